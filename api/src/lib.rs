@@ -1,0 +1,1 @@
+//! The HTTP API: checks, one query or one enqueue, shapes the answer.

@@ -1,0 +1,1 @@
+//! The tables of Syncline's database as SeaORM entities.

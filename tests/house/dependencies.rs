@@ -1,0 +1,63 @@
+//! Dependencies between our crates point one way only (docs/architecture.md).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cargo_metadata::{DependencyKind, MetadataCommand};
+
+/// What each crate may depend on, among our own.
+fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
+    BTreeMap::from([
+        ("syncline-engine", BTreeSet::from([])),
+        ("syncline-migration", BTreeSet::from([])),
+        ("syncline-entity", BTreeSet::from([])),
+        ("syncline-queue", BTreeSet::from(["syncline-entity"])),
+        ("syncline-connectors", BTreeSet::from(["syncline-engine"])),
+        (
+            "syncline-worker",
+            BTreeSet::from(["syncline-entity", "syncline-engine", "syncline-queue", "syncline-connectors"]),
+        ),
+        (
+            "syncline-api",
+            BTreeSet::from(["syncline-entity", "syncline-engine", "syncline-queue", "syncline-connectors"]),
+        ),
+        ("syncline-support", BTreeSet::from(["syncline-entity", "syncline-engine", "syncline-migration"])),
+    ])
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    let metadata = MetadataCommand::new().no_deps().exec().expect("cargo metadata");
+    let allowed = allowed();
+    let mut checked = 0;
+    for package in metadata.packages.iter().filter(|package| package.name.as_str() != "syncline") {
+        let may = allowed.get(package.name.as_str()).unwrap_or_else(|| {
+            panic!("{} is not listed in this test: say what it may depend on", package.name)
+        });
+        for dependency in package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal) {
+            if dependency.name.starts_with("syncline") {
+                assert!(
+                    may.contains(dependency.name.as_str()),
+                    "{} depends on {}, which docs/architecture.md does not allow",
+                    package.name,
+                    dependency.name
+                );
+            }
+        }
+        checked += 1;
+    }
+    assert_eq!(checked, allowed.len(), "a crate left the workspace but not this test");
+}
+
+/// The engine does no I/O: nothing that could do any is among its dependencies.
+#[test]
+fn the_engine_has_no_runtime_http_client_or_orm() {
+    let metadata = MetadataCommand::new().no_deps().exec().expect("cargo metadata");
+    let engine = metadata.packages.iter().find(|p| p.name.as_str() == "syncline-engine").expect("the engine");
+    for dependency in engine.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal) {
+        let name = dependency.name.as_str();
+        assert!(
+            !["tokio", "reqwest", "hyper", "sea-orm", "sqlx", "apalis"].contains(&name),
+            "engine depends on {name}"
+        );
+    }
+}

@@ -1,0 +1,3 @@
+//! Rules about the tree itself.
+
+mod dependencies;

@@ -1,0 +1,1 @@
+//! Jobs in, leases out: the queue behind one promise.

@@ -1,0 +1,1 @@
+//! Runs sync jobs: handlers, the engine's store over SQL, the worker pool.
