@@ -1,1 +1,15 @@
-//! Decides what a sync does: merge, plan, apply; no I/O of its own.
+//! Decides what a sync does. The engine merges, plans and applies; it does no I/O of its own.
+//!
+//! Everything outside is reached through the traits in [`ports`]: connectors to platforms, the store of links, the
+//! clock. A plan is a pure function of what was read, so a dry run shows exactly what a run would do.
+
+pub mod capability;
+pub mod hash;
+pub mod item;
+pub mod ports;
+pub mod side;
+pub mod value;
+
+pub use item::Item;
+pub use side::Side;
+pub use value::Value;

@@ -1,0 +1,118 @@
+//! Content hashes: BLAKE3 of canonical JSON.
+
+use crate::value::{Fields, Value};
+
+/// The first 128 bits of a BLAKE3 hash: enough that two of 10^9 values differ but for one chance in 10^20.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Hash(pub [u8; 16]);
+
+impl Hash {
+    /// The hash of bytes.
+    pub fn of_bytes(bytes: &[u8]) -> Hash {
+        Hash::from_full(blake3::hash(bytes))
+    }
+
+    fn from_full(full: blake3::Hash) -> Hash {
+        let mut short = [0; 16];
+        short.copy_from_slice(&full.as_bytes()[..16]);
+        Hash(short)
+    }
+
+    /// Reads 32 hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Hash> {
+        let mut bytes = [0; 16];
+        if text.len() != 32 || !text.is_ascii() {
+            return None;
+        }
+        for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+        }
+        Some(Hash(bytes))
+    }
+}
+
+impl std::fmt::Display for Hash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// The hash of an item's fields. Blank fields do not count: an absent field and an empty one are the same content.
+pub fn content_hash(fields: &Fields) -> Hash {
+    let mut text = String::with_capacity(256);
+    write_object(&mut text, fields);
+    Hash::of_bytes(text.as_bytes())
+}
+
+/// Canonical JSON of a value: keys sorted, no white space, blank members left out, numbers by value, instants in UTC.
+pub fn canonical_json(value: &Value) -> String {
+    let mut text = String::new();
+    write_value(&mut text, value);
+    text
+}
+
+fn write_value(out: &mut String, value: &Value) {
+    match value {
+        Value::Null => out.push_str("null"),
+        Value::Bool(true) => out.push_str("true"),
+        Value::Bool(false) => out.push_str("false"),
+        Value::Int(number) => {
+            use std::fmt::Write;
+            let _ = write!(out, "{number}");
+        }
+        Value::Float(number) => match Value::float(*number) {
+            Value::Int(whole) => write_value(out, &Value::Int(whole)),
+            _ => {
+                use std::fmt::Write;
+                let _ = write!(out, "{number:?}");
+            }
+        },
+        Value::Text(text) => write_text(out, text),
+        Value::Date(date) => write_text(out, &date.to_string()),
+        Value::DateTime(instant) => write_text(out, &instant.to_text()),
+        Value::List(values) => {
+            out.push('[');
+            for (position, value) in values.iter().enumerate() {
+                if position > 0 {
+                    out.push(',');
+                }
+                write_value(out, value);
+            }
+            out.push(']');
+        }
+        Value::Object(fields) => write_object(out, fields),
+    }
+}
+
+fn write_object(out: &mut String, fields: &Fields) {
+    out.push('{');
+    let mut first = true;
+    for (name, value) in fields.iter().filter(|(_, value)| !value.is_blank()) {
+        if !std::mem::take(&mut first) {
+            out.push(',');
+        }
+        write_text(out, name);
+        out.push(':');
+        write_value(out, value);
+    }
+    out.push('}');
+}
+
+fn write_text(out: &mut String, text: &str) {
+    out.push('"');
+    for character in text.chars() {
+        match character {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            control if (control as u32) < 0x20 => {
+                use std::fmt::Write;
+                let _ = write!(out, "\\u{:04x}", control as u32);
+            }
+            other => out.push(other),
+        }
+    }
+    out.push('"');
+}

@@ -1,0 +1,29 @@
+//! One record of a platform, in the common form.
+
+use crate::value::{Fields, Instant};
+
+/// One record of a platform.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Item {
+    /// The platform's own identifier: what links are made of.
+    pub id: String,
+    /// The name people use for it (`PROJ-12`), where it differs from the id.
+    pub key: Option<String>,
+    /// Where a person can look at it.
+    pub url: Option<String>,
+    /// The fields as the platform gave them.
+    pub fields: Fields,
+    /// When the platform says it was last changed.
+    pub modified: Option<Instant>,
+    /// The platform's version number or ETag.
+    pub version: Option<String>,
+    /// The platform says that this record is deleted (a tombstone).
+    pub deleted: bool,
+}
+
+impl Item {
+    /// An item with an id and fields and nothing else known of it.
+    pub fn new(id: impl Into<String>, fields: Fields) -> Self {
+        Self { id: id.into(), key: None, url: None, fields, modified: None, version: None, deleted: false }
+    }
+}
