@@ -1,1 +1,23 @@
 //! The tables of Syncline's database as SeaORM entities.
+//!
+//! A file per table: its model, its relations and the queries that clearly belong to it. Migrations make the tables and
+//! never use these types: they are frozen while entities move.
+
+#[macro_use]
+mod text_column;
+
+pub mod account;
+pub mod job;
+pub mod prelude;
+pub mod project;
+pub mod schedule;
+pub mod secret;
+pub mod sync_attempt;
+pub mod sync_change;
+pub mod sync_config;
+pub mod sync_config_revision;
+pub mod sync_conflict;
+pub mod sync_cursor;
+pub mod sync_history;
+pub mod sync_metadata;
+pub mod types;

@@ -1,0 +1,14 @@
+//! The entities under the names of their tables' rows.
+
+pub use crate::account::Entity as Account;
+pub use crate::job::Entity as Job;
+pub use crate::project::Entity as Project;
+pub use crate::schedule::Entity as Schedule;
+pub use crate::sync_attempt::Entity as SyncAttempt;
+pub use crate::sync_change::Entity as SyncChange;
+pub use crate::sync_config::Entity as SyncConfig;
+pub use crate::sync_config_revision::Entity as SyncConfigRevision;
+pub use crate::sync_conflict::Entity as SyncConflict;
+pub use crate::sync_cursor::Entity as SyncCursor;
+pub use crate::sync_history::Entity as SyncHistory;
+pub use crate::sync_metadata::{Entity as SyncMetadata, LinkBrief, SyncState};

@@ -1,0 +1,59 @@
+//! Projects: every query, room and token is scoped by one. Row 1 is `default`.
+
+use sea_orm::entity::prelude::*;
+
+/// The id of the project `default`, which the first migration makes.
+pub const DEFAULT_PROJECT: i64 = 1;
+
+/// A project.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "projects")]
+pub struct Model {
+    /// Row id.
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    /// Unique name in documents and addresses.
+    #[sea_orm(unique)]
+    pub key: String,
+    /// Name for people.
+    pub name: String,
+}
+
+/// What belongs to a project.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// Its accounts.
+    #[sea_orm(has_many = "super::account::Entity")]
+    Accounts,
+    /// Its syncs.
+    #[sea_orm(has_many = "super::sync_config::Entity")]
+    SyncConfigs,
+    /// Its runs.
+    #[sea_orm(has_many = "super::sync_history::Entity")]
+    Runs,
+}
+
+impl Related<super::account::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Accounts.def()
+    }
+}
+
+impl Related<super::sync_config::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::SyncConfigs.def()
+    }
+}
+
+impl Related<super::sync_history::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Runs.def()
+    }
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// The project of that key.
+pub async fn by_key(db: &impl ConnectionTrait, key: &str) -> Result<Option<Model>, DbErr> {
+    Entity::find().filter(Column::Key.eq(key)).one(db).await
+}

@@ -1,0 +1,15 @@
+//! Encrypted values that never show in logs.
+
+use std::fmt;
+
+use sea_orm::DeriveValueType;
+
+/// A secret encrypted at rest. Its `Debug` shows nothing: even ciphertext has no place in a log.
+#[derive(Clone, PartialEq, Eq, DeriveValueType)]
+pub struct Sealed(pub Vec<u8>);
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealed(..)")
+    }
+}

@@ -1,0 +1,98 @@
+//! Conflicts: what a link's two sides disagree on. This table is the truth; `sync_metadata.conflicts` is its summary.
+
+use sea_orm::QueryOrder;
+use sea_orm::entity::prelude::*;
+
+use crate::types::Side;
+
+/// A conflict. Of one link and field at most one is open.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "sync_conflicts")]
+pub struct Model {
+    /// Row id.
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    /// The link.
+    pub link_id: i64,
+    /// The run that met it last (`sync_history.run_uid`, which retention may have removed).
+    pub run_id: Uuid,
+    /// The field; null for the item as a whole.
+    pub field: Option<String>,
+    /// Which kind, as the engine names it.
+    pub conflict_type: String,
+    /// The value both sides started from.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub base_data: Option<Json>,
+    /// The source's value.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub source_data: Option<Json>,
+    /// The target's value.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub target_data: Option<Json>,
+    /// When the source was modified.
+    pub source_modified: Option<DateTimeUtc>,
+    /// When the target was modified.
+    pub target_modified: Option<DateTimeUtc>,
+    /// The strategy that settled it or left it to a person.
+    pub resolution_strategy: Option<String>,
+    /// The side chosen.
+    pub resolution: Option<Side>,
+    /// Whether it is settled.
+    pub resolved: bool,
+    /// When.
+    pub resolved_at: Option<DateTimeUtc>,
+    /// By whom.
+    pub resolved_by: Option<String>,
+    /// The run that applies the choice (a `run_uid`).
+    pub resolve_run_id: Option<Uuid>,
+    /// How often it was met.
+    pub occurrences: i32,
+    /// When it was left to a person for coming back too often.
+    pub escalated_at: Option<DateTimeUtc>,
+    /// When it was first met.
+    pub created_at: DateTimeUtc,
+}
+
+/// What a conflict belongs to.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// Its link.
+    #[sea_orm(
+        belongs_to = "super::sync_metadata::Entity",
+        from = "Column::LinkId",
+        to = "super::sync_metadata::Column::Id"
+    )]
+    Link,
+    /// The run that met it last, while history has it.
+    #[sea_orm(
+        belongs_to = "super::sync_history::Entity",
+        from = "Column::RunId",
+        to = "super::sync_history::Column::RunUid",
+        skip_fk
+    )]
+    Run,
+}
+
+impl Related<super::sync_metadata::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Link.def()
+    }
+}
+
+impl Related<super::sync_history::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Run.def()
+    }
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// The open conflicts of a link, oldest first.
+pub async fn open_of_link(db: &impl ConnectionTrait, link_id: i64) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::LinkId.eq(link_id))
+        .filter(Column::Resolved.eq(false))
+        .order_by_asc(Column::Id)
+        .all(db)
+        .await
+}
