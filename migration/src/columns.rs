@@ -1,0 +1,37 @@
+//! Small things that every migration says. Released migrations rest on them, so they stay as they are.
+
+use sea_orm_migration::prelude::*;
+
+/// A constraint that holds a column to a closed set. Null passes, where the column allows it.
+pub(crate) fn one_of(column: &'static str, values: &[&'static str]) -> Expr {
+    Expr::col(column).is_in(values.iter().copied())
+}
+
+/// A foreign key that refuses to leave rows behind.
+pub(crate) fn reference(
+    table: &'static str,
+    column: &'static str,
+    to_table: &'static str,
+    to_column: &'static str,
+) -> ForeignKeyCreateStatement {
+    ForeignKey::create()
+        .name(format!("fk_{table}_{column}"))
+        .from(table, column)
+        .to(to_table, to_column)
+        .on_delete(ForeignKeyAction::Restrict)
+        .to_owned()
+}
+
+/// Indexes with a condition or an expression, in the SQL that both databases read alike. A query finds a partial index
+/// only when it repeats the condition literally: a bound parameter in its place hides the index.
+pub(crate) async fn indexes(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
+    for statement in statements {
+        manager.get_connection().execute_unprepared(statement).await?;
+    }
+    Ok(())
+}
+
+/// Drops a table, and its indexes with it.
+pub(crate) async fn drop(manager: &SchemaManager<'_>, table: &'static str) -> Result<(), DbErr> {
+    manager.drop_table(Table::drop().table(table).to_owned()).await
+}

@@ -1,0 +1,280 @@
+//! Turns the older rows into links, or lets them meet the links that are there.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use sea_orm::{QueryResult, Value};
+use sea_orm_migration::prelude::*;
+use serde_json::{Value as Json, json};
+
+use super::older::State;
+use super::{ADDED, BATCH, KEPT, LEGACY, REPLACED, unfold};
+
+/// The older rows of one `(entity_type, entity_id)`, newest first. Only the first becomes columns.
+type Group = Vec<State>;
+
+/// What a link had before the fold.
+struct Link {
+    id: i64,
+    external_id: Option<String>,
+    sync_status: String,
+    last_sync_attempt: Option<DateTime<Utc>>,
+    last_successful_sync: Option<DateTime<Utc>>,
+    content_hash: Option<String>,
+}
+
+/// A link that meets an older row, and what it gets from it.
+enum Meeting {
+    /// The older row was newer: its values and its `legacy`, with the link's own values within.
+    Replaced(i64, Box<State>, Json),
+    /// The link was newer: only its `legacy`.
+    Kept(i64, Json),
+}
+
+pub(super) async fn fold(manager: &SchemaManager<'_>, states: Vec<State>) -> Result<(), DbErr> {
+    let mut groups = grouped(states);
+    let mut home = None;
+    let mut taken = HashSet::new();
+    while !groups.is_empty() {
+        let batch: Vec<Group> = groups.drain(..groups.len().min(BATCH)).collect();
+        let mut links = links_of(manager, &batch).await?;
+        let (mut met, mut added) = (Vec::new(), Vec::new());
+        for group in batch {
+            match partner(&mut links, &group[0]) {
+                Some(link) => met.push(meet(link, group)),
+                None => added.push(group),
+            }
+        }
+        update(manager, met).await?;
+        if !added.is_empty() {
+            let sync = match home {
+                Some(sync) => sync,
+                None => *home.insert(legacy_sync(manager).await?),
+            };
+            insert(manager, sync, added, &mut taken).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Groups in order of age, so that of two which claim the same external id the newer gets it.
+fn grouped(mut states: Vec<State>) -> Vec<Group> {
+    states.sort_by_key(|state| std::cmp::Reverse(state.age()));
+    let mut places = HashMap::new();
+    let mut groups: Vec<Group> = Vec::new();
+    for (number, mut state) in states.into_iter().enumerate() {
+        if state.entity_id.is_none() && state.external_id.is_none() {
+            // A link has at least one id; `legacy` keeps the row as it was.
+            state.entity_id = Some(format!("unnamed:{number}"));
+        }
+        let key = (
+            state.entity_type.clone(),
+            state.entity_id.clone(),
+            match &state.entity_id {
+                Some(_) => None,
+                None => state.external_id.clone(),
+            },
+        );
+        let place = *places.entry(key).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some(group) => group.push(state),
+            None => groups.push(vec![state]),
+        }
+    }
+    groups
+}
+
+type Links = HashMap<(String, String), Vec<Link>>;
+
+/// The links of the same entities, whichever sync they belong to.
+async fn links_of(manager: &SchemaManager<'_>, groups: &[Group]) -> Result<Links, DbErr> {
+    let types: BTreeSet<&str> = groups.iter().map(|group| group[0].entity_type.as_str()).collect();
+    let ids: BTreeSet<&str> = groups.iter().filter_map(|group| group[0].entity_id.as_deref()).collect();
+    let query = Query::select()
+        .columns(["id", "entity_type", "entity_id", "external_id", "sync_status"])
+        .columns(["last_sync_attempt", "last_successful_sync", "content_hash"])
+        .from("sync_metadata")
+        .and_where(Expr::col("entity_type").is_in(types))
+        .and_where(Expr::col("entity_id").is_in(ids))
+        .order_by("id", Order::Asc)
+        .to_owned();
+    let mut links = Links::new();
+    for row in manager.get_connection().query_all(&query).await? {
+        let key = (row.try_get("", "entity_type")?, row.try_get("", "entity_id")?);
+        links.entry(key).or_default().push(link(&row)?);
+    }
+    Ok(links)
+}
+
+fn link(row: &QueryResult) -> Result<Link, DbErr> {
+    Ok(Link {
+        id: row.try_get("", "id")?,
+        external_id: row.try_get("", "external_id")?,
+        sync_status: row.try_get("", "sync_status")?,
+        last_sync_attempt: row.try_get("", "last_sync_attempt")?,
+        last_successful_sync: row.try_get("", "last_successful_sync")?,
+        content_hash: row.try_get("", "content_hash")?,
+    })
+}
+
+/// The link a state meets: of several syncs' links the one with the same external id, else the oldest.
+fn partner(links: &mut Links, state: &State) -> Option<Link> {
+    let key = (state.entity_type.clone(), state.entity_id.clone()?);
+    let mut candidates = links.remove(&key)?;
+    let same = candidates.iter().position(|link| link.external_id == state.external_id).unwrap_or(0);
+    Some(candidates.swap_remove(same))
+}
+
+fn meet(link: Link, mut group: Group) -> Meeting {
+    let rows: Vec<Json> = group.iter().map(|state| state.row.clone()).collect();
+    let newest = group.swap_remove(0);
+    if newest.age() > (link.last_successful_sync, link.last_sync_attempt) {
+        let before = json!({
+            "sync_status": link.sync_status,
+            "last_sync_attempt": link.last_sync_attempt,
+            "last_successful_sync": link.last_successful_sync,
+            "content_hash": link.content_hash,
+        });
+        let legacy = json!({
+            "fold": REPLACED, "sync_states": rows, "before": before, "success": newest.last_successful_sync,
+        });
+        Meeting::Replaced(link.id, Box::new(newest), legacy)
+    } else {
+        Meeting::Kept(link.id, json!({ "fold": KEPT, "sync_states": rows }))
+    }
+}
+
+async fn update(manager: &SchemaManager<'_>, met: Vec<Meeting>) -> Result<(), DbErr> {
+    let (mut replaced, mut kept): (Vec<Vec<Value>>, Vec<Vec<Value>>) = (Vec::new(), Vec::new());
+    for meeting in met {
+        match meeting {
+            Meeting::Kept(id, legacy) => kept.push(vec![id.into(), legacy.into()]),
+            Meeting::Replaced(id, state, legacy) => replaced.push(vec![
+                id.into(),
+                legacy.into(),
+                state.sync_status.into(),
+                state.last_sync_attempt.into(),
+                state.last_successful_sync.into(),
+                state.content_hash.into(),
+                state.resolution_strategy.into(),
+                state.sync_duration_ms.into(),
+                state.api_calls_count.into(),
+                state.conflicts.into(),
+            ]),
+        }
+    }
+    unfold::update_links(manager, &["legacy"], kept).await?;
+    let columns = [
+        "legacy",
+        "sync_status",
+        "last_sync_attempt",
+        "last_successful_sync",
+        "content_hash",
+        "resolution_strategy",
+        "sync_duration_ms",
+        "api_calls_count",
+        "conflicts",
+    ];
+    unfold::update_links(manager, &columns, replaced).await
+}
+
+async fn insert(
+    manager: &SchemaManager<'_>,
+    sync: i64,
+    groups: Vec<Group>,
+    taken: &mut HashSet<(String, String)>,
+) -> Result<(), DbErr> {
+    let mut insert = Query::insert();
+    insert.into_table("sync_metadata").columns([
+        "sync_config_id",
+        "entity_type",
+        "entity_id",
+        "external_id",
+        "link_state",
+        "sync_status",
+        "last_sync_attempt",
+        "last_successful_sync",
+        "content_hash",
+        "conflicts",
+        "resolution_strategy",
+        "sync_duration_ms",
+        "api_calls_count",
+        "created_at",
+        "updated_at",
+        "legacy",
+    ]);
+    for mut group in groups {
+        let rows: Vec<Json> = group.iter().map(|state| state.row.clone()).collect();
+        let state = group.swap_remove(0);
+        // A sync links an external id once. The older table did not mind; the second keeps it in `legacy` alone.
+        let external_id =
+            state.external_id.filter(|id| taken.insert((state.entity_type.clone(), id.clone())));
+        let linked = state.entity_id.is_some() && external_id.is_some();
+        insert.values_panic([
+            sync.into(),
+            state.entity_type.into(),
+            state.entity_id.into(),
+            external_id.into(),
+            if linked { "linked" } else { "pending" }.into(),
+            state.sync_status.into(),
+            state.last_sync_attempt.into(),
+            state.last_successful_sync.into(),
+            state.content_hash.into(),
+            state.conflicts.into(),
+            state.resolution_strategy.into(),
+            state.sync_duration_ms.into(),
+            state.api_calls_count.into(),
+            state.created_at.into(),
+            state.updated_at.into(),
+            json!({ "fold": ADDED, "sync_states": rows }).into(),
+        ]);
+    }
+    manager.execute(insert).await
+}
+
+/// Makes the disabled sync that holds states without one. Should someone's sync have that name, ours takes the next free.
+async fn legacy_sync(manager: &SchemaManager<'_>) -> Result<i64, DbErr> {
+    let db = manager.get_connection();
+    let names = Query::select()
+        .column("name")
+        .from("sync_configs")
+        .and_where(Expr::col("project_id").eq(1))
+        .and_where(Expr::col("name").like("legacy%"))
+        .to_owned();
+    let names = db.query_all(&names).await?;
+    let names: HashSet<String> = names.iter().map(|row| row.try_get("", "name")).collect::<Result<_, _>>()?;
+    let mut name = LEGACY.to_owned();
+    let mut number = 2;
+    while names.contains(&name) {
+        name = format!("{LEGACY}-{number}");
+        number += 1;
+    }
+    let insert = Query::insert()
+        .into_table("sync_configs")
+        .columns([
+            "project_id",
+            "name",
+            "source_platform",
+            "target_platform",
+            "entity_type",
+            "direction",
+            "conflict_strategy",
+            "enabled",
+            "config_json",
+        ])
+        .values_panic([
+            1.into(),
+            name.into(),
+            LEGACY.into(),
+            LEGACY.into(),
+            "record".into(),
+            "bidirectional".into(),
+            "manual".into(),
+            false.into(),
+            json!({}).into(),
+        ])
+        .returning_col("id")
+        .to_owned();
+    let row = db.query_one(&insert).await?;
+    row.ok_or_else(|| DbErr::RecordNotInserted)?.try_get("", "id")
+}
