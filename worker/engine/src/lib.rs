@@ -4,10 +4,18 @@
 //! clock. A plan is a pure function of what was read, so a dry run shows exactly what a run would do.
 
 pub mod capability;
+pub mod conflict;
+pub mod guard;
 pub mod hash;
 pub mod item;
+pub mod mapping;
+pub mod merge;
+pub mod plan;
 pub mod ports;
+pub mod run;
 pub mod side;
+pub mod spec;
+pub mod strategy;
 pub mod value;
 
 pub use item::Item;

@@ -1,0 +1,197 @@
+//! Values of one field type read as, and turned into, another.
+
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+
+use crate::{
+    Value,
+    hash::canonical_json,
+    spec::FieldType,
+    value::{Instant, Precision},
+};
+
+/// A value that cannot be had in the wanted type.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{value} is not {wanted}")]
+pub struct Mismatch {
+    /// The value, as shown to people; long ones are cut.
+    pub value: String,
+    /// What was wanted: `a number`.
+    pub wanted: &'static str,
+}
+
+fn wanted(field_type: FieldType) -> &'static str {
+    match field_type {
+        FieldType::String => "text",
+        FieldType::Number => "a number",
+        FieldType::Boolean => "a boolean (true, false, yes, no, 1, 0)",
+        FieldType::Date => "a date (YYYY-MM-DD)",
+        FieldType::DateTime => "a datetime (RFC 3339)",
+        FieldType::Array => "a list",
+        FieldType::Object => "an object",
+        FieldType::Json => "JSON",
+    }
+}
+
+/// Reads a value as a type: what a platform hands over as text becomes the number, date or list that it states.
+/// Nothing stays nothing in every type.
+pub fn read_as(value: &Value, field_type: FieldType) -> Result<Value, Mismatch> {
+    if value.is_blank() {
+        return Ok(Value::Null);
+    }
+    let read = match field_type {
+        FieldType::String => to_text(value),
+        FieldType::Number => to_number(value),
+        FieldType::Boolean => to_boolean(value),
+        FieldType::Date => to_date(value),
+        FieldType::DateTime => to_datetime(value),
+        FieldType::Array => to_list(value),
+        FieldType::Object => to_object(value),
+        FieldType::Json => Some(to_json(value)),
+    };
+    read.ok_or_else(|| {
+        let mut shown = value.to_string();
+        if shown.chars().count() > 80 {
+            shown = shown.chars().take(79).chain(['…']).collect();
+        }
+        Mismatch { value: shown, wanted: wanted(field_type) }
+    })
+}
+
+fn to_text(value: &Value) -> Option<Value> {
+    match value {
+        Value::Text(_) => Some(value.clone()),
+        Value::Bool(flag) => Some(Value::text(flag.to_string())),
+        Value::Int(number) => Some(Value::text(number.to_string())),
+        Value::Float(number) => Some(Value::text(number.to_string())),
+        Value::Date(date) => Some(Value::text(date.to_string())),
+        Value::DateTime(instant) => Some(Value::text(instant.to_text())),
+        Value::List(values) => Some(Value::text(list_to_text(values))),
+        Value::Object(_) => Some(Value::text(canonical_json(value))),
+        Value::Null => Some(Value::Null),
+    }
+}
+
+/// Comma-separated where reading it back gives the same list, JSON otherwise.
+fn list_to_text(values: &[Value]) -> String {
+    let plain = |value: &Value| match value {
+        Value::Text(text) => {
+            text.trim() == text && !text.is_empty() && !text.contains(',') && !text.starts_with('[')
+        }
+        _ => false,
+    };
+    if values.iter().all(plain) {
+        let texts: Vec<&str> =
+            values.iter().map(|v| if let Value::Text(text) = v { text.as_str() } else { "" }).collect();
+        texts.join(",")
+    } else {
+        canonical_json(&Value::List(values.to_vec()))
+    }
+}
+
+fn to_number(value: &Value) -> Option<Value> {
+    match value {
+        Value::Int(_) => Some(value.clone()),
+        Value::Float(number) => Some(Value::float(*number)),
+        Value::Text(text) => {
+            let text = text.trim();
+            if let Ok(whole) = text.parse::<i64>() {
+                return Some(Value::Int(whole));
+            }
+            // Digits only, but more than 64 bits hold: rounding it to a float would be a silent edit.
+            if text.trim_start_matches(['-', '+']).bytes().all(|byte| byte.is_ascii_digit()) {
+                return None;
+            }
+            text.parse::<f64>().ok().filter(|number| number.is_finite()).map(Value::float)
+        }
+        _ => None,
+    }
+}
+
+fn to_boolean(value: &Value) -> Option<Value> {
+    let flag = match value {
+        Value::Bool(flag) => *flag,
+        Value::Int(0) => false,
+        Value::Int(1) => true,
+        Value::Text(text) => match text.trim().to_ascii_lowercase().as_str() {
+            "true" | "yes" | "y" | "t" | "on" | "1" => true,
+            "false" | "no" | "n" | "f" | "off" | "0" => false,
+            _ => return None,
+        },
+        _ => return None,
+    };
+    Some(Value::Bool(flag))
+}
+
+fn to_date(value: &Value) -> Option<Value> {
+    match value {
+        Value::Date(_) => Some(value.clone()),
+        Value::DateTime(instant) => Some(Value::Date(instant.at.date_naive())),
+        Value::Text(text) => {
+            let text = text.trim();
+            let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
+            date.or_else(|| Instant::parse(text).map(|instant| instant.at.date_naive())).map(Value::Date)
+        }
+        _ => None,
+    }
+}
+
+fn to_datetime(value: &Value) -> Option<Value> {
+    let instant = match value {
+        Value::DateTime(instant) => *instant,
+        Value::Date(date) => midnight(*date),
+        // Seconds up to the year 5138, milliseconds beyond: what platforms send as epochs.
+        Value::Int(number) if number.abs() < 100_000_000_000 => {
+            Instant::new(DateTime::<Utc>::from_timestamp(*number, 0)?, Precision::Second)
+        }
+        Value::Int(number) => {
+            Instant::new(DateTime::<Utc>::from_timestamp_millis(*number)?, Precision::Milli)
+        }
+        Value::Text(text) => {
+            let date = || NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d").ok().map(midnight);
+            Instant::parse(text).or_else(date)?
+        }
+        _ => return None,
+    };
+    Some(Value::DateTime(instant))
+}
+
+fn midnight(date: NaiveDate) -> Instant {
+    Instant::new(date.and_time(NaiveTime::MIN).and_utc(), Precision::Second)
+}
+
+fn to_list(value: &Value) -> Option<Value> {
+    match value {
+        Value::List(_) => Some(value.clone()),
+        Value::Text(text) if text.trim_start().starts_with('[') => match parse_json(text)? {
+            list @ Value::List(_) => Some(list),
+            _ => None,
+        },
+        Value::Text(text) => {
+            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+            Some(Value::List(parts.map(Value::text).collect()))
+        }
+        Value::Object(_) | Value::Null => None,
+        single => Some(Value::List(vec![single.clone()])),
+    }
+}
+
+fn to_object(value: &Value) -> Option<Value> {
+    match value {
+        Value::Object(_) => Some(value.clone()),
+        Value::Text(text) => parse_json(text).filter(|parsed| matches!(parsed, Value::Object(_))),
+        _ => None,
+    }
+}
+
+fn to_json(value: &Value) -> Value {
+    match value {
+        Value::Text(text) => parse_json(text).unwrap_or_else(|| value.clone()),
+        Value::Date(date) => Value::text(date.to_string()),
+        Value::DateTime(instant) => Value::text(instant.to_text()),
+        other => other.clone(),
+    }
+}
+
+fn parse_json(text: &str) -> Option<Value> {
+    serde_json::from_str(text).ok().map(|json| Value::from_json(&json))
+}

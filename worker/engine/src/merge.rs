@@ -1,0 +1,170 @@
+//! Three-way merge of one field.
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    Side, Value,
+    conflict::{Conflict, ConflictKind, OpenConflict, Settled},
+    mapping::{Rule, Unmappable, read_as},
+    side::Pair,
+    strategy::settle,
+    value::Instant,
+};
+
+/// What is known of one field of a linked pair. All values are typed.
+#[derive(Debug, Clone, Copy)]
+pub struct FieldState<'a> {
+    /// The values now.
+    pub now: Pair<&'a Value>,
+    /// Per side, the value it last returned; none before the field was first synced.
+    pub base: Option<Pair<&'a Value>>,
+    /// When each item was modified.
+    pub modified: Pair<Option<Instant>>,
+    /// A conflict in this field that an earlier run left open.
+    pub open: Option<&'a OpenConflict>,
+}
+
+/// What to do about one field.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// Nothing changed.
+    Unchanged,
+    /// The sides say the same: nothing to write, the bases take the present values.
+    Settle,
+    /// Write `value` to `side`; once confirmed, the bases take what both sides then have.
+    Write {
+        /// The side written to.
+        side: Side,
+        /// The value, in that side's type.
+        value: Value,
+        /// Why, for the audit trail.
+        rule: String,
+    },
+    /// The side that changed may not be carried to the other: the values stay apart, and the bases stay.
+    Drift,
+    /// Left for a person.
+    Ask,
+    /// The value cannot cross; nothing is written and the bases stay.
+    Blocked(Unmappable),
+}
+
+/// The outcome for one field, and the conflict that was met on the way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Merged {
+    /// What to do.
+    pub outcome: Outcome,
+    /// A conflict, settled or not.
+    pub conflict: Option<Conflict>,
+}
+
+impl Merged {
+    fn plain(outcome: Outcome) -> Merged {
+        Merged { outcome, conflict: None }
+    }
+}
+
+/// Merges one field.
+///
+/// A side has changed when it differs from its own base; with lossy maps the two sides never agree literally, so they are
+/// never compared with each other's base.
+///
+/// ```text
+///   source   target    outcome
+///   same     same      unchanged
+///   changed  same      to the target
+///   same     changed   to the source
+///   changed  changed   settle if they agree, else a conflict
+///   no base            settle if they agree, fill the blank side, else a conflict
+/// ```
+pub fn merge_field(rule: &Rule, state: &FieldState<'_>, now: DateTime<Utc>) -> Merged {
+    let Pair { source, target } = state.now;
+    let changed = match state.base {
+        Some(base) => Pair::new(!source.same(base.source), !target.same(base.target)),
+        None => Pair::new(!source.is_blank(), !target.is_blank()),
+    };
+    if let Some(side) = unreadable(rule, state.now)
+        && *changed.get(side)
+    {
+        return unreadable_value(rule, state, side);
+    }
+    match (changed.source, changed.target) {
+        (false, false) if state.base.is_some() => Merged::plain(Outcome::Unchanged),
+        _ if rule.agrees(source, target) => Merged::plain(Outcome::Settle),
+        // Blank on both sides, and yet they do not agree: a default is to be filled in.
+        (false, false) => carry_from(rule, state, Side::Source, "default".to_owned()),
+        (true, false) => carry_from(rule, state, Side::Source, "source changed".to_owned()),
+        (false, true) => carry_from(rule, state, Side::Target, "target changed".to_owned()),
+        (true, true) => conflict(rule, state, now),
+    }
+}
+
+/// The side whose value is not of the field's type, if there is one.
+fn unreadable(rule: &Rule, now: Pair<&Value>) -> Option<Side> {
+    Side::BOTH.into_iter().find(|side| read_as(now.get(*side), *rule.field_type.get(*side)).is_err())
+}
+
+/// A value that is not of its field's type crosses only if a person said that the other side's replaces it.
+fn unreadable_value(rule: &Rule, state: &FieldState<'_>, side: Side) -> Merged {
+    let winner = side.other();
+    if chosen(state) != Some(winner) {
+        return carry_from(rule, state, side, String::new());
+    }
+    let reason = format!("{winner} chosen by a person");
+    let mut merged = carry_from(rule, state, winner, reason.clone());
+    merged.conflict =
+        Some(describe(rule, state, ConflictKind::TypeMismatch, Some(Settled { winner, reason })));
+    merged
+}
+
+fn carry_from(rule: &Rule, state: &FieldState<'_>, from: Side, why: String) -> Merged {
+    let to = from.other();
+    if !rule.flow.writes(to) {
+        return Merged::plain(Outcome::Drift);
+    }
+    match rule.carry(from, state.now.get(from)) {
+        Ok(value) if value.same(state.now.get(to)) => Merged::plain(Outcome::Settle),
+        Ok(value) => Merged::plain(Outcome::Write { side: to, value, rule: why }),
+        Err(problem) => {
+            let conflict = matches!(problem, Unmappable::Type { .. })
+                .then(|| describe(rule, state, ConflictKind::TypeMismatch, None));
+            Merged { outcome: Outcome::Blocked(problem), conflict }
+        }
+    }
+}
+
+fn conflict(rule: &Rule, state: &FieldState<'_>, now: DateTime<Utc>) -> Merged {
+    let kind = if state.base.is_some() { ConflictKind::FieldMismatch } else { ConflictKind::Timestamp };
+    let settled = match chosen(state) {
+        Some(side) => Some(Settled { winner: side, reason: format!("{side} chosen by a person") }),
+        // A person's choice, once asked for, is not overtaken by a strategy.
+        None => settle(rule.strategy, state.modified, now),
+    };
+    let mut merged = match &settled {
+        Some(settled) => carry_from(rule, state, settled.winner, settled.reason.clone()),
+        None => Merged::plain(Outcome::Ask),
+    };
+    // The loser cannot be written in this direction: the winner's side keeps its value, the other its own, for good.
+    if settled.is_some() && merged.outcome == Outcome::Drift {
+        merged.outcome = Outcome::Settle;
+    }
+    merged.conflict.get_or_insert_with(|| describe(rule, state, kind, settled));
+    merged
+}
+
+fn describe(rule: &Rule, state: &FieldState<'_>, kind: ConflictKind, settled: Option<Settled>) -> Conflict {
+    Conflict {
+        field: Some(rule.field.source.clone()),
+        kind,
+        base: state.base.map_or(Value::Null, |base| base.source.clone()),
+        values: Pair::new(state.now.source.clone(), state.now.target.clone()),
+        modified: state.modified,
+        settled,
+    }
+}
+
+/// The side that a person chose, while the values are still those that were shown.
+fn chosen(state: &FieldState<'_>) -> Option<Side> {
+    let open = state.open?;
+    let unchanged = open.values.source.same(state.now.source) && open.values.target.same(state.now.target);
+    open.chosen.filter(|_| unchanged)
+}

@@ -1,0 +1,129 @@
+//! Plans for pairs that have lost an item.
+
+use super::{Action, Context, Facts, ItemPlan, Op, fields, has_ended};
+use crate::{
+    Side, Value,
+    conflict::{Conflict, ConflictKind, Settled},
+    ports::OpKind,
+    side::Pair,
+    spec::DeletePolicy,
+    strategy::settle,
+    value::{Fields, Instant, Precision, fields_to_json},
+};
+
+/// The item on side `gone` is missing, its counterpart is there.
+pub(super) fn plan(context: &Context<'_>, facts: Facts, gone: Side) -> ItemPlan {
+    let new = |facts, action| ItemPlan::new(facts, context.mapping, action);
+    if facts.link.as_ref().is_some_and(|link| has_ended(link, &facts.seen)) {
+        return new(facts, Action::Leave);
+    }
+    if !is_confirmed(context, &facts, gone) {
+        return new(facts, Action::MarkMissing(gone));
+    }
+    let stays = gone.other();
+    if context.spec.delete_policy == DeletePolicy::Ignore || !context.spec.writes(stays) {
+        return new(facts, Action::End(gone));
+    }
+    let mut plan = new(facts, Action::Delete(stays));
+    if !was_edited(context, &plan, stays) {
+        add_delete(&mut plan, stays);
+        return plan;
+    }
+    let settled = settle_edit_against_delete(context, &plan, gone);
+    match settled.as_ref().map(|settled| settled.winner) {
+        None => plan.action = Action::AskDeleted(gone),
+        Some(winner) if winner == gone => add_delete(&mut plan, stays),
+        Some(_) if !context.spec.writes(gone) => plan.action = Action::End(gone),
+        Some(_) => {
+            plan.action = Action::Create(gone);
+            fields::add_create(context, &mut plan, gone, "edited after the delete");
+        }
+    }
+    let conflict = describe(&plan, gone, settled);
+    plan.conflicts.push(conflict);
+    plan
+}
+
+/// Neither item is there any more.
+pub(super) fn both_gone(context: &Context<'_>, facts: Facts, gone: Side) -> ItemPlan {
+    let confirmed = context.confirm_deletes || facts.link.as_ref().is_some_and(|link| link.missing.is_some());
+    let action = match &facts.link {
+        Some(link) if has_ended(link, &facts.seen) => Action::Leave,
+        _ if confirmed => Action::End(gone),
+        _ => Action::MarkMissing(gone),
+    };
+    ItemPlan::new(facts, context.mapping, action)
+}
+
+/// Absent from an earlier complete listing too, or the operator vouches for it.
+fn is_confirmed(context: &Context<'_>, facts: &Facts, gone: Side) -> bool {
+    let earlier = facts.link.as_ref().and_then(|link| link.missing);
+    context.confirm_deletes || earlier.is_some_and(|(side, _)| side == gone)
+}
+
+fn was_edited(context: &Context<'_>, plan: &ItemPlan, side: Side) -> bool {
+    let Some(link) = &plan.facts.link else { return false };
+    let (base, now) = (link.base.get(side), plan.now.get(side));
+    context.mapping.rules.iter().any(|rule| {
+        let field = rule.field.get(side);
+        // A field without a base was never in step, so it cannot have been edited since.
+        rule.flow.writes(side.other())
+            && base.get(field).is_some_and(|base| !base.same(fields::value_of(now, field)))
+    })
+}
+
+fn settle_edit_against_delete(context: &Context<'_>, plan: &ItemPlan, gone: Side) -> Option<Settled> {
+    let open = plan.facts.link.as_ref().and_then(|link| link.conflicts.iter().find(|c| c.field.is_none()));
+    if let Some(open) = open
+        && let Some(winner) = open.chosen
+        && open.values.get(gone.other()).same(&whole(plan, gone.other()))
+    {
+        return Some(Settled { winner, reason: format!("{winner} chosen by a person") });
+    }
+    settle(context.spec.conflict_strategy, modified(plan, gone), context.now)
+}
+
+/// When the item was deleted (seen to be gone) and when its counterpart was edited.
+fn modified(plan: &ItemPlan, gone: Side) -> Pair<Option<Instant>> {
+    let mut modified = Pair::new(None, None);
+    let missing = plan.facts.link.as_ref().and_then(|link| link.missing);
+    *modified.get_mut(gone) = missing.map(|(_, since)| Instant::new(since, Precision::Micro));
+    *modified.get_mut(gone.other()) = plan.facts.seen.get(gone.other()).item().and_then(|item| item.modified);
+    modified
+}
+
+fn describe(plan: &ItemPlan, gone: Side, settled: Option<Settled>) -> Conflict {
+    let stays = gone.other();
+    let mut values = Pair::new(Value::Null, Value::Null);
+    *values.get_mut(stays) = whole(plan, stays);
+    let base = plan.facts.link.as_ref().map(|link| Value::Object(link.base.get(stays).clone()));
+    Conflict {
+        field: None,
+        kind: ConflictKind::EditDelete,
+        base: base.unwrap_or(Value::Null),
+        values,
+        modified: modified(plan, gone),
+        settled,
+    }
+}
+
+/// All mapped fields of a side as one value, in the form the database gives back.
+fn whole(plan: &ItemPlan, side: Side) -> Value {
+    Value::from_json(&fields_to_json(plan.now.get(side)))
+}
+
+fn add_delete(plan: &mut ItemPlan, side: Side) {
+    let Some(item) = plan.facts.seen.get(side).item() else { return };
+    let mapped = |name: &String| plan.now.get(side).contains_key(name);
+    let expected: Fields =
+        item.fields.iter().filter(|(name, _)| mapped(name)).map(|(k, v)| (k.clone(), v.clone())).collect();
+    plan.ops.push(Op {
+        side,
+        kind: OpKind::Delete,
+        id: Some(item.id.clone()),
+        marker: None,
+        fields: Vec::new(),
+        expected,
+        version: item.version.clone(),
+    });
+}

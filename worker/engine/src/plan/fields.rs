@@ -1,0 +1,174 @@
+//! Plans for items that are there: merge a pair, create a counterpart.
+
+use super::{Action, Context, Facts, FieldWrite, ItemPlan, Op, has_ended};
+use crate::{
+    Item, Side, Value,
+    conflict::ConflictKind,
+    mapping::{Rule, Unmappable},
+    merge::{FieldState, Outcome, merge_field},
+    ports::{Link, Marker, OpKind},
+    side::Pair,
+    spec::SyncSpec,
+    value::Fields,
+};
+
+/// Both items are there.
+pub(super) fn merge(context: &Context<'_>, facts: Facts) -> ItemPlan {
+    if facts.link.as_ref().is_some_and(|link| has_ended(link, &facts.seen)) {
+        return ItemPlan::new(facts, context.mapping, Action::Leave);
+    }
+    let mut plan = ItemPlan::new(facts, context.mapping, Action::Merge);
+    let modified = |side: Side| plan.facts.seen.get(side).item().and_then(|item| item.modified);
+    let modified = Pair::new(modified(Side::Source), modified(Side::Target));
+    let link = plan.facts.link.as_ref();
+    let mut required_missing = false;
+    for rule in &context.mapping.rules {
+        let base = link.and_then(|link| base_of(rule, &link.base));
+        let open = link
+            .and_then(|link| link.conflicts.iter().find(|c| c.field.as_deref() == Some(&rule.field.source)));
+        let now = Pair::new(
+            value_of(&plan.now.source, &rule.field.source),
+            value_of(&plan.now.target, &rule.field.target),
+        );
+        let merged = merge_field(rule, &FieldState { now, base, modified, open }, context.now);
+        let outcome = match merged.outcome {
+            // The key is what the item is; it is compared, never written.
+            Outcome::Write { side, .. } if is_key(context, rule, side) => Outcome::Drift,
+            outcome => outcome,
+        };
+        if let Outcome::Blocked(problem) = &outcome {
+            required_missing |= matches!(problem, Unmappable::Required { .. });
+            plan.problems.push(problem.to_string());
+        }
+        plan.conflicts.extend(merged.conflict);
+        plan.outcomes.push(outcome);
+    }
+    if !required_missing {
+        plan.ops = Side::BOTH.into_iter().filter_map(|side| update(context, &plan, side)).collect();
+    }
+    plan
+}
+
+/// The write that carries a merge's outcomes to one side.
+fn update(context: &Context<'_>, plan: &ItemPlan, side: Side) -> Option<Op> {
+    let item = plan.facts.seen.get(side).item()?;
+    let mut fields = Vec::new();
+    let mut expected = Fields::new();
+    for (rule, outcome) in context.mapping.rules.iter().zip(&plan.outcomes) {
+        if let Outcome::Write { side: to, value, rule: why } = outcome
+            && *to == side
+        {
+            let field = rule.field.get(side);
+            // As it was read, not as it was typed: the platform compares its own form.
+            expected.insert(field.clone(), value_of(&item.fields, field).clone());
+            fields.push(FieldWrite {
+                field: field.clone(),
+                before: value_of(plan.now.get(side), field).clone(),
+                after: value.clone(),
+                rule: why.clone(),
+            });
+        }
+    }
+    (!fields.is_empty()).then(|| Op {
+        side,
+        kind: OpKind::Update,
+        id: Some(item.id.clone()),
+        marker: None,
+        fields,
+        expected,
+        version: item.version.clone(),
+    })
+}
+
+/// One item is there and its counterpart never was.
+pub(super) fn create(context: &Context<'_>, facts: Facts, on: Side) -> ItemPlan {
+    let ended = facts.link.as_ref().is_some_and(|link| has_ended(link, &facts.seen));
+    if ended || !context.spec.creates_on(on) || facts.link.as_ref().is_some_and(may_exist) {
+        return ItemPlan::new(facts, context.mapping, Action::Leave);
+    }
+    let mut plan = ItemPlan::new(facts, context.mapping, Action::Create(on));
+    add_create(context, &mut plan, on, "created");
+    plan
+}
+
+/// A create was sent, and nobody has said yet that it came to nothing.
+fn may_exist(link: &Link) -> bool {
+    let ambiguous = ConflictKind::AmbiguousCreate.as_str();
+    link.conflicts.iter().any(|conflict| conflict.kind == ambiguous && conflict.chosen.is_none())
+}
+
+/// Adds the create of a counterpart on side `on` to a plan.
+pub(super) fn add_create(context: &Context<'_>, plan: &mut ItemPlan, on: Side, why: &str) {
+    let from = on.other();
+    let Some(item) = plan.facts.seen.get(from).item() else { return };
+    let mut marker = marker_of(context.spec, from, item);
+    let mut fields = Vec::new();
+    let mut required_missing = false;
+    plan.outcomes.clear();
+    for rule in &context.mapping.rules {
+        if !rule.flow.writes(on) && !is_key(context, rule, on) {
+            plan.outcomes.push(Outcome::Drift);
+            continue;
+        }
+        let outcome = match rule.carry(from, value_of(plan.now.get(from), rule.field.get(from))) {
+            Ok(value) => {
+                if is_key(context, rule, on) && !value.is_blank() {
+                    marker.id = Some(key_text(&value));
+                }
+                Outcome::Write { side: on, value, rule: why.to_owned() }
+            }
+            Err(problem) => {
+                required_missing |= matches!(problem, Unmappable::Required { .. });
+                plan.problems.push(problem.to_string());
+                Outcome::Blocked(problem)
+            }
+        };
+        if let Outcome::Write { value, .. } = &outcome
+            && !value.is_blank()
+        {
+            fields.push(FieldWrite {
+                field: rule.field.get(on).clone(),
+                before: Value::Null,
+                after: value.clone(),
+                rule: why.to_owned(),
+            });
+        }
+        plan.outcomes.push(outcome);
+    }
+    if !required_missing {
+        let id = marker.id.clone();
+        plan.ops.push(Op {
+            side: on,
+            kind: OpKind::Create,
+            id,
+            marker: Some(marker),
+            fields,
+            expected: Fields::new(),
+            version: None,
+        });
+    }
+}
+
+/// The marker of an item's counterpart.
+pub(crate) fn marker_of(spec: &SyncSpec, origin: Side, item: &Item) -> Marker {
+    Marker::derive(&format!("{}/{}", spec.project, spec.name), &spec.entity_type, origin, &item.id)
+}
+
+fn is_key(context: &Context<'_>, rule: &Rule, side: Side) -> bool {
+    context.capabilities.get(side).key_field.as_ref() == Some(rule.field.get(side))
+}
+
+fn key_text(value: &Value) -> String {
+    match value {
+        Value::Text(text) => text.clone(),
+        other => other.to_json().to_string(),
+    }
+}
+
+fn base_of<'a>(rule: &Rule, base: &'a Pair<Fields>) -> Option<Pair<&'a Value>> {
+    Some(Pair::new(base.source.get(&rule.field.source)?, base.target.get(&rule.field.target)?))
+}
+
+pub(super) fn value_of<'a>(fields: &'a Fields, name: &str) -> &'a Value {
+    fields.get(name).unwrap_or(&Value::Null)
+}

@@ -1,0 +1,298 @@
+//! The contract of the store: links, their bases, intents, conflicts and cursors.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{Cursor, Stopped};
+use crate::{
+    Side, Value,
+    conflict::{Conflict, OpenConflict},
+    hash::Hash,
+    side::Pair,
+    value::Fields,
+};
+
+/// Keeps the links of one sync for one run.
+///
+/// Every writing call is one transaction that first checks the run's fence: a worker that was taken over can no longer
+/// write, and learns so as [`StoreError::Stopped`].
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// How many links the sync has.
+    async fn count(&self) -> Result<u64, StoreError>;
+
+    /// The next links by id, in brief: enough to see what changed. One statement.
+    async fn briefs(&self, after: i64, limit: usize) -> Result<Vec<LinkBrief>, StoreError>;
+
+    /// Links by id, whole.
+    async fn links(&self, ids: &[i64]) -> Result<Vec<Link>, StoreError>;
+
+    /// Links with a write that was begun and whose outcome is not recorded.
+    async fn open_intents(&self) -> Result<Vec<i64>, StoreError>;
+
+    /// Ends the deadlines of this run's open intents: it stops in good order and sends nothing more.
+    async fn release_intents(&self) -> Result<(), StoreError>;
+
+    /// Commits what is about to be written, before it is: new links are inserted, change rows become `intended`. Answers
+    /// the links' ids and versions, in order.
+    async fn intend(&self, batch: &[Intended]) -> Result<Vec<LinkRef>, StoreError>;
+
+    /// Commits what came of it: change rows are confirmed or dropped, bases advance, conflicts open and close.
+    async fn record(&self, batch: &[Recorded]) -> Result<(), StoreError>;
+
+    /// Where the incremental reads of a side go on.
+    async fn cursor(&self, side: Side) -> Result<Option<CursorState>, StoreError>;
+
+    /// Saves the cursors of a run that read both sides to their end.
+    async fn save_cursors(&self, cursors: &[(Side, CursorState)]) -> Result<(), StoreError>;
+}
+
+/// Why the store did not do what was asked. Nothing of the call was kept.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// This run must stop.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+    /// Another run changed one of the links meanwhile; read again.
+    #[error("another run changed a link of this batch meanwhile")]
+    Outdated,
+    /// The database.
+    #[error("Syncline's database: {0}")]
+    Database(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// As much of a link as tells whether anything changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LinkBrief {
+    /// The link.
+    pub id: i64,
+    /// Its items.
+    pub ids: Pair<Option<String>>,
+    /// The content last seen on each side.
+    pub hash: Pair<Option<Hash>>,
+    /// It has ended: one of its items was deleted.
+    pub tombstone: bool,
+    /// Unfinished: pending, or failed; with the time from which it is tried again.
+    pub retry_at: Option<DateTime<Utc>>,
+    /// The side on which its item was absent when last listed.
+    pub missing: Option<Side>,
+    /// The mapping it was last merged with.
+    pub mapping_revision: i64,
+}
+
+/// A link and its version, for compare-and-set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkRef {
+    /// The link.
+    pub id: i64,
+    /// Raised by each write of it.
+    pub version: i64,
+}
+
+/// The pairing of two items.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Link {
+    /// Its row and version.
+    pub at: LinkRef,
+    /// Its items; one may be wanting until it has been created.
+    pub ids: Pair<Option<String>>,
+    /// Per side, the mapped fields as that side last returned them.
+    pub base: Pair<Fields>,
+    /// The content last seen on each side.
+    pub hash: Pair<Option<Hash>>,
+    /// Whether it is paired.
+    pub state: LinkState,
+    /// The side deleted, of a link that has ended.
+    pub deleted_side: Option<Side>,
+    /// The side on which its item was absent when last listed, and since when.
+    pub missing: Option<(Side, DateTime<Utc>)>,
+    /// Runs that failed on it in a row.
+    pub error_count: u32,
+    /// The mapping it was last merged with.
+    pub mapping_revision: i64,
+    /// A write that was begun.
+    pub intent: Option<Intent>,
+    /// Conflicts left for a person.
+    pub conflicts: Vec<OpenConflict>,
+}
+
+/// Whether a link is paired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkState {
+    /// One item, whose counterpart is still to be made.
+    Pending,
+    /// Two items.
+    Linked,
+    /// Ended by a delete; kept so that nothing brings the items back.
+    Tombstone,
+}
+
+/// A write that is about to happen, as recorded before it: what a successor needs to find out whether it did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Intent {
+    /// What is written, one entry per side written to.
+    pub ops: Vec<IntentOp>,
+    /// The sender sends nothing after this time.
+    pub deadline: DateTime<Utc>,
+}
+
+/// One side's part of an intent. Values are JSON, typed anew by the mapping when read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IntentOp {
+    /// The side written to.
+    pub side: Side,
+    /// What kind of write.
+    pub kind: OpKind,
+    /// The item, or the id a create asks for.
+    pub id: Option<String>,
+    /// What a create can be found again by.
+    pub marker: Option<String>,
+    /// Field values before.
+    pub before: serde_json::Value,
+    /// Field values as sent.
+    pub after: serde_json::Value,
+    /// The other side's values that they came from, under this side's field names.
+    pub origin: serde_json::Value,
+}
+
+/// The kinds of write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OpKind {
+    /// A new item.
+    Create,
+    /// Some fields of an item.
+    Update,
+    /// An item goes.
+    Delete,
+}
+
+impl OpKind {
+    /// The name used in the database, the API and the CLI.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OpKind::Create => "create",
+            OpKind::Update => "update",
+            OpKind::Delete => "delete",
+        }
+    }
+}
+
+/// A link with what is about to be written for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Intended {
+    /// The link; none for one that this call makes.
+    pub link: Option<LinkRef>,
+    /// The items of a new link.
+    pub ids: Pair<Option<String>>,
+    /// What is written.
+    pub intent: Intent,
+    /// The audit trail's rows.
+    pub changes: Vec<Change>,
+}
+
+/// A row of the audit trail.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// The side changed.
+    pub side: Side,
+    /// That side's name of the field; none for a whole item created or deleted.
+    pub field: Option<String>,
+    /// The value before.
+    pub before: Value,
+    /// The value after.
+    pub after: Value,
+    /// Why.
+    pub rule: String,
+}
+
+/// What became of the write to one side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is there.
+    Confirmed,
+    /// It is certain that it is not: its change rows go.
+    NotWritten,
+    /// It cannot be told: its change rows stay as `unknown`.
+    Unknown,
+}
+
+/// The state of a link after an item has been dealt with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recorded {
+    /// The link; none for one that this call makes.
+    pub link: Option<LinkRef>,
+    /// Its items.
+    pub ids: Pair<Option<String>>,
+    /// Keys and addresses that people use for the items.
+    pub names: Pair<Names>,
+    /// The new bases.
+    pub base: Pair<Fields>,
+    /// The content now seen on each side.
+    pub hash: Pair<Option<Hash>>,
+    /// When each side was last modified, as far as known.
+    pub modified: Pair<Option<DateTime<Utc>>>,
+    /// Versions or ETags.
+    pub version: Pair<Option<String>>,
+    /// Whether it is paired now.
+    pub state: LinkState,
+    /// The side deleted.
+    pub deleted_side: Option<Side>,
+    /// Absent since.
+    pub missing: Option<(Side, DateTime<Utc>)>,
+    /// How this run ended for the link.
+    pub status: ItemStatus,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// Failures in a row, this one included.
+    pub error_count: u32,
+    /// When a failed link is tried again.
+    pub retry_at: Option<DateTime<Utc>>,
+    /// The mapping it was merged with.
+    pub mapping_revision: i64,
+    /// What became of the intended writes, per side written to.
+    pub verdicts: Vec<(Side, Verdict)>,
+    /// Conflicts met: open ones are kept for a person, settled ones are recorded as such.
+    pub conflicts: Vec<Conflict>,
+    /// Open conflicts of earlier runs that no longer exist.
+    pub closed_conflicts: Vec<i64>,
+    /// Calls made for this link alone.
+    pub calls: u32,
+    /// Time spent on this link.
+    pub duration_ms: u64,
+    /// The strategy that settled a conflict, if one did.
+    pub resolution: Option<String>,
+}
+
+/// What people call an item.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Names {
+    /// Its key.
+    pub key: Option<String>,
+    /// Its address.
+    pub url: Option<String>,
+}
+
+/// How a run ended for one item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ItemStatus {
+    /// In step.
+    Completed,
+    /// Something could not be written; tried again by a later run.
+    Failed,
+    /// A person has to decide.
+    Conflict,
+    /// Nothing to do by policy.
+    Skipped,
+}
+
+/// Where incremental reads go on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CursorState {
+    /// The connector's own cursor; none for a side that is always read whole.
+    pub cursor: Option<Cursor>,
+    /// When the side was last read whole.
+    pub last_full_at: Option<DateTime<Utc>>,
+}

@@ -1,0 +1,261 @@
+//! Carries out a batch of plans: intent, write, record.
+
+use std::collections::HashMap;
+
+use super::{Report, Run, RunError, Work, record::Results};
+use crate::{
+    Side, Value,
+    plan::{Action, Context, ItemPlan, Op},
+    ports::{
+        Change, ErrorKind, Intended, Intent, IntentOp, ItemStatus, LinkRef, Marker, OpKind, Recorded, Step,
+        StoreError, Write, WriteContext, WriteOp,
+    },
+    side::Pair,
+    value::{Fields, fields_to_json},
+};
+
+/// What happens to an item that somebody edited between our read and our write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stale {
+    /// It is read and decided again.
+    Again,
+    /// It failed, and a later run tries again.
+    Fails,
+}
+
+impl Run<'_> {
+    /// Carries out a batch. Answers the links to be read and decided again.
+    pub(super) async fn apply(
+        &self,
+        context: &Context<'_>,
+        plans: Vec<ItemPlan>,
+        report: &mut Report,
+        stale: Stale,
+    ) -> Result<Vec<Work>, RunError> {
+        let began = self.clock.now();
+        let writing: Vec<usize> = (0..plans.len()).filter(|position| plans[*position].writes()).collect();
+        let refs = self.intend(context, &plans, &writing).await?;
+        let mut results: Vec<Results> = Vec::new();
+        results.resize_with(plans.len(), HashMap::new);
+        let mut failed = None;
+        for side in Side::BOTH {
+            if let Err(error) = self.write(side, &plans, &writing, &mut results, report).await {
+                // The outcome of that call is for recovery to find out; everything else is recorded first.
+                failed = Some(RunError::Connector { side, error });
+                break;
+            }
+        }
+        if !writing.is_empty() {
+            self.observer.reached(Step::RemoteWritten).await;
+        }
+        let elapsed = (self.clock.now() - began).num_milliseconds().max(0) as u64;
+        let share = elapsed / (plans.len() as u64).max(1);
+        let mut records = Vec::with_capacity(plans.len());
+        let mut again = Vec::new();
+        for (position, plan) in plans.iter().enumerate() {
+            let results = &results[position];
+            if results.len() < plan.ops.len() || is_idle(plan) {
+                if is_idle(plan) {
+                    report.counts.skipped += 1;
+                }
+                continue;
+            }
+            let mut record = self.record_of(plan, refs.get(&position).copied(), results);
+            record.duration_ms = share;
+            record.calls = self.calls_alone(plan, writing.len());
+            let outdated = results.values().any(|r| r.as_ref().is_err_and(|e| e.kind == ErrorKind::Conflict));
+            if let Some(link) = record.link.filter(|_| outdated && stale == Stale::Again) {
+                record.error_count = record.error_count.saturating_sub(1);
+                again.push(Work::link(link.id));
+                count_writes(plan, results, report);
+            } else {
+                count(plan, results, &record, report);
+            }
+            records.push(record);
+        }
+        if !records.is_empty() {
+            self.store.record(&records).await?;
+            self.observer.reached(Step::BaseAdvanced).await;
+        }
+        failed.map_or(Ok(again), Err)
+    }
+
+    /// Puts on record what is about to be written. Answers the links by position.
+    async fn intend(
+        &self,
+        context: &Context<'_>,
+        plans: &[ItemPlan],
+        writing: &[usize],
+    ) -> Result<HashMap<usize, LinkRef>, RunError> {
+        if writing.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let deadline = self.leave.deadline();
+        let intended: Vec<Intended> =
+            writing.iter().map(|position| self.intended(&plans[*position], deadline)).collect();
+        debug_assert_eq!(context.mapping.revision, self.mapping.revision);
+        let refs = self.store.intend(&intended).await?;
+        self.observer.reached(Step::IntentCommitted).await;
+        Ok(writing.iter().copied().zip(refs).collect())
+    }
+
+    fn intended(&self, plan: &ItemPlan, deadline: chrono::DateTime<chrono::Utc>) -> Intended {
+        let id = |side: Side| {
+            let linked = plan.facts.link.as_ref().and_then(|link| link.ids.get(side).clone());
+            linked.or_else(|| plan.facts.seen.get(side).item().map(|item| item.id.clone()))
+        };
+        Intended {
+            link: plan.facts.link.as_ref().map(|link| link.at),
+            ids: Pair::new(id(Side::Source), id(Side::Target)),
+            intent: Intent { ops: plan.ops.iter().map(|op| self.intent_op(plan, op)).collect(), deadline },
+            changes: if self.spec.enable_audit { changes(plan) } else { Vec::new() },
+        }
+    }
+
+    fn intent_op(&self, plan: &ItemPlan, op: &Op) -> IntentOp {
+        let before: Fields = op.fields.iter().map(|f| (f.field.clone(), f.before.clone())).collect();
+        let after: Fields = op.fields.iter().map(|f| (f.field.clone(), f.after.clone())).collect();
+        let other = op.side.other();
+        let origin: Fields = self
+            .mapping
+            .rules
+            .iter()
+            .filter(|rule| op.kind == OpKind::Create || after.contains_key(rule.field.get(op.side)))
+            .filter_map(|rule| {
+                Some((
+                    rule.field.get(op.side).clone(),
+                    plan.now.get(other).get(rule.field.get(other))?.clone(),
+                ))
+            })
+            .collect();
+        IntentOp {
+            side: op.side,
+            kind: op.kind,
+            id: op.id.clone(),
+            marker: op.marker.as_ref().map(|marker| marker.text.clone()),
+            before: fields_to_json(&before),
+            after: fields_to_json(&after),
+            origin: fields_to_json(&origin),
+        }
+    }
+
+    /// Sends a side's writes, as many a call as the platform takes.
+    async fn write(
+        &self,
+        side: Side,
+        plans: &[ItemPlan],
+        writing: &[usize],
+        results: &mut [Results],
+        report: &mut Report,
+    ) -> Result<(), crate::ports::ConnectorError> {
+        let connector = *self.connectors.get(side);
+        let ops: Vec<(usize, &Op)> = writing
+            .iter()
+            .flat_map(|position| plans[*position].ops.iter().map(move |op| (*position, op)))
+            .filter(|(_, op)| op.side == side)
+            .collect();
+        for chunk in ops.chunks(connector.capabilities().write_batch.max(1)) {
+            self.leave.check()?;
+            let writes: Vec<Write> = chunk.iter().map(|(_, op)| write_of(op)).collect();
+            let context = WriteContext { leave: self.leave, now: self.clock.now() };
+            let answers = connector.write(&writes, &context).await?;
+            report.counts.api_calls += 1;
+            if answers.len() != chunk.len() {
+                let text = format!(
+                    "answered {} of {} writes; this is a fault of the connector",
+                    answers.len(),
+                    chunk.len()
+                );
+                return Err(crate::ports::ConnectorError::transient(text));
+            }
+            for ((position, _), answer) in chunk.iter().zip(answers) {
+                // Positions come from `writing`, which indexes `plans`, and `results` is as long.
+                results[*position].insert(side, answer);
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls made for this item alone: its own writes where each is a call, or a batch of one.
+    fn calls_alone(&self, plan: &ItemPlan, batch: usize) -> u32 {
+        let alone =
+            |op: &&Op| batch == 1 || !self.connectors.get(op.side).capabilities().prefers_large_batches;
+        plan.ops.iter().filter(alone).count() as u32
+    }
+}
+
+/// Nothing to write, nothing to remember.
+fn is_idle(plan: &ItemPlan) -> bool {
+    plan.action == Action::Leave && plan.facts.link.is_none()
+}
+
+fn write_of(op: &Op) -> Write {
+    let fields: Fields = op.fields.iter().map(|write| (write.field.clone(), write.after.clone())).collect();
+    let id = op.id.clone().unwrap_or_default();
+    let kind = match op.kind {
+        OpKind::Create => {
+            let marker = op.marker.clone().unwrap_or_else(|| Marker { text: String::new(), id: None });
+            WriteOp::Create { marker, fields }
+        }
+        OpKind::Update => WriteOp::Update { id, fields },
+        OpKind::Delete => WriteOp::Delete { id },
+    };
+    Write { op: kind, expected: op.expected.clone(), version: op.version.clone() }
+}
+
+/// The audit trail of a plan: a row per field changed, one for a whole item created or deleted.
+fn changes(plan: &ItemPlan) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for op in &plan.ops {
+        let whole =
+            |fields: Fields| Value::Object(fields.into_iter().filter(|(_, v)| !v.is_blank()).collect());
+        let rule = || op.fields.first().map_or_else(|| "deleted".to_owned(), |field| field.rule.clone());
+        match op.kind {
+            OpKind::Create => {
+                let after = op.fields.iter().map(|f| (f.field.clone(), f.after.clone())).collect();
+                changes.push(Change {
+                    side: op.side,
+                    field: None,
+                    before: Value::Null,
+                    after: whole(after),
+                    rule: rule(),
+                });
+            }
+            OpKind::Delete => {
+                let before = whole(plan.now.get(op.side).clone());
+                changes.push(Change { side: op.side, field: None, before, after: Value::Null, rule: rule() });
+            }
+            OpKind::Update => changes.extend(op.fields.iter().map(|field| Change {
+                side: op.side,
+                field: Some(field.field.clone()),
+                before: field.before.clone(),
+                after: field.after.clone(),
+                rule: field.rule.clone(),
+            })),
+        }
+    }
+    changes
+}
+
+fn count_writes(plan: &ItemPlan, results: &Results, report: &mut Report) {
+    for op in plan.ops.iter().filter(|op| results.get(&op.side).is_some_and(Result::is_ok)) {
+        report.counts.add_write(op.kind);
+    }
+}
+
+fn count(plan: &ItemPlan, results: &Results, record: &Recorded, report: &mut Report) {
+    count_writes(plan, results, report);
+    report.counts.add_status(record.status);
+    let open = record.conflicts.iter().filter(|conflict| conflict.settled.is_none()).count() as u64;
+    report.counts.conflicts += open;
+    report.counts.settled += record.conflicts.len() as u64 - open;
+    if record.status == ItemStatus::Failed {
+        report.add_error(plan.label(), record.error.as_deref().unwrap_or("failed"));
+    }
+}
+
+impl From<crate::ports::Stopped> for RunError {
+    fn from(stopped: crate::ports::Stopped) -> Self {
+        RunError::Store(StoreError::Stopped(stopped))
+    }
+}

@@ -1,0 +1,124 @@
+//! Reads what a batch of work needs and plans it.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Report, Run, RunError, Work, index, observe::bodies};
+use crate::{
+    Item, Side,
+    plan::{Context, Facts, ItemPlan, Seen, plan_item},
+    ports::Link,
+    side::Pair,
+};
+
+impl Run<'_> {
+    /// Plans a batch.
+    pub(super) async fn plan_batch(
+        &self,
+        context: &Context<'_>,
+        work: &[Work],
+        kept: &mut Pair<HashMap<String, Item>>,
+        report: &mut Report,
+    ) -> Result<Vec<ItemPlan>, RunError> {
+        let mut links = self.links_of(work).await?;
+        let mut items: Pair<HashMap<String, Item>> = Pair::default();
+        for side in Side::BOTH {
+            let ids = ids_to_read(side, work, &links);
+            let (read, calls) = bodies(side, *self.connectors.get(side), &ids, kept.get_mut(side)).await?;
+            report.counts.api_calls += calls;
+            *items.get_mut(side) = read;
+        }
+        Ok(work
+            .iter()
+            .filter_map(|work| facts(work, &mut links, &mut items))
+            .map(|f| plan_item(context, f))
+            .collect())
+    }
+
+    /// The links of a batch by id.
+    async fn links_of(&self, work: &[Work]) -> Result<HashMap<i64, Link>, RunError> {
+        let ids: Vec<i64> = work.iter().filter_map(link_of).collect();
+        let mut links = HashMap::with_capacity(ids.len());
+        for page in ids.chunks(index::PAGE) {
+            for link in self.store.links(page).await? {
+                links.insert(link.at.id, self.mapping.retype(link));
+            }
+        }
+        Ok(links)
+    }
+
+    /// Remembers which items of these links were absent, and does nothing else.
+    pub(super) async fn remember_absence(&self, work: &[Work]) -> Result<(), RunError> {
+        let links = self.links_of(work).await?;
+        let now = self.clock.now();
+        let mut records = Vec::new();
+        for work in work {
+            let Work::Link { id, absent, .. } = work else { continue };
+            let Some(link) = links.get(id) else { continue };
+            let side = if absent.source { Side::Source } else { Side::Target };
+            if link.missing.is_none_or(|(missing, _)| missing != side) {
+                let facts = Facts { link: Some(link.clone()), seen: Pair::new(Seen::Missing, Seen::Missing) };
+                let mut record = self.unchanged(&facts);
+                record.missing = Some((side, now));
+                records.push(record);
+            }
+        }
+        if !records.is_empty() {
+            self.store.record(&records).await?;
+        }
+        Ok(())
+    }
+}
+
+fn link_of(work: &Work) -> Option<i64> {
+    match work {
+        Work::Link { id, .. } => Some(*id),
+        Work::Pair { source, target } => source.link.or(target.link),
+        Work::Single { item, .. } => item.link,
+    }
+}
+
+fn ids_to_read(side: Side, work: &[Work], links: &HashMap<i64, Link>) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let id = |work: &Work| match work {
+        Work::Link { absent, .. } if *absent.get(side) => None,
+        Work::Link { id, .. } => links.get(id).and_then(|link| link.ids.get(side).clone()),
+        Work::Pair { source, target } => {
+            Some(if side == Side::Source { &source.id } else { &target.id }.clone())
+        }
+        Work::Single { side: on, item } => (*on == side).then(|| item.id.clone()),
+    };
+    work.iter().filter_map(id).filter(|id| seen.insert(id.clone())).collect()
+}
+
+/// What is known of one piece of work; none when it has gone meanwhile.
+fn facts(
+    work: &Work,
+    links: &mut HashMap<i64, Link>,
+    items: &mut Pair<HashMap<String, Item>>,
+) -> Option<Facts> {
+    match work {
+        Work::Link { id, .. } => {
+            let link = links.remove(id)?;
+            let seen = |side: Side, items: &mut HashMap<String, Item>| match link.ids.get(side) {
+                None => Seen::Never,
+                Some(id) => items.remove(id).map_or(Seen::Missing, Seen::Present),
+            };
+            let source = seen(Side::Source, &mut items.source);
+            let target = seen(Side::Target, &mut items.target);
+            Some(Facts { link: Some(link), seen: Pair::new(source, target) })
+        }
+        Work::Pair { source, target } => {
+            let link = source.link.or(target.link).and_then(|id| links.remove(&id));
+            let source = items.source.remove(&source.id)?;
+            let target = items.target.remove(&target.id)?;
+            Some(Facts { link, seen: Pair::new(Seen::Present(source), Seen::Present(target)) })
+        }
+        Work::Single { side, item } => {
+            let link = item.link.and_then(|id| links.remove(&id));
+            let read = items.get_mut(*side).remove(&item.id)?;
+            let mut seen = Pair::new(Seen::Never, Seen::Never);
+            *seen.get_mut(*side) = Seen::Present(read);
+            Some(Facts { link, seen })
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! All links of a sync in memory, small: what tells a changed item from an unchanged one.
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    Side,
+    hash::Hash,
+    ports::{LinkBrief, Store, StoreError},
+    side::Pair,
+};
+
+/// Links read in one statement.
+pub(super) const PAGE: usize = 500;
+
+/// The links of a sync: about 80 bytes each, whatever their content.
+pub(super) struct LinkIndex {
+    entries: Vec<Entry>,
+    /// Hash of an id, position in `entries`; sorted, so that there is no table twice the size while it grows.
+    by_id: Pair<Vec<(Hash, u32)>>,
+}
+
+struct Entry {
+    id: i64,
+    hash: Pair<Option<Hash>>,
+    flags: u8,
+}
+
+const SEEN_SOURCE: u8 = 1;
+const SEEN_TARGET: u8 = 2;
+const DIRTY: u8 = 4;
+const TOMBSTONE: u8 = 8;
+const HAS_SOURCE: u8 = 16;
+const HAS_TARGET: u8 = 32;
+const MISSING_SOURCE: u8 = 64;
+const MISSING_TARGET: u8 = 128;
+
+fn seen(side: Side) -> u8 {
+    if side == Side::Source { SEEN_SOURCE } else { SEEN_TARGET }
+}
+
+fn has(side: Side) -> u8 {
+    if side == Side::Source { HAS_SOURCE } else { HAS_TARGET }
+}
+
+/// What the index says of an item just read.
+pub(super) enum Found {
+    /// No link has it.
+    New,
+    /// This link has it, and a counterpart.
+    Linked(u32),
+    /// This link has it and waits for its counterpart.
+    Pending(u32),
+}
+
+impl LinkIndex {
+    /// Reads all links, a page a statement.
+    pub(super) async fn load(
+        store: &dyn Store,
+        mapping_revision: i64,
+        retry_now: bool,
+        now: DateTime<Utc>,
+    ) -> Result<LinkIndex, StoreError> {
+        let count = usize::try_from(store.count().await?).unwrap_or(0);
+        let mut index = LinkIndex {
+            entries: Vec::with_capacity(count),
+            by_id: Pair::new(Vec::with_capacity(count), Vec::with_capacity(count)),
+        };
+        let mut after = 0;
+        loop {
+            let page = store.briefs(after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.id;
+            let full = page.len() == PAGE;
+            for brief in page {
+                index.add(&brief, mapping_revision, retry_now, now);
+            }
+            if !full {
+                break;
+            }
+        }
+        index.by_id.source.sort_unstable();
+        index.by_id.target.sort_unstable();
+        Ok(index)
+    }
+
+    fn add(&mut self, brief: &LinkBrief, mapping_revision: i64, retry_now: bool, now: DateTime<Utc>) {
+        let position = self.entries.len() as u32;
+        let mut flags = 0;
+        for side in Side::BOTH {
+            if let Some(id) = brief.ids.get(side) {
+                flags |= has(side);
+                self.by_id.get_mut(side).push((Hash::of_bytes(id.as_bytes()), position));
+            }
+        }
+        if brief.tombstone {
+            flags |= TOMBSTONE;
+        } else {
+            let due = brief.retry_at.is_some_and(|at| retry_now || at <= now);
+            if due || brief.missing.is_some() || brief.mapping_revision != mapping_revision {
+                flags |= DIRTY;
+            }
+        }
+        match brief.missing {
+            Some(Side::Source) => flags |= MISSING_SOURCE,
+            Some(Side::Target) => flags |= MISSING_TARGET,
+            None => {}
+        }
+        self.entries.push(Entry { id: brief.id, hash: brief.hash, flags });
+    }
+
+    /// How many links there are.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// How many links have not ended.
+    pub(super) fn living(&self) -> u64 {
+        self.entries.iter().filter(|entry| entry.flags & TOMBSTONE == 0).count() as u64
+    }
+
+    /// The link's row.
+    pub(super) fn id(&self, position: u32) -> i64 {
+        self.entry(position).id
+    }
+
+    /// Notes that an item was read, and whether its content is other than last seen.
+    pub(super) fn see(&mut self, side: Side, id: &str, content: Hash) -> Found {
+        let by_id = self.by_id.get(side);
+        let key = Hash::of_bytes(id.as_bytes());
+        let first = by_id.partition_point(|(hash, _)| *hash < key);
+        let Some((_, position)) = by_id.get(first).filter(|(hash, _)| *hash == key).copied() else {
+            return Found::New;
+        };
+        let entry = &mut self.entries[position as usize];
+        entry.flags |= seen(side);
+        if entry.flags & TOMBSTONE == 0 && *entry.hash.get(side) != Some(content) {
+            entry.flags |= DIRTY;
+        }
+        match entry.flags & (HAS_SOURCE | HAS_TARGET) {
+            both if both == HAS_SOURCE | HAS_TARGET => Found::Linked(position),
+            _ if entry.flags & TOMBSTONE != 0 => Found::Linked(position),
+            _ => Found::Pending(position),
+        }
+    }
+
+    /// Whether the link must be looked at.
+    pub(super) fn is_dirty(&self, position: u32) -> bool {
+        self.entry(position).flags & DIRTY != 0
+    }
+
+    /// Whether an ended link has its items on both sides again.
+    fn is_back(&self, position: u32) -> bool {
+        let flags = self.entry(position).flags;
+        flags & TOMBSTONE != 0 && flags & SEEN_SOURCE != 0 && flags & SEEN_TARGET != 0
+    }
+
+    /// Whether a complete listing of this side lacked the link's item.
+    pub(super) fn is_absent(&self, position: u32, side: Side) -> bool {
+        let flags = self.entry(position).flags;
+        flags & has(side) != 0 && flags & seen(side) == 0
+    }
+
+    /// Whether the link's item was absent when last listed, and was not met since.
+    pub(super) fn is_suspected(&self, position: u32, side: Side) -> bool {
+        let missing = if side == Side::Source { MISSING_SOURCE } else { MISSING_TARGET };
+        self.entry(position).flags & missing != 0 && self.is_absent(position, side)
+    }
+
+    /// Links to look at: changed, unfinished, or with an item absent from a complete listing.
+    pub(super) fn work(&self, complete: Pair<bool>) -> Vec<u32> {
+        let wanted = |position: &u32| {
+            let entry = self.entry(*position);
+            if entry.flags & TOMBSTONE != 0 {
+                // Only full listings of both sides can tell that a deleted item came back.
+                return complete.source && complete.target && self.is_back(*position);
+            }
+            let absent = |side: Side| *complete.get(side) && self.is_absent(*position, side);
+            entry.flags & DIRTY != 0 || absent(Side::Source) || absent(Side::Target)
+        };
+        (0..self.entries.len() as u32).filter(wanted).collect()
+    }
+
+    fn entry(&self, position: u32) -> &Entry {
+        // Positions are only made by `add`, and entries are never removed.
+        &self.entries[position as usize]
+    }
+}

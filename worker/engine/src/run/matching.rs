@@ -1,0 +1,150 @@
+//! Pairs items that are on both sides already and have no link yet.
+
+use std::collections::HashMap;
+
+use crate::{
+    Item, Side, Value,
+    capability::Capabilities,
+    hash::{Hash, canonical_json},
+    mapping::{Mapping, Rule},
+    side::Pair,
+    spec::SyncSpec,
+    value::Fields,
+};
+
+/// An item without a counterpart.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Unpaired {
+    /// Its id.
+    pub(super) id: String,
+    /// A link that already waits for its counterpart.
+    pub(super) link: Option<i64>,
+    /// The link is to be looked at even if no counterpart is found.
+    pub(super) due: bool,
+    /// What it is matched by; none when one of those fields is empty.
+    pub(super) key: Option<Hash>,
+}
+
+/// The fields that pair items.
+pub(super) struct Matcher<'a> {
+    rules: Vec<&'a Rule>,
+}
+
+/// What came of matching.
+#[derive(Debug, Default)]
+pub(super) struct Matched {
+    /// One item on each side.
+    pub(super) pairs: Vec<(Unpaired, Unpaired)>,
+    /// Items that only one side has.
+    pub(super) singles: Pair<Vec<Unpaired>>,
+    /// Items that share their key with several others: nothing is done with them.
+    pub(super) ambiguous: Vec<(Vec<String>, Vec<String>)>,
+}
+
+impl<'a> Matcher<'a> {
+    /// By `match_on`; without it by a mapped key field; without that nothing is paired.
+    pub(super) fn new(
+        spec: &SyncSpec,
+        mapping: &'a Mapping,
+        capabilities: Pair<&Capabilities>,
+    ) -> Matcher<'a> {
+        let is_key =
+            |rule: &Rule, side: Side| capabilities.get(side).key_field.as_ref() == Some(rule.field.get(side));
+        let named = |rule: &&Rule| spec.match_on.contains(&rule.field.source);
+        let by_key = |rule: &&Rule| is_key(rule, Side::Source) || is_key(rule, Side::Target);
+        let rules = if spec.match_on.is_empty() {
+            // The target's key alone is enough, and better than two fields that must both fit.
+            let keys: Vec<&Rule> = mapping.rules.iter().filter(by_key).collect();
+            keys.into_iter().take(1).collect()
+        } else {
+            mapping.rules.iter().filter(named).collect()
+        };
+        Matcher { rules }
+    }
+
+    /// What an item is matched by, in the target's terms.
+    pub(super) fn key(&self, side: Side, typed: &Fields) -> Option<Hash> {
+        if self.rules.is_empty() {
+            return None;
+        }
+        let mut text = String::new();
+        for rule in &self.rules {
+            let value = typed.get(rule.field.get(side)).unwrap_or(&Value::Null);
+            let value = match side {
+                Side::Source => rule.carry(Side::Source, value).ok()?,
+                Side::Target => value.clone(),
+            };
+            if value.is_blank() {
+                return None;
+            }
+            text.push_str(&canonical_json(&value));
+            text.push('\n');
+        }
+        Some(Hash::of_bytes(text.as_bytes()))
+    }
+
+    /// An item that no link pairs.
+    pub(super) fn unpaired(
+        &self,
+        side: Side,
+        item: &Item,
+        typed: &Fields,
+        link: Option<i64>,
+        due: bool,
+    ) -> Unpaired {
+        Unpaired { id: item.id.clone(), link, due, key: self.key(side, typed) }
+    }
+}
+
+/// Pairs what has one partner and only one.
+pub(super) fn pair(unpaired: Pair<Vec<Unpaired>>) -> Matched {
+    let mut matched = Matched::default();
+    let mut targets: HashMap<Hash, Vec<Unpaired>> = HashMap::new();
+    for target in unpaired.target {
+        match target.key {
+            Some(key) => targets.entry(key).or_default().push(target),
+            None => matched.singles.target.push(target),
+        }
+    }
+    if targets.is_empty() {
+        matched.singles.source = unpaired.source;
+        return matched;
+    }
+    let mut groups: Vec<(Vec<Unpaired>, Vec<Unpaired>)> = Vec::new();
+    let mut group_of: HashMap<Hash, usize> = HashMap::new();
+    for source in unpaired.source {
+        let Some(key) = source.key else {
+            matched.singles.source.push(source);
+            continue;
+        };
+        if let Some(group) = group_of.get(&key).and_then(|group| groups.get_mut(*group)) {
+            group.0.push(source);
+        } else if let Some(partners) = targets.remove(&key) {
+            group_of.insert(key, groups.len());
+            groups.push((vec![source], partners));
+        } else {
+            matched.singles.source.push(source);
+        }
+    }
+    // Two links, each waiting for a counterpart, cannot become one.
+    let both_linked = |a: &Unpaired, b: &Unpaired| a.link.is_some() && b.link.is_some();
+    for (mut sources, mut partners) in groups {
+        match (sources.pop(), partners.pop()) {
+            (Some(source), Some(target))
+                if sources.is_empty() && partners.is_empty() && !both_linked(&source, &target) =>
+            {
+                matched.pairs.push((source, target));
+            }
+            (source, target) => {
+                let ids = |rest: Vec<Unpaired>, last: Option<Unpaired>| {
+                    rest.into_iter().chain(last).map(|item| item.id).collect()
+                };
+                matched.ambiguous.push((ids(sources, source), ids(partners, target)));
+            }
+        }
+    }
+    matched.singles.target.extend(targets.into_values().flatten());
+    // The table above has no order of its own; a plan must not depend on chance.
+    matched.singles.target.sort_by(|a, b| a.id.cmp(&b.id));
+    matched
+}

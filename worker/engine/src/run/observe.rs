@@ -1,0 +1,99 @@
+//! Reads both sides and finds what must be looked at.
+
+use std::collections::HashMap;
+
+use crate::{
+    Item, Side,
+    mapping::Mapping,
+    ports::{Connector, ListingEnd, ReadMode},
+    side::Pair,
+};
+
+use super::{
+    RunError,
+    index::{Found, LinkIndex},
+    matching::{Matcher, Unpaired},
+};
+
+/// Changed items kept from the listing, per side; beyond this they are read again when their turn comes, so that memory
+/// does not grow with the number of changes.
+const KEPT: usize = 2_000;
+
+/// What was read of one side.
+#[derive(Debug, Default)]
+pub(super) struct Observed {
+    /// Items without a counterpart.
+    pub(super) unpaired: Vec<Unpaired>,
+    /// Changed and new items, as many as are kept.
+    pub(super) kept: HashMap<String, Item>,
+    /// Items read.
+    pub(super) count: u64,
+}
+
+/// Reads one side to its end.
+pub(super) async fn observe(
+    side: Side,
+    connector: &dyn Connector,
+    mode: ReadMode,
+    mapping: &Mapping,
+    matcher: &Matcher<'_>,
+    index: &mut LinkIndex,
+) -> Result<(Observed, ListingEnd), RunError> {
+    let failed = |error| RunError::Connector { side, error };
+    let mut listing = connector.list(mode).await.map_err(failed)?;
+    let mut observed = Observed::default();
+    while let Some(page) = listing.next_page().await.map_err(failed)? {
+        for item in page.into_iter().filter(|item| !item.deleted) {
+            observed.count += 1;
+            let typed = mapping.typed(side, &item);
+            let keep = match index.see(side, &item.id, crate::hash::content_hash(&typed)) {
+                Found::Linked(position) => index.is_dirty(position),
+                Found::Pending(position) => {
+                    let due = index.is_dirty(position);
+                    let link = Some(index.id(position));
+                    observed.unpaired.push(matcher.unpaired(side, &item, &typed, link, due));
+                    due
+                }
+                Found::New => {
+                    observed.unpaired.push(matcher.unpaired(side, &item, &typed, None, true));
+                    true
+                }
+            };
+            if keep && observed.kept.len() < KEPT {
+                observed.kept.insert(item.id.clone(), item);
+            }
+        }
+    }
+    Ok((observed, listing.end()))
+}
+
+/// Items by id: those kept from the listing, the others fetched, a page a call. Answers the calls made, too.
+pub(super) async fn bodies(
+    side: Side,
+    connector: &dyn Connector,
+    ids: &[String],
+    kept: &mut HashMap<String, Item>,
+) -> Result<(HashMap<String, Item>, u64), RunError> {
+    let mut items = HashMap::with_capacity(ids.len());
+    let mut wanted = Vec::new();
+    for id in ids {
+        match kept.remove(id) {
+            Some(item) => {
+                items.insert(id.clone(), item);
+            }
+            None => wanted.push(id.clone()),
+        }
+    }
+    let mut calls = 0;
+    for page in wanted.chunks(connector.capabilities().page_size.max(1)) {
+        let fetched = connector.fetch(page).await.map_err(|error| RunError::Connector { side, error })?;
+        calls += 1;
+        items.extend(fetched.into_iter().filter(|item| !item.deleted).map(|item| (item.id.clone(), item)));
+    }
+    Ok((items, calls))
+}
+
+/// Whether listings of both sides were complete.
+pub(super) fn complete(ends: &Pair<ListingEnd>) -> Pair<bool> {
+    Pair::new(ends.source.complete, ends.target.complete)
+}

@@ -1,0 +1,205 @@
+//! The state of a link after its item has been dealt with.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::Run;
+use crate::{
+    Item, Side,
+    conflict::Conflict,
+    merge::Outcome,
+    plan::{Action, Facts, ItemPlan},
+    ports::{ItemStatus, LinkRef, LinkState, Names, Recorded, Verdict, WriteResult},
+    side::Pair,
+};
+
+/// What the platforms answered to an item's writes.
+pub(super) type Results = HashMap<Side, WriteResult>;
+
+/// Failed items wait this long before a scheduled run tries them again; doubled with each failure.
+const RETRY_FIRST: TimeDelta = TimeDelta::minutes(1);
+/// And no longer than this.
+const RETRY_MOST: TimeDelta = TimeDelta::hours(6);
+
+impl Run<'_> {
+    /// A link's state as it is, to be changed.
+    pub(super) fn unchanged(&self, facts: &Facts) -> Recorded {
+        let item = |side: Side| facts.seen.get(side).item();
+        let link = facts.link.as_ref();
+        let id = |side: Side| {
+            link.and_then(|l| l.ids.get(side).clone()).or_else(|| item(side).map(|i| i.id.clone()))
+        };
+        let names = |side: Side| {
+            item(side).map(|item| Names { key: item.key.clone(), url: item.url.clone() }).unwrap_or_default()
+        };
+        let hash = |side: Side| match item(side) {
+            Some(item) => Some(self.mapping.hash(side, item)),
+            None => link.and_then(|link| *link.hash.get(side)),
+        };
+        let modified = |side: Side| item(side).and_then(|item| item.modified).map(|instant| instant.at);
+        let version = |side: Side| item(side).and_then(|item| item.version.clone());
+        Recorded {
+            link: link.map(|link| link.at),
+            ids: Pair::new(id(Side::Source), id(Side::Target)),
+            names: Pair::new(names(Side::Source), names(Side::Target)),
+            base: link.map(|link| link.base.clone()).unwrap_or_default(),
+            hash: Pair::new(hash(Side::Source), hash(Side::Target)),
+            modified: Pair::new(modified(Side::Source), modified(Side::Target)),
+            version: Pair::new(version(Side::Source), version(Side::Target)),
+            state: link.map_or(LinkState::Pending, |link| link.state),
+            deleted_side: link.and_then(|link| link.deleted_side),
+            missing: link.and_then(|link| link.missing),
+            status: ItemStatus::Skipped,
+            error: None,
+            error_count: 0,
+            retry_at: None,
+            mapping_revision: self.mapping.revision,
+            verdicts: Vec::new(),
+            conflicts: Vec::new(),
+            closed_conflicts: Vec::new(),
+            calls: 0,
+            duration_ms: 0,
+            resolution: None,
+        }
+    }
+
+    /// What is recorded of a plan that was carried out with these results.
+    pub(super) fn record_of(&self, plan: &ItemPlan, link: Option<LinkRef>, results: &Results) -> Recorded {
+        let mut record = self.unchanged(&plan.facts);
+        let now = self.clock.now();
+        record.link = link.or(record.link);
+        for (side, result) in results {
+            record
+                .verdicts
+                .push((*side, if result.is_ok() { Verdict::Confirmed } else { Verdict::NotWritten }));
+        }
+        let written = |side: Side| results.get(&side).and_then(|result| result.as_ref().ok());
+        self.advance_bases(plan, &written, &mut record);
+        change_state(plan, &written, now, &mut record);
+        for side in Side::BOTH {
+            if let Some(item) = written(side).filter(|_| !is_delete(plan, side)) {
+                *record.ids.get_mut(side) = Some(item.id.clone());
+                *record.hash.get_mut(side) = Some(self.mapping.hash(side, item));
+                *record.version.get_mut(side) = item.version.clone();
+                *record.names.get_mut(side) = Names { key: item.key.clone(), url: item.url.clone() };
+                *record.modified.get_mut(side) = item.modified.map(|instant| instant.at);
+            }
+        }
+        let mut errors = plan.problems.clone();
+        errors.extend(results.values().filter_map(|result| result.as_ref().err()).map(ToString::to_string));
+        record.conflicts =
+            plan.conflicts.iter().filter(|conflict| stands(plan, conflict, &written)).cloned().collect();
+        record.resolution =
+            record.conflicts.iter().rev().find_map(|c| Some(c.settled.as_ref()?.reason.clone()));
+        record.closed_conflicts = closed(plan, &record);
+        record.status = if !errors.is_empty() {
+            ItemStatus::Failed
+        } else if still_open(plan, &record) {
+            ItemStatus::Conflict
+        } else if matches!(plan.action, Action::Leave | Action::MarkMissing(_)) {
+            ItemStatus::Skipped
+        } else {
+            ItemStatus::Completed
+        };
+        if !errors.is_empty() {
+            record.error_count = plan.facts.link.as_ref().map_or(0, |link| link.error_count) + 1;
+            record.retry_at = Some(retry_at(now, record.error_count));
+            record.error = Some(errors.join("; "));
+        }
+        record
+    }
+
+    fn advance_bases<'r>(
+        &self,
+        plan: &ItemPlan,
+        written: &impl Fn(Side) -> Option<&'r Item>,
+        record: &mut Recorded,
+    ) {
+        let typed = |side: Side| written(side).map(|item| self.mapping.typed(side, item));
+        let returned = Pair::new(typed(Side::Source), typed(Side::Target));
+        for (rule, outcome) in self.mapping.rules.iter().zip(&plan.outcomes) {
+            let wrote = match outcome {
+                Outcome::Settle => None,
+                Outcome::Write { side, .. } if written(*side).is_some() => Some(*side),
+                _ => continue,
+            };
+            for side in Side::BOTH {
+                let field = rule.field.get(side);
+                let now =
+                    if wrote == Some(side) { returned.get(side).as_ref() } else { Some(plan.now.get(side)) };
+                if let Some(value) = now.and_then(|fields| fields.get(field)) {
+                    record.base.get_mut(side).insert(field.clone(), value.clone());
+                }
+            }
+        }
+    }
+}
+
+/// Waiting time after so many failures in a row.
+fn retry_at(now: DateTime<Utc>, failures: u32) -> DateTime<Utc> {
+    let doubled = RETRY_FIRST.checked_mul(1 << failures.saturating_sub(1).min(20)).unwrap_or(RETRY_MOST);
+    now + doubled.min(RETRY_MOST)
+}
+
+fn is_delete(plan: &ItemPlan, side: Side) -> bool {
+    plan.action == Action::Delete(side)
+}
+
+fn change_state<'r>(
+    plan: &ItemPlan,
+    written: &impl Fn(Side) -> Option<&'r Item>,
+    now: DateTime<Utc>,
+    record: &mut Recorded,
+) {
+    match plan.action {
+        Action::Merge => {
+            record.state = LinkState::Linked;
+            record.missing = None;
+            record.deleted_side = None;
+        }
+        Action::Create(side) if written(side).is_some() => {
+            record.state = LinkState::Linked;
+            record.missing = None;
+        }
+        Action::Delete(side) if written(side).is_some() => end(record, side.other()),
+        Action::End(side) => end(record, side),
+        Action::MarkMissing(side) => record.missing = Some((side, now)),
+        Action::Create(_) | Action::Delete(_) | Action::Leave | Action::AskDeleted(_) => {}
+    }
+}
+
+fn end(record: &mut Recorded, deleted: Side) {
+    record.state = LinkState::Tombstone;
+    record.deleted_side = Some(deleted);
+    record.missing = None;
+}
+
+/// A conflict whose winner could not be written is not settled yet; it is met again.
+fn stands<'r>(plan: &ItemPlan, conflict: &Conflict, written: &impl Fn(Side) -> Option<&'r Item>) -> bool {
+    let Some(settled) = &conflict.settled else { return true };
+    plan.ops.iter().all(|op| op.side != settled.winner.other() || written(op.side).is_some())
+}
+
+/// Whether a person still has something to decide.
+fn still_open(plan: &ItemPlan, record: &Recorded) -> bool {
+    let earlier = plan.facts.link.iter().flat_map(|link| &link.conflicts);
+    record.conflicts.iter().any(|conflict| conflict.settled.is_none())
+        || earlier.into_iter().any(|conflict| !record.closed_conflicts.contains(&conflict.id))
+}
+
+/// Open conflicts of earlier runs that this run did not meet again.
+fn closed(plan: &ItemPlan, record: &Recorded) -> Vec<i64> {
+    let Some(link) = &plan.facts.link else { return Vec::new() };
+    let decided = match plan.action {
+        Action::Leave | Action::MarkMissing(_) => false,
+        _ => plan.ops.iter().all(|op| record.verdicts.contains(&(op.side, Verdict::Confirmed))),
+    };
+    let open =
+        |field: &Option<String>| record.conflicts.iter().any(|c| c.settled.is_none() && c.field == *field);
+    link.conflicts
+        .iter()
+        .filter(|conflict| decided && !open(&conflict.field))
+        .map(|conflict| conflict.id)
+        .collect()
+}

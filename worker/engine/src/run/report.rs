@@ -1,0 +1,133 @@
+//! What a run did, in numbers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    guard::Held,
+    plan::{Action, ItemPlan},
+    ports::{ItemStatus, OpKind},
+    side::Pair,
+};
+
+/// Item errors kept with a run; all of them stand on their links.
+const ERRORS_KEPT: usize = 50;
+
+/// What a run did, or would do.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Report {
+    /// The numbers.
+    pub counts: Counts,
+    /// Items read per side.
+    pub read: Pair<u64>,
+    /// Whether each side was read whole, so that an absence meant something.
+    pub complete: Pair<bool>,
+    /// Links when the run began.
+    pub links: u64,
+    /// The run was held: it would have deleted too much.
+    pub held: Option<Held>,
+    /// Some of the items that failed.
+    pub errors: Vec<ItemError>,
+}
+
+/// The numbers of a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Items brought in step.
+    pub synced: u64,
+    /// Items that failed; tried again by a later run.
+    pub failed: u64,
+    /// Items left alone by policy.
+    pub skipped: u64,
+    /// Links with nothing new.
+    pub unchanged: u64,
+    /// Items of one side that this sync does not create on the other.
+    pub unlinked: u64,
+    /// Items created.
+    pub created: u64,
+    /// Items updated.
+    pub updated: u64,
+    /// Items deleted.
+    pub deleted: u64,
+    /// Conflicts left for a person.
+    pub conflicts: u64,
+    /// Conflicts settled by the strategy.
+    pub settled: u64,
+    /// Calls made to the platforms.
+    pub api_calls: u64,
+}
+
+/// One item that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemError {
+    /// The item.
+    pub item: String,
+    /// Why.
+    pub error: String,
+}
+
+impl Counts {
+    /// Counts a plan as if it were carried out.
+    pub(super) fn add_planned(&mut self, plan: &ItemPlan) {
+        for op in &plan.ops {
+            self.add_write(op.kind);
+        }
+        self.conflicts += plan.open_conflicts() as u64;
+        self.settled += (plan.conflicts.len() - plan.open_conflicts()) as u64;
+        match plan.action {
+            _ if !plan.problems.is_empty() => self.failed += 1,
+            Action::Leave | Action::MarkMissing(_) => self.skipped += 1,
+            _ if plan.open_conflicts() > 0 => {}
+            _ => self.synced += 1,
+        }
+    }
+
+    pub(super) fn add_write(&mut self, kind: OpKind) {
+        match kind {
+            OpKind::Create => self.created += 1,
+            OpKind::Update => self.updated += 1,
+            OpKind::Delete => self.deleted += 1,
+        }
+    }
+
+    pub(super) fn add_status(&mut self, status: ItemStatus) {
+        match status {
+            ItemStatus::Completed => self.synced += 1,
+            ItemStatus::Failed => self.failed += 1,
+            ItemStatus::Skipped => self.skipped += 1,
+            // Counted by the conflicts themselves.
+            ItemStatus::Conflict => {}
+        }
+    }
+}
+
+impl Report {
+    pub(super) fn add_error(&mut self, item: &str, error: &str) {
+        if self.errors.len() < ERRORS_KEPT {
+            self.errors.push(ItemError { item: item.to_owned(), error: error.to_owned() });
+        }
+    }
+
+    /// Items that share what they are matched by: which belongs to which, a person must say.
+    pub(super) fn add_ambiguous(&mut self, match_on: &[String], sources: &[String], targets: &[String]) {
+        let by = if match_on.is_empty() { "the key".to_owned() } else { match_on.join(", ") };
+        let error = format!(
+            "{} items of the source ({}) and {} of the target ({}) have the same {by}; make it unique, or match on more",
+            sources.len(),
+            shorten(sources),
+            targets.len(),
+            shorten(targets),
+        );
+        self.counts.failed += sources.len() as u64;
+        for source in sources {
+            self.add_error(source, &error);
+        }
+    }
+}
+
+fn shorten(ids: &[String]) -> String {
+    let mut text = ids.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+    if ids.len() > 3 {
+        text.push_str(", ...");
+    }
+    text
+}

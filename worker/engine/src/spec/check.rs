@@ -1,0 +1,215 @@
+//! What a well-formed document can still get wrong.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Direction, FieldSpec, SyncSpec};
+
+/// Something to say about a document.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Finding {
+    /// Whether the document can be used.
+    pub severity: Severity,
+    /// The key it is about, as a path: `field_mappings[2].values`.
+    pub path: String,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The document cannot be used.
+    Error,
+    /// The document is stored, but a run of it may fail.
+    Warning,
+}
+
+impl Finding {
+    /// A finding that makes the document unusable.
+    pub fn error(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, path: path.into(), message: message.into() }
+    }
+
+    /// A finding that leaves the document usable.
+    pub fn warning(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, path: path.into(), message: message.into() }
+    }
+}
+
+impl SyncSpec {
+    /// Everything that can be said about the document without looking at a platform.
+    pub fn findings(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for (path, name) in [("name", &self.name), ("project", &self.project)] {
+            let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+            if name.is_empty() || name.len() > 100 || !name.chars().all(allowed) {
+                findings.push(Finding::error(
+                    path,
+                    format!("{name:?} is no name: use 1 to 100 letters, digits, '-', '_' or '.'"),
+                ));
+            }
+        }
+        if self.entity_type.is_empty() {
+            findings
+                .push(Finding::error("entity_type", "is empty; name the kind of items, for example task"));
+        }
+        if !(1..=10_000).contains(&self.batch_size) {
+            findings.push(Finding::error(
+                "batch_size",
+                format!("{} is not between 1 and 10000", self.batch_size),
+            ));
+        }
+        if !(self.retry_delay.is_finite() && (0.0..=86_400.0).contains(&self.retry_delay)) {
+            findings.push(Finding::error(
+                "retry_delay",
+                format!("{} is not between 0 and 86400", self.retry_delay),
+            ));
+        }
+        if self.max_retries > 100 {
+            findings.push(Finding::error("max_retries", format!("{} is more than 100", self.max_retries)));
+        }
+        if !(0.0..=1.0).contains(&self.delete_guard.max_share) {
+            let share = self.delete_guard.max_share;
+            findings.push(Finding::error(
+                "delete_guard.max_share",
+                format!("{share} is not between 0 and 1; 0.1 means a tenth of the links"),
+            ));
+        }
+        self.check_schedule(&mut findings);
+        self.check_fields(&mut findings);
+        findings
+    }
+
+    /// Seconds between scheduled runs, if this sync has an interval.
+    pub fn interval_seconds(&self) -> Option<u64> {
+        match &self.schedule {
+            Some(schedule) => interval_of(schedule),
+            None => (self.sync_interval > 0).then_some(self.sync_interval),
+        }
+    }
+
+    fn check_schedule(&self, findings: &mut Vec<Finding>) {
+        if let Some(schedule) = &self.schedule
+            && interval_of(schedule).is_none()
+        {
+            if schedule.split_whitespace().count() == 5 {
+                findings.push(Finding::warning(
+                    "schedule",
+                    "cron expressions are stored but not fired by this version; use sync_interval or every_N_minutes",
+                ));
+            } else {
+                findings.push(Finding::error(
+                    "schedule",
+                    format!("{schedule:?} is neither a cron expression of five fields nor every_N_minutes, every_N_hours"),
+                ));
+            }
+        }
+    }
+
+    fn check_fields(&self, findings: &mut Vec<Finding>) {
+        if self.field_mappings.is_empty() {
+            findings.push(Finding::error("field_mappings", "is empty; map at least one field"));
+        }
+        let mut seen: [BTreeMap<&str, usize>; 2] = Default::default();
+        for (position, field) in self.field_mappings.iter().enumerate() {
+            let path = format!("field_mappings[{position}]");
+            for (names, name, key) in
+                [(0, &field.source_field, "source_field"), (1, &field.target_field, "target_field")]
+            {
+                if name.is_empty() {
+                    findings.push(Finding::error(format!("{path}.{key}"), "is empty"));
+                } else if let Some(first) = seen[names].insert(name, position) {
+                    findings.push(Finding::error(
+                        format!("{path}.{key}"),
+                        format!("{name:?} is mapped already by field_mappings[{first}]"),
+                    ));
+                }
+            }
+            if field.bidirectional == Some(true)
+                && field.direction.is_some_and(|d| d != Direction::Bidirectional)
+            {
+                findings.push(Finding::error(format!("{path}.direction"), "contradicts bidirectional: true"));
+            }
+            check_values(field, self.flow(field), &path, findings);
+            if let Some(transform) = &field.transform {
+                findings.push(Finding::warning(
+                    format!("{path}.transform"),
+                    format!(
+                        "this version has no transform {transform:?}; a run of this sync fails until it has"
+                    ),
+                ));
+            }
+        }
+        let mapped: BTreeSet<&str> =
+            self.field_mappings.iter().map(|field| field.source_field.as_str()).collect();
+        for (position, name) in self.match_on.iter().enumerate() {
+            if !mapped.contains(name.as_str()) {
+                findings.push(Finding::error(
+                    format!("match_on[{position}]"),
+                    format!("{name:?} is not the source_field of a mapping; mapped are: {}", join(&mapped)),
+                ));
+            }
+        }
+    }
+
+    /// Which way a field goes, given the sync's direction.
+    pub fn flow(&self, field: &FieldSpec) -> Direction {
+        let wanted = match (field.direction, field.bidirectional) {
+            (Some(direction), _) => direction,
+            (None, Some(false)) => Direction::SourceToTarget,
+            // A transform names one way only; without its inverse the way back would undo it.
+            (None, None) if field.transform.is_some() => Direction::SourceToTarget,
+            (None, _) => Direction::Bidirectional,
+        };
+        match (self.direction, wanted) {
+            (Direction::Bidirectional, wanted) => wanted,
+            (sync, _) => sync,
+        }
+    }
+}
+
+/// A value map that cannot be turned round needs `back` where values flow back.
+fn check_values(field: &FieldSpec, flow: Direction, path: &str, findings: &mut Vec<Finding>) {
+    for (key, map) in [("values", &field.values), ("back", &field.back)] {
+        for (name, value) in map {
+            if value.is_array() || value.is_object() {
+                findings.push(Finding::error(
+                    format!("{path}.{key}.{name}"),
+                    "is a list or an object; a value map names single values",
+                ));
+            }
+        }
+    }
+    if flow == Direction::SourceToTarget || field.values.is_empty() || !field.back.is_empty() {
+        return;
+    }
+    let mut sources: BTreeMap<String, &str> = BTreeMap::new();
+    for (source, target) in &field.values {
+        if let Some(first) = sources.insert(target.to_string(), source) {
+            findings.push(Finding::error(
+                format!("{path}.values"),
+                format!(
+                    "{first:?} and {source:?} both become {target}: say with `back: {{ {target}: ... }}` which one comes \
+                     back, or set bidirectional: false"
+                ),
+            ));
+        }
+    }
+}
+
+fn join(names: &BTreeSet<&str>) -> String {
+    names.iter().copied().collect::<Vec<_>>().join(", ")
+}
+
+fn interval_of(schedule: &str) -> Option<u64> {
+    let (count, unit) = schedule.trim().strip_prefix("every_")?.split_once('_')?;
+    let count: u64 = count.parse().ok().filter(|count| (1..=10_000).contains(count))?;
+    match unit {
+        "second" | "seconds" => Some(count),
+        "minute" | "minutes" => Some(count * 60),
+        "hour" | "hours" => Some(count * 3_600),
+        "day" | "days" => Some(count * 86_400),
+        _ => None,
+    }
+}

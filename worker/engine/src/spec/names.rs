@@ -1,0 +1,154 @@
+//! The closed sets of names a sync is written in, each with the aliases that input accepts.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::Side;
+
+/// An enum whose members have names and aliases. Reading an unknown name answers with every name allowed.
+macro_rules! names {
+    (
+        $(#[$doc:meta])* $name:ident ($what:literal) {
+            $( $(#[$member_doc:meta])* $member:ident = $text:literal $( | $alias:literal )* ),+ $(,)?
+        }
+    ) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name { $( $(#[$member_doc])* $member ),+ }
+
+        impl $name {
+            /// Every member.
+            pub const ALL: &'static [$name] = &[ $( $name::$member ),+ ];
+
+            /// The name used in the database, the API and the CLI.
+            pub fn as_str(self) -> &'static str {
+                match self { $( $name::$member => $text ),+ }
+            }
+
+            /// Reads a name or an alias.
+            pub fn parse(text: &str) -> Result<$name, String> {
+                match text.trim().to_ascii_lowercase().as_str() {
+                    $( $text $( | $alias )* => Ok($name::$member), )+
+                    _ => Err(format!(
+                        concat!("unknown ", $what, " {:?}; allowed: {}"),
+                        text,
+                        [ $( concat!($text $(, " (", $alias, ")")*) ),+ ].join(", "),
+                    )),
+                }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                $name::parse(text)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                $name::parse(&text).map_err(de::Error::custom)
+            }
+        }
+    };
+}
+
+names! {
+    /// Which way a sync, or one of its fields, carries changes.
+    Direction ("direction") {
+        /// From either side to the other.
+        Bidirectional = "bidirectional" | "both" | "two_way",
+        /// From the source to the target only.
+        SourceToTarget = "source_to_target" | "push" | "local_to_remote",
+        /// From the target to the source only.
+        TargetToSource = "target_to_source" | "pull" | "remote_to_local",
+    }
+}
+
+impl Direction {
+    /// Whether changes may be written to this side.
+    pub fn writes(self, side: Side) -> bool {
+        match self {
+            Direction::Bidirectional => true,
+            Direction::SourceToTarget => side == Side::Target,
+            Direction::TargetToSource => side == Side::Source,
+        }
+    }
+}
+
+names! {
+    /// How a conflict is settled.
+    Strategy ("conflict strategy") {
+        /// The later edit wins; a tie goes to the source.
+        LastWriteWins = "last_write_wins" | "last_modified_wins" | "timestamp_based" | "lww",
+        /// The source wins.
+        SourceWins = "source_wins" | "local_wins" | "elder_wins" | "prefer_local",
+        /// The target wins.
+        TargetWins = "target_wins" | "jira_wins" | "remote_wins" | "external_wins" | "prefer_remote",
+        /// A person decides; until then nothing is written.
+        Manual = "manual" | "manual_review",
+    }
+}
+
+names! {
+    /// What happens on the other side when an item is deleted.
+    DeletePolicy ("delete_policy") {
+        /// The link ends; the other item stays as it is and is not created again.
+        Ignore = "ignore",
+        /// The other item gets a closed status.
+        Close = "close",
+        /// The other item is archived.
+        Archive = "archive",
+        /// The other item is deleted.
+        Delete = "delete",
+    }
+}
+
+names! {
+    /// How urgent a sync's jobs are.
+    Priority ("priority") {
+        /// Before everything else.
+        Critical = "critical",
+        /// Before normal work.
+        High = "high",
+        /// The default.
+        Normal = "normal" | "default",
+        /// When nothing else waits.
+        Low = "low",
+    }
+}
+
+names! {
+    /// The type that a field's values are read and written as.
+    FieldType ("type") {
+        /// Text.
+        String = "string" | "text",
+        /// A whole number or one with a fraction.
+        Number = "number" | "integer" | "float",
+        /// True or false.
+        Boolean = "boolean" | "bool",
+        /// A civil date.
+        Date = "date",
+        /// An instant.
+        DateTime = "datetime" | "timestamp",
+        /// A list.
+        Array = "array" | "list",
+        /// Values by name.
+        Object = "object",
+        /// Any JSON value.
+        Json = "json",
+    }
+}

@@ -1,0 +1,46 @@
+//! Who wins a conflict.
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    Side,
+    conflict::Settled,
+    side::Pair,
+    spec::Strategy,
+    value::{Instant, Precision},
+};
+
+/// Settles a conflict, or answers `None` when a person has to.
+///
+/// `modified` is when each side was modified as its platform says; where it does not say, the time the change was first
+/// seen, `now`, stands in and the reason says so.
+pub fn settle(strategy: Strategy, modified: Pair<Option<Instant>>, now: DateTime<Utc>) -> Option<Settled> {
+    let wins = |winner: Side, reason: String| Some(Settled { winner, reason });
+    match strategy {
+        Strategy::Manual => None,
+        Strategy::SourceWins => wins(Side::Source, "source_wins".to_owned()),
+        Strategy::TargetWins => wins(Side::Target, "target_wins".to_owned()),
+        Strategy::LastWriteWins => {
+            let (winner, reason) = last_write(modified, now);
+            wins(winner, reason)
+        }
+    }
+}
+
+fn last_write(modified: Pair<Option<Instant>>, now: DateTime<Utc>) -> (Side, String) {
+    let seen = Instant::new(now, Precision::Micro);
+    let source = modified.source.unwrap_or(seen);
+    let target = modified.target.unwrap_or(seen);
+    let unknown = match (modified.source, modified.target) {
+        (None, None) => ", neither side says when: both first seen now",
+        (None, Some(_)) => ", the source does not say when: first seen now",
+        (Some(_), None) => ", the target does not say when: first seen now",
+        (Some(_), Some(_)) => "",
+    };
+    // At the coarser precision: 10:30 is not earlier than 10:30:15.
+    if source.same(&target) {
+        return (Side::Source, format!("last_write_wins: a tie goes to the source{unknown}"));
+    }
+    let winner = if source.at > target.at { Side::Source } else { Side::Target };
+    (winner, format!("last_write_wins: the {winner} was modified later{unknown}"))
+}
