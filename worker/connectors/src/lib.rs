@@ -1,1 +1,14 @@
 //! What each platform speaks on the wire: files and SQL tables so far.
+//!
+//! Start at [`registry`]: it turns the `source_platform` of a sync into a [`registry::Platform`], which checks a scope
+//! and opens a connector for it. Connectors retry nothing and hold no state of a sync; the engine decides.
+
+pub mod registry;
+
+mod files;
+mod scope;
+mod sql;
+mod stamp;
+
+pub use registry::{Availability, OpenOptions, Platform, platform, platforms};
+pub use scope::ScopeError;

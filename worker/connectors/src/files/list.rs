@@ -1,0 +1,93 @@
+//! Lists a file page by page; memory holds one page and the index.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use syncline_engine::{
+    Item,
+    ports::{ConnectorError, Listing, ListingEnd},
+};
+
+use super::{
+    blocking,
+    place::Place,
+    read::{Identity, Index, Step, Table},
+};
+
+/// Reads rows and indexes them.
+pub(super) struct PageReader {
+    pub(super) table: Table,
+    pub(super) index: Index,
+    pub(super) ended: bool,
+}
+
+impl PageReader {
+    pub(super) fn new(table: Table) -> Self {
+        Self { table, index: Index::default(), ended: false }
+    }
+
+    /// At most so many rows; sets `ended` at the end of the file.
+    pub(super) fn rows<T>(
+        &mut self,
+        most: usize,
+        take: impl Fn(&Table) -> T,
+    ) -> Result<Vec<T>, ConnectorError> {
+        let mut rows = Vec::new();
+        while rows.len() < most {
+            match self.table.step()? {
+                Step::Row(id) => {
+                    if !self.index.insert(&id, self.table.record.offset) {
+                        return Err(self.table.duplicate(&id));
+                    }
+                    rows.push(take(&self.table));
+                }
+                Step::Blank => {}
+                Step::End => {
+                    self.ended = true;
+                    break;
+                }
+            }
+        }
+        Ok(rows)
+    }
+}
+
+/// A listing of all rows.
+pub(super) struct CsvListing {
+    place: Arc<Place>,
+    reader: Option<PageReader>,
+    complete: bool,
+}
+
+impl CsvListing {
+    pub(super) fn new(place: Arc<Place>, table: Table) -> Self {
+        Self { place, reader: Some(PageReader::new(table)), complete: false }
+    }
+}
+
+#[async_trait]
+impl Listing for CsvListing {
+    async fn next_page(&mut self) -> Result<Option<Vec<Item>>, ConnectorError> {
+        let Some(mut reader) = self.reader.take() else { return Ok(None) };
+        let (reader, page) = blocking(move || {
+            let page = reader.rows(super::PAGE, Table::item)?;
+            Ok((reader, page))
+        })
+        .await?;
+        if reader.ended {
+            // A file that was touched meanwhile may have lost or gained rows behind the reader's back.
+            let identity = reader.table.identity;
+            self.complete = Identity::at(&self.place.scope.path).is_ok_and(|now| now == identity);
+            if self.complete {
+                self.place.remember(identity, reader.index);
+            }
+            return Ok(Some(page).filter(|page| !page.is_empty()));
+        }
+        self.reader = Some(reader);
+        Ok(Some(page))
+    }
+
+    fn end(&self) -> ListingEnd {
+        ListingEnd { complete: self.complete, cursor: None, calls: 1 }
+    }
+}

@@ -1,0 +1,158 @@
+//! Files with one record per row: CSV.
+//!
+//! A file is read page by page and rewritten as a whole, so that a reader never sees half a write. The id of a row is
+//! its key column, which makes every create safe to repeat.
+
+mod error;
+mod list;
+mod place;
+mod read;
+mod record;
+mod replace;
+mod row;
+mod scope;
+mod write;
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use serde_json::Value as Json;
+use syncline_engine::{
+    Item,
+    capability::{Capabilities, ConcurrencyControl, CreateIdempotency, DeleteEvidence, Removal},
+    ports::{
+        Connector, ConnectorError, FieldInfo, Listing, Marker, ReadMode, Write, WriteContext, WriteResult,
+    },
+};
+
+use self::{list::CsvListing, place::Place, read::Table, replace::Outcome, scope::FileScope};
+use crate::{
+    registry::{OpenOptions, Wire},
+    scope::ScopeError,
+};
+
+const PAGE: usize = 500;
+const ATTEMPTS: usize = 3;
+
+/// The registry's way in.
+pub(crate) struct Files;
+
+#[async_trait]
+impl Wire for Files {
+    fn check(&self, scope: &Json) -> Result<(), ScopeError> {
+        FileScope::parse(scope).map(|_| ())
+    }
+
+    fn resolve(&self, scope: &mut Json, base_dir: &Path) {
+        scope::resolve(scope, base_dir);
+    }
+
+    async fn open(&self, scope: &Json, _: &OpenOptions) -> Result<Box<dyn Connector>, ConnectorError> {
+        let scope = FileScope::parse(scope)?;
+        // A file that is missing or has no such columns is better known before a run than in its midst.
+        let file = CsvFile::new(scope);
+        file.fields().await?;
+        Ok(Box::new(file))
+    }
+}
+
+/// A CSV file.
+struct CsvFile {
+    place: Arc<Place>,
+    capabilities: Capabilities,
+}
+
+impl CsvFile {
+    fn new(scope: FileScope) -> Self {
+        let capabilities = Capabilities {
+            platform: "csv",
+            entity_types: &[],
+            key_field: Some(scope.key.clone()),
+            incremental: false,
+            modified_times: scope.modified.is_some(),
+            overlap: Duration::ZERO,
+            page_size: PAGE,
+            write_batch: 2000,
+            prefers_large_batches: true,
+            create_idempotency: CreateIdempotency::Native,
+            marker_visible_after: Duration::ZERO,
+            delete_evidence: DeleteEvidence::CompleteListing,
+            concurrency: ConcurrencyControl::Fields,
+            removals: &[Removal::Delete],
+            remote: false,
+        };
+        Self { place: Arc::new(Place::new(scope)), capabilities }
+    }
+}
+
+#[async_trait]
+impl Connector for CsvFile {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    async fn fields(&self) -> Result<Vec<FieldInfo>, ConnectorError> {
+        let place = self.place.clone();
+        let table = blocking(move || Table::open(&place.scope)).await?;
+        let field = |name| FieldInfo { name, type_name: "text".to_owned(), writable: true };
+        Ok(table.header.columns.into_iter().map(field).collect())
+    }
+
+    async fn list(&self, mode: ReadMode) -> Result<Box<dyn Listing>, ConnectorError> {
+        if mode != ReadMode::Full {
+            let path = self.place.scope.path.display();
+            return Err(ConnectorError::permanent(format!("{path}: a file is always read as a whole")));
+        }
+        let place = self.place.clone();
+        let table = blocking(move || Table::open(&place.scope)).await?;
+        Ok(Box::new(CsvListing::new(self.place.clone(), table)))
+    }
+
+    async fn fetch(&self, ids: &[String]) -> Result<Vec<Item>, ConnectorError> {
+        let (place, ids) = (self.place.clone(), ids.to_vec());
+        blocking(move || place.fetch(&ids)).await
+    }
+
+    async fn probe(&self, markers: &[Marker]) -> Result<Vec<Option<Item>>, ConnectorError> {
+        let ids: Vec<String> =
+            markers.iter().map(|marker| marker.id.as_ref().unwrap_or(&marker.text).clone()).collect();
+        let found = self.fetch(&ids).await?;
+        Ok(ids.iter().map(|id| found.iter().find(|item| item.id == *id).cloned()).collect())
+    }
+
+    async fn write(
+        &self,
+        writes: &[Write],
+        context: &WriteContext<'_>,
+    ) -> Result<Vec<WriteResult>, ConnectorError> {
+        let writes: Arc<[Write]> = writes.into();
+        for _ in 0..ATTEMPTS {
+            let (place, writes, now) = (self.place.clone(), writes.clone(), context.now);
+            let prepared = blocking(move || write::prepare(&place.scope, &writes, now)).await?;
+            let Some(finished) = prepared.finished else { return Ok(prepared.results) };
+            match finished.rename(prepared.began, context.leave)? {
+                Outcome::Done(identity) => {
+                    self.place.remember(identity, prepared.index);
+                    return Ok(prepared.results);
+                }
+                Outcome::Edited => tracing::debug!(
+                    path = %self.place.scope.path.display(),
+                    "the file was edited while it was rewritten; trying again"
+                ),
+            }
+        }
+        Err(ConnectorError::conflict(format!(
+            "{}: another program keeps editing the file; tried {ATTEMPTS} times, nothing was written",
+            self.place.scope.path.display()
+        )))
+    }
+}
+
+/// Runs what blocks where it may.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ConnectorError> + Send + 'static,
+) -> Result<T, ConnectorError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+        Err(ConnectorError::transient(format!("reading a file was cut short: {error}")))
+    })
+}

@@ -1,0 +1,184 @@
+//! Replaces a file as a whole: all of a write is seen, or nothing.
+//!
+//! A rewrite goes to a temporary file beside the original, which takes its place by a rename. Between the last look at
+//! the original and the rename lies a window of microseconds in which a program that ignores our lock could edit the
+//! file and lose that edit; POSIX offers no conditional rename. Syncline's own processes are kept apart by a lock
+//! (`flock`) on the file itself rather than on one beside it, so that nothing is left lying around.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io::{self, BufWriter, Read, Write},
+    os::unix::fs::{MetadataExt, fchown},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use syncline_engine::ports::{ConnectorError, Leave};
+use tempfile::NamedTempFile;
+
+use super::{
+    error::io_error,
+    read::{self, Identity},
+};
+
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+const LOCK_POLL: Duration = Duration::from_millis(20);
+const STALE: Duration = Duration::from_secs(3600);
+
+/// A file that no other Syncline process rewrites meanwhile.
+pub(super) struct Locked {
+    /// The file itself, where the path is a symbolic link.
+    pub(super) path: PathBuf,
+    file: File,
+    /// The file system knows no locks.
+    unlocked: bool,
+}
+
+impl Locked {
+    /// Waits for the lock, for some seconds.
+    pub(super) fn acquire(path: &Path) -> Result<Locked, ConnectorError> {
+        let failed = |error| io_error(path, "lock it", &error);
+        let path = fs::canonicalize(path).map_err(failed)?;
+        let until = Instant::now() + LOCK_PATIENCE;
+        loop {
+            let file = read::open(&path)?;
+            let unlocked = match file.try_lock() {
+                Ok(()) => false,
+                Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => true,
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
+                Err(TryLockError::WouldBlock) if Instant::now() < until => {
+                    std::thread::sleep(LOCK_POLL);
+                    continue;
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let path = path.display();
+                    let message = format!("{path}: another program holds a lock on the file; tried for 5 s");
+                    return Err(ConnectorError::transient(message));
+                }
+            };
+            // Who had the lock before may have replaced the file: then this lock is on the old one.
+            let now = fs::metadata(&path).map_err(failed)?;
+            let held = file.metadata().map_err(failed)?;
+            if (now.dev(), now.ino()) == (held.dev(), held.ino()) {
+                return Ok(Locked { path, file, unlocked });
+            }
+        }
+    }
+
+    /// Another handle on the locked file, to read it. Both share one position.
+    pub(super) fn reader(&self) -> Result<File, ConnectorError> {
+        self.file.try_clone().map_err(|error| io_error(&self.path, "read it", &error))
+    }
+}
+
+/// The file that will take the original's place.
+pub(super) struct Replacement {
+    locked: Locked,
+    output: BufWriter<NamedTempFile>,
+}
+
+impl Replacement {
+    /// Makes the temporary file, with the original's owner and permissions and its first `length` bytes.
+    pub(super) fn begin(locked: Locked, length: u64) -> Result<Replacement, ConnectorError> {
+        remove_stale(&locked);
+        let start = || -> io::Result<NamedTempFile> {
+            let (folder, name) = split(&locked.path)?;
+            let temp = tempfile::Builder::new()
+                .prefix(&format!(".{name}.syncline-{}-", std::process::id()))
+                .suffix(".tmp")
+                .tempfile_in(folder)?;
+            let metadata = locked.file.metadata()?;
+            // Only root may give a file away; whoever else may replace it becomes its owner.
+            if fchown(temp.as_file(), Some(metadata.uid()), Some(metadata.gid())).is_err() {
+                let _ = fchown(temp.as_file(), None, Some(metadata.gid()));
+            }
+            temp.as_file().set_permissions(metadata.permissions())?;
+            Ok(temp)
+        };
+        let temp = start().map_err(|error| io_error(&locked.path, "write beside it", &error))?;
+        let mut output = BufWriter::with_capacity(64 << 10, temp);
+        // A handle of its own: the caller goes on reading through the shared position of the locked one.
+        let copied =
+            File::open(&locked.path).and_then(|original| io::copy(&mut original.take(length), &mut output));
+        copied.map_err(|error| io_error(&locked.path, "copy it", &error))?;
+        Ok(Replacement { locked, output })
+    }
+
+    pub(super) fn write(&mut self, text: &str) -> Result<(), ConnectorError> {
+        let written = self.output.write_all(text.as_bytes());
+        written.map_err(|error| io_error(&self.locked.path, "write beside it", &error))
+    }
+
+    /// Brings everything to the disk, so that a crash after the rename cannot leave an empty file.
+    pub(super) fn finish(self) -> Result<Finished, ConnectorError> {
+        let Replacement { locked, output } = self;
+        let failed = |error: io::Error| io_error(&locked.path, "write beside it", &error);
+        let temp = output.into_inner().map_err(|error| failed(error.into_error()))?;
+        temp.as_file().sync_all().map_err(failed)?;
+        Ok(Finished { temp, locked })
+    }
+}
+
+/// A replacement that only needs its name.
+pub(super) struct Finished {
+    temp: NamedTempFile,
+    locked: Locked,
+}
+
+/// Whether the replacement took place.
+pub(super) enum Outcome {
+    /// It did; the new file's identity.
+    Done(Identity),
+    /// The original was edited since `began`; nothing happened.
+    Edited,
+}
+
+impl Finished {
+    /// Takes the original's place, if that is still as it was when `began` was taken and there is leave to write.
+    pub(super) fn rename(self, began: Identity, leave: &dyn Leave) -> Result<Outcome, ConnectorError> {
+        let Finished { temp, locked } = self;
+        if Identity::at(&locked.path)? != began {
+            return Ok(Outcome::Edited);
+        }
+        leave.check()?;
+        let file = match temp.persist(&locked.path) {
+            Ok(file) => file,
+            Err(error) => return Err(io_error(&locked.path, "replace it", &error.error)),
+        };
+        // The rename has happened, so a failure from here on must not read as one of the write.
+        if let Err(error) = sync_folder(&locked.path) {
+            tracing::warn!(path = %locked.path.display(), %error, "the folder could not be brought to the disk");
+        }
+        match file.metadata() {
+            Ok(metadata) => Ok(Outcome::Done(Identity::of(&metadata))),
+            Err(_) => Ok(Outcome::Done(began)),
+        }
+    }
+}
+
+fn split(path: &Path) -> io::Result<(&Path, String)> {
+    let missing = || io::Error::from(io::ErrorKind::InvalidFilename);
+    let folder = path.parent().ok_or_else(missing)?;
+    Ok((folder, path.file_name().ok_or_else(missing)?.to_string_lossy().into_owned()))
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(split(path)?.0)?.sync_all()
+}
+
+/// Removes what killed processes left behind. Holding the lock, every temporary file of this name is such a leftover;
+/// without locks only age tells.
+fn remove_stale(locked: &Locked) {
+    let Ok((folder, name)) = split(&locked.path) else { return };
+    let prefix = format!(".{name}.syncline-");
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !name.starts_with(&prefix) || !name.ends_with(".tmp") {
+            continue;
+        }
+        let age = entry.metadata().and_then(|metadata| metadata.modified()).map(|at| at.elapsed());
+        if !locked.unlocked || matches!(age, Ok(Ok(age)) if age > STALE) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Applies writes to one row. No I/O.
+
+use std::fmt::Write as _;
+
+use chrono::{DateTime, Utc};
+use syncline_engine::{
+    Item, Value,
+    ports::{ConnectorError, ErrorKind, Write, WriteOp, WriteResult, changed_since_read},
+    value::Fields,
+};
+
+use super::{
+    read::Header,
+    record::{Record, quote, unquoted},
+};
+use crate::stamp::{Stamp, Written};
+
+/// A row as it is written: cells with their quotes, and the line ending.
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    cells: Vec<String>,
+    terminator: String,
+}
+
+/// What rows of one file have in common.
+pub(super) struct Style<'a> {
+    pub(super) file: &'a str,
+    pub(super) header: &'a Header,
+    pub(super) delimiter: u8,
+    pub(super) stamp: Option<Stamp>,
+    pub(super) now: DateTime<Utc>,
+}
+
+/// The id of the row that a write is about.
+pub(super) fn target<'a>(write: &'a Write, key: &str) -> std::borrow::Cow<'a, str> {
+    use std::borrow::Cow;
+    match &write.op {
+        WriteOp::Update { id, .. } | WriteOp::Delete { id } => Cow::Borrowed(id),
+        WriteOp::Create { marker, fields } => match (&marker.id, asked(fields, key)) {
+            (Some(id), _) => Cow::Borrowed(id),
+            (None, Some(id)) => Cow::Owned(id),
+            (None, None) => Cow::Borrowed(&marker.text),
+        },
+    }
+}
+
+/// The id that a create's own fields ask for.
+fn asked(fields: &Fields, key: &str) -> Option<String> {
+    fields.get(key).map(cell_text).filter(|text| !text.is_empty())
+}
+
+impl Row {
+    pub(super) fn of(record: &Record) -> Row {
+        let cells = (0..record.len()).map(|cell| record.raw_cell(cell).to_owned()).collect();
+        Row { cells, terminator: record.terminator().to_owned() }
+    }
+
+    /// The row as it goes into the file.
+    pub(super) fn to_text(&self, delimiter: u8) -> String {
+        let mut text = self.cells.join(char::from(delimiter).encode_utf8(&mut [0; 4]));
+        text.push_str(&self.terminator);
+        text
+    }
+
+    fn item(&self, header: &Header) -> Item {
+        header.item(|position| unquoted(&self.cells[position]).into_owned())
+    }
+
+    /// Sets a cell; false if it had this content already, however it was written.
+    fn set(&mut self, position: usize, content: &str, delimiter: u8) -> bool {
+        let changed = unquoted(&self.cells[position]) != content;
+        if changed {
+            self.cells[position] = quote(content, delimiter);
+        }
+        changed
+    }
+}
+
+impl Style<'_> {
+    /// Carries out one write on the row with `id` (none: there is no such row). Whether anything changed shows in
+    /// `changed`, which is never reset.
+    pub(super) fn apply(
+        &self,
+        row: &mut Option<Row>,
+        id: &str,
+        write: &Write,
+        changed: &mut bool,
+    ) -> WriteResult {
+        match &write.op {
+            WriteOp::Create { marker, fields } => match row {
+                Some(row) if marker.id.is_none() && asked(fields, self.key()).is_none() => {
+                    Ok(row.item(self.header))
+                }
+                Some(_) => {
+                    let file = self.file;
+                    Err(ConnectorError::conflict(format!(
+                        "{file}: there is already a row with the id {id:?}"
+                    )))
+                }
+                None => {
+                    let new = self.create(id, fields)?;
+                    *changed = true;
+                    Ok(row.insert(new).item(self.header))
+                }
+            },
+            WriteOp::Update { fields, .. } => {
+                let Some(row) = row else { return Err(self.not_found(id)) };
+                self.unchanged(row, id, &write.expected)?;
+                *changed |= self.update(row, id, fields)?;
+                Ok(row.item(self.header))
+            }
+            WriteOp::Delete { .. } => {
+                let Some(found) = row else {
+                    return Ok(Item { deleted: true, ..Item::new(id, Fields::new()) });
+                };
+                self.unchanged(found, id, &write.expected)?;
+                let item = Item { deleted: true, ..found.item(self.header) };
+                (*row, *changed) = (None, true);
+                Ok(item)
+            }
+        }
+    }
+
+    fn create(&self, id: &str, fields: &Fields) -> Result<Row, ConnectorError> {
+        if id.is_empty() {
+            let message = format!("{}: the new row has no {:?}", self.file, self.key());
+            return Err(ConnectorError::permanent(message));
+        }
+        let empty = vec![String::new(); self.header.columns.len()];
+        let mut row = Row { cells: empty, terminator: self.header.newline.clone() };
+        self.fill(&mut row, fields)?;
+        row.set(self.header.key, id, self.delimiter);
+        self.touch(&mut row, fields);
+        Ok(row)
+    }
+
+    fn update(&self, row: &mut Row, id: &str, fields: &Fields) -> Result<bool, ConnectorError> {
+        if let Some(other) = fields.get(self.key()).filter(|value| cell_text(value) != id) {
+            return Err(ConnectorError::permanent(format!(
+                "{}: the row {id:?} cannot be given the id {other}; an id stays as it is",
+                self.file
+            )));
+        }
+        let mut new = row.clone();
+        let changed = self.fill(&mut new, fields)?;
+        if changed {
+            self.touch(&mut new, fields);
+            *row = new;
+        }
+        Ok(changed)
+    }
+
+    fn fill(&self, row: &mut Row, fields: &Fields) -> Result<bool, ConnectorError> {
+        let mut changed = false;
+        for (name, value) in fields {
+            let Some(position) = self.header.position(name) else {
+                return Err(ConnectorError::permanent(format!(
+                    "{}: there is no column {name:?}; the columns are {}",
+                    self.file,
+                    self.header.columns.join(", ")
+                )));
+            };
+            changed |= row.set(position, &cell_text(value), self.delimiter);
+        }
+        Ok(changed)
+    }
+
+    /// Records the time of the change, unless it was written itself.
+    fn touch(&self, row: &mut Row, written: &Fields) {
+        let Some(position) = self.header.modified else { return };
+        if !written.contains_key(&self.header.columns[position]) {
+            let stamp = Stamp::of_text(&unquoted(&row.cells[position])).or(self.stamp);
+            if let Written::Text(text) = stamp.unwrap_or(Stamp::RFC3339).write(self.now) {
+                row.set(position, &text, self.delimiter);
+            }
+        }
+    }
+
+    fn unchanged(&self, row: &Row, id: &str, expected: &Fields) -> Result<(), ConnectorError> {
+        let found = row.item(self.header).fields;
+        let mut message = String::new();
+        for (name, (before, now)) in changed_since_read(expected, &found) {
+            // A number or a date is expected in the form in which it would be written.
+            if cell_text(before) != cell_text(now) {
+                let _ = write!(message, "; {name} was {before} and is {now}");
+            }
+        }
+        if message.is_empty() {
+            return Ok(());
+        }
+        Err(ConnectorError::conflict(format!(
+            "{}: the row {id:?} changed since it was read{message}",
+            self.file
+        )))
+    }
+
+    fn not_found(&self, id: &str) -> ConnectorError {
+        let message = format!("{}: there is no row with the id {id:?}", self.file);
+        ConnectorError::new(ErrorKind::NotFound, message)
+    }
+
+    fn key(&self) -> &str {
+        &self.header.columns[self.header.key]
+    }
+}
+
+/// A value as the content of a cell.
+fn cell_text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::Text(text) => text.clone(),
+        Value::Date(date) => date.to_string(),
+        Value::DateTime(instant) => instant.to_text(),
+        other => other.to_json().to_string(),
+    }
+}

@@ -1,0 +1,86 @@
+//! Where a file is and what its columns mean.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value as Json;
+
+use crate::scope::{ScopeError, ScopeReader};
+
+const KEYS: &[&str] = &["path", "key", "modified", "delimiter"];
+
+/// A CSV file.
+#[derive(Debug, Clone)]
+pub(super) struct FileScope {
+    pub(super) path: PathBuf,
+    /// The column that identifies a row.
+    pub(super) key: String,
+    /// The column that says when a row was changed.
+    pub(super) modified: Option<String>,
+    pub(super) delimiter: u8,
+}
+
+impl FileScope {
+    pub(super) fn parse(scope: &Json) -> Result<Self, ScopeError> {
+        let reader = ScopeReader::new(scope, KEYS)?;
+        Ok(Self {
+            path: PathBuf::from(reader.text("path", "the path of the CSV file")?),
+            key: reader.optional_text("key")?.unwrap_or_else(|| "id".to_owned()),
+            modified: reader.optional_text("modified")?,
+            delimiter: delimiter(&reader)?,
+        })
+    }
+}
+
+fn delimiter(reader: &ScopeReader<'_>) -> Result<u8, ScopeError> {
+    match reader.get("delimiter") {
+        None => Ok(b','),
+        Some(Json::String(text)) if text.len() == 1 && !["\"", "\r", "\n"].contains(&text.as_str()) => {
+            Ok(text.as_bytes()[0])
+        }
+        Some(other) => {
+            let message =
+                format!("delimiter: expected one character such as \",\", \";\" or a tab, found {other}");
+            Err(ScopeError::new("delimiter", message))
+        }
+    }
+}
+
+/// Makes the path absolute.
+pub(super) fn resolve(scope: &mut Json, base_dir: &Path) {
+    if let Some(path) = scope.get_mut("path")
+        && let Some(text) = path.as_str()
+    {
+        *path = Json::String(base_dir.join(text).to_string_lossy().into_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn defaults() {
+        let scope = FileScope::parse(&json!({"path": "a.csv"})).unwrap();
+        assert_eq!((scope.key.as_str(), scope.delimiter, scope.modified), ("id", b',', None));
+    }
+
+    #[test]
+    fn refusals_name_the_field() {
+        let error = FileScope::parse(&json!({"path": "a.csv", "delimiter": "ab"})).unwrap_err();
+        assert_eq!(error.field, "delimiter");
+        assert!(error.message.ends_with("found \"ab\""), "{error}");
+        assert_eq!(FileScope::parse(&json!({})).unwrap_err().field, "path");
+        assert_eq!(FileScope::parse(&json!({"path": "a", "table": "b"})).unwrap_err().field, "table");
+    }
+
+    #[test]
+    fn relative_paths_start_at_the_base() {
+        let mut scope = json!({"path": "data/a.csv"});
+        resolve(&mut scope, Path::new("/srv"));
+        assert_eq!(scope["path"], "/srv/data/a.csv");
+        resolve(&mut scope, Path::new("/elsewhere"));
+        assert_eq!(scope["path"], "/srv/data/a.csv");
+    }
+}

@@ -1,0 +1,170 @@
+//! Carries out a batch of writes as one rewrite of the file.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use syncline_engine::ports::{ConnectorError, Write, WriteResult};
+
+use super::{
+    read::{Identity, Index, Step, Table},
+    replace::{Finished, Locked, Replacement},
+    row::{Row, Style, target},
+    scope::FileScope,
+};
+
+/// What came of a batch, short of the rename.
+pub(super) struct Prepared {
+    /// One result for each write.
+    pub(super) results: Vec<WriteResult>,
+    /// The new file; none if nothing would change.
+    pub(super) finished: Option<Finished>,
+    /// The original as it was when reading began.
+    pub(super) began: Identity,
+    /// Where the rows start in the new file.
+    pub(super) index: Index,
+}
+
+/// Reads the file and writes the new one beside it.
+pub(super) fn prepare(
+    scope: &FileScope,
+    writes: &[Write],
+    now: DateTime<Utc>,
+) -> Result<Prepared, ConnectorError> {
+    let locked = Locked::acquire(&scope.path)?;
+    let table = Table::read(scope, locked.reader()?)?;
+    let began = table.identity;
+    let mut rewrite = Rewrite {
+        writes,
+        pending: pending(writes, &scope.key),
+        results: vec![None; writes.len()],
+        output: Output {
+            original: Some(locked),
+            replacement: None,
+            position: table.position(),
+            open_end: table.record.terminator().is_empty(),
+        },
+        index: Index::default(),
+    };
+    rewrite.run(scope, table, now)?;
+    let finished = rewrite.output.replacement.map(Replacement::finish).transpose()?;
+    let lost = || Err(ConnectorError::transient("a write was left without a result"));
+    let results = rewrite.results.into_iter().map(|result| result.unwrap_or_else(lost)).collect();
+    Ok(Prepared { results, finished, began, index: rewrite.index })
+}
+
+/// The writes by the row they are about, each row's in order.
+fn pending(writes: &[Write], key: &str) -> HashMap<String, Vec<usize>> {
+    let mut pending: HashMap<String, Vec<usize>> = HashMap::new();
+    for (position, write) in writes.iter().enumerate() {
+        pending.entry(target(write, key).into_owned()).or_default().push(position);
+    }
+    pending
+}
+
+struct Rewrite<'a> {
+    writes: &'a [Write],
+    pending: HashMap<String, Vec<usize>>,
+    results: Vec<Option<WriteResult>>,
+    output: Output,
+    index: Index,
+}
+
+impl Rewrite<'_> {
+    fn run(&mut self, scope: &FileScope, mut table: Table, now: DateTime<Utc>) -> Result<(), ConnectorError> {
+        let file = scope.path.display().to_string();
+        let header = table.header.clone();
+        let style = |stamp| Style { file: &file, header: &header, delimiter: scope.delimiter, stamp, now };
+        let mut deleted = Vec::new();
+        loop {
+            let id = match table.step()? {
+                Step::End => break,
+                Step::Blank => {
+                    self.output.copy(table.record.raw())?;
+                    continue;
+                }
+                Step::Row(id) => id,
+            };
+            if !self.index.insert(&id, self.output.position) {
+                return Err(table.duplicate(&id));
+            }
+            let Some(positions) = self.pending.remove(&id) else {
+                self.output.copy(table.record.raw())?;
+                continue;
+            };
+            let mut row = Some(Row::of(&table.record));
+            let changed = self.apply(&style(table.stamp), &id, &mut row, &positions);
+            match row {
+                _ if !changed => self.output.copy(table.record.raw())?,
+                Some(row) => self.output.change(&row.to_text(scope.delimiter))?,
+                None => {
+                    self.output.change("")?;
+                    deleted.push(id);
+                }
+            }
+        }
+        deleted.iter().for_each(|id| self.index.remove(id));
+        self.append(&style(table.stamp), scope)
+    }
+
+    /// Writes to rows that the file does not have: creates, and whatever finds nothing.
+    fn append(&mut self, style: &Style<'_>, scope: &FileScope) -> Result<(), ConnectorError> {
+        let mut rest: Vec<(String, Vec<usize>)> = std::mem::take(&mut self.pending).into_iter().collect();
+        rest.sort_by_key(|(_, positions)| positions[0]);
+        for (id, positions) in rest {
+            let mut row = None;
+            self.apply(style, &id, &mut row, &positions);
+            if let Some(row) = row {
+                if self.output.open_end {
+                    self.output.change(&style.header.newline)?;
+                }
+                self.index.insert(&id, self.output.position);
+                self.output.change(&row.to_text(scope.delimiter))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, style: &Style<'_>, id: &str, row: &mut Option<Row>, positions: &[usize]) -> bool {
+        let mut changed = false;
+        for position in positions {
+            self.results[*position] = Some(style.apply(row, id, &self.writes[*position], &mut changed));
+        }
+        changed
+    }
+}
+
+/// The new file, which only comes into being with the first change: what changes nothing writes nothing.
+struct Output {
+    original: Option<Locked>,
+    replacement: Option<Replacement>,
+    /// How long the new file is so far.
+    position: u64,
+    /// It does not end with the end of a line.
+    open_end: bool,
+}
+
+impl Output {
+    /// Takes over what stands in the original.
+    fn copy(&mut self, text: &str) -> Result<(), ConnectorError> {
+        if let Some(replacement) = &mut self.replacement {
+            replacement.write(text)?;
+        }
+        self.advance(text);
+        Ok(())
+    }
+
+    /// Writes what the original does not have here.
+    fn change(&mut self, text: &str) -> Result<(), ConnectorError> {
+        if let Some(original) = self.original.take() {
+            self.replacement = Some(Replacement::begin(original, self.position)?);
+        }
+        self.copy(text)
+    }
+
+    fn advance(&mut self, text: &str) {
+        self.position += text.len() as u64;
+        if let Some(last) = text.as_bytes().last() {
+            self.open_end = !matches!(last, b'\n' | b'\r');
+        }
+    }
+}

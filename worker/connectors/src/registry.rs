@@ -1,0 +1,183 @@
+//! The platforms, one line each. Adding one means its own module and its line here.
+
+use std::{path::Path, time::Duration};
+
+use async_trait::async_trait;
+use serde_json::Value as Json;
+use syncline_engine::ports::{Connector, ConnectorError};
+
+use crate::{files, scope::ScopeError, sql};
+
+/// Every platform that a sync may name.
+static PLATFORMS: &[Platform] = &[
+    Platform { name: "csv", aliases: &["files"], wire: &files::Files },
+    Platform { name: "sql", aliases: &["sqlite", "postgres", "postgresql", "table"], wire: &sql::Sql },
+    Platform { name: "jira", aliases: &[], wire: &Planned("jira") },
+    Platform { name: "linear", aliases: &[], wire: &Planned("linear") },
+    Platform { name: "github", aliases: &[], wire: &Planned("github") },
+    Platform { name: "gitlab", aliases: &[], wire: &Planned("gitlab") },
+    Platform { name: "trello", aliases: &[], wire: &Planned("trello") },
+    Platform { name: "openproject", aliases: &[], wire: &Planned("openproject") },
+    Platform { name: "notion", aliases: &[], wire: &Planned("notion") },
+    Platform { name: "airtable", aliases: &[], wire: &Planned("airtable") },
+    Platform { name: "hubspot", aliases: &[], wire: &Planned("hubspot") },
+    Platform { name: "salesforce", aliases: &[], wire: &Planned("salesforce") },
+    Platform { name: "google_sheets", aliases: &[], wire: &Planned("google_sheets") },
+    Platform { name: "agentapi", aliases: &[], wire: &Planned("agentapi") },
+];
+
+/// A platform that a sync may name.
+pub struct Platform {
+    name: &'static str,
+    aliases: &'static [&'static str],
+    wire: &'static dyn Wire,
+}
+
+/// What a platform's module offers to the registry.
+#[async_trait]
+pub(crate) trait Wire: Send + Sync {
+    /// Checks a scope without touching what it names.
+    fn check(&self, scope: &Json) -> Result<(), ScopeError>;
+
+    /// Makes relative paths in a scope absolute.
+    fn resolve(&self, _scope: &mut Json, _base_dir: &Path) {}
+
+    /// Opens the place.
+    async fn open(&self, scope: &Json, options: &OpenOptions) -> Result<Box<dyn Connector>, ConnectorError>;
+
+    /// Whether this version can speak to it.
+    fn availability(&self) -> Availability {
+        Availability::Available
+    }
+}
+
+/// A platform whose name is known and whose connector does not exist yet.
+struct Planned(&'static str);
+
+#[async_trait]
+impl Wire for Planned {
+    fn check(&self, scope: &Json) -> Result<(), ScopeError> {
+        if scope.is_object() { Ok(()) } else { Err(ScopeError::new("", "expected keys and values")) }
+    }
+
+    async fn open(&self, _: &Json, _: &OpenOptions) -> Result<Box<dyn Connector>, ConnectorError> {
+        let message = format!("platform {} has no connector in this version", self.0);
+        Err(ConnectorError::permanent(message))
+    }
+
+    fn availability(&self) -> Availability {
+        Availability::Planned
+    }
+}
+
+/// Whether this version can speak to a platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Availability {
+    /// It can.
+    Available,
+    /// The name is known and a sync may use it, but a run will not start.
+    Planned,
+}
+
+/// What a connector is opened with, besides its scope.
+#[derive(Debug, Clone)]
+pub struct OpenOptions {
+    /// A field mapping gives the key field's value, so that a new item's id comes from the other side.
+    pub mapped_key: bool,
+    /// How long one statement or request may take.
+    pub timeout: Duration,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self { mapped_key: false, timeout: Duration::from_secs(30) }
+    }
+}
+
+/// Every platform that a sync may name.
+pub fn platforms() -> &'static [Platform] {
+    PLATFORMS
+}
+
+/// The platform of this name or alias, in any case.
+pub fn platform(name: &str) -> Option<&'static Platform> {
+    let name = name.trim().to_ascii_lowercase();
+    PLATFORMS.iter().find(|platform| platform.name == name || platform.aliases.contains(&name.as_str()))
+}
+
+impl Platform {
+    /// Its canonical name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Other names that mean the same.
+    pub fn aliases(&self) -> &'static [&'static str] {
+        self.aliases
+    }
+
+    /// Whether this version can speak to it.
+    pub fn availability(&self) -> Availability {
+        self.wire.availability()
+    }
+
+    /// Checks a scope without touching what it names.
+    pub fn check(&self, scope: &Json) -> Result<(), ScopeError> {
+        self.wire.check(scope)
+    }
+
+    /// Makes relative paths in a scope absolute, so that it means the same wherever it is used.
+    pub fn resolve(&self, scope: &mut Json, base_dir: &Path) {
+        self.wire.resolve(scope, base_dir);
+    }
+
+    /// Opens the place that a scope names.
+    pub async fn open(
+        &self,
+        scope: &Json,
+        options: &OpenOptions,
+    ) -> Result<Box<dyn Connector>, ConnectorError> {
+        self.wire.open(scope, options).await
+    }
+}
+
+impl std::fmt::Debug for Platform {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Platform").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// A scope that `check` would have refused.
+impl From<ScopeError> for ConnectorError {
+    fn from(error: ScopeError) -> Self {
+        ConnectorError::permanent(error.message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn names_and_aliases_are_unique() {
+        let mut names: Vec<&str> =
+            PLATFORMS.iter().flat_map(|p| p.aliases.iter().copied().chain([p.name])).collect();
+        names.sort_unstable();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count);
+        assert_eq!(platform(" PostgreSQL ").unwrap().name(), "sql");
+        assert!(platform("fax").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_planned_platform_is_known_but_does_not_open() {
+        let jira = platform("jira").unwrap();
+        assert_eq!(jira.availability(), Availability::Planned);
+        assert_eq!(jira.check(&json!({"account": "acme", "project_key": "PROJ"})), Ok(()));
+        let error = jira.open(&json!({}), &OpenOptions::default()).await.err().unwrap();
+        assert_eq!(error.to_string(), "platform jira has no connector in this version");
+    }
+}
