@@ -1,0 +1,199 @@
+//! Stores how jobs went: whatever has finished, at once, until the store has it.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{
+        mpsc::{self, UnboundedReceiver, UnboundedSender},
+        oneshot,
+    },
+    time,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    backend::{Backend, Error, Next, Settled, Settlement},
+    config::{SourceConfig, SourceEvent},
+    health::{Health, Part},
+    keeper::KeeperHandle,
+    retry::StoreBackoff,
+};
+
+/// The most settlements in one call.
+const BATCH: usize = 256;
+/// How long one call may take; a second one finds the first's work done.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often a settlement that the store refuses is tried on its own.
+const REFUSALS: u32 = 3;
+
+#[derive(Debug)]
+enum Message {
+    Settle(Settlement),
+    Flush(oneshot::Sender<()>),
+}
+
+/// Where settlements are handed over.
+#[derive(Debug, Clone)]
+pub(crate) struct AcknowledgerHandle(UnboundedSender<Message>);
+
+impl AcknowledgerHandle {
+    /// Hands over an outcome. Without an acknowledger the lease runs out, as after a crash.
+    pub(crate) fn settle(&self, settlement: Settlement) {
+        if let Err(mpsc::error::SendError(Message::Settle(settlement))) = self.0.send(Message::Settle(settlement)) {
+            tracing::warn!(job = %settlement.lease, "nobody is left to store the job's outcome");
+        }
+    }
+
+    /// Waits until everything handed over so far is stored or given up.
+    pub(crate) async fn flush(&self) {
+        let (done, waits) = oneshot::channel();
+        if self.0.send(Message::Flush(done)).is_ok() {
+            let _ = waits.await;
+        }
+    }
+}
+
+pub(crate) struct Acknowledger {
+    backend: Arc<dyn Backend>,
+    config: Arc<SourceConfig>,
+    keeper: KeeperHandle,
+    health: Health,
+    closing: CancellationToken,
+    messages: UnboundedReceiver<Message>,
+}
+
+impl fmt::Debug for Acknowledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Acknowledger").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Acknowledger {
+    pub(crate) fn new(
+        backend: Arc<dyn Backend>,
+        config: Arc<SourceConfig>,
+        keeper: KeeperHandle,
+        health: Health,
+        closing: CancellationToken,
+    ) -> (AcknowledgerHandle, Self) {
+        let (sender, messages) = mpsc::unbounded_channel();
+        (AcknowledgerHandle(sender), Self { backend, config, keeper, health, closing, messages })
+    }
+
+    /// Runs until nobody can hand over anything any more.
+    pub(crate) async fn run(mut self) {
+        let mut messages = Vec::new();
+        while self.messages.recv_many(&mut messages, BATCH).await > 0 {
+            let (mut settlements, mut flushes) = (Vec::new(), Vec::new());
+            for message in messages.drain(..) {
+                match message {
+                    Message::Settle(settlement) => settlements.push(settlement),
+                    Message::Flush(done) => flushes.push(done),
+                }
+            }
+            if !settlements.is_empty() {
+                self.store(settlements).await;
+            }
+            for done in flushes {
+                let _ = done.send(());
+            }
+        }
+    }
+
+    async fn store(&self, settlements: Vec<Settlement>) {
+        if let Some(hook) = &self.config.before_settle {
+            for settlement in &settlements {
+                hook(settlement.clone()).await;
+            }
+        }
+        match self.send(&settlements).await {
+            Some(Ok(settled)) => self.stored(&settlements, settled),
+            // One of them is to blame; alone each gets its due.
+            Some(Err(_)) if settlements.len() > 1 => {
+                for settlement in &settlements {
+                    let one = std::slice::from_ref(settlement);
+                    match self.insist(one).await {
+                        Some(settled) => self.stored(one, settled),
+                        None => self.give_up(one),
+                    }
+                }
+            }
+            Some(Err(_)) => match self.insist(&settlements).await {
+                Some(settled) => self.stored(&settlements, settled),
+                None => self.give_up(&settlements),
+            },
+            None => self.give_up(&settlements),
+        }
+    }
+
+    /// Sends until the store has answered. `None`: the source closes and may wait no longer.
+    async fn send(&self, settlements: &[Settlement]) -> Option<Result<Vec<Settled>, Error>> {
+        let mut backoff = StoreBackoff::new();
+        let tries = async {
+            loop {
+                match time::timeout(PATIENCE, self.backend.settle(settlements)).await {
+                    Ok(Ok(settled)) => {
+                        self.health.succeeded(Part::Acknowledger);
+                        return Ok(settled);
+                    }
+                    Ok(Err(error)) => {
+                        self.health.failed(Part::Acknowledger, &error);
+                        if !error.is_temporary() {
+                            return Err(error);
+                        }
+                    }
+                    Err(elapsed) => self.health.failed(Part::Acknowledger, &elapsed),
+                }
+                time::sleep(backoff.next()).await;
+            }
+        };
+        let patience_ends = async {
+            self.closing.cancelled().await;
+            time::sleep(self.config.close_timeout).await;
+        };
+        tokio::select! {
+            answer = tries => Some(answer),
+            () = patience_ends => None,
+        }
+    }
+
+    /// Sends one settlement a few times more, although the store refuses it.
+    async fn insist(&self, one: &[Settlement]) -> Option<Vec<Settled>> {
+        let mut backoff = StoreBackoff::new();
+        for _ in 0..REFUSALS {
+            match self.send(one).await? {
+                Ok(settled) => return Some(settled),
+                Err(_) => time::sleep(backoff.next()).await,
+            }
+        }
+        None
+    }
+
+    fn stored(&self, settlements: &[Settlement], settled: Vec<Settled>) {
+        self.keeper.forget(settlements.iter().map(|settlement| settlement.lease).collect());
+        for (settlement, settled) in settlements.iter().zip(settled) {
+            match &settled {
+                Settled::Stale => {
+                    tracing::warn!(job = %settlement.lease, "the outcome came too late: the claim is stale");
+                }
+                Settled::Applied(Next::Dead { reason }) => {
+                    tracing::warn!(job = %settlement.lease, reason, "the job is dead");
+                }
+                Settled::Applied(_) => {}
+            }
+            self.config.observe(&SourceEvent::Settled {
+                lease: settlement.lease,
+                outcome: settlement.outcome.clone(),
+                settled,
+            });
+        }
+    }
+
+    /// The leases run out and the jobs are tried again, as after a crash.
+    fn give_up(&self, settlements: &[Settlement]) {
+        self.keeper.forget(settlements.iter().map(|settlement| settlement.lease).collect());
+        for settlement in settlements {
+            tracing::error!(job = %settlement.lease, "the job's outcome could not be stored; its lease will run out");
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! A backend as a source of jobs for an apalis worker. The only file here that names apalis.
+//!
+//! The source implements apalis' `Backend` itself rather than through its `Persisted`, whose one loop fetches, renews
+//! and acknowledges in turn, so that any one of them starves the others. Here each has a task of its own, and
+//! `poll_next` only takes what the fetcher has put in line.
+
+use std::{
+    fmt, io,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use apalis_core::{
+    backend::{Backend as ApalisBackend, BackendConfig, finalize::Ephemeral},
+    error::{AbortError, BoxDynError, RetryAfterError},
+    task::{Task, builder::TaskBuilder, task_id::TaskId},
+    worker::context::WorkerContext,
+};
+use futures_util::{FutureExt, future::BoxFuture};
+use tokio::runtime::Handle;
+use tower::{Layer, Service};
+use uuid::Uuid;
+
+use crate::{
+    backend::{Backend, Outcome},
+    config::SourceConfig,
+    fetcher::Gate,
+    health::{Health, chain},
+    job::LeasedJob,
+    running::{Parts, Running, Shared, Started, panic_message},
+};
+
+/// Why a source could not start. A store that fails is no reason: the source waits for it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// It was polled outside a Tokio runtime.
+    #[error("a queue's source needs a Tokio runtime")]
+    NoRuntime,
+    /// The lease keeper's thread could not be made.
+    #[error("the lease keeper could not be started")]
+    Keeper(#[source] io::Error),
+}
+
+/// Jobs of one queue for one apalis worker.
+///
+/// A handler takes a [`LeasedJob`] and answers with an [`Outcome`]. An error is a retry, and so is a panic; apalis'
+/// `AbortError` is the end, its `RetryAfterError` sets the minimum wait. The source keeps to its concurrency, so a
+/// layer for that is not needed; `parallelize(tokio::spawn)` lets handlers use more than one thread.
+///
+/// It starts at the first poll, and it closes with the worker: what was not started is given back, what is settled is
+/// stored, within [`SourceConfig::close_timeout`].
+pub struct QueueSource {
+    config: SourceConfig,
+    health: Health,
+    shared: Arc<Shared>,
+    stage: Stage,
+}
+
+enum Stage {
+    New(Box<Parts>),
+    Running(Running),
+    Closing(BoxFuture<'static, ()>),
+    Closed,
+}
+
+impl fmt::Debug for QueueSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueueSource").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl QueueSource {
+    /// A source of the backend's jobs.
+    pub fn new(backend: Arc<dyn Backend>, config: SourceConfig) -> Self {
+        let health = Health::default();
+        let parts = Parts::new(backend, config.clone(), health.clone());
+        Self { config, health, shared: Arc::clone(&parts.shared), stage: Stage::New(Box::new(parts)) }
+    }
+
+    /// Whether it reaches its store; to be kept before the source goes to its worker.
+    pub fn health(&self) -> Health {
+        self.health.clone()
+    }
+
+    fn start(&mut self, worker: &WorkerContext) -> Result<(), SourceError> {
+        if !matches!(self.stage, Stage::New(_)) {
+            return Ok(());
+        }
+        let runtime = Handle::try_current().map_err(|_| SourceError::NoRuntime)?;
+        if let Stage::New(parts) = std::mem::replace(&mut self.stage, Stage::Closed) {
+            let worker = worker.clone();
+            let gate = move || match () {
+                () if worker.is_shutting_down() => Gate::Stopping,
+                () if worker.is_paused() => Gate::Paused,
+                () => Gate::Open,
+            };
+            self.stage = Stage::Running(parts.start(&runtime, Box::new(gate)).map_err(SourceError::Keeper)?);
+        }
+        Ok(())
+    }
+}
+
+impl ApalisBackend for QueueSource {
+    type Task = Task<LeasedJob>;
+    type Error = SourceError;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>, worker: &WorkerContext) -> Poll<Result<(), SourceError>> {
+        Poll::Ready(self.start(worker))
+    }
+
+    fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+        worker: &WorkerContext,
+    ) -> Poll<Option<Result<Self::Task, SourceError>>> {
+        if let Err(error) = self.start(worker) {
+            return Poll::Ready(Some(Err(error)));
+        }
+        match self.stage {
+            Stage::Running(_) => self.shared.line.poll_take(cx).map(|leased| Some(Ok(task(leased)))),
+            _ => Poll::Ready(None),
+        }
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>, _: &WorkerContext) -> Poll<Result<(), SourceError>> {
+        if let Stage::Running(running) = &mut self.stage {
+            let close = running.close().boxed();
+            self.stage = Stage::Closing(close);
+        }
+        if let Stage::Closing(close) = &mut self.stage {
+            std::task::ready!(close.poll_unpin(cx));
+        }
+        self.stage = Stage::Closed;
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// apalis raises the attempt at the task's first poll; the store has raised it at the claim already.
+fn task(leased: LeasedJob) -> Task<LeasedJob> {
+    let before = leased.job.attempt.saturating_sub(1) as usize;
+    TaskBuilder::new(leased.clone())
+        .task_id(TaskId::from_string(leased.job.id.to_string()))
+        .attempt(before)
+        .max_attempts(leased.job.max_attempts as usize)
+        .priority(leased.job.priority.rank().unsigned_abs() as usize)
+        .build()
+}
+
+impl BackendConfig for QueueSource {
+    type Args = LeasedJob;
+    type Id = Uuid;
+    /// The payload is decoded by the handler: apalis' durable kind ends the worker at one it cannot decode.
+    type Kind = Ephemeral;
+    type Config = SourceConfig;
+    type Layer = SettleLayer;
+
+    fn config(&self) -> &SourceConfig {
+        &self.config
+    }
+
+    fn middleware(&mut self, _: &mut WorkerContext) -> SettleLayer {
+        SettleLayer { shared: Arc::clone(&self.shared) }
+    }
+}
+
+/// Takes what a handler answers and hands it to the acknowledger. Outermost, around every layer of the worker, so
+/// that it sees the error or the panic itself.
+#[derive(Debug, Clone)]
+pub struct SettleLayer {
+    shared: Arc<Shared>,
+}
+
+impl<S> Layer<S> for SettleLayer {
+    type Service = SettleService<S>;
+
+    fn layer(&self, inner: S) -> SettleService<S> {
+        SettleService { shared: Arc::clone(&self.shared), inner }
+    }
+}
+
+/// The service of [`SettleLayer`].
+#[derive(Debug, Clone)]
+pub struct SettleService<S> {
+    shared: Arc<Shared>,
+    inner: S,
+}
+
+impl<S> Service<Task<LeasedJob>> for SettleService<S>
+where
+    S: Service<Task<LeasedJob>, Response = Outcome>,
+    S::Error: Into<BoxDynError>,
+    S::Future: Send + 'static,
+{
+    type Response = ();
+    type Error = BoxDynError;
+    type Future = BoxFuture<'static, Result<(), BoxDynError>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxDynError>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, task: Task<LeasedJob>) -> Self::Future {
+        let lease = task.args.lease.clone();
+        let started = Started::new(Arc::clone(&self.shared), lease.clone());
+        if !lease.valid() {
+            // It ran out while the job waited for this moment. If nobody has taken the job yet it waits again, and
+            // no attempt is used; else this is stale.
+            started.settle(Outcome::Snooze { delay: std::time::Duration::ZERO });
+            return async { Ok(()) }.boxed();
+        }
+        let handler = std::panic::catch_unwind(AssertUnwindSafe(|| self.inner.call(task)));
+        async move {
+            let answer = match handler {
+                Ok(future) => AssertUnwindSafe(future).catch_unwind().await,
+                Err(panic) => Err(panic),
+            };
+            started.settle(match answer {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(error)) => failure(&*error.into()),
+                Err(panic) => {
+                    Outcome::Retry { error: format!("panicked: {}", panic_message(&*panic)), at_least: None }
+                }
+            });
+            Ok(())
+        }
+        .boxed()
+    }
+}
+
+/// What an error of a handler means.
+fn failure(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Outcome {
+    let text = chain(error);
+    if error.is::<AbortError>() {
+        return Outcome::Dead { reason: "aborted".to_owned(), error: text };
+    }
+    let at_least = error.downcast_ref::<RetryAfterError>().map(RetryAfterError::get_duration);
+    Outcome::Retry { error: text, at_least }
+}

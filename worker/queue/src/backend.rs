@@ -1,0 +1,267 @@
+//! The contract of a queue's store.
+//!
+//! A small glossary. A **claim** takes a waiting job and mints a token, larger than any before it for the same job. A
+//! **lease** is the time for which a claim holds; **renewing** extends it. To **settle** is to say how the job went.
+//! Whoever presents a token that is not the newest, or for a job that no longer runs, is **stale** and changes nothing.
+
+use std::{fmt, time::Duration};
+
+use async_trait::async_trait;
+use serde_json::Value;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::{
+    job::{ClaimedJob, Job, NewJob, Priority},
+    state::State,
+};
+
+/// Why a call to the store failed. What is expected to happen (stale, joined, unknown) is a result, not an error.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The store could not be asked, or was too busy; the same call may succeed later.
+    #[error("the queue's store cannot be reached")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The store answered no; the same call will fail again.
+    #[error("the queue's store refused the call")]
+    Refused(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Two calls met and neither settled it within a few tries; try again.
+    #[error("too many calls at once for {0}")]
+    Contended(String),
+}
+
+impl Error {
+    /// Can the same call succeed later?
+    pub fn is_temporary(&self) -> bool {
+        !matches!(self, Error::Refused(_))
+    }
+}
+
+/// A job and the proof of a claim on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LeaseRef {
+    /// The job.
+    pub id: Uuid,
+    /// The token of the claim.
+    pub token: i64,
+}
+
+impl fmt::Display for LeaseRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (claim {})", self.id, self.token)
+    }
+}
+
+/// What became of a pushed job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pushed {
+    /// It waits now.
+    New,
+    /// A job of this id was there already; nothing changed.
+    Known,
+    /// A job with the same unique key was waiting already; nothing changed.
+    Joined {
+        /// The job that waits in its place.
+        winner: Uuid,
+    },
+}
+
+/// What a worker asks for.
+#[derive(Debug, Clone)]
+pub struct ClaimRequest {
+    /// From which queue.
+    pub queue: String,
+    /// Who asks; shown to people, not a proof of anything.
+    pub worker_id: String,
+    /// At most so many jobs.
+    pub limit: usize,
+    /// For how long they are held unless renewed.
+    pub lease: Duration,
+    /// Only jobs of this concurrency key.
+    pub concurrency_key: Option<String>,
+    /// Only jobs that have been due for so long, the oldest first whatever their priority. This is how a worker keeps
+    /// a low priority from waiting for ever.
+    pub overdue_by: Option<Duration>,
+}
+
+/// What a worker got.
+#[derive(Debug, Clone, Default)]
+pub struct Claimed {
+    /// The jobs: by priority, then due time, then id.
+    pub jobs: Vec<ClaimedJob>,
+    /// How long until the next delayed job of the queue is due, as far as there is one.
+    pub next_due: Option<Duration>,
+    /// There may be more to claim right now.
+    pub more: bool,
+}
+
+/// What a renewal found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renewal {
+    /// The lease holds for its length from now.
+    Held,
+    /// It holds, and somebody asks the job to stop.
+    CancelRequested,
+    /// The claim is stale.
+    Lost,
+}
+
+/// How a job went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is done and leaves the queue.
+    Done,
+    /// It failed and may succeed later: another attempt after a backoff, or dead if there is none left.
+    Retry {
+        /// What went wrong.
+        error: String,
+        /// Not before this time has passed, as a platform's Retry-After says.
+        at_least: Option<Duration>,
+    },
+    /// It could not be tried: again after this time, and no attempt is used.
+    Snooze {
+        /// How long to wait.
+        delay: Duration,
+    },
+    /// It failed and never will succeed.
+    Dead {
+        /// In a few words, why it is given up.
+        reason: String,
+        /// What went wrong.
+        error: String,
+    },
+    /// It stopped because somebody asked it to, and leaves the queue.
+    Cancelled,
+}
+
+/// The outcome of a claimed job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    /// Which job, with the proof.
+    pub lease: LeaseRef,
+    /// How it went.
+    pub outcome: Outcome,
+}
+
+/// What became of a settlement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settled {
+    /// The store has it.
+    Applied(Next),
+    /// The claim was stale; nothing changed.
+    Stale,
+}
+
+/// Where a job stands after it left `running`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// It has left the queue.
+    Gone,
+    /// It waits for another attempt, for so long.
+    Waiting {
+        /// From the moment of the settlement.
+        delay: Duration,
+    },
+    /// It is dead.
+    Dead {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A job whose lease ran out, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rescued {
+    /// The job.
+    pub id: Uuid,
+    /// Where it stands.
+    pub next: Next,
+}
+
+/// What became of a request to cancel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cancelled {
+    /// It was waiting and is gone.
+    Removed,
+    /// It is running and will be told at its next renewal.
+    Requested,
+    /// There is no such job, or it is dead.
+    Unknown,
+}
+
+/// How many jobs of a queue stand in one state with one priority.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Count {
+    /// The state.
+    pub state: State,
+    /// The priority.
+    pub priority: Priority,
+    /// How many.
+    pub jobs: u64,
+    /// How many of them are not due yet.
+    pub delayed: u64,
+    /// For waiting jobs the longest time any has been due, for others the longest time since any was pushed.
+    pub oldest: Duration,
+}
+
+/// A store of jobs. Times are the store's own.
+///
+/// Calls that take several items answer in the order they were asked, one answer each.
+#[async_trait]
+pub trait Backend: Send + Sync + fmt::Debug + 'static {
+    /// Puts jobs in line. The same id again is a no-op; a unique key that waits already names the winner.
+    async fn push(&self, jobs: &[NewJob]) -> Result<Vec<Pushed>, Error>;
+
+    /// Takes due jobs: by priority, then due time, then id. The attempt counts from here, so a crash uses it. At most
+    /// one job per concurrency key runs, whoever claims and however many at once, and jobs of a busy key do not hold
+    /// up the line; of an order key only the oldest unfinished job is taken.
+    async fn claim(&self, request: &ClaimRequest) -> Result<Claimed, Error>;
+
+    /// Extends leases, also ones that ran out but were not rescued yet.
+    async fn renew(&self, leases: &[LeaseRef], lease: Duration) -> Result<Vec<Renewal>, Error>;
+
+    /// Stores how jobs went.
+    async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<Settled>, Error>;
+
+    /// Puts back jobs that were claimed and never started: same place in line, no attempt used.
+    async fn give_back(&self, leases: &[LeaseRef]) -> Result<Vec<Settled>, Error>;
+
+    /// Looks for leases that ran out: the job waits again, its attempt used, or is dead if that was the last.
+    /// Bounded; call it again while it returns something.
+    async fn rescue(&self) -> Result<Vec<Rescued>, Error>;
+
+    /// Notes how far a running job has come. False: the claim is stale.
+    async fn progress(&self, lease: LeaseRef, progress: &Value) -> Result<bool, Error>;
+
+    /// Removes a waiting job, asks a running one to stop.
+    async fn cancel(&self, id: Uuid) -> Result<Cancelled, Error>;
+
+    /// One job, unless it has left the queue.
+    async fn get(&self, id: Uuid) -> Result<Option<Job>, Error>;
+
+    /// Dead jobs of a queue, the latest first.
+    async fn list_dead(&self, queue: &str, limit: u64) -> Result<Vec<Job>, Error>;
+
+    /// Puts a dead job in line again, its attempts counted from nothing. False: it is not dead.
+    async fn replay(&self, id: Uuid) -> Result<bool, Error>;
+
+    /// Removes a dead job. False: it is not dead.
+    async fn discard(&self, id: Uuid) -> Result<bool, Error>;
+
+    /// How many jobs there are, by state and priority; what is zero is left out.
+    async fn counts(&self, queue: &str) -> Result<Vec<Count>, Error>;
+
+    /// Changes whenever there may be something to claim: a hint, which may come too often, late or never. A store
+    /// that can wake other processes (a blocking read, LISTEN and NOTIFY) feeds it from a task of its own.
+    fn wakeups(&self) -> watch::Receiver<u64>;
+
+    /// Says that there may be something to claim; for whoever wrote jobs in a transaction of their own.
+    fn wake(&self);
+
+    /// The same store through a connection that nobody else uses, opened from the runtime that will use it. Leases are
+    /// renewed through it, so that neither a busy pool nor a blocked runtime can starve them. `None`: share this one.
+    async fn own_connection(&self) -> Result<Option<std::sync::Arc<dyn Backend>>, Error> {
+        Ok(None)
+    }
+}

@@ -1,0 +1,191 @@
+//! Claims jobs for free slots, and waits while there is nothing to claim.
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::{sync::watch, time};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    backend::{Backend, ClaimRequest, Claimed, LeaseRef},
+    config::SourceConfig,
+    health::{Health, Part},
+    job::{ClaimedJob, LeasedJob},
+    lease::Lease,
+    retry::{StoreBackoff, draw},
+    running::Shared,
+};
+
+/// How often to look whether the worker is paused or stopping. A look costs no statement.
+const TICK: Duration = Duration::from_millis(100);
+/// How often an overdue job may go first while more urgent ones keep coming.
+const OVERDUE_EACH: Duration = Duration::from_secs(1);
+
+/// The shortest wait between two claims that found nothing.
+const MIN_WAIT: Duration = Duration::from_millis(2);
+
+/// What the worker wants of its source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gate {
+    Open,
+    Paused,
+    Stopping,
+}
+
+pub(crate) struct Fetcher {
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) config: Arc<SourceConfig>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) health: Health,
+    pub(crate) gate: Box<dyn Fn() -> Gate + Send + Sync>,
+    pub(crate) closing: CancellationToken,
+}
+
+impl fmt::Debug for Fetcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fetcher").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Fetcher {
+    /// Runs until the source closes or the worker stops, and then gives back what no handler has been given. While a
+    /// stopping worker drains, nothing is claimed that it would not start.
+    pub(crate) async fn run(&self) {
+        let mut wakeups = self.backend.wakeups();
+        let mut backoff = StoreBackoff::new();
+        let mut overdue_at = Instant::now();
+        let mut pressed = false;
+        loop {
+            match self.gate() {
+                Gate::Stopping => break,
+                Gate::Paused => {
+                    self.give_back().await;
+                    self.pause(TICK).await;
+                    continue;
+                }
+                Gate::Open => {}
+            }
+            let room = self.shared.line.room();
+            if room == 0 {
+                tokio::select! {
+                    () = self.shared.line.freed() => {}
+                    () = self.pause(TICK) => {}
+                }
+                continue;
+            }
+            let asked = Instant::now();
+            // While there is more work than slots, now and then one slot goes to whatever has waited too long.
+            if pressed && asked >= overdue_at {
+                overdue_at = asked + OVERDUE_EACH;
+                if let Some(claimed) = self.claim(1, Some(self.config.overdue)).await {
+                    self.hand_over(claimed, asked);
+                }
+                pressed = false;
+                continue;
+            }
+            // Seen before the claim, so that a wake-up that comes during it cuts the wait after it.
+            wakeups.borrow_and_update();
+            match self.claim(room, None).await {
+                Some(claimed) => {
+                    backoff.reset();
+                    pressed = claimed.jobs.len() >= room;
+                    let (more, next_due) = (claimed.more, claimed.next_due);
+                    self.hand_over(claimed, asked);
+                    if !more {
+                        self.idle(&mut wakeups, next_due).await;
+                    }
+                }
+                None => self.pause(backoff.next()).await,
+            }
+        }
+        self.give_back().await;
+    }
+
+    fn gate(&self) -> Gate {
+        if self.closing.is_cancelled() { Gate::Stopping } else { (self.gate)() }
+    }
+
+    /// `None`: the store failed. A claim is not cut short, since it may have taken jobs; only one that outlasts the
+    /// lease is given up, as those jobs would be anybody's by then.
+    async fn claim(&self, limit: usize, overdue_by: Option<Duration>) -> Option<Claimed> {
+        let request = ClaimRequest {
+            queue: self.config.queue.clone(),
+            worker_id: self.config.worker_id.clone(),
+            limit,
+            lease: self.config.lease,
+            concurrency_key: self.config.concurrency_key.clone(),
+            overdue_by,
+        };
+        let patience = self.config.lease.max(Duration::from_secs(10));
+        match time::timeout(patience, self.backend.claim(&request)).await {
+            Ok(Ok(claimed)) => {
+                self.health.succeeded(Part::Fetcher);
+                return Some(claimed);
+            }
+            Ok(Err(error)) => self.health.failed(Part::Fetcher, &error),
+            Err(elapsed) => self.health.failed(Part::Fetcher, &elapsed),
+        }
+        None
+    }
+
+    fn hand_over(&self, claimed: Claimed, asked: Instant) {
+        let leased = |job: ClaimedJob| {
+            let lease = Lease::new(Arc::clone(&self.backend), job.lease_ref(), asked, self.config.lease);
+            LeasedJob { job, lease }
+        };
+        let jobs: Vec<_> = claimed.jobs.into_iter().map(leased).collect();
+        if !jobs.is_empty() {
+            self.shared.keeper.hold(jobs.iter().map(|leased| leased.lease.clone()).collect());
+            self.shared.line.put(jobs);
+        }
+    }
+
+    /// Waits for a wake-up, the next due job or the poll interval, whichever is first.
+    async fn idle(&self, wakeups: &mut watch::Receiver<u64>, next_due: Option<Duration>) {
+        // A little apart, so that workers which were started together do not ask together.
+        let poll = self.config.poll_interval;
+        let poll = poll - draw(poll / 5);
+        let wait = next_due.map_or(poll, |due| due.clamp(MIN_WAIT, poll.max(MIN_WAIT)));
+        let until = Instant::now() + wait;
+        while self.gate() == Gate::Open {
+            let now = Instant::now();
+            if now >= until {
+                return;
+            }
+            tokio::select! {
+                changed = wakeups.changed() => match changed {
+                    Ok(()) => return,
+                    // Nobody can wake us any more; the poll is what is left.
+                    Err(_) => self.pause(until - now).await,
+                },
+                () = self.pause(TICK.min(until - now)) => {}
+            }
+        }
+    }
+
+    async fn pause(&self, length: Duration) {
+        let _ = time::timeout(length, self.closing.cancelled()).await;
+    }
+
+    /// Gives back what no handler has been given; tries for as long as the source may take to close.
+    async fn give_back(&self) {
+        let claims: Vec<LeaseRef> = self.shared.line.drain().iter().map(|leased| leased.lease.claim()).collect();
+        if claims.is_empty() {
+            return;
+        }
+        let mut backoff = StoreBackoff::new();
+        let tries = async {
+            while let Err(error) = self.backend.give_back(&claims).await {
+                self.health.failed(Part::Fetcher, &error);
+                time::sleep(backoff.next()).await;
+            }
+        };
+        if time::timeout(self.config.close_timeout, tries).await.is_err() {
+            tracing::warn!(jobs = claims.len(), "claimed jobs could not be given back; their leases will run out");
+        }
+        self.shared.keeper.forget(claims);
+    }
+}

@@ -1,0 +1,192 @@
+//! Renews the leases of claimed jobs until their settlement is in the store.
+//!
+//! It has a thread, a runtime and a connection of its own: a handler that blocks every thread of the worker's runtime,
+//! or holds every connection of the pool, keeps its lease all the same.
+
+use std::{
+    collections::HashMap,
+    io, mem,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    runtime::Builder,
+    sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
+    time,
+};
+
+use crate::{
+    backend::{Backend, LeaseRef, Renewal},
+    config::{SourceConfig, SourceEvent},
+    health::{Health, Part, chain},
+    lease::Lease,
+    retry::StoreBackoff,
+};
+
+#[derive(Debug)]
+enum Command {
+    Hold(Vec<Lease>),
+    Forget(Vec<LeaseRef>),
+    Stop,
+}
+
+/// Where leases are handed over.
+#[derive(Debug, Clone)]
+pub(crate) struct KeeperHandle(UnboundedSender<Command>);
+
+impl KeeperHandle {
+    /// Renews these from now on.
+    pub(crate) fn hold(&self, leases: Vec<Lease>) {
+        self.send(Command::Hold(leases));
+    }
+
+    /// Renews these no more: they are settled, given back or abandoned.
+    pub(crate) fn forget(&self, leases: Vec<LeaseRef>) {
+        self.send(Command::Forget(leases));
+    }
+
+    /// Renews nothing any more.
+    pub(crate) fn stop(&self) {
+        self.send(Command::Stop);
+    }
+
+    /// A keeper that is gone has nothing to keep.
+    fn send(&self, command: Command) {
+        let _ = self.0.send(command);
+    }
+}
+
+/// The keeper before it is started.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    backend: Arc<dyn Backend>,
+    config: Arc<SourceConfig>,
+    health: Health,
+    commands: UnboundedReceiver<Command>,
+    held: HashMap<LeaseRef, Lease>,
+}
+
+impl Keeper {
+    pub(crate) fn new(
+        backend: Arc<dyn Backend>,
+        config: Arc<SourceConfig>,
+        health: Health,
+    ) -> (KeeperHandle, Self) {
+        let (sender, commands) = mpsc::unbounded_channel();
+        (KeeperHandle(sender), Self { backend, config, health, commands, held: HashMap::new() })
+    }
+
+    /// Starts the thread. It ends at [`KeeperHandle::stop`], or when nobody can hand over leases any more.
+    pub(crate) fn start(mut self) -> io::Result<()> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let run = move || {
+            runtime.block_on(self.run());
+            // A connection that hangs does not hold up the end.
+            runtime.shutdown_timeout(Duration::from_millis(100));
+        };
+        thread::Builder::new().name("syncline-leases".to_owned()).spawn(run).map(drop)
+    }
+
+    async fn run(&mut self) {
+        match self.backend.own_connection().await {
+            Ok(Some(own)) => self.backend = own,
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "leases are renewed through the shared connections");
+            }
+        }
+        let mut backoff = StoreBackoff::new();
+        let mut not_before = Instant::now();
+        let mut commands = Vec::new();
+        loop {
+            let next = self.held.values().map(Lease::renew_at).min().map(|at| at.max(not_before));
+            let wait = async {
+                match next {
+                    Some(at) => time::sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                received = self.commands.recv_many(&mut commands, 256) => {
+                    if received == 0 || !self.obey(&mut commands) {
+                        return;
+                    }
+                }
+                () = wait => {
+                    let pause = if self.renew_due().await {
+                        backoff.reset();
+                        Duration::ZERO
+                    } else {
+                        // Often enough to renew in time once the store answers again.
+                        backoff.next().min(self.config.lease / 10)
+                    };
+                    not_before = Instant::now() + pause;
+                }
+            }
+        }
+    }
+
+    /// False: stop.
+    fn obey(&mut self, commands: &mut Vec<Command>) -> bool {
+        for command in mem::take(commands) {
+            match command {
+                Command::Hold(leases) => {
+                    self.held.extend(leases.into_iter().map(|lease| (lease.claim(), lease)));
+                }
+                Command::Forget(leases) => {
+                    for lease in leases {
+                        self.held.remove(&lease);
+                    }
+                }
+                Command::Stop => return false,
+            }
+        }
+        true
+    }
+
+    /// Renews what is due, and what soon will be in the same call. False: the store did not answer.
+    async fn renew_due(&mut self) -> bool {
+        let soon = Instant::now() + self.config.lease / 10;
+        let due: Vec<Lease> = self.held.values().filter(|lease| lease.renew_at() <= soon).cloned().collect();
+        let Some(length) = due.first().map(Lease::length) else { return true };
+        let claims: Vec<_> = due.iter().map(Lease::claim).collect();
+        let asked = Instant::now();
+        let patience = (length / 3).max(Duration::from_millis(50));
+        let renewals = match time::timeout(patience, self.backend.renew(&claims, length)).await {
+            Ok(Ok(renewals)) => renewals,
+            Ok(Err(error)) => {
+                self.health.failed(Part::LeaseKeeper, &error);
+                return false;
+            }
+            Err(elapsed) => {
+                self.health.failed(Part::LeaseKeeper, &elapsed);
+                return false;
+            }
+        };
+        self.health.succeeded(Part::LeaseKeeper);
+        for (lease, renewal) in due.iter().zip(renewals) {
+            match renewal {
+                Renewal::Held => lease.renewed(asked),
+                Renewal::CancelRequested => {
+                    lease.renewed(asked);
+                    lease.request_cancel();
+                }
+                Renewal::Lost => self.lost(lease),
+            }
+        }
+        true
+    }
+
+    fn lost(&mut self, lease: &Lease) {
+        self.held.remove(&lease.claim());
+        lease.lose();
+        // A finished job's row may have gone to the store a moment ago: that is no loss.
+        if !lease.is_finished() {
+            tracing::warn!(job = %lease.claim(), "the job has lost its lease");
+            self.config.observe(&SourceEvent::LeaseLost(lease.claim()));
+        }
+    }
+}

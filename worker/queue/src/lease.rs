@@ -1,0 +1,133 @@
+//! A job's lease as its handler sees it.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::backend::{Backend, Error, LeaseRef};
+
+/// The right to run a job. Clones are the same lease.
+///
+/// It is judged by this machine's monotonic clock, from the moment before the store was last asked, so that it is
+/// never taken for valid after the store has let it go. SQL state has a fence of its own; before an effect that
+/// nothing else can fence, such as a call to a platform, ask [`Lease::valid`].
+#[derive(Debug, Clone)]
+pub struct Lease {
+    backend: Arc<dyn Backend>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    claim: LeaseRef,
+    length: Duration,
+    born: Instant,
+    /// Microseconds after `born` at which it ends.
+    ends: AtomicU64,
+    lost: AtomicBool,
+    cancel_requested: AtomicBool,
+    /// The handler has ended; only its settlement is still under way.
+    finished: AtomicBool,
+    stop: CancellationToken,
+}
+
+impl Lease {
+    /// A lease that was asked for at this moment. Nothing renews it unless a source does, which serves a handler's test.
+    pub fn new(backend: Arc<dyn Backend>, claim: LeaseRef, asked: Instant, length: Duration) -> Self {
+        let shared = Shared {
+            claim,
+            length,
+            born: asked,
+            ends: AtomicU64::new(micros(length)),
+            lost: AtomicBool::new(false),
+            cancel_requested: AtomicBool::new(false),
+            finished: AtomicBool::new(false),
+            stop: CancellationToken::new(),
+        };
+        Self { backend, shared: Arc::new(shared) }
+    }
+
+    /// Which claim it stands for.
+    pub fn claim(&self) -> LeaseRef {
+        self.shared.claim
+    }
+
+    /// May the job still act?
+    pub fn valid(&self) -> bool {
+        !self.is_lost() && Instant::now() < self.deadline()
+    }
+
+    /// Until when it holds unless it is renewed; renewals move it.
+    pub fn deadline(&self) -> Instant {
+        self.shared.born + Duration::from_micros(self.shared.ends.load(Ordering::Acquire))
+    }
+
+    /// Ends when the job should stop: somebody cancelled it, or its lease is lost.
+    pub async fn cancelled(&self) {
+        self.shared.stop.cancelled().await;
+    }
+
+    /// The same as a token, for calls that take one.
+    pub fn cancellation(&self) -> &CancellationToken {
+        &self.shared.stop
+    }
+
+    /// Did somebody ask the job to stop?
+    pub fn cancel_requested(&self) -> bool {
+        self.shared.cancel_requested.load(Ordering::Acquire)
+    }
+
+    /// Has another claim taken the job?
+    pub fn is_lost(&self) -> bool {
+        self.shared.lost.load(Ordering::Acquire)
+    }
+
+    /// Notes for people how far the job has come. False: the lease is lost.
+    pub async fn progress(&self, progress: &Value) -> Result<bool, Error> {
+        self.backend.progress(self.shared.claim, progress).await
+    }
+
+    pub(crate) fn length(&self) -> Duration {
+        self.shared.length
+    }
+
+    /// When to renew it: a third of its length after the last success.
+    pub(crate) fn renew_at(&self) -> Instant {
+        self.deadline() - self.shared.length * 2 / 3
+    }
+
+    /// The store extended it when asked at this moment.
+    pub(crate) fn renewed(&self, asked: Instant) {
+        let ends = asked.saturating_duration_since(self.shared.born) + self.shared.length;
+        self.shared.ends.store(micros(ends), Ordering::Release);
+    }
+
+    pub(crate) fn request_cancel(&self) {
+        self.shared.cancel_requested.store(true, Ordering::Release);
+        self.shared.stop.cancel();
+    }
+
+    pub(crate) fn lose(&self) {
+        self.shared.lost.store(true, Ordering::Release);
+        self.shared.stop.cancel();
+    }
+
+    pub(crate) fn finish(&self) {
+        self.shared.finished.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        self.shared.finished.load(Ordering::Acquire)
+    }
+}
+
+fn micros(length: Duration) -> u64 {
+    u64::try_from(length.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,51 @@
+//! Looks for leases that ran out, of whichever worker.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    backend::{Backend, Next},
+    config::{SourceConfig, SourceEvent},
+    health::{Health, Part},
+    retry::draw,
+};
+
+/// How long one call may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Runs until the source closes. The waits are drawn, so that replicas take turns rather than all look at once; the
+/// first is short, since a start often follows a crash.
+pub(crate) async fn rescue(
+    backend: Arc<dyn Backend>,
+    config: Arc<SourceConfig>,
+    health: Health,
+    closing: CancellationToken,
+) {
+    let interval = config.rescue_interval;
+    let mut wait = draw(interval / 2);
+    while time::timeout(wait, closing.cancelled()).await.is_err() {
+        wait = interval / 2 + draw(interval);
+        match time::timeout(PATIENCE, backend.rescue()).await {
+            Ok(Ok(rescued)) => {
+                health.succeeded(Part::Rescuer);
+                if !rescued.is_empty() {
+                    // A worker that died with many jobs leaves more than one call takes.
+                    wait = Duration::from_millis(10);
+                }
+                for rescued in rescued {
+                    match &rescued.next {
+                        Next::Dead { reason } => {
+                            tracing::error!(job = %rescued.id, reason, "the job is dead");
+                        }
+                        _ => tracing::warn!(job = %rescued.id, "the job's lease ran out"),
+                    }
+                    config.observe(&SourceEvent::Rescued(rescued));
+                }
+            }
+            Ok(Err(error)) => health.failed(Part::Rescuer, &error),
+            Err(elapsed) => health.failed(Part::Rescuer, &elapsed),
+        }
+    }
+}

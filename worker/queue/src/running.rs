@@ -1,0 +1,169 @@
+//! The background tasks of a source, from start to close.
+
+use std::{any::Any, future::Future, io, panic::AssertUnwindSafe, sync::Arc};
+
+use futures_util::FutureExt;
+use tokio::{runtime::Handle, task::JoinHandle, time};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    acknowledger::{Acknowledger, AcknowledgerHandle},
+    backend::{Backend, Outcome, Settlement},
+    config::SourceConfig,
+    fetcher::{Fetcher, Gate},
+    health::Health,
+    keeper::{Keeper, KeeperHandle},
+    lease::Lease,
+    line::Line,
+    rescuer::rescue,
+};
+
+/// What handlers and background tasks share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) line: Line,
+    pub(crate) acknowledger: AcknowledgerHandle,
+    pub(crate) keeper: KeeperHandle,
+}
+
+/// A source that has not started yet.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) shared: Arc<Shared>,
+    backend: Arc<dyn Backend>,
+    config: Arc<SourceConfig>,
+    health: Health,
+    closing: CancellationToken,
+    keeper: Keeper,
+    acknowledger: Acknowledger,
+}
+
+impl Parts {
+    pub(crate) fn new(backend: Arc<dyn Backend>, config: SourceConfig, health: Health) -> Self {
+        let config = Arc::new(config);
+        let closing = CancellationToken::new();
+        let (keeper_handle, keeper) = Keeper::new(Arc::clone(&backend), Arc::clone(&config), health.clone());
+        let (acknowledger_handle, acknowledger) = Acknowledger::new(
+            Arc::clone(&backend),
+            Arc::clone(&config),
+            keeper_handle.clone(),
+            health.clone(),
+            closing.clone(),
+        );
+        let shared = Shared {
+            line: Line::new(config.concurrency.max(1) + config.prefetch),
+            acknowledger: acknowledger_handle,
+            keeper: keeper_handle,
+        };
+        Self { shared: Arc::new(shared), backend, config, health, closing, keeper, acknowledger }
+    }
+
+    /// Starts everything; the gate tells what the worker wants.
+    pub(crate) fn start(
+        self,
+        runtime: &Handle,
+        gate: Box<dyn Fn() -> Gate + Send + Sync>,
+    ) -> io::Result<Running> {
+        self.keeper.start()?;
+        let fetcher = Fetcher {
+            backend: Arc::clone(&self.backend),
+            config: Arc::clone(&self.config),
+            shared: Arc::clone(&self.shared),
+            health: self.health.clone(),
+            gate,
+            closing: self.closing.clone(),
+        };
+        let fetcher = runtime.spawn(supervise("fetcher", async move { fetcher.run().await }));
+        runtime.spawn(supervise("acknowledger", self.acknowledger.run()));
+        let rescuer = rescue(self.backend, Arc::clone(&self.config), self.health, self.closing.clone());
+        runtime.spawn(supervise("rescuer", rescuer));
+        Ok(Running { shared: self.shared, config: self.config, closing: self.closing, fetcher: Some(fetcher) })
+    }
+}
+
+/// A started source. Dropped without [`Running::close`] it gives back and stores what it can on its own.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) shared: Arc<Shared>,
+    config: Arc<SourceConfig>,
+    closing: CancellationToken,
+    fetcher: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Gives back what was not started, stores what is settled, lets go of the leases. Bounded in time; what is not
+    /// done by then is left to the leases, as after a crash.
+    pub(crate) fn close(&mut self) -> impl Future<Output = ()> + Send + use<> {
+        self.closing.cancel();
+        let fetcher = self.fetcher.take();
+        let (shared, patience) = (Arc::clone(&self.shared), self.config.close_timeout);
+        async move {
+            let orderly = async {
+                if let Some(fetcher) = fetcher {
+                    let _ = fetcher.await;
+                }
+                shared.acknowledger.flush().await;
+            };
+            if time::timeout(patience, orderly).await.is_err() {
+                tracing::warn!("the queue's source closes before the store has everything");
+            }
+            shared.keeper.stop();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.closing.cancel();
+        self.shared.keeper.stop();
+    }
+}
+
+/// A job with a handler at work on it. It is settled once; dropped before that, its lease is left to run out, since
+/// the handler may be at work still somewhere else.
+#[derive(Debug)]
+pub(crate) struct Started {
+    shared: Arc<Shared>,
+    lease: Lease,
+    settled: bool,
+}
+
+impl Started {
+    pub(crate) fn new(shared: Arc<Shared>, lease: Lease) -> Self {
+        Self { shared, lease, settled: false }
+    }
+
+    pub(crate) fn settle(mut self, outcome: Outcome) {
+        self.settled = true;
+        self.lease.finish();
+        self.shared.acknowledger.settle(Settlement { lease: self.lease.claim(), outcome });
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        if !self.settled {
+            tracing::warn!(job = %self.lease.claim(), "the job's handler was dropped; its lease will run out");
+            self.shared.keeper.forget(vec![self.lease.claim()]);
+        }
+        self.shared.line.free();
+    }
+}
+
+/// A background task that panics is said so, loudly: the worker would stand still without a word.
+async fn supervise(name: &'static str, task: impl Future<Output = ()> + Send) {
+    if let Err(panic) = AssertUnwindSafe(task).catch_unwind().await {
+        tracing::error!(task = name, panic = panic_message(&*panic), "a background task of the queue panicked");
+    }
+}
+
+/// What a panic said.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    if let Some(text) = panic.downcast_ref::<&str>() {
+        (*text).to_owned()
+    } else if let Some(text) = panic.downcast_ref::<String>() {
+        text.clone()
+    } else {
+        "a panic without a message".to_owned()
+    }
+}

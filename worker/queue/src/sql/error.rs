@@ -1,0 +1,37 @@
+//! Which failures of the database may pass.
+
+use sea_orm::{DbErr, RuntimeErr, sqlx};
+
+use crate::backend::Error;
+
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Self {
+        if is_permanent(&error) { Error::Refused(error.into()) } else { Error::Unavailable(error.into()) }
+    }
+}
+
+/// Did the database itself answer no, for a reason that stays? Whatever is not known to stay counts as passing, since
+/// giving up wrongly loses an outcome and trying again wrongly only costs calls.
+fn is_permanent(error: &DbErr) -> bool {
+    let Some(code) = code(error) else {
+        return matches!(error, DbErr::Type(_) | DbErr::Json(_) | DbErr::TryIntoErr { .. });
+    };
+    // SQLSTATE classes: 22 data, 23 integrity, 42 syntax and names; SQLite: 19 constraint, 20 type mismatch, 18 too big.
+    let sqlstate = code.len() == 5 && ["22", "23", "42"].contains(&&code[..2]);
+    let sqlite = code.len() < 5 && code.parse::<u32>().is_ok_and(|code| [18, 19, 20].contains(&(code & 0xFF)));
+    sqlstate || sqlite
+}
+
+/// Is it a unique index that another row stands in the way of?
+pub(super) fn is_unique_violation(error: &DbErr) -> bool {
+    // 2067 and 1555 are SQLite's extended codes for a unique index and a primary key.
+    code(error).is_some_and(|code| ["23505", "2067", "1555"].contains(&code.as_str()))
+}
+
+fn code(error: &DbErr) -> Option<String> {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error else {
+        return None;
+    };
+    let sqlx::Error::Database(error) = error.as_ref() else { return None };
+    error.code().map(|code| code.into_owned())
+}

@@ -1,0 +1,134 @@
+//! Leases kept and rescued; jobs cancelled, replayed, discarded.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{
+    error::is_unique_violation,
+    row,
+    settle::{UNTWINNED, remove_cancelled},
+    statement::{Binds, micros},
+};
+use crate::{
+    backend::{Cancelled, Error, LeaseRef, Next, Renewal, Rescued},
+    state::State,
+};
+
+/// Jobs per rescue.
+const RESCUE: usize = 100;
+
+pub(super) async fn renew(
+    db: &DatabaseConnection,
+    leases: &[LeaseRef],
+    lease: Duration,
+) -> Result<Vec<Renewal>, Error> {
+    let mut held: HashMap<Uuid, bool> = HashMap::new();
+    for chunk in leases.chunks(500) {
+        let mut binds = Binds::new(db);
+        let (now, length) = (binds.now(), binds.bind(micros(lease)));
+        let condition = binds.held(chunk.iter().copied());
+        let text = format!(
+            "UPDATE jobs SET lease_until = {now} + {length} WHERE {condition} RETURNING id, cancel_requested"
+        );
+        for row in binds.all(db, text).await? {
+            held.insert(row::id(&row)?, row.try_get("", "cancel_requested")?);
+        }
+    }
+    let answer = |lease: &LeaseRef| match held.get(&lease.id) {
+        Some(true) => Renewal::CancelRequested,
+        Some(false) => Renewal::Held,
+        None => Renewal::Lost,
+    };
+    Ok(leases.iter().map(answer).collect())
+}
+
+pub(super) async fn rescue(db: &DatabaseConnection) -> Result<Vec<Rescued>, Error> {
+    match rescue_some(db, RESCUE).await {
+        // Two jobs of one unique key do not see each other in one statement; one at a time they do.
+        Err(error) if is_unique_violation(&error) => Ok(rescue_some(db, 1).await?),
+        result => Ok(result?),
+    }
+}
+
+async fn rescue_some(db: &DatabaseConnection, limit: usize) -> Result<Vec<Rescued>, DbErr> {
+    let binds = Binds::new(db);
+    let now = binds.now();
+    let skip = if binds.backend == DbBackend::Postgres { "FOR UPDATE SKIP LOCKED" } else { "" };
+    let text = format!(
+        "UPDATE jobs SET state = CASE WHEN attempt >= max_attempts THEN 'dead' ELSE 'waiting' END, \
+         dead_reason = CASE WHEN attempt >= max_attempts THEN 'crashed ' || attempt || ' times' END, \
+         finished_at = CASE WHEN attempt >= max_attempts THEN {now} END, lease_until = NULL, worker_id = NULL, \
+         last_error = coalesce('the lease of worker ' || worker_id || ' ran out', last_error), \
+         unique_key = {UNTWINNED} \
+         WHERE id IN (SELECT id FROM jobs WHERE state = 'running' AND lease_until < {now} \
+         ORDER BY lease_until LIMIT {limit} {skip}) RETURNING id, state, dead_reason, cancel_requested"
+    );
+    let (mut rescued, mut cancelled) = (Vec::new(), HashSet::new());
+    for row in binds.all(db, text).await? {
+        let id = row::id(&row)?;
+        let dead_reason: Option<String> = row.try_get("", "dead_reason")?;
+        let next = match row::state(&row)? {
+            State::Dead => Next::Dead { reason: dead_reason.unwrap_or_default() },
+            _ if row.try_get("", "cancel_requested")? => {
+                cancelled.insert(id);
+                Next::Gone
+            }
+            _ => Next::Waiting { delay: Duration::ZERO },
+        };
+        rescued.push(Rescued { id, next });
+    }
+    if !cancelled.is_empty() {
+        remove_cancelled(db, cancelled.into_iter()).await?;
+    }
+    Ok(rescued)
+}
+
+pub(super) async fn progress(db: &DatabaseConnection, lease: LeaseRef, progress: &Value) -> Result<bool, Error> {
+    let mut binds = Binds::new(db);
+    let progress = binds.bind(progress.clone());
+    let held = binds.held([lease]);
+    Ok(binds.run(db, format!("UPDATE jobs SET progress = {progress} WHERE {held}")).await? > 0)
+}
+
+pub(super) async fn cancel(db: &DatabaseConnection, id: Uuid) -> Result<Cancelled, Error> {
+    // Twice, since a claim or a retry can move the job from one state to the other between the two statements.
+    for _ in 0..2 {
+        if change(db, id, "DELETE FROM jobs WHERE id = $1 AND state = 'waiting'").await? {
+            return Ok(Cancelled::Removed);
+        }
+        if change(db, id, "UPDATE jobs SET cancel_requested = TRUE WHERE id = $1 AND state = 'running'").await? {
+            return Ok(Cancelled::Requested);
+        }
+    }
+    Ok(Cancelled::Unknown)
+}
+
+pub(super) async fn replay(db: &DatabaseConnection, id: Uuid) -> Result<bool, Error> {
+    let now = Binds::new(db).now();
+    let text = format!(
+        "UPDATE jobs SET state = 'waiting', attempt = 0, run_at = {now}, dead_reason = NULL, finished_at = NULL, \
+         cancel_requested = FALSE, unique_key = {UNTWINNED} WHERE id = $1 AND state = 'dead'"
+    );
+    match change(db, id, &text).await {
+        // A twin was pushed between the look and the write; the second look sees it.
+        Err(error) if is_unique_violation(&error) => Ok(change(db, id, &text).await?),
+        result => Ok(result?),
+    }
+}
+
+pub(super) async fn discard(db: &DatabaseConnection, id: Uuid) -> Result<bool, Error> {
+    Ok(change(db, id, "DELETE FROM jobs WHERE id = $1 AND state = 'dead'").await?)
+}
+
+/// Runs a statement about one job, `$1`.
+async fn change<C: ConnectionTrait>(db: &C, id: Uuid, text: &str) -> Result<bool, DbErr> {
+    let mut binds = Binds::new(db);
+    binds.bind(id);
+    Ok(binds.run(db, text.to_owned()).await? > 0)
+}

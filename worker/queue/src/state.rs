@@ -1,0 +1,70 @@
+//! The states of a job and the moves between them.
+
+use std::{fmt, str::FromStr};
+
+/// Where a stored job stands. A job that is done, cancelled or discarded has no row any more.
+///
+/// ```text
+///            push
+///             |
+///             v         claim: attempt + 1, a new token
+///        +---------+ -----------------------------> +---------+  done, cancelled
+///   +--> | waiting |                                | running | -----------------> (gone)
+///   |    +---------+ <----------------------------- +---------+
+///   |      |           retry: after a backoff            |
+///   |      |           snooze, give back: attempt - 1    |  dead: permanent error, attempts used up,
+///   |      |           rescue: the lease ran out         |        or crashed as often as it may run
+///   |      |                                             v
+///   |      | cancel                                  +------+  discard
+///   |      +----> (gone)                             | dead | ---------> (gone)
+///   |                                                +------+
+///   |                replay: attempt = 0                 |
+///   +----------------------------------------------------+
+/// ```
+///
+/// Every move out of `running` but the rescue presents the token of its claim. A token that a later claim has
+/// replaced changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum State {
+    /// In line, or waiting for its time.
+    Waiting,
+    /// Claimed by a worker, under a lease.
+    Running,
+    /// Given up; stays for a person to replay or discard.
+    Dead,
+}
+
+impl State {
+    /// The name in the store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            State::Waiting => "waiting",
+            State::Running => "running",
+            State::Dead => "dead",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A state nobody has heard of.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a state of a job: waiting, running or dead")]
+pub struct UnknownState(pub String);
+
+impl FromStr for State {
+    type Err = UnknownState;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        match name {
+            "waiting" => Ok(State::Waiting),
+            "running" => Ok(State::Running),
+            "dead" => Ok(State::Dead),
+            other => Err(UnknownState(other.to_owned())),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Jobs that know of each other.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use syncline_queue::{ClaimRequest, NewJob, Next, Outcome, Priority, Pushed, Settled};
+
+use super::{LEASE, QUEUE, claim, claim_one, failed, job, kinds, request, settle};
+use crate::support::Stage;
+
+fn unique(kind: &str) -> NewJob {
+    NewJob { unique_key: Some("sync 1".to_owned()), ..job(kind) }
+}
+
+fn exclusive(kind: &str, key: &str) -> NewJob {
+    NewJob { concurrency_key: Some(key.to_owned()), ..job(kind) }
+}
+
+fn ordered(kind: &str, key: &str) -> NewJob {
+    NewJob { order_key: Some(key.to_owned()), ..job(kind) }
+}
+
+pub async fn a_unique_key_joins_the_waiting_job(stage: &Stage) {
+    let (first, second) = (unique("first"), unique("second"));
+    let elsewhere = NewJob { queue: "other".to_owned(), ..unique("elsewhere") };
+    let pushed = stage.backend.push(&[first.clone(), second.clone(), elsewhere]).await.expect("a push");
+    assert_eq!(pushed, [Pushed::New, Pushed::Joined { winner: first.id }, Pushed::New]);
+    let pushed = stage.backend.push(&[second]).await.expect("a push");
+    assert_eq!(pushed, [Pushed::Joined { winner: first.id }]);
+    assert_eq!(kinds(&claim(&*stage.backend, 9).await), ["first"]);
+}
+
+pub async fn a_running_job_gets_one_follow_up(stage: &Stage) {
+    stage.backend.push(&[unique("running")]).await.expect("a push");
+    claim_one(&*stage.backend).await;
+    let follow_up = unique("follow-up");
+    let pushed = stage.backend.push(&[follow_up.clone(), unique("too many")]).await.expect("a push");
+    assert_eq!(pushed, [Pushed::New, Pushed::Joined { winner: follow_up.id }]);
+}
+
+pub async fn a_retry_makes_way_for_its_follow_up(stage: &Stage) {
+    let (one, two) = (unique("one"), unique("two"));
+    stage.backend.push(std::slice::from_ref(&one)).await.expect("a push");
+    let first = claim_one(&*stage.backend).await;
+    stage.backend.push(&[two]).await.expect("a push");
+    let second = claim_one(&*stage.backend).await;
+    // Both run and both fail in one call; both wait again, one of them with the key.
+    let settlements = [&first, &second].map(|job| syncline_queue::Settlement {
+        lease: job.lease_ref(),
+        outcome: failed("not now"),
+    });
+    let settled = stage.backend.settle(&settlements).await.expect("a settlement");
+    assert!(settled.iter().all(|settled| matches!(settled, Settled::Applied(Next::Waiting { .. }))), "{settled:?}");
+    let mut keyed = 0;
+    for id in [first.id, second.id] {
+        keyed += usize::from(stage.backend.get(id).await.expect("a look").expect("a job").unique_key.is_some());
+    }
+    assert_eq!(keyed, 1);
+    let pushed = stage.backend.push(&[unique("three")]).await.expect("a push");
+    assert!(matches!(pushed[0], Pushed::Joined { .. }), "{pushed:?}");
+}
+
+pub async fn a_concurrency_key_runs_one_at_a_time(stage: &Stage) {
+    let jobs: Vec<_> = (0..3).map(|n| exclusive(&format!("job {n}"), "sync 1")).collect();
+    stage.backend.push(&jobs).await.expect("a push");
+    for n in 0..3 {
+        let running = claim_one(&*stage.backend).await;
+        assert_eq!(running.kind, format!("job {n}"));
+        assert!(claim(&*stage.backend, 9).await.is_empty(), "the key is busy");
+        // A job that waits for its retry does not hold the key.
+        if n == 0 {
+            let snooze = Outcome::Snooze { delay: Duration::from_secs(60) };
+            settle(&*stage.backend, &running, snooze).await;
+        } else {
+            settle(&*stage.backend, &running, Outcome::Done).await;
+        }
+    }
+}
+
+pub async fn a_busy_key_does_not_block_the_line(stage: &Stage) {
+    let mut jobs: Vec<_> = (0..30)
+        .map(|n| NewJob { priority: Priority::High, ..exclusive(&format!("busy {n}"), "sync 1") })
+        .collect();
+    jobs.push(job("free"));
+    jobs.push(exclusive("other key", "sync 2"));
+    stage.backend.push(&jobs).await.expect("a push");
+    let first = stage.backend.claim(&request(5, LEASE)).await.expect("a claim");
+    assert_eq!(kinds(&first.jobs), ["busy 0"], "a batch takes one job of a key");
+    assert!(first.more, "there may be others behind");
+    assert_eq!(kinds(&claim(&*stage.backend, 5).await), ["free", "other key"]);
+}
+
+pub async fn a_key_runs_once_among_many_claimers(stage: &Stage) {
+    const KEYS: usize = 3;
+    for round in 0..15 {
+        let jobs: Vec<_> = (0..24).map(|n| exclusive(&format!("{round}-{n}"), &format!("sync {}", n % KEYS))).collect();
+        stage.backend.push(&jobs).await.expect("a push");
+        let claimers = (0..8).map(|_| {
+            let backend = Arc::clone(&stage.backend);
+            tokio::spawn(async move { claim(&*backend, 4).await })
+        });
+        let mut running = Vec::new();
+        for claimer in claimers.collect::<Vec<_>>() {
+            running.extend(claimer.await.expect("a claimer"));
+        }
+        let keys: HashSet<_> = running.iter().map(|job| job.concurrency_key.clone()).collect();
+        assert_eq!(keys.len(), running.len(), "a key runs twice: {running:?}");
+        assert!(!running.is_empty());
+        for job in &running {
+            settle(&*stage.backend, job, Outcome::Done).await;
+        }
+    }
+}
+
+pub async fn an_order_key_keeps_order(stage: &Stage) {
+    let first = NewJob { priority: Priority::Low, ..ordered("first", "link 1") };
+    let second = NewJob { priority: Priority::Critical, ..ordered("second", "link 1") };
+    stage.backend.push(&[second, first, ordered("other", "link 2")]).await.expect("a push");
+    let jobs = claim(&*stage.backend, 9).await;
+    assert_eq!(kinds(&jobs), ["other", "first"]);
+    assert!(claim(&*stage.backend, 9).await.is_empty(), "the second waits for the first");
+    settle(&*stage.backend, &jobs[1], failed("once more")).await;
+    let again = claim_one(&*stage.backend).await;
+    assert_eq!(again.kind, "first");
+    settle(&*stage.backend, &again, Outcome::Done).await;
+    assert_eq!(claim_one(&*stage.backend).await.kind, "second");
+}
+
+pub async fn a_claim_can_ask_for_one_key(stage: &Stage) {
+    let jobs = [job("none"), exclusive("mine", "sync 1"), exclusive("theirs", "sync 2")];
+    stage.backend.push(&jobs).await.expect("a push");
+    let asked = ClaimRequest { concurrency_key: Some("sync 1".to_owned()), ..request(9, LEASE) };
+    let claimed = stage.backend.claim(&asked).await.expect("a claim");
+    assert_eq!(kinds(&claimed.jobs), ["mine"]);
+    assert_eq!(stage.backend.counts(QUEUE).await.expect("counts").len(), 2);
+}

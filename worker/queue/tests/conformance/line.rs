@@ -1,0 +1,103 @@
+//! Who is served when.
+
+use std::time::{Duration, Instant};
+
+use sea_orm::TransactionTrait;
+use syncline_queue::{NewJob, Priority, Pushed, State};
+
+use super::{LEASE, QUEUE, claim, eventually, job, kinds, request};
+use crate::support::Stage;
+
+fn of(kind: &str, priority: Priority) -> NewJob {
+    NewJob { priority, ..job(kind) }
+}
+
+pub async fn urgent_jobs_go_first(stage: &Stage) {
+    let jobs = [
+        of("low", Priority::Low),
+        of("normal", Priority::Normal),
+        of("critical", Priority::Critical),
+        of("high", Priority::High),
+    ];
+    stage.backend.push(&jobs).await.expect("a push");
+    assert_eq!(kinds(&claim(&*stage.backend, 3).await), ["critical", "high", "normal"]);
+    assert_eq!(kinds(&claim(&*stage.backend, 3).await), ["low"]);
+}
+
+pub async fn equal_jobs_go_by_due_time_then_id(stage: &Stage) {
+    let later = NewJob { delay: Duration::from_millis(60), ..job("later") };
+    let mut soon = job("soon");
+    soon.delay = Duration::from_millis(30);
+    stage.backend.push(&[later, soon]).await.expect("a push");
+    let (first, second) = (job("first"), job("second"));
+    assert!(first.id < second.id, "ids are in the order of their making");
+    // One statement, one time: the id decides.
+    stage.backend.push(&[second, first]).await.expect("a push");
+    let jobs = eventually("all are due", || async {
+        let counts = stage.backend.counts(QUEUE).await.expect("counts");
+        (counts[0].delayed == 0).then_some(())
+    });
+    jobs.await;
+    assert_eq!(kinds(&claim(&*stage.backend, 9).await), ["first", "second", "soon", "later"]);
+}
+
+pub async fn delayed_jobs_are_not_early(stage: &Stage) {
+    let delay = Duration::from_millis(250);
+    let pushed = Instant::now();
+    stage.backend.push(&[NewJob { delay, ..job("delayed") }]).await.expect("a push");
+    let early = stage.backend.claim(&request(1, LEASE)).await.expect("a claim");
+    assert!(early.jobs.is_empty());
+    let due = early.next_due.expect("the next due time");
+    assert!(due <= delay && due > Duration::from_millis(50), "{due:?}");
+    eventually("the job", || async { claim(&*stage.backend, 1).await.pop() }).await;
+    // The store's clock counts milliseconds on SQLite.
+    assert!(pushed.elapsed() + Duration::from_millis(2) >= delay, "early: {:?}", pushed.elapsed());
+}
+
+pub async fn the_same_id_is_pushed_once(stage: &Stage) {
+    let one = job("one");
+    let twice = [one.clone(), one.clone()];
+    assert_eq!(stage.backend.push(&twice).await.expect("a push"), [Pushed::New, Pushed::Known]);
+    let changed = NewJob { kind: "other".to_owned(), ..one.clone() };
+    assert_eq!(stage.backend.push(&[changed]).await.expect("a push"), [Pushed::Known]);
+    assert_eq!(kinds(&claim(&*stage.backend, 9).await), ["one"]);
+    assert_eq!(stage.backend.push(&[one]).await.expect("a push"), [Pushed::Known], "also while it runs");
+}
+
+pub async fn a_push_may_share_a_transaction(stage: &Stage) {
+    let (kept, dropped) = (job("kept"), job("dropped"));
+    let transaction = stage.db.begin().await.expect("a transaction");
+    assert_eq!(stage.sql.push_in(&transaction, &[dropped]).await.expect("a push"), [Pushed::New]);
+    transaction.rollback().await.expect("a rollback");
+    let transaction = stage.db.begin().await.expect("a transaction");
+    stage.sql.push_in(&transaction, &[kept]).await.expect("a push");
+    transaction.commit().await.expect("a commit");
+    assert_eq!(kinds(&claim(&*stage.backend, 9).await), ["kept"]);
+}
+
+pub async fn overdue_jobs_can_be_asked_for(stage: &Stage) {
+    stage.backend.push(&[of("old", Priority::Low)]).await.expect("a push");
+    let bound = Duration::from_millis(100);
+    let overdue = || async {
+        let asked = syncline_queue::ClaimRequest { overdue_by: Some(bound), ..request(1, LEASE) };
+        stage.backend.claim(&asked).await.expect("a claim").jobs.pop()
+    };
+    assert_eq!(overdue().await, None);
+    let old = eventually("the old job", || async {
+        stage.backend.push(&[of("urgent", Priority::Critical)]).await.expect("a push");
+        overdue().await
+    })
+    .await;
+    assert_eq!(old.kind, "old");
+}
+
+pub async fn numbers_tell_what_is_there(stage: &Stage) {
+    assert!(stage.backend.counts(QUEUE).await.expect("counts").is_empty());
+    let delayed = NewJob { delay: Duration::from_secs(60), ..job("delayed") };
+    stage.backend.push(&[job("a"), job("b"), delayed, of("c", Priority::High)]).await.expect("a push");
+    assert_eq!(claim(&*stage.backend, 1).await.len(), 1);
+    let counts = stage.backend.counts(QUEUE).await.expect("counts");
+    let seen: Vec<_> = counts.iter().map(|count| (count.state, count.priority, count.jobs, count.delayed)).collect();
+    assert_eq!(seen, [(State::Running, Priority::High, 1, 0), (State::Waiting, Priority::Normal, 3, 1)]);
+    assert!(counts.iter().all(|count| count.oldest < Duration::from_secs(20)));
+}

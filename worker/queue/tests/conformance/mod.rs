@@ -1,0 +1,111 @@
+//! What every backend promises. One function per promise; each gets a queue of its own.
+
+pub mod attempts;
+pub mod dead;
+pub mod keys;
+pub mod leases;
+pub mod line;
+pub mod workers;
+
+use std::{future::Future, time::Duration};
+
+use serde_json::json;
+use syncline_queue::{Backend, ClaimRequest, ClaimedJob, NewJob, Outcome, RetryPolicy, Settled, Settlement};
+
+/// Runs every promise against the queues that a function makes.
+macro_rules! promises {
+    ($make:path) => {
+        $crate::conformance::promises! { $make;
+            line: urgent_jobs_go_first, equal_jobs_go_by_due_time_then_id, delayed_jobs_are_not_early,
+                  the_same_id_is_pushed_once, a_push_may_share_a_transaction, overdue_jobs_can_be_asked_for,
+                  numbers_tell_what_is_there;
+            keys: a_unique_key_joins_the_waiting_job, a_running_job_gets_one_follow_up,
+                  a_retry_makes_way_for_its_follow_up, a_concurrency_key_runs_one_at_a_time,
+                  a_busy_key_does_not_block_the_line, a_key_runs_once_among_many_claimers,
+                  an_order_key_keeps_order, a_claim_can_ask_for_one_key;
+            attempts: a_stale_token_changes_nothing, retries_wait_within_their_bounds,
+                  what_a_platform_asks_for_is_the_minimum, a_snooze_uses_no_attempt, giving_back_uses_no_attempt,
+                  progress_is_kept;
+            dead: used_up_attempts_end_in_death, a_permanent_error_ends_at_once, the_dead_can_be_replayed,
+                  the_dead_can_be_discarded;
+            leases: a_lease_that_ran_out_is_rescued, a_crash_loop_ends_in_death, renewal_keeps_a_job,
+                  a_waiting_job_is_cancelled_at_once, a_running_job_is_asked_to_stop,
+                  a_cancelled_job_is_not_tried_again;
+            workers: four_workers_run_each_job_once, a_job_may_outlive_many_leases,
+                  a_blocked_thread_keeps_its_lease, a_panic_is_a_failed_attempt, what_was_not_started_is_given_back,
+                  a_draining_worker_claims_nothing, a_cancelled_job_hears_of_it, a_lost_lease_stops_its_job,
+                  a_push_wakes_an_idle_worker, errors_carry_their_meaning, a_dropped_worker_lets_go,
+                  a_settlement_can_be_held_up;
+        }
+    };
+    ($make:path; $($file:ident: $($name:ident),+;)+) => {
+        $($(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                $crate::conformance::$file::$name(&$make().await).await;
+            }
+        )+)+
+    };
+}
+pub(crate) use promises;
+
+pub const QUEUE: &str = "work";
+pub const LEASE: Duration = Duration::from_secs(30);
+pub const SHORT: Duration = Duration::from_millis(300);
+
+/// A job that is due at once and retries without a wait.
+pub fn job(kind: &str) -> NewJob {
+    NewJob {
+        queue: QUEUE.to_owned(),
+        retry: RetryPolicy { base: Duration::ZERO, cap: Duration::ZERO },
+        ..NewJob::new(kind, json!({ "for": kind }))
+    }
+}
+
+pub fn request(limit: usize, lease: Duration) -> ClaimRequest {
+    ClaimRequest {
+        queue: QUEUE.to_owned(),
+        worker_id: "tester".to_owned(),
+        limit,
+        lease,
+        concurrency_key: None,
+        overdue_by: None,
+    }
+}
+
+pub async fn claim(backend: &dyn Backend, limit: usize) -> Vec<ClaimedJob> {
+    backend.claim(&request(limit, LEASE)).await.expect("a claim").jobs
+}
+
+/// The one job that can be claimed.
+pub async fn claim_one(backend: &dyn Backend) -> ClaimedJob {
+    let mut jobs = claim(backend, 10).await;
+    assert_eq!(jobs.len(), 1, "{jobs:?}");
+    jobs.remove(0)
+}
+
+pub async fn settle(backend: &dyn Backend, job: &ClaimedJob, outcome: Outcome) -> Settled {
+    let settlement = Settlement { lease: job.lease_ref(), outcome };
+    backend.settle(&[settlement]).await.expect("a settlement").remove(0)
+}
+
+pub fn kinds(jobs: &[ClaimedJob]) -> Vec<&str> {
+    jobs.iter().map(|job| job.kind.as_str()).collect()
+}
+
+pub fn failed(error: &str) -> Outcome {
+    Outcome::Retry { error: error.to_owned(), at_least: None }
+}
+
+/// Asks until the answer is there; for what only time brings.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
+    let asking = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), asking).await.unwrap_or_else(|_| panic!("never came: {what}"))
+}

@@ -1,0 +1,6 @@
+//! The queue's promises, kept on PostgreSQL.
+
+mod conformance;
+mod support;
+
+conformance::promises!(support::postgres);

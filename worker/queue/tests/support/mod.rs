@@ -1,0 +1,61 @@
+//! Databases for the tests: a file for SQLite, a server of our own for PostgreSQL.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+pub mod postgres;
+
+use std::{any::Any, sync::Arc, time::Duration};
+
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection,
+    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+};
+use syncline_queue::{Backend, SqlBackend};
+
+/// A queue of its own for one test, with whatever must live as long.
+#[derive(Debug)]
+pub struct Stage {
+    pub backend: Arc<dyn Backend>,
+    pub db: DatabaseConnection,
+    pub sql: SqlBackend,
+    _guard: Box<dyn Any + Send + Sync>,
+}
+
+impl Stage {
+    fn new(db: DatabaseConnection, guard: impl Any + Send + Sync) -> Self {
+        let sql = SqlBackend::new(db.clone());
+        Self { backend: Arc::new(sql.clone()), db, sql, _guard: Box::new(guard) }
+    }
+}
+
+pub fn options(url: String) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options.max_connections(8).min_connections(1).sqlx_logging(false).acquire_timeout(Duration::from_secs(20));
+    options.map_sqlx_sqlite_opts(|sqlite| {
+        sqlite
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .busy_timeout(Duration::from_secs(20))
+            .foreign_keys(true)
+    });
+    options
+}
+
+/// A SQLite file in a temporary folder, with the real schema.
+pub async fn sqlite() -> Stage {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let url = format!("sqlite://{}?mode=rwc", folder.path().join("queue.db").display());
+    let db = Database::connect(options(url)).await.expect("a SQLite file");
+    migrate(&db).await;
+    Stage::new(db, folder)
+}
+
+/// A database of its own on this binary's PostgreSQL server, with the real schema.
+pub async fn postgres() -> Stage {
+    let db = Database::connect(options(postgres::database().await)).await.expect("a PostgreSQL database");
+    Stage::new(db, ())
+}
+
+pub async fn migrate(db: &DatabaseConnection) {
+    use syncline_migration::{Migrator, MigratorTrait};
+    Migrator::up(db, None).await.expect("the migrations");
+}
