@@ -7,6 +7,7 @@
 //! someone else's migrations, and `down` has to put back exactly them. Fresh installations never see either name.
 
 mod fold;
+mod links;
 mod older;
 mod unfold;
 

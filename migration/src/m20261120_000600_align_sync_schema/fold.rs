@@ -1,27 +1,17 @@
 //! Turns the older rows into links, or lets them meet the links that are there.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
-use chrono::{DateTime, Utc};
-use sea_orm::{QueryResult, Value};
+use sea_orm::Value;
 use sea_orm_migration::prelude::*;
 use serde_json::{Value as Json, json};
 
+use super::links::{self, Link};
 use super::older::State;
-use super::{ADDED, BATCH, KEPT, LEGACY, REPLACED, unfold};
+use super::{ADDED, BATCH, KEPT, LEGACY, REPLACED};
 
 /// The older rows of one `(entity_type, entity_id)`, newest first. Only the first becomes columns.
 type Group = Vec<State>;
-
-/// What a link had before the fold.
-struct Link {
-    id: i64,
-    external_id: Option<String>,
-    sync_status: String,
-    last_sync_attempt: Option<DateTime<Utc>>,
-    last_successful_sync: Option<DateTime<Utc>>,
-    content_hash: Option<String>,
-}
 
 /// A link that meets an older row, and what it gets from it.
 enum Meeting {
@@ -37,10 +27,10 @@ pub(super) async fn fold(manager: &SchemaManager<'_>, states: Vec<State>) -> Res
     let mut taken = HashSet::new();
     while !groups.is_empty() {
         let batch: Vec<Group> = groups.drain(..groups.len().min(BATCH)).collect();
-        let mut links = links_of(manager, &batch).await?;
+        let mut links = links::of_states(manager, batch.iter().map(|group| &group[0])).await?;
         let (mut met, mut added) = (Vec::new(), Vec::new());
         for group in batch {
-            match partner(&mut links, &group[0]) {
+            match links::partner(&mut links, &group[0]) {
                 Some(link) => met.push(meet(link, group)),
                 None => added.push(group),
             }
@@ -84,47 +74,6 @@ fn grouped(mut states: Vec<State>) -> Vec<Group> {
     groups
 }
 
-type Links = HashMap<(String, String), Vec<Link>>;
-
-/// The links of the same entities, whichever sync they belong to.
-async fn links_of(manager: &SchemaManager<'_>, groups: &[Group]) -> Result<Links, DbErr> {
-    let types: BTreeSet<&str> = groups.iter().map(|group| group[0].entity_type.as_str()).collect();
-    let ids: BTreeSet<&str> = groups.iter().filter_map(|group| group[0].entity_id.as_deref()).collect();
-    let query = Query::select()
-        .columns(["id", "entity_type", "entity_id", "external_id", "sync_status"])
-        .columns(["last_sync_attempt", "last_successful_sync", "content_hash"])
-        .from("sync_metadata")
-        .and_where(Expr::col("entity_type").is_in(types))
-        .and_where(Expr::col("entity_id").is_in(ids))
-        .order_by("id", Order::Asc)
-        .to_owned();
-    let mut links = Links::new();
-    for row in manager.get_connection().query_all(&query).await? {
-        let key = (row.try_get("", "entity_type")?, row.try_get("", "entity_id")?);
-        links.entry(key).or_default().push(link(&row)?);
-    }
-    Ok(links)
-}
-
-fn link(row: &QueryResult) -> Result<Link, DbErr> {
-    Ok(Link {
-        id: row.try_get("", "id")?,
-        external_id: row.try_get("", "external_id")?,
-        sync_status: row.try_get("", "sync_status")?,
-        last_sync_attempt: row.try_get("", "last_sync_attempt")?,
-        last_successful_sync: row.try_get("", "last_successful_sync")?,
-        content_hash: row.try_get("", "content_hash")?,
-    })
-}
-
-/// The link a state meets: of several syncs' links the one with the same external id, else the oldest.
-fn partner(links: &mut Links, state: &State) -> Option<Link> {
-    let key = (state.entity_type.clone(), state.entity_id.clone()?);
-    let mut candidates = links.remove(&key)?;
-    let same = candidates.iter().position(|link| link.external_id == state.external_id).unwrap_or(0);
-    Some(candidates.swap_remove(same))
-}
-
 fn meet(link: Link, mut group: Group) -> Meeting {
     let rows: Vec<Json> = group.iter().map(|state| state.row.clone()).collect();
     let newest = group.swap_remove(0);
@@ -163,7 +112,7 @@ async fn update(manager: &SchemaManager<'_>, met: Vec<Meeting>) -> Result<(), Db
             ]),
         }
     }
-    unfold::update_links(manager, &["legacy"], kept).await?;
+    links::update(manager, &["legacy"], kept).await?;
     let columns = [
         "legacy",
         "sync_status",
@@ -175,7 +124,7 @@ async fn update(manager: &SchemaManager<'_>, met: Vec<Meeting>) -> Result<(), Db
         "api_calls_count",
         "conflicts",
     ];
-    unfold::update_links(manager, &columns, replaced).await
+    links::update(manager, &columns, replaced).await
 }
 
 async fn insert(

@@ -1,11 +1,10 @@
 //! Takes the older rows out of the links again.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{Statement, Value};
 use sea_orm_migration::prelude::*;
 use serde_json::Value as Json;
 
-use super::{BATCH, LEGACY, REPLACED};
+use super::{BATCH, LEGACY, REPLACED, links};
 
 /// Links that the fold made go, with their sync; links that it changed get back what they had. The older table still has
 /// every row, so nothing is copied there.
@@ -38,7 +37,7 @@ pub(super) async fn unfold(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
 
 /// Gives the links that lost to an older row their own values back, unless they were synced since.
 async fn give_back(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
-    let mut after = 0;
+    let mut after = 0_i64;
     loop {
         let query = Query::select()
             .columns(["id", "last_successful_sync", "legacy"])
@@ -66,7 +65,7 @@ async fn give_back(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
             }
         }
         let columns = ["sync_status", "last_sync_attempt", "last_successful_sync", "content_hash"];
-        update_links(manager, &columns, values).await?;
+        links::update(manager, &columns, values).await?;
         if rows.len() < BATCH {
             return Ok(());
         }
@@ -75,35 +74,4 @@ async fn give_back(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
 
 fn time(value: &Json) -> Option<DateTime<Utc>> {
     value.as_str().and_then(|text| text.parse().ok())
-}
-
-/// Sets columns of many links in one statement: each row is an id and then the columns' values. Both databases name the
-/// columns of a `VALUES` list alike and take numbered parameters.
-pub(super) async fn update_links(
-    manager: &SchemaManager<'_>,
-    columns: &[&str],
-    rows: Vec<Vec<Value>>,
-) -> Result<(), DbErr> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let width = columns.len() + 1;
-    let set: Vec<String> =
-        columns.iter().zip(2..).map(|(column, number)| format!("{column} = news.column{number}")).collect();
-    let lists: Vec<String> = (0..rows.len())
-        .map(|row| {
-            let numbers: Vec<String> =
-                (1..=width).map(|column| format!("${}", row * width + column)).collect();
-            format!("({})", numbers.join(", "))
-        })
-        .collect();
-    let sql = format!(
-        "UPDATE sync_metadata SET {} FROM (VALUES {}) AS news WHERE sync_metadata.id = news.column1",
-        set.join(", "),
-        lists.join(", ")
-    );
-    let backend = manager.get_database_backend();
-    let values: Vec<Value> = rows.into_iter().flatten().collect();
-    manager.get_connection().execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
-    Ok(())
 }
