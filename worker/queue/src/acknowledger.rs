@@ -39,7 +39,9 @@ pub(crate) struct AcknowledgerHandle(UnboundedSender<Message>);
 impl AcknowledgerHandle {
     /// Hands over an outcome. Without an acknowledger the lease runs out, as after a crash.
     pub(crate) fn settle(&self, settlement: Settlement) {
-        if let Err(mpsc::error::SendError(Message::Settle(settlement))) = self.0.send(Message::Settle(settlement)) {
+        if let Err(mpsc::error::SendError(Message::Settle(settlement))) =
+            self.0.send(Message::Settle(settlement))
+        {
             tracing::warn!(job = %settlement.lease, "nobody is left to store the job's outcome");
         }
     }

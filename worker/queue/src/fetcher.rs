@@ -172,7 +172,8 @@ impl Fetcher {
 
     /// Gives back what no handler has been given; tries for as long as the source may take to close.
     async fn give_back(&self) {
-        let claims: Vec<LeaseRef> = self.shared.line.drain().iter().map(|leased| leased.lease.claim()).collect();
+        let claims: Vec<LeaseRef> =
+            self.shared.line.drain().iter().map(|leased| leased.lease.claim()).collect();
         if claims.is_empty() {
             return;
         }
@@ -184,7 +185,10 @@ impl Fetcher {
             }
         };
         if time::timeout(self.config.close_timeout, tries).await.is_err() {
-            tracing::warn!(jobs = claims.len(), "claimed jobs could not be given back; their leases will run out");
+            tracing::warn!(
+                jobs = claims.len(),
+                "claimed jobs could not be given back; their leases will run out"
+            );
         }
         self.shared.keeper.forget(claims);
     }

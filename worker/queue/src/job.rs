@@ -6,12 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{
-    backend::LeaseRef,
-    lease::Lease,
-    retry::RetryPolicy,
-    state::State,
-};
+use crate::{backend::LeaseRef, lease::Lease, retry::RetryPolicy, state::State};
 
 /// How urgent a job is. Strict: a more urgent class goes first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -27,8 +27,8 @@ mod state;
 
 pub use adapter::{QueueSource, SettleLayer, SettleService, SourceError};
 pub use backend::{
-    Backend, Cancelled, ClaimRequest, Claimed, Count, Error, LeaseRef, Next, Outcome, Pushed, Renewal, Rescued,
-    Settled, Settlement,
+    Backend, Cancelled, ClaimRequest, Claimed, Count, Error, LeaseRef, Next, Outcome, Pushed, Renewal,
+    Rescued, Settled, Settlement,
 };
 pub use config::{BeforeSettle, Observer, SourceConfig, SourceEvent};
 pub use health::{Health, Part, Problem};

@@ -96,15 +96,17 @@ mod tests {
             let cap = Duration::from_millis(random.random_range(0..200_000_000));
             let policy = RetryPolicy { base, cap };
             let attempt = random.random_range(0..200);
-            let asked = random
-                .random_bool(0.3)
-                .then(|| Duration::from_secs(random.random_range(0..10_000_000)));
+            let asked =
+                random.random_bool(0.3).then(|| Duration::from_secs(random.random_range(0..10_000_000)));
             let bound = policy.bound(attempt);
             assert!(bound <= cap.min(MAX_DELAY), "{policy:?} {attempt}");
             for _ in 0..20 {
                 let delay = policy.delay(attempt, asked);
                 let minimum = asked.unwrap_or_default().min(MAX_DELAY);
-                assert!(delay >= minimum && delay <= bound.max(minimum), "{delay:?} for {policy:?} {attempt}");
+                assert!(
+                    delay >= minimum && delay <= bound.max(minimum),
+                    "{delay:?} for {policy:?} {attempt}"
+                );
             }
         }
     }

@@ -77,7 +77,12 @@ impl Parts {
         runtime.spawn(supervise("acknowledger", self.acknowledger.run()));
         let rescuer = rescue(self.backend, Arc::clone(&self.config), self.health, self.closing.clone());
         runtime.spawn(supervise("rescuer", rescuer));
-        Ok(Running { shared: self.shared, config: self.config, closing: self.closing, fetcher: Some(fetcher) })
+        Ok(Running {
+            shared: self.shared,
+            config: self.config,
+            closing: self.closing,
+            fetcher: Some(fetcher),
+        })
     }
 }
 
@@ -153,7 +158,11 @@ impl Drop for Started {
 /// A background task that panics is said so, loudly: the worker would stand still without a word.
 async fn supervise(name: &'static str, task: impl Future<Output = ()> + Send) {
     if let Err(panic) = AssertUnwindSafe(task).catch_unwind().await {
-        tracing::error!(task = name, panic = panic_message(&*panic), "a background task of the queue panicked");
+        tracing::error!(
+            task = name,
+            panic = panic_message(&*panic),
+            "a background task of the queue panicked"
+        );
     }
 }
 

@@ -64,7 +64,11 @@ async fn claim_postgres(db: &DatabaseConnection, request: &ClaimRequest) -> Resu
          RETURNING {columns}) \
          SELECT line.id AS line_id, line.concurrency_key AS line_key, taken.*, {next_due} AS next_due \
          FROM line LEFT JOIN taken ON taken.id = line.id ORDER BY line.priority, line.run_at, line.id",
-        columns = CLAIMED.split(", ").map(|column| format!("jobs.{}", column.trim())).collect::<Vec<_>>().join(", "),
+        columns = CLAIMED
+            .split(", ")
+            .map(|column| format!("jobs.{}", column.trim()))
+            .collect::<Vec<_>>()
+            .join(", "),
     );
     let rows = binds.all(db, text).await?;
     let (free, keyed): (Vec<_>, Vec<_>) =
@@ -105,8 +109,12 @@ async fn claim_keyed(
          WHERE pg_try_advisory_xact_lock(hashtextextended('syncline:jobs:' || {queue} || ':' || key, 0))",
         values.join(", ")
     );
-    let locked: Vec<String> =
-        binds.all(&transaction, text).await?.iter().map(|row| row.try_get("", "key")).collect::<Result<_, _>>()?;
+    let locked: Vec<String> = binds
+        .all(&transaction, text)
+        .await?
+        .iter()
+        .map(|row| row.try_get("", "key"))
+        .collect::<Result<_, _>>()?;
     if locked.is_empty() {
         transaction.rollback().await?;
         return Ok(Vec::new());

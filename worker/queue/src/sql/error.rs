@@ -18,7 +18,8 @@ fn is_permanent(error: &DbErr) -> bool {
     };
     // SQLSTATE classes: 22 data, 23 integrity, 42 syntax and names; SQLite: 19 constraint, 20 type mismatch, 18 too big.
     let sqlstate = code.len() == 5 && ["22", "23", "42"].contains(&&code[..2]);
-    let sqlite = code.len() < 5 && code.parse::<u32>().is_ok_and(|code| [18, 19, 20].contains(&(code & 0xFF)));
+    let sqlite =
+        code.len() < 5 && code.parse::<u32>().is_ok_and(|code| [18, 19, 20].contains(&(code & 0xFF)));
     sqlstate || sqlite
 }
 
@@ -29,7 +30,8 @@ pub(super) fn is_unique_violation(error: &DbErr) -> bool {
 }
 
 fn code(error: &DbErr) -> Option<String> {
-    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error else {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error
+    else {
         return None;
     };
     let sqlx::Error::Database(error) = error.as_ref() else { return None };

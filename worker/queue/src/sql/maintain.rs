@@ -28,19 +28,20 @@ pub(super) async fn renew(
     leases: &[LeaseRef],
     lease: Duration,
 ) -> Result<Vec<Renewal>, Error> {
-    let mut held: HashMap<Uuid, bool> = HashMap::new();
+    let mut held: HashMap<LeaseRef, bool> = HashMap::new();
     for chunk in leases.chunks(500) {
         let mut binds = Binds::new(db);
         let (now, length) = (binds.now(), binds.bind(micros(lease)));
         let condition = binds.held(chunk.iter().copied());
         let text = format!(
-            "UPDATE jobs SET lease_until = {now} + {length} WHERE {condition} RETURNING id, cancel_requested"
+            "UPDATE jobs SET lease_until = {now} + {length} WHERE {condition} \
+             RETURNING id, claim_token, cancel_requested"
         );
         for row in binds.all(db, text).await? {
-            held.insert(row::id(&row)?, row.try_get("", "cancel_requested")?);
+            held.insert(row::lease(&row)?, row.try_get("", "cancel_requested")?);
         }
     }
-    let answer = |lease: &LeaseRef| match held.get(&lease.id) {
+    let answer = |lease: &LeaseRef| match held.get(lease) {
         Some(true) => Renewal::CancelRequested,
         Some(false) => Renewal::Held,
         None => Renewal::Lost,
@@ -89,7 +90,11 @@ async fn rescue_some(db: &DatabaseConnection, limit: usize) -> Result<Vec<Rescue
     Ok(rescued)
 }
 
-pub(super) async fn progress(db: &DatabaseConnection, lease: LeaseRef, progress: &Value) -> Result<bool, Error> {
+pub(super) async fn progress(
+    db: &DatabaseConnection,
+    lease: LeaseRef,
+    progress: &Value,
+) -> Result<bool, Error> {
     let mut binds = Binds::new(db);
     let progress = binds.bind(progress.clone());
     let held = binds.held([lease]);
@@ -102,7 +107,9 @@ pub(super) async fn cancel(db: &DatabaseConnection, id: Uuid) -> Result<Cancelle
         if change(db, id, "DELETE FROM jobs WHERE id = $1 AND state = 'waiting'").await? {
             return Ok(Cancelled::Removed);
         }
-        if change(db, id, "UPDATE jobs SET cancel_requested = TRUE WHERE id = $1 AND state = 'running'").await? {
+        if change(db, id, "UPDATE jobs SET cancel_requested = TRUE WHERE id = $1 AND state = 'running'")
+            .await?
+        {
             return Ok(Cancelled::Requested);
         }
     }

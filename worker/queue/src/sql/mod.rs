@@ -133,13 +133,15 @@ impl Backend for SqlBackend {
         let db = match self.db.get_database_backend() {
             DbBackend::Sqlite => {
                 let pool = self.db.get_sqlite_connection_pool();
-                let options = pool.options().clone().min_connections(0).max_connections(1).acquire_timeout(patience);
+                let options =
+                    pool.options().clone().min_connections(0).max_connections(1).acquire_timeout(patience);
                 let connect = (*pool.connect_options()).clone();
                 SqlxSqliteConnector::from_sqlx_sqlite_pool(options.connect_lazy_with(connect))
             }
             DbBackend::Postgres => {
                 let pool = self.db.get_postgres_connection_pool();
-                let options = pool.options().clone().min_connections(0).max_connections(1).acquire_timeout(patience);
+                let options =
+                    pool.options().clone().min_connections(0).max_connections(1).acquire_timeout(patience);
                 let connect = (*pool.connect_options()).clone();
                 SqlxPostgresConnector::from_sqlx_postgres_pool(options.connect_lazy_with(connect))
             }

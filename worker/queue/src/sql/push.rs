@@ -56,7 +56,10 @@ async fn push_chunk<C: ConnectionTrait>(db: &C, jobs: &[NewJob]) -> Result<Vec<P
         }
     }
     let answer = |(at, job): (usize, &NewJob)| {
-        answers.get(&at).copied().ok_or_else(|| Error::Contended(format!("job {} and its unique key", job.id)))
+        answers
+            .get(&at)
+            .copied()
+            .ok_or_else(|| Error::Contended(format!("job {} and its unique key", job.id)))
     };
     jobs.iter().enumerate().map(answer).collect()
 }
@@ -76,7 +79,8 @@ async fn insert<'a, C: ConnectionTrait>(
         let max_attempts = binds.bind(i32::try_from(job.max_attempts.max(1)).unwrap_or(i32::MAX));
         let (base, cap) = (binds.bind(millis(job.retry.base)), binds.bind(millis(job.retry.cap)));
         let unique = binds.bind(job.unique_key.clone());
-        let (concurrency, order) = (binds.bind(job.concurrency_key.clone()), binds.bind(job.order_key.clone()));
+        let (concurrency, order) =
+            (binds.bind(job.concurrency_key.clone()), binds.bind(job.order_key.clone()));
         rows.push(format!(
             "({id}, {queue}, {kind}, {version}, {payload}, {priority}, 'waiting', {now} + {delay}, 0, {max_attempts}, \
              {base}, {cap}, 0, {unique}, {concurrency}, {order}, FALSE, {now})"

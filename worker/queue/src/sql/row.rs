@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::statement::length;
 use crate::{
+    backend::LeaseRef,
     job::{ClaimedJob, Job, Priority},
     retry::RetryPolicy,
     state::State,
@@ -85,6 +86,11 @@ impl From<types::Priority> for Priority {
             types::Priority::Low => Priority::Low,
         }
     }
+}
+
+/// The claim that a row is under: `id, claim_token`.
+pub(super) fn lease(row: &QueryResult) -> Result<LeaseRef, DbErr> {
+    Ok(LeaseRef { id: id(row)?, token: row.try_get("", "claim_token")? })
 }
 
 pub(super) fn id(row: &QueryResult) -> Result<Uuid, DbErr> {

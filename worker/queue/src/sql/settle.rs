@@ -42,18 +42,18 @@ pub(super) async fn settle(
     let mut wake = false;
     let mut answers: HashMap<LeaseRef, Settled> = HashMap::new();
     for chunk in settlements.chunks(CHUNK) {
-        let gone = |settlement: &&Settlement| matches!(settlement.outcome, Outcome::Done | Outcome::Cancelled);
+        let gone =
+            |settlement: &&Settlement| matches!(settlement.outcome, Outcome::Done | Outcome::Cancelled);
         let (gone, stay): (Vec<_>, Vec<_>) = chunk.iter().partition(gone);
         if !gone.is_empty() {
             let mut binds = Binds::new(db);
             let held = binds.held(gone.iter().map(|settlement| settlement.lease));
-            let text = format!("DELETE FROM jobs WHERE {held} RETURNING id, concurrency_key, order_key");
+            let text = format!(
+                "DELETE FROM jobs WHERE {held} RETURNING id, claim_token, concurrency_key, order_key"
+            );
             for row in binds.all(db, text).await? {
                 wake |= is_keyed(&row)?;
-                let id = row::id(&row)?;
-                if let Some(settlement) = gone.iter().find(|settlement| settlement.lease.id == id) {
-                    answers.insert(settlement.lease, Settled::Applied(Next::Gone));
-                }
+                answers.insert(row::lease(&row)?, Settled::Applied(Next::Gone));
             }
         }
         let moves = moves(db, &stay).await?;
@@ -92,7 +92,9 @@ async fn moves(db: &DatabaseConnection, settlements: &[&Settlement]) -> Result<V
         let (to, delay, refund, error, reason) = match &settlement.outcome {
             Outcome::Done | Outcome::Cancelled => return None,
             Outcome::Snooze { delay } => (State::Waiting, Some(*delay), 1, None, None),
-            Outcome::Dead { reason, error } => (State::Dead, None, 0, Some(clean(error)), Some(clean(reason))),
+            Outcome::Dead { reason, error } => {
+                (State::Dead, None, 0, Some(clean(error)), Some(clean(reason)))
+            }
             Outcome::Retry { error, at_least } => {
                 // No row: the claim is stale, which the update would find as well.
                 let (attempt, max_attempts, policy) = attempts.get(&lease.id)?;
@@ -117,7 +119,8 @@ async fn attempts(
     }
     let mut binds = Binds::new(db);
     let held = binds.held(leases.iter().copied());
-    let text = format!("SELECT id, attempt, max_attempts, retry_base_ms, retry_cap_ms FROM jobs WHERE {held}");
+    let text =
+        format!("SELECT id, attempt, max_attempts, retry_base_ms, retry_cap_ms FROM jobs WHERE {held}");
     let rows = binds.all(db, text).await?;
     let read = |row| {
         let used = (row::count(row, "attempt")?, row::count(row, "max_attempts")?, row::retry(row)?);
@@ -141,7 +144,9 @@ async fn apply(db: &DatabaseConnection, moves: &[Move]) -> Result<HashMap<LeaseR
             tries += 1;
             match apply_at_once(db, std::slice::from_ref(one)).await {
                 Err(error) if is_unique_violation(&error) && tries < 5 => continue,
-                Err(error) if is_unique_violation(&error) => return Err(Error::Contended(one.lease.to_string())),
+                Err(error) if is_unique_violation(&error) => {
+                    return Err(Error::Contended(one.lease.to_string()));
+                }
                 result => break result?,
             }
         });
@@ -170,15 +175,15 @@ async fn apply_at_once(db: &DatabaseConnection, moves: &[Move]) -> Result<HashMa
          last_error = coalesce(moves.error, jobs.last_error), dead_reason = moves.reason, \
          finished_at = CASE WHEN moves.next_state = 'dead' THEN {now} END, unique_key = {unique_key} \
          FROM moves WHERE jobs.id = moves.job AND jobs.claim_token = moves.token AND jobs.state = 'running' \
-         RETURNING id, cancel_requested",
+         RETURNING id, claim_token, cancel_requested",
         values = values.join(", "),
         unique_key = UNTWINNED,
     );
     let mut answers = HashMap::new();
     let mut cancelled = Vec::new();
     for row in binds.all(db, text).await? {
-        let id = row::id(&row)?;
-        let Some(one) = moves.iter().find(|one| one.lease.id == id) else { continue };
+        let lease = row::lease(&row)?;
+        let Some(one) = moves.iter().find(|one| one.lease == lease) else { continue };
         let next = match one.to {
             State::Dead => Next::Dead { reason: one.reason.clone().unwrap_or_default() },
             _ => Next::Waiting { delay: one.delay.unwrap_or_default() },

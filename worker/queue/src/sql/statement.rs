@@ -53,10 +53,11 @@ impl Binds {
         format!("id IN ({ids}) AND (id, claim_token) IN (VALUES {pairs}) AND state = 'running'")
     }
 
-    /// The database's clock. A scalar subquery, so that it is read once per statement and can meet an index.
+    /// The database's clock at the statement's start, one time for all its rows. A statement that waited for a lock
+    /// thus grants no more than was asked for when it was sent. A scalar subquery, so that it can meet an index.
     pub(super) fn now(&self) -> &'static str {
         match self.backend {
-            DbBackend::Postgres => "(SELECT (extract(epoch from clock_timestamp()) * 1000000)::bigint)",
+            DbBackend::Postgres => "(SELECT (extract(epoch from statement_timestamp()) * 1000000)::bigint)",
             _ => "(SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER))",
         }
     }
@@ -65,7 +66,11 @@ impl Binds {
         Statement::from_sql_and_values(self.backend, text, self.values)
     }
 
-    pub(super) async fn all<C: ConnectionTrait>(self, db: &C, text: String) -> Result<Vec<QueryResult>, DbErr> {
+    pub(super) async fn all<C: ConnectionTrait>(
+        self,
+        db: &C,
+        text: String,
+    ) -> Result<Vec<QueryResult>, DbErr> {
         db.query_all_raw(self.statement(text)).await
     }
 

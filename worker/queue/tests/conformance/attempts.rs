@@ -8,7 +8,7 @@ use syncline_queue::{MAX_DELAY, NewJob, Next, Outcome, Renewal, RetryPolicy, Set
 use super::{LEASE, claim, claim_one, failed, job, settle};
 use crate::support::Stage;
 
-pub async fn a_stale_token_changes_nothing(stage: &Stage) {
+pub(crate) async fn a_stale_token_changes_nothing(stage: &Stage) {
     let backend = &*stage.backend;
     stage.backend.push(&[job("job")]).await.expect("a push");
     let stale = claim_one(backend).await;
@@ -40,7 +40,7 @@ pub async fn a_stale_token_changes_nothing(stage: &Stage) {
     assert_eq!(settle(backend, &newest, Outcome::Done).await, Settled::Stale, "it has left already");
 }
 
-pub async fn retries_wait_within_their_bounds(stage: &Stage) {
+pub(crate) async fn retries_wait_within_their_bounds(stage: &Stage) {
     let backend = &*stage.backend;
     let retry = RetryPolicy { base: Duration::from_secs(100), cap: Duration::from_secs(300) };
     let bounds = [100, 200, 300, 300];
@@ -51,7 +51,8 @@ pub async fn retries_wait_within_their_bounds(stage: &Stage) {
         assert_eq!(running.len(), jobs.len());
         let mut waits = Vec::new();
         for one in &running {
-            let Settled::Applied(Next::Waiting { delay }) = settle(backend, one, failed("not yet")).await else {
+            let Settled::Applied(Next::Waiting { delay }) = settle(backend, one, failed("not yet")).await
+            else {
                 panic!("not waiting");
             };
             assert!(delay <= Duration::from_secs(bound), "{delay:?} after attempt {}", one.attempt);
@@ -66,13 +67,14 @@ pub async fn retries_wait_within_their_bounds(stage: &Stage) {
         assert!(waits.len() > 1, "no jitter: {waits:?}");
         // What waits is brought forward by the only way there is.
         for one in &running {
-            let sql = format!("UPDATE jobs SET run_at = 0 WHERE attempt = {} AND state = 'waiting'", one.attempt);
+            let sql =
+                format!("UPDATE jobs SET run_at = 0 WHERE attempt = {} AND state = 'waiting'", one.attempt);
             sea_orm::ConnectionTrait::execute_unprepared(&stage.db, &sql).await.expect("an update");
         }
     }
 }
 
-pub async fn what_a_platform_asks_for_is_the_minimum(stage: &Stage) {
+pub(crate) async fn what_a_platform_asks_for_is_the_minimum(stage: &Stage) {
     let backend = &*stage.backend;
     backend.push(&[job("patient"), job("absurd")]).await.expect("a push");
     let jobs = claim(backend, 2).await;
@@ -84,7 +86,7 @@ pub async fn what_a_platform_asks_for_is_the_minimum(stage: &Stage) {
     }
 }
 
-pub async fn a_snooze_uses_no_attempt(stage: &Stage) {
+pub(crate) async fn a_snooze_uses_no_attempt(stage: &Stage) {
     let backend = &*stage.backend;
     backend.push(&[NewJob { max_attempts: 1, ..job("job") }]).await.expect("a push");
     for _ in 0..5 {
@@ -95,7 +97,7 @@ pub async fn a_snooze_uses_no_attempt(stage: &Stage) {
     }
 }
 
-pub async fn giving_back_uses_no_attempt(stage: &Stage) {
+pub(crate) async fn giving_back_uses_no_attempt(stage: &Stage) {
     let backend = &*stage.backend;
     backend.push(&[NewJob { max_attempts: 1, ..job("first") }, job("second")]).await.expect("a push");
     for _ in 0..3 {
@@ -105,7 +107,7 @@ pub async fn giving_back_uses_no_attempt(stage: &Stage) {
     }
 }
 
-pub async fn progress_is_kept(stage: &Stage) {
+pub(crate) async fn progress_is_kept(stage: &Stage) {
     let backend = &*stage.backend;
     backend.push(&[job("job")]).await.expect("a push");
     let running = claim_one(backend).await;

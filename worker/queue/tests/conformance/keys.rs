@@ -19,7 +19,7 @@ fn ordered(kind: &str, key: &str) -> NewJob {
     NewJob { order_key: Some(key.to_owned()), ..job(kind) }
 }
 
-pub async fn a_unique_key_joins_the_waiting_job(stage: &Stage) {
+pub(crate) async fn a_unique_key_joins_the_waiting_job(stage: &Stage) {
     let (first, second) = (unique("first"), unique("second"));
     let elsewhere = NewJob { queue: "other".to_owned(), ..unique("elsewhere") };
     let pushed = stage.backend.push(&[first.clone(), second.clone(), elsewhere]).await.expect("a push");
@@ -29,7 +29,7 @@ pub async fn a_unique_key_joins_the_waiting_job(stage: &Stage) {
     assert_eq!(kinds(&claim(&*stage.backend, 9).await), ["first"]);
 }
 
-pub async fn a_running_job_gets_one_follow_up(stage: &Stage) {
+pub(crate) async fn a_running_job_gets_one_follow_up(stage: &Stage) {
     stage.backend.push(&[unique("running")]).await.expect("a push");
     claim_one(&*stage.backend).await;
     let follow_up = unique("follow-up");
@@ -37,29 +37,31 @@ pub async fn a_running_job_gets_one_follow_up(stage: &Stage) {
     assert_eq!(pushed, [Pushed::New, Pushed::Joined { winner: follow_up.id }]);
 }
 
-pub async fn a_retry_makes_way_for_its_follow_up(stage: &Stage) {
+pub(crate) async fn a_retry_makes_way_for_its_follow_up(stage: &Stage) {
     let (one, two) = (unique("one"), unique("two"));
     stage.backend.push(std::slice::from_ref(&one)).await.expect("a push");
     let first = claim_one(&*stage.backend).await;
     stage.backend.push(&[two]).await.expect("a push");
     let second = claim_one(&*stage.backend).await;
     // Both run and both fail in one call; both wait again, one of them with the key.
-    let settlements = [&first, &second].map(|job| syncline_queue::Settlement {
-        lease: job.lease_ref(),
-        outcome: failed("not now"),
-    });
+    let settlements = [&first, &second]
+        .map(|job| syncline_queue::Settlement { lease: job.lease_ref(), outcome: failed("not now") });
     let settled = stage.backend.settle(&settlements).await.expect("a settlement");
-    assert!(settled.iter().all(|settled| matches!(settled, Settled::Applied(Next::Waiting { .. }))), "{settled:?}");
+    assert!(
+        settled.iter().all(|settled| matches!(settled, Settled::Applied(Next::Waiting { .. }))),
+        "{settled:?}"
+    );
     let mut keyed = 0;
     for id in [first.id, second.id] {
-        keyed += usize::from(stage.backend.get(id).await.expect("a look").expect("a job").unique_key.is_some());
+        keyed +=
+            usize::from(stage.backend.get(id).await.expect("a look").expect("a job").unique_key.is_some());
     }
     assert_eq!(keyed, 1);
     let pushed = stage.backend.push(&[unique("three")]).await.expect("a push");
     assert!(matches!(pushed[0], Pushed::Joined { .. }), "{pushed:?}");
 }
 
-pub async fn a_concurrency_key_runs_one_at_a_time(stage: &Stage) {
+pub(crate) async fn a_concurrency_key_runs_one_at_a_time(stage: &Stage) {
     let jobs: Vec<_> = (0..3).map(|n| exclusive(&format!("job {n}"), "sync 1")).collect();
     stage.backend.push(&jobs).await.expect("a push");
     for n in 0..3 {
@@ -76,7 +78,7 @@ pub async fn a_concurrency_key_runs_one_at_a_time(stage: &Stage) {
     }
 }
 
-pub async fn a_busy_key_does_not_block_the_line(stage: &Stage) {
+pub(crate) async fn a_busy_key_does_not_block_the_line(stage: &Stage) {
     let mut jobs: Vec<_> = (0..30)
         .map(|n| NewJob { priority: Priority::High, ..exclusive(&format!("busy {n}"), "sync 1") })
         .collect();
@@ -89,10 +91,11 @@ pub async fn a_busy_key_does_not_block_the_line(stage: &Stage) {
     assert_eq!(kinds(&claim(&*stage.backend, 5).await), ["free", "other key"]);
 }
 
-pub async fn a_key_runs_once_among_many_claimers(stage: &Stage) {
+pub(crate) async fn a_key_runs_once_among_many_claimers(stage: &Stage) {
     const KEYS: usize = 3;
     for round in 0..15 {
-        let jobs: Vec<_> = (0..24).map(|n| exclusive(&format!("{round}-{n}"), &format!("sync {}", n % KEYS))).collect();
+        let jobs: Vec<_> =
+            (0..24).map(|n| exclusive(&format!("{round}-{n}"), &format!("sync {}", n % KEYS))).collect();
         stage.backend.push(&jobs).await.expect("a push");
         let claimers = (0..8).map(|_| {
             let backend = Arc::clone(&stage.backend);
@@ -111,7 +114,7 @@ pub async fn a_key_runs_once_among_many_claimers(stage: &Stage) {
     }
 }
 
-pub async fn an_order_key_keeps_order(stage: &Stage) {
+pub(crate) async fn an_order_key_keeps_order(stage: &Stage) {
     let first = NewJob { priority: Priority::Low, ..ordered("first", "link 1") };
     let second = NewJob { priority: Priority::Critical, ..ordered("second", "link 1") };
     stage.backend.push(&[second, first, ordered("other", "link 2")]).await.expect("a push");
@@ -125,7 +128,7 @@ pub async fn an_order_key_keeps_order(stage: &Stage) {
     assert_eq!(claim_one(&*stage.backend).await.kind, "second");
 }
 
-pub async fn a_claim_can_ask_for_one_key(stage: &Stage) {
+pub(crate) async fn a_claim_can_ask_for_one_key(stage: &Stage) {
     let jobs = [job("none"), exclusive("mine", "sync 1"), exclusive("theirs", "sync 2")];
     stage.backend.push(&jobs).await.expect("a push");
     let asked = ClaimRequest { concurrency_key: Some("sync 1".to_owned()), ..request(9, LEASE) };

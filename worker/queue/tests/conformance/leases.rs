@@ -19,7 +19,7 @@ async fn rescued(backend: &dyn Backend) -> Vec<Rescued> {
     .await
 }
 
-pub async fn a_lease_that_ran_out_is_rescued(stage: &Stage) {
+pub(crate) async fn a_lease_that_ran_out_is_rescued(stage: &Stage) {
     let backend = &*stage.backend;
     backend.push(&[job("job")]).await.expect("a push");
     let (claimed_at, lost) = (Instant::now(), claim_shortly(backend).await);
@@ -33,7 +33,7 @@ pub async fn a_lease_that_ran_out_is_rescued(stage: &Stage) {
     assert!(again.last_error.is_some_and(|error| error.contains("tester")));
 }
 
-pub async fn a_crash_loop_ends_in_death(stage: &Stage) {
+pub(crate) async fn a_crash_loop_ends_in_death(stage: &Stage) {
     let backend = &*stage.backend;
     backend.push(&[NewJob { max_attempts: 2, ..job("job") }]).await.expect("a push");
     claim_shortly(backend).await;
@@ -45,7 +45,7 @@ pub async fn a_crash_loop_ends_in_death(stage: &Stage) {
     assert_eq!((stored.state, stored.dead_reason), (State::Dead, Some(reason)));
 }
 
-pub async fn renewal_keeps_a_job(stage: &Stage) {
+pub(crate) async fn renewal_keeps_a_job(stage: &Stage) {
     let backend = &*stage.backend;
     backend.push(&[job("job")]).await.expect("a push");
     let running = claim_shortly(backend).await;
@@ -59,7 +59,7 @@ pub async fn renewal_keeps_a_job(stage: &Stage) {
     assert_eq!(settle(backend, &running, Outcome::Done).await, Settled::Applied(Next::Gone));
 }
 
-pub async fn a_waiting_job_is_cancelled_at_once(stage: &Stage) {
+pub(crate) async fn a_waiting_job_is_cancelled_at_once(stage: &Stage) {
     let backend = &*stage.backend;
     let unwanted = job("unwanted");
     backend.push(std::slice::from_ref(&unwanted)).await.expect("a push");
@@ -68,7 +68,7 @@ pub async fn a_waiting_job_is_cancelled_at_once(stage: &Stage) {
     assert!(claim(backend, 1).await.is_empty());
 }
 
-pub async fn a_running_job_is_asked_to_stop(stage: &Stage) {
+pub(crate) async fn a_running_job_is_asked_to_stop(stage: &Stage) {
     let backend = &*stage.backend;
     backend.push(&[job("job")]).await.expect("a push");
     let running = claim_one(backend).await;
@@ -78,7 +78,7 @@ pub async fn a_running_job_is_asked_to_stop(stage: &Stage) {
     assert_eq!(settle(backend, &running, Outcome::Cancelled).await, Settled::Applied(Next::Gone));
 }
 
-pub async fn a_cancelled_job_is_not_tried_again(stage: &Stage) {
+pub(crate) async fn a_cancelled_job_is_not_tried_again(stage: &Stage) {
     let backend = &*stage.backend;
     backend.push(&[job("fails"), job("crashes")]).await.expect("a push");
     let jobs = [claim_shortly(backend).await, claim_shortly(backend).await];

@@ -12,7 +12,7 @@ fn of(kind: &str, priority: Priority) -> NewJob {
     NewJob { priority, ..job(kind) }
 }
 
-pub async fn urgent_jobs_go_first(stage: &Stage) {
+pub(crate) async fn urgent_jobs_go_first(stage: &Stage) {
     let jobs = [
         of("low", Priority::Low),
         of("normal", Priority::Normal),
@@ -24,7 +24,7 @@ pub async fn urgent_jobs_go_first(stage: &Stage) {
     assert_eq!(kinds(&claim(&*stage.backend, 3).await), ["low"]);
 }
 
-pub async fn equal_jobs_go_by_due_time_then_id(stage: &Stage) {
+pub(crate) async fn equal_jobs_go_by_due_time_then_id(stage: &Stage) {
     let later = NewJob { delay: Duration::from_millis(60), ..job("later") };
     let mut soon = job("soon");
     soon.delay = Duration::from_millis(30);
@@ -41,7 +41,7 @@ pub async fn equal_jobs_go_by_due_time_then_id(stage: &Stage) {
     assert_eq!(kinds(&claim(&*stage.backend, 9).await), ["first", "second", "soon", "later"]);
 }
 
-pub async fn delayed_jobs_are_not_early(stage: &Stage) {
+pub(crate) async fn delayed_jobs_are_not_early(stage: &Stage) {
     let delay = Duration::from_millis(250);
     let pushed = Instant::now();
     stage.backend.push(&[NewJob { delay, ..job("delayed") }]).await.expect("a push");
@@ -54,7 +54,7 @@ pub async fn delayed_jobs_are_not_early(stage: &Stage) {
     assert!(pushed.elapsed() + Duration::from_millis(2) >= delay, "early: {:?}", pushed.elapsed());
 }
 
-pub async fn the_same_id_is_pushed_once(stage: &Stage) {
+pub(crate) async fn the_same_id_is_pushed_once(stage: &Stage) {
     let one = job("one");
     let twice = [one.clone(), one.clone()];
     assert_eq!(stage.backend.push(&twice).await.expect("a push"), [Pushed::New, Pushed::Known]);
@@ -64,7 +64,7 @@ pub async fn the_same_id_is_pushed_once(stage: &Stage) {
     assert_eq!(stage.backend.push(&[one]).await.expect("a push"), [Pushed::Known], "also while it runs");
 }
 
-pub async fn a_push_may_share_a_transaction(stage: &Stage) {
+pub(crate) async fn a_push_may_share_a_transaction(stage: &Stage) {
     let (kept, dropped) = (job("kept"), job("dropped"));
     let transaction = stage.db.begin().await.expect("a transaction");
     assert_eq!(stage.sql.push_in(&transaction, &[dropped]).await.expect("a push"), [Pushed::New]);
@@ -75,7 +75,7 @@ pub async fn a_push_may_share_a_transaction(stage: &Stage) {
     assert_eq!(kinds(&claim(&*stage.backend, 9).await), ["kept"]);
 }
 
-pub async fn overdue_jobs_can_be_asked_for(stage: &Stage) {
+pub(crate) async fn overdue_jobs_can_be_asked_for(stage: &Stage) {
     stage.backend.push(&[of("old", Priority::Low)]).await.expect("a push");
     let bound = Duration::from_millis(100);
     let overdue = || async {
@@ -91,13 +91,14 @@ pub async fn overdue_jobs_can_be_asked_for(stage: &Stage) {
     assert_eq!(old.kind, "old");
 }
 
-pub async fn numbers_tell_what_is_there(stage: &Stage) {
+pub(crate) async fn numbers_tell_what_is_there(stage: &Stage) {
     assert!(stage.backend.counts(QUEUE).await.expect("counts").is_empty());
     let delayed = NewJob { delay: Duration::from_secs(60), ..job("delayed") };
     stage.backend.push(&[job("a"), job("b"), delayed, of("c", Priority::High)]).await.expect("a push");
     assert_eq!(claim(&*stage.backend, 1).await.len(), 1);
     let counts = stage.backend.counts(QUEUE).await.expect("counts");
-    let seen: Vec<_> = counts.iter().map(|count| (count.state, count.priority, count.jobs, count.delayed)).collect();
+    let seen: Vec<_> =
+        counts.iter().map(|count| (count.state, count.priority, count.jobs, count.delayed)).collect();
     assert_eq!(seen, [(State::Running, Priority::High, 1, 0), (State::Waiting, Priority::Normal, 3, 1)]);
     assert!(counts.iter().all(|count| count.oldest < Duration::from_secs(20)));
 }

@@ -1,11 +1,11 @@
 //! What every backend promises. One function per promise; each gets a queue of its own.
 
-pub mod attempts;
-pub mod dead;
-pub mod keys;
-pub mod leases;
-pub mod line;
-pub mod workers;
+pub(crate) mod attempts;
+pub(crate) mod dead;
+pub(crate) mod keys;
+pub(crate) mod leases;
+pub(crate) mod line;
+pub(crate) mod workers;
 
 use std::{future::Future, time::Duration};
 
@@ -49,12 +49,12 @@ macro_rules! promises {
 }
 pub(crate) use promises;
 
-pub const QUEUE: &str = "work";
-pub const LEASE: Duration = Duration::from_secs(30);
-pub const SHORT: Duration = Duration::from_millis(300);
+pub(crate) const QUEUE: &str = "work";
+pub(crate) const LEASE: Duration = Duration::from_secs(30);
+pub(crate) const SHORT: Duration = Duration::from_millis(300);
 
 /// A job that is due at once and retries without a wait.
-pub fn job(kind: &str) -> NewJob {
+pub(crate) fn job(kind: &str) -> NewJob {
     NewJob {
         queue: QUEUE.to_owned(),
         retry: RetryPolicy { base: Duration::ZERO, cap: Duration::ZERO },
@@ -62,7 +62,7 @@ pub fn job(kind: &str) -> NewJob {
     }
 }
 
-pub fn request(limit: usize, lease: Duration) -> ClaimRequest {
+pub(crate) fn request(limit: usize, lease: Duration) -> ClaimRequest {
     ClaimRequest {
         queue: QUEUE.to_owned(),
         worker_id: "tester".to_owned(),
@@ -73,32 +73,35 @@ pub fn request(limit: usize, lease: Duration) -> ClaimRequest {
     }
 }
 
-pub async fn claim(backend: &dyn Backend, limit: usize) -> Vec<ClaimedJob> {
+pub(crate) async fn claim(backend: &dyn Backend, limit: usize) -> Vec<ClaimedJob> {
     backend.claim(&request(limit, LEASE)).await.expect("a claim").jobs
 }
 
 /// The one job that can be claimed.
-pub async fn claim_one(backend: &dyn Backend) -> ClaimedJob {
+pub(crate) async fn claim_one(backend: &dyn Backend) -> ClaimedJob {
     let mut jobs = claim(backend, 10).await;
     assert_eq!(jobs.len(), 1, "{jobs:?}");
     jobs.remove(0)
 }
 
-pub async fn settle(backend: &dyn Backend, job: &ClaimedJob, outcome: Outcome) -> Settled {
+pub(crate) async fn settle(backend: &dyn Backend, job: &ClaimedJob, outcome: Outcome) -> Settled {
     let settlement = Settlement { lease: job.lease_ref(), outcome };
     backend.settle(&[settlement]).await.expect("a settlement").remove(0)
 }
 
-pub fn kinds(jobs: &[ClaimedJob]) -> Vec<&str> {
+pub(crate) fn kinds(jobs: &[ClaimedJob]) -> Vec<&str> {
     jobs.iter().map(|job| job.kind.as_str()).collect()
 }
 
-pub fn failed(error: &str) -> Outcome {
+pub(crate) fn failed(error: &str) -> Outcome {
     Outcome::Retry { error: error.to_owned(), at_least: None }
 }
 
 /// Asks until the answer is there; for what only time brings.
-pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
+pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    mut ask: impl FnMut() -> F,
+) -> T {
     let asking = async {
         loop {
             if let Some(answer) = ask().await {
@@ -107,5 +110,7 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut ask: i
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), asking).await.unwrap_or_else(|_| panic!("never came: {what}"))
+    tokio::time::timeout(Duration::from_secs(30), asking)
+        .await
+        .unwrap_or_else(|_| panic!("never came: {what}"))
 }

@@ -1,7 +1,7 @@
 //! Databases for the tests: a file for SQLite, a server of our own for PostgreSQL.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
-pub mod postgres;
+pub(crate) mod postgres;
 
 use std::{any::Any, sync::Arc, time::Duration};
 
@@ -13,10 +13,10 @@ use syncline_queue::{Backend, SqlBackend};
 
 /// A queue of its own for one test, with whatever must live as long.
 #[derive(Debug)]
-pub struct Stage {
-    pub backend: Arc<dyn Backend>,
-    pub db: DatabaseConnection,
-    pub sql: SqlBackend,
+pub(crate) struct Stage {
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) db: DatabaseConnection,
+    pub(crate) sql: SqlBackend,
     _guard: Box<dyn Any + Send + Sync>,
 }
 
@@ -27,9 +27,13 @@ impl Stage {
     }
 }
 
-pub fn options(url: String) -> ConnectOptions {
+pub(crate) fn options(url: String) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
-    options.max_connections(8).min_connections(1).sqlx_logging(false).acquire_timeout(Duration::from_secs(20));
+    options
+        .max_connections(8)
+        .min_connections(1)
+        .sqlx_logging(false)
+        .acquire_timeout(Duration::from_secs(20));
     options.map_sqlx_sqlite_opts(|sqlite| {
         sqlite
             .journal_mode(SqliteJournalMode::Wal)
@@ -41,7 +45,7 @@ pub fn options(url: String) -> ConnectOptions {
 }
 
 /// A SQLite file in a temporary folder, with the real schema.
-pub async fn sqlite() -> Stage {
+pub(crate) async fn sqlite() -> Stage {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let url = format!("sqlite://{}?mode=rwc", folder.path().join("queue.db").display());
     let db = Database::connect(options(url)).await.expect("a SQLite file");
@@ -50,12 +54,13 @@ pub async fn sqlite() -> Stage {
 }
 
 /// A database of its own on this binary's PostgreSQL server, with the real schema.
-pub async fn postgres() -> Stage {
+pub(crate) async fn postgres() -> Stage {
     let db = Database::connect(options(postgres::database().await)).await.expect("a PostgreSQL database");
     Stage::new(db, ())
 }
 
-pub async fn migrate(db: &DatabaseConnection) {
-    use syncline_migration::{Migrator, MigratorTrait};
+pub(crate) async fn migrate(db: &DatabaseConnection) {
+    use sea_orm_migration::MigratorTrait;
+    use syncline_migration::Migrator;
     Migrator::up(db, None).await.expect("the migrations");
 }

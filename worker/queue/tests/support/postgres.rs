@@ -30,18 +30,21 @@ impl Server {
 }
 
 /// The address of a new database, copied from one that was migrated once.
-pub async fn database() -> String {
+pub(crate) async fn database() -> String {
     let server = SERVER.get_or_init(start).await;
     let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
     let root = Database::connect(super::options(server.url("postgres"))).await.expect("the server");
-    root.execute_unprepared(&format!("CREATE DATABASE {name} TEMPLATE migrated")).await.expect("a new database");
+    root.execute_unprepared(&format!("CREATE DATABASE {name} TEMPLATE migrated"))
+        .await
+        .expect("a new database");
     root.close().await.expect("the server");
     server.url(&name)
 }
 
 async fn start() -> Server {
     let bin = programs();
-    let folder = tempfile::Builder::new().prefix("syncline-pg-").tempdir().expect("a temporary folder").keep();
+    let folder =
+        tempfile::Builder::new().prefix("syncline-pg-").tempdir().expect("a temporary folder").keep();
     if is_root() {
         // PostgreSQL refuses to run as root.
         run(Command::new("chown").arg("postgres").arg(&folder));
@@ -91,7 +94,9 @@ async fn start() -> Server {
 
 /// The folder of the newest PostgreSQL's programs.
 fn programs() -> PathBuf {
-    let on_path = std::env::var_os("PATH").into_iter().flat_map(|path| std::env::split_paths(&path).collect::<Vec<_>>());
+    let on_path = std::env::var_os("PATH")
+        .into_iter()
+        .flat_map(|path| std::env::split_paths(&path).collect::<Vec<_>>());
     let mut packaged: Vec<_> = fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()
@@ -99,10 +104,15 @@ fn programs() -> PathBuf {
         .map(|version| version.path().join("bin"))
         .collect();
     packaged.sort_by_key(|bin| {
-        let version = bin.parent().and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or_default();
+        let version =
+            bin.parent().and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or_default();
         std::cmp::Reverse(version.parse::<u32>().unwrap_or(0))
     });
-    packaged.into_iter().chain(on_path).find(|bin| bin.join("initdb").exists()).unwrap_or_else(|| panic!("{MISSING}"))
+    packaged
+        .into_iter()
+        .chain(on_path)
+        .find(|bin| bin.join("initdb").exists())
+        .unwrap_or_else(|| panic!("{MISSING}"))
 }
 
 fn as_postgres(program: &Path) -> Command {
