@@ -4,7 +4,7 @@
 //! **lease** is the time for which a claim holds; **renewing** extends it. To **settle** is to say how the job went.
 //! Whoever presents a token that is not the newest, or for a job that no longer runs, is **stale** and changes nothing.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -259,9 +259,13 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
     /// Says that there may be something to claim; for whoever wrote jobs in a transaction of their own.
     fn wake(&self);
 
+    /// Changes when a running job was asked to stop: a hint as [`Backend::wakeups`], which spares the job the wait for
+    /// its next renewal.
+    fn cancellations(&self) -> watch::Receiver<u64>;
+
     /// The same store through a connection that nobody else uses, opened from the runtime that will use it. Leases are
     /// renewed through it, so that neither a busy pool nor a blocked runtime can starve them. `None`: share this one.
-    async fn own_connection(&self) -> Result<Option<std::sync::Arc<dyn Backend>>, Error> {
+    async fn own_connection(&self) -> Result<Option<Arc<dyn Backend>>, Error> {
         Ok(None)
     }
 }

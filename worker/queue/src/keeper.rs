@@ -97,35 +97,31 @@ impl Keeper {
                 tracing::warn!(error = chain(&error), "leases are renewed through the shared connections");
             }
         }
+        let mut cancellations = self.backend.cancellations();
         let mut backoff = StoreBackoff::new();
         let mut not_before = Instant::now();
         let mut commands = Vec::new();
         loop {
             let next = self.held.values().map(Lease::renew_at).min().map(|at| at.max(not_before));
-            let wait = async {
-                match next {
-                    Some(at) => time::sleep_until(at.into()).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                biased;
+            let ahead = tokio::select! {
                 received = self.commands.recv_many(&mut commands, 256) => {
                     if received == 0 || !self.obey(&mut commands) {
                         return;
                     }
+                    continue;
                 }
-                () = wait => {
-                    let pause = if self.renew_due().await {
-                        backoff.reset();
-                        Duration::ZERO
-                    } else {
-                        // Often enough to renew in time once the store answers again.
-                        backoff.next().min(self.config.lease / 10)
-                    };
-                    not_before = Instant::now() + pause;
-                }
-            }
+                // Whom it concerns, only the store knows; asking renews as well.
+                Ok(()) = cancellations.changed() => self.config.lease,
+                () = until(next) => self.config.lease / 10,
+            };
+            let pause = if self.renew(ahead).await {
+                backoff.reset();
+                Duration::ZERO
+            } else {
+                // Often enough to renew in time once the store answers again.
+                backoff.next().min(self.config.lease / 10)
+            };
+            not_before = Instant::now() + pause;
         }
     }
 
@@ -147,9 +143,9 @@ impl Keeper {
         true
     }
 
-    /// Renews what is due, and what soon will be in the same call. False: the store did not answer.
-    async fn renew_due(&mut self) -> bool {
-        let soon = Instant::now() + self.config.lease / 10;
+    /// Renews what is due now or this far ahead, in one call. False: the store did not answer.
+    async fn renew(&mut self, ahead: Duration) -> bool {
+        let soon = Instant::now() + ahead;
         let due: Vec<Lease> = self.held.values().filter(|lease| lease.renew_at() <= soon).cloned().collect();
         let Some(length) = due.first().map(Lease::length) else { return true };
         let claims: Vec<_> = due.iter().map(Lease::claim).collect();
@@ -188,5 +184,13 @@ impl Keeper {
             tracing::warn!(job = %lease.claim(), "the job has lost its lease");
             self.config.observe(&SourceEvent::LeaseLost(lease.claim()));
         }
+    }
+}
+
+/// Waits until then; without a time, for ever.
+async fn until(then: Option<Instant>) {
+    match then {
+        Some(then) => time::sleep_until(then.into()).await,
+        None => std::future::pending().await,
     }
 }

@@ -131,3 +131,38 @@ impl Lease {
 fn micros(length: Duration) -> u64 {
     u64::try_from(length.as_micros()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::DatabaseConnection;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::SqlBackend;
+
+    fn lease(asked: Instant, length: Duration) -> Lease {
+        let claim = LeaseRef { id: Uuid::now_v7(), token: 1 };
+        Lease::new(Arc::new(SqlBackend::new(DatabaseConnection::default())), claim, asked, length)
+    }
+
+    #[test]
+    fn a_lease_counts_from_when_it_was_asked_for() {
+        let asked = Instant::now() - Duration::from_secs(20);
+        let held = lease(asked, Duration::from_secs(30));
+        assert!(held.valid());
+        assert_eq!(held.deadline(), asked + Duration::from_secs(30));
+        assert_eq!(held.renew_at(), asked + Duration::from_secs(10));
+        assert!(!lease(asked, Duration::from_secs(20)).valid());
+    }
+
+    #[test]
+    fn a_renewal_revives_and_a_loss_does_not_pass() {
+        let held = lease(Instant::now() - Duration::from_secs(60), Duration::from_secs(30));
+        assert!(!held.valid());
+        held.renewed(Instant::now());
+        assert!(held.valid() && !held.cancellation().is_cancelled());
+        held.lose();
+        held.renewed(Instant::now());
+        assert!(!held.valid() && held.cancellation().is_cancelled());
+    }
+}

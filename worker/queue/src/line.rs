@@ -14,10 +14,15 @@ use tokio::sync::Notify;
 
 use crate::job::LeasedJob;
 
-/// The short line between the fetcher and the worker. A job takes a slot from its claim until its handler has ended.
+/// The short line between the fetcher and the worker. A job takes a place from its claim until its handler has ended,
+/// and a slot from when it is handed out.
 #[derive(Debug)]
 pub(crate) struct Line {
     slots: usize,
+    places: usize,
+    /// Slots in use.
+    running: AtomicUsize,
+    /// Places in use: running, or ready.
     taken: AtomicUsize,
     ready: Mutex<VecDeque<LeasedJob>>,
     worker: AtomicWaker,
@@ -25,9 +30,11 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    pub(crate) fn new(slots: usize) -> Self {
+    pub(crate) fn new(slots: usize, prefetch: usize) -> Self {
         Self {
             slots,
+            places: slots + prefetch,
+            running: AtomicUsize::new(0),
             taken: AtomicUsize::new(0),
             ready: Mutex::default(),
             worker: AtomicWaker::new(),
@@ -37,7 +44,7 @@ impl Line {
 
     /// How many jobs it has room for.
     pub(crate) fn room(&self) -> usize {
-        self.slots.saturating_sub(self.taken.load(Ordering::Acquire))
+        self.places.saturating_sub(self.taken.load(Ordering::Acquire))
     }
 
     pub(crate) fn put(&self, jobs: Vec<LeasedJob>) {
@@ -51,8 +58,14 @@ impl Line {
     pub(crate) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<LeasedJob> {
         // Registered before the look, so that a job put in between wakes the worker.
         self.worker.register(cx.waker());
+        if self.running.load(Ordering::Acquire) >= self.slots {
+            return Poll::Pending;
+        }
         match self.ready().pop_front() {
-            Some(job) => Poll::Ready(job),
+            Some(job) => {
+                self.running.fetch_add(1, Ordering::AcqRel);
+                Poll::Ready(job)
+            }
             None => Poll::Pending,
         }
     }
@@ -64,10 +77,12 @@ impl Line {
         jobs
     }
 
-    /// A handler has ended.
+    /// The handler of a job that was handed out has ended.
     pub(crate) fn free(&self) {
+        self.running.fetch_sub(1, Ordering::AcqRel);
         self.taken.fetch_sub(1, Ordering::AcqRel);
         self.freed.notify_one();
+        self.worker.wake();
     }
 
     /// Waits for a handler to end, unless one has since the last call.

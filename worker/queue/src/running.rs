@@ -51,7 +51,7 @@ impl Parts {
             closing.clone(),
         );
         let shared = Shared {
-            line: Line::new(config.concurrency.max(1) + config.prefetch),
+            line: Line::new(config.concurrency.max(1), config.prefetch),
             acknowledger: acknowledger_handle,
             keeper: keeper_handle,
         };

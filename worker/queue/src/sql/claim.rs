@@ -75,7 +75,12 @@ async fn claim_postgres(db: &DatabaseConnection, request: &ClaimRequest) -> Resu
         rows.into_iter().partition(|row| matches!(row.try_get::<Option<String>>("", "line_key"), Ok(None)));
     let mut claimed = gather(&free, request.limit)?;
     if !keyed.is_empty() {
-        claimed.jobs.extend(claim_keyed(db, request, &keyed).await?);
+        match claim_keyed(db, request, &keyed).await {
+            Ok(jobs) => claimed.jobs.extend(jobs),
+            Err(error) if claimed.jobs.is_empty() => return Err(error.into()),
+            // What was taken already must reach its handler; the rest has its turn next time.
+            Err(error) => tracing::warn!(%error, "jobs with a concurrency key could not be claimed"),
+        }
         // Several jobs of one key may have stood in front of others, so there may be more. With nothing taken another
         // claimer is taking those keys just now: they are out of the way in a moment.
         claimed.more = !claimed.jobs.is_empty();

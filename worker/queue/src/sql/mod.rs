@@ -33,12 +33,13 @@ use crate::{
 pub struct SqlBackend {
     db: DatabaseConnection,
     wakeups: Arc<watch::Sender<u64>>,
+    cancellations: Arc<watch::Sender<u64>>,
 }
 
 impl SqlBackend {
     /// A queue over this pool. Clones share their wake-ups, so one per process is best.
     pub fn new(db: DatabaseConnection) -> Self {
-        Self { db, wakeups: Arc::new(watch::Sender::new(0)) }
+        Self { db, wakeups: Arc::default(), cancellations: Arc::default() }
     }
 
     /// Pushes through the caller's connection, which may be a transaction that also writes what the job stands for.
@@ -94,7 +95,11 @@ impl Backend for SqlBackend {
     }
 
     async fn cancel(&self, id: Uuid) -> Result<Cancelled, Error> {
-        maintain::cancel(&self.db, id).await
+        let cancelled = maintain::cancel(&self.db, id).await?;
+        if cancelled == Cancelled::Requested {
+            bump(&self.cancellations);
+        }
+        Ok(cancelled)
     }
 
     async fn get(&self, id: Uuid) -> Result<Option<Job>, Error> {
@@ -124,7 +129,11 @@ impl Backend for SqlBackend {
     }
 
     fn wake(&self) {
-        self.wakeups.send_modify(|generation| *generation = generation.wrapping_add(1));
+        bump(&self.wakeups);
+    }
+
+    fn cancellations(&self) -> watch::Receiver<u64> {
+        self.cancellations.subscribe()
     }
 
     /// A pool of one with the options of the first, opened at its first use.
@@ -147,6 +156,10 @@ impl Backend for SqlBackend {
             }
             _ => return Ok(None),
         };
-        Ok(Some(Arc::new(Self { db, wakeups: Arc::clone(&self.wakeups) })))
+        Ok(Some(Arc::new(Self { db, ..self.clone() })))
     }
+}
+
+fn bump(hint: &watch::Sender<u64>) {
+    hint.send_modify(|generation| *generation = generation.wrapping_add(1));
 }

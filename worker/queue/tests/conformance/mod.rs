@@ -5,6 +5,7 @@ pub(crate) mod dead;
 pub(crate) mod keys;
 pub(crate) mod leases;
 pub(crate) mod line;
+pub(crate) mod outages;
 pub(crate) mod workers;
 
 use std::{future::Future, time::Duration};
@@ -34,8 +35,10 @@ macro_rules! promises {
             workers: four_workers_run_each_job_once, a_job_may_outlive_many_leases,
                   a_blocked_thread_keeps_its_lease, a_panic_is_a_failed_attempt, what_was_not_started_is_given_back,
                   a_draining_worker_claims_nothing, a_cancelled_job_hears_of_it, a_lost_lease_stops_its_job,
-                  a_push_wakes_an_idle_worker, errors_carry_their_meaning, a_dropped_worker_lets_go,
+                  a_push_wakes_an_idle_worker, low_priority_starts_within_its_bound, errors_carry_their_meaning, a_dropped_worker_lets_go,
                   a_settlement_can_be_held_up;
+            outages: a_store_that_fails_is_waited_for, one_refused_settlement_holds_up_no_other,
+                     an_idle_worker_asks_rarely;
         }
     };
     ($make:path; $($file:ident: $($name:ident),+;)+) => {

@@ -14,8 +14,8 @@ use apalis::prelude::{AbortError, BoxDynError, Monitor, ParallelizeExt, RetryAft
 use futures_util::{FutureExt, future::BoxFuture};
 use serde_json::json;
 use syncline_queue::{
-    Backend, Cancelled, LeasedJob, NewJob, Next, Outcome, QueueSource, Settled, SourceConfig, SourceEvent,
-    State,
+    Backend, Cancelled, Health, LeasedJob, NewJob, Next, Outcome, Priority, QueueSource, Settled,
+    SourceConfig, SourceEvent, State,
 };
 use tokio::{
     sync::{mpsc, oneshot},
@@ -26,17 +26,18 @@ use tokio::{
 use super::{QUEUE, SHORT, claim, eventually, job, request};
 use crate::support::Stage;
 
-type Answer = Result<Outcome, BoxDynError>;
+pub(crate) type Answer = Result<Outcome, BoxDynError>;
 type Handler = Arc<dyn Fn(LeasedJob) -> BoxFuture<'static, Answer> + Send + Sync>;
 
 /// A running worker and what its source saw.
-struct Worker {
+pub(crate) struct Worker {
     stop: Option<oneshot::Sender<()>>,
     handle: JoinHandle<()>,
     events: mpsc::UnboundedReceiver<SourceEvent>,
+    pub(crate) health: Health,
 }
 
-fn config(worker_id: &str) -> SourceConfig {
+pub(crate) fn config(worker_id: &str) -> SourceConfig {
     SourceConfig { rescue_interval: Duration::from_millis(100), ..SourceConfig::new(QUEUE, worker_id) }
 }
 
@@ -48,8 +49,19 @@ fn start<F>(
 where
     F: Future<Output = Answer> + Send + 'static,
 {
+    start_on(Arc::clone(&stage.backend), config, handler)
+}
+
+pub(crate) fn start_on<F>(
+    backend: Arc<dyn Backend>,
+    config: SourceConfig,
+    handler: impl Fn(LeasedJob) -> F + Send + Sync + 'static,
+) -> Worker
+where
+    F: Future<Output = Answer> + Send + 'static,
+{
     let handler: Handler = Arc::new(move |leased| handler(leased).boxed());
-    let backend = Arc::clone(&stage.backend);
+    let (reports, health) = std::sync::mpsc::channel();
     let (sender, events) = mpsc::unbounded_channel();
     let observer = Arc::new(move |event: &SourceEvent| {
         let _ = sender.send(event.clone());
@@ -58,6 +70,7 @@ where
     let (stop, stopped) = oneshot::channel();
     let monitor = Monitor::new().register(move |_| {
         let source = QueueSource::new(Arc::clone(&backend), config.clone());
+        let _ = reports.send(source.health());
         let handler = Arc::clone(&handler);
         WorkerBuilder::new(config.worker_id.as_str())
             .backend(source)
@@ -69,12 +82,12 @@ where
         Ok::<_, io::Error>(())
     };
     let handle = tokio::spawn(async move { monitor.run_with_signal(signal).await.expect("the monitor") });
-    Worker { stop: Some(stop), handle, events }
+    Worker { stop: Some(stop), handle, events, health: health.recv().expect("a source") }
 }
 
 impl Worker {
     /// The next settlement.
-    async fn settled(&mut self) -> (Outcome, Settled) {
+    pub(crate) async fn settled(&mut self) -> (Outcome, Settled) {
         loop {
             if let SourceEvent::Settled { outcome, settled, .. } = self.event().await {
                 return (outcome, settled);
@@ -82,7 +95,7 @@ impl Worker {
         }
     }
 
-    async fn event(&mut self) -> SourceEvent {
+    pub(crate) async fn event(&mut self) -> SourceEvent {
         timeout(Duration::from_secs(30), self.events.recv())
             .await
             .expect("an event in time")
@@ -97,7 +110,7 @@ impl Worker {
         timeout(Duration::from_secs(30), self.handle).await.expect("an end in time").expect("no panic");
     }
 
-    async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         self.ask_to_stop();
         self.stopped().await;
     }
@@ -262,11 +275,7 @@ async fn state_of(stage: &Stage, job: &NewJob) -> Option<State> {
 pub(crate) async fn what_was_not_started_is_given_back(stage: &Stage) {
     let (mut starts, gate, handler) = gated();
     let config = SourceConfig { concurrency: 1, prefetch: 2, ..config("worker") };
-    // The line hands out whatever it holds, so one at a time needs the worker's own limit here.
-    let mut worker = {
-        let config = SourceConfig { concurrency: 1, ..config };
-        start_limited(stage, config, handler)
-    };
+    let mut worker = start(stage, config, move |leased| handler(leased));
     let jobs = [job("first"), job("second"), job("third"), job("fourth")];
     stage.backend.push(&jobs).await.expect("a push");
     assert_eq!(started(&mut starts).await.job.kind, "first");
@@ -286,28 +295,6 @@ pub(crate) async fn what_was_not_started_is_given_back(stage: &Stage) {
     let back = claim(&*stage.backend, 9).await;
     let seen: Vec<_> = back.iter().map(|job| (job.kind.as_str(), job.attempt)).collect();
     assert_eq!(seen, [("second", 1), ("third", 1), ("fourth", 1)]);
-}
-
-/// A worker with a concurrency layer of one, which leaves prefetched jobs in line.
-fn start_limited(stage: &Stage, config: SourceConfig, handler: Handler) -> Worker {
-    use apalis::layers::WorkerBuilderExt;
-    let backend = Arc::clone(&stage.backend);
-    let (stop, stopped) = oneshot::channel();
-    let (_, events) = mpsc::unbounded_channel();
-    let monitor = Monitor::new().register(move |_| {
-        let source = QueueSource::new(Arc::clone(&backend), config.clone());
-        let handler = Arc::clone(&handler);
-        WorkerBuilder::new(config.worker_id.as_str())
-            .backend(source)
-            .concurrency(1)
-            .build(move |leased: LeasedJob| handler(leased))
-    });
-    let signal = async move {
-        let _ = stopped.await;
-        Ok::<_, io::Error>(())
-    };
-    let handle = tokio::spawn(async move { monitor.run_with_signal(signal).await.expect("the monitor") });
-    Worker { stop: Some(stop), handle, events }
 }
 
 pub(crate) async fn a_draining_worker_claims_nothing(stage: &Stage) {
@@ -331,7 +318,7 @@ pub(crate) async fn a_draining_worker_claims_nothing(stage: &Stage) {
 
 pub(crate) async fn a_cancelled_job_hears_of_it(stage: &Stage) {
     let (started, mut starts) = mpsc::unbounded_channel();
-    let mut worker = start(stage, SourceConfig { lease: SHORT, ..config("worker") }, move |leased| {
+    let mut worker = start(stage, config("worker"), move |leased| {
         started.send(()).expect("the test");
         async move {
             leased.lease.cancelled().await;
@@ -342,8 +329,10 @@ pub(crate) async fn a_cancelled_job_hears_of_it(stage: &Stage) {
     let unwanted = job("unwanted");
     stage.backend.push(std::slice::from_ref(&unwanted)).await.expect("a push");
     starts.recv().await.expect("a start");
+    let asked = Instant::now();
     assert_eq!(stage.backend.cancel(unwanted.id).await.expect("a cancel"), Cancelled::Requested);
     assert_eq!(worker.settled().await, (Outcome::Cancelled, Settled::Applied(Next::Gone)));
+    assert!(asked.elapsed() < Duration::from_secs(5), "long before the next renewal is due");
     worker.stop().await;
 }
 
@@ -383,6 +372,30 @@ pub(crate) async fn a_push_wakes_an_idle_worker(stage: &Stage) {
         assert_eq!(worker.settled().await.1, Settled::Applied(Next::Gone));
         assert!(pushed.elapsed() < Duration::from_secs(20), "{:?}", pushed.elapsed());
     }
+    worker.stop().await;
+}
+
+pub(crate) async fn low_priority_starts_within_its_bound(stage: &Stage) {
+    let (backend, ran) = (Arc::clone(&stage.backend), Runs::default());
+    let noted = ran.clone();
+    let config = SourceConfig { concurrency: 1, overdue: SHORT, ..config("worker") };
+    let worker = start(stage, config, move |leased| {
+        noted.note(&leased);
+        let backend = Arc::clone(&backend);
+        async move {
+            // Urgent work never ends.
+            if leased.job.kind == "urgent" {
+                let urgent = NewJob { priority: Priority::Critical, ..job("urgent") };
+                backend.push(&[urgent]).await?;
+            }
+            Ok(Outcome::Done)
+        }
+    });
+    let urgent = || NewJob { priority: Priority::Critical, ..job("urgent") };
+    let low = NewJob { priority: Priority::Low, ..job("low") };
+    stage.backend.push(&[urgent(), urgent(), low]).await.expect("a push");
+    eventually("the low one", || async { (ran.of("low") == 1).then_some(()) }).await;
+    assert!(ran.of("urgent") > 2);
     worker.stop().await;
 }
 
