@@ -1,1 +1,14 @@
 //! Runs sync jobs: handlers, the engine's store over SQL, the worker pool.
+
+pub mod clock;
+pub mod environment;
+pub mod handlers;
+pub mod open;
+pub mod pool;
+pub mod runs;
+pub mod schedule;
+pub mod steps;
+pub mod store;
+
+pub use environment::Environment;
+pub use pool::{PoolConfig, run};

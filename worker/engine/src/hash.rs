@@ -37,6 +37,11 @@ impl std::fmt::Display for Hash {
     }
 }
 
+/// All 256 bits of a BLAKE3 hash, in hexadecimal: for chains that must not be forged.
+pub fn digest(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex().to_string()
+}
+
 /// The hash of an item's fields. Blank fields do not count: an absent field and an empty one are the same content.
 pub fn content_hash(fields: &Fields) -> Hash {
     let mut text = String::with_capacity(256);

@@ -18,6 +18,7 @@ mod job;
 mod keeper;
 mod lease;
 mod line;
+pub mod outbox;
 mod rescuer;
 mod retry;
 mod running;

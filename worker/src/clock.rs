@@ -1,0 +1,14 @@
+//! The system's clock.
+
+use chrono::{DateTime, SubsecRound, Utc};
+use syncline_engine::ports::Clock;
+
+/// The present, to the microsecond: what every database keeps.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> DateTime<Utc> {
+        Utc::now().trunc_subsecs(6)
+    }
+}

@@ -1,0 +1,40 @@
+//! Everything a handler may touch.
+
+use std::{sync::Arc, time::Duration};
+
+use sea_orm::DatabaseConnection;
+use syncline_engine::ports::Clock;
+use syncline_queue::SqlBackend;
+
+use crate::{clock::SystemClock, steps::StopAt};
+
+/// Everything a handler may touch. Clones share it.
+#[derive(Clone)]
+pub struct Environment {
+    /// Syncline's database.
+    pub db: DatabaseConnection,
+    /// The queue.
+    pub queue: SqlBackend,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// This worker's name, as attempts note it.
+    pub worker: String,
+    /// How long one call to a platform may take.
+    pub timeout: Duration,
+    /// Where to stop, in crash tests.
+    pub stop_at: Option<Arc<StopAt>>,
+}
+
+impl Environment {
+    /// The usual environment over a database.
+    pub fn new(db: DatabaseConnection, worker: impl Into<String>) -> Self {
+        Self {
+            queue: SqlBackend::new(db.clone()),
+            db,
+            clock: Arc::new(SystemClock),
+            worker: worker.into(),
+            timeout: Duration::from_secs(30),
+            stop_at: None,
+        }
+    }
+}

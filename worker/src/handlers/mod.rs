@@ -1,0 +1,199 @@
+//! A file per kind of job.
+
+mod plan;
+mod sync;
+
+use std::{str::FromStr, sync::Arc, time::Duration};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::EntityTrait;
+use syncline_engine::{
+    ports::{ErrorKind, Leave, Stopped, StoreError},
+    run::RunError,
+    spec::SyncSpec,
+};
+use syncline_entity::{
+    sync_config,
+    types::{RunKind, RunStatus},
+};
+use syncline_queue::{Lease, LeasedJob, Outcome, outbox::PAYLOAD_VERSION};
+use tracing::Instrument;
+use uuid::Uuid;
+
+use crate::{
+    environment::Environment,
+    open::OpenError,
+    runs::{Begun, Ending, begin_run, bury, end_run},
+};
+
+/// Runs one job. Errors of the run are outcomes; an error here is Syncline's own database.
+pub async fn handle(environment: Arc<Environment>, leased: LeasedJob) -> anyhow::Result<Outcome> {
+    let job = &leased.job;
+    if job.payload_version > PAYLOAD_VERSION {
+        // An older binary beside newer ones: they know what it means.
+        return Ok(Outcome::Snooze { delay: Duration::from_secs(5) });
+    }
+    let run = job.payload.get("run").and_then(|run| run.as_str()).and_then(|run| Uuid::from_str(run).ok());
+    let Some(run) = run else {
+        let error = format!("payload {} has no run id", job.payload);
+        bury(&environment.db, job.id, &error, environment.clock.now()).await?;
+        return Ok(Outcome::Dead { reason: "payload not understood".to_owned(), error });
+    };
+    let Some(begun) = begin_run(&environment, run, job.attempt).await? else {
+        // Finished by whoever had it before, and only the acknowledgement was lost.
+        return Ok(Outcome::Done);
+    };
+    let span = tracing::info_span!("run", %run, kind = %begun.row.kind, attempt = job.attempt);
+    carry_out(&environment, &begun, &leased).instrument(span).await
+}
+
+async fn carry_out(environment: &Environment, begun: &Begun, leased: &LeasedJob) -> anyhow::Result<Outcome> {
+    let config = sync_config::Entity::find_by_id(begun.row.sync_config_id).one(&environment.db).await?;
+    let ended = match config {
+        Some(config) if config.deleted_at.is_none() => {
+            match serde_json::from_value(config.config_json.clone()) {
+                Ok(spec) => execute(environment, begun, leased, &config, spec).await,
+                Err(error) => {
+                    Err(Failure::Lasting(format!("the stored document of {:?}: {error}", config.name)))
+                }
+            }
+        }
+        _ => Err(Failure::Lasting("the sync was deleted".to_owned())),
+    };
+    match ended {
+        Ok(()) => Ok(Outcome::Done),
+        Err(failure) => fail(environment, begun, leased, failure).await,
+    }
+}
+
+async fn execute(
+    environment: &Environment,
+    begun: &Begun,
+    leased: &LeasedJob,
+    config: &sync_config::Model,
+    spec: SyncSpec,
+) -> Result<(), Failure> {
+    match begun.row.kind {
+        RunKind::Plan => plan::execute(environment, begun, leased, config, spec).await,
+        // A settled conflict is applied by a sync of its link alone.
+        RunKind::Sync | RunKind::Resolve => sync::execute(environment, begun, leased, config, spec).await,
+    }
+}
+
+/// Why a run did not come to its end.
+enum Failure {
+    /// Trying again may help; not before this time.
+    Passing(String, Option<Duration>),
+    /// It cannot be tried now, and that uses up no attempt.
+    NotYet(String, DateTime<Utc>),
+    /// Trying again changes nothing.
+    Lasting(String),
+    /// Somebody cancelled it.
+    Cancelled,
+    /// Another worker has it.
+    LeaseLost,
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        let text = error.to_string();
+        match error {
+            OpenError::Document(_) => Failure::Lasting(text),
+            OpenError::Place { error, .. } => of_kind(error.kind, text),
+        }
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        let text = error.to_string();
+        match error {
+            RunError::Connector { error, .. } => of_kind(error.kind, text),
+            RunError::NotBefore(time) => Failure::NotYet(text, time),
+            RunError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Stopped(stopped) => of_kind(ErrorKind::Stopped(stopped), stopped.to_string()),
+            other => Failure::Passing(other.to_string(), None),
+        }
+    }
+}
+
+impl From<sea_orm::DbErr> for Failure {
+    fn from(error: sea_orm::DbErr) -> Self {
+        Failure::Passing(format!("Syncline's database: {error}"), None)
+    }
+}
+
+fn of_kind(kind: ErrorKind, text: String) -> Failure {
+    match kind {
+        ErrorKind::RateLimited { until } => Failure::NotYet(text, until),
+        ErrorKind::Transient | ErrorKind::Conflict => Failure::Passing(text, None),
+        ErrorKind::Permanent | ErrorKind::Auth | ErrorKind::NotFound => Failure::Lasting(text),
+        ErrorKind::Stopped(Stopped::Cancelled) => Failure::Cancelled,
+        ErrorKind::Stopped(Stopped::LeaseLost) => Failure::LeaseLost,
+    }
+}
+
+/// Notes the failure on the run's row and tells the queue what to do.
+async fn fail(
+    environment: &Environment,
+    begun: &Begun,
+    leased: &LeasedJob,
+    failure: Failure,
+) -> anyhow::Result<Outcome> {
+    let last = leased.job.is_last_attempt();
+    let (status, outcome_name, error, outcome) = match failure {
+        Failure::Passing(error, at_least) => {
+            let status = if last { RunStatus::Failed } else { RunStatus::Queued };
+            let name = if last { "dead" } else { "retry" };
+            (status, name, Some(error.clone()), Outcome::Retry { error, at_least })
+        }
+        Failure::NotYet(reason, time) => {
+            let delay =
+                (time - environment.clock.now()).clamp(TimeDelta::milliseconds(10), TimeDelta::days(1));
+            let delay = delay.to_std().unwrap_or(Duration::from_secs(1));
+            (RunStatus::Queued, "snoozed", Some(reason), Outcome::Snooze { delay })
+        }
+        Failure::Lasting(error) => {
+            let reason = "trying again would not help".to_owned();
+            (RunStatus::Failed, "dead", Some(error.clone()), Outcome::Dead { reason, error })
+        }
+        Failure::Cancelled => (RunStatus::Cancelled, "cancelled", None, Outcome::Cancelled),
+        // Stale: the queue refuses it, and the row belongs to another worker.
+        Failure::LeaseLost => {
+            tracing::warn!("lost the lease; another worker goes on");
+            return Ok(Outcome::Snooze { delay: Duration::ZERO });
+        }
+    };
+    tracing::warn!(
+        outcome = outcome_name,
+        error = error.as_deref().unwrap_or(""),
+        "the run did not come to its end"
+    );
+    let ending = Ending { status, outcome: outcome_name, error, report: None, plan: None };
+    end_run(environment, begun, ending).await?;
+    Ok(outcome)
+}
+
+/// A job's lease as the engine asks for it.
+struct LeaseLeave(Lease);
+
+impl Leave for LeaseLeave {
+    fn check(&self) -> Result<(), Stopped> {
+        if self.0.cancel_requested() {
+            return Err(Stopped::Cancelled);
+        }
+        if self.0.valid() { Ok(()) } else { Err(Stopped::LeaseLost) }
+    }
+
+    fn deadline(&self) -> DateTime<Utc> {
+        let left = self.0.deadline().saturating_duration_since(std::time::Instant::now());
+        Utc::now() + TimeDelta::from_std(left).unwrap_or_default()
+    }
+}

@@ -1,0 +1,109 @@
+//! A plan: what a sync would do, and nothing done.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use syncline_engine::{
+    plan::{Action, ItemPlan},
+    spec::SyncSpec,
+};
+use syncline_entity::{sync_config, types::RunStatus};
+use syncline_queue::LeasedJob;
+
+use super::{Failure, LeaseLeave, sync};
+use crate::{
+    environment::Environment,
+    open::open,
+    runs::{Begun, Ending, end_run},
+    steps::RunObserver,
+};
+
+/// Items kept with a plan's run; the counts cover all of them.
+pub const ITEMS_KEPT: usize = 10_000;
+
+pub(super) async fn execute(
+    environment: &Environment,
+    begun: &Begun,
+    leased: &LeasedJob,
+    config: &sync_config::Model,
+    spec: SyncSpec,
+) -> Result<(), Failure> {
+    let open = open(spec, config.revision, environment.timeout).await?;
+    let observer = Arc::new(RunObserver::default());
+    let store = sync::store(environment, begun, config, &open, observer.clone());
+    let leave = LeaseLeave(leased.lease.clone());
+    let run = sync::run(environment, begun, &open, &store, &leave, &observer)?;
+    let mut items = Vec::new();
+    let report = run
+        .preview(&mut |plan| {
+            if items.len() < ITEMS_KEPT
+                && let Some(item) = show(plan)
+            {
+                items.push(item);
+            }
+        })
+        .await?;
+    let plan = json!({ "counts": report.counts, "items": items });
+    let ending = Ending {
+        status: RunStatus::Completed,
+        outcome: "done",
+        error: None,
+        report: Some(&report),
+        plan: Some(plan),
+    };
+    if end_run(environment, begun, ending).await? { Ok(()) } else { Err(Failure::LeaseLost) }
+}
+
+/// A plan as data; none for an item with which nothing happens.
+pub fn show(plan: &ItemPlan) -> Option<Value> {
+    let action = match plan.action {
+        Action::MarkMissing(side) => format!("missing on {side}, deleted if missing again"),
+        Action::End(side) => format!("gone from {side}, link ends"),
+        Action::AskDeleted(side) => format!("deleted on {side}, edited since: a person decides"),
+        _ if plan.ops.is_empty() && plan.conflicts.is_empty() && plan.problems.is_empty() => return None,
+        Action::Create(side) => format!("create on {side}"),
+        Action::Delete(side) => format!("delete on {side}"),
+        Action::Merge | Action::Leave => "update".to_owned(),
+    };
+    let writes: Vec<Value> = plan
+        .ops
+        .iter()
+        .map(|op| {
+            let fields: Vec<Value> = op
+                .fields
+                .iter()
+                .map(|field| {
+                    json!({
+                        "field": field.field,
+                        "before": field.before.to_json(),
+                        "after": field.after.to_json(),
+                        "rule": field.rule,
+                    })
+                })
+                .collect();
+            json!({ "side": op.side, "kind": op.kind, "id": op.id, "fields": fields })
+        })
+        .collect();
+    let conflicts: Vec<Value> = plan
+        .conflicts
+        .iter()
+        .map(|conflict| {
+            json!({
+                "field": conflict.field,
+                "kind": conflict.kind,
+                "base": conflict.base.to_json(),
+                "source": conflict.values.source.to_json(),
+                "target": conflict.values.target.to_json(),
+                "winner": conflict.settled.as_ref().map(|settled| settled.winner),
+                "reason": conflict.settled.as_ref().map(|settled| settled.reason.clone()),
+            })
+        })
+        .collect();
+    Some(json!({
+        "item": plan.label(),
+        "action": action,
+        "writes": writes,
+        "conflicts": conflicts,
+        "problems": plan.problems,
+    }))
+}

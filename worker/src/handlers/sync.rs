@@ -1,0 +1,171 @@
+//! A sync: read, plan, apply, record.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::json;
+use syncline_engine::{
+    run::{Options, Report, Run},
+    side::Pair,
+    spec::SyncSpec,
+};
+use syncline_entity::{
+    sync_config,
+    types::{RunStatus, SyncMethod},
+};
+use syncline_queue::{LeasedJob, outbox::RunArgs};
+
+use super::{Failure, LeaseLeave};
+use crate::{
+    environment::Environment,
+    open::{OpenSync, open},
+    runs::{Begun, Ending, end_run},
+    steps::{Progress, RunObserver},
+    store::{LinkStore, RunIdentity, SyncIdentity},
+};
+
+/// How often a long run's progress is put where people can see it.
+const PROGRESS_EVERY: Duration = Duration::from_millis(500);
+
+pub(super) async fn execute(
+    environment: &Environment,
+    begun: &Begun,
+    leased: &LeasedJob,
+    config: &sync_config::Model,
+    spec: SyncSpec,
+) -> Result<(), Failure> {
+    let open = open(spec, config.revision, environment.timeout).await?;
+    let observer = Arc::new(RunObserver { stop_at: environment.stop_at.clone(), progress: Arc::default() });
+    let store = store(environment, begun, config, &open, observer.clone());
+    let leave = LeaseLeave(leased.lease.clone());
+    let run = run(environment, begun, &open, &store, &leave, &*observer)?;
+    let report = tokio::select! {
+        report = run.execute() => report?,
+        never = show_progress(leased, &observer.progress) => match never {},
+    };
+    let (status, error) = verdict(&report);
+    metrics(config, &report, status);
+    tracing::info!(
+        sync = config.name,
+        synced = report.counts.synced,
+        failed = report.counts.failed,
+        conflicts = report.counts.conflicts,
+        "the run is over"
+    );
+    let ending = Ending { status, outcome: "done", error, report: Some(&report), plan: None };
+    if end_run(environment, begun, ending).await? { Ok(()) } else { Err(Failure::LeaseLost) }
+}
+
+/// The engine's run over what a worker has.
+pub(super) fn run<'a>(
+    environment: &'a Environment,
+    begun: &Begun,
+    open: &'a OpenSync,
+    store: &'a LinkStore,
+    leave: &'a LeaseLeave,
+    observer: &'a RunObserver,
+) -> Result<Run<'a>, Failure> {
+    let args: RunArgs = serde_json::from_value(begun.row.args.clone())
+        .map_err(|error| Failure::Lasting(format!("the run's arguments: {error}")))?;
+    let asked = begun.row.sync_type == SyncMethod::Manual;
+    let options = Options {
+        // Whoever asks for a run wants everything looked at; scheduled ones follow the cursors.
+        full: args.full || asked,
+        confirm_deletes: args.confirm_deletes,
+        approved_deletes: args.allow_deletes,
+        retry_now: asked,
+        only: args.links,
+        ..Options::default()
+    };
+    Ok(Run {
+        spec: &open.spec,
+        mapping: &open.mapping,
+        connectors: Pair::new(&*open.connectors.source, &*open.connectors.target),
+        store,
+        clock: &*environment.clock,
+        leave,
+        observer,
+        options,
+    })
+}
+
+/// The store of a sync's links for this run.
+pub(super) fn store(
+    environment: &Environment,
+    begun: &Begun,
+    config: &sync_config::Model,
+    open: &OpenSync,
+    observer: Arc<RunObserver>,
+) -> LinkStore {
+    LinkStore {
+        db: environment.db.clone(),
+        run: RunIdentity { id: begun.row.run_uid, fence: begun.row.fence, method: begun.row.sync_type },
+        sync: SyncIdentity {
+            config_id: config.id,
+            entity_type: open.spec.entity_type.clone(),
+            direction: config.direction.into(),
+            platforms: [open.spec.source_platform.clone(), open.spec.target_platform.clone()],
+        },
+        clock: environment.clock.clone(),
+        observer,
+    }
+}
+
+/// Puts the progress of a run on its job, while it lasts.
+async fn show_progress(leased: &LeasedJob, progress: &Progress) -> std::convert::Infallible {
+    let mut shown = (0, 0);
+    loop {
+        tokio::time::sleep(PROGRESS_EVERY).await;
+        let (done, total) = progress.get();
+        if (done, total) != shown {
+            shown = (done, total);
+            if let Err(error) = leased.lease.progress(&json!({ "done": done, "total": total })).await {
+                tracing::debug!(%error, "progress not shown");
+            }
+        }
+    }
+}
+
+/// A held run wrote nothing and waits for nobody: the next one asks again.
+fn verdict(report: &Report) -> (RunStatus, Option<String>) {
+    match &report.held {
+        Some(held) => {
+            let text = format!(
+                "held: {} of {} items would be deleted ({} are gone from the source, {} from the target), and \
+                 delete_guard lets {} pass; if that is right, run the sync with --allow-deletes {}",
+                held.deletes,
+                held.links,
+                held.missing_on_source,
+                held.missing_on_target,
+                held.allowed,
+                held.deletes
+            );
+            (RunStatus::Held, Some(text))
+        }
+        None => {
+            let failed = report.counts.failed;
+            let first = report
+                .errors
+                .first()
+                .map(|first| format!("{failed} failed; {}: {}", first.item, first.error));
+            (RunStatus::Completed, first)
+        }
+    }
+}
+
+fn metrics(config: &sync_config::Model, report: &Report, status: RunStatus) {
+    let platform = config.target_platform.clone();
+    let counted = [
+        ("completed", report.counts.synced),
+        ("failed", report.counts.failed),
+        ("skipped", report.counts.skipped),
+    ];
+    for (status, count) in counted {
+        metrics::counter!("sync_operations_total", "platform" => platform.clone(), "status" => status)
+            .increment(count);
+    }
+    metrics::counter!("sync_conflicts_total", "platform" => platform.clone(), "type" => "open")
+        .increment(report.counts.conflicts);
+    metrics::counter!("sync_conflicts_total", "platform" => platform.clone(), "type" => "settled")
+        .increment(report.counts.settled);
+    metrics::counter!("sync_runs_total", "platform" => platform, "status" => status.as_str()).increment(1);
+}

@@ -1,0 +1,109 @@
+//! A sync made ready to run: its document read, its mapping compiled, its two places opened.
+
+use std::time::Duration;
+
+use syncline_connectors::{OpenOptions, platform};
+use syncline_engine::{
+    Side,
+    mapping::Mapping,
+    ports::{Connector, ConnectorError},
+    side::Pair,
+    spec::SyncSpec,
+};
+
+/// A sync that can run.
+pub struct OpenSync {
+    /// The document.
+    pub spec: SyncSpec,
+    /// The mapping.
+    pub mapping: Mapping,
+    /// The places.
+    pub connectors: Pair<Box<dyn Connector>>,
+}
+
+/// Why a sync cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Its document or its mapping cannot be used by this version.
+    #[error("{0}")]
+    Document(String),
+    /// A place could not be opened.
+    #[error("{side}: {error}")]
+    Place {
+        /// Which side.
+        side: Side,
+        /// What it said.
+        #[source]
+        error: ConnectorError,
+    },
+}
+
+/// Opens a sync.
+pub async fn open(spec: SyncSpec, revision: i64, timeout: Duration) -> Result<OpenSync, OpenError> {
+    let mapping =
+        Mapping::compile(&spec, revision).map_err(|error| OpenError::Document(error.to_string()))?;
+    let source = open_side(&spec, Side::Source, timeout).await?;
+    let target = open_side(&spec, Side::Target, timeout).await?;
+    let connectors = Pair::new(source, target);
+    for side in Side::BOTH {
+        check_fields(side, connectors.get(side).as_ref(), &mapping).await?;
+        check_removal(side, connectors.get(side).as_ref(), &spec)?;
+    }
+    Ok(OpenSync { spec, mapping, connectors })
+}
+
+async fn open_side(spec: &SyncSpec, side: Side, timeout: Duration) -> Result<Box<dyn Connector>, OpenError> {
+    let (name, scope) = match side {
+        Side::Source => (&spec.source_platform, &spec.source),
+        Side::Target => (&spec.target_platform, &spec.target),
+    };
+    let platform = platform(name)
+        .ok_or_else(|| OpenError::Document(format!("{side}_platform: there is no platform {name:?}")))?;
+    let scope = serde_json::Value::Object(scope.clone());
+    let key = scope.get("key").and_then(|key| key.as_str()).unwrap_or("id").to_owned();
+    let mapped_key = spec.field_mappings.iter().any(|field| match side {
+        Side::Source => field.source_field == key,
+        Side::Target => field.target_field == key,
+    });
+    let options = OpenOptions { mapped_key, timeout };
+    platform.open(&scope, &options).await.map_err(|error| OpenError::Place { side, error })
+}
+
+/// Every mapped field must exist: a misspelt one would silently never be in step.
+async fn check_fields(side: Side, connector: &dyn Connector, mapping: &Mapping) -> Result<(), OpenError> {
+    let fields = connector.fields().await.map_err(|error| OpenError::Place { side, error })?;
+    if fields.is_empty() {
+        return Ok(());
+    }
+    for rule in &mapping.rules {
+        let name = rule.field.get(side);
+        if !fields.iter().any(|field| field.name == *name) {
+            let known: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+            return Err(OpenError::Document(format!(
+                "field_mappings: {side}_field {name:?} does not exist there; fields are: {}",
+                known.join(", ")
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn check_removal(side: Side, connector: &dyn Connector, spec: &SyncSpec) -> Result<(), OpenError> {
+    use syncline_engine::{capability::Removal, spec::DeletePolicy};
+    let wanted = match spec.delete_policy {
+        DeletePolicy::Ignore => return Ok(()),
+        DeletePolicy::Close => Removal::Close,
+        DeletePolicy::Archive => Removal::Archive,
+        DeletePolicy::Delete => Removal::Delete,
+    };
+    let capabilities = connector.capabilities();
+    if !spec.writes(side) || capabilities.removals.contains(&wanted) {
+        return Ok(());
+    }
+    Err(OpenError::Document(format!(
+        "delete_policy: {} cannot {}; it can: ignore{}",
+        capabilities.platform,
+        spec.delete_policy,
+        if capabilities.removals.contains(&Removal::Delete) { ", delete" } else { "" }
+    )))
+}

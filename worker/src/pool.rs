@@ -1,0 +1,119 @@
+//! The worker pool: apalis over our queue.
+
+use std::{io, sync::Arc, time::Duration};
+
+use apalis::prelude::{BoxDynError, Monitor, ParallelizeExt, WorkerBuilder};
+use syncline_queue::{
+    Backend, Health, LeasedJob, Next, QueueSource, Rescued, SourceConfig, SourceEvent, outbox::RUN_QUEUE,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{environment::Environment, handlers, runs, schedule};
+
+/// How a pool works.
+#[derive(Debug, Clone)]
+pub struct PoolConfig {
+    /// Jobs at once.
+    pub concurrency: usize,
+    /// How long a claim holds without renewal.
+    pub lease: Duration,
+    /// How long to wait before looking again when nothing woke the pool.
+    pub poll_interval: Duration,
+    /// Only jobs of this concurrency key; for a command that waits for one sync.
+    pub only: Option<String>,
+    /// Fire schedules too.
+    pub schedules: bool,
+    /// How long running jobs may take to end at shutdown.
+    pub grace: Duration,
+}
+
+impl Default for PoolConfig {
+    fn default() -> Self {
+        Self {
+            concurrency: 4,
+            lease: Duration::from_secs(30),
+            poll_interval: Duration::from_secs(1),
+            only: None,
+            schedules: true,
+            grace: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Runs jobs until shutdown. `health` is told how the queue is reached.
+pub async fn run(
+    environment: Environment,
+    config: PoolConfig,
+    shutdown: CancellationToken,
+    health: impl Fn(Health) + Send + Sync + 'static,
+) -> anyhow::Result<()> {
+    let schedules =
+        config.schedules.then(|| tokio::spawn(schedule::run(environment.clone(), shutdown.clone())));
+    let source_config = source_config(&environment, &config);
+    let backend: Arc<dyn Backend> = Arc::new(environment.queue.clone());
+    let environment = Arc::new(environment);
+    let worker = environment.worker.clone();
+    let grace = config.grace;
+    let drained = async move { tokio::time::sleep(grace).await };
+    let monitor = Monitor::new().with_terminator(drained).register(move |_| {
+        let source = QueueSource::new(Arc::clone(&backend), source_config.clone());
+        health(source.health());
+        let environment = Arc::clone(&environment);
+        WorkerBuilder::new(worker.as_str()).backend(source).parallelize(tokio::spawn).build(
+            move |leased: LeasedJob| {
+                let environment = Arc::clone(&environment);
+                async move { handlers::handle(environment, leased).await.map_err(BoxDynError::from) }
+            },
+        )
+    });
+    let signal = async move {
+        shutdown.cancelled().await;
+        Ok::<_, io::Error>(())
+    };
+    monitor.run_with_signal(signal).await?;
+    if let Some(schedules) = schedules {
+        schedules.await?;
+    }
+    Ok(())
+}
+
+fn source_config(environment: &Environment, config: &PoolConfig) -> SourceConfig {
+    let mut source = SourceConfig::new(RUN_QUEUE, environment.worker.as_str());
+    source.concurrency = config.concurrency;
+    source.lease = config.lease;
+    source.poll_interval = config.poll_interval;
+    // A lease that ran out is noticed within a third of its length.
+    source.rescue_interval = (config.lease / 3).clamp(Duration::from_millis(100), Duration::from_secs(5));
+    source.concurrency_key = config.only.clone();
+    if let Some(stop_at) = environment.stop_at.clone() {
+        source.before_settle = Some(Arc::new(move |_| {
+            let stop_at = Arc::clone(&stop_at);
+            Box::pin(async move { stop_at.reached("acknowledged").await })
+        }));
+    }
+    let observed = environment.clone();
+    source.observer = Some(Arc::new(move |event| observe(&observed, event)));
+    source
+}
+
+/// A job that died with its worker ends its run, too.
+fn observe(environment: &Environment, event: &SourceEvent) {
+    let dead = match event {
+        SourceEvent::Rescued(Rescued { id, next: Next::Dead { reason } }) => Some((*id, reason.clone())),
+        SourceEvent::Settled {
+            lease,
+            settled: syncline_queue::Settled::Applied(Next::Dead { reason }),
+            ..
+        } => Some((lease.id, reason.clone())),
+        _ => None,
+    };
+    if let Some((run, reason)) = dead {
+        metrics::counter!("sync_jobs_dead_total").increment(1);
+        let environment = environment.clone();
+        tokio::spawn(async move {
+            if let Err(error) = runs::bury(&environment.db, run, &reason, environment.clock.now()).await {
+                tracing::error!(%run, %error, "a dead run could not be closed");
+            }
+        });
+    }
+}

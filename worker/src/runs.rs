@@ -1,0 +1,149 @@
+//! The life of a run's row: begun under a new fence, ended under the same.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
+use serde_json::json;
+use syncline_engine::run::Report;
+use syncline_entity::{
+    sync_history,
+    types::{RunKind, RunStatus},
+};
+use uuid::Uuid;
+
+use crate::{
+    environment::Environment,
+    store::{begin, statement},
+};
+
+/// A run that this worker has begun.
+#[derive(Debug, Clone)]
+pub struct Begun {
+    /// Its row.
+    pub row: sync_history::Model,
+    /// Which attempt, from 1.
+    pub attempt: u32,
+}
+
+/// Takes a run up: raises its fence, so that an earlier worker can write no more. None when it is over already.
+pub async fn begin_run(environment: &Environment, run: Uuid, attempt: u32) -> Result<Option<Begun>, DbErr> {
+    let now = environment.clock.now();
+    let tx = begin(&environment.db).await?;
+    let backend = tx.get_database_backend();
+    let raise = "UPDATE sync_history SET fence = fence + 1, status = 'in_progress', \
+                 started_at = COALESCE(started_at, ?) WHERE run_uid = ? AND completed_at IS NULL";
+    if tx.execute_raw(statement(backend, raise, [now.into(), run.into()])).await?.rows_affected() == 0 {
+        tx.rollback().await?;
+        return Ok(None);
+    }
+    let note = "INSERT INTO sync_attempts (run_id, attempt, worker, started_at) VALUES (?, ?, ?, ?) \
+                ON CONFLICT (run_id, attempt) DO UPDATE SET worker = excluded.worker, started_at = excluded.started_at";
+    let attempt_number = i32::try_from(attempt).unwrap_or(i32::MAX);
+    let values = [run.into(), attempt_number.into(), environment.worker.clone().into(), now.into()];
+    tx.execute_raw(statement(backend, note, values)).await?;
+    let row = sync_history::by_run(&tx, run).await?;
+    tx.commit().await?;
+    Ok(row.map(|row| Begun { row, attempt }))
+}
+
+/// How a run, or one attempt at it, ended.
+#[derive(Debug, Clone)]
+pub struct Ending<'a> {
+    /// Where the run stands now; `queued` when it is to be tried again.
+    pub status: RunStatus,
+    /// How the attempt ended, as `sync_attempts.outcome` says it.
+    pub outcome: &'static str,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// What it did.
+    pub report: Option<&'a Report>,
+    /// A plan, for people.
+    pub plan: Option<serde_json::Value>,
+}
+
+/// Ends a run or an attempt. False: another worker has taken the run over.
+pub async fn end_run(environment: &Environment, begun: &Begun, ending: Ending<'_>) -> Result<bool, DbErr> {
+    let now = environment.clock.now();
+    let over = ending.status != RunStatus::Queued;
+    let row = &begun.row;
+    let counts = ending.report.map(|report| report.counts).unwrap_or_default();
+    let success = ending.status == RunStatus::Completed && counts.failed == 0;
+    let tx = begin(&environment.db).await?;
+    let backend = tx.get_database_backend();
+    let sql = "UPDATE sync_history SET status = ?, completed_at = ?, success = ?, error_message = ?, duration_ms = ?, \
+               items_synced = ?, items_failed = ?, items_skipped = ?, created = ?, updated = ?, deleted = ?, \
+               conflicts = ?, api_calls = ?, sync_metadata = ? WHERE run_uid = ? AND fence = ? AND completed_at IS NULL";
+    let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    let values = [
+        ending.status.as_str().into(),
+        over.then_some(now).into(),
+        over.then_some(success).into(),
+        ending.error.clone().into(),
+        row.started_at.map(|started| (now - started).num_milliseconds().max(0)).into(),
+        number(counts.synced).into(),
+        number(counts.failed).into(),
+        number(counts.skipped + counts.unchanged).into(),
+        number(counts.created).into(),
+        number(counts.updated).into(),
+        number(counts.deleted).into(),
+        number(counts.conflicts).into(),
+        number(counts.api_calls).into(),
+        details(ending.report, ending.plan).into(),
+        row.run_uid.into(),
+        row.fence.into(),
+    ];
+    if tx.execute_raw(statement(backend, sql, values)).await?.rows_affected() == 0 {
+        tx.rollback().await?;
+        return Ok(false);
+    }
+    end_attempt(&tx, begun, ending.outcome, ending.error, now).await?;
+    if over && row.kind != RunKind::Plan {
+        let sql = "UPDATE sync_configs SET last_sync_at = ? WHERE id = ?";
+        tx.execute_raw(statement(backend, sql, [now.into(), row.sync_config_id.into()])).await?;
+    }
+    tx.commit().await?;
+    Ok(true)
+}
+
+async fn end_attempt(
+    db: &impl ConnectionTrait,
+    begun: &Begun,
+    outcome: &str,
+    error: Option<String>,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let sql =
+        "UPDATE sync_attempts SET ended_at = ?, outcome = ?, error = ? WHERE run_id = ? AND attempt = ?";
+    let attempt = i32::try_from(begun.attempt).unwrap_or(i32::MAX);
+    let values = [now.into(), outcome.into(), error.into(), begun.row.run_uid.into(), attempt.into()];
+    db.execute_raw(statement(db.get_database_backend(), sql, values)).await?;
+    Ok(())
+}
+
+fn details(report: Option<&Report>, plan: Option<serde_json::Value>) -> Option<serde_json::Value> {
+    let report = report?;
+    let mut details = json!({
+        "read": report.read,
+        "complete": report.complete,
+        "links": report.links,
+        "unchanged": report.counts.unchanged,
+        "unlinked": report.counts.unlinked,
+        "settled": report.counts.settled,
+        "errors": report.errors,
+    });
+    if let Some(held) = &report.held {
+        details["held"] = json!(held);
+    }
+    if let Some(plan) = plan {
+        details["plan"] = plan;
+    }
+    Some(details)
+}
+
+/// Ends a run whose job died without its worker (a crash loop, a payload that nobody could read).
+pub async fn bury(db: &DatabaseConnection, run: Uuid, reason: &str, now: DateTime<Utc>) -> Result<(), DbErr> {
+    let sql = "UPDATE sync_history SET status = 'failed', success = FALSE, completed_at = ?, error_message = ?, \
+               fence = fence + 1 WHERE run_uid = ? AND completed_at IS NULL";
+    db.execute_raw(statement(db.get_database_backend(), sql, [now.into(), reason.into(), run.into()]))
+        .await?;
+    Ok(())
+}

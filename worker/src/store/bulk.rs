@@ -1,0 +1,123 @@
+//! Many rows in one statement, on both databases.
+
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, Value};
+use syncline_engine::ports::LinkRef;
+
+use super::statement;
+
+/// Rows in one statement. Few sizes, so that the connection's cache of prepared statements holds them all.
+const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
+
+/// A column of an update.
+#[derive(Clone, Copy)]
+pub(super) struct Column {
+    pub(super) name: &'static str,
+    /// Which PostgreSQL must be told where values stand apart from their column.
+    sql_type: &'static str,
+    /// Null leaves the value that is there.
+    keeps: bool,
+}
+
+/// A column that takes the value given.
+pub(super) const fn set(name: &'static str, sql_type: &'static str) -> Column {
+    Column { name, sql_type, keeps: false }
+}
+
+/// A column that keeps its value where none is given.
+pub(super) const fn keep(name: &'static str, sql_type: &'static str) -> Column {
+    Column { name, sql_type, keeps: true }
+}
+
+/// Cuts a slice into pieces of the few sizes.
+pub(super) fn pieces<T>(mut rest: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let size = SIZES.into_iter().find(|size| *size <= rest.len())?;
+        let (piece, others) = rest.split_at(size);
+        rest = others;
+        Some(piece)
+    })
+}
+
+/// `?, ?, ?`
+pub(super) fn marks(count: usize) -> String {
+    let mut text = "?, ".repeat(count);
+    text.truncate(text.len().saturating_sub(2));
+    text
+}
+
+/// Updates links by id and version, and raises the version. Answers how many were found as they should be.
+pub(super) async fn update_links(
+    tx: &DatabaseTransaction,
+    columns: &[Column],
+    rows: &[(LinkRef, Vec<Value>)],
+) -> Result<u64, DbErr> {
+    let backend = tx.get_database_backend();
+    let mut updated = 0;
+    for piece in pieces(rows) {
+        let sets: Vec<String> = columns.iter().map(assignment).collect();
+        let mut names = vec!["column1 AS id".to_owned(), "column2 AS at_version".to_owned()];
+        names.extend(
+            columns
+                .iter()
+                .enumerate()
+                .map(|(place, column)| format!("column{} AS {}", place + 3, column.name)),
+        );
+        let row = format!("({})", row_marks(backend, columns));
+        let sql = format!(
+            "UPDATE sync_metadata SET {}, version = sync_metadata.version + 1 FROM (SELECT {} FROM (VALUES {}) AS raw) AS v \
+             WHERE sync_metadata.id = v.id AND sync_metadata.version = v.at_version",
+            sets.join(", "),
+            names.join(", "),
+            vec![row; piece.len()].join(", "),
+        );
+        let values = piece.iter().flat_map(|(at, values)| {
+            [Value::from(at.id), Value::from(at.version)].into_iter().chain(values.iter().cloned())
+        });
+        updated += tx.execute_raw(statement(backend, &sql, values)).await?.rows_affected();
+    }
+    Ok(updated)
+}
+
+fn assignment(column: &Column) -> String {
+    let Column { name, keeps, .. } = column;
+    if *keeps {
+        format!("{name} = COALESCE(v.{name}, sync_metadata.{name})")
+    } else {
+        format!("{name} = v.{name}")
+    }
+}
+
+fn row_marks(backend: DbBackend, columns: &[Column]) -> String {
+    if backend != DbBackend::Postgres {
+        return marks(columns.len() + 2);
+    }
+    let types = ["bigint", "bigint"].into_iter().chain(columns.iter().map(|column| column.sql_type));
+    types.map(|sql_type| format!("CAST(? AS {sql_type})")).collect::<Vec<_>>().join(", ")
+}
+
+/// Inserts rows and answers what `returning` names.
+pub(super) async fn insert(
+    tx: &DatabaseTransaction,
+    table: &str,
+    columns: &[&str],
+    rows: &[Vec<Value>],
+    returning: &str,
+) -> Result<Vec<QueryResult>, DbErr> {
+    let backend = tx.get_database_backend();
+    let mut answers = Vec::new();
+    for piece in pieces(rows) {
+        let row = format!("({})", marks(columns.len()));
+        let sql = format!(
+            "INSERT INTO {table} ({}) VALUES {} {returning}",
+            columns.join(", "),
+            vec![row; piece.len()].join(", ")
+        );
+        let statement = statement(backend, &sql, piece.iter().flatten().cloned());
+        if returning.is_empty() {
+            tx.execute_raw(statement).await?;
+        } else {
+            answers.extend(tx.query_all_raw(statement).await?);
+        }
+    }
+    Ok(answers)
+}

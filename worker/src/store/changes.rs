@@ -1,0 +1,151 @@
+//! The audit trail: change rows, chained by hash within their link.
+
+use std::collections::HashMap;
+
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
+use syncline_engine::{
+    Side,
+    hash::{canonical_json, digest},
+    ports::{Change, Intended, LinkRef, Recorded, Verdict},
+};
+
+use super::{LinkStore, bulk, statement};
+
+const COLUMNS: [&str; 13] = [
+    "link_id",
+    "seq",
+    "run_id",
+    "side",
+    "field",
+    "before",
+    "after",
+    "rule",
+    "origin_system",
+    "state",
+    "prev_hash",
+    "hash",
+    "at",
+];
+
+/// The end of a link's chain.
+#[derive(Debug, Clone, Default)]
+struct Tail {
+    seq: i64,
+    hash: Option<String>,
+}
+
+/// Inserts the change rows of a batch as `intended`.
+pub(super) async fn insert(
+    store: &LinkStore,
+    tx: &DatabaseTransaction,
+    batch: &[Intended],
+    refs: &[LinkRef],
+) -> Result<(), DbErr> {
+    let known: Vec<i64> = batch
+        .iter()
+        .zip(refs)
+        .filter(|(intended, _)| intended.link.is_some() && !intended.changes.is_empty())
+        .map(|(_, at)| at.id)
+        .collect();
+    let mut tails = tails(tx, &known).await?;
+    let mut rows = Vec::new();
+    for (intended, at) in batch.iter().zip(refs) {
+        let tail = tails.entry(at.id).or_default();
+        rows.extend(intended.changes.iter().map(|change| row(store, at.id, tail, change)));
+    }
+    bulk::insert(tx, "sync_changes", &COLUMNS, &rows, "").await?;
+    Ok(())
+}
+
+async fn tails(tx: &DatabaseTransaction, links: &[i64]) -> Result<HashMap<i64, Tail>, DbErr> {
+    let mut tails = HashMap::with_capacity(links.len());
+    for piece in bulk::pieces(links) {
+        let sql = format!(
+            "SELECT link_id, seq, hash FROM sync_changes AS c WHERE link_id IN ({}) \
+             AND seq = (SELECT MAX(seq) FROM sync_changes WHERE link_id = c.link_id)",
+            bulk::marks(piece.len())
+        );
+        let values = piece.iter().map(|id| Value::from(*id));
+        for row in tx.query_all_raw(statement(tx.get_database_backend(), &sql, values)).await? {
+            let tail = Tail { seq: row.try_get("", "seq")?, hash: row.try_get("", "hash")? };
+            tails.insert(row.try_get("", "link_id")?, tail);
+        }
+    }
+    Ok(tails)
+}
+
+/// A change row; the chain's end moves on to it. The state is no part of the hash: it changes, the change does not.
+fn row(store: &LinkStore, link: i64, tail: &mut Tail, change: &Change) -> Vec<Value> {
+    let at = store.now();
+    tail.seq += 1;
+    let json = |value: &syncline_engine::Value| value.to_json();
+    let origin = store.sync.platform(change.side.other());
+    let content = [
+        tail.hash.clone().unwrap_or_default(),
+        link.to_string(),
+        tail.seq.to_string(),
+        store.run.id.to_string(),
+        change.side.as_str().to_owned(),
+        change.field.clone().unwrap_or_default(),
+        canonical_json(&change.before),
+        canonical_json(&change.after),
+        change.rule.clone(),
+        at.timestamp_micros().to_string(),
+    ];
+    let hash = digest(content.join("\u{1f}").as_bytes());
+    let previous = tail.hash.replace(hash.clone());
+    vec![
+        link.into(),
+        tail.seq.into(),
+        store.run.id.into(),
+        change.side.as_str().into(),
+        change.field.clone().into(),
+        Some(json(&change.before)).filter(|json| !json.is_null()).into(),
+        Some(json(&change.after)).filter(|json| !json.is_null()).into(),
+        change.rule.clone().into(),
+        origin.into(),
+        "intended".into(),
+        previous.into(),
+        hash.into(),
+        at.into(),
+    ]
+}
+
+/// Settles the intended rows of a batch: confirmed, unknown, or gone where nothing was written.
+pub(super) async fn settle(tx: &DatabaseTransaction, batch: &[Recorded]) -> Result<(), DbErr> {
+    for side in Side::BOTH {
+        for verdict in [Verdict::Confirmed, Verdict::Unknown, Verdict::NotWritten] {
+            let links: Vec<i64> = batch
+                .iter()
+                .filter(|record| record.verdicts.contains(&(side, verdict)))
+                .filter_map(|record| Some(record.link?.id))
+                .collect();
+            for piece in bulk::pieces(&links) {
+                settle_piece(tx, side, verdict, piece).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A link has one open intent at a time, so its intended rows are those of this one, whichever run wrote them.
+async fn settle_piece(
+    tx: &DatabaseTransaction,
+    side: Side,
+    verdict: Verdict,
+    links: &[i64],
+) -> Result<(), DbErr> {
+    let action = match verdict {
+        Verdict::Confirmed => "UPDATE sync_changes SET state = 'confirmed'",
+        Verdict::Unknown => "UPDATE sync_changes SET state = 'unknown'",
+        // What certainly was not written is no change. Nothing follows it in the chain: it is its link's last row.
+        Verdict::NotWritten => "DELETE FROM sync_changes",
+    };
+    let sql = format!(
+        "{action} WHERE state = 'intended' AND side = ? AND link_id IN ({})",
+        bulk::marks(links.len())
+    );
+    let values = std::iter::once(Value::from(side.as_str())).chain(links.iter().map(|id| Value::from(*id)));
+    tx.execute_raw(statement(tx.get_database_backend(), &sql, values)).await?;
+    Ok(())
+}

@@ -1,0 +1,138 @@
+//! Conflicts: opened, met again, settled; and their summary on the link, in the same transaction.
+
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
+use serde_json::json;
+use syncline_engine::{
+    conflict::Conflict,
+    ports::{LinkRef, Recorded},
+};
+
+use super::{LinkStore, statement};
+
+/// Writes the conflicts of a batch.
+pub(super) async fn record(
+    store: &LinkStore,
+    tx: &DatabaseTransaction,
+    batch: &[Recorded],
+    refs: &[LinkRef],
+) -> Result<(), DbErr> {
+    for (record, at) in batch.iter().zip(refs) {
+        if record.conflicts.is_empty() && record.closed_conflicts.is_empty() {
+            continue;
+        }
+        for conflict in &record.conflicts {
+            if !meet_again(store, tx, at.id, conflict).await? {
+                insert(store, tx, at.id, conflict).await?;
+            }
+        }
+        for id in &record.closed_conflicts {
+            close(store, tx, *id).await?;
+        }
+        summarise(tx, at.id).await?;
+    }
+    Ok(())
+}
+
+/// Brings the open row of the same link and field up to date, or settles it. False: there is none.
+async fn meet_again(
+    store: &LinkStore,
+    tx: &DatabaseTransaction,
+    link: i64,
+    conflict: &Conflict,
+) -> Result<bool, DbErr> {
+    // A choice holds for the values it was made for; other values are asked about anew.
+    let sql = "UPDATE sync_conflicts SET occurrences = occurrences + 1, run_id = ?, conflict_type = ?, base_data = ?, \
+               source_data = ?, target_data = ?, source_modified = ?, target_modified = ?, resolved = ?, resolved_at = ?, \
+               resolved_by = CASE WHEN ? THEN COALESCE(resolved_by, ?) END, \
+               resolution = CASE WHEN ? THEN COALESCE(resolution, ?) END, \
+               resolution_strategy = COALESCE(?, resolution_strategy), resolve_run_id = ? \
+               WHERE link_id = ? AND COALESCE(field, '') = ? AND resolved = FALSE";
+    let mut values = facts(store, conflict);
+    let settled = conflict.settled.as_ref();
+    let is_settled = settled.is_some();
+    values.extend([
+        is_settled.into(),
+        is_settled.then(|| store.now()).into(),
+        is_settled.into(),
+        "strategy".into(),
+        is_settled.into(),
+        settled.map(|settled| settled.winner.as_str()).into(),
+        settled.map(|settled| settled.reason.clone()).into(),
+        is_settled.then_some(store.run.id).into(),
+        link.into(),
+        conflict.field.clone().unwrap_or_default().into(),
+        false.into(),
+    ]);
+    let done = tx.execute_raw(statement(tx.get_database_backend(), sql, values)).await?;
+    Ok(done.rows_affected() > 0)
+}
+
+async fn insert(
+    store: &LinkStore,
+    tx: &DatabaseTransaction,
+    link: i64,
+    conflict: &Conflict,
+) -> Result<(), DbErr> {
+    let sql = "INSERT INTO sync_conflicts (run_id, conflict_type, base_data, source_data, target_data, source_modified, \
+               target_modified, resolved, resolved_at, resolved_by, resolution, resolution_strategy, resolve_run_id, \
+               link_id, field, occurrences, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)";
+    let mut values = facts(store, conflict);
+    let settled = conflict.settled.as_ref();
+    let now = store.now();
+    values.extend([
+        settled.is_some().into(),
+        settled.map(|_| now).into(),
+        settled.map(|_| "strategy").into(),
+        settled.map(|settled| settled.winner.as_str()).into(),
+        settled.map(|settled| settled.reason.clone()).into(),
+        settled.map(|_| store.run.id).into(),
+        link.into(),
+        conflict.field.clone().into(),
+        now.into(),
+    ]);
+    tx.execute_raw(statement(tx.get_database_backend(), sql, values)).await?;
+    Ok(())
+}
+
+fn facts(store: &LinkStore, conflict: &Conflict) -> Vec<Value> {
+    vec![
+        store.run.id.into(),
+        conflict.kind.as_str().into(),
+        Some(conflict.base.to_json()).into(),
+        Some(conflict.values.source.to_json()).into(),
+        Some(conflict.values.target.to_json()).into(),
+        conflict.modified.source.map(|instant| instant.at).into(),
+        conflict.modified.target.map(|instant| instant.at).into(),
+    ]
+}
+
+/// The sides no longer disagree, or a person's choice has been carried out.
+async fn close(store: &LinkStore, tx: &DatabaseTransaction, id: i64) -> Result<(), DbErr> {
+    let sql = "UPDATE sync_conflicts SET resolved = ?, resolved_at = ?, \
+               resolved_by = COALESCE(resolved_by, 'the sides agree'), resolve_run_id = ? WHERE id = ? AND resolved = FALSE";
+    let values = [true.into(), store.now().into(), store.run.id.into(), id.into(), false.into()];
+    tx.execute_raw(statement(tx.get_database_backend(), sql, values)).await?;
+    Ok(())
+}
+
+/// Copies a link's open conflicts onto it.
+async fn summarise(tx: &DatabaseTransaction, link: i64) -> Result<(), DbErr> {
+    let open = syncline_entity::sync_conflict::open_of_link(tx, link).await?;
+    let summary: Vec<serde_json::Value> = open
+        .into_iter()
+        .map(|row| {
+            json!({
+                "id": row.id,
+                "field": row.field,
+                "kind": row.conflict_type,
+                "base": row.base_data,
+                "local": row.source_data,
+                "remote": row.target_data,
+            })
+        })
+        .collect();
+    let summary = (!summary.is_empty()).then_some(serde_json::Value::Array(summary));
+    let sql = "UPDATE sync_metadata SET conflicts = ? WHERE id = ?";
+    tx.execute_raw(statement(tx.get_database_backend(), sql, [summary.into(), link.into()])).await?;
+    Ok(())
+}

@@ -1,0 +1,198 @@
+//! The engine's store over SQL: the links of one sync, written by one run under its fence.
+
+mod bulk;
+mod changes;
+mod conflicts;
+mod intend;
+mod read;
+mod record;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+};
+use syncline_engine::{
+    Side,
+    ports::{
+        Clock, CursorState, Intended, Link, LinkBrief, LinkRef, Observer, Recorded, Stopped, Store,
+        StoreError,
+    },
+};
+use syncline_entity::types::{SyncDirection, SyncMethod};
+use uuid::Uuid;
+
+/// The links of one sync, for one run.
+pub struct LinkStore {
+    /// Syncline's database.
+    pub db: DatabaseConnection,
+    /// What the run is and under which number it writes.
+    pub run: RunIdentity,
+    /// The sync whose links these are.
+    pub sync: SyncIdentity,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Told when change rows are confirmed and not yet committed.
+    pub observer: Arc<dyn Observer>,
+}
+
+/// What every write of a run proves and notes.
+#[derive(Debug, Clone)]
+pub struct RunIdentity {
+    /// The run.
+    pub id: Uuid,
+    /// The number that the run's row must still have.
+    pub fence: i64,
+    /// What set it off.
+    pub method: SyncMethod,
+}
+
+/// What every link of a sync has in common.
+#[derive(Debug, Clone)]
+pub struct SyncIdentity {
+    /// The sync's row.
+    pub config_id: i64,
+    /// What kind of item.
+    pub entity_type: String,
+    /// Which way values flow.
+    pub direction: SyncDirection,
+    /// The platforms, as change rows name the system that a value came from.
+    pub platforms: [String; 2],
+}
+
+impl SyncIdentity {
+    fn platform(&self, side: Side) -> &str {
+        match side {
+            Side::Source => &self.platforms[0],
+            Side::Target => &self.platforms[1],
+        }
+    }
+}
+
+/// Begins a transaction that will write: on SQLite at once, so that it cannot fail half-way for want of the lock.
+pub(crate) async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    let options = TransactionOptions {
+        isolation_level: None,
+        access_mode: Some(AccessMode::ReadWrite),
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+    };
+    db.begin_with_options(options).await
+}
+
+/// A statement with values, written with `?` and numbered for PostgreSQL.
+pub(crate) fn statement(backend: DbBackend, sql: &str, values: impl IntoIterator<Item = Value>) -> Statement {
+    let sql = match backend {
+        DbBackend::Postgres => numbered(sql),
+        _ => sql.to_owned(),
+    };
+    Statement::from_sql_and_values(backend, sql, values)
+}
+
+/// `?` as `$1`, `$2` ...; our statements hold no literal question mark.
+fn numbered(sql: &str) -> String {
+    let mut text = String::with_capacity(sql.len() + 64);
+    let mut parts = sql.split('?');
+    text.push_str(parts.next().unwrap_or_default());
+    for (position, part) in parts.enumerate() {
+        text.push_str(&format!("${}", position + 1));
+        text.push_str(part);
+    }
+    text
+}
+
+pub(crate) fn database(error: DbErr) -> StoreError {
+    StoreError::Database(Box::new(error))
+}
+
+impl LinkStore {
+    /// Begins a transaction that holds the run's row and has checked its fence.
+    async fn fenced(&self) -> Result<DatabaseTransaction, StoreError> {
+        let tx = begin(&self.db).await.map_err(database)?;
+        let sql =
+            "UPDATE sync_history SET fence = fence WHERE run_uid = ? AND fence = ? AND completed_at IS NULL";
+        let values = [self.run.id.into(), self.run.fence.into()];
+        let held =
+            tx.execute_raw(statement(tx.get_database_backend(), sql, values)).await.map_err(database)?;
+        if held.rows_affected() == 0 {
+            return Err(StoreError::Stopped(Stopped::LeaseLost));
+        }
+        Ok(tx)
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+}
+
+#[async_trait]
+impl Store for LinkStore {
+    async fn count(&self) -> Result<u64, StoreError> {
+        read::count(&self.db, self.sync.config_id).await.map_err(database)
+    }
+
+    async fn briefs(&self, after: i64, limit: usize) -> Result<Vec<LinkBrief>, StoreError> {
+        read::briefs(&self.db, self.sync.config_id, after, limit as u64).await.map_err(database)
+    }
+
+    async fn links(&self, ids: &[i64]) -> Result<Vec<Link>, StoreError> {
+        read::links(&self.db, ids).await.map_err(database)
+    }
+
+    async fn open_intents(&self) -> Result<Vec<i64>, StoreError> {
+        read::open_intents(&self.db, self.sync.config_id).await.map_err(database)
+    }
+
+    async fn release_intents(&self) -> Result<(), StoreError> {
+        let tx = self.fenced().await?;
+        let sql = "UPDATE sync_metadata SET intent_deadline = ? \
+                   WHERE sync_config_id = ? AND last_run_id = ? AND intent_deadline IS NOT NULL";
+        let values = [self.now().into(), self.sync.config_id.into(), self.run.id.into()];
+        tx.execute_raw(statement(tx.get_database_backend(), sql, values)).await.map_err(database)?;
+        tx.commit().await.map_err(database)
+    }
+
+    async fn intend(&self, batch: &[Intended]) -> Result<Vec<LinkRef>, StoreError> {
+        let tx = self.fenced().await?;
+        let refs = intend::intend(self, &tx, batch).await?;
+        changes::insert(self, &tx, batch, &refs).await.map_err(database)?;
+        tx.commit().await.map_err(database)?;
+        Ok(refs)
+    }
+
+    async fn record(&self, batch: &[Recorded]) -> Result<(), StoreError> {
+        let tx = self.fenced().await?;
+        changes::settle(&tx, batch).await.map_err(database)?;
+        if batch.iter().any(|record| !record.verdicts.is_empty()) {
+            self.observer.reached(syncline_engine::ports::Step::Confirmed).await;
+        }
+        let refs = record::record(self, &tx, batch).await?;
+        conflicts::record(self, &tx, batch, &refs).await.map_err(database)?;
+        tx.commit().await.map_err(database)
+    }
+
+    async fn cursor(&self, side: Side) -> Result<Option<CursorState>, StoreError> {
+        read::cursor(&self.db, self.sync.config_id, side).await.map_err(database)
+    }
+
+    async fn save_cursors(&self, cursors: &[(Side, CursorState)]) -> Result<(), StoreError> {
+        let tx = self.fenced().await?;
+        for (side, state) in cursors {
+            let sql = "INSERT INTO sync_cursors (sync_config_id, side, container, cursor, last_full_at, run_id, version) \
+                       VALUES (?, ?, '', ?, ?, ?, 0) ON CONFLICT (sync_config_id, side, container) DO UPDATE SET \
+                       cursor = excluded.cursor, last_full_at = excluded.last_full_at, run_id = excluded.run_id, \
+                       version = sync_cursors.version + 1";
+            let values = [
+                self.sync.config_id.into(),
+                side.as_str().into(),
+                state.cursor.as_ref().map(ToString::to_string).into(),
+                state.last_full_at.into(),
+                self.run.id.into(),
+            ];
+            tx.execute_raw(statement(tx.get_database_backend(), sql, values)).await.map_err(database)?;
+        }
+        tx.commit().await.map_err(database)
+    }
+}

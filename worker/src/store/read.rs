@@ -1,0 +1,162 @@
+//! Reading links, in brief and whole.
+
+use std::collections::HashMap;
+
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, PaginatorTrait, QueryFilter,
+    QuerySelect,
+};
+use syncline_engine::{
+    Side, Value,
+    conflict::OpenConflict,
+    hash::Hash,
+    ports::{CursorState, Intent, Link, LinkBrief, LinkRef, LinkState},
+    side::Pair,
+    value::fields_from_json,
+};
+use syncline_entity::{
+    sync_conflict, sync_cursor, sync_metadata,
+    types::{self, SyncStatus},
+};
+
+use super::bulk::pieces;
+
+pub(super) async fn count(db: &DatabaseConnection, config_id: i64) -> Result<u64, DbErr> {
+    sync_metadata::Entity::find().filter(sync_metadata::Column::SyncConfigId.eq(config_id)).count(db).await
+}
+
+pub(super) async fn briefs(
+    db: &DatabaseConnection,
+    config_id: i64,
+    after: i64,
+    limit: u64,
+) -> Result<Vec<LinkBrief>, DbErr> {
+    let rows = sync_metadata::briefs(db, config_id, after, limit).await?;
+    Ok(rows.into_iter().map(brief).collect())
+}
+
+fn brief(row: sync_metadata::LinkBrief) -> LinkBrief {
+    let unfinished =
+        matches!(row.sync_status, SyncStatus::Pending | SyncStatus::Failed | SyncStatus::InProgress);
+    // An unfinished link without a time is due at once.
+    let retry_at =
+        if unfinished { Some(row.next_attempt_at.unwrap_or_default()) } else { row.next_attempt_at };
+    LinkBrief {
+        id: row.id,
+        ids: Pair::new(row.entity_id, row.external_id),
+        hash: Pair::new(hash(row.source_hash), hash(row.target_hash)),
+        tombstone: row.link_state == types::LinkState::Tombstone,
+        retry_at,
+        missing: row.missing_side.map(side),
+        mapping_revision: row.mapping_revision,
+    }
+}
+
+pub(super) async fn links(db: &DatabaseConnection, ids: &[i64]) -> Result<Vec<Link>, DbErr> {
+    let mut links = Vec::with_capacity(ids.len());
+    for piece in pieces(ids) {
+        let rows = sync_metadata::Entity::find()
+            .filter(sync_metadata::Column::Id.is_in(piece.iter().copied()))
+            .all(db)
+            .await?;
+        let disputed: Vec<i64> =
+            rows.iter().filter(|row| row.conflicts.is_some()).map(|row| row.id).collect();
+        let mut open = open_conflicts(db, &disputed).await?;
+        links.extend(rows.into_iter().map(|row| {
+            let conflicts = open.remove(&row.id).unwrap_or_default();
+            link(row, conflicts)
+        }));
+    }
+    Ok(links)
+}
+
+async fn open_conflicts(
+    db: &DatabaseConnection,
+    links: &[i64],
+) -> Result<HashMap<i64, Vec<OpenConflict>>, DbErr> {
+    let mut open: HashMap<i64, Vec<OpenConflict>> = HashMap::new();
+    if links.is_empty() {
+        return Ok(open);
+    }
+    let rows = sync_conflict::Entity::find()
+        .filter(sync_conflict::Column::LinkId.is_in(links.iter().copied()))
+        .filter(sync_conflict::Column::Resolved.eq(false))
+        .all(db)
+        .await?;
+    for row in rows {
+        let value = |json: Option<serde_json::Value>| json.as_ref().map_or(Value::Null, Value::from_json);
+        open.entry(row.link_id).or_default().push(OpenConflict {
+            id: row.id,
+            field: row.field,
+            kind: row.conflict_type,
+            values: Pair::new(value(row.source_data), value(row.target_data)),
+            chosen: row.resolution.map(side),
+        });
+    }
+    Ok(open)
+}
+
+fn link(row: sync_metadata::Model, conflicts: Vec<OpenConflict>) -> Link {
+    let fields = |json: Option<serde_json::Value>| json.as_ref().map(fields_from_json).unwrap_or_default();
+    Link {
+        at: LinkRef { id: row.id, version: row.version },
+        ids: Pair::new(row.entity_id, row.external_id),
+        base: Pair::new(fields(row.base_source), fields(row.base_target)),
+        hash: Pair::new(hash(row.source_hash), hash(row.target_hash)),
+        state: match row.link_state {
+            types::LinkState::Pending => LinkState::Pending,
+            types::LinkState::Linked | types::LinkState::OutOfScope => LinkState::Linked,
+            types::LinkState::Tombstone => LinkState::Tombstone,
+        },
+        deleted_side: row.deleted_side.map(side),
+        missing: row.missing_side.map(side).zip(row.missing_since),
+        error_count: u32::try_from(row.error_count).unwrap_or(0),
+        mapping_revision: row.mapping_revision,
+        intent: row.intent.and_then(|json| serde_json::from_value::<Intent>(json).ok()),
+        conflicts,
+    }
+}
+
+pub(super) async fn open_intents(db: &DatabaseConnection, config_id: i64) -> Result<Vec<i64>, DbErr> {
+    sync_metadata::Entity::find()
+        .select_only()
+        .column(sync_metadata::Column::Id)
+        .filter(sync_metadata::Column::SyncConfigId.eq(config_id))
+        .filter(sync_metadata::Column::IntentDeadline.is_not_null())
+        .into_tuple()
+        .all(db)
+        .await
+}
+
+pub(super) async fn cursor(
+    db: &impl ConnectionTrait,
+    config_id: i64,
+    of: Side,
+) -> Result<Option<CursorState>, DbErr> {
+    let key = (config_id, entity_side(of), String::new());
+    let row = sync_cursor::Entity::find_by_id(key).one(db).await?;
+    Ok(row.map(|row| CursorState {
+        // A cursor that cannot be read is no cursor: the side is read whole.
+        cursor: row.cursor.and_then(|text| serde_json::from_str(&text).ok()),
+        last_full_at: row.last_full_at,
+    }))
+}
+
+fn hash(text: Option<String>) -> Option<Hash> {
+    text.as_deref().and_then(Hash::parse)
+}
+
+fn side(side: types::Side) -> Side {
+    match side {
+        types::Side::Source => Side::Source,
+        types::Side::Target => Side::Target,
+    }
+}
+
+/// The engine's side as the column's.
+pub(super) fn entity_side(side: Side) -> types::Side {
+    match side {
+        Side::Source => types::Side::Source,
+        Side::Target => types::Side::Target,
+    }
+}
