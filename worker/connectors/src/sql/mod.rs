@@ -1,22 +1,214 @@
-//! A table.
+//! Tables in SQLite and PostgreSQL. Columns are the fields, the key column is the id.
+
+mod column;
+mod db;
+mod error;
+mod inspect;
+mod list;
+mod scope;
+mod table;
+mod write;
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use serde_json::Value as Json;
+use syncline_engine::{
+    Item,
+    capability::{Capabilities, ConcurrencyControl, CreateIdempotency, DeleteEvidence, Removal},
+    ports::{
+        Connector, ConnectorError, FieldInfo, Listing, Marker, ReadMode, Write, WriteContext, WriteResult,
+    },
+};
+
+use self::{
+    column::Kind,
+    db::{Db, Raw},
+    list::TableListing,
+    scope::SqlScope,
+    table::{Row, Table, quoted},
+};
 use crate::{
     registry::{OpenOptions, Wire},
     scope::ScopeError,
 };
-use async_trait::async_trait;
-use serde_json::Value as Json;
-use std::path::Path;
-use syncline_engine::ports::{Connector, ConnectorError};
+
+const PAGE: usize = 500;
+/// How far back an incremental read reaches: times may be whole seconds, and a row may be committed a little after the
+/// time it carries.
+const OVERLAP: Duration = Duration::from_secs(2);
+
 /// The registry's way in.
 pub(crate) struct Sql;
 
 #[async_trait]
 impl Wire for Sql {
-    fn check(&self, _scope: &Json) -> Result<(), ScopeError> {
-        Ok(())
+    fn check(&self, scope: &Json) -> Result<(), ScopeError> {
+        SqlScope::parse(scope).map(|_| ())
     }
-    fn resolve(&self, _scope: &mut Json, _base_dir: &Path) {}
-    async fn open(&self, _scope: &Json, _: &OpenOptions) -> Result<Box<dyn Connector>, ConnectorError> {
-        Err(ConnectorError::permanent("soon"))
+
+    fn resolve(&self, scope: &mut Json, base_dir: &Path) {
+        scope::resolve(scope, base_dir);
     }
+
+    async fn open(&self, scope: &Json, options: &OpenOptions) -> Result<Box<dyn Connector>, ConnectorError> {
+        let scope = SqlScope::parse(scope)?;
+        let db = Db::connect(scope.target()?, options.timeout).await?;
+        let table = inspect::table(&db, &scope).await?;
+        let capabilities = capabilities(&table, options.mapped_key);
+        Ok(Box::new(SqlTable { db, table: Arc::new(table), capabilities }))
+    }
+}
+
+/// A table.
+struct SqlTable {
+    db: Db,
+    table: Arc<Table>,
+    capabilities: Capabilities,
+}
+
+fn capabilities(table: &Table, mapped_key: bool) -> Capabilities {
+    Capabilities {
+        platform: "sql",
+        entity_types: &[],
+        key_field: Some(table.key().name.clone()),
+        incremental: table.modified.is_some(),
+        modified_times: table.modified.is_some(),
+        overlap: OVERLAP,
+        page_size: PAGE,
+        write_batch: PAGE,
+        prefers_large_batches: false,
+        create_idempotency: match () {
+            () if table.marker.is_some() => CreateIdempotency::Marker,
+            () if mapped_key || table.derives_key() => CreateIdempotency::Native,
+            // The database numbers new rows, and nothing on the row says where it came from.
+            () => CreateIdempotency::None,
+        },
+        marker_visible_after: Duration::ZERO,
+        delete_evidence: DeleteEvidence::CompleteListing,
+        concurrency: ConcurrencyControl::Fields,
+        removals: &[Removal::Delete],
+        remote: false,
+    }
+}
+
+#[async_trait]
+impl Connector for SqlTable {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    async fn fields(&self) -> Result<Vec<FieldInfo>, ConnectorError> {
+        let fields = self.table.columns.iter().enumerate();
+        let fields = fields.filter(|(position, _)| Some(*position) != self.table.marker);
+        let field = |(_, column): (_, &column::Column)| FieldInfo {
+            name: column.name.clone(),
+            type_name: column.type_name.clone(),
+            writable: column.writable,
+        };
+        Ok(fields.map(field).collect())
+    }
+
+    async fn list(&self, mode: ReadMode) -> Result<Box<dyn Listing>, ConnectorError> {
+        let (db, table) = (self.db.clone(), self.table.clone());
+        Ok(Box::new(match mode {
+            ReadMode::Full => TableListing::full(db, table).await?,
+            ReadMode::Since(cursor) if table.modified.is_some() => TableListing::since(db, table, &cursor)?,
+            ReadMode::Since(_) => {
+                let label = &table.label;
+                let message = format!("{label}: without a `modified` column a table is read as a whole");
+                return Err(ConnectorError::permanent(message));
+            }
+        }))
+    }
+
+    async fn fetch(&self, ids: &[String]) -> Result<Vec<Item>, ConnectorError> {
+        let Some((sql, arguments)) = self.table.select_ids(ids, "") else { return Ok(Vec::new()) };
+        let rows = self.db.rows(sql, &arguments).await?;
+        let items = rows.into_iter().map(|raw| self.table.row(raw).map(|row| row.item));
+        let items: Vec<Item> = items.collect::<Result<_, _>>()?;
+        // Where the column takes "5.0" or "A" for 5 or "a", the answer would not be what was asked for.
+        Ok(items.into_iter().filter(|item| ids.contains(&item.id)).collect())
+    }
+
+    async fn probe(&self, markers: &[Marker]) -> Result<Vec<Option<Item>>, ConnectorError> {
+        if let Some(position) = self.table.marker {
+            let Some((sql, arguments)) = self.table.select_markers(position, markers, "") else {
+                return Ok(Vec::new());
+            };
+            let rows = self.db.rows(sql, &arguments).await?;
+            let rows: Vec<Row> = rows.into_iter().map(|raw| self.table.row(raw)).collect::<Result<_, _>>()?;
+            let find = |marker: &Marker| {
+                let wanted = Raw::Text(marker.text.clone());
+                rows.iter().find(|row| row.raw[position] == wanted).map(|row| row.item.clone())
+            };
+            return Ok(markers.iter().map(find).collect());
+        }
+        let ids: Vec<Option<String>> = markers
+            .iter()
+            .map(|marker| marker.id.clone().or_else(|| self.table.derived_key(&marker.text)))
+            .collect();
+        let found = self.fetch(&ids.iter().flatten().cloned().collect::<Vec<_>>()).await?;
+        let find = |id: &Option<String>| found.iter().find(|item| Some(&item.id) == id.as_ref()).cloned();
+        Ok(ids.iter().map(find).collect())
+    }
+
+    async fn write(
+        &self,
+        writes: &[Write],
+        context: &WriteContext<'_>,
+    ) -> Result<Vec<WriteResult>, ConnectorError> {
+        write::write(&self.db, &self.table, writes, context).await
+    }
+}
+
+impl Table {
+    /// A new row may be given an id that follows from its marker.
+    fn derives_key(&self) -> bool {
+        matches!(self.key().kind, Kind::Text | Kind::Uuid | Kind::Any) && self.key().writable
+    }
+
+    /// The id that follows from a marker.
+    fn derived_key(&self, marker: &str) -> Option<String> {
+        match self.key().kind {
+            _ if !self.derives_key() => None,
+            Kind::Uuid => Some(uuid_of(marker)),
+            _ => Some(marker.to_owned()),
+        }
+    }
+
+    /// A statement for the rows with these ids; none if no row can have any of them.
+    fn select_ids(&self, ids: &[String], end: &str) -> Option<(String, Vec<Raw>)> {
+        let arguments: Vec<Raw> = ids.iter().flat_map(|id| self.key_arguments(id)).collect();
+        if arguments.is_empty() {
+            return None;
+        }
+        let mut statement = self.select();
+        statement
+            .push(" WHERE ")
+            .any_of(&format!("t.{}", self.key_compared()), arguments, true, self.key)
+            .push(end);
+        Some((statement.sql, statement.arguments))
+    }
+
+    /// A statement for the rows with these markers.
+    fn select_markers(&self, position: usize, markers: &[Marker], end: &str) -> Option<(String, Vec<Raw>)> {
+        let arguments: Vec<Raw> = markers.iter().map(|marker| Raw::Text(marker.text.clone())).collect();
+        if arguments.is_empty() {
+            return None;
+        }
+        let compared = format!("t.{}", quoted(&self.columns[position].name));
+        let mut statement = self.select();
+        statement.push(" WHERE ").any_of(&compared, arguments, false, position).push(end);
+        Some((statement.sql, statement.arguments))
+    }
+}
+
+/// A UUID (version 8, made from a hash) that follows from a marker.
+fn uuid_of(marker: &str) -> String {
+    let mut bytes = syncline_engine::hash::Hash::of_bytes(marker.as_bytes()).0;
+    bytes[6] = (bytes[6] & 0x0f) | 0x80;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
 }

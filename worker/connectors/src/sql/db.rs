@@ -1,0 +1,284 @@
+//! Statements in, rows out, for both databases in one form.
+//!
+//! PostgreSQL is given and asked for text, which the statements cast: so one way of reading and writing covers every
+//! type there is. SQLite's values keep their storage class.
+
+use std::{future::Future, time::Duration};
+
+use sqlx::{
+    AssertSqlSafe, Connection, Executor, PgConnection, PgPool, Postgres, Row as _, Sqlite, SqliteConnection,
+    SqlitePool, Transaction, TypeInfo, ValueRef,
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqlitePoolOptions},
+};
+use syncline_engine::ports::ConnectorError;
+
+use super::{
+    error::{Fault, fault},
+    scope::Target,
+};
+
+const BUSY: Duration = Duration::from_secs(5);
+const ACQUIRE: Duration = Duration::from_secs(10);
+
+/// A value as it goes over the wire.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Raw {
+    Null,
+    Int(i64),
+    Real(f64),
+    Text(String),
+    /// Bytes that are no text; only ever read.
+    Binary,
+}
+
+impl Raw {
+    /// The same value, whether it is text (as all of PostgreSQL's are) or a number.
+    pub(super) fn same(&self, other: &Raw) -> bool {
+        match (self, other) {
+            (Raw::Int(number), Raw::Text(text)) | (Raw::Text(text), Raw::Int(number)) => {
+                *text == number.to_string()
+            }
+            _ => self == other,
+        }
+    }
+}
+
+/// Which SQL is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+/// A database.
+#[derive(Clone)]
+pub(super) struct Db {
+    pool: Pool,
+    /// Its name for messages.
+    pub(super) label: String,
+    timeout: Duration,
+}
+
+#[derive(Clone)]
+enum Pool {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
+}
+
+/// A transaction; dropped without a commit, it never happened.
+pub(super) struct Tx<'a> {
+    inner: Inner,
+    db: &'a Db,
+}
+
+enum Inner {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+impl Db {
+    pub(super) async fn connect(target: Target, timeout: Duration) -> Result<Db, ConnectorError> {
+        let label = target.label();
+        let pool = match target {
+            Target::Sqlite(path, options) => {
+                // The driver's own words for a missing file say neither which nor why.
+                if !path.is_file() {
+                    let message =
+                        format!("{label}: there is no such database file; create it or mend the url");
+                    return Err(ConnectorError::permanent(message));
+                }
+                Pool::Sqlite(
+                    sqlite(options.filename(path)).await.map_err(|e| fault(&label, &e).into_error())?,
+                )
+            }
+            Target::Postgres(options) => Pool::Postgres(postgres(options, &label, timeout).await?),
+        };
+        Ok(Db { pool, label, timeout })
+    }
+
+    pub(super) fn dialect(&self) -> Dialect {
+        match self.pool {
+            Pool::Sqlite(_) => Dialect::Sqlite,
+            Pool::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// The rows of a statement of its own.
+    pub(super) async fn rows(&self, sql: String, arguments: &[Raw]) -> Result<Vec<Vec<Raw>>, ConnectorError> {
+        let rows = async {
+            match &self.pool {
+                Pool::Sqlite(pool) => sqlite_rows(&mut *pool.acquire().await?, sql, arguments).await,
+                Pool::Postgres(pool) => postgres_rows(&mut *pool.acquire().await?, sql, arguments).await,
+            }
+        };
+        self.in_time(rows).await.map_err(Fault::into_error)
+    }
+
+    /// Begins a transaction that may write.
+    pub(super) async fn begin(&self) -> Result<Tx<'_>, ConnectorError> {
+        let inner = async {
+            Ok(match &self.pool {
+                // A deferred transaction that begins by reading cannot wait for the right to write.
+                Pool::Sqlite(pool) => Inner::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
+                Pool::Postgres(pool) => Inner::Postgres(pool.begin().await?),
+            })
+        };
+        let inner = self.in_time(inner).await.map_err(Fault::into_error)?;
+        Ok(Tx { inner, db: self })
+    }
+
+    /// A server that no longer answers must not hold a run for ever.
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, Fault> {
+        let limit = self.timeout + ACQUIRE;
+        match tokio::time::timeout(limit, work).await {
+            Ok(result) => result.map_err(|error| fault(&self.label, &error)),
+            Err(_) => {
+                let message = format!("{}: no answer within {} s", self.label, limit.as_secs());
+                Err(Fault::Call(ConnectorError::transient(message)))
+            }
+        }
+    }
+}
+
+impl Tx<'_> {
+    pub(super) async fn rows(&mut self, sql: String, arguments: &[Raw]) -> Result<Vec<Vec<Raw>>, Fault> {
+        let Tx { inner, db } = self;
+        db.in_time(async {
+            match inner {
+                Inner::Sqlite(tx) => sqlite_rows(tx, sql, arguments).await,
+                Inner::Postgres(tx) => postgres_rows(tx, sql, arguments).await,
+            }
+        })
+        .await
+    }
+
+    /// How many rows a statement changed.
+    pub(super) async fn execute(&mut self, sql: String, arguments: &[Raw]) -> Result<u64, Fault> {
+        let Tx { inner, db } = self;
+        db.in_time(async {
+            match inner {
+                Inner::Sqlite(tx) => {
+                    Ok(bind_sqlite(sql, arguments).execute(&mut **tx).await?.rows_affected())
+                }
+                Inner::Postgres(tx) => {
+                    Ok(bind_postgres(sql, arguments).execute(&mut **tx).await?.rows_affected())
+                }
+            }
+        })
+        .await
+    }
+
+    pub(super) async fn commit(self) -> Result<(), ConnectorError> {
+        let Tx { inner, db } = self;
+        let committed = async {
+            match inner {
+                Inner::Sqlite(tx) => tx.commit().await,
+                Inner::Postgres(tx) => tx.commit().await,
+            }
+        };
+        db.in_time(committed).await.map_err(Fault::into_error)
+    }
+}
+
+async fn sqlite(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
+    let options = options.create_if_missing(false).busy_timeout(BUSY);
+    SqlitePoolOptions::new().max_connections(2).acquire_timeout(ACQUIRE).connect_with(options).await
+}
+
+async fn postgres(
+    options: PgConnectOptions,
+    label: &str,
+    timeout: Duration,
+) -> Result<PgPool, ConnectorError> {
+    // The pool keeps trying a server that refuses and then says only that time ran out; a first connection of our own
+    // tells why.
+    match tokio::time::timeout(ACQUIRE, PgConnection::connect_with(&options)).await {
+        Ok(Ok(connection)) => {
+            let _ = connection.close().await;
+        }
+        Ok(Err(sqlx::Error::Io(error))) => {
+            return Err(ConnectorError::transient(format!("{label}: the server cannot be reached: {error}")));
+        }
+        Ok(Err(error)) => return Err(fault(label, &error).into_error()),
+        Err(_) => {
+            let message = format!("{label}: the server did not answer within {} s", ACQUIRE.as_secs());
+            return Err(ConnectorError::transient(message));
+        }
+    }
+    let limits = format!(
+        "SET statement_timeout = {0}; SET lock_timeout = {1}; SET idle_in_transaction_session_timeout = {2}",
+        timeout.as_millis(),
+        timeout.min(BUSY * 2).as_millis(),
+        (timeout * 2).as_millis(),
+    );
+    let pool = PgPoolOptions::new().max_connections(4).acquire_timeout(ACQUIRE).after_connect(
+        move |connection, _| {
+            let limits = limits.clone();
+            Box::pin(
+                async move { connection.execute(sqlx::raw_sql(AssertSqlSafe(limits))).await.map(|_| ()) },
+            )
+        },
+    );
+    Ok(pool.connect_lazy_with(options))
+}
+
+type SqliteQuery<'q> = sqlx::query::Query<'q, Sqlite, sqlx::sqlite::SqliteArguments>;
+type PostgresQuery<'q> = sqlx::query::Query<'q, Postgres, sqlx::postgres::PgArguments>;
+
+/// Statements are put together from quoted identifiers and placeholders only, never from values.
+fn bind_sqlite<'q>(sql: String, arguments: &'q [Raw]) -> SqliteQuery<'q> {
+    arguments.iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, argument| match argument {
+        Raw::Null | Raw::Binary => query.bind(None::<&str>),
+        Raw::Int(number) => query.bind(*number),
+        Raw::Real(number) => query.bind(*number),
+        Raw::Text(text) => query.bind(text.as_str()),
+    })
+}
+
+fn bind_postgres<'q>(sql: String, arguments: &'q [Raw]) -> PostgresQuery<'q> {
+    arguments.iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, argument| match argument {
+        Raw::Null | Raw::Binary => query.bind(None::<&str>),
+        Raw::Int(number) => query.bind(number.to_string()),
+        Raw::Real(number) => query.bind(number.to_string()),
+        Raw::Text(text) => query.bind(text.as_str()),
+    })
+}
+
+async fn sqlite_rows(
+    connection: &mut SqliteConnection,
+    sql: String,
+    arguments: &[Raw],
+) -> Result<Vec<Vec<Raw>>, sqlx::Error> {
+    let rows = bind_sqlite(sql, arguments).fetch_all(connection).await?;
+    rows.iter().map(|row| (0..row.len()).map(|position| sqlite_raw(row, position)).collect()).collect()
+}
+
+fn sqlite_raw(row: &sqlx::sqlite::SqliteRow, position: usize) -> Result<Raw, sqlx::Error> {
+    let value = row.try_get_raw(position)?;
+    if value.is_null() {
+        return Ok(Raw::Null);
+    }
+    let class = value.type_info().name().to_owned();
+    Ok(match class.as_str() {
+        "INTEGER" => Raw::Int(row.try_get_unchecked(position)?),
+        "REAL" => Raw::Real(row.try_get_unchecked(position)?),
+        // Programs that store text as a blob are common enough.
+        _ => match String::from_utf8(row.try_get_unchecked(position)?) {
+            Ok(text) => Raw::Text(text),
+            Err(_) => Raw::Binary,
+        },
+    })
+}
+
+async fn postgres_rows(
+    connection: &mut PgConnection,
+    sql: String,
+    arguments: &[Raw],
+) -> Result<Vec<Vec<Raw>>, sqlx::Error> {
+    let rows = bind_postgres(sql, arguments).fetch_all(connection).await?;
+    let raw = |row: &sqlx::postgres::PgRow, position| {
+        row.try_get::<Option<String>, _>(position).map(|text| text.map_or(Raw::Null, Raw::Text))
+    };
+    rows.iter().map(|row| (0..row.len()).map(|position| raw(row, position)).collect()).collect()
+}

@@ -1,0 +1,260 @@
+//! Lists a table page by page.
+//!
+//! A full listing walks the keys (`WHERE key > last ORDER BY key`): every page is one cheap statement however large the
+//! table is, and no transaction stays open between pages. Keys are compared by the database alone, so its collation may
+//! be any. An incremental listing walks (modified, key) from a little before the last high water on, after the rows
+//! that have no time, which are read every time.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use serde_json::{Value as Json, json};
+use syncline_engine::{
+    Item,
+    ports::{ConnectorError, Cursor, Listing, ListingEnd},
+    value::{Instant, Precision},
+};
+
+use super::{
+    OVERLAP, PAGE,
+    column::{Column, Kind, instant_of},
+    db::{Db, Dialect, Raw},
+    table::{Row, Statement, Table, quoted},
+};
+use crate::stamp::Stamp;
+
+/// A listing of a table.
+pub(super) struct TableListing {
+    db: Db,
+    table: Arc<Table>,
+    phase: Phase,
+    complete: bool,
+    high_water: Option<DateTime<Utc>>,
+    calls: u64,
+}
+
+/// What is read next; rows after `last`.
+enum Phase {
+    /// All rows, by key.
+    All {
+        last: Option<Row>,
+    },
+    /// Rows without a time, by key.
+    Untimed {
+        since: DateTime<Utc>,
+        last: Option<Row>,
+    },
+    /// Rows changed since a time, by time and key.
+    Timed {
+        since: DateTime<Utc>,
+        last: Option<Row>,
+    },
+    Ended,
+}
+
+impl TableListing {
+    /// Lists every row. The high water is taken before the first page: a row that changes while the listing is past it
+    /// is then found by the next incremental one.
+    pub(super) async fn full(db: Db, table: Arc<Table>) -> Result<Self, ConnectorError> {
+        let mut listing = Self::new(db, table, Phase::All { last: None });
+        listing.refuse_rows_without_key().await?;
+        if let Some(position) = listing.table.modified {
+            let max = high_water_sql(&listing.table, position);
+            let rows = listing.rows(max, &[]).await?;
+            let newest = rows.first().and_then(|row| instant_of(&row[0]));
+            listing.raise(newest);
+        }
+        Ok(listing)
+    }
+
+    /// Lists the rows changed since an earlier listing.
+    pub(super) fn since(db: Db, table: Arc<Table>, cursor: &Cursor) -> Result<Self, ConnectorError> {
+        let stored = cursor.get("modified").and_then(Json::as_str).and_then(Instant::parse);
+        let Some(stored) = stored else {
+            let label = &table.label;
+            return Err(ConnectorError::permanent(format!(
+                "{label}: the stored cursor {cursor} is not usable"
+            )));
+        };
+        let since = stored.at - OVERLAP;
+        let mut listing = Self::new(db, table, Phase::Untimed { since, last: None });
+        listing.high_water = Some(stored.at);
+        Ok(listing)
+    }
+
+    fn new(db: Db, table: Arc<Table>, phase: Phase) -> Self {
+        Self { db, table, phase, complete: false, high_water: None, calls: 0 }
+    }
+
+    async fn rows(&mut self, sql: String, arguments: &[Raw]) -> Result<Vec<Vec<Raw>>, ConnectorError> {
+        self.calls += 1;
+        self.db.rows(sql, arguments).await
+    }
+
+    /// A row without a key could neither be linked nor be told from a deleted one.
+    async fn refuse_rows_without_key(&mut self) -> Result<(), ConnectorError> {
+        if !self.table.key_nullable {
+            return Ok(());
+        }
+        let key = &self.table.key().name;
+        let sql = format!("SELECT '1' FROM {} WHERE {} IS NULL LIMIT 1", self.table.name, quoted(key));
+        let message = format!("{}: a row has no {key:?}; every row needs an id of its own", self.table.label);
+        if self.rows(sql, &[]).await?.is_empty() { Ok(()) } else { Err(ConnectorError::permanent(message)) }
+    }
+
+    /// Times in the future are not believed: one row dated 9999 would end all incremental reading.
+    fn raise(&mut self, seen: Option<Instant>) {
+        let seen = seen.map(|instant| instant.at.min(Utc::now()));
+        self.high_water = self.high_water.max(seen);
+    }
+
+    /// One page of the current phase; a row more than a page is read to know whether another follows.
+    async fn page(
+        &mut self,
+        statement: (String, Vec<Raw>),
+        last: Option<&Row>,
+    ) -> Result<Page, ConnectorError> {
+        let raws = self.rows(statement.0, &statement.1).await?;
+        let mut rows = raws.into_iter().map(|raw| self.table.row(raw)).collect::<Result<Vec<_>, _>>()?;
+        for position in 0..rows.len() {
+            let before = if position == 0 { last } else { Some(&rows[position - 1]) };
+            if before.is_some_and(|before| before.item.id == rows[position].item.id) {
+                // Only views come here: a table's key is known to be unique.
+                let message =
+                    format!("{}: two rows have the id {:?}", self.table.label, rows[position].item.id);
+                return Err(ConnectorError::permanent(message));
+            }
+        }
+        let more = rows.len() > PAGE;
+        rows.truncate(PAGE);
+        Ok(Page { last: rows.last().filter(|_| more).cloned(), rows })
+    }
+}
+
+struct Page {
+    rows: Vec<Row>,
+    /// The last row, if more follow.
+    last: Option<Row>,
+}
+
+#[async_trait]
+impl Listing for TableListing {
+    async fn next_page(&mut self) -> Result<Option<Vec<Item>>, ConnectorError> {
+        let table = self.table.clone();
+        // Whatever fails below ends the listing, incomplete.
+        let (page, next) = match std::mem::replace(&mut self.phase, Phase::Ended) {
+            Phase::Ended => return Ok(None),
+            Phase::All { last } => {
+                let page = self.page(by_key(&table, None, last.as_ref()), last.as_ref()).await?;
+                self.complete = page.last.is_none();
+                let next = page.last.clone().map_or(Phase::Ended, |last| Phase::All { last: Some(last) });
+                (page, next)
+            }
+            Phase::Untimed { since, last } => {
+                let page = self.page(by_key(&table, table.modified, last.as_ref()), last.as_ref()).await?;
+                let next = match page.last.clone() {
+                    Some(last) => Phase::Untimed { since, last: Some(last) },
+                    None => Phase::Timed { since, last: None },
+                };
+                (page, next)
+            }
+            Phase::Timed { since, last } => {
+                let page = self.page(by_time(&table, since, last.as_ref()), last.as_ref()).await?;
+                for row in &page.rows {
+                    self.raise(row.item.modified);
+                }
+                let next =
+                    page.last.clone().map_or(Phase::Ended, |last| Phase::Timed { since, last: Some(last) });
+                (page, next)
+            }
+        };
+        self.phase = next;
+        Ok(Some(page.rows.into_iter().map(|row| row.item).collect()))
+    }
+
+    fn end(&self) -> ListingEnd {
+        let cursor = self
+            .high_water
+            .filter(|_| matches!(self.phase, Phase::Ended))
+            .map(|at| json!({ "modified": Instant::new(at, Precision::Micro).to_text() }));
+        ListingEnd { complete: self.complete, cursor, calls: self.calls }
+    }
+}
+
+/// Rows by key, all of them or those whose `untimed` column is null.
+fn by_key(table: &Table, untimed: Option<usize>, last: Option<&Row>) -> (String, Vec<Raw>) {
+    let key = format!("t.{}", quoted(&table.key().name));
+    let mut statement = table.select();
+    statement.push(&format!(" WHERE {key} IS NOT NULL"));
+    if let Some(position) = untimed {
+        statement.push(&format!(" AND t.{} IS NULL", quoted(&table.columns[position].name)));
+    }
+    if let Some(last) = last {
+        statement.push(&format!(" AND {key} > ")).argument(table.key, last.raw[table.key].clone());
+    }
+    statement.push(&format!(" ORDER BY {key} LIMIT {}", PAGE + 1));
+    (statement.sql, statement.arguments)
+}
+
+/// Rows changed since a time, by time and key.
+fn by_time(table: &Table, since: DateTime<Utc>, last: Option<&Row>) -> (String, Vec<Raw>) {
+    let Some(position) = table.modified else { return by_key(table, None, last) };
+    let (key, time) = (format!("t.{}", quoted(&table.key().name)), ordered(table, position));
+    let mut statement = table.select();
+    statement.push(&format!(" WHERE {key} IS NOT NULL AND "));
+    not_before(&mut statement, &table.columns[position], position, &time, since, table.dialect);
+    if let Some(last) = last {
+        statement.push(&format!(" AND ({time}, {key}) > ("));
+        statement.argument(position, last.raw[position].clone()).push(", ");
+        statement.argument(table.key, last.raw[table.key].clone()).push(")");
+    }
+    statement.push(&format!(" ORDER BY {time}, {key} LIMIT {}", PAGE + 1));
+    (statement.sql, statement.arguments)
+}
+
+/// A time column as it is ordered: text times byte by byte, whatever the database's language.
+fn ordered(table: &Table, position: usize) -> String {
+    let column = &table.columns[position];
+    let name = format!("t.{}", quoted(&column.name));
+    if table.dialect == Dialect::Postgres && column.kind == Kind::Text {
+        format!("{name} COLLATE \"C\"")
+    } else {
+        name
+    }
+}
+
+fn high_water_sql(table: &Table, position: usize) -> String {
+    let cast = if table.dialect == Dialect::Postgres { "::text" } else { "" };
+    format!("SELECT max({}){cast} FROM {} AS t", ordered(table, position), table.name)
+}
+
+/// `time >= since`, in the column's own form.
+fn not_before(
+    statement: &mut Statement<'_>,
+    column: &Column,
+    position: usize,
+    time: &str,
+    since: DateTime<Utc>,
+    dialect: Dialect,
+) {
+    statement.push(&format!("{time} >= "));
+    let instant = Instant::new(since, Precision::Micro);
+    let typed = dialect == Dialect::Postgres && matches!(column.kind, Kind::DateTime(_) | Kind::Date);
+    let number = matches!(column.stamp, Some(Stamp::Seconds | Stamp::Millis))
+        || (column.stamp.is_none() && matches!(column.kind, Kind::Int));
+    if typed {
+        statement.argument(position, Raw::Text(instant.to_text()));
+    } else if number {
+        statement.argument(position, column.time(instant, dialect));
+    } else {
+        // Times as text may differ in form from row to row (a space or a T, a zone or none), and a space sorts before a
+        // T: only dates compare safely as text, a day of room covering all zones. SQLite then looks closer.
+        let date = since.date_naive() - chrono::Days::new(1);
+        statement.argument(position, Raw::Text(date.to_string()));
+        if dialect == Dialect::Sqlite {
+            statement.push(&format!(" AND coalesce(julianday({time}) >= julianday("));
+            statement.argument(position, Raw::Text(instant.to_text())).push("), 1)");
+        }
+    }
+}

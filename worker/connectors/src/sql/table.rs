@@ -1,0 +1,206 @@
+//! A table as a connector knows it, and the statements for it. No I/O.
+
+use syncline_engine::{Item, ports::ConnectorError, value::Fields};
+
+use super::{
+    column::{Column, Kind, instant_of},
+    db::{Dialect, Raw},
+};
+
+/// A table.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub(super) dialect: Dialect,
+    /// Database and table, for messages.
+    pub(super) label: String,
+    /// The table's quoted name.
+    pub(super) name: String,
+    pub(super) columns: Vec<Column>,
+    /// Positions in `columns`.
+    pub(super) key: usize,
+    pub(super) modified: Option<usize>,
+    pub(super) version: Option<usize>,
+    pub(super) marker: Option<usize>,
+    /// The database gives a new row its key.
+    pub(super) key_assigned: bool,
+    /// The key may be null.
+    pub(super) key_nullable: bool,
+}
+
+/// A row that was read.
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    /// All columns, as they came.
+    pub(super) raw: Vec<Raw>,
+    pub(super) item: Item,
+}
+
+/// Puts a statement's pieces together and numbers its arguments.
+pub(super) struct Statement<'a> {
+    table: &'a Table,
+    pub(super) sql: String,
+    pub(super) arguments: Vec<Raw>,
+}
+
+/// An identifier in quotes, which both databases write alike.
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+impl Table {
+    pub(super) fn position(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == name)
+    }
+
+    pub(super) fn key(&self) -> &Column {
+        &self.columns[self.key]
+    }
+
+    /// A statement that selects all columns.
+    pub(super) fn select(&self) -> Statement<'_> {
+        let columns: Vec<String> = self.columns.iter().map(|column| self.read(column)).collect();
+        // The alias matters: in PostgreSQL, ORDER BY "id" would sort by the text that is selected under that name.
+        let sql = format!("SELECT {} FROM {} AS t", columns.join(", "), self.name);
+        Statement { table: self, sql, arguments: Vec::new() }
+    }
+
+    /// A statement that begins so.
+    pub(super) fn statement(&self, sql: String) -> Statement<'_> {
+        Statement { table: self, sql, arguments: Vec::new() }
+    }
+
+    fn read(&self, column: &Column) -> String {
+        let name = quoted(&column.name);
+        match (self.dialect, column.kind) {
+            (Dialect::Sqlite, _) => format!("t.{name}"),
+            (Dialect::Postgres, Kind::Array) => format!("array_to_json(t.{name})::text"),
+            (Dialect::Postgres, _) => format!("t.{name}::text"),
+        }
+    }
+
+    /// The key as it is returned from an insert.
+    pub(super) fn returning_key(&self) -> String {
+        let key = quoted(&self.key().name);
+        if self.dialect == Dialect::Postgres { format!("{key}::text") } else { key }
+    }
+
+    /// What to compare an id with. Types whose text PostgreSQL could refuse to read are compared as text, since an id
+    /// that is no such value is simply not there.
+    pub(super) fn key_compared(&self) -> String {
+        let key = quoted(&self.key().name);
+        if self.dialect == Dialect::Postgres
+            && !matches!(self.key().kind, Kind::Int | Kind::Text | Kind::Uuid)
+        {
+            format!("{key}::text")
+        } else {
+            key
+        }
+    }
+
+    /// An id as what the key column may hold; nothing if it cannot be there.
+    pub(super) fn key_arguments(&self, id: &str) -> Vec<Raw> {
+        let whole = id.parse::<i64>().ok().filter(|number| number.to_string() == id);
+        match (self.dialect, self.key().kind) {
+            (Dialect::Postgres, Kind::Int) => whole.map(Raw::Int).into_iter().collect(),
+            (Dialect::Postgres, Kind::Uuid) if !is_uuid(id) => Vec::new(),
+            (Dialect::Postgres, _) if id.contains('\0') => Vec::new(),
+            (Dialect::Postgres, _) => vec![Raw::Text(id.to_owned())],
+            // A column without a type compares a number with text as different.
+            (Dialect::Sqlite, Kind::Any) => {
+                whole.map(Raw::Int).into_iter().chain([Raw::Text(id.to_owned())]).collect()
+            }
+            (Dialect::Sqlite, _) => vec![Raw::Text(id.to_owned())],
+        }
+    }
+
+    /// A row that was read, as an item.
+    pub(super) fn row(&self, raw: Vec<Raw>) -> Result<Row, ConnectorError> {
+        let id = match &raw[self.key] {
+            Raw::Int(number) => number.to_string(),
+            Raw::Text(text) if !text.is_empty() => text.clone(),
+            Raw::Real(number) => number.to_string(),
+            Raw::Text(_) | Raw::Null | Raw::Binary => {
+                let message = format!("{}: a row has no usable {:?}", self.label, self.key().name);
+                return Err(ConnectorError::permanent(message));
+            }
+        };
+        let mut fields = Fields::new();
+        for (position, column) in self.columns.iter().enumerate() {
+            if Some(position) != self.marker {
+                let value = column.value(&raw[position]).map_err(|what| {
+                    ConnectorError::permanent(format!("{}, row {id}: {what}; mend the row", self.label))
+                })?;
+                fields.insert(column.name.clone(), value);
+            }
+        }
+        let mut item = Item::new(id, fields);
+        item.modified = self.modified.and_then(|position| instant_of(&raw[position]));
+        item.version = self.version.and_then(|position| match &raw[position] {
+            Raw::Int(number) => Some(number.to_string()),
+            Raw::Text(text) => Some(text.clone()),
+            _ => None,
+        });
+        Ok(Row { raw, item })
+    }
+}
+
+impl Statement<'_> {
+    /// More of the statement.
+    pub(super) fn push(&mut self, sql: &str) -> &mut Self {
+        self.sql.push_str(sql);
+        self
+    }
+
+    /// An argument to be compared with a column or stored in it.
+    pub(super) fn argument(&mut self, position: usize, raw: Raw) -> &mut Self {
+        let cast = self.table.columns[position].cast.clone();
+        self.cast(&cast, raw)
+    }
+
+    /// An argument to be compared with the key.
+    pub(super) fn key_argument(&mut self, raw: Raw) -> &mut Self {
+        match self.table.key().kind {
+            // Wider than the column may be, so that no id overflows it.
+            Kind::Int => self.cast("bigint", raw),
+            Kind::Text | Kind::Uuid => self.argument(self.table.key, raw),
+            _ => self.cast("text", raw),
+        }
+    }
+
+    /// An argument of a type.
+    pub(super) fn cast(&mut self, cast: &str, raw: Raw) -> &mut Self {
+        self.arguments.push(raw);
+        let number = self.arguments.len();
+        self.sql.push_str(&match self.table.dialect {
+            Dialect::Sqlite => format!("${number}"),
+            Dialect::Postgres => format!("${number}::text::{cast}"),
+        });
+        self
+    }
+
+    /// `column IN (…)`; the number of arguments is rounded up so that few different statements are prepared.
+    pub(super) fn any_of(&mut self, compared: &str, raws: Vec<Raw>, key: bool, position: usize) -> &mut Self {
+        let count = raws.len().next_power_of_two();
+        let last = raws.last().cloned().unwrap_or(Raw::Null);
+        self.push(compared).push(" IN (");
+        for (number, raw) in raws.into_iter().chain(std::iter::repeat(last)).take(count).enumerate() {
+            if number > 0 {
+                self.push(", ");
+            }
+            if key {
+                self.key_argument(raw);
+            } else {
+                self.argument(position, raw);
+            }
+        }
+        self.push(")")
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(position, byte)| match position {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
