@@ -284,9 +284,9 @@ impl<'a> Batch<'a> {
         let mut values = self.values(fields, false)?;
         values.retain(|(position, raw)| {
             let column = &self.table.columns[*position];
-            let same =
-                fields.get(&column.name).is_some_and(|value| value.same(&row.item.fields[&column.name]));
-            *position != self.table.key && !same && row.raw[*position] != *raw
+            let found = row.item.fields.get(&column.name).unwrap_or(&Value::Null);
+            let same = fields.get(&column.name).is_some_and(|value| value.same(found));
+            *position != self.table.key && !same && !row.raw[*position].same(raw)
         });
         if values.is_empty() {
             return Ok(Outcome::Row(id.to_owned()));

@@ -1,0 +1,205 @@
+//! The same small table as a file, in SQLite and in PostgreSQL.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value as Json, json};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, sqlite::SqliteConnectOptions};
+use syncline_connectors::{OpenOptions, platform};
+use syncline_engine::{
+    Item, Value,
+    ports::{
+        Connector, ConnectorError, Leave, Marker, ReadMode, Stopped, Write, WriteContext, WriteOp,
+        WriteResult,
+    },
+    value::Fields,
+};
+use tempfile::TempDir;
+
+use crate::postgres::Database;
+
+/// Which platform a test runs on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum On {
+    Csv,
+    Sqlite,
+    Postgres,
+}
+
+/// A table `tasks` with the columns id, title, points and updated_at.
+pub(crate) struct Place {
+    pub(crate) folder: TempDir,
+    on: On,
+    database: Option<Database>,
+}
+
+impl Place {
+    pub(crate) async fn new(on: On) -> Place {
+        let folder = tempfile::tempdir().unwrap();
+        let database = if on == On::Postgres { Some(Database::create().await) } else { None };
+        let place = Place { folder, on, database };
+        match on {
+            On::Csv => std::fs::write(place.file(), "id,title,points,updated_at\n").unwrap(),
+            On::Sqlite => {
+                SqliteConnectOptions::new()
+                    .filename(place.file())
+                    .create_if_missing(true)
+                    .connect()
+                    .await
+                    .unwrap();
+                place.execute("CREATE TABLE tasks (id TEXT PRIMARY KEY, title TEXT CHECK (title <> 'bad'), points INTEGER, updated_at TEXT)").await;
+            }
+            On::Postgres => {
+                place.execute("CREATE TABLE tasks (id text PRIMARY KEY, title text CHECK (title <> 'bad'), points integer, updated_at timestamptz)").await;
+            }
+        }
+        place
+    }
+
+    pub(crate) fn file(&self) -> std::path::PathBuf {
+        self.folder.path().join(if self.on == On::Csv { "tasks.csv" } else { "tasks.db" })
+    }
+
+    pub(crate) fn url(&self) -> String {
+        match &self.database {
+            Some(database) => database.url(),
+            None => format!("sqlite://{}", self.file().display()),
+        }
+    }
+
+    pub(crate) async fn execute(&self, sql: &str) {
+        match &self.database {
+            Some(database) => database.execute(sql).await,
+            None => {
+                let options = SqliteConnectOptions::new().filename(self.file());
+                let mut connection = options.connect().await.unwrap();
+                connection.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await.unwrap();
+                connection.close().await.unwrap();
+            }
+        }
+    }
+
+    /// Adds a row behind the connector's back.
+    pub(crate) async fn insert(&self, id: &str, title: &str) {
+        if self.on == On::Csv {
+            let text = std::fs::read_to_string(self.file()).unwrap();
+            std::fs::write(self.file(), format!("{text}{id},{title},1,2025-01-01 00:00:00\n")).unwrap();
+        } else {
+            self.execute(&format!("INSERT INTO tasks VALUES ('{id}', '{title}', 1, '2025-01-01 00:00:00')"))
+                .await;
+        }
+    }
+
+    /// Edits a row behind the connector's back.
+    pub(crate) async fn retitle(&self, id: &str, from: &str, to: &str) {
+        if self.on == On::Csv {
+            let text = std::fs::read_to_string(self.file()).unwrap();
+            std::fs::write(self.file(), text.replace(&format!("{id},{from},"), &format!("{id},{to},")))
+                .unwrap();
+        } else {
+            self.execute(&format!("UPDATE tasks SET title = '{to}' WHERE id = '{id}'")).await;
+        }
+    }
+
+    pub(crate) fn scope(&self) -> Json {
+        match self.on {
+            On::Csv => json!({ "path": self.file(), "modified": "updated_at" }),
+            _ => json!({ "url": self.url(), "table": "tasks", "modified": "updated_at" }),
+        }
+    }
+
+    pub(crate) async fn open(&self) -> Box<dyn Connector> {
+        open(&self.scope()).await.unwrap()
+    }
+}
+
+/// Opens whatever a scope names.
+pub(crate) async fn open(scope: &Json) -> Result<Box<dyn Connector>, ConnectorError> {
+    let platform = platform(if scope.get("path").is_some() { "csv" } else { "sql" }).unwrap();
+    platform.check(scope).unwrap();
+    platform.open(scope, &OpenOptions::default()).await
+}
+
+pub(crate) struct Always;
+
+impl Leave for Always {
+    fn check(&self) -> Result<(), Stopped> {
+        Ok(())
+    }
+
+    fn deadline(&self) -> DateTime<Utc> {
+        now()
+    }
+}
+
+pub(crate) struct Never;
+
+impl Leave for Never {
+    fn check(&self) -> Result<(), Stopped> {
+        Err(Stopped::LeaseLost)
+    }
+
+    fn deadline(&self) -> DateTime<Utc> {
+        now()
+    }
+}
+
+/// 2026-02-03T04:05:06Z
+pub(crate) fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_770_091_506, 0).unwrap()
+}
+
+pub(crate) async fn write(connector: &dyn Connector, writes: &[Write]) -> Vec<WriteResult> {
+    let context = WriteContext { leave: &Always, now: now() };
+    let results = connector.write(writes, &context).await.unwrap();
+    assert_eq!(results.len(), writes.len());
+    results
+}
+
+pub(crate) async fn write_one(connector: &dyn Connector, one: Write) -> WriteResult {
+    write(connector, &[one]).await.remove(0)
+}
+
+/// All items, how many pages they came in, and how the listing ended.
+pub(crate) async fn list(
+    connector: &dyn Connector,
+    mode: ReadMode,
+) -> (Vec<Item>, syncline_engine::ports::ListingEnd) {
+    let mut listing = connector.list(mode).await.unwrap();
+    let mut items = Vec::new();
+    while let Some(page) = listing.next_page().await.unwrap() {
+        assert!(page.len() <= connector.capabilities().page_size);
+        items.extend(page);
+    }
+    (items, listing.end())
+}
+
+pub(crate) async fn ids(connector: &dyn Connector, mode: ReadMode) -> Vec<String> {
+    list(connector, mode).await.0.into_iter().map(|item| item.id).collect()
+}
+
+pub(crate) async fn fetch(connector: &dyn Connector, id: &str) -> Option<Item> {
+    connector.fetch(&[id.to_owned()]).await.unwrap().pop()
+}
+
+pub(crate) fn text(value: &str) -> Value {
+    Value::Text(value.to_owned())
+}
+
+pub(crate) fn fields<const N: usize>(fields: [(&str, Value); N]) -> Fields {
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+pub(crate) fn marker(text: &str) -> Marker {
+    Marker { text: text.to_owned(), id: None }
+}
+
+pub(crate) fn create(marker: Marker, fields: Fields) -> Write {
+    Write { op: WriteOp::Create { marker, fields }, expected: Fields::new(), version: None }
+}
+
+pub(crate) fn update(id: &str, fields: Fields, expected: Fields) -> Write {
+    Write { op: WriteOp::Update { id: id.to_owned(), fields }, expected, version: None }
+}
+
+pub(crate) fn delete(id: &str) -> Write {
+    Write { op: WriteOp::Delete { id: id.to_owned() }, expected: Fields::new(), version: None }
+}
