@@ -66,6 +66,10 @@ pub(crate) struct Keeper {
     health: Health,
     commands: UnboundedReceiver<Command>,
     held: HashMap<LeaseRef, Lease>,
+    /// When a cancel was last heard of.
+    cancelled_at: Option<Instant>,
+    /// Ask about every lease at once.
+    hurry: bool,
 }
 
 impl Keeper {
@@ -75,7 +79,16 @@ impl Keeper {
         health: Health,
     ) -> (KeeperHandle, Self) {
         let (sender, commands) = mpsc::unbounded_channel();
-        (KeeperHandle(sender), Self { backend, config, health, commands, held: HashMap::new() })
+        let keeper = Self {
+            backend,
+            config,
+            health,
+            commands,
+            held: HashMap::new(),
+            cancelled_at: None,
+            hurry: false,
+        };
+        (KeeperHandle(sender), keeper)
     }
 
     /// Starts the thread. It ends at [`KeeperHandle::stop`], or when nobody can hand over leases any more.
@@ -102,19 +115,23 @@ impl Keeper {
         let mut not_before = Instant::now();
         let mut commands = Vec::new();
         loop {
-            let next = self.held.values().map(Lease::renew_at).min().map(|at| at.max(not_before));
-            let ahead = tokio::select! {
+            let next =
+                if self.hurry { Some(Instant::now()) } else { self.held.values().map(Lease::renew_at).min() };
+            tokio::select! {
                 received = self.commands.recv_many(&mut commands, 256) => {
                     if received == 0 || !self.obey(&mut commands) {
                         return;
                     }
                     continue;
                 }
-                // Whom it concerns, only the store knows; asking renews as well.
-                Ok(()) = cancellations.changed() => self.config.lease,
-                () = until(next) => self.config.lease / 10,
-            };
-            let pause = if self.renew(ahead).await {
+                Ok(()) = cancellations.changed() => {
+                    self.cancelled_at = Some(Instant::now());
+                    self.hurry = true;
+                    continue;
+                }
+                () = until(next.map(|at| at.max(not_before))) => {}
+            }
+            let pause = if self.renew().await {
                 backoff.reset();
                 Duration::ZERO
             } else {
@@ -130,6 +147,8 @@ impl Keeper {
         for command in mem::take(commands) {
             match command {
                 Command::Hold(leases) => {
+                    // A job that was claimed before the cancel and arrives after it may be the one it was for.
+                    self.hurry |= leases.iter().any(|lease| Some(lease.asked()) <= self.cancelled_at);
                     self.held.extend(leases.into_iter().map(|lease| (lease.claim(), lease)));
                 }
                 Command::Forget(leases) => {
@@ -143,9 +162,11 @@ impl Keeper {
         true
     }
 
-    /// Renews what is due now or this far ahead, in one call. False: the store did not answer.
-    async fn renew(&mut self, ahead: Duration) -> bool {
-        let soon = Instant::now() + ahead;
+    /// Renews what is due, and what soon will be in the same call; everything after a cancel, since only the store
+    /// knows whom it concerns. False: the store did not answer.
+    async fn renew(&mut self) -> bool {
+        let hurry = mem::take(&mut self.hurry);
+        let soon = Instant::now() + if hurry { self.config.lease } else { self.config.lease / 10 };
         let due: Vec<Lease> = self.held.values().filter(|lease| lease.renew_at() <= soon).cloned().collect();
         let Some(length) = due.first().map(Lease::length) else { return true };
         let claims: Vec<_> = due.iter().map(Lease::claim).collect();
@@ -155,10 +176,12 @@ impl Keeper {
             Ok(Ok(renewals)) => renewals,
             Ok(Err(error)) => {
                 self.health.failed(Part::LeaseKeeper, &error);
+                self.hurry = hurry;
                 return false;
             }
             Err(elapsed) => {
                 self.health.failed(Part::LeaseKeeper, &elapsed);
+                self.hurry = hurry;
                 return false;
             }
         };
@@ -178,12 +201,13 @@ impl Keeper {
 
     fn lost(&mut self, lease: &Lease) {
         self.held.remove(&lease.claim());
-        lease.lose();
         // A finished job's row may have gone to the store a moment ago: that is no loss.
         if !lease.is_finished() {
             tracing::warn!(job = %lease.claim(), "the job has lost its lease");
             self.config.observe(&SourceEvent::LeaseLost(lease.claim()));
         }
+        // Last, so that the loss is told before what the job makes of it.
+        lease.lose();
     }
 }
 

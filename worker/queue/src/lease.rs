@@ -94,6 +94,11 @@ impl Lease {
         self.backend.progress(self.shared.claim, progress).await
     }
 
+    /// When the claim was asked for.
+    pub(crate) fn asked(&self) -> Instant {
+        self.shared.born
+    }
+
     pub(crate) fn length(&self) -> Duration {
         self.shared.length
     }
