@@ -182,3 +182,66 @@ fn remove_stale(locked: &Locked) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Utc};
+    use syncline_engine::ports::{ErrorKind, Stopped};
+
+    use super::*;
+
+    struct Given(Result<(), Stopped>);
+
+    impl Leave for Given {
+        fn check(&self) -> Result<(), Stopped> {
+            self.0
+        }
+
+        fn deadline(&self) -> DateTime<Utc> {
+            DateTime::UNIX_EPOCH
+        }
+    }
+
+    fn prepared(path: &Path) -> (Identity, Finished) {
+        fs::write(path, "id,title\n1,ours\n").unwrap();
+        let locked = Locked::acquire(path).unwrap();
+        let began = Identity::at(path).unwrap();
+        let mut replacement = Replacement::begin(locked, 9).unwrap();
+        replacement.write("2,new\n").unwrap();
+        (began, replacement.finish().unwrap())
+    }
+
+    #[test]
+    fn takes_the_place_of_the_original() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.csv");
+        let (began, finished) = prepared(&path);
+        let Outcome::Done(identity) = finished.rename(began, &Given(Ok(()))).unwrap() else {
+            panic!("edited")
+        };
+        assert_eq!(fs::read_to_string(&path).unwrap(), "id,title\n2,new\n");
+        assert_eq!(identity, Identity::at(&path).unwrap());
+    }
+
+    #[test]
+    fn an_edit_meanwhile_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.csv");
+        let (began, finished) = prepared(&path);
+        fs::write(&path, "id,title\n1,theirs\n").unwrap();
+        assert!(matches!(finished.rename(began, &Given(Ok(()))).unwrap(), Outcome::Edited));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "id,title\n1,theirs\n");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "the temporary file is gone");
+    }
+
+    #[test]
+    fn without_leave_nothing_happens() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.csv");
+        let (began, finished) = prepared(&path);
+        let error = finished.rename(began, &Given(Err(Stopped::Cancelled))).err().unwrap();
+        assert_eq!(error.kind, ErrorKind::Stopped(Stopped::Cancelled));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "id,title\n1,ours\n");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

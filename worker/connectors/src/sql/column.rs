@@ -333,7 +333,9 @@ fn digits_of(precision: Precision) -> usize {
 /// The instant that a time column's content stands for.
 pub(super) fn instant_of(raw: &Raw) -> Option<Instant> {
     match raw {
-        Raw::Text(text) => Instant::parse(text).or_else(|| midnight(text.parse().ok()?)),
+        Raw::Text(text) => Instant::parse(text)
+            .or_else(|| midnight(text.parse().ok()?))
+            .or_else(|| instant_of_int(text.parse().ok()?)),
         Raw::Int(number) => instant_of_int(*number),
         Raw::Real(number) => instant_of_int(*number as i64),
         Raw::Null | Raw::Binary => None,

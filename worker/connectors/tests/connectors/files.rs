@@ -1,1 +1,296 @@
-//! Soon.
+//! What is particular to files: bytes, encodings, half-written states, and the rename.
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::PathBuf,
+};
+
+use rstest::rstest;
+use serde_json::json;
+use syncline_engine::{
+    Value,
+    ports::{Connector, ErrorKind, ReadMode, WriteContext},
+    value::Fields,
+};
+use tempfile::TempDir;
+
+use crate::place::{
+    create, delete, fetch, fields, ids, list, marker, now, open, text, update, write, write_one,
+};
+
+struct Csv {
+    folder: TempDir,
+}
+
+impl Csv {
+    fn new(content: impl AsRef<[u8]>) -> Csv {
+        let csv = Csv { folder: tempfile::tempdir().unwrap() };
+        csv.put(content);
+        csv
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("rows.csv")
+    }
+
+    fn put(&self, content: impl AsRef<[u8]>) {
+        fs::write(self.path(), content).unwrap();
+    }
+
+    fn content(&self) -> String {
+        fs::read_to_string(self.path()).unwrap()
+    }
+
+    async fn open(&self) -> Box<dyn Connector> {
+        open(&json!({ "path": self.path() })).await.unwrap()
+    }
+
+    /// The error of opening or of listing.
+    async fn error(&self) -> syncline_engine::ports::ConnectorError {
+        let connector = match open(&json!({ "path": self.path() })).await {
+            Ok(connector) => connector,
+            Err(error) => return error,
+        };
+        let mut listing = connector.list(ReadMode::Full).await.unwrap();
+        loop {
+            match listing.next_page().await {
+                Ok(page) => assert!(page.is_some(), "the file was read without an error"),
+                Err(error) => {
+                    assert!(!listing.end().complete);
+                    assert_eq!(listing.next_page().await, Ok(None));
+                    return error;
+                }
+            }
+        }
+    }
+
+    /// The names of all files in the folder.
+    fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.folder.path()).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+}
+
+fn title(text: &str) -> Fields {
+    fields([("title", Value::Text(text.to_owned()))])
+}
+
+#[tokio::test]
+async fn untouched_rows_keep_their_bytes() {
+    let csv = Csv::new(
+        "\u{feff}id,\"title\",extra\r\n\r\n1,\"quoted\",\"x\"\"y\"\r\n\"2\", spaced ,\"two\r\nlines\"\r\n3,,\"\"",
+    );
+    let connector = csv.open().await;
+    let results = write(
+        &*connector,
+        &[update("2", title("a, b"), Fields::new()), create(marker("m"), title("new")), delete("9")],
+    )
+    .await;
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+    assert_eq!(
+        csv.content(),
+        "\u{feff}id,\"title\",extra\r\n\r\n1,\"quoted\",\"x\"\"y\"\r\n\"2\",\"a, b\",\"two\r\nlines\"\r\n3,,\"\"\r\n\
+         m,new,\r\n"
+    );
+    write_one(&*connector, delete("3")).await.unwrap();
+    assert!(csv.content().ends_with("lines\"\r\nm,new,\r\n"));
+    assert_eq!(csv.names(), ["rows.csv"]);
+}
+
+#[rstest]
+#[case::header_only("id,title", "id,title\nm,new\n")]
+#[case::newline("id,title\n", "id,title\nm,new\n")]
+#[case::no_last_newline("id,title\n1,a", "id,title\n1,a\nm,new\n")]
+#[case::crlf("id,title\r\n1,a\r\n", "id,title\r\n1,a\r\nm,new\r\n")]
+#[case::semicolons("title;id\n", "title;id\nnew;m\n")]
+#[tokio::test]
+async fn new_rows_follow_the_style_of_the_file(#[case] before: &str, #[case] after: &str) {
+    let csv = Csv::new(before);
+    let delimiter = if before.contains(';') { ";" } else { "," };
+    let connector = open(&json!({ "path": csv.path(), "delimiter": delimiter })).await.unwrap();
+    write_one(&*connector, create(marker("m"), title("new"))).await.unwrap();
+    assert_eq!(csv.content(), after);
+}
+
+#[tokio::test]
+async fn cells_are_text_or_nothing() {
+    let csv = Csv::new("id,a,b,c\n1,,\" \",007\n");
+    let item = fetch(&*csv.open().await, "1").await.unwrap();
+    let expected = [("id", text("1")), ("a", Value::Null), ("b", text(" ")), ("c", text("007"))];
+    assert_eq!(item.fields, fields(expected));
+}
+
+#[tokio::test]
+async fn values_of_all_kinds_become_cells() {
+    let csv = Csv::new("id,v\n");
+    let connector = csv.open().await;
+    let values = [
+        (Value::Bool(true), "true"),
+        (Value::Int(-7), "-7"),
+        (Value::Float(0.5), "0.5"),
+        (Value::Date("2025-01-31".parse().unwrap()), "2025-01-31"),
+        (
+            Value::DateTime(syncline_engine::value::Instant::parse("2025-01-31 10:20:30.5").unwrap()),
+            "2025-01-31T10:20:30.500Z",
+        ),
+        (Value::List(vec![Value::Int(1), text("b")]), "[1,\"b\"]"),
+        (Value::Object(fields([("a", Value::Null)])), "{\"a\":null}"),
+    ];
+    for (value, expected) in values {
+        let item = write_one(&*connector, create(marker(expected), fields([("v", value)]))).await.unwrap();
+        assert_eq!(item.fields["v"], text(expected));
+    }
+    assert_eq!(list(&*csv.open().await, ReadMode::Full).await.0.len(), 7);
+}
+
+#[rstest]
+#[case::no_bytes("", "is empty")]
+#[case::blank_lines("\n\n", "is empty")]
+#[case::no_key(
+    "number,title\n1,a\n",
+    "line 1: there is no column \"id\", which `key` names; the columns are number, title"
+)]
+#[case::same_column("id,a,a\n", "line 1: the column \"a\" appears twice")]
+#[case::few_cells("id,title\n1,a\n2\n", "line 3: the row has 1 cells, the header has 2")]
+#[case::many_cells("id,title\n1,a,b\n", "line 2: the row has 3 cells, the header has 2")]
+#[case::half_written(
+    "id,title\n1,a\n2,\"b",
+    "line 3: a quote that opens in the row starting here is never closed"
+)]
+#[case::empty_key("id,title\n1,a\n,b\n", "line 3: the row has no \"id\"")]
+#[case::same_id("id,title\n1,\"a\nb\"\n2,b\n\n1,c\n", "line 6: the id \"1\" is already used on line 2")]
+#[case::latin("id,title\n1,a\n2,\u{1}\n", "line 3: this is not UTF-8 text")]
+#[tokio::test]
+async fn a_flaw_is_named_with_its_line(#[case] content: &str, #[case] expected: &str) {
+    let bytes: Vec<u8> = content.bytes().map(|byte| if byte == 1 { 0xe9 } else { byte }).collect();
+    let csv = Csv::new(&bytes);
+    let error = csv.error().await;
+    assert_eq!(error.kind, ErrorKind::Permanent);
+    assert!(error.message.contains(expected), "{error}");
+    assert!(error.message.contains("rows.csv"), "{error}");
+
+    // Nor is such a file written to.
+    csv.put("id,title\n");
+    let connector = csv.open().await;
+    csv.put(&bytes);
+    let context = WriteContext { leave: &crate::place::Always, now: now() };
+    let writes = [create(marker("m"), Fields::new()), delete("1")];
+    assert_eq!(connector.write(&writes, &context).await.unwrap_err().kind, ErrorKind::Permanent);
+    assert_eq!(fs::read(csv.path()).unwrap(), bytes);
+    assert_eq!(csv.names(), ["rows.csv"]);
+}
+
+#[tokio::test]
+async fn what_is_no_file_is_refused() {
+    let csv = Csv::new("id\n");
+    fs::remove_file(csv.path()).unwrap();
+    let missing = csv.error().await;
+    assert_eq!(missing.kind, ErrorKind::Permanent);
+    assert!(missing.message.contains("rows.csv: there is no such file"), "{missing}");
+    fs::create_dir(csv.path()).unwrap();
+    assert!(csv.error().await.message.contains("this is not a file"));
+}
+
+#[tokio::test]
+async fn a_file_that_changes_while_it_is_listed_is_not_complete() {
+    let rows: String = (0..600).map(|number| format!("{number},a\n")).collect();
+    let csv = Csv::new(format!("id,title\n{rows}"));
+    let connector = csv.open().await;
+    let mut listing = connector.list(ReadMode::Full).await.unwrap();
+    assert_eq!(listing.next_page().await.unwrap().unwrap().len(), 500);
+    csv.put("id,title\n1,b\n");
+    while let Ok(Some(_)) = listing.next_page().await {}
+    assert!(!listing.end().complete);
+    assert_eq!(ids(&*connector, ReadMode::Full).await, ["1"]);
+}
+
+#[tokio::test]
+async fn a_broken_row_in_a_file_being_written_may_pass() {
+    let rows: String = (0..2000).map(|number| format!("{number},{},x\n", "a".repeat(200))).collect();
+    let csv = Csv::new(format!("id,title,other\n{rows}"));
+    let connector = csv.open().await;
+    let mut listing = connector.list(ReadMode::Full).await.unwrap();
+    listing.next_page().await.unwrap();
+    // The file is emptied under the reader, which finds the end of it in the midst of a row.
+    csv.put("id,title,other\n");
+    let error = listing.next_page().await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Transient);
+    assert!(error.message.contains("being written just now"), "{error}");
+    assert!(!listing.end().complete);
+}
+
+#[tokio::test]
+async fn the_index_is_renewed_when_the_file_changes() {
+    let csv = Csv::new("id,title\n1,one\n2,two\n");
+    let connector = csv.open().await;
+    assert_eq!(ids(&*connector, ReadMode::Full).await, ["1", "2"]);
+    assert_eq!(fetch(&*connector, "2").await.unwrap().fields["title"], text("two"));
+    write_one(&*connector, update("1", title("a longer one"), Fields::new())).await.unwrap();
+    assert_eq!(fetch(&*connector, "2").await.unwrap().fields["title"], text("two"));
+    write_one(&*connector, delete("1")).await.unwrap();
+    assert_eq!(fetch(&*connector, "1").await, None);
+    csv.put("id,title\n0,zero\n3,three\n2,second\n");
+    assert_eq!(fetch(&*connector, "2").await.unwrap().fields["title"], text("second"));
+}
+
+#[tokio::test]
+async fn permissions_and_links_survive_a_write() {
+    let csv = Csv::new("id,title\n1,one\n");
+    fs::set_permissions(csv.path(), fs::Permissions::from_mode(0o640)).unwrap();
+    let link = csv.folder.path().join("link.csv");
+    symlink("rows.csv", &link).unwrap();
+    let connector = open(&json!({ "path": link })).await.unwrap();
+    write_one(&*connector, update("1", title("two"), Fields::new())).await.unwrap();
+    assert_eq!(csv.content(), "id,title\n1,two\n");
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(fs::metadata(csv.path()).unwrap().permissions().mode() & 0o777, 0o640);
+}
+
+#[tokio::test]
+async fn leftovers_of_killed_processes_are_removed() {
+    let csv = Csv::new("id,title\n1,one\n");
+    for name in [".rows.csv.syncline-1-abc.tmp", ".other.csv.syncline-1-abc.tmp"] {
+        fs::write(csv.folder.path().join(name), "half").unwrap();
+    }
+    write_one(&*csv.open().await, delete("1")).await.unwrap();
+    assert_eq!(csv.names(), [".other.csv.syncline-1-abc.tmp", "rows.csv"]);
+}
+
+#[tokio::test]
+async fn a_lock_of_another_process_is_waited_for() {
+    let csv = Csv::new("id,title\n1,one\n");
+    let connector = csv.open().await;
+    let held = fs::File::open(csv.path()).unwrap();
+    held.lock().unwrap();
+    let waiting = tokio::spawn(async move { write_one(&*connector, delete("1")).await });
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    assert!(!waiting.is_finished());
+    // The other process replaces the file, as we do.
+    fs::write(csv.folder.path().join("new"), "id,title\n1,one\n2,two\n").unwrap();
+    fs::rename(csv.folder.path().join("new"), csv.path()).unwrap();
+    drop(held);
+    waiting.await.unwrap().unwrap();
+    assert_eq!(csv.content(), "id,title\n2,two\n");
+}
+
+#[tokio::test]
+async fn writers_at_the_same_time_lose_nothing() {
+    let csv = Csv::new("id,title\n");
+    let mut writers = tokio::task::JoinSet::new();
+    for writer in 0..8 {
+        let connector = csv.open().await;
+        writers.spawn(async move {
+            for number in 0..5 {
+                let id = format!("{writer}-{number}");
+                write_one(&*connector, create(marker(&id), Fields::new())).await.unwrap();
+            }
+        });
+    }
+    writers.join_all().await;
+    assert_eq!(ids(&*csv.open().await, ReadMode::Full).await.len(), 40);
+    assert_eq!(csv.names(), ["rows.csv"]);
+}
