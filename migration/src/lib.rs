@@ -22,6 +22,7 @@ mod m20261120_001100_create_sync_conflicts;
 mod m20261120_001200_create_sync_changes;
 mod m20261120_001300_create_jobs;
 
+pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
 
 use crate::transaction::InTransaction;
