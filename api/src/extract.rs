@@ -1,0 +1,228 @@
+//! What a request carries, read strictly: an unknown key is refused by name, and every refusal is a problem document.
+
+use axum::{
+    body::Bytes,
+    extract::{
+        FromRequest, FromRequestParts, Path, Query, Request,
+        rejection::{BytesRejection, FailedToBufferBody},
+    },
+    http::{
+        HeaderMap, StatusCode,
+        header::{CONTENT_LENGTH, CONTENT_TYPE},
+        request::Parts,
+    },
+};
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::{
+    problem::Problem,
+    router::{BODY_LIMIT, BODY_TIMEOUT},
+};
+
+/// A JSON body.
+#[derive(Debug)]
+pub(crate) struct JsonBody<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if !is_json(request.headers()) {
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported-media-type",
+                "Unsupported media type",
+                "The body must be JSON: send it with the header content-type: application/json",
+            ));
+        }
+        // Said before the first byte is read, which spares the caller from sending the rest.
+        if announced(request.headers()).is_some_and(|length| length > BODY_LIMIT as u64) {
+            return Err(too_large());
+        }
+        let bytes = match timeout(BODY_TIMEOUT, Bytes::from_request(request, state)).await {
+            Ok(Ok(bytes)) => bytes,
+            Ok(Err(BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)))) => {
+                return Err(too_large());
+            }
+            Ok(Err(_)) => {
+                return Err(Problem::new(
+                    StatusCode::BAD_REQUEST,
+                    "unreadable-body",
+                    "Unreadable body",
+                    "The body ended before it was complete",
+                ));
+            }
+            Err(_) => {
+                return Err(Problem::new(
+                    StatusCode::REQUEST_TIMEOUT,
+                    "body-timeout",
+                    "Request timeout",
+                    format!("The body did not arrive within {} seconds", BODY_TIMEOUT.as_secs()),
+                ));
+            }
+        };
+        parse(&bytes).map(Self)
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(given) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
+    let essence = given.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
+}
+
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn too_large() -> Problem {
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "body-too-large",
+        "Body too large",
+        format!("The body must not exceed {BODY_LIMIT} bytes"),
+    )
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        let cause = error.into_inner();
+        if cause.is_data() { wrong_field(&path, &cause.to_string()) } else { malformed(&cause) }
+    })?;
+    deserializer.end().map_err(|error| malformed(&error))?;
+    Ok(value)
+}
+
+fn malformed(error: &serde_json::Error) -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "malformed-json",
+        "Malformed JSON",
+        format!("The body is not JSON: {error}"),
+    )
+}
+
+fn wrong_field(path: &str, message: &str) -> Problem {
+    // The place in the text says less than the name of the field.
+    let message = message.split(" at line ").next().unwrap_or(message);
+    let problem = |detail: String| {
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-body", "Invalid body", detail)
+    };
+    match field_of(path, message) {
+        Some(field) => problem(format!("{field}: {message}")).with_field(field, message),
+        None => problem(message.to_owned()),
+    }
+}
+
+/// The field that a message is about: an unknown or missing one is named by the message, any other by its path.
+fn field_of(path: &str, message: &str) -> Option<String> {
+    for start in ["unknown field `", "missing field `", "duplicate field `"] {
+        if let Some(rest) = message.strip_prefix(start) {
+            return rest.split('`').next().map(str::to_owned);
+        }
+    }
+    (path != ".").then(|| path.to_owned())
+}
+
+/// A query string.
+#[derive(Debug)]
+pub(crate) struct StrictQuery<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for StrictQuery<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        Query::try_from_uri(&parts.uri).map(|Query(value)| Self(value)).map_err(|rejection| {
+            let text = rejection.body_text();
+            let message = text.rsplit_once("query string: ").map_or(text.as_str(), |(_, message)| message);
+            match message.find(" field `").and_then(|_| field_of(".", last_part(message))) {
+                Some(field) => invalid_query(&field, last_part(message)),
+                None => Problem::new(StatusCode::BAD_REQUEST, "invalid-query", "Invalid query", message),
+            }
+        })
+    }
+}
+
+/// What is left of "path: message".
+fn last_part(message: &str) -> &str {
+    let known = ["unknown field `", "missing field `", "duplicate field `"];
+    known.iter().find_map(|start| message.find(start)).map_or(message, |at| &message[at..])
+}
+
+/// A key of the query string is wrong.
+pub(crate) fn invalid_query(field: &str, detail: &str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "invalid-query", "Invalid query", format!("{field}: {detail}"))
+        .with_field(field, detail)
+}
+
+/// A job's id in the path.
+#[derive(Debug)]
+pub(crate) struct JobId(pub(crate) Uuid);
+
+impl<S: Send + Sync> FromRequestParts<S> for JobId {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let bad = |given: &str| {
+            let detail = format!("{given:?} is not the id of a job, which is a UUID");
+            Problem::new(StatusCode::BAD_REQUEST, "invalid-id", "Invalid id", &*detail)
+                .with_field("id", detail)
+        };
+        let Ok(Path(given)) = Path::<String>::from_request_parts(parts, state).await else {
+            return Err(bad(parts.uri.path().rsplit('/').next().unwrap_or_default()));
+        };
+        Uuid::try_parse(&given).map(Self).map_err(|_| bad(&given))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code, reason = "only read")]
+    struct Asked {
+        sync: String,
+        full: Option<bool>,
+    }
+
+    fn refused(body: &str) -> Problem {
+        parse::<Asked>(body.as_bytes()).unwrap_err()
+    }
+
+    #[test]
+    fn a_wrong_field_is_named() {
+        let unknown = refused(r#"{"sync": "a", "ful": true}"#);
+        assert_eq!(unknown.status, 422);
+        assert_eq!(unknown.errors[0].field, "ful");
+        assert!(unknown.detail.contains("expected `sync` or `full`"), "{}", unknown.detail);
+
+        let mistyped = refused(r#"{"sync": "a", "full": "yes"}"#);
+        assert_eq!(mistyped.errors[0].field, "full");
+        assert!(!mistyped.detail.contains("line"), "{}", mistyped.detail);
+
+        assert_eq!(refused("{}").errors[0].field, "sync");
+        assert!(refused("[1, 2]").errors.is_empty() || refused("7").errors.is_empty());
+    }
+
+    #[test]
+    fn what_is_not_json_is_malformed() {
+        for body in ["", "{", "{\"sync\": \"a\"} x", "sync=a"] {
+            assert_eq!(refused(body).status, 400, "{body}");
+        }
+    }
+
+    #[test]
+    fn json_is_known_by_its_essence() {
+        let with = |value: &str| HeaderMap::from_iter([(CONTENT_TYPE, value.parse().unwrap())]);
+        assert!(is_json(&with("application/json")) && is_json(&with("Application/JSON; charset=utf-8")));
+        assert!(!is_json(&with("text/plain")) && !is_json(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,194 @@
+//! Errors as problem documents (RFC 9457).
+//!
+//! What the caller can mend is said to the caller. What it cannot, above all the database's own words, goes to the log
+//! under an id, and the caller gets the id.
+
+use axum::{
+    Json,
+    http::{
+        HeaderValue, StatusCode,
+        header::{CONTENT_TYPE, RETRY_AFTER},
+    },
+    response::{IntoResponse, Response},
+};
+use sea_orm::{DbErr, RuntimeErr, sqlx};
+use serde::Serialize;
+use uuid::Uuid;
+
+/// The media type of a problem document.
+const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// Seconds after which a caller may try again what failed for an outage.
+const OUTAGE_RETRY: u64 = 5;
+
+/// Why a request was not done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// Names the kind of problem; stays the same from one release to the next.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind in words.
+    pub title: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened here, and what to do.
+    pub detail: String,
+    /// This one occurrence; the log has it under the same id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// What is wrong with single fields of the request.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+    /// Seconds until it is worth trying again.
+    #[serde(skip)]
+    pub retry_after: Option<u64>,
+}
+
+/// What is wrong with one field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FieldError {
+    /// The field, as the request names it.
+    pub field: String,
+    /// What is wrong, and what is allowed.
+    pub detail: String,
+}
+
+impl Problem {
+    /// A problem; `kind` becomes the last part of its type.
+    pub fn new(status: StatusCode, kind: &str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("urn:syncline:problem:{kind}"),
+            title,
+            status: status.as_u16(),
+            detail: detail.into(),
+            instance: None,
+            errors: Vec::new(),
+            retry_after: None,
+        }
+    }
+
+    /// A field of the request is wrong.
+    pub fn with_field(mut self, field: impl Into<String>, detail: impl Into<String>) -> Self {
+        self.errors.push(FieldError { field: field.into(), detail: detail.into() });
+        self
+    }
+
+    /// It is worth trying again after so many seconds.
+    pub fn with_retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// Something this caller can do nothing about. The error goes to the log, its id to the caller.
+    pub fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
+        let id = Uuid::now_v7();
+        tracing::error!(correlation_id = %id, error, "a request failed");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Internal error",
+            format!("Something went wrong on this side. The log says more under {id}"),
+        )
+        .logged_as(id)
+    }
+
+    /// The database does not answer.
+    fn outage(error: &(dyn std::error::Error + 'static)) -> Self {
+        let id = Uuid::now_v7();
+        tracing::warn!(correlation_id = %id, error, "a request failed: the database could not be asked");
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "database-unavailable",
+            "Database unavailable",
+            format!("The database could not be asked; try again later. The log says more under {id}"),
+        )
+        .logged_as(id)
+        .with_retry_after(OUTAGE_RETRY)
+    }
+
+    fn logged_as(mut self, id: Uuid) -> Self {
+        self.instance = Some(id.urn().to_string());
+        self
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after = self.retry_after;
+        let mut response = (status, [(CONTENT_TYPE, PROBLEM_JSON)], Json(self)).into_response();
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}
+
+impl From<DbErr> for Problem {
+    fn from(error: DbErr) -> Self {
+        if is_outage(&error) { Self::outage(&error) } else { Self::internal(&error) }
+    }
+}
+
+impl From<syncline_queue::Error> for Problem {
+    fn from(error: syncline_queue::Error) -> Self {
+        use syncline_queue::Error;
+        let outage = match &error {
+            Error::Unavailable(cause) => cause.downcast_ref::<DbErr>().is_none_or(is_outage),
+            Error::Contended(_) => true,
+            _ => false,
+        };
+        if outage { Self::outage(&error) } else { Self::internal(&error) }
+    }
+}
+
+/// Could the same statement succeed later?
+fn is_outage(error: &DbErr) -> bool {
+    let cause = match error {
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => return true,
+        DbErr::Query(RuntimeErr::SqlxError(cause)) | DbErr::Exec(RuntimeErr::SqlxError(cause)) => cause,
+        _ => return false,
+    };
+    match &**cause {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| may_pass(&code)),
+        _ => false,
+    }
+}
+
+/// SQLSTATE classes of connections, resources and shutdowns, of serialization and deadlocks; SQLite's busy and locked.
+fn may_pass(code: &str) -> bool {
+    let sqlstate = code.len() == 5 && ["08", "40", "53", "57"].contains(&&code[..2]);
+    let sqlite = code.len() < 5 && code.parse::<u32>().is_ok_and(|code| [5, 6].contains(&(code & 0xFF)));
+    sqlstate || sqlite
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_databases_words_stay_in_the_log() {
+        let error = DbErr::Custom("relation \"secrets\" does not exist".to_owned());
+        let problem = Problem::from(error);
+        let text = serde_json::to_string(&problem).unwrap();
+        assert!(!text.contains("secrets"), "{text}");
+        let instance = problem.instance.expect("an id");
+        let id = instance.strip_prefix("urn:uuid:").expect("a URN");
+        assert!(problem.detail.contains(id));
+        assert_eq!(problem.status, 500);
+    }
+
+    #[test]
+    fn an_outage_may_pass_and_an_error_does_not() {
+        assert!(may_pass("08006") && may_pass("57P01") && may_pass("5") && may_pass("261"));
+        assert!(!may_pass("42P01") && !may_pass("23505") && !may_pass("1"));
+        let busy = DbErr::Query(RuntimeErr::SqlxError(sqlx::Error::PoolTimedOut.into()));
+        let problem = Problem::from(syncline_queue::Error::from(busy));
+        assert_eq!((problem.status, problem.retry_after), (503, Some(OUTAGE_RETRY)));
+    }
+}

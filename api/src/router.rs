@@ -1,0 +1,151 @@
+//! Every route on one page, and what every request passes through.
+
+use std::{any::Any, time::Duration};
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request},
+    http::{Method, StatusCode, Uri},
+    middleware::{Next, from_fn},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use tokio::time::timeout;
+use tower_http::{catch_panic::CatchPanicLayer, trace::TraceLayer};
+
+use crate::{
+    guard::guard,
+    problem::Problem,
+    routes::{health, index, jobs, metrics, stats},
+    state::{ApiState, Shared},
+};
+
+/// The largest body that is read, in bytes.
+pub(crate) const BODY_LIMIT: usize = 1 << 20;
+
+/// How long a body may take to arrive.
+pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a request may take as a whole.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// `/healthz`, `/readyz` and `/metrics`, which every role serves.
+pub fn health_router(state: ApiState) -> Router {
+    finish(health_routes(), state)
+}
+
+/// The routes of [`health_router`], and `/api/v1`.
+pub fn router(state: ApiState) -> Router {
+    let api = Router::new()
+        .route("/api/v1", get(index::index))
+        .route("/api/v1/jobs", post(jobs::create))
+        .route("/api/v1/jobs/{id}", get(jobs::show))
+        .route("/api/v1/sync/stats", get(stats::show));
+    finish(health_routes().merge(api), state)
+}
+
+fn health_routes() -> Router<Shared> {
+    Router::new()
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(metrics::metrics))
+}
+
+/// The later a layer, the earlier a request meets it.
+fn finish(routes: Router<Shared>, state: ApiState) -> Router {
+    routes
+        .fallback(unknown_route)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(Shared::new(state))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(from_fn(in_time))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(guard))
+        .layer(TraceLayer::new_for_http().on_failure(()))
+}
+
+async fn unknown_route(uri: Uri) -> Problem {
+    let detail = format!("There is nothing at {}; GET /api/v1 lists the routes", uri.path());
+    Problem::new(StatusCode::NOT_FOUND, "unknown-route", "Unknown route", detail)
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Problem {
+    let detail = format!("{} does not take {method}; the header allow lists what it takes", uri.path());
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", "Method not allowed", detail)
+}
+
+async fn in_time(request: Request, next: Next) -> Response {
+    match timeout(REQUEST_TIMEOUT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let detail = format!(
+                "It took longer than {} seconds and was given up; whether it was done is not known",
+                REQUEST_TIMEOUT.as_secs()
+            );
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", "Timeout", detail)
+                .with_retry_after(5)
+                .into_response()
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Panicked(String);
+
+impl std::fmt::Display for Panicked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "a handler panicked: {}", self.0)
+    }
+}
+
+impl std::error::Error for Panicked {}
+
+fn panicked(payload: Box<dyn Any + Send + 'static>) -> Response {
+    let message = payload
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| payload.downcast_ref::<&str>().map(|message| (*message).to_owned()))
+        .unwrap_or_else(|| "(no message)".to_owned());
+    Problem::internal(&Panicked(message)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn status(router: Router, request: Request) -> StatusCode {
+        let response = router.oneshot(request).await.unwrap();
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        response.status()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_takes_too_long_is_given_up() {
+        let router = Router::new().route("/", get(std::future::pending::<()>)).layer(from_fn(in_time));
+        assert_eq!(status(router, Request::new(Body::empty())).await, StatusCode::SERVICE_UNAVAILABLE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_ends_is_given_up() {
+        use crate::extract::JsonBody;
+        let router = Router::new().route("/", post(|_: JsonBody<String>| async {}));
+        let body = Body::from_stream(futures_util::stream::pending::<Result<String, std::io::Error>>());
+        let request = Request::post("/").header("content-type", "application/json").body(body).unwrap();
+        assert_eq!(status(router, request).await, StatusCode::REQUEST_TIMEOUT);
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer_without_its_message() {
+        async fn handler() {
+            panic!("the secret is 7");
+        }
+        let router = Router::new().route("/", get(handler)).layer(CatchPanicLayer::custom(panicked));
+        let response = router.oneshot(Request::new(Body::empty())).await.unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let body = axum::body::to_bytes(response.into_body(), BODY_LIMIT).await.unwrap();
+        assert!(!String::from_utf8_lossy(&body).contains("secret"));
+    }
+}

@@ -1,0 +1,90 @@
+//! Whether the process lives, and whether it can do its work.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderValue, StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use tokio::time::timeout;
+
+use crate::{problem::Problem, state::ApiState};
+
+/// How long the database may take to answer; a probe rarely waits longer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The process lives.
+#[derive(Debug, Clone, Serialize)]
+pub struct Alive {
+    /// Always `ok`.
+    pub status: &'static str,
+    /// The role of the process.
+    pub role: &'static str,
+    /// The version of the binary.
+    pub version: &'static str,
+}
+
+pub(crate) async fn healthz(State(api): State<ApiState>) -> Json<Alive> {
+    Json(Alive { status: "ok", role: api.role, version: api.version })
+}
+
+/// What must be in order for the process to do its work, and whether it is: `ok` or the reason why not.
+#[derive(Debug, Clone, Serialize)]
+pub struct Ready {
+    /// `ready` or `not ready`.
+    pub state: &'static str,
+    /// `database`, `schema` and `queue`.
+    pub checks: BTreeMap<&'static str, String>,
+}
+
+/// The answer when something is not in order.
+#[derive(Debug, Clone, Serialize)]
+pub struct NotReady {
+    /// The problem document.
+    #[serde(flatten)]
+    pub problem: Problem,
+    /// What was looked at.
+    #[serde(flatten)]
+    pub ready: Ready,
+}
+
+pub(crate) async fn readyz(State(api): State<ApiState>) -> Response {
+    let database = database(&api).await;
+    // Without a database the schema cannot be looked at, and saying so twice helps nobody.
+    let schema = match &database {
+        Ok(()) => timeout(PATIENCE, (api.ready)()).await.unwrap_or_else(|_| Err(late())),
+        Err(_) => Err("not known while the database does not answer".to_owned()),
+    };
+    let checks = [("database", database), ("schema", schema), ("queue", (api.queue_health)())];
+    let reasons: Vec<String> = checks
+        .iter()
+        .filter_map(|(name, check)| check.as_ref().err().map(|reason| format!("{name}: {reason}")))
+        .collect();
+    let checks =
+        checks.into_iter().map(|(name, check)| (name, check.err().unwrap_or("ok".to_owned()))).collect();
+    if reasons.is_empty() {
+        return Json(Ready { state: "ready", checks }).into_response();
+    }
+    let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not-ready", "Not ready", reasons.join("; "));
+    let content_type = HeaderValue::from_static("application/problem+json");
+    let body = NotReady { problem, ready: Ready { state: "not ready", checks } };
+    (StatusCode::SERVICE_UNAVAILABLE, [(CONTENT_TYPE, content_type)], Json(body)).into_response()
+}
+
+async fn database(api: &ApiState) -> Result<(), String> {
+    match timeout(PATIENCE, api.db.ping()).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "not ready: the database refused");
+            Err("it cannot be reached; the log says more at level debug".to_owned())
+        }
+        Err(_) => Err(late()),
+    }
+}
+
+fn late() -> String {
+    format!("no answer within {} seconds", PATIENCE.as_secs())
+}

@@ -1,0 +1,53 @@
+//! `GET /api/v1`: what there is.
+
+use axum::{Json, extract::State};
+use serde::Serialize;
+
+use crate::state::ApiState;
+
+/// What this server is and offers.
+#[derive(Debug, Clone, Serialize)]
+pub struct Index {
+    /// Its name.
+    pub name: &'static str,
+    /// The version of the binary.
+    pub version: &'static str,
+    /// The role of the process.
+    pub role: &'static str,
+    /// Its routes.
+    pub routes: &'static [Route],
+}
+
+/// One route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Route {
+    /// The method.
+    pub method: &'static str,
+    /// The path; `{...}` stands for a value.
+    pub path: &'static str,
+    /// What it does.
+    pub summary: &'static str,
+}
+
+/// Every route of `router.rs`.
+pub const ROUTES: &[Route] = &[
+    route("GET", "/api/v1", "This list"),
+    route("POST", "/api/v1/jobs", "Put a run of a sync in line"),
+    route("GET", "/api/v1/jobs/{id}", "Where a run stands, what it did, and its attempts"),
+    route(
+        "GET",
+        "/api/v1/sync/stats",
+        "Numbers per sync and in total: sync, project, platform, entity_type, window",
+    ),
+    route("GET", "/healthz", "200 while the process lives"),
+    route("GET", "/readyz", "200 when work can be done, else 503 and why not"),
+    route("GET", "/metrics", "Metrics in Prometheus' text format"),
+];
+
+const fn route(method: &'static str, path: &'static str, summary: &'static str) -> Route {
+    Route { method, path, summary }
+}
+
+pub(crate) async fn index(State(api): State<ApiState>) -> Json<Index> {
+    Json(Index { name: "syncline", version: api.version, role: api.role, routes: ROUTES })
+}

@@ -1,0 +1,28 @@
+//! Jobs: a run of a sync put in line, and how it goes.
+
+mod create;
+mod show;
+
+pub use create::{AcceptedJob, JobKind, NewJob};
+pub(crate) use create::{create, unknown_sync};
+pub(crate) use show::show;
+pub use show::{AttemptView, ItemCounts, JobView, QueueView};
+
+use serde::Serialize;
+use uuid::Uuid;
+
+/// Where to read on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Links {
+    /// The job itself.
+    #[serde(rename = "self")]
+    pub this: String,
+    /// The run that caused it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+}
+
+/// The address of a job.
+fn address(id: Uuid) -> String {
+    format!("/api/v1/jobs/{id}")
+}

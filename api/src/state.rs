@@ -1,0 +1,74 @@
+//! What handlers hold.
+
+use std::{fmt, sync::Arc};
+
+use axum::extract::FromRef;
+use futures_util::future::BoxFuture;
+use metrics_exporter_prometheus::PrometheusHandle;
+use sea_orm::DatabaseConnection;
+use syncline_queue::SqlBackend;
+
+use crate::gate::Gate;
+
+/// What the worker's source last said of its store; `Ok` where there is no worker.
+pub type QueueHealth = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+
+/// Whether this process may serve, as far as the database's schema goes; the reason is for people.
+pub type Readiness = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+
+/// The parts that the binary hands to the API. Clones share them.
+#[derive(Clone)]
+pub struct ApiState {
+    /// The database.
+    pub db: DatabaseConnection,
+    /// The queue that jobs go to.
+    pub queue: SqlBackend,
+    /// The version of the binary.
+    pub version: &'static str,
+    /// The role of this process: api, worker or up.
+    pub role: &'static str,
+    /// Where metrics are collected; none: only the queue's gauges are served.
+    pub metrics: Option<PrometheusHandle>,
+    /// The worker's word on the queue.
+    pub queue_health: QueueHealth,
+    /// The binary's word on the schema.
+    pub ready: Readiness,
+}
+
+impl fmt::Debug for ApiState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiState")
+            .field("db", &self.db)
+            .field("queue", &self.queue)
+            .field("version", &self.version)
+            .field("role", &self.role)
+            .field("metrics", &self.metrics.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the routes share among themselves as well.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared {
+    pub(crate) api: ApiState,
+    pub(crate) gate: Gate,
+}
+
+impl Shared {
+    pub(crate) fn new(api: ApiState) -> Self {
+        let gate = Gate::new(api.queue.clone());
+        Self { api, gate }
+    }
+}
+
+impl FromRef<Shared> for ApiState {
+    fn from_ref(shared: &Shared) -> Self {
+        shared.api.clone()
+    }
+}
+
+impl FromRef<Shared> for Gate {
+    fn from_ref(shared: &Shared) -> Self {
+        shared.gate.clone()
+    }
+}
