@@ -19,6 +19,10 @@ pub(super) fn io_error(path: &Path, doing: &str, error: &io::Error) -> Connector
         io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => {
             ConnectorError::permanent(format!("{path}: cannot {doing}: {error}"))
         }
+        // A file that is mounted by itself (a volume of a container) cannot be replaced.
+        io::ErrorKind::ResourceBusy | io::ErrorKind::CrossesDevices => ConnectorError::permanent(format!(
+            "{path}: cannot {doing}: {error}; if the file is a mount of its own, mount its folder instead"
+        )),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ConnectorError::transient(format!(
             "{path}: disk full (cannot {doing}); free some space, the file is as it was"
         )),

@@ -125,6 +125,9 @@ impl Connector for CsvFile {
         writes: &[Write],
         context: &WriteContext<'_>,
     ) -> Result<Vec<WriteResult>, ConnectorError> {
+        if writes.is_empty() {
+            return Ok(Vec::new());
+        }
         let writes: Arc<[Write]> = writes.into();
         for _ in 0..ATTEMPTS {
             let (place, writes, now) = (self.place.clone(), writes.clone(), context.now);

@@ -25,7 +25,8 @@ use crate::stamp::Stamp;
 const BOM: &[u8] = b"\xef\xbb\xbf";
 const BUFFER: usize = 64 << 10;
 
-/// What tells one state of a file from the next, short of reading it.
+/// What tells one state of a file from the next, short of reading it. Two edits of the same length within one tick of
+/// the file system's clock (milliseconds) look alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Identity {
     device: u64,

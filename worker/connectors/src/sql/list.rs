@@ -18,7 +18,8 @@ use syncline_engine::{
 
 use super::{
     OVERLAP, PAGE,
-    column::{Column, Kind, instant_of},
+    column::{Column, Kind},
+    convert::instant_of,
     db::{Db, Dialect, Raw},
     table::{Row, Statement, Table, quoted},
 };

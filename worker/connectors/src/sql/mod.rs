@@ -1,12 +1,15 @@
 //! Tables in SQLite and PostgreSQL. Columns are the fields, the key column is the id.
 
+mod batch;
 mod column;
+mod convert;
 mod db;
 mod error;
 mod inspect;
 mod list;
 mod scope;
 mod table;
+mod values;
 mod write;
 
 use std::{path::Path, sync::Arc, time::Duration};

@@ -57,7 +57,8 @@ pub(super) struct SqlScope {
 #[derive(Clone)]
 pub(super) enum Url {
     Literal(String),
-    /// The name of the environment variable that holds it.
+    /// The name of the environment variable that holds it, read when the table is opened. A relative SQLite path in it
+    /// starts at the working directory.
     Env(String),
 }
 

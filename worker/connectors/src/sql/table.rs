@@ -3,7 +3,8 @@
 use syncline_engine::{Item, ports::ConnectorError, value::Fields};
 
 use super::{
-    column::{Column, Kind, instant_of},
+    column::{Column, Kind},
+    convert::instant_of,
     db::{Dialect, Raw},
 };
 

@@ -1,9 +1,12 @@
 //! Connectors against real files and databases.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, too")]
 
 mod behaviour;
 mod files;
 mod files_model;
 mod place;
 mod postgres;
-mod sql;
+mod sql_errors;
+mod sql_keys;
 mod sql_times;
+mod sql_types;

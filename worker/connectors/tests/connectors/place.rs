@@ -106,6 +106,11 @@ impl Place {
         }
     }
 
+    /// The scope of another table of the same database.
+    pub(crate) fn table(&self, table: &str) -> Json {
+        json!({ "url": self.url(), "table": table })
+    }
+
     pub(crate) async fn open(&self) -> Box<dyn Connector> {
         open(&self.scope()).await.unwrap()
     }

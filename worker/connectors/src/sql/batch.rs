@@ -1,0 +1,161 @@
+//! The rows that a batch of writes is about: read, locked, and read again in the end.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use syncline_engine::{
+    Item,
+    ports::{ConnectorError, Marker, Write, WriteOp, WriteResult},
+    value::Fields,
+};
+
+use super::{
+    PAGE,
+    db::{Dialect, Raw, Tx},
+    error::Fault,
+    table::{Row, Table, quoted},
+};
+
+/// What became of one write.
+pub(super) enum Outcome {
+    /// The row with this id is to be returned as it stands in the end.
+    Row(String),
+    Deleted(Item),
+    Refused(ConnectorError),
+}
+
+/// A transaction and what it knows of the table.
+pub(super) struct Batch<'a> {
+    pub(super) table: &'a Table,
+    pub(super) tx: Tx<'a>,
+    pub(super) now: DateTime<Utc>,
+    /// The locked rows by id, as they stand; absent where there is none.
+    pub(super) rows: HashMap<String, Row>,
+    /// Ids by marker.
+    pub(super) markers: HashMap<String, String>,
+    /// Ids whose row in `rows` is out of date.
+    pub(super) touched: HashSet<String>,
+    pub(super) written: bool,
+}
+
+impl<'a> Batch<'a> {
+    pub(super) fn new(table: &'a Table, tx: Tx<'a>, now: DateTime<Utc>) -> Self {
+        let (rows, markers, touched) = (HashMap::new(), HashMap::new(), HashSet::new());
+        Self { table, tx, now, rows, markers, touched, written: false }
+    }
+
+    pub(super) async fn execute(&mut self, sql: &str) -> Result<u64, ConnectorError> {
+        self.tx.execute(sql.to_owned(), &[]).await.map_err(Fault::into_error)
+    }
+
+    /// Reads and locks the rows that the writes are about.
+    pub(super) async fn load(&mut self, writes: &[Write]) -> Result<(), Fault> {
+        self.rows.clear();
+        self.markers.clear();
+        let ids: Vec<String> = writes.iter().filter_map(|write| self.table.target(write)).collect();
+        self.load_ids(&ids).await?;
+        let Some(position) = self.table.marker else { return Ok(()) };
+        let markers: Vec<Marker> = writes
+            .iter()
+            .filter_map(|write| match &write.op {
+                WriteOp::Create { marker, .. } => Some(marker.clone()),
+                WriteOp::Update { .. } | WriteOp::Delete { .. } => None,
+            })
+            .collect();
+        for page in markers.chunks(PAGE) {
+            let Some((sql, arguments)) = self.table.select_markers(position, page, &self.lock()) else {
+                continue;
+            };
+            for raw in self.tx.rows(sql, &arguments).await? {
+                let row = self.table.row(raw)?;
+                if let Raw::Text(marker) = &row.raw[position] {
+                    self.markers.insert(marker.clone(), row.item.id.clone());
+                }
+                self.rows.insert(row.item.id.clone(), row);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn load_ids(&mut self, ids: &[String]) -> Result<(), Fault> {
+        let wanted: HashSet<&String> = ids.iter().collect();
+        for page in ids.chunks(PAGE) {
+            let Some((sql, arguments)) = self.table.select_ids(page, &self.lock()) else { continue };
+            for raw in self.tx.rows(sql, &arguments).await? {
+                let row = self.table.row(raw)?;
+                if wanted.contains(&row.item.id) {
+                    self.rows.insert(row.item.id.clone(), row);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> String {
+        match self.table.dialect {
+            Dialect::Sqlite => String::new(),
+            // In order, so that two transactions that want the same rows do not block each other for ever.
+            Dialect::Postgres => format!(" ORDER BY t.{} FOR UPDATE OF t", quoted(&self.table.key().name)),
+        }
+    }
+
+    /// Why the database refused a write: another may have taken the id, or made the row, after the first look.
+    pub(super) async fn explain(&mut self, write: &Write, error: ConnectorError) -> Result<Outcome, Fault> {
+        if let WriteOp::Create { marker, fields } = &write.op
+            && let Some(id) = self.table.target(write)
+        {
+            self.load_ids(std::slice::from_ref(&id)).await?;
+            if self.rows.contains_key(&id) {
+                let ours = self.table.asked(marker, fields).is_none();
+                return Ok(if ours { Outcome::Row(id) } else { Outcome::Refused(self.table.taken(&id)) });
+            }
+        }
+        let what = match &write.op {
+            WriteOp::Create { .. } => "a new row was refused".to_owned(),
+            WriteOp::Update { id, .. } | WriteOp::Delete { id } => format!("the row {id:?} was refused"),
+        };
+        let message = error.message;
+        let written = written(write);
+        Ok(Outcome::Refused(self.table.refusal(format!("{what}: {message}{written}"))))
+    }
+
+    /// The rows as they stand now, triggers and defaults included.
+    pub(super) async fn results(
+        &mut self,
+        outcomes: Vec<Outcome>,
+    ) -> Result<Vec<WriteResult>, ConnectorError> {
+        let stale: Vec<String> = self.touched.drain().collect();
+        stale.iter().for_each(|id| {
+            self.rows.remove(id);
+        });
+        self.load_ids(&stale).await.map_err(Fault::into_error)?;
+        let result = |outcome| match outcome {
+            Outcome::Refused(error) => Err(error),
+            Outcome::Deleted(item) => Ok(item),
+            Outcome::Row(id) => match self.rows.get(&id) {
+                Some(row) => Ok(row.item.clone()),
+                // Created and deleted again by the same batch, or by a trigger.
+                None => Ok(Item { deleted: true, ..Item::new(id, Fields::new()) }),
+            },
+        };
+        Ok(outcomes.into_iter().map(result).collect())
+    }
+}
+
+/// What was to be written, shortened: the database does not always say which value it could not take.
+fn written(write: &Write) -> String {
+    let (WriteOp::Create { fields, .. } | WriteOp::Update { fields, .. }) = &write.op else {
+        return String::new();
+    };
+    let values: Vec<String> = fields
+        .iter()
+        .take(8)
+        .map(|(name, value)| {
+            let value = value.to_string();
+            let short: String = value.chars().take(40).collect();
+            let dots = if short.len() < value.len() { "…" } else { "" };
+            format!("{name} = {short}{dots}")
+        })
+        .collect();
+    if values.is_empty() { String::new() } else { format!("; to be written: {}", values.join(", ")) }
+}

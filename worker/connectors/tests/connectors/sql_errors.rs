@@ -1,0 +1,145 @@
+//! What a table connector refuses, and what its errors may say.
+
+use std::time::Duration;
+
+use rstest::rstest;
+use serde_json::{Value as Json, json};
+use sqlx::{ConnectOptions, Connection, Executor, sqlite::SqliteConnectOptions};
+use syncline_connectors::{OpenOptions, platform};
+use syncline_engine::{
+    ports::{ConnectorError, ErrorKind, ReadMode, WriteContext},
+    value::Fields,
+};
+
+use crate::{
+    place::{Always, On, Place, create, delete, fields, ids, marker, now, open, text, write_one},
+    postgres::Database,
+};
+
+async fn error(scope: Json) -> ConnectorError {
+    open(&scope).await.err().unwrap()
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_schema_may_be_named(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let place = Place::new(on).await;
+    let table = if on == On::Sqlite { "main.tasks" } else { "public.tasks" };
+    assert_eq!(ids(&*open(&place.table(table)).await.unwrap(), ReadMode::Full).await.len(), 0);
+    let missing = error(place.table("elsewhere.tasks")).await;
+    assert!(missing.message.contains("there is no table elsewhere.tasks; it has tasks"), "{missing}");
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_does_not_fit_is_said_on_opening(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let place = Place::new(on).await;
+    let scope = |field: &str, value: &str| {
+        let mut scope = place.table("tasks");
+        scope[field] = json!(value);
+        scope
+    };
+    for field in ["key", "modified", "version", "marker"] {
+        let missing = error(scope(field, "nowhere")).await;
+        assert_eq!(missing.kind, ErrorKind::Permanent);
+        let expected =
+            format!("\"nowhere\", which `{field}` names; the columns are id, title, points, updated_at");
+        assert!(missing.message.contains(&expected), "{missing}");
+    }
+    let missing = error(place.table("tusks")).await;
+    assert!(missing.message.contains("there is no table tusks; it has tasks"), "{missing}");
+    let loose = error(scope("key", "title")).await;
+    assert!(loose.message.contains("\"title\" is not unique"), "{loose}");
+}
+
+#[tokio::test]
+async fn a_locked_file_is_transient() {
+    let place = Place::new(On::Sqlite).await;
+    place.insert("a", "one").await;
+    let connector = place.open().await;
+    let mut other = SqliteConnectOptions::new().filename(place.file()).connect().await.unwrap();
+    other.execute("BEGIN IMMEDIATE").await.unwrap();
+    let context = WriteContext { leave: &Always, now: now() };
+    let started = std::time::Instant::now();
+    let error = connector.write(&[delete("a")], &context).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Transient);
+    assert!(error.message.ends_with("tasks.db is locked by another program; tried for 5 s"), "{error}");
+    assert!(started.elapsed() >= Duration::from_secs(4));
+    other.execute("ROLLBACK").await.unwrap();
+    assert!(write_one(&*connector, delete("a")).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_missing_or_foreign_file_is_permanent_and_not_created() {
+    let place = Place::new(On::Sqlite).await;
+    let path = place.folder.path().join("none.db");
+    let scope =
+        |parameters: &str| json!({ "url": format!("sqlite://{}{parameters}", path.display()), "table": "t" });
+    let missing = error(scope("?mode=rwc")).await;
+    assert_eq!(missing.kind, ErrorKind::Permanent);
+    assert!(missing.message.contains("none.db: there is no such database file"), "{missing}");
+    assert!(!path.exists());
+    std::fs::write(&path, "this is no database, but it is long enough to be mistaken for one".repeat(20))
+        .unwrap();
+    let foreign = error(scope("")).await;
+    assert_eq!(foreign.kind, ErrorKind::Permanent);
+    assert!(foreign.message.contains("is no SQLite database"), "{foreign}");
+}
+
+#[tokio::test]
+async fn a_read_only_database_is_permanent() {
+    let place = Place::new(On::Sqlite).await;
+    let connector =
+        open(&json!({ "url": format!("{}?mode=ro", place.url()), "table": "tasks" })).await.unwrap();
+    let context = WriteContext { leave: &Always, now: now() };
+    let error = connector.write(&[create(marker("m"), Fields::new())], &context).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Permanent);
+    assert!(error.message.contains("may not be written"), "{error}");
+}
+
+#[tokio::test]
+async fn the_journal_mode_stays_as_it_is() {
+    let place = Place::new(On::Sqlite).await;
+    write_one(&*place.open().await, create(marker("m"), Fields::new())).await.unwrap();
+    let mut connection = SqliteConnectOptions::new().filename(place.file()).connect().await.unwrap();
+    let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut connection).await.unwrap();
+    assert_eq!(mode, "delete");
+    connection.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn passwords_are_in_no_error() {
+    let database = Database::create().await;
+    database.execute("DROP ROLE IF EXISTS locked; CREATE ROLE locked LOGIN PASSWORD 'right'").await;
+    let wrong = error(json!({ "url": database.locked_url("hunter2"), "table": "t" })).await;
+    assert_eq!(wrong.kind, ErrorKind::Auth);
+    assert!(wrong.message.contains("password authentication failed"), "{wrong}");
+    let missing = error(json!({ "url": database.url() + "_not", "table": "t" })).await;
+    assert_eq!(missing.kind, ErrorKind::Permanent);
+    let url = "postgres://user:hunter2@127.0.0.1:1/db";
+    let refused = error(json!({ "url": url, "table": "t" })).await;
+    assert_eq!(refused.kind, ErrorKind::Transient);
+    assert!(refused.message.starts_with("user@127.0.0.1:1/db: the server cannot be reached"), "{refused}");
+    for error in [wrong, missing, refused] {
+        assert!(!format!("{error:?} {error}").contains("hunter2"));
+    }
+}
+
+#[tokio::test]
+async fn a_row_locked_by_another_program_is_transient() {
+    let place = Place::new(On::Postgres).await;
+    place.insert("a", "one").await;
+    let options = OpenOptions { timeout: Duration::from_millis(300), ..OpenOptions::default() };
+    let connector = platform("sql").unwrap().open(&place.table("tasks"), &options).await.unwrap();
+    let mut other = sqlx::PgConnection::connect(&place.url()).await.unwrap();
+    other.execute("BEGIN").await.unwrap();
+    other.execute("UPDATE tasks SET title = 'theirs' WHERE id = 'a'").await.unwrap();
+    let context = WriteContext { leave: &Always, now: now() };
+    let error = connector.write(&[delete("a")], &context).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Transient);
+    other.execute("COMMIT").await.unwrap();
+    // Their edit is seen, and an expectation of what was before refuses ours.
+    let mut ours = delete("a");
+    ours.expected = fields([("title", text("one"))]);
+    assert_eq!(write_one(&*connector, ours).await.unwrap_err().kind, ErrorKind::Conflict);
+}
