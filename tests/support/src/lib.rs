@@ -1,1 +1,4 @@
-//! What integration tests share: databases, processes, data.
+//! What integration tests share: processes, places with rows, and ways to compare them.
+
+pub mod places;
+pub mod program;

@@ -1,0 +1,130 @@
+//! Pools and environments built from settings.
+
+use std::time::Duration;
+
+use sea_orm::{ConnectOptions, Database, DatabaseConnection};
+use syncline_migration::{Migrator, MigratorTrait, check};
+use syncline_worker::{Environment, PoolConfig, steps::StopAt};
+
+use crate::{cli::PoolArgs, fault::Fault, settings::DatabaseUrl};
+
+/// What to do with a schema that is older than this program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Schema {
+    /// Bring it up: the all-in-one mode.
+    Migrate,
+    /// Make it where there is none; an older one is refused, and the command that mends it is named.
+    CreateOnly,
+    /// Look at nothing.
+    Any,
+}
+
+/// Connects to Syncline's database and sees to its schema.
+pub(crate) async fn connect(url: &str, schema: Schema) -> Result<DatabaseConnection, Fault> {
+    let url = DatabaseUrl::parse(url)?;
+    let mut options = ConnectOptions::new(url.connect_url());
+    options
+        .sqlx_logging(false)
+        .min_connections(if url.is_sqlite() { 1 } else { 2 })
+        .max_connections(10)
+        .acquire_timeout(Duration::from_secs(30))
+        .connect_timeout(Duration::from_secs(10))
+        .idle_timeout(Duration::from_secs(30));
+    if url.is_sqlite() {
+        options.map_sqlx_sqlite_opts(|sqlite| {
+            sqlite
+                .pragma("journal_mode", "WAL")
+                .pragma("synchronous", "NORMAL")
+                .pragma("foreign_keys", "ON")
+                .busy_timeout(Duration::from_secs(5))
+        });
+    }
+    let db = Database::connect(options).await.map_err(|error| unreachable_database(&url, &error))?;
+    match schema {
+        Schema::Any => {}
+        Schema::Migrate => migrate(&db).await?,
+        Schema::CreateOnly => {
+            let pending = check::pending(&db).await?;
+            if pending.len() == Migrator::migrations().len() {
+                migrate(&db).await?;
+            }
+        }
+    }
+    if schema != Schema::Any {
+        check_schema(&db).await.map_err(Fault::usage)?;
+    }
+    Ok(db)
+}
+
+/// Says why the schema does not fit this program, and which command mends it.
+pub(crate) async fn check_schema(db: &DatabaseConnection) -> Result<(), String> {
+    let unreadable = |error| format!("the schema could not be read: {error}");
+    let unknown = check::unknown(db).await.map_err(unreadable)?;
+    if let Some(last) = unknown.last() {
+        return Err(format!(
+            "the database's schema is newer than this program (it has {last}); run the newer program, or take the schema \
+             back with the newer program's `syncline migrate down --steps {}`",
+            unknown.len()
+        ));
+    }
+    let pending = check::pending(db).await.map_err(unreadable)?;
+    if pending.is_empty() {
+        return Ok(());
+    }
+    Err(format!("the database's schema lacks {} migrations; run `syncline migrate up`", pending.len()))
+}
+
+/// Applies all migrations. Of two processes that do so at once, one does it and the other finds it done.
+pub(crate) async fn migrate(db: &DatabaseConnection) -> Result<(), Fault> {
+    let mut tries = 0;
+    loop {
+        match Migrator::up(db, None).await {
+            Ok(()) => return Ok(()),
+            Err(error) => {
+                tries += 1;
+                if check::pending(db).await.is_ok_and(|pending| pending.is_empty()) {
+                    return Ok(());
+                }
+                if tries == 20 {
+                    return Err(Fault::failed(format!("the schema could not be brought up: {error}")));
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+fn unreachable_database(url: &DatabaseUrl, error: &sea_orm::DbErr) -> Fault {
+    // The driver's words may repeat the address as given, password included.
+    let text = error.to_string().replace(&url.connect_url(), &url.shown());
+    Fault::usage(format!("DATABASE_URL {}: {text}", url.shown()))
+}
+
+/// The environment of this process's jobs.
+pub(crate) fn environment(db: DatabaseConnection) -> Result<Environment, Fault> {
+    let worker = format!("{}-{}", hostname(), std::process::id());
+    let mut environment = Environment::new(db, worker);
+    if let Ok(step) = std::env::var("SYNCLINE_TEST_STOP_AT") {
+        let stop_at = StopAt::parse(&step)
+            .ok_or_else(|| Fault::usage(format!("SYNCLINE_TEST_STOP_AT {step:?} is not STEP or STEP:N")))?;
+        environment.stop_at = Some(std::sync::Arc::new(stop_at));
+    }
+    Ok(environment)
+}
+
+/// The pool that arguments ask for.
+pub(crate) fn pool_config(args: &PoolArgs) -> PoolConfig {
+    PoolConfig {
+        concurrency: usize::from(args.concurrency),
+        lease: Duration::from_millis(args.lease_ms),
+        ..PoolConfig::default()
+    }
+}
+
+fn hostname() -> String {
+    let name =
+        std::fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok());
+    name.map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "worker".to_owned())
+}

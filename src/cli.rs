@@ -1,0 +1,290 @@
+//! The command line.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Keeps records in step, in both directions, between project-management and data platforms.
+#[derive(Debug, Parser)]
+#[command(name = "syncline", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 something failed or is in conflict, 2 wrong use or configuration.\n\
+                        Start with `syncline demo`."
+)]
+pub(crate) struct Cli {
+    /// Syncline's own database: sqlite://FILE or postgres://USER@HOST/NAME
+    #[arg(
+        long,
+        global = true,
+        env = "DATABASE_URL",
+        default_value = "sqlite://syncline.db",
+        hide_env_values = true
+    )]
+    pub(crate) database_url: String,
+    /// Print JSON for programs instead of tables for people
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// When to colour
+    #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto)]
+    pub(crate) color: ColorChoice,
+    /// Log more (-v debug, -vv trace); RUST_LOG says it finer
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorChoice {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// See two places kept in step, in a temporary folder, with nothing to set up
+    Demo(DemoArgs),
+    /// Run everything in one process: API, worker and schedules
+    Up(UpArgs),
+    /// Run a worker: jobs from the queue, and schedules
+    Worker(WorkerArgs),
+    /// Run the HTTP API
+    Api(ApiArgs),
+    /// Bring the database to this version's schema, or back
+    Migrate(MigrateArgs),
+    /// Store the syncs of a YAML file
+    Apply(FileArgs),
+    /// Check the syncs of a YAML file without storing them
+    Validate(FileArgs),
+    /// Show what a sync would do, and do nothing
+    Plan(PlanArgs),
+    /// Run a sync and wait for its end
+    Sync(SyncArgs),
+    /// Put a sync in the queue for whichever worker is free, and do not wait
+    Enqueue(EnqueueArgs),
+    /// List runs, or show one
+    Runs(RunsArgs),
+    /// List conflicts, or settle one
+    Conflicts(ConflictsArgs),
+    /// Numbers: links, runs, durations, calls
+    Stats(StatsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Keep the demo's files in this folder, which must be empty or missing
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
+}
+
+#[derive(Debug, Args, Clone)]
+pub(crate) struct PoolArgs {
+    /// Jobs at once
+    #[arg(long, env = "SYNCLINE_CONCURRENCY", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) concurrency: u16,
+    /// Milliseconds that a claimed job holds without renewal; a crashed worker's jobs go to others after this
+    #[arg(long, env = "SYNCLINE_LEASE_MS", default_value_t = 30_000, value_parser = clap::value_parser!(u64).range(200..=3_600_000))]
+    pub(crate) lease_ms: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpArgs {
+    /// Address of the API; only this machine can reach it
+    #[arg(long, env = "SYNCLINE_LISTEN", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) pool: PoolArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WorkerArgs {
+    /// Address of /healthz, /readyz and /metrics
+    #[arg(long, env = "SYNCLINE_LISTEN", default_value = "127.0.0.1:8000")]
+    pub(crate) listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) pool: PoolArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApiArgs {
+    /// Address of the API; only this machine can reach it
+    #[arg(long, env = "SYNCLINE_LISTEN", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MigrateArgs {
+    #[command(subcommand)]
+    pub(crate) action: MigrateAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MigrateAction {
+    /// Apply migrations: all, or so many
+    Up {
+        /// How many
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+        steps: Option<u32>,
+    },
+    /// Take migrations back: the last, or so many. Tables that go take their rows along
+    Down {
+        /// How many
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+        steps: u32,
+    },
+    /// Show which migrations are applied
+    Status {
+        /// Only the last so many
+        #[arg(long)]
+        steps: Option<u32>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FileArgs {
+    /// The YAML file; `-` reads standard input
+    #[arg(short, long = "file", value_name = "FILE", required_unless_present = "path")]
+    pub(crate) file: Option<PathBuf>,
+    /// The same, as an argument
+    #[arg(value_name = "FILE", conflicts_with = "file")]
+    pub(crate) path: Option<PathBuf>,
+}
+
+impl FileArgs {
+    /// The file named, whichever way.
+    pub(crate) fn file(&self) -> PathBuf {
+        self.file.clone().or_else(|| self.path.clone()).unwrap_or_else(|| PathBuf::from("-"))
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// A stored sync; `PROJECT/NAME` outside the default project
+    #[arg(required_unless_present = "file")]
+    pub(crate) name: Option<String>,
+    /// Plan the syncs of a YAML file as they stand there, stored or not
+    #[arg(short, long, value_name = "FILE", conflicts_with = "name")]
+    pub(crate) file: Option<PathBuf>,
+    /// Plan deletes for items that are absent for the first time, too
+    #[arg(long)]
+    pub(crate) confirm_deletes: bool,
+    /// Items shown; the counts cover all
+    #[arg(long, default_value_t = 50)]
+    pub(crate) limit: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SyncArgs {
+    /// The sync; `PROJECT/NAME` outside the default project
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) run: RunOptions,
+    #[command(flatten)]
+    pub(crate) pool: PoolArgs,
+}
+
+#[derive(Debug, Args, Clone, Default)]
+pub(crate) struct RunOptions {
+    /// Read both sides whole, whatever the cursors say
+    #[arg(long)]
+    pub(crate) full: bool,
+    /// Act on missing items at once, not only when they are missing a second time
+    #[arg(long)]
+    pub(crate) confirm_deletes: bool,
+    /// Agree to so many deletes, past the sync's delete_guard
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) allow_deletes: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EnqueueArgs {
+    /// The sync; `PROJECT/NAME` outside the default project
+    pub(crate) name: String,
+    /// What to do
+    #[arg(long, default_value = "sync", value_parser = ["sync", "plan"])]
+    pub(crate) kind: String,
+    /// critical, high, normal or low; the sync's own by default
+    #[arg(long)]
+    pub(crate) priority: Option<syncline_queue::Priority>,
+    #[command(flatten)]
+    pub(crate) run: RunOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunsArgs {
+    /// A run's id, to show it whole, or a sync's name, to list its runs
+    pub(crate) what: Option<String>,
+    /// Runs listed
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub(crate) limit: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConflictsArgs {
+    #[command(subcommand)]
+    pub(crate) action: Option<ConflictsAction>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConflictsAction {
+    /// List conflicts that wait for a person
+    List(ConflictsListArgs),
+    /// Say which side is right; a job then carries it out
+    Resolve(ResolveArgs),
+}
+
+#[derive(Debug, Args, Default)]
+pub(crate) struct ConflictsListArgs {
+    /// Only this sync's
+    #[arg(long)]
+    pub(crate) sync: Option<String>,
+    /// Settled ones, too
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Conflicts listed
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub(crate) limit: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResolveArgs {
+    /// The conflict's number, from the list
+    pub(crate) id: i64,
+    /// The side whose value stands: source or target
+    #[arg(long)]
+    pub(crate) side: String,
+    /// Leave the job to a running worker instead of waiting for it here
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    #[command(flatten)]
+    pub(crate) pool: PoolArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatsArgs {
+    /// Only this sync
+    #[arg(long)]
+    pub(crate) sync: Option<String>,
+    /// Only syncs with this platform on either side
+    #[arg(long)]
+    pub(crate) platform: Option<String>,
+    /// Only this kind of item
+    #[arg(long)]
+    pub(crate) entity_type: Option<String>,
+    /// How far back: 90m, 24h, 7d, all
+    #[arg(long, default_value = "7d")]
+    pub(crate) window: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,40 @@
+//! `syncline apply`: documents into stored syncs.
+
+use serde_json::json;
+use syncline_engine::spec::Severity;
+
+use crate::{
+    app::{self, Schema},
+    cli::FileArgs,
+    document,
+    fault::{Exit, Fault},
+    output::Output,
+    syncs::{self, Stored},
+};
+
+/// Stores every sync of a file, or none if one of them is wrong.
+pub(crate) async fn run(url: &str, args: &FileArgs, output: &Output) -> Result<Exit, Fault> {
+    let file = args.file();
+    let document = document::read(&file)?;
+    document.refuse_errors(&file)?;
+    let db = app::connect(url, Schema::CreateOnly).await?;
+    let mut done = Vec::new();
+    for sync in &document.syncs {
+        let stored = syncs::store(&db, &sync.spec).await?;
+        let word = match stored {
+            Stored::Created => "created",
+            Stored::Changed => "changed",
+            Stored::Unchanged => "unchanged",
+        };
+        output.line(format!("{word} {}", sync.name));
+        done.push(json!({ "name": sync.name, "project": sync.spec.project, "result": word, "findings": sync.findings }));
+    }
+    for warning in document.told(&file, Severity::Warning) {
+        output.line(format!("warning: {warning}"));
+    }
+    output.data(&json!({ "syncs": done }));
+    if let Some(first) = document.syncs.first() {
+        output.line(format!("next: syncline plan {0}, then syncline sync {0}", first.name));
+    }
+    Ok(Exit::Done)
+}

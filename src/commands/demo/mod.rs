@@ -1,0 +1,167 @@
+//! `syncline demo`: two places kept in step, in a temporary folder, by the same parts that run in earnest.
+
+mod backlog;
+
+use std::path::{Path, PathBuf};
+
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
+use serde_json::{Value, json};
+use syncline_entity::{sync_config, sync_history, types::RunKind};
+
+use super::{conflicts, plan, stats, sync};
+use crate::{
+    app::{self, Schema},
+    cli::{ConflictsListArgs, DemoArgs, PoolArgs, RunOptions, StatsArgs},
+    document,
+    fault::{Exit, Fault},
+    output::Output,
+    syncs, wait,
+};
+
+const NAME: &str = "backlog";
+const POOL: PoolArgs = PoolArgs { concurrency: 1, lease_ms: 30_000 };
+
+/// Shows a first sync, a second one with edits on both sides, and one with nothing to do.
+pub(crate) async fn run(args: &DemoArgs, output: &Output) -> Result<Exit, Fault> {
+    let folder = folder(args)?;
+    let demo = Demo::set_up(folder).await?;
+    output.headline("A backlog in a CSV file, a table in SQLite, and one document that ties them");
+    output.line(format!("  {}", demo.folder.join("backlog.csv").display()));
+    output.line(format!("  {}", demo.folder.join("tasks.db").display()));
+    output.line(format!("  {}", demo.folder.join("sync.yaml").display()));
+
+    let mut steps = vec![demo.plan("What a first sync would do", false, output).await?];
+    steps.push(demo.sync("First sync", false, output).await?);
+
+    let edits = demo.edit_both_sides().await?;
+    output.headline("Meanwhile people work on both sides");
+    for edit in &edits {
+        output.line(format!("  {edit}"));
+    }
+    steps.push(demo.plan("What the second sync would do", true, output).await?);
+    steps.push(demo.sync("Second sync", true, output).await?);
+    steps.push(demo.sync("Third sync: nothing has changed, so nothing is written", false, output).await?);
+
+    output.headline(
+        "The conflict: both sides gave one task another title, and titles are for a person to decide",
+    );
+    let found =
+        conflicts::find(&demo.db, &ConflictsListArgs { limit: 10, ..ConflictsListArgs::default() }).await?;
+    conflicts::tell(&found, output);
+    output.headline("Statistics");
+    let window = StatsArgs { sync: None, platform: None, entity_type: None, window: "all".to_owned() };
+    let stats = stats::collect(&demo.db, &window).await?;
+    stats::tell(&stats, output);
+    let next = demo.next(found.first().map(|found| found.conflict.id));
+    output.headline("Try next");
+    for line in &next {
+        output.line(format!("  {line}"));
+    }
+    output.data(&json!({
+        "folder": demo.folder,
+        "database_url": demo.url,
+        "edits": edits,
+        "steps": steps,
+        "conflicts": found.iter().map(conflicts::as_json).collect::<Vec<_>>(),
+        "stats": stats,
+        "next": next,
+    }));
+    Ok(Exit::Done)
+}
+
+fn folder(args: &DemoArgs) -> Result<PathBuf, Fault> {
+    let Some(folder) = &args.keep else {
+        // It stays, so that the commands shown at the end can be tried.
+        return Ok(tempfile::Builder::new().prefix("syncline-demo-").tempdir()?.keep());
+    };
+    std::fs::create_dir_all(folder)?;
+    if std::fs::read_dir(folder)?.next().is_some() {
+        return Err(Fault::usage(format!("--keep {}: the folder is not empty", folder.display())));
+    }
+    Ok(std::path::absolute(folder)?)
+}
+
+struct Demo {
+    folder: PathBuf,
+    url: String,
+    db: DatabaseConnection,
+    tasks: DatabaseConnection,
+    config: sync_config::Model,
+}
+
+impl Demo {
+    /// The two places, the document, and Syncline's own database.
+    async fn set_up(folder: PathBuf) -> Result<Demo, Fault> {
+        std::fs::write(folder.join("backlog.csv"), backlog::csv())?;
+        std::fs::write(folder.join("sync.yaml"), backlog::DOCUMENT)?;
+        let tasks = open_tasks(&folder).await?;
+        tasks.execute_unprepared(backlog::TABLE).await?;
+        let url = format!("sqlite://{}", folder.join("syncline.db").display());
+        let db = app::connect(&url, Schema::Migrate).await?;
+        let file = folder.join("sync.yaml");
+        let document = document::read(&file)?;
+        document.refuse_errors(&file)?;
+        for sync in &document.syncs {
+            syncs::store(&db, &sync.spec).await?;
+        }
+        let config = syncs::find(&db, NAME).await?;
+        Ok(Demo { folder, url, db, tasks, config })
+    }
+
+    async fn plan(&self, title: &str, confirm_deletes: bool, output: &Output) -> Result<Value, Fault> {
+        output.headline(title);
+        let options = RunOptions { confirm_deletes, ..RunOptions::default() };
+        let run = wait::manual_run(&self.config, RunKind::Plan, &options)?;
+        let row = wait::run_to_end(&self.db, &run, &POOL, output).await?;
+        let details = row.sync_metadata.unwrap_or_default();
+        let plan = json!({ "step": title, "sync": NAME, "plan": details["plan"], "held": details["held"] });
+        plan::tell(&plan, 6, output);
+        Ok(plan)
+    }
+
+    async fn sync(&self, title: &str, confirm_deletes: bool, output: &Output) -> Result<Value, Fault> {
+        output.headline(title);
+        let options = RunOptions { confirm_deletes, ..RunOptions::default() };
+        let run = wait::manual_run(&self.config, RunKind::Sync, &options)?;
+        let row: sync_history::Model = wait::run_to_end(&self.db, &run, &POOL, output).await?;
+        let open = sync::open_conflicts(&self.db, self.config.id).await?;
+        // Programs get one document at the end.
+        if !output.is_json() {
+            sync::tell(&self.config, &row, open, output);
+        }
+        let mut step = sync::as_json(&self.config, &row, open);
+        step["step"] = json!(title);
+        Ok(step)
+    }
+
+    /// Edits, additions and a delete on both sides, one of them in conflict.
+    async fn edit_both_sides(&self) -> Result<Vec<String>, Fault> {
+        let file = self.folder.join("backlog.csv");
+        let text = std::fs::read_to_string(&file)?;
+        std::fs::write(&file, backlog::edited_csv(&text))?;
+        self.tasks.execute_unprepared(backlog::EDITS).await?;
+        Ok(backlog::EDITS_TOLD.iter().map(|line| (*line).to_owned()).collect())
+    }
+
+    fn next(&self, conflict: Option<i64>) -> Vec<String> {
+        let program =
+            std::env::current_exe().map_or_else(|_| "syncline".to_owned(), |path| path.display().to_string());
+        let mut next = vec![format!("export DATABASE_URL={}", self.url)];
+        if let Some(id) = conflict {
+            next.push(format!("{program} conflicts resolve {id} --side source   # settle the conflict"));
+        }
+        next.push(format!("{program} runs                                  # what ran"));
+        next.push(format!("{program} stats --json                          # the numbers, for programs"));
+        next.push(format!("$EDITOR {}/backlog.csv && {program} sync {NAME}", self.folder.display()));
+        next.push(format!(
+            "{program} up                                    # API, worker and schedules on 127.0.0.1:8080"
+        ));
+        next.push(format!("rm -r {}                  # when you are done", self.folder.display()));
+        next
+    }
+}
+
+async fn open_tasks(folder: &Path) -> Result<DatabaseConnection, Fault> {
+    let url = format!("sqlite://{}?mode=rwc", folder.join("tasks.db").display());
+    Ok(Database::connect(sea_orm::ConnectOptions::new(url).sqlx_logging(false).to_owned()).await?)
+}

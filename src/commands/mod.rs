@@ -1,0 +1,39 @@
+//! A file per command.
+
+mod apply;
+mod conflicts;
+mod demo;
+mod enqueue;
+mod migrate;
+mod plan;
+mod runs;
+mod serve;
+mod stats;
+mod sync;
+mod validate;
+
+use crate::{
+    cli::{Cli, Command},
+    fault::{Exit, Fault},
+    output::Output,
+};
+
+/// Runs the command asked for.
+pub(crate) async fn run(cli: Cli, output: &Output) -> Result<Exit, Fault> {
+    let url = cli.database_url.as_str();
+    match cli.command {
+        Command::Demo(args) => demo::run(&args, output).await,
+        Command::Up(args) => serve::up(url, &args).await,
+        Command::Worker(args) => serve::worker(url, &args).await,
+        Command::Api(args) => serve::api(url, &args).await,
+        Command::Migrate(args) => migrate::run(url, &args, output).await,
+        Command::Apply(args) => apply::run(url, &args, output).await,
+        Command::Validate(args) => validate::run(&args, output),
+        Command::Plan(args) => plan::run(url, &args, output).await,
+        Command::Sync(args) => sync::run(url, &args, output).await,
+        Command::Enqueue(args) => enqueue::run(url, &args, output).await,
+        Command::Runs(args) => runs::run(url, &args, output).await,
+        Command::Conflicts(args) => conflicts::run(url, &args, output).await,
+        Command::Stats(args) => stats::run(url, &args, output).await,
+    }
+}

@@ -1,0 +1,160 @@
+//! `syncline plan`: what a sync would do.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use serde_json::{Value, json};
+use syncline_engine::{
+    run::{Counts, Options, Run},
+    side::Pair,
+    spec::Severity,
+};
+use syncline_entity::types::{RunKind, RunStatus, SyncMethod};
+use syncline_worker::{
+    handlers::show,
+    open::open,
+    steps::RunObserver,
+    store::{LinkStore, RunIdentity, SyncIdentity},
+};
+
+use crate::{
+    app::{self, Schema},
+    cli::{PlanArgs, PoolArgs, RunOptions},
+    document::{self, Checked},
+    fault::{Exit, Fault},
+    output::Output,
+    syncs, wait,
+};
+
+/// Shows the plan of a stored sync, or of the syncs in a file.
+pub(crate) async fn run(url: &str, args: &PlanArgs, output: &Output) -> Result<Exit, Fault> {
+    match (&args.name, &args.file) {
+        (_, Some(file)) => of_file(url, file, args, output).await,
+        (Some(name), None) => of_stored(url, name, args, output).await,
+        (None, None) => Err(Fault::usage("name a sync or a file: syncline plan NAME, syncline plan -f FILE")),
+    }
+}
+
+async fn of_stored(url: &str, name: &str, args: &PlanArgs, output: &Output) -> Result<Exit, Fault> {
+    let db = app::connect(url, Schema::CreateOnly).await?;
+    let config = syncs::find(&db, name).await?;
+    let options = RunOptions { confirm_deletes: args.confirm_deletes, ..RunOptions::default() };
+    let run = wait::manual_run(&config, RunKind::Plan, &options)?;
+    let pool = PoolArgs { concurrency: 1, lease_ms: 30_000 };
+    let row = wait::run_to_end(&db, &run, &pool, output).await?;
+    let plan = row.sync_metadata.as_ref().map(|details| details["plan"].clone()).unwrap_or_default();
+    if row.status != RunStatus::Completed {
+        return Err(Fault::failed(row.error_message.unwrap_or_else(|| "the plan was not made".to_owned())));
+    }
+    let details = row.sync_metadata.unwrap_or_default();
+    let plan = json!({ "sync": config.name, "run": row.run_uid, "plan": plan, "held": details["held"] });
+    output.data(&plan);
+    Ok(tell(&plan, args.limit, output))
+}
+
+async fn of_file(url: &str, file: &Path, args: &PlanArgs, output: &Output) -> Result<Exit, Fault> {
+    let document = document::read(file)?;
+    document.refuse_errors(file)?;
+    for warning in document.told(file, Severity::Warning) {
+        output.line(format!("warning: {warning}"));
+    }
+    let db = app::connect(url, Schema::CreateOnly).await?;
+    let mut plans = Vec::new();
+    let mut exit = Exit::Done;
+    for sync in &document.syncs {
+        let plan = preview(&db, sync, args).await?;
+        if tell(&plan, args.limit, output) == Exit::Failed {
+            exit = Exit::Failed;
+        }
+        plans.push(plan);
+    }
+    output.data(&json!({ "plans": plans }));
+    Ok(exit)
+}
+
+/// Plans a document as it stands, against the links of the stored sync of its name, if there is one. Reads only.
+async fn preview(db: &sea_orm::DatabaseConnection, sync: &Checked, args: &PlanArgs) -> Result<Value, Fault> {
+    let project = syncline_entity::project::by_key(db, &sync.spec.project).await?;
+    let stored = match project {
+        Some(project) => syncline_entity::sync_config::by_name(db, project.id, &sync.spec.name).await?,
+        None => None,
+    };
+    let revision = stored.as_ref().map_or(0, |stored| stored.revision);
+    let environment = app::environment(db.clone())?;
+    let open = open(sync.spec.clone(), revision, Duration::from_secs(30)).await;
+    let open = open.map_err(|error| Fault::failed(format!("sync {:?}: {error}", sync.name)))?;
+    let observer = Arc::new(RunObserver::default());
+    let store = LinkStore {
+        db: db.clone(),
+        run: RunIdentity { id: uuid::Uuid::nil(), fence: 0, method: SyncMethod::Manual },
+        // No sync has this id, so a document that is not stored has no links.
+        sync: SyncIdentity {
+            config_id: stored.map_or(-1, |stored| stored.id),
+            entity_type: open.spec.entity_type.clone(),
+            direction: syncline_entity::types::SyncDirection::Bidirectional,
+            platforms: [open.spec.source_platform.clone(), open.spec.target_platform.clone()],
+        },
+        clock: environment.clock.clone(),
+        observer: observer.clone(),
+    };
+    let run = Run {
+        spec: &open.spec,
+        mapping: &open.mapping,
+        connectors: Pair::new(&*open.connectors.source, &*open.connectors.target),
+        store: &store,
+        clock: &*environment.clock,
+        leave: &NoLeave,
+        observer: &*observer,
+        options: Options { confirm_deletes: args.confirm_deletes, ..Options::default() },
+    };
+    let mut items = Vec::new();
+    let report = run.preview(&mut |plan| items.extend(show(plan))).await;
+    let report = report.map_err(|error| Fault::failed(format!("sync {:?}: {error}", sync.name)))?;
+    Ok(json!({
+        "sync": sync.name,
+        "plan": { "counts": report.counts, "items": items },
+        "held": report.held,
+    }))
+}
+
+/// A preview writes nothing; if it ever asked, it would be refused.
+struct NoLeave;
+
+impl syncline_engine::ports::Leave for NoLeave {
+    fn check(&self) -> Result<(), syncline_engine::ports::Stopped> {
+        Err(syncline_engine::ports::Stopped::Cancelled)
+    }
+
+    fn deadline(&self) -> chrono::DateTime<chrono::Utc> {
+        chrono::DateTime::UNIX_EPOCH
+    }
+}
+
+/// A plan for people.
+pub(crate) fn tell(plan: &Value, limit: usize, output: &Output) -> Exit {
+    let counts: Counts = serde_json::from_value(plan["plan"]["counts"].clone()).unwrap_or_default();
+    let items = plan["plan"]["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+    output.headline(&format!("plan of {}", plan["sync"].as_str().unwrap_or_default()));
+    output.plan(&items[..items.len().min(limit)]);
+    if items.len() > limit {
+        output.line(format!("... and {} more (--limit)", items.len() - limit));
+    }
+    output.line(format!(
+        "{} to create, {} to update, {} to delete, {} conflicts settled, {} for a person, {} failing, {} unchanged",
+        counts.created, counts.updated, counts.deleted, counts.settled, counts.conflicts, counts.failed, counts.unchanged
+    ));
+    if counts.unlinked > 0 {
+        output.line(format!(
+            "{} items of the target stay there alone (two_way_create is off)",
+            counts.unlinked
+        ));
+    }
+    if let Some(deletes) = plan["held"]["deletes"].as_u64() {
+        output
+            .line(format!("a run would be held: {deletes} items are gone, more than delete_guard lets pass"));
+    }
+    if counts.failed > 0 || counts.conflicts > 0 || !plan["held"].is_null() {
+        Exit::Failed
+    } else {
+        Exit::Done
+    }
+}

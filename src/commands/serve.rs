@@ -1,0 +1,104 @@
+//! `syncline up`, `worker` and `api`: the roles that stay.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use sea_orm::DatabaseConnection;
+use syncline_api::ApiState;
+use syncline_queue::{Health, SqlBackend};
+use syncline_worker::PoolConfig;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    app::{self, Schema},
+    cli::{ApiArgs, UpArgs, WorkerArgs},
+    fault::{Exit, Fault},
+    shutdown,
+};
+
+/// API, worker and schedules in one process; it migrates its database itself.
+pub(crate) async fn up(url: &str, args: &UpArgs) -> Result<Exit, Fault> {
+    let db = app::connect(url, Schema::Migrate).await?;
+    serve(db, "up", args.listen, true, Some(app::pool_config(&args.pool))).await
+}
+
+/// Jobs and schedules.
+pub(crate) async fn worker(url: &str, args: &WorkerArgs) -> Result<Exit, Fault> {
+    let db = app::connect(url, Schema::CreateOnly).await?;
+    serve(db, "worker", args.listen, false, Some(app::pool_config(&args.pool))).await
+}
+
+/// The HTTP API.
+pub(crate) async fn api(url: &str, args: &ApiArgs) -> Result<Exit, Fault> {
+    let db = app::connect(url, Schema::CreateOnly).await?;
+    serve(db, "api", args.listen, true, None).await
+}
+
+async fn serve(
+    db: DatabaseConnection,
+    role: &'static str,
+    listen: SocketAddr,
+    with_api: bool,
+    pool: Option<PoolConfig>,
+) -> Result<Exit, Fault> {
+    syncline_api::check_bind(listen).map_err(Fault::usage)?;
+    let listener = TcpListener::bind(listen)
+        .await
+        .map_err(|error| Fault::usage(format!("--listen {listen}: {error}")))?;
+    let shutdown = shutdown::on_signals();
+    let environment = app::environment(db.clone())?;
+    let health = Arc::new(Mutex::new(None::<Health>));
+    let state = state(&db, &environment.queue, role, metrics()?, Arc::clone(&health));
+    let router = if with_api { syncline_api::router(state) } else { syncline_api::health_router(state) };
+    tracing::info!(role, listen = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), "serving");
+    // The API outlives the worker, so that a draining process still tells how it is.
+    let served = CancellationToken::new();
+    let api = tokio::spawn(syncline_api::serve(listener, router, served.clone()));
+    match pool {
+        Some(pool) => {
+            let told = move |source| {
+                *health.lock().unwrap_or_else(PoisonError::into_inner) = Some(source);
+            };
+            syncline_worker::run(environment, pool, shutdown, told).await?;
+        }
+        None => shutdown.cancelled().await,
+    }
+    served.cancel();
+    api.await.map_err(|error| Fault::failed(format!("the API: {error}")))??;
+    Ok(Exit::Done)
+}
+
+/// The parts that routes ask.
+fn state(
+    db: &DatabaseConnection,
+    queue: &SqlBackend,
+    role: &'static str,
+    metrics: PrometheusHandle,
+    health: Arc<Mutex<Option<Health>>>,
+) -> ApiState {
+    let database = db.clone();
+    ApiState {
+        db: db.clone(),
+        queue: queue.clone(),
+        version: env!("CARGO_PKG_VERSION"),
+        role,
+        metrics: Some(metrics),
+        queue_health: Arc::new(move || match &*health.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(health) if !health.is_well() => Err(format!("the queue's store: {:?}", health.problems())),
+            Some(_) | None => Ok(()),
+        }),
+        ready: Arc::new(move || {
+            let database = database.clone();
+            Box::pin(async move { app::check_schema(&database).await })
+        }),
+    }
+}
+
+/// Collects metrics for `/metrics`.
+fn metrics() -> Result<PrometheusHandle, Fault> {
+    PrometheusBuilder::new().install_recorder().map_err(|error| Fault::failed(format!("metrics: {error}")))
+}

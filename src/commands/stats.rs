@@ -1,0 +1,87 @@
+//! `syncline stats`: the numbers.
+
+use std::collections::BTreeMap;
+
+use sea_orm::DatabaseConnection;
+use syncline_api::stats::{Numbers, Stats, StatsFilter, Window, stats};
+
+use crate::{
+    app::{self, Schema},
+    cli::StatsArgs,
+    fault::{Exit, Fault},
+    output::Output,
+    syncs,
+};
+
+/// Counts and tells.
+pub(crate) async fn run(url: &str, args: &StatsArgs, output: &Output) -> Result<Exit, Fault> {
+    let db = app::connect(url, Schema::CreateOnly).await?;
+    let stats = collect(&db, args).await?;
+    output.data(&stats);
+    tell(&stats, output);
+    Ok(Exit::Done)
+}
+
+/// The numbers that arguments ask for.
+pub(crate) async fn collect(db: &DatabaseConnection, args: &StatsArgs) -> Result<Stats, Fault> {
+    let window: Window = args.window.parse().map_err(|error| Fault::usage(format!("--window: {error}")))?;
+    let (project, sync) =
+        match args.sync.as_deref().map(|name| name.split_once('/').unwrap_or(("default", name))) {
+            Some((project, sync)) => (Some(project.to_owned()), Some(sync.to_owned())),
+            None => (None, None),
+        };
+    if let Some(name) = &args.sync {
+        // A misspelt name is said to be one, instead of counted as nothing.
+        syncs::find(db, name).await?;
+    }
+    let filter = StatsFilter {
+        sync,
+        project,
+        platform: args.platform.clone(),
+        entity_type: args.entity_type.clone(),
+        window,
+    };
+    Ok(stats(db, &filter).await?)
+}
+
+/// The numbers for people.
+pub(crate) fn tell(stats: &Stats, output: &Output) {
+    let head = [
+        "sync",
+        "links",
+        "open",
+        "runs",
+        "success",
+        "p50/p95/max ms",
+        "synced",
+        "created/updated/deleted",
+        "calls",
+        "items/s",
+    ];
+    let mut rows: Vec<Vec<String>> = stats.syncs.iter().map(|sync| row(&sync.sync, &sync.numbers)).collect();
+    if rows.len() != 1 {
+        rows.push(row("all", &stats.total));
+    }
+    output.table(&head, rows);
+}
+
+fn row(name: &str, numbers: &Numbers) -> Vec<String> {
+    let durations = numbers.duration_ms.map(|d| format!("{}/{}/{}", d.p50, d.p95, d.max));
+    vec![
+        name.to_owned(),
+        by_name(&numbers.links),
+        numbers.open_conflicts.to_string(),
+        by_name(&numbers.runs),
+        numbers.success_rate.map(|rate| format!("{:.0} %", rate * 100.0)).unwrap_or_default(),
+        durations.unwrap_or_default(),
+        numbers.items_synced.to_string(),
+        format!("{}/{}/{}", numbers.created, numbers.updated, numbers.deleted),
+        numbers.api_calls.to_string(),
+        numbers.throughput.map(|rate| format!("{rate:.0}")).unwrap_or_default(),
+    ]
+}
+
+fn by_name<K: std::fmt::Display>(counts: &BTreeMap<K, i64>) -> String {
+    let parts: Vec<String> = counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
+    if parts.is_empty() { "0".to_owned() } else { parts.join(", ") }
+}

@@ -1,0 +1,66 @@
+//! What ends a command, and with which exit code.
+
+use std::process::ExitCode;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// It did what was asked.
+    Done,
+    /// Something failed or is in conflict.
+    Failed,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        match exit {
+            Exit::Done => ExitCode::SUCCESS,
+            Exit::Failed => ExitCode::from(1),
+        }
+    }
+}
+
+/// Why a command stopped.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    /// 1 where something failed, 2 where the use or the configuration is wrong.
+    pub(crate) code: u8,
+    /// What and why, and the remedy; never a secret.
+    pub(crate) message: String,
+}
+
+impl Fault {
+    /// Something failed.
+    pub(crate) fn failed(message: impl Into<String>) -> Fault {
+        Fault { code: 1, message: message.into() }
+    }
+
+    /// The command or the configuration is wrong.
+    pub(crate) fn usage(message: impl Into<String>) -> Fault {
+        Fault { code: 2, message: message.into() }
+    }
+}
+
+impl From<anyhow::Error> for Fault {
+    fn from(error: anyhow::Error) -> Self {
+        Fault::failed(format!("{error:#}"))
+    }
+}
+
+impl From<sea_orm::DbErr> for Fault {
+    fn from(error: sea_orm::DbErr) -> Self {
+        Fault::failed(format!("Syncline's database: {error}"))
+    }
+}
+
+impl From<std::io::Error> for Fault {
+    fn from(error: std::io::Error) -> Self {
+        Fault::failed(error.to_string())
+    }
+}
+
+impl From<syncline_queue::Error> for Fault {
+    fn from(error: syncline_queue::Error) -> Self {
+        Fault::failed(format!("{:#}", anyhow::Error::from(error)))
+    }
+}

@@ -1,0 +1,172 @@
+//! Stored syncs: written from documents, found by name.
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseConnection, DatabaseTransaction, DbErr,
+    EntityTrait, QueryFilter, TransactionTrait,
+};
+use syncline_engine::spec::{Direction, SyncSpec};
+use syncline_entity::{
+    project, schedule, sync_config, sync_config_revision,
+    types::{self, ManagedBy, ScheduleKind},
+};
+
+use crate::fault::Fault;
+
+/// What storing a document did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stored {
+    /// There was no sync of this name.
+    Created,
+    /// It is another document than before.
+    Changed,
+    /// It is the same.
+    Unchanged,
+}
+
+/// The sync of that name; `PROJECT/NAME` outside the default project.
+pub(crate) async fn find(db: &DatabaseConnection, name: &str) -> Result<sync_config::Model, Fault> {
+    let (key, name) = name.split_once('/').unwrap_or(("default", name));
+    let project = project::by_key(db, key).await?;
+    let found = match project {
+        Some(project) => sync_config::by_name(db, project.id, name).await?,
+        None => None,
+    };
+    if let Some(found) = found {
+        return Ok(found);
+    }
+    let known = sync_config::Entity::find().filter(sync_config::Column::DeletedAt.is_null()).all(db).await?;
+    let known: Vec<String> = known.into_iter().map(|sync| sync.name).collect();
+    let hint = if known.is_empty() {
+        "none is stored yet: `syncline apply -f FILE`".to_owned()
+    } else {
+        format!("stored are: {}", known.join(", "))
+    };
+    Err(Fault::usage(format!("there is no sync {name:?} in project {key:?}; {hint}")))
+}
+
+/// The document of a stored sync.
+pub(crate) fn spec_of(config: &sync_config::Model) -> Result<SyncSpec, Fault> {
+    serde_json::from_value(config.config_json.clone()).map_err(|error| {
+        Fault::usage(format!("the stored document of {:?} cannot be read: {error}", config.name))
+    })
+}
+
+/// Stores a document under its name.
+pub(crate) async fn store(db: &DatabaseConnection, spec: &SyncSpec) -> Result<Stored, Fault> {
+    let json = serde_json::to_value(spec).map_err(|error| Fault::failed(error.to_string()))?;
+    let now = Utc::now().trunc_subsecs(6);
+    let tx = db.begin().await?;
+    let project_id = match project::by_key(&tx, &spec.project).await? {
+        Some(project) => project.id,
+        None => {
+            let new = project::ActiveModel {
+                key: Set(spec.project.clone()),
+                name: Set(spec.project.clone()),
+                ..Default::default()
+            };
+            new.insert(&tx).await?.id
+        }
+    };
+    let existing = sync_config::by_name(&tx, project_id, &spec.name).await?;
+    let (stored, config) = match existing {
+        Some(existing) if existing.config_json == json => (Stored::Unchanged, existing),
+        Some(existing) => {
+            let mut model: sync_config::ActiveModel = existing.clone().into();
+            fill(&mut model, spec, &json);
+            model.revision = Set(existing.revision + 1);
+            (Stored::Changed, model.update(&tx).await?)
+        }
+        None => {
+            let mut model = sync_config::ActiveModel {
+                project_id: Set(project_id),
+                name: Set(spec.name.clone()),
+                revision: Set(1),
+                managed_by: Set(ManagedBy::File),
+                batch_fallback_enabled: Set(true),
+                webhook_enabled: Set(false),
+                ..Default::default()
+            };
+            fill(&mut model, spec, &json);
+            (Stored::Created, model.insert(&tx).await?)
+        }
+    };
+    if stored != Stored::Unchanged {
+        let revision = sync_config_revision::ActiveModel {
+            sync_config_id: Set(config.id),
+            revision: Set(config.revision),
+            config_json: Set(json),
+            by: Set("apply".to_owned()),
+            at: Set(now),
+        };
+        revision.insert(&tx).await?;
+    }
+    set_schedule(&tx, &config, spec, now).await?;
+    tx.commit().await?;
+    Ok(stored)
+}
+
+fn fill(model: &mut sync_config::ActiveModel, spec: &SyncSpec, json: &serde_json::Value) {
+    model.source_platform = Set(spec.source_platform.clone());
+    model.target_platform = Set(spec.target_platform.clone());
+    model.entity_type = Set(spec.entity_type.clone());
+    model.direction = Set(match spec.direction {
+        Direction::Bidirectional => types::Direction::Bidirectional,
+        Direction::SourceToTarget => types::Direction::SourceToTarget,
+        Direction::TargetToSource => types::Direction::TargetToSource,
+    });
+    model.conflict_strategy = Set(spec.conflict_strategy.as_str().to_owned());
+    model.enabled = Set(spec.enabled);
+    model.sync_interval = Set(i32::try_from(spec.sync_interval).ok());
+    model.schedule = Set(spec.schedule.clone());
+    // Between 1 and 10000 and at most 100: checked when the document was read.
+    model.batch_size = Set(i32::try_from(spec.batch_size).unwrap_or(i32::MAX));
+    model.max_retries = Set(i32::try_from(spec.max_retries).unwrap_or(i32::MAX));
+    model.two_way_create = Set(spec.two_way_create);
+    model.config_json = Set(json.clone());
+}
+
+/// The schedule of a sync's interval. Its first tick is one interval away; `syncline sync` is there for now.
+async fn set_schedule(
+    tx: &DatabaseTransaction,
+    config: &sync_config::Model,
+    spec: &SyncSpec,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let existing = schedule::Entity::find()
+        .filter(schedule::Column::SyncConfigId.eq(config.id))
+        .filter(schedule::Column::Name.eq("interval"))
+        .one(tx)
+        .await?;
+    let seconds = spec.interval_seconds().filter(|_| spec.enabled);
+    let expression = seconds.unwrap_or(0).to_string();
+    let next = seconds
+        .and_then(|seconds| i64::try_from(seconds).ok())
+        .map(|seconds| now + TimeDelta::seconds(seconds));
+    match existing {
+        Some(existing) if existing.expression == expression => {}
+        Some(existing) => {
+            let mut model: schedule::ActiveModel = existing.into();
+            model.expression = Set(expression);
+            model.next_tick_at = Set(next);
+            model.updated_at = Set(now);
+            model.update(tx).await?;
+        }
+        None => {
+            let model = schedule::ActiveModel {
+                sync_config_id: Set(config.id),
+                name: Set("interval".to_owned()),
+                kind: Set(ScheduleKind::Interval),
+                expression: Set(expression),
+                timezone: Set(spec.timezone.clone().unwrap_or_else(|| "UTC".to_owned())),
+                missed_policy: Set("once".to_owned()),
+                next_tick_at: Set(next),
+                created_at: Set(now),
+                updated_at: Set(now),
+                ..Default::default()
+            };
+            model.insert(tx).await?;
+        }
+    }
+    Ok(())
+}

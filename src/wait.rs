@@ -1,0 +1,145 @@
+//! Runs that a command waits for, with a worker of its own beside whatever others there are.
+
+use std::{
+    io::IsTerminal,
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use sea_orm::DatabaseConnection;
+use syncline_entity::{
+    sync_config, sync_history,
+    types::{RunKind, SyncMethod},
+};
+use syncline_queue::{
+    Backend,
+    outbox::{NewRun, RunArgs, accept, sync_key},
+};
+use syncline_worker::{Environment, PoolConfig, schedule::new_run};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{
+    app,
+    cli::{PoolArgs, RunOptions},
+    fault::Fault,
+    output::Output,
+    shutdown, syncs,
+};
+
+/// How often to look whether a run that another worker has is over.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// A run that a person asks for.
+pub(crate) fn manual_run(
+    config: &sync_config::Model,
+    kind: RunKind,
+    options: &RunOptions,
+) -> Result<NewRun, Fault> {
+    let spec = syncs::spec_of(config)?;
+    let args = RunArgs {
+        full: options.full,
+        confirm_deletes: options.confirm_deletes,
+        allow_deletes: options.allow_deletes,
+        links: None,
+    };
+    Ok(NewRun { args, ..new_run(config, &spec, kind, SyncMethod::Manual) })
+}
+
+/// Accepts a run and works on its sync's jobs until it is over. Another worker may well have it: then this one waits.
+pub(crate) async fn run_to_end(
+    db: &DatabaseConnection,
+    run: &NewRun,
+    pool: &PoolArgs,
+    output: &Output,
+) -> Result<sync_history::Model, Fault> {
+    let environment = app::environment(db.clone())?;
+    let id = accept(db, &environment.queue, run).await?.id();
+    let id = id.ok_or_else(|| Fault::failed("the run's schedule has fired already"))?;
+    follow(environment, id, run.sync_config_id, pool, output).await
+}
+
+/// Works on a sync's jobs until this run is over.
+pub(crate) async fn follow(
+    environment: Environment,
+    id: Uuid,
+    sync_config_id: i64,
+    pool: &PoolArgs,
+    output: &Output,
+) -> Result<sync_history::Model, Fault> {
+    let signals = shutdown::on_signals();
+    let stop = CancellationToken::new();
+    let config = PoolConfig {
+        concurrency: 1,
+        only: Some(sync_key(sync_config_id)),
+        schedules: false,
+        poll_interval: Duration::from_millis(500),
+        ..app::pool_config(pool)
+    };
+    let bar = bar(output);
+    let worker = tokio::spawn(syncline_worker::run(environment.clone(), config, stop.clone(), |_| {}));
+    let began = Instant::now();
+    let over = loop {
+        if let Some(row) = sync_history::by_run(&environment.db, id).await?
+            && row.completed_at.is_some()
+        {
+            break Some(row);
+        }
+        show(&bar, &environment, id, began).await;
+        tokio::select! {
+            () = signals.cancelled() => break None,
+            () = wait_a_little(began) => {}
+        }
+    };
+    bar.finish_and_clear();
+    stop.cancel();
+    match worker.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => return Err(Fault::failed(format!("the worker: {error:#}"))),
+        Err(error) => return Err(Fault::failed(format!("the worker: {error}"))),
+    }
+    match over {
+        Some(row) => Ok(row),
+        None => Err(Fault::failed(format!(
+            "interrupted; run {id} stays in the queue and a worker will finish it"
+        ))),
+    }
+}
+
+/// Short runs are noticed at once, long ones without asking the database all the time.
+async fn wait_a_little(began: Instant) {
+    let wait = if began.elapsed() < Duration::from_secs(2) { Duration::from_millis(30) } else { LOOK_EVERY };
+    tokio::time::sleep(wait).await;
+}
+
+fn bar(output: &Output) -> ProgressBar {
+    let target = if output.is_json() || !std::io::stderr().is_terminal() {
+        ProgressDrawTarget::hidden()
+    } else {
+        ProgressDrawTarget::stderr()
+    };
+    let bar = ProgressBar::with_draw_target(None, target);
+    bar.set_style(ProgressStyle::default_spinner());
+    bar.set_message("reading both sides");
+    bar
+}
+
+async fn show(bar: &ProgressBar, environment: &Environment, id: Uuid, began: Instant) {
+    bar.tick();
+    // The first half second is not worth a statement.
+    if bar.is_hidden() || began.elapsed() < Duration::from_millis(500) {
+        return;
+    }
+    if let Ok(Some(job)) = environment.queue.get(id).await
+        && let Some(progress) = job.progress
+        && let (Some(done), Some(total)) = (progress["done"].as_u64(), progress["total"].as_u64())
+    {
+        if bar.length() != Some(total) {
+            bar.set_length(total);
+            // The template is a constant; a mistake in it shows as the default style.
+            let style = ProgressStyle::with_template("{bar:40} {pos}/{len} items {eta}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        }
+        bar.set_position(done);
+    }
+}

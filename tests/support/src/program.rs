@@ -1,0 +1,204 @@
+//! The built binary, run in a folder of its own.
+
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::mpsc,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// No command of a test takes longer.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// The binary and a folder to run it in; its database is a SQLite file there.
+pub struct Program {
+    binary: PathBuf,
+    folder: TempDir,
+    environment: BTreeMap<String, String>,
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// The exit code; none when it was killed.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl Finished {
+    /// Standard output as JSON.
+    pub fn json(&self) -> Result<Value> {
+        serde_json::from_str(&self.stdout).with_context(|| format!("no JSON: {self:?}"))
+    }
+}
+
+impl Program {
+    /// The binary in a new folder. Crashed jobs are taken over after a third of a second.
+    pub fn new(binary: &str) -> Result<Program> {
+        let folder = tempfile::Builder::new().prefix("syncline-test-").tempdir()?;
+        let database = format!("sqlite://{}", folder.path().join("syncline.db").display());
+        let environment = BTreeMap::from([
+            ("DATABASE_URL".to_owned(), database),
+            ("SYNCLINE_LEASE_MS".to_owned(), "600".to_owned()),
+            ("NO_COLOR".to_owned(), "1".to_owned()),
+        ]);
+        Ok(Program { binary: binary.into(), folder, environment })
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A file in its folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Sets a variable for all later commands.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Writes a file into the folder.
+    pub fn write(&self, name: &str, text: &str) -> Result<()> {
+        Ok(std::fs::write(self.path(name), text)?)
+    }
+
+    /// A command, not yet started.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.binary);
+        command
+            .current_dir(self.folder.path())
+            .args(arguments)
+            .envs(&self.environment)
+            .env_remove("RUST_LOG");
+        command
+    }
+
+    /// Runs a command to its end.
+    pub fn run(&self, arguments: &[&str]) -> Result<Finished> {
+        let child = self
+            .command(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let (done, ended) = mpsc::channel();
+        let id = child.id();
+        std::thread::spawn(move || done.send(child.wait_with_output()));
+        let Ok(output) = ended.recv_timeout(PATIENCE) else {
+            bail!("{arguments:?} (pid {id}) did not end within {PATIENCE:?}");
+        };
+        let output = output?;
+        Ok(Finished {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        })
+    }
+
+    /// Runs a command that must end with this exit code.
+    pub fn expect(&self, code: i32, arguments: &[&str]) -> Result<Finished> {
+        let finished = self.run(arguments)?;
+        if finished.code != Some(code) {
+            bail!(
+                "{arguments:?} ended with {:?} instead of {code}:\n{}\n{}",
+                finished.code,
+                finished.stdout,
+                finished.stderr
+            );
+        }
+        Ok(finished)
+    }
+
+    /// Starts a command that stops at a step (see `SYNCLINE_TEST_STOP_AT`), waits until it has, and kills it there with
+    /// SIGKILL. False: it came to its end without reaching the step.
+    pub fn kill_at(&self, step: &str, arguments: &[&str]) -> Result<bool> {
+        let mut command = self.command(arguments);
+        command.env("SYNCLINE_TEST_STOP_AT", step);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        let stderr = child.stderr.take().context("standard error is piped")?;
+        let (said, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                if said.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        loop {
+            match lines.recv_timeout(PATIENCE) {
+                Ok(line) if line.contains("stopped at") => {
+                    child.kill()?;
+                    child.wait()?;
+                    return Ok(true);
+                }
+                Ok(_) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) => {
+                    child.wait()?;
+                    return Ok(false);
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    child.kill()?;
+                    bail!("{arguments:?} reached neither {step} nor its end");
+                }
+            }
+        }
+    }
+
+    /// Starts a command in the background.
+    pub fn start(&self, arguments: &[&str]) -> Result<Running> {
+        let child = self
+            .command(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        Ok(Running(child))
+    }
+}
+
+/// A command in the background; killed when dropped.
+pub struct Running(Child);
+
+impl Running {
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) -> Result<ExitStatus> {
+        // A process that has ended already cannot be killed, and need not be.
+        let _ = self.0.kill();
+        Ok(self.0.wait()?)
+    }
+
+    /// SIGTERM, and the exit code.
+    pub fn terminate(&mut self) -> Result<Option<i32>> {
+        Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status()?;
+        Ok(self.0.wait()?.code())
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.0.try_wait()?.is_some())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
