@@ -150,8 +150,8 @@ impl<R: BufRead> Records<R> {
     }
 }
 
-/// Moves over `available` up to the end of the record: how many bytes belong to it, and whether it ended. `before` is how
-/// many bytes of it were seen earlier.
+/// Moves over `available` up to the end of the record: how many bytes belong to it, and whether it ended. `before` is
+/// how many bytes of it were seen earlier.
 fn advance(
     at: &mut At,
     available: &[u8],

@@ -114,7 +114,8 @@ impl<'a> Batch<'a> {
             WriteOp::Create { .. } => "a new row was refused".to_owned(),
             WriteOp::Update { id, .. } | WriteOp::Delete { id } => format!("the row {id:?} was refused"),
         };
-        let message = error.message;
+        // The table's label begins with the database's, which need not stand there twice.
+        let message = error.message.strip_prefix(&format!("{}: ", self.tx.label())).unwrap_or(&error.message);
         let written = written(write);
         Ok(Outcome::Refused(self.table.refusal(format!("{what}: {message}{written}"))))
     }

@@ -42,7 +42,8 @@ pub(super) struct Column {
 }
 
 impl Kind {
-    /// The kind of a type as SQLite tables declare it; <https://www.sqlite.org/datatype3.html#determination_of_column_affinity>.
+    /// The kind of a type as SQLite tables declare it, close to
+    /// <https://www.sqlite.org/datatype3.html#determination_of_column_affinity>.
     pub(super) fn of_sqlite(declared: &str) -> Kind {
         let declared = declared.to_ascii_uppercase();
         let has = |parts: &[&str]| parts.iter().any(|part| declared.contains(part));

@@ -142,6 +142,11 @@ impl Db {
 }
 
 impl Tx<'_> {
+    /// The database's name for messages.
+    pub(super) fn label(&self) -> &str {
+        &self.db.label
+    }
+
     pub(super) async fn rows(&mut self, sql: String, arguments: &[Raw]) -> Result<Vec<Vec<Raw>>, Fault> {
         let Tx { inner, db } = self;
         db.in_time(async {

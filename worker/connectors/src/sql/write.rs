@@ -30,8 +30,8 @@ pub(super) async fn write(
         return Ok(Vec::new());
     }
     let mut batch = Batch::new(table, db.begin().await?, context.now);
-    // A savepoint per row doubles the statements, so a batch is first tried with one for all, and row by row only if the
-    // database refuses one.
+    // A savepoint per row triples the statements, so a batch is first tried with one for all, and row by row only if
+    // the database refuses one.
     batch.execute("SAVEPOINT batch").await?;
     let outcomes = match batch.run(writes, false).await {
         Ok(outcomes) => outcomes,

@@ -45,10 +45,14 @@ impl Place {
                     .connect()
                     .await
                     .unwrap();
-                place.execute("CREATE TABLE tasks (id TEXT PRIMARY KEY, title TEXT CHECK (title <> 'bad'), points INTEGER, updated_at TEXT)").await;
+                let sql = "CREATE TABLE tasks (id TEXT PRIMARY KEY, title TEXT CHECK (title <> 'bad'), \
+                     points INTEGER, updated_at TEXT)";
+                place.execute(sql).await;
             }
             On::Postgres => {
-                place.execute("CREATE TABLE tasks (id text PRIMARY KEY, title text CHECK (title <> 'bad'), points integer, updated_at timestamptz)").await;
+                let sql = "CREATE TABLE tasks (id text PRIMARY KEY, title text CHECK (title <> 'bad'), \
+                     points integer, updated_at timestamptz)";
+                place.execute(sql).await;
             }
         }
         place

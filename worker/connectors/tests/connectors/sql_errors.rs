@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 use sqlx::{ConnectOptions, Connection, Executor, sqlite::SqliteConnectOptions};
 use syncline_connectors::{OpenOptions, platform};
 use syncline_engine::{
+    Value,
     ports::{ConnectorError, ErrorKind, ReadMode, WriteContext},
     value::Fields,
 };
@@ -142,4 +143,43 @@ async fn a_row_locked_by_another_program_is_transient() {
     let mut ours = delete("a");
     ours.expected = fields([("title", text("one"))]);
     assert_eq!(write_one(&*connector, ours).await.unwrap_err().kind, ErrorKind::Conflict);
+}
+
+#[rstest]
+#[case::unique(On::Sqlite, "title text UNIQUE", text("taken"), "UNIQUE constraint failed: t.title")]
+#[case::unique(On::Postgres, "title text UNIQUE", text("taken"), "Key (title)=(taken) already exists")]
+#[case::not_null(On::Sqlite, "title text NOT NULL", Value::Null, "NOT NULL constraint failed: t.title")]
+#[case::not_null(On::Postgres, "title text NOT NULL", Value::Null, "null value in column \"title\"")]
+#[case::length(On::Postgres, "title varchar(6)", text("too long"), "to be written: title = \"too long\"")]
+#[case::choice(On::Postgres, "title interval", text("no time"), "invalid input syntax for type interval")]
+#[case::range(On::Postgres, "title smallint", Value::Int(40_000), "\"title\" (smallint) cannot take 40000")]
+#[tokio::test]
+async fn a_refusal_names_table_column_and_value(
+    #[case] on: On,
+    #[case] column: &str,
+    #[case] value: Value,
+    #[case] expected: &str,
+) {
+    let place = Place::new(on).await;
+    place.execute(&format!("CREATE TABLE t (id text PRIMARY KEY, {column})")).await;
+    let connector = open(&place.table("t")).await.unwrap();
+    if expected.contains("UNIQUE") || expected.contains("already") {
+        place.execute("INSERT INTO t VALUES ('other', 'taken')").await;
+    }
+    let refused = write_one(&*connector, create(marker("m"), fields([("title", value)]))).await.unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::Permanent);
+    assert!(refused.message.contains("table t") && refused.message.contains(expected), "{refused}");
+}
+
+#[tokio::test]
+async fn a_trigger_that_ends_the_transaction_leaves_nothing_behind() {
+    let place = Place::new(On::Sqlite).await;
+    let stop = "CREATE TRIGGER stop BEFORE INSERT ON tasks WHEN NEW.title = 'stop' BEGIN SELECT RAISE(ROLLBACK, 'no'); END";
+    place.execute(stop).await;
+    let connector = place.open().await;
+    let titled = |id: &str| create(marker(id), fields([("title", text(id))]));
+    let context = WriteContext { leave: &Always, now: now() };
+    let error = connector.write(&[titled("a"), titled("stop"), titled("b")], &context).await.unwrap_err();
+    assert!(error.message.ends_with("no"), "{error}");
+    assert!(ids(&*connector, ReadMode::Full).await.is_empty());
 }

@@ -21,8 +21,12 @@ fn at(text: &str) -> Value {
 #[tokio::test]
 async fn sqlite_values_have_the_type_they_are_stored_in() {
     let place = Place::new(On::Sqlite).await;
-    place.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, b BOOLEAN, d DATE, at DATETIME, n NUMERIC, r REAL, j JSON, x, bytes BLOB, twice AS (id * 2))").await;
-    place.execute("INSERT INTO t (id, b, d, at, n, r, j, x, bytes) VALUES (9007199254740993, 1, '2025-01-31', '2025-01-31 10:20:30.5', '12.50', 3, '{\"a\": [1]}', 'text', x'00')").await;
+    let sql = "CREATE TABLE t (id INTEGER PRIMARY KEY, b BOOLEAN, d DATE, at DATETIME, n NUMERIC, r REAL, \
+         j JSON, x, bytes BLOB, twice AS (id * 2))";
+    place.execute(sql).await;
+    let sql = "INSERT INTO t (id, b, d, at, n, r, j, x, bytes) VALUES (9007199254740993, 1, '2025-01-31', \
+         '2025-01-31 10:20:30.5', '12.50', 3, '{\"a\": [1]}', 'text', x'00')";
+    place.execute(sql).await;
     place
         .execute("INSERT INTO t (id, b, d, at, n, r, x) VALUES (2, 7, 'soon', 'later', 'NaN', 0.5, 5)")
         .await;
@@ -54,7 +58,10 @@ async fn sqlite_values_have_the_type_they_are_stored_in() {
 async fn postgres_values_have_the_type_of_their_column() {
     let place = Place::new(On::Postgres).await;
     place.execute("CREATE TYPE mood AS ENUM ('sad', 'glad')").await;
-    place.execute("CREATE TABLE t (id uuid PRIMARY KEY, b boolean, i2 smallint, i8 bigint, f4 real, f8 double precision, n numeric, v varchar(5), c char(3), m mood, d date, ts timestamp, tz timestamptz(0), j json, jb jsonb, ta text[], ia int[], bytes bytea, net inet, gone int)").await;
+    let sql = "CREATE TABLE t (id uuid PRIMARY KEY, b boolean, i2 smallint, i8 bigint, f4 real, f8 double \
+         precision, n numeric, v varchar(5), c char(3), m mood, d date, ts timestamp, tz \
+         timestamptz(0), j json, jb jsonb, ta text[], ia int[], bytes bytea, net inet, gone int)";
+    place.execute(sql).await;
     place.execute("ALTER TABLE t DROP COLUMN gone").await;
     let connector = open(&place.table("t")).await.unwrap();
     let id = "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
@@ -127,7 +134,11 @@ async fn a_value_takes_the_type_of_its_column(
 ) {
     let place = Place::new(on).await;
     let time = if on == On::Sqlite { "DATETIME" } else { "timestamptz" };
-    place.execute(&format!("CREATE TABLE t (id text PRIMARY KEY, i integer, r double precision, b boolean, s text, d date, t {time})")).await;
+    let sql = format!(
+        "CREATE TABLE t (id text PRIMARY KEY, i integer, r double precision, b boolean, s text, d \
+         date, t {time})"
+    );
+    place.execute(&sql).await;
     let connector = open(&place.table("t")).await.unwrap();
     let result = write_one(&*connector, create(marker("m"), fields([(column, written.clone())]))).await;
     match expected {
@@ -151,11 +162,18 @@ async fn a_value_takes_the_type_of_its_column(
 #[tokio::test]
 async fn triggers_and_defaults_show_in_the_result(#[values(On::Sqlite, On::Postgres)] on: On) {
     let place = Place::new(on).await;
-    place.execute("CREATE TABLE t (id text PRIMARY KEY, title text, state text NOT NULL DEFAULT 'open', shout text)").await;
+    let sql = "CREATE TABLE t (id text PRIMARY KEY, title text, state text NOT NULL DEFAULT 'open', shout \
+         text)";
+    place.execute(sql).await;
     if on == On::Sqlite {
-        place.execute("CREATE TRIGGER loud AFTER INSERT ON t BEGIN UPDATE t SET shout = upper(title) WHERE id = NEW.id; END").await;
+        let sql = "CREATE TRIGGER loud AFTER INSERT ON t BEGIN UPDATE t SET shout = upper(title) WHERE id \
+             = NEW.id; END";
+        place.execute(sql).await;
     } else {
-        place.execute("CREATE FUNCTION loud() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.shout = upper(NEW.title); RETURN NEW; END $$; CREATE TRIGGER loud BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION loud()").await;
+        let sql = "CREATE FUNCTION loud() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.shout = \
+             upper(NEW.title); RETURN NEW; END $$; CREATE TRIGGER loud BEFORE INSERT ON t FOR EACH \
+             ROW EXECUTE FUNCTION loud()";
+        place.execute(sql).await;
     }
     let connector = open(&place.table("t")).await.unwrap();
     let new = fields([("title", text("one")), ("state", Value::Null)]);
