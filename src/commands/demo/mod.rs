@@ -30,7 +30,7 @@ pub(crate) async fn run(args: &DemoArgs, output: &Output) -> Result<Exit, Fault>
     output.line(format!("  {}", demo.folder.join("tasks.db").display()));
     output.line(format!("  {}", demo.folder.join("sync.yaml").display()));
 
-    let mut steps = vec![demo.plan("What a first sync would do", false, output).await?];
+    let mut steps = vec![demo.plan("What a first sync would do", false, 2, output).await?];
     steps.push(demo.sync("First sync", false, output).await?);
 
     let edits = demo.edit_both_sides().await?;
@@ -38,7 +38,8 @@ pub(crate) async fn run(args: &DemoArgs, output: &Output) -> Result<Exit, Fault>
     for edit in &edits {
         output.line(format!("  {edit}"));
     }
-    steps.push(demo.plan("What the second sync would do", true, output).await?);
+    output.line("A row that is gone counts as deleted when it is missing twice; --confirm-deletes takes our word for it now.");
+    steps.push(demo.plan("What the second sync would do", true, 10, output).await?);
     steps.push(demo.sync("Second sync", true, output).await?);
     steps.push(demo.sync("Third sync: nothing has changed, so nothing is written", false, output).await?);
 
@@ -108,14 +109,14 @@ impl Demo {
         Ok(Demo { folder, url, db, tasks, config })
     }
 
-    async fn plan(&self, title: &str, confirm_deletes: bool, output: &Output) -> Result<Value, Fault> {
+    async fn plan(&self, title: &str, confirm_deletes: bool, shown: usize, output: &Output) -> Result<Value, Fault> {
         output.headline(title);
         let options = RunOptions { confirm_deletes, ..RunOptions::default() };
         let run = wait::manual_run(&self.config, RunKind::Plan, &options)?;
         let row = wait::run_to_end(&self.db, &run, &POOL, output).await?;
         let details = row.sync_metadata.unwrap_or_default();
         let plan = json!({ "step": title, "sync": NAME, "plan": details["plan"], "held": details["held"] });
-        plan::tell(&plan, 6, output);
+        plan::tell(&plan, shown, output);
         Ok(plan)
     }
 
