@@ -122,6 +122,8 @@ impl Run<'_> {
     /// Carries the run out.
     pub async fn execute(&self) -> Result<Report, RunError> {
         let mut report = Report::default();
+        // Until these are settled, open intents may be those of a sender that is still at work.
+        self.recover(&mut report).await?;
         let done = self.execute_into(&mut report).await;
         if done.is_err() {
             // An orderly end: nothing more is sent, so a successor need not wait for the deadline.
@@ -145,7 +147,6 @@ impl Run<'_> {
     }
 
     async fn execute_into(&self, report: &mut Report) -> Result<(), RunError> {
-        self.recover(report).await?;
         let mut prepared = self.prepare(report).await?;
         if report.held.is_some() {
             return self.mark_missing(&mut prepared, report).await;
