@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::{Report, Run, RunError, Work, record::Results};
 use crate::{
     Side, Value,
+    mapping::Rule,
     plan::{Action, Context, ItemPlan, Op},
     ports::{
         Change, ErrorKind, Intended, Intent, IntentOp, ItemStatus, LinkRef, Marker, OpKind, Recorded, Step,
@@ -116,17 +117,14 @@ impl Run<'_> {
         let before: Fields = op.fields.iter().map(|f| (f.field.clone(), f.before.clone())).collect();
         let after: Fields = op.fields.iter().map(|f| (f.field.clone(), f.after.clone())).collect();
         let other = op.side.other();
+        let sent = |rule: &&Rule| after.contains_key(rule.field.get(op.side));
+        let value = |rule: &Rule| plan.now.get(other).get(rule.field.get(other)).cloned();
         let origin: Fields = self
             .mapping
             .rules
             .iter()
-            .filter(|rule| op.kind == OpKind::Create || after.contains_key(rule.field.get(op.side)))
-            .filter_map(|rule| {
-                Some((
-                    rule.field.get(op.side).clone(),
-                    plan.now.get(other).get(rule.field.get(other))?.clone(),
-                ))
-            })
+            .filter(sent)
+            .filter_map(|rule| Some((rule.field.get(op.side).clone(), value(rule)?)))
             .collect();
         IntentOp {
             side: op.side,

@@ -14,7 +14,7 @@ use crate::{
     plan::{Facts, Seen},
     ports::{ErrorKind, IntentOp, ItemStatus, Link, LinkState, Marker, OpKind, Recorded, Verdict},
     side::Pair,
-    value::{Fields, fields_from_json},
+    value::fields_from_json,
 };
 
 impl Run<'_> {
@@ -57,49 +57,67 @@ impl Run<'_> {
     ) -> Result<HashMap<(i64, Side), Item>, RunError> {
         let mut found = HashMap::new();
         for side in Side::BOTH {
-            let connector = *self.connectors.get(side);
-            let ops = || {
-                let of = |link: &Link| {
-                    link.intent.iter().flat_map(|i| i.ops.clone()).map(|op| (link.at.id, op)).collect()
-                };
-                links
-                    .iter()
-                    .flat_map(of as fn(&Link) -> Vec<(i64, IntentOp)>)
-                    .filter(|(_, op)| op.side == side)
-            };
-            let failed = |error| RunError::Connector { side, error };
-            let creates: Vec<(i64, Marker)> = ops()
-                .filter(|(_, op)| op.kind == OpKind::Create)
-                .filter_map(|(link, op)| Some((link, Marker { text: op.marker?, id: op.id })))
-                .collect();
-            for page in creates.chunks(connector.capabilities().page_size.max(1)) {
-                let markers: Vec<Marker> = page.iter().map(|(_, marker)| marker.clone()).collect();
-                let answers = connector.probe(&markers).await.map_err(failed)?;
-                report.counts.api_calls += 1;
-                for ((link, _), item) in page.iter().zip(answers) {
-                    found.extend(item.map(|item| ((*link, side), item)));
-                }
-            }
-            // Both the item written to and, for a base, its counterpart.
-            let by_id: HashMap<String, i64> =
-                links.iter().filter_map(|link| Some((link.ids.get(side).clone()?, link.at.id))).collect();
-            let ids: Vec<String> = by_id.keys().cloned().collect();
-            for page in ids.chunks(connector.capabilities().page_size.max(1)) {
-                report.counts.api_calls += 1;
-                match connector.fetch(page).await {
-                    Ok(items) => {
-                        for item in items.into_iter().filter(|item| !item.deleted) {
-                            if let Some(link) = by_id.get(&item.id) {
-                                found.entry((*link, side)).or_insert(item);
-                            }
-                        }
-                    }
-                    Err(error) if error.kind == ErrorKind::NotFound => {}
-                    Err(error) => return Err(failed(error)),
-                }
-            }
+            self.look_for_creates(side, links, &mut found, report).await?;
+            self.look_for_items(side, links, &mut found, report).await?;
         }
         Ok(found)
+    }
+
+    /// Items that a create was sent for, by their markers.
+    async fn look_for_creates(
+        &self,
+        side: Side,
+        links: &[Link],
+        found: &mut HashMap<(i64, Side), Item>,
+        report: &mut Report,
+    ) -> Result<(), RunError> {
+        let connector = *self.connectors.get(side);
+        let marker = |link: &Link| {
+            let op = create_on(link, side)?;
+            Some((link.at.id, Marker { text: op.marker.clone()?, id: op.id.clone() }))
+        };
+        let creates: Vec<(i64, Marker)> = links.iter().filter_map(marker).collect();
+        for page in creates.chunks(connector.capabilities().page_size.max(1)) {
+            let markers: Vec<Marker> = page.iter().map(|(_, marker)| marker.clone()).collect();
+            report.counts.api_calls += 1;
+            let answers =
+                connector.probe(&markers).await.map_err(|error| RunError::Connector { side, error })?;
+            for ((link, _), item) in page.iter().zip(answers) {
+                found.extend(item.map(|item| ((*link, side), item)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Items that the links have already: those written to and, for a base, their counterparts. Where a create was sent,
+    /// the id that the link has is that of an item long gone; should it be there again, it is not what was created.
+    async fn look_for_items(
+        &self,
+        side: Side,
+        links: &[Link],
+        found: &mut HashMap<(i64, Side), Item>,
+        report: &mut Report,
+    ) -> Result<(), RunError> {
+        let connector = *self.connectors.get(side);
+        let id = |link: &Link| Some((link.ids.get(side).clone()?, link.at.id));
+        let by_id: HashMap<String, i64> =
+            links.iter().filter(|link| create_on(link, side).is_none()).filter_map(id).collect();
+        let ids: Vec<String> = by_id.keys().cloned().collect();
+        for page in ids.chunks(connector.capabilities().page_size.max(1)) {
+            report.counts.api_calls += 1;
+            match connector.fetch(page).await {
+                Ok(items) => {
+                    for item in items.into_iter().filter(|item| !item.deleted) {
+                        if let Some(link) = by_id.get(&item.id) {
+                            found.insert((*link, side), item);
+                        }
+                    }
+                }
+                Err(error) if error.kind == ErrorKind::NotFound => {}
+                Err(error) => return Err(RunError::Connector { side, error }),
+            }
+        }
+        Ok(())
     }
 
     /// A link with its intent settled; its hashes are forgotten, so that this run looks at it.
@@ -129,8 +147,11 @@ impl Run<'_> {
                         *record.ids.get_mut(op.side) = Some(item.id.clone());
                         record.state = LinkState::Linked;
                         record.missing = None;
+                        record.deleted_side = None;
+                        // Bases of an item that this one replaces say nothing about it.
+                        record.base = Pair::default();
                     }
-                    self.advance_recovered(op, &facts, &mut record);
+                    self.advance_recovered(op, &mut record);
                 }
                 (Verdict::Unknown, OpKind::Create) => {
                     record.conflicts.push(ambiguous_create(op));
@@ -175,22 +196,24 @@ impl Run<'_> {
         rule.and_then(|rule| read_as(value, *rule.field_type.get(side)).ok()).unwrap_or_else(|| value.clone())
     }
 
-    /// The bases of a write that turned out to have happened: what the side has now, and the value it came from.
-    fn advance_recovered(&self, op: &IntentOp, facts: &Facts, record: &mut Recorded) {
-        let now: Fields =
-            facts.seen.get(op.side).item().map(|item| self.mapping.typed(op.side, item)).unwrap_or_default();
-        let after = fields_from_json(&op.after);
+    /// The bases of a write that turned out to have happened: what was sent, so that an edit made since shows as one, and
+    /// the value it came from. A field that was created empty has no base: what it has now is matched, not taken for ours.
+    fn advance_recovered(&self, op: &IntentOp, record: &mut Recorded) {
         let other = op.side.other();
-        for (field, origin) in fields_from_json(&op.origin) {
+        let origins = fields_from_json(&op.origin);
+        for (field, sent) in fields_from_json(&op.after) {
             let Some(rule) = self.mapping.rule_of(op.side, &field) else { continue };
-            // An item edited since its create: the base is what we sent, so that the edit shows as one.
-            let sent = after.get(&field).map(|value| self.typed(op.side, &field, value));
-            let value = sent.or_else(|| now.get(&field).cloned()).unwrap_or(Value::Null);
+            let Some(origin) = origins.get(&field) else { continue };
             let origin_field = rule.field.get(other);
-            record.base.get_mut(other).insert(origin_field.clone(), self.typed(other, origin_field, &origin));
-            record.base.get_mut(op.side).insert(field, value);
+            record.base.get_mut(other).insert(origin_field.clone(), self.typed(other, origin_field, origin));
+            record.base.get_mut(op.side).insert(field.clone(), self.typed(op.side, &field, &sent));
         }
     }
+}
+
+/// The create of an intent on one side.
+fn create_on(link: &Link, side: Side) -> Option<&IntentOp> {
+    link.intent.iter().flat_map(|intent| &intent.ops).find(|op| op.side == side && op.kind == OpKind::Create)
 }
 
 fn ambiguous_create(op: &IntentOp) -> Conflict {
