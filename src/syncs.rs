@@ -120,7 +120,8 @@ fn fill(model: &mut sync_config::ActiveModel, spec: &SyncSpec, json: &serde_json
     model.sync_interval = Set(i32::try_from(spec.sync_interval).ok());
     model.schedule = Set(spec.schedule.clone());
     // Between 1 and 10000 and at most 100: checked when the document was read.
-    model.batch_size = Set(i32::try_from(spec.batch_size).unwrap_or(i32::MAX));
+    let batch_size = spec.batch_size.unwrap_or(SyncSpec::DEFAULT_BATCH_SIZE);
+    model.batch_size = Set(i32::try_from(batch_size).unwrap_or(i32::MAX));
     model.max_retries = Set(i32::try_from(spec.max_retries).unwrap_or(i32::MAX));
     model.two_way_create = Set(spec.two_way_create);
     model.config_json = Set(json.clone());

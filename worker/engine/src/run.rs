@@ -187,13 +187,17 @@ impl Run<'_> {
         }
     }
 
-    /// Items handled together: the sync's batch size, or more where a place rewrites itself whole.
+    /// Items handled together: what the document says, or else more where a place rewrites itself whole.
     fn batch_size(&self) -> usize {
         let wanted = |side: Side| {
             let capabilities = self.connectors.get(side).capabilities();
             if capabilities.prefers_large_batches { capabilities.write_batch } else { 1 }
         };
-        (self.spec.batch_size as usize).max(wanted(Side::Source)).max(wanted(Side::Target))
+        let usual = || SyncSpec::DEFAULT_BATCH_SIZE as usize;
+        match self.spec.batch_size {
+            Some(size) => size as usize,
+            None => usual().max(wanted(Side::Source)).max(wanted(Side::Target)),
+        }
     }
 
     /// Reads both sides and lists the work.

@@ -54,11 +54,8 @@ impl SyncSpec {
             findings
                 .push(Finding::error("entity_type", "is empty; name the kind of items, for example task"));
         }
-        if !(1..=10_000).contains(&self.batch_size) {
-            findings.push(Finding::error(
-                "batch_size",
-                format!("{} is not between 1 and 10000", self.batch_size),
-            ));
+        if let Some(size) = self.batch_size.filter(|size| !(1..=10_000).contains(size)) {
+            findings.push(Finding::error("batch_size", format!("{size} is not between 1 and 10000")));
         }
         if !(self.retry_delay.is_finite() && (0.0..=86_400.0).contains(&self.retry_delay)) {
             findings.push(Finding::error(

@@ -36,9 +36,9 @@ pub struct SyncSpec {
     /// How conflicts are settled, unless a field says otherwise.
     #[serde(default = "default_strategy")]
     pub conflict_strategy: Strategy,
-    /// Items planned, written and recorded together.
-    #[serde(default = "default_batch_size")]
-    pub batch_size: u32,
+    /// Items planned, written and recorded together. Without it 50, or more where a place rewrites itself whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch_size: Option<u32>,
     /// Seconds from one scheduled run to the next; 0 for none.
     #[serde(default = "default_interval")]
     pub sync_interval: u64,
@@ -138,6 +138,9 @@ impl Default for DeleteGuard {
 }
 
 impl SyncSpec {
+    /// The batch size where a document names none.
+    pub const DEFAULT_BATCH_SIZE: u32 = 50;
+
     /// Whether changes may be written to this side at all.
     pub fn writes(&self, side: crate::Side) -> bool {
         self.direction.writes(side)
@@ -163,9 +166,6 @@ fn default_direction() -> Direction {
 }
 fn default_strategy() -> Strategy {
     Strategy::LastWriteWins
-}
-fn default_batch_size() -> u32 {
-    50
 }
 fn default_interval() -> u64 {
     300

@@ -1,0 +1,85 @@
+//! What must hold after any crash, read from the places themselves and from Syncline's database.
+
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+use sqlx::{
+    SqlitePool,
+    sqlite::{SqliteConnectOptions, SqlitePoolOptions},
+};
+use syncline_support::{
+    places::{Items, Table, read_csv},
+    program::Program,
+};
+
+/// Syncline's database, read from outside.
+pub(crate) struct Ledger {
+    pool: SqlitePool,
+}
+
+impl Ledger {
+    pub(crate) async fn open(file: &Path) -> Result<Ledger> {
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .read_only(true)
+            .busy_timeout(std::time::Duration::from_secs(10));
+        Ok(Ledger { pool: SqlitePoolOptions::new().max_connections(1).connect_with(options).await? })
+    }
+
+    async fn number(&self, sql: &'static str) -> Result<i64> {
+        Ok(sqlx::query_scalar(sql).fetch_one(&self.pool).await?)
+    }
+
+    /// Change rows so far, in whatever state.
+    pub(crate) async fn changes(&self) -> Result<i64> {
+        self.number("SELECT COUNT(*) FROM sync_changes").await
+    }
+
+    /// Nothing is half-done.
+    pub(crate) async fn check_settled(&self) -> Result<()> {
+        let unsettled = self.number("SELECT COUNT(*) FROM sync_changes WHERE state <> 'confirmed'").await?;
+        ensure!(unsettled == 0, "{unsettled} change rows are not confirmed");
+        let intents = self
+            .number("SELECT COUNT(*) FROM sync_metadata WHERE intent_id IS NOT NULL OR intent_deadline IS NOT NULL")
+            .await?;
+        ensure!(intents == 0, "{intents} intents are open");
+        let pending = self
+            .number("SELECT COUNT(*) FROM sync_metadata WHERE sync_status IN ('pending', 'in_progress', 'failed')")
+            .await?;
+        ensure!(pending == 0, "{pending} links are unfinished");
+        let jobs = self.number("SELECT COUNT(*) FROM jobs WHERE state <> 'dead'").await?;
+        ensure!(jobs == 0, "{jobs} jobs are left in the queue");
+        // Each value was written once: no change row repeats the one before it.
+        let doubled = self
+            .number(
+                "SELECT COUNT(*) FROM sync_changes AS a JOIN sync_changes AS b ON a.link_id = b.link_id \
+                 AND a.side = b.side AND COALESCE(a.field, '') = COALESCE(b.field, '') AND b.seq > a.seq \
+                 AND COALESCE(a.after, '') = COALESCE(b.after, '') AND COALESCE(a.before, '') = COALESCE(b.before, '')",
+            )
+            .await?;
+        ensure!(doubled == 0, "{doubled} change rows stand twice");
+        // The chain of each link is whole: every row names the hash of the one before it.
+        let broken = self
+            .number(
+                "SELECT COUNT(*) FROM sync_changes AS c WHERE COALESCE(c.prev_hash, '') <> COALESCE((SELECT p.hash \
+                 FROM sync_changes AS p WHERE p.link_id = c.link_id AND p.seq = c.seq - 1), '')",
+            )
+            .await?;
+        ensure!(broken == 0, "{broken} change rows do not follow from the one before");
+        Ok(())
+    }
+}
+
+/// Both places hold the same items, and these are the ones expected.
+pub(crate) async fn check_in_step(program: &Program, expected: Option<&Items>) -> Result<()> {
+    let file = read_csv(&program.path("backlog.csv"))?;
+    let table = Table::open(&program.path("tasks.db")).await?.read().await?;
+    for (key, item) in &file {
+        ensure!(table.get(key) == Some(item), "{key}: file {item:?}, table {:?}", table.get(key));
+    }
+    ensure!(file.len() == table.len(), "the file has {} items, the table {}", file.len(), table.len());
+    if let Some(expected) = expected {
+        ensure!(file == *expected, "the places agree with each other, but not with what people wrote");
+    }
+    Ok(())
+}

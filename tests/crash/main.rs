@@ -1,0 +1,7 @@
+//! A worker killed with SIGKILL, anywhere: nothing is lost, nothing is doubled, nothing stays half-done.
+
+mod campaign;
+mod ledger;
+mod steps;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_syncline");
