@@ -82,9 +82,7 @@ pub fn merge_field(rule: &Rule, state: &FieldState<'_>, now: DateTime<Utc>) -> M
         Some(base) => Pair::new(!source.same(base.source), !target.same(base.target)),
         None => Pair::new(!source.is_blank(), !target.is_blank()),
     };
-    if let Some(side) = unreadable(rule, state.now)
-        && *changed.get(side)
-    {
+    if let Some(side) = unreadable(rule, state.now, &changed) {
         return unreadable_value(rule, state, side);
     }
     match (changed.source, changed.target) {
@@ -98,9 +96,12 @@ pub fn merge_field(rule: &Rule, state: &FieldState<'_>, now: DateTime<Utc>) -> M
     }
 }
 
-/// The side whose value is not of the field's type, if there is one.
-fn unreadable(rule: &Rule, now: Pair<&Value>) -> Option<Side> {
-    Side::BOTH.into_iter().find(|side| read_as(now.get(*side), *rule.field_type.get(*side)).is_err())
+/// The side that changed to a value which is not of the field's type and may cross, if there is one. What may not cross
+/// needs no reading.
+fn unreadable(rule: &Rule, now: Pair<&Value>, changed: &Pair<bool>) -> Option<Side> {
+    let is_read = |side: Side| read_as(now.get(side), *rule.field_type.get(side)).is_ok();
+    let crosses = |side: Side| *changed.get(side) && rule.flow.writes(side.other());
+    Side::BOTH.into_iter().find(|side| crosses(*side) && !is_read(*side))
 }
 
 /// A value that is not of its field's type crosses only if a person said that the other side's replaces it.
@@ -110,9 +111,10 @@ fn unreadable_value(rule: &Rule, state: &FieldState<'_>, side: Side) -> Merged {
         return carry_from(rule, state, side, String::new());
     }
     let reason = format!("{winner} chosen by a person");
-    let mut merged = carry_from(rule, state, winner, reason.clone());
-    merged.conflict =
-        Some(describe(rule, state, ConflictKind::TypeMismatch, Some(Settled { winner, reason })));
+    let mut merged = settled_by(rule, state, winner, reason.clone());
+    let settled = Some(Settled { winner, reason });
+    // The winner's value may be unreadable as well; then that is what is told.
+    merged.conflict.get_or_insert_with(|| describe(rule, state, ConflictKind::TypeMismatch, settled));
     merged
 }
 
@@ -140,14 +142,19 @@ fn conflict(rule: &Rule, state: &FieldState<'_>, now: DateTime<Utc>) -> Merged {
         None => settle(rule.strategy, state.modified, now),
     };
     let mut merged = match &settled {
-        Some(settled) => carry_from(rule, state, settled.winner, settled.reason.clone()),
+        Some(settled) => settled_by(rule, state, settled.winner, settled.reason.clone()),
         None => Merged::plain(Outcome::Ask),
     };
-    // The loser cannot be written in this direction: the winner's side keeps its value, the other its own, for good.
-    if settled.is_some() && merged.outcome == Outcome::Drift {
+    merged.conflict.get_or_insert_with(|| describe(rule, state, kind, settled));
+    merged
+}
+
+/// The winner's value for the loser. Where the loser may not be written, each side keeps its own, for good.
+fn settled_by(rule: &Rule, state: &FieldState<'_>, winner: Side, reason: String) -> Merged {
+    let mut merged = carry_from(rule, state, winner, reason);
+    if merged.outcome == Outcome::Drift {
         merged.outcome = Outcome::Settle;
     }
-    merged.conflict.get_or_insert_with(|| describe(rule, state, kind, settled));
     merged
 }
 
