@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::{Report, Run, RunError, Work, record::Results};
+use super::{
+    Report, Run, RunError, Work,
+    record::{Results, is_old_news},
+};
 use crate::{
     Side, Value,
     mapping::Rule,
@@ -72,7 +75,9 @@ impl Run<'_> {
             } else {
                 count(plan, results, &record, report);
             }
-            records.push(record);
+            if !is_old_news(plan, &record) {
+                records.push(record);
+            }
         }
         if !records.is_empty() {
             self.store.record(&records).await?;

@@ -88,11 +88,14 @@ impl Run<'_> {
         }
         let mut errors = plan.problems.clone();
         errors.extend(results.values().filter_map(|result| result.as_ref().err()).map(ToString::to_string));
-        record.conflicts =
-            plan.conflicts.iter().filter(|conflict| stands(plan, conflict, &written)).cloned().collect();
+        // A conflict whose winner could not be written is not settled yet; it is met again.
+        let stands = |conflict: &&Conflict| {
+            conflict.settled.is_none() || self.has_come_about(plan, &conflict.field, &written)
+        };
+        record.conflicts = plan.conflicts.iter().filter(stands).cloned().collect();
         record.resolution =
             record.conflicts.iter().rev().find_map(|c| Some(c.settled.as_ref()?.reason.clone()));
-        record.closed_conflicts = closed(plan, &record);
+        record.closed_conflicts = self.closed(plan, &record, &written);
         record.status = if !errors.is_empty() {
             ItemStatus::Failed
         } else if still_open(plan, &record) {
@@ -108,6 +111,46 @@ impl Run<'_> {
             record.error = Some(errors.join("; "));
         }
         record
+    }
+
+    /// Open conflicts of earlier runs that this run has ended.
+    fn closed<'r>(
+        &self,
+        plan: &ItemPlan,
+        record: &Recorded,
+        written: &impl Fn(Side) -> Option<&'r Item>,
+    ) -> Vec<i64> {
+        let asked = |field: &Option<String>| {
+            record.conflicts.iter().any(|c| c.settled.is_none() && c.field == *field)
+        };
+        let earlier = plan.facts.link.iter().flat_map(|link| &link.conflicts);
+        earlier
+            .filter(|open| !asked(&open.field) && self.has_come_about(plan, &open.field, written))
+            .map(|open| open.id)
+            .collect()
+    }
+
+    /// Whether what was decided of a field (of the whole item, without one) is now so.
+    fn has_come_about<'r>(
+        &self,
+        plan: &ItemPlan,
+        field: &Option<String>,
+        written: &impl Fn(Side) -> Option<&'r Item>,
+    ) -> bool {
+        let position =
+            |field: &String| self.mapping.rules.iter().position(|rule| rule.field.source == *field);
+        match plan.action {
+            Action::Leave | Action::MarkMissing(_) => false,
+            Action::Create(side) | Action::Delete(side) => written(side).is_some(),
+            Action::End(_) | Action::AskDeleted(_) => true,
+            Action::Merge => {
+                match field.as_ref().and_then(position).and_then(|position| plan.outcomes.get(position)) {
+                    Some(Outcome::Write { side, .. }) => written(*side).is_some(),
+                    Some(Outcome::Blocked(_) | Outcome::Ask) => false,
+                    Some(Outcome::Unchanged | Outcome::Settle | Outcome::Drift) | None => true,
+                }
+            }
+        }
     }
 
     fn advance_bases<'r>(
@@ -175,12 +218,6 @@ fn end(record: &mut Recorded, deleted: Side) {
     record.missing = None;
 }
 
-/// A conflict whose winner could not be written is not settled yet; it is met again.
-fn stands<'r>(plan: &ItemPlan, conflict: &Conflict, written: &impl Fn(Side) -> Option<&'r Item>) -> bool {
-    let Some(settled) = &conflict.settled else { return true };
-    plan.ops.iter().all(|op| op.side != settled.winner.other() || written(op.side).is_some())
-}
-
 /// Whether a person still has something to decide.
 fn still_open(plan: &ItemPlan, record: &Recorded) -> bool {
     let earlier = plan.facts.link.iter().flat_map(|link| &link.conflicts);
@@ -188,18 +225,15 @@ fn still_open(plan: &ItemPlan, record: &Recorded) -> bool {
         || earlier.into_iter().any(|conflict| !record.closed_conflicts.contains(&conflict.id))
 }
 
-/// Open conflicts of earlier runs that this run did not meet again.
-fn closed(plan: &ItemPlan, record: &Recorded) -> Vec<i64> {
-    let Some(link) = &plan.facts.link else { return Vec::new() };
-    let decided = match plan.action {
-        Action::Leave | Action::MarkMissing(_) => false,
-        _ => plan.ops.iter().all(|op| record.verdicts.contains(&(op.side, Verdict::Confirmed))),
-    };
-    let open =
-        |field: &Option<String>| record.conflicts.iter().any(|c| c.settled.is_none() && c.field == *field);
-    link.conflicts
-        .iter()
-        .filter(|conflict| decided && !open(&conflict.field))
-        .map(|conflict| conflict.id)
-        .collect()
+/// Whether a record says nothing that the link does not say already: an edit against a delete that still waits for a
+/// person is met by every run.
+pub(super) fn is_old_news(plan: &ItemPlan, record: &Recorded) -> bool {
+    let (Action::AskDeleted(_), Some(link)) = (plan.action, &plan.facts.link) else { return false };
+    let ([asked], [open]) = (record.conflicts.as_slice(), link.conflicts.as_slice()) else { return false };
+    let same = |side: Side| asked.values.get(side).same(open.values.get(side));
+    open.field.is_none()
+        && Side::BOTH.into_iter().all(same)
+        && record.hash == link.hash
+        && record.mapping_revision == link.mapping_revision
+        && link.error_count == 0
 }
