@@ -1,25 +1,31 @@
 //! What a request carries, read strictly: an unknown key is refused by name, and every refusal is a problem document.
 
+use std::time::Duration;
+
 use axum::{
-    body::Bytes,
-    extract::{
-        FromRequest, FromRequestParts, Path, Query, Request,
-        rejection::{BytesRejection, FailedToBufferBody},
-    },
+    body::Body,
+    extract::{FromRequest, FromRequestParts, Path, Query, Request},
     http::{
         HeaderMap, StatusCode,
-        header::{CONTENT_LENGTH, CONTENT_TYPE},
+        header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT},
         request::Parts,
     },
 };
+use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::{
-    problem::Problem,
-    router::{BODY_LIMIT, BODY_TIMEOUT},
-};
+use crate::problem::Problem;
+
+/// The largest body that is taken, in bytes.
+const BODY_LIMIT: usize = 1 << 20;
+
+/// A larger body is read and dropped up to here.
+const DISCARD_LIMIT: usize = 16 << 20;
+
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A JSON body.
 #[derive(Debug)]
@@ -28,7 +34,7 @@ pub(crate) struct JsonBody<T>(pub(crate) T);
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
         if !is_json(request.headers()) {
             return Err(Problem::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -37,34 +43,39 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
                 "The body must be JSON: send it with the header content-type: application/json",
             ));
         }
-        // Said before the first byte is read, which spares the caller from sending the rest.
-        if announced(request.headers()).is_some_and(|length| length > BODY_LIMIT as u64) {
+        // Whoever asks before sending is told before sending.
+        let headers = request.headers();
+        let announced = announced(headers).unwrap_or(0);
+        if announced > DISCARD_LIMIT as u64 || (announced > BODY_LIMIT as u64 && headers.contains_key(EXPECT))
+        {
             return Err(too_large());
         }
-        let bytes = match timeout(BODY_TIMEOUT, Bytes::from_request(request, state)).await {
-            Ok(Ok(bytes)) => bytes,
-            Ok(Err(BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)))) => {
-                return Err(too_large());
-            }
-            Ok(Err(_)) => {
-                return Err(Problem::new(
-                    StatusCode::BAD_REQUEST,
-                    "unreadable-body",
-                    "Unreadable body",
-                    "The body ended before it was complete",
-                ));
-            }
-            Err(_) => {
-                return Err(Problem::new(
-                    StatusCode::REQUEST_TIMEOUT,
-                    "body-timeout",
-                    "Request timeout",
-                    format!("The body did not arrive within {} seconds", BODY_TIMEOUT.as_secs()),
-                ));
-            }
-        };
+        let bytes = timeout(BODY_TIMEOUT, read(request.into_body())).await.map_err(|_| {
+            let detail = format!("The body did not arrive within {} seconds", BODY_TIMEOUT.as_secs());
+            Problem::new(StatusCode::REQUEST_TIMEOUT, "body-timeout", "Request timeout", detail)
+        })??;
         parse(&bytes).map(Self)
     }
+}
+
+/// Reads a body to its end, and somewhat past its limit: a client that is still sending when the connection closes would
+/// see it fail instead of the answer.
+async fn read(body: Body) -> Result<Vec<u8>, Problem> {
+    let mut stream = body.into_data_stream();
+    let (mut bytes, mut length) = (Vec::new(), 0);
+    while length <= DISCARD_LIMIT
+        && let Some(chunk) = stream.next().await
+    {
+        let chunk = chunk.map_err(|_| {
+            let detail = "The body ended before it was complete";
+            Problem::new(StatusCode::BAD_REQUEST, "unreadable-body", "Unreadable body", detail)
+        })?;
+        length += chunk.len();
+        if length <= BODY_LIMIT {
+            bytes.extend_from_slice(&chunk);
+        }
+    }
+    if length > BODY_LIMIT { Err(too_large()) } else { Ok(bytes) }
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -113,7 +124,7 @@ fn wrong_field(path: &str, message: &str) -> Problem {
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-body", "Invalid body", detail)
     };
     match field_of(path, message) {
-        Some(field) => problem(format!("{field}: {message}")).with_field(field, message),
+        Some(field) => problem(about(&field, message)).with_field(field, message),
         None => problem(message.to_owned()),
     }
 }
@@ -126,6 +137,11 @@ fn field_of(path: &str, message: &str) -> Option<String> {
         }
     }
     (path != ".").then(|| path.to_owned())
+}
+
+/// A message with the name of its field, unless it says that itself.
+fn about(field: &str, message: &str) -> String {
+    if message.contains(&format!("`{field}`")) { message.to_owned() } else { format!("{field}: {message}") }
 }
 
 /// A query string.
@@ -155,7 +171,7 @@ fn last_part(message: &str) -> &str {
 
 /// A key of the query string is wrong.
 pub(crate) fn invalid_query(field: &str, detail: &str) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "invalid-query", "Invalid query", format!("{field}: {detail}"))
+    Problem::new(StatusCode::BAD_REQUEST, "invalid-query", "Invalid query", about(field, detail))
         .with_field(field, detail)
 }
 

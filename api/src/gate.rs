@@ -18,7 +18,7 @@ const MAX_WAITING: u64 = 100_000;
 const COUNT_HOLDS: Duration = Duration::from_secs(1);
 
 /// Seconds after which a refused caller may try again.
-const RETRY_AFTER: u64 = 30;
+const RETRY_AFTER: u32 = 30;
 
 /// Lets jobs in while the queue has room. Clones share their count.
 #[derive(Debug, Clone)]

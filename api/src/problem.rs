@@ -12,21 +12,21 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use sea_orm::{DbErr, RuntimeErr, sqlx};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 /// The media type of a problem document.
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 /// Seconds after which a caller may try again what failed for an outage.
-const OUTAGE_RETRY: u64 = 5;
+const OUTAGE_RETRY: u32 = 5;
 
 /// Why a request was not done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
     /// Names the kind of problem; stays the same from one release to the next.
-    #[serde(rename = "type")]
-    pub kind: String,
+    #[serde(rename = "type", serialize_with = "kind_urn")]
+    pub kind: &'static str,
     /// The kind in words.
     pub title: &'static str,
     /// The HTTP status.
@@ -34,14 +34,25 @@ pub struct Problem {
     /// What happened here, and what to do.
     pub detail: String,
     /// This one occurrence; the log has it under the same id.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub instance: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "instance_urn")]
+    pub instance: Option<Uuid>,
     /// What is wrong with single fields of the request.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
     /// Seconds until it is worth trying again.
     #[serde(skip)]
-    pub retry_after: Option<u64>,
+    pub retry_after: Option<u32>,
+}
+
+fn kind_urn<S: Serializer>(kind: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("urn:syncline:problem:{kind}"))
+}
+
+fn instance_urn<S: Serializer>(instance: &Option<Uuid>, serializer: S) -> Result<S::Ok, S::Error> {
+    match instance {
+        Some(id) => serializer.collect_str(&id.urn()),
+        None => serializer.serialize_none(),
+    }
 }
 
 /// What is wrong with one field.
@@ -55,9 +66,14 @@ pub struct FieldError {
 
 impl Problem {
     /// A problem; `kind` becomes the last part of its type.
-    pub fn new(status: StatusCode, kind: &str, title: &'static str, detail: impl Into<String>) -> Self {
+    pub fn new(
+        status: StatusCode,
+        kind: &'static str,
+        title: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
         Self {
-            kind: format!("urn:syncline:problem:{kind}"),
+            kind,
             title,
             status: status.as_u16(),
             detail: detail.into(),
@@ -74,7 +90,7 @@ impl Problem {
     }
 
     /// It is worth trying again after so many seconds.
-    pub fn with_retry_after(mut self, seconds: u64) -> Self {
+    pub fn with_retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
         self
     }
@@ -107,7 +123,7 @@ impl Problem {
     }
 
     fn logged_as(mut self, id: Uuid) -> Self {
-        self.instance = Some(id.urn().to_string());
+        self.instance = Some(id);
         self
     }
 }
@@ -177,9 +193,9 @@ mod tests {
         let problem = Problem::from(error);
         let text = serde_json::to_string(&problem).unwrap();
         assert!(!text.contains("secrets"), "{text}");
-        let instance = problem.instance.expect("an id");
-        let id = instance.strip_prefix("urn:uuid:").expect("a URN");
-        assert!(problem.detail.contains(id));
+        let id = problem.instance.expect("an id");
+        assert!(problem.detail.contains(&id.to_string()));
+        assert!(text.contains(&format!("\"urn:uuid:{id}\"")), "{text}");
         assert_eq!(problem.status, 500);
     }
 

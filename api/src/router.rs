@@ -4,7 +4,7 @@ use std::{any::Any, time::Duration};
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request},
+    extract::Request,
     http::{Method, StatusCode, Uri},
     middleware::{Next, from_fn},
     response::{IntoResponse, Response},
@@ -19,12 +19,6 @@ use crate::{
     routes::{health, index, jobs, metrics, stats},
     state::{ApiState, Shared},
 };
-
-/// The largest body that is read, in bytes.
-pub(crate) const BODY_LIMIT: usize = 1 << 20;
-
-/// How long a body may take to arrive.
-pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a request may take as a whole.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -57,7 +51,6 @@ fn finish(routes: Router<Shared>, state: ApiState) -> Router {
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
         .with_state(Shared::new(state))
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(from_fn(in_time))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(guard))
@@ -145,7 +138,7 @@ mod tests {
         let router = Router::new().route("/", get(handler)).layer(CatchPanicLayer::custom(panicked));
         let response = router.oneshot(Request::new(Body::empty())).await.unwrap();
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        let body = axum::body::to_bytes(response.into_body(), BODY_LIMIT).await.unwrap();
+        let body = axum::body::to_bytes(response.into_body(), 4096).await.unwrap();
         assert!(!String::from_utf8_lossy(&body).contains("secret"));
     }
 }

@@ -5,6 +5,7 @@
 
 mod query;
 mod scope;
+mod tally;
 mod window;
 
 use std::collections::BTreeMap;
@@ -93,7 +94,7 @@ pub struct LastRun {
 /// What is counted, of one sync or of all.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Numbers {
-    /// Links by how their last sync ended.
+    /// Links by how their last sync ended; also those whose items were deleted, until they are purged.
     pub links: BTreeMap<SyncStatus, i64>,
     /// Conflicts that wait to be settled.
     pub open_conflicts: i64,

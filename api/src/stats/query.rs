@@ -3,34 +3,17 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ActiveEnum, ConnectionTrait, DbErr, Iterable, QueryResult, Value};
+use sea_orm::{ActiveEnum, ConnectionTrait, DbErr, QueryResult, Value};
 use syncline_entity::types::{RunStatus, SyncStatus};
 
-use super::{LastRun, Numbers, Stats, StatsFilter, SyncStats, scope::Scope};
+use super::{
+    LastRun, Numbers, Stats, StatsFilter, SyncStats,
+    scope::Scope,
+    tally::{SUMMED, Tally},
+};
 
 /// A run that did something; runs that only planned are not counted.
 const WORKED: &str = "h.kind <> 'plan'";
-
-/// What is summed over runs, and read in this order.
-const SUMMED: [&str; 9] = [
-    "items_synced",
-    "items_failed",
-    "items_skipped",
-    "created",
-    "updated",
-    "deleted",
-    "conflicts",
-    "api_calls",
-    "duration_ms",
-];
-
-/// The numbers of one sync, and what the derived ones are made of.
-#[derive(Debug, Default)]
-struct Tally {
-    numbers: Numbers,
-    succeeded: i64,
-    run_ms: i64,
-}
 
 type Tallies = BTreeMap<i64, Tally>;
 
@@ -196,94 +179,4 @@ async fn last_runs(db: &impl ConnectionTrait, scope: &Scope) -> Result<BTreeMap<
 /// The tally a row belongs to; none for a sync that was added since the first query.
 fn of<'a>(tallies: &'a mut Tallies, row: &QueryResult) -> Result<Option<&'a mut Tally>, DbErr> {
     Ok(tallies.get_mut(&row.try_get("", "sync_config_id")?))
-}
-
-impl Tally {
-    fn add_sums(&mut self, row: &QueryResult) -> Result<(), DbErr> {
-        let numbers = &mut self.numbers;
-        let fields = [
-            &mut numbers.items_synced,
-            &mut numbers.items_failed,
-            &mut numbers.items_skipped,
-            &mut numbers.created,
-            &mut numbers.updated,
-            &mut numbers.deleted,
-            &mut numbers.conflicts,
-            &mut numbers.api_calls,
-            &mut self.run_ms,
-        ];
-        for (field, name) in fields.into_iter().zip(SUMMED) {
-            *field += row.try_get::<i64>("", name)?;
-        }
-        Ok(())
-    }
-
-    fn plus(mut self, other: &Tally) -> Tally {
-        let (sum, more) = (&mut self.numbers, &other.numbers);
-        for (status, number) in &more.links {
-            *sum.links.entry(*status).or_default() += number;
-        }
-        for (status, number) in &more.runs {
-            *sum.runs.entry(*status).or_default() += number;
-        }
-        sum.open_conflicts += more.open_conflicts;
-        sum.items_synced += more.items_synced;
-        sum.items_failed += more.items_failed;
-        sum.items_skipped += more.items_skipped;
-        sum.created += more.created;
-        sum.updated += more.updated;
-        sum.deleted += more.deleted;
-        sum.conflicts += more.conflicts;
-        sum.api_calls += more.api_calls;
-        self.succeeded += other.succeeded;
-        self.run_ms += other.run_ms;
-        self
-    }
-
-    /// The numbers, with those that follow from others.
-    fn finish(self) -> Numbers {
-        let Tally { mut numbers, succeeded, run_ms } = self;
-        let ended = numbers.runs[&RunStatus::Completed] + numbers.runs[&RunStatus::Failed];
-        numbers.success_rate = (ended > 0).then(|| succeeded as f64 / ended as f64);
-        numbers.throughput = (run_ms > 0).then(|| numbers.items_synced as f64 * 1000.0 / run_ms as f64);
-        numbers
-    }
-}
-
-impl Default for Numbers {
-    /// Nothing yet, with a zero for every status.
-    fn default() -> Self {
-        Self {
-            links: SyncStatus::iter().map(|status| (status, 0)).collect(),
-            open_conflicts: 0,
-            runs: RunStatus::iter().map(|status| (status, 0)).collect(),
-            success_rate: None,
-            duration_ms: None,
-            items_synced: 0,
-            items_failed: 0,
-            items_skipped: 0,
-            created: 0,
-            updated: 0,
-            deleted: 0,
-            conflicts: 0,
-            api_calls: 0,
-            throughput: None,
-        }
-    }
-}
-
-impl Numbers {
-    /// Notes how long the run at this place among so many took, where the place is one that is shown.
-    fn place(&mut self, took: i64, place: i64, number: i64) {
-        let durations = self.duration_ms.get_or_insert_default();
-        if place == (number * 50 + 99) / 100 {
-            durations.p50 = took;
-        }
-        if place == (number * 95 + 99) / 100 {
-            durations.p95 = took;
-        }
-        if place == number {
-            durations.max = took;
-        }
-    }
 }

@@ -1,0 +1,10 @@
+//! The API from outside: what is asked, and what is answered.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "in a test this is how to fail")]
+
+mod boundary;
+mod health;
+mod jobs;
+mod serve;
+mod stage;
+mod stats;

@@ -1,0 +1,154 @@
+//! A database, a queue and the router over them.
+
+use std::{any::Any, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{HeaderMap, Request, StatusCode},
+};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{NotSet, Set},
+    ConnectOptions, Database, DatabaseConnection,
+    sqlx::sqlite::SqliteJournalMode,
+};
+use serde_json::{Value, json};
+use syncline_api::{ApiState, router};
+use syncline_entity::{
+    project, sync_config,
+    types::{Direction, ManagedBy},
+};
+use syncline_migration::{Migrator, MigratorTrait};
+use syncline_queue::SqlBackend;
+use tower::ServiceExt;
+
+/// The queue's tests know how to start a PostgreSQL server; it is the same here.
+#[path = "../../../worker/queue/tests/support/postgres.rs"]
+mod postgres;
+
+pub(crate) struct Stage {
+    pub(crate) db: DatabaseConnection,
+    pub(crate) state: ApiState,
+    pub(crate) router: Router,
+    _guard: Box<dyn Any + Send + Sync>,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Reply {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The problem document, of this status and kind.
+    #[track_caller]
+    pub(crate) fn problem(&self, status: u16, kind: &str) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        let problem = self.json();
+        assert_eq!(problem["status"], status);
+        assert_eq!(problem["type"], format!("urn:syncline:problem:{kind}"));
+        assert!(problem["title"].is_string() && problem["detail"].is_string(), "{problem}");
+        problem
+    }
+}
+
+fn options(url: String) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options.max_connections(4).sqlx_logging(false).acquire_timeout(Duration::from_secs(20));
+    options.map_sqlx_sqlite_opts(|sqlite| sqlite.journal_mode(SqliteJournalMode::Wal).foreign_keys(true));
+    options
+}
+
+async fn migrate(db: &DatabaseConnection) {
+    Migrator::up(db, None).await.expect("the migrations");
+}
+
+fn state(db: &DatabaseConnection) -> ApiState {
+    ApiState {
+        db: db.clone(),
+        queue: SqlBackend::new(db.clone()),
+        version: "1.2.3",
+        role: "up",
+        metrics: None,
+        queue_health: Arc::new(|| Ok(())),
+        ready: Arc::new(|| Box::pin(async { Ok(()) })),
+    }
+}
+
+impl Stage {
+    pub(crate) async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let url = format!("sqlite://{}?mode=rwc", folder.path().join("api.db").display());
+        let db = Database::connect(options(url)).await.expect("a SQLite file");
+        migrate(&db).await;
+        Self::over(db, folder)
+    }
+
+    pub(crate) async fn postgres() -> Self {
+        let db = Database::connect(options(postgres::database().await)).await.expect("a PostgreSQL database");
+        Self::over(db, ())
+    }
+
+    fn over(db: DatabaseConnection, guard: impl Any + Send + Sync) -> Self {
+        let state = state(&db);
+        Self { db, router: router(state.clone()), state, _guard: Box::new(guard) }
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
+        send(&self.router, request).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        self.send(Request::get(path).header("host", "localhost").body(Body::empty()).unwrap()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: impl ToString) -> Reply {
+        let request =
+            Request::post(path).header("host", "localhost").header("content-type", "application/json");
+        self.send(request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
+    /// A sync of files in the project `default`, changed as the caller likes.
+    pub(crate) async fn sync(&self, name: &str, change: impl FnOnce(&mut sync_config::ActiveModel)) -> i64 {
+        let document = json!({
+            "name": name, "source_platform": "csv", "source": {"path": "a.csv", "key": "id"},
+            "target_platform": "jsonl", "target": {"path": "b.jsonl", "key": "id"},
+            "priority": "high", "max_retries": 7, "retry_delay": 2.5,
+            "field_mappings": [{"source_field": "a", "target_field": "b"}],
+        });
+        let mut row = sync_config::ActiveModel {
+            id: NotSet,
+            project_id: Set(project::DEFAULT_PROJECT),
+            name: Set(name.to_owned()),
+            source_platform: Set("csv".to_owned()),
+            target_platform: Set("jsonl".to_owned()),
+            entity_type: Set("record".to_owned()),
+            direction: Set(Direction::Bidirectional),
+            conflict_strategy: Set("last_write_wins".to_owned()),
+            config_json: Set(document),
+            managed_by: Set(ManagedBy::File),
+            ..Default::default()
+        };
+        change(&mut row);
+        row.insert(&self.db).await.expect("a sync").id
+    }
+}
+
+pub(crate) async fn send(router: &Router, request: Request<Body>) -> Reply {
+    let response = router.clone().oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let bytes = to_bytes(body, 16 << 20).await.expect("a body");
+    Reply { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
+}
