@@ -163,8 +163,13 @@ impl Value {
             (Value::DateTime(a), Value::DateTime(b)) => a.same(b),
             (Value::Int(a), Value::Float(b)) | (Value::Float(b), Value::Int(a)) => *a as f64 == *b,
             (Value::List(a), Value::List(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.same(b)),
+            // A blank member is none, as in hashes.
             (Value::Object(a), Value::Object(b)) => {
-                a.len() == b.len() && a.iter().zip(b).all(|((ka, a), (kb, b))| ka == kb && a.same(b))
+                let present = |fields: &'_ Fields| fields.values().filter(|value| !value.is_blank()).count();
+                let holds = |(name, value): (&String, &Value)| {
+                    value.is_blank() || b.get(name).is_some_and(|other| value.same(other))
+                };
+                present(a) == present(b) && a.iter().all(holds)
             }
             (a, b) => a == b,
         }
@@ -196,9 +201,9 @@ impl Value {
             Json::Bool(value) => Value::Bool(*value),
             Json::Number(number) => match (number.as_i64(), number.as_f64()) {
                 (Some(int), _) => Value::Int(int),
-                (None, Some(float)) => Value::float(float),
-                // Unreachable without serde_json's arbitrary precision; text loses nothing.
-                (None, None) => Value::Text(number.to_string()),
+                (None, Some(float)) if !number.is_u64() => Value::float(float),
+                // More than 63 bits: a float would be another number, text loses nothing.
+                _ => Value::Text(number.to_string()),
             },
             Json::String(text) => Value::Text(text.clone()),
             Json::Array(values) => Value::List(values.iter().map(Value::from_json).collect()),

@@ -44,9 +44,9 @@ pub fn read_as(value: &Value, field_type: FieldType) -> Result<Value, Mismatch> 
         FieldType::Boolean => to_boolean(value),
         FieldType::Date => to_date(value),
         FieldType::DateTime => to_datetime(value),
-        FieldType::Array => to_list(value),
-        FieldType::Object => to_object(value),
-        FieldType::Json => Some(to_json(value)),
+        FieldType::Array => to_list(value).map(plain),
+        FieldType::Object => to_object(value).map(plain),
+        FieldType::Json => Some(plain(to_json(value))),
     };
     read.ok_or_else(|| {
         let mut shown = value.to_string();
@@ -183,12 +183,23 @@ fn to_object(value: &Value) -> Option<Value> {
     }
 }
 
+/// Text is read as the JSON that it states. JSON that states a text stays as it is: read again, that text could turn into
+/// something else.
 fn to_json(value: &Value) -> Value {
+    let parsed = if let Value::Text(text) = value { parse_json(text) } else { None };
+    parsed.filter(|parsed| !matches!(parsed, Value::Text(_))).unwrap_or_else(|| value.clone())
+}
+
+/// A value as JSON can hold it: dates become text, at any depth, so that it is the same when it comes back from a database.
+fn plain(value: Value) -> Value {
     match value {
-        Value::Text(text) => parse_json(text).unwrap_or_else(|| value.clone()),
-        Value::Date(date) => Value::text(date.to_string()),
-        Value::DateTime(instant) => Value::text(instant.to_text()),
-        other => other.clone(),
+        Value::Date(_) | Value::DateTime(_) => to_text(&value).unwrap_or(Value::Null),
+        Value::Float(number) => Value::float(number),
+        Value::List(values) => Value::List(values.into_iter().map(plain).collect()),
+        Value::Object(fields) => {
+            Value::Object(fields.into_iter().map(|(name, value)| (name, plain(value))).collect())
+        }
+        other => other,
     }
 }
 
