@@ -87,13 +87,21 @@ pub fn merge_field(rule: &Rule, state: &FieldState<'_>, now: DateTime<Utc>) -> M
     }
     match (changed.source, changed.target) {
         (false, false) if state.base.is_some() => Merged::plain(Outcome::Unchanged),
+        (false, false) => fill_default(rule),
         _ if rule.agrees(source, target) => Merged::plain(Outcome::Settle),
-        // Blank on both sides, and yet they do not agree: a default is to be filled in.
-        (false, false) => carry_from(rule, state, Side::Source, "default".to_owned()),
         (true, false) => carry_from(rule, state, Side::Source, "source changed".to_owned()),
         (false, true) => carry_from(rule, state, Side::Target, "target changed".to_owned()),
         (true, true) => conflict(rule, state, now),
     }
+}
+
+/// Neither side ever had a value: a default is written to the side that values flow to.
+fn fill_default(rule: &Rule) -> Merged {
+    let side = if rule.flow.writes(Side::Target) { Side::Target } else { Side::Source };
+    Merged::plain(match rule.carry(side.other(), &Value::Null) {
+        Ok(value) if !value.is_blank() => Outcome::Write { side, value, rule: "default".to_owned() },
+        _ => Outcome::Settle,
+    })
 }
 
 /// The side that changed to a value which is not of the field's type and may cross, if there is one. What may not cross

@@ -172,13 +172,22 @@ impl Rule {
             None => value,
         };
         let carried = match &self.default_value {
-            Some(default) if carried.is_blank() => default.clone(),
+            Some(default) if carried.is_blank() => self.default_on(to, default),
             _ => carried,
         };
         if carried.is_blank() && self.required {
             return Err(Unmappable::Required { field: name.clone() });
         }
         read_as(&carried, to_type).map_err(type_error)
+    }
+
+    /// The default in a side's terms: the document states it in the target's, where values are mapped.
+    fn default_on(&self, side: Side, default: &Value) -> Value {
+        let mapped = match (&self.values, side) {
+            (Some(map), Side::Source) => map.carry(Side::Target, default),
+            _ => None,
+        };
+        mapped.unwrap_or_else(|| default.clone())
     }
 
     /// Whether the two sides already say the same, as far as the mapping can tell: a lossy map leaves the value that the

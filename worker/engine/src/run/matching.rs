@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::{
-    Item, Side, Value,
+    Item, Side,
     capability::Capabilities,
     hash::{Hash, canonical_json},
     mapping::{Mapping, Rule},
@@ -69,7 +69,8 @@ impl<'a> Matcher<'a> {
         }
         let mut text = String::new();
         for rule in &self.rules {
-            let value = typed.get(rule.field.get(side)).unwrap_or(&Value::Null);
+            // An empty field matches nothing, not even what a default would make of it.
+            let value = typed.get(rule.field.get(side)).filter(|value| !value.is_blank())?;
             let value = match side {
                 Side::Source => rule.carry(Side::Source, value).ok()?,
                 Side::Target => value.clone(),

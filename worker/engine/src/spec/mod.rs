@@ -102,7 +102,7 @@ pub struct FieldSpec {
     /// An item without a value here is not written.
     #[serde(default)]
     pub required: bool,
-    /// Written where the other side has no value.
+    /// Written where the other side has no value; with `values`, one of the target's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_value: Option<serde_json::Value>,
     /// Source value to target value; a value not named stays untouched.
