@@ -183,8 +183,9 @@ pub fn plan_item(context: &Context<'_>, facts: Facts) -> ItemPlan {
     }
 }
 
-/// Whether this link has ended and its deleted item has not come back.
+/// Whether this link has ended and its deleted item has not come back; of two deleted items, either.
 pub fn has_ended(link: &Link, seen: &Pair<Seen>) -> bool {
-    let gone = |side: Side| !matches!(seen.get(side), Seen::Present(_));
-    link.state == LinkState::Tombstone && link.deleted_side.is_none_or(gone)
+    let gone = |side: Side| seen.get(side).item().is_none();
+    let gone = link.deleted_side.map_or_else(|| gone(Side::Source) && gone(Side::Target), gone);
+    link.state == LinkState::Tombstone && gone
 }

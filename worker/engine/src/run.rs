@@ -103,8 +103,8 @@ pub enum RunError {
 /// A piece of work: what is read and planned together.
 #[derive(Debug, Clone)]
 enum Work {
-    /// A link to look at; which of its items a complete listing lacked, this time or when there last was one.
-    Link { id: i64, absent: Pair<bool>, suspected: Pair<bool> },
+    /// A link to look at; which of its items a complete listing lacked.
+    Link { id: i64, absent: Pair<bool> },
     /// Two items to be paired.
     Pair { source: Unpaired, target: Unpaired },
     /// An item whose counterpart is to be created.
@@ -114,7 +114,7 @@ enum Work {
 impl Work {
     /// A link to look at, of which nothing is known to be absent.
     fn link(id: i64) -> Work {
-        Work::Link { id, absent: Pair::new(false, false), suspected: Pair::new(false, false) }
+        Work::Link { id, absent: Pair::new(false, false) }
     }
 }
 
@@ -235,7 +235,7 @@ impl Run<'_> {
         report.complete = observe::complete(&ends);
         report.links = index.len() as u64;
         let work = self.work(&index, report.complete, unpaired, report);
-        self.hold(&index, &work, report);
+        self.hold(&index, report);
         let touched = work.iter().filter(|work| matches!(work, Work::Link { .. })).count() as u64;
         report.counts.unchanged = index.living().saturating_sub(touched);
         Ok(Prepared { work, kept, cursors })
@@ -271,11 +271,9 @@ impl Run<'_> {
         let taken: std::collections::HashSet<i64> =
             matched.pairs.iter().flat_map(|(source, target)| [source.link, target.link]).flatten().collect();
         let absent = |position, side: Side| *complete.get(side) && index.is_absent(position, side);
-        let suspected = |position, side: Side| index.is_suspected(position, side);
         let link = |position| Work::Link {
             id: index.id(position),
             absent: Pair::new(absent(position, Side::Source), absent(position, Side::Target)),
-            suspected: Pair::new(suspected(position, Side::Source), suspected(position, Side::Target)),
         };
         let mut work: Vec<Work> = index
             .work(complete)
@@ -301,18 +299,12 @@ impl Run<'_> {
     }
 
     /// Holds the run when more items are gone than the guard lets pass.
-    fn hold(&self, index: &LinkIndex, work: &[Work], report: &mut Report) {
+    fn hold(&self, index: &LinkIndex, report: &mut Report) {
         if self.spec.delete_policy == DeletePolicy::Ignore {
             return;
         }
         let missing = |side: Side| {
-            let gone = |work: &&Work| match work {
-                Work::Link { absent, suspected, .. } => {
-                    (*absent.get(side) || *suspected.get(side)) && !absent.get(side.other())
-                }
-                Work::Pair { .. } | Work::Single { .. } => false,
-            };
-            if self.spec.writes(side.other()) { work.iter().filter(gone).count() as u64 } else { 0 }
+            if self.spec.writes(side.other()) { index.lost(side, report.complete) } else { 0 }
         };
         let (on_source, on_target) = (missing(Side::Source), missing(Side::Target));
         let (deletes, links) = (on_source + on_target, index.living());

@@ -3,8 +3,9 @@
 use super::{Action, Context, Facts, ItemPlan, Op, fields, has_ended};
 use crate::{
     Side, Value,
+    capability::Removal,
     conflict::{Conflict, ConflictKind, Settled},
-    ports::OpKind,
+    ports::{LinkState, OpKind},
     side::Pair,
     spec::DeletePolicy,
     strategy::settle,
@@ -17,12 +18,21 @@ pub(super) fn plan(context: &Context<'_>, facts: Facts, gone: Side) -> ItemPlan 
     if facts.link.as_ref().is_some_and(|link| has_ended(link, &facts.seen)) {
         return new(facts, Action::Leave);
     }
+    if facts.link.as_ref().is_some_and(|link| link.state == LinkState::Tombstone) {
+        // The deleted item is back, and by now its counterpart has gone: it is like a new one.
+        return fields::create(context, facts, gone);
+    }
     if !is_confirmed(context, &facts, gone) {
         return new(facts, Action::MarkMissing(gone));
     }
     let stays = gone.other();
     if context.spec.delete_policy == DeletePolicy::Ignore || !context.spec.writes(stays) {
         return new(facts, Action::End(gone));
+    }
+    if let Some(problem) = cannot_delete(context, stays) {
+        let mut plan = new(facts, Action::Leave);
+        plan.problems.push(problem);
+        return plan;
     }
     let mut plan = new(facts, Action::Delete(stays));
     if !was_edited(context, &plan, stays) {
@@ -55,6 +65,17 @@ pub(super) fn both_gone(context: &Context<'_>, facts: Facts, gone: Side) -> Item
     ItemPlan::new(facts, context.mapping, action)
 }
 
+/// Why an item of this side is not taken away: to close or archive it is not to delete it, and not every place deletes.
+fn cannot_delete(context: &Context<'_>, side: Side) -> Option<String> {
+    let policy = context.spec.delete_policy;
+    let can =
+        policy == DeletePolicy::Delete && context.capabilities.get(side).removals.contains(&Removal::Delete);
+    (!can).then(|| {
+        let platform = context.capabilities.get(side).platform;
+        format!("delete_policy {policy}: the {side} ({platform}) cannot do that; nothing was taken away. Use ignore")
+    })
+}
+
 /// Absent from an earlier complete listing too, or the operator vouches for it.
 fn is_confirmed(context: &Context<'_>, facts: &Facts, gone: Side) -> bool {
     let earlier = facts.link.as_ref().and_then(|link| link.missing);
@@ -63,6 +84,10 @@ fn is_confirmed(context: &Context<'_>, facts: &Facts, gone: Side) -> bool {
 
 fn was_edited(context: &Context<'_>, plan: &ItemPlan, side: Side) -> bool {
     let Some(link) = &plan.facts.link else { return false };
+    // What a person has been asked about was never in step.
+    if link.conflicts.iter().any(|open| open.field.is_some()) {
+        return true;
+    }
     let (base, now) = (link.base.get(side), plan.now.get(side));
     context.mapping.rules.iter().any(|rule| {
         let field = rule.field.get(side);

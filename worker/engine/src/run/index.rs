@@ -22,24 +22,36 @@ pub(super) struct LinkIndex {
 struct Entry {
     id: i64,
     hash: Pair<Option<Hash>>,
-    flags: u8,
+    flags: u16,
 }
 
-const SEEN_SOURCE: u8 = 1;
-const SEEN_TARGET: u8 = 2;
-const DIRTY: u8 = 4;
-const TOMBSTONE: u8 = 8;
-const HAS_SOURCE: u8 = 16;
-const HAS_TARGET: u8 = 32;
-const MISSING_SOURCE: u8 = 64;
-const MISSING_TARGET: u8 = 128;
+const SEEN_SOURCE: u16 = 1;
+const SEEN_TARGET: u16 = 1 << 1;
+const HAS_SOURCE: u16 = 1 << 2;
+const HAS_TARGET: u16 = 1 << 3;
+/// Absent from an earlier listing, and known to be.
+const MISSING_SOURCE: u16 = 1 << 4;
+const MISSING_TARGET: u16 = 1 << 5;
+/// To be looked at.
+const DIRTY: u16 = 1 << 6;
+const TOMBSTONE: u16 = 1 << 7;
+/// Failed, and not to be tried again yet.
+const WAITING: u16 = 1 << 8;
 
-fn seen(side: Side) -> u8 {
-    if side == Side::Source { SEEN_SOURCE } else { SEEN_TARGET }
+fn of(side: Side, source: u16, target: u16) -> u16 {
+    if side == Side::Source { source } else { target }
 }
 
-fn has(side: Side) -> u8 {
-    if side == Side::Source { HAS_SOURCE } else { HAS_TARGET }
+fn seen(side: Side) -> u16 {
+    of(side, SEEN_SOURCE, SEEN_TARGET)
+}
+
+fn has(side: Side) -> u16 {
+    of(side, HAS_SOURCE, HAS_TARGET)
+}
+
+fn missing(side: Side) -> u16 {
+    of(side, MISSING_SOURCE, MISSING_TARGET)
 }
 
 /// What the index says of an item just read.
@@ -92,18 +104,18 @@ impl LinkIndex {
                 self.by_id.get_mut(side).push((Hash::of_bytes(id.as_bytes()), position));
             }
         }
+        let due = brief.retry_at.is_some_and(|at| retry_now || at <= now);
         if brief.tombstone {
             flags |= TOMBSTONE;
-        } else {
-            let due = brief.retry_at.is_some_and(|at| retry_now || at <= now);
-            if due || brief.missing.is_some() || brief.mapping_revision != mapping_revision {
-                flags |= DIRTY;
-            }
+        } else if due || brief.mapping_revision != mapping_revision {
+            flags |= DIRTY;
+        } else if brief.retry_at.is_some() {
+            flags |= WAITING;
+        } else if brief.missing.is_some() {
+            flags |= DIRTY;
         }
-        match brief.missing {
-            Some(Side::Source) => flags |= MISSING_SOURCE,
-            Some(Side::Target) => flags |= MISSING_TARGET,
-            None => {}
+        if let Some(side) = brief.missing {
+            flags |= missing(side);
         }
         self.entries.push(Entry { id: brief.id, hash: brief.hash, flags });
     }
@@ -133,7 +145,13 @@ impl LinkIndex {
         };
         let entry = &mut self.entries[position as usize];
         entry.flags |= seen(side);
-        if entry.flags & TOMBSTONE == 0 && *entry.hash.get(side) != Some(content) {
+        let news = match entry.hash.get(side) {
+            // A deleted item has no content; one that is seen again has come back.
+            None => true,
+            Some(_) if entry.flags & TOMBSTONE != 0 => false,
+            Some(before) => *before != content,
+        };
+        if news {
             entry.flags |= DIRTY;
         }
         match entry.flags & (HAS_SOURCE | HAS_TARGET) {
@@ -148,34 +166,34 @@ impl LinkIndex {
         self.entry(position).flags & DIRTY != 0
     }
 
-    /// Whether an ended link has its items on both sides again.
-    fn is_back(&self, position: u32) -> bool {
-        let flags = self.entry(position).flags;
-        flags & TOMBSTONE != 0 && flags & SEEN_SOURCE != 0 && flags & SEEN_TARGET != 0
-    }
-
     /// Whether a complete listing of this side lacked the link's item.
     pub(super) fn is_absent(&self, position: u32, side: Side) -> bool {
         let flags = self.entry(position).flags;
         flags & has(side) != 0 && flags & seen(side) == 0
     }
 
-    /// Whether the link's item was absent when last listed, and was not met since.
-    pub(super) fn is_suspected(&self, position: u32, side: Side) -> bool {
-        let missing = if side == Side::Source { MISSING_SOURCE } else { MISSING_TARGET };
-        self.entry(position).flags & missing != 0 && self.is_absent(position, side)
+    /// Links whose item is gone from this side, by this listing or by an earlier one, while the other side may still have
+    /// its own: what a delete would take away.
+    pub(super) fn lost(&self, side: Side, complete: Pair<bool>) -> u64 {
+        let lost = |position: &u32| {
+            let absent = self.is_absent(*position, side);
+            let marked = self.entry(*position).flags & missing(side) != 0;
+            let other = self.entry(*position).flags & has(side.other()) != 0;
+            let other_absent = *complete.get(side.other()) && self.is_absent(*position, side.other());
+            absent && (*complete.get(side) || marked) && other && !other_absent
+        };
+        self.work(complete).iter().filter(|position| lost(position)).count() as u64
     }
 
     /// Links to look at: changed, unfinished, or with an item absent from a complete listing.
     pub(super) fn work(&self, complete: Pair<bool>) -> Vec<u32> {
         let wanted = |position: &u32| {
-            let entry = self.entry(*position);
-            if entry.flags & TOMBSTONE != 0 {
-                // Only full listings of both sides can tell that a deleted item came back.
-                return complete.source && complete.target && self.is_back(*position);
-            }
-            let absent = |side: Side| *complete.get(side) && self.is_absent(*position, side);
-            entry.flags & DIRTY != 0 || absent(Side::Source) || absent(Side::Target)
+            let flags = self.entry(*position).flags;
+            // What waits is not tried again for an absence that it waits about already.
+            let waits = |side: Side| flags & WAITING != 0 && flags & missing(side) != 0;
+            let absent = |side: Side| *complete.get(side) && self.is_absent(*position, side) && !waits(side);
+            let ended = flags & TOMBSTONE != 0;
+            flags & DIRTY != 0 || (!ended && Side::BOTH.into_iter().any(absent))
         };
         (0..self.entries.len() as u32).filter(wanted).collect()
     }

@@ -140,9 +140,9 @@ impl Run<'_> {
         let position =
             |field: &String| self.mapping.rules.iter().position(|rule| rule.field.source == *field);
         match plan.action {
-            Action::Leave | Action::MarkMissing(_) => false,
+            Action::Leave | Action::MarkMissing(_) | Action::AskDeleted(_) => false,
             Action::Create(side) | Action::Delete(side) => written(side).is_some(),
-            Action::End(_) | Action::AskDeleted(_) => true,
+            Action::End(_) => true,
             Action::Merge => {
                 match field.as_ref().and_then(position).and_then(|position| plan.outcomes.get(position)) {
                     Some(Outcome::Write { side, .. }) => written(*side).is_some(),
@@ -161,6 +161,12 @@ impl Run<'_> {
     ) {
         let typed = |side: Side| written(side).map(|item| self.mapping.typed(side, item));
         let returned = Pair::new(typed(Side::Source), typed(Side::Target));
+        if let Action::Create(side) = plan.action
+            && written(side).is_some()
+        {
+            // Bases of an item that this one replaces say nothing about it.
+            record.base = Pair::default();
+        }
         for (rule, outcome) in self.mapping.rules.iter().zip(&plan.outcomes) {
             let wrote = match outcome {
                 Outcome::Settle => None,
@@ -204,18 +210,35 @@ fn change_state<'r>(
         Action::Create(side) if written(side).is_some() => {
             record.state = LinkState::Linked;
             record.missing = None;
+            record.deleted_side = None;
         }
-        Action::Delete(side) if written(side).is_some() => end(record, side.other()),
-        Action::End(side) => end(record, side),
+        // An ended link that is to have a counterpart again waits for it like a new one.
+        Action::Create(side) if record.state == LinkState::Tombstone => {
+            record.state = LinkState::Pending;
+            record.deleted_side = None;
+            *record.ids.get_mut(side) = None;
+            *record.hash.get_mut(side) = None;
+            record.base = Pair::default();
+        }
+        Action::Delete(side) if written(side).is_some() => end(record, Some(side.other())),
+        Action::End(side) => {
+            let stays = plan.facts.seen.get(side.other()).item().is_some();
+            end(record, stays.then_some(side));
+        }
         Action::MarkMissing(side) => record.missing = Some((side, now)),
         Action::Create(_) | Action::Delete(_) | Action::Leave | Action::AskDeleted(_) => {}
     }
 }
 
-fn end(record: &mut Recorded, deleted: Side) {
+/// Ends a link whose item was deleted on this side; on both, without one. What is deleted has no content any more: that is
+/// how a later run knows the item for one that came back.
+fn end(record: &mut Recorded, deleted: Option<Side>) {
     record.state = LinkState::Tombstone;
-    record.deleted_side = Some(deleted);
+    record.deleted_side = deleted;
     record.missing = None;
+    for side in Side::BOTH.into_iter().filter(|side| deleted.is_none_or(|deleted| deleted == *side)) {
+        *record.hash.get_mut(side) = None;
+    }
 }
 
 /// Whether a person still has something to decide.
@@ -229,10 +252,10 @@ fn still_open(plan: &ItemPlan, record: &Recorded) -> bool {
 /// person is met by every run.
 pub(super) fn is_old_news(plan: &ItemPlan, record: &Recorded) -> bool {
     let (Action::AskDeleted(_), Some(link)) = (plan.action, &plan.facts.link) else { return false };
-    let ([asked], [open]) = (record.conflicts.as_slice(), link.conflicts.as_slice()) else { return false };
+    let open = link.conflicts.iter().find(|open| open.field.is_none());
+    let ([asked], Some(open)) = (record.conflicts.as_slice(), open) else { return false };
     let same = |side: Side| asked.values.get(side).same(open.values.get(side));
-    open.field.is_none()
-        && Side::BOTH.into_iter().all(same)
+    Side::BOTH.into_iter().all(same)
         && record.hash == link.hash
         && record.mapping_revision == link.mapping_revision
         && link.error_count == 0
