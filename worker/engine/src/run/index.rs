@@ -9,8 +9,10 @@ use crate::{
     side::Pair,
 };
 
-/// Links read in one statement.
+/// Whole links read in one statement.
 pub(super) const PAGE: usize = 500;
+/// Briefs read in one statement.
+const BRIEFS: usize = 1_000;
 
 /// The links of a sync: about 80 bytes each, whatever their content.
 pub(super) struct LinkIndex {
@@ -79,10 +81,10 @@ impl LinkIndex {
         };
         let mut after = 0;
         loop {
-            let page = store.briefs(after, PAGE).await?;
+            let page = store.briefs(after, BRIEFS).await?;
             let Some(last) = page.last() else { break };
             after = last.id;
-            let full = page.len() == PAGE;
+            let full = page.len() == BRIEFS;
             for brief in page {
                 index.add(&brief, mapping_revision, retry_now, now);
             }

@@ -8,10 +8,12 @@ use super::Run;
 use crate::{
     Item, Side,
     conflict::Conflict,
+    hash::content_hash,
     merge::Outcome,
     plan::{Action, Facts, ItemPlan},
-    ports::{ItemStatus, LinkRef, LinkState, Names, Recorded, Verdict, WriteResult},
+    ports::{ItemStatus, LinkRef, LinkState, Names, OpKind, Recorded, Verdict, WriteResult},
     side::Pair,
+    value::Fields,
 };
 
 /// What the platforms answered to an item's writes.
@@ -80,7 +82,7 @@ impl Run<'_> {
         for side in Side::BOTH {
             if let Some(item) = written(side).filter(|_| !is_delete(plan, side)) {
                 *record.ids.get_mut(side) = Some(item.id.clone());
-                *record.hash.get_mut(side) = Some(self.mapping.hash(side, item));
+                *record.hash.get_mut(side) = Some(content_hash(&self.known_content(plan, side, item)));
                 *record.version.get_mut(side) = item.version.clone();
                 *record.names.get_mut(side) = Names { key: item.key.clone(), url: item.url.clone() };
                 *record.modified.get_mut(side) = item.modified.map(|instant| instant.at);
@@ -111,6 +113,18 @@ impl Run<'_> {
             record.error = Some(errors.join("; "));
         }
         record
+    }
+
+    /// What a side is known to have after a write: what was read, and what came back of the fields written. If others came
+    /// back changed, somebody edited them meanwhile: they were not merged yet, so the next run must find them changed.
+    fn known_content(&self, plan: &ItemPlan, side: Side, item: &Item) -> Fields {
+        let mut returned = self.mapping.typed(side, item);
+        for op in plan.ops.iter().filter(|op| op.side == side && op.kind == OpKind::Update) {
+            let written = |name: &String| op.fields.iter().any(|write| write.field == *name);
+            let read = plan.now.get(side).iter().filter(|(name, _)| !written(name));
+            returned.extend(read.map(|(name, value)| (name.clone(), value.clone())));
+        }
+        returned
     }
 
     /// Open conflicts of earlier runs that this run has ended.
