@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use sea_orm::{ConnectOptions, Database, DatabaseConnection};
-use syncline_migration::{Migrator, MigratorTrait, check};
+use syncline_migration::{
+    Migrator, MigratorTrait,
+    check::{self, Difference},
+};
 use syncline_worker::{Environment, PoolConfig, steps::StopAt};
 
 use crate::{cli::PoolArgs, fault::Fault, settings::DatabaseUrl};
@@ -24,7 +27,8 @@ pub(crate) async fn connect(url: &str, schema: Schema) -> Result<DatabaseConnect
     let url = DatabaseUrl::parse(url)?;
     let mut options = ConnectOptions::new(url.connect_url());
     options
-        .sqlx_logging(false)
+        // At info, so RUST_LOG=sqlx=info shows every statement and nothing does by default.
+        .sqlx_logging(true)
         .min_connections(if url.is_sqlite() { 1 } else { 2 })
         .max_connections(10)
         .acquire_timeout(Duration::from_secs(30))
@@ -40,26 +44,32 @@ pub(crate) async fn connect(url: &str, schema: Schema) -> Result<DatabaseConnect
         });
     }
     let db = Database::connect(options).await.map_err(|error| unreachable_database(&url, &error))?;
+    let whole = Migrator::migrations().len();
     match schema {
-        Schema::Any => {}
+        Schema::Any => return Ok(db),
         Schema::Migrate => migrate(&db).await?,
         Schema::CreateOnly => {
-            let pending = check::pending(&db).await?;
-            if pending.len() == Migrator::migrations().len() {
-                migrate(&db).await?;
+            let difference = check::compare(&db).await?;
+            if difference.pending.len() < whole {
+                fits(&difference).map_err(Fault::usage)?;
+                return Ok(db);
             }
+            migrate(&db).await?;
         }
     }
-    if schema != Schema::Any {
-        check_schema(&db).await.map_err(Fault::usage)?;
-    }
+    check_schema(&db).await.map_err(Fault::usage)?;
     Ok(db)
 }
 
 /// Says why the schema does not fit this program, and which command mends it.
 pub(crate) async fn check_schema(db: &DatabaseConnection) -> Result<(), String> {
-    let unreadable = |error| format!("the schema could not be read: {error}");
-    let unknown = check::unknown(db).await.map_err(unreadable)?;
+    let difference =
+        check::compare(db).await.map_err(|error| format!("the schema could not be read: {error}"))?;
+    fits(&difference)
+}
+
+fn fits(difference: &Difference) -> Result<(), String> {
+    let Difference { pending, unknown } = difference;
     if let Some(last) = unknown.last() {
         return Err(format!(
             "the database's schema is newer than this program (it has {last}); run the newer program, or take the schema \
@@ -67,7 +77,6 @@ pub(crate) async fn check_schema(db: &DatabaseConnection) -> Result<(), String> 
             unknown.len()
         ));
     }
-    let pending = check::pending(db).await.map_err(unreadable)?;
     if pending.is_empty() {
         return Ok(());
     }

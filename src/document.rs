@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use syncline_connectors::{Availability, platform, platforms};
 use syncline_engine::spec::{Finding, Severity, SyncSpec};
@@ -54,7 +54,7 @@ pub(crate) fn read(file: &Path) -> Result<Document, Fault> {
     };
     let text = text.map_err(|error| Fault::usage(format!("{}: {error}", shown.display())))?;
     let specs: Vec<SyncSpec> =
-        serde_saphyr::from_multiple(&text).map_err(|error| Fault::usage(located(&shown, &text, &error)))?;
+        from_yaml(&text).map_err(|error| Fault::usage(located(&shown, &text, &error)))?;
     if specs.is_empty() {
         return Err(Fault::usage(format!("{}: holds no sync", shown.display())));
     }
@@ -78,6 +78,12 @@ pub(crate) fn read(file: &Path) -> Result<Document, Fault> {
         Checked { name: spec.name.clone(), spec, findings: findings.into_iter().map(located).collect() }
     };
     Ok(Document { syncs: specs.into_iter().enumerate().map(check_one).collect() })
+}
+
+/// Only `true` and `false` are booleans: a column may well be called `n`, and a status `no`.
+fn from_yaml<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, serde_saphyr::Error> {
+    let options = serde_saphyr::options! { strict_booleans: true };
+    serde_saphyr::from_multiple_with_options(text, options)
 }
 
 /// `file:line:column: what is wrong`, and the line itself.

@@ -8,8 +8,9 @@ use sea_orm::{
 use syncline_engine::spec::{Direction, SyncSpec};
 use syncline_entity::{
     project, schedule, sync_config, sync_config_revision,
-    types::{self, ManagedBy, ScheduleKind},
+    types::{self, ManagedBy, RunKind, ScheduleKind, SyncMethod},
 };
+use syncline_queue::outbox::NewRun;
 
 use crate::fault::Fault;
 
@@ -45,9 +46,9 @@ pub(crate) async fn find(db: &DatabaseConnection, name: &str) -> Result<sync_con
     Err(Fault::usage(format!("there is no sync {name:?} in project {key:?}; {hint}")))
 }
 
-/// The document of a stored sync.
-pub(crate) fn spec_of(config: &sync_config::Model) -> Result<SyncSpec, Fault> {
-    serde_json::from_value(config.config_json.clone()).map_err(|error| {
+/// A run of a stored sync that a person asks for.
+pub(crate) fn run_of(config: &sync_config::Model, kind: RunKind) -> Result<NewRun, Fault> {
+    NewRun::of(config, kind, SyncMethod::Manual).map_err(|error| {
         Fault::usage(format!("the stored document of {:?} cannot be read: {error}", config.name))
     })
 }

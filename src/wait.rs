@@ -1,21 +1,16 @@
 //! Runs that a command waits for, with a worker of its own beside whatever others there are.
 
-use std::{
-    io::IsTerminal,
-    time::{Duration, Instant},
-};
+use std::{io::IsTerminal, sync::Arc, time::Duration};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sea_orm::DatabaseConnection;
-use syncline_entity::{
-    sync_config, sync_history,
-    types::{RunKind, SyncMethod},
-};
+use syncline_entity::{sync_config, sync_history, types::RunKind};
 use syncline_queue::{
     Backend,
     outbox::{NewRun, RunArgs, accept, sync_key},
 };
-use syncline_worker::{Environment, PoolConfig, schedule::new_run};
+use syncline_worker::{Environment, PoolConfig};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -27,8 +22,10 @@ use crate::{
     shutdown, syncs,
 };
 
-/// How often to look whether a run that another worker has is over.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How often to look whether a run that another worker has is over; our own worker tells us.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often the progress bar moves.
+const SHOW_EVERY: Duration = Duration::from_millis(250);
 
 /// A run that a person asks for.
 pub(crate) fn manual_run(
@@ -36,14 +33,13 @@ pub(crate) fn manual_run(
     kind: RunKind,
     options: &RunOptions,
 ) -> Result<NewRun, Fault> {
-    let spec = syncs::spec_of(config)?;
     let args = RunArgs {
         full: options.full,
         confirm_deletes: options.confirm_deletes,
         allow_deletes: options.allow_deletes,
         links: None,
     };
-    Ok(NewRun { args, ..new_run(config, &spec, kind, SyncMethod::Manual) })
+    Ok(NewRun { args, ..syncs::run_of(config, kind)? })
 }
 
 /// Accepts a run and works on its sync's jobs until it is over. Another worker may well have it: then this one waits.
@@ -69,8 +65,10 @@ pub(crate) async fn follow(
 ) -> Result<sync_history::Model, Fault> {
     let signals = shutdown::on_signals();
     let stop = CancellationToken::new();
+    let settled = Arc::new(Notify::new());
     let config = PoolConfig {
         concurrency: 1,
+        settled: Some(Arc::clone(&settled)),
         only: Some(sync_key(sync_config_id)),
         schedules: false,
         poll_interval: Duration::from_millis(500),
@@ -78,17 +76,23 @@ pub(crate) async fn follow(
     };
     let bar = bar(output);
     let worker = tokio::spawn(syncline_worker::run(environment.clone(), config, stop.clone(), |_| {}));
-    let began = Instant::now();
+    let (mut look, mut show) = (tokio::time::interval(LOOK_EVERY), tokio::time::interval(SHOW_EVERY));
+    // The first tick of both comes at once, and nothing is to be seen yet.
+    look.tick().await;
+    show.tick().await;
     let over = loop {
-        if let Some(row) = sync_history::by_run(&environment.db, id).await?
-            && row.completed_at.is_some()
-        {
-            break Some(row);
-        }
-        show(&bar, &environment, id, began).await;
         tokio::select! {
             () = signals.cancelled() => break None,
-            () = wait_a_little(began) => {}
+            _ = show.tick() => {
+                show_progress(&bar, &environment, id).await;
+                continue;
+            }
+            () = settled.notified() => {}
+            _ = look.tick() => {}
+        }
+        let row = sync_history::by_run(&environment.db, id).await?;
+        if let Some(row) = row.filter(|row| row.completed_at.is_some()) {
+            break Some(row);
         }
     };
     bar.finish_and_clear();
@@ -106,12 +110,6 @@ pub(crate) async fn follow(
     }
 }
 
-/// Short runs are noticed at once, long ones without asking the database all the time.
-async fn wait_a_little(began: Instant) {
-    let wait = if began.elapsed() < Duration::from_secs(2) { Duration::from_millis(30) } else { LOOK_EVERY };
-    tokio::time::sleep(wait).await;
-}
-
 fn bar(output: &Output) -> ProgressBar {
     let target = if output.is_json() || !std::io::stderr().is_terminal() {
         ProgressDrawTarget::hidden()
@@ -124,10 +122,9 @@ fn bar(output: &Output) -> ProgressBar {
     bar
 }
 
-async fn show(bar: &ProgressBar, environment: &Environment, id: Uuid, began: Instant) {
+async fn show_progress(bar: &ProgressBar, environment: &Environment, id: Uuid) {
     bar.tick();
-    // The first half second is not worth a statement.
-    if bar.is_hidden() || began.elapsed() < Duration::from_millis(500) {
+    if bar.is_hidden() {
         return;
     }
     if let Ok(Some(job)) = environment.queue.get(id).await

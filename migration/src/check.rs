@@ -44,6 +44,22 @@ pub async fn unknown<'c>(db: impl IntoSchemaManagerConnection<'c>) -> Result<Vec
     Ok(applied.into_keys().collect())
 }
 
+/// How a database's schema differs from what this binary knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Difference {
+    /// What [`pending`] answers.
+    pub pending: Vec<String>,
+    /// What [`unknown`] answers.
+    pub unknown: Vec<String>,
+}
+
+/// Both directions at once, for half the statements.
+pub async fn compare<'c>(db: impl IntoSchemaManagerConnection<'c>) -> Result<Difference, DbErr> {
+    let mut applied = applied(db).await?;
+    let pending = known().filter(|name| applied.remove(name).is_none()).collect();
+    Ok(Difference { pending, unknown: applied.into_keys().collect() })
+}
+
 fn known() -> impl Iterator<Item = String> {
     Migrator::migrations().into_iter().map(|migration| migration.name().to_owned())
 }

@@ -8,13 +8,12 @@ use sea_orm::{
 use serde_json::{Value, json};
 use syncline_entity::{
     sync_config, sync_conflict, sync_metadata,
-    types::{RunKind, Side, SyncMethod, SyncStatus},
+    types::{RunKind, Side, SyncStatus},
 };
 use syncline_queue::{
     Backend,
     outbox::{Accepted, NewRun, RunArgs, accept_in},
 };
-use syncline_worker::schedule::new_run;
 use uuid::Uuid;
 
 use super::sync;
@@ -188,10 +187,11 @@ async fn choose(
     }
     let config = sync_config::Entity::find_by_id(link.sync_config_id).one(&tx).await?;
     let config = config.ok_or_else(|| Fault::failed(format!("the sync of conflict {id} is gone")))?;
-    let spec = syncs::spec_of(&config)?;
+    // Who decides about a deleted item vouches for its absence, too.
+    let confirm_deletes = conflict.field.is_none();
     let run = NewRun {
-        args: RunArgs { links: Some(vec![link.id]), ..RunArgs::default() },
-        ..new_run(&config, &spec, RunKind::Resolve, SyncMethod::Manual)
+        args: RunArgs { links: Some(vec![link.id]), confirm_deletes, ..RunArgs::default() },
+        ..syncs::run_of(&config, RunKind::Resolve)?
     };
     let mut choice = conflict.into_active_model();
     choice.resolution = Set(Some(side));

@@ -82,6 +82,10 @@ fn row(name: &str, numbers: &Numbers) -> Vec<String> {
 }
 
 fn by_name<K: std::fmt::Display>(counts: &BTreeMap<K, i64>) -> String {
-    let parts: Vec<String> = counts.iter().filter(|(_, count)| **count > 0).map(|(name, count)| format!("{count} {name}")).collect();
+    let parts: Vec<String> = counts
+        .iter()
+        .filter(|(_, count)| **count > 0)
+        .map(|(name, count)| format!("{count} {name}"))
+        .collect();
     if parts.is_empty() { "0".to_owned() } else { parts.join(", ") }
 }

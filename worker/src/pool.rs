@@ -6,6 +6,7 @@ use apalis::prelude::{BoxDynError, Monitor, ParallelizeExt, WorkerBuilder};
 use syncline_queue::{
     Backend, Health, LeasedJob, Next, QueueSource, Rescued, SourceConfig, SourceEvent, outbox::RUN_QUEUE,
 };
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::{environment::Environment, handlers, runs, schedule};
@@ -25,6 +26,8 @@ pub struct PoolConfig {
     pub schedules: bool,
     /// How long running jobs may take to end at shutdown.
     pub grace: Duration,
+    /// Notified whenever a job of this pool has left its hands, for whoever waits for one.
+    pub settled: Option<Arc<Notify>>,
 }
 
 impl Default for PoolConfig {
@@ -36,6 +39,7 @@ impl Default for PoolConfig {
             only: None,
             schedules: true,
             grace: Duration::from_secs(30),
+            settled: None,
         }
     }
 }
@@ -92,7 +96,13 @@ fn source_config(environment: &Environment, config: &PoolConfig) -> SourceConfig
         }));
     }
     let observed = environment.clone();
-    source.observer = Some(Arc::new(move |event| observe(&observed, event)));
+    let settled = config.settled.clone();
+    source.observer = Some(Arc::new(move |event| {
+        observe(&observed, event);
+        if let (Some(settled), SourceEvent::Settled { .. }) = (&settled, event) {
+            settled.notify_one();
+        }
+    }));
     source
 }
 

@@ -9,15 +9,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
-use syncline_engine::spec::SyncSpec;
 use syncline_entity::{
     schedule, sync_config,
     types::{RunKind, SyncMethod},
 };
-use syncline_queue::{
-    Priority,
-    outbox::{Accepted, NewRun, RunArgs, accept},
-};
+use syncline_queue::outbox::{Accepted, NewRun, accept};
 use tokio_util::sync::CancellationToken;
 
 use crate::{environment::Environment, store::statement};
@@ -85,13 +81,12 @@ async fn fire(
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
     let Some(tick) = schedule.next_tick_at else { return Ok(()) };
-    let Ok(spec) = serde_json::from_value::<SyncSpec>(config.config_json.clone()) else {
-        tracing::error!(sync = config.name, "the stored document cannot be read; its schedule does not fire");
-        return Ok(());
-    };
-    let run = NewRun {
-        tick: Some((schedule.id, tick)),
-        ..new_run(config, &spec, RunKind::Sync, SyncMethod::Batch)
+    let run = match NewRun::of(config, RunKind::Sync, SyncMethod::Batch) {
+        Ok(run) => NewRun { tick: Some((schedule.id, tick)), ..run },
+        Err(error) => {
+            tracing::error!(sync = config.name, %error, "the stored document cannot be read; its schedule does not fire");
+            return Ok(());
+        }
     };
     match accept(&environment.db, &environment.queue, &run).await {
         Ok(Accepted::New(id)) => tracing::info!(sync = config.name, run = %id, %tick, "the schedule fired"),
@@ -115,26 +110,4 @@ fn next_tick(schedule: &schedule::Model, tick: DateTime<Utc>, now: DateTime<Utc>
     let seconds: i64 = schedule.expression.parse().ok().filter(|seconds| *seconds > 0)?;
     let missed = (now - tick).num_seconds().max(0) / seconds;
     Some(tick + TimeDelta::seconds((missed + 1) * seconds))
-}
-
-/// A run of a sync with the sync's own settings.
-pub fn new_run(config: &sync_config::Model, spec: &SyncSpec, kind: RunKind, method: SyncMethod) -> NewRun {
-    use syncline_engine::spec::Priority as Asked;
-    NewRun {
-        project_id: config.project_id,
-        sync_config_id: config.id,
-        kind,
-        method,
-        priority: match spec.priority {
-            Asked::Critical => Priority::Critical,
-            Asked::High => Priority::High,
-            Asked::Normal => Priority::Normal,
-            Asked::Low => Priority::Low,
-        },
-        args: RunArgs::default(),
-        max_attempts: spec.max_retries + 1,
-        retry_base: Duration::from_secs_f64(spec.retry_delay),
-        parent: None,
-        tick: None,
-    }
 }

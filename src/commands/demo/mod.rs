@@ -109,7 +109,13 @@ impl Demo {
         Ok(Demo { folder, url, db, tasks, config })
     }
 
-    async fn plan(&self, title: &str, confirm_deletes: bool, shown: usize, output: &Output) -> Result<Value, Fault> {
+    async fn plan(
+        &self,
+        title: &str,
+        confirm_deletes: bool,
+        shown: usize,
+        output: &Output,
+    ) -> Result<Value, Fault> {
         output.headline(title);
         let options = RunOptions { confirm_deletes, ..RunOptions::default() };
         let run = wait::manual_run(&self.config, RunKind::Plan, &options)?;

@@ -14,7 +14,7 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use syncline_entity::{
-    sync_history,
+    sync_config, sync_history,
     types::{Priority as StoredPriority, RunKind, RunStatus, SyncMethod},
 };
 use uuid::Uuid;
@@ -79,6 +79,44 @@ pub struct NewRun {
     pub tick: Option<(i64, DateTime<Utc>)>,
 }
 
+/// What a sync's document says of its jobs; the rest of it is the engine's business.
+#[derive(Debug, Deserialize)]
+#[serde(default)]
+struct JobSettings {
+    priority: StoredPriority,
+    max_retries: u32,
+    retry_delay: f64,
+}
+
+impl Default for JobSettings {
+    fn default() -> Self {
+        Self { priority: StoredPriority::Normal, max_retries: 3, retry_delay: 1.0 }
+    }
+}
+
+impl NewRun {
+    /// A run of a sync with the sync's own settings. An error: the stored document cannot be read.
+    pub fn of(
+        config: &sync_config::Model,
+        kind: RunKind,
+        method: SyncMethod,
+    ) -> Result<NewRun, serde_json::Error> {
+        let settings: JobSettings = serde_json::from_value(config.config_json.clone())?;
+        Ok(NewRun {
+            project_id: config.project_id,
+            sync_config_id: config.id,
+            kind,
+            method,
+            priority: settings.priority.into(),
+            args: RunArgs::default(),
+            max_attempts: settings.max_retries.saturating_add(1),
+            retry_base: Duration::try_from_secs_f64(settings.retry_delay).unwrap_or(Duration::from_secs(1)),
+            parent: None,
+            tick: None,
+        })
+    }
+}
+
 /// What became of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Accepted {
@@ -122,8 +160,8 @@ pub async fn accept(db: &DatabaseConnection, queue: &SqlBackend, run: &NewRun) -
     }
 }
 
-/// Accepts a run within the caller's transaction, which ends in a commit only when this answers [`Accepted::New`].
-/// Call [`Backend::wake`] after it.
+/// Accepts a run within the caller's transaction. Nothing was written when this answers other than [`Accepted::New`],
+/// and after [`Accepted::TickTaken`] the transaction can only be rolled back. Call [`Backend::wake`] after the commit.
 pub async fn accept_in(
     tx: &DatabaseTransaction,
     queue: &SqlBackend,

@@ -3,6 +3,8 @@
 mod plan;
 mod sync;
 
+pub use plan::{ITEMS_KEPT, show};
+
 use std::{str::FromStr, sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};

@@ -1,7 +1,5 @@
 //! `POST /api/v1/jobs`: a sync looked up, a run accepted.
 
-use std::time::Duration;
-
 use axum::{
     Json,
     extract::State,
@@ -9,15 +7,11 @@ use axum::{
     response::IntoResponse,
 };
 use serde::{Deserialize, Serialize};
-use syncline_engine::spec::{self, SyncSpec};
 use syncline_entity::{
     project, sync_config,
     types::{Priority as StoredPriority, RunKind, RunStatus, SyncMethod},
 };
-use syncline_queue::{
-    Priority,
-    outbox::{self, Accepted, NewRun, RunArgs},
-};
+use syncline_queue::outbox::{self, Accepted, NewRun, RunArgs};
 use uuid::Uuid;
 
 use super::{Links, address};
@@ -137,7 +131,11 @@ pub(crate) fn unknown_sync(sync: &str, project: Option<&str>) -> Problem {
 
 /// A run of a sync with the sync's own settings, as far as the request says nothing else.
 fn new_run(config: &sync_config::Model, asked: &NewJob) -> Result<NewRun, Problem> {
-    let spec: SyncSpec = serde_json::from_value(config.config_json.clone()).map_err(|error| {
+    let kind = match asked.kind {
+        JobKind::Sync => RunKind::Sync,
+        JobKind::Plan => RunKind::Plan,
+    };
+    let run = NewRun::of(config, kind, SyncMethod::Manual).map_err(|error| {
         tracing::error!(sync = config.name, %error, "the stored document cannot be read");
         let detail = format!(
             "This version cannot read the stored document of the sync {:?}; apply it again",
@@ -145,38 +143,14 @@ fn new_run(config: &sync_config::Model, asked: &NewJob) -> Result<NewRun, Proble
         );
         Problem::new(StatusCode::CONFLICT, "unreadable-sync", "Unreadable sync", detail)
     })?;
-    let priority = match asked.priority {
-        Some(StoredPriority::Critical) => Priority::Critical,
-        Some(StoredPriority::High) => Priority::High,
-        Some(StoredPriority::Normal) => Priority::Normal,
-        Some(StoredPriority::Low) => Priority::Low,
-        None => match spec.priority {
-            spec::Priority::Critical => Priority::Critical,
-            spec::Priority::High => Priority::High,
-            spec::Priority::Normal => Priority::Normal,
-            spec::Priority::Low => Priority::Low,
-        },
+    let args = RunArgs {
+        full: asked.full,
+        confirm_deletes: asked.confirm_deletes,
+        allow_deletes: asked.allow_deletes,
+        links: None,
     };
-    Ok(NewRun {
-        project_id: config.project_id,
-        sync_config_id: config.id,
-        kind: match asked.kind {
-            JobKind::Sync => RunKind::Sync,
-            JobKind::Plan => RunKind::Plan,
-        },
-        method: SyncMethod::Manual,
-        priority,
-        args: RunArgs {
-            full: asked.full,
-            confirm_deletes: asked.confirm_deletes,
-            allow_deletes: asked.allow_deletes,
-            links: None,
-        },
-        max_attempts: spec.max_retries.saturating_add(1),
-        retry_base: Duration::try_from_secs_f64(spec.retry_delay).unwrap_or(Duration::from_secs(1)),
-        parent: None,
-        tick: None,
-    })
+    let priority = asked.priority.map_or(run.priority, Into::into);
+    Ok(NewRun { args, priority, ..run })
 }
 
 /// Only a run of a schedule can find its tick taken.
