@@ -1,9 +1,10 @@
 //! Reads both sides and finds what must be looked at.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use crate::{
     Item, Side,
+    hash::{Hash, content_hash},
     mapping::Mapping,
     ports::{Connector, ListingEnd, ReadMode},
     side::Pair,
@@ -28,6 +29,21 @@ pub(super) struct Observed {
     pub(super) kept: HashMap<String, Item>,
     /// Items read.
     pub(super) count: u64,
+    /// Where in `unpaired` an item is, by the hash of its id.
+    places: HashMap<Hash, usize>,
+}
+
+impl Observed {
+    /// Paging by position lists an item twice when others are inserted before it; it is one item all the same.
+    fn add_unpaired(&mut self, item: Unpaired) {
+        match self.places.entry(Hash::of_bytes(item.id.as_bytes())) {
+            Entry::Occupied(place) => self.unpaired[*place.get()] = item,
+            Entry::Vacant(place) => {
+                place.insert(self.unpaired.len());
+                self.unpaired.push(item);
+            }
+        }
+    }
 }
 
 /// Reads one side to its end.
@@ -46,16 +62,16 @@ pub(super) async fn observe(
         for item in page.into_iter().filter(|item| !item.deleted) {
             observed.count += 1;
             let typed = mapping.typed(side, &item);
-            let keep = match index.see(side, &item.id, crate::hash::content_hash(&typed)) {
+            let keep = match index.see(side, &item.id, content_hash(&typed)) {
                 Found::Linked(position) => index.is_dirty(position),
                 Found::Pending(position) => {
                     let due = index.is_dirty(position);
                     let link = Some(index.id(position));
-                    observed.unpaired.push(matcher.unpaired(side, &item, &typed, link, due));
+                    observed.add_unpaired(matcher.unpaired(side, &item, &typed, link, due));
                     due
                 }
                 Found::New => {
-                    observed.unpaired.push(matcher.unpaired(side, &item, &typed, None, true));
+                    observed.add_unpaired(matcher.unpaired(side, &item, &typed, None, true));
                     true
                 }
             };
