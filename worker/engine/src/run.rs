@@ -5,28 +5,22 @@ mod batch;
 mod index;
 mod matching;
 mod observe;
+mod prepare;
 mod record;
 mod recover;
 mod report;
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
-    Item, Side,
-    guard::{Held, allowed, is_held},
+    Side,
     mapping::Mapping,
     plan::{Context, ItemPlan},
-    ports::{
-        Clock, Connector, ConnectorError, CursorState, Leave, ListingEnd, Observer, ReadMode, Step, Store,
-        StoreError,
-    },
+    ports::{Clock, Connector, ConnectorError, Leave, Observer, Step, Store, StoreError},
     side::Pair,
-    spec::{DeletePolicy, SyncSpec},
+    spec::SyncSpec,
 };
-use index::LinkIndex;
-use matching::{Matcher, Unpaired};
+use matching::Unpaired;
 
 pub use report::{Counts, ItemError, Report};
 
@@ -199,148 +193,4 @@ impl Run<'_> {
             None => usual().max(wanted(Side::Source)).max(wanted(Side::Target)),
         }
     }
-
-    /// Reads both sides and lists the work.
-    async fn prepare(&self, report: &mut Report) -> Result<Prepared, RunError> {
-        if let Some(only) = &self.options.only {
-            let work = only.iter().map(|id| Work::link(*id)).collect();
-            return Ok(Prepared { work, kept: Pair::default(), cursors: Vec::new() });
-        }
-        let now = self.clock.now();
-        let mut index =
-            LinkIndex::load(self.store, self.mapping.revision, self.options.retry_now, now).await?;
-        let context = self.context();
-        let matcher = Matcher::new(self.spec, self.mapping, context.capabilities);
-        let mut kept: Pair<HashMap<String, Item>> = Pair::default();
-        let mut unpaired: Pair<Vec<Unpaired>> = Pair::default();
-        let mut ends = Vec::new();
-        let mut cursors = Vec::new();
-        for side in Side::BOTH {
-            let connector = *self.connectors.get(side);
-            let (mode, before) = self.read_mode(side, now).await?;
-            let full = mode == ReadMode::Full;
-            let (observed, end) =
-                observe::observe(side, connector, mode, self.mapping, &matcher, &mut index).await?;
-            *report.read.get_mut(side) = observed.count;
-            report.counts.api_calls += end.calls;
-            *unpaired.get_mut(side) = observed.unpaired;
-            *kept.get_mut(side) = observed.kept;
-            if let Some(cursor) = end.cursor.clone() {
-                let last_full_at = if full { Some(now) } else { before.and_then(|state| state.last_full_at) };
-                cursors.push((side, CursorState { cursor: Some(cursor), last_full_at }));
-            }
-            ends.push(end);
-        }
-        let ends = both(ends);
-        report.complete = observe::complete(&ends);
-        report.links = index.len() as u64;
-        let work = self.work(&index, report.complete, unpaired, report);
-        self.hold(&index, report);
-        let touched = work.iter().filter(|work| matches!(work, Work::Link { .. })).count() as u64;
-        report.counts.unchanged = index.living().saturating_sub(touched);
-        Ok(Prepared { work, kept, cursors })
-    }
-
-    async fn read_mode(
-        &self,
-        side: Side,
-        now: DateTime<Utc>,
-    ) -> Result<(ReadMode, Option<CursorState>), RunError> {
-        if !self.connectors.get(side).capabilities().incremental {
-            return Ok((ReadMode::Full, None));
-        }
-        let state = self.store.cursor(side).await?;
-        let due =
-            |state: &CursorState| state.last_full_at.is_none_or(|at| now - at >= self.options.full_every);
-        let mode = match &state {
-            Some(state) if !self.options.full && !due(state) => state.cursor.clone().map(ReadMode::Since),
-            _ => None,
-        };
-        Ok((mode.unwrap_or(ReadMode::Full), state))
-    }
-
-    /// Links to look at first, then new pairs, then new items.
-    fn work(
-        &self,
-        index: &LinkIndex,
-        complete: Pair<bool>,
-        unpaired: Pair<Vec<Unpaired>>,
-        report: &mut Report,
-    ) -> Vec<Work> {
-        let matched = matching::pair(unpaired);
-        let taken: std::collections::HashSet<i64> =
-            matched.pairs.iter().flat_map(|(source, target)| [source.link, target.link]).flatten().collect();
-        let absent = |position, side: Side| *complete.get(side) && index.is_absent(position, side);
-        let link = |position| Work::Link {
-            id: index.id(position),
-            absent: Pair::new(absent(position, Side::Source), absent(position, Side::Target)),
-        };
-        let mut work: Vec<Work> = index
-            .work(complete)
-            .into_iter()
-            .filter(|position| !taken.contains(&index.id(*position)))
-            .map(link)
-            .collect();
-        for (sources, targets) in &matched.ambiguous {
-            report.add_ambiguous(&self.spec.match_on, sources, targets);
-        }
-        work.extend(matched.pairs.into_iter().map(|(source, target)| Work::Pair { source, target }));
-        let Pair { source, target } = matched.singles;
-        for (side, items) in [(Side::Source, source), (Side::Target, target)] {
-            // A waiting link is in the list already, if it is due.
-            let new = items.into_iter().filter(|item| item.link.is_none());
-            if self.spec.creates_on(side.other()) {
-                work.extend(new.map(|item| Work::Single { side, item }));
-            } else {
-                report.counts.unlinked += new.count() as u64;
-            }
-        }
-        work
-    }
-
-    /// Holds the run when more items are gone than the guard lets pass.
-    fn hold(&self, index: &LinkIndex, report: &mut Report) {
-        if self.spec.delete_policy == DeletePolicy::Ignore {
-            return;
-        }
-        let missing = |side: Side| {
-            if self.spec.writes(side.other()) { index.lost(side, report.complete) } else { 0 }
-        };
-        let (on_source, on_target) = (missing(Side::Source), missing(Side::Target));
-        let (deletes, links) = (on_source + on_target, index.living());
-        if deletes > 0 && is_held(&self.spec.delete_guard, deletes, links, self.options.approved_deletes) {
-            report.held = Some(Held {
-                deletes,
-                links,
-                allowed: allowed(&self.spec.delete_guard, links),
-                missing_on_source: on_source,
-                missing_on_target: on_target,
-            });
-        }
-    }
-
-    /// A held run writes nothing, but remembers what was absent.
-    async fn mark_missing(&self, prepared: &mut Prepared, report: &mut Report) -> Result<(), RunError> {
-        let absent =
-            |work: &Work| matches!(work, Work::Link { absent, .. } if absent.source != absent.target);
-        let work: Vec<Work> = prepared.work.iter().filter(|work| absent(work)).cloned().collect();
-        for work in work.chunks(index::PAGE) {
-            self.remember_absence(work).await?;
-        }
-        report.counts.skipped += prepared.work.len() as u64;
-        Ok(())
-    }
-}
-
-/// What is to be done, with the items kept from the listings.
-struct Prepared {
-    work: Vec<Work>,
-    kept: Pair<HashMap<String, Item>>,
-    cursors: Vec<(Side, CursorState)>,
-}
-
-fn both(mut ends: Vec<ListingEnd>) -> Pair<ListingEnd> {
-    let nothing = ListingEnd { complete: false, cursor: None, calls: 0 };
-    let target = ends.pop().unwrap_or_else(|| nothing.clone());
-    Pair::new(ends.pop().unwrap_or(nothing), target)
 }

@@ -62,6 +62,11 @@ impl<'a> Matcher<'a> {
         Matcher { rules }
     }
 
+    /// Whether items are matched at all.
+    pub(super) fn matches(&self) -> bool {
+        !self.rules.is_empty()
+    }
+
     /// What an item is matched by, in the target's terms.
     pub(super) fn key(&self, side: Side, typed: &Fields) -> Option<Hash> {
         if self.rules.is_empty() {

@@ -7,7 +7,6 @@ use crate::{
     hash::{Hash, content_hash},
     mapping::Mapping,
     ports::{Connector, ListingEnd, ReadMode},
-    side::Pair,
 };
 
 use super::{
@@ -107,9 +106,4 @@ pub(super) async fn bodies(
         items.extend(fetched.into_iter().filter(|item| !item.deleted).map(|item| (item.id.clone(), item)));
     }
     Ok((items, calls))
-}
-
-/// Whether listings of both sides were complete.
-pub(super) fn complete(ends: &Pair<ListingEnd>) -> Pair<bool> {
-    Pair::new(ends.source.complete, ends.target.complete)
 }

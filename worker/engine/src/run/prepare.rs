@@ -1,0 +1,212 @@
+//! Reads both sides, lists the work and sees whether too much of it is deletes.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    Run, RunError, Work,
+    index::{self, LinkIndex},
+    matching::{self, Matcher, Unpaired},
+    observe::{Observed, observe},
+    report::Report,
+};
+use crate::{
+    Item, Side,
+    guard::{Held, allowed, is_held},
+    ports::{CursorState, ListingEnd, ReadMode},
+    side::Pair,
+    spec::DeletePolicy,
+};
+
+/// What is to be done, with the items kept from the listings.
+pub(super) struct Prepared {
+    pub(super) work: Vec<Work>,
+    pub(super) kept: Pair<HashMap<String, Item>>,
+    pub(super) cursors: Vec<(Side, CursorState)>,
+}
+
+/// One side as it was read.
+struct Reading {
+    observed: Observed,
+    end: ListingEnd,
+    whole: bool,
+    before: Option<CursorState>,
+}
+
+impl Run<'_> {
+    /// Reads both sides and lists the work.
+    pub(super) async fn prepare(&self, report: &mut Report) -> Result<Prepared, RunError> {
+        if let Some(only) = &self.options.only {
+            let work = only.iter().map(|id| Work::link(*id)).collect();
+            return Ok(Prepared { work, kept: Pair::default(), cursors: Vec::new() });
+        }
+        let now = self.clock.now();
+        let mut index =
+            LinkIndex::load(self.store, self.mapping.revision, self.options.retry_now, now).await?;
+        let matcher = Matcher::new(self.spec, self.mapping, self.context().capabilities);
+        let readings = self.read(&matcher, &mut index, report).await?;
+        report.read = Pair::new(readings.source.observed.count, readings.target.observed.count);
+        report.complete = Pair::new(readings.source.end.complete, readings.target.end.complete);
+        report.links = index.len() as u64;
+        let cursors =
+            Side::BOTH.into_iter().filter_map(|side| cursor_after(side, readings.get(side), now)).collect();
+        let Pair { source, target } = readings;
+        let unpaired = Pair::new(source.observed.unpaired, target.observed.unpaired);
+        let kept = Pair::new(source.observed.kept, target.observed.kept);
+        let work = self.work(&index, report.complete, unpaired, report);
+        self.hold(&index, report);
+        let touched = work.iter().filter(|work| matches!(work, Work::Link { .. })).count() as u64;
+        report.counts.unchanged = index.living().saturating_sub(touched);
+        Ok(Prepared { work, kept, cursors })
+    }
+
+    /// Reads both sides: by their cursors, or whole where matching has something to decide.
+    async fn read(
+        &self,
+        matcher: &Matcher<'_>,
+        index: &mut LinkIndex,
+        report: &mut Report,
+    ) -> Result<Pair<Reading>, RunError> {
+        let mut readings = Pair::new(
+            self.read_side(Side::Source, false, matcher, index, report).await?,
+            self.read_side(Side::Target, false, matcher, index, report).await?,
+        );
+        if matcher.matches() && self.has_new_items(&readings) {
+            // The counterpart of a new item, or its twin, may be one that the cursor has passed.
+            for side in Side::BOTH {
+                if !readings.get(side).whole {
+                    *readings.get_mut(side) = self.read_side(side, true, matcher, index, report).await?;
+                }
+            }
+        }
+        Ok(readings)
+    }
+
+    async fn read_side(
+        &self,
+        side: Side,
+        whole: bool,
+        matcher: &Matcher<'_>,
+        index: &mut LinkIndex,
+        report: &mut Report,
+    ) -> Result<Reading, RunError> {
+        let connector = *self.connectors.get(side);
+        let (mode, before) = self.read_mode(side, whole).await?;
+        let whole = mode == ReadMode::Full;
+        let (observed, end) = observe(side, connector, mode, self.mapping, matcher, index).await?;
+        report.counts.api_calls += end.calls;
+        Ok(Reading { observed, end, whole, before })
+    }
+
+    async fn read_mode(&self, side: Side, whole: bool) -> Result<(ReadMode, Option<CursorState>), RunError> {
+        if !self.connectors.get(side).capabilities().incremental {
+            return Ok((ReadMode::Full, None));
+        }
+        let now = self.clock.now();
+        let state = self.store.cursor(side).await?;
+        let due =
+            |state: &CursorState| state.last_full_at.is_none_or(|at| now - at >= self.options.full_every);
+        let mode = match &state {
+            Some(state) if !whole && !self.options.full && !due(state) => {
+                state.cursor.clone().map(ReadMode::Since)
+            }
+            _ => None,
+        };
+        Ok((mode.unwrap_or(ReadMode::Full), state))
+    }
+
+    /// Whether there are items to create, or to pair with one another.
+    fn has_new_items(&self, readings: &Pair<Reading>) -> bool {
+        let unpaired = |side: Side| &readings.get(side).observed.unpaired;
+        let creates = |side: Side| {
+            self.spec.creates_on(side.other()) && unpaired(side).iter().any(|item| item.link.is_none())
+        };
+        let on_both = Side::BOTH.into_iter().all(|side| !unpaired(side).is_empty());
+        on_both || Side::BOTH.into_iter().any(creates)
+    }
+
+    /// Links to look at first, then new pairs, then new items.
+    fn work(
+        &self,
+        index: &LinkIndex,
+        complete: Pair<bool>,
+        unpaired: Pair<Vec<Unpaired>>,
+        report: &mut Report,
+    ) -> Vec<Work> {
+        let matched = matching::pair(unpaired);
+        let taken: HashSet<i64> =
+            matched.pairs.iter().flat_map(|(source, target)| [source.link, target.link]).flatten().collect();
+        let absent = |position, side: Side| *complete.get(side) && index.is_absent(position, side);
+        let link = |position| Work::Link {
+            id: index.id(position),
+            absent: Pair::new(absent(position, Side::Source), absent(position, Side::Target)),
+        };
+        let mut work: Vec<Work> = index
+            .work(complete)
+            .into_iter()
+            .filter(|position| !taken.contains(&index.id(*position)))
+            .map(link)
+            .collect();
+        for (sources, targets) in &matched.ambiguous {
+            report.add_ambiguous(&self.spec.match_on, sources, targets);
+        }
+        work.extend(matched.pairs.into_iter().map(|(source, target)| Work::Pair { source, target }));
+        let Pair { source, target } = matched.singles;
+        for (side, items) in [(Side::Source, source), (Side::Target, target)] {
+            // A waiting link is in the list already, if it is due.
+            let new = items.into_iter().filter(|item| item.link.is_none());
+            if self.spec.creates_on(side.other()) {
+                work.extend(new.map(|item| Work::Single { side, item }));
+            } else {
+                report.counts.unlinked += new.count() as u64;
+            }
+        }
+        work
+    }
+
+    /// Holds the run when more items are gone than the guard lets pass.
+    fn hold(&self, index: &LinkIndex, report: &mut Report) {
+        if self.spec.delete_policy == DeletePolicy::Ignore {
+            return;
+        }
+        let missing = |side: Side| {
+            if self.spec.writes(side.other()) { index.lost(side, report.complete) } else { 0 }
+        };
+        let (on_source, on_target) = (missing(Side::Source), missing(Side::Target));
+        let (deletes, links) = (on_source + on_target, index.living());
+        if deletes > 0 && is_held(&self.spec.delete_guard, deletes, links, self.options.approved_deletes) {
+            report.held = Some(Held {
+                deletes,
+                links,
+                allowed: allowed(&self.spec.delete_guard, links),
+                missing_on_source: on_source,
+                missing_on_target: on_target,
+            });
+        }
+    }
+
+    /// A held run writes nothing, but remembers what was absent.
+    pub(super) async fn mark_missing(
+        &self,
+        prepared: &mut Prepared,
+        report: &mut Report,
+    ) -> Result<(), RunError> {
+        let absent =
+            |work: &Work| matches!(work, Work::Link { absent, .. } if absent.source != absent.target);
+        let work: Vec<Work> = prepared.work.iter().filter(|work| absent(work)).cloned().collect();
+        for work in work.chunks(index::PAGE) {
+            self.remember_absence(work).await?;
+        }
+        report.counts.skipped += prepared.work.len() as u64;
+        Ok(())
+    }
+}
+
+/// Where a side's incremental reads go on after this one.
+fn cursor_after(side: Side, reading: &Reading, now: DateTime<Utc>) -> Option<(Side, CursorState)> {
+    let cursor = Some(reading.end.cursor.clone()?);
+    let before = reading.before.as_ref().and_then(|state| state.last_full_at);
+    let last_full_at = if reading.whole { Some(now) } else { before };
+    Some((side, CursorState { cursor, last_full_at }))
+}
