@@ -2,3 +2,4 @@
 
 pub mod places;
 pub mod program;
+pub mod serving;

@@ -85,6 +85,13 @@ impl Program {
         command
     }
 
+    /// The shell in the same folder and with the same settings, not yet started.
+    pub fn shell(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("bash");
+        command.current_dir(self.folder.path()).args(arguments).envs(&self.environment).env_remove("RUST_LOG");
+        command
+    }
+
     /// Runs a command to its end.
     pub fn run(&self, arguments: &[&str]) -> Result<Finished> {
         let child = self
@@ -169,7 +176,7 @@ impl Program {
 }
 
 /// A command in the background; killed when dropped.
-pub struct Running(Child);
+pub struct Running(pub(crate) Child);
 
 impl Running {
     /// Its process.

@@ -1,0 +1,116 @@
+//! Roles that stay: started, asked where they listen, and read along.
+
+use std::{
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    process::Stdio,
+    sync::{Arc, Condvar, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::program::{Program, Running};
+
+/// Nothing that a test waits for takes longer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long to wait before looking again.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// A role in the background and what it logs.
+pub struct Serving {
+    /// Where it listens.
+    pub address: SocketAddr,
+    process: Running,
+    log: Arc<Log>,
+}
+
+#[derive(Default)]
+struct Log {
+    lines: Mutex<Vec<String>>,
+    more: Condvar,
+}
+
+impl Program {
+    /// Starts `up`, `api` or `worker` on a free port and waits until it listens.
+    pub fn serve(&self, arguments: &[&str]) -> Result<Serving> {
+        let mut command = self.command(arguments);
+        command.args(["--listen", "127.0.0.1:0"]);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        let stderr = child.stderr.take().context("standard error is piped")?;
+        let log = Arc::new(Log::default());
+        let mut process = Running(child);
+        let kept = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                kept.lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+                kept.more.notify_all();
+            }
+        });
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some(line) = log.find("serving") {
+                return Ok(Serving { address: listens_at(&line)?, process, log });
+            }
+            if process.has_ended()? || Instant::now() > until {
+                bail!("{arguments:?} does not serve:\n{}", log.text());
+            }
+            log.wait();
+        }
+    }
+}
+
+impl Serving {
+    /// The address of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        self.log.text()
+    }
+
+    /// Ends it with SIGTERM and answers its exit code.
+    pub fn terminate(mut self) -> Result<Option<i32>> {
+        self.process.terminate()
+    }
+}
+
+impl Log {
+    fn find(&self, text: &str) -> Option<String> {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.iter().find(|line| line.contains(text)).cloned()
+    }
+
+    fn text(&self) -> String {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
+    }
+
+    fn wait(&self) {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        // Woken by a line, or by nothing at all: the caller looks again either way.
+        drop(self.more.wait_timeout(lines, LOOK_EVERY));
+    }
+}
+
+fn listens_at(line: &str) -> Result<SocketAddr> {
+    let (_, rest) = line.split_once("listen=").with_context(|| format!("no address in {line:?}"))?;
+    let address = rest.split_whitespace().next().unwrap_or_default();
+    address.parse().with_context(|| format!("no address in {line:?}"))
+}
+
+/// Looks again and again until there is an answer; too long is an error that says what was waited for.
+pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look().await? {
+            return Ok(found);
+        }
+        if Instant::now() > end {
+            bail!("waited {PATIENCE:?} in vain: {what}");
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
