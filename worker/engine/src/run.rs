@@ -9,6 +9,7 @@ mod prepare;
 mod record;
 mod recover;
 mod report;
+mod send;
 
 use chrono::{DateTime, TimeDelta, Utc};
 

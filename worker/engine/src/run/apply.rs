@@ -10,10 +10,7 @@ use crate::{
     Side, Value,
     mapping::Rule,
     plan::{Action, Context, ItemPlan, Op},
-    ports::{
-        Change, ErrorKind, Intended, Intent, IntentOp, ItemStatus, LinkRef, Marker, OpKind, Recorded, Step,
-        StoreError, Write, WriteContext, WriteOp,
-    },
+    ports::{Change, ErrorKind, Intended, Intent, IntentOp, ItemStatus, LinkRef, OpKind, Recorded, Step},
     side::Pair,
     value::{Fields, fields_to_json},
 };
@@ -39,16 +36,7 @@ impl Run<'_> {
         let began = self.clock.now();
         let writing: Vec<usize> = (0..plans.len()).filter(|position| plans[*position].writes()).collect();
         let refs = self.intend(context, &plans, &writing).await?;
-        let mut results: Vec<Results> = Vec::new();
-        results.resize_with(plans.len(), HashMap::new);
-        let mut failed = None;
-        for side in Side::BOTH {
-            if let Err(error) = self.write(side, &plans, &writing, &mut results, report).await {
-                // The outcome of that call is for recovery to find out; everything else is recorded first.
-                failed = Some(RunError::Connector { side, error });
-                break;
-            }
-        }
+        let (sent, failed) = self.send(&plans, &writing, report).await;
         if !writing.is_empty() {
             self.observer.reached(Step::RemoteWritten).await;
         }
@@ -57,18 +45,19 @@ impl Run<'_> {
         let mut records = Vec::with_capacity(plans.len());
         let mut again = Vec::new();
         for (position, plan) in plans.iter().enumerate() {
-            let results = &results[position];
-            if results.len() < plan.ops.len() || is_idle(plan) {
-                if is_idle(plan) {
-                    report.counts.skipped += 1;
-                }
+            if is_idle(plan) {
+                report.counts.skipped += 1;
                 continue;
             }
+            let Some((results, unsent)) = sent.outcome(position, plan) else { continue };
             let mut record = self.record_of(plan, refs.get(&position).copied(), results);
             record.duration_ms = share;
             record.calls = self.calls_alone(plan, writing.len());
             let outdated = results.values().any(|r| r.as_ref().is_err_and(|e| e.kind == ErrorKind::Conflict));
-            if let Some(link) = record.link.filter(|_| outdated && stale == Stale::Again) {
+            if !unsent.is_empty() {
+                self.keep_in_line(plan, unsent, &mut record);
+                count_writes(plan, results, report);
+            } else if let Some(link) = record.link.filter(|_| outdated && stale == Stale::Again) {
                 record.error_count = record.error_count.saturating_sub(1);
                 again.push(Work::link(link.id));
                 count_writes(plan, results, report);
@@ -142,43 +131,6 @@ impl Run<'_> {
         }
     }
 
-    /// Sends a side's writes, as many a call as the platform takes.
-    async fn write(
-        &self,
-        side: Side,
-        plans: &[ItemPlan],
-        writing: &[usize],
-        results: &mut [Results],
-        report: &mut Report,
-    ) -> Result<(), crate::ports::ConnectorError> {
-        let connector = *self.connectors.get(side);
-        let ops: Vec<(usize, &Op)> = writing
-            .iter()
-            .flat_map(|position| plans[*position].ops.iter().map(move |op| (*position, op)))
-            .filter(|(_, op)| op.side == side)
-            .collect();
-        for chunk in ops.chunks(connector.capabilities().write_batch.max(1)) {
-            self.leave.check()?;
-            let writes: Vec<Write> = chunk.iter().map(|(_, op)| write_of(op)).collect();
-            let context = WriteContext { leave: self.leave, now: self.clock.now() };
-            let answers = connector.write(&writes, &context).await?;
-            report.counts.api_calls += 1;
-            if answers.len() != chunk.len() {
-                let text = format!(
-                    "answered {} of {} writes; this is a fault of the connector",
-                    answers.len(),
-                    chunk.len()
-                );
-                return Err(crate::ports::ConnectorError::transient(text));
-            }
-            for ((position, _), answer) in chunk.iter().zip(answers) {
-                // Positions come from `writing`, which indexes `plans`, and `results` is as long.
-                results[*position].insert(side, answer);
-            }
-        }
-        Ok(())
-    }
-
     /// Calls made for this item alone: its own writes where each is a call, or a batch of one.
     fn calls_alone(&self, plan: &ItemPlan, batch: usize) -> u32 {
         let alone =
@@ -190,20 +142,6 @@ impl Run<'_> {
 /// Nothing to write, nothing to remember.
 fn is_idle(plan: &ItemPlan) -> bool {
     plan.action == Action::Leave && plan.facts.link.is_none()
-}
-
-fn write_of(op: &Op) -> Write {
-    let fields: Fields = op.fields.iter().map(|write| (write.field.clone(), write.after.clone())).collect();
-    let id = op.id.clone().unwrap_or_default();
-    let kind = match op.kind {
-        OpKind::Create => {
-            let marker = op.marker.clone().unwrap_or_else(|| Marker { text: String::new(), id: None });
-            WriteOp::Create { marker, fields }
-        }
-        OpKind::Update => WriteOp::Update { id, fields },
-        OpKind::Delete => WriteOp::Delete { id },
-    };
-    Write { op: kind, expected: op.expected.clone(), version: op.version.clone() }
 }
 
 /// The audit trail of a plan: a row per field changed, one for a whole item created or deleted.
@@ -254,11 +192,5 @@ fn count(plan: &ItemPlan, results: &Results, record: &Recorded, report: &mut Rep
     report.counts.settled += record.conflicts.len() as u64 - open;
     if record.status == ItemStatus::Failed {
         report.add_error(plan.label(), record.error.as_deref().unwrap_or("failed"));
-    }
-}
-
-impl From<crate::ports::Stopped> for RunError {
-    fn from(stopped: crate::ports::Stopped) -> Self {
-        RunError::Store(StoreError::Stopped(stopped))
     }
 }
