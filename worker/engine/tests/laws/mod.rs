@@ -1,0 +1,1 @@
+//! Invented histories, and what must hold after any of them.

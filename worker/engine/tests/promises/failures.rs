@@ -1,0 +1,209 @@
+//! What one failure does to the rest.
+
+use serde_json::json;
+use syncline_engine::{
+    Side,
+    ports::{ItemStatus, WriteOp},
+    run::Options,
+};
+
+use crate::support::{ChangeState, Fault, Manners, World, fields};
+
+fn scheduled() -> Options {
+    Options { retry_now: false, ..Options::default() }
+}
+
+#[test]
+fn a_refused_item_leaves_the_others_written() {
+    let world = World::new(json!({}));
+    for title in ["good", "bad", "better"] {
+        world.source.add(fields(json!({ "title": title })));
+    }
+    world
+        .target
+        .refuse(|op| matches!(op, WriteOp::Create { fields, .. } if fields["name"].to_json() == "bad"));
+    let report = world.sync();
+    assert_eq!((report.counts.created, report.counts.failed, report.errors.len()), (2, 1, 1));
+    assert!(report.errors[0].error.contains("will not have it"));
+    let tables = world.tables();
+    assert_eq!(tables.changes.len(), 2, "what was refused leaves no row");
+    assert!(tables.changes.iter().all(|row| row.state == ChangeState::Confirmed));
+}
+
+#[test]
+fn a_failed_item_waits_longer_after_each_failure_and_then_is_in_step() {
+    let world = World::new(json!({}));
+    world.source.add(fields(json!({ "title": "one" })));
+    world.target.refuse(|_| true);
+    world.sync_with(scheduled());
+    let mut waits = Vec::new();
+    for _ in 0..12 {
+        let retry_at = world.tables().links[&1].retry_at.unwrap();
+        let wait = (retry_at - syncline_engine::ports::Clock::now(&*world.clock)).num_minutes();
+        waits.push(wait);
+        world.wait(wait - 1);
+        let before = world.write_calls();
+        world.sync_with(scheduled());
+        assert_eq!(world.write_calls(), before, "too early");
+        world.wait(1);
+        assert_eq!(world.sync_with(scheduled()).counts.failed, 1);
+    }
+    assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 360, 360, 360]);
+    world.target.refuse_nothing();
+    world.wait(360);
+    world.sync_with(scheduled());
+    assert_eq!(world.target.ids().len(), 1);
+    assert_eq!(world.tables().links[&1].error_count, 0);
+    world.assert_quiet();
+}
+
+#[test]
+fn a_failed_item_that_is_edited_is_tried_at_once() {
+    let world = World::new(json!({}));
+    let (s, t) = world.paired(json!({ "title": "old" }));
+    world.source.edit(&s, "title", "bad");
+    world.target.refuse(|_| true);
+    world.sync_with(scheduled());
+    world.target.refuse_nothing();
+    world.source.edit(&s, "title", "good");
+    world.sync_with(scheduled());
+    assert_eq!(world.target.value(&t, "name"), json!("good"));
+}
+
+#[test]
+fn an_item_refused_for_ever_does_not_stop_its_deletion() {
+    let world = World::new(json!({ "delete_policy": "delete" }));
+    world.paired(json!({ "title": "bystander" }));
+    let (s, t) = world.paired(json!({ "title": "old" }));
+    world.source.edit(&s, "title", "never");
+    world.target.refuse(|op| matches!(op, WriteOp::Update { .. }));
+    world.sync();
+    world.sync();
+    world.source.remove(&s);
+    world.sync();
+    world.sync();
+    assert_eq!(world.target.get(&t), None);
+    world.assert_quiet();
+}
+
+#[test]
+fn one_side_refused_leaves_the_other_sides_write_standing() {
+    let world = World::new(json!({}));
+    let (s, t) = world.paired(json!({ "title": "old", "body": "old" }));
+    world.source.edit(&s, "title", "S");
+    world.target.edit(&t, "notes", "T");
+    world.target.refuse(|_| true);
+    let report = world.sync();
+    assert_eq!((report.counts.updated, report.counts.failed), (1, 1));
+    assert_eq!(world.source.value(&s, "body"), json!("T"));
+    world.target.refuse_nothing();
+    world.sync();
+    assert_eq!(world.target.value(&t, "name"), json!("S"));
+    assert_eq!(world.target.value(&t, "notes"), json!("T"));
+    world.assert_quiet();
+}
+
+#[test]
+fn an_edit_between_our_read_and_our_write_is_read_and_decided_again() {
+    let world = World::new(json!({ "conflict_strategy": "target_wins" }));
+    let (s, t) = world.paired(json!({ "title": "old" }));
+    world.source.edit(&s, "title", "S");
+    let edited = t.clone();
+    world.target.meddle(move |place| place.edit(&edited, "name", "T"));
+    let report = world.sync();
+    assert_eq!(world.source.value(&s, "title"), json!("T"));
+    assert_eq!((report.counts.failed, report.counts.settled, report.counts.updated), (0, 1, 1));
+    world.assert_quiet();
+}
+
+#[test]
+fn an_edit_of_another_field_just_before_our_write_still_arrives() {
+    let world = World::new(json!({}));
+    let (s, t) = world.paired(json!({ "title": "old", "body": "old" }));
+    world.source.edit(&s, "title", "S");
+    let edited = t.clone();
+    world.target.meddle(move |place| place.edit(&edited, "notes", "T"));
+    world.sync();
+    assert_eq!(world.target.value(&t, "name"), json!("S"));
+    world.sync();
+    assert_eq!(world.source.value(&s, "body"), json!("T"));
+    world.assert_quiet();
+}
+
+#[test]
+fn an_item_that_vanishes_just_before_our_write_is_not_brought_back() {
+    let world = World::new(json!({}));
+    let (s, t) = world.paired(json!({ "title": "old" }));
+    world.source.edit(&s, "title", "S");
+    let gone = t.clone();
+    world.target.meddle(move |place| place.remove(&gone));
+    assert_eq!(world.sync().counts.failed, 1);
+    world.sync();
+    world.sync();
+    assert_eq!(world.target.ids().len(), 0);
+    world.assert_quiet();
+}
+
+#[test]
+fn a_call_that_fails_ends_the_run_and_the_next_one_goes_on() {
+    for fault in [Fault::Before, Fault::After] {
+        let world = World::new(json!({ "batch_size": 2 }));
+        for number in 0..6 {
+            world.source.add(fields(json!({ "title": format!("{number}") })));
+        }
+        world.target.fail([Fault::None, fault]);
+        world.try_sync().unwrap_err();
+        world.sync();
+        assert_eq!(world.target.ids().len(), 6);
+        assert_eq!(world.tables().changes.len(), 6);
+        world.assert_quiet();
+    }
+}
+
+#[test]
+fn creates_that_were_never_sent_are_not_put_before_a_person() {
+    let none = Manners {
+        create_idempotency: syncline_engine::capability::CreateIdempotency::None,
+        write_batch: 1,
+        ..Manners::default()
+    };
+    let world = World::with(json!({}), Manners::default(), none);
+    for number in 0..4 {
+        world.source.add(fields(json!({ "title": format!("{number}") })));
+    }
+    world.target.fail([Fault::None, Fault::Before]);
+    world.try_sync().unwrap_err();
+    let report = world.sync();
+    assert_eq!(world.tables().open_conflicts().len(), 1, "the one whose call went unanswered");
+    assert_eq!((report.counts.created, world.target.ids().len()), (2, 3));
+}
+
+#[test]
+fn a_lost_lease_stops_every_write() {
+    for granted in 0..8 {
+        let world = World::new(json!({ "batch_size": 2 }));
+        for number in 0..6 {
+            world.source.add(fields(json!({ "title": format!("{number}") })));
+        }
+        let ended = world.sync_until_lost(granted).expect("it comes to an end");
+        assert!(ended.is_err());
+        assert!(world.target.ids().len() < 6);
+        world.sync();
+        assert_eq!(world.target.ids().len(), 6, "after {granted} questions");
+        assert_eq!(world.tables().changes.len(), 6);
+        world.assert_quiet();
+    }
+}
+
+#[test]
+fn a_failed_item_keeps_its_reason_on_its_link() {
+    let world = World::new(json!({}));
+    let (s, _) = world.paired(json!({ "title": "old" }));
+    world.source.edit(&s, "title", "new");
+    world.target.refuse(|_| true);
+    world.sync();
+    let tables = world.tables();
+    assert_eq!(tables.links[&1].status, ItemStatus::Failed);
+    assert_eq!(tables.links[&1].error.as_deref(), Some("t will not have it"));
+    assert_eq!(tables.links[&1].base.get(Side::Target)["name"], json!("old"));
+}

@@ -1,0 +1,15 @@
+//! Small cases, each a promise.
+
+mod batches;
+mod conflicts;
+mod conversions;
+mod creation;
+mod deletes;
+mod failures;
+mod incremental;
+mod manual;
+mod mapping;
+mod matching;
+mod names;
+mod recovery;
+mod tombstones;

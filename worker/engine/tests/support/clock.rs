@@ -1,0 +1,59 @@
+//! Time and leave that move by hand.
+
+use std::sync::Mutex;
+
+use chrono::{DateTime, TimeDelta, TimeZone, Utc};
+use syncline_engine::ports::{Clock, Leave, Stopped};
+
+/// A clock that stands until it is moved.
+pub(crate) struct TestClock(Mutex<DateTime<Utc>>);
+
+impl TestClock {
+    pub(crate) fn new() -> TestClock {
+        TestClock(Mutex::new(Utc.with_ymd_and_hms(2026, 3, 1, 12, 0, 0).unwrap()))
+    }
+
+    pub(crate) fn advance(&self, by: TimeDelta) {
+        *self.0.lock().unwrap() += by;
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> DateTime<Utc> {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// Leave that is lost after so many questions.
+pub(crate) struct TestLeave {
+    left: Mutex<Option<usize>>,
+    deadline: DateTime<Utc>,
+}
+
+impl TestLeave {
+    pub(crate) fn granted(clock: &TestClock) -> TestLeave {
+        TestLeave { left: Mutex::new(None), deadline: clock.now() + TimeDelta::seconds(30) }
+    }
+
+    /// Granted so many times, then lost.
+    pub(crate) fn lost_after(clock: &TestClock, times: usize) -> TestLeave {
+        TestLeave { left: Mutex::new(Some(times)), ..TestLeave::granted(clock) }
+    }
+}
+
+impl Leave for TestLeave {
+    fn check(&self) -> Result<(), Stopped> {
+        match &mut *self.left.lock().unwrap() {
+            None => Ok(()),
+            Some(0) => Err(Stopped::LeaseLost),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+        }
+    }
+
+    fn deadline(&self) -> DateTime<Utc> {
+        self.deadline
+    }
+}

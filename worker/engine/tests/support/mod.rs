@@ -1,0 +1,20 @@
+//! Places, a store, a clock and a leave in memory, and a world made of them.
+
+mod clock;
+mod crash;
+mod place;
+mod store;
+mod world;
+
+pub(crate) use clock::{TestClock, TestLeave};
+pub(crate) use crash::{CrashAt, drive};
+pub(crate) use place::{Fault, Manners, Place};
+pub(crate) use store::{ChangeState, MemoryStore, Tables};
+pub(crate) use world::{World, default_fields};
+
+use syncline_engine::value::{Fields, fields_from_json};
+
+/// Fields from JSON.
+pub(crate) fn fields(json: serde_json::Value) -> Fields {
+    fields_from_json(&json)
+}

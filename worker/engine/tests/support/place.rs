@@ -1,0 +1,457 @@
+//! A platform in memory, with the manners that real ones have.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use syncline_engine::{
+    Item, Value,
+    capability::{Capabilities, ConcurrencyControl, CreateIdempotency, DeleteEvidence, Removal},
+    ports::{
+        Clock, Connector, ConnectorError, FieldInfo, Listing, ListingEnd, Marker, ReadMode, Write,
+        WriteContext, WriteOp, WriteResult, changed_since_read,
+    },
+    value::{Fields, Instant, Precision},
+};
+
+use super::TestClock;
+
+/// How a place behaves.
+#[derive(Debug, Clone)]
+pub(crate) struct Manners {
+    pub(crate) create_idempotency: CreateIdempotency,
+    /// The field that is the id.
+    pub(crate) key_field: Option<String>,
+    pub(crate) page_size: usize,
+    pub(crate) write_batch: usize,
+    pub(crate) prefers_large_batches: bool,
+    pub(crate) incremental: bool,
+    pub(crate) modified_times: bool,
+    pub(crate) concurrency: ConcurrencyControl,
+    /// Text is kept without the blanks around it.
+    pub(crate) trims: bool,
+    /// Datetimes are kept to this precision.
+    pub(crate) precision: Option<Precision>,
+    /// Pages come last item first.
+    pub(crate) backwards: bool,
+    /// Each page repeats the last item of the one before, as offset paging does when an item is inserted.
+    pub(crate) overlaps: bool,
+    pub(crate) removals: &'static [Removal],
+    pub(crate) marker_visible_after: Duration,
+}
+
+impl Default for Manners {
+    fn default() -> Self {
+        Manners {
+            create_idempotency: CreateIdempotency::Native,
+            key_field: None,
+            page_size: 2,
+            write_batch: 2,
+            prefers_large_batches: false,
+            incremental: false,
+            modified_times: true,
+            concurrency: ConcurrencyControl::Fields,
+            trims: false,
+            precision: None,
+            backwards: false,
+            overlaps: false,
+            removals: &[Removal::Delete],
+            marker_visible_after: Duration::ZERO,
+        }
+    }
+}
+
+/// What goes wrong with one write call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Nothing: the call passes, a fault behind it in the queue meets the next one.
+    None,
+    /// The call fails and nothing was written.
+    Before,
+    /// All was written, and the answer was lost.
+    After,
+}
+
+/// Decides which writes are refused, one by one.
+type Refusal = Box<dyn Fn(&WriteOp) -> bool + Send + Sync>;
+/// Somebody's hand in the place, just before a write.
+type Meddling = Box<dyn FnOnce(&Place) + Send>;
+
+/// A platform in memory.
+pub(crate) struct Place {
+    name: &'static str,
+    capabilities: Capabilities,
+    manners: Manners,
+    clock: Arc<TestClock>,
+    rows: Mutex<Rows>,
+    refusal: Mutex<Option<Refusal>>,
+    meddling: Mutex<Option<Meddling>>,
+}
+
+#[derive(Default)]
+struct Rows {
+    items: BTreeMap<String, Row>,
+    next: u64,
+    changes: u64,
+    faults: VecDeque<Fault>,
+    incomplete: bool,
+    calls: u64,
+    write_calls: u64,
+    written: Vec<WriteOp>,
+}
+
+#[derive(Clone)]
+struct Row {
+    fields: Fields,
+    marker: Option<String>,
+    modified: Instant,
+    /// The place's own count of changes when this row changed last: what cursors are made of.
+    changed: u64,
+}
+
+impl Place {
+    pub(crate) fn new(name: &'static str, manners: Manners, clock: Arc<TestClock>) -> Place {
+        let capabilities = Capabilities {
+            platform: name,
+            entity_types: &[],
+            key_field: manners.key_field.clone(),
+            incremental: manners.incremental,
+            modified_times: manners.modified_times,
+            overlap: Duration::ZERO,
+            page_size: manners.page_size,
+            write_batch: manners.write_batch,
+            prefers_large_batches: manners.prefers_large_batches,
+            create_idempotency: manners.create_idempotency,
+            marker_visible_after: manners.marker_visible_after,
+            delete_evidence: DeleteEvidence::CompleteListing,
+            concurrency: manners.concurrency,
+            removals: manners.removals,
+            remote: false,
+        };
+        let (rows, refusal, meddling) = Default::default();
+        Place { name, capabilities, manners, clock, rows, refusal, meddling }
+    }
+
+    fn rows(&self) -> MutexGuard<'_, Rows> {
+        self.rows.lock().unwrap()
+    }
+
+    // What people do.
+
+    /// Somebody adds an item; answers its id.
+    pub(crate) fn add(&self, fields: Fields) -> String {
+        let id = self.new_id(&fields, None);
+        self.put(&id, fields, None);
+        id
+    }
+
+    /// Somebody changes a field.
+    pub(crate) fn edit(&self, id: &str, field: &str, value: impl Into<serde_json::Value>) {
+        let mut fields = self.get(id).unwrap_or_else(|| panic!("{}: no item {id}", self.name));
+        let value = Value::from_json(&value.into());
+        if fields.get(field) != Some(&value) {
+            fields.insert(field.to_owned(), value);
+            self.put(id, fields, None);
+        }
+    }
+
+    /// Somebody deletes an item.
+    pub(crate) fn remove(&self, id: &str) {
+        self.rows().items.remove(id);
+    }
+
+    /// Somebody brings an item back, or makes one with this id.
+    pub(crate) fn restore(&self, id: &str, fields: Fields) {
+        self.put(id, fields, None);
+    }
+
+    pub(crate) fn get(&self, id: &str) -> Option<Fields> {
+        self.rows().items.get(id).map(|row| row.fields.clone())
+    }
+
+    /// One field of an item as JSON; null where there is none.
+    pub(crate) fn value(&self, id: &str, field: &str) -> serde_json::Value {
+        self.get(id).and_then(|fields| fields.get(field).map(Value::to_json)).unwrap_or_default()
+    }
+
+    pub(crate) fn ids(&self) -> Vec<String> {
+        self.rows().items.keys().cloned().collect()
+    }
+
+    /// All items.
+    pub(crate) fn all(&self) -> Vec<(String, Fields)> {
+        self.rows().items.iter().map(|(id, row)| (id.clone(), row.fields.clone())).collect()
+    }
+
+    /// The id of the only item.
+    pub(crate) fn only(&self) -> String {
+        let ids = self.ids();
+        assert_eq!(ids.len(), 1, "{}: {ids:?}", self.name);
+        ids.into_iter().next().unwrap()
+    }
+
+    // What goes wrong.
+
+    pub(crate) fn refuse(&self, refusal: impl Fn(&WriteOp) -> bool + Send + Sync + 'static) {
+        *self.refusal.lock().unwrap() = Some(Box::new(refusal));
+    }
+
+    pub(crate) fn refuse_nothing(&self) {
+        *self.refusal.lock().unwrap() = None;
+    }
+
+    /// Just before the next write, somebody does this.
+    pub(crate) fn meddle(&self, meddling: impl FnOnce(&Place) + Send + 'static) {
+        *self.meddling.lock().unwrap() = Some(Box::new(meddling));
+    }
+
+    /// The next write calls go wrong like this.
+    pub(crate) fn fail(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.rows().faults = faults.into_iter().collect();
+    }
+
+    /// Listings do not vouch for being complete.
+    pub(crate) fn incomplete(&self, incomplete: bool) {
+        self.rows().incomplete = incomplete;
+    }
+
+    // What is known of the engine's calls.
+
+    pub(crate) fn write_calls(&self) -> u64 {
+        self.rows().write_calls
+    }
+
+    pub(crate) fn calls(&self) -> u64 {
+        self.rows().calls
+    }
+
+    /// Every write that had an effect, in order.
+    pub(crate) fn written(&self) -> Vec<WriteOp> {
+        self.rows().written.clone()
+    }
+
+    fn new_id(&self, fields: &Fields, marker: Option<&Marker>) -> String {
+        if let Some(id) = marker.and_then(|marker| marker.id.clone()) {
+            return id;
+        }
+        if let Some(value) = self.manners.key_field.as_ref().and_then(|key| fields.get(key)) {
+            return match value {
+                Value::Text(text) => text.clone(),
+                other => other.to_json().to_string(),
+            };
+        }
+        match marker {
+            Some(marker) if self.manners.create_idempotency == CreateIdempotency::Native => {
+                marker.text.clone()
+            }
+            _ => {
+                let mut rows = self.rows();
+                rows.next += 1;
+                format!("{}{:03}", self.name, rows.next)
+            }
+        }
+    }
+
+    fn put(&self, id: &str, mut fields: Fields, marker: Option<String>) {
+        for value in fields.values_mut() {
+            *value = self.normal(value);
+        }
+        if let Some(key) = &self.manners.key_field {
+            fields.insert(key.clone(), Value::text(id));
+        }
+        let modified = Instant::new(self.clock.now(), Precision::Second);
+        let mut rows = self.rows();
+        rows.changes += 1;
+        let changed = rows.changes;
+        let marker = marker.or_else(|| rows.items.get(id).and_then(|row| row.marker.clone()));
+        rows.items.insert(id.to_owned(), Row { fields, marker, modified, changed });
+    }
+
+    /// A value as this place keeps it.
+    pub(crate) fn normal(&self, value: &Value) -> Value {
+        match (value, self.manners.precision) {
+            (Value::Text(text), _) if self.manners.trims => Value::text(text.trim()),
+            (Value::DateTime(instant), Some(precision)) => {
+                Value::DateTime(Instant::new(instant.at, precision))
+            }
+            (value, _) => value.clone(),
+        }
+    }
+
+    fn item(&self, id: &str, row: &Row) -> Item {
+        let mut item = Item::new(id, row.fields.clone());
+        item.modified = self.manners.modified_times.then_some(row.modified);
+        item
+    }
+
+    fn find(&self, id: &str) -> Option<Item> {
+        self.rows().items.get(id).map(|row| self.item(id, row))
+    }
+
+    fn find_marked(&self, marker: &Marker) -> Option<Item> {
+        if self.manners.create_idempotency == CreateIdempotency::None {
+            return None;
+        }
+        let rows = self.rows();
+        let ours = |(_, row): &(&String, &Row)| row.marker.as_deref() == Some(&marker.text);
+        rows.items.iter().find(ours).map(|(id, row)| self.item(id, row))
+    }
+
+    fn write_one(&self, write: &Write) -> WriteResult {
+        let refused = self.refusal.lock().unwrap().as_ref().is_some_and(|refuse| refuse(&write.op));
+        if refused {
+            return Err(ConnectorError::permanent(format!("{} will not have it", self.name)));
+        }
+        match &write.op {
+            WriteOp::Create { marker, fields } => self.create(marker, fields, write),
+            WriteOp::Update { id, fields } => {
+                let mut now = self.unchanged(id, write)?.ok_or_else(|| {
+                    ConnectorError::new(syncline_engine::ports::ErrorKind::NotFound, format!("no item {id}"))
+                })?;
+                now.extend(fields.clone());
+                self.put(id, now, None);
+                self.note(write);
+                Ok(self.find(id).unwrap())
+            }
+            WriteOp::Delete { id } => {
+                let Some(before) = self.unchanged(id, write)? else { return Ok(gone(id)) };
+                self.remove(id);
+                self.note(write);
+                let mut item = Item::new(id, before);
+                item.deleted = true;
+                Ok(item)
+            }
+        }
+    }
+
+    fn create(&self, marker: &Marker, fields: &Fields, write: &Write) -> WriteResult {
+        if let Some(item) = self.find_marked(marker) {
+            return Ok(item);
+        }
+        let id = self.new_id(fields, Some(marker));
+        if self.find(&id).is_some() {
+            return Err(ConnectorError::conflict(format!("{id} is taken")));
+        }
+        self.put(&id, fields.clone(), Some(marker.text.clone()));
+        self.note(write);
+        Ok(self.find(&id).unwrap())
+    }
+
+    /// The fields of an item, if it still is as the write expects it.
+    fn unchanged(&self, id: &str, write: &Write) -> Result<Option<Fields>, ConnectorError> {
+        let Some(now) = self.get(id) else { return Ok(None) };
+        if self.manners.concurrency == ConcurrencyControl::Fields
+            && !changed_since_read(&write.expected, &now).is_empty()
+        {
+            return Err(ConnectorError::conflict(format!("{id} was changed meanwhile")));
+        }
+        Ok(Some(now))
+    }
+
+    fn note(&self, write: &Write) {
+        self.rows().written.push(write.op.clone());
+    }
+}
+
+fn gone(id: &str) -> Item {
+    let mut item = Item::new(id, Fields::new());
+    item.deleted = true;
+    item
+}
+
+#[async_trait]
+impl Connector for Place {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    async fn fields(&self) -> Result<Vec<FieldInfo>, ConnectorError> {
+        Ok(Vec::new())
+    }
+
+    async fn list(&self, mode: ReadMode) -> Result<Box<dyn Listing>, ConnectorError> {
+        let rows = self.rows();
+        let since = match &mode {
+            ReadMode::Full => 0,
+            ReadMode::Since(cursor) => cursor.as_u64().unwrap(),
+        };
+        let mut items: Vec<Item> = rows
+            .items
+            .iter()
+            .filter(|(_, row)| row.changed > since)
+            .map(|(id, row)| self.item(id, row))
+            .collect();
+        if self.manners.backwards {
+            items.reverse();
+        }
+        let mut pages: VecDeque<Vec<Item>> =
+            items.chunks(self.manners.page_size).map(<[Item]>::to_vec).collect();
+        if self.manners.overlaps {
+            let lasts: Vec<Item> = pages.iter().filter_map(|page| page.last().cloned()).collect();
+            pages.extend(lasts.into_iter().map(|item| vec![item]));
+        }
+        let end = ListingEnd {
+            complete: mode == ReadMode::Full && !rows.incomplete,
+            cursor: self.manners.incremental.then(|| rows.changes.into()),
+            calls: pages.len() as u64,
+        };
+        Ok(Box::new(Pages { pages, end }))
+    }
+
+    async fn fetch(&self, ids: &[String]) -> Result<Vec<Item>, ConnectorError> {
+        assert!(ids.len() <= self.manners.page_size, "{}: a fetch of {} items", self.name, ids.len());
+        self.rows().calls += 1;
+        Ok(ids.iter().filter_map(|id| self.find(id)).collect())
+    }
+
+    async fn probe(&self, markers: &[Marker]) -> Result<Vec<Option<Item>>, ConnectorError> {
+        self.rows().calls += 1;
+        Ok(markers.iter().map(|marker| self.find_marked(marker)).collect())
+    }
+
+    async fn write(
+        &self,
+        writes: &[Write],
+        context: &WriteContext<'_>,
+    ) -> Result<Vec<WriteResult>, ConnectorError> {
+        assert!(writes.len() <= self.manners.write_batch, "{}: a batch of {}", self.name, writes.len());
+        let meddling = self.meddling.lock().unwrap().take();
+        if let Some(meddling) = meddling {
+            meddling(self);
+        }
+        let fault = {
+            let mut rows = self.rows();
+            rows.calls += 1;
+            rows.write_calls += 1;
+            rows.faults.pop_front().unwrap_or(Fault::None)
+        };
+        context.leave.check()?;
+        if fault == Fault::Before {
+            return Err(ConnectorError::transient(format!("{} did not answer", self.name)));
+        }
+        let results = writes.iter().map(|write| self.write_one(write)).collect();
+        if fault == Fault::After {
+            return Err(ConnectorError::transient(format!("{} was cut off", self.name)));
+        }
+        Ok(results)
+    }
+}
+
+struct Pages {
+    pages: VecDeque<Vec<Item>>,
+    end: ListingEnd,
+}
+
+#[async_trait]
+impl Listing for Pages {
+    async fn next_page(&mut self) -> Result<Option<Vec<Item>>, ConnectorError> {
+        Ok(self.pages.pop_front())
+    }
+
+    fn end(&self) -> ListingEnd {
+        self.end.clone()
+    }
+}

@@ -1,0 +1,192 @@
+//! Two places, a store and a sync between them.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use chrono::TimeDelta;
+use serde_json::{Value as Json, json};
+use syncline_engine::{
+    Side,
+    mapping::Mapping,
+    plan::{ItemPlan, Op},
+    ports::{Connector, Step},
+    run::{Options, Report, Run, RunError},
+    side::Pair,
+    spec::SyncSpec,
+};
+
+use super::{CrashAt, Manners, MemoryStore, Place, Tables, TestClock, TestLeave, drive};
+
+/// How a run came to its end.
+pub(crate) type Ended = Option<Result<Report, RunError>>;
+
+/// A sync and everything it touches. Runs share nothing but the places and the tables, as processes do.
+pub(crate) struct World {
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) source: Place,
+    pub(crate) target: Place,
+    pub(crate) tables: Arc<Mutex<Tables>>,
+    pub(crate) spec: SyncSpec,
+    pub(crate) revision: i64,
+    pub(crate) options: Options,
+}
+
+/// Title, body, a status whose map is lossy, points and a due date.
+pub(crate) fn default_fields() -> Json {
+    json!([
+        { "source_field": "title", "target_field": "name" },
+        { "source_field": "body", "target_field": "notes" },
+        {
+            "source_field": "status", "target_field": "state",
+            "values": { "To Do": "open", "In Progress": "open", "Done": "closed" },
+            "back": { "open": "To Do", "closed": "Done" }
+        },
+        { "source_field": "points", "target_field": "points", "source_type": "number", "target_type": "number" },
+    ])
+}
+
+impl World {
+    /// A bidirectional sync of `default_fields`, with `changes` to its document.
+    pub(crate) fn new(changes: Json) -> World {
+        World::with(changes, Manners::default(), Manners::default())
+    }
+
+    pub(crate) fn with(changes: Json, source: Manners, target: Manners) -> World {
+        let clock = Arc::new(TestClock::new());
+        World {
+            source: Place::new("s", source, clock.clone()),
+            target: Place::new("t", target, clock.clone()),
+            clock,
+            tables: Arc::default(),
+            spec: spec(changes),
+            revision: 1,
+            options: Options::default(),
+        }
+    }
+
+    pub(crate) fn place(&self, side: Side) -> &Place {
+        match side {
+            Side::Source => &self.source,
+            Side::Target => &self.target,
+        }
+    }
+
+    pub(crate) fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap()
+    }
+
+    pub(crate) fn mapping(&self) -> Mapping {
+        Mapping::compile(&self.spec, self.revision).unwrap()
+    }
+
+    /// The document is edited.
+    pub(crate) fn revise(&mut self, changes: Json) {
+        self.spec = spec(changes);
+        self.revision += 1;
+    }
+
+    pub(crate) fn wait(&self, minutes: i64) {
+        self.clock.advance(TimeDelta::minutes(minutes));
+    }
+
+    /// A run that comes to its end.
+    pub(crate) fn sync(&self) -> Report {
+        self.try_sync().unwrap()
+    }
+
+    pub(crate) fn sync_with(&self, options: Options) -> Report {
+        self.run(&options, CrashAt::never(), TestLeave::granted(&self.clock)).unwrap().unwrap()
+    }
+
+    pub(crate) fn try_sync(&self) -> Result<Report, RunError> {
+        self.run(&self.options, CrashAt::never(), TestLeave::granted(&self.clock)).unwrap()
+    }
+
+    /// A run whose process dies when a step is reached for the n-th time. None if it did.
+    pub(crate) fn crash(&self, step: Step, nth: usize) -> Ended {
+        self.run(&self.options, CrashAt::new(step, nth), TestLeave::granted(&self.clock))
+    }
+
+    /// A run whose leave is lost after so many questions.
+    pub(crate) fn sync_until_lost(&self, after: usize) -> Ended {
+        self.run(&self.options, CrashAt::never(), TestLeave::lost_after(&self.clock, after))
+    }
+
+    fn run(&self, options: &Options, observer: CrashAt, leave: TestLeave) -> Ended {
+        let mapping = self.mapping();
+        let observer = Arc::new(observer);
+        let store = MemoryStore::open(&self.tables, &self.clock, observer.clone());
+        let run = Run {
+            spec: &self.spec,
+            mapping: &mapping,
+            connectors: Pair::new(&self.source as &dyn Connector, &self.target),
+            store: &store,
+            clock: &*self.clock,
+            leave: &leave,
+            observer: &*observer,
+            options: options.clone(),
+        };
+        drive(run.execute())
+    }
+
+    /// What a run would do.
+    pub(crate) fn preview(&self) -> (Report, Vec<Op>) {
+        let mapping = self.mapping();
+        let observer = Arc::new(CrashAt::never());
+        let store = MemoryStore::open(&self.tables, &self.clock, observer.clone());
+        let run = Run {
+            spec: &self.spec,
+            mapping: &mapping,
+            connectors: Pair::new(&self.source as &dyn Connector, &self.target),
+            store: &store,
+            clock: &*self.clock,
+            leave: &TestLeave::granted(&self.clock),
+            observer: &*observer,
+            options: self.options.clone(),
+        };
+        let mut ops = Vec::new();
+        let mut show = |plan: &ItemPlan| ops.extend(plan.ops.clone());
+        let report = drive(run.preview(&mut show)).unwrap().unwrap();
+        (report, ops)
+    }
+
+    /// Writes sent to either place so far.
+    pub(crate) fn write_calls(&self) -> u64 {
+        self.source.write_calls() + self.target.write_calls()
+    }
+
+    /// Asserts that a run finds nothing to do: no write to a platform, none to the store.
+    #[track_caller]
+    pub(crate) fn assert_quiet(&self) -> Report {
+        let written = || {
+            let tables = self.tables();
+            (self.write_calls(), tables.records, tables.changes.len())
+        };
+        let before = written();
+        let report = self.sync();
+        assert_eq!(written(), before, "writes, records and changes of a run with nothing to do: {report:?}");
+        report
+    }
+
+    /// A pair in step: the source's item, the target's, and nothing left to do.
+    pub(crate) fn paired(&self, fields: Json) -> (String, String) {
+        let before = self.target.ids();
+        let source = self.source.add(super::fields(fields));
+        self.sync();
+        let target = self.target.ids().into_iter().find(|id| !before.contains(id)).unwrap();
+        self.wait(1);
+        (source, target)
+    }
+}
+
+fn spec(changes: Json) -> SyncSpec {
+    let mut document = json!({
+        "name": "test",
+        "source_platform": "s", "source": {},
+        "target_platform": "t", "target": {},
+        "field_mappings": default_fields(),
+    });
+    for (key, value) in changes.as_object().unwrap() {
+        document[key] = value.clone();
+    }
+    serde_json::from_value(document).unwrap()
+}
