@@ -22,6 +22,9 @@ pub(super) fn plan(context: &Context<'_>, facts: Facts, gone: Side) -> ItemPlan 
         // The deleted item is back, and by now its counterpart has gone: it is like a new one.
         return fields::create(context, facts, gone);
     }
+    if facts.link.as_ref().is_some_and(fields::may_exist) {
+        return new(facts, Action::Leave);
+    }
     if !is_confirmed(context, &facts, gone) {
         return new(facts, Action::MarkMissing(gone));
     }

@@ -92,7 +92,7 @@ pub(super) fn create(context: &Context<'_>, facts: Facts, on: Side) -> ItemPlan 
 }
 
 /// A create was sent, and nobody has said yet that it came to nothing.
-fn may_exist(link: &Link) -> bool {
+pub(super) fn may_exist(link: &Link) -> bool {
     let ambiguous = ConflictKind::AmbiguousCreate.as_str();
     link.conflicts.iter().any(|conflict| conflict.kind == ambiguous && conflict.chosen.is_none())
 }

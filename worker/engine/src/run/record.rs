@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::Run;
 use crate::{
     Item, Side,
-    conflict::Conflict,
+    conflict::{Conflict, OpenConflict},
     hash::content_hash,
     merge::Outcome,
     plan::{Action, Facts, ItemPlan},
@@ -262,15 +262,20 @@ fn still_open(plan: &ItemPlan, record: &Recorded) -> bool {
         || earlier.into_iter().any(|conflict| !record.closed_conflicts.contains(&conflict.id))
 }
 
-/// Whether a record says nothing that the link does not say already: an edit against a delete that still waits for a
-/// person is met by every run.
+/// Whether a record says nothing that the link does not say already: what waits for a person is met by every run.
 pub(super) fn is_old_news(plan: &ItemPlan, record: &Recorded) -> bool {
-    let (Action::AskDeleted(_), Some(link)) = (plan.action, &plan.facts.link) else { return false };
-    let open = link.conflicts.iter().find(|open| open.field.is_none());
-    let ([asked], Some(open)) = (record.conflicts.as_slice(), open) else { return false };
-    let same = |side: Side| asked.values.get(side).same(open.values.get(side));
-    Side::BOTH.into_iter().all(same)
+    let Some(link) = &plan.facts.link else { return false };
+    let asked_before = |asked: &Conflict| {
+        let same = |open: &OpenConflict| {
+            let same = |side: Side| asked.values.get(side).same(open.values.get(side));
+            open.field == asked.field && Side::BOTH.into_iter().all(same)
+        };
+        link.conflicts.iter().any(same)
+    };
+    matches!(plan.action, Action::AskDeleted(_) | Action::Leave)
+        && record.conflicts.iter().all(asked_before)
         && record.hash == link.hash
         && record.mapping_revision == link.mapping_revision
+        && record.error_count == 0
         && link.error_count == 0
 }

@@ -151,7 +151,7 @@ impl Run<'_> {
                         // Bases of an item that this one replaces say nothing about it.
                         record.base = Pair::default();
                     }
-                    self.advance_recovered(op, &mut record);
+                    self.advance_recovered(op, facts.seen.get(op.side).item(), &mut record);
                 }
                 (Verdict::Unknown, OpKind::Create) => {
                     record.conflicts.push(ambiguous_create(op));
@@ -177,7 +177,8 @@ impl Run<'_> {
                 let now = self.mapping.typed(op.side, item);
                 let is = |wanted: &serde_json::Value| {
                     fields_from_json(wanted).iter().all(|(field, value)| {
-                        self.typed(op.side, field, value).same(now.get(field).unwrap_or(&Value::Null))
+                        let now = now.get(field).unwrap_or(&Value::Null);
+                        is_what_became_of(&self.typed(op.side, field, value), now)
                     })
                 };
                 if is(&op.after) {
@@ -196,17 +197,21 @@ impl Run<'_> {
         rule.and_then(|rule| read_as(value, *rule.field_type.get(side)).ok()).unwrap_or_else(|| value.clone())
     }
 
-    /// The bases of a write that turned out to have happened: what was sent, so that an edit made since shows as one, and
-    /// the value it came from. A field that was created empty has no base: what it has now is matched, not taken for ours.
-    fn advance_recovered(&self, op: &IntentOp, record: &mut Recorded) {
+    /// The bases of a write that turned out to have happened: what the side made of it, or what was sent where somebody has
+    /// edited it since, so that the edit shows as one; and the value it came from. A field that was created empty has no
+    /// base: what it has now is matched, not taken for ours.
+    fn advance_recovered(&self, op: &IntentOp, item: Option<&Item>, record: &mut Recorded) {
         let other = op.side.other();
+        let now = item.map(|item| self.mapping.typed(op.side, item)).unwrap_or_default();
         let origins = fields_from_json(&op.origin);
         for (field, sent) in fields_from_json(&op.after) {
             let Some(rule) = self.mapping.rule_of(op.side, &field) else { continue };
             let Some(origin) = origins.get(&field) else { continue };
             let origin_field = rule.field.get(other);
             record.base.get_mut(other).insert(origin_field.clone(), self.typed(other, origin_field, origin));
-            record.base.get_mut(op.side).insert(field.clone(), self.typed(op.side, &field, &sent));
+            let sent = self.typed(op.side, &field, &sent);
+            let kept = now.get(&field).filter(|now| is_what_became_of(&sent, now)).cloned();
+            record.base.get_mut(op.side).insert(field, kept.unwrap_or(sent));
         }
     }
 }
@@ -214,6 +219,17 @@ impl Run<'_> {
 /// The create of an intent on one side.
 fn create_on(link: &Link, side: Side) -> Option<&IntentOp> {
     link.intent.iter().flat_map(|intent| &intent.ops).find(|op| op.side == side && op.kind == OpKind::Create)
+}
+
+/// Whether a value may be what a platform made of the one it was sent. Many keep text without the blanks around it, or
+/// with line ends of their own.
+fn is_what_became_of(sent: &Value, now: &Value) -> bool {
+    let words = |value: &Value| match value {
+        Value::Null => Some(Vec::new()),
+        Value::Text(text) => Some(text.split_whitespace().map(str::to_owned).collect::<Vec<_>>()),
+        _ => None,
+    };
+    sent.same(now) || words(sent).is_some_and(|words_sent| words(now) == Some(words_sent))
 }
 
 fn ambiguous_create(op: &IntentOp) -> Conflict {
