@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use sea_orm::{ConnectOptions, Database, DatabaseConnection};
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection,
+    sqlx::{Connection, PgConnection},
+};
 use syncline_migration::{
     Migrator, MigratorTrait,
     check::{self, Difference},
@@ -42,6 +45,9 @@ pub(crate) async fn connect(url: &str, schema: Schema) -> Result<DatabaseConnect
                 .pragma("foreign_keys", "ON")
                 .busy_timeout(Duration::from_secs(5))
         });
+    }
+    if !url.is_sqlite() {
+        probe(&url).await?;
     }
     let db = Database::connect(options).await.map_err(|error| unreachable_database(&url, &error))?;
     let whole = Migrator::migrations().len();
@@ -103,7 +109,21 @@ pub(crate) async fn migrate(db: &DatabaseConnection) -> Result<(), Fault> {
     }
 }
 
-fn unreachable_database(url: &DatabaseUrl, error: &sea_orm::DbErr) -> Fault {
+/// A pool keeps trying for half a minute and then says only that time ran out; a first connection of its own tells why.
+async fn probe(url: &DatabaseUrl) -> Result<(), Fault> {
+    let address = url.connect_url();
+    match tokio::time::timeout(Duration::from_secs(10), PgConnection::connect(&address)).await {
+        Ok(Ok(connection)) => {
+            // It has served its purpose, however it ends.
+            let _ = connection.close().await;
+            Ok(())
+        }
+        Ok(Err(error)) => Err(unreachable_database(url, &error)),
+        Err(_) => Err(unreachable_database(url, &"no answer within 10 s")),
+    }
+}
+
+fn unreachable_database(url: &DatabaseUrl, error: &dyn std::fmt::Display) -> Fault {
     // The driver's words may repeat the address as given, password included.
     let text = error.to_string().replace(&url.connect_url(), &url.shown());
     Fault::usage(format!("DATABASE_URL {}: {text}", url.shown()))
