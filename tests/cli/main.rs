@@ -3,5 +3,12 @@
 mod changes;
 mod common;
 mod conflicts;
+mod database;
 mod deletes;
 mod directions;
+mod disk;
+mod documents;
+mod files;
+mod mistakes;
+mod output;
+mod tables;

@@ -1,0 +1,169 @@
+//! Documents that are taken: as the manual writes them, in every spelling it allows.
+
+use anyhow::{Context, Result, ensure};
+use rstest::rstest;
+use syncline_support::places::document;
+
+use super::common::{Places, ensure_tells, program};
+
+const JIRA_TO_GITHUB: &str = r#"name: jira-github-sync                # unique within its project
+project: default                      # optional
+source_platform: jira                 # with source: {account, scope...}; see docs of the platform
+source: { account: acme-jira, project_key: PROJ }
+target_platform: github
+target: { account: acme-github, owner: acme, repo: web }
+entity_type: issue
+direction: bidirectional              # source_to_target, target_to_source; aliases push/pull, local_to_remote/remote_to_local
+conflict_strategy: last_write_wins
+batch_size: 50                        # default 50
+sync_interval: 300                    # seconds, default 300; or schedule: "*/15 * * * *" or every_15_minutes, with timezone
+priority: normal
+two_way_create: false
+enable_audit: true
+max_retries: 3
+retry_delay: 1                        # seconds, first delay; doubled each time, with jitter
+delete_policy: ignore                 # ignore, close, archive, delete
+delete_guard: { max_share: 0.1, max_count: 20 }
+match_on: [summary]                   # how already populated sides are paired
+field_mappings:
+  - { source_field: summary, target_field: title, source_type: string, target_type: string, bidirectional: true, required: true, default_value: Untitled }
+  - { source_field: customfield_10001, target_field: story_points, source_type: number, target_type: number, transform: my_transform }
+  - { source_field: status, target_field: state, values: { "To Do": open, "In Progress": open, "Done": closed }, back: { open: "To Do", closed: "Done" }, conflict_strategy: source_wins }
+"#;
+
+const CSV_TO_SQL: &str = r#"name: backlog
+# files and SQL tables need no account: their scope stands in the sync
+source_platform: csv
+source: { path: backlog.csv, key: id }
+target_platform: sql
+target: { url: "sqlite://tasks.db", table: tasks, key: id, modified: updated_at, marker: sync_marker }   # modified and marker optional; columns are the fields
+field_mappings:
+  - { source_field: title, target_field: title }
+"#;
+
+#[rstest]
+#[case::validate("validate")]
+#[case::apply("apply")]
+fn the_manual_s_document_is_taken_as_written(#[case] command: &str) -> Result<()> {
+    let program = program()?;
+    program.write("sync.yaml", JIRA_TO_GITHUB)?;
+    let taken = program.expect(0, &[command, "-f", "sync.yaml"])?;
+    ensure_tells(
+        &taken.stdout,
+        &[
+            "warning: sync.yaml:3:18: source_platform: platform jira has no connector in this version",
+            "warning: sync.yaml:5:18: target_platform: platform github has no connector in this version",
+            "warning: sync.yaml:22:",
+            "field_mappings[1].transform: this version has no transform \"my_transform\"",
+            "jira-github-sync",
+        ],
+    )?;
+    let told = program.expect(0, &["--json", command, "sync.yaml"])?.json()?;
+    let findings = told["syncs"][0]["findings"].as_array().context("findings")?;
+    ensure!(findings.len() == 3, "{told}");
+    ensure!(findings.iter().all(|finding| finding["severity"] == "warning"), "{told}");
+    Ok(())
+}
+
+#[test]
+fn files_and_tables_are_taken_without_a_warning() -> Result<()> {
+    let program = program()?;
+    program.write("sync.yaml", CSV_TO_SQL)?;
+    let taken = program.expect(0, &["--json", "apply", "sync.yaml"])?.json()?;
+    ensure!(taken["syncs"][0]["findings"] == serde_json::json!([]), "{taken}");
+    Ok(())
+}
+
+#[test]
+fn a_file_may_hold_several_syncs() -> Result<()> {
+    let program = program()?;
+    program.write("sync.yaml", &format!("{JIRA_TO_GITHUB}---\n{CSV_TO_SQL}"))?;
+    program.expect(0, &["validate", "sync.yaml"])?;
+    let taken = program.expect(0, &["--json", "apply", "sync.yaml"])?.json()?;
+    let names: Vec<_> = taken["syncs"].as_array().into_iter().flatten().map(|sync| &sync["name"]).collect();
+    ensure!(names == ["jira-github-sync", "backlog"], "{taken}");
+    let again = program.expect(0, &["--json", "apply", "sync.yaml"])?.json()?;
+    ensure!(again["syncs"][1]["result"] == "unchanged", "{again}");
+    Ok(())
+}
+
+#[test]
+fn one_name_may_stand_in_two_projects() -> Result<()> {
+    let program = program()?;
+    program.write("sync.yaml", &format!("{CSV_TO_SQL}---\nproject: other\n{CSV_TO_SQL}"))?;
+    let taken = program.expect(0, &["--json", "apply", "sync.yaml"])?.json()?;
+    ensure!(taken["syncs"][1]["project"] == "other" && taken["syncs"][1]["result"] == "created", "{taken}");
+    Ok(())
+}
+
+#[test]
+fn a_document_may_come_from_standard_input() -> Result<()> {
+    let program = program()?;
+    program.write("sync.yaml", CSV_TO_SQL)?;
+    let file = std::fs::File::open(program.path("sync.yaml"))?;
+    let output = program.command(&["validate", "-"]).stdin(file).output()?;
+    ensure!(output.status.code() == Some(0), "{output:?}");
+    Ok(())
+}
+
+#[rstest]
+#[case::strategies(
+    "conflict_strategy",
+    &["last_write_wins", "last_modified_wins", "timestamp_based", "source_wins", "local_wins", "elder_wins",
+      "prefer_local", "target_wins", "jira_wins", "remote_wins", "external_wins", "prefer_remote", "manual",
+      "manual_review"]
+)]
+#[case::directions(
+    "direction",
+    &["bidirectional", "source_to_target", "push", "local_to_remote", "target_to_source", "pull", "remote_to_local"]
+)]
+#[case::priorities("priority", &["critical", "high", "normal", "default", "low"])]
+#[case::delete_policies("delete_policy", &["ignore", "close", "archive", "delete"])]
+#[case::schedules("schedule", &["every_15_minutes", "every_2_hours", "\"*/15 * * * *\""])]
+fn every_spelling_is_taken(#[case] key: &str, #[case] values: &[&str]) -> Result<()> {
+    let program = program()?;
+    for value in values {
+        program.write("sync.yaml", &document(&format!("{key}: {value}")))?;
+        program.expect(0, &["validate", "sync.yaml"])?;
+    }
+    Ok(())
+}
+
+#[test]
+fn words_that_other_yaml_takes_for_booleans_are_words() -> Result<()> {
+    let program = program()?;
+    let mapped = document("target: { url: \"sqlite://tasks.db\", table: tasks, key: n }").replace(
+        "{ source_field: state, target_field: state }",
+        "{ source_field: state, target_field: y, values: { yes: on, no: off } }",
+    );
+    program.write("sync.yaml", &mapped)?;
+    program.expect(0, &["validate", "sync.yaml"])?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_changed_document_replaces_the_stored_one() -> Result<()> {
+    let places = Places::in_step(5, "direction: push").await?;
+    places.table.execute("UPDATE tasks SET title = 'Theirs' WHERE id = 'T-000001'").await?;
+    places.sync(0, &[])?;
+    ensure!(places.items()?["T-000001"]["title"] == "Task 1, generated");
+    places.program.write("sync.yaml", &document("direction: bidirectional"))?;
+    let taken = places.program.expect(0, &["--json", "apply", "sync.yaml"])?.json()?;
+    ensure!(taken["syncs"][0]["result"] == "changed", "{taken}");
+    Ok(())
+}
+
+#[test]
+fn the_examples_are_valid() -> Result<()> {
+    let program = program()?;
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
+    let files = std::fs::read_dir(folder)?.collect::<std::io::Result<Vec<_>>>()?;
+    let yaml = files
+        .iter()
+        .map(std::fs::DirEntry::path)
+        .filter(|path| path.extension().is_some_and(|e| e == "yaml"));
+    for path in yaml {
+        program.expect(0, &["validate", &path.display().to_string()])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,136 @@
+//! Documents that are refused: file, line, column, the value and what is allowed are told, and nothing is stored.
+
+use anyhow::{Result, ensure};
+use rstest::rstest;
+use syncline_support::{places::document, program::Program};
+
+use super::common::{ensure_tells, program};
+
+/// Both commands refuse `sync.yaml`, say all of `parts`, and store nothing.
+fn ensure_refused(program: &Program, parts: &[&str]) -> Result<()> {
+    for command in ["validate", "apply"] {
+        let refused = program.expect(2, &[command, "sync.yaml"])?;
+        ensure!(refused.stdout.is_empty(), "{}", refused.stdout);
+        ensure_tells(&refused.stderr, parts)?;
+    }
+    let unknown = program.expect(2, &["sync", "tasks"])?;
+    ensure_tells(&unknown.stderr, &["there is no sync \"tasks\"", "none is stored yet", "syncline apply"])
+}
+
+/// The document with one part replaced, and where the replacement stands.
+fn with(old: &str, new: &str) -> Result<(String, String)> {
+    let text = document("");
+    ensure!(text.contains(old), "{old:?} is not in {text}");
+    let text = text.replacen(old, new, 1);
+    let place = text
+        .lines()
+        .collect::<Vec<_>>()
+        .into_iter()
+        .rposition(|line| new.lines().any(|new| line.contains(new)));
+    Ok((text, format!("sync.yaml:{}:", place.unwrap_or_default() + 1)))
+}
+
+#[rstest]
+#[case::an_unknown_key("entity_type: task", "entity_typ: task", &["unknown field `entity_typ`", "entity_type"])]
+#[case::an_unknown_key_of_a_mapping(
+    "{ source_field: id,", "{ source_feld: id,", &["unknown field `source_feld`", "source_field"]
+)]
+#[case::an_unknown_key_of_the_source("key: id }", "key: id, sheet: 2 }", &["sheet", "path, key, modified, delimiter"])]
+#[case::an_unknown_key_of_the_target("table: tasks,", "tabel: tasks,", &["tabel", "table"])]
+#[case::an_unknown_key_of_the_guard("{ max_share: 0.5,", "{ share: 0.5,", &["unknown field `share`", "max_share"])]
+#[case::text_for_a_number("entity_type: task", "batch_size: many", &["batch_size: many", "a whole number"])]
+#[case::a_number_for_a_list("entity_type: task", "match_on: 7", &["match_on: 7", "sequence"])]
+#[case::text_for_a_boolean("two_way_create: true", "two_way_create: often", &["two_way_create: often", "true/false"])]
+#[case::an_unknown_strategy(
+    "entity_type: task", "conflict_strategy: mine", &["\"mine\"", "last_write_wins", "source_wins", "target_wins", "manual"]
+)]
+#[case::an_unknown_strategy_of_a_field(
+    "target_field: title }", "target_field: title, conflict_strategy: mine }", &["\"mine\"", "source_wins"]
+)]
+#[case::an_unknown_direction(
+    "entity_type: task", "direction: sideways", &["\"sideways\"", "bidirectional", "source_to_target", "push"]
+)]
+#[case::an_unknown_type("source_type: number", "source_type: nummer", &["\"nummer\"", "number", "datetime", "json"])]
+#[case::an_unknown_delete_policy("delete_policy: delete", "delete_policy: shred", &["\"shred\"", "ignore", "archive"])]
+#[case::an_unknown_source_platform(
+    "source_platform: csv", "source_platform: exel", &["source_platform", "\"exel\"", "csv, sql, jira"]
+)]
+#[case::an_unknown_target_platform(
+    "target_platform: sql", "target_platform: mysql", &["target_platform", "\"mysql\"", "csv, sql, jira"]
+)]
+#[case::a_batch_of_nothing("entity_type: task", "batch_size: 0", &["batch_size: 0 is not between 1 and 10000"])]
+#[case::too_large_a_batch("entity_type: task", "batch_size: 10001", &["batch_size: 10001 is not between 1 and 10000"])]
+#[case::a_share_above_one("max_share: 0.5", "max_share: 50", &["max_share: 50 is not between 0 and 1"])]
+#[case::a_schedule_that_is_none("entity_type: task", "schedule: sometimes", &["\"sometimes\"", "every_N_minutes"])]
+#[case::a_name_that_is_none("name: tasks", "name: \"my tasks\"", &["\"my tasks\" is no name", "letters"])]
+#[case::a_field_mapped_twice(
+    "target_field: state }", "target_field: title }", &["\"title\" is mapped already by field_mappings[1]"]
+)]
+#[case::a_match_by_what_is_not_mapped(
+    "entity_type: task", "match_on: [code]", &["match_on[0]: \"code\" is not the source_field", "id, points, state, title"]
+)]
+#[case::an_ambiguous_value_map(
+    "target_field: state }",
+    "target_field: state, values: { todo: open, doing: open } }",
+    &["field_mappings[2].values", "\"doing\" and \"todo\" both become \"open\"", "back"]
+)]
+#[case::an_url_of_another_database(
+    "\"sqlite://tasks.db\"", "\"mysql://me:s3cret@host/tasks\"", &["target.url", "sqlite: or postgres:"]
+)]
+fn is_refused_with_its_place(#[case] old: &str, #[case] new: &str, #[case] parts: &[&str]) -> Result<()> {
+    let program = program()?;
+    let (text, place) = with(old, new)?;
+    program.write("sync.yaml", &text)?;
+    ensure_refused(&program, &[&[place.as_str()], parts].concat())?;
+    ensure!(!program.run(&["validate", "sync.yaml"])?.stderr.contains("s3cret"), "a password was printed");
+    Ok(())
+}
+
+#[test]
+fn a_sync_that_stands_in_a_file_twice_is_refused() -> Result<()> {
+    let program = program()?;
+    program.write("sync.yaml", &format!("{}---\n{}", document(""), document("")))?;
+    let line = document("").lines().count() + 2;
+    ensure_refused(&program, &[&format!("sync.yaml:{line}:7: name: \"tasks\" stands in this file twice")])
+}
+
+#[test]
+fn one_bad_sync_keeps_the_good_ones_of_its_file_out() -> Result<()> {
+    let program = program()?;
+    let other = document("name: other\nbatch_size: 0");
+    program.write("sync.yaml", &format!("{}---\n{other}", document("")))?;
+    ensure_refused(&program, &["batch_size: 0 is not between 1 and 10000"])
+}
+
+#[test]
+fn every_mistake_is_told_at_once() -> Result<()> {
+    let program = program()?;
+    program
+        .write("sync.yaml", &document("batch_size: 0\nmatch_on: [code]\ndelete_guard: { max_share: 7 }"))?;
+    ensure_refused(&program, &["batch_size: 0", "match_on[0]: \"code\"", "max_share: 7"])
+}
+
+#[rstest]
+#[case::an_empty_file("", "sync.yaml: holds no sync")]
+#[case::only_comments("# nothing here\n", "sync.yaml: holds no sync")]
+#[case::something_else("just text\n", "sync.yaml:1:1:")]
+#[case::broken_yaml("name: tasks\nsource: { path: backlog.csv\n", "sync.yaml:")]
+#[case::a_missing_key("name: tasks\n", "missing field")]
+#[case::one_key_twice("name: tasks\nname: other\n", "sync.yaml:2:1:")]
+fn what_is_no_document_is_refused(#[case] text: &str, #[case] told: &str) -> Result<()> {
+    let program = program()?;
+    program.write("sync.yaml", text)?;
+    ensure_refused(&program, &[told])
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() -> Result<()> {
+    ensure_refused(&program()?, &["sync.yaml", "No such file"])
+}
+
+#[test]
+fn a_file_that_is_not_text_is_named() -> Result<()> {
+    let program = program()?;
+    std::fs::write(program.path("sync.yaml"), b"name: \xff\xfe\n")?;
+    ensure_refused(&program, &["sync.yaml", "UTF-8"])
+}
