@@ -6,5 +6,6 @@
 // Helpers of tests may fail loudly too; clippy's own exception covers test functions only.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod laws;
 mod promises;
 mod support;

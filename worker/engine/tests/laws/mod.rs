@@ -1,1 +1,99 @@
 //! Invented histories, and what must hold after any of them.
+//!
+//! A failing history becomes a named test in `promises`: what it showed is worth a sentence.
+
+mod check;
+mod history;
+mod setup;
+
+use proptest::prelude::*;
+
+use check::{assert_converges, assert_every_effect_has_its_row, assert_no_doubles, contents};
+use history::{Event, Mishap, history, play};
+use setup::{Setup, creates_found_again, no_way_to_tell, setup};
+
+use crate::support::World;
+
+fn config() -> ProptestConfig {
+    // Seeds are kept as named tests, not in files of their own.
+    ProptestConfig { failure_persistence: None, max_shrink_iters: 20_000, ..ProptestConfig::default() }
+}
+
+/// Plays a history and says after each event whether an item was doubled.
+fn play_all(world: &mut World, events: &[Event]) {
+    for event in events {
+        play(world, event);
+        assert_no_doubles(world);
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn both_sides_come_to_agree_whatever_happened(setup in setup(creates_found_again()), events in history(14)) {
+        let mut world = setup.world();
+        play_all(&mut world, &events);
+        assert_converges(&mut world);
+    }
+
+    #[test]
+    fn nothing_is_doubled_even_where_a_create_cannot_be_found_again(
+        setup in setup(no_way_to_tell()), events in history(14),
+    ) {
+        let mut world = setup.world();
+        // With it, the item of an unanswered create comes back as one of the target's own.
+        world.spec.two_way_create = false;
+        play_all(&mut world, &events);
+    }
+
+    #[test]
+    fn every_effect_has_its_row_whatever_crashes_when(
+        setup in setup(creates_found_again()), events in history(10),
+    ) {
+        let mut world = Setup { trims: false, ..setup }.world();
+        for event in &events {
+            play(&mut world, event);
+            // Nobody edits anything before the successor has found out what was written.
+            play(&mut world, &Event::Sync(Mishap::None));
+        }
+        world.source.refuse_nothing();
+        world.target.refuse_nothing();
+        play(&mut world, &Event::Sync(Mishap::None));
+        assert_every_effect_has_its_row(&world);
+    }
+
+    #[test]
+    fn a_preview_shows_what_the_run_then_does(setup in setup(creates_found_again()), events in history(10)) {
+        let mut world = setup.world();
+        play_all(&mut world, &events);
+        check::assert_preview_is_what_happens(&mut world);
+    }
+
+    #[test]
+    fn the_order_and_size_of_pages_and_batches_do_not_matter(
+        setup in setup(creates_found_again()),
+        pages in (1_usize..4, any::<bool>(), any::<bool>(), 1_u32..5),
+        events in history(10),
+    ) {
+        let calm: Vec<Event> = events.into_iter().map(Event::without_mishap).collect();
+        let (page_size, backwards, overlaps, batch_size) = pages;
+        let other = Setup { page_size, backwards, overlaps, batch_size, ..setup.clone() };
+        let outcome = |setup: &Setup| {
+            let mut world = setup.world();
+            play_all(&mut world, &calm);
+            assert_converges(&mut world);
+            contents(&world)
+        };
+        assert_eq!(outcome(&setup), outcome(&other));
+    }
+
+    #[test]
+    fn edits_of_one_side_arrive_and_those_of_different_fields_all_survive(
+        setup in setup(creates_found_again()),
+        edits in check::edits(),
+        mishap in history::mishap(),
+    ) {
+        check::assert_edits_arrive(&setup, &edits, &mishap);
+    }
+}

@@ -212,6 +212,25 @@ fn an_update_overwritten_before_the_restart_is_unknown_and_settled_like_any_conf
 }
 
 #[test]
+fn what_a_platform_made_of_an_unanswered_write_is_no_edit() {
+    let trims = Manners { trims: true, ..Manners::default() };
+    for (step, title) in [(Step::IntentCommitted, "new "), (Step::RemoteWritten, " new")] {
+        let world =
+            World::with(json!({ "conflict_strategy": "target_wins" }), Manners::default(), trims.clone());
+        let (s, t) = world.paired(json!({ "title": "old" }));
+        world.source.edit(&s, "title", title);
+        assert!(world.crash(step, 0).is_none());
+        world.wait(1);
+        world.sync();
+        assert_eq!(world.source.value(&s, "title"), json!(title));
+        assert_eq!(world.target.value(&t, "name"), json!("new"));
+        assert_eq!(world.tables().conflicts.len(), 0);
+        assert!(world.tables().changes.iter().all(|row| row.state == ChangeState::Confirmed));
+        world.assert_quiet();
+    }
+}
+
+#[test]
 fn an_unanswered_create_without_a_marker_is_left_to_a_person() {
     let none = Manners { create_idempotency: CreateIdempotency::None, ..Manners::default() };
     let world = World::with(json!({}), Manners::default(), none);
@@ -231,6 +250,26 @@ fn an_unanswered_create_without_a_marker_is_left_to_a_person() {
     world.sync_with(Options { only: Some(vec![1]), ..Options::default() });
     assert_eq!(world.target.value(&world.target.only(), "name"), json!("one"));
     assert_eq!(world.tables().open_conflicts().len(), 0);
+    world.assert_quiet();
+}
+
+#[test]
+fn an_unanswered_create_of_a_deleted_item_is_not_sent_again_either() {
+    let none = Manners { create_idempotency: CreateIdempotency::None, ..Manners::default() };
+    let changes = json!({ "delete_policy": "delete", "conflict_strategy": "source_wins" });
+    let world = World::with(changes, Manners::default(), none);
+    world.paired(json!({ "title": "bystander" }));
+    let (s, t) = world.paired(json!({ "title": "old" }));
+    world.target.remove(&t);
+    world.source.edit(&s, "title", "edited");
+    world.sync();
+    assert!(world.crash(Step::RemoteWritten, 0).is_none());
+    world.wait(1);
+    for _ in 0..3 {
+        world.sync();
+    }
+    assert_eq!(world.target.ids().len(), 2);
+    assert_eq!(world.tables().open_conflicts()[0].conflict.kind.as_str(), "ambiguous_create");
     world.assert_quiet();
 }
 

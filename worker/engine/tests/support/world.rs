@@ -12,6 +12,7 @@ use syncline_engine::{
     run::{Options, Report, Run, RunError},
     side::Pair,
     spec::SyncSpec,
+    value::Fields,
 };
 
 use super::{CrashAt, Manners, MemoryStore, Place, Tables, TestClock, TestLeave, drive};
@@ -28,6 +29,10 @@ pub(crate) struct World {
     pub(crate) spec: SyncSpec,
     pub(crate) revision: i64,
     pub(crate) options: Options,
+    /// Items made by hand so far.
+    pub(crate) added: usize,
+    /// Items removed by hand, as they were.
+    pub(crate) removed: Vec<(Side, String, Fields)>,
 }
 
 /// Title, body, a status whose map is lossy, points and a due date.
@@ -60,6 +65,8 @@ impl World {
             spec: spec(changes),
             revision: 1,
             options: Options::default(),
+            added: 0,
+            removed: Vec::new(),
         }
     }
 

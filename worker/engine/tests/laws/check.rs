@@ -1,0 +1,230 @@
+//! What must hold.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use serde_json::json;
+use syncline_engine::{
+    Side, Value,
+    mapping::Rule,
+    plan::Op,
+    ports::{LinkState, OpKind, WriteOp},
+    run::Options,
+    side::Pair,
+    value::Fields,
+};
+
+use super::{
+    history::{self, Edit, Event, Mishap, by_tag, name, play, tag, value},
+    setup::Setup,
+};
+use crate::support::{ChangeState, World, fields};
+
+/// No item has two counterparts, and none is there twice.
+#[track_caller]
+pub(super) fn assert_no_doubles(world: &World) {
+    for side in Side::BOTH {
+        let tags: Vec<String> = by_tag(world, side).iter().map(|(_, fields)| tag(fields)).collect();
+        assert!(tags.windows(2).all(|pair| pair[0] != pair[1]), "doubles on the {side}: {tags:?}");
+    }
+}
+
+/// With all trouble over, a few runs bring both sides in step, and then there is nothing left to do.
+#[track_caller]
+pub(super) fn assert_converges(world: &mut World) {
+    settle(world);
+    assert_no_doubles(world);
+    world.assert_quiet();
+    let (source, target) = (contents_of(world, Side::Source), contents_of(world, Side::Target));
+    let tags = |contents: &BTreeMap<String, Fields>| contents.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(tags(&source), tags(&target));
+    let mapping = world.mapping();
+    for (tag, source) in &source {
+        for rule in &mapping.rules {
+            let now = Pair::new(field(source, &rule.field.source), field(&target[tag], &rule.field.target));
+            assert!(
+                in_step(world, rule, now),
+                "{tag} {}: {} and {}",
+                rule.field.source,
+                now.source,
+                now.target
+            );
+        }
+    }
+    assert_nothing_is_open(world);
+}
+
+fn settle(world: &mut World) {
+    for side in Side::BOTH {
+        world.place(side).refuse_nothing();
+        world.place(side).fail([]);
+    }
+    let full = Options { full: true, ..world.options.clone() };
+    world.options = full;
+    // Two for a deletion, one for an edit made beside our own write, one for what that leads to, some to spare.
+    for _ in 0..6 {
+        world.sync();
+        world.wait(1);
+    }
+}
+
+fn assert_nothing_is_open(world: &World) {
+    let tables = world.tables();
+    assert!(tables.links.values().all(|row| row.intent.is_none()));
+    assert!(tables.links.values().all(|row| row.state != LinkState::Pending));
+    assert!(tables.changes.iter().all(|row| row.state != ChangeState::Intended));
+    assert_eq!(tables.open_conflicts().len(), 0);
+}
+
+/// A field of both sides says the same, as far as mapping and platforms can tell.
+fn in_step(world: &World, rule: &Rule, now: Pair<&Value>) -> bool {
+    let read = |side: Side| rule_reads(rule, side, now.get(side));
+    let (source, target) = (read(Side::Source), read(Side::Target));
+    let kept = |from: Side, value: &Value, other: &Value| {
+        rule.carry(from, value).is_ok_and(|carried| world.place(from.other()).normal(&carried).same(other))
+    };
+    rule.agrees(&source, &target)
+        || kept(Side::Source, &source, &target)
+        || kept(Side::Target, &target, &source)
+}
+
+fn rule_reads(rule: &Rule, side: Side, value: &Value) -> Value {
+    syncline_engine::mapping::read_as(value, *rule.field_type.get(side)).unwrap()
+}
+
+fn field<'a>(fields: &'a Fields, name: &str) -> &'a Value {
+    fields.get(name).unwrap_or(&Value::Null)
+}
+
+fn contents_of(world: &World, side: Side) -> BTreeMap<String, Fields> {
+    world.place(side).all().into_iter().map(|(_, fields)| (tag(&fields), fields)).collect()
+}
+
+/// All that both sides hold, whatever the ids.
+pub(super) fn contents(world: &World) -> Pair<BTreeMap<String, Fields>> {
+    Pair::new(contents_of(world, Side::Source), contents_of(world, Side::Target))
+}
+
+/// Each effect of a write has one confirmed row, and each row its effect.
+#[track_caller]
+pub(super) fn assert_every_effect_has_its_row(world: &World) {
+    let mut effects: Vec<String> = Vec::new();
+    for side in Side::BOTH {
+        for op in world.place(side).written() {
+            match op {
+                WriteOp::Create { .. } => effects.push(format!("{side} create")),
+                WriteOp::Update { fields, .. } => {
+                    let row =
+                        |(field, value): (&String, &Value)| format!("{side} {field} {}", value.to_json());
+                    effects.extend(fields.iter().map(row));
+                }
+                WriteOp::Delete { .. } => effects.push(format!("{side} delete")),
+            }
+        }
+    }
+    let tables = world.tables();
+    assert!(tables.links.values().all(|row| row.intent.is_none()));
+    assert!(tables.changes.iter().all(|row| row.state == ChangeState::Confirmed), "{:?}", tables.changes);
+    let row = |change: &syncline_engine::ports::Change| match &change.field {
+        Some(field) => format!("{} {field} {}", change.side, change.after.to_json()),
+        None if change.after == Value::Null => format!("{} delete", change.side),
+        None => format!("{} create", change.side),
+    };
+    let mut rows: Vec<String> = tables.changes.iter().map(|changed| row(&changed.change)).collect();
+    effects.sort();
+    rows.sort();
+    assert_eq!(rows, effects);
+}
+
+/// A dry run writes nothing, and what it shows is what the run then sends.
+#[track_caller]
+pub(super) fn assert_preview_is_what_happens(world: &mut World) {
+    for side in Side::BOTH {
+        world.place(side).refuse_nothing();
+        world.place(side).fail([]);
+    }
+    // A preview finds nothing out about earlier attempts; that is a run's work.
+    if world.tables().links.values().any(|row| row.intent.is_some()) {
+        return;
+    }
+    let written = |world: &World| (world.source.written().len(), world.target.written().len());
+    let before = (world.write_calls(), world.tables().records, written(world));
+    let (planned, ops) = world.preview();
+    assert_eq!((world.write_calls(), world.tables().records, written(world)), before);
+    let done = world.sync();
+    let (source, target) = before.2;
+    let mut sent: Vec<String> =
+        world.source.written()[source..].iter().map(|op| format!("source {op:?}")).collect();
+    sent.extend(world.target.written()[target..].iter().map(|op| format!("target {op:?}")));
+    let mut shown: Vec<String> = ops.iter().map(|op| format!("{} {:?}", op.side, write_op(op))).collect();
+    sent.sort();
+    shown.sort();
+    assert_eq!(shown, sent);
+    assert_eq!(
+        (planned.counts.synced, planned.counts.failed, planned.counts.skipped, planned.counts.unchanged),
+        (done.counts.synced, done.counts.failed, done.counts.skipped, done.counts.unchanged)
+    );
+}
+
+fn write_op(op: &Op) -> WriteOp {
+    let fields = op.fields.iter().map(|write| (write.field.clone(), write.after.clone())).collect();
+    let id = op.id.clone().unwrap_or_default();
+    match op.kind {
+        OpKind::Create => WriteOp::Create { marker: op.marker.clone().unwrap(), fields },
+        OpKind::Update => WriteOp::Update { id, fields },
+        OpKind::Delete => WriteOp::Delete { id },
+    }
+}
+
+/// At most one edit for each field of each item, by either side.
+pub(super) fn edits() -> impl Strategy<Value = Vec<(Side, Edit)>> {
+    let side = prop_oneof![Just(Side::Source), Just(Side::Target)];
+    proptest::collection::vec((side, history::edit()), 1..12).prop_map(|edits| {
+        let mut kept: Vec<(Side, Edit)> = Vec::new();
+        for (side, edit) in edits {
+            if kept.iter().all(|(_, other)| (other.item, other.field) != (edit.item, edit.field)) {
+                kept.push((side, edit));
+            }
+        }
+        kept
+    })
+}
+
+/// Edits that do not meet arrive, each as its author left it, through whatever one sync goes through.
+#[track_caller]
+pub(super) fn assert_edits_arrive(setup: &Setup, edits: &[(Side, Edit)], mishap: &Mishap) {
+    let mut world = setup.world();
+    let start = json!({ "title": "old", "body": "old", "status": "In Progress", "points": 7 });
+    for number in 0..4 {
+        let mut item = start.clone();
+        item["tag"] = json!(format!("tag {number:03}"));
+        world.source.add(fields(item));
+    }
+    world.sync();
+    world.sync();
+    world.wait(1);
+    for (side, edit) in edits {
+        play(&mut world, &Event::Edit(*side, *edit));
+    }
+    let mishap = if let Mishap::Meddling(..) = mishap { &Mishap::None } else { mishap };
+    play(&mut world, &Event::Sync(mishap.clone()));
+    world.sync();
+    let mapping = world.mapping();
+    for (number, (source, target)) in
+        by_tag(&world, Side::Source).iter().zip(by_tag(&world, Side::Target)).enumerate()
+    {
+        for field_number in 0..4 {
+            let author = edits.iter().find(|(_, edit)| (edit.item, edit.field) == (number, field_number));
+            let rule = mapping.rule_of(Side::Source, name(Side::Source, field_number)).unwrap();
+            let now = Pair::new(field(&source.1, &rule.field.source), field(&target.1, &rule.field.target));
+            assert!(in_step(&world, rule, now), "item {number}: {} and {}", now.source, now.target);
+            let (side, wanted) = match author {
+                Some((side, edit)) => (*side, value(*side, edit)),
+                None => (Side::Source, start[name(Side::Source, field_number)].clone()),
+            };
+            let wanted = world.place(side).normal(&Value::from_json(&wanted));
+            assert!(now.get(side).same(&wanted), "item {number}: {} instead of {wanted}", now.get(side));
+        }
+    }
+    assert_eq!(world.tables().conflicts.len(), 0, "edits that do not meet are no conflict");
+}

@@ -1,0 +1,223 @@
+//! What may happen: people's edits, and syncs that go well or not.
+
+use proptest::prelude::*;
+use serde_json::{Value as Json, json};
+use syncline_engine::{
+    Side,
+    ports::{Step, WriteOp},
+    value::Fields,
+};
+
+use crate::support::{Fault, World, fields};
+
+/// Something that happens. Items are picked by their place among those of a side, in order of their tags.
+#[derive(Debug, Clone)]
+pub(super) enum Event {
+    Add(Side),
+    Edit(Side, Edit),
+    Remove(Side, usize),
+    /// An item that was removed by hand is there again.
+    Restore(Side),
+    Wait,
+    /// From now on a side refuses writes of this kind, or none.
+    Refuse(Side, Option<Refused>),
+    Sync(Mishap),
+}
+
+/// A field of an item gets a value.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Edit {
+    pub(super) item: usize,
+    pub(super) field: usize,
+    pub(super) value: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Refused {
+    Creates,
+    Updates,
+    Deletes,
+}
+
+/// What goes wrong with a sync.
+#[derive(Debug, Clone)]
+pub(super) enum Mishap {
+    None,
+    Crash(Step, usize),
+    /// The n-th write call of a side.
+    Call(Side, Fault, usize),
+    LeaseLost(usize),
+    /// Somebody edits an item just before a write to this side.
+    Meddling(Side, Edit),
+}
+
+/// The fields that are edited, by side, and the values that they get: blank ones, values that the other side cannot tell
+/// apart, and text that the target normalises.
+const NAMES: [(&str, &str); 4] =
+    [("title", "name"), ("body", "notes"), ("status", "state"), ("points", "points")];
+
+pub(super) fn name(side: Side, field: usize) -> &'static str {
+    let (source, target) = NAMES[field % NAMES.len()];
+    if side == Side::Source { source } else { target }
+}
+
+pub(super) fn value(side: Side, edit: &Edit) -> Json {
+    let pick = |values: &[Json]| values[edit.value % values.len()].clone();
+    match (edit.field % NAMES.len(), side) {
+        (2, Side::Source) => pick(&[json!("To Do"), json!("In Progress"), json!("Done"), json!(null)]),
+        (2, Side::Target) => pick(&[json!("open"), json!("closed"), json!("")]),
+        (3, _) => pick(&[json!(1), json!(2), json!("3"), json!(null)]),
+        _ => pick(&[json!("a"), json!("b"), json!(" c "), json!("")]),
+    }
+}
+
+fn side() -> impl Strategy<Value = Side> {
+    prop_oneof![Just(Side::Source), Just(Side::Target)]
+}
+
+pub(super) fn edit() -> impl Strategy<Value = Edit> {
+    (0_usize..4, 0_usize..4, 0_usize..4).prop_map(|(item, field, value)| Edit { item, field, value })
+}
+
+pub(super) fn mishap() -> impl Strategy<Value = Mishap> {
+    let step = prop_oneof![
+        Just(Step::IntentCommitted),
+        Just(Step::RemoteWritten),
+        Just(Step::Confirmed),
+        Just(Step::BaseAdvanced),
+        Just(Step::CursorSaved),
+    ];
+    let fault = prop_oneof![Just(Fault::Before), Just(Fault::After)];
+    prop_oneof![
+        3 => Just(Mishap::None),
+        4 => (step, 0_usize..3).prop_map(|(step, nth)| Mishap::Crash(step, nth)),
+        2 => (side(), fault, 0_usize..3).prop_map(|(side, fault, nth)| Mishap::Call(side, fault, nth)),
+        1 => (0_usize..8).prop_map(Mishap::LeaseLost),
+        1 => (side(), edit()).prop_map(|(side, edit)| Mishap::Meddling(side, edit)),
+    ]
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let refused = prop_oneof![
+        2 => Just(None),
+        1 => Just(Some(Refused::Creates)),
+        1 => Just(Some(Refused::Updates)),
+        1 => Just(Some(Refused::Deletes)),
+    ];
+    prop_oneof![
+        3 => side().prop_map(Event::Add),
+        6 => (side(), edit()).prop_map(|(side, edit)| Event::Edit(side, edit)),
+        2 => (side(), 0_usize..4).prop_map(|(side, item)| Event::Remove(side, item)),
+        1 => side().prop_map(Event::Restore),
+        2 => Just(Event::Wait),
+        1 => (side(), refused).prop_map(|(side, refused)| Event::Refuse(side, refused)),
+        6 => mishap().prop_map(Event::Sync),
+    ]
+}
+
+pub(super) fn history(length: usize) -> impl Strategy<Value = Vec<Event>> {
+    proptest::collection::vec(event(), 1..length)
+}
+
+impl Event {
+    pub(super) fn without_mishap(self) -> Event {
+        match self {
+            Event::Sync(_) => Event::Sync(Mishap::None),
+            Event::Refuse(side, _) => Event::Refuse(side, None),
+            other => other,
+        }
+    }
+}
+
+/// A side's items in order of their tags.
+pub(super) fn by_tag(world: &World, side: Side) -> Vec<(String, Fields)> {
+    let mut all = world.place(side).all();
+    all.sort_by_key(|(_, fields)| tag(fields));
+    all
+}
+
+pub(super) fn tag(fields: &Fields) -> String {
+    fields.get("tag").map(|tag| tag.to_json().to_string()).unwrap_or_default()
+}
+
+fn picked(world: &World, side: Side, item: usize) -> Option<String> {
+    let all = by_tag(world, side);
+    (!all.is_empty()).then(|| all[item % all.len()].0.clone())
+}
+
+pub(super) fn play(world: &mut World, event: &Event) {
+    match event {
+        Event::Add(side) => add(world, *side),
+        Event::Edit(side, edit) => {
+            if let Some(id) = picked(world, *side, edit.item) {
+                world.place(*side).edit(&id, name(*side, edit.field), value(*side, edit));
+            }
+        }
+        Event::Remove(side, item) => {
+            if let Some(id) = picked(world, *side, *item) {
+                let fields = world.place(*side).get(&id).unwrap();
+                world.place(*side).remove(&id);
+                world.removed.push((*side, id, fields));
+            }
+        }
+        Event::Restore(side) => restore(world, *side),
+        Event::Wait => world.wait(1),
+        Event::Refuse(side, None) => world.place(*side).refuse_nothing(),
+        Event::Refuse(side, Some(kind)) => {
+            let kind = *kind;
+            world.place(*side).refuse(move |op| {
+                matches!(
+                    (op, kind),
+                    (WriteOp::Create { .. }, Refused::Creates)
+                        | (WriteOp::Update { .. }, Refused::Updates)
+                        | (WriteOp::Delete { .. }, Refused::Deletes)
+                )
+            });
+        }
+        Event::Sync(mishap) => sync(world, mishap),
+    }
+}
+
+fn add(world: &mut World, side: Side) {
+    world.added += 1;
+    let tag = format!("tag {:03}", world.added);
+    world.place(side).add(fields(json!({ "tag": tag, name(side, 0): "new" })));
+}
+
+/// Brings back what was removed last from a side, if its link still knows it and nothing has taken its place.
+fn restore(world: &mut World, side: Side) {
+    let Some(position) = world.removed.iter().rposition(|(on, _, _)| *on == side) else { return };
+    let (_, id, fields) = world.removed.remove(position);
+    let known = world.tables().links.values().any(|row| row.ids.get(side).as_ref() == Some(&id));
+    let replaced = world.place(side).all().iter().any(|(_, other)| tag(other) == tag(&fields));
+    if known && !replaced {
+        world.place(side).restore(&id, fields);
+    }
+}
+
+fn sync(world: &mut World, mishap: &Mishap) {
+    match mishap {
+        Mishap::None => drop(world.try_sync()),
+        Mishap::Crash(step, nth) => drop(world.crash(*step, *nth)),
+        Mishap::Call(side, fault, nth) => {
+            world.place(*side).fail(std::iter::repeat_n(Fault::None, *nth).chain([*fault]));
+            drop(world.try_sync());
+            world.place(*side).fail([]);
+        }
+        Mishap::LeaseLost(after) => drop(world.sync_until_lost(*after)),
+        Mishap::Meddling(side, edit) => {
+            let (on, edit) = (*side, *edit);
+            if let Some(id) = picked(world, on, edit.item) {
+                world.place(on).meddle(move |place| {
+                    if place.get(&id).is_some() {
+                        place.edit(&id, name(on, edit.field), value(on, &edit));
+                    }
+                });
+            }
+            drop(world.try_sync());
+            world.place(on).meddle(|_| ());
+        }
+    }
+    // Past the deadline of a run that died.
+    world.wait(1);
+}

@@ -1,0 +1,105 @@
+//! Two places and a sync, of any manners.
+
+use proptest::prelude::*;
+use serde_json::json;
+use syncline_engine::{capability::CreateIdempotency, run::Options, side::Pair};
+
+use crate::support::{Manners, World, default_fields};
+
+/// What a world is made of.
+#[derive(Debug, Clone)]
+pub(super) struct Setup {
+    pub(super) creates: Pair<CreateIdempotency>,
+    pub(super) incremental: Pair<bool>,
+    pub(super) modified_times: Pair<bool>,
+    /// The target keeps text without the blanks around it.
+    pub(super) trims: bool,
+    pub(super) page_size: usize,
+    pub(super) backwards: bool,
+    pub(super) overlaps: bool,
+    pub(super) batch_size: u32,
+    pub(super) write_batch: usize,
+    pub(super) strategy: &'static str,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Setup {
+            creates: Pair::new(CreateIdempotency::Marker, CreateIdempotency::Marker),
+            incremental: Pair::new(false, false),
+            modified_times: Pair::new(true, true),
+            trims: false,
+            page_size: 2,
+            backwards: false,
+            overlaps: false,
+            batch_size: 3,
+            write_batch: 2,
+            strategy: "last_write_wins",
+        }
+    }
+}
+
+/// Ways of creating that a successor can find out about.
+pub(super) fn creates_found_again() -> impl Strategy<Value = CreateIdempotency> {
+    prop_oneof![Just(CreateIdempotency::Native), Just(CreateIdempotency::Marker)]
+}
+
+pub(super) fn no_way_to_tell() -> impl Strategy<Value = CreateIdempotency> {
+    Just(CreateIdempotency::None)
+}
+
+pub(super) fn setup(creates: impl Strategy<Value = CreateIdempotency>) -> impl Strategy<Value = Setup> {
+    let creates = proptest::collection::vec(creates, 2);
+    let flags = (any::<[bool; 4]>(), any::<[bool; 3]>());
+    let sizes = (1_usize..4, 1_u32..5, 1_usize..4);
+    let strategies = prop_oneof![Just("last_write_wins"), Just("source_wins"), Just("target_wins")];
+    (creates, flags, sizes, strategies).prop_map(|(creates, flags, sizes, strategy)| {
+        let ([incremental_source, incremental_target, times_source, times_target], rest) = flags;
+        Setup {
+            creates: Pair::new(creates[0], creates[1]),
+            incremental: Pair::new(incremental_source, incremental_target),
+            modified_times: Pair::new(times_source, times_target),
+            trims: rest[0],
+            backwards: rest[1],
+            overlaps: rest[2],
+            page_size: sizes.0,
+            batch_size: sizes.1,
+            write_batch: sizes.2,
+            strategy,
+        }
+    })
+}
+
+impl Setup {
+    /// Every item carries a `tag` that nobody edits: two items of one side with the same tag are doubles.
+    pub(super) fn world(&self) -> World {
+        let mut mappings = default_fields();
+        let tag = json!({ "source_field": "tag", "target_field": "tag" });
+        mappings.as_array_mut().unwrap().push(tag);
+        let document = json!({
+            "field_mappings": mappings,
+            "conflict_strategy": self.strategy,
+            "two_way_create": true,
+            "delete_policy": "delete",
+            "delete_guard": { "max_share": 1.0, "max_count": 1000 },
+            "batch_size": self.batch_size,
+        });
+        let manners = |creates, incremental, modified_times, trims| Manners {
+            create_idempotency: creates,
+            incremental,
+            modified_times,
+            trims,
+            page_size: self.page_size,
+            backwards: self.backwards,
+            overlaps: self.overlaps,
+            write_batch: self.write_batch,
+            ..Manners::default()
+        };
+        let source = manners(self.creates.source, self.incremental.source, self.modified_times.source, false);
+        let target =
+            manners(self.creates.target, self.incremental.target, self.modified_times.target, self.trims);
+        let mut world = World::with(document, source, target);
+        world.options = Options { full: false, approved_deletes: Some(1000), ..Options::default() };
+        world
+    }
+}
