@@ -1,0 +1,168 @@
+//! `up`, `api` and `worker`: what they answer, whom they answer, and how they end.
+
+use anyhow::{Context, Result, ensure};
+use reqwest::{Client, StatusCode, header};
+use rstest::rstest;
+use serde_json::{Value, json};
+use syncline_support::serving::{Serving, until};
+
+use super::common::{Places, ensure_tells, program};
+
+async fn get(role: &Serving, path: &str) -> Result<(StatusCode, String)> {
+    let answer = Client::new().get(role.url(path)).send().await?;
+    Ok((answer.status(), answer.text().await?))
+}
+
+/// Asks for a run of `tasks` and answers the job's path.
+async fn ask(role: &Serving) -> Result<String> {
+    let answer =
+        Client::new().post(role.url("/api/v1/jobs")).json(&json!({ "sync": "tasks" })).send().await?;
+    ensure!(answer.status() == StatusCode::ACCEPTED, "{answer:?}");
+    let place = answer.headers().get(header::LOCATION).context("a location")?.to_str()?.to_owned();
+    let job: Value = answer.json().await?;
+    ensure!(place == format!("/api/v1/jobs/{}", job["id"].as_str().unwrap_or_default()), "{job}");
+    Ok(place)
+}
+
+async fn until_completed(role: &Serving, job: &str) -> Result<Value> {
+    until("the job is completed", async || {
+        let (status, text) = get(role, job).await?;
+        ensure!(status == StatusCode::OK, "{status}: {text}");
+        let job: Value = serde_json::from_str(&text)?;
+        Ok((job["status"] == "completed").then_some(job))
+    })
+    .await
+}
+
+#[rstest]
+#[case::up("up")]
+#[case::api("api")]
+#[case::worker("worker")]
+#[tokio::test]
+async fn every_role_tells_how_it_is_and_ends_well(#[case] name: &str) -> Result<()> {
+    let program = program()?;
+    let role = program.serve(&[name])?;
+    let (status, text) = get(&role, "/healthz").await?;
+    ensure!(status == StatusCode::OK, "{status}: {text}");
+    ensure!(serde_json::from_str::<Value>(&text)?["role"] == name, "{text}");
+    until("it is ready", async || {
+        let (status, text) = get(&role, "/readyz").await?;
+        Ok((status == StatusCode::OK && text.contains("\"ready\"")).then_some(()))
+    })
+    .await?;
+    let (status, text) = get(&role, "/metrics").await?;
+    ensure!(status == StatusCode::OK, "{status}: {text}");
+    ensure_tells(&text, &["# TYPE syncline_queue_jobs gauge", "syncline_queue_jobs{state=\"waiting\""])?;
+    let (status, _) = get(&role, "/api/v1").await?;
+    let expected = if name == "worker" { StatusCode::NOT_FOUND } else { StatusCode::OK };
+    ensure!(status == expected, "/api/v1 of {name}: {status}");
+    ensure!(role.terminate()? == Some(0), "SIGTERM did not end it well");
+    Ok(())
+}
+
+#[tokio::test]
+async fn up_carries_out_what_it_is_asked_over_http() -> Result<()> {
+    let places = Places::new(300, "").await?;
+    let up = places.program.serve(&["up"])?;
+    let place = ask(&up).await?;
+    let job = until_completed(&up, &place).await?;
+    ensure!(job["success"] == true && job["counts"]["created"] == 300, "{job}");
+    ensure!(job["attempts"].as_array().is_some_and(|attempts| attempts.len() == 1), "{job}");
+    ensure!(places.ensure_in_step().await?.len() == 300);
+    let (_, metrics) = get(&up, "/metrics").await?;
+    ensure_tells(
+        &metrics,
+        &[
+            "sync_operations_total{platform=\"sql\",status=\"completed\"} 300",
+            "sync_runs_total{platform=\"sql\"",
+        ],
+    )?;
+    let (status, stats) = get(&up, "/api/v1/sync/stats?sync=tasks").await?;
+    ensure!(
+        status == StatusCode::OK && serde_json::from_str::<Value>(&stats)?["total"]["created"] == 300,
+        "{stats}"
+    );
+    ensure!(up.terminate()? == Some(0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_the_api_takes_waits_for_a_worker() -> Result<()> {
+    let places = Places::new(30, "").await?;
+    let api = places.program.serve(&["api"])?;
+    let place = ask(&api).await?;
+    let (_, text) = get(&api, &place).await?;
+    ensure!(serde_json::from_str::<Value>(&text)?["status"] == "queued", "{text}");
+    let worker = places.program.serve(&["worker"])?;
+    until_completed(&api, &place).await?;
+    ensure!(places.ensure_in_step().await?.len() == 30);
+    ensure!(worker.terminate()? == Some(0) && api.terminate()? == Some(0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_unknown_sync_is_told_over_http() -> Result<()> {
+    let program = program()?;
+    let api = program.serve(&["api"])?;
+    let asked = Client::new().post(api.url("/api/v1/jobs")).json(&json!({ "sync": "nobody" }));
+    let answer = asked.send().await?;
+    ensure!(answer.status() == StatusCode::NOT_FOUND, "{answer:?}");
+    ensure!(answer.headers()[header::CONTENT_TYPE] == "application/problem+json", "{answer:?}");
+    ensure_tells(&answer.text().await?, &["nobody", "syncline apply"])
+}
+
+#[tokio::test]
+async fn a_request_for_another_host_is_refused() -> Result<()> {
+    let program = program()?;
+    let api = program.serve(&["api"])?;
+    let foreign = Client::new().get(api.url("/api/v1")).header(header::HOST, "evil.example").send().await?;
+    ensure!(foreign.status() == StatusCode::MISDIRECTED_REQUEST, "{foreign:?}");
+    let local = format!("localhost:{}", api.address.port());
+    let local = Client::new().get(api.url("/api/v1")).header(header::HOST, local).send().await?;
+    ensure!(local.status() == StatusCode::OK, "{local:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_foreign_page_starts_nothing() -> Result<()> {
+    let places = Places::new(3, "").await?;
+    let api = places.program.serve(&["api"])?;
+    let asked = Client::new().post(api.url("/api/v1/jobs")).json(&json!({ "sync": "tasks" }));
+    let answer = asked.header(header::ORIGIN, "https://evil.example").send().await?;
+    ensure!(answer.status() == StatusCode::FORBIDDEN, "{answer:?}");
+    let runs = places.program.expect(0, &["--json", "runs"])?.json()?;
+    ensure!(runs["runs"] == json!([]), "{runs}");
+    Ok(())
+}
+
+#[rstest]
+#[case::up("up", "0.0.0.0:0")]
+#[case::api("api", "[::]:0")]
+#[case::worker("worker", "192.0.2.1:8000")]
+fn an_address_that_others_can_reach_is_refused(#[case] role: &str, #[case] address: &str) -> Result<()> {
+    let refused = program()?.expect(2, &[role, "--listen", address])?;
+    ensure_tells(&refused.stderr, &[address, "can be reached by other machines", "127.0.0.1:"])
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() -> Result<()> {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let address = taken.local_addr()?.to_string();
+    let refused = program()?.expect(2, &["up", "--listen", &address])?;
+    ensure_tells(&refused.stderr, &["--listen", &address, "in use"])
+}
+
+#[tokio::test]
+async fn a_process_says_when_its_schema_was_taken_away() -> Result<()> {
+    let program = program()?;
+    let api = program.serve(&["api"])?;
+    program.expect(0, &["migrate", "down"])?;
+    let (status, text) = get(&api, "/readyz").await?;
+    ensure!(status == StatusCode::SERVICE_UNAVAILABLE, "{status}: {text}");
+    ensure_tells(&text, &["syncline migrate up"])?;
+    ensure!(get(&api, "/healthz").await?.0 == StatusCode::OK, "a restart would mend nothing");
+    program.expect(0, &["migrate", "up"])?;
+    let (status, text) = get(&api, "/readyz").await?;
+    ensure!(status == StatusCode::OK, "{status}: {text}");
+    Ok(())
+}
