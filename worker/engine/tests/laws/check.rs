@@ -65,6 +65,7 @@ fn settle(world: &mut World) {
     for _ in 0..6 {
         world.sync();
         world.wait(1);
+        history::choose(world, Side::Source);
     }
 }
 
@@ -206,8 +207,18 @@ pub(super) fn assert_edits_arrive(setup: &Setup, edits: &[(Side, Edit)], mishap:
     for (side, edit) in edits {
         play(&mut world, &Event::Edit(*side, *edit));
     }
-    let mishap = if let Mishap::Meddling(..) = mishap { &Mishap::None } else { mishap };
-    play(&mut world, &Event::Sync(mishap.clone()));
+    let mut edits = edits.to_vec();
+    let mut mishap = mishap.clone();
+    if let Mishap::Meddling(side, edit) = mishap {
+        // An edit beside our own write is one of them, as long as it does not meet another.
+        if edits.iter().any(|(_, other)| (other.item, other.field) == (edit.item, edit.field)) {
+            mishap = Mishap::None;
+        } else {
+            edits.push((side, edit));
+        }
+    }
+    play(&mut world, &Event::Sync(mishap));
+    world.sync();
     world.sync();
     let mapping = world.mapping();
     for (number, (source, target)) in
@@ -227,4 +238,38 @@ pub(super) fn assert_edits_arrive(setup: &Setup, edits: &[(Side, Edit)], mishap:
         }
     }
     assert_eq!(world.tables().conflicts.len(), 0, "edits that do not meet are no conflict");
+}
+
+/// Items with these titles are on the two sides before the first sync.
+#[track_caller]
+pub(super) fn assert_matching(setup: &Setup, sources: &[usize], targets: &[usize], mishap: &Mishap) {
+    let mut world = setup.world();
+    world.spec.match_on = vec!["title".to_owned()];
+    for title in sources {
+        world.source.add(fields(json!({ "title": format!("title {title}") })));
+    }
+    for title in targets {
+        world.target.add(fields(json!({ "name": format!("title {title}") })));
+    }
+    let mishap = if let Mishap::Meddling(..) = mishap { &Mishap::None } else { mishap };
+    play(&mut world, &Event::Sync(mishap.clone()));
+    settle(&mut world);
+    for title in 0..5 {
+        let count = |titles: &[usize]| titles.iter().filter(|other| **other == title).count();
+        let (before_source, before_target) = (count(sources), count(targets));
+        let ambiguous = before_source > 0 && before_target > 0 && before_source + before_target > 2;
+        let expected = if ambiguous {
+            (before_source, before_target)
+        } else {
+            (before_source.max(before_target), before_source.max(before_target))
+        };
+        let count = |side: Side| {
+            let named = |(_, item): &(String, Fields)| {
+                field(item, name(side, 0)).to_json() == json!(format!("title {title}"))
+            };
+            world.place(side).all().iter().filter(|item| named(item)).count()
+        };
+        assert_eq!((count(Side::Source), count(Side::Target)), expected, "title {title}");
+    }
+    world.assert_quiet();
 }

@@ -5,6 +5,7 @@ use serde_json::{Value as Json, json};
 use syncline_engine::{
     Side,
     ports::{Step, WriteOp},
+    run::Options,
     value::Fields,
 };
 
@@ -22,6 +23,8 @@ pub(super) enum Event {
     /// From now on a side refuses writes of this kind, or none.
     Refuse(Side, Option<Refused>),
     Sync(Mishap),
+    /// A person takes this side's part in every open conflict, and the choices are applied.
+    Choose(Side),
 }
 
 /// A field of an item gets a value.
@@ -47,7 +50,7 @@ pub(super) enum Mishap {
     /// The n-th write call of a side.
     Call(Side, Fault, usize),
     LeaseLost(usize),
-    /// Somebody edits an item just before a write to this side.
+    /// Somebody edits an item just before a write to this side, or after the sync if there is none.
     Meddling(Side, Edit),
 }
 
@@ -93,7 +96,7 @@ pub(super) fn mishap() -> impl Strategy<Value = Mishap> {
         4 => (step, 0_usize..3).prop_map(|(step, nth)| Mishap::Crash(step, nth)),
         2 => (side(), fault, 0_usize..3).prop_map(|(side, fault, nth)| Mishap::Call(side, fault, nth)),
         1 => (0_usize..8).prop_map(Mishap::LeaseLost),
-        1 => (side(), edit()).prop_map(|(side, edit)| Mishap::Meddling(side, edit)),
+        2 => (side(), edit()).prop_map(|(side, edit)| Mishap::Meddling(side, edit)),
     ]
 }
 
@@ -112,6 +115,7 @@ fn event() -> impl Strategy<Value = Event> {
         2 => Just(Event::Wait),
         1 => (side(), refused).prop_map(|(side, refused)| Event::Refuse(side, refused)),
         6 => mishap().prop_map(Event::Sync),
+        1 => side().prop_map(Event::Choose),
     ]
 }
 
@@ -175,6 +179,20 @@ pub(super) fn play(world: &mut World, event: &Event) {
             });
         }
         Event::Sync(mishap) => sync(world, mishap),
+        Event::Choose(side) => choose(world, *side),
+    }
+}
+
+/// Applies choices as the job behind a resolution does: to the links concerned, and to nothing else.
+pub(super) fn choose(world: &World, side: Side) {
+    let links = {
+        let mut tables = world.tables();
+        tables.choose(side);
+        tables.open_conflicts().iter().map(|row| row.link).collect::<Vec<i64>>()
+    };
+    if !links.is_empty() {
+        drop(world.try_sync_with(Options { only: Some(links), ..world.options.clone() }));
+        world.wait(1);
     }
 }
 
@@ -215,7 +233,7 @@ fn sync(world: &mut World, mishap: &Mishap) {
                 });
             }
             drop(world.try_sync());
-            world.place(on).meddle(|_| ());
+            world.place(on).meddle_now();
         }
     }
     // Past the deadline of a run that died.

@@ -52,7 +52,8 @@ pub(super) fn setup(creates: impl Strategy<Value = CreateIdempotency>) -> impl S
     let creates = proptest::collection::vec(creates, 2);
     let flags = (any::<[bool; 4]>(), any::<[bool; 3]>());
     let sizes = (1_usize..4, 1_u32..5, 1_usize..4);
-    let strategies = prop_oneof![Just("last_write_wins"), Just("source_wins"), Just("target_wins")];
+    let strategies =
+        prop_oneof![Just("last_write_wins"), Just("source_wins"), Just("target_wins"), Just("manual")];
     (creates, flags, sizes, strategies).prop_map(|(creates, flags, sizes, strategy)| {
         let ([incremental_source, incremental_target, times_source, times_target], rest) = flags;
         Setup {

@@ -3,8 +3,8 @@
 use serde_json::json;
 use syncline_engine::{
     Side,
-    ports::{ItemStatus, WriteOp},
-    run::Options,
+    ports::{ItemStatus, StoreError, WriteOp},
+    run::{Options, RunError},
 };
 
 use crate::support::{ChangeState, Fault, Manners, World, fields};
@@ -206,4 +206,36 @@ fn a_failed_item_keeps_its_reason_on_its_link() {
     assert_eq!(tables.links[&1].status, ItemStatus::Failed);
     assert_eq!(tables.links[&1].error.as_deref(), Some("t will not have it"));
     assert_eq!(tables.links[&1].base.get(Side::Target)["name"], json!("old"));
+}
+
+#[test]
+fn a_link_that_another_run_wrote_meanwhile_is_left_to_the_next_run() {
+    let world = World::new(json!({}));
+    let (s, t) = world.paired(json!({ "title": "old" }));
+    world.source.edit(&s, "title", "new");
+    let tables = world.tables.clone();
+    world.target.meddle(move |_| tables.lock().unwrap().links.get_mut(&1).unwrap().version += 1);
+    assert!(matches!(world.try_sync(), Err(RunError::Store(StoreError::Outdated))));
+    world.wait(1);
+    world.sync();
+    assert_eq!(world.target.value(&t, "name"), json!("new"));
+    assert_eq!(world.tables().changes.len(), 2);
+    assert!(world.tables().changes.iter().all(|row| row.state == ChangeState::Confirmed));
+    world.assert_quiet();
+}
+
+#[test]
+fn a_run_that_was_taken_over_records_nothing_more() {
+    let world = World::new(json!({}));
+    let (s, t) = world.paired(json!({ "title": "old" }));
+    world.source.edit(&s, "title", "new");
+    let tables = world.tables.clone();
+    world.target.meddle(move |_| tables.lock().unwrap().fence += 1);
+    assert!(matches!(world.try_sync(), Err(RunError::Store(StoreError::Stopped(_)))));
+    assert!(matches!(world.try_sync(), Err(RunError::NotBefore(_))), "it may still be writing");
+    world.wait(1);
+    world.sync();
+    assert_eq!(world.target.value(&t, "name"), json!("new"));
+    assert_eq!(world.tables().changes.len(), 2);
+    world.assert_quiet();
 }

@@ -111,11 +111,14 @@ fn crashed_create(step: Step) -> (World, String) {
 #[case(Step::IntentCommitted)]
 #[case(Step::RemoteWritten)]
 fn an_origin_edited_before_the_restart_arrives_as_edited(#[case] step: Step) {
-    let (world, s) = crashed_create(step);
+    let (mut world, s) = crashed_create(step);
+    // No conflict, whoever would win it: the target still has what it was given.
+    world.spec.conflict_strategy = syncline_engine::spec::Strategy::TargetWins;
     world.source.edit(&s, "title", "edited");
     world.sync();
     assert_eq!(world.target.ids().len(), 2);
     assert!(world.target.all().iter().any(|(_, item)| item["name"].to_json() == "edited"));
+    assert_eq!(world.tables().conflicts.len(), 0);
     world.sync();
     world.assert_quiet();
 }

@@ -208,6 +208,14 @@ impl Place {
         *self.meddling.lock().unwrap() = Some(Box::new(meddling));
     }
 
+    /// What somebody was to do before a write that never came, they do now.
+    pub(crate) fn meddle_now(&self) {
+        let meddling = self.meddling.lock().unwrap().take();
+        if let Some(meddling) = meddling {
+            meddling(self);
+        }
+    }
+
     /// The next write calls go wrong like this.
     pub(crate) fn fail(&self, faults: impl IntoIterator<Item = Fault>) {
         self.rows().faults = faults.into_iter().collect();
@@ -418,10 +426,7 @@ impl Connector for Place {
         context: &WriteContext<'_>,
     ) -> Result<Vec<WriteResult>, ConnectorError> {
         assert!(writes.len() <= self.manners.write_batch, "{}: a batch of {}", self.name, writes.len());
-        let meddling = self.meddling.lock().unwrap().take();
-        if let Some(meddling) = meddling {
-            meddling(self);
-        }
+        self.meddle_now();
         let fault = {
             let mut rows = self.rows();
             rows.calls += 1;

@@ -101,11 +101,15 @@ impl World {
     }
 
     pub(crate) fn sync_with(&self, options: Options) -> Report {
-        self.run(&options, CrashAt::never(), TestLeave::granted(&self.clock)).unwrap().unwrap()
+        self.try_sync_with(options).unwrap()
     }
 
     pub(crate) fn try_sync(&self) -> Result<Report, RunError> {
-        self.run(&self.options, CrashAt::never(), TestLeave::granted(&self.clock)).unwrap()
+        self.try_sync_with(self.options.clone())
+    }
+
+    pub(crate) fn try_sync_with(&self, options: Options) -> Result<Report, RunError> {
+        self.run(&options, CrashAt::never(), TestLeave::granted(&self.clock)).unwrap()
     }
 
     /// A run whose process dies when a step is reached for the n-th time. None if it did.
