@@ -62,7 +62,9 @@ async fn work(program: &Program, rows: usize) -> Result<(Items, i64)> {
         writes += 1;
     }
     let new: Vec<[String; 5]> = (1..=rows / 10)
-        .map(|n| [format!("N-{n:06}"), format!("New {n}"), "open".to_owned(), (n % 7).to_string(), String::new()])
+        .map(|n| {
+            [format!("N-{n:06}"), format!("New {n}"), "open".to_owned(), (n % 7).to_string(), String::new()]
+        })
         .collect();
     for [id, title, state, points, _] in &new {
         let fields = [("title", title), ("state", state), ("points", points)];
@@ -79,17 +81,25 @@ async fn work(program: &Program, rows: usize) -> Result<(Items, i64)> {
     };
     edit_csv(&file, edit, &here)?;
     let numbered = "CAST(substr(id, 3) AS INTEGER) % 30";
-    let mut sql = format!("BEGIN; UPDATE tasks SET points = 500 WHERE {numbered} BETWEEN 10 AND 19; \
-                           DELETE FROM tasks WHERE {numbered} = 21;");
+    let mut sql = format!(
+        "BEGIN; UPDATE tasks SET points = 500 WHERE {numbered} BETWEEN 10 AND 19; \
+                           DELETE FROM tasks WHERE {numbered} = 21;"
+    );
     for [id, title, state, points, _] in there {
-        sql += &format!("INSERT INTO tasks (id, title, state, points) VALUES ('{id}', '{title}', '{state}', {points});");
+        sql += &format!(
+            "INSERT INTO tasks (id, title, state, points) VALUES ('{id}', '{title}', '{state}', {points});"
+        );
     }
     table.execute(&(sql + "COMMIT;")).await?;
     Ok((expected, writes))
 }
 
 /// Waits until so many change rows are on record, or the process has ended.
-async fn wait_for(ledger: &Ledger, changes: i64, running: &mut syncline_support::program::Running) -> Result<bool> {
+async fn wait_for(
+    ledger: &Ledger,
+    changes: i64,
+    running: &mut syncline_support::program::Running,
+) -> Result<bool> {
     let deadline = Instant::now() + Duration::from_secs(120);
     loop {
         if running.has_ended()? {

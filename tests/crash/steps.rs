@@ -34,7 +34,8 @@ async fn work(program: &Program, work: Work, to: To) -> Result<()> {
     let is_chosen = |id: &str| ("T-000003".."T-000009").contains(&id);
     match (work, to) {
         (Work::Create, To::Table) => {
-            let new = ["N-1", "N-2", "N-3", "N-4", "N-5", "N-6"].map(|id| [id, "New in the file", "open", "1", ""]);
+            let new =
+                ["N-1", "N-2", "N-3", "N-4", "N-5", "N-6"].map(|id| [id, "New in the file", "open", "1", ""]);
             edit_csv(&file, |_| true, &new)
         }
         (Work::Update, To::Table) => edit_csv(

@@ -36,7 +36,7 @@ use crate::{
     scope::ScopeError,
 };
 
-const PAGE: usize = 500;
+const PAGE: usize = 1_000;
 /// How far back an incremental read reaches: times may be whole seconds, and a row may be committed a little after the
 /// time it carries.
 const OVERLAP: Duration = Duration::from_secs(2);

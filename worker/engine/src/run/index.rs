@@ -1,5 +1,7 @@
 //! All links of a sync in memory, small: what tells a changed item from an unchanged one.
 
+use std::num::NonZeroU64;
+
 use chrono::{DateTime, Utc};
 
 use crate::{
@@ -14,17 +16,33 @@ pub(super) const PAGE: usize = 500;
 /// Briefs read in one statement.
 const BRIEFS: usize = 1_000;
 
-/// The links of a sync: about 80 bytes each, whatever their content.
+/// The links of a sync: 64 bytes each, whatever their content.
 pub(super) struct LinkIndex {
     entries: Vec<Entry>,
-    /// Hash of an id, position in `entries`; sorted, so that there is no table twice the size while it grows.
-    by_id: Pair<Vec<(Hash, u32)>>,
+    /// An id and its position in `entries`; sorted, so that there is no table twice the size while it grows.
+    by_id: Pair<Vec<(IdKey, u32)>>,
 }
 
 struct Entry {
     id: i64,
-    hash: Pair<Option<Hash>>,
+    content: Pair<Option<ContentKey>>,
     flags: u16,
+}
+
+/// 96 bits of an id's hash: among a million ids two are alike with a chance of one in 10^17.
+type IdKey = [u8; 12];
+
+/// 64 bits of a content's hash: an edit goes unseen with a chance of one in 10^19.
+type ContentKey = NonZeroU64;
+
+fn id_key(id: &str) -> IdKey {
+    let Hash(bytes) = Hash::of_bytes(id.as_bytes());
+    std::array::from_fn(|place| bytes[place])
+}
+
+fn content_key(Hash(bytes): Hash) -> ContentKey {
+    let number = u64::from_le_bytes(std::array::from_fn(|place| bytes[place]));
+    NonZeroU64::new(number).unwrap_or(NonZeroU64::MAX)
 }
 
 const SEEN_SOURCE: u16 = 1;
@@ -103,7 +121,7 @@ impl LinkIndex {
         for side in Side::BOTH {
             if let Some(id) = brief.ids.get(side) {
                 flags |= has(side);
-                self.by_id.get_mut(side).push((Hash::of_bytes(id.as_bytes()), position));
+                self.by_id.get_mut(side).push((id_key(id), position));
             }
         }
         let due = brief.retry_at.is_some_and(|at| retry_now || at <= now);
@@ -119,7 +137,8 @@ impl LinkIndex {
         if let Some(side) = brief.missing {
             flags |= missing(side);
         }
-        self.entries.push(Entry { id: brief.id, hash: brief.hash, flags });
+        let content = Pair::new(brief.hash.source.map(content_key), brief.hash.target.map(content_key));
+        self.entries.push(Entry { id: brief.id, content, flags });
     }
 
     /// How many links there are.
@@ -140,18 +159,18 @@ impl LinkIndex {
     /// Notes that an item was read, and whether its content is other than last seen.
     pub(super) fn see(&mut self, side: Side, id: &str, content: Hash) -> Found {
         let by_id = self.by_id.get(side);
-        let key = Hash::of_bytes(id.as_bytes());
+        let key = id_key(id);
         let first = by_id.partition_point(|(hash, _)| *hash < key);
         let Some((_, position)) = by_id.get(first).filter(|(hash, _)| *hash == key).copied() else {
             return Found::New;
         };
         let entry = &mut self.entries[position as usize];
         entry.flags |= seen(side);
-        let news = match entry.hash.get(side) {
+        let news = match entry.content.get(side) {
             // A deleted item has no content; one that is seen again has come back.
             None => true,
             Some(_) if entry.flags & TOMBSTONE != 0 => false,
-            Some(before) => *before != content,
+            Some(before) => *before != content_key(content),
         };
         if news {
             entry.flags |= DIRTY;
