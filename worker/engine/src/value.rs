@@ -123,11 +123,11 @@ impl Instant {
 }
 
 fn parse_minutes(text: &str) -> Option<DateTime<Utc>> {
-    let text = text.strip_suffix('Z').unwrap_or(text);
-    ["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"]
-        .iter()
-        .find_map(|format| chrono::NaiveDateTime::parse_from_str(text, format).ok())
-        .map(|at| at.and_utc())
+    let zoned = ["%Y-%m-%d %H:%M%#z", "%Y-%m-%dT%H:%M%#z"];
+    let zoned = zoned.iter().find_map(|format| DateTime::parse_from_str(text, format).ok());
+    let local = ["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"];
+    let local = || local.iter().find_map(|format| chrono::NaiveDateTime::parse_from_str(text, format).ok());
+    zoned.map(|at| at.with_timezone(&Utc)).or_else(|| local().map(|at| at.and_utc()))
 }
 
 impl Value {

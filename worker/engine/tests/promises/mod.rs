@@ -13,3 +13,4 @@ mod matching;
 mod names;
 mod recovery;
 mod tombstones;
+mod values;
