@@ -2,7 +2,9 @@
 
 use std::str::FromStr;
 
-use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, DatabaseConnection, EntityTrait, Iterable, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
+};
 use serde_json::{Value, json};
 use syncline_entity::{sync_attempt, sync_change, sync_config, sync_history};
 use uuid::Uuid;
@@ -35,16 +37,24 @@ async fn list(
     limit: u64,
     output: &Output,
 ) -> Result<Exit, Fault> {
+    // A plan's details may be megabytes, and a list shows none of them.
+    let slim = |column: &sync_history::Column| !matches!(column, sync_history::Column::SyncMetadata);
     let mut query = sync_history::Entity::find()
-        .find_also_related(sync_config::Entity)
+        .select_only()
+        .columns(sync_history::Column::iter().filter(slim))
+        .expr_as(Expr::value(Option::<Value>::None), "sync_metadata")
         .order_by_desc(sync_history::Column::Id)
         .limit(limit);
     if let Some(sync) = sync {
         query = query.filter(sync_history::Column::SyncConfigId.eq(sync));
     }
-    let rows = query.all(db).await?;
+    let configs = sync_config::Entity::find().all(db).await?;
+    let with_config = |row: sync_history::Model| {
+        let config = configs.iter().find(|config| config.id == row.sync_config_id)?.clone();
+        Some((row, config))
+    };
     let rows: Vec<(sync_history::Model, sync_config::Model)> =
-        rows.into_iter().filter_map(|(row, config)| Some((row, config?))).collect();
+        query.all(db).await?.into_iter().filter_map(with_config).collect();
     output.data(&json!({ "runs": rows.iter().map(|(row, config)| brief(row, config)).collect::<Vec<_>>() }));
     let line = |(row, config): &(sync_history::Model, sync_config::Model)| {
         vec![
