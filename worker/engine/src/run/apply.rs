@@ -186,8 +186,10 @@ fn count_writes(plan: &ItemPlan, results: &Results, report: &mut Report) {
 
 fn count(plan: &ItemPlan, results: &Results, record: &Recorded, report: &mut Report) {
     count_writes(plan, results, report);
-    report.counts.add_status(record.status);
     let open = record.conflicts.iter().filter(|conflict| conflict.settled.is_none()).count() as u64;
+    // An item left alone while an earlier conflict in it is open.
+    let left_alone = record.status == ItemStatus::Conflict && open == 0;
+    report.counts.add_status(if left_alone { ItemStatus::Skipped } else { record.status });
     report.counts.conflicts += open;
     report.counts.settled += record.conflicts.len() as u64 - open;
     if record.status == ItemStatus::Failed {

@@ -42,8 +42,8 @@ proptest! {
         setup in setup(no_way_to_tell()), events in history(14),
     ) {
         let mut world = setup.world();
-        // With it, the item of an unanswered create comes back as one of the target's own.
-        world.spec.two_way_create = false;
+        // Where items are created both ways, the one of an unanswered create comes back as if it were somebody's own.
+        world.spec.direction = syncline_engine::spec::Direction::SourceToTarget;
         // A person may say that it is to be sent again, and answers for that.
         let events: Vec<Event> =
             events.into_iter().filter(|event| !matches!(event, Event::Choose(_))).collect();

@@ -43,6 +43,20 @@ fn a_preview_shows_what_the_run_then_does_and_does_nothing_itself() {
 }
 
 #[test]
+fn a_preview_counts_an_item_that_is_left_alone_in_conflict_as_the_run_does() {
+    let world = World::new(json!({ "conflict_strategy": "manual", "delete_policy": "delete" }));
+    world.paired(json!({ "title": "bystander" }));
+    let (s, t) = world.paired(json!({ "title": "old" }));
+    world.source.edit(&s, "title", "S");
+    world.target.edit(&t, "name", "T");
+    world.sync();
+    world.source.remove(&s);
+    let (planned, _) = world.preview();
+    assert_eq!(planned.counts.skipped, 1);
+    assert_eq!(world.sync().counts.skipped, 1);
+}
+
+#[test]
 fn a_run_for_some_links_deals_with_them_only() {
     let world = World::new(json!({}));
     let (one, _) = world.paired(json!({ "title": "one" }));
