@@ -114,3 +114,35 @@ fn yaml(ids: &str) -> String {
         _ => document(""),
     }
 }
+
+/// The table numbers its rows itself, so only the marker tells whether a create has happened.
+#[rstest]
+#[tokio::test]
+async fn a_numbered_row_is_found_again_by_its_marker(
+    #[values("intent_committed", "remote_written", "confirmed", "base_advanced")] step: &str,
+) -> Result<()> {
+    let program = Program::new(BINARY)?;
+    let target = "target: { url: \"sqlite://tasks.db\", table: numbered, key: id, marker: sync_marker }";
+    program.write("sync.yaml", &document(target).replace("target_field: id", "target_field: reference"))?;
+    write_csv(&program.path("backlog.csv"), ROWS)?;
+    let table = Table::open(&program.path("tasks.db")).await?;
+    table
+        .execute(
+            "CREATE TABLE numbered (id INTEGER PRIMARY KEY AUTOINCREMENT, reference TEXT, title TEXT, state TEXT, \
+             points INTEGER, sync_marker TEXT); \
+             INSERT INTO numbered (title, state, points) VALUES ('Born in the table', 'open', 1)",
+        )
+        .await?;
+    program.expect(0, &["apply", "-f", "sync.yaml"])?;
+
+    ensure!(program.kill_at(step, &["sync", "tasks"])?, "the run came to its end without {step}");
+    program.expect(0, &["sync", "tasks"])?;
+
+    let titles = read_csv(&program.path("backlog.csv"))?.into_values().filter_map(|item| item.get("title").cloned());
+    let mut titles: Vec<String> = titles.collect();
+    titles.sort();
+    let there = "SELECT title FROM numbered ORDER BY title";
+    let there: Vec<String> = sqlx::query_scalar(there).fetch_all(&table.pool).await?;
+    ensure!(titles == there && titles.len() == ROWS + 1, "file {titles:?}, table {there:?}");
+    Ledger::open(&program.path("syncline.db")).await?.check_settled().await
+}
