@@ -9,9 +9,11 @@ use syncline_support::{
     program::{Finished, Program},
 };
 
-/// The program in a folder of its own.
+/// The program in a folder of its own. Nothing crashes here, so leases are long enough for a machine that is busy.
 pub(crate) fn program() -> Result<Program> {
-    Program::new(env!("CARGO_BIN_EXE_syncline"))
+    let mut program = Program::new(env!("CARGO_BIN_EXE_syncline"))?;
+    program.set("SYNCLINE_LEASE_MS", "30000");
+    Ok(program)
 }
 
 /// A backlog, a table and a stored sync named `tasks`.

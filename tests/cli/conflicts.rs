@@ -2,9 +2,12 @@
 
 use anyhow::{Result, ensure};
 use rstest::rstest;
+use syncline_support::{
+    places::{Table, document},
+    serving::until,
+};
 
 use super::common::{Places, ensure_tells, number, program};
-use syncline_support::places::{Table, document};
 
 const ROWS: usize = 300;
 
@@ -128,4 +131,40 @@ async fn a_conflict_that_is_not_there_cannot_be_settled() -> Result<()> {
     ensure_tells(&refused.stderr, &["no conflict 77", "syncline conflicts"])?;
     let refused = places.program.expect(2, &["conflicts", "resolve", "77", "--side", "left"])?;
     ensure_tells(&refused.stderr, &["left", "source, target"])
+}
+
+#[tokio::test]
+async fn a_choice_between_values_that_have_changed_since_is_not_carried_out() -> Result<()> {
+    let places = Places::in_step(ROWS, "conflict_strategy: manual").await?;
+    disagree(&places).await?;
+    places.sync(1, &[])?;
+    places.table.execute("UPDATE tasks SET title = 'Theirs, later' WHERE id = 'T-000007'").await?;
+    let refused = places.program.expect(1, &["conflicts", "resolve", "1", "--side", "source"])?;
+    ensure_tells(&refused.stderr, &["conflict 1 is not settled", "changed since it was listed"])?;
+    let both = [Some("Ours".to_owned()), Some("Theirs, later".to_owned())];
+    ensure!(places.both("T-000007", "title").await? == both, "a value that nobody saw was written over");
+    let listed = places.program.expect(0, &["--json", "conflicts"])?.json()?;
+    ensure!(listed["conflicts"][0]["target"] == "Theirs, later", "{listed}");
+    let id = listed["conflicts"][0]["id"].to_string();
+    places.program.expect(0, &["conflicts", "resolve", &id, "--side", "source"])?;
+    ensure!(title(&places).await? == "Ours");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_choice_may_be_left_to_a_worker() -> Result<()> {
+    let places = Places::in_step(ROWS, "conflict_strategy: manual").await?;
+    disagree(&places).await?;
+    places.sync(1, &[])?;
+    places.program.expect(0, &["conflicts", "resolve", "1", "--side", "target", "--no-wait"])?;
+    ensure!(places.both("T-000007", "title").await?[0].as_deref() == Some("Ours"), "it did not wait");
+    let worker = places.program.serve(&["worker"])?;
+    until("the choice is carried out", async || {
+        let listed = places.program.expect(0, &["--json", "conflicts"])?.json()?;
+        Ok((listed["conflicts"] == serde_json::json!([])).then_some(()))
+    })
+    .await?;
+    ensure!(worker.terminate()? == Some(0));
+    ensure!(title(&places).await? == "Theirs");
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use rstest::rstest;
-use syncline_support::places::document;
+use syncline_support::places::{Table, document, write_csv};
 
 use super::common::{Places, ensure_tells, program};
 
@@ -150,6 +150,20 @@ async fn a_changed_document_replaces_the_stored_one() -> Result<()> {
     places.program.write("sync.yaml", &document("direction: bidirectional"))?;
     let taken = places.program.expect(0, &["--json", "apply", "sync.yaml"])?.json()?;
     ensure!(taken["syncs"][0]["result"] == "changed", "{taken}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn paths_start_at_the_document_s_folder() -> Result<()> {
+    let program = program()?;
+    let folder = program.path("deep/down");
+    std::fs::create_dir_all(&folder)?;
+    write_csv(&folder.join("backlog.csv"), 3)?;
+    let table = Table::open(&folder.join("tasks.db")).await?;
+    program.write("deep/down/sync.yaml", &document(""))?;
+    program.expect(0, &["apply", "deep/down/sync.yaml"])?;
+    program.expect(0, &["sync", "tasks"])?;
+    ensure!(table.read().await?.len() == 3);
     Ok(())
 }
 

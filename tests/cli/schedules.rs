@@ -122,3 +122,19 @@ async fn a_sync_is_waited_for_while_a_worker_has_it() -> Result<()> {
     ensure!(worker.terminate()? == Some(0));
     Ok(())
 }
+
+#[tokio::test]
+async fn syncs_started_at_once_do_the_work_once() -> Result<()> {
+    let places = Places::new(300, "").await?;
+    let start = |_| places.program.start(&["sync", "tasks"]);
+    let mut syncs = (0..4).map(start).collect::<Result<Vec<_>>>()?;
+    for sync in &mut syncs {
+        until("a sync ends", async || Ok(sync.has_ended()?.then_some(()))).await?;
+    }
+    ensure!(places.ensure_in_step().await?.len() == 300);
+    let runs = places.program.expect(0, &["--json", "runs"])?.json()?;
+    let runs = runs["runs"].as_array().context("runs")?;
+    let created: u64 = runs.iter().filter_map(|run| run["created"].as_u64()).sum();
+    ensure!(created == 300 && runs.iter().all(|run| run["success"] == true), "{runs:?}");
+    Ok(())
+}

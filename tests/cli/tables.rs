@@ -141,3 +141,26 @@ async fn a_table_that_is_locked_for_a_while_is_tried_again() -> Result<()> {
     ensure!(stats["runs"][0]["status"] == "completed", "{stats}");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_worker_that_is_told_to_end_finishes_what_it_has() -> Result<()> {
+    let places = Places::in_step(ROWS, "").await?;
+    places.edit("T-000001", "title", "Ours")?;
+    let lock = lock(&places).await?;
+    let worker = places.program.serve(&["worker"])?;
+    let queued = places.program.expect(0, &["--json", "enqueue", "tasks"])?.json()?;
+    let run = queued["run"].as_str().context("a run")?.to_owned();
+    until("the worker has the run and waits for the table", async || {
+        let run = places.program.expect(0, &["--json", "runs", &run])?.json()?;
+        Ok((run["status"] == "in_progress").then_some(()))
+    })
+    .await?;
+    worker.signal()?;
+    until("it says that it ends", async || Ok(worker.log().contains("stopping").then_some(()))).await?;
+    lock.close().await?;
+    ensure!(worker.wait()? == Some(0));
+    let run = places.program.expect(0, &["--json", "runs", &run])?.json()?;
+    ensure!(run["status"] == "completed" && number(&run, "updated")? == 1, "{run}");
+    places.ensure_in_step().await?;
+    Ok(())
+}

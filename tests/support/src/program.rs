@@ -88,7 +88,11 @@ impl Program {
     /// The shell in the same folder and with the same settings, not yet started.
     pub fn shell(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("bash");
-        command.current_dir(self.folder.path()).args(arguments).envs(&self.environment).env_remove("RUST_LOG");
+        command
+            .current_dir(self.folder.path())
+            .args(arguments)
+            .envs(&self.environment)
+            .env_remove("RUST_LOG");
         command
     }
 
@@ -191,9 +195,14 @@ impl Running {
         Ok(self.0.wait()?)
     }
 
-    /// SIGTERM, and the exit code.
-    pub fn terminate(&mut self) -> Result<Option<i32>> {
+    /// SIGTERM.
+    pub fn signal(&self) -> Result<()> {
         Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status()?;
+        Ok(())
+    }
+
+    /// Waits for its end, and answers the exit code.
+    pub fn wait(&mut self) -> Result<Option<i32>> {
         Ok(self.0.wait()?.code())
     }
 

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::program::{Program, Running};
 
@@ -72,9 +72,25 @@ impl Serving {
         self.log.text()
     }
 
+    /// SIGTERM.
+    pub fn signal(&self) -> Result<()> {
+        self.process.signal()
+    }
+
+    /// Waits for its end and answers its exit code.
+    pub fn wait(mut self) -> Result<Option<i32>> {
+        let end = Instant::now() + PATIENCE;
+        while !self.process.has_ended()? {
+            ensure!(Instant::now() < end, "it did not end within {PATIENCE:?}:\n{}", self.log());
+            std::thread::sleep(LOOK_EVERY);
+        }
+        self.process.wait()
+    }
+
     /// Ends it with SIGTERM and answers its exit code.
-    pub fn terminate(mut self) -> Result<Option<i32>> {
-        self.process.terminate()
+    pub fn terminate(self) -> Result<Option<i32>> {
+        self.signal()?;
+        self.wait()
     }
 }
 
