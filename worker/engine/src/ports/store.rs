@@ -103,7 +103,7 @@ pub struct Link {
     pub hash: Pair<Option<Hash>>,
     /// Whether it is paired.
     pub state: LinkState,
-    /// The side deleted, of a link that has ended.
+    /// The side deleted, of a link that has ended; none when both were.
     pub deleted_side: Option<Side>,
     /// The side on which its item was absent when last listed, and since when.
     pub missing: Option<(Side, DateTime<Utc>)>,
@@ -229,7 +229,7 @@ pub struct Recorded {
     pub names: Pair<Names>,
     /// The new bases.
     pub base: Pair<Fields>,
-    /// The content now seen on each side.
+    /// The content now seen on each side; none where it is to be looked at again, or was deleted.
     pub hash: Pair<Option<Hash>>,
     /// When each side was last modified, as far as known.
     pub modified: Pair<Option<DateTime<Utc>>>,
@@ -237,7 +237,7 @@ pub struct Recorded {
     pub version: Pair<Option<String>>,
     /// Whether it is paired now.
     pub state: LinkState,
-    /// The side deleted.
+    /// The side deleted; none when both were.
     pub deleted_side: Option<Side>,
     /// Absent since.
     pub missing: Option<(Side, DateTime<Utc>)>,
