@@ -9,7 +9,7 @@ use syncline_engine::{
     value::Fields,
 };
 
-use crate::support::{Fault, World, fields};
+use crate::support::{Fault, LinkRow, World, fields};
 
 /// Something that happens. Items are picked by their place among those of a side, in order of their tags.
 #[derive(Debug, Clone)]
@@ -206,7 +206,10 @@ fn add(world: &mut World, side: Side) {
 fn restore(world: &mut World, side: Side) {
     let Some(position) = world.removed.iter().rposition(|(on, _, _)| *on == side) else { return };
     let (_, id, fields) = world.removed.remove(position);
-    let known = world.tables().links.values().any(|row| row.ids.get(side).as_ref() == Some(&id));
+    // What the sync deleted because its counterpart was deleted stays so: a lagging listing may show it once more.
+    let ended = |row: &LinkRow| row.deleted_side == Some(side.other());
+    let is_it = |row: &&LinkRow| row.ids.get(side).as_ref() == Some(&id) && !ended(row);
+    let known = world.tables().links.values().any(|row| is_it(&row));
     let replaced = world.place(side).all().iter().any(|(_, other)| tag(other) == tag(&fields));
     if known && !replaced {
         world.place(side).restore(&id, fields);

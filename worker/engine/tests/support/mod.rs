@@ -9,7 +9,7 @@ mod world;
 pub(crate) use clock::{TestClock, TestLeave};
 pub(crate) use crash::{CrashAt, drive};
 pub(crate) use place::{Fault, Manners, Place};
-pub(crate) use store::{ChangeState, MemoryStore, Tables};
+pub(crate) use store::{ChangeState, LinkRow, MemoryStore, Tables};
 pub(crate) use world::{World, default_fields};
 
 use syncline_engine::value::{Fields, fields_from_json};
