@@ -2,6 +2,8 @@
 //!
 //! `cargo bench --bench no_change` prints one line per size. It runs the release binary on a CSV file and a SQLite table.
 
+#![allow(clippy::print_stdout, reason = "its table is its purpose")]
+
 use std::{
     fs,
     path::Path,
@@ -39,7 +41,8 @@ async fn main() -> Result<()> {
         program.expect(0, &["apply", "-f", "sync.yaml"])?;
         tell(rows, "first", &measure(&program)?, None);
 
-        let (before, version) = (fs::metadata(program.path("backlog.csv"))?.modified()?, table.data_version().await?);
+        let (before, version) =
+            (fs::metadata(program.path("backlog.csv"))?.modified()?, table.data_version().await?);
         let mut best: Option<Cost> = None;
         for _ in 0..3 {
             let cost = measure(&program)?;

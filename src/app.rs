@@ -12,7 +12,11 @@ use syncline_migration::{
 };
 use syncline_worker::{Environment, PoolConfig, steps::StopAt};
 
-use crate::{cli::PoolArgs, fault::Fault, settings::DatabaseUrl};
+use crate::{
+    cli::{LeaseArgs, PoolArgs},
+    fault::Fault,
+    settings::DatabaseUrl,
+};
 
 /// What to do with a schema that is older than this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,9 +149,14 @@ pub(crate) fn environment(db: DatabaseConnection) -> Result<Environment, Fault> 
 pub(crate) fn pool_config(args: &PoolArgs) -> PoolConfig {
     PoolConfig {
         concurrency: usize::from(args.concurrency),
-        lease: Duration::from_millis(args.lease_ms),
+        lease: lease(&args.lease),
         ..PoolConfig::default()
     }
+}
+
+/// The lease that arguments ask for.
+pub(crate) fn lease(args: &LeaseArgs) -> Duration {
+    Duration::from_millis(args.lease_ms)
 }
 
 fn hostname() -> String {

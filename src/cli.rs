@@ -85,6 +85,13 @@ pub(crate) struct PoolArgs {
     /// Jobs at once
     #[arg(long, env = "SYNCLINE_CONCURRENCY", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) concurrency: u16,
+    #[command(flatten)]
+    pub(crate) lease: LeaseArgs,
+}
+
+/// The lease of a command's own worker, which runs one job at a time.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct LeaseArgs {
     /// Milliseconds that a claimed job holds without renewal; a crashed worker's jobs go to others after this
     #[arg(long, env = "SYNCLINE_LEASE_MS", default_value_t = 30_000, value_parser = clap::value_parser!(u64).range(200..=3_600_000))]
     pub(crate) lease_ms: u64,
@@ -171,6 +178,8 @@ pub(crate) struct PlanArgs {
     /// Plan deletes for items that are absent for the first time, too
     #[arg(long)]
     pub(crate) confirm_deletes: bool,
+    #[command(flatten)]
+    pub(crate) lease: LeaseArgs,
     /// Items shown; the counts cover all
     #[arg(long, default_value_t = 50)]
     pub(crate) limit: usize,
@@ -183,14 +192,11 @@ pub(crate) struct SyncArgs {
     #[command(flatten)]
     pub(crate) run: RunOptions,
     #[command(flatten)]
-    pub(crate) pool: PoolArgs,
+    pub(crate) lease: LeaseArgs,
 }
 
 #[derive(Debug, Args, Clone, Default)]
 pub(crate) struct RunOptions {
-    /// Read both sides whole, whatever the cursors say
-    #[arg(long)]
-    pub(crate) full: bool,
     /// Act on missing items at once, not only when they are missing a second time
     #[arg(long)]
     pub(crate) confirm_deletes: bool,
@@ -260,7 +266,7 @@ pub(crate) struct ResolveArgs {
     #[arg(long)]
     pub(crate) no_wait: bool,
     #[command(flatten)]
-    pub(crate) pool: PoolArgs,
+    pub(crate) lease: LeaseArgs,
 }
 
 #[derive(Debug, Args)]
@@ -274,7 +280,7 @@ pub(crate) struct StatsArgs {
     /// Only this kind of item
     #[arg(long)]
     pub(crate) entity_type: Option<String>,
-    /// How far back: 90m, 24h, 7d, all
+    /// How far back: 90m, 24h, 7d, 2w, all
     #[arg(long, default_value = "7d")]
     pub(crate) window: String,
 }

@@ -8,7 +8,10 @@ use std::{
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use syncline_connectors::{Availability, platform, platforms};
-use syncline_engine::spec::{Finding, Severity, SyncSpec};
+use syncline_engine::{
+    Side,
+    spec::{DeletePolicy, Finding, Severity, SyncSpec},
+};
 
 use crate::{fault::Fault, positions::Positions};
 
@@ -128,7 +131,20 @@ fn check(mut spec: SyncSpec, folder: &Path) -> (SyncSpec, Vec<Finding>) {
             *scope = resolved;
         }
     }
+    findings.extend(removal(&spec));
     (spec, findings)
+}
+
+/// The platforms that this version speaks to can delete, and neither close nor archive.
+fn removal(spec: &SyncSpec) -> Option<Finding> {
+    if !matches!(spec.delete_policy, DeletePolicy::Close | DeletePolicy::Archive) {
+        return None;
+    }
+    let sides = [(Side::Source, &spec.source_platform), (Side::Target, &spec.target_platform)];
+    let available = |name: &str| platform(name).is_some_and(|p| p.availability() == Availability::Available);
+    let (_, name) = sides.into_iter().find(|(side, name)| spec.writes(*side) && available(name))?;
+    let text = format!("{name} cannot {}; it can: ignore, delete", spec.delete_policy);
+    Some(Finding::error("delete_policy", text))
 }
 
 impl Document {

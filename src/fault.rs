@@ -61,6 +61,8 @@ impl From<std::io::Error> for Fault {
 
 impl From<syncline_queue::Error> for Fault {
     fn from(error: syncline_queue::Error) -> Self {
-        Fault::failed(format!("{:#}", anyhow::Error::from(error)))
+        // Each link of the chain repeats the ones below it; the first and the last say it all.
+        let error = anyhow::Error::from(error);
+        Fault::failed(format!("{error}: {}", error.root_cause()))
     }
 }

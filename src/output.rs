@@ -42,6 +42,13 @@ impl Output {
         }
     }
 
+    /// A remark beside the result, on standard error.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.json {
+            let _ = writeln!(std::io::stderr(), "{text}");
+        }
+    }
+
     /// The one document for programs; nothing for people.
     pub(crate) fn data(&self, data: &impl Serialize) {
         if self.json {

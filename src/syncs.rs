@@ -53,12 +53,21 @@ pub(crate) fn run_of(config: &sync_config::Model, kind: RunKind) -> Result<NewRu
     })
 }
 
-/// Stores a document under its name.
-pub(crate) async fn store(db: &DatabaseConnection, spec: &SyncSpec) -> Result<Stored, Fault> {
+/// Stores documents under their names: all of them, or none.
+pub(crate) async fn store(db: &DatabaseConnection, specs: &[&SyncSpec]) -> Result<Vec<Stored>, Fault> {
+    let tx = db.begin().await?;
+    let mut stored = Vec::new();
+    for spec in specs {
+        stored.push(store_one(&tx, spec).await?);
+    }
+    tx.commit().await?;
+    Ok(stored)
+}
+
+async fn store_one(tx: &DatabaseTransaction, spec: &SyncSpec) -> Result<Stored, Fault> {
     let json = serde_json::to_value(spec).map_err(|error| Fault::failed(error.to_string()))?;
     let now = Utc::now().trunc_subsecs(6);
-    let tx = db.begin().await?;
-    let project_id = match project::by_key(&tx, &spec.project).await? {
+    let project_id = match project::by_key(tx, &spec.project).await? {
         Some(project) => project.id,
         None => {
             let new = project::ActiveModel {
@@ -66,17 +75,17 @@ pub(crate) async fn store(db: &DatabaseConnection, spec: &SyncSpec) -> Result<St
                 name: Set(spec.project.clone()),
                 ..Default::default()
             };
-            new.insert(&tx).await?.id
+            new.insert(tx).await?.id
         }
     };
-    let existing = sync_config::by_name(&tx, project_id, &spec.name).await?;
+    let existing = sync_config::by_name(tx, project_id, &spec.name).await?;
     let (stored, config) = match existing {
         Some(existing) if existing.config_json == json => (Stored::Unchanged, existing),
         Some(existing) => {
             let mut model: sync_config::ActiveModel = existing.clone().into();
             fill(&mut model, spec, &json);
             model.revision = Set(existing.revision + 1);
-            (Stored::Changed, model.update(&tx).await?)
+            (Stored::Changed, model.update(tx).await?)
         }
         None => {
             let mut model = sync_config::ActiveModel {
@@ -89,7 +98,7 @@ pub(crate) async fn store(db: &DatabaseConnection, spec: &SyncSpec) -> Result<St
                 ..Default::default()
             };
             fill(&mut model, spec, &json);
-            (Stored::Created, model.insert(&tx).await?)
+            (Stored::Created, model.insert(tx).await?)
         }
     };
     if stored != Stored::Unchanged {
@@ -100,10 +109,9 @@ pub(crate) async fn store(db: &DatabaseConnection, spec: &SyncSpec) -> Result<St
             by: Set("apply".to_owned()),
             at: Set(now),
         };
-        revision.insert(&tx).await?;
+        revision.insert(tx).await?;
     }
-    set_schedule(&tx, &config, spec, now).await?;
-    tx.commit().await?;
+    set_schedule(tx, &config, spec, now).await?;
     Ok(stored)
 }
 

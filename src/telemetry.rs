@@ -14,7 +14,7 @@ pub(crate) fn init(verbose: u8, command: &Command) {
         (_, _) => "trace",
     };
     let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new(format!("warn,syncline={level},syncline_worker={level},syncline_queue={level},syncline_api={level},apalis=off")));
+        .unwrap_or_else(|_| EnvFilter::new(format!("warn,sqlx=error,syncline={level},syncline_worker={level},syncline_queue={level},syncline_api={level},apalis=off")));
     let filter = if serves || verbose > 0 { filter } else { quiet(filter) };
     let json = std::env::var("SYNCLINE_LOG_FORMAT").is_ok_and(|format| format == "json");
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);

@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sea_orm::DatabaseConnection;
 use syncline_entity::{sync_config, sync_history, types::RunKind};
 use syncline_queue::{
-    Backend,
+    Backend, State,
     outbox::{NewRun, RunArgs, accept, sync_key},
 };
 use syncline_worker::{Environment, PoolConfig};
@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     app,
-    cli::{PoolArgs, RunOptions},
+    cli::{LeaseArgs, RunOptions},
     fault::Fault,
     output::Output,
     shutdown, syncs,
@@ -34,7 +34,8 @@ pub(crate) fn manual_run(
     options: &RunOptions,
 ) -> Result<NewRun, Fault> {
     let args = RunArgs {
-        full: options.full,
+        // Runs that a person asks for read everything anyway.
+        full: false,
         confirm_deletes: options.confirm_deletes,
         allow_deletes: options.allow_deletes,
         links: None,
@@ -46,13 +47,13 @@ pub(crate) fn manual_run(
 pub(crate) async fn run_to_end(
     db: &DatabaseConnection,
     run: &NewRun,
-    pool: &PoolArgs,
+    lease: &LeaseArgs,
     output: &Output,
 ) -> Result<sync_history::Model, Fault> {
     let environment = app::environment(db.clone())?;
     let id = accept(db, &environment.queue, run).await?.id();
     let id = id.ok_or_else(|| Fault::failed("the run's schedule has fired already"))?;
-    follow(environment, id, run.sync_config_id, pool, output).await
+    follow(environment, id, run.sync_config_id, lease, output).await
 }
 
 /// Works on a sync's jobs until this run is over.
@@ -60,7 +61,7 @@ pub(crate) async fn follow(
     environment: Environment,
     id: Uuid,
     sync_config_id: i64,
-    pool: &PoolArgs,
+    lease: &LeaseArgs,
     output: &Output,
 ) -> Result<sync_history::Model, Fault> {
     let signals = shutdown::on_signals();
@@ -72,7 +73,8 @@ pub(crate) async fn follow(
         only: Some(sync_key(sync_config_id)),
         schedules: false,
         poll_interval: Duration::from_millis(500),
-        ..app::pool_config(pool)
+        lease: app::lease(lease),
+        ..PoolConfig::default()
     };
     let bar = bar(output);
     let worker = tokio::spawn(syncline_worker::run(environment.clone(), config, stop.clone(), |_| {}));
@@ -80,6 +82,7 @@ pub(crate) async fn follow(
     // The first tick of both comes at once, and nothing is to be seen yet.
     look.tick().await;
     show.tick().await;
+    let mut waiting = Waiting(false);
     let over = loop {
         tokio::select! {
             () = signals.cancelled() => break None,
@@ -88,7 +91,7 @@ pub(crate) async fn follow(
                 continue;
             }
             () = settled.notified() => {}
-            _ = look.tick() => {}
+            _ = look.tick() => waiting.tell(&environment, id, output).await,
         }
         let row = sync_history::by_run(&environment.db, id).await?;
         if let Some(row) = row.filter(|row| row.completed_at.is_some()) {
@@ -107,6 +110,25 @@ pub(crate) async fn follow(
         None => Err(Fault::failed(format!(
             "interrupted; run {id} stays in the queue and a worker will finish it"
         ))),
+    }
+}
+
+/// Says once that another run of the same sync has to end first.
+struct Waiting(bool);
+
+impl Waiting {
+    async fn tell(&mut self, environment: &Environment, id: Uuid, output: &Output) {
+        if self.0 {
+            return;
+        }
+        if let Ok(Some(job)) = environment.queue.get(id).await
+            && job.state == State::Waiting
+        {
+            self.0 = true;
+            output.note(
+                "another run of this sync has to end first (if its worker has died, when its lease runs out)",
+            );
+        }
     }
 }
 

@@ -19,8 +19,8 @@ pub(crate) async fn run(url: &str, args: &FileArgs, output: &Output) -> Result<E
     document.refuse_errors(&file)?;
     let db = app::connect(url, Schema::CreateOnly).await?;
     let mut done = Vec::new();
-    for sync in &document.syncs {
-        let stored = syncs::store(&db, &sync.spec).await?;
+    let specs: Vec<_> = document.syncs.iter().map(|sync| &sync.spec).collect();
+    for (sync, stored) in document.syncs.iter().zip(syncs::store(&db, &specs).await?) {
         let word = match stored {
             Stored::Created => "created",
             Stored::Changed => "changed",

@@ -152,7 +152,7 @@ async fn resolve(db: &DatabaseConnection, args: &ResolveArgs, output: &Output) -
         output.line(format!("{side} stands; run {run} carries it out"));
         return Ok(Exit::Done);
     }
-    wait::follow(environment, run, config.id, &args.pool, output).await?;
+    wait::follow(environment, run, config.id, &args.lease, output).await?;
     let after = sync_conflict::Entity::find_by_id(args.id).one(db).await?;
     let applied = after.as_ref().is_some_and(|conflict| conflict.resolved);
     let open = sync::open_conflicts(db, config.id).await?;

@@ -18,7 +18,7 @@ use syncline_worker::{
 
 use crate::{
     app::{self, Schema},
-    cli::{PlanArgs, PoolArgs, RunOptions},
+    cli::{PlanArgs, RunOptions},
     document::{self, Checked},
     fault::{Exit, Fault},
     output::Output,
@@ -39,8 +39,7 @@ async fn of_stored(url: &str, name: &str, args: &PlanArgs, output: &Output) -> R
     let config = syncs::find(&db, name).await?;
     let options = RunOptions { confirm_deletes: args.confirm_deletes, ..RunOptions::default() };
     let run = wait::manual_run(&config, RunKind::Plan, &options)?;
-    let pool = PoolArgs { concurrency: 1, lease_ms: 30_000 };
-    let row = wait::run_to_end(&db, &run, &pool, output).await?;
+    let row = wait::run_to_end(&db, &run, &args.lease, output).await?;
     let plan = row.sync_metadata.as_ref().map(|details| details["plan"].clone()).unwrap_or_default();
     if row.status != RunStatus::Completed {
         return Err(Fault::failed(row.error_message.unwrap_or_else(|| "the plan was not made".to_owned())));
@@ -142,6 +141,15 @@ pub(crate) fn tell(plan: &Value, limit: usize, output: &Output) -> Exit {
         "{} to create, {} to update, {} to delete, {} conflicts settled, {} for a person, {} failing, {} unchanged",
         counts.created, counts.updated, counts.deleted, counts.settled, counts.conflicts, counts.failed, counts.unchanged
     ));
+    if counts.missing > 0 {
+        output.line(format!(
+            "{} items are missing for the first time (--confirm-deletes plans their deletes)",
+            counts.missing
+        ));
+    }
+    if counts.ended > 0 {
+        output.line(format!("{} links end: an item went, and its counterpart stays", counts.ended));
+    }
     if counts.unlinked > 0 {
         output.line(format!(
             "{} items of the target stay there alone (two_way_create is off)",

@@ -3,7 +3,8 @@
 use std::str::FromStr;
 
 use sea_orm::{
-    ColumnTrait, DatabaseConnection, EntityTrait, Iterable, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
+    ColumnTrait, DatabaseConnection, EntityTrait, Iterable, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::Expr,
 };
 use serde_json::{Value, json};
 use syncline_entity::{sync_attempt, sync_change, sync_config, sync_history};

@@ -23,7 +23,7 @@ pub(crate) async fn run(url: &str, args: &SyncArgs, output: &Output) -> Result<E
     let db = app::connect(url, Schema::CreateOnly).await?;
     let config = syncs::find(&db, &args.name).await?;
     let run = wait::manual_run(&config, RunKind::Sync, &args.run)?;
-    let row = wait::run_to_end(&db, &run, &args.pool, output).await?;
+    let row = wait::run_to_end(&db, &run, &args.lease, output).await?;
     let open = open_conflicts(&db, config.id).await?;
     tell(&config, &row, open, output);
     Ok(exit_of(&row, open))
@@ -70,12 +70,24 @@ pub(crate) fn tell(config: &sync_config::Model, row: &sync_history::Model, open:
             row.updated.to_string(),
             row.deleted.to_string(),
             number("unchanged").to_string(),
+            number("skipped").to_string(),
             row.items_failed.to_string(),
             number("settled").to_string(),
             open.to_string(),
             row.api_calls.to_string(),
         ]],
     );
+    let (missing, ended) = (number("missing"), number("ended"));
+    if missing > 0 {
+        output.line(format!(
+            "{missing} items are missing: a next run that misses them too, or --confirm-deletes, acts on it"
+        ));
+    }
+    if ended > 0 {
+        output.line(format!(
+            "{ended} links ended: an item went, its counterpart stays and is not created again"
+        ));
+    }
     if let Some(error) = &row.error_message {
         output.line(error);
     }

@@ -138,7 +138,8 @@ async fn a_numbered_row_is_found_again_by_its_marker(
     ensure!(program.kill_at(step, &["sync", "tasks"])?, "the run came to its end without {step}");
     program.expect(0, &["sync", "tasks"])?;
 
-    let titles = read_csv(&program.path("backlog.csv"))?.into_values().filter_map(|item| item.get("title").cloned());
+    let titles =
+        read_csv(&program.path("backlog.csv"))?.into_values().filter_map(|item| item.get("title").cloned());
     let mut titles: Vec<String> = titles.collect();
     titles.sort();
     let there = "SELECT title FROM numbered ORDER BY title";

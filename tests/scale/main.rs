@@ -17,7 +17,10 @@ async fn first_sync(more: &str) -> Result<(Program, Table)> {
     let table = Table::open(&program.path("tasks.db")).await?;
     program.expect(0, &["apply", "-f", "sync.yaml"])?;
     program.expect(0, &["sync", "tasks"])?;
-    ensure!(table.read().await? == read_csv(&program.path("backlog.csv"))?, "the first sync left differences");
+    ensure!(
+        table.read().await? == read_csv(&program.path("backlog.csv"))?,
+        "the first sync left differences"
+    );
     Ok((program, table))
 }
 
@@ -37,7 +40,15 @@ async fn work_on_both_sides(program: &Program, table: &Table) -> Result<()> {
         true
     };
     let new: Vec<[String; 5]> = (0..100)
-        .map(|n| [format!("F-{n}"), format!("New in the file {n}"), "open".to_owned(), "1".to_owned(), String::new()])
+        .map(|n| {
+            [
+                format!("F-{n}"),
+                format!("New in the file {n}"),
+                "open".to_owned(),
+                "1".to_owned(),
+                String::new(),
+            ]
+        })
         .collect();
     let new: Vec<[&str; 5]> = new.iter().map(|row| row.each_ref().map(String::as_str)).collect();
     edit_csv(&program.path("backlog.csv"), edit, &new)?;
@@ -48,7 +59,9 @@ async fn work_on_both_sides(program: &Program, table: &Table) -> Result<()> {
          UPDATE tasks SET points = 77 WHERE {numbered} BETWEEN 5 AND 9; DELETE FROM tasks WHERE {numbered} = 30;"
     );
     for n in 0..100 {
-        sql += &format!("INSERT INTO tasks (id, title, state, points) VALUES ('S-{n}', 'New in the table {n}', 'open', 2);");
+        sql += &format!(
+            "INSERT INTO tasks (id, title, state, points) VALUES ('S-{n}', 'New in the table {n}', 'open', 2);"
+        );
     }
     table.execute(&(sql + "COMMIT;")).await
 }
@@ -79,7 +92,10 @@ fn check(items: &Items, contested: &str) -> Result<()> {
 #[case::source_wins("source_wins", "From the file")]
 #[case::target_wins("target_wins", "From the table")]
 #[tokio::test]
-async fn ten_thousand_rows_end_key_by_key_equal(#[case] strategy: &str, #[case] contested: &str) -> Result<()> {
+async fn ten_thousand_rows_end_key_by_key_equal(
+    #[case] strategy: &str,
+    #[case] contested: &str,
+) -> Result<()> {
     let (program, table) = first_sync(&format!("conflict_strategy: {strategy}")).await?;
     work_on_both_sides(&program, &table).await?;
     program.expect(0, &["sync", "tasks", "--confirm-deletes"])?;

@@ -109,7 +109,13 @@ fn source_config(environment: &Environment, config: &PoolConfig) -> SourceConfig
 /// A job that died with its worker ends its run, too.
 fn observe(environment: &Environment, event: &SourceEvent) {
     let dead = match event {
-        SourceEvent::Rescued(Rescued { id, next: Next::Dead { reason } }) => Some((*id, reason.clone())),
+        SourceEvent::Rescued(Rescued { id, next: Next::Dead { reason } }) => {
+            let text = format!(
+                "given up: whichever worker ran it died or could not renew its lease ({reason}); look at the workers' logs, \
+                 then run the sync again, with more max_retries or a longer lease if the machine is only slow"
+            );
+            Some((*id, text))
+        }
         SourceEvent::Settled {
             lease,
             settled: syncline_queue::Settled::Applied(Next::Dead { reason }),

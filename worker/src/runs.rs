@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
 use serde_json::json;
-use syncline_engine::run::Report;
+use syncline_engine::run::{Counts, Report};
 use syncline_entity::{
     sync_history,
     types::{RunKind, RunStatus},
@@ -65,10 +65,13 @@ pub async fn end_run(environment: &Environment, begun: &Begun, ending: Ending<'_
     let now = environment.clock.now();
     let over = ending.status != RunStatus::Queued;
     let row = &begun.row;
-    let counts = ending.report.map(|report| report.counts).unwrap_or_default();
+    let mut counts = ending.report.map(|report| report.counts).unwrap_or_default();
     let success = ending.status == RunStatus::Completed && counts.failed == 0;
     let tx = begin(&environment.db).await?;
     let backend = tx.get_database_backend();
+    if over && begun.attempt > 1 {
+        add_earlier_attempts(&tx, row.run_uid, &mut counts).await?;
+    }
     let sql = "UPDATE sync_history SET status = ?, completed_at = ?, success = ?, error_message = ?, duration_ms = ?, \
                items_synced = ?, items_failed = ?, items_skipped = ?, created = ?, updated = ?, deleted = ?, \
                conflicts = ?, api_calls = ?, sync_metadata = ? WHERE run_uid = ? AND fence = ? AND completed_at IS NULL";
@@ -87,7 +90,7 @@ pub async fn end_run(environment: &Environment, begun: &Begun, ending: Ending<'_
         number(counts.deleted).into(),
         number(counts.conflicts).into(),
         number(counts.api_calls).into(),
-        details(ending.report, ending.plan).into(),
+        details(ending.report, counts, ending.plan).into(),
         row.run_uid.into(),
         row.fence.into(),
     ];
@@ -102,6 +105,31 @@ pub async fn end_run(environment: &Environment, begun: &Begun, ending: Ending<'_
     }
     tx.commit().await?;
     Ok(true)
+}
+
+/// What attempts that were killed had written: they could not say so themselves, but the audit trail does.
+async fn add_earlier_attempts(
+    db: &impl ConnectionTrait,
+    run: Uuid,
+    counts: &mut Counts,
+) -> Result<(), DbErr> {
+    let sql = "SELECT COUNT(DISTINCT CASE WHEN field IS NULL AND before IS NULL THEN link_id END) AS created, \
+               COUNT(DISTINCT CASE WHEN field IS NULL AND after IS NULL THEN link_id END) AS deleted, \
+               COUNT(DISTINCT CASE WHEN field IS NOT NULL AND side = 'source' THEN link_id END) AS to_source, \
+               COUNT(DISTINCT CASE WHEN field IS NOT NULL AND side = 'target' THEN link_id END) AS to_target, \
+               COUNT(DISTINCT link_id) AS links FROM sync_changes WHERE run_id = ? AND state = 'confirmed'";
+    let Some(row) = db.query_one_raw(statement(db.get_database_backend(), sql, [run.into()])).await? else {
+        return Ok(());
+    };
+    let number =
+        |name: &str| -> Result<u64, DbErr> { Ok(u64::try_from(row.try_get::<i64>("", name)?).unwrap_or(0)) };
+    counts.created = counts.created.max(number("created")?);
+    counts.deleted = counts.deleted.max(number("deleted")?);
+    counts.updated = counts.updated.max(number("to_source")? + number("to_target")?);
+    let written = number("links")?.saturating_sub(counts.failed);
+    counts.unchanged = counts.unchanged.saturating_sub(written.saturating_sub(counts.synced));
+    counts.synced = counts.synced.max(written);
+    Ok(())
 }
 
 async fn end_attempt(
@@ -119,15 +147,22 @@ async fn end_attempt(
     Ok(())
 }
 
-fn details(report: Option<&Report>, plan: Option<serde_json::Value>) -> Option<serde_json::Value> {
+fn details(
+    report: Option<&Report>,
+    counts: Counts,
+    plan: Option<serde_json::Value>,
+) -> Option<serde_json::Value> {
     let report = report?;
     let mut details = json!({
         "read": report.read,
         "complete": report.complete,
         "links": report.links,
-        "unchanged": report.counts.unchanged,
-        "unlinked": report.counts.unlinked,
-        "settled": report.counts.settled,
+        "skipped": counts.skipped,
+        "missing": counts.missing,
+        "ended": counts.ended,
+        "unchanged": counts.unchanged,
+        "unlinked": counts.unlinked,
+        "settled": counts.settled,
         "errors": report.errors,
     });
     if let Some(held) = &report.held {

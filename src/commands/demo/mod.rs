@@ -11,7 +11,7 @@ use syncline_entity::{sync_config, sync_history, types::RunKind};
 use super::{conflicts, plan, stats, sync};
 use crate::{
     app::{self, Schema},
-    cli::{ConflictsListArgs, DemoArgs, PoolArgs, RunOptions, StatsArgs},
+    cli::{ConflictsListArgs, DemoArgs, LeaseArgs, RunOptions, StatsArgs},
     document,
     fault::{Exit, Fault},
     output::Output,
@@ -19,7 +19,7 @@ use crate::{
 };
 
 const NAME: &str = "backlog";
-const POOL: PoolArgs = PoolArgs { concurrency: 1, lease_ms: 30_000 };
+const LEASE: LeaseArgs = LeaseArgs { lease_ms: 30_000 };
 
 /// Shows a first sync, a second one with edits on both sides, and one with nothing to do.
 pub(crate) async fn run(args: &DemoArgs, output: &Output) -> Result<Exit, Fault> {
@@ -102,9 +102,8 @@ impl Demo {
         let file = folder.join("sync.yaml");
         let document = document::read(&file)?;
         document.refuse_errors(&file)?;
-        for sync in &document.syncs {
-            syncs::store(&db, &sync.spec).await?;
-        }
+        let specs: Vec<_> = document.syncs.iter().map(|sync| &sync.spec).collect();
+        syncs::store(&db, &specs).await?;
         let config = syncs::find(&db, NAME).await?;
         Ok(Demo { folder, url, db, tasks, config })
     }
@@ -119,7 +118,7 @@ impl Demo {
         output.headline(title);
         let options = RunOptions { confirm_deletes, ..RunOptions::default() };
         let run = wait::manual_run(&self.config, RunKind::Plan, &options)?;
-        let row = wait::run_to_end(&self.db, &run, &POOL, output).await?;
+        let row = wait::run_to_end(&self.db, &run, &LEASE, output).await?;
         let details = row.sync_metadata.unwrap_or_default();
         let plan = json!({ "step": title, "sync": NAME, "plan": details["plan"], "held": details["held"] });
         plan::tell(&plan, shown, output);
@@ -130,7 +129,7 @@ impl Demo {
         output.headline(title);
         let options = RunOptions { confirm_deletes, ..RunOptions::default() };
         let run = wait::manual_run(&self.config, RunKind::Sync, &options)?;
-        let row: sync_history::Model = wait::run_to_end(&self.db, &run, &POOL, output).await?;
+        let row: sync_history::Model = wait::run_to_end(&self.db, &run, &LEASE, output).await?;
         let open = sync::open_conflicts(&self.db, self.config.id).await?;
         // Programs get one document at the end.
         if !output.is_json() {

@@ -178,6 +178,7 @@ async fn fail(
         error = error.as_deref().unwrap_or(""),
         "the run did not come to its end"
     );
+    metrics::counter!("sync_attempts_failed_total", "outcome" => outcome_name).increment(1);
     let ending = Ending { status, outcome: outcome_name, error, report: None, plan: None };
     end_run(environment, begun, ending).await?;
     Ok(outcome)

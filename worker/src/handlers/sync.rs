@@ -33,17 +33,18 @@ pub(super) async fn execute(
     config: &sync_config::Model,
     spec: SyncSpec,
 ) -> Result<(), Failure> {
+    let began = std::time::Instant::now();
     let open = open(spec, config.revision, environment.timeout).await?;
     let observer = Arc::new(RunObserver { stop_at: environment.stop_at.clone(), progress: Arc::default() });
     let store = store(environment, begun, config, &open, observer.clone());
     let leave = LeaseLeave(leased.lease.clone());
-    let run = run(environment, begun, &open, &store, &leave, &*observer)?;
+    let run = run(environment, begun, &open, &store, &leave, &observer)?;
     let report = tokio::select! {
         report = run.execute() => report?,
         never = show_progress(leased, &observer.progress) => match never {},
     };
     let (status, error) = verdict(&report);
-    metrics(config, &report, status);
+    metrics(config, &report, status, began.elapsed());
     tracing::info!(
         sync = config.name,
         synced = report.counts.synced,
@@ -152,7 +153,7 @@ fn verdict(report: &Report) -> (RunStatus, Option<String>) {
     }
 }
 
-fn metrics(config: &sync_config::Model, report: &Report, status: RunStatus) {
+fn metrics(config: &sync_config::Model, report: &Report, status: RunStatus, took: Duration) {
     let platform = config.target_platform.clone();
     let counted = [
         ("completed", report.counts.synced),
@@ -167,5 +168,6 @@ fn metrics(config: &sync_config::Model, report: &Report, status: RunStatus) {
         .increment(report.counts.conflicts);
     metrics::counter!("sync_conflicts_total", "platform" => platform.clone(), "type" => "settled")
         .increment(report.counts.settled);
+    metrics::histogram!("sync_duration_seconds", "platform" => platform.clone()).record(took.as_secs_f64());
     metrics::counter!("sync_runs_total", "platform" => platform, "status" => status.as_str()).increment(1);
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, PaginatorTrait, QueryFilter,
     QuerySelect,
@@ -112,9 +113,18 @@ fn link(row: sync_metadata::Model, conflicts: Vec<OpenConflict>) -> Link {
         missing: row.missing_side.map(side).zip(row.missing_since),
         error_count: u32::try_from(row.error_count).unwrap_or(0),
         mapping_revision: row.mapping_revision,
-        intent: row.intent.and_then(|json| serde_json::from_value::<Intent>(json).ok()),
+        intent: intent(row.intent, row.intent_deadline),
         conflicts,
     }
+}
+
+/// The column has the deadline that counts: a sender that stopped in good order has ended it there.
+fn intent(json: Option<serde_json::Value>, deadline: Option<DateTime<Utc>>) -> Option<Intent> {
+    let mut intent: Intent = serde_json::from_value(json?).ok()?;
+    if let Some(deadline) = deadline {
+        intent.deadline = deadline;
+    }
+    Some(intent)
 }
 
 pub(super) async fn open_intents(db: &DatabaseConnection, config_id: i64) -> Result<Vec<i64>, DbErr> {

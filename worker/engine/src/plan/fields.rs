@@ -3,7 +3,7 @@
 use super::{Action, Context, Facts, FieldWrite, ItemPlan, Op, has_ended};
 use crate::{
     Item, Side, Value,
-    conflict::ConflictKind,
+    conflict::{ConflictKind, OpenConflict},
     mapping::{Rule, Unmappable},
     merge::{FieldState, Outcome, merge_field},
     ports::{Link, Marker, OpKind},
@@ -86,6 +86,14 @@ pub(super) fn create(context: &Context<'_>, facts: Facts, on: Side) -> ItemPlan 
     if ended || !context.spec.creates_on(on) || facts.link.as_ref().is_some_and(may_exist) {
         return ItemPlan::new(facts, context.mapping, Action::Leave);
     }
+    // A person found the item there: it stays as it is, and a second one is never made.
+    if facts
+        .link
+        .as_ref()
+        .is_some_and(|link| ambiguous_create(link).is_some_and(|open| open.chosen == Some(on)))
+    {
+        return ItemPlan::new(facts, context.mapping, Action::End(on));
+    }
     let mut plan = ItemPlan::new(facts, context.mapping, Action::Create(on));
     add_create(context, &mut plan, on, "created");
     plan
@@ -93,8 +101,11 @@ pub(super) fn create(context: &Context<'_>, facts: Facts, on: Side) -> ItemPlan 
 
 /// A create was sent, and nobody has said yet that it came to nothing.
 pub(super) fn may_exist(link: &Link) -> bool {
-    let ambiguous = ConflictKind::AmbiguousCreate.as_str();
-    link.conflicts.iter().any(|conflict| conflict.kind == ambiguous && conflict.chosen.is_none())
+    ambiguous_create(link).is_some_and(|open| open.chosen.is_none())
+}
+
+fn ambiguous_create(link: &Link) -> Option<&OpenConflict> {
+    link.conflicts.iter().find(|conflict| conflict.kind == ConflictKind::AmbiguousCreate.as_str())
 }
 
 /// Adds the create of a counterpart on side `on` to a plan.

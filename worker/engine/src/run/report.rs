@@ -38,6 +38,12 @@ pub struct Counts {
     pub failed: u64,
     /// Items left alone by policy.
     pub skipped: u64,
+    /// Items absent for the first time; deleted if the next complete listing lacks them too.
+    #[serde(default)]
+    pub missing: u64,
+    /// Links that ended because an item went and its counterpart stays.
+    #[serde(default)]
+    pub ended: u64,
     /// Links with nothing new.
     pub unchanged: u64,
     /// Items of one side that this sync does not create on the other.
@@ -73,11 +79,20 @@ impl Counts {
         }
         self.conflicts += plan.open_conflicts() as u64;
         self.settled += (plan.conflicts.len() - plan.open_conflicts()) as u64;
+        self.add_absence(plan.action);
         match plan.action {
             _ if !plan.problems.is_empty() => self.failed += 1,
             Action::Leave | Action::MarkMissing(_) => self.skipped += 1,
             _ if plan.open_conflicts() > 0 => {}
             _ => self.synced += 1,
+        }
+    }
+
+    pub(super) fn add_absence(&mut self, action: Action) {
+        match action {
+            Action::MarkMissing(_) => self.missing += 1,
+            Action::End(_) => self.ended += 1,
+            _ => {}
         }
     }
 
