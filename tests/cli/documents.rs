@@ -118,7 +118,7 @@ fn a_document_may_come_from_standard_input() -> Result<()> {
     &["bidirectional", "source_to_target", "push", "local_to_remote", "target_to_source", "pull", "remote_to_local"]
 )]
 #[case::priorities("priority", &["critical", "high", "normal", "default", "low"])]
-#[case::delete_policies("delete_policy", &["ignore", "close", "archive", "delete"])]
+#[case::delete_policies("delete_policy", &["ignore", "delete"])]
 #[case::schedules("schedule", &["every_15_minutes", "every_2_hours", "\"*/15 * * * *\""])]
 fn every_spelling_is_taken(#[case] key: &str, #[case] values: &[&str]) -> Result<()> {
     let program = program()?;
@@ -126,6 +126,21 @@ fn every_spelling_is_taken(#[case] key: &str, #[case] values: &[&str]) -> Result
         program.write("sync.yaml", &document(&format!("{key}: {value}")))?;
         program.expect(0, &["validate", "sync.yaml"])?;
     }
+    Ok(())
+}
+
+#[rstest]
+#[case("close")]
+#[case("archive")]
+fn a_delete_policy_that_no_place_can_carry_out_is_refused(#[case] policy: &str) -> Result<()> {
+    let program = program()?;
+    program.write("sync.yaml", &document(&format!("delete_policy: {policy}")))?;
+    let refused = program.expect(2, &["validate", "sync.yaml"])?;
+    ensure!(refused.stderr.contains(&format!("cannot {policy}; it can: ignore, delete")), "{}", refused.stderr);
+    // Platforms that will be able to are believed.
+    let planned = document(&format!("delete_policy: {policy}\nsource_platform: jira\ntarget_platform: github"));
+    program.write("sync.yaml", &planned)?;
+    program.expect(0, &["validate", "sync.yaml"])?;
     Ok(())
 }
 
