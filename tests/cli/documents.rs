@@ -136,9 +136,14 @@ fn a_delete_policy_that_no_place_can_carry_out_is_refused(#[case] policy: &str) 
     let program = program()?;
     program.write("sync.yaml", &document(&format!("delete_policy: {policy}")))?;
     let refused = program.expect(2, &["validate", "sync.yaml"])?;
-    ensure!(refused.stderr.contains(&format!("cannot {policy}; it can: ignore, delete")), "{}", refused.stderr);
+    ensure!(
+        refused.stderr.contains(&format!("cannot {policy}; it can: ignore, delete")),
+        "{}",
+        refused.stderr
+    );
     // Platforms that will be able to are believed.
-    let planned = document(&format!("delete_policy: {policy}\nsource_platform: jira\ntarget_platform: github"));
+    let planned =
+        document(&format!("delete_policy: {policy}\nsource_platform: jira\ntarget_platform: github"));
     program.write("sync.yaml", &planned)?;
     program.expect(0, &["validate", "sync.yaml"])?;
     Ok(())
