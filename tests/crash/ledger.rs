@@ -70,6 +70,16 @@ impl Ledger {
     }
 }
 
+/// Whether nobody holds a SQLite file's lock for writing.
+pub(crate) async fn is_free(file: &Path) -> Result<bool> {
+    let options =
+        SqliteConnectOptions::new().filename(file).busy_timeout(std::time::Duration::from_millis(50));
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+    let free = sqlx::raw_sql("BEGIN IMMEDIATE; ROLLBACK").execute(&pool).await.is_ok();
+    pool.close().await;
+    Ok(free)
+}
+
 /// Both places hold the same items, and these are the ones expected.
 pub(crate) async fn check_in_step(program: &Program, expected: Option<&Items>) -> Result<()> {
     let file = read_csv(&program.path("backlog.csv"))?;

@@ -1,6 +1,7 @@
 //! A worker killed with SIGKILL, anywhere: nothing is lost, nothing is doubled, nothing stays half-done.
 
 mod campaign;
+mod frozen;
 mod ledger;
 mod steps;
 

@@ -1,3 +1,4 @@
 //! Rules about the tree itself.
 
 mod dependencies;
+mod tree;

@@ -1,0 +1,33 @@
+//! Files that a reader can take in.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+const LONGEST: usize = 500;
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+        let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if entry.is_dir() && name != "target" && !name.starts_with('.') {
+            sources(&entry, found);
+        } else if entry.extension().is_some_and(|ending| ending == "rs") {
+            found.push(entry);
+        }
+    }
+}
+
+#[test]
+fn no_source_file_holds_two_ideas() {
+    let mut files = Vec::new();
+    sources(Path::new(env!("CARGO_MANIFEST_DIR")), &mut files);
+    assert!(files.len() > 100, "only {} source files were found", files.len());
+    let long: Vec<String> = files
+        .iter()
+        .map(|file| (file, fs::read_to_string(file).expect("a source file").lines().count()))
+        .filter(|(_, lines)| *lines > LONGEST)
+        .map(|(file, lines)| format!("{} has {lines} lines", file.display()))
+        .collect();
+    assert!(long.is_empty(), "longer than {LONGEST} lines: {long:?}");
+}
