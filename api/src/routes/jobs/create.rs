@@ -7,6 +7,7 @@ use axum::{
     response::IntoResponse,
 };
 use serde::{Deserialize, Serialize};
+use syncline_engine::spec::SyncSpec;
 use syncline_entity::{
     project, sync_config,
     types::{Priority as StoredPriority, RunKind, RunStatus, SyncMethod},
@@ -135,7 +136,9 @@ fn new_run(config: &sync_config::Model, asked: &NewJob) -> Result<NewRun, Proble
         JobKind::Sync => RunKind::Sync,
         JobKind::Plan => RunKind::Plan,
     };
-    let run = NewRun::of(config, kind, SyncMethod::Manual).map_err(|error| {
+    // A worker would find out as well, but then it would be nobody's answer.
+    let readable = serde_json::from_value::<SyncSpec>(config.config_json.clone());
+    let run = readable.and_then(|_| NewRun::of(config, kind, SyncMethod::Manual)).map_err(|error| {
         tracing::error!(sync = config.name, %error, "the stored document cannot be read");
         let detail = format!(
             "This version cannot read the stored document of the sync {:?}; apply it again",
