@@ -166,7 +166,12 @@ async fn resolve(db: &DatabaseConnection, args: &ResolveArgs, output: &Output) -
             args.id
         )));
     }
-    output.line(format!("conflict {} is settled: the {side}'s value stands on both sides", args.id));
+    let whole = after.is_some_and(|conflict| conflict.field.is_none());
+    output.line(if whole {
+        format!("conflict {} is settled: the {side} stands", args.id)
+    } else {
+        format!("conflict {} is settled: the {side}'s value stands on both sides", args.id)
+    });
     Ok(Exit::Done)
 }
 

@@ -49,6 +49,8 @@ fn brief(row: sync_metadata::LinkBrief) -> LinkBrief {
         tombstone: row.link_state == types::LinkState::Tombstone,
         retry_at,
         missing: row.missing_side.map(side),
+        // A pending link has nothing else that a person could be asked about.
+        unanswered: row.link_state == types::LinkState::Pending && row.sync_status == SyncStatus::Conflict,
         mapping_revision: row.mapping_revision,
     }
 }

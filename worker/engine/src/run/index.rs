@@ -21,6 +21,7 @@ pub(super) struct LinkIndex {
     entries: Vec<Entry>,
     /// An id and its position in `entries`; sorted, so that there is no table twice the size while it grows.
     by_id: Pair<Vec<(IdKey, u32)>>,
+    unanswered: Pair<bool>,
 }
 
 struct Entry {
@@ -96,6 +97,7 @@ impl LinkIndex {
         let mut index = LinkIndex {
             entries: Vec::with_capacity(count),
             by_id: Pair::new(Vec::with_capacity(count), Vec::with_capacity(count)),
+            unanswered: Pair::new(false, false),
         };
         let mut after = 0;
         loop {
@@ -122,6 +124,8 @@ impl LinkIndex {
             if let Some(id) = brief.ids.get(side) {
                 flags |= has(side);
                 self.by_id.get_mut(side).push((id_key(id), position));
+            } else {
+                *self.unanswered.get_mut(side) |= brief.unanswered;
             }
         }
         let due = brief.retry_at.is_some_and(|at| retry_now || at <= now);
@@ -144,6 +148,11 @@ impl LinkIndex {
     /// How many links there are.
     pub(super) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// Whether an unpaired item of this side may be one that we made without hearing of it.
+    pub(super) fn may_be_ours(&self, side: Side) -> bool {
+        *self.unanswered.get(side)
     }
 
     /// How many links have not ended.

@@ -156,7 +156,10 @@ impl Run<'_> {
         for (side, items) in [(Side::Source, source), (Side::Target, target)] {
             // A waiting link is in the list already, if it is due.
             let new = items.into_iter().filter(|item| item.link.is_none());
-            if self.spec.creates_on(side.other()) {
+            if index.may_be_ours(side) {
+                // Carried back, an item that we made would be on the other side twice.
+                report.counts.skipped += new.count() as u64;
+            } else if self.spec.creates_on(side.other()) {
                 work.extend(new.map(|item| Work::Single { side, item }));
             } else {
                 report.counts.unlinked += new.count() as u64;

@@ -257,6 +257,24 @@ fn an_unanswered_create_without_a_marker_is_left_to_a_person() {
 }
 
 #[test]
+fn what_an_unanswered_create_may_have_made_is_not_carried_back() {
+    let none = Manners { create_idempotency: CreateIdempotency::None, ..Manners::default() };
+    let world = World::with(json!({ "two_way_create": true }), Manners::default(), none);
+    world.source.add(fields(json!({ "title": "one" })));
+    assert!(world.crash(Step::RemoteWritten, 0).is_none());
+    world.wait(1);
+    for _ in 0..3 {
+        world.sync();
+    }
+    assert_eq!((world.source.ids().len(), world.target.ids().len()), (1, 1));
+    // Told that it is there, nothing is created for it any more, on neither side.
+    world.tables().choose(Side::Target);
+    world.sync_with(Options { only: Some(vec![1]), ..Options::default() });
+    assert_eq!(world.tables().open_conflicts().len(), 0);
+    assert_eq!((world.source.ids().len(), world.target.ids().len()), (1, 1));
+}
+
+#[test]
 fn an_unanswered_create_of_a_deleted_item_is_not_sent_again_either() {
     let none = Manners { create_idempotency: CreateIdempotency::None, ..Manners::default() };
     let changes = json!({ "delete_policy": "delete", "conflict_strategy": "source_wins" });

@@ -315,6 +315,7 @@ impl Store for MemoryStore {
             tombstone: row.state == LinkState::Tombstone,
             retry_at: row.retry_at,
             missing: row.missing.map(|(side, _)| side),
+            unanswered: row.state == LinkState::Pending && row.status == ItemStatus::Conflict,
             mapping_revision: row.mapping_revision,
         };
         Ok(tables.links.range(after + 1..).take(limit).map(brief).collect())
