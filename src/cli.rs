@@ -12,22 +12,18 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
                         Start with `syncline demo`."
 )]
 pub(crate) struct Cli {
-    /// Syncline's own database: sqlite://FILE or postgres://USER@HOST/NAME
-    #[arg(
-        long,
-        global = true,
-        env = "DATABASE_URL",
-        default_value = "sqlite://syncline.db",
-        hide_env_values = true
-    )]
-    pub(crate) database_url: String,
+    /// Syncline's own database: sqlite://FILE or postgres://USER@HOST/NAME [default: sqlite://syncline.db]
+    ///
+    /// Without it, DB_HOST, DB_PORT, DB_NAME, DB_USER and DB_PASSWORD name a PostgreSQL database.
+    #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true)]
+    pub(crate) database_url: Option<String>,
     /// Print JSON for programs instead of tables for people
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// When to colour
     #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto)]
     pub(crate) color: ColorChoice,
-    /// Log more (-v debug, -vv trace); RUST_LOG says it finer
+    /// Log more (-v debug, -vv trace); SYNCLINE_LOG and RUST_LOG say it finer
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
     #[command(subcommand)]
@@ -99,27 +95,27 @@ pub(crate) struct LeaseArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct UpArgs {
-    /// Address of the API; only this machine can reach it
-    #[arg(long, env = "SYNCLINE_LISTEN", default_value = "127.0.0.1:8080")]
-    pub(crate) listen: SocketAddr,
+    /// Address of the API, which only this machine can reach [default: 127.0.0.1:8080, or the port in SYNC_PORT]
+    #[arg(long, env = "SYNCLINE_API_ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
     #[command(flatten)]
     pub(crate) pool: PoolArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct WorkerArgs {
-    /// Address of /healthz, /readyz and /metrics
-    #[arg(long, env = "SYNCLINE_LISTEN", default_value = "127.0.0.1:8000")]
-    pub(crate) listen: SocketAddr,
+    /// Address of /healthz, /readyz and /metrics [default: 127.0.0.1:8000, or the port in MONITOR_PORT]
+    #[arg(long, env = "SYNCLINE_WORKER_ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
     #[command(flatten)]
     pub(crate) pool: PoolArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ApiArgs {
-    /// Address of the API; only this machine can reach it
-    #[arg(long, env = "SYNCLINE_LISTEN", default_value = "127.0.0.1:8080")]
-    pub(crate) listen: SocketAddr,
+    /// Address of the API, which only this machine can reach [default: 127.0.0.1:8080, or the port in SYNC_PORT]
+    #[arg(long, env = "SYNCLINE_API_ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,83 @@
-//! The database's address.
+//! Addresses, from flags and from the environment under present and older names.
+
+use std::{
+    fmt::Write,
+    net::{Ipv4Addr, SocketAddr},
+};
 
 use crate::fault::Fault;
+
+/// The embedded default: a file in the working directory.
+const DEFAULT_DATABASE: &str = "sqlite://syncline.db";
+
+/// The database's address: as given, or put together from the older `DB_*` variables, or the embedded default.
+pub(crate) fn database_url(given: Option<String>) -> Result<String, Fault> {
+    let parts = ["DB_HOST", "DB_PORT", "DB_NAME", "DB_USER", "DB_PASSWORD"].map(older);
+    match (given, parts) {
+        (Some(given), _) => Ok(given),
+        (None, [None, ..]) => Ok(DEFAULT_DATABASE.to_owned()),
+        (None, [Some(host), port, name, user, password]) => {
+            let name =
+                name.ok_or_else(|| Fault::usage("DB_HOST is set and DB_NAME is not; or set DATABASE_URL"))?;
+            Ok(postgres_url(
+                &host,
+                port.as_deref().unwrap_or("5432"),
+                &name,
+                user.as_deref(),
+                password.as_deref(),
+            ))
+        }
+    }
+}
+
+fn postgres_url(host: &str, port: &str, name: &str, user: Option<&str>, password: Option<&str>) -> String {
+    let user = user.map(|user| {
+        let password = password.map(|password| format!(":{}", escaped(password))).unwrap_or_default();
+        format!("{}{password}@", escaped(user))
+    });
+    format!("postgres://{}{host}:{port}/{}", user.unwrap_or_default(), escaped(name))
+}
+
+/// Everything that means something in an address is written as `%XX`.
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            safe.push(char::from(byte));
+        } else {
+            // Writing to a string does not fail.
+            let _ = write!(safe, "%{byte:02X}");
+        }
+    }
+    safe
+}
+
+/// Where the API listens.
+pub(crate) fn api_address(given: Option<SocketAddr>) -> Result<SocketAddr, Fault> {
+    address(given, "SYNC_PORT", 8080)
+}
+
+/// Where a worker tells how it is.
+pub(crate) fn worker_address(given: Option<SocketAddr>) -> Result<SocketAddr, Fault> {
+    address(given, "MONITOR_PORT", 8000)
+}
+
+fn address(given: Option<SocketAddr>, older_name: &str, default: u16) -> Result<SocketAddr, Fault> {
+    if let Some(given) = given {
+        return Ok(given);
+    }
+    let port = match older(older_name) {
+        Some(text) => text
+            .parse()
+            .map_err(|_| Fault::usage(format!("{older_name} {text:?} is no port; write 1 to 65535")))?,
+        None => default,
+    };
+    Ok((Ipv4Addr::LOCALHOST, port).into())
+}
+
+fn older(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|text| !text.is_empty())
+}
 
 /// Syncline's own database.
 #[derive(Clone)]
@@ -54,6 +131,13 @@ impl DatabaseUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn older_names_make_an_address_whatever_the_password() {
+        let url = postgres_url("db", "5433", "tickets", Some("me"), Some("p@ss/w:rd"));
+        assert_eq!(url, "postgres://me:p%40ss%2Fw%3Ard@db:5433/tickets");
+        assert_eq!(postgres_url("db", "5432", "x", None, None), "postgres://db:5432/x");
+    }
 
     #[test]
     fn a_password_is_never_shown() {

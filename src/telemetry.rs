@@ -13,18 +13,30 @@ pub(crate) fn init(verbose: u8, command: &Command) {
         (1, _) => "debug",
         (_, _) => "trace",
     };
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new(format!("warn,sqlx=error,syncline={level},syncline_worker={level},syncline_queue={level},syncline_api={level},apalis=off")));
-    let filter = if serves || verbose > 0 { filter } else { quiet(filter) };
+    let filter = asked_for().unwrap_or_else(|| match (verbose, serves) {
+        (0, false) => EnvFilter::new("error,apalis=off"),
+        _ => ours(level),
+    });
     let json = std::env::var("SYNCLINE_LOG_FORMAT").is_ok_and(|format| format == "json");
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second start (in tests of this crate) keeps the first subscriber.
     let _ = if json { builder.json().try_init() } else { builder.with_ansi(false).try_init() };
 }
 
-fn quiet(filter: EnvFilter) -> EnvFilter {
-    match std::env::var("RUST_LOG") {
-        Ok(_) => filter,
-        Err(_) => EnvFilter::new("error,apalis=off"),
+/// What the environment asks for: `SYNCLINE_LOG` (`LOG_LEVEL` in older set-ups), else `RUST_LOG`. A bare level is meant
+/// for our own words, not for every crate below.
+fn asked_for() -> Option<EnvFilter> {
+    let set = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+    let text = ["SYNCLINE_LOG", "LOG_LEVEL", "RUST_LOG"].into_iter().find_map(set)?;
+    match text.to_ascii_lowercase().as_str() {
+        level @ ("error" | "warn" | "info" | "debug" | "trace") => Some(ours(level)),
+        "warning" => Some(ours("warn")),
+        _ => EnvFilter::try_new(text).ok(),
     }
+}
+
+fn ours(level: &str) -> EnvFilter {
+    let crates = ["syncline", "syncline_worker", "syncline_queue", "syncline_api", "syncline_connectors"];
+    let ours: Vec<String> = crates.iter().map(|name| format!("{name}={level}")).collect();
+    EnvFilter::new(format!("warn,sqlx=error,apalis=off,{}", ours.join(",")))
 }

@@ -16,11 +16,13 @@ use crate::{
     cli::{Cli, Command},
     fault::{Exit, Fault},
     output::Output,
+    settings,
 };
 
 /// Runs the command asked for.
 pub(crate) async fn run(cli: Cli, output: &Output) -> Result<Exit, Fault> {
-    let url = cli.database_url.as_str();
+    let url = settings::database_url(cli.database_url)?;
+    let url = url.as_str();
     match cli.command {
         Command::Demo(args) => demo::run(&args, output).await,
         Command::Up(args) => serve::up(url, &args).await,

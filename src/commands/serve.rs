@@ -17,25 +17,26 @@ use crate::{
     app::{self, Schema},
     cli::{ApiArgs, UpArgs, WorkerArgs},
     fault::{Exit, Fault},
-    shutdown,
+    settings, shutdown,
 };
 
 /// API, worker and schedules in one process; it migrates its database itself.
 pub(crate) async fn up(url: &str, args: &UpArgs) -> Result<Exit, Fault> {
     let db = app::connect(url, Schema::Migrate).await?;
-    serve(db, "up", args.listen, true, Some(app::pool_config(&args.pool))).await
+    serve(db, "up", settings::api_address(args.listen)?, true, Some(app::pool_config(&args.pool))).await
 }
 
 /// Jobs and schedules.
 pub(crate) async fn worker(url: &str, args: &WorkerArgs) -> Result<Exit, Fault> {
     let db = app::connect(url, Schema::CreateOnly).await?;
-    serve(db, "worker", args.listen, false, Some(app::pool_config(&args.pool))).await
+    serve(db, "worker", settings::worker_address(args.listen)?, false, Some(app::pool_config(&args.pool)))
+        .await
 }
 
 /// The HTTP API.
 pub(crate) async fn api(url: &str, args: &ApiArgs) -> Result<Exit, Fault> {
     let db = app::connect(url, Schema::CreateOnly).await?;
-    serve(db, "api", args.listen, true, None).await
+    serve(db, "api", settings::api_address(args.listen)?, true, None).await
 }
 
 async fn serve(

@@ -166,3 +166,38 @@ async fn a_process_says_when_its_schema_was_taken_away() -> Result<()> {
     ensure!(status == StatusCode::OK, "{status}: {text}");
     Ok(())
 }
+
+#[rstest]
+#[case::api("api", "SYNCLINE_API_ADDR", "127.0.0.1:")]
+#[case::older_api("up", "SYNC_PORT", "")]
+#[case::worker("worker", "SYNCLINE_WORKER_ADDR", "127.0.0.1:")]
+#[case::older_worker("worker", "MONITOR_PORT", "")]
+#[tokio::test]
+async fn the_environment_says_where_a_role_listens(
+    #[case] role: &str,
+    #[case] name: &str,
+    #[case] before: &str,
+) -> Result<()> {
+    let mut program = program()?;
+    let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    program.set(name, &format!("{before}{port}"));
+    let _running = program.start(&[role])?;
+    let url = format!("http://127.0.0.1:{port}/healthz");
+    until("it answers there", async || Ok(Client::new().get(&url).send().await.ok().map(|_| ()))).await
+}
+
+#[test]
+fn a_port_that_is_none_is_named() -> Result<()> {
+    let mut program = program()?;
+    program.set("SYNC_PORT", "many");
+    let refused = program.expect(2, &["api"])?;
+    ensure_tells(&refused.stderr, &["SYNC_PORT", "many", "1 to 65535"])
+}
+
+#[test]
+fn a_strategy_of_a_later_version_is_said_to_be_one() -> Result<()> {
+    let program = program()?;
+    program.write("sync.yaml", &syncline_support::places::document("conflict_strategy: merge"))?;
+    let refused = program.expect(2, &["validate", "sync.yaml"])?;
+    ensure_tells(&refused.stderr, &["sync.yaml:1:20", "merge", "not in this version", "last_write_wins"])
+}

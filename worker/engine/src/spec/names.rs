@@ -28,11 +28,7 @@ macro_rules! names {
             pub fn parse(text: &str) -> Result<$name, String> {
                 match text.trim().to_ascii_lowercase().as_str() {
                     $( $text $( | $alias )* => Ok($name::$member), )+
-                    _ => Err(format!(
-                        concat!("unknown ", $what, " {:?}; allowed: {}"),
-                        text,
-                        [ $( concat!($text $(, " (", $alias, ")")*) ),+ ].join(", "),
-                    )),
+                    _ => Err(unknown($what, text, &[ $( concat!($text $(, " (", $alias, ")")*) ),+ ])),
                 }
             }
         }
@@ -64,6 +60,17 @@ macro_rules! names {
             }
         }
     };
+}
+
+/// Names that are known to mean something, in a later version.
+const LATER: [&str; 5] = ["merge", "field_merge", "priority_based", "custom", "auto"];
+
+fn unknown(what: &str, text: &str, allowed: &[&str]) -> String {
+    let allowed = allowed.join(", ").replace(") (", ", ");
+    if what == "conflict strategy" && LATER.contains(&text.trim().to_ascii_lowercase().as_str()) {
+        return format!("{what} {text:?} is not in this version; allowed: {allowed}");
+    }
+    format!("unknown {what} {text:?}; allowed: {allowed}")
 }
 
 names! {
