@@ -16,6 +16,19 @@ use tempfile::TempDir;
 /// No command of a test takes longer.
 const PATIENCE: Duration = Duration::from_secs(180);
 
+/// Variables that the program reads and that a test must not inherit.
+const FOREIGN: [&str; 9] = [
+    "RUST_LOG",
+    "SYNCLINE_LOG",
+    "LOG_LEVEL",
+    "SYNCLINE_LOG_FORMAT",
+    "SYNCLINE_API_ADDR",
+    "SYNCLINE_WORKER_ADDR",
+    "SYNC_PORT",
+    "MONITOR_PORT",
+    "SYNCLINE_CONCURRENCY",
+];
+
 /// The binary and a folder to run it in; its database is a SQLite file there.
 pub struct Program {
     binary: PathBuf,
@@ -76,23 +89,20 @@ impl Program {
 
     /// A command, not yet started.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&self.binary);
-        command
-            .current_dir(self.folder.path())
-            .args(arguments)
-            .envs(&self.environment)
-            .env_remove("RUST_LOG");
-        command
+        self.settled(Command::new(&self.binary), arguments)
     }
 
     /// The shell in the same folder and with the same settings, not yet started.
     pub fn shell(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new("bash");
-        command
-            .current_dir(self.folder.path())
-            .args(arguments)
-            .envs(&self.environment)
-            .env_remove("RUST_LOG");
+        self.settled(Command::new("bash"), arguments)
+    }
+
+    /// A command with this program's folder and variables, and none that the tester happens to have set.
+    fn settled(&self, mut command: Command, arguments: &[&str]) -> Command {
+        for name in FOREIGN {
+            command.env_remove(name);
+        }
+        command.current_dir(self.folder.path()).args(arguments).envs(&self.environment);
         command
     }
 
