@@ -20,7 +20,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
             "syncline-api",
             BTreeSet::from(["syncline-entity", "syncline-engine", "syncline-queue", "syncline-connectors"]),
         ),
-        ("syncline-support", BTreeSet::from(["syncline-entity", "syncline-engine", "syncline-migration"])),
+        ("syncline-support", BTreeSet::from([])),
     ])
 }
 

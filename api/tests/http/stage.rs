@@ -21,11 +21,8 @@ use syncline_entity::{
 };
 use syncline_migration::{Migrator, MigratorTrait};
 use syncline_queue::SqlBackend;
+use syncline_support::postgres;
 use tower::ServiceExt;
-
-/// The queue's tests know how to start a PostgreSQL server; it is the same here.
-#[path = "../../../worker/queue/tests/support/postgres.rs"]
-mod postgres;
 
 pub(crate) struct Stage {
     pub(crate) db: DatabaseConnection,
@@ -97,7 +94,13 @@ impl Stage {
     }
 
     pub(crate) async fn postgres() -> Self {
-        let db = Database::connect(options(postgres::database().await)).await.expect("a PostgreSQL database");
+        let database = postgres::Database::prepared(async |url| {
+            let db = Database::connect(options(url)).await.expect("the server");
+            migrate(&db).await;
+            db.close().await.expect("the server");
+        });
+        let database = database.await.expect("a PostgreSQL server");
+        let db = Database::connect(options(database.url())).await.expect("a PostgreSQL database");
         Self::over(db, ())
     }
 

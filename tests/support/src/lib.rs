@@ -1,5 +1,6 @@
 //! What integration tests share: processes, places with rows, and ways to compare them.
 
 pub mod places;
+pub mod postgres;
 pub mod program;
 pub mod serving;

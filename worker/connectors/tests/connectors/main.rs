@@ -5,7 +5,6 @@ mod behaviour;
 mod files;
 mod files_model;
 mod place;
-mod postgres;
 mod sql_errors;
 mod sql_keys;
 mod sql_times;

@@ -12,9 +12,8 @@ use syncline_engine::{
     },
     value::Fields,
 };
+use syncline_support::postgres::Database;
 use tempfile::TempDir;
-
-use crate::postgres::Database;
 
 /// Which platform a test runs on.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,7 +33,7 @@ pub(crate) struct Place {
 impl Place {
     pub(crate) async fn new(on: On) -> Place {
         let folder = tempfile::tempdir().unwrap();
-        let database = if on == On::Postgres { Some(Database::create().await) } else { None };
+        let database = if on == On::Postgres { Some(Database::create().await.unwrap()) } else { None };
         let place = Place { folder, on, database };
         match on {
             On::Csv => std::fs::write(place.file(), "id,title,points,updated_at\n").unwrap(),
@@ -71,7 +70,7 @@ impl Place {
 
     pub(crate) async fn execute(&self, sql: &str) {
         match &self.database {
-            Some(database) => database.execute(sql).await,
+            Some(database) => database.execute(sql).await.unwrap(),
             None => {
                 let options = SqliteConnectOptions::new().filename(self.file());
                 let mut connection = options.connect().await.unwrap();

@@ -11,11 +11,9 @@ use syncline_engine::{
     ports::{ConnectorError, ErrorKind, ReadMode, WriteContext},
     value::Fields,
 };
+use syncline_support::postgres::Database;
 
-use crate::{
-    place::{Always, On, Place, create, delete, fields, ids, marker, now, open, text, write_one},
-    postgres::Database,
-};
+use crate::place::{Always, On, Place, create, delete, fields, ids, marker, now, open, text, write_one};
 
 async fn error(scope: Json) -> ConnectorError {
     open(&scope).await.err().unwrap()
@@ -110,8 +108,8 @@ async fn the_journal_mode_stays_as_it_is() {
 
 #[tokio::test]
 async fn passwords_are_in_no_error() {
-    let database = Database::create().await;
-    database.execute("DROP ROLE IF EXISTS locked; CREATE ROLE locked LOGIN PASSWORD 'right'").await;
+    let database = Database::create().await.unwrap();
+    database.execute("DROP ROLE IF EXISTS locked; CREATE ROLE locked LOGIN PASSWORD 'right'").await.unwrap();
     let wrong = error(json!({ "url": database.locked_url("hunter2"), "table": "t" })).await;
     assert_eq!(wrong.kind, ErrorKind::Auth);
     assert!(wrong.message.contains("password authentication failed"), "{wrong}");

@@ -1,8 +1,6 @@
 //! Databases for the tests: a file for SQLite, a server of our own for PostgreSQL.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
-pub(crate) mod postgres;
-
 use std::{any::Any, sync::Arc, time::Duration};
 
 use sea_orm::{
@@ -10,6 +8,7 @@ use sea_orm::{
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
 use syncline_queue::{Backend, SqlBackend};
+use syncline_support::postgres;
 
 /// A queue of its own for one test, with whatever must live as long.
 #[derive(Debug)]
@@ -55,7 +54,13 @@ pub(crate) async fn sqlite() -> Stage {
 
 /// A database of its own on this binary's PostgreSQL server, with the real schema.
 pub(crate) async fn postgres() -> Stage {
-    let db = Database::connect(options(postgres::database().await)).await.expect("a PostgreSQL database");
+    let database = postgres::Database::prepared(async |url| {
+        let db = Database::connect(options(url)).await.expect("the server");
+        migrate(&db).await;
+        db.close().await.expect("the server");
+    });
+    let database = database.await.expect("a PostgreSQL server");
+    let db = Database::connect(options(database.url())).await.expect("a PostgreSQL database");
     Stage::new(db, ())
 }
 

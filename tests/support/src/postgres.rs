@@ -1,0 +1,181 @@
+//! A PostgreSQL server of our own, started by the first test of a binary that asks for a database.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use tokio::sync::OnceCell;
+
+const MISSING: &str = "these tests need PostgreSQL's server programs (initdb, postgres). Install them: \
+     apt-get install postgresql, dnf install postgresql-server, or brew install postgresql";
+
+/// A server takes a second to start; a busy machine may take longer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Runs the server until the tests' end of the pipe is closed, which happens however they end.
+const KEEPER: &str = r#"
+trap '' INT TERM
+"$@" </dev/null >"$FOLDER/log" 2>&1 &
+cat >/dev/null
+kill -QUIT $!
+wait
+rm -rf "$FOLDER"
+"#;
+
+static SERVER: OnceCell<Server> = OnceCell::const_new();
+static DATABASES: AtomicU32 = AtomicU32::new(0);
+
+/// It listens on a socket in its own folder only, so no port can collide.
+struct Server {
+    folder: PathBuf,
+    /// Whether the template is there to be copied.
+    template: OnceCell<()>,
+    /// Dropped with the server or with the process, it stops the server and removes the folder.
+    _keeper: Child,
+}
+
+/// A database on the server, for one test.
+pub struct Database {
+    server: &'static Server,
+    name: String,
+}
+
+impl Database {
+    /// An empty one.
+    pub async fn create() -> Result<Database> {
+        Database::from("template1").await
+    }
+
+    /// One with a schema. The first caller's `prepare` gets the URL of a database, and all are copies of that.
+    pub async fn prepared(prepare: impl AsyncFnOnce(String)) -> Result<Database> {
+        let server = SERVER.get_or_try_init(Server::start).await?;
+        let template = || async {
+            server.execute("CREATE DATABASE prepared").await?;
+            prepare(server.url("prepared")).await;
+            anyhow::Ok(())
+        };
+        server.template.get_or_try_init(template).await?;
+        Database::from("prepared").await
+    }
+
+    async fn from(template: &str) -> Result<Database> {
+        let server = SERVER.get_or_try_init(Server::start).await?;
+        let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
+        server.execute(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await?;
+        Ok(Database { server, name })
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> String {
+        self.server.url(&self.name)
+    }
+
+    /// Its URL for the user `locked`, who needs a password; a test that wants that user makes it.
+    pub fn locked_url(&self, password: &str) -> String {
+        self.url().replace("postgres://postgres@", &format!("postgres://locked:{password}@"))
+    }
+
+    /// Runs statements.
+    pub async fn execute(&self, sql: &str) -> Result<()> {
+        execute(&self.url(), sql).await
+    }
+}
+
+async fn execute(url: &str, sql: &str) -> Result<()> {
+    let mut connection = PgConnection::connect(url).await?;
+    connection.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await?;
+    Ok(connection.close().await?)
+}
+
+impl Server {
+    fn url(&self, database: &str) -> String {
+        let folder = self.folder.display().to_string().replace('/', "%2F");
+        format!("postgres://postgres@{folder}/{database}")
+    }
+
+    async fn execute(&self, sql: &str) -> Result<()> {
+        execute(&self.url("postgres"), sql).await
+    }
+
+    async fn start() -> Result<Server> {
+        let bin = programs();
+        // A short name, since a socket's path has to be.
+        let folder = tempfile::Builder::new().prefix("sl-pg-").tempdir()?.keep();
+        let data = folder.join("data");
+        if is_root() {
+            run(Command::new("chown").arg("postgres").arg(&folder))?;
+        }
+        let flags = ["-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8", "--locale=C", "-D"];
+        run(as_postgres(&bin.join("initdb")).args(flags).arg(&data))?;
+        std::fs::write(data.join("pg_hba.conf"), "local all locked scram-sha-256\nlocal all all trust\n")?;
+        let keeper = as_postgres(Path::new("sh"))
+            .args(["-c", KEEPER, "keeper"])
+            .arg(bin.join("postgres"))
+            .arg("-D")
+            .arg(&data)
+            .arg("-k")
+            .arg(&folder)
+            .args(["-c", "listen_addresses=", "-c", "fsync=off", "-c", "synchronous_commit=off"])
+            .args(["-c", "max_connections=200"])
+            .env("FOLDER", &folder)
+            .stdin(Stdio::piped())
+            .spawn()
+            .context("a shell")?;
+        let server = Server { folder, template: OnceCell::new(), _keeper: keeper };
+        let until = Instant::now() + PATIENCE;
+        while let Err(error) = PgConnection::connect(&server.url("postgres")).await {
+            let log = std::fs::read_to_string(server.folder.join("log")).unwrap_or_default();
+            ensure!(Instant::now() < until, "PostgreSQL did not start within {PATIENCE:?}: {error}\n{log}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(server)
+    }
+}
+
+/// The folder of PostgreSQL's programs: on the path, or the newest of those that are packaged beside each other.
+fn programs() -> PathBuf {
+    let installed = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let version = |folder: &PathBuf| -> u32 {
+        folder.file_name().and_then(|name| name.to_str()?.parse().ok()).unwrap_or_default()
+    };
+    let mut versions: Vec<PathBuf> = installed.map(|entry| entry.path()).collect();
+    versions.sort_by_key(|folder| std::cmp::Reverse(version(folder)));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(versions.into_iter().map(|folder| folder.join("bin")))
+        // The path may hold links to the programs; what they need lies beside the programs themselves.
+        .filter_map(|bin| Some(bin.join("initdb").canonicalize().ok()?.parent()?.to_owned()))
+        .find(|bin| bin.join("postgres").is_file())
+        .unwrap_or_else(|| panic!("{MISSING}"))
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output();
+    id.is_ok_and(|id| id.stdout.starts_with(b"0\n"))
+}
+
+/// PostgreSQL refuses to run as root.
+fn as_postgres(program: &Path) -> Command {
+    if !is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("runuser");
+    command.args(["-u", "postgres", "--"]).arg(program).current_dir("/");
+    command
+}
+
+/// Output goes to a file, so that nothing that stays behind can keep a pipe open.
+fn run(command: &mut Command) -> Result<()> {
+    let file = tempfile::NamedTempFile::new()?;
+    let both = || File::options().append(true).open(file.path()).map(Stdio::from);
+    let status = command.stdin(Stdio::null()).stdout(both()?).stderr(both()?).status();
+    let status = status.with_context(|| format!("{command:?}"))?;
+    ensure!(status.success(), "{command:?}: {}", std::fs::read_to_string(file.path())?);
+    Ok(())
+}
