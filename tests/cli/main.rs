@@ -14,6 +14,7 @@ mod migrations;
 mod mistakes;
 mod output;
 mod plans;
+mod postgres;
 mod roles;
 mod schedules;
 mod tables;
