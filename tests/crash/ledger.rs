@@ -4,7 +4,8 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 use sqlx::{
-    SqlitePool,
+    PgPool, SqlitePool,
+    postgres::PgPoolOptions,
     sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
 use syncline_support::{
@@ -13,8 +14,9 @@ use syncline_support::{
 };
 
 /// Syncline's database, read from outside.
-pub(crate) struct Ledger {
-    pool: SqlitePool,
+pub(crate) enum Ledger {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
 }
 
 impl Ledger {
@@ -23,11 +25,18 @@ impl Ledger {
             .filename(file)
             .read_only(true)
             .busy_timeout(std::time::Duration::from_secs(10));
-        Ok(Ledger { pool: SqlitePoolOptions::new().max_connections(1).connect_with(options).await? })
+        Ok(Ledger::Sqlite(SqlitePoolOptions::new().max_connections(1).connect_with(options).await?))
+    }
+
+    pub(crate) async fn open_postgres(url: &str) -> Result<Ledger> {
+        Ok(Ledger::Postgres(PgPoolOptions::new().max_connections(1).connect(url).await?))
     }
 
     async fn number(&self, sql: &'static str) -> Result<i64> {
-        Ok(sqlx::query_scalar(sql).fetch_one(&self.pool).await?)
+        Ok(match self {
+            Ledger::Sqlite(pool) => sqlx::query_scalar(sql).fetch_one(pool).await?,
+            Ledger::Postgres(pool) => sqlx::query_scalar(sql).fetch_one(pool).await?,
+        })
     }
 
     /// Change rows so far, in whatever state.
@@ -54,7 +63,7 @@ impl Ledger {
             .number(
                 "SELECT COUNT(*) FROM sync_changes AS a JOIN sync_changes AS b ON a.link_id = b.link_id \
                  AND a.side = b.side AND COALESCE(a.field, '') = COALESCE(b.field, '') AND b.seq > a.seq \
-                 AND COALESCE(a.after, '') = COALESCE(b.after, '') AND COALESCE(a.before, '') = COALESCE(b.before, '')",
+                 AND a.after IS NOT DISTINCT FROM b.after AND a.before IS NOT DISTINCT FROM b.before",
             )
             .await?;
         ensure!(doubled == 0, "{doubled} change rows stand twice");

@@ -3,6 +3,7 @@
 mod campaign;
 mod frozen;
 mod ledger;
+mod postgres;
 mod steps;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_syncline");
