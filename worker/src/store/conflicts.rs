@@ -61,7 +61,6 @@ async fn meet_again(
         is_settled.then_some(store.run.id).into(),
         link.into(),
         conflict.field.clone().unwrap_or_default().into(),
-        false.into(),
     ]);
     let done = tx.execute_raw(statement(tx.get_database_backend(), sql, values)).await?;
     Ok(done.rows_affected() > 0)
@@ -110,7 +109,7 @@ fn facts(store: &LinkStore, conflict: &Conflict) -> Vec<Value> {
 async fn close(store: &LinkStore, tx: &DatabaseTransaction, id: i64) -> Result<(), DbErr> {
     let sql = "UPDATE sync_conflicts SET resolved = ?, resolved_at = ?, \
                resolved_by = COALESCE(resolved_by, 'the sides agree'), resolve_run_id = ? WHERE id = ? AND resolved = FALSE";
-    let values = [true.into(), store.now().into(), store.run.id.into(), id.into(), false.into()];
+    let values = [true.into(), store.now().into(), store.run.id.into(), id.into()];
     tx.execute_raw(statement(tx.get_database_backend(), sql, values)).await?;
     Ok(())
 }
