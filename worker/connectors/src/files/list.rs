@@ -19,11 +19,12 @@ pub(super) struct PageReader {
     pub(super) table: Table,
     pub(super) index: Index,
     pub(super) ended: bool,
+    reserved: bool,
 }
 
 impl PageReader {
     pub(super) fn new(table: Table) -> Self {
-        Self { table, index: Index::default(), ended: false }
+        Self { table, index: Index::default(), ended: false, reserved: false }
     }
 
     /// At most so many rows; sets `ended` at the end of the file.
@@ -48,8 +49,20 @@ impl PageReader {
                 }
             }
         }
+        if !self.ended && !std::mem::replace(&mut self.reserved, true) {
+            self.index.reserve(rows_to_come(rows.len(), self.table.record.offset, self.table.identity.size));
+        }
         Ok(rows)
     }
+}
+
+/// How many rows a file still has, going by the first page. A table that grows by doubling would for a moment take half
+/// as much again; a guess that is wrong costs no more than that.
+fn rows_to_come(read: usize, offset: u64, size: u64) -> usize {
+    const MOST: u64 = 4_000_000;
+    let each = offset / (read as u64).max(1);
+    let whole = size / each.max(1);
+    usize::try_from(whole.min(MOST)).unwrap_or(0).saturating_sub(read)
 }
 
 /// A listing of all rows.

@@ -31,7 +31,7 @@ const BUFFER: usize = 64 << 10;
 pub(super) struct Identity {
     device: u64,
     inode: u64,
-    size: u64,
+    pub(super) size: u64,
     modified: (i64, i64),
 }
 
@@ -59,6 +59,11 @@ pub(super) struct Index(HashMap<Hash, u64>);
 impl Index {
     pub(super) fn offset(&self, id: &str) -> Option<u64> {
         self.0.get(&Hash::of_bytes(id.as_bytes())).copied()
+    }
+
+    /// Makes room for so many more rows.
+    pub(super) fn reserve(&mut self, rows: usize) {
+        self.0.reserve(rows);
     }
 
     /// Remembers a row; false if there was one with this id already.
