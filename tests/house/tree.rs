@@ -7,8 +7,9 @@ use std::{
 
 const LONGEST: usize = 500;
 
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?.path();
         let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if entry.is_dir() && name != "target" && !name.starts_with('.') {
             sources(&entry, found)?;
