@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sea_orm::{
     ConnectOptions, Database, DatabaseConnection,
-    sqlx::{Connection, PgConnection},
+    sqlx::{self, Connection, Executor, PgConnection},
 };
 use syncline_migration::{
     Migrator, MigratorTrait,
@@ -17,6 +17,10 @@ use crate::{
     fault::Fault,
     settings::DatabaseUrl,
 };
+
+/// Whoever stops in the middle of a transaction, frozen or cut off, would hold its run's row for ever. No transaction of
+/// ours waits for anything but the database.
+const IDLE_LIMIT: &str = "SET idle_in_transaction_session_timeout = '10s'";
 
 /// What to do with a schema that is older than this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +55,12 @@ pub(crate) async fn connect(url: &str, schema: Schema) -> Result<DatabaseConnect
         });
     }
     if !url.is_sqlite() {
+        // Said on the connection and not in its options, which some poolers refuse.
+        options.map_sqlx_postgres_pool_opts(|pool| {
+            pool.after_connect(|connection, _| {
+                Box::pin(async move { connection.execute(sqlx::raw_sql(IDLE_LIMIT)).await.map(|_| ()) })
+            })
+        });
         probe(&url).await?;
     }
     let db = Database::connect(options).await.map_err(|error| unreachable_database(&url, &error))?;

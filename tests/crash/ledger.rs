@@ -44,6 +44,13 @@ impl Ledger {
         self.number("SELECT COUNT(*) FROM sync_changes").await
     }
 
+    /// Whether somebody on the server has begun a transaction and does nothing in it.
+    pub(crate) async fn is_held(&self) -> Result<bool> {
+        let sql = "SELECT COUNT(*) FROM pg_stat_activity WHERE state = 'idle in transaction' \
+                   AND datname = current_database() AND state_change < now() - interval '1 second'";
+        Ok(self.number(sql).await? > 0)
+    }
+
     /// Nothing is half-done.
     pub(crate) async fn check_settled(&self) -> Result<()> {
         let unsettled = self.number("SELECT COUNT(*) FROM sync_changes WHERE state <> 'confirmed'").await?;

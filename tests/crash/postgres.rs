@@ -1,11 +1,14 @@
 //! Killed at each step with Syncline's own database on PostgreSQL, and a bit of everything under way.
 
+use std::process::{Command, Stdio};
+
 use anyhow::{Result, ensure};
 use rstest::rstest;
 use syncline_support::{
     places::{Items, Table, document, edit_csv, read_csv, write_csv},
     postgres::Database,
     program::Program,
+    serving::until,
 };
 
 use super::{
@@ -99,4 +102,29 @@ async fn a_kill_loses_nothing_and_doubles_nothing_on_postgres(
     let written = ledger.changes().await? - before;
     ensure!(written == WRITES, "{written} change rows for {WRITES} writes");
     Ok(())
+}
+
+/// Stopped at this step, a worker is in the middle of a transaction that holds its run's row.
+#[tokio::test]
+async fn a_worker_that_freezes_within_a_transaction_does_not_keep_others_out() -> Result<()> {
+    let database = Database::create().await?;
+    let mut program = Program::new(BINARY)?;
+    program.set("DATABASE_URL", &database.url());
+    program.write("sync.yaml", &document(""))?;
+    write_csv(&program.path("backlog.csv"), ROWS)?;
+    Table::open(&program.path("tasks.db")).await?;
+    program.expect(0, &["migrate", "up"])?;
+    program.expect(0, &["apply", "-f", "sync.yaml"])?;
+    let mut command = program.command(&["sync", "tasks"]);
+    let mut frozen = command.env("SYNCLINE_TEST_STOP_AT", "confirmed").stderr(Stdio::null()).spawn()?;
+    let ledger = Ledger::open_postgres(&database.url()).await?;
+    until("the worker holds a transaction open", async || Ok(ledger.is_held().await?.then_some(()))).await?;
+    let stopped = Command::new("kill").args(["-STOP", &frozen.id().to_string()]).status()?;
+    let finished = program.expect(0, &["sync", "tasks"]);
+    frozen.kill()?;
+    frozen.wait()?;
+    ensure!(stopped.success());
+    finished?;
+    check_in_step(&program, None).await?;
+    ledger.check_settled().await
 }
