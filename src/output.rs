@@ -67,6 +67,7 @@ impl Output {
         table.load_style(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
         table.set_header(head.to_vec());
         for row in rows {
+            debug_assert_eq!(row.len(), head.len(), "a cell without a column, or a column without a cell");
             table.add_row(row);
         }
         write_out(&format!("{table}\n"));

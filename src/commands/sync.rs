@@ -52,31 +52,20 @@ pub(crate) fn tell(config: &sync_config::Model, row: &sync_history::Model, open:
     let number = |key: &str| details[key].as_u64().unwrap_or(0);
     let seconds = row.duration_ms.unwrap_or(0) as f64 / 1000.0;
     output.line(format!("{}: {} in {seconds:.2} s", config.name, row.status));
-    output.table(
-        &[
-            "synced",
-            "created",
-            "updated",
-            "deleted",
-            "unchanged",
-            "failed",
-            "settled",
-            "open conflicts",
-            "calls",
-        ],
-        vec![vec![
-            row.items_synced.to_string(),
-            row.created.to_string(),
-            row.updated.to_string(),
-            row.deleted.to_string(),
-            number("unchanged").to_string(),
-            number("skipped").to_string(),
-            row.items_failed.to_string(),
-            number("settled").to_string(),
-            open.to_string(),
-            row.api_calls.to_string(),
-        ]],
-    );
+    let columns = [
+        ("synced", row.items_synced.to_string()),
+        ("created", row.created.to_string()),
+        ("updated", row.updated.to_string()),
+        ("deleted", row.deleted.to_string()),
+        ("unchanged", number("unchanged").to_string()),
+        ("skipped", number("skipped").to_string()),
+        ("failed", row.items_failed.to_string()),
+        ("settled", number("settled").to_string()),
+        ("open conflicts", open.to_string()),
+        ("calls", row.api_calls.to_string()),
+    ];
+    let (head, cells): (Vec<&str>, Vec<String>) = columns.into_iter().unzip();
+    output.table(&head, vec![cells]);
     let (missing, ended) = (number("missing"), number("ended"));
     if missing > 0 {
         output.line(format!(
