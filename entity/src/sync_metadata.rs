@@ -9,7 +9,7 @@ use crate::types::{IntentKind, LinkState, Side, SyncDirection, SyncMethod, SyncS
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sync_metadata")]
 pub struct Model {
-    /// Row id; create markers are derived from it.
+    /// Row id.
     #[sea_orm(primary_key)]
     pub id: i64,
     /// The sync.
