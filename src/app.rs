@@ -145,8 +145,7 @@ fn unreachable_database(url: &DatabaseUrl, error: &dyn std::fmt::Display) -> Fau
 
 /// The environment of this process's jobs.
 pub(crate) fn environment(db: DatabaseConnection) -> Result<Environment, Fault> {
-    let worker = format!("{}-{}", hostname(), std::process::id());
-    let mut environment = Environment::new(db, worker);
+    let mut environment = Environment::new(db, syncline_worker::local::worker_name());
     if let Ok(step) = std::env::var("SYNCLINE_TEST_STOP_AT") {
         let stop_at = StopAt::parse(&step)
             .ok_or_else(|| Fault::usage(format!("SYNCLINE_TEST_STOP_AT {step:?} is not STEP or STEP:N")))?;
@@ -167,12 +166,4 @@ pub(crate) fn pool_config(args: &PoolArgs) -> PoolConfig {
 /// The lease that arguments ask for.
 pub(crate) fn lease(args: &LeaseArgs) -> Duration {
     Duration::from_millis(args.lease_ms)
-}
-
-fn hostname() -> String {
-    let name =
-        std::fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok());
-    name.map(|name| name.trim().to_owned())
-        .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| "worker".to_owned())
 }

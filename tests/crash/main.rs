@@ -4,6 +4,7 @@ mod campaign;
 mod frozen;
 mod ledger;
 mod postgres;
+mod restart;
 mod steps;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_syncline");

@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod environment;
 pub mod handlers;
+pub mod local;
 pub mod open;
 pub mod pool;
 pub mod runs;

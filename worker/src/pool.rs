@@ -9,7 +9,7 @@ use syncline_queue::{
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::{environment::Environment, handlers, runs, schedule};
+use crate::{environment::Environment, handlers, local, runs, schedule};
 
 /// How a pool works.
 #[derive(Debug, Clone)]
@@ -53,6 +53,10 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let schedules =
         config.schedules.then(|| tokio::spawn(schedule::run(environment.clone(), shutdown.clone())));
+    if let Err(error) = local::take_over_from_the_dead(&environment).await {
+        // Then their leases decide.
+        tracing::warn!(%error, "could not look for runs of dead workers");
+    }
     let source_config = source_config(&environment, &config);
     let backend: Arc<dyn Backend> = Arc::new(environment.queue.clone());
     let environment = Arc::new(environment);
