@@ -34,11 +34,9 @@ pub(crate) fn manual_run(
     options: &RunOptions,
 ) -> Result<NewRun, Fault> {
     let args = RunArgs {
-        // Runs that a person asks for read everything anyway.
-        full: false,
         confirm_deletes: options.confirm_deletes,
         allow_deletes: options.allow_deletes,
-        links: None,
+        ..RunArgs::default()
     };
     Ok(NewRun { args, ..syncs::run_of(config, kind)? })
 }

@@ -130,7 +130,7 @@ text_column! {
         Failed = "failed",
         /// Called off.
         Cancelled = "cancelled",
-        /// Stopped before acting, until a person approves.
+        /// Ended before acting; a later run does it if a person approves.
         Held = "held",
     }
 }
@@ -138,7 +138,7 @@ text_column! {
 impl RunStatus {
     /// Whether the run is over and will change nothing any more.
     pub const fn is_finished(self) -> bool {
-        matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled | Self::Held)
     }
 }
 

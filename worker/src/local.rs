@@ -3,6 +3,8 @@
 //! A lease protects against workers that cannot be seen. One that ran on this machine can be looked up: when its process
 //! is gone, nobody needs to wait for its lease. Only Linux tells reliably; elsewhere the lease decides.
 
+use std::{fs, io, path::Path};
+
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use syncline_engine::hash::Hash;
 use syncline_entity::{job, types::JobState};
@@ -17,19 +19,35 @@ pub fn worker_name() -> String {
 
 fn host() -> String {
     let name =
-        std::fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok());
+        fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok());
     name.map(|name| name.trim().to_owned())
         .filter(|name| !name.is_empty())
         .unwrap_or_else(|| "worker".to_owned())
 }
 
 /// Process numbers are comparable within one start of one kernel and one namespace of processes: two containers may well
-/// have a host's name and a number in common.
+/// have a host's name and a number in common. And within one user, for `/proc` may hide the processes of others.
 fn world() -> Option<String> {
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    let namespace = std::fs::read_link("/proc/self/ns/pid").ok()?;
-    let whole = Hash::of_bytes(format!("{boot}{}", namespace.display()).as_bytes()).to_string();
+    // A /proc of another namespace than ours numbers processes differently.
+    if fs::read_link("/proc/self").ok()? != Path::new(&std::process::id().to_string()) {
+        return None;
+    }
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let namespace = fs::read_link("/proc/self/ns/pid").ok()?;
+    let user = user()?;
+    let whole = Hash::of_bytes(format!("{boot}{}{user}", namespace.display()).as_bytes()).to_string();
     whole.get(..8).map(str::to_owned)
+}
+
+#[cfg(unix)]
+fn user() -> Option<u32> {
+    use std::os::unix::fs::MetadataExt;
+    Some(fs::metadata("/proc/self").ok()?.uid())
+}
+
+#[cfg(not(unix))]
+fn user() -> Option<u32> {
+    None
 }
 
 /// Whether a worker of this world no longer exists. False when that cannot be told.
@@ -37,10 +55,10 @@ fn is_dead(worker: &str) -> bool {
     let Some((rest, world_of_worker)) = worker.rsplit_once('-') else { return false };
     let process = rest.rsplit_once('-').and_then(|(_, process)| process.parse::<u32>().ok());
     let (Some(process), true) = (process, world().as_deref() == Some(world_of_worker)) else { return false };
-    match std::fs::read_to_string(format!("/proc/{process}/stat")) {
+    match fs::read_to_string(format!("/proc/{process}/stat")) {
         // The state stands behind the name, which is in parentheses; Z has ended and waits to be noticed.
         Ok(stat) => stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X'])),
-        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
 }
 

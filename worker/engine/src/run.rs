@@ -153,14 +153,14 @@ impl Run<'_> {
         for work in prepared.work.chunks(self.batch_size()) {
             self.leave.check().map_err(StoreError::from)?;
             let plans = self.plan_batch(&context, work, &mut prepared.kept, report).await?;
-            again.extend(self.apply(&context, plans, report, apply::Stale::Again).await?);
+            again.extend(self.apply(plans, report, apply::Stale::Again).await?);
             done += work.len() as u64;
             self.observer.progress(done, total);
         }
         // What somebody edited between our read and our write is read and decided once more; then it is next run's.
         for work in again.chunks(self.batch_size()) {
             let plans = self.plan_batch(&context, work, &mut Pair::default(), report).await?;
-            self.apply(&context, plans, report, apply::Stale::Fails).await?;
+            self.apply(plans, report, apply::Stale::Fails).await?;
         }
         if !prepared.cursors.is_empty() {
             self.store.save_cursors(&prepared.cursors).await?;

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     Side, Value,
     mapping::Rule,
-    plan::{Action, Context, ItemPlan, Op},
+    plan::{Action, ItemPlan, Op},
     ports::{Change, ErrorKind, Intended, Intent, IntentOp, ItemStatus, LinkRef, OpKind, Recorded, Step},
     side::Pair,
     value::{Fields, fields_to_json},
@@ -28,14 +28,13 @@ impl Run<'_> {
     /// Carries out a batch. Answers the links to be read and decided again.
     pub(super) async fn apply(
         &self,
-        context: &Context<'_>,
         plans: Vec<ItemPlan>,
         report: &mut Report,
         stale: Stale,
     ) -> Result<Vec<Work>, RunError> {
         let began = self.clock.now();
         let writing: Vec<usize> = (0..plans.len()).filter(|position| plans[*position].writes()).collect();
-        let refs = self.intend(context, &plans, &writing).await?;
+        let refs = self.intend(&plans, &writing).await?;
         let (sent, failed) = self.send(&plans, &writing, report).await;
         if !writing.is_empty() {
             self.observer.reached(Step::RemoteWritten).await;
@@ -78,7 +77,6 @@ impl Run<'_> {
     /// Puts on record what is about to be written. Answers the links by position.
     async fn intend(
         &self,
-        context: &Context<'_>,
         plans: &[ItemPlan],
         writing: &[usize],
     ) -> Result<HashMap<usize, LinkRef>, RunError> {
@@ -88,7 +86,6 @@ impl Run<'_> {
         let deadline = self.leave.deadline();
         let intended: Vec<Intended> =
             writing.iter().map(|position| self.intended(&plans[*position], deadline)).collect();
-        debug_assert_eq!(context.mapping.revision, self.mapping.revision);
         let refs = self.store.intend(&intended).await?;
         self.observer.reached(Step::IntentCommitted).await;
         Ok(writing.iter().copied().zip(refs).collect())
