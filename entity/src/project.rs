@@ -31,6 +31,9 @@ pub enum Relation {
     /// Its runs.
     #[sea_orm(has_many = "super::sync_history::Entity")]
     Runs,
+    /// Who did what in it.
+    #[sea_orm(has_many = "super::audit_log::Entity")]
+    AuditLog,
 }
 
 impl Related<super::account::Entity> for Entity {
@@ -48,6 +51,12 @@ impl Related<super::sync_config::Entity> for Entity {
 impl Related<super::sync_history::Entity> for Entity {
     fn to() -> RelationDef {
         Relation::Runs.def()
+    }
+}
+
+impl Related<super::audit_log::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::AuditLog.def()
     }
 }
 

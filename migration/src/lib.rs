@@ -21,6 +21,7 @@ mod m20261120_001000_create_sync_attempts;
 mod m20261120_001100_create_sync_conflicts;
 mod m20261120_001200_create_sync_changes;
 mod m20261120_001300_create_jobs;
+mod m20261122_000700_create_audit_log;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -51,6 +52,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_001100_create_sync_conflicts::Migration),
             Box::new(m20261120_001200_create_sync_changes::Migration),
             Box::new(m20261120_001300_create_jobs::Migration),
+            Box::new(m20261122_000700_create_audit_log::Migration),
         ];
         in_order.into_iter().map(InTransaction::boxed).collect()
     }
