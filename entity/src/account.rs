@@ -35,7 +35,7 @@ pub struct Model {
     pub breaker: Option<Json>,
 }
 
-/// What an account belongs to. A sync names two accounts, so that side is in [`super::sync_config::Relation`].
+/// What an account belongs to and what belongs to it. A sync names two accounts, so that side is in [`super::sync_config::Relation`].
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {
     /// Its project.
@@ -45,11 +45,20 @@ pub enum Relation {
         to = "super::project::Column::Id"
     )]
     Project,
+    /// What its platform sent.
+    #[sea_orm(has_many = "super::webhook_delivery::Entity")]
+    Deliveries,
 }
 
 impl Related<super::project::Entity> for Entity {
     fn to() -> RelationDef {
         Relation::Project.def()
+    }
+}
+
+impl Related<super::webhook_delivery::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Deliveries.def()
     }
 }
 

@@ -22,3 +22,4 @@ pub mod sync_cursor;
 pub mod sync_history;
 pub mod sync_metadata;
 pub mod types;
+pub mod webhook_delivery;

@@ -13,3 +13,4 @@ pub use crate::sync_conflict::Entity as SyncConflict;
 pub use crate::sync_cursor::Entity as SyncCursor;
 pub use crate::sync_history::Entity as SyncHistory;
 pub use crate::sync_metadata::{Entity as SyncMetadata, LinkBrief, SyncState};
+pub use crate::webhook_delivery::Entity as WebhookDelivery;

@@ -116,6 +116,9 @@ pub enum Relation {
     /// What it could not settle.
     #[sea_orm(has_many = "super::sync_conflict::Entity")]
     Conflicts,
+    /// The deliveries it carries.
+    #[sea_orm(has_many = "super::webhook_delivery::Entity")]
+    Deliveries,
 }
 
 impl Related<super::project::Entity> for Entity {
@@ -157,6 +160,12 @@ impl Related<super::sync_change::Entity> for Entity {
 impl Related<super::sync_conflict::Entity> for Entity {
     fn to() -> RelationDef {
         Relation::Conflicts.def()
+    }
+}
+
+impl Related<super::webhook_delivery::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Deliveries.def()
     }
 }
 

@@ -198,6 +198,20 @@ text_column! {
     }
 }
 
+text_column! {
+    /// What became of a webhook delivery.
+    DeliveryStatus {
+        /// Stored and acknowledged; a job is still to be made of it.
+        Received = "received",
+        /// A run carries it.
+        Queued = "queued",
+        /// It concerns nothing that is kept in step.
+        Ignored = "ignored",
+        /// It could not be read; `error` says why.
+        Failed = "failed",
+    }
+}
+
 /// How urgent a job or run is. Stored as a small number so that an index serves them in order.
 #[derive(
     Clone,

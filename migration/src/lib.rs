@@ -22,6 +22,7 @@ mod m20261120_001100_create_sync_conflicts;
 mod m20261120_001200_create_sync_changes;
 mod m20261120_001300_create_jobs;
 mod m20261122_000700_create_audit_log;
+mod m20261122_000800_create_webhook_deliveries;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -53,6 +54,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_001200_create_sync_changes::Migration),
             Box::new(m20261120_001300_create_jobs::Migration),
             Box::new(m20261122_000700_create_audit_log::Migration),
+            Box::new(m20261122_000800_create_webhook_deliveries::Migration),
         ];
         in_order.into_iter().map(InTransaction::boxed).collect()
     }
