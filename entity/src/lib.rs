@@ -7,6 +7,7 @@
 mod text_column;
 
 pub mod account;
+pub mod api_token;
 pub mod audit_log;
 pub mod job;
 pub mod prelude;

@@ -1,6 +1,7 @@
 //! The entities under the names of their tables' rows.
 
 pub use crate::account::Entity as Account;
+pub use crate::api_token::Entity as ApiToken;
 pub use crate::audit_log::Entity as AuditLog;
 pub use crate::job::Entity as Job;
 pub use crate::project::Entity as Project;

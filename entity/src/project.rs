@@ -34,6 +34,9 @@ pub enum Relation {
     /// Who did what in it.
     #[sea_orm(has_many = "super::audit_log::Entity")]
     AuditLog,
+    /// Its API tokens.
+    #[sea_orm(has_many = "super::api_token::Entity")]
+    ApiTokens,
 }
 
 impl Related<super::account::Entity> for Entity {
@@ -57,6 +60,12 @@ impl Related<super::sync_history::Entity> for Entity {
 impl Related<super::audit_log::Entity> for Entity {
     fn to() -> RelationDef {
         Relation::AuditLog.def()
+    }
+}
+
+impl Related<super::api_token::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::ApiTokens.def()
     }
 }
 
