@@ -29,7 +29,7 @@ pub struct Model {
     pub revoked_at: Option<DateTimeUtc>,
 }
 
-/// What a token belongs to.
+/// What a token belongs to and what belongs to it.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {
     /// The project it is limited to.
@@ -39,11 +39,20 @@ pub enum Relation {
         to = "super::project::Column::Id"
     )]
     Project,
+    /// The keys of its requests.
+    #[sea_orm(has_many = "super::idempotency_key::Entity")]
+    IdempotencyKeys,
 }
 
 impl Related<super::project::Entity> for Entity {
     fn to() -> RelationDef {
         Relation::Project.def()
+    }
+}
+
+impl Related<super::idempotency_key::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::IdempotencyKeys.def()
     }
 }
 

@@ -24,6 +24,7 @@ mod m20261120_001300_create_jobs;
 mod m20261122_000700_create_audit_log;
 mod m20261122_000800_create_webhook_deliveries;
 mod m20261122_000900_create_api_tokens;
+mod m20261122_001000_create_idempotency_keys;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -57,6 +58,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000700_create_audit_log::Migration),
             Box::new(m20261122_000800_create_webhook_deliveries::Migration),
             Box::new(m20261122_000900_create_api_tokens::Migration),
+            Box::new(m20261122_001000_create_idempotency_keys::Migration),
         ];
         in_order.into_iter().map(InTransaction::boxed).collect()
     }

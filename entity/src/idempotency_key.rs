@@ -1,0 +1,65 @@
+//! Idempotency keys: what was answered to a request that may come again.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{Expr, ExprTrait};
+
+/// A key of one caller and its answer.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "idempotency_keys")]
+pub struct Model {
+    /// Row id.
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    /// The caller's token; null for callers without one, who share one place.
+    pub token_id: Option<i64>,
+    /// The key as the caller chose it.
+    pub key: String,
+    /// Hash, in hex, of method, path and body: another request under the same key is refused.
+    pub request_hash: String,
+    /// The status answered; null while the request is being served.
+    pub response_status: Option<i16>,
+    /// The headers answered that a repetition needs, as a location or an ETag.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub response_headers: Option<Json>,
+    /// The body answered, byte for byte.
+    #[sea_orm(column_type = "Blob", nullable)]
+    pub response_body: Option<Vec<u8>>,
+    /// When the request came.
+    pub created_at: DateTimeUtc,
+    /// When it may be forgotten.
+    pub expires_at: DateTimeUtc,
+}
+
+/// What a key belongs to.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// The token of its caller.
+    #[sea_orm(
+        belongs_to = "super::api_token::Entity",
+        from = "Column::TokenId",
+        to = "super::api_token::Column::Id"
+    )]
+    Token,
+}
+
+impl Related<super::api_token::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Token.def()
+    }
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// What is kept for a key of a caller.
+pub async fn of_caller(
+    db: &impl ConnectionTrait,
+    token_id: Option<i64>,
+    key: &str,
+) -> Result<Option<Model>, DbErr> {
+    Entity::find()
+        // The expression of the unique index; ids begin at 1.
+        .filter(Expr::cust("coalesce(token_id, 0)").eq(token_id.unwrap_or(0)))
+        .filter(Column::Key.eq(key))
+        .one(db)
+        .await
+}
