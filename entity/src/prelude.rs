@@ -15,4 +15,5 @@ pub use crate::sync_conflict::Entity as SyncConflict;
 pub use crate::sync_cursor::Entity as SyncCursor;
 pub use crate::sync_history::Entity as SyncHistory;
 pub use crate::sync_metadata::{Entity as SyncMetadata, LinkBrief, SyncState};
+pub use crate::sync_text::Entity as SyncText;
 pub use crate::webhook_delivery::Entity as WebhookDelivery;
