@@ -15,6 +15,7 @@ pub mod prelude;
 pub mod project;
 pub mod schedule;
 pub mod secret;
+pub mod status_history;
 pub mod sync_attempt;
 pub mod sync_change;
 pub mod sync_config;

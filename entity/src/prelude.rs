@@ -7,6 +7,7 @@ pub use crate::idempotency_key::Entity as IdempotencyKey;
 pub use crate::job::Entity as Job;
 pub use crate::project::Entity as Project;
 pub use crate::schedule::Entity as Schedule;
+pub use crate::status_history::Entity as StatusHistory;
 pub use crate::sync_attempt::Entity as SyncAttempt;
 pub use crate::sync_change::Entity as SyncChange;
 pub use crate::sync_config::Entity as SyncConfig;

@@ -187,6 +187,9 @@ pub enum Relation {
     /// Its audit trail.
     #[sea_orm(has_many = "super::sync_change::Entity")]
     Changes,
+    /// How long its items stood in which status.
+    #[sea_orm(has_many = "super::status_history::Entity")]
+    Stays,
 }
 
 impl Related<super::sync_config::Entity> for Entity {
@@ -210,6 +213,12 @@ impl Related<super::sync_conflict::Entity> for Entity {
 impl Related<super::sync_change::Entity> for Entity {
     fn to() -> RelationDef {
         Relation::Changes.def()
+    }
+}
+
+impl Related<super::status_history::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Stays.def()
     }
 }
 
