@@ -11,6 +11,7 @@ pub mod api_token;
 pub mod audit_log;
 pub mod idempotency_key;
 pub mod job;
+pub mod pause;
 pub mod prelude;
 pub mod project;
 pub mod schedule;

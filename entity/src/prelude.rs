@@ -5,6 +5,7 @@ pub use crate::api_token::Entity as ApiToken;
 pub use crate::audit_log::Entity as AuditLog;
 pub use crate::idempotency_key::Entity as IdempotencyKey;
 pub use crate::job::Entity as Job;
+pub use crate::pause::Entity as Pause;
 pub use crate::project::Entity as Project;
 pub use crate::schedule::Entity as Schedule;
 pub use crate::status_history::Entity as StatusHistory;

@@ -37,6 +37,9 @@ pub enum Relation {
     /// Its API tokens.
     #[sea_orm(has_many = "super::api_token::Entity")]
     ApiTokens,
+    /// What is paused in it.
+    #[sea_orm(has_many = "super::pause::Entity")]
+    Pauses,
 }
 
 impl Related<super::account::Entity> for Entity {
@@ -66,6 +69,12 @@ impl Related<super::audit_log::Entity> for Entity {
 impl Related<super::api_token::Entity> for Entity {
     fn to() -> RelationDef {
         Relation::ApiTokens.def()
+    }
+}
+
+impl Related<super::pause::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Pauses.def()
     }
 }
 

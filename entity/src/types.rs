@@ -212,6 +212,20 @@ text_column! {
     }
 }
 
+text_column! {
+    /// What kind of thing a pause stops.
+    PauseScope {
+        /// A queue, by name.
+        Queue = "queue",
+        /// A sync, by id.
+        Sync = "sync",
+        /// An account of a platform, by id.
+        Account = "account",
+        /// A platform with all its accounts, by name.
+        Platform = "platform",
+    }
+}
+
 /// How urgent a job or run is. Stored as a small number so that an index serves them in order.
 #[derive(
     Clone,
