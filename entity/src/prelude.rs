@@ -1,6 +1,7 @@
 //! The entities under the names of their tables' rows.
 
 pub use crate::account::Entity as Account;
+pub use crate::alert::Entity as Alert;
 pub use crate::api_token::Entity as ApiToken;
 pub use crate::audit_log::Entity as AuditLog;
 pub use crate::idempotency_key::Entity as IdempotencyKey;

@@ -40,6 +40,9 @@ pub enum Relation {
     /// What is paused in it.
     #[sea_orm(has_many = "super::pause::Entity")]
     Pauses,
+    /// Its alerts.
+    #[sea_orm(has_many = "super::alert::Entity")]
+    Alerts,
 }
 
 impl Related<super::account::Entity> for Entity {
@@ -75,6 +78,12 @@ impl Related<super::api_token::Entity> for Entity {
 impl Related<super::pause::Entity> for Entity {
     fn to() -> RelationDef {
         Relation::Pauses.def()
+    }
+}
+
+impl Related<super::alert::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Alerts.def()
     }
 }
 

@@ -226,6 +226,18 @@ text_column! {
     }
 }
 
+text_column! {
+    /// How much an alert matters.
+    AlertLevel {
+        /// Worth knowing.
+        Info = "info",
+        /// Somebody should look.
+        Warning = "warning",
+        /// Somebody should look now.
+        Critical = "critical",
+    }
+}
+
 /// How urgent a job or run is. Stored as a small number so that an index serves them in order.
 #[derive(
     Clone,

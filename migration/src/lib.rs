@@ -24,6 +24,7 @@ mod m20261120_001300_create_jobs;
 mod m20261122_000200_create_sync_texts;
 mod m20261122_000400_create_status_history;
 mod m20261122_000500_create_pauses;
+mod m20261122_000600_create_alerts;
 mod m20261122_000700_create_audit_log;
 mod m20261122_000800_create_webhook_deliveries;
 mod m20261122_000900_create_api_tokens;
@@ -61,6 +62,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000200_create_sync_texts::Migration),
             Box::new(m20261122_000400_create_status_history::Migration),
             Box::new(m20261122_000500_create_pauses::Migration),
+            Box::new(m20261122_000600_create_alerts::Migration),
             Box::new(m20261122_000700_create_audit_log::Migration),
             Box::new(m20261122_000800_create_webhook_deliveries::Migration),
             Box::new(m20261122_000900_create_api_tokens::Migration),
