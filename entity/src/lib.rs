@@ -9,6 +9,7 @@ mod text_column;
 pub mod account;
 pub mod alert;
 pub mod api_token;
+pub mod approval;
 pub mod audit_log;
 pub mod idempotency_key;
 pub mod job;

@@ -3,6 +3,7 @@
 pub use crate::account::Entity as Account;
 pub use crate::alert::Entity as Alert;
 pub use crate::api_token::Entity as ApiToken;
+pub use crate::approval::Entity as Approval;
 pub use crate::audit_log::Entity as AuditLog;
 pub use crate::idempotency_key::Entity as IdempotencyKey;
 pub use crate::job::Entity as Job;

@@ -119,6 +119,9 @@ pub enum Relation {
     /// The deliveries it carries.
     #[sea_orm(has_many = "super::webhook_delivery::Entity")]
     Deliveries,
+    /// The plans of it that were let pass.
+    #[sea_orm(has_many = "super::approval::Entity")]
+    Approvals,
 }
 
 impl Related<super::project::Entity> for Entity {
@@ -166,6 +169,12 @@ impl Related<super::sync_conflict::Entity> for Entity {
 impl Related<super::webhook_delivery::Entity> for Entity {
     fn to() -> RelationDef {
         Relation::Deliveries.def()
+    }
+}
+
+impl Related<super::approval::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Approvals.def()
     }
 }
 

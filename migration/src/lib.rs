@@ -29,6 +29,7 @@ mod m20261122_000700_create_audit_log;
 mod m20261122_000800_create_webhook_deliveries;
 mod m20261122_000900_create_api_tokens;
 mod m20261122_001000_create_idempotency_keys;
+mod m20261122_001100_create_approvals;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -67,6 +68,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000800_create_webhook_deliveries::Migration),
             Box::new(m20261122_000900_create_api_tokens::Migration),
             Box::new(m20261122_001000_create_idempotency_keys::Migration),
+            Box::new(m20261122_001100_create_approvals::Migration),
         ];
         in_order.into_iter().map(InTransaction::boxed).collect()
     }

@@ -1,0 +1,39 @@
+//! Approvals: plans that a person let pass after the guard had held them.
+
+use sea_orm::entity::prelude::*;
+
+/// An approval of one plan of one held run.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "approvals")]
+pub struct Model {
+    /// The run that was held (`sync_history.run_uid`).
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub run_id: Uuid,
+    /// Hash, in hex, of the plan that was shown. Another plan needs another approval.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub plan_hash: String,
+    /// Who approved it.
+    pub by: String,
+    /// When.
+    pub at: DateTimeUtc,
+}
+
+/// What an approval belongs to.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// Its run.
+    #[sea_orm(
+        belongs_to = "super::sync_history::Entity",
+        from = "Column::RunId",
+        to = "super::sync_history::Column::RunUid"
+    )]
+    Run,
+}
+
+impl Related<super::sync_history::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Run.def()
+    }
+}
+
+impl ActiveModelBehavior for ActiveModel {}
