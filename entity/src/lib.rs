@@ -30,3 +30,4 @@ pub mod sync_metadata;
 pub mod sync_text;
 pub mod types;
 pub mod webhook_delivery;
+pub mod worker;

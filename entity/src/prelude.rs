@@ -21,3 +21,4 @@ pub use crate::sync_history::Entity as SyncHistory;
 pub use crate::sync_metadata::{Entity as SyncMetadata, LinkBrief, SyncState};
 pub use crate::sync_text::Entity as SyncText;
 pub use crate::webhook_delivery::Entity as WebhookDelivery;
+pub use crate::worker::Entity as Worker;

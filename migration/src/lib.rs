@@ -22,6 +22,7 @@ mod m20261120_001100_create_sync_conflicts;
 mod m20261120_001200_create_sync_changes;
 mod m20261120_001300_create_jobs;
 mod m20261122_000200_create_sync_texts;
+mod m20261122_000300_create_workers;
 mod m20261122_000400_create_status_history;
 mod m20261122_000500_create_pauses;
 mod m20261122_000600_create_alerts;
@@ -61,6 +62,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_001200_create_sync_changes::Migration),
             Box::new(m20261120_001300_create_jobs::Migration),
             Box::new(m20261122_000200_create_sync_texts::Migration),
+            Box::new(m20261122_000300_create_workers::Migration),
             Box::new(m20261122_000400_create_status_history::Migration),
             Box::new(m20261122_000500_create_pauses::Migration),
             Box::new(m20261122_000600_create_alerts::Migration),
