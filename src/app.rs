@@ -15,7 +15,7 @@ use syncline_worker::{Environment, PoolConfig, steps::StopAt};
 use crate::{
     cli::{LeaseArgs, PoolArgs},
     fault::Fault,
-    settings::DatabaseUrl,
+    settings::{self, DatabaseUrl},
 };
 
 /// Whoever stops in the middle of a transaction, frozen or cut off, would hold its run's row for ever. No transaction of
@@ -158,12 +158,19 @@ pub(crate) fn environment(db: DatabaseConnection) -> Result<Environment, Fault> 
 pub(crate) fn pool_config(args: &PoolArgs) -> PoolConfig {
     PoolConfig {
         concurrency: usize::from(args.concurrency),
-        lease: lease(&args.lease),
-        ..PoolConfig::default()
+        poll_interval: Duration::from_millis(args.poll_ms),
+        ..own_pool(&args.lease)
     }
 }
 
-/// The lease that arguments ask for.
-pub(crate) fn lease(args: &LeaseArgs) -> Duration {
-    Duration::from_millis(args.lease_ms)
+/// The pool of a command's own worker.
+pub(crate) fn own_pool(args: &LeaseArgs) -> PoolConfig {
+    let newest = Migrator::migrations().last().map(|migration| migration.name().to_owned());
+    PoolConfig {
+        lease: Duration::from_millis(args.lease_ms),
+        heartbeat: Duration::from_millis(args.heartbeat_ms),
+        role: settings::role().to_owned(),
+        schema_version: newest.unwrap_or_default(),
+        ..PoolConfig::default()
+    }
 }

@@ -67,6 +67,30 @@ pub(crate) enum Command {
     Conflicts(ConflictsArgs),
     /// Numbers: links, runs, durations, calls
     Stats(StatsArgs),
+    /// List the processes that run jobs on this database
+    Workers,
+}
+
+impl Command {
+    /// Its name, as `syncline workers` and the database's list of connections show it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Command::Demo(_) => "demo",
+            Command::Up(_) => "up",
+            Command::Worker(_) => "worker",
+            Command::Api(_) => "api",
+            Command::Migrate(_) => "migrate",
+            Command::Apply(_) => "apply",
+            Command::Validate(_) => "validate",
+            Command::Plan(_) => "plan",
+            Command::Sync(_) => "sync",
+            Command::Enqueue(_) => "enqueue",
+            Command::Runs(_) => "runs",
+            Command::Conflicts(_) => "conflicts",
+            Command::Stats(_) => "stats",
+            Command::Workers => "workers",
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -81,6 +105,9 @@ pub(crate) struct PoolArgs {
     /// Jobs at once
     #[arg(long, env = "SYNCLINE_CONCURRENCY", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) concurrency: u16,
+    /// Milliseconds before looking for jobs again when nothing woke the worker
+    #[arg(long, env = "SYNCLINE_POLL_MS", default_value_t = 1000, hide = true, value_parser = clap::value_parser!(u64).range(10..=3_600_000))]
+    pub(crate) poll_ms: u64,
     #[command(flatten)]
     pub(crate) lease: LeaseArgs,
 }
@@ -91,6 +118,9 @@ pub(crate) struct LeaseArgs {
     /// Milliseconds that a claimed job holds without renewal; a crashed worker's jobs go to others after this
     #[arg(long, env = "SYNCLINE_LEASE_MS", default_value_t = 30_000, value_parser = clap::value_parser!(u64).range(200..=3_600_000))]
     pub(crate) lease_ms: u64,
+    /// Milliseconds between two signs of life in `syncline workers`
+    #[arg(long, env = "SYNCLINE_HEARTBEAT_MS", default_value_t = 10_000, hide = true, value_parser = clap::value_parser!(u64).range(100..=600_000))]
+    pub(crate) heartbeat_ms: u64,
 }
 
 #[derive(Debug, Args)]

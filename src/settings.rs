@@ -3,12 +3,26 @@
 use std::{
     fmt::Write,
     net::{Ipv4Addr, SocketAddr},
+    sync::OnceLock,
 };
 
 use crate::fault::Fault;
 
 /// The embedded default: a file in the working directory.
 const DEFAULT_DATABASE: &str = "sqlite://syncline.db";
+
+static ROLE: OnceLock<&str> = OnceLock::new();
+
+/// Notes which command this process is.
+pub(crate) fn be(role: &'static str) {
+    // The first one stays: a process is one command.
+    let _ = ROLE.set(role);
+}
+
+/// Which command this process is.
+pub(crate) fn role() -> &'static str {
+    ROLE.get().copied().unwrap_or("syncline")
+}
 
 /// The database's address: as given, or put together from the older `DB_*` variables, or the embedded default.
 pub(crate) fn database_url(given: Option<String>) -> Result<String, Fault> {

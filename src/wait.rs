@@ -71,8 +71,7 @@ pub(crate) async fn follow(
         only: Some(sync_key(sync_config_id)),
         schedules: false,
         poll_interval: Duration::from_millis(500),
-        lease: app::lease(lease),
-        ..PoolConfig::default()
+        ..app::own_pool(lease)
     };
     let bar = bar(output);
     let worker = tokio::spawn(syncline_worker::run(environment.clone(), config, stop.clone(), |_| {}));

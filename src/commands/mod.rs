@@ -11,6 +11,7 @@ mod serve;
 mod stats;
 mod sync;
 mod validate;
+mod workers;
 
 use crate::{
     cli::{Cli, Command},
@@ -21,6 +22,7 @@ use crate::{
 
 /// Runs the command asked for.
 pub(crate) async fn run(cli: Cli, output: &Output) -> Result<Exit, Fault> {
+    settings::be(cli.command.name());
     let url = settings::database_url(cli.database_url)?;
     let url = url.as_str();
     match cli.command {
@@ -37,5 +39,6 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<Exit, Fault> {
         Command::Runs(args) => runs::run(url, &args, output).await,
         Command::Conflicts(args) => conflicts::run(url, &args, output).await,
         Command::Stats(args) => stats::run(url, &args, output).await,
+        Command::Workers => workers::run(url, output).await,
     }
 }

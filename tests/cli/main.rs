@@ -18,3 +18,4 @@ mod postgres;
 mod roles;
 mod schedules;
 mod tables;
+mod workers;

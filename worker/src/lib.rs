@@ -6,6 +6,7 @@ pub mod handlers;
 pub mod local;
 pub mod open;
 pub mod pool;
+pub mod registry;
 pub mod runs;
 pub mod schedule;
 pub mod steps;

@@ -17,7 +17,8 @@ pub fn worker_name() -> String {
     format!("{}-{}-{}", host(), std::process::id(), world().unwrap_or_else(|| "0".to_owned()))
 }
 
-fn host() -> String {
+/// This machine's name.
+pub(crate) fn host() -> String {
     let name =
         fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok());
     name.map(|name| name.trim().to_owned())
@@ -51,7 +52,7 @@ fn user() -> Option<u32> {
 }
 
 /// Whether a worker of this world no longer exists. False when that cannot be told.
-fn is_dead(worker: &str) -> bool {
+pub(crate) fn is_dead(worker: &str) -> bool {
     let Some((rest, world_of_worker)) = worker.rsplit_once('-') else { return false };
     let process = rest.rsplit_once('-').and_then(|(_, process)| process.parse::<u32>().ok());
     let (Some(process), true) = (process, world().as_deref() == Some(world_of_worker)) else { return false };

@@ -9,7 +9,12 @@ use syncline_queue::{
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::{environment::Environment, handlers, local, runs, schedule};
+use crate::{
+    environment::Environment,
+    handlers, local,
+    registry::{Registration, RunningJobs},
+    runs, schedule,
+};
 
 /// How a pool works.
 #[derive(Debug, Clone)]
@@ -26,6 +31,12 @@ pub struct PoolConfig {
     pub schedules: bool,
     /// How long running jobs may take to end at shutdown.
     pub grace: Duration,
+    /// How often it says in `workers` that it lives.
+    pub heartbeat: Duration,
+    /// Which command this is, for people who list workers.
+    pub role: String,
+    /// The newest migration that this program knows.
+    pub schema_version: String,
     /// Notified whenever a job of this pool has left its hands, for whoever waits for one.
     pub settled: Option<Arc<Notify>>,
 }
@@ -39,15 +50,31 @@ impl Default for PoolConfig {
             only: None,
             schedules: true,
             grace: Duration::from_secs(30),
+            heartbeat: Duration::from_secs(10),
+            role: "worker".to_owned(),
+            schema_version: String::new(),
             settled: None,
         }
     }
 }
 
-/// Runs jobs until shutdown. `health` is told how the queue is reached.
+/// Runs jobs until shutdown, and is registered for as long. `health` is told how the queue is reached.
 pub async fn run(
     environment: Environment,
     config: PoolConfig,
+    shutdown: CancellationToken,
+    health: impl Fn(Health) + Send + Sync + 'static,
+) -> anyhow::Result<()> {
+    let registration = Registration::enter(&environment, &config, shutdown.clone()).await;
+    let ended = work(environment, config, registration.running(), shutdown, health).await;
+    registration.leave().await;
+    ended
+}
+
+async fn work(
+    environment: Environment,
+    config: PoolConfig,
+    running: RunningJobs,
     shutdown: CancellationToken,
     health: impl Fn(Health) + Send + Sync + 'static,
 ) -> anyhow::Result<()> {
@@ -66,11 +93,15 @@ pub async fn run(
     let monitor = Monitor::new().with_terminator(drained).register(move |_| {
         let source = QueueSource::new(Arc::clone(&backend), source_config.clone());
         health(source.health());
-        let environment = Arc::clone(&environment);
+        let (environment, running) = (Arc::clone(&environment), running.clone());
         WorkerBuilder::new(worker.as_str()).backend(source).parallelize(tokio::spawn).build(
             move |leased: LeasedJob| {
-                let environment = Arc::clone(&environment);
-                async move { handlers::handle(environment, leased).await.map_err(BoxDynError::from) }
+                let (environment, running) = (Arc::clone(&environment), running.begin());
+                async move {
+                    let ended = handlers::handle(environment, leased).await.map_err(BoxDynError::from);
+                    drop(running);
+                    ended
+                }
             },
         )
     });

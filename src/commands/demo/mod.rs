@@ -19,7 +19,7 @@ use crate::{
 };
 
 const NAME: &str = "backlog";
-const LEASE: LeaseArgs = LeaseArgs { lease_ms: 30_000 };
+const LEASE: LeaseArgs = LeaseArgs { lease_ms: 30_000, heartbeat_ms: 10_000 };
 
 /// Shows a first sync, a second one with edits on both sides, and one with nothing to do.
 pub(crate) async fn run(args: &DemoArgs, output: &Output) -> Result<Exit, Fault> {

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Variables that the program reads and that a test must not inherit.
-const FOREIGN: [&str; 9] = [
+const FOREIGN: [&str; 11] = [
     "RUST_LOG",
     "SYNCLINE_LOG",
     "LOG_LEVEL",
@@ -27,6 +27,8 @@ const FOREIGN: [&str; 9] = [
     "SYNC_PORT",
     "MONITOR_PORT",
     "SYNCLINE_CONCURRENCY",
+    "SYNCLINE_HEARTBEAT_MS",
+    "SYNCLINE_POLL_MS",
 ];
 
 /// The binary and a folder to run it in; its database is a SQLite file there.
