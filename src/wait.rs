@@ -70,6 +70,8 @@ pub(crate) async fn follow(
         settled: Some(Arc::clone(&settled)),
         only: Some(sync_key(sync_config_id)),
         schedules: false,
+        // It waits for its own run, which it has put there itself.
+        listen: false,
         poll_interval: Duration::from_millis(500),
         ..app::own_pool(lease)
     };

@@ -95,6 +95,35 @@ async fn changes_on_both_sides_meet_in_the_middle() -> Result<()> {
     Ok(())
 }
 
+/// Only being woken by the other process can be in time: the worker looks by itself once an hour.
+#[tokio::test]
+async fn an_idle_worker_hears_of_what_another_process_puts_in_line() -> Result<()> {
+    let mut places = Places::new(3, "").await?;
+    places.program.set("SYNCLINE_POLL_MS", "3600000");
+    let worker = places.program.serve(&["worker"])?;
+    let listens =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'";
+    until("it listens", async || {
+        let listeners: i64 = sqlx::query_scalar(listens).fetch_one(&places.ledger).await?;
+        Ok((listeners == 1).then_some(()))
+    })
+    .await?;
+    for title in ["Once", "Twice"] {
+        places.edit("T-000001", 1, title)?;
+        let run = places.json(0, &["enqueue", "tasks"])?;
+        let run = run["run"].as_str().context("a run")?.to_owned();
+        until("the run is over", async || {
+            let sql =
+                "SELECT success FROM sync_history WHERE run_uid = $1::uuid AND completed_at IS NOT NULL";
+            Ok(sqlx::query_scalar::<_, bool>(sql).bind(&run).fetch_optional(&places.ledger).await?)
+        })
+        .await?;
+        ensure!(places.ensure_in_step().await?["T-000001"]["title"] == title);
+    }
+    ensure!(worker.terminate()? == Some(0));
+    Ok(())
+}
+
 #[tokio::test]
 async fn what_a_person_decides_is_carried_out() -> Result<()> {
     let places = Places::in_step(ROWS, "conflict_strategy: manual").await?;

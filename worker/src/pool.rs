@@ -4,7 +4,8 @@ use std::{io, sync::Arc, time::Duration};
 
 use apalis::prelude::{BoxDynError, Monitor, ParallelizeExt, WorkerBuilder};
 use syncline_queue::{
-    Backend, Health, LeasedJob, Next, QueueSource, Rescued, SourceConfig, SourceEvent, outbox::RUN_QUEUE,
+    Backend, Health, LeasedJob, Next, QueueSource, Rescued, SourceConfig, SourceEvent, SqlBackend,
+    outbox::RUN_QUEUE,
 };
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -29,6 +30,8 @@ pub struct PoolConfig {
     pub only: Option<String>,
     /// Fire schedules too.
     pub schedules: bool,
+    /// Hear at once of what other processes put in the queue; takes a connection of its own on PostgreSQL.
+    pub listen: bool,
     /// How long running jobs may take to end at shutdown.
     pub grace: Duration,
     /// How often it says in `workers` that it lives.
@@ -49,6 +52,7 @@ impl Default for PoolConfig {
             poll_interval: Duration::from_secs(1),
             only: None,
             schedules: true,
+            listen: true,
             grace: Duration::from_secs(30),
             heartbeat: Duration::from_secs(10),
             role: "worker".to_owned(),
@@ -84,6 +88,11 @@ async fn work(
         // Then their leases decide.
         tracing::warn!(%error, "could not look for runs of dead workers");
     }
+    let over = CancellationToken::new();
+    let _ended = over.clone().drop_guard();
+    if config.listen {
+        tokio::spawn(listen(environment.queue.clone(), over));
+    }
     let source_config = source_config(&environment, &config);
     let backend: Arc<dyn Backend> = Arc::new(environment.queue.clone());
     let environment = Arc::new(environment);
@@ -114,6 +123,13 @@ async fn work(
         schedules.await?;
     }
     Ok(())
+}
+
+async fn listen(queue: SqlBackend, over: CancellationToken) {
+    tokio::select! {
+        () = over.cancelled() => {}
+        () = queue.listen() => {}
+    }
 }
 
 fn source_config(environment: &Environment, config: &PoolConfig) -> SourceConfig {

@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, reason = "in a test this is how to fail")]
 
 mod conformance;
+mod listen;
 mod support;
 
 conformance::promises!(support::postgres);

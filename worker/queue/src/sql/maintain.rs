@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::{
     error::is_unique_violation,
+    notify::Origin,
     row,
     settle::{UNTWINNED, remove_cancelled},
     statement::{Binds, micros},
@@ -49,15 +50,15 @@ pub(super) async fn renew(
     Ok(leases.iter().map(answer).collect())
 }
 
-pub(super) async fn rescue(db: &DatabaseConnection) -> Result<Vec<Rescued>, Error> {
-    match rescue_some(db, RESCUE).await {
+pub(super) async fn rescue(db: &DatabaseConnection, origin: Origin) -> Result<Vec<Rescued>, Error> {
+    match rescue_some(db, RESCUE, origin).await {
         // Two jobs of one unique key do not see each other in one statement; one at a time they do.
-        Err(error) if is_unique_violation(&error) => Ok(rescue_some(db, 1).await?),
+        Err(error) if is_unique_violation(&error) => Ok(rescue_some(db, 1, origin).await?),
         result => Ok(result?),
     }
 }
 
-async fn rescue_some(db: &DatabaseConnection, limit: usize) -> Result<Vec<Rescued>, DbErr> {
+async fn rescue_some(db: &DatabaseConnection, limit: usize, origin: Origin) -> Result<Vec<Rescued>, DbErr> {
     let binds = Binds::new(db);
     let now = binds.now();
     let skip = if binds.backend == DbBackend::Postgres { "FOR UPDATE SKIP LOCKED" } else { "" };
@@ -68,7 +69,8 @@ async fn rescue_some(db: &DatabaseConnection, limit: usize) -> Result<Vec<Rescue
          last_error = coalesce('the lease of worker ' || worker_id || ' ran out', last_error), \
          unique_key = {UNTWINNED} \
          WHERE id IN (SELECT id FROM jobs WHERE state = 'running' AND lease_until < {now} \
-         ORDER BY lease_until LIMIT {limit} {skip}) RETURNING id, state, dead_reason, cancel_requested"
+         ORDER BY lease_until LIMIT {limit} {skip}) RETURNING id, state, dead_reason, cancel_requested{told}",
+        told = origin.due(binds.backend),
     );
     let (mut rescued, mut cancelled) = (Vec::new(), HashSet::new());
     for row in binds.all(db, text).await? {
@@ -101,26 +103,29 @@ pub(super) async fn progress(
     Ok(binds.run(db, format!("UPDATE jobs SET progress = {progress} WHERE {held}")).await? > 0)
 }
 
-pub(super) async fn cancel(db: &DatabaseConnection, id: Uuid) -> Result<Cancelled, Error> {
+pub(super) async fn cancel(db: &DatabaseConnection, id: Uuid, origin: Origin) -> Result<Cancelled, Error> {
     // Twice, since a claim or a retry can move the job from one state to the other between the two statements.
     for _ in 0..2 {
         if change(db, id, "DELETE FROM jobs WHERE id = $1 AND state = 'waiting'").await? {
             return Ok(Cancelled::Removed);
         }
-        if change(db, id, "UPDATE jobs SET cancel_requested = TRUE WHERE id = $1 AND state = 'running'")
-            .await?
-        {
+        let ask = format!(
+            "UPDATE jobs SET cancel_requested = TRUE WHERE id = $1 AND state = 'running' RETURNING id{}",
+            origin.stop(db.get_database_backend())
+        );
+        if change(db, id, &ask).await? {
             return Ok(Cancelled::Requested);
         }
     }
     Ok(Cancelled::Unknown)
 }
 
-pub(super) async fn replay(db: &DatabaseConnection, id: Uuid) -> Result<bool, Error> {
+pub(super) async fn replay(db: &DatabaseConnection, id: Uuid, origin: Origin) -> Result<bool, Error> {
     let now = Binds::new(db).now();
     let text = format!(
         "UPDATE jobs SET state = 'waiting', attempt = 0, run_at = {now}, dead_reason = NULL, finished_at = NULL, \
-         cancel_requested = FALSE, unique_key = {UNTWINNED} WHERE id = $1 AND state = 'dead'"
+         cancel_requested = FALSE, unique_key = {UNTWINNED} WHERE id = $1 AND state = 'dead' RETURNING id{}",
+        origin.due(db.get_database_backend())
     );
     match change(db, id, &text).await {
         // A twin was pushed between the look and the write; the second look sees it.

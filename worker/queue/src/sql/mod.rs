@@ -5,8 +5,10 @@
 
 mod claim;
 mod error;
+mod listen;
 mod look;
 mod maintain;
+mod notify;
 mod push;
 mod row;
 mod settle;
@@ -20,6 +22,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use self::notify::Origin;
 use crate::{
     backend::{
         Backend, Cancelled, ClaimRequest, Claimed, Count, Error, LeaseRef, Pushed, Renewal, Rescued, Settled,
@@ -34,18 +37,28 @@ pub struct SqlBackend {
     db: DatabaseConnection,
     wakeups: Arc<watch::Sender<u64>>,
     cancellations: Arc<watch::Sender<u64>>,
+    origin: Origin,
 }
 
 impl SqlBackend {
     /// A queue over this pool. Clones share their wake-ups, so one per process is best.
     pub fn new(db: DatabaseConnection) -> Self {
-        Self { db, wakeups: Arc::default(), cancellations: Arc::default() }
+        Self { db, wakeups: Arc::default(), cancellations: Arc::default(), origin: Origin::new() }
     }
 
     /// Pushes through the caller's connection, which may be a transaction that also writes what the job stands for.
-    /// Call [`Backend::wake`] after its commit.
+    /// Call [`Backend::wake`] after its commit; other processes hear of it by itself.
     pub async fn push_in<C: ConnectionTrait>(&self, db: &C, jobs: &[NewJob]) -> Result<Vec<Pushed>, Error> {
-        push::push(db, jobs).await
+        push::push(db, jobs, self.origin).await
+    }
+
+    /// Feeds [`Backend::wakeups`] and [`Backend::cancellations`] with what other processes do, until it is dropped. On
+    /// SQLite it does nothing; on PostgreSQL it listens on a connection of its own, which is opened again when it is
+    /// lost. Where listening does not work it says so once; then the poll interval is what is left.
+    pub async fn listen(&self) {
+        if self.db.get_database_backend() == DbBackend::Postgres {
+            listen::listen(self, self.db.get_postgres_connection_pool()).await;
+        }
     }
 
     /// Wakes the workers of this process if it is so.
@@ -59,7 +72,7 @@ impl SqlBackend {
 #[async_trait]
 impl Backend for SqlBackend {
     async fn push(&self, jobs: &[NewJob]) -> Result<Vec<Pushed>, Error> {
-        let pushed = push::push(&self.db, jobs).await?;
+        let pushed = push::push(&self.db, jobs, self.origin).await?;
         self.wake_if(pushed.contains(&Pushed::New));
         Ok(pushed)
     }
@@ -73,19 +86,19 @@ impl Backend for SqlBackend {
     }
 
     async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<Settled>, Error> {
-        let (settled, wake) = settle::settle(&self.db, settlements).await?;
+        let (settled, wake) = settle::settle(&self.db, settlements, self.origin).await?;
         self.wake_if(wake);
         Ok(settled)
     }
 
     async fn give_back(&self, leases: &[LeaseRef]) -> Result<Vec<Settled>, Error> {
-        let settled = settle::give_back(&self.db, leases).await?;
+        let settled = settle::give_back(&self.db, leases, self.origin).await?;
         self.wake_if(settled.iter().any(|settled| *settled != Settled::Stale));
         Ok(settled)
     }
 
     async fn rescue(&self) -> Result<Vec<Rescued>, Error> {
-        let rescued = maintain::rescue(&self.db).await?;
+        let rescued = maintain::rescue(&self.db, self.origin).await?;
         self.wake_if(!rescued.is_empty());
         Ok(rescued)
     }
@@ -95,7 +108,7 @@ impl Backend for SqlBackend {
     }
 
     async fn cancel(&self, id: Uuid) -> Result<Cancelled, Error> {
-        let cancelled = maintain::cancel(&self.db, id).await?;
+        let cancelled = maintain::cancel(&self.db, id, self.origin).await?;
         if cancelled == Cancelled::Requested {
             bump(&self.cancellations);
         }
@@ -111,7 +124,7 @@ impl Backend for SqlBackend {
     }
 
     async fn replay(&self, id: Uuid) -> Result<bool, Error> {
-        let replayed = maintain::replay(&self.db, id).await?;
+        let replayed = maintain::replay(&self.db, id, self.origin).await?;
         self.wake_if(replayed);
         Ok(replayed)
     }

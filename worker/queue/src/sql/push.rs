@@ -6,6 +6,7 @@ use sea_orm::{ConnectionTrait, DbErr};
 use uuid::Uuid;
 
 use super::{
+    notify::Origin,
     row,
     statement::{Binds, micros},
 };
@@ -19,22 +20,30 @@ const CHUNK: usize = 200;
 /// How often a push looks again when the job in its way leaves the line between two statements.
 const TRIES: usize = 5;
 
-pub(super) async fn push<C: ConnectionTrait>(db: &C, jobs: &[NewJob]) -> Result<Vec<Pushed>, Error> {
+pub(super) async fn push<C: ConnectionTrait>(
+    db: &C,
+    jobs: &[NewJob],
+    origin: Origin,
+) -> Result<Vec<Pushed>, Error> {
     let mut pushed = Vec::with_capacity(jobs.len());
     for chunk in jobs.chunks(CHUNK) {
-        pushed.extend(push_chunk(db, chunk).await?);
+        pushed.extend(push_chunk(db, chunk, origin).await?);
     }
     Ok(pushed)
 }
 
-async fn push_chunk<C: ConnectionTrait>(db: &C, jobs: &[NewJob]) -> Result<Vec<Pushed>, Error> {
+async fn push_chunk<C: ConnectionTrait>(
+    db: &C,
+    jobs: &[NewJob],
+    origin: Origin,
+) -> Result<Vec<Pushed>, Error> {
     let mut answers: HashMap<usize, Pushed> = HashMap::new();
     for _ in 0..TRIES {
         let open: Vec<_> = jobs.iter().enumerate().filter(|(at, _)| !answers.contains_key(at)).collect();
         if open.is_empty() {
             break;
         }
-        let mut inserted = insert(db, open.iter().map(|(_, job)| *job)).await?;
+        let mut inserted = insert(db, open.iter().map(|(_, job)| *job), origin).await?;
         let mut refused = Vec::new();
         for (at, job) in open {
             // An id that stands twice in one call is new once and known after that.
@@ -68,6 +77,7 @@ async fn push_chunk<C: ConnectionTrait>(db: &C, jobs: &[NewJob]) -> Result<Vec<P
 async fn insert<'a, C: ConnectionTrait>(
     db: &C,
     jobs: impl Iterator<Item = &'a NewJob>,
+    origin: Origin,
 ) -> Result<Vec<Uuid>, DbErr> {
     let mut binds = Binds::new(db);
     let now = binds.now();
@@ -89,8 +99,9 @@ async fn insert<'a, C: ConnectionTrait>(
     let text = format!(
         "INSERT INTO jobs (id, queue, kind, payload_version, payload, priority, state, run_at, attempt, max_attempts, \
          retry_base_ms, retry_cap_ms, claim_token, unique_key, concurrency_key, order_key, cancel_requested, \
-         enqueued_at) VALUES {} ON CONFLICT DO NOTHING RETURNING id",
-        rows.join(", ")
+         enqueued_at) VALUES {} ON CONFLICT DO NOTHING RETURNING id{}",
+        rows.join(", "),
+        origin.due(binds.backend),
     );
     binds.all(db, text).await?.iter().map(row::id).collect()
 }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{
     error::is_unique_violation,
+    notify::Origin,
     row,
     statement::{Binds, micros},
 };
@@ -38,6 +39,7 @@ pub(super) struct Move {
 pub(super) async fn settle(
     db: &DatabaseConnection,
     settlements: &[Settlement],
+    origin: Origin,
 ) -> Result<(Vec<Settled>, bool), Error> {
     let mut wake = false;
     let mut answers: HashMap<LeaseRef, Settled> = HashMap::new();
@@ -49,7 +51,9 @@ pub(super) async fn settle(
             let mut binds = Binds::new(db);
             let held = binds.held(gone.iter().map(|settlement| settlement.lease));
             let text = format!(
-                "DELETE FROM jobs WHERE {held} RETURNING id, claim_token, concurrency_key, order_key"
+                "DELETE FROM jobs WHERE {held} RETURNING id, claim_token, concurrency_key, order_key{}",
+                // What has a key made way for the next of that key.
+                origin.due_if(binds.backend, "coalesce(concurrency_key, order_key) IS NOT NULL")
             );
             for row in binds.all(db, text).await? {
                 wake |= is_keyed(&row)?;
@@ -58,14 +62,18 @@ pub(super) async fn settle(
         }
         let moves = moves(db, &stay).await?;
         wake |= !moves.is_empty();
-        answers.extend(apply(db, &moves).await?);
+        answers.extend(apply(db, &moves, origin).await?);
     }
     let answer = |settlement: &Settlement| answers.get(&settlement.lease).cloned().unwrap_or(Settled::Stale);
     Ok((settlements.iter().map(answer).collect(), wake))
 }
 
 /// Puts back what was never started.
-pub(super) async fn give_back(db: &DatabaseConnection, leases: &[LeaseRef]) -> Result<Vec<Settled>, Error> {
+pub(super) async fn give_back(
+    db: &DatabaseConnection,
+    leases: &[LeaseRef],
+    origin: Origin,
+) -> Result<Vec<Settled>, Error> {
     let put_back = |lease: &LeaseRef| Move {
         lease: *lease,
         to: State::Waiting,
@@ -77,7 +85,7 @@ pub(super) async fn give_back(db: &DatabaseConnection, leases: &[LeaseRef]) -> R
     let mut answers = HashMap::new();
     for chunk in leases.chunks(CHUNK) {
         let moves: Vec<_> = chunk.iter().map(put_back).collect();
-        answers.extend(apply(db, &moves).await?);
+        answers.extend(apply(db, &moves, origin).await?);
     }
     Ok(leases.iter().map(|lease| answers.remove(lease).unwrap_or(Settled::Stale)).collect())
 }
@@ -132,8 +140,12 @@ async fn attempts(
 /// Makes the moves that are not stale. A job whose unique key has a waiting twin by now goes back without its key: it
 /// keeps its place and the twin keeps the name. Two such moves in one statement do not see each other, and neither do
 /// two that commit together, hence the moves one by one when the index objects.
-async fn apply(db: &DatabaseConnection, moves: &[Move]) -> Result<HashMap<LeaseRef, Settled>, Error> {
-    match apply_at_once(db, moves).await {
+async fn apply(
+    db: &DatabaseConnection,
+    moves: &[Move],
+    origin: Origin,
+) -> Result<HashMap<LeaseRef, Settled>, Error> {
+    match apply_at_once(db, moves, origin).await {
         Err(error) if is_unique_violation(&error) => {}
         result => return Ok(result?),
     }
@@ -142,7 +154,7 @@ async fn apply(db: &DatabaseConnection, moves: &[Move]) -> Result<HashMap<LeaseR
         let mut tries = 0;
         answers.extend(loop {
             tries += 1;
-            match apply_at_once(db, std::slice::from_ref(one)).await {
+            match apply_at_once(db, std::slice::from_ref(one), origin).await {
                 Err(error) if is_unique_violation(&error) && tries < 5 => continue,
                 Err(error) if is_unique_violation(&error) => {
                     return Err(Error::Contended(one.lease.to_string()));
@@ -154,7 +166,11 @@ async fn apply(db: &DatabaseConnection, moves: &[Move]) -> Result<HashMap<LeaseR
     Ok(answers)
 }
 
-async fn apply_at_once(db: &DatabaseConnection, moves: &[Move]) -> Result<HashMap<LeaseRef, Settled>, DbErr> {
+async fn apply_at_once(
+    db: &DatabaseConnection,
+    moves: &[Move],
+    origin: Origin,
+) -> Result<HashMap<LeaseRef, Settled>, DbErr> {
     if moves.is_empty() {
         return Ok(HashMap::new());
     }
@@ -175,7 +191,8 @@ async fn apply_at_once(db: &DatabaseConnection, moves: &[Move]) -> Result<HashMa
          last_error = coalesce(moves.error, jobs.last_error), dead_reason = moves.reason, \
          finished_at = CASE WHEN moves.next_state = 'dead' THEN {now} END, unique_key = {unique_key} \
          FROM moves WHERE jobs.id = moves.job AND jobs.claim_token = moves.token AND jobs.state = 'running' \
-         RETURNING id, claim_token, cancel_requested",
+         RETURNING id, claim_token, cancel_requested{told}",
+        told = origin.due(binds.backend),
         values = values.join(", "),
         unique_key = UNTWINNED,
     );

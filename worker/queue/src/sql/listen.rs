@@ -1,0 +1,149 @@
+//! Hearing other processes: a connection that listens, for as long as it is wanted.
+//!
+//! What is heard is a hint. Workers look for jobs at their poll interval all the same, so that a notice which is lost
+//! with its connection costs latency and nothing else.
+
+use std::time::Duration;
+
+use sea_orm::{
+    DatabaseConnection,
+    sqlx::{self, AssertSqlSafe, Executor, PgPool, postgres::PgListener},
+};
+use tokio::time;
+
+use super::{
+    SqlBackend, bump,
+    notify::{CHANNEL, Notice},
+};
+use crate::{backend::Backend, health::chain, retry::StoreBackoff};
+
+/// How long a listener waits for its own greeting.
+const HELLO: Duration = Duration::from_secs(5);
+/// How often a silent connection is asked whether it is there still; a network may drop one without a word.
+const PULSE: Duration = Duration::from_secs(60);
+/// How long to wait before trying again where listening does not work.
+const LATER: Duration = Duration::from_secs(5 * 60);
+
+/// Why nothing is heard.
+#[derive(Debug, thiserror::Error)]
+enum Deaf {
+    #[error("the connection could not be used")]
+    Failed(#[from] sqlx::Error),
+    #[error("the table `jobs` is not there")]
+    NoTable,
+    #[error("the connection was closed")]
+    Closed,
+    #[error("the connection does not answer")]
+    Silent,
+    #[error(
+        "notices do not come through; a pooler in transaction mode does not pass them on: \
+         let DATABASE_URL name the server itself, or a pooler in session mode"
+    )]
+    NotPassedOn,
+}
+
+/// Listens for ever. A failure is told when it begins; after the first success, everything is looked at once.
+pub(super) async fn listen(backend: &SqlBackend, shared: &PgPool) {
+    let own = shared
+        .options()
+        .clone()
+        .min_connections(0)
+        .max_connections(1)
+        .acquire_timeout(HELLO * 2)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_lazy_with((*shared.connect_options()).clone());
+    let mut backoff = StoreBackoff::new();
+    let mut told = false;
+    loop {
+        let mut heard = false;
+        let deaf = hear(backend, &own, &mut heard).await;
+        if heard {
+            backoff.reset();
+            told = false;
+        }
+        if told {
+            tracing::debug!(error = chain(&deaf), "other processes are still not heard");
+        } else if heard {
+            tracing::info!(
+                error = chain(&deaf),
+                "other processes are not heard for a moment; listening anew"
+            );
+        } else {
+            tracing::warn!(
+                error = chain(&deaf),
+                "jobs of other processes start up to a poll interval late: they are not heard"
+            );
+            told = true;
+        }
+        let wait = if matches!(deaf, Deaf::NotPassedOn) { LATER } else { backoff.next() };
+        time::sleep(wait).await;
+    }
+}
+
+/// Listens on one connection until it fails. The flag says that it did hear.
+async fn hear(backend: &SqlBackend, own: &PgPool, heard: &mut bool) -> Deaf {
+    match try_hear(backend, own, heard).await {
+        Ok(never) => match never {},
+        Err(deaf) => deaf,
+    }
+}
+
+async fn try_hear(
+    backend: &SqlBackend,
+    own: &PgPool,
+    heard: &mut bool,
+) -> Result<std::convert::Infallible, Deaf> {
+    let mut listener = PgListener::connect_with(own).await?;
+    listener.eager_reconnect(false);
+    let channel: Option<String> = sqlx::query_scalar(AssertSqlSafe(format!("SELECT {CHANNEL}")))
+        .persistent(false)
+        .fetch_one(&mut listener)
+        .await?;
+    let channel = channel.ok_or(Deaf::NoTable)?;
+    listener.listen(&channel).await?;
+    // Said through another connection, as everybody else's notices are.
+    greet(&backend.db, &format!("hello {}", backend.origin)).await?;
+    let hello = async {
+        loop {
+            if next(backend, &mut listener).await? == Notice::Hello {
+                return Ok::<_, Deaf>(());
+            }
+        }
+    };
+    time::timeout(HELLO, hello).await.map_err(|_| Deaf::NotPassedOn)??;
+    *heard = true;
+    tracing::debug!(channel, "listening for other processes");
+    // Whatever came before is looked at now, and whatever comes is heard.
+    backend.wake();
+    bump(&backend.cancellations);
+    loop {
+        match time::timeout(PULSE, next(backend, &mut listener)).await {
+            Ok(notice) => {
+                notice?;
+            }
+            Err(_) => {
+                let pulse = listener.execute("SELECT 1");
+                time::timeout(HELLO, pulse).await.map_err(|_| Deaf::Silent)??;
+            }
+        }
+    }
+}
+
+/// Waits for a notice and passes it on to this process's workers.
+async fn next(backend: &SqlBackend, listener: &mut PgListener) -> Result<Notice, Deaf> {
+    let notification = listener.try_recv().await?.ok_or(Deaf::Closed)?;
+    let notice = Notice::read(notification.payload(), backend.origin);
+    match notice {
+        Notice::Due => backend.wake(),
+        Notice::Stop => bump(&backend.cancellations),
+        Notice::Hello | Notice::Nothing => {}
+    }
+    Ok(notice)
+}
+
+async fn greet(db: &DatabaseConnection, text: &str) -> Result<(), Deaf> {
+    let sql = format!("SELECT pg_notify({CHANNEL}, $1) IS NULL");
+    sqlx::query(AssertSqlSafe(sql)).bind(text).execute(db.get_postgres_connection_pool()).await?;
+    Ok(())
+}
