@@ -37,6 +37,8 @@ impl MigrationTrait for Migration {
             manager,
             &[
                 "CREATE UNIQUE INDEX uq_alerts_open ON alerts (rule, subject) WHERE cleared_at IS NULL",
+                // The unique one alone would do, were it not that SQLite rather reads the whole table in order of id.
+                "CREATE INDEX ix_alerts_open ON alerts (id) WHERE cleared_at IS NULL",
                 "CREATE INDEX ix_alerts_raised ON alerts (raised_at)",
                 "CREATE INDEX ix_alerts_project ON alerts (project_id, id)",
                 "CREATE INDEX ix_alerts_undelivered ON alerts (id) WHERE delivered_at IS NULL",
