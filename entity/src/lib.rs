@@ -27,6 +27,7 @@ pub mod sync_conflict;
 pub mod sync_cursor;
 pub mod sync_history;
 pub mod sync_metadata;
+pub mod sync_state;
 pub mod sync_text;
 pub mod types;
 pub mod webhook_delivery;

@@ -2,7 +2,10 @@
 
 use sea_orm::QueryOrder;
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{Expr, ExprTrait};
+use serde_json::json;
 
+use crate::sync_metadata;
 use crate::types::Side;
 
 /// A conflict. Of one link and field at most one is open.
@@ -95,4 +98,44 @@ pub async fn open_of_link(db: &impl ConnectionTrait, link_id: i64) -> Result<Vec
         .order_by_asc(Column::Id)
         .all(db)
         .await
+}
+
+/// The open conflict of a link and field; without a field, the one about the item as a whole.
+pub async fn open_of_field(
+    db: &impl ConnectionTrait,
+    link_id: i64,
+    field: Option<&str>,
+) -> Result<Option<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::LinkId.eq(link_id))
+        // Literally as in the unique index, which a bound value would hide.
+        .filter(Expr::cust("coalesce(field, '')").eq(field.unwrap_or_default()))
+        .filter(Expr::cust("resolved = false"))
+        .one(db)
+        .await
+}
+
+/// Copies a link's open conflicts onto it; to be called in the transaction that changed them.
+pub async fn summarise(db: &impl ConnectionTrait, link_id: i64) -> Result<(), DbErr> {
+    let open = open_of_link(db, link_id).await?;
+    let summary: Vec<Json> = open
+        .into_iter()
+        .map(|row| {
+            json!({
+                "id": row.id,
+                "field": row.field,
+                "kind": row.conflict_type,
+                "base": row.base_data,
+                "local": row.source_data,
+                "remote": row.target_data,
+            })
+        })
+        .collect();
+    let summary = (!summary.is_empty()).then_some(Json::Array(summary));
+    sync_metadata::Entity::update_many()
+        .col_expr(sync_metadata::Column::Conflicts, Expr::value(summary))
+        .filter(sync_metadata::Column::Id.eq(link_id))
+        .exec(db)
+        .await
+        .map(|_| ())
 }

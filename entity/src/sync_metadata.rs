@@ -141,33 +141,6 @@ pub struct LinkBrief {
     pub intent_id: Option<Uuid>,
 }
 
-/// A link as callers of older installations know it.
-#[derive(Clone, Debug, PartialEq, Eq, DerivePartialModel)]
-#[sea_orm(entity = "Entity")]
-pub struct SyncState {
-    /// Row id.
-    pub id: i64,
-    /// What kind of item it is.
-    pub entity_type: String,
-    /// The source item's id.
-    pub entity_id: Option<String>,
-    /// The target item's id, under its old name.
-    #[sea_orm(from_col = "external_id")]
-    pub jira_id: Option<String>,
-    /// How the last sync ended.
-    pub sync_status: SyncStatus,
-    /// Hash of what both sides agreed on.
-    pub content_hash: Option<String>,
-    /// Open conflicts.
-    pub conflicts: Option<Json>,
-    /// The strategy that settled the last one.
-    pub resolution_strategy: Option<String>,
-    /// How long the last sync took.
-    pub sync_duration_ms: Option<i64>,
-    /// Calls made for it in its last sync.
-    pub api_calls_count: i32,
-}
-
 /// What a link belongs to and what belongs to it.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {

@@ -1,11 +1,11 @@
 //! Conflicts: opened, met again, settled; and their summary on the link, in the same transaction.
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
-use serde_json::json;
 use syncline_engine::{
     conflict::Conflict,
     ports::{LinkRef, Recorded},
 };
+use syncline_entity::sync_conflict;
 
 use super::{LinkStore, statement};
 
@@ -28,7 +28,7 @@ pub(super) async fn record(
         for id in &record.closed_conflicts {
             close(store, tx, *id).await?;
         }
-        summarise(tx, at.id).await?;
+        sync_conflict::summarise(tx, at.id).await?;
     }
     Ok(())
 }
@@ -111,27 +111,5 @@ async fn close(store: &LinkStore, tx: &DatabaseTransaction, id: i64) -> Result<(
                resolved_by = COALESCE(resolved_by, 'the sides agree'), resolve_run_id = ? WHERE id = ? AND resolved = FALSE";
     let values = [true.into(), store.now().into(), store.run.id.into(), id.into()];
     tx.execute_raw(statement(tx.get_database_backend(), sql, values)).await?;
-    Ok(())
-}
-
-/// Copies a link's open conflicts onto it.
-async fn summarise(tx: &DatabaseTransaction, link: i64) -> Result<(), DbErr> {
-    let open = syncline_entity::sync_conflict::open_of_link(tx, link).await?;
-    let summary: Vec<serde_json::Value> = open
-        .into_iter()
-        .map(|row| {
-            json!({
-                "id": row.id,
-                "field": row.field,
-                "kind": row.conflict_type,
-                "base": row.base_data,
-                "local": row.source_data,
-                "remote": row.target_data,
-            })
-        })
-        .collect();
-    let summary = (!summary.is_empty()).then_some(serde_json::Value::Array(summary));
-    let sql = "UPDATE sync_metadata SET conflicts = ? WHERE id = ?";
-    tx.execute_raw(statement(tx.get_database_backend(), sql, [summary.into(), link.into()])).await?;
     Ok(())
 }

@@ -1,0 +1,318 @@
+//! The state of a pair as callers of older installations know it: a narrower view of `sync_metadata`, and what such
+//! callers do with it. The engine has its own way to that table, under the fence of its run.
+//!
+//! Times are the caller's, in whole microseconds: finer ones would not come back as they went.
+
+mod statistics;
+
+use std::fmt;
+
+use sea_orm::ActiveValue::{NotSet, Set, Unchanged};
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
+use sea_orm::{DerivePartialModel, QuerySelect, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+
+pub use self::statistics::{Selection, Statistics, statistics};
+use crate::sync_metadata::{ActiveModel, Column, Entity};
+use crate::types::{Direction, LinkState, SyncDirection, SyncStatus};
+use crate::{sync_config, sync_conflict};
+
+/// A link as callers of older installations know it.
+#[derive(Clone, Debug, PartialEq, Eq, DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
+pub struct SyncState {
+    /// Row id.
+    pub id: i64,
+    /// The sync.
+    pub sync_config_id: i64,
+    /// What kind of item it is.
+    pub entity_type: String,
+    /// The source item's id.
+    pub entity_id: Option<String>,
+    /// The target item's id, under its old name.
+    #[sea_orm(from_col = "external_id")]
+    pub jira_id: Option<String>,
+    /// How the last sync ended.
+    pub sync_status: SyncStatus,
+    /// Hash of what both sides agreed on.
+    pub content_hash: Option<String>,
+    /// Open conflicts: `[{id, field, kind, base, local, remote}]`.
+    pub conflicts: Option<Json>,
+    /// The strategy that settled the last one.
+    pub resolution_strategy: Option<String>,
+    /// How long the last sync took.
+    pub sync_duration_ms: Option<i64>,
+    /// Calls made for it in its last sync.
+    pub api_calls_count: i32,
+    /// Raised by every write.
+    pub version: i64,
+}
+
+/// A state to be made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewSyncState {
+    /// The sync it belongs to.
+    pub sync_config_id: i64,
+    /// What kind of item it is.
+    pub entity_type: String,
+    /// The source item's id. At least one of the two ids is needed.
+    pub entity_id: Option<String>,
+    /// The target item's id.
+    pub jira_id: Option<String>,
+}
+
+/// A conflict that was met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewConflict {
+    /// The state whose sides disagree.
+    pub state_id: i64,
+    /// The run that met it (`sync_history.run_uid`).
+    pub run_id: Uuid,
+    /// The field; none for the item as a whole.
+    pub field: Option<String>,
+    /// Which kind, as the engine names it.
+    pub kind: String,
+    /// The value both sides started from.
+    pub base: Option<Json>,
+    /// The source's value.
+    pub local: Option<Json>,
+    /// The target's value.
+    pub remote: Option<Json>,
+    /// When the source was modified.
+    pub local_modified: Option<DateTimeUtc>,
+    /// When the target was modified.
+    pub remote_modified: Option<DateTimeUtc>,
+}
+
+/// Why nothing was done.
+#[derive(Debug)]
+pub enum SyncStateError {
+    /// A state was to be made without any id.
+    WithoutId {
+        /// What kind of item.
+        entity_type: String,
+    },
+    /// The two ids are not those of one state.
+    PairedOtherwise {
+        /// The source item's id as given.
+        entity_id: String,
+        /// The target item's id as given.
+        jira_id: String,
+        /// The state that has one of the two.
+        state_id: i64,
+    },
+    /// There is no sync of that id.
+    NoSuchSync(i64),
+    /// There is no state of that id.
+    NoSuchState(i64),
+    /// The database failed.
+    Database(DbErr),
+}
+
+impl fmt::Display for SyncStateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WithoutId { entity_type } => {
+                write!(
+                    f,
+                    "a state of type {entity_type:?} has neither entity_id nor jira_id: give at least one"
+                )
+            }
+            Self::PairedOtherwise { entity_id, jira_id, state_id } => write!(
+                f,
+                "entity_id {entity_id:?} and jira_id {jira_id:?} are not a pair: state {state_id} has one of them \
+                 without the other. Look at that state, and correct the id that is wrong"
+            ),
+            Self::NoSuchSync(id) => {
+                write!(f, "sync_config_id {id}: there is no such sync. Give the id of one that is there")
+            }
+            Self::NoSuchState(id) => {
+                write!(f, "state_id {id}: there is no such state. Create it before recording its conflicts")
+            }
+            Self::Database(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for SyncStateError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Database(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<DbErr> for SyncStateError {
+    fn from(error: DbErr) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// The state of a source item in a sync.
+pub async fn by_entity(
+    db: &impl ConnectionTrait,
+    sync_config_id: i64,
+    entity_type: &str,
+    entity_id: &str,
+) -> Result<Option<SyncState>, DbErr> {
+    of_sync(sync_config_id, entity_type)
+        .filter(Column::EntityId.eq(entity_id))
+        .into_partial_model()
+        .one(db)
+        .await
+}
+
+/// The state of a target item in a sync.
+pub async fn by_jira_id(
+    db: &impl ConnectionTrait,
+    sync_config_id: i64,
+    entity_type: &str,
+    jira_id: &str,
+) -> Result<Option<SyncState>, DbErr> {
+    of_sync(sync_config_id, entity_type)
+        .filter(Column::ExternalId.eq(jira_id))
+        .into_partial_model()
+        .one(db)
+        .await
+}
+
+fn of_sync(sync_config_id: i64, entity_type: &str) -> sea_orm::Select<Entity> {
+    Entity::find().filter(Column::SyncConfigId.eq(sync_config_id)).filter(Column::EntityType.eq(entity_type))
+}
+
+/// Makes a state, or answers the one that is there. That one is answered as it is: an id which it lacks is not filled in,
+/// since a run may be creating the item at this moment.
+pub async fn create(
+    db: &impl ConnectionTrait,
+    new: NewSyncState,
+    now: DateTimeUtc,
+) -> Result<SyncState, SyncStateError> {
+    if new.entity_id.is_none() && new.jira_id.is_none() {
+        return Err(SyncStateError::WithoutId { entity_type: new.entity_type });
+    }
+    if let Some(state) = existing(db, &new).await? {
+        return Ok(state);
+    }
+    let direction = sync_config::Entity::find_by_id(new.sync_config_id)
+        .select_only()
+        .column(sync_config::Column::Direction)
+        .into_tuple::<Direction>()
+        .one(db)
+        .await?
+        .ok_or(SyncStateError::NoSuchSync(new.sync_config_id))?;
+    let is_pair = new.entity_id.is_some() && new.jira_id.is_some();
+    let row = ActiveModel {
+        sync_config_id: Set(new.sync_config_id),
+        entity_type: Set(new.entity_type.clone()),
+        entity_id: Set(new.entity_id.clone()),
+        external_id: Set(new.jira_id.clone()),
+        link_state: Set(if is_pair { LinkState::Linked } else { LinkState::Pending }),
+        sync_direction: Set(SyncDirection::from(direction)),
+        created_at: Set(now),
+        updated_at: Set(now),
+        ..Default::default()
+    };
+    // Another process may have been faster; then its row is the answer.
+    let unless_there = OnConflict::new().do_nothing().to_owned();
+    Entity::insert(row).on_conflict(unless_there).exec_without_returning(db).await?;
+    existing(db, &new).await?.ok_or(SyncStateError::Database(DbErr::RecordNotInserted))
+}
+
+/// The state that has the ids given, where they are of one.
+async fn existing(
+    db: &impl ConnectionTrait,
+    new: &NewSyncState,
+) -> Result<Option<SyncState>, SyncStateError> {
+    let (sync, kind) = (new.sync_config_id, new.entity_type.as_str());
+    let Some((entity_id, jira_id)) = new.entity_id.as_deref().zip(new.jira_id.as_deref()) else {
+        return Ok(match (&new.entity_id, &new.jira_id) {
+            (Some(entity_id), _) => by_entity(db, sync, kind, entity_id).await?,
+            (None, Some(jira_id)) => by_jira_id(db, sync, kind, jira_id).await?,
+            (None, None) => None,
+        });
+    };
+    let of_entity = by_entity(db, sync, kind, entity_id).await?;
+    let of_jira = by_jira_id(db, sync, kind, jira_id).await?;
+    let paired_otherwise = |state: &SyncState| SyncStateError::PairedOtherwise {
+        entity_id: entity_id.to_owned(),
+        jira_id: jira_id.to_owned(),
+        state_id: state.id,
+    };
+    match (of_entity, of_jira) {
+        (Some(one), Some(other)) if one.id != other.id => Err(paired_otherwise(&other)),
+        (Some(state), None) if state.jira_id.is_some() => Err(paired_otherwise(&state)),
+        (None, Some(state)) if state.entity_id.is_some() => Err(paired_otherwise(&state)),
+        (of_entity, of_jira) => Ok(of_entity.or(of_jira)),
+    }
+}
+
+/// Records a conflict: opens it, or brings the open one of the same field up to date. The state's list of conflicts, its
+/// status and its version follow in the same transaction.
+pub async fn record_conflict(
+    db: &DatabaseConnection,
+    new: NewConflict,
+    now: DateTimeUtc,
+) -> Result<sync_conflict::Model, SyncStateError> {
+    let options = TransactionOptions {
+        isolation_level: None,
+        access_mode: None,
+        // At once, so that it cannot fail half-way for want of the lock.
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+    };
+    let tx = db.begin_with_options(options).await?;
+    // The state first: whoever records another conflict of it waits here, so that no two open the same one.
+    let held = Entity::update_many()
+        .col_expr(Column::SyncStatus, Expr::value(SyncStatus::Conflict.as_str()))
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        .col_expr(Column::UpdatedAt, Expr::value(now))
+        .filter(Column::Id.eq(new.state_id))
+        .exec(&tx)
+        .await?;
+    if held.rows_affected == 0 {
+        return Err(SyncStateError::NoSuchState(new.state_id));
+    }
+    let state_id = new.state_id;
+    let conflict = open_or_meet_again(&tx, new, now).await?;
+    sync_conflict::summarise(&tx, state_id).await?;
+    tx.commit().await?;
+    Ok(conflict)
+}
+
+async fn open_or_meet_again(
+    tx: &impl ConnectionTrait,
+    new: NewConflict,
+    now: DateTimeUtc,
+) -> Result<sync_conflict::Model, DbErr> {
+    let open = sync_conflict::open_of_field(tx, new.state_id, new.field.as_deref()).await?;
+    let facts = sync_conflict::ActiveModel {
+        run_id: Set(new.run_id),
+        conflict_type: Set(new.kind),
+        base_data: Set(new.base),
+        source_data: Set(new.local),
+        target_data: Set(new.remote),
+        source_modified: Set(new.local_modified),
+        target_modified: Set(new.remote_modified),
+        ..Default::default()
+    };
+    let Some(open) = open else {
+        let first = sync_conflict::ActiveModel {
+            id: NotSet,
+            link_id: Set(new.state_id),
+            field: Set(new.field),
+            created_at: Set(now),
+            ..facts
+        };
+        return first.insert(tx).await;
+    };
+    let again = sync_conflict::ActiveModel {
+        id: Unchanged(open.id),
+        occurrences: Set(open.occurrences.saturating_add(1)),
+        // A choice holds for the values it was made for; other values are asked about anew.
+        resolution: Set(None),
+        resolved_by: Set(None),
+        resolve_run_id: Set(None),
+        ..facts
+    };
+    again.update(tx).await
+}
