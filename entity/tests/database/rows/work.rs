@@ -1,0 +1,70 @@
+//! The queue, and those who look after it.
+
+use serde_json::json;
+use syncline_entity::{alert, job, types::*, worker};
+
+use super::{Kind, comes_back, odd, text, uuid};
+use crate::stage::{Stage, at};
+
+pub(super) async fn work(stage: &Stage, kind: Kind) {
+    let row = job::Model {
+        id: uuid(20),
+        queue: "default".to_owned(),
+        kind: "sync".to_owned(),
+        payload_version: 2,
+        payload: odd(),
+        priority: Priority::Low,
+        state: JobState::Dead,
+        run_at: i64::MAX,
+        attempt: 3,
+        max_attempts: 4,
+        retry_base_ms: 1,
+        retry_cap_ms: 2,
+        claim_token: i64::MAX,
+        lease_until: Some(i64::MIN),
+        worker_id: text("w1"),
+        unique_key: text("u"),
+        concurrency_key: text("c"),
+        order_key: text("o"),
+        cancel_requested: true,
+        progress: Some(odd()),
+        last_error: text("time-out"),
+        dead_reason: text("attempts"),
+        enqueued_at: 5,
+        finished_at: Some(6),
+    };
+    comes_back(stage, kind, row, &[]).await;
+    let row = alert::Model {
+        id: 7,
+        project_id: Some(7),
+        rule: "failure_rate".to_owned(),
+        subject: "sync:7".to_owned(),
+        level: AlertLevel::Critical,
+        value: 0.1 + 0.2,
+        threshold: 0.1,
+        message: "30 % of the items failed".to_owned(),
+        raised_at: at(60),
+        cleared_at: Some(at(61)),
+        acknowledged_at: Some(at(62)),
+        acknowledged_by: text("ada"),
+        delivered_at: Some(at(63)),
+    };
+    comes_back(stage, kind, row, &[]).await;
+    let row = worker::Model {
+        id: uuid(21),
+        name: "host/1/a".to_owned(),
+        role: "up".to_owned(),
+        host: "host".to_owned(),
+        pid: 4_194_304,
+        version: "1.2.3".to_owned(),
+        schema_version: "m20261122_000300_create_workers".to_owned(),
+        queues: json!(["default"]),
+        concurrency: 8,
+        running: 3,
+        stopping: true,
+        beat_ms: 5000,
+        started_at: 1,
+        heartbeat_at: i64::MAX,
+    };
+    comes_back(stage, kind, row, &[]).await;
+}
