@@ -1,14 +1,14 @@
 //! Pools and environments built from settings.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use sea_orm::{
     ConnectOptions, Database, DatabaseConnection,
     sqlx::{self, Connection, Executor, PgConnection},
 };
 use syncline_migration::{
-    Migrator, MigratorTrait,
-    check::{self, Difference},
+    Migrator, Until,
+    check::{self, Difference, Fit},
 };
 use syncline_worker::{Environment, PoolConfig, steps::StopAt};
 
@@ -64,13 +64,12 @@ pub(crate) async fn connect(url: &str, schema: Schema) -> Result<DatabaseConnect
         probe(&url).await?;
     }
     let db = Database::connect(options).await.map_err(|error| unreachable_database(&url, &error))?;
-    let whole = Migrator::migrations().len();
     match schema {
         Schema::Any => return Ok(db),
         Schema::Migrate => migrate(&db).await?,
         Schema::CreateOnly => {
             let difference = check::compare(&db).await?;
-            if difference.pending.len() < whole {
+            if difference.pending.len() < Migrator::new().steps().len() {
                 fits(&difference).map_err(Fault::usage)?;
                 return Ok(db);
             }
@@ -89,38 +88,44 @@ pub(crate) async fn check_schema(db: &DatabaseConnection) -> Result<(), String> 
 }
 
 fn fits(difference: &Difference) -> Result<(), String> {
-    let Difference { pending, unknown } = difference;
-    if let Some(last) = unknown.last() {
-        return Err(format!(
-            "the database's schema is newer than this program (it has {last}); run the newer program, or take the schema \
-             back with the newer program's `syncline migrate down --steps {}`",
-            unknown.len()
-        ));
+    match difference.fit() {
+        Fit::Exact | Fit::Newer => Ok(()),
+        Fit::TooOld(lacks) => {
+            Err(format!("the database's schema lacks {lacks} migrations; run `syncline migrate up`"))
+        }
+        Fit::TooNew { name, compatible_from } => {
+            let needs = match compatible_from {
+                Some(needed) if needed != name => {
+                    format!("{name}, which programs from {needed} on can run with")
+                }
+                _ => name,
+            };
+            Err(format!(
+                "the database's schema is newer than this program (it has {needs}); run the newer program, or take the \
+                 schema back with the newer program's `syncline migrate down --to {}`",
+                difference.newest_known
+            ))
+        }
     }
-    if pending.is_empty() {
-        return Ok(());
-    }
-    Err(format!("the database's schema lacks {} migrations; run `syncline migrate up`", pending.len()))
+}
+
+/// The migrations of this program. Crash tests stop in the middle of one, after a statement they name.
+pub(crate) fn migrator() -> Result<Migrator, Fault> {
+    let Some(stop_at) = stop_at()? else { return Ok(Migrator::new()) };
+    Ok(Migrator::new().with_hook(Arc::new(move |_| stop_at.reached_in_place("migration_statement"))))
 }
 
 /// Applies all migrations. Of two processes that do so at once, one does it and the other finds it done.
 pub(crate) async fn migrate(db: &DatabaseConnection) -> Result<(), Fault> {
-    let mut tries = 0;
-    loop {
-        match Migrator::up(db, None).await {
-            Ok(()) => return Ok(()),
-            Err(error) => {
-                tries += 1;
-                if check::pending(db).await.is_ok_and(|pending| pending.is_empty()) {
-                    return Ok(());
-                }
-                if tries == 20 {
-                    return Err(Fault::failed(format!("the schema could not be brought up: {error}")));
-                }
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        }
-    }
+    migrator()?.up(db, &Until::End).await?;
+    Ok(())
+}
+
+fn stop_at() -> Result<Option<StopAt>, Fault> {
+    let Ok(step) = std::env::var("SYNCLINE_TEST_STOP_AT") else { return Ok(None) };
+    let stop_at = StopAt::parse(&step)
+        .ok_or_else(|| Fault::usage(format!("SYNCLINE_TEST_STOP_AT {step:?} is not STEP or STEP:N")))?;
+    Ok(Some(stop_at))
 }
 
 /// A pool keeps trying for half a minute and then says only that time ran out; a first connection of its own tells why.
@@ -146,11 +151,7 @@ fn unreachable_database(url: &DatabaseUrl, error: &dyn std::fmt::Display) -> Fau
 /// The environment of this process's jobs.
 pub(crate) fn environment(db: DatabaseConnection) -> Result<Environment, Fault> {
     let mut environment = Environment::new(db, syncline_worker::local::worker_name());
-    if let Ok(step) = std::env::var("SYNCLINE_TEST_STOP_AT") {
-        let stop_at = StopAt::parse(&step)
-            .ok_or_else(|| Fault::usage(format!("SYNCLINE_TEST_STOP_AT {step:?} is not STEP or STEP:N")))?;
-        environment.stop_at = Some(std::sync::Arc::new(stop_at));
-    }
+    environment.stop_at = stop_at()?.map(Arc::new);
     Ok(environment)
 }
 
@@ -165,7 +166,7 @@ pub(crate) fn pool_config(args: &PoolArgs) -> PoolConfig {
 
 /// The pool of a command's own worker.
 pub(crate) fn own_pool(args: &LeaseArgs) -> PoolConfig {
-    let newest = Migrator::migrations().last().map(|migration| migration.name().to_owned());
+    let newest = Migrator::new().steps().last().map(|step| step.name().to_owned());
     PoolConfig {
         lease: Duration::from_millis(args.lease_ms),
         heartbeat: Duration::from_millis(args.heartbeat_ms),

@@ -156,24 +156,45 @@ pub(crate) struct MigrateArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum MigrateAction {
-    /// Apply migrations: all, or so many
-    Up {
-        /// How many
-        #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
-        steps: Option<u32>,
-    },
-    /// Take migrations back: the last, or so many. Tables that go take their rows along
-    Down {
-        /// How many
-        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-        steps: u32,
-    },
-    /// Show which migrations are applied
+    /// Apply migrations: all, so many, or until one is the newest
+    Up(MigrateSteps),
+    /// Take migrations back: the last, so many, or until one is the newest. Tables that go take their rows along
+    Down(MigrateSteps),
+    /// Show which migrations are applied, and who may run on the schema they make
     Status {
         /// Only the last so many
         #[arg(long)]
         steps: Option<u32>,
     },
+    /// Drop Syncline's tables and make them anew, empty
+    Fresh(MigrateAgain),
+    /// Take every migration back and apply it again
+    Refresh(MigrateAgain),
+    /// Take every migration back: nothing of Syncline's stays
+    Reset(MigrateAgain),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MigrateSteps {
+    /// How many
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) steps: Option<u32>,
+    /// Until this migration is the newest applied: its name, or a part that no other name has
+    #[arg(long, value_name = "MIGRATION", conflicts_with = "steps")]
+    pub(crate) to: Option<String>,
+    /// Show the statements, executed in a transaction that is rolled back
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MigrateAgain {
+    /// Do it: the rows that it shows are gone for good
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Show the statements, executed in a transaction that is rolled back
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use syncline_migration::MigrateError;
+
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -50,6 +52,17 @@ impl From<anyhow::Error> for Fault {
 impl From<sea_orm::DbErr> for Fault {
     fn from(error: sea_orm::DbErr) -> Self {
         Fault::failed(format!("Syncline's database: {error}"))
+    }
+}
+
+impl From<MigrateError> for Fault {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::UnknownName { .. } | MigrateError::Newer(_) | MigrateError::WrongWay { .. } => {
+                Fault::usage(error.to_string())
+            }
+            other => Fault::failed(format!("the schema could not be changed: {other}")),
+        }
     }
 }
 

@@ -1,14 +1,14 @@
-//! Is the schema older or newer than this binary knows? None of these writes to the database.
+//! Is the schema older or newer than this binary knows, and may it run there? None of these writes to the database.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::Query;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use sea_orm_migration::prelude::*;
 
-use crate::{MIGRATION_TABLE, Migrator};
+use crate::{MIGRATION_TABLE, lock::plain, migrator::Migrator};
 
-/// A migration this binary knows, and whether the database has it.
+/// A migration, and whether the database has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MigrationStatus {
     /// The migration's name, which sorts by age.
@@ -17,67 +17,167 @@ pub struct MigrationStatus {
     pub applied: bool,
     /// Since when, to the second.
     pub applied_at: Option<DateTime<Utc>>,
+    /// Whether this program knows it; otherwise a newer one was here.
+    pub known: bool,
+    /// The newest migration that a program must know at least to run on the schema it makes; none where nobody noted it.
+    pub compatible_from: Option<String>,
 }
 
-/// Every migration this binary knows, oldest first.
-pub async fn status<'c>(db: impl IntoSchemaManagerConnection<'c>) -> Result<Vec<MigrationStatus>, DbErr> {
+/// A migration that the database has and this program does not know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unknown {
+    /// Its name.
+    pub name: String,
+    /// See [`MigrationStatus::compatible_from`].
+    pub compatible_from: Option<String>,
+}
+
+/// How a database's schema differs from what a program knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Difference {
+    /// The migrations that the database lacks, oldest first.
+    pub pending: Vec<String>,
+    /// The migrations that the database has and the program does not know, oldest first.
+    pub unknown: Vec<Unknown>,
+    /// The newest migration that the program knows.
+    pub newest_known: String,
+}
+
+/// Whether a program may run on a database's schema.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fit {
+    /// It is the very schema that the program knows.
+    Exact,
+    /// It is newer, and the program may run beside newer ones.
+    Newer,
+    /// It lacks so many migrations.
+    TooOld(usize),
+    /// It is newer than the program may run on.
+    TooNew {
+        /// The migration that stands in the way.
+        name: String,
+        /// What a program must know to run there.
+        compatible_from: Option<String>,
+    },
+}
+
+impl Difference {
+    /// Whether the program may run.
+    pub fn fit(&self) -> Fit {
+        let refused = self.unknown.iter().rev().find(|unknown| {
+            // Names sort by age.
+            unknown.compatible_from.as_ref().is_none_or(|least| *least > self.newest_known)
+        });
+        match refused {
+            Some(unknown) => {
+                Fit::TooNew { name: unknown.name.clone(), compatible_from: unknown.compatible_from.clone() }
+            }
+            None if !self.pending.is_empty() => Fit::TooOld(self.pending.len()),
+            None if self.unknown.is_empty() => Fit::Exact,
+            None => Fit::Newer,
+        }
+    }
+}
+
+/// Every migration that this program knows or the database has, oldest first.
+pub async fn status(db: &impl ConnectionTrait) -> Result<Vec<MigrationStatus>, DbErr> {
     let mut applied = applied(db).await?;
-    let status = known().map(|name| {
-        let applied_at = applied.remove(&name);
-        MigrationStatus { applied: applied_at.is_some(), applied_at, name }
-    });
-    Ok(status.collect())
+    let mut all: Vec<MigrationStatus> = Migrator::new()
+        .steps()
+        .iter()
+        .map(|step| {
+            let row = applied.remove(step.name());
+            MigrationStatus {
+                name: step.name().to_owned(),
+                applied: row.is_some(),
+                applied_at: row.map(|row| row.at),
+                known: true,
+                compatible_from: Some(step.compatible_from().to_owned()),
+            }
+        })
+        .collect();
+    all.extend(applied.into_iter().map(|(name, row)| MigrationStatus {
+        name,
+        applied: true,
+        applied_at: Some(row.at),
+        known: false,
+        compatible_from: row.compatible_from,
+    }));
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(all)
 }
 
 /// The migrations that the database lacks, oldest first.
-pub async fn pending<'c>(db: impl IntoSchemaManagerConnection<'c>) -> Result<Vec<String>, DbErr> {
-    let applied = applied(db).await?;
-    Ok(known().filter(|name| !applied.contains_key(name)).collect())
+pub async fn pending(db: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
+    Ok(compare(db).await?.pending)
 }
 
-/// The migrations that the database has and this binary does not know: a newer one was here.
-pub async fn unknown<'c>(db: impl IntoSchemaManagerConnection<'c>) -> Result<Vec<String>, DbErr> {
-    let mut applied = applied(db).await?;
-    for name in known() {
-        applied.remove(&name);
-    }
-    Ok(applied.into_keys().collect())
+/// How the schema differs from what this program knows.
+pub async fn compare(db: &impl ConnectionTrait) -> Result<Difference, DbErr> {
+    Migrator::new().compare(db).await
 }
 
-/// How a database's schema differs from what this binary knows.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Difference {
-    /// What [`pending`] answers.
-    pub pending: Vec<String>,
-    /// What [`unknown`] answers.
-    pub unknown: Vec<String>,
-}
-
-/// Both directions at once, for half the statements.
-pub async fn compare<'c>(db: impl IntoSchemaManagerConnection<'c>) -> Result<Difference, DbErr> {
-    let mut applied = applied(db).await?;
-    let pending = known().filter(|name| applied.remove(name).is_none()).collect();
-    Ok(Difference { pending, unknown: applied.into_keys().collect() })
-}
-
-fn known() -> impl Iterator<Item = String> {
-    Migrator::migrations().into_iter().map(|migration| migration.name().to_owned())
+/// What is noted of an applied migration.
+#[derive(Clone, Debug)]
+pub(crate) struct AppliedRow {
+    pub(crate) at: DateTime<Utc>,
+    pub(crate) compatible_from: Option<String>,
 }
 
 /// What the database has, by name. A database without the table has nothing.
-async fn applied<'c>(
-    db: impl IntoSchemaManagerConnection<'c>,
-) -> Result<BTreeMap<String, DateTime<Utc>>, DbErr> {
-    let manager = SchemaManager::new(db);
-    if !manager.has_table(MIGRATION_TABLE).await? {
+pub(crate) async fn applied(db: &impl ConnectionTrait) -> Result<BTreeMap<String, AppliedRow>, DbErr> {
+    if !has_table(db, MIGRATION_TABLE).await? {
         return Ok(BTreeMap::new());
     }
-    let rows = Query::select().columns(["version", "applied_at"]).from(MIGRATION_TABLE).to_owned();
-    let rows = manager.get_connection().query_all(&rows).await?;
-    rows.iter()
+    let noted = has_compatibility(db).await?;
+    let mut query = Query::select();
+    query.columns(["version", "applied_at"]).from(MIGRATION_TABLE);
+    if noted {
+        query.column("compatible_from");
+    }
+    db.query_all(&query)
+        .await?
+        .iter()
         .map(|row| {
             let seconds: i64 = row.try_get("", "applied_at")?;
-            Ok((row.try_get("", "version")?, DateTime::from_timestamp(seconds, 0).unwrap_or_default()))
+            let applied = AppliedRow {
+                at: DateTime::from_timestamp(seconds, 0).unwrap_or_default(),
+                compatible_from: if noted { row.try_get("", "compatible_from")? } else { None },
+            };
+            Ok((row.try_get("", "version")?, applied))
         })
         .collect()
+}
+
+/// Whether the table of applied migrations has the column that came later.
+async fn has_compatibility(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
+    let query = match db.get_database_backend() {
+        DbBackend::Postgres => format!(
+            "SELECT 1 AS one FROM pg_catalog.pg_attribute WHERE attrelid = '{MIGRATION_TABLE}'::regclass \
+             AND attname = 'compatible_from' AND NOT attisdropped"
+        ),
+        _ => format!(
+            "SELECT 1 AS one FROM pragma_table_info('{MIGRATION_TABLE}') WHERE name = 'compatible_from'"
+        ),
+    };
+    Ok(db.query_one_raw(plain(db, query)).await?.is_some())
+}
+
+/// Whether there is such a table in the schema that unqualified names mean.
+pub(crate) async fn has_table(db: &impl ConnectionTrait, table: &str) -> Result<bool, DbErr> {
+    let query = match db.get_database_backend() {
+        DbBackend::Postgres => Query::select()
+            .expr(Expr::val(1))
+            .from(("pg_catalog", "pg_tables"))
+            .and_where(Expr::col("tablename").eq(table))
+            .and_where(Expr::cust("schemaname = current_schema()"))
+            .to_owned(),
+        _ => Query::select()
+            .expr(Expr::val(1))
+            .from("sqlite_master")
+            .and_where(Expr::col("type").eq("table"))
+            .and_where(Expr::col("name").eq(table))
+            .to_owned(),
+    };
+    Ok(db.query_one(&query).await?.is_some())
 }

@@ -2,11 +2,19 @@
 //!
 //! A file per table or change, in the order of dependence. A migration that was released is frozen; what it did wrong is
 //! put right by a later one. Tables and columns are named by literals and the entities are never used: they move on.
+//!
+//! Migrations are SeaORM's; what applies them is ours ([`Migrator`]). SeaORM's own runner has no lock between processes,
+//! no transaction on SQLite unless each file remembers it, and a `fresh` that drops every table of the schema.
 
 pub mod check;
+pub mod tables;
 
 mod columns;
-mod transaction;
+mod error;
+mod lock;
+mod migrator;
+mod recorder;
+mod steps;
 
 mod m20261120_000100_create_projects;
 mod m20261120_000200_create_accounts;
@@ -21,6 +29,7 @@ mod m20261120_001000_create_sync_attempts;
 mod m20261120_001100_create_sync_conflicts;
 mod m20261120_001200_create_sync_changes;
 mod m20261120_001300_create_jobs;
+mod m20261122_000100_note_compatibility;
 mod m20261122_000200_create_sync_texts;
 mod m20261122_000300_create_workers;
 mod m20261122_000400_create_status_history;
@@ -32,50 +41,52 @@ mod m20261122_000900_create_api_tokens;
 mod m20261122_001000_create_idempotency_keys;
 mod m20261122_001100_create_approvals;
 
-pub use sea_orm_migration::MigratorTrait;
-use sea_orm_migration::prelude::*;
+pub use error::MigrateError;
+pub use migrator::{Migrator, Rebuild, Until};
+pub use recorder::{Rehearsed, StatementHook};
+pub use steps::Step;
 
-use crate::transaction::InTransaction;
+use sea_orm_migration::MigrationTrait;
 
 /// The table in which applied migrations are noted.
 pub const MIGRATION_TABLE: &str = "syncline_migrations";
 
-/// Applies and reverts the migrations, each in a transaction of its own.
-#[derive(Clone, Copy, Debug)]
-pub struct Migrator;
+/// Every migration, oldest first, with what it means for programs that do not know it (see [`Step`]).
+fn in_order() -> Vec<(Box<dyn MigrationTrait>, Compatibility)> {
+    use Compatibility::{Expands, Requires};
+    vec![
+        (Box::new(m20261120_000100_create_projects::Migration), Requires),
+        (Box::new(m20261120_000200_create_accounts::Migration), Requires),
+        (Box::new(m20261120_000300_create_sync_configs::Migration), Requires),
+        (Box::new(m20261120_000400_create_sync_config_revisions::Migration), Requires),
+        (Box::new(m20261120_000500_create_sync_metadata::Migration), Requires),
+        (Box::new(m20261120_000600_align_sync_schema::Migration), Requires),
+        (Box::new(m20261120_000700_create_schedules::Migration), Requires),
+        (Box::new(m20261120_000800_create_sync_cursors::Migration), Requires),
+        (Box::new(m20261120_000900_create_sync_history::Migration), Requires),
+        (Box::new(m20261120_001000_create_sync_attempts::Migration), Requires),
+        (Box::new(m20261120_001100_create_sync_conflicts::Migration), Requires),
+        (Box::new(m20261120_001200_create_sync_changes::Migration), Requires),
+        (Box::new(m20261120_001300_create_jobs::Migration), Requires),
+        (Box::new(m20261122_000100_note_compatibility::Migration), Requires),
+        (Box::new(m20261122_000200_create_sync_texts::Migration), Expands),
+        (Box::new(m20261122_000300_create_workers::Migration), Expands),
+        (Box::new(m20261122_000400_create_status_history::Migration), Expands),
+        (Box::new(m20261122_000500_create_pauses::Migration), Expands),
+        (Box::new(m20261122_000600_create_alerts::Migration), Expands),
+        (Box::new(m20261122_000700_create_audit_log::Migration), Expands),
+        (Box::new(m20261122_000800_create_webhook_deliveries::Migration), Expands),
+        (Box::new(m20261122_000900_create_api_tokens::Migration), Expands),
+        (Box::new(m20261122_001000_create_idempotency_keys::Migration), Expands),
+        (Box::new(m20261122_001100_create_approvals::Migration), Expands),
+    ]
+}
 
-#[async_trait::async_trait]
-impl MigratorTrait for Migrator {
-    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        let in_order: Vec<Box<dyn MigrationTrait>> = vec![
-            Box::new(m20261120_000100_create_projects::Migration),
-            Box::new(m20261120_000200_create_accounts::Migration),
-            Box::new(m20261120_000300_create_sync_configs::Migration),
-            Box::new(m20261120_000400_create_sync_config_revisions::Migration),
-            Box::new(m20261120_000500_create_sync_metadata::Migration),
-            Box::new(m20261120_000600_align_sync_schema::Migration),
-            Box::new(m20261120_000700_create_schedules::Migration),
-            Box::new(m20261120_000800_create_sync_cursors::Migration),
-            Box::new(m20261120_000900_create_sync_history::Migration),
-            Box::new(m20261120_001000_create_sync_attempts::Migration),
-            Box::new(m20261120_001100_create_sync_conflicts::Migration),
-            Box::new(m20261120_001200_create_sync_changes::Migration),
-            Box::new(m20261120_001300_create_jobs::Migration),
-            Box::new(m20261122_000200_create_sync_texts::Migration),
-            Box::new(m20261122_000300_create_workers::Migration),
-            Box::new(m20261122_000400_create_status_history::Migration),
-            Box::new(m20261122_000500_create_pauses::Migration),
-            Box::new(m20261122_000600_create_alerts::Migration),
-            Box::new(m20261122_000700_create_audit_log::Migration),
-            Box::new(m20261122_000800_create_webhook_deliveries::Migration),
-            Box::new(m20261122_000900_create_api_tokens::Migration),
-            Box::new(m20261122_001000_create_idempotency_keys::Migration),
-            Box::new(m20261122_001100_create_approvals::Migration),
-        ];
-        in_order.into_iter().map(InTransaction::boxed).collect()
-    }
-
-    fn migration_table_name() -> DynIden {
-        MIGRATION_TABLE.into_iden()
-    }
+/// What a migration means for programs that do not know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Compatibility {
+    /// It only adds what such a program need not know of, so the program runs on.
+    Expands,
+    /// It changes or removes what such a program uses, so the program must refuse.
+    Requires,
 }

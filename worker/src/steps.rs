@@ -33,6 +33,16 @@ impl StopAt {
             std::future::pending::<()>().await;
         }
     }
+
+    /// The same for what cannot wait: the thread stops here for good.
+    pub fn reached_in_place(&self, step: &str) {
+        if self.step == step && self.countdown.fetch_sub(1, Ordering::SeqCst) == 1 {
+            tracing::error!(target: "syncline::stopped_at", step, "stopped at {step}, as asked");
+            loop {
+                std::thread::park();
+            }
+        }
+    }
 }
 
 /// Watches one run.

@@ -19,7 +19,7 @@ use syncline_entity::{
     project, sync_config,
     types::{Direction, ManagedBy},
 };
-use syncline_migration::{Migrator, MigratorTrait};
+use syncline_migration::{Migrator, Until};
 use syncline_support::postgres;
 
 /// Which database a case runs on.
@@ -42,7 +42,7 @@ fn options(url: String) -> ConnectOptions {
 }
 
 async fn migrate(db: &DatabaseConnection) {
-    Migrator::up(db, None).await.expect("the migrations");
+    Migrator::new().up(db, &Until::End).await.expect("the migrations");
 }
 
 impl On {

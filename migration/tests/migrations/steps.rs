@@ -1,7 +1,6 @@
 //! Up, down, and up again.
 
-use sea_orm_migration::MigratorTrait;
-use syncline_migration::Migrator;
+use syncline_migration::{Migrator, Until};
 
 use crate::support::{empty, migrated, names};
 
@@ -32,7 +31,7 @@ async fn each_step_down_undoes_exactly_its_step_up() {
         test.down().await;
         assert_eq!(test.texts(SCHEMA).await, before, "after {name} was reverted");
     }
-    Migrator::up(&test.db, None).await.unwrap();
+    Migrator::new().up(&test.db, &Until::End).await.unwrap();
     assert_eq!(test.texts(SCHEMA).await, whole);
 }
 
@@ -64,7 +63,7 @@ async fn a_step_that_fails_leaves_nothing_behind() {
     // The last index of the next step cannot be made, after its table was.
     test.run("CREATE TABLE other (id integer); CREATE INDEX ix_sync_metadata_intent ON other (id)").await;
     let before = test.texts(SCHEMA).await;
-    assert!(Migrator::up(&test.db, Some(1)).await.is_err());
+    assert!(Migrator::new().up(&test.db, &Until::Steps(1)).await.is_err());
     assert_eq!(test.texts(SCHEMA).await, before);
     test.run("DROP INDEX ix_sync_metadata_intent").await;
     test.up().await;
@@ -74,6 +73,6 @@ async fn a_step_that_fails_leaves_nothing_behind() {
 async fn a_second_migration_finds_nothing_to_do() {
     let test = migrated().await;
     let before = test.texts(SCHEMA).await;
-    Migrator::up(&test.db, None).await.unwrap();
+    Migrator::new().up(&test.db, &Until::End).await.unwrap();
     assert_eq!(test.texts(SCHEMA).await, before);
 }

@@ -1,8 +1,7 @@
 //! A database per test, and short ways to ask it.
 
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, QueryResult, Statement};
-use sea_orm_migration::MigratorTrait;
-use syncline_migration::Migrator;
+use syncline_migration::{Migrator, Until};
 use tempfile::TempDir;
 
 /// An empty database in a folder of its own, gone with the test.
@@ -20,7 +19,7 @@ pub(crate) async fn empty() -> TestDatabase {
 
 pub(crate) async fn migrated() -> TestDatabase {
     let test = empty().await;
-    Migrator::up(&test.db, None).await.unwrap();
+    Migrator::new().up(&test.db, &Until::End).await.unwrap();
     test
 }
 
@@ -51,17 +50,17 @@ impl TestDatabase {
     /// Applies migrations until the named one is the last.
     pub(crate) async fn up_to(&self, name: &str) {
         let place = names().iter().position(|known| known.ends_with(name)).unwrap();
-        Migrator::up(&self.db, Some(u32::try_from(place + 1).unwrap())).await.unwrap();
+        Migrator::new().up(&self.db, &Until::At(names()[place].clone())).await.unwrap();
     }
 
     /// Reverts the last migration.
     pub(crate) async fn down(&self) {
-        Migrator::down(&self.db, Some(1)).await.unwrap();
+        Migrator::new().down(&self.db, &Until::Steps(1)).await.unwrap();
     }
 
     /// Applies the next migration.
     pub(crate) async fn up(&self) {
-        Migrator::up(&self.db, Some(1)).await.unwrap();
+        Migrator::new().up(&self.db, &Until::Steps(1)).await.unwrap();
     }
 
     /// A sync and one link of it: what most tables hang on.
@@ -73,7 +72,7 @@ impl TestDatabase {
 }
 
 pub(crate) fn names() -> Vec<String> {
-    Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect()
+    Migrator::new().steps().iter().map(|step| step.name().to_owned()).collect()
 }
 
 const SYNC: &str = "INSERT INTO sync_configs \

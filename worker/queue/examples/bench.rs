@@ -17,9 +17,8 @@ use sea_orm::{
     ConnectOptions, Database,
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
-use sea_orm_migration::MigratorTrait;
 use serde_json::json;
-use syncline_migration::Migrator;
+use syncline_migration::{Migrator, Until};
 use syncline_queue::{Backend, LeasedJob, NewJob, Outcome, QueueSource, SourceConfig, SqlBackend};
 use tokio::sync::Notify;
 
@@ -39,7 +38,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             .busy_timeout(Duration::from_secs(20))
     });
     let db = Database::connect(options).await?;
-    Migrator::up(&db, None).await?;
+    Migrator::new().up(&db, &Until::End).await?;
     let backend: Arc<dyn Backend> = Arc::new(SqlBackend::new(db));
 
     let new_jobs: Vec<_> =

@@ -65,7 +65,6 @@ pub(crate) async fn postgres() -> Stage {
 }
 
 pub(crate) async fn migrate(db: &DatabaseConnection) {
-    use sea_orm_migration::MigratorTrait;
-    use syncline_migration::Migrator;
-    Migrator::up(db, None).await.expect("the migrations");
+    use syncline_migration::{Migrator, Until};
+    Migrator::new().up(db, &Until::End).await.expect("the migrations");
 }

@@ -1,0 +1,63 @@
+//! Which tables are Syncline's own. A table that no applied migration made is somebody else's, whatever its name.
+
+use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm_migration::prelude::*;
+
+use crate::{MIGRATION_TABLE, check, lock::plain, steps::Step};
+
+/// Tables whose migration does not have their name in its own. Others are made by `create_<table>`.
+const MADE_BY: &[(&str, &str)] = &[("sync_states_folded", "m20261120_000600_align_sync_schema")];
+
+/// A table of Syncline's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnTable {
+    /// Its name.
+    pub name: String,
+    /// The migration that made it.
+    pub made_by: String,
+    /// How many rows it has.
+    pub rows: i64,
+}
+
+/// The tables that the applied migrations made, in the order in which they were made, and how many rows each has.
+pub async fn own(db: &impl ConnectionTrait) -> Result<Vec<OwnTable>, DbErr> {
+    let mut tables = Vec::new();
+    for (name, made_by) in made_by(db).await? {
+        let row = db.query_one_raw(plain(db, format!("SELECT COUNT(*) AS number FROM {name}"))).await?;
+        let rows = row.map_or(Ok(0), |row| row.try_get("", "number"))?;
+        tables.push(OwnTable { name, made_by, rows });
+    }
+    Ok(tables)
+}
+
+/// The tables that the applied migrations made and that are there, oldest first, with the migration.
+pub(crate) async fn made_by(db: &impl ConnectionTrait) -> Result<Vec<(String, String)>, DbErr> {
+    let applied = check::applied(db).await?;
+    let mut tables = Vec::new();
+    for step in Step::all().iter().filter(|step| applied.contains_key(step.name())) {
+        for table in of_step(step.name()) {
+            if check::has_table(db, &table).await? {
+                tables.push((table, step.name().to_owned()));
+            }
+        }
+    }
+    Ok(tables)
+}
+
+/// The tables that a migration makes.
+pub fn of_step(name: &str) -> Vec<String> {
+    let named = name.split_once("_create_").map(|(_, table)| table.to_owned());
+    let others = MADE_BY.iter().filter(|(_, made_by)| *made_by == name).map(|(table, _)| (*table).to_owned());
+    named.into_iter().chain(others).collect()
+}
+
+/// Makes the table in which applied migrations are noted, as SeaORM would.
+pub(crate) async fn make_migration_table(db: &impl ConnectionTrait) -> Result<(), DbErr> {
+    let table = Table::create()
+        .table(MIGRATION_TABLE)
+        .col(ColumnDef::new("version").string().not_null().primary_key())
+        .col(ColumnDef::new("applied_at").big_integer().not_null())
+        .to_owned();
+    db.execute(&table).await?;
+    Ok(())
+}
