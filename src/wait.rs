@@ -62,7 +62,7 @@ pub(crate) async fn follow(
     lease: &LeaseArgs,
     output: &Output,
 ) -> Result<sync_history::Model, Fault> {
-    let signals = shutdown::on_signals();
+    let signals = shutdown::on_signals()?;
     let stop = CancellationToken::new();
     let settled = Arc::new(Notify::new());
     let config = PoolConfig {

@@ -20,23 +20,27 @@ use crate::{
     settings, shutdown,
 };
 
-/// API, worker and schedules in one process; it migrates its database itself.
+/// API, worker and schedules in one process; unless told otherwise it migrates its database itself.
 pub(crate) async fn up(url: &str, args: &UpArgs) -> Result<Exit, Fault> {
-    let db = app::connect(url, Schema::Migrate).await?;
+    let db = app::connect(url, schema(args.migrate)).await?;
     serve(db, "up", settings::api_address(args.listen)?, true, Some(app::pool_config(&args.pool))).await
 }
 
 /// Jobs and schedules.
 pub(crate) async fn worker(url: &str, args: &WorkerArgs) -> Result<Exit, Fault> {
-    let db = app::connect(url, Schema::CreateOnly).await?;
+    let db = app::connect(url, schema(args.migrate)).await?;
     serve(db, "worker", settings::worker_address(args.listen)?, false, Some(app::pool_config(&args.pool)))
         .await
 }
 
 /// The HTTP API.
 pub(crate) async fn api(url: &str, args: &ApiArgs) -> Result<Exit, Fault> {
-    let db = app::connect(url, Schema::CreateOnly).await?;
+    let db = app::connect(url, schema(args.migrate)).await?;
     serve(db, "api", settings::api_address(args.listen)?, true, None).await
+}
+
+fn schema(migrate: bool) -> Schema {
+    if migrate { Schema::Migrate } else { Schema::CreateOnly }
 }
 
 async fn serve(
@@ -50,7 +54,7 @@ async fn serve(
     let listener = TcpListener::bind(listen)
         .await
         .map_err(|error| Fault::usage(format!("--listen {listen}: {error}")))?;
-    let shutdown = shutdown::on_signals();
+    let shutdown = shutdown::on_signals()?;
     let environment = app::environment(db.clone())?;
     let health = Arc::new(Mutex::new(None::<Health>));
     let state = state(&db, &environment.queue, role, metrics()?, Arc::clone(&health));
