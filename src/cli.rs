@@ -128,6 +128,17 @@ pub(crate) struct UpArgs {
     /// Address of the API, which only this machine can reach [default: 127.0.0.1:8080, or the port in SYNC_PORT]
     #[arg(long, env = "SYNCLINE_API_ADDR")]
     pub(crate) listen: Option<SocketAddr>,
+    /// Bring an older schema up at the start
+    #[arg(
+        long,
+        env = "SYNCLINE_MIGRATE",
+        value_name = "true|false",
+        action = clap::ArgAction::Set,
+        num_args = 0..=1,
+        default_missing_value = "true",
+        default_value_t = true
+    )]
+    pub(crate) migrate: bool,
     #[command(flatten)]
     pub(crate) pool: PoolArgs,
 }
@@ -137,6 +148,17 @@ pub(crate) struct WorkerArgs {
     /// Address of /healthz, /readyz and /metrics [default: 127.0.0.1:8000, or the port in MONITOR_PORT]
     #[arg(long, env = "SYNCLINE_WORKER_ADDR")]
     pub(crate) listen: Option<SocketAddr>,
+    /// Bring an older schema up at the start; replicas leave it to `syncline migrate up`
+    #[arg(
+        long,
+        env = "SYNCLINE_MIGRATE",
+        value_name = "true|false",
+        action = clap::ArgAction::Set,
+        num_args = 0..=1,
+        default_missing_value = "true",
+        default_value_t = false
+    )]
+    pub(crate) migrate: bool,
     #[command(flatten)]
     pub(crate) pool: PoolArgs,
 }
@@ -146,6 +168,17 @@ pub(crate) struct ApiArgs {
     /// Address of the API, which only this machine can reach [default: 127.0.0.1:8080, or the port in SYNC_PORT]
     #[arg(long, env = "SYNCLINE_API_ADDR")]
     pub(crate) listen: Option<SocketAddr>,
+    /// Bring an older schema up at the start; replicas leave it to `syncline migrate up`
+    #[arg(
+        long,
+        env = "SYNCLINE_MIGRATE",
+        value_name = "true|false",
+        action = clap::ArgAction::Set,
+        num_args = 0..=1,
+        default_missing_value = "true",
+        default_value_t = false
+    )]
+    pub(crate) migrate: bool,
 }
 
 #[derive(Debug, Args)]

@@ -10,6 +10,7 @@ mod directions;
 mod disk;
 mod documents;
 mod files;
+mod migrate;
 mod migrations;
 mod mistakes;
 mod output;

@@ -3,6 +3,7 @@
 mod campaign;
 mod frozen;
 mod ledger;
+mod migrations;
 mod postgres;
 mod restart;
 mod steps;
