@@ -2,10 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection,
-    sqlx::{self, Connection, Executor, PgConnection},
-};
+use sea_orm::DatabaseConnection;
 use syncline_migration::{
     Migrator, Until,
     check::{self, Difference, Fit},
@@ -14,13 +11,10 @@ use syncline_worker::{Environment, PoolConfig, steps::StopAt};
 
 use crate::{
     cli::{LeaseArgs, PoolArgs},
+    database,
     fault::Fault,
     settings::{self, DatabaseUrl},
 };
-
-/// Whoever stops in the middle of a transaction, frozen or cut off, would hold its run's row for ever. No transaction of
-/// ours waits for anything but the database.
-const IDLE_LIMIT: &str = "SET idle_in_transaction_session_timeout = '10s'";
 
 /// What to do with a schema that is older than this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,34 +30,7 @@ pub(crate) enum Schema {
 /// Connects to Syncline's database and sees to its schema.
 pub(crate) async fn connect(url: &str, schema: Schema) -> Result<DatabaseConnection, Fault> {
     let url = DatabaseUrl::parse(url)?;
-    let mut options = ConnectOptions::new(url.connect_url());
-    options
-        // At info, so RUST_LOG=sqlx=info shows every statement and nothing does by default.
-        .sqlx_logging(true)
-        .min_connections(if url.is_sqlite() { 1 } else { 2 })
-        .max_connections(10)
-        .acquire_timeout(Duration::from_secs(30))
-        .connect_timeout(Duration::from_secs(10))
-        .idle_timeout(Duration::from_secs(30));
-    if url.is_sqlite() {
-        options.map_sqlx_sqlite_opts(|sqlite| {
-            sqlite
-                .pragma("journal_mode", "WAL")
-                .pragma("synchronous", "NORMAL")
-                .pragma("foreign_keys", "ON")
-                .busy_timeout(Duration::from_secs(5))
-        });
-    }
-    if !url.is_sqlite() {
-        // Said on the connection and not in its options, which some poolers refuse.
-        options.map_sqlx_postgres_pool_opts(|pool| {
-            pool.after_connect(|connection, _| {
-                Box::pin(async move { connection.execute(sqlx::raw_sql(IDLE_LIMIT)).await.map(|_| ()) })
-            })
-        });
-        probe(&url).await?;
-    }
-    let db = Database::connect(options).await.map_err(|error| unreachable_database(&url, &error))?;
+    let db = database::open(&url).await?;
     match schema {
         Schema::Any => return Ok(db),
         Schema::Migrate => migrate(&db).await?,
@@ -126,26 +93,6 @@ fn stop_at() -> Result<Option<StopAt>, Fault> {
     let stop_at = StopAt::parse(&step)
         .ok_or_else(|| Fault::usage(format!("SYNCLINE_TEST_STOP_AT {step:?} is not STEP or STEP:N")))?;
     Ok(Some(stop_at))
-}
-
-/// A pool keeps trying for half a minute and then says only that time ran out; a first connection of its own tells why.
-async fn probe(url: &DatabaseUrl) -> Result<(), Fault> {
-    let address = url.connect_url();
-    match tokio::time::timeout(Duration::from_secs(10), PgConnection::connect(&address)).await {
-        Ok(Ok(connection)) => {
-            // It has served its purpose, however it ends.
-            let _ = connection.close().await;
-            Ok(())
-        }
-        Ok(Err(error)) => Err(unreachable_database(url, &error)),
-        Err(_) => Err(unreachable_database(url, &"no answer within 10 s")),
-    }
-}
-
-fn unreachable_database(url: &DatabaseUrl, error: &dyn std::fmt::Display) -> Fault {
-    // The driver's words may repeat the address as given, password included.
-    let text = error.to_string().replace(&url.connect_url(), &url.shown());
-    Fault::usage(format!("DATABASE_URL {}: {text}", url.shown()))
 }
 
 /// The environment of this process's jobs.

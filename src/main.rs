@@ -3,6 +3,7 @@
 mod app;
 mod cli;
 mod commands;
+mod database;
 mod document;
 mod fault;
 mod output;

@@ -66,6 +66,19 @@ fn escaped(text: &str) -> String {
     safe
 }
 
+/// `%XX` and `+` as what they stand for.
+fn unescaped(text: &str) -> String {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next().unwrap_or_default().replace('+', " ").into_bytes();
+    for part in parts {
+        let byte = part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(byte.unwrap_or(b'%'));
+        let rest = if byte.is_some() { part.get(2..).unwrap_or_default() } else { part };
+        bytes.extend(rest.replace('+', " ").into_bytes());
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 /// Where the API listens.
 pub(crate) fn api_address(given: Option<SocketAddr>) -> Result<SocketAddr, Fault> {
     address(given, "SYNC_PORT", 8080)
@@ -89,7 +102,8 @@ fn address(given: Option<SocketAddr>, older_name: &str, default: u16) -> Result<
     Ok((Ipv4Addr::LOCALHOST, port).into())
 }
 
-fn older(name: &str) -> Option<String> {
+/// A variable that is set to something.
+pub(crate) fn older(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|text| !text.is_empty())
 }
 
@@ -136,6 +150,49 @@ impl DatabaseUrl {
         }
     }
 
+    /// A parameter of the address, the part behind the question mark; the last one where it stands there twice, and under
+    /// each name that the driver knows it by.
+    pub(crate) fn parameter(&self, name: &str) -> Option<String> {
+        let aliases: &[&str] = match name {
+            "sslmode" => &["ssl-mode"],
+            "sslrootcert" => &["ssl-root-cert", "ssl-ca"],
+            "sslcert" => &["ssl-cert"],
+            "sslkey" => &["ssl-key"],
+            _ => &[],
+        };
+        let (_, query) = self.0.split_once('?')?;
+        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        let last = pairs.rfind(|(key, _)| *key == name || aliases.contains(key));
+        last.map(|(_, value)| unescaped(value))
+    }
+
+    /// Refuses what the driver would pass over, or tell without saying which file it means.
+    pub(crate) fn check_tls(&self) -> Result<(), Fault> {
+        let refuse = |text: String| Err(Fault::usage(format!("DATABASE_URL {}: {text}", self.shown())));
+        for name in ["sslrootcert", "sslcert", "sslkey"] {
+            // A certificate may also stand in the address itself.
+            let Some(file) = self.parameter(name).filter(|file| !file.contains("-----BEGIN ")) else {
+                continue;
+            };
+            if let Err(error) = std::fs::read(&file) {
+                return refuse(format!("{name} {file}: {error}; name a PEM file that this user may read"));
+            }
+        }
+        match (self.parameter("sslcert"), self.parameter("sslkey")) {
+            (Some(_), None) => return refuse("sslcert is there and sslkey is not; name both".to_owned()),
+            (None, Some(_)) => return refuse("sslkey is there and sslcert is not; name both".to_owned()),
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+        let mode = self.parameter("sslmode").unwrap_or_else(|| "prefer".to_owned());
+        if self.parameter("sslrootcert").is_some() && !mode.starts_with("verify-") {
+            return refuse(format!(
+                "sslmode={mode} does not look at the server's certificate, so sslrootcert means nothing; write \
+                 sslmode=verify-full, or verify-ca if the server has another name in its certificate"
+            ));
+        }
+        Ok(())
+    }
+
     /// Whether it is a file of our own rather than a server.
     pub(crate) fn is_sqlite(&self) -> bool {
         self.0.starts_with("sqlite:")
@@ -151,6 +208,17 @@ mod tests {
         let url = postgres_url("db", "5433", "tickets", Some("me"), Some("p@ss/w:rd"));
         assert_eq!(url, "postgres://me:p%40ss%2Fw%3Ard@db:5433/tickets");
         assert_eq!(postgres_url("db", "5432", "x", None, None), "postgres://db:5432/x");
+    }
+
+    #[test]
+    fn parameters_of_an_address_are_read_as_the_driver_reads_them() {
+        let url = DatabaseUrl(
+            "postgres://db/x?sslmode=require&sslrootcert=%2Fetc%2Fmy+%C3%A4.pem&odd=5%".to_owned(),
+        );
+        assert_eq!(url.parameter("sslmode").as_deref(), Some("require"));
+        assert_eq!(url.parameter("sslrootcert").as_deref(), Some("/etc/my ä.pem"));
+        assert_eq!(url.parameter("odd").as_deref(), Some("5%"));
+        assert_eq!(url.parameter("sslkey"), None);
     }
 
     #[test]

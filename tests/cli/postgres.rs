@@ -1,6 +1,6 @@
 //! Syncline's own database and the table it fills, both on PostgreSQL.
 
-mod places;
+pub(super) mod places;
 
 use std::collections::BTreeSet;
 

@@ -22,7 +22,7 @@ pub(super) struct Places {
     url: String,
 }
 
-pub(super) async fn pool(url: &str) -> Result<PgPool> {
+pub(in super::super) async fn pool(url: &str) -> Result<PgPool> {
     Ok(PgPoolOptions::new().max_connections(1).connect(url).await?)
 }
 

@@ -4,3 +4,4 @@ pub mod places;
 pub mod postgres;
 pub mod program;
 pub mod serving;
+pub mod tls;

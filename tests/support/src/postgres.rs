@@ -31,9 +31,10 @@ rm -rf "$FOLDER"
 static SERVER: OnceCell<Server> = OnceCell::const_new();
 static DATABASES: AtomicU32 = AtomicU32::new(0);
 
-/// It listens on a socket in its own folder only, so no port can collide.
-struct Server {
+/// It listens on a socket in its own folder, so no port can collide.
+pub(crate) struct Server {
     folder: PathBuf,
+    port: u16,
     /// Whether the template is there to be copied.
     template: OnceCell<()>,
     /// Dropped with the server or with the process, it stops the server and removes the folder.
@@ -54,7 +55,7 @@ impl Database {
 
     /// One with a schema. The first caller's `prepare` gets the URL of a database, and all are copies of that.
     pub async fn prepared(prepare: impl AsyncFnOnce(String)) -> Result<Database> {
-        let server = SERVER.get_or_try_init(Server::start).await?;
+        let server = SERVER.get_or_try_init(Server::plain).await?;
         let template = || async {
             server.execute("CREATE DATABASE prepared").await?;
             prepare(server.url("prepared")).await;
@@ -65,7 +66,7 @@ impl Database {
     }
 
     async fn from(template: &str) -> Result<Database> {
-        let server = SERVER.get_or_try_init(Server::start).await?;
+        let server = SERVER.get_or_try_init(Server::plain).await?;
         let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
         server.execute(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await?;
         Ok(Database { server, name })
@@ -94,16 +95,27 @@ async fn execute(url: &str, sql: &str) -> Result<()> {
 }
 
 impl Server {
-    fn url(&self, database: &str) -> String {
+    pub(crate) fn url(&self, database: &str) -> String {
         let folder = self.folder.display().to_string().replace('/', "%2F");
-        format!("postgres://postgres@{folder}/{database}")
+        format!("postgres://postgres@{folder}:{}/{database}", self.port)
     }
 
-    async fn execute(&self, sql: &str) -> Result<()> {
+    pub(crate) async fn execute(&self, sql: &str) -> Result<()> {
         execute(&self.url("postgres"), sql).await
     }
 
-    async fn start() -> Result<Server> {
+    async fn plain() -> Result<Server> {
+        let hba = "local all locked scram-sha-256\nlocal all all trust\n";
+        let flags = |_: &Path| Ok(vec!["listen_addresses=".to_owned()]);
+        Server::start(hba, 5432, flags).await
+    }
+
+    /// One with these rules of access and settings; they are asked for when there is a folder for what they name.
+    pub(crate) async fn start(
+        hba: &str,
+        port: u16,
+        settings: impl FnOnce(&Path) -> Result<Vec<String>>,
+    ) -> Result<Server> {
         let bin = programs();
         // A short name, since a socket's path has to be.
         let folder = tempfile::Builder::new().prefix("sl-pg-").tempdir()?.keep();
@@ -113,7 +125,11 @@ impl Server {
         }
         let flags = ["-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8", "--locale=C", "-D"];
         run(as_postgres(&bin.join("initdb")).args(flags).arg(&data))?;
-        std::fs::write(data.join("pg_hba.conf"), "local all locked scram-sha-256\nlocal all all trust\n")?;
+        std::fs::write(data.join("pg_hba.conf"), hba)?;
+        let settings = settings(&folder)?;
+        if is_root() {
+            run(Command::new("chown").args(["-R", "postgres"]).arg(&folder))?;
+        }
         let keeper = as_postgres(Path::new("sh"))
             .args(["-c", KEEPER, "keeper"])
             .arg(bin.join("postgres"))
@@ -121,13 +137,14 @@ impl Server {
             .arg(&data)
             .arg("-k")
             .arg(&folder)
-            .args(["-c", "listen_addresses=", "-c", "fsync=off", "-c", "synchronous_commit=off"])
-            .args(["-c", "max_connections=200"])
+            .args(["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "max_connections=200"])
+            .args(["-c", &format!("port={port}")])
+            .args(settings.iter().flat_map(|setting| ["-c", setting]))
             .env("FOLDER", &folder)
             .stdin(Stdio::piped())
             .spawn()
             .context("a shell")?;
-        let server = Server { folder, template: OnceCell::new(), _keeper: keeper };
+        let server = Server { folder, port, template: OnceCell::new(), _keeper: keeper };
         let until = Instant::now() + PATIENCE;
         while let Err(error) = PgConnection::connect(&server.url("postgres")).await {
             let log = std::fs::read_to_string(server.folder.join("log")).unwrap_or_default();

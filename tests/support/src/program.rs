@@ -17,7 +17,7 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Variables that the program reads and that a test must not inherit.
-const FOREIGN: [&str; 11] = [
+const FOREIGN: [&str; 15] = [
     "RUST_LOG",
     "SYNCLINE_LOG",
     "LOG_LEVEL",
@@ -29,6 +29,10 @@ const FOREIGN: [&str; 11] = [
     "SYNCLINE_CONCURRENCY",
     "SYNCLINE_HEARTBEAT_MS",
     "SYNCLINE_POLL_MS",
+    "SYNCLINE_DB_POOL_MIN",
+    "SYNCLINE_DB_POOL_MAX",
+    "SYNCLINE_DB_POOL_ACQUIRE_MS",
+    "SYNCLINE_DB_POOL_IDLE_MS",
 ];
 
 /// The binary and a folder to run it in; its database is a SQLite file there.

@@ -202,7 +202,7 @@ async fn postgres(
         Ok(Ok(connection)) => {
             let _ = connection.close().await;
         }
-        Ok(Err(sqlx::Error::Io(error))) => {
+        Ok(Err(sqlx::Error::Io(error))) if error.kind() != std::io::ErrorKind::InvalidData => {
             return Err(ConnectorError::transient(format!("{label}: the server cannot be reached: {error}")));
         }
         Ok(Err(error)) => return Err(fault(label, &error).into_error()),

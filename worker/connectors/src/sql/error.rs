@@ -40,6 +40,10 @@ pub(super) fn fault(label: &str, error: &sqlx::Error) -> Fault {
         sqlx::Error::PoolTimedOut => {
             Fault::Call(ConnectorError::transient(format!("{label}: no connection became free in time")))
         }
+        // What TLS has against the other side comes as data that is not as it should be.
+        sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+            Fault::Call(ConnectorError::permanent(format!("{label}: no encrypted connection: {error}")))
+        }
         sqlx::Error::Io(error) => {
             Fault::Call(ConnectorError::transient(format!("{label}: the connection failed: {error}")))
         }
