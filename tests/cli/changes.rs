@@ -1,10 +1,11 @@
 //! Additions, edits and deletes on either side reach the other, and nothing else is touched.
 
 use anyhow::{Result, ensure};
+use rstest::rstest;
 use serde_json::{Value, json};
 use syncline_support::places::edit_csv;
 
-use super::common::{Places, number};
+use super::common::{Own, Places, number};
 
 const ROWS: usize = 300;
 
@@ -19,9 +20,12 @@ async fn a_first_sync_fills_the_empty_side() -> Result<()> {
     Ok(())
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_first_sync_pairs_what_is_on_both_sides_already() -> Result<()> {
-    let places = Places::new(ROWS, "match_on: [id]").await?;
+async fn a_first_sync_pairs_what_is_on_both_sides_already(
+    #[values(Own::Sqlite, Own::Postgres)] own: Own,
+) -> Result<()> {
+    let places = Places::new_on(own, ROWS, "match_on: [id]").await?;
     let copy = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) \
                 INSERT INTO tasks (id, title, state, points) SELECT printf('T-%06d', i), \
                 'Task ' || i || ', generated', CASE i % 2 WHEN 0 THEN 'open' ELSE 'closed' END, i % 13 FROM n";
@@ -88,9 +92,12 @@ async fn a_sync_with_nothing_to_do_writes_nothing() -> Result<()> {
     Ok(())
 }
 
+#[rstest]
 #[tokio::test]
-async fn every_change_is_kept_with_the_value_before_and_after() -> Result<()> {
-    let places = Places::in_step(10, "").await?;
+async fn every_change_is_kept_with_the_value_before_and_after(
+    #[values(Own::Sqlite, Own::Postgres)] own: Own,
+) -> Result<()> {
+    let places = Places::in_step_on(own, 10, "").await?;
     places.edit("T-000004", "title", "Renamed")?;
     let run = places.sync(0, &[])?;
     let id = run["run"].as_str().unwrap_or_default();

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use syncline_support::{
     places::{Items, Table, document, edit_csv, read_csv, write_csv},
+    postgres::Database,
     program::{Finished, Program},
 };
 
@@ -23,10 +24,25 @@ pub(crate) struct Places {
     pub(crate) table: Table,
 }
 
+/// Where Syncline's own database is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Own {
+    Sqlite,
+    Postgres,
+}
+
 impl Places {
     /// So many rows in the file, none in the table; `more` are lines of the document.
     pub(crate) async fn new(rows: usize, more: &str) -> Result<Places> {
-        let program = program()?;
+        Places::new_on(Own::Sqlite, rows, more).await
+    }
+
+    /// The same, with Syncline's own database where the caller likes.
+    pub(crate) async fn new_on(own: Own, rows: usize, more: &str) -> Result<Places> {
+        let mut program = program()?;
+        if own == Own::Postgres {
+            program.set("DATABASE_URL", &Database::create().await?.url());
+        }
         let file = program.path("backlog.csv");
         write_csv(&file, rows)?;
         let table = Table::open(&program.path("tasks.db")).await?;
@@ -37,7 +53,12 @@ impl Places {
 
     /// The same, synced once.
     pub(crate) async fn in_step(rows: usize, more: &str) -> Result<Places> {
-        let places = Places::new(rows, more).await?;
+        Places::in_step_on(Own::Sqlite, rows, more).await
+    }
+
+    /// The same, with Syncline's own database where the caller likes.
+    pub(crate) async fn in_step_on(own: Own, rows: usize, more: &str) -> Result<Places> {
+        let places = Places::new_on(own, rows, more).await?;
         places.sync(0, &[])?;
         Ok(places)
     }

@@ -7,7 +7,7 @@ use syncline_support::{
     serving::until,
 };
 
-use super::common::{Places, ensure_tells, number, program};
+use super::common::{Own, Places, ensure_tells, number, program};
 
 const ROWS: usize = 300;
 
@@ -91,9 +91,12 @@ async fn what_a_person_decides_is_carried_out(#[case] side: &str, #[case] winner
     Ok(())
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_open_conflict_fails_every_sync_and_is_listed_once() -> Result<()> {
-    let places = Places::in_step(ROWS, "conflict_strategy: manual").await?;
+async fn an_open_conflict_fails_every_sync_and_is_listed_once(
+    #[values(Own::Sqlite, Own::Postgres)] own: Own,
+) -> Result<()> {
+    let places = Places::in_step_on(own, ROWS, "conflict_strategy: manual").await?;
     disagree(&places).await?;
     for _ in 0..3 {
         places.sync(1, &[])?;
@@ -103,9 +106,12 @@ async fn an_open_conflict_fails_every_sync_and_is_listed_once() -> Result<()> {
     Ok(())
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_conflict_ends_when_both_sides_agree_by_themselves() -> Result<()> {
-    let places = Places::in_step(ROWS, "conflict_strategy: manual").await?;
+async fn a_conflict_ends_when_both_sides_agree_by_themselves(
+    #[values(Own::Sqlite, Own::Postgres)] own: Own,
+) -> Result<()> {
+    let places = Places::in_step_on(own, ROWS, "conflict_strategy: manual").await?;
     disagree(&places).await?;
     places.sync(1, &[])?;
     places.table.execute("UPDATE tasks SET title = 'Ours' WHERE id = 'T-000007'").await?;
@@ -133,9 +139,12 @@ async fn a_conflict_that_is_not_there_cannot_be_settled() -> Result<()> {
     ensure_tells(&refused.stderr, &["left", "source, target"])
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_choice_between_values_that_have_changed_since_is_not_carried_out() -> Result<()> {
-    let places = Places::in_step(ROWS, "conflict_strategy: manual").await?;
+async fn a_choice_between_values_that_have_changed_since_is_not_carried_out(
+    #[values(Own::Sqlite, Own::Postgres)] own: Own,
+) -> Result<()> {
+    let places = Places::in_step_on(own, ROWS, "conflict_strategy: manual").await?;
     disagree(&places).await?;
     places.sync(1, &[])?;
     places.table.execute("UPDATE tasks SET title = 'Theirs, later' WHERE id = 'T-000007'").await?;

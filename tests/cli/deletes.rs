@@ -3,13 +3,16 @@
 use anyhow::{Result, ensure};
 use rstest::rstest;
 
-use super::common::{Places, ensure_tells, number};
+use super::common::{Own, Places, ensure_tells, number};
 
 const ROWS: usize = 300;
 
+#[rstest]
 #[tokio::test]
-async fn an_item_must_be_missing_twice_before_its_counterpart_goes() -> Result<()> {
-    let places = Places::in_step(ROWS, "").await?;
+async fn an_item_must_be_missing_twice_before_its_counterpart_goes(
+    #[values(Own::Sqlite, Own::Postgres)] own: Own,
+) -> Result<()> {
+    let places = Places::in_step_on(own, ROWS, "").await?;
     places.remove(&["T-000005"])?;
     ensure!(number(&places.sync(0, &[])?, "deleted")? == 0);
     ensure!(places.table.read().await?.len() == ROWS);
@@ -18,9 +21,12 @@ async fn an_item_must_be_missing_twice_before_its_counterpart_goes() -> Result<(
     Ok(())
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_item_that_comes_back_before_that_stays() -> Result<()> {
-    let places = Places::in_step(ROWS, "").await?;
+async fn an_item_that_comes_back_before_that_stays(
+    #[values(Own::Sqlite, Own::Postgres)] own: Own,
+) -> Result<()> {
+    let places = Places::in_step_on(own, ROWS, "").await?;
     let before = std::fs::read(&places.file)?;
     places.remove(&["T-000005"])?;
     places.sync(0, &[])?;
@@ -31,9 +37,12 @@ async fn an_item_that_comes_back_before_that_stays() -> Result<()> {
     Ok(())
 }
 
+#[rstest]
 #[tokio::test]
-async fn ignored_deletes_leave_the_other_item_and_do_not_bring_this_one_back() -> Result<()> {
-    let places = Places::in_step(ROWS, "delete_policy: ignore").await?;
+async fn ignored_deletes_leave_the_other_item_and_do_not_bring_this_one_back(
+    #[values(Own::Sqlite, Own::Postgres)] own: Own,
+) -> Result<()> {
+    let places = Places::in_step_on(own, ROWS, "delete_policy: ignore").await?;
     places.remove(&["T-000005"])?;
     places.table.execute("DELETE FROM tasks WHERE id = 'T-000006'").await?;
     for _ in 0..3 {
@@ -110,10 +119,13 @@ async fn a_file_emptied_to_its_header_deletes_nothing_until_told_to() -> Result<
     Ok(())
 }
 
+#[rstest]
 #[tokio::test]
-async fn agreeing_to_fewer_deletes_than_there_are_holds_the_run_all_the_same() -> Result<()> {
+async fn agreeing_to_fewer_deletes_than_there_are_holds_the_run_all_the_same(
+    #[values(Own::Sqlite, Own::Postgres)] own: Own,
+) -> Result<()> {
     let guard = "delete_guard: { max_share: 0.1, max_count: 20 }";
-    let places = Places::in_step(ROWS, guard).await?;
+    let places = Places::in_step_on(own, ROWS, guard).await?;
     places.table.execute("DELETE FROM tasks WHERE id <= 'T-000040'").await?;
     let told = places.told(1, &["--confirm-deletes", "--allow-deletes", "39"])?;
     ensure_tells(&told.stdout, &["40 of 300", "--allow-deletes 40"])?;

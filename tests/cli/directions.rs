@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use rstest::rstest;
 use syncline_support::places::edit_csv;
 
-use super::common::Places;
+use super::common::{Own, Places};
 
 const ROWS: usize = 300;
 
@@ -52,9 +52,12 @@ async fn pulling_writes_the_source_only(#[case] direction: &str) -> Result<()> {
     Ok(())
 }
 
+#[rstest]
 #[tokio::test]
-async fn without_two_way_create_items_of_the_target_stay_there_alone() -> Result<()> {
-    let places = Places::in_step(ROWS, "two_way_create: false").await?;
+async fn without_two_way_create_items_of_the_target_stay_there_alone(
+    #[values(Own::Sqlite, Own::Postgres)] own: Own,
+) -> Result<()> {
+    let places = Places::in_step_on(own, ROWS, "two_way_create: false").await?;
     work_on_both(&places).await?;
     let run = places.sync(0, &[])?;
     ensure!(run["details"]["unlinked"] == 1, "{run}");

@@ -5,7 +5,7 @@ use rstest::rstest;
 use serde_json::Value;
 use syncline_support::places::{document, edit_csv, read_csv};
 
-use super::common::{Places, ensure_tells, number};
+use super::common::{Own, Places, ensure_tells, number};
 
 const ROWS: usize = 300;
 
@@ -112,9 +112,12 @@ async fn a_plan_of_too_many_deletes_says_that_the_run_would_be_held() -> Result<
     ensure_tells(&told.stdout, &["a run would be held: 40 items are gone"])
 }
 
+#[rstest]
 #[tokio::test]
-async fn planning_does_not_count_as_seeing_an_item_missing() -> Result<()> {
-    let places = Places::in_step(ROWS, "").await?;
+async fn planning_does_not_count_as_seeing_an_item_missing(
+    #[values(Own::Sqlite, Own::Postgres)] own: Own,
+) -> Result<()> {
+    let places = Places::in_step_on(own, ROWS, "").await?;
     places.remove(&["T-000005"])?;
     for _ in 0..3 {
         places.program.expect(0, &["plan", "tasks"])?;

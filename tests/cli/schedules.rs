@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, ensure};
+use rstest::rstest;
 use serde_json::Value;
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use syncline_support::serving::until;
 
-use super::common::{Places, number};
+use super::common::{Own, Places, number};
 
 const TICKS: usize = 5;
 
@@ -95,9 +96,12 @@ async fn what_one_process_enqueues_another_carries_out() -> Result<()> {
     Ok(())
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_sync_that_waits_already_is_not_queued_twice() -> Result<()> {
-    let places = Places::new(3, "").await?;
+async fn a_sync_that_waits_already_is_not_queued_twice(
+    #[values(Own::Sqlite, Own::Postgres)] own: Own,
+) -> Result<()> {
+    let places = Places::new_on(own, 3, "").await?;
     let first = places.program.expect(0, &["--json", "enqueue", "tasks"])?.json()?;
     let second = places.program.expect(0, &["--json", "enqueue", "tasks"])?.json()?;
     ensure!(first["joined"] == false && second["joined"] == true, "{first} {second}");
@@ -107,9 +111,12 @@ async fn a_sync_that_waits_already_is_not_queued_twice() -> Result<()> {
     Ok(())
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_sync_is_waited_for_while_a_worker_has_it() -> Result<()> {
-    let places = Places::new(300, "").await?;
+async fn a_sync_is_waited_for_while_a_worker_has_it(
+    #[values(Own::Sqlite, Own::Postgres)] own: Own,
+) -> Result<()> {
+    let places = Places::new_on(own, 300, "").await?;
     let worker = places.program.serve(&["worker"])?;
     for _ in 0..3 {
         places.sync(0, &[])?;
