@@ -7,8 +7,10 @@
 //! someone else's migrations, and `down` has to put back exactly them. Fresh installations never see either name.
 
 mod fold;
+mod groups;
 mod links;
 mod older;
+mod times;
 mod unfold;
 
 use sea_orm_migration::{prelude::*, schema::*};
@@ -47,8 +49,7 @@ impl MigrationTrait for Migration {
             manager.alter_table(Table::alter().table("sync_metadata").add_column(column).to_owned()).await?;
         }
         if older::is_there(manager).await? {
-            let states = older::read(manager).await?;
-            fold::fold(manager, states).await?;
+            fold::fold(manager).await?;
             rename(manager, OLDER, FOLDED).await?;
         }
         Ok(())

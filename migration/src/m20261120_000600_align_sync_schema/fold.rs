@@ -1,17 +1,21 @@
 //! Turns the older rows into links, or lets them meet the links that are there.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use sea_orm::Value;
 use sea_orm_migration::prelude::*;
 use serde_json::{Value as Json, json};
 
+use super::groups;
 use super::links::{self, Link};
-use super::older::State;
+use super::older::{self, State};
 use super::{ADDED, BATCH, KEPT, LEGACY, REPLACED};
 
-/// The older rows of one `(entity_type, entity_id)`, newest first. Only the first becomes columns.
-type Group = Vec<State>;
+/// The older rows of one `(entity_type, entity_id)`: the newest, and all of them as they stood.
+struct Group {
+    newest: State,
+    rows: Vec<Json>,
+}
 
 /// A link that meets an older row, and what it gets from it.
 enum Meeting {
@@ -21,16 +25,17 @@ enum Meeting {
     Kept(i64, Json),
 }
 
-pub(super) async fn fold(manager: &SchemaManager<'_>, states: Vec<State>) -> Result<(), DbErr> {
-    let mut groups = grouped(states);
+pub(super) async fn fold(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    older::number(manager).await?;
+    let mut groups = groups::of_all(manager).await?.into_iter().peekable();
     let mut home = None;
     let mut taken = HashSet::new();
-    while !groups.is_empty() {
-        let batch: Vec<Group> = groups.drain(..groups.len().min(BATCH)).collect();
-        let mut links = links::of_states(manager, batch.iter().map(|group| &group[0])).await?;
+    while groups.peek().is_some() {
+        let batch = read(manager, &mut groups).await?;
+        let mut links = links::of_states(manager, batch.iter().map(|group| &group.newest)).await?;
         let (mut met, mut added) = (Vec::new(), Vec::new());
         for group in batch {
-            match links::partner(&mut links, &group[0]) {
+            match links::partner(&mut links, &group.newest) {
                 Some(link) => met.push(meet(link, group)),
                 None => added.push(group),
             }
@@ -44,44 +49,39 @@ pub(super) async fn fold(manager: &SchemaManager<'_>, states: Vec<State>) -> Res
             insert(manager, sync, added, &mut taken).await?;
         }
     }
-    Ok(())
+    older::forget(manager).await
 }
 
-/// Groups in order of age, so that of two which claim the same external id the newer gets it.
-fn grouped(mut states: Vec<State>) -> Vec<Group> {
-    states.sort_by_key(|state| std::cmp::Reverse(state.age()));
-    let mut places = HashMap::new();
-    let mut groups: Vec<Group> = Vec::new();
-    for (number, mut state) in states.into_iter().enumerate() {
-        if state.entity_id.is_none() && state.external_id.is_none() {
-            // A link has at least one id; `legacy` keeps the row as it was.
-            state.entity_id = Some(format!("unnamed:{number}"));
-        }
-        let key = (
-            state.entity_type.clone(),
-            state.entity_id.clone(),
-            match &state.entity_id {
-                Some(_) => None,
-                None => state.external_id.clone(),
-            },
-        );
-        let place = *places.entry(key).or_insert(groups.len());
-        match groups.get_mut(place) {
-            Some(group) => group.push(state),
-            None => groups.push(vec![state]),
-        }
+/// The next groups, of [`BATCH`] rows together unless one alone has more.
+async fn read(
+    manager: &SchemaManager<'_>,
+    groups: &mut impl Iterator<Item = groups::Group>,
+) -> Result<Vec<Group>, DbErr> {
+    let mut batch = Vec::new();
+    let mut count = 0;
+    while count < BATCH
+        && let Some(group) = groups.next()
+    {
+        count += group.len();
+        batch.push(group);
     }
-    groups
+    let mut states = older::states(manager, batch.iter().flatten().copied()).await?;
+    let group = |numbers: Vec<i64>| {
+        let mut members = numbers.iter().filter_map(|number| states.remove(number));
+        let mut newest = members.next()?;
+        let rows = std::iter::once(newest.row.take()).chain(members.map(|state| state.row)).collect();
+        Some(Group { newest, rows })
+    };
+    Ok(batch.into_iter().filter_map(group).collect())
 }
 
-fn meet(link: Link, mut group: Group) -> Meeting {
-    let rows: Vec<Json> = group.iter().map(|state| state.row.clone()).collect();
-    let newest = group.swap_remove(0);
+fn meet(link: Link, group: Group) -> Meeting {
+    let Group { newest, rows } = group;
     if newest.age() > (link.last_successful_sync, link.last_sync_attempt) {
         let before = json!({
             "sync_status": link.sync_status,
-            "last_sync_attempt": link.last_sync_attempt,
-            "last_successful_sync": link.last_successful_sync,
+            "last_sync_attempt": link.attempt_text,
+            "last_successful_sync": link.success_text,
             "content_hash": link.content_hash,
         });
         let legacy = json!({
@@ -152,17 +152,23 @@ async fn insert(
         "updated_at",
         "legacy",
     ]);
-    for mut group in groups {
-        let rows: Vec<Json> = group.iter().map(|state| state.row.clone()).collect();
-        let state = group.swap_remove(0);
+    for Group { newest: state, rows } in groups {
+        let id = state.link_id();
+        let unnamed = state.unnamed();
         // A sync links an external id once. The older table did not mind; the second keeps it in `legacy` alone.
         let external_id =
             state.external_id.filter(|id| taken.insert((state.entity_type.clone(), id.clone())));
-        let linked = state.entity_id.is_some() && external_id.is_some();
+        // A link has at least one id.
+        let entity_id = match (state.entity_id, id) {
+            (_, Some(id)) => Some(id),
+            (None, None) if external_id.is_some() => None,
+            _ => Some(unnamed),
+        };
+        let linked = entity_id.is_some() && external_id.is_some();
         insert.values_panic([
             sync.into(),
             state.entity_type.into(),
-            state.entity_id.into(),
+            entity_id.into(),
             external_id.into(),
             if linked { "linked" } else { "pending" }.into(),
             state.sync_status.into(),

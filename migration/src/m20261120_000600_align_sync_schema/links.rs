@@ -16,6 +16,9 @@ pub(super) struct Link {
     pub(super) last_sync_attempt: Option<DateTime<Utc>>,
     pub(super) last_successful_sync: Option<DateTime<Utc>>,
     pub(super) content_hash: Option<String>,
+    /// The two times as they are spelt in the database, for `down` to put back just so.
+    pub(super) attempt_text: Option<String>,
+    pub(super) success_text: Option<String>,
 }
 
 /// Links by `(entity_type, entity_id)`.
@@ -31,6 +34,8 @@ pub(super) async fn of_states<'a>(
     let query = Query::select()
         .columns(["id", "entity_type", "entity_id", "external_id", "sync_status"])
         .columns(["last_sync_attempt", "last_successful_sync", "content_hash"])
+        .expr_as(Expr::col("last_sync_attempt").cast_as("text"), "attempt_text")
+        .expr_as(Expr::col("last_successful_sync").cast_as("text"), "success_text")
         .from("sync_metadata")
         .and_where(Expr::col("entity_type").is_in(types))
         .and_where(Expr::col("entity_id").is_in(ids))
@@ -52,6 +57,8 @@ fn link(row: &QueryResult) -> Result<Link, DbErr> {
         last_sync_attempt: row.try_get("", "last_sync_attempt")?,
         last_successful_sync: row.try_get("", "last_successful_sync")?,
         content_hash: row.try_get("", "content_hash")?,
+        attempt_text: row.try_get("", "attempt_text")?,
+        success_text: row.try_get("", "success_text")?,
     })
 }
 

@@ -1,12 +1,29 @@
 //! Reads the older table. Its columns were declared by others, as text on one installation and as timestamps on the next,
 //! so everything is read as text and understood here.
+//!
+//! It may be large, so it is read twice: first what tells the rows apart, then the rows, some at a time. For that they get
+//! numbers, in a temporary copy: not every table has row ids. The numbers follow from what the rows hold and not from
+//! where they lie, so that a second fold does what the first one did.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
 use sea_orm::{DbBackend, QueryResult, Statement};
 use sea_orm_migration::prelude::*;
 use serde_json::{Map, Value};
 
-use super::OLDER;
+use super::times::parse_time;
+use super::{BATCH, OLDER};
+
+/// The temporary copy, every column as text.
+const NUMBERED: &str = "sync_states_numbered";
+
+/// What `entity_type` becomes where there is none that a link can have.
+const UNKNOWN: &str = "unknown";
+
+/// PostgreSQL indexes keys of up to about 2,700 bytes. Longer types and ids are kept in `legacy` alone.
+const LONGEST_TYPE: usize = 200;
+const LONGEST_ID: usize = 1_000;
 
 const COLUMNS: [&str; 13] = [
     "entity_type",
@@ -26,6 +43,7 @@ const COLUMNS: [&str; 13] = [
 
 /// One row of the older table, under the names and values of `sync_metadata`.
 pub(super) struct State {
+    pub(super) number: i64,
     pub(super) entity_type: String,
     pub(super) entity_id: Option<String>,
     pub(super) external_id: Option<String>,
@@ -43,9 +61,20 @@ pub(super) struct State {
     pub(super) row: Value,
 }
 
+/// What decides which of two states is newer: the last success, then the last attempt.
+pub(super) type Age = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+
+/// What tells a row from others.
+pub(super) struct Key {
+    pub(super) number: i64,
+    pub(super) entity_type: String,
+    pub(super) entity_id: Option<String>,
+    pub(super) external_id: Option<String>,
+    pub(super) age: Age,
+}
+
 impl State {
-    /// What decides which of two is newer: the last success, then the last attempt.
-    pub(super) fn age(&self) -> (Option<DateTime<Utc>>, Option<DateTime<Utc>>) {
+    pub(super) fn age(&self) -> Age {
         (self.last_successful_sync, self.last_sync_attempt)
     }
 }
@@ -63,22 +92,34 @@ pub(super) async fn is_there(manager: &SchemaManager<'_>) -> Result<bool, DbErr>
     Ok(true)
 }
 
-/// All its rows.
-pub(super) async fn read(manager: &SchemaManager<'_>) -> Result<Vec<State>, DbErr> {
+/// Gives the rows their numbers, from 1. Until the migration is over nobody else can write to the older table, since what
+/// came later would stay behind in it.
+pub(super) async fn number(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let backend = manager.get_database_backend();
-    let mut columns = Vec::new();
-    for column in COLUMNS {
-        let value = if manager.has_column(OLDER, column).await? {
-            as_text(backend, column)
-        } else {
-            "CAST(NULL AS TEXT)".to_owned()
-        };
-        columns.push(format!("{value} AS {column}"));
+    let db = manager.get_connection();
+    if backend == DbBackend::Postgres {
+        db.execute_unprepared(&format!("LOCK TABLE {OLDER} IN ACCESS EXCLUSIVE MODE")).await?;
     }
-    let query = format!("SELECT {} FROM {OLDER}", columns.join(", "));
-    let rows = manager.get_connection().query_all_raw(Statement::from_string(backend, query)).await?;
-    let now = Utc::now();
-    rows.iter().map(|row| state(row, now)).collect()
+    let mut texts = Vec::new();
+    for column in COLUMNS {
+        let there = manager.has_column(OLDER, column).await?;
+        let value = if there { as_text(backend, column) } else { "CAST(NULL AS TEXT)".to_owned() };
+        texts.push(format!("{value} AS {column}"));
+    }
+    let (texts, columns) = (texts.join(", "), COLUMNS.join(", "));
+    db.execute_unprepared(&format!(
+        "CREATE TEMPORARY TABLE {NUMBERED} AS SELECT row_number() OVER (ORDER BY {columns}) AS number, {columns} \
+         FROM (SELECT {texts} FROM {OLDER}) AS texts"
+    ))
+    .await?;
+    db.execute_unprepared(&format!("CREATE UNIQUE INDEX {NUMBERED}_number ON {NUMBERED} (number)")).await?;
+    Ok(())
+}
+
+/// Drops the temporary copy.
+pub(super) async fn forget(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    manager.get_connection().execute_unprepared(&format!("DROP TABLE {NUMBERED}")).await?;
+    Ok(())
 }
 
 /// SQLite may hold bytes in any column, and they need not be text.
@@ -93,36 +134,121 @@ fn as_text(backend: DbBackend, column: &str) -> String {
     }
 }
 
-fn state(row: &QueryResult, now: DateTime<Utc>) -> Result<State, DbErr> {
-    let mut whole = Map::new();
-    for column in COLUMNS {
-        let text: Option<String> = row.try_get("", column)?;
-        whole.insert(column.to_owned(), text.map_or(Value::Null, Value::String));
-    }
-    let text = |column: &str| whole.get(column).and_then(Value::as_str).map(str::to_owned);
-    let time = |column: &str| text(column).as_deref().and_then(parse_time);
-    let number = |column: &str| text(column).and_then(|number| number.parse::<i64>().ok());
+/// The keys of the rows after a number; none means that there are no more.
+pub(super) async fn keys(manager: &SchemaManager<'_>, after: i64) -> Result<Vec<Key>, DbErr> {
+    let columns =
+        &["entity_type", "entity_id", "jira_id", "sync_status", "last_sync_local", "last_sync_remote"];
+    let last = after + BATCH as i64 * 10;
+    let rows = select(manager, columns, &format!("number > {after} AND number <= {last}")).await?;
+    rows.into_iter()
+        .map(|(number, row)| {
+            let (_, attempt, success) = last_sync(&row);
+            let text = |column: &str| row.get(column).and_then(Value::as_str).map(str::to_owned);
+            Ok(Key {
+                number,
+                entity_type: entity_type(&row),
+                entity_id: text("entity_id"),
+                external_id: text("jira_id"),
+                age: (success, attempt),
+            })
+        })
+        .collect()
+}
 
-    let sync_status = status(text("sync_status").as_deref());
-    let last_sync = Ord::max(time("last_sync_local"), time("last_sync_remote"));
-    let created_at = time("created_at");
-    let updated_at = time("updated_at");
-    Ok(State {
-        entity_type: text("entity_type").unwrap_or_else(|| "unknown".to_owned()),
+/// The rows of those numbers.
+pub(super) async fn states(
+    manager: &SchemaManager<'_>,
+    numbers: impl Iterator<Item = i64>,
+) -> Result<HashMap<i64, State>, DbErr> {
+    let backend = manager.get_database_backend();
+    let numbers: Vec<String> = numbers.map(|number| number.to_string()).collect();
+    let rows = select(manager, &COLUMNS, &format!("number IN ({})", numbers.join(", "))).await?;
+    Ok(rows.into_iter().map(|(number, row)| (number, state(backend, number, row))).collect())
+}
+
+async fn select(
+    manager: &SchemaManager<'_>,
+    columns: &[&str],
+    which: &str,
+) -> Result<Vec<(i64, Map<String, Value>)>, DbErr> {
+    let backend = manager.get_database_backend();
+    // What SQLite calls text need not be UTF-8.
+    let value = |column: &&str| match backend {
+        DbBackend::Sqlite => format!("CAST({column} AS BLOB) AS {column}"),
+        _ => (*column).to_owned(),
+    };
+    let values: Vec<String> = columns.iter().map(value).collect();
+    let query = format!("SELECT number, {} FROM {NUMBERED} WHERE {which}", values.join(", "));
+    let rows = manager.get_connection().query_all_raw(Statement::from_string(backend, query)).await?;
+    rows.iter()
+        .map(|row| {
+            let mut texts = Map::new();
+            for &column in columns {
+                let text = text(backend, row, column)?;
+                texts.insert(column.to_owned(), text.map_or(Value::Null, Value::String));
+            }
+            Ok((row.try_get("", "number")?, texts))
+        })
+        .collect()
+}
+
+fn text(backend: DbBackend, row: &QueryResult, column: &str) -> Result<Option<String>, DbErr> {
+    if backend != DbBackend::Sqlite {
+        return row.try_get("", column);
+    }
+    let bytes: Option<Vec<u8>> = row.try_get("", column)?;
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(bytes.map(|bytes| String::from_utf8(bytes).unwrap_or_else(|error| hex(error.as_bytes()))))
+}
+
+fn state(backend: DbBackend, number: i64, row: Map<String, Value>) -> State {
+    let text = |column: &str| row.get(column).and_then(Value::as_str).map(str::to_owned);
+    let time = |column: &str| text(column).as_deref().and_then(parse_time);
+    let count = |column: &str| text(column).and_then(|number| number.parse::<i64>().ok());
+
+    let (sync_status, attempt, success) = last_sync(&row);
+    // A second fold has to find the same time, so it is not now where nothing tells.
+    let made = [time("created_at"), time("updated_at"), attempt].into_iter().flatten().next();
+    let made = made.unwrap_or(DateTime::UNIX_EPOCH);
+    State {
+        number,
+        entity_type: entity_type(&row),
         entity_id: text("entity_id"),
-        external_id: text("jira_id"),
+        external_id: text("jira_id").filter(|id| id.len() <= LONGEST_ID),
         sync_status,
-        last_sync_attempt: last_sync,
-        last_successful_sync: last_sync.filter(|_| sync_status == "completed"),
+        last_sync_attempt: attempt,
+        last_successful_sync: success,
         content_hash: text("content_hash"),
-        conflicts: text("conflicts").map(|text| serde_json::from_str(&text).unwrap_or(Value::String(text))),
+        conflicts: text("conflicts").map(|text| conflicts(backend, text)),
         resolution_strategy: text("resolution_strategy"),
-        sync_duration_ms: number("sync_duration_ms"),
-        api_calls_count: number("api_calls_count").and_then(|count| count.try_into().ok()).unwrap_or(0),
-        created_at: created_at.or(updated_at).unwrap_or(now),
-        updated_at: updated_at.or(created_at).unwrap_or(now),
-        row: Value::Object(whole),
-    })
+        sync_duration_ms: count("sync_duration_ms"),
+        api_calls_count: count("api_calls_count").and_then(|count| count.try_into().ok()).unwrap_or(0),
+        created_at: made,
+        updated_at: time("updated_at").unwrap_or(made),
+        row: Value::Object(row),
+    }
+}
+
+fn entity_type(row: &Map<String, Value>) -> String {
+    let known = row.get("entity_type").and_then(Value::as_str).filter(|name| name.len() <= LONGEST_TYPE);
+    known.unwrap_or(UNKNOWN).to_owned()
+}
+
+/// The status, the last attempt, and the last success.
+fn last_sync(row: &Map<String, Value>) -> (&'static str, Option<DateTime<Utc>>, Option<DateTime<Utc>>) {
+    let text = |column: &str| row.get(column).and_then(Value::as_str);
+    let time = |column: &str| text(column).and_then(parse_time);
+    let status = status(text("sync_status"));
+    let attempt = Ord::max(time("last_sync_local"), time("last_sync_remote"));
+    (status, attempt, attempt.filter(|_| status == "completed"))
+}
+
+/// What is no JSON is kept as a text, and so is what JSONB refuses: the escaped null character.
+fn conflicts(backend: DbBackend, text: String) -> Value {
+    match serde_json::from_str(&text) {
+        Ok(value) if backend != DbBackend::Postgres || !text.contains("\\u0000") => value,
+        _ => Value::String(text),
+    }
 }
 
 /// The status under today's names. What was under way then is under way no longer, so it is due again.
@@ -136,56 +262,18 @@ fn status(older: Option<&str>) -> &'static str {
     }
 }
 
-/// A time as SQLite or PostgreSQL print it, or as seconds or milliseconds since the epoch. One without an offset is UTC.
-fn parse_time(text: &str) -> Option<DateTime<Utc>> {
-    let text = text.trim();
-    if let Ok(number) = text.parse::<i64>() {
-        // Seconds up to the year 5138 are fewer than the milliseconds of 1973.
-        let seconds = number.abs() < 100_000_000_000;
-        return if seconds {
-            DateTime::from_timestamp(number, 0)
-        } else {
-            DateTime::from_timestamp_millis(number)
-        };
+impl State {
+    /// The id that a link of its own gets, where the row has one that a link can have. The prefix is left to
+    /// [`unnamed`], whose names must meet no other.
+    pub(super) fn link_id(&self) -> Option<String> {
+        let id = self.entity_id.as_ref();
+        id.filter(|id| id.len() <= LONGEST_ID && !id.starts_with(UNNAMED)).cloned()
     }
-    let text = text.replace(" UTC", "Z").replacen('T', " ", 1).replace(" +", "+").replace(" -", "-");
-    if let Some(utc) = text.strip_suffix(['Z', 'z']) {
-        return parse_naive(utc);
-    }
-    DateTime::parse_from_str(&text, "%Y-%m-%d %H:%M:%S%.f%#z")
-        .map(|time| time.to_utc())
-        .ok()
-        .or_else(|| parse_naive(&text))
-}
 
-fn parse_naive(text: &str) -> Option<DateTime<Utc>> {
-    NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f")
-        .ok()
-        .or_else(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0))
-        .map(|time| time.and_utc())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_read_however_they_were_kept() {
-        let expected = DateTime::parse_from_rfc3339("2025-03-04T05:06:07Z").unwrap().to_utc();
-        for text in [
-            "2025-03-04T05:06:07Z",
-            "2025-03-04T05:06:07+00:00",
-            "2025-03-04 05:06:07",
-            "2025-03-04 05:06:07 +00:00",
-            "2025-03-04 05:06:07+00",
-            "2025-03-04 10:36:07+05:30",
-            "2025-03-04 05:06:07 UTC",
-            "1741064767",
-            "1741064767000",
-        ] {
-            assert_eq!(parse_time(text), Some(expected), "{text}");
-        }
-        assert_eq!(parse_time("2025-03-04").unwrap().to_rfc3339(), "2025-03-04T00:00:00+00:00");
-        assert_eq!(parse_time("yesterday"), None);
+    /// The id of a link whose row has none, or none that a link can have; `legacy` keeps the row as it was.
+    pub(super) fn unnamed(&self) -> String {
+        format!("{UNNAMED}{}", self.number)
     }
 }
+
+const UNNAMED: &str = "unnamed:";

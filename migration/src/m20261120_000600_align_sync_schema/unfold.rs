@@ -1,9 +1,11 @@
 //! Takes the older rows out of the links again.
 
 use chrono::{DateTime, Utc};
+use sea_orm::{DbBackend, Value};
 use sea_orm_migration::prelude::*;
 use serde_json::Value as Json;
 
+use super::times::parse_time;
 use super::{BATCH, LEGACY, REPLACED, links};
 
 /// Links that the fold made go, with their sync; links that it changed get back what they had. The older table still has
@@ -26,17 +28,13 @@ pub(super) async fn unfold(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
             .to_owned();
         manager.execute(delete).await?;
     }
-    give_back(manager).await?;
-    let clear = Query::update()
-        .table("sync_metadata")
-        .value("legacy", Option::<Json>::None)
-        .and_where(Expr::col("legacy").is_not_null())
-        .to_owned();
-    manager.execute(clear).await
+    give_back(manager).await
 }
 
-/// Gives the links that lost to an older row their own values back, unless they were synced since.
+/// Takes what the fold left out of the links that met an older row. Those that lost to it get their own values back,
+/// unless they were synced since.
 async fn give_back(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let backend = manager.get_database_backend();
     let mut after = 0_i64;
     loop {
         let query = Query::select()
@@ -48,30 +46,39 @@ async fn give_back(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
             .limit(BATCH as u64)
             .to_owned();
         let rows = manager.get_connection().query_all(&query).await?;
-        let mut values = Vec::new();
+        let (mut met, mut lost) = (Vec::new(), Vec::new());
         for row in &rows {
             after = row.try_get("", "id")?;
             let legacy: Json = row.try_get("", "legacy")?;
+            let Some(fold) = legacy["fold"].as_str() else {
+                continue;
+            };
+            met.push(vec![after.into(), Option::<Json>::None.into()]);
             let success: Option<DateTime<Utc>> = row.try_get("", "last_successful_sync")?;
-            if legacy["fold"] == REPLACED && success == time(&legacy["success"]) {
+            if fold == REPLACED && success == legacy["success"].as_str().and_then(parse_time) {
                 let before = &legacy["before"];
-                values.push(vec![
+                lost.push(vec![
                     after.into(),
                     before["sync_status"].as_str().into(),
-                    time(&before["last_sync_attempt"]).into(),
-                    time(&before["last_successful_sync"]).into(),
+                    time(backend, &before["last_sync_attempt"]),
+                    time(backend, &before["last_successful_sync"]),
                     before["content_hash"].as_str().into(),
                 ]);
             }
         }
+        links::update(manager, &["legacy"], met).await?;
         let columns = ["sync_status", "last_sync_attempt", "last_successful_sync", "content_hash"];
-        links::update(manager, &columns, values).await?;
+        links::update(manager, &columns, lost).await?;
         if rows.len() < BATCH {
             return Ok(());
         }
     }
 }
 
-fn time(value: &Json) -> Option<DateTime<Utc>> {
-    value.as_str().and_then(|text| text.parse().ok())
+/// A time that was kept as text. SQLite keeps times as text itself, so there it goes back as it was spelt.
+fn time(backend: DbBackend, value: &Json) -> Value {
+    match backend {
+        DbBackend::Sqlite => value.as_str().into(),
+        _ => value.as_str().and_then(parse_time).into(),
+    }
 }
