@@ -1,8 +1,10 @@
 //! What a binary can tell about a database before it touches it.
 
+use rstest::rstest;
 use syncline_migration::check;
 
-use crate::support::{empty, migrated, names};
+use crate::schema::printed;
+use crate::support::{On, Postgres, Sqlite, empty, migrated, names};
 
 #[test]
 fn names_are_unique_and_in_order() {
@@ -12,18 +14,21 @@ fn names_are_unique_and_in_order() {
     assert_eq!(names(), sorted);
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_empty_database_has_everything_pending_and_is_not_touched() {
-    let test = empty().await;
+async fn an_empty_database_has_everything_pending_and_is_not_touched(#[values(Sqlite, Postgres)] on: On) {
+    let test = empty(on).await;
     assert_eq!(check::pending(&test.db).await.unwrap(), names());
     assert!(check::compare(&test.db).await.unwrap().unknown.is_empty());
     assert!(check::status(&test.db).await.unwrap().iter().all(|status| !status.applied));
-    assert!(test.rows("SELECT name FROM sqlite_master").await.is_empty());
+    assert!(printed(&test).await.is_empty());
+    assert!(test.try_run("SELECT 1 FROM syncline_migrations").await.is_err());
 }
 
+#[rstest]
 #[tokio::test]
-async fn status_tells_what_is_applied_and_since_when() {
-    let test = empty().await;
+async fn status_tells_what_is_applied_and_since_when(#[values(Sqlite, Postgres)] on: On) {
+    let test = empty(on).await;
     test.up_to("create_accounts").await;
     let status = check::status(&test.db).await.unwrap();
     assert_eq!(status.iter().map(|status| status.name.clone()).collect::<Vec<_>>(), names());
@@ -33,9 +38,10 @@ async fn status_tells_what_is_applied_and_since_when() {
     assert_eq!(check::pending(&test.db).await.unwrap(), names()[2..]);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_newer_binary_was_here() {
-    let test = migrated().await;
+async fn a_newer_binary_was_here(#[values(Sqlite, Postgres)] on: On) {
+    let test = migrated(on).await;
     test.run("INSERT INTO syncline_migrations (version, applied_at) VALUES ('m20990101_000000_later', 1)")
         .await;
     let unknown = check::compare(&test.db).await.unwrap().unknown;

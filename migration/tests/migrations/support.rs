@@ -1,29 +1,72 @@
-//! A database per test, and short ways to ask it.
+//! A database per test, of either kind, and short ways to ask it.
 
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, QueryResult, Statement};
 use syncline_migration::{Migrator, Until};
+use syncline_support::postgres;
 use tempfile::TempDir;
 
-/// An empty database in a folder of its own, gone with the test.
+/// Which database a test runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum On {
+    Sqlite,
+    Postgres,
+}
+
+pub(crate) use On::{Postgres, Sqlite};
+
+/// An empty database of a test's own.
 pub(crate) struct TestDatabase {
     pub(crate) db: DatabaseConnection,
-    _folder: TempDir,
+    pub(crate) on: On,
+    folder: Option<TempDir>,
 }
 
-pub(crate) async fn empty() -> TestDatabase {
+const FILE: &str = "syncline.db";
+
+pub(crate) async fn empty(on: On) -> TestDatabase {
+    match on {
+        Sqlite => sqlite(&[]).await,
+        Postgres => at(postgres::Database::create().await.unwrap().url()).await,
+    }
+}
+
+/// A database of SQLite that is a copy of one ([`TestDatabase::into_bytes`]); of nothing, an empty one.
+pub(crate) async fn sqlite(copy_of: &[u8]) -> TestDatabase {
     let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite://{}?mode=rwc", folder.path().join("syncline.db").display());
-    let db = Database::connect(ConnectOptions::new(url)).await.unwrap();
-    TestDatabase { db, _folder: folder }
+    let file = folder.path().join(FILE);
+    std::fs::write(&file, copy_of).unwrap();
+    TestDatabase {
+        db: connect(format!("sqlite://{}", file.display())).await,
+        on: Sqlite,
+        folder: Some(folder),
+    }
 }
 
-pub(crate) async fn migrated() -> TestDatabase {
-    let test = empty().await;
+/// A database of PostgreSQL that is there already.
+pub(crate) async fn at(url: String) -> TestDatabase {
+    TestDatabase { db: connect(url).await, on: Postgres, folder: None }
+}
+
+async fn connect(url: String) -> DatabaseConnection {
+    let mut options = ConnectOptions::new(url);
+    // Nothing here outlives a power cut, and waiting for the disk is most of a small migration's time.
+    options.max_connections(4).map_sqlx_sqlite_opts(|options| options.pragma("synchronous", "OFF"));
+    Database::connect(options).await.unwrap()
+}
+
+pub(crate) async fn migrated(on: On) -> TestDatabase {
+    let test = empty(on).await;
     Migrator::new().up(&test.db, &Until::End).await.unwrap();
     test
 }
 
 impl TestDatabase {
+    /// The file of a database of SQLite.
+    pub(crate) async fn into_bytes(self) -> Vec<u8> {
+        self.db.close().await.unwrap();
+        std::fs::read(self.folder.unwrap().path().join(FILE)).unwrap()
+    }
+
     /// Runs statements separated by semicolons.
     pub(crate) async fn run(&self, sql: &str) {
         self.try_run(sql).await.unwrap_or_else(|error| panic!("{error}\n{sql}"));
@@ -34,23 +77,43 @@ impl TestDatabase {
     }
 
     pub(crate) async fn rows(&self, sql: &str) -> Vec<QueryResult> {
-        let statement = Statement::from_string(self.db.get_database_backend(), sql);
-        self.db.query_all_raw(statement).await.unwrap_or_else(|error| panic!("{error}\n{sql}"))
+        rows(&self.db, sql).await
     }
 
     /// The rows of a query whose columns are all text, a null as `-`.
     pub(crate) async fn texts(&self, sql: &str) -> Vec<Vec<String>> {
-        let rows = self.rows(sql).await;
-        let text = |row: &QueryResult, index| {
-            row.try_get_by_index::<Option<String>>(index).unwrap().unwrap_or_else(|| "-".to_owned())
-        };
-        rows.iter().map(|row| (0..row.column_names().len()).map(|index| text(row, index)).collect()).collect()
+        let rows = self.values(sql).await;
+        let text = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+        rows.into_iter().map(|row| row.into_iter().map(text).collect()).collect()
+    }
+
+    /// The rows of a query whose columns are all text.
+    pub(crate) async fn values(&self, sql: &str) -> Vec<Vec<Option<String>>> {
+        values(&self.db, sql).await
+    }
+
+    /// What is written alike on no two databases: `pick("X'00'", "'\\x00'")`.
+    pub(crate) fn pick<T>(&self, sqlite: T, postgres: T) -> T {
+        match self.on {
+            Sqlite => sqlite,
+            Postgres => postgres,
+        }
     }
 
     /// Applies migrations until the named one is the last.
     pub(crate) async fn up_to(&self, name: &str) {
         let place = names().iter().position(|known| known.ends_with(name)).unwrap();
-        Migrator::new().up(&self.db, &Until::At(names()[place].clone())).await.unwrap();
+        self.steps_up(place + 1).await;
+    }
+
+    /// Applies the next migrations.
+    pub(crate) async fn steps_up(&self, count: usize) {
+        Migrator::new().up(&self.db, &Until::Steps(u32::try_from(count).unwrap())).await.unwrap();
+    }
+
+    /// Applies the next migration.
+    pub(crate) async fn up(&self) {
+        self.steps_up(1).await;
     }
 
     /// Reverts the last migration.
@@ -58,12 +121,7 @@ impl TestDatabase {
         Migrator::new().down(&self.db, &Until::Steps(1)).await.unwrap();
     }
 
-    /// Applies the next migration.
-    pub(crate) async fn up(&self) {
-        Migrator::new().up(&self.db, &Until::Steps(1)).await.unwrap();
-    }
-
-    /// A sync and one link of it: what most tables hang on.
+    /// A sync and one link of it: what the older table's rows meet.
     pub(crate) async fn with_link(self) -> Self {
         self.run(SYNC).await;
         self.run(LINK).await;
@@ -71,15 +129,27 @@ impl TestDatabase {
     }
 }
 
+pub(crate) async fn rows(db: &impl ConnectionTrait, sql: &str) -> Vec<QueryResult> {
+    let statement = Statement::from_string(db.get_database_backend(), sql);
+    db.query_all_raw(statement).await.unwrap_or_else(|error| panic!("{error}\n{sql}"))
+}
+
+pub(crate) async fn values(db: &impl ConnectionTrait, sql: &str) -> Vec<Vec<Option<String>>> {
+    let rows = rows(db, sql).await;
+    let width = rows.first().map_or(0, |row| row.column_names().len());
+    let value = |row: &QueryResult, index| row.try_get_by_index::<Option<String>>(index).unwrap();
+    rows.iter().map(|row| (0..width).map(|index| value(row, index)).collect()).collect()
+}
+
 pub(crate) fn names() -> Vec<String> {
     Migrator::new().steps().iter().map(|step| step.name().to_owned()).collect()
 }
 
 const SYNC: &str = "INSERT INTO sync_configs \
-    (id, project_id, name, source_platform, target_platform, entity_type, direction, config_json) \
-    VALUES (1, 1, 'mirror', 'jira', 'github', 'issue', 'bidirectional', '{}')";
+    (project_id, name, source_platform, target_platform, entity_type, direction, config_json) \
+    VALUES (1, 'mirror', 'jira', 'github', 'issue', 'bidirectional', '{}')";
 
-const LINK: &str = "INSERT INTO sync_metadata (id, sync_config_id, entity_type, entity_id, external_id, \
+const LINK: &str = "INSERT INTO sync_metadata (sync_config_id, entity_type, entity_id, external_id, \
     sync_status, last_successful_sync, content_hash, created_at, updated_at) \
-    VALUES (1, 1, 'issue', 'E-1', 'PROJ-1', 'completed', '2025-01-02T00:00:00+00:00', 'aa', \
+    VALUES (1, 'issue', 'E-1', 'PROJ-1', 'completed', '2025-01-02T00:00:00+00:00', 'aa', \
     '2025-01-01T00:00:00+00:00', '2025-01-02T00:00:00+00:00')";

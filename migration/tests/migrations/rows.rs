@@ -1,0 +1,169 @@
+//! Rows for whatever tables the schema has, so that a table added later is covered without an edit here.
+
+use std::collections::BTreeMap;
+
+use crate::schema::{self, Column, Kind, Table};
+use crate::support::{On, TestDatabase};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Every column set, with texts that are awkward to keep.
+    Full,
+    /// Null and empty wherever that is allowed.
+    Sparse,
+}
+
+pub(crate) use Shape::{Full, Sparse};
+
+/// Columns that a CHECK ties to others or to numbers: what a full and a sparse row have there, `{n}` being the row's
+/// number. Closed sets of texts need no line, since they are read from the schema.
+const TIED: &[(&str, &str, &str, &str)] = &[
+    ("accounts", "secret_ref", "NULL", "NULL"),
+    ("sync_metadata", "entity_id", "'E-{n} 😀'", "'E-{n}'"),
+    ("sync_history", "priority", "3", "0"),
+    ("jobs", "priority", "3", "0"),
+];
+
+/// A row to be inserted: SQL literals by column. Columns that the database counts up are left to it.
+pub(crate) type Row = BTreeMap<String, String>;
+
+pub(crate) async fn row(test: &TestDatabase, table: &Table, shape: Shape, number: u32) -> Row {
+    let mut row = Row::new();
+    for column in table.columns.iter().filter(|column| !column.counted) {
+        let tied = TIED.iter().find(|(of, name, ..)| (*of, *name) == (&table.name, &column.name));
+        let reference = table.references.iter().find(|reference| reference.column == column.name);
+        let literal = match (tied, reference) {
+            (Some((.., full, sparse)), _) => {
+                if shape == Full { full } else { sparse }.replace("{n}", &number.to_string())
+            }
+            (None, _) if shape == Sparse && column.nullable => "NULL".to_owned(),
+            (None, Some(to)) => parent(test, &to.to_table, &to.to_column, shape).await,
+            (None, None) => literal(test.on, table, column, shape, number),
+        };
+        row.insert(column.name.clone(), literal);
+    }
+    row
+}
+
+/// A value that the referred table has: the last for a full row, the one before it for a sparse one. So each of the two
+/// that are put in together has a parent of its own. A table that refers to itself may have none yet.
+async fn parent(test: &TestDatabase, table: &str, column: &str, shape: Shape) -> String {
+    let value = match test.on {
+        On::Sqlite => format!("quote({column})"),
+        On::Postgres => format!("quote_literal(CAST({column} AS text))"),
+    };
+    let before = if shape == Full { 0 } else { 1 };
+    let query = format!("SELECT {value} FROM {table} ORDER BY {column} DESC LIMIT 1 OFFSET {before}");
+    let found = test.values(&query).await;
+    found.concat().pop().flatten().unwrap_or_else(|| "NULL".to_owned())
+}
+
+fn literal(on: On, table: &Table, column: &Column, shape: Shape, number: u32) -> String {
+    let closed = table.checks.iter().find(|check| check.columns == [column.name.as_str()]);
+    if let Some(value) = closed.and_then(|check| match shape {
+        Full => check.values.last(),
+        Sparse => check.values.first(),
+    }) {
+        return format!("'{value}'");
+    }
+    let full = shape == Full;
+    match &column.kind {
+        Kind::Bool => if full { "TRUE" } else { "FALSE" }.to_owned(),
+        Kind::Small => (if full { 32_000 } else { 0 } + number % 700).to_string(),
+        Kind::Int => (if full { 2_147_000_000 } else { 0 } + number).to_string(),
+        // More than a float holds exactly.
+        Kind::Big => (if full { 9_007_199_254_740_993 } else { 0 } + u64::from(number)).to_string(),
+        Kind::Float => format!("{number}{}", if full { ".1e-300" } else { ".5" }),
+        Kind::Text if full => format!(
+            "'#{number} O''Brien \"says\" \\ `hi`; -- 😀𝄞é\u{301}\u{202e}\r\n\tof {}.{} '",
+            table.name, column.name
+        ),
+        Kind::Text if table.in_unique_key(&column.name) => format!("'#{number}'"),
+        Kind::Text => "''".to_owned(),
+        Kind::Bytes => match on {
+            On::Sqlite => format!("X'00ff27{number:06x}'"),
+            On::Postgres => format!("'\\x00ff27{number:06x}'"),
+        },
+        Kind::Time if full => format!("'2025-12-31T23:59:59.{number:06}+00:00'"),
+        Kind::Time => format!("'1969-12-31T23:59:59.{:06}+00:00'", 999_999 - number),
+        Kind::Json if full => {
+            format!(r#"'{{"n":{number},"text":"O''Brien \"says\" 😀\n\\","":[null,1.50,-0.0,{{}}]}}'"#)
+        }
+        Kind::Json => "'{}'".to_owned(),
+        Kind::Uuid => match on {
+            On::Sqlite => format!("X'0190a1b2c3d47e5f8a9b0c1d{number:08x}'"),
+            On::Postgres => format!("'0190a1b2c3d47e5f8a9b0c1d{number:08x}'"),
+        },
+        Kind::Other(kind) => panic!(
+            "{}.{} is of the type {kind}: add it to `Kind` in migration/tests/migrations/schema/mod.rs and here",
+            table.name, column.name
+        ),
+    }
+}
+
+pub(crate) fn insert(table: &str, row: &Row) -> String {
+    let columns: Vec<&str> = row.keys().map(String::as_str).collect();
+    let values: Vec<&str> = row.values().map(String::as_str).collect();
+    format!("INSERT INTO {table} ({}) VALUES ({})", columns.join(", "), values.join(", "))
+}
+
+/// Puts a sparse and a full row into every table, for the `time`th time.
+pub(crate) async fn fill(test: &TestDatabase, time: u32) {
+    for table in schema::parents_first(schema::tables(test).await) {
+        for (shape, number) in [(Sparse, 2 * time), (Full, 2 * time + 1)] {
+            let statement = insert(&table.name, &row(test, &table, shape, number).await);
+            if let Err(error) = test.try_run(&statement).await {
+                panic!(
+                    "{error}\n{statement}\nIf a CHECK of {} refuses the row, say what it takes in `TIED` in \
+                     migration/tests/migrations/rows.rs.",
+                    table.name
+                );
+            }
+        }
+    }
+}
+
+/// Every row of some columns, byte for byte.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Dump {
+    pub(crate) table: String,
+    pub(crate) columns: Vec<String>,
+    pub(crate) rows: Vec<Vec<Option<String>>>,
+}
+
+/// Every row of every table.
+pub(crate) async fn dump(test: &TestDatabase) -> Vec<Dump> {
+    let mut dumps = Vec::new();
+    for table in schema::tables(test).await {
+        let columns = table.columns.into_iter().map(|column| column.name).collect();
+        dumps.push(dump_columns(test, table.name, columns).await);
+    }
+    dumps
+}
+
+pub(crate) async fn dump_columns(test: &TestDatabase, table: String, columns: Vec<String>) -> Dump {
+    let exact = |column: &String| match test.on {
+        // Texts as their bytes: they may hold a null character, or be no UTF-8.
+        On::Sqlite => format!(
+            "CASE typeof(\"{column}\") WHEN 'text' THEN 'text ' || hex(CAST(\"{column}\" AS BLOB)) \
+             ELSE quote(\"{column}\") END"
+        ),
+        On::Postgres => format!("CAST(\"{column}\" AS text)"),
+    };
+    let list: Vec<String> = columns.iter().map(exact).collect();
+    let mut rows = test.values(&format!("SELECT {} FROM {table}", list.join(", "))).await;
+    for value in rows.iter_mut().flatten().flatten() {
+        if let Some(readable) = value.strip_prefix("text ").and_then(readable) {
+            *value = readable;
+        }
+    }
+    rows.sort();
+    Dump { table, columns, rows }
+}
+
+/// The text of those bytes in hex, if it is one.
+fn readable(hex: &str) -> Option<String> {
+    let digits: Option<Vec<u8>> = hex.chars().map(|digit| u8::try_from(digit.to_digit(16)?).ok()).collect();
+    let bytes = digits?.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+    String::from_utf8(bytes).ok().map(|text| format!("{text:?}"))
+}
