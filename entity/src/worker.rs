@@ -18,6 +18,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     /// As jobs and attempts name their worker: host, process, and the world in which the process has that number.
+    #[sea_orm(unique)]
     pub name: String,
     /// The command it is: `worker`, `up`, `sync` ...
     pub role: String,

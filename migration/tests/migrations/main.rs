@@ -4,8 +4,11 @@
 // Clippy's exception for tests does not reach their helpers.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+mod agreement;
 mod constraints;
+mod docs;
 mod fold;
+mod indexes;
 mod known;
 mod round_trip;
 mod rows;

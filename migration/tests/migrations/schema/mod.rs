@@ -33,6 +33,7 @@ pub(crate) struct Column {
 pub(crate) enum Kind {
     Bool,
     Small,
+    /// SQLite tells it as [`Kind::Big`].
     Int,
     Big,
     Float,

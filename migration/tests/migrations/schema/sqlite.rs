@@ -32,11 +32,10 @@ async fn columns(test: &TestDatabase, table: &str, sql: &str) -> (Vec<Column>, V
         if place > 0 {
             key.push((place, row[0].clone()));
         }
-        // The row id is declared as `integer`, whatever the width that was asked for; it always has 64 bits.
         let counted = place > 0 && row[1] == "integer" && sql.to_uppercase().contains("AUTOINCREMENT");
         columns.push(Column {
             name: row[0].clone(),
-            kind: if counted { Kind::Big } else { kind(&row[1]) },
+            kind: kind(&row[1]),
             nullable: row[2] == "0" && place == 0,
             filled: counted || row[3] != "-",
             counted,
@@ -50,8 +49,8 @@ fn kind(declared: &str) -> Kind {
     match declared {
         "boolean" => Kind::Bool,
         "smallint" => Kind::Small,
-        "integer" => Kind::Int,
-        "bigint" => Kind::Big,
+        // Declared alike, whatever the width that was asked for; it always has 64 bits.
+        "integer" | "bigint" => Kind::Big,
         "double" => Kind::Float,
         "text" => Kind::Text,
         "blob" => Kind::Bytes,
