@@ -42,3 +42,8 @@ pub(crate) async fn run(manager: &SchemaManager<'_>, statement: &str) -> Result<
 pub(crate) async fn drop(manager: &SchemaManager<'_>, table: &'static str) -> Result<(), DbErr> {
     manager.drop_table(Table::drop().table(table).to_owned()).await
 }
+
+/// Drops an index.
+pub(crate) async fn drop_index(manager: &SchemaManager<'_>, index: &str) -> Result<(), DbErr> {
+    run(manager, &format!("DROP INDEX {index}")).await
+}

@@ -40,6 +40,7 @@ mod m20261122_000800_create_webhook_deliveries;
 mod m20261122_000900_create_api_tokens;
 mod m20261122_001000_create_idempotency_keys;
 mod m20261122_001100_create_approvals;
+mod m20261122_001200_index_open_conflicts;
 
 pub use error::MigrateError;
 pub use migrator::{Migrator, Rebuild, Until};
@@ -79,6 +80,7 @@ fn in_order() -> Vec<(Box<dyn MigrationTrait>, Compatibility)> {
         (Box::new(m20261122_000900_create_api_tokens::Migration), Expands),
         (Box::new(m20261122_001000_create_idempotency_keys::Migration), Expands),
         (Box::new(m20261122_001100_create_approvals::Migration), Expands),
+        (Box::new(m20261122_001200_index_open_conflicts::Migration), Expands),
     ]
 }
 

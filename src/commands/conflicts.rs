@@ -3,7 +3,7 @@
 use chrono::{SubsecRound, Utc};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseConnection, EntityTrait, IntoActiveModel,
-    QueryFilter, QueryOrder, QuerySelect, TransactionTrait,
+    QueryFilter, QueryOrder, QuerySelect, TransactionTrait, sea_query::Expr,
 };
 use serde_json::{Value, json};
 use syncline_entity::{
@@ -49,7 +49,8 @@ pub(crate) async fn find(db: &DatabaseConnection, args: &ConflictsListArgs) -> R
         .order_by_desc(sync_conflict::Column::Id)
         .limit(args.limit);
     if !args.all {
-        query = query.filter(sync_conflict::Column::Resolved.eq(false));
+        // Literally as in the partial index, which a bound value would hide.
+        query = query.filter(Expr::cust("sync_conflicts.resolved = false"));
     }
     if let Some(name) = &args.sync {
         let config = syncs::find(db, name).await?;
