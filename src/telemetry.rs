@@ -14,7 +14,8 @@ pub(crate) fn init(verbose: u8, command: &Command) {
         (_, _) => "trace",
     };
     let filter = asked_for().unwrap_or_else(|| match (verbose, serves) {
-        (0, false) => EnvFilter::new("error,apalis=off"),
+        // A migration that waits for others would else look as if it hung.
+        (0, false) => EnvFilter::new("error,apalis=off,syncline_migration=warn"),
         _ => ours(level),
     });
     let json = std::env::var("SYNCLINE_LOG_FORMAT").is_ok_and(|format| format == "json");
@@ -36,7 +37,14 @@ fn asked_for() -> Option<EnvFilter> {
 }
 
 fn ours(level: &str) -> EnvFilter {
-    let crates = ["syncline", "syncline_worker", "syncline_queue", "syncline_api", "syncline_connectors"];
+    let crates = [
+        "syncline",
+        "syncline_worker",
+        "syncline_queue",
+        "syncline_api",
+        "syncline_connectors",
+        "syncline_migration",
+    ];
     let ours: Vec<String> = crates.iter().map(|name| format!("{name}={level}")).collect();
     EnvFilter::new(format!("warn,sqlx=error,apalis=off,{}", ours.join(",")))
 }

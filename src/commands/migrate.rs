@@ -130,7 +130,7 @@ fn rehearsal(steps: &[Rehearsed], output: &Output) {
             }
         }
     }
-    output.line(format!("-- {} steps, rolled back: nothing was changed", steps.len()));
+    output.line(format!("-- steps: {}, rolled back: nothing was changed", steps.len()));
 }
 
 async fn rebuild(

@@ -1,6 +1,11 @@
 //! Migrators that are killed, and migrators that meet: the schema is at one version or the next, never between.
 
-use std::{collections::BTreeMap, process::Stdio, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader},
+    process::Stdio,
+    time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
 use rstest::rstest;
@@ -167,5 +172,31 @@ async fn two_migrators_started_together_make_one_version(
         ensure!(applied == once, "round {round}: a step was made twice: {applied:?}");
         ensure!(schema(&program, database).await? == whole, "round {round}");
     }
+    Ok(())
+}
+
+/// Whoever reads a table keeps a migration from altering it, and everybody who comes later would stand behind the
+/// migration. So it steps aside, says so, and tries again.
+#[tokio::test]
+async fn a_migration_steps_aside_for_a_long_transaction() -> Result<()> {
+    let (program, database) = on(Kind::Postgres).await?;
+    let database = database.context("a database")?;
+    program.expect(0, &["migrate", "up", "--to", "create_jobs"])?;
+    let mut reader = PgConnection::connect(&database.url()).await?;
+    let mut reading = reader.begin().await?;
+    sqlx::query("LOCK TABLE syncline_migrations IN ACCESS SHARE MODE").execute(&mut *reading).await?;
+
+    let mut command = program.command(&["migrate", "up"]);
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+    let mut lines = BufReader::new(child.stderr.take().context("standard error is piped")?).lines();
+    let said = lines.by_ref().map_while(Result::ok).find(|line| line.contains("waits for a lock"));
+    ensure!(said.is_some_and(|line| line.contains("note_compatibility")), "it ended without waiting");
+    // It holds nothing now, or only stands in line: others get through.
+    sqlx::query("SELECT COUNT(*) FROM syncline_migrations")
+        .execute(&mut PgConnection::connect(&database.url()).await?)
+        .await?;
+    reading.commit().await?;
+    lines.for_each(drop);
+    ensure!(child.wait()?.success());
     Ok(())
 }
