@@ -1,6 +1,8 @@
 //! What integration tests share: processes, places with rows, and ways to compare them.
 
+pub mod large;
 pub mod places;
+pub mod plans;
 pub mod postgres;
 pub mod program;
 pub mod serving;

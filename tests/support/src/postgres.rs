@@ -4,7 +4,7 @@ use std::{
     fs::File,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 
@@ -30,6 +30,18 @@ rm -rf "$FOLDER"
 
 static SERVER: OnceCell<Server> = OnceCell::const_new();
 static DATABASES: AtomicU32 = AtomicU32::new(0);
+static DURABLE: AtomicBool = AtomicBool::new(false);
+
+/// Settings of a server whose data nobody will miss, and of one as people run it.
+const DURABILITY: [&[&str]; 2] = [
+    &["-c", "fsync=off", "-c", "synchronous_commit=off"],
+    &["-c", "shared_buffers=1GB", "-c", "max_wal_size=4GB", "-c", "maintenance_work_mem=256MB"],
+];
+
+/// Benchmarks call this before they ask for their first database: the server then keeps what it is given, as a real one.
+pub fn like_a_real_server() {
+    DURABLE.store(true, Ordering::Relaxed);
+}
 
 /// It listens on a socket in its own folder, so no port can collide.
 pub(crate) struct Server {
@@ -80,6 +92,16 @@ impl Database {
     /// Its URL for the user `locked`, who needs a password; a test that wants that user makes it.
     pub fn locked_url(&self, password: &str) -> String {
         self.url().replace("postgres://postgres@", &format!("postgres://locked:{password}@"))
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The log of its server, which other databases of the same test write to as well.
+    pub fn log_file(&self) -> PathBuf {
+        self.server.folder.join("log")
     }
 
     /// Runs statements.
@@ -137,7 +159,8 @@ impl Server {
             .arg(&data)
             .arg("-k")
             .arg(&folder)
-            .args(["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "max_connections=200"])
+            .args(DURABILITY[usize::from(DURABLE.load(Ordering::Relaxed))])
+            .args(["-c", "max_connections=200"])
             .args(["-c", &format!("port={port}")])
             .args(settings.iter().flat_map(|setting| ["-c", setting]))
             .env("FOLDER", &folder)
