@@ -17,11 +17,27 @@ const AREAS: &[(&str, &[&str])] = &[
     ),
     (
         "Links and what happened to them",
-        &["sync_metadata", "sync_conflicts", "sync_changes", "sync_texts", "status_history"],
+        &[
+            "sync_metadata",
+            "sync_conflicts",
+            "sync_changes",
+            "sync_change_checkpoints",
+            "sync_texts",
+            "status_history",
+        ],
     ),
     (
         "Runs and the queue",
-        &["sync_history", "sync_attempts", "approvals", "jobs", "workers", "pauses", "sync_stats"],
+        &[
+            "sync_history",
+            "sync_attempts",
+            "approvals",
+            "jobs",
+            "workers",
+            "pauses",
+            "maintenance_tasks",
+            "sync_stats",
+        ],
     ),
     ("The outside", &["webhook_deliveries", "api_tokens", "idempotency_keys", "alerts", "audit_log"]),
 ];

@@ -1,7 +1,9 @@
 //! Links and what hangs on them.
 
 use serde_json::json;
-use syncline_entity::{status_history, sync_cursor, sync_metadata, sync_text, types::*};
+use syncline_entity::{
+    status_history, sync_change_checkpoint, sync_cursor, sync_metadata, sync_text, types::*,
+};
 
 use super::{Kind, comes_back, odd, text, uuid};
 use crate::stage::{Stage, at};
@@ -84,6 +86,14 @@ pub(super) async fn links(stage: &Stage, kind: Kind) {
         canonical: text("in_progress"),
         entered_at: at(34),
         left_at: Some(at(35)),
+    };
+    comes_back(stage, kind, row, &[]).await;
+    let row = sync_change_checkpoint::Model {
+        link_id: 7,
+        seq: 4,
+        hash: "c0ffee".to_owned(),
+        purged: i64::MAX,
+        at: at(36),
     };
     comes_back(stage, kind, row, &[]).await;
 }

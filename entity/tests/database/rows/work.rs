@@ -1,7 +1,7 @@
 //! The queue, and those who look after it.
 
 use serde_json::json;
-use syncline_entity::{alert, job, types::*, worker};
+use syncline_entity::{alert, job, maintenance_task, types::*, worker};
 
 use super::{Kind, comes_back, odd, text, uuid};
 use crate::stage::{Stage, at};
@@ -65,6 +65,15 @@ pub(super) async fn work(stage: &Stage, kind: Kind) {
         beat_ms: 5000,
         started_at: 1,
         heartbeat_at: i64::MAX,
+    };
+    comes_back(stage, kind, row, &[]).await;
+    let row = maintenance_task::Model {
+        task: "purge".to_owned(),
+        every_seconds: 86_400,
+        next_at: at(64),
+        last_at: Some(at(65)),
+        last_result: Some(odd()),
+        enabled: false,
     };
     comes_back(stage, kind, row, &[]).await;
 }
