@@ -6,7 +6,7 @@ use sea_orm::DatabaseConnection;
 use syncline_engine::ports::Clock;
 use syncline_queue::SqlBackend;
 
-use crate::{clock::SystemClock, steps::StopAt};
+use crate::{clock::SystemClock, purge::Retention, steps::StopAt};
 
 /// Everything a handler may touch. Clones share it.
 #[derive(Clone)]
@@ -21,6 +21,8 @@ pub struct Environment {
     pub worker: String,
     /// How long one call to a platform may take.
     pub timeout: Duration,
+    /// What is kept, and for how long.
+    pub retention: Retention,
     /// Where to stop, in crash tests.
     pub stop_at: Option<Arc<StopAt>>,
 }
@@ -34,6 +36,7 @@ impl Environment {
             clock: Arc::new(SystemClock),
             worker: worker.into(),
             timeout: Duration::from_secs(30),
+            retention: Retention::default(),
             stop_at: None,
         }
     }

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     environment::Environment,
-    handlers, local,
+    handlers, local, maintenance,
     registry::{Registration, RunningJobs},
     runs, schedule,
 };
@@ -84,6 +84,8 @@ async fn work(
 ) -> anyhow::Result<()> {
     let schedules =
         config.schedules.then(|| tokio::spawn(schedule::run(environment.clone(), shutdown.clone())));
+    let maintenance =
+        config.schedules.then(|| tokio::spawn(maintenance::run(environment.clone(), shutdown.clone())));
     if let Err(error) = local::take_over_from_the_dead(&environment).await {
         // Then their leases decide.
         tracing::warn!(%error, "could not look for runs of dead workers");
@@ -119,8 +121,8 @@ async fn work(
         Ok::<_, io::Error>(())
     };
     monitor.run_with_signal(signal).await?;
-    if let Some(schedules) = schedules {
-        schedules.await?;
+    for task in schedules.into_iter().chain(maintenance) {
+        task.await?;
     }
     Ok(())
 }

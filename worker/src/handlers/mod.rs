@@ -1,9 +1,11 @@
 //! A file per kind of job.
 
 mod plan;
+mod purge;
 mod sync;
 
 pub use plan::{ITEMS_KEPT, show};
+pub use purge::purge_job;
 
 use std::{str::FromStr, sync::Arc, time::Duration};
 
@@ -31,6 +33,9 @@ use crate::{
 /// Runs one job. Errors of the run are outcomes; an error here is Syncline's own database.
 pub async fn handle(environment: Arc<Environment>, leased: LeasedJob) -> anyhow::Result<Outcome> {
     let job = &leased.job;
+    if job.kind == purge::KIND {
+        return Ok(purge::handle(&environment, &leased).await);
+    }
     if job.payload_version > PAYLOAD_VERSION {
         // An older binary beside newer ones: they know what it means.
         return Ok(Outcome::Snooze { delay: Duration::from_secs(5) });

@@ -29,7 +29,7 @@ pub(super) const fn keep(name: &'static str, sql_type: &'static str) -> Column {
 }
 
 /// Cuts a slice into pieces of the few sizes.
-pub(super) fn pieces<T>(mut rest: &[T]) -> impl Iterator<Item = &[T]> {
+pub(crate) fn pieces<T>(mut rest: &[T]) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
         let size = SIZES.into_iter().find(|size| *size <= rest.len())?;
         let (piece, others) = rest.split_at(size);
@@ -39,7 +39,7 @@ pub(super) fn pieces<T>(mut rest: &[T]) -> impl Iterator<Item = &[T]> {
 }
 
 /// `?, ?, ?`
-pub(super) fn marks(count: usize) -> String {
+pub(crate) fn marks(count: usize) -> String {
     let mut text = "?, ".repeat(count);
     text.truncate(text.len().saturating_sub(2));
     text

@@ -5,11 +5,14 @@ use std::collections::HashMap;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
 use syncline_engine::{
     Side,
-    hash::{canonical_json, digest},
     ports::{Change, Intended, LinkRef, Recorded, Verdict},
 };
 
-use super::{LinkStore, bulk, statement};
+use super::{
+    LinkStore, bulk,
+    chain::{self, Content},
+    statement,
+};
 
 const COLUMNS: [&str; 13] = [
     "link_id",
@@ -74,25 +77,24 @@ async fn tails(tx: &DatabaseTransaction, links: &[i64]) -> Result<HashMap<i64, T
     Ok(tails)
 }
 
-/// A change row; the chain's end moves on to it. The state is no part of the hash: it changes, the change does not.
+/// A change row; the chain's end moves on to it.
 fn row(store: &LinkStore, link: i64, tail: &mut Tail, change: &Change) -> Vec<Value> {
     let at = store.now();
     tail.seq += 1;
     let json = |value: &syncline_engine::Value| value.to_json();
     let origin = store.sync.platform(change.side.other());
-    let content = [
-        tail.hash.clone().unwrap_or_default(),
-        link.to_string(),
-        tail.seq.to_string(),
-        store.run.id.to_string(),
-        change.side.as_str().to_owned(),
-        change.field.clone().unwrap_or_default(),
-        canonical_json(&change.before),
-        canonical_json(&change.after),
-        change.rule.clone(),
-        at.timestamp_micros().to_string(),
-    ];
-    let hash = digest(content.join("\u{1f}").as_bytes());
+    let hash = chain::hash(&Content {
+        previous: tail.hash.as_deref(),
+        link,
+        seq: tail.seq,
+        run: store.run.id,
+        side: change.side.as_str(),
+        field: change.field.as_deref(),
+        before: &change.before,
+        after: &change.after,
+        rule: &change.rule,
+        at,
+    });
     let previous = tail.hash.replace(hash.clone());
     vec![
         link.into(),

@@ -1,6 +1,7 @@
 //! The engine's store over SQL: the links of one sync, written by one run under its fence.
 
-mod bulk;
+pub(crate) mod bulk;
+pub mod chain;
 mod changes;
 mod conflicts;
 mod intend;
