@@ -69,6 +69,11 @@ pub(crate) enum Command {
     Stats(StatsArgs),
     /// List the processes that run jobs on this database
     Workers,
+    /// Remove what is past its limit: old runs, changes, settled conflicts, deleted syncs. It cannot be undone
+    ///
+    /// What an open conflict, an open intent or a tombstone needs stays, however old it is. Batches of at most 1,024 rows;
+    /// workers and other commands go on meanwhile. Workers do the same once a day by themselves.
+    Purge(PurgeArgs),
 }
 
 impl Command {
@@ -89,6 +94,7 @@ impl Command {
             Command::Conflicts(_) => "conflicts",
             Command::Stats(_) => "stats",
             Command::Workers => "workers",
+            Command::Purge(_) => "purge",
         }
     }
 }
@@ -363,6 +369,47 @@ pub(crate) struct StatsArgs {
     /// How far back: 90m, 24h, 7d, 2w, all
     #[arg(long, default_value = "7d")]
     pub(crate) window: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PurgeArgs {
+    /// Show what would go, and what stays though it is old, and why; remove nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) keep: KeepArgs,
+}
+
+/// What to keep. As text: the same words stand in variables, and are read in one place.
+#[derive(Debug, Args, Default)]
+pub(crate) struct KeepArgs {
+    /// Keep runs so long after their end: 90d, 12w, forever [default: SYNCLINE_KEEP_RUNS, or 90d]
+    #[arg(long, value_name = "AGE")]
+    pub(crate) keep_runs: Option<String>,
+    /// Keep at most so many runs of each sync; or all [default: SYNCLINE_KEEP_RUNS_COUNT, or 100000]
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) keep_runs_count: Option<String>,
+    /// Keep changes so long [default: SYNCLINE_KEEP_CHANGES, or 365d]
+    #[arg(long, value_name = "AGE")]
+    pub(crate) keep_changes: Option<String>,
+    /// Keep at most so many changes in all [default: SYNCLINE_KEEP_CHANGES_COUNT, or all]
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) keep_changes_count: Option<String>,
+    /// Keep conflicts so long after they were settled [default: SYNCLINE_KEEP_CONFLICTS, or 365d]
+    #[arg(long, value_name = "AGE")]
+    pub(crate) keep_conflicts: Option<String>,
+    /// Keep webhook deliveries so long [default: SYNCLINE_KEEP_DELIVERIES, or 30d]
+    #[arg(long, value_name = "AGE")]
+    pub(crate) keep_deliveries: Option<String>,
+    /// Keep at most so many webhook deliveries in all [default: SYNCLINE_KEEP_DELIVERIES_COUNT, or all]
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) keep_deliveries_count: Option<String>,
+    /// Keep the audit log so long [default: SYNCLINE_KEEP_AUDIT, or 365d]
+    #[arg(long, value_name = "AGE")]
+    pub(crate) keep_audit: Option<String>,
+    /// Keep deleted syncs, and all that hangs on them, so long [default: SYNCLINE_KEEP_DELETED_SYNCS, or 30d]
+    #[arg(long, value_name = "AGE")]
+    pub(crate) keep_deleted_syncs: Option<String>,
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod document;
 mod fault;
 mod output;
 mod positions;
+mod retention;
 mod settings;
 mod shutdown;
 mod syncs;

@@ -6,6 +6,7 @@ mod demo;
 mod enqueue;
 mod migrate;
 mod plan;
+mod purge;
 mod runs;
 mod serve;
 mod stats;
@@ -38,6 +39,7 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<Exit, Fault> {
         Command::Enqueue(args) => enqueue::run(url, &args, output).await,
         Command::Runs(args) => runs::run(url, &args, output).await,
         Command::Conflicts(args) => conflicts::run(url, &args, output).await,
+        Command::Purge(args) => purge::run(url, &args, output).await,
         Command::Stats(args) => stats::run(url, &args, output).await,
         Command::Workers => workers::run(url, output).await,
     }

@@ -9,34 +9,44 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use sea_orm::DatabaseConnection;
 use syncline_api::ApiState;
 use syncline_queue::{Health, SqlBackend};
-use syncline_worker::PoolConfig;
+use syncline_worker::{Environment, PoolConfig, purge::Retention};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::{self, Schema},
-    cli::{ApiArgs, UpArgs, WorkerArgs},
+    cli::{ApiArgs, KeepArgs, UpArgs, WorkerArgs},
     fault::{Exit, Fault},
-    settings, shutdown,
+    retention, settings, shutdown,
 };
 
 /// API, worker and schedules in one process; unless told otherwise it migrates its database itself.
 pub(crate) async fn up(url: &str, args: &UpArgs) -> Result<Exit, Fault> {
+    let retention = retention::read(&KeepArgs::default())?;
     let db = app::connect(url, schema(args.migrate)).await?;
-    serve(db, "up", settings::api_address(args.listen)?, true, Some(app::pool_config(&args.pool))).await
+    serve(db, retention, "up", settings::api_address(args.listen)?, true, Some(app::pool_config(&args.pool)))
+        .await
 }
 
 /// Jobs and schedules.
 pub(crate) async fn worker(url: &str, args: &WorkerArgs) -> Result<Exit, Fault> {
+    let retention = retention::read(&KeepArgs::default())?;
     let db = app::connect(url, schema(args.migrate)).await?;
-    serve(db, "worker", settings::worker_address(args.listen)?, false, Some(app::pool_config(&args.pool)))
-        .await
+    serve(
+        db,
+        retention,
+        "worker",
+        settings::worker_address(args.listen)?,
+        false,
+        Some(app::pool_config(&args.pool)),
+    )
+    .await
 }
 
 /// The HTTP API.
 pub(crate) async fn api(url: &str, args: &ApiArgs) -> Result<Exit, Fault> {
     let db = app::connect(url, schema(args.migrate)).await?;
-    serve(db, "api", settings::api_address(args.listen)?, true, None).await
+    serve(db, Retention::default(), "api", settings::api_address(args.listen)?, true, None).await
 }
 
 fn schema(migrate: bool) -> Schema {
@@ -45,6 +55,7 @@ fn schema(migrate: bool) -> Schema {
 
 async fn serve(
     db: DatabaseConnection,
+    retention: Retention,
     role: &'static str,
     listen: SocketAddr,
     with_api: bool,
@@ -55,7 +66,7 @@ async fn serve(
         .await
         .map_err(|error| Fault::usage(format!("--listen {listen}: {error}")))?;
     let shutdown = shutdown::on_signals()?;
-    let environment = app::environment(db.clone())?;
+    let environment = Environment { retention, ..app::environment(db.clone())? };
     let health = Arc::new(Mutex::new(None::<Health>));
     let state = state(&db, &environment.queue, role, metrics()?, Arc::clone(&health));
     let router = if with_api { syncline_api::router(state) } else { syncline_api::health_router(state) };

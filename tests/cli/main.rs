@@ -17,6 +17,7 @@ mod output;
 mod plans;
 mod pools;
 mod postgres;
+mod purge;
 mod roles;
 mod schedules;
 mod tables;

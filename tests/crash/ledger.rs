@@ -44,6 +44,11 @@ impl Ledger {
         self.number("SELECT COUNT(*) FROM sync_changes").await
     }
 
+    /// Changes that were purged.
+    pub(crate) async fn purged(&self) -> Result<i64> {
+        self.number("SELECT CAST(COALESCE(SUM(purged), 0) AS bigint) FROM sync_change_checkpoints").await
+    }
+
     /// Whether somebody on the server has begun a transaction and does nothing in it.
     pub(crate) async fn is_held(&self) -> Result<bool> {
         let sql = "SELECT COUNT(*) FROM pg_stat_activity WHERE state = 'idle in transaction' \
@@ -74,11 +79,13 @@ impl Ledger {
             )
             .await?;
         ensure!(doubled == 0, "{doubled} change rows stand twice");
-        // The chain of each link is whole: every row names the hash of the one before it.
+        // The chain of each link is whole: every row names the hash of the one before it, or of the checkpoint that a
+        // purge left in its place.
         let broken = self
             .number(
                 "SELECT COUNT(*) FROM sync_changes AS c WHERE COALESCE(c.prev_hash, '') <> COALESCE((SELECT p.hash \
-                 FROM sync_changes AS p WHERE p.link_id = c.link_id AND p.seq = c.seq - 1), '')",
+                 FROM sync_changes AS p WHERE p.link_id = c.link_id AND p.seq = c.seq - 1), (SELECT k.hash \
+                 FROM sync_change_checkpoints AS k WHERE k.link_id = c.link_id AND k.seq = c.seq - 1), '')",
             )
             .await?;
         ensure!(broken == 0, "{broken} change rows do not follow from the one before");

@@ -5,6 +5,7 @@ mod frozen;
 mod ledger;
 mod migrations;
 mod postgres;
+mod purge;
 mod restart;
 mod steps;
 

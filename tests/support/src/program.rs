@@ -17,7 +17,7 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Variables that the program reads and that a test must not inherit.
-const FOREIGN: [&str; 15] = [
+const FOREIGN: [&str; 25] = [
     "RUST_LOG",
     "SYNCLINE_LOG",
     "LOG_LEVEL",
@@ -27,6 +27,16 @@ const FOREIGN: [&str; 15] = [
     "SYNC_PORT",
     "MONITOR_PORT",
     "SYNCLINE_CONCURRENCY",
+    "SYNCLINE_KEEP_RUNS",
+    "SYNCLINE_KEEP_RUNS_COUNT",
+    "SYNCLINE_KEEP_CHANGES",
+    "SYNCLINE_KEEP_CHANGES_COUNT",
+    "SYNCLINE_KEEP_CONFLICTS",
+    "SYNCLINE_KEEP_DELIVERIES",
+    "SYNCLINE_KEEP_DELIVERIES_COUNT",
+    "SYNCLINE_KEEP_AUDIT",
+    "SYNCLINE_KEEP_DELETED_SYNCS",
+    "SYNCLINE_PURGE_EVERY",
     "SYNCLINE_HEARTBEAT_MS",
     "SYNCLINE_POLL_MS",
     "SYNCLINE_DB_POOL_MIN",

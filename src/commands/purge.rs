@@ -1,0 +1,104 @@
+//! `syncline purge`: what is past its limit goes, unless something open needs it.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use indicatif::{ProgressBar, ProgressStyle};
+use syncline_worker::{
+    purge::{Report, Watch, purge},
+    steps::StopAt,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    app::{self, Schema},
+    cli::PurgeArgs,
+    fault::{Exit, Fault},
+    output::Output,
+    retention, shutdown,
+};
+
+/// Removes, or shows what would go.
+pub(crate) async fn run(url: &str, args: &PurgeArgs, output: &Output) -> Result<Exit, Fault> {
+    let retention = retention::read(&args.keep)?;
+    let db = app::connect(url, Schema::CreateOnly).await?;
+    let environment = app::environment(db)?;
+    let watch =
+        Shown { bar: bar(output), stop_at: environment.stop_at.clone(), shutdown: shutdown::on_signals()? };
+    let now = environment.clock.now();
+    let report = purge(&environment.db, now, &retention, args.dry_run, "syncline purge", &watch).await;
+    watch.bar.finish_and_clear();
+    let report = report?;
+    output.data(&report);
+    tell(&report, output);
+    Ok(if report.complete { Exit::Done } else { Exit::Failed })
+}
+
+fn bar(output: &Output) -> ProgressBar {
+    if output.is_json() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new_spinner();
+    // The template is a constant; a mistake in it shows as the default style.
+    let style = ProgressStyle::with_template("{spinner} {elapsed} {msg}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+fn tell(report: &Report, output: &Output) {
+    let went = if report.dry_run { "would go" } else { "removed" };
+    let row = |(kind, tally): (&syncline_worker::purge::Kind, &syncline_worker::purge::Tally)| {
+        let kept: Vec<String> =
+            tally.kept.iter().map(|(reason, rows)| format!("{rows} {}", words(reason))).collect();
+        vec![kind.as_str().to_owned(), tally.removed.to_string(), kept.join("\n")]
+    };
+    output.table(&["past its limit", went, "stays, and why"], report.kinds.iter().map(row).collect());
+    if report.dry_run {
+        output.line("Nothing was removed. Without --dry-run it is, and cannot be brought back.");
+    }
+    if !report.complete {
+        output.note("stopped before the end; run it again to go on");
+    }
+}
+
+/// A reason in words.
+fn words(reason: &str) -> &str {
+    match reason {
+        "newest_of_sync" => "newest of their sync",
+        "newest_of_link" => "end of their item's chain",
+        "open_conflict" => "needed by open conflicts",
+        "open_intent" => "needed by writes under way",
+        "dead_letter" => "with a job that waits to be replayed or discarded",
+        "tombstone" => "say when and why an item was deleted",
+        "after_one_that_stays" => "follow a change that stays",
+        "unfinished_run" => "with a run that is not over",
+        "not_rolled_up" => "not yet in the statistics",
+        "not_processed" => "not yet dealt with",
+        other => other,
+    }
+}
+
+struct Shown {
+    bar: ProgressBar,
+    stop_at: Option<Arc<StopAt>>,
+    shutdown: CancellationToken,
+}
+
+#[async_trait]
+impl Watch for Shown {
+    fn may_go_on(&self) -> bool {
+        !self.shutdown.is_cancelled()
+    }
+
+    async fn progress(&self, report: &Report) {
+        let verb = if report.dry_run { "would go" } else { "removed" };
+        self.bar.set_message(format!("{} rows {verb}", report.removed()));
+    }
+
+    async fn reached(&self, step: &'static str) {
+        if let Some(stop_at) = &self.stop_at {
+            stop_at.reached(step).await;
+        }
+    }
+}
