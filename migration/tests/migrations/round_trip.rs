@@ -3,6 +3,8 @@
 //! What a step down takes away by its nature is gone: the rows of a table that the version below does not have, and the
 //! values of a column that it does not have. Everything that both versions hold is the same, byte for byte.
 
+use std::collections::BTreeSet;
+
 use rstest::rstest;
 
 use crate::rows::{Dump, dump, dump_columns, fill};
@@ -40,15 +42,11 @@ async fn rows_of_every_version_outlive_every_step(#[values(Sqlite, Postgres)] on
         let below = dump(&test).await;
         test.up().await;
         same_where_there(&test, &below, &format!("after {name} was applied")).await;
-        fill(&test, time).await;
-
-        let rows = dump(&test).await;
         test.down().await;
-        same_where_there(&test, &rows, &format!("after {name} was reverted")).await;
-        let below = dump(&test).await;
+        assert_eq!(dump(&test).await, below, "after {name} was reverted");
         test.up().await;
         same_where_there(&test, &below, &format!("after {name} was reverted and applied again")).await;
-        fill(&test, 1_000 + time).await;
+        fill(&test, time).await;
         versions.push(dump(&test).await);
     }
     // From the newest version down: whatever came later, each version finds the rows that it left.
@@ -56,8 +54,9 @@ async fn rows_of_every_version_outlive_every_step(#[values(Sqlite, Postgres)] on
         let rows = dump(&test).await;
         for (rows, left) in rows.iter().zip(left) {
             assert_eq!((&rows.table, &rows.columns), (&left.table, &left.columns));
+            let there: BTreeSet<_> = rows.rows.iter().collect();
             for row in &left.rows {
-                assert!(rows.rows.contains(row), "{name} left {row:?} in {}; there is {rows:#?}", left.table);
+                assert!(there.contains(row), "{name} left {row:?} in {}; there is {rows:#?}", left.table);
             }
         }
         assert_eq!(rows.len(), left.len());

@@ -163,7 +163,7 @@ pub(crate) async fn dump_columns(test: &TestDatabase, table: String, columns: Ve
 
 /// The text of those bytes in hex, if it is one.
 fn readable(hex: &str) -> Option<String> {
-    let digits: Option<Vec<u8>> = hex.chars().map(|digit| u8::try_from(digit.to_digit(16)?).ok()).collect();
-    let bytes = digits?.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect();
-    String::from_utf8(bytes).ok().map(|text| format!("{text:?}"))
+    let digit = |digit: u8| if digit < b'A' { digit - b'0' } else { digit - b'A' + 10 };
+    let bytes = hex.as_bytes().chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect();
+    String::from_utf8(bytes).ok().map(|text| format!("'{text}'"))
 }
