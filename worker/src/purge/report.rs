@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// What is purged, in the order in which it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -69,8 +69,19 @@ pub struct Report {
     pub dry_run: bool,
     /// Whether it looked at everything, and was not stopped before.
     pub complete: bool,
-    /// By kind.
+    /// By kind; for programs a list, in order.
+    #[serde(serialize_with = "listed")]
     pub kinds: BTreeMap<Kind, Tally>,
+}
+
+fn listed<S: Serializer>(kinds: &BTreeMap<Kind, Tally>, to: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Row<'a> {
+        kind: Kind,
+        #[serde(flatten)]
+        tally: &'a Tally,
+    }
+    to.collect_seq(kinds.iter().map(|(kind, tally)| Row { kind: *kind, tally }))
 }
 
 impl Report {
