@@ -17,6 +17,8 @@ pub struct Held {
     pub missing_on_source: u64,
     /// See `missing_on_source`.
     pub missing_on_target: u64,
+    /// The links come from a backup: then every delete is asked about.
+    pub after_restore: bool,
 }
 
 /// How many deletes pass: the smaller of the count and the share of the links, but at least one.

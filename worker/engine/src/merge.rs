@@ -22,6 +22,8 @@ pub struct FieldState<'a> {
     pub modified: Pair<Option<Instant>>,
     /// A conflict in this field that an earlier run left open.
     pub open: Option<&'a OpenConflict>,
+    /// The base is that of a backup: both sides may have been in step since, at other values.
+    pub outdated: bool,
 }
 
 /// What to do about one field.
@@ -89,9 +91,25 @@ pub fn merge_field(rule: &Rule, state: &FieldState<'_>, now: DateTime<Utc>) -> M
         (false, false) if state.base.is_some() => Merged::plain(Outcome::Unchanged),
         (false, false) => fill_default(rule),
         _ if rule.agrees(source, target) => Merged::plain(Outcome::Settle),
+        _ if state.outdated && is_doubtful(rule, state, &changed) => conflict(rule, state, now),
         (true, false) => carry_from(rule, state, Side::Source, "source changed".to_owned()),
         (false, true) => carry_from(rule, state, Side::Target, "target changed".to_owned()),
         (true, true) => conflict(rule, state, now),
+    }
+}
+
+/// Whether an old base leaves it open who edited last. Without one, a blank may be what somebody has emptied. With one, the
+/// side that has the old value again may have been set back to it since, unless it was left alone longer than the other.
+fn is_doubtful(rule: &Rule, state: &FieldState<'_>, changed: &Pair<bool>) -> bool {
+    if !Side::BOTH.into_iter().any(|side| *changed.get(side) && rule.flow.writes(side.other())) {
+        return false;
+    }
+    let left_alone = if changed.source { state.modified.target } else { state.modified.source };
+    let edited = if changed.source { state.modified.source } else { state.modified.target };
+    match (state.base, left_alone, edited) {
+        (None, _, _) => true,
+        (Some(_), Some(left_alone), Some(edited)) => left_alone.at > edited.at,
+        (Some(_), _, _) => false,
     }
 }
 
@@ -147,6 +165,9 @@ fn conflict(rule: &Rule, state: &FieldState<'_>, now: DateTime<Utc>) -> Merged {
     let settled = match chosen(state) {
         Some(side) => Some(Settled { winner: side, reason: format!("{side} chosen by a person") }),
         // A person's choice, once asked for, is not overtaken by a strategy.
+        // The time of an item says nothing about one of its fields when the base is old: the later item may have been
+        // edited elsewhere, or only written by us.
+        None if state.outdated => None,
         None => settle(rule.strategy, state.modified, now),
     };
     let mut merged = match &settled {

@@ -1,7 +1,7 @@
 //! What is to be done about one item. Pure: the same facts give the same plan, so a dry run shows what a run does.
 
 mod deletion;
-mod fields;
+pub(crate) mod fields;
 
 use chrono::{DateTime, Utc};
 
@@ -29,6 +29,10 @@ pub struct Context<'a> {
     pub now: DateTime<Utc>,
     /// Act on an absence at once instead of at the second complete listing.
     pub confirm_deletes: bool,
+    /// The links are older than the two places: see [`Options::after_restore`](crate::run::Options::after_restore).
+    pub after_restore: bool,
+    /// What a create on this side would make may be there already, and nothing tells.
+    pub doubtful: Pair<bool>,
 }
 
 /// What was read of one item.

@@ -9,6 +9,7 @@ mod prepare;
 mod record;
 mod recover;
 mod report;
+mod restored;
 mod send;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -60,6 +61,9 @@ pub struct Options {
     pub retry_now: bool,
     /// Deal with these links only, without listing anything.
     pub only: Option<Vec<i64>>,
+    /// The links come from a backup and are older than the two places: nothing is deleted unasked, what is there already
+    /// is found again rather than made twice, and where an old base cannot tell an edit from an echo a person decides.
+    pub after_restore: bool,
 }
 
 impl Default for Options {
@@ -71,6 +75,7 @@ impl Default for Options {
             approved_deletes: None,
             retry_now: true,
             only: None,
+            after_restore: false,
         }
     }
 }
@@ -131,7 +136,7 @@ impl Run<'_> {
     pub async fn preview(&self, show: &mut (dyn FnMut(&ItemPlan) + Send)) -> Result<Report, RunError> {
         let mut report = Report::default();
         let mut prepared = self.prepare(&mut report).await?;
-        let context = self.context();
+        let context = self.context(prepared.doubtful);
         for work in prepared.work.chunks(self.batch_size()) {
             for plan in self.plan_batch(&context, work, &mut prepared.kept, &mut report).await? {
                 report.counts.add_planned(&plan);
@@ -147,7 +152,7 @@ impl Run<'_> {
             return self.mark_missing(&mut prepared, report).await;
         }
         let total = prepared.work.len() as u64;
-        let context = self.context();
+        let context = self.context(prepared.doubtful);
         let mut again = Vec::new();
         let mut done = 0;
         for work in prepared.work.chunks(self.batch_size()) {
@@ -169,7 +174,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn context(&self) -> Context<'_> {
+    /// What holds for every item; `doubtful` as in [`Context`].
+    fn context(&self, doubtful: Pair<bool>) -> Context<'_> {
         Context {
             spec: self.spec,
             mapping: self.mapping,
@@ -179,6 +185,8 @@ impl Run<'_> {
             ),
             now: self.clock.now(),
             confirm_deletes: self.options.confirm_deletes,
+            after_restore: self.options.after_restore,
+            doubtful,
         }
     }
 

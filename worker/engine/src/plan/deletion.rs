@@ -108,6 +108,10 @@ fn settle_edit_against_delete(context: &Context<'_>, plan: &ItemPlan, gone: Side
     {
         return Some(Settled { winner, reason: format!("{winner} chosen by a person") });
     }
+    if context.after_restore {
+        // What looks like an edit may be older than the delete, and what looks untouched newer.
+        return None;
+    }
     settle(context.spec.conflict_strategy, modified(plan, gone), context.now)
 }
 

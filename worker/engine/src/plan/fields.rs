@@ -3,7 +3,7 @@
 use super::{Action, Context, Facts, FieldWrite, ItemPlan, Op, has_ended};
 use crate::{
     Item, Side, Value,
-    conflict::{ConflictKind, OpenConflict},
+    conflict::{Conflict, ConflictKind, OpenConflict},
     mapping::{Rule, Unmappable},
     merge::{FieldState, Outcome, merge_field},
     ports::{Link, Marker, OpKind},
@@ -30,7 +30,11 @@ pub(super) fn merge(context: &Context<'_>, facts: Facts) -> ItemPlan {
             value_of(&plan.now.source, &rule.field.source),
             value_of(&plan.now.target, &rule.field.target),
         );
-        let merged = merge_field(rule, &FieldState { now, base, modified, open }, context.now);
+        let merged = merge_field(
+            rule,
+            &FieldState { now, base, modified, open, outdated: context.after_restore },
+            context.now,
+        );
         let outcome = match merged.outcome {
             // The key is what the item is; it is compared, never written.
             Outcome::Write { side, .. } if is_key(context, rule, side) => Outcome::Drift,
@@ -92,7 +96,11 @@ pub(super) fn create(context: &Context<'_>, facts: Facts, on: Side) -> ItemPlan 
         .as_ref()
         .is_some_and(|link| ambiguous_create(link).is_some_and(|open| open.chosen == Some(on)))
     {
-        return ItemPlan::new(facts, context.mapping, Action::End(on));
+        // Which of the unpaired items there it is, a run after a restore may still find out; until then that item must
+        // not be carried back as if it were somebody's own.
+        let waits = context.after_restore && context.spec.creates_on(on.other());
+        let action = if waits { Action::Leave } else { Action::End(on) };
+        return ItemPlan::new(facts, context.mapping, action);
     }
     let mut plan = ItemPlan::new(facts, context.mapping, Action::Create(on));
     add_create(context, &mut plan, on, "created");
@@ -104,7 +112,7 @@ pub(super) fn may_exist(link: &Link) -> bool {
     ambiguous_create(link).is_some_and(|open| open.chosen.is_none())
 }
 
-fn ambiguous_create(link: &Link) -> Option<&OpenConflict> {
+pub(crate) fn ambiguous_create(link: &Link) -> Option<&OpenConflict> {
     link.conflicts.iter().find(|conflict| conflict.kind == ConflictKind::AmbiguousCreate.as_str())
 }
 
@@ -112,7 +120,7 @@ fn ambiguous_create(link: &Link) -> Option<&OpenConflict> {
 pub(super) fn add_create(context: &Context<'_>, plan: &mut ItemPlan, on: Side, why: &str) {
     let from = on.other();
     let Some(item) = plan.facts.seen.get(from).item() else { return };
-    let mut marker = marker_of(context.spec, from, item);
+    let marker = create_marker(context, from, item, plan.now.get(from));
     let mut fields = Vec::new();
     let mut required_missing = false;
     plan.outcomes.clear();
@@ -122,12 +130,7 @@ pub(super) fn add_create(context: &Context<'_>, plan: &mut ItemPlan, on: Side, w
             continue;
         }
         let outcome = match rule.carry(from, value_of(plan.now.get(from), rule.field.get(from))) {
-            Ok(value) => {
-                if is_key(context, rule, on) && !value.is_blank() {
-                    marker.id = Some(key_text(&value));
-                }
-                Outcome::Write { side: on, value, rule: why.to_owned() }
-            }
+            Ok(value) => Outcome::Write { side: on, value, rule: why.to_owned() },
             Err(problem) => {
                 required_missing |= matches!(problem, Unmappable::Required { .. });
                 plan.problems.push(problem.to_string());
@@ -146,7 +149,13 @@ pub(super) fn add_create(context: &Context<'_>, plan: &mut ItemPlan, on: Side, w
         }
         plan.outcomes.push(outcome);
     }
-    if !required_missing {
+    if required_missing {
+        return;
+    }
+    if *context.doubtful.get(on) && !is_known_to_lack(plan.facts.link.as_ref(), on) {
+        let conflict = may_be_there(plan, on, fields);
+        plan.conflicts.push(conflict);
+    } else {
         let id = marker.id.clone();
         plan.ops.push(Op {
             side: on,
@@ -158,6 +167,39 @@ pub(super) fn add_create(context: &Context<'_>, plan: &mut ItemPlan, on: Side, w
             version: None,
         });
     }
+}
+
+/// A person was asked, and found no counterpart on this side.
+fn is_known_to_lack(link: Option<&Link>, on: Side) -> bool {
+    link.and_then(ambiguous_create).is_some_and(|open| open.chosen == Some(on.other()))
+}
+
+/// The counterpart may be there already: what would be created, for a person to look for.
+fn may_be_there(plan: &ItemPlan, on: Side, fields: Vec<FieldWrite>) -> Conflict {
+    let mut values = Pair::new(Value::Null, Value::Null);
+    *values.get_mut(on) = Value::Object(fields.into_iter().map(|write| (write.field, write.after)).collect());
+    let from = plan.now.get(on.other()).iter().filter(|(_, value)| !value.is_blank());
+    *values.get_mut(on.other()) =
+        Value::Object(from.map(|(name, value)| (name.clone(), value.clone())).collect());
+    Conflict {
+        field: None,
+        kind: ConflictKind::AmbiguousCreate,
+        base: Value::Null,
+        values,
+        modified: Pair::new(None, None),
+        settled: None,
+    }
+}
+
+/// What the counterpart of an item is created under and found again by: its marker and, where the key is mapped, the key.
+pub(crate) fn create_marker(context: &Context<'_>, from: Side, item: &Item, now: &Fields) -> Marker {
+    let on = from.other();
+    let mut marker = marker_of(context.spec, from, item);
+    let key = |rule: &&Rule| is_key(context, rule, on);
+    let carried = |rule: &Rule| rule.carry(from, value_of(now, rule.field.get(from))).ok();
+    let id = context.mapping.rules.iter().filter(key).filter_map(carried).rfind(|value| !value.is_blank());
+    marker.id = id.as_ref().map(key_text);
+    marker
 }
 
 /// The marker of an item's counterpart.

@@ -109,6 +109,8 @@ fn facts(
         }
         Work::Pair { source, target } => {
             let link = source.link.or(target.link).and_then(|id| links.remove(&id));
+            let ids = Pair::new(source.id.as_str(), target.id.as_str());
+            let link = link.map(|link| repaired(link, ids));
             let source = items.source.remove(&source.id)?;
             let target = items.target.remove(&target.id)?;
             Some(Facts { link, seen: Pair::new(Seen::Present(source), Seen::Present(target)) })
@@ -121,4 +123,16 @@ fn facts(
             Some(Facts { link, seen })
         }
     }
+}
+
+/// A link whose counterpart turned out to be another item than it had: what was known of the old one says nothing about it.
+fn repaired(mut link: Link, ids: Pair<&str>) -> Link {
+    let is_other = |side: Side| link.ids.get(side).as_deref().is_some_and(|id| id != *ids.get(side));
+    if Side::BOTH.into_iter().any(is_other) {
+        link.ids = Pair::new(Some(ids.source.to_owned()), Some(ids.target.to_owned()));
+        link.base = Pair::default();
+        link.hash = Pair::default();
+        link.missing = None;
+    }
+    link
 }

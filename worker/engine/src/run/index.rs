@@ -215,6 +215,17 @@ impl LinkIndex {
         self.work(complete).iter().filter(|position| lost(position)).count() as u64
     }
 
+    /// Links with an item here and none on the other side, though they had one: all but those that have ended.
+    pub(super) fn widowed(&self, side: Side, complete: Pair<bool>) -> Vec<i64> {
+        let is_widowed = |entry: &&Entry| {
+            let here = entry.flags & (has(side) | seen(side)) == has(side) | seen(side);
+            let gone = entry.flags & (has(side.other()) | seen(side.other())) == has(side.other());
+            let ended = entry.flags & TOMBSTONE != 0 && entry.flags & DIRTY == 0;
+            here && gone && !ended && *complete.get(side.other())
+        };
+        self.entries.iter().filter(is_widowed).map(|entry| entry.id).collect()
+    }
+
     /// Links to look at: changed, unfinished, or with an item absent from a complete listing.
     pub(super) fn work(&self, complete: Pair<bool>) -> Vec<u32> {
         let wanted = |position: &u32| {

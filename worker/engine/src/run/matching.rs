@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::{
-    Item, Side,
+    Item, Side, Value,
     capability::Capabilities,
     hash::{Hash, canonical_json},
     mapping::{Mapping, Rule},
@@ -23,11 +23,15 @@ pub(super) struct Unpaired {
     pub(super) due: bool,
     /// What it is matched by; none when one of those fields is empty.
     pub(super) key: Option<Hash>,
+    /// All that is mapped of it, after a restore.
+    pub(super) content: Option<Hash>,
 }
 
 /// The fields that pair items.
 pub(super) struct Matcher<'a> {
     rules: Vec<&'a Rule>,
+    /// By all fields too, where a restored database is to find its pairs again.
+    alike: Option<&'a Mapping>,
 }
 
 /// What came of matching.
@@ -59,7 +63,12 @@ impl<'a> Matcher<'a> {
         } else {
             mapping.rules.iter().filter(named).collect()
         };
-        Matcher { rules }
+        Matcher { rules, alike: None }
+    }
+
+    /// Notes what all fields of an item say, too.
+    pub(super) fn by_content(self, mapping: &'a Mapping) -> Matcher<'a> {
+        Matcher { alike: Some(mapping), ..self }
     }
 
     /// Whether items are matched at all.
@@ -98,8 +107,28 @@ impl<'a> Matcher<'a> {
         link: Option<i64>,
         due: bool,
     ) -> Unpaired {
-        Unpaired { id: item.id.clone(), link, due, key: self.key(side, typed) }
+        let content = self.alike.and_then(|mapping| content(mapping, side, typed));
+        Unpaired { id: item.id.clone(), link, due, key: self.key(side, typed), content }
     }
+}
+
+/// All mapped fields of an item, each in the terms of the side that it flows to; none where one of them cannot be carried.
+/// Two items with the same content are, as far as the sync can tell, the same.
+fn content(mapping: &Mapping, side: Side, typed: &Fields) -> Option<Hash> {
+    let mut text = String::new();
+    for rule in &mapping.rules {
+        let value = typed.get(rule.field.get(side)).unwrap_or(&Value::Null);
+        let to = if rule.flow.writes(Side::Target) { Side::Target } else { Side::Source };
+        let value = if side == to { value.clone() } else { rule.carry(side, value).ok()? };
+        // Many platforms keep text without the blanks around it, or with line ends of their own.
+        let value = match value {
+            Value::Text(text) => Value::Text(text.split_whitespace().collect::<Vec<_>>().join(" ")),
+            value => value,
+        };
+        text.push_str(&if value.is_blank() { "null".to_owned() } else { canonical_json(&value) });
+        text.push('\n');
+    }
+    Some(Hash::of_bytes(text.as_bytes()))
 }
 
 /// Pairs what has one partner and only one.

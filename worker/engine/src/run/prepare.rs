@@ -7,9 +7,10 @@ use chrono::{DateTime, Utc};
 use super::{
     Run, RunError, Work,
     index::{self, LinkIndex},
-    matching::{self, Matcher, Unpaired},
+    matching::{self, Matched, Matcher},
     observe::{Observed, observe},
     report::Report,
+    restored::FoundAgain,
 };
 use crate::{
     Item, Side,
@@ -24,6 +25,8 @@ pub(super) struct Prepared {
     pub(super) work: Vec<Work>,
     pub(super) kept: Pair<HashMap<String, Item>>,
     pub(super) cursors: Vec<(Side, CursorState)>,
+    /// What a create on this side would make may be there already.
+    pub(super) doubtful: Pair<bool>,
 }
 
 /// One side as it was read.
@@ -39,12 +42,18 @@ impl Run<'_> {
     pub(super) async fn prepare(&self, report: &mut Report) -> Result<Prepared, RunError> {
         if let Some(only) = &self.options.only {
             let work = only.iter().map(|id| Work::link(*id)).collect();
-            return Ok(Prepared { work, kept: Pair::default(), cursors: Vec::new() });
+            // Nothing was listed, so nothing is known of what is there.
+            let doubtful = self.doubtful(Pair::new(true, true));
+            return Ok(Prepared { work, kept: Pair::default(), cursors: Vec::new(), doubtful });
         }
         let now = self.clock.now();
         let mut index =
             LinkIndex::load(self.store, self.mapping.revision, self.options.retry_now, now).await?;
-        let matcher = Matcher::new(self.spec, self.mapping, self.context().capabilities);
+        let context = self.context(Pair::default());
+        let mut matcher = Matcher::new(self.spec, self.mapping, context.capabilities);
+        if self.options.after_restore {
+            matcher = matcher.by_content(self.mapping);
+        }
         let readings = self.read(&matcher, &mut index, report).await?;
         report.read = Pair::new(readings.source.observed.count, readings.target.observed.count);
         report.complete = Pair::new(readings.source.end.complete, readings.target.end.complete);
@@ -52,13 +61,24 @@ impl Run<'_> {
         let cursors =
             Side::BOTH.into_iter().filter_map(|side| cursor_after(side, readings.get(side), now)).collect();
         let Pair { source, target } = readings;
-        let unpaired = Pair::new(source.observed.unpaired, target.observed.unpaired);
+        let mut unpaired = Pair::new(source.observed.unpaired, target.observed.unpaired);
         let kept = Pair::new(source.observed.kept, target.observed.kept);
-        let work = self.work(&index, report.complete, unpaired, report);
-        self.hold(&index, report);
+        let mut again = FoundAgain::default();
+        if self.options.after_restore {
+            again = self.find_by_markers(&context, &index, &matcher, &mut unpaired, &kept, report).await?;
+        }
+        let mut matched = matching::pair(unpaired);
+        if self.options.after_restore {
+            self.pair_alike(&mut again, &mut matched).await?;
+        }
+        let doubtful = self.doubtful(again.left(&matched, report.complete));
+        let reunited = again.reunited();
+        matched.pairs.append(&mut again.pairs);
+        let work = self.work(&index, matched, doubtful, report);
+        self.hold(&index, reunited, report);
         let touched = work.iter().filter(|work| matches!(work, Work::Link { .. })).count() as u64;
         report.counts.unchanged = index.living().saturating_sub(touched);
-        Ok(Prepared { work, kept, cursors })
+        Ok(Prepared { work, kept, cursors, doubtful })
     }
 
     /// Reads both sides: by their cursors, or whole where matching has something to decide.
@@ -108,7 +128,7 @@ impl Run<'_> {
         let due =
             |state: &CursorState| state.last_full_at.is_none_or(|at| now - at >= self.options.full_every);
         let mode = match &state {
-            Some(state) if !whole && !self.options.full && !due(state) => {
+            Some(state) if !whole && !self.options.full && !self.options.after_restore && !due(state) => {
                 state.cursor.clone().map(ReadMode::Since)
             }
             _ => None,
@@ -130,11 +150,11 @@ impl Run<'_> {
     fn work(
         &self,
         index: &LinkIndex,
-        complete: Pair<bool>,
-        unpaired: Pair<Vec<Unpaired>>,
+        matched: Matched,
+        doubtful: Pair<bool>,
         report: &mut Report,
     ) -> Vec<Work> {
-        let matched = matching::pair(unpaired);
+        let complete = report.complete;
         let taken: HashSet<i64> =
             matched.pairs.iter().flat_map(|(source, target)| [source.link, target.link]).flatten().collect();
         let absent = |position, side: Side| *complete.get(side) && index.is_absent(position, side);
@@ -153,10 +173,12 @@ impl Run<'_> {
         }
         work.extend(matched.pairs.into_iter().map(|(source, target)| Work::Pair { source, target }));
         let Pair { source, target } = matched.singles;
+        // Where an item of either side may be that of the other, the source's are asked about and the target's wait.
+        let target_waits = doubtful.source && !source.is_empty() && self.spec.creates_on(Side::Target);
         for (side, items) in [(Side::Source, source), (Side::Target, target)] {
             // A waiting link is in the list already, if it is due.
             let new = items.into_iter().filter(|item| item.link.is_none());
-            if index.may_be_ours(side) {
+            if index.may_be_ours(side) || (side == Side::Target && target_waits) {
                 // Carried back, an item that we made would be on the other side twice.
                 report.counts.skipped += new.count() as u64;
             } else if self.spec.creates_on(side.other()) {
@@ -168,21 +190,29 @@ impl Run<'_> {
         work
     }
 
-    /// Holds the run when more items are gone than the guard lets pass.
-    fn hold(&self, index: &LinkIndex, report: &mut Report) {
+    /// Holds the run when more items are gone than the guard lets pass; after a restore, when any are. `reunited` counts, by
+    /// the side that lacked them, links whose item was found under another id.
+    fn hold(&self, index: &LinkIndex, reunited: Pair<u64>, report: &mut Report) {
         if self.spec.delete_policy == DeletePolicy::Ignore {
             return;
         }
         let missing = |side: Side| {
-            if self.spec.writes(side.other()) { index.lost(side, report.complete) } else { 0 }
+            let lost = || index.lost(side, report.complete).saturating_sub(*reunited.get(side));
+            if self.spec.writes(side.other()) { lost() } else { 0 }
         };
         let (on_source, on_target) = (missing(Side::Source), missing(Side::Target));
         let (deletes, links) = (on_source + on_target, index.living());
-        if deletes > 0 && is_held(&self.spec.delete_guard, deletes, links, self.options.approved_deletes) {
+        let (after_restore, approved) = (self.options.after_restore, self.options.approved_deletes);
+        let held = match after_restore {
+            true => deletes > approved.unwrap_or(0),
+            false => is_held(&self.spec.delete_guard, deletes, links, approved),
+        };
+        if deletes > 0 && held {
             report.held = Some(Held {
                 deletes,
                 links,
-                allowed: allowed(&self.spec.delete_guard, links),
+                allowed: if after_restore { 0 } else { allowed(&self.spec.delete_guard, links) },
+                after_restore,
                 missing_on_source: on_source,
                 missing_on_target: on_target,
             });

@@ -25,6 +25,8 @@ pub struct Report {
     pub links: u64,
     /// The run was held: it would have deleted too much.
     pub held: Option<Held>,
+    /// Groups of items that share what they are matched by: which belongs to which, a person must say.
+    pub ambiguous: u64,
     /// Some of the items that failed.
     pub errors: Vec<ItemError>,
 }
@@ -133,6 +135,7 @@ impl Report {
             shorten(targets),
         );
         self.counts.failed += sources.len() as u64;
+        self.ambiguous += 1;
         for source in sources {
             self.add_error(source, &error);
         }

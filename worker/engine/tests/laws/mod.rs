@@ -4,6 +4,7 @@
 
 mod check;
 mod history;
+mod restore;
 mod setup;
 
 use proptest::prelude::*;
@@ -14,7 +15,7 @@ use setup::{Setup, creates_found_again, no_way_to_tell, setup};
 
 use crate::support::World;
 
-fn config() -> ProptestConfig {
+pub(super) fn config() -> ProptestConfig {
     // Seeds are kept as named tests, not in files of their own.
     ProptestConfig { failure_persistence: None, max_shrink_iters: 20_000, ..ProptestConfig::default() }
 }

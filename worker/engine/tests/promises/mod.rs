@@ -12,5 +12,6 @@ mod mapping;
 mod matching;
 mod names;
 mod recovery;
+mod restores;
 mod tombstones;
 mod values;

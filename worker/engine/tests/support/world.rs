@@ -122,6 +122,23 @@ impl World {
         self.run(&self.options, CrashAt::never(), TestLeave::lost_after(&self.clock, after))
     }
 
+    /// What a backup holds.
+    pub(crate) fn backup(&self) -> Tables {
+        self.tables().clone()
+    }
+
+    /// The database is put back to a backup, and every later run knows.
+    pub(crate) fn restore(&mut self, backup: &Tables) {
+        let mut tables = self.tables();
+        let fence = tables.fence;
+        *tables = backup.clone();
+        tables.fence = fence;
+        tables.cursors.clear();
+        tables.links.values_mut().for_each(|row| row.missing = None);
+        drop(tables);
+        self.options.after_restore = true;
+    }
+
     fn run(&self, options: &Options, observer: CrashAt, leave: TestLeave) -> Ended {
         let mapping = self.mapping();
         let observer = Arc::new(observer);
