@@ -12,6 +12,7 @@ pub mod api_token;
 pub mod approval;
 pub mod audit_log;
 pub mod idempotency_key;
+pub mod installation;
 pub mod job;
 pub mod maintenance_task;
 pub mod pause;

@@ -6,6 +6,7 @@ pub use crate::api_token::Entity as ApiToken;
 pub use crate::approval::Entity as Approval;
 pub use crate::audit_log::Entity as AuditLog;
 pub use crate::idempotency_key::Entity as IdempotencyKey;
+pub use crate::installation::Entity as Installation;
 pub use crate::job::Entity as Job;
 pub use crate::maintenance_task::Entity as MaintenanceTask;
 pub use crate::pause::Entity as Pause;

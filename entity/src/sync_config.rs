@@ -62,6 +62,8 @@ pub struct Model {
     pub last_batch_sync_at: Option<DateTimeUtc>,
     /// When it was deleted. Links and history stay until purged.
     pub deleted_at: Option<DateTimeUtc>,
+    /// Since when it runs on a restored database and has not looked at both sides in full.
+    pub restored_at: Option<DateTimeUtc>,
 }
 
 /// What a sync belongs to and what belongs to it.

@@ -44,6 +44,8 @@ mod m20261122_001200_index_open_conflicts;
 mod m20261122_003000_create_sync_change_checkpoints;
 mod m20261122_003100_index_what_retention_looks_for;
 mod m20261122_003200_create_maintenance_tasks;
+mod m20261122_004000_create_installation;
+mod m20261122_004100_hold_deletes_after_a_restore;
 
 pub use error::MigrateError;
 pub use migrator::{Migrator, Rebuild, Until};
@@ -87,6 +89,8 @@ fn in_order() -> Vec<(Box<dyn MigrationTrait>, Compatibility)> {
         (Box::new(m20261122_003000_create_sync_change_checkpoints::Migration), Expands),
         (Box::new(m20261122_003100_index_what_retention_looks_for::Migration), Expands),
         (Box::new(m20261122_003200_create_maintenance_tasks::Migration), Expands),
+        (Box::new(m20261122_004000_create_installation::Migration), Expands),
+        (Box::new(m20261122_004100_hold_deletes_after_a_restore::Migration), Expands),
     ]
 }
 

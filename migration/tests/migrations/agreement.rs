@@ -35,6 +35,7 @@ entities!(
     approval,
     audit_log,
     idempotency_key,
+    installation,
     job,
     maintenance_task,
     pause,

@@ -13,7 +13,15 @@ use crate::support::{Sqlite, migrated};
 const AREAS: &[(&str, &[&str])] = &[
     (
         "Projects, accounts and syncs",
-        &["projects", "accounts", "sync_configs", "sync_config_revisions", "schedules", "sync_cursors"],
+        &[
+            "projects",
+            "accounts",
+            "sync_configs",
+            "sync_config_revisions",
+            "schedules",
+            "sync_cursors",
+            "installation",
+        ],
     ),
     (
         "Links and what happened to them",

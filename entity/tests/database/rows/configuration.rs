@@ -1,13 +1,25 @@
 //! What is configured: projects, accounts, syncs.
 
 use syncline_entity::{
-    account, pause, project, schedule, secret::Sealed, sync_config, sync_config_revision, types::*,
+    account, installation, pause, project, schedule, secret::Sealed, sync_config, sync_config_revision,
+    types::*,
 };
 
-use super::{Kind, comes_back, odd, text};
+use super::{Kind, comes_back, odd, text, uuid};
 use crate::stage::{Stage, at};
 
 pub(super) async fn configuration(stage: &Stage, kind: Kind) {
+    let row = installation::Model {
+        id: 1,
+        installation_id: uuid(7),
+        place: "file=1 born=2".to_owned(),
+        started_at: at(1),
+        last_seen_at: at(2),
+        backup_taken_at: Some(at(3)),
+        restored_at: Some(at(4)),
+        restored_from: text("a copy"),
+    };
+    comes_back(stage, kind, row, &[]).await;
     let row = project::Model { id: 7, key: "web".to_owned(), name: "Web \u{1F600}".to_owned() };
     comes_back(stage, kind, row, &[]).await;
     let row = account::Model {
@@ -61,6 +73,7 @@ pub(super) async fn configuration(stage: &Stage, kind: Kind) {
         last_sync_at: Some(at(3)),
         last_batch_sync_at: Some(at(4)),
         deleted_at: Some(at(5)),
+        restored_at: Some(at(6)),
     };
     comes_back(stage, kind, row, &[]).await;
     let row = sync_config_revision::Model {

@@ -17,6 +17,8 @@ const TICK: &str = "'2025-01-01 00:00:00+00:00'";
 constraints! {
     a_project_has_its_key_alone: "projects" Twin { columns: &["key"], with: &[], room: &[("key", "'other'")] };
 
+    there_is_one_installation: "installation" Twin { columns: &["id"], with: &[], room: &[("id", "2")] };
+
     an_account_has_one_secret: "accounts" Contradiction {
         columns: &["secret_enc", "secret_ref"],
         wrong: &[("secret_ref", "'env:TOKEN'"), ("secret_enc", "'x'"), ("key_id", "'k'")],
