@@ -11,6 +11,7 @@ use syncline_worker::{Environment, PoolConfig, steps::StopAt};
 
 use crate::{
     cli::{LeaseArgs, PoolArgs},
+    commands::restored,
     database,
     fault::Fault,
     settings::{self, DatabaseUrl},
@@ -29,6 +30,14 @@ pub(crate) enum Schema {
 
 /// Connects to Syncline's database and sees to its schema.
 pub(crate) async fn connect(url: &str, schema: Schema) -> Result<DatabaseConnection, Fault> {
+    let db = open(url, schema).await?;
+    if schema != Schema::Any {
+        restored::notice(&db).await?;
+    }
+    Ok(db)
+}
+
+async fn open(url: &str, schema: Schema) -> Result<DatabaseConnection, Fault> {
     let url = DatabaseUrl::parse(url)?;
     let db = database::open(&url).await?;
     match schema {

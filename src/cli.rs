@@ -51,6 +51,10 @@ pub(crate) enum Command {
     Api(ApiArgs),
     /// Bring the database to this version's schema, or back
     Migrate(MigrateArgs),
+    /// Copy Syncline's own database into a file, while workers go on
+    Backup(BackupArgs),
+    /// Say that Syncline's own database was put back to an older state, where that was not noticed
+    Restored(RestoredArgs),
     /// Store the syncs of a YAML file
     Apply(FileArgs),
     /// Check the syncs of a YAML file without storing them
@@ -85,6 +89,8 @@ impl Command {
             Command::Worker(_) => "worker",
             Command::Api(_) => "api",
             Command::Migrate(_) => "migrate",
+            Command::Backup(_) => "backup",
+            Command::Restored(_) => "restored",
             Command::Apply(_) => "apply",
             Command::Validate(_) => "validate",
             Command::Plan(_) => "plan",
@@ -234,6 +240,22 @@ pub(crate) struct MigrateAgain {
     /// Show the statements, executed in a transaction that is rolled back
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupArgs {
+    /// The file to write
+    pub(crate) file: PathBuf,
+    /// Replace the file if it is there
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoredArgs {
+    /// Only show whether it is known, and which syncs have not looked at both their sides since
+    #[arg(long)]
+    pub(crate) show: bool,
 }
 
 #[derive(Debug, Args)]

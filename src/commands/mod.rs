@@ -1,12 +1,14 @@
 //! A file per command.
 
 mod apply;
+mod backup;
 mod conflicts;
 mod demo;
 mod enqueue;
 mod migrate;
 mod plan;
 mod purge;
+pub(crate) mod restored;
 mod runs;
 mod serve;
 mod stats;
@@ -32,6 +34,8 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<Exit, Fault> {
         Command::Worker(args) => serve::worker(url, &args).await,
         Command::Api(args) => serve::api(url, &args).await,
         Command::Migrate(args) => migrate::run(url, &args, output).await,
+        Command::Backup(args) => backup::run(url, &args, output).await,
+        Command::Restored(args) => restored::run(url, &args, output).await,
         Command::Apply(args) => apply::run(url, &args, output).await,
         Command::Validate(args) => validate::run(&args, output),
         Command::Plan(args) => plan::run(url, &args, output).await,

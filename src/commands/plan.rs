@@ -78,6 +78,7 @@ async fn preview(db: &sea_orm::DatabaseConnection, sync: &Checked, args: &PlanAr
         None => None,
     };
     let revision = stored.as_ref().map_or(0, |stored| stored.revision);
+    let after_restore = stored.as_ref().is_some_and(|stored| stored.restored_at.is_some());
     let environment = app::environment(db.clone())?;
     let open = open(sync.spec.clone(), revision, Duration::from_secs(30)).await;
     let open = open.map_err(|error| Fault::failed(format!("sync {:?}: {error}", sync.name)))?;
@@ -103,7 +104,7 @@ async fn preview(db: &sea_orm::DatabaseConnection, sync: &Checked, args: &PlanAr
         clock: &*environment.clock,
         leave: &NoLeave,
         observer: &*observer,
-        options: Options { confirm_deletes: args.confirm_deletes, ..Options::default() },
+        options: Options { confirm_deletes: args.confirm_deletes, after_restore, ..Options::default() },
     };
     let mut items = Vec::new();
     let report = run.preview(&mut |plan| items.extend(show(plan))).await;

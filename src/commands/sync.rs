@@ -87,6 +87,9 @@ pub(crate) fn tell(config: &sync_config::Model, row: &sync_history::Model, open:
             error["error"].as_str().unwrap_or("?")
         ));
     }
+    if details["after_restore"] == true {
+        output.line("Syncline's database was restored before this run: syncline restored --show");
+    }
     if open > 0 {
         output.line("conflicts wait for a person: syncline conflicts");
     }

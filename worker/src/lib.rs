@@ -9,6 +9,7 @@ pub mod open;
 pub mod pool;
 pub mod purge;
 pub mod registry;
+pub mod restore;
 pub mod runs;
 pub mod schedule;
 pub mod steps;

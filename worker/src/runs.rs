@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     environment::Environment,
+    restore,
     store::{begin, statement},
 };
 
@@ -58,6 +59,8 @@ pub struct Ending<'a> {
     pub report: Option<&'a Report>,
     /// A plan, for people.
     pub plan: Option<serde_json::Value>,
+    /// The sync ran on a database restored at this time, and has now looked at both its sides in full.
+    pub settled: Option<DateTime<Utc>>,
 }
 
 /// Ends a run or an attempt. False: another worker has taken the run over.
@@ -102,6 +105,9 @@ pub async fn end_run(environment: &Environment, begun: &Begun, ending: Ending<'_
     if over && row.kind != RunKind::Plan {
         let sql = "UPDATE sync_configs SET last_sync_at = ? WHERE id = ?";
         tx.execute_raw(statement(backend, sql, [now.into(), row.sync_config_id.into()])).await?;
+    }
+    if let Some(since) = ending.settled.filter(|_| over) {
+        restore::settle(&tx, row.sync_config_id, since).await?;
     }
     tx.commit().await?;
     Ok(true)
@@ -165,6 +171,9 @@ fn details(
         "settled": counts.settled,
         "errors": report.errors,
     });
+    if report.after_restore {
+        details["after_restore"] = json!(true);
+    }
     if let Some(held) = &report.held {
         details["held"] = json!(held);
     }

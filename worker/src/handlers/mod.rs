@@ -184,7 +184,7 @@ async fn fail(
         "the run did not come to its end"
     );
     metrics::counter!("sync_attempts_failed_total", "outcome" => outcome_name).increment(1);
-    let ending = Ending { status, outcome: outcome_name, error, report: None, plan: None };
+    let ending = Ending { status, outcome: outcome_name, error, report: None, plan: None, settled: None };
     end_run(environment, begun, ending).await?;
     Ok(outcome)
 }

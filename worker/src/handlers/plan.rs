@@ -14,6 +14,7 @@ use super::{Failure, LeaseLeave, sync};
 use crate::{
     environment::Environment,
     open::open,
+    restore,
     runs::{Begun, Ending, end_run},
     steps::RunObserver,
 };
@@ -32,7 +33,8 @@ pub(super) async fn execute(
     let observer = Arc::new(RunObserver::default());
     let store = sync::store(environment, begun, config, &open, observer.clone());
     let leave = LeaseLeave(leased.lease.clone());
-    let run = sync::run(environment, begun, &open, &store, &leave, &observer)?;
+    let restored = restore::restored_since(&environment.db, config, environment.clock.now()).await?;
+    let run = sync::run(environment, begun, &open, &store, &leave, &observer, restored)?;
     let mut items = Vec::new();
     let report = run
         .preview(&mut |plan| {
@@ -50,6 +52,7 @@ pub(super) async fn execute(
         error: None,
         report: Some(&report),
         plan: Some(plan),
+        settled: None,
     };
     if end_run(environment, begun, ending).await? { Ok(()) } else { Err(Failure::LeaseLost) }
 }
@@ -61,6 +64,9 @@ pub fn show(plan: &ItemPlan) -> Option<Value> {
         Action::End(side) => format!("gone from {side}, link ends"),
         Action::AskDeleted(side) => format!("deleted on {side}, edited since: a person decides"),
         _ if plan.ops.is_empty() && plan.conflicts.is_empty() && plan.problems.is_empty() => return None,
+        Action::Create(side) if plan.ops.is_empty() && plan.problems.is_empty() => {
+            format!("may be on {side} already: a person decides")
+        }
         Action::Create(side) => format!("create on {side}"),
         Action::Delete(side) => format!("delete on {side}"),
         Action::Merge | Action::Leave => "update".to_owned(),

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use chrono::{DateTime, Utc};
 use serde_json::json;
 use syncline_engine::{
     run::{Options, Report, Run},
@@ -18,6 +19,7 @@ use super::{Failure, LeaseLeave};
 use crate::{
     environment::Environment,
     open::{OpenSync, open},
+    restore,
     runs::{Begun, Ending, end_run},
     steps::{Progress, RunObserver},
     store::{LinkStore, RunIdentity, SyncIdentity},
@@ -38,7 +40,8 @@ pub(super) async fn execute(
     let observer = Arc::new(RunObserver { stop_at: environment.stop_at.clone(), progress: Arc::default() });
     let store = store(environment, begun, config, &open, observer.clone());
     let leave = LeaseLeave(leased.lease.clone());
-    let run = run(environment, begun, &open, &store, &leave, &observer)?;
+    let restored = restore::restored_since(&environment.db, config, environment.clock.now()).await?;
+    let run = run(environment, begun, &open, &store, &leave, &observer, restored)?;
     let report = tokio::select! {
         report = run.execute() => report?,
         never = show_progress(leased, &observer.progress) => match never {},
@@ -52,7 +55,8 @@ pub(super) async fn execute(
         conflicts = report.counts.conflicts,
         "the run is over"
     );
-    let ending = Ending { status, outcome: "done", error, report: Some(&report), plan: None };
+    let settled = restored.filter(|_| is_whole(&report));
+    let ending = Ending { status, outcome: "done", error, report: Some(&report), plan: None, settled };
     if end_run(environment, begun, ending).await? { Ok(()) } else { Err(Failure::LeaseLost) }
 }
 
@@ -64,17 +68,22 @@ pub(super) fn run<'a>(
     store: &'a LinkStore,
     leave: &'a LeaseLeave,
     observer: &'a RunObserver,
+    restored: Option<DateTime<Utc>>,
 ) -> Result<Run<'a>, Failure> {
     let args: RunArgs = serde_json::from_value(begun.row.args.clone())
         .map_err(|error| Failure::Lasting(format!("the run's arguments: {error}")))?;
     let asked = begun.row.sync_type == SyncMethod::Manual;
+    // What was agreed to before the database was put back was agreed to of another state.
+    let agreed = restored.is_none_or(|since| begun.row.queued_at >= since);
     let options = Options {
         // Whoever asks for a run wants everything looked at; scheduled ones follow the cursors.
         full: args.full || asked,
-        confirm_deletes: args.confirm_deletes,
-        approved_deletes: args.allow_deletes,
-        retry_now: asked,
+        confirm_deletes: args.confirm_deletes && agreed,
+        approved_deletes: args.allow_deletes.filter(|_| agreed),
+        // After a restore everything is looked at, whatever it waits for.
+        retry_now: asked || restored.is_some(),
         only: args.links,
+        after_restore: restored.is_some(),
         ..Options::default()
     };
     Ok(Run {
@@ -126,9 +135,23 @@ async fn show_progress(leased: &LeasedJob, progress: &Progress) -> std::convert:
     }
 }
 
+/// Whether a run looked at both sides in full and knew of each item what it belongs to.
+fn is_whole(report: &Report) -> bool {
+    report.held.is_none() && report.complete == Pair::new(true, true) && report.ambiguous == 0
+}
+
 /// A held run wrote nothing and waits for nobody: the next one asks again.
 fn verdict(report: &Report) -> (RunStatus, Option<String>) {
     match &report.held {
+        Some(held) if held.after_restore => {
+            let text = format!(
+                "held: Syncline's database was restored to an older state, so nothing is deleted unasked; {} of {} items \
+                 would be deleted ({} are gone from the source, {} from the target). If that is right, run the sync with \
+                 --allow-deletes {}",
+                held.deletes, held.links, held.missing_on_source, held.missing_on_target, held.deletes
+            );
+            (RunStatus::Held, Some(text))
+        }
         Some(held) => {
             let text = format!(
                 "held: {} of {} items would be deleted ({} are gone from the source, {} from the target), and \

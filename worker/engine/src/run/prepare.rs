@@ -46,6 +46,7 @@ impl Run<'_> {
             let doubtful = self.doubtful(Pair::new(true, true));
             return Ok(Prepared { work, kept: Pair::default(), cursors: Vec::new(), doubtful });
         }
+        report.after_restore = self.options.after_restore;
         let now = self.clock.now();
         let mut index =
             LinkIndex::load(self.store, self.mapping.revision, self.options.retry_now, now).await?;

@@ -23,6 +23,8 @@ pub struct Report {
     pub complete: Pair<bool>,
     /// Links when the run began.
     pub links: u64,
+    /// The links came from a backup: see [`Options::after_restore`](super::Options::after_restore).
+    pub after_restore: bool,
     /// The run was held: it would have deleted too much.
     pub held: Option<Held>,
     /// Groups of items that share what they are matched by: which belongs to which, a person must say.

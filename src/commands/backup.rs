@@ -1,0 +1,229 @@
+//! `syncline backup`: a copy of Syncline's own database, taken while workers go on.
+
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Instant,
+};
+
+use chrono::{DateTime, SubsecRound, Utc};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, Statement,
+    sqlx::{
+        self, AssertSqlSafe, ConnectOptions, Connection, Row, SqliteConnection, sqlite::SqliteConnectOptions,
+    },
+};
+use serde_json::json;
+use tempfile::NamedTempFile;
+
+use crate::{
+    app::{self, Schema},
+    cli::BackupArgs,
+    fault::{Exit, Fault},
+    output::Output,
+    settings::DatabaseUrl,
+};
+
+/// Takes a backup of a SQLite database; of one on a server it says how, and has failed: whoever goes on after it in a
+/// script must not think that there is a file.
+pub(crate) async fn run(url: &str, args: &BackupArgs, output: &Output) -> Result<Exit, Fault> {
+    let address = DatabaseUrl::parse(url)?;
+    if !address.is_sqlite() {
+        let db = app::connect(url, Schema::Any).await?;
+        return Err(Fault::usage(with_pg_dump(&address, &schema_of(&db).await?, &args.file)));
+    }
+    let database = file_of(&address)?;
+    let place = place_of(&args.file, &database, args.force)?;
+    let db = app::connect(url, Schema::Any).await?;
+    let began = Instant::now();
+    let taken = copy(&db, &place, &args.file, args.force).await?;
+    let took = began.elapsed();
+    output.data(&json!({
+        "file": args.file,
+        "bytes": taken.bytes,
+        "duration_ms": took.as_millis(),
+        "schema": taken.schema,
+        "taken_at": taken.at,
+    }));
+    output.table(
+        &["file", "bytes", "took", "schema"],
+        vec![vec![
+            args.file.display().to_string(),
+            taken.bytes.to_string(),
+            format!("{:.2} s", took.as_secs_f64()),
+            taken.schema.clone().unwrap_or_default(),
+        ]],
+    );
+    if !taken.marked {
+        output.note(
+            "its schema is too old to say that it is a backup: after restoring it and `syncline migrate up`, run \
+             `syncline restored`",
+        );
+    }
+    Ok(Exit::Done)
+}
+
+/// What a backup turned out to be.
+struct Taken {
+    bytes: u64,
+    schema: Option<String>,
+    at: DateTime<Utc>,
+    /// It says of itself that it is a backup.
+    marked: bool,
+}
+
+/// The file of a SQLite database, which must be there: connecting would make an empty one.
+fn file_of(address: &DatabaseUrl) -> Result<PathBuf, Fault> {
+    let options = SqliteConnectOptions::from_str(&address.connect_url())
+        .map_err(|error| Fault::usage(format!("DATABASE_URL {}: {error}", address.shown())))?;
+    let file = options.get_filename().to_owned();
+    if file.is_file() {
+        return Ok(file);
+    }
+    Err(Fault::usage(format!(
+        "DATABASE_URL {}: there is no such file, so nothing to back up",
+        address.shown()
+    )))
+}
+
+/// The folder that the backup goes to, once it is sure that nothing there is overwritten unasked.
+fn place_of(file: &Path, database: &Path, force: bool) -> Result<PathBuf, Fault> {
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let shown = file.display();
+    if file.is_dir() || file.file_name().is_none() {
+        return Err(Fault::usage(format!("{shown} is a folder; name the file to write")));
+    }
+    if !folder.is_dir() {
+        return Err(Fault::usage(format!("{shown}: there is no folder {}; make it first", folder.display())));
+    }
+    let whole = |path: &Path| path.canonicalize().ok();
+    let own = ["", "-wal", "-shm", "-journal"].map(|end| {
+        let mut name = whole(database).unwrap_or_else(|| database.to_owned()).into_os_string();
+        name.push(end);
+        PathBuf::from(name)
+    });
+    let target = whole(file).or_else(|| Some(whole(&folder)?.join(file.file_name()?)));
+    if target.is_some_and(|target| own.contains(&target)) {
+        return Err(Fault::usage(format!("{shown} is the database itself; name another file")));
+    }
+    if !force && file.symlink_metadata().is_ok() {
+        return Err(Fault::usage(format!(
+            "{shown} is there already; name another file, or --force replaces it"
+        )));
+    }
+    Ok(folder)
+}
+
+/// Copies the database, sees that the copy is whole, and only then gives it its name.
+async fn copy(db: &DatabaseConnection, folder: &Path, file: &Path, force: bool) -> Result<Taken, Fault> {
+    let failed = |error: &dyn std::fmt::Display| Fault::failed(format!("{}: {error}", file.display()));
+    // Readable by its owner only: it holds what people wrote. SQLite takes an empty file for none.
+    let temporary = tempfile::Builder::new()
+        .prefix(".syncline-backup-")
+        .tempfile_in(folder)
+        .map_err(|error| failed(&error))?;
+    let at = Utc::now().trunc_subsecs(6);
+    let path = temporary.path().to_string_lossy().into_owned();
+    // One reading transaction, beside which others go on writing.
+    let copy = Statement::from_sql_and_values(db.get_database_backend(), "VACUUM INTO ?", [path.into()]);
+    db.execute_raw(copy).await.map_err(|error| failed(&error))?;
+    let (schema, marked) = look_at(temporary.path(), at).await.map_err(|error| failed(&error))?;
+    let bytes = keep(temporary, folder, file, force).map_err(|error| failed(&error))?;
+    Ok(Taken { bytes, schema, at, marked })
+}
+
+/// Notes in the copy that it is one, and checks it. Answers its schema's version and whether the note could be made.
+async fn look_at(copy: &Path, at: DateTime<Utc>) -> anyhow::Result<(Option<String>, bool)> {
+    let options = SqliteConnectOptions::new().filename(copy).foreign_keys(false);
+    let mut connection = options.connect().await?;
+    let marked = has_table(&mut connection, "installation").await?;
+    if marked {
+        sqlx::query("UPDATE installation SET backup_taken_at = ?").bind(at).execute(&mut connection).await?;
+    }
+    for check in ["PRAGMA integrity_check(1)", "PRAGMA foreign_key_check"] {
+        let rows = sqlx::query(AssertSqlSafe(check)).fetch_all(&mut connection).await?;
+        let first: Option<String> = rows.first().map(|row| row.try_get(0)).transpose()?;
+        if let Some(found) = first.filter(|found| found != "ok") {
+            anyhow::bail!(
+                "the copy is not whole ({check}: {found}), so there is no backup; the database itself is damaged, look at \
+                 its disk and go back to an earlier backup"
+            );
+        }
+    }
+    let mut schema = None;
+    if has_table(&mut connection, syncline_migration::MIGRATION_TABLE).await? {
+        let sql = format!("SELECT MAX(version) FROM {}", syncline_migration::MIGRATION_TABLE);
+        schema = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut connection).await?;
+    }
+    connection.close().await?;
+    Ok((schema, marked))
+}
+
+async fn has_table(connection: &mut SqliteConnection, name: &str) -> Result<bool, sqlx::Error> {
+    let sql = "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = ?";
+    Ok(sqlx::query_scalar::<_, i64>(sql).bind(name).fetch_one(connection).await? > 0)
+}
+
+/// Puts the copy on disk for good and gives it its name. Answers its size in bytes.
+fn keep(temporary: NamedTempFile, folder: &Path, file: &Path, force: bool) -> io::Result<u64> {
+    let copy = File::open(temporary.path())?;
+    copy.sync_all()?;
+    let bytes = copy.metadata()?.len();
+    if force {
+        temporary.persist(file)?;
+    } else {
+        temporary.persist_noclobber(file)?;
+    }
+    // The name is in the folder, which has to reach the disk, too; not every system lets a folder be opened.
+    if let Ok(folder) = File::open(folder) {
+        let _ = folder.sync_all();
+    }
+    Ok(bytes)
+}
+
+async fn schema_of(db: &DatabaseConnection) -> Result<String, Fault> {
+    let sql = Statement::from_string(db.get_database_backend(), "SELECT current_schema()::text AS name");
+    let row = db.query_one_raw(sql).await?;
+    Ok(row.and_then(|row| row.try_get("", "name").ok()).unwrap_or_else(|| "public".to_owned()))
+}
+
+/// How a database on a server is backed up and restored.
+fn with_pg_dump(address: &DatabaseUrl, schema: &str, file: &Path) -> String {
+    let (url, file) = (quoted(&address.shown()), quoted(&file.display().to_string()));
+    let schema = quoted(schema);
+    format!(
+        "nothing was written: PostgreSQL's own program takes the backup, also while workers run. It asks for the password, \
+         or takes it from PGPASSWORD or ~/.pgpass:\n\n  \
+         pg_dump --format=custom --schema={schema} --file={file} {url}\n\n\
+         and back, with all processes stopped, in place of what is there:\n\n  \
+         pg_restore --clean --if-exists --single-transaction --no-owner --dbname={url} {file}\n\n\
+         The next process to start notices it: docs/operations.md, \"Backup and restore\""
+    )
+}
+
+/// A word as a shell reads it.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%=,+".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_reads_each_word_as_it_is() {
+        assert_eq!(quoted("postgres://me@db:5432/x"), "postgres://me@db:5432/x");
+        assert_eq!(quoted("my file"), "'my file'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+    }
+}

@@ -1,0 +1,69 @@
+//! `syncline restored`: what is known of a restore, and a person's word that there was one.
+
+use std::io::Write;
+
+use chrono::{DateTime, SubsecRound, Utc};
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder};
+use serde_json::json;
+use syncline_entity::{installation, sync_config};
+use syncline_worker::restore;
+
+use crate::{
+    app::{self, Schema},
+    cli::RestoredArgs,
+    fault::{Exit, Fault},
+    output::Output,
+};
+
+/// Marks all syncs as running on a restored database, or shows which of them still do.
+pub(crate) async fn run(url: &str, args: &RestoredArgs, output: &Output) -> Result<Exit, Fault> {
+    let db = app::connect(url, Schema::CreateOnly).await?;
+    if !args.show {
+        restore::mark_by_hand(&db, now()).await?;
+    }
+    let row = installation::the(&db).await?;
+    let (at, from) = row.map(|row| (row.restored_at, row.restored_from)).unwrap_or_default();
+    let waiting = sync_config::Entity::find()
+        .filter(sync_config::Column::RestoredAt.is_not_null())
+        .filter(sync_config::Column::DeletedAt.is_null())
+        .order_by_asc(sync_config::Column::Name)
+        .all(&db)
+        .await?;
+    let waiting: Vec<String> = waiting.into_iter().map(|config| config.name).collect();
+    output.data(&json!({ "restored_at": at, "restored_from": from, "syncs": waiting }));
+    match (at, waiting.is_empty()) {
+        (None, _) => output.line("this database was not restored, as far as is known, or has no syncs"),
+        (Some(at), true) => {
+            output.line(format!("restored at {}; all syncs have looked at both sides since", shown(at)));
+        }
+        (Some(at), false) => {
+            output.line(format!("restored at {}: {}", shown(at), from.unwrap_or_default()));
+            output.line(format!(
+                "nothing is deleted without --allow-deletes until a run of it has looked at both sides: {}",
+                waiting.join(", ")
+            ));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Looks whether the database was restored since the last start, and warns if so: in the log of a role that serves, on
+/// standard error of a command.
+pub(crate) async fn notice(db: &DatabaseConnection) -> Result<(), Fault> {
+    if let Some(noticed) = restore::notice(db, now()).await? {
+        if tracing::enabled!(tracing::Level::WARN) {
+            tracing::warn!("{noticed}");
+        } else {
+            let _ = writeln!(std::io::stderr(), "warning: {noticed}");
+        }
+    }
+    Ok(())
+}
+
+fn now() -> DateTime<Utc> {
+    Utc::now().trunc_subsecs(6)
+}
+
+fn shown(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}

@@ -1,0 +1,165 @@
+//! Notices that Syncline's database was put back to an older state, and says so to its syncs.
+//!
+//! A restored database looks like any other: its links are in order among themselves, and older than the places they stand
+//! for. What gives it away is where it lives. The installation's row keeps a fingerprint of that place, and a copy that
+//! `syncline backup` made says of itself that it is one. Each process that starts compares; the first to see a difference
+//! marks every sync, in one transaction, and [`Options::after_restore`](syncline_engine::run::Options::after_restore) then
+//! holds for a sync until a run has looked at both its sides in full and left nothing to decide.
+
+mod place;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, Value};
+use syncline_entity::{installation, sync_config};
+use uuid::Uuid;
+
+use crate::store::{begin, statement};
+
+/// How often the installation's row notes that it is in use.
+const SEEN_EVERY: TimeDelta = TimeDelta::hours(1);
+
+/// A sync stored for the first time so soon after a restore may be one that the backup was too old to hold.
+const STORED_ANEW: TimeDelta = TimeDelta::days(7);
+
+/// A restore that was noticed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Noticed {
+    /// What gave it away, for people.
+    pub from: String,
+    /// How many syncs are marked.
+    pub syncs: u64,
+}
+
+impl std::fmt::Display for Noticed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "Syncline's database was restored or moved: {}. Until a run of each sync ({} in all) has looked at both its \
+             sides in full, nothing is deleted without --allow-deletes, and what an old state cannot decide is asked: \
+             syncline conflicts",
+            self.from, self.syncs
+        )
+    }
+}
+
+/// Looks whether the database is still where it was, and marks its syncs if not. Of several processes that start together
+/// one does so. A database without syncs has nothing to protect and is only noted.
+pub async fn notice(db: &DatabaseConnection, now: DateTime<Utc>) -> Result<Option<Noticed>, DbErr> {
+    let place = place::of(db).await;
+    match installation::the(db).await? {
+        Some(row) if difference(&row, &place).is_none() => {
+            if now - row.last_seen_at >= SEEN_EVERY || place::gained(&row.place, &place) {
+                let sql = "UPDATE installation SET last_seen_at = ?, place = ? WHERE id = 1";
+                db.execute_raw(statement(db.get_database_backend(), sql, [now.into(), place.into()])).await?;
+            }
+            return Ok(None);
+        }
+        _ => {}
+    }
+    let tx = begin(db).await?;
+    let noticed = notice_within(&tx, &place, now).await?;
+    tx.commit().await?;
+    Ok(noticed)
+}
+
+async fn notice_within(
+    tx: &DatabaseTransaction,
+    place: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<Noticed>, DbErr> {
+    let backend = tx.get_database_backend();
+    let first = "INSERT INTO installation (id, installation_id, place, started_at, last_seen_at) VALUES (1, ?, ?, ?, ?) \
+                 ON CONFLICT (id) DO NOTHING";
+    let values: [Value; 4] = [Uuid::now_v7().into(), place.into(), now.into(), now.into()];
+    tx.execute_raw(statement(backend, first, values)).await?;
+    // Whoever writes the row holds it: the next one sees what was done.
+    let hold = "UPDATE installation SET last_seen_at = ? WHERE id = 1";
+    tx.execute_raw(statement(backend, hold, [now.into()])).await?;
+    let Some(row) = installation::the(tx).await? else { return Ok(None) };
+    match difference(&row, place) {
+        Some(from) => mark(tx, place, &from, now).await,
+        None => Ok(None),
+    }
+}
+
+/// Marks all syncs on a person's word. Answers how many there are.
+pub async fn mark_by_hand(db: &DatabaseConnection, now: DateTime<Utc>) -> Result<u64, DbErr> {
+    let place = place::of(db).await;
+    let tx = begin(db).await?;
+    // That it was restored under our eyes does not matter any more.
+    notice_within(&tx, &place, now).await?;
+    let marked = mark(&tx, &place, "somebody said so (`syncline restored`)", now).await?;
+    tx.commit().await?;
+    Ok(marked.map_or(0, |noticed| noticed.syncs))
+}
+
+fn difference(row: &installation::Model, place: &str) -> Option<String> {
+    if let Some(taken) = row.backup_taken_at {
+        return Some(format!("it is the backup of {} UTC", taken.format("%Y-%m-%d %H:%M:%S")));
+    }
+    let since = row.last_seen_at.format("%Y-%m-%d %H:%M:%S");
+    place::difference(&row.place, place)
+        .map(|what| format!("{what} (it was last seen in use at {since} UTC or later)"))
+}
+
+/// What no longer holds of an older state is forgotten: how far the sides were read, what was found absent, when schedules
+/// are due. Waiting jobs and open intents stay; both ask before they act.
+async fn mark(
+    tx: &DatabaseTransaction,
+    place: &str,
+    from: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<Noticed>, DbErr> {
+    let backend = tx.get_database_backend();
+    let run = async |sql: &str, values: Vec<Value>| -> Result<u64, DbErr> {
+        Ok(tx.execute_raw(statement(backend, sql, values)).await?.rows_affected())
+    };
+    let settle = "UPDATE installation SET place = ?, last_seen_at = ?, backup_taken_at = NULL WHERE id = 1";
+    run(settle, vec![place.into(), now.into()]).await?;
+    let syncs =
+        run("UPDATE sync_configs SET restored_at = ? WHERE deleted_at IS NULL", vec![now.into()]).await?;
+    if syncs == 0 {
+        return Ok(None);
+    }
+    let note = "UPDATE installation SET restored_at = ?, restored_from = ? WHERE id = 1";
+    run(note, vec![now.into(), from.into()]).await?;
+    run("DELETE FROM sync_cursors", vec![]).await?;
+    let absent = "UPDATE sync_metadata SET missing_since = NULL, missing_side = NULL, version = version + 1 \
+                  WHERE missing_side IS NOT NULL";
+    run(absent, vec![]).await?;
+    let due = "UPDATE schedules SET next_tick_at = ? WHERE paused_at IS NULL AND next_tick_at IS NOT NULL";
+    run(due, vec![now.into()]).await?;
+    Ok(Some(Noticed { from: from.to_owned(), syncs }))
+}
+
+/// Since when a sync runs on a restored database, if it still does. One that is new since a recent restore may have run
+/// before it, and is marked when it first runs.
+pub(crate) async fn restored_since(
+    db: &DatabaseConnection,
+    config: &sync_config::Model,
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, DbErr> {
+    if config.restored_at.is_some() || config.last_sync_at.is_some() {
+        return Ok(config.restored_at);
+    }
+    let restored = installation::the(db).await?.and_then(|row| row.restored_at);
+    let Some(since) = restored.filter(|at| now - *at < STORED_ANEW) else { return Ok(None) };
+    let sql = "UPDATE sync_configs SET restored_at = ? WHERE id = ? AND restored_at IS NULL AND last_sync_at IS NULL";
+    db.execute_raw(statement(db.get_database_backend(), sql, [since.into(), config.id.into()])).await?;
+    Ok(Some(since))
+}
+
+/// The sync is as good as any other, unless a person still has something to decide because of the restore.
+pub(crate) async fn settle(
+    tx: &impl ConnectionTrait,
+    config_id: i64,
+    since: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let sql = "UPDATE sync_configs SET restored_at = NULL WHERE id = ? AND restored_at = ? AND NOT EXISTS (\
+               SELECT 1 FROM sync_conflicts JOIN sync_metadata ON sync_metadata.id = sync_conflicts.link_id \
+               WHERE sync_metadata.sync_config_id = ? AND sync_conflicts.resolved = FALSE \
+               AND (sync_conflicts.created_at >= ? OR sync_conflicts.conflict_type = 'ambiguous_create'))";
+    let values = [config_id.into(), since.into(), config_id.into(), since.into()];
+    tx.execute_raw(statement(tx.get_database_backend(), sql, values)).await?;
+    Ok(())
+}
