@@ -178,6 +178,11 @@ impl Server {
     }
 }
 
+/// The folder of PostgreSQL's programs, clients included.
+pub fn bin() -> PathBuf {
+    programs()
+}
+
 /// The folder of PostgreSQL's programs: on the path, or the newest of those that are packaged beside each other.
 fn programs() -> PathBuf {
     let installed = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
