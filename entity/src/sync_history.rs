@@ -74,6 +74,8 @@ pub struct Model {
     /// Details for people, and the plan of a dry run.
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub sync_metadata: Option<Json>,
+    /// Whether `sync_stats` has it; a run that only planned is noted as done without being counted.
+    pub rolled_up: bool,
 }
 
 /// What a run belongs to and what belongs to it.

@@ -238,6 +238,18 @@ text_column! {
     }
 }
 
+text_column! {
+    /// How long the time is that a row of statistics stands for.
+    Span {
+        /// An hour.
+        Hour = "hour",
+        /// A day, in UTC.
+        Day = "day",
+        /// A calendar month, in UTC.
+        Month = "month",
+    }
+}
+
 /// How urgent a job or run is. Stored as a small number so that an index serves them in order.
 #[derive(
     Clone,

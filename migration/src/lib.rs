@@ -41,6 +41,10 @@ mod m20261122_000900_create_api_tokens;
 mod m20261122_001000_create_idempotency_keys;
 mod m20261122_001100_create_approvals;
 mod m20261122_001200_index_open_conflicts;
+mod m20261122_002000_create_sync_stats;
+mod m20261122_002100_note_rolled_up_runs;
+mod m20261122_002200_count_links;
+mod m20261122_002300_count_open_conflicts;
 mod m20261122_003000_create_sync_change_checkpoints;
 mod m20261122_003100_index_what_retention_looks_for;
 mod m20261122_003200_create_maintenance_tasks;
@@ -86,6 +90,10 @@ fn in_order() -> Vec<(Box<dyn MigrationTrait>, Compatibility)> {
         (Box::new(m20261122_001000_create_idempotency_keys::Migration), Expands),
         (Box::new(m20261122_001100_create_approvals::Migration), Expands),
         (Box::new(m20261122_001200_index_open_conflicts::Migration), Expands),
+        (Box::new(m20261122_002000_create_sync_stats::Migration), Expands),
+        (Box::new(m20261122_002100_note_rolled_up_runs::Migration), Expands),
+        (Box::new(m20261122_002200_count_links::Migration), Expands),
+        (Box::new(m20261122_002300_count_open_conflicts::Migration), Expands),
         (Box::new(m20261122_003000_create_sync_change_checkpoints::Migration), Expands),
         (Box::new(m20261122_003100_index_what_retention_looks_for::Migration), Expands),
         (Box::new(m20261122_003200_create_maintenance_tasks::Migration), Expands),

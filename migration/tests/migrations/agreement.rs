@@ -48,9 +48,12 @@ entities!(
     sync_config,
     sync_config_revision,
     sync_conflict,
+    sync_conflict_count,
     sync_cursor,
     sync_history,
+    sync_link_count,
     sync_metadata,
+    sync_stats,
     sync_text,
     webhook_delivery,
     worker,
@@ -95,6 +98,7 @@ closed_sets!(
     sync_metadata.sync_direction,
     sync_metadata.sync_method ?null,
     sync_metadata.sync_status,
+    sync_stats.span,
     webhook_delivery.status,
 );
 

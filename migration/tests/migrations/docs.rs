@@ -27,7 +27,9 @@ const AREAS: &[(&str, &[&str])] = &[
         "Links and what happened to them",
         &[
             "sync_metadata",
+            "sync_link_counts",
             "sync_conflicts",
+            "sync_conflict_counts",
             "sync_changes",
             "sync_change_checkpoints",
             "sync_texts",

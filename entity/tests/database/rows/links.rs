@@ -2,7 +2,8 @@
 
 use serde_json::json;
 use syncline_entity::{
-    status_history, sync_change_checkpoint, sync_cursor, sync_metadata, sync_text, types::*,
+    status_history, sync_change_checkpoint, sync_conflict_count, sync_cursor, sync_link_count, sync_metadata,
+    sync_text, types::*,
 };
 
 use super::{Kind, comes_back, odd, text, uuid};
@@ -60,6 +61,16 @@ pub(super) async fn links(stage: &Stage, kind: Kind) {
     };
     // One of the two ids has to be there.
     comes_back(stage, kind, row, &[sync_metadata::Column::EntityId]).await;
+    let row = sync_link_count::Model {
+        sync_config_id: 7,
+        entity_type: "issue".to_owned(),
+        sync_status: SyncStatus::Conflict,
+        slot: i32::MAX,
+        links: -3,
+    };
+    comes_back(stage, kind, row, &[]).await;
+    let row = sync_conflict_count::Model { sync_config_id: 7, slot: i32::MAX, conflicts: i64::MIN };
+    comes_back(stage, kind, row, &[]).await;
     let row = sync_cursor::Model {
         sync_config_id: 7,
         side: Side::Target,

@@ -1,6 +1,8 @@
 //! Runs and what they leave.
 
-use syncline_entity::{approval, sync_attempt, sync_change, sync_conflict, sync_history, types::*};
+use syncline_entity::{
+    approval, sync_attempt, sync_change, sync_conflict, sync_history, sync_stats, types::*,
+};
 
 use super::{Kind, comes_back, odd, text, uuid};
 use crate::stage::{Stage, at};
@@ -38,7 +40,12 @@ pub(super) async fn runs(stage: &Stage, kind: Kind) {
         success: Some(true),
         error_message: text("held by the guard"),
         sync_metadata: Some(odd()),
+        rolled_up: true,
     };
+    comes_back(stage, kind, row, &[]).await;
+    let mut row = sync_stats::Model::empty(7, "issue", Span::Month, Span::Month.begin_of(at(44)));
+    row.count(RunStatus::Completed, true, Some(9));
+    row.count(RunStatus::Failed, false, Some(123_456));
     comes_back(stage, kind, row, &[]).await;
     let row = sync_attempt::Model {
         run_id: uuid(10),

@@ -212,6 +212,26 @@ constraints! {
     };
     keys_go_with_their_token: "idempotency_keys" Stray { column: "token_id", parent_goes: WithIt };
 
+    spans_of_statistics: "sync_stats" Value {
+        column: "span", wrong: "'week'", right: &["'hour'", "'day'", "'month'"],
+    };
+    a_span_is_summed_up_once: "sync_stats" Twin {
+        columns: &["sync_config_id", "span", "bucket", "entity_type"], with: &[], room: &[("entity_type", "'other'")],
+    };
+    statistics_go_with_their_sync: "sync_stats" Stray { column: "sync_config_id", parent_goes: WithIt };
+
+    a_slot_counts_links_once: "sync_link_counts" Twin {
+        columns: &["sync_config_id", "entity_type", "sync_status", "slot"], with: &[], room: &[("slot", "-1")],
+    };
+    counts_of_links_go_with_their_sync: "sync_link_counts" Stray { column: "sync_config_id", parent_goes: WithIt };
+
+    a_slot_counts_conflicts_once: "sync_conflict_counts" Twin {
+        columns: &["sync_config_id", "slot"], with: &[], room: &[("slot", "-1")],
+    };
+    counts_of_conflicts_go_with_their_sync: "sync_conflict_counts" Stray {
+        column: "sync_config_id", parent_goes: WithIt,
+    };
+
     a_plan_is_approved_once: "approvals" Twin {
         columns: &["run_id", "plan_hash"], with: &[], room: &[("plan_hash", "'other'")],
     };

@@ -1,0 +1,167 @@
+//! How often which value was seen: what percentiles of many runs are made of, since percentiles themselves cannot be
+//! added up.
+
+use std::{fmt, str::FromStr};
+
+use sea_orm::DeriveValueType;
+
+use crate::types::UnknownValue;
+
+/// Values below this are kept as they are.
+const EXACT: u64 = 128;
+/// Above, each doubling is cut into this many classes, so that the middle of a class is within 1/128 of its values.
+const CLASSES: u64 = EXACT / 2;
+
+/// How many values of each class were seen. Two of them add up to what one over both sets of values would be.
+///
+/// As text, the way it is stored, each class is its middle value and its number, `12:3 1096:1`. Any order and any number
+/// of mentions is read, so that texts set one behind the other are the sum of their histograms.
+#[derive(Clone, Debug, Default, PartialEq, Eq, DeriveValueType)]
+#[sea_orm(value_type = "String")]
+pub struct Histogram {
+    /// By class; no zeros at the end.
+    counts: Vec<u64>,
+}
+
+impl Histogram {
+    /// Notes a value so many times. What is below zero counts as zero.
+    pub fn record(&mut self, value: i64, times: u64) {
+        if times == 0 {
+            return;
+        }
+        let class = class(value);
+        if class >= self.counts.len() {
+            self.counts.resize(class + 1, 0);
+        }
+        if let Some(count) = self.counts.get_mut(class) {
+            *count += times;
+        }
+    }
+
+    /// Adds what another has seen.
+    pub fn add(&mut self, other: &Histogram) {
+        if self.counts.len() < other.counts.len() {
+            self.counts.resize(other.counts.len(), 0);
+        }
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count += more;
+        }
+    }
+
+    /// Adds what a text has seen.
+    pub fn add_text(&mut self, text: &str) -> Result<(), UnknownValue> {
+        let unknown = |part: &str| UnknownValue { expected: "Histogram", given: part.to_owned() };
+        for part in text.split_ascii_whitespace() {
+            let (value, times) = part.split_once(':').ok_or_else(|| unknown(part))?;
+            let value = value.parse().map_err(|_| unknown(part))?;
+            self.record(value, times.parse().map_err(|_| unknown(part))?);
+        }
+        Ok(())
+    }
+
+    /// How many values were noted.
+    pub fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// The value that so many of a hundred do not exceed, by nearest rank and within 1 %; none of nothing.
+    pub fn percentile(&self, percent: u64) -> Option<i64> {
+        let rank = (self.count() * percent).div_ceil(100).max(1);
+        let mut seen = 0;
+        let class = self.counts.iter().position(|count| {
+            seen += count;
+            seen >= rank
+        })?;
+        Some(middle(class))
+    }
+}
+
+/// The class of a value: the value itself, or its highest seven bits and how many follow.
+fn class(value: i64) -> usize {
+    let value = u64::try_from(value).unwrap_or(0);
+    let shift = u64::from((u64::BITS - value.leading_zeros()).saturating_sub(EXACT.ilog2()));
+    usize::try_from(shift * CLASSES + (value >> shift)).unwrap_or(usize::MAX)
+}
+
+/// The middle of a class's values.
+fn middle(class: usize) -> i64 {
+    let class = class as u64;
+    if class < EXACT {
+        return class as i64;
+    }
+    let shift = class / CLASSES - 1;
+    let lowest = (class - shift * CLASSES) << shift;
+    i64::try_from(lowest + (1 << shift) / 2).unwrap_or(i64::MAX)
+}
+
+impl fmt::Display for Histogram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seen = self.counts.iter().enumerate().filter(|(_, count)| **count > 0);
+        for (place, (class, count)) in seen.enumerate() {
+            let gap = if place == 0 { "" } else { " " };
+            write!(f, "{gap}{}:{count}", middle(class))?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Histogram {
+    type Err = UnknownValue;
+
+    fn from_str(text: &str) -> Result<Self, UnknownValue> {
+        let mut histogram = Histogram::default();
+        histogram.add_text(text)?;
+        Ok(histogram)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(values: impl IntoIterator<Item = i64>) -> Histogram {
+        let mut histogram = Histogram::default();
+        values.into_iter().for_each(|value| histogram.record(value, 1));
+        histogram
+    }
+
+    #[test]
+    fn percentiles_are_within_one_in_a_hundred() {
+        for exponent in 0..62 {
+            for step in 0..200 {
+                let value = (1_i64 << exponent) + ((1_i64 << exponent) / 200) * step;
+                let shown = of([value]).percentile(50).unwrap();
+                assert!((shown - value).abs() * 100 <= value, "{value} is shown as {shown}");
+                assert_eq!(class(shown), class(value), "what is stored is read as the same class");
+            }
+        }
+        assert_eq!(of(1..=100).percentile(95), Some(95));
+        assert_eq!(of(1..=3).percentile(50), Some(2));
+        assert_eq!(of([7]).percentile(0), Some(7));
+        assert_eq!(Histogram::default().percentile(50), None);
+        for odd in [i64::MIN, -1, 0, i64::MAX] {
+            assert!(of([odd]).percentile(50).is_some(), "{odd}");
+        }
+    }
+
+    #[test]
+    fn the_sum_is_the_histogram_of_both() {
+        let (short, long) = (of([1, 1, 130, 5_000]), of([3, 131, 90_000_000]));
+        let both = of([1, 1, 130, 5_000, 3, 131, 90_000_000]);
+        let mut sum = short.clone();
+        sum.add(&long);
+        assert_eq!(sum, both);
+        assert_eq!(format!("{short} {long}").parse(), Ok(both));
+    }
+
+    #[test]
+    fn text_is_read_as_it_is_written() {
+        let histogram = of([0, 12, 12, 12, 1_100]);
+        assert_eq!(histogram.to_string(), "0:1 12:3 1096:1");
+        assert_eq!(histogram.to_string().parse(), Ok(histogram));
+        assert_eq!("".parse(), Ok(Histogram::default()));
+        for wrong in ["12", "12:", ":3", "a:1", "1:-1", "1:1,2:1"] {
+            assert_eq!(wrong.parse::<Histogram>().unwrap_err().given, wrong);
+        }
+    }
+}
