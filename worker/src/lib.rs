@@ -12,6 +12,7 @@ pub mod registry;
 pub mod restore;
 pub mod runs;
 pub mod schedule;
+pub mod stats;
 pub mod steps;
 pub mod store;
 

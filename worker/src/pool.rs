@@ -14,7 +14,7 @@ use crate::{
     environment::Environment,
     handlers, local, maintenance,
     registry::{Registration, RunningJobs},
-    runs, schedule,
+    runs, schedule, stats,
 };
 
 /// How a pool works.
@@ -82,6 +82,7 @@ async fn work(
     shutdown: CancellationToken,
     health: impl Fn(Health) + Send + Sync + 'static,
 ) -> anyhow::Result<()> {
+    let statistics = tokio::spawn(stats::run(environment.clone(), shutdown.clone()));
     let schedules =
         config.schedules.then(|| tokio::spawn(schedule::run(environment.clone(), shutdown.clone())));
     let maintenance =
@@ -124,6 +125,7 @@ async fn work(
     for task in schedules.into_iter().chain(maintenance) {
         task.await?;
     }
+    statistics.await?;
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::{
     environment::Environment,
     restore,
+    stats::{self, ENDED},
     store::{begin, statement},
 };
 
@@ -75,9 +76,12 @@ pub async fn end_run(environment: &Environment, begun: &Begun, ending: Ending<'_
     if over && begun.attempt > 1 {
         add_earlier_attempts(&tx, row.run_uid, &mut counts).await?;
     }
-    let sql = "UPDATE sync_history SET status = ?, completed_at = ?, success = ?, error_message = ?, duration_ms = ?, \
-               items_synced = ?, items_failed = ?, items_skipped = ?, created = ?, updated = ?, deleted = ?, \
-               conflicts = ?, api_calls = ?, sync_metadata = ? WHERE run_uid = ? AND fence = ? AND completed_at IS NULL";
+    let sql = format!(
+        "UPDATE sync_history SET status = ?, completed_at = ?, success = ?, error_message = ?, duration_ms = ?, \
+         items_synced = ?, items_failed = ?, items_skipped = ?, created = ?, updated = ?, deleted = ?, \
+         conflicts = ?, api_calls = ?, sync_metadata = ?, rolled_up = ? \
+         WHERE run_uid = ? AND fence = ? AND completed_at IS NULL RETURNING {ENDED}"
+    );
     let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     let values = [
         ending.status.as_str().into(),
@@ -94,17 +98,24 @@ pub async fn end_run(environment: &Environment, begun: &Begun, ending: Ending<'_
         number(counts.conflicts).into(),
         number(counts.api_calls).into(),
         details(ending.report, counts, ending.plan).into(),
+        over.into(),
         row.run_uid.into(),
         row.fence.into(),
     ];
-    if tx.execute_raw(statement(backend, sql, values)).await?.rows_affected() == 0 {
+    let Some(ended) = tx.query_one_raw(statement(backend, &sql, values)).await? else {
         tx.rollback().await?;
         return Ok(false);
-    }
+    };
     end_attempt(&tx, begun, ending.outcome, ending.error, now).await?;
     if over && row.kind != RunKind::Plan {
-        let sql = "UPDATE sync_configs SET last_sync_at = ? WHERE id = ?";
-        tx.execute_raw(statement(backend, sql, [now.into(), row.sync_config_id.into()])).await?;
+        // The sync's row is locked from here on, and its statistics with it.
+        let sql = "UPDATE sync_configs SET last_sync_at = ? WHERE id = ? RETURNING entity_type";
+        let sync = tx.query_one_raw(statement(backend, sql, [now.into(), row.sync_config_id.into()])).await?;
+        if let Some(sync) = sync {
+            let entity_type: String = sync.try_get("", "entity_type")?;
+            let run = stats::of_ended(&ended, &entity_type)?;
+            stats::add(&tx, &[run]).await?;
+        }
     }
     if let Some(since) = ending.settled.filter(|_| over) {
         restore::settle(&tx, row.sync_config_id, since).await?;
@@ -185,9 +196,18 @@ fn details(
 
 /// Ends a run whose job died without its worker (a crash loop, a payload that nobody could read).
 pub async fn bury(db: &DatabaseConnection, run: Uuid, reason: &str, now: DateTime<Utc>) -> Result<(), DbErr> {
-    let sql = "UPDATE sync_history SET status = 'failed', success = FALSE, completed_at = ?, error_message = ?, \
-               fence = fence + 1 WHERE run_uid = ? AND completed_at IS NULL";
-    db.execute_raw(statement(db.get_database_backend(), sql, [now.into(), reason.into(), run.into()]))
-        .await?;
-    Ok(())
+    let tx = begin(db).await?;
+    let sql = format!(
+        "UPDATE sync_history SET status = 'failed', success = FALSE, completed_at = ?, error_message = ?, \
+         fence = fence + 1, rolled_up = TRUE WHERE run_uid = ? AND completed_at IS NULL RETURNING {ENDED}"
+    );
+    let values = [now.into(), reason.into(), run.into()];
+    let Some(ended) = tx.query_one_raw(statement(tx.get_database_backend(), &sql, values)).await? else {
+        return tx.rollback().await;
+    };
+    if stats::counts(&ended)? {
+        let entity_type = stats::lock_sync(&tx, ended.try_get("", "sync_config_id")?).await?;
+        stats::add(&tx, &[stats::of_ended(&ended, &entity_type)?]).await?;
+    }
+    tx.commit().await
 }

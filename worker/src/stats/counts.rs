@@ -1,0 +1,86 @@
+//! The counts of links and open conflicts, which triggers keep: folding their slots, and counting anew.
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
+
+use super::lock_sync;
+use crate::store::{begin, statement};
+
+/// A table of counts.
+struct Counts {
+    table: &'static str,
+    /// Its key, without the slot.
+    key: &'static str,
+    number: &'static str,
+    /// What should stand there of one sync: the key and a number, per row that counts or summed up.
+    anew: &'static str,
+}
+
+const COUNTS: [Counts; 2] = [
+    Counts {
+        table: "sync_link_counts",
+        key: "sync_config_id, entity_type, sync_status",
+        number: "links",
+        anew: "SELECT sync_config_id, entity_type, sync_status, COUNT(*) AS number FROM sync_metadata \
+               WHERE sync_config_id = ? GROUP BY sync_config_id, entity_type, sync_status",
+    },
+    Counts {
+        table: "sync_conflict_counts",
+        key: "sync_config_id",
+        number: "conflicts",
+        anew: "SELECT m.sync_config_id, COUNT(*) AS number FROM sync_conflicts x JOIN sync_metadata m ON m.id = x.link_id \
+               WHERE x.resolved = FALSE AND m.sync_config_id = ? GROUP BY m.sync_config_id",
+    },
+];
+
+impl Counts {
+    /// Rows `key, number` added to slot 0. In order of the key, so that two who do this at once wait for each other in
+    /// one direction only.
+    fn add(&self, rows: &str) -> String {
+        let Counts { table, key, number, .. } = self;
+        format!(
+            "INSERT INTO {table} ({key}, slot, {number}) SELECT {key}, 0, SUM(number) FROM {rows} \
+             GROUP BY {key} HAVING SUM(number) <> 0 ORDER BY {key} \
+             ON CONFLICT ({key}, slot) DO UPDATE SET {number} = {table}.{number} + excluded.{number}"
+        )
+    }
+}
+
+/// Folds what PostgreSQL's connections counted into one row for each count. Slots that are in use are left for the next
+/// time. SQLite has one slot.
+pub async fn fold_slots(db: &DatabaseConnection) -> Result<(), DbErr> {
+    if db.get_database_backend() != DbBackend::Postgres {
+        return Ok(());
+    }
+    for counts in &COUNTS {
+        let Counts { table, key, number, .. } = counts;
+        let sql = format!(
+            "WITH folded AS (DELETE FROM {table} WHERE ctid = ANY(ARRAY( \
+             SELECT ctid FROM {table} WHERE slot <> 0 FOR UPDATE SKIP LOCKED)) RETURNING {key}, {number} AS number) {}",
+            counts.add("folded")
+        );
+        db.execute_raw(statement(DbBackend::Postgres, &sql, [])).await?;
+    }
+    Ok(())
+}
+
+/// Counts a sync's links and open conflicts anew and corrects what differs. Answers how many counts were wrong.
+///
+/// One statement reads rows and counts as of one moment and adds the difference, so writers need not wait.
+pub async fn recount(db: &DatabaseConnection, sync: i64) -> Result<u64, DbErr> {
+    let tx = begin(db).await?;
+    // Whoever does the same would add the same difference once more.
+    lock_sync(&tx, sync).await?;
+    let mut corrected = 0;
+    for counts in &COUNTS {
+        let Counts { table, key, number, anew } = counts;
+        let difference = format!(
+            "({anew} UNION ALL SELECT {key}, -{number} AS number FROM {table} WHERE sync_config_id = ?) AS difference"
+        );
+        let values = [sync.into(), sync.into()];
+        let sql = counts.add(&difference);
+        corrected +=
+            tx.execute_raw(statement(tx.get_database_backend(), &sql, values)).await?.rows_affected();
+    }
+    tx.commit().await?;
+    Ok(corrected)
+}
