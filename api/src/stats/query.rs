@@ -8,12 +8,10 @@ use syncline_entity::types::{RunStatus, SyncStatus};
 
 use super::{
     LastRun, Numbers, Stats, StatsFilter, SyncStats,
+    pieces::{FINISHED, Pieces, SUMMED, UNFINISHED},
     scope::Scope,
-    tally::{SUMMED, Tally},
+    tally::Tally,
 };
-
-/// A run that did something; runs that only planned are not counted.
-const WORKED: &str = "h.kind <> 'plan'";
 
 type Tallies = BTreeMap<i64, Tally>;
 
@@ -29,18 +27,37 @@ pub(super) async fn stats(
     links(db, &scope, &mut tallies).await?;
     open_conflicts(db, &scope, &mut tallies).await?;
     runs(db, &scope, since, &mut tallies).await?;
-    let mut total = tallies.values().fold(Tally::default(), Tally::plus);
-    durations(db, &scope, since, &mut tallies, &mut total).await?;
     let mut last_runs = last_runs(db, &scope).await?;
-    let syncs = syncs
-        .into_iter()
-        .map(|(id, sync)| SyncStats {
-            last_run: last_runs.remove(&id),
-            numbers: tallies.remove(&id).unwrap_or_default().finish(),
-            ..sync
-        })
-        .collect();
-    Ok(Stats { window: filter.window.to_string(), since, until, syncs, total: total.finish() })
+    let (mut total, mut by_platform, mut by_entity_type) =
+        (Tally::default(), BTreeMap::new(), BTreeMap::new());
+    let mut numbered = Vec::with_capacity(syncs.len());
+    for (id, sync) in syncs {
+        let tally = tallies.remove(&id).unwrap_or_default();
+        total.add(&tally);
+        add_to(&mut by_platform, &sync.source_platform, &tally);
+        if sync.target_platform != sync.source_platform {
+            add_to(&mut by_platform, &sync.target_platform, &tally);
+        }
+        add_to(&mut by_entity_type, &sync.entity_type, &tally);
+        numbered.push(SyncStats { last_run: last_runs.remove(&id), numbers: tally.finish(), ..sync });
+    }
+    Ok(Stats {
+        window: filter.window.to_string(),
+        since,
+        until,
+        syncs: numbered,
+        by_platform: finished(by_platform),
+        by_entity_type: finished(by_entity_type),
+        total: total.finish(),
+    })
+}
+
+fn add_to(groups: &mut BTreeMap<String, Tally>, name: &str, tally: &Tally) {
+    groups.entry(name.to_owned()).or_default().add(tally);
+}
+
+fn finished(groups: BTreeMap<String, Tally>) -> BTreeMap<String, Numbers> {
+    groups.into_iter().map(|(name, tally)| (name, tally.finish())).collect()
 }
 
 async fn syncs(db: &impl ConnectionTrait, scope: &Scope) -> Result<Vec<(i64, SyncStats)>, DbErr> {
@@ -65,9 +82,9 @@ async fn syncs(db: &impl ConnectionTrait, scope: &Scope) -> Result<Vec<(i64, Syn
         .collect()
 }
 
-/// Reads the index (sync, status) only, so that millions of wide rows stay where they are.
+/// Kept by triggers, in parts that add up.
 async fn links(db: &impl ConnectionTrait, scope: &Scope, tallies: &mut Tallies) -> Result<(), DbErr> {
-    let sql = "SELECT sync_config_id, sync_status, COUNT(*) AS number FROM sync_metadata \
+    let sql = "SELECT sync_config_id, sync_status, CAST(SUM(links) AS bigint) AS number FROM sync_link_counts \
                WHERE sync_config_id IN (SELECT c.id {syncs}) GROUP BY sync_config_id, sync_status";
     for row in scope.all(db, sql, []).await? {
         if let Some(tally) = of(tallies, &row)? {
@@ -83,9 +100,8 @@ async fn open_conflicts(
     scope: &Scope,
     tallies: &mut Tallies,
 ) -> Result<(), DbErr> {
-    let sql = "SELECT m.sync_config_id, COUNT(*) AS number FROM sync_conflicts x \
-               JOIN sync_metadata m ON m.id = x.link_id \
-               WHERE m.sync_config_id IN (SELECT c.id {syncs}) AND x.resolved = FALSE GROUP BY m.sync_config_id";
+    let sql = "SELECT sync_config_id, CAST(SUM(conflicts) AS bigint) AS number FROM sync_conflict_counts \
+               WHERE sync_config_id IN (SELECT c.id {syncs}) GROUP BY sync_config_id";
     for row in scope.all(db, sql, []).await? {
         if let Some(tally) = of(tallies, &row)? {
             tally.numbers.open_conflicts = row.try_get("", "number")?;
@@ -94,72 +110,38 @@ async fn open_conflicts(
     Ok(())
 }
 
+/// One statement for all that runs did, so that a run which ends meanwhile is in it once.
 async fn runs(
     db: &impl ConnectionTrait,
     scope: &Scope,
     since: Option<DateTime<Utc>>,
     tallies: &mut Tallies,
 ) -> Result<(), DbErr> {
-    // A sum of whole numbers is a numeric on PostgreSQL, hence the casts.
-    let sums: String =
-        SUMMED.map(|name| format!(", CAST(COALESCE(SUM({name}), 0) AS bigint) AS {name}")).concat();
-    let within = if since.is_some() { " AND (h.completed_at >= ? OR h.completed_at IS NULL)" } else { "" };
-    let sql = format!(
-        "SELECT h.sync_config_id, h.status, COUNT(*) AS number, \
-         COUNT(CASE WHEN h.success THEN 1 END) AS succeeded{sums} FROM sync_history h \
-         WHERE h.sync_config_id IN (SELECT c.id {{syncs}}) AND {WORKED}{within} GROUP BY h.sync_config_id, h.status"
-    );
-    for row in scope.all(db, &sql, since.map(Value::from)).await? {
+    let Pieces { sql, values } = Pieces::of(since, db.get_database_backend());
+    for row in scope.all(db, &sql, values.into_iter().map(Value::from)).await? {
         let Some(tally) = of(tallies, &row)? else { continue };
-        let status = RunStatus::try_from_value(&row.try_get("", "status")?)?;
-        tally.numbers.runs.insert(status, row.try_get("", "number")?);
-        // What is not over may still be counted anew by its next attempt.
-        if !matches!(status, RunStatus::Queued | RunStatus::InProgress) {
-            tally.succeeded += row.try_get::<i64>("", "succeeded")?;
-            tally.add_sums(&row)?;
+        for (status, column) in FINISHED.into_iter().chain(UNFINISHED) {
+            tally.numbers.runs.insert(status, row.try_get("", column)?);
         }
-    }
-    Ok(())
-}
-
-/// Percentiles by window functions, which both databases have; PostgreSQL's `percentile_disc` is PostgreSQL's alone.
-async fn durations(
-    db: &impl ConnectionTrait,
-    scope: &Scope,
-    since: Option<DateTime<Utc>>,
-    tallies: &mut Tallies,
-    total: &mut Tally,
-) -> Result<(), DbErr> {
-    let within = if since.is_some() { " AND h.completed_at >= ?" } else { "" };
-    let sql = format!(
-        "SELECT * FROM (SELECT h.sync_config_id, h.duration_ms, \
-         ROW_NUMBER() OVER (PARTITION BY h.sync_config_id ORDER BY h.duration_ms) AS place, \
-         COUNT(*) OVER (PARTITION BY h.sync_config_id) AS number, \
-         ROW_NUMBER() OVER (ORDER BY h.duration_ms) AS place_in_all, COUNT(*) OVER () AS number_in_all \
-         FROM sync_history h WHERE h.sync_config_id IN (SELECT c.id {{syncs}}) AND {WORKED} \
-         AND h.duration_ms IS NOT NULL AND h.completed_at IS NOT NULL{within}) ranked \
-         WHERE place IN ((number * 50 + 99) / 100, (number * 95 + 99) / 100, number) \
-         OR place_in_all IN ((number_in_all * 50 + 99) / 100, (number_in_all * 95 + 99) / 100, number_in_all)"
-    );
-    for row in scope.all(db, &sql, since.map(Value::from)).await? {
-        let took = row.try_get("", "duration_ms")?;
-        let (place, number) = (row.try_get("", "place_in_all")?, row.try_get("", "number_in_all")?);
-        total.numbers.place(took, place, number);
-        if let Some(tally) = of(tallies, &row)? {
-            tally.numbers.place(took, row.try_get("", "place")?, row.try_get("", "number")?);
+        for (field, column) in tally.summed().into_iter().zip(SUMMED) {
+            *field += row.try_get::<i64>("", column)?;
         }
+        tally.longest = row.try_get("", "duration_max_ms")?;
+        let durations: String = row.try_get("", "durations")?;
+        tally
+            .durations
+            .add_text(&durations)
+            .map_err(|error| DbErr::Type(format!("sync_stats.durations: {error}")))?;
     }
     Ok(())
 }
 
 /// One step into the index (sync, id) per sync, however long its history.
 async fn last_runs(db: &impl ConnectionTrait, scope: &Scope) -> Result<BTreeMap<i64, LastRun>, DbErr> {
-    let sql = format!(
-        "SELECT l.sync_config_id, l.run_uid, l.status, l.success, l.queued_at, l.completed_at, l.duration_ms, \
-         l.error_message FROM sync_history l WHERE l.id IN (SELECT (SELECT h.id FROM sync_history h \
-         WHERE h.sync_config_id = c.id AND {WORKED} ORDER BY h.id DESC LIMIT 1) {{syncs}})"
-    );
-    let rows = scope.all(db, &sql, []).await?;
+    let sql = "SELECT l.sync_config_id, l.run_uid, l.status, l.success, l.queued_at, l.completed_at, l.duration_ms, \
+               l.error_message FROM sync_history l WHERE l.id IN (SELECT (SELECT h.id FROM sync_history h \
+               WHERE h.sync_config_id = c.id AND h.kind <> 'plan' ORDER BY h.id DESC LIMIT 1) {syncs})";
+    let rows = scope.all(db, sql, []).await?;
     rows.iter()
         .map(|row| {
             let run = LastRun {

@@ -1,35 +1,28 @@
 //! How the numbers of one sync, or of all, come together.
 
-use sea_orm::{DbErr, Iterable, QueryResult};
-use syncline_entity::types::{RunStatus, SyncStatus};
+use sea_orm::Iterable;
+use syncline_entity::{
+    histogram::Histogram,
+    types::{RunStatus, SyncStatus},
+};
 
-use super::Numbers;
-
-/// What is summed over runs, and read in this order.
-pub(super) const SUMMED: [&str; 9] = [
-    "items_synced",
-    "items_failed",
-    "items_skipped",
-    "created",
-    "updated",
-    "deleted",
-    "conflicts",
-    "api_calls",
-    "duration_ms",
-];
+use super::{Durations, Numbers, pieces::SUMMED};
 
 /// The numbers of one sync, and what the derived ones are made of.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) numbers: Numbers,
     pub(super) succeeded: i64,
+    pub(super) longest: i64,
+    pub(super) durations: Histogram,
     run_ms: i64,
 }
 
 impl Tally {
-    pub(super) fn add_sums(&mut self, row: &QueryResult) -> Result<(), DbErr> {
+    /// What is summed over runs, in the order of its columns.
+    pub(super) fn summed(&mut self) -> [&mut i64; SUMMED.len()] {
         let numbers = &mut self.numbers;
-        let fields = [
+        [
             &mut numbers.items_synced,
             &mut numbers.items_failed,
             &mut numbers.items_skipped,
@@ -38,15 +31,13 @@ impl Tally {
             &mut numbers.deleted,
             &mut numbers.conflicts,
             &mut numbers.api_calls,
+            &mut self.succeeded,
             &mut self.run_ms,
-        ];
-        for (field, name) in fields.into_iter().zip(SUMMED) {
-            *field += row.try_get::<i64>("", name)?;
-        }
-        Ok(())
+        ]
     }
 
-    pub(super) fn plus(mut self, other: &Tally) -> Tally {
+    /// Adds the numbers of another.
+    pub(super) fn add(&mut self, other: &Tally) {
         let (sum, more) = (&mut self.numbers, &other.numbers);
         for (status, number) in &more.links {
             *sum.links.entry(*status).or_default() += number;
@@ -65,15 +56,23 @@ impl Tally {
         sum.api_calls += more.api_calls;
         self.succeeded += other.succeeded;
         self.run_ms += other.run_ms;
-        self
+        self.longest = self.longest.max(other.longest);
+        self.durations.add(&other.durations);
     }
 
     /// The numbers, with those that follow from others.
     pub(super) fn finish(self) -> Numbers {
-        let Tally { mut numbers, succeeded, run_ms } = self;
+        let Tally { mut numbers, succeeded, run_ms, longest, durations } = self;
         let ended = numbers.runs[&RunStatus::Completed] + numbers.runs[&RunStatus::Failed];
         numbers.success_rate = (ended > 0).then(|| succeeded as f64 / ended as f64);
         numbers.throughput = (run_ms > 0).then(|| numbers.items_synced as f64 * 1000.0 / run_ms as f64);
+        numbers.duration_ms =
+            durations.percentile(50).zip(durations.percentile(95)).map(|(p50, p95)| Durations {
+                // The middle of a class may lie above all that it holds.
+                p50: p50.min(longest),
+                p95: p95.min(longest),
+                max: longest,
+            });
         numbers
     }
 }
@@ -96,22 +95,6 @@ impl Default for Numbers {
             conflicts: 0,
             api_calls: 0,
             throughput: None,
-        }
-    }
-}
-
-impl Numbers {
-    /// Notes how long the run at this place among so many took, where the place is one that is shown.
-    pub(super) fn place(&mut self, took: i64, place: i64, number: i64) {
-        let durations = self.duration_ms.get_or_insert_default();
-        if place == (number * 50 + 99) / 100 {
-            durations.p50 = took;
-        }
-        if place == (number * 95 + 99) / 100 {
-            durations.p95 = took;
-        }
-        if place == number {
-            durations.max = took;
         }
     }
 }

@@ -119,7 +119,8 @@ async fn numbers_add_up(stage: Stage) {
         (&json!(20), &json!(1), &json!(1))
     );
     assert_eq!((percent(&a["success_rate"]), &b["success_rate"]), (95, &Value::Null));
-    assert_eq!(a["duration_ms"], json!({"p50": 1_100, "p95": 2_000, "max": 5_000}));
+    // The percentiles are the middles of the classes that 1,100 and 2,000 fall into.
+    assert_eq!(a["duration_ms"], json!({"p50": 1_096, "p95": 2_008, "max": 5_000}));
     assert_eq!((&total["duration_ms"], &b["duration_ms"]), (&a["duration_ms"], &Value::Null));
     assert_eq!(
         (&a["items_synced"], &a["api_calls"], &total["items_synced"]),
@@ -127,6 +128,11 @@ async fn numbers_add_up(stage: Stage) {
     );
     assert_eq!(percent(&a["throughput"]), 807);
     assert_eq!((&a["last_run"]["id"], &a["last_run"]["status"]), (&json!(latest), &json!("queued")));
+
+    let (platforms, types) = (&stats["by_platform"], &stats["by_entity_type"]);
+    assert_eq!((&platforms["csv"]["runs"], &platforms["jira"]["runs"]), (&a["runs"], &b["runs"]));
+    assert_eq!(&platforms["jsonl"], total, "both write to it");
+    assert_eq!((&types["record"]["runs"], &types["issue"]["links"]), (&a["runs"], &b["links"]));
 
     let all = stage.get("/api/v1/sync/stats?window=all&sync=a").await.json();
     assert_eq!((&all["since"], &all["total"]["runs"]["completed"]), (&Value::Null, &json!(21)));

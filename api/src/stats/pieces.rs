@@ -1,0 +1,149 @@
+//! The pieces that a window is put together from.
+//!
+//! A window ends now, so only its beginning lies within an hour, a day and a month: whole months are read from their
+//! rolled-up rows, the days before the first of them, the hours before the first of those, and what is left of the hour
+//! at the very beginning from the runs themselves. Runs that are not rolled up yet are read as they are, wherever they
+//! end; those that are not over have their own index.
+
+use chrono::{DateTime, Utc};
+use sea_orm::DbBackend;
+use syncline_entity::types::{RunStatus, Span};
+
+/// Runs that are over, and the column of `sync_stats` that counts them.
+pub(super) const FINISHED: [(RunStatus, &str); 4] = [
+    (RunStatus::Completed, "runs_completed"),
+    (RunStatus::Failed, "runs_failed"),
+    (RunStatus::Cancelled, "runs_cancelled"),
+    (RunStatus::Held, "runs_held"),
+];
+
+/// Runs that are not over, under the names that the query gives their numbers.
+pub(super) const UNFINISHED: [(RunStatus, &str); 2] =
+    [(RunStatus::Queued, "runs_queued"), (RunStatus::InProgress, "runs_in_progress")];
+
+/// What is summed over runs that are over, in the order in which a tally takes it.
+pub(super) const SUMMED: [&str; 10] = [
+    "items_synced",
+    "items_failed",
+    "items_skipped",
+    "created",
+    "updated",
+    "deleted",
+    "conflicts",
+    "api_calls",
+    "runs_succeeded",
+    "duration_sum_ms",
+];
+
+/// A query for what the runs of each sync did within a window.
+pub(super) struct Pieces {
+    /// With `{syncs}` where the syncs are chosen.
+    pub(super) sql: String,
+    /// For the marks behind it.
+    pub(super) values: Vec<DateTime<Utc>>,
+}
+
+impl Pieces {
+    pub(super) fn of(since: Option<DateTime<Utc>>, backend: DbBackend) -> Self {
+        let mut pieces = vec![runs(&unfinished(), "h.completed_at IS NULL")];
+        let mut values = Vec::new();
+        let ended = ended();
+        let late = "h.rolled_up = FALSE AND h.completed_at IS NOT NULL";
+        match since {
+            None => {
+                pieces.push(rolled_up(Span::Month, ""));
+                pieces.push(runs(&ended, late));
+            }
+            Some(since) => {
+                let hour = Span::Hour.begin_from(since);
+                let day = Span::Day.begin_from(hour);
+                let month = Span::Month.begin_from(day);
+                pieces.push(rolled_up(Span::Month, " AND s.bucket >= ?"));
+                pieces.push(rolled_up(Span::Day, " AND s.bucket >= ? AND s.bucket < ?"));
+                pieces.push(rolled_up(Span::Hour, " AND s.bucket >= ? AND s.bucket < ?"));
+                pieces.push(runs(&ended, "h.completed_at >= ? AND h.completed_at < ?"));
+                pieces.push(runs(&ended, &format!("{late} AND h.completed_at >= ?")));
+                values.extend([month, day, month, hour, day, since, hour, hour]);
+            }
+        }
+        let joined = if backend == DbBackend::Postgres { "string_agg" } else { "group_concat" };
+        // A sum of whole numbers is a numeric on PostgreSQL, hence the casts.
+        let sums: String = counted().map(|name| format!("CAST(SUM({name}) AS bigint) AS {name}, ")).collect();
+        let sql = format!(
+            "WITH syncs AS (SELECT c.id {{syncs}}) SELECT sync_config_id, {sums}MAX(duration_max_ms) AS duration_max_ms, \
+             COALESCE({joined}(durations, ' '), '') AS durations FROM ({}) AS pieces GROUP BY sync_config_id",
+            pieces.join(" UNION ALL ")
+        );
+        Self { sql, values }
+    }
+}
+
+fn counted() -> impl Iterator<Item = &'static str> {
+    SUMMED.into_iter().chain(FINISHED.into_iter().chain(UNFINISHED).map(|(_, column)| column))
+}
+
+fn rolled_up(span: Span, within: &str) -> String {
+    let columns: String = counted()
+        .map(|name| match UNFINISHED.iter().any(|(_, column)| *column == name) {
+            true => format!("0 AS {name}, "),
+            false => format!("s.{name}, "),
+        })
+        .collect();
+    format!(
+        "SELECT s.sync_config_id, {columns}s.duration_max_ms, s.durations FROM syncs \
+         JOIN sync_stats s ON s.sync_config_id = syncs.id WHERE s.span = '{span}'{within}"
+    )
+}
+
+/// Runs that did something; runs that only planned are not counted.
+fn runs(columns: &str, which: &str) -> String {
+    format!(
+        "SELECT h.sync_config_id, {columns} FROM syncs JOIN sync_history h ON h.sync_config_id = syncs.id \
+         WHERE {which} AND h.kind <> 'plan'"
+    )
+}
+
+/// A run that is over, as the row of statistics that it makes.
+fn ended() -> String {
+    let columns: String = counted()
+        .map(|name| match (status_of(name), name) {
+            (Some(status), _) => format!("CASE WHEN h.status = '{status}' THEN 1 ELSE 0 END AS {name}, "),
+            (None, "runs_succeeded") => format!("CASE WHEN h.success THEN 1 ELSE 0 END AS {name}, "),
+            (None, "duration_sum_ms") => format!("COALESCE(h.duration_ms, 0) AS {name}, "),
+            _ => format!("h.{name}, "),
+        })
+        .collect();
+    columns
+        + "COALESCE(h.duration_ms, 0) AS duration_max_ms, \
+               COALESCE(CAST(h.duration_ms AS text) || ':1', '') AS durations"
+}
+
+/// A run that is not over is counted and nothing more: its next attempt may count anew.
+fn unfinished() -> String {
+    let columns: String = counted()
+        .map(|name| match status_of(name) {
+            Some(status) => format!("CASE WHEN h.status = '{status}' THEN 1 ELSE 0 END AS {name}, "),
+            None => format!("0 AS {name}, "),
+        })
+        .collect();
+    columns + "0 AS duration_max_ms, '' AS durations"
+}
+
+fn status_of(name: &str) -> Option<RunStatus> {
+    FINISHED.into_iter().chain(UNFINISHED).find(|(_, column)| *column == name).map(|(status, _)| status)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mark_has_its_value() {
+        for since in [None, Some(Utc::now()), Some(DateTime::<Utc>::MIN_UTC), Some(DateTime::<Utc>::MAX_UTC)]
+        {
+            let pieces = Pieces::of(since, DbBackend::Sqlite);
+            assert_eq!(pieces.sql.matches('?').count(), pieces.values.len(), "{}", pieces.sql);
+            assert_eq!(pieces.sql.matches("{syncs}").count(), 1);
+        }
+    }
+}
