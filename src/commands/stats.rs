@@ -1,5 +1,7 @@
 //! `syncline stats`: the numbers.
 
+mod rebuild;
+
 use std::collections::BTreeMap;
 
 use sea_orm::DatabaseConnection;
@@ -7,7 +9,7 @@ use syncline_api::stats::{Numbers, Stats, StatsFilter, Window, stats};
 
 use crate::{
     app::{self, Schema},
-    cli::StatsArgs,
+    cli::{StatsAction, StatsArgs, StatsBy},
     fault::{Exit, Fault},
     output::Output,
     syncs,
@@ -16,9 +18,12 @@ use crate::{
 /// Counts and tells.
 pub(crate) async fn run(url: &str, args: &StatsArgs, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(url, Schema::CreateOnly).await?;
+    if let Some(StatsAction::Rebuild(args)) = &args.action {
+        return rebuild::run(&db, args, output).await;
+    }
     let stats = collect(&db, args).await?;
     output.data(&stats);
-    tell(&stats, output);
+    tell(&stats, args.by, output);
     Ok(Exit::Done)
 }
 
@@ -45,9 +50,14 @@ pub(crate) async fn collect(db: &DatabaseConnection, args: &StatsArgs) -> Result
 }
 
 /// The numbers for people.
-pub(crate) fn tell(stats: &Stats, output: &Output) {
+pub(crate) fn tell(stats: &Stats, by: StatsBy, output: &Output) {
+    let first = match by {
+        StatsBy::Sync => "sync",
+        StatsBy::Platform => "platform",
+        StatsBy::EntityType => "entity type",
+    };
     let head = [
-        "sync",
+        first,
         "links",
         "open",
         "runs",
@@ -58,7 +68,14 @@ pub(crate) fn tell(stats: &Stats, output: &Output) {
         "calls",
         "items/s",
     ];
-    let mut rows: Vec<Vec<String>> = stats.syncs.iter().map(|sync| row(&sync.sync, &sync.numbers)).collect();
+    let grouped = |groups: &BTreeMap<String, Numbers>| -> Vec<Vec<String>> {
+        groups.iter().map(|(name, numbers)| row(name, numbers)).collect()
+    };
+    let mut rows = match by {
+        StatsBy::Sync => stats.syncs.iter().map(|sync| row(&sync.sync, &sync.numbers)).collect(),
+        StatsBy::Platform => grouped(&stats.by_platform),
+        StatsBy::EntityType => grouped(&stats.by_entity_type),
+    };
     if rows.len() != 1 {
         rows.push(row("all", &stats.total));
     }

@@ -11,7 +11,7 @@ use syncline_entity::{sync_config, sync_history, types::RunKind};
 use super::{conflicts, plan, stats, sync};
 use crate::{
     app::{self, Schema},
-    cli::{ConflictsListArgs, DemoArgs, LeaseArgs, RunOptions, StatsArgs},
+    cli::{ConflictsListArgs, DemoArgs, LeaseArgs, RunOptions, StatsArgs, StatsBy},
     document,
     fault::{Exit, Fault},
     output::Output,
@@ -50,9 +50,9 @@ pub(crate) async fn run(args: &DemoArgs, output: &Output) -> Result<Exit, Fault>
         conflicts::find(&demo.db, &ConflictsListArgs { limit: 10, ..ConflictsListArgs::default() }).await?;
     conflicts::tell(&found, output);
     output.headline("Statistics");
-    let window = StatsArgs { sync: None, platform: None, entity_type: None, window: "all".to_owned() };
+    let window = StatsArgs { window: "all".to_owned(), ..StatsArgs::default() };
     let stats = stats::collect(&demo.db, &window).await?;
-    stats::tell(&stats, output);
+    stats::tell(&stats, StatsBy::Sync, output);
     let next = demo.next(found.first().map(|found| found.conflict.id));
     output.headline("Try next");
     for line in &next {

@@ -1,0 +1,90 @@
+//! `syncline stats rebuild`: the numbers counted anew.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder};
+use serde::Serialize;
+use syncline_api::stats::Window;
+use syncline_entity::sync_config;
+use syncline_worker::stats::{Rebuilt, catch_up, fold_slots, rebuild, recount};
+
+use crate::{
+    cli::RebuildArgs,
+    fault::{Exit, Fault},
+    output::Output,
+    syncs,
+};
+
+/// Runs that ended without the statistics, added at a time.
+const AT_ONCE: u64 = 10_000;
+
+/// What was done, for programs.
+#[derive(Debug, Serialize)]
+struct Done {
+    /// Runs added that ended without the statistics.
+    caught_up: u64,
+    syncs: Vec<SyncDone>,
+}
+
+#[derive(Debug, Serialize)]
+struct SyncDone {
+    sync: String,
+    #[serde(flatten)]
+    runs: Rebuilt,
+    /// Counts of links and open conflicts that were wrong.
+    counts_corrected: u64,
+}
+
+/// Counts anew and tells what was wrong.
+pub(super) async fn run(db: &DatabaseConnection, args: &RebuildArgs, output: &Output) -> Result<Exit, Fault> {
+    let since = args.since.as_deref().map(since).transpose()?.flatten();
+    let syncs = match &args.sync {
+        Some(name) => vec![syncs::find(db, name).await?],
+        None => {
+            let kept = sync_config::Entity::find().filter(sync_config::Column::DeletedAt.is_null());
+            kept.order_by_asc(sync_config::Column::Id).all(db).await?
+        }
+    };
+    let mut done = Done { caught_up: 0, syncs: Vec::with_capacity(syncs.len()) };
+    loop {
+        let added = catch_up(db, AT_ONCE).await?;
+        done.caught_up += added;
+        if added < AT_ONCE {
+            break;
+        }
+    }
+    for sync in syncs {
+        let runs = rebuild(db, sync.id, since).await?;
+        let counts_corrected = recount(db, sync.id).await?;
+        done.syncs.push(SyncDone { sync: sync.name, runs, counts_corrected });
+    }
+    fold_slots(db).await?;
+    output.data(&done);
+    tell(&done, output);
+    Ok(Exit::Done)
+}
+
+fn since(text: &str) -> Result<Option<DateTime<Utc>>, Fault> {
+    let window: Window = text.parse().map_err(|error| Fault::usage(format!("--since: {error}")))?;
+    match window {
+        Window::All => Err(Fault::usage("--since all: leave it out to go as far back as history does")),
+        window => Ok(window.since(Utc::now())),
+    }
+}
+
+fn tell(done: &Done, output: &Output) {
+    if done.caught_up > 0 {
+        output.line(format!("{} runs had ended without the statistics and were added.", done.caught_up));
+    }
+    let head = ["sync", "runs", "since", "corrected", "kept", "counts corrected"];
+    let rows = done.syncs.iter().map(|sync| {
+        vec![
+            sync.sync.clone(),
+            sync.runs.runs.to_string(),
+            sync.runs.from.map(|from| from.format("%F %R").to_string()).unwrap_or_default(),
+            sync.runs.corrected.to_string(),
+            sync.runs.kept.to_string(),
+            sync.counts_corrected.to_string(),
+        ]
+    });
+    output.table(&head, rows.collect());
+}
