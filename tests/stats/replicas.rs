@@ -1,9 +1,13 @@
 //! Several at once: nothing is lost, nothing is counted twice.
 
+use chrono::Utc;
 use rand::{SeedableRng, rngs::StdRng};
 use rstest::rstest;
 use syncline_api::stats::{StatsFilter, stats};
-use syncline_worker::stats::{catch_up, fold_slots, rebuild};
+use syncline_worker::{
+    purge::{Age, Retention, Unwatched, purge},
+    stats::{catch_up, fold_slots, rebuild},
+};
 
 use crate::{
     reference::{Run, check},
@@ -91,6 +95,23 @@ async fn runs_of_older_replicas_are_caught_up_once_while_others_end(
     let (found, (), ()) = tokio::join!(futures_of(workers), meanwhile, rebuilding);
     assert_eq!(found, runs.len() as u64, "each by one of them");
     runs.extend(ending);
+    check_total(&stage, &runs).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_purge_leaves_the_statistics_as_they_were(#[values(Kind::Sqlite, Kind::Postgres)] kind: Kind) {
+    let stage = Stage::new(kind).await;
+    let sync = stage.sync("a", ["csv", "jsonl"], "record").await;
+    // None of them is in the statistics yet.
+    let runs = some(5, sync, 60);
+    for run in &runs {
+        leave(&stage.db, run).await;
+    }
+    let retention = Retention { runs: Age::Seconds(1), ..Retention::default() };
+    purge(&stage.db, Utc::now(), &retention, false, "test", &Unwatched).await.unwrap();
+    let left = stage.number("SELECT COUNT(*) FROM sync_history").await;
+    assert!(left < 10, "{left} are left");
     check_total(&stage, &runs).await;
 }
 

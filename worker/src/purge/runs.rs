@@ -8,18 +8,24 @@ use super::{
     Count, Kind, Purge,
     sweep::{OF_DELETED_SYNC, Sweep, Walk},
 };
-use crate::store::statement;
+use crate::{stats::catch_up, store::statement};
 
 const REASONS: &[&str] = &["open_conflict", "open_intent", "dead_letter"];
 
+/// Runs added to the statistics before looking whether to stop.
+const ADDED_AT_ONCE: u64 = 500;
+
 impl Purge<'_> {
     pub(super) async fn runs(&mut self) -> Result<(), DbErr> {
+        self.roll_up().await?;
         // Both before anything goes, so that a dry run counts from the same rows.
         let newest = self.newest_runs().await?;
         let too_many = self.too_many_runs().await?;
         let cutoff = self.retention.runs.cutoff(self.now);
+        // A dry run adds none and counts as if it had.
+        let not_rolled_up = if self.is_dry() { "" } else { "WHEN r.rolled_up = FALSE THEN '-' " };
         let verdict = format!(
-            "CASE WHEN {OF_DELETED_SYNC} THEN '-' \
+            "CASE WHEN {OF_DELETED_SYNC} THEN '-' {not_rolled_up}\
              WHEN EXISTS (SELECT 1 FROM sync_conflicts x WHERE x.resolved = false AND x.run_id = r.run_uid) \
              OR EXISTS (SELECT 1 FROM sync_conflicts x WHERE x.resolved = false AND x.resolve_run_id IS NOT NULL \
              AND x.resolve_run_id = r.run_uid) THEN 'open_conflict' \
@@ -45,6 +51,12 @@ impl Purge<'_> {
             let filter = "r.completed_at IS NOT NULL";
             self.sweep(Sweep { walk, filter, since: cutoff, ..runs.clone() }).await?;
         }
+        Ok(())
+    }
+
+    /// Statistics outlive their runs, so none goes before they have it.
+    async fn roll_up(&mut self) -> Result<(), DbErr> {
+        while !self.is_dry() && self.goes_on() && catch_up(self.db, ADDED_AT_ONCE).await? == ADDED_AT_ONCE {}
         Ok(())
     }
 
