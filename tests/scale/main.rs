@@ -1,5 +1,7 @@
 //! Ten thousand rows on both sides, edited everywhere.
 
+mod plans;
+
 use anyhow::{Result, ensure};
 use rstest::rstest;
 use syncline_support::{

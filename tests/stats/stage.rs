@@ -192,8 +192,14 @@ pub(crate) async fn end(environment: &Environment, clock: &TestClock, begun: &Be
         ..Counts::default()
     };
     let report = Report { counts, ..Report::default() };
-    let ending =
-        Ending { status: run.status, outcome: "ended", error: None, report: Some(&report), plan: None };
+    let ending = Ending {
+        status: run.status,
+        outcome: "ended",
+        error: None,
+        report: Some(&report),
+        plan: None,
+        settled: None,
+    };
     assert!(end_run(environment, begun, ending).await.expect("the database"));
 }
 
