@@ -10,7 +10,9 @@ use std::fmt;
 use sea_orm::ActiveValue::{NotSet, Set, Unchanged};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
-use sea_orm::{DerivePartialModel, QuerySelect, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+use sea_orm::{
+    Condition, DerivePartialModel, QuerySelect, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
 
 pub use self::statistics::{Selection, Statistics, statistics};
 use crate::sync_metadata::{ActiveModel, Column, Entity};
@@ -232,8 +234,11 @@ async fn existing(
             (None, None) => None,
         });
     };
-    let of_entity = by_entity(db, sync, kind, entity_id).await?;
-    let of_jira = by_jira_id(db, sync, kind, jira_id).await?;
+    // In one statement: between two, another process may make the very state that is asked for.
+    let either = Condition::any().add(Column::EntityId.eq(entity_id)).add(Column::ExternalId.eq(jira_id));
+    let found: Vec<SyncState> = of_sync(sync, kind).filter(either).into_partial_model().all(db).await?;
+    let of_entity = found.iter().find(|state| state.entity_id.as_deref() == Some(entity_id)).cloned();
+    let of_jira = found.into_iter().find(|state| state.jira_id.as_deref() == Some(jira_id));
     let paired_otherwise = |state: &SyncState| SyncStateError::PairedOtherwise {
         entity_id: entity_id.to_owned(),
         jira_id: jira_id.to_owned(),

@@ -148,6 +148,16 @@ constraints! {
     };
     a_change_has_a_link: "sync_changes" Stray { column: "link_id", parent_goes: NotWhileReferred };
 
+    a_chain_has_one_checkpoint: "sync_change_checkpoints" Twin {
+        columns: &["link_id"], with: &[],
+        room: &[("link_id", "(SELECT max(id) FROM sync_metadata WHERE id NOT IN (SELECT link_id FROM sync_change_checkpoints))")],
+    };
+    a_checkpoint_has_a_link: "sync_change_checkpoints" Stray { column: "link_id", parent_goes: NotWhileReferred };
+
+    a_task_of_maintenance_stands_once: "maintenance_tasks" Twin {
+        columns: &["task"], with: &[], room: &[("task", "'other'")],
+    };
+
     states_of_jobs: "jobs" Value {
         column: "state", wrong: "'done'", right: &["'waiting'", "'running'", "'dead'"],
     };
