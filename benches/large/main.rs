@@ -97,7 +97,7 @@ async fn purge(program: &Program, database: &Database, volume: Volume) -> Result
     );
     for (what, kind, arguments) in [
         ("runs", "runs", ["--keep-runs", "1d", "--keep-changes", "forever"]),
-        ("changes, a fifth", "changes", ["--keep-runs", "forever", "--keep-changes", "320d"]),
+        ("changes, a tenth", "changes", ["--keep-runs", "forever", "--keep-changes", "360d"]),
     ] {
         let writer = Writer::start(&database.url(), volume).await?;
         let began = Instant::now();

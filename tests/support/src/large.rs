@@ -64,8 +64,8 @@ pub async fn fill(url: &str, volume: Volume) -> Result<()> {
              CASE WHEN n % 20 = 0 THEN 'plan' ELSE 'sync' END, 'batch', '{{}}', \
              CASE WHEN n % 50 = 0 THEN 'failed' ELSE 'completed' END, 1, at, n % 50, n % 3, 10, n % 2, n % 5, n % 4, 12, \
              20 + (n * 7919) % 5000, at, at, at + ((20 + (n * 7919) % 5000) || ' milliseconds')::interval, n % 50 <> 0 \
-             FROM (SELECT n, now() - interval '120 days' + interval '119 days' * n / {runs} AS at \
-             FROM generate_series(1, {runs_per_sync} * {syncs}) n) AS runs"
+             FROM (SELECT n, now() - interval '120 days' + interval '119 days' * (n::float8 / {runs}) AS at \
+             FROM generate_series(1::bigint, {runs_per_sync} * {syncs}) n) AS runs"
         ),
         "SELECT setval(pg_get_serial_sequence('sync_history', 'id'), (SELECT max(id) FROM sync_history))".to_owned(),
         "INSERT INTO sync_attempts (run_id, attempt, worker, started_at, ended_at, outcome) \
@@ -77,8 +77,8 @@ pub async fn fill(url: &str, volume: Volume) -> Result<()> {
              (ARRAY['title', 'state', 'points'])[1 + seq % 3], to_jsonb('value ' || (seq - 1)), to_jsonb('value ' || seq), \
              'mapping', 'jira', 'confirmed', CASE WHEN seq > 1 THEN md5(link || ' ' || (seq - 1)) END, \
              md5(link || ' ' || seq), \
-             now() - interval '400 days' + interval '399 days' * ((seq - 1) * {links} + link) / ({changes_per_link} * {links}) \
-             FROM generate_series(1, {changes_per_link}) seq, generate_series(1, {per_sync} * {syncs}) link"
+             now() - interval '400 days' + interval '399 days' * (((seq - 1) * {links} + link)::float8 / ({changes_per_link} * {links})) \
+             FROM generate_series(1::bigint, {changes_per_link}) seq, generate_series(1::bigint, {per_sync} * {syncs}) link"
         ),
         "INSERT INTO sync_conflicts (link_id, run_id, field, conflict_type, base_data, source_data, target_data, resolved, \
          resolved_at, resolution, created_at) SELECT id, last_run_id, CASE WHEN open THEN 'title' ELSE 'state' END, \
