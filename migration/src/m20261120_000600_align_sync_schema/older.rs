@@ -113,6 +113,11 @@ pub(super) async fn number(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     ))
     .await?;
     db.execute_unprepared(&format!("CREATE UNIQUE INDEX {NUMBERED}_number ON {NUMBERED} (number)")).await?;
+    if backend == DbBackend::Postgres {
+        // Nobody else does this for a temporary table. Links without statistics would be read by their type alone: all
+        // of them, for each batch.
+        db.execute_unprepared(&format!("ANALYZE {NUMBERED}; ANALYZE sync_metadata")).await?;
+    }
     Ok(())
 }
 
