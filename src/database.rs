@@ -35,7 +35,7 @@ pub(crate) struct PoolLimits {
 impl PoolLimits {
     /// From `SYNCLINE_DB_POOL_*`, read through `read`.
     pub(crate) fn from_settings(
-        is_sqlite: bool,
+        needs_one: bool,
         read: impl Fn(&str) -> Option<String>,
     ) -> Result<PoolLimits, Fault> {
         let number = |name: &str, default: u32, least: u32, most: u32| -> Result<u32, Fault> {
@@ -45,8 +45,7 @@ impl PoolLimits {
             text.trim().parse().ok().filter(|number| (least..=most).contains(number)).ok_or_else(wrong)
         };
         let max = number("SYNCLINE_DB_POOL_MAX", 10, 1, 1000)?;
-        // A connection to a file is cheap to open.
-        let usual = if is_sqlite { 1 } else { 2 };
+        let usual = if needs_one { 1 } else { 2 };
         let min = number("SYNCLINE_DB_POOL_MIN", usual.min(max), 0, 1000)?;
         if min > max {
             return Err(Fault::usage(format!(
@@ -64,7 +63,10 @@ impl PoolLimits {
 
 /// Connects, and looks at nothing yet.
 pub(crate) async fn open(url: &DatabaseUrl) -> Result<DatabaseConnection, Fault> {
-    let limits = PoolLimits::from_settings(url.is_sqlite(), settings::older)?;
+    // A connection to a file is cheap to open, and a command that soon ends seldom needs two: a server's process takes
+    // longer to start than most of them take.
+    let needs_one = url.is_sqlite() || !["up", "worker", "api"].contains(&settings::role());
+    let limits = PoolLimits::from_settings(needs_one, settings::older)?;
     let mut options = ConnectOptions::new(url.connect_url());
     options
         // At info, so RUST_LOG=sqlx=info shows every statement and nothing does by default.

@@ -33,7 +33,7 @@ async fn every_statement_finds_its_rows_by_an_index() -> Result<()> {
     // Everything that the program does, once more and noted.
     program.expect(0, &["sync", "tasks"])?;
     let edit = |cells: &mut Vec<String>| {
-        if cells[0] <= "T-000020".to_owned() {
+        if cells[0].as_str() <= "T-000020" {
             cells[1] = format!("{} in the file", cells[1]);
         }
         cells[0] != "T-000021"
