@@ -9,7 +9,7 @@
 mod commands;
 mod writer;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use syncline_migration::{Migrator, Until};
@@ -23,6 +23,9 @@ use crate::writer::Writer;
 
 /// The last migration before this version's; what comes after is measured on a filled database.
 const OLDER: &str = "m20261120_001300_create_jobs";
+
+/// Longer than anything here takes.
+const HOURS: Duration = Duration::from_secs(4 * 60 * 60);
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -78,7 +81,7 @@ async fn migrations(program: &Program, database: &Database, volume: Volume) -> R
 async fn rebuild(program: &Program, database: &Database, volume: Volume) -> Result<()> {
     let writer = Writer::start(&database.url(), volume).await?;
     let began = Instant::now();
-    program.expect(0, &["stats", "rebuild"])?;
+    ensure!(program.run_within(HOURS, &["stats", "rebuild"])?.code == Some(0), "the rebuild failed");
     let took = began.elapsed().as_secs_f64();
     let waits = writer.stop().await?;
     println!(
@@ -101,7 +104,7 @@ async fn purge(program: &Program, database: &Database, volume: Volume) -> Result
     ] {
         let writer = Writer::start(&database.url(), volume).await?;
         let began = Instant::now();
-        let done = program.expect(0, &[&["--json", "purge"], &arguments[..]].concat())?.json()?;
+        let done = program.run_within(HOURS, &[&["--json", "purge"], &arguments[..]].concat())?.json()?;
         let took = began.elapsed().as_secs_f64();
         let waits = writer.stop().await?;
         let removed = removed(&done, kind).with_context(|| format!("{kind} in {done}"))?;

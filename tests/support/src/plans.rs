@@ -34,6 +34,11 @@ impl Database {
         Ok(())
     }
 
+    /// Later connections' plans are not noted any more.
+    pub async fn note_no_plans(&self) -> Result<()> {
+        self.execute(&format!("ALTER DATABASE {} RESET session_preload_libraries", self.name())).await
+    }
+
     /// How many statements were noted in all, and those that read a large table from end to end, each once.
     pub fn scans(&self) -> Result<(usize, Vec<Scan>)> {
         let log = std::fs::read_to_string(self.log_file()).context("the server's log")?;

@@ -124,6 +124,11 @@ impl Program {
 
     /// Runs a command to its end.
     pub fn run(&self, arguments: &[&str]) -> Result<Finished> {
+        self.run_within(PATIENCE, arguments)
+    }
+
+    /// Runs a command to its end, which may be so far away.
+    pub fn run_within(&self, patience: Duration, arguments: &[&str]) -> Result<Finished> {
         let child = self
             .command(arguments)
             .stdin(Stdio::null())
@@ -133,8 +138,8 @@ impl Program {
         let (done, ended) = mpsc::channel();
         let id = child.id();
         std::thread::spawn(move || done.send(child.wait_with_output()));
-        let Ok(output) = ended.recv_timeout(PATIENCE) else {
-            bail!("{arguments:?} (pid {id}) did not end within {PATIENCE:?}");
+        let Ok(output) = ended.recv_timeout(patience) else {
+            bail!("{arguments:?} (pid {id}) did not end within {patience:?}");
         };
         let output = output?;
         Ok(Finished {
