@@ -6,7 +6,11 @@ use sea_orm_migration::prelude::*;
 use crate::{MIGRATION_TABLE, check, lock::plain, steps::Step};
 
 /// Tables whose migration does not have their name in its own. Others are made by `create_<table>`.
-const MADE_BY: &[(&str, &str)] = &[("sync_states_folded", "m20261120_000600_align_sync_schema")];
+const MADE_BY: &[(&str, &str)] = &[
+    ("sync_states_folded", "m20261120_000600_align_sync_schema"),
+    ("sync_link_counts", "m20261122_002200_count_links"),
+    ("sync_conflict_counts", "m20261122_002300_count_open_conflicts"),
+];
 
 /// A table of Syncline's.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use rstest::rstest;
 use syncline_migration::check;
 
-use crate::schema::printed;
+use crate::schema::{printed, tables};
 use crate::support::{On, Postgres, Sqlite, empty, migrated, names};
 
 #[test]
@@ -50,4 +50,23 @@ async fn a_newer_binary_was_here(#[values(Sqlite, Postgres)] on: On) {
         ["m20990101_000000_later"]
     );
     assert!(check::pending(&test.db).await.unwrap().is_empty());
+}
+
+/// `fresh` drops what the applied migrations made, so each table has to be known as some migration's.
+#[rstest]
+#[tokio::test]
+async fn every_table_is_known_as_ours(#[values(Sqlite, Postgres)] on: On) {
+    let test = migrated(on).await;
+    let mut own: Vec<String> = syncline_migration::tables::own(&test.db)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|table| table.name)
+        .collect();
+    own.sort();
+    let there: Vec<String> = tables(&test).await.into_iter().map(|table| table.name).collect();
+    assert_eq!(
+        own, there,
+        "a table whose migration is not named create_TABLE stands in `MADE_BY` of tables.rs"
+    );
 }
