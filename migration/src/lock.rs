@@ -12,7 +12,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How long one try may stand in line for a table on PostgreSQL. Everybody who comes later waits behind it, so a
 /// migration steps aside and tries again rather than stop the writers.
-const TABLE_LOCK: &str = "2s";
+pub(crate) const TABLE_LOCK_S: u64 = 2;
 
 /// Begins a transaction that no other migrator can begin until it ends: on SQLite the writer's lock, on PostgreSQL an
 /// advisory lock of this schema.
@@ -28,7 +28,10 @@ pub(crate) async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction
                 hold(&tx).await?;
                 return Ok(tx);
             }
-            Err(error) if is_busy(&error) && Instant::now() < until => {}
+            Err(error) if is_busy(&error) && Instant::now() < until => {
+                // The connection has waited already, unless somebody opened it without a busy timeout.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
             Err(error) => return Err(error),
         }
     }
@@ -45,7 +48,7 @@ async fn hold(tx: &DatabaseTransaction) -> Result<(), DbErr> {
         "SET LOCAL lock_timeout = 0".to_owned(),
         "SELECT pg_advisory_xact_lock(hashtext('syncline_migrations'), hashtext(current_schema()))"
             .to_owned(),
-        format!("SET LOCAL lock_timeout = '{TABLE_LOCK}'"),
+        format!("SET LOCAL lock_timeout = '{TABLE_LOCK_S}s'"),
     ] {
         // Past the recorder: these are no statements of a migration.
         tx.execute_unprepared(&sql).await?;

@@ -184,7 +184,7 @@ impl Migrator {
     ) -> Result<(), MigrateError> {
         let name = step.name().to_owned();
         let taken = if up { Move::Up(step) } else { Move::Down(step) };
-        make(tx, taken).await.map_err(|error| MigrateError::Step { step: name.clone(), error })?;
+        make(tx, taken).await.map_err(|error| stopped(&name, error))?;
         rehearsed.push(Rehearsed { name, up, statements: recorder.take() });
         Ok(())
     }
@@ -203,7 +203,7 @@ impl Migrator {
         self.refuse_newer(&tx).await?;
         if how == Rebuild::Fresh {
             for (table, made_by) in tables::made_by(&tx).await?.into_iter().rev() {
-                drop_table(&tx, &table).await.map_err(|error| MigrateError::Step { step: made_by, error })?;
+                drop_table(&tx, &table).await.map_err(|error| stopped(&made_by, error))?;
             }
         } else {
             while let Some(step) = self.next(&tx, &Until::End, false, 0).await? {
@@ -290,6 +290,15 @@ impl Migrator {
         }
         Ok(Until::At(name.clone()))
     }
+}
+
+/// Why a step of several in one transaction came to nothing. There is no stepping aside half-way through those.
+fn stopped(step: &str, error: DbErr) -> MigrateError {
+    let step = step.to_owned();
+    if lock::is_busy(&error) {
+        return MigrateError::Busy { step, waited_s: lock::TABLE_LOCK_S };
+    }
+    MigrateError::Step { step, error }
 }
 
 /// Takes a step and notes it.
