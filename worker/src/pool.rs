@@ -132,7 +132,7 @@ async fn work(
 async fn listen(queue: SqlBackend, over: CancellationToken) {
     tokio::select! {
         () = over.cancelled() => {}
-        () = queue.listen() => {}
+        () = queue.listen(RUN_QUEUE) => {}
     }
 }
 

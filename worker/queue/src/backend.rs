@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::{
-    job::{ClaimedJob, Job, NewJob, Priority},
+    job::{ClaimedJob, Ended, Job, NewJob, Priority},
     state::State,
 };
 
@@ -29,12 +29,25 @@ pub enum Error {
     /// Two calls met and neither settled it within a few tries; try again.
     #[error("too many calls at once for {0}")]
     Contended(String),
+    /// The queue has no room for the jobs that were pushed, and took none of them.
+    #[error(
+        "the queue {queue:?} is full: {waiting} jobs wait, and it takes no more than {limit}; \
+         try again later, run more workers, or raise the limit"
+    )]
+    Full {
+        /// Which queue.
+        queue: String,
+        /// How many jobs wait.
+        waiting: u64,
+        /// How many may.
+        limit: u64,
+    },
 }
 
 impl Error {
     /// Can the same call succeed later?
     pub fn is_temporary(&self) -> bool {
-        !matches!(self, Error::Refused(_))
+        !matches!(self, Error::Refused(_) | Error::Full { .. })
     }
 }
 
@@ -60,11 +73,26 @@ pub enum Pushed {
     New,
     /// A job of this id was there already; nothing changed.
     Known,
-    /// A job with the same unique key was waiting already; nothing changed.
+    /// Another job of the same unique key stands for it; nothing changed.
     Joined {
-        /// The job that waits in its place.
+        /// The job that stands for it.
         winner: Uuid,
     },
+    /// A job of the same unique key waits, and its payload has taken up this one's.
+    Merged {
+        /// The job that waits.
+        winner: Uuid,
+    },
+}
+
+impl Pushed {
+    /// The job that will do the work; `None`: the one that was pushed.
+    pub fn winner(self) -> Option<Uuid> {
+        match self {
+            Pushed::New | Pushed::Known => None,
+            Pushed::Joined { winner } | Pushed::Merged { winner } => Some(winner),
+        }
+    }
 }
 
 /// What a worker asks for.
@@ -112,6 +140,8 @@ pub enum Renewal {
 pub enum Outcome {
     /// It is done and leaves the queue.
     Done,
+    /// It is done, and this came of it; kept for as long as the job was pushed to keep it.
+    Answered(Value),
     /// It failed and may succeed later: another attempt after a backoff, or dead if there is none left.
     Retry {
         /// What went wrong.
@@ -205,17 +235,77 @@ pub struct Count {
     pub oldest: Duration,
 }
 
+/// Which jobs a list should hold.
+#[derive(Debug, Clone)]
+pub struct JobQuery {
+    /// Of which queue.
+    pub queue: String,
+    /// In which state.
+    pub state: State,
+    /// Only of this kind.
+    pub kind: Option<String>,
+    /// Only of this priority.
+    pub priority: Option<Priority>,
+    /// Only with this unique, concurrency or order key.
+    pub key: Option<String>,
+    /// Only with this text in the payload, the last error or the reason of death; case matters.
+    pub text: Option<String>,
+    /// Only pushed at least so long ago.
+    pub older_than: Option<Duration>,
+    /// At most so many.
+    pub limit: usize,
+    /// Where the page before ended.
+    pub after: Option<String>,
+}
+
+impl JobQuery {
+    /// The first hundred jobs of a queue in one state.
+    pub fn new(queue: impl Into<String>, state: State) -> Self {
+        Self {
+            queue: queue.into(),
+            state,
+            kind: None,
+            priority: None,
+            key: None,
+            text: None,
+            older_than: None,
+            limit: 100,
+            after: None,
+        }
+    }
+}
+
+/// Some jobs, and where to go on.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Page {
+    /// The jobs: waiting and running ones in the order of their push as far as the store knows it, dead ones the latest
+    /// first.
+    pub jobs: Vec<Job>,
+    /// To be asked for as [`JobQuery::after`]; `None` at the end. A store may answer with fewer jobs than it was asked for,
+    /// even none, and say where to go on: it looks at no more than a bounded number of jobs per call.
+    pub next: Option<String>,
+}
+
 /// A store of jobs. Times are the store's own.
 ///
 /// Calls that take several items answer in the order they were asked, one answer each.
 #[async_trait]
 pub trait Backend: Send + Sync + fmt::Debug + 'static {
-    /// Puts jobs in line. The same id again is a no-op; a unique key that waits already names the winner.
+    /// Puts jobs in line. The same id again is a no-op; where another job of the unique key stands for one, it is named.
+    /// A queue that has no room for all of them takes none: [`Error::Full`]. Jobs of one call and one queue that are due
+    /// at once are in line in the order of their ids.
     async fn push(&self, jobs: &[NewJob]) -> Result<Vec<Pushed>, Error>;
 
-    /// Takes due jobs: by priority, then due time, then id. The attempt counts from here, so a crash uses it. At most
-    /// one job per concurrency key runs, whoever claims and however many at once, and jobs of a busy key do not hold
-    /// up the line; of an order key only the oldest unfinished job is taken.
+    /// The same whether there is room or not, for jobs that were accepted already.
+    async fn put_back(&self, jobs: &[NewJob]) -> Result<Vec<Pushed>, Error>;
+
+    /// Which of these jobs the store holds, in whatever state.
+    async fn known(&self, ids: &[Uuid]) -> Result<Vec<bool>, Error>;
+
+    /// Takes due jobs: by priority, then in the order in which they came due, then by id. Nothing while the queue is
+    /// paused. The attempt counts from here, so a crash uses it. No more jobs of a concurrency key run than its limit,
+    /// whoever claims and however many at once, and jobs of a busy key do not hold up the line; of an order key only the
+    /// oldest unfinished job is taken, and never beside another.
     async fn claim(&self, request: &ClaimRequest) -> Result<Claimed, Error>;
 
     /// Extends leases, also ones that ran out but were not rescued yet.
@@ -240,8 +330,11 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
     /// One job, unless it has left the queue.
     async fn get(&self, id: Uuid) -> Result<Option<Job>, Error>;
 
-    /// Dead jobs of a queue, the latest first.
-    async fn list_dead(&self, queue: &str, limit: u64) -> Result<Vec<Job>, Error>;
+    /// How a job went that has left the queue, as long as that is kept.
+    async fn ended(&self, id: Uuid) -> Result<Option<Ended>, Error>;
+
+    /// Jobs of a queue in one state. A cursor that this store did not give is [`Error::Refused`].
+    async fn list(&self, query: &JobQuery) -> Result<Page, Error>;
 
     /// Puts a dead job in line again, its attempts counted from nothing. False: it is not dead.
     async fn replay(&self, id: Uuid) -> Result<bool, Error>;
@@ -252,8 +345,22 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
     /// How many jobs there are, by state and priority; what is zero is left out.
     async fn counts(&self, queue: &str) -> Result<Vec<Count>, Error>;
 
+    /// Lets nobody claim from a queue until it is resumed, whichever worker and however often it restarts. Running jobs
+    /// go on. False: it was paused already.
+    async fn pause(&self, queue: &str) -> Result<bool, Error>;
+
+    /// Lets workers claim again. False: it was not paused.
+    async fn resume(&self, queue: &str) -> Result<bool, Error>;
+
+    /// Is the queue paused?
+    async fn is_paused(&self, queue: &str) -> Result<bool, Error>;
+
+    /// Feeds [`Backend::wakeups`] and [`Backend::cancellations`] with what other processes do to a queue, until it is
+    /// dropped. It reconnects by itself. A store that cannot wake anybody never returns and does nothing.
+    async fn listen(&self, queue: &str);
+
     /// Changes whenever there may be something to claim: a hint, which may come too often, late or never. A store
-    /// that can wake other processes (a blocking read, LISTEN and NOTIFY) feeds it from a task of its own.
+    /// that can wake other processes (a blocking read, LISTEN and NOTIFY) does so in [`Backend::listen`].
     fn wakeups(&self) -> watch::Receiver<u64>;
 
     /// Says that there may be something to claim; for whoever wrote jobs in a transaction of their own.

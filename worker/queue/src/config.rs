@@ -72,7 +72,7 @@ impl SourceConfig {
             lease: Duration::from_secs(30),
             poll_interval: Duration::from_secs(1),
             rescue_interval: Duration::from_secs(5),
-            overdue: Duration::from_secs(10 * 60),
+            overdue: Duration::from_secs(60),
             close_timeout: Duration::from_secs(10),
             concurrency_key: None,
             before_settle: None,

@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr, time::Duration};
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -95,14 +96,57 @@ pub struct NewJob {
     pub delay: Duration,
     /// How often it may be started before it is dead.
     pub max_attempts: u32,
+    /// Attempts that count already: not zero for a job that is put back after its store has lost it.
+    pub attempts_used: u32,
     /// How long to wait between attempts.
     pub retry: RetryPolicy,
-    /// At most one job of this key waits in a queue; another joins it.
-    pub unique_key: Option<String>,
-    /// At most one job of this key runs in a queue.
-    pub concurrency_key: Option<String>,
+    /// Whether another job stands for this one.
+    pub unique: Option<Unique>,
+    /// How many jobs of a key run in a queue at once.
+    pub concurrency: Option<Concurrency>,
     /// Jobs of this key run one after another, by id: first in, first out.
     pub order_key: Option<String>,
+    /// How long it can be looked up how the job went, once it is done or cancelled. Nothing: it leaves at once.
+    pub keep_result: Duration,
+}
+
+/// When a job is not queued because another one of the same key stands for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unique {
+    /// The key, within the queue.
+    pub key: String,
+    /// For how long the other one stands for it.
+    pub rule: UniqueRule,
+}
+
+/// For how long a job stands for others of its unique key. The rule is that of the job which is pushed, whatever the
+/// other one was pushed under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UniqueRule {
+    /// While it waits, for its first attempt or for another; a running one gets one follow-up.
+    WhileWaiting,
+    /// While it waits or runs.
+    UntilDone,
+    /// For so long from its push, whatever has become of it, and while it waits. The time starts with a push of this rule.
+    For(Duration),
+    /// While it waits, and the payload that is pushed is merged into its own: see [`crate::coalesce`].
+    Coalesce,
+}
+
+/// How many jobs of a key run in a queue at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Concurrency {
+    /// The key, within the queue.
+    pub key: String,
+    /// At most so many; at least one. Of jobs with different limits each keeps its own.
+    pub limit: u32,
+}
+
+impl Concurrency {
+    /// One at a time.
+    pub fn one(key: impl Into<String>) -> Self {
+        Self { key: key.into(), limit: 1 }
+    }
 }
 
 impl NewJob {
@@ -117,10 +161,12 @@ impl NewJob {
             priority: Priority::Normal,
             delay: Duration::ZERO,
             max_attempts: 4,
+            attempts_used: 0,
             retry: RetryPolicy::default(),
-            unique_key: None,
-            concurrency_key: None,
+            unique: None,
+            concurrency: None,
             order_key: None,
+            keep_result: Duration::ZERO,
         }
     }
 }
@@ -146,7 +192,7 @@ pub struct ClaimedJob {
     pub max_attempts: u32,
     /// Proof of this claim; every later call presents it.
     pub token: i64,
-    /// The key of which at most one job runs.
+    /// The key of which no more than so many jobs run.
     pub concurrency_key: Option<String>,
     /// The key within which order is kept.
     pub order_key: Option<String>,
@@ -199,13 +245,51 @@ pub struct Job {
     pub worker_id: Option<String>,
     pub unique_key: Option<String>,
     pub concurrency_key: Option<String>,
+    pub concurrency_limit: u32,
     pub order_key: Option<String>,
     pub cancel_requested: bool,
     pub progress: Option<Value>,
+    pub history: Vec<PastAttempt>,
     pub last_error: Option<String>,
     pub dead_reason: Option<String>,
     pub enqueued_at: DateTime<Utc>,
     pub finished_at: Option<DateTime<Utc>>,
+}
+
+/// An attempt that failed, as the job's history keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastAttempt {
+    /// Its number, from 1.
+    pub attempt: u32,
+    /// Who made it.
+    pub worker: Option<String>,
+    /// When it ended, by the store's clock.
+    pub ended_at: DateTime<Utc>,
+    /// How: `retry`, `dead` or `crashed` (its lease ran out).
+    pub outcome: String,
+    /// What went wrong.
+    pub error: Option<String>,
+}
+
+/// How a job went that has left the queue; kept for [`NewJob::keep_result`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ended {
+    /// The job.
+    pub id: Uuid,
+    /// The queue it was in.
+    pub queue: String,
+    /// What handler it was for.
+    pub kind: String,
+    /// It was cancelled; else it is done.
+    pub cancelled: bool,
+    /// What the handler answered, if it answered anything.
+    pub result: Option<Value>,
+    /// The error of the last attempt that failed, if one did.
+    pub last_error: Option<String>,
+    /// How often it was started.
+    pub attempt: u32,
+    /// When it left.
+    pub ended_at: DateTime<Utc>,
 }
 
 #[cfg(test)]

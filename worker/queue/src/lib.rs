@@ -8,33 +8,50 @@
 //! - [`QueueSource`] makes any backend a source for an apalis worker.
 //! - [`State`] has the diagram of a job's life.
 
+#[cfg(feature = "source")]
 mod acknowledger;
+#[cfg(feature = "source")]
 mod adapter;
 mod backend;
+mod coalesce;
+#[cfg(feature = "source")]
 mod config;
+#[cfg(feature = "source")]
 mod fetcher;
 mod health;
 mod job;
+#[cfg(feature = "source")]
 mod keeper;
 mod lease;
+#[cfg(feature = "source")]
 mod line;
+#[cfg(feature = "sql")]
 pub mod outbox;
+#[cfg(feature = "source")]
 mod rescuer;
 mod retry;
+#[cfg(feature = "source")]
 mod running;
-
+#[cfg(feature = "sql")]
 mod sql;
 mod state;
 
+#[cfg(feature = "source")]
 pub use adapter::{QueueSource, SettleLayer, SettleService, SourceError};
 pub use backend::{
-    Backend, Cancelled, ClaimRequest, Claimed, Count, Error, LeaseRef, Next, Outcome, Pushed, Renewal,
-    Rescued, Settled, Settlement,
+    Backend, Cancelled, ClaimRequest, Claimed, Count, Error, JobQuery, LeaseRef, Next, Outcome, Page, Pushed,
+    Renewal, Rescued, Settled, Settlement,
 };
+pub use coalesce::{MAX_MERGES, coalesce};
+#[cfg(feature = "source")]
 pub use config::{BeforeSettle, Observer, SourceConfig, SourceEvent};
 pub use health::{Health, Part, Problem};
-pub use job::{ClaimedJob, Job, LeasedJob, NewJob, Priority, UnknownPriority};
+pub use job::{
+    ClaimedJob, Concurrency, Ended, Job, LeasedJob, NewJob, PastAttempt, Priority, Unique, UniqueRule,
+    UnknownPriority,
+};
 pub use lease::Lease;
 pub use retry::{MAX_DELAY, RetryPolicy};
+#[cfg(feature = "sql")]
 pub use sql::SqlBackend;
 pub use state::{State, UnknownState};

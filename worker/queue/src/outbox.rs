@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::{
     backend::{Backend, Error, Pushed},
-    job::{NewJob, Priority},
+    job::{Concurrency, NewJob, Priority, Unique, UniqueRule},
     retry::RetryPolicy,
     sql::SqlBackend,
 };
@@ -169,7 +169,7 @@ pub async fn accept_in(
 ) -> Result<Accepted, Error> {
     let id = Uuid::now_v7();
     match queue.push_in(tx, &[job(id, run)?]).await?.first() {
-        Some(Pushed::Joined { winner }) => return Ok(Accepted::Joined(*winner)),
+        Some(Pushed::Joined { winner } | Pushed::Merged { winner }) => return Ok(Accepted::Joined(*winner)),
         Some(Pushed::Known) | Some(Pushed::New) | None => {}
     }
     match row(id, run)?.insert(tx).await {
@@ -194,8 +194,11 @@ fn job(id: Uuid, run: &NewRun) -> Result<NewJob, Error> {
         max_attempts: run.max_attempts.max(1),
         retry: RetryPolicy { base: run.retry_base, ..RetryPolicy::default() },
         // Two requests for the same, both waiting, are one; with other arguments they are two.
-        unique_key: Some(format!("{}:{}:{args}", sync_key(run.sync_config_id), run.kind)),
-        concurrency_key: Some(sync_key(run.sync_config_id)),
+        unique: Some(Unique {
+            key: format!("{}:{}:{args}", sync_key(run.sync_config_id), run.kind),
+            rule: UniqueRule::WhileWaiting,
+        }),
+        concurrency: Some(Concurrency::one(sync_key(run.sync_config_id))),
         ..NewJob::new(run.kind.as_str(), json!({ "run": id }))
     })
 }

@@ -7,7 +7,9 @@ use std::{
 
 use async_trait::async_trait;
 use serde_json::json;
-use syncline_queue::{LeasedJob, NewJob, Outcome, Priority, outbox::RUN_QUEUE};
+use syncline_queue::{
+    Concurrency, LeasedJob, NewJob, Outcome, Priority, Unique, UniqueRule, outbox::RUN_QUEUE,
+};
 
 use crate::{
     environment::Environment,
@@ -17,6 +19,8 @@ use crate::{
 
 /// What its jobs are called.
 pub(super) const KIND: &str = "purge";
+/// One of them waits and one runs.
+const KEY: &str = "maintenance:purge";
 /// Above that of run jobs, so that a worker which knows only those leaves the job to newer ones instead of burying it.
 pub(super) const PAYLOAD_VERSION: i32 = 2;
 /// How often the progress is put where people can see it.
@@ -30,8 +34,8 @@ pub fn purge_job() -> NewJob {
         priority: Priority::Low,
         // Every worker that is stopped in the middle uses one up, and what was done stays done.
         max_attempts: 20,
-        unique_key: Some("maintenance:purge".to_owned()),
-        concurrency_key: Some("maintenance:purge".to_owned()),
+        unique: Some(Unique { key: KEY.to_owned(), rule: UniqueRule::WhileWaiting }),
+        concurrency: Some(Concurrency::one(KEY)),
         ..NewJob::new(KIND, json!({}))
     }
 }

@@ -4,7 +4,7 @@ use rstest::rstest;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};
 use serde_json::json;
 use syncline_entity::{sync_config, sync_cursor, types::Side};
-use syncline_queue::{Backend, NewJob, SqlBackend};
+use syncline_queue::{Backend, JobQuery, NewJob, SqlBackend, State};
 use syncline_worker::purge::{Age, Kind, Retention};
 
 use crate::stage::{After, On, Stage, kept};
@@ -55,7 +55,14 @@ async fn a_sync_deleted_long_ago_goes_with_all_that_hangs_on_it(#[values(On::Sql
     // Three runs, three links with two changes and a conflict each, a cursor.
     assert_eq!(report.kinds[&Kind::OfDeletedSyncs].removed, 16);
     assert_eq!(report.kinds[&Kind::Runs].removed + report.kinds[&Kind::Changes].removed, 0);
-    assert!(SqlBackend::new(stage.db.clone()).list_dead("default", 10).await.unwrap().is_empty());
+    assert!(
+        SqlBackend::new(stage.db.clone())
+            .list(&JobQuery::new("default", State::Dead))
+            .await
+            .unwrap()
+            .jobs
+            .is_empty()
+    );
 }
 
 #[rstest]

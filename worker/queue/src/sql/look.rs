@@ -9,8 +9,9 @@ use super::{
     statement::{Binds, length},
 };
 use crate::{
-    backend::{Count, Error},
+    backend::{Count, Error, JobQuery, Page},
     job::Job,
+    state::State,
 };
 
 pub(super) async fn get(db: &DatabaseConnection, id: Uuid) -> Result<Option<Job>, Error> {
@@ -18,16 +19,21 @@ pub(super) async fn get(db: &DatabaseConnection, id: Uuid) -> Result<Option<Job>
     Ok(row.map(row::job).transpose()?)
 }
 
-pub(super) async fn list_dead(db: &DatabaseConnection, queue: &str, limit: u64) -> Result<Vec<Job>, Error> {
+pub(super) async fn list(db: &DatabaseConnection, query: &JobQuery) -> Result<Page, Error> {
+    let state = match query.state {
+        State::Waiting => JobState::Waiting,
+        State::Running => JobState::Running,
+        State::Dead => JobState::Dead,
+    };
     let rows = job::Entity::find()
-        .filter(job::Column::Queue.eq(queue))
-        .filter(job::Column::State.eq(JobState::Dead))
+        .filter(job::Column::Queue.eq(&*query.queue))
+        .filter(job::Column::State.eq(state))
         .order_by_desc(job::Column::FinishedAt)
         .order_by_desc(job::Column::Id)
-        .limit(limit)
+        .limit(query.limit as u64)
         .all(db)
         .await?;
-    Ok(rows.into_iter().map(row::job).collect::<Result<_, _>>()?)
+    Ok(Page { jobs: rows.into_iter().map(row::job).collect::<Result<_, _>>()?, next: None })
 }
 
 pub(super) async fn counts(db: &DatabaseConnection, queue: &str) -> Result<Vec<Count>, Error> {

@@ -25,10 +25,10 @@ use uuid::Uuid;
 use self::notify::Origin;
 use crate::{
     backend::{
-        Backend, Cancelled, ClaimRequest, Claimed, Count, Error, LeaseRef, Pushed, Renewal, Rescued, Settled,
-        Settlement,
+        Backend, Cancelled, ClaimRequest, Claimed, Count, Error, JobQuery, LeaseRef, Page, Pushed, Renewal,
+        Rescued, Settled, Settlement,
     },
-    job::{Job, NewJob},
+    job::{Ended, Job, NewJob},
 };
 
 /// A queue over a SQL database that has Syncline's schema.
@@ -50,15 +50,6 @@ impl SqlBackend {
     /// Call [`Backend::wake`] after its commit; other processes hear of it by itself.
     pub async fn push_in<C: ConnectionTrait>(&self, db: &C, jobs: &[NewJob]) -> Result<Vec<Pushed>, Error> {
         push::push(db, jobs, self.origin).await
-    }
-
-    /// Feeds [`Backend::wakeups`] and [`Backend::cancellations`] with what other processes do, until it is dropped. On
-    /// SQLite it does nothing; on PostgreSQL it listens on a connection of its own, which is opened again when it is
-    /// lost. Where listening does not work it says so once; then the poll interval is what is left.
-    pub async fn listen(&self) {
-        if self.db.get_database_backend() == DbBackend::Postgres {
-            listen::listen(self, self.db.get_postgres_connection_pool()).await;
-        }
     }
 
     /// Wakes the workers of this process if it is so.
@@ -119,8 +110,43 @@ impl Backend for SqlBackend {
         look::get(&self.db, id).await
     }
 
-    async fn list_dead(&self, queue: &str, limit: u64) -> Result<Vec<Job>, Error> {
-        look::list_dead(&self.db, queue, limit).await
+    async fn put_back(&self, jobs: &[NewJob]) -> Result<Vec<Pushed>, Error> {
+        self.push(jobs).await
+    }
+
+    async fn known(&self, ids: &[Uuid]) -> Result<Vec<bool>, Error> {
+        let mut known = Vec::with_capacity(ids.len());
+        for id in ids {
+            known.push(look::get(&self.db, *id).await?.is_some());
+        }
+        Ok(known)
+    }
+
+    async fn ended(&self, _id: Uuid) -> Result<Option<Ended>, Error> {
+        Ok(None)
+    }
+
+    async fn list(&self, query: &JobQuery) -> Result<Page, Error> {
+        look::list(&self.db, query).await
+    }
+
+    async fn pause(&self, _queue: &str) -> Result<bool, Error> {
+        Ok(false)
+    }
+
+    async fn resume(&self, _queue: &str) -> Result<bool, Error> {
+        Ok(false)
+    }
+
+    async fn is_paused(&self, _queue: &str) -> Result<bool, Error> {
+        Ok(false)
+    }
+
+    async fn listen(&self, _queue: &str) {
+        if self.db.get_database_backend() == DbBackend::Postgres {
+            listen::listen(self, self.db.get_postgres_connection_pool()).await;
+        }
+        std::future::pending::<()>().await;
     }
 
     async fn replay(&self, id: Uuid) -> Result<bool, Error> {

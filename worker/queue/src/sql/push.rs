@@ -88,9 +88,11 @@ async fn insert<'a, C: ConnectionTrait>(
         let (priority, delay) = (binds.bind(job.priority.rank()), binds.bind(micros(job.delay)));
         let max_attempts = binds.bind(i32::try_from(job.max_attempts.max(1)).unwrap_or(i32::MAX));
         let (base, cap) = (binds.bind(millis(job.retry.base)), binds.bind(millis(job.retry.cap)));
-        let unique = binds.bind(job.unique_key.clone());
-        let (concurrency, order) =
-            (binds.bind(job.concurrency_key.clone()), binds.bind(job.order_key.clone()));
+        let unique = binds.bind(job.unique.as_ref().map(|unique| unique.key.clone()));
+        let (concurrency, order) = (
+            binds.bind(job.concurrency.as_ref().map(|one| one.key.clone())),
+            binds.bind(job.order_key.clone()),
+        );
         rows.push(format!(
             "({id}, {queue}, {kind}, {version}, {payload}, {priority}, 'waiting', {now} + {delay}, 0, {max_attempts}, \
              {base}, {cap}, 0, {unique}, {concurrency}, {order}, FALSE, {now})"
@@ -123,7 +125,7 @@ impl InTheWay {
         if self.ids.contains(&job.id) {
             return Some(Pushed::Known);
         }
-        let key = (job.queue.clone(), job.unique_key.clone()?);
+        let key = (job.queue.clone(), job.unique.as_ref()?.key.clone());
         self.winners.get(&key).map(|winner| Pushed::Joined { winner: *winner })
     }
 }
@@ -136,8 +138,8 @@ async fn in_the_way<'a, C: ConnectionTrait>(
     let ids = binds.list(jobs.clone().map(|job| job.id));
     let mut keys = Vec::new();
     for job in jobs {
-        if let Some(key) = &job.unique_key {
-            keys.push(format!("({}, {})", binds.bind(&*job.queue), binds.bind(&**key)));
+        if let Some(unique) = &job.unique {
+            keys.push(format!("({}, {})", binds.bind(&*job.queue), binds.bind(&*unique.key)));
         }
     }
     let mut text = format!("SELECT id, queue, unique_key, FALSE AS waits FROM jobs WHERE id IN ({ids})");

@@ -44,8 +44,9 @@ pub(super) async fn settle(
     let mut wake = false;
     let mut answers: HashMap<LeaseRef, Settled> = HashMap::new();
     for chunk in settlements.chunks(CHUNK) {
-        let gone =
-            |settlement: &&Settlement| matches!(settlement.outcome, Outcome::Done | Outcome::Cancelled);
+        let gone = |settlement: &&Settlement| {
+            matches!(settlement.outcome, Outcome::Done | Outcome::Answered(_) | Outcome::Cancelled)
+        };
         let (gone, stay): (Vec<_>, Vec<_>) = chunk.iter().partition(gone);
         if !gone.is_empty() {
             let mut binds = Binds::new(db);
@@ -98,7 +99,7 @@ async fn moves(db: &DatabaseConnection, settlements: &[&Settlement]) -> Result<V
     let decide = |settlement: &&Settlement| {
         let lease = settlement.lease;
         let (to, delay, refund, error, reason) = match &settlement.outcome {
-            Outcome::Done | Outcome::Cancelled => return None,
+            Outcome::Done | Outcome::Answered(_) | Outcome::Cancelled => return None,
             Outcome::Snooze { delay } => (State::Waiting, Some(*delay), 1, None, None),
             Outcome::Dead { reason, error } => {
                 (State::Dead, None, 0, Some(clean(error)), Some(clean(reason)))

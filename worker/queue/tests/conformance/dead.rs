@@ -1,12 +1,12 @@
 //! Jobs that are given up, and what a person can do about them.
 
-use syncline_queue::{Job, NewJob, Next, Outcome, Settled, State};
+use syncline_queue::{Job, JobQuery, NewJob, Next, Outcome, Settled, State};
 
-use super::{QUEUE, claim, claim_one, failed, job, settle};
+use super::{QUEUE, claim, claim_one, failed, job, settle, waiting};
 use crate::support::Stage;
 
 async fn dead(stage: &Stage) -> Vec<Job> {
-    stage.backend.list_dead(QUEUE, 10).await.expect("a list")
+    stage.backend.list(&JobQuery::new(QUEUE, State::Dead)).await.expect("a list").jobs
 }
 
 pub(crate) async fn used_up_attempts_end_in_death(stage: &Stage) {
@@ -42,12 +42,12 @@ pub(crate) async fn a_permanent_error_ends_at_once(stage: &Stage) {
 
 pub(crate) async fn the_dead_can_be_replayed(stage: &Stage) {
     let backend = &*stage.backend;
-    let doomed = NewJob { max_attempts: 1, unique_key: Some("sync".to_owned()), ..job("doomed") };
+    let doomed = NewJob { max_attempts: 1, unique: waiting("sync"), ..job("doomed") };
     backend.push(std::slice::from_ref(&doomed)).await.expect("a push");
     assert!(!backend.replay(doomed.id).await.expect("a replay"), "it waits");
     settle(backend, &claim_one(backend).await, failed("down")).await;
     // A twin took the key meanwhile; the replay does without.
-    backend.push(&[NewJob { unique_key: Some("sync".to_owned()), ..job("twin") }]).await.expect("a push");
+    backend.push(&[NewJob { unique: waiting("sync"), ..job("twin") }]).await.expect("a push");
     assert!(backend.replay(doomed.id).await.expect("a replay"));
     assert!(!backend.replay(doomed.id).await.expect("a replay"), "once");
     let jobs = claim(backend, 9).await;

@@ -2,17 +2,17 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use syncline_queue::{ClaimRequest, NewJob, Next, Outcome, Priority, Pushed, Settled};
+use syncline_queue::{ClaimRequest, Concurrency, NewJob, Next, Outcome, Priority, Pushed, Settled};
 
-use super::{LEASE, QUEUE, claim, claim_one, failed, job, kinds, request, settle};
+use super::{LEASE, QUEUE, claim, claim_one, failed, job, kinds, request, settle, waiting};
 use crate::support::Stage;
 
 fn unique(kind: &str) -> NewJob {
-    NewJob { unique_key: Some("sync 1".to_owned()), ..job(kind) }
+    NewJob { unique: waiting("sync 1"), ..job(kind) }
 }
 
 fn exclusive(kind: &str, key: &str) -> NewJob {
-    NewJob { concurrency_key: Some(key.to_owned()), ..job(kind) }
+    NewJob { concurrency: Some(Concurrency::one(key)), ..job(kind) }
 }
 
 fn ordered(kind: &str, key: &str) -> NewJob {

@@ -11,7 +11,9 @@ pub(crate) mod workers;
 use std::{future::Future, time::Duration};
 
 use serde_json::json;
-use syncline_queue::{Backend, ClaimRequest, ClaimedJob, NewJob, Outcome, RetryPolicy, Settled, Settlement};
+use syncline_queue::{
+    Backend, ClaimRequest, ClaimedJob, NewJob, Outcome, RetryPolicy, Settled, Settlement, Unique, UniqueRule,
+};
 
 /// Runs every promise against the queues that a function makes.
 macro_rules! promises {
@@ -63,6 +65,11 @@ pub(crate) fn job(kind: &str) -> NewJob {
         retry: RetryPolicy { base: Duration::ZERO, cap: Duration::ZERO },
         ..NewJob::new(kind, json!({ "for": kind }))
     }
+}
+
+/// Unique while it waits.
+pub(crate) fn waiting(key: &str) -> Option<Unique> {
+    Some(Unique { key: key.to_owned(), rule: UniqueRule::WhileWaiting })
 }
 
 pub(crate) fn request(limit: usize, lease: Duration) -> ClaimRequest {

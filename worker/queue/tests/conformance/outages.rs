@@ -11,8 +11,8 @@ use std::{
 use async_trait::async_trait;
 use serde_json::Value;
 use syncline_queue::{
-    Backend, Cancelled, ClaimRequest, Claimed, Count, Error, Job, LeaseRef, NewJob, Next, Outcome, Part,
-    Pushed, Renewal, Rescued, Settled, Settlement, SourceConfig,
+    Backend, Cancelled, ClaimRequest, Claimed, Count, Ended, Error, Job, JobQuery, LeaseRef, NewJob, Next,
+    Outcome, Page, Part, Pushed, Renewal, Rescued, Settled, Settlement, SourceConfig,
 };
 use tokio::sync::{Semaphore, mpsc, watch};
 use uuid::Uuid;
@@ -95,8 +95,36 @@ impl Backend for Flaky {
         self.call()?.get(id).await
     }
 
-    async fn list_dead(&self, queue: &str, limit: u64) -> Result<Vec<Job>, Error> {
-        self.call()?.list_dead(queue, limit).await
+    async fn put_back(&self, jobs: &[NewJob]) -> Result<Vec<Pushed>, Error> {
+        self.call()?.put_back(jobs).await
+    }
+
+    async fn known(&self, ids: &[Uuid]) -> Result<Vec<bool>, Error> {
+        self.call()?.known(ids).await
+    }
+
+    async fn ended(&self, id: Uuid) -> Result<Option<Ended>, Error> {
+        self.call()?.ended(id).await
+    }
+
+    async fn list(&self, query: &JobQuery) -> Result<Page, Error> {
+        self.call()?.list(query).await
+    }
+
+    async fn pause(&self, queue: &str) -> Result<bool, Error> {
+        self.call()?.pause(queue).await
+    }
+
+    async fn resume(&self, queue: &str) -> Result<bool, Error> {
+        self.call()?.resume(queue).await
+    }
+
+    async fn is_paused(&self, queue: &str) -> Result<bool, Error> {
+        self.call()?.is_paused(queue).await
+    }
+
+    async fn listen(&self, queue: &str) {
+        self.real.listen(queue).await;
     }
 
     async fn replay(&self, id: Uuid) -> Result<bool, Error> {

@@ -14,8 +14,8 @@ use apalis::prelude::{AbortError, BoxDynError, Monitor, ParallelizeExt, RetryAft
 use futures_util::{FutureExt, future::BoxFuture};
 use serde_json::json;
 use syncline_queue::{
-    Backend, Cancelled, Health, LeasedJob, NewJob, Next, Outcome, Priority, QueueSource, Settled,
-    SourceConfig, SourceEvent, State,
+    Backend, Cancelled, Concurrency, Health, LeasedJob, NewJob, Next, Outcome, Priority, QueueSource,
+    Settled, SourceConfig, SourceEvent, State,
 };
 use tokio::{
     sync::{mpsc, oneshot},
@@ -147,7 +147,7 @@ pub(crate) async fn four_workers_run_each_job_once(stage: &Stage) {
     let jobs: Vec<_> = (0..4 * JOBS)
         .map(|n| {
             let key = (n % 10 == 0).then(|| format!("sync {}", n % 50));
-            NewJob { concurrency_key: key, ..job(&n.to_string()) }
+            NewJob { concurrency: key.map(Concurrency::one), ..job(&n.to_string()) }
         })
         .collect();
     for chunk in jobs.chunks(JOBS) {

@@ -57,7 +57,7 @@ async fn neighbour(stage: &Stage) -> Neighbour {
     let queue = SqlBackend::new(beside(stage, "public").await);
     let (wakeups, cancellations) = (queue.wakeups(), queue.cancellations());
     let listening = queue.clone();
-    let ears = tokio::spawn(async move { listening.listen().await });
+    let ears = tokio::spawn(async move { listening.listen("work").await });
     let mut neighbour = Neighbour { queue, wakeups, cancellations, ears };
     // Once it listens it looks at everything.
     neighbour.hears_of_work().await;
@@ -95,7 +95,11 @@ async fn whatever_makes_work_due_wakes_the_neighbour() {
     let stage = postgres().await;
     let mut other = neighbour(&stage).await;
     let backend = &*stage.backend;
-    let keyed = NewJob { concurrency_key: Some("key".to_owned()), max_attempts: 9, ..job("keyed") };
+    let keyed = NewJob {
+        concurrency: Some(syncline_queue::Concurrency::one("key")),
+        max_attempts: 9,
+        ..job("keyed")
+    };
     backend.push(&[keyed]).await.expect("a push");
     other.hears_of_work().await;
 
