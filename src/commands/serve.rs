@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use sea_orm::DatabaseConnection;
 use syncline_api::ApiState;
 use syncline_queue::{Health, SqlBackend};
@@ -114,7 +114,17 @@ fn state(
     }
 }
 
+/// Upper bounds of the classes of time that histograms count, in seconds.
+const CLASSES: [f64; 14] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0];
+
 /// Collects metrics for `/metrics`.
 fn metrics() -> Result<PrometheusHandle, Fault> {
-    PrometheusBuilder::new().install_recorder().map_err(|error| Fault::failed(format!("metrics: {error}")))
+    // Histograms, since summaries of several processes cannot be put together.
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &CLASSES)
+        .and_then(PrometheusBuilder::install_recorder)
+        .map_err(|error| Fault::failed(format!("metrics: {error}")))?;
+    syncline_queue::describe_metrics();
+    Ok(handle)
 }

@@ -75,6 +75,13 @@ async fn up_carries_out_what_it_is_asked_over_http() -> Result<()> {
         &[
             "sync_operations_total{platform=\"sql\",status=\"completed\"} 300",
             "sync_runs_total{platform=\"sql\"",
+            "syncline_queue_pushed_total{queue=\"default\",priority=\"normal\",result=\"new\"} 1",
+            "syncline_queue_settled_total{queue=\"default\",priority=\"normal\",outcome=\"done\"} 1",
+            "syncline_queue_settled_total{queue=\"default\",priority=\"normal\",outcome=\"retry\"} 0",
+            "syncline_queue_wait_seconds_count{queue=\"default\",priority=\"normal\"} 1",
+            "syncline_queue_run_seconds_bucket{queue=\"default\",priority=\"normal\",le=\"600\"} 1",
+            "syncline_queue_takeovers_total{queue=\"default\"} 0",
+            "syncline_queue_leases_lost_total{queue=\"default\"} 0",
         ],
     )?;
     let (status, stats) = get(&up, "/api/v1/sync/stats?sync=tasks").await?;

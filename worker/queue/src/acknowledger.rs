@@ -15,7 +15,9 @@ use crate::{
     backend::{Backend, Error, Next, Settled, Settlement},
     config::{SourceConfig, SourceEvent},
     health::{Health, Part},
+    job::Priority,
     keeper::KeeperHandle,
+    meter::Meter,
     retry::StoreBackoff,
 };
 
@@ -26,9 +28,16 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How often a settlement that the store refuses is tried on its own.
 const REFUSALS: u32 = 3;
 
+/// A settlement on its way to the store.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) settlement: Settlement,
+    pub(crate) priority: Priority,
+}
+
 #[derive(Debug)]
 enum Message {
-    Settle(Settlement),
+    Settle(Finished),
     Flush(oneshot::Sender<()>),
 }
 
@@ -38,11 +47,10 @@ pub(crate) struct AcknowledgerHandle(UnboundedSender<Message>);
 
 impl AcknowledgerHandle {
     /// Hands over an outcome. Without an acknowledger the lease runs out, as after a crash.
-    pub(crate) fn settle(&self, settlement: Settlement) {
-        if let Err(mpsc::error::SendError(Message::Settle(settlement))) =
-            self.0.send(Message::Settle(settlement))
+    pub(crate) fn settle(&self, finished: Finished) {
+        if let Err(mpsc::error::SendError(Message::Settle(finished))) = self.0.send(Message::Settle(finished))
         {
-            tracing::warn!(job = %settlement.lease, "nobody is left to store the job's outcome");
+            tracing::warn!(job = %finished.settlement.lease, "nobody is left to store the job's outcome");
         }
     }
 
@@ -60,6 +68,7 @@ pub(crate) struct Acknowledger {
     config: Arc<SourceConfig>,
     keeper: KeeperHandle,
     health: Health,
+    meter: Arc<Meter>,
     closing: CancellationToken,
     messages: UnboundedReceiver<Message>,
 }
@@ -76,25 +85,29 @@ impl Acknowledger {
         config: Arc<SourceConfig>,
         keeper: KeeperHandle,
         health: Health,
+        meter: Arc<Meter>,
         closing: CancellationToken,
     ) -> (AcknowledgerHandle, Self) {
         let (sender, messages) = mpsc::unbounded_channel();
-        (AcknowledgerHandle(sender), Self { backend, config, keeper, health, closing, messages })
+        (AcknowledgerHandle(sender), Self { backend, config, keeper, health, meter, closing, messages })
     }
 
     /// Runs until nobody can hand over anything any more.
     pub(crate) async fn run(mut self) {
         let mut messages = Vec::new();
         while self.messages.recv_many(&mut messages, BATCH).await > 0 {
-            let (mut settlements, mut flushes) = (Vec::new(), Vec::new());
+            let (mut settlements, mut priorities, mut flushes) = (Vec::new(), Vec::new(), Vec::new());
             for message in messages.drain(..) {
                 match message {
-                    Message::Settle(settlement) => settlements.push(settlement),
+                    Message::Settle(finished) => {
+                        settlements.push(finished.settlement);
+                        priorities.push(finished.priority);
+                    }
                     Message::Flush(done) => flushes.push(done),
                 }
             }
             if !settlements.is_empty() {
-                self.store(settlements).await;
+                self.store(&settlements, &priorities).await;
             }
             for done in flushes {
                 let _ = done.send(());
@@ -102,29 +115,29 @@ impl Acknowledger {
         }
     }
 
-    async fn store(&self, settlements: Vec<Settlement>) {
+    async fn store(&self, settlements: &[Settlement], priorities: &[Priority]) {
         if let Some(hook) = &self.config.before_settle {
-            for settlement in &settlements {
+            for settlement in settlements {
                 hook(settlement.clone()).await;
             }
         }
-        match self.send(&settlements).await {
-            Some(Ok(settled)) => self.stored(&settlements, settled),
+        match self.send(settlements).await {
+            Some(Ok(settled)) => self.stored(settlements, priorities, settled),
             // One of them is to blame; alone each gets its due.
             Some(Err(_)) if settlements.len() > 1 => {
-                for settlement in &settlements {
+                for (settlement, priority) in settlements.iter().zip(priorities) {
                     let one = std::slice::from_ref(settlement);
                     match self.insist(one).await {
-                        Some(settled) => self.stored(one, settled),
+                        Some(settled) => self.stored(one, std::slice::from_ref(priority), settled),
                         None => self.give_up(one),
                     }
                 }
             }
-            Some(Err(_)) => match self.insist(&settlements).await {
-                Some(settled) => self.stored(&settlements, settled),
-                None => self.give_up(&settlements),
+            Some(Err(_)) => match self.insist(settlements).await {
+                Some(settled) => self.stored(settlements, priorities, settled),
+                None => self.give_up(settlements),
             },
-            None => self.give_up(&settlements),
+            None => self.give_up(settlements),
         }
     }
 
@@ -171,9 +184,10 @@ impl Acknowledger {
         None
     }
 
-    fn stored(&self, settlements: &[Settlement], settled: Vec<Settled>) {
+    fn stored(&self, settlements: &[Settlement], priorities: &[Priority], settled: Vec<Settled>) {
         self.keeper.forget(settlements.iter().map(|settlement| settlement.lease).collect());
-        for (settlement, settled) in settlements.iter().zip(settled) {
+        for ((settlement, priority), settled) in settlements.iter().zip(priorities).zip(settled) {
+            self.meter.settled(*priority, &settlement.outcome, &settled);
             match &settled {
                 Settled::Stale => {
                     tracing::warn!(job = %settlement.lease, "the outcome came too late: the claim is stale");

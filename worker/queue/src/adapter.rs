@@ -202,9 +202,8 @@ where
     }
 
     fn call(&mut self, task: Task<LeasedJob>) -> Self::Future {
-        let lease = task.args.lease.clone();
-        let started = Started::new(Arc::clone(&self.shared), lease.clone());
-        if !lease.valid() {
+        let started = Started::new(Arc::clone(&self.shared), &task.args);
+        if !task.args.lease.valid() {
             // It ran out while the job waited for this moment. If nobody has taken the job yet it waits again, and
             // no attempt is used; else this is stale.
             started.settle(Outcome::Snooze { delay: std::time::Duration::ZERO });

@@ -22,7 +22,7 @@ use crate::{
 /// How often to look whether the worker is paused or stopping. A look costs no statement.
 const TICK: Duration = Duration::from_millis(100);
 /// How often an overdue job may go first while more urgent ones keep coming.
-const OVERDUE_EACH: Duration = Duration::from_secs(1);
+const OVERDUE_EACH: Duration = Duration::from_millis(250);
 
 /// The shortest wait between two claims that found nothing.
 const MIN_WAIT: Duration = Duration::from_millis(2);

@@ -22,6 +22,7 @@ use crate::{
     config::{SourceConfig, SourceEvent},
     health::{Health, Part, chain},
     lease::Lease,
+    meter::Meter,
     retry::StoreBackoff,
 };
 
@@ -64,6 +65,7 @@ pub(crate) struct Keeper {
     backend: Arc<dyn Backend>,
     config: Arc<SourceConfig>,
     health: Health,
+    meter: Arc<Meter>,
     commands: UnboundedReceiver<Command>,
     held: HashMap<LeaseRef, Lease>,
     /// When a cancel was last heard of.
@@ -77,12 +79,14 @@ impl Keeper {
         backend: Arc<dyn Backend>,
         config: Arc<SourceConfig>,
         health: Health,
+        meter: Arc<Meter>,
     ) -> (KeeperHandle, Self) {
         let (sender, commands) = mpsc::unbounded_channel();
         let keeper = Self {
             backend,
             config,
             health,
+            meter,
             commands,
             held: HashMap::new(),
             cancelled_at: None,
@@ -204,6 +208,7 @@ impl Keeper {
         // A finished job's row may have gone to the store a moment ago: that is no loss.
         if !lease.is_finished() {
             tracing::warn!(job = %lease.claim(), "the job has lost its lease");
+            self.meter.lease_lost();
             self.config.observe(&SourceEvent::LeaseLost(lease.claim()));
         }
         // Last, so that the loss is told before what the job makes of it.

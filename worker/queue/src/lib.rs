@@ -25,6 +25,7 @@ mod keeper;
 mod lease;
 #[cfg(feature = "source")]
 mod line;
+mod meter;
 #[cfg(feature = "sql")]
 pub mod outbox;
 #[cfg(feature = "source")]
@@ -51,6 +52,7 @@ pub use job::{
     UnknownPriority,
 };
 pub use lease::Lease;
+pub use meter::describe_metrics;
 pub use retry::{MAX_DELAY, RetryPolicy};
 #[cfg(feature = "sql")]
 pub use sql::SqlBackend;

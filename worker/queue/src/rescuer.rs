@@ -9,6 +9,7 @@ use crate::{
     backend::{Backend, Next},
     config::{SourceConfig, SourceEvent},
     health::{Health, Part},
+    meter::Meter,
     retry::draw,
 };
 
@@ -21,6 +22,7 @@ pub(crate) async fn rescue(
     backend: Arc<dyn Backend>,
     config: Arc<SourceConfig>,
     health: Health,
+    meter: Arc<Meter>,
     closing: CancellationToken,
 ) {
     let interval = config.rescue_interval;
@@ -35,6 +37,7 @@ pub(crate) async fn rescue(
                     wait = Duration::from_millis(10);
                 }
                 for rescued in rescued {
+                    meter.taken_over();
                     match &rescued.next {
                         Next::Dead { reason } => {
                             tracing::error!(job = %rescued.id, reason, "the job is dead");

@@ -1,20 +1,23 @@
 //! The background tasks of a source, from start to close.
 
-use std::{any::Any, future::Future, io, panic::AssertUnwindSafe, sync::Arc};
+use std::{any::Any, future::Future, io, panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
+use chrono::Utc;
 use futures_util::FutureExt;
 use tokio::{runtime::Handle, task::JoinHandle, time};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    acknowledger::{Acknowledger, AcknowledgerHandle},
+    acknowledger::{Acknowledger, AcknowledgerHandle, Finished},
     backend::{Backend, Outcome, Settlement},
     config::SourceConfig,
     fetcher::{Fetcher, Gate},
     health::Health,
+    job::{LeasedJob, Priority},
     keeper::{Keeper, KeeperHandle},
     lease::Lease,
     line::Line,
+    meter::Meter,
     rescuer::rescue,
 };
 
@@ -24,6 +27,7 @@ pub(crate) struct Shared {
     pub(crate) line: Line,
     pub(crate) acknowledger: AcknowledgerHandle,
     pub(crate) keeper: KeeperHandle,
+    pub(crate) meter: Arc<Meter>,
 }
 
 /// A source that has not started yet.
@@ -42,18 +46,22 @@ impl Parts {
     pub(crate) fn new(backend: Arc<dyn Backend>, config: SourceConfig, health: Health) -> Self {
         let config = Arc::new(config);
         let closing = CancellationToken::new();
-        let (keeper_handle, keeper) = Keeper::new(Arc::clone(&backend), Arc::clone(&config), health.clone());
+        let meter = Arc::new(Meter::new(&config.queue));
+        let (keeper_handle, keeper) =
+            Keeper::new(Arc::clone(&backend), Arc::clone(&config), health.clone(), Arc::clone(&meter));
         let (acknowledger_handle, acknowledger) = Acknowledger::new(
             Arc::clone(&backend),
             Arc::clone(&config),
             keeper_handle.clone(),
             health.clone(),
+            Arc::clone(&meter),
             closing.clone(),
         );
         let shared = Shared {
             line: Line::new(config.concurrency.max(1), config.prefetch),
             acknowledger: acknowledger_handle,
             keeper: keeper_handle,
+            meter,
         };
         Self { shared: Arc::new(shared), backend, config, health, closing, keeper, acknowledger }
     }
@@ -75,7 +83,13 @@ impl Parts {
         };
         let fetcher = runtime.spawn(supervise("fetcher", async move { fetcher.run().await }));
         runtime.spawn(supervise("acknowledger", self.acknowledger.run()));
-        let rescuer = rescue(self.backend, Arc::clone(&self.config), self.health, self.closing.clone());
+        let rescuer = rescue(
+            self.backend,
+            Arc::clone(&self.config),
+            self.health,
+            Arc::clone(&self.shared.meter),
+            self.closing.clone(),
+        );
         runtime.spawn(supervise("rescuer", rescuer));
         Ok(Running {
             shared: self.shared,
@@ -130,18 +144,26 @@ impl Drop for Running {
 pub(crate) struct Started {
     shared: Arc<Shared>,
     lease: Lease,
+    priority: Priority,
+    began: Instant,
     settled: bool,
 }
 
 impl Started {
-    pub(crate) fn new(shared: Arc<Shared>, lease: Lease) -> Self {
-        Self { shared, lease, settled: false }
+    pub(crate) fn new(shared: Arc<Shared>, leased: &LeasedJob) -> Self {
+        let (lease, priority) = (leased.lease.clone(), leased.job.priority);
+        // The due time is by the store's clock and this by ours: what the clocks differ is in it.
+        let waited = (Utc::now() - leased.job.run_at).to_std().unwrap_or_default();
+        shared.meter.started(priority, waited);
+        Self { shared, lease, priority, began: Instant::now(), settled: false }
     }
 
     pub(crate) fn settle(mut self, outcome: Outcome) {
         self.settled = true;
         self.lease.finish();
-        self.shared.acknowledger.settle(Settlement { lease: self.lease.claim(), outcome });
+        self.shared.meter.ended(self.priority, self.began.elapsed());
+        let settlement = Settlement { lease: self.lease.claim(), outcome };
+        self.shared.acknowledger.settle(Finished { settlement, priority: self.priority });
     }
 }
 

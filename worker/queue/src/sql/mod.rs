@@ -29,6 +29,7 @@ use crate::{
         Rescued, Settled, Settlement,
     },
     job::{Ended, Job, NewJob},
+    meter,
 };
 
 /// A queue over a SQL database that has Syncline's schema.
@@ -49,7 +50,9 @@ impl SqlBackend {
     /// Pushes through the caller's connection, which may be a transaction that also writes what the job stands for.
     /// Call [`Backend::wake`] after its commit; other processes hear of it by itself.
     pub async fn push_in<C: ConnectionTrait>(&self, db: &C, jobs: &[NewJob]) -> Result<Vec<Pushed>, Error> {
-        push::push(db, jobs, self.origin).await
+        let pushed = push::push(db, jobs, self.origin).await?;
+        meter::pushed(jobs, &pushed);
+        Ok(pushed)
     }
 
     /// Wakes the workers of this process if it is so.
@@ -63,7 +66,7 @@ impl SqlBackend {
 #[async_trait]
 impl Backend for SqlBackend {
     async fn push(&self, jobs: &[NewJob]) -> Result<Vec<Pushed>, Error> {
-        let pushed = push::push(&self.db, jobs, self.origin).await?;
+        let pushed = self.push_in(&self.db, jobs).await?;
         self.wake_if(pushed.contains(&Pushed::New));
         Ok(pushed)
     }
