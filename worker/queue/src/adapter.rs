@@ -139,13 +139,12 @@ impl ApalisBackend for QueueSource {
 
 /// apalis raises the attempt at the task's first poll; the store has raised it at the claim already.
 fn task(leased: LeasedJob) -> Task<LeasedJob> {
-    let before = leased.job.attempt.saturating_sub(1) as usize;
-    TaskBuilder::new(leased.clone())
-        .task_id(TaskId::from_string(leased.job.id.to_string()))
-        .attempt(before)
-        .max_attempts(leased.job.max_attempts as usize)
-        .priority(leased.job.priority.rank().unsigned_abs() as usize)
-        .build()
+    let job = &leased.job;
+    let (id, before) = (TaskId::from_uuid(job.id), job.attempt.saturating_sub(1) as usize);
+    let (max_attempts, priority) =
+        (job.max_attempts as usize, usize::from(job.priority.rank().unsigned_abs()));
+    // The job moves into the task: copies of payloads cost more than all the rest here.
+    TaskBuilder::new(leased).task_id(id).attempt(before).max_attempts(max_attempts).priority(priority).build()
 }
 
 impl BackendConfig for QueueSource {
