@@ -28,7 +28,7 @@ pub struct Model {
     /// What the credential was granted, as the platform reported it.
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub scopes: Option<Json>,
-    /// Since when its work is paused.
+    /// Since when its work is paused, for older replicas: `pauses` is what counts.
     pub paused_at: Option<DateTimeUtc>,
     /// State of the circuit breaker, shared by replicas.
     #[sea_orm(column_type = "JsonBinary", nullable)]

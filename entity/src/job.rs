@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::types::{JobState, Priority};
+use crate::types::{JobState, Priority, UniqueRule};
 
 /// A job that is waiting, running or dead; a finished one leaves at once, since history has it.
 ///
@@ -45,7 +45,7 @@ pub struct Model {
     pub worker_id: Option<String>,
     /// At most one waiting job per queue has it.
     pub unique_key: Option<String>,
-    /// Running jobs of one key exclude each other.
+    /// No more than so many jobs of one key run at once: see `concurrency_limit`.
     pub concurrency_key: Option<String>,
     /// Jobs of one key run in the order they came.
     pub order_key: Option<String>,
@@ -62,6 +62,17 @@ pub struct Model {
     pub enqueued_at: i64,
     /// When it became dead.
     pub finished_at: Option<i64>,
+    /// It starts only while fewer jobs of its concurrency key run.
+    pub concurrency_limit: i32,
+    /// Under which rule it was pushed.
+    pub unique_rule: UniqueRule,
+    /// How many payloads it has taken up; also the revision of `payload`.
+    pub merges: i32,
+    /// How long `job_results` keeps how it went.
+    pub keep_result_ms: i64,
+    /// The latest attempts that failed, oldest first: `attempt`, `worker`, `at` (microseconds), `outcome`, `error`.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub history: Option<Json>,
 }
 
 /// A job refers to its run by id only: the queue knows no run rows.

@@ -4,7 +4,8 @@ use sea_orm::entity::prelude::*;
 
 use crate::types::PauseScope;
 
-/// A pause, which holds for all replicas. Of one subject there is at most one.
+/// A pause, which holds for all replicas. Of one subject there is at most one. What is paused is told by this table
+/// alone; columns `paused_at` of other tables are left for older replicas.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "pauses")]
 pub struct Model {

@@ -27,12 +27,15 @@ pub struct Model {
     pub next_tick_at: Option<DateTimeUtc>,
     /// The tick last turned into a run.
     pub last_tick_at: Option<DateTimeUtc>,
-    /// Since when it is paused.
+    /// Since when it is paused. Schedules are paused with their sync, by `pauses`; this column is what older replicas
+    /// read.
     pub paused_at: Option<DateTimeUtc>,
     /// When it was made.
     pub created_at: DateTimeUtc,
     /// When it was last edited.
     pub updated_at: DateTimeUtc,
+    /// When its runs may begin, for example `mon-fri 06:00-22:00`, in `timezone`; null: at any time.
+    pub run_window: Option<String>,
 }
 
 /// What a schedule belongs to and what belongs to it.

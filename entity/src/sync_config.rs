@@ -31,7 +31,7 @@ pub struct Model {
     pub conflict_strategy: String,
     /// Whether schedules and events start runs.
     pub enabled: bool,
-    /// Since when it is paused.
+    /// Since when it is paused, for older replicas: `pauses` is what counts.
     pub paused_at: Option<DateTimeUtc>,
     /// Seconds between scheduled runs.
     pub sync_interval: Option<i32>,

@@ -76,6 +76,12 @@ pub struct Model {
     pub sync_metadata: Option<Json>,
     /// Whether `sync_stats` has it; a run that only planned is noted as done without being counted.
     pub rolled_up: bool,
+    /// Since when it is given up; null unless it is.
+    pub dead_at: Option<DateTimeUtc>,
+    /// In a few words, why it was given up.
+    pub dead_reason: Option<String>,
+    /// Before when it must not begin.
+    pub not_before: Option<DateTimeUtc>,
 }
 
 /// What a run belongs to and what belongs to it.

@@ -199,6 +199,32 @@ text_column! {
 }
 
 text_column! {
+    /// For how long a job stands for others of its unique key.
+    UniqueRule {
+        /// While it waits.
+        WhileWaiting = "while_waiting",
+        /// While it waits or runs.
+        UntilDone = "until_done",
+        /// For a time from its push; `job_unique_windows` has it.
+        For = "for",
+        /// While it waits, taking up their payloads.
+        Coalesce = "coalesce",
+    }
+}
+
+text_column! {
+    /// Whether a circuit breaker lets calls pass.
+    BreakerState {
+        /// All of them.
+        Closed = "closed",
+        /// None, for a while.
+        Open = "open",
+        /// One at a time, to see whether the platform is back.
+        HalfOpen = "half_open",
+    }
+}
+
+text_column! {
     /// What became of a webhook delivery.
     DeliveryStatus {
         /// Stored and acknowledged; a job is still to be made of it.

@@ -50,6 +50,15 @@ mod m20261122_003100_index_what_retention_looks_for;
 mod m20261122_003200_create_maintenance_tasks;
 mod m20261122_004000_create_installation;
 mod m20261122_004100_hold_deletes_after_a_restore;
+mod m20261125_000100_widen_jobs;
+mod m20261125_000200_create_job_unique_windows;
+mod m20261125_000300_create_job_results;
+mod m20261125_000400_note_dead_runs;
+mod m20261125_000500_delay_runs;
+mod m20261125_000600_page_unfinished_runs;
+mod m20261125_000700_note_run_windows;
+mod m20261125_000800_create_rate_buckets;
+mod m20261125_000900_create_circuit_breakers;
 
 pub use error::MigrateError;
 pub use migrator::{Migrator, Rebuild, Until};
@@ -99,6 +108,15 @@ fn in_order() -> Vec<(Box<dyn MigrationTrait>, Compatibility)> {
         (Box::new(m20261122_003200_create_maintenance_tasks::Migration), Expands),
         (Box::new(m20261122_004000_create_installation::Migration), Expands),
         (Box::new(m20261122_004100_hold_deletes_after_a_restore::Migration), Expands),
+        (Box::new(m20261125_000100_widen_jobs::Migration), Expands),
+        (Box::new(m20261125_000200_create_job_unique_windows::Migration), Expands),
+        (Box::new(m20261125_000300_create_job_results::Migration), Expands),
+        (Box::new(m20261125_000400_note_dead_runs::Migration), Expands),
+        (Box::new(m20261125_000500_delay_runs::Migration), Expands),
+        (Box::new(m20261125_000600_page_unfinished_runs::Migration), Expands),
+        (Box::new(m20261125_000700_note_run_windows::Migration), Expands),
+        (Box::new(m20261125_000800_create_rate_buckets::Migration), Expands),
+        (Box::new(m20261125_000900_create_circuit_breakers::Migration), Expands),
     ]
 }
 

@@ -97,6 +97,7 @@ pub(super) async fn configuration(stage: &Stage, kind: Kind) {
         paused_at: Some(at(9)),
         created_at: at(10),
         updated_at: at(11),
+        run_window: text("mon-fri 06:00-22:00"),
     };
     comes_back(stage, kind, row, &[]).await;
     let row = pause::Model {

@@ -41,6 +41,9 @@ pub(super) async fn runs(stage: &Stage, kind: Kind) {
         error_message: text("held by the guard"),
         sync_metadata: Some(odd()),
         rolled_up: true,
+        dead_at: Some(at(70)),
+        dead_reason: text("failed 4 times"),
+        not_before: Some(at(71)),
     };
     comes_back(stage, kind, row, &[]).await;
     let mut row = sync_stats::Model::empty(7, "issue", Span::Month, Span::Month.begin_of(at(44)));

@@ -1,7 +1,10 @@
 //! The queue, and those who look after it.
 
 use serde_json::json;
-use syncline_entity::{alert, job, maintenance_task, types::*, worker};
+use syncline_entity::{
+    alert, circuit_breaker, job, job_result, job_unique_window, maintenance_task, rate_bucket, types::*,
+    worker,
+};
 
 use super::{Kind, comes_back, odd, text, uuid};
 use crate::stage::{Stage, at};
@@ -32,6 +35,50 @@ pub(super) async fn work(stage: &Stage, kind: Kind) {
         dead_reason: text("attempts"),
         enqueued_at: 5,
         finished_at: Some(6),
+        concurrency_limit: 3,
+        unique_rule: UniqueRule::Coalesce,
+        merges: 999,
+        keep_result_ms: 60_000,
+        history: Some(odd()),
+    };
+    comes_back(stage, kind, row, &[]).await;
+    let row = job_unique_window::Model {
+        queue: "default".to_owned(),
+        unique_key: "u".to_owned(),
+        job_id: uuid(20),
+        until: i64::MAX,
+    };
+    comes_back(stage, kind, row, &[]).await;
+    let row = job_result::Model {
+        id: uuid(20),
+        queue: "default".to_owned(),
+        kind: "sync".to_owned(),
+        cancelled: true,
+        result: Some(odd()),
+        last_error: text("time-out"),
+        attempt: 2,
+        ended_at: 7,
+        expires_at: i64::MAX,
+    };
+    comes_back(stage, kind, row, &[]).await;
+    let row = rate_bucket::Model {
+        subject: "account:7".to_owned(),
+        dimension: "hour".to_owned(),
+        capacity: 5000.0,
+        refill_per_second: 0.1 + 0.2,
+        tokens: 4999.5,
+        updated_at: 8,
+        blocked_until: Some(9),
+    };
+    comes_back(stage, kind, row, &[]).await;
+    let row = circuit_breaker::Model {
+        subject: "account:7".to_owned(),
+        state: BreakerState::HalfOpen,
+        failures: 5,
+        opened_at: Some(10),
+        until: Some(11),
+        probe_until: Some(12),
+        updated_at: 13,
     };
     comes_back(stage, kind, row, &[]).await;
     let row = alert::Model {

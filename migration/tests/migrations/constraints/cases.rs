@@ -167,8 +167,38 @@ constraints! {
     };
     a_key_has_one_waiting_job: "jobs" Twin {
         columns: &["queue", "unique_key"],
-        with: &[("queue", "'default'"), ("unique_key", "'k'"), ("state", "'waiting'")],
+        with: &[
+            ("queue", "'default'"), ("unique_key", "'k'"), ("state", "'waiting'"), ("unique_rule", "'while_waiting'"),
+        ],
         room: &[("state", "'running'")],
+    };
+    a_key_has_one_job_until_it_is_done: "jobs" Twin {
+        columns: &["unique_key", "queue"],
+        with: &[
+            ("queue", "'default'"), ("unique_key", "'k'"), ("state", "'running'"), ("unique_rule", "'until_done'"),
+        ],
+        room: &[("state", "'dead'")],
+    };
+    rules_of_jobs: "jobs" Value {
+        column: "unique_rule", wrong: "'always'",
+        right: &["'while_waiting'", "'until_done'", "'for'", "'coalesce'"],
+    };
+
+    a_key_has_one_window: "job_unique_windows" Twin {
+        columns: &["queue", "unique_key"], with: &[], room: &[("unique_key", "'other'")],
+    };
+    a_result_is_kept_once: "job_results" Twin {
+        columns: &["id"], with: &[], room: &[("id", "'0190a1b2c3d47e5f8a9b0c1d00009999'")],
+    };
+
+    a_dimension_has_one_bucket: "rate_buckets" Twin {
+        columns: &["subject", "dimension"], with: &[], room: &[("dimension", "'other'")],
+    };
+    states_of_breakers: "circuit_breakers" Value {
+        column: "state", wrong: "'broken'", right: &["'closed'", "'open'", "'half_open'"],
+    };
+    a_subject_has_one_breaker: "circuit_breakers" Twin {
+        columns: &["subject"], with: &[], room: &[("subject", "'other'")],
     };
 
     a_text_stands_once: "sync_texts" Twin { columns: &["hash"], with: &[], room: &[("hash", "'other'")] };
