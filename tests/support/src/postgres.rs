@@ -78,10 +78,24 @@ impl Database {
     }
 
     async fn from(template: &str) -> Result<Database> {
-        let server = SERVER.get_or_try_init(Server::plain).await?;
+        Database::copy(SERVER.get_or_try_init(Server::plain).await?, template).await
+    }
+
+    async fn copy(server: &'static Server, template: &str) -> Result<Database> {
         let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
         server.execute(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await?;
         Ok(Database { server, name })
+    }
+
+    /// An empty one on a server of its own, for what must not share the fate of the others.
+    pub async fn alone() -> Result<Database> {
+        let server: &'static Server = Box::leak(Box::new(Server::plain().await?));
+        Database { server, name: "postgres".to_owned() }.beside().await
+    }
+
+    /// Another empty one on the same server.
+    pub async fn beside(&self) -> Result<Database> {
+        Database::copy(self.server, "template1").await
     }
 
     /// Its URL.

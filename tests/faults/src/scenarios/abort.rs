@@ -1,0 +1,56 @@
+//! Jobs that end their process: exactly their attempts, then dead. Others beside them are done.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use crate::{
+    report::Report,
+    stage::{Expect, QUEUE, Stage},
+    work::Task,
+};
+
+const ATTEMPTS: u32 = 3;
+
+pub(super) async fn exactly_its_attempts(name: &'static str, mut stage: Stage) -> Result<Report> {
+    let (bad, good) = stage.pick((1, 40), (5, 500));
+    let mut jobs = stage.waits(good, 50..250);
+    let aborts: Vec<_> = (0..bad)
+        .map(|_| syncline_queue::NewJob { max_attempts: ATTEMPTS, ..Task::Abort.job(QUEUE) })
+        .collect();
+    let ids: Vec<_> = aborts.iter().map(|job| job.id).collect();
+    for (nth, job) in aborts.into_iter().enumerate() {
+        jobs.insert((nth + 1) * good / (bad + 1), job);
+    }
+    stage.push(jobs).await?;
+    stage.excuse(ids.clone());
+    stage.crew.hire(2)?;
+    let until = Instant::now() + Duration::from_secs(100);
+    let mut ended = 0;
+    while stage.unfinished().await? > 0 && Instant::now() < until {
+        let gone = stage.crew.roll_call(&stage.ledger, true).await?;
+        ended += gone;
+        stage.crew.hire(gone)?;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    stage.drained(Duration::from_secs(1)).await;
+    stage.note(format!("{ended} processes ended"));
+
+    let account = stage.account().await?;
+    let dead = stage.dead().await?;
+    for id in &ids {
+        let starts = account.started(id);
+        stage.check(
+            starts == ATTEMPTS as usize,
+            format!("a job that ends its process was started {starts} times"),
+        );
+        let found = dead.iter().find(|job| job.id == *id);
+        let told = found.map(|job| (job.attempt, job.dead_reason.clone().unwrap_or_default()));
+        stage.check(
+            told.as_ref().is_some_and(|(attempt, reason)| *attempt == ATTEMPTS && reason.contains("crashed")),
+            format!("a job that ends its process is {told:?}"),
+        );
+    }
+    stage.check(dead.len() == bad, format!("{} jobs are dead instead of {bad}", dead.len()));
+    stage.close(name, Expect { desertions_are_meant: true, ..Expect::default() }).await
+}
