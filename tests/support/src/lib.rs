@@ -5,5 +5,6 @@ pub mod places;
 pub mod plans;
 pub mod postgres;
 pub mod program;
+pub mod redis;
 pub mod serving;
 pub mod tls;

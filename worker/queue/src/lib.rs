@@ -4,7 +4,8 @@
 //! lease under which it runs, and hands back an [`Outcome`]. The queue knows neither runs nor syncs: a payload is JSON
 //! with a version, and what it means is the handler's business.
 //!
-//! - [`Backend`] is the contract, [`SqlBackend`] keeps it over SQLite and PostgreSQL.
+//! - [`Backend`] is the contract, `SqlBackend` keeps it over SQLite and PostgreSQL, `RedisBackend` over Redis and
+//!   Valkey.
 //! - [`QueueSource`] makes any backend a source for an apalis worker.
 //! - [`State`] has the diagram of a job's life.
 
@@ -28,6 +29,8 @@ mod line;
 mod meter;
 #[cfg(feature = "sql")]
 pub mod outbox;
+#[cfg(feature = "redis")]
+mod redis;
 #[cfg(feature = "source")]
 mod rescuer;
 mod retry;
@@ -53,6 +56,8 @@ pub use job::{
 };
 pub use lease::Lease;
 pub use meter::describe_metrics;
+#[cfg(feature = "redis")]
+pub use redis::{RedisBackend, RedisConfig, UrlError};
 pub use retry::{MAX_DELAY, RetryPolicy};
 #[cfg(feature = "sql")]
 pub use sql::SqlBackend;

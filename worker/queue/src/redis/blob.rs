@@ -1,0 +1,253 @@
+//! Jobs as bytes, so that they take little room and a script can read what it needs.
+//!
+//! ```text
+//!  at  bytes
+//!   0   1  4 + priority (4 is the version of this form, times four)
+//!   1   2  flags: which of the optional parts are there
+//!   3   4  attempts used; the one under way does not count yet
+//!   7   7  due, microseconds since the epoch        up to here it changes, from here on never
+//!  14   7  pushed, the same
+//!  21   4  how often it may be started
+//!  25   4  retry base, milliseconds
+//!  29   4  retry cap, the same
+//!  33   4  version of the payload
+//!  37   2  length of the kind, and the kind
+//!          unique key: length (2) and text
+//!          concurrency key: length (2), text, limit (4)
+//!          order key: length (2) and text
+//!          how long a result is kept (7), microseconds
+//!          the payload: JSON, up to the end
+//! ```
+//!
+//! Numbers are little-endian. A job without optional parts has 39 bytes beside its kind and its payload.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use crate::{
+    backend::Error,
+    coalesce::coalesce,
+    job::{Concurrency, NewJob, PastAttempt, Priority},
+    retry::RetryPolicy,
+};
+
+/// The flags, as in common.lua.
+pub(super) mod flag {
+    pub(in crate::redis) const UNIQUE: u16 = 1;
+    /// Another job has the unique key by now.
+    pub(in crate::redis) const LOST: u16 = 2;
+    pub(in crate::redis) const CONCURRENCY: u16 = 4;
+    pub(in crate::redis) const ORDER: u16 = 8;
+    pub(in crate::redis) const KEEP: u16 = 16;
+}
+
+/// The longest time that is still told apart from for ever: ten years.
+const FOREVER: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
+
+/// A length of time as the scripts take it.
+pub(super) fn micros(length: Duration) -> u64 {
+    u64::try_from(length.min(FOREVER).as_micros()).unwrap_or(u64::MAX)
+}
+
+fn millis(length: Duration) -> u32 {
+    u32::try_from(length.as_millis()).unwrap_or(u32::MAX)
+}
+
+/// A new job on its way: what stands before the times, and what after them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Encoded {
+    pub(super) head: [u8; 7],
+    pub(super) rest: Vec<u8>,
+    pub(super) flags: u16,
+}
+
+/// Packs a job. Names and keys of more than 64 KiB are refused.
+pub(super) fn encode(job: &NewJob) -> Result<Encoded, Error> {
+    let payload = serde_json::to_vec(&job.payload).map_err(|error| Error::Refused(error.into()))?;
+    let mut flags = 0;
+    let mut rest = Vec::with_capacity(18 + job.kind.len() + payload.len());
+    rest.extend(job.max_attempts.max(1).to_le_bytes());
+    rest.extend(millis(job.retry.base).to_le_bytes());
+    rest.extend(millis(job.retry.cap).to_le_bytes());
+    rest.extend(job.payload_version.to_le_bytes());
+    put_text(&mut rest, &job.kind)?;
+    if let Some(unique) = &job.unique {
+        flags |= flag::UNIQUE;
+        put_text(&mut rest, &unique.key)?;
+    }
+    if let Some(Concurrency { key, limit }) = &job.concurrency {
+        flags |= flag::CONCURRENCY;
+        put_text(&mut rest, key)?;
+        rest.extend((*limit).max(1).to_le_bytes());
+    }
+    if let Some(key) = &job.order_key {
+        flags |= flag::ORDER;
+        put_text(&mut rest, key)?;
+    }
+    if !job.keep_result.is_zero() {
+        flags |= flag::KEEP;
+        rest.extend(&micros(job.keep_result).to_le_bytes()[..7]);
+    }
+    rest.extend(payload);
+    let mut head = [0; 7];
+    head[0] = 4 + job.priority as u8;
+    head[1..3].copy_from_slice(&flags.to_le_bytes());
+    head[3..7].copy_from_slice(&job.attempts_used.to_le_bytes());
+    Ok(Encoded { head, rest, flags })
+}
+
+fn put_text(bytes: &mut Vec<u8>, text: &str) -> Result<(), Error> {
+    let length = u16::try_from(text.len()).map_err(|_| {
+        Error::Refused(format!("a key or kind has {} bytes, more than 65535", text.len()).into())
+    })?;
+    bytes.extend(length.to_le_bytes());
+    bytes.extend(text.as_bytes());
+    Ok(())
+}
+
+/// A stored job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stored<'a> {
+    pub(super) priority: Priority,
+    /// Without the attempt under way.
+    pub(super) attempts_used: u32,
+    pub(super) run_at: DateTime<Utc>,
+    pub(super) enqueued_at: DateTime<Utc>,
+    pub(super) max_attempts: u32,
+    pub(super) retry: RetryPolicy,
+    pub(super) payload_version: i32,
+    pub(super) kind: &'a str,
+    /// Unless another job has it by now.
+    pub(super) unique_key: Option<&'a str>,
+    pub(super) concurrency: Option<(&'a str, u32)>,
+    pub(super) order_key: Option<&'a str>,
+    pub(super) payload: &'a [u8],
+}
+
+/// Unpacks a job; `None` if it is not one that this version wrote.
+pub(super) fn decode(blob: &[u8]) -> Option<Stored<'_>> {
+    let mut bytes = Bytes(blob);
+    let priority = Priority::from_rank(i16::from(bytes.take(1)?[0].checked_sub(4)?)).ok()?;
+    let flags = bytes.u16()?;
+    let attempts_used = bytes.u32()?;
+    let (run_at, enqueued_at) = (bytes.time()?, bytes.time()?);
+    let max_attempts = bytes.u32()?;
+    let (base, cap) = (bytes.u32()?, bytes.u32()?);
+    let retry =
+        RetryPolicy { base: Duration::from_millis(base.into()), cap: Duration::from_millis(cap.into()) };
+    let payload_version = i32::from_le_bytes(bytes.take(4)?.try_into().ok()?);
+    let kind = bytes.text()?;
+    let unique_key = if flags & flag::UNIQUE != 0 { Some(bytes.text()?) } else { None };
+    let concurrency = if flags & flag::CONCURRENCY != 0 { Some((bytes.text()?, bytes.u32()?)) } else { None };
+    let order_key = if flags & flag::ORDER != 0 { Some(bytes.text()?) } else { None };
+    if flags & flag::KEEP != 0 {
+        bytes.take(7)?;
+    }
+    Some(Stored {
+        priority,
+        attempts_used,
+        run_at,
+        enqueued_at,
+        max_attempts,
+        retry,
+        payload_version,
+        kind,
+        unique_key: unique_key.filter(|_| flags & flag::LOST == 0),
+        concurrency,
+        order_key,
+        payload: bytes.0,
+    })
+}
+
+/// A payload with those that were merged into it; `None` if that is not JSON.
+pub(super) fn payload(own: &[u8], merged: &[Vec<u8>]) -> Option<Value> {
+    let mut payload = serde_json::from_slice(own).ok()?;
+    for later in merged {
+        coalesce(&mut payload, serde_json::from_slice(later).ok()?);
+    }
+    Some(payload)
+}
+
+/// A failed attempt as common.lua packs it.
+pub(super) fn past_attempt(bytes: &[u8]) -> Option<PastAttempt> {
+    let mut bytes = Bytes(bytes);
+    let (attempt, ended_at) = (bytes.u32()?, bytes.time()?);
+    let outcome = *["retry", "dead", "crashed"].get(usize::from(bytes.take(1)?[0]))?;
+    let has_worker = bytes.take(1)?[0] == 1;
+    let worker = bytes.text()?.to_owned();
+    let error = String::from_utf8_lossy(bytes.0).into_owned();
+    Some(PastAttempt {
+        attempt,
+        worker: has_worker.then_some(worker),
+        ended_at,
+        outcome: outcome.to_owned(),
+        error: Some(error).filter(|error| !error.is_empty()),
+    })
+}
+
+/// How a job went that has left, as common.lua packs it.
+#[derive(Debug, PartialEq)]
+pub(super) struct Kept {
+    pub(super) cancelled: bool,
+    pub(super) attempt: u32,
+    pub(super) ended_at: DateTime<Utc>,
+    pub(super) kind: String,
+    pub(super) result: Option<Value>,
+    pub(super) last_error: Option<String>,
+}
+
+pub(super) fn kept(bytes: &[u8]) -> Option<Kept> {
+    let mut bytes = Bytes(bytes);
+    let cancelled = bytes.take(1)?[0] == 1;
+    let (attempt, ended_at) = (bytes.u32()?, bytes.time()?);
+    let kind = bytes.text()?.to_owned();
+    let result = bytes.long_text()?.map(serde_json::from_slice).transpose().ok()?;
+    let last_error = bytes.long_text()?.map(|error| String::from_utf8_lossy(error).into_owned());
+    Some(Kept { cancelled, attempt, ended_at, kind, result, last_error })
+}
+
+/// Microseconds since the epoch.
+pub(super) fn time(micros: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(micros).unwrap_or_default()
+}
+
+/// What is left to read.
+struct Bytes<'a>(&'a [u8]);
+
+impl<'a> Bytes<'a> {
+    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (taken, left) = self.0.split_at_checked(count)?;
+        self.0 = left;
+        Some(taken)
+    }
+
+    fn u16(&mut self) -> Option<u16> {
+        Some(u16::from_le_bytes(self.take(2)?.try_into().ok()?))
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
+    }
+
+    fn time(&mut self) -> Option<DateTime<Utc>> {
+        let mut whole = [0; 8];
+        whole[..7].copy_from_slice(self.take(7)?);
+        DateTime::from_timestamp_micros(i64::from_le_bytes(whole))
+    }
+
+    fn text(&mut self) -> Option<&'a str> {
+        let length = self.u16()?;
+        std::str::from_utf8(self.take(length.into())?).ok()
+    }
+
+    /// A byte that says whether there is one, its length in four, and the text.
+    fn long_text(&mut self) -> Option<Option<&'a [u8]>> {
+        if self.take(1)?[0] == 0 {
+            return Some(None);
+        }
+        let length = self.u32()?;
+        self.take(usize::try_from(length).ok()?).map(Some)
+    }
+}

@@ -1,0 +1,132 @@
+//! Jobs out of the line.
+
+use std::{collections::HashMap, sync::atomic::Ordering, time::Duration};
+
+use redis::Value;
+use uuid::Uuid;
+
+use super::{
+    RedisBackend,
+    blob::{self, micros},
+    reply,
+    script::CLAIM,
+    settle,
+};
+use crate::{
+    backend::{ClaimRequest, Claimed, Error, LeaseRef, Outcome, Settlement},
+    job::ClaimedJob,
+};
+
+/// Jobs per call of the script; who wants more is told that there are.
+const MOST: usize = 1000;
+
+/// What a job has beside its blob.
+#[derive(Debug, Default)]
+struct Extra {
+    last_error: Option<String>,
+    merged: Vec<Vec<u8>>,
+}
+
+pub(super) async fn claim(backend: &RedisBackend, request: &ClaimRequest) -> Result<Claimed, Error> {
+    if request.limit == 0 {
+        return Ok(Claimed::default());
+    }
+    backend.queues.learn(&request.queue);
+    backend.claims.fetch_add(1, Ordering::Relaxed);
+    let base = backend.base(&request.queue);
+    let mut call = CLAIM.call(&base);
+    call.arg(&request.worker_id).arg(request.limit.min(MOST)).arg(micros(request.lease));
+    match request.overdue_by {
+        Some(bound) => call.arg(micros(bound)),
+        None => call.arg(""),
+    };
+    call.arg(request.concurrency_key.as_deref().unwrap_or_default());
+    let [next_due, more, members, blobs, extras] = reply::several(backend.run(&CLAIM, &base, &call).await?)?;
+    let (next_due, more) = (reply::number(&next_due)?, reply::flag(&more)?);
+    let mut extras = gather(extras)?;
+    let (members, blobs) = (reply::texts(members)?, reply::texts(blobs)?);
+    let mut jobs = Vec::with_capacity(members.len());
+    let mut unreadable = Vec::new();
+    for (at, (member, raw)) in members.iter().zip(&blobs).enumerate() {
+        let lease = lease(member)?;
+        match job(&request.queue, lease, raw, extras.remove(&at).unwrap_or_default()) {
+            Some(job) => jobs.push(job),
+            None => unreadable.push((lease, raw)),
+        }
+    }
+    backend.queues.claimed(&request.queue, jobs.iter().map(|job| job.id));
+    if !unreadable.is_empty() {
+        bury(backend, &request.queue, &unreadable).await;
+    }
+    if request.overdue_by.is_some() || request.concurrency_key.is_some() {
+        jobs.sort_by_key(|job| (job.priority, job.run_at, job.id));
+    }
+    let next_due = u64::try_from(next_due).ok().map(Duration::from_micros);
+    Ok(Claimed { jobs, next_due, more })
+}
+
+/// By position, from zero.
+fn gather(extras: Value) -> Result<HashMap<usize, Extra>, Error> {
+    let one = |extra| {
+        let [at, last_error, has_error, merged] = reply::several(extra)?;
+        let at = usize::try_from(reply::number(&at)? - 1).map_err(|_| reply::strange("a position"))?;
+        let last_error = reply::text(last_error)?;
+        let last_error = reply::flag(&has_error)?.then_some(last_error);
+        Ok((at, Extra { last_error, merged: reply::texts(merged)? }))
+    };
+    reply::list(extras)?.into_iter().map(one).collect()
+}
+
+/// A lease from its member: the id, then the token.
+pub(super) fn lease(member: &[u8]) -> Result<LeaseRef, Error> {
+    let parts = member.split_at_checked(16).and_then(|(id, token)| {
+        Some(LeaseRef { id: Uuid::from_slice(id).ok()?, token: i64::from_be_bytes(token.try_into().ok()?) })
+    });
+    parts.ok_or_else(|| reply::strange("a lease"))
+}
+
+/// The member of a lease.
+pub(super) fn member(lease: LeaseRef) -> [u8; 24] {
+    let mut member = [0; 24];
+    member[..16].copy_from_slice(lease.id.as_bytes());
+    member[16..].copy_from_slice(&lease.token.to_be_bytes());
+    member
+}
+
+fn job(queue: &str, lease: LeaseRef, raw: &[u8], extra: Extra) -> Option<ClaimedJob> {
+    let stored = blob::decode(raw)?;
+    Some(ClaimedJob {
+        id: lease.id,
+        queue: queue.to_owned(),
+        kind: stored.kind.to_owned(),
+        payload_version: stored.payload_version,
+        payload: blob::payload(stored.payload, &extra.merged)?,
+        priority: stored.priority,
+        attempt: stored.attempts_used.saturating_add(1),
+        max_attempts: stored.max_attempts,
+        token: lease.token,
+        concurrency_key: stored.concurrency.map(|(key, _)| key.to_owned()),
+        order_key: stored.order_key.map(str::to_owned),
+        last_error: extra.last_error,
+        enqueued_at: stored.enqueued_at,
+        run_at: stored.run_at,
+    })
+}
+
+/// What cannot be read goes to the dead, where a person can look at it.
+async fn bury(backend: &RedisBackend, queue: &str, unreadable: &[(LeaseRef, &Vec<u8>)]) {
+    let settlements: Vec<_> = unreadable
+        .iter()
+        .map(|(lease, raw)| {
+            let error = format!("the stored job cannot be read: {}", String::from_utf8_lossy(raw));
+            Settlement {
+                lease: *lease,
+                outcome: Outcome::Dead { reason: "not understood".to_owned(), error },
+            }
+        })
+        .collect();
+    // If that fails their leases run out, and the next claim tries again.
+    if let Err(error) = settle::settle_in(backend, queue, &settlements).await {
+        tracing::warn!(%error, jobs = settlements.len(), "jobs that cannot be read could not be put with the dead");
+    }
+}

@@ -1,0 +1,98 @@
+//! Hearing other processes: a connection that waits for a token, for as long as it is wanted.
+//!
+//! There is one token per queue, so that one piece of work wakes one process and not all of them; who claims and leaves
+//! something behind puts it back for the next. A process that takes the token and does not claim, because it is busy,
+//! puts it back as well. What is heard is a hint: workers look by themselves at their poll interval all the same.
+
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
+
+use redis::{Cmd, Value};
+use tokio::time;
+use uuid::Uuid;
+
+use super::{RedisBackend, bump, connection::Connection, keys, reply, script::HEAR};
+use crate::{backend::Error, health::chain, retry::StoreBackoff};
+
+/// How long one call waits for a token.
+const PULSE: Duration = Duration::from_secs(1);
+/// How often the listener says that it is there; it counts as gone after thirty seconds.
+const SAY: Duration = Duration::from_secs(5);
+/// How long a worker that was woken may take to claim before somebody else is asked.
+const CEDE: Duration = Duration::from_millis(20);
+/// The shortest time between two tokens; while work keeps coming, workers find it by themselves.
+const APART: Duration = Duration::from_millis(1);
+
+/// Listens for ever. A failure is told when it begins.
+pub(super) async fn listen(backend: &RedisBackend, queue: &str) {
+    let connection = backend.connection.beside(PULSE + backend.config.response_timeout);
+    let mut backoff = StoreBackoff::new();
+    let mut told = false;
+    loop {
+        let mut heard = false;
+        let error = match hear(backend, &connection, queue, &mut heard).await {
+            Ok(never) => match never {},
+            Err(error) => error,
+        };
+        if heard {
+            backoff.reset();
+            told = false;
+        }
+        if told {
+            tracing::debug!(error = chain(&error), "other processes are still not heard");
+        } else {
+            tracing::warn!(error = chain(&error), "jobs of other processes start up to a poll interval late");
+            told = true;
+        }
+        time::sleep(backoff.next()).await;
+    }
+}
+
+/// Listens until it fails. The flag says that it did hear.
+async fn hear(
+    backend: &RedisBackend,
+    connection: &Connection,
+    queue: &str,
+    heard: &mut bool,
+) -> Result<std::convert::Infallible, Error> {
+    let base = backend.base(queue);
+    let ear = Uuid::now_v7().simple().to_string();
+    let (wake, told) = (keys::wake(&base), keys::told(&base, &ear));
+    let mut wait = Cmd::new();
+    wait.arg("BLPOP").arg(&wake).arg(&told).arg(PULSE.as_secs());
+    let mut say = HEAR.call(&base);
+    say.arg(&ear);
+    HEAR.run(connection, &say).await?;
+    let mut said = Instant::now();
+    // What came while nobody listened is looked at now.
+    bump(&backend.wakeups);
+    bump(&backend.cancellations);
+    *heard = true;
+    loop {
+        if said.elapsed() >= SAY {
+            HEAR.run(connection, &say).await?;
+            said = Instant::now();
+        }
+        let claims = backend.claims.load(Ordering::Relaxed);
+        let Value::Array(popped) = connection.run(&wait).await? else { continue };
+        let Some(key) = popped.into_iter().next() else { continue };
+        if reply::bytes(key)? == told.as_bytes() {
+            bump(&backend.cancellations);
+            continue;
+        }
+        bump(&backend.wakeups);
+        time::sleep(APART).await;
+        if backend.claims.load(Ordering::Relaxed) == claims {
+            time::sleep(CEDE).await;
+            if backend.claims.load(Ordering::Relaxed) == claims {
+                let mut back = Cmd::new();
+                back.arg("RPUSH").arg(&wake).arg("1");
+                connection.run(&back).await?;
+                // Others first.
+                time::sleep(CEDE * 5).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,66 @@
+-- Changes one job. ARGV: what (cancel, replay, discard), id.
+-- Result: 'u' it is not there or not in a state for this, 'g' it is gone, 'w' it waits, 's' it runs and was asked to stop.
+local what, id, now = ARGV[1], ARGV[2], clock()
+local blob = call('HGET', JOBS, id)
+if not blob or blob == 'G' then return 'u' end
+local job = open(blob)
+local is_dead = call('ZSCORE', DEAD, id)
+
+if what == 'discard' then
+  if not is_dead then return 'u' end
+  call('ZREM', DEAD, id)
+  call('HDEL', JOBS, id)
+  call('HDEL', LAST_ERRORS, id)
+  call('HDEL', REASONS, id)
+  call('DEL', of(N.merged, id), of(N.history, id))
+  local rank = job and job.rank or N.unknown_rank
+  call('HINCRBY', META, 'x' .. rank, -1)
+  return 'g'
+end
+
+if what == 'replay' then
+  if not is_dead or not job then return 'u' end
+  call('ZREM', DEAD, id)
+  call('HDEL', REASONS, id)
+  call('HINCRBY', META, 'x' .. job.rank, -1)
+  job.attempt, job.due = 0, now
+  unique_waits(id, job)
+  write(id, blob, job)
+  if job.order then
+    local key = of(N.order, job.order)
+    call('ZADD', key, 'NX', 0, id)
+    if call('ZRANGE', key, 0, 0)[1] ~= id then
+      park(id, job, false)
+      return 'w'
+    end
+  end
+  line_up(id, job, now, false)
+  wake()
+  return 'w'
+end
+
+if is_dead then return 'u' end
+if job and lease_of(id, job.rank) then
+  call('SADD', STOP, id)
+  -- Whoever listens is told, each through a list of its own.
+  call('ZREMRANGEBYSCORE', base .. N.ears, '-inf', now - 30000000)
+  for _, ear in ipairs(call('ZRANGE', base .. N.ears, 0, 999)) do
+    local told = of(N.told, ear)
+    call('DEL', told)
+    call('RPUSH', told, '1')
+    call('PEXPIRE', told, 30000)
+  end
+  return 's'
+end
+if not job then
+  -- It cannot be read, and whoever meets it in line will put it with the dead.
+  return 'u'
+end
+-- In line it leaves a mark, since a place in the middle is not found quickly; elsewhere it leaves nothing.
+local in_line = call('ZREM', delayed(job.rank), id) == 0 and not unpark(id, job)
+leave(id, blob, job, now, true)
+if in_line then
+  call('HSET', JOBS, id, 'G')
+  call('HINCRBY', META, 'g' .. job.rank, 1)
+end
+return 'g'

@@ -1,0 +1,275 @@
+-- What several scripts share. KEYS[1] is the queue's base, `{PREFIX:QUEUE}:`; the names of the other keys are in keys.rs
+-- and stand above this text as NAMES. All keys of a queue are in one slot, so that a cluster has no objection.
+--
+-- A job's blob (blob.rs has the whole of it): '<BHI4I7' 4 + priority, flags, attempts used, due; then what never changes.
+local call = redis.call
+local base = KEYS[1]
+local JOBS, META, WAKE, DEAD = base .. N.jobs, base .. N.meta, base .. N.wake, base .. N.dead
+local LAST_ERRORS, REASONS = base .. N.errors, base .. N.reasons
+local PROGRESS, STOP = base .. N.progress, base .. N.stop
+local byte, sub, pack, unpack_blob = string.byte, string.sub, struct.pack, struct.unpack
+local UNIQUE, LOST, CONCURRENCY, ORDER, KEEP, MERGED, ERROR, HISTORY = 1, 2, 4, 8, 16, 32, 64, 128
+local FIXED, MAX_DELAY, LONGEST_HISTORY = 39, 86400000000, 100
+
+local function waiting(rank) return base .. N.line .. rank end
+local function delayed(rank) return base .. N.delayed .. rank end
+local function parked(rank) return base .. N.parked .. rank end
+local function running(rank) return base .. N.running .. rank end
+local function of(name, key) return base .. name .. ':' .. key end
+
+local function clock()
+  local time = call('TIME')
+  return time[1] * 1000000 + time[2]
+end
+
+local function has(flags, flag) return flags % (flag + flag) >= flag end
+
+-- Takes a blob apart; nil if it is not one that this version wrote.
+local function open(blob)
+  if #blob < FIXED then return nil end
+  local mark, flags, attempt, due = unpack_blob('<BHI4I7', blob)
+  if mark < 4 or mark > 7 then return nil end
+  local job = { rank = mark - 4, flags = flags, attempt = attempt, due = due }
+  job.max, job.base, job.cap = unpack_blob('<I4I4I4', blob, 22)
+  local at = FIXED + 1 + unpack_blob('<H', blob, 38)
+  job.kind_end = at - 1
+  job.unique, job.concurrency, job.order = false, false, false
+  local function text()
+    if at + 1 > #blob then return nil end
+    local length = unpack_blob('<H', blob, at)
+    at = at + 2 + length
+    return sub(blob, at - length, at - 1)
+  end
+  if has(flags, UNIQUE) then job.unique = text() end
+  if has(flags, CONCURRENCY) then
+    job.concurrency = text()
+    if at + 3 > #blob then return nil end
+    job.limit = unpack_blob('<I4', blob, at)
+    at = at + 4
+  end
+  if has(flags, ORDER) then job.order = text() end
+  if has(flags, KEEP) then
+    if at + 6 > #blob then return nil end
+    job.keep = unpack_blob('<I7', blob, at)
+    at = at + 7
+  end
+  if at > #blob + 1 or job.unique == nil or job.concurrency == nil or job.order == nil then return nil end
+  job.payload = at
+  return job
+end
+
+local function write(id, blob, job)
+  local head = pack('<BHI4I7', 4 + job.rank, job.flags, job.attempt, job.due)
+  call('HSET', JOBS, id, head .. sub(blob, 15))
+end
+
+-- A token that says there is work; one is enough. Whatever is wrong with it, work is found by looking.
+local function wake()
+  if redis.pcall('EXISTS', WAKE) == 0 then redis.pcall('RPUSH', WAKE, '1') end
+end
+
+-- The first write of a script is refused when memory is short, unless it takes none; those after it are not. Whatever
+-- lets work be taken, done and gone starts with this one.
+local function allow_writes() call('DEL', base .. N.nothing) end
+
+-- Brings delayed jobs that are due into line. Gives when the next is due, and whether more are due already.
+local function promote(rank, now)
+  local key = delayed(rank)
+  local head = call('ZRANGE', key, 0, 0, 'WITHSCORES')
+  if #head == 0 then return nil, false end
+  if tonumber(head[2]) > now then return tonumber(head[2]), false end
+  local due = call('ZRANGE', key, '-inf', now, 'BYSCORE', 'LIMIT', 0, 500)
+  allow_writes()
+  call('RPUSH', waiting(rank), unpack(due))
+  call('ZREMRANGEBYRANK', key, 0, #due - 1)
+  head = call('ZRANGE', key, 0, 0, 'WITHSCORES')
+  if #head == 0 then return nil, false end
+  local next_due = tonumber(head[2])
+  return next_due, next_due <= now
+end
+
+-- Puts a job that waits at the end or the front of its line, or to those that wait for their time.
+local function line_up(id, job, now, front)
+  if job.due > now then
+    call('ZADD', delayed(job.rank), job.due, id)
+  elseif front then
+    call('LPUSH', waiting(job.rank), id)
+  else
+    call('RPUSH', waiting(job.rank), id)
+  end
+end
+
+-- A parked job stands beside the line: its key is busy, or it is not the first of its order key.
+local function park(id, job, with_key)
+  call('ZADD', parked(job.rank), job.due, id)
+  if with_key and job.concurrency then
+    -- In order of priority, then due time to the millisecond, then id.
+    call('ZADD', of(N.queued, job.concurrency), job.rank * 1e14 + math.floor(job.due / 1000), id)
+  end
+end
+
+local function unpark(id, job)
+  if job.concurrency then call('ZREM', of(N.queued, job.concurrency), id) end
+  return call('ZREM', parked(job.rank), id) == 1
+end
+
+-- A place of a concurrency key may be free: the first parked job that fits goes to the front of its line.
+local function release(key)
+  local queued = of(N.queued, key)
+  local ids = call('ZRANGE', queued, 0, 15)
+  if #ids == 0 then return false end
+  local busy = call('SCARD', of(N.busy, key))
+  for _, id in ipairs(ids) do
+    local blob = call('HGET', JOBS, id)
+    local job = blob and open(blob)
+    if not job then
+      call('ZREM', queued, id)
+    elseif job.limit > busy then
+      if unpark(id, job) then
+        call('LPUSH', waiting(job.rank), id)
+        return true
+      end
+    end
+  end
+  return false
+end
+
+-- The first of an order key may have changed: if it is parked for that reason, it gets into line.
+local function advance(key, now)
+  local head = call('ZRANGE', of(N.order, key), 0, 0)[1]
+  if not head then return end
+  local blob = call('HGET', JOBS, head)
+  local job = blob and open(blob)
+  if not job then
+    call('ZREM', of(N.order, key), head)
+  elseif not (job.concurrency and call('ZSCORE', of(N.queued, job.concurrency), head)) and unpark(head, job) then
+    line_up(head, job, now, true)
+  end
+end
+
+-- The jobs of a unique key are a hash: `w` the one that waits, `r` .. id each one that runs, `f` the one that stands for
+-- others until a time, as id .. time.
+local function tidy_unique(key)
+  local own = of(N.unique, key)
+  local held = call('HGET', own, 'f')
+  if held then
+    if call('HLEN', own) == 1 then
+      call('PEXPIREAT', own, math.floor(unpack_blob('<I7', held, 17) / 1000) + 1)
+    else
+      call('PERSIST', own)
+    end
+  end
+end
+
+-- A job with a unique key waits (again): with its key, unless another one that waits has it by now.
+local function unique_waits(id, job)
+  if not job.unique or has(job.flags, LOST) then return end
+  local own = of(N.unique, job.unique)
+  call('HDEL', own, 'r' .. id)
+  local other = call('HGET', own, 'w')
+  if other and other ~= id then
+    job.flags = job.flags + LOST
+  else
+    call('HSET', own, 'w', id)
+  end
+  tidy_unique(job.unique)
+end
+
+local function unique_runs(id, job)
+  if not job.unique or has(job.flags, LOST) then return end
+  local own = of(N.unique, job.unique)
+  if call('HGET', own, 'w') == id then call('HDEL', own, 'w') end
+  call('HSET', own, 'r' .. id, '')
+  tidy_unique(job.unique)
+end
+
+local function unique_leaves(id, job)
+  if not job.unique or has(job.flags, LOST) then return end
+  local own = of(N.unique, job.unique)
+  call('HDEL', own, 'r' .. id)
+  if call('HGET', own, 'w') == id then call('HDEL', own, 'w') end
+  tidy_unique(job.unique)
+end
+
+-- Nothing of a job stays but its blob; the keys' places are given up.
+local function let_go(id, job, now)
+  unique_leaves(id, job)
+  if job.order then
+    call('ZREM', of(N.order, job.order), id)
+    advance(job.order, now)
+  end
+  if job.concurrency then
+    call('SREM', of(N.busy, job.concurrency), id)
+    release(job.concurrency)
+  end
+end
+
+-- A job leaves the queue. What came of it is kept for as long as it was pushed to keep it: cancelled, attempts, when,
+-- kind, result, last error.
+local function leave(id, blob, job, now, cancelled, result)
+  let_go(id, job, now)
+  call('HDEL', JOBS, id)
+  call('HDEL', PROGRESS, id)
+  call('SREM', STOP, id)
+  if job.keep then
+    local kind = sub(blob, FIXED + 1, job.kind_end)
+    local err = has(job.flags, ERROR) and call('HGET', LAST_ERRORS, id)
+    local kept = pack('<BI4I7', cancelled and 1 or 0, job.attempt, now)
+      .. pack('<H', #kind) .. kind
+      .. (result and pack('<BI4', 1, #result) .. result or pack('<B', 0))
+      .. (err and pack('<BI4', 1, #err) .. err or pack('<B', 0))
+    call('SET', of(N.ended, id), kept, 'PX', math.max(1, math.floor(job.keep / 1000)))
+  end
+  if has(job.flags, ERROR) then call('HDEL', LAST_ERRORS, id) end
+  if has(job.flags, MERGED) then call('DEL', of(N.merged, id)) end
+  if has(job.flags, HISTORY) then call('DEL', of(N.history, id)) end
+end
+
+-- An attempt failed: how (0 retry, 1 dead, 2 crashed), by whom, and what was wrong.
+local function note_failure(id, job, now, how, worker, err)
+  local key = of(N.history, id)
+  local name = worker or ''
+  call('RPUSH', key, pack('<I4I7BBH', job.attempt, now, how, worker and 1 or 0, #name) .. name .. err)
+  call('LTRIM', key, -LONGEST_HISTORY, -1)
+  call('HSET', LAST_ERRORS, id, err)
+  if not has(job.flags, HISTORY) then job.flags = job.flags + HISTORY end
+  if not has(job.flags, ERROR) then job.flags = job.flags + ERROR end
+end
+
+-- A job is dead. The blob is written with the attempts and flags that `job` has by now.
+local function die(id, blob, job, now, reason)
+  let_go(id, job, now)
+  write(id, blob, job)
+  call('HDEL', PROGRESS, id)
+  call('SREM', STOP, id)
+  call('ZADD', DEAD, now, id)
+  call('HSET', REASONS, id, reason)
+  call('HINCRBY', META, 'x' .. job.rank, 1)
+end
+
+-- What nobody understands is put with the dead, for a person to look at.
+local function bury(id, now)
+  call('ZADD', DEAD, now, id)
+  call('HSET', REASONS, id, 'not understood')
+  call('HINCRBY', META, 'x' .. N.unknown_rank, 1)
+end
+
+-- The lease of a running job by its id: its member and its end. Members are id .. token, so that a settlement needs no
+-- look; this one does, through all that run with its priority.
+local function lease_of(id, rank)
+  local pattern = string.gsub(id, '[%*%?%[%]\\%^%-]', '\\%0') .. '*'
+  local cursor = '0'
+  repeat
+    local found = call('ZSCAN', running(rank), cursor, 'MATCH', pattern, 'COUNT', 1000)
+    for at = 1, #found[2], 2 do
+      if sub(found[2][at], 1, 16) == id then return found[2][at], tonumber(found[2][at + 1]) end
+    end
+    cursor = found[1]
+  until cursor == '0'
+end
+
+-- Who claimed: the last two bytes of a member are slot * 8 + plain * 4 + priority.
+local function worker_of(member)
+  local low = unpack_blob('>H', member, 23)
+  return call('HGET', META, 's:' .. math.floor(low / 8))
+end

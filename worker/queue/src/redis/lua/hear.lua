@@ -1,0 +1,8 @@
+-- Says that somebody listens. ARGV: the listener's name, or with 'deaf' after it that it does not any more.
+local ears = base .. N.ears
+if ARGV[2] == 'deaf' then
+  call('ZREM', ears, ARGV[1])
+else
+  call('ZADD', ears, clock(), ARGV[1])
+end
+return 1

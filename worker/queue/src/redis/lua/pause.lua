@@ -1,0 +1,8 @@
+-- ARGV: pause, resume or ask. Result: 1 if that changed something (ask: if it is paused).
+if ARGV[1] == 'pause' then return call('HSETNX', META, 'paused', '1') end
+if ARGV[1] == 'resume' then
+  local resumed = call('HDEL', META, 'paused')
+  if resumed == 1 then wake() end
+  return resumed
+end
+return call('HEXISTS', META, 'paused')

@@ -1,0 +1,237 @@
+//! The queue in Redis or Valkey.
+//!
+//! Every step is one script, so that it happens as a whole; keys.rs has the keys, blob.rs the form of a job. What keeps it
+//! fast: a claim and a settlement of plain jobs write nothing but the line, the lease and the job's end, a few commands
+//! for a whole batch. Times are microseconds by the server's clock.
+
+mod blob;
+mod claim;
+mod connection;
+mod error;
+mod keys;
+mod listen;
+mod look;
+mod maintain;
+mod push;
+mod queues;
+mod reply;
+mod script;
+mod server;
+mod settle;
+mod url;
+
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use redis::{Cmd, Value as Answer};
+use serde_json::Value;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+pub use self::url::UrlError;
+use self::{connection::Connection, queues::Queues, script::Script, url::Address};
+use crate::{
+    backend::{
+        Backend, Cancelled, ClaimRequest, Claimed, Count, Error, JobQuery, LeaseRef, Page, Pushed, Renewal,
+        Rescued, Settled, Settlement,
+    },
+    job::{Ended, Job, NewJob},
+};
+
+/// How a queue in Redis behaves.
+#[derive(Debug, Clone)]
+pub struct RedisConfig {
+    /// What the names of all keys begin with, so that several installations can share a server.
+    pub prefix: String,
+    /// No more jobs than this wait in one queue; `None`: as many as there is memory for.
+    pub limit: Option<u64>,
+    /// How long a call may take.
+    pub response_timeout: Duration,
+}
+
+impl Default for RedisConfig {
+    fn default() -> Self {
+        Self { prefix: "syncline".to_owned(), limit: Some(100_000), response_timeout: connection::RESPONSE }
+    }
+}
+
+/// A queue in Redis or Valkey: one server, one behind sentinels, or a cluster.
+#[derive(Debug, Clone)]
+pub struct RedisBackend {
+    connection: Connection,
+    config: Arc<RedisConfig>,
+    queues: Arc<Queues>,
+    wakeups: Arc<watch::Sender<u64>>,
+    cancellations: Arc<watch::Sender<u64>>,
+    /// Claims of this process so far.
+    claims: Arc<AtomicU64>,
+}
+
+impl RedisBackend {
+    /// A queue at this URL. Nothing is opened yet: see [`RedisBackend::check`]. Clones share their connection and their
+    /// wake-ups, so one per process is best.
+    pub fn new(url: &str, config: RedisConfig) -> Result<Self, UrlError> {
+        let address = Arc::new(Address::parse(url)?);
+        let connection = Connection::new(address, config.response_timeout);
+        Ok(Self {
+            connection,
+            config: Arc::new(config),
+            queues: Arc::default(),
+            wakeups: Arc::default(),
+            cancellations: Arc::default(),
+            claims: Arc::default(),
+        })
+    }
+
+    /// Asks the server for a sign of life; for whoever starts up.
+    pub async fn check(&self) -> Result<(), Error> {
+        let mut ping = Cmd::new();
+        ping.arg("PING");
+        self.connection.run(&ping).await?;
+        Ok(())
+    }
+
+    fn base(&self, queue: &str) -> String {
+        keys::base(&self.config.prefix, queue)
+    }
+
+    /// Runs a script. A key that holds something else than it should is named.
+    async fn run(&self, script: &Script, base: &str, call: &Cmd) -> Result<Answer, Error> {
+        match script.run(&self.connection, call).await {
+            Err(error) if error::is_wrong_type(&error) => Err(self.wrong_type(base, error).await),
+            result => Ok(result?),
+        }
+    }
+
+    async fn wrong_type(&self, base: &str, error: redis::RedisError) -> Error {
+        for (key, expected) in keys::fixed(base) {
+            let mut ask = Cmd::new();
+            ask.arg("TYPE").arg(&key);
+            let Ok(Answer::SimpleString(found)) = self.connection.run(&ask).await else { continue };
+            if found != "none" && found != expected {
+                let what = format!(
+                    "the key {key} in Redis holds a {found} where the queue keeps a {expected}; \
+                     something else writes there: give the queue another prefix, or remove the key"
+                );
+                return Error::Refused(what.into());
+            }
+        }
+        Error::Refused(error.into())
+    }
+
+    /// Wakes the workers of this process if it is so.
+    fn wake_if(&self, reason: bool) {
+        if reason {
+            bump(&self.wakeups);
+        }
+    }
+}
+
+#[async_trait]
+impl Backend for RedisBackend {
+    async fn push(&self, jobs: &[NewJob]) -> Result<Vec<Pushed>, Error> {
+        push::push(self, jobs, self.config.limit).await
+    }
+
+    async fn put_back(&self, jobs: &[NewJob]) -> Result<Vec<Pushed>, Error> {
+        push::push(self, jobs, None).await
+    }
+
+    async fn known(&self, ids: &[Uuid]) -> Result<Vec<bool>, Error> {
+        look::known(self, ids).await
+    }
+
+    async fn claim(&self, request: &ClaimRequest) -> Result<Claimed, Error> {
+        claim::claim(self, request).await
+    }
+
+    async fn renew(&self, leases: &[LeaseRef], lease: Duration) -> Result<Vec<Renewal>, Error> {
+        maintain::renew(self, leases, lease).await
+    }
+
+    async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<Settled>, Error> {
+        settle::settle(self, settlements).await
+    }
+
+    async fn give_back(&self, leases: &[LeaseRef]) -> Result<Vec<Settled>, Error> {
+        settle::give_back(self, leases).await
+    }
+
+    async fn rescue(&self) -> Result<Vec<Rescued>, Error> {
+        maintain::rescue(self).await
+    }
+
+    async fn progress(&self, lease: LeaseRef, progress: &Value) -> Result<bool, Error> {
+        maintain::progress(self, lease, progress).await
+    }
+
+    async fn cancel(&self, id: Uuid) -> Result<Cancelled, Error> {
+        maintain::cancel(self, id).await
+    }
+
+    async fn get(&self, id: Uuid) -> Result<Option<Job>, Error> {
+        look::get(self, id).await
+    }
+
+    async fn ended(&self, id: Uuid) -> Result<Option<Ended>, Error> {
+        look::ended(self, id).await
+    }
+
+    async fn list(&self, query: &JobQuery) -> Result<Page, Error> {
+        look::list(self, query).await
+    }
+
+    async fn replay(&self, id: Uuid) -> Result<bool, Error> {
+        maintain::replay(self, id).await
+    }
+
+    async fn discard(&self, id: Uuid) -> Result<bool, Error> {
+        maintain::discard(self, id).await
+    }
+
+    async fn counts(&self, queue: &str) -> Result<Vec<Count>, Error> {
+        look::counts(self, queue).await
+    }
+
+    async fn pause(&self, queue: &str) -> Result<bool, Error> {
+        maintain::pause(self, queue, "pause").await
+    }
+
+    async fn resume(&self, queue: &str) -> Result<bool, Error> {
+        let resumed = maintain::pause(self, queue, "resume").await?;
+        self.wake_if(resumed);
+        Ok(resumed)
+    }
+
+    async fn is_paused(&self, queue: &str) -> Result<bool, Error> {
+        maintain::pause(self, queue, "ask").await
+    }
+
+    async fn listen(&self, queue: &str) {
+        listen::listen(self, queue).await;
+    }
+
+    fn wakeups(&self) -> watch::Receiver<u64> {
+        self.wakeups.subscribe()
+    }
+
+    fn wake(&self) {
+        bump(&self.wakeups);
+    }
+
+    fn cancellations(&self) -> watch::Receiver<u64> {
+        self.cancellations.subscribe()
+    }
+
+    async fn own_connection(&self) -> Result<Option<Arc<dyn Backend>>, Error> {
+        let connection = self.connection.beside(self.config.response_timeout);
+        Ok(Some(Arc::new(Self { connection, ..self.clone() })))
+    }
+}
+
+fn bump(hint: &watch::Sender<u64>) {
+    hint.send_modify(|generation| *generation = generation.wrapping_add(1));
+}

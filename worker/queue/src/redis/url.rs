@@ -1,0 +1,193 @@
+//! Where Redis is: a URL taken apart.
+
+use std::{fmt, path::PathBuf};
+
+/// Why a URL is of no use. The URL itself is not shown, since it may hold a password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the URL of Redis is not understood: {0}. The forms are redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] (rediss:// with \
+     TLS, valkey:// and valkeys:// are the same), redis+unix:///PATH[?db=DB], \
+     redis+sentinel://[[USER]:PASSWORD@]HOST:PORT,HOST:PORT/SERVICE[/DB] and \
+     redis+cluster://[[USER]:PASSWORD@]HOST:PORT,HOST:PORT (rediss+sentinel:// and rediss+cluster:// with TLS); \
+     ?ca=FILE, ?cert=FILE and ?key=FILE name certificates, ?sentinel_user= and ?sentinel_password= are for the sentinels"
+)]
+pub struct UrlError(pub(super) String);
+
+/// Which servers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Servers {
+    One(Node),
+    Unix(PathBuf),
+    Sentinel { nodes: Vec<Node>, service: String },
+    Cluster(Vec<Node>),
+}
+
+/// A host and a port.
+pub(super) type Node = (String, u16);
+
+/// A URL, taken apart.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Address {
+    pub(super) servers: Servers,
+    pub(super) tls: bool,
+    pub(super) user: Option<String>,
+    pub(super) password: Option<String>,
+    pub(super) db: i64,
+    pub(super) ca: Option<PathBuf>,
+    pub(super) cert: Option<PathBuf>,
+    pub(super) key: Option<PathBuf>,
+    pub(super) sentinel_user: Option<String>,
+    pub(super) sentinel_password: Option<String>,
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Address")
+            .field("servers", &self.servers)
+            .field("tls", &self.tls)
+            .field("user", &self.user)
+            .field("db", &self.db)
+            .finish_non_exhaustive()
+    }
+}
+
+const PORT: u16 = 6379;
+const SENTINEL_PORT: u16 = 26379;
+
+impl Address {
+    pub(super) fn parse(url: &str) -> Result<Self, UrlError> {
+        let wrong = |what: &str| UrlError(what.to_owned());
+        let (scheme, rest) = url.trim().split_once("://").ok_or_else(|| wrong("there is no `://` in it"))?;
+        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (tls, form) = match scheme {
+            "redis" | "valkey" => (false, ""),
+            "rediss" | "valkeys" => (true, ""),
+            "redis+unix" | "unix" => (false, "unix"),
+            "redis+sentinel" | "valkey+sentinel" => (false, "sentinel"),
+            "rediss+sentinel" | "valkeys+sentinel" => (true, "sentinel"),
+            "redis+cluster" | "valkey+cluster" => (false, "cluster"),
+            "rediss+cluster" | "valkeys+cluster" => (true, "cluster"),
+            _ => return Err(wrong("it begins with another scheme")),
+        };
+        let mut address = Address {
+            servers: Servers::Cluster(Vec::new()),
+            tls,
+            user: None,
+            password: None,
+            db: 0,
+            ca: None,
+            cert: None,
+            key: None,
+            sentinel_user: None,
+            sentinel_password: None,
+        };
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let value = decode(value).ok_or_else(|| wrong("a parameter is not well encoded"))?;
+            match name {
+                "db" => address.db = db(&value)?,
+                "ca" => address.ca = Some(value.into()),
+                "cert" => address.cert = Some(value.into()),
+                "key" => address.key = Some(value.into()),
+                "sentinel_user" => address.sentinel_user = Some(value),
+                "sentinel_password" => address.sentinel_password = Some(value),
+                _ => return Err(wrong("it has a parameter that nobody knows")),
+            }
+        }
+        if address.cert.is_some() != address.key.is_some() {
+            return Err(wrong("a certificate needs its key, and a key its certificate"));
+        }
+        // A password may hold an at-sign that somebody forgot to encode; a host cannot.
+        let (who, rest) = rest.rsplit_once('@').map_or((None, rest), |(who, rest)| (Some(who), rest));
+        if let Some(who) = who {
+            let (user, password) = who.split_once(':').unwrap_or((who, ""));
+            let part = |text: &str| decode(text).ok_or_else(|| wrong("user or password is not well encoded"));
+            address.user = Some(part(user)?).filter(|user| !user.is_empty());
+            address.password = Some(part(password)?).filter(|password| !password.is_empty());
+        }
+        let (hosts, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let no_path = || if path.is_empty() { Ok(()) } else { Err(wrong("a cluster has one database only")) };
+        address.servers = match form {
+            "unix" => {
+                let path = decode(path).ok_or_else(|| wrong("the path is not well encoded"))?;
+                if path.is_empty() || !hosts.is_empty() {
+                    return Err(wrong("a socket has a path and no host"));
+                }
+                Servers::Unix(format!("/{path}").into())
+            }
+            "sentinel" => {
+                let (service, number) = path.split_once('/').unwrap_or((path, ""));
+                if service.is_empty() {
+                    return Err(wrong("it does not name the service that the sentinels watch"));
+                }
+                if !number.is_empty() {
+                    address.db = db(number)?;
+                }
+                let service = decode(service).ok_or_else(|| wrong("the service is not well encoded"))?;
+                Servers::Sentinel { nodes: nodes(hosts, SENTINEL_PORT)?, service }
+            }
+            "cluster" => {
+                no_path()?;
+                Servers::Cluster(nodes(hosts, PORT)?)
+            }
+            _ => {
+                if !path.is_empty() {
+                    address.db = db(path)?;
+                }
+                let mut nodes = nodes(hosts, PORT)?;
+                if nodes.len() > 1 {
+                    return Err(wrong("several hosts are for redis+sentinel:// and redis+cluster://"));
+                }
+                Servers::One(nodes.remove(0))
+            }
+        };
+        Ok(address)
+    }
+}
+
+fn db(text: &str) -> Result<i64, UrlError> {
+    text.parse().ok().filter(|db| *db >= 0).ok_or_else(|| UrlError("the database is not a number".to_owned()))
+}
+
+fn nodes(text: &str, usual: u16) -> Result<Vec<Node>, UrlError> {
+    text.split(',').map(|node| self::node(node, usual)).collect()
+}
+
+fn node(text: &str, usual: u16) -> Result<Node, UrlError> {
+    let wrong = |what: &str| UrlError(what.to_owned());
+    // An address of IPv6 stands in brackets, which keep its colons apart from that of the port.
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => {
+            let (host, port) = rest.split_once(']').ok_or_else(|| wrong("a bracket is not closed"))?;
+            (host, port.strip_prefix(':'))
+        }
+        None => text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
+    };
+    if host.is_empty() {
+        return Err(wrong("there is no host in it"));
+    }
+    let port = match port {
+        Some(port) => {
+            port.parse().ok().filter(|port| *port > 0).ok_or_else(|| wrong("a port is not a number"))?
+        }
+        None => usual,
+    };
+    Ok((host.to_owned(), port))
+}
+
+/// Undoes percent-encoding; `None` if it is not whole.
+fn decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, others)) = rest.split_first() {
+        rest = others;
+        if *first == b'%' {
+            let (digits, others) = rest.split_at_checked(2)?;
+            bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
+            rest = others;
+        } else {
+            bytes.push(*first);
+        }
+    }
+    String::from_utf8(bytes).ok()
+}

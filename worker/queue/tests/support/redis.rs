@@ -1,0 +1,113 @@
+//! Queues in Redis for the tests: a server that a binary's tests share, each with a prefix of its own.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+use async_trait::async_trait;
+use redis::{Client, Script, aio::MultiplexedConnection};
+use syncline_queue::{Backend, RedisBackend, RedisConfig};
+use syncline_support::redis as servers;
+use uuid::Uuid;
+
+use super::{Hooks, Stage};
+use crate::conformance::QUEUE;
+
+static STAGES: AtomicU32 = AtomicU32::new(0);
+
+/// A queue with keys of its own on this binary's server.
+pub(crate) async fn redis() -> Stage {
+    let url = tokio::task::spawn_blocking(servers::shared_url).await.expect("a thread").expect("a Redis server");
+    on(&url, ()).await
+}
+
+/// One on this server.
+pub(crate) async fn on(url: &str, guard: impl std::any::Any + Send + Sync) -> Stage {
+    let hooks = RedisHooks { url: url.to_owned(), prefix: prefix() };
+    Stage::new(backend(url, &hooks.prefix, Some(100_000)), hooks, guard)
+}
+
+pub(crate) fn prefix() -> String {
+    format!("test{}", STAGES.fetch_add(1, Ordering::Relaxed))
+}
+
+pub(crate) fn backend(url: &str, prefix: &str, limit: Option<u64>) -> RedisBackend {
+    let config = RedisConfig { prefix: prefix.to_owned(), limit, ..RedisConfig::default() };
+    RedisBackend::new(url, config).expect("a URL")
+}
+
+/// What only the store itself can do, done to its keys.
+#[derive(Debug)]
+pub(crate) struct RedisHooks {
+    url: String,
+    prefix: String,
+}
+
+impl RedisHooks {
+    pub(crate) async fn connection(&self) -> MultiplexedConnection {
+        let client = Client::open(self.url.as_str()).expect("a URL");
+        client.get_multiplexed_async_connection().await.expect("the server")
+    }
+
+    async fn run(&self, script: &str, id: Option<Uuid>) {
+        let script = Script::new(script);
+        let mut call = script.key(format!("{{{}:{QUEUE}}}:", self.prefix));
+        if let Some(id) = id {
+            call.arg(id.as_bytes());
+        }
+        let done: i64 = call.invoke_async(&mut self.connection().await).await.expect("a script");
+        assert_eq!(done, 1);
+    }
+}
+
+#[async_trait]
+impl Hooks for RedisHooks {
+    async fn make_due(&self) {
+        let script = "
+            local time = redis.call('TIME')
+            local now = time[1] * 1000000 + time[2]
+            for rank = 0, 3 do
+                for _, key in ipairs({ KEYS[1] .. 'd' .. rank, KEYS[1] .. 'k' .. rank }) do
+                    for _, id in ipairs(redis.call('ZRANGE', key, 0, -1)) do
+                        local blob = redis.call('HGET', KEYS[1] .. 'jobs', id)
+                        blob = string.sub(blob, 1, 7) .. struct.pack('<I7', now) .. string.sub(blob, 15)
+                        redis.call('HSET', KEYS[1] .. 'jobs', id, blob)
+                        redis.call('ZADD', key, now, id)
+                    end
+                end
+            end
+            return 1";
+        self.run(script, None).await;
+    }
+
+    async fn outdo(&self, id: Uuid) {
+        let script = "
+            for rank = 0, 3 do
+                for _, member in ipairs(redis.call('ZRANGE', KEYS[1] .. 'r' .. rank, 0, -1)) do
+                    if string.sub(member, 1, 16) == ARGV[1] then
+                        redis.call('ZREM', KEYS[1] .. 'r' .. rank, member)
+                        redis.call('ZADD', KEYS[1] .. 'dead', 1, ARGV[1])
+                        redis.call('HSET', KEYS[1] .. 'reasons', ARGV[1], 'outdone')
+                        redis.call('HINCRBY', KEYS[1] .. 'meta', 'x' .. rank, 1)
+                        return 1
+                    end
+                end
+            end
+            return 0";
+        self.run(script, Some(id)).await;
+    }
+
+    async fn spoil(&self, id: Uuid) -> bool {
+        let script = "
+            local blob = redis.call('HGET', KEYS[1] .. 'jobs', ARGV[1])
+            redis.call('HSET', KEYS[1] .. 'jobs', ARGV[1], string.sub(blob, 1, -2))
+            return 1";
+        self.run(script, Some(id)).await;
+        true
+    }
+
+    async fn another(&self, limit: Option<u64>) -> Arc<dyn Backend> {
+        Arc::new(backend(&self.url, &self.prefix, limit))
+    }
+}
