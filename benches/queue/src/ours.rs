@@ -1,0 +1,42 @@
+//! Our queue, opened as a worker opens it.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Result;
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection,
+    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+};
+use syncline_migration::{Migrator, Until};
+use syncline_queue::{Backend, SqlBackend};
+
+use crate::contenders::Store;
+
+/// A queue on this store; each call opens connections of its own.
+pub(crate) async fn open(store: Store, url: &str) -> Result<Arc<dyn Backend>> {
+    match store {
+        Store::Redis => anyhow::bail!("not there yet"),
+        _ => Ok(Arc::new(SqlBackend::new(database(store, url).await?))),
+    }
+}
+
+/// Syncline's database at this place, with its schema.
+pub(crate) async fn database(store: Store, url: &str) -> Result<DatabaseConnection> {
+    let url = if store == Store::Sqlite { format!("sqlite://{url}?mode=rwc") } else { url.to_owned() };
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(10)
+        .min_connections(1)
+        .sqlx_logging(false)
+        .acquire_timeout(Duration::from_secs(30));
+    options.map_sqlx_sqlite_opts(|sqlite| {
+        sqlite
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(20))
+    });
+    let db = Database::connect(options).await?;
+    Migrator::new().up(&db, &Until::End).await?;
+    Ok(db)
+}

@@ -1,0 +1,52 @@
+//! How much of everything.
+
+use crate::contenders::Store;
+
+/// Numbers of jobs, samples and rounds.
+#[derive(Debug, Clone)]
+pub(crate) struct Scale {
+    pub(crate) quick: bool,
+    pub(crate) rounds: usize,
+    /// Pickups per round.
+    pub(crate) samples: usize,
+    /// Seconds over which an idle worker is watched.
+    pub(crate) idle: usize,
+    /// How many jobs wait when a claim is timed.
+    pub(crate) waiting: Vec<usize>,
+    /// Syncs that the users' figure runs, and how often each.
+    pub(crate) syncs: usize,
+    pub(crate) runs_each: usize,
+}
+
+/// How many jobs are pushed which way before they are drained.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pushes {
+    pub(crate) one_by_one: usize,
+    pub(crate) producers: usize,
+    pub(crate) bulk: usize,
+}
+
+impl Pushes {
+    pub(crate) fn total(self) -> usize {
+        self.one_by_one + self.producers + self.bulk
+    }
+}
+
+impl Scale {
+    pub(crate) fn new(quick: bool, rounds: Option<usize>) -> Self {
+        let (samples, idle, syncs, runs_each) = if quick { (60, 4, 64, 2) } else { (300, 10, 256, 4) };
+        let waiting = if quick { vec![1_000, 20_000] } else { vec![1_000, 10_000, 100_000, 1_000_000] };
+        let rounds = rounds.unwrap_or(if quick { 1 } else { 5 });
+        Self { quick, rounds, samples, idle, waiting, syncs, runs_each }
+    }
+
+    pub(crate) fn pushes(&self, store: Store) -> Pushes {
+        let (one_by_one, producers, bulk) = match (store, self.quick) {
+            (Store::Redis, false) => (2_000, 16_000, 42_000),
+            (Store::Redis, true) => (500, 4_000, 10_500),
+            (_, false) => (1_000, 4_800, 14_200),
+            (_, true) => (300, 1_600, 4_100),
+        };
+        Pushes { one_by_one, producers, bulk }
+    }
+}
