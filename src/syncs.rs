@@ -1,11 +1,14 @@
 //! Stored syncs: written from documents, found by name.
 
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseConnection, DatabaseTransaction, DbErr,
-    EntityTrait, QueryFilter, TransactionTrait,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseConnection, DatabaseTransaction, EntityTrait,
+    QueryFilter, TransactionTrait,
 };
-use syncline_engine::spec::{Direction, SyncSpec};
+use syncline_engine::{
+    schedule::When,
+    spec::{Direction, SyncSpec},
+};
 use syncline_entity::{
     project, schedule, sync_config, sync_config_revision,
     types::{self, ManagedBy, RunKind, ScheduleKind, SyncMethod},
@@ -136,47 +139,61 @@ fn fill(model: &mut sync_config::ActiveModel, spec: &SyncSpec, json: &serde_json
     model.config_json = Set(json.clone());
 }
 
-/// The schedule of a sync's interval. Its first tick is one interval away; `syncline sync` is there for now.
+/// Every sync has one schedule, which older versions call by this name as well.
+const SCHEDULE: &str = "interval";
+
+/// The schedule of a sync. Its first tick is the next one from now; `syncline sync` is there for now. An edit starts anew,
+/// so that no tick of what it was before is left.
 async fn set_schedule(
     tx: &DatabaseTransaction,
     config: &sync_config::Model,
     spec: &SyncSpec,
     now: DateTime<Utc>,
-) -> Result<(), DbErr> {
+) -> Result<(), Fault> {
     let existing = schedule::Entity::find()
         .filter(schedule::Column::SyncConfigId.eq(config.id))
-        .filter(schedule::Column::Name.eq("interval"))
+        .filter(schedule::Column::Name.eq(SCHEDULE))
         .one(tx)
         .await?;
-    let seconds = spec.interval_seconds().filter(|_| spec.enabled);
-    let expression = seconds.unwrap_or(0).to_string();
-    let next = seconds
-        .and_then(|seconds| i64::try_from(seconds).ok())
-        .map(|seconds| now + TimeDelta::seconds(seconds));
-    match existing {
-        Some(existing) if existing.expression == expression => {}
-        Some(existing) => {
-            let mut model: schedule::ActiveModel = existing.into();
-            model.expression = Set(expression);
-            model.next_tick_at = Set(next);
-            model.updated_at = Set(now);
-            model.update(tx).await?;
-        }
-        None => {
-            let model = schedule::ActiveModel {
-                sync_config_id: Set(config.id),
-                name: Set("interval".to_owned()),
-                kind: Set(ScheduleKind::Interval),
-                expression: Set(expression),
-                timezone: Set(spec.timezone.clone().unwrap_or_else(|| "UTC".to_owned())),
-                missed_policy: Set("once".to_owned()),
-                next_tick_at: Set(next),
-                created_at: Set(now),
-                updated_at: Set(now),
-                ..Default::default()
-            };
-            model.insert(tx).await?;
-        }
+    let timetable = spec.timetable().map_err(|findings| {
+        let told = findings.iter().map(|finding| format!("{}: {}", finding.path, finding.message));
+        Fault::usage(format!("{}: {}", spec.name, told.collect::<Vec<_>>().join("; ")))
+    })?;
+    let (kind, expression) = match timetable.as_ref().map(|timetable| &timetable.when) {
+        Some(When::Cron(cron)) => (ScheduleKind::Cron, cron.to_string()),
+        Some(When::Every(step)) => (ScheduleKind::Interval, step.num_seconds().to_string()),
+        None => (ScheduleKind::Interval, "0".to_owned()),
+    };
+    let timezone = spec.timezone.clone().unwrap_or_else(|| "UTC".to_owned());
+    let missed = spec.missed_ticks.as_str();
+    let next = timetable.filter(|_| spec.enabled).and_then(|timetable| timetable.next_tick(now, now));
+    let same = |row: &schedule::Model| {
+        row.kind == kind
+            && row.expression == expression
+            && row.timezone == timezone
+            && row.missed_policy == missed
+            && row.run_window == spec.run_window
+            && row.next_tick_at.is_some() == next.is_some()
+    };
+    if existing.as_ref().is_some_and(same) {
+        return Ok(());
     }
+    let mut model = match existing {
+        Some(existing) => existing.into(),
+        None => schedule::ActiveModel {
+            sync_config_id: Set(config.id),
+            name: Set(SCHEDULE.to_owned()),
+            created_at: Set(now),
+            ..Default::default()
+        },
+    };
+    model.kind = Set(kind);
+    model.expression = Set(expression);
+    model.timezone = Set(timezone);
+    model.missed_policy = Set(missed.to_owned());
+    model.run_window = Set(spec.run_window.clone());
+    model.next_tick_at = Set(next);
+    model.updated_at = Set(now);
+    model.save(tx).await?;
     Ok(())
 }

@@ -1,7 +1,8 @@
-//! Intervals into runs: each tick fires once, however many workers look.
+//! Schedules into runs: each tick fires once, however many workers look.
 //!
-//! No worker leads. Whoever sees a due tick inserts its run under the unique key (schedule, tick); the second one to try
-//! finds the key taken. Ticks that passed while nobody looked are fired as one.
+//! No worker leads. Whoever sees a due tick moves the schedule on from it by compare-and-set and inserts the run under the
+//! unique key (schedule, tick), in one transaction; the second one to try finds the schedule moved on. Which tick comes
+//! when, and what becomes of missed ones, is the engine's decision ([`syncline_engine::schedule`]).
 
 use std::time::Duration;
 
@@ -9,17 +10,33 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
+use syncline_engine::{
+    schedule::{Due, Schedule, When, Windows, parse_zone},
+    spec::MissedTicks,
+};
 use syncline_entity::{
     schedule, sync_config,
-    types::{RunKind, SyncMethod},
+    types::{RunKind, ScheduleKind, SyncMethod},
 };
-use syncline_queue::outbox::{Accepted, NewRun, accept};
+use syncline_queue::{
+    Backend,
+    outbox::{Accepted, NewRun, accept_in},
+};
 use tokio_util::sync::CancellationToken;
 
-use crate::{environment::Environment, store::statement};
+use crate::{
+    environment::Environment,
+    store::{begin, statement},
+};
 
 /// How often to look when nothing is due sooner: another process may have added a schedule.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Schedules read together.
+const PAGE: u64 = 100;
+
+/// A schedule that cannot be read is looked at again after so long: another worker may be of a version that can.
+const PUT_OFF: TimeDelta = TimeDelta::minutes(1);
 
 /// Fires schedules until shutdown.
 pub async fn run(environment: Environment, shutdown: CancellationToken) {
@@ -43,23 +60,27 @@ pub async fn run(environment: Environment, shutdown: CancellationToken) {
 
 /// Fires every due tick. Answers when the next one is due.
 pub async fn fire_due(environment: &Environment) -> Result<Option<DateTime<Utc>>, DbErr> {
+    revive(environment).await?;
     let now = environment.clock.now();
-    let due = schedule::Entity::find()
-        .find_also_related(sync_config::Entity)
-        .filter(schedule::Column::PausedAt.is_null())
-        .filter(schedule::Column::NextTickAt.lte(now))
-        .filter(
-            Condition::all()
-                .add(sync_config::Column::Enabled.eq(true))
-                .add(sync_config::Column::PausedAt.is_null())
-                .add(sync_config::Column::DeletedAt.is_null()),
-        )
-        .limit(100)
-        .all(&environment.db)
-        .await?;
-    for (schedule, config) in due {
-        if let Some(config) = config {
-            fire(environment, &schedule, &config, now).await?;
+    let mut last = 0;
+    loop {
+        let due = schedule::Entity::find()
+            .find_also_related(sync_config::Entity)
+            .filter(schedule::Column::Id.gt(last))
+            .filter(schedule::Column::NextTickAt.lte(now))
+            .filter(live())
+            .order_by_asc(schedule::Column::Id)
+            .limit(PAGE)
+            .all(&environment.db)
+            .await?;
+        let Some((highest, _)) = due.last() else { break };
+        last = highest.id;
+        for (schedule, config) in due {
+            let Some(config) = config else { continue };
+            // What is wrong with one schedule, or the row of one sync, must not stop the others.
+            if let Err(error) = fire(environment, &schedule, &config, now).await {
+                tracing::warn!(sync = config.name, %error, "the schedule could not fire; trying again");
+            }
         }
     }
     let next: Option<Option<DateTime<Utc>>> = schedule::Entity::find()
@@ -74,40 +95,151 @@ pub async fn fire_due(environment: &Environment) -> Result<Option<DateTime<Utc>>
     Ok(next.flatten())
 }
 
+/// Neither the schedule nor its sync rests.
+fn live() -> Condition {
+    Condition::all()
+        .add(schedule::Column::PausedAt.is_null())
+        .add(sync_config::Column::Enabled.eq(true))
+        .add(sync_config::Column::PausedAt.is_null())
+        .add(sync_config::Column::DeletedAt.is_null())
+}
+
+/// The schedule of a row. The error is for people.
+pub fn read(row: &schedule::Model) -> Result<Schedule, String> {
+    let when = match row.kind {
+        ScheduleKind::Interval => {
+            let seconds = row.expression.parse().ok().and_then(When::seconds);
+            seconds.ok_or_else(|| format!("{:?} is no interval in seconds", row.expression))?
+        }
+        ScheduleKind::Cron => When::parse(&row.expression)?,
+    };
+    Ok(Schedule {
+        when,
+        zone: parse_zone(&row.timezone)?,
+        windows: row.run_window.as_deref().map(Windows::parse).transpose()?,
+        missed: MissedTicks::parse(&row.missed_policy)?,
+    })
+}
+
 async fn fire(
     environment: &Environment,
-    schedule: &schedule::Model,
+    row: &schedule::Model,
     config: &sync_config::Model,
     now: DateTime<Utc>,
-) -> Result<(), DbErr> {
-    let Some(tick) = schedule.next_tick_at else { return Ok(()) };
-    let run = match NewRun::of(config, RunKind::Sync, SyncMethod::Batch) {
-        Ok(run) => NewRun { tick: Some((schedule.id, tick)), ..run },
+) -> anyhow::Result<()> {
+    let Some(tick) = row.next_tick_at else { return Ok(()) };
+    let read = read(row).and_then(|schedule| {
+        let run = NewRun::of(config, RunKind::Sync, SyncMethod::Batch);
+        run.map(|run| (schedule, run)).map_err(|error| format!("the stored document: {error}"))
+    });
+    let (schedule, run) = match read {
+        Ok(read) => read,
         Err(error) => {
-            tracing::error!(sync = config.name, %error, "the stored document cannot be read; its schedule does not fire");
+            tracing::error!(
+                sync = config.name,
+                error,
+                "the schedule cannot be read and does not fire; apply the sync again"
+            );
+            let later = now + PUT_OFF;
+            move_on(&environment.db, row, tick, None, Some(later), now).await?;
             return Ok(());
         }
     };
-    match accept(&environment.db, &environment.queue, &run).await {
-        Ok(Accepted::New(id)) => tracing::info!(sync = config.name, run = %id, %tick, "the schedule fired"),
-        Ok(Accepted::Joined(id)) => tracing::debug!(sync = config.name, run = %id, "a run waits already"),
-        Ok(Accepted::TickTaken) => {}
-        Err(error) => {
-            tracing::warn!(sync = config.name, %error, "the schedule could not fire; trying again");
+    let Due { fires, next } = schedule.due(tick, now);
+    let mut current = tick;
+    if let Some(first) = fires.first().filter(|first| **first != tick) {
+        tracing::warn!(sync = config.name, since = %tick, "too many ticks were missed; only the latest fire");
+        if !move_on(&environment.db, row, tick, None, Some(*first), now).await? {
             return Ok(());
         }
+        current = *first;
+    } else if fires.is_empty() {
+        tracing::debug!(sync = config.name, %tick, "the tick has passed and does not fire");
+        move_on(&environment.db, row, tick, None, next, now).await?;
+        return Ok(());
     }
-    let sql = "UPDATE schedules SET last_tick_at = ?, next_tick_at = ?, updated_at = ? WHERE id = ? AND next_tick_at = ?";
-    let next = next_tick(schedule, tick, now);
-    let values = [tick.into(), next.into(), now.into(), schedule.id.into(), tick.into()];
-    let db = &environment.db;
-    db.execute_raw(statement(db.get_database_backend(), sql, values)).await?;
+    let followers = fires.iter().skip(1).copied().map(Some).chain([next]);
+    for following in followers {
+        let run = NewRun { tick: Some((row.id, current)), ..run.clone() };
+        let moved = fire_tick(environment, row, config, &run, current, following, now).await?;
+        let (true, Some(following)) = (moved, following) else { break };
+        current = following;
+    }
     Ok(())
 }
 
-/// The first tick after now; those in between are missed, and the one just fired stands for them.
-fn next_tick(schedule: &schedule::Model, tick: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let seconds: i64 = schedule.expression.parse().ok().filter(|seconds| *seconds > 0)?;
-    let missed = (now - tick).num_seconds().max(0) / seconds;
-    Some(tick + TimeDelta::seconds((missed + 1) * seconds))
+/// Moves the schedule on and accepts the run, both or neither. False: another worker was quicker.
+async fn fire_tick(
+    environment: &Environment,
+    row: &schedule::Model,
+    config: &sync_config::Model,
+    run: &NewRun,
+    tick: DateTime<Utc>,
+    next: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> anyhow::Result<bool> {
+    let tx = begin(&environment.db).await?;
+    if !move_on(&tx, row, tick, Some(tick), next, now).await? {
+        tx.rollback().await?;
+        return Ok(false);
+    }
+    match accept_in(&tx, &environment.queue, run).await {
+        Ok(Accepted::New(id)) => {
+            tx.commit().await?;
+            environment.queue.wake();
+            tracing::info!(sync = config.name, run = %id, %tick, "the schedule fired");
+        }
+        Ok(Accepted::Joined(id)) => {
+            tx.commit().await?;
+            tracing::debug!(sync = config.name, run = %id, %tick, "a run waits already");
+        }
+        Ok(Accepted::TickTaken) => {
+            // Only after a restored backup or an edit by hand: the schedule stands before a tick that has its run.
+            tx.rollback().await?;
+            return Ok(move_on(&environment.db, row, tick, Some(tick), next, now).await?);
+        }
+        Err(error) => {
+            tx.rollback().await?;
+            return Err(error.into());
+        }
+    }
+    Ok(true)
+}
+
+/// Moves a schedule on from a tick. False: it does not stand there any more, or was edited.
+async fn move_on(
+    db: &impl ConnectionTrait,
+    row: &schedule::Model,
+    tick: DateTime<Utc>,
+    fired: Option<DateTime<Utc>>,
+    next: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    let sql = "UPDATE schedules SET last_tick_at = COALESCE(?, last_tick_at), next_tick_at = ?, updated_at = ? \
+               WHERE id = ? AND next_tick_at = ? AND expression = ?";
+    let values =
+        [fired.into(), next.into(), now.into(), row.id.into(), tick.into(), row.expression.clone().into()];
+    Ok(db.execute_raw(statement(db.get_database_backend(), sql, values)).await?.rows_affected() > 0)
+}
+
+/// Gives cron schedules without a next tick one. Workers of versions that know intervals only leave them so.
+async fn revive(environment: &Environment) -> Result<(), DbErr> {
+    let lost = schedule::Entity::find()
+        .find_also_related(sync_config::Entity)
+        .filter(schedule::Column::Kind.eq(ScheduleKind::Cron))
+        .filter(schedule::Column::NextTickAt.is_null())
+        .filter(live())
+        .limit(PAGE)
+        .all(&environment.db)
+        .await?;
+    let now = environment.clock.now();
+    for (row, _) in lost {
+        let Some(next) = read(&row).ok().and_then(|schedule| schedule.next_tick(now, now)) else { continue };
+        let sql = "UPDATE schedules SET next_tick_at = ?, updated_at = ? \
+                   WHERE id = ? AND next_tick_at IS NULL AND expression = ?";
+        let values = [next.into(), now.into(), row.id.into(), row.expression.into()];
+        let db = &environment.db;
+        db.execute_raw(statement(db.get_database_backend(), sql, values)).await?;
+    }
+    Ok(())
 }

@@ -13,6 +13,7 @@ pub mod merge;
 pub mod plan;
 pub mod ports;
 pub mod run;
+pub mod schedule;
 pub mod side;
 pub mod spec;
 pub mod strategy;

@@ -73,35 +73,9 @@ impl SyncSpec {
                 format!("{share} is not between 0 and 1; 0.1 means a tenth of the links"),
             ));
         }
-        self.check_schedule(&mut findings);
+        findings.extend(self.timetable().err().unwrap_or_default());
         self.check_fields(&mut findings);
         findings
-    }
-
-    /// Seconds between scheduled runs, if this sync has an interval.
-    pub fn interval_seconds(&self) -> Option<u64> {
-        match &self.schedule {
-            Some(schedule) => interval_of(schedule),
-            None => (self.sync_interval > 0).then_some(self.sync_interval),
-        }
-    }
-
-    fn check_schedule(&self, findings: &mut Vec<Finding>) {
-        if let Some(schedule) = &self.schedule
-            && interval_of(schedule).is_none()
-        {
-            if schedule.split_whitespace().count() == 5 {
-                findings.push(Finding::warning(
-                    "schedule",
-                    "cron expressions are stored but not fired by this version; use sync_interval or every_N_minutes",
-                ));
-            } else {
-                findings.push(Finding::error(
-                    "schedule",
-                    format!("{schedule:?} is neither a cron expression of five fields nor every_N_minutes, every_N_hours"),
-                ));
-            }
-        }
     }
 
     fn check_fields(&self, findings: &mut Vec<Finding>) {
@@ -197,16 +171,4 @@ fn check_values(field: &FieldSpec, flow: Direction, path: &str, findings: &mut V
 
 fn join(names: &BTreeSet<&str>) -> String {
     names.iter().copied().collect::<Vec<_>>().join(", ")
-}
-
-fn interval_of(schedule: &str) -> Option<u64> {
-    let (count, unit) = schedule.trim().strip_prefix("every_")?.split_once('_')?;
-    let count: u64 = count.parse().ok().filter(|count| (1..=10_000).contains(count))?;
-    match unit {
-        "second" | "seconds" => Some(count),
-        "minute" | "minutes" => Some(count * 60),
-        "hour" | "hours" => Some(count * 3_600),
-        "day" | "days" => Some(count * 86_400),
-        _ => None,
-    }
 }

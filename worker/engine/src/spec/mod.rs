@@ -2,13 +2,14 @@
 
 mod check;
 mod names;
+mod timetable;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use check::{Finding, Severity};
-pub use names::{DeletePolicy, Direction, FieldType, Priority, Strategy};
+pub use names::{DeletePolicy, Direction, FieldType, MissedTicks, Priority, Strategy};
 
 /// A configured pair of places to keep in step. Unknown keys are errors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,12 +43,18 @@ pub struct SyncSpec {
     /// Seconds from one scheduled run to the next; 0 for none.
     #[serde(default = "default_interval")]
     pub sync_interval: u64,
-    /// A cron expression, or `every_N_minutes`, `every_N_hours`; replaces `sync_interval`.
+    /// A cron expression, or `every_15_minutes`, `every 90 seconds`; replaces `sync_interval`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<String>,
-    /// The time zone of `schedule`.
+    /// The IANA time zone of `schedule` and `run_window`; UTC without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timezone: Option<String>,
+    /// When scheduled runs may begin: `Mon-Fri 06:00-22:00`. Always, without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_window: Option<String>,
+    /// What becomes of ticks that passed while no worker was there.
+    #[serde(default = "default_missed", skip_serializing_if = "is_default_missed")]
+    pub missed_ticks: MissedTicks,
     /// The class of this sync's jobs.
     #[serde(default = "default_priority")]
     pub priority: Priority,
@@ -169,6 +176,12 @@ fn default_strategy() -> Strategy {
 }
 fn default_interval() -> u64 {
     300
+}
+fn default_missed() -> MissedTicks {
+    MissedTicks::Once
+}
+fn is_default_missed(policy: &MissedTicks) -> bool {
+    *policy == default_missed()
 }
 fn default_priority() -> Priority {
     Priority::Normal

@@ -159,3 +159,15 @@ names! {
         Json = "json",
     }
 }
+
+names! {
+    /// What becomes of a schedule's ticks that passed while nobody could fire them.
+    MissedTicks ("missed_ticks policy") {
+        /// Nothing.
+        Skip = "skip" | "none",
+        /// All of them are one run.
+        Once = "once" | "one",
+        /// Each is a run of its own.
+        All = "all" | "each",
+    }
+}

@@ -1,0 +1,8 @@
+//! When syncs run by themselves.
+
+mod daylight;
+mod laws;
+mod missed;
+mod stage;
+mod windows;
+mod words;

@@ -1,0 +1,4 @@
+//! Schedules as workers fire them, on both databases.
+
+mod fires;
+mod stage;
