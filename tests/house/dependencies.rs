@@ -21,10 +21,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
             BTreeSet::from(["syncline-entity", "syncline-engine", "syncline-queue", "syncline-connectors"]),
         ),
         ("syncline-support", BTreeSet::from([])),
-        (
-            "syncline-faults",
-            BTreeSet::from(["syncline-migration", "syncline-queue", "syncline-support"]),
-        ),
+        ("syncline-faults", BTreeSet::from(["syncline-migration", "syncline-queue", "syncline-support"])),
     ])
 }
 

@@ -69,9 +69,9 @@ impl Windows {
 /// A list of days could be meant where one window names times and the one before it none: that is refused.
 fn read(text: &str) -> Result<Vec<Window>, String> {
     let pieces: Vec<&str> = text.split(',').map(str::trim).collect();
-    let timed = |piece: &&str| piece.contains(':');
+    let timed = |piece: &str| piece.contains(':');
     if let Some(bare) = pieces.iter().find(|piece| !piece.is_empty() && !timed(piece))
-        && pieces.iter().any(|piece| timed(&piece))
+        && pieces.iter().any(|piece| timed(piece))
     {
         return Err(format!(
             "{bare:?} names no times while others do: write \"{bare} 00:00-24:00\" for the whole day, and days of the same \
