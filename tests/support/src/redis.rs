@@ -15,6 +15,8 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 
+use crate::tls::Authority;
+
 const MISSING: &str = "these tests need Redis' server program (redis-server). Install it: \
      apt-get install redis-server, dnf install redis, or brew install redis";
 
@@ -64,22 +66,33 @@ impl Server {
         Server::begin(port, options, |_| Ok(Vec::new()))
     }
 
-    /// One that speaks TLS only; the files are those of its certificate, its key and the authority.
-    pub fn start_tls(certificate: &Path, key: &Path, authority: &Path) -> Result<Server> {
+    /// One that speaks TLS only, with a certificate made out to `localhost`. Its authority is in [`Server::authority`].
+    pub fn start_tls() -> Result<Server> {
         let port = free_port()?;
-        let more = |_: &Path| {
-            let text = |path: &Path| path.display().to_string();
+        let more = |folder: &Path| {
+            let authority = Authority::new("An authority")?;
+            let [certificate, key] = authority.issue("localhost", "localhost")?;
+            let write = |name: &str, text: &str| -> Result<String> {
+                let file = folder.join(name);
+                fs::write(&file, text)?;
+                Ok(file.display().to_string())
+            };
             let options = [
                 ["--tls-port", &port.to_string()],
-                ["--tls-cert-file", &text(certificate)],
-                ["--tls-key-file", &text(key)],
-                ["--tls-ca-cert-file", &text(authority)],
+                ["--tls-cert-file", &write("server.pem", &certificate)?],
+                ["--tls-key-file", &write("server.key", &key)?],
+                ["--tls-ca-cert-file", &write("root.pem", &authority.pem)?],
                 ["--tls-auth-clients", "no"],
                 ["--port", "0"],
             ];
             Ok(options.into_iter().flatten().map(str::to_owned).collect())
         };
         Server::begin(port, &[], more)
+    }
+
+    /// The certificate of whoever vouches for a server with TLS.
+    pub fn authority(&self) -> PathBuf {
+        self.folder.join("root.pem")
     }
 
     fn begin(port: u16, options: &[&str], more: impl FnOnce(&Path) -> Result<Vec<String>>) -> Result<Server> {

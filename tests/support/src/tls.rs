@@ -24,13 +24,13 @@ pub struct TlsServer {
 }
 
 /// Issues certificates.
-struct Authority {
+pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
-    pem: String,
+    pub(crate) pem: String,
 }
 
 impl Authority {
-    fn new(name: &str) -> Result<Authority> {
+    pub(crate) fn new(name: &str) -> Result<Authority> {
         let mut params = CertificateParams::new(Vec::new())?;
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -41,7 +41,7 @@ impl Authority {
     }
 
     /// A certificate and its key.
-    fn issue(&self, host: &str, name: &str) -> Result<[String; 2]> {
+    pub(crate) fn issue(&self, host: &str, name: &str) -> Result<[String; 2]> {
         let mut params = CertificateParams::new(vec![host.to_owned()])?;
         params.distinguished_name.push(DnType::CommonName, name);
         let key = KeyPair::generate()?;

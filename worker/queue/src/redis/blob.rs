@@ -29,7 +29,7 @@ use serde_json::Value;
 use crate::{
     backend::Error,
     coalesce::coalesce,
-    job::{Concurrency, NewJob, PastAttempt, Priority},
+    job::{Concurrency, NewJob, PastAttempt, Priority, UniqueRule},
     retry::RetryPolicy,
 };
 
@@ -41,6 +41,8 @@ pub(super) mod flag {
     pub(in crate::redis) const CONCURRENCY: u16 = 4;
     pub(in crate::redis) const ORDER: u16 = 8;
     pub(in crate::redis) const KEEP: u16 = 16;
+    /// The unique key is meant to be held until the job is done.
+    pub(in crate::redis) const UNTIL_DONE: u16 = 256;
 }
 
 /// The longest time that is still told apart from for ever: ten years.
@@ -75,6 +77,9 @@ pub(super) fn encode(job: &NewJob) -> Result<Encoded, Error> {
     put_text(&mut rest, &job.kind)?;
     if let Some(unique) = &job.unique {
         flags |= flag::UNIQUE;
+        if unique.rule == UniqueRule::UntilDone {
+            flags |= flag::UNTIL_DONE;
+        }
         put_text(&mut rest, &unique.key)?;
     }
     if let Some(Concurrency { key, limit }) = &job.concurrency {
@@ -249,5 +254,99 @@ impl<'a> Bytes<'a> {
         }
         let length = self.u32()?;
         self.take(usize::try_from(length).ok()?).map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{option, prelude::*};
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::job::Unique;
+
+    /// As the script puts it together, pushed and due at these times.
+    fn stored(job: &NewJob, due: i64, pushed: i64) -> Vec<u8> {
+        let encoded = encode(job).unwrap_or_else(|error| panic!("{error}"));
+        [&encoded.head[..], &due.to_le_bytes()[..7], &pushed.to_le_bytes()[..7], &encoded.rest].concat()
+    }
+
+    prop_compose! {
+        fn any_job()(
+            kind in "\\PC{0,20}",
+            payload_version in any::<i32>(),
+            text in "\\PC{0,40}",
+            rank in 0..4i16,
+            max_attempts in 1..u32::MAX,
+            attempts_used in any::<u32>(),
+            (base, cap) in (any::<u32>(), any::<u32>()),
+            unique in option::of("\\PC{0,20}"),
+            concurrency in option::of(("\\PC{0,20}", 1..u32::MAX)),
+            order_key in option::of("\\PC{0,20}"),
+            keep in 0..1_000_000u64,
+        ) -> NewJob {
+            NewJob {
+                id: Uuid::now_v7(),
+                payload_version,
+                priority: Priority::from_rank(rank).unwrap_or_default(),
+                max_attempts,
+                attempts_used,
+                retry: RetryPolicy {
+                    base: Duration::from_millis(base.into()),
+                    cap: Duration::from_millis(cap.into()),
+                },
+                unique: unique.map(|key| Unique { key, rule: UniqueRule::UntilDone }),
+                concurrency: concurrency.map(|(key, limit)| Concurrency { key, limit }),
+                order_key,
+                keep_result: Duration::from_millis(keep),
+                ..NewJob::new(kind, json!({ "text": text }))
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_packed_is_unpacked(job in any_job(), due in 0..1i64 << 52, pushed in 0..1i64 << 52) {
+            let blob = stored(&job, due, pushed);
+            let Some(read) = decode(&blob) else { panic!("{blob:?}") };
+            prop_assert_eq!(read.kind, &job.kind);
+            prop_assert_eq!(read.payload_version, job.payload_version);
+            prop_assert_eq!(payload(read.payload, &[]), Some(job.payload));
+            prop_assert_eq!(read.priority, job.priority);
+            prop_assert_eq!((read.attempts_used, read.max_attempts), (job.attempts_used, job.max_attempts));
+            prop_assert_eq!(read.retry, job.retry);
+            prop_assert_eq!(read.unique_key, job.unique.as_ref().map(|unique| unique.key.as_str()));
+            let concurrency = job.concurrency.as_ref().map(|one| (one.key.as_str(), one.limit));
+            prop_assert_eq!(read.concurrency, concurrency);
+            prop_assert_eq!(read.order_key, job.order_key.as_deref());
+            prop_assert_eq!((read.run_at, read.enqueued_at), (time(due), time(pushed)));
+        }
+
+        #[test]
+        fn no_bytes_are_too_odd(bytes in prop::collection::vec(any::<u8>(), 0..200), mark in 0..9u8) {
+            let _ = (decode(&bytes), kept(&bytes), past_attempt(&bytes));
+            let _ = decode(&[&[mark][..], &bytes].concat());
+        }
+
+        #[test]
+        fn a_cut_blob_is_not_read_as_another_job(job in any_job(), cut in 1..30usize) {
+            let blob = stored(&job, 1, 1);
+            let whole = &blob[..blob.len().saturating_sub(cut)];
+            let read = decode(whole).and_then(|read| payload(read.payload, &[]));
+            prop_assert_eq!(read, None);
+        }
+    }
+
+    #[test]
+    fn a_job_without_options_has_39_bytes_beside_kind_and_payload() {
+        let job = NewJob::new("sync", json!({}));
+        assert_eq!(stored(&job, 0, 0).len(), 39 + "sync".len() + "{}".len());
+    }
+
+    #[test]
+    fn a_key_that_is_too_long_is_refused() {
+        let job = NewJob { order_key: Some("k".repeat(70_000)), ..NewJob::new("sync", json!({})) };
+        assert!(matches!(encode(&job), Err(Error::Refused(_))));
     }
 }

@@ -121,7 +121,7 @@ async fn bury(backend: &RedisBackend, queue: &str, unreadable: &[(LeaseRef, &Vec
             let error = format!("the stored job cannot be read: {}", String::from_utf8_lossy(raw));
             Settlement {
                 lease: *lease,
-                outcome: Outcome::Dead { reason: "not understood".to_owned(), error },
+                outcome: Outcome::Dead { reason: "it cannot be read".to_owned(), error },
             }
         })
         .collect();

@@ -191,3 +191,90 @@ fn decode(text: &str) -> Option<String> {
     }
     String::from_utf8(bytes).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parsed(url: &str) -> Address {
+        Address::parse(url).unwrap_or_else(|error| panic!("{url}: {error}"))
+    }
+
+    fn one(host: &str, port: u16) -> Servers {
+        Servers::One((host.to_owned(), port))
+    }
+
+    #[test]
+    fn all_forms_are_understood() {
+        let plain = parsed("redis://cache");
+        assert_eq!((plain.servers, plain.tls, plain.db), (one("cache", 6379), false, 0));
+        let full = parsed("rediss://app:p%40ss%3Aword@cache.example:6380/3?ca=/etc/ca.pem");
+        assert_eq!((full.servers, full.tls, full.db), (one("cache.example", 6380), true, 3));
+        assert_eq!((full.user.as_deref(), full.password.as_deref()), (Some("app"), Some("p@ss:word")));
+        assert_eq!(full.ca, Some("/etc/ca.pem".into()));
+        assert_eq!(parsed("redis://:secret@cache").password.as_deref(), Some("secret"));
+        assert_eq!(parsed("redis://:odd@word@cache").password.as_deref(), Some("odd@word"));
+        assert_eq!(parsed("redis://[::1]:7000").servers, one("::1", 7000));
+        assert_eq!(parsed("valkey://cache"), parsed("redis://cache"));
+        assert_eq!(
+            parsed("redis+unix:///run/redis.sock?db=2").servers,
+            Servers::Unix("/run/redis.sock".into())
+        );
+        let nodes = vec![("a".to_owned(), 1), ("b".to_owned(), 2)];
+        assert_eq!(parsed("rediss+cluster://a:1,b:2").servers, Servers::Cluster(nodes.clone()));
+        let watched = parsed("redis+sentinel://:secret@a:1,b:2/work/4?sentinel_password=other");
+        assert_eq!(watched.servers, Servers::Sentinel { nodes, service: "work".to_owned() });
+        assert_eq!((watched.db, watched.sentinel_password.as_deref()), (4, Some("other")));
+        let usual = parsed("redis+sentinel://a/work").servers;
+        assert_eq!(
+            usual,
+            Servers::Sentinel { nodes: vec![("a".to_owned(), 26379)], service: "work".to_owned() }
+        );
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused_with_the_forms_and_without_the_password() {
+        let wrong = [
+            "cache:6379",
+            "http://:hunter2@cache",
+            "redis://:hunter2@",
+            "redis://:hunter2@cache:port",
+            "redis://:hunter2@cache:0",
+            "redis://:hunter2@cache:70000",
+            "redis://:hunter2@cache/first",
+            "redis://:hunter2@cache/-1",
+            "redis://:hunter2@a,b",
+            "redis://:hunter2%4@cache",
+            "redis://:hunter2%ff@cache",
+            "redis://:hunter2@[::1",
+            "redis://:hunter2@cache?colour=red",
+            "rediss://:hunter2@cache?cert=/a.pem",
+            "redis+sentinel://:hunter2@a:1",
+            "redis+cluster://:hunter2@a:1/2",
+            "redis+unix://:hunter2@host/path",
+            "redis+unix://",
+        ];
+        for url in wrong {
+            let Err(error) = Address::parse(url) else { panic!("{url} was taken") };
+            let text = error.to_string();
+            assert!(text.contains("redis+sentinel://") && !text.contains("hunter2"), "{url}: {text}");
+        }
+        let shown = format!("{:?}", parsed("redis://app:hunter2@cache?sentinel_password=hunter2"));
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_too_odd_for_the_parser(url in "(rediss?(\\+[a-z]{4,8})?://)?.{0,60}") {
+            let _ = Address::parse(&url);
+        }
+
+        #[test]
+        fn any_password_can_be_written(password in "\\PC{1,20}") {
+            let encoded: String = password.bytes().map(|byte| format!("%{byte:02X}")).collect();
+            prop_assert_eq!(parsed(&format!("redis://u:{encoded}@h")).password, Some(password));
+        }
+    }
+}

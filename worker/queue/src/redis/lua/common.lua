@@ -9,6 +9,7 @@ local LAST_ERRORS, REASONS = base .. N.errors, base .. N.reasons
 local PROGRESS, STOP = base .. N.progress, base .. N.stop
 local byte, sub, pack, unpack_blob = string.byte, string.sub, struct.pack, struct.unpack
 local UNIQUE, LOST, CONCURRENCY, ORDER, KEEP, MERGED, ERROR, HISTORY = 1, 2, 4, 8, 16, 32, 64, 128
+local UNTIL_DONE = 256
 local FIXED, MAX_DELAY, LONGEST_HISTORY = 39, 86400000000, 100
 
 local function waiting(rank) return base .. N.line .. rank end
@@ -147,8 +148,8 @@ local function advance(key, now)
   end
 end
 
--- The jobs of a unique key are a hash: `w` the one that waits, `r` .. id each one that runs, `f` the one that stands for
--- others until a time, as id .. time.
+-- The jobs of a unique key are a hash: `w` the one that waits, `r` .. id each one that runs (with `d` if its rule is until
+-- done), `f` the one that stands for others until a time, as id .. time.
 local function tidy_unique(key)
   local own = of(N.unique, key)
   local held = call('HGET', own, 'f')
@@ -161,13 +162,18 @@ local function tidy_unique(key)
   end
 end
 
--- A job with a unique key waits (again): with its key, unless another one that waits has it by now.
+-- A job with a unique key waits (again): with its key, unless another one that waits has it by now, or one that runs and
+-- means, as this one does, to have it until it is done.
 local function unique_waits(id, job)
   if not job.unique or has(job.flags, LOST) then return end
   local own = of(N.unique, job.unique)
   call('HDEL', own, 'r' .. id)
   local other = call('HGET', own, 'w')
-  if other and other ~= id then
+  local taken = other and other ~= id
+  if not taken and has(job.flags, UNTIL_DONE) then
+    for _, rule in ipairs(call('HVALS', own)) do taken = taken or rule == 'd' end
+  end
+  if taken then
     job.flags = job.flags + LOST
   else
     call('HSET', own, 'w', id)
@@ -179,7 +185,7 @@ local function unique_runs(id, job)
   if not job.unique or has(job.flags, LOST) then return end
   local own = of(N.unique, job.unique)
   if call('HGET', own, 'w') == id then call('HDEL', own, 'w') end
-  call('HSET', own, 'r' .. id, '')
+  call('HSET', own, 'r' .. id, has(job.flags, UNTIL_DONE) and 'd' or '')
   tidy_unique(job.unique)
 end
 
@@ -250,7 +256,7 @@ end
 -- What nobody understands is put with the dead, for a person to look at.
 local function bury(id, now)
   call('ZADD', DEAD, now, id)
-  call('HSET', REASONS, id, 'not understood')
+  call('HSET', REASONS, id, 'it cannot be read')
   call('HINCRBY', META, 'x' .. N.unknown_rank, 1)
 end
 

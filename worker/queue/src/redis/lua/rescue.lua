@@ -46,7 +46,7 @@ for rank = 0, 3 do
       due = true
     elseif blob then
       bury(id, now)
-      rescued[#rescued + 1] = { id, 'x', 'not understood' }
+      rescued[#rescued + 1] = { id, 'x', 'it cannot be read' }
     end
   end
   -- A job that stands aside and has nothing to wait for, for whatever reason, finds its way back.

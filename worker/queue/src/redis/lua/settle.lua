@@ -121,7 +121,7 @@ while ARGV[at] do
     -- Nobody can read it any more.
     call('ZREM', running(rank), member)
     bury(id, now)
-    details[#details + 1] = 'not understood'
+    details[#details + 1] = 'it cannot be read'
     answer = 'x'
   end
   answers[#answers + 1] = answer
