@@ -82,6 +82,10 @@ pub struct Model {
     pub dead_reason: Option<String>,
     /// Before when it must not begin.
     pub not_before: Option<DateTimeUtc>,
+    /// While it waits for its first worker: the same once more joins it.
+    pub waiting_key: Option<String>,
+    /// When somebody asked it to stop while it ran.
+    pub cancel_requested_at: Option<DateTimeUtc>,
 }
 
 /// What a run belongs to and what belongs to it.

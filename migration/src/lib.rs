@@ -59,6 +59,7 @@ mod m20261125_000600_page_unfinished_runs;
 mod m20261125_000700_note_run_windows;
 mod m20261125_000800_create_rate_buckets;
 mod m20261125_000900_create_circuit_breakers;
+mod m20261125_001000_join_waiting_runs;
 
 pub use error::MigrateError;
 pub use migrator::{Migrator, Rebuild, Until};
@@ -117,6 +118,7 @@ fn in_order() -> Vec<(Box<dyn MigrationTrait>, Compatibility)> {
         (Box::new(m20261125_000700_note_run_windows::Migration), Expands),
         (Box::new(m20261125_000800_create_rate_buckets::Migration), Expands),
         (Box::new(m20261125_000900_create_circuit_breakers::Migration), Expands),
+        (Box::new(m20261125_001000_join_waiting_runs::Migration), Expands),
     ]
 }
 

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use sea_orm::DatabaseConnection;
 use syncline_engine::ports::Clock;
-use syncline_queue::SqlBackend;
+use syncline_queue::outbox::RunQueue;
 
 use crate::{clock::SystemClock, purge::Retention, steps::StopAt};
 
@@ -13,8 +13,8 @@ use crate::{clock::SystemClock, purge::Retention, steps::StopAt};
 pub struct Environment {
     /// Syncline's database.
     pub db: DatabaseConnection,
-    /// The queue.
-    pub queue: SqlBackend,
+    /// The queue that runs go to.
+    pub queue: RunQueue,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// This worker's name, as attempts note it.
@@ -28,10 +28,10 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// The usual environment over a database.
+    /// The usual environment over a database, with the queue in it.
     pub fn new(db: DatabaseConnection, worker: impl Into<String>) -> Self {
         Self {
-            queue: SqlBackend::new(db.clone()),
+            queue: RunQueue::sql(db.clone()),
             db,
             clock: Arc::new(SystemClock),
             worker: worker.into(),

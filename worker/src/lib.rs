@@ -1,6 +1,8 @@
 //! Runs sync jobs: handlers, the engine's store over SQL, the worker pool.
 
 pub mod clock;
+pub mod dispatcher;
+mod drain;
 pub mod environment;
 pub mod handlers;
 pub mod local;

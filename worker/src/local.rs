@@ -3,12 +3,14 @@
 //! A lease protects against workers that cannot be seen. One that ran on this machine can be looked up: when its process
 //! is gone, nobody needs to wait for its lease. Only Linux tells reliably; elsewhere the lease decides.
 
-use std::{fs, io, path::Path};
+use std::{fs, io, path::Path, time::Duration};
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use anyhow::Context;
+use sea_orm::{ConnectionTrait, DbErr};
 use syncline_engine::hash::Hash;
-use syncline_entity::{job, types::JobState};
-use syncline_queue::{Backend, outbox::RUN_QUEUE};
+use syncline_queue::{JobQuery, LeaseRef, State, outbox::RUN_QUEUE};
+use tokio::time::{sleep, timeout};
+use uuid::Uuid;
 
 use crate::{environment::Environment, store::statement};
 
@@ -63,33 +65,50 @@ pub(crate) fn is_dead(worker: &str) -> bool {
     }
 }
 
+/// The most running jobs looked at; a larger installation has other workers that notice.
+const LOOKED_AT: usize = 10_000;
+/// How long the queue's store may take. A worker does not start later than that for a dead one's sake.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Ends the leases of dead workers of this machine, so that their runs go on at once.
 pub async fn take_over_from_the_dead(environment: &Environment) -> anyhow::Result<()> {
-    let db = &environment.db;
-    let running = job::Entity::find()
-        .filter(job::Column::Queue.eq(RUN_QUEUE))
-        .filter(job::Column::State.eq(JobState::Running))
-        .all(db)
-        .await?;
-    let mut found = false;
-    for job in running {
-        let Some(worker) = job.worker_id.filter(|worker| is_dead(worker)) else { continue };
-        tracing::warn!(run = %job.id, worker, "the run's worker has died; taking over");
-        // Nothing of it is on its way any more, so nobody need wait for its deadlines either. Both only while the job is
-        // still the dead worker's: another process may be doing the same.
-        let deadlines = "UPDATE sync_metadata SET intent_deadline = ? WHERE last_run_id = ? AND intent_deadline IS NOT NULL \
-                         AND EXISTS (SELECT 1 FROM jobs WHERE id = ? AND worker_id = ? AND state = 'running')";
-        let values = [environment.clock.now().into(), job.id.into(), job.id.into(), worker.clone().into()];
-        db.execute_raw(statement(db.get_database_backend(), deadlines, values)).await?;
-        let lease = "UPDATE jobs SET lease_until = 0 WHERE id = ? AND worker_id = ? AND state = 'running'";
-        let values = [job.id.into(), worker.into()];
-        db.execute_raw(statement(db.get_database_backend(), lease, values)).await?;
-        found = true;
+    timeout(PATIENCE, take_over(environment)).await.context("no answer in time")?
+}
+
+async fn take_over(environment: &Environment) -> anyhow::Result<()> {
+    let (mut query, mut seen, mut dead) = (JobQuery::new(RUN_QUEUE, State::Running), 0, Vec::new());
+    loop {
+        let page = environment.queue.list(&query).await?;
+        seen += page.jobs.len();
+        for job in page.jobs {
+            let Some(worker) = job.worker_id.filter(|worker| is_dead(worker)) else { continue };
+            tracing::warn!(run = %job.id, worker, "the run's worker has died; taking over");
+            forget_deadlines(environment, job.id, &worker).await?;
+            dead.push(LeaseRef { id: job.id, token: job.token });
+        }
+        match page.next {
+            Some(next) if seen < LOOKED_AT => query.after = Some(next),
+            Some(_) | None => break,
+        }
     }
-    if found {
+    if !dead.is_empty() {
+        // A renewal by nothing ends a lease now; that of a job which was taken over meanwhile has another token.
+        environment.queue.renew(&dead, Duration::ZERO).await?;
+        // What ends now has ended a moment later, as far as the store's clock can tell.
+        sleep(Duration::from_millis(2)).await;
         environment.queue.rescue().await?;
     }
     Ok(())
+}
+
+/// Nothing of a dead worker's run is on its way any more, so nobody need wait for its deadlines either. Only while the
+/// last attempt at the run is the dead worker's: another process may have taken it over.
+async fn forget_deadlines(environment: &Environment, run: Uuid, worker: &str) -> Result<(), DbErr> {
+    let sql = "UPDATE sync_metadata SET intent_deadline = ? WHERE last_run_id = ? AND intent_deadline IS NOT NULL \
+               AND ? = (SELECT t.worker FROM sync_attempts t WHERE t.run_id = ? ORDER BY t.attempt DESC LIMIT 1)";
+    let values = [environment.clock.now().into(), run.into(), worker.into(), run.into()];
+    let db = &environment.db;
+    db.execute_raw(statement(db.get_database_backend(), sql, values)).await.map(drop)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What Syncline does for its own sake, now and then: each tick once, however many workers look.
 //!
 //! No worker leads. Whoever moves a task's `next_at` on by compare-and-set has taken the tick. What may take long becomes
-//! a job, pushed in the same transaction; what is short is done by the worker itself.
+//! a job, pushed in the same transaction or, into a store of its own, just before it is committed; what is short is done by the worker itself.
 //!
 //! The first tick of a task comes at a random time within its interval and never at once: whoever upgrades has time to
 //! say how long things are to be kept before the first of them goes.
@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::{Value, json};
 use syncline_entity::maintenance_task;
-use syncline_queue::{Backend, NewJob};
+use syncline_queue::NewJob;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -152,7 +152,7 @@ async fn take(
     }
     match task.work {
         Work::Job(job) => {
-            environment.queue.push_in(&tx, &[job()]).await?;
+            environment.queue.push_beside(&tx, &[job()]).await?;
             tx.commit().await?;
             environment.queue.wake();
             tracing::info!(task = task.name, "maintenance is due; its job is in the queue");

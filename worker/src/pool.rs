@@ -4,15 +4,17 @@ use std::{io, sync::Arc, time::Duration};
 
 use apalis::prelude::{BoxDynError, Monitor, ParallelizeExt, WorkerBuilder};
 use syncline_queue::{
-    Backend, Health, LeasedJob, Next, QueueSource, Rescued, SourceConfig, SourceEvent, SqlBackend,
+    Backend, Health, LeasedJob, Next, Outcome, QueueSource, Rescued, Settled, SourceConfig, SourceEvent,
     outbox::RUN_QUEUE,
 };
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    dispatcher,
+    drain::{self, Drain},
     environment::Environment,
-    handlers, local, maintenance,
+    local, maintenance,
     registry::{Registration, RunningJobs},
     runs, schedule, stats,
 };
@@ -32,7 +34,9 @@ pub struct PoolConfig {
     pub schedules: bool,
     /// Hear at once of what other processes put in the queue; takes a connection of its own on PostgreSQL.
     pub listen: bool,
-    /// How long running jobs may take to end at shutdown.
+    /// A job that has been due for so long goes first, whatever its priority.
+    pub overdue: Duration,
+    /// How long running jobs may take to end at shutdown; then they are given back.
     pub grace: Duration,
     /// How often it says in `workers` that it lives.
     pub heartbeat: Duration,
@@ -53,6 +57,7 @@ impl Default for PoolConfig {
             only: None,
             schedules: true,
             listen: true,
+            overdue: Duration::from_secs(60),
             grace: Duration::from_secs(30),
             heartbeat: Duration::from_secs(10),
             role: "worker".to_owned(),
@@ -85,6 +90,7 @@ async fn work(
     let statistics = tokio::spawn(stats::run(environment.clone(), shutdown.clone()));
     let schedules =
         config.schedules.then(|| tokio::spawn(schedule::run(environment.clone(), shutdown.clone())));
+    let dispatcher = tokio::spawn(dispatcher::run(environment.clone(), shutdown.clone()));
     let maintenance =
         config.schedules.then(|| tokio::spawn(maintenance::run(environment.clone(), shutdown.clone())));
     if let Err(error) = local::take_over_from_the_dead(&environment).await {
@@ -94,23 +100,23 @@ async fn work(
     let over = CancellationToken::new();
     let _ended = over.clone().drop_guard();
     if config.listen {
-        tokio::spawn(listen(environment.queue.clone(), over));
+        tokio::spawn(listen(environment.queue.backend(), over));
     }
     let source_config = source_config(&environment, &config);
-    let backend: Arc<dyn Backend> = Arc::new(environment.queue.clone());
+    let backend = environment.queue.backend();
     let environment = Arc::new(environment);
     let worker = environment.worker.clone();
-    let grace = config.grace;
-    let drained = async move { tokio::time::sleep(grace).await };
+    let drain = Drain::default();
+    let drained = drained(drain.clone(), config.grace);
     let monitor = Monitor::new().with_terminator(drained).register(move |_| {
         let source = QueueSource::new(Arc::clone(&backend), source_config.clone());
         health(source.health());
-        let (environment, running) = (Arc::clone(&environment), running.clone());
+        let (environment, running, drain) = (Arc::clone(&environment), running.clone(), drain.clone());
         WorkerBuilder::new(worker.as_str()).backend(source).parallelize(tokio::spawn).build(
             move |leased: LeasedJob| {
-                let (environment, running) = (Arc::clone(&environment), running.begin());
+                let (environment, running, drain) = (Arc::clone(&environment), running.begin(), drain.clone());
                 async move {
-                    let ended = handlers::handle(environment, leased).await.map_err(BoxDynError::from);
+                    let ended = drain.run(environment, leased).await.map_err(BoxDynError::from);
                     drop(running);
                     ended
                 }
@@ -125,11 +131,24 @@ async fn work(
     for task in schedules.into_iter().chain(maintenance) {
         task.await?;
     }
+    dispatcher.await?;
     statistics.await?;
     Ok(())
 }
 
-async fn listen(queue: SqlBackend, over: CancellationToken) {
+/// Ends when a draining worker may wait no longer: what runs has finished within the grace time, or was told to stop and
+/// given the moment for that.
+async fn drained(drain: Drain, grace: Duration) {
+    tokio::time::sleep(grace).await;
+    drain.interrupt();
+    // The monitor ends before this if everything stops in time; a little longer than handlers are given.
+    tokio::time::sleep(drain::MOMENT + Duration::from_secs(1)).await;
+    if !drain.is_idle() {
+        tracing::warn!("some jobs could not be given back; their leases will run out");
+    }
+}
+
+async fn listen(queue: Arc<dyn Backend>, over: CancellationToken) {
     tokio::select! {
         () = over.cancelled() => {}
         () = queue.listen(RUN_QUEUE) => {}
@@ -141,6 +160,7 @@ fn source_config(environment: &Environment, config: &PoolConfig) -> SourceConfig
     source.concurrency = config.concurrency;
     source.lease = config.lease;
     source.poll_interval = config.poll_interval;
+    source.overdue = config.overdue;
     // A lease that ran out is noticed within a third of its length.
     source.rescue_interval = (config.lease / 3).clamp(Duration::from_millis(100), Duration::from_secs(5));
     source.concurrency_key = config.only.clone();
@@ -161,7 +181,7 @@ fn source_config(environment: &Environment, config: &PoolConfig) -> SourceConfig
     source
 }
 
-/// A job that died with its worker ends its run, too.
+/// A job that died ends its run, too, and the run's dead letter is the only one.
 fn observe(environment: &Environment, event: &SourceEvent) {
     let dead = match event {
         SourceEvent::Rescued(Rescued { id, next: Next::Dead { reason } }) => {
@@ -169,21 +189,24 @@ fn observe(environment: &Environment, event: &SourceEvent) {
                 "given up: whichever worker ran it died or could not renew its lease ({reason}); look at the workers' logs, \
                  then run the sync again, with more max_retries or a longer lease if the machine is only slow"
             );
-            Some((*id, text))
+            Some((*id, reason.clone(), text))
         }
-        SourceEvent::Settled {
-            lease,
-            settled: syncline_queue::Settled::Applied(Next::Dead { reason }),
-            ..
-        } => Some((lease.id, reason.clone())),
+        SourceEvent::Settled { lease, outcome, settled: Settled::Applied(Next::Dead { reason }) } => {
+            let error = match outcome {
+                Outcome::Retry { error, .. } | Outcome::Dead { error, .. } => error.clone(),
+                _ => reason.clone(),
+            };
+            Some((lease.id, reason.clone(), error))
+        }
         _ => None,
     };
-    if let Some((run, reason)) = dead {
+    if let Some((run, reason, error)) = dead {
         metrics::counter!("sync_jobs_dead_total").increment(1);
         let environment = environment.clone();
         tokio::spawn(async move {
-            if let Err(error) = runs::bury(&environment.db, run, &reason, environment.clock.now()).await {
-                tracing::error!(%run, %error, "a dead run could not be closed");
+            if let Err(failed) = runs::move_letter(&environment, run, &reason, &error).await {
+                // The dispatcher looks through the queue's dead letters and tries again.
+                tracing::warn!(%run, error = format!("{failed:#}"), "a dead run could not be noted yet");
             }
         });
     }

@@ -12,7 +12,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    backend::{Backend, Error, Next, Settled, Settlement},
+    backend::{Backend, Error, LeaseRef, Next, Settled, Settlement},
     config::{SourceConfig, SourceEvent},
     health::{Health, Part},
     job::Priority,
@@ -38,6 +38,7 @@ pub(crate) struct Finished {
 #[derive(Debug)]
 enum Message {
     Settle(Finished),
+    GiveBack(LeaseRef),
     Flush(oneshot::Sender<()>),
 }
 
@@ -51,6 +52,13 @@ impl AcknowledgerHandle {
         if let Err(mpsc::error::SendError(Message::Settle(finished))) = self.0.send(Message::Settle(finished))
         {
             tracing::warn!(job = %finished.settlement.lease, "nobody is left to store the job's outcome");
+        }
+    }
+
+    /// Hands over a job that was interrupted: it keeps its place in line, and no attempt is used.
+    pub(crate) fn give_back(&self, lease: LeaseRef) {
+        if self.0.send(Message::GiveBack(lease)).is_err() {
+            tracing::warn!(job = %lease, "nobody is left to give the job back");
         }
     }
 
@@ -97,22 +105,42 @@ impl Acknowledger {
         let mut messages = Vec::new();
         while self.messages.recv_many(&mut messages, BATCH).await > 0 {
             let (mut settlements, mut priorities, mut flushes) = (Vec::new(), Vec::new(), Vec::new());
+            let mut returned = Vec::new();
             for message in messages.drain(..) {
                 match message {
                     Message::Settle(finished) => {
                         settlements.push(finished.settlement);
                         priorities.push(finished.priority);
                     }
+                    Message::GiveBack(lease) => returned.push(lease),
                     Message::Flush(done) => flushes.push(done),
                 }
             }
             if !settlements.is_empty() {
                 self.store(&settlements, &priorities).await;
             }
+            if !returned.is_empty() {
+                self.give_back(returned).await;
+            }
             for done in flushes {
                 let _ = done.send(());
             }
         }
+    }
+
+    /// Gives jobs back that were interrupted, for as long as a closing source may take.
+    async fn give_back(&self, leases: Vec<LeaseRef>) {
+        let mut backoff = StoreBackoff::new();
+        let tries = async {
+            while let Err(error) = self.backend.give_back(&leases).await {
+                self.health.failed(Part::Acknowledger, &error);
+                time::sleep(backoff.next()).await;
+            }
+        };
+        if time::timeout(self.config.close_timeout, tries).await.is_err() {
+            tracing::warn!(jobs = leases.len(), "interrupted jobs could not be given back; their leases will run out");
+        }
+        self.keeper.forget(leases);
     }
 
     async fn store(&self, settlements: &[Settlement], priorities: &[Priority]) {

@@ -33,6 +33,8 @@ struct Shared {
     ends: AtomicU64,
     lost: AtomicBool,
     cancel_requested: AtomicBool,
+    /// Its worker ends and cannot wait for it.
+    interrupted: AtomicBool,
     /// The handler has ended; only its settlement is still under way.
     finished: AtomicBool,
     stop: CancellationToken,
@@ -48,6 +50,7 @@ impl Lease {
             ends: AtomicU64::new(micros(length)),
             lost: AtomicBool::new(false),
             cancel_requested: AtomicBool::new(false),
+            interrupted: AtomicBool::new(false),
             finished: AtomicBool::new(false),
             stop: CancellationToken::new(),
         };
@@ -61,7 +64,7 @@ impl Lease {
 
     /// May the job still act?
     pub fn valid(&self) -> bool {
-        !self.is_lost() && Instant::now() < self.deadline()
+        !self.is_lost() && !self.is_interrupted() && Instant::now() < self.deadline()
     }
 
     /// Until when it holds unless it is renewed; renewals move it.
@@ -69,7 +72,7 @@ impl Lease {
         self.shared.born + Duration::from_micros(self.shared.ends.load(Ordering::Acquire))
     }
 
-    /// Ends when the job should stop: somebody cancelled it, or its lease is lost.
+    /// Ends when the job should stop: somebody cancelled it, its lease is lost, or its worker ends.
     pub async fn cancelled(&self) {
         self.shared.stop.cancelled().await;
     }
@@ -82,6 +85,18 @@ impl Lease {
     /// Did somebody ask the job to stop?
     pub fn cancel_requested(&self) -> bool {
         self.shared.cancel_requested.load(Ordering::Acquire)
+    }
+
+    /// Asks the job to stop because its worker ends: from now on it may not act. If its handler then answers with a snooze,
+    /// the job is given back: it keeps its place in line, and no attempt is used.
+    pub fn interrupt(&self) {
+        self.shared.interrupted.store(true, Ordering::Release);
+        self.shared.stop.cancel();
+    }
+
+    /// Does its worker end?
+    pub fn is_interrupted(&self) -> bool {
+        self.shared.interrupted.load(Ordering::Acquire)
     }
 
     /// Has another claim taken the job?

@@ -162,6 +162,10 @@ impl Started {
         self.settled = true;
         self.lease.finish();
         self.shared.meter.ended(self.priority, self.began.elapsed());
+        if self.lease.is_interrupted() && matches!(outcome, Outcome::Snooze { .. }) {
+            self.shared.acknowledger.give_back(self.lease.claim());
+            return;
+        }
         let settlement = Settlement { lease: self.lease.claim(), outcome };
         self.shared.acknowledger.settle(Finished { settlement, priority: self.priority });
     }

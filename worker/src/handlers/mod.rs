@@ -27,7 +27,7 @@ use uuid::Uuid;
 use crate::{
     environment::Environment,
     open::OpenError,
-    runs::{Begun, Ending, begin_run, bury, end_run},
+    runs::{Begin, Begun, Ending, begin_run, bury, end_run},
 };
 
 /// Runs one job. Errors of the run are outcomes; an error here is Syncline's own database.
@@ -42,13 +42,16 @@ pub async fn handle(environment: Arc<Environment>, leased: LeasedJob) -> anyhow:
     }
     let run = job.payload.get("run").and_then(|run| run.as_str()).and_then(|run| Uuid::from_str(run).ok());
     let Some(run) = run else {
-        let error = format!("payload {} has no run id", job.payload);
-        bury(&environment.db, job.id, &error, environment.clock.now()).await?;
-        return Ok(Outcome::Dead { reason: "payload not understood".to_owned(), error });
+        let (reason, error) = ("payload not understood", format!("payload {} has no run id", job.payload));
+        bury(&environment.db, job.id, reason, &error, environment.clock.now()).await?;
+        return Ok(Outcome::Dead { reason: reason.to_owned(), error });
     };
-    let Some(begun) = begin_run(&environment, run, job.attempt).await? else {
+    let begun = match begin_run(&environment, run, job.attempt).await? {
+        Begin::Begun(begun) => begun,
+        // Its row waits for the end of the pause, and the dispatcher makes another job of it then.
+        Begin::Parked => return Ok(Outcome::Cancelled),
         // Finished by whoever had it before, and only the acknowledgement was lost.
-        return Ok(Outcome::Done);
+        Begin::Over => return Ok(Outcome::Done),
     };
     let span = tracing::info_span!("run", %run, kind = %begun.row.kind, attempt = job.attempt);
     carry_out(&environment, &begun, &leased).instrument(span).await
@@ -97,7 +100,7 @@ enum Failure {
     Lasting(String),
     /// Somebody cancelled it.
     Cancelled,
-    /// Another worker has it.
+    /// Another worker has it, or this one ends.
     LeaseLost,
 }
 
@@ -155,10 +158,15 @@ async fn fail(
     failure: Failure,
 ) -> anyhow::Result<Outcome> {
     let last = leased.job.is_last_attempt();
+    let mut dead = None;
     let (status, outcome_name, error, outcome) = match failure {
         Failure::Passing(error, at_least) => {
-            let status = if last { RunStatus::Failed } else { RunStatus::Queued };
-            let name = if last { "dead" } else { "retry" };
+            let (status, name) = if last {
+                dead = Some(format!("failed {} times", leased.job.attempt));
+                (RunStatus::Failed, "dead")
+            } else {
+                (RunStatus::Queued, "retry")
+            };
             (status, name, Some(error.clone()), Outcome::Retry { error, at_least })
         }
         Failure::NotYet(reason, time) => {
@@ -169,22 +177,31 @@ async fn fail(
         }
         Failure::Lasting(error) => {
             let reason = "trying again would not help".to_owned();
+            dead = Some(reason.clone());
             (RunStatus::Failed, "dead", Some(error.clone()), Outcome::Dead { reason, error })
         }
         Failure::Cancelled => (RunStatus::Cancelled, "cancelled", None, Outcome::Cancelled),
+        // Its worker ends and gives it back: another one goes on, and no attempt is used.
+        Failure::LeaseLost if leased.lease.is_interrupted() && !leased.lease.is_lost() => {
+            tracing::info!("the worker stops; the run is given back");
+            (RunStatus::Queued, "returned", None, Outcome::Snooze { delay: Duration::ZERO })
+        }
         // Stale: the queue refuses it, and the row belongs to another worker.
         Failure::LeaseLost => {
             tracing::warn!("lost the lease; another worker goes on");
             return Ok(Outcome::Snooze { delay: Duration::ZERO });
         }
     };
-    tracing::warn!(
-        outcome = outcome_name,
-        error = error.as_deref().unwrap_or(""),
-        "the run did not come to its end"
-    );
-    metrics::counter!("sync_attempts_failed_total", "outcome" => outcome_name).increment(1);
-    let ending = Ending { status, outcome: outcome_name, error, report: None, plan: None, settled: None };
+    if outcome_name != "returned" {
+        tracing::warn!(
+            outcome = outcome_name,
+            error = error.as_deref().unwrap_or(""),
+            "the run did not come to its end"
+        );
+        metrics::counter!("sync_attempts_failed_total", "outcome" => outcome_name).increment(1);
+    }
+    let ending =
+        Ending { status, outcome: outcome_name, error, dead, report: None, plan: None, settled: None };
     end_run(environment, begun, ending).await?;
     Ok(outcome)
 }

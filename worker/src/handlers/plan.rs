@@ -50,6 +50,7 @@ pub(super) async fn execute(
         status: RunStatus::Completed,
         outcome: "done",
         error: None,
+        dead: None,
         report: Some(&report),
         plan: Some(plan),
         settled: None,

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode,
-    Statement, TransactionOptions, TransactionTrait, Value,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
 };
 use syncline_engine::{
     Side,
@@ -24,6 +24,7 @@ use syncline_engine::{
     },
 };
 use syncline_entity::types::{SyncDirection, SyncMethod};
+pub(crate) use syncline_queue::outbox::statement;
 use uuid::Uuid;
 
 /// The links of one sync, for one run.
@@ -81,27 +82,6 @@ pub(crate) async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
     };
     db.begin_with_options(options).await
-}
-
-/// A statement with values, written with `?` and numbered for PostgreSQL.
-pub(crate) fn statement(backend: DbBackend, sql: &str, values: impl IntoIterator<Item = Value>) -> Statement {
-    let sql = match backend {
-        DbBackend::Postgres => numbered(sql),
-        _ => sql.to_owned(),
-    };
-    Statement::from_sql_and_values(backend, sql, values)
-}
-
-/// `?` as `$1`, `$2` ...; our statements hold no literal question mark.
-fn numbered(sql: &str) -> String {
-    let mut text = String::with_capacity(sql.len() + 64);
-    let mut parts = sql.split('?');
-    text.push_str(parts.next().unwrap_or_default());
-    for (position, part) in parts.enumerate() {
-        text.push_str(&format!("${}", position + 1));
-        text.push_str(part);
-    }
-    text
 }
 
 pub(crate) fn database(error: DbErr) -> StoreError {

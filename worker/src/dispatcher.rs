@@ -1,0 +1,97 @@
+//! Sees to it that the queue holds what the database says is due, and that no run's dead letter stays in the queue.
+//!
+//! Every process that accepts or runs runs has one, and none leads; see [`syncline_queue::outbox::Dispatcher`] for what a
+//! look is.
+
+use std::time::Duration;
+
+use syncline_queue::{Error, JobQuery, State, outbox::{Dispatcher, RUN_QUEUE}};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::{environment::Environment, runs};
+
+/// From one look to the next, when the last one found nothing to do.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Every so many looks the queue's dead letters are looked through.
+const LETTERS_EACH: u32 = 5;
+/// How long one call to the queue's store may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Looks until shutdown.
+pub async fn run(environment: Environment, shutdown: CancellationToken) {
+    let mut dispatcher = Dispatcher::new(environment.db.clone(), environment.queue.clone());
+    let mut letters = Letters::default();
+    let mut away = false;
+    let mut looks = 0_u32;
+    let forever = async {
+        loop {
+            let looked = async {
+                let looked = dispatcher.look().await?;
+                if looks.is_multiple_of(LETTERS_EACH) {
+                    letters.look(&environment).await?;
+                }
+                anyhow::Ok(looked)
+            };
+            let more = match looked.await {
+                Ok(looked) => {
+                    if away {
+                        tracing::info!("runs can be dispatched again");
+                    }
+                    away = false;
+                    if looked.dispatched + looked.put_back + looked.ended > 0 {
+                        tracing::info!(
+                            dispatched = looked.dispatched,
+                            put_back = looked.put_back,
+                            ended = looked.ended,
+                            "handed runs over to the queue"
+                        );
+                        metrics::counter!("sync_runs_dispatched_total", "why" => "due")
+                            .increment(looked.dispatched as u64);
+                        metrics::counter!("sync_runs_dispatched_total", "why" => "lost")
+                            .increment(looked.put_back as u64);
+                    }
+                    looked.more
+                }
+                Err(error) => {
+                    // Said once, not with each look.
+                    if !away {
+                        tracing::warn!(
+                            error = format!("{error:#}"),
+                            "runs cannot be dispatched; what is accepted waits in the database"
+                        );
+                    }
+                    away = true;
+                    false
+                }
+            };
+            looks = looks.wrapping_add(1);
+            if !more {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        }
+    };
+    shutdown.run_until_cancelled(forever).await;
+}
+
+/// The queue's dead letters, a page per look: those of runs are moved to their rows. Usually that was done when they
+/// died; what is found here is what a process left that ended in between.
+#[derive(Debug, Default)]
+struct Letters {
+    after: Option<String>,
+}
+
+impl Letters {
+    async fn look(&mut self, environment: &Environment) -> anyhow::Result<()> {
+        let query = JobQuery { after: self.after.take(), ..JobQuery::new(RUN_QUEUE, State::Dead) };
+        let page = timeout(PATIENCE, environment.queue.list(&query)).await;
+        let page = page.map_err(|late| Error::Unavailable(late.into()))??;
+        for job in page.jobs {
+            let reason = job.dead_reason.unwrap_or_else(|| "given up".to_owned());
+            let error = job.last_error.unwrap_or_else(|| reason.clone());
+            runs::move_letter(environment, job.id, &reason, &error).await?;
+        }
+        self.after = page.next;
+        Ok(())
+    }
+}
