@@ -7,6 +7,7 @@ use syncline_migration::{
     Migrator, Until,
     check::{self, Difference, Fit},
 };
+use syncline_queue::outbox::RunQueue;
 use syncline_worker::{Environment, PoolConfig, steps::StopAt};
 
 use crate::{
@@ -104,11 +105,17 @@ fn stop_at() -> Result<Option<StopAt>, Fault> {
     Ok(Some(stop_at))
 }
 
+/// The queue that runs go to, as settings have it. Nothing is opened yet.
+pub(crate) fn queue(db: &DatabaseConnection) -> Result<RunQueue, Fault> {
+    let settings = settings::queue()?;
+    Ok(RunQueue::sql(db.clone()).with_limit(settings.limit))
+}
+
 /// The environment of this process's jobs.
 pub(crate) fn environment(db: DatabaseConnection) -> Result<Environment, Fault> {
-    let mut environment = Environment::new(db, syncline_worker::local::worker_name());
-    environment.stop_at = stop_at()?.map(Arc::new);
-    Ok(environment)
+    let queue = queue(&db)?;
+    let stop_at = stop_at()?.map(Arc::new);
+    Ok(Environment { queue, stop_at, ..Environment::new(db, syncline_worker::local::worker_name()) })
 }
 
 /// The pool that arguments ask for.
@@ -116,6 +123,8 @@ pub(crate) fn pool_config(args: &PoolArgs) -> PoolConfig {
     PoolConfig {
         concurrency: usize::from(args.concurrency),
         poll_interval: Duration::from_millis(args.poll_ms),
+        overdue: Duration::from_secs(args.overdue),
+        grace: Duration::from_secs(args.grace),
         ..own_pool(&args.lease)
     }
 }

@@ -17,6 +17,8 @@ pub(crate) struct Cli {
     /// Without it, DB_HOST, DB_PORT, DB_NAME, DB_USER and DB_PASSWORD name a PostgreSQL database.
     #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true)]
     pub(crate) database_url: Option<String>,
+    #[command(flatten)]
+    pub(crate) queue: QueueArgs,
     /// Print JSON for programs instead of tables for people
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -28,6 +30,34 @@ pub(crate) struct Cli {
     pub(crate) verbose: u8,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// Where jobs wait.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct QueueArgs {
+    /// Redis or Valkey for the queue: redis://USER:PASSWORD@HOST/DB, rediss://, redis+sentinel://, redis+cluster://
+    ///
+    /// Without it, the queue is in Syncline's own database.
+    #[arg(long, global = true, env = "REDIS_URL", hide_env_values = true)]
+    pub(crate) redis_url: Option<String>,
+    /// Where the queue is [default: redis if there is a REDIS_URL, else sql]
+    #[arg(long, global = true, env = "SYNCLINE_QUEUE", value_enum)]
+    pub(crate) queue: Option<QueueChoice>,
+    /// What the names of the queue's keys in Redis begin with; each database needs its own
+    #[arg(long, global = true, env = "SYNCLINE_QUEUE_PREFIX", default_value = "syncline", hide = true)]
+    pub(crate) queue_prefix: String,
+    /// Runs that may wait; more are refused
+    #[arg(long, global = true, env = "SYNCLINE_QUEUE_LIMIT", default_value_t = 100_000, hide = true, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) queue_limit: u64,
+}
+
+/// Where the queue is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum QueueChoice {
+    /// In Redis or Valkey, which REDIS_URL names.
+    Redis,
+    /// In Syncline's own database.
+    Sql,
 }
 
 /// When to colour.
@@ -120,6 +150,12 @@ pub(crate) struct PoolArgs {
     /// Milliseconds before looking for jobs again when nothing woke the worker
     #[arg(long, env = "SYNCLINE_POLL_MS", default_value_t = 1000, hide = true, value_parser = clap::value_parser!(u64).range(10..=3_600_000))]
     pub(crate) poll_ms: u64,
+    /// Seconds after which a job that is due goes first, whatever its priority
+    #[arg(long, env = "SYNCLINE_QUEUE_OVERDUE", default_value_t = 60, hide = true, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) overdue: u64,
+    /// Seconds that running jobs may take to finish when the worker is told to stop; then they are given back
+    #[arg(long, env = "SYNCLINE_GRACE", default_value_t = 30, value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    pub(crate) grace: u64,
     #[command(flatten)]
     pub(crate) lease: LeaseArgs,
 }

@@ -6,12 +6,18 @@ use std::{
     sync::OnceLock,
 };
 
-use crate::fault::Fault;
+use uuid::Uuid;
+
+use crate::{
+    cli::{QueueArgs, QueueChoice},
+    fault::Fault,
+};
 
 /// The embedded default: a file in the working directory.
 const DEFAULT_DATABASE: &str = "sqlite://syncline.db";
 
 static ROLE: OnceLock<&str> = OnceLock::new();
+static QUEUE: OnceLock<QueueSettings> = OnceLock::new();
 
 /// Notes which command this process is.
 pub(crate) fn be(role: &'static str) {
@@ -22,6 +28,61 @@ pub(crate) fn be(role: &'static str) {
 /// Which command this process is.
 pub(crate) fn role() -> &'static str {
     ROLE.get().copied().unwrap_or("syncline")
+}
+
+/// Where jobs wait, and how many may.
+#[derive(Clone)]
+pub(crate) struct QueueSettings {
+    /// Redis and the prefix of the queue's keys there; none: the queue is in Syncline's own database.
+    pub(crate) redis: Option<(String, String)>,
+    /// Runs that may wait.
+    pub(crate) limit: u64,
+}
+
+/// Notes where this process's jobs wait.
+pub(crate) fn set_queue(args: &QueueArgs) -> Result<(), Fault> {
+    let settings = queue_settings(args, role())?;
+    // The first one stays, as with the role.
+    let _ = QUEUE.set(settings);
+    Ok(())
+}
+
+/// Where this process's jobs wait.
+pub(crate) fn queue() -> Result<&'static QueueSettings, Fault> {
+    QUEUE.get().ok_or_else(|| Fault::failed("the queue's settings were not read"))
+}
+
+fn queue_settings(args: &QueueArgs, role: &str) -> Result<QueueSettings, Fault> {
+    let url = args.redis_url.clone().filter(|url| !url.trim().is_empty());
+    let redis = match (args.queue, url) {
+        (Some(QueueChoice::Sql), _) | (None, None) => None,
+        (_, Some(url)) => Some(url),
+        (Some(QueueChoice::Redis), None) => {
+            return Err(Fault::usage("--queue redis needs REDIS_URL (or --redis-url) to say where Redis is"));
+        }
+    };
+    // A demo has a database of its own, so nobody else must find its jobs.
+    let prefix = match role {
+        "demo" => format!("{}-demo-{}", args.queue_prefix, Uuid::now_v7().simple()),
+        _ => args.queue_prefix.clone(),
+    };
+    Ok(QueueSettings { redis: redis.map(|url| (url, prefix)), limit: args.queue_limit })
+}
+
+/// An address as it may be shown: without its password, and without parameters, in which one may stand as well.
+pub(crate) fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return "(no address)".to_owned() };
+    let rest = rest.split('?').next().unwrap_or_default();
+    let (authority, path) =
+        rest.split_once('/').map_or((rest, None), |(authority, path)| (authority, Some(path)));
+    let authority = match authority.rsplit_once('@') {
+        Some((user, hosts)) => match user.split(':').next().unwrap_or_default() {
+            "" => hosts.to_owned(),
+            user => format!("{user}@{hosts}"),
+        },
+        None => authority.to_owned(),
+    };
+    format!("{scheme}://{authority}{}", path.map(|path| format!("/{path}")).unwrap_or_default())
 }
 
 /// The database's address: as given, or put together from the older `DB_*` variables, or the embedded default.
@@ -219,6 +280,36 @@ mod tests {
         assert_eq!(url.parameter("sslrootcert").as_deref(), Some("/etc/my ä.pem"));
         assert_eq!(url.parameter("odd").as_deref(), Some("5%"));
         assert_eq!(url.parameter("sslkey"), None);
+    }
+
+    fn queue_args(queue: Option<QueueChoice>, redis_url: Option<&str>) -> QueueArgs {
+        let redis_url = redis_url.map(str::to_owned);
+        QueueArgs { redis_url, queue, queue_prefix: "mine".to_owned(), queue_limit: 7 }
+    }
+
+    #[test]
+    fn the_queue_is_where_redis_is_unless_it_is_said_otherwise() {
+        let url = Some("redis://h");
+        let redis =
+            |queue, url, role| queue_settings(&queue_args(queue, url), role).map(|settings| settings.redis);
+        let own = Some(("redis://h".to_owned(), "mine".to_owned()));
+        assert!(redis(None, None, "up").is_ok_and(|redis| redis.is_none()));
+        assert!(redis(None, Some(" "), "up").is_ok_and(|redis| redis.is_none()));
+        assert!(redis(None, url, "up").is_ok_and(|redis| redis == own));
+        assert!(redis(Some(QueueChoice::Redis), url, "up").is_ok_and(|redis| redis == own));
+        assert!(redis(Some(QueueChoice::Sql), url, "up").is_ok_and(|redis| redis.is_none()));
+        let fault = redis(Some(QueueChoice::Redis), None, "up").err().map(|fault| fault.message);
+        assert!(fault.is_some_and(|message| message.contains("REDIS_URL")));
+        let demos = [redis(None, url, "demo"), redis(None, url, "demo")].map(|demo| demo.ok().flatten());
+        assert!(demos[0] != demos[1] && demos[0] != own, "demos keep apart");
+    }
+
+    #[test]
+    fn a_password_of_the_queue_is_never_shown() {
+        let shown = without_password("redis://me:s3cret@h:1,i:2/0?sentinel_password=s3cret");
+        assert_eq!(shown, "redis://me@h:1,i:2/0");
+        assert_eq!(without_password("rediss://:s3cret@h"), "rediss://h");
+        assert!(!without_password("s3cret").contains("s3cret"));
     }
 
     #[test]

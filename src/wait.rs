@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sea_orm::DatabaseConnection;
 use syncline_entity::{sync_config, sync_history, types::RunKind};
 use syncline_queue::{
-    Backend, State,
+    State,
     outbox::{NewRun, RunArgs, accept, sync_key},
 };
 use syncline_worker::{Environment, PoolConfig};
@@ -51,14 +51,14 @@ pub(crate) async fn run_to_end(
     let environment = app::environment(db.clone())?;
     let id = accept(db, &environment.queue, run).await?.id();
     let id = id.ok_or_else(|| Fault::failed("the run's schedule has fired already"))?;
-    follow(environment, id, run.sync_config_id, lease, output).await
+    follow(environment, id, sync_key(run.sync_config_id), lease, output).await
 }
 
-/// Works on a sync's jobs until this run is over.
+/// Works on jobs of a key, its sync's or its link's, until this run is over.
 pub(crate) async fn follow(
     environment: Environment,
     id: Uuid,
-    sync_config_id: i64,
+    key: String,
     lease: &LeaseArgs,
     output: &Output,
 ) -> Result<sync_history::Model, Fault> {
@@ -68,7 +68,7 @@ pub(crate) async fn follow(
     let config = PoolConfig {
         concurrency: 1,
         settled: Some(Arc::clone(&settled)),
-        only: Some(sync_key(sync_config_id)),
+        only: Some(key),
         schedules: false,
         // It waits for its own run, which it has put there itself.
         listen: false,
@@ -120,13 +120,18 @@ impl Waiting {
         if self.0 {
             return;
         }
-        if let Ok(Some(job)) = environment.queue.get(id).await
-            && job.state == State::Waiting
-        {
-            self.0 = true;
-            output.note(
-                "another run of this sync has to end first (if its worker has died, when its lease runs out)",
-            );
+        match environment.queue.get(id).await {
+            Ok(Some(job)) if job.state == State::Waiting => {
+                self.0 = true;
+                output.note(
+                    "another run of this sync has to end first (if its worker has died, when its lease runs out)",
+                );
+            }
+            Err(_) => {
+                self.0 = true;
+                output.note("the queue's store cannot be reached; the run begins when it can");
+            }
+            Ok(_) => {}
         }
     }
 }

@@ -5,7 +5,6 @@
 
 mod bind;
 mod extract;
-mod gate;
 mod guard;
 mod problem;
 mod router;

@@ -21,6 +21,9 @@ const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+
 /// Seconds after which a caller may try again what failed for an outage.
 const OUTAGE_RETRY: u32 = 5;
 
+/// Seconds after which a caller that a full queue refused may try again.
+const FULL_RETRY: u32 = 30;
+
 /// Why a request was not done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
@@ -149,6 +152,13 @@ impl From<DbErr> for Problem {
 impl From<syncline_queue::Error> for Problem {
     fn from(error: syncline_queue::Error) -> Self {
         use syncline_queue::Error;
+        if let Error::Full { waiting, limit, .. } = &error {
+            let detail = format!(
+                "{waiting} jobs wait, and the queue takes no more than {limit}. Try again later, or run more workers"
+            );
+            return Self::new(StatusCode::TOO_MANY_REQUESTS, "queue-full", "Queue full", detail)
+                .with_retry_after(FULL_RETRY);
+        }
         let outage = match &error {
             Error::Unavailable(cause) => cause.downcast_ref::<DbErr>().is_none_or(is_outage),
             Error::Contended(_) => true,

@@ -17,7 +17,7 @@ use crate::{
     guard::guard,
     problem::Problem,
     routes::{health, index, jobs, metrics, stats},
-    state::{ApiState, Shared},
+    state::ApiState,
 };
 
 /// How long a request may take as a whole.
@@ -38,7 +38,7 @@ pub fn router(state: ApiState) -> Router {
     finish(health_routes().merge(api), state)
 }
 
-fn health_routes() -> Router<Shared> {
+fn health_routes() -> Router<ApiState> {
     Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
@@ -46,11 +46,11 @@ fn health_routes() -> Router<Shared> {
 }
 
 /// The later a layer, the earlier a request meets it.
-fn finish(routes: Router<Shared>, state: ApiState) -> Router {
+fn finish(routes: Router<ApiState>, state: ApiState) -> Router {
     routes
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
-        .with_state(Shared::new(state))
+        .with_state(state)
         .layer(from_fn(in_time))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(guard))

@@ -2,13 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
-use axum::extract::FromRef;
 use futures_util::future::BoxFuture;
 use metrics_exporter_prometheus::PrometheusHandle;
 use sea_orm::DatabaseConnection;
-use syncline_queue::SqlBackend;
-
-use crate::gate::Gate;
+use syncline_queue::outbox::RunQueue;
 
 /// What the worker's source last said of its store; `Ok` where there is no worker.
 pub type QueueHealth = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
@@ -21,8 +18,8 @@ pub type Readiness = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Se
 pub struct ApiState {
     /// The database.
     pub db: DatabaseConnection,
-    /// The queue that jobs go to.
-    pub queue: SqlBackend,
+    /// The queue that runs go to.
+    pub queue: RunQueue,
     /// The version of the binary.
     pub version: &'static str,
     /// The role of this process: api, worker or up.
@@ -44,31 +41,5 @@ impl fmt::Debug for ApiState {
             .field("role", &self.role)
             .field("metrics", &self.metrics.is_some())
             .finish_non_exhaustive()
-    }
-}
-
-/// What the routes share among themselves as well.
-#[derive(Debug, Clone)]
-pub(crate) struct Shared {
-    pub(crate) api: ApiState,
-    pub(crate) gate: Gate,
-}
-
-impl Shared {
-    pub(crate) fn new(api: ApiState) -> Self {
-        let gate = Gate::new(api.queue.clone());
-        Self { api, gate }
-    }
-}
-
-impl FromRef<Shared> for ApiState {
-    fn from_ref(shared: &Shared) -> Self {
-        shared.api.clone()
-    }
-}
-
-impl FromRef<Shared> for Gate {
-    fn from_ref(shared: &Shared) -> Self {
-        shared.gate.clone()
     }
 }

@@ -7,13 +7,10 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 use syncline_entity::{
-    sync_config, sync_conflict, sync_metadata,
+    sync_config, sync_conflict, sync_history, sync_metadata,
     types::{RunKind, Side, SyncStatus},
 };
-use syncline_queue::{
-    Backend,
-    outbox::{Accepted, NewRun, RunArgs, accept_in},
-};
+use syncline_queue::outbox::{Accepted, NewRun, RunArgs, RunQueue, accept_in, committed, sync_key, work_key};
 use uuid::Uuid;
 
 use super::sync;
@@ -147,13 +144,13 @@ async fn resolve(db: &DatabaseConnection, args: &ResolveArgs, output: &Output) -
         .map_err(|_| Fault::usage(format!("--side {:?} is no side; allowed: source, target", args.side)))?;
     let environment = app::environment(db.clone())?;
     let (config, run) = choose(db, &environment.queue, args.id, side).await?;
-    environment.queue.wake();
     if args.no_wait {
         output.data(&json!({ "conflict": args.id, "resolution": side, "run": run, "applied": false }));
         output.line(format!("{side} stands; run {run} carries it out"));
         return Ok(Exit::Done);
     }
-    wait::follow(environment, run, config.id, &args.lease, output).await?;
+    let key = sync_history::by_run(db, run).await?.map_or_else(|| sync_key(config.id), |row| work_key(&row));
+    wait::follow(environment, run, key, &args.lease, output).await?;
     let after = sync_conflict::Entity::find_by_id(args.id).one(db).await?;
     let applied = after.as_ref().is_some_and(|conflict| conflict.resolved);
     let open = sync::open_conflicts(db, config.id).await?;
@@ -178,7 +175,7 @@ async fn resolve(db: &DatabaseConnection, args: &ResolveArgs, output: &Output) -
 
 async fn choose(
     db: &DatabaseConnection,
-    queue: &syncline_queue::SqlBackend,
+    queue: &RunQueue,
     id: i64,
     side: Side,
 ) -> Result<(sync_config::Model, Uuid), Fault> {
@@ -215,6 +212,7 @@ async fn choose(
         tracing::debug!(%run, "a run for this link waits already");
     }
     tx.commit().await?;
+    committed(db, queue, accepted).await;
     Ok((config, run))
 }
 

@@ -2,10 +2,7 @@
 
 use serde_json::json;
 use syncline_entity::types::RunKind;
-use syncline_queue::{
-    SqlBackend,
-    outbox::{Accepted, NewRun, accept},
-};
+use syncline_queue::outbox::{Accepted, NewRun, accept};
 
 use crate::{
     app::{self, Schema},
@@ -22,7 +19,7 @@ pub(crate) async fn run(url: &str, args: &EnqueueArgs, output: &Output) -> Resul
     let kind = if args.kind == "plan" { RunKind::Plan } else { RunKind::Sync };
     let run = wait::manual_run(&config, kind, &args.run)?;
     let run = NewRun { priority: args.priority.unwrap_or(run.priority), ..run };
-    let accepted = accept(&db, &SqlBackend::new(db.clone()), &run).await?;
+    let accepted = accept(&db, &app::queue(&db)?, &run).await?;
     let joined = matches!(accepted, Accepted::Joined(_));
     let id = accepted.id().ok_or_else(|| Fault::failed("the run was not accepted"))?;
     output.data(&json!({ "run": id, "sync": config.name, "joined": joined }));

@@ -26,6 +26,7 @@ use crate::{
 /// Runs the command asked for.
 pub(crate) async fn run(cli: Cli, output: &Output) -> Result<Exit, Fault> {
     settings::be(cli.command.name());
+    settings::set_queue(&cli.queue)?;
     let url = settings::database_url(cli.database_url)?;
     let url = url.as_str();
     match cli.command {

@@ -8,8 +8,8 @@ use std::{
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use sea_orm::DatabaseConnection;
 use syncline_api::ApiState;
-use syncline_queue::{Health, SqlBackend};
-use syncline_worker::{Environment, PoolConfig, purge::Retention};
+use syncline_queue::{Health, outbox::RunQueue};
+use syncline_worker::{Environment, PoolConfig, dispatcher, purge::Retention};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -81,7 +81,8 @@ async fn serve(
             };
             syncline_worker::run(environment, pool, shutdown, told).await?;
         }
-        None => shutdown.cancelled().await,
+        // What it accepts while the queue's store is away has to get there, whether a worker lives or not.
+        None => dispatcher::run(environment, shutdown).await,
     }
     served.cancel();
     api.await.map_err(|error| Fault::failed(format!("the API: {error}")))??;
@@ -91,7 +92,7 @@ async fn serve(
 /// The parts that routes ask.
 fn state(
     db: &DatabaseConnection,
-    queue: &SqlBackend,
+    queue: &RunQueue,
     role: &'static str,
     metrics: PrometheusHandle,
     health: Arc<Mutex<Option<Health>>>,

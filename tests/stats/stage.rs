@@ -172,7 +172,7 @@ pub(crate) fn environment(db: &DatabaseConnection) -> (Environment, TestClock) {
 /// Takes up a run that ends when and as `run` says.
 pub(crate) async fn begin(environment: &Environment, clock: &TestClock, id: Uuid, run: &Run) -> Begun {
     clock.set(run.completed_at - TimeDelta::milliseconds(run.took.unwrap_or(0)));
-    begin_run(environment, id, 1).await.expect("the database").expect("a run that is not over")
+    begin_run(environment, id, 1).await.expect("the database").begun().expect("a run that is not over")
 }
 
 /// Ends a run as `run` says, the way workers do.
@@ -196,6 +196,7 @@ pub(crate) async fn end(environment: &Environment, clock: &TestClock, begun: &Be
         status: run.status,
         outcome: "ended",
         error: None,
+        dead: None,
         report: Some(&report),
         plan: None,
         settled: None,
@@ -213,7 +214,7 @@ pub(crate) async fn work(environment: &Environment, clock: &TestClock, run: &Run
 /// A run whose worker died.
 pub(crate) async fn die(environment: &Environment, run: &Run) {
     let id = queue(&environment.db, run.sync, run.kind, run.completed_at).await;
-    bury(&environment.db, id, "given up", run.completed_at).await.expect("the database");
+    bury(&environment.db, id, "crashed", "given up", run.completed_at).await.expect("the database");
 }
 
 /// A run as a replica leaves it that knows nothing of statistics.

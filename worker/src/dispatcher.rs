@@ -5,7 +5,10 @@
 
 use std::time::Duration;
 
-use syncline_queue::{Error, JobQuery, State, outbox::{Dispatcher, RUN_QUEUE}};
+use syncline_queue::{
+    Error, JobQuery, State,
+    outbox::{Dispatcher, RUN_QUEUE},
+};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 

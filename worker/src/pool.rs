@@ -114,7 +114,8 @@ async fn work(
         let (environment, running, drain) = (Arc::clone(&environment), running.clone(), drain.clone());
         WorkerBuilder::new(worker.as_str()).backend(source).parallelize(tokio::spawn).build(
             move |leased: LeasedJob| {
-                let (environment, running, drain) = (Arc::clone(&environment), running.begin(), drain.clone());
+                let (environment, running, drain) =
+                    (Arc::clone(&environment), running.begin(), drain.clone());
                 async move {
                     let ended = drain.run(environment, leased).await.map_err(BoxDynError::from);
                     drop(running);

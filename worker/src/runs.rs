@@ -38,6 +38,16 @@ pub enum Begin {
     Over,
 }
 
+impl Begin {
+    /// The run, if the worker has it.
+    pub fn begun(self) -> Option<Begun> {
+        match self {
+            Begin::Begun(begun) => Some(*begun),
+            Begin::Parked | Begin::Over => None,
+        }
+    }
+}
+
 /// Takes a run up: raises its fence, so that an earlier worker can write no more, and notes the attempt. From here on the
 /// same may be accepted once more, and events go to a run that follows.
 pub async fn begin_run(environment: &Environment, run: Uuid, attempt: u32) -> Result<Begin, DbErr> {
@@ -306,7 +316,8 @@ pub async fn bury(
     let Some(ended) = tx.query_one_raw(statement(backend, &sql, values)).await? else {
         return tx.rollback().await;
     };
-    let lost = "UPDATE sync_attempts SET outcome = 'lost', ended_at = ? WHERE run_id = ? AND ended_at IS NULL";
+    let lost =
+        "UPDATE sync_attempts SET outcome = 'lost', ended_at = ? WHERE run_id = ? AND ended_at IS NULL";
     tx.execute_raw(statement(backend, lost, [now.into(), run.into()])).await?;
     if stats::counts(&ended)? {
         let entity_type = stats::lock_sync(&tx, ended.try_get("", "sync_config_id")?).await?;

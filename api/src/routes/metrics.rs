@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderValue, header::CONTENT_TYPE},
     response::IntoResponse,
 };
-use syncline_queue::{Backend, Count, Priority, State as JobState, outbox::RUN_QUEUE};
+use syncline_queue::{Count, Priority, State as JobState, outbox::RUN_QUEUE};
 use tokio::time::timeout;
 
 use crate::state::ApiState;

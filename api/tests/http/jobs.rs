@@ -7,7 +7,7 @@ use syncline_entity::{
     sync_attempt, sync_history,
     types::{RunKind, RunStatus, SyncMethod},
 };
-use syncline_queue::{Backend, Priority};
+use syncline_queue::Priority;
 use uuid::Uuid;
 
 use crate::stage::Stage;

@@ -20,7 +20,7 @@ use syncline_entity::{
     types::{Direction, ManagedBy},
 };
 use syncline_migration::{Migrator, Until};
-use syncline_queue::SqlBackend;
+use syncline_queue::outbox::RunQueue;
 use syncline_support::postgres;
 use tower::ServiceExt;
 
@@ -75,7 +75,7 @@ async fn migrate(db: &DatabaseConnection) {
 fn state(db: &DatabaseConnection) -> ApiState {
     ApiState {
         db: db.clone(),
-        queue: SqlBackend::new(db.clone()),
+        queue: RunQueue::sql(db.clone()),
         version: "1.2.3",
         role: "up",
         metrics: None,

@@ -138,7 +138,10 @@ impl Acknowledger {
             }
         };
         if time::timeout(self.config.close_timeout, tries).await.is_err() {
-            tracing::warn!(jobs = leases.len(), "interrupted jobs could not be given back; their leases will run out");
+            tracing::warn!(
+                jobs = leases.len(),
+                "interrupted jobs could not be given back; their leases will run out"
+            );
         }
         self.keeper.forget(leases);
     }

@@ -56,7 +56,8 @@ pub(super) async fn execute(
         "the run is over"
     );
     let settled = restored.filter(|_| is_whole(&report));
-    let ending = Ending { status, outcome: "done", error, dead: None, report: Some(&report), plan: None, settled };
+    let ending =
+        Ending { status, outcome: "done", error, dead: None, report: Some(&report), plan: None, settled };
     if end_run(environment, begun, ending).await? { Ok(()) } else { Err(Failure::LeaseLost) }
 }
 

@@ -31,7 +31,7 @@ impl Purge<'_> {
              AND x.resolve_run_id = r.run_uid) THEN 'open_conflict' \
              WHEN r.run_uid IN (SELECT m.last_run_id FROM sync_metadata m WHERE m.intent_deadline IS NOT NULL \
              AND m.last_run_id IS NOT NULL) THEN 'open_intent' \
-             WHEN EXISTS (SELECT 1 FROM jobs j WHERE j.id = r.run_uid) THEN 'dead_letter' END"
+             WHEN r.dead_at IS NOT NULL OR EXISTS (SELECT 1 FROM jobs j WHERE j.id = r.run_uid) THEN 'dead_letter' END"
         );
         let runs = Sweep {
             kind: Kind::Runs,

@@ -11,7 +11,7 @@ use sea_orm::{EntityTrait, PaginatorTrait};
 use serde_json::json;
 use syncline_engine::ports::Clock;
 use syncline_entity::{job, maintenance_task, sync_history};
-use syncline_queue::{Backend, ClaimRequest, Lease, LeasedJob, Outcome, outbox};
+use syncline_queue::{ClaimRequest, Lease, LeasedJob, Outcome, outbox};
 use syncline_worker::{
     Environment, handlers,
     maintenance::{TASKS, Task, Work, fire_due},
@@ -60,7 +60,7 @@ async fn claim(environment: &Environment) -> LeasedJob {
     };
     let asked = Instant::now();
     let job = environment.queue.claim(&request).await.unwrap().jobs.pop().expect("a job");
-    let lease = Lease::new(Arc::new(environment.queue.clone()), job.lease_ref(), asked, request.lease);
+    let lease = Lease::new(environment.queue.backend(), job.lease_ref(), asked, request.lease);
     LeasedJob { job, lease }
 }
 
@@ -152,7 +152,7 @@ async fn a_job_whose_lease_is_gone_removes_nothing(#[values(On::Sqlite, On::Post
     stage.run(stage.sync, Some(299)).await;
     workers[0].queue.push(&[handlers::purge_job()]).await.unwrap();
     let mut leased = claim(&workers[0]).await;
-    let (queue, claimed) = (Arc::new(workers[0].queue.clone()), leased.lease.claim());
+    let (queue, claimed) = (workers[0].queue.backend(), leased.lease.claim());
     leased.lease = Lease::new(queue, claimed, Instant::now(), std::time::Duration::ZERO);
     let outcome = handlers::handle(Arc::new(workers[0].clone()), leased).await.unwrap();
     assert!(matches!(outcome, Outcome::Snooze { .. }));

@@ -12,11 +12,11 @@ use syncline_entity::{
     project, sync_config,
     types::{Priority as StoredPriority, RunKind, RunStatus, SyncMethod},
 };
-use syncline_queue::outbox::{self, Accepted, NewRun, RunArgs};
+use syncline_queue::outbox::{self, Accepted, NewRun, RunArgs, pause};
 use uuid::Uuid;
 
 use super::{Links, address};
-use crate::{extract::JsonBody, gate::Gate, problem::Problem, state::ApiState};
+use crate::{extract::JsonBody, problem::Problem, state::ApiState};
 
 /// A run to put in line. Unknown keys are refused.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -78,15 +78,13 @@ pub struct AcceptedJob {
 
 pub(crate) async fn create(
     State(api): State<ApiState>,
-    State(gate): State<Gate>,
     JsonBody(asked): JsonBody<NewJob>,
 ) -> Result<impl IntoResponse, Problem> {
     let config = find(&api, &asked).await?;
-    if config.paused_at.is_some() {
+    if pause::is_paused(&api.db, config.id).await? {
         let detail = format!("The sync {:?} is paused; resume it before running it", config.name);
         return Err(Problem::new(StatusCode::CONFLICT, "sync-paused", "Sync paused", detail));
     }
-    gate.check().await?;
     let run = new_run(&config, &asked)?;
     let accepted = outbox::accept(&api.db, &api.queue, &run).await?;
     let (id, joined) = match accepted {
@@ -150,7 +148,7 @@ fn new_run(config: &sync_config::Model, asked: &NewJob) -> Result<NewRun, Proble
         full: asked.full,
         confirm_deletes: asked.confirm_deletes,
         allow_deletes: asked.allow_deletes,
-        links: None,
+        ..RunArgs::default()
     };
     let priority = asked.priority.map_or(run.priority, Into::into);
     Ok(NewRun { args, priority, ..run })

@@ -1,5 +1,7 @@
 //! `GET /api/v1/jobs/{id}`: the run's row, which is the truth, its attempts, and the queue's view while it lasts.
 
+use std::time::Duration;
+
 use axum::{Json, extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
@@ -9,11 +11,15 @@ use syncline_entity::{
     project, sync_attempt, sync_config, sync_history,
     types::{Priority, RunKind, RunStatus, SyncMethod},
 };
-use syncline_queue::{Backend, Job};
+use syncline_queue::Job;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{Links, address};
 use crate::{extract::JobId, problem::Problem, state::ApiState};
+
+/// How long the queue's store may take to say where a job stands.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A job: its run, and where it stands in the queue.
 #[derive(Debug, Clone, Serialize)]
@@ -129,10 +135,22 @@ pub(crate) async fn show(State(api): State<ApiState>, JobId(id): JobId) -> Resul
         .all(&api.db)
         .await?;
     let queue = match run.completed_at {
-        None => api.queue.get(id).await?.map(queue_view),
+        None => queue(&api, id).await,
         Some(_) => None,
     };
     Ok(Json(view(run, sync, attempts, queue)))
+}
+
+/// The queue's view, unless its store is away: the run's row is the truth, and stands without.
+async fn queue(api: &ApiState, id: Uuid) -> Option<QueueView> {
+    match timeout(PATIENCE, api.queue.get(id)).await {
+        Ok(Ok(job)) => job.map(queue_view),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "a job is shown without the queue's view");
+            None
+        }
+        Err(_) => None,
+    }
 }
 
 fn view(

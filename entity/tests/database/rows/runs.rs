@@ -44,6 +44,8 @@ pub(super) async fn runs(stage: &Stage, kind: Kind) {
         dead_at: Some(at(70)),
         dead_reason: text("failed 4 times"),
         not_before: Some(at(71)),
+        waiting_key: text("sync:7:sync:{}"),
+        cancel_requested_at: Some(at(72)),
     };
     comes_back(stage, kind, row, &[]).await;
     let mut row = sync_stats::Model::empty(7, "issue", Span::Month, Span::Month.begin_of(at(44)));

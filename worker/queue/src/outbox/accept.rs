@@ -61,11 +61,7 @@ pub async fn accept(db: &DatabaseConnection, queue: &RunQueue, run: &NewRun) -> 
 
 /// Accepts a run within the caller's transaction, whether there is room or not: what follows from other work is part of
 /// it. Nothing was written when this answers other than [`Accepted::New`]. Call [`committed`] after the commit.
-pub async fn accept_in(
-    tx: &DatabaseTransaction,
-    queue: &RunQueue,
-    run: &NewRun,
-) -> Result<Accepted, Error> {
+pub async fn accept_in(tx: &DatabaseTransaction, queue: &RunQueue, run: &NewRun) -> Result<Accepted, Error> {
     let key = waiting_key(run).map_err(|error| DbErr::Json(error.to_string()))?;
     accept_as(tx, queue, run, key.as_deref()).await
 }

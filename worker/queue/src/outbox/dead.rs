@@ -85,7 +85,9 @@ fn filter(backend: DbBackend, query: &DeadQuery) -> Filter {
     }
     if let Some(text) = query.text.as_ref().filter(|text| !text.is_empty()) {
         let find = if backend == DbBackend::Postgres { "strpos" } else { "instr" };
-        let both = format!("({find}(COALESCE(dead_reason, ''), ?) > 0 OR {find}(COALESCE(error_message, ''), ?) > 0)");
+        let both = format!(
+            "({find}(COALESCE(dead_reason, ''), ?) > 0 OR {find}(COALESCE(error_message, ''), ?) > 0)"
+        );
         and(&both, &[text.as_str().into(), text.as_str().into()]);
     }
     if let Some(age) = query.older_than {
@@ -106,7 +108,8 @@ pub async fn list(
     let backend = db.get_database_backend();
     let Filter { mut text, mut values } = filter(backend, query);
     if let Some(after) = after {
-        let (dead_at, id) = read_cursor(after).ok_or_else(|| Error::Refused("no cursor of this list".into()))?;
+        let (dead_at, id) =
+            read_cursor(after).ok_or_else(|| Error::Refused("no cursor of this list".into()))?;
         text += " AND (dead_at, id) < (?, ?)";
         values.extend([dead_at.into(), id.into()]);
     }
@@ -249,7 +252,8 @@ pub async fn discard_many(db: &DatabaseConnection, query: &DeadQuery) -> Result<
             marks(page.runs.len())
         );
         let values = page.runs.iter().map(|row| Value::from(row.id));
-        discarded += db.execute_raw(statement(db.get_database_backend(), &sql, values)).await?.rows_affected();
+        discarded +=
+            db.execute_raw(statement(db.get_database_backend(), &sql, values)).await?.rows_affected();
     }
 }
 

@@ -99,8 +99,7 @@ impl Dispatcher {
         );
         let before = (Utc::now() - self.old_enough).trunc_subsecs(6);
         let values = [before.into(), before.into(), edge.into()];
-        let rows =
-            self.db.query_all_raw(statement(self.db.get_database_backend(), &sql, values)).await?;
+        let rows = self.db.query_all_raw(statement(self.db.get_database_backend(), &sql, values)).await?;
         let read = |row: sea_orm::QueryResult| Ok((row.try_get("", "id")?, row.try_get("", "run_uid")?));
         rows.into_iter().map(read).collect::<Result<_, DbErr>>().map_err(Error::from)
     }
@@ -248,8 +247,7 @@ async fn settings(
     rows: &[sync_history::Model],
 ) -> Result<HashMap<i64, JobSettings>, DbErr> {
     let syncs: HashSet<i64> = rows.iter().map(|row| row.sync_config_id).collect();
-    let configs =
-        sync_config::Entity::find().filter(sync_config::Column::Id.is_in(syncs)).all(db).await?;
+    let configs = sync_config::Entity::find().filter(sync_config::Column::Id.is_in(syncs)).all(db).await?;
     let read = |config: sync_config::Model| {
         (config.id, serde_json::from_value(config.config_json).unwrap_or_default())
     };
@@ -299,8 +297,12 @@ pub(super) async fn hand_over(
             *pushed = *again;
         }
     }
-    let over: Vec<Uuid> =
-        jobs.iter().zip(&pushed).filter(|(_, pushed)| pushed.winner().is_none()).map(|(job, _)| job.id).collect();
+    let over: Vec<Uuid> = jobs
+        .iter()
+        .zip(&pushed)
+        .filter(|(_, pushed)| pushed.winner().is_none())
+        .map(|(job, _)| job.id)
+        .collect();
     note_dispatched(db, &over).await?;
     let mut handed = Vec::with_capacity(jobs.len());
     for (job, pushed) in jobs.iter().zip(pushed) {

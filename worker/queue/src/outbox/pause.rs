@@ -158,7 +158,8 @@ pub async fn list(db: &impl ConnectionTrait) -> Result<Vec<Paused>, DbErr> {
     let backend = db.get_database_backend();
     type Of = fn(i64) -> Subject;
     for (table, of) in [("sync_configs", Subject::Sync as Of), ("accounts", Subject::Account as Of)] {
-        let sql = format!("SELECT id, project_id, paused_at FROM {table} WHERE paused_at IS NOT NULL ORDER BY id");
+        let sql =
+            format!("SELECT id, project_id, paused_at FROM {table} WHERE paused_at IS NOT NULL ORDER BY id");
         for row in db.query_all_raw(statement(backend, &sql, [])).await? {
             let subject = of(row.try_get("", "id")?);
             if !paused.iter().any(|paused| paused.subject == subject) {
@@ -217,10 +218,7 @@ pub async fn park(db: &DatabaseConnection, run: Uuid) -> Result<bool, DbErr> {
 }
 
 /// Parks runs that the queue does not hold.
-pub(super) async fn park_all(
-    db: &DatabaseConnection,
-    runs: impl Iterator<Item = Uuid>,
-) -> Result<(), DbErr> {
+pub(super) async fn park_all(db: &DatabaseConnection, runs: impl Iterator<Item = Uuid>) -> Result<(), DbErr> {
     let values: Vec<Value> = runs.map(Value::from).collect();
     let sql = format!(
         "UPDATE sync_history SET dispatched_at = NULL, status = 'queued' WHERE completed_at IS NULL \

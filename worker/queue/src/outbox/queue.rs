@@ -140,7 +140,7 @@ impl RunQueue {
 
     /// Runs that are not over; no more are counted than matter.
     async fn unfinished(&self, db: &DatabaseConnection) -> Result<u64, Error> {
-        let sql = "SELECT count(*) AS runs FROM (SELECT id FROM sync_history WHERE completed_at IS NULL LIMIT ?) some";
+        let sql = "SELECT count(*) AS runs FROM (SELECT id FROM sync_history WHERE completed_at IS NULL LIMIT ?) open_runs";
         let limit = i64::try_from(self.limit.saturating_add(1)).unwrap_or(i64::MAX);
         let row = db.query_one_raw(statement(db.get_database_backend(), sql, [limit.into()])).await?;
         let runs: i64 = row.map(|row| row.try_get("", "runs")).transpose()?.unwrap_or(0);
