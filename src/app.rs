@@ -7,7 +7,7 @@ use syncline_migration::{
     Migrator, Until,
     check::{self, Difference, Fit},
 };
-use syncline_queue::outbox::RunQueue;
+use syncline_queue::{RedisBackend, RedisConfig, outbox::RunQueue};
 use syncline_worker::{Environment, PoolConfig, steps::StopAt};
 
 use crate::{
@@ -108,7 +108,17 @@ fn stop_at() -> Result<Option<StopAt>, Fault> {
 /// The queue that runs go to, as settings have it. Nothing is opened yet.
 pub(crate) fn queue(db: &DatabaseConnection) -> Result<RunQueue, Fault> {
     let settings = settings::queue()?;
-    Ok(RunQueue::sql(db.clone()).with_limit(settings.limit))
+    let queue = match &settings.redis {
+        Some((url, prefix)) => {
+            // How many may wait is decided where runs are accepted, for which the store may be away.
+            let config = RedisConfig { prefix: prefix.clone(), limit: None, ..RedisConfig::default() };
+            let redis = RedisBackend::new(url, config)
+                .map_err(|error| Fault::usage(format!("REDIS_URL: {error}")))?;
+            RunQueue::foreign(Arc::new(redis))
+        }
+        None => RunQueue::sql(db.clone()),
+    };
+    Ok(queue.with_limit(settings.limit))
 }
 
 /// The environment of this process's jobs.

@@ -39,6 +39,13 @@ pub(crate) struct QueueSettings {
     pub(crate) limit: u64,
 }
 
+impl QueueSettings {
+    /// Where the queue is, for people.
+    pub(crate) fn shown(&self) -> String {
+        self.redis.as_ref().map_or_else(|| "in the database".to_owned(), |(url, _)| without_password(url))
+    }
+}
+
 /// Notes where this process's jobs wait.
 pub(crate) fn set_queue(args: &QueueArgs) -> Result<(), Fault> {
     let settings = queue_settings(args, role())?;
@@ -70,7 +77,7 @@ fn queue_settings(args: &QueueArgs, role: &str) -> Result<QueueSettings, Fault> 
 }
 
 /// An address as it may be shown: without its password, and without parameters, in which one may stand as well.
-pub(crate) fn without_password(url: &str) -> String {
+fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return "(no address)".to_owned() };
     let rest = rest.split('?').next().unwrap_or_default();
     let (authority, path) =

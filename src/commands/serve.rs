@@ -70,7 +70,8 @@ async fn serve(
     let health = Arc::new(Mutex::new(None::<Health>));
     let state = state(&db, &environment.queue, role, metrics()?, Arc::clone(&health));
     let router = if with_api { syncline_api::router(state) } else { syncline_api::health_router(state) };
-    tracing::info!(role, listen = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), "serving");
+    let queue = settings::queue()?.shown();
+    tracing::info!(role, listen = %listener.local_addr()?, queue, version = env!("CARGO_PKG_VERSION"), "serving");
     // The API outlives the worker, so that a draining process still tells how it is.
     let served = CancellationToken::new();
     let api = tokio::spawn(syncline_api::serve(listener, router, served.clone()));

@@ -9,6 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::Expr,
 };
 use syncline_engine::{
     schedule::{Due, Schedule, When, Windows, parse_zone},
@@ -18,10 +19,7 @@ use syncline_entity::{
     schedule, sync_config,
     types::{RunKind, ScheduleKind, SyncMethod},
 };
-use syncline_queue::{
-    Backend,
-    outbox::{Accepted, NewRun, accept_in},
-};
+use syncline_queue::outbox::{Accepted, NewRun, accept_in, committed, pause};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -100,7 +98,7 @@ fn live() -> Condition {
     Condition::all()
         .add(schedule::Column::PausedAt.is_null())
         .add(sync_config::Column::Enabled.eq(true))
-        .add(sync_config::Column::PausedAt.is_null())
+        .add(Expr::cust(format!("NOT {}", pause::condition("sync_configs"))))
         .add(sync_config::Column::DeletedAt.is_null())
 }
 
@@ -184,9 +182,9 @@ async fn fire_tick(
         return Ok(false);
     }
     match accept_in(&tx, &environment.queue, run).await {
-        Ok(Accepted::New(id)) => {
+        Ok(accepted @ Accepted::New(id)) => {
             tx.commit().await?;
-            environment.queue.wake();
+            committed(&environment.db, &environment.queue, accepted).await;
             tracing::info!(sync = config.name, run = %id, %tick, "the schedule fired");
         }
         Ok(Accepted::Joined(id)) => {
