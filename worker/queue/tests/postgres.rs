@@ -5,5 +5,8 @@
 mod conformance;
 mod listen;
 mod support;
+mod transactions;
 
-conformance::promises!(support::postgres);
+conformance::promises!(support::sql::postgres);
+transactions::transactions!(support::sql::postgres: a_push_may_share_a_transaction,
+    what_a_shared_push_wrote_goes_with_its_transaction);

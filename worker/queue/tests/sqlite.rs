@@ -4,5 +4,8 @@
 
 mod conformance;
 mod support;
+mod transactions;
 
-conformance::promises!(support::sqlite);
+conformance::promises!(support::sql::sqlite);
+transactions::transactions!(support::sql::sqlite: a_push_may_share_a_transaction,
+    what_a_shared_push_wrote_goes_with_its_transaction);

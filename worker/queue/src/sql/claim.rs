@@ -1,193 +1,321 @@
 //! Jobs out of the line.
 //!
 //! On SQLite a claim is one `UPDATE`, which is atomic as such. On PostgreSQL it is one statement as well, under
-//! `SKIP LOCKED`, for jobs without a concurrency key. Jobs with one need more: two claimers that start together do not
-//! see each other's uncommitted rows and could each start a job of the same key. So they are taken in a transaction
-//! that first gets an advisory lock for the key, and only then, in a statement of its own and thus with a newer
-//! snapshot, looks whether a job of the key runs. Whoever held the lock before has committed by then. The lock is only
-//! tried, never waited for: a claimer that hangs holds up its own keys and nobody else.
+//! `SKIP LOCKED`, for jobs without a concurrency or order key. Jobs with one need more: two claimers that start together
+//! do not see each other's uncommitted rows and could each start a job of the same key. So they are taken in a
+//! transaction that first gets an advisory lock for each key, and only then, in a statement of its own and thus with a
+//! newer snapshot, looks what runs and what is older. Whoever held the lock before has committed by then. The lock is
+//! only tried, never waited for: a claimer that hangs holds up its own keys and nobody else.
+//!
+//! Each priority is looked at by itself: within one, the index has the jobs in the order in which they came due, and a
+//! look ends where the due ones end, however many wait for their time.
 
-use std::{collections::HashSet, time::Duration};
+use std::time::Duration;
 
 use sea_orm::{DatabaseConnection, DbBackend, DbErr, QueryResult, TransactionTrait};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{
+    control::not_paused,
+    notify::Origin,
     row::{self, CLAIMED},
-    statement::{Binds, Bound, length, micros},
+    settle::{self, Unreadable},
+    statement::{Binds, Bound, Kind, length, micros},
 };
 use crate::{
     backend::{ClaimRequest, Claimed, Error},
     job::{ClaimedJob, Priority},
 };
 
-pub(super) async fn claim(db: &DatabaseConnection, request: &ClaimRequest) -> Result<Claimed, Error> {
+pub(super) async fn claim(
+    db: &DatabaseConnection,
+    request: &ClaimRequest,
+    origin: Origin,
+) -> Result<Claimed, Error> {
     if request.limit == 0 {
         return Ok(Claimed::default());
     }
-    let mut claimed = match db.get_database_backend() {
+    let mut taken = match db.get_database_backend() {
         DbBackend::Postgres => claim_postgres(db, request).await?,
         _ => claim_sqlite(db, request).await?,
     };
+    if !taken.unreadable.is_empty() {
+        settle::bury(db, &taken.unreadable, origin).await?;
+        taken.claimed.more = true;
+    }
+    let mut claimed = taken.claimed;
     claimed.jobs.sort_by_key(|job| (job.priority, job.run_at, job.id));
-    if claimed.jobs.is_empty() && claimed.next_due.is_none() {
+    // Whoever got all it asked for asks again; nobody waits for what is due later.
+    if claimed.jobs.len() < request.limit && !claimed.more && claimed.next_due.is_none() {
         claimed.next_due = next_due(db, &request.queue).await?;
     }
     Ok(claimed)
 }
 
-async fn claim_sqlite(db: &DatabaseConnection, request: &ClaimRequest) -> Result<Claimed, DbErr> {
-    let mut binds = Binds::new(db);
-    let line = line(&mut binds, request);
-    let taken = taken(&mut binds, request);
-    let queue = binds.bind(&*request.queue);
-    let next_due = next_due_expression(&binds, queue);
-    // Of the jobs at the head of the line only the first of a key is taken; the rest of them is busy after that.
-    let text = format!(
-        "UPDATE jobs SET {taken} WHERE id IN (SELECT id FROM (SELECT id, row_number() OVER \
-         (PARTITION BY coalesce(concurrency_key, id) ORDER BY priority, run_at, id) AS nth FROM ({line})) \
-         WHERE nth = 1) RETURNING {CLAIMED}, {next_due} AS next_due"
-    );
-    let rows = binds.all(db, text).await?;
-    gather(&rows, request.limit)
+/// What was taken.
+#[derive(Debug, Default)]
+struct Taken {
+    claimed: Claimed,
+    unreadable: Vec<Unreadable>,
 }
 
-async fn claim_postgres(db: &DatabaseConnection, request: &ClaimRequest) -> Result<Claimed, Error> {
+impl Taken {
+    fn add<'a>(&mut self, rows: impl IntoIterator<Item = &'a QueryResult>) -> Result<(), DbErr> {
+        for row in rows {
+            match row::claimed(row) {
+                Ok(job) => self.claimed.jobs.push(job),
+                // One job that cannot be read must not keep the others from their handlers.
+                Err(error) => {
+                    let (lease, error) = (row::lease(row)?, error.to_string());
+                    self.unreadable.push(Unreadable { lease, error });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn claim_sqlite(db: &DatabaseConnection, request: &ClaimRequest) -> Result<Taken, DbErr> {
     let mut binds = Binds::new(db);
-    let line = line(&mut binds, request);
-    let taken = taken(&mut binds, request);
-    let queue = binds.bind(&*request.queue);
-    let next_due = next_due_expression(&binds, queue);
+    let asked = Asked::bind(&mut binds, request);
+    let sets = sets(&mut binds, request);
+    let looks: Vec<_> = Priority::ALL
+        .iter()
+        .map(|priority| {
+            format!("SELECT * FROM ({})", asked.look(&binds, request, &priority.rank().to_string()))
+        })
+        .collect();
+    let line = format!("{} ORDER BY {} LIMIT {}", looks.join(" UNION ALL "), order(request), asked.limit);
     let text = format!(
-        "WITH line AS MATERIALIZED ({line} FOR UPDATE SKIP LOCKED), \
-         taken AS (UPDATE jobs SET {taken} FROM line WHERE jobs.id = line.id AND line.concurrency_key IS NULL \
-         RETURNING {columns}) \
-         SELECT line.id AS line_id, line.concurrency_key AS line_key, taken.*, {next_due} AS next_due \
-         FROM line LEFT JOIN taken ON taken.id = line.id ORDER BY line.priority, line.run_at, line.id",
-        columns = CLAIMED
-            .split(", ")
-            .map(|column| format!("jobs.{}", column.trim()))
-            .collect::<Vec<_>>()
-            .join(", "),
+        "UPDATE jobs SET {sets} WHERE id IN (SELECT id FROM ({chosen}) AS chosen) AND {going} RETURNING {CLAIMED}",
+        chosen = chosen(&line),
+        going = not_paused(asked.queue),
+    );
+    let mut taken = Taken::default();
+    taken.add(&binds.all(db, text).await?)?;
+    // A shortage is the end of the line, unless jobs of a key that was just taken filled places in front of others.
+    let jobs = &taken.claimed.jobs;
+    taken.claimed.more = jobs.len() >= request.limit || jobs.iter().any(is_keyed);
+    Ok(taken)
+}
+
+async fn claim_postgres(db: &DatabaseConnection, request: &ClaimRequest) -> Result<Taken, Error> {
+    let mut binds = Binds::new(db);
+    let asked = Asked::bind(&mut binds, request);
+    let sets = sets(&mut binds, request);
+    // The loop goes through the priorities in the order in which they stand there, so the limit cuts off the last ones.
+    let line = format!(
+        "SELECT due.* FROM (VALUES (0), (1), (2), (3)) AS class(priority) CROSS JOIN LATERAL ({look} FOR UPDATE OF j \
+         SKIP LOCKED) AS due WHERE {going}{order} LIMIT {limit}",
+        look = asked.look(&binds, request, "class.priority"),
+        going = not_paused(asked.queue),
+        order = if request.overdue_by.is_some() { " ORDER BY due.run_at, due.id" } else { "" },
+        limit = asked.limit,
+    );
+    let columns = CLAIMED.split(", ").map(|column| format!("jobs.{}", column.trim())).collect::<Vec<_>>();
+    let text = format!(
+        "WITH line AS MATERIALIZED ({line}), \
+         taken AS (UPDATE jobs SET {sets} FROM line WHERE jobs.id = line.id AND line.concurrency_key IS NULL \
+         AND line.order_key IS NULL RETURNING {columns}) \
+         SELECT line.id AS line_id, line.concurrency_key AS line_key, line.order_key AS line_order, taken.*, \
+         CASE WHEN (SELECT count(*) FROM line) < {limit} THEN {next_due} END AS next_due \
+         FROM line LEFT JOIN taken ON taken.id = line.id",
+        columns = columns.join(", "),
+        limit = asked.limit,
+        next_due = next_due_expression(&binds, asked.queue),
     );
     let rows = binds.all(db, text).await?;
-    let (free, keyed): (Vec<_>, Vec<_>) =
-        rows.into_iter().partition(|row| matches!(row.try_get::<Option<String>>("", "line_key"), Ok(None)));
-    let mut claimed = gather(&free, request.limit)?;
+    let (mut free, mut keyed) = (Vec::new(), Vec::new());
+    for row in &rows {
+        match Keyed::read(row)? {
+            Some(one) => keyed.push(one),
+            None => free.push(row),
+        }
+    }
+    let mut taken = Taken::default();
+    taken.add(free)?;
+    taken.claimed.more = rows.len() >= request.limit;
+    taken.claimed.next_due = match rows.first() {
+        Some(row) => row.try_get::<Option<i64>>("", "next_due")?.map(length),
+        None => None,
+    };
     if !keyed.is_empty() {
         match claim_keyed(db, request, &keyed).await {
-            Ok(jobs) => claimed.jobs.extend(jobs),
-            Err(error) if claimed.jobs.is_empty() => return Err(error.into()),
+            Ok(rows) => taken.add(&rows)?,
+            Err(error) if taken.claimed.jobs.is_empty() => return Err(error.into()),
             // What was taken already must reach its handler; the rest has its turn next time.
-            Err(error) => tracing::warn!(%error, "jobs with a concurrency key could not be claimed"),
+            Err(error) => tracing::warn!(%error, "jobs with a key could not be claimed"),
         }
         // Several jobs of one key may have stood in front of others, so there may be more. With nothing taken another
         // claimer is taking those keys just now: they are out of the way in a moment.
-        claimed.more = !claimed.jobs.is_empty();
-        if claimed.jobs.is_empty() {
-            claimed.next_due = Some(Duration::from_millis(10));
+        taken.claimed.more = !taken.claimed.jobs.is_empty();
+        if taken.claimed.jobs.is_empty() {
+            taken.claimed.next_due = Some(Duration::from_millis(10));
         }
     }
-    Ok(claimed)
+    Ok(taken)
 }
 
-/// Takes the first of each key, if no other job of that key runs; see the head of this file.
+fn is_keyed(job: &ClaimedJob) -> bool {
+    job.concurrency_key.is_some() || job.order_key.is_some()
+}
+
+/// A job in line that has a key.
+#[derive(Debug)]
+struct Keyed {
+    id: Uuid,
+    locks: Vec<String>,
+}
+
+impl Keyed {
+    fn read(row: &QueryResult) -> Result<Option<Self>, DbErr> {
+        let (concurrency, order): (Option<String>, Option<String>) =
+            (row.try_get("", "line_key")?, row.try_get("", "line_order")?);
+        let locks: Vec<_> = concurrency
+            .map(|key| format!("jobs:{key}"))
+            .into_iter()
+            .chain(order.map(|key| format!("order:{key}")))
+            .collect();
+        Ok(if locks.is_empty() { None } else { Some(Self { id: row.try_get("", "line_id")?, locks }) })
+    }
+}
+
+/// Takes those whose keys let them start; see the head of this file.
 async fn claim_keyed(
     db: &DatabaseConnection,
     request: &ClaimRequest,
-    line: &[QueryResult],
-) -> Result<Vec<ClaimedJob>, DbErr> {
-    let (mut keys, mut ids) = (HashSet::new(), Vec::new());
-    for row in line {
-        let key: String = row.try_get("", "line_key")?;
-        if keys.insert(key) {
-            ids.push(row.try_get::<Uuid>("", "line_id")?);
-        }
-    }
+    line: &[Keyed],
+) -> Result<Vec<QueryResult>, DbErr> {
+    let mut names: Vec<&String> = line.iter().flat_map(|keyed| &keyed.locks).collect();
+    names.sort();
+    names.dedup();
     let transaction = db.begin().await?;
-
     let mut binds = Binds::new(&transaction);
     let queue = binds.bind(&*request.queue);
-    let values: Vec<_> = keys.iter().map(|key| format!("({})", binds.bind(&**key))).collect();
+    let row = |name: &&String| {
+        let (what, key) = name.split_once(':').unwrap_or((name, ""));
+        json!({ "name": name, "what": what, "key": key })
+    };
+    let columns = [("name", Kind::Text), ("what", Kind::Text), ("key", Kind::Text)];
+    let names = binds.rows(names.iter().map(row).collect(), &columns);
     let text = format!(
-        "SELECT key FROM (VALUES {}) AS keys(key) \
-         WHERE pg_try_advisory_xact_lock(hashtextextended('syncline:jobs:' || {queue} || ':' || key, 0))",
-        values.join(", ")
+        "SELECT name FROM {names} AS locks WHERE pg_try_advisory_xact_lock(hashtextextended(\
+         'syncline:' || what || ':' || {queue} || ':' || key, 0))"
     );
     let locked: Vec<String> = binds
         .all(&transaction, text)
         .await?
         .iter()
-        .map(|row| row.try_get("", "key"))
+        .map(|row| row.try_get("", "name"))
         .collect::<Result<_, _>>()?;
-    if locked.is_empty() {
+    let free: Vec<Uuid> = line
+        .iter()
+        .filter(|keyed| keyed.locks.iter().all(|name| locked.contains(name)))
+        .map(|keyed| keyed.id)
+        .collect();
+    if free.is_empty() {
         transaction.rollback().await?;
         return Ok(Vec::new());
     }
 
     let mut binds = Binds::new(&transaction);
-    let taken = taken(&mut binds, request);
-    let (ids, locked) = (binds.list(ids), binds.list(locked));
-    let text = format!(
-        "WITH line AS MATERIALIZED (SELECT j.id FROM jobs j WHERE j.id IN ({ids}) AND j.state = 'waiting' \
-         AND j.concurrency_key IN ({locked}) AND {idle} FOR UPDATE SKIP LOCKED) \
-         UPDATE jobs SET {taken} WHERE id IN (SELECT id FROM line) RETURNING {CLAIMED}",
-        idle = IDLE
+    let sets = sets(&mut binds, request);
+    let ids = binds.ids(free);
+    let line = format!(
+        "SELECT {LINE} FROM {ids} AS free JOIN jobs j ON j.id = free.job WHERE j.state = 'waiting' AND {READY} \
+         FOR UPDATE OF j SKIP LOCKED"
     );
-    let jobs = binds.all(&transaction, text).await?.iter().map(row::claimed).collect::<Result<_, _>>()?;
+    let text = format!(
+        "WITH line AS MATERIALIZED ({line}), chosen AS ({chosen}) \
+         UPDATE jobs SET {sets} WHERE id IN (SELECT id FROM chosen) RETURNING {CLAIMED}",
+        chosen = chosen("SELECT * FROM line"),
+    );
+    let rows = binds.all(&transaction, text).await?;
     transaction.commit().await?;
-    Ok(jobs)
+    Ok(rows)
 }
 
-/// No job of the same concurrency key runs.
-const IDLE: &str = "NOT EXISTS (SELECT 1 FROM jobs r WHERE r.queue = j.queue \
-     AND r.concurrency_key = j.concurrency_key AND r.state = 'running')";
+/// What is known of a job in line.
+const LINE: &str = "j.id, j.concurrency_key, j.order_key, j.priority, j.run_at, j.concurrency_limit, \
+     CASE WHEN j.concurrency_key IS NULL THEN 0 ELSE (SELECT count(*) FROM jobs r WHERE r.queue = j.queue \
+     AND r.concurrency_key = j.concurrency_key AND r.state = 'running') END AS running";
 
-/// It is the oldest unfinished job of its order key. Ids are in the order of their making. No lock is needed: a stale
-/// snapshot shows an older job as unfinished that is not any more, never the other way round.
-const FIRST: &str = "NOT EXISTS (SELECT 1 FROM jobs o WHERE o.queue = j.queue AND o.order_key = j.order_key \
-     AND o.state IN ('waiting', 'running') AND o.id < j.id)";
+/// Fewer jobs of its concurrency key run than it asks for, and of its order key it is the oldest unfinished one, while
+/// no other runs: one that is older may have been pushed late. Ids are in the order of their making.
+const READY: &str = "(j.concurrency_key IS NULL OR (SELECT count(*) FROM jobs r WHERE r.queue = j.queue \
+     AND r.concurrency_key = j.concurrency_key AND r.state = 'running') < j.concurrency_limit) \
+     AND (j.order_key IS NULL OR (NOT EXISTS (SELECT 1 FROM jobs o WHERE o.queue = j.queue \
+     AND o.order_key = j.order_key AND o.state <> 'dead' AND o.id < j.id) \
+     AND NOT EXISTS (SELECT 1 FROM jobs o WHERE o.queue = j.queue AND o.order_key = j.order_key \
+     AND o.state = 'running')))";
 
-/// The head of the line: what may start now, in order.
-fn line(binds: &mut Binds, request: &ClaimRequest) -> String {
-    let now = binds.now();
-    let queue = binds.bind(&*request.queue);
-    let mut text = format!(
-        "SELECT j.id, j.concurrency_key, j.priority, j.run_at FROM jobs j \
-         WHERE j.queue = {queue} AND j.state = 'waiting' AND j.run_at <= {now} \
-         AND (j.concurrency_key IS NULL OR {IDLE}) AND (j.order_key IS NULL OR {FIRST})"
-    );
-    if let Some(key) = &request.concurrency_key {
-        text += &format!(" AND j.concurrency_key = {}", binds.bind(&**key));
-    }
-    let limit = i64::try_from(request.limit).unwrap_or(i64::MAX);
-    match request.overdue_by {
-        Some(bound) => {
-            text += &format!(" AND j.run_at <= {now} - {}", binds.bind(micros(bound)));
-            text += " ORDER BY j.run_at, j.id";
+/// Of jobs in line those that can start together: of one concurrency key no more than its limit.
+fn chosen(line: &str) -> String {
+    format!(
+        "SELECT id FROM (SELECT id, concurrency_key, concurrency_limit, running, row_number() OVER \
+         (PARTITION BY concurrency_key ORDER BY priority, run_at, id) AS nth FROM ({line}) AS line) AS ranked \
+         WHERE concurrency_key IS NULL OR running + nth <= concurrency_limit"
+    )
+}
+
+/// What a request binds.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    queue: Bound,
+    limit: Bound,
+    key: Option<Bound>,
+    overdue_by: Option<Bound>,
+}
+
+impl Asked {
+    fn bind(binds: &mut Binds, request: &ClaimRequest) -> Self {
+        Self {
+            queue: binds.bind(&*request.queue),
+            limit: binds.bind(i64::try_from(request.limit).unwrap_or(i64::MAX)),
+            key: request.concurrency_key.as_ref().map(|key| binds.bind(&**key)),
+            overdue_by: request.overdue_by.map(|bound| binds.bind(micros(bound))),
         }
-        None => text += " ORDER BY j.priority, j.run_at, j.id",
     }
-    format!("{text} LIMIT {}", binds.bind(limit))
+
+    /// The head of the line of one priority: what may start now, in the order in which it came due.
+    fn look(&self, binds: &Binds, request: &ClaimRequest, priority: &str) -> String {
+        let now = binds.now();
+        // On PostgreSQL what has a key is only found here; how many run is counted when it is taken.
+        let columns = match binds.backend {
+            DbBackend::Postgres => "j.id, j.concurrency_key, j.order_key, j.priority, j.run_at",
+            _ => LINE,
+        };
+        let mut text = format!(
+            "SELECT {columns} FROM jobs j WHERE j.queue = {} AND j.state = 'waiting' AND j.priority = {priority} \
+             AND j.run_at <= {now} AND {READY}",
+            self.queue
+        );
+        if let Some(key) = self.key {
+            text += &format!(" AND j.concurrency_key = {key}");
+        }
+        if let (Some(_), Some(bound)) = (request.overdue_by, self.overdue_by) {
+            text += &format!(" AND j.run_at <= {now} - {bound}");
+        }
+        format!("{text} ORDER BY j.run_at, j.id LIMIT {}", self.limit)
+    }
+}
+
+fn order(request: &ClaimRequest) -> &'static str {
+    match request.overdue_by {
+        Some(_) => "run_at, id",
+        None => "priority, run_at, id",
+    }
 }
 
 /// What a claim writes.
-fn taken(binds: &mut Binds, request: &ClaimRequest) -> String {
+fn sets(binds: &mut Binds, request: &ClaimRequest) -> String {
     let now = binds.now();
     let (lease, worker) = (binds.bind(micros(request.lease)), binds.bind(&*request.worker_id));
     format!(
         "state = 'running', attempt = attempt + 1, claim_token = claim_token + 1, lease_until = {now} + {lease}, \
          worker_id = {worker}"
     )
-}
-
-/// Rows that were all taken.
-fn gather(rows: &[QueryResult], limit: usize) -> Result<Claimed, DbErr> {
-    let jobs = rows.iter().map(row::claimed).collect::<Result<Vec<_>, _>>()?;
-    let next_due: Option<i64> = rows.first().map(|row| row.try_get("", "next_due")).transpose()?.flatten();
-    // A shortage is the end of the line, unless jobs of a key that was just taken filled places in front of others.
-    let more = jobs.len() >= limit || jobs.iter().any(|job| job.concurrency_key.is_some());
-    Ok(Claimed { jobs, next_due: next_due.map(length), more })
 }
 
 /// How long until the next delayed job is due. One look per priority, so that each is the first entry of an index

@@ -11,10 +11,11 @@ use uuid::Uuid;
 
 use super::{
     error::is_unique_violation,
+    leave::{Leaving, Which, leave},
     notify::Origin,
     row,
-    settle::{UNTWINNED, remove_cancelled},
-    statement::{Binds, micros},
+    settle::{UNTWINNED, history, remove_cancelled},
+    statement::{Binds, HELD, micros},
 };
 use crate::{
     backend::{Cancelled, Error, LeaseRef, Next, Renewal, Rescued},
@@ -22,27 +23,29 @@ use crate::{
 };
 
 /// Jobs per rescue.
-const RESCUE: usize = 100;
+const RESCUE: usize = 500;
+/// What is said of an attempt whose worker fell silent.
+const LOST: &str = "coalesce('the lease of worker ' || jobs.worker_id || ' ran out', 'the lease ran out')";
 
 pub(super) async fn renew(
     db: &DatabaseConnection,
     leases: &[LeaseRef],
     lease: Duration,
 ) -> Result<Vec<Renewal>, Error> {
-    let mut held: HashMap<LeaseRef, bool> = HashMap::new();
+    let mut renewed: HashMap<LeaseRef, bool> = HashMap::new();
     for chunk in leases.chunks(500) {
         let mut binds = Binds::new(db);
         let (now, length) = (binds.now(), binds.bind(micros(lease)));
-        let condition = binds.held(chunk.iter().copied());
+        let held = binds.leases(chunk.iter().copied());
         let text = format!(
-            "UPDATE jobs SET lease_until = {now} + {length} WHERE {condition} \
+            "UPDATE jobs SET lease_until = {now} + {length} FROM {held} AS held WHERE {HELD} \
              RETURNING id, claim_token, cancel_requested"
         );
         for row in binds.all(db, text).await? {
-            held.insert(row::lease(&row)?, row.try_get("", "cancel_requested")?);
+            renewed.insert(row::lease(&row)?, row.try_get("", "cancel_requested")?);
         }
     }
-    let answer = |lease: &LeaseRef| match held.get(lease) {
+    let answer = |lease: &LeaseRef| match renewed.get(lease) {
         Some(true) => Renewal::CancelRequested,
         Some(false) => Renewal::Held,
         None => Renewal::Lost,
@@ -66,10 +69,10 @@ async fn rescue_some(db: &DatabaseConnection, limit: usize, origin: Origin) -> R
         "UPDATE jobs SET state = CASE WHEN attempt >= max_attempts THEN 'dead' ELSE 'waiting' END, \
          dead_reason = CASE WHEN attempt >= max_attempts THEN 'crashed ' || attempt || ' times' END, \
          finished_at = CASE WHEN attempt >= max_attempts THEN {now} END, lease_until = NULL, worker_id = NULL, \
-         last_error = coalesce('the lease of worker ' || worker_id || ' ran out', last_error), \
-         unique_key = {UNTWINNED} \
+         last_error = {LOST}, history = {history}, unique_key = {UNTWINNED} \
          WHERE id IN (SELECT id FROM jobs WHERE state = 'running' AND lease_until < {now} \
          ORDER BY lease_until LIMIT {limit} {skip}) RETURNING id, state, dead_reason, cancel_requested{told}",
+        history = history(&binds, "'crashed'", LOST),
         told = origin.due(binds.backend),
     );
     let (mut rescued, mut cancelled) = (Vec::new(), HashSet::new());
@@ -87,7 +90,7 @@ async fn rescue_some(db: &DatabaseConnection, limit: usize, origin: Origin) -> R
         rescued.push(Rescued { id, next });
     }
     if !cancelled.is_empty() {
-        remove_cancelled(db, cancelled.into_iter()).await?;
+        remove_cancelled(db, cancelled.into_iter(), origin).await?;
     }
     Ok(rescued)
 }
@@ -99,25 +102,33 @@ pub(super) async fn progress(
 ) -> Result<bool, Error> {
     let mut binds = Binds::new(db);
     let progress = binds.bind(progress.clone());
-    let held = binds.held([lease]);
-    Ok(binds.run(db, format!("UPDATE jobs SET progress = {progress} WHERE {held}")).await? > 0)
+    let (id, token) = (binds.bind(lease.id), binds.bind(lease.token));
+    let text = format!(
+        "UPDATE jobs SET progress = {progress} WHERE id = {id} AND claim_token = {token} AND state = 'running'"
+    );
+    Ok(binds.run(db, text).await? > 0)
 }
 
-pub(super) async fn cancel(db: &DatabaseConnection, id: Uuid, origin: Origin) -> Result<Cancelled, Error> {
+/// The flag says that the next of a key may have become free to claim.
+pub(super) async fn cancel(
+    db: &DatabaseConnection,
+    id: Uuid,
+    origin: Origin,
+) -> Result<(Cancelled, bool), Error> {
     // Twice, since a claim or a retry can move the job from one state to the other between the two statements.
     for _ in 0..2 {
-        if change(db, id, "DELETE FROM jobs WHERE id = $1 AND state = 'waiting'").await? {
-            return Ok(Cancelled::Removed);
+        if let Some(left) = leave(db, Which::Waiting, &[Leaving::cancelled(id)], origin).await?.first() {
+            return Ok((Cancelled::Removed, left.keyed));
         }
         let ask = format!(
             "UPDATE jobs SET cancel_requested = TRUE WHERE id = $1 AND state = 'running' RETURNING id{}",
             origin.stop(db.get_database_backend())
         );
         if change(db, id, &ask).await? {
-            return Ok(Cancelled::Requested);
+            return Ok((Cancelled::Requested, false));
         }
     }
-    Ok(Cancelled::Unknown)
+    Ok((Cancelled::Unknown, false))
 }
 
 pub(super) async fn replay(db: &DatabaseConnection, id: Uuid, origin: Origin) -> Result<bool, Error> {

@@ -4,25 +4,35 @@
 //! transaction open while it thinks. Times are microseconds since the epoch by the database's clock.
 
 mod claim;
+mod control;
 mod error;
+mod leave;
 mod listen;
 mod look;
 mod maintain;
+mod merge;
 mod notify;
 mod push;
+mod room;
 mod row;
 mod settle;
 mod statement;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, SqlxPostgresConnector, SqlxSqliteConnector};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbBackend, SqlxPostgresConnector, SqlxSqliteConnector,
+    TransactionTrait,
+};
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
 use uuid::Uuid;
 
-use self::notify::Origin;
+use self::{notify::Origin, room::Room};
 use crate::{
     backend::{
         Backend, Cancelled, ClaimRequest, Claimed, Count, Error, JobQuery, LeaseRef, Page, Pushed, Renewal,
@@ -39,18 +49,41 @@ pub struct SqlBackend {
     wakeups: Arc<watch::Sender<u64>>,
     cancellations: Arc<watch::Sender<u64>>,
     origin: Origin,
+    room: Arc<Room>,
+    /// Whose turn it is to write to SQLite. It has one writer at a time, and who meets another sleeps for milliseconds.
+    writer: Option<Arc<AsyncMutex<()>>>,
+    purge_at: Arc<Mutex<Instant>>,
 }
 
 impl SqlBackend {
-    /// A queue over this pool. Clones share their wake-ups, so one per process is best.
+    /// A queue over this pool, which takes 100,000 waiting jobs. Clones share their wake-ups and their count of jobs, so
+    /// one per process is best.
     pub fn new(db: DatabaseConnection) -> Self {
-        Self { db, wakeups: Arc::default(), cancellations: Arc::default(), origin: Origin::new() }
+        Self {
+            db,
+            wakeups: Arc::default(),
+            cancellations: Arc::default(),
+            origin: Origin::new(),
+            room: Arc::new(Room::new(room::USUAL_LIMIT)),
+            writer: Some(Arc::default()),
+            purge_at: Arc::new(Mutex::new(Instant::now())),
+        }
+    }
+
+    /// The same for a queue that takes so many waiting jobs; beyond them a push answers [`Error::Full`].
+    pub fn with_limit(self, waiting: u64) -> Self {
+        Self { room: Arc::new(Room::new(waiting)), ..self }
     }
 
     /// Pushes through the caller's connection, which may be a transaction that also writes what the job stands for.
     /// Call [`Backend::wake`] after its commit; other processes hear of it by itself.
-    pub async fn push_in<C: ConnectionTrait>(&self, db: &C, jobs: &[NewJob]) -> Result<Vec<Pushed>, Error> {
+    pub async fn push_in<C>(&self, db: &C, jobs: &[NewJob]) -> Result<Vec<Pushed>, Error>
+    where
+        C: ConnectionTrait + TransactionTrait,
+    {
+        let places = self.room.take_within(db, jobs).await?;
         let pushed = push::push(db, jobs, self.origin).await?;
+        places.settle(jobs, &pushed);
         meter::pushed(jobs, &pushed);
         Ok(pushed)
     }
@@ -61,48 +94,105 @@ impl SqlBackend {
             self.wake();
         }
     }
+
+    async fn turn(&self) -> Option<OwnedMutexGuard<()>> {
+        match &self.writer {
+            Some(writer) if self.db.get_database_backend() == DbBackend::Sqlite => {
+                Some(Arc::clone(writer).lock_owned().await)
+            }
+            _ => None,
+        }
+    }
+
+    async fn push_to_line(&self, jobs: &[NewJob]) -> Result<Vec<Pushed>, Error> {
+        let _turn = self.turn().await;
+        let pushed = push::push(&self.db, jobs, self.origin).await?;
+        meter::pushed(jobs, &pushed);
+        self.wake_if(pushed.contains(&Pushed::New));
+        Ok(pushed)
+    }
+
+    /// Is it time to look for what is kept no longer?
+    fn purge_is_due(&self) -> bool {
+        let mut at = self.purge_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = Instant::now() >= *at;
+        if due {
+            *at = Instant::now() + leave::PURGE_EVERY;
+        }
+        due
+    }
+
+    async fn purge(&self) {
+        let _turn = self.turn().await;
+        // What is left now has its turn at the next look.
+        if let Err(error) = leave::purge(&self.db).await {
+            tracing::debug!(%error, "results that are kept no longer could not be removed");
+        }
+    }
 }
 
 #[async_trait]
 impl Backend for SqlBackend {
     async fn push(&self, jobs: &[NewJob]) -> Result<Vec<Pushed>, Error> {
-        let pushed = self.push_in(&self.db, jobs).await?;
-        self.wake_if(pushed.contains(&Pushed::New));
+        let places = self.room.take(&self.db, jobs).await?;
+        let pushed = self.push_to_line(jobs).await?;
+        places.settle(jobs, &pushed);
         Ok(pushed)
     }
 
+    async fn put_back(&self, jobs: &[NewJob]) -> Result<Vec<Pushed>, Error> {
+        self.push_to_line(jobs).await
+    }
+
+    async fn known(&self, ids: &[Uuid]) -> Result<Vec<bool>, Error> {
+        look::known(&self.db, ids).await
+    }
+
     async fn claim(&self, request: &ClaimRequest) -> Result<Claimed, Error> {
-        claim::claim(&self.db, request).await
+        let _turn = self.turn().await;
+        claim::claim(&self.db, request, self.origin).await
     }
 
     async fn renew(&self, leases: &[LeaseRef], lease: Duration) -> Result<Vec<Renewal>, Error> {
+        let _turn = self.turn().await;
         maintain::renew(&self.db, leases, lease).await
     }
 
     async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<Settled>, Error> {
+        let _turn = self.turn().await;
         let (settled, wake) = settle::settle(&self.db, settlements, self.origin).await?;
         self.wake_if(wake);
         Ok(settled)
     }
 
     async fn give_back(&self, leases: &[LeaseRef]) -> Result<Vec<Settled>, Error> {
+        let _turn = self.turn().await;
         let settled = settle::give_back(&self.db, leases, self.origin).await?;
         self.wake_if(settled.iter().any(|settled| *settled != Settled::Stale));
         Ok(settled)
     }
 
     async fn rescue(&self) -> Result<Vec<Rescued>, Error> {
+        let turn = self.turn().await;
         let rescued = maintain::rescue(&self.db, self.origin).await?;
+        drop(turn);
         self.wake_if(!rescued.is_empty());
+        if rescued.is_empty() && self.purge_is_due() {
+            self.purge().await;
+        }
         Ok(rescued)
     }
 
     async fn progress(&self, lease: LeaseRef, progress: &Value) -> Result<bool, Error> {
+        let _turn = self.turn().await;
         maintain::progress(&self.db, lease, progress).await
     }
 
     async fn cancel(&self, id: Uuid) -> Result<Cancelled, Error> {
-        let cancelled = maintain::cancel(&self.db, id, self.origin).await?;
+        let turn = self.turn().await;
+        let (cancelled, made_way) = maintain::cancel(&self.db, id, self.origin).await?;
+        drop(turn);
+        self.wake_if(made_way);
         if cancelled == Cancelled::Requested {
             bump(&self.cancellations);
         }
@@ -113,36 +203,26 @@ impl Backend for SqlBackend {
         look::get(&self.db, id).await
     }
 
-    async fn put_back(&self, jobs: &[NewJob]) -> Result<Vec<Pushed>, Error> {
-        self.push(jobs).await
-    }
-
-    async fn known(&self, ids: &[Uuid]) -> Result<Vec<bool>, Error> {
-        let mut known = Vec::with_capacity(ids.len());
-        for id in ids {
-            known.push(look::get(&self.db, *id).await?.is_some());
-        }
-        Ok(known)
-    }
-
-    async fn ended(&self, _id: Uuid) -> Result<Option<Ended>, Error> {
-        Ok(None)
+    async fn ended(&self, id: Uuid) -> Result<Option<Ended>, Error> {
+        look::ended(&self.db, id).await
     }
 
     async fn list(&self, query: &JobQuery) -> Result<Page, Error> {
         look::list(&self.db, query).await
     }
 
-    async fn pause(&self, _queue: &str) -> Result<bool, Error> {
-        Ok(false)
+    async fn pause(&self, queue: &str) -> Result<bool, Error> {
+        control::pause(&self.db, queue).await
     }
 
-    async fn resume(&self, _queue: &str) -> Result<bool, Error> {
-        Ok(false)
+    async fn resume(&self, queue: &str) -> Result<bool, Error> {
+        let resumed = control::resume(&self.db, queue, self.origin).await?;
+        self.wake_if(resumed);
+        Ok(resumed)
     }
 
-    async fn is_paused(&self, _queue: &str) -> Result<bool, Error> {
-        Ok(false)
+    async fn is_paused(&self, queue: &str) -> Result<bool, Error> {
+        control::is_paused(&self.db, queue).await
     }
 
     async fn listen(&self, _queue: &str) {
@@ -198,7 +278,8 @@ impl Backend for SqlBackend {
             }
             _ => return Ok(None),
         };
-        Ok(Some(Arc::new(Self { db, ..self.clone() })))
+        // It takes no turn: whose turn it is may be stuck in a runtime that is blocked.
+        Ok(Some(Arc::new(Self { db, writer: None, ..self.clone() })))
     }
 }
 

@@ -19,6 +19,9 @@ pub(super) const CHANNEL: &str =
 /// Names may be of any length, a notice may not: 8000 bytes, of which a character takes up to four.
 const LONGEST_QUEUE: usize = 500;
 
+/// What is due within so many microseconds is told; a look of an idle worker comes sooner than what is due later.
+pub(super) const SOON: i64 = 10_000_000;
+
 /// Whose notices they are: one queue in one process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Origin(Uuid);
@@ -38,19 +41,34 @@ impl Origin {
         self.column(backend, "due", condition)
     }
 
+    /// The same for those rows only that are due soon. The others are found by the looks of workers, which come more
+    /// often than that.
+    pub(super) fn due_soon(self, backend: DbBackend) -> String {
+        self.column(backend, "due", &format!("jobs.run_at - jobs.enqueued_at <= {SOON}"))
+    }
+
+    /// A further column of `RETURNING` by which each row of `pauses` says that its queue goes on.
+    pub(super) fn resumed(self, backend: DbBackend) -> String {
+        self.column_of(backend, "due", "TRUE", "pauses.subject")
+    }
+
     /// A further column of `RETURNING` by which each row of `jobs` says that its job should stop.
     pub(super) fn stop(self, backend: DbBackend) -> String {
         self.column(backend, "stop", "TRUE")
     }
 
-    /// Nothing on SQLite, where nobody listens.
     fn column(self, backend: DbBackend, what: &str, condition: &str) -> String {
+        self.column_of(backend, what, condition, "jobs.queue")
+    }
+
+    /// Nothing on SQLite, where nobody listens.
+    fn column_of(self, backend: DbBackend, what: &str, condition: &str, queue: &str) -> String {
         if backend != DbBackend::Postgres {
             return String::new();
         }
         format!(
             ", CASE WHEN {condition} THEN pg_notify({CHANNEL}, \
-             '{what} ' || left(jobs.queue, {LONGEST_QUEUE}) || ' {self}') IS NULL END AS told"
+             '{what} ' || left({queue}, {LONGEST_QUEUE}) || ' {self}') IS NULL END AS told"
         )
     }
 }

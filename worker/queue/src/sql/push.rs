@@ -1,26 +1,32 @@
 //! Jobs into the table.
+//!
+//! What stands in a job's way is refused by the unique indexes, or by a look at running twins and at windows, in the very
+//! statement that inserts; only then it is looked up what that was. A job that merges is taken up by the one in its way
+//! (see `merge`); one that stands for others for a time takes its window in the same transaction.
 
 use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm::{ConnectionTrait, DbErr, TransactionSession, TransactionTrait};
+use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use super::{
+    merge::{self, Meeting},
     notify::Origin,
     row,
-    statement::{Binds, micros},
+    statement::{Binds, Kind, micros},
 };
 use crate::{
     backend::{Error, Pushed},
-    job::NewJob,
+    job::{NewJob, UniqueRule},
 };
 
-/// Rows per statement: sixteen values each stay far below what either database takes.
-const CHUNK: usize = 200;
+/// Rows per statement.
+const CHUNK: usize = 500;
 /// How often a push looks again when the job in its way leaves the line between two statements.
-const TRIES: usize = 5;
+const TRIES: usize = 8;
 
-pub(super) async fn push<C: ConnectionTrait>(
+pub(super) async fn push<C: ConnectionTrait + TransactionTrait>(
     db: &C,
     jobs: &[NewJob],
     origin: Origin,
@@ -32,101 +38,231 @@ pub(super) async fn push<C: ConnectionTrait>(
     Ok(pushed)
 }
 
-async fn push_chunk<C: ConnectionTrait>(
+async fn push_chunk<C: ConnectionTrait + TransactionTrait>(
     db: &C,
     jobs: &[NewJob],
     origin: Origin,
 ) -> Result<Vec<Pushed>, Error> {
-    let mut answers: HashMap<usize, Pushed> = HashMap::new();
+    let mut answers: Vec<Option<Pushed>> = vec![None; jobs.len()];
     for _ in 0..TRIES {
-        let open: Vec<_> = jobs.iter().enumerate().filter(|(at, _)| !answers.contains_key(at)).collect();
+        let open: Vec<usize> = (0..jobs.len()).filter(|at| answers[*at].is_none()).collect();
         if open.is_empty() {
             break;
         }
-        let mut inserted = insert(db, open.iter().map(|(_, job)| *job), origin).await?;
+        let asked: Vec<&NewJob> = open.iter().map(|at| &jobs[*at]).collect();
+        let mut inserted: HashMap<Uuid, ()> =
+            insert(db, &asked, origin).await?.into_iter().map(|id| (id, ())).collect();
         let mut refused = Vec::new();
-        for (at, job) in open {
+        for at in open {
             // An id that stands twice in one call is new once and known after that.
-            match inserted.iter().position(|id| *id == job.id) {
-                Some(found) => {
-                    inserted.swap_remove(found);
-                    answers.insert(at, Pushed::New);
-                }
-                None => refused.push((at, job)),
+            match inserted.remove(&jobs[at].id) {
+                Some(()) => answers[at] = Some(Pushed::New),
+                None => refused.push(at),
             }
         }
-        if !refused.is_empty() {
-            let ways = in_the_way(db, refused.iter().map(|(_, job)| *job)).await?;
-            for (at, job) in refused {
-                if let Some(answer) = ways.answer(job) {
-                    answers.insert(at, answer);
-                }
+        if refused.is_empty() {
+            continue;
+        }
+        let ways = in_the_way(db, refused.iter().map(|at| &jobs[*at])).await?;
+        let mut meetings = Vec::new();
+        for at in refused {
+            match ways.answer(&jobs[at]) {
+                Some(Pushed::Merged { winner }) => meetings.push(Meeting { at, job: &jobs[at], winner }),
+                answer => answers[at] = answer,
             }
+        }
+        for (at, winner) in merge::merge(db, &meetings).await? {
+            answers[at] = Some(Pushed::Merged { winner });
         }
     }
-    let answer = |(at, job): (usize, &NewJob)| {
-        answers
-            .get(&at)
-            .copied()
-            .ok_or_else(|| Error::Contended(format!("job {} and its unique key", job.id)))
+    let answer = |(job, answer): (&NewJob, Option<Pushed>)| {
+        answer.ok_or_else(|| Error::Contended(format!("job {} and its unique key", job.id)))
     };
-    jobs.iter().enumerate().map(answer).collect()
+    jobs.iter().zip(answers).map(answer).collect()
 }
 
 /// Inserts what nothing stands in the way of, and gives the ids.
-async fn insert<'a, C: ConnectionTrait>(
+async fn insert<C: ConnectionTrait + TransactionTrait>(
     db: &C,
-    jobs: impl Iterator<Item = &'a NewJob>,
+    jobs: &[&NewJob],
+    origin: Origin,
+) -> Result<Vec<Uuid>, DbErr> {
+    if !jobs.iter().any(|job| window(job).is_some()) {
+        return insert_rows(db, jobs, origin).await;
+    }
+    let transaction = db.begin().await?;
+    let mut inserted = insert_rows(&transaction, jobs, origin).await?;
+    let timed: Vec<&NewJob> =
+        jobs.iter().copied().filter(|job| window(job).is_some() && inserted.contains(&job.id)).collect();
+    let taken = take_windows(&transaction, &timed).await?;
+    let late: Vec<Uuid> = timed.iter().map(|job| job.id).filter(|id| !taken.contains(id)).collect();
+    if !late.is_empty() {
+        // Another push took the window between the look and the write.
+        let mut binds = Binds::new(&transaction);
+        let ids = binds.ids(late.iter().copied());
+        binds
+            .run(&transaction, format!("DELETE FROM jobs WHERE id IN (SELECT job FROM {ids} AS late)"))
+            .await?;
+        inserted.retain(|id| !late.contains(id));
+    }
+    transaction.commit().await?;
+    Ok(inserted)
+}
+
+async fn insert_rows<C: ConnectionTrait>(
+    db: &C,
+    jobs: &[&NewJob],
     origin: Origin,
 ) -> Result<Vec<Uuid>, DbErr> {
     let mut binds = Binds::new(db);
     let now = binds.now();
-    let mut rows = Vec::new();
-    for job in jobs {
-        let (id, queue, kind) = (binds.bind(job.id), binds.bind(&*job.queue), binds.bind(&*job.kind));
-        let (version, payload) = (binds.bind(job.payload_version), binds.bind(job.payload.clone()));
-        let (priority, delay) = (binds.bind(job.priority.rank()), binds.bind(micros(job.delay)));
-        let max_attempts = binds.bind(i32::try_from(job.max_attempts.max(1)).unwrap_or(i32::MAX));
-        let (base, cap) = (binds.bind(millis(job.retry.base)), binds.bind(millis(job.retry.cap)));
-        let unique = binds.bind(job.unique.as_ref().map(|unique| unique.key.clone()));
-        let (concurrency, order) = (
-            binds.bind(job.concurrency.as_ref().map(|one| one.key.clone())),
-            binds.bind(job.order_key.clone()),
+    let rows = binds.rows(
+        jobs.iter().map(|job| as_row(job)).collect(),
+        &[
+            ("id", Kind::Id),
+            ("queue", Kind::Text),
+            ("kind", Kind::Text),
+            ("version", Kind::Number),
+            ("payload", Kind::Text),
+            ("priority", Kind::Number),
+            ("delay", Kind::Number),
+            ("used", Kind::Number),
+            ("most", Kind::Number),
+            ("base", Kind::Number),
+            ("cap", Kind::Number),
+            ("ukey", Kind::Text),
+            ("rule", Kind::Text),
+            ("ckey", Kind::Text),
+            ("climit", Kind::Number),
+            ("okey", Kind::Text),
+            ("keep", Kind::Number),
+        ],
+    );
+    let mut free = String::from("TRUE");
+    if jobs.iter().any(|job| rule(job) == Some(UniqueRule::UntilDone)) {
+        free += " AND (new.rule <> 'until_done' OR NOT EXISTS (SELECT 1 FROM jobs twin \
+                 WHERE twin.queue = new.queue AND twin.unique_key = new.ukey AND twin.state = 'running'))";
+    }
+    if jobs.iter().any(|job| window(job).is_some()) {
+        free += &format!(
+            " AND (new.rule <> 'for' OR NOT EXISTS (SELECT 1 FROM job_unique_windows open \
+             WHERE open.queue = new.queue AND open.unique_key = new.ukey AND open.until > {now}))"
         );
-        rows.push(format!(
-            "({id}, {queue}, {kind}, {version}, {payload}, {priority}, 'waiting', {now} + {delay}, 0, {max_attempts}, \
-             {base}, {cap}, 0, {unique}, {concurrency}, {order}, FALSE, {now})"
-        ));
     }
     let text = format!(
         "INSERT INTO jobs (id, queue, kind, payload_version, payload, priority, state, run_at, attempt, max_attempts, \
-         retry_base_ms, retry_cap_ms, claim_token, unique_key, concurrency_key, order_key, cancel_requested, \
-         enqueued_at) VALUES {} ON CONFLICT DO NOTHING RETURNING id{}",
-        rows.join(", "),
-        origin.due(binds.backend),
+         retry_base_ms, retry_cap_ms, claim_token, unique_key, unique_rule, concurrency_key, concurrency_limit, \
+         order_key, cancel_requested, enqueued_at, merges, keep_result_ms) \
+         SELECT new.id, new.queue, new.kind, new.version, {payload}, new.priority, 'waiting', {now} + new.delay, \
+         new.used, new.most, new.base, new.cap, 0, new.ukey, new.rule, new.ckey, new.climit, new.okey, FALSE, {now}, 0, \
+         new.keep FROM {rows} AS new WHERE {free} ON CONFLICT DO NOTHING RETURNING id{told}",
+        payload = binds.json("new.payload"),
+        told = origin.due_soon(binds.backend),
     );
     binds.all(db, text).await?.iter().map(row::id).collect()
+}
+
+fn as_row(job: &NewJob) -> Json {
+    let concurrency = job.concurrency.as_ref();
+    json!({
+        "id": job.id.simple().to_string(),
+        "queue": job.queue,
+        "kind": job.kind,
+        "version": job.payload_version,
+        "payload": job.payload.to_string(),
+        "priority": job.priority.rank(),
+        "delay": micros(job.delay),
+        "used": whole(job.attempts_used),
+        "most": whole(job.max_attempts.max(1)),
+        "base": millis(job.retry.base),
+        "cap": millis(job.retry.cap),
+        "ukey": job.unique.as_ref().map(|unique| &unique.key),
+        "rule": rule_name(rule(job).unwrap_or(UniqueRule::WhileWaiting)),
+        "ckey": concurrency.map(|one| &one.key),
+        "climit": concurrency.map_or(1, |one| whole(one.limit.max(1))),
+        "okey": job.order_key,
+        "keep": millis(job.keep_result),
+    })
+}
+
+fn rule(job: &NewJob) -> Option<UniqueRule> {
+    job.unique.as_ref().map(|unique| unique.rule)
+}
+
+/// For how long a job stands for others whatever becomes of it.
+fn window(job: &NewJob) -> Option<std::time::Duration> {
+    match rule(job) {
+        Some(UniqueRule::For(length)) => Some(length),
+        _ => None,
+    }
+}
+
+fn rule_name(rule: UniqueRule) -> &'static str {
+    match rule {
+        UniqueRule::WhileWaiting => "while_waiting",
+        UniqueRule::UntilDone => "until_done",
+        UniqueRule::For(_) => "for",
+        UniqueRule::Coalesce => "coalesce",
+    }
+}
+
+fn whole(count: u32) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
 }
 
 fn millis(length: std::time::Duration) -> i64 {
     micros(length) / 1000
 }
 
+/// Takes the windows of jobs that were just inserted, where they are open, and gives the ids of those jobs.
+async fn take_windows<C: ConnectionTrait>(db: &C, jobs: &[&NewJob]) -> Result<Vec<Uuid>, DbErr> {
+    if jobs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut binds = Binds::new(db);
+    let now = binds.now();
+    let row = |job: &&NewJob| {
+        let key = job.unique.as_ref().map(|unique| &unique.key);
+        let length = window(job).map(micros);
+        json!({ "id": job.id.simple().to_string(), "queue": job.queue, "ukey": key, "length": length })
+    };
+    let columns = [("id", Kind::Id), ("queue", Kind::Text), ("ukey", Kind::Text), ("length", Kind::Number)];
+    let rows = binds.rows(jobs.iter().map(row).collect(), &columns);
+    let text = format!(
+        "INSERT INTO job_unique_windows (queue, unique_key, job_id, until) \
+         SELECT new.queue, new.ukey, new.id, {now} + new.length FROM {rows} AS new WHERE TRUE \
+         ON CONFLICT (queue, unique_key) DO UPDATE SET job_id = excluded.job_id, until = excluded.until \
+         WHERE job_unique_windows.until <= {now} RETURNING job_id"
+    );
+    binds.all(db, text).await?.iter().map(|row| row.try_get("", "job_id")).collect()
+}
+
 /// What stands in the way of some jobs.
 #[derive(Debug, Default)]
 struct InTheWay {
     ids: Vec<Uuid>,
-    winners: HashMap<(String, String), Uuid>,
+    waiting: HashMap<(String, String), Uuid>,
+    running: HashMap<(String, String), Uuid>,
+    windows: HashMap<(String, String), Uuid>,
 }
 
 impl InTheWay {
-    /// `None` when nothing does any more: a claim or a settlement came between.
+    /// `None` when nothing does any more: a claim or a settlement came between. Merged: it is to be.
     fn answer(&self, job: &NewJob) -> Option<Pushed> {
         if self.ids.contains(&job.id) {
             return Some(Pushed::Known);
         }
-        let key = (job.queue.clone(), job.unique.as_ref()?.key.clone());
-        self.winners.get(&key).map(|winner| Pushed::Joined { winner: *winner })
+        let unique = job.unique.as_ref()?;
+        let key = (job.queue.clone(), unique.key.clone());
+        let winner = self.waiting.get(&key).copied();
+        let winner = match unique.rule {
+            UniqueRule::Coalesce => return winner.map(|winner| Pushed::Merged { winner }),
+            UniqueRule::WhileWaiting => winner,
+            UniqueRule::UntilDone => winner.or_else(|| self.running.get(&key).copied()),
+            UniqueRule::For(_) => winner.or_else(|| self.windows.get(&key).copied()),
+        }?;
+        // A window outlives its job: the same job again is no news.
+        Some(if winner == job.id { Pushed::Known } else { Pushed::Joined { winner } })
     }
 }
 
@@ -135,29 +271,40 @@ async fn in_the_way<'a, C: ConnectionTrait>(
     jobs: impl Iterator<Item = &'a NewJob> + Clone,
 ) -> Result<InTheWay, DbErr> {
     let mut binds = Binds::new(db);
-    let ids = binds.list(jobs.clone().map(|job| job.id));
-    let mut keys = Vec::new();
-    for job in jobs {
-        if let Some(unique) = &job.unique {
-            keys.push(format!("({}, {})", binds.bind(&*job.queue), binds.bind(&*unique.key)));
-        }
-    }
-    let mut text = format!("SELECT id, queue, unique_key, FALSE AS waits FROM jobs WHERE id IN ({ids})");
-    if !keys.is_empty() {
-        text += &format!(
-            " UNION ALL SELECT id, queue, unique_key, TRUE AS waits FROM jobs \
-             WHERE state = 'waiting' AND unique_key IS NOT NULL AND (queue, unique_key) IN (VALUES {})",
-            keys.join(", ")
-        );
-    }
+    let now = binds.now();
+    let ids = binds.ids(jobs.clone().map(|job| job.id));
+    let key =
+        |job: &NewJob| job.unique.as_ref().map(|unique| json!({ "queue": job.queue, "ukey": unique.key }));
+    let keys = binds.rows(jobs.filter_map(key).collect(), &[("queue", Kind::Text), ("ukey", Kind::Text)]);
+    let twins = |state: &str| {
+        format!(
+            "SELECT twin.id AS id, twin.queue AS queue, twin.unique_key AS unique_key, '{state}' AS way \
+             FROM {keys} AS pushed JOIN jobs twin ON twin.queue = pushed.queue AND twin.unique_key = pushed.ukey \
+             WHERE twin.state = '{state}' AND twin.unique_key IS NOT NULL"
+        )
+    };
+    let text = format!(
+        "SELECT jobs.id AS id, '' AS queue, '' AS unique_key, 'id' AS way FROM {ids} AS pushed \
+         JOIN jobs ON jobs.id = pushed.job UNION ALL {} UNION ALL {} UNION ALL \
+         SELECT open.job_id AS id, open.queue AS queue, open.unique_key AS unique_key, 'window' AS way \
+         FROM {keys} AS pushed JOIN job_unique_windows open ON open.queue = pushed.queue \
+         AND open.unique_key = pushed.ukey WHERE open.until > {now}",
+        twins("waiting"),
+        twins("running"),
+    );
     let mut found = InTheWay::default();
     for row in binds.all(db, text).await? {
-        let (id, waits): (Uuid, bool) = (row::id(&row)?, row.try_get("", "waits")?);
-        if waits {
-            found.winners.insert((row.try_get("", "queue")?, row.try_get("", "unique_key")?), id);
-        } else {
-            found.ids.push(id);
-        }
+        let (id, way): (Uuid, String) = (row::id(&row)?, row.try_get("", "way")?);
+        let ways = match way.as_str() {
+            "waiting" => &mut found.waiting,
+            "running" => &mut found.running,
+            "window" => &mut found.windows,
+            _ => {
+                found.ids.push(id);
+                continue;
+            }
+        };
+        ways.insert((row.try_get("", "queue")?, row.try_get("", "unique_key")?), id);
     }
     Ok(found)
 }

@@ -2,16 +2,15 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{DbErr, QueryResult};
-use syncline_entity::{
-    job as entity,
-    types::{self, JobState},
-};
+use serde::Deserialize;
+use serde_json::Value as Json;
+use syncline_entity::types;
 use uuid::Uuid;
 
 use super::statement::length;
 use crate::{
     backend::LeaseRef,
-    job::{ClaimedJob, Job, Priority},
+    job::{ClaimedJob, Ended, Job, PastAttempt, Priority},
     retry::RetryPolicy,
     state::State,
 };
@@ -39,44 +38,77 @@ pub(super) fn claimed(row: &QueryResult) -> Result<ClaimedJob, DbErr> {
     })
 }
 
-pub(super) fn job(row: entity::Model) -> Result<Job, DbErr> {
+/// What [`job`] reads.
+pub(super) const STORED: &str = "id, queue, kind, payload_version, payload, priority, state, run_at, attempt, \
+     max_attempts, retry_base_ms, retry_cap_ms, claim_token, lease_until, worker_id, unique_key, concurrency_key, \
+     concurrency_limit, order_key, cancel_requested, progress, history, last_error, dead_reason, enqueued_at, finished_at";
+
+pub(super) fn job(row: &QueryResult) -> Result<Job, DbErr> {
+    // Whoever looks at a job that cannot be read sees what stands there.
+    let payload = row.try_get("", "payload").or_else(|_| row.try_get("", "payload").map(Json::String))?;
     Ok(Job {
-        id: row.id,
-        queue: row.queue,
-        kind: row.kind,
-        payload_version: row.payload_version,
-        payload: row.payload,
-        priority: row.priority.into(),
-        state: row.state.into(),
-        run_at: time(row.run_at),
-        attempt: not_negative("attempt", row.attempt)?,
-        max_attempts: not_negative("max_attempts", row.max_attempts)?,
-        retry: policy(row.retry_base_ms, row.retry_cap_ms),
-        token: row.claim_token,
-        lease_until: row.lease_until.map(time),
-        worker_id: row.worker_id,
-        unique_key: row.unique_key,
-        concurrency_key: row.concurrency_key,
-        concurrency_limit: 1,
-        order_key: row.order_key,
-        cancel_requested: row.cancel_requested,
-        progress: row.progress,
-        history: Vec::new(),
-        last_error: row.last_error,
-        dead_reason: row.dead_reason,
-        enqueued_at: time(row.enqueued_at),
-        finished_at: row.finished_at.map(time),
+        id: id(row)?,
+        queue: row.try_get("", "queue")?,
+        kind: row.try_get("", "kind")?,
+        payload_version: row.try_get("", "payload_version")?,
+        payload,
+        priority: priority(row)?,
+        state: state(row)?,
+        run_at: time(row.try_get("", "run_at")?),
+        attempt: count(row, "attempt")?,
+        max_attempts: count(row, "max_attempts")?,
+        retry: retry(row)?,
+        token: row.try_get("", "claim_token")?,
+        lease_until: row.try_get::<Option<i64>>("", "lease_until")?.map(time),
+        worker_id: row.try_get("", "worker_id")?,
+        unique_key: row.try_get("", "unique_key")?,
+        concurrency_key: row.try_get("", "concurrency_key")?,
+        concurrency_limit: count(row, "concurrency_limit")?,
+        order_key: row.try_get("", "order_key")?,
+        cancel_requested: row.try_get("", "cancel_requested")?,
+        progress: row.try_get("", "progress")?,
+        history: history(row.try_get("", "history")?)?,
+        last_error: row.try_get("", "last_error")?,
+        dead_reason: row.try_get("", "dead_reason")?,
+        enqueued_at: time(row.try_get("", "enqueued_at")?),
+        finished_at: row.try_get::<Option<i64>>("", "finished_at")?.map(time),
     })
 }
 
-impl From<JobState> for State {
-    fn from(state: JobState) -> Self {
-        match state {
-            JobState::Waiting => State::Waiting,
-            JobState::Running => State::Running,
-            JobState::Dead => State::Dead,
-        }
-    }
+/// An attempt as the column `history` holds it.
+#[derive(Debug, Deserialize)]
+struct Past {
+    attempt: u32,
+    worker: Option<String>,
+    at: i64,
+    outcome: String,
+    error: Option<String>,
+}
+
+fn history(column: Option<Json>) -> Result<Vec<PastAttempt>, DbErr> {
+    let Some(column) = column else { return Ok(Vec::new()) };
+    let past: Vec<Past> = serde_json::from_value(column).map_err(|error| DbErr::Json(error.to_string()))?;
+    let told = |past: Past| PastAttempt {
+        attempt: past.attempt,
+        worker: past.worker,
+        ended_at: time(past.at),
+        outcome: past.outcome,
+        error: past.error,
+    };
+    Ok(past.into_iter().map(told).collect())
+}
+
+pub(super) fn ended(row: &QueryResult) -> Result<Ended, DbErr> {
+    Ok(Ended {
+        id: id(row)?,
+        queue: row.try_get("", "queue")?,
+        kind: row.try_get("", "kind")?,
+        cancelled: row.try_get("", "cancelled")?,
+        result: row.try_get("", "result")?,
+        last_error: row.try_get("", "last_error")?,
+        attempt: count(row, "attempt")?,
+        ended_at: time(row.try_get("", "ended_at")?),
+    })
 }
 
 impl From<types::Priority> for Priority {

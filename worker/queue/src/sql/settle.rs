@@ -2,14 +2,16 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use sea_orm::{DatabaseConnection, DbErr};
+use sea_orm::{DatabaseConnection, DbBackend, DbErr};
+use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use super::{
     error::is_unique_violation,
-    notify::Origin,
+    leave::{Leaving, Which, leave},
+    notify::{Origin, SOON},
     row,
-    statement::{Binds, micros},
+    statement::{Binds, HELD, Kind, micros},
 };
 use crate::{
     backend::{Error, LeaseRef, Next, Outcome, Settled, Settlement},
@@ -18,9 +20,13 @@ use crate::{
 };
 
 /// Rows per statement.
-const CHUNK: usize = 200;
+const CHUNK: usize = 500;
 /// The longest error text that is kept.
 const LONGEST_ERROR: usize = 16 * 1024;
+/// The longest error text, in characters, that the history keeps of each attempt.
+const LONGEST_PAST_ERROR: usize = 2000;
+/// How many attempts the history keeps.
+const LONGEST_HISTORY: usize = 100;
 
 /// A move from running to waiting or dead.
 #[derive(Debug, Clone)]
@@ -33,6 +39,30 @@ pub(super) struct Move {
     refund: i32,
     error: Option<String>,
     reason: Option<String>,
+    /// What the history says of the attempt; nothing of one that was not made.
+    past: Option<&'static str>,
+}
+
+impl Move {
+    fn row(&self) -> Json {
+        json!({
+            "job": self.lease.id.simple().to_string(),
+            "token": self.lease.token,
+            "next_state": self.to.as_str(),
+            "delay": self.delay.map(micros),
+            "refund": self.refund,
+            "error": self.error,
+            "reason": self.reason,
+            "past": self.past,
+        })
+    }
+}
+
+/// A job that was claimed and cannot be read.
+#[derive(Debug)]
+pub(super) struct Unreadable {
+    pub(super) lease: LeaseRef,
+    pub(super) error: String,
 }
 
 /// Stores outcomes; the flag says that something may have become free to claim.
@@ -42,31 +72,51 @@ pub(super) async fn settle(
     origin: Origin,
 ) -> Result<(Vec<Settled>, bool), Error> {
     let mut wake = false;
-    let mut answers: HashMap<LeaseRef, Settled> = HashMap::new();
+    let mut answers: HashMap<LeaseRef, Settled> = HashMap::with_capacity(settlements.len());
     for chunk in settlements.chunks(CHUNK) {
-        let gone = |settlement: &&Settlement| {
-            matches!(settlement.outcome, Outcome::Done | Outcome::Answered(_) | Outcome::Cancelled)
-        };
-        let (gone, stay): (Vec<_>, Vec<_>) = chunk.iter().partition(gone);
-        if !gone.is_empty() {
-            let mut binds = Binds::new(db);
-            let held = binds.held(gone.iter().map(|settlement| settlement.lease));
-            let text = format!(
-                "DELETE FROM jobs WHERE {held} RETURNING id, claim_token, concurrency_key, order_key{}",
-                // What has a key made way for the next of that key.
-                origin.due_if(binds.backend, "coalesce(concurrency_key, order_key) IS NOT NULL")
-            );
-            for row in binds.all(db, text).await? {
-                wake |= is_keyed(&row)?;
-                answers.insert(row::lease(&row)?, Settled::Applied(Next::Gone));
-            }
+        let gone: Vec<_> = chunk.iter().filter_map(leaving).collect();
+        for left in leave(db, Which::Held, &gone, origin).await? {
+            wake |= left.keyed;
+            answers.insert(left.lease, Settled::Applied(Next::Gone));
         }
-        let moves = moves(db, &stay).await?;
-        wake |= !moves.is_empty();
-        answers.extend(apply(db, &moves, origin).await?);
+        if gone.len() < chunk.len() {
+            let moves = moves(db, chunk).await?;
+            wake |= !moves.is_empty();
+            answers.extend(apply(db, &moves, origin).await?);
+        }
     }
     let answer = |settlement: &Settlement| answers.get(&settlement.lease).cloned().unwrap_or(Settled::Stale);
     Ok((settlements.iter().map(answer).collect(), wake))
+}
+
+fn leaving(settlement: &Settlement) -> Option<Leaving> {
+    let LeaseRef { id, token } = settlement.lease;
+    let (cancelled, result) = match &settlement.outcome {
+        Outcome::Done => (false, None),
+        Outcome::Answered(result) => (false, Some(result.clone())),
+        Outcome::Cancelled => (true, None),
+        Outcome::Retry { .. } | Outcome::Snooze { .. } | Outcome::Dead { .. } => return None,
+    };
+    Some(Leaving { job: id, token, cancelled, result })
+}
+
+/// Gives up jobs that were claimed and cannot be read.
+pub(super) async fn bury(
+    db: &DatabaseConnection,
+    unreadable: &[Unreadable],
+    origin: Origin,
+) -> Result<(), Error> {
+    let give_up = |one: &Unreadable| Move {
+        lease: one.lease,
+        to: State::Dead,
+        delay: None,
+        refund: 0,
+        error: Some(clean(&one.error)),
+        reason: Some("it cannot be read".to_owned()),
+        past: Some("dead"),
+    };
+    let moves: Vec<_> = unreadable.iter().map(give_up).collect();
+    apply(db, &moves, origin).await.map(drop)
 }
 
 /// Puts back what was never started.
@@ -82,6 +132,7 @@ pub(super) async fn give_back(
         refund: 1,
         error: None,
         reason: None,
+        past: None,
     };
     let mut answers = HashMap::new();
     for chunk in leases.chunks(CHUNK) {
@@ -92,29 +143,36 @@ pub(super) async fn give_back(
 }
 
 /// Decides each outcome; those that depend on the attempts used so far are looked up first.
-async fn moves(db: &DatabaseConnection, settlements: &[&Settlement]) -> Result<Vec<Move>, Error> {
+async fn moves(db: &DatabaseConnection, settlements: &[Settlement]) -> Result<Vec<Move>, Error> {
     let retries: Vec<_> =
         settlements.iter().filter(|s| matches!(s.outcome, Outcome::Retry { .. })).map(|s| s.lease).collect();
     let attempts = attempts(db, &retries).await?;
-    let decide = |settlement: &&Settlement| {
+    let decide = |settlement: &Settlement| {
         let lease = settlement.lease;
-        let (to, delay, refund, error, reason) = match &settlement.outcome {
-            Outcome::Done | Outcome::Answered(_) | Outcome::Cancelled => return None,
-            Outcome::Snooze { delay } => (State::Waiting, Some(*delay), 1, None, None),
+        let stay =
+            |to: State| Move { lease, to, delay: None, refund: 0, error: None, reason: None, past: None };
+        match &settlement.outcome {
+            Outcome::Done | Outcome::Answered(_) | Outcome::Cancelled => None,
+            Outcome::Snooze { delay } => {
+                Some(Move { delay: Some(*delay), refund: 1, ..stay(State::Waiting) })
+            }
             Outcome::Dead { reason, error } => {
-                (State::Dead, None, 0, Some(clean(error)), Some(clean(reason)))
+                let (error, reason) = (Some(clean(error)), Some(clean(reason)));
+                Some(Move { error, reason, past: Some("dead"), ..stay(State::Dead) })
             }
             Outcome::Retry { error, at_least } => {
                 // No row: the claim is stale, which the update would find as well.
                 let (attempt, max_attempts, policy) = attempts.get(&lease.id)?;
-                if attempt >= max_attempts {
-                    (State::Dead, None, 0, Some(clean(error)), Some(format!("failed {attempt} times")))
+                let error = Some(clean(error));
+                Some(if attempt >= max_attempts {
+                    let reason = Some(format!("failed {attempt} times"));
+                    Move { error, reason, past: Some("dead"), ..stay(State::Dead) }
                 } else {
-                    (State::Waiting, Some(policy.delay(*attempt, *at_least)), 0, Some(clean(error)), None)
-                }
+                    let delay = Some(policy.delay(*attempt, *at_least));
+                    Move { error, delay, past: Some("retry"), ..stay(State::Waiting) }
+                })
             }
-        };
-        Some(Move { lease, to, delay, refund, error, reason })
+        }
     };
     Ok(settlements.iter().filter_map(decide).collect())
 }
@@ -127,9 +185,11 @@ async fn attempts(
         return Ok(HashMap::new());
     }
     let mut binds = Binds::new(db);
-    let held = binds.held(leases.iter().copied());
-    let text =
-        format!("SELECT id, attempt, max_attempts, retry_base_ms, retry_cap_ms FROM jobs WHERE {held}");
+    let held = binds.leases(leases.iter().copied());
+    let text = format!(
+        "SELECT jobs.id AS id, attempt, max_attempts, retry_base_ms, retry_cap_ms \
+         FROM {held} AS held CROSS JOIN jobs WHERE {HELD}"
+    );
     let rows = binds.all(db, text).await?;
     let read = |row| {
         let used = (row::count(row, "attempt")?, row::count(row, "max_attempts")?, row::retry(row)?);
@@ -177,25 +237,31 @@ async fn apply_at_once(
     }
     let mut binds = Binds::new(db);
     let now = binds.now();
-    let mut values = Vec::new();
-    for one in moves {
-        let (job, token) = (binds.bind(one.lease.id), binds.bind(one.lease.token));
-        let (to, delay) = (binds.bind(one.to.as_str()), binds.bind(one.delay.map(micros)));
-        let refund = binds.bind(one.refund);
-        let (error, reason) = (binds.bind(one.error.clone()), binds.bind(one.reason.clone()));
-        values.push(format!("({job}, {token}, {to}, {delay}, {refund}, {error}, {reason})"));
-    }
+    let columns = [
+        ("job", Kind::Id),
+        ("token", Kind::Number),
+        ("next_state", Kind::Text),
+        ("delay", Kind::Number),
+        ("refund", Kind::Number),
+        ("error", Kind::Text),
+        ("reason", Kind::Text),
+        ("past", Kind::Text),
+    ];
+    let rows = binds.rows(moves.iter().map(Move::row).collect(), &columns);
+    // What is due soon may be claimed then, and what had a key made way for the next of that key.
+    let told = format!(
+        "(held.next_state = 'waiting' AND coalesce(held.delay, 0) <= {SOON}) \
+         OR coalesce(jobs.concurrency_key, jobs.order_key) IS NOT NULL"
+    );
     let text = format!(
-        "WITH moves(job, token, next_state, delay, refund, error, reason) AS (VALUES {values}) \
-         UPDATE jobs SET state = moves.next_state, run_at = coalesce({now} + moves.delay, jobs.run_at), \
-         attempt = jobs.attempt - moves.refund, lease_until = NULL, worker_id = NULL, \
-         last_error = coalesce(moves.error, jobs.last_error), dead_reason = moves.reason, \
-         finished_at = CASE WHEN moves.next_state = 'dead' THEN {now} END, unique_key = {unique_key} \
-         FROM moves WHERE jobs.id = moves.job AND jobs.claim_token = moves.token AND jobs.state = 'running' \
-         RETURNING id, claim_token, cancel_requested{told}",
-        told = origin.due(binds.backend),
-        values = values.join(", "),
-        unique_key = UNTWINNED,
+        "UPDATE jobs SET state = held.next_state, run_at = coalesce({now} + held.delay, jobs.run_at), \
+         attempt = jobs.attempt - held.refund, lease_until = NULL, worker_id = NULL, \
+         last_error = coalesce(held.error, jobs.last_error), dead_reason = held.reason, \
+         finished_at = CASE WHEN held.next_state = 'dead' THEN {now} END, unique_key = {UNTWINNED}, \
+         history = CASE WHEN held.past IS NULL THEN jobs.history ELSE {history} END \
+         FROM {rows} AS held WHERE {HELD} RETURNING id, claim_token, cancel_requested{told}",
+        told = origin.due_if(binds.backend, &told),
+        history = history(&binds, "held.past", "held.error"),
     );
     let mut answers = HashMap::new();
     let mut cancelled = Vec::new();
@@ -212,32 +278,45 @@ async fn apply_at_once(
         answers.insert(one.lease, Settled::Applied(next));
     }
     if !cancelled.is_empty() {
-        remove_cancelled(db, cancelled.iter().map(|lease| lease.id)).await?;
+        remove_cancelled(db, cancelled.iter().map(|lease| lease.id), origin).await?;
         answers.extend(cancelled.into_iter().map(|lease| (lease, Settled::Applied(Next::Gone))));
     }
     Ok(answers)
 }
 
+/// The history with the attempt that ends, which is the job's as it stands, and without the oldest where it is long.
+pub(super) fn history(binds: &Binds, outcome: &str, error: &str) -> String {
+    let now = binds.now();
+    let past = format!(
+        "'attempt', jobs.attempt, 'worker', jobs.worker_id, 'at', {now}, 'outcome', {outcome}, \
+         'error', substr({error}, 1, {LONGEST_PAST_ERROR})"
+    );
+    match binds.backend {
+        DbBackend::Postgres => format!(
+            "CASE WHEN jsonb_array_length(jobs.history) >= {LONGEST_HISTORY} THEN jobs.history - 0 \
+             ELSE coalesce(jobs.history, '[]') END || jsonb_build_array(jsonb_build_object({past}))"
+        ),
+        _ => format!(
+            "json_insert(CASE WHEN json_array_length(jobs.history) >= {LONGEST_HISTORY} \
+             THEN json_remove(jobs.history, '$[0]') ELSE coalesce(jobs.history, '[]') END, '$[#]', json_object({past}))"
+        ),
+    }
+}
+
 /// The unique key that a job may keep when it waits again.
 pub(super) const UNTWINNED: &str = "CASE WHEN EXISTS (SELECT 1 FROM jobs twin WHERE twin.queue = jobs.queue \
-     AND twin.unique_key = jobs.unique_key AND twin.state = 'waiting' AND twin.id <> jobs.id) \
+     AND twin.unique_key = jobs.unique_key AND twin.id <> jobs.id AND (twin.state = 'waiting' \
+     OR (twin.state = 'running' AND twin.unique_rule = 'until_done' AND jobs.unique_rule = 'until_done'))) \
      THEN NULL ELSE jobs.unique_key END";
 
 /// A job that should stop does not wait for another attempt.
 pub(super) async fn remove_cancelled(
     db: &DatabaseConnection,
     ids: impl Iterator<Item = Uuid>,
+    origin: Origin,
 ) -> Result<(), DbErr> {
-    let mut binds = Binds::new(db);
-    let ids = binds.list(ids);
-    let text = format!("DELETE FROM jobs WHERE id IN ({ids}) AND state = 'waiting' AND cancel_requested");
-    binds.run(db, text).await.map(drop)
-}
-
-fn is_keyed(row: &sea_orm::QueryResult) -> Result<bool, DbErr> {
-    let (concurrency, order): (Option<String>, Option<String>) =
-        (row.try_get("", "concurrency_key")?, row.try_get("", "order_key")?);
-    Ok(concurrency.is_some() || order.is_some())
+    let leaving: Vec<_> = ids.map(Leaving::cancelled).collect();
+    leave(db, Which::Unwanted, &leaving, origin).await.map(drop)
 }
 
 /// Text that every store takes: PostgreSQL refuses NUL, and nobody reads megabytes.

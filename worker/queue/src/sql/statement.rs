@@ -1,10 +1,30 @@
 //! Statements under construction: text and the values it names.
+//!
+//! Databases keep a prepared statement for as long as its text is the same. So what stands for many rows is one value, a
+//! text of JSON that the database takes apart, and the text does not depend on how many rows there are.
 
 use std::{fmt, time::Duration};
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
+use serde_json::{Value as Json, json};
+use uuid::Uuid;
 
 use crate::backend::LeaseRef;
+
+/// The row under `jobs` runs under the claim of a row of [`Binds::leases`], there called `held`.
+pub(super) const HELD: &str =
+    "jobs.id = held.job AND jobs.claim_token = held.token AND jobs.state = 'running'";
+
+/// What a column of [`Binds::rows`] holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A UUID, as a text of 32 digits in JSON.
+    Id,
+    /// A whole number.
+    Number,
+    /// Text.
+    Text,
+}
 
 /// Values bound so far. Both databases take `$1`, so one text serves both.
 #[derive(Debug)]
@@ -34,23 +54,42 @@ impl Binds {
         Bound(self.values.len())
     }
 
-    /// Binds values and gives their names between commas.
-    pub(super) fn list<V: Into<Value>>(&mut self, values: impl IntoIterator<Item = V>) -> String {
-        let names: Vec<_> = values.into_iter().map(|value| self.bind(value).to_string()).collect();
-        names.join(", ")
+    /// Binds rows, each a JSON object, and gives the table they make, to stand in `FROM`. What a row leaves out is null.
+    pub(super) fn rows(&mut self, rows: Vec<Json>, columns: &[(&str, Kind)]) -> String {
+        let list = self.bind(Json::Array(rows).to_string());
+        let postgres = self.backend == DbBackend::Postgres;
+        let column = |(name, kind): &(&str, Kind)| match (postgres, kind) {
+            (true, Kind::Id) => format!("{name} uuid"),
+            (true, Kind::Number) => format!("{name} bigint"),
+            (true, Kind::Text) => format!("{name} text"),
+            (false, Kind::Id) => format!("unhex(json_extract(value, '$.{name}')) AS {name}"),
+            (false, _) => format!("json_extract(value, '$.{name}') AS {name}"),
+        };
+        let columns = columns.iter().map(column).collect::<Vec<_>>().join(", ");
+        match postgres {
+            true => format!("(SELECT * FROM json_to_recordset(CAST({list} AS json)) AS one({columns}))"),
+            false => format!("(SELECT {columns} FROM json_each({list}))"),
+        }
     }
 
-    /// The condition that a row runs under one of these claims. The ids stand there twice so that both databases look
-    /// them up by primary key.
-    pub(super) fn held(&mut self, leases: impl IntoIterator<Item = LeaseRef>) -> String {
-        let (mut ids, mut pairs) = (Vec::new(), Vec::new());
-        for lease in leases {
-            let id = self.bind(lease.id);
-            pairs.push(format!("({id}, {})", self.bind(lease.token)));
-            ids.push(id.to_string());
+    /// The same for claims: the columns `job` and `token`.
+    pub(super) fn leases(&mut self, leases: impl IntoIterator<Item = LeaseRef>) -> String {
+        let row = |lease: LeaseRef| json!({ "job": lease.id.simple().to_string(), "token": lease.token });
+        self.rows(leases.into_iter().map(row).collect(), &[("job", Kind::Id), ("token", Kind::Number)])
+    }
+
+    /// The same for ids: the column `job`.
+    pub(super) fn ids(&mut self, ids: impl IntoIterator<Item = Uuid>) -> String {
+        let row = |id: Uuid| json!({ "job": id.simple().to_string() });
+        self.rows(ids.into_iter().map(row).collect(), &[("job", Kind::Id)])
+    }
+
+    /// A text column of [`Binds::rows`] that holds JSON, as the table keeps it.
+    pub(super) fn json(&self, column: &str) -> String {
+        match self.backend {
+            DbBackend::Postgres => format!("CAST({column} AS jsonb)"),
+            _ => column.to_owned(),
         }
-        let (ids, pairs) = (ids.join(", "), pairs.join(", "));
-        format!("id IN ({ids}) AND (id, claim_token) IN (VALUES {pairs}) AND state = 'running'")
     }
 
     /// The database's clock at the statement's start, one time for all its rows. A statement that waited for a lock

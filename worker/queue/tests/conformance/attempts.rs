@@ -65,12 +65,7 @@ pub(crate) async fn retries_wait_within_their_bounds(stage: &Stage) {
         }
         waits.dedup();
         assert!(waits.len() > 1, "no jitter: {waits:?}");
-        // What waits is brought forward by the only way there is.
-        for one in &running {
-            let sql =
-                format!("UPDATE jobs SET run_at = 0 WHERE attempt = {} AND state = 'waiting'", one.attempt);
-            sea_orm::ConnectionTrait::execute_unprepared(&stage.db, &sql).await.expect("an update");
-        }
+        stage.hooks.make_due().await;
     }
 }
 

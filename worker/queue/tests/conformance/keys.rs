@@ -1,10 +1,21 @@
 //! Jobs that know of each other.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-use syncline_queue::{ClaimRequest, Concurrency, NewJob, Next, Outcome, Priority, Pushed, Settled};
+use syncline_queue::{
+    Cancelled, ClaimRequest, Concurrency, NewJob, Next, Outcome, Priority, Pushed, RetryPolicy, Settled,
+    SourceConfig,
+};
+use uuid::Uuid;
 
-use super::{LEASE, QUEUE, claim, claim_one, failed, job, kinds, request, settle, waiting};
+use super::{
+    LEASE, QUEUE, claim, claim_one, failed, job, kinds, request, settle, waiting,
+    workers::{config, start_on},
+};
 use crate::support::Stage;
 
 fn unique(kind: &str) -> NewJob {
@@ -126,6 +137,128 @@ pub(crate) async fn an_order_key_keeps_order(stage: &Stage) {
     assert_eq!(again.kind, "first");
     settle(&*stage.backend, &again, Outcome::Done).await;
     assert_eq!(claim_one(&*stage.backend).await.kind, "second");
+}
+
+/// Every job is claimed after all before it of its key have left, whoever claims, and whichever of them fail.
+pub(crate) async fn an_order_key_keeps_its_order_among_many_claimers(stage: &Stage) {
+    const KEYS: usize = 4;
+    let jobs: Vec<_> = (0..80).map(|n| ordered(&n.to_string(), &format!("link {}", n % KEYS))).collect();
+    let (late, early): (Vec<_>, Vec<_>) = jobs.iter().cloned().enumerate().partition(|(n, _)| n % 7 == 0);
+    let only = |jobs: Vec<(usize, NewJob)>| jobs.into_iter().map(|(_, job)| job).collect::<Vec<_>>();
+    stage.backend.push(&only(early)).await.expect("a push");
+    let running: Arc<Mutex<HashSet<String>>> = Arc::default();
+    let done: Arc<Mutex<Vec<(String, Uuid)>>> = Arc::default();
+    let claimers = (0..6).map(|_| {
+        let (backend, running, done) = (Arc::clone(&stage.backend), Arc::clone(&running), Arc::clone(&done));
+        tokio::spawn(async move {
+            while done.lock().expect("a lock").len() < 80 {
+                for one in claim(&*backend, 3).await {
+                    let key = one.order_key.clone().expect("a key");
+                    assert!(running.lock().expect("a lock").insert(key.clone()), "{key} runs twice");
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                    // Every third fails once.
+                    let fails = one.attempt == 1 && one.kind.parse::<usize>().expect("a number") % 3 == 0;
+                    if !fails {
+                        done.lock().expect("a lock").push((key.clone(), one.id));
+                    }
+                    running.lock().expect("a lock").remove(&key);
+                    settle(&*backend, &one, if fails { failed("once more") } else { Outcome::Done }).await;
+                }
+            }
+        })
+    });
+    let claimers: Vec<_> = claimers.collect();
+    // Those that are older than what runs by now; none of them beside another of its key.
+    stage.backend.push(&only(late.clone())).await.expect("a push");
+    for claimer in claimers {
+        tokio::time::timeout(Duration::from_secs(60), claimer).await.expect("an end").expect("a claimer");
+    }
+    let late: HashSet<_> = late.into_iter().map(|(_, job)| job.id).collect();
+    let done = done.lock().expect("a lock");
+    for key in 0..KEYS {
+        let key = format!("link {key}");
+        let ids: Vec<_> =
+            done.iter().filter(|(of, id)| *of == key && !late.contains(id)).map(|(_, id)| *id).collect();
+        assert!(ids.is_sorted(), "{key} is out of order");
+    }
+}
+
+pub(crate) async fn an_older_job_pushed_late_waits_for_the_running_one(stage: &Stage) {
+    let (older, newer, newest) = (ordered("older", "k"), ordered("newer", "k"), ordered("newest", "k"));
+    stage.backend.push(&[newer, newest]).await.expect("a push");
+    let running = claim_one(&*stage.backend).await;
+    assert_eq!(running.kind, "newer");
+    stage.backend.push(&[NewJob { priority: Priority::Critical, ..older }]).await.expect("a push");
+    assert!(claim(&*stage.backend, 9).await.is_empty(), "never two at once");
+    settle(&*stage.backend, &running, failed("once more")).await;
+    for kind in ["older", "newer", "newest"] {
+        let running = claim_one(&*stage.backend).await;
+        assert_eq!(running.kind, kind);
+        settle(&*stage.backend, &running, Outcome::Done).await;
+    }
+}
+
+fn limited(kind: &str, limit: u32) -> NewJob {
+    NewJob { concurrency: Some(Concurrency { key: "account 1".to_owned(), limit }), ..job(kind) }
+}
+
+pub(crate) async fn so_many_of_a_key_run_at_once(stage: &Stage) {
+    let jobs: Vec<_> = (0..5).map(|n| limited(&n.to_string(), 2)).collect();
+    stage.backend.push(&jobs).await.expect("a push");
+    stage.backend.push(&[job("free")]).await.expect("a push");
+    let first = claim(&*stage.backend, 9).await;
+    let second = claim(&*stage.backend, 9).await;
+    let running: Vec<_> = first.iter().chain(&second).collect();
+    assert_eq!(running.iter().map(|job| job.kind.as_str()).collect::<Vec<_>>(), ["0", "1", "free"]);
+    settle(&*stage.backend, running[0], Outcome::Done).await;
+    assert_eq!(kinds(&claim(&*stage.backend, 9).await), ["2"]);
+    assert!(claim(&*stage.backend, 9).await.is_empty(), "two run again");
+}
+
+pub(crate) async fn each_job_keeps_its_own_limit(stage: &Stage) {
+    stage.backend.push(&[limited("a", 3), limited("b", 3)]).await.expect("a push");
+    assert_eq!(kinds(&claim(&*stage.backend, 9).await), ["a", "b"]);
+    stage.backend.push(&[limited("of one", 1), limited("of three", 3)]).await.expect("a push");
+    assert_eq!(kinds(&claim(&*stage.backend, 9).await), ["of three"]);
+    let zero = limited("of none, which is one", 0);
+    let other = NewJob { concurrency: Some(Concurrency { key: "account 2".to_owned(), limit: 0 }), ..zero };
+    stage.backend.push(&[other]).await.expect("a push");
+    assert_eq!(claim(&*stage.backend, 9).await.len(), 1);
+}
+
+pub(crate) async fn a_limit_of_a_key_holds_among_many_claimers(stage: &Stage) {
+    for round in 0..10 {
+        let jobs: Vec<_> = (0..24).map(|n| limited(&format!("{round}-{n}"), 3)).collect();
+        stage.backend.push(&jobs).await.expect("a push");
+        let claimers = (0..8).map(|_| {
+            let backend = Arc::clone(&stage.backend);
+            tokio::spawn(async move { claim(&*backend, 4).await })
+        });
+        let mut running = Vec::new();
+        for claimer in claimers.collect::<Vec<_>>() {
+            running.extend(claimer.await.expect("a claimer"));
+        }
+        assert!((1..=3).contains(&running.len()), "{} run at once", running.len());
+        for job in &running {
+            settle(&*stage.backend, job, Outcome::Done).await;
+        }
+        while let Some(job) = claim(&*stage.backend, 1).await.pop() {
+            settle(&*stage.backend, &job, Outcome::Done).await;
+        }
+    }
+}
+
+pub(crate) async fn a_cancelled_job_makes_way_for_the_next_of_its_key(stage: &Stage) {
+    // Its retry is far away, so nothing but the cancel lets the next one start.
+    let far = RetryPolicy { base: Duration::from_secs(1000), cap: Duration::from_secs(1000) };
+    let first = NewJob { delay: Duration::from_secs(1000), retry: far, ..ordered("first", "link") };
+    stage.backend.push(&[first.clone(), ordered("second", "link")]).await.expect("a push");
+    let patient = SourceConfig { poll_interval: Duration::from_secs(600), ..config("worker") };
+    let mut worker = start_on(Arc::clone(&stage.backend), patient, |_| async { Ok(Outcome::Done) });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(stage.backend.cancel(first.id).await.expect("a cancel"), Cancelled::Removed);
+    assert_eq!(worker.settled().await.1, Settled::Applied(Next::Gone));
+    worker.stop().await;
 }
 
 pub(crate) async fn a_claim_can_ask_for_one_key(stage: &Stage) {

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use sea_orm::TransactionTrait;
 use syncline_queue::{NewJob, Priority, Pushed, State};
 
 use super::{LEASE, QUEUE, claim, eventually, job, kinds, request};
@@ -62,17 +61,6 @@ pub(crate) async fn the_same_id_is_pushed_once(stage: &Stage) {
     assert_eq!(stage.backend.push(&[changed]).await.expect("a push"), [Pushed::Known]);
     assert_eq!(kinds(&claim(&*stage.backend, 9).await), ["one"]);
     assert_eq!(stage.backend.push(&[one]).await.expect("a push"), [Pushed::Known], "also while it runs");
-}
-
-pub(crate) async fn a_push_may_share_a_transaction(stage: &Stage) {
-    let (kept, dropped) = (job("kept"), job("dropped"));
-    let transaction = stage.db.begin().await.expect("a transaction");
-    assert_eq!(stage.sql.push_in(&transaction, &[dropped]).await.expect("a push"), [Pushed::New]);
-    transaction.rollback().await.expect("a rollback");
-    let transaction = stage.db.begin().await.expect("a transaction");
-    stage.sql.push_in(&transaction, &[kept]).await.expect("a push");
-    transaction.commit().await.expect("a commit");
-    assert_eq!(kinds(&claim(&*stage.backend, 9).await), ["kept"]);
 }
 
 pub(crate) async fn overdue_jobs_can_be_asked_for(stage: &Stage) {

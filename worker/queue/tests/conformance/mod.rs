@@ -1,11 +1,15 @@
 //! What every backend promises. One function per promise; each gets a queue of its own.
 
 pub(crate) mod attempts;
+pub(crate) mod control;
 pub(crate) mod dead;
 pub(crate) mod keys;
 pub(crate) mod leases;
 pub(crate) mod line;
 pub(crate) mod outages;
+pub(crate) mod results;
+pub(crate) mod room;
+pub(crate) mod unique;
 pub(crate) mod workers;
 
 use std::{future::Future, time::Duration};
@@ -20,12 +24,28 @@ macro_rules! promises {
     ($make:path) => {
         $crate::conformance::promises! { $make;
             line: urgent_jobs_go_first, equal_jobs_go_by_due_time_then_id, delayed_jobs_are_not_early,
-                  the_same_id_is_pushed_once, a_push_may_share_a_transaction, overdue_jobs_can_be_asked_for,
+                  the_same_id_is_pushed_once, overdue_jobs_can_be_asked_for,
                   numbers_tell_what_is_there;
             keys: a_unique_key_joins_the_waiting_job, a_running_job_gets_one_follow_up,
                   a_retry_makes_way_for_its_follow_up, a_concurrency_key_runs_one_at_a_time,
                   a_busy_key_does_not_block_the_line, a_key_runs_once_among_many_claimers,
-                  an_order_key_keeps_order, a_claim_can_ask_for_one_key;
+                  an_order_key_keeps_order, an_order_key_keeps_its_order_among_many_claimers,
+                  an_older_job_pushed_late_waits_for_the_running_one, so_many_of_a_key_run_at_once,
+                  each_job_keeps_its_own_limit, a_limit_of_a_key_holds_among_many_claimers,
+                  a_cancelled_job_makes_way_for_the_next_of_its_key, a_claim_can_ask_for_one_key;
+            unique: a_key_may_stand_until_its_job_is_done, the_rule_is_that_of_the_pushed_job,
+                  one_of_many_pushes_wins_a_key_until_it_is_done, a_key_may_stand_for_a_time,
+                  one_of_many_pushes_wins_a_time, a_hundred_events_become_one_job,
+                  a_burst_in_one_push_becomes_one_job, events_of_many_pushers_are_all_kept,
+                  a_job_that_waits_for_its_retry_takes_events_up, a_job_takes_up_only_so_many;
+            room: a_full_queue_takes_no_more, a_limit_holds_for_many_pushers,
+                  what_was_accepted_is_put_back_past_the_limit, attempts_used_before_count,
+                  a_store_knows_what_it_holds;
+            control: a_paused_queue_gives_nothing, a_resumed_queue_wakes_its_workers, jobs_are_listed_by_state,
+                  a_list_goes_on_where_its_page_ended, a_strange_cursor_is_refused, jobs_are_found,
+                  old_jobs_are_found, a_job_that_cannot_be_read_holds_up_no_other;
+            results: a_result_is_kept, every_end_is_kept, nothing_is_kept_unasked_or_for_long,
+                  the_dead_have_their_history, a_history_is_bounded;
             attempts: a_stale_token_changes_nothing, retries_wait_within_their_bounds,
                   what_a_platform_asks_for_is_the_minimum, a_snooze_uses_no_attempt, giving_back_uses_no_attempt,
                   progress_is_kept;
@@ -47,7 +67,8 @@ macro_rules! promises {
         $($(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
-                $crate::conformance::$file::$name(&$make().await).await;
+                let stage = $make().await;
+                $crate::conformance::$file::$name(&stage).await;
             }
         )+)+
     };

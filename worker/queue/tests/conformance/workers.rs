@@ -209,12 +209,12 @@ pub(crate) async fn a_blocked_thread_keeps_its_lease(stage: &Stage) {
         }
     });
     // Somebody else looks for lost leases all the while, in a runtime that is not blocked.
-    let url = stage.sql.clone();
+    let shared = Arc::clone(&stage.backend);
     let (stop, stopped) = oneshot::channel::<()>();
     let rescuer = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async move {
-            let backend = url.own_connection().await.expect("a connection").expect("a connection");
+            let backend = shared.own_connection().await.expect("a connection").expect("a connection");
             let mut stopped = stopped;
             let mut rescued = Vec::new();
             while timeout(Duration::from_millis(20), &mut stopped).await.is_err() {
@@ -354,8 +354,7 @@ pub(crate) async fn a_lost_lease_stops_its_job(stage: &Stage) {
     stage.backend.push(&[NewJob { max_attempts: 1, ..job("job") }]).await.expect("a push");
     let running = starts.recv().await.expect("a start");
     // As if the worker had been silent for too long and the job had been settled without it.
-    let sql = "UPDATE jobs SET state = 'dead', lease_until = NULL, claim_token = claim_token + 1";
-    sea_orm::ConnectionTrait::execute_unprepared(&stage.db, sql).await.expect("an update");
+    stage.hooks.outdo(running.job.id).await;
     assert_eq!(worker.event().await, SourceEvent::LeaseLost(running.lease.claim()));
     assert_eq!(worker.settled().await, (Outcome::Done, Settled::Stale));
     worker.stop().await;

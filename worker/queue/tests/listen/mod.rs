@@ -22,7 +22,7 @@ use crate::{
         SHORT, claim_one, eventually, failed, job, request, settle,
         workers::{config, start_on},
     },
-    support::{Stage, migrate, postgres},
+    support::sql::{SqlStage as Stage, migrate, postgres},
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,70 +1,46 @@
-//! Databases for the tests: a file for SQLite, a server of our own for PostgreSQL.
+//! What a test of a promise gets: a queue of its own over some store, and ways to do to the store what no call does.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
-use std::{any::Any, sync::Arc, time::Duration};
+#[cfg(feature = "sql")]
+pub(crate) mod sql;
 
-use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection,
-    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
-};
-use syncline_queue::{Backend, SqlBackend};
-use syncline_support::postgres;
+use std::{any::Any, fmt, sync::Arc};
+
+use async_trait::async_trait;
+use syncline_queue::Backend;
+use uuid::Uuid;
+
+/// What only the store itself can do. Each store has its own way.
+#[async_trait]
+pub(crate) trait Hooks: fmt::Debug + Send + Sync {
+    /// Whatever waits for its time is due now, in every queue of the store.
+    async fn make_due(&self);
+
+    /// A running job is dead, and its claim is stale: as if its worker had been silent for too long, another had taken
+    /// it, and that had given it up.
+    async fn outdo(&self, id: Uuid);
+
+    /// The stored payload of a waiting job can no longer be read. False: this store keeps nothing that cannot be read.
+    async fn spoil(&self, id: Uuid) -> bool;
+
+    /// The same store as another process has it; a queue takes no more than so many waiting jobs from it.
+    async fn another(&self, limit: Option<u64>) -> Arc<dyn Backend>;
+}
 
 /// A queue of its own for one test, with whatever must live as long.
 #[derive(Debug)]
 pub(crate) struct Stage {
     pub(crate) backend: Arc<dyn Backend>,
-    pub(crate) db: DatabaseConnection,
-    pub(crate) sql: SqlBackend,
+    pub(crate) hooks: Arc<dyn Hooks>,
     _guard: Box<dyn Any + Send + Sync>,
 }
 
 impl Stage {
-    fn new(db: DatabaseConnection, guard: impl Any + Send + Sync) -> Self {
-        let sql = SqlBackend::new(db.clone());
-        Self { backend: Arc::new(sql.clone()), db, sql, _guard: Box::new(guard) }
+    pub(crate) fn new(
+        backend: impl Backend,
+        hooks: impl Hooks + 'static,
+        guard: impl Any + Send + Sync,
+    ) -> Self {
+        Self { backend: Arc::new(backend), hooks: Arc::new(hooks), _guard: Box::new(guard) }
     }
-}
-
-pub(crate) fn options(url: String) -> ConnectOptions {
-    let mut options = ConnectOptions::new(url);
-    options
-        .max_connections(8)
-        .min_connections(1)
-        .sqlx_logging(false)
-        .acquire_timeout(Duration::from_secs(20));
-    options.map_sqlx_sqlite_opts(|sqlite| {
-        sqlite
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal)
-            .busy_timeout(Duration::from_secs(20))
-            .foreign_keys(true)
-    });
-    options
-}
-
-/// A SQLite file in a temporary folder, with the real schema.
-pub(crate) async fn sqlite() -> Stage {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let url = format!("sqlite://{}?mode=rwc", folder.path().join("queue.db").display());
-    let db = Database::connect(options(url)).await.expect("a SQLite file");
-    migrate(&db).await;
-    Stage::new(db, folder)
-}
-
-/// A database of its own on this binary's PostgreSQL server, with the real schema.
-pub(crate) async fn postgres() -> Stage {
-    let database = postgres::Database::prepared(async |url| {
-        let db = Database::connect(options(url)).await.expect("the server");
-        migrate(&db).await;
-        db.close().await.expect("the server");
-    });
-    let database = database.await.expect("a PostgreSQL server");
-    let db = Database::connect(options(database.url())).await.expect("a PostgreSQL database");
-    Stage::new(db, ())
-}
-
-pub(crate) async fn migrate(db: &DatabaseConnection) {
-    use syncline_migration::{Migrator, Until};
-    Migrator::new().up(db, &Until::End).await.expect("the migrations");
 }

@@ -1,0 +1,44 @@
+//! Pauses of queues, in the table that has the pauses of everything else.
+
+use chrono::{SubsecRound, Utc};
+use sea_orm::{DatabaseConnection, DbErr};
+
+use super::{notify::Origin, statement::Binds};
+use crate::backend::Error;
+
+/// Whom the table names as the one who paused, where a call does not tell.
+const BY: &str = "queue";
+
+/// The condition that nobody has paused the queue; asked once per statement.
+pub(super) fn not_paused(queue: impl std::fmt::Display) -> String {
+    format!("NOT EXISTS (SELECT 1 FROM pauses WHERE scope = 'queue' AND subject = {queue})")
+}
+
+pub(super) async fn pause(db: &DatabaseConnection, queue: &str) -> Result<bool, Error> {
+    let mut binds = Binds::new(db);
+    let (queue, by, at) = (binds.bind(queue), binds.bind(BY), binds.bind(Utc::now().trunc_subsecs(6)));
+    let text = format!(
+        "INSERT INTO pauses (scope, subject, \"by\", \"at\") VALUES ('queue', {queue}, {by}, {at}) \
+         ON CONFLICT (scope, subject) DO NOTHING"
+    );
+    Ok(binds.run(db, text).await? > 0)
+}
+
+pub(super) async fn resume(db: &DatabaseConnection, queue: &str, origin: Origin) -> Result<bool, Error> {
+    let mut binds = Binds::new(db);
+    let queue = binds.bind(queue);
+    let text = format!(
+        "DELETE FROM pauses WHERE scope = 'queue' AND subject = {queue} RETURNING id{}",
+        origin.resumed(binds.backend)
+    );
+    Ok(!binds.all(db, text).await?.is_empty())
+}
+
+pub(super) async fn is_paused(db: &DatabaseConnection, queue: &str) -> Result<bool, Error> {
+    let mut binds = Binds::new(db);
+    let queue = binds.bind(queue);
+    let text = format!("SELECT {} AS goes_on", not_paused(queue));
+    let rows = binds.all(db, text).await?;
+    let goes_on = rows.first().map_or(Ok(true), |row| row.try_get::<bool>("", "goes_on"));
+    Ok(!goes_on.map_err(DbErr::from)?)
+}

@@ -1,0 +1,166 @@
+//! How many jobs a queue may still take.
+//!
+//! Waiting jobs are counted by a look that stops at the limit. What a count leaves over is given out for up to a second,
+//! so that most pushes count nothing; what other processes push in that second comes on top. Within one process the
+//! limit is exact: when nothing is left over, a push waits until those under way have ended, and counts anew.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use sea_orm::{ConnectionTrait, DbErr};
+use tokio::sync::{OwnedRwLockReadGuard, RwLock};
+
+use super::statement::Binds;
+use crate::{
+    backend::{Error, Pushed},
+    job::NewJob,
+};
+
+/// How many waiting jobs a queue takes unless it is told otherwise.
+pub(super) const USUAL_LIMIT: u64 = 100_000;
+/// For how long a count is good.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// The limit, and what is left of it in each queue that this process pushes to.
+#[derive(Debug)]
+pub(super) struct Room {
+    limit: u64,
+    queues: Mutex<HashMap<String, Arc<Queue>>>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    /// Held shared by pushes under way, and alone by one that counts.
+    gate: Arc<RwLock<()>>,
+    left: Mutex<Left>,
+}
+
+#[derive(Debug, Default)]
+struct Left {
+    jobs: u64,
+    counted: Option<Instant>,
+}
+
+/// Places that were given out to a push.
+#[derive(Debug, Default)]
+pub(super) struct Places(Vec<(Arc<Queue>, String, u64, Option<OwnedRwLockReadGuard<()>>)>);
+
+impl Room {
+    pub(super) fn new(limit: u64) -> Self {
+        Self { limit, queues: Mutex::default() }
+    }
+
+    fn queue(&self, name: &str) -> Arc<Queue> {
+        let mut queues = held(&self.queues);
+        if let Some(queue) = queues.get(name) {
+            return Arc::clone(queue);
+        }
+        Arc::clone(queues.entry(name.to_owned()).or_default())
+    }
+
+    /// Places for jobs, or the answer that there are too few.
+    pub(super) async fn take<C: ConnectionTrait>(&self, db: &C, jobs: &[NewJob]) -> Result<Places, Error> {
+        let mut places = Places::default();
+        // In the order of their names, so that two pushes do not wait for each other in a ring.
+        for (name, wanted) in wanted(jobs) {
+            let queue = self.queue(name);
+            let mut gate = Arc::clone(&queue.gate).read_owned().await;
+            if !queue.give(wanted) {
+                drop(gate);
+                let alone = Arc::clone(&queue.gate).write_owned().await;
+                self.count_unless_given(db, name, &queue, wanted).await?;
+                gate = alone.downgrade();
+            }
+            places.0.push((queue, name.to_owned(), wanted, Some(gate)));
+        }
+        Ok(places)
+    }
+
+    /// The same within a transaction of the caller's. It waits for nobody: the transaction may hold the lock that the
+    /// pushes under way are waiting for. What it writes is counted once it is committed.
+    pub(super) async fn take_within<C: ConnectionTrait>(
+        &self,
+        db: &C,
+        jobs: &[NewJob],
+    ) -> Result<Places, Error> {
+        let mut places = Places::default();
+        for (name, wanted) in wanted(jobs) {
+            let queue = self.queue(name);
+            if !queue.give(wanted) {
+                self.count_unless_given(db, name, &queue, wanted).await?;
+            }
+            places.0.push((queue, name.to_owned(), wanted, None));
+        }
+        Ok(places)
+    }
+
+    async fn count_unless_given<C: ConnectionTrait>(
+        &self,
+        db: &C,
+        name: &str,
+        queue: &Queue,
+        wanted: u64,
+    ) -> Result<(), Error> {
+        if queue.give(wanted) {
+            return Ok(());
+        }
+        let waiting = count(db, name, self.limit).await?;
+        *held(&queue.left) = Left { jobs: self.limit.saturating_sub(waiting), counted: Some(Instant::now()) };
+        if queue.give(wanted) {
+            return Ok(());
+        }
+        Err(Error::Full { queue: name.to_owned(), waiting, limit: self.limit })
+    }
+}
+
+impl Queue {
+    fn give(&self, wanted: u64) -> bool {
+        let mut left = held(&self.left);
+        let fresh = left.counted.is_some_and(|counted| counted.elapsed() < FRESH);
+        if !fresh || left.jobs < wanted {
+            return false;
+        }
+        left.jobs -= wanted;
+        true
+    }
+}
+
+impl Places {
+    /// Those of jobs that did not come to wait are left over again.
+    pub(super) fn settle(self, jobs: &[NewJob], pushed: &[Pushed]) {
+        for (queue, name, wanted, _gate) in self.0 {
+            let waits = |(job, pushed): &(&NewJob, &Pushed)| job.queue == name && **pushed == Pushed::New;
+            let new = jobs.iter().zip(pushed).filter(waits).count() as u64;
+            held(&queue.left).jobs += wanted.saturating_sub(new);
+        }
+    }
+}
+
+fn wanted(jobs: &[NewJob]) -> BTreeMap<&str, u64> {
+    let mut wanted = BTreeMap::new();
+    for job in jobs {
+        *wanted.entry(job.queue.as_str()).or_default() += 1;
+    }
+    wanted
+}
+
+/// How many jobs of a queue wait; it stops just above the limit.
+async fn count<C: ConnectionTrait>(db: &C, queue: &str, limit: u64) -> Result<u64, DbErr> {
+    let mut binds = Binds::new(db);
+    let (queue, enough) =
+        (binds.bind(queue), binds.bind(i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX)));
+    let text = format!(
+        "SELECT count(*) AS jobs FROM (SELECT 1 AS one FROM jobs WHERE queue = {queue} AND state = 'waiting' \
+         LIMIT {enough}) AS counted"
+    );
+    let rows = binds.all(db, text).await?;
+    let jobs: i64 = rows.first().map_or(Ok(0), |row| row.try_get("", "jobs"))?;
+    Ok(jobs.unsigned_abs())
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
