@@ -1,7 +1,7 @@
 //! Pauses of queues, in the table that has the pauses of everything else.
 
 use chrono::{SubsecRound, Utc};
-use sea_orm::{DatabaseConnection, DbErr};
+use sea_orm::DatabaseConnection;
 
 use super::{notify::Origin, statement::Binds};
 use crate::backend::Error;
@@ -39,6 +39,6 @@ pub(super) async fn is_paused(db: &DatabaseConnection, queue: &str) -> Result<bo
     let queue = binds.bind(queue);
     let text = format!("SELECT {} AS goes_on", not_paused(queue));
     let rows = binds.all(db, text).await?;
-    let goes_on = rows.first().map_or(Ok(true), |row| row.try_get::<bool>("", "goes_on"));
-    Ok(!goes_on.map_err(DbErr::from)?)
+    let goes_on: bool = rows.first().map_or(Ok(true), |row| row.try_get("", "goes_on"))?;
+    Ok(!goes_on)
 }

@@ -44,9 +44,18 @@ struct Left {
     counted: Option<Instant>,
 }
 
-/// Places that were given out to a push.
+/// Places that were given out to a push, by queue.
 #[derive(Debug, Default)]
-pub(super) struct Places(Vec<(Arc<Queue>, String, u64, Option<OwnedRwLockReadGuard<()>>)>);
+pub(super) struct Places(Vec<Given>);
+
+#[derive(Debug)]
+struct Given {
+    queue: Arc<Queue>,
+    name: String,
+    places: u64,
+    /// Keeps others from counting until the push has ended.
+    _gate: Option<OwnedRwLockReadGuard<()>>,
+}
 
 impl Room {
     pub(super) fn new(limit: u64) -> Self {
@@ -74,7 +83,7 @@ impl Room {
                 self.count_unless_given(db, name, &queue, wanted).await?;
                 gate = alone.downgrade();
             }
-            places.0.push((queue, name.to_owned(), wanted, Some(gate)));
+            places.0.push(Given { queue, name: name.to_owned(), places: wanted, _gate: Some(gate) });
         }
         Ok(places)
     }
@@ -92,7 +101,7 @@ impl Room {
             if !queue.give(wanted) {
                 self.count_unless_given(db, name, &queue, wanted).await?;
             }
-            places.0.push((queue, name.to_owned(), wanted, None));
+            places.0.push(Given { queue, name: name.to_owned(), places: wanted, _gate: None });
         }
         Ok(places)
     }
@@ -131,10 +140,11 @@ impl Queue {
 impl Places {
     /// Those of jobs that did not come to wait are left over again.
     pub(super) fn settle(self, jobs: &[NewJob], pushed: &[Pushed]) {
-        for (queue, name, wanted, _gate) in self.0 {
-            let waits = |(job, pushed): &(&NewJob, &Pushed)| job.queue == name && **pushed == Pushed::New;
+        for given in self.0 {
+            let waits =
+                |(job, pushed): &(&NewJob, &Pushed)| job.queue == given.name && **pushed == Pushed::New;
             let new = jobs.iter().zip(pushed).filter(waits).count() as u64;
-            held(&queue.left).jobs += wanted.saturating_sub(new);
+            held(&given.queue.left).jobs += given.places.saturating_sub(new);
         }
     }
 }
