@@ -7,6 +7,7 @@
 //! - [`Backend`] is the contract, `SqlBackend` keeps it over SQLite and PostgreSQL, `RedisBackend` over Redis and
 //!   Valkey.
 //! - [`QueueSource`] makes any backend a source for an apalis worker.
+//! - [`limits`] are the rate limits and circuit breakers of platform accounts.
 //! - [`State`] has the diagram of a job's life.
 
 #[cfg(feature = "source")]
@@ -24,6 +25,7 @@ mod job;
 #[cfg(feature = "source")]
 mod keeper;
 mod lease;
+pub mod limits;
 #[cfg(feature = "source")]
 mod line;
 mod meter;
