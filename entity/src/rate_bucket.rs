@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-/// A token bucket. Times are microseconds since the Unix epoch by the database's clock.
+/// A bucket. Times are microseconds since the Unix epoch by the database's clock.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "rate_buckets")]
 pub struct Model {
@@ -12,16 +12,20 @@ pub struct Model {
     /// Which of the platform's limits.
     #[sea_orm(primary_key, auto_increment = false)]
     pub dimension: String,
-    /// The most it holds.
-    pub capacity: f64,
-    /// What flows in.
-    pub refill_per_second: f64,
-    /// What it held at `updated_at`.
-    pub tokens: f64,
-    /// When it was last looked at.
-    pub updated_at: i64,
-    /// Nothing is given before this, as the platform said.
-    pub blocked_until: Option<i64>,
+    /// When it is full.
+    pub full_at: f64,
+    /// What the platform left in its present window.
+    pub window_left: f64,
+    /// When that window ends.
+    pub window_ends: f64,
+    /// The limit that the platform told; nought: none.
+    pub told_limit: f64,
+    /// Until when a waiting call keeps others back, by lane.
+    #[sea_orm(column_type = "JsonBinary")]
+    pub wanted: Json,
+    /// Calls under way, where their number is limited: the numbers of their grants, and until when they may last.
+    #[sea_orm(column_type = "JsonBinary")]
+    pub slots: Json,
 }
 
 /// A bucket refers to its subject by name only.

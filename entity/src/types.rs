@@ -213,18 +213,6 @@ text_column! {
 }
 
 text_column! {
-    /// Whether a circuit breaker lets calls pass.
-    BreakerState {
-        /// All of them.
-        Closed = "closed",
-        /// None, for a while.
-        Open = "open",
-        /// One at a time, to see whether the platform is back.
-        HalfOpen = "half_open",
-    }
-}
-
-text_column! {
     /// What became of a webhook delivery.
     DeliveryStatus {
         /// Stored and acknowledged; a job is still to be made of it.

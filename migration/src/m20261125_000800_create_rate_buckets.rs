@@ -1,5 +1,6 @@
-//! How many calls to a platform are left, shared by all replicas: a token bucket per subject, such as an account, and
-//! dimension, such as calls per hour. Times are microseconds since the Unix epoch by the database's clock.
+//! How many calls to a platform are left, shared by all replicas: a bucket per subject, such as an account, and dimension,
+//! such as calls per hour. Times are microseconds since the Unix epoch by the database's clock, kept as doubles like the
+//! amounts, since they are calculated with.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -15,11 +16,12 @@ impl MigrationTrait for Migration {
             .table("rate_buckets")
             .col(text("subject"))
             .col(text("dimension"))
-            .col(double("capacity"))
-            .col(double("refill_per_second"))
-            .col(double("tokens"))
-            .col(big_integer("updated_at"))
-            .col(big_integer_null("blocked_until"))
+            .col(double("full_at"))
+            .col(double("window_left"))
+            .col(double("window_ends"))
+            .col(double("told_limit"))
+            .col(json_binary("wanted"))
+            .col(json_binary("slots"))
             .primary_key(Index::create().col("subject").col("dimension"))
             .to_owned();
         manager.create_table(table).await

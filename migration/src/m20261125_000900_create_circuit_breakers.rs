@@ -1,9 +1,9 @@
-//! Which platform accounts are left alone for a while since their calls fail, shared by all replicas. Times are
-//! microseconds since the Unix epoch by the database's clock.
+//! Which platform accounts are left alone for a while, since their calls fail or the platform said so, shared by all
+//! replicas. Times are microseconds since the Unix epoch by the database's clock, kept as doubles as in the buckets.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
-use crate::columns::{drop, one_of};
+use crate::columns::drop;
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -11,16 +11,19 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let states = &["closed", "open", "half_open"];
         let table = Table::create()
             .table("circuit_breakers")
             .col(text("subject").primary_key())
-            .col(text("state").check(one_of("state", states)))
             .col(integer("failures"))
-            .col(big_integer_null("opened_at"))
-            .col(big_integer_null("until"))
-            .col(big_integer_null("probe_until"))
-            .col(big_integer("updated_at"))
+            .col(double("failed_at"))
+            .col(big_integer("epoch"))
+            .col(integer("streak"))
+            .col(double("open_until"))
+            .col(integer("successes"))
+            .col(text("last_error"))
+            .col(double("blocked_until"))
+            .col(big_integer("serial"))
+            .col(json_binary("probes"))
             .to_owned();
         manager.create_table(table).await
     }

@@ -81,7 +81,6 @@ macro_rules! closed_sets {
 
 closed_sets!(
     alert.level,
-    circuit_breaker.state,
     job.state,
     job.unique_rule,
     pause.scope,

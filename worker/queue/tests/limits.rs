@@ -6,3 +6,17 @@
 mod breaker;
 #[path = "limits/buckets.rs"]
 mod buckets;
+#[path = "limits/callers.rs"]
+mod callers;
+#[path = "limits/places.rs"]
+mod places;
+#[path = "limits/promises.rs"]
+mod promises;
+#[path = "limits/sameness.rs"]
+mod sameness;
+mod support;
+
+promises::promises!(memory, places::memory);
+promises::promises!(redis, places::redis);
+promises::promises!(sqlite, places::sqlite);
+promises::promises!(postgres, places::postgres);

@@ -64,21 +64,26 @@ pub(super) async fn work(stage: &Stage, kind: Kind) {
     let row = rate_bucket::Model {
         subject: "account:7".to_owned(),
         dimension: "hour".to_owned(),
-        capacity: 5000.0,
-        refill_per_second: 0.1 + 0.2,
-        tokens: 4999.5,
-        updated_at: 8,
-        blocked_until: Some(9),
+        full_at: 1_795_600_000_000_001.0,
+        window_left: 0.1 + 0.2,
+        window_ends: 8.0,
+        told_limit: 5000.0,
+        wanted: json!([1.0, 2.0, 3.0]),
+        slots: json!({ "7": 1_795_600_000_000_001.0 }),
     };
     comes_back(stage, kind, row, &[]).await;
     let row = circuit_breaker::Model {
         subject: "account:7".to_owned(),
-        state: BreakerState::HalfOpen,
         failures: 5,
-        opened_at: Some(10),
-        until: Some(11),
-        probe_until: Some(12),
-        updated_at: 13,
+        failed_at: 1_795_600_000_000_001.0,
+        epoch: 10,
+        streak: 11,
+        open_until: 12.0,
+        successes: 13,
+        last_error: "HTTP 503".to_owned(),
+        blocked_until: 14.0,
+        serial: 15,
+        probes: json!({}),
     };
     comes_back(stage, kind, row, &[]).await;
     let row = alert::Model {

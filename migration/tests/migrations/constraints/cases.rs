@@ -194,9 +194,6 @@ constraints! {
     a_dimension_has_one_bucket: "rate_buckets" Twin {
         columns: &["subject", "dimension"], with: &[], room: &[("dimension", "'other'")],
     };
-    states_of_breakers: "circuit_breakers" Value {
-        column: "state", wrong: "'broken'", right: &["'closed'", "'open'", "'half_open'"],
-    };
     a_subject_has_one_breaker: "circuit_breakers" Twin {
         columns: &["subject"], with: &[], room: &[("subject", "'other'")],
     };

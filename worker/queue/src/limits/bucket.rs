@@ -58,12 +58,11 @@ impl Rate {
             Rule::Rate { limit, window, burst, refill } => {
                 let limit = positive(limit);
                 let window = micros(window).max(1.0);
-                let most = match refill {
-                    Refill::Steady => limit,
+                let burst = match refill {
+                    Refill::Steady => positive(burst),
                     // Something must be left that comes back with time.
-                    Refill::AtReset => limit / 2.0,
+                    Refill::AtReset => positive(burst).min(limit / 2.0),
                 };
-                let burst = positive(burst).min(most);
                 Some(Rate { limit, window, burst, refill })
             }
             Rule::Concurrent { .. } => None,

@@ -24,6 +24,8 @@ pub mod headers;
 mod memory;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(feature = "sql")]
+mod sql;
 
 use std::{fmt, time::Duration};
 
@@ -31,6 +33,8 @@ use async_trait::async_trait;
 
 #[cfg(feature = "redis")]
 pub use self::redis::RedisLimits;
+#[cfg(feature = "sql")]
+pub use self::sql::SqlLimits;
 pub use self::{
     account::Account,
     breaker::{Breaker, BreakerPolicy, Phase},

@@ -32,6 +32,7 @@ use serde_json::Value;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
 use uuid::Uuid;
 
+pub(crate) use self::statement::Binds;
 use self::{notify::Origin, room::Room};
 use crate::{
     backend::{

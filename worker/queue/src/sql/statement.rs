@@ -28,14 +28,14 @@ pub(super) enum Kind {
 
 /// Values bound so far. Both databases take `$1`, so one text serves both.
 #[derive(Debug)]
-pub(super) struct Binds {
-    pub(super) backend: DbBackend,
+pub(crate) struct Binds {
+    pub(crate) backend: DbBackend,
     values: Vec<Value>,
 }
 
 /// The name of a bound value, to be written into the text.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Bound(usize);
+pub(crate) struct Bound(usize);
 
 impl fmt::Display for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -44,12 +44,12 @@ impl fmt::Display for Bound {
 }
 
 impl Binds {
-    pub(super) fn new<C: ConnectionTrait>(db: &C) -> Self {
+    pub(crate) fn new<C: ConnectionTrait>(db: &C) -> Self {
         Self { backend: db.get_database_backend(), values: Vec::new() }
     }
 
     /// Binds a value and gives its name.
-    pub(super) fn bind(&mut self, value: impl Into<Value>) -> Bound {
+    pub(crate) fn bind(&mut self, value: impl Into<Value>) -> Bound {
         self.values.push(value.into());
         Bound(self.values.len())
     }
@@ -94,7 +94,7 @@ impl Binds {
 
     /// The database's clock at the statement's start, one time for all its rows. A statement that waited for a lock
     /// thus grants no more than was asked for when it was sent. A scalar subquery, so that it can meet an index.
-    pub(super) fn now(&self) -> &'static str {
+    pub(crate) fn now(&self) -> &'static str {
         match self.backend {
             DbBackend::Postgres => "(SELECT (extract(epoch from statement_timestamp()) * 1000000)::bigint)",
             _ => "(SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER))",
@@ -105,7 +105,7 @@ impl Binds {
         Statement::from_sql_and_values(self.backend, text, self.values)
     }
 
-    pub(super) async fn all<C: ConnectionTrait>(
+    pub(crate) async fn all<C: ConnectionTrait>(
         self,
         db: &C,
         text: String,
@@ -114,7 +114,7 @@ impl Binds {
     }
 
     /// Runs it and says how many rows it changed.
-    pub(super) async fn run<C: ConnectionTrait>(self, db: &C, text: String) -> Result<u64, DbErr> {
+    pub(crate) async fn run<C: ConnectionTrait>(self, db: &C, text: String) -> Result<u64, DbErr> {
         Ok(db.execute_raw(self.statement(text)).await?.rows_affected())
     }
 }
