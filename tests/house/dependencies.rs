@@ -1,6 +1,9 @@
 //! Dependencies between our crates point one way only (docs/architecture.md).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    process::Command,
+};
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
@@ -61,4 +64,42 @@ fn the_engine_has_no_runtime_http_client_or_orm() {
             "engine depends on {name}"
         );
     }
+}
+
+/// What other services build to enqueue: the crate as it comes, without the worker's and the database's part.
+#[test]
+fn the_queues_client_brings_no_orm() {
+    let tree = |features: &[&str]| {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let output = Command::new(cargo)
+            .args([
+                "tree",
+                "--offline",
+                "--locked",
+                "-p",
+                "syncline-queue",
+                "-e",
+                "normal,build",
+                "--prefix",
+                "none",
+            ])
+            .args(["-f", "{p}"])
+            .args(features)
+            .output()
+            .expect("cargo tree");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).expect("text");
+        text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect::<BTreeSet<_>>()
+    };
+    let is_orm = |name: &&String| {
+        ["sea-", "sqlx", "apalis", "syncline-entity", "syncline-migration"]
+            .iter()
+            .any(|one| name.starts_with(one))
+    };
+    let client = tree(&[]);
+    assert!(client.contains("redis"), "the default client speaks to Redis: {client:?}");
+    let orm: Vec<_> = client.iter().filter(is_orm).collect();
+    assert!(orm.is_empty(), "syncline-queue with its default features brings {orm:?}");
+    // The same look finds them where they are.
+    assert!(tree(&["--all-features"]).iter().any(|name| is_orm(&name)), "this test sees no ORM anywhere");
 }

@@ -7,6 +7,7 @@
 //! - [`Backend`] is the contract, `SqlBackend` keeps it over SQLite and PostgreSQL, `RedisBackend` over Redis and
 //!   Valkey.
 //! - [`QueueSource`] makes any backend a source for an apalis worker.
+//! - [`client`] is how other services ask for runs.
 //! - [`limits`] are the rate limits and circuit breakers of platform accounts.
 //! - [`State`] has the diagram of a job's life.
 
@@ -15,6 +16,7 @@ mod acknowledger;
 #[cfg(feature = "source")]
 mod adapter;
 mod backend;
+pub mod client;
 mod coalesce;
 #[cfg(feature = "source")]
 mod config;
@@ -59,7 +61,7 @@ pub use job::{
 pub use lease::Lease;
 pub use meter::describe_metrics;
 #[cfg(feature = "redis")]
-pub use redis::{RedisBackend, RedisConfig, UrlError};
+pub use redis::{InboxEntry, RedisBackend, RedisConfig, UrlError};
 pub use retry::{MAX_DELAY, RetryPolicy};
 #[cfg(feature = "sql")]
 pub use sql::SqlBackend;

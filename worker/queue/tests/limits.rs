@@ -16,7 +16,7 @@ mod promises;
 mod sameness;
 mod support;
 
-promises::promises!(memory, places::memory);
-promises::promises!(redis, places::redis);
-promises::promises!(sqlite, places::sqlite);
-promises::promises!(postgres, places::postgres);
+promises::promises!(memory, crate::places::memory);
+promises::promises!(redis, crate::places::redis);
+promises::promises!(sqlite, crate::places::sqlite);
+promises::promises!(postgres, crate::places::postgres);

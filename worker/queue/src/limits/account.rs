@@ -70,7 +70,10 @@ impl Account {
                     self.bucket(&cost.dimension.name).want(request.lane, *wait, now);
                 }
             }
-            return Answer::WaitFor { delay: length(longest.0), cause: Cause::Dimension(longest.1.to_owned()) };
+            return Answer::WaitFor {
+                delay: length(longest.0),
+                cause: Cause::Dimension(longest.1.to_owned()),
+            };
         }
         self.serial += 1;
         let probe = phase == Phase::HalfOpen && !under_probe;
@@ -164,9 +167,7 @@ impl Account {
                 }
                 wait.ceil()
             }
-            rule @ Rule::Rate { .. } => {
-                Rate::of(rule).map_or(0.0, |rate| bucket.wait(rate, lane, cost, now))
-            }
+            rule @ Rule::Rate { .. } => Rate::of(rule).map_or(0.0, |rate| bucket.wait(rate, lane, cost, now)),
         }
     }
 

@@ -115,7 +115,9 @@ fn whole(value: &str) -> Option<i64> {
 fn iso8601(value: &str) -> Option<DateTime<Utc>> {
     value
         .parse()
-        .or_else(|_| DateTime::parse_from_str(value, "%Y-%m-%dT%H:%M%#z").map(|time| time.with_timezone(&Utc)))
+        .or_else(|_| {
+            DateTime::parse_from_str(value, "%Y-%m-%dT%H:%M%#z").map(|time| time.with_timezone(&Utc))
+        })
         .ok()
 }
 

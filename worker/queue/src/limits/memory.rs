@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use chrono::Utc;
 
 use super::{
-    Account, Answer, BreakerPolicy, Learned, Limits, Phase, Request, Standing, Ticket, Verdict, bucket::Micros,
+    Account, Answer, BreakerPolicy, Learned, Limits, Phase, Request, Standing, Ticket, Verdict,
+    bucket::Micros,
 };
 use crate::backend::Error;
 

@@ -31,6 +31,8 @@ use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 
+#[doc(hidden)]
+pub use self::memory::TestClock;
 #[cfg(feature = "redis")]
 pub use self::redis::RedisLimits;
 #[cfg(feature = "sql")]
@@ -42,10 +44,6 @@ pub use self::{
     caller::{Caller, NotNow, Permit},
     dimension::{Dimension, Lane, Refill, Rule},
     memory::MemoryLimits,
-};
-#[doc(hidden)]
-pub use self::{
-    memory::TestClock,
 };
 use crate::backend::Error;
 

@@ -4,7 +4,9 @@
 //! `state`, a hash which `lua/bucket.lua` describes, and `slots:DIMENSION`, the slots in use. What has not been touched
 //! for sixty days goes by itself; by then nothing of it matters any more.
 
-use ::redis::{FromRedisValue, RedisError, Script, ScriptInvocation, aio::ConnectionManager};
+use std::sync::Arc;
+
+use ::redis::{Cmd, FromRedisValue, Value, from_redis_value};
 use async_trait::async_trait;
 
 use super::{
@@ -14,39 +16,43 @@ use super::{
     bucket::{Bucket, HOLD, LONGEST, MEMORY, Micros, Rate, SAME_WINDOW, length, micros},
     memory::TestClock,
 };
-use crate::{backend::Error, retry::MAX_DELAY};
+use crate::{
+    backend::Error,
+    redis::{Connection, RedisBackend, Script},
+    retry::MAX_DELAY,
+};
 
-const BUCKET: &str = include_str!("lua/bucket.lua");
-const TAKE: &str = include_str!("lua/take.lua");
-const FINISH: &str = include_str!("lua/finish.lua");
-
-/// Limits in Redis or Valkey.
-#[derive(Clone)]
+/// Limits in Redis or Valkey, beside a queue.
+#[derive(Debug, Clone)]
 pub struct RedisLimits {
-    connection: ConnectionManager,
+    connection: Connection,
     prefix: String,
     policy: BreakerPolicy,
     clock: Option<TestClock>,
-    take: Script,
-    finish: Script,
+    scripts: Arc<Scripts>,
 }
 
-impl std::fmt::Debug for RedisLimits {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RedisLimits").field("prefix", &self.prefix).finish_non_exhaustive()
-    }
+#[derive(Debug)]
+struct Scripts {
+    take: Script,
+    finish: Script,
+    standing: Script,
 }
 
 impl RedisLimits {
-    /// Limits over this connection, under keys with this prefix.
-    pub fn new(connection: ConnectionManager, prefix: &str, policy: BreakerPolicy) -> Self {
+    /// Limits where this queue is, under its prefix. Each store object has one connection, which its clones share.
+    pub fn new(queue: &RedisBackend, policy: BreakerPolicy) -> Self {
+        let scripts = Scripts {
+            take: script(include_str!("lua/take.lua")),
+            finish: script(include_str!("lua/finish.lua")),
+            standing: script(include_str!("lua/standing.lua")),
+        };
         Self {
-            connection,
-            prefix: tag_safe(prefix),
+            connection: queue.connection().clone(),
+            prefix: tag_safe(queue.prefix()),
             policy,
             clock: None,
-            take: script(TAKE),
-            finish: script(FINISH),
+            scripts: Arc::new(scripts),
         }
     }
 
@@ -58,6 +64,7 @@ impl RedisLimits {
         self
     }
 
+    /// What scripts are given for the time.
     fn now(&self) -> String {
         self.clock.as_ref().map(|clock| clock.now().to_string()).unwrap_or_default()
     }
@@ -70,14 +77,25 @@ impl RedisLimits {
         self.key(subject, &format!("slots:{dimension}"))
     }
 
-    async fn run<T: FromRedisValue>(&self, invocation: &ScriptInvocation<'_>) -> Result<T, Error> {
-        invocation.invoke_async(&mut self.connection.clone()).await.map_err(failed)
+    async fn run<T: FromRedisValue>(&self, script: &Script, call: &Cmd) -> Result<T, Error> {
+        let reply = script.run(&self.connection, call).await?;
+        read(reply)
+    }
+
+    async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Error> {
+        let reply = self.connection.run(command).await?;
+        read(reply)
     }
 }
 
-/// A name inside a hash tag: a brace would end it early.
+/// An answer of a form that nobody expects is no use to anybody.
+fn read<T: FromRedisValue>(reply: Value) -> Result<T, Error> {
+    from_redis_value(reply).map_err(|error| Error::Refused(error.into()))
+}
+
+/// A name inside a hash tag: a brace would end it early. What stands for a brace is kept apart from names without one.
 fn tag_safe(name: &str) -> String {
-    name.replace(['{', '}'], "_")
+    name.replace('%', "%25").replace('{', "%7B").replace('}', "%7D")
 }
 
 fn script(body: &str) -> Script {
@@ -91,16 +109,7 @@ fn script(body: &str) -> Script {
         ("MAX_DELAY", micros(MAX_DELAY)),
     ];
     let constants: String = numbers.iter().map(|(name, value)| format!("local {name} = {value}\n")).collect();
-    Script::new(&format!("{constants}{BUCKET}{body}"))
-}
-
-fn failed(error: RedisError) -> Error {
-    use ::redis::ErrorKind;
-    let lasting = matches!(
-        error.kind(),
-        ErrorKind::AuthenticationFailed | ErrorKind::InvalidClientConfig | ErrorKind::UnexpectedReturnType
-    );
-    if lasting { Error::Refused(error.into()) } else { Error::Unavailable(error.into()) }
+    Script::whole(format!("{constants}{}{body}", include_str!("lua/bucket.lua")))
 }
 
 /// For how long an untouched subject is kept: whatever it holds has passed by then.
@@ -117,9 +126,11 @@ fn maybe(number: Option<f64>) -> String {
 impl Limits for RedisLimits {
     async fn take(&self, request: &Request) -> Result<Answer, Error> {
         let subject = &*request.subject;
-        let mut call = self.take.key(self.key(subject, "state"));
-        call.key(self.slots(subject, PROBES));
-        let under = request.under.as_ref().filter(|ticket| ticket.probe).map(|ticket| ticket.serial.to_string());
+        let mut keys = vec![self.key(subject, "state"), self.slots(subject, PROBES)];
+        keys.extend(request.costs.iter().map(|cost| self.slots(subject, &cost.dimension.name)));
+        let under =
+            request.under.as_ref().filter(|ticket| ticket.probe).map(|ticket| ticket.serial.to_string());
+        let mut call = self.scripts.take.call_with(&keys);
         call.arg(self.now())
             .arg(request.lane.rank())
             .arg(request.lane.reserve())
@@ -128,23 +139,20 @@ impl Limits for RedisLimits {
             .arg(under.unwrap_or_default())
             .arg(kept_for());
         for cost in &request.costs {
-            let name = &*cost.dimension.name;
-            call.key(self.slots(subject, name));
+            call.arg(&*cost.dimension.name);
             match cost.dimension.rule {
                 Rule::Concurrent { limit, hold } => {
                     let usable = account::usable_slots(limit, request.lane);
-                    call.arg(name).arg("slot").arg(cost.amount).arg(usable).arg(micros(hold)).arg(0).arg(0);
+                    call.arg("slot").arg(cost.amount).arg(usable).arg(micros(hold)).arg(0).arg(0);
                 }
                 rule @ Rule::Rate { .. } => {
-                    call.arg(name).arg("rate").arg(cost.amount);
-                    for number in Rate::of(&rule).map(Rate::numbers).unwrap_or_default() {
-                        call.arg(number);
-                    }
+                    let numbers = Rate::of(&rule).map(Rate::numbers).unwrap_or_default();
+                    call.arg("rate").arg(cost.amount).arg(&numbers[..]);
                 }
             }
         }
-        let reply: Vec<::redis::Value> = self.run(&call).await?;
-        answer(&reply, request).map_err(failed)
+        let (granted, rest): (i64, Vec<Value>) = split(self.run(&self.scripts.take, &call).await?)?;
+        if granted == 1 { grant(rest, request) } else { refusal(rest) }
     }
 
     async fn finish(
@@ -154,32 +162,32 @@ impl Limits for RedisLimits {
         verdict: &Verdict,
         learned: &Learned,
     ) -> Result<Phase, Error> {
-        let mut call = self.finish.key(self.key(subject, "state"));
-        for name in ticket.slots.iter().map(String::as_str).chain(ticket.probe.then_some(PROBES)) {
-            call.key(self.slots(subject, name));
-        }
+        let mut keys = vec![self.key(subject, "state")];
+        let held = ticket.slots.iter().map(String::as_str).chain(ticket.probe.then_some(PROBES));
+        keys.extend(held.map(|name| self.slots(subject, name)));
         let (verdict, error) = match verdict {
             Verdict::Works => ("works", String::new()),
             Verdict::Fails { error } => ("fails", error.chars().take(ERROR_KEPT).collect()),
             Verdict::Unknown => ("unknown", String::new()),
         };
-        call.arg(self.now()).arg(ticket.serial).arg(ticket.epoch).arg(verdict).arg(error);
-        for number in self.policy.numbers() {
-            call.arg(number);
-        }
-        call.arg(maybe(learned.blocked_for.map(|time| micros(time.min(MAX_DELAY))))).arg(kept_for());
+        let mut call = self.scripts.finish.call_with(&keys);
+        call.arg(self.now())
+            .arg(ticket.serial)
+            .arg(ticket.epoch)
+            .arg(verdict)
+            .arg(error)
+            .arg(&self.policy.numbers()[..])
+            .arg(maybe(learned.blocked_for.map(|time| micros(time.min(MAX_DELAY)))))
+            .arg(kept_for());
         for observed in &learned.observed {
             let Some(rate) = Rate::of(&observed.dimension.rule) else { continue };
-            call.arg(&*observed.dimension.name);
-            for number in rate.numbers() {
-                call.arg(number);
-            }
-            call.arg(maybe(observed.limit()))
+            call.arg(&*observed.dimension.name)
+                .arg(&rate.numbers()[..])
+                .arg(maybe(observed.limit()))
                 .arg(maybe(observed.remaining()))
                 .arg(maybe(observed.reset_in.map(micros)));
         }
-        let phase: i64 = self.run(&call).await?;
-        Ok(match phase {
+        Ok(match self.run::<i64>(&self.scripts.finish, &call).await? {
             0 => Phase::Closed,
             1 => Phase::Open,
             _ => Phase::HalfOpen,
@@ -187,65 +195,56 @@ impl Limits for RedisLimits {
     }
 
     async fn standing(&self, subject: &str) -> Result<Standing, Error> {
-        let mut connection = self.connection.clone();
-        let (time, fields): ((i64, i64), Vec<(String, String)>) = ::redis::pipe()
-            .cmd("TIME")
-            .hgetall(self.key(subject, "state"))
-            .query_async(&mut connection)
-            .await
-            .map_err(failed)?;
-        let now = self.clock.as_ref().map_or(time.0 * 1_000_000 + time.1, TestClock::now) as Micros;
-        let mut account = read(&fields);
-        let mut slots = ::redis::pipe();
+        let mut call = self.scripts.standing.call_with(&[self.key(subject, "state")]);
+        call.arg(self.now());
+        let (now, fields): (f64, Vec<(String, String)>) = self.run(&self.scripts.standing, &call).await?;
+        let mut account = known(&fields);
         let names: Vec<String> = account.buckets.keys().cloned().collect();
-        if !names.is_empty() {
-            for name in &names {
-                slots.zrangebyscore_withscores(self.slots(subject, name), now, "+inf");
-            }
-            let held: Vec<Vec<(u64, f64)>> = slots.query_async(&mut connection).await.map_err(failed)?;
-            account.slots =
-                names.into_iter().zip(held.into_iter().map(|slots| slots.into_iter().collect())).collect();
+        for name in names {
+            let mut command = ::redis::cmd("ZRANGEBYSCORE");
+            command.arg(self.slots(subject, &name)).arg(now).arg("+inf").arg("WITHSCORES");
+            let slots: Vec<(u64, Micros)> = self.ask(&command).await?;
+            account.slots.insert(name, slots.into_iter().collect());
         }
         Ok(account.standing(subject, now))
     }
 
     async fn forget(&self, subject: &str) -> Result<(), Error> {
-        let mut connection = self.connection.clone();
         let state = self.key(subject, "state");
-        let fields: Vec<String> =
-            ::redis::cmd("HKEYS").arg(&state).query_async(&mut connection).await.map_err(failed)?;
+        let fields: Vec<String> = self.ask(::redis::cmd("HKEYS").arg(&state)).await?;
         let mut keys = vec![state, self.slots(subject, PROBES)];
         keys.extend(
             fields.iter().filter_map(|field| field.strip_prefix("d:")).map(|name| self.slots(subject, name)),
         );
-        ::redis::cmd("DEL").arg(&keys).query_async::<()>(&mut connection).await.map_err(failed)
+        self.ask(::redis::cmd("DEL").arg(&keys)).await
     }
 }
 
-fn answer(reply: &[::redis::Value], request: &Request) -> Result<Answer, RedisError> {
-    use ::redis::from_redis_value_ref as from;
-    if from::<i64>(&reply[0])? == 0 {
-        let wait: f64 = from::<String>(&reply[1])?.parse().unwrap_or(PROBE_WAIT);
-        let cause: String = from(&reply[2])?;
-        let cause = match cause.strip_prefix("dimension:") {
-            Some(name) => Cause::Dimension(name.to_owned()),
-            None if cause == "blocked" => Cause::Blocked,
-            None => Cause::Breaker,
-        };
-        return Ok(Answer::WaitFor { delay: length(wait), cause });
-    }
+/// The first of an answer's parts, and the others.
+fn split(mut reply: Vec<Value>) -> Result<(i64, Vec<Value>), Error> {
+    let rest = reply.split_off(reply.len().min(1));
+    Ok((read(Value::Array(reply)).map(|first: [i64; 1]| first[0])?, rest))
+}
+
+fn grant(rest: Vec<Value>, request: &Request) -> Result<Answer, Error> {
+    let (serial, epoch, probe, quiet) = read(Value::Array(rest))?;
     let slots = request.costs.iter().filter(|cost| matches!(cost.dimension.rule, Rule::Concurrent { .. }));
-    Ok(Answer::Granted(Ticket {
-        serial: from(&reply[1])?,
-        epoch: from(&reply[2])?,
-        probe: from(&reply[3])?,
-        slots: slots.map(|cost| cost.dimension.name.clone().into_owned()).collect(),
-        quiet: from(&reply[4])?,
-    }))
+    let slots = slots.map(|cost| cost.dimension.name.clone().into_owned()).collect();
+    Ok(Answer::Granted(Ticket { serial, epoch, probe, slots, quiet }))
+}
+
+fn refusal(rest: Vec<Value>) -> Result<Answer, Error> {
+    let (wait, cause): (f64, String) = read(Value::Array(rest))?;
+    let cause = match cause.strip_prefix("dimension:") {
+        Some(name) => Cause::Dimension(name.to_owned()),
+        None if cause == "blocked" => Cause::Blocked,
+        None => Cause::Breaker,
+    };
+    Ok(Answer::WaitFor { delay: length(wait), cause })
 }
 
 /// The state as the hash has it.
-fn read(fields: &[(String, String)]) -> Account {
+fn known(fields: &[(String, String)]) -> Account {
     let mut account = Account::default();
     let breaker: &mut Breaker = &mut account.breaker;
     for (field, text) in fields {
@@ -273,12 +272,5 @@ fn read(fields: &[(String, String)]) -> Account {
 fn bucket(text: &str) -> Bucket {
     let mut numbers = text.split(' ').map(|number| number.parse().unwrap_or_default());
     let mut next = || numbers.next().unwrap_or_default();
-    Bucket {
-        full_at: next(),
-        left: next(),
-        until: next(),
-        limit: next(),
-        wanted: [next(), next(), next()],
-    }
+    Bucket { full_at: next(), left: next(), until: next(), limit: next(), wanted: [next(), next(), next()] }
 }
-

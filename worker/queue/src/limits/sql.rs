@@ -8,15 +8,18 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
+    DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{
-    Account, Answer, BreakerPolicy, Learned, Limits, Phase, Request, Standing, Ticket, Verdict, account::PROBES,
-    breaker::Breaker, bucket::{Bucket, Micros}, memory::TestClock,
+    Account, Answer, BreakerPolicy, Learned, Limits, Phase, Request, Standing, Ticket, Verdict,
+    account::PROBES,
+    breaker::Breaker,
+    bucket::{Bucket, Micros},
+    memory::TestClock,
 };
 use crate::{backend::Error, sql::Binds};
 
@@ -108,13 +111,15 @@ impl Limits for SqlLimits {
     }
 }
 
-const BREAKER: &str = "failures, failed_at, epoch, streak, open_until, successes, last_error, blocked_until, serial, probes";
+const BREAKER: &str =
+    "failures, failed_at, epoch, streak, open_until, successes, last_error, blocked_until, serial, probes";
 
 /// The subject's row, which nobody else can lock before the transaction ends.
 async fn lock(tx: &DatabaseTransaction, subject: &str) -> Result<Option<QueryResult>, DbErr> {
     let mut binds = Binds::new(tx);
     let lock = if binds.backend == DbBackend::Postgres { " FOR UPDATE" } else { "" };
-    let text = format!("SELECT {BREAKER} FROM circuit_breakers WHERE subject = {}{lock}", binds.bind(subject));
+    let text =
+        format!("SELECT {BREAKER} FROM circuit_breakers WHERE subject = {}{lock}", binds.bind(subject));
     Ok(binds.all(tx, text).await?.into_iter().next())
 }
 
@@ -193,7 +198,12 @@ fn hold(account: &mut Account, name: &str, slots: BTreeMap<u64, Micros>) {
 }
 
 /// Writes what changed.
-async fn write(tx: &DatabaseTransaction, subject: &str, before: &Account, after: &Account) -> Result<(), DbErr> {
+async fn write(
+    tx: &DatabaseTransaction,
+    subject: &str,
+    before: &Account,
+    after: &Account,
+) -> Result<(), DbErr> {
     let slots = |account: &Account, name: &str| account.slots.get(name).cloned().unwrap_or_default();
     let probes = slots(after, PROBES);
     let same = before.breaker == after.breaker

@@ -31,7 +31,7 @@ pub(super) const RESPONSE: Duration = Duration::from_secs(5);
 
 /// Clones share what they send through.
 #[derive(Clone)]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     address: Arc<Address>,
     response: Duration,
     current: Arc<Mutex<Current>>,
@@ -70,7 +70,7 @@ impl Connection {
     }
 
     /// Sends a command and waits for the answer. One that broke while nobody used it is replaced without a word.
-    pub(super) async fn run(&self, cmd: &Cmd) -> Result<Value, RedisError> {
+    pub(crate) async fn run(&self, cmd: &Cmd) -> Result<Value, RedisError> {
         let (live, generation, fresh) = self.live().await?;
         let error = match live.send(cmd).await {
             Err(error) if self.is_broken(&error) => error,

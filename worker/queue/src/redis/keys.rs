@@ -20,6 +20,7 @@
 //! | `q:KEY` | sorted set | ids that stand aside for a concurrency key |
 //! | `o:KEY` | sorted set | ids of an order key, the one that runs first |
 //! | `m:ID`, `h:ID` | list | payloads merged into a job, its failed attempts |
+//! | `inbox` | list | what other services pushed; `inbox:taken` (hash) and `inbox:leases` (sorted set) have what workers took |
 //! | `a:ID` | string | how a job went that has left |
 //!
 //! Beside those `PREFIX:queues` is a set of the names of all queues.
@@ -51,6 +52,9 @@ const NAMES: &[(&str, &str, Option<&str>)] = &[
     ("merged", "m", None),
     ("history", "h", None),
     ("ended", "a", None),
+    ("inbox", "inbox", Some("list")),
+    ("inbox_taken", "inbox:taken", Some("hash")),
+    ("inbox_leases", "inbox:leases", Some("zset")),
     ("nothing", "nothing", None),
 ];
 

@@ -8,6 +8,7 @@ mod blob;
 mod claim;
 mod connection;
 mod error;
+mod inbox;
 mod keys;
 mod listen;
 mod look;
@@ -31,8 +32,9 @@ use serde_json::Value;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-pub use self::url::UrlError;
-use self::{connection::Connection, queues::Queues, script::Script, url::Address};
+pub(crate) use self::{connection::Connection, script::Script};
+pub use self::{inbox::InboxEntry, url::UrlError};
+use self::{queues::Queues, url::Address};
 use crate::{
     backend::{
         Backend, Cancelled, ClaimRequest, Claimed, Count, Error, JobQuery, LeaseRef, Page, Pushed, Renewal,
@@ -92,6 +94,16 @@ impl RedisBackend {
         ping.arg("PING");
         self.connection.run(&ping).await?;
         Ok(())
+    }
+
+    /// The way to the server, for what is kept there beside the queue.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// What the names of all keys begin with.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.config.prefix
     }
 
     fn base(&self, queue: &str) -> String {

@@ -8,7 +8,7 @@ use super::{connection::Connection, keys};
 
 /// A text and the hash by which a server knows it.
 #[derive(Debug)]
-pub(super) struct Script {
+pub(crate) struct Script {
     text: String,
     hash: String,
 }
@@ -21,26 +21,35 @@ macro_rules! scripts {
 }
 
 scripts! {
-    CHANGE = "change", CLAIM = "claim", COUNTS = "counts", HEAR = "hear", KNOWN = "known", LOOK = "look",
+    CHANGE = "change", CLAIM = "claim", COUNTS = "counts", HEAR = "hear", INBOX = "inbox", KNOWN = "known", LOOK = "look",
     PAUSE = "pause", PROGRESS = "progress", PUSH = "push", RENEW = "renew", RESCUE = "rescue", SETTLE = "settle",
 }
 
 impl Script {
     fn new(own: &str) -> Self {
-        let text = format!("{}{}{own}", keys::lua(), include_str!("lua/common.lua"));
+        Self::whole(format!("{}{}{own}", keys::lua(), include_str!("lua/common.lua")))
+    }
+
+    /// A script that is this text and nothing else.
+    pub(crate) fn whole(text: String) -> Self {
         let hash = redis::Script::new(&text).get_hash().to_owned();
         Self { text, hash }
     }
 
     /// A call of it for the queue with this base; arguments are added to it.
     pub(super) fn call(&self, base: &str) -> Cmd {
+        self.call_with(&[base])
+    }
+
+    /// A call of it with these keys, all of one hash tag; arguments are added to it.
+    pub(crate) fn call_with<K: redis::ToRedisArgs>(&self, keys: &[K]) -> Cmd {
         let mut cmd = Cmd::new();
-        cmd.arg("EVALSHA").arg(&self.hash).arg(1).arg(base);
+        cmd.arg("EVALSHA").arg(&self.hash).arg(keys.len()).arg(keys);
         cmd
     }
 
     /// Runs a call. A server that does not know the script, new or restarted, is told.
-    pub(super) async fn run(&self, connection: &Connection, call: &Cmd) -> Result<Value, RedisError> {
+    pub(crate) async fn run(&self, connection: &Connection, call: &Cmd) -> Result<Value, RedisError> {
         match connection.run(call).await {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
                 let mut whole = Cmd::new();

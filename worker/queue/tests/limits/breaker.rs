@@ -54,7 +54,10 @@ fn failures_in_a_row_open_it() {
     assert_eq!(tell(&mut account, &ticket, false, START), Phase::Open);
     assert_eq!(ask(&mut account, START + 1e6), Err(9e6));
     let standing = account.standing("account:1", START + 1e6);
-    assert_eq!((standing.phase, standing.failures, standing.error.as_deref()), (Phase::Open, 3, Some("HTTP 503")));
+    assert_eq!(
+        (standing.phase, standing.failures, standing.error.as_deref()),
+        (Phase::Open, 3, Some("HTTP 503"))
+    );
     assert_eq!(standing.opens_in, Some(Duration::from_secs(9)));
 }
 
@@ -125,7 +128,8 @@ fn calls_of_a_try_pass_with_it() {
 #[test]
 fn what_was_under_way_when_it_opened_changes_nothing() {
     let mut account = Account::default();
-    let (late, later) = (ask(&mut account, START).expect("closed"), ask(&mut account, START).expect("closed"));
+    let (late, later) =
+        (ask(&mut account, START).expect("closed"), ask(&mut account, START).expect("closed"));
     for _ in 0..3 {
         let ticket = ask(&mut account, START).expect("closed");
         tell(&mut account, &ticket, false, START);

@@ -273,8 +273,12 @@ fn an_empty_window_holds_everything_until_its_reset() {
 fn the_reserve_of_a_window_shrinks_as_it_ends() {
     let hourly = Dimension::windowed("points", 1_000.0, second(1_000)).with_burst(100.0);
     let mut account = Account::default();
-    let said =
-        Observed { dimension: hourly.clone(), limit: None, remaining: Some(300.0), reset_in: Some(second(800)) };
+    let said = Observed {
+        dimension: hourly.clone(),
+        limit: None,
+        remaining: Some(300.0),
+        reset_in: Some(second(800)),
+    };
     learn(&mut account, said, START);
     // Half of what is left of the window, 400, is more than there is. At 598 s before the end it is less.
     assert_eq!(wait(&take(&mut account, Lane::Backfill, &[(&hourly, 1.0)], START)), 202e6);
@@ -285,7 +289,12 @@ fn the_reserve_of_a_window_shrinks_as_it_ends() {
 fn a_told_limit_replaces_the_declared_one() {
     let daily = Dimension::steady("calls", 10.0, second(1)).with_burst(10.0);
     let mut account = Account::default();
-    let told = |limit, remaining| Observed { dimension: daily.clone(), limit: Some(limit), remaining, reset_in: None };
+    let told = |limit, remaining| Observed {
+        dimension: daily.clone(),
+        limit: Some(limit),
+        remaining,
+        reset_in: None,
+    };
     learn(&mut account, told(40.0, None), START);
     assert!(granted(&take(&mut account, Lane::Edit, &[(&daily, 40.0)], START)));
     assert_eq!(wait(&take(&mut account, Lane::Edit, &[(&daily, 4.0)], START)), 0.1e6);

@@ -6,11 +6,12 @@ use std::{
 };
 
 use syncline_queue::limits::{
-    BreakerPolicy, Caller, Cause, Dimension, Lane, Learned, Limits, MemoryLimits, Phase, RedisLimits, TestClock,
-    Verdict,
+    BreakerPolicy, Caller, Cause, Dimension, Lane, Learned, Limits, MemoryLimits, Phase, RedisLimits,
+    TestClock, Verdict,
 };
+use syncline_support::redis::Server;
 
-use crate::places::{POLICY, Server};
+use crate::places::{POLICY, queue};
 
 fn caller(limits: &Arc<dyn Limits>) -> Caller {
     Caller::new(Arc::clone(limits), "account:12", "acme-github")
@@ -27,7 +28,12 @@ async fn a_turn_that_comes_soon_is_waited_for_and_a_later_one_is_left_to_the_job
     let patient = caller(&limits).with_lane(Lane::Edit).with_patience(Duration::from_secs(60));
     let began = Instant::now();
     for _ in 0..3 {
-        patient.permit(&[(&calls, 1.0)]).await.expect("a turn").finish(Verdict::Works, Learned::default()).await;
+        patient
+            .permit(&[(&calls, 1.0)])
+            .await
+            .expect("a turn")
+            .finish(Verdict::Works, Learned::default())
+            .await;
     }
     assert!(began.elapsed() >= Duration::from_millis(200), "{:?}", began.elapsed());
     let slow = Dimension::steady("slow", 1.0, Duration::from_secs(600)).with_burst(1.0);
@@ -35,7 +41,10 @@ async fn a_turn_that_comes_soon_is_waited_for_and_a_later_one_is_left_to_the_job
     hasty.permit(&[(&slow, 1.0)]).await.expect("a turn").finish(Verdict::Works, Learned::default()).await;
     let refused = hasty.permit(&[(&slow, 1.0)]).await.expect_err("a turn in ten minutes");
     assert_eq!(refused.cause, Some(Cause::Dimension("slow".to_owned())));
-    assert!(refused.delay > Duration::from_secs(590) && refused.delay < Duration::from_secs(661), "{refused:?}");
+    assert!(
+        refused.delay > Duration::from_secs(590) && refused.delay < Duration::from_secs(661),
+        "{refused:?}"
+    );
     assert!(refused.to_string().starts_with("acme-github: its limit \"slow\" is used up for now; again in "));
 }
 
@@ -77,18 +86,17 @@ async fn calls_of_a_try_report_for_it() {
 /// A store that is away lets nothing pass, says so, and is asked again when it is back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_passes_while_the_store_is_away() {
-    let mut server = Server::start();
-    let limits: Arc<dyn Limits> =
-        Arc::new(RedisLimits::new(server.connect().await, "tests", BreakerPolicy::default()));
+    let mut server = Server::start(&[]).expect("a Redis server");
+    let limits: Arc<dyn Limits> = Arc::new(RedisLimits::new(&queue(&server.url()), BreakerPolicy::default()));
     let caller = caller(&limits);
     let permit = caller.permit(&[]).await.expect("the store");
-    server.stop();
+    server.kill().expect("the server");
     let refused = caller.permit(&[]).await.expect_err("nobody counts");
     assert_eq!(refused.cause, None);
     assert!(refused.to_string().contains("cannot be reached"), "{refused}");
     // What cannot be told is no failure of the call.
     permit.finish(Verdict::Fails { error: "x".to_owned() }, Learned::default()).await;
-    server.start_again();
+    server.restart().expect("the server");
     for _ in 0..500 {
         if caller.permit(&[]).await.is_ok() {
             return;

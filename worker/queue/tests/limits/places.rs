@@ -2,13 +2,18 @@
 
 use std::{
     any::Any,
-    path::Path,
-    process::{Child, Command, Stdio},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
-use syncline_queue::limits::{BreakerPolicy, Limits, MemoryLimits, RedisLimits, SqlLimits, TestClock};
+use syncline_queue::{
+    RedisBackend, RedisConfig,
+    limits::{BreakerPolicy, Limits, MemoryLimits, RedisLimits, SqlLimits, TestClock},
+};
+use syncline_support::redis::shared_url;
 
 use crate::support;
 
@@ -74,18 +79,14 @@ fn sql(stage: support::Stage) -> Place {
 }
 
 pub(crate) async fn redis() -> Place {
-    let server = Server::start();
-    let connections: Vec<_> = {
-        let mut all = Vec::new();
-        for _ in 0..8 {
-            all.push(server.connect().await);
-        }
-        all
-    };
-    let next = std::sync::atomic::AtomicUsize::new(0);
-    Place::new(server, move |clock| {
-        let one = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % connections.len();
-        let limits = RedisLimits::new(connections[one].clone(), "tests", POLICY);
+    let url = shared_url().expect("a Redis server");
+    // The server is shared, the keys are not.
+    static PLACES: AtomicUsize = AtomicUsize::new(0);
+    let prefix = format!("limits{}", PLACES.fetch_add(1, Ordering::Relaxed));
+    Place::new((), move |clock| {
+        let config = RedisConfig { prefix: prefix.clone(), ..RedisConfig::default() };
+        let queue = RedisBackend::new(&url, config).expect("a URL");
+        let limits = RedisLimits::new(&queue, POLICY);
         match clock {
             Some(clock) => limits.with_clock(clock),
             None => limits,
@@ -93,54 +94,7 @@ pub(crate) async fn redis() -> Place {
     })
 }
 
-/// A redis-server on a socket in a temporary folder.
-pub(crate) struct Server {
-    folder: tempfile::TempDir,
-    child: Child,
-}
-
-impl Server {
-    pub(crate) fn start() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let child = Self::spawn(folder.path());
-        Self { folder, child }
-    }
-
-    fn spawn(folder: &Path) -> Child {
-        Command::new("redis-server")
-            .args(["--port", "0", "--save", "", "--dir"])
-            .arg(folder)
-            .arg("--unixsocket")
-            .arg(folder.join("redis.sock"))
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server; install it (Debian: apt-get install redis-server)")
-    }
-
-    pub(crate) fn stop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-
-    pub(crate) fn start_again(&mut self) {
-        self.child = Self::spawn(self.folder.path());
-    }
-
-    pub(crate) async fn connect(&self) -> redis::aio::ConnectionManager {
-        let url = format!("redis+unix://{}", self.folder.path().join("redis.sock").display());
-        let client = redis::Client::open(url).expect("a socket's URL");
-        for _ in 0..500 {
-            if let Ok(connection) = client.get_connection_manager().await {
-                return connection;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        panic!("redis-server did not start within ten seconds");
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.stop();
-    }
+/// A queue, and so a connection, of its own.
+pub(crate) fn queue(url: &str) -> RedisBackend {
+    RedisBackend::new(url, RedisConfig::default()).expect("a URL")
 }

@@ -43,10 +43,16 @@ fn seconds(n: u64) -> Duration {
 }
 
 fn request(lane: Lane, costs: &[(&Dimension, f64)]) -> Request {
-    costs.iter().fold(Request::new(SUBJECT, lane), |request, (dimension, amount)| request.cost(dimension, *amount))
+    costs
+        .iter()
+        .fold(Request::new(SUBJECT, lane), |request, (dimension, amount)| request.cost(dimension, *amount))
 }
 
-async fn take(limits: &Arc<dyn Limits>, lane: Lane, costs: &[(&Dimension, f64)]) -> Result<Ticket, (Duration, Cause)> {
+async fn take(
+    limits: &Arc<dyn Limits>,
+    lane: Lane,
+    costs: &[(&Dimension, f64)],
+) -> Result<Ticket, (Duration, Cause)> {
     match limits.take(&request(lane, costs)).await.expect("the store") {
         Answer::Granted(ticket) => Ok(ticket),
         Answer::WaitFor { delay, cause } => Err((delay, cause)),
@@ -329,6 +335,9 @@ pub(crate) async fn what_is_known_can_be_shown_and_forgotten(place: &Place) {
     assert_eq!((second.name.as_str(), second.full_in), ("calls", Duration::from_millis(400)));
     one.forget(SUBJECT).await.expect("the store");
     let forgotten = other.standing(SUBJECT).await.expect("the store");
-    assert_eq!((forgotten.phase, forgotten.dimensions.len(), forgotten.blocked_for), (Phase::Closed, 0, None));
+    assert_eq!(
+        (forgotten.phase, forgotten.dimensions.len(), forgotten.blocked_for),
+        (Phase::Closed, 0, None)
+    );
     assert!(take(&other, Lane::Edit, &[(&slots, 1.0)]).await.is_ok());
 }

@@ -87,7 +87,11 @@ async fn same(place: &Place, seed: u64) {
         }
         if step % 20 == 0 {
             let expected = model.standing(&subject).await.expect("the model");
-            assert_eq!(store.standing(&subject).await.expect("the store"), expected, "seed {seed}, step {step}");
+            assert_eq!(
+                store.standing(&subject).await.expect("the store"),
+                expected,
+                "seed {seed}, step {step}"
+            );
         }
     }
 }
@@ -107,7 +111,9 @@ fn learned(random: &mut StdRng, dimensions: &[Dimension]) -> Learned {
                 dimension: dimension.clone(),
                 limit: random.random_bool(0.3).then(|| random.random_range(1.0..200.0)),
                 remaining: random.random_bool(0.8).then(|| random.random_range(0.0..100.0)),
-                reset_in: random.random_bool(0.8).then(|| Duration::from_millis(random.random_range(0..40_000))),
+                reset_in: random
+                    .random_bool(0.8)
+                    .then(|| Duration::from_millis(random.random_range(0..40_000))),
             });
         }
     }

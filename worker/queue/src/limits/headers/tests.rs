@@ -27,15 +27,21 @@ fn every_form_of_the_standard_is_read() {
 
 #[test]
 fn a_date_that_is_past_is_no_wait() {
-    assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:37 GMT", time("2026-11-25T00:00:00Z")), Some(Duration::ZERO));
+    assert_eq!(
+        retry_after("Sun, 06 Nov 1994 08:49:37 GMT", time("2026-11-25T00:00:00Z")),
+        Some(Duration::ZERO)
+    );
 }
 
 #[test]
 fn absurd_waits_are_capped() {
     let now = time("1994-11-06T08:49:37Z");
-    for absurd in
-        ["99999999999", "99999999999999999999999999999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT", "86401.5"]
-    {
+    for absurd in [
+        "99999999999",
+        "99999999999999999999999999999999999999999999",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+        "86401.5",
+    ] {
         assert_eq!(retry_after(absurd, now), Some(MAX_DELAY), "{absurd}");
     }
 }
@@ -43,7 +49,9 @@ fn absurd_waits_are_capped() {
 #[test]
 fn what_is_neither_is_nothing() {
     let now = time("1994-11-06T08:49:37Z");
-    for odd in ["", " ", "-1", "+5", "soon", "1e3", "inf", "NaN", "0x10", "1.", ".5", "60 s", "1994-11-06T08:49:37Z"] {
+    for odd in
+        ["", " ", "-1", "+5", "soon", "1e3", "inf", "NaN", "0x10", "1.", ".5", "60 s", "1994-11-06T08:49:37Z"]
+    {
         assert_eq!(retry_after(odd, now), None, "{odd:?}");
     }
 }

@@ -1,0 +1,8 @@
+//! What other services use: the document, the inbox, the client.
+
+#![allow(clippy::expect_used, reason = "in a test this is how to fail")]
+
+#[path = "client/document.rs"]
+mod document;
+#[path = "client/inbox.rs"]
+mod inbox;
