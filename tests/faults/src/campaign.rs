@@ -24,17 +24,7 @@ pub(crate) async fn run(asked: &crate::Campaign, form: Form) -> Result<bool> {
     for name in &asked.scenario {
         ensure!(all.iter().any(|one| one.name == name), "there is no scenario {name:?}; --list names them");
     }
-    let mut runs = Vec::new();
-    for seed in &asked.seed {
-        for scenario in &all {
-            let named = asked.scenario.is_empty() || asked.scenario.iter().any(|name| name == scenario.name);
-            for kind in scenario.backends.iter().filter(|_| named) {
-                if asked.backend.is_empty() || asked.backend.contains(kind) {
-                    runs.push((*scenario, *kind, *seed));
-                }
-            }
-        }
-    }
+    let runs = runs(asked, &all);
     println!("{HEAD}");
     let began = Instant::now();
     let mut reports = stream::iter(runs)
@@ -48,6 +38,24 @@ pub(crate) async fn run(asked: &crate::Campaign, form: Form) -> Result<bool> {
     }
     println!("{passed} passed, {failed} failed, in {:.0} s", began.elapsed().as_secs_f64());
     Ok(failed == 0 && passed > 0)
+}
+
+/// What the arguments ask for, a seed after the other.
+fn runs(asked: &crate::Campaign, all: &[Scenario]) -> Vec<(Scenario, Kind, u64)> {
+    let mut runs = Vec::new();
+    for (turn, seed) in asked.seed.iter().enumerate() {
+        for (nth, scenario) in all.iter().enumerate() {
+            if !asked.scenario.is_empty() && !asked.scenario.iter().any(|name| name == scenario.name) {
+                continue;
+            }
+            let wanted = |kind: &&Kind| asked.backend.is_empty() || asked.backend.contains(kind);
+            let kinds: Vec<Kind> = scenario.backends.iter().filter(wanted).copied().collect();
+            let mine =
+                kinds.iter().enumerate().filter(|(at, _)| !asked.spread || (nth + turn) % kinds.len() == *at);
+            runs.extend(mine.map(|(_, kind)| (*scenario, *kind, *seed)));
+        }
+    }
+    runs
 }
 
 /// Whatever goes wrong is a line of its own.

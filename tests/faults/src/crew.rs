@@ -30,7 +30,7 @@ pub(crate) struct Member {
 pub(crate) struct Crew {
     settings: Settings,
     logs: TempDir,
-    hired: usize,
+    pub(crate) hired: usize,
     pub(crate) members: Vec<Member>,
     /// Workers that ended although nobody had asked them to.
     pub(crate) deserters: usize,
@@ -174,6 +174,12 @@ impl Crew {
     pub(crate) fn keep_logs(&mut self) -> PathBuf {
         self.logs.disable_cleanup(true);
         self.logs.path().to_owned()
+    }
+
+    /// What all workers wrote so far.
+    pub(crate) fn words(&self) -> String {
+        let files = std::fs::read_dir(self.logs.path()).into_iter().flatten().flatten();
+        files.filter_map(|file| std::fs::read_to_string(file.path()).ok()).collect()
     }
 }
 

@@ -8,6 +8,7 @@
 mod account;
 mod campaign;
 mod crew;
+mod installation;
 mod ledger;
 mod proxy;
 mod report;
@@ -57,6 +58,9 @@ struct Campaign {
     /// Small numbers and short leases, for a test.
     #[arg(long)]
     short: bool,
+    /// Each seed on one store only, and the next one on the next.
+    #[arg(long)]
+    spread: bool,
     /// How many scenarios run beside each other.
     #[arg(long, default_value_t = 1)]
     beside: usize,

@@ -2,15 +2,15 @@
 
 use std::{fmt, path::Path, sync::Arc, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection,
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
 use serde::{Deserialize, Serialize};
 use syncline_migration::{Migrator, Until};
-use syncline_queue::{Backend, SqlBackend};
-use syncline_support::postgres;
+use syncline_queue::{Backend, RedisBackend, RedisConfig, SqlBackend};
+use syncline_support::{postgres, redis};
 use tempfile::TempDir;
 
 use crate::proxy::Store;
@@ -19,25 +19,32 @@ use crate::proxy::Store;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Kind {
+    Redis,
     Postgres,
     Sqlite,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 2] = [Kind::Postgres, Kind::Sqlite];
+    pub(crate) const ALL: [Kind; 3] = [Kind::Redis, Kind::Postgres, Kind::Sqlite];
 }
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
+            Kind::Redis => "redis",
             Kind::Postgres => "postgres",
             Kind::Sqlite => "sqlite",
         })
     }
 }
 
+/// A Redis that writes down what it acknowledges, and forgets nothing to make room.
+const DURABLE: [&str; 6] =
+    ["--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction"];
+
 /// A running store.
 pub(crate) enum System {
+    Redis(redis::Server),
     Postgres(postgres::Database),
     Sqlite(TempDir),
 }
@@ -45,6 +52,8 @@ pub(crate) enum System {
 impl System {
     pub(crate) async fn start(kind: Kind) -> Result<System> {
         match kind {
+            // What is acknowledged is on disk: whoever kills the server loses nothing.
+            Kind::Redis => Ok(System::Redis(redis::Server::start(&DURABLE)?)),
             Kind::Postgres => {
                 #[allow(clippy::expect_used, reason = "without a schema there is nothing to try")]
                 let database = postgres::Database::prepared(async |url| {
@@ -63,6 +72,7 @@ impl System {
 
     pub(crate) fn url(&self) -> String {
         match self {
+            System::Redis(server) => server.url(),
             System::Postgres(database) => database.url(),
             System::Sqlite(folder) => {
                 format!("sqlite://{}?mode=rwc", folder.path().join("queue.db").display())
@@ -73,6 +83,7 @@ impl System {
     /// Where it listens, for a proxy.
     pub(crate) fn door(&self) -> Store {
         match self {
+            System::Redis(server) => Store::Port(server.port()),
             System::Postgres(database) => {
                 let url = database.url();
                 let folder =
@@ -86,44 +97,66 @@ impl System {
     /// Its URL by way of a proxy on this port.
     pub(crate) fn url_through(&self, port: u16) -> String {
         match self {
+            System::Redis(_) => format!("redis://127.0.0.1:{port}"),
             System::Postgres(database) => format!("postgres://postgres@127.0.0.1:{port}/{}", database.name()),
             System::Sqlite(_) => self.url(),
         }
     }
 
     /// It dies, or lets nobody in as if it had.
-    pub(crate) async fn shut(&self) -> Result<()> {
-        if let System::Postgres(database) = self {
-            let name = database.name();
-            let shut = format!(
-                "ALTER DATABASE {name} ALLOW_CONNECTIONS false; \
-                 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
-            );
-            database.beside().await?.execute(&shut).await?;
+    pub(crate) async fn shut(&mut self) -> Result<()> {
+        match self {
+            System::Redis(server) => server.kill(),
+            System::Postgres(database) => {
+                let name = database.name();
+                let shut = format!(
+                    "ALTER DATABASE {name} ALLOW_CONNECTIONS false; \
+                     SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+                );
+                database.beside().await?.execute(&shut).await
+            }
+            System::Sqlite(_) => bail!("a file cannot be shut"),
         }
-        Ok(())
     }
 
     /// It comes back.
-    pub(crate) async fn reopen(&self) -> Result<()> {
-        if let System::Postgres(database) = self {
-            let reopen = format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", database.name());
-            database.beside().await?.execute(&reopen).await?;
+    pub(crate) async fn reopen(&mut self) -> Result<()> {
+        match self {
+            System::Redis(server) => server.launch(),
+            System::Postgres(database) => {
+                let reopen = format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", database.name());
+                database.beside().await?.execute(&reopen).await
+            }
+            System::Sqlite(_) => Ok(()),
         }
-        Ok(())
     }
 
-    /// It answers nobody for so long: somebody else holds the lock that everything needs.
+    /// It answers nobody for so long.
     pub(crate) async fn pause(&self, length: Duration) -> Result<()> {
-        let db = open(&self.url(), 1).await?;
-        let begin = match self {
+        let lock = match self {
+            System::Redis(server) => {
+                let ms = length.as_millis().to_string();
+                server.command(&["CLIENT", "PAUSE", &ms, "ALL"])?;
+                tokio::time::sleep(length).await;
+                return Ok(());
+            }
+            // Somebody else holds the lock that everything needs.
             System::Postgres(_) => "BEGIN; LOCK TABLE jobs IN ACCESS EXCLUSIVE MODE",
             System::Sqlite(_) => "BEGIN EXCLUSIVE",
         };
-        db.execute_unprepared(begin).await?;
+        let db = open(&self.url(), 1).await?;
+        db.execute_unprepared(lock).await?;
         tokio::time::sleep(length).await;
         db.execute_unprepared("COMMIT").await?;
         Ok(db.close().await?)
+    }
+
+    /// The Redis server, of scenarios that are about nothing else.
+    pub(crate) fn redis(&self) -> Result<&redis::Server> {
+        match self {
+            System::Redis(server) => Ok(server),
+            _ => bail!("this scenario is about Redis"),
+        }
     }
 }
 
@@ -133,7 +166,7 @@ async fn migrate(url: &str) -> Result<()> {
     Ok(db.close().await?)
 }
 
-async fn open(url: &str, connections: u32) -> Result<DatabaseConnection> {
+pub(crate) async fn open(url: &str, connections: u32) -> Result<DatabaseConnection> {
     let mut options = ConnectOptions::new(url.to_owned());
     options
         .max_connections(connections)
@@ -153,6 +186,11 @@ async fn open(url: &str, connections: u32) -> Result<DatabaseConnection> {
 /// Opens a queue as a process would.
 pub(crate) async fn connect(kind: Kind, url: &str) -> Result<Arc<dyn Backend>> {
     match kind {
+        Kind::Redis => {
+            let backend = RedisBackend::new(url, RedisConfig::default())?;
+            backend.check().await?;
+            Ok(Arc::new(backend))
+        }
         Kind::Postgres => Ok(Arc::new(SqlBackend::new(open(url, 6).await?))),
         Kind::Sqlite => Ok(Arc::new(SqlBackend::new(open(url, 2).await?))),
     }

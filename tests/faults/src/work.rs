@@ -19,6 +19,8 @@ pub(crate) const KIND: &str = "fault";
 pub(crate) enum Task {
     /// Waits, whatever becomes of its lease: it is the fence that must stop its later writes.
     Wait { ms: u64 },
+    /// Waits, and no other job of this key may run meanwhile.
+    Alone { ms: u64, key: String },
     /// Waits, and holds its thread meanwhile.
     Block { ms: u64 },
     /// Waits, and stops when it is told to, as good handlers do.
@@ -57,13 +59,16 @@ pub(crate) async fn handle(
         }
     };
     let claim = job.lease_ref();
-    let (order, slot) = (job.order_key.as_deref(), job.concurrency_key.as_deref());
+    let (order, mut slot) = (job.order_key.as_deref(), job.concurrency_key.as_deref());
+    if let Task::Alone { key, .. } = &task {
+        slot = Some(key);
+    }
     if !ledger.start(claim, job.attempt, &worker, order, slot).await? {
         // Another claim was faster: this one has no business any more.
         return Ok(Outcome::Done);
     }
     match task {
-        Task::Wait { ms } => tokio::time::sleep(Duration::from_millis(ms)).await,
+        Task::Wait { ms } | Task::Alone { ms, .. } => tokio::time::sleep(Duration::from_millis(ms)).await,
         Task::Block { ms } => thread::sleep(Duration::from_millis(ms)),
         Task::Heed { ms } => {
             tokio::select! {

@@ -67,6 +67,11 @@ impl Serving {
         format!("http://{}{path}", self.address)
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// What it has logged so far.
     pub fn log(&self) -> String {
         self.log.text()

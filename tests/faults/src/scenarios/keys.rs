@@ -29,10 +29,16 @@ pub(super) async fn under_kills(name: &'static str, mut stage: Stage) -> Result<
             let limit = if key % 3 == 0 { 2 } else { 1 };
             let concurrency = Some(Concurrency { key: format!("{limit}:slot-{key}"), limit });
             jobs.push(NewJob { concurrency, ..Task::Wait { ms }.job(QUEUE) });
-            // The key that it must be alone with stands in for the account's sake: it waits for nobody.
-            let key = format!("unique-{key}");
-            let unique = Some(Unique { key: key.clone(), rule: UniqueRule::WhileWaiting });
-            jobs.push(NewJob { unique, ..Task::Wait { ms }.job(QUEUE) });
+            // Two of a key in one push: the second joins the first, as later ones do while it waits for its time.
+            for _ in 0..2 {
+                let unique = Some(Unique { key: format!("waits-{key}"), rule: UniqueRule::WhileWaiting });
+                let delay = Duration::from_millis(stage.random.random_range(0..1_000));
+                jobs.push(NewJob { unique, delay, ..Task::Wait { ms }.job(QUEUE) });
+            }
+            // Those of the other rule join while it runs, too, and so never run beside each other.
+            let name = format!("1:alone-{key}");
+            let unique = Some(Unique { key: name.clone(), rule: UniqueRule::UntilDone });
+            jobs.push(NewJob { unique, ..Task::Alone { ms: ms * 5, key: name }.job(QUEUE) });
         }
         let answers = stage.push(jobs.clone()).await?;
         for (job, answer) in jobs.iter().zip(answers) {
@@ -58,6 +64,7 @@ pub(super) async fn under_kills(name: &'static str, mut stage: Stage) -> Result<
     }
     stage.drained(Duration::from_secs(90)).await;
     stage.note(format!("{} unique keys, {joined} joined", holders.len()));
+    stage.check(joined >= rounds * keys, format!("only {joined} jobs joined another"));
     // Jobs of a key wait for each other, so the time until an orphan starts again is the queue's and the key's.
     let bound = stage.lease + Duration::from_secs(2);
     stage.close(name, Expect { orphans_within: Some(bound), ..Expect::default() }).await

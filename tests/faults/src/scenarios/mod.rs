@@ -2,12 +2,15 @@
 
 mod abort;
 mod crowds;
+mod flush;
 mod freezes;
 mod keys;
 mod kills;
 mod long;
 mod outages;
+mod redis_errors;
 mod sigterm;
+mod ticks;
 
 use anyhow::Result;
 use futures_util::future::BoxFuture;
@@ -26,7 +29,8 @@ pub(crate) struct Scenario {
 }
 
 const ALL: &[Kind] = &Kind::ALL;
-const SERVERS: &[Kind] = &[Kind::Postgres];
+const SERVERS: &[Kind] = &[Kind::Redis, Kind::Postgres];
+const REDIS: &[Kind] = &[Kind::Redis];
 
 /// Makes an entry of the list below.
 macro_rules! scenario {
@@ -106,6 +110,35 @@ pub(crate) fn all() -> Vec<Scenario> {
             8,
             "6,000 payloads that cannot be read among 10,000 good ones"
         ),
+        scenario!(
+            "maxmemory",
+            redis_errors::out_of_memory,
+            REDIS,
+            5,
+            "Redis has no memory for writes, longer than a lease"
+        ),
+        scenario!(
+            "readonly",
+            redis_errors::read_only,
+            REDIS,
+            5,
+            "Redis takes no writes, longer than a lease"
+        ),
+        scenario!(
+            "wrong-type",
+            redis_errors::wrong_type,
+            REDIS,
+            5,
+            "somebody else writes to the queue's keys"
+        ),
+        scenario!(
+            "ticks",
+            ticks::once_each,
+            SERVERS,
+            8,
+            "600 ticks of schedules with 5 replicas, each one run"
+        ),
+        scenario!("flushall", flush::flushed, REDIS, 5, "Redis flushed, with jobs accepted through the API"),
         scenario!("abort", abort::exactly_its_attempts, ALL, 5, "jobs that end their process"),
     ]
 }

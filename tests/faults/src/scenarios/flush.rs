@@ -1,0 +1,62 @@
+//! Redis flushed, with jobs accepted through the API: their runs stand in SQL, and the queue is filled from there again.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use rand::Rng;
+
+use crate::{
+    installation::Installation,
+    report::{Figures, Report},
+    stage::{Expect, Stage},
+};
+
+pub(super) async fn flushed(name: &'static str, mut stage: Stage) -> Result<Report> {
+    let (syncs, times) = stage.pick((12, 1), (60, 3));
+    let installation = Installation::new(&stage.system, syncs, "").await?;
+    let api = installation.serve(&["api"])?;
+    let mut workers = Vec::new();
+    for _ in 0..2 {
+        workers.push(installation.serve(&["worker", "--concurrency", "1"])?);
+    }
+    let mut accepted = Vec::new();
+    let mut longest = Duration::ZERO;
+    for _ in 0..times {
+        for sync in 0..syncs {
+            accepted.push(installation.ask(&api, sync).await?);
+        }
+        let moment = stage.random.random_range(0..200);
+        tokio::time::sleep(Duration::from_millis(moment)).await;
+        let open =
+            "SELECT COUNT(*) FROM sync_history WHERE status NOT IN ('completed', 'failed', 'cancelled')";
+        let waiting = installation.count(open).await?;
+        stage.system.redis()?.command(&["FLUSHALL"])?;
+        let flushed = Instant::now();
+        stage.check(waiting > 0, "nothing was under way when Redis was flushed");
+        while installation.count(open).await? > 0 && flushed.elapsed() < Duration::from_secs(60) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        longest = longest.max(flushed.elapsed());
+    }
+    accepted.sort();
+    accepted.dedup();
+    let mut lost = 0;
+    for id in &accepted {
+        // Ids come from the program itself.
+        let key = match stage.kind {
+            crate::system::Kind::Redis => {
+                format!("LOWER(HEX(id)) = '{0}' OR LOWER(CAST(id AS TEXT)) = '{1}'", id.replace('-', ""), id)
+            }
+            _ => format!("id = '{id}'"),
+        };
+        let done = format!("SELECT COUNT(*) FROM sync_history WHERE ({key}) AND status = 'completed'");
+        lost += u64::from(installation.count(&done).await? == 0);
+    }
+    for replica in workers.into_iter().chain([api]) {
+        let code = replica.terminate()?;
+        stage.check(code == Some(0), format!("a replica ended with {code:?}"));
+    }
+    stage.note(format!("{times} times flushed, all done again within {:.1} s", longest.as_secs_f64()));
+    let figures = Figures { jobs: accepted.len() as u64, lost, ..Figures::default() };
+    stage.report(name, figures, Expect::default())
+}
