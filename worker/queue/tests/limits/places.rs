@@ -58,16 +58,16 @@ pub(crate) async fn memory() -> Place {
 }
 
 pub(crate) async fn sqlite() -> Place {
-    let stage = support::sqlite().await;
+    let stage = support::sql::sqlite().await;
     sql(stage)
 }
 
 pub(crate) async fn postgres() -> Place {
-    let stage = support::postgres().await;
+    let stage = support::sql::postgres().await;
     sql(stage)
 }
 
-fn sql(stage: support::Stage) -> Place {
+fn sql(stage: support::sql::SqlStage) -> Place {
     let db = stage.db.clone();
     Place::new(stage, move |clock| {
         let limits = SqlLimits::new(db.clone(), POLICY);
