@@ -14,25 +14,24 @@ const ATTEMPTS: u32 = 3;
 
 pub(super) async fn exactly_its_attempts(name: &'static str, mut stage: Stage) -> Result<Report> {
     let (bad, good) = stage.pick((1, 40), (5, 500));
-    let mut jobs = stage.waits(good, 50..250);
-    let aborts: Vec<_> = (0..bad)
-        .map(|_| syncline_queue::NewJob { max_attempts: ATTEMPTS, ..Task::Abort.job(QUEUE) })
-        .collect();
-    let ids: Vec<_> = aborts.iter().map(|job| job.id).collect();
-    for (nth, job) in aborts.into_iter().enumerate() {
-        jobs.insert((nth + 1) * good / (bad + 1), job);
-    }
-    stage.push(jobs).await?;
-    stage.excuse(ids.clone());
     stage.crew.hire(2)?;
-    let until = Instant::now() + Duration::from_secs(100);
-    let mut ended = 0;
-    while stage.unfinished().await? > 0 && Instant::now() < until {
-        let gone = stage.crew.roll_call(&stage.ledger, true).await?;
-        ended += gone;
-        stage.crew.hire(gone)?;
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    let (mut ids, mut ended) = (Vec::new(), 0);
+    // One after another: of two that a worker has claimed, one would use up an attempt of the other.
+    for _ in 0..bad {
+        let mut jobs = stage.waits(good / bad, 50..250);
+        let abort = syncline_queue::NewJob { max_attempts: ATTEMPTS, ..Task::Abort.job(QUEUE) };
+        ids.push(abort.id);
+        jobs.insert(jobs.len() / 2, abort);
+        stage.push(jobs).await?;
+        let until = Instant::now() + Duration::from_secs(60);
+        while stage.unfinished().await? > 0 && Instant::now() < until {
+            let gone = stage.crew.roll_call(&stage.ledger, true).await?;
+            ended += gone;
+            stage.crew.hire(gone)?;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
+    stage.excuse(ids.clone());
     stage.drained(Duration::from_secs(1)).await;
     stage.note(format!("{ended} processes ended"));
 
@@ -52,5 +51,6 @@ pub(super) async fn exactly_its_attempts(name: &'static str, mut stage: Stage) -
         );
     }
     stage.check(dead.len() == bad, format!("{} jobs are dead instead of {bad}", dead.len()));
-    stage.close(name, Expect { desertions_are_meant: true, ..Expect::default() }).await
+    let orphans_within = Some(stage.lease + Duration::from_secs(2));
+    stage.close(name, Expect { orphans_within, desertions_are_meant: true, ..Expect::default() }).await
 }
