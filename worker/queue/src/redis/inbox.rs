@@ -90,6 +90,8 @@ impl RedisBackend {
         reason: &str,
         error: &str,
     ) -> Result<bool, Error> {
+        // Dead letters are found by id in every queue that is known.
+        self.announce(queue).await?;
         let base = self.base(queue);
         let text = String::from_utf8_lossy(&entry.text[..entry.text.len().min(KEPT)]);
         let job = NewJob {
