@@ -25,8 +25,6 @@
 //!
 //! Beside those `PREFIX:queues` is a set of the names of all queues.
 
-use std::fmt::Write as _;
-
 use crate::coalesce::MAX_MERGES;
 
 /// What the scripts call each key, its name, and its type if it stands alone.
@@ -105,13 +103,24 @@ pub(super) fn fixed(base: &str) -> Vec<(String, &'static str)> {
     keys
 }
 
-/// The names as the scripts see them: a table `N`.
-pub(super) fn lua() -> String {
-    let mut text = "local N = {".to_owned();
+/// Puts the names into a script, where it says N.name.
+pub(super) fn name_in(script: &str) -> String {
+    let mut text = script.to_owned();
     for (called, name, _) in NAMES {
-        let _ = write!(text, " {called} = '{name}',");
+        text = text.replace(&format!("N.{called}"), &format!("'{name}'"));
     }
     // A job that nobody can read counts as one of the usual priority.
-    let _ = writeln!(text, " max_merges = {MAX_MERGES}, unknown_rank = 2 }}");
-    text
+    text.replace("N.max_merges", &MAX_MERGES.to_string()).replace("N.unknown_rank", "2")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_is_the_beginning_of_another() {
+        for (one, ..) in NAMES {
+            assert!(NAMES.iter().all(|(other, ..)| one == other || !other.starts_with(one)), "{one}");
+        }
+    }
 }

@@ -27,7 +27,7 @@ scripts! {
 
 impl Script {
     fn new(own: &str) -> Self {
-        Self::whole(format!("{}{}{own}", keys::lua(), include_str!("lua/common.lua")))
+        Self::whole(keys::name_in(&format!("{}{own}", include_str!("lua/common.lua"))))
     }
 
     /// A script that is this text and nothing else.

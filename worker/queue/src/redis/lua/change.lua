@@ -1,5 +1,9 @@
 -- Changes one job. ARGV: what (cancel, replay, discard), id.
 -- Result: 'u' it is not there or not in a state for this, 'g' it is gone, 'w' it waits, 's' it runs and was asked to stop.
+local call, base = redis.call, KEYS[1]
+local JOBS, META, DEAD, LAST_ERRORS, REASONS, STOP = base .. N.jobs, base .. N.meta, base .. N.dead, base .. N.errors, base .. N.reasons, base .. N.stop
+local h = helpers()
+local of, delayed, clock, open, write, wake, line_up, park, unpark, unique_waits, leave, lease_of = h.of, h.delayed, h.clock, h.open, h.write, h.wake, h.line_up, h.park, h.unpark, h.unique_waits, h.leave, h.lease_of
 local what, id, now = ARGV[1], ARGV[2], clock()
 local blob = call('HGET', JOBS, id)
 if not blob or blob == 'G' then return 'u' end

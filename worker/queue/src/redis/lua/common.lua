@@ -1,9 +1,11 @@
--- What several scripts share. KEYS[1] is the queue's base, `{PREFIX:QUEUE}:`; the names of the other keys are in keys.rs
--- and stand above this text as NAMES. All keys of a queue are in one slot, so that a cluster has no objection.
+-- What several scripts share, as a table of functions. KEYS[1] is the queue's base, `{PREFIX:QUEUE}:`; the names of the
+-- other keys are in keys.rs, which puts them where N.name stands. All keys of a queue are in one slot, so that a cluster
+-- has no objection. Scripts that run often make the table only when they meet something that needs it, since making it
+-- takes longer than all the rest of a call for a few plain jobs.
 --
 -- A job's blob (blob.rs has the whole of it): '<BHI4I7' 4 + priority, flags, attempts used, due; then what never changes.
-local call = redis.call
-local base = KEYS[1]
+local function helpers()
+local call, base = redis.call, KEYS[1]
 local JOBS, META, WAKE, DEAD = base .. N.jobs, base .. N.meta, base .. N.wake, base .. N.dead
 local LAST_ERRORS, REASONS = base .. N.errors, base .. N.reasons
 local PROGRESS, STOP = base .. N.progress, base .. N.stop
@@ -278,4 +280,78 @@ end
 local function worker_of(member)
   local low = unpack_blob('>H', member, 23)
   return call('HGET', META, 's:' .. math.floor(low / 8))
+end
+
+-- Why a job must stand aside: nothing, 'order' or 'busy'.
+local function hindrance(id, job)
+  if job.order then
+    local head = call('ZRANGE', of(N.order, job.order), 0, 0)[1]
+    if head and head ~= id then return 'order' end
+  end
+  if job.concurrency and call('SCARD', of(N.busy, job.concurrency)) >= job.limit then return 'busy' end
+end
+
+-- A job takes the places of its keys. Gives what it has beside its blob: last error or '', whether there is one, merged
+-- payloads; nothing if it has none.
+local function start(id, job)
+  if job.order then call('ZADD', of(N.order, job.order), -1, id) end
+  if job.concurrency then call('SADD', of(N.busy, job.concurrency), id) end
+  unique_runs(id, job)
+  if has(job.flags, ERROR) or has(job.flags, MERGED) then
+    local last = has(job.flags, ERROR) and call('HGET', LAST_ERRORS, id)
+    local merged = has(job.flags, MERGED) and call('LRANGE', of(N.merged, id), 0, -1) or {}
+    return last or '', last and 1 or 0, merged
+  end
+end
+
+-- How many jobs wait. A cancelled one leaves a mark in its line until that is met.
+local function waits()
+  local sum = 0
+  for rank = 0, 3 do
+    sum = sum + call('LLEN', waiting(rank)) + call('ZCARD', delayed(rank)) + call('ZCARD', parked(rank))
+  end
+  for _, ghosts in ipairs(call('HMGET', META, 'g0', 'g1', 'g2', 'g3')) do sum = sum - (tonumber(ghosts) or 0) end
+  return sum
+end
+
+local function lives(id)
+  local blob = call('HGET', JOBS, id)
+  return blob and blob ~= 'G'
+end
+
+-- Which job stands for one of this key, and whether it waits.
+local function winner(key, rule, now)
+  local own = of(N.unique, key)
+  local first = call('HGET', own, 'w')
+  if first then
+    if lives(first) then return first, true end
+    call('HDEL', own, 'w')
+  end
+  if rule == 'd' then
+    for _, field in ipairs(call('HKEYS', own)) do
+      if byte(field) == 114 then
+        if lives(sub(field, 2)) then return sub(field, 2), false end
+        call('HDEL', own, field)
+      end
+    end
+  elseif rule == 'f' then
+    local held = call('HGET', own, 'f')
+    if held and unpack_blob('<I7', held, 17) > now then return sub(held, 1, 16), false end
+  end
+end
+
+-- The same id again: its old place must not count as a second one.
+local function forget_ghost(id)
+  for rank = 0, 3 do
+    if call('LREM', waiting(rank), 0, id) > 0 then call('HINCRBY', META, 'g' .. rank, -1) end
+  end
+end
+
+return {
+  of = of, waiting = waiting, delayed = delayed, parked = parked, running = running, clock = clock, has = has,
+  open = open, write = write, allow_writes = allow_writes, wake = wake, promote = promote, line_up = line_up,
+  park = park, unpark = unpark, release = release, advance = advance, unique_waits = unique_waits, let_go = let_go,
+  leave = leave, note_failure = note_failure, die = die, bury = bury, lease_of = lease_of, worker_of = worker_of,
+  hindrance = hindrance, start = start, waits = waits, lives = lives, winner = winner, forget_ghost = forget_ghost,
+}
 end

@@ -1,5 +1,10 @@
 -- How many jobs there are. Result: for each priority: in line, delayed, parked, parked and not due, running, dead, and
 -- for how long (microseconds) a waiting one has been due, since when a running and a dead one has been there.
+local call, base = redis.call, KEYS[1]
+local JOBS, META, DEAD, FIXED = base .. N.jobs, base .. N.meta, base .. N.dead, 39
+local byte, sub, unpack_blob = string.byte, string.sub, struct.unpack
+local h = helpers()
+local waiting, delayed, parked, running, clock = h.waiting, h.delayed, h.parked, h.running, h.clock
 local now = clock()
 local counts = {}
 local function pushed_ago(ids)

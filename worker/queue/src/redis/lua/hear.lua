@@ -1,4 +1,7 @@
 -- Says that somebody listens. ARGV: the listener's name, or with 'deaf' after it that it does not any more.
+local call, base = redis.call, KEYS[1]
+local h = helpers()
+local clock = h.clock
 local ears = base .. N.ears
 if ARGV[2] == 'deaf' then
   call('ZREM', ears, ARGV[1])

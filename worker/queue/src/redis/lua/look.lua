@@ -3,6 +3,11 @@
 -- Result: where this page ended (member, score) or nothing at the end, and for each job: id, blob, state (w, r, x),
 -- score, token of 8 bytes, worker, last error, reason, progress, 1 if asked to stop, history, merged payloads. What is
 -- not there is ''.
+local call, base = redis.call, KEYS[1]
+local JOBS, DEAD, LAST_ERRORS, REASONS, PROGRESS, STOP, ERROR, MERGED, HISTORY = base .. N.jobs, base .. N.dead, base .. N.errors, base .. N.reasons, base .. N.progress, base .. N.stop, 64, 32, 128
+local sub = string.sub
+local h = helpers()
+local of, has, open, lease_of, worker_of = h.of, h.has, h.open, h.lease_of, h.worker_of
 local jobs = {}
 
 local function show(id, blob, state, score, member)

@@ -5,76 +5,34 @@
 -- REST is the blob from byte 22 on; the times between are the store's.
 -- Result: one letter per job (n new, k known, j joined, m merged) and the winners of the latter two in turn; or how many
 -- wait if there is no room.
+local call, base, h = redis.call, KEYS[1], nil
+local JOBS, WAKE = base .. N.jobs, base .. N.wake
 local limit, total = tonumber(ARGV[1]), tonumber(ARGV[2])
-local now = clock()
-local times = pack('<I7I7', now, now)
-
-local function waits()
-  local sum = 0
-  for rank = 0, 3 do
-    sum = sum + call('LLEN', waiting(rank)) + call('ZCARD', delayed(rank)) + call('ZCARD', parked(rank))
-  end
-  for _, ghosts in ipairs(call('HMGET', META, 'g0', 'g1', 'g2', 'g3')) do sum = sum - (tonumber(ghosts) or 0) end
-  return sum
-end
-
--- A cancelled job leaves a mark of one letter until its place in line is met.
-local function is_there(blob) return blob and blob ~= 'G' end
-
-local function lives(id)
-  local blob = call('HGET', JOBS, id)
-  return is_there(blob)
-end
-
--- Which job stands for one of this key, and whether it waits.
-local function winner(key, rule)
-  local own = of(N.unique, key)
-  local first = call('HGET', own, 'w')
-  if first then
-    if lives(first) then return first, true end
-    call('HDEL', own, 'w')
-  end
-  if rule == 'd' then
-    for _, field in ipairs(call('HKEYS', own)) do
-      if byte(field) == 114 then
-        if lives(sub(field, 2)) then return sub(field, 2), false end
-        call('HDEL', own, field)
-      end
-    end
-  elseif rule == 'f' then
-    local held = call('HGET', own, 'f')
-    if held and unpack_blob('<I7', held, 17) > now then return sub(held, 1, 16), false end
-  end
-end
-
-local function forget_ghost(id, rank)
-  -- The same id again: its old place must not count as a second one.
-  for other = 0, 3 do
-    if call('LREM', waiting(other), 0, id) > 0 then call('HINCRBY', META, 'g' .. other, -1) end
-  end
-end
-
-local answers, winners, due, woken = {}, {}, {}, false
+local time = call('TIME')
+local now = time[1] * 1000000 + time[2]
+local times = struct.pack('<I7I7', now, now)
+local answers, winners, promoted, woken, one = {}, {}, {}, false, nil
 
 if limit >= 0 and call('HLEN', JOBS) + total > limit then
   -- Near the limit: only what is really new counts.
-  local before, new, at = waits(), total, 3
+  h = helpers()
+  local before, new, at = h.waits(), total, 3
   if before + total > limit then
     while ARGV[at] do
       if ARGV[at] == 'p' then
         local count = tonumber(ARGV[at + 1])
         for one = 0, count - 1 do
-          if lives(ARGV[at + 4 + 2 * one]) then new = new - 1 end
+          if h.lives(ARGV[at + 4 + 2 * one]) then new = new - 1 end
         end
         at = at + 4 + 2 * count
       else
         local id, rule = ARGV[at + 1], ARGV[at + 5]
-        if lives(id) then
+        if h.lives(id) then
           new = new - 1
         elseif rule ~= '' then
-          local job = open(ARGV[at + 3] .. times .. ARGV[at + 4])
-          local other = job and job.unique and winner(job.unique, rule)
-          if other and not (rule == 'm' and call('LLEN', of(N.merged, other)) >= N.max_merges) then new = new - 1 end
+          local job = h.open(ARGV[at + 3] .. times .. ARGV[at + 4])
+          local other = job and job.unique and h.winner(job.unique, rule, now)
+          if other and not (rule == 'm' and call('LLEN', h.of(N.merged, other)) >= N.max_merges) then new = new - 1 end
         end
         at = at + 7
       end
@@ -83,83 +41,33 @@ if limit >= 0 and call('HLEN', JOBS) + total > limit then
   end
 end
 
-local function promote_once(rank)
-  if not due[rank] then
-    due[rank] = true
-    promote(rank, now)
+-- What came due before is in line before.
+local function promote(rank)
+  if promoted[rank] then return end
+  promoted[rank] = true
+  if call('EXISTS', base .. N.delayed .. rank) == 1 then
+    h = h or helpers()
+    h.promote(rank, now)
   end
-end
-
-local function one(id, delay, head, rest, rule, length)
-  local known = call('HGET', JOBS, id)
-  if is_there(known) then return 'k' end
-  local blob = head .. times .. rest
-  local job = open(blob)
-  job.due = now + delay
-  if job.unique then
-    local other, it_waits = winner(job.unique, rule)
-    if other and rule == 'm' and it_waits then
-      local merged = of(N.merged, other)
-      if call('LLEN', merged) < N.max_merges then
-        call('RPUSH', merged, sub(blob, job.payload))
-        local its = call('HGET', JOBS, other)
-        local opened = open(its)
-        if opened and not has(opened.flags, MERGED) then
-          opened.flags = opened.flags + MERGED
-          write(other, its, opened)
-        end
-        winners[#winners + 1] = other
-        return 'm'
-      end
-      -- It is full: this one takes the key over.
-      local its = call('HGET', JOBS, other)
-      local opened = open(its)
-      if opened and not has(opened.flags, LOST) then
-        opened.flags = opened.flags + LOST
-        write(other, its, opened)
-      end
-      call('HDEL', of(N.unique, job.unique), 'w')
-    elseif other then
-      winners[#winners + 1] = other
-      return 'j'
-    end
-  end
-  if known then forget_ghost(id) end
-  write(id, blob, job)
-  if job.unique then
-    local own = of(N.unique, job.unique)
-    call('HSET', own, 'w', id)
-    if rule == 'f' then call('HSET', own, 'f', id .. pack('<I7', now + tonumber(length))) end
-    call('PERSIST', own)
-  end
-  if job.order then
-    local key = of(N.order, job.order)
-    call('ZADD', key, 'NX', 0, id)
-    if call('ZRANGE', key, 0, 0)[1] ~= id then
-      park(id, job, false)
-      return 'n'
-    end
-  end
-  if delay == 0 then promote_once(job.rank) end
-  line_up(id, job, now, false)
-  woken = true
-  return 'n'
 end
 
 local at = 3
 while ARGV[at] do
   if ARGV[at] == 'p' then
-    local count, rank, head = tonumber(ARGV[at + 1]), ARGV[at + 2], ARGV[at + 3]
-    head = head .. times
+    local count, rank, head = tonumber(ARGV[at + 1]), ARGV[at + 2], ARGV[at + 3] .. times
     local ids = {}
     for one = 1, count do ids[one] = ARGV[at + 2 + 2 * one] end
     local known = call('HMGET', JOBS, unpack(ids))
     local fresh, fields = {}, {}
     for one = 1, count do
-      if is_there(known[one]) then
+      -- A cancelled job leaves a mark of one letter until its place in line is met.
+      if known[one] and known[one] ~= 'G' then
         answers[#answers + 1] = 'k'
       else
-        if known[one] then forget_ghost(ids[one]) end
+        if known[one] then
+          h = h or helpers()
+          h.forget_ghost(ids[one])
+        end
         answers[#answers + 1] = 'n'
         fresh[#fresh + 1] = ids[one]
         fields[#fields + 1] = ids[one]
@@ -167,18 +75,77 @@ while ARGV[at] do
       end
     end
     if #fresh > 0 then
-      promote_once(rank)
+      promote(rank)
       -- The line first: an id without a job is passed over, a job without a place would never start.
-      call('RPUSH', waiting(rank), unpack(fresh))
+      call('RPUSH', base .. N.line .. rank, unpack(fresh))
       call('HSET', JOBS, unpack(fields))
       woken = true
     end
     at = at + 4 + 2 * count
   else
+    if not one then
+      h = h or helpers()
+      local has, open, write, of, LOST, MERGED = h.has, h.open, h.write, h.of, 2, 32
+
+      local function mark(id, flag)
+        local blob = call('HGET', JOBS, id)
+        local job = blob and open(blob)
+        if job and not has(job.flags, flag) then
+          job.flags = job.flags + flag
+          write(id, blob, job)
+        end
+      end
+
+      function one(id, delay, head, rest, rule, length)
+        if h.lives(id) then return 'k' end
+        local blob = head .. times .. rest
+        local job = open(blob)
+        job.due = now + delay
+        if job.unique then
+          local other, it_waits = h.winner(job.unique, rule, now)
+          if other and rule == 'm' and it_waits then
+            local merged = of(N.merged, other)
+            if call('LLEN', merged) < N.max_merges then
+              call('RPUSH', merged, string.sub(blob, job.payload))
+              mark(other, MERGED)
+              winners[#winners + 1] = other
+              return 'm'
+            end
+            -- It is full: this one takes the key over.
+            mark(other, LOST)
+            call('HDEL', of(N.unique, job.unique), 'w')
+          elseif other then
+            winners[#winners + 1] = other
+            return 'j'
+          end
+        end
+        if call('HEXISTS', JOBS, id) == 1 then h.forget_ghost(id) end
+        write(id, blob, job)
+        if job.unique then
+          local own = of(N.unique, job.unique)
+          call('HSET', own, 'w', id)
+          if rule == 'f' then call('HSET', own, 'f', id .. struct.pack('<I7', now + tonumber(length))) end
+          call('PERSIST', own)
+        end
+        if job.order then
+          local key = of(N.order, job.order)
+          call('ZADD', key, 'NX', 0, id)
+          if call('ZRANGE', key, 0, 0)[1] ~= id then
+            h.park(id, job, false)
+            return 'n'
+          end
+        end
+        if delay == 0 then promote(job.rank) end
+        h.line_up(id, job, now, false)
+        woken = true
+        return 'n'
+      end
+    end
     answers[#answers + 1] =
       one(ARGV[at + 1], tonumber(ARGV[at + 2]), ARGV[at + 3], ARGV[at + 4], ARGV[at + 5], ARGV[at + 6])
     at = at + 7
   end
 end
-if woken then wake() end
+-- One token is enough. Whatever is wrong with it, work is found by looking.
+if woken and redis.pcall('EXISTS', WAKE) == 0 then redis.pcall('RPUSH', WAKE, '1') end
 return { table.concat(answers), winners }

@@ -1,5 +1,10 @@
 -- Extends leases. ARGV: length in microseconds, members (id .. token).
 -- Result: a letter per member (h held, c cancel requested, - lost).
+local call, base = redis.call, KEYS[1]
+local STOP = base .. N.stop
+local byte, sub = string.byte, string.sub
+local h = helpers()
+local running, clock = h.running, h.clock
 local till, answers, ids = clock() + tonumber(ARGV[1]), {}, {}
 for at = 2, #ARGV do
   local member = ARGV[at]

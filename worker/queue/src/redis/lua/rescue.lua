@@ -1,5 +1,10 @@
 -- Looks for leases that ran out. ARGV: at most so many.
 -- Result: for each its id, a letter (g gone, w waiting, x dead) and the reason of death or ''.
+local call, base = redis.call, KEYS[1]
+local JOBS, PROGRESS, STOP = base .. N.jobs, base .. N.progress, base .. N.stop
+local sub = string.sub
+local h = helpers()
+local of, parked, running, clock, open, write, allow_writes, wake, line_up, unpark, release, advance, unique_waits, leave, note_failure, die, bury, worker_of = h.of, h.parked, h.running, h.clock, h.open, h.write, h.allow_writes, h.wake, h.line_up, h.unpark, h.release, h.advance, h.unique_waits, h.leave, h.note_failure, h.die, h.bury, h.worker_of
 local now, room = clock(), tonumber(ARGV[1])
 local rescued, fronts, due = {}, {}, false
 

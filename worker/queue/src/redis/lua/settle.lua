@@ -9,7 +9,9 @@
 -- waited, times in microseconds.
 -- Result: a letter per settlement (- stale, g gone, w waiting, x dead), the delays and reasons of the latter two in turn,
 -- and 1 if there may be something to claim.
-local now = clock()
+local call, base = redis.call, KEYS[1]
+local byte, sub = string.byte, string.sub
+local JOBS, PROGRESS, STOP = base .. N.jobs, base .. N.progress, base .. N.stop
 local answers, details, due = {}, {}, false
 local at = 5
 for rank = 0, 3 do
@@ -18,7 +20,7 @@ for rank = 0, 3 do
     local members, ids = {}, {}
     for one = 1, count do members[one] = ARGV[at + one - 1] end
     at = at + count
-    for one, score in ipairs(call('ZMSCORE', running(rank), unpack(members))) do
+    for one, score in ipairs(call('ZMSCORE', base .. N.running .. rank, unpack(members))) do
       if score then
         ids[#ids + 1] = sub(members[one], 1, 16)
         answers[#answers + 1] = 'g'
@@ -28,7 +30,7 @@ for rank = 0, 3 do
     end
     if #ids > 0 then
       call('HDEL', JOBS, unpack(ids))
-      call('ZREM', running(rank), unpack(members))
+      call('ZREM', base .. N.running .. rank, unpack(members))
       if call('EXISTS', PROGRESS, STOP) > 0 then
         call('HDEL', PROGRESS, unpack(ids))
         call('SREM', STOP, unpack(ids))
@@ -36,6 +38,15 @@ for rank = 0, 3 do
     end
   end
 end
+
+if not ARGV[at] then return { table.concat(answers), details, 0 } end
+
+local h = helpers()
+local of, running, has, open, write = h.of, h.running, h.has, h.open, h.write
+local advance, unique_waits, line_up, release = h.advance, h.unique_waits, h.line_up, h.release
+local leave, note_failure, die, bury, worker_of = h.leave, h.note_failure, h.die, h.bury, h.worker_of
+local LAST_ERRORS, ERROR, MAX_DELAY = base .. N.errors, 64, 86400000000
+local now = h.clock()
 
 -- The same doubling as in retry.rs.
 local function bound(job)
@@ -133,5 +144,5 @@ table.sort(fronts, function(one, other)
   return one[4] < other[4]
 end)
 for _, one in ipairs(fronts) do wait(one[1], one[2], one[3], true) end
-if due then wake() end
+if due then h.wake() end
 return { table.concat(answers), details, due and 1 or 0 }
