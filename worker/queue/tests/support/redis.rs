@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use redis::{Client, Script, aio::MultiplexedConnection};
+use redis::{Client, Cmd, FromRedisValue, Value, cluster::ClusterClient};
 use syncline_queue::{Backend, RedisBackend, RedisConfig};
 use syncline_support::redis as servers;
 use uuid::Uuid;
@@ -18,7 +18,8 @@ static STAGES: AtomicU32 = AtomicU32::new(0);
 
 /// A queue with keys of its own on this binary's server.
 pub(crate) async fn redis() -> Stage {
-    let url = tokio::task::spawn_blocking(servers::shared_url).await.expect("a thread").expect("a Redis server");
+    let url =
+        tokio::task::spawn_blocking(servers::shared_url).await.expect("a thread").expect("a Redis server");
     on(&url, ()).await
 }
 
@@ -45,19 +46,25 @@ pub(crate) struct RedisHooks {
 }
 
 impl RedisHooks {
-    pub(crate) async fn connection(&self) -> MultiplexedConnection {
-        let client = Client::open(self.url.as_str()).expect("a URL");
-        client.get_multiplexed_async_connection().await.expect("the server")
-    }
-
     async fn run(&self, script: &str, id: Option<Uuid>) {
-        let script = Script::new(script);
-        let mut call = script.key(format!("{{{}:{QUEUE}}}:", self.prefix));
+        let mut call = Cmd::new();
+        call.arg("EVAL").arg(script).arg(1).arg(format!("{{{}:{QUEUE}}}:", self.prefix));
         if let Some(id) = id {
             call.arg(id.as_bytes());
         }
-        let done: i64 = call.invoke_async(&mut self.connection().await).await.expect("a script");
-        assert_eq!(done, 1);
+        let done: Value = match self.url.strip_prefix("redis+cluster://") {
+            Some(nodes) => {
+                let client = ClusterClient::new(nodes.split(',').map(|node| format!("redis://{node}")));
+                let connection = client.expect("a URL").get_async_connection().await;
+                call.query_async(&mut connection.expect("the cluster")).await.expect("a script")
+            }
+            None => {
+                let client = Client::open(self.url.as_str()).expect("a URL");
+                let connection = client.get_multiplexed_async_connection().await;
+                call.query_async(&mut connection.expect("the server")).await.expect("a script")
+            }
+        };
+        assert_eq!(i64::from_redis_value(done).expect("a number"), 1);
     }
 }
 
@@ -110,4 +117,12 @@ impl Hooks for RedisHooks {
     async fn another(&self, limit: Option<u64>) -> Arc<dyn Backend> {
         Arc::new(backend(&self.url, &self.prefix, limit))
     }
+}
+
+/// A queue with keys of its own on this binary's cluster.
+pub(crate) async fn cluster() -> Stage {
+    static SHARED: tokio::sync::OnceCell<servers::Cluster> = tokio::sync::OnceCell::const_new();
+    let start = || async { tokio::task::spawn_blocking(servers::Cluster::start).await.expect("a thread") };
+    let cluster = SHARED.get_or_try_init(start).await.expect("a cluster");
+    on(&cluster.url(), ()).await
 }

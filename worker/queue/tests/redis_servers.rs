@@ -1,0 +1,160 @@
+//! Redis as it is run: with a password, with users, with TLS, short of memory, killed and started again.
+
+#![allow(clippy::expect_used, reason = "in a test this is how to fail")]
+
+#[allow(dead_code, unused_imports, unused_macros, reason = "the other binaries use the rest")]
+mod conformance;
+mod support;
+
+use std::error::Error as _;
+
+use serde_json::json;
+use syncline_queue::{Backend, Error, NewJob, Outcome, Pushed, RedisBackend, RedisConfig, Settled};
+use syncline_support::redis::Server;
+
+use conformance::{QUEUE, claim, claim_one, job, settle};
+use support::redis::{backend, prefix};
+
+async fn server(options: &'static [&'static str]) -> Server {
+    tokio::task::spawn_blocking(|| Server::start(options)).await.expect("a thread").expect("a server")
+}
+
+async fn works(backend: &RedisBackend) {
+    backend.check().await.expect("a sign of life");
+    backend.push(&[job("job")]).await.expect("a push");
+    let running = claim_one(backend).await;
+    assert!(matches!(settle(backend, &running, Outcome::Done).await, Settled::Applied(_)));
+    assert_eq!(backend.counts(QUEUE).await.expect("counts"), []);
+}
+
+fn whole(error: &Error) -> String {
+    let mut text = format!("{error} {error:?}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!(" {error} {error:?}");
+        cause = error.source();
+    }
+    text
+}
+
+#[tokio::test]
+async fn a_password_is_given_and_never_shown() {
+    let server = server(&["--requirepass", "hunter2"]).await;
+    works(&backend(&server.url(), &prefix(), None)).await;
+    let wrong = backend(&server.url().replace("hunter2", "hunter3"), &prefix(), None);
+    let error = wrong.check().await.expect_err("another password");
+    assert!(!whole(&error).contains("hunter"), "{}", whole(&error));
+    assert!(!format!("{wrong:?}").contains("hunter"), "{wrong:?}");
+}
+
+#[tokio::test]
+async fn a_user_needs_no_more_than_the_keys_of_its_prefix() {
+    let server = server(&[]).await;
+    let rules = "ACL SETUSER app on >s3cret resetkeys ~app:* ~{app:* +@all -@admin -@dangerous";
+    server.command(&rules.split(' ').collect::<Vec<_>>()).expect("a user");
+    let url = server.url().replace("redis://", "redis://app:s3cret@");
+    works(&backend(&url, "app", None)).await;
+    let elsewhere = backend(&url, "other", None);
+    let error = elsewhere.push(&[job("job")]).await.expect_err("keys of somebody else");
+    assert!(!whole(&error).contains("s3cret"), "{}", whole(&error));
+}
+
+#[tokio::test]
+async fn tls_is_checked_against_the_authority_that_is_named() {
+    let server = tokio::task::spawn_blocking(Server::start_tls).await.expect("a thread").expect("a server");
+    let url = format!("{}?ca={}", server.url(), server.authority().display());
+    works(&backend(&url, &prefix(), None)).await;
+    let stranger = backend(&server.url(), &prefix(), None);
+    assert!(stranger.check().await.is_err(), "nobody vouches for it");
+}
+
+#[tokio::test]
+async fn two_prefixes_share_a_server_and_nothing_else() {
+    let server = server(&[]).await;
+    let (one, other) = (backend(&server.url(), "one", None), backend(&server.url(), "other", None));
+    let same = job("same");
+    assert_eq!(one.push(std::slice::from_ref(&same)).await.expect("a push"), [Pushed::New]);
+    assert_eq!(other.push(std::slice::from_ref(&same)).await.expect("a push"), [Pushed::New]);
+    one.pause(QUEUE).await.expect("a pause");
+    assert!(claim(&one, 9).await.is_empty());
+    assert_eq!(claim(&other, 9).await.len(), 1);
+    let keys = server.command(&["KEYS", "*"]).expect("keys");
+    assert!(
+        keys.lines()
+            .all(|key| ["one:", "other:", "{one:", "{other:"].iter().any(|mine| key.starts_with(mine))),
+        "{keys}"
+    );
+}
+
+#[tokio::test]
+async fn jobs_outlive_a_server_that_writes_everything_down() {
+    let mut server = server(&["--appendonly", "yes", "--appendfsync", "always"]).await;
+    let backend = backend(&server.url(), &prefix(), None);
+    let jobs: Vec<_> = (0..50).map(|n| job(&n.to_string())).collect();
+    backend.push(&jobs).await.expect("a push");
+    let running = claim(&backend, 20).await;
+    settle(&backend, &running[0], Outcome::Done).await;
+    let server = tokio::task::spawn_blocking(move || {
+        server.restart().expect("a restart");
+        server
+    });
+    let _server = server.await.expect("a thread");
+    // The connection broke while nobody used it, and the scripts are gone.
+    let settled = settle(&backend, &running[1], Outcome::Done).await;
+    assert!(matches!(settled, Settled::Applied(_)), "{settled:?}");
+    assert_eq!(settle(&backend, &running[0], Outcome::Done).await, Settled::Stale);
+    assert_eq!(claim(&backend, 99).await.len(), 30);
+}
+
+#[tokio::test]
+async fn a_store_that_lost_everything_mints_larger_tokens() {
+    let server = server(&[]).await;
+    let backend = backend(&server.url(), &prefix(), None);
+    let lost = job("lost");
+    backend.push(std::slice::from_ref(&lost)).await.expect("a push");
+    let before = claim_one(&backend).await;
+    server.command(&["FLUSHALL"]).expect("a flush");
+    assert_eq!(settle(&backend, &before, Outcome::Done).await, Settled::Stale);
+    assert_eq!(backend.put_back(std::slice::from_ref(&lost)).await.expect("a push"), [Pushed::New]);
+    let after = claim_one(&backend).await;
+    assert!(after.token > before.token, "{} {}", after.token, before.token);
+    assert_eq!(settle(&backend, &before, Outcome::Done).await, Settled::Stale);
+    assert!(matches!(settle(&backend, &after, Outcome::Done).await, Settled::Applied(_)));
+}
+
+#[tokio::test]
+async fn work_is_done_while_memory_is_short() {
+    let server = server(&["--maxmemory", "8mb", "--maxmemory-policy", "noeviction"]).await;
+    let backend = backend(&server.url(), &prefix(), None);
+    let large = |n: usize| NewJob { payload: json!({ "text": "x".repeat(2_000) }), ..job(&n.to_string()) };
+    let mut pushed = 0;
+    let error = loop {
+        let jobs: Vec<_> = (0..100).map(large).collect();
+        match backend.push(&jobs).await {
+            Ok(_) => pushed += jobs.len(),
+            Err(error) => break error,
+        }
+        assert!(pushed < 100_000, "it never was short");
+    };
+    assert!(error.is_temporary() && matches!(error, Error::Unavailable(_)), "{error:?}");
+    let mut done = 0;
+    loop {
+        let running = claim(&backend, 50).await;
+        if running.is_empty() {
+            break;
+        }
+        for job in running {
+            assert!(matches!(settle(&backend, &job, Outcome::Done).await, Settled::Applied(_)));
+            done += 1;
+        }
+    }
+    assert_eq!(done, pushed);
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_waited_for() {
+    let backend = RedisBackend::new("redis://127.0.0.1:1", RedisConfig::default()).expect("a URL");
+    let error = backend.push(&[job("job")]).await.expect_err("nobody there");
+    assert!(error.is_temporary(), "{error:?}");
+    assert!(RedisBackend::new("http://127.0.0.1", RedisConfig::default()).is_err());
+}

@@ -1,0 +1,5 @@
+//! What is particular to the queue in Redis.
+
+mod broken;
+mod listening;
+mod plain;
