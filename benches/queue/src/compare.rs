@@ -31,6 +31,7 @@ pub(crate) async fn run(servers: &Servers, store: Store, scale: &Scale, argument
         if arguments.alone && contender.kind != Kind::Ours {
             continue;
         }
+        eprintln!("{}: getting ready; a peer's first time takes minutes", contender.name);
         match contender.prepare().await {
             Ok(()) => running.push((contender, Figures::default())),
             Err(error) => println!("left out: {} cannot be installed: {error:#}", contender.name),
@@ -38,6 +39,7 @@ pub(crate) async fn run(servers: &Servers, store: Store, scale: &Scale, argument
     }
     for number in 0..scale.rounds {
         for (contender, figures) in &mut running {
+            eprintln!("round {}: {}", number + 1, contender.name);
             if let Err(error) = round(servers, store, contender, figures, scale, arguments).await {
                 println!("round {}: {}: {error:#}", number + 1, contender.name);
             }

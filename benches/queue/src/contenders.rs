@@ -91,9 +91,17 @@ pub(crate) fn all(store: Store) -> Vec<Contender> {
         ],
         Store::Postgres => vec![
             ours,
-            contender("graphile-worker", Kind::Node("graphile-worker.mjs", false)),
+            // One job per statement: fewer tell as much.
+            Contender {
+                at_most: 2_000,
+                ..contender("graphile-worker", Kind::Node("graphile-worker.mjs", false))
+            },
             contender("graphile-worker, batched", Kind::Node("graphile-worker.mjs", true)),
-            Contender { pickup: false, ..contender("pg-boss", Kind::Node("pg-boss.mjs", false)) },
+            Contender {
+                at_most: 2_000,
+                pickup: false,
+                ..contender("pg-boss", Kind::Node("pg-boss.mjs", false))
+            },
             Contender { pickup: false, ..contender("pg-boss, batched", Kind::Node("pg-boss.mjs", true)) },
             Contender {
                 at_most: 5_000,

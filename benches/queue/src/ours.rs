@@ -8,14 +8,14 @@ use sea_orm::{
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
 use syncline_migration::{Migrator, Until};
-use syncline_queue::{Backend, SqlBackend};
+use syncline_queue::{Backend, RedisBackend, RedisConfig, SqlBackend};
 
 use crate::contenders::Store;
 
 /// A queue on this store; each call opens connections of its own.
 pub(crate) async fn open(store: Store, url: &str) -> Result<Arc<dyn Backend>> {
     match store {
-        Store::Redis => anyhow::bail!("not there yet"),
+        Store::Redis => Ok(Arc::new(RedisBackend::new(url, RedisConfig::default())?)),
         _ => Ok(Arc::new(SqlBackend::new(database(store, url).await?))),
     }
 }

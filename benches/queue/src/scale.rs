@@ -45,7 +45,7 @@ impl Scale {
             (Store::Redis, false) => (2_000, 16_000, 42_000),
             (Store::Redis, true) => (500, 4_000, 10_500),
             (_, false) => (1_000, 4_800, 14_200),
-            (_, true) => (300, 1_600, 4_100),
+            (_, true) => (100, 800, 3_100),
         };
         Pushes { one_by_one, producers, bulk }
     }

@@ -1,23 +1,17 @@
 //! The stores that everything runs on, and what they tell of themselves.
 
-use std::{
-    net::TcpListener,
-    path::Path,
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use sqlx::{Connection, PgConnection};
-use syncline_support::postgres;
+use syncline_support::{postgres, redis::Server};
 use tempfile::TempDir;
 
 use crate::contenders::Store;
 
-/// A redis-server that ends with this.
-#[derive(Debug)]
+/// The servers that end with this.
 pub(crate) struct Servers {
-    redis: Option<(Child, u16)>,
+    redis: Option<Server>,
     folder: TempDir,
 }
 
@@ -33,7 +27,7 @@ pub(crate) struct Place {
 impl Servers {
     pub(crate) async fn start() -> Result<Servers> {
         let folder = tempfile::Builder::new().prefix("syncline-bench-").tempdir()?;
-        let redis = start_redis(folder.path()).await;
+        let redis = Server::start(&[]);
         let redis = redis
             .inspect_err(|error| println!("no Redis, so nothing on Redis is measured: {error:#}\n"))
             .ok();
@@ -44,8 +38,8 @@ impl Servers {
     pub(crate) async fn place(&self, store: Store) -> Result<Option<Place>> {
         let (url, folder) = match store {
             Store::Redis => {
-                let Some((_, port)) = &self.redis else { return Ok(None) };
-                let url = format!("redis://127.0.0.1:{port}");
+                let Some(server) = &self.redis else { return Ok(None) };
+                let url = server.url();
                 redis::cmd("FLUSHALL").exec_async(&mut connection(&url).await?).await?;
                 (url, None)
             }
@@ -56,15 +50,6 @@ impl Servers {
             }
         };
         Ok(Some(Place { store, url, _folder: folder }))
-    }
-}
-
-impl Drop for Servers {
-    fn drop(&mut self) {
-        if let Some((redis, _)) = &mut self.redis {
-            let _ = redis.kill();
-            let _ = redis.wait();
-        }
     }
 }
 
@@ -106,24 +91,4 @@ async fn info(url: &str, section: &str, field: &str) -> Result<f64> {
     let text: String = redis::cmd("INFO").arg(section).query_async(&mut connection(url).await?).await?;
     let value = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
     Ok(value.with_context(|| format!("no {field} in INFO"))?.trim().parse()?)
-}
-
-async fn start_redis(folder: &Path) -> Result<(Child, u16)> {
-    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-    let child = Command::new("redis-server")
-        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-        .arg("--dir")
-        .arg(folder)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .context("redis-server")?;
-    let until = Instant::now() + Duration::from_secs(20);
-    while connection(&format!("redis://127.0.0.1:{port}")).await.is_err() {
-        if Instant::now() > until {
-            bail!("redis-server did not start");
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    Ok((child, port))
 }

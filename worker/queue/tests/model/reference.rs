@@ -1,0 +1,187 @@
+//! The queue's promises as the plainest program that keeps them: every job in one map, every question a look at all.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::Value;
+use syncline_queue::{NewJob, Priority, State, UniqueRule, coalesce};
+use uuid::Uuid;
+
+/// When a waiting job is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Due {
+    /// Since this step.
+    Since(usize),
+    /// Not within the test.
+    Far,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Modelled {
+    pub(crate) new: NewJob,
+    pub(crate) payload: Value,
+    pub(crate) state: State,
+    pub(crate) due: Due,
+    /// Nothing is promised of its place in line among those that are due: its lease ran out.
+    pub(crate) anywhere: bool,
+    pub(crate) attempt: u32,
+    pub(crate) token: i64,
+    /// Of a running one: its lease has run out.
+    pub(crate) expired: bool,
+    pub(crate) cancel_requested: bool,
+    pub(crate) unique_key: Option<String>,
+    /// It died while another job of its key waited; a store may have dropped its key then, or drop it at the replay.
+    pub(crate) key_unsure: bool,
+    pub(crate) failures: usize,
+    pub(crate) progress: Option<Value>,
+}
+
+/// How a job went that has left.
+#[derive(Debug, Clone)]
+pub(crate) struct Left {
+    /// It is looked up for as long as the test lasts.
+    pub(crate) kept: bool,
+    pub(crate) cancelled: bool,
+    pub(crate) result: Option<Value>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Reference {
+    pub(crate) jobs: BTreeMap<Uuid, Modelled>,
+    pub(crate) left: HashMap<Uuid, Left>,
+    /// Who stands for others of a key for a long time.
+    pub(crate) stamps: HashMap<String, Uuid>,
+    pub(crate) paused: bool,
+}
+
+/// What a push may answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Expected {
+    New,
+    Known,
+    /// One of these.
+    Joined(Vec<Uuid>),
+    Merged(Uuid),
+}
+
+impl Reference {
+    pub(crate) fn push(&mut self, new: &NewJob, far: bool, step: usize) -> Expected {
+        if self.jobs.contains_key(&new.id) {
+            return Expected::Known;
+        }
+        if let Some(unique) = &new.unique {
+            let of_key = |state: State| {
+                let same =
+                    |job: &&Modelled| job.state == state && job.unique_key.as_deref() == Some(&unique.key);
+                self.jobs.values().filter(same).map(|job| job.new.id).collect::<Vec<_>>()
+            };
+            let waiting = of_key(State::Waiting);
+            assert!(waiting.len() <= 1, "the reference has two that wait for {unique:?}");
+            let mut winners = waiting.clone();
+            match unique.rule {
+                UniqueRule::WhileWaiting => {}
+                UniqueRule::UntilDone => winners.extend(of_key(State::Running)),
+                UniqueRule::For(length) => {
+                    if !length.is_zero() {
+                        winners.extend(self.stamps.get(&unique.key));
+                    }
+                }
+                UniqueRule::Coalesce => {
+                    if let Some(winner) = waiting.first().and_then(|id| self.jobs.get_mut(id)) {
+                        coalesce(&mut winner.payload, new.payload.clone());
+                        return Expected::Merged(winner.new.id);
+                    }
+                }
+            }
+            if !winners.is_empty() {
+                return Expected::Joined(winners);
+            }
+            if let UniqueRule::For(length) = unique.rule
+                && !length.is_zero()
+            {
+                self.stamps.insert(unique.key.clone(), new.id);
+            }
+        }
+        let job = Modelled {
+            new: new.clone(),
+            payload: new.payload.clone(),
+            state: State::Waiting,
+            due: if far { Due::Far } else { Due::Since(step) },
+            anywhere: false,
+            attempt: 0,
+            token: 0,
+            expired: false,
+            cancel_requested: false,
+            unique_key: new.unique.as_ref().map(|unique| unique.key.clone()),
+            key_unsure: false,
+            failures: 0,
+            progress: None,
+        };
+        self.jobs.insert(new.id, job);
+        Expected::New
+    }
+
+    /// May it start now?
+    pub(crate) fn eligible(&self, job: &Modelled) -> bool {
+        if self.paused || job.state != State::Waiting || job.due == Due::Far {
+            return false;
+        }
+        if let Some(concurrency) = &job.new.concurrency {
+            let busy = self.jobs.values().filter(|other| {
+                other.state == State::Running
+                    && other.new.concurrency.as_ref().is_some_and(|its| its.key == concurrency.key)
+            });
+            if busy.count() >= concurrency.limit as usize {
+                return false;
+            }
+        }
+        // The oldest that is not over, and beside nobody.
+        job.new.order_key.is_none()
+            || !self.jobs.values().any(|other| {
+                other.new.order_key == job.new.order_key
+                    && (other.state == State::Running
+                        || other.state == State::Waiting && other.new.id < job.new.id)
+            })
+    }
+
+    /// Where a job stands in line. By age nothing is promised of jobs that came due together.
+    pub(crate) fn place(job: &Modelled, by_age: bool) -> (Priority, Due, Uuid) {
+        if by_age {
+            (Priority::Critical, job.due, Uuid::nil())
+        } else {
+            (job.new.priority, job.due, job.new.id)
+        }
+    }
+
+    /// A running job waits again. Another job of its key may wait by now, which keeps the key.
+    pub(crate) fn wait(&mut self, id: Uuid, due: Option<Due>) {
+        let twin = self.has_twin(id);
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        (job.state, job.expired, job.progress) = (State::Waiting, false, None);
+        job.due = due.unwrap_or(job.due);
+        job.anywhere &= due.is_none();
+        if twin {
+            job.unique_key = None;
+        }
+    }
+
+    pub(crate) fn die(&mut self, id: Uuid) {
+        let twin = self.has_twin(id);
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        (job.state, job.expired, job.progress) = (State::Dead, false, None);
+        job.key_unsure = twin;
+    }
+
+    pub(crate) fn leave(&mut self, id: Uuid, cancelled: bool, result: Option<Value>) {
+        if let Some(job) = self.jobs.remove(&id) {
+            self.left.insert(id, Left { kept: !job.new.keep_result.is_zero(), cancelled, result });
+        }
+    }
+
+    /// Does another job of its unique key wait?
+    pub(crate) fn has_twin(&self, id: Uuid) -> bool {
+        let Some(key) = self.jobs.get(&id).and_then(|job| job.unique_key.as_ref()) else { return false };
+        self.jobs.values().any(|other| {
+            other.new.id != id && other.state == State::Waiting && other.unique_key.as_ref() == Some(key)
+        })
+    }
+}
