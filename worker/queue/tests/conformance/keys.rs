@@ -96,10 +96,16 @@ pub(crate) async fn a_busy_key_does_not_block_the_line(stage: &Stage) {
     jobs.push(job("free"));
     jobs.push(exclusive("other key", "sync 2"));
     stage.backend.push(&jobs).await.expect("a push");
-    let first = stage.backend.claim(&request(5, LEASE)).await.expect("a claim");
-    assert_eq!(kinds(&first.jobs), ["busy 0"], "a batch takes one job of a key");
-    assert!(first.more, "there may be others behind");
-    assert_eq!(kinds(&claim(&*stage.backend, 5).await), ["free", "other key"]);
+    // One claim or several, as long as each says that there may be more.
+    let mut taken = Vec::new();
+    loop {
+        let claimed = stage.backend.claim(&request(5, LEASE)).await.expect("a claim");
+        taken.extend(claimed.jobs);
+        if !claimed.more {
+            break;
+        }
+    }
+    assert_eq!(kinds(&taken), ["busy 0", "free", "other key"], "one job of a key, and whoever else is free");
 }
 
 pub(crate) async fn a_key_runs_once_among_many_claimers(stage: &Stage) {

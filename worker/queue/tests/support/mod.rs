@@ -1,6 +1,8 @@
 //! What a test of a promise gets: a queue of its own over some store, and ways to do to the store what no call does.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+#[cfg(feature = "redis")]
+pub(crate) mod redis;
 #[cfg(feature = "sql")]
 pub(crate) mod sql;
 
