@@ -75,7 +75,7 @@ macro_rules! promises {
 }
 pub(crate) use promises;
 
-pub(crate) const QUEUE: &str = "work";
+pub(crate) use crate::support::QUEUE;
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
 pub(crate) const SHORT: Duration = Duration::from_millis(300);
 

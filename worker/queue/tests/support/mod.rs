@@ -12,6 +12,9 @@ use async_trait::async_trait;
 use syncline_queue::Backend;
 use uuid::Uuid;
 
+/// The queue that tests work on.
+pub(crate) const QUEUE: &str = "work";
+
 /// What only the store itself can do. Each store has its own way.
 #[async_trait]
 pub(crate) trait Hooks: fmt::Debug + Send + Sync {

@@ -11,8 +11,7 @@ use syncline_queue::{Backend, RedisBackend, RedisConfig};
 use syncline_support::redis as servers;
 use uuid::Uuid;
 
-use super::{Hooks, Stage};
-use crate::conformance::QUEUE;
+use super::{Hooks, QUEUE, Stage};
 
 static STAGES: AtomicU32 = AtomicU32::new(0);
 
