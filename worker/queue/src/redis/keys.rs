@@ -105,8 +105,11 @@ pub(super) fn fixed(base: &str) -> Vec<(String, &'static str)> {
 
 /// Puts the names into a script, where it says N.name.
 pub(super) fn name_in(script: &str) -> String {
+    let mut names = NAMES.to_vec();
+    // One name may be the beginning of another, which then goes first.
+    names.sort_by_key(|(called, ..)| std::cmp::Reverse(called.len()));
     let mut text = script.to_owned();
-    for (called, name, _) in NAMES {
+    for (called, name, _) in names {
         text = text.replace(&format!("N.{called}"), &format!("'{name}'"));
     }
     // A job that nobody can read counts as one of the usual priority.
@@ -118,9 +121,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_name_is_the_beginning_of_another() {
-        for (one, ..) in NAMES {
-            assert!(NAMES.iter().all(|(other, ..)| one == other || !other.starts_with(one)), "{one}");
+    fn every_name_is_put_in_as_a_whole() {
+        for (called, name, _) in NAMES {
+            assert_eq!(name_in(&format!("base .. N.{called})")), format!("base .. '{name}')"));
         }
     }
 }

@@ -3,6 +3,11 @@
 --       'settle' ID...                 they are dealt with
 --       'refuse' ID JOB HEAD REST ERROR REASON    it goes to the dead letters, as a job with this blob
 -- Result: of 'take' the id, the text and '1' if somebody had it before, for each; of the others how many it met.
+local call, base = redis.call, KEYS[1]
+local pack = struct.pack
+local LAST_ERRORS, ERROR = base .. N.errors, 64
+local h = helpers()
+local clock, open, die = h.clock, h.open, h.die
 local INBOX, TAKEN, LEASES = base .. N.inbox, base .. N.inbox_taken, base .. N.inbox_leases
 
 if ARGV[1] == 'take' then
