@@ -189,6 +189,13 @@ impl Account {
         }
     }
 
+    /// When jobs were started, the first first.
+    pub(crate) fn times(&self) -> Vec<DateTime<Utc>> {
+        let mut times: Vec<_> = self.starts.values().flatten().map(|start| start.at).collect();
+        times.sort();
+        times
+    }
+
     /// How many faults of this kind there were.
     pub(crate) fn faults(&self, what: &str) -> usize {
         self.faults.iter().filter(|fault| fault.what == what).count()

@@ -89,6 +89,12 @@ impl Installation {
         Ok(u64::try_from(row.try_get_by_index::<i64>(0)?)?)
     }
 
+    /// How a run stands.
+    pub(crate) fn status(&self, run: &str) -> Result<String> {
+        let run = self.program.expect(0, &["--json", "runs", run])?.json()?;
+        Ok(run["status"].as_str().unwrap_or_default().to_owned())
+    }
+
     /// Asks for a run over HTTP; answers the id of the job that was accepted.
     pub(crate) async fn ask(&self, api: &Replica, sync: usize) -> Result<String> {
         let body = serde_json::json!({ "sync": format!("tasks-{sync}") }).to_string();

@@ -26,7 +26,7 @@ pub(crate) const QUEUE: &str = "campaign";
 /// How large a campaign is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// For a test: a lease of two seconds, small numbers.
+    /// For a test: a lease of three seconds, small numbers.
     Short,
     /// By hand: a lease of five seconds, the numbers of the promise.
     Long,
@@ -56,7 +56,7 @@ impl Stage {
         let system = System::start(kind).await.context("the store under test")?;
         let (ledger, ledger_url) = Ledger::create().await.context("the ledger")?;
         let lease = match form {
-            Form::Short => Duration::from_secs(2),
+            Form::Short => Duration::from_secs(3),
             Form::Long => Duration::from_secs(5),
         };
         let settings = Settings {

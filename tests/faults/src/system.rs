@@ -9,7 +9,10 @@ use sea_orm::{
 };
 use serde::{Deserialize, Serialize};
 use syncline_migration::{Migrator, Until};
-use syncline_queue::{Backend, RedisBackend, RedisConfig, SqlBackend};
+use syncline_queue::{
+    Backend, RedisBackend, RedisConfig, SqlBackend,
+    limits::{BreakerPolicy, Limits, RedisLimits, SqlLimits},
+};
 use syncline_support::{postgres, redis};
 use tempfile::TempDir;
 
@@ -193,5 +196,16 @@ pub(crate) async fn connect(kind: Kind, url: &str) -> Result<Arc<dyn Backend>> {
         }
         Kind::Postgres => Ok(Arc::new(SqlBackend::new(open(url, 6).await?))),
         Kind::Sqlite => Ok(Arc::new(SqlBackend::new(open(url, 2).await?))),
+    }
+}
+
+/// Opens the limits that are beside a queue.
+pub(crate) async fn limits(kind: Kind, url: &str) -> Result<Arc<dyn Limits>> {
+    let policy = BreakerPolicy::default();
+    match kind {
+        Kind::Redis => {
+            Ok(Arc::new(RedisLimits::new(&RedisBackend::new(url, RedisConfig::default())?, policy)))
+        }
+        Kind::Postgres | Kind::Sqlite => Ok(Arc::new(SqlLimits::new(open(url, 4).await?, policy))),
     }
 }

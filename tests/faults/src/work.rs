@@ -1,11 +1,14 @@
 //! What the jobs of a campaign do.
 
-use std::{thread, time::Duration};
+use std::{sync::Arc, thread, time::Duration};
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use syncline_queue::{LeasedJob, NewJob, Outcome, RetryPolicy};
+use syncline_queue::{
+    LeasedJob, NewJob, Outcome, RetryPolicy,
+    limits::{Answer, Dimension, Lane, Limits, Request},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::ledger::Ledger;
@@ -21,6 +24,8 @@ pub(crate) enum Task {
     Wait { ms: u64 },
     /// Waits, and no other job of this key may run meanwhile.
     Alone { ms: u64, key: String },
+    /// Is one call of an account that may make so many a second, or snoozes until its turn.
+    Limited { rate: u32 },
     /// Waits, and holds its thread meanwhile.
     Block { ms: u64 },
     /// Waits, and stops when it is told to, as good handlers do.
@@ -48,6 +53,7 @@ pub(crate) async fn handle(
     ledger: Ledger,
     worker: String,
     stopping: CancellationToken,
+    limits: Arc<dyn Limits>,
     leased: LeasedJob,
 ) -> Result<Outcome> {
     let job = &leased.job;
@@ -58,6 +64,14 @@ pub(crate) async fn handle(
             return Ok(Outcome::Dead { reason, error: error.to_string() });
         }
     };
+    if let Task::Limited { rate } = task {
+        let calls = Dimension::steady("calls", rate.into(), Duration::from_secs(1));
+        let request = Request::new("account", Lane::Edit).cost(&calls, 1.0);
+        match limits.take(&request).await? {
+            Answer::Granted(_) => {}
+            Answer::WaitFor { delay, .. } => return Ok(Outcome::Snooze { delay }),
+        }
+    }
     let claim = job.lease_ref();
     let (order, mut slot) = (job.order_key.as_deref(), job.concurrency_key.as_deref());
     if let Task::Alone { key, .. } = &task {
@@ -68,6 +82,7 @@ pub(crate) async fn handle(
         return Ok(Outcome::Done);
     }
     match task {
+        Task::Limited { .. } => {}
         Task::Wait { ms } | Task::Alone { ms, .. } => tokio::time::sleep(Duration::from_millis(ms)).await,
         Task::Block { ms } => thread::sleep(Duration::from_millis(ms)),
         Task::Heed { ms } => {

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result};
 use apalis::prelude::{BoxDynError, Monitor, ParallelizeExt, WorkerBuilder};
 use serde::{Deserialize, Serialize};
-use syncline_queue::{Backend, LeasedJob, QueueSource, SourceConfig, SourceEvent};
+use syncline_queue::{LeasedJob, QueueSource, SourceConfig, SourceEvent};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc,
@@ -66,6 +66,7 @@ fn end_with_parent() {
 async fn work(settings: Settings) -> Result<()> {
     let ledger = Ledger::open(&settings.ledger, 8).await?;
     let backend = patiently(|| system::connect(settings.kind, &settings.url)).await?;
+    let limits = patiently(|| system::limits(settings.kind, &settings.url)).await?;
     let (saw, mut seen) = mpsc::unbounded_channel::<SourceEvent>();
     let (noting, name) = (ledger.clone(), settings.name.clone());
     tokio::spawn(async move {
@@ -100,9 +101,11 @@ async fn work(settings: Settings) -> Result<()> {
     let monitor = Monitor::new().with_terminator(drained).register(move |_| {
         let source = QueueSource::new(Arc::clone(&backend), config.clone());
         let (ledger, name, stopping) = (ledger.clone(), settings.name.clone(), stopping.clone());
+        let limits = Arc::clone(&limits);
         WorkerBuilder::new(settings.name.as_str()).backend(source).parallelize(tokio::spawn).build(
             move |leased: LeasedJob| {
-                let handled = work::handle(ledger.clone(), name.clone(), stopping.clone(), leased);
+                let handled =
+                    work::handle(ledger.clone(), name.clone(), stopping.clone(), Arc::clone(&limits), leased);
                 async move { handled.await.map_err(BoxDynError::from) }
             },
         )
@@ -115,13 +118,13 @@ async fn work(settings: Settings) -> Result<()> {
 }
 
 /// A store that is down when a worker starts is waited for.
-async fn patiently<F>(mut connect: impl FnMut() -> F) -> Result<Arc<dyn Backend>>
+async fn patiently<T, F>(mut connect: impl FnMut() -> F) -> Result<T>
 where
-    F: Future<Output = Result<Arc<dyn Backend>>>,
+    F: Future<Output = Result<T>>,
 {
     loop {
         match connect().await {
-            Ok(backend) => return Ok(backend),
+            Ok(connected) => return Ok(connected),
             Err(error) => tracing::warn!(%error, "the store cannot be reached; trying again"),
         }
         tokio::time::sleep(Duration::from_millis(200)).await;

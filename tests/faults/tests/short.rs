@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 #[test]
 fn nothing_is_lost_and_nothing_runs_twice_but_for_a_fault() -> std::io::Result<()> {
     let campaign = Command::new(env!("CARGO_BIN_EXE_syncline-faults"))
-        .args(["--short", "--spread", "--beside", "8", "--seed", "1", "--seed", "2", "--seed", "3"])
+        .args(["--short", "--spread", "--beside", "6", "--seed", "1", "--seed", "2", "--seed", "3"])
         .stdin(Stdio::null())
         .output()?;
     let (lines, words) =

@@ -42,15 +42,7 @@ pub(super) async fn flushed(name: &'static str, mut stage: Stage) -> Result<Repo
     accepted.dedup();
     let mut lost = 0;
     for id in &accepted {
-        // Ids come from the program itself.
-        let key = match stage.kind {
-            crate::system::Kind::Redis => {
-                format!("LOWER(HEX(id)) = '{0}' OR LOWER(CAST(id AS TEXT)) = '{1}'", id.replace('-', ""), id)
-            }
-            _ => format!("id = '{id}'"),
-        };
-        let done = format!("SELECT COUNT(*) FROM sync_history WHERE ({key}) AND status = 'completed'");
-        lost += u64::from(installation.count(&done).await? == 0);
+        lost += u64::from(installation.status(id)? != "completed");
     }
     for replica in workers.into_iter().chain([api]) {
         let code = replica.terminate()?;

@@ -29,7 +29,7 @@ pub(super) async fn one_by_one(name: &'static str, mut stage: Stage) -> Result<R
 }
 
 pub(super) async fn all_at_once(name: &'static str, mut stage: Stage) -> Result<Report> {
-    let (jobs, times) = stage.pick((200, 2), (3_000, 3));
+    let (jobs, times) = stage.pick((400, 2), (3_000, 3));
     let jobs = stage.waits(jobs, 20..220);
     stage.push(jobs).await?;
     for _ in 0..times {

@@ -6,6 +6,7 @@ mod flush;
 mod freezes;
 mod keys;
 mod kills;
+mod limit;
 mod long;
 mod outages;
 mod redis_errors;
@@ -131,6 +132,7 @@ pub(crate) fn all() -> Vec<Scenario> {
             5,
             "somebody else writes to the queue's keys"
         ),
+        scenario!("limit", limit::shared, ALL, 5, "100 calls a second, shared by 4 processes"),
         scenario!(
             "ticks",
             ticks::once_each,

@@ -73,9 +73,10 @@ pub(super) async fn wrong_type(name: &'static str, mut stage: Stage) -> Result<R
     let rounds = stage.pick(4, 12);
     let mut broken = Vec::new();
     for _ in 0..rounds {
-        // Those that many jobs share; a job's own may be gone at any moment.
+        // Those that every worker asks for all the time.
         let keys = stage.system.redis()?.command(&["KEYS", "*"])?;
-        let shared: Vec<&str> = keys.lines().filter(|key| key.len() < 60).collect();
+        let shared: Vec<&str> =
+            keys.lines().filter(|key| [":jobs", ":r2", ":w2"].iter().any(|end| key.ends_with(end))).collect();
         let key = shared[stage.random.random_range(0..shared.len())].to_owned();
         let began = stage.ledger.now().await?;
         let aside = format!("aside-{key}");
