@@ -118,19 +118,23 @@ async fn claim_postgres(db: &DatabaseConnection, request: &ClaimRequest) -> Resu
         "WITH line AS MATERIALIZED ({line}), \
          taken AS (UPDATE jobs SET {sets} FROM line WHERE jobs.id = line.id AND line.concurrency_key IS NULL \
          AND line.order_key IS NULL RETURNING {columns}) \
-         SELECT line.id AS line_id, line.concurrency_key AS line_key, line.order_key AS line_order, taken.*, \
-         CASE WHEN (SELECT count(*) FROM line) < {limit} THEN {next_due} END AS next_due \
-         FROM line LEFT JOIN taken ON taken.id = line.id",
+         SELECT taken.*, FALSE AS keyed, {next_due} AS next_due FROM taken UNION ALL \
+         SELECT {columns}, TRUE AS keyed, {next_due} AS next_due FROM line JOIN jobs ON jobs.id = line.id \
+         WHERE line.concurrency_key IS NOT NULL OR line.order_key IS NOT NULL",
         columns = columns.join(", "),
-        limit = asked.limit,
-        next_due = next_due_expression(&binds, asked.queue),
+        // Asked only by whoever got less than it asked for.
+        next_due = format!(
+            "CASE WHEN (SELECT count(*) FROM line) < {} THEN {} END",
+            asked.limit,
+            next_due_expression(&binds, asked.queue)
+        ),
     );
     let rows = binds.all(db, text).await?;
     let (mut free, mut keyed) = (Vec::new(), Vec::new());
     for row in &rows {
-        match Keyed::read(row)? {
-            Some(one) => keyed.push(one),
-            None => free.push(row),
+        match row.try_get::<bool>("", "keyed")? {
+            true => keyed.push(Keyed::read(row)?),
+            false => free.push(row),
         }
     }
     let mut taken = Taken::default();
@@ -169,15 +173,15 @@ struct Keyed {
 }
 
 impl Keyed {
-    fn read(row: &QueryResult) -> Result<Option<Self>, DbErr> {
+    fn read(row: &QueryResult) -> Result<Self, DbErr> {
         let (concurrency, order): (Option<String>, Option<String>) =
-            (row.try_get("", "line_key")?, row.try_get("", "line_order")?);
+            (row.try_get("", "concurrency_key")?, row.try_get("", "order_key")?);
         let locks: Vec<_> = concurrency
             .map(|key| format!("jobs:{key}"))
             .into_iter()
             .chain(order.map(|key| format!("order:{key}")))
             .collect();
-        Ok(if locks.is_empty() { None } else { Some(Self { id: row.try_get("", "line_id")?, locks }) })
+        Ok(Self { id: row::id(row)?, locks })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sea_orm::{DatabaseConnection, DbBackend, DbErr, QueryResult, TransactionTrait};
+use sea_orm::{DatabaseConnection, DbBackend, DbErr, QueryResult};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
@@ -109,33 +109,36 @@ async fn leave_postgres(
     let now = binds.now();
     let rows = binds.rows(leaving.iter().map(Leaving::row).collect(), COLUMNS);
     let text = format!(
-        "WITH gone AS (DELETE FROM jobs USING {rows} AS held WHERE {condition} RETURNING jobs.id, jobs.claim_token, \
+        "WITH held AS MATERIALIZED {rows}, \
+         gone AS (DELETE FROM jobs USING held WHERE {condition}{by_id} RETURNING jobs.id, jobs.claim_token, \
          jobs.queue, jobs.kind, jobs.last_error, jobs.attempt, jobs.keep_result_ms, {KEYED}, held.cancelled, \
          held.result{told}), \
          kept AS ({KEPT} SELECT id, queue, kind, cancelled = 1, CAST(result AS jsonb), last_error, attempt, {now}, \
          {now} + keep_result_ms * 1000 FROM gone WHERE keep_result_ms > 0 {LATEST}) \
          SELECT id, claim_token, keyed FROM gone",
         condition = which.condition(),
+        by_id = binds.by_id(),
         // What has a key made way for the next of that key.
         told = origin.due_if(binds.backend, "coalesce(jobs.concurrency_key, jobs.order_key) IS NOT NULL"),
     );
     binds.all(db, text).await?.iter().map(Left::read).collect()
 }
 
+/// Without a transaction around both statements: it would keep every other writer out, renewals too, for as long as
+/// handlers that block keep this task from ending it. What a crash between the two costs is a result that was to be kept.
 async fn leave_sqlite(
     db: &DatabaseConnection,
     which: Which,
     leaving: &[Leaving],
 ) -> Result<Vec<Left>, DbErr> {
-    let transaction = db.begin().await?;
-    let mut binds = Binds::new(&transaction);
+    let mut binds = Binds::new(db);
     let rows = binds.rows(leaving.iter().map(Leaving::row).collect(), COLUMNS);
     let text = format!(
         "DELETE FROM jobs WHERE rowid IN (SELECT jobs.rowid FROM {rows} AS held CROSS JOIN jobs WHERE {condition}) \
          RETURNING id, claim_token, queue, kind, last_error, attempt, keep_result_ms, {KEYED}",
         condition = which.condition(),
     );
-    let rows = binds.all(&transaction, text).await?;
+    let rows = binds.all(db, text).await?;
     let (mut left, mut kept) = (Vec::with_capacity(rows.len()), Vec::new());
     for row in &rows {
         let one = Left::read(row)?;
@@ -157,7 +160,7 @@ async fn leave_sqlite(
         }));
     }
     if !kept.is_empty() {
-        let mut binds = Binds::new(&transaction);
+        let mut binds = Binds::new(db);
         let now = binds.now();
         let columns = [
             ("id", Kind::Id),
@@ -174,9 +177,8 @@ async fn leave_sqlite(
             "{KEPT} SELECT gone.id, gone.queue, gone.kind, gone.cancelled, gone.result, gone.error, gone.attempt, {now}, \
              {now} + gone.keep * 1000 FROM {rows} AS gone WHERE TRUE {LATEST}"
         );
-        binds.run(&transaction, text).await?;
+        binds.run(db, text).await?;
     }
-    transaction.commit().await?;
     Ok(left)
 }
 

@@ -38,8 +38,9 @@ pub(super) async fn renew(
         let (now, length) = (binds.now(), binds.bind(micros(lease)));
         let held = binds.leases(chunk.iter().copied());
         let text = format!(
-            "UPDATE jobs SET lease_until = {now} + {length} FROM {held} AS held WHERE {HELD} \
-             RETURNING id, claim_token, cancel_requested"
+            "WITH held AS {held} UPDATE jobs SET lease_until = {now} + {length} FROM held WHERE {HELD}{} \
+             RETURNING id, claim_token, cancel_requested",
+            binds.by_id(),
         );
         for row in binds.all(db, text).await? {
             renewed.insert(row::lease(&row)?, row.try_get("", "cancel_requested")?);

@@ -187,8 +187,9 @@ async fn attempts(
     let mut binds = Binds::new(db);
     let held = binds.leases(leases.iter().copied());
     let text = format!(
-        "SELECT jobs.id AS id, attempt, max_attempts, retry_base_ms, retry_cap_ms \
-         FROM {held} AS held CROSS JOIN jobs WHERE {HELD}"
+        "WITH held AS {held} SELECT jobs.id AS id, attempt, max_attempts, retry_base_ms, retry_cap_ms \
+         FROM held CROSS JOIN jobs WHERE {HELD}{}",
+        binds.by_id(),
     );
     let rows = binds.all(db, text).await?;
     let read = |row| {
@@ -254,12 +255,13 @@ async fn apply_at_once(
          OR coalesce(jobs.concurrency_key, jobs.order_key) IS NOT NULL"
     );
     let text = format!(
-        "UPDATE jobs SET state = held.next_state, run_at = coalesce({now} + held.delay, jobs.run_at), \
+        "WITH held AS {rows} UPDATE jobs SET state = held.next_state, run_at = coalesce({now} + held.delay, jobs.run_at), \
          attempt = jobs.attempt - held.refund, lease_until = NULL, worker_id = NULL, \
          last_error = coalesce(held.error, jobs.last_error), dead_reason = held.reason, \
          finished_at = CASE WHEN held.next_state = 'dead' THEN {now} END, unique_key = {UNTWINNED}, \
          history = CASE WHEN held.past IS NULL THEN jobs.history ELSE {history} END \
-         FROM {rows} AS held WHERE {HELD} RETURNING id, claim_token, cancel_requested{told}",
+         FROM held WHERE {HELD}{by_id} RETURNING id, claim_token, cancel_requested{told}",
+        by_id = binds.by_id(),
         told = origin.due_if(binds.backend, &told),
         history = history(&binds, "held.past", "held.error"),
     );

@@ -457,5 +457,11 @@ pub(crate) async fn a_settlement_can_be_held_up(stage: &Stage) {
     assert_eq!(stage.backend.rescue().await.expect("a rescue"), []);
     // A crash right here.
     worker.handle.abort();
-    eventually("the rescue", || async { stage.backend.rescue().await.expect("a rescue").pop() }).await;
+    // By whomever: the worker looks for lost leases itself until all of it is gone.
+    eventually("the rescue", || async {
+        stage.backend.rescue().await.expect("a rescue");
+        let stored = stage.backend.get(settlement.lease.id).await.expect("a look").expect("the job");
+        (stored.state == State::Waiting).then_some(())
+    })
+    .await;
 }
