@@ -1,8 +1,21 @@
 //! The command line.
 
+mod data;
+mod queue;
+
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use self::{
+    data::{
+        BackupArgs, KeepArgs, MigrateAction, MigrateAgain, MigrateArgs, MigrateSteps, PurgeArgs, RestoredArgs,
+    },
+    queue::{
+        DeadAction, DeadArgs, DeadListArgs, DeadManyArgs, EnqueueArgs, JobsAction, JobsArgs, JobsListArgs, PageArgs,
+        PauseArgs, ScopeArg, SubjectArgs, WhichArgs,
+    },
+};
 
 /// Keeps records in step, in both directions, between project-management and data platforms.
 #[derive(Debug, Parser)]
@@ -95,6 +108,20 @@ pub(crate) enum Command {
     Sync(SyncArgs),
     /// Put a sync in the queue for whichever worker is free, and do not wait
     Enqueue(EnqueueArgs),
+    /// What is in the queue: list and search jobs, show or cancel them
+    Jobs(JobsArgs),
+    /// What was given up: list, search, show, replay or discard
+    Dead(DeadArgs),
+    /// How long the lines are, and how old what is in them
+    Queues,
+    /// Let nothing of a queue, sync, account or platform begin until it is resumed
+    Pause(PauseArgs),
+    /// Let it go on
+    Resume(SubjectArgs),
+    /// List what is paused
+    Pauses,
+    /// List when syncs run by themselves
+    Schedules,
     /// List runs, or show one
     Runs(RunsArgs),
     /// List conflicts, or settle one
@@ -126,6 +153,13 @@ impl Command {
             Command::Plan(_) => "plan",
             Command::Sync(_) => "sync",
             Command::Enqueue(_) => "enqueue",
+            Command::Jobs(_) => "jobs",
+            Command::Dead(_) => "dead",
+            Command::Queues => "queues",
+            Command::Pause(_) => "pause",
+            Command::Resume(_) => "resume",
+            Command::Pauses => "pauses",
+            Command::Schedules => "schedules",
             Command::Runs(_) => "runs",
             Command::Conflicts(_) => "conflicts",
             Command::Stats(_) => "stats",
@@ -230,71 +264,6 @@ pub(crate) struct ApiArgs {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct MigrateArgs {
-    #[command(subcommand)]
-    pub(crate) action: MigrateAction,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum MigrateAction {
-    /// Apply migrations: all, so many, or until one is the newest
-    Up(MigrateSteps),
-    /// Take migrations back: the last, so many, or until one is the newest. Tables that go take their rows along
-    Down(MigrateSteps),
-    /// Show which migrations are applied, and who may run on the schema they make
-    Status {
-        /// Only the last so many
-        #[arg(long)]
-        steps: Option<u32>,
-    },
-    /// Drop Syncline's tables and make them anew, empty
-    Fresh(MigrateAgain),
-    /// Take every migration back and apply it again
-    Refresh(MigrateAgain),
-    /// Take every migration back: nothing of Syncline's stays
-    Reset(MigrateAgain),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct MigrateSteps {
-    /// How many
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) steps: Option<u32>,
-    /// Until this migration is the newest applied: its name, or a part that no other name has
-    #[arg(long, value_name = "MIGRATION", conflicts_with = "steps")]
-    pub(crate) to: Option<String>,
-    /// Show the statements, executed in a transaction that is rolled back
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct MigrateAgain {
-    /// Do it: the rows that it shows are gone for good
-    #[arg(long)]
-    pub(crate) yes: bool,
-    /// Show the statements, executed in a transaction that is rolled back
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct BackupArgs {
-    /// The file to write
-    pub(crate) file: PathBuf,
-    /// Replace the file if it is there
-    #[arg(long)]
-    pub(crate) force: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct RestoredArgs {
-    /// Only show whether it is known, and which syncs have not looked at both their sides since
-    #[arg(long)]
-    pub(crate) show: bool,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct FileArgs {
     /// The YAML file; `-` reads standard input
     #[arg(short, long = "file", value_name = "FILE", required_unless_present = "path")]
@@ -347,20 +316,6 @@ pub(crate) struct RunOptions {
     /// Agree to so many deletes, past the sync's delete_guard
     #[arg(long, value_name = "COUNT")]
     pub(crate) allow_deletes: Option<u64>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct EnqueueArgs {
-    /// The sync; `PROJECT/NAME` outside the default project
-    pub(crate) name: String,
-    /// What to do
-    #[arg(long, default_value = "sync", value_parser = ["sync", "plan"])]
-    pub(crate) kind: String,
-    /// critical, high, normal or low; the sync's own by default
-    #[arg(long)]
-    pub(crate) priority: Option<syncline_queue::Priority>,
-    #[command(flatten)]
-    pub(crate) run: RunOptions,
 }
 
 #[derive(Debug, Args)]
@@ -461,47 +416,6 @@ pub(crate) struct RebuildArgs {
     /// time within which no run was purged
     #[arg(long, value_name = "WINDOW")]
     pub(crate) since: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct PurgeArgs {
-    /// Show what would go, and what stays though it is old, and why; remove nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    #[command(flatten)]
-    pub(crate) keep: KeepArgs,
-}
-
-/// What to keep. As text: the same words stand in variables, and are read in one place.
-#[derive(Debug, Args, Default)]
-pub(crate) struct KeepArgs {
-    /// Keep runs so long after their end: 90d, 12w, forever [default: SYNCLINE_KEEP_RUNS, or 90d]
-    #[arg(long, value_name = "AGE")]
-    pub(crate) keep_runs: Option<String>,
-    /// Keep at most so many runs of each sync; or all [default: SYNCLINE_KEEP_RUNS_COUNT, or 100000]
-    #[arg(long, value_name = "COUNT")]
-    pub(crate) keep_runs_count: Option<String>,
-    /// Keep changes so long [default: SYNCLINE_KEEP_CHANGES, or 365d]
-    #[arg(long, value_name = "AGE")]
-    pub(crate) keep_changes: Option<String>,
-    /// Keep at most so many changes in all [default: SYNCLINE_KEEP_CHANGES_COUNT, or all]
-    #[arg(long, value_name = "COUNT")]
-    pub(crate) keep_changes_count: Option<String>,
-    /// Keep conflicts so long after they were settled [default: SYNCLINE_KEEP_CONFLICTS, or 365d]
-    #[arg(long, value_name = "AGE")]
-    pub(crate) keep_conflicts: Option<String>,
-    /// Keep webhook deliveries so long [default: SYNCLINE_KEEP_DELIVERIES, or 30d]
-    #[arg(long, value_name = "AGE")]
-    pub(crate) keep_deliveries: Option<String>,
-    /// Keep at most so many webhook deliveries in all [default: SYNCLINE_KEEP_DELIVERIES_COUNT, or all]
-    #[arg(long, value_name = "COUNT")]
-    pub(crate) keep_deliveries_count: Option<String>,
-    /// Keep the audit log so long [default: SYNCLINE_KEEP_AUDIT, or 365d]
-    #[arg(long, value_name = "AGE")]
-    pub(crate) keep_audit: Option<String>,
-    /// Keep deleted syncs, and all that hangs on them, so long [default: SYNCLINE_KEEP_DELETED_SYNCS, or 30d]
-    #[arg(long, value_name = "AGE")]
-    pub(crate) keep_deleted_syncs: Option<String>,
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! `syncline enqueue`: a run for whichever worker is free.
 
+use chrono::{SubsecRound, TimeDelta, Utc};
 use serde_json::json;
 use syncline_entity::types::RunKind;
 use syncline_queue::outbox::{Accepted, NewRun, accept};
@@ -18,15 +19,17 @@ pub(crate) async fn run(url: &str, args: &EnqueueArgs, output: &Output) -> Resul
     let config = syncs::find(&db, &args.name).await?;
     let kind = if args.kind == "plan" { RunKind::Plan } else { RunKind::Sync };
     let run = wait::manual_run(&config, kind, &args.run)?;
-    let run = NewRun { priority: args.priority.unwrap_or(run.priority), ..run };
+    let delay = args.delay.map(|delay| Utc::now() + TimeDelta::from_std(delay).unwrap_or(TimeDelta::zero()));
+    let not_before = args.at.or(delay).map(|time| time.trunc_subsecs(6));
+    let run = NewRun { priority: args.priority.unwrap_or(run.priority), not_before, ..run };
     let accepted = accept(&db, &app::queue(&db)?, &run).await?;
     let joined = matches!(accepted, Accepted::Joined(_));
     let id = accepted.id().ok_or_else(|| Fault::failed("the run was not accepted"))?;
-    output.data(&json!({ "run": id, "sync": config.name, "joined": joined }));
-    output.line(if joined {
-        format!("run {id} waits already and is joined")
-    } else {
-        format!("run {id} is in the queue")
+    output.data(&json!({ "run": id, "sync": config.name, "joined": joined, "not_before": not_before }));
+    output.line(match (joined, not_before) {
+        (true, _) => format!("run {id} waits already and is joined"),
+        (false, Some(time)) => format!("run {id} is in the queue, for {}", time.format("%Y-%m-%d %H:%M:%S UTC")),
+        (false, None) => format!("run {id} is in the queue"),
     });
     Ok(Exit::Done)
 }

@@ -3,13 +3,18 @@
 mod apply;
 mod backup;
 mod conflicts;
+mod dead;
 mod demo;
 mod enqueue;
+mod jobs;
 mod migrate;
+mod pauses;
 mod plan;
 mod purge;
+mod queues;
 pub(crate) mod restored;
 mod runs;
+mod schedules;
 mod serve;
 mod stats;
 mod sync;
@@ -42,6 +47,13 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<Exit, Fault> {
         Command::Plan(args) => plan::run(url, &args, output).await,
         Command::Sync(args) => sync::run(url, &args, output).await,
         Command::Enqueue(args) => enqueue::run(url, &args, output).await,
+        Command::Jobs(args) => jobs::run(url, &args, output).await,
+        Command::Dead(args) => dead::run(url, &args, output).await,
+        Command::Queues => queues::run(url, output).await,
+        Command::Pause(args) => pauses::pause(url, &args, output).await,
+        Command::Resume(args) => pauses::resume(url, &args, output).await,
+        Command::Pauses => pauses::list(url, output).await,
+        Command::Schedules => schedules::run(url, output).await,
         Command::Runs(args) => runs::run(url, &args, output).await,
         Command::Conflicts(args) => conflicts::run(url, &args, output).await,
         Command::Purge(args) => purge::run(url, &args, output).await,

@@ -73,8 +73,9 @@ pub async fn fire_due(environment: &Environment) -> Result<Option<DateTime<Utc>>
             .await?;
         let Some((highest, _)) = due.last() else { break };
         last = highest.id;
+        let paused = pause::paused_of(&environment.db, due.iter().map(|(row, _)| row.sync_config_id)).await?;
         for (schedule, config) in due {
-            let Some(config) = config else { continue };
+            let Some(config) = config.filter(|config| !paused.contains(&config.id)) else { continue };
             // What is wrong with one schedule, or the row of one sync, must not stop the others.
             if let Err(error) = fire(environment, &schedule, &config, now).await {
                 tracing::warn!(sync = config.name, %error, "the schedule could not fire; trying again");
@@ -93,7 +94,7 @@ pub async fn fire_due(environment: &Environment) -> Result<Option<DateTime<Utc>>
     Ok(next.flatten())
 }
 
-/// Neither the schedule nor its sync rests.
+/// Neither the schedule nor its sync rests; whether the sync is paused is asked apart.
 fn live() -> Condition {
     Condition::all()
         .add(schedule::Column::PausedAt.is_null())
@@ -158,7 +159,9 @@ async fn fire(
     }
     let followers = fires.iter().skip(1).copied().map(Some).chain([next]);
     for following in followers {
-        let run = NewRun { tick: Some((row.id, current)), ..run.clone() };
+        // A run that is to be its own, and not the same as one that waits, says when it was meant.
+        let not_before = (schedule.missed == MissedTicks::All).then_some(current);
+        let run = NewRun { tick: Some((row.id, current)), not_before, ..run.clone() };
         let moved = fire_tick(environment, row, config, &run, current, following, now).await?;
         let (true, Some(following)) = (moved, following) else { break };
         current = following;

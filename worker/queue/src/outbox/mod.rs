@@ -17,6 +17,7 @@ pub mod dead;
 mod dispatch;
 mod event;
 mod job;
+pub mod listing;
 pub mod pause;
 mod queue;
 mod run;

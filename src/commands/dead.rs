@@ -1,0 +1,144 @@
+//! `syncline dead`: what was given up, and what becomes of it.
+
+use std::io::{IsTerminal, Write};
+
+use sea_orm::DatabaseConnection;
+use serde_json::json;
+use syncline_queue::{
+    Error,
+    outbox::{
+        RunQueue,
+        dead::Replayed,
+        listing::{self, Standing},
+    },
+};
+use uuid::Uuid;
+
+use super::jobs;
+use crate::{
+    app::{self, Schema},
+    cli::{DeadAction, DeadArgs, DeadListArgs, DeadManyArgs, PageArgs},
+    fault::{Exit, Fault},
+    output::Output,
+};
+
+/// Lists, shows, replays or discards dead letters.
+pub(crate) async fn run(url: &str, args: &DeadArgs, output: &Output) -> Result<Exit, Fault> {
+    let db = app::connect(url, Schema::CreateOnly).await?;
+    let queue = app::queue(&db)?;
+    match &args.action {
+        Some(DeadAction::Show(args)) => jobs::show(&db, &queue, args.id, output).await,
+        Some(DeadAction::Replay(args)) => many(&db, &queue, args, What::Replay, output).await,
+        Some(DeadAction::Discard(args)) => many(&db, &queue, args, What::Discard, output).await,
+        Some(DeadAction::List(args)) => list(&db, &queue, args, output).await,
+        None => list(&db, &queue, &args.list, output).await,
+    }
+}
+
+async fn list(
+    db: &DatabaseConnection,
+    queue: &RunQueue,
+    args: &DeadListArgs,
+    output: &Output,
+) -> Result<Exit, Fault> {
+    let asked = jobs::listing(db, &args.which, &args.page, Standing::Dead).await?;
+    let page = listing::list(db, queue, &asked).await?;
+    jobs::tell(db, &page.jobs, page.next.as_deref(), output).await
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Replay,
+    Discard,
+}
+
+async fn many(
+    db: &DatabaseConnection,
+    queue: &RunQueue,
+    args: &DeadManyArgs,
+    what: What,
+    output: &Output,
+) -> Result<Exit, Fault> {
+    let verb = if what == What::Replay { "replay" } else { "discard" };
+    let which = &args.which;
+    let filtered = which.sync.is_some()
+        || which.kind.is_some()
+        || which.key.is_some()
+        || which.text.is_some()
+        || which.older_than.is_some();
+    let ids = match (args.ids.is_empty(), filtered, args.all) {
+        (false, false, false) => args.ids.clone(),
+        (true, true, false) | (true, false, true) => {
+            let asked = jobs::listing(db, which, &PageArgs { limit: 1, after: None }, Standing::Dead).await?;
+            listing::dead_ids(db, queue, &asked).await?
+        }
+        (true, false, false) => {
+            return Err(Fault::usage(format!(
+                "say which dead letters to {verb}: their ids, a filter (--sync, --text, --older-than, --kind, --key), or --all"
+            )));
+        }
+        _ => return Err(Fault::usage("name ids, or a filter, or --all, and not two of them")),
+    };
+    if ids.is_empty() {
+        output.data(&json!({ "count": 0, "done": 0, "left": [] }));
+        output.line("no dead letters are meant");
+        return Ok(Exit::Done);
+    }
+    // Who names one knows what it is; of many the count is shown first.
+    let confirmed = args.yes || (args.ids.len() == 1) || confirm(verb, ids.len())?;
+    if !confirmed {
+        output.line("nothing was done");
+        return Ok(Exit::Failed);
+    }
+    carry_out(db, queue, &ids, what, output).await
+}
+
+/// Asks a person; where there is none, says how many there are and does nothing.
+fn confirm(verb: &str, count: usize) -> Result<bool, Fault> {
+    let letters = if count == 1 { "dead letter" } else { "dead letters" };
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return Err(Fault::usage(format!("would {verb} {count} {letters}; add --yes to do it")));
+    }
+    let mut stderr = std::io::stderr();
+    let _ = write!(stderr, "{verb} {count} {letters}? [y/N] ");
+    let _ = stderr.flush();
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()))
+}
+
+async fn carry_out(
+    db: &DatabaseConnection,
+    queue: &RunQueue,
+    ids: &[Uuid],
+    what: What,
+    output: &Output,
+) -> Result<Exit, Fault> {
+    let (mut done, mut left) = (0_u64, Vec::new());
+    for id in ids {
+        let why = match what {
+            What::Discard if listing::discard(db, queue, *id).await? => None,
+            What::Discard => Some("not dead"),
+            What::Replay => match listing::replay(db, queue, *id).await {
+                Ok(Replayed::As(_)) => None,
+                Ok(Replayed::NotDead) => Some("not dead"),
+                Ok(Replayed::SyncGone) => Some("its sync was deleted"),
+                Err(error @ Error::Full { .. }) => {
+                    return Err(Fault::failed(format!("{done} replayed, then: {error}")));
+                }
+                Err(error) => return Err(error.into()),
+            },
+        };
+        match why {
+            None => done += 1,
+            Some(why) => left.push((id, why)),
+        }
+    }
+    let json: Vec<_> = left.iter().map(|(id, why)| json!({ "id": id, "why": why })).collect();
+    output.data(&json!({ "count": ids.len(), "done": done, "left": json }));
+    for (id, why) in &left {
+        output.line(format!("{id}: {why}"));
+    }
+    output.line(format!("{} {done}", if what == What::Replay { "replayed" } else { "discarded" }));
+    Ok(if left.is_empty() { Exit::Done } else { Exit::Failed })
+}

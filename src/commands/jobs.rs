@@ -1,0 +1,320 @@
+//! `syncline jobs`: what is in the queue.
+
+use std::{collections::HashMap, time::Duration};
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder};
+use serde_json::{Value, json};
+use syncline_entity::{sync_attempt, sync_config, sync_history};
+use syncline_queue::{
+    Cancelled, Ended, Job,
+    outbox::{
+        self, RunCancelled, RunQueue,
+        listing::{self, Listed, Listing, Standing},
+    },
+};
+use uuid::Uuid;
+
+use super::dead;
+use crate::{
+    app::{self, Schema},
+    cli::{JobsAction, JobsArgs, JobsListArgs, PageArgs, WhichArgs},
+    fault::{Exit, Fault},
+    output::{Output, shown},
+    syncs,
+};
+
+/// Lists, shows or cancels jobs.
+pub(crate) async fn run(url: &str, args: &JobsArgs, output: &Output) -> Result<Exit, Fault> {
+    if let Some(JobsAction::Dead(args)) = &args.action {
+        return dead::run(url, args, output).await;
+    }
+    let db = app::connect(url, Schema::CreateOnly).await?;
+    let queue = app::queue(&db)?;
+    match &args.action {
+        Some(JobsAction::Show(args)) => show(&db, &queue, args.id, output).await,
+        Some(JobsAction::Cancel(args)) => cancel(&db, &queue, &args.ids, output).await,
+        Some(JobsAction::List(args)) => list(&db, &queue, args, output).await,
+        Some(JobsAction::Dead(_)) | None => list(&db, &queue, &args.list, output).await,
+    }
+}
+
+async fn list(
+    db: &DatabaseConnection,
+    queue: &RunQueue,
+    args: &JobsListArgs,
+    output: &Output,
+) -> Result<Exit, Fault> {
+    // A cursor belongs to one state, so it names it.
+    let (state, cursor) = match args.page.after.as_deref() {
+        None => (args.state, None),
+        Some(after) => {
+            let wrong = || Fault::usage(format!("--after {after:?} is no cursor that a list told"));
+            let (state, cursor) = after.split_once('/').ok_or_else(wrong)?;
+            (Some(state.parse().map_err(|_| wrong())?), Some(cursor.to_owned()))
+        }
+    };
+    let states = match (state, args.state, args.page.after.is_some()) {
+        // Without a state the list goes on through the states that follow.
+        (Some(from), None, true) => {
+            LIVE.into_iter().skip_while(|state| *state != from).collect::<Vec<_>>()
+        }
+        (Some(state), _, _) => vec![state],
+        (None, _, _) => LIVE.to_vec(),
+    };
+    let mut asked = listing(db, &args.which, &args.page, Standing::Waiting).await?;
+    asked.after = cursor.filter(|cursor| !cursor.is_empty());
+    let limit = asked.limit;
+    let (mut jobs, mut next) = (Vec::new(), None);
+    for standing in states {
+        if jobs.len() >= limit {
+            next = Some(format!("{standing}/"));
+            break;
+        }
+        (asked.standing, asked.limit) = (standing, limit - jobs.len());
+        let page = listing::list(db, queue, &asked).await?;
+        asked.after = None;
+        jobs.extend(page.jobs);
+        if let Some(cursor) = page.next {
+            next = Some(format!("{standing}/{cursor}"));
+            break;
+        }
+    }
+    tell(db, &jobs, next.as_deref(), output).await
+}
+
+/// What is listed without a state.
+const LIVE: [Standing; 3] = [Standing::Running, Standing::Waiting, Standing::Held];
+
+/// What a list is asked for.
+pub(crate) async fn listing(
+    db: &DatabaseConnection,
+    which: &WhichArgs,
+    page: &PageArgs,
+    standing: Standing,
+) -> Result<Listing, Fault> {
+    let sync = match &which.sync {
+        Some(name) => Some(syncs::find(db, name).await?.id),
+        None => None,
+    };
+    Ok(Listing {
+        queue: which.of_queue.clone(),
+        sync,
+        kind: which.kind.clone(),
+        key: which.key.clone(),
+        text: which.text.clone(),
+        older_than: which.older_than,
+        limit: usize::from(page.limit),
+        after: page.after.clone(),
+        ..Listing::new(standing)
+    })
+}
+
+/// Jobs for people and programs.
+pub(crate) async fn tell(
+    db: &DatabaseConnection,
+    jobs: &[Listed],
+    next: Option<&str>,
+    output: &Output,
+) -> Result<Exit, Fault> {
+    let names = names(db).await?;
+    let json: Vec<Value> = jobs.iter().map(|job| as_json(job, &names)).collect();
+    output.data(&json!({ "jobs": json, "next": next }));
+    if jobs.is_empty() {
+        output.line("no jobs");
+        return Ok(Exit::Done);
+    }
+    let line = |job: &Listed| {
+        let dead = job.standing == Standing::Dead;
+        let told = match (dead, &job.progress) {
+            (true, _) => job.reason.clone().or_else(|| job.error.clone()).unwrap_or_default(),
+            (false, Some(progress)) => shown(progress),
+            (false, None) => job.run_at.filter(|at| *at > Utc::now()).map_or_else(String::new, |at| {
+                format!("not before {}", at.format("%m-%d %H:%M:%S"))
+            }),
+        };
+        vec![
+            job.id.to_string(),
+            job.standing.to_string(),
+            job.sync.and_then(|sync| names.get(&sync)).cloned().unwrap_or_default(),
+            job.kind.clone(),
+            job.priority.to_string(),
+            since(job.since),
+            match (job.attempt, job.max_attempts) {
+                (Some(attempt), Some(max)) => format!("{attempt} of {max}"),
+                _ => String::new(),
+            },
+            told,
+        ]
+    };
+    output.table(
+        &["job", "state", "sync", "kind", "priority", "age", "attempt", "told"],
+        jobs.iter().map(line).collect(),
+    );
+    if let Some(next) = next {
+        output.line(format!("there are more: --after {next}"));
+    }
+    Ok(Exit::Done)
+}
+
+/// The names of all syncs.
+pub(crate) async fn names(db: &DatabaseConnection) -> Result<HashMap<i64, String>, Fault> {
+    let all = sync_config::Entity::find().all(db).await?;
+    Ok(all.into_iter().map(|config| (config.id, config.name)).collect())
+}
+
+fn as_json(job: &Listed, names: &HashMap<i64, String>) -> Value {
+    json!({
+        "id": job.id,
+        "state": job.standing.as_str(),
+        "sync": job.sync.and_then(|sync| names.get(&sync)),
+        "kind": job.kind,
+        "priority": job.priority.as_str(),
+        "attempt": job.attempt,
+        "max_attempts": job.max_attempts,
+        "run_at": job.run_at,
+        "since": job.since,
+        "key": job.key,
+        "worker": job.worker,
+        "progress": job.progress,
+        "cancel_requested": job.cancel_requested,
+        "reason": job.reason,
+        "error": job.error,
+    })
+}
+
+fn since(time: DateTime<Utc>) -> String {
+    age((Utc::now() - time).to_std().unwrap_or_default())
+}
+
+/// A length of time in its largest unit.
+pub(crate) fn age(age: Duration) -> String {
+    match age.as_secs() {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds @ 120..7_200 => format!("{} min", seconds / 60),
+        seconds @ 7_200..172_800 => format!("{} h", seconds / 3_600),
+        seconds => format!("{} d", seconds / 86_400),
+    }
+}
+
+pub(crate) async fn show(
+    db: &DatabaseConnection,
+    queue: &RunQueue,
+    id: Uuid,
+    output: &Output,
+) -> Result<Exit, Fault> {
+    let run = sync_history::by_run(db, id).await?;
+    let job = queue.get(id).await?;
+    let ended = queue.ended(id).await?;
+    if run.is_none() && job.is_none() && ended.is_none() {
+        return Err(Fault::usage(format!("there is no job {id}; old ones are removed")));
+    }
+    let attempts = sync_attempt::Entity::find()
+        .filter(sync_attempt::Column::RunId.eq(id))
+        .order_by_asc(sync_attempt::Column::Attempt)
+        .all(db)
+        .await?;
+    let names = names(db).await?;
+    let sync = run.as_ref().and_then(|run| names.get(&run.sync_config_id));
+    let whole = json!({
+        "id": id,
+        "sync": sync,
+        "run": run.as_ref().map(run_json),
+        "queue": job.as_ref().map(job_json),
+        "ended": ended.as_ref().map(ended_json),
+        "attempts": attempts.iter().map(attempt_json).collect::<Vec<_>>(),
+    });
+    output.data(&whole);
+    let section = |title: &str, value: &Value| {
+        let Value::Object(fields) = value else { return };
+        output.headline(title);
+        for (name, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            output.line(format!("{name:>17}  {text}"));
+        }
+    };
+    output.line(format!("job {id}{}", sync.map(|sync| format!(" of {sync}")).unwrap_or_default()));
+    for title in ["run", "queue", "ended"] {
+        section(title, &whole[title]);
+    }
+    if !attempts.is_empty() {
+        let line = |row: &sync_attempt::Model| {
+            let time = |at: DateTime<Utc>| at.format("%m-%d %H:%M:%S").to_string();
+            let texts = [row.outcome.clone(), row.error.clone()].map(Option::unwrap_or_default);
+            let [outcome, error] = texts;
+            let ended = row.ended_at.map(time).unwrap_or_default();
+            vec![row.attempt.to_string(), row.worker.clone(), time(row.started_at), ended, outcome, error]
+        };
+        output.headline("attempts");
+        output.table(
+            &["attempt", "worker", "began (UTC)", "ended", "outcome", "error"],
+            attempts.iter().map(line).collect(),
+        );
+    }
+    Ok(Exit::Done)
+}
+
+fn run_json(run: &sync_history::Model) -> Value {
+    json!({
+        "kind": run.kind, "status": run.status, "success": run.success, "priority": run.priority, "args": run.args,
+        "queued_at": run.queued_at, "not_before": run.not_before, "dispatched_at": run.dispatched_at,
+        "started_at": run.started_at, "completed_at": run.completed_at, "dead_at": run.dead_at,
+        "dead_reason": run.dead_reason, "cancel_requested_at": run.cancel_requested_at, "tick_at": run.tick_at,
+        "error": run.error_message,
+    })
+}
+
+fn job_json(job: &Job) -> Value {
+    json!({
+        "queue": job.queue, "kind": job.kind, "state": job.state.as_str(), "priority": job.priority.as_str(),
+        "attempt": job.attempt, "max_attempts": job.max_attempts, "run_at": job.run_at, "worker": job.worker_id,
+        "lease_until": job.lease_until, "cancel_requested": job.cancel_requested, "progress": job.progress,
+        "payload": job.payload, "unique_key": job.unique_key, "concurrency_key": job.concurrency_key,
+        "order_key": job.order_key, "last_error": job.last_error, "dead_reason": job.dead_reason,
+        "history": job.history, "enqueued_at": job.enqueued_at,
+    })
+}
+
+fn ended_json(ended: &Ended) -> Value {
+    json!({
+        "kind": ended.kind, "cancelled": ended.cancelled, "result": ended.result, "last_error": ended.last_error,
+        "attempt": ended.attempt, "ended_at": ended.ended_at,
+    })
+}
+
+fn attempt_json(row: &sync_attempt::Model) -> Value {
+    json!({
+        "attempt": row.attempt, "worker": row.worker, "started_at": row.started_at, "ended_at": row.ended_at,
+        "outcome": row.outcome, "error": row.error,
+    })
+}
+
+/// Exit code 1 where one of them could not be cancelled.
+async fn cancel(
+    db: &DatabaseConnection,
+    queue: &RunQueue,
+    ids: &[Uuid],
+    output: &Output,
+) -> Result<Exit, Fault> {
+    let (mut told, mut exit) = (Vec::new(), Exit::Done);
+    for id in ids {
+        let word = match outbox::cancel(db, queue, *id).await? {
+            RunCancelled::Ended => "cancelled",
+            RunCancelled::Requested => "asked to stop",
+            RunCancelled::Over => "over already",
+            // A job that is no run.
+            RunCancelled::Unknown => match queue.cancel(*id).await? {
+                Cancelled::Removed => "cancelled",
+                Cancelled::Requested => "asked to stop",
+                Cancelled::Unknown => "unknown",
+            },
+        };
+        if matches!(word, "over already" | "unknown") {
+            exit = Exit::Failed;
+        }
+        output.line(format!("{id}: {word}"));
+        told.push(json!({ "id": id, "result": word.replace(' ', "_") }));
+    }
+    output.data(&json!({ "jobs": told }));
+    Ok(exit)
+}

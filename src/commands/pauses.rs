@@ -1,0 +1,115 @@
+//! `syncline pause`, `resume` and `pauses`: what must not run until a person says so.
+
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
+use serde_json::json;
+use syncline_connectors::platform;
+use syncline_entity::account;
+use syncline_queue::outbox::pause::{self, NewPause, Paused, Subject};
+
+use super::jobs::names;
+use crate::{
+    app::{self, Schema},
+    cli::{PauseArgs, ScopeArg, SubjectArgs},
+    fault::{Exit, Fault},
+    output::Output,
+    syncs,
+};
+
+/// Begins a pause.
+pub(crate) async fn pause(url: &str, args: &PauseArgs, output: &Output) -> Result<Exit, Fault> {
+    let db = app::connect(url, Schema::CreateOnly).await?;
+    let (subject, project_id) = subject(&db, &args.subject).await?;
+    let by = std::env::var("USER").ok().filter(|user| !user.is_empty()).unwrap_or_else(|| "cli".to_owned());
+    let new = NewPause { subject, project_id, reason: args.reason.clone(), by };
+    let begun = pause::pause(&db, &app::queue(&db)?, &new).await?;
+    let what = shown(&args.subject);
+    output.data(&json!({ "subject": what, "paused": true, "changed": begun }));
+    output.line(if begun {
+        format!("{what} is paused; what runs goes on, and nothing more begins. `syncline resume {what}` ends it")
+    } else {
+        format!("{what} was paused already")
+    });
+    Ok(Exit::Done)
+}
+
+/// Ends a pause.
+pub(crate) async fn resume(url: &str, args: &SubjectArgs, output: &Output) -> Result<Exit, Fault> {
+    let db = app::connect(url, Schema::CreateOnly).await?;
+    let (subject, _) = subject(&db, args).await?;
+    let ended = pause::resume(&db, &app::queue(&db)?, &subject).await?;
+    let what = shown(args);
+    output.data(&json!({ "subject": what, "paused": false, "changed": ended }));
+    output.line(if ended { format!("{what} goes on") } else { format!("{what} was not paused") });
+    Ok(Exit::Done)
+}
+
+/// Lists pauses.
+pub(crate) async fn list(url: &str, output: &Output) -> Result<Exit, Fault> {
+    let db = app::connect(url, Schema::CreateOnly).await?;
+    let pauses = pause::list(&db).await?;
+    let syncs = names(&db).await?;
+    let accounts = account::Entity::find().all(&db).await?;
+    let name = |paused: &Paused| match &paused.subject {
+        Subject::Sync(id) => syncs.get(id).cloned().unwrap_or_else(|| id.to_string()),
+        Subject::Account(id) => {
+            let found = accounts.iter().find(|account| account.id == *id);
+            found.map_or_else(|| id.to_string(), |account| account.name.clone())
+        }
+        Subject::Queue(name) | Subject::Platform(name) => name.clone(),
+    };
+    let json = pauses.iter().map(|paused| {
+        json!({
+            "scope": paused.subject.scope(), "name": name(paused), "reason": paused.reason, "by": paused.by,
+            "at": paused.at,
+        })
+    });
+    output.data(&json!({ "pauses": json.collect::<Vec<_>>() }));
+    if pauses.is_empty() {
+        output.line("nothing is paused");
+        return Ok(Exit::Done);
+    }
+    let line = |paused: &Paused| {
+        vec![
+            paused.subject.scope().to_string(),
+            name(paused),
+            paused.at.format("%Y-%m-%d %H:%M:%S").to_string(),
+            paused.by.clone(),
+            paused.reason.clone().unwrap_or_default(),
+        ]
+    };
+    output.table(&["what", "name", "since (UTC)", "by", "why"], pauses.iter().map(line).collect());
+    Ok(Exit::Done)
+}
+
+fn shown(args: &SubjectArgs) -> String {
+    let scope = match args.scope {
+        ScopeArg::Queue => "queue",
+        ScopeArg::Sync => "sync",
+        ScopeArg::Account => "account",
+        ScopeArg::Platform => "platform",
+    };
+    format!("{scope} {}", args.name)
+}
+
+async fn subject(db: &DatabaseConnection, args: &SubjectArgs) -> Result<(Subject, Option<i64>), Fault> {
+    Ok(match args.scope {
+        ScopeArg::Queue => (Subject::Queue(args.name.clone()), None),
+        ScopeArg::Sync => {
+            let config = syncs::find(db, &args.name).await?;
+            (Subject::Sync(config.id), Some(config.project_id))
+        }
+        ScopeArg::Platform => {
+            let found = platform(&args.name)
+                .ok_or_else(|| Fault::usage(format!("there is no platform {:?}", args.name)))?;
+            (Subject::Platform(found.name().to_owned()), None)
+        }
+        ScopeArg::Account => {
+            let found = account::Entity::find()
+                .filter(account::Column::Name.eq(&args.name))
+                .one(db)
+                .await?
+                .ok_or_else(|| Fault::usage(format!("there is no account {:?}", args.name)))?;
+            (Subject::Account(found.id), Some(found.project_id))
+        }
+    })
+}
