@@ -12,8 +12,8 @@ pub(crate) use self::{
         BackupArgs, KeepArgs, MigrateAction, MigrateAgain, MigrateArgs, MigrateSteps, PurgeArgs, RestoredArgs,
     },
     queue::{
-        DeadAction, DeadArgs, DeadListArgs, DeadManyArgs, EnqueueArgs, JobsAction, JobsArgs, JobsListArgs, PageArgs,
-        PauseArgs, ScopeArg, SubjectArgs, WhichArgs,
+        DeadAction, DeadArgs, DeadListArgs, DeadManyArgs, EnqueueArgs, JobsAction, JobsArgs, JobsListArgs,
+        PageArgs, PauseArgs, ScopeArg, SubjectArgs, WhichArgs,
     },
 };
 

@@ -16,7 +16,7 @@ use tower_http::{catch_panic::CatchPanicLayer, trace::TraceLayer};
 use crate::{
     guard::guard,
     problem::Problem,
-    routes::{health, index, jobs, metrics, stats},
+    routes::{configs, dead, health, index, jobs, metrics, queues, schedules, stats, workers},
     state::ApiState,
 };
 
@@ -32,9 +32,20 @@ pub fn health_router(state: ApiState) -> Router {
 pub fn router(state: ApiState) -> Router {
     let api = Router::new()
         .route("/api/v1", get(index::index))
-        .route("/api/v1/jobs", post(jobs::create))
+        .route("/api/v1/jobs", get(jobs::list::list).post(jobs::create))
         .route("/api/v1/jobs/{id}", get(jobs::show))
-        .route("/api/v1/sync/stats", get(stats::show));
+        .route("/api/v1/jobs/{id}/cancel", post(jobs::cancel))
+        .route("/api/v1/dead", get(jobs::list::list_dead))
+        .route("/api/v1/dead/replay", post(dead::replay))
+        .route("/api/v1/dead/discard", post(dead::discard))
+        .route("/api/v1/queues", get(queues::list))
+        .route("/api/v1/queues/{name}/pause", post(queues::pause))
+        .route("/api/v1/queues/{name}/resume", post(queues::resume))
+        .route("/api/v1/schedules", get(schedules::list))
+        .route("/api/v1/sync/configs/{id}/pause", post(configs::pause))
+        .route("/api/v1/sync/configs/{id}/resume", post(configs::resume))
+        .route("/api/v1/sync/stats", get(stats::show))
+        .route("/api/v1/workers", get(workers::list));
     finish(health_routes().merge(api), state)
 }
 

@@ -29,7 +29,6 @@ pub(crate) struct EnqueueArgs {
     pub(crate) run: RunOptions,
 }
 
-
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct JobsArgs {
@@ -190,7 +189,11 @@ pub(crate) fn age(text: &str) -> Result<Duration, String> {
         "h" => 3_600,
         "d" => 86_400,
         "w" => 7 * 86_400,
-        _ => return Err(format!("{text:?} is no length of time; write a number and s, m, h, d or w, as in 10m")),
+        _ => {
+            return Err(format!(
+                "{text:?} is no length of time; write a number and s, m, h, d or w, as in 10m"
+            ));
+        }
     };
     let number: u64 = number.parse().map_err(|_| format!("{text:?} does not begin with a number"))?;
     let seconds = number.checked_mul(seconds).filter(|seconds| *seconds <= 10 * 366 * 86_400);
@@ -198,9 +201,9 @@ pub(crate) fn age(text: &str) -> Result<Duration, String> {
 }
 
 fn time(text: &str) -> Result<DateTime<Utc>, String> {
-    DateTime::parse_from_rfc3339(text)
-        .map(|time| time.to_utc())
-        .map_err(|error| format!("{text:?} is no time ({error}); write 2026-12-24T18:00:00Z, or +01:00 for Z"))
+    DateTime::parse_from_rfc3339(text).map(|time| time.to_utc()).map_err(|error| {
+        format!("{text:?} is no time ({error}); write 2026-12-24T18:00:00Z, or +01:00 for Z")
+    })
 }
 
 #[cfg(test)]

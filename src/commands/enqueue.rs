@@ -28,7 +28,9 @@ pub(crate) async fn run(url: &str, args: &EnqueueArgs, output: &Output) -> Resul
     output.data(&json!({ "run": id, "sync": config.name, "joined": joined, "not_before": not_before }));
     output.line(match (joined, not_before) {
         (true, _) => format!("run {id} waits already and is joined"),
-        (false, Some(time)) => format!("run {id} is in the queue, for {}", time.format("%Y-%m-%d %H:%M:%S UTC")),
+        (false, Some(time)) => {
+            format!("run {id} is in the queue, for {}", time.format("%Y-%m-%d %H:%M:%S UTC"))
+        }
         (false, None) => format!("run {id} is in the queue"),
     });
     Ok(Exit::Done)

@@ -56,9 +56,7 @@ async fn list(
     };
     let states = match (state, args.state, args.page.after.is_some()) {
         // Without a state the list goes on through the states that follow.
-        (Some(from), None, true) => {
-            LIVE.into_iter().skip_while(|state| *state != from).collect::<Vec<_>>()
-        }
+        (Some(from), None, true) => LIVE.into_iter().skip_while(|state| *state != from).collect::<Vec<_>>(),
         (Some(state), _, _) => vec![state],
         (None, _, _) => LIVE.to_vec(),
     };
@@ -129,9 +127,10 @@ pub(crate) async fn tell(
         let told = match (dead, &job.progress) {
             (true, _) => job.reason.clone().or_else(|| job.error.clone()).unwrap_or_default(),
             (false, Some(progress)) => shown(progress),
-            (false, None) => job.run_at.filter(|at| *at > Utc::now()).map_or_else(String::new, |at| {
-                format!("not before {}", at.format("%m-%d %H:%M:%S"))
-            }),
+            (false, None) => job
+                .run_at
+                .filter(|at| *at > Utc::now())
+                .map_or_else(String::new, |at| format!("not before {}", at.format("%m-%d %H:%M:%S"))),
         };
         vec![
             job.id.to_string(),

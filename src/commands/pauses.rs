@@ -25,7 +25,9 @@ pub(crate) async fn pause(url: &str, args: &PauseArgs, output: &Output) -> Resul
     let what = shown(&args.subject);
     output.data(&json!({ "subject": what, "paused": true, "changed": begun }));
     output.line(if begun {
-        format!("{what} is paused; what runs goes on, and nothing more begins. `syncline resume {what}` ends it")
+        format!(
+            "{what} is paused; what runs goes on, and nothing more begins. `syncline resume {what}` ends it"
+        )
     } else {
         format!("{what} was paused already")
     });

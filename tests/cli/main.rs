@@ -19,6 +19,7 @@ mod plans;
 mod pools;
 mod postgres;
 mod purge;
+mod queue;
 mod roles;
 mod schedules;
 mod tables;

@@ -52,7 +52,10 @@ async fn every_role_tells_how_it_is_and_ends_well(#[case] name: &str) -> Result<
     .await?;
     let (status, text) = get(&role, "/metrics").await?;
     ensure!(status == StatusCode::OK, "{status}: {text}");
-    ensure_tells(&text, &["# TYPE syncline_queue_jobs gauge", "syncline_queue_jobs{state=\"waiting\""])?;
+    ensure_tells(
+        &text,
+        &["# TYPE syncline_queue_jobs gauge", "syncline_queue_jobs{queue=\"default\",state=\"waiting\""],
+    )?;
     let (status, _) = get(&role, "/api/v1").await?;
     let expected = if name == "worker" { StatusCode::NOT_FOUND } else { StatusCode::OK };
     ensure!(status == expected, "/api/v1 of {name}: {status}");

@@ -7,7 +7,13 @@ use axum::{
     http::{HeaderValue, header::CONTENT_TYPE},
     response::IntoResponse,
 };
-use syncline_queue::{Count, Priority, State as JobState, outbox::RUN_QUEUE};
+use syncline_queue::{
+    Count, Error, Priority, State as JobState,
+    outbox::{
+        RUN_QUEUE,
+        dead::{self, DeadQuery},
+    },
+};
 use tokio::time::timeout;
 
 use crate::state::ApiState;
@@ -19,8 +25,15 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; c
 
 pub(crate) async fn metrics(State(api): State<ApiState>) -> impl IntoResponse {
     let mut text = api.metrics.as_ref().map(|metrics| metrics.render()).unwrap_or_default();
-    match timeout(PATIENCE, api.queue.counts(RUN_QUEUE)).await {
-        Ok(Ok(counts)) => text.push_str(&gauges(&counts)),
+    let looked = async {
+        let counts = api.queue.counts(RUN_QUEUE).await?;
+        let paused = api.queue.is_paused(RUN_QUEUE).await?;
+        // Dead runs are rows; the queue holds them for a moment only.
+        let dead = dead::count(&api.db, &DeadQuery::default()).await?;
+        Ok::<_, Error>(gauges(RUN_QUEUE, &counts, paused, dead))
+    };
+    match timeout(PATIENCE, looked).await {
+        Ok(Ok(gauges)) => text.push_str(&gauges),
         Ok(Err(error)) => tracing::warn!(%error, "the queue could not be counted for a scrape"),
         Err(_) => tracing::warn!("the queue was not counted in time for a scrape"),
     }
@@ -28,27 +41,41 @@ pub(crate) async fn metrics(State(api): State<ApiState>) -> impl IntoResponse {
 }
 
 /// Every state and priority, also those without jobs: a gauge that vanishes cannot be told from one that was not read.
-fn gauges(counts: &[Count]) -> String {
+fn gauges(queue: &str, counts: &[Count], paused: bool, dead_runs: u64) -> String {
     let by_class: BTreeMap<_, _> =
         counts.iter().map(|count| ((count.state, count.priority), count)).collect();
-    let mut jobs = String::from("# HELP syncline_queue_jobs Jobs by state and priority.\n");
-    jobs.push_str("# TYPE syncline_queue_jobs gauge\n");
+    let mut jobs = String::from(
+        "# HELP syncline_queue_jobs Jobs by state and priority; delayed ones wait, too.\n\
+         # TYPE syncline_queue_jobs gauge\n",
+    );
     let mut oldest = String::from(
         "# HELP syncline_queue_oldest_seconds For waiting jobs the longest time any has been due, for others the \
-         longest time since any was pushed.\n",
+         longest time since any was pushed.\n# TYPE syncline_queue_oldest_seconds gauge\n",
     );
-    oldest.push_str("# TYPE syncline_queue_oldest_seconds gauge\n");
+    // Writing to a string cannot fail.
     for state in [JobState::Waiting, JobState::Running, JobState::Dead] {
         for priority in Priority::ALL {
             let count = by_class.get(&(state, priority));
-            let labels = format!("{{state=\"{state}\",priority=\"{priority}\"}}");
+            let labels = format!("{{queue=\"{queue}\",state=\"{state}\",priority=\"{priority}\"}}");
             let number = count.map_or(0, |count| count.jobs);
             let age = count.map_or(0.0, |count| count.oldest.as_secs_f64());
-            // Writing to a string cannot fail.
             let _ = writeln!(jobs, "syncline_queue_jobs{labels} {number}");
             let _ = writeln!(oldest, "syncline_queue_oldest_seconds{labels} {age}");
         }
     }
+    for priority in Priority::ALL {
+        let delayed = by_class.get(&(JobState::Waiting, priority)).map_or(0, |count| count.delayed);
+        let labels = format!("{{queue=\"{queue}\",state=\"delayed\",priority=\"{priority}\"}}");
+        let _ = writeln!(jobs, "syncline_queue_jobs{labels} {delayed}");
+    }
+    let paused = u8::from(paused);
+    let _ = write!(
+        oldest,
+        "# HELP syncline_queue_paused Whether nothing of the queue begins.\n\
+         # TYPE syncline_queue_paused gauge\nsyncline_queue_paused{{queue=\"{queue}\"}} {paused}\n\
+         # HELP syncline_dead_runs Runs that were given up and neither replayed nor discarded.\n\
+         # TYPE syncline_dead_runs gauge\nsyncline_dead_runs {dead_runs}\n"
+    );
     jobs + &oldest
 }
 
@@ -65,10 +92,18 @@ mod tests {
             delayed: 1,
             oldest: Duration::from_millis(1500),
         };
-        let text = gauges(&[count]);
-        assert!(text.contains("syncline_queue_jobs{state=\"waiting\",priority=\"high\"} 3\n"), "{text}");
-        assert!(text.contains("syncline_queue_oldest_seconds{state=\"waiting\",priority=\"high\"} 1.5\n"));
-        assert!(text.contains("syncline_queue_jobs{state=\"dead\",priority=\"low\"} 0\n"));
-        assert_eq!(text.lines().filter(|line| !line.starts_with('#')).count(), 24);
+        let text = gauges("default", &[count], true, 7);
+        assert!(
+            text.contains("syncline_queue_jobs{queue=\"default\",state=\"waiting\",priority=\"high\"} 3\n"),
+            "{text}"
+        );
+        assert!(text.contains(
+            "syncline_queue_oldest_seconds{queue=\"default\",state=\"waiting\",priority=\"high\"} 1.5\n"
+        ));
+        assert!(text.contains("syncline_queue_jobs{queue=\"default\",state=\"dead\",priority=\"low\"} 0\n"));
+        assert_eq!(text.lines().filter(|line| !line.starts_with('#')).count(), 30);
+        assert!(text.contains("state=\"delayed\",priority=\"high\"} 1\n"), "{text}");
+        assert!(text.contains("syncline_queue_paused{queue=\"default\"} 1\n"));
+        assert!(text.contains("syncline_dead_runs 7\n"));
     }
 }

@@ -1,7 +1,12 @@
 //! A file per resource. The types are the shapes of requests and answers.
 
+pub mod configs;
+pub mod dead;
 pub mod health;
 pub mod index;
 pub mod jobs;
 pub(crate) mod metrics;
+pub mod queues;
+pub mod schedules;
 pub(crate) mod stats;
+pub mod workers;

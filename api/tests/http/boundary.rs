@@ -59,7 +59,7 @@ async fn refusals_are_problem_documents() {
     let deleted = Request::delete("/api/v1/jobs").header("host", "localhost").body(Body::empty()).unwrap();
     let reply = stage.send(deleted).await;
     reply.problem(405, "wrong-method");
-    assert_eq!(reply.header("allow"), "POST");
+    assert_eq!(reply.header("allow"), "GET,HEAD,POST");
     assert_eq!(reply.header("x-content-type-options"), "nosniff");
     assert_eq!(reply.header("cache-control"), "no-store");
 

@@ -62,9 +62,13 @@ async fn metrics_hold_the_queue() {
     assert_eq!(stage.post("/api/v1/jobs", r#"{"sync": "a"}"#).await.status, 202);
     let metrics = stage.get("/metrics").await;
     assert!(metrics.header("content-type").starts_with("text/plain; version=0.0.4"));
-    let jobs = "syncline_queue_jobs{state=\"waiting\",priority=\"high\"} 1\n";
+    let jobs = "syncline_queue_jobs{queue=\"default\",state=\"waiting\",priority=\"high\"} 1\n";
     assert!(metrics.text.contains(jobs), "{}", metrics.text);
-    assert!(metrics.text.contains("syncline_queue_oldest_seconds{state=\"waiting\",priority=\"high\"} "));
+    assert!(
+        metrics.text.contains(
+            "syncline_queue_oldest_seconds{queue=\"default\",state=\"waiting\",priority=\"high\"} "
+        )
+    );
 }
 
 #[tokio::test]

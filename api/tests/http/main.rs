@@ -5,6 +5,7 @@
 mod boundary;
 mod health;
 mod jobs;
+mod queue;
 mod serve;
 mod stage;
 mod stats;

@@ -6,6 +6,7 @@ use axum::{
     http::{StatusCode, header::LOCATION},
     response::IntoResponse,
 };
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use syncline_engine::spec::SyncSpec;
 use syncline_entity::{
@@ -40,6 +41,12 @@ pub struct NewJob {
     pub confirm_deletes: bool,
     /// So many deletes are agreed to, past the guard.
     pub allow_deletes: Option<u64>,
+    /// The job's id, where the caller chooses it (a UUID): the same request once more is the same job.
+    pub id: Option<Uuid>,
+    /// Not before so many seconds have passed.
+    pub delay: Option<u64>,
+    /// Not before this time.
+    pub not_before: Option<DateTime<Utc>>,
 }
 
 fn default_project() -> String {
@@ -151,7 +158,25 @@ fn new_run(config: &sync_config::Model, asked: &NewJob) -> Result<NewRun, Proble
         ..RunArgs::default()
     };
     let priority = asked.priority.map_or(run.priority, Into::into);
-    Ok(NewRun { args, priority, ..run })
+    let not_before = match (asked.delay, asked.not_before) {
+        (Some(_), Some(_)) => return Err(invalid("delay", "stands beside not_before; give one of them")),
+        (Some(seconds), None) => {
+            let delay = i64::try_from(seconds).ok().and_then(TimeDelta::try_seconds);
+            let time = delay.filter(|delay| *delay <= LONGEST_DELAY).map(|delay| Utc::now() + delay);
+            Some(time.ok_or_else(|| invalid("delay", "is more than ten years"))?)
+        }
+        (None, time) => time,
+    };
+    Ok(NewRun { args, priority, not_before, id: asked.id, ..run })
+}
+
+/// No job waits longer.
+const LONGEST_DELAY: TimeDelta = TimeDelta::days(3_660);
+
+fn invalid(field: &str, detail: &str) -> Problem {
+    let whole = format!("{field}: {detail}");
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-body", "Invalid body", whole)
+        .with_field(field, detail)
 }
 
 /// Only a run of a schedule can find its tick taken.

@@ -1,10 +1,15 @@
 //! Jobs: a run of a sync put in line, and how it goes.
 
+mod cancel;
 mod create;
+pub(crate) mod list;
 mod show;
 
+pub use cancel::CancelledJob;
+pub(crate) use cancel::cancel;
 pub use create::{AcceptedJob, JobKind, NewJob};
 pub(crate) use create::{create, unknown_sync};
+pub use list::{JobFilter, JobList, ListedJob};
 pub(crate) use show::show;
 pub use show::{AttemptView, ItemCounts, JobView, QueueView};
 

@@ -1,0 +1,104 @@
+//! `POST /api/v1/dead/replay` and `/discard`: what becomes of dead letters.
+
+use axum::{Json, extract::State, http::StatusCode};
+use serde::{Deserialize, Serialize};
+use syncline_queue::outbox::{
+    dead::Replayed,
+    listing::{self, Standing},
+};
+use uuid::Uuid;
+
+use super::jobs::{JobFilter, list::listing};
+use crate::{extract::JsonBody, problem::Problem, state::ApiState};
+
+/// Which dead letters are meant: by id, by a filter, or all.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeadLetters {
+    /// These.
+    pub ids: Vec<Uuid>,
+    /// All that it takes.
+    pub filter: Option<JobFilter>,
+    /// All there are.
+    pub all: bool,
+    /// How many the caller believes to be meant; another number changes nothing.
+    pub count: Option<usize>,
+    /// However many there are.
+    pub confirm: bool,
+}
+
+/// What became of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeadDone {
+    /// How many were meant.
+    pub count: usize,
+    /// How many were replayed or discarded.
+    pub done: usize,
+    /// The others, and why.
+    pub left: Vec<LeftLetter>,
+}
+
+/// A dead letter that was left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftLetter {
+    /// Which.
+    pub id: Uuid,
+    /// Why.
+    pub why: &'static str,
+}
+
+pub(crate) async fn replay(
+    State(api): State<ApiState>,
+    JsonBody(asked): JsonBody<DeadLetters>,
+) -> Result<Json<DeadDone>, Problem> {
+    let ids = meant(&api, &asked).await?;
+    let mut left = Vec::new();
+    for id in &ids {
+        match listing::replay(&api.db, &api.queue, *id).await? {
+            Replayed::As(_) => {}
+            Replayed::NotDead => left.push(LeftLetter { id: *id, why: "not dead" }),
+            Replayed::SyncGone => left.push(LeftLetter { id: *id, why: "its sync was deleted" }),
+        }
+    }
+    Ok(Json(DeadDone { count: ids.len(), done: ids.len() - left.len(), left }))
+}
+
+pub(crate) async fn discard(
+    State(api): State<ApiState>,
+    JsonBody(asked): JsonBody<DeadLetters>,
+) -> Result<Json<DeadDone>, Problem> {
+    let ids = meant(&api, &asked).await?;
+    let mut left = Vec::new();
+    for id in &ids {
+        if !listing::discard(&api.db, &api.queue, *id).await? {
+            left.push(LeftLetter { id: *id, why: "not dead" });
+        }
+    }
+    Ok(Json(DeadDone { count: ids.len(), done: ids.len() - left.len(), left }))
+}
+
+/// The ids that are meant, if the caller knows how many they are or does not mind.
+async fn meant(api: &ApiState, asked: &DeadLetters) -> Result<Vec<Uuid>, Problem> {
+    let invalid =
+        |detail: &str| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-body", "Invalid body", detail);
+    let filter = match (asked.ids.as_slice(), &asked.filter, asked.all) {
+        ([_, ..], None, false) => return Ok(asked.ids.clone()),
+        ([], Some(filter), false) => filter.clone(),
+        ([], None, true) => JobFilter::default(),
+        ([], None, false) => return Err(invalid("Say which dead letters: ids, a filter, or all: true")),
+        _ => return Err(invalid("Give ids, or a filter, or all: true, and not two of them")),
+    };
+    let listing = listing(api, &filter, Standing::Dead).await?;
+    let ids = listing::dead_ids(&api.db, &api.queue, &listing).await?;
+    if asked.confirm || asked.count == Some(ids.len()) {
+        return Ok(ids);
+    }
+    let there = ids.len();
+    let detail = match asked.count {
+        Some(count) => format!("There are {there} such dead letters, not {count}; nothing was done"),
+        None => format!(
+            "There are {there} such dead letters; send \"count\": {there} or \"confirm\": true to go on"
+        ),
+    };
+    Err(Problem::new(StatusCode::CONFLICT, "not-confirmed", "Not confirmed", detail))
+}

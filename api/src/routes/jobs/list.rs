@@ -1,0 +1,218 @@
+//! `GET /api/v1/jobs`, `GET /api/v1/dead`: what waits, runs, is held back or was given up.
+
+use std::{collections::HashMap, time::Duration};
+
+use axum::{Json, extract::State};
+use chrono::{DateTime, Utc};
+use sea_orm::EntityTrait;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use syncline_entity::{project, sync_config};
+use syncline_queue::{
+    Error,
+    outbox::{
+        RUN_QUEUE,
+        listing::{self, Listed, Listing, Standing},
+    },
+};
+use uuid::Uuid;
+
+use super::{Links, address, unknown_sync};
+use crate::{
+    extract::{StrictQuery, invalid_query},
+    problem::Problem,
+    state::ApiState,
+};
+
+/// Which jobs to list. Unknown keys are refused.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct JobsQuery {
+    state: Option<String>,
+    queue: Option<String>,
+    sync: Option<String>,
+    project: Option<String>,
+    kind: Option<String>,
+    key: Option<String>,
+    text: Option<String>,
+    older_than: Option<String>,
+    limit: Option<u16>,
+    cursor: Option<String>,
+}
+
+/// Which jobs are meant, by what they are.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct JobFilter {
+    /// Of this queue, `default` unless said.
+    pub queue: Option<String>,
+    /// Of this sync, by name.
+    pub sync: Option<String>,
+    /// The sync's project.
+    pub project: Option<String>,
+    /// Of this kind.
+    pub kind: Option<String>,
+    /// With this unique, concurrency or order key.
+    pub key: Option<String>,
+    /// With this text in the arguments, the error or the reason.
+    pub text: Option<String>,
+    /// At least so old: `10m`.
+    pub older_than: Option<String>,
+}
+
+/// Some jobs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct JobList {
+    /// The jobs.
+    pub jobs: Vec<ListedJob>,
+    /// To be asked for as `cursor`; none at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// A job as lists show it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ListedJob {
+    /// Its id, and its run's.
+    pub id: Uuid,
+    /// waiting, running, held or dead.
+    pub state: &'static str,
+    /// Its sync; none for a job that is no run.
+    pub sync: Option<String>,
+    /// What it does.
+    pub kind: String,
+    /// How urgent it is.
+    pub priority: &'static str,
+    /// Attempts begun, as far as the queue has it.
+    pub attempt: Option<u32>,
+    /// Attempts it may have.
+    pub max_attempts: Option<u32>,
+    /// Not before this.
+    pub run_at: Option<DateTime<Utc>>,
+    /// Accepted, or given up, at this time.
+    pub since: DateTime<Utc>,
+    /// The key of which so many run at once.
+    pub key: Option<String>,
+    /// Who has it.
+    pub worker: Option<String>,
+    /// How far it has come.
+    pub progress: Option<Value>,
+    /// Somebody asked it to stop.
+    pub cancel_requested: bool,
+    /// Why it was given up.
+    pub reason: Option<String>,
+    /// What went wrong last.
+    pub error: Option<String>,
+    /// Where to read on.
+    pub links: Links,
+}
+
+pub(crate) async fn list(
+    State(api): State<ApiState>,
+    StrictQuery(query): StrictQuery<JobsQuery>,
+) -> Result<Json<JobList>, Problem> {
+    let state = query.state.as_deref().unwrap_or("waiting");
+    let standing = state.parse().map_err(|error: String| invalid_query("state", &error))?;
+    listed(&api, query, standing).await
+}
+
+pub(crate) async fn list_dead(
+    State(api): State<ApiState>,
+    StrictQuery(query): StrictQuery<JobsQuery>,
+) -> Result<Json<JobList>, Problem> {
+    if query.state.as_deref().is_some_and(|state| state != "dead") {
+        return Err(invalid_query("state", "all that is listed here is dead"));
+    }
+    listed(&api, query, Standing::Dead).await
+}
+
+async fn listed(api: &ApiState, query: JobsQuery, standing: Standing) -> Result<Json<JobList>, Problem> {
+    let limit = query.limit.unwrap_or(100);
+    if !(1..=1_000).contains(&limit) {
+        return Err(invalid_query("limit", "not between 1 and 1000"));
+    }
+    let JobsQuery { queue, sync, project, kind, key, text, older_than, cursor, .. } = query;
+    let filter = JobFilter { queue, sync, project, kind, key, text, older_than };
+    let mut asked = listing(api, &filter, standing).await?;
+    (asked.limit, asked.after) = (usize::from(limit), cursor);
+    let page = listing::list(&api.db, &api.queue, &asked).await.map_err(|error| match error {
+        Error::Refused(_) if asked.after.is_some() => {
+            invalid_query("cursor", "no cursor that a list of these jobs gave")
+        }
+        other => other.into(),
+    })?;
+    let configs = sync_config::Entity::find().all(&api.db).await?;
+    let names: HashMap<i64, String> = configs.into_iter().map(|config| (config.id, config.name)).collect();
+    let jobs = page.jobs.into_iter().map(|job| view(job, &names)).collect();
+    Ok(Json(JobList { jobs, next_cursor: page.next }))
+}
+
+/// What a filter means.
+pub(crate) async fn listing(
+    api: &ApiState,
+    filter: &JobFilter,
+    standing: Standing,
+) -> Result<Listing, Problem> {
+    let older_than = match &filter.older_than {
+        Some(text) => Some(age(text).ok_or_else(|| {
+            invalid_query("older_than", "no length of time; write a number and s, m, h, d or w, as in 10m")
+        })?),
+        None => None,
+    };
+    let sync = match &filter.sync {
+        Some(sync) => Some(sync_id(api, sync, filter.project.as_deref()).await?),
+        None => None,
+    };
+    Ok(Listing {
+        queue: filter.queue.clone().unwrap_or_else(|| RUN_QUEUE.to_owned()),
+        sync,
+        kind: filter.kind.clone(),
+        key: filter.key.clone(),
+        text: filter.text.clone(),
+        older_than,
+        ..Listing::new(standing)
+    })
+}
+
+async fn sync_id(api: &ApiState, sync: &str, key: Option<&str>) -> Result<i64, Problem> {
+    let project = project::by_key(&api.db, key.unwrap_or("default")).await?;
+    let found = match project {
+        Some(project) => sync_config::by_name(&api.db, project.id, sync).await?,
+        None => None,
+    };
+    found.map(|config| config.id).ok_or_else(|| unknown_sync(sync, key))
+}
+
+/// A number and a unit, up to ten years.
+pub(crate) fn age(text: &str) -> Option<Duration> {
+    let unit = match text.chars().last()? {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        'w' => 7 * 86_400,
+        _ => return None,
+    };
+    let number: u64 = text[..text.len() - 1].parse().ok()?;
+    number.checked_mul(unit).filter(|seconds| *seconds <= 10 * 366 * 86_400).map(Duration::from_secs)
+}
+
+fn view(job: Listed, names: &HashMap<i64, String>) -> ListedJob {
+    ListedJob {
+        id: job.id,
+        state: job.standing.as_str(),
+        sync: job.sync.and_then(|sync| names.get(&sync)).cloned(),
+        kind: job.kind,
+        priority: job.priority.as_str(),
+        attempt: job.attempt,
+        max_attempts: job.max_attempts,
+        run_at: job.run_at,
+        since: job.since,
+        key: job.key,
+        worker: job.worker,
+        progress: job.progress,
+        cancel_requested: job.cancel_requested,
+        reason: job.reason,
+        error: job.error,
+        links: Links { this: address(job.id), parent: None },
+    }
+}

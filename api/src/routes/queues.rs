@@ -1,0 +1,125 @@
+//! `GET /api/v1/queues`, and pausing a queue.
+
+use std::collections::BTreeSet;
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use syncline_entity::worker;
+use syncline_queue::{
+    Count, Priority, State as JobState,
+    outbox::{
+        RUN_QUEUE,
+        pause::{self, NewPause, Subject},
+    },
+};
+
+use crate::{extract::JsonBody, problem::Problem, state::ApiState};
+
+/// The queues there are.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct QueueList {
+    /// Each of them.
+    pub queues: Vec<Queue>,
+}
+
+/// A queue.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Queue {
+    /// Its name.
+    pub queue: String,
+    /// Nothing of it begins.
+    pub paused: bool,
+    /// How many jobs may wait.
+    pub limit: u64,
+    /// Its jobs, the most urgent first.
+    pub priorities: Vec<QueueClass>,
+}
+
+/// The jobs of one priority.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct QueueClass {
+    /// Which.
+    pub priority: &'static str,
+    /// In line, those included whose time has not come.
+    pub waiting: u64,
+    /// Whose time has not come.
+    pub delayed: u64,
+    /// With a worker.
+    pub running: u64,
+    /// Given up.
+    pub dead: u64,
+    /// The longest time that any waiting one has been due.
+    pub oldest_seconds: Option<f64>,
+}
+
+/// Why something is paused.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PauseReason {
+    /// In the caller's words.
+    pub reason: Option<String>,
+}
+
+/// Where a pause stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PauseDone {
+    /// It is paused now.
+    pub paused: bool,
+    /// It was not so before.
+    pub changed: bool,
+}
+
+pub(crate) async fn list(State(api): State<ApiState>) -> Result<Json<QueueList>, Problem> {
+    let mut names = BTreeSet::from([RUN_QUEUE.to_owned()]);
+    for seen in worker::live(&api.db).await? {
+        let served = seen.worker.queues.as_array().into_iter().flatten();
+        names.extend(served.filter_map(Value::as_str).map(str::to_owned));
+    }
+    let mut queues = Vec::new();
+    for queue in names {
+        let counts = api.queue.counts(&queue).await?;
+        let paused = api.queue.is_paused(&queue).await?;
+        let priorities = Priority::ALL.into_iter().map(|priority| class(priority, &counts)).collect();
+        queues.push(Queue { queue, paused, limit: api.queue.limit(), priorities });
+    }
+    Ok(Json(QueueList { queues }))
+}
+
+fn class(priority: Priority, counts: &[Count]) -> QueueClass {
+    let of = |state| counts.iter().find(|count| count.priority == priority && count.state == state);
+    let jobs = |state| of(state).map_or(0, |count| count.jobs);
+    let waiting = of(JobState::Waiting);
+    QueueClass {
+        priority: priority.as_str(),
+        waiting: jobs(JobState::Waiting),
+        delayed: waiting.map_or(0, |count| count.delayed),
+        running: jobs(JobState::Running),
+        dead: jobs(JobState::Dead),
+        oldest_seconds: waiting
+            .filter(|count| count.jobs > count.delayed)
+            .map(|count| count.oldest.as_secs_f64()),
+    }
+}
+
+pub(crate) async fn pause(
+    State(api): State<ApiState>,
+    Path(name): Path<String>,
+    JsonBody(PauseReason { reason }): JsonBody<PauseReason>,
+) -> Result<Json<PauseDone>, Problem> {
+    let subject = Subject::Queue(name);
+    let new = NewPause { subject, project_id: None, reason, by: "api".to_owned() };
+    let changed = pause::pause(&api.db, &api.queue, &new).await?;
+    Ok(Json(PauseDone { paused: true, changed }))
+}
+
+pub(crate) async fn resume(
+    State(api): State<ApiState>,
+    Path(name): Path<String>,
+) -> Result<Json<PauseDone>, Problem> {
+    let changed = pause::resume(&api.db, &api.queue, &Subject::Queue(name)).await?;
+    Ok(Json(PauseDone { paused: false, changed }))
+}

@@ -1,0 +1,70 @@
+//! `GET /api/v1/schedules`: when syncs run by themselves.
+
+use axum::{Json, extract::State};
+use chrono::{DateTime, Utc};
+use sea_orm::{EntityTrait, QueryOrder};
+use serde::Serialize;
+use syncline_entity::{schedule, sync_config, types::ScheduleKind};
+use syncline_queue::outbox::pause;
+
+use crate::{problem::Problem, state::ApiState};
+
+/// The schedules there are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ScheduleList {
+    /// Each of them, the oldest first.
+    pub schedules: Vec<ScheduleView>,
+}
+
+/// When one sync runs by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ScheduleView {
+    /// The sync's id.
+    pub sync_id: i64,
+    /// The sync.
+    pub sync: String,
+    /// Scheduled runs happen.
+    pub enabled: bool,
+    /// The sync, an account of its or a platform is paused.
+    pub paused: bool,
+    /// How `expression` is read: interval or cron.
+    pub kind: ScheduleKind,
+    /// Seconds, or a cron expression.
+    pub expression: String,
+    /// The time zone of a cron expression and of the window.
+    pub timezone: String,
+    /// When runs may begin; none: always.
+    pub run_window: Option<String>,
+    /// What becomes of missed ticks: skip, once or all.
+    pub missed_ticks: String,
+    /// The next tick.
+    pub next_tick_at: Option<DateTime<Utc>>,
+    /// The tick that last fired.
+    pub last_tick_at: Option<DateTime<Utc>>,
+}
+
+pub(crate) async fn list(State(api): State<ApiState>) -> Result<Json<ScheduleList>, Problem> {
+    let rows = schedule::Entity::find()
+        .find_also_related(sync_config::Entity)
+        .order_by_asc(schedule::Column::Id)
+        .all(&api.db)
+        .await?;
+    let paused = pause::paused_of(&api.db, rows.iter().map(|(row, _)| row.sync_config_id)).await?;
+    let live = rows.into_iter().filter_map(|(row, config)| {
+        let config = config.filter(|config| config.deleted_at.is_none())?;
+        Some(ScheduleView {
+            sync_id: config.id,
+            enabled: config.enabled,
+            paused: row.paused_at.is_some() || paused.contains(&config.id),
+            sync: config.name,
+            kind: row.kind,
+            expression: row.expression,
+            timezone: row.timezone,
+            run_window: row.run_window,
+            missed_ticks: row.missed_policy,
+            next_tick_at: row.next_tick_at,
+            last_tick_at: row.last_tick_at,
+        })
+    });
+    Ok(Json(ScheduleList { schedules: live.collect() }))
+}
