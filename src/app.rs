@@ -7,7 +7,11 @@ use syncline_migration::{
     Migrator, Until,
     check::{self, Difference, Fit},
 };
-use syncline_queue::{RedisBackend, RedisConfig, outbox::RunQueue};
+use syncline_queue::{
+    RedisBackend, RedisConfig,
+    limits::{BreakerPolicy, Limits, RedisLimits, SqlLimits},
+    outbox::RunQueue,
+};
 use syncline_worker::{Environment, PoolConfig, steps::StopAt};
 
 use crate::{
@@ -121,11 +125,24 @@ pub(crate) fn queue(db: &DatabaseConnection) -> Result<RunQueue, Fault> {
     Ok(queue.with_limit(settings.limit))
 }
 
+/// Where the limits of accounts are shared: beside the queue.
+fn limits(db: &DatabaseConnection) -> Result<Arc<dyn Limits>, Fault> {
+    let policy = BreakerPolicy::default();
+    let Some((url, prefix)) = settings::queue()?.redis else {
+        return Ok(Arc::new(SqlLimits::new(db.clone(), policy)));
+    };
+    let config = RedisConfig { prefix, ..RedisConfig::default() };
+    let redis =
+        RedisBackend::new(&url, config).map_err(|error| Fault::usage(format!("REDIS_URL: {error}")))?;
+    Ok(Arc::new(RedisLimits::new(&redis, policy)))
+}
+
 /// The environment of this process's jobs.
 pub(crate) fn environment(db: DatabaseConnection) -> Result<Environment, Fault> {
     let queue = queue(&db)?;
     let stop_at = stop_at()?.map(Arc::new);
-    Ok(Environment { queue, stop_at, ..Environment::new(db, syncline_worker::local::worker_name()) })
+    let limits = limits(&db)?;
+    Ok(Environment { queue, limits, stop_at, ..Environment::new(db, syncline_worker::local::worker_name()) })
 }
 
 /// The pool that arguments ask for.

@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use sea_orm::DatabaseConnection;
 use syncline_engine::ports::Clock;
-use syncline_queue::outbox::RunQueue;
+use syncline_queue::{
+    limits::{BreakerPolicy, Limits, SqlLimits},
+    outbox::RunQueue,
+};
 
 use crate::{clock::SystemClock, purge::Retention, steps::StopAt};
 
@@ -15,6 +18,8 @@ pub struct Environment {
     pub db: DatabaseConnection,
     /// The queue that runs go to.
     pub queue: RunQueue,
+    /// Rate limits and circuit breakers of accounts, which all replicas share.
+    pub limits: Arc<dyn Limits>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// This worker's name, as attempts note it.
@@ -32,6 +37,7 @@ impl Environment {
     pub fn new(db: DatabaseConnection, worker: impl Into<String>) -> Self {
         Self {
             queue: RunQueue::sql(db.clone()),
+            limits: Arc::new(SqlLimits::new(db.clone(), BreakerPolicy::default())),
             db,
             clock: Arc::new(SystemClock),
             worker: worker.into(),

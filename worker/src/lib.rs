@@ -1,5 +1,6 @@
 //! Runs sync jobs: handlers, the engine's store over SQL, the worker pool.
 
+pub mod admission;
 pub mod clock;
 pub mod dispatcher;
 mod drain;

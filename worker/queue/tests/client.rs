@@ -4,5 +4,7 @@
 
 #[path = "client/document.rs"]
 mod document;
+#[path = "client/examples.rs"]
+mod examples;
 #[path = "client/inbox.rs"]
 mod inbox;

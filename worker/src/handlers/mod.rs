@@ -12,6 +12,7 @@ use std::{str::FromStr, sync::Arc, time::Duration};
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::EntityTrait;
 use syncline_engine::{
+    Side,
     ports::{ErrorKind, Leave, Stopped, StoreError},
     run::RunError,
     spec::SyncSpec,
@@ -25,6 +26,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::{
+    admission::{self, Accounts, Blame},
     environment::Environment,
     open::OpenError,
     runs::{Begin, Begun, Ending, begin_run, bury, end_run},
@@ -62,7 +64,7 @@ async fn carry_out(environment: &Environment, begun: &Begun, leased: &LeasedJob)
     let ended = match config {
         Some(config) if config.deleted_at.is_none() => {
             match serde_json::from_value(config.config_json.clone()) {
-                Ok(spec) => execute(environment, begun, leased, &config, spec).await,
+                Ok(spec) => admitted(environment, begun, leased, &config, spec).await,
                 Err(error) => {
                     Err(Failure::Lasting(format!("the stored document of {:?}: {error}", config.name)))
                 }
@@ -74,6 +76,36 @@ async fn carry_out(environment: &Environment, begun: &Begun, leased: &LeasedJob)
         Ok(()) => Ok(Outcome::Done),
         Err(failure) => fail(environment, begun, leased, failure).await,
     }
+}
+
+/// Runs it if its platforms may be called now, and tells their breakers how that went.
+async fn admitted(
+    environment: &Environment,
+    begun: &Begun,
+    leased: &LeasedJob,
+    config: &sync_config::Model,
+    spec: SyncSpec,
+) -> Result<(), Failure> {
+    let lane = admission::lane(begun);
+    let admitted = match admission::admit(&environment.limits, Accounts::of(config), lane).await {
+        Ok(admitted) => admitted,
+        Err(not_now) => {
+            let until =
+                environment.clock.now() + TimeDelta::from_std(not_now.delay).unwrap_or(TimeDelta::days(1));
+            return Err(Failure::NotYet(not_now.to_string(), until));
+        }
+    };
+    let ended = execute(environment, begun, leased, config, spec).await;
+    match &ended {
+        Ok(()) => admitted.settle(None, environment.clock.now()).await,
+        Err(Failure::Place { side, kind, text }) => {
+            let blame = Blame { side: *side, kind, text };
+            admitted.settle(Some(blame), environment.clock.now()).await;
+        }
+        // It says nothing of the platforms, and dropping it gives back what it holds.
+        Err(_) => drop(admitted),
+    }
+    ended
 }
 
 async fn execute(
@@ -92,6 +124,8 @@ async fn execute(
 
 /// Why a run did not come to its end.
 enum Failure {
+    /// A side did; what follows depends on how.
+    Place { side: Side, kind: ErrorKind, text: String },
     /// Trying again may help; not before this time.
     Passing(String, Option<Duration>),
     /// It cannot be tried now, and that uses up no attempt.
@@ -109,7 +143,7 @@ impl From<OpenError> for Failure {
         let text = error.to_string();
         match error {
             OpenError::Document(_) => Failure::Lasting(text),
-            OpenError::Place { error, .. } => of_kind(error.kind, text),
+            OpenError::Place { side, error } => Failure::Place { side, kind: error.kind, text },
         }
     }
 }
@@ -118,7 +152,7 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         let text = error.to_string();
         match error {
-            RunError::Connector { error, .. } => of_kind(error.kind, text),
+            RunError::Connector { side, error } => Failure::Place { side, kind: error.kind, text },
             RunError::NotBefore(time) => Failure::NotYet(text, time),
             RunError::Store(error) => error.into(),
         }
@@ -160,6 +194,9 @@ async fn fail(
     let last = leased.job.is_last_attempt();
     let mut dead = None;
     let (status, outcome_name, error, outcome) = match failure {
+        Failure::Place { kind, text, .. } => {
+            return Box::pin(fail(environment, begun, leased, of_kind(kind, text))).await;
+        }
         Failure::Passing(error, at_least) => {
             let (status, name) = if last {
                 dead = Some(format!("failed {} times", leased.job.attempt));

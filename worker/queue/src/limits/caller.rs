@@ -151,6 +151,9 @@ impl Caller {
             Some(Cause::Breaker) => "breaker",
             None => "store",
         };
+        if cause == Some(Cause::Breaker) {
+            self.show(Phase::Open);
+        }
         metrics::counter!(
             "syncline_limits_refused_total", "account" => self.label.to_string(), "cause" => name
         )
