@@ -128,12 +128,12 @@ pub(crate) fn queue(db: &DatabaseConnection) -> Result<RunQueue, Fault> {
 /// Where the limits of accounts are shared: beside the queue.
 fn limits(db: &DatabaseConnection) -> Result<Arc<dyn Limits>, Fault> {
     let policy = BreakerPolicy::default();
-    let Some((url, prefix)) = settings::queue()?.redis else {
+    let Some((url, prefix)) = &settings::queue()?.redis else {
         return Ok(Arc::new(SqlLimits::new(db.clone(), policy)));
     };
-    let config = RedisConfig { prefix, ..RedisConfig::default() };
+    let config = RedisConfig { prefix: prefix.clone(), ..RedisConfig::default() };
     let redis =
-        RedisBackend::new(&url, config).map_err(|error| Fault::usage(format!("REDIS_URL: {error}")))?;
+        RedisBackend::new(url, config).map_err(|error| Fault::usage(format!("REDIS_URL: {error}")))?;
     Ok(Arc::new(RedisLimits::new(&redis, policy)))
 }
 
