@@ -20,6 +20,7 @@ mod pools;
 mod postgres;
 mod purge;
 mod queue;
+mod redis;
 mod roles;
 mod schedules;
 mod tables;

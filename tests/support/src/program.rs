@@ -17,7 +17,13 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Variables that the program reads and that a test must not inherit.
-const FOREIGN: [&str; 25] = [
+const FOREIGN: [&str; 31] = [
+    "REDIS_URL",
+    "SYNCLINE_QUEUE",
+    "SYNCLINE_QUEUE_PREFIX",
+    "SYNCLINE_QUEUE_LIMIT",
+    "SYNCLINE_QUEUE_OVERDUE",
+    "SYNCLINE_GRACE",
     "RUST_LOG",
     "SYNCLINE_LOG",
     "LOG_LEVEL",

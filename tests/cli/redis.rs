@@ -1,0 +1,143 @@
+//! The queue in Redis: the same results, and a Redis that was emptied or is away costs time and no run.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use syncline_support::{places::Table, redis::Server, serving::until};
+
+use super::common::{Places, ensure_tells, program};
+
+/// A backlog and a table, and the queue in a Redis of the test's own.
+async fn places(server: &Server, rows: usize) -> Result<Places> {
+    let mut places = Places::new(rows, "").await?;
+    places.program.set("REDIS_URL", &server.url());
+    Ok(places)
+}
+
+fn run_of(told: &Value) -> Result<String> {
+    Ok(told["run"].as_str().context("a run's id")?.to_owned())
+}
+
+async fn until_completed(places: &Places, run: &str) -> Result<()> {
+    until("the run is completed", async || {
+        let told = places.program.expect(0, &["--json", "runs", run])?.json()?;
+        Ok(told.to_string().contains("\"status\":\"completed\"").then_some(()))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_first_sync_and_a_second_one_go_through_redis() -> Result<()> {
+    let server = Server::start(&[])?;
+    let places = places(&server, 300).await?;
+    let first = places.sync(0, &[])?;
+    ensure!(first["created"] == 300, "{first}");
+    ensure!(places.ensure_in_step().await?.len() == 300);
+    let second = places.sync(0, &[])?;
+    ensure!(second["created"] == 0 && second["updated"] == 0, "{second}");
+    let keys = server.command(&["KEYS", "*"])?;
+    ensure!(keys.contains("syncline:default}"), "the queue was in Redis: {keys:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_demo_runs_on_redis_as_well() -> Result<()> {
+    let server = Server::start(&[])?;
+    let mut program = program()?;
+    let folder = program.folder().display().to_string();
+    program.set("TMPDIR", &folder);
+    program.set("REDIS_URL", &server.url());
+    let told = program.expect(0, &["demo"])?;
+    ensure_tells(&told.stdout, &["First sync", "backlog: completed", "Third sync: nothing has changed"])
+}
+
+#[tokio::test]
+async fn what_was_enqueued_is_carried_out_by_a_worker() -> Result<()> {
+    let server = Server::start(&[])?;
+    let places = places(&server, 40).await?;
+    let told = places.program.expect(0, &["--json", "enqueue", "tasks"])?.json()?;
+    let again = places.program.expect(0, &["--json", "enqueue", "tasks"])?.json()?;
+    ensure!(again["run"] == told["run"] && again["joined"] == true, "{again}");
+    let worker = places.program.serve(&["worker"])?;
+    until_completed(&places, &run_of(&told)?).await?;
+    ensure!(places.ensure_in_step().await?.len() == 40);
+    ensure!(worker.terminate()? == Some(0), "SIGTERM did not end it well");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_emptied_redis_loses_no_accepted_run() -> Result<()> {
+    let server = Server::start(&[])?;
+    let places = places(&server, 40).await?;
+    let told = places.program.expect(0, &["--json", "enqueue", "tasks"])?.json()?;
+    server.command(&["FLUSHALL"])?;
+    let worker = places.program.serve(&["worker"])?;
+    until_completed(&places, &run_of(&told)?).await?;
+    ensure!(places.ensure_in_step().await?.len() == 40);
+    ensure!(worker.log().contains("put back") || worker.log().contains("handed runs over"), "{}", worker.log());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_redis_that_is_away_stops_nobody_and_loses_nothing() -> Result<()> {
+    let mut server = Server::start(&[])?;
+    let places = places(&server, 40).await?;
+    server.kill()?;
+    let told = places.program.expect(0, &["--json", "enqueue", "tasks"])?.json()?;
+    let worker = places.program.serve(&["worker"])?;
+    server.launch()?;
+    until_completed(&places, &run_of(&told)?).await?;
+    ensure!(places.ensure_in_step().await?.len() == 40);
+    ensure!(worker.terminate()? == Some(0), "SIGTERM did not end it well");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_killed_workers_run_goes_on_at_once_on_its_machine() -> Result<()> {
+    const LEASE: Duration = Duration::from_secs(600);
+    let server = Server::start(&[])?;
+    let mut places = places(&server, 12).await?;
+    places.program.set("SYNCLINE_LEASE_MS", &LEASE.as_millis().to_string());
+    ensure!(places.program.kill_at("remote_written", &["sync", "tasks"])?, "it came to its end");
+    let again = Instant::now();
+    places.sync(0, &[])?;
+    ensure!(again.elapsed() < LEASE / 2, "it waited for the lease");
+    ensure!(places.ensure_in_step().await?.len() == 12);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_worker_that_must_stop_gives_its_run_back() -> Result<()> {
+    let server = Server::start(&[])?;
+    let mut places = places(&server, 2_000).await?;
+    places.apply("batch_size: 1")?;
+    places.program.set("SYNCLINE_GRACE", "0");
+    // Nobody waits for this lease.
+    places.program.set("SYNCLINE_LEASE_MS", "600000");
+    let told = places.program.expect(0, &["--json", "enqueue", "tasks"])?.json()?;
+    let first = places.program.serve(&["worker"])?;
+    let table = Table::open(&places.program.path("tasks.db")).await?;
+    until("it is at work", async || Ok((!table.read().await?.is_empty()).then_some(()))).await?;
+    ensure!(first.terminate()? == Some(0), "SIGTERM did not end it well");
+    ensure!(table.read().await?.len() < 2_000, "it was through before it was told to stop");
+    let second = places.program.serve(&["worker"])?;
+    until_completed(&places, &run_of(&told)?).await?;
+    ensure!(places.ensure_in_step().await?.len() == 2_000);
+    let shown = places.program.expect(0, &["--json", "runs", &run_of(&told)?])?.json()?;
+    ensure!(shown["attempts"].as_array().is_some_and(|attempts| attempts.len() == 1), "{}", shown["attempts"]);
+    ensure!(second.terminate()? == Some(0), "SIGTERM did not end it well");
+    Ok(())
+}
+
+#[test]
+fn a_queue_in_redis_needs_an_address_and_never_shows_its_password() -> Result<()> {
+    let mut program = program()?;
+    let told = program.expect(2, &["--queue", "redis", "runs", "--limit", "1"])?;
+    ensure_tells(&told.stderr, &["REDIS_URL"])?;
+    program.set("REDIS_URL", "nonsense://me:s3cret@h");
+    let told = program.expect(2, &["up", "--listen", "127.0.0.1:0"])?;
+    ensure!(!told.stderr.contains("s3cret") && told.stderr.contains("REDIS_URL"), "{}", told.stderr);
+    program.expect(0, &["--queue", "sql", "runs"])?;
+    Ok(())
+}
