@@ -118,7 +118,7 @@ pub(crate) fn queue(db: &DatabaseConnection) -> Result<RunQueue, Fault> {
             let config = RedisConfig { prefix: prefix.clone(), limit: None, ..RedisConfig::default() };
             let redis = RedisBackend::new(url, config)
                 .map_err(|error| Fault::usage(format!("REDIS_URL: {error}")))?;
-            RunQueue::foreign(Arc::new(redis))
+            RunQueue::redis(redis)
         }
         None => RunQueue::sql(db.clone()),
     };

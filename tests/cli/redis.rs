@@ -75,7 +75,11 @@ async fn an_emptied_redis_loses_no_accepted_run() -> Result<()> {
     let worker = places.program.serve(&["worker"])?;
     until_completed(&places, &run_of(&told)?).await?;
     ensure!(places.ensure_in_step().await?.len() == 40);
-    ensure!(worker.log().contains("put back") || worker.log().contains("handed runs over"), "{}", worker.log());
+    ensure!(
+        worker.log().contains("put back") || worker.log().contains("handed runs over"),
+        "{}",
+        worker.log()
+    );
     Ok(())
 }
 
@@ -125,7 +129,11 @@ async fn a_worker_that_must_stop_gives_its_run_back() -> Result<()> {
     until_completed(&places, &run_of(&told)?).await?;
     ensure!(places.ensure_in_step().await?.len() == 2_000);
     let shown = places.program.expect(0, &["--json", "runs", &run_of(&told)?])?.json()?;
-    ensure!(shown["attempts"].as_array().is_some_and(|attempts| attempts.len() == 1), "{}", shown["attempts"]);
+    ensure!(
+        shown["attempts"].as_array().is_some_and(|attempts| attempts.len() == 1),
+        "{}",
+        shown["attempts"]
+    );
     ensure!(second.terminate()? == Some(0), "SIGTERM did not end it well");
     Ok(())
 }
@@ -139,5 +147,28 @@ fn a_queue_in_redis_needs_an_address_and_never_shows_its_password() -> Result<()
     let told = program.expect(2, &["up", "--listen", "127.0.0.1:0"])?;
     ensure!(!told.stderr.contains("s3cret") && told.stderr.contains("REDIS_URL"), "{}", told.stderr);
     program.expect(0, &["--queue", "sql", "runs"])?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_request_in_the_inbox_becomes_a_run_under_its_id() -> Result<()> {
+    let server = Server::start(&[])?;
+    let places = places(&server, 20).await?;
+    let run = "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
+    let request = format!(r#"{{"version":1,"id":"{run}","sync":"tasks"}}"#);
+    // Twice, as a service does that does not know whether the first one arrived, and one that nobody can read.
+    for entry in [request.as_str(), request.as_str(), "nonsense"] {
+        server.command(&["RPUSH", "{syncline:default}:inbox", entry])?;
+    }
+    let worker = places.program.serve(&["worker"])?;
+    until_completed(&places, run).await?;
+    ensure!(places.ensure_in_step().await?.len() == 20);
+    until("the inbox is empty", async || {
+        Ok((server.command(&["EXISTS", "{syncline:default}:inbox"])? == "0").then_some(()))
+    })
+    .await?;
+    let runs = places.program.expect(0, &["--json", "runs"])?.json()?;
+    ensure!(runs["runs"].as_array().is_some_and(|runs| runs.len() == 1), "{runs}");
+    until("the bad one is refused", async || Ok(worker.log().contains("was refused").then_some(()))).await?;
     Ok(())
 }

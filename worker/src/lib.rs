@@ -6,6 +6,7 @@ pub mod dispatcher;
 mod drain;
 pub mod environment;
 pub mod handlers;
+pub mod intake;
 pub mod local;
 pub mod maintenance;
 pub mod open;

@@ -14,7 +14,7 @@ use crate::{
     dispatcher,
     drain::{self, Drain},
     environment::Environment,
-    local, maintenance,
+    intake, local, maintenance,
     registry::{Registration, RunningJobs},
     runs, schedule, stats,
 };
@@ -91,6 +91,7 @@ async fn work(
     let schedules =
         config.schedules.then(|| tokio::spawn(schedule::run(environment.clone(), shutdown.clone())));
     let dispatcher = tokio::spawn(dispatcher::run(environment.clone(), shutdown.clone()));
+    let intake = config.schedules.then(|| tokio::spawn(intake::run(environment.clone(), shutdown.clone())));
     let maintenance =
         config.schedules.then(|| tokio::spawn(maintenance::run(environment.clone(), shutdown.clone())));
     if let Err(error) = local::take_over_from_the_dead(&environment).await {
@@ -129,7 +130,7 @@ async fn work(
         Ok::<_, io::Error>(())
     };
     monitor.run_with_signal(signal).await?;
-    for task in schedules.into_iter().chain(maintenance) {
+    for task in schedules.into_iter().chain(maintenance).chain(intake) {
         task.await?;
     }
     dispatcher.await?;

@@ -18,9 +18,12 @@ use crate::{
 };
 
 impl Run<'_> {
-    /// Settles all open intents of the sync.
+    /// Settles the open intents of the sync; a run of some links settles theirs alone, and waits for nobody else's.
     pub(super) async fn recover(&self, report: &mut Report) -> Result<(), RunError> {
-        let open = self.store.open_intents().await?;
+        let mut open = self.store.open_intents().await?;
+        if let Some(only) = &self.options.only {
+            open.retain(|link| only.contains(link));
+        }
         for page in open.chunks(index::PAGE) {
             let links: Vec<Link> =
                 self.store.links(page).await?.into_iter().map(|link| self.mapping.retype(link)).collect();

@@ -13,6 +13,8 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction};
 use tokio::{sync::Mutex, time::timeout};
 
 use super::{RUN_QUEUE, statement};
+#[cfg(feature = "redis")]
+use crate::RedisBackend;
 use crate::{
     backend::{Backend, Error, Pushed},
     job::NewJob,
@@ -38,6 +40,8 @@ const LEFT_ALONE: Duration = Duration::from_secs(1);
 pub struct RunQueue {
     backend: Arc<dyn Backend>,
     sql: Option<SqlBackend>,
+    #[cfg(feature = "redis")]
+    redis: Option<RedisBackend>,
     limit: u64,
     shared: Arc<Shared>,
 }
@@ -68,7 +72,26 @@ impl RunQueue {
             born: Instant::now(),
             away_until: AtomicU64::new(0),
         };
-        Self { backend, sql: None, limit: DEFAULT_LIMIT, shared: Arc::new(shared) }
+        Self {
+            backend,
+            sql: None,
+            #[cfg(feature = "redis")]
+            redis: None,
+            limit: DEFAULT_LIMIT,
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// A queue in Redis, with the inbox that other services put requests into.
+    #[cfg(feature = "redis")]
+    pub fn redis(redis: RedisBackend) -> Self {
+        Self { redis: Some(redis.clone()), ..Self::foreign(Arc::new(redis)) }
+    }
+
+    /// The store that has an inbox, if it has one.
+    #[cfg(feature = "redis")]
+    pub fn inbox(&self) -> Option<&RedisBackend> {
+        self.redis.as_ref()
     }
 
     /// No more than so many runs wait.

@@ -1,0 +1,138 @@
+//! Takes what other services have put into the queue's inbox: each request becomes a run on record, under the id that it
+//! names, and only then leaves the inbox. What is no request goes to the queue's dead letters with the reason.
+
+use std::time::Duration;
+
+use syncline_entity::{
+    project, sync_config,
+    types::{RunKind, SyncMethod},
+};
+use syncline_queue::{
+    Error, InboxEntry, RedisBackend,
+    client::{RequestKind, SyncRequest},
+    outbox::{NewRun, RUN_QUEUE, RunArgs, accept},
+};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::environment::Environment;
+
+/// How often to look when there was nothing.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How long to wait when the store, the database or the queue's limit is in the way.
+const BACK_OFF: Duration = Duration::from_secs(2);
+/// Requests taken together.
+const AT_ONCE: usize = 100;
+/// Nobody else is given them for so long; more than it takes to write them down.
+const LEASE: Duration = Duration::from_secs(60);
+/// How long one call to the store may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Takes requests until shutdown. A queue in SQL has no inbox.
+pub async fn run(environment: Environment, shutdown: CancellationToken) {
+    let Some(redis) = environment.queue.inbox().cloned() else { return };
+    let forever = async {
+        let mut failing = false;
+        loop {
+            let wait = match take(&environment, &redis).await {
+                Ok(0) => LOOK_EVERY,
+                Ok(_) => Duration::ZERO,
+                Err(error) => {
+                    if !failing {
+                        let error = format!("{error:#}");
+                        tracing::warn!(error, "requests stay in the queue's inbox for now");
+                    }
+                    failing = true;
+                    sleep(BACK_OFF).await;
+                    continue;
+                }
+            };
+            failing = false;
+            sleep(wait).await;
+        }
+    };
+    shutdown.run_until_cancelled(forever).await;
+}
+
+/// Takes some requests. Answers how many were dealt with; an error leaves the rest to be taken again.
+pub async fn take(environment: &Environment, redis: &RedisBackend) -> anyhow::Result<usize> {
+    let entries = timeout(PATIENCE, redis.take_from_inbox(RUN_QUEUE, AT_ONCE, LEASE)).await??;
+    let mut settled = Vec::with_capacity(entries.len());
+    let mut failed = None;
+    for entry in &entries {
+        match accept_entry(environment, entry).await {
+            Ok(()) => settled.push(entry.id),
+            Err(Refusal::Bad { reason, error }) => {
+                tracing::warn!(entry = %entry.id, reason, error, "a request in the inbox was refused");
+                metrics::counter!("sync_inbox_total", "result" => "refused").increment(1);
+                timeout(PATIENCE, redis.refuse_from_inbox(RUN_QUEUE, entry, reason, &error)).await??;
+            }
+            Err(Refusal::Later(error)) => {
+                failed = Some(error);
+                break;
+            }
+        }
+    }
+    // After the commit: what is taken twice is the same run.
+    if !settled.is_empty() {
+        timeout(PATIENCE, redis.settle_inbox(RUN_QUEUE, &settled)).await??;
+        metrics::counter!("sync_inbox_total", "result" => "accepted").increment(settled.len() as u64);
+    }
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(entries.len()),
+    }
+}
+
+enum Refusal {
+    /// It will never be accepted.
+    Bad { reason: &'static str, error: String },
+    /// Not now.
+    Later(anyhow::Error),
+}
+
+impl From<sea_orm::DbErr> for Refusal {
+    fn from(error: sea_orm::DbErr) -> Self {
+        Refusal::Later(error.into())
+    }
+}
+
+async fn accept_entry(environment: &Environment, entry: &InboxEntry) -> Result<(), Refusal> {
+    let bad = |reason: &'static str, error: String| Refusal::Bad { reason, error };
+    let request =
+        SyncRequest::parse(&entry.text).map_err(|error| bad("request not understood", error.to_string()))?;
+    let Some(project) = project::by_key(&environment.db, &request.project).await? else {
+        return Err(bad("unknown project", format!("there is no project {:?}", request.project)));
+    };
+    let Some(config) = sync_config::by_name(&environment.db, project.id, &request.sync).await? else {
+        let error = format!("there is no sync {:?} in the project {:?}", request.sync, request.project);
+        return Err(bad("unknown sync", error));
+    };
+    let kind = match request.kind {
+        RequestKind::Sync => RunKind::Sync,
+        RequestKind::Plan => RunKind::Plan,
+    };
+    let run = NewRun::of(&config, kind, SyncMethod::Manual)
+        .map_err(|error| bad("unreadable sync", format!("the document of {:?}: {error}", config.name)))?;
+    let run = NewRun {
+        id: Some(request.id.unwrap_or(entry.id)),
+        priority: request.priority.unwrap_or(run.priority),
+        args: RunArgs {
+            full: request.full,
+            confirm_deletes: request.confirm_deletes,
+            allow_deletes: request.allow_deletes,
+            ..RunArgs::default()
+        },
+        not_before: request.not_before,
+        ..run
+    };
+    match accept(&environment.db, &environment.queue, &run).await {
+        Ok(accepted) => {
+            tracing::info!(sync = config.name, run = ?accepted.id(), "accepted a request from the inbox");
+            Ok(())
+        }
+        // The same document would be refused again.
+        Err(Error::Refused(error)) => Err(bad("refused", error.to_string())),
+        Err(error) => Err(Refusal::Later(error.into())),
+    }
+}
