@@ -1,5 +1,8 @@
 //! Runs sync jobs: handlers, the engine's store over SQL, the worker pool.
 
+// The client of Redis nests its futures deeply.
+#![recursion_limit = "256"]
+
 pub mod admission;
 pub mod clock;
 pub mod dispatcher;
