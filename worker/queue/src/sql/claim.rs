@@ -31,7 +31,7 @@ use crate::{
 pub(super) async fn claim(
     db: &DatabaseConnection,
     request: &ClaimRequest,
-    origin: Origin,
+    origin: &Origin,
 ) -> Result<Claimed, Error> {
     if request.limit == 0 {
         return Ok(Claimed::default());

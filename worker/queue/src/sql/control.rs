@@ -24,7 +24,7 @@ pub(super) async fn pause(db: &DatabaseConnection, queue: &str) -> Result<bool, 
     Ok(binds.run(db, text).await? > 0)
 }
 
-pub(super) async fn resume(db: &DatabaseConnection, queue: &str, origin: Origin) -> Result<bool, Error> {
+pub(super) async fn resume(db: &DatabaseConnection, queue: &str, origin: &Origin) -> Result<bool, Error> {
     let mut binds = Binds::new(db);
     let queue = binds.bind(queue);
     let text = format!(

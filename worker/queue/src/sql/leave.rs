@@ -88,7 +88,7 @@ pub(super) async fn leave(
     db: &DatabaseConnection,
     which: Which,
     leaving: &[Leaving],
-    origin: Origin,
+    origin: &Origin,
 ) -> Result<Vec<Left>, DbErr> {
     if leaving.is_empty() {
         return Ok(Vec::new());
@@ -103,7 +103,7 @@ async fn leave_postgres(
     db: &DatabaseConnection,
     which: Which,
     leaving: &[Leaving],
-    origin: Origin,
+    origin: &Origin,
 ) -> Result<Vec<Left>, DbErr> {
     let mut binds = Binds::new(db);
     let now = binds.now();

@@ -15,7 +15,7 @@ use super::{
     SqlBackend, bump,
     notify::{CHANNEL, Notice},
 };
-use crate::{backend::Backend, health::chain, retry::StoreBackoff};
+use crate::{health::chain, retry::StoreBackoff};
 
 /// How long a listener waits for its own greeting.
 const HELLO: Duration = Duration::from_secs(5);
@@ -115,7 +115,7 @@ async fn try_hear(
     *heard = true;
     tracing::debug!(channel, "listening for other processes");
     // Whatever came before is looked at now, and whatever comes is heard.
-    backend.wake();
+    bump(&backend.wakeups);
     bump(&backend.cancellations);
     loop {
         match time::timeout(PULSE, next(backend, &mut listener)).await {
@@ -133,9 +133,9 @@ async fn try_hear(
 /// Waits for a notice and passes it on to this process's workers.
 async fn next(backend: &SqlBackend, listener: &mut PgListener) -> Result<Notice, Deaf> {
     let notification = listener.try_recv().await?.ok_or(Deaf::Closed)?;
-    let notice = Notice::read(notification.payload(), backend.origin);
+    let notice = Notice::read(notification.payload(), &backend.origin);
     match notice {
-        Notice::Due => backend.wake(),
+        Notice::Due => bump(&backend.wakeups),
         Notice::Stop => bump(&backend.cancellations),
         Notice::Hello | Notice::Nothing => {}
     }

@@ -54,7 +54,7 @@ pub(super) async fn renew(
     Ok(leases.iter().map(answer).collect())
 }
 
-pub(super) async fn rescue(db: &DatabaseConnection, origin: Origin) -> Result<Vec<Rescued>, Error> {
+pub(super) async fn rescue(db: &DatabaseConnection, origin: &Origin) -> Result<Vec<Rescued>, Error> {
     match rescue_some(db, RESCUE, origin).await {
         // Two jobs of one unique key do not see each other in one statement; one at a time they do.
         Err(error) if is_unique_violation(&error) => Ok(rescue_some(db, 1, origin).await?),
@@ -62,7 +62,7 @@ pub(super) async fn rescue(db: &DatabaseConnection, origin: Origin) -> Result<Ve
     }
 }
 
-async fn rescue_some(db: &DatabaseConnection, limit: usize, origin: Origin) -> Result<Vec<Rescued>, DbErr> {
+async fn rescue_some(db: &DatabaseConnection, limit: usize, origin: &Origin) -> Result<Vec<Rescued>, DbErr> {
     let binds = Binds::new(db);
     let now = binds.now();
     let skip = if binds.backend == DbBackend::Postgres { "FOR UPDATE SKIP LOCKED" } else { "" };
@@ -114,7 +114,7 @@ pub(super) async fn progress(
 pub(super) async fn cancel(
     db: &DatabaseConnection,
     id: Uuid,
-    origin: Origin,
+    origin: &Origin,
 ) -> Result<(Cancelled, bool), Error> {
     // Twice, since a claim or a retry can move the job from one state to the other between the two statements.
     for _ in 0..2 {
@@ -132,7 +132,7 @@ pub(super) async fn cancel(
     Ok((Cancelled::Unknown, false))
 }
 
-pub(super) async fn replay(db: &DatabaseConnection, id: Uuid, origin: Origin) -> Result<bool, Error> {
+pub(super) async fn replay(db: &DatabaseConnection, id: Uuid, origin: &Origin) -> Result<bool, Error> {
     let now = Binds::new(db).now();
     let text = format!(
         "UPDATE jobs SET state = 'waiting', attempt = 0, run_at = {now}, dead_reason = NULL, finished_at = NULL, \

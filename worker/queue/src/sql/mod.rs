@@ -83,7 +83,7 @@ impl SqlBackend {
         C: ConnectionTrait + TransactionTrait,
     {
         let places = self.room.take_within(db, jobs).await?;
-        let pushed = push::push(db, jobs, self.origin).await?;
+        let pushed = push::push(db, jobs, &self.origin).await?;
         places.settle(jobs, &pushed);
         meter::pushed(jobs, &pushed);
         Ok(pushed)
@@ -107,7 +107,7 @@ impl SqlBackend {
 
     async fn push_to_line(&self, jobs: &[NewJob]) -> Result<Vec<Pushed>, Error> {
         let _turn = self.turn().await;
-        let pushed = push::push(&self.db, jobs, self.origin).await?;
+        let pushed = push::push(&self.db, jobs, &self.origin).await?;
         meter::pushed(jobs, &pushed);
         self.wake_if(pushed.contains(&Pushed::New));
         Ok(pushed)
@@ -151,7 +151,7 @@ impl Backend for SqlBackend {
 
     async fn claim(&self, request: &ClaimRequest) -> Result<Claimed, Error> {
         let _turn = self.turn().await;
-        claim::claim(&self.db, request, self.origin).await
+        claim::claim(&self.db, request, &self.origin).await
     }
 
     async fn renew(&self, leases: &[LeaseRef], lease: Duration) -> Result<Vec<Renewal>, Error> {
@@ -161,21 +161,21 @@ impl Backend for SqlBackend {
 
     async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<Settled>, Error> {
         let _turn = self.turn().await;
-        let (settled, wake) = settle::settle(&self.db, settlements, self.origin).await?;
+        let (settled, wake) = settle::settle(&self.db, settlements, &self.origin).await?;
         self.wake_if(wake);
         Ok(settled)
     }
 
     async fn give_back(&self, leases: &[LeaseRef]) -> Result<Vec<Settled>, Error> {
         let _turn = self.turn().await;
-        let settled = settle::give_back(&self.db, leases, self.origin).await?;
+        let settled = settle::give_back(&self.db, leases, &self.origin).await?;
         self.wake_if(settled.iter().any(|settled| *settled != Settled::Stale));
         Ok(settled)
     }
 
     async fn rescue(&self) -> Result<Vec<Rescued>, Error> {
         let turn = self.turn().await;
-        let rescued = maintain::rescue(&self.db, self.origin).await?;
+        let rescued = maintain::rescue(&self.db, &self.origin).await?;
         drop(turn);
         self.wake_if(!rescued.is_empty());
         if rescued.is_empty() && self.purge_is_due() {
@@ -191,7 +191,7 @@ impl Backend for SqlBackend {
 
     async fn cancel(&self, id: Uuid) -> Result<Cancelled, Error> {
         let turn = self.turn().await;
-        let (cancelled, made_way) = maintain::cancel(&self.db, id, self.origin).await?;
+        let (cancelled, made_way) = maintain::cancel(&self.db, id, &self.origin).await?;
         drop(turn);
         self.wake_if(made_way);
         if cancelled == Cancelled::Requested {
@@ -217,7 +217,7 @@ impl Backend for SqlBackend {
     }
 
     async fn resume(&self, queue: &str) -> Result<bool, Error> {
-        let resumed = control::resume(&self.db, queue, self.origin).await?;
+        let resumed = control::resume(&self.db, queue, &self.origin).await?;
         self.wake_if(resumed);
         Ok(resumed)
     }
@@ -234,7 +234,7 @@ impl Backend for SqlBackend {
     }
 
     async fn replay(&self, id: Uuid) -> Result<bool, Error> {
-        let replayed = maintain::replay(&self.db, id, self.origin).await?;
+        let replayed = maintain::replay(&self.db, id, &self.origin).await?;
         self.wake_if(replayed);
         Ok(replayed)
     }
@@ -253,6 +253,7 @@ impl Backend for SqlBackend {
 
     fn wake(&self) {
         bump(&self.wakeups);
+        self.origin.make_up(&self.db);
     }
 
     fn cancellations(&self) -> watch::Receiver<u64> {

@@ -29,7 +29,7 @@ const TRIES: usize = 8;
 pub(super) async fn push<C: ConnectionTrait + TransactionTrait>(
     db: &C,
     jobs: &[NewJob],
-    origin: Origin,
+    origin: &Origin,
 ) -> Result<Vec<Pushed>, Error> {
     let mut pushed = Vec::with_capacity(jobs.len());
     for chunk in jobs.chunks(CHUNK) {
@@ -41,7 +41,7 @@ pub(super) async fn push<C: ConnectionTrait + TransactionTrait>(
 async fn push_chunk<C: ConnectionTrait + TransactionTrait>(
     db: &C,
     jobs: &[NewJob],
-    origin: Origin,
+    origin: &Origin,
 ) -> Result<Vec<Pushed>, Error> {
     let mut answers: Vec<Option<Pushed>> = vec![None; jobs.len()];
     for _ in 0..TRIES {
@@ -85,7 +85,7 @@ async fn push_chunk<C: ConnectionTrait + TransactionTrait>(
 async fn insert<C: ConnectionTrait + TransactionTrait>(
     db: &C,
     jobs: &[&NewJob],
-    origin: Origin,
+    origin: &Origin,
 ) -> Result<Vec<Uuid>, DbErr> {
     if !jobs.iter().any(|job| window(job).is_some()) {
         return insert_rows(db, jobs, origin).await;
@@ -112,7 +112,7 @@ async fn insert<C: ConnectionTrait + TransactionTrait>(
 async fn insert_rows<C: ConnectionTrait>(
     db: &C,
     jobs: &[&NewJob],
-    origin: Origin,
+    origin: &Origin,
 ) -> Result<Vec<Uuid>, DbErr> {
     let mut binds = Binds::new(db);
     let now = binds.now();

@@ -69,7 +69,7 @@ pub(super) struct Unreadable {
 pub(super) async fn settle(
     db: &DatabaseConnection,
     settlements: &[Settlement],
-    origin: Origin,
+    origin: &Origin,
 ) -> Result<(Vec<Settled>, bool), Error> {
     let mut wake = false;
     let mut answers: HashMap<LeaseRef, Settled> = HashMap::with_capacity(settlements.len());
@@ -104,7 +104,7 @@ fn leaving(settlement: &Settlement) -> Option<Leaving> {
 pub(super) async fn bury(
     db: &DatabaseConnection,
     unreadable: &[Unreadable],
-    origin: Origin,
+    origin: &Origin,
 ) -> Result<(), Error> {
     let give_up = |one: &Unreadable| Move {
         lease: one.lease,
@@ -123,7 +123,7 @@ pub(super) async fn bury(
 pub(super) async fn give_back(
     db: &DatabaseConnection,
     leases: &[LeaseRef],
-    origin: Origin,
+    origin: &Origin,
 ) -> Result<Vec<Settled>, Error> {
     let put_back = |lease: &LeaseRef| Move {
         lease: *lease,
@@ -205,7 +205,7 @@ async fn attempts(
 async fn apply(
     db: &DatabaseConnection,
     moves: &[Move],
-    origin: Origin,
+    origin: &Origin,
 ) -> Result<HashMap<LeaseRef, Settled>, Error> {
     match apply_at_once(db, moves, origin).await {
         Err(error) if is_unique_violation(&error) => {}
@@ -231,7 +231,7 @@ async fn apply(
 async fn apply_at_once(
     db: &DatabaseConnection,
     moves: &[Move],
-    origin: Origin,
+    origin: &Origin,
 ) -> Result<HashMap<LeaseRef, Settled>, DbErr> {
     if moves.is_empty() {
         return Ok(HashMap::new());
@@ -315,7 +315,7 @@ pub(super) const UNTWINNED: &str = "CASE WHEN EXISTS (SELECT 1 FROM jobs twin WH
 pub(super) async fn remove_cancelled(
     db: &DatabaseConnection,
     ids: impl Iterator<Item = Uuid>,
-    origin: Origin,
+    origin: &Origin,
 ) -> Result<(), DbErr> {
     let leaving: Vec<_> = ids.map(Leaving::cancelled).collect();
     leave(db, Which::Unwanted, &leaving, origin).await.map(drop)
