@@ -61,6 +61,9 @@ impl PoolLimits {
     }
 }
 
+/// A connection that was used so lately is not asked whether it lives.
+const IDLE_UNASKED: Duration = Duration::from_secs(1);
+
 /// Connects, and looks at nothing yet.
 pub(crate) async fn open(url: &DatabaseUrl) -> Result<DatabaseConnection, Fault> {
     // A connection to a file is cheap to open, and a command that soon ends seldom needs two: a server's process takes
@@ -75,7 +78,9 @@ pub(crate) async fn open(url: &DatabaseUrl) -> Result<DatabaseConnection, Fault>
         .max_connections(limits.max)
         .acquire_timeout(limits.acquire)
         .connect_timeout(PATIENCE)
-        .idle_timeout(limits.idle);
+        .idle_timeout(limits.idle)
+        // By default every use of a connection is a round trip longer, for a question whether it still lives.
+        .test_before_acquire_if_idle_for(IDLE_UNASKED);
     if url.is_sqlite() {
         options.map_sqlx_sqlite_opts(|sqlite| {
             sqlite
