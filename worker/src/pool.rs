@@ -90,7 +90,9 @@ async fn work(
     let statistics = tokio::spawn(stats::run(environment.clone(), shutdown.clone()));
     let schedules =
         config.schedules.then(|| tokio::spawn(schedule::run(environment.clone(), shutdown.clone())));
-    let dispatcher = tokio::spawn(dispatcher::run(environment.clone(), shutdown.clone()));
+    // A command that waits for its own run has put it into the database's queue itself.
+    let dispatches = config.schedules || environment.queue.is_foreign();
+    let dispatcher = dispatches.then(|| tokio::spawn(dispatcher::run(environment.clone(), shutdown.clone())));
     let intake = config.schedules.then(|| tokio::spawn(intake::run(environment.clone(), shutdown.clone())));
     let maintenance =
         config.schedules.then(|| tokio::spawn(maintenance::run(environment.clone(), shutdown.clone())));
@@ -130,10 +132,9 @@ async fn work(
         Ok::<_, io::Error>(())
     };
     monitor.run_with_signal(signal).await?;
-    for task in schedules.into_iter().chain(maintenance).chain(intake) {
+    for task in schedules.into_iter().chain(maintenance).chain(intake).chain(dispatcher) {
         task.await?;
     }
-    dispatcher.await?;
     statistics.await?;
     Ok(())
 }
@@ -163,8 +164,9 @@ fn source_config(environment: &Environment, config: &PoolConfig) -> SourceConfig
     source.lease = config.lease;
     source.poll_interval = config.poll_interval;
     source.overdue = config.overdue;
-    // A lease that ran out is noticed within a third of its length.
-    source.rescue_interval = (config.lease / 3).clamp(Duration::from_millis(100), Duration::from_secs(5));
+    // A lease that ran out is noticed within two seconds, since waits are drawn up to one and a half of this.
+    source.rescue_interval =
+        (config.lease / 5).clamp(Duration::from_millis(100), Duration::from_millis(1_300));
     source.concurrency_key = config.only.clone();
     if let Some(stop_at) = environment.stop_at.clone() {
         source.before_settle = Some(Arc::new(move |_| {

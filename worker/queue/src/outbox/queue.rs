@@ -125,6 +125,11 @@ impl RunQueue {
         pushed.unwrap_or_else(|late| Err(Error::Unavailable(late.into())))
     }
 
+    /// Does it live in another store than the runs? Then what is accepted and what is queued can differ for a while.
+    pub fn is_foreign(&self) -> bool {
+        self.sql.is_none()
+    }
+
     /// Refuses a run for which there is no room. Runs count as long as they are not over, wherever they wait: in the queue,
     /// for a store that is away, or for a pause to end.
     pub async fn check_room(&self, db: &DatabaseConnection) -> Result<(), Error> {
