@@ -10,6 +10,7 @@ mod demo;
 mod directions;
 mod disk;
 mod documents;
+mod examples;
 mod files;
 mod migrate;
 mod migrations;

@@ -161,6 +161,10 @@ async fn a_request_in_the_inbox_becomes_a_run_under_its_id() -> Result<()> {
         server.command(&["RPUSH", "{syncline:default}:inbox", entry])?;
     }
     let worker = places.program.serve(&["worker"])?;
+    until("the run is on record", async || {
+        Ok((places.program.run(&["--json", "runs", run])?.code == Some(0)).then_some(()))
+    })
+    .await?;
     until_completed(&places, run).await?;
     ensure!(places.ensure_in_step().await?.len() == 20);
     until("the inbox is empty", async || {

@@ -24,6 +24,17 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
             BTreeSet::from(["syncline-entity", "syncline-engine", "syncline-queue", "syncline-connectors"]),
         ),
         ("syncline-support", BTreeSet::from([])),
+        (
+            "syncline-bench",
+            BTreeSet::from([
+                "syncline-engine",
+                "syncline-entity",
+                "syncline-migration",
+                "syncline-queue",
+                "syncline-support",
+                "syncline-worker",
+            ]),
+        ),
         ("syncline-faults", BTreeSet::from(["syncline-migration", "syncline-queue", "syncline-support"])),
     ])
 }

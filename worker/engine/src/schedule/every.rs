@@ -71,7 +71,7 @@ mod tests {
     #[case("every_9223372036854775807_days", "not between")]
     #[case("every_2_fortnights", "every_N_minutes")]
     #[case("every_-5_minutes", "not between")]
-    #[case("every ", "not understood")]
+    #[case("every _", "not understood")]
     #[case("every 1 2 minutes", "not understood")]
     fn what_is_no_interval_is_refused(#[case] text: &str, #[case] says: &str) {
         let error = parse(strip(text).expect("every")).unwrap_err();
