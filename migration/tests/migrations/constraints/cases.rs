@@ -119,6 +119,11 @@ constraints! {
         with: &[("schedule_id", "1"), ("tick_at", TICK)],
         room: &[("tick_at", "'2025-01-02 00:00:00+00:00'")],
     };
+    a_waiting_run_stands_for_its_like: "sync_history" Twin {
+        columns: &["waiting_key"],
+        with: &[("waiting_key", "'sync:1'"), ("completed_at", "NULL")],
+        room: &[("waiting_key", "'sync:2'")],
+    };
     a_run_has_a_project: "sync_history" Stray { column: "project_id", parent_goes: NotWhileReferred };
     a_run_has_a_sync: "sync_history" Stray { column: "sync_config_id", parent_goes: NotWhileReferred };
     a_run_of_an_item_has_a_link: "sync_history" Stray { column: "link_id", parent_goes: NotWhileReferred };
