@@ -165,8 +165,9 @@ fn source_config(environment: &Environment, config: &PoolConfig) -> SourceConfig
     source.poll_interval = config.poll_interval;
     source.overdue = config.overdue;
     // A lease that ran out is noticed within two seconds, since waits are drawn up to one and a half of this.
-    source.rescue_interval =
-        (config.lease / 5).clamp(Duration::from_millis(100), Duration::from_millis(1_300));
+    // A command that waits for its own run looks less often.
+    let often = Duration::from_millis(if config.schedules { 1_300 } else { 5_000 });
+    source.rescue_interval = (config.lease / 5).clamp(Duration::from_millis(100), often);
     source.concurrency_key = config.only.clone();
     if let Some(stop_at) = environment.stop_at.clone() {
         source.before_settle = Some(Arc::new(move |_| {

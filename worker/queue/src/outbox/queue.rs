@@ -60,7 +60,8 @@ struct Shared {
 impl RunQueue {
     /// A queue in the same database as the runs.
     pub fn sql(db: DatabaseConnection) -> Self {
-        let sql = SqlBackend::new(db);
+        // How many may wait is decided where runs are accepted; counting twice helps nobody.
+        let sql = SqlBackend::new(db).with_limit(u64::MAX);
         Self { sql: Some(sql.clone()), ..Self::foreign(Arc::new(sql)) }
     }
 

@@ -71,7 +71,8 @@ impl SqlBackend {
         }
     }
 
-    /// The same for a queue that takes so many waiting jobs; beyond them a push answers [`Error::Full`].
+    /// The same for a queue that takes so many waiting jobs, of [`u64::MAX`] any number; beyond them a push answers
+    /// [`Error::Full`].
     pub fn with_limit(self, waiting: u64) -> Self {
         Self { room: Arc::new(Room::new(waiting)), ..self }
     }
