@@ -363,7 +363,8 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
     /// that can wake other processes (a blocking read, LISTEN and NOTIFY) does so in [`Backend::listen`].
     fn wakeups(&self) -> watch::Receiver<u64>;
 
-    /// Says that there may be something to claim; for whoever wrote jobs in a transaction of their own.
+    /// Says that there may be something to claim, here and, as far as they have not heard, in other processes; for whoever
+    /// wrote jobs in a transaction of their own.
     fn wake(&self);
 
     /// Changes when a running job was asked to stop: a hint as [`Backend::wakeups`], which spares the job the wait for

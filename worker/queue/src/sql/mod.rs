@@ -78,7 +78,7 @@ impl SqlBackend {
     }
 
     /// Pushes through the caller's connection, which may be a transaction that also writes what the job stands for.
-    /// Call [`Backend::wake`] after its commit; other processes hear of it by itself.
+    /// Call [`Backend::wake`] after its commit: in a busy moment other processes hear of it only then.
     pub async fn push_in<C>(&self, db: &C, jobs: &[NewJob]) -> Result<Vec<Pushed>, Error>
     where
         C: ConnectionTrait + TransactionTrait,

@@ -145,6 +145,8 @@ async fn a_push_is_heard_with_its_commit_and_never_without() {
     let tx = stage.db.begin().await.expect("a transaction");
     stage.sql.push_in(&tx, &[job("kept")]).await.expect("a push");
     tx.commit().await.expect("a commit");
+    // The one before was a moment ago, so this one may have been left unsaid until now.
+    stage.sql.wake();
     other.hears_of_work().await;
 }
 
