@@ -106,7 +106,7 @@ fn state(
         role,
         metrics: Some(metrics),
         queue_health: Arc::new(move || match &*health.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(health) if !health.is_well() => Err(format!("the queue's store: {:?}", health.problems())),
+            Some(health) if !health.is_well() => Err(problems(health)),
             Some(_) | None => Ok(()),
         }),
         ready: Arc::new(move || {
@@ -114,6 +114,14 @@ fn state(
             Box::pin(async move { app::check_schema(&database).await })
         }),
     }
+}
+
+/// What keeps the worker from its queue, in words.
+fn problems(health: &Health) -> String {
+    let problems = health.problems();
+    let told: Vec<String> =
+        problems.iter().map(|(part, problem)| format!("{part}: {}", problem.error)).collect();
+    told.join("; ")
 }
 
 /// Upper bounds of the classes of time that histograms count, in seconds.
