@@ -1,7 +1,7 @@
 //! Links: the one table for the state of a pair of items.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{DerivePartialModel, QueryOrder, QuerySelect};
+use sea_orm::{DbBackend, DerivePartialModel, FromQueryResult, Statement};
 
 use crate::types::{IntentKind, LinkState, Side, SyncDirection, SyncMethod, SyncStatus};
 
@@ -204,12 +204,19 @@ pub async fn briefs(
     after: i64,
     limit: u64,
 ) -> Result<Vec<LinkBrief>, DbErr> {
-    Entity::find()
-        .filter(Column::SyncConfigId.eq(sync_config_id))
-        .filter(Column::Id.gt(after))
-        .order_by_asc(Column::Id)
-        .limit(limit)
-        .into_partial_model()
-        .all(db)
-        .await
+    // Each run of a sync asks this, often for a handful of links. SQLite prepares a statement anew at every use if its limit
+    // is a bare parameter, which takes longer than the answer.
+    let backend = db.get_database_backend();
+    let marks = match backend {
+        DbBackend::Postgres => ["$1", "$2", "$3"],
+        _ => ["?", "?", "?"],
+    };
+    let [sync, first, limited] = marks;
+    let sql = format!(
+        "SELECT id, version, entity_id, external_id, source_hash, target_hash, sync_status, link_state, missing_side, \
+         next_attempt_at, mapping_revision, intent_id FROM sync_metadata WHERE sync_config_id = {sync} AND id > {first} \
+         ORDER BY id LIMIT {limited} + 0"
+    );
+    let values = [sync_config_id.into(), after.into(), i64::try_from(limit).unwrap_or(i64::MAX).into()];
+    LinkBrief::find_by_statement(Statement::from_sql_and_values(backend, sql, values)).all(db).await
 }

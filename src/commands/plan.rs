@@ -1,6 +1,10 @@
 //! `syncline plan`: what a sync would do.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use syncline_engine::{
@@ -93,6 +97,7 @@ async fn preview(db: &sea_orm::DatabaseConnection, sync: &Checked, args: &PlanAr
             direction: syncline_entity::types::SyncDirection::Bidirectional,
             platforms: [open.spec.source_platform.clone(), open.spec.target_platform.clone()],
         },
+        open_intents: Mutex::default(),
         clock: environment.clock.clone(),
         observer: observer.clone(),
     };

@@ -9,7 +9,7 @@ use syncline_queue::{
     outbox::RunQueue,
 };
 
-use crate::{clock::SystemClock, purge::Retention, steps::StopAt};
+use crate::{clock::SystemClock, purge::Retention, runs::RunBook, steps::StopAt};
 
 /// Everything a handler may touch. Clones share it.
 #[derive(Clone)]
@@ -28,6 +28,8 @@ pub struct Environment {
     pub timeout: Duration,
     /// What is kept, and for how long.
     pub retention: Retention,
+    /// Where runs meet to begin and to end.
+    pub run_book: RunBook,
     /// Where to stop, in crash tests.
     pub stop_at: Option<Arc<StopAt>>,
 }
@@ -43,6 +45,7 @@ impl Environment {
             worker: worker.into(),
             timeout: Duration::from_secs(30),
             retention: Retention::default(),
+            run_book: RunBook::default(),
             stop_at: None,
         }
     }

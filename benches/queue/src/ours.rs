@@ -28,7 +28,9 @@ pub(crate) async fn database(store: Store, url: &str) -> Result<DatabaseConnecti
         .max_connections(10)
         .min_connections(1)
         .sqlx_logging(false)
-        .acquire_timeout(Duration::from_secs(30));
+        .acquire_timeout(Duration::from_secs(30))
+        // As the program has it: no question before each use whether the connection lives.
+        .test_before_acquire_if_idle_for(Duration::from_secs(1));
     options.map_sqlx_sqlite_opts(|sqlite| {
         sqlite
             .journal_mode(SqliteJournalMode::Wal)

@@ -13,9 +13,8 @@ pub(crate) struct Scale {
     pub(crate) idle: usize,
     /// How many jobs wait when a claim is timed.
     pub(crate) waiting: Vec<usize>,
-    /// Syncs that the users' figure runs, and how often each.
+    /// Syncs that the users' figure runs once in each round.
     pub(crate) syncs: usize,
-    pub(crate) runs_each: usize,
 }
 
 /// How many jobs are pushed which way before they are drained.
@@ -34,10 +33,10 @@ impl Pushes {
 
 impl Scale {
     pub(crate) fn new(quick: bool, rounds: Option<usize>) -> Self {
-        let (samples, idle, syncs, runs_each) = if quick { (60, 4, 64, 2) } else { (300, 10, 256, 4) };
+        let (samples, idle, syncs) = if quick { (60, 4, 1_000) } else { (300, 10, 4_000) };
         let waiting = if quick { vec![1_000, 20_000] } else { vec![1_000, 10_000, 100_000, 1_000_000] };
         let rounds = rounds.unwrap_or(if quick { 1 } else { 5 });
-        Self { quick, rounds, samples, idle, waiting, syncs, runs_each }
+        Self { quick, rounds, samples, idle, waiting, syncs }
     }
 
     pub(crate) fn pushes(&self, store: Store) -> Pushes {

@@ -3,7 +3,6 @@
 
 use std::{
     path::Path,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -38,6 +37,9 @@ pub(crate) async fn run(servers: &Servers, scale: &Scale) -> Result<()> {
     let mut rows = table(&["database", "runs/s", "insert and update/s", "share"]);
     let mut shares = Vec::new();
     for store in [Store::Postgres, Store::Sqlite] {
+        if std::env::var("BENCH_STORE").is_ok_and(|only| only != store.to_string()) {
+            continue;
+        }
         let Some(place) = servers.place(store).await? else { continue };
         let db = ours::database(store, &place.url).await?;
         let folder = tempfile::tempdir()?;
@@ -49,11 +51,11 @@ pub(crate) async fn run(servers: &Servers, scale: &Scale) -> Result<()> {
         let worker =
             tokio::spawn(async move { syncline_worker::run(worker_environment, config, stop, |_| {}).await });
         // The first runs create what is missing on either side.
-        round(&environment, &syncs, 1).await?;
+        round(&environment, &syncs).await?;
         let (mut runs, mut raw) = (Vec::new(), Vec::new());
         for _ in 0..scale.rounds.max(3) {
-            runs.push(round(&environment, &syncs, scale.runs_each).await?);
-            raw.push(insert_and_update(&db, scale.syncs * scale.runs_each).await?);
+            runs.push(round(&environment, &syncs).await?);
+            raw.push(insert_and_update(&db, scale.syncs).await?);
         }
         over.cancel();
         worker.await??;
@@ -111,25 +113,25 @@ async fn prepare(db: &DatabaseConnection, folder: &Path, count: usize) -> Result
     Ok(syncs)
 }
 
-/// Accepts a run of each sync, so often, as requests do: many at once, and the next of a sync when the one before is over
-/// or has at least begun. Gives runs per second.
-async fn round(environment: &Environment, syncs: &[sync_config::Model], each: usize) -> Result<f64> {
+/// Accepts a run of each sync, as requests do: as many at once as there are slots. Gives runs per second, until the last one's
+/// row says that it is over.
+async fn round(environment: &Environment, syncs: &[sync_config::Model]) -> Result<f64> {
     let before = completed(&environment.db).await?;
     let began = Instant::now();
     let lanes = CONCURRENCY.min(syncs.len());
-    let environment = Arc::new(environment.clone());
     let tasks: Vec<_> = (0..lanes)
         .map(|lane| {
             let mine: Vec<_> = syncs.iter().skip(lane).step_by(lanes).cloned().collect();
-            let environment = Arc::clone(&environment);
+            let environment = environment.clone();
             tokio::spawn(async move {
-                for _ in 0..each {
-                    for sync in &mine {
-                        let run = NewRun::of(sync, RunKind::Sync, SyncMethod::Manual)?;
-                        while !matches!(accept(&environment, &run).await?, outbox::Accepted::New(_)) {
-                            tokio::time::sleep(Duration::from_millis(2)).await;
-                        }
-                    }
+                for sync in &mine {
+                    let run = NewRun::of(sync, RunKind::Sync, SyncMethod::Manual)?;
+                    let accepted = outbox::accept(&environment.db, &environment.queue, &run).await?;
+                    ensure!(
+                        matches!(accepted, outbox::Accepted::New(_)),
+                        "{} was waiting already",
+                        sync.name
+                    );
                 }
                 anyhow::Ok(())
             })
@@ -138,16 +140,15 @@ async fn round(environment: &Environment, syncs: &[sync_config::Model], each: us
     for task in tasks {
         task.await??;
     }
-    let goal = before + (syncs.len() * each) as u64;
-    while completed(&environment.db).await? < goal {
+    let open = || sync_history::Entity::find().filter(sync_history::Column::CompletedAt.is_null());
+    while open().count(&environment.db).await? > 0 {
         ensure!(began.elapsed() < PATIENCE, "runs do not end: {:?}", failed(&environment.db).await?);
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    Ok((syncs.len() * each) as f64 / began.elapsed().as_secs_f64())
-}
-
-async fn accept(environment: &Environment, run: &NewRun) -> Result<outbox::Accepted> {
-    Ok(outbox::accept(&environment.db, &environment.queue, run).await?)
+    let took = began.elapsed();
+    let completed = completed(&environment.db).await? - before;
+    ensure!(completed == syncs.len() as u64, "{completed} completed: {:?}", failed(&environment.db).await?);
+    Ok(syncs.len() as f64 / took.as_secs_f64())
 }
 
 async fn completed(db: &DatabaseConnection) -> Result<u64> {

@@ -43,6 +43,8 @@ mod running;
 #[cfg(feature = "sql")]
 mod sql;
 mod state;
+#[cfg(feature = "sql")]
+mod together;
 
 #[cfg(feature = "source")]
 pub use adapter::{QueueSource, SettleLayer, SettleService, SourceError};

@@ -10,7 +10,6 @@ pub use purge::purge_job;
 use std::{str::FromStr, sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::EntityTrait;
 use syncline_engine::{
     Side,
     ports::{ErrorKind, Leave, Stopped, StoreError},
@@ -60,11 +59,10 @@ pub async fn handle(environment: Arc<Environment>, leased: LeasedJob) -> anyhow:
 }
 
 async fn carry_out(environment: &Environment, begun: &Begun, leased: &LeasedJob) -> anyhow::Result<Outcome> {
-    let config = sync_config::Entity::find_by_id(begun.row.sync_config_id).one(&environment.db).await?;
-    let ended = match config {
+    let ended = match &begun.config {
         Some(config) if config.deleted_at.is_none() => {
             match serde_json::from_value(config.config_json.clone()) {
-                Ok(spec) => admitted(environment, begun, leased, &config, spec).await,
+                Ok(spec) => admitted(environment, begun, leased, config, spec).await,
                 Err(error) => {
                     Err(Failure::Lasting(format!("the stored document of {:?}: {error}", config.name)))
                 }

@@ -1,6 +1,9 @@
 //! A sync: read, plan, apply, record.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -116,6 +119,7 @@ pub(super) fn store(
             direction: config.direction.into(),
             platforms: [open.spec.source_platform.clone(), open.spec.target_platform.clone()],
         },
+        open_intents: Mutex::new(Some(begun.open_intents.clone())),
         clock: environment.clock.clone(),
         observer,
     }

@@ -45,7 +45,7 @@ async fn add_some(db: &DatabaseConnection, sync: i64, limit: u64) -> Result<u64,
     };
     let sql = format!(
         "UPDATE sync_history SET rolled_up = TRUE WHERE id {open}SELECT id FROM sync_history WHERE sync_config_id = ? \
-         AND rolled_up = FALSE AND completed_at IS NOT NULL ORDER BY completed_at LIMIT ?{skip}{close} \
+         AND rolled_up = FALSE AND completed_at IS NOT NULL ORDER BY completed_at LIMIT ? + 0{skip}{close} \
          RETURNING {ENDED}"
     );
     let values = [sync.into(), i64::try_from(limit).unwrap_or(i64::MAX).into()];

@@ -8,7 +8,7 @@ mod intend;
 mod read;
 mod record;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -37,6 +37,8 @@ pub struct LinkStore {
     pub sync: SyncIdentity,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Links with an open intent, as of the moment when the run began, for the first who asks.
+    pub open_intents: Mutex<Option<Vec<i64>>>,
     /// Told when change rows are confirmed and not yet committed.
     pub observer: Arc<dyn Observer>,
 }
@@ -123,6 +125,10 @@ impl Store for LinkStore {
     }
 
     async fn open_intents(&self) -> Result<Vec<i64>, StoreError> {
+        let known = self.open_intents.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(known) = known {
+            return Ok(known);
+        }
         read::open_intents(&self.db, self.sync.config_id).await.map_err(database)
     }
 

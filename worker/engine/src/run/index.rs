@@ -93,18 +93,24 @@ impl LinkIndex {
         retry_now: bool,
         now: DateTime<Utc>,
     ) -> Result<LinkIndex, StoreError> {
-        let count = usize::try_from(store.count().await?).unwrap_or(0);
         let mut index = LinkIndex {
-            entries: Vec::with_capacity(count),
-            by_id: Pair::new(Vec::with_capacity(count), Vec::with_capacity(count)),
+            entries: Vec::new(),
+            by_id: Pair::new(Vec::new(), Vec::new()),
             unanswered: Pair::new(false, false),
         };
         let mut after = 0;
         loop {
             let page = store.briefs(after, BRIEFS).await?;
             let Some(last) = page.last() else { break };
-            after = last.id;
             let full = page.len() == BRIEFS;
+            if full && after == 0 {
+                // There are more, and tables that grow by doubling would for a moment take half as much again.
+                let count = usize::try_from(store.count().await?).unwrap_or(0);
+                index.entries.reserve_exact(count);
+                index.by_id.source.reserve_exact(count);
+                index.by_id.target.reserve_exact(count);
+            }
+            after = last.id;
             for brief in page {
                 index.add(&brief, mapping_revision, retry_now, now);
             }

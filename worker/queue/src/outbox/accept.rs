@@ -1,11 +1,14 @@
 //! Accepting runs: the row first, the queue second; in one transaction where they share a database.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, Value};
 use syncline_entity::{sync_history, types::RunStatus};
 use uuid::Uuid;
 
 use super::{
+    accept_together::Asked,
     dispatch::{self, Handed},
     job::{Facts, link_of, waiting_key},
     pause,
@@ -21,12 +24,29 @@ const TRIES: usize = 5;
 
 /// Accepts a run. With a store of its own that is away the run is accepted all the same: its row waits, and the
 /// dispatcher hands it over. A queue that is full refuses it, and nothing is written.
+///
+/// Runs that are asked for at the same time share a transaction.
 pub async fn accept(db: &DatabaseConnection, queue: &RunQueue, run: &NewRun) -> Result<Accepted, Error> {
     queue.check_room(db).await?;
     let key = waiting_key(run).map_err(|error| DbErr::Json(error.to_string()))?;
+    if run.tick.is_some() || run.not_before.is_some() {
+        return accept_alone(db, queue, run, key.as_deref()).await;
+    }
+    let asked = Asked { db: db.clone(), queue: queue.clone(), run: Arc::new(run.clone()), key };
+    queue.accepting().call(asked).await.map_err(|cut| Error::Unavailable(cut.into()))?
+}
+
+/// Accepts a run in a transaction of its own, whatever is in its way.
+pub(super) async fn accept_alone(
+    db: &DatabaseConnection,
+    queue: &RunQueue,
+    run: &NewRun,
+    key: Option<&str>,
+) -> Result<Accepted, Error> {
     if queue.same_database().is_some() {
+        let _turn = queue.turn(db).await;
         let tx = begin(db).await?;
-        return match accept_as(&tx, queue, run, key.as_deref()).await {
+        return match accept_as(&tx, queue, run, key).await {
             Ok(accepted @ Accepted::New(_)) => {
                 tx.commit().await?;
                 queue.wake();
@@ -39,14 +59,14 @@ pub async fn accept(db: &DatabaseConnection, queue: &RunQueue, run: &NewRun) -> 
         };
     }
     let now = Utc::now().trunc_subsecs(6);
-    let inserted = match insert(db, run, key.as_deref(), now, false).await? {
+    let inserted = match insert(db, run, key, now, false).await? {
         Inserted::New(inserted) => inserted,
         Inserted::InTheWay(accepted) => return Ok(accepted),
     };
     if inserted.paused {
         return Ok(Accepted::New(inserted.id));
     }
-    let job = Facts::new(inserted.id, run, key.as_deref()).job(now);
+    let job = Facts::new(inserted.id, run, key).job(now);
     match dispatch::hand_over(db, queue, std::slice::from_ref(&job)).await {
         Ok(handed) => match handed.into_iter().next() {
             Some(Handed::Joined(winner)) => Ok(Accepted::Joined(winner)),
@@ -83,16 +103,18 @@ pub(super) async fn accept_as(
         let job = Facts::new(inserted.id, run, key).job(now);
         // A run that waits for another attempt has no waiting key any more, but its job still stands for others.
         if let Some(winner) = sql.push_in(tx, &[job]).await?.first().copied().and_then(Pushed::winner) {
-            let undo = statement(
-                tx.get_database_backend(),
-                "DELETE FROM sync_history WHERE run_uid = ?",
-                [inserted.id.into()],
-            );
-            tx.execute_raw(undo).await?;
+            undo(tx, inserted.id).await?;
             return Ok(Accepted::Joined(winner));
         }
     }
     Ok(Accepted::New(inserted.id))
+}
+
+/// Takes a row back that was written in this transaction.
+pub(super) async fn undo(tx: &DatabaseTransaction, run: Uuid) -> Result<(), DbErr> {
+    let sql = "DELETE FROM sync_history WHERE run_uid = ?";
+    tx.execute_raw(statement(tx.get_database_backend(), sql, [run.into()])).await?;
+    Ok(())
 }
 
 /// Hands a run over that was accepted in a transaction, now that it is committed. A store that is away is no error: the

@@ -12,6 +12,7 @@
 //! - [`pause`], [`cancel`](cancel()) and [`dead`] are what people do.
 
 mod accept;
+mod accept_together;
 mod cancel;
 pub mod dead;
 mod dispatch;
@@ -31,6 +32,11 @@ pub use job::{PAYLOAD_VERSION, RUN_QUEUE, link_key, sync_key, work_key};
 pub use queue::{DEFAULT_LIMIT, RunQueue};
 pub use run::{Accepted, NewRun, RunArgs};
 pub use statement::statement;
+
+pub use crate::{
+    sql::{Binds, Bound, Kind, moment},
+    together::{CutShort, Together},
+};
 
 /// How attempts end that do not count: the run could not be tried, or was given back by a worker that stopped.
 pub const UNCOUNTED: [&str; 2] = ["snoozed", "returned"];

@@ -9,10 +9,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction};
-use tokio::{sync::Mutex, time::timeout};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend};
+use tokio::{
+    sync::{Mutex, OwnedMutexGuard},
+    time::timeout,
+};
 
-use super::{RUN_QUEUE, statement};
+use super::{
+    RUN_QUEUE,
+    accept_together::{self, Asked},
+    run::Accepted,
+    statement,
+};
 #[cfg(feature = "redis")]
 use crate::RedisBackend;
 use crate::{
@@ -20,6 +28,7 @@ use crate::{
     job::NewJob,
     sql::SqlBackend,
     state::State,
+    together::Together,
 };
 
 /// Runs that may wait, unless a setting says otherwise.
@@ -44,10 +53,14 @@ pub struct RunQueue {
     redis: Option<RedisBackend>,
     limit: u64,
     shared: Arc<Shared>,
+    /// Whose turn it is to write to SQLite, also beside the queue.
+    writer: Arc<Mutex<()>>,
 }
 
 #[derive(Debug)]
 struct Shared {
+    /// Where requests for runs meet.
+    accepting: Together<Asked, Result<Accepted, Error>>,
     /// When unfinished runs were counted, and how many there were.
     counted: Mutex<Option<(Instant, u64)>>,
     /// Accepted since.
@@ -62,12 +75,14 @@ impl RunQueue {
     pub fn sql(db: DatabaseConnection) -> Self {
         // How many may wait is decided where runs are accepted; counting twice helps nobody.
         let sql = SqlBackend::new(db).with_limit(u64::MAX);
-        Self { sql: Some(sql.clone()), ..Self::foreign(Arc::new(sql)) }
+        let writer = sql.writer();
+        Self { sql: Some(sql.clone()), writer, ..Self::foreign(Arc::new(sql)) }
     }
 
     /// A queue in a store of its own, which no transaction of the database covers.
     pub fn foreign(backend: Arc<dyn Backend>) -> Self {
         let shared = Shared {
+            accepting: accept_together::meeting_place(),
             counted: Mutex::default(),
             since: AtomicU64::new(0),
             born: Instant::now(),
@@ -80,6 +95,7 @@ impl RunQueue {
             redis: None,
             limit: DEFAULT_LIMIT,
             shared: Arc::new(shared),
+            writer: Arc::default(),
         }
     }
 
@@ -114,6 +130,19 @@ impl RunQueue {
     /// The store, where row and job are one transaction.
     pub(super) fn same_database(&self) -> Option<&SqlBackend> {
         self.sql.as_ref()
+    }
+
+    pub(super) fn accepting(&self) -> &Together<Asked, Result<Accepted, Error>> {
+        &self.shared.accepting
+    }
+
+    /// Waits for this process's turn to write to the database, where it has one writer at a time: on SQLite, whoever meets
+    /// another writer sleeps for milliseconds. Hold it for a transaction that calls no queue; others need none.
+    pub async fn turn(&self, db: &DatabaseConnection) -> Option<OwnedMutexGuard<()>> {
+        match db.get_database_backend() {
+            DbBackend::Sqlite => Some(Arc::clone(&self.writer).lock_owned().await),
+            _ => None,
+        }
     }
 
     /// Pushes jobs that are no runs beside what the transaction writes: within it where that is possible, else at once. Then
@@ -169,7 +198,7 @@ impl RunQueue {
 
     /// Runs that are not over; no more are counted than matter.
     async fn unfinished(&self, db: &DatabaseConnection) -> Result<u64, Error> {
-        let sql = "SELECT count(*) AS runs FROM (SELECT id FROM sync_history WHERE completed_at IS NULL LIMIT ?) open_runs";
+        let sql = "SELECT count(*) AS runs FROM (SELECT id FROM sync_history WHERE completed_at IS NULL LIMIT ? + 0) open_runs";
         let limit = i64::try_from(self.limit.saturating_add(1)).unwrap_or(i64::MAX);
         let row = db.query_one_raw(statement(db.get_database_backend(), sql, [limit.into()])).await?;
         let runs: i64 = row.map(|row| row.try_get("", "runs")).transpose()?.unwrap_or(0);

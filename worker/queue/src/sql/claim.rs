@@ -21,7 +21,7 @@ use super::{
     notify::Origin,
     row::{self, CLAIMED},
     settle::{self, Unreadable},
-    statement::{Binds, Bound, Kind, length, micros},
+    statement::{Binds, Bound, Kind, PLAIN, length, micros},
 };
 use crate::{
     backend::{ClaimRequest, Claimed, Error},
@@ -86,7 +86,7 @@ async fn claim_sqlite(db: &DatabaseConnection, request: &ClaimRequest) -> Result
             format!("SELECT * FROM ({})", asked.look(&binds, request, &priority.rank().to_string()))
         })
         .collect();
-    let line = format!("{} ORDER BY {} LIMIT {}", looks.join(" UNION ALL "), order(request), asked.limit);
+    let line = format!("{} ORDER BY {} LIMIT {}{PLAIN}", looks.join(" UNION ALL "), order(request), asked.limit);
     let text = format!(
         "UPDATE jobs SET {sets} WHERE id IN (SELECT id FROM ({chosen}) AS chosen) AND {going} RETURNING {CLAIMED}",
         chosen = chosen(&line),
@@ -107,7 +107,7 @@ async fn claim_postgres(db: &DatabaseConnection, request: &ClaimRequest) -> Resu
     // The loop goes through the priorities in the order in which they stand there, so the limit cuts off the last ones.
     let line = format!(
         "SELECT due.* FROM (VALUES (0), (1), (2), (3)) AS class(priority) CROSS JOIN LATERAL ({look} FOR UPDATE OF j \
-         SKIP LOCKED) AS due WHERE {going}{order} LIMIT {limit}",
+         SKIP LOCKED) AS due WHERE {going}{order} LIMIT {limit}{PLAIN}",
         look = asked.look(&binds, request, "class.priority"),
         going = not_paused(asked.queue),
         order = if request.overdue_by.is_some() { " ORDER BY due.run_at, due.id" } else { "" },
@@ -301,7 +301,7 @@ impl Asked {
         if let (Some(_), Some(bound)) = (request.overdue_by, self.overdue_by) {
             text += &format!(" AND j.run_at <= {now} - {bound}");
         }
-        format!("{text} ORDER BY j.run_at, j.id LIMIT {}", self.limit)
+        format!("{text} ORDER BY j.run_at, j.id LIMIT {}{PLAIN}", self.limit)
     }
 }
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     row::{self, STORED},
-    statement::{Binds, Bound, length, micros},
+    statement::{Binds, Bound, PLAIN, length, micros},
 };
 use crate::{
     backend::{Count, Error, JobQuery, Page},
@@ -105,7 +105,7 @@ pub(super) async fn list(db: &DatabaseConnection, query: &JobQuery) -> Result<Pa
         looked += &format!(" LIMIT {BOUND}");
     }
     let text = format!(
-        "SELECT {STORED} FROM ({looked}) AS looked WHERE TRUE{filters} ORDER BY {} LIMIT {}",
+        "SELECT {STORED} FROM ({looked}) AS looked WHERE TRUE{filters} ORDER BY {} LIMIT {}{PLAIN}",
         order(query.state),
         binds.bind(limit)
     );

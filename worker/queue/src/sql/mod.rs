@@ -32,7 +32,7 @@ use serde_json::Value;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
 use uuid::Uuid;
 
-pub(crate) use self::statement::Binds;
+pub use self::statement::{Binds, Bound, Kind, moment};
 use self::{notify::Origin, room::Room};
 use crate::{
     backend::{
@@ -95,6 +95,11 @@ impl SqlBackend {
         if reason {
             self.wake();
         }
+    }
+
+    /// Whose turn it is to write to SQLite.
+    pub(crate) fn writer(&self) -> Arc<AsyncMutex<()>> {
+        self.writer.clone().unwrap_or_default()
     }
 
     async fn turn(&self) -> Option<OwnedMutexGuard<()>> {

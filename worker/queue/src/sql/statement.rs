@@ -1,15 +1,21 @@
 //! Statements under construction: text and the values it names.
 //!
-//! Databases keep a prepared statement for as long as its text is the same. So what stands for many rows is one value, a
-//! text of JSON that the database takes apart, and the text does not depend on how many rows there are.
+//! Databases keep a prepared statement for as long as its text is the same, so the text should not depend on how many rows
+//! there are. For PostgreSQL they are one value, a text of JSON that it takes apart. SQLite would spend more time on that
+//! than on the rows; there they are plain values, in one of a few lengths.
 
 use std::{fmt, time::Duration};
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use crate::backend::LeaseRef;
+
+/// Stands after a bound `LIMIT`: SQLite plans for the value it was first given, and prepares a statement anew at every use if
+/// the limit is a bare parameter.
+pub(super) const PLAIN: &str = " + 0";
 
 /// The row under `jobs` runs under the claim of a row of [`Binds::leases`], there called `held`.
 ///
@@ -20,25 +26,56 @@ pub(super) const HELD: &str =
 
 /// What a column of [`Binds::rows`] holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
     /// A UUID, as a text of 32 digits in JSON.
     Id,
     /// A whole number.
     Number,
     /// Text.
     Text,
+    /// A time, as [`moment`] gives it.
+    Time,
 }
 
 /// Values bound so far. Both databases take `$1`, so one text serves both.
 #[derive(Debug)]
-pub(crate) struct Binds {
-    pub(crate) backend: DbBackend,
+pub struct Binds {
+    /// Which database it is for.
+    pub backend: DbBackend,
     values: Vec<Value>,
+    tables: Vec<Table>,
+}
+
+/// Rows as plain values, row by row.
+#[derive(Debug)]
+struct Table {
+    columns: usize,
+    cells: Vec<Value>,
+}
+
+/// Stands before and after a table's number in a text under construction.
+const MARK: char = '\u{1}';
+
+impl Table {
+    /// The rows in `VALUES`: as many as there are, and up to the next length that has a statement of its own.
+    fn write(&self, text: &mut String) {
+        let rows = self.cells.len() / self.columns.max(1);
+        let most = [1, 4, 16, 64, 256].into_iter().find(|most| *most >= rows).unwrap_or(rows);
+        let row = format!("({})", vec!["?"; self.columns].join(","));
+        text.push_str(&vec![row; most].join(","));
+    }
+
+    /// The values that belong to it.
+    fn cells(&self, text: &str) -> impl Iterator<Item = Value> {
+        let marks = text.bytes().filter(|byte| *byte == b'?').count();
+        let absent = marks.saturating_sub(self.cells.len());
+        self.cells.iter().cloned().chain(std::iter::repeat_n(Value::Int(None), absent))
+    }
 }
 
 /// The name of a bound value, to be written into the text.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Bound(usize);
+pub struct Bound(usize);
 
 impl fmt::Display for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -47,32 +84,46 @@ impl fmt::Display for Bound {
 }
 
 impl Binds {
-    pub(crate) fn new<C: ConnectionTrait>(db: &C) -> Self {
-        Self { backend: db.get_database_backend(), values: Vec::new() }
+    /// None yet.
+    pub fn new<C: ConnectionTrait>(db: &C) -> Self {
+        Self { backend: db.get_database_backend(), values: Vec::new(), tables: Vec::new() }
     }
 
     /// Binds a value and gives its name.
-    pub(crate) fn bind(&mut self, value: impl Into<Value>) -> Bound {
+    pub fn bind(&mut self, value: impl Into<Value>) -> Bound {
         self.values.push(value.into());
         Bound(self.values.len())
     }
 
     /// Binds rows, each a JSON object, and gives the table they make, to stand in `FROM`. What a row leaves out is null.
-    pub(super) fn rows(&mut self, rows: Vec<Json>, columns: &[(&str, Kind)]) -> String {
+    pub fn rows(&mut self, rows: Vec<Json>, columns: &[(&str, Kind)]) -> String {
+        if self.backend != DbBackend::Postgres {
+            return self.plain_rows(rows, columns);
+        }
         let list = self.bind(Json::Array(rows).to_string());
-        let postgres = self.backend == DbBackend::Postgres;
-        let column = |(name, kind): &(&str, Kind)| match (postgres, kind) {
-            (true, Kind::Id) => format!("{name} uuid"),
-            (true, Kind::Number) => format!("{name} bigint"),
-            (true, Kind::Text) => format!("{name} text"),
-            (false, Kind::Id) => format!("unhex(json_extract(value, '$.{name}')) AS {name}"),
-            (false, _) => format!("json_extract(value, '$.{name}') AS {name}"),
+        let column = |(name, kind): &(&str, Kind)| match kind {
+            Kind::Id => format!("{name} uuid"),
+            Kind::Number => format!("{name} bigint"),
+            Kind::Text => format!("{name} text"),
+            Kind::Time => format!("{name} timestamptz"),
         };
         let columns = columns.iter().map(column).collect::<Vec<_>>().join(", ");
-        match postgres {
-            true => format!("(SELECT * FROM json_to_recordset(CAST({list} AS json)) AS one({columns}))"),
-            false => format!("(SELECT {columns} FROM json_each({list}))"),
+        format!("(SELECT * FROM json_to_recordset(CAST({list} AS json)) AS one({columns}))")
+    }
+
+    fn plain_rows(&mut self, rows: Vec<Json>, columns: &[(&str, Kind)]) -> String {
+        let many = self.bind(i64::try_from(rows.len()).unwrap_or(i64::MAX));
+        let mut cells = Vec::with_capacity(rows.len() * columns.len());
+        for mut row in rows {
+            let cell = |(name, kind): &(&str, Kind)| cell(row.get_mut(name).map(Json::take), *kind);
+            cells.extend(columns.iter().map(cell));
         }
+        let number = self.tables.len();
+        self.tables.push(Table { columns: columns.len(), cells });
+        let column = |(at, (name, _)): (usize, &(&str, Kind))| format!("column{} AS {name}", at + 1);
+        let columns = columns.iter().enumerate().map(column).collect::<Vec<_>>().join(", ");
+        // The rows beyond the last are there for the text's sake.
+        format!("(SELECT {columns} FROM (VALUES {MARK}{number}{MARK}) LIMIT {many}{PLAIN})")
     }
 
     /// The same for claims: the columns `job` and `token`.
@@ -96,7 +147,7 @@ impl Binds {
     }
 
     /// A text column of [`Binds::rows`] that holds JSON, as the table keeps it.
-    pub(super) fn json(&self, column: &str) -> String {
+    pub fn json(&self, column: &str) -> String {
         match self.backend {
             DbBackend::Postgres => format!("CAST({column} AS jsonb)"),
             _ => column.to_owned(),
@@ -113,20 +164,67 @@ impl Binds {
     }
 
     pub(super) fn statement(self, text: String) -> Statement {
-        Statement::from_sql_and_values(self.backend, text, self.values)
+        if self.tables.is_empty() {
+            return Statement::from_sql_and_values(self.backend, text, self.values);
+        }
+        // SQLite gives the plain values their places in the order of the text, and the numbered ones come after those.
+        let mut whole = String::with_capacity(text.len() + 1024);
+        let mut values = Vec::new();
+        for (at, part) in text.split(MARK).enumerate() {
+            let table = part.parse::<usize>().ok().filter(|_| at % 2 == 1);
+            match table.and_then(|number| self.tables.get(number)) {
+                Some(table) => {
+                    let begin = whole.len();
+                    table.write(&mut whole);
+                    values.extend(table.cells(&whole[begin..]));
+                }
+                None => whole.push_str(part),
+            }
+        }
+        let text = renumbered(&whole, values.len());
+        values.extend(self.values);
+        Statement::from_sql_and_values(self.backend, text, values)
     }
 
-    pub(crate) async fn all<C: ConnectionTrait>(
-        self,
-        db: &C,
-        text: String,
-    ) -> Result<Vec<QueryResult>, DbErr> {
+    /// Asks it.
+    pub async fn all<C: ConnectionTrait>(self, db: &C, text: String) -> Result<Vec<QueryResult>, DbErr> {
         db.query_all_raw(self.statement(text)).await
     }
 
     /// Runs it and says how many rows it changed.
-    pub(crate) async fn run<C: ConnectionTrait>(self, db: &C, text: String) -> Result<u64, DbErr> {
+    pub async fn run<C: ConnectionTrait>(self, db: &C, text: String) -> Result<u64, DbErr> {
         Ok(db.execute_raw(self.statement(text)).await?.rows_affected())
+    }
+}
+
+/// `$1`, `$2` ... as so many further.
+fn renumbered(text: &str, by: usize) -> String {
+    let mut parts = text.split('$');
+    let mut renumbered = String::with_capacity(text.len() + 64);
+    renumbered.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        let digits = part.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, rest) = part.split_at(digits);
+        renumbered.push('$');
+        match number.parse::<usize>() {
+            Ok(number) => renumbered.push_str(&(number + by).to_string()),
+            Err(_) => renumbered.push_str(number),
+        }
+        renumbered.push_str(rest);
+    }
+    renumbered
+}
+
+/// A value of a row as SQLite keeps it.
+fn cell(value: Option<Json>, kind: Kind) -> Value {
+    let value = value.unwrap_or_default();
+    match kind {
+        Kind::Id => value.as_str().and_then(|text| Uuid::try_parse(text).ok()).into(),
+        Kind::Number => value.as_i64().into(),
+        Kind::Text | Kind::Time => match value {
+            Json::String(text) => text.into(),
+            _ => Value::String(None),
+        },
     }
 }
 
@@ -141,4 +239,9 @@ pub(super) fn micros(length: Duration) -> i64 {
 /// A length of time from the table; what lies in the past is nothing.
 pub(super) fn length(micros: i64) -> Duration {
     Duration::from_micros(u64::try_from(micros).unwrap_or_default())
+}
+
+/// A time as both databases take it from JSON, and SQLite keeps it.
+pub fn moment(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::AutoSi, false)
 }

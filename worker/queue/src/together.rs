@@ -1,0 +1,177 @@
+//! Calls made at the same time, carried out together.
+//!
+//! Whoever calls while nothing is under way is carried out at once. Who comes meanwhile waits until that is done, and then
+//! goes with everybody else who came. So a lone call is no slower, and many at once cost little more than one.
+
+use std::{
+    fmt,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use futures_util::{FutureExt, future::BoxFuture};
+use tokio::sync::oneshot;
+
+/// What carries calls out; it answers each, in the same order.
+type CarryOut<Q, A> = dyn Fn(Vec<Q>) -> BoxFuture<'static, Vec<A>> + Send + Sync;
+
+/// Calls that meet here are carried out together. Clones share the meeting place.
+pub struct Together<Q, A> {
+    line: Arc<Mutex<Line<Q, A>>>,
+    carry_out: Arc<CarryOut<Q, A>>,
+    most: usize,
+}
+
+/// Whoever carried the call out ended without an answer: it panicked, or its runtime was shut down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the call was cut short; whether it was carried out is not known")]
+pub struct CutShort;
+
+struct Line<Q, A> {
+    waiting: Vec<(Q, oneshot::Sender<A>)>,
+    busy: bool,
+}
+
+impl<Q: Send + 'static, A: Send + 'static> Together<Q, A> {
+    /// Calls are carried out by this, at most so many together.
+    pub fn new(
+        most: usize,
+        carry_out: impl Fn(Vec<Q>) -> BoxFuture<'static, Vec<A>> + Send + Sync + 'static,
+    ) -> Self {
+        let line = Line { waiting: Vec::new(), busy: false };
+        Self { line: Arc::new(Mutex::new(line)), carry_out: Arc::new(carry_out), most: most.max(1) }
+    }
+
+    /// Makes a call. One that is given up by its caller is carried out all the same.
+    pub async fn call(&self, request: Q) -> Result<A, CutShort> {
+        let (answer, waits) = oneshot::channel();
+        let idle = {
+            let mut line = locked(&self.line);
+            line.waiting.push((request, answer));
+            !std::mem::replace(&mut line.busy, true)
+        };
+        if idle {
+            tokio::spawn(self.clone().work());
+        }
+        waits.await.map_err(|_| CutShort)
+    }
+
+    async fn work(self) {
+        let mut busy = Busy { line: &self.line, over: false };
+        loop {
+            let batch = {
+                let mut line = locked(&self.line);
+                let many = line.waiting.len().min(self.most);
+                line.waiting.drain(..many).collect::<Vec<_>>()
+            };
+            let (requests, waiting): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+            // Without answers everybody is told that theirs was cut short, and the next have their turn.
+            let carried = AssertUnwindSafe((self.carry_out)(requests)).catch_unwind().await;
+            for (answer, waits) in carried.unwrap_or_default().into_iter().zip(waiting) {
+                // Who does not wait any more does not care.
+                let _ = waits.send(answer);
+            }
+            let mut line = locked(&self.line);
+            if line.waiting.is_empty() {
+                line.busy = false;
+                busy.over = true;
+                return;
+            }
+        }
+    }
+}
+
+/// While it is there, calls are carried out. Dropped before that is over, it sends home whoever waits: nobody would come.
+struct Busy<'a, Q, A> {
+    line: &'a Mutex<Line<Q, A>>,
+    over: bool,
+}
+
+impl<Q, A> Drop for Busy<'_, Q, A> {
+    fn drop(&mut self) {
+        if !self.over {
+            let mut line = locked(self.line);
+            line.waiting.clear();
+            line.busy = false;
+        }
+    }
+}
+
+fn locked<Q, A>(line: &Mutex<Line<Q, A>>) -> MutexGuard<'_, Line<Q, A>> {
+    line.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<Q, A> Clone for Together<Q, A> {
+    fn clone(&self) -> Self {
+        Self { line: Arc::clone(&self.line), carry_out: Arc::clone(&self.carry_out), most: self.most }
+    }
+}
+
+impl<Q, A> fmt::Debug for Together<Q, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Together").field("most", &self.most).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Answers each with how many were carried out with it; 13 makes it panic.
+    fn counting(most: usize) -> Together<u32, (u32, usize)> {
+        Together::new(most, |requests| {
+            Box::pin(async move {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                assert!(!requests.contains(&13), "thirteen");
+                let many = requests.len();
+                requests.into_iter().map(|request| (request, many)).collect()
+            })
+        })
+    }
+
+    #[tokio::test]
+    async fn who_comes_while_one_is_carried_out_goes_with_the_others() {
+        let together = counting(3);
+        let first = tokio::spawn({
+            let together = together.clone();
+            async move { together.call(1).await }
+        });
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let calls = (2..=5).map(|n| together.call(n));
+        let answers = futures_util::future::join_all(calls).await;
+        assert_eq!(first.await.expect("a call"), Ok((1, 1)));
+        assert_eq!(answers, [Ok((2, 3)), Ok((3, 3)), Ok((4, 3)), Ok((5, 1))]);
+        assert_eq!(together.call(6).await, Ok((6, 1)));
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_told_to_those_it_met_and_the_next_have_their_turn() {
+        let together = counting(8);
+        let calls = [1, 13, 2].map(|n| together.call(n));
+        assert_eq!(futures_util::future::join_all(calls).await, [Err(CutShort); 3]);
+        assert_eq!(together.call(3).await, Ok((3, 1)));
+    }
+
+    #[tokio::test]
+    async fn a_call_that_is_given_up_keeps_nobody_from_theirs() {
+        let together = counting(8);
+        let given_up = tokio::time::timeout(Duration::from_millis(1), together.call(1)).await;
+        assert!(given_up.is_err());
+        assert_eq!(together.call(2).await, Ok((2, 1)));
+    }
+
+    #[test]
+    fn a_runtime_that_ends_leaves_the_place_open_to_the_next() {
+        let together = counting(8);
+        let runtime =
+            || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let first = runtime();
+        first.block_on(async {
+            let _ = tokio::time::timeout(Duration::from_millis(1), together.call(1)).await;
+        });
+        drop(first);
+        assert_eq!(runtime().block_on(together.call(2)), Ok((2, 1)));
+    }
+}
