@@ -68,36 +68,51 @@ fn rows_to_come(read: usize, offset: u64, size: u64) -> usize {
 /// A listing of all rows.
 pub(super) struct CsvListing {
     place: Arc<Place>,
-    reader: Option<PageReader>,
+    stage: Stage,
     complete: bool,
 }
 
+/// How far a listing is.
+enum Stage {
+    Unopened,
+    Reading(Box<PageReader>),
+    Over,
+}
+
 impl CsvListing {
-    pub(super) fn new(place: Arc<Place>, table: Table) -> Self {
-        Self { place, reader: Some(PageReader::new(table)), complete: false }
+    pub(super) fn new(place: Arc<Place>) -> Self {
+        Self { place, stage: Stage::Unopened, complete: false }
     }
 }
 
 #[async_trait]
 impl Listing for CsvListing {
     async fn next_page(&mut self) -> Result<Option<Vec<Item>>, ConnectorError> {
-        let Some(mut reader) = self.reader.take() else { return Ok(None) };
-        let (reader, page) = blocking(move || {
+        let stage = std::mem::replace(&mut self.stage, Stage::Over);
+        if matches!(stage, Stage::Over) {
+            return Ok(None);
+        }
+        let place = self.place.clone();
+        let (stage, page, complete) = blocking(move || {
+            let mut reader = match stage {
+                Stage::Reading(reader) => reader,
+                _ => Box::new(PageReader::new(place.table()?)),
+            };
             let page = reader.rows(super::PAGE, Table::item)?;
-            Ok((reader, page))
-        })
-        .await?;
-        if reader.ended {
+            if !reader.ended {
+                return Ok((Stage::Reading(reader), page, false));
+            }
             // A file that was touched meanwhile may have lost or gained rows behind the reader's back.
             let identity = reader.table.identity;
-            self.complete = Identity::at(&self.place.scope.path).is_ok_and(|now| now == identity);
-            if self.complete {
-                self.place.remember(identity, reader.index);
+            let complete = Identity::at(&place.scope.path).is_ok_and(|now| now == identity);
+            if complete {
+                place.remember(identity, reader.index);
             }
-            return Ok(Some(page).filter(|page| !page.is_empty()));
-        }
-        self.reader = Some(reader);
-        Ok(Some(page))
+            Ok((Stage::Over, page, complete))
+        })
+        .await?;
+        (self.stage, self.complete) = (stage, complete);
+        Ok(Some(page).filter(|page| !page.is_empty()))
     }
 
     fn end(&self) -> ListingEnd {

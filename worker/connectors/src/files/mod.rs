@@ -25,7 +25,7 @@ use syncline_engine::{
     },
 };
 
-use self::{list::CsvListing, place::Place, read::Table, replace::Outcome, scope::FileScope};
+use self::{list::CsvListing, place::Place, replace::Outcome, scope::FileScope};
 use crate::{
     registry::{OpenOptions, Wire},
     scope::ScopeError,
@@ -92,10 +92,15 @@ impl Connector for CsvFile {
     }
 
     async fn fields(&self) -> Result<Vec<FieldInfo>, ConnectorError> {
-        let place = self.place.clone();
-        let table = blocking(move || Table::open(&place.scope)).await?;
+        let columns = match self.place.columns() {
+            Some(columns) => columns,
+            None => {
+                let place = self.place.clone();
+                blocking(move || place.look()).await?
+            }
+        };
         let field = |name| FieldInfo { name, type_name: "text".to_owned(), writable: true };
-        Ok(table.header.columns.into_iter().map(field).collect())
+        Ok(columns.into_iter().map(field).collect())
     }
 
     async fn list(&self, mode: ReadMode) -> Result<Box<dyn Listing>, ConnectorError> {
@@ -103,9 +108,7 @@ impl Connector for CsvFile {
             let path = self.place.scope.path.display();
             return Err(ConnectorError::permanent(format!("{path}: a file is always read as a whole")));
         }
-        let place = self.place.clone();
-        let table = blocking(move || Table::open(&place.scope)).await?;
-        Ok(Box::new(CsvListing::new(self.place.clone(), table)))
+        Ok(Box::new(CsvListing::new(self.place.clone())))
     }
 
     async fn fetch(&self, ids: &[String]) -> Result<Vec<Item>, ConnectorError> {

@@ -1,6 +1,6 @@
 //! One file, and where its rows start.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use syncline_engine::{Item, ports::ConnectorError};
 
@@ -15,6 +15,9 @@ pub(super) struct Place {
     pub(super) scope: FileScope,
     /// Where each row starts, as of the file's last complete reading or writing.
     known: Mutex<Option<Arc<Known>>>,
+    /// The file as its header was read, for the listing that follows: a look at the columns and a short listing are one
+    /// opening of the file.
+    opened: Mutex<Option<Table>>,
 }
 
 pub(super) struct Known {
@@ -24,7 +27,33 @@ pub(super) struct Known {
 
 impl Place {
     pub(super) fn new(scope: FileScope) -> Self {
-        Self { scope, known: Mutex::new(None) }
+        Self { scope, known: Mutex::new(None), opened: Mutex::new(None) }
+    }
+
+    /// The columns, if the file is open and was not read yet.
+    pub(super) fn columns(&self) -> Option<Vec<String>> {
+        self.opened().as_ref().map(|table| table.header.columns.clone())
+    }
+
+    /// Opens the file, keeps it open, and gives its columns.
+    pub(super) fn look(&self) -> Result<Vec<String>, ConnectorError> {
+        let table = Table::open(&self.scope)?;
+        let columns = table.header.columns.clone();
+        *self.opened() = Some(table);
+        Ok(columns)
+    }
+
+    /// The file from its first row on, as it is now.
+    pub(super) fn table(&self) -> Result<Table, ConnectorError> {
+        let opened = self.opened().take();
+        match opened {
+            Some(table) if Identity::at(&self.scope.path)? == table.identity => Ok(table),
+            _ => Table::open(&self.scope),
+        }
+    }
+
+    fn opened(&self) -> MutexGuard<'_, Option<Table>> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Finds rows through the index, which is made anew when the file is not as it was.

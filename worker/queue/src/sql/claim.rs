@@ -86,7 +86,8 @@ async fn claim_sqlite(db: &DatabaseConnection, request: &ClaimRequest) -> Result
             format!("SELECT * FROM ({})", asked.look(&binds, request, &priority.rank().to_string()))
         })
         .collect();
-    let line = format!("{} ORDER BY {} LIMIT {}{PLAIN}", looks.join(" UNION ALL "), order(request), asked.limit);
+    let line =
+        format!("{} ORDER BY {} LIMIT {}{PLAIN}", looks.join(" UNION ALL "), order(request), asked.limit);
     let text = format!(
         "UPDATE jobs SET {sets} WHERE id IN (SELECT id FROM ({chosen}) AS chosen) AND {going} RETURNING {CLAIMED}",
         chosen = chosen(&line),
