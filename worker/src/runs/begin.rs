@@ -11,7 +11,11 @@ use syncline_queue::outbox::{self, Binds, Kind, pause};
 use uuid::Uuid;
 
 use super::{are_distinct, cut_short};
-use crate::{environment::Environment, stats::of_syncs, store::begin};
+use crate::{
+    environment::Environment,
+    stats::of_syncs,
+    store::{begin, not_over},
+};
 
 /// A run that this worker has begun.
 #[derive(Debug, Clone)]
@@ -127,18 +131,17 @@ fn table<'a>(binds: &mut Binds, asked: impl IntoIterator<Item = &'a Asked>) -> S
 
 /// Raises the fences of runs that may begin.
 fn raising(binds: &Binds, asked: &str, now: impl std::fmt::Display) -> String {
-    let (by_id, returning) = match binds.backend {
-        DbBackend::Postgres => {
-            (" AND sync_history.run_uid = ANY (ARRAY(SELECT run FROM asked))", "sync_history.*")
-        }
-        _ => ("", "*"),
+    let returning = match binds.backend {
+        DbBackend::Postgres => "sync_history.*",
+        _ => "*",
     };
     format!(
         "UPDATE sync_history SET fence = fence + 1, status = 'in_progress', waiting_key = NULL, \
-         started_at = COALESCE(started_at, {now}) FROM {asked} WHERE sync_history.run_uid = asked.run{by_id} \
-         AND completed_at IS NULL AND cancel_requested_at IS NULL AND NOT EXISTS (SELECT 1 FROM sync_configs c \
-         WHERE c.id = sync_history.sync_config_id AND {}) RETURNING {returning}",
-        pause::condition("c")
+         started_at = COALESCE(started_at, {now}) FROM {asked} WHERE sync_history.run_uid = asked.run \
+         AND {not_over} AND cancel_requested_at IS NULL AND NOT EXISTS (SELECT 1 FROM sync_configs c \
+         WHERE c.id = sync_history.sync_config_id AND {paused}) RETURNING {returning}",
+        not_over = not_over(binds.backend),
+        paused = pause::condition("c"),
     )
 }
 

@@ -16,7 +16,7 @@ use crate::{
     environment::Environment,
     restore,
     stats::{self, ENDED},
-    store::{begin, statement},
+    store::{begin, not_over, statement},
 };
 
 /// How a run, or one attempt at it, ended.
@@ -208,10 +208,6 @@ async fn end(
         text("reason"),
     ];
     let (rows, now) = (binds.rows(rows, &columns), binds.bind(now));
-    let by_id = match binds.backend {
-        DbBackend::Postgres => " AND sync_history.run_uid = ANY (ARRAY(SELECT run FROM ended))",
-        _ => "",
-    };
     let text = format!(
         "WITH ended AS MATERIALIZED {rows} \
          UPDATE sync_history SET status = ended.status, completed_at = CASE WHEN ended.done = 1 THEN {now} END, \
@@ -220,9 +216,10 @@ async fn end(
          created = ended.created, updated = ended.updated, deleted = ended.deleted, conflicts = ended.conflicts, \
          api_calls = ended.calls, sync_metadata = {details}, rolled_up = ended.done = 1, \
          dead_at = CASE WHEN ended.reason IS NOT NULL THEN {now} END, dead_reason = ended.reason \
-         FROM ended WHERE sync_history.run_uid = ended.run{by_id} AND sync_history.fence = ended.token \
-         AND completed_at IS NULL RETURNING run_uid, {of_row}",
+         FROM ended WHERE sync_history.run_uid = ended.run AND sync_history.fence = ended.token \
+         AND {not_over} RETURNING run_uid, {of_row}",
         details = binds.json("ended.details"),
+        not_over = not_over(binds.backend),
         of_row = match binds.backend {
             // Columns of `ended` have some of these names.
             DbBackend::Postgres => ENDED
@@ -250,13 +247,9 @@ async fn end_attempts(tx: &DatabaseTransaction, asked: &[&Asked], now: DateTime<
     let columns = [("run", Kind::Id), ("number", Kind::Number), ("how", Kind::Text), ("why", Kind::Text)];
     let rows = binds.rows(asked.iter().map(row).collect(), &columns);
     let now = binds.bind(now);
-    let by_id = match binds.backend {
-        DbBackend::Postgres => " AND run_id = ANY (ARRAY(SELECT run FROM ended))",
-        _ => "",
-    };
     let text = format!(
         "WITH ended AS MATERIALIZED {rows} UPDATE sync_attempts SET ended_at = {now}, outcome = ended.how, \
-         error = ended.why FROM ended WHERE run_id = ended.run{by_id} AND attempt = ended.number"
+         error = ended.why FROM ended WHERE run_id = ended.run AND attempt = ended.number"
     );
     binds.run(tx, text).await.map(drop)
 }

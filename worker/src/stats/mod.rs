@@ -179,11 +179,16 @@ async fn known(
     let mut binds = Binds::new(tx);
     let keys = keys.map(|(sync, span, bucket, kind)| key(*sync, *span, *bucket, kind)).collect();
     let keys = binds.rows(keys, &KEY);
-    let text = format!(
-        "SELECT sync_stats.* FROM {keys} AS asked CROSS JOIN sync_stats WHERE sync_stats.sync_config_id = asked.sync \
-         AND sync_stats.span = asked.span AND sync_stats.bucket = asked.bucket \
-         AND sync_stats.entity_type = asked.entity_type"
-    );
+    let these = "sync_stats.sync_config_id = asked.sync AND sync_stats.span = asked.span \
+                 AND sync_stats.bucket = asked.bucket AND sync_stats.entity_type = asked.entity_type";
+    // One by one, under the key: PostgreSQL would read the whole table for a few dozen of them.
+    let text = match binds.backend {
+        DbBackend::Postgres => format!(
+            "SELECT found.* FROM {keys} AS asked \
+             CROSS JOIN LATERAL (SELECT * FROM sync_stats WHERE {these} LIMIT 1) AS found"
+        ),
+        _ => format!("SELECT sync_stats.* FROM {keys} AS asked CROSS JOIN sync_stats WHERE {these}"),
+    };
     let rows = binds.all(tx, text).await?;
     rows.iter().map(|row| sync_stats::Model::from_query_result(row, "")).collect()
 }

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use chrono::{DateTime, SubsecRound, Utc};
 use futures_util::future::join_all;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
 use serde_json::json;
 use syncline_entity::types::RunStatus;
 use uuid::Uuid;
@@ -193,8 +193,15 @@ async fn insert(
          sync_type, priority, args, status, queued_at, waiting_key, dispatched_at) \
          SELECT new.id, new.project, c.id, new.link, new.parent, new.correlation, new.kind, new.method, new.priority, \
          {args}, '{queued}', {now}, new.wkey, {dispatched_at} FROM {rows} AS new \
-         JOIN sync_configs c ON c.id = new.sync WHERE TRUE ON CONFLICT DO NOTHING RETURNING run_uid, {told} AS paused",
+         {configs} WHERE TRUE ON CONFLICT DO NOTHING RETURNING run_uid, {told} AS paused",
         args = binds.json("new.args"),
+        // PostgreSQL would read the whole table for a few dozen of them.
+        configs = match binds.backend {
+            DbBackend::Postgres => {
+                "CROSS JOIN LATERAL (SELECT * FROM sync_configs WHERE id = new.sync LIMIT 1) AS c"
+            }
+            _ => "JOIN sync_configs c ON c.id = new.sync",
+        },
         queued = RunStatus::Queued.as_str(),
     );
     let read = |row: &sea_orm::QueryResult| Ok((row.try_get("", "run_uid")?, row.try_get("", "paused")?));

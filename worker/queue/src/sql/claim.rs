@@ -21,7 +21,7 @@ use super::{
     notify::Origin,
     row::{self, CLAIMED},
     settle::{self, Unreadable},
-    statement::{Binds, Bound, Kind, PLAIN, length, micros},
+    statement::{Binds, Bound, Kind, length, micros},
 };
 use crate::{
     backend::{ClaimRequest, Claimed, Error},
@@ -86,8 +86,12 @@ async fn claim_sqlite(db: &DatabaseConnection, request: &ClaimRequest) -> Result
             format!("SELECT * FROM ({})", asked.look(&binds, request, &priority.rank().to_string()))
         })
         .collect();
-    let line =
-        format!("{} ORDER BY {} LIMIT {}{PLAIN}", looks.join(" UNION ALL "), order(request), asked.limit);
+    let line = format!(
+        "{} ORDER BY {} LIMIT {}",
+        looks.join(" UNION ALL "),
+        order(request),
+        binds.limit(asked.limit)
+    );
     let text = format!(
         "UPDATE jobs SET {sets} WHERE id IN (SELECT id FROM ({chosen}) AS chosen) AND {going} RETURNING {CLAIMED}",
         chosen = chosen(&line),
@@ -108,21 +112,27 @@ async fn claim_postgres(db: &DatabaseConnection, request: &ClaimRequest) -> Resu
     // The loop goes through the priorities in the order in which they stand there, so the limit cuts off the last ones.
     let line = format!(
         "SELECT due.* FROM (VALUES (0), (1), (2), (3)) AS class(priority) CROSS JOIN LATERAL ({look} FOR UPDATE OF j \
-         SKIP LOCKED) AS due WHERE {going}{order} LIMIT {limit}{PLAIN}",
+         SKIP LOCKED) AS due WHERE {going}{order} LIMIT {limit}",
         look = asked.look(&binds, request, "class.priority"),
         going = not_paused(asked.queue),
         order = if request.overdue_by.is_some() { " ORDER BY due.run_at, due.id" } else { "" },
         limit = asked.limit,
     );
-    let columns = CLAIMED.split(", ").map(|column| format!("jobs.{}", column.trim())).collect::<Vec<_>>();
+    let columns: Vec<&str> = CLAIMED.split(", ").map(str::trim).collect();
+    // Of those with a key no more is wanted than what they are and which.
+    let known = |column: &&str| match *column {
+        "id" | "concurrency_key" | "order_key" => (*column).to_owned(),
+        other => format!("NULL AS {other}"),
+    };
     let text = format!(
         "WITH line AS MATERIALIZED ({line}), \
-         taken AS (UPDATE jobs SET {sets} FROM line WHERE jobs.id = line.id AND line.concurrency_key IS NULL \
-         AND line.order_key IS NULL RETURNING {columns}) \
+         taken AS (UPDATE jobs SET {sets} WHERE id = ANY (ARRAY(SELECT id FROM line \
+         WHERE concurrency_key IS NULL AND order_key IS NULL)) RETURNING {columns}) \
          SELECT taken.*, FALSE AS keyed, {next_due} AS next_due FROM taken UNION ALL \
-         SELECT {columns}, TRUE AS keyed, {next_due} AS next_due FROM line JOIN jobs ON jobs.id = line.id \
-         WHERE line.concurrency_key IS NOT NULL OR line.order_key IS NOT NULL",
+         SELECT {known}, TRUE AS keyed, {next_due} AS next_due FROM line \
+         WHERE concurrency_key IS NOT NULL OR order_key IS NOT NULL",
         columns = columns.join(", "),
+        known = columns.iter().map(known).collect::<Vec<_>>().join(", "),
         // Asked only by whoever got less than it asked for.
         next_due = format!(
             "CASE WHEN (SELECT count(*) FROM line) < {} THEN {} END",
@@ -227,13 +237,14 @@ async fn claim_keyed(
     let mut binds = Binds::new(&transaction);
     let sets = sets(&mut binds, request);
     let ids = binds.ids(free);
+    // Under their ids: the index over what waits may be long. No state is null, but the planner does not know.
     let line = format!(
-        "SELECT {LINE} FROM {ids} AS free JOIN jobs j ON j.id = free.job WHERE j.state = 'waiting' AND {READY} \
-         FOR UPDATE OF j SKIP LOCKED"
+        "SELECT {LINE} FROM jobs j WHERE j.id = ANY (ARRAY(SELECT job FROM {ids} AS free)) \
+         AND COALESCE(j.state, '') = 'waiting' AND {READY} FOR UPDATE OF j SKIP LOCKED"
     );
     let text = format!(
-        "WITH line AS MATERIALIZED ({line}), chosen AS ({chosen}) \
-         UPDATE jobs SET {sets} WHERE id IN (SELECT id FROM chosen) RETURNING {CLAIMED}",
+        "WITH line AS MATERIALIZED ({line}), chosen AS MATERIALIZED ({chosen}) \
+         UPDATE jobs SET {sets} WHERE id = ANY (ARRAY(SELECT id FROM chosen)) RETURNING {CLAIMED}",
         chosen = chosen("SELECT * FROM line"),
     );
     let rows = binds.all(&transaction, text).await?;
@@ -302,7 +313,7 @@ impl Asked {
         if let (Some(_), Some(bound)) = (request.overdue_by, self.overdue_by) {
             text += &format!(" AND j.run_at <= {now} - {bound}");
         }
-        format!("{text} ORDER BY j.run_at, j.id LIMIT {}{PLAIN}", self.limit)
+        format!("{text} ORDER BY j.run_at, j.id LIMIT {}", binds.limit(self.limit))
     }
 }
 

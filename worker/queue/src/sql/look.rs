@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     row::{self, STORED},
-    statement::{Binds, Bound, PLAIN, length, micros},
+    statement::{Binds, Bound, length, micros},
 };
 use crate::{
     backend::{Count, Error, JobQuery, Page},
@@ -100,14 +100,14 @@ pub(super) async fn list(db: &DatabaseConnection, query: &JobQuery) -> Result<Pa
     let mut looked = looked(&mut binds, query, after);
     let filters = filters(&mut binds, query);
     // One more than asked for tells whether there is a next page.
-    let limit = i64::try_from(query.limit.saturating_add(1)).unwrap_or(i64::MAX);
+    let limit = binds.bind(i64::try_from(query.limit.saturating_add(1)).unwrap_or(i64::MAX));
     if !filters.is_empty() {
         looked += &format!(" LIMIT {BOUND}");
     }
     let text = format!(
-        "SELECT {STORED} FROM ({looked}) AS looked WHERE TRUE{filters} ORDER BY {} LIMIT {}{PLAIN}",
+        "SELECT {STORED} FROM ({looked}) AS looked WHERE TRUE{filters} ORDER BY {} LIMIT {}",
         order(query.state),
-        binds.bind(limit)
+        binds.limit(limit)
     );
     let rows = binds.all(db, text).await?;
     let mut jobs = rows.iter().map(row::job).collect::<Result<Vec<_>, _>>()?;

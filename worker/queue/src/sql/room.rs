@@ -13,7 +13,7 @@ use std::{
 use sea_orm::{ConnectionTrait, DbErr};
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
-use super::statement::{Binds, PLAIN};
+use super::statement::Binds;
 use crate::{
     backend::{Error, Pushed},
     job::NewJob,
@@ -170,7 +170,8 @@ async fn count<C: ConnectionTrait>(db: &C, queue: &str, limit: u64) -> Result<u6
         (binds.bind(queue), binds.bind(i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX)));
     let text = format!(
         "SELECT count(*) AS jobs FROM (SELECT 1 AS one FROM jobs WHERE queue = {queue} AND state = 'waiting' \
-         LIMIT {enough}{PLAIN}) AS counted"
+         LIMIT {}) AS counted",
+        binds.limit(enough)
     );
     let rows = binds.all(db, text).await?;
     let jobs: i64 = rows.first().map_or(Ok(0), |row| row.try_get("", "jobs"))?;

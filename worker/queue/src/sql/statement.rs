@@ -1,8 +1,8 @@
 //! Statements under construction: text and the values it names.
 //!
 //! Databases keep a prepared statement for as long as its text is the same, so the text should not depend on how many rows
-//! there are. For PostgreSQL they are one value, a text of JSON that it takes apart. SQLite would spend more time on that
-//! than on the rows; there they are plain values, in one of a few lengths.
+//! there are. PostgreSQL takes each column as an array; SQLite has none and takes plain values, in one of a few lengths. JSON,
+//! which both could take apart, costs either more than the rows themselves.
 
 use std::{fmt, time::Duration};
 
@@ -12,10 +12,6 @@ use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use crate::backend::LeaseRef;
-
-/// Stands after a bound `LIMIT`: SQLite plans for the value it was first given, and prepares a statement anew at every use if
-/// the limit is a bare parameter.
-pub(super) const PLAIN: &str = " + 0";
 
 /// The row under `jobs` runs under the claim of a row of [`Binds::leases`], there called `held`.
 ///
@@ -100,15 +96,20 @@ impl Binds {
         if self.backend != DbBackend::Postgres {
             return self.plain_rows(rows, columns);
         }
-        let list = self.bind(Json::Array(rows).to_string());
-        let column = |(name, kind): &(&str, Kind)| match kind {
-            Kind::Id => format!("{name} uuid"),
-            Kind::Number => format!("{name} bigint"),
-            Kind::Text => format!("{name} text"),
-            Kind::Time => format!("{name} timestamptz"),
-        };
-        let columns = columns.iter().map(column).collect::<Vec<_>>().join(", ");
-        format!("(SELECT * FROM json_to_recordset(CAST({list} AS json)) AS one({columns}))")
+        let mut names = Vec::with_capacity(columns.len());
+        let mut arrays = Vec::with_capacity(columns.len());
+        for (name, kind) in columns {
+            let kind = match kind {
+                Kind::Id => "uuid",
+                Kind::Number => "bigint",
+                Kind::Text => "text",
+                Kind::Time => "timestamptz",
+            };
+            let array = self.bind(array(rows.iter().map(|row| row.get(name).unwrap_or(&Json::Null))));
+            arrays.push(format!("CAST({array} AS {kind}[])"));
+            names.push(*name);
+        }
+        format!("(SELECT * FROM unnest({}) AS one({}))", arrays.join(", "), names.join(", "))
     }
 
     fn plain_rows(&mut self, rows: Vec<Json>, columns: &[(&str, Kind)]) -> String {
@@ -123,7 +124,16 @@ impl Binds {
         let column = |(at, (name, _)): (usize, &(&str, Kind))| format!("column{} AS {name}", at + 1);
         let columns = columns.iter().enumerate().map(column).collect::<Vec<_>>().join(", ");
         // The rows beyond the last are there for the text's sake.
-        format!("(SELECT {columns} FROM (VALUES {MARK}{number}{MARK}) LIMIT {many}{PLAIN})")
+        format!("(SELECT {columns} FROM (VALUES {MARK}{number}{MARK}) LIMIT {})", self.limit(many))
+    }
+
+    /// A bound value as a limit. SQLite plans for the value of a bare parameter, and so would prepare the statement anew at
+    /// every use.
+    pub(super) fn limit(&self, limit: Bound) -> String {
+        match self.backend {
+            DbBackend::Postgres => limit.to_string(),
+            _ => format!("{limit} + 0"),
+        }
     }
 
     /// The same for claims: the columns `job` and `token`.
@@ -213,6 +223,32 @@ fn renumbered(text: &str, by: usize) -> String {
         renumbered.push_str(rest);
     }
     renumbered
+}
+
+/// An array as PostgreSQL reads it, of numbers and texts.
+fn array<'a>(values: impl Iterator<Item = &'a Json>) -> String {
+    let mut text = String::from("{");
+    for value in values {
+        if text.len() > 1 {
+            text.push(',');
+        }
+        match value {
+            Json::String(string) => {
+                text.push('"');
+                for letter in string.chars() {
+                    if matches!(letter, '"' | '\\') {
+                        text.push('\\');
+                    }
+                    text.push(letter);
+                }
+                text.push('"');
+            }
+            Json::Null => text.push_str("NULL"),
+            other => text.push_str(&other.to_string()),
+        }
+    }
+    text.push('}');
+    text
 }
 
 /// A value of a row as SQLite keeps it.
