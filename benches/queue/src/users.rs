@@ -51,8 +51,10 @@ pub(crate) async fn run(servers: &Servers, scale: &Scale) -> Result<()> {
         round(&environment, &syncs).await?;
         let (mut runs, mut raw) = (Vec::new(), Vec::new());
         for _ in 0..scale.rounds.max(3) {
-            // As the database does by itself once a minute; until then PostgreSQL plans for empty tables.
-            db.execute_unprepared("ANALYZE").await?;
+            if store == Store::Postgres {
+                // As it does by itself once a minute; until then it plans for empty tables.
+                db.execute_unprepared("ANALYZE").await?;
+            }
             runs.push(round(&environment, &syncs).await?);
             raw.push(insert_and_update(&db, scale.syncs).await?);
         }

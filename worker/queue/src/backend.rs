@@ -308,6 +308,17 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
     /// oldest unfinished job is taken, and never beside another.
     async fn claim(&self, request: &ClaimRequest) -> Result<Claimed, Error>;
 
+    /// Waits for work, at most so long, and claims it the moment it is there, without the way there and back that lies between
+    /// a wake-up and a claim. `None`: this store cannot, and whoever waits listens for [`Backend::wakeups`].
+    ///
+    /// What it claims after its caller has dropped it is left to the lease; [`Backend::rouse`] ends it early instead.
+    async fn claim_next(&self, _: &ClaimRequest, _wait: Duration) -> Option<Result<Claimed, Error>> {
+        None
+    }
+
+    /// Ends the waits of [`Backend::claim_next`] on this instance: each claims what is there and answers.
+    async fn rouse(&self, _queue: &str) {}
+
     /// Extends leases, also ones that ran out but were not rescued yet.
     async fn renew(&self, leases: &[LeaseRef], lease: Duration) -> Result<Vec<Renewal>, Error>;
 

@@ -10,7 +10,7 @@ use tokio::{sync::watch, time};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    backend::{Backend, ClaimRequest, Claimed, LeaseRef},
+    backend::{Backend, ClaimRequest, Claimed, Error, LeaseRef},
     config::SourceConfig,
     health::{Health, Part},
     job::{ClaimedJob, LeasedJob},
@@ -23,6 +23,9 @@ use crate::{
 const TICK: Duration = Duration::from_millis(100);
 /// How often an overdue job may go first while more urgent ones keep coming.
 const OVERDUE_EACH: Duration = Duration::from_millis(250);
+
+/// How long after a wake-up of this process the store may take to notice by itself.
+const TOLD: Duration = Duration::from_millis(5);
 
 /// The shortest wait between two claims that found nothing.
 const MIN_WAIT: Duration = Duration::from_millis(2);
@@ -88,17 +91,17 @@ impl Fetcher {
             }
             // Seen before the claim, so that a wake-up that comes during it cuts the wait after it.
             wakeups.borrow_and_update();
-            match self.claim(room, None).await {
-                Some(claimed) => {
-                    backoff.reset();
-                    pressed = claimed.jobs.len() >= room;
-                    let (more, next_due) = (claimed.more, claimed.next_due);
-                    self.hand_over(claimed, asked);
-                    if !more {
-                        self.idle(&mut wakeups, next_due).await;
-                    }
-                }
-                None => self.pause(backoff.next()).await,
+            let Some(claimed) = self.claim(room, None).await else {
+                self.pause(backoff.next()).await;
+                continue;
+            };
+            backoff.reset();
+            pressed = claimed.jobs.len() >= room;
+            let mut next = Some((claimed, asked));
+            while let Some((claimed, asked)) = next {
+                let (more, next_due) = (claimed.more, claimed.next_due);
+                self.hand_over(claimed, asked);
+                next = if more { None } else { self.idle(&mut wakeups, next_due).await };
             }
         }
         self.give_back().await;
@@ -111,24 +114,42 @@ impl Fetcher {
     /// `None`: the store failed. A claim is not cut short, since it may have taken jobs; only one that outlasts the
     /// lease is given up, as those jobs would be anybody's by then.
     async fn claim(&self, limit: usize, overdue_by: Option<Duration>) -> Option<Claimed> {
-        let request = ClaimRequest {
+        let request = self.request(limit, overdue_by);
+        match time::timeout(self.patience(), self.backend.claim(&request)).await {
+            Ok(answer) => self.judge(answer),
+            Err(elapsed) => {
+                self.health.failed(Part::Fetcher, &elapsed);
+                None
+            }
+        }
+    }
+
+    fn judge(&self, answer: Result<Claimed, Error>) -> Option<Claimed> {
+        match answer {
+            Ok(claimed) => {
+                self.health.succeeded(Part::Fetcher);
+                Some(claimed)
+            }
+            Err(error) => {
+                self.health.failed(Part::Fetcher, &error);
+                None
+            }
+        }
+    }
+
+    fn request(&self, limit: usize, overdue_by: Option<Duration>) -> ClaimRequest {
+        ClaimRequest {
             queue: self.config.queue.clone(),
             worker_id: self.config.worker_id.clone(),
             limit,
             lease: self.config.lease,
             concurrency_key: self.config.concurrency_key.clone(),
             overdue_by,
-        };
-        let patience = self.config.lease.max(Duration::from_secs(10));
-        match time::timeout(patience, self.backend.claim(&request)).await {
-            Ok(Ok(claimed)) => {
-                self.health.succeeded(Part::Fetcher);
-                return Some(claimed);
-            }
-            Ok(Err(error)) => self.health.failed(Part::Fetcher, &error),
-            Err(elapsed) => self.health.failed(Part::Fetcher, &elapsed),
         }
-        None
+    }
+
+    fn patience(&self) -> Duration {
+        self.config.lease.max(Duration::from_secs(10))
     }
 
     fn hand_over(&self, claimed: Claimed, asked: Instant) {
@@ -143,25 +164,64 @@ impl Fetcher {
         }
     }
 
-    /// Waits for a wake-up, the next due job or the poll interval, whichever is first.
-    async fn idle(&self, wakeups: &mut watch::Receiver<u64>, next_due: Option<Duration>) {
+    /// Waits for a wake-up, the next due job or the poll interval, whichever is first. A store that can claims at the end of
+    /// the wait, and its answer is given with the moment it was asked.
+    async fn idle(
+        &self,
+        wakeups: &mut watch::Receiver<u64>,
+        next_due: Option<Duration>,
+    ) -> Option<(Claimed, Instant)> {
         // A little apart, so that workers which were started together do not ask together.
         let poll = self.config.poll_interval;
         let poll = poll - draw(poll / 5);
         let wait = next_due.map_or(poll, |due| due.clamp(MIN_WAIT, poll.max(MIN_WAIT)));
+        let room = self.shared.line.room();
+        if room > 0 && self.gate() == Gate::Open {
+            let asked = Instant::now();
+            if let Some(answer) = self.stand_by(wakeups, room, wait).await {
+                return self.judge(answer).map(|claimed| (claimed, asked));
+            }
+        }
         let until = Instant::now() + wait;
         while self.gate() == Gate::Open {
             let now = Instant::now();
             if now >= until {
-                return;
+                return None;
             }
             tokio::select! {
                 changed = wakeups.changed() => match changed {
-                    Ok(()) => return,
+                    Ok(()) => return None,
                     // Nobody can wake us any more; the poll is what is left.
                     Err(_) => self.pause(until - now).await,
                 },
                 () = self.pause(TICK.min(until - now)) => {}
+            }
+        }
+        None
+    }
+
+    /// Has the store wait and claim. `None`: it cannot.
+    async fn stand_by(
+        &self,
+        wakeups: &mut watch::Receiver<u64>,
+        room: usize,
+        wait: Duration,
+    ) -> Option<Result<Claimed, Error>> {
+        let request = self.request(room, None);
+        let mut call = self.backend.claim_next(&request, wait);
+        let mut woken_at = None;
+        loop {
+            tokio::select! {
+                answer = &mut call => return answer,
+                // Usually the store was woken by the same and answers now.
+                Ok(()) = wakeups.changed(), if woken_at.is_none() => woken_at = Some(Instant::now()),
+                () = self.pause(if woken_at.is_some() { TOLD } else { TICK }) => {}
+            }
+            // Not dropped: it may claim, and would do so for nobody.
+            if woken_at.is_some_and(|at: Instant| at.elapsed() >= TOLD) || self.gate() != Gate::Open {
+                let rouse = self.backend.rouse(&request.queue);
+                tokio::join!(rouse, time::sleep(TOLD));
+                return time::timeout(self.patience(), call).await.unwrap_or(None);
             }
         }
     }

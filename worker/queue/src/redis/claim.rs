@@ -2,13 +2,13 @@
 
 use std::{collections::HashMap, sync::atomic::Ordering, time::Duration};
 
-use redis::Value;
+use redis::{Cmd, ErrorKind, RedisError, ServerErrorKind, Value};
 use uuid::Uuid;
 
 use super::{
     RedisBackend,
     blob::{self, micros},
-    reply,
+    keys, reply,
     script::CLAIM,
     settle,
 };
@@ -31,17 +31,78 @@ pub(super) async fn claim(backend: &RedisBackend, request: &ClaimRequest) -> Res
     if request.limit == 0 {
         return Ok(Claimed::default());
     }
-    backend.queues.learn(&request.queue);
     backend.claims.fetch_add(1, Ordering::Relaxed);
     let base = backend.base(&request.queue);
-    let mut call = CLAIM.call(&base);
+    let answer = backend.run(&CLAIM, &base, &call(request, &base)).await?;
+    read(backend, request, answer).await
+}
+
+/// How long one call waits for work at the longest: it is a sign of life as well.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+/// Waits for the token of the queue and claims, sent as one: the server goes on to the claim when the wait ends.
+pub(super) async fn claim_next(
+    backend: &RedisBackend,
+    request: &ClaimRequest,
+    wait: Duration,
+) -> Option<Result<Claimed, Error>> {
+    if backend.standing.is_cluster() || request.limit == 0 {
+        return None;
+    }
+    let base = backend.base(&request.queue);
+    // The lease is taken to begin when this is sent, so the wait comes off it.
+    let wait = wait.min(LONGEST_WAIT).min(request.lease / 10).max(Duration::from_millis(1));
+    let mut pipeline = redis::pipe();
+    let mut blpop = Cmd::new();
+    blpop.arg("BLPOP").arg(keys::wake(&base)).arg(keys::told(&base, &backend.ear)).arg(wait.as_secs_f64());
+    // Each has its own answer: jobs may be claimed although the wait failed.
+    pipeline.add_command(blpop).add_command(call(request, &base)).ignore_errors();
+    backend.note_standing_by();
+    let answers = backend.standing.run_in_one_go(&pipeline).await?;
+    backend.claims.fetch_add(1, Ordering::Relaxed);
+    let claimed = match answers.map(|answers| answers.into_iter().nth(1)) {
+        Ok(Some(Value::ServerError(error))) => Err(RedisError::from(error)),
+        Ok(Some(answer)) => return Some(read(backend, request, answer).await),
+        Ok(None) => return Some(Err(reply::strange("no answer to a claim"))),
+        Err(error) => Err(error),
+    };
+    Some(match claimed {
+        // The server is new; a claim by itself tells it the script.
+        Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+            claim(backend, request).await
+        }
+        Err(error) => Err(error.into()),
+        Ok(claimed) => Ok(claimed),
+    })
+}
+
+/// Ends the waits of this instance.
+pub(super) async fn rouse(backend: &RedisBackend, queue: &str) {
+    let told = keys::told(&backend.base(queue), &backend.ear);
+    for (name, value) in [("RPUSH", "1"), ("PEXPIRE", "10000")] {
+        let mut cmd = Cmd::new();
+        cmd.arg(name).arg(&told).arg(value);
+        // They end by themselves soon enough.
+        if let Err(error) = backend.connection.run(&cmd).await {
+            tracing::debug!(%error, "a wait for work could not be ended early");
+        }
+    }
+}
+
+fn call(request: &ClaimRequest, base: &str) -> Cmd {
+    let mut call = CLAIM.call(base);
     call.arg(&request.worker_id).arg(request.limit.min(MOST)).arg(micros(request.lease));
     match request.overdue_by {
         Some(bound) => call.arg(micros(bound)),
         None => call.arg(""),
     };
     call.arg(request.concurrency_key.as_deref().unwrap_or_default());
-    let [next_due, more, members, blobs, extras] = reply::several(backend.run(&CLAIM, &base, &call).await?)?;
+    call
+}
+
+async fn read(backend: &RedisBackend, request: &ClaimRequest, answer: Value) -> Result<Claimed, Error> {
+    backend.queues.learn(&request.queue);
+    let [next_due, more, members, blobs, extras] = reply::several(answer)?;
     let (next_due, more) = (reply::number(&next_due)?, reply::flag(&more)?);
     let mut extras = gather(extras)?;
     let (members, blobs) = (reply::texts(members)?, reply::texts(blobs)?);

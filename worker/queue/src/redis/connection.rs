@@ -88,6 +88,29 @@ impl Connection {
         result
     }
 
+    /// Sends commands in one go, the next without waiting for the answer to the one before, and gives each its answer. `None`:
+    /// the way leads to several servers, which do not keep to that.
+    pub(super) async fn run_in_one_go(
+        &self,
+        pipeline: &redis::Pipeline,
+    ) -> Option<Result<Vec<Value>, RedisError>> {
+        let (live, generation, _) = match self.live().await {
+            Ok(live) => live,
+            Err(error) => return Some(Err(error)),
+        };
+        let Live::One(mut one) = live else { return None };
+        let answers = pipeline.query_async::<Vec<Value>>(&mut one).await;
+        if answers.as_ref().is_err_and(|error| self.is_broken(error)) {
+            self.forget(generation);
+        }
+        Some(answers)
+    }
+
+    /// Does it lead to several servers?
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(self.address.servers, Servers::Cluster(_))
+    }
+
     fn is_broken(&self, error: &RedisError) -> bool {
         let demoted = matches!(
             error.kind(),

@@ -60,8 +60,11 @@ async fn hear(
     let base = backend.base(queue);
     let ear = Uuid::now_v7().simple().to_string();
     let (wake, told) = (keys::wake(&base), keys::told(&base, &ear));
-    let mut wait = Cmd::new();
-    wait.arg("BLPOP").arg(&wake).arg(&told).arg(PULSE.as_secs());
+    let waits = [Some(&wake), None].map(|wake| {
+        let mut wait = Cmd::new();
+        wait.arg("BLPOP").arg(wake).arg(&told).arg(PULSE.as_secs());
+        wait
+    });
     let mut say = HEAR.call(&base);
     say.arg(&ear);
     HEAR.run(connection, &say).await?;
@@ -76,7 +79,9 @@ async fn hear(
             said = Instant::now();
         }
         let claims = backend.claims.load(Ordering::Relaxed);
-        let Value::Array(popped) = connection.run(&wait).await? else { continue };
+        // Where a worker of this process waits for the token itself, and claims at once, it is not taken from it.
+        let wait = &waits[usize::from(backend.stands_by())];
+        let Value::Array(popped) = connection.run(wait).await? else { continue };
         let Some(key) = popped.into_iter().next() else { continue };
         if reply::bytes(key)? == told.as_bytes() {
             bump(&backend.cancellations);

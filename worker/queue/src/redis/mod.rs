@@ -22,8 +22,8 @@ mod settle;
 mod url;
 
 use std::{
-    sync::{Arc, atomic::AtomicU64},
-    time::Duration,
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
@@ -70,6 +70,11 @@ pub struct RedisBackend {
     cancellations: Arc<watch::Sender<u64>>,
     /// Claims of this process so far.
     claims: Arc<AtomicU64>,
+    /// The connection on which this instance waits for work and claims it, and its name there.
+    standing: Connection,
+    ear: Arc<str>,
+    /// When it last did so.
+    stood_by: Arc<Mutex<Option<Instant>>>,
 }
 
 impl RedisBackend {
@@ -78,7 +83,11 @@ impl RedisBackend {
     pub fn new(url: &str, config: RedisConfig) -> Result<Self, UrlError> {
         let address = Arc::new(Address::parse(url)?);
         let connection = Connection::new(address, config.response_timeout);
+        let ear = uuid::Uuid::now_v7().simple().to_string();
         Ok(Self {
+            standing: connection.beside(config.response_timeout + Duration::from_secs(1)),
+            ear: ear.into(),
+            stood_by: Arc::default(),
             connection,
             config: Arc::new(config),
             queues: Arc::default(),
@@ -134,6 +143,17 @@ impl RedisBackend {
         Error::Refused(error.into())
     }
 
+    /// Notes that a worker of this instance waits for the queue's token itself.
+    fn note_standing_by(&self) {
+        *self.stood_by.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Did one lately?
+    fn stands_by(&self) -> bool {
+        let stood = *self.stood_by.lock().unwrap_or_else(PoisonError::into_inner);
+        stood.is_some_and(|at| at.elapsed() < claim::LONGEST_WAIT * 3)
+    }
+
     /// Wakes the workers of this process if it is so.
     fn wake_if(&self, reason: bool) {
         if reason {
@@ -158,6 +178,14 @@ impl Backend for RedisBackend {
 
     async fn claim(&self, request: &ClaimRequest) -> Result<Claimed, Error> {
         claim::claim(self, request).await
+    }
+
+    async fn claim_next(&self, request: &ClaimRequest, wait: Duration) -> Option<Result<Claimed, Error>> {
+        claim::claim_next(self, request, wait).await
+    }
+
+    async fn rouse(&self, queue: &str) {
+        claim::rouse(self, queue).await;
     }
 
     async fn renew(&self, leases: &[LeaseRef], lease: Duration) -> Result<Vec<Renewal>, Error> {
