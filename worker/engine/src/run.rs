@@ -12,17 +12,23 @@ mod report;
 mod restored;
 mod send;
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
-    Side,
+    Item, Side,
     mapping::Mapping,
     plan::{Context, ItemPlan},
     ports::{Clock, Connector, ConnectorError, Leave, Observer, Step, Store, StoreError},
     side::Pair,
     spec::SyncSpec,
 };
+use apply::{Applied, Stale};
 use matching::Unpaired;
+
+/// How often a batch is planned before the run gives up to those who keep writing its links.
+const PLANS: usize = 4;
 
 pub use report::{Counts, ItemError, Report};
 
@@ -157,21 +163,46 @@ impl Run<'_> {
         let mut done = 0;
         for work in prepared.work.chunks(self.batch_size()) {
             self.leave.check().map_err(StoreError::from)?;
-            let plans = self.plan_batch(&context, work, &mut prepared.kept, report).await?;
-            again.extend(self.apply(plans, report, apply::Stale::Again).await?);
+            again
+                .extend(self.plan_and_apply(&context, work, &mut prepared.kept, report, Stale::Again).await?);
             done += work.len() as u64;
             self.observer.progress(done, total);
         }
         // What somebody edited between our read and our write is read and decided once more; then it is next run's.
         for work in again.chunks(self.batch_size()) {
-            let plans = self.plan_batch(&context, work, &mut Pair::default(), report).await?;
-            self.apply(plans, report, apply::Stale::Fails).await?;
+            self.plan_and_apply(&context, work, &mut Pair::default(), report, Stale::Fails).await?;
         }
         if !prepared.cursors.is_empty() {
             self.store.save_cursors(&prepared.cursors).await?;
             self.observer.reached(Step::CursorSaved).await;
         }
         Ok(())
+    }
+
+    /// Plans a batch and carries it out; anew, as long as another run writes one of its links in between and nothing has been
+    /// sent: runs of single items go beside one of the whole sync.
+    async fn plan_and_apply(
+        &self,
+        context: &Context<'_>,
+        work: &[Work],
+        kept: &mut Pair<HashMap<String, Item>>,
+        report: &mut Report,
+        stale: Stale,
+    ) -> Result<Vec<Work>, RunError> {
+        let before = report.clone();
+        for _ in 1..PLANS {
+            let plans = self.plan_batch(context, work, kept, report).await?;
+            match self.apply(plans, report, stale).await? {
+                Applied::Done(again) => return Ok(again),
+                // Its items are read again as well.
+                Applied::Outdated => *report = before.clone(),
+            }
+        }
+        let plans = self.plan_batch(context, work, kept, report).await?;
+        match self.apply(plans, report, stale).await? {
+            Applied::Done(again) => Ok(again),
+            Applied::Outdated => Err(StoreError::Outdated.into()),
+        }
     }
 
     /// What holds for every item; `doubtful` as in [`Context`].

@@ -10,7 +10,10 @@ use crate::{
     Side, Value,
     mapping::Rule,
     plan::{Action, ItemPlan, Op},
-    ports::{Change, ErrorKind, Intended, Intent, IntentOp, ItemStatus, LinkRef, OpKind, Recorded, Step},
+    ports::{
+        Change, ErrorKind, Intended, Intent, IntentOp, ItemStatus, LinkRef, OpKind, Recorded, Step,
+        StoreError,
+    },
     side::Pair,
     value::{Fields, fields_to_json},
 };
@@ -24,17 +27,29 @@ pub(super) enum Stale {
     Fails,
 }
 
+/// What became of a batch.
+#[derive(Debug)]
+pub(super) enum Applied {
+    /// It is carried out; these links are to be read and decided again.
+    Done(Vec<Work>),
+    /// Another run has written one of its links since it was read. Nothing was sent and nothing recorded.
+    Outdated,
+}
+
 impl Run<'_> {
-    /// Carries out a batch. Answers the links to be read and decided again.
+    /// Carries out a batch.
     pub(super) async fn apply(
         &self,
         plans: Vec<ItemPlan>,
         report: &mut Report,
         stale: Stale,
-    ) -> Result<Vec<Work>, RunError> {
+    ) -> Result<Applied, RunError> {
         let began = self.clock.now();
         let writing: Vec<usize> = (0..plans.len()).filter(|position| plans[*position].writes()).collect();
-        let refs = self.intend(&plans, &writing).await?;
+        let refs = match self.intend(&plans, &writing).await {
+            Err(RunError::Store(StoreError::Outdated)) => return Ok(Applied::Outdated),
+            refs => refs?,
+        };
         let (sent, failed) = self.send(&plans, &writing, report).await;
         if !writing.is_empty() {
             self.observer.reached(Step::RemoteWritten).await;
@@ -68,10 +83,13 @@ impl Run<'_> {
             }
         }
         if !records.is_empty() {
-            self.store.record(&records).await?;
+            match self.store.record(&records).await {
+                Err(StoreError::Outdated) if writing.is_empty() => return Ok(Applied::Outdated),
+                recorded => recorded?,
+            }
             self.observer.reached(Step::BaseAdvanced).await;
         }
-        failed.map_or(Ok(again), Err)
+        failed.map_or(Ok(Applied::Done(again)), Err)
     }
 
     /// Puts on record what is about to be written. Answers the links by position.

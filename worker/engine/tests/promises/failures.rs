@@ -209,6 +209,27 @@ fn a_failed_item_keeps_its_reason_on_its_link() {
 }
 
 #[test]
+fn a_link_that_another_run_wrote_before_anything_was_sent_is_decided_again() {
+    let world = World::new(json!({}));
+    let (s, t) = world.paired(json!({ "title": "old" }));
+    for (title, rivals) in [("once", 1), ("thrice", 3)] {
+        world.source.edit(&s, "title", title);
+        world.tables.lock().unwrap().rivals = rivals;
+        let report = world.sync();
+        assert_eq!((report.counts.updated, report.counts.synced), (1, 1));
+        assert_eq!(world.target.value(&t, "name"), json!(title));
+    }
+    world.source.edit(&s, "title", "four times");
+    world.tables.lock().unwrap().rivals = 4;
+    assert!(matches!(world.try_sync(), Err(RunError::Store(StoreError::Outdated))));
+    assert_eq!(world.target.value(&t, "name"), json!("thrice"), "nothing was sent");
+    world.sync();
+    assert_eq!(world.target.value(&t, "name"), json!("four times"));
+    assert!(world.tables().changes.iter().all(|row| row.state == ChangeState::Confirmed));
+    world.assert_quiet();
+}
+
+#[test]
 fn a_link_that_another_run_wrote_meanwhile_is_left_to_the_next_run() {
     let world = World::new(json!({}));
     let (s, t) = world.paired(json!({ "title": "old" }));

@@ -31,6 +31,8 @@ pub(crate) struct Tables {
     pub(crate) fence: u64,
     /// Transactions that wrote links.
     pub(crate) records: u64,
+    /// So often yet, another run writes the links that were just read.
+    pub(crate) rivals: u32,
 }
 
 /// A link as the database has it: bases are JSON, so dates have become text.
@@ -322,8 +324,13 @@ impl Store for MemoryStore {
     }
 
     async fn links(&self, ids: &[i64]) -> Result<Vec<Link>, StoreError> {
-        let tables = self.tables.lock().unwrap();
-        Ok(ids.iter().filter_map(|id| Some(tables.link(*id, tables.links.get(id)?))).collect())
+        let mut tables = self.tables.lock().unwrap();
+        let links = ids.iter().filter_map(|id| Some(tables.link(*id, tables.links.get(id)?))).collect();
+        if tables.rivals > 0 && !ids.is_empty() {
+            tables.rivals -= 1;
+            ids.iter().for_each(|id| tables.links.get_mut(id).unwrap().version += 1);
+        }
+        Ok(links)
     }
 
     async fn open_intents(&self) -> Result<Vec<i64>, StoreError> {

@@ -90,3 +90,56 @@ pub(crate) async fn numbers_tell_what_is_there(stage: &Stage) {
     assert_eq!(seen, [(State::Running, Priority::High, 1, 0), (State::Waiting, Priority::Normal, 3, 1)]);
     assert!(counts.iter().all(|count| count.oldest < Duration::from_secs(20)));
 }
+
+/// A store that cannot wait says so at once, and then there is nothing to promise.
+async fn waits(stage: &Stage) -> bool {
+    stage.backend.claim_next(&request(1, LEASE), Duration::from_millis(1)).await.is_some()
+}
+
+pub(crate) async fn a_wait_for_work_ends_in_its_claim(stage: &Stage) {
+    if !waits(stage).await {
+        return;
+    }
+    for kind in ["first", "second"] {
+        let began = Instant::now();
+        let wait = async { stage.backend.claim_next(&request(9, LEASE), Duration::from_secs(1)).await };
+        let push = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let other = stage.backend.own_connection().await.expect("a store").expect("another connection");
+            other.push(&[job(kind)]).await.expect("a push");
+        };
+        let (claimed, ()) = tokio::join!(wait, push);
+        let claimed = claimed.expect("a store that can wait").expect("a claim");
+        assert_eq!(kinds(&claimed.jobs), [kind]);
+        let took = began.elapsed();
+        assert!(took >= Duration::from_millis(100) && took < Duration::from_millis(900), "{took:?}");
+        assert!(claim(&*stage.backend, 9).await.is_empty(), "it is claimed once");
+    }
+}
+
+pub(crate) async fn a_wait_for_work_can_be_ended(stage: &Stage) {
+    if !waits(stage).await {
+        return;
+    }
+    let began = Instant::now();
+    let wait = async { stage.backend.claim_next(&request(9, LEASE), Duration::from_secs(1)).await };
+    let end = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        stage.backend.rouse(QUEUE).await;
+    };
+    let (claimed, ()) = tokio::join!(wait, end);
+    assert!(claimed.expect("a store that can wait").expect("a claim").jobs.is_empty());
+    assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
+}
+
+pub(crate) async fn a_wait_for_work_ends_by_itself(stage: &Stage) {
+    if !waits(stage).await {
+        return;
+    }
+    // No later than a tenth of the lease, which counts from before the wait.
+    let began = Instant::now();
+    let lease = Duration::from_secs(1);
+    let claimed = stage.backend.claim_next(&request(9, lease), Duration::from_secs(60)).await;
+    assert!(claimed.expect("a store that can wait").expect("a claim").jobs.is_empty());
+    assert!(began.elapsed() < Duration::from_millis(600), "{:?}", began.elapsed());
+}
