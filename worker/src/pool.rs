@@ -87,7 +87,9 @@ async fn work(
     shutdown: CancellationToken,
     health: impl Fn(Health) + Send + Sync + 'static,
 ) -> anyhow::Result<()> {
-    let statistics = tokio::spawn(stats::run(environment.clone(), shutdown.clone()));
+    // What a replica without statistics left is added by those that stay; a command adds its own run.
+    let statistics =
+        config.schedules.then(|| tokio::spawn(stats::run(environment.clone(), shutdown.clone())));
     let schedules =
         config.schedules.then(|| tokio::spawn(schedule::run(environment.clone(), shutdown.clone())));
     // A command that waits for its own run has put it into the database's queue itself.
@@ -132,10 +134,9 @@ async fn work(
         Ok::<_, io::Error>(())
     };
     monitor.run_with_signal(signal).await?;
-    for task in schedules.into_iter().chain(maintenance).chain(intake).chain(dispatcher) {
+    for task in schedules.into_iter().chain(statistics).chain(maintenance).chain(intake).chain(dispatcher) {
         task.await?;
     }
-    statistics.await?;
     Ok(())
 }
 

@@ -81,7 +81,8 @@ impl Fetcher {
             }
             let asked = Instant::now();
             // While there is more work than slots, now and then one slot goes to whatever has waited too long.
-            if pressed && asked >= overdue_at {
+            // Jobs of one key have no others to wait behind.
+            if pressed && asked >= overdue_at && self.config.concurrency_key.is_none() {
                 overdue_at = asked + OVERDUE_EACH;
                 if let Some(claimed) = self.claim(1, Some(self.config.overdue)).await {
                     self.hand_over(claimed, asked);

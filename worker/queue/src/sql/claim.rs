@@ -101,7 +101,8 @@ async fn claim_sqlite(db: &DatabaseConnection, request: &ClaimRequest) -> Result
     taken.add(&binds.all(db, text).await?)?;
     // A shortage is the end of the line, unless jobs of a key that was just taken filled places in front of others.
     let jobs = &taken.claimed.jobs;
-    taken.claimed.more = jobs.len() >= request.limit || jobs.iter().any(is_keyed);
+    let one_key = request.concurrency_key.is_some();
+    taken.claimed.more = jobs.len() >= request.limit || (!one_key && jobs.iter().any(is_keyed));
     Ok(taken)
 }
 

@@ -67,7 +67,8 @@ impl SqlBackend {
             origin: Origin::new(),
             room: Arc::new(Room::new(room::USUAL_LIMIT)),
             writer: Some(Arc::default()),
-            purge_at: Arc::new(Mutex::new(Instant::now())),
+            // A command that soon ends leaves that to others.
+            purge_at: Arc::new(Mutex::new(Instant::now() + leave::PURGE_EVERY)),
         }
     }
 
