@@ -8,3 +8,4 @@ mod dispatching;
 mod events;
 mod pausing;
 mod stage;
+mod together;

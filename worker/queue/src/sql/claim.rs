@@ -92,9 +92,13 @@ async fn claim_sqlite(db: &DatabaseConnection, request: &ClaimRequest) -> Result
         order(request),
         binds.limit(asked.limit)
     );
+    // Only jobs with a key are ranked, and all are found again by their row's number, which is where they stand.
     let text = format!(
-        "UPDATE jobs SET {sets} WHERE id IN (SELECT id FROM ({chosen}) AS chosen) AND {going} RETURNING {CLAIMED}",
-        chosen = chosen(&line),
+        "WITH line AS MATERIALIZED ({line}) UPDATE jobs SET {sets} WHERE rowid IN (\
+         SELECT place FROM line WHERE concurrency_key IS NULL UNION ALL \
+         SELECT place FROM line WHERE concurrency_key IS NOT NULL AND id IN ({chosen})) AND {going} \
+         RETURNING {CLAIMED}",
+        chosen = chosen("SELECT * FROM line WHERE concurrency_key IS NOT NULL"),
         going = not_paused(asked.queue),
     );
     let mut taken = Taken::default();
@@ -300,8 +304,8 @@ impl Asked {
         let now = binds.now();
         // On PostgreSQL what has a key is only found here; how many run is counted when it is taken.
         let columns = match binds.backend {
-            DbBackend::Postgres => "j.id, j.concurrency_key, j.order_key, j.priority, j.run_at",
-            _ => LINE,
+            DbBackend::Postgres => "j.id, j.concurrency_key, j.order_key, j.priority, j.run_at".to_owned(),
+            _ => format!("j.rowid AS place, {LINE}"),
         };
         let mut text = format!(
             "SELECT {columns} FROM jobs j WHERE j.queue = {} AND j.state = 'waiting' AND j.priority = {priority} \

@@ -377,7 +377,8 @@ pub(crate) async fn a_push_wakes_an_idle_worker(stage: &Stage) {
 pub(crate) async fn low_priority_starts_within_its_bound(stage: &Stage) {
     let (backend, ran) = (Arc::clone(&stage.backend), Runs::default());
     let noted = ran.clone();
-    let config = SourceConfig { concurrency: 1, overdue: SHORT, ..config("worker") };
+    // Long enough for the first claims, which open connections.
+    let config = SourceConfig { concurrency: 1, overdue: SHORT * 5, ..config("worker") };
     let worker = start(stage, config, move |leased| {
         noted.note(&leased);
         let backend = Arc::clone(&backend);
