@@ -22,14 +22,17 @@ mod coalesce;
 mod config;
 #[cfg(feature = "source")]
 mod fetcher;
+#[cfg_attr(not(feature = "source"), allow(dead_code, reason = "what a worker's source does with it"))]
 mod health;
 mod job;
 #[cfg(feature = "source")]
 mod keeper;
+#[cfg_attr(not(feature = "source"), allow(dead_code, reason = "what a worker's source does with it"))]
 mod lease;
 pub mod limits;
 #[cfg(feature = "source")]
 mod line;
+#[cfg_attr(not(feature = "source"), allow(dead_code, reason = "what a worker's source does with it"))]
 mod meter;
 #[cfg(feature = "sql")]
 pub mod outbox;

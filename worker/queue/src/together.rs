@@ -10,7 +10,7 @@ use std::{
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
-use tokio::sync::oneshot;
+use tokio::{runtime::Handle, sync::oneshot};
 
 /// What carries calls out; it answers each, in the same order.
 type CarryOut<Q, A> = dyn Fn(Vec<Q>) -> BoxFuture<'static, Vec<A>> + Send + Sync;
@@ -42,25 +42,38 @@ impl<Q: Send + 'static, A: Send + 'static> Together<Q, A> {
         Self { line: Arc::new(Mutex::new(line)), carry_out: Arc::new(carry_out), most: most.max(1) }
     }
 
-    /// Makes a call. One that is given up by its caller is carried out all the same.
+    /// Makes a call. A lone one that its caller gives up ends there, as any future does; one that goes with others is carried
+    /// out all the same.
     pub async fn call(&self, request: Q) -> Result<A, CutShort> {
-        let (answer, waits) = oneshot::channel();
-        let idle = {
+        let begun = {
             let mut line = locked(&self.line);
-            line.waiting.push((request, answer));
-            !std::mem::replace(&mut line.busy, true)
+            if line.busy {
+                let (answer, waits) = oneshot::channel();
+                line.waiting.push((request, answer));
+                Err(waits)
+            } else {
+                line.busy = true;
+                Ok((request, Busy { line: Arc::clone(&self.line), over: false }))
+            }
         };
-        if idle {
-            tokio::spawn(self.clone().work());
+        match begun {
+            Ok((request, busy)) => {
+                let _next = Next { together: self, busy: Some(busy) };
+                (self.carry_out)(vec![request]).await.pop().ok_or(CutShort)
+            }
+            Err(waits) => waits.await.map_err(|_| CutShort),
         }
-        waits.await.map_err(|_| CutShort)
     }
 
-    async fn work(self) {
-        let mut busy = Busy { line: &self.line, over: false };
+    async fn work(self, mut busy: Busy<Q, A>) {
         loop {
             let batch = {
                 let mut line = locked(&self.line);
+                if line.waiting.is_empty() {
+                    line.busy = false;
+                    busy.over = true;
+                    return;
+                }
                 let many = line.waiting.len().min(self.most);
                 line.waiting.drain(..many).collect::<Vec<_>>()
             };
@@ -71,26 +84,42 @@ impl<Q: Send + 'static, A: Send + 'static> Together<Q, A> {
                 // Who does not wait any more does not care.
                 let _ = waits.send(answer);
             }
-            let mut line = locked(&self.line);
-            if line.waiting.is_empty() {
-                line.busy = false;
-                busy.over = true;
-                return;
-            }
+        }
+    }
+}
+
+/// After a lone call: those who came meanwhile have their turn.
+struct Next<'a, Q: Send + 'static, A: Send + 'static> {
+    together: &'a Together<Q, A>,
+    busy: Option<Busy<Q, A>>,
+}
+
+impl<Q: Send + 'static, A: Send + 'static> Drop for Next<'_, Q, A> {
+    fn drop(&mut self) {
+        let Some(mut busy) = self.busy.take() else { return };
+        let mut line = locked(&self.together.line);
+        if line.waiting.is_empty() {
+            line.busy = false;
+            busy.over = true;
+            return;
+        }
+        drop(line);
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(self.together.clone().work(busy));
         }
     }
 }
 
 /// While it is there, calls are carried out. Dropped before that is over, it sends home whoever waits: nobody would come.
-struct Busy<'a, Q, A> {
-    line: &'a Mutex<Line<Q, A>>,
+struct Busy<Q, A> {
+    line: Arc<Mutex<Line<Q, A>>>,
     over: bool,
 }
 
-impl<Q, A> Drop for Busy<'_, Q, A> {
+impl<Q, A> Drop for Busy<Q, A> {
     fn drop(&mut self) {
         if !self.over {
-            let mut line = locked(self.line);
+            let mut line = locked(&self.line);
             line.waiting.clear();
             line.busy = false;
         }
@@ -150,7 +179,7 @@ mod tests {
     async fn a_panic_is_told_to_those_it_met_and_the_next_have_their_turn() {
         let together = counting(8);
         let calls = [1, 13, 2].map(|n| together.call(n));
-        assert_eq!(futures_util::future::join_all(calls).await, [Err(CutShort); 3]);
+        assert_eq!(futures_util::future::join_all(calls).await, [Ok((1, 1)), Err(CutShort), Err(CutShort)]);
         assert_eq!(together.call(3).await, Ok((3, 1)));
     }
 

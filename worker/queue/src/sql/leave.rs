@@ -135,7 +135,8 @@ async fn leave_sqlite(
     let rows = binds.rows(leaving.iter().map(Leaving::row).collect(), COLUMNS);
     let text = format!(
         "DELETE FROM jobs WHERE rowid IN (SELECT jobs.rowid FROM {rows} AS held CROSS JOIN jobs WHERE {condition}) \
-         RETURNING id, claim_token, queue, kind, last_error, attempt, keep_result_ms, {KEYED}",
+         RETURNING id, claim_token, {KEYED}, CASE WHEN keep_result_ms > 0 THEN json_object('queue', queue, \
+         'kind', kind, 'error', last_error, 'attempt', attempt, 'keep', keep_result_ms) END AS kept",
         condition = which.condition(),
     );
     let rows = binds.all(db, text).await?;
@@ -143,21 +144,16 @@ async fn leave_sqlite(
     for row in &rows {
         let one = Left::read(row)?;
         left.push(one);
-        let keep: i64 = row.try_get("", "keep_result_ms")?;
+        // Most jobs leave without a trace.
+        let Some(mut known) = row.try_get::<Option<Json>>("", "kept")? else { continue };
         let cause = leaving.iter().find(|other| {
             other.job == one.lease.id && (which != Which::Held || other.token == one.lease.token)
         });
-        let (true, Some(cause)) = (keep > 0, cause) else { continue };
-        kept.push(json!({
-            "id": one.lease.id.simple().to_string(),
-            "queue": row.try_get::<String>("", "queue")?,
-            "kind": row.try_get::<String>("", "kind")?,
-            "cancelled": i64::from(cause.cancelled),
-            "result": cause.result.as_ref().map(Json::to_string),
-            "error": row.try_get::<Option<String>>("", "last_error")?,
-            "attempt": row.try_get::<i32>("", "attempt")?,
-            "keep": keep,
-        }));
+        let Some(cause) = cause else { continue };
+        known["id"] = json!(one.lease.id.simple().to_string());
+        known["cancelled"] = json!(i64::from(cause.cancelled));
+        known["result"] = json!(cause.result.as_ref().map(Json::to_string));
+        kept.push(known);
     }
     if !kept.is_empty() {
         let mut binds = Binds::new(db);
