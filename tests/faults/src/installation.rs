@@ -95,6 +95,11 @@ impl Installation {
         Ok(run["status"].as_str().unwrap_or_default().to_owned())
     }
 
+    /// Runs a command to its end.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Result<()> {
+        self.program.expect(0, arguments).map(drop)
+    }
+
     /// Asks for a run over HTTP; answers the id of the job that was accepted.
     pub(crate) async fn ask(&self, api: &Replica, sync: usize) -> Result<String> {
         let body = serde_json::json!({ "sync": format!("tasks-{sync}") }).to_string();

@@ -213,6 +213,8 @@ impl Fetcher {
         let mut woken_at = None;
         loop {
             tokio::select! {
+                biased;
+                // First, since a store that cannot wait says so at once, and then the wake-up is for whoever waits here.
                 answer = &mut call => return answer,
                 // Usually the store was woken by the same and answers now.
                 Ok(()) = wakeups.changed(), if woken_at.is_none() => woken_at = Some(Instant::now()),
@@ -222,7 +224,8 @@ impl Fetcher {
             if woken_at.is_some_and(|at: Instant| at.elapsed() >= TOLD) || self.gate() != Gate::Open {
                 let rouse = self.backend.rouse(&request.queue);
                 tokio::join!(rouse, time::sleep(TOLD));
-                return time::timeout(self.patience(), call).await.unwrap_or(None);
+                let late = |elapsed: time::error::Elapsed| Some(Err(Error::Unavailable(elapsed.into())));
+                return time::timeout(self.patience(), call).await.unwrap_or_else(late);
             }
         }
     }

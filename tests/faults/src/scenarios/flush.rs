@@ -12,7 +12,7 @@ use crate::{
 };
 
 pub(super) async fn flushed(name: &'static str, mut stage: Stage) -> Result<Report> {
-    let (syncs, times) = stage.pick((12, 1), (60, 3));
+    let (syncs, times) = stage.pick((60, 1), (120, 3));
     let installation = Installation::new(&stage.system, syncs, "").await?;
     let api = installation.serve(&["api"])?;
     let mut workers = Vec::new();
@@ -22,10 +22,13 @@ pub(super) async fn flushed(name: &'static str, mut stage: Stage) -> Result<Repo
     let mut accepted = Vec::new();
     let mut longest = Duration::ZERO;
     for _ in 0..times {
+        // A run takes a few milliseconds: they begin when all are there, so that some wait when it is flushed.
+        installation.command(&["pause", "queue", "default"])?;
         for sync in 0..syncs {
             accepted.push(installation.ask(&api, sync).await?);
         }
-        let moment = stage.random.random_range(0..200);
+        installation.command(&["resume", "queue", "default"])?;
+        let moment = stage.random.random_range(0..20);
         tokio::time::sleep(Duration::from_millis(moment)).await;
         let open =
             "SELECT COUNT(*) FROM sync_history WHERE status NOT IN ('completed', 'failed', 'cancelled')";

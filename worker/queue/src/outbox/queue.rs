@@ -182,12 +182,12 @@ impl RunQueue {
         Err(Error::Full { queue: RUN_QUEUE.to_owned(), waiting, limit: self.limit })
     }
 
-    /// How many wait: as the database sees it, and where the queue has a store of its own as that does, too. It may have jobs
-    /// that are no runs. One that is away does not count.
+    /// How many wait, as the database or as the queue sees it, which may have jobs that are no runs. One that is away does
+    /// not count.
     async fn waiting(&self, db: &DatabaseConnection) -> Result<u64, Error> {
         let runs = self.unfinished(db).await?;
-        if !self.is_foreign() {
-            return Ok(runs);
+        if self.same_database().is_some() {
+            return Ok(runs.max(SqlBackend::waiting(db, RUN_QUEUE, self.limit).await?));
         }
         let jobs = match timeout(PATIENCE, self.backend.counts(RUN_QUEUE)).await {
             Ok(Ok(counts)) => {

@@ -1,6 +1,6 @@
 //! Jobs into the line.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use uuid::Uuid;
 
@@ -56,15 +56,13 @@ pub(super) async fn push(
 async fn push_to(
     backend: &RedisBackend,
     queue: &str,
-    mut items: Vec<Item<'_>>,
+    items: Vec<Item<'_>>,
     limit: Option<u64>,
     answers: &mut [Pushed],
 ) -> Result<(), Error> {
     let base = backend.base(queue);
     let total = items.len();
     let mut limit = limit;
-    // What is due at once is in line in the order of the ids.
-    items.sort_by_key(|item| item.job.id);
     for round in rounds(items) {
         for chunk in round.chunks(CHUNK) {
             let mut call = PUSH.call(&base);
@@ -118,51 +116,25 @@ async fn push_to(
     Ok(())
 }
 
-/// Of jobs with one id, and of jobs with one unique key, the first in the caller's list goes first. By id they mostly are
-/// in that order; those that are not wait for another round.
-fn rounds(items: Vec<Item<'_>>) -> Vec<Vec<Item<'_>>> {
-    let mut first: HashMap<&str, usize> = HashMap::new();
-    let keyed = items.iter().any(|item| item.job.unique.is_some());
-    let doubled = items.windows(2).any(|pair| pair[0].job.id == pair[1].job.id);
-    if !keyed && !doubled {
-        return vec![items];
-    }
-    let (mut now, mut later, mut previous) = (Vec::new(), Vec::new(), None);
-    for item in items {
-        let key = item.job.unique.as_ref().map(|unique| unique.key.as_str());
-        let behind = key.is_some_and(|key| first.get(key).is_some_and(|last| *last > item.at));
-        if previous == Some(item.job.id) || behind {
-            later.push(item);
-            continue;
+/// In the order in which they go to the script: by id, but of jobs with one unique key the first in the caller's list takes the
+/// place, and the others come right after it, since they will not have one of their own. Of jobs with one id the first goes
+/// first; the script does not see those of the same call, so the others have a round each.
+fn rounds(mut items: Vec<Item<'_>>) -> Vec<Vec<Item<'_>>> {
+    let mut leaders: HashMap<&str, (usize, Uuid)> = HashMap::new();
+    for item in &items {
+        if let Some(unique) = &item.job.unique {
+            let leader = leaders.entry(&unique.key).or_insert((item.at, item.job.id));
+            *leader = (*leader).min((item.at, item.job.id));
         }
-        previous = Some(item.job.id);
-        if let Some(key) = key {
-            first.insert(key, item.at);
-        }
-        now.push(item);
     }
-    // The one that stood later in the list was let by; it has to wait for the one that stood before it.
-    if !later.is_empty() {
-        let before: HashMap<_, _> = later
-            .iter()
-            .filter_map(|item| Some((item.job.unique.as_ref()?.key.as_str(), item.at)))
-            .fold(HashMap::new(), |mut least: HashMap<&str, usize>, (key, at)| {
-                least.entry(key).and_modify(|known| *known = at.min(*known)).or_insert(at);
-                least
-            });
-        let waits = |item: &Item<'_>| {
-            item.job
-                .unique
-                .as_ref()
-                .is_some_and(|unique| before.get(&*unique.key).is_some_and(|at| *at < item.at))
-        };
-        let (back, stay): (Vec<_>, Vec<_>) = now.into_iter().partition(waits);
-        now = stay;
-        later.extend(back);
-        later.sort_by_key(|item| item.at);
-    }
-    let mut rounds = vec![now];
-    rounds.extend(later.into_iter().map(|item| vec![item]));
+    items.sort_by_cached_key(|item| {
+        let leader = item.job.unique.as_ref().and_then(|unique| leaders.get(&*unique.key));
+        (leader.map_or(item.job.id, |(_, id)| *id), item.at)
+    });
+    let mut seen = HashSet::with_capacity(items.len());
+    let (first, again): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| seen.insert(item.job.id));
+    let mut rounds = vec![first];
+    rounds.extend(again.into_iter().map(|item| vec![item]));
     rounds
 }
 

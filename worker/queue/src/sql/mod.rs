@@ -91,6 +91,11 @@ impl SqlBackend {
         Ok(pushed)
     }
 
+    /// How many jobs of a queue wait; it counts no further than just above the limit.
+    pub(crate) async fn waiting(db: &DatabaseConnection, queue: &str, limit: u64) -> Result<u64, Error> {
+        Ok(room::count(db, queue, limit).await?)
+    }
+
     /// Wakes the workers of this process if it is so.
     fn wake_if(&self, reason: bool) {
         if reason {

@@ -164,7 +164,7 @@ fn wanted(jobs: &[NewJob]) -> BTreeMap<&str, u64> {
 }
 
 /// How many jobs of a queue wait; it stops just above the limit.
-async fn count<C: ConnectionTrait>(db: &C, queue: &str, limit: u64) -> Result<u64, DbErr> {
+pub(super) async fn count<C: ConnectionTrait>(db: &C, queue: &str, limit: u64) -> Result<u64, DbErr> {
     let mut binds = Binds::new(db);
     let (queue, enough) =
         (binds.bind(queue), binds.bind(i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX)));

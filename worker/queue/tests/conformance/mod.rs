@@ -38,7 +38,8 @@ macro_rules! promises {
                   one_of_many_pushes_wins_a_key_until_it_is_done, a_key_may_stand_for_a_time,
                   one_of_many_pushes_wins_a_time, a_hundred_events_become_one_job,
                   a_burst_in_one_push_becomes_one_job, events_of_many_pushers_are_all_kept,
-                  a_job_that_waits_for_its_retry_takes_events_up, a_job_takes_up_only_so_many;
+                  a_job_that_waits_for_its_retry_takes_events_up, a_job_takes_up_only_so_many,
+                  a_key_within_one_push_changes_no_order;
             room: a_full_queue_takes_no_more, a_limit_holds_for_many_pushers,
                   what_was_accepted_is_put_back_past_the_limit, attempts_used_before_count,
                   a_store_knows_what_it_holds;

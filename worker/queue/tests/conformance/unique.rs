@@ -219,3 +219,14 @@ pub(crate) async fn a_job_takes_up_only_so_many(stage: &Stage) {
     let lengths: Vec<_> = jobs.iter().map(|job| events(&job.payload).len() as u64).collect();
     assert_eq!(lengths, [most + 1, 9]);
 }
+
+pub(crate) async fn a_key_within_one_push_changes_no_order(stage: &Stage) {
+    let (mut first, mut second, third) = (job("first"), job("second"), job("third"));
+    for one in [&mut first, &mut second] {
+        one.unique = Some(Unique { key: "k".to_owned(), rule: UniqueRule::WhileWaiting });
+    }
+    let winner = second.id;
+    let pushed = stage.backend.push(&[third, second, first]).await.expect("a push");
+    assert_eq!(pushed, [Pushed::New, Pushed::New, Pushed::Joined { winner }]);
+    assert_eq!(kinds(&claim(&*stage.backend, 9).await), ["second", "third"]);
+}
