@@ -14,7 +14,7 @@
 //! | `stop` | set | ids that were asked to stop |
 //! | `meta` | hash | the last token, the pause, who claims, how many marks of cancelled jobs are in each line, how many are dead |
 //! | `wake` | list | a token while there is work that nobody was told of |
-//! | `ears` | sorted set | who listens; `told:NAME` is a list through which each hears of cancels |
+//! | `ears` | sorted set | who listens; `told:NAME` is a list through which each hears of cancels, and whoever waits for work that it need wait no longer |
 //! | `u:KEY` | hash | the jobs of a unique key |
 //! | `c:KEY` | set | ids of a concurrency key that run |
 //! | `q:KEY` | sorted set | ids that stand aside for a concurrency key |

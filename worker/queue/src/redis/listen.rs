@@ -2,7 +2,8 @@
 //!
 //! There is one token per queue, so that one piece of work wakes one process and not all of them; who claims and leaves
 //! something behind puts it back for the next. A process that takes the token and does not claim, because it is busy,
-//! puts it back as well. What is heard is a hint: workers look by themselves at their poll interval all the same.
+//! puts it back as well. Where a worker of this process waits for the token itself ([`Backend::claim_next`]), it is left to
+//! that one. What is heard is a hint: workers look by themselves at their poll interval all the same.
 
 use std::{
     sync::atomic::Ordering,
@@ -14,6 +15,8 @@ use tokio::time;
 use uuid::Uuid;
 
 use super::{RedisBackend, bump, connection::Connection, keys, reply, script::HEAR};
+#[cfg(doc)]
+use crate::backend::Backend;
 use crate::{backend::Error, health::chain, retry::StoreBackoff};
 
 /// How long one call waits for a token.

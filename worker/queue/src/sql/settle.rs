@@ -305,11 +305,14 @@ pub(super) fn history(binds: &Binds, outcome: &str, error: &str) -> String {
     }
 }
 
-/// The unique key that a job may keep when it waits again.
-pub(super) const UNTWINNED: &str = "CASE WHEN EXISTS (SELECT 1 FROM jobs twin WHERE twin.queue = jobs.queue \
-     AND twin.unique_key = jobs.unique_key AND twin.id <> jobs.id AND (twin.state = 'waiting' \
-     OR (twin.state = 'running' AND twin.unique_rule = 'until_done' AND jobs.unique_rule = 'until_done'))) \
-     THEN NULL ELSE jobs.unique_key END";
+/// The unique key that a job may keep when it waits again. Each look names what the index for it names: SQLite would else read
+/// the whole table for every job.
+pub(super) const UNTWINNED: &str = "CASE WHEN jobs.unique_key IS NOT NULL AND (\
+     EXISTS (SELECT 1 FROM jobs twin WHERE twin.queue = jobs.queue AND twin.unique_key = jobs.unique_key \
+     AND twin.unique_key IS NOT NULL AND twin.state = 'waiting' AND twin.id <> jobs.id) \
+     OR (jobs.unique_rule = 'until_done' AND EXISTS (SELECT 1 FROM jobs twin WHERE twin.queue = jobs.queue \
+     AND twin.unique_key = jobs.unique_key AND twin.unique_key IS NOT NULL AND twin.state = 'running' \
+     AND twin.unique_rule = 'until_done' AND twin.id <> jobs.id))) THEN NULL ELSE jobs.unique_key END";
 
 /// A job that should stop does not wait for another attempt.
 pub(super) async fn remove_cancelled(

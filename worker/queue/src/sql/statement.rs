@@ -49,6 +49,9 @@ struct Table {
     cells: Vec<Value>,
 }
 
+/// SQLite takes 32,766 values in a statement; a table of more cells than this goes as JSON.
+const MOST_CELLS: usize = 10_000;
+
 /// Stands before and after a table's number in a text under construction.
 const MARK: char = '\u{1}';
 
@@ -56,7 +59,7 @@ impl Table {
     /// The rows in `VALUES`: as many as there are, and up to the next length that has a statement of its own.
     fn write(&self, text: &mut String) {
         let rows = self.cells.len() / self.columns.max(1);
-        let most = [1, 4, 16, 64, 256].into_iter().find(|most| *most >= rows).unwrap_or(rows);
+        let most = [1, 4, 16, 64, 256, 512].into_iter().find(|most| *most >= rows).unwrap_or(rows);
         let row = format!("({})", vec!["?"; self.columns].join(","));
         text.push_str(&vec![row; most].join(","));
     }
@@ -113,6 +116,15 @@ impl Binds {
     }
 
     fn plain_rows(&mut self, rows: Vec<Json>, columns: &[(&str, Kind)]) -> String {
+        if rows.len() * columns.len() > MOST_CELLS {
+            let list = self.bind(Json::Array(rows).to_string());
+            let column = |(name, kind): &(&str, Kind)| match kind {
+                Kind::Id => format!("unhex(json_extract(value, '$.{name}')) AS {name}"),
+                _ => format!("json_extract(value, '$.{name}') AS {name}"),
+            };
+            let columns = columns.iter().map(column).collect::<Vec<_>>().join(", ");
+            return format!("(SELECT {columns} FROM json_each({list}))");
+        }
         let many = self.bind(i64::try_from(rows.len()).unwrap_or(i64::MAX));
         let mut cells = Vec::with_capacity(rows.len() * columns.len());
         for mut row in rows {
@@ -280,4 +292,32 @@ pub(super) fn length(micros: i64) -> Duration {
 /// A time as both databases take it from JSON, and SQLite keeps it.
 pub fn moment(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::AutoSi, false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leases(count: usize) -> Statement {
+        let mut binds = Binds { backend: DbBackend::Sqlite, values: Vec::new(), tables: Vec::new() };
+        let first = binds.bind(7);
+        let held = binds.leases((0..count).map(|n| LeaseRef { id: Uuid::from_u128(n as u128), token: 1 }));
+        binds.statement(format!("SELECT job, token, {first} AS seven FROM {held} AS held"))
+    }
+
+    #[test]
+    fn the_text_is_the_same_for_so_many_rows_and_a_few_more() {
+        for (some, more) in [(2, 4), (17, 64), (257, 512)] {
+            assert_eq!(leases(some).sql, leases(more).sql);
+            assert_ne!(leases(more).sql, leases(more + 1).sql);
+        }
+    }
+
+    #[test]
+    fn however_many_rows_sqlite_can_take_the_values() {
+        for count in [0, 1, 3, 600, 5_000, 5_001, 20_000] {
+            let values = leases(count).values.map_or(0, |values| values.0.len());
+            assert!(values > 1 && values < 32_766, "{count} rows are {values} values");
+        }
+    }
 }
