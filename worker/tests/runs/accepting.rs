@@ -134,6 +134,21 @@ async fn a_delayed_run_waits_for_its_time(#[values(On::Sqlite, On::SqliteAndStor
 
 #[rstest]
 #[tokio::test]
+async fn a_delayed_run_is_never_due_before_its_time(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let stage = Stage::new(on).await;
+    let config = stage.sync("a").await;
+    // However the clocks of this program and of its database are rounded.
+    for seconds in 0..20 {
+        let time = in_an_hour() + TimeDelta::seconds(seconds);
+        let later = NewRun { not_before: Some(time), ..whole(&config) };
+        let id = new(accept(&stage.db, &stage.queue, &later).await.unwrap());
+        let job = stage.queue.get(id).await.unwrap().expect("the job");
+        assert!(job.run_at >= time && job.run_at < time + TimeDelta::minutes(1), "{} for {time}", job.run_at);
+    }
+}
+
+#[rstest]
+#[tokio::test]
 async fn a_waiting_run_is_cancelled_whether_the_queue_holds_it_or_not(
     #[values(On::Sqlite, On::Postgres, On::SqliteAndStore)] on: On,
 ) {

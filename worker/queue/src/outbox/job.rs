@@ -26,6 +26,10 @@ pub(super) const EVENT_KEY: &str = "event:";
 /// The longest key that both databases can index; what would be longer is not looked for, and two of it are two runs.
 const LONGEST_KEY: usize = 1_000;
 
+/// The coarsest step of a store's clock: SQLite tells milliseconds. A delay that is counted from the beginning of one would
+/// end that much before its time.
+const CLOCK_STEP: Duration = Duration::from_millis(1);
+
 /// The key of which one run at a time executes: the sync.
 pub fn sync_key(sync_config_id: i64) -> String {
     format!("sync:{sync_config_id}")
@@ -96,7 +100,8 @@ impl<'a> Facts<'a> {
 
     /// The job.
     pub(super) fn job(&self, now: DateTime<Utc>) -> NewJob {
-        let delay = self.not_before.and_then(|time| (time - now).to_std().ok()).unwrap_or_default();
+        let ahead = self.not_before.and_then(|time| (time - now).to_std().ok());
+        let delay = ahead.map_or(Duration::ZERO, |ahead| ahead + CLOCK_STEP);
         // Runs of one item go beside those of the whole sync, one after the other; the store's links tell which of two
         // that meet at one item has to look again. The second key is that by which a command waits for its own run.
         let key = self.link.map_or_else(|| sync_key(self.sync), link_key);
