@@ -46,7 +46,8 @@ mod running;
 #[cfg(feature = "sql")]
 mod sql;
 mod state;
-#[cfg(feature = "sql")]
+#[cfg(any(feature = "redis", feature = "sql"))]
+#[cfg_attr(not(feature = "sql"), allow(unreachable_pub, reason = "the outbox gives it to other crates"))]
 mod together;
 
 #[cfg(feature = "source")]

@@ -84,6 +84,8 @@ impl<Q: Send + 'static, A: Send + 'static> Together<Q, A> {
                 // Who does not wait any more does not care.
                 let _ = waits.send(answer);
             }
+            // They may have another call to make; so it goes with the others.
+            tokio::task::yield_now().await;
         }
     }
 }

@@ -8,6 +8,7 @@ mod support;
 
 use std::error::Error as _;
 
+use futures_util::future::join_all;
 use serde_json::json;
 use syncline_queue::{Backend, Error, NewJob, Outcome, Pushed, RedisBackend, RedisConfig, Settled};
 use syncline_support::redis::Server;
@@ -156,5 +157,11 @@ async fn a_server_that_is_not_there_is_waited_for() {
     let backend = RedisBackend::new("redis://127.0.0.1:1", RedisConfig::default()).expect("a URL");
     let error = backend.push(&[job("job")]).await.expect_err("nobody there");
     assert!(error.is_temporary(), "{error:?}");
+    // Those who ask together hear the same, with the reason.
+    let jobs: Vec<_> = (0..9).map(|_| [job("job")]).collect();
+    for answer in join_all(jobs.iter().map(|one| backend.push(one))).await {
+        let error = answer.expect_err("nobody there");
+        assert!(error.is_temporary() && whole(&error).contains("refused"), "{}", whole(&error));
+    }
     assert!(RedisBackend::new("http://127.0.0.1", RedisConfig::default()).is_err());
 }

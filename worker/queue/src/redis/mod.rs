@@ -14,6 +14,7 @@ mod listen;
 mod look;
 mod maintain;
 mod push;
+mod push_together;
 mod queues;
 mod reply;
 mod script;
@@ -41,6 +42,7 @@ use crate::{
         Rescued, Settled, Settlement,
     },
     job::{Ended, Job, NewJob},
+    together::Together,
 };
 
 /// How a queue in Redis behaves.
@@ -68,6 +70,7 @@ pub struct RedisBackend {
     queues: Arc<Queues>,
     wakeups: Arc<watch::Sender<u64>>,
     cancellations: Arc<watch::Sender<u64>>,
+    pushes: Together<push_together::Asked, Result<Vec<Pushed>, Error>>,
     /// Claims of this process so far.
     claims: Arc<AtomicU64>,
     /// The connection on which this instance waits for work and claims it, and its name there.
@@ -94,6 +97,7 @@ impl RedisBackend {
             wakeups: Arc::default(),
             cancellations: Arc::default(),
             claims: Arc::default(),
+            pushes: push_together::meeting_place(),
         })
     }
 

@@ -1,37 +1,58 @@
 //! Jobs into the line.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    time::Duration,
+};
 
 use uuid::Uuid;
 
 use super::{
     RedisBackend,
     blob::{self, Encoded, micros},
-    reply,
+    push_together, reply,
     script::PUSH,
 };
 use crate::{
     backend::{Error, Pushed},
-    job::{NewJob, UniqueRule},
+    job::{NewJob, Unique, UniqueRule},
     meter,
 };
 
 /// Jobs per call of the script.
 const CHUNK: usize = 250;
+/// A push of no more jobs than this goes together with others that are made meanwhile.
+const FEW: usize = 16;
 
-/// A job and where it stood in the caller's list.
-struct Item<'a> {
-    at: usize,
-    job: &'a NewJob,
+/// A job as the script takes it.
+#[derive(Debug)]
+pub(super) struct Item {
+    queue: String,
+    id: Uuid,
+    rank: i16,
+    delay: Duration,
+    unique: Option<Unique>,
     encoded: Encoded,
 }
 
-impl Item<'_> {
+impl Item {
+    fn new(job: &NewJob) -> Result<Self, Error> {
+        let encoded = blob::encode(job)?;
+        let (queue, unique) = (job.queue.clone(), job.unique.clone());
+        Ok(Item { queue, id: job.id, rank: job.priority.rank(), delay: job.delay, unique, encoded })
+    }
+
     /// Due at once and without a key, so that it can go with others.
     fn is_plain(&self) -> bool {
         const KEYED: u16 = blob::flag::UNIQUE | blob::flag::ORDER;
-        self.job.delay.is_zero() && self.encoded.flags & KEYED == 0
+        self.delay.is_zero() && self.encoded.flags & KEYED == 0
     }
+}
+
+/// A job and where it stands in the caller's list.
+struct Placed<'a> {
+    at: usize,
+    item: &'a Item,
 }
 
 pub(super) async fn push(
@@ -39,24 +60,39 @@ pub(super) async fn push(
     jobs: &[NewJob],
     limit: Option<u64>,
 ) -> Result<Vec<Pushed>, Error> {
-    let mut queues: BTreeMap<&str, Vec<Item<'_>>> = BTreeMap::new();
-    for (at, job) in jobs.iter().enumerate() {
-        queues.entry(&job.queue).or_default().push(Item { at, job, encoded: blob::encode(job)? });
-    }
-    let mut answers = vec![Pushed::Known; jobs.len()];
-    for (queue, items) in queues {
-        backend.announce(queue).await?;
-        push_to(backend, queue, items, limit, &mut answers).await?;
-    }
+    let items = jobs.iter().map(Item::new).collect::<Result<Vec<_>, _>>()?;
+    let answers = match limit {
+        Some(_) if jobs.len() <= FEW => push_together::push(backend, items).await?,
+        _ => push_items(backend, &items, limit).await?,
+    };
     meter::pushed(jobs, &answers);
     backend.wake_if(answers.contains(&Pushed::New));
+    Ok(answers)
+}
+
+pub(super) async fn push_items(
+    backend: &RedisBackend,
+    items: impl IntoIterator<Item = &Item>,
+    limit: Option<u64>,
+) -> Result<Vec<Pushed>, Error> {
+    let mut queues: BTreeMap<&str, Vec<Placed<'_>>> = BTreeMap::new();
+    let mut count = 0;
+    for (at, item) in items.into_iter().enumerate() {
+        queues.entry(&item.queue).or_default().push(Placed { at, item });
+        count = at + 1;
+    }
+    let mut answers = vec![Pushed::Known; count];
+    for (queue, placed) in queues {
+        backend.announce(queue).await?;
+        push_to(backend, queue, placed, limit, &mut answers).await?;
+    }
     Ok(answers)
 }
 
 async fn push_to(
     backend: &RedisBackend,
     queue: &str,
-    items: Vec<Item<'_>>,
+    items: Vec<Placed<'_>>,
     limit: Option<u64>,
     answers: &mut [Pushed],
 ) -> Result<(), Error> {
@@ -71,22 +107,21 @@ async fn push_to(
                 None => call.arg(-1),
             };
             call.arg(total);
-            for group in chunk.chunk_by(|one, next| {
+            for group in chunk.chunk_by(|Placed { item: one, .. }, Placed { item: next, .. }| {
                 one.is_plain() && next.is_plain() && one.encoded.head == next.encoded.head
             }) {
-                if group[0].is_plain() {
-                    call.arg("p")
-                        .arg(group.len())
-                        .arg(group[0].job.priority.rank())
-                        .arg(&group[0].encoded.head[..]);
-                    for item in group {
-                        call.arg(item.job.id.as_bytes()).arg(&item.encoded.rest);
+                // A group is never empty.
+                let first = group[0].item;
+                if first.is_plain() {
+                    call.arg("p").arg(group.len()).arg(first.rank).arg(&first.encoded.head[..]);
+                    for Placed { item, .. } in group {
+                        call.arg(item.id.as_bytes()).arg(&item.encoded.rest);
                     }
                     continue;
                 }
-                for item in group {
-                    let (rule, length) = rule(item.job);
-                    call.arg("j").arg(item.job.id.as_bytes()).arg(micros(item.job.delay));
+                for Placed { item, .. } in group {
+                    let (rule, length) = rule(item.unique.as_ref());
+                    call.arg("j").arg(item.id.as_bytes()).arg(micros(item.delay));
                     call.arg(&item.encoded.head[..]).arg(&item.encoded.rest).arg(rule).arg(length);
                 }
             }
@@ -97,12 +132,12 @@ async fn push_to(
             }
             let [letters, winners] = reply::several(answer)?;
             let mut winners = reply::texts(winners)?.into_iter();
-            for (item, letter) in chunk.iter().zip(reply::bytes(letters)?) {
+            for (placed, letter) in chunk.iter().zip(reply::bytes(letters)?) {
                 let mut winner = || {
                     let id = winners.next().and_then(|id| Uuid::from_slice(&id).ok());
                     id.ok_or_else(|| reply::strange("no winner"))
                 };
-                answers[item.at] = match letter {
+                answers[placed.at] = match letter {
                     b'n' => Pushed::New,
                     b'j' => Pushed::Joined { winner: winner()? },
                     b'm' => Pushed::Merged { winner: winner()? },
@@ -119,27 +154,27 @@ async fn push_to(
 /// In the order in which they go to the script: by id, but of jobs with one unique key the first in the caller's list takes the
 /// place, and the others come right after it, since they will not have one of their own. Of jobs with one id the first goes
 /// first; the script does not see those of the same call, so the others have a round each.
-fn rounds(mut items: Vec<Item<'_>>) -> Vec<Vec<Item<'_>>> {
+fn rounds(mut items: Vec<Placed<'_>>) -> Vec<Vec<Placed<'_>>> {
     let mut leaders: HashMap<&str, (usize, Uuid)> = HashMap::new();
-    for item in &items {
-        if let Some(unique) = &item.job.unique {
-            let leader = leaders.entry(&unique.key).or_insert((item.at, item.job.id));
-            *leader = (*leader).min((item.at, item.job.id));
+    for Placed { at, item } in &items {
+        if let Some(unique) = &item.unique {
+            let leader = leaders.entry(&unique.key).or_insert((*at, item.id));
+            *leader = (*leader).min((*at, item.id));
         }
     }
-    items.sort_by_cached_key(|item| {
-        let leader = item.job.unique.as_ref().and_then(|unique| leaders.get(&*unique.key));
-        (leader.map_or(item.job.id, |(_, id)| *id), item.at)
+    items.sort_by_cached_key(|Placed { at, item }| {
+        let leader = item.unique.as_ref().and_then(|unique| leaders.get(&*unique.key));
+        (leader.map_or(item.id, |(_, id)| *id), *at)
     });
     let mut seen = HashSet::with_capacity(items.len());
-    let (first, again): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| seen.insert(item.job.id));
+    let (first, again): (Vec<_>, Vec<_>) = items.into_iter().partition(|placed| seen.insert(placed.item.id));
     let mut rounds = vec![first];
-    rounds.extend(again.into_iter().map(|item| vec![item]));
+    rounds.extend(again.into_iter().map(|placed| vec![placed]));
     rounds
 }
 
-fn rule(job: &NewJob) -> (&'static str, u64) {
-    match job.unique.as_ref().map(|unique| unique.rule) {
+fn rule(unique: Option<&Unique>) -> (&'static str, u64) {
+    match unique.map(|unique| unique.rule) {
         None => ("", 0),
         Some(UniqueRule::WhileWaiting) => ("w", 0),
         Some(UniqueRule::UntilDone) => ("d", 0),

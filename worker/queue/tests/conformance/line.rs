@@ -1,6 +1,9 @@
 //! Who is served when.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use syncline_queue::{NewJob, Priority, Pushed, State};
 
@@ -61,6 +64,28 @@ pub(crate) async fn the_same_id_is_pushed_once(stage: &Stage) {
     assert_eq!(stage.backend.push(&[changed]).await.expect("a push"), [Pushed::Known]);
     assert_eq!(kinds(&claim(&*stage.backend, 9).await), ["one"]);
     assert_eq!(stage.backend.push(&[one]).await.expect("a push"), [Pushed::Known], "also while it runs");
+}
+
+pub(crate) async fn pushes_that_meet_are_each_answered(stage: &Stage) {
+    let known = job("known");
+    stage.backend.push(std::slice::from_ref(&known)).await.expect("a push");
+    let pushers = (0..40_usize).map(|n| {
+        let (backend, known) = (Arc::clone(&stage.backend), known.clone());
+        tokio::spawn(async move {
+            let mut jobs: Vec<_> = (0..=n % 5).map(|_| job("new")).collect();
+            let at = n % (jobs.len() + 1);
+            jobs.insert(at, known);
+            let expected: Vec<_> =
+                (0..jobs.len()).map(|place| if place == at { Pushed::Known } else { Pushed::New }).collect();
+            assert_eq!(backend.push(&jobs).await.expect("a push"), expected);
+            jobs.len() - 1
+        })
+    });
+    let mut new = 0;
+    for pusher in pushers.collect::<Vec<_>>() {
+        new += pusher.await.expect("a pusher");
+    }
+    assert_eq!(claim(&*stage.backend, 1_000).await.len(), new + 1);
 }
 
 pub(crate) async fn overdue_jobs_can_be_asked_for(stage: &Stage) {

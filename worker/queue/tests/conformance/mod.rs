@@ -24,7 +24,8 @@ macro_rules! promises {
     ($make:path) => {
         $crate::conformance::promises! { $make;
             line: urgent_jobs_go_first, equal_jobs_go_by_due_time_then_id, delayed_jobs_are_not_early,
-                  the_same_id_is_pushed_once, overdue_jobs_can_be_asked_for,
+                  the_same_id_is_pushed_once, pushes_that_meet_are_each_answered,
+                  overdue_jobs_can_be_asked_for,
                   numbers_tell_what_is_there, a_wait_for_work_ends_in_its_claim, a_wait_for_work_can_be_ended,
                   a_wait_for_work_ends_by_itself;
             keys: a_unique_key_joins_the_waiting_job, a_running_job_gets_one_follow_up,

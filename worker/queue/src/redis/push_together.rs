@@ -1,0 +1,65 @@
+//! Pushes made at the same time, sent as one call: many producers of a process then cost the server and the way to it little
+//! more than one.
+
+use futures_util::future::join_all;
+
+use super::{
+    RedisBackend,
+    push::{Item, push_items},
+};
+use crate::{
+    backend::{Error, Pushed},
+    together::Together,
+};
+
+/// Pushes in one call.
+const MOST: usize = 64;
+
+/// A push that somebody waits for.
+#[derive(Debug)]
+pub(super) struct Asked {
+    backend: RedisBackend,
+    items: Vec<Item>,
+}
+
+/// Where pushes meet.
+pub(super) fn meeting_place() -> Together<Asked, Result<Vec<Pushed>, Error>> {
+    Together::new(MOST, |asked| Box::pin(all(asked)))
+}
+
+/// Pushes jobs under the queue's limit.
+pub(super) async fn push(backend: &RedisBackend, items: Vec<Item>) -> Result<Vec<Pushed>, Error> {
+    let asked = Asked { backend: backend.clone(), items };
+    backend.pushes.call(asked).await.map_err(|cut| Error::Unavailable(cut.into()))?
+}
+
+async fn all(asked: Vec<Asked>) -> Vec<Result<Vec<Pushed>, Error>> {
+    match &asked[..] {
+        [] => Vec::new(),
+        [one] => vec![alone(one).await],
+        [first, ..] => {
+            let items = asked.iter().flat_map(|one| &one.items);
+            let answers = push_items(&first.backend, items, first.backend.config.limit).await;
+            match answers {
+                Ok(answers) => {
+                    let mut answers = answers.into_iter();
+                    asked.iter().map(|one| Ok(answers.by_ref().take(one.items.len()).collect())).collect()
+                }
+                // The server may have the jobs by now: sent again, some could be there twice.
+                Err(error) if error.is_temporary() => asked.iter().map(|_| Err(same(&error))).collect(),
+                // There may be room for some of them, and one may be to blame. Alone each gets its due.
+                Err(_) => join_all(asked.iter().map(alone)).await,
+            }
+        }
+    }
+}
+
+async fn alone(asked: &Asked) -> Result<Vec<Pushed>, Error> {
+    push_items(&asked.backend, &asked.items, asked.backend.config.limit).await
+}
+
+/// A failure that several share.
+fn same(error: &Error) -> Error {
+    let source = std::error::Error::source(error);
+    Error::Unavailable(source.map_or_else(|| error.to_string(), ToString::to_string).into())
+}
