@@ -210,8 +210,12 @@ impl Cluster {
     pub fn start() -> Result<Cluster> {
         let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "5000"];
         let nodes = (0..3).map(|_| Server::start(&options)).collect::<Result<Vec<_>>>()?;
-        for (at, range) in [("0", "5460"), ("5461", "10922"), ("10923", "16383")].into_iter().enumerate() {
-            nodes[at].command(&["CLUSTER", "ADDSLOTSRANGE", range.0, range.1])?;
+        for (at, slots) in [0..5461, 5461..10923, 10923..16384].into_iter().enumerate() {
+            // One by one: there are no ranges before version 7.
+            let slots: Vec<String> = slots.map(|slot| slot.to_string()).collect();
+            let command: Vec<&str> =
+                ["CLUSTER", "ADDSLOTS"].into_iter().chain(slots.iter().map(String::as_str)).collect();
+            nodes[at].command(&command)?;
             if at > 0 {
                 nodes[at].command(&["CLUSTER", "MEET", "127.0.0.1", &nodes[0].port.to_string()])?;
             }
@@ -248,7 +252,7 @@ impl Watched {
     /// Starts all of them and waits until they know each other.
     pub fn start() -> Result<Watched> {
         let master = Server::start(&[])?;
-        let replica = Server::start(&["--replicaof", &format!("127.0.0.1 {}", master.port)])?;
+        let replica = Server::start(&["--replicaof", "127.0.0.1", &master.port.to_string()])?;
         wait_for("a replica", || {
             Ok(replica.command(&["INFO", "replication"])?.contains("master_link_status:up"))
         })?;
