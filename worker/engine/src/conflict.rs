@@ -14,6 +14,8 @@ pub enum ConflictKind {
     EditDelete,
     /// Both have a value, and there is no base that says which one is older.
     Timestamp,
+    /// The base came from a backup: it does not tell whose value is newer, nor whether both are.
+    OldBase,
     /// The value of one side is not of the type the field is mapped as.
     TypeMismatch,
     /// The status cannot move where the other side has moved it.
@@ -29,6 +31,7 @@ impl ConflictKind {
             ConflictKind::FieldMismatch => "field_mismatch",
             ConflictKind::EditDelete => "edit_delete",
             ConflictKind::Timestamp => "timestamp",
+            ConflictKind::OldBase => "old_base",
             ConflictKind::TypeMismatch => "type_mismatch",
             ConflictKind::InvalidTransition => "invalid_transition",
             ConflictKind::AmbiguousCreate => "ambiguous_create",

@@ -20,6 +20,8 @@ pub struct FieldState<'a> {
     pub base: Option<Pair<&'a Value>>,
     /// When each item was modified.
     pub modified: Pair<Option<Instant>>,
+    /// When each had been modified, as of the base.
+    pub modified_before: Pair<Option<DateTime<Utc>>>,
     /// A conflict in this field that an earlier run left open.
     pub open: Option<&'a OpenConflict>,
     /// The base is that of a backup: both sides may have been in step since, at other values.
@@ -91,26 +93,39 @@ pub fn merge_field(rule: &Rule, state: &FieldState<'_>, now: DateTime<Utc>) -> M
         (false, false) if state.base.is_some() => Merged::plain(Outcome::Unchanged),
         (false, false) => fill_default(rule),
         _ if rule.agrees(source, target) => Merged::plain(Outcome::Settle),
-        _ if state.outdated && is_doubtful(rule, state, &changed) => conflict(rule, state, now),
+        (true, false) if is_doubtful(rule, state, Side::Source) => conflict(rule, state, now),
+        (false, true) if is_doubtful(rule, state, Side::Target) => conflict(rule, state, now),
         (true, false) => carry_from(rule, state, Side::Source, "source changed".to_owned()),
         (false, true) => carry_from(rule, state, Side::Target, "target changed".to_owned()),
         (true, true) => conflict(rule, state, now),
     }
 }
 
-/// Whether an old base leaves it open who edited last. Without one, a blank may be what somebody has emptied. With one, the
-/// side that has the old value again may have been set back to it since, unless it was left alone longer than the other.
-fn is_doubtful(rule: &Rule, state: &FieldState<'_>, changed: &Pair<bool>) -> bool {
-    if !Side::BOTH.into_iter().any(|side| *changed.get(side) && rule.flow.writes(side.other())) {
-        return false;
-    }
-    let left_alone = if changed.source { state.modified.target } else { state.modified.source };
-    let edited = if changed.source { state.modified.source } else { state.modified.target };
-    match (state.base, left_alone, edited) {
+/// Whether it is open who edited last, though only one side differs from its base. Once a person was asked about this it
+/// stays open until they answer, or somebody edits what was left alone, even if the base may pass for a new one by then.
+fn is_doubtful(rule: &Rule, state: &FieldState<'_>, changed: Side) -> bool {
+    let left_alone = changed.other();
+    let asked = open_about_old_base(state)
+        .is_some_and(|open| open.values.get(left_alone).same(state.now.get(left_alone)));
+    rule.flow.writes(left_alone) && (asked || state.outdated && may_be_set_back(state, left_alone))
+}
+
+/// An old base does not tell. Without one, a blank may be what somebody has emptied. With one, the side that has the old
+/// value may have been set back to it since, unless nobody has touched its item: an item's time says nothing about one of
+/// its fields, so it does not matter which of the two is the later.
+fn may_be_set_back(state: &FieldState<'_>, side: Side) -> bool {
+    match (state.base, state.modified.get(side), state.modified_before.get(side)) {
         (None, _, _) => true,
-        (Some(_), Some(left_alone), Some(edited)) => left_alone.at > edited.at,
-        (Some(_), _, _) => false,
+        (Some(_), Some(now), Some(before)) => now.at > *before,
+        (Some(_), Some(_), None) => true,
+        // It keeps no times, so it cannot be known.
+        (Some(_), None, _) => false,
     }
+}
+
+/// What a person was asked because the base was old.
+fn open_about_old_base<'a>(state: &FieldState<'a>) -> Option<&'a OpenConflict> {
+    state.open.filter(|open| open.kind == ConflictKind::OldBase.as_str())
 }
 
 /// Neither side ever had a value: a default is written to the side that values flow to.
@@ -161,13 +176,17 @@ fn carry_from(rule: &Rule, state: &FieldState<'_>, from: Side, why: String) -> M
 }
 
 fn conflict(rule: &Rule, state: &FieldState<'_>, now: DateTime<Utc>) -> Merged {
-    let kind = if state.base.is_some() { ConflictKind::FieldMismatch } else { ConflictKind::Timestamp };
+    let old_base = state.outdated || open_about_old_base(state).is_some();
+    let kind = match state.base {
+        _ if old_base => ConflictKind::OldBase,
+        Some(_) => ConflictKind::FieldMismatch,
+        None => ConflictKind::Timestamp,
+    };
     let settled = match chosen(state) {
         Some(side) => Some(Settled { winner: side, reason: format!("{side} chosen by a person") }),
-        // A person's choice, once asked for, is not overtaken by a strategy.
-        // The time of an item says nothing about one of its fields when the base is old: the later item may have been
+        // A person's choice, once asked for, is not overtaken by a strategy. The time of an item says nothing about one of its fields when the base is old: the later item may have been
         // edited elsewhere, or only written by us.
-        None if state.outdated => None,
+        None if old_base => None,
         None => settle(rule.strategy, state.modified, now),
     };
     let mut merged = match &settled {

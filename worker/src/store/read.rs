@@ -106,6 +106,7 @@ fn link(row: sync_metadata::Model, conflicts: Vec<OpenConflict>) -> Link {
         ids: Pair::new(row.entity_id, row.external_id),
         base: Pair::new(fields(row.base_source), fields(row.base_target)),
         hash: Pair::new(hash(row.source_hash), hash(row.target_hash)),
+        modified: Pair::new(row.local_modified, row.remote_modified),
         state: match row.link_state {
             types::LinkState::Pending => LinkState::Pending,
             types::LinkState::Linked | types::LinkState::OutOfScope => LinkState::Linked,

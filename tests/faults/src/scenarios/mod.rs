@@ -133,13 +133,7 @@ pub(crate) fn all() -> Vec<Scenario> {
             "somebody else writes to the queue's keys"
         ),
         scenario!("limit", limit::shared, ALL, 5, "100 calls a second, shared by 4 processes"),
-        scenario!(
-            "ticks",
-            ticks::once_each,
-            SERVERS,
-            8,
-            "600 ticks of schedules with 5 replicas, each one run"
-        ),
+        scenario!("ticks", ticks::once_each, SERVERS, 8, "600 cron ticks with 5 replicas, each one run"),
         scenario!("flushall", flush::flushed, REDIS, 5, "Redis flushed, with jobs accepted through the API"),
         scenario!("abort", abort::exactly_its_attempts, ALL, 5, "jobs that end their process"),
     ]

@@ -14,7 +14,8 @@ const TICKS: &str = "SELECT COUNT(*) FROM sync_history WHERE tick_at IS NOT NULL
 
 pub(super) async fn once_each(name: &'static str, mut stage: Stage) -> Result<Report> {
     let (syncs, ticks, replicas) = stage.pick((4, 24, 3), (20, 600, 5));
-    let installation = Installation::new(&stage.system, syncs, "sync_interval: 1").await?;
+    let every_second = "schedule: \"* * * * * *\"\ntimezone: Europe/Berlin";
+    let installation = Installation::new(&stage.system, syncs, every_second).await?;
     let workers = (0..replicas).map(|_| installation.serve(&["worker"])).collect::<Result<Vec<_>>>()?;
     let until = Instant::now() + Duration::from_secs(stage.pick(60, 180));
     while installation.count(TICKS).await? < ticks && Instant::now() < until {

@@ -21,6 +21,7 @@ pub(super) fn merge(context: &Context<'_>, facts: Facts) -> ItemPlan {
     let modified = |side: Side| plan.facts.seen.get(side).item().and_then(|item| item.modified);
     let modified = Pair::new(modified(Side::Source), modified(Side::Target));
     let link = plan.facts.link.as_ref();
+    let modified_before = link.map(|link| link.modified).unwrap_or_default();
     let mut required_missing = false;
     for rule in &context.mapping.rules {
         let base = link.and_then(|link| base_of(rule, &link.base));
@@ -32,7 +33,7 @@ pub(super) fn merge(context: &Context<'_>, facts: Facts) -> ItemPlan {
         );
         let merged = merge_field(
             rule,
-            &FieldState { now, base, modified, open, outdated: context.after_restore },
+            &FieldState { now, base, modified, modified_before, open, outdated: context.after_restore },
             context.now,
         );
         let outcome = match merged.outcome {

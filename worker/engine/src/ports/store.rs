@@ -103,6 +103,8 @@ pub struct Link {
     pub base: Pair<Fields>,
     /// The content last seen on each side.
     pub hash: Pair<Option<Hash>>,
+    /// When each side had been modified then, as far as known.
+    pub modified: Pair<Option<DateTime<Utc>>>,
     /// Whether it is paired.
     pub state: LinkState,
     /// The side deleted, of a link that has ended; none when both were.

@@ -24,6 +24,10 @@ const RETRY_FIRST: TimeDelta = TimeDelta::minutes(1);
 /// And no longer than this.
 const RETRY_MOST: TimeDelta = TimeDelta::hours(6);
 
+fn modified_at(item: &Item) -> Option<DateTime<Utc>> {
+    item.modified.map(|instant| instant.at)
+}
+
 impl Run<'_> {
     /// A link's state as it is, to be changed.
     pub(super) fn unchanged(&self, facts: &Facts) -> Recorded {
@@ -39,7 +43,8 @@ impl Run<'_> {
             Some(item) => Some(self.mapping.hash(side, item)),
             None => link.and_then(|link| *link.hash.get(side)),
         };
-        let modified = |side: Side| item(side).and_then(|item| item.modified).map(|instant| instant.at);
+        // After a restore these times go with the bases: they tell what nobody has touched since the backup.
+        let modified = |side: Side| item(side).filter(|_| !self.options.after_restore).and_then(modified_at);
         let version = |side: Side| item(side).and_then(|item| item.version.clone());
         Recorded {
             link: link.map(|link| link.at),
@@ -85,7 +90,7 @@ impl Run<'_> {
                 *record.hash.get_mut(side) = Some(content_hash(&self.known_content(plan, side, item)));
                 *record.version.get_mut(side) = item.version.clone();
                 *record.names.get_mut(side) = Names { key: item.key.clone(), url: item.url.clone() };
-                *record.modified.get_mut(side) = item.modified.map(|instant| instant.at);
+                *record.modified.get_mut(side) = modified_at(item);
             }
         }
         let mut errors = plan.problems.clone();
@@ -107,6 +112,12 @@ impl Run<'_> {
         } else {
             ItemStatus::Completed
         };
+        if self.options.after_restore {
+            let all_in_step = record.status == ItemStatus::Completed;
+            let now = |side: Side| written(side).or_else(|| plan.facts.seen.get(side).item());
+            let modified = |side: Side| now(side).filter(|_| all_in_step).and_then(modified_at);
+            record.modified = Pair::new(modified(Side::Source), modified(Side::Target));
+        }
         if !errors.is_empty() {
             record.error_count = plan.facts.link.as_ref().map_or(0, |link| link.error_count) + 1;
             record.retry_at = Some(retry_at(now, record.error_count));

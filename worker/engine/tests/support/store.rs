@@ -42,6 +42,7 @@ pub(crate) struct LinkRow {
     pub(crate) ids: Pair<Option<String>>,
     pub(crate) base: Pair<serde_json::Value>,
     pub(crate) hash: Pair<Option<syncline_engine::hash::Hash>>,
+    pub(crate) modified: Pair<Option<DateTime<Utc>>>,
     pub(crate) state: LinkState,
     pub(crate) deleted_side: Option<Side>,
     pub(crate) missing: Option<(Side, DateTime<Utc>)>,
@@ -103,6 +104,7 @@ impl Tables {
             ids: row.ids.clone(),
             base: Pair::new(fields_from_json(&row.base.source), fields_from_json(&row.base.target)),
             hash: row.hash,
+            modified: row.modified,
             state: row.state,
             deleted_side: row.deleted_side,
             missing: row.missing,
@@ -128,6 +130,7 @@ impl Tables {
             ids,
             base: Pair::new(serde_json::json!({}), serde_json::json!({})),
             hash: Pair::default(),
+            modified: Pair::default(),
             state: LinkState::Pending,
             deleted_side: None,
             missing: None,
@@ -197,6 +200,10 @@ impl Tables {
         row.ids = record.ids.clone();
         row.base = Pair::new(fields_to_json(&record.base.source), fields_to_json(&record.base.target));
         row.hash = record.hash;
+        for side in Side::BOTH {
+            let modified = row.modified.get_mut(side);
+            *modified = record.modified.get(side).or(*modified);
+        }
         row.state = record.state;
         row.deleted_side = record.deleted_side;
         row.missing = record.missing;
