@@ -41,8 +41,9 @@ impl Authority {
     }
 
     /// A certificate and its key.
-    pub(crate) fn issue(&self, host: &str, name: &str) -> Result<[String; 2]> {
-        let mut params = CertificateParams::new(vec![host.to_owned()])?;
+    pub(crate) fn issue(&self, hosts: &[&str], name: &str) -> Result<[String; 2]> {
+        let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+        let mut params = CertificateParams::new(hosts)?;
         params.distinguished_name.push(DnType::CommonName, name);
         let key = KeyPair::generate()?;
         Ok([params.signed_by(&key, &self.issuer)?.pem(), key.serialize_pem()])
@@ -54,7 +55,7 @@ impl TlsServer {
     pub async fn start() -> Result<TlsServer> {
         let (ours, other) = (Authority::new("One authority")?, Authority::new("Another authority")?);
         let files = tempfile::Builder::new().prefix("syncline-tls-").tempdir()?;
-        let [certificate, key] = ours.issue("client.invalid", "certified")?;
+        let [certificate, key] = ours.issue(&["client.invalid"], "certified")?;
         for (name, text) in [
             ("root.pem", &ours.pem),
             ("other-root.pem", &other.pem),
@@ -63,7 +64,7 @@ impl TlsServer {
         ] {
             fs::write(files.path().join(name), text)?;
         }
-        let [certificate, key] = ours.issue("localhost", "localhost")?;
+        let [certificate, key] = ours.issue(&["localhost"], "localhost")?;
         // Free now; nobody else takes ports of this kind at random.
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let settings = |folder: &Path| -> Result<Vec<String>> {

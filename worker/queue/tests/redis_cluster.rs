@@ -18,7 +18,16 @@ conformance::promises!(cluster);
 /// Each queue is in one place, and different queues are in different ones.
 #[tokio::test]
 async fn queues_are_spread_over_the_nodes() {
-    let servers = tokio::task::spawn_blocking(Cluster::start).await.expect("a thread").expect("a cluster");
+    spread(Cluster::start).await;
+}
+
+#[tokio::test]
+async fn queues_are_spread_over_the_nodes_with_tls() {
+    spread(Cluster::start_tls).await;
+}
+
+async fn spread<E: std::fmt::Debug + Send + 'static>(start: fn() -> Result<Cluster, E>) {
+    let servers = tokio::task::spawn_blocking(start).await.expect("a thread").expect("a cluster");
     let backend = backend(&servers.url(), &prefix(), None);
     let names: Vec<_> = (0..20).map(|number| format!("queue {number}")).collect();
     for name in &names {

@@ -22,7 +22,16 @@ use support::redis::{backend, prefix};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn work_goes_on_when_the_master_is_lost() {
-    let mut servers = tokio::task::spawn_blocking(Watched::start).await.expect("a thread").expect("servers");
+    outlives_its_master(Watched::start).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn work_goes_on_when_the_master_is_lost_with_tls() {
+    outlives_its_master(Watched::start_tls).await;
+}
+
+async fn outlives_its_master<E: std::fmt::Debug + Send + 'static>(start: fn() -> Result<Watched, E>) {
+    let mut servers = tokio::task::spawn_blocking(start).await.expect("a thread").expect("servers");
     let backend = Arc::new(backend(&servers.url(), &prefix(), None));
     let ran = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&ran);

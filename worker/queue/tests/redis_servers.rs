@@ -63,7 +63,7 @@ async fn a_user_needs_no_more_than_the_keys_of_its_prefix() {
 #[tokio::test]
 async fn tls_is_checked_against_the_authority_that_is_named() {
     let server = tokio::task::spawn_blocking(Server::start_tls).await.expect("a thread").expect("a server");
-    let url = format!("{}?ca={}", server.url(), server.authority().display());
+    let url = format!("{}?ca={}", server.url(), server.authority().expect("an authority").display());
     works(&backend(&url, &prefix(), None)).await;
     let stranger = backend(&server.url(), &prefix(), None);
     assert!(stranger.check().await.is_err(), "nobody vouches for it");

@@ -2,20 +2,23 @@
 //!
 //! Each has a free port and a folder of its own, and ends with whoever holds it, or with the process however that ends.
 
+mod certificate;
+mod cluster;
+mod sentinel;
+
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, Stdio},
-    sync::Mutex,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
+use self::certificate::Certificate;
+pub use self::{cluster::Cluster, sentinel::Watched};
 use anyhow::{Context, Result, bail, ensure};
-use tempfile::TempDir;
-
-use crate::tls::Authority;
 
 const MISSING: &str = "these tests need Redis' server program (redis-server). Install it: \
      apt-get install redis-server, dnf install redis, or brew install redis";
@@ -41,7 +44,7 @@ pub struct Server {
     port: u16,
     arguments: Vec<String>,
     password: Option<String>,
-    tls: bool,
+    tls: Option<(u16, Arc<Certificate>)>,
     keeper: Option<Child>,
 }
 
@@ -63,39 +66,25 @@ impl Server {
 
     /// The same on this port.
     pub fn start_on(port: u16, options: &[&str]) -> Result<Server> {
-        Server::begin(port, options, |_| Ok(Vec::new()))
+        Server::begin(port, options, None)
     }
 
-    /// One that speaks TLS only, with a certificate made out to `localhost`. Its authority is in [`Server::authority`].
+    /// One that also speaks TLS, with a certificate made out to this machine.
     pub fn start_tls() -> Result<Server> {
-        let port = free_port()?;
-        let more = |folder: &Path| {
-            let authority = Authority::new("An authority")?;
-            let [certificate, key] = authority.issue("localhost", "localhost")?;
-            let write = |name: &str, text: &str| -> Result<String> {
-                let file = folder.join(name);
-                fs::write(&file, text)?;
-                Ok(file.display().to_string())
-            };
-            let options = [
-                ["--tls-port", &port.to_string()],
-                ["--tls-cert-file", &write("server.pem", &certificate)?],
-                ["--tls-key-file", &write("server.key", &key)?],
-                ["--tls-ca-cert-file", &write("root.pem", &authority.pem)?],
-                ["--tls-auth-clients", "no"],
-                ["--port", "0"],
-            ];
-            Ok(options.into_iter().flatten().map(str::to_owned).collect())
-        };
-        Server::begin(port, &[], more)
+        Server::start_with(Some(&Arc::new(Certificate::new()?)), &[])
+    }
+
+    /// One that speaks TLS, with its replicas and within its cluster as well, if there is a certificate for it.
+    fn start_with(certificate: Option<&Arc<Certificate>>, options: &[&str]) -> Result<Server> {
+        Server::begin(free_port()?, options, certificate)
     }
 
     /// The certificate of whoever vouches for a server with TLS.
-    pub fn authority(&self) -> PathBuf {
-        self.folder.join("root.pem")
+    pub fn authority(&self) -> Option<PathBuf> {
+        self.tls.as_ref().map(|(_, certificate)| certificate.authority())
     }
 
-    fn begin(port: u16, options: &[&str], more: impl FnOnce(&Path) -> Result<Vec<String>>) -> Result<Server> {
+    fn begin(port: u16, options: &[&str], certificate: Option<&Arc<Certificate>>) -> Result<Server> {
         let folder = tempfile::Builder::new().prefix("sl-redis-").tempdir()?.keep();
         let mut arguments: Vec<String> = Vec::new();
         let usual = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"];
@@ -103,9 +92,11 @@ impl Server {
         arguments.push(port.to_string());
         arguments.extend(["--dir".to_owned(), folder.display().to_string()]);
         arguments.extend(options.iter().map(|option| (*option).to_owned()));
-        let more = more(&folder)?;
-        let tls = !more.is_empty();
-        arguments.extend(more);
+        let tls = match certificate {
+            Some(certificate) => Some((free_port()?, Arc::clone(certificate))),
+            None => None,
+        };
+        arguments.extend(tls.iter().flat_map(tls_arguments));
         let position = arguments.iter().position(|option| option == "--requirepass");
         let password = position.and_then(|at| arguments.get(at + 1).cloned());
         let mut server = Server { folder, port, arguments, password, tls, keeper: None };
@@ -118,12 +109,17 @@ impl Server {
         self.port
     }
 
+    /// The port on which others find it: that of TLS, if it speaks it.
+    fn open_port(&self) -> u16 {
+        self.tls.as_ref().map_or(self.port, |(port, _)| *port)
+    }
+
     /// Its URL, with the password if it asks for one.
     pub fn url(&self) -> String {
-        let scheme = if self.tls { "rediss" } else { "redis" };
-        let (host, port) = (if self.tls { "localhost" } else { "127.0.0.1" }, self.port);
+        let (scheme, host) =
+            if self.tls.is_some() { ("rediss", "localhost") } else { ("redis", "127.0.0.1") };
         let password = self.password.as_ref().map(|password| format!(":{password}@")).unwrap_or_default();
-        format!("{scheme}://{password}{host}:{port}")
+        format!("{scheme}://{password}{host}:{}", self.open_port())
     }
 
     /// The process, for signals; nothing while it is down.
@@ -198,113 +194,8 @@ impl Drop for Server {
     }
 }
 
-/// Three servers that are one cluster.
-#[derive(Debug)]
-pub struct Cluster {
-    /// The nodes.
-    pub nodes: Vec<Server>,
-}
-
-impl Cluster {
-    /// Starts them and waits until they agree.
-    pub fn start() -> Result<Cluster> {
-        let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "5000"];
-        let nodes = (0..3).map(|_| Server::start(&options)).collect::<Result<Vec<_>>>()?;
-        for (at, slots) in [0..5461, 5461..10923, 10923..16384].into_iter().enumerate() {
-            // One by one: there are no ranges before version 7.
-            let slots: Vec<String> = slots.map(|slot| slot.to_string()).collect();
-            let command: Vec<&str> =
-                ["CLUSTER", "ADDSLOTS"].into_iter().chain(slots.iter().map(String::as_str)).collect();
-            nodes[at].command(&command)?;
-            if at > 0 {
-                nodes[at].command(&["CLUSTER", "MEET", "127.0.0.1", &nodes[0].port.to_string()])?;
-            }
-        }
-        for node in &nodes {
-            wait_for("a cluster", || {
-                let told = node.command(&["CLUSTER", "INFO"])?;
-                Ok(told.contains("cluster_state:ok") && told.contains("cluster_known_nodes:3"))
-            })?;
-        }
-        Ok(Cluster { nodes })
-    }
-
-    /// Its URL.
-    pub fn url(&self) -> String {
-        let nodes: Vec<_> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
-        format!("redis+cluster://{}", nodes.join(","))
-    }
-}
-
-/// A server, its replica, and the sentinels that watch both.
-#[derive(Debug)]
-pub struct Watched {
-    /// The first is the master at the start.
-    pub servers: Vec<Server>,
-    sentinels: Vec<Server>,
-    _files: TempDir,
-}
-
-impl Watched {
-    /// What the sentinels call it.
-    pub const SERVICE: &str = "work";
-
-    /// Starts all of them and waits until they know each other.
-    pub fn start() -> Result<Watched> {
-        let master = Server::start(&[])?;
-        let replica = Server::start(&["--replicaof", "127.0.0.1", &master.port.to_string()])?;
-        wait_for("a replica", || {
-            Ok(replica.command(&["INFO", "replication"])?.contains("master_link_status:up"))
-        })?;
-        let files = tempfile::tempdir()?;
-        let mut sentinels = Vec::new();
-        for number in 0..3 {
-            let file = files.path().join(format!("sentinel-{number}.conf"));
-            let (name, port) = (Watched::SERVICE, master.port);
-            // They write to the file what they learn.
-            fs::write(
-                &file,
-                format!(
-                    "sentinel monitor {name} 127.0.0.1 {port} 2\nsentinel down-after-milliseconds {name} 1000\n\
-                     sentinel failover-timeout {name} 5000\n"
-                ),
-            )?;
-            sentinels.push(Server::sentinel(&file)?);
-        }
-        for sentinel in &sentinels {
-            wait_for("the sentinels", || {
-                let told = sentinel.command(&["INFO", "sentinel"])?;
-                Ok(told.contains("slaves=1") && told.contains("sentinels=3"))
-            })?;
-        }
-        Ok(Watched { servers: vec![master, replica], sentinels, _files: files })
-    }
-
-    /// Its URL.
-    pub fn url(&self) -> String {
-        let sentinels: Vec<_> = self.sentinels.iter().map(|one| format!("127.0.0.1:{}", one.port)).collect();
-        format!("redis+sentinel://{}/{}", sentinels.join(","), Watched::SERVICE)
-    }
-}
-
-impl Server {
-    fn sentinel(file: &Path) -> Result<Server> {
-        let (folder, port) = (tempfile::Builder::new().prefix("sl-redis-").tempdir()?.keep(), free_port()?);
-        let arguments = [
-            file.display().to_string(),
-            "--sentinel".to_owned(),
-            "--bind".to_owned(),
-            "127.0.0.1".to_owned(),
-            "--port".to_owned(),
-            port.to_string(),
-            "--dir".to_owned(),
-            folder.display().to_string(),
-        ];
-        let arguments = arguments.into();
-        let mut server = Server { folder, port, arguments, password: None, tls: false, keeper: None };
-        server.launch()?;
-        Ok(server)
-    }
+fn tls_arguments((port, certificate): &(u16, Arc<Certificate>)) -> impl Iterator<Item = String> {
+    certificate.options(*port).into_iter().flat_map(|(name, value)| [format!("--{name}"), value])
 }
 
 /// A port that is free now, with room for that of the cluster's bus, ten thousand above.
