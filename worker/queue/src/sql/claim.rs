@@ -48,7 +48,7 @@ pub(super) async fn claim(
     claimed.jobs.sort_by_key(|job| (job.priority, job.run_at, job.id));
     // Whoever got all it asked for asks again; nobody waits for what is due later.
     if claimed.jobs.len() < request.limit && !claimed.more && claimed.next_due.is_none() {
-        claimed.next_due = next_due(db, &request.queue).await?;
+        look_further(db, request, &mut claimed).await?;
     }
     Ok(claimed)
 }
@@ -98,12 +98,13 @@ async fn claim_sqlite(db: &DatabaseConnection, request: &ClaimRequest) -> Result
          SELECT place FROM line WHERE concurrency_key IS NULL UNION ALL \
          SELECT place FROM line WHERE concurrency_key IS NOT NULL AND id IN ({chosen})) AND {going} \
          RETURNING {CLAIMED}",
-        chosen = chosen("SELECT * FROM line WHERE concurrency_key IS NOT NULL"),
+        chosen = chosen("SELECT * FROM line WHERE concurrency_key IS NOT NULL", request),
         going = not_paused(asked.queue),
     );
     let mut taken = Taken::default();
     taken.add(&binds.all(db, text).await?)?;
-    // A shortage is the end of the line, unless jobs of a key that was just taken filled places in front of others.
+    // A shortage is the end of the line, unless jobs of a key that was just taken filled places in front of others. Of a
+    // single key that is looked at with what is due next.
     let jobs = &taken.claimed.jobs;
     let one_key = request.concurrency_key.is_some();
     taken.claimed.more = jobs.len() >= request.limit || (!one_key && jobs.iter().any(is_keyed));
@@ -250,7 +251,7 @@ async fn claim_keyed(
     let text = format!(
         "WITH line AS MATERIALIZED ({line}), chosen AS MATERIALIZED ({chosen}) \
          UPDATE jobs SET {sets} WHERE id = ANY (ARRAY(SELECT id FROM chosen)) RETURNING {CLAIMED}",
-        chosen = chosen("SELECT * FROM line"),
+        chosen = chosen("SELECT * FROM line", request),
     );
     let rows = binds.all(&transaction, text).await?;
     transaction.commit().await?;
@@ -271,12 +272,13 @@ const READY: &str = "(j.concurrency_key IS NULL OR (SELECT count(*) FROM jobs r 
      AND NOT EXISTS (SELECT 1 FROM jobs o WHERE o.queue = j.queue AND o.order_key = j.order_key \
      AND o.state = 'running')))";
 
-/// Of jobs in line those that can start together: of one concurrency key no more than its limit.
-fn chosen(line: &str) -> String {
+/// Of jobs in line those that can start together, in the order of the request: of one concurrency key no more than its limit.
+fn chosen(line: &str, request: &ClaimRequest) -> String {
     format!(
         "SELECT id FROM (SELECT id, concurrency_key, concurrency_limit, running, row_number() OVER \
-         (PARTITION BY concurrency_key ORDER BY priority, run_at, id) AS nth FROM ({line}) AS line) AS ranked \
-         WHERE concurrency_key IS NULL OR running + nth <= concurrency_limit"
+         (PARTITION BY concurrency_key ORDER BY {}) AS nth FROM ({line}) AS line) AS ranked \
+         WHERE concurrency_key IS NULL OR running + nth <= concurrency_limit",
+        order(request)
     )
 }
 
@@ -356,11 +358,28 @@ fn next_due_expression(binds: &Binds, queue: Bound) -> String {
     format!("(SELECT min(due) - {now} FROM ({}) AS soonest)", looks.join(" UNION ALL "))
 }
 
-async fn next_due(db: &DatabaseConnection, queue: &str) -> Result<Option<Duration>, DbErr> {
+/// When the next job is due, and whether more of the key that was asked for may start: those that were taken may have stood in
+/// front of others with a larger limit of their own.
+async fn look_further(
+    db: &DatabaseConnection,
+    request: &ClaimRequest,
+    claimed: &mut Claimed,
+) -> Result<(), DbErr> {
     let mut binds = Binds::new(db);
-    let queue = binds.bind(queue);
-    let text = format!("SELECT {} AS next_due", next_due_expression(&binds, queue));
-    let rows = binds.all(db, text).await?;
-    let due: Option<i64> = rows.first().map(|row| row.try_get("", "next_due")).transpose()?.flatten();
-    Ok(due.map(length))
+    let queue = binds.bind(&*request.queue);
+    let mut more = "FALSE".to_owned();
+    if let (Some(key), false) = (&request.concurrency_key, claimed.jobs.is_empty()) {
+        let (key, now) = (binds.bind(&**key), binds.now());
+        more = format!(
+            "EXISTS (SELECT 1 FROM jobs j WHERE j.queue = {queue} AND j.state = 'waiting' \
+             AND j.concurrency_key = {key} AND j.run_at <= {now} AND {READY})"
+        );
+    }
+    let next_due = next_due_expression(&binds, queue);
+    let rows = binds.all(db, format!("SELECT {next_due} AS next_due, {more} AS more")).await?;
+    if let Some(row) = rows.first() {
+        claimed.next_due = row.try_get::<Option<i64>>("", "next_due")?.map(length);
+        claimed.more = row.try_get("", "more")?;
+    }
+    Ok(())
 }
