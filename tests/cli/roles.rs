@@ -64,6 +64,26 @@ async fn every_role_tells_how_it_is_and_ends_well(#[case] name: &str) -> Result<
 }
 
 #[tokio::test]
+async fn a_second_signal_ends_a_busy_worker_at_once() -> Result<()> {
+    let mut places = Places::new(30, "").await?;
+    places.program.set("SYNCLINE_TEST_STOP_AT", "remote_written");
+    let up = places.program.serve(&["up"])?;
+    let place = ask(&up).await?;
+    until("the run is under way", async || Ok(up.log().contains("stopped at").then_some(()))).await?;
+    up.signal()?;
+    until("it waits for its run", async || Ok(up.log().contains("a second signal").then_some(()))).await?;
+    up.signal()?;
+    ensure!(up.wait()? == Some(130));
+    // What it left in the middle goes on elsewhere, as after any crash.
+    places.program.set("SYNCLINE_TEST_STOP_AT", "never");
+    let up = places.program.serve(&["up"])?;
+    let job = until_completed(&up, &place).await?;
+    ensure!(job["success"] == true && places.ensure_in_step().await?.len() == 30, "{job}");
+    ensure!(up.terminate()? == Some(0));
+    Ok(())
+}
+
+#[tokio::test]
 async fn up_carries_out_what_it_is_asked_over_http() -> Result<()> {
     let places = Places::new(300, "").await?;
     let up = places.program.serve(&["up"])?;
