@@ -184,8 +184,8 @@ fn conflict(rule: &Rule, state: &FieldState<'_>, now: DateTime<Utc>) -> Merged {
     };
     let settled = match chosen(state) {
         Some(side) => Some(Settled { winner: side, reason: format!("{side} chosen by a person") }),
-        // A person's choice, once asked for, is not overtaken by a strategy. The time of an item says nothing about one of its fields when the base is old: the later item may have been
-        // edited elsewhere, or only written by us.
+        // A person's choice, once asked for, is not overtaken by a strategy. And an item's time says nothing about one of
+        // its fields when the base is old: the later item may have been edited elsewhere, or only written by us.
         None if old_base => None,
         None => settle(rule.strategy, state.modified, now),
     };

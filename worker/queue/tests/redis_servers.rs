@@ -60,9 +60,24 @@ async fn a_user_needs_no_more_than_the_keys_of_its_prefix() {
     assert!(!whole(&error).contains("s3cret"), "{}", whole(&error));
 }
 
+async fn tls_server(options: &'static [&'static str]) -> Server {
+    tokio::task::spawn_blocking(|| Server::start_tls(options)).await.expect("a thread").expect("a server")
+}
+
+#[tokio::test]
+async fn a_server_may_ask_for_a_certificate_of_ours() {
+    let server = tls_server(&["--tls-auth-clients", "yes"]).await;
+    let authority = server.authority().expect("an authority");
+    let url = format!("{}?ca={}", server.url(), authority.display());
+    assert!(backend(&url, &prefix(), None).check().await.is_err(), "we have none");
+    let file = |name: &str| authority.with_file_name(name).display().to_string();
+    let url = format!("{url}&cert={}&key={}", file("server.pem"), file("server.key"));
+    works(&backend(&url, &prefix(), None)).await;
+}
+
 #[tokio::test]
 async fn tls_is_checked_against_the_authority_that_is_named() {
-    let server = tokio::task::spawn_blocking(Server::start_tls).await.expect("a thread").expect("a server");
+    let server = tls_server(&[]).await;
     let url = format!("{}?ca={}", server.url(), server.authority().expect("an authority").display());
     works(&backend(&url, &prefix(), None)).await;
     let stranger = backend(&server.url(), &prefix(), None);

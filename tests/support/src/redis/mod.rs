@@ -70,8 +70,8 @@ impl Server {
     }
 
     /// One that also speaks TLS, with a certificate made out to this machine.
-    pub fn start_tls() -> Result<Server> {
-        Server::start_with(Some(&Arc::new(Certificate::new()?)), &[])
+    pub fn start_tls(options: &[&str]) -> Result<Server> {
+        Server::start_with(Some(&Arc::new(Certificate::new()?)), options)
     }
 
     /// One that speaks TLS, with its replicas and within its cluster as well, if there is a certificate for it.
@@ -79,7 +79,7 @@ impl Server {
         Server::begin(free_port()?, options, certificate)
     }
 
-    /// The certificate of whoever vouches for a server with TLS.
+    /// The certificate of whoever vouches for a server with TLS; `server.pem` and `server.key` are beside it.
     pub fn authority(&self) -> Option<PathBuf> {
         self.tls.as_ref().map(|(_, certificate)| certificate.authority())
     }
@@ -91,12 +91,8 @@ impl Server {
         arguments.extend(usual.map(str::to_owned));
         arguments.push(port.to_string());
         arguments.extend(["--dir".to_owned(), folder.display().to_string()]);
+        let tls = tls(certificate, &mut arguments)?;
         arguments.extend(options.iter().map(|option| (*option).to_owned()));
-        let tls = match certificate {
-            Some(certificate) => Some((free_port()?, Arc::clone(certificate))),
-            None => None,
-        };
-        arguments.extend(tls.iter().flat_map(tls_arguments));
         let position = arguments.iter().position(|option| option == "--requirepass");
         let password = position.and_then(|at| arguments.get(at + 1).cloned());
         let mut server = Server { folder, port, arguments, password, tls, keeper: None };
@@ -194,8 +190,16 @@ impl Drop for Server {
     }
 }
 
-fn tls_arguments((port, certificate): &(u16, Arc<Certificate>)) -> impl Iterator<Item = String> {
-    certificate.options(*port).into_iter().flat_map(|(name, value)| [format!("--{name}"), value])
+/// Adds what makes a server speak TLS, if it has a certificate; on which port.
+fn tls(
+    certificate: Option<&Arc<Certificate>>,
+    arguments: &mut Vec<String>,
+) -> Result<Option<(u16, Arc<Certificate>)>> {
+    let Some(certificate) = certificate else { return Ok(None) };
+    let port = free_port()?;
+    let options = certificate.options(port).into_iter();
+    arguments.extend(options.flat_map(|(name, value)| [format!("--{name}"), value]));
+    Ok(Some((port, Arc::clone(certificate))))
 }
 
 /// A port that is free now, with room for that of the cluster's bus, ten thousand above.

@@ -5,7 +5,7 @@ use std::{fs, path::Path, sync::Arc};
 use anyhow::Result;
 use tempfile::TempDir;
 
-use super::{Server, certificate::Certificate, free_port, tls_arguments, wait_for};
+use super::{Server, certificate::Certificate, free_port, tls, wait_for};
 
 /// A server, its replica, and the sentinels that watch both.
 #[derive(Debug)]
@@ -84,11 +84,7 @@ impl Server {
             ["--dir", &folder.display().to_string()],
         ];
         arguments.extend(settings.into_iter().flatten().map(str::to_owned));
-        let tls = match certificate {
-            Some(certificate) => Some((free_port()?, Arc::clone(certificate))),
-            None => None,
-        };
-        arguments.extend(tls.iter().flat_map(tls_arguments));
+        let tls = tls(certificate, &mut arguments)?;
         let mut server = Server { folder, port, arguments, password: None, tls, keeper: None };
         server.launch()?;
         Ok(server)

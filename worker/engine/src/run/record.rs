@@ -90,7 +90,6 @@ impl Run<'_> {
                 *record.hash.get_mut(side) = Some(content_hash(&self.known_content(plan, side, item)));
                 *record.version.get_mut(side) = item.version.clone();
                 *record.names.get_mut(side) = Names { key: item.key.clone(), url: item.url.clone() };
-                *record.modified.get_mut(side) = modified_at(item);
             }
         }
         let mut errors = plan.problems.clone();
@@ -112,10 +111,13 @@ impl Run<'_> {
         } else {
             ItemStatus::Completed
         };
-        if self.options.after_restore {
-            let all_in_step = record.status == ItemStatus::Completed;
-            let now = |side: Side| written(side).or_else(|| plan.facts.seen.get(side).item());
-            let modified = |side: Side| now(side).filter(|_| all_in_step).and_then(modified_at);
+        // After a restore, once all bases are new.
+        if !self.options.after_restore || record.status == ItemStatus::Completed {
+            let now = |side: Side| match written(side) {
+                Some(item) if !is_delete(plan, side) => Some(item),
+                _ => plan.facts.seen.get(side).item(),
+            };
+            let modified = |side: Side| now(side).and_then(modified_at);
             record.modified = Pair::new(modified(Side::Source), modified(Side::Target));
         }
         if !errors.is_empty() {

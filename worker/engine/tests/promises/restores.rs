@@ -9,7 +9,7 @@ use syncline_engine::{
     run::Options,
 };
 
-use crate::support::{Manners, World, fields};
+use crate::support::{Manners, Tables, World, fields};
 
 /// Two-way, with deletes; `None` for a target that numbers its rows and has nowhere to put a marker.
 fn world(target: CreateIdempotency) -> World {
@@ -213,7 +213,8 @@ fn an_edit_made_after_the_last_sync_is_not_overwritten_by_what_was_in_step(#[cas
             Side::Source => world.source.edit(&s, "title", "third"),
             Side::Target => world.target.edit(&t, "name", "third"),
         }
-        // Something else of the other item, later: its time says nothing about the title, nor that of the first about this.
+        // Something else of the other item, later: its time says nothing about the title, nor that of the first about
+        // the points.
         world.wait(1);
         match edited {
             Side::Source => world.target.edit(&t, "points", 2),
@@ -233,15 +234,21 @@ fn an_edit_made_after_the_last_sync_is_not_overwritten_by_what_was_in_step(#[cas
     }
 }
 
-#[test]
-fn a_value_set_back_after_the_last_sync_is_asked_about() {
-    let mut world = World::new(json!({}));
-    let (s, t) = world.paired(json!({ "title": "first" }));
+/// After a backup a title is edited and carried over, and then set back on the target: the world, the two items, the backup.
+fn set_back() -> (World, [String; 2], Tables) {
+    let world = World::new(json!({}));
+    let (s, t) = world.paired(json!({ "title": "first", "body": "text" }));
     let backup = world.backup();
     world.source.edit(&s, "title", "second");
     world.sync();
     world.wait(1);
     world.target.edit(&t, "name", "first");
+    (world, [s, t], backup)
+}
+
+#[test]
+fn a_value_set_back_after_the_last_sync_is_asked_about() {
+    let (mut world, [_, t], backup) = set_back();
     world.restore(&backup);
     assert_eq!(world.sync().counts.conflicts, 1);
     assert_eq!(world.target.value(&t, "name"), json!("first"));
@@ -249,13 +256,7 @@ fn a_value_set_back_after_the_last_sync_is_asked_about() {
 
 #[test]
 fn a_value_set_back_is_asked_about_also_where_the_other_item_was_edited_last() {
-    let mut world = World::new(json!({}));
-    let (s, t) = world.paired(json!({ "title": "first", "body": "text" }));
-    let backup = world.backup();
-    world.source.edit(&s, "title", "second");
-    world.sync();
-    world.wait(1);
-    world.target.edit(&t, "name", "first");
+    let (mut world, [s, t], backup) = set_back();
     world.wait(1);
     world.source.edit(&s, "body", "more text");
     world.restore(&backup);
@@ -286,13 +287,7 @@ fn a_value_set_back_is_asked_about_also_where_the_backup_held_a_write_under_way(
 fn a_question_stands_until_it_is_answered_also_when_the_restore_is_over(
     #[values(Side::Source, Side::Target)] winner: Side,
 ) {
-    let mut world = World::new(json!({}));
-    let (s, t) = world.paired(json!({ "title": "first", "body": "text" }));
-    let backup = world.backup();
-    world.source.edit(&s, "title", "second");
-    world.sync();
-    world.wait(1);
-    world.target.edit(&t, "name", "first");
+    let (mut world, [s, t], backup) = set_back();
     world.restore(&backup);
     assert_eq!(world.sync().counts.conflicts, 1);
     world.options.after_restore = false;

@@ -62,12 +62,12 @@ pub(crate) fn compare_claim(reference: &mut Reference, request: &ClaimRequest, c
     if claimed.jobs.len() > request.limit {
         return Err(format!("{} jobs claimed, {} asked for", claimed.jobs.len(), request.limit));
     }
-    // They are given by priority. Taken by age, with nothing said of those that came due together, they may have started in any
-    // order that their limits allow, and if there is one at all, it is the one from the smallest limit on.
+    // They are given by priority, and were taken in the order that was asked for. Nothing is said of jobs that came due
+    // together: they may have started in any order that their limits allow, and from the smallest on if there is one at all.
     let mut taken: Vec<_> = claimed.jobs.iter().collect();
     if by_age {
         let limit = |job: &Modelled| job.new.concurrency.as_ref().map(|concurrency| concurrency.limit);
-        taken.sort_by_key(|job| reference.jobs.get(&job.id).and_then(limit));
+        taken.sort_by_key(|job| (job.run_at, reference.jobs.get(&job.id).and_then(limit)));
     }
     for job in taken {
         let Some(known) = reference.jobs.get(&job.id) else {
