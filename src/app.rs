@@ -6,6 +6,7 @@ use sea_orm::DatabaseConnection;
 use syncline_migration::{
     Migrator, Until,
     check::{self, Difference, Fit},
+    words,
 };
 use syncline_queue::{
     RedisBackend, RedisConfig,
@@ -17,54 +18,67 @@ use syncline_worker::{Environment, PoolConfig, steps::StopAt};
 use crate::{
     cli::{LeaseArgs, PoolArgs},
     commands::restored,
-    database,
+    database::{self, Place},
     fault::Fault,
-    settings::{self, DatabaseUrl},
+    settings,
 };
 
-/// What to do with a schema that is older than this program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Schema {
-    /// Bring it up: the all-in-one mode.
-    Migrate,
-    /// Make it where there is none; an older one is refused, and the command that mends it is named.
-    CreateOnly,
-    /// Look at nothing.
-    Any,
+/// What a command may make or change in its database before it begins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Make {
+    /// Bring an older schema up; otherwise it is refused, and the command that mends it is named.
+    pub(crate) migrate: bool,
+    /// Make Syncline's tables where others are, too.
+    pub(crate) among_other_tables: bool,
 }
 
-/// Connects to Syncline's database and sees to its schema.
-pub(crate) async fn connect(url: &str, schema: Schema) -> Result<DatabaseConnection, Fault> {
-    let db = open(url, schema).await?;
-    if schema != Schema::Any {
-        restored::notice(&db).await?;
-    }
+/// Connects to Syncline's database, which must be there with a schema that fits this program.
+pub(crate) async fn connect(url: &str) -> Result<DatabaseConnection, Fault> {
+    ready(look(url).await?).await
+}
+
+/// A database whose schema fits this program. A restore of it is noticed.
+async fn ready(db: DatabaseConnection) -> Result<DatabaseConnection, Fault> {
+    check_schema(&db).await.map_err(Fault::usage)?;
+    restored::notice(&db).await?;
     Ok(db)
 }
 
-async fn open(url: &str, schema: Schema) -> Result<DatabaseConnection, Fault> {
-    let url = DatabaseUrl::parse(url)?;
-    let db = database::open(&url).await?;
-    match schema {
-        Schema::Any => return Ok(db),
-        Schema::Migrate => migrate(&db).await?,
-        Schema::CreateOnly => {
-            let difference = check::compare(&db).await?;
-            if difference.pending.len() < Migrator::new().steps().len() {
-                fits(&difference).map_err(Fault::usage)?;
-                return Ok(db);
-            }
-            migrate(&db).await?;
-        }
+/// Connects to Syncline's database, which must be there, with a schema of any version.
+pub(crate) async fn look(url: &str) -> Result<DatabaseConnection, Fault> {
+    Place::look(url).await?.open_own().await
+}
+
+/// Connects to Syncline's database, and makes it where there is none. Returns also what was made, in words.
+pub(crate) async fn connect_or_make(
+    url: &str,
+    make: Make,
+) -> Result<(DatabaseConnection, Option<String>), Fault> {
+    let place = Place::look(url).await?;
+    let made = place.made();
+    let db = place.open_or_make(make.among_other_tables).await?;
+    if made.is_some() || make.migrate {
+        migrate(&db).await?;
     }
-    check_schema(&db).await.map_err(Fault::usage)?;
+    Ok((ready(db).await?, made))
+}
+
+/// Connects to Syncline's database where it is there, else to an empty one in memory: for commands that only read.
+pub(crate) async fn connect_or_imagine(url: &str) -> Result<DatabaseConnection, Fault> {
+    let place = Place::look(url).await?;
+    if place.made().is_none() {
+        return ready(place.open_own().await?).await;
+    }
+    let db = database::in_memory().await?;
+    migrate(&db).await?;
     Ok(db)
 }
 
 /// Says why the schema does not fit this program, and which command mends it.
 pub(crate) async fn check_schema(db: &DatabaseConnection) -> Result<(), String> {
-    let difference =
-        check::compare(db).await.map_err(|error| format!("the schema could not be read: {error}"))?;
+    let difference = check::compare(db)
+        .await
+        .map_err(|error| format!("the schema could not be read: {}", words(&error)))?;
     fits(&difference)
 }
 
@@ -72,7 +86,8 @@ fn fits(difference: &Difference) -> Result<(), String> {
     match difference.fit() {
         Fit::Exact | Fit::Newer => Ok(()),
         Fit::TooOld(lacks) => {
-            Err(format!("the database's schema lacks {lacks} migrations; run `syncline migrate up`"))
+            let migrations = if lacks == 1 { "migration" } else { "migrations" };
+            Err(format!("the database's schema lacks {lacks} {migrations}; run `syncline migrate up`"))
         }
         Fit::TooNew { name, compatible_from } => {
             let needs = match compatible_from {

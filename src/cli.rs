@@ -9,7 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::{
     data::{
-        BackupArgs, KeepArgs, MigrateAction, MigrateAgain, MigrateArgs, MigrateSteps, PurgeArgs, RestoredArgs,
+        BackupArgs, KeepArgs, MakeArgs, MigrateAction, MigrateAgain, MigrateArgs, MigrateDown, MigrateSteps,
+        MigrateUp, PurgeArgs, RestoredArgs,
     },
     queue::{
         DeadAction, DeadArgs, DeadListArgs, DeadManyArgs, EnqueueArgs, JobsAction, JobsArgs, JobsListArgs,
@@ -99,7 +100,7 @@ pub(crate) enum Command {
     /// Say that Syncline's own database was put back to an older state, where that was not noticed
     Restored(RestoredArgs),
     /// Store the syncs of a YAML file
-    Apply(FileArgs),
+    Apply(ApplyArgs),
     /// Check the syncs of a YAML file without storing them
     Validate(FileArgs),
     /// Show what a sync would do, and do nothing
@@ -222,6 +223,8 @@ pub(crate) struct UpArgs {
     )]
     pub(crate) migrate: bool,
     #[command(flatten)]
+    pub(crate) make: MakeArgs,
+    #[command(flatten)]
     pub(crate) pool: PoolArgs,
 }
 
@@ -242,6 +245,8 @@ pub(crate) struct WorkerArgs {
     )]
     pub(crate) migrate: bool,
     #[command(flatten)]
+    pub(crate) make: MakeArgs,
+    #[command(flatten)]
     pub(crate) pool: PoolArgs,
 }
 
@@ -261,6 +266,16 @@ pub(crate) struct ApiArgs {
         default_value_t = false
     )]
     pub(crate) migrate: bool,
+    #[command(flatten)]
+    pub(crate) make: MakeArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApplyArgs {
+    #[command(flatten)]
+    pub(crate) files: FileArgs,
+    #[command(flatten)]
+    pub(crate) make: MakeArgs,
 }
 
 #[derive(Debug, Args)]

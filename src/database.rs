@@ -1,12 +1,16 @@
 //! The way to Syncline's own database: pool, session, TLS.
 
+mod place;
+
 use std::time::Duration;
 
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DbErr, RuntimeErr,
+    ConnectOptions, Database, DatabaseConnection,
     sqlx::{self, Connection, Executor, PgConnection},
 };
+use syncline_migration::{sqlstate, words, words_of_driver};
 
+pub(crate) use self::place::Place;
 use crate::{
     fault::Fault,
     settings::{self, DatabaseUrl},
@@ -115,23 +119,46 @@ async fn probe(url: &DatabaseUrl) -> Result<(), Fault> {
             let _ = connection.close().await;
             Ok(())
         }
-        Ok(Err(error)) => Err(unreachable(url, &error.to_string())),
+        Ok(Err(error)) => Err(refused(url, &error)),
         Err(_) => Err(unreachable(url, "no answer within 10 s")),
     }
 }
 
-fn words(error: &DbErr) -> String {
-    match error {
-        DbErr::Conn(RuntimeErr::SqlxError(error)) => error.to_string(),
-        other => other.to_string(),
-    }
+/// An empty database that goes with its connection.
+pub(crate) async fn in_memory() -> Result<DatabaseConnection, Fault> {
+    let mut options = ConnectOptions::new("sqlite::memory:");
+    // Each connection would have a database of its own.
+    options.sqlx_logging(false).min_connections(1).max_connections(1);
+    Ok(Database::connect(options).await?)
 }
 
-fn unreachable(url: &DatabaseUrl, error: &str) -> Fault {
-    // The driver's words may repeat the address as given, password included.
-    let text = error.replace(&url.connect_url(), &url.shown());
-    let remedy = remedy(&text).map(|remedy| format!("; {remedy}")).unwrap_or_default();
+fn unreachable(url: &DatabaseUrl, text: &str) -> Fault {
+    let remedy = remedy(text).map(|remedy| format!("; {remedy}")).unwrap_or_default();
     Fault::usage(format!("DATABASE_URL {}: {text}{remedy}", url.shown()))
+}
+
+/// Why a server did not let us in, with what to do about it.
+fn refused(url: &DatabaseUrl, error: &sqlx::Error) -> Fault {
+    let said = words_of_driver(error);
+    let remedy = match error {
+        // The words of these may quote the address.
+        sqlx::Error::Configuration(_) => return unreachable(url, "the address cannot be read"),
+        sqlx::Error::Io(_) => Some("is PostgreSQL running there, and is the address right?"),
+        _ => sqlstate(error).and_then(|state| match state {
+            "28P01" => Some("correct the user or the password in the address"),
+            "28000" => Some(
+                "correct the user in the address, or let it in: CREATE ROLE ... LOGIN, or a line in the server's pg_hba.conf",
+            ),
+            "3D000" => Some("correct the database's name in the address, or make it with CREATE DATABASE"),
+            "42501" => Some("as the database's owner, run: GRANT CONNECT ON DATABASE ... TO the user of the address"),
+            "53300" => Some("raise max_connections on the server, or lower SYNCLINE_DB_POOL_MAX"),
+            _ => None,
+        }),
+    };
+    match remedy {
+        Some(remedy) => Fault::usage(format!("DATABASE_URL {}: {said}; {remedy}", url.shown())),
+        None => unreachable(url, &said),
+    }
 }
 
 /// What to do about an encrypted connection that did not come about. The driver tells these apart by words only.

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use syncline_migration::MigrateError;
+use syncline_migration::{MigrateError, words};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,15 +51,19 @@ impl From<anyhow::Error> for Fault {
 
 impl From<sea_orm::DbErr> for Fault {
     fn from(error: sea_orm::DbErr) -> Self {
-        Fault::failed(format!("Syncline's database: {error}"))
+        Fault::failed(format!("Syncline's database: {}", words(&error)))
     }
 }
 
 impl From<MigrateError> for Fault {
     fn from(error: MigrateError) -> Self {
+        use MigrateError::{Forbidden, Newer, Taken, TooMany, UnknownName, WrongWay};
         match error {
-            MigrateError::UnknownName { .. } | MigrateError::Newer(_) | MigrateError::WrongWay { .. } => {
+            UnknownName { .. } | Newer(_) | WrongWay { .. } | TooMany { .. } => {
                 Fault::usage(error.to_string())
+            }
+            Forbidden { .. } | Taken { .. } => {
+                Fault::usage(format!("the schema could not be changed: {error}"))
             }
             other => Fault::failed(format!("the schema could not be changed: {other}")),
         }

@@ -1,5 +1,7 @@
 //! Addresses, from flags and from the environment under present and older names.
 
+mod database_url;
+
 use std::{
     fmt::Write,
     net::{Ipv4Addr, SocketAddr},
@@ -8,6 +10,7 @@ use std::{
 
 use uuid::Uuid;
 
+pub(crate) use self::database_url::DatabaseUrl;
 use crate::{
     cli::{QueueArgs, QueueChoice},
     fault::Fault,
@@ -95,7 +98,7 @@ fn without_password(url: &str) -> String {
 /// The database's address: as given, or put together from the older `DB_*` variables, or the embedded default.
 pub(crate) fn database_url(given: Option<String>) -> Result<String, Fault> {
     let parts = ["DB_HOST", "DB_PORT", "DB_NAME", "DB_USER", "DB_PASSWORD"].map(older);
-    match (given, parts) {
+    match (given.filter(|url| !url.trim().is_empty()), parts) {
         (Some(given), _) => Ok(given),
         (None, [None, ..]) => Ok(DEFAULT_DATABASE.to_owned()),
         (None, [Some(host), port, name, user, password]) => {
@@ -134,19 +137,6 @@ fn escaped(text: &str) -> String {
     safe
 }
 
-/// `%XX` and `+` as what they stand for.
-fn unescaped(text: &str) -> String {
-    let mut parts = text.split('%');
-    let mut bytes = parts.next().unwrap_or_default().replace('+', " ").into_bytes();
-    for part in parts {
-        let byte = part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        bytes.push(byte.unwrap_or(b'%'));
-        let rest = if byte.is_some() { part.get(2..).unwrap_or_default() } else { part };
-        bytes.extend(rest.replace('+', " ").into_bytes());
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 /// Where the API listens.
 pub(crate) fn api_address(given: Option<SocketAddr>) -> Result<SocketAddr, Fault> {
     address(given, "SYNC_PORT", 8080)
@@ -175,98 +165,6 @@ pub(crate) fn older(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|text| !text.is_empty())
 }
 
-/// Syncline's own database.
-#[derive(Clone)]
-pub(crate) struct DatabaseUrl(String);
-
-impl DatabaseUrl {
-    /// Checks an address as far as that goes without connecting.
-    pub(crate) fn parse(text: &str) -> Result<DatabaseUrl, Fault> {
-        let text = text.trim();
-        let known = ["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
-        if known {
-            return Ok(DatabaseUrl(text.to_owned()));
-        }
-        let url = DatabaseUrl(text.to_owned());
-        Err(Fault::usage(format!(
-            "DATABASE_URL {:?} is not understood; write sqlite://FILE or postgres://USER:PASSWORD@HOST/DATABASE",
-            url.shown()
-        )))
-    }
-
-    /// The address as it may be shown: without its password.
-    pub(crate) fn shown(&self) -> String {
-        let Some((scheme, rest)) = self.0.split_once("://") else { return self.0.clone() };
-        let (authority, path) =
-            rest.split_once('/').map_or((rest, None), |(authority, path)| (authority, Some(path)));
-        let authority = match authority.rsplit_once('@') {
-            Some((user, host)) => format!("{}@{host}", user.split(':').next().unwrap_or_default()),
-            None => authority.to_owned(),
-        };
-        // Passwords may also stand in the query.
-        let path =
-            path.map(|path| format!("/{}", path.split('?').next().unwrap_or_default())).unwrap_or_default();
-        format!("{scheme}://{authority}{path}")
-    }
-
-    /// The address to connect with. A SQLite file is made when it is missing.
-    pub(crate) fn connect_url(&self) -> String {
-        if self.is_sqlite() && !self.0.contains('?') && !self.0.contains(":memory:") {
-            format!("{}?mode=rwc", self.0)
-        } else {
-            self.0.clone()
-        }
-    }
-
-    /// A parameter of the address, the part behind the question mark; the last one where it stands there twice, and under
-    /// each name that the driver knows it by.
-    pub(crate) fn parameter(&self, name: &str) -> Option<String> {
-        let aliases: &[&str] = match name {
-            "sslmode" => &["ssl-mode"],
-            "sslrootcert" => &["ssl-root-cert", "ssl-ca"],
-            "sslcert" => &["ssl-cert"],
-            "sslkey" => &["ssl-key"],
-            _ => &[],
-        };
-        let (_, query) = self.0.split_once('?')?;
-        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-        let last = pairs.rfind(|(key, _)| *key == name || aliases.contains(key));
-        last.map(|(_, value)| unescaped(value))
-    }
-
-    /// Refuses what the driver would pass over, or tell without saying which file it means.
-    pub(crate) fn check_tls(&self) -> Result<(), Fault> {
-        let refuse = |text: String| Err(Fault::usage(format!("DATABASE_URL {}: {text}", self.shown())));
-        for name in ["sslrootcert", "sslcert", "sslkey"] {
-            // A certificate may also stand in the address itself.
-            let Some(file) = self.parameter(name).filter(|file| !file.contains("-----BEGIN ")) else {
-                continue;
-            };
-            if let Err(error) = std::fs::read(&file) {
-                return refuse(format!("{name} {file}: {error}; name a PEM file that this user may read"));
-            }
-        }
-        match (self.parameter("sslcert"), self.parameter("sslkey")) {
-            (Some(_), None) => return refuse("sslcert is there and sslkey is not; name both".to_owned()),
-            (None, Some(_)) => return refuse("sslkey is there and sslcert is not; name both".to_owned()),
-            (Some(_), Some(_)) | (None, None) => {}
-        }
-        let mode = self.parameter("sslmode").unwrap_or_else(|| "prefer".to_owned());
-        if self.parameter("sslrootcert").is_some() && !mode.starts_with("verify-") {
-            return refuse(format!(
-                "sslmode={mode} does not look at the server's certificate, so sslrootcert means nothing; write \
-                 sslmode=verify-full, or verify-ca if the server has another name in its certificate"
-            ));
-        }
-        Ok(())
-    }
-
-    /// Whether it is a file of our own rather than a server.
-    pub(crate) fn is_sqlite(&self) -> bool {
-        self.0.starts_with("sqlite:")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -276,17 +174,6 @@ mod tests {
         let url = postgres_url("db", "5433", "tickets", Some("me"), Some("p@ss/w:rd"));
         assert_eq!(url, "postgres://me:p%40ss%2Fw%3Ard@db:5433/tickets");
         assert_eq!(postgres_url("db", "5432", "x", None, None), "postgres://db:5432/x");
-    }
-
-    #[test]
-    fn parameters_of_an_address_are_read_as_the_driver_reads_them() {
-        let url = DatabaseUrl(
-            "postgres://db/x?sslmode=require&sslrootcert=%2Fetc%2Fmy+%C3%A4.pem&odd=5%".to_owned(),
-        );
-        assert_eq!(url.parameter("sslmode").as_deref(), Some("require"));
-        assert_eq!(url.parameter("sslrootcert").as_deref(), Some("/etc/my ä.pem"));
-        assert_eq!(url.parameter("odd").as_deref(), Some("5%"));
-        assert_eq!(url.parameter("sslkey"), None);
     }
 
     fn queue_args(queue: Option<QueueChoice>, redis_url: Option<&str>) -> QueueArgs {
@@ -317,17 +204,5 @@ mod tests {
         assert_eq!(shown, "redis://me@h:1,i:2/0");
         assert_eq!(without_password("rediss://:s3cret@h"), "rediss://h");
         assert!(!without_password("s3cret").contains("s3cret"));
-    }
-
-    #[test]
-    fn a_password_is_never_shown() {
-        for url in
-            ["postgres://me:s3cret@db:5432/x", "postgres://me@db/x?password=s3cret", "mysql://me:s3cret@db/x"]
-        {
-            assert!(!DatabaseUrl(url.to_owned()).shown().contains("s3cret"), "{url}");
-        }
-        let fault =
-            DatabaseUrl::parse("mysql://me:s3cret@db/x").err().map(|fault| fault.message).unwrap_or_default();
-        assert!(fault.contains("mysql://me@db/x") && !fault.contains("s3cret"), "{fault}");
     }
 }

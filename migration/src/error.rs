@@ -1,6 +1,6 @@
 //! Why the schema could not be changed.
 
-use sea_orm::DbErr;
+use sea_orm::{DbErr, RuntimeErr, sqlx};
 
 /// Why the schema could not be changed. Whatever it was, the database is at the version before the step that failed.
 #[derive(Debug, thiserror::Error)]
@@ -42,8 +42,38 @@ pub enum MigrateError {
         /// How long was waited, in seconds.
         waited_s: u64,
     },
+    /// More steps down than there are.
+    #[error("--steps {asked} is more than the {applied} migrations that are applied; nothing was done")]
+    TooMany {
+        /// How many were asked for.
+        asked: u32,
+        /// How many are applied.
+        applied: usize,
+    },
+    /// Somebody else's table, view or index has a name that a migration needs.
+    #[error(
+        "{step}: {said}, and it was not made by Syncline; nothing of this step was done. Give Syncline another database, or \
+         on PostgreSQL a schema of its own: CREATE SCHEMA syncline; and `?options=-c%20search_path%3Dsyncline` at the end of \
+         DATABASE_URL"
+    )]
+    Taken {
+        /// The migration.
+        step: String,
+        /// What the database said.
+        said: String,
+    },
+    /// The database's user may not do what a migration does.
+    #[error("{step}: {said}; nothing of this step was done. {remedy}")]
+    Forbidden {
+        /// The migration.
+        step: String,
+        /// What the database said.
+        said: String,
+        /// The statement that mends it.
+        remedy: String,
+    },
     /// A step failed.
-    #[error("{step}: {error}")]
+    #[error("{step}: {}", words(.error))]
     Step {
         /// The migration.
         step: String,
@@ -51,6 +81,40 @@ pub enum MigrateError {
         error: DbErr,
     },
     /// The database could not be asked.
-    #[error(transparent)]
+    #[error("{}", words(.0))]
     Database(#[from] DbErr),
+}
+
+/// What the driver says of an error, where it comes from there.
+pub(crate) fn driver(error: &DbErr) -> Option<&sqlx::Error> {
+    match error {
+        DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error))
+        | DbErr::Conn(RuntimeErr::SqlxError(error)) => Some(error),
+        _ => None,
+    }
+}
+
+/// PostgreSQL's SQLSTATE; none for errors of SQLite, whose codes are numbers and may look like one.
+pub fn sqlstate(error: &sqlx::Error) -> Option<&str> {
+    let error = error.as_database_error()?.try_downcast_ref::<sqlx::postgres::PgDatabaseError>()?;
+    Some(error.code())
+}
+
+/// What a database said, without the driver's own words, and without the lines of the database's source code.
+pub fn words(error: &DbErr) -> String {
+    driver(error).map_or_else(|| error.to_string(), words_of_driver)
+}
+
+/// The same for an error of the driver.
+pub fn words_of_driver(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        sqlx::Error::Io(error) => {
+            let text = error.to_string();
+            text.split(" (os error").next().unwrap_or_default().to_lowercase()
+        }
+        sqlx::Error::PoolTimedOut => "no connection was to be had in time".to_owned(),
+        other => other.to_string(),
+    }
 }

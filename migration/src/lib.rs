@@ -14,6 +14,7 @@ mod error;
 mod lock;
 mod migrator;
 mod recorder;
+mod refused;
 mod steps;
 
 mod m20261120_000100_create_projects;
@@ -61,7 +62,7 @@ mod m20261125_000800_create_rate_buckets;
 mod m20261125_000900_create_circuit_breakers;
 mod m20261125_001000_join_waiting_runs;
 
-pub use error::MigrateError;
+pub use error::{MigrateError, sqlstate, words, words_of_driver};
 pub use migrator::{Migrator, Rebuild, Until};
 pub use recorder::{Rehearsed, StatementHook};
 pub use steps::Step;

@@ -3,9 +3,11 @@
 use std::time::{Duration, Instant};
 
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, sqlx,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode,
+    Statement, TransactionOptions, TransactionTrait,
 };
+
+use crate::error::{driver, sqlstate};
 
 /// How long a migrator waits for others in all: a large installation's fold takes its time.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
@@ -58,18 +60,16 @@ async fn hold(tx: &DatabaseTransaction) -> Result<(), DbErr> {
 
 /// Whether another transaction was in the way: trying again may help.
 pub(crate) fn is_busy(error: &DbErr) -> bool {
-    let (DbErr::Exec(RuntimeErr::SqlxError(error))
-    | DbErr::Query(RuntimeErr::SqlxError(error))
-    | DbErr::Conn(RuntimeErr::SqlxError(error))) = error
-    else {
-        return false;
-    };
-    let sqlx::Error::Database(error) = &**error else { return false };
-    // SQLite: the primary code SQLITE_BUSY, whatever its extension. PostgreSQL: lock_not_available, deadlock_detected.
-    match error.code().as_deref() {
-        Some("55P03" | "40P01") => true,
-        Some(code) => code.parse::<u32>().is_ok_and(|code| code & 0xff == 5),
-        None => false,
+    let Some(error) = driver(error) else { return false };
+    match sqlstate(error) {
+        // lock_not_available, deadlock_detected
+        Some(state) => ["55P03", "40P01"].contains(&state),
+        // The primary code SQLITE_BUSY, whatever its extension.
+        None => error
+            .as_database_error()
+            .and_then(|error| error.code())
+            .and_then(|code| code.parse::<u32>().ok())
+            .is_some_and(|code| code & 0xff == 5),
     }
 }
 

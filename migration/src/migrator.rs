@@ -15,6 +15,7 @@ use crate::{
     error::MigrateError,
     lock,
     recorder::{Recorder, Rehearsed, StatementHook},
+    refused,
     steps::Step,
     tables,
 };
@@ -150,10 +151,28 @@ impl Migrator {
                 }
                 Err(error) => {
                     tx.rollback().await?;
-                    return Err(MigrateError::Step { step: name, error });
+                    return Err(refused::explained(db, &name, error).await);
                 }
             }
         }
+    }
+
+    /// The names of the migrations that [`Migrator::down`] would take back, the newest first.
+    pub async fn to_take_back(
+        &self,
+        db: &DatabaseConnection,
+        until: &Until,
+    ) -> Result<Vec<String>, MigrateError> {
+        let until = self.resolved(db, until, false).await?;
+        self.refuse_newer(db).await?;
+        let applied = check::applied(db).await?;
+        let steps = self.steps.iter().rev().map(Step::name).filter(|name| applied.contains_key(*name));
+        let steps = steps.map(str::to_owned);
+        Ok(match until {
+            Until::End => steps.collect(),
+            Until::Steps(count) => steps.take(count as usize).collect(),
+            Until::At(to) => steps.take_while(|name| *name > to).collect(),
+        })
     }
 
     /// Does what [`Migrator::up`] or [`Migrator::down`] would do in one transaction, and rolls it back.
@@ -168,7 +187,7 @@ impl Migrator {
         let tx = lock::begin(&recorder.watch(db, true, None)).await?;
         let mut rehearsed: Vec<Rehearsed> = Vec::new();
         while let Some(step) = self.next(&tx, &until, up, rehearsed.len()).await? {
-            self.rehearse_step(&tx, step, up, &recorder, &mut rehearsed).await?;
+            self.rehearse_step(db, &tx, step, up, &recorder, &mut rehearsed).await?;
         }
         tx.rollback().await?;
         Ok(rehearsed)
@@ -176,6 +195,7 @@ impl Migrator {
 
     async fn rehearse_step(
         &self,
+        db: &DatabaseConnection,
         tx: &DatabaseTransaction,
         step: &Step,
         up: bool,
@@ -184,7 +204,9 @@ impl Migrator {
     ) -> Result<(), MigrateError> {
         let name = step.name().to_owned();
         let taken = if up { Move::Up(step) } else { Move::Down(step) };
-        make(tx, taken).await.map_err(|error| stopped(&name, error))?;
+        if let Err(error) = make(tx, taken).await {
+            return Err(stopped(db, &name, error).await);
+        }
         rehearsed.push(Rehearsed { name, up, statements: recorder.take() });
         Ok(())
     }
@@ -203,11 +225,13 @@ impl Migrator {
         self.refuse_newer(&tx).await?;
         if how == Rebuild::Fresh {
             for (table, made_by) in tables::made_by(&tx).await?.into_iter().rev() {
-                drop_table(&tx, &table).await.map_err(|error| stopped(&made_by, error))?;
+                if let Err(error) = drop_table(&tx, &table).await {
+                    return Err(stopped(db, &made_by, error).await);
+                }
             }
         } else {
             while let Some(step) = self.next(&tx, &Until::End, false, 0).await? {
-                self.rehearse_step(&tx, step, false, &recorder, &mut done).await?;
+                self.rehearse_step(db, &tx, step, false, &recorder, &mut done).await?;
             }
         }
         if check::has_table(&tx, MIGRATION_TABLE).await? {
@@ -218,7 +242,7 @@ impl Migrator {
         }
         if how != Rebuild::Reset {
             while let Some(step) = self.next(&tx, &Until::End, true, 0).await? {
-                self.rehearse_step(&tx, step, true, &recorder, &mut done).await?;
+                self.rehearse_step(db, &tx, step, true, &recorder, &mut done).await?;
             }
         }
         if commit {
@@ -269,6 +293,12 @@ impl Migrator {
         until: &Until,
         up: bool,
     ) -> Result<Until, MigrateError> {
+        if let (Until::Steps(asked), false) = (until, up) {
+            let applied = check::applied(db).await?.len();
+            if *asked as usize > applied {
+                return Err(MigrateError::TooMany { asked: *asked, applied });
+            }
+        }
         let Until::At(given) = until else { return Ok(until.clone()) };
         let names = || self.steps.iter().map(|step| step.name().to_owned());
         let mut close: Vec<String> = names().filter(|name| name.contains(given.as_str())).collect();
@@ -293,12 +323,11 @@ impl Migrator {
 }
 
 /// Why a step of several in one transaction came to nothing. There is no stepping aside half-way through those.
-fn stopped(step: &str, error: DbErr) -> MigrateError {
-    let step = step.to_owned();
+async fn stopped(db: &DatabaseConnection, step: &str, error: DbErr) -> MigrateError {
     if lock::is_busy(&error) {
-        return MigrateError::Busy { step, waited_s: lock::TABLE_LOCK_S };
+        return MigrateError::Busy { step: step.to_owned(), waited_s: lock::TABLE_LOCK_S };
     }
-    MigrateError::Step { step, error }
+    refused::explained(db, step, error).await
 }
 
 /// Takes a step and notes it.

@@ -1,6 +1,6 @@
 //! Which tables are Syncline's own. A table that no applied migration made is somebody else's, whatever its name.
 
-use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use sea_orm_migration::prelude::*;
 
 use crate::{MIGRATION_TABLE, check, lock::plain, steps::Step};
@@ -21,6 +21,43 @@ pub struct OwnTable {
     pub made_by: String,
     /// How many rows it has.
     pub rows: i64,
+}
+
+/// Whose tables a database has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Contents {
+    /// None.
+    Nothing,
+    /// Tables and views that are not Syncline's, by name, and none that is.
+    Foreign(Vec<String>),
+    /// Syncline's schema at some version; others may be beside it.
+    Schema,
+}
+
+/// The table of an older installation, which a migration folds in.
+const OLDER: &str = "sync_states";
+
+/// Whose tables there are in the schema that unqualified names mean. Tables of PostgreSQL's extensions do not count.
+pub async fn contents(db: &impl ConnectionTrait) -> Result<Contents, DbErr> {
+    if check::has_table(db, MIGRATION_TABLE).await? {
+        return Ok(Contents::Schema);
+    }
+    let query = match db.get_database_backend() {
+        DbBackend::Postgres => {
+            "SELECT c.relname::text AS name FROM pg_catalog.pg_class c \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema() \
+             WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d \
+             WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e') ORDER BY 1"
+        }
+        _ => {
+            "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND substr(name, 1, 7) <> 'sqlite_' \
+             ORDER BY 1"
+        }
+    };
+    let rows = db.query_all_raw(plain(db, query)).await?;
+    let mut names = rows.iter().map(|row| row.try_get("", "name")).collect::<Result<Vec<String>, DbErr>>()?;
+    names.retain(|name| name != OLDER);
+    Ok(if names.is_empty() { Contents::Nothing } else { Contents::Foreign(names) })
 }
 
 /// The tables that the applied migrations made, in the order in which they were made, and how many rows each has.

@@ -13,9 +13,9 @@ pub(crate) struct MigrateArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum MigrateAction {
     /// Apply migrations: all, so many, or until one is the newest
-    Up(MigrateSteps),
+    Up(MigrateUp),
     /// Take migrations back: the last, so many, or until one is the newest. Tables that go take their rows along
-    Down(MigrateSteps),
+    Down(MigrateDown),
     /// Show which migrations are applied, and who may run on the schema they make
     Status {
         /// Only the last so many
@@ -28,6 +28,31 @@ pub(crate) enum MigrateAction {
     Refresh(MigrateAgain),
     /// Take every migration back: nothing of Syncline's stays
     Reset(MigrateAgain),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MigrateUp {
+    #[command(flatten)]
+    pub(crate) steps: MigrateSteps,
+    #[command(flatten)]
+    pub(crate) make: MakeArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MigrateDown {
+    #[command(flatten)]
+    pub(crate) steps: MigrateSteps,
+    /// Do it, even if rows go, as it shows them
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// Where a command may make Syncline's database.
+#[derive(Debug, Args, Clone, Copy, Default)]
+pub(crate) struct MakeArgs {
+    /// Make Syncline's tables also in a database or schema that has other tables and none of Syncline's
+    #[arg(long)]
+    pub(crate) among_other_tables: bool,
 }
 
 #[derive(Debug, Args)]

@@ -4,8 +4,8 @@ use serde_json::json;
 use syncline_engine::spec::Severity;
 
 use crate::{
-    app::{self, Schema},
-    cli::FileArgs,
+    app::{self, Make},
+    cli::ApplyArgs,
     document,
     fault::{Exit, Fault},
     output::Output,
@@ -13,11 +13,15 @@ use crate::{
 };
 
 /// Stores every sync of a file, or none if one of them is wrong.
-pub(crate) async fn run(url: &str, args: &FileArgs, output: &Output) -> Result<Exit, Fault> {
-    let file = args.file();
+pub(crate) async fn run(url: &str, args: &ApplyArgs, output: &Output) -> Result<Exit, Fault> {
+    let file = args.files.file();
     let document = document::read(&file)?;
     document.refuse_errors(&file)?;
-    let db = app::connect(url, Schema::CreateOnly).await?;
+    let make = Make { migrate: false, among_other_tables: args.make.among_other_tables };
+    let (db, made) = app::connect_or_make(url, make).await?;
+    if let Some(made) = made {
+        output.line(made);
+    }
     let mut done = Vec::new();
     let specs: Vec<_> = document.syncs.iter().map(|sync| &sync.spec).collect();
     for (sync, stored) in document.syncs.iter().zip(syncs::store(&db, &specs).await?) {

@@ -4,7 +4,6 @@ use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
-    str::FromStr,
     time::Instant,
 };
 
@@ -19,7 +18,7 @@ use serde_json::json;
 use tempfile::NamedTempFile;
 
 use crate::{
-    app::{self, Schema},
+    app,
     cli::BackupArgs,
     fault::{Exit, Fault},
     output::Output,
@@ -31,12 +30,12 @@ use crate::{
 pub(crate) async fn run(url: &str, args: &BackupArgs, output: &Output) -> Result<Exit, Fault> {
     let address = DatabaseUrl::parse(url)?;
     if !address.is_sqlite() {
-        let db = app::connect(url, Schema::Any).await?;
+        let db = app::look(url).await?;
         return Err(Fault::usage(with_pg_dump(&address, &schema_of(&db).await?, &args.file)));
     }
     let database = file_of(&address)?;
     let place = place_of(&args.file, &database, args.force)?;
-    let db = app::connect(url, Schema::Any).await?;
+    let db = app::look(url).await?;
     let began = Instant::now();
     let taken = copy(&db, &place, &args.file, args.force).await?;
     let took = began.elapsed();
@@ -74,18 +73,14 @@ struct Taken {
     marked: bool,
 }
 
-/// The file of a SQLite database, which must be there: connecting would make an empty one.
+/// The file of a SQLite database, which must be there.
 fn file_of(address: &DatabaseUrl) -> Result<PathBuf, Fault> {
-    let options = SqliteConnectOptions::from_str(&address.connect_url())
-        .map_err(|error| Fault::usage(format!("DATABASE_URL {}: {error}", address.shown())))?;
-    let file = options.get_filename().to_owned();
-    if file.is_file() {
-        return Ok(file);
-    }
-    Err(Fault::usage(format!(
-        "DATABASE_URL {}: there is no such file, so nothing to back up",
-        address.shown()
-    )))
+    address.file().filter(|file| file.is_file()).ok_or_else(|| {
+        Fault::usage(format!(
+            "DATABASE_URL {}: there is no such file, so nothing to back up",
+            address.shown()
+        ))
+    })
 }
 
 /// The folder that the backup goes to, once it is sure that nothing there is overwritten unasked.

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::sync;
 use crate::{
-    app::{self, Schema},
+    app,
     cli::{ConflictsAction, ConflictsArgs, ConflictsListArgs, ResolveArgs},
     fault::{Exit, Fault},
     output::{Output, shown},
@@ -24,7 +24,7 @@ use crate::{
 
 /// Lists conflicts or settles one.
 pub(crate) async fn run(url: &str, args: &ConflictsArgs, output: &Output) -> Result<Exit, Fault> {
-    let db = app::connect(url, Schema::CreateOnly).await?;
+    let db = app::connect(url).await?;
     match &args.action {
         Some(ConflictsAction::Resolve(args)) => resolve(&db, args, output).await,
         Some(ConflictsAction::List(args)) => list(&db, args, output).await,

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::jobs;
 use crate::{
-    app::{self, Schema},
+    app,
     cli::{DeadAction, DeadArgs, DeadListArgs, DeadManyArgs, PageArgs},
     fault::{Exit, Fault},
     output::Output,
@@ -24,7 +24,7 @@ use crate::{
 
 /// Lists, shows, replays or discards dead letters.
 pub(crate) async fn run(url: &str, args: &DeadArgs, output: &Output) -> Result<Exit, Fault> {
-    let db = app::connect(url, Schema::CreateOnly).await?;
+    let db = app::connect(url).await?;
     let queue = app::queue(&db)?;
     match &args.action {
         Some(DeadAction::Show(args)) => jobs::show(&db, &queue, args.id, output).await,

@@ -6,7 +6,7 @@ use syncline_entity::types::RunKind;
 use syncline_queue::outbox::{Accepted, NewRun, accept};
 
 use crate::{
-    app::{self, Schema},
+    app,
     cli::EnqueueArgs,
     fault::{Exit, Fault},
     output::Output,
@@ -15,7 +15,7 @@ use crate::{
 
 /// Accepts a run and says which.
 pub(crate) async fn run(url: &str, args: &EnqueueArgs, output: &Output) -> Result<Exit, Fault> {
-    let db = app::connect(url, Schema::CreateOnly).await?;
+    let db = app::connect(url).await?;
     let config = syncs::find(&db, &args.name).await?;
     let kind = if args.kind == "plan" { RunKind::Plan } else { RunKind::Sync };
     let run = wait::manual_run(&config, kind, &args.run)?;

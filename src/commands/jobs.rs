@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::dead;
 use crate::{
-    app::{self, Schema},
+    app,
     cli::{JobsAction, JobsArgs, JobsListArgs, PageArgs, WhichArgs},
     fault::{Exit, Fault},
     output::{Output, shown},
@@ -29,7 +29,7 @@ pub(crate) async fn run(url: &str, args: &JobsArgs, output: &Output) -> Result<E
     if let Some(JobsAction::Dead(args)) = &args.action {
         return dead::run(url, args, output).await;
     }
-    let db = app::connect(url, Schema::CreateOnly).await?;
+    let db = app::connect(url).await?;
     let queue = app::queue(&db)?;
     match &args.action {
         Some(JobsAction::Show(args)) => show(&db, &queue, args.id, output).await,

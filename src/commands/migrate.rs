@@ -5,13 +5,14 @@ use serde_json::{Value, json};
 use syncline_migration::{
     Migrator, Rebuild, Rehearsed, Until,
     check::{self, MigrationStatus},
-    tables,
+    tables::{self, OwnTable},
 };
 use syncline_worker::registry;
 
 use crate::{
-    app::{self, Schema},
-    cli::{MigrateAction, MigrateAgain, MigrateArgs, MigrateSteps},
+    app,
+    cli::{MigrateAction, MigrateAgain, MigrateArgs, MigrateDown, MigrateSteps, MigrateUp},
+    database::{self, Place},
     fault::{Exit, Fault},
     output::Output,
 };
@@ -19,62 +20,144 @@ use crate::{
 /// How much of a statement people are shown; programs get it whole.
 const SHOWN: usize = 2_000;
 
-/// Migrates and says what is applied.
+/// Migrates, or shows what is applied.
 pub(crate) async fn run(url: &str, args: &MigrateArgs, output: &Output) -> Result<Exit, Fault> {
-    let db = app::connect(url, Schema::Any).await?;
     let migrator = app::migrator()?;
     match &args.action {
-        MigrateAction::Up(steps) => walk(&db, &migrator, steps, true, output).await?,
-        MigrateAction::Down(steps) => walk(&db, &migrator, steps, false, output).await?,
+        MigrateAction::Up(args) => up(url, &migrator, args, output).await?,
+        MigrateAction::Down(args) => down(&app::look(url).await?, &migrator, args, output).await?,
         MigrateAction::Status { steps } => {
+            let place = Place::look(url).await?;
+            // An empty database of a server has a status: everything is pending.
+            let db = if place.is_missing() || place.is_foreign() {
+                place.open_own().await?
+            } else {
+                place.open().await?
+            };
             let mut rows = check::status(&db).await?;
             if let Some(steps) = steps {
                 rows.drain(..rows.len().saturating_sub(*steps as usize));
             }
-            show(&rows, json!({}), output);
+            output.data(&with_status(&rows, json!({})));
+            table(&rows, output);
         }
-        MigrateAction::Fresh(again) => rebuild(&db, &migrator, again, Rebuild::Fresh, output).await?,
-        MigrateAction::Refresh(again) => rebuild(&db, &migrator, again, Rebuild::Refresh, output).await?,
-        MigrateAction::Reset(again) => rebuild(&db, &migrator, again, Rebuild::Reset, output).await?,
+        MigrateAction::Fresh(args) => rebuild(url, &migrator, args, Rebuild::Fresh, output).await?,
+        MigrateAction::Refresh(args) => rebuild(url, &migrator, args, Rebuild::Refresh, output).await?,
+        MigrateAction::Reset(args) => rebuild(url, &migrator, args, Rebuild::Reset, output).await?,
     }
     Ok(Exit::Done)
 }
 
-async fn walk(
-    db: &DatabaseConnection,
-    migrator: &Migrator,
-    args: &MigrateSteps,
-    up: bool,
-    output: &Output,
-) -> Result<(), Fault> {
-    let until = match (&args.to, args.steps) {
+fn until(args: &MigrateSteps, otherwise: Until) -> Until {
+    match (&args.to, args.steps) {
         (Some(name), _) => Until::At(name.clone()),
         (None, Some(steps)) => Until::Steps(steps),
-        (None, None) if up => Until::End,
-        // Back is further than most people want to go by leaving something out.
-        (None, None) => Until::Steps(1),
-    };
-    if args.dry_run {
-        let rehearsed = migrator.rehearse(db, &until, up).await?;
-        rehearsal(&rehearsed, output);
+        (None, None) => otherwise,
+    }
+}
+
+async fn up(url: &str, migrator: &Migrator, args: &MigrateUp, output: &Output) -> Result<(), Fault> {
+    let until = until(&args.steps, Until::End);
+    let place = Place::look(url).await?;
+    let made = place.made();
+    if args.steps.dry_run {
+        // A rehearsal must not leave a file behind.
+        let db = if place.is_missing() {
+            database::in_memory().await?
+        } else {
+            place.open_or_make(args.make.among_other_tables).await?
+        };
+        rehearsal(&migrator.rehearse(&db, &until, true).await?, &[], output);
         return Ok(());
     }
-    let before = if up { Vec::new() } else { tables::own(db).await? };
-    let done = if up { migrator.up(db, &until).await? } else { migrator.down(db, &until).await? };
-    let lost: Vec<&tables::OwnTable> =
-        before.iter().filter(|table| table.rows > 0 && done.contains(&table.made_by)).collect();
-    for table in &lost {
-        output.note(&format!("{} went with its {} rows", table.name, table.rows));
+    let db = place.open_or_make(args.make.among_other_tables).await?;
+    let done = migrator.up(&db, &until).await?;
+    let rows = check::status(&db).await?;
+    output.data(&with_status(&rows, json!({ "applied": done, "rows_gone": [] })));
+    if let Some(made) = made {
+        output.line(made);
     }
-    let lost: Vec<Value> =
-        lost.iter().map(|table| json!({ "table": table.name, "rows": table.rows })).collect();
-    let key = if up { "applied" } else { "taken_back" };
-    show(&check::status(db).await?, json!({ key: done, "rows_gone": lost }), output);
+    for name in &done {
+        output.line(format!("applied {name}"));
+    }
+    if done.is_empty() {
+        let applied = rows.iter().filter(|row| row.applied).count();
+        output.line(format!("nothing to do: {applied} migrations are applied"));
+    }
     Ok(())
 }
 
-/// Shows every migration, and beside it to programs what was done.
-fn show(rows: &[MigrationStatus], mut done: Value, output: &Output) {
+async fn down(
+    db: &DatabaseConnection,
+    migrator: &Migrator,
+    args: &MigrateDown,
+    output: &Output,
+) -> Result<(), Fault> {
+    // Back is further than most people want to go by leaving something out.
+    let until = until(&args.steps, Until::Steps(1));
+    let going = migrator.to_take_back(db, &until).await?;
+    let mut tables = tables::own(db).await?;
+    tables.retain(|table| going.contains(&table.made_by));
+    if args.steps.dry_run {
+        rehearsal(&migrator.rehearse(db, &until, false).await?, &tables, output);
+        return Ok(());
+    }
+    if !args.yes && tables.iter().any(|table| table.rows > 0) {
+        return Err(unconfirmed(&tables, output));
+    }
+    refuse_beside_workers(db).await?;
+    let done = migrator.down(db, &until).await?;
+    tables.retain(|table| done.contains(&table.made_by));
+    tell_gone(&tables, output);
+    let rows = check::status(db).await?;
+    output.data(&with_status(&rows, json!({ "taken_back": done, "rows_gone": gone(&tables) })));
+    for name in &done {
+        output.line(format!("took back {name}"));
+    }
+    if done.is_empty() {
+        output.line("nothing to do: no migration after that one is applied");
+    }
+    Ok(())
+}
+
+/// The tables that have rows, as data.
+fn gone(tables: &[OwnTable]) -> Vec<Value> {
+    let filled = tables.iter().filter(|table| table.rows > 0);
+    filled.map(|table| json!({ "table": table.name, "rows": table.rows })).collect()
+}
+
+fn tell_gone(tables: &[OwnTable], output: &Output) {
+    for table in tables.iter().filter(|table| table.rows > 0) {
+        output.note(&format!("{} went with its {}", table.name, counted(table.rows)));
+    }
+}
+
+fn counted(rows: i64) -> String {
+    if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") }
+}
+
+/// Shows the rows that would go, and refuses.
+fn unconfirmed(tables: &[OwnTable], output: &Output) -> Fault {
+    let filled: Vec<&OwnTable> = tables.iter().filter(|table| table.rows > 0).collect();
+    let cells = filled.iter().map(|table| vec![table.name.clone(), table.rows.to_string()]).collect();
+    output.table(&["table", "rows"], cells);
+    let counts: Vec<String> = filled.iter().map(|table| format!("{} {}", table.name, table.rows)).collect();
+    let counts = if output.is_json() && !counts.is_empty() {
+        format!(" ({})", counts.join(", "))
+    } else {
+        String::new()
+    };
+    let rows = tables.iter().map(|table| table.rows).sum();
+    Fault::usage(format!(
+        "this deletes {} in {} {}{counts}; nothing was done. If that is right, add --yes. `syncline backup` comes before",
+        counted(rows),
+        tables.len(),
+        if tables.len() == 1 { "table" } else { "tables" },
+    ))
+}
+
+/// What was done, and the state of every migration, as data.
+fn with_status(rows: &[MigrationStatus], mut done: Value) -> Value {
     done["migrations"] = rows
         .iter()
         .map(|row| {
@@ -87,7 +170,11 @@ fn show(rows: &[MigrationStatus], mut done: Value, output: &Output) {
             })
         })
         .collect();
-    output.data(&done);
+    done
+}
+
+/// Every migration, for people.
+fn table(rows: &[MigrationStatus], output: &Output) {
     let line = |row: &MigrationStatus| {
         let at = row.applied_at.map(|at| at.format("%Y-%m-%d %H:%M:%S").to_string()).unwrap_or_default();
         let state = match (row.applied, row.known) {
@@ -106,9 +193,10 @@ fn show(rows: &[MigrationStatus], mut done: Value, output: &Output) {
 }
 
 /// Shows what a dry run did.
-fn rehearsal(steps: &[Rehearsed], output: &Output) {
+fn rehearsal(steps: &[Rehearsed], tables: &[OwnTable], output: &Output) {
     output.data(&json!({
         "dry_run": true,
+        "rows_gone": gone(tables),
         "steps": steps
             .iter()
             .map(|step| {
@@ -130,56 +218,39 @@ fn rehearsal(steps: &[Rehearsed], output: &Output) {
             }
         }
     }
+    for table in tables.iter().filter(|table| table.rows > 0) {
+        output.line(format!("-- {} would go with its {}", table.name, counted(table.rows)));
+    }
     output.line(format!("-- steps: {}, rolled back: nothing was changed", steps.len()));
 }
 
 async fn rebuild(
-    db: &DatabaseConnection,
+    url: &str,
     migrator: &Migrator,
     args: &MigrateAgain,
     how: Rebuild,
     output: &Output,
 ) -> Result<(), Fault> {
+    let db = &app::look(url).await?;
+    let tables = tables::own(db).await?;
     if args.dry_run {
-        rehearsal(&migrator.rebuild(db, how, false).await?, output);
+        rehearsal(&migrator.rebuild(db, how, false).await?, &tables, output);
         return Ok(());
     }
-    let tables = tables::own(db).await?;
-    let rows: i64 = tables.iter().map(|table| table.rows).sum();
-    let filled = |table: &&tables::OwnTable| table.rows > 0;
     if !args.yes {
-        output.table(
-            &["table", "rows"],
-            tables
-                .iter()
-                .filter(filled)
-                .map(|table| vec![table.name.clone(), table.rows.to_string()])
-                .collect(),
-        );
-        let counts: Vec<String> =
-            tables.iter().filter(filled).map(|table| format!("{} {}", table.name, table.rows)).collect();
-        return Err(Fault::usage(format!(
-            "this deletes {rows} rows in {} tables{}; nothing was done. If that is right, add --yes. `syncline backup` \
-             comes before",
-            tables.len(),
-            if output.is_json() && !counts.is_empty() {
-                format!(" ({})", counts.join(", "))
-            } else {
-                String::new()
-            }
-        )));
+        return Err(unconfirmed(&tables, output));
     }
     refuse_beside_workers(db).await?;
-    migrator.rebuild(db, how, true).await?;
-    for table in tables.iter().filter(filled) {
-        output.note(&format!("{} went with its {} rows", table.name, table.rows));
-    }
-    let gone: Vec<Value> = tables
-        .iter()
-        .filter(filled)
-        .map(|table| json!({ "table": table.name, "rows": table.rows }))
-        .collect();
-    show(&check::status(db).await?, json!({ "rows_gone": gone }), output);
+    let done = migrator.rebuild(db, how, true).await?;
+    tell_gone(&tables, output);
+    output.data(&with_status(&check::status(db).await?, json!({ "rows_gone": gone(&tables) })));
+    let applied = done.iter().filter(|step| step.up).count();
+    output.line(match how {
+        Rebuild::Reset => format!("took back every migration; {} tables are gone", tables.len()),
+        Rebuild::Fresh | Rebuild::Refresh => {
+            format!("made Syncline's tables anew, empty: {applied} migrations are applied")
+        }
+    });
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use syncline_queue::outbox::pause::{self, NewPause, Paused, Subject};
 
 use super::jobs::names;
 use crate::{
-    app::{self, Schema},
+    app,
     cli::{PauseArgs, ScopeArg, SubjectArgs},
     fault::{Exit, Fault},
     output::Output,
@@ -17,7 +17,7 @@ use crate::{
 
 /// Begins a pause.
 pub(crate) async fn pause(url: &str, args: &PauseArgs, output: &Output) -> Result<Exit, Fault> {
-    let db = app::connect(url, Schema::CreateOnly).await?;
+    let db = app::connect(url).await?;
     let (subject, project_id) = subject(&db, &args.subject).await?;
     let by = std::env::var("USER").ok().filter(|user| !user.is_empty()).unwrap_or_else(|| "cli".to_owned());
     let new = NewPause { subject, project_id, reason: args.reason.clone(), by };
@@ -36,7 +36,7 @@ pub(crate) async fn pause(url: &str, args: &PauseArgs, output: &Output) -> Resul
 
 /// Ends a pause.
 pub(crate) async fn resume(url: &str, args: &SubjectArgs, output: &Output) -> Result<Exit, Fault> {
-    let db = app::connect(url, Schema::CreateOnly).await?;
+    let db = app::connect(url).await?;
     let (subject, _) = subject(&db, args).await?;
     let ended = pause::resume(&db, &app::queue(&db)?, &subject).await?;
     let what = shown(args);
@@ -47,7 +47,7 @@ pub(crate) async fn resume(url: &str, args: &SubjectArgs, output: &Output) -> Re
 
 /// Lists pauses.
 pub(crate) async fn list(url: &str, output: &Output) -> Result<Exit, Fault> {
-    let db = app::connect(url, Schema::CreateOnly).await?;
+    let db = app::connect(url).await?;
     let pauses = pause::list(&db).await?;
     let syncs = names(&db).await?;
     let accounts = account::Entity::find().all(&db).await?;

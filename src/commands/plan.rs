@@ -21,7 +21,7 @@ use syncline_worker::{
 };
 
 use crate::{
-    app::{self, Schema},
+    app,
     cli::{PlanArgs, RunOptions},
     document::{self, Checked},
     fault::{Exit, Fault},
@@ -39,7 +39,7 @@ pub(crate) async fn run(url: &str, args: &PlanArgs, output: &Output) -> Result<E
 }
 
 async fn of_stored(url: &str, name: &str, args: &PlanArgs, output: &Output) -> Result<Exit, Fault> {
-    let db = app::connect(url, Schema::CreateOnly).await?;
+    let db = app::connect(url).await?;
     let config = syncs::find(&db, name).await?;
     let options = RunOptions { confirm_deletes: args.confirm_deletes, ..RunOptions::default() };
     let run = wait::manual_run(&config, RunKind::Plan, &options)?;
@@ -60,7 +60,7 @@ async fn of_file(url: &str, file: &Path, args: &PlanArgs, output: &Output) -> Re
     for warning in document.told(file, Severity::Warning) {
         output.line(format!("warning: {warning}"));
     }
-    let db = app::connect(url, Schema::CreateOnly).await?;
+    let db = app::connect_or_imagine(url).await?;
     let mut plans = Vec::new();
     let mut exit = Exit::Done;
     for sync in &document.syncs {

@@ -11,7 +11,7 @@ use syncline_worker::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    app::{self, Schema},
+    app,
     cli::PurgeArgs,
     fault::{Exit, Fault},
     output::Output,
@@ -21,7 +21,7 @@ use crate::{
 /// Removes, or shows what would go.
 pub(crate) async fn run(url: &str, args: &PurgeArgs, output: &Output) -> Result<Exit, Fault> {
     let retention = retention::read(&args.keep)?;
-    let db = app::connect(url, Schema::CreateOnly).await?;
+    let db = app::connect(url).await?;
     let environment = app::environment(db)?;
     let watch =
         Shown { bar: bar(output), stop_at: environment.stop_at.clone(), shutdown: shutdown::on_signals()? };

@@ -8,14 +8,14 @@ use syncline_queue::{Count, Priority, State, outbox::RUN_QUEUE};
 
 use super::jobs::age;
 use crate::{
-    app::{self, Schema},
+    app,
     fault::{Exit, Fault},
     output::Output,
 };
 
 /// Counts them.
 pub(crate) async fn run(url: &str, output: &Output) -> Result<Exit, Fault> {
-    let db = app::connect(url, Schema::CreateOnly).await?;
+    let db = app::connect(url).await?;
     let queue = app::queue(&db)?;
     let mut queues = BTreeSet::from([RUN_QUEUE.to_owned()]);
     for seen in worker::live(&db).await? {

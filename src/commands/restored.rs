@@ -9,7 +9,7 @@ use syncline_entity::{installation, sync_config};
 use syncline_worker::restore;
 
 use crate::{
-    app::{self, Schema},
+    app,
     cli::RestoredArgs,
     fault::{Exit, Fault},
     output::Output,
@@ -17,7 +17,7 @@ use crate::{
 
 /// Marks all syncs as running on a restored database, or shows which of them still do.
 pub(crate) async fn run(url: &str, args: &RestoredArgs, output: &Output) -> Result<Exit, Fault> {
-    let db = app::connect(url, Schema::CreateOnly).await?;
+    let db = app::connect(url).await?;
     if !args.show {
         restore::mark_by_hand(&db, now()).await?;
     }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::sync;
 use crate::{
-    app::{self, Schema},
+    app,
     cli::RunsArgs,
     fault::{Exit, Fault},
     output::{Output, shown},
@@ -21,7 +21,7 @@ use crate::{
 
 /// Lists runs, or shows one.
 pub(crate) async fn run(url: &str, args: &RunsArgs, output: &Output) -> Result<Exit, Fault> {
-    let db = app::connect(url, Schema::CreateOnly).await?;
+    let db = app::connect(url).await?;
     match args.what.as_deref().map(|what| (what, Uuid::from_str(what))) {
         Some((_, Ok(id))) => show(&db, id, args.limit, output).await,
         Some((name, Err(_))) => {

@@ -6,14 +6,14 @@ use syncline_entity::{schedule, sync_config, types::ScheduleKind};
 use syncline_queue::outbox::pause;
 
 use crate::{
-    app::{self, Schema},
+    app,
     fault::{Exit, Fault},
     output::Output,
 };
 
 /// Lists schedules, the next to fire first.
 pub(crate) async fn run(url: &str, output: &Output) -> Result<Exit, Fault> {
-    let db = app::connect(url, Schema::CreateOnly).await?;
+    let db = app::connect(url).await?;
     let rows = schedule::Entity::find()
         .find_also_related(sync_config::Entity)
         .order_by_asc(schedule::Column::Id)

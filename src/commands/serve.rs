@@ -14,8 +14,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    app::{self, Schema},
-    cli::{ApiArgs, KeepArgs, UpArgs, WorkerArgs},
+    app::{self, Make},
+    cli::{ApiArgs, KeepArgs, MakeArgs, UpArgs, WorkerArgs},
     fault::{Exit, Fault},
     retention, settings, shutdown,
 };
@@ -23,7 +23,7 @@ use crate::{
 /// API, worker and schedules in one process; unless told otherwise it migrates its database itself.
 pub(crate) async fn up(url: &str, args: &UpArgs) -> Result<Exit, Fault> {
     let retention = retention::read(&KeepArgs::default())?;
-    let db = app::connect(url, schema(args.migrate)).await?;
+    let db = connect(url, args.migrate, args.make).await?;
     serve(db, retention, "up", settings::api_address(args.listen)?, true, Some(app::pool_config(&args.pool)))
         .await
 }
@@ -31,7 +31,7 @@ pub(crate) async fn up(url: &str, args: &UpArgs) -> Result<Exit, Fault> {
 /// Jobs and schedules.
 pub(crate) async fn worker(url: &str, args: &WorkerArgs) -> Result<Exit, Fault> {
     let retention = retention::read(&KeepArgs::default())?;
-    let db = app::connect(url, schema(args.migrate)).await?;
+    let db = connect(url, args.migrate, args.make).await?;
     serve(
         db,
         retention,
@@ -45,12 +45,21 @@ pub(crate) async fn worker(url: &str, args: &WorkerArgs) -> Result<Exit, Fault> 
 
 /// The HTTP API.
 pub(crate) async fn api(url: &str, args: &ApiArgs) -> Result<Exit, Fault> {
-    let db = app::connect(url, schema(args.migrate)).await?;
+    let db = connect(url, args.migrate, args.make).await?;
     serve(db, Retention::default(), "api", settings::api_address(args.listen)?, true, None).await
 }
 
-fn schema(migrate: bool) -> Schema {
-    if migrate { Schema::Migrate } else { Schema::CreateOnly }
+/// A role that is told not to migrate makes nothing either.
+async fn connect(url: &str, migrate: bool, make: MakeArgs) -> Result<DatabaseConnection, Fault> {
+    if !migrate {
+        return app::connect(url).await;
+    }
+    let make = Make { migrate, among_other_tables: make.among_other_tables };
+    let (db, made) = app::connect_or_make(url, make).await?;
+    if let Some(made) = made {
+        tracing::info!("{made}");
+    }
+    Ok(db)
 }
 
 async fn serve(

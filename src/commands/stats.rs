@@ -8,7 +8,7 @@ use sea_orm::DatabaseConnection;
 use syncline_api::stats::{Numbers, Stats, StatsFilter, Window, stats};
 
 use crate::{
-    app::{self, Schema},
+    app,
     cli::{StatsAction, StatsArgs, StatsBy},
     fault::{Exit, Fault},
     output::Output,
@@ -17,7 +17,7 @@ use crate::{
 
 /// Counts and tells.
 pub(crate) async fn run(url: &str, args: &StatsArgs, output: &Output) -> Result<Exit, Fault> {
-    let db = app::connect(url, Schema::CreateOnly).await?;
+    let db = app::connect(url).await?;
     if let Some(StatsAction::Rebuild(args)) = &args.action {
         return rebuild::run(&db, args, output).await;
     }

@@ -11,7 +11,7 @@ use syncline_entity::{
 };
 
 use crate::{
-    app::{self, Schema},
+    app,
     cli::SyncArgs,
     fault::{Exit, Fault},
     output::Output,
@@ -20,7 +20,7 @@ use crate::{
 
 /// Runs a sync and tells what it did.
 pub(crate) async fn run(url: &str, args: &SyncArgs, output: &Output) -> Result<Exit, Fault> {
-    let db = app::connect(url, Schema::CreateOnly).await?;
+    let db = app::connect(url).await?;
     let config = syncs::find(&db, &args.name).await?;
     let run = wait::manual_run(&config, RunKind::Sync, &args.run)?;
     let row = wait::run_to_end(&db, &run, &args.lease, output).await?;

@@ -4,14 +4,14 @@ use serde_json::json;
 use syncline_worker::registry::{self, Registered};
 
 use crate::{
-    app::{self, Schema},
+    app,
     fault::{Exit, Fault},
     output::Output,
 };
 
 /// Lists them.
 pub(crate) async fn run(url: &str, output: &Output) -> Result<Exit, Fault> {
-    let db = app::connect(url, Schema::CreateOnly).await?;
+    let db = app::connect(url).await?;
     let workers = registry::all(&db).await?;
     output.data(&json!({ "workers": workers }));
     if workers.is_empty() {

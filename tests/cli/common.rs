@@ -17,6 +17,13 @@ pub(crate) fn program() -> Result<Program> {
     Ok(program)
 }
 
+/// The same, with a database that has no syncs yet.
+pub(crate) fn with_database() -> Result<Program> {
+    let program = program()?;
+    program.expect(0, &["migrate", "up"])?;
+    Ok(program)
+}
+
 /// A backlog, a table and a stored sync named `tasks`.
 pub(crate) struct Places {
     pub(crate) program: Program,

@@ -12,6 +12,7 @@ mod disk;
 mod documents;
 mod examples;
 mod files;
+mod making;
 mod migrate;
 mod migrations;
 mod mistakes;

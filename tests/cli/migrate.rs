@@ -144,7 +144,7 @@ async fn beginning_again_touches_nothing_that_is_not_ours(
         ensure!(stage.tables().await? == ["of_mine"], "{:?}", stage.tables().await?);
     }
     // It works afterwards, all the same.
-    stage.program.expect(0, &["migrate", "up"])?;
+    stage.program.expect(0, &["migrate", "up", "--among-other-tables"])?;
     stage.program.expect(0, &["apply", "sync.yaml"])?;
     stage.program.expect(0, &["sync", "tasks"])?;
     Ok(())
@@ -162,8 +162,14 @@ async fn a_table_that_only_sounds_like_ours_is_left_alone(
     stage.program.expect(0, &["migrate", "reset", "--yes"])?;
     ensure!(stage.tables().await? == ["alerts"]);
     // Ours cannot be made beside it; what could be made stays a whole version.
-    let refused = stage.program.expect(1, &["migrate", "up"])?;
-    ensure_tells(&refused.stderr, &["create_alerts", "already exists"])?;
+    let refused = stage.program.expect(2, &["migrate", "up"])?;
+    ensure_tells(&refused.stderr, &["not Syncline's (alerts)", "--among-other-tables"])?;
+    let refused = stage.program.expect(2, &["migrate", "up", "--among-other-tables"])?;
+    ensure_tells(
+        &refused.stderr,
+        &["create_alerts", "already exists", "not made by Syncline", "search_path"],
+    )?;
+    ensure!(!refused.stderr.contains("at line"), "a line of the database's source: {}", refused.stderr);
     ensure!(stage.column("SELECT CAST(id AS text) FROM alerts").await? == ["7"]);
     stage.execute("DROP TABLE alerts").await?;
     stage.program.expect(0, &["migrate", "up"])?;
@@ -190,8 +196,8 @@ async fn beginning_again_is_refused_beside_workers(
 ) -> Result<()> {
     let stage = Stage::with_rows(kind).await?;
     let worker = stage.program.serve(&["worker"])?;
-    for how in ["fresh", "refresh", "reset"] {
-        let refused = stage.program.expect(1, &["migrate", how, "--yes"])?;
+    for arguments in [&["fresh"][..], &["refresh"], &["reset"], &["down"], &["down", "--steps", "44"]] {
+        let refused = stage.program.expect(1, &[&["migrate"], arguments, &["--yes"]].concat())?;
         ensure_tells(&refused.stderr, &["a worker is registered", "nothing was done", "Stop"])?;
     }
     ensure!(stage.column("SELECT CAST(COUNT(*) AS text) FROM sync_metadata").await? == ["5"]);
@@ -220,6 +226,9 @@ async fn up_and_down_to_a_migration_by_name(
         (&["down", "--to", "create_jobs"], &["not applied", "up --to"]),
         (&["up", "--to", "create_jobs", "--steps", "2"], &["--steps"]),
         (&["up", "--steps", "0"], &["--steps"]),
+        (&["down", "--steps", "4"], &["--steps 4", "3 migrations", "nothing was done"]),
+        (&["down", "--steps", "4", "--dry-run"], &["--steps 4", "3 migrations"]),
+        (&["down", "--steps", "99", "--yes"], &["--steps 99", "3 migrations"]),
     ] {
         let refused = stage.program.expect(2, &[&["migrate"], arguments].concat())?;
         ensure_tells(&refused.stderr, tells)?;
@@ -263,8 +272,19 @@ async fn rows_that_go_with_a_step_down_are_named(
     #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
 ) -> Result<()> {
     let stage = Stage::with_rows(kind).await?;
-    let told = stage.program.expect(0, &["migrate", "down", "--to", "create_sync_conflicts"])?;
+    let down = ["migrate", "down", "--to", "create_sync_conflicts"];
+    let applied = stage.applied()?;
+    let refused = stage.program.expect(2, &down)?;
+    ensure_tells(&refused.stderr, &["this deletes", "--yes", "nothing was done"])?;
+    ensure_tells(&refused.stdout, &["sync_changes", "5"])?;
+    ensure!(!refused.stdout.contains("sync_metadata"), "a table that stays: {}", refused.stdout);
+    let tried = stage.program.expect(0, &[&down[..], &["--dry-run"]].concat())?;
+    ensure_tells(&tried.stdout, &["sync_changes would go with its 5 rows", "rolled back"])?;
+    ensure!(stage.applied()? == applied);
+    let told = stage.program.expect(0, &[&down[..], &["--yes"]].concat())?;
     ensure_tells(&told.stderr, &["sync_changes went with its 5 rows"])?;
+    ensure_tells(&told.stdout, &["took back m20261120_001200_create_sync_changes"])?;
+    ensure!(!told.stdout.contains("create_projects"), "what was not done: {}", told.stdout);
     ensure!(stage.column("SELECT CAST(COUNT(*) AS text) FROM sync_metadata").await? == ["5"]);
     Ok(())
 }
@@ -325,7 +345,7 @@ async fn roles_migrate_at_their_start_as_they_are_told(
     let whole = stage.applied()?.len();
     stage.program.expect(0, &["migrate", "down"])?;
     let refused = stage.program.expect(2, &["up", "--migrate", "false", "--listen", "127.0.0.1:0"])?;
-    ensure_tells(&refused.stderr, &["lacks 1 migrations", "syncline migrate up"])?;
+    ensure_tells(&refused.stderr, &["lacks 1 migration;", "syncline migrate up"])?;
     ensure!(stage.applied()?.len() == whole - 1);
     ensure!(stage.program.serve(&["worker", "--migrate"])?.terminate()? == Some(0));
     ensure!(stage.applied()?.len() == whole);

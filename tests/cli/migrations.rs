@@ -31,13 +31,13 @@ async fn all_the_way_down_and_up_again() -> Result<()> {
     let program = program()?;
     let mut connection = open(&program).await?;
     sqlx::query("CREATE TABLE of_mine (id INTEGER)").execute(&mut connection).await?;
-    program.expect(0, &["migrate", "up"])?;
+    program.expect(0, &["migrate", "up", "--among-other-tables"])?;
     let (names, applied) = status(&program)?;
     ensure!(!names.is_empty() && applied == names.len(), "{applied} of {names:?}");
     let full = tables(&program).await?;
     ensure!(full.iter().any(|table| table == "sync_metadata"), "{full:?}");
 
-    program.expect(0, &["migrate", "down", "--steps", &names.len().to_string()])?;
+    program.expect(0, &["migrate", "down", "--yes", "--steps", &names.len().to_string()])?;
     ensure!(status(&program)? == (names.clone(), 0));
     let left = tables(&program).await?;
     ensure!(left.iter().all(|table| table == "of_mine" || table == "syncline_migrations"), "{left:?}");
@@ -71,6 +71,7 @@ fn one_step_at_a_time() -> Result<()> {
 #[test]
 fn looking_at_a_database_does_not_make_its_tables() -> Result<()> {
     let program = program()?;
+    program.write("syncline.db", "")?;
     ensure!(status(&program)?.1 == 0);
     let told = program.expect(0, &["migrate", "status"])?;
     ensure_tells(&told.stdout, &["pending", "create_projects"])?;
@@ -83,7 +84,9 @@ fn migrating_twice_changes_nothing() -> Result<()> {
     let program = program()?;
     program.expect(0, &["migrate", "up"])?;
     let first = program.expect(0, &["--json", "migrate", "status"])?.json()?;
-    program.expect(0, &["migrate", "up"])?;
+    let again = program.expect(0, &["migrate", "up"])?;
+    ensure_tells(&again.stdout, &["nothing to do", "migrations are applied"])?;
+    ensure!(again.stdout.lines().count() == 1, "{}", again.stdout);
     ensure!(program.expect(0, &["--json", "migrate", "status"])?.json()? == first);
     Ok(())
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use rstest::rstest;
 use serde_json::Value;
 
-use super::common::{Places, ensure_tells, program};
+use super::common::{Places, ensure_tells, program, with_database};
 
 #[tokio::test]
 async fn zero_is_done_and_one_is_in_conflict() -> Result<()> {
@@ -37,7 +37,7 @@ async fn zero_is_done_and_one_is_in_conflict() -> Result<()> {
 #[case::a_priority_that_is_none(&["enqueue", "tasks", "--priority", "asap"], "asap")]
 #[case::no_steps(&["migrate", "down", "--steps", "0"], "0")]
 fn two_is_wrong_use(#[case] arguments: &[&str], #[case] named: &str) -> Result<()> {
-    let refused = program()?.expect(2, arguments)?;
+    let refused = with_database()?.expect(2, arguments)?;
     ensure!(refused.stdout.is_empty(), "{}", refused.stdout);
     ensure_tells(&refused.stderr, &[named])
 }

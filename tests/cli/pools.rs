@@ -8,7 +8,7 @@ use syncline_support::{
 };
 
 use super::{
-    common::{ensure_tells, number, program},
+    common::{ensure_tells, number, program, with_database},
     postgres::places::pool,
 };
 
@@ -21,6 +21,7 @@ async fn a_pool_is_as_large_as_it_is_told_and_its_connections_have_a_name() -> R
     // As many at most: a busy moment would open another one, which then stays.
     program.set("SYNCLINE_DB_POOL_MAX", "5");
     let server = pool(&database.url()).await?;
+    program.expect(0, &["migrate", "up"])?;
     let api = program.serve(&["api"])?;
     let named =
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1";
@@ -57,7 +58,7 @@ async fn one_connection_is_enough() -> Result<()> {
 
 #[test]
 fn a_pool_that_cannot_be_is_refused() -> Result<()> {
-    let mut program = program()?;
+    let mut program = with_database()?;
     program.set("SYNCLINE_DB_POOL_MIN", "11");
     let refused = program.expect(2, &["stats"])?;
     ensure_tells(&refused.stderr, &["SYNCLINE_DB_POOL_MIN 11", "SYNCLINE_DB_POOL_MAX 10", "raise"])?;

@@ -31,13 +31,13 @@ async fn the_schema_goes_all_the_way_down_and_up_again() -> Result<()> {
             "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1";
         Ok(sqlx::query_scalar(sql).fetch_all(&pool).await?)
     };
+    program.expect(2, &["migrate", "status"])?;
+    program.expect(0, &["migrate", "up", "--among-other-tables"])?;
     let (all, applied) = status()?;
-    ensure!(all > 0 && applied == 0);
-    program.expect(0, &["migrate", "up"])?;
-    ensure!(status()? == (all, all));
+    ensure!(all > 0 && applied == all);
     let full = tables().await?;
     ensure!(full.iter().any(|table| table == "sync_metadata"), "{full:?}");
-    program.expect(0, &["migrate", "down", "--steps", &all.to_string()])?;
+    program.expect(0, &["migrate", "down", "--yes", "--steps", &all.to_string()])?;
     ensure!(status()? == (all, 0));
     ensure!(tables().await? == ["of_mine", "syncline_migrations"]);
     program.expect(0, &["migrate", "up"])?;

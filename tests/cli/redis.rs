@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use syncline_support::{places::Table, redis::Server, serving::until};
 
-use super::common::{Places, ensure_tells, program};
+use super::common::{Places, ensure_tells, program, with_database};
 
 /// A backlog and a table, and the queue in a Redis of the test's own.
 async fn places(server: &Server, rows: usize) -> Result<Places> {
@@ -140,7 +140,7 @@ async fn a_worker_that_must_stop_gives_its_run_back() -> Result<()> {
 
 #[test]
 fn a_queue_in_redis_needs_an_address_and_never_shows_its_password() -> Result<()> {
-    let mut program = program()?;
+    let mut program = with_database()?;
     let told = program.expect(2, &["--queue", "redis", "runs", "--limit", "1"])?;
     ensure_tells(&told.stderr, &["REDIS_URL"])?;
     program.set("REDIS_URL", "nonsense://me:s3cret@h");

@@ -6,7 +6,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use syncline_support::serving::{Serving, until};
 
-use super::common::{Places, ensure_tells, program};
+use super::common::{Places, ensure_tells, program, with_database};
 
 async fn get(role: &Serving, path: &str) -> Result<(StatusCode, String)> {
     let answer = Client::new().get(role.url(path)).send().await?;
@@ -40,7 +40,7 @@ async fn until_completed(role: &Serving, job: &str) -> Result<Value> {
 #[case::worker("worker")]
 #[tokio::test]
 async fn every_role_tells_how_it_is_and_ends_well(#[case] name: &str) -> Result<()> {
-    let program = program()?;
+    let program = with_database()?;
     let role = program.serve(&[name])?;
     let (status, text) = get(&role, "/healthz").await?;
     ensure!(status == StatusCode::OK, "{status}: {text}");
@@ -132,7 +132,7 @@ async fn what_the_api_takes_waits_for_a_worker() -> Result<()> {
 
 #[tokio::test]
 async fn an_unknown_sync_is_told_over_http() -> Result<()> {
-    let program = program()?;
+    let program = with_database()?;
     let api = program.serve(&["api"])?;
     let asked = Client::new().post(api.url("/api/v1/jobs")).json(&json!({ "sync": "nobody" }));
     let answer = asked.send().await?;
@@ -143,7 +143,7 @@ async fn an_unknown_sync_is_told_over_http() -> Result<()> {
 
 #[tokio::test]
 async fn a_request_for_another_host_is_refused() -> Result<()> {
-    let program = program()?;
+    let program = with_database()?;
     let api = program.serve(&["api"])?;
     let foreign = Client::new().get(api.url("/api/v1")).header(header::HOST, "evil.example").send().await?;
     ensure!(foreign.status() == StatusCode::MISDIRECTED_REQUEST, "{foreign:?}");
@@ -170,7 +170,7 @@ async fn a_foreign_page_starts_nothing() -> Result<()> {
 #[case::api("api", "[::]:0")]
 #[case::worker("worker", "192.0.2.1:8000")]
 fn an_address_that_others_can_reach_is_refused(#[case] role: &str, #[case] address: &str) -> Result<()> {
-    let refused = program()?.expect(2, &[role, "--listen", address])?;
+    let refused = with_database()?.expect(2, &[role, "--listen", address])?;
     ensure_tells(&refused.stderr, &[address, "can be reached by other machines", "127.0.0.1:"])
 }
 
@@ -184,7 +184,7 @@ fn a_port_that_is_taken_is_named() -> Result<()> {
 
 #[tokio::test]
 async fn a_process_says_when_its_schema_was_taken_away() -> Result<()> {
-    let program = program()?;
+    let program = with_database()?;
     let api = program.serve(&["api"])?;
     program.expect(0, &["migrate", "down"])?;
     let (status, text) = get(&api, "/readyz").await?;
@@ -208,7 +208,7 @@ async fn the_environment_says_where_a_role_listens(
     #[case] name: &str,
     #[case] before: &str,
 ) -> Result<()> {
-    let mut program = program()?;
+    let mut program = with_database()?;
     let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     program.set(name, &format!("{before}{port}"));
     let _running = program.start(&[role])?;
@@ -218,7 +218,7 @@ async fn the_environment_says_where_a_role_listens(
 
 #[test]
 fn a_port_that_is_none_is_named() -> Result<()> {
-    let mut program = program()?;
+    let mut program = with_database()?;
     program.set("SYNC_PORT", "many");
     let refused = program.expect(2, &["api"])?;
     ensure_tells(&refused.stderr, &["SYNC_PORT", "many", "1 to 65535"])

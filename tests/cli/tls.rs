@@ -42,6 +42,7 @@ async fn every_connection_of_a_worker_is_encrypted_and_its_server_known() -> Res
     let server = server("whole").await?;
     let mut program = program()?;
     program.set("DATABASE_URL", &server.url("me", "localhost", "whole", &verified(server, "verify-full")));
+    program.expect(0, &["migrate", "up"])?;
     let worker = program.serve(&["worker"])?;
     let look = pool(&server.local_url("whole")).await?;
     let sql = "SELECT count(*), count(*) FILTER (WHERE ssl) FROM pg_stat_activity JOIN pg_stat_ssl USING (pid) \

@@ -10,7 +10,7 @@ use syncline_entity::{sync_config, sync_history, types::RunKind};
 
 use super::{conflicts, plan, stats, sync};
 use crate::{
-    app::{self, Schema},
+    app::{self, Make},
     cli::{ConflictsListArgs, DemoArgs, LeaseArgs, RunOptions, StatsArgs, StatsBy},
     document,
     fault::{Exit, Fault},
@@ -98,7 +98,7 @@ impl Demo {
         let tasks = open_tasks(&folder).await?;
         tasks.execute_unprepared(backlog::TABLE).await?;
         let url = format!("sqlite://{}", folder.join("syncline.db").display());
-        let db = app::connect(&url, Schema::Migrate).await?;
+        let (db, _) = app::connect_or_make(&url, Make::default()).await?;
         let file = folder.join("sync.yaml");
         let document = document::read(&file)?;
         document.refuse_errors(&file)?;

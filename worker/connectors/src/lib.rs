@@ -3,6 +3,7 @@
 //! Start at [`registry`]: it turns the `source_platform` of a sync into a [`registry::Platform`], which checks a scope
 //! and opens a connector for it. Connectors retry nothing and hold no state of a sync; the engine decides.
 
+pub mod address;
 pub mod registry;
 
 mod files;

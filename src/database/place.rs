@@ -1,0 +1,163 @@
+//! What is where DATABASE_URL leads, looked at before anything is made there.
+
+use std::path::PathBuf;
+
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
+use syncline_migration::{
+    tables::{self, Contents},
+    words,
+};
+
+use super::{open, unreachable};
+use crate::{fault::Fault, settings::DatabaseUrl};
+
+/// Names of tables that a message lists.
+const LISTED: usize = 5;
+
+/// The commands that make a database.
+const MAKERS: &str = "`syncline apply`, `syncline up` and `syncline migrate up` make one";
+
+/// Where Syncline's own database is or is to be.
+pub(crate) struct Place {
+    url: DatabaseUrl,
+    /// The file of a SQLite database.
+    file: Option<PathBuf>,
+    found: Found,
+    /// Open already where looking needs the way that everything else takes.
+    db: Option<DatabaseConnection>,
+}
+
+/// What is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Found {
+    /// No such file.
+    Missing,
+    Tables(Contents),
+}
+
+impl Place {
+    /// Looks, and makes and changes nothing.
+    pub(crate) async fn look(url: &str) -> Result<Place, Fault> {
+        let url = DatabaseUrl::parse(url)?;
+        let file = url.file();
+        let (found, db) = match &file {
+            Some(file) if !file.exists() => (Found::Missing, None),
+            Some(_) => (Found::Tables(contents_of_file(&url).await?), None),
+            None => {
+                let db = open(&url).await?;
+                (Found::Tables(contents(&url, &db).await?), Some(db))
+            }
+        };
+        Ok(Place { url, file, found, db })
+    }
+
+    /// Whether there is no such file.
+    pub(crate) fn is_missing(&self) -> bool {
+        self.found == Found::Missing
+    }
+
+    /// Whether there are tables, and none of them is Syncline's.
+    pub(crate) fn is_foreign(&self) -> bool {
+        matches!(self.found, Found::Tables(Contents::Foreign(_)))
+    }
+
+    /// What making Syncline's schema here makes, in words; none where it is there.
+    pub(crate) fn made(&self) -> Option<String> {
+        match (&self.found, &self.file) {
+            (Found::Tables(Contents::Schema), _) => None,
+            (Found::Missing, Some(file)) => {
+                let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                Some(format!("made {name} in {}", file.parent().unwrap_or(file).display()))
+            }
+            _ => Some(format!("made Syncline's tables in {}", self.shown())),
+        }
+    }
+
+    /// Connects to the database, which must have Syncline's schema.
+    pub(crate) async fn open_own(self) -> Result<DatabaseConnection, Fault> {
+        if self.made().is_none() {
+            return self.open().await;
+        }
+        let shown = self.shown();
+        Err(Fault::usage(match &self.found {
+            Found::Missing => format!(
+                "there is no Syncline database at {shown}; cd to the folder where you ran `syncline apply`, or set \
+                 DATABASE_URL. {MAKERS}"
+            ),
+            Found::Tables(Contents::Foreign(names)) => format!(
+                "{shown} is not a Syncline database: it has other tables ({}) and none of Syncline's; set DATABASE_URL \
+                 (or --database-url) to Syncline's own database",
+                listed(names)
+            ),
+            Found::Tables(_) => format!(
+                "{shown} has no Syncline schema; set DATABASE_URL (or --database-url) to Syncline's own database. {MAKERS}"
+            ),
+        }))
+    }
+
+    /// Connects to the database, or to a new one. Other tables are left alone, and stop this unless they may be there.
+    pub(crate) async fn open_or_make(self, among_other_tables: bool) -> Result<DatabaseConnection, Fault> {
+        if let (Found::Tables(Contents::Foreign(names)), false) = (&self.found, among_other_tables) {
+            let own = if self.url.is_sqlite() {
+                "a file of its own"
+            } else {
+                "a database of its own, or to a schema of its own: CREATE SCHEMA syncline; and \
+                 `?options=-c%20search_path%3Dsyncline` at the end of the address"
+            };
+            return Err(Fault::usage(format!(
+                "{} has tables that are not Syncline's ({}), so nothing was made there. Set DATABASE_URL to {own}; or add \
+                 --among-other-tables to make Syncline's tables beside them",
+                self.shown(),
+                listed(names)
+            )));
+        }
+        if let (Found::Missing, Some(folder)) =
+            (&self.found, self.file.as_ref().and_then(|file| file.parent()))
+            && !folder.is_dir()
+        {
+            return Err(Fault::usage(format!(
+                "DATABASE_URL {}: there is no folder {}; make it, or name another one",
+                self.url.shown(),
+                folder.display()
+            )));
+        }
+        self.open().await
+    }
+
+    /// Connects as it is.
+    pub(crate) async fn open(self) -> Result<DatabaseConnection, Fault> {
+        match self.db {
+            Some(db) => Ok(db),
+            None => open(&self.url).await,
+        }
+    }
+
+    fn shown(&self) -> String {
+        self.file.as_ref().map_or_else(|| self.url.shown(), |file| file.display().to_string())
+    }
+}
+
+fn listed(names: &[String]) -> String {
+    let mut listed = names.iter().take(LISTED).cloned().collect::<Vec<_>>().join(", ");
+    if names.len() > LISTED {
+        listed.push_str(&format!(" and {} more", names.len() - LISTED));
+    }
+    listed
+}
+
+/// Looks into a file without the settings of our own databases: the journal mode is written into the file.
+async fn contents_of_file(url: &DatabaseUrl) -> Result<Contents, Fault> {
+    let mut options = ConnectOptions::new(url.connect_url());
+    options.sqlx_logging(false).max_connections(1).map_sqlx_sqlite_opts(|sqlite| {
+        sqlite.create_if_missing(false).busy_timeout(std::time::Duration::from_secs(5))
+    });
+    let db = Database::connect(options).await.map_err(|error| unreachable(url, &words(&error)))?;
+    let contents = contents(url, &db).await;
+    // It has served its purpose, however it closes.
+    let _ = db.close().await;
+    contents
+}
+
+async fn contents(url: &DatabaseUrl, db: &impl ConnectionTrait) -> Result<Contents, Fault> {
+    tables::contents(db).await.map_err(|error| unreachable(url, &words(&error)))
+}

@@ -1,0 +1,154 @@
+//! The address of a PostgreSQL server: checked before a driver sees it, and shown without its secrets.
+//!
+//! A driver logs what it does not know and quotes what it cannot read, and the rest of a password with a `?` or a `/` in
+//! it looks like such a thing.
+
+/// What may follow the `?`.
+const PARAMETERS: &[&str] = &[
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+];
+
+/// Why an address is refused. It names no part of it that may belong to a password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// It cannot be taken apart.
+    #[error(
+        "the address cannot be read; special characters of a user name or password must be percent-encoded: @ as %40, \
+         / as %2F, ? as %3F, # as %23, : as %3A, % as %25"
+    )]
+    Malformed,
+    /// A parameter that no PostgreSQL address has.
+    #[error("unknown parameter {0:?} after the ?; allowed are {allowed}", allowed = PARAMETERS.join(", "))]
+    UnknownParameter(String),
+}
+
+/// The parts of `SCHEME://[USER[:PASSWORD]@]HOST[:PORT][/DATABASE][?NAME=VALUE&...]`.
+struct Parts<'a> {
+    scheme: &'a str,
+    user: Option<&'a str>,
+    host: &'a str,
+    path: &'a str,
+    query: &'a str,
+}
+
+/// Checks a PostgreSQL address as far as that goes without connecting.
+pub fn check(url: &str) -> Result<(), AddressError> {
+    let parts = Parts::of(url)?;
+    for pair in parts.query.split('&').filter(|pair| !pair.is_empty()) {
+        let name = pair.split('=').next().unwrap_or_default();
+        if PARAMETERS.contains(&name) || name.starts_with("options[") {
+            continue;
+        }
+        let is_word = name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+        return Err(if is_word && !parts.query.contains('@') {
+            AddressError::UnknownParameter(name.to_owned())
+        } else {
+            AddressError::Malformed
+        });
+    }
+    Ok(())
+}
+
+/// The address without its password and its parameters, in which one may stand as well.
+pub fn shown(url: &str) -> Result<String, AddressError> {
+    let parts = Parts::of(url)?;
+    let user = parts.user.map(|user| user.split(':').next().unwrap_or_default());
+    let user = user.filter(|user| !user.is_empty()).map(|user| format!("{user}@")).unwrap_or_default();
+    Ok(format!("{}://{user}{}{}", parts.scheme, parts.host, parts.path))
+}
+
+impl Parts<'_> {
+    fn of(url: &str) -> Result<Parts<'_>, AddressError> {
+        let (scheme, rest) = url.trim().split_once("://").ok_or(AddressError::Malformed)?;
+        let (before, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (authority, path) = before.split_at(before.find('/').unwrap_or(before.len()));
+        let (user, host) =
+            authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
+        let database = path.trim_start_matches('/');
+        // Each of these is what an unencoded password looks like, cut at its first special character.
+        let malformed = scheme.is_empty()
+            || rest.contains('#')
+            || database.contains(['@', '/'])
+            || (user.is_none() && query.contains('@'))
+            || !is_host(host);
+        if malformed { Err(AddressError::Malformed) } else { Ok(Parts { scheme, user, host, path, query }) }
+    }
+}
+
+fn is_host(text: &str) -> bool {
+    let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((host, port)) if host.chars().all(|c| c.is_ascii_hexdigit() || ":.".contains(c)) => ("", port),
+        Some(_) => return false,
+        None => text.find(':').map_or((text, ""), |colon| text.split_at(colon)),
+    };
+    let is_port = port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
+    is_port && host.chars().all(|c| c.is_alphanumeric() || "-._%".contains(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("postgres://app:hunter2@db/x", "postgres://app@db/x")]
+    #[case("postgres://app:hunter%402@[::1]:5433/x?sslmode=require", "postgres://app@[::1]:5433/x")]
+    #[case("postgres://app:hun@ter2@db/x", "postgres://app@db/x")]
+    #[case("postgresql://db", "postgresql://db")]
+    #[case("postgres://%2Frun%2Fpostgresql/x", "postgres://%2Frun%2Fpostgresql/x")]
+    #[case("postgres:///x?host=/run&password=hunter2&user=app", "postgres:///x")]
+    fn an_address_is_shown_without_its_secrets(#[case] url: &str, #[case] expected: &str) {
+        assert_eq!(check(url), Ok(()));
+        assert_eq!(shown(url).as_deref(), Ok(expected));
+    }
+
+    /// Every place of a special character in a password, with what may stand around it.
+    #[rstest]
+    fn no_part_of_a_password_is_named(
+        #[values(
+            "hun@ter2/More",
+            "hun/ter2",
+            "hun?ter2",
+            "hun#ter2",
+            "1?ter2=ter2",
+            "1/ter2",
+            "1?sslmode=ter2",
+            "1#ter2",
+            "@/ter2",
+            "ter2:/"
+        )]
+        password: &str,
+    ) {
+        let url = format!("postgres://app:{password}@127.0.0.1:1/x");
+        let error = check(&url).expect_err("an address that cannot be read");
+        assert_eq!(error, AddressError::Malformed);
+        assert!(error.to_string().contains("percent-encoded"));
+        assert_eq!(shown(&url), Err(AddressError::Malformed));
+    }
+
+    #[test]
+    fn an_unknown_parameter_is_named() {
+        let error = check("postgres://app:hunter2@db/x?sslmode=require&foo=bar").expect_err("unknown");
+        assert_eq!(error, AddressError::UnknownParameter("foo".to_owned()));
+        assert!(!error.to_string().contains("bar"));
+        assert_eq!(check("postgres://db/x?options=-c%20search_path=a&options[work_mem]=1MB"), Ok(()));
+    }
+}
