@@ -139,26 +139,26 @@ fn unreachable(url: &DatabaseUrl, text: &str) -> Fault {
 
 /// Why a server did not let us in, with what to do about it.
 fn refused(url: &DatabaseUrl, error: &sqlx::Error) -> Fault {
-    let said = words_of_driver(error);
-    let remedy = match error {
-        // The words of these may quote the address.
-        sqlx::Error::Configuration(_) => return unreachable(url, "the address cannot be read"),
-        sqlx::Error::Io(_) => Some("is PostgreSQL running there, and is the address right?"),
-        _ => sqlstate(error).and_then(|state| match state {
-            "28P01" => Some("correct the user or the password in the address"),
-            "28000" => Some(
-                "correct the user in the address, or let it in: CREATE ROLE ... LOGIN, or a line in the server's pg_hba.conf",
-            ),
-            "3D000" => Some("correct the database's name in the address, or make it with CREATE DATABASE"),
-            "42501" => Some("as the database's owner, run: GRANT CONNECT ON DATABASE ... TO the user of the address"),
-            "53300" => Some("raise max_connections on the server, or lower SYNCLINE_DB_POOL_MAX"),
-            _ => None,
-        }),
-    };
-    match remedy {
-        Some(remedy) => Fault::usage(format!("DATABASE_URL {}: {said}; {remedy}", url.shown())),
-        None => unreachable(url, &said),
+    // The words of these may quote the address.
+    if let sqlx::Error::Configuration(_) = error {
+        return unreachable(url, "the address cannot be read");
     }
+    let said = words_of_driver(error);
+    let remedy = remedy(&said).or_else(|| match (sqlstate(error), error) {
+        (Some("28P01"), _) => Some("correct the user or the password in the address"),
+        (Some("28000"), _) => Some(
+            "correct the user in the address, or let it in: CREATE ROLE ... LOGIN, or a line in the server's pg_hba.conf",
+        ),
+        (Some("3D000"), _) => Some("correct the database's name in the address, or make it with CREATE DATABASE"),
+        (Some("42501"), _) => {
+            Some("as the database's owner, run: GRANT CONNECT ON DATABASE ... TO the user of the address")
+        }
+        (Some("53300"), _) => Some("raise max_connections on the server, or lower SYNCLINE_DB_POOL_MAX"),
+        (None, sqlx::Error::Io(_)) => Some("is PostgreSQL running there, and is the address right?"),
+        _ => None,
+    });
+    let remedy = remedy.map(|remedy| format!("; {remedy}")).unwrap_or_default();
+    Fault::usage(format!("DATABASE_URL {}: {said}{remedy}", url.shown()))
 }
 
 /// What to do about an encrypted connection that did not come about. The driver tells these apart by words only.

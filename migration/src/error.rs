@@ -112,7 +112,7 @@ pub fn words_of_driver(error: &sqlx::Error) -> String {
         sqlx::Error::Database(error) => error.message().to_owned(),
         sqlx::Error::Io(error) => {
             let text = error.to_string();
-            text.split(" (os error").next().unwrap_or_default().to_lowercase()
+            text.split(" (os error").next().unwrap_or_default().to_owned()
         }
         sqlx::Error::PoolTimedOut => "no connection was to be had in time".to_owned(),
         other => other.to_string(),
