@@ -67,11 +67,16 @@ fn write_value(out: &mut String, value: &Value) {
         }
         Value::Float(number) => match Value::float(*number) {
             Value::Int(whole) => write_value(out, &Value::Int(whole)),
+            // Those from here on may be integers of 64 bits as well.
+            _ if number.abs() < 1e19 && number.fract() == 0.0 => {
+                out.push_str(&value.to_decimal().map(|decimal| decimal.canonical()).unwrap_or_default());
+            }
             _ => {
                 use std::fmt::Write;
                 let _ = write!(out, "{number:?}");
             }
         },
+        Value::Decimal(number) => out.push_str(&number.canonical()),
         Value::Text(text) => write_text(out, text),
         Value::Date(date) => write_text(out, &date.to_string()),
         Value::DateTime(instant) => write_text(out, &instant.to_text()),

@@ -5,8 +5,10 @@
 
 pub mod capability;
 pub mod conflict;
+mod decimal;
 pub mod guard;
 pub mod hash;
+mod instant;
 pub mod item;
 pub mod mapping;
 pub mod merge;

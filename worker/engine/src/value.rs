@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use chrono::NaiveDate;
+use serde_json::Value as Json;
+
+pub use crate::decimal::Decimal;
+pub use crate::instant::{Instant, Precision, parse_date};
 
 /// The fields of an item by name.
 pub type Fields = BTreeMap<String, Value>;
 
 /// A field's value.
 ///
-/// Whole numbers keep their 64 bits; a civil date, and an instant with the precision its platform gave it, are types of
+/// Numbers keep the digits they are written with; a civil date, and an instant with the precision its platform gave it, are types of
 /// their own, because a date is no instant and 10:30 is not 10:30:00.000.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
@@ -19,8 +23,10 @@ pub enum Value {
     Bool(bool),
     /// A whole number.
     Int(i64),
-    /// A finite number with a fraction.
+    /// A finite float.
     Float(f64),
+    /// Any other number, digit for digit.
+    Decimal(Decimal),
     /// Text.
     Text(String),
     /// A civil date, in no zone.
@@ -31,103 +37,6 @@ pub enum Value {
     List(Vec<Value>),
     /// Values by name.
     Object(Fields),
-}
-
-/// A point in time and how exactly its platform states it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Instant {
-    /// The time.
-    pub at: DateTime<Utc>,
-    /// The unit it was stated in.
-    pub precision: Precision,
-}
-
-/// The unit in which a platform states times; coarse to fine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Precision {
-    /// Whole minutes.
-    Minute,
-    /// Whole seconds.
-    Second,
-    /// Thousandths of a second.
-    Milli,
-    /// Millionths of a second.
-    Micro,
-}
-
-impl Precision {
-    /// Length in microseconds.
-    pub fn micros(self) -> i64 {
-        match self {
-            Precision::Minute => 60_000_000,
-            Precision::Second => 1_000_000,
-            Precision::Milli => 1_000,
-            Precision::Micro => 1,
-        }
-    }
-}
-
-impl Instant {
-    /// An instant stated in `precision`; finer digits are cut.
-    pub fn new(at: DateTime<Utc>, precision: Precision) -> Self {
-        let unit = precision.micros();
-        let micros = at.timestamp_micros().div_euclid(unit) * unit;
-        Self { at: DateTime::from_timestamp_micros(micros).unwrap_or(at), precision }
-    }
-
-    /// Whether two instants are equal as far as the coarser one can tell.
-    pub fn same(&self, other: &Instant) -> bool {
-        let precision = self.precision.min(other.precision);
-        Instant::new(self.at, precision).at == Instant::new(other.at, precision).at
-    }
-
-    /// RFC 3339 in UTC, with as many digits as the precision has.
-    pub fn to_text(&self) -> String {
-        match self.precision {
-            Precision::Minute => self.at.format("%Y-%m-%dT%H:%MZ").to_string(),
-            Precision::Second => self.at.to_rfc3339_opts(SecondsFormat::Secs, true),
-            Precision::Milli => self.at.to_rfc3339_opts(SecondsFormat::Millis, true),
-            Precision::Micro => self.at.to_rfc3339_opts(SecondsFormat::Micros, true),
-        }
-    }
-
-    /// Reads the forms platforms use: RFC 3339, `YYYY-MM-DD HH:MM[:SS[.f]]` with an optional zone (UTC when it has
-    /// none). The number of digits gives the precision.
-    pub fn parse(text: &str) -> Option<Instant> {
-        let text = text.trim();
-        if let Some(minutes) = parse_minutes(text) {
-            return Some(Instant::new(minutes, Precision::Minute));
-        }
-        let fraction =
-            text.split_once('.').map_or(0, |(_, rest)| rest.bytes().take_while(u8::is_ascii_digit).count());
-        let precision = match fraction {
-            0 => Precision::Second,
-            1..=3 => Precision::Milli,
-            _ => Precision::Micro,
-        };
-        if let Ok(at) = DateTime::parse_from_rfc3339(text) {
-            return Some(Instant::new(at.with_timezone(&Utc), precision));
-        }
-        for format in ["%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M:%S%.f%#z"] {
-            if let Ok(at) = DateTime::parse_from_str(text, format) {
-                return Some(Instant::new(at.with_timezone(&Utc), precision));
-            }
-        }
-        for format in ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"] {
-            if let Ok(at) = chrono::NaiveDateTime::parse_from_str(text, format) {
-                return Some(Instant::new(at.and_utc(), precision));
-            }
-        }
-        None
-    }
-}
-
-fn parse_minutes(text: &str) -> Option<DateTime<Utc>> {
-    let zoned = ["%Y-%m-%d %H:%M%#z", "%Y-%m-%dT%H:%M%#z"];
-    let zoned = zoned.iter().find_map(|format| DateTime::parse_from_str(text, format).ok());
-    let local = ["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"];
-    let local = || local.iter().find_map(|format| chrono::NaiveDateTime::parse_from_str(text, format).ok());
-    zoned.map(|at| at.with_timezone(&Utc)).or_else(|| local().map(|at| at.and_utc()))
 }
 
 impl Value {
@@ -146,6 +55,37 @@ impl Value {
         }
     }
 
+    /// The number that a text states: an integer of 64 bits, a float where its shortest form is this very text, else the
+    /// digits as they are written. Thousands separators, `inf` and `nan` are no numbers.
+    pub fn number(text: &str) -> Option<Value> {
+        let text = text.trim();
+        if text.starts_with("-0") && Decimal::parse(text)?.to_i64() == Some(0) {
+            return Decimal::parse(text).map(Value::Decimal);
+        }
+        if let Ok(whole) = text.parse() {
+            return Some(Value::Int(whole));
+        }
+        let decimal = Decimal::parse(text)?;
+        match decimal.to_f64().filter(|float| float.fract() != 0.0) {
+            Some(float) if Json::from(float).to_string() == decimal.as_str() => Some(Value::Float(float)),
+            _ => Some(Value::Decimal(decimal)),
+        }
+    }
+
+    /// The value of a number; none for what is no number.
+    pub fn to_decimal(&self) -> Option<Decimal> {
+        match self {
+            Value::Int(number) => Decimal::parse(&number.to_string()),
+            Value::Float(number) => Decimal::of_f64(*number),
+            Value::Decimal(number) => Some(number.clone()),
+            _ => None,
+        }
+    }
+
+    fn is_number(&self) -> bool {
+        matches!(self, Value::Int(_) | Value::Float(_) | Value::Decimal(_))
+    }
+
     /// Null, or text with nothing in it: platforms disagree on which of the two an empty field is.
     pub fn is_blank(&self) -> bool {
         match self {
@@ -161,7 +101,9 @@ impl Value {
         match (self, other) {
             (a, b) if a.is_blank() || b.is_blank() => a.is_blank() && b.is_blank(),
             (Value::DateTime(a), Value::DateTime(b)) => a.same(b),
-            (Value::Int(a), Value::Float(b)) | (Value::Float(b), Value::Int(a)) => *a as f64 == *b,
+            (Value::Int(a), Value::Int(b)) => a == b,
+            (Value::Float(a), Value::Float(b)) if a == b => true,
+            (a, b) if a.is_number() && b.is_number() => a.to_decimal() == b.to_decimal(),
             (Value::List(a), Value::List(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.same(b)),
             // A blank member is none, as in hashes.
             (Value::Object(a), Value::Object(b)) => {
@@ -176,13 +118,16 @@ impl Value {
     }
 
     /// The value as JSON. Dates and instants become text.
-    pub fn to_json(&self) -> serde_json::Value {
-        use serde_json::Value as Json;
+    pub fn to_json(&self) -> Json {
         match self {
             Value::Null => Json::Null,
             Value::Bool(value) => Json::Bool(*value),
             Value::Int(value) => Json::from(*value),
             Value::Float(value) => Json::from(*value),
+            Value::Decimal(value) => match value.as_str().parse() {
+                Ok(number) => Json::Number(number),
+                Err(_) => Json::String(value.as_str().to_owned()),
+            },
             Value::Text(value) => Json::String(value.clone()),
             Value::Date(value) => Json::String(value.to_string()),
             Value::DateTime(value) => Json::String(value.to_text()),
@@ -194,17 +139,15 @@ impl Value {
     }
 
     /// JSON as a value; text stays text, since JSON does not say which text is a date.
-    pub fn from_json(json: &serde_json::Value) -> Value {
-        use serde_json::Value as Json;
+    pub fn from_json(json: &Json) -> Value {
         match json {
             Json::Null => Value::Null,
             Json::Bool(value) => Value::Bool(*value),
-            Json::Number(number) => match (number.as_i64(), number.as_f64()) {
-                (Some(int), _) => Value::Int(int),
-                (None, Some(float)) if !number.is_u64() => Value::float(float),
-                // More than 63 bits: a float would be another number, text loses nothing.
-                _ => Value::Text(number.to_string()),
-            },
+            // A number beyond all bounds stays readable as text.
+            Json::Number(number) => {
+                let text = number.to_string();
+                Value::number(&text).unwrap_or(Value::Text(text))
+            }
             Json::String(text) => Value::Text(text.clone()),
             Json::Array(values) => Value::List(values.iter().map(Value::from_json).collect()),
             Json::Object(fields) => {
@@ -213,12 +156,27 @@ impl Value {
         }
     }
 
+    /// Text that is JSON, as a value; none if it is not, or holds a number that is beyond all bounds.
+    pub fn parse_json(text: &str) -> Option<Value> {
+        let json: Json = serde_json::from_str(text).ok()?;
+        is_bounded(&json).then(|| Value::from_json(&json))
+    }
+
+    /// One text for one value, as ids and the keys of value maps are written: 1.50 is "1.5".
+    pub fn name(&self) -> String {
+        match self {
+            Value::Text(text) => text.clone(),
+            Value::Decimal(number) => number.plain(),
+            other => other.to_json().to_string(),
+        }
+    }
+
     /// What kind of value this is, for messages.
     pub fn kind(&self) -> &'static str {
         match self {
             Value::Null => "nothing",
             Value::Bool(_) => "a boolean",
-            Value::Int(_) | Value::Float(_) => "a number",
+            Value::Int(_) | Value::Float(_) | Value::Decimal(_) => "a number",
             Value::Text(_) => "text",
             Value::Date(_) => "a date",
             Value::DateTime(_) => "a datetime",
@@ -237,17 +195,25 @@ impl std::fmt::Display for Value {
     }
 }
 
+/// Whether all numbers in it can be held digit for digit.
+fn is_bounded(json: &Json) -> bool {
+    match json {
+        Json::Number(number) => Value::number(&number.to_string()).is_some(),
+        Json::Array(values) => values.iter().all(is_bounded),
+        Json::Object(fields) => fields.values().all(is_bounded),
+        _ => true,
+    }
+}
+
 /// Fields as a JSON object.
-pub fn fields_to_json(fields: &Fields) -> serde_json::Value {
-    serde_json::Value::Object(fields.iter().map(|(name, value)| (name.clone(), value.to_json())).collect())
+pub fn fields_to_json(fields: &Fields) -> Json {
+    Json::Object(fields.iter().map(|(name, value)| (name.clone(), value.to_json())).collect())
 }
 
 /// A JSON object as fields; anything else has none.
-pub fn fields_from_json(json: &serde_json::Value) -> Fields {
+pub fn fields_from_json(json: &Json) -> Fields {
     match json {
-        serde_json::Value::Object(object) => {
-            object.iter().map(|(k, v)| (k.clone(), Value::from_json(v))).collect()
-        }
+        Json::Object(object) => object.iter().map(|(k, v)| (k.clone(), Value::from_json(v))).collect(),
         _ => Fields::new(),
     }
 }

@@ -211,6 +211,7 @@ fn cell_text(value: &Value) -> String {
         Value::Text(text) => text.clone(),
         Value::Date(date) => date.to_string(),
         Value::DateTime(instant) => instant.to_text(),
+        Value::Decimal(number) => number.as_str().to_owned(),
         other => other.to_json().to_string(),
     }
 }

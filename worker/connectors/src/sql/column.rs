@@ -2,6 +2,7 @@
 
 use syncline_engine::value::Precision;
 
+use super::number::Limit;
 use crate::stamp::Stamp;
 
 /// What a column holds, as far as values are concerned.
@@ -10,7 +11,10 @@ pub(super) enum Kind {
     Bool,
     Int,
     Float,
-    Decimal,
+    /// A float of 32 bits.
+    Single,
+    /// A decimal number, with the limits of its type.
+    Decimal(Option<Limit>),
     Text,
     Uuid,
     Date,
@@ -55,7 +59,7 @@ impl Kind {
             () if has(&["CHAR", "CLOB", "TEXT", "UUID"]) => Kind::Text,
             () if has(&["BLOB", "BINARY", "BYTEA"]) => Kind::Binary,
             () if has(&["REAL", "FLOA", "DOUB"]) => Kind::Float,
-            () if has(&["NUMERIC", "DECIMAL"]) => Kind::Decimal,
+            () if has(&["NUMERIC", "DECIMAL"]) => Kind::Decimal(None),
             () if has(&["JSON"]) => Kind::Json,
             () => Kind::Any,
         }
@@ -77,8 +81,9 @@ impl Kind {
         match type_name.split('(').next().unwrap_or_default() {
             "boolean" => Kind::Bool,
             "smallint" | "integer" | "bigint" => Kind::Int,
-            "real" | "double precision" => Kind::Float,
-            "numeric" => Kind::Decimal,
+            "real" => Kind::Single,
+            "double precision" => Kind::Float,
+            "numeric" => Kind::Decimal(Limit::of(type_name)),
             "text" | "character varying" | "character" | "bpchar" | "citext" | "public.citext" => Kind::Text,
             "uuid" => Kind::Uuid,
             "date" => Kind::Date,

@@ -3,12 +3,13 @@
 use chrono::NaiveDate;
 use syncline_engine::{
     Value,
-    value::{Instant, Precision},
+    value::{Instant, Precision, parse_date},
 };
 
 use super::{
     column::{Column, Kind},
     db::{Dialect, Raw},
+    number::{integer, number, survives_as_number},
 };
 use crate::stamp::{Stamp, Written, instant_of_int};
 
@@ -42,23 +43,110 @@ impl Column {
                 Dialect::Postgres => Raw::Text(flag.to_string()),
             }),
             Kind::Int => integer(value).filter(|number| self.has_room(*number)).map(Raw::Int),
-            Kind::Float | Kind::Decimal => number(value, self.kind, dialect),
+            Kind::Float | Kind::Single | Kind::Decimal(_) => number(value, self.kind, dialect),
             Kind::Text | Kind::Uuid => Some(Raw::Text(plain(value))),
-            Kind::Any => Some(match (value, dialect) {
-                (Value::Int(number), _) => Raw::Int(*number),
-                (Value::Float(number), _) => Raw::Real(*number),
-                (Value::Bool(flag), Dialect::Sqlite) => Raw::Int(i64::from(*flag)),
-                _ => Raw::Text(plain(value)),
-            }),
+            Kind::Any => self.any(value, dialect),
             Kind::Date => self.date(value, dialect),
             Kind::DateTime(_) => self.date_time(value, dialect),
-            Kind::Json => Some(Raw::Text(json(value))),
-            Kind::Array => array(value),
+            Kind::Json => match value {
+                Value::Decimal(_) if dialect == Dialect::Sqlite => {
+                    number(value, Kind::Decimal(None), dialect)
+                }
+                _ => Some(Raw::Text(json(value))),
+            },
+            Kind::Array => self.array(value, dialect)?,
             Kind::Binary => None,
         };
-        raw.ok_or_else(|| {
-            format!("the column {:?} ({}) cannot take {value} ({})", self.name, self.type_name, value.kind())
-        })
+        let refuse = |why: &str| {
+            let (name, type_name, kind) = (&self.name, &self.type_name, value.kind());
+            Err(format!("the column {name:?} ({type_name}) cannot take {value} ({kind}){why}"))
+        };
+        match raw {
+            Some(Raw::Text(text))
+                if dialect == Dialect::Sqlite && self.converts_text() && !survives_as_number(&text) =>
+            {
+                refuse(
+                    "; SQLite would store another number: declare the column TEXT, or map the field as number",
+                )
+            }
+            Some(raw) => Ok(raw),
+            None => refuse(&self.takes()),
+        }
+    }
+
+    /// What the column takes instead of a value that it cannot take.
+    fn takes(&self) -> String {
+        match self.kind {
+            Kind::Int => "; it takes whole numbers in the range of its type".to_owned(),
+            Kind::Float | Kind::Single => "; it takes numbers that a float holds digit for digit".to_owned(),
+            Kind::Decimal(Some(limit)) => {
+                let (precision, scale) = (limit.precision, limit.scale);
+                format!("; it takes numbers of {precision} digits, {scale} of them after the point")
+            }
+            Kind::Decimal(None) if self.cast.is_empty() => {
+                "; it takes numbers that a float holds digit for digit: declare the column TEXT for more"
+                    .to_owned()
+            }
+            Kind::Date => "; write it as YYYY-MM-DD".to_owned(),
+            Kind::DateTime(_) => {
+                "; write it as YYYY-MM-DD HH:MM:SS or RFC 3339, the year with four digits".to_owned()
+            }
+            _ => String::new(),
+        }
+    }
+
+    fn any(&self, value: &Value, dialect: Dialect) -> Option<Raw> {
+        match (value, dialect) {
+            (Value::Int(number), _) => Some(Raw::Int(*number)),
+            (Value::Float(number), Dialect::Sqlite) => Some(Raw::Real(*number)),
+            (Value::Bool(flag), Dialect::Sqlite) => Some(Raw::Int(i64::from(*flag))),
+            (Value::Decimal(decimal), Dialect::Sqlite) => match decimal.to_f64() {
+                Some(float) => Some(Raw::Real(float)),
+                // A column without a type keeps the digits as text.
+                None => Some(Raw::Text(plain(value))),
+            },
+            _ if self.cast == "money" => Some(Raw::Text(plain(value))).filter(|_| has_whole_cents(value)),
+            _ => Some(Raw::Text(plain(value))),
+        }
+    }
+
+    /// PostgreSQL's notation of an array: `{"a","b",NULL}`.
+    fn array(&self, value: &Value, dialect: Dialect) -> Result<Option<Raw>, String> {
+        let parsed;
+        let values = match value {
+            Value::List(values) => values,
+            Value::Text(text) if text.is_empty() => return Ok(Some(Raw::Null)),
+            Value::Text(text) => {
+                let Some(Value::List(values)) = Value::parse_json(text) else { return Ok(None) };
+                parsed = values;
+                &parsed
+            }
+            _ => return Ok(None),
+        };
+        let type_name = self.type_name.trim_end_matches("[]");
+        let element = Column {
+            kind: Kind::of_postgres(type_name),
+            cast: self.cast.trim_end_matches("[]").to_owned(),
+            ..self.clone()
+        };
+        let mut elements = Vec::with_capacity(values.len());
+        for value in values {
+            // A list in a list is a row of a matrix.
+            let raw = match value {
+                Value::List(_) if element.kind != Kind::Json => {
+                    self.array(value, dialect)?.unwrap_or(Raw::Null)
+                }
+                _ => element.raw(value, dialect)?,
+            };
+            elements.push(match raw {
+                Raw::Text(row) if matches!(value, Value::List(_)) && element.kind != Kind::Json => row,
+                Raw::Text(text) => format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")),
+                Raw::Int(number) => number.to_string(),
+                Raw::Real(number) => number.to_string(),
+                Raw::Null | Raw::Binary => "NULL".to_owned(),
+            });
+        }
+        Ok(Some(Raw::Text(format!("{{{}}}", elements.join(",")))))
     }
 
     /// PostgreSQL refuses a number out of range without saying for which column.
@@ -73,10 +161,15 @@ impl Column {
     /// An instant in the form in which this column holds times.
     pub(super) fn time(&self, instant: Instant, dialect: Dialect) -> Raw {
         if dialect == Dialect::Postgres && matches!(self.kind, Kind::DateTime(_)) {
-            return Raw::Text(instant.to_text());
+            // PostgreSQL rounds what is finer than the column; an instant is cut.
+            let precision = match self.kind {
+                Kind::DateTime(Some(precision)) => instant.precision.min(precision),
+                _ => instant.precision,
+            };
+            return Raw::Text(Instant::new(instant.at, precision).to_text());
         }
         let stamp = self.stamp.unwrap_or(match self.kind {
-            Kind::Int | Kind::Float | Kind::Decimal => Stamp::Seconds,
+            Kind::Int | Kind::Float | Kind::Single | Kind::Decimal(_) => Stamp::Seconds,
             Kind::Date => Stamp::Date,
             _ => Stamp::SQL,
         });
@@ -107,7 +200,7 @@ impl Column {
         let instant = match value {
             Value::DateTime(instant) => Some(*instant),
             Value::Date(date) => midnight(*date),
-            Value::Text(text) => Instant::parse(text).or_else(|| midnight(date_of(text)?)),
+            Value::Text(text) => Instant::exact(text).or_else(|| midnight(parse_date(text)?)),
             _ => None,
         };
         let loose = || loosely(value, dialect);
@@ -129,29 +222,16 @@ fn typed(kind: Kind, text: &str) -> Option<Value> {
     match kind {
         Kind::Bool => text.parse().ok().map(Value::Bool),
         Kind::Int => text.parse().ok().map(Value::Int),
-        Kind::Float => text.parse::<f64>().ok().filter(|number| number.is_finite()).map(Value::float),
-        Kind::Decimal => decimal(text),
-        Kind::Date => text.parse().ok().map(Value::Date),
+        Kind::Float | Kind::Single => {
+            text.parse::<f64>().ok().filter(|number| number.is_finite()).map(Value::float)
+        }
+        Kind::Decimal(_) => Value::number(text),
+        Kind::Date => parse_date(text).map(Value::Date),
         Kind::DateTime(precision) => Instant::parse(text)
             .map(|found| Value::DateTime(Instant::new(found.at, precision.unwrap_or(found.precision)))),
-        Kind::Json | Kind::Array => serde_json::from_str(text).ok().map(|json| Value::from_json(&json)),
+        Kind::Json | Kind::Array => Value::parse_json(text),
         Kind::Text | Kind::Uuid | Kind::Any | Kind::Binary => None,
     }
-}
-
-/// A whole number, or a float that has the same digits; else nothing, and the text keeps them.
-fn decimal(text: &str) -> Option<Value> {
-    let shortest = match text.split_once('.') {
-        Some((_, fraction)) if fraction.bytes().all(|digit| digit.is_ascii_digit()) => {
-            text.trim_end_matches('0').trim_end_matches('.')
-        }
-        _ => text,
-    };
-    if let Ok(whole) = shortest.parse() {
-        return Some(Value::Int(whole));
-    }
-    let float: f64 = shortest.parse().ok()?;
-    (float.is_finite() && float.to_string() == shortest).then_some(Value::Float(float))
 }
 
 fn boolean(value: &Value) -> Option<bool> {
@@ -167,32 +247,13 @@ fn boolean(value: &Value) -> Option<bool> {
     }
 }
 
-fn integer(value: &Value) -> Option<i64> {
-    match value {
-        Value::Int(number) => Some(*number),
-        Value::Bool(flag) => Some(i64::from(*flag)),
-        Value::Text(text) => text.trim().parse().ok(),
-        _ => None,
-    }
-}
-
-fn number(value: &Value, kind: Kind, dialect: Dialect) -> Option<Raw> {
-    match value {
-        Value::Int(number) => Some(Raw::Int(*number)),
-        Value::Float(number) => Some(Raw::Real(*number)),
-        Value::Bool(flag) => Some(Raw::Int(i64::from(*flag))),
-        Value::Text(text) => {
-            let text = text.trim();
-            let float = text.parse::<f64>().ok().filter(|float| float.is_finite())?;
-            match (text.parse(), dialect, kind) {
-                (Ok(whole), ..) => Some(Raw::Int(whole)),
-                // PostgreSQL keeps every digit.
-                (_, Dialect::Postgres, Kind::Decimal) => Some(Raw::Text(text.to_owned())),
-                _ => Some(Raw::Real(float)),
-            }
-        }
-        _ => None,
-    }
+/// PostgreSQL's `money` rounds to cents.
+fn has_whole_cents(value: &Value) -> bool {
+    let number = match value {
+        Value::Text(text) => Value::number(&text.replace([',', '$'], "")),
+        other => Some(other.clone()),
+    };
+    number.and_then(|number| number.to_decimal()).is_none_or(|number| number.extent().1 <= 2)
 }
 
 fn plain(value: &Value) -> String {
@@ -200,6 +261,7 @@ fn plain(value: &Value) -> String {
         Value::Text(text) => text.clone(),
         Value::Date(date) => date.to_string(),
         Value::DateTime(instant) => instant.to_text(),
+        Value::Decimal(number) => number.as_str().to_owned(),
         other => other.to_json().to_string(),
     }
 }
@@ -215,35 +277,8 @@ fn json(value: &Value) -> String {
     value.to_json().to_string()
 }
 
-/// PostgreSQL's notation of an array: `{"a","b",NULL}`.
-fn array(value: &Value) -> Option<Raw> {
-    let parsed;
-    let values = match value {
-        Value::List(values) => values,
-        Value::Text(text) if text.is_empty() => return Some(Raw::Null),
-        Value::Text(text) => {
-            parsed = Value::from_json(&serde_json::from_str(text).ok()?);
-            let Value::List(values) = &parsed else { return None };
-            values
-        }
-        _ => return None,
-    };
-    let element = |value: &Value| match value {
-        Value::Null => "NULL".to_owned(),
-        // A list in a list is a row of a matrix.
-        Value::List(_) => match array(value) {
-            Some(Raw::Text(text)) => text,
-            _ => "{}".to_owned(),
-        },
-        other => format!("\"{}\"", plain(other).replace('\\', "\\\\").replace('"', "\\\"")),
-    };
-    let elements: Vec<String> = values.iter().map(element).collect();
-    Some(Raw::Text(format!("{{{}}}", elements.join(","))))
-}
-
 fn date_of(text: &str) -> Option<NaiveDate> {
-    let text = text.trim();
-    text.parse().ok().or_else(|| Instant::parse(text).map(|instant| instant.at.date_naive()))
+    parse_date(text).or_else(|| Instant::parse(text).map(|instant| instant.at.date_naive()))
 }
 
 fn midnight(date: NaiveDate) -> Option<Instant> {
@@ -262,7 +297,7 @@ fn digits_of(precision: Precision) -> usize {
 pub(super) fn instant_of(raw: &Raw) -> Option<Instant> {
     match raw {
         Raw::Text(text) => Instant::parse(text)
-            .or_else(|| midnight(text.parse().ok()?))
+            .or_else(|| midnight(parse_date(text)?))
             .or_else(|| instant_of_int(text.parse().ok()?)),
         Raw::Int(number) => instant_of_int(*number),
         Raw::Real(number) => instant_of_int(*number as i64),

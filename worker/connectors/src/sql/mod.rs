@@ -7,6 +7,7 @@ mod db;
 mod error;
 mod inspect;
 mod list;
+mod number;
 mod scope;
 mod table;
 mod values;

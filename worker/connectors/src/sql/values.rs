@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use syncline_engine::{
-    Value,
     ports::{ConnectorError, Marker, Write, WriteOp, changed_since_read},
     value::{Fields, Instant, Precision},
 };
@@ -28,8 +27,7 @@ impl Table {
     /// The id that a create asks for.
     pub(super) fn asked(&self, marker: &Marker, fields: &Fields) -> Option<String> {
         let field = || match fields.get(&self.key().name) {
-            Some(Value::Text(text)) => Some(text.clone()).filter(|text| !text.is_empty()),
-            Some(value) if !value.is_blank() => Some(value.to_json().to_string()),
+            Some(value) if !value.is_blank() => Some(value.name()),
             _ => None,
         };
         marker.id.clone().or_else(field)

@@ -6,7 +6,9 @@ use rstest::rstest;
 use serde_json::json;
 use syncline_engine::{
     Value,
+    mapping::read_as,
     ports::{ErrorKind, Marker, ReadMode},
+    spec::FieldType,
     value::{Fields, Instant},
 };
 
@@ -71,7 +73,7 @@ async fn postgres_values_have_the_type_of_their_column() {
         ("i8", Value::Int(i64::MAX)),
         ("f4", Value::Float(0.1)),
         ("f8", Value::Float(1e300)),
-        ("n", Value::Text("12345678901234567890.5".to_owned())),
+        ("n", Value::number("12345678901234567890.5").unwrap()),
         ("v", text("abc")),
         ("c", text("xy")),
         ("m", text("glad")),
@@ -97,12 +99,105 @@ async fn postgres_values_have_the_type_of_their_column() {
     assert_eq!(fetch(&*connector, "no uuid").await, None);
 
     let numeric = |text: &str| update(id, fields([("n", Value::Text(text.to_owned()))]), Fields::new());
-    for (written, read) in [
-        ("12.50", Value::Float(12.5)),
-        ("7.00", Value::Int(7)),
-        ("0.1000000000000000055511151231257827", text("0.1000000000000000055511151231257827")),
-    ] {
-        assert_eq!(write_one(&*connector, numeric(written)).await.unwrap().fields["n"], read);
+    for written in ["12.50", "7.00", "0.1000000000000000055511151231257827", "NaN"] {
+        let item = write_one(&*connector, numeric(written)).await.unwrap();
+        assert_eq!(cell(&item.fields["n"]), written);
+    }
+}
+
+/// A value as text.
+fn cell(value: &Value) -> String {
+    match read_as(value, FieldType::String).unwrap() {
+        Value::Text(text) => text,
+        other => other.to_string(),
+    }
+}
+
+/// What a column holds after a write; none where the write is refused by name.
+#[rstest]
+#[case::numeric(On::Postgres, "numeric", "12345678901234567.89", Some("12345678901234567.89"))]
+#[case::written(On::Postgres, "numeric", "1.50", Some("1.50"))]
+#[case::exponent(On::Postgres, "numeric", "1e5", Some("100000"))]
+#[case::unsigned(On::Postgres, "numeric", "18446744073709551615", Some("18446744073709551615"))]
+#[case::scaled(On::Postgres, "numeric(10,2)", "1.5", Some("1.50"))]
+#[case::zeros(On::Postgres, "numeric(10,2)", "1.5000", Some("1.50"))]
+#[case::rounded(On::Postgres, "numeric(10,2)", "1.005", None)]
+#[case::wide(On::Postgres, "numeric(4,2)", "100", None)]
+#[case::hundreds(On::Postgres, "numeric(3,-2)", "12300", Some("12300"))]
+#[case::tens(On::Postgres, "numeric(3,-2)", "12345", None)]
+#[case::domain(On::Postgres, "price", "1.005", None)]
+#[case::money(On::Postgres, "money", "12.345", None)]
+#[case::double(On::Postgres, "double precision", "0.1", Some("0.1"))]
+#[case::double_digits(On::Postgres, "double precision", "12345678901234567.89", None)]
+#[case::double_whole(On::Postgres, "double precision", "9007199254740993", None)]
+#[case::single(On::Postgres, "real", "0.1", Some("0.1"))]
+#[case::single_digits(On::Postgres, "real", "0.123456789", None)]
+#[case::bigint(On::Postgres, "bigint", "18446744073709551615", None)]
+#[case::whole(On::Postgres, "bigint", "5.0", Some("5"))]
+#[case::fraction(On::Postgres, "bigint", "5.5", None)]
+#[case::numerics(
+    On::Postgres,
+    "numeric[]",
+    "[12345678901234567890.12,1.50]",
+    Some("[12345678901234567890.12,1.50]")
+)]
+#[case::floats(On::Postgres, "float8[]", "[12345678901234567890.12]", None)]
+#[case::rounded_element(On::Postgres, "numeric(10,2)[]", "[1.005]", None)]
+#[case::matrix(On::Postgres, "bigint[]", "[[1,2],[3,4]]", Some("[[1,2],[3,4]]"))]
+#[case::json(
+    On::Postgres,
+    "json",
+    r#"{"a":1.50,"b":12345678901234567890123}"#,
+    Some(r#"{"a":1.50,"b":12345678901234567890123}"#)
+)]
+#[case::jsonb(
+    On::Postgres,
+    "jsonb",
+    r#"{"a":1.50,"b":18446744073709551615}"#,
+    Some(r#"{"a":1.50,"b":18446744073709551615}"#)
+)]
+#[case::lite_numeric(On::Sqlite, "NUMERIC", "0.1", Some("0.1"))]
+#[case::lite_numeric_digits(On::Sqlite, "NUMERIC", "12345678901234567.89", None)]
+#[case::lite_decimal(On::Sqlite, "DECIMAL(10,2)", "0.12345678901234567890", None)]
+#[case::lite_real(On::Sqlite, "REAL", "9007199254740993", None)]
+#[case::lite_integer(On::Sqlite, "INTEGER", "18446744073709551615", None)]
+#[case::lite_text(On::Sqlite, "TEXT", "12345678901234567.89", Some("12345678901234567.89"))]
+#[case::lite_untyped(On::Sqlite, "", "007", Some("007"))]
+#[case::lite_other(On::Sqlite, "STRING", "007", None)]
+#[case::lite_other_digits(On::Sqlite, "MONEY", "12345678901234567.89", None)]
+#[case::lite_other_text(On::Sqlite, "STRING", "a7", Some("a7"))]
+#[case::lite_json(
+    On::Sqlite,
+    "JSON",
+    r#"{"b":12345678901234567890123}"#,
+    Some(r#"{"b":12345678901234567890123}"#)
+)]
+#[tokio::test]
+async fn a_number_arrives_digit_for_digit_or_is_refused_by_name(
+    #[case] on: On,
+    #[case] type_name: &str,
+    #[case] written: &str,
+    #[case] held: Option<&str>,
+) {
+    let place = Place::new(on).await;
+    if on == On::Postgres {
+        place.execute("CREATE DOMAIN price AS numeric(10,2)").await;
+    }
+    place.execute(&format!("CREATE TABLE t (id text PRIMARY KEY, n {type_name})")).await;
+    let connector = open(&place.table("t")).await.unwrap();
+    let typed = if written.starts_with(['[', '{']) { FieldType::Json } else { FieldType::Number };
+    let mut values = vec![text(written)];
+    // "007" is a number only by its type.
+    if !["", "STRING"].contains(&type_name) {
+        values.push(read_as(&text(written), typed).unwrap());
+    }
+    for (number, value) in values.into_iter().enumerate() {
+        let new = create(marker(&format!("m{number}")), fields([("n", value)]));
+        match (write_one(&*connector, new).await, held) {
+            (Ok(item), held) => assert_eq!(Some(cell(&item.fields["n"]).as_str()), held),
+            (Err(refused), None) => assert!(refused.message.contains("\"n\""), "{refused}"),
+            (Err(refused), Some(_)) => panic!("{refused}"),
+        }
     }
 }
 
@@ -120,6 +215,7 @@ async fn postgres_values_have_the_type_of_their_column() {
 #[case("s", Value::Int(7), Some(text("7")))]
 #[case("s", at("2025-01-31T10:20:30Z"), Some(text("2025-01-31T10:20:30Z")))]
 #[case("s", Value::List(vec![Value::Int(1)]), Some(text("[1]")))]
+#[case("i", text("1e3"), Some(Value::Int(1000)))]
 #[case("d", text("2025-01-31"), Some(Value::Date("2025-01-31".parse().unwrap())))]
 #[case("d", at("2025-01-31T10:20:30Z"), Some(Value::Date("2025-01-31".parse().unwrap())))]
 #[case("t", text("2025-01-31T10:20:30+02:00"), Some(at("2025-01-31T08:20:30Z")))]

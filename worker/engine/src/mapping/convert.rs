@@ -4,9 +4,8 @@ use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
 use crate::{
     Value,
-    hash::canonical_json,
     spec::FieldType,
-    value::{Instant, Precision},
+    value::{Instant, Precision, parse_date},
 };
 
 /// A value that cannot be had in the wanted type.
@@ -22,10 +21,12 @@ pub struct Mismatch {
 fn wanted(field_type: FieldType) -> &'static str {
     match field_type {
         FieldType::String => "text",
-        FieldType::Number => "a number",
+        FieldType::Number => "a number (digits with at most one decimal point, no separators)",
         FieldType::Boolean => "a boolean (true, false, yes, no, 1, 0)",
-        FieldType::Date => "a date (YYYY-MM-DD)",
-        FieldType::DateTime => "a datetime (RFC 3339)",
+        FieldType::Date => "a date (YYYY-MM-DD, the year with four digits)",
+        FieldType::DateTime => {
+            "a datetime (YYYY-MM-DD HH:MM:SS or RFC 3339, the year with four digits, at most microseconds)"
+        }
         FieldType::Array => "a list",
         FieldType::Object => "an object",
         FieldType::Json => "JSON",
@@ -63,10 +64,11 @@ fn to_text(value: &Value) -> Option<Value> {
         Value::Bool(flag) => Some(Value::text(flag.to_string())),
         Value::Int(number) => Some(Value::text(number.to_string())),
         Value::Float(number) => Some(Value::text(number.to_string())),
+        Value::Decimal(number) => Some(Value::text(number.as_str())),
         Value::Date(date) => Some(Value::text(date.to_string())),
         Value::DateTime(instant) => Some(Value::text(instant.to_text())),
         Value::List(values) => Some(Value::text(list_to_text(values))),
-        Value::Object(_) => Some(Value::text(canonical_json(value))),
+        Value::Object(_) => Some(Value::text(value.to_json().to_string())),
         Value::Null => Some(Value::Null),
     }
 }
@@ -84,25 +86,15 @@ fn list_to_text(values: &[Value]) -> String {
             values.iter().map(|v| if let Value::Text(text) = v { text.as_str() } else { "" }).collect();
         texts.join(",")
     } else {
-        canonical_json(&Value::List(values.to_vec()))
+        Value::List(values.to_vec()).to_json().to_string()
     }
 }
 
 fn to_number(value: &Value) -> Option<Value> {
     match value {
-        Value::Int(_) => Some(value.clone()),
+        Value::Int(_) | Value::Decimal(_) => Some(value.clone()),
         Value::Float(number) => Some(Value::float(*number)),
-        Value::Text(text) => {
-            let text = text.trim();
-            if let Ok(whole) = text.parse::<i64>() {
-                return Some(Value::Int(whole));
-            }
-            // Digits only, but more than 64 bits hold: rounding it to a float would be a silent edit.
-            if text.trim_start_matches(['-', '+']).bytes().all(|byte| byte.is_ascii_digit()) {
-                return None;
-            }
-            text.parse::<f64>().ok().filter(|number| number.is_finite()).map(Value::float)
-        }
+        Value::Text(text) => Value::number(text),
         _ => None,
     }
 }
@@ -112,6 +104,7 @@ fn to_boolean(value: &Value) -> Option<Value> {
         Value::Bool(flag) => *flag,
         Value::Int(0) => false,
         Value::Int(1) => true,
+        Value::Decimal(number) => return to_boolean(&Value::Int(number.to_i64()?)),
         Value::Text(text) => match text.trim().to_ascii_lowercase().as_str() {
             "true" | "yes" | "y" | "t" | "on" | "1" => true,
             "false" | "no" | "n" | "f" | "off" | "0" => false,
@@ -126,11 +119,9 @@ fn to_date(value: &Value) -> Option<Value> {
     match value {
         Value::Date(_) => Some(value.clone()),
         Value::DateTime(instant) => Some(Value::Date(instant.at.date_naive())),
-        Value::Text(text) => {
-            let text = text.trim();
-            let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
-            date.or_else(|| Instant::parse(text).map(|instant| instant.at.date_naive())).map(Value::Date)
-        }
+        Value::Text(text) => parse_date(text)
+            .or_else(|| Instant::parse(text).map(|instant| instant.at.date_naive()))
+            .map(Value::Date),
         _ => None,
     }
 }
@@ -143,13 +134,11 @@ fn to_datetime(value: &Value) -> Option<Value> {
         Value::Int(number) if number.abs() < 100_000_000_000 => {
             Instant::new(DateTime::<Utc>::from_timestamp(*number, 0)?, Precision::Second)
         }
+        Value::Decimal(number) => return to_datetime(&Value::Int(number.to_i64()?)),
         Value::Int(number) => {
             Instant::new(DateTime::<Utc>::from_timestamp_millis(*number)?, Precision::Milli)
         }
-        Value::Text(text) => {
-            let date = || NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d").ok().map(midnight);
-            Instant::parse(text).or_else(date)?
-        }
+        Value::Text(text) => Instant::exact(text).or_else(|| parse_date(text).map(midnight))?,
         _ => return None,
     };
     Some(Value::DateTime(instant))
@@ -194,7 +183,6 @@ fn to_json(value: &Value) -> Value {
 fn plain(value: Value) -> Value {
     match value {
         Value::Date(_) | Value::DateTime(_) => to_text(&value).unwrap_or(Value::Null),
-        Value::Float(number) => Value::float(number),
         Value::List(values) => Value::List(values.into_iter().map(plain).collect()),
         Value::Object(fields) => {
             Value::Object(fields.into_iter().map(|(name, value)| (name, plain(value))).collect())
@@ -204,5 +192,5 @@ fn plain(value: Value) -> Value {
 }
 
 fn parse_json(text: &str) -> Option<Value> {
-    serde_json::from_str(text).ok().map(|json| Value::from_json(&json))
+    Value::parse_json(text)
 }

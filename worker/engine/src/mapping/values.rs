@@ -31,7 +31,7 @@ impl ValueMap {
     /// The counterpart of a value, if it is named.
     pub(super) fn carry(&self, from: Side, value: &Value) -> Option<Value> {
         let map = if from == Side::Source { &self.to_target } else { &self.to_source };
-        map.get(&name_of(value)).cloned()
+        map.get(&value.name()).cloned()
     }
 }
 
@@ -39,18 +39,10 @@ impl ValueMap {
 fn turn_round(map: &BTreeMap<String, Value>) -> BTreeMap<String, Value> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for value in map.values() {
-        *counts.entry(name_of(value)).or_default() += 1;
+        *counts.entry(value.name()).or_default() += 1;
     }
     map.iter()
-        .filter(|(_, value)| counts.get(&name_of(value)) == Some(&1))
-        .map(|(name, value)| (name_of(value), Value::text(name)))
+        .filter(|(_, value)| counts.get(&value.name()) == Some(&1))
+        .map(|(name, value)| (value.name(), Value::text(name)))
         .collect()
-}
-
-/// How a value is written as a key of the map.
-fn name_of(value: &Value) -> String {
-    match value {
-        Value::Text(text) => text.clone(),
-        other => other.to_json().to_string(),
-    }
 }

@@ -199,7 +199,7 @@ pub(crate) fn create_marker(context: &Context<'_>, from: Side, item: &Item, now:
     let key = |rule: &&Rule| is_key(context, rule, on);
     let carried = |rule: &Rule| rule.carry(from, value_of(now, rule.field.get(from))).ok();
     let id = context.mapping.rules.iter().filter(key).filter_map(carried).rfind(|value| !value.is_blank());
-    marker.id = id.as_ref().map(key_text);
+    marker.id = id.as_ref().map(Value::name);
     marker
 }
 
@@ -210,13 +210,6 @@ pub(crate) fn marker_of(spec: &SyncSpec, origin: Side, item: &Item) -> Marker {
 
 fn is_key(context: &Context<'_>, rule: &Rule, side: Side) -> bool {
     context.capabilities.get(side).key_field.as_ref() == Some(rule.field.get(side))
-}
-
-fn key_text(value: &Value) -> String {
-    match value {
-        Value::Text(text) => text.clone(),
-        other => other.to_json().to_string(),
-    }
 }
 
 fn base_of<'a>(rule: &Rule, base: &'a Pair<Fields>) -> Option<Pair<&'a Value>> {

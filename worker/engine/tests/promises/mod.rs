@@ -11,6 +11,7 @@ mod manual;
 mod mapping;
 mod matching;
 mod names;
+mod numbers;
 mod recovery;
 mod restores;
 mod tombstones;
