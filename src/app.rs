@@ -105,6 +105,12 @@ fn fits(difference: &Difference) -> Result<(), String> {
     }
 }
 
+/// The newest migration that the database has.
+pub(crate) async fn newest_migration(db: &DatabaseConnection) -> Result<String, Fault> {
+    let rows = check::status(db).await?;
+    Ok(rows.into_iter().rfind(|row| row.applied).map(|row| row.name).unwrap_or_default())
+}
+
 /// The migrations of this program. Crash tests stop in the middle of one, after a statement they name.
 pub(crate) fn migrator() -> Result<Migrator, Fault> {
     let Some(stop_at) = stop_at()? else { return Ok(Migrator::new()) };

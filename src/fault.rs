@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use syncline_migration::{MigrateError, words};
 
+use crate::settings;
+
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -78,8 +80,12 @@ impl From<std::io::Error> for Fault {
 
 impl From<syncline_queue::Error> for Fault {
     fn from(error: syncline_queue::Error) -> Self {
-        // Each link of the chain repeats the ones below it; the first and the last say it all.
-        let error = anyhow::Error::from(error);
-        Fault::failed(format!("{error}: {}", error.root_cause()))
+        let queue = settings::queue().ok().filter(|queue| queue.redis.is_some() && !error.is_of_database());
+        let place = queue.map(|queue| format!("REDIS_URL {}: ", queue.shown())).unwrap_or_default();
+        match (error.needs_a_person(), &error) {
+            (Some(why), _) => Fault::usage(format!("{place}{why}")),
+            (None, syncline_queue::Error::Unavailable(_)) => Fault::usage(format!("{place}{}", error.told())),
+            (None, _) => Fault::failed(error.told()),
+        }
     }
 }

@@ -8,6 +8,7 @@ use std::{
     sync::OnceLock,
 };
 
+use syncline_queue::RedisBackend;
 use uuid::Uuid;
 
 pub(crate) use self::database_url::DatabaseUrl;
@@ -45,7 +46,11 @@ pub(crate) struct QueueSettings {
 impl QueueSettings {
     /// Where the queue is, for people.
     pub(crate) fn shown(&self) -> String {
-        self.redis.as_ref().map_or_else(|| "in the database".to_owned(), |(url, _)| without_password(url))
+        self.redis.as_ref().map_or_else(
+            || "in the database".to_owned(),
+            // An address that cannot be read was refused before it is shown anywhere.
+            |(url, _)| RedisBackend::shown_url(url).unwrap_or_default(),
+        )
     }
 }
 
@@ -66,7 +71,10 @@ fn queue_settings(args: &QueueArgs, role: &str) -> Result<QueueSettings, Fault> 
     let url = args.redis_url.clone().filter(|url| !url.trim().is_empty());
     let redis = match (args.queue, url) {
         (Some(QueueChoice::Sql), _) | (None, None) => None,
-        (_, Some(url)) => Some(url),
+        (_, Some(url)) => {
+            RedisBackend::shown_url(&url).map_err(|error| Fault::usage(format!("REDIS_URL: {error}")))?;
+            Some(url)
+        }
         (Some(QueueChoice::Redis), None) => {
             return Err(Fault::usage("--queue redis needs REDIS_URL (or --redis-url) to say where Redis is"));
         }
@@ -77,22 +85,6 @@ fn queue_settings(args: &QueueArgs, role: &str) -> Result<QueueSettings, Fault> 
         _ => args.queue_prefix.clone(),
     };
     Ok(QueueSettings { redis: redis.map(|url| (url, prefix)), limit: args.queue_limit })
-}
-
-/// An address as it may be shown: without its password, and without parameters, in which one may stand as well.
-fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return "(no address)".to_owned() };
-    let rest = rest.split('?').next().unwrap_or_default();
-    let (authority, path) =
-        rest.split_once('/').map_or((rest, None), |(authority, path)| (authority, Some(path)));
-    let authority = match authority.rsplit_once('@') {
-        Some((user, hosts)) => match user.split(':').next().unwrap_or_default() {
-            "" => hosts.to_owned(),
-            user => format!("{user}@{hosts}"),
-        },
-        None => authority.to_owned(),
-    };
-    format!("{scheme}://{authority}{}", path.map(|path| format!("/{path}")).unwrap_or_default())
 }
 
 /// The database's address: as given, or put together from the older `DB_*` variables, or the embedded default.
@@ -137,27 +129,37 @@ fn escaped(text: &str) -> String {
     safe
 }
 
+/// Where a role listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Listen {
+    pub(crate) address: SocketAddr,
+    /// Nobody asked for this address, so another free port will do.
+    pub(crate) or_next: bool,
+}
+
 /// Where the API listens.
-pub(crate) fn api_address(given: Option<SocketAddr>) -> Result<SocketAddr, Fault> {
-    address(given, "SYNC_PORT", 8080)
+pub(crate) fn api_address(given: Option<SocketAddr>) -> Result<Listen, Fault> {
+    // Its callers have to know the port.
+    Ok(Listen { or_next: false, ..address(given, "SYNC_PORT", 8080)? })
 }
 
 /// Where a worker tells how it is.
-pub(crate) fn worker_address(given: Option<SocketAddr>) -> Result<SocketAddr, Fault> {
+pub(crate) fn worker_address(given: Option<SocketAddr>) -> Result<Listen, Fault> {
     address(given, "MONITOR_PORT", 8000)
 }
 
-fn address(given: Option<SocketAddr>, older_name: &str, default: u16) -> Result<SocketAddr, Fault> {
-    if let Some(given) = given {
-        return Ok(given);
+fn address(given: Option<SocketAddr>, older_name: &str, default: u16) -> Result<Listen, Fault> {
+    if let Some(address) = given {
+        return Ok(Listen { address, or_next: false });
     }
-    let port = match older(older_name) {
+    let told = older(older_name);
+    let port = match &told {
         Some(text) => text
             .parse()
             .map_err(|_| Fault::usage(format!("{older_name} {text:?} is no port; write 1 to 65535")))?,
         None => default,
     };
-    Ok((Ipv4Addr::LOCALHOST, port).into())
+    Ok(Listen { address: (Ipv4Addr::LOCALHOST, port).into(), or_next: told.is_none() })
 }
 
 /// A variable that is set to something.
@@ -196,13 +198,5 @@ mod tests {
         assert!(fault.is_some_and(|message| message.contains("REDIS_URL")));
         let demos = [redis(None, url, "demo"), redis(None, url, "demo")].map(|demo| demo.ok().flatten());
         assert!(demos[0] != demos[1] && demos[0] != own, "demos keep apart");
-    }
-
-    #[test]
-    fn a_password_of_the_queue_is_never_shown() {
-        let shown = without_password("redis://me:s3cret@h:1,i:2/0?sentinel_password=s3cret");
-        assert_eq!(shown, "redis://me@h:1,i:2/0");
-        assert_eq!(without_password("rediss://:s3cret@h"), "rediss://h");
-        assert!(!without_password("s3cret").contains("s3cret"));
     }
 }

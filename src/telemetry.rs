@@ -21,7 +21,11 @@ pub(crate) fn init(verbose: u8, command: &Command) {
     let json = std::env::var("SYNCLINE_LOG_FORMAT").is_ok_and(|format| format == "json");
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second start (in tests of this crate) keeps the first subscriber.
-    let _ = if json { builder.json().try_init() } else { builder.with_ansi(false).try_init() };
+    let _ = if json {
+        builder.json().flatten_event(true).try_init()
+    } else {
+        builder.with_ansi(false).try_init()
+    };
 }
 
 /// What the environment asks for: `SYNCLINE_LOG` (`LOG_LEVEL` in older set-ups), else `RUST_LOG`. A bare level is meant

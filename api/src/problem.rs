@@ -111,6 +111,20 @@ impl Problem {
         .logged_as(id)
     }
 
+    /// The store of the queue beside the database does not answer.
+    fn queue_outage(error: &syncline_queue::Error) -> Self {
+        let id = Uuid::now_v7();
+        tracing::warn!(correlation_id = %id, error = error.told(), "a request failed: the queue could not be asked");
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "queue-unavailable",
+            "Queue unavailable",
+            format!("The queue's store could not be asked; try again later. The log says more under {id}"),
+        )
+        .logged_as(id)
+        .with_retry_after(OUTAGE_RETRY)
+    }
+
     /// The database does not answer.
     fn outage(error: &(dyn std::error::Error + 'static)) -> Self {
         let id = Uuid::now_v7();
@@ -164,7 +178,11 @@ impl From<syncline_queue::Error> for Problem {
             Error::Contended(_) => true,
             _ => false,
         };
-        if outage { Self::outage(&error) } else { Self::internal(&error) }
+        match (outage, error.is_of_redis()) {
+            (true, true) => Self::queue_outage(&error),
+            (true, false) => Self::outage(&error),
+            (false, _) => Self::internal(&error),
+        }
     }
 }
 

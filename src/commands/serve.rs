@@ -1,86 +1,99 @@
 //! `syncline up`, `worker` and `api`: the roles that stay.
 
 use std::{
-    net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use sea_orm::DatabaseConnection;
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, PaginatorTrait, QueryFilter};
 use syncline_api::ApiState;
+use syncline_entity::sync_config;
 use syncline_queue::{Health, outbox::RunQueue};
 use syncline_worker::{Environment, PoolConfig, dispatcher, purge::Retention};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::{self, Make},
     cli::{ApiArgs, KeepArgs, MakeArgs, UpArgs, WorkerArgs},
     fault::{Exit, Fault},
-    retention, settings, shutdown,
+    retention,
+    settings::{self, DatabaseUrl, Listen},
+    shutdown,
 };
 
 /// API, worker and schedules in one process; unless told otherwise it migrates its database itself.
 pub(crate) async fn up(url: &str, args: &UpArgs) -> Result<Exit, Fault> {
     let retention = retention::read(&KeepArgs::default())?;
-    let db = connect(url, args.migrate, args.make).await?;
-    serve(db, retention, "up", settings::api_address(args.listen)?, true, Some(app::pool_config(&args.pool)))
-        .await
+    let (db, database) = connect(url, args.migrate, args.make).await?;
+    let listen = settings::api_address(args.listen)?;
+    serve(db, database, retention, "up", listen, Some(app::pool_config(&args.pool))).await
 }
 
 /// Jobs and schedules.
 pub(crate) async fn worker(url: &str, args: &WorkerArgs) -> Result<Exit, Fault> {
     let retention = retention::read(&KeepArgs::default())?;
-    let db = connect(url, args.migrate, args.make).await?;
-    serve(
-        db,
-        retention,
-        "worker",
-        settings::worker_address(args.listen)?,
-        false,
-        Some(app::pool_config(&args.pool)),
-    )
-    .await
+    let (db, database) = connect(url, args.migrate, args.make).await?;
+    let listen = settings::worker_address(args.listen)?;
+    serve(db, database, retention, "worker", listen, Some(app::pool_config(&args.pool))).await
 }
 
 /// The HTTP API.
 pub(crate) async fn api(url: &str, args: &ApiArgs) -> Result<Exit, Fault> {
-    let db = connect(url, args.migrate, args.make).await?;
-    serve(db, Retention::default(), "api", settings::api_address(args.listen)?, true, None).await
+    let (db, database) = connect(url, args.migrate, args.make).await?;
+    serve(db, database, Retention::default(), "api", settings::api_address(args.listen)?, None).await
 }
 
-/// A role that is told not to migrate makes nothing either.
-async fn connect(url: &str, migrate: bool, make: MakeArgs) -> Result<DatabaseConnection, Fault> {
+/// The database, and its address for people. A role that is told not to migrate makes nothing either.
+async fn connect(url: &str, migrate: bool, make: MakeArgs) -> Result<(DatabaseConnection, String), Fault> {
+    let address = DatabaseUrl::parse(url)?;
+    let shown = address.file().map_or_else(|| address.shown(), |file| file.display().to_string());
     if !migrate {
-        return app::connect(url).await;
+        return Ok((app::connect(url).await?, shown));
     }
     let make = Make { migrate, among_other_tables: make.among_other_tables };
     let (db, made) = app::connect_or_make(url, make).await?;
     if let Some(made) = made {
         tracing::info!("{made}");
     }
-    Ok(db)
+    Ok((db, shown))
 }
 
 async fn serve(
     db: DatabaseConnection,
+    database: String,
     retention: Retention,
     role: &'static str,
-    listen: SocketAddr,
-    with_api: bool,
+    listen: Listen,
     pool: Option<PoolConfig>,
 ) -> Result<Exit, Fault> {
-    syncline_api::check_bind(listen).map_err(Fault::usage)?;
-    let listener = TcpListener::bind(listen)
-        .await
-        .map_err(|error| Fault::usage(format!("--listen {listen}: {error}")))?;
+    let listener = bind(listen).await?;
     let shutdown = shutdown::on_signals()?;
     let environment = Environment { retention, ..app::environment(db.clone())? };
+    refuse_useless_queue(&environment.queue).await?;
     let health = Arc::new(Mutex::new(None::<Health>));
     let state = state(&db, &environment.queue, role, metrics()?, Arc::clone(&health));
+    let with_api = role != "worker";
     let router = if with_api { syncline_api::router(state) } else { syncline_api::health_router(state) };
-    let queue = settings::queue()?.shown();
-    tracing::info!(role, listen = %listener.local_addr()?, queue, version = env!("CARGO_PKG_VERSION"), "serving");
+    let listens = listener.local_addr()?;
+    if listens.port() != listen.address.port() && listen.address.port() != 0 {
+        tracing::info!("{} is in use, so {role} listens on {listens}", listen.address);
+    }
+    tracing::info!(
+        role,
+        listen = %listens,
+        database,
+        schema = app::newest_migration(&db).await?,
+        syncs = sync_config::Entity::find()
+            .filter(sync_config::Column::DeletedAt.is_null())
+            .count(&db)
+            .await?,
+        queue = settings::queue()?.shown(),
+        concurrency = pool.as_ref().map(|pool| pool.concurrency),
+        version = env!("CARGO_PKG_VERSION"),
+        "serving"
+    );
     // The API outlives the worker, so that a draining process still tells how it is.
     let served = CancellationToken::new();
     let api = tokio::spawn(syncline_api::serve(listener, router, served.clone()));
@@ -96,7 +109,51 @@ async fn serve(
     }
     served.cancel();
     api.await.map_err(|error| Fault::failed(format!("the API: {error}")))??;
+    tracing::info!(role, "stopped");
     Ok(Exit::Done)
+}
+
+/// Ports tried after the default one. More workers on a machine are told where to listen.
+const PORTS: u16 = 100;
+
+/// Listens at the address, or at the next free port where nobody asked for this one.
+async fn bind(listen: Listen) -> Result<TcpListener, Fault> {
+    let mut address = listen.address;
+    syncline_api::check_bind(address).map_err(Fault::usage)?;
+    let last = address.port().saturating_add(if listen.or_next { PORTS } else { 0 });
+    loop {
+        let error = match TcpListener::bind(address).await {
+            Ok(listener) => return Ok(listener),
+            Err(error) => error,
+        };
+        let in_use = error.kind() == std::io::ErrorKind::AddrInUse;
+        if in_use && address.port() < last {
+            address.set_port(address.port() + 1);
+            continue;
+        }
+        let why = if in_use {
+            "the port is in use by another program".to_owned()
+        } else {
+            error.to_string().split(" (os error").next().unwrap_or_default().to_owned()
+        };
+        return Err(Fault::usage(format!(
+            "--listen {address}: {why}; choose another port, or 127.0.0.1:0 for any free one"
+        )));
+    }
+}
+
+/// How long a store may take to say that it will never do. One that is away is waited for later.
+const LOOK: Duration = Duration::from_secs(3);
+
+/// Refuses a queue's store with which this process could do nothing until somebody changes something: a wrong password, a
+/// database that is not there.
+async fn refuse_useless_queue(queue: &RunQueue) -> Result<(), Fault> {
+    let Some(redis) = queue.inbox() else { return Ok(()) };
+    match timeout(LOOK, redis.check()).await {
+        Ok(Err(error)) if error.needs_a_person().is_some() => Err(error.into()),
+        // One that is away is waited for.
+        _ => Ok(()),
+    }
 }
 
 /// The parts that routes ask.

@@ -25,6 +25,7 @@ mod queue;
 mod redis;
 mod roles;
 mod schedules;
+mod start;
 mod tables;
 mod tls;
 mod workers;

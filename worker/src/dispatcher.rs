@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use syncline_queue::{
-    Error, JobQuery, State,
+    Error, JobQuery, State, chain,
     outbox::{Dispatcher, RUN_QUEUE},
 };
 use tokio::time::timeout;
@@ -39,7 +39,7 @@ pub async fn run(environment: Environment, shutdown: CancellationToken) {
             let more = match looked.await {
                 Ok(looked) => {
                     if away {
-                        tracing::info!("runs can be dispatched again");
+                        tracing::info!("accepted runs are handed to the queue again");
                     }
                     away = false;
                     if looked.dispatched + looked.put_back + looked.ended > 0 {
@@ -60,8 +60,9 @@ pub async fn run(environment: Environment, shutdown: CancellationToken) {
                     // Said once, not with each look.
                     if !away {
                         tracing::warn!(
-                            error = format!("{error:#}"),
-                            "runs cannot be dispatched; what is accepted waits in the database"
+                            queue = environment.queue.place(),
+                            error = chain(error.as_ref()),
+                            "accepted runs wait in the database: they cannot be handed to the queue now"
                         );
                     }
                     away = true;
@@ -88,7 +89,7 @@ impl Letters {
     async fn look(&mut self, environment: &Environment) -> anyhow::Result<()> {
         let query = JobQuery { after: self.after.take(), ..JobQuery::new(RUN_QUEUE, State::Dead) };
         let page = timeout(PATIENCE, environment.queue.list(&query)).await;
-        let page = page.map_err(|late| Error::Unavailable(late.into()))??;
+        let page = page.map_err(|_| Error::late())??;
         for job in page.jobs {
             let reason = job.dead_reason.unwrap_or_else(|| "given up".to_owned());
             let error = job.last_error.unwrap_or_else(|| reason.clone());

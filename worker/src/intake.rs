@@ -8,7 +8,7 @@ use syncline_entity::{
     types::{RunKind, SyncMethod},
 };
 use syncline_queue::{
-    Error, InboxEntry, RedisBackend,
+    Error, InboxEntry, RedisBackend, chain,
     client::{RequestKind, SyncRequest},
     outbox::{NewRun, RUN_QUEUE, RunArgs, accept},
 };
@@ -38,9 +38,13 @@ pub async fn run(environment: Environment, shutdown: CancellationToken) {
                 Ok(0) => LOOK_EVERY,
                 Ok(_) => Duration::ZERO,
                 Err(error) => {
-                    if !failing {
-                        let error = format!("{error:#}");
-                        tracing::warn!(error, "requests stay in the queue's inbox for now");
+                    // That Redis is away is told by whoever claims jobs there.
+                    let is_away = error.downcast_ref::<Error>().is_some_and(Error::is_temporary);
+                    if !failing && !is_away {
+                        tracing::warn!(
+                            error = chain(error.as_ref()),
+                            "requests stay in the queue's inbox for now"
+                        );
                     }
                     failing = true;
                     sleep(BACK_OFF).await;
@@ -56,7 +60,9 @@ pub async fn run(environment: Environment, shutdown: CancellationToken) {
 
 /// Takes some requests. Answers how many were dealt with; an error leaves the rest to be taken again.
 pub async fn take(environment: &Environment, redis: &RedisBackend) -> anyhow::Result<usize> {
-    let entries = timeout(PATIENCE, redis.take_from_inbox(RUN_QUEUE, AT_ONCE, LEASE)).await??;
+    let entries = timeout(PATIENCE, redis.take_from_inbox(RUN_QUEUE, AT_ONCE, LEASE))
+        .await
+        .map_err(|_| Error::late())??;
     let mut settled = Vec::with_capacity(entries.len());
     let mut failed = None;
     for entry in &entries {

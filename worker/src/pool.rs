@@ -5,7 +5,7 @@ use std::{io, sync::Arc, time::Duration};
 use apalis::prelude::{BoxDynError, Monitor, ParallelizeExt, WorkerBuilder};
 use syncline_queue::{
     Backend, Health, LeasedJob, Next, Outcome, QueueSource, Rescued, Settled, SourceConfig, SourceEvent,
-    outbox::RUN_QUEUE,
+    chain, outbox::RUN_QUEUE,
 };
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -99,8 +99,11 @@ async fn work(
     let maintenance =
         config.schedules.then(|| tokio::spawn(maintenance::run(environment.clone(), shutdown.clone())));
     if let Err(error) = local::take_over_from_the_dead(&environment).await {
-        // Then their leases decide.
-        tracing::warn!(%error, "could not look for runs of dead workers");
+        // Then their leases decide. That the queue's store is away is told by whoever claims jobs there.
+        let is_away = error.downcast_ref::<syncline_queue::Error>().is_some_and(|error| error.is_temporary());
+        if !is_away {
+            tracing::warn!(error = chain(error.as_ref()), "could not look for runs of dead workers");
+        }
     }
     let over = CancellationToken::new();
     let _ended = over.clone().drop_guard();

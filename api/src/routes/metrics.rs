@@ -25,23 +25,29 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; c
 
 pub(crate) async fn metrics(State(api): State<ApiState>) -> impl IntoResponse {
     let mut text = api.metrics.as_ref().map(|metrics| metrics.render()).unwrap_or_default();
-    let looked = async {
+    let counted = async {
         let counts = api.queue.counts(RUN_QUEUE).await?;
         let paused = api.queue.is_paused(RUN_QUEUE).await?;
-        // Dead runs are rows; the queue holds them for a moment only.
-        let dead = dead::count(&api.db, &DeadQuery::default()).await?;
-        Ok::<_, Error>(gauges(RUN_QUEUE, &counts, paused, dead))
+        Ok::<_, Error>(gauges(RUN_QUEUE, &counts, paused))
     };
-    match timeout(PATIENCE, looked).await {
-        Ok(Ok(gauges)) => text.push_str(&gauges),
-        Ok(Err(error)) => tracing::warn!(%error, "the queue could not be counted for a scrape"),
-        Err(_) => tracing::warn!("the queue was not counted in time for a scrape"),
+    // Dead runs are rows, which can be counted also while the queue's store is away.
+    let buried = async { Ok::<_, Error>(dead_gauge(dead::count(&api.db, &DeadQuery::default()).await?)) };
+    let (counted, buried) = tokio::join!(timeout(PATIENCE, counted), timeout(PATIENCE, buried));
+    for looked in [counted, buried] {
+        // At level debug: the worker or the dispatcher of this process says once that a store is away.
+        match looked {
+            Ok(Ok(gauges)) => text.push_str(&gauges),
+            Ok(Err(error)) => {
+                tracing::debug!(error = error.told(), "the queue could not be counted for a scrape")
+            }
+            Err(_) => tracing::debug!("the queue was not counted in time for a scrape"),
+        }
     }
     ([(CONTENT_TYPE, TEXT)], text)
 }
 
 /// Every state and priority, also those without jobs: a gauge that vanishes cannot be told from one that was not read.
-fn gauges(queue: &str, counts: &[Count], paused: bool, dead_runs: u64) -> String {
+fn gauges(queue: &str, counts: &[Count], paused: bool) -> String {
     let by_class: BTreeMap<_, _> =
         counts.iter().map(|count| ((count.state, count.priority), count)).collect();
     let mut jobs = String::from(
@@ -72,11 +78,16 @@ fn gauges(queue: &str, counts: &[Count], paused: bool, dead_runs: u64) -> String
     let _ = write!(
         oldest,
         "# HELP syncline_queue_paused Whether nothing of the queue begins.\n\
-         # TYPE syncline_queue_paused gauge\nsyncline_queue_paused{{queue=\"{queue}\"}} {paused}\n\
-         # HELP syncline_dead_runs Runs that were given up and neither replayed nor discarded.\n\
-         # TYPE syncline_dead_runs gauge\nsyncline_dead_runs {dead_runs}\n"
+         # TYPE syncline_queue_paused gauge\nsyncline_queue_paused{{queue=\"{queue}\"}} {paused}\n"
     );
     jobs + &oldest
+}
+
+fn dead_gauge(dead_runs: u64) -> String {
+    format!(
+        "# HELP syncline_dead_runs Runs that were given up and neither replayed nor discarded.\n\
+         # TYPE syncline_dead_runs gauge\nsyncline_dead_runs {dead_runs}\n"
+    )
 }
 
 #[cfg(test)]
@@ -92,7 +103,7 @@ mod tests {
             delayed: 1,
             oldest: Duration::from_millis(1500),
         };
-        let text = gauges("default", &[count], true, 7);
+        let text = gauges("default", &[count], true) + &dead_gauge(7);
         assert!(
             text.contains("syncline_queue_jobs{queue=\"default\",state=\"waiting\",priority=\"high\"} 3\n"),
             "{text}"

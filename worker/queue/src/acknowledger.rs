@@ -188,7 +188,7 @@ impl Acknowledger {
                             return Err(error);
                         }
                     }
-                    Err(elapsed) => self.health.failed(Part::Acknowledger, &elapsed),
+                    Err(_) => self.health.failed(Part::Acknowledger, &Error::late()),
                 }
                 time::sleep(backoff.next()).await;
             }

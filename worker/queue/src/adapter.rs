@@ -74,7 +74,7 @@ impl fmt::Debug for QueueSource {
 impl QueueSource {
     /// A source of the backend's jobs.
     pub fn new(backend: Arc<dyn Backend>, config: SourceConfig) -> Self {
-        let health = Health::default();
+        let health = Health::new(&backend.place());
         let parts = Parts::new(backend, config.clone(), health.clone());
         Self { config, health, shared: Arc::clone(&parts.shared), stage: Stage::New(Box::new(parts)) }
     }

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::{
+    health::chain,
     job::{ClaimedJob, Ended, Job, NewJob, Priority},
     state::State,
 };
@@ -21,10 +22,10 @@ use crate::{
 #[non_exhaustive]
 pub enum Error {
     /// The store could not be asked, or was too busy; the same call may succeed later.
-    #[error("the queue's store cannot be reached")]
+    #[error("{} cannot be reached", store(&**.0))]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The store answered no; the same call will fail again.
-    #[error("the queue's store refused the call")]
+    #[error("{} refused the call", store(&**.0))]
     Refused(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Two calls met and neither settled it within a few tries; try again.
     #[error("too many calls at once for {0}")]
@@ -45,10 +46,59 @@ pub enum Error {
 }
 
 impl Error {
+    /// The store did not answer in time.
+    pub fn late() -> Error {
+        Error::Unavailable("no answer in time".into())
+    }
+
+    /// The error and its causes on one line.
+    pub fn told(&self) -> String {
+        chain(self)
+    }
+
+    /// What is wrong, where no further try helps before somebody has changed the settings or the server.
+    #[cfg(feature = "redis")]
+    pub fn needs_a_person(&self) -> Option<String> {
+        let (Error::Unavailable(cause) | Error::Refused(cause)) = self else { return None };
+        let failure = cause.downcast_ref::<crate::redis::RedisFailure>()?;
+        failure.needs_a_person().then(|| failure.to_string())
+    }
+
+    /// Is it a failure of the database, rather than of a store beside it?
+    pub fn is_of_database(&self) -> bool {
+        self.is_of(DATABASE)
+    }
+
+    /// Is it a failure of Redis?
+    pub fn is_of_redis(&self) -> bool {
+        self.is_of(REDIS)
+    }
+
+    fn is_of(&self, name: &str) -> bool {
+        matches!(self, Error::Unavailable(cause) | Error::Refused(cause) if store(&**cause) == name)
+    }
+
     /// Can the same call succeed later?
     pub fn is_temporary(&self) -> bool {
         !matches!(self, Error::Refused(_) | Error::Full { .. })
     }
+}
+
+const DATABASE: &str = "the database";
+const REDIS: &str = "Redis";
+
+/// Which store an error is of.
+fn store(cause: &(dyn std::error::Error + 'static)) -> &'static str {
+    #[cfg(feature = "redis")]
+    if cause.is::<crate::redis::RedisFailure>() {
+        return REDIS;
+    }
+    #[cfg(feature = "sql")]
+    if cause.is::<sea_orm::DbErr>() {
+        return DATABASE;
+    }
+    let _ = cause;
+    "the queue's store"
 }
 
 /// A job and the proof of a claim on it.
@@ -291,6 +341,11 @@ pub struct Page {
 /// Calls that take several items answer in the order they were asked, one answer each.
 #[async_trait]
 pub trait Backend: Send + Sync + fmt::Debug + 'static {
+    /// Where the store is, for people: never with a password.
+    fn place(&self) -> String {
+        DATABASE.to_owned()
+    }
+
     /// Puts jobs in line. The same id again is a no-op; where another job of the unique key stands for one, it is named.
     /// A queue that has no room for all of them takes none: [`Error::Full`]. Jobs of one call and one queue that are due
     /// at once are in line in the order of their ids.

@@ -118,8 +118,8 @@ impl Fetcher {
         let request = self.request(limit, overdue_by);
         match time::timeout(self.patience(), self.backend.claim(&request)).await {
             Ok(answer) => self.judge(answer),
-            Err(elapsed) => {
-                self.health.failed(Part::Fetcher, &elapsed);
+            Err(_) => {
+                self.health.failed(Part::Fetcher, &Error::late());
                 None
             }
         }
@@ -224,7 +224,7 @@ impl Fetcher {
             if woken_at.is_some_and(|at: Instant| at.elapsed() >= TOLD) || self.gate() != Gate::Open {
                 let rouse = self.backend.rouse(&request.queue);
                 tokio::join!(rouse, time::sleep(TOLD));
-                let late = |elapsed: time::error::Elapsed| Some(Err(Error::Unavailable(elapsed.into())));
+                let late = |_: time::error::Elapsed| Some(Err(Error::late()));
                 return time::timeout(self.patience(), call).await.unwrap_or_else(late);
             }
         }

@@ -44,10 +44,17 @@ pub struct Problem {
 /// The health of one source; clones see the same.
 #[derive(Debug, Clone, Default)]
 pub struct Health {
+    /// The store, for people.
+    place: Arc<str>,
     problems: Arc<Mutex<BTreeMap<Part, Problem>>>,
 }
 
 impl Health {
+    /// Of a source whose store is at this place.
+    pub(crate) fn new(place: &str) -> Self {
+        Self { place: place.into(), problems: Arc::default() }
+    }
+
     /// Does every part reach the store?
     pub fn is_well(&self) -> bool {
         self.lock().is_empty()
@@ -58,24 +65,31 @@ impl Health {
         self.lock().clone()
     }
 
-    /// A call failed. Logged once until one succeeds again.
+    /// A call failed. The first failure of an outage is logged; the other parts that meet it are not.
     pub(crate) fn failed(&self, part: Part, error: &(dyn Error + 'static)) {
         let error = chain(error);
         let mut problems = self.lock();
-        if let Some(problem) = problems.get_mut(&part) {
-            tracing::debug!(%part, error, "the queue's store still fails");
-            problem.error = error;
+        if problems.is_empty() {
+            tracing::warn!(error, "{} cannot be used; no job begins until it can; trying again", self.place);
         } else {
-            tracing::warn!(%part, error, "the queue's store fails; trying again");
-            problems.insert(part, Problem { error, since: Instant::now() });
+            tracing::debug!(%part, error, "the queue's store still fails");
         }
+        let problem = Problem { error: String::new(), since: Instant::now() };
+        problems.entry(part).or_insert(problem).error = error;
     }
 
     pub(crate) fn succeeded(&self, part: Part) {
-        if let Some(problem) = self.lock().remove(&part) {
+        let mut problems = self.lock();
+        let Some(problem) = problems.remove(&part) else { return };
+        if problems.is_empty() {
             let seconds = problem.since.elapsed().as_secs();
-            tracing::info!(%part, seconds, "the queue's store answers again");
+            tracing::info!(seconds, "{} can be used again", self.place);
         }
+    }
+
+    /// A part has nothing to ask the store, so its last failure says nothing about the store any more.
+    pub(crate) fn idle(&self, part: Part) {
+        self.lock().remove(&part);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Part, Problem>> {
@@ -84,17 +98,27 @@ impl Health {
 }
 
 /// An error and its causes on one line.
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let part = error.to_string();
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = String::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let (part, cause) = words(error);
         // Wrappers often repeat what they wrap.
-        if !text.ends_with(&part) {
-            text.push_str(": ");
+        if !text.contains(&part) {
+            text.push_str(if text.is_empty() { "" } else { ": " });
             text.push_str(&part);
         }
-        cause = error.source();
+        next = cause;
     }
     text
+}
+
+/// An error in its own words, and its cause. Those of a database are without the driver's words and without the lines of
+/// the server's source code.
+fn words<'a>(error: &'a (dyn Error + 'static)) -> (String, Option<&'a (dyn Error + 'static)>) {
+    #[cfg(feature = "sql")]
+    if let Some(error) = error.downcast_ref::<sea_orm::DbErr>() {
+        return (crate::sql::words(error), None);
+    }
+    (error.to_string(), error.source())
 }

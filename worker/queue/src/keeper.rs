@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use crate::{
-    backend::{Backend, LeaseRef, Renewal},
+    backend::{Backend, Error, LeaseRef, Renewal},
     config::{SourceConfig, SourceEvent},
     health::{Health, Part, chain},
     lease::Lease,
@@ -119,6 +119,9 @@ impl Keeper {
         let mut not_before = Instant::now();
         let mut commands = Vec::new();
         loop {
+            if self.held.is_empty() {
+                self.health.idle(Part::LeaseKeeper);
+            }
             let next =
                 if self.hurry { Some(Instant::now()) } else { self.held.values().map(Lease::renew_at).min() };
             tokio::select! {
@@ -183,8 +186,8 @@ impl Keeper {
                 self.hurry = hurry;
                 return false;
             }
-            Err(elapsed) => {
-                self.health.failed(Part::LeaseKeeper, &elapsed);
+            Err(_) => {
+                self.health.failed(Part::LeaseKeeper, &Error::late());
                 self.hurry = hurry;
                 return false;
             }

@@ -59,7 +59,7 @@ pub use backend::{
 pub use coalesce::{MAX_MERGES, coalesce};
 #[cfg(feature = "source")]
 pub use config::{BeforeSettle, Observer, SourceConfig, SourceEvent};
-pub use health::{Health, Part, Problem};
+pub use health::{Health, Part, Problem, chain};
 pub use job::{
     ClaimedJob, Concurrency, Ended, Job, LeasedJob, NewJob, PastAttempt, Priority, Unique, UniqueRule,
     UnknownPriority,

@@ -6,7 +6,7 @@ use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    backend::{Backend, Next},
+    backend::{Backend, Error, Next},
     config::{SourceConfig, SourceEvent},
     health::{Health, Part},
     meter::Meter,
@@ -48,7 +48,7 @@ pub(crate) async fn rescue(
                 }
             }
             Ok(Err(error)) => health.failed(Part::Rescuer, &error),
-            Err(elapsed) => health.failed(Part::Rescuer, &elapsed),
+            Err(_) => health.failed(Part::Rescuer, &Error::late()),
         }
     }
 }

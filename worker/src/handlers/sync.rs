@@ -56,6 +56,7 @@ pub(super) async fn execute(
         synced = report.counts.synced,
         failed = report.counts.failed,
         conflicts = report.counts.conflicts,
+        seconds = began.elapsed().as_secs_f64(),
         "the run is over"
     );
     let settled = restored.filter(|_| is_whole(&report));
@@ -186,7 +187,8 @@ fn metrics(config: &sync_config::Model, report: &Report, status: RunStatus, took
     let counted = [
         ("completed", report.counts.synced),
         ("failed", report.counts.failed),
-        ("skipped", report.counts.skipped),
+        // As `items_skipped` of the run: also what needed no change.
+        ("skipped", report.counts.skipped + report.counts.unchanged),
     ];
     for (status, count) in counted {
         metrics::counter!("sync_operations_total", "platform" => platform.clone(), "status" => status)

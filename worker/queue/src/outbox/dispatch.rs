@@ -111,7 +111,7 @@ impl Dispatcher {
         }
         let ids: Vec<Uuid> = page.iter().map(|(_, run)| *run).collect();
         let known = timeout(PATIENCE, self.queue.known(&ids)).await;
-        let known = known.map_err(|late| Error::Unavailable(late.into()))??;
+        let known = known.map_err(|_| Error::late())??;
         let missing: Vec<Uuid> =
             ids.into_iter().zip(known).filter(|(_, known)| !known).map(|(run, _)| run).collect();
         if missing.is_empty() {

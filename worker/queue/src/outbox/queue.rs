@@ -152,7 +152,7 @@ impl RunQueue {
             return sql.push_in(tx, jobs).await;
         }
         let pushed = timeout(PATIENCE, self.backend.push(jobs)).await;
-        pushed.unwrap_or_else(|late| Err(Error::Unavailable(late.into())))
+        pushed.unwrap_or_else(|_| Err(Error::late()))
     }
 
     /// Does it live in another store than the runs? Then what is accepted and what is queued can differ for a while.
@@ -216,7 +216,7 @@ impl RunQueue {
             return Err(Error::Unavailable("it failed a moment ago".into()));
         }
         let pushed = timeout(PATIENCE, self.backend.put_back(jobs)).await;
-        let pushed = pushed.unwrap_or_else(|late| Err(Error::Unavailable(late.into())));
+        let pushed = pushed.unwrap_or_else(|_| Err(Error::late()));
         if matches!(pushed, Err(Error::Unavailable(_))) {
             let until = now.saturating_add(LEFT_ALONE.as_millis() as u64);
             shared.away_until.store(until, Ordering::Relaxed);

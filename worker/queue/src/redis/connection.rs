@@ -106,6 +106,11 @@ impl Connection {
         Some(answers)
     }
 
+    /// Where it leads, without secrets.
+    pub(super) fn shown(&self) -> String {
+        self.address.shown()
+    }
+
     /// Does it lead to several servers?
     pub(super) fn is_cluster(&self) -> bool {
         matches!(self.address.servers, Servers::Cluster(_))

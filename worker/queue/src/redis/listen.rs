@@ -43,7 +43,8 @@ pub(super) async fn listen(backend: &RedisBackend, queue: &str) {
             backoff.reset();
             told = false;
         }
-        if told {
+        // That the server cannot be reached is told by whoever claims jobs there.
+        if told || error.is_temporary() {
             tracing::debug!(error = chain(&error), "other processes are still not heard");
         } else {
             tracing::warn!(error = chain(&error), "jobs of other processes start up to a poll interval late");

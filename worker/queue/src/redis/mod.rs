@@ -33,6 +33,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+pub(crate) use self::error::RedisFailure;
 pub(crate) use self::{connection::Connection, script::Script};
 pub use self::{inbox::InboxEntry, url::UrlError};
 use self::{queues::Queues, url::Address};
@@ -109,6 +110,11 @@ impl RedisBackend {
         Ok(())
     }
 
+    /// An address of Redis as it may be shown: without its password and its parameters.
+    pub fn shown_url(url: &str) -> Result<String, UrlError> {
+        Ok(Address::parse(url)?.shown())
+    }
+
     /// The way to the server, for what is kept there beside the queue.
     pub(crate) fn connection(&self) -> &Connection {
         &self.connection
@@ -144,7 +150,7 @@ impl RedisBackend {
                 return Error::Refused(what.into());
             }
         }
-        Error::Refused(error.into())
+        Error::Refused(RedisFailure::from(error).into())
     }
 
     /// Notes that a worker of this instance waits for the queue's token itself.
@@ -168,6 +174,10 @@ impl RedisBackend {
 
 #[async_trait]
 impl Backend for RedisBackend {
+    fn place(&self) -> String {
+        format!("Redis at {}", self.connection.shown())
+    }
+
     async fn push(&self, jobs: &[NewJob]) -> Result<Vec<Pushed>, Error> {
         push::push(self, jobs, self.config.limit).await
     }

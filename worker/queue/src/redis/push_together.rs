@@ -60,6 +60,5 @@ async fn alone(asked: &Asked) -> Result<Vec<Pushed>, Error> {
 
 /// A failure that several share.
 fn same(error: &Error) -> Error {
-    let source = std::error::Error::source(error);
-    Error::Unavailable(source.map_or_else(|| error.to_string(), ToString::to_string).into())
+    Error::Unavailable(error.told().into())
 }

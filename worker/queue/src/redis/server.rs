@@ -1,6 +1,11 @@
 //! What kind of server it is.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use redis::{ErrorKind, RedisError, Value};
+
+/// A process has several connections to a server, and needs the warning once.
+static WARNED: AtomicBool = AtomicBool::new(false);
 
 /// The oldest version that has all commands.
 const OLDEST: (u32, u32) = (6, 2);
@@ -19,6 +24,7 @@ pub(super) fn check(told: &Value) -> Result<(), RedisError> {
     }
     if let Some(policy) = lines.iter().find_map(|line| line.strip_prefix("maxmemory_policy:"))
         && policy != "noeviction"
+        && !WARNED.swap(true, Ordering::Relaxed)
     {
         tracing::warn!(
             policy,

@@ -9,7 +9,9 @@ use std::{fmt, path::PathBuf};
      TLS, valkey:// and valkeys:// are the same), redis+unix:///PATH[?db=DB], \
      redis+sentinel://[[USER]:PASSWORD@]HOST:PORT,HOST:PORT/SERVICE[/DB] and \
      redis+cluster://[[USER]:PASSWORD@]HOST:PORT,HOST:PORT (rediss+sentinel:// and rediss+cluster:// with TLS); \
-     ?ca=FILE, ?cert=FILE and ?key=FILE name certificates, ?sentinel_user= and ?sentinel_password= are for the sentinels"
+     ?ca=FILE, ?cert=FILE and ?key=FILE name certificates, ?sentinel_user= and ?sentinel_password= are for the sentinels. \
+     Special characters of a user name or password are percent-encoded: @ as %40, / as %2F, ? as %3F, # as %23, : as %3A, \
+     % as %25"
 )]
 pub struct UrlError(pub(super) String);
 
@@ -55,6 +57,28 @@ const PORT: u16 = 6379;
 const SENTINEL_PORT: u16 = 26379;
 
 impl Address {
+    /// The address without the passwords and the parameters.
+    pub(super) fn shown(&self) -> String {
+        let joined = |nodes: &[Node]| {
+            let nodes = nodes.iter().map(|(host, port)| match host.contains(':') {
+                true => format!("[{host}]:{port}"),
+                false => format!("{host}:{port}"),
+            });
+            nodes.collect::<Vec<_>>().join(",")
+        };
+        let tls = if self.tls { "s" } else { "" };
+        let user = self.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
+        let db = if self.db == 0 { String::new() } else { format!("/{}", self.db) };
+        match &self.servers {
+            Servers::One(node) => format!("redis{tls}://{user}{}{db}", joined(std::slice::from_ref(node))),
+            Servers::Unix(path) => format!("redis+unix://{}", path.display()),
+            Servers::Sentinel { nodes, service } => {
+                format!("redis{tls}+sentinel://{user}{}/{service}{db}", joined(nodes))
+            }
+            Servers::Cluster(nodes) => format!("redis{tls}+cluster://{user}{}", joined(nodes)),
+        }
+    }
+
     pub(super) fn parse(url: &str) -> Result<Self, UrlError> {
         let wrong = |what: &str| UrlError(what.to_owned());
         let (scheme, rest) = url.trim().split_once("://").ok_or_else(|| wrong("there is no `://` in it"))?;
@@ -99,6 +123,10 @@ impl Address {
         }
         // A password may hold an at-sign that somebody forgot to encode; a host cannot.
         let (who, rest) = rest.rsplit_once('@').map_or((None, rest), |(who, rest)| (Some(who), rest));
+        if who.is_none() && query.contains('@') {
+            // The password has the question mark.
+            return Err(wrong("user or password is not well encoded"));
+        }
         if let Some(who) = who {
             let (user, password) = who.split_once(':').unwrap_or((who, ""));
             let part = |text: &str| decode(text).ok_or_else(|| wrong("user or password is not well encoded"));
@@ -250,6 +278,8 @@ mod tests {
             "redis://:hunter2%ff@cache",
             "redis://:hunter2@[::1",
             "redis://:hunter2@cache?colour=red",
+            "redis://me:1?ca=hunter2@cache",
+            "redis://me:pass?hunter2@cache",
             "rediss://:hunter2@cache?cert=/a.pem",
             "redis+sentinel://:hunter2@a:1",
             "redis+cluster://:hunter2@a:1/2",
@@ -263,6 +293,19 @@ mod tests {
         }
         let shown = format!("{:?}", parsed("redis://app:hunter2@cache?sentinel_password=hunter2"));
         assert!(!shown.contains("hunter2"), "{shown}");
+    }
+
+    #[test]
+    fn an_address_is_shown_without_its_secrets() {
+        for (url, expected) in [
+            ("redis://me:s3cret@h/0?sentinel_password=s3cret", "redis://me@h:6379"),
+            ("rediss://:s3/cr@et@h:1/2", "rediss://h:1/2"),
+            ("redis+sentinel://me:s3cret@a:1,b/work/4", "redis+sentinel://me@a:1,b:26379/work/4"),
+            ("rediss+cluster://:s3cret@[::1]:7,b:2", "rediss+cluster://[::1]:7,b:2"),
+            ("redis+unix:///run/r.sock", "redis+unix:///run/r.sock"),
+        ] {
+            assert_eq!(parsed(url).shown(), expected);
+        }
     }
 
     proptest! {

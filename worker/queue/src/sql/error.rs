@@ -30,10 +30,31 @@ pub(super) fn is_unique_violation(error: &DbErr) -> bool {
 }
 
 fn code(error: &DbErr) -> Option<String> {
-    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error
-    else {
-        return None;
-    };
-    let sqlx::Error::Database(error) = error.as_ref() else { return None };
+    let sqlx::Error::Database(error) = driver(error)? else { return None };
     error.code().map(|code| code.into_owned())
+}
+
+/// What the database said, without the driver's own words and without the lines of the database's source code.
+pub(crate) fn words(error: &DbErr) -> String {
+    match driver(error) {
+        Some(sqlx::Error::Database(error)) => error.message().to_owned(),
+        Some(sqlx::Error::Io(error)) => {
+            error.to_string().split(" (os error").next().unwrap_or_default().to_owned()
+        }
+        Some(sqlx::Error::PoolTimedOut) => NO_CONNECTION.to_owned(),
+        Some(other) => other.to_string(),
+        None if matches!(error, DbErr::ConnectionAcquire(_)) => NO_CONNECTION.to_owned(),
+        None => error.to_string(),
+    }
+}
+
+const NO_CONNECTION: &str = "no connection was to be had in time";
+
+fn driver(error: &DbErr) -> Option<&sqlx::Error> {
+    match error {
+        DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error))
+        | DbErr::Conn(RuntimeErr::SqlxError(error)) => Some(error),
+        _ => None,
+    }
 }

@@ -32,6 +32,7 @@ use serde_json::Value;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
 use uuid::Uuid;
 
+pub(crate) use self::error::words;
 pub use self::statement::{Binds, Bound, Kind, moment};
 use self::{notify::Origin, room::Room};
 use crate::{
