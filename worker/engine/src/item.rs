@@ -15,6 +15,8 @@ pub struct Item {
     pub fields: Fields,
     /// When the platform says it was last changed.
     pub modified: Option<Instant>,
+    /// Why the time of its last change cannot be read, where there is something that should be one.
+    pub unread: Option<String>,
     /// The platform's version number or ETag.
     pub version: Option<String>,
     /// The platform says that this record is deleted (a tombstone).
@@ -24,6 +26,15 @@ pub struct Item {
 impl Item {
     /// An item with an id and fields and nothing else known of it.
     pub fn new(id: impl Into<String>, fields: Fields) -> Self {
-        Self { id: id.into(), key: None, url: None, fields, modified: None, version: None, deleted: false }
+        Self {
+            id: id.into(),
+            key: None,
+            url: None,
+            fields,
+            modified: None,
+            unread: None,
+            version: None,
+            deleted: false,
+        }
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     conflict::{Conflict, ConflictKind, OpenConflict, Settled},
     mapping::{Rule, Unmappable, read_as},
     side::Pair,
+    spec::Strategy,
     strategy::settle,
     value::Instant,
 };
@@ -20,6 +21,8 @@ pub struct FieldState<'a> {
     pub base: Option<Pair<&'a Value>>,
     /// When each item was modified.
     pub modified: Pair<Option<Instant>>,
+    /// Whether an item states a time of its last change that cannot be read.
+    pub unread: Pair<bool>,
     /// When each had been modified, as of the base.
     pub modified_before: Pair<Option<DateTime<Utc>>>,
     /// A conflict in this field that an earlier run left open.
@@ -187,6 +190,10 @@ fn conflict(rule: &Rule, state: &FieldState<'_>, now: DateTime<Utc>) -> Merged {
         // A person's choice, once asked for, is not overtaken by a strategy. And an item's time says nothing about one of
         // its fields when the base is old: the later item may have been edited elsewhere, or only written by us.
         None if old_base => None,
+        // A time that cannot be read may be the later one.
+        None if rule.strategy == Strategy::LastWriteWins && (state.unread.source || state.unread.target) => {
+            None
+        }
         None => settle(rule.strategy, state.modified, now),
     };
     let mut merged = match &settled {

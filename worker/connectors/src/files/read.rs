@@ -8,19 +8,14 @@ use std::{
     path::Path,
 };
 
-use syncline_engine::{
-    Item, Value,
-    hash::Hash,
-    ports::ConnectorError,
-    value::{Fields, Instant},
-};
+use syncline_engine::{Item, Value, hash::Hash, ports::ConnectorError, value::Fields};
 
 use super::{
     error::{flaw, io_error},
     record::{Record, Records},
     scope::FileScope,
 };
-use crate::stamp::Stamp;
+use crate::stamp::{self, Stamp};
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
 const BUFFER: usize = 64 << 10;
@@ -102,8 +97,12 @@ impl Header {
             .enumerate()
             .map(|(position, name)| (name.clone(), value(position).map_or(Value::Null, Value::Text)))
             .collect();
-        let modified = self.modified.and_then(|position| Instant::parse(&cell(position)));
-        Item { modified, ..Item::new(cell(self.key), fields) }
+        let content = self.modified.map(|position| (&self.columns[position], cell(position)));
+        let modified = content.as_ref().and_then(|(_, text)| stamp::read(text)).map(|(instant, _)| instant);
+        let unread = content
+            .filter(|(_, text)| modified.is_none() && !text.trim().is_empty())
+            .map(|(column, text)| stamp::unread(column, &text));
+        Item { modified, unread, ..Item::new(cell(self.key), fields) }
     }
 }
 
@@ -187,7 +186,7 @@ impl Table {
                     );
                 }
                 if let (None, Some(position)) = (self.stamp, self.header.modified) {
-                    self.stamp = Stamp::of_text(&self.record.cell(position));
+                    self.stamp = stamp::read(&self.record.cell(position)).map(|(_, stamp)| stamp);
                 }
                 Ok(Step::Row(id))
             }

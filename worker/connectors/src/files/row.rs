@@ -13,7 +13,7 @@ use super::{
     read::Header,
     record::{Record, quote, unquoted},
 };
-use crate::stamp::{Stamp, Written};
+use crate::stamp::{self, Stamp, Written};
 
 /// A row as it is written: cells with their quotes, and the line ending.
 #[derive(Debug, Clone)]
@@ -169,10 +169,17 @@ impl Style<'_> {
     fn touch(&self, row: &mut Row, written: &Fields) {
         let Some(position) = self.header.modified else { return };
         if !written.contains_key(&self.header.columns[position]) {
-            let stamp = Stamp::of_text(&unquoted(&row.cells[position])).or(self.stamp);
-            if let Written::Text(text) = stamp.unwrap_or(Stamp::RFC3339).write(self.now) {
-                row.set(position, &text, self.delimiter);
+            let cell = unquoted(&row.cells[position]).into_owned();
+            let own = stamp::read(&cell).map(|(_, stamp)| stamp);
+            if own.is_none() && !cell.trim().is_empty() {
+                // What cannot be read is not ours to rewrite; the run tells of it.
+                return;
             }
+            let text = match own.or(self.stamp).unwrap_or(Stamp::RFC3339).write(self.now) {
+                Written::Text(text) => text,
+                Written::Int(number) => number.to_string(),
+            };
+            row.set(position, &text, self.delimiter);
         }
     }
 

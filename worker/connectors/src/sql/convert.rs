@@ -11,7 +11,7 @@ use super::{
     db::{Dialect, Raw},
     number::{integer, number, survives_as_number},
 };
-use crate::stamp::{Stamp, Written, instant_of_int};
+use crate::stamp::{self, Stamp, Written, instant_of_int};
 
 impl Column {
     /// What was read, as a value; an error for bytes that are no text.
@@ -160,6 +160,11 @@ impl Column {
 
     /// An instant in the form in which this column holds times.
     pub(super) fn time(&self, instant: Instant, dialect: Dialect) -> Raw {
+        self.time_as(self.stamp, instant, dialect)
+    }
+
+    /// An instant in a form, where the column's type does not settle it.
+    pub(super) fn time_as(&self, stamp: Option<Stamp>, instant: Instant, dialect: Dialect) -> Raw {
         if dialect == Dialect::Postgres && matches!(self.kind, Kind::DateTime(_)) {
             // PostgreSQL rounds what is finer than the column; an instant is cut.
             let precision = match self.kind {
@@ -168,14 +173,23 @@ impl Column {
             };
             return Raw::Text(Instant::new(instant.at, precision).to_text());
         }
-        let stamp = self.stamp.unwrap_or(match self.kind {
+        let stamp = stamp.unwrap_or(match self.kind {
             Kind::Int | Kind::Float | Kind::Single | Kind::Decimal(_) => Stamp::Seconds,
             Kind::Date => Stamp::Date,
             _ => Stamp::SQL,
         });
         let stamp = match stamp {
-            Stamp::Text { separator, digits, zone } => {
-                Stamp::Text { separator, digits: digits.max(digits_of(instant.precision)), zone }
+            Stamp::Text { separator, seconds, digits, zone } => {
+                let seconds = seconds || instant.precision > Precision::Minute;
+                Stamp::Text { separator, seconds, digits: digits.max(digits_of(instant.precision)), zone }
+            }
+            // A date would drop the time.
+            Stamp::Date if matches!(self.kind, Kind::DateTime(_)) => {
+                if midnight(instant.at.date_naive()).is_some_and(|midnight| midnight.at == instant.at) {
+                    Stamp::Date
+                } else {
+                    Stamp::SQL
+                }
             }
             other => other,
         };
@@ -296,11 +310,19 @@ fn digits_of(precision: Precision) -> usize {
 /// The instant that a time column's content stands for.
 pub(super) fn instant_of(raw: &Raw) -> Option<Instant> {
     match raw {
-        Raw::Text(text) => Instant::parse(text)
-            .or_else(|| midnight(parse_date(text)?))
-            .or_else(|| instant_of_int(text.parse().ok()?)),
+        Raw::Text(text) => stamp::read(text).map(|(instant, _)| instant),
         Raw::Int(number) => instant_of_int(*number),
         Raw::Real(number) => instant_of_int(*number as i64),
+        Raw::Null | Raw::Binary => None,
+    }
+}
+
+/// The form of a time column's content.
+pub(super) fn stamp_of(raw: &Raw) -> Option<Stamp> {
+    match raw {
+        Raw::Text(text) => stamp::read(text).map(|(_, stamp)| stamp),
+        Raw::Int(number) => Stamp::of_int(*number),
+        Raw::Real(number) => Stamp::of_int(*number as i64),
         Raw::Null | Raw::Binary => None,
     }
 }

@@ -33,6 +33,16 @@ pub(super) enum Raw {
 }
 
 impl Raw {
+    /// What is stored, for messages.
+    pub(super) fn shown(&self) -> String {
+        match self {
+            Raw::Int(number) => number.to_string(),
+            Raw::Real(number) => number.to_string(),
+            Raw::Text(text) => text.clone(),
+            Raw::Null | Raw::Binary => String::new(),
+        }
+    }
+
     /// The same value, whether it is text (as all of PostgreSQL's are) or a number.
     pub(super) fn same(&self, other: &Raw) -> bool {
         match (self, other) {

@@ -4,11 +4,11 @@ use syncline_engine::ports::ConnectorError;
 
 use super::{
     column::{Column, Kind},
+    convert::stamp_of,
     db::{Db, Dialect, Raw},
     scope::SqlScope,
     table::{Table, quoted},
 };
-use crate::stamp::Stamp;
 
 /// What the catalogue says, before the scope's columns are found in it.
 struct Found {
@@ -194,28 +194,12 @@ async fn learn_stamps(db: &Db, table: &mut Table) -> Result<(), ConnectorError> 
         let cast = if table.dialect == Dialect::Postgres { "::text" } else { "" };
         // A bounded look: a column that is null everywhere must not cost a pass over the table.
         let sql = format!(
-            "SELECT s.{name}{cast} FROM (SELECT {name} FROM {} LIMIT 1000) AS s WHERE s.{name} IS NOT NULL LIMIT 1",
+            "SELECT s.{name}{cast} FROM (SELECT {name} FROM {} LIMIT 1000) AS s WHERE s.{name} IS NOT NULL",
             table.name
         );
         let rows = db.rows(sql, &[]).await?;
-        let stamp = match rows.first().map(|row| &row[0]) {
-            Some(Raw::Int(number)) => Stamp::of_int(*number),
-            Some(Raw::Real(number)) => Stamp::of_int(*number as i64),
-            Some(Raw::Text(text)) => match text.parse() {
-                Ok(number) => Stamp::of_int(number),
-                Err(_) => Stamp::of_text(text),
-            },
-            _ => continue,
-        };
-        if stamp.is_none() && table.modified == Some(position) {
-            return Err(ConnectorError::permanent(format!(
-                "{}: the column {:?}, which `modified` names, holds {:?}, which is no time; use dates, RFC 3339, \
-                 YYYY-MM-DD HH:MM:SS or seconds or milliseconds since 1970",
-                table.label,
-                column.name,
-                rows.first().map(|row| text(row, 0)).unwrap_or_default()
-            )));
-        }
+        // Rows whose time cannot be read are told by name when they are read.
+        let stamp = rows.iter().find_map(|row| stamp_of(&row[0]));
         table.columns[position].stamp = stamp;
     }
     Ok(())

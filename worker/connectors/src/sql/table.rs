@@ -7,6 +7,7 @@ use super::{
     convert::instant_of,
     db::{Dialect, Raw},
 };
+use crate::stamp::unread;
 
 /// A table.
 #[derive(Debug)]
@@ -135,7 +136,13 @@ impl Table {
             }
         }
         let mut item = Item::new(id, fields);
-        item.modified = self.modified.and_then(|position| instant_of(&raw[position]));
+        if let Some(position) = self.modified {
+            item.modified = instant_of(&raw[position]);
+            if item.modified.is_none() && raw[position] != Raw::Null {
+                let (column, content) = (&self.columns[position].name, raw[position].shown());
+                item.unread = (!content.trim().is_empty()).then(|| unread(column, &content));
+            }
+        }
         item.version = self.version.and_then(|position| match &raw[position] {
             Raw::Int(number) => Some(number.to_string()),
             Raw::Text(text) => Some(text.clone()),

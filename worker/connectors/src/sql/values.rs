@@ -8,6 +8,7 @@ use syncline_engine::{
 
 use super::{
     column::Kind,
+    convert::stamp_of,
     db::Raw,
     table::{Row, Table},
 };
@@ -84,17 +85,20 @@ impl Table {
         Ok(values)
     }
 
-    /// Records the time of the write, unless the write itself sets it.
-    pub(super) fn touch(&self, values: &mut Vec<(usize, Raw)>, now: DateTime<Utc>) {
+    /// Records the time of the write, unless the write itself sets it, in the form of the time it replaces. What cannot
+    /// be read as a time stays.
+    pub(super) fn touch(&self, values: &mut Vec<(usize, Raw)>, now: DateTime<Utc>, row: Option<&Row>) {
         if let Some(position) = self.modified.filter(|position| !has(values, *position)) {
             let column = &self.columns[position];
-            if column.writable {
+            if column.writable && row.is_none_or(|row| row.item.unread.is_none()) {
+                let own = row.and_then(|row| stamp_of(&row.raw[position]));
                 // The column's own form decides how fine it is.
                 let precision = match column.kind {
                     Kind::DateTime(Some(precision)) => precision,
                     _ => Precision::Second,
                 };
-                values.push((position, column.time(Instant::new(now, precision), self.dialect)));
+                let instant = Instant::new(now, precision);
+                values.push((position, column.time_as(own.or(column.stamp), instant, self.dialect)));
             }
         }
     }

@@ -130,7 +130,7 @@ impl Batch<'_> {
                 values.push((position, Raw::Int(1)));
             }
         }
-        self.table.touch(&mut values, self.now);
+        self.table.touch(&mut values, self.now, None);
         let id = self.insert(values).await?;
         if self.table.marker.is_some() {
             self.markers.insert(marker.text.clone(), id.clone());
@@ -188,7 +188,7 @@ impl Batch<'_> {
         if values.is_empty() {
             return Ok(Outcome::Row(id.to_owned()));
         }
-        self.table.touch(&mut values, self.now);
+        self.table.touch(&mut values, self.now, Some(&row));
         if let Some(position) = self.table.version.filter(|position| !has(&values, *position))
             && let (Kind::Int, Some(Ok(version))) =
                 (self.table.columns[position].kind, row.item.version.as_ref().map(|text| text.parse::<i64>()))

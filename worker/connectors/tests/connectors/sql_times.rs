@@ -8,7 +8,7 @@ use syncline_engine::{
     value::Fields,
 };
 
-use crate::place::{On, Place, fields, ids, list, now, open, text, update, write_one};
+use crate::place::{On, Place, fetch, fields, ids, list, now, open, text, update, write_one};
 
 async fn cursor(connector: &dyn Connector, mode: ReadMode) -> Json {
     list(connector, mode).await.1.cursor.unwrap()
@@ -138,12 +138,31 @@ async fn a_time_in_the_future_does_not_end_reading(#[values(On::Sqlite, On::Post
     assert_eq!(ids(&*connector, ReadMode::Since(first)).await, ["new", "far"]);
 }
 
+/// It is told with the row, and a write of other columns leaves it alone; the other rows keep their form.
+#[rstest]
 #[tokio::test]
-async fn a_column_that_holds_no_times_is_refused() {
-    let place = Place::new(On::Sqlite).await;
-    place.execute("INSERT INTO tasks VALUES ('a', 't', 1, 'last week')").await;
-    let error = open(&place.scope()).await.err().unwrap();
-    assert!(error.message.contains("\"updated_at\"") && error.message.contains("last week"), "{error}");
+async fn a_modified_time_that_cannot_be_read_is_told_and_stays(#[values(On::Csv, On::Sqlite)] on: On) {
+    let place = Place::new(on).await;
+    if on == On::Csv {
+        let rows = "id,title,points,updated_at\na,t,1,28/Jan/21 5:11 PM\nb,t,1,2026-3-1 9:30:00\n";
+        std::fs::write(place.file(), rows).unwrap();
+    } else {
+        place
+            .execute("INSERT INTO tasks VALUES ('a', 't', 1, '28/Jan/21 5:11 PM'), ('b', 't', 1, '2026-3-1 9:30:00')")
+            .await;
+    }
+    let connector = place.open().await;
+    let item = fetch(&*connector, "a").await.unwrap();
+    let why = item.unread.unwrap();
+    assert!(why.contains("\"updated_at\"") && why.contains("28/Jan/21 5:11 PM"), "{why}");
+    for id in ["a", "b"] {
+        let change = update(id, fields([("title", text("u"))]), Fields::new());
+        write_one(&*connector, change).await.unwrap();
+    }
+    let held = |item: syncline_engine::Item| (item.fields["updated_at"].clone(), item.modified.is_some());
+    let (a, b) = (fetch(&*connector, "a").await.unwrap(), fetch(&*connector, "b").await.unwrap());
+    assert_eq!(held(a), (text("28/Jan/21 5:11 PM"), false));
+    assert_eq!(held(b), (text("2026-02-03 04:05:06"), true));
 }
 
 #[rstest]

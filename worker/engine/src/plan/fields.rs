@@ -20,6 +20,8 @@ pub(super) fn merge(context: &Context<'_>, facts: Facts) -> ItemPlan {
     let mut plan = ItemPlan::new(facts, context.mapping, Action::Merge);
     let modified = |side: Side| plan.facts.seen.get(side).item().and_then(|item| item.modified);
     let modified = Pair::new(modified(Side::Source), modified(Side::Target));
+    let unread = |side: Side| plan.facts.seen.get(side).item().is_some_and(|item| item.unread.is_some());
+    let unread = Pair::new(unread(Side::Source), unread(Side::Target));
     let link = plan.facts.link.as_ref();
     let modified_before = link.map(|link| link.modified).unwrap_or_default();
     let mut required_missing = false;
@@ -33,7 +35,15 @@ pub(super) fn merge(context: &Context<'_>, facts: Facts) -> ItemPlan {
         );
         let merged = merge_field(
             rule,
-            &FieldState { now, base, modified, modified_before, open, outdated: context.after_restore },
+            &FieldState {
+                now,
+                base,
+                modified,
+                unread,
+                modified_before,
+                open,
+                outdated: context.after_restore,
+            },
             context.now,
         );
         let outcome = match merged.outcome {
@@ -51,7 +61,21 @@ pub(super) fn merge(context: &Context<'_>, facts: Facts) -> ItemPlan {
     if !required_missing {
         plan.ops = Side::BOTH.into_iter().filter_map(|side| update(context, &plan, side)).collect();
     }
+    tell_unread(&mut plan);
     plan
+}
+
+/// Tells of a time that cannot be read where it matters: it would have settled a conflict, or be renewed by a write.
+fn tell_unread(plan: &mut ItemPlan) {
+    let asks = plan.outcomes.contains(&Outcome::Ask);
+    for side in Side::BOTH {
+        let writes = plan.ops.iter().any(|op| op.side == side);
+        let unread = plan.facts.seen.get(side).item().and_then(|item| item.unread.as_ref());
+        if let Some(why) = unread.filter(|_| asks || writes) {
+            let problem = format!("{side}: {why}");
+            plan.problems.push(problem);
+        }
+    }
 }
 
 /// The write that carries a merge's outcomes to one side.
