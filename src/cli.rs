@@ -1,6 +1,7 @@
 //! The command line.
 
 mod data;
+pub(crate) mod environment;
 mod queue;
 
 use std::{net::SocketAddr, path::PathBuf};
@@ -209,7 +210,7 @@ pub(crate) struct LeaseArgs {
 #[derive(Debug, Args)]
 pub(crate) struct UpArgs {
     /// Address of the API, which only this machine can reach [default: 127.0.0.1:8080, or the port in SYNC_PORT]
-    #[arg(long, env = "SYNCLINE_API_ADDR")]
+    #[arg(long, env = "SYNCLINE_API_ADDR", value_parser = environment::listen)]
     pub(crate) listen: Option<SocketAddr>,
     /// Bring an older schema up at the start
     #[arg(
@@ -231,7 +232,7 @@ pub(crate) struct UpArgs {
 #[derive(Debug, Args)]
 pub(crate) struct WorkerArgs {
     /// Address of /healthz, /readyz and /metrics [default: 127.0.0.1:8000, or the port in MONITOR_PORT]
-    #[arg(long, env = "SYNCLINE_WORKER_ADDR")]
+    #[arg(long, env = "SYNCLINE_WORKER_ADDR", value_parser = environment::listen)]
     pub(crate) listen: Option<SocketAddr>,
     /// Bring an older schema up at the start; replicas leave it to `syncline migrate up`
     #[arg(
@@ -253,7 +254,7 @@ pub(crate) struct WorkerArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ApiArgs {
     /// Address of the API, which only this machine can reach [default: 127.0.0.1:8080, or the port in SYNC_PORT]
-    #[arg(long, env = "SYNCLINE_API_ADDR")]
+    #[arg(long, env = "SYNCLINE_API_ADDR", value_parser = environment::listen)]
     pub(crate) listen: Option<SocketAddr>,
     /// Bring an older schema up at the start; replicas leave it to `syncline migrate up`
     #[arg(

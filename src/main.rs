@@ -15,42 +15,50 @@ mod syncs;
 mod telemetry;
 mod wait;
 
-use std::process::ExitCode;
+use std::{io::Write, process::ExitCode};
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 use crate::{
-    cli::{Cli, ColorChoice},
+    cli::{Cli, ColorChoice, environment},
     fault::Fault,
     output::Output,
 };
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let mut command = environment::without_empty(Cli::command());
+    let parsed = command.clone().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
         Ok(cli) => cli,
-        Err(error) => return misused(&error),
+        Err(error) => return misused(&error.format(&mut command), &command),
     };
     let output = Output::new(cli.json, cli.color);
-    telemetry::init(cli.verbose, &cli.command);
+    if let Err(fault) = telemetry::init(cli.verbose, &cli.command) {
+        return output.fault(&fault);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return output.fault(&Fault::failed(format!("the runtime could not start: {error}"))),
     };
-    match runtime.block_on(commands::run(cli, &output)) {
-        Ok(code) => code.into(),
-        Err(fault) => output.fault(&fault),
+    match (runtime.block_on(commands::run(cli, &output)), output::lost()) {
+        (Err(fault), _) | (Ok(_), Some(fault)) => output.fault(&fault),
+        (Ok(code), None) => code.into(),
     }
 }
 
 /// Help and versions go to standard output; a wrong use to standard error, in the form that was asked for.
-fn misused(error: &clap::Error) -> ExitCode {
+fn misused(error: &clap::Error, command: &clap::Command) -> ExitCode {
     let json = std::env::args_os().any(|argument| argument == "--json");
     if json && error.use_stderr() {
-        let text = error.render().to_string();
+        let text = environment::told(error, command);
         let message = text.trim().trim_start_matches("error: ");
         return Output::new(true, ColorChoice::Never).fault(&Fault::usage(message));
     }
     // A reader that has gone away is no fault of ours.
-    let _ = error.print();
+    let _ = if error.use_stderr() {
+        write!(std::io::stderr(), "{}", environment::told(error, command))
+    } else {
+        error.print()
+    };
     ExitCode::from(if error.use_stderr() { 2 } else { 0 })
 }

@@ -3,6 +3,7 @@
 use std::{
     io::{IsTerminal, Write},
     process::ExitCode,
+    sync::OnceLock,
 };
 
 use comfy_table::{ContentArrangement, Table, presets};
@@ -146,9 +147,25 @@ impl Output {
     }
 }
 
+/// Why what was written did not arrive.
+static LOST: OnceLock<String> = OnceLock::new();
+
 fn write_out(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     // A reader that has gone away (`| head`) is no fault of ours.
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    if let Err(error) = written.as_ref()
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        let text = error.to_string();
+        // The first one says why.
+        let _ = LOST.set(text.split(" (os error").next().unwrap_or_default().to_owned());
+    }
+}
+
+/// A fault if a part of the output could not be written.
+pub(crate) fn lost() -> Option<Fault> {
+    LOST.get().map(|why| Fault::failed(format!("the output could not be written: {why}")))
 }
 
 fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {

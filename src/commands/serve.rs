@@ -73,7 +73,7 @@ async fn serve(
     let environment = Environment { retention, ..app::environment(db.clone())? };
     refuse_useless_queue(&environment.queue).await?;
     let health = Arc::new(Mutex::new(None::<Health>));
-    let state = state(&db, &environment.queue, role, metrics()?, Arc::clone(&health));
+    let state = state(&db, &environment.queue, role, recorder()?, Arc::clone(&health));
     let with_api = role != "worker";
     let router = if with_api { syncline_api::router(state) } else { syncline_api::health_router(state) };
     let listens = listener.local_addr()?;
@@ -195,12 +195,15 @@ const CLASSES: [f64; 14] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0];
 
 /// Collects metrics for `/metrics`.
-fn metrics() -> Result<PrometheusHandle, Fault> {
+fn recorder() -> Result<PrometheusHandle, Fault> {
     // Histograms, since summaries of several processes cannot be put together.
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &CLASSES)
         .and_then(PrometheusBuilder::install_recorder)
         .map_err(|error| Fault::failed(format!("metrics: {error}")))?;
     syncline_queue::describe_metrics();
+    syncline_worker::describe_metrics();
+    metrics::describe_gauge!("syncline_build_info", "Always 1; the label is the version of the program.");
+    metrics::gauge!("syncline_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(handle)
 }

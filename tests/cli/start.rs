@@ -115,6 +115,43 @@ fn a_redis_that_is_away_is_waited_for_by_servers_and_named_by_commands() -> Resu
     Ok(())
 }
 
+#[rstest]
+#[case::a_number("SYNCLINE_CONCURRENCY", "abc", &["worker"], &["the variable SYNCLINE_CONCURRENCY", "whole number"])]
+#[case::a_choice("SYNCLINE_QUEUE", "kafka", &["runs"], &["the variable SYNCLINE_QUEUE", "redis", "sql"])]
+#[case::an_address("SYNCLINE_API_ADDR", "example", &["api"], &["the variable SYNCLINE_API_ADDR", "127.0.0.1:8080"])]
+#[case::a_log_format("SYNCLINE_LOG_FORMAT", "xml", &["runs"], &["SYNCLINE_LOG_FORMAT \"xml\"", "text or json"])]
+#[case::a_log_level("SYNCLINE_LOG", "foo=bar=baz", &["runs"], &["SYNCLINE_LOG \"foo=bar=baz\"", "syncline_worker=debug"])]
+fn a_variable_with_a_wrong_value_is_named(
+    #[case] name: &str,
+    #[case] value: &str,
+    #[case] arguments: &[&str],
+    #[case] parts: &[&str],
+) -> Result<()> {
+    let mut program = with_database()?;
+    program.set(name, value);
+    let refused = program.expect(2, arguments)?.stderr;
+    ensure_tells(&refused, parts)?;
+    ensure!(!refused.contains("digit") && !refused.contains("for '--"), "{refused}");
+    program.set(name, "");
+    program.expect(0, &["runs"])?;
+    Ok(())
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_no_success() -> Result<()> {
+    let program = with_database()?;
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full")?;
+    let output = program.command(&["migrate", "status"]).stdout(full).output()?;
+    ensure!(output.status.code() == Some(1), "{output:?}");
+    ensure_tells(&String::from_utf8_lossy(&output.stderr), &["could not be written", "No space left"])?;
+
+    let binary = env!("CARGO_BIN_EXE_syncline");
+    let piped =
+        program.shell(&["-c", &format!("set -o pipefail; '{binary}' migrate status | true")]).output()?;
+    ensure!(piped.status.success() && piped.stderr.is_empty(), "{piped:?}");
+    Ok(())
+}
+
 /// `@`, `/`, `?` and `#` that were not encoded cut a password into pieces; none of them is shown.
 #[rstest]
 #[case("redis://me:hun?ter2@127.0.0.1:1")]

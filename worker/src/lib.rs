@@ -12,6 +12,7 @@ pub mod handlers;
 pub mod intake;
 pub mod local;
 pub mod maintenance;
+mod meter;
 pub mod open;
 pub mod pool;
 pub mod purge;
@@ -24,4 +25,5 @@ pub mod steps;
 pub mod store;
 
 pub use environment::Environment;
+pub use meter::describe_metrics;
 pub use pool::{PoolConfig, run};

@@ -207,6 +207,11 @@ fn observe(environment: &Environment, event: &SourceEvent) {
             };
             Some((lease.id, reason.clone(), error))
         }
+        SourceEvent::Rescued(Rescued { id, .. }) => {
+            let (environment, run) = (environment.clone(), *id);
+            tokio::spawn(async move { runs::tell_lost(&environment.db, run).await });
+            None
+        }
         _ => None,
     };
     if let Some((run, reason, error)) = dead {

@@ -42,7 +42,7 @@ pub(crate) async fn rescue(
                         Next::Dead { reason } => {
                             tracing::error!(job = %rescued.id, reason, "the job is dead");
                         }
-                        _ => tracing::warn!(job = %rescued.id, "the job's lease ran out"),
+                        _ => tracing::debug!(job = %rescued.id, "the job's lease ran out"),
                     }
                     config.observe(&SourceEvent::Rescued(rescued));
                 }

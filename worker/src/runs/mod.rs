@@ -6,6 +6,7 @@
 mod begin;
 mod bury;
 mod end;
+mod lost;
 
 use std::{collections::HashSet, hash::Hash};
 
@@ -15,6 +16,7 @@ use syncline_queue::outbox::{CutShort, Together};
 pub use begin::{Begin, Begun, begin_run};
 pub use bury::{bury, give_back, move_letter};
 pub use end::{Ending, end_run};
+pub(crate) use lost::tell_lost;
 
 /// Runs in one transaction.
 const MOST: usize = 128;
