@@ -2,6 +2,8 @@
 
 mod data;
 pub(crate) mod environment;
+mod help;
+mod look;
 mod queue;
 
 use std::{net::SocketAddr, path::PathBuf};
@@ -13,11 +15,18 @@ pub(crate) use self::{
         BackupArgs, KeepArgs, MakeArgs, MigrateAction, MigrateAgain, MigrateArgs, MigrateDown, MigrateSteps,
         MigrateUp, PurgeArgs, RestoredArgs,
     },
+    help::command,
+    look::{HistoryArgs, RunsArgs},
     queue::{
         DeadAction, DeadArgs, DeadListArgs, DeadManyArgs, EnqueueArgs, JobsAction, JobsArgs, JobsListArgs,
         PageArgs, PauseArgs, ScopeArg, SubjectArgs, WhichArgs,
     },
 };
+
+/// Options that every command takes.
+const GLOBAL: &str = "Global options";
+/// Options that few installations need.
+const TUNING: &str = "Tuning";
 
 /// Keeps records in step, in both directions, between project-management and data platforms.
 #[derive(Debug, Parser)]
@@ -30,18 +39,18 @@ pub(crate) struct Cli {
     /// Syncline's own database: sqlite://FILE or postgres://USER@HOST/NAME [default: sqlite://syncline.db]
     ///
     /// Without it, DB_HOST, DB_PORT, DB_NAME, DB_USER and DB_PASSWORD name a PostgreSQL database.
-    #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true)]
+    #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true, help_heading = GLOBAL)]
     pub(crate) database_url: Option<String>,
     #[command(flatten)]
     pub(crate) queue: QueueArgs,
     /// Print JSON for programs instead of tables for people
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) json: bool,
-    /// When to colour
-    #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto)]
+    /// When to use colours
+    #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto, help_heading = GLOBAL)]
     pub(crate) color: ColorChoice,
-    /// Log more (-v debug, -vv trace); SYNCLINE_LOG and RUST_LOG say it finer
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    /// Log more: -v debug, -vv trace; SYNCLINE_LOG and RUST_LOG choose by part
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = GLOBAL)]
     pub(crate) verbose: u8,
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -53,16 +62,16 @@ pub(crate) struct QueueArgs {
     /// Redis or Valkey for the queue: redis://USER:PASSWORD@HOST/DB, rediss://, redis+sentinel://, redis+cluster://
     ///
     /// Without it, the queue is in Syncline's own database.
-    #[arg(long, global = true, env = "REDIS_URL", hide_env_values = true)]
+    #[arg(long, global = true, env = "REDIS_URL", hide_env_values = true, help_heading = GLOBAL)]
     pub(crate) redis_url: Option<String>,
     /// Where the queue is [default: redis if there is a REDIS_URL, else sql]
-    #[arg(long, global = true, env = "SYNCLINE_QUEUE", value_enum)]
+    #[arg(long, global = true, env = "SYNCLINE_QUEUE", value_enum, help_heading = GLOBAL)]
     pub(crate) queue: Option<QueueChoice>,
     /// What the names of the queue's keys in Redis begin with; each database needs its own
-    #[arg(long, global = true, env = "SYNCLINE_QUEUE_PREFIX", default_value = "syncline", hide = true)]
+    #[arg(long, global = true, env = "SYNCLINE_QUEUE_PREFIX", default_value = "syncline", hide_short_help = true, help_heading = GLOBAL)]
     pub(crate) queue_prefix: String,
     /// Runs that may wait; more are refused
-    #[arg(long, global = true, env = "SYNCLINE_QUEUE_LIMIT", default_value_t = 100_000, hide = true, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, global = true, env = "SYNCLINE_QUEUE_LIMIT", default_value_t = 100_000, hide_short_help = true, help_heading = GLOBAL, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) queue_limit: u64,
 }
 
@@ -86,7 +95,7 @@ pub(crate) enum ColorChoice {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// See two places kept in step, in a temporary folder, with nothing to set up
+    /// Try it: two places kept in step in a temporary folder
     Demo(DemoArgs),
     /// Run everything in one process: API, worker and schedules
     Up(UpArgs),
@@ -94,45 +103,49 @@ pub(crate) enum Command {
     Worker(WorkerArgs),
     /// Run the HTTP API
     Api(ApiArgs),
-    /// Bring the database to this version's schema, or back
+    /// Change the schema of Syncline's database, or show it
     Migrate(MigrateArgs),
-    /// Copy Syncline's own database into a file, while workers go on
+    /// Copy Syncline's database into a file while workers run
     Backup(BackupArgs),
-    /// Say that Syncline's own database was put back to an older state, where that was not noticed
+    /// Mark Syncline's database as restored from a backup, or show it
+    ///
+    /// A restore is noticed by itself in most cases; this is for the others.
     Restored(RestoredArgs),
     /// Store the syncs of a YAML file
     Apply(ApplyArgs),
     /// Check the syncs of a YAML file without storing them
     Validate(FileArgs),
-    /// Show what a sync would do, and do nothing
+    /// Show what a sync would change, without writing
     Plan(PlanArgs),
-    /// Run a sync and wait for its end
+    /// Run a sync now and wait until it ends
     Sync(SyncArgs),
-    /// Put a sync in the queue for whichever worker is free, and do not wait
+    /// Put a sync in the queue for a worker and return at once
     Enqueue(EnqueueArgs),
-    /// What is in the queue: list and search jobs, show or cancel them
+    /// List, search, show or cancel the jobs in the queue
     Jobs(JobsArgs),
-    /// What was given up: list, search, show, replay or discard
+    /// List, search, show, replay or discard jobs that were given up
     Dead(DeadArgs),
-    /// How long the lines are, and how old what is in them
+    /// Count the jobs of each queue and priority
     Queues,
-    /// Let nothing of a queue, sync, account or platform begin until it is resumed
+    /// Keep a queue, sync, account or platform from starting runs
     Pause(PauseArgs),
-    /// Let it go on
+    /// End a pause
     Resume(SubjectArgs),
-    /// List what is paused
+    /// List the pauses
     Pauses,
-    /// List when syncs run by themselves
+    /// List the schedules of the syncs and their next runs
     Schedules,
-    /// List runs, or show one
+    /// List runs, or show one with its changes
     Runs(RunsArgs),
+    /// Show what was changed in one item, when and by which run
+    History(HistoryArgs),
     /// List conflicts, or settle one
     Conflicts(ConflictsArgs),
-    /// Numbers: links, runs, durations, calls
+    /// Show numbers of links, runs, durations and API calls
     Stats(StatsArgs),
-    /// List the processes that run jobs on this database
+    /// List the worker processes of this database
     Workers,
-    /// Remove what is past its limit: old runs, changes, settled conflicts, deleted syncs. It cannot be undone
+    /// Remove old runs, changes, conflicts and deleted syncs for good
     ///
     /// What an open conflict, an open intent or a tombstone needs stays, however old it is. Batches of at most 1,024 rows;
     /// workers and other commands go on meanwhile. Workers do the same once a day by themselves.
@@ -163,6 +176,7 @@ impl Command {
             Command::Pauses => "pauses",
             Command::Schedules => "schedules",
             Command::Runs(_) => "runs",
+            Command::History(_) => "history",
             Command::Conflicts(_) => "conflicts",
             Command::Stats(_) => "stats",
             Command::Workers => "workers",
@@ -184,10 +198,10 @@ pub(crate) struct PoolArgs {
     #[arg(long, env = "SYNCLINE_CONCURRENCY", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) concurrency: u16,
     /// Milliseconds before looking for jobs again when nothing woke the worker
-    #[arg(long, env = "SYNCLINE_POLL_MS", default_value_t = 1000, hide = true, value_parser = clap::value_parser!(u64).range(10..=3_600_000))]
+    #[arg(long, env = "SYNCLINE_POLL_MS", default_value_t = 1000, hide_short_help = true, help_heading = TUNING, value_parser = clap::value_parser!(u64).range(10..=3_600_000))]
     pub(crate) poll_ms: u64,
     /// Seconds after which a job that is due goes first, whatever its priority
-    #[arg(long, env = "SYNCLINE_QUEUE_OVERDUE", default_value_t = 60, hide = true, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    #[arg(long, env = "SYNCLINE_QUEUE_OVERDUE", default_value_t = 60, hide_short_help = true, help_heading = TUNING, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) overdue: u64,
     /// Seconds that running jobs may take to finish when the worker is told to stop; then they are given back
     #[arg(long, env = "SYNCLINE_GRACE", default_value_t = 30, value_parser = clap::value_parser!(u64).range(0..=86_400))]
@@ -200,10 +214,10 @@ pub(crate) struct PoolArgs {
 #[derive(Debug, Args, Clone)]
 pub(crate) struct LeaseArgs {
     /// Milliseconds that a claimed job holds without renewal; a crashed worker's jobs go to others after this
-    #[arg(long, env = "SYNCLINE_LEASE_MS", default_value_t = 30_000, value_parser = clap::value_parser!(u64).range(200..=3_600_000))]
+    #[arg(long, env = "SYNCLINE_LEASE_MS", default_value_t = 30_000, hide_short_help = true, help_heading = TUNING, value_parser = clap::value_parser!(u64).range(200..=3_600_000))]
     pub(crate) lease_ms: u64,
     /// Milliseconds between two signs of life in `syncline workers`
-    #[arg(long, env = "SYNCLINE_HEARTBEAT_MS", default_value_t = 10_000, hide = true, value_parser = clap::value_parser!(u64).range(100..=600_000))]
+    #[arg(long, env = "SYNCLINE_HEARTBEAT_MS", default_value_t = 10_000, hide_short_help = true, help_heading = TUNING, value_parser = clap::value_parser!(u64).range(100..=600_000))]
     pub(crate) heartbeat_ms: u64,
 }
 
@@ -335,18 +349,12 @@ pub(crate) struct RunOptions {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct RunsArgs {
-    /// A run's id, to show it whole, or a sync's name, to list its runs
-    pub(crate) what: Option<String>,
-    /// Runs listed
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=10_000))]
-    pub(crate) limit: u64,
-}
-
-#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct ConflictsArgs {
     #[command(subcommand)]
     pub(crate) action: Option<ConflictsAction>,
+    #[command(flatten)]
+    pub(crate) list: ConflictsListArgs,
 }
 
 #[derive(Debug, Subcommand)]

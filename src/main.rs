@@ -6,6 +6,7 @@ mod commands;
 mod database;
 mod document;
 mod fault;
+mod ids;
 mod output;
 mod positions;
 mod retention;
@@ -14,10 +15,11 @@ mod shutdown;
 mod syncs;
 mod telemetry;
 mod wait;
+mod words;
 
 use std::{io::Write, process::ExitCode};
 
-use clap::{CommandFactory, FromArgMatches};
+use clap::FromArgMatches;
 
 use crate::{
     cli::{Cli, ColorChoice, environment},
@@ -26,7 +28,7 @@ use crate::{
 };
 
 fn main() -> ExitCode {
-    let mut command = environment::without_empty(Cli::command());
+    let mut command = environment::without_empty(cli::command());
     let parsed = command.clone().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,

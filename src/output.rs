@@ -1,23 +1,31 @@
 //! What people and programs read: tables, coloured diffs, JSON.
 
+mod plan;
+mod table;
+
 use std::{
-    io::{IsTerminal, Write},
+    io::{self, IsTerminal, Write},
     process::ExitCode,
     sync::OnceLock,
 };
 
-use comfy_table::{ContentArrangement, Table, presets};
 use owo_colors::{OwoColorize, Style};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+pub(crate) use self::plan::conflict_kind;
 use crate::{cli::ColorChoice, fault::Fault};
+
+/// Said once below values that [`shown`] has cut.
+const CUT: &str = "values that end with … are cut; --json shows them whole";
 
 /// Where results go, and in which form.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
     json: bool,
     color: bool,
+    /// Columns of the screen; none where lines may have any length.
+    width: Option<usize>,
 }
 
 impl Output {
@@ -26,9 +34,9 @@ impl Output {
         let color = match color {
             ColorChoice::Always => true,
             ColorChoice::Never => false,
-            ColorChoice::Auto => std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+            ColorChoice::Auto => io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
         };
-        Output { json, color: color && !json }
+        Output { json, color: color && !json, width: screen_width() }
     }
 
     /// Whether a program reads.
@@ -36,8 +44,13 @@ impl Output {
         self.json
     }
 
-    /// A line for people; nothing for programs.
+    /// A sentence for people, on lines as wide as the screen; nothing for programs.
     pub(crate) fn line(&self, text: impl std::fmt::Display) {
+        self.verbatim(table::wrap(&text.to_string(), self.width, "  "));
+    }
+
+    /// Text for people whose lines are not broken: commands to copy, SQL.
+    pub(crate) fn verbatim(&self, text: impl std::fmt::Display) {
         if !self.json {
             write_out(&format!("{text}\n"));
         }
@@ -46,8 +59,13 @@ impl Output {
     /// A remark beside the result, on standard error.
     pub(crate) fn note(&self, text: &str) {
         if !self.json {
-            let _ = writeln!(std::io::stderr(), "{text}");
+            let _ = writeln!(io::stderr(), "{}", table::wrap(text, self.width, "  "));
         }
+    }
+
+    /// Something that failed, on standard error; programs find it in the command's document.
+    pub(crate) fn error(&self, text: &str) {
+        self.note(&format!("error: {text}"));
     }
 
     /// The one document for programs; nothing for people.
@@ -64,14 +82,21 @@ impl Output {
         if self.json {
             return;
         }
-        let mut table = Table::new();
-        table.load_style(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_header(head.to_vec());
-        for row in rows {
-            debug_assert_eq!(row.len(), head.len(), "a cell without a column, or a column without a cell");
-            table.add_row(row);
+        debug_assert!(
+            rows.iter().all(|row| row.len() == head.len()),
+            "a cell without a column, or a column without a cell"
+        );
+        let cut = rows.iter().flatten().any(|cell| cell.ends_with('…'));
+        let drawn = table::draw(head, rows, self.width);
+        if let Some(head) = drawn.head {
+            self.verbatim(self.paint(&head, Style::new().bold()));
         }
-        write_out(&format!("{table}\n"));
+        for line in drawn.rows {
+            self.verbatim(line);
+        }
+        if cut {
+            self.line(CUT);
+        }
     }
 
     /// A headline.
@@ -89,73 +114,38 @@ impl Output {
         let text = if self.json {
             json!({ "error": { "exit_code": fault.code, "message": fault.message } }).to_string()
         } else {
-            let plain = self.color && std::io::stderr().is_terminal();
+            let plain = self.color && io::stderr().is_terminal();
             let label = if plain { "error:".red().bold().to_string() } else { "error:".to_owned() };
-            format!("{label} {}", fault.message)
+            let message = table::wrap(&format!("error: {}", fault.message), self.width, "  ");
+            format!("{label}{}", message.trim_start_matches("error:"))
         };
-        let _ = writeln!(std::io::stderr(), "{text}");
+        let _ = writeln!(io::stderr(), "{text}");
         ExitCode::from(fault.code)
     }
+}
 
-    /// A plan as a diff: `+` created, `~` updated, `-` deleted, `!` in conflict or failing.
-    pub(crate) fn plan(&self, items: &[Value]) {
-        for item in items {
-            self.plan_item(item);
+/// COLUMNS, or what the terminal says. What is piped has no width unless COLUMNS names one.
+fn screen_width() -> Option<usize> {
+    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.trim().parse::<usize>().ok());
+    let terminal = || {
+        let stdout = io::stdout();
+        if !stdout.is_terminal() {
+            return None;
         }
-    }
-
-    fn plan_item(&self, item: &Value) {
-        let writes = list(item, "writes");
-        let conflicts = list(item, "conflicts");
-        let problems = list(item, "problems");
-        let kind = writes.first().map(|write| text(write, "kind")).unwrap_or_default();
-        let open = conflicts.iter().any(|conflict| conflict["winner"].is_null());
-        let (sign, style) = match kind.as_str() {
-            _ if open || !problems.is_empty() => ("!", Style::new().yellow()),
-            "create" => ("+", Style::new().green()),
-            "delete" => ("-", Style::new().red()),
-            "update" => ("~", Style::new().cyan()),
-            _ => ("·", Style::new().dimmed()),
-        };
-        self.line(self.paint(&format!("{sign} {}  {}", text(item, "item"), text(item, "action")), style));
-        for write in writes {
-            let side = text(write, "side");
-            for field in list(write, "fields") {
-                let (before, after) = (shown(&field["before"]), shown(&field["after"]));
-                let name = format!("    {side}.{}: ", text(field, "field"));
-                let before = self.paint(&before, Style::new().red());
-                let after = self.paint(&after, Style::new().green());
-                let change = if field["before"].is_null() { after } else { format!("{before} → {after}") };
-                self.line(format!("{name}{change}"));
-            }
-        }
-        for conflict in conflicts {
-            let field = conflict["field"].as_str().unwrap_or("the whole item");
-            let (source, target) = (shown(&conflict["source"]), shown(&conflict["target"]));
-            let settled = conflict["reason"].as_str().map_or("a person decides".to_owned(), str::to_owned);
-            let line = format!(
-                "    {} in {field}: source {source}, target {target}; {settled}",
-                text(conflict, "kind")
-            );
-            self.line(self.paint(&line, Style::new().yellow()));
-        }
-        for problem in problems {
-            self.line(
-                self.paint(&format!("    {}", problem.as_str().unwrap_or_default()), Style::new().red()),
-            );
-        }
-    }
+        terminal_size::terminal_size_of(stdout).map(|(width, _)| usize::from(width.0))
+    };
+    columns.filter(|columns| *columns > 0).or_else(terminal).filter(|columns| *columns > 0)
 }
 
 /// Why what was written did not arrive.
 static LOST: OnceLock<String> = OnceLock::new();
 
 fn write_out(text: &str) {
-    let mut out = std::io::stdout().lock();
+    let mut out = io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     // A reader that has gone away (`| head`) is no fault of ours.
     if let Err(error) = written.as_ref()
-        && error.kind() != std::io::ErrorKind::BrokenPipe
+        && error.kind() != io::ErrorKind::BrokenPipe
     {
         let text = error.to_string();
         // The first one says why.

@@ -5,7 +5,6 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use syncline_queue::outbox::listing::Standing;
-use uuid::Uuid;
 
 use super::RunOptions;
 
@@ -46,21 +45,22 @@ pub(crate) enum JobsAction {
     Show(JobIdArgs),
     /// Cancel jobs: waiting ones end at once, running ones are asked to stop
     Cancel(JobIdsArgs),
-    /// What was given up: list, search, show, replay or discard
+    /// The same as `syncline dead`
+    #[command(hide = true)]
     Dead(DeadArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct JobIdArgs {
-    /// The job's id, which is its run's
-    pub(crate) id: Uuid,
+    /// The job's id, which is its run's, or the beginning of it
+    pub(crate) id: String,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct JobIdsArgs {
-    /// The jobs' ids, which are their runs'
+    /// The jobs' ids, which are their runs', or the beginnings of them
     #[arg(required = true)]
-    pub(crate) ids: Vec<Uuid>,
+    pub(crate) ids: Vec<String>,
 }
 
 /// Which jobs are meant.
@@ -81,7 +81,7 @@ pub(crate) struct WhichArgs {
     /// Only older than this: 90s, 10m, 2h, 7d
     #[arg(long, value_name = "AGE", value_parser = age)]
     pub(crate) older_than: Option<Duration>,
-    /// Of this queue
+    /// Only of this queue
     #[arg(long, default_value = "default", value_name = "QUEUE")]
     pub(crate) of_queue: String,
 }
@@ -92,7 +92,7 @@ pub(crate) struct PageArgs {
     /// Jobs listed
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub(crate) limit: u16,
-    /// Go on where the list before ended, which told this
+    /// Continue after the cursor that the list before ended with
     #[arg(long, value_name = "CURSOR")]
     pub(crate) after: Option<String>,
 }
@@ -139,8 +139,8 @@ pub(crate) struct DeadListArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct DeadManyArgs {
-    /// These, by id
-    pub(crate) ids: Vec<Uuid>,
+    /// Their ids, or the beginnings of them
+    pub(crate) ids: Vec<String>,
     #[command(flatten)]
     pub(crate) which: WhichArgs,
     /// All there are
@@ -173,7 +173,7 @@ pub(crate) enum ScopeArg {
 pub(crate) struct PauseArgs {
     #[command(flatten)]
     pub(crate) subject: SubjectArgs,
-    /// Why, for whoever finds it paused
+    /// The reason, shown by `syncline pauses`
     #[arg(long)]
     pub(crate) reason: Option<String>,
 }

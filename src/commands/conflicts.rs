@@ -18,8 +18,8 @@ use crate::{
     app,
     cli::{ConflictsAction, ConflictsArgs, ConflictsListArgs, ResolveArgs},
     fault::{Exit, Fault},
-    output::{Output, shown},
-    syncs, wait,
+    output::{Output, conflict_kind, shown},
+    syncs, wait, words,
 };
 
 /// Lists conflicts or settles one.
@@ -28,7 +28,7 @@ pub(crate) async fn run(url: &str, args: &ConflictsArgs, output: &Output) -> Res
     match &args.action {
         Some(ConflictsAction::Resolve(args)) => resolve(&db, args, output).await,
         Some(ConflictsAction::List(args)) => list(&db, args, output).await,
-        None => list(&db, &ConflictsListArgs { limit: 50, ..ConflictsListArgs::default() }, output).await,
+        None => list(&db, &args.list, output).await,
     }
 }
 
@@ -87,9 +87,9 @@ pub(crate) fn tell(found: &[Found], output: &Output) {
         vec![
             conflict.id.to_string(),
             found.config.name.clone(),
-            item_of(&found.link),
+            words::item(&found.link),
             conflict.field.clone().unwrap_or_else(|| "(whole item)".to_owned()),
-            conflict.conflict_type.clone(),
+            conflict_kind(&conflict.conflict_type).to_owned(),
             value(&conflict.base_data),
             value(&conflict.source_data),
             value(&conflict.target_data),

@@ -1,6 +1,9 @@
 //! `syncline dead`: what was given up, and what becomes of it.
 
-use std::io::{IsTerminal, Write};
+use std::{
+    collections::HashMap,
+    io::{IsTerminal, Write},
+};
 
 use sea_orm::DatabaseConnection;
 use serde_json::json;
@@ -9,7 +12,7 @@ use syncline_queue::{
     outbox::{
         RunQueue,
         dead::Replayed,
-        listing::{self, Standing},
+        listing::{self, Listed, Standing},
     },
 };
 use uuid::Uuid;
@@ -19,7 +22,9 @@ use crate::{
     app,
     cli::{DeadAction, DeadArgs, DeadListArgs, DeadManyArgs, PageArgs},
     fault::{Exit, Fault},
+    ids,
     output::Output,
+    words::since,
 };
 
 /// Lists, shows, replays or discards dead letters.
@@ -27,7 +32,9 @@ pub(crate) async fn run(url: &str, args: &DeadArgs, output: &Output) -> Result<E
     let db = app::connect(url).await?;
     let queue = app::queue(&db)?;
     match &args.action {
-        Some(DeadAction::Show(args)) => jobs::show(&db, &queue, args.id, output).await,
+        Some(DeadAction::Show(args)) => {
+            jobs::show(&db, &queue, ids::job(&db, &queue, &args.id).await?, output).await
+        }
         Some(DeadAction::Replay(args)) => many(&db, &queue, args, What::Replay, output).await,
         Some(DeadAction::Discard(args)) => many(&db, &queue, args, What::Discard, output).await,
         Some(DeadAction::List(args)) => list(&db, &queue, args, output).await,
@@ -44,6 +51,32 @@ async fn list(
     let asked = jobs::listing(db, &args.which, &args.page, Standing::Dead).await?;
     let page = listing::list(db, queue, &asked).await?;
     jobs::tell(db, &page.jobs, page.next.as_deref(), output).await
+}
+
+/// Dead letters for people: the error, and why it ended there.
+pub(super) fn table(letters: &[Listed], names: &HashMap<i64, String>, output: &Output) {
+    let line = |letter: &Listed| {
+        vec![
+            letter.id.to_string(),
+            jobs::sync_of(letter, names),
+            letter.kind.clone(),
+            since(letter.since),
+            letter.error.clone().unwrap_or_default(),
+            reason(letter.reason.as_deref().unwrap_or_default()),
+        ]
+    };
+    output.table(&["job", "sync", "kind", "age", "error", "reason"], letters.iter().map(line).collect());
+    output.line("syncline dead replay ID tries one again; syncline dead discard ID removes it from the list");
+}
+
+/// A reason as people would say it.
+fn reason(reason: &str) -> String {
+    match reason {
+        "trying again would not help" => {
+            "the same attempt would fail again until the cause is mended".to_owned()
+        }
+        other => other.to_owned(),
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +100,7 @@ async fn many(
         || which.text.is_some()
         || which.older_than.is_some();
     let ids = match (args.ids.is_empty(), filtered, args.all) {
-        (false, false, false) => args.ids.clone(),
+        (false, false, false) => ids::jobs(db, queue, &args.ids).await?,
         (true, true, false) | (true, false, true) => {
             let asked = jobs::listing(db, which, &PageArgs { limit: 1, after: None }, Standing::Dead).await?;
             listing::dead_ids(db, queue, &asked).await?
@@ -81,7 +114,7 @@ async fn many(
     };
     if ids.is_empty() {
         output.data(&json!({ "count": 0, "done": 0, "left": [] }));
-        output.line("no dead letters are meant");
+        output.line("no dead letters match");
         return Ok(Exit::Done);
     }
     // Who names one knows what it is; of many the count is shown first.

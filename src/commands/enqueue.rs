@@ -5,6 +5,7 @@ use serde_json::json;
 use syncline_entity::types::RunKind;
 use syncline_queue::outbox::{Accepted, NewRun, accept};
 
+use super::workers;
 use crate::{
     app,
     cli::EnqueueArgs,
@@ -33,5 +34,8 @@ pub(crate) async fn run(url: &str, args: &EnqueueArgs, output: &Output) -> Resul
         }
         (false, None) => format!("run {id} is in the queue"),
     });
+    if !workers::any(&db).await? {
+        output.note(workers::NONE);
+    }
     Ok(Exit::Done)
 }

@@ -1,6 +1,6 @@
 //! `syncline jobs`: what is in the queue.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder};
@@ -20,8 +20,10 @@ use crate::{
     app,
     cli::{JobsAction, JobsArgs, JobsListArgs, PageArgs, WhichArgs},
     fault::{Exit, Fault},
-    output::{Output, shown},
+    ids,
+    output::Output,
     syncs,
+    words::{self, since},
 };
 
 /// Lists, shows or cancels jobs.
@@ -32,8 +34,12 @@ pub(crate) async fn run(url: &str, args: &JobsArgs, output: &Output) -> Result<E
     let db = app::connect(url).await?;
     let queue = app::queue(&db)?;
     match &args.action {
-        Some(JobsAction::Show(args)) => show(&db, &queue, args.id, output).await,
-        Some(JobsAction::Cancel(args)) => cancel(&db, &queue, &args.ids, output).await,
+        Some(JobsAction::Show(args)) => {
+            show(&db, &queue, ids::job(&db, &queue, &args.id).await?, output).await
+        }
+        Some(JobsAction::Cancel(args)) => {
+            cancel(&db, &queue, &ids::jobs(&db, &queue, &args.ids).await?, output).await
+        }
         Some(JobsAction::List(args)) => list(&db, &queue, args, output).await,
         Some(JobsAction::Dead(_)) | None => list(&db, &queue, &args.list, output).await,
     }
@@ -49,7 +55,7 @@ async fn list(
     let (state, cursor) = match args.page.after.as_deref() {
         None => (args.state, None),
         Some(after) => {
-            let wrong = || Fault::usage(format!("--after {after:?} is no cursor that a list told"));
+            let wrong = || Fault::usage(format!("--after {after:?} is not a cursor that a list has shown"));
             let (state, cursor) = after.split_once('/').ok_or_else(wrong)?;
             (Some(state.parse().map_err(|_| wrong())?), Some(cursor.to_owned()))
         }
@@ -122,20 +128,28 @@ pub(crate) async fn tell(
         output.line("no jobs");
         return Ok(Exit::Done);
     }
+    if jobs.iter().all(|job| job.standing == Standing::Dead) {
+        dead::table(jobs, &names, output);
+    } else {
+        table(jobs, &names, output);
+    }
+    if let Some(next) = next {
+        output.line(format!("there are more: --after {next}"));
+    }
+    Ok(Exit::Done)
+}
+
+fn table(jobs: &[Listed], names: &HashMap<i64, String>, output: &Output) {
     let line = |job: &Listed| {
-        let dead = job.standing == Standing::Dead;
-        let told = match (dead, &job.progress) {
-            (true, _) => job.reason.clone().or_else(|| job.error.clone()).unwrap_or_default(),
-            (false, Some(progress)) => shown(progress),
-            (false, None) => job
-                .run_at
-                .filter(|at| *at > Utc::now())
-                .map_or_else(String::new, |at| format!("not before {}", at.format("%m-%d %H:%M:%S"))),
+        let not_before = || {
+            let at = job.run_at.filter(|at| *at > Utc::now())?;
+            Some(format!("not before {}", words::time(at)))
         };
+        let progress = job.progress.as_ref().map(words::progress).or_else(not_before).unwrap_or_default();
         vec![
             job.id.to_string(),
             job.standing.to_string(),
-            job.sync.and_then(|sync| names.get(&sync)).cloned().unwrap_or_default(),
+            sync_of(job, names),
             job.kind.clone(),
             job.priority.to_string(),
             since(job.since),
@@ -143,17 +157,19 @@ pub(crate) async fn tell(
                 (Some(attempt), Some(max)) => format!("{attempt} of {max}"),
                 _ => String::new(),
             },
-            told,
+            job.worker.clone().unwrap_or_default(),
+            progress,
         ]
     };
     output.table(
-        &["job", "state", "sync", "kind", "priority", "age", "attempt", "told"],
+        &["job", "state", "sync", "kind", "priority", "age", "attempt", "worker", "progress"],
         jobs.iter().map(line).collect(),
     );
-    if let Some(next) = next {
-        output.line(format!("there are more: --after {next}"));
-    }
-    Ok(Exit::Done)
+}
+
+/// The name of a job's sync; empty where it has none.
+pub(super) fn sync_of(job: &Listed, names: &HashMap<i64, String>) -> String {
+    job.sync.and_then(|sync| names.get(&sync)).cloned().unwrap_or_default()
 }
 
 /// The names of all syncs.
@@ -180,20 +196,6 @@ fn as_json(job: &Listed, names: &HashMap<i64, String>) -> Value {
         "reason": job.reason,
         "error": job.error,
     })
-}
-
-fn since(time: DateTime<Utc>) -> String {
-    age((Utc::now() - time).to_std().unwrap_or_default())
-}
-
-/// A length of time in its largest unit.
-pub(crate) fn age(age: Duration) -> String {
-    match age.as_secs() {
-        seconds @ 0..120 => format!("{seconds} s"),
-        seconds @ 120..7_200 => format!("{} min", seconds / 60),
-        seconds @ 7_200..172_800 => format!("{} h", seconds / 3_600),
-        seconds => format!("{} d", seconds / 86_400),
-    }
 }
 
 pub(crate) async fn show(

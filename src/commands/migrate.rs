@@ -209,11 +209,13 @@ fn rehearsal(steps: &[Rehearsed], tables: &[OwnTable], output: &Output) {
         output.line(format!("-- {} {}", step.name, if step.up { "up" } else { "down" }));
         for statement in &step.statements {
             match statement.char_indices().nth(SHOWN) {
-                None => output.line(format!("{statement};")),
+                None => output.verbatim(format!("{statement};")),
                 Some((end, _)) => {
                     let rest = statement.len() - end;
-                    output
-                        .line(format!("{} ... -- and {rest} bytes more; --json has them", &statement[..end]));
+                    output.verbatim(format!(
+                        "{} ... -- and {rest} bytes more; --json has them",
+                        &statement[..end]
+                    ));
                 }
             }
         }

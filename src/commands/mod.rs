@@ -2,10 +2,12 @@
 
 mod apply;
 mod backup;
+mod changes;
 mod conflicts;
 mod dead;
 mod demo;
 mod enqueue;
+mod history;
 mod jobs;
 mod migrate;
 mod pauses;
@@ -55,6 +57,7 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<Exit, Fault> {
         Command::Pauses => pauses::list(url, output).await,
         Command::Schedules => schedules::run(url, output).await,
         Command::Runs(args) => runs::run(url, &args, output).await,
+        Command::History(args) => history::run(url, &args, output).await,
         Command::Conflicts(args) => conflicts::run(url, &args, output).await,
         Command::Purge(args) => purge::run(url, &args, output).await,
         Command::Stats(args) => stats::run(url, &args, output).await,

@@ -79,7 +79,7 @@ pub(crate) async fn list(url: &str, output: &Output) -> Result<Exit, Fault> {
             paused.reason.clone().unwrap_or_default(),
         ]
     };
-    output.table(&["what", "name", "since (UTC)", "by", "why"], pauses.iter().map(line).collect());
+    output.table(&["scope", "name", "since (UTC)", "paused by", "reason"], pauses.iter().map(line).collect());
     Ok(Exit::Done)
 }
 

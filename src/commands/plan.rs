@@ -27,6 +27,7 @@ use crate::{
     fault::{Exit, Fault},
     output::Output,
     syncs, wait,
+    words::{count, is_are},
 };
 
 /// Shows the plan of a stored sync, or of the syncs in a file.
@@ -144,27 +145,46 @@ pub(crate) fn tell(plan: &Value, limit: usize, output: &Output) -> Exit {
         output.line(format!("... and {} more (--limit)", items.len() - limit));
     }
     output.line(format!(
-        "{} to create, {} to update, {} to delete, {} conflicts settled, {} for a person, {} failing, {} unchanged",
-        counts.created, counts.updated, counts.deleted, counts.settled, counts.conflicts, counts.failed, counts.unchanged
+        "{} to create, {} to update, {} to delete, {} settled, {} for a person, {} failing, {} unchanged",
+        counts.created,
+        counts.updated,
+        counts.deleted,
+        count(counts.settled, "conflict", "conflicts"),
+        counts.conflicts,
+        counts.failed,
+        counts.unchanged
     ));
     if counts.missing > 0 {
         output.line(format!(
-            "{} items are missing for the first time (--confirm-deletes plans their deletes)",
-            counts.missing
+            "{} {} missing for the first time (--confirm-deletes plans the deletes)",
+            count(counts.missing, "item", "items"),
+            is_are(counts.missing)
         ));
     }
-    if counts.ended > 0 {
-        output.line(format!("{} links end: an item went, and its counterpart stays", counts.ended));
+    let ended = counts.ended.saturating_sub(counts.both_gone);
+    if ended > 0 {
+        output.line(format!(
+            "{}: the item is gone from one side; the item of the other side stays",
+            count(ended, "link ends", "links end")
+        ));
+    }
+    if counts.both_gone > 0 {
+        output.line(format!("{}: both items are gone", count(counts.both_gone, "link ends", "links end")));
     }
     if counts.unlinked > 0 {
         output.line(format!(
-            "{} items of the target stay there alone (two_way_create is off)",
-            counts.unlinked
+            "{} only in the target (two_way_create is off)",
+            count(counts.unlinked, "item stays", "items stay")
         ));
     }
     if let Some(deletes) = plan["held"]["deletes"].as_u64() {
-        output
-            .line(format!("a run would be held: {deletes} items are gone, more than delete_guard lets pass"));
+        output.line(format!(
+            "a run would be held: {} {} gone, more than delete_guard lets pass; if that is right: syncline sync {} \
+             --allow-deletes {deletes}",
+            count(deletes, "item", "items"),
+            is_are(deletes),
+            plan["sync"].as_str().unwrap_or_default(),
+        ));
     }
     if counts.failed > 0 || counts.conflicts > 0 || !plan["held"].is_null() {
         Exit::Failed

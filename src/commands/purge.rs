@@ -51,9 +51,9 @@ fn tell(report: &Report, output: &Output) {
     let row = |(kind, tally): (&syncline_worker::purge::Kind, &syncline_worker::purge::Tally)| {
         let kept: Vec<String> =
             tally.kept.iter().map(|(reason, rows)| format!("{rows} {}", words(reason))).collect();
-        vec![kind.as_str().to_owned(), tally.removed.to_string(), kept.join("\n")]
+        vec![kind.as_str().to_owned(), tally.removed.to_string(), kept.join(", ")]
     };
-    output.table(&["past its limit", went, "stays, and why"], report.kinds.iter().map(row).collect());
+    output.table(&["past its limit", went, "stays"], report.kinds.iter().map(row).collect());
     if report.dry_run {
         output.line("Nothing was removed. Without --dry-run it is, and cannot be brought back.");
     }

@@ -2,15 +2,22 @@
 
 use std::collections::BTreeSet;
 
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::{Value, json};
-use syncline_entity::worker;
-use syncline_queue::{Count, Priority, State, outbox::RUN_QUEUE};
+use syncline_entity::{sync_history, types, worker};
+use syncline_queue::{
+    Count, Priority, State,
+    outbox::{
+        RUN_QUEUE, RunQueue,
+        listing::{self, Listing, Standing},
+    },
+};
 
-use super::jobs::age;
 use crate::{
     app,
     fault::{Exit, Fault},
     output::Output,
+    words::age,
 };
 
 /// Counts them.
@@ -22,12 +29,19 @@ pub(crate) async fn run(url: &str, output: &Output) -> Result<Exit, Fault> {
         let names = seen.worker.queues.as_array().into_iter().flatten();
         queues.extend(names.filter_map(Value::as_str).map(str::to_owned));
     }
-    let (mut told, mut rows) = (Vec::new(), Vec::new());
+    let (mut json, mut rows) = (Vec::new(), Vec::new());
     for name in queues {
         let counts = queue.counts(&name).await?;
         let paused = queue.is_paused(&name).await?;
-        let classes: Vec<Class> =
+        let mut classes: Vec<Class> =
             Priority::ALL.into_iter().map(|priority| Class::of(priority, &counts)).collect();
+        if name == RUN_QUEUE {
+            let dead = dead(&db, &queue).await?;
+            for class in &mut classes {
+                class.add_held(&db).await?;
+                class.dead = dead.iter().filter(|priority| **priority == class.priority).count() as u64;
+            }
+        }
         for class in &classes {
             rows.push(vec![
                 if paused { format!("{name} (paused)") } else { name.clone() },
@@ -35,17 +49,35 @@ pub(crate) async fn run(url: &str, output: &Output) -> Result<Exit, Fault> {
                 class.waiting.to_string(),
                 class.delayed.to_string(),
                 class.running.to_string(),
+                class.held.to_string(),
                 class.dead.to_string(),
                 class.oldest.map(age).unwrap_or_default(),
             ]);
         }
-        let json: Vec<Value> = classes.iter().map(Class::json).collect();
-        told.push(json!({ "queue": name, "paused": paused, "limit": queue.limit(), "priorities": json }));
+        let priorities: Vec<Value> = classes.iter().map(Class::json).collect();
+        json.push(
+            json!({ "queue": name, "paused": paused, "limit": queue.limit(), "priorities": priorities }),
+        );
     }
-    output.data(&json!({ "queues": told }));
-    let head = ["queue", "priority", "waiting", "delayed", "running", "dead", "oldest waits"];
+    output.data(&json!({ "queues": json }));
+    let head = ["queue", "priority", "waiting", "delayed", "running", "held", "dead", "oldest waits"];
     output.table(&head, rows);
     Ok(Exit::Done)
+}
+
+/// The priorities of what `syncline dead` lists. The queue's own count is another: it may still have a dead job whose run
+/// is noted as dead already, and it knows of no dead run whose job is gone.
+async fn dead(db: &DatabaseConnection, queue: &RunQueue) -> Result<Vec<Priority>, Fault> {
+    let mut asked = Listing { limit: 1000, ..Listing::new(Standing::Dead) };
+    let mut priorities = Vec::new();
+    loop {
+        let page = listing::list(db, queue, &asked).await?;
+        priorities.extend(page.jobs.iter().map(|job| job.priority));
+        match page.next {
+            Some(next) => asked.after = Some(next),
+            None => return Ok(priorities),
+        }
+    }
 }
 
 /// The jobs of one priority.
@@ -54,6 +86,8 @@ struct Class {
     waiting: u64,
     delayed: u64,
     running: u64,
+    /// Accepted runs that the queue does not have: their sync is paused, or the queue could not be reached.
+    held: u64,
     dead: u64,
     oldest: Option<std::time::Duration>,
 }
@@ -68,9 +102,26 @@ impl Class {
             waiting: jobs(State::Waiting),
             delayed: waiting.map_or(0, |count| count.delayed),
             running: jobs(State::Running),
+            held: 0,
             dead: jobs(State::Dead),
             oldest: waiting.filter(|count| count.jobs > count.delayed).map(|count| count.oldest),
         }
+    }
+
+    /// Held runs are rows of the database, whichever queue there is.
+    async fn add_held(&mut self, db: &DatabaseConnection) -> Result<(), Fault> {
+        let priority: types::Priority = self
+            .priority
+            .as_str()
+            .parse()
+            .map_err(|error: types::UnknownValue| Fault::failed(error.to_string()))?;
+        self.held = sync_history::Entity::find()
+            .filter(sync_history::Column::Priority.eq(priority))
+            .filter(sync_history::Column::CompletedAt.is_null())
+            .filter(sync_history::Column::DispatchedAt.is_null())
+            .count(db)
+            .await?;
+        Ok(())
     }
 
     fn json(&self) -> Value {
@@ -79,6 +130,7 @@ impl Class {
             "waiting": self.waiting,
             "delayed": self.delayed,
             "running": self.running,
+            "held": self.held,
             "dead": self.dead,
             "oldest_seconds": self.oldest.map(|oldest| oldest.as_secs_f64()),
         })

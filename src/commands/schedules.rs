@@ -1,14 +1,17 @@
 //! `syncline schedules`: when syncs run by themselves.
 
+use chrono::Utc;
 use sea_orm::{EntityTrait, QueryOrder};
 use serde_json::json;
 use syncline_entity::{schedule, sync_config, types::ScheduleKind};
 use syncline_queue::outbox::pause;
 
+use super::workers;
 use crate::{
     app,
     fault::{Exit, Fault},
     output::Output,
+    words::date,
 };
 
 /// Lists schedules, the next to fire first.
@@ -49,9 +52,6 @@ pub(crate) async fn run(url: &str, output: &Output) -> Result<Exit, Fault> {
         })
     });
     output.data(&json!({ "schedules": json.collect::<Vec<_>>() }));
-    let time = |at: Option<chrono::DateTime<chrono::Utc>>| {
-        at.map(|at| at.format("%Y-%m-%d %H:%M:%S").to_string()).unwrap_or_default()
-    };
     let line = |(row, config): &(schedule::Model, sync_config::Model)| {
         vec![
             config.name.clone(),
@@ -60,12 +60,30 @@ pub(crate) async fn run(url: &str, output: &Output) -> Result<Exit, Fault> {
             row.run_window.clone().unwrap_or_else(|| "always".to_owned()),
             row.missed_policy.clone(),
             state(row, config).to_owned(),
-            time(row.next_tick_at),
-            time(row.last_tick_at),
+            row.next_tick_at.map(date).unwrap_or_default(),
+            row.last_tick_at.map(date).unwrap_or_default(),
         ]
     };
-    let head =
-        ["sync", "schedule", "time zone", "window", "missed", "state", "next tick (UTC)", "last tick (UTC)"];
+    let head = [
+        "sync",
+        "schedule",
+        "time zone",
+        "window",
+        "missed ticks",
+        "state",
+        "next tick (UTC)",
+        "last tick (UTC)",
+    ];
+    if rows.is_empty() {
+        output.line("no schedules; `syncline apply -f FILE` stores a sync with one");
+        return Ok(Exit::Done);
+    }
     output.table(&head, rows.iter().map(line).collect());
+    let late = |row: &schedule::Model, config: &sync_config::Model| {
+        state(row, config) == "on" && row.next_tick_at.is_some_and(|at| at < Utc::now())
+    };
+    if rows.iter().any(|(row, config)| late(row, config)) && !workers::any(&db).await? {
+        output.line(format!("next ticks are in the past: {}", workers::NONE));
+    }
     Ok(Exit::Done)
 }

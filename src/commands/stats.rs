@@ -59,13 +59,13 @@ pub(crate) fn tell(stats: &Stats, by: StatsBy, output: &Output) {
     let head = [
         first,
         "links",
-        "open",
+        "open conflicts",
         "runs",
         "success",
         "p50/p95/max ms",
-        "synced",
+        "items synced",
         "created/updated/deleted",
-        "calls",
+        "API calls",
         "items/s",
     ];
     let grouped = |groups: &BTreeMap<String, Numbers>| -> Vec<Vec<String>> {

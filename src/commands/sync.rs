@@ -4,7 +4,7 @@ use sea_orm::{
     ColumnTrait, DatabaseConnection, EntityTrait, JoinType, PaginatorTrait, QueryFilter, QuerySelect,
     RelationTrait,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use syncline_entity::{
     sync_config, sync_conflict, sync_history, sync_metadata,
     types::{RunKind, RunStatus},
@@ -16,9 +16,13 @@ use crate::{
     fault::{Exit, Fault},
     output::Output,
     syncs, wait,
+    words::{count, is_are},
 };
 
-/// Runs a sync and tells what it did.
+/// Item errors shown; `--json` has more.
+const ERRORS_SHOWN: usize = 5;
+
+/// Runs a sync and shows what it did.
 pub(crate) async fn run(url: &str, args: &SyncArgs, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(url).await?;
     let config = syncs::find(&db, &args.name).await?;
@@ -45,62 +49,103 @@ pub(crate) fn exit_of(row: &sync_history::Model, open_conflicts: u64) -> Exit {
     if done { Exit::Done } else { Exit::Failed }
 }
 
-/// What a run did.
+/// What a run did: results on standard output, errors on standard error.
 pub(crate) fn tell(config: &sync_config::Model, row: &sync_history::Model, open: u64, output: &Output) {
     output.data(&as_json(config, row, open));
+    results(config, row, output);
+    output.line(format!("details: syncline runs {}", row.run_uid));
+    for error in errors(row) {
+        output.error(&error);
+    }
+    if open > 0 {
+        output.line(format!(
+            "{} for a person: syncline conflicts",
+            count(open, "conflict waits", "conflicts wait")
+        ));
+    }
+}
+
+/// What a run did, without its errors.
+pub(crate) fn results(config: &sync_config::Model, row: &sync_history::Model, output: &Output) {
     let details = row.sync_metadata.clone().unwrap_or_default();
     let number = |key: &str| details[key].as_u64().unwrap_or(0);
     let seconds = row.duration_ms.unwrap_or(0) as f64 / 1000.0;
     output.line(format!("{}: {} in {seconds:.2} s", config.name, row.status));
-    let columns = [
-        ("synced", row.items_synced.to_string()),
-        ("created", row.created.to_string()),
-        ("updated", row.updated.to_string()),
-        ("deleted", row.deleted.to_string()),
-        ("unchanged", number("unchanged").to_string()),
-        ("skipped", number("skipped").to_string()),
-        ("failed", row.items_failed.to_string()),
-        ("settled", number("settled").to_string()),
-        ("open conflicts", open.to_string()),
-        ("calls", row.api_calls.to_string()),
-    ];
-    let (head, cells): (Vec<&str>, Vec<String>) = columns.into_iter().unzip();
-    output.table(&head, vec![cells]);
-    let (missing, ended) = (number("missing"), number("ended"));
+    if row.sync_metadata.is_some() {
+        output.line(counts(row));
+    }
+    let (missing, both_gone) = (number("missing"), number("both_gone"));
+    let ended = number("ended").saturating_sub(both_gone);
     if missing > 0 {
         output.line(format!(
-            "{missing} items are missing: a next run that misses them too, or --confirm-deletes, acts on it"
+            "{} {} missing: the next complete run that does not find {}, or --confirm-deletes, acts on it",
+            count(missing, "item", "items"),
+            is_are(missing),
+            if missing == 1 { "it" } else { "them" },
         ));
     }
     if ended > 0 {
         output.line(format!(
-            "{ended} links ended: an item went, its counterpart stays and is not created again"
+            "{}: the item is gone from one side; the item of the other side stays and is not created again",
+            count(ended, "link ended", "links ended")
         ));
     }
-    if let Some(error) = &row.error_message {
-        output.line(error);
-    }
-    for error in details["errors"].as_array().into_iter().flatten().take(5) {
-        output.line(format!(
-            "  {}: {}",
-            error["item"].as_str().unwrap_or("?"),
-            error["error"].as_str().unwrap_or("?")
-        ));
+    if both_gone > 0 {
+        output.line(format!("{}: both items are gone", count(both_gone, "link ended", "links ended")));
     }
     if details["after_restore"] == true {
         output.line("Syncline's database was restored before this run: syncline restored --show");
     }
-    if open > 0 {
-        output.line("conflicts wait for a person: syncline conflicts");
+}
+
+/// A run's numbers in a sentence; what is seldom met is named only where it was.
+fn counts(row: &sync_history::Model) -> String {
+    let details = row.sync_metadata.clone().unwrap_or_default();
+    let number = |key: &str| details[key].as_i64().unwrap_or(0);
+    let mut text = format!(
+        "{} created, {} updated, {} deleted, {} unchanged",
+        row.created,
+        row.updated,
+        row.deleted,
+        number("unchanged")
+    );
+    let (settled, open) = (number("settled"), row.conflicts);
+    let conflicts = |number: i64| if number == 1 { "conflict" } else { "conflicts" };
+    let rest = [
+        (number("skipped"), "skipped".to_owned()),
+        (row.items_failed, "failed".to_owned()),
+        (settled, format!("{} settled", conflicts(settled))),
+        (open, format!("{} for a person", conflicts(open))),
+    ];
+    for (number, what) in rest.into_iter().filter(|(number, _)| *number > 0) {
+        text.push_str(&format!(", {number} {what}"));
     }
+    text
+}
+
+/// What went wrong in a run, a line per problem.
+pub(crate) fn errors(row: &sync_history::Model) -> Vec<String> {
+    let details = row.sync_metadata.as_ref();
+    let items = details.and_then(|details| details["errors"].as_array()).cloned().unwrap_or_default();
+    if items.is_empty() {
+        return row.error_message.iter().cloned().collect();
+    }
+    let line = |error: &Value| {
+        format!("{}: {}", error["item"].as_str().unwrap_or("?"), error["error"].as_str().unwrap_or("?"))
+    };
+    let mut lines: Vec<String> = items.iter().take(ERRORS_SHOWN).map(line).collect();
+    // A held run names what holds it, beside items that failed.
+    if row.status != RunStatus::Completed {
+        lines.extend(row.error_message.clone());
+    }
+    if items.len() > ERRORS_SHOWN {
+        lines.push(format!("and {} more; --json has them", items.len() - ERRORS_SHOWN));
+    }
+    lines
 }
 
 /// A run as data.
-pub(crate) fn as_json(
-    config: &sync_config::Model,
-    row: &sync_history::Model,
-    open: u64,
-) -> serde_json::Value {
+pub(crate) fn as_json(config: &sync_config::Model, row: &sync_history::Model, open: u64) -> Value {
     json!({
         "run": row.run_uid,
         "sync": config.name,
@@ -123,4 +168,31 @@ pub(crate) fn as_json(
         "error": row.error_message,
         "details": row.sync_metadata,
     })
+}
+
+/// What a run did, or a plan would do, in a few words.
+pub(crate) fn brief(row: &sync_history::Model) -> String {
+    let plan = row.kind == RunKind::Plan;
+    let verbs = if plan {
+        ["would create", "would update", "would delete"]
+    } else {
+        ["created", "updated", "deleted"]
+    };
+    let numbers = [row.created, row.updated, row.deleted];
+    let mut parts: Vec<String> = numbers
+        .iter()
+        .zip(verbs)
+        .filter(|(number, _)| **number > 0)
+        .map(|(number, verb)| if plan { format!("{verb} {number}") } else { format!("{number} {verb}") })
+        .collect();
+    let rest = [(row.items_failed, "failed"), (row.conflicts, "in conflict")];
+    parts.extend(
+        rest.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} {what}")),
+    );
+    match (parts.is_empty(), row.completed_at.is_some(), row.status == RunStatus::Completed) {
+        (false, ..) => parts.join(", "),
+        (true, true, true) if plan => "would change nothing".to_owned(),
+        (true, true, true) => "no changes".to_owned(),
+        _ => String::new(),
+    }
 }

@@ -1,36 +1,80 @@
 //! `syncline workers`: the processes that run jobs on this database.
 
+use std::collections::HashMap;
+
+use sea_orm::DatabaseConnection;
 use serde_json::json;
-use syncline_worker::registry::{self, Registered};
+use syncline_queue::outbox::listing::{self, Listing, Standing};
+use syncline_worker::registry::{self, Registered, Standing as RegistryStanding};
 
 use crate::{
     app,
     fault::{Exit, Fault},
     output::Output,
+    words::age,
 };
+
+/// What follows from there being no worker, and the remedy.
+pub(super) const NONE: &str =
+    "no worker is running, so nothing is carried out; start one with `syncline up` or `syncline worker`";
+
+/// Whether a worker that takes any job is running.
+pub(super) async fn any(db: &DatabaseConnection) -> Result<bool, Fault> {
+    // The commands `sync` and `plan` have a worker for their own run alone.
+    let serves = |worker: &Registered| matches!(worker.role.as_str(), "up" | "worker");
+    Ok(registry::live(db).await?.iter().any(serves))
+}
 
 /// Lists them.
 pub(crate) async fn run(url: &str, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(url).await?;
     let workers = registry::all(&db).await?;
+    let held = held(&db).await?;
     output.data(&json!({ "workers": workers }));
     if workers.is_empty() {
         output.line("no workers are registered; `syncline worker` or `syncline up` runs jobs");
         return Ok(Exit::Done);
     }
-    let head = ["worker", "command", "state", "running", "version", "since (UTC)", "last heartbeat"];
-    output.table(&head, workers.iter().map(line).collect());
+    let head = ["worker", "command", "state", "running", "version", "since (UTC)", "heartbeat"];
+    output.table(&head, workers.iter().map(|worker| line(worker, &held)).collect());
     Ok(Exit::Done)
 }
 
-fn line(worker: &Registered) -> Vec<String> {
+/// How many jobs the queue counts as running, by worker: what a dead worker held stays there until its lease runs out.
+async fn held(db: &DatabaseConnection) -> Result<HashMap<String, usize>, Fault> {
+    let queue = app::queue(db)?;
+    let mut held = HashMap::new();
+    let mut asked = Listing::new(Standing::Running);
+    loop {
+        // The list is of workers, and a queue that is away does not change which there are.
+        let Ok(page) = listing::list(db, &queue, &asked).await else { return Ok(held) };
+        for worker in page.jobs.into_iter().filter_map(|job| job.worker) {
+            *held.entry(worker).or_default() += 1;
+        }
+        match page.next {
+            Some(next) => asked.after = Some(next),
+            None => return Ok(held),
+        }
+    }
+}
+
+fn line(worker: &Registered, held: &HashMap<String, usize>) -> Vec<String> {
+    let running = match worker.standing {
+        RegistryStanding::Dead | RegistryStanding::Silent => {
+            let held = held.get(&worker.name).copied().unwrap_or(0);
+            format!("held {held} of {}", worker.concurrency)
+        }
+        RegistryStanding::Live | RegistryStanding::Stopping => {
+            format!("{} of {}", worker.running, worker.concurrency)
+        }
+    };
     vec![
         format!("{} on {}", worker.pid, worker.host),
         worker.role.clone(),
         worker.standing.as_str().to_owned(),
-        format!("{} of {}", worker.running, worker.concurrency),
+        running,
         worker.version.clone(),
         worker.since.format("%Y-%m-%d %H:%M:%S").to_string(),
-        format!("{} s ago", worker.silent_ms / 1000),
+        format!("{} ago", age(std::time::Duration::from_millis(worker.silent_ms.unsigned_abs()))),
     ]
 }

@@ -145,7 +145,7 @@ async fn a_restored_file_is_noticed_once_and_holds_every_delete() -> Result<()> 
     places.remove(&["T-000005"])?;
     for _ in 0..3 {
         let told = places.told(1, &["--confirm-deletes"])?;
-        ensure_tells(&told.stdout, &["held", "restored", "1 of 300", "--allow-deletes 1"])?;
+        ensure_tells(&told.stderr, &["held", "restored", "1 of 300", "--allow-deletes 1"])?;
     }
     ensure!(places.table.read().await?.len() == 300);
     let shown = places.program.expect(0, &["--json", "restored", "--show"])?.json()?;
@@ -197,7 +197,7 @@ async fn a_person_may_say_so_where_nothing_tells() -> Result<()> {
     let places = Places::in_step(300, "").await?;
     places.program.expect(0, &["restored"])?;
     places.remove(&["T-000005"])?;
-    ensure_tells(&places.told(1, &["--confirm-deletes"])?.stdout, &["held", "--allow-deletes 1"])
+    ensure_tells(&places.told(1, &["--confirm-deletes"])?.stderr, &["held", "--allow-deletes 1"])
 }
 
 #[tokio::test]

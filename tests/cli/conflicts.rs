@@ -74,7 +74,7 @@ async fn what_a_person_decides_is_carried_out(#[case] side: &str, #[case] winner
     let places = Places::in_step(ROWS, "conflict_strategy: manual").await?;
     disagree(&places).await?;
     let told = places.told(1, &[])?;
-    ensure_tells(&told.stdout, &["conflicts wait for a person", "syncline conflicts"])?;
+    ensure_tells(&told.stdout, &["1 conflict waits for a person", "syncline conflicts"])?;
     let both = [Some("Ours".to_owned()), Some("Theirs".to_owned())];
     ensure!(places.both("T-000007", "title").await? == both, "an open conflict was written over");
     let listed = places.program.expect(0, &["--json", "conflicts"])?.json()?;

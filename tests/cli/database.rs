@@ -65,5 +65,5 @@ async fn a_table_s_password_is_never_printed() -> Result<()> {
         let text = finished.stdout + &finished.stderr;
         ensure!(!text.contains("s3cret"), "a password was printed: {text}");
     }
-    ensure_tells(&places.told(1, &[])?.stdout, &["target", "127.0.0.1:1", "cannot be reached"])
+    ensure_tells(&places.told(1, &[])?.stderr, &["target", "127.0.0.1:1", "cannot be reached"])
 }

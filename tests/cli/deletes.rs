@@ -110,7 +110,7 @@ async fn a_file_emptied_to_its_header_deletes_nothing_until_told_to() -> Result<
     std::fs::write(&places.file, "id,title,state,points,notes\n")?;
     for _ in 0..3 {
         let told = places.told(1, &["--confirm-deletes"])?;
-        ensure_tells(&told.stdout, &["held", "300 of 300", "delete_guard", "--allow-deletes 300"])?;
+        ensure_tells(&told.stderr, &["held", "300 of 300", "delete_guard", "--allow-deletes 300"])?;
         ensure!(places.table.read().await?.len() == ROWS, "rows were deleted");
     }
     let run = places.sync(0, &["--confirm-deletes", "--allow-deletes", "300"])?;
@@ -128,7 +128,7 @@ async fn agreeing_to_fewer_deletes_than_there_are_holds_the_run_all_the_same(
     let places = Places::in_step_on(own, ROWS, guard).await?;
     places.table.execute("DELETE FROM tasks WHERE id <= 'T-000040'").await?;
     let told = places.told(1, &["--confirm-deletes", "--allow-deletes", "39"])?;
-    ensure_tells(&told.stdout, &["40 of 300", "--allow-deletes 40"])?;
+    ensure_tells(&told.stderr, &["40 of 300", "--allow-deletes 40"])?;
     ensure!(places.items()?.len() == ROWS, "rows were deleted");
     Ok(())
 }

@@ -35,7 +35,7 @@ async fn a_file_that_is_not_there_is_named() -> Result<()> {
     let (bytes, rows) = places.contents().await?;
     std::fs::remove_file(&places.file)?;
     let refused = places.told(1, &["--confirm-deletes"])?;
-    ensure_tells(&refused.stdout, &["backlog.csv", "no such file", "create it or mend the path"])?;
+    ensure_tells(&refused.stderr, &["backlog.csv", "no such file", "create it or mend the path"])?;
     ensure!(places.table.read().await? == rows, "a missing file deleted rows");
     ensure!(!places.file.exists(), "a missing file was made");
     std::fs::write(&places.file, bytes)?;
@@ -98,7 +98,7 @@ async fn a_mapped_column_that_is_not_there_is_told_with_those_that_are() -> Resu
     std::fs::write(&places.file, text.replacen("title", "summary", 1))?;
     let before = places.contents().await?;
     let refused = places.told(1, &[])?;
-    ensure_tells(&refused.stdout, &["source_field \"title\" does not exist", "id, summary, state, points"])?;
+    ensure_tells(&refused.stderr, &["source_field \"title\" does not exist", "id, summary, state, points"])?;
     ensure!(places.contents().await? == before, "a refused sync changed something");
     Ok(())
 }
@@ -133,7 +133,7 @@ async fn a_file_that_may_not_be_replaced_is_named_and_nothing_is_lost() -> Resul
     std::fs::rename(&places.file, &moved)?;
     std::os::unix::fs::symlink(places.program.path("moved.csv/backlog.csv"), &places.file)?;
     let refused = places.told(1, &[])?;
-    ensure_tells(&refused.stdout, &["backlog.csv"])?;
+    ensure_tells(&refused.stderr, &["backlog.csv"])?;
     std::fs::remove_file(&places.file)?;
     std::os::unix::fs::symlink(&moved, &places.file)?;
     places.sync(0, &[])?;

@@ -25,6 +25,7 @@ mod queue;
 mod redis;
 mod roles;
 mod schedules;
+mod screens;
 mod start;
 mod tables;
 mod tls;

@@ -73,7 +73,7 @@ async fn a_plan_shows_each_field_before_and_after() -> Result<()> {
             "+ T-900002  create on source",
             "- T-000010  delete on target",
             "- T-000030  delete on source",
-            "in title: source \"Ours\", target \"Theirs\"; a person decides",
+            "in title (changed on both sides): source \"Ours\", target \"Theirs\"; a person decides",
             "! T-000003",
             "\"many\"",
         ],

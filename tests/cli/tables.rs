@@ -32,7 +32,7 @@ async fn what_is_not_there_is_named(
     places.program.write("sync.yaml", &document("").replace(old, new))?;
     places.program.expect(0, &["apply", "sync.yaml"])?;
     let refused = places.told(1, &["--confirm-deletes"])?;
-    ensure_tells(&refused.stdout, parts)?;
+    ensure_tells(&refused.stderr, parts)?;
     ensure!(places.contents().await? == before, "a refused sync changed something");
     ensure!(!places.program.path("elsewhere.db").exists(), "a missing database was made");
     places.apply("")?;
@@ -65,7 +65,7 @@ async fn a_row_that_the_table_refuses_fails_alone_and_heals_when_mended() -> Res
     places.edit("T-000003", "state", "half-open")?;
     places.edit("T-000004", "title", "Edited")?;
     let told = places.told(1, &[])?;
-    ensure_tells(&told.stdout, &["T-000003", "CHECK constraint failed"])?;
+    ensure_tells(&told.stderr, &["T-000003", "CHECK constraint failed"])?;
     ensure!(places.both("T-000003", "state").await?[1].as_deref() == Some("closed"));
     ensure!(places.both("T-000004", "title").await?[1].as_deref() == Some("Edited"), "the others wait");
     places.edit("T-000003", "state", "open")?;
@@ -109,7 +109,7 @@ async fn a_locked_table_is_told_and_nothing_is_lost() -> Result<()> {
     let before = places.contents().await?;
     let lock = lock(&places).await?;
     let refused = places.told(1, &[])?;
-    ensure_tells(&refused.stdout, &["tasks.db", "locked by another program"])?;
+    ensure_tells(&refused.stderr, &["tasks.db", "locked by another program"])?;
     lock.close().await?;
     ensure!(places.contents().await? == before, "a failed sync changed something");
     ensure!(number(&places.sync(0, &[])?, "updated")? == 1);

@@ -56,7 +56,7 @@ pub(crate) async fn run(args: &DemoArgs, output: &Output) -> Result<Exit, Fault>
     let next = demo.next(found.first().map(|found| found.conflict.id));
     output.headline("Try next");
     for line in &next {
-        output.line(format!("  {line}"));
+        output.verbatim(format!("  {line}"));
     }
     output.data(&json!({
         "folder": demo.folder,
@@ -149,22 +149,28 @@ impl Demo {
         Ok(backlog::EDITS_TOLD.iter().map(|line| (*line).to_owned()).collect())
     }
 
+    /// Commands to copy.
     fn next(&self, conflict: Option<i64>) -> Vec<String> {
-        let program =
-            std::env::current_exe().map_or_else(|_| "syncline".to_owned(), |path| path.display().to_string());
+        let program = program();
         let mut next = vec![format!("export DATABASE_URL={}", self.url)];
         if let Some(id) = conflict {
-            next.push(format!("{program} conflicts resolve {id} --side source   # settle the conflict"));
+            next.push(format!("{program} conflicts resolve {id} --side source  # settle the conflict"));
         }
-        next.push(format!("{program} runs                                  # what ran"));
-        next.push(format!("{program} stats --json                          # the numbers, for programs"));
+        next.push(format!("{program} runs  # what ran"));
+        next.push(format!("{program} history T-101  # what was changed in one item"));
+        next.push(format!("{program} stats --json  # the numbers, for programs"));
         next.push(format!("$EDITOR {}/backlog.csv && {program} sync {NAME}", self.folder.display()));
-        next.push(format!(
-            "{program} up                                    # API, worker and schedules on 127.0.0.1:8080"
-        ));
-        next.push(format!("rm -r {}                  # when you are done", self.folder.display()));
+        next.push(format!("{program} up  # API, worker and schedules on 127.0.0.1:8080"));
+        next.push(format!("rm -r {}  # when you are done", self.folder.display()));
         next
     }
+}
+
+/// This program as the shell found it.
+fn program() -> String {
+    let called = std::env::args().next().filter(|name| !name.contains('/'));
+    let path = || std::env::current_exe().ok().map(|path| path.display().to_string());
+    called.or_else(path).unwrap_or_else(|| "syncline".to_owned())
 }
 
 async fn open_tasks(folder: &Path) -> Result<DatabaseConnection, Fault> {

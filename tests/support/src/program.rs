@@ -17,7 +17,8 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Variables that the program reads and that a test must not inherit.
-const FOREIGN: [&str; 31] = [
+const FOREIGN: [&str; 32] = [
+    "COLUMNS",
     "REDIS_URL",
     "SYNCLINE_QUEUE",
     "SYNCLINE_QUEUE_PREFIX",

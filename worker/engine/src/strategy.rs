@@ -32,14 +32,14 @@ fn last_write(modified: Pair<Option<Instant>>, now: DateTime<Utc>) -> (Side, Str
     let source = modified.source.unwrap_or(seen);
     let target = modified.target.unwrap_or(seen);
     let unknown = match (modified.source, modified.target) {
-        (None, None) => ", neither side says when: both first seen now",
-        (None, Some(_)) => ", the source does not say when: first seen now",
-        (Some(_), None) => ", the target does not say when: first seen now",
+        (None, None) => " (neither side says when; the time of this run stands for both)",
+        (None, Some(_)) => " (the source does not say when; the time of this run stands for it)",
+        (Some(_), None) => " (the target does not say when; the time of this run stands for it)",
         (Some(_), Some(_)) => "",
     };
     // At the coarser precision: 10:30 is not earlier than 10:30:15.
     if source.same(&target) {
-        return (Side::Source, format!("last_write_wins: a tie goes to the source{unknown}"));
+        return (Side::Source, format!("last_write_wins: the times are equal, so the source wins{unknown}"));
     }
     let winner = if source.at > target.at { Side::Source } else { Side::Target };
     (winner, format!("last_write_wins: the {winner} was modified later{unknown}"))

@@ -108,6 +108,7 @@ impl Asked {
             "skipped": counts.skipped,
             "missing": counts.missing,
             "ended": counts.ended,
+            "both_gone": counts.both_gone,
             "unchanged": counts.unchanged,
             "unlinked": counts.unlinked,
             "settled": counts.settled,
@@ -276,8 +277,7 @@ async fn add_earlier_attempts(
 ) -> Result<(), DbErr> {
     let sql = "SELECT COUNT(DISTINCT CASE WHEN field IS NULL AND before IS NULL THEN link_id END) AS created, \
                COUNT(DISTINCT CASE WHEN field IS NULL AND after IS NULL THEN link_id END) AS deleted, \
-               COUNT(DISTINCT CASE WHEN field IS NOT NULL AND side = 'source' THEN link_id END) AS to_source, \
-               COUNT(DISTINCT CASE WHEN field IS NOT NULL AND side = 'target' THEN link_id END) AS to_target, \
+               COUNT(DISTINCT CASE WHEN field IS NOT NULL THEN link_id END) AS updated, \
                COUNT(DISTINCT link_id) AS links FROM sync_changes WHERE run_id = ? AND state = 'confirmed'";
     let Some(row) = db.query_one_raw(statement(db.get_database_backend(), sql, [run.into()])).await? else {
         return Ok(());
@@ -286,7 +286,7 @@ async fn add_earlier_attempts(
         |name: &str| -> Result<u64, DbErr> { Ok(u64::try_from(row.try_get::<i64>("", name)?).unwrap_or(0)) };
     counts.created = counts.created.max(number("created")?);
     counts.deleted = counts.deleted.max(number("deleted")?);
-    counts.updated = counts.updated.max(number("to_source")? + number("to_target")?);
+    counts.updated = counts.updated.max(number("updated")?);
     let written = number("links")?.saturating_sub(counts.failed);
     counts.unchanged = counts.unchanged.saturating_sub(written.saturating_sub(counts.synced));
     counts.synced = counts.synced.max(written);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{
     Report, Run, RunError, Work,
-    record::{Results, is_old_news},
+    record::{Results, errors, is_old_news},
 };
 use crate::{
     Side, Value,
@@ -194,14 +194,13 @@ fn changes(plan: &ItemPlan) -> Vec<Change> {
 }
 
 fn count_writes(plan: &ItemPlan, results: &Results, report: &mut Report) {
-    for op in plan.ops.iter().filter(|op| results.get(&op.side).is_some_and(Result::is_ok)) {
-        report.counts.add_write(op.kind);
-    }
+    let written = plan.ops.iter().filter(|op| results.get(&op.side).is_some_and(Result::is_ok));
+    report.counts.add_writes(written.map(|op| op.kind));
 }
 
 fn count(plan: &ItemPlan, results: &Results, record: &Recorded, report: &mut Report) {
     count_writes(plan, results, report);
-    report.counts.add_absence(plan.action);
+    report.counts.add_absence(plan);
     let open = record.conflicts.iter().filter(|conflict| conflict.settled.is_none()).count() as u64;
     // An item left alone while an earlier conflict in it is open.
     let left_alone = record.status == ItemStatus::Conflict && open == 0;
@@ -209,6 +208,8 @@ fn count(plan: &ItemPlan, results: &Results, record: &Recorded, report: &mut Rep
     report.counts.conflicts += open;
     report.counts.settled += record.conflicts.len() as u64 - open;
     if record.status == ItemStatus::Failed {
-        report.add_error(plan.label(), record.error.as_deref().unwrap_or("failed"));
+        for error in errors(plan, results) {
+            report.add_error(plan.label(), &error);
+        }
     }
 }

@@ -24,6 +24,13 @@ const RETRY_FIRST: TimeDelta = TimeDelta::minutes(1);
 /// And no longer than this.
 const RETRY_MOST: TimeDelta = TimeDelta::hours(6);
 
+/// What kept an item from being carried out.
+pub(super) fn errors(plan: &ItemPlan, results: &Results) -> Vec<String> {
+    let mut errors = plan.problems.clone();
+    errors.extend(results.values().filter_map(|result| result.as_ref().err()).map(ToString::to_string));
+    errors
+}
+
 fn modified_at(item: &Item) -> Option<DateTime<Utc>> {
     item.modified.map(|instant| instant.at)
 }
@@ -92,8 +99,7 @@ impl Run<'_> {
                 *record.names.get_mut(side) = Names { key: item.key.clone(), url: item.url.clone() };
             }
         }
-        let mut errors = plan.problems.clone();
-        errors.extend(results.values().filter_map(|result| result.as_ref().err()).map(ToString::to_string));
+        let errors = errors(plan, results);
         // A conflict whose winner could not be written is not settled yet; it is met again.
         let stands = |conflict: &&Conflict| {
             conflict.settled.is_none() || self.has_come_about(plan, &conflict.field, &written)

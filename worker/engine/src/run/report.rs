@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    Side,
     guard::Held,
     plan::{Action, ItemPlan},
     ports::{ItemStatus, OpKind},
@@ -45,16 +46,19 @@ pub struct Counts {
     /// Items absent for the first time; deleted if the next complete listing lacks them too.
     #[serde(default)]
     pub missing: u64,
-    /// Links that ended because an item went and its counterpart stays.
+    /// Links that ended because an item went, or both did.
     #[serde(default)]
     pub ended: u64,
+    /// Those of them whose items are both gone.
+    #[serde(default)]
+    pub both_gone: u64,
     /// Links with nothing new.
     pub unchanged: u64,
     /// Items of one side that this sync does not create on the other.
     pub unlinked: u64,
-    /// Items created.
+    /// Items created on either side.
     pub created: u64,
-    /// Items updated.
+    /// Items updated, on one side or both.
     pub updated: u64,
     /// Items deleted.
     pub deleted: u64,
@@ -78,12 +82,10 @@ pub struct ItemError {
 impl Counts {
     /// Counts a plan as if it were carried out.
     pub(super) fn add_planned(&mut self, plan: &ItemPlan) {
-        for op in &plan.ops {
-            self.add_write(op.kind);
-        }
+        self.add_writes(plan.ops.iter().map(|op| op.kind));
         self.conflicts += plan.open_conflicts() as u64;
         self.settled += (plan.conflicts.len() - plan.open_conflicts()) as u64;
-        self.add_absence(plan.action);
+        self.add_absence(plan);
         match plan.action {
             _ if !plan.problems.is_empty() => self.failed += 1,
             Action::Leave | Action::MarkMissing(_) => self.skipped += 1,
@@ -92,20 +94,25 @@ impl Counts {
         }
     }
 
-    pub(super) fn add_absence(&mut self, action: Action) {
-        match action {
+    pub(super) fn add_absence(&mut self, plan: &ItemPlan) {
+        match plan.action {
             Action::MarkMissing(_) => self.missing += 1,
-            Action::End(_) => self.ended += 1,
+            Action::End(_) => {
+                self.ended += 1;
+                let gone = |side: Side| plan.facts.seen.get(side).item().is_none();
+                self.both_gone += u64::from(gone(Side::Source) && gone(Side::Target));
+            }
             _ => {}
         }
     }
 
-    pub(super) fn add_write(&mut self, kind: OpKind) {
-        match kind {
-            OpKind::Create => self.created += 1,
-            OpKind::Update => self.updated += 1,
-            OpKind::Delete => self.deleted += 1,
-        }
+    /// The writes of one item: it counts once as updated, also where both sides were written.
+    pub(super) fn add_writes(&mut self, kinds: impl Iterator<Item = OpKind>) {
+        let kinds: Vec<OpKind> = kinds.collect();
+        let any = |kind: OpKind| u64::from(kinds.contains(&kind));
+        self.created += any(OpKind::Create);
+        self.updated += any(OpKind::Update);
+        self.deleted += any(OpKind::Delete);
     }
 
     pub(super) fn add_status(&mut self, status: ItemStatus) {

@@ -1,0 +1,60 @@
+//! The overview of all commands, in groups.
+
+use clap::CommandFactory;
+
+use super::Cli;
+
+/// Which commands stand together, in the order of their first use.
+const GROUPS: [(&str, &[&str]); 4] = [
+    ("Syncs", &["demo", "apply", "validate", "plan", "sync", "enqueue"]),
+    ("What happened", &["runs", "history", "conflicts", "stats", "schedules"]),
+    ("Queue and workers", &["queues", "jobs", "dead", "workers", "pause", "resume", "pauses"]),
+    ("Servers and database", &["up", "worker", "api", "migrate", "backup", "restored", "purge"]),
+];
+
+/// The command line with that overview as its help.
+pub(crate) fn command() -> clap::Command {
+    let command = Cli::command();
+    let overview = overview(&command);
+    command.help_template(format!(
+        "{{about}}\n\n{{usage-heading}} {{usage}}\n\n{overview}{{options}}{{after-help}}"
+    ))
+}
+
+fn overview(command: &clap::Command) -> String {
+    let grouped = |name: &str| GROUPS.iter().any(|(_, names)| names.contains(&name));
+    let others: Vec<&str> =
+        command.get_subcommands().map(clap::Command::get_name).filter(|name| !grouped(name)).collect();
+    let header = *command.get_styles().get_header();
+    let mut text = String::new();
+    for (title, names) in GROUPS.iter().copied().chain([("Other commands", others.as_slice())]) {
+        let commands: Vec<_> = names.iter().filter_map(|name| command.find_subcommand(name)).collect();
+        if commands.is_empty() {
+            continue;
+        }
+        text.push_str(&format!("{header}{title}:{header:#}\n"));
+        for command in commands {
+            let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+            text.push_str(&format!("  {:<11} {about}\n", command.get_name()));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_stands_in_the_overview_on_one_line() {
+        let command = command();
+        let overview = overview(&command);
+        for name in command.get_subcommands().map(clap::Command::get_name) {
+            assert!(overview.contains(&format!("\n  {name} ")), "{name} is missing in:\n{overview}");
+        }
+        for line in overview.lines() {
+            assert!(line.chars().count() <= 80, "too long: {line}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! `syncline history`: what was changed in one item, when, by which run, and from which side.
+
+use std::collections::HashMap;
+
+use chrono::{SubsecRound, TimeDelta, Utc};
+use sea_orm::{
+    ColumnTrait, Condition, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+use serde_json::{Value, json};
+use syncline_entity::{sync_change, sync_config, sync_conflict, sync_history, sync_metadata};
+use uuid::Uuid;
+
+use super::changes::{self, Found};
+use crate::{
+    app,
+    cli::HistoryArgs,
+    fault::{Exit, Fault},
+    output::Output,
+    syncs,
+    words::{self, date},
+};
+
+/// Links that one name may have; more are told to be narrowed by `--sync`.
+const LINKS: u64 = 200;
+
+/// Lists the changes of an item.
+pub(crate) async fn run(url: &str, args: &HistoryArgs, output: &Output) -> Result<Exit, Fault> {
+    let db = app::connect(url).await?;
+    let item = args.item.as_deref().or(args.named.as_deref()).unwrap_or_default();
+    let links = links(&db, item, args.sync.as_deref()).await?;
+    let configs = sync_config::Entity::find().all(&db).await?;
+    let configs: HashMap<i64, sync_config::Model> =
+        configs.into_iter().map(|config| (config.id, config)).collect();
+    let mut query = sync_change::Entity::find()
+        .filter(sync_change::Column::LinkId.is_in(links.iter().map(|link| link.id)))
+        .limit(args.limit);
+    if let Some(days) = args.days {
+        let since = (Utc::now() - TimeDelta::days(i64::from(days))).trunc_subsecs(6);
+        query = query.filter(sync_change::Column::At.gte(since));
+    }
+    let found = changes::find(&db, query).await?;
+    let runs = runs(&db, &found).await?;
+    let settled = settled(&db, &links).await?;
+    let name = |found: &Found| {
+        let config = found.link.as_ref().and_then(|link| configs.get(&link.sync_config_id));
+        config.map(|config| config.name.clone()).unwrap_or_default()
+    };
+    let by = |found: &Found| person_or_trigger(found, &runs, &settled);
+    let as_json = |found: &Found| {
+        let mut change = changes::as_json(found);
+        change["sync"] = json!(name(found));
+        change["run"] = json!(found.change.run_id);
+        change["by"] = json!(by(found));
+        change
+    };
+    output.data(&json!({ "item": item, "changes": found.iter().map(as_json).collect::<Vec<Value>>() }));
+    if found.is_empty() {
+        output.line(format!("{item}: no changes on record{}", within(args.days)));
+        return Ok(Exit::Done);
+    }
+    let line = |found: &Found| {
+        let change = &found.change;
+        let mut line = vec![date(change.at), name(found), found.item(), change.side.to_string()];
+        line.extend(changes::values(change));
+        line.extend([
+            change.origin_system.clone(),
+            change.rule.clone(),
+            by(found),
+            change.run_id.to_string(),
+        ]);
+        line
+    };
+    let head = [
+        "at (UTC)",
+        "sync",
+        "item",
+        "written to",
+        "field",
+        "before",
+        "after",
+        "value from",
+        "rule",
+        "started by",
+        "run",
+    ];
+    output.table(&head, found.iter().map(line).collect());
+    Ok(Exit::Done)
+}
+
+fn within(days: Option<u32>) -> String {
+    days.map(|days| format!(" of the last {}", words::count(u64::from(days), "day", "days")))
+        .unwrap_or_default()
+}
+
+/// The links of an item: by id or key, on either side.
+async fn links(
+    db: &DatabaseConnection,
+    item: &str,
+    sync: Option<&str>,
+) -> Result<Vec<sync_metadata::Model>, Fault> {
+    use sync_metadata::Column;
+    let names = [Column::EntityId, Column::ExternalId, Column::SourceKey, Column::TargetKey];
+    let any = names.iter().fold(Condition::any(), |any, column| any.add(column.eq(item)));
+    let mut query = sync_metadata::Entity::find().filter(any).order_by_asc(Column::Id).limit(LINKS + 1);
+    if let Some(sync) = sync {
+        query = query.filter(Column::SyncConfigId.eq(syncs::find(db, sync).await?.id));
+    }
+    let links = query.all(db).await?;
+    if links.is_empty() {
+        let of = sync.map(|sync| format!(" of sync {sync:?}")).unwrap_or_default();
+        return Err(Fault::usage(format!(
+            "no item{of} has the id or key {item:?}; ids are spelt as the source or the target spells them"
+        )));
+    }
+    if links.len() as u64 > LINKS {
+        return Err(Fault::usage(format!("more than {LINKS} items have the id {item:?}; add --sync NAME")));
+    }
+    Ok(links)
+}
+
+async fn runs(db: &DatabaseConnection, found: &[Found]) -> Result<HashMap<Uuid, sync_history::Model>, Fault> {
+    let mut ids: Vec<Uuid> = found.iter().map(|found| found.change.run_id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut runs = HashMap::new();
+    for ids in ids.chunks(500) {
+        let some = sync_history::Entity::find()
+            .filter(sync_history::Column::RunUid.is_in(ids.iter().copied()))
+            .all(db)
+            .await?;
+        runs.extend(some.into_iter().map(|run| (run.run_uid, run)));
+    }
+    Ok(runs)
+}
+
+/// Conflicts of these links that a person settled.
+async fn settled(
+    db: &DatabaseConnection,
+    links: &[sync_metadata::Model],
+) -> Result<Vec<sync_conflict::Model>, Fault> {
+    Ok(sync_conflict::Entity::find()
+        .filter(sync_conflict::Column::LinkId.is_in(links.iter().map(|link| link.id)))
+        .filter(sync_conflict::Column::ResolvedBy.is_not_null())
+        .filter(sync_conflict::Column::ResolvedBy.is_not_in(["strategy", "the sides agree"]))
+        .all(db)
+        .await?)
+}
+
+/// Who settled the conflict that this change carries out, or else what started the run: a schedule, a person.
+fn person_or_trigger(
+    found: &Found,
+    runs: &HashMap<Uuid, sync_history::Model>,
+    settled: &[sync_conflict::Model],
+) -> String {
+    let change = &found.change;
+    let person = settled.iter().find(|conflict| {
+        conflict.link_id == change.link_id && conflict.resolve_run_id == Some(change.run_id)
+    });
+    let trigger = || {
+        let run = runs.get(&change.run_id)?;
+        Some(if run.schedule_id.is_some() { "schedule".to_owned() } else { run.sync_type.to_string() })
+    };
+    person.and_then(|conflict| conflict.resolved_by.clone()).or_else(trigger).unwrap_or_default()
+}

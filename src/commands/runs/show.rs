@@ -1,0 +1,133 @@
+//! One run whole: its numbers, plan, attempts, changes and conflicts.
+
+use sea_orm::{
+    ColumnTrait, DatabaseConnection, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+use serde_json::{Value, json};
+use syncline_entity::{sync_attempt, sync_change, sync_config, sync_conflict, sync_history, types::RunKind};
+use uuid::Uuid;
+
+use super::super::{changes, plan, sync};
+use crate::{
+    fault::{Exit, Fault},
+    output::Output,
+    words::{count, time},
+};
+
+/// Shows a run with at most so many of its changes, or items of its plan.
+pub(super) async fn show(
+    db: &DatabaseConnection,
+    id: Uuid,
+    limit: u64,
+    output: &Output,
+) -> Result<Exit, Fault> {
+    let row =
+        sync_history::by_run(db, id).await?.ok_or_else(|| Fault::usage(format!("there is no run {id}")))?;
+    let config = sync_config::Entity::find_by_id(row.sync_config_id).one(db).await?;
+    let config = config.ok_or_else(|| Fault::failed(format!("the sync of run {id} is gone")))?;
+    let attempts = sync_attempt::Entity::find()
+        .filter(sync_attempt::Column::RunId.eq(id))
+        .order_by_asc(sync_attempt::Column::Attempt)
+        .all(db)
+        .await?;
+    let of_run = sync_change::Column::RunId.eq(id);
+    let total = sync_change::Entity::find().filter(of_run.clone()).count(db).await?;
+    let found = changes::find(db, sync_change::Entity::find().filter(of_run).limit(limit)).await?;
+    let open = open_conflicts(db, id).await?;
+    if output.is_json() {
+        let mut whole = sync::as_json(&config, &row, open);
+        whole["attempts"] = attempts.iter().map(attempt_json).collect();
+        whole["changes"] = found.iter().map(changes::as_json).collect();
+        whole["changes_total"] = json!(total);
+        output.data(&whole);
+        return Ok(Exit::Done);
+    }
+    output.line(format!("run {id}"));
+    if row.kind == RunKind::Plan {
+        plan_of(&config, &row, limit, output);
+    } else {
+        sync::results(&config, &row, output);
+    }
+    for error in sync::errors(&row) {
+        output.line(format!("error: {error}"));
+    }
+    if open > 0 {
+        let still = count(open, "conflict of this run is", "conflicts of this run are");
+        output.line(format!("{still} still open: syncline conflicts"));
+    }
+    output.headline("attempts");
+    output.table(
+        &["attempt", "worker", "began", "ended", "outcome", "error"],
+        attempts.iter().map(attempt).collect(),
+    );
+    if let Some(waited) = takeover(&attempts) {
+        output.line(waited);
+    }
+    if !found.is_empty() {
+        output.headline("changes");
+        changes::table(&found, output);
+        let more = total.saturating_sub(found.len() as u64);
+        if more > 0 {
+            output.line(format!("... and {more} more (--limit)"));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// A plan is shown as one, so that nobody takes it for work done.
+fn plan_of(config: &sync_config::Model, row: &sync_history::Model, limit: u64, output: &Output) {
+    let details = row.sync_metadata.clone().unwrap_or_default();
+    if details["plan"].is_null() {
+        output.line(format!("plan of {}: {}", config.name, row.status));
+        return;
+    }
+    let plan = json!({ "sync": config.name, "plan": details["plan"], "held": details["held"] });
+    plan::tell(&plan, usize::try_from(limit).unwrap_or(usize::MAX), output);
+    output.line("This was a plan: nothing was written.");
+}
+
+/// Conflicts that this run left to a person and that still wait.
+async fn open_conflicts(db: &DatabaseConnection, run: Uuid) -> Result<u64, Fault> {
+    Ok(sync_conflict::Entity::find()
+        .filter(sync_conflict::Column::RunId.eq(run))
+        .filter(sync_conflict::Column::Resolved.eq(false))
+        .count(db)
+        .await?)
+}
+
+/// A later attempt begins when the lease of a worker that died has run out.
+fn takeover(attempts: &[sync_attempt::Model]) -> Option<String> {
+    let lost = |row: &&sync_attempt::Model| row.ended_at.is_none() || row.outcome.as_deref() == Some("lost");
+    let (at, before) = attempts.iter().enumerate().rev().skip(1).find(|(_, row)| lost(row))?;
+    let next = attempts.get(at + 1)?;
+    let waited = (next.started_at - before.started_at).num_seconds();
+    Some(format!(
+        "attempt {} did not end: its worker died or lost its lease, and attempt {} began {waited} s after it. The time \
+         of the run includes this.",
+        before.attempt, next.attempt
+    ))
+}
+
+fn attempt(row: &sync_attempt::Model) -> Vec<String> {
+    let texts = [row.outcome.clone(), row.error.clone()].map(Option::unwrap_or_default);
+    let [outcome, error] = texts;
+    vec![
+        row.attempt.to_string(),
+        row.worker.clone(),
+        time(row.started_at),
+        row.ended_at.map(time).unwrap_or_default(),
+        outcome,
+        error,
+    ]
+}
+
+fn attempt_json(row: &sync_attempt::Model) -> Value {
+    json!({
+        "attempt": row.attempt,
+        "worker": row.worker,
+        "started_at": row.started_at,
+        "ended_at": row.ended_at,
+        "outcome": row.outcome,
+        "error": row.error,
+    })
+}

@@ -1,0 +1,89 @@
+//! Numbers, times and names in words.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use syncline_entity::sync_metadata;
+
+/// `1 item`, `2 items`.
+pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// `is` or `are`.
+pub(crate) fn is_are(number: u64) -> &'static str {
+    if number == 1 { "is" } else { "are" }
+}
+
+/// A length of time in its largest unit.
+pub(crate) fn age(age: Duration) -> String {
+    match age.as_secs() {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds @ 120..7_200 => format!("{} min", seconds / 60),
+        seconds @ 7_200..172_800 => format!("{} h", seconds / 3_600),
+        seconds => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// How long ago a time was.
+pub(crate) fn since(time: DateTime<Utc>) -> String {
+    age((Utc::now() - time).to_std().unwrap_or_default())
+}
+
+/// Milliseconds, as seconds where they are many.
+pub(crate) fn took(ms: i64) -> String {
+    if ms < 10_000 { format!("{ms} ms") } else { format!("{:.1} s", ms as f64 / 1000.0) }
+}
+
+/// A time of this year, in UTC.
+pub(crate) fn time(at: DateTime<Utc>) -> String {
+    at.format("%m-%d %H:%M:%S").to_string()
+}
+
+/// A time with its year, in UTC.
+pub(crate) fn date(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// A link's item, as people know it: the source's key or id, and the target's where it is another.
+pub(crate) fn item(link: &sync_metadata::Model) -> String {
+    let source = link.source_key.as_ref().or(link.entity_id.as_ref());
+    let target = link.target_key.as_ref().or(link.external_id.as_ref());
+    match (source, target) {
+        (Some(source), Some(target)) if source != target => format!("{source} / {target}"),
+        (Some(name), _) | (None, Some(name)) => name.clone(),
+        (None, None) => format!("link {}", link.id),
+    }
+}
+
+/// How far a running job has come.
+pub(crate) fn progress(progress: &Value) -> String {
+    match (progress["done"].as_u64(), progress["total"].as_u64(), progress["removed"].as_u64()) {
+        (Some(done), Some(total), _) if total > 0 => {
+            format!("{done} of {total} ({} %)", done.saturating_mul(100) / total)
+        }
+        (_, _, Some(removed)) => format!("{} removed", count(removed, "row", "rows")),
+        _ => progress.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn one_is_singular_and_all_else_plural() {
+        assert_eq!(count(1, "item", "items"), "1 item");
+        assert_eq!(count(0, "item", "items"), "0 items");
+        assert_eq!((is_are(1), is_are(2)), ("is", "are"));
+    }
+
+    #[test]
+    fn progress_is_told_in_words() {
+        assert_eq!(progress(&json!({ "done": 500, "total": 30_000 })), "500 of 30000 (1 %)");
+        assert_eq!(progress(&json!({ "removed": 1 })), "1 row removed");
+    }
+}
