@@ -4,7 +4,7 @@ use rstest::rstest;
 use serde_json::{Value as Json, json};
 use syncline_engine::{Side, run::Options};
 
-use crate::support::{World, fields};
+use crate::support::{Manners, World, fields};
 
 const OPEN: bool = true;
 const SETTLED: bool = false;
@@ -14,6 +14,22 @@ fn assert_conflict(world: &World, kind: &str, open: bool) {
     let [row] = tables.conflicts.as_slice() else { panic!("{:?}", tables.conflicts) };
     assert_eq!((row.conflict.kind.as_str(), row.open), (kind, open));
     assert_eq!(row.conflict.settled.is_none(), open);
+}
+
+/// It may be the later one: a person decides, and the run says why.
+#[test]
+fn a_time_that_cannot_be_read_neither_wins_nor_loses() {
+    let unread = Manners { unread_times: true, ..Manners::default() };
+    let world = World::with(json!({}), Manners::default(), unread);
+    let (s, t) = world.paired(json!({ "title": "old" }));
+    world.wait(1);
+    world.source.edit(&s, "title", "S");
+    world.target.edit(&t, "name", "T");
+    world.wait(1);
+    let report = world.sync();
+    assert_eq!((world.source.value(&s, "title"), world.target.value(&t, "name")), (json!("S"), json!("T")));
+    assert_conflict(&world, "field_mismatch", OPEN);
+    assert!(report.errors[0].error.contains("5:11 PM"), "{:?}", report.errors);
 }
 
 /// The target's edit is the later one.

@@ -30,6 +30,8 @@ pub(crate) struct Manners {
     pub(crate) prefers_large_batches: bool,
     pub(crate) incremental: bool,
     pub(crate) modified_times: bool,
+    /// Times of changes are there and cannot be read.
+    pub(crate) unread_times: bool,
     pub(crate) concurrency: ConcurrencyControl,
     /// Text is kept without the blanks around it.
     pub(crate) trims: bool,
@@ -53,6 +55,7 @@ impl Default for Manners {
             prefers_large_batches: false,
             incremental: false,
             modified_times: true,
+            unread_times: false,
             concurrency: ConcurrencyControl::Fields,
             trims: false,
             precision: None,
@@ -291,7 +294,9 @@ impl Place {
 
     fn item(&self, id: &str, row: &Row) -> Item {
         let mut item = Item::new(id, row.fields.clone());
-        item.modified = self.manners.modified_times.then_some(row.modified);
+        let unread = self.manners.unread_times;
+        item.modified = (self.manners.modified_times && !unread).then_some(row.modified);
+        item.unread = unread.then(|| "the column \"at\" holds \"5:11 PM\"".to_owned());
         item
     }
 
