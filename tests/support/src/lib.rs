@@ -1,5 +1,6 @@
 //! What integration tests share: processes, places with rows, and ways to compare them.
 
+pub mod cost;
 pub mod large;
 pub mod places;
 pub mod plans;
