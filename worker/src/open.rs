@@ -8,7 +8,7 @@ use syncline_engine::{
     mapping::Mapping,
     ports::{Connector, ConnectorError},
     side::Pair,
-    spec::SyncSpec,
+    spec::{FieldSpec, SyncSpec},
 };
 
 /// A sync that can run.
@@ -61,11 +61,12 @@ async fn open_side(spec: &SyncSpec, side: Side, timeout: Duration) -> Result<Box
         .ok_or_else(|| OpenError::Document(format!("{side}_platform: there is no platform {name:?}")))?;
     let scope = serde_json::Value::Object(scope.clone());
     let key = scope.get("key").and_then(|key| key.as_str()).unwrap_or("id").to_owned();
-    let mapped_key = spec.field_mappings.iter().any(|field| match side {
-        Side::Source => field.source_field == key,
-        Side::Target => field.target_field == key,
-    });
-    let options = OpenOptions { mapped_key, timeout };
+    let name = |field: &FieldSpec| match side {
+        Side::Source => field.source_field.clone(),
+        Side::Target => field.target_field.clone(),
+    };
+    let mapped: Vec<String> = spec.field_mappings.iter().map(name).collect();
+    let options = OpenOptions { mapped_key: mapped.contains(&key), mapped, timeout };
     platform.open(&scope, &options).await.map_err(|error| OpenError::Place { side, error })
 }
 

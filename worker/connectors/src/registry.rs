@@ -84,13 +84,15 @@ pub enum Availability {
 pub struct OpenOptions {
     /// A field mapping gives the key field's value, so that a new item's id comes from the other side.
     pub mapped_key: bool,
+    /// The fields that the sync maps on this side; empty: all of them.
+    pub mapped: Vec<String>,
     /// How long one statement or request may take.
     pub timeout: Duration,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        Self { mapped_key: false, timeout: Duration::from_secs(30) }
+        Self { mapped_key: false, mapped: Vec::new(), timeout: Duration::from_secs(30) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! One record of a platform, in the common form.
 
-use crate::value::{Fields, Instant};
+use crate::value::{Fields, Instant, Value};
 
 /// One record of a platform.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,5 +36,26 @@ impl Item {
             version: None,
             deleted: false,
         }
+    }
+
+    /// Roughly the bytes of memory that its fields take.
+    pub fn weight(&self) -> usize {
+        weight_of(&self.fields)
+    }
+}
+
+/// An entry of a map takes about this much besides its text.
+const ENTRY: usize = 96;
+
+fn weight_of(fields: &Fields) -> usize {
+    fields.iter().map(|(name, value)| ENTRY + name.len() + text_of(value)).sum()
+}
+
+fn text_of(value: &Value) -> usize {
+    match value {
+        Value::Text(text) => text.len(),
+        Value::List(values) => values.iter().map(|value| ENTRY / 2 + text_of(value)).sum(),
+        Value::Object(fields) => weight_of(fields),
+        _ => 0,
     }
 }

@@ -27,6 +27,9 @@ use crate::{
 use apply::{Applied, Stale};
 use matching::Unpaired;
 
+/// The bytes of the items of a batch. Plans, intents, writes and records each hold their values again.
+const BATCH_BYTES: usize = 4 << 20;
+
 /// How often a batch is planned before the run gives up to those who keep writing its links.
 const PLANS: usize = 4;
 
@@ -109,8 +112,8 @@ pub enum RunError {
 /// A piece of work: what is read and planned together.
 #[derive(Debug, Clone)]
 enum Work {
-    /// A link to look at; which of its items a complete listing lacked.
-    Link { id: i64, absent: Pair<bool> },
+    /// A link to look at; which of its items a complete listing lacked, and roughly the bytes that they take.
+    Link { id: i64, absent: Pair<bool>, weight: usize },
     /// Two items to be paired.
     Pair { source: Unpaired, target: Unpaired },
     /// An item whose counterpart is to be created.
@@ -119,9 +122,33 @@ enum Work {
 
 impl Work {
     /// A link to look at, of which nothing is known to be absent.
-    fn link(id: i64) -> Work {
-        Work::Link { id, absent: Pair::new(false, false) }
+    fn link(id: i64, weight: usize) -> Work {
+        Work::Link { id, absent: Pair::new(false, false), weight }
     }
+
+    /// Roughly the bytes that its items take.
+    fn weight(&self) -> usize {
+        match self {
+            Work::Link { weight, .. } => *weight,
+            Work::Pair { source, target } => source.weight + target.weight,
+            Work::Single { item, .. } => item.weight,
+        }
+    }
+}
+
+/// Cuts work into batches of at most `count`, and of `BATCH_BYTES` where more than one piece is in it.
+fn batches(mut work: &[Work], count: usize) -> impl Iterator<Item = &[Work]> {
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = |piece: &&Work| {
+            bytes += piece.weight();
+            bytes <= BATCH_BYTES
+        };
+        let length = work.iter().take(count.max(1)).take_while(fits).count().max(1).min(work.len());
+        let (batch, rest) = work.split_at(length);
+        work = rest;
+        (!batch.is_empty()).then_some(batch)
+    })
 }
 
 impl Run<'_> {
@@ -143,7 +170,7 @@ impl Run<'_> {
         let mut report = Report::default();
         let mut prepared = self.prepare(&mut report).await?;
         let context = self.context(prepared.doubtful);
-        for work in prepared.work.chunks(self.batch_size()) {
+        for work in batches(&prepared.work, self.batch_size()) {
             for plan in self.plan_batch(&context, work, &mut prepared.kept, &mut report).await? {
                 report.counts.add_planned(&plan);
                 show(&plan);
@@ -161,7 +188,7 @@ impl Run<'_> {
         let context = self.context(prepared.doubtful);
         let mut again = Vec::new();
         let mut done = 0;
-        for work in prepared.work.chunks(self.batch_size()) {
+        for work in batches(&prepared.work, self.batch_size()) {
             self.leave.check().map_err(StoreError::from)?;
             again
                 .extend(self.plan_and_apply(&context, work, &mut prepared.kept, report, Stale::Again).await?);
@@ -169,7 +196,7 @@ impl Run<'_> {
             self.observer.progress(done, total);
         }
         // What somebody edited between our read and our write is read and decided once more; then it is next run's.
-        for work in again.chunks(self.batch_size()) {
+        for work in batches(&again, self.batch_size()) {
             self.plan_and_apply(&context, work, &mut Pair::default(), report, Stale::Fails).await?;
         }
         if !prepared.cursors.is_empty() {
@@ -232,5 +259,22 @@ impl Run<'_> {
             Some(size) => size as usize,
             None => usual().max(wanted(Side::Source)).max(wanted(Side::Target)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_ends_by_count_and_by_bytes() {
+        let sizes = |work: &[Work], count| batches(work, count).map(<[Work]>::len).collect::<Vec<_>>();
+        let work = |weights: &[usize]| -> Vec<Work> {
+            weights.iter().map(|weight| Work::link(1, *weight)).collect()
+        };
+        assert_eq!(sizes(&work(&[1; 7]), 3), [3, 3, 1]);
+        let half = BATCH_BYTES / 2;
+        assert_eq!(sizes(&work(&[half, half, 1, 2 * BATCH_BYTES, 1]), 50), [2, 1, 1, 1]);
+        assert_eq!(sizes(&[], 3), [] as [usize; 0]);
     }
 }

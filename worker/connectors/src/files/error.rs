@@ -30,21 +30,51 @@ pub(super) fn io_error(path: &Path, doing: &str, error: &io::Error) -> Connector
     }
 }
 
+/// What is wrong on a line of a file.
+pub(super) fn refusal(path: &Path, line: u64, what: &str) -> ConnectorError {
+    ConnectorError::permanent(format!("{}, line {line}: {what}", path.display()))
+}
+
 /// A record that cannot be read.
 pub(super) fn flaw(path: &Path, flaw: &Flaw) -> ConnectorError {
-    let path_shown = path.display();
-    let message = match flaw {
-        Flaw::Io(error) => return io_error(path, "read it", error),
-        Flaw::NotUtf8 { line } => {
-            format!("{path_shown}, line {line}: this is not UTF-8 text; save the file as UTF-8")
+    match flaw {
+        Flaw::Io(error) => io_error(path, "read it", error),
+        Flaw::NotUtf8 { line } => refusal(
+            path,
+            *line,
+            "this is not UTF-8 text (Windows-1252 or Latin-1?); save the file as UTF-8, for example with \
+             `iconv -f WINDOWS-1252 -t UTF-8`",
+        ),
+        Flaw::Nul { line } => refusal(
+            path,
+            *line,
+            "there is a zero byte (\\0), which no text has; remove it, or save the file as UTF-8",
+        ),
+        Flaw::OpenQuote { line } => refusal(
+            path,
+            *line,
+            "the quote that opens a cell here is never closed; close it, or wait until the file is completely \
+             written",
+        ),
+        Flaw::TooLong { line } => refusal(
+            path,
+            *line,
+            "the row starting here is longer than 16 MiB; probably a quote is not closed",
+        ),
+        Flaw::AfterQuote { line, opened, backslash } => {
+            let opened = if line == opened { String::new() } else { format!(" that opens on line {opened}") };
+            let remedy = if *backslash {
+                "a backslash does not escape a quote: double it (\"\")"
+            } else {
+                "close the cell where it ends, and double the quotes inside it (\"\")"
+            };
+            refusal(path, *line, &format!("text follows the closing quote of the cell{opened}; {remedy}"))
         }
-        Flaw::OpenQuote { line } => format!(
-            "{path_shown}, line {line}: a quote that opens in the row starting here is never closed; close it, or \
-             wait until the file is completely written"
+        Flaw::StrayQuote { line } => refusal(
+            path,
+            *line,
+            "a cell has a quote where its opening quote may be missing; put the whole cell in quotes, without a \
+             blank before them, and double the quotes inside it (\"\")",
         ),
-        Flaw::TooLong { line } => format!(
-            "{path_shown}, line {line}: the row starting here is longer than 16 MiB; probably a quote is not closed"
-        ),
-    };
-    ConnectorError::permanent(message)
+    }
 }

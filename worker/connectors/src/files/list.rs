@@ -10,9 +10,12 @@ use syncline_engine::{
 
 use super::{
     blocking,
-    place::Place,
-    read::{Identity, Index, Step, Table},
+    place::{Place, patiently},
+    read::{Index, Step, Table},
 };
+
+/// A page ends at about this much memory, however few its rows.
+const PAGE_BYTES: usize = 4 << 20;
 
 /// Reads rows and indexes them.
 pub(super) struct PageReader {
@@ -27,19 +30,21 @@ impl PageReader {
         Self { table, index: Index::default(), ended: false, reserved: false }
     }
 
-    /// At most so many rows; sets `ended` at the end of the file.
+    /// At most so many rows, fewer where they are large; sets `ended` at the end of the file.
     pub(super) fn rows<T>(
         &mut self,
         most: usize,
         take: impl Fn(&Table) -> T,
     ) -> Result<Vec<T>, ConnectorError> {
         let mut rows = Vec::new();
-        while rows.len() < most {
+        let mut bytes = 0;
+        while rows.len() < most && bytes < PAGE_BYTES {
             match self.table.step()? {
                 Step::Row(id) => {
                     if !self.index.insert(&id, self.table.record.offset) {
                         return Err(self.table.duplicate(&id));
                     }
+                    bytes += self.table.weight();
                     rows.push(take(&self.table));
                 }
                 Step::Blank => {}
@@ -85,6 +90,19 @@ impl CsvListing {
     }
 }
 
+/// Reads a page; whether the listing is complete with it.
+fn next(place: &Place, mut reader: Box<PageReader>) -> Result<(Stage, Vec<Item>, bool), ConnectorError> {
+    let page = reader.rows(super::PAGE, Table::item)?;
+    if !reader.ended {
+        return Ok((Stage::Reading(reader), page, false));
+    }
+    let complete = reader.table.is_whole()?;
+    if complete {
+        place.remember(reader.table.identity, reader.index);
+    }
+    Ok((Stage::Over, page, complete))
+}
+
 #[async_trait]
 impl Listing for CsvListing {
     async fn next_page(&mut self) -> Result<Option<Vec<Item>>, ConnectorError> {
@@ -94,21 +112,12 @@ impl Listing for CsvListing {
         }
         let place = self.place.clone();
         let (stage, page, complete) = blocking(move || {
-            let mut reader = match stage {
-                Stage::Reading(reader) => reader,
-                _ => Box::new(PageReader::new(place.table()?)),
+            let page = match stage {
+                Stage::Reading(reader) => next(&place, reader),
+                // Nothing was given away yet, so the file can be read again from its start.
+                _ => patiently(|| next(&place, Box::new(PageReader::new(place.table()?)))),
             };
-            let page = reader.rows(super::PAGE, Table::item)?;
-            if !reader.ended {
-                return Ok((Stage::Reading(reader), page, false));
-            }
-            // A file that was touched meanwhile may have lost or gained rows behind the reader's back.
-            let identity = reader.table.identity;
-            let complete = Identity::at(&place.scope.path).is_ok_and(|now| now == identity);
-            if complete {
-                place.remember(identity, reader.index);
-            }
-            Ok((Stage::Over, page, complete))
+            page.map_err(|error| place.passing(error))
         })
         .await?;
         (self.stage, self.complete) = (stage, complete);

@@ -3,7 +3,9 @@
 //! A file is read page by page and rewritten as a whole, so that a reader never sees half a write. The id of a row is
 //! its key column, which makes every create safe to repeat.
 
+mod dialect;
 mod error;
+mod header;
 mod list;
 mod place;
 mod read;
@@ -25,7 +27,12 @@ use syncline_engine::{
     },
 };
 
-use self::{list::CsvListing, place::Place, replace::Outcome, scope::FileScope};
+use self::{
+    list::CsvListing,
+    place::{Place, patiently},
+    replace::Outcome,
+    scope::FileScope,
+};
 use crate::{
     registry::{OpenOptions, Wire},
     scope::ScopeError,
@@ -33,6 +40,7 @@ use crate::{
 
 const PAGE: usize = 500;
 const ATTEMPTS: usize = 3;
+const BETWEEN: Duration = Duration::from_millis(100);
 
 /// The registry's way in.
 pub(crate) struct Files;
@@ -47,8 +55,8 @@ impl Wire for Files {
         scope::resolve(scope, base_dir);
     }
 
-    async fn open(&self, scope: &Json, _: &OpenOptions) -> Result<Box<dyn Connector>, ConnectorError> {
-        let scope = FileScope::parse(scope)?;
+    async fn open(&self, scope: &Json, options: &OpenOptions) -> Result<Box<dyn Connector>, ConnectorError> {
+        let scope = FileScope { mapped: options.mapped.clone(), ..FileScope::parse(scope)? };
         // A file that is missing or has no such columns is better known before a run than in its midst.
         let file = CsvFile::new(scope);
         file.fields().await?;
@@ -134,7 +142,10 @@ impl Connector for CsvFile {
         let writes: Arc<[Write]> = writes.into();
         for _ in 0..ATTEMPTS {
             let (place, writes, now) = (self.place.clone(), writes.clone(), context.now);
-            let prepared = blocking(move || write::prepare(&place.scope, &writes, now)).await?;
+            let prepare = move || {
+                patiently(|| write::prepare(&place.scope, &writes, now)).map_err(|error| place.passing(error))
+            };
+            let prepared = blocking(prepare).await?;
             let Some(finished) = prepared.finished else { return Ok(prepared.results) };
             match finished.rename(prepared.began, context.leave)? {
                 Outcome::Done(identity) => {
@@ -146,6 +157,7 @@ impl Connector for CsvFile {
                     "the file was edited while it was rewritten; trying again"
                 ),
             }
+            tokio::time::sleep(BETWEEN).await;
         }
         Err(ConnectorError::conflict(format!(
             "{}: another program keeps editing the file; tried {ATTEMPTS} times, nothing was written",

@@ -1,8 +1,15 @@
 //! One file, and where its rows start.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::sleep,
+    time::Duration,
+};
 
-use syncline_engine::{Item, ports::ConnectorError};
+use syncline_engine::{
+    Item,
+    ports::{ConnectorError, ErrorKind},
+};
 
 use super::{
     list::PageReader,
@@ -32,13 +39,13 @@ impl Place {
 
     /// The columns, if the file is open and was not read yet.
     pub(super) fn columns(&self) -> Option<Vec<String>> {
-        self.opened().as_ref().map(|table| table.header.columns.clone())
+        self.opened().as_ref().map(|table| table.header.names.clone())
     }
 
     /// Opens the file, keeps it open, and gives its columns.
     pub(super) fn look(&self) -> Result<Vec<String>, ConnectorError> {
-        let table = Table::open(&self.scope)?;
-        let columns = table.header.columns.clone();
+        let table = patiently(|| Table::open(&self.scope))?;
+        let columns = table.header.names.clone();
         *self.opened() = Some(table);
         Ok(columns)
     }
@@ -58,23 +65,33 @@ impl Place {
 
     /// Finds rows through the index, which is made anew when the file is not as it was.
     pub(super) fn fetch(&self, ids: &[String]) -> Result<Vec<Item>, ConnectorError> {
-        for _ in 0..super::ATTEMPTS {
-            let table = Table::open(&self.scope)?;
-            let (header, identity) = (table.header.clone(), table.identity);
-            let known = match self.known() {
-                Some(known) if known.identity == identity => known,
-                _ => self.scan(table)?,
-            };
-            let mut offsets: Vec<u64> = ids.iter().filter_map(|id| known.index.offset(id)).collect();
-            offsets.sort_unstable();
-            offsets.dedup();
-            let items = rows_at(&self.scope, &header, &offsets);
-            if Identity::at(&self.scope.path)? == known.identity {
-                return items;
-            }
+        patiently(|| self.fetch_once(ids)).map_err(|error| self.passing(error))
+    }
+
+    fn fetch_once(&self, ids: &[String]) -> Result<Vec<Item>, ConnectorError> {
+        let table = Table::open(&self.scope)?;
+        let (header, identity) = (table.header.clone(), table.identity);
+        let known = match self.known() {
+            Some(known) if known.identity == identity => known,
+            _ => self.scan(table)?,
+        };
+        let mut offsets: Vec<u64> = ids.iter().filter_map(|id| known.index.offset(id)).collect();
+        offsets.sort_unstable();
+        offsets.dedup();
+        let items = rows_at(&self.scope, &header, &offsets);
+        if Identity::at(&self.scope.path)? == known.identity {
+            return items;
         }
         let path = self.scope.path.display();
         Err(ConnectorError::transient(format!("{path}: the file keeps changing while it is read")))
+    }
+
+    /// A file that was there and is gone may be in the midst of being replaced.
+    pub(super) fn passing(&self, error: ConnectorError) -> ConnectorError {
+        match error.kind {
+            ErrorKind::Permanent if !self.scope.path.exists() => ConnectorError::transient(error.message),
+            _ => error,
+        }
     }
 
     fn scan(&self, table: Table) -> Result<Arc<Known>, ConnectorError> {
@@ -95,4 +112,19 @@ impl Place {
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(known.clone());
         known
     }
+}
+
+/// How long another program is given to finish writing the file.
+const WAITS: [Duration; 3] =
+    [Duration::from_millis(30), Duration::from_millis(150), Duration::from_millis(400)];
+
+/// Reads again what may be only half written.
+pub(super) fn patiently<T>(mut read: impl FnMut() -> Result<T, ConnectorError>) -> Result<T, ConnectorError> {
+    for wait in WAITS {
+        match read() {
+            Err(error) if error.kind == ErrorKind::Transient => sleep(wait),
+            done => return done,
+        }
+    }
+    read()
 }

@@ -3,22 +3,26 @@
 use std::{
     collections::HashMap,
     fs::{self, File},
-    io::{BufRead, BufReader, Seek, SeekFrom},
+    io::{BufReader, Seek, SeekFrom},
     os::unix::fs::MetadataExt,
     path::Path,
+    time::{Duration, SystemTime},
 };
 
-use syncline_engine::{Item, Value, hash::Hash, ports::ConnectorError, value::Fields};
+use syncline_engine::{Item, hash::Hash, ports::ConnectorError};
 
 use super::{
-    error::{flaw, io_error},
+    dialect::Quoting,
+    error::{flaw, io_error, refusal},
+    header::{Header, Start},
     record::{Record, Records},
     scope::FileScope,
 };
 use crate::stamp::{self, Stamp};
 
-const BOM: &[u8] = b"\xef\xbb\xbf";
 const BUFFER: usize = 64 << 10;
+/// Rows that show how a file quotes its cells.
+const SAMPLE: usize = 500;
 
 /// What tells one state of a file from the next, short of reading it. Two edits of the same length within one tick of
 /// the file system's clock (milliseconds) look alike.
@@ -38,6 +42,12 @@ impl Identity {
             size: metadata.size(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
         }
+    }
+
+    fn modified_at(&self) -> SystemTime {
+        let (seconds, nanos) = self.modified;
+        let since = Duration::new(u64::try_from(seconds).unwrap_or(0), u32::try_from(nanos).unwrap_or(0));
+        SystemTime::UNIX_EPOCH + since
     }
 
     /// The identity of what is at `path` now.
@@ -71,40 +81,12 @@ impl Index {
     }
 }
 
-/// The first row: what the columns are called.
-#[derive(Debug, Clone)]
-pub(super) struct Header {
-    pub(super) columns: Vec<String>,
-    /// Which column is the key.
-    pub(super) key: usize,
-    /// Which column says when a row was changed.
-    pub(super) modified: Option<usize>,
-    /// What ends a line in this file.
-    pub(super) newline: String,
-}
-
-impl Header {
-    pub(super) fn position(&self, column: &str) -> Option<usize> {
-        self.columns.iter().position(|name| name == column)
-    }
-
-    /// A row as an item.
-    pub(super) fn item(&self, cell: impl Fn(usize) -> String) -> Item {
-        let value = |position| Some(cell(position)).filter(|text| !text.is_empty());
-        let fields: Fields = self
-            .columns
-            .iter()
-            .enumerate()
-            .map(|(position, name)| (name.clone(), value(position).map_or(Value::Null, Value::Text)))
-            .collect();
-        let content = self.modified.map(|position| (&self.columns[position], cell(position)));
-        let modified = content.as_ref().and_then(|(_, text)| stamp::read(text)).map(|(instant, _)| instant);
-        let unread = content
-            .filter(|(_, text)| modified.is_none() && !text.trim().is_empty())
-            .map(|(column, text)| stamp::unread(column, &text));
-        Item { modified, unread, ..Item::new(cell(self.key), fields) }
-    }
-}
+/// A file changed less than this ago may still be in the hands of its writer.
+const RECENT: Duration = Duration::from_secs(2);
+/// How many looks a missing file is worth.
+const MOMENTS: usize = 2;
+/// How long to look whether it is.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// What comes next in a file.
 pub(super) enum Step {
@@ -114,6 +96,13 @@ pub(super) enum Step {
     Blank,
     /// The end.
     End,
+}
+
+/// What became of a file since reading began.
+enum State {
+    Same,
+    Edited,
+    Replaced,
 }
 
 /// A CSV file being read.
@@ -127,6 +116,9 @@ pub(super) struct Table {
     pub(super) identity: Identity,
     /// The form of times in the column that says when a row was changed, once one was seen.
     pub(super) stamp: Option<Stamp>,
+    quoting: Quoting,
+    /// The record last read has no line ending.
+    open_end: bool,
 }
 
 impl Table {
@@ -141,9 +133,8 @@ impl Table {
         file.seek(SeekFrom::Start(0)).map_err(failed)?;
         let identity = Identity::of(&file.metadata().map_err(failed)?);
         let mut input = BufReader::with_capacity(BUFFER, file);
-        let bom = if input.fill_buf().map_err(failed)?.starts_with(BOM) { BOM.len() } else { 0 };
-        input.consume(bom);
-        let mut records = Records::new(input, scope.delimiter, bom as u64, 1);
+        let start = Start::read(scope, &mut input)?;
+        let mut records = Records::new(input, start.delimiter, start.bytes, 1 + start.lines);
         let mut record = Record::default();
         loop {
             let more = records.read(&mut record).map_err(|found| flaw(&scope.path, &found))?;
@@ -157,8 +148,18 @@ impl Table {
                 break;
             }
         }
-        let header = header(scope, &record)?;
-        Ok(Table { scope: scope.clone(), records, header, record, identity, stamp: None })
+        let header = Header::read(scope, &record, start.delimiter)?;
+        let quoting = Quoting::of_header(&record, start.delimiter);
+        Ok(Table {
+            scope: scope.clone(),
+            records,
+            header,
+            record,
+            identity,
+            stamp: None,
+            quoting,
+            open_end: false,
+        })
     }
 
     /// Reads the next record and checks that it has as many cells as there are columns, and an id.
@@ -167,30 +168,46 @@ impl Table {
             Ok(more) => more,
             Err(found) => return Err(self.blame(flaw(&self.scope.path, &found))),
         };
-        match () {
-            () if !more => Ok(Step::End),
-            () if self.record.is_blank() => Ok(Step::Blank),
-            () if self.record.len() != self.header.columns.len() => {
-                let (cells, columns) = (self.record.len(), self.header.columns.len());
-                Err(self.broken(&format!(
-                    "the row has {cells} cells, the header has {columns}; mend the row, or wait until the file is \
-                     completely written"
-                )))
-            }
-            () => {
-                let id = self.record.cell(self.header.key).into_owned();
-                if id.is_empty() {
-                    let key = &self.header.columns[self.header.key];
-                    return Err(
-                        self.broken(&format!("the row has no {key:?}; every row needs an id of its own"))
-                    );
+        if !more {
+            return Ok(Step::End);
+        }
+        self.open_end = self.record.terminator().is_empty();
+        let width = self.header.width;
+        let (key, position) = &self.header.key;
+        if self.record.len() == width {
+            let id = self.record.cell(*position);
+            if !id.trim().is_empty() {
+                let id = id.into_owned();
+                if let (None, Some((_, position))) = (self.stamp, &self.header.modified) {
+                    self.stamp = stamp::read(&self.record.cell(*position)).map(|(_, stamp)| stamp);
                 }
-                if let (None, Some(position)) = (self.stamp, self.header.modified) {
-                    self.stamp = stamp::read(&self.record.cell(position)).map(|(_, stamp)| stamp);
-                }
-                Ok(Step::Row(id))
+                return Ok(Step::Row(id));
             }
         }
+        if self.record.is_blank() {
+            return Ok(Step::Blank);
+        }
+        let cells = self.record.len();
+        Err(self.broken(&if cells == width {
+            format!("the row has no {key:?}; every row needs an id of its own")
+        } else {
+            format!(
+                "the row has {cells} cells, the header has {width}; mend the row, or wait until the file is \
+                 completely written"
+            )
+        }))
+    }
+
+    /// How the file quotes its cells, going by its first rows. What cannot be read is found by whoever needs the rows.
+    pub(super) fn learn(mut self) -> Quoting {
+        for _ in 0..SAMPLE {
+            match self.step() {
+                Ok(Step::Row(_)) => self.quoting.learn(&self.record),
+                Ok(Step::Blank) => {}
+                Ok(Step::End) | Err(_) => break,
+            }
+        }
+        self.quoting
     }
 
     /// Where the record last read ends.
@@ -213,23 +230,70 @@ impl Table {
     }
 
     fn broken(&self, what: &str) -> ConnectorError {
-        let message = format!("{}, line {}: {what}", self.scope.path.display(), self.record.line);
-        self.blame(ConnectorError::permanent(message))
+        self.blame(refusal(&self.scope.path, self.record.line, what))
     }
 
     /// A flaw in a file that somebody is writing just now may be gone on the next read.
     fn blame(&self, error: ConnectorError) -> ConnectorError {
-        match Identity::at(&self.scope.path) {
-            Ok(now) if now == self.identity => error,
+        match self.state() {
+            State::Same => error,
             _ => ConnectorError::transient(format!("{} (the file is being written just now)", error.message)),
         }
+    }
+
+    /// Whether every row of the file was read, at its end.
+    pub(super) fn is_whole(&self) -> Result<bool, ConnectorError> {
+        let half_a_row = self.position() > 0 && self.open_end;
+        let state = if half_a_row { self.state() } else { self.state_now() };
+        match state {
+            State::Same => Ok(true),
+            // What was read is whole, and old.
+            State::Replaced => Ok(false),
+            State::Edited => Err(ConnectorError::transient(format!(
+                "{}: another program writes the file while it is read",
+                self.scope.path.display()
+            ))),
+        }
+    }
+
+    /// What became of the file; one changed a moment ago is given a moment more.
+    fn state(&self) -> State {
+        let age = SystemTime::now().duration_since(self.identity.modified_at()).unwrap_or_default();
+        if age < RECENT && matches!(self.state_now(), State::Same) {
+            std::thread::sleep(LOOK);
+        }
+        self.state_now()
+    }
+
+    fn state_now(&self) -> State {
+        match Identity::at(&self.scope.path) {
+            Ok(now) if now == self.identity => State::Same,
+            Ok(now) if (now.device, now.inode) == (self.identity.device, self.identity.inode) => {
+                State::Edited
+            }
+            _ => State::Replaced,
+        }
+    }
+
+    /// Roughly the bytes of memory that the row last read takes as an item.
+    pub(super) fn weight(&self) -> usize {
+        self.record.raw().len() + 128 * self.header.fields()
     }
 }
 
 /// Opens a regular file. A pipe or a device would block or never end.
 pub(super) fn open(path: &Path) -> Result<File, ConnectorError> {
     let failed = |error| io_error(path, "read it", &error);
-    if !fs::metadata(path).map_err(failed)?.is_file() {
+    // While a program replaces a file, there may be none for a moment.
+    let mut found = fs::metadata(path);
+    for _ in 0..MOMENTS {
+        if !found.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+            break;
+        }
+        std::thread::sleep(LOOK);
+        found = fs::metadata(path);
+    }
+    if !found.map_err(failed)?.is_file() {
         let message = format!("{}: this is not a file; the path must name a CSV file", path.display());
         return Err(ConnectorError::permanent(message));
     }
@@ -247,38 +311,14 @@ pub(super) fn rows_at(
     let mut items = Vec::with_capacity(offsets.len());
     for offset in offsets {
         input.seek(SeekFrom::Start(*offset)).map_err(|error| io_error(&scope.path, "read it", &error))?;
-        let mut records = Records::new(&mut input, scope.delimiter, *offset, 0);
+        let mut records = Records::new(&mut input, header.delimiter, *offset, 0);
         let more = records.read(&mut record).map_err(|found| flaw(&scope.path, &found))?;
         // Anything else means that the file changed meanwhile, which the caller finds out.
-        if more && record.len() == header.columns.len() {
+        if more && record.len() == header.width {
             items.push(header.item(|position| record.cell(position).into_owned()));
         }
     }
     Ok(items)
-}
-
-fn header(scope: &FileScope, record: &Record) -> Result<Header, ConnectorError> {
-    let columns: Vec<String> = (0..record.len()).map(|cell| record.cell(cell).into_owned()).collect();
-    let refuse = |what: String| {
-        ConnectorError::permanent(format!("{}, line {}: {what}", scope.path.display(), record.line))
-    };
-    if let Some((_, twice)) =
-        columns.iter().enumerate().find(|(position, name)| columns[..*position].contains(name))
-    {
-        return Err(refuse(format!(
-            "the column {twice:?} appears twice; give each column a name of its own"
-        )));
-    }
-    let find = |name: &str, field: &str| {
-        columns.iter().position(|column| column == name).ok_or_else(|| {
-            let columns = columns.join(", ");
-            refuse(format!("there is no column {name:?}, which `{field}` names; the columns are {columns}"))
-        })
-    };
-    let key = find(&scope.key, "key")?;
-    let modified = scope.modified.as_deref().map(|name| find(name, "modified")).transpose()?;
-    let newline = Some(record.terminator()).filter(|end| !end.is_empty()).unwrap_or("\n").to_owned();
-    Ok(Header { columns, key, modified, newline })
 }
 
 /// The line of the first row with this id.

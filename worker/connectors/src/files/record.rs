@@ -1,8 +1,9 @@
 //! Splits CSV into records and cells, keeping the bytes they were written in.
 //!
-//! A rewrite copies untouched records byte for byte, which needs each record's exact extent, and a half-written file
-//! must not pass for a whole one. The `csv` crate offers neither (it closes an open quote at the end of the file
-//! silently), so the splitting is done here; a test holds both to the same reading.
+//! A rewrite copies untouched records byte for byte, which needs each record's exact extent, and a file with a quote too
+//! few must not pass for a whole one. The `csv` crate offers neither: it takes text after a closing quote into the cell
+//! and closes an open quote at the end of the file. So the splitting is done here, strictly: whatever one quote too many
+//! or too few may have done is a flaw. A test holds both to the same reading of what is well-formed.
 
 use std::{
     borrow::Cow,
@@ -10,15 +11,36 @@ use std::{
 };
 
 /// A record larger than this is taken for a quote that was never closed: memory stays bounded.
-const LARGEST_RECORD: usize = 16 << 20;
+pub(super) const LARGEST_RECORD: usize = 16 << 20;
 
 /// Why the next record cannot be read.
 #[derive(Debug)]
 pub(super) enum Flaw {
     Io(io::Error),
-    NotUtf8 { line: u64 },
-    OpenQuote { line: u64 },
-    TooLong { line: u64 },
+    NotUtf8 {
+        line: u64,
+    },
+    /// A NUL byte.
+    Nul {
+        line: u64,
+    },
+    /// The file ends inside the quoted cell that opens on `line`.
+    OpenQuote {
+        line: u64,
+    },
+    TooLong {
+        line: u64,
+    },
+    /// Text on `line` follows the closing quote of the cell that opens on `opened`.
+    AfterQuote {
+        line: u64,
+        opened: u64,
+        backslash: bool,
+    },
+    /// A quote in an unquoted cell that may have lost its opening quote, or have its quote after a blank.
+    StrayQuote {
+        line: u64,
+    },
 }
 
 /// One record as it stands in the file.
@@ -44,9 +66,9 @@ impl Record {
         &self.raw[self.body()..]
     }
 
-    /// A blank line holds no record.
+    /// A row of nothing but empty cells, as spreadsheets append them, holds no record; nor does an empty line.
     pub(super) fn is_blank(&self) -> bool {
-        self.body() == 0
+        (0..self.len()).all(|position| self.cell(position).trim().is_empty())
     }
 
     /// How many cells there are.
@@ -74,10 +96,24 @@ impl Record {
 #[derive(Clone, Copy, PartialEq)]
 enum At {
     CellStart,
+    /// Only blanks so far.
+    Blanks,
     Cell,
+    /// The last byte is a quote in an unquoted cell.
+    QuoteInCell,
     Quoted,
     QuoteInQuoted,
     CarriageReturn,
+}
+
+/// How far a look at some bytes came.
+enum Reached {
+    /// The end of the bytes, inside the record.
+    Middle,
+    /// The end of the record.
+    End,
+    /// A byte that cannot stand there.
+    Misplaced,
 }
 
 /// Reads records one after the other.
@@ -110,15 +146,17 @@ impl<R: BufRead> Records<R> {
             return Ok(false);
         }
         if at == At::Quoted {
-            return Err(Flaw::OpenQuote { line: self.line });
+            return Err(Flaw::OpenQuote { line: self.line + newlines(&bytes[..cell_start(&record.ends)]) });
         }
         self.offset += bytes.len() as u64;
         let lone_return = u64::from(bytes.ends_with(b"\r"));
-        self.line += lone_return + bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.line += lone_return + newlines(&bytes);
+        if let Some(position) = bytes.iter().position(|byte| *byte == 0) {
+            return Err(Flaw::Nul { line: record.line + newlines(&bytes[..position]) });
+        }
         record.raw = String::from_utf8(bytes).map_err(|error| {
             let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-            let line = record.line + valid.iter().filter(|byte| **byte == b'\n').count() as u64;
-            Flaw::NotUtf8 { line }
+            Flaw::NotUtf8 { line: record.line + newlines(valid) }
         })?;
         Ok(true)
     }
@@ -132,25 +170,50 @@ impl<R: BufRead> Records<R> {
                 Err(error) => return Err(Flaw::Io(error)),
             };
             if available.is_empty() {
-                if at != At::CarriageReturn {
-                    ends.push(bytes.len());
+                match at {
+                    At::CarriageReturn => {}
+                    At::QuoteInCell => return Err(self.misplaced(at, bytes, ends)),
+                    // The cell that is open is the one after the last end.
+                    At::Quoted => {}
+                    _ => ends.push(bytes.len()),
                 }
                 return Ok(at);
             }
-            let (used, ended) = advance(&mut at, available, self.delimiter, bytes.len(), ends);
+            let (used, reached) = advance(&mut at, available, self.delimiter, bytes.len(), ends);
             bytes.extend_from_slice(&available[..used]);
             self.input.consume(used);
-            if ended {
-                return Ok(at);
-            }
-            if bytes.len() > LARGEST_RECORD {
-                return Err(Flaw::TooLong { line: self.line });
+            match reached {
+                Reached::End => return Ok(at),
+                Reached::Misplaced => return Err(self.misplaced(at, bytes, ends)),
+                Reached::Middle if bytes.len() > LARGEST_RECORD => {
+                    return Err(Flaw::TooLong { line: self.line });
+                }
+                Reached::Middle => {}
             }
         }
     }
+
+    /// The flaw of a byte that cannot follow `bytes`.
+    fn misplaced(&self, at: At, bytes: &[u8], ends: &[usize]) -> Flaw {
+        let line = self.line + newlines(bytes);
+        if at != At::QuoteInQuoted {
+            return Flaw::StrayQuote { line };
+        }
+        let opened = self.line + newlines(&bytes[..cell_start(ends)]);
+        Flaw::AfterQuote { line, opened, backslash: bytes.ends_with(b"\\\"") }
+    }
 }
 
-/// Moves over `available` up to the end of the record: how many bytes belong to it, and whether it ended. `before` is
+/// Where the cell after the last end starts.
+fn cell_start(ends: &[usize]) -> usize {
+    ends.last().map_or(0, |end| end + 1)
+}
+
+fn newlines(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
+}
+
+/// Moves over `available` up to the end of the record: how many bytes belong to it, and how far that is. `before` is
 /// how many bytes of it were seen earlier.
 fn advance(
     at: &mut At,
@@ -158,18 +221,24 @@ fn advance(
     delimiter: u8,
     before: usize,
     ends: &mut Vec<usize>,
-) -> (usize, bool) {
+) -> (usize, Reached) {
     for (position, byte) in available.iter().enumerate() {
         if *at == At::CarriageReturn {
-            return (position + usize::from(*byte == b'\n'), true);
+            return (position + usize::from(*byte == b'\n'), Reached::End);
         }
         *at = match (*at, *byte) {
             (At::Quoted, b'"') => At::QuoteInQuoted,
             (At::Quoted, _) => At::Quoted,
             (At::CellStart | At::QuoteInQuoted, b'"') => At::Quoted,
+            // A blank before the opening quote, or what a doubled quote or the end of a cell looks like when its
+            // opening quote is gone.
+            (At::Blanks | At::QuoteInCell, b'"') => return (position, Reached::Misplaced),
+            (At::QuoteInCell, byte) if byte == delimiter || matches!(byte, b'\n' | b'\r') => {
+                return (position, Reached::Misplaced);
+            }
             (_, b'\n') => {
                 ends.push(before + position);
-                return (position + 1, true);
+                return (position + 1, Reached::End);
             }
             (_, b'\r') => {
                 ends.push(before + position);
@@ -179,38 +248,20 @@ fn advance(
                 ends.push(before + position);
                 At::CellStart
             }
+            (At::QuoteInQuoted, _) => return (position, Reached::Misplaced),
+            (At::Cell, b'"') => At::QuoteInCell,
+            (At::CellStart | At::Blanks, b' ' | b'\t') => At::Blanks,
             _ => At::Cell,
         };
     }
-    (available.len(), false)
+    (available.len(), Reached::Middle)
 }
 
-/// The content of a cell. What follows a closing quote belongs to it, as the `csv` crate and spreadsheets read it.
+/// The content of a cell.
 pub(super) fn unquoted(raw: &str) -> Cow<'_, str> {
     let Some(quoted) = raw.strip_prefix('"') else { return Cow::Borrowed(raw) };
-    let mut content = String::with_capacity(quoted.len());
-    let mut rest = quoted;
-    while let Some((before, after)) = rest.split_once('"') {
-        content.push_str(before);
-        let Some(more) = after.strip_prefix('"') else {
-            content.push_str(after);
-            return Cow::Owned(content);
-        };
-        content.push('"');
-        rest = more;
-    }
-    content.push_str(rest);
-    Cow::Owned(content)
-}
-
-/// A cell as it must be written to be read back as `content`.
-pub(super) fn quote(content: &str, delimiter: u8) -> String {
-    let special = |byte: u8| byte == delimiter || matches!(byte, b'"' | b'\n' | b'\r');
-    if content.bytes().any(special) {
-        format!("\"{}\"", content.replace('"', "\"\""))
-    } else {
-        content.to_owned()
-    }
+    let content = quoted.strip_suffix('"').unwrap_or(quoted);
+    if content.contains('"') { Cow::Owned(content.replace("\"\"", "\"")) } else { Cow::Borrowed(content) }
 }
 
 #[cfg(test)]
@@ -218,6 +269,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::files::dialect::quote;
 
     fn split(text: &str, buffer: usize) -> Result<(Vec<Vec<String>>, String), Flaw> {
         let input = io::BufReader::with_capacity(buffer, text.as_bytes());
@@ -225,7 +277,7 @@ mod tests {
         let (mut rows, mut copy, mut record) = (Vec::new(), String::new(), Record::default());
         while records.read(&mut record)? {
             copy.push_str(record.raw());
-            if !record.is_blank() {
+            if record.body() > 0 {
                 rows.push((0..record.len()).map(|cell| record.cell(cell).into_owned()).collect());
             }
         }
@@ -261,6 +313,27 @@ mod tests {
         assert!(matches!(records.read(&mut record), Err(Flaw::NotUtf8 { line: 3 })));
     }
 
+    fn flaw(text: &str) -> String {
+        format!("{:?}", split(text, 64).unwrap_err())
+    }
+
+    #[test]
+    fn misplaced_quotes_are_flaws_with_their_lines() {
+        assert_eq!(
+            flaw("a,b\n1,\"12 inch\n2,\"two\"\n"),
+            "AfterQuote { line: 3, opened: 2, backslash: false }"
+        );
+        assert_eq!(flaw("1,\"a \\\"b\\\"\"\n"), "AfterQuote { line: 1, opened: 1, backslash: true }");
+        assert_eq!(flaw("1,\"a\" \n"), "AfterQuote { line: 1, opened: 1, backslash: false }");
+        for stray in ["1, \"a\"\n", "1,a\"\"b\n", "1,note\"\n", "1,note\"", "1,note\",\n"] {
+            assert_eq!(flaw(&format!("a,b\n{stray}")), "StrayQuote { line: 2 }", "{stray}");
+        }
+        assert_eq!(flaw("a\n1\0\n"), "Nul { line: 2 }");
+        assert_eq!(flaw("a,b\n1,\"x\ny\",\"z"), "OpenQuote { line: 3 }");
+        let (rows, copy) = split("1,12\" pipe\n", 64).unwrap();
+        assert_eq!((rows[0][1].as_str(), copy.as_str()), ("12\" pipe", "1,12\" pipe\n"));
+    }
+
     proptest! {
         #[test]
         fn reads_what_the_csv_crate_reads(text in "[a\",\n\r é]{0,24}", buffer in 1usize..9) {
@@ -279,6 +352,23 @@ mod tests {
             let text = format!("{},x\n", quote(&content, b','));
             let (rows, _) = split(&text, 64).unwrap();
             prop_assert_eq!(&rows[0][0], &content);
+        }
+
+        #[test]
+        fn a_quote_lost_or_added_never_goes_unseen(
+            rows in prop::collection::vec(prop::collection::vec(("[a\",\n\r é]{0,6}", any::<bool>()), 2), 1..6),
+            place in any::<prop::sample::Index>(),
+        ) {
+            let cell = |(content, quoted): &(String, bool)| {
+                if *quoted { format!("\"{}\"", content.replace('"', "\"\"")) } else { quote(content, b',') }
+            };
+            let text: String =
+                rows.iter().map(|row| format!("{}\n", row.iter().map(cell).collect::<Vec<_>>().join(","))).collect();
+            let quotes: Vec<usize> = text.match_indices('"').map(|(position, _)| position).collect();
+            prop_assume!(!quotes.is_empty());
+            let mut spoiled = text;
+            spoiled.remove(*place.get(&quotes));
+            prop_assert!(split(&spoiled, 64).is_err(), "{:?}", spoiled);
         }
     }
 }

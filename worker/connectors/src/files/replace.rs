@@ -53,7 +53,7 @@ impl Locked {
                 Err(TryLockError::WouldBlock) => {
                     let path = path.display();
                     let message = format!("{path}: another program holds a lock on the file; tried for 5 s");
-                    return Err(ConnectorError::transient(message));
+                    return Err(ConnectorError::conflict(message));
                 }
             };
             // Who had the lock before may have replaced the file: then this lock is on the old one.

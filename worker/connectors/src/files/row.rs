@@ -10,8 +10,9 @@ use syncline_engine::{
 };
 
 use super::{
-    read::Header,
-    record::{Record, quote, unquoted},
+    dialect::Quoting,
+    header::{Column, Header},
+    record::{LARGEST_RECORD, Record, unquoted},
 };
 use crate::stamp::{self, Stamp, Written};
 
@@ -26,7 +27,7 @@ pub(super) struct Row {
 pub(super) struct Style<'a> {
     pub(super) file: &'a str,
     pub(super) header: &'a Header,
-    pub(super) delimiter: u8,
+    pub(super) quoting: &'a Quoting,
     pub(super) stamp: Option<Stamp>,
     pub(super) now: DateTime<Utc>,
 }
@@ -67,12 +68,25 @@ impl Row {
     }
 
     /// Sets a cell; false if it had this content already, however it was written.
-    fn set(&mut self, position: usize, content: &str, delimiter: u8) -> bool {
-        let changed = unquoted(&self.cells[position]) != content;
+    fn set(&mut self, position: usize, content: &str, quoting: &Quoting) -> bool {
+        let old = &self.cells[position];
+        let changed = unquoted(old) != content;
         if changed {
-            self.cells[position] = quote(content, delimiter);
+            self.cells[position] = quoting.cell(position, Some(old), content);
         }
         changed
+    }
+
+    /// What reading would refuse is not written.
+    fn check(&self, style: &Style<'_>, id: &str) -> Result<(), ConnectorError> {
+        let length: usize = self.cells.iter().map(|cell| cell.len() + 1).sum();
+        if length > LARGEST_RECORD {
+            return Err(ConnectorError::permanent(format!(
+                "{}: the row {id:?} would have {length} bytes; a row can have 16 MiB",
+                style.file
+            )));
+        }
+        Ok(())
     }
 }
 
@@ -122,15 +136,16 @@ impl Style<'_> {
     }
 
     fn create(&self, id: &str, fields: &Fields) -> Result<Row, ConnectorError> {
-        if id.is_empty() {
-            let message = format!("{}: the new row has no {:?}", self.file, self.key());
+        if id.trim().is_empty() || id.contains('\0') {
+            let message = format!("{}: the new row has no usable {:?}", self.file, self.key());
             return Err(ConnectorError::permanent(message));
         }
-        let empty = vec![String::new(); self.header.columns.len()];
-        let mut row = Row { cells: empty, terminator: self.header.newline.clone() };
+        let cells = (0..self.header.width).map(|position| self.quoting.cell(position, None, ""));
+        let mut row = Row { cells: cells.collect(), terminator: self.header.newline.clone() };
         self.fill(&mut row, fields)?;
-        row.set(self.header.key, id, self.delimiter);
+        row.set(self.header.key.1, id, self.quoting);
         self.touch(&mut row, fields);
+        row.check(self, id)?;
         Ok(row)
     }
 
@@ -145,6 +160,7 @@ impl Style<'_> {
         let changed = self.fill(&mut new, fields)?;
         if changed {
             self.touch(&mut new, fields);
+            new.check(self, id)?;
             *row = new;
         }
         Ok(changed)
@@ -153,22 +169,58 @@ impl Style<'_> {
     fn fill(&self, row: &mut Row, fields: &Fields) -> Result<bool, ConnectorError> {
         let mut changed = false;
         for (name, value) in fields {
-            let Some(position) = self.header.position(name) else {
+            let Some(column) = self.header.column(name) else {
                 return Err(ConnectorError::permanent(format!(
                     "{}: there is no column {name:?}; the columns are {}",
                     self.file,
-                    self.header.columns.join(", ")
+                    self.header.names.join(", ")
                 )));
             };
-            changed |= row.set(position, &cell_text(value), self.delimiter);
+            for (position, content) in self.cells(row, column, value)? {
+                if content.contains('\0') {
+                    return Err(ConnectorError::permanent(format!(
+                        "{}: the column {name:?} cannot take a zero byte (\\0)",
+                        self.file
+                    )));
+                }
+                changed |= row.set(position, &content, self.quoting);
+            }
         }
         Ok(changed)
     }
 
+    /// The cells that a value fills, with their content.
+    fn cells(
+        &self,
+        row: &Row,
+        column: &Column,
+        value: &Value,
+    ) -> Result<Vec<(usize, String)>, ConnectorError> {
+        if let [position] = column.positions.as_slice() {
+            return Ok(vec![(*position, cell_text(value))]);
+        }
+        let texts = list_of(value);
+        if texts.iter().any(String::is_empty) || texts.len() > column.positions.len() {
+            return Err(ConnectorError::permanent(format!(
+                "{}: the columns {:?} cannot take {value}: they hold at most {} values, none of them empty",
+                self.file,
+                column.name,
+                column.positions.len()
+            )));
+        }
+        // Values go where values are; only a list of another length fills the cells from the first on.
+        let filled = |position: &&usize| !unquoted(&row.cells[**position]).is_empty();
+        let used: Vec<usize> = column.positions.iter().filter(filled).copied().collect();
+        let places = if used.len() == texts.len() { &used } else { &column.positions };
+        let texts = texts.into_iter().chain(std::iter::repeat_with(String::new));
+        Ok(places.iter().copied().zip(texts).collect())
+    }
+
     /// Records the time of the change, unless it was written itself.
     fn touch(&self, row: &mut Row, written: &Fields) {
-        let Some(position) = self.header.modified else { return };
-        if !written.contains_key(&self.header.columns[position]) {
+        let Some((name, position)) = &self.header.modified else { return };
+        let position = *position;
+        if !written.contains_key(name) {
             let cell = unquoted(&row.cells[position]).into_owned();
             let own = stamp::read(&cell).map(|(_, stamp)| stamp);
             if own.is_none() && !cell.trim().is_empty() {
@@ -179,7 +231,7 @@ impl Style<'_> {
                 Written::Text(text) => text,
                 Written::Int(number) => number.to_string(),
             };
-            row.set(position, &text, self.delimiter);
+            row.set(position, &text, self.quoting);
         }
     }
 
@@ -207,7 +259,20 @@ impl Style<'_> {
     }
 
     fn key(&self) -> &str {
-        &self.header.columns[self.header.key]
+        &self.header.key.0
+    }
+}
+
+/// The values of columns that share a name; a list may come back as the JSON text that it went out as.
+fn list_of(value: &Value) -> Vec<String> {
+    match value {
+        Value::Null => Vec::new(),
+        Value::List(values) => values.iter().map(cell_text).collect(),
+        Value::Text(text) => match serde_json::from_str::<Vec<String>>(text) {
+            Ok(texts) => texts,
+            Err(_) => vec![text.clone()],
+        },
+        other => vec![cell_text(other)],
     }
 }
 

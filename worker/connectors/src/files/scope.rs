@@ -16,7 +16,10 @@ pub(super) struct FileScope {
     pub(super) key: String,
     /// The column that says when a row was changed.
     pub(super) modified: Option<String>,
-    pub(super) delimiter: u8,
+    /// As the document sets it; without it a comma, or what the file's `sep=` line says.
+    pub(super) delimiter: Option<u8>,
+    /// The columns that the sync maps; empty: all of them.
+    pub(super) mapped: Vec<String>,
 }
 
 impl FileScope {
@@ -27,15 +30,16 @@ impl FileScope {
             key: reader.optional_text("key")?.unwrap_or_else(|| "id".to_owned()),
             modified: reader.optional_text("modified")?,
             delimiter: delimiter(&reader)?,
+            mapped: Vec::new(),
         })
     }
 }
 
-fn delimiter(reader: &ScopeReader<'_>) -> Result<u8, ScopeError> {
+fn delimiter(reader: &ScopeReader<'_>) -> Result<Option<u8>, ScopeError> {
     match reader.get("delimiter") {
-        None => Ok(b','),
-        Some(Json::String(text)) if text.len() == 1 && !["\"", "\r", "\n"].contains(&text.as_str()) => {
-            Ok(text.as_bytes()[0])
+        None => Ok(None),
+        Some(Json::String(text)) if text.len() == 1 && !["\"", "\r", "\n", "\0"].contains(&text.as_str()) => {
+            Ok(Some(text.as_bytes()[0]))
         }
         Some(other) => {
             let message =
@@ -63,7 +67,7 @@ mod tests {
     #[test]
     fn defaults() {
         let scope = FileScope::parse(&json!({"path": "a.csv"})).unwrap();
-        assert_eq!((scope.key.as_str(), scope.delimiter, scope.modified), ("id", b',', None));
+        assert_eq!((scope.key.as_str(), scope.delimiter, scope.modified), ("id", None, None));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use syncline_engine::ports::{ConnectorError, Write, WriteResult};
 
 use super::{
+    dialect::Quoting,
     read::{Identity, Index, Step, Table},
     replace::{Finished, Locked, Replacement},
     row::{Row, Style, target},
@@ -31,6 +32,8 @@ pub(super) fn prepare(
     now: DateTime<Utc>,
 ) -> Result<Prepared, ConnectorError> {
     let locked = Locked::acquire(&scope.path)?;
+    // Read before the rows are: the first one may be written, and its style is that of the others.
+    let quoting = Table::read(scope, locked.reader()?)?.learn();
     let table = Table::read(scope, locked.reader()?)?;
     let began = table.identity;
     let mut rewrite = Rewrite {
@@ -45,7 +48,7 @@ pub(super) fn prepare(
         },
         index: Index::default(),
     };
-    rewrite.run(scope, table, now)?;
+    rewrite.run(scope, table, &quoting, now)?;
     let finished = rewrite.output.replacement.map(Replacement::finish).transpose()?;
     let lost = || Err(ConnectorError::transient("a write was left without a result"));
     let results = rewrite.results.into_iter().map(|result| result.unwrap_or_else(lost)).collect();
@@ -70,10 +73,16 @@ struct Rewrite<'a> {
 }
 
 impl Rewrite<'_> {
-    fn run(&mut self, scope: &FileScope, mut table: Table, now: DateTime<Utc>) -> Result<(), ConnectorError> {
+    fn run(
+        &mut self,
+        scope: &FileScope,
+        mut table: Table,
+        quoting: &Quoting,
+        now: DateTime<Utc>,
+    ) -> Result<(), ConnectorError> {
         let file = scope.path.display().to_string();
         let header = table.header.clone();
-        let style = |stamp| Style { file: &file, header: &header, delimiter: scope.delimiter, stamp, now };
+        let style = |stamp| Style { file: &file, header: &header, quoting, stamp, now };
         let mut deleted = Vec::new();
         loop {
             let id = match table.step()? {
@@ -95,7 +104,7 @@ impl Rewrite<'_> {
             let changed = self.apply(&style(table.stamp), &id, &mut row, &positions);
             match row {
                 _ if !changed => self.output.copy(table.record.raw())?,
-                Some(row) => self.output.change(&row.to_text(scope.delimiter))?,
+                Some(row) => self.output.change(&row.to_text(header.delimiter))?,
                 None => {
                     self.output.change("")?;
                     deleted.push(id);
@@ -103,22 +112,25 @@ impl Rewrite<'_> {
             }
         }
         deleted.iter().for_each(|id| self.index.remove(id));
-        self.append(&style(table.stamp), scope)
+        self.append(&style(table.stamp))
     }
 
     /// Writes to rows that the file does not have: creates, and whatever finds nothing.
-    fn append(&mut self, style: &Style<'_>, scope: &FileScope) -> Result<(), ConnectorError> {
+    fn append(&mut self, style: &Style<'_>) -> Result<(), ConnectorError> {
         let mut rest: Vec<(String, Vec<usize>)> = std::mem::take(&mut self.pending).into_iter().collect();
         rest.sort_by_key(|(_, positions)| positions[0]);
         for (id, positions) in rest {
             let mut row = None;
             self.apply(style, &id, &mut row, &positions);
             if let Some(row) = row {
+                let mut text = row.to_text(style.header.delimiter);
                 if self.output.open_end {
+                    // A file without a newline at its end stays one.
                     self.output.change(&style.header.newline)?;
+                    text.truncate(text.len() - style.header.newline.len());
                 }
                 self.index.insert(&id, self.output.position);
-                self.output.change(&row.to_text(scope.delimiter))?;
+                self.output.change(&text)?;
             }
         }
         Ok(())

@@ -94,18 +94,27 @@ async fn untouched_rows_keep_their_bytes() {
     assert_eq!(
         csv.content(),
         "\u{feff}id,\"title\",extra\r\n\r\n1,\"quoted\",\"x\"\"y\"\r\n\"2\",\"a, b\",\"two\r\nlines\"\r\n3,,\"\"\r\n\
-         m,new,\r\n"
+         m,\"new\",\"\""
     );
     write_one(&*connector, delete("3")).await.unwrap();
-    assert!(csv.content().ends_with("lines\"\r\nm,new,\r\n"));
+    assert!(csv.content().ends_with("lines\"\r\nm,\"new\",\"\""));
     assert_eq!(csv.names(), ["rows.csv"]);
 }
 
 #[rstest]
-#[case::header_only("id,title", "id,title\nm,new\n")]
+#[case::header_only("id,title", "id,title\nm,new")]
 #[case::newline("id,title\n", "id,title\nm,new\n")]
-#[case::no_last_newline("id,title\n1,a", "id,title\n1,a\nm,new\n")]
+#[case::no_last_newline("id,title\n1,a", "id,title\n1,a\nm,new")]
 #[case::crlf("id,title\r\n1,a\r\n", "id,title\r\n1,a\r\nm,new\r\n")]
+#[case::returns_only("id,title\r1,a\r", "id,title\r1,a\rm,new\r")]
+#[case::all_quoted(
+    "\"id\",\"title\",\"x\"\n\"1\",\"a\",\"\"\n",
+    "\"id\",\"title\",\"x\"\n\"1\",\"a\",\"\"\n\"m\",\"new\",\"\"\n"
+)]
+#[case::quoted_header("\"id\",\"title\"\n", "\"id\",\"title\"\n\"m\",\"new\"\n")]
+#[case::quoted_text("\"id\",\"title\",n\n1,\"a\",\n", "\"id\",\"title\",n\n1,\"a\",\nm,\"new\",\n")]
+#[case::blank_rows("id,title\r\n1,a\r\n,,\r\n\"\", \r\n", "id,title\r\n1,a\r\n,,\r\n\"\", \r\nm,new\r\n")]
+#[case::excel("\u{feff}sep=;\r\nid;title\r\n", "\u{feff}sep=;\r\nid;title\r\nm;new\r\n")]
 #[case::semicolons("title;id\n", "title;id\nnew;m\n")]
 #[tokio::test]
 async fn new_rows_follow_the_style_of_the_file(#[case] before: &str, #[case] after: &str) {
@@ -152,15 +161,34 @@ async fn values_of_all_kinds_become_cells() {
 #[case::blank_lines("\n\n", "is empty")]
 #[case::no_key(
     "number,title\n1,a\n",
-    "line 1: there is no column \"id\", which `key` names; the columns are number, title"
+    "line 1: there is no column \"id\", which `key` names; the columns are \"number\", \"title\""
 )]
-#[case::same_column("id,a,a\n", "line 1: the column \"a\" appears twice")]
+#[case::same_key("id,a,id\n", "line 1: the column \"id\", which `key` names, appears twice (columns 1, 3)")]
+#[case::blank_in_a_name("id ,v\n1,a\n", "the columns are \"id \", \"v\"; did you mean \"id \"?")]
+#[case::two_marks(
+    "\u{feff}\u{feff}id,v\n",
+    "the columns are \"\\u{feff}id\", \"v\"; the file begins with more than one byte order mark"
+)]
+#[case::no_break_space("id\u{a0},v\n", "the columns are \"id\\u{a0}\"")]
+#[case::semicolons("id;v\n1;a\n", "the file seems to be separated by \";\": set delimiter: \";\"")]
+#[case::tabs("id\tv\n1\ta\n", "set delimiter: \"\\t\"")]
+#[case::wide("i\0d\0,\0v\0", "line 1: this is UTF-16LE text; save the file as UTF-8")]
+#[case::zero_byte("id,title\n1,a\n2,\0\n", "line 3: there is a zero byte")]
+#[case::lost_closing_quote(
+    "id,title\n1,\"12 inch\n2,\"two\"\n",
+    "line 3: text follows the closing quote of the cell that opens on line 2"
+)]
+#[case::lost_opening_quote(
+    "id,title\n1,note\"\n",
+    "line 2: a cell has a quote where its opening quote may be missing"
+)]
+#[case::backslash(
+    "id,title\n1,\"a \\\"b\\\"\"\n",
+    "line 2: text follows the closing quote of the cell; a backslash does not escape"
+)]
 #[case::few_cells("id,title\n1,a\n2\n", "line 3: the row has 1 cells, the header has 2")]
 #[case::many_cells("id,title\n1,a,b\n", "line 2: the row has 3 cells, the header has 2")]
-#[case::half_written(
-    "id,title\n1,a\n2,\"b",
-    "line 3: a quote that opens in the row starting here is never closed"
-)]
+#[case::half_written("id,title\n1,a\n2,\"b", "line 3: the quote that opens a cell here is never closed")]
 #[case::empty_key("id,title\n1,a\n,b\n", "line 3: the row has no \"id\"")]
 #[case::same_id("id,title\n1,\"a\nb\"\n2,b\n\n1,c\n", "line 6: the id \"1\" is already used on line 2")]
 #[case::latin("id,title\n1,a\n2,\u{1}\n", "line 3: this is not UTF-8 text")]
@@ -293,4 +321,100 @@ async fn writers_at_the_same_time_lose_nothing() {
     writers.join_all().await;
     assert_eq!(ids(&*csv.open().await, ReadMode::Full).await.len(), 40);
     assert_eq!(csv.names(), ["rows.csv"]);
+}
+
+#[rstest]
+#[case::all_quoted("\"id\",\"title\"\n\"1\",\"a\"\n", "\"id\",\"title\"\n\"1\",\"b\"\n")]
+#[case::empty_in_a_quoted_column("id,title\n1,\n2,\"x\"\n", "id,title\n1,\"b\"\n2,\"x\"\n")]
+#[case::quotes_of_need("id,title\n1,\"a,\"\n2,x\n", "id,title\n1,b\n2,x\n")]
+#[case::inner_quote("id,title,n\r\n1,a,12\" pipe\r\n", "id,title,n\r\n1,b,12\" pipe\r\n")]
+#[case::no_last_newline("id,title\n1,a", "id,title\n1,b")]
+#[case::unnamed("id,title,,\n1,a,x,y\n", "id,title,,\n1,b,x,y\n")]
+#[tokio::test]
+async fn one_edit_changes_one_cell(#[case] before: &str, #[case] after: &str) {
+    let csv = Csv::new(before);
+    write_one(&*csv.open().await, update("1", title("b"), Fields::new())).await.unwrap();
+    assert_eq!(csv.content(), after);
+}
+
+#[tokio::test]
+async fn columns_of_one_name_are_a_list() {
+    let csv = Csv::new("id,label,label,label\n1,x,,y\n2,,,\n");
+    let connector = csv.open().await;
+    let list = |texts: &[&str]| Value::List(texts.iter().map(|each| text(each)).collect());
+    let labels = |value: Value| fields([("label", value)]);
+    assert_eq!(fetch(&*connector, "1").await.unwrap().fields["label"], list(&["x", "y"]));
+    assert_eq!(fetch(&*connector, "2").await.unwrap().fields["label"], Value::Null);
+    let writes = [
+        update("1", labels(list(&["x", "z"])), Fields::new()),
+        update("2", labels(text("[\"a\",\"b\"]")), Fields::new()),
+        create(marker("m"), labels(list(&["a", "b", "c", "d"]))),
+    ];
+    let results = write(&*connector, &writes).await;
+    let refused = results[2].as_ref().unwrap_err().to_string();
+    assert!(refused.contains("the columns \"label\" cannot take"), "{refused}");
+    assert_eq!(csv.content(), "id,label,label,label\n1,x,,z\n2,a,b,\n");
+}
+
+#[tokio::test]
+async fn only_mapped_columns_are_read() {
+    let csv = Csv::new("id,a,b,b\n1,x,y,z\n");
+    let options = syncline_connectors::OpenOptions { mapped: vec!["a".to_owned()], ..Default::default() };
+    let platform = syncline_connectors::platform("csv").unwrap();
+    let connector = platform.open(&json!({ "path": csv.path() }), &options).await.unwrap();
+    let item = fetch(&*connector, "1").await.unwrap();
+    assert_eq!(item.fields, fields([("id", text("1")), ("a", text("x"))]));
+}
+
+#[tokio::test]
+async fn a_page_ends_by_bytes_too() {
+    let cell = "x".repeat(1 << 20);
+    let rows: String = (0..12).map(|number| format!("{number},{cell}\n")).collect();
+    let csv = Csv::new(format!("id,title\n{rows}"));
+    let connector = csv.open().await;
+    let mut listing = connector.list(ReadMode::Full).await.unwrap();
+    let mut pages = Vec::new();
+    while let Some(page) = listing.next_page().await.unwrap() {
+        pages.push(page.len());
+    }
+    assert_eq!(pages, [4, 4, 4]);
+}
+
+#[tokio::test]
+async fn what_could_not_be_read_again_is_not_written() {
+    let csv = Csv::new("id,title\n1,a\n");
+    let connector = csv.open().await;
+    let writes =
+        [update("1", title(&"x".repeat(17 << 20)), Fields::new()), update("1", title("a\0"), Fields::new())];
+    let refused = write(&*connector, &writes).await;
+    for (result, what) in refused.iter().zip(["a row can have 16 MiB", "zero byte"]) {
+        let error = result.as_ref().unwrap_err().to_string();
+        assert!(error.contains(what), "{error}");
+    }
+    assert_eq!(csv.content(), "id,title\n1,a\n");
+}
+
+#[tokio::test]
+async fn a_file_in_the_hands_of_its_writer_is_read_again() {
+    let csv = Csv::new("id,title\n1,a\n2,\"half");
+    let path = csv.path();
+    let writer = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(60));
+        fs::write(path, "id,title\n1,a\n2,\"half a row\"\n").unwrap();
+    });
+    let connector = csv.open().await;
+    assert_eq!(ids(&*connector, ReadMode::Full).await, ["1", "2"]);
+    writer.join().unwrap();
+    // Gone for a moment, as while an editor replaces it.
+    let path = csv.path();
+    fs::rename(&path, path.with_extension("new")).unwrap();
+    let writer = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(60));
+        fs::rename(path.with_extension("new"), path).unwrap();
+    });
+    assert_eq!(ids(&*connector, ReadMode::Full).await, ["1", "2"]);
+    writer.join().unwrap();
+    fs::remove_file(csv.path()).unwrap();
+    let error = connector.list(ReadMode::Full).await.unwrap().next_page().await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Transient);
 }

@@ -7,7 +7,7 @@ use super::{
     record::{Results, errors, is_old_news},
 };
 use crate::{
-    Side, Value,
+    Item, Side, Value,
     mapping::Rule,
     plan::{Action, ItemPlan, Op},
     ports::{
@@ -73,7 +73,8 @@ impl Run<'_> {
                 count_writes(plan, results, report);
             } else if let Some(link) = record.link.filter(|_| outdated && stale == Stale::Again) {
                 record.error_count = record.error_count.saturating_sub(1);
-                again.push(Work::link(link.id));
+                let weight = |side: Side| plan.facts.seen.get(side).item().map_or(0, Item::weight);
+                again.push(Work::link(link.id, weight(Side::Source) + weight(Side::Target)));
                 count_writes(plan, results, report);
             } else {
                 count(plan, results, &record, report);

@@ -28,6 +28,8 @@ struct Entry {
     id: i64,
     content: Pair<Option<ContentKey>>,
     flags: u16,
+    /// The items' weight in KiB, as listed by this run.
+    kib: Pair<u16>,
 }
 
 /// 96 bits of an id's hash: among a million ids two are alike with a chance of one in 10^17.
@@ -148,7 +150,7 @@ impl LinkIndex {
             flags |= missing(side);
         }
         let content = Pair::new(brief.hash.source.map(content_key), brief.hash.target.map(content_key));
-        self.entries.push(Entry { id: brief.id, content, flags });
+        self.entries.push(Entry { id: brief.id, content, flags, kib: Pair::default() });
     }
 
     /// How many links there are.
@@ -172,7 +174,7 @@ impl LinkIndex {
     }
 
     /// Notes that an item was read, and whether its content is other than last seen.
-    pub(super) fn see(&mut self, side: Side, id: &str, content: Hash) -> Found {
+    pub(super) fn see(&mut self, side: Side, id: &str, content: Hash, weight: usize) -> Found {
         let by_id = self.by_id.get(side);
         let key = id_key(id);
         let first = by_id.partition_point(|(hash, _)| *hash < key);
@@ -181,6 +183,7 @@ impl LinkIndex {
         };
         let entry = &mut self.entries[position as usize];
         entry.flags |= seen(side);
+        *entry.kib.get_mut(side) = u16::try_from(weight / 1024).unwrap_or(u16::MAX);
         let news = match entry.content.get(side) {
             // A deleted item has no content; one that is seen again has come back.
             None => true,
@@ -195,6 +198,12 @@ impl LinkIndex {
             _ if entry.flags & TOMBSTONE != 0 => Found::Linked(position),
             _ => Found::Pending(position),
         }
+    }
+
+    /// Roughly the bytes that the link's items take.
+    pub(super) fn weight(&self, position: u32) -> usize {
+        let kib = &self.entry(position).kib;
+        (usize::from(kib.source) + usize::from(kib.target)) * 1024
     }
 
     /// Whether the link must be looked at.

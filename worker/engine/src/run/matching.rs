@@ -23,6 +23,8 @@ pub(super) struct Unpaired {
     pub(super) due: bool,
     /// What it is matched by; none when one of those fields is empty.
     pub(super) key: Option<Hash>,
+    /// Roughly the bytes that it takes.
+    pub(super) weight: usize,
     /// All that is mapped of it, after a restore.
     pub(super) content: Option<Hash>,
 }
@@ -108,7 +110,14 @@ impl<'a> Matcher<'a> {
         due: bool,
     ) -> Unpaired {
         let content = self.alike.and_then(|mapping| content(mapping, side, typed));
-        Unpaired { id: item.id.clone(), link, due, key: self.key(side, typed), content }
+        Unpaired {
+            id: item.id.clone(),
+            link,
+            due,
+            key: self.key(side, typed),
+            weight: item.weight(),
+            content,
+        }
     }
 }
 

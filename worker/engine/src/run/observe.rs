@@ -18,6 +18,8 @@ use super::{
 /// Changed items kept from the listing, per side; beyond this they are read again when their turn comes, so that memory
 /// does not grow with the number of changes.
 const KEPT: usize = 2_000;
+/// The bytes that they may take.
+const KEPT_BYTES: usize = 8 << 20;
 
 /// What was read of one side.
 #[derive(Debug, Default)]
@@ -57,11 +59,13 @@ pub(super) async fn observe(
     let failed = |error| RunError::Connector { side, error };
     let mut listing = connector.list(mode).await.map_err(failed)?;
     let mut observed = Observed::default();
+    let mut kept_bytes = 0;
     while let Some(page) = listing.next_page().await.map_err(failed)? {
         for item in page.into_iter().filter(|item| !item.deleted) {
             observed.count += 1;
             let typed = mapping.typed(side, &item);
-            let keep = match index.see(side, &item.id, content_hash(&typed)) {
+            let weight = item.weight();
+            let keep = match index.see(side, &item.id, content_hash(&typed), weight) {
                 Found::Linked(position) => index.is_dirty(position),
                 Found::Pending(position) => {
                     let due = index.is_dirty(position);
@@ -74,7 +78,8 @@ pub(super) async fn observe(
                     true
                 }
             };
-            if keep && observed.kept.len() < KEPT {
+            if keep && observed.kept.len() < KEPT && kept_bytes + weight <= KEPT_BYTES {
+                kept_bytes += weight;
                 observed.kept.insert(item.id.clone(), item);
             }
         }

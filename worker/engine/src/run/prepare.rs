@@ -41,7 +41,7 @@ impl Run<'_> {
     /// Reads both sides and lists the work.
     pub(super) async fn prepare(&self, report: &mut Report) -> Result<Prepared, RunError> {
         if let Some(only) = &self.options.only {
-            let work = only.iter().map(|id| Work::link(*id)).collect();
+            let work = only.iter().map(|id| Work::link(*id, 0)).collect();
             // Nothing was listed, so nothing is known of what is there.
             let doubtful = self.doubtful(Pair::new(true, true));
             return Ok(Prepared { work, kept: Pair::default(), cursors: Vec::new(), doubtful });
@@ -162,6 +162,7 @@ impl Run<'_> {
         let link = |position| Work::Link {
             id: index.id(position),
             absent: Pair::new(absent(position, Side::Source), absent(position, Side::Target)),
+            weight: index.weight(position),
         };
         let mut work: Vec<Work> = index
             .work(complete)
