@@ -25,6 +25,11 @@ use super::{
 };
 use crate::stamp::Stamp;
 
+/// Rows of the first page, which shows how large rows are.
+const FIRST_PAGE: usize = 64;
+/// Roughly the bytes that a page may take.
+const PAGE_BYTES: usize = 4 << 20;
+
 /// A listing of a table.
 pub(super) struct TableListing {
     db: Db,
@@ -33,6 +38,8 @@ pub(super) struct TableListing {
     complete: bool,
     high_water: Option<DateTime<Utc>>,
     calls: u64,
+    /// Rows of the next page.
+    limit: usize,
 }
 
 /// What is read next; rows after `last`.
@@ -85,7 +92,7 @@ impl TableListing {
     }
 
     fn new(db: Db, table: Arc<Table>, phase: Phase) -> Self {
-        Self { db, table, phase, complete: false, high_water: None, calls: 0 }
+        Self { db, table, phase, complete: false, high_water: None, calls: 0, limit: FIRST_PAGE }
     }
 
     async fn rows(&mut self, sql: String, arguments: &[Raw]) -> Result<Vec<Vec<Raw>>, ConnectorError> {
@@ -127,8 +134,10 @@ impl TableListing {
                 return Err(ConnectorError::permanent(message));
             }
         }
-        let more = rows.len() > PAGE;
-        rows.truncate(PAGE);
+        let more = rows.len() > self.limit;
+        rows.truncate(self.limit);
+        let largest = rows.iter().map(|row| row.item.weight()).max().unwrap_or(0).max(1);
+        self.limit = (self.limit * 8).min(PAGE).min(PAGE_BYTES / largest).max(1);
         Ok(Page { last: rows.last().filter(|_| more).cloned(), rows })
     }
 }
@@ -147,13 +156,15 @@ impl Listing for TableListing {
         let (page, next) = match std::mem::replace(&mut self.phase, Phase::Ended) {
             Phase::Ended => return Ok(None),
             Phase::All { last } => {
-                let page = self.page(by_key(&table, None, last.as_ref()), last.as_ref()).await?;
+                let page = self.page(by_key(&table, None, last.as_ref(), self.limit), last.as_ref()).await?;
                 self.complete = page.last.is_none();
                 let next = page.last.clone().map_or(Phase::Ended, |last| Phase::All { last: Some(last) });
                 (page, next)
             }
             Phase::Untimed { since, last } => {
-                let page = self.page(by_key(&table, table.modified, last.as_ref()), last.as_ref()).await?;
+                let page = self
+                    .page(by_key(&table, table.modified, last.as_ref(), self.limit), last.as_ref())
+                    .await?;
                 let next = match page.last.clone() {
                     Some(last) => Phase::Untimed { since, last: Some(last) },
                     None => Phase::Timed { since, last: None },
@@ -161,7 +172,8 @@ impl Listing for TableListing {
                 (page, next)
             }
             Phase::Timed { since, last } => {
-                let page = self.page(by_time(&table, since, last.as_ref()), last.as_ref()).await?;
+                let page =
+                    self.page(by_time(&table, since, last.as_ref(), self.limit), last.as_ref()).await?;
                 for row in &page.rows {
                     self.raise(row.item.modified);
                 }
@@ -184,7 +196,7 @@ impl Listing for TableListing {
 }
 
 /// Rows by key, all of them or those whose `untimed` column is null.
-fn by_key(table: &Table, untimed: Option<usize>, last: Option<&Row>) -> (String, Vec<Raw>) {
+fn by_key(table: &Table, untimed: Option<usize>, last: Option<&Row>, limit: usize) -> (String, Vec<Raw>) {
     let key = format!("t.{}", quoted(&table.key().name));
     let mut statement = table.select();
     statement.push(&format!(" WHERE {key} IS NOT NULL"));
@@ -194,13 +206,13 @@ fn by_key(table: &Table, untimed: Option<usize>, last: Option<&Row>) -> (String,
     if let Some(last) = last {
         statement.push(&format!(" AND {key} > ")).argument(table.key, last.raw[table.key].clone());
     }
-    statement.push(&format!(" ORDER BY {key} LIMIT {}", PAGE + 1));
+    statement.push(&format!(" ORDER BY {key} LIMIT {}", limit + 1));
     (statement.sql, statement.arguments)
 }
 
 /// Rows changed since a time, by time and key.
-fn by_time(table: &Table, since: DateTime<Utc>, last: Option<&Row>) -> (String, Vec<Raw>) {
-    let Some(position) = table.modified else { return by_key(table, None, last) };
+fn by_time(table: &Table, since: DateTime<Utc>, last: Option<&Row>, limit: usize) -> (String, Vec<Raw>) {
+    let Some(position) = table.modified else { return by_key(table, None, last, limit) };
     let (key, time) = (format!("t.{}", quoted(&table.key().name)), ordered(table, position));
     let mut statement = table.select();
     statement.push(&format!(" WHERE {key} IS NOT NULL AND "));
@@ -210,7 +222,7 @@ fn by_time(table: &Table, since: DateTime<Utc>, last: Option<&Row>) -> (String, 
         statement.argument(position, last.raw[position].clone()).push(", ");
         statement.argument(table.key, last.raw[table.key].clone()).push(")");
     }
-    statement.push(&format!(" ORDER BY {time}, {key} LIMIT {}", PAGE + 1));
+    statement.push(&format!(" ORDER BY {time}, {key} LIMIT {}", limit + 1));
     (statement.sql, statement.arguments)
 }
 
