@@ -110,6 +110,7 @@ pub(crate) enum Command {
     /// Mark Syncline's database as restored from a backup, or show it
     ///
     /// A restore is noticed by itself in most cases; this is for the others.
+    #[command(name = "mark-restored", visible_alias = "restored")]
     Restored(RestoredArgs),
     /// Store the syncs of a YAML file
     Apply(ApplyArgs),
@@ -147,8 +148,9 @@ pub(crate) enum Command {
     Workers,
     /// Remove old runs, changes, conflicts and deleted syncs for good
     ///
-    /// What an open conflict, an open intent or a tombstone needs stays, however old it is. Batches of at most 1,024 rows;
-    /// workers and other commands go on meanwhile. Workers do the same once a day by themselves.
+    /// It shows what would go, and removes it with --yes. What an open conflict, an open intent or a tombstone needs
+    /// stays, however old it is. Batches of at most 1,024 rows; workers and other commands go on meanwhile. Workers do the
+    /// same once a day by themselves.
     Purge(PurgeArgs),
 }
 
@@ -162,7 +164,7 @@ impl Command {
             Command::Api(_) => "api",
             Command::Migrate(_) => "migrate",
             Command::Backup(_) => "backup",
-            Command::Restored(_) => "restored",
+            Command::Restored(_) => "mark-restored",
             Command::Apply(_) => "apply",
             Command::Validate(_) => "validate",
             Command::Plan(_) => "plan",

@@ -104,7 +104,8 @@ async fn purge(program: &Program, database: &Database, volume: Volume) -> Result
     ] {
         let writer = Writer::start(&database.url(), volume).await?;
         let began = Instant::now();
-        let done = program.run_within(HOURS, &[&["--json", "purge"], &arguments[..]].concat())?.json()?;
+        let done =
+            program.run_within(HOURS, &[&["--json", "purge", "--yes"], &arguments[..]].concat())?.json()?;
         let took = began.elapsed().as_secs_f64();
         let waits = writer.stop().await?;
         let removed = removed(&done, kind).with_context(|| format!("{kind} in {done}"))?;

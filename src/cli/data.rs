@@ -97,8 +97,11 @@ pub(crate) struct RestoredArgs {
 #[derive(Debug, Args)]
 pub(crate) struct PurgeArgs {
     /// Show what would go, and what stays though it is old, and why; remove nothing
-    #[arg(long)]
+    #[arg(long, conflicts_with = "yes")]
     pub(crate) dry_run: bool,
+    /// Do it: what goes cannot be brought back
+    #[arg(long)]
+    pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) keep: KeepArgs,
 }

@@ -9,7 +9,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
     ("Syncs", &["demo", "apply", "validate", "plan", "sync", "enqueue"]),
     ("What happened", &["runs", "history", "conflicts", "stats", "schedules"]),
     ("Queue and workers", &["queues", "jobs", "dead", "workers", "pause", "resume", "pauses"]),
-    ("Servers and database", &["up", "worker", "api", "migrate", "backup", "restored", "purge"]),
+    ("Servers and database", &["up", "worker", "api", "migrate", "backup", "mark-restored", "purge"]),
 ];
 
 /// The command line with that overview as its help.

@@ -58,7 +58,7 @@ pub(crate) async fn run(url: &str, args: &BackupArgs, output: &Output) -> Result
     if !taken.marked {
         output.note(
             "its schema is too old to say that it is a backup: after restoring it and `syncline migrate up`, run \
-             `syncline restored`",
+             `syncline mark-restored`",
         );
     }
     Ok(Exit::Done)

@@ -26,9 +26,16 @@ pub(crate) async fn run(url: &str, args: &PurgeArgs, output: &Output) -> Result<
     let watch =
         Shown { bar: bar(output), stop_at: environment.stop_at.clone(), shutdown: shutdown::on_signals()? };
     let now = environment.clock.now();
-    let report = purge(&environment.db, now, &retention, args.dry_run, "syncline purge", &watch).await;
+    let report = purge(&environment.db, now, &retention, !args.yes, "syncline purge", &watch).await;
     watch.bar.finish_and_clear();
     let report = report?;
+    if !args.yes && !args.dry_run && report.removed() > 0 {
+        table(&report, output);
+        return Err(Fault::usage(format!(
+            "this removes {} rows for good; nothing was done. If that is right, add --yes. `syncline backup` comes before",
+            report.removed()
+        )));
+    }
     output.data(&report);
     tell(&report, output);
     Ok(if report.complete { Exit::Done } else { Exit::Failed })
@@ -47,6 +54,17 @@ fn bar(output: &Output) -> ProgressBar {
 }
 
 fn tell(report: &Report, output: &Output) {
+    table(report, output);
+    if report.dry_run {
+        output
+            .line("Nothing was removed. With --yes instead of --dry-run it is, and cannot be brought back.");
+    }
+    if !report.complete {
+        output.note("stopped before the end; run it again to go on");
+    }
+}
+
+fn table(report: &Report, output: &Output) {
     let went = if report.dry_run { "would go" } else { "removed" };
     let row = |(kind, tally): (&syncline_worker::purge::Kind, &syncline_worker::purge::Tally)| {
         let kept: Vec<String> =
@@ -54,12 +72,6 @@ fn tell(report: &Report, output: &Output) {
         vec![kind.as_str().to_owned(), tally.removed.to_string(), kept.join(", ")]
     };
     output.table(&["past its limit", went, "stays"], report.kinds.iter().map(row).collect());
-    if report.dry_run {
-        output.line("Nothing was removed. Without --dry-run it is, and cannot be brought back.");
-    }
-    if !report.complete {
-        output.note("stopped before the end; run it again to go on");
-    }
 }
 
 /// A reason in words.

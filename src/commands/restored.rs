@@ -1,4 +1,4 @@
-//! `syncline restored`: what is known of a restore, and a person's word that there was one.
+//! `syncline mark-restored`: what is known of a restore, and a person's word that there was one.
 
 use std::io::Write;
 

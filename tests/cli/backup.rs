@@ -195,7 +195,7 @@ async fn a_file_moved_elsewhere_is_treated_the_same() -> Result<()> {
 #[tokio::test]
 async fn a_person_may_say_so_where_nothing_tells() -> Result<()> {
     let places = Places::in_step(300, "").await?;
-    places.program.expect(0, &["restored"])?;
+    places.program.expect(0, &["mark-restored"])?;
     places.remove(&["T-000005"])?;
     ensure_tells(&places.told(1, &["--confirm-deletes"])?.stderr, &["held", "--allow-deletes 1"])
 }

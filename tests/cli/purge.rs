@@ -32,6 +32,12 @@ async fn a_dry_run_says_what_the_purge_then_does() -> Result<()> {
     ensure!(removed(&dry, "changes") == 60 && removed(&dry, "runs") == 2, "{dry}");
     ensure!(of(&dry, "changes")["kept"]["newest_of_link"] == 30, "{dry}");
     ensure!(of(&dry, "runs")["kept"]["newest_of_sync"] == 1, "{dry}");
+    let refused = places.program.expect(2, &limits[1..])?;
+    ensure!(
+        refused.stderr.contains("removes 62 rows for good; nothing was done")
+            && refused.stderr.contains("--yes")
+    );
+    let limits = [&limits[..], &["--yes"]].concat();
     let real = places.program.expect(0, &limits)?.json()?;
     ensure!(real["dry_run"] == false && real["kinds"] == dry["kinds"], "{real}");
 

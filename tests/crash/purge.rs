@@ -23,7 +23,7 @@ use super::{
 
 const ROWS: usize = 40;
 /// Everything that may go at all.
-const PURGE: [&str; 5] = ["purge", "--keep-changes", "0s", "--keep-runs", "0s"];
+const PURGE: [&str; 6] = ["purge", "--yes", "--keep-changes", "0s", "--keep-runs", "0s"];
 
 #[derive(Debug, Clone, Copy)]
 enum On {

@@ -65,7 +65,7 @@ async fn every_statement_finds_its_rows_by_an_index() -> Result<()> {
         &["migrate", "status"],
         &["workers"],
         &["purge", "--dry-run"],
-        &["purge"],
+        &["purge", "--yes"],
     ] {
         program.expect(0, arguments)?;
     }

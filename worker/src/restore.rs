@@ -88,7 +88,7 @@ pub async fn mark_by_hand(db: &DatabaseConnection, now: DateTime<Utc>) -> Result
     let tx = begin(db).await?;
     // That it was restored under our eyes does not matter any more.
     notice_within(&tx, &place, now).await?;
-    let marked = mark(&tx, &place, "somebody said so (`syncline restored`)", now).await?;
+    let marked = mark(&tx, &place, "marked by hand (`syncline mark-restored`)", now).await?;
     tx.commit().await?;
     Ok(marked.map_or(0, |noticed| noticed.syncs))
 }
