@@ -16,6 +16,9 @@ use serde_json::{Value, json};
 pub(crate) use self::plan::conflict_kind;
 use crate::{cli::ColorChoice, fault::Fault};
 
+/// Columns of a terminal that does not tell its size.
+const USUAL_WIDTH: usize = 80;
+
 /// Said once below values that [`shown`] has cut.
 const CUT: &str = "values that end with … are cut; --json shows them whole";
 
@@ -129,10 +132,8 @@ fn screen_width() -> Option<usize> {
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.trim().parse::<usize>().ok());
     let terminal = || {
         let stdout = io::stdout();
-        if !stdout.is_terminal() {
-            return None;
-        }
-        terminal_size::terminal_size_of(stdout).map(|(width, _)| usize::from(width.0))
+        let size = || terminal_size::terminal_size_of(io::stdout());
+        stdout.is_terminal().then(|| size().map_or(USUAL_WIDTH, |(width, _)| usize::from(width.0)))
     };
     columns.filter(|columns| *columns > 0).or_else(terminal).filter(|columns| *columns > 0)
 }
