@@ -7,11 +7,10 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     Item, Side, Value,
-    capability::Capabilities,
     conflict::Conflict,
     mapping::Mapping,
     merge::Outcome,
-    ports::{Link, LinkState, Marker, OpKind},
+    ports::{Connector, Link, LinkState, Marker, OpKind},
     side::Pair,
     spec::SyncSpec,
     value::Fields,
@@ -23,8 +22,8 @@ pub struct Context<'a> {
     pub spec: &'a SyncSpec,
     /// Its mapping, compiled.
     pub mapping: &'a Mapping,
-    /// What the two places can do.
-    pub capabilities: Pair<&'a Capabilities>,
+    /// The two places: what they can do, which ids they take for the same, and what their fields take. Plans make no calls.
+    pub places: Pair<&'a dyn Connector>,
     /// The time of the run.
     pub now: DateTime<Utc>,
     /// Act on an absence at once instead of at the second complete listing.

@@ -10,6 +10,7 @@ mod record;
 mod recover;
 mod report;
 mod restored;
+mod retry;
 mod send;
 
 use std::collections::HashMap;
@@ -24,7 +25,7 @@ use crate::{
     side::Pair,
     spec::SyncSpec,
 };
-use apply::{Applied, Stale};
+use apply::{Applied, Left, Stale};
 use matching::Unpaired;
 
 /// The bytes of the items of a batch. Plans, intents, writes and records each hold their values again.
@@ -186,19 +187,23 @@ impl Run<'_> {
         }
         let total = prepared.work.len() as u64;
         let context = self.context(prepared.doubtful);
-        let mut again = Vec::new();
+        let mut left = Left::default();
         let mut done = 0;
         for work in batches(&prepared.work, self.batch_size()) {
             self.leave.check().map_err(StoreError::from)?;
-            again
-                .extend(self.plan_and_apply(&context, work, &mut prepared.kept, report, Stale::Again).await?);
+            let more = self.plan_and_apply(&context, work, &mut prepared.kept, report, Stale::Again).await?;
+            left.again.extend(more.again);
+            left.refused.extend(more.refused);
             done += work.len() as u64;
             self.observer.progress(done, total);
         }
         // What somebody edited between our read and our write is read and decided once more; then it is next run's.
-        for work in batches(&again, self.batch_size()) {
-            self.plan_and_apply(&context, work, &mut Pair::default(), report, Stale::Fails).await?;
+        for work in batches(&left.again, self.batch_size()) {
+            let more =
+                self.plan_and_apply(&context, work, &mut Pair::default(), report, Stale::Fails).await?;
+            left.refused.extend(more.refused);
         }
+        self.try_refused_again(&context, left.refused, report).await?;
         if !prepared.cursors.is_empty() {
             self.store.save_cursors(&prepared.cursors).await?;
             self.observer.reached(Step::CursorSaved).await;
@@ -215,19 +220,19 @@ impl Run<'_> {
         kept: &mut Pair<HashMap<String, Item>>,
         report: &mut Report,
         stale: Stale,
-    ) -> Result<Vec<Work>, RunError> {
+    ) -> Result<Left, RunError> {
         let before = report.clone();
         for _ in 1..PLANS {
             let plans = self.plan_batch(context, work, kept, report).await?;
             match self.apply(plans, report, stale).await? {
-                Applied::Done(again) => return Ok(again),
+                Applied::Done(left) => return Ok(left),
                 // Its items are read again as well.
                 Applied::Outdated => *report = before.clone(),
             }
         }
         let plans = self.plan_batch(context, work, kept, report).await?;
         match self.apply(plans, report, stale).await? {
-            Applied::Done(again) => Ok(again),
+            Applied::Done(left) => Ok(left),
             Applied::Outdated => Err(StoreError::Outdated.into()),
         }
     }
@@ -237,10 +242,7 @@ impl Run<'_> {
         Context {
             spec: self.spec,
             mapping: self.mapping,
-            capabilities: Pair::new(
-                self.connectors.source.capabilities(),
-                self.connectors.target.capabilities(),
-            ),
+            places: self.connectors,
             now: self.clock.now(),
             confirm_deletes: self.options.confirm_deletes,
             after_restore: self.options.after_restore,

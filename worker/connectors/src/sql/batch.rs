@@ -24,6 +24,17 @@ pub(super) enum Outcome {
     Refused(ConnectorError),
 }
 
+impl Outcome {
+    /// The row concerned, if it was not refused.
+    pub(super) fn id(&self) -> Option<&str> {
+        match self {
+            Outcome::Row(id) => Some(id),
+            Outcome::Deleted(item) => Some(&item.id),
+            Outcome::Refused(_) => None,
+        }
+    }
+}
+
 /// A transaction and what it knows of the table.
 pub(super) struct Batch<'a> {
     pub(super) table: &'a Table,
@@ -36,12 +47,25 @@ pub(super) struct Batch<'a> {
     /// Ids whose row in `rows` is out of date.
     pub(super) touched: HashSet<String>,
     pub(super) written: bool,
+    /// The highest number among keys that new rows were given by us.
+    pub(super) highest_key: Option<i64>,
+    /// Ids in `rows` by their canonical form.
+    spelled: HashMap<String, String>,
 }
 
 impl<'a> Batch<'a> {
     pub(super) fn new(table: &'a Table, tx: Tx<'a>, now: DateTime<Utc>) -> Self {
-        let (rows, markers, touched) = (HashMap::new(), HashMap::new(), HashSet::new());
-        Self { table, tx, now, rows, markers, touched, written: false }
+        Self {
+            table,
+            tx,
+            now,
+            rows: HashMap::new(),
+            markers: HashMap::new(),
+            touched: HashSet::new(),
+            written: false,
+            highest_key: None,
+            spelled: HashMap::new(),
+        }
     }
 
     pub(super) async fn execute(&mut self, sql: &str) -> Result<u64, ConnectorError> {
@@ -51,7 +75,10 @@ impl<'a> Batch<'a> {
     /// Reads and locks the rows that the writes are about.
     pub(super) async fn load(&mut self, writes: &[Write]) -> Result<(), Fault> {
         self.rows.clear();
+        self.spelled.clear();
         self.markers.clear();
+        self.touched.clear();
+        (self.written, self.highest_key) = (false, None);
         let ids: Vec<String> = writes.iter().filter_map(|write| self.table.target(write)).collect();
         self.load_ids(&ids).await?;
         let Some(position) = self.table.marker else { return Ok(()) };
@@ -78,17 +105,46 @@ impl<'a> Batch<'a> {
     }
 
     pub(super) async fn load_ids(&mut self, ids: &[String]) -> Result<(), Fault> {
-        let wanted: HashSet<&String> = ids.iter().collect();
+        let wanted: HashSet<String> = ids.iter().map(|id| self.table.canonical(id)).collect();
         for page in ids.chunks(PAGE) {
             let Some((sql, arguments)) = self.table.select_ids(page, &self.lock()) else { continue };
             for raw in self.tx.rows(sql, &arguments).await? {
                 let row = self.table.row(raw)?;
-                if wanted.contains(&row.item.id) {
+                let canonical = self.table.canonical(&row.item.id);
+                if wanted.contains(&canonical) {
+                    self.spelled.insert(canonical, row.item.id.clone());
                     self.rows.insert(row.item.id.clone(), row);
                 }
             }
         }
         Ok(())
+    }
+
+    /// Reads a row again.
+    pub(super) async fn reload(&mut self, id: &str) -> Result<(), Fault> {
+        self.rows.remove(id);
+        self.touched.remove(id);
+        self.load_ids(&[id.to_owned()]).await
+    }
+
+    /// The id of the row that has this id, in whatever spelling.
+    pub(super) fn held(&self, id: &str) -> Option<String> {
+        let own = self.spelled.get(&self.table.canonical(id))?;
+        self.rows.contains_key(own).then(|| own.clone())
+    }
+
+    /// An error where the table, as it was read again, does not have what a write made of it.
+    pub(super) fn check(&self, outcome: &Outcome) -> Result<(), Fault> {
+        let what = match outcome {
+            Outcome::Row(id) if !self.rows.contains_key(id) => {
+                format!("the row {id:?} is not there after the write")
+            }
+            Outcome::Deleted(item) if self.rows.contains_key(&item.id) => {
+                format!("the row {:?} is still there after the delete", item.id)
+            }
+            _ => return Ok(()),
+        };
+        Err(Fault::Row(self.table.refusal(format!("{what}{}", self.table.by_triggers()))))
     }
 
     fn lock(&self) -> String {
@@ -105,7 +161,7 @@ impl<'a> Batch<'a> {
             && let Some(id) = self.table.target(write)
         {
             self.load_ids(std::slice::from_ref(&id)).await?;
-            if self.rows.contains_key(&id) {
+            if let Some(id) = self.held(&id) {
                 let ours = self.table.asked(marker, fields).is_none();
                 return Ok(if ours { Outcome::Row(id) } else { Outcome::Refused(self.table.taken(&id)) });
             }
@@ -115,31 +171,48 @@ impl<'a> Batch<'a> {
             WriteOp::Update { id, .. } | WriteOp::Delete { id } => format!("the row {id:?} was refused"),
         };
         // The table's label begins with the database's, which need not stand there twice.
-        let message = error.message.strip_prefix(&format!("{}: ", self.tx.label())).unwrap_or(&error.message);
+        let bare = |prefix: &str| error.message.strip_prefix(&format!("{prefix}: "));
+        let message = bare(&self.table.label).or_else(|| bare(self.tx.label())).unwrap_or(&error.message);
         let written = written(write);
         Ok(Outcome::Refused(self.table.refusal(format!("{what}: {message}{written}"))))
     }
 
     /// The rows as they stand now, triggers and defaults included.
-    pub(super) async fn results(
-        &mut self,
-        outcomes: Vec<Outcome>,
-    ) -> Result<Vec<WriteResult>, ConnectorError> {
+    pub(super) async fn results(&mut self, outcomes: Vec<Outcome>) -> Result<Vec<WriteResult>, Fault> {
         let stale: Vec<String> = self.touched.drain().collect();
         stale.iter().for_each(|id| {
             self.rows.remove(id);
         });
-        self.load_ids(&stale).await.map_err(Fault::into_error)?;
+        self.load_ids(&stale).await?;
+        // Of two writes to one row, the later one tells what is there.
+        let last: HashMap<&str, usize> =
+            outcomes.iter().enumerate().filter_map(|(place, outcome)| Some((outcome.id()?, place))).collect();
+        for (place, outcome) in outcomes.iter().enumerate() {
+            if outcome.id().is_some_and(|id| last.get(id) == Some(&place)) {
+                self.check(outcome)?;
+            }
+        }
         let result = |outcome| match outcome {
             Outcome::Refused(error) => Err(error),
             Outcome::Deleted(item) => Ok(item),
             Outcome::Row(id) => match self.rows.get(&id) {
                 Some(row) => Ok(row.item.clone()),
-                // Created and deleted again by the same batch, or by a trigger.
                 None => Ok(Item { deleted: true, ..Item::new(id, Fields::new()) }),
             },
         };
         Ok(outcomes.into_iter().map(result).collect())
+    }
+
+    /// A sequence that numbers new rows must be past the numbers that rows were given: the next insert of the user's own
+    /// program would fail.
+    pub(super) async fn advance_sequence(&mut self) -> Result<(), Fault> {
+        let (Some(sequence), Some(highest)) = (&self.table.sequence, self.highest_key) else { return Ok(()) };
+        let sql = format!(
+            "SELECT setval($1::text::regclass, $2::text::bigint)::text FROM {sequence} WHERE last_value < \
+             $2::text::bigint OR (last_value = $2::text::bigint AND NOT is_called)"
+        );
+        let arguments = [Raw::Text(sequence.clone()), Raw::Int(highest)];
+        self.tx.rows(sql, &arguments).await.map(|_| ())
     }
 }
 

@@ -43,6 +43,17 @@ pub(super) struct Column {
     pub(super) writable: bool,
     /// The form of the times in it, where it holds times in a form of its own.
     pub(super) stamp: Option<Stamp>,
+    /// The labels of an enumerated type; else none.
+    pub(super) labels: Vec<String>,
+    /// How many characters fit (PostgreSQL; SQLite keeps any number).
+    pub(super) length: Option<usize>,
+}
+
+/// How many characters a type of PostgreSQL takes: `character varying(3)` takes 3.
+pub(super) fn length_of(type_name: &str) -> Option<usize> {
+    let rest =
+        type_name.strip_prefix("character varying(").or_else(|| type_name.strip_prefix("character("))?;
+    rest.strip_suffix(')')?.parse().ok()
 }
 
 impl Kind {

@@ -52,6 +52,16 @@ impl Raw {
             _ => self == other,
         }
     }
+
+    /// The value as text, the same for a number and its digits.
+    pub(super) fn text(&self) -> String {
+        match self {
+            Raw::Null | Raw::Binary => String::new(),
+            Raw::Int(number) => number.to_string(),
+            Raw::Real(number) => number.to_string(),
+            Raw::Text(text) => text.clone(),
+        }
+    }
 }
 
 /// Which SQL is spoken.
@@ -184,7 +194,19 @@ impl Tx<'_> {
         .await
     }
 
-    pub(super) async fn commit(self) -> Result<(), ConnectorError> {
+    /// Leaves a transaction that the database may have ended by itself (SQLite's RAISE(ROLLBACK)). The driver takes it for
+    /// open until a rollback succeeds.
+    pub(super) async fn abandon(mut self) {
+        if let Inner::Sqlite(tx) = &mut self.inner {
+            let _ = sqlx::query("BEGIN").execute(&mut **tx).await;
+        }
+        let _ = match self.inner {
+            Inner::Sqlite(tx) => tx.rollback().await,
+            Inner::Postgres(tx) => tx.rollback().await,
+        };
+    }
+
+    pub(super) async fn commit(self) -> Result<(), Fault> {
         let Tx { inner, db } = self;
         let committed = async {
             match inner {
@@ -192,7 +214,7 @@ impl Tx<'_> {
                 Inner::Postgres(tx) => tx.commit().await,
             }
         };
-        db.in_time(committed).await.map_err(Fault::into_error)
+        db.in_time(committed).await
     }
 }
 

@@ -59,19 +59,28 @@ pub(super) fn fault(label: &str, error: &sqlx::Error) -> Fault {
 
 /// <https://www.sqlite.org/rescode.html>; the low byte is the primary code.
 fn sqlite(label: &str, code: u32, message: &str) -> Fault {
-    let refused = |message: String| Fault::Row(ConnectorError::permanent(message));
     let permanent = |message: String| Fault::Call(ConnectorError::permanent(message));
     let transient = |message: String| Fault::Call(ConnectorError::transient(message));
     match code & 0xff {
         5 | 6 => transient(format!("{label} is locked by another program; tried for 5 s")),
+        4 | 7 | 9 => transient(format!("{label}: {message}")),
         13 => transient(format!("{label}: disk full; free some space")),
         10 => transient(format!("{label}: the disk failed: {message}")),
         3 | 8 | 23 => permanent(format!("{label} may not be written: {message}; mend its permissions")),
         14 => permanent(format!("{label} cannot be opened; mend the permissions of the file and its folder")),
         11 | 26 => permanent(format!("{label} is damaged or is no SQLite database: {message}")),
-        18..=20 => refused(format!("{label}: {message}")),
+        // The general code covers a statement that does not fit the table as well as a function that fails on one value.
+        1 if !is_about_the_statement(message) => {
+            Fault::Row(ConnectorError::permanent(format!("{label}: {message}")))
+        }
+        18..=20 => Fault::Row(ConnectorError::permanent(format!("{label}: {message}"))),
         _ => permanent(format!("{label}: {message}")),
     }
+}
+
+fn is_about_the_statement(message: &str) -> bool {
+    let parts = ["no such", "has no column", "syntax error", "unrecognized token", "cannot modify"];
+    parts.iter().any(|part| message.contains(part))
 }
 
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
@@ -81,18 +90,114 @@ fn postgres(label: &str, error: &PgDatabaseError) -> Fault {
     if let (Some(detail), "23503" | "23505") = (error.detail(), error.code()) {
         message = format!("{message} ({detail})");
     }
-    match error.code() {
-        "28000" | "28P01" => Fault::Call(ConnectorError::new(ErrorKind::Auth, message)),
-        "57014" => Fault::Call(ConnectorError::transient(format!("{message}; the statement took too long"))),
-        "55P03" => Fault::Call(ConnectorError::transient(format!("{message}; another program holds a lock"))),
-        "57P04" | "3D000" => Fault::Call(ConnectorError::permanent(message)),
-        code => match code.get(..2) {
-            // Data that the column cannot take, a violated constraint, a trigger's refusal, a mismatched type.
-            Some("22" | "23" | "44" | "P0") => Fault::Row(ConnectorError::permanent(message)),
-            _ if code == "42804" => Fault::Row(ConnectorError::permanent(message)),
-            // Lost connections, deadlocks, a shortage of resources, an operator's intervention.
-            Some("08" | "40" | "53" | "57" | "58") => Fault::Call(ConnectorError::transient(message)),
-            _ => Fault::Call(ConnectorError::permanent(message)),
-        },
+    // A function of the user's (a trigger) chooses its code freely, so the code says nothing about other rows.
+    let raised = error.routine() == Some("exec_stmt_raise");
+    let in_function = raised || error.r#where().is_some();
+    let code = error.code();
+    match Scope::of(code, error.routine(), in_function) {
+        Scope::Row => Fault::Row(ConnectorError::permanent(message)),
+        Scope::Auth => Fault::Call(ConnectorError::new(ErrorKind::Auth, message)),
+        Scope::Denied => {
+            Fault::Call(ConnectorError::permanent(format!("{message}; {}", grant(label, error))))
+        }
+        Scope::Statement => Fault::Call(ConnectorError::permanent(message)),
+        Scope::Transient if raised => Fault::Row(ConnectorError::transient(message)),
+        Scope::Transient => Fault::Call(ConnectorError::transient(match code {
+            "57014" => format!("{message}; the statement took too long"),
+            "55P03" => format!("{message}; another program holds a lock"),
+            _ => message,
+        })),
+    }
+}
+
+/// What an SQLSTATE is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    /// This row's data: others can be written.
+    Row,
+    /// The credentials.
+    Auth,
+    /// A right that the role lacks.
+    Denied,
+    /// The statement, whatever the row.
+    Statement,
+    /// The moment.
+    Transient,
+}
+
+impl Scope {
+    /// `routine` is the server's function that raised the error: row security and missing rights share a code.
+    fn of(code: &str, routine: Option<&str>, in_function: bool) -> Scope {
+        let class = code.get(..2).unwrap_or_default();
+        match (code, class) {
+            ("28000" | "28P01", _) => Scope::Auth,
+            ("57P04", _) | (_, "3D") => Scope::Statement,
+            ("55P03", _) | (_, "08" | "40" | "53" | "57" | "58") => Scope::Transient,
+            _ if in_function => Scope::Row,
+            ("42501", _) if routine == Some("aclcheck_error") => Scope::Denied,
+            ("42501" | "42804" | "42846", _) => Scope::Row,
+            ("55000", _) | (_, "0A" | "25" | "26" | "3F" | "42") => Scope::Statement,
+            _ => Scope::Row,
+        }
+    }
+}
+
+/// The statement that gives the missing right. The kind of object stands in the server's message only.
+fn grant(label: &str, error: &PgDatabaseError) -> String {
+    let role = label.split_once('@').map_or("the role", |(role, _)| role);
+    let mut words = error.message().rsplit(' ');
+    let object = words.next().unwrap_or_default();
+    let rights = match words.next() {
+        Some("table" | "relation" | "view") => format!("SELECT, INSERT, UPDATE, DELETE ON {object}"),
+        Some("schema") => format!("USAGE ON SCHEMA {object}"),
+        Some("sequence") => format!("USAGE, SELECT, UPDATE ON SEQUENCE {object}"),
+        Some("function") => format!("EXECUTE ON FUNCTION {object}"),
+        _ => "the missing right on the object named".to_owned(),
+    };
+    format!("as its owner, run: GRANT {rights} TO {role}")
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("23505", None, false, Scope::Row)]
+    #[case("54000", None, false, Scope::Row)]
+    #[case("PT422", Some("exec_stmt_raise"), true, Scope::Row)]
+    #[case("42501", Some("ExecWithCheckOptions"), false, Scope::Row)]
+    #[case("42501", Some("aclcheck_error"), false, Scope::Denied)]
+    #[case("42501", Some("aclcheck_error"), true, Scope::Row)]
+    #[case("42P01", Some("parserOpenTable"), false, Scope::Statement)]
+    #[case("42P01", Some("parserOpenTable"), true, Scope::Row)]
+    #[case("40P01", None, true, Scope::Transient)]
+    #[case("55P03", None, false, Scope::Transient)]
+    #[case("53100", None, false, Scope::Transient)]
+    #[case("28P01", None, false, Scope::Auth)]
+    #[case("3D000", None, false, Scope::Statement)]
+    fn a_code_concerns_a_row_or_the_statement(
+        #[case] code: &str,
+        #[case] routine: Option<&str>,
+        #[case] in_function: bool,
+        #[case] expected: Scope,
+    ) {
+        assert_eq!(Scope::of(code, routine, in_function), expected);
+    }
+
+    #[rstest]
+    #[case(1, "malformed JSON", true)]
+    #[case(1, "no such column: x", false)]
+    #[case(1811, "not allowed", true)]
+    #[case(2067, "UNIQUE constraint failed: t.pos", true)]
+    #[case(20, "datatype mismatch", true)]
+    #[case(5, "database is locked", false)]
+    fn a_code_of_sqlite_concerns_a_row_or_the_call(
+        #[case] code: u32,
+        #[case] message: &str,
+        #[case] row: bool,
+    ) {
+        assert_eq!(matches!(sqlite("t.db", code, message), Fault::Row(_)), row);
     }
 }

@@ -3,9 +3,10 @@
 use syncline_engine::ports::ConnectorError;
 
 use super::{
-    column::{Column, Kind},
+    column::{Column, Kind, length_of},
     convert::stamp_of,
     db::{Db, Dialect, Raw},
+    rules::{self, Rules},
     scope::SqlScope,
     table::{Table, quoted},
 };
@@ -19,6 +20,7 @@ struct Found {
     numbered: Option<String>,
     /// Views have no unique columns to show.
     is_view: bool,
+    rules: Rules,
 }
 
 /// Reads the table's columns and finds those that the scope names.
@@ -77,8 +79,15 @@ pub(super) async fn table(db: &Db, scope: &SqlScope) -> Result<Table, ConnectorE
         marker,
         key_assigned: numbered || found.columns[key].has_default,
         key_nullable: !numbered && !found.columns[key].not_null,
+        spelling: found.rules.spelling,
+        unique: Vec::new(),
+        triggers: found.rules.triggers,
+        sequence: found.rules.sequence,
         columns: found.columns,
     };
+    let positions = |names: &Vec<String>| names.iter().map(|name| table.position(name)).collect();
+    let unique: Vec<Option<Vec<usize>>> = found.rules.unique.iter().map(positions).collect();
+    table.unique = unique.into_iter().flatten().filter(|columns| *columns != [table.key]).collect();
     learn_stamps(db, &mut table).await?;
     Ok(table)
 }
@@ -126,6 +135,8 @@ async fn sqlite(db: &Db, scope: &SqlScope) -> Result<Option<Found>, ConnectorErr
             has_default: row[3] != Raw::Null,
             writable: row[5] == Raw::Int(0),
             stamp: None,
+            labels: Vec::new(),
+            length: None,
         })
         .collect();
     let unique = "SELECT min(c.name) FROM pragma_index_list($1, $2) AS i, pragma_index_info(i.name, $2) AS c WHERE \
@@ -134,7 +145,8 @@ async fn sqlite(db: &Db, scope: &SqlScope) -> Result<Option<Found>, ConnectorErr
         db.rows(unique.to_owned(), &at).await?.iter().map(|row| text(row, 0)).collect();
     unique.extend(only_key.map(|row| text(row, 0)));
     let numbered = numbered.map(|row| text(row, 0));
-    Ok(Some(Found { columns, unique, numbered, is_view: text(list, 0) == "view" }))
+    let rules = rules::sqlite(db, &at, &scope.key).await?;
+    Ok(Some(Found { columns, unique, numbered, is_view: text(list, 0) == "view", rules }))
 }
 
 async fn postgres(db: &Db, scope: &SqlScope) -> Result<Option<Found>, ConnectorError> {
@@ -153,7 +165,9 @@ async fn postgres(db: &Db, scope: &SqlScope) -> Result<Option<Found>, ConnectorE
                    CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, t.typtypmod) \
                    ELSE format_type(a.atttypid, a.atttypmod) END, a.attnotnull::text, \
                    (a.atthasdef OR a.attidentity <> '')::text, \
-                   (a.attgenerated <> '' OR a.attidentity = 'a')::text \
+                   (a.attgenerated <> '' OR a.attidentity = 'a')::text, \
+                   (SELECT string_agg(enumlabel, E'\\n' ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = CASE \
+                   WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END) \
                    FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid \
                    WHERE a.attrelid = $1::text::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
     let is = |row: &[Raw], position| text(row, position) == "true";
@@ -170,6 +184,8 @@ async fn postgres(db: &Db, scope: &SqlScope) -> Result<Option<Found>, ConnectorE
             has_default: is(row, 5),
             writable: !is(row, 6),
             stamp: None,
+            labels: text(row, 7).lines().map(ToOwned::to_owned).collect(),
+            length: length_of(&text(row, 3)),
         })
         .collect();
     let unique = "SELECT a.attname::text FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = \
@@ -177,7 +193,8 @@ async fn postgres(db: &Db, scope: &SqlScope) -> Result<Option<Found>, ConnectorE
                   = 1 AND i.indpred IS NULL";
     let unique = db.rows(unique.to_owned(), &oid).await?.iter().map(|row| text(row, 0)).collect();
     let is_view = ["v", "m", "f"].contains(&text(relation, 1).as_str());
-    Ok(Some(Found { columns, unique, numbered: None, is_view }))
+    let rules = rules::postgres(db, &relation[0], &scope.key).await?;
+    Ok(Some(Found { columns, unique, numbered: None, is_view, rules }))
 }
 
 /// Looks how times are written in columns whose type does not say.
@@ -205,7 +222,7 @@ async fn learn_stamps(db: &Db, table: &mut Table) -> Result<(), ConnectorError> 
     Ok(())
 }
 
-fn text(row: &[Raw], position: usize) -> String {
+pub(super) fn text(row: &[Raw], position: usize) -> String {
     match row.get(position) {
         Some(Raw::Text(text)) => text.clone(),
         Some(Raw::Int(number)) => number.to_string(),

@@ -6,8 +6,11 @@ mod convert;
 mod db;
 mod error;
 mod inspect;
+mod keys;
 mod list;
 mod number;
+mod rows;
+mod rules;
 mod scope;
 mod table;
 mod values;
@@ -18,7 +21,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use serde_json::Value as Json;
 use syncline_engine::{
-    Item,
+    Item, Value,
     capability::{Capabilities, ConcurrencyControl, CreateIdempotency, DeleteEvidence, Removal},
     ports::{
         Connector, ConnectorError, FieldInfo, Listing, Marker, ReadMode, Write, WriteContext, WriteResult,
@@ -152,9 +155,34 @@ impl Connector for SqlTable {
             .iter()
             .map(|marker| marker.id.clone().or_else(|| self.table.derived_key(&marker.text)))
             .collect();
-        let found = self.fetch(&ids.iter().flatten().cloned().collect::<Vec<_>>()).await?;
-        let find = |id: &Option<String>| found.iter().find(|item| Some(&item.id) == id.as_ref()).cloned();
+        let wanted: Vec<String> = ids.iter().flatten().cloned().collect();
+        let Some((sql, arguments)) = self.table.select_ids(&wanted, "") else {
+            return Ok(markers.iter().map(|_| None).collect());
+        };
+        let rows = self.db.rows(sql, &arguments).await?;
+        let found: Vec<Row> = rows.into_iter().map(|raw| self.table.row(raw)).collect::<Result<_, _>>()?;
+        let find = |id: &Option<String>| {
+            let id = id.as_ref()?;
+            found.iter().find(|row| self.table.same_id(id, &row.item.id)).map(|row| row.item.clone())
+        };
         Ok(ids.iter().map(find).collect())
+    }
+
+    fn canonical_id(&self, id: &str) -> String {
+        self.table.canonical(id)
+    }
+
+    fn accepts(&self, field: &str, value: &Value) -> Result<(), String> {
+        let Some(position) = self.table.position(field) else { return Ok(()) };
+        self.table.columns[position].stored(value, self.table.dialect).map(|_| ())
+    }
+
+    fn needs(&self, field: &str) -> bool {
+        let Some(position) = self.table.position(field).filter(|position| *position != self.table.key) else {
+            return false;
+        };
+        let column = &self.table.columns[position];
+        column.not_null && !column.has_default && column.writable
     }
 
     async fn write(

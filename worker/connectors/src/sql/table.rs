@@ -6,6 +6,7 @@ use super::{
     column::{Column, Kind},
     convert::instant_of,
     db::{Dialect, Raw},
+    keys::Spelling,
 };
 use crate::stamp::unread;
 
@@ -27,6 +28,14 @@ pub(super) struct Table {
     pub(super) key_assigned: bool,
     /// The key may be null.
     pub(super) key_nullable: bool,
+    /// Which spellings of a key the database takes for the same.
+    pub(super) spelling: Spelling,
+    /// Columns of unique indexes, other than the key's.
+    pub(super) unique: Vec<Vec<usize>>,
+    /// Triggers and rules by name, for messages.
+    pub(super) triggers: Vec<String>,
+    /// The sequence that numbers the key, if it may be set.
+    pub(super) sequence: Option<String>,
 }
 
 /// A row that was read.
@@ -101,17 +110,27 @@ impl Table {
 
     /// An id as what the key column may hold; nothing if it cannot be there.
     pub(super) fn key_arguments(&self, id: &str) -> Vec<Raw> {
-        let whole = id.parse::<i64>().ok().filter(|number| number.to_string() == id);
+        let plain = self.plain_key(id);
+        let whole = plain.parse::<i64>().ok().filter(|number| number.to_string() == plain);
         match (self.dialect, self.key().kind) {
             (Dialect::Postgres, Kind::Int) => whole.map(Raw::Int).into_iter().collect(),
-            (Dialect::Postgres, Kind::Uuid) if !is_uuid(id) => Vec::new(),
+            (Dialect::Postgres, Kind::Uuid) if !is_uuid(&plain) => Vec::new(),
+            (Dialect::Postgres, Kind::Uuid) => vec![Raw::Text(plain)],
             (Dialect::Postgres, _) if id.contains('\0') => Vec::new(),
-            (Dialect::Postgres, _) => vec![Raw::Text(id.to_owned())],
             // A column without a type compares a number with text as different.
             (Dialect::Sqlite, Kind::Any) => {
                 whole.map(Raw::Int).into_iter().chain([Raw::Text(id.to_owned())]).collect()
             }
-            (Dialect::Sqlite, _) => vec![Raw::Text(id.to_owned())],
+            (Dialect::Sqlite, Kind::Int) => vec![Raw::Text(plain)],
+            _ => vec![Raw::Text(id.to_owned())],
+        }
+    }
+
+    /// The triggers and rules that may have had a hand in a write.
+    pub(super) fn by_triggers(&self) -> String {
+        match self.triggers.as_slice() {
+            [] => String::new(),
+            names => format!("; look at its triggers and rules: {}", names.join(", ")),
         }
     }
 
@@ -205,7 +224,7 @@ impl Statement<'_> {
     }
 }
 
-fn is_uuid(text: &str) -> bool {
+pub(super) fn is_uuid(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(position, byte)| match position {
             8 | 13 | 18 | 23 => byte == b'-',

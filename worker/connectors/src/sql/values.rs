@@ -2,14 +2,15 @@
 
 use chrono::{DateTime, Utc};
 use syncline_engine::{
+    Value,
     ports::{ConnectorError, Marker, Write, WriteOp, changed_since_read},
     value::{Fields, Instant, Precision},
 };
 
 use super::{
-    column::Kind,
+    column::{Column, Kind},
     convert::stamp_of,
-    db::Raw,
+    db::{Dialect, Raw},
     table::{Row, Table},
 };
 
@@ -71,15 +72,11 @@ impl Table {
                 return Err(self.refusal(what));
             };
             let column = &self.columns[position];
-            let raw = column.raw(value, self.dialect).map_err(|what| self.refusal(what))?;
-            // Nothing to say about a column that must say something: its default speaks.
-            if creating && raw == Raw::Null && (column.has_default || position == self.key) && column.not_null
-            {
+            // A new row without a value here takes the column's default.
+            if creating && value.is_blank() && (column.has_default || position == self.key) {
                 continue;
             }
-            if !column.writable {
-                return Err(self.refusal(format!("the column {name:?} is computed by the database")));
-            }
+            let raw = column.stored(value, self.dialect).map_err(|what| self.refusal(what))?;
             values.push((position, raw));
         }
         Ok(values)
@@ -109,6 +106,51 @@ impl Table {
 
     pub(super) fn refusal(&self, what: impl AsRef<str>) -> ConnectorError {
         ConnectorError::permanent(format!("{}: {}", self.label, what.as_ref()))
+    }
+}
+
+impl Column {
+    /// A value in the form that this column holds, or why it cannot hold it. Where null is not allowed, nothing is the
+    /// empty text or array: both are read as nothing.
+    pub(super) fn stored(&self, value: &Value, dialect: Dialect) -> Result<Raw, String> {
+        let (name, type_name) = (&self.name, &self.type_name);
+        if !self.writable {
+            return Err(format!(
+                "the column {name:?} is computed by the database; set `direction: target_to_source` for this field \
+                 (`source_to_target` where the table is the source)"
+            ));
+        }
+        if value.is_blank() && self.not_null {
+            return match self.kind {
+                Kind::Text => Ok(Raw::Text(String::new())),
+                Kind::Any if dialect == Dialect::Sqlite => Ok(Raw::Text(String::new())),
+                Kind::Array => Ok(Raw::Text("{}".to_owned())),
+                _ => Err(format!(
+                    "the column {name:?} ({type_name}) is NOT NULL and cannot be empty; give it a value, or the field a \
+                     default_value"
+                )),
+            };
+        }
+        let raw = self.raw(value, dialect)?;
+        if let Raw::Text(text) = &raw {
+            self.has_place_for(text)?;
+        }
+        Ok(raw)
+    }
+
+    fn has_place_for(&self, text: &str) -> Result<(), String> {
+        let (name, type_name) = (&self.name, &self.type_name);
+        if !self.labels.is_empty() && !self.labels.iter().any(|label| label == text) {
+            let labels = self.labels.join(", ");
+            return Err(format!("the column {name:?} ({type_name}) cannot take {text}; it takes {labels}"));
+        }
+        let length = text.trim_end_matches(' ').chars().count();
+        match self.length {
+            Some(most) if length > most => Err(format!(
+                "the column {name:?} ({type_name}) cannot take a text of {length} characters; it takes {most}"
+            )),
+            _ => Ok(()),
+        }
     }
 }
 

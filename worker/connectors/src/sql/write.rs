@@ -3,6 +3,9 @@
 //! The rows concerned are read first and stay locked (SQLite: the transaction has the only right to write; PostgreSQL:
 //! `FOR UPDATE`), so comparing what is expected with what is there and writing are one step. Comparing here rather than
 //! in the `WHERE` of the update keeps the meaning of "same" that all connectors share, whatever the column's type.
+//!
+//! A row that is reported as refused leaves nothing behind: after a refusal the batch is undone and carried out again
+//! with a savepoint per row (`rows.rs`).
 
 use syncline_engine::{
     Item, Value,
@@ -26,74 +29,100 @@ pub(super) async fn write(
     writes: &[Write],
     context: &WriteContext<'_>,
 ) -> Result<Vec<WriteResult>, ConnectorError> {
+    match together(db, table, writes, context).await {
+        Err(Fault::Row(error)) => {
+            let [_] = writes else { return each(db, table, writes, context).await };
+            Ok(vec![Err(error)])
+        }
+        done => done.map_err(Fault::into_error),
+    }
+}
+
+/// Each write in a transaction of its own: a trigger ended the common one (SQLite's RAISE(ROLLBACK)), or a deferred
+/// constraint refused its commit, which does not tell the row.
+async fn each(
+    db: &Db,
+    table: &Table,
+    writes: &[Write],
+    context: &WriteContext<'_>,
+) -> Result<Vec<WriteResult>, ConnectorError> {
+    let mut results = Vec::with_capacity(writes.len());
+    for write in writes {
+        match together(db, table, std::slice::from_ref(write), context).await {
+            Ok(done) => results.extend(done),
+            Err(Fault::Row(error)) => results.push(Err(error)),
+            Err(Fault::Call(error)) => return Err(error),
+        }
+    }
+    Ok(results)
+}
+
+/// All writes in one transaction. `Fault::Row` means that the transaction is lost with all that was in it.
+async fn together(
+    db: &Db,
+    table: &Table,
+    writes: &[Write],
+    context: &WriteContext<'_>,
+) -> Result<Vec<WriteResult>, Fault> {
     if writes.is_empty() {
         return Ok(Vec::new());
     }
     let mut batch = Batch::new(table, db.begin().await?, context.now);
-    // A savepoint per row triples the statements, so a batch is first tried with one for all, and row by row only if
-    // the database refuses one.
-    batch.execute("SAVEPOINT batch").await?;
-    let outcomes = match batch.run(writes, false).await {
-        Ok(outcomes) => outcomes,
-        Err(Fault::Row(refused)) => {
-            // A trigger may have ended the whole transaction (SQLite's RAISE(ROLLBACK)); then its reason is the error.
-            batch.execute("ROLLBACK TO SAVEPOINT batch").await.map_err(|_| refused)?;
-            batch.run(writes, true).await.map_err(Fault::into_error)?
+    let results = match batch.carry_out(writes).await {
+        Ok(results) => results,
+        Err(fault) => {
+            batch.tx.abandon().await;
+            return Err(fault);
         }
-        Err(Fault::Call(error)) => return Err(error),
     };
-    let results = batch.results(outcomes).await?;
     if !batch.written {
         return Ok(results);
     }
-    context.leave.check()?;
-    batch.tx.commit().await?;
+    batch.advance_sequence().await?;
+    context.leave.check().map_err(ConnectorError::from)?;
+    batch.tx.commit().await.map_err(|fault| match fault {
+        Fault::Row(error) => Fault::Row(table.refusal(format!("refused on commit: {}", error.message))),
+        fault => fault,
+    })?;
     Ok(results)
 }
 
 impl Batch<'_> {
-    /// Carries out all writes. Without savepoints, the first row that the database refuses ends it.
-    async fn run(&mut self, writes: &[Write], savepoints: bool) -> Result<Vec<Outcome>, Fault> {
-        self.written = false;
-        self.touched.clear();
+    /// A savepoint per row triples the statements, so a batch is first tried with one for all.
+    async fn carry_out(&mut self, writes: &[Write]) -> Result<Vec<WriteResult>, Fault> {
+        self.execute("SAVEPOINT batch").await?;
+        match self.at_once(writes).await {
+            Err(Fault::Row(refused)) => {
+                self.execute("ROLLBACK TO SAVEPOINT batch").await.map_err(|_| Fault::Row(refused))?;
+                self.row_by_row(writes).await
+            }
+            done => done,
+        }
+    }
+
+    /// Carries out all writes without savepoints; the first row that the database refuses ends it.
+    async fn at_once(&mut self, writes: &[Write]) -> Result<Vec<WriteResult>, Fault> {
         self.load(writes).await?;
         let mut outcomes = Vec::with_capacity(writes.len());
         for write in writes {
-            if savepoints {
-                self.execute("SAVEPOINT row").await?;
-            }
-            let outcome = match self.one(write).await {
-                Err(Fault::Row(error)) if savepoints => {
-                    self.execute("ROLLBACK TO SAVEPOINT row").await?;
-                    self.explain(write, error).await?
-                }
-                other => other?,
-            };
-            if savepoints {
-                self.execute("RELEASE SAVEPOINT row").await?;
-            }
-            outcomes.push(outcome);
+            outcomes.push(match self.one(write).await {
+                Err(Failure::Refused(error)) => Outcome::Refused(error),
+                Err(Failure::Fault(fault)) => return Err(fault),
+                Ok(outcome) => outcome,
+            });
         }
-        Ok(outcomes)
+        self.results(outcomes).await
     }
 
-    async fn one(&mut self, write: &Write) -> Result<Outcome, Fault> {
+    pub(super) async fn one(&mut self, write: &Write) -> Result<Outcome, Failure> {
         let target = self.table.target(write);
         if let Some(id) = target.as_ref().filter(|id| self.touched.contains(*id)) {
-            let id = id.clone();
-            self.rows.remove(&id);
-            self.load_ids(std::slice::from_ref(&id)).await?;
-            self.touched.remove(&id);
+            self.reload(id).await?;
         }
-        let done = match &write.op {
+        match &write.op {
             WriteOp::Create { marker, fields } => self.create(marker, fields, target).await,
             WriteOp::Update { id, fields } => self.update(id, fields, write).await,
             WriteOp::Delete { id } => self.delete(id, write).await,
-        };
-        match done {
-            Err(Failure::Refused(error)) => Ok(Outcome::Refused(error)),
-            Err(Failure::Fault(fault)) => Err(fault),
-            Ok(outcome) => Ok(outcome),
         }
     }
 
@@ -106,11 +135,9 @@ impl Batch<'_> {
         if let Some(id) = self.markers.get(&marker.text) {
             return Ok(Outcome::Row(id.clone()));
         }
-        if let Some(id) = target.as_ref().filter(|id| self.rows.contains_key(*id)) {
-            if self.table.asked(marker, fields).is_none() {
-                return Ok(Outcome::Row(id.clone()));
-            }
-            return Err(self.table.taken(id).into());
+        let asked = self.table.asked(marker, fields);
+        if let Some(id) = target.as_ref().and_then(|id| self.held(id)) {
+            return if asked.is_none() { Ok(Outcome::Row(id)) } else { Err(self.table.taken(&id).into()) };
         }
         let mut values = self.table.values(fields, true)?;
         if let Some(id) = &target {
@@ -131,15 +158,21 @@ impl Batch<'_> {
             }
         }
         self.table.touch(&mut values, self.now, None);
-        let id = self.insert(values).await?;
+        let id = self.insert(values, target).await?;
+        if asked.as_ref().is_some_and(|asked| !self.table.same_id(asked, &id)) {
+            let asked = asked.unwrap_or_default();
+            let what = format!("the new row {asked:?} was given the id {id:?}{}", self.table.by_triggers());
+            return Err(Fault::Row(self.table.refusal(what)).into());
+        }
         if self.table.marker.is_some() {
             self.markers.insert(marker.text.clone(), id.clone());
         }
         Ok(Outcome::Row(id))
     }
 
-    async fn insert(&mut self, values: Vec<(usize, Raw)>) -> Result<String, Failure> {
+    async fn insert(&mut self, values: Vec<(usize, Raw)>, target: Option<String>) -> Result<String, Failure> {
         let table = self.table;
+        let own_key = values.iter().find(|(position, _)| *position == table.key).map(|(_, raw)| raw.clone());
         let mut statement = table.statement(format!("INSERT INTO {}", table.name));
         if values.is_empty() {
             statement.push(" DEFAULT VALUES");
@@ -156,11 +189,25 @@ impl Batch<'_> {
         let rows = self.tx.rows(statement.sql, &statement.arguments).await?;
         self.written = true;
         let id = match rows.first().and_then(|row| row.first()) {
-            Some(Raw::Int(number)) => number.to_string(),
-            Some(Raw::Text(text)) => text.clone(),
-            Some(Raw::Real(number)) => number.to_string(),
-            _ => return Err(self.table.refusal("the database did not store the new row").into()),
+            Some(Raw::Int(number)) => Some(number.to_string()),
+            Some(Raw::Text(text)) => Some(text.clone()),
+            Some(Raw::Real(number)) => Some(number.to_string()),
+            // A trigger may have put the row where the table's own reads find it: a child table, a view's table.
+            _ => match target {
+                Some(id) => {
+                    self.load_ids(std::slice::from_ref(&id)).await?;
+                    self.held(&id)
+                }
+                None => None,
+            },
         };
+        let Some(id) = id else {
+            let what = format!("the database did not store the new row here{}", table.by_triggers());
+            return Err(Fault::Row(table.refusal(what)).into());
+        };
+        if let Some(Raw::Int(number)) = own_key {
+            self.highest_key = self.highest_key.max(Some(number));
+        }
         self.touched.insert(id.clone());
         Ok(id)
     }
@@ -173,7 +220,10 @@ impl Batch<'_> {
         self.table.unchanged(&row, write)?;
         let key = &self.table.key().name;
         if let Some(value) = fields.get(key)
-            && self.table.asked(&Marker { text: String::new(), id: None }, fields).as_deref() != Some(id)
+            && !self
+                .table
+                .asked(&Marker { text: String::new(), id: None }, fields)
+                .is_some_and(|asked| self.table.same_id(&asked, id))
         {
             let what = format!("the row {id:?} cannot be given the id {value}; an id stays as it is");
             return Err(self.table.refusal(what).into());
@@ -207,11 +257,20 @@ impl Batch<'_> {
         statement.argument(self.table.key, row.raw[self.table.key].clone());
         let changed = self.tx.execute(statement.sql, &statement.arguments).await?;
         self.written = true;
-        if changed == 0 {
-            return Err(self.table.refusal(format!("the database did not change the row {id:?}")).into());
-        }
         self.touched.insert(id.to_owned());
-        Ok(Outcome::Row(id.to_owned()))
+        if changed == 0 {
+            // The number of rows does not tell where a rule or an INSTEAD OF trigger carries the update out.
+            self.reload(id).await?;
+        }
+        let what = match changed {
+            1 => return Ok(Outcome::Row(id.to_owned())),
+            0 if self.rows.get(id).is_some_and(|now| now.raw != row.raw) => {
+                return Ok(Outcome::Row(id.to_owned()));
+            }
+            0 => format!("the database did not change the row {id:?}{}", self.table.by_triggers()),
+            many => format!("{many} rows have the id {id:?}; make it unique"),
+        };
+        Err(Fault::Row(self.table.refusal(what)).into())
     }
 
     async fn delete(&mut self, id: &str, write: &Write) -> Result<Outcome, Failure> {
@@ -224,13 +283,13 @@ impl Batch<'_> {
         statement.argument(self.table.key, row.raw[self.table.key].clone());
         self.tx.execute(statement.sql, &statement.arguments).await?;
         self.written = true;
-        self.rows.remove(id);
+        self.touched.insert(id.to_owned());
         Ok(Outcome::Deleted(Item { deleted: true, ..row.item }))
     }
 }
 
 /// Why one write was not carried out.
-enum Failure {
+pub(super) enum Failure {
     /// Before anything was sent.
     Refused(ConnectorError),
     /// By the database.

@@ -7,5 +7,6 @@ mod files_model;
 mod place;
 mod sql_errors;
 mod sql_keys;
+mod sql_rows;
 mod sql_times;
 mod sql_types;

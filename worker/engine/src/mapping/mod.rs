@@ -62,6 +62,14 @@ pub enum Unmappable {
         /// `values` or `back`.
         map: &'static str,
     },
+    /// The other side has no place for it.
+    #[error("field {field}: {why}")]
+    Refused {
+        /// The field on the side it goes to.
+        field: String,
+        /// What that side said.
+        why: String,
+    },
     /// Required, and there is none.
     #[error("field {field} is required and empty; give it a value, or a default_value in the mapping")]
     Required {

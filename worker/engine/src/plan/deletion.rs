@@ -71,10 +71,10 @@ pub(super) fn both_gone(context: &Context<'_>, facts: Facts, gone: Side) -> Item
 /// Why an item of this side is not taken away: to close or archive it is not to delete it, and not every place deletes.
 fn cannot_delete(context: &Context<'_>, side: Side) -> Option<String> {
     let policy = context.spec.delete_policy;
-    let can =
-        policy == DeletePolicy::Delete && context.capabilities.get(side).removals.contains(&Removal::Delete);
+    let can = policy == DeletePolicy::Delete
+        && context.places.get(side).capabilities().removals.contains(&Removal::Delete);
     (!can).then(|| {
-        let platform = context.capabilities.get(side).platform;
+        let platform = context.places.get(side).capabilities().platform;
         format!("delete_policy {policy}: the {side} ({platform}) cannot do that; nothing was taken away. Use ignore")
     })
 }

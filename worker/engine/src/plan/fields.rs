@@ -6,7 +6,7 @@ use crate::{
     conflict::{Conflict, ConflictKind, OpenConflict},
     mapping::{Rule, Unmappable},
     merge::{FieldState, Outcome, merge_field},
-    ports::{Link, Marker, OpKind},
+    ports::{Connector, Link, Marker, OpKind},
     side::Pair,
     spec::SyncSpec,
     value::Fields,
@@ -33,6 +33,10 @@ pub(super) fn merge(context: &Context<'_>, facts: Facts) -> ItemPlan {
             value_of(&plan.now.source, &rule.field.source),
             value_of(&plan.now.target, &rule.field.target),
         );
+        if base.is_none() && same_key(context, rule, now) {
+            plan.outcomes.push(Outcome::Settle);
+            continue;
+        }
         let merged = merge_field(
             rule,
             &FieldState {
@@ -49,6 +53,10 @@ pub(super) fn merge(context: &Context<'_>, facts: Facts) -> ItemPlan {
         let outcome = match merged.outcome {
             // The key is what the item is; it is compared, never written.
             Outcome::Write { side, .. } if is_key(context, rule, side) => Outcome::Drift,
+            Outcome::Write { side, value, rule: why } => match accepted(context, rule, side, &value) {
+                Ok(()) => Outcome::Write { side, value, rule: why },
+                Err(problem) => Outcome::Blocked(problem),
+            },
             outcome => outcome,
         };
         if let Outcome::Blocked(problem) = &outcome {
@@ -154,16 +162,26 @@ pub(super) fn add_create(context: &Context<'_>, plan: &mut ItemPlan, on: Side, w
             plan.outcomes.push(Outcome::Drift);
             continue;
         }
-        let outcome = match rule.carry(from, value_of(plan.now.get(from), rule.field.get(from))) {
+        let needed = context.places.get(on).needs(rule.field.get(on));
+        let carried = rule.carry(from, value_of(plan.now.get(from), rule.field.get(from)));
+        let accepted = carried.and_then(|value| {
+            if needed || !value.is_blank() {
+                accepted(context, rule, on, &value)?;
+            }
+            Ok(value)
+        });
+        let outcome = match accepted {
             Ok(value) => Outcome::Write { side: on, value, rule: why.to_owned() },
             Err(problem) => {
-                required_missing |= matches!(problem, Unmappable::Required { .. });
+                // Without such a field the item would be refused, or be given an id that is not its own.
+                required_missing |= matches!(problem, Unmappable::Required { .. })
+                    || matches!(problem, Unmappable::Refused { .. }) && (needed || is_key(context, rule, on));
                 plan.problems.push(problem.to_string());
                 Outcome::Blocked(problem)
             }
         };
         if let Outcome::Write { value, .. } = &outcome
-            && !value.is_blank()
+            && (needed || !value.is_blank())
         {
             fields.push(FieldWrite {
                 field: rule.field.get(on).clone(),
@@ -233,7 +251,36 @@ pub(crate) fn marker_of(spec: &SyncSpec, origin: Side, item: &Item) -> Marker {
 }
 
 fn is_key(context: &Context<'_>, rule: &Rule, side: Side) -> bool {
-    context.capabilities.get(side).key_field.as_ref() == Some(rule.field.get(side))
+    context.places.get(side).capabilities().key_field.as_ref() == Some(rule.field.get(side))
+}
+
+/// Whether the place takes the value for this field.
+fn accepted(context: &Context<'_>, rule: &Rule, side: Side, value: &Value) -> Result<(), Unmappable> {
+    let field = rule.field.get(side);
+    let refused = |why| Unmappable::Refused { field: field.clone(), why };
+    context.places.get(side).accepts(field, value).map_err(refused)
+}
+
+/// Whether a key is the same on both sides, in whatever spelling. Both sides keep their own.
+fn same_key(context: &Context<'_>, rule: &Rule, now: Pair<&Value>) -> bool {
+    let Ok(source) = rule.carry(Side::Source, now.source) else { return false };
+    if source.is_blank() || now.target.is_blank() {
+        return false;
+    }
+    let key = |value: &Value| canonical_key(context.places, rule, value);
+    key(&source).is_some_and(|source| Some(source) == key(now.target))
+}
+
+/// A key's value, in the target's terms, in the form that its places take for the same; none if the field is no key.
+pub(crate) fn canonical_key(places: Pair<&dyn Connector>, rule: &Rule, value: &Value) -> Option<String> {
+    let mut canonical = None;
+    for side in [Side::Target, Side::Source] {
+        let place = places.get(side);
+        if place.capabilities().key_field.as_ref() == Some(rule.field.get(side)) {
+            canonical = Some(place.canonical_id(&canonical.unwrap_or_else(|| value.name())));
+        }
+    }
+    canonical
 }
 
 fn base_of<'a>(rule: &Rule, base: &'a Pair<Fields>) -> Option<Pair<&'a Value>> {

@@ -37,6 +37,22 @@ pub trait Connector: Send + Sync {
     /// is sent again. `marker.id` is the id that the create asked for, if it did.
     async fn probe(&self, markers: &[Marker]) -> Result<Vec<Option<Item>>, ConnectorError>;
 
+    /// The form that all spellings of an id have in common here: two ids with the same form name one item. Pure.
+    fn canonical_id(&self, id: &str) -> String {
+        id.to_owned()
+    }
+
+    /// Whether a field can be written with this value; an error names the field, the value and the remedy. Pure. What
+    /// only the platform can tell is left to the write.
+    fn accepts(&self, _field: &str, _value: &Value) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Whether a new item must be given this field even where it is blank. Pure.
+    fn needs(&self, _field: &str) -> bool {
+        false
+    }
+
     /// Writes, one result for each write in the same order: the item as the platform now has it, or why this one was
     /// refused. One refused item leaves the others written. An error of the whole call means that none is known to be
     /// written.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::{
     Report, Run, RunError, Work,
     record::{Results, errors, is_old_news},
+    retry::Refused,
 };
 use crate::{
     Item, Side, Value,
@@ -25,13 +26,24 @@ pub(super) enum Stale {
     Again,
     /// It failed, and a later run tries again.
     Fails,
+    /// The same, of an item that this run tried before.
+    Retried,
+}
+
+/// What a batch leaves to be dealt with later in the run.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    /// Links to be read and decided again.
+    pub(super) again: Vec<Work>,
+    /// Items that a place refused.
+    pub(super) refused: Vec<Refused>,
 }
 
 /// What became of a batch.
 #[derive(Debug)]
 pub(super) enum Applied {
-    /// It is carried out; these links are to be read and decided again.
-    Done(Vec<Work>),
+    /// It is carried out.
+    Done(Left),
     /// Another run has written one of its links since it was read. Nothing was sent and nothing recorded.
     Outdated,
 }
@@ -57,7 +69,7 @@ impl Run<'_> {
         let elapsed = (self.clock.now() - began).num_milliseconds().max(0) as u64;
         let share = elapsed / (plans.len() as u64).max(1);
         let mut records = Vec::with_capacity(plans.len());
-        let mut again = Vec::new();
+        let mut left = Left::default();
         for (position, plan) in plans.iter().enumerate() {
             if is_idle(plan) {
                 report.counts.skipped += 1;
@@ -65,6 +77,9 @@ impl Run<'_> {
             }
             let Some((results, unsent)) = sent.outcome(position, plan) else { continue };
             let mut record = self.record_of(plan, refs.get(&position).copied(), results);
+            if stale == Stale::Retried {
+                self.failed_once(plan, &mut record);
+            }
             record.duration_ms = share;
             record.calls = self.calls_alone(plan, writing.len());
             let outdated = results.values().any(|r| r.as_ref().is_err_and(|e| e.kind == ErrorKind::Conflict));
@@ -73,8 +88,10 @@ impl Run<'_> {
                 count_writes(plan, results, report);
             } else if let Some(link) = record.link.filter(|_| outdated && stale == Stale::Again) {
                 record.error_count = record.error_count.saturating_sub(1);
-                let weight = |side: Side| plan.facts.seen.get(side).item().map_or(0, Item::weight);
-                again.push(Work::link(link.id, weight(Side::Source) + weight(Side::Target)));
+                left.again.push(Work::link(link.id, weight_of(plan)));
+                count_writes(plan, results, report);
+            } else if let Some(refused) = Refused::of(plan, &record, results, weight_of(plan)) {
+                left.refused.push(refused);
                 count_writes(plan, results, report);
             } else {
                 count(plan, results, &record, report);
@@ -90,7 +107,7 @@ impl Run<'_> {
             }
             self.observer.reached(Step::BaseAdvanced).await;
         }
-        failed.map_or(Ok(Applied::Done(again)), Err)
+        failed.map_or(Ok(Applied::Done(left)), Err)
     }
 
     /// Puts on record what is about to be written. Answers the links by position.
@@ -192,6 +209,11 @@ fn changes(plan: &ItemPlan) -> Vec<Change> {
         }
     }
     changes
+}
+
+/// Roughly the bytes that a plan's items take.
+fn weight_of(plan: &ItemPlan) -> usize {
+    Side::BOTH.into_iter().filter_map(|side| plan.facts.seen.get(side).item()).map(Item::weight).sum()
 }
 
 fn count_writes(plan: &ItemPlan, results: &Results, report: &mut Report) {

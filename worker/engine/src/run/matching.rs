@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use crate::{
     Item, Side, Value,
-    capability::Capabilities,
     hash::{Hash, canonical_json},
     mapping::{Mapping, Rule},
+    plan::fields::canonical_key,
+    ports::Connector,
     side::Pair,
     spec::SyncSpec,
     value::Fields,
@@ -32,6 +33,7 @@ pub(super) struct Unpaired {
 /// The fields that pair items.
 pub(super) struct Matcher<'a> {
     rules: Vec<&'a Rule>,
+    places: Pair<&'a dyn Connector>,
     /// By all fields too, where a restored database is to find its pairs again.
     alike: Option<&'a Mapping>,
 }
@@ -49,13 +51,10 @@ pub(super) struct Matched {
 
 impl<'a> Matcher<'a> {
     /// By `match_on`; without it by a mapped key field; without that nothing is paired.
-    pub(super) fn new(
-        spec: &SyncSpec,
-        mapping: &'a Mapping,
-        capabilities: Pair<&Capabilities>,
-    ) -> Matcher<'a> {
-        let is_key =
-            |rule: &Rule, side: Side| capabilities.get(side).key_field.as_ref() == Some(rule.field.get(side));
+    pub(super) fn new(spec: &SyncSpec, mapping: &'a Mapping, places: Pair<&'a dyn Connector>) -> Matcher<'a> {
+        let is_key = |rule: &Rule, side: Side| {
+            places.get(side).capabilities().key_field.as_ref() == Some(rule.field.get(side))
+        };
         let named = |rule: &&Rule| spec.match_on.contains(&rule.field.source);
         let by_key = |rule: &&Rule| is_key(rule, Side::Source) || is_key(rule, Side::Target);
         let rules = if spec.match_on.is_empty() {
@@ -65,7 +64,7 @@ impl<'a> Matcher<'a> {
         } else {
             mapping.rules.iter().filter(named).collect()
         };
-        Matcher { rules, alike: None }
+        Matcher { rules, places, alike: None }
     }
 
     /// Notes what all fields of an item say, too.
@@ -94,7 +93,10 @@ impl<'a> Matcher<'a> {
             if value.is_blank() {
                 return None;
             }
-            text.push_str(&canonical_json(&value));
+            text.push_str(&match canonical_key(self.places, rule, &value) {
+                Some(key) => key,
+                None => canonical_json(&value),
+            });
             text.push('\n');
         }
         Some(Hash::of_bytes(text.as_bytes()))

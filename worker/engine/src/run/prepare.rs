@@ -51,7 +51,7 @@ impl Run<'_> {
         let mut index =
             LinkIndex::load(self.store, self.mapping.revision, self.options.retry_now, now).await?;
         let context = self.context(Pair::default());
-        let mut matcher = Matcher::new(self.spec, self.mapping, context.capabilities);
+        let mut matcher = Matcher::new(self.spec, self.mapping, self.connectors);
         if self.options.after_restore {
             matcher = matcher.by_content(self.mapping);
         }

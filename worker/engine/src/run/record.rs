@@ -219,7 +219,7 @@ impl Run<'_> {
 }
 
 /// Waiting time after so many failures in a row.
-fn retry_at(now: DateTime<Utc>, failures: u32) -> DateTime<Utc> {
+pub(super) fn retry_at(now: DateTime<Utc>, failures: u32) -> DateTime<Utc> {
     let doubled = RETRY_FIRST.checked_mul(1 << failures.saturating_sub(1).min(20)).unwrap_or(RETRY_MOST);
     now + doubled.min(RETRY_MOST)
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::retry::Refused;
 use crate::{
     Side,
     guard::Held,
@@ -133,9 +134,17 @@ impl Report {
         }
     }
 
+    /// Adds what became of an item that was set aside.
+    pub(super) fn add_refused(&mut self, refused: &Refused) {
+        self.counts.failed += 1;
+        self.counts.conflicts += refused.conflicts;
+        self.counts.settled += refused.settled;
+        self.add_error(&refused.item, &refused.error);
+    }
+
     /// Items that share what they are matched by: which belongs to which, a person must say.
     pub(super) fn add_ambiguous(&mut self, match_on: &[String], sources: &[String], targets: &[String]) {
-        let by = if match_on.is_empty() { "the key".to_owned() } else { match_on.join(", ") };
+        let by = if match_on.is_empty() { "key".to_owned() } else { match_on.join(", ") };
         let error = format!(
             "{} items of the source ({}) and {} of the target ({}) have the same {by}; make it unique, or match on more",
             sources.len(),

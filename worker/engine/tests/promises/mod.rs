@@ -13,6 +13,7 @@ mod matching;
 mod names;
 mod numbers;
 mod recovery;
+mod refusals;
 mod restores;
 mod tombstones;
 mod values;

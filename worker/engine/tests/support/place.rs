@@ -41,6 +41,10 @@ pub(crate) struct Manners {
     pub(crate) backwards: bool,
     /// Each page repeats the last item of the one before, as offset paging does when an item is inserted.
     pub(crate) overlaps: bool,
+    /// Ids in upper and lower case are the same.
+    pub(crate) ignores_case: bool,
+    /// A field that takes no value.
+    pub(crate) computed: Option<&'static str>,
     pub(crate) removals: &'static [Removal],
     pub(crate) marker_visible_after: Duration,
 }
@@ -61,6 +65,8 @@ impl Default for Manners {
             precision: None,
             backwards: false,
             overlaps: false,
+            ignores_case: false,
+            computed: None,
             removals: &[Removal::Delete],
             marker_visible_after: Duration::ZERO,
         }
@@ -423,6 +429,15 @@ impl Connector for Place {
     async fn probe(&self, markers: &[Marker]) -> Result<Vec<Option<Item>>, ConnectorError> {
         self.rows().calls += 1;
         Ok(markers.iter().map(|marker| self.find_marked(marker)).collect())
+    }
+
+    fn canonical_id(&self, id: &str) -> String {
+        if self.manners.ignores_case { id.to_lowercase() } else { id.to_owned() }
+    }
+
+    fn accepts(&self, field: &str, _: &Value) -> Result<(), String> {
+        let computed = self.manners.computed == Some(field);
+        if computed { Err(format!("{} computes {field}", self.name)) } else { Ok(()) }
     }
 
     async fn write(

@@ -1,0 +1,93 @@
+//! Tries refused writes again: a place may have refused them only because of their order.
+
+use std::collections::HashMap;
+
+use super::{
+    Report, Run, RunError, Work,
+    apply::Stale,
+    record::{Results, retry_at},
+};
+use crate::{
+    Item,
+    plan::{Context, ItemPlan},
+    ports::{ErrorKind, ItemStatus, Recorded},
+    side::Pair,
+};
+
+/// Passes over refused items, at most. Each must write something for another to follow.
+const PASSES: usize = 16;
+
+/// An item that a place refused, set aside until the rest is written.
+#[derive(Debug)]
+pub(super) struct Refused {
+    /// Its link.
+    pub(super) link: i64,
+    /// What people know it by.
+    pub(super) item: String,
+    /// What the place said.
+    pub(super) error: String,
+    /// Its open conflicts.
+    pub(super) conflicts: u64,
+    /// Its settled conflicts.
+    pub(super) settled: u64,
+    /// Roughly the bytes that its items take.
+    pub(super) weight: usize,
+}
+
+impl Refused {
+    /// The item of a plan, if a place refused one of its writes and may take it later in the run.
+    pub(super) fn of(plan: &ItemPlan, record: &Recorded, results: &Results) -> Option<Refused> {
+        let refused = |error: &crate::ports::ConnectorError| error.kind == ErrorKind::Permanent;
+        let link = record.link.filter(|_| results.values().any(|r| r.as_ref().is_err_and(refused)))?;
+        let open = record.conflicts.iter().filter(|conflict| conflict.settled.is_none()).count();
+        Some(Refused {
+            link: link.id,
+            item: plan.label().to_owned(),
+            error: record.error.clone().unwrap_or_default(),
+            conflicts: open as u64,
+            settled: (record.conflicts.len() - open) as u64,
+        })
+    }
+}
+
+impl Run<'_> {
+    /// Tries refused items again as long as some are taken: a unique value may have become free, a row that others refer
+    /// to may have arrived. They go together, so that the place sees rows that wait for each other.
+    pub(super) async fn try_refused_again(
+        &self,
+        context: &Context<'_>,
+        mut refused: Vec<Refused>,
+        report: &mut Report,
+    ) -> Result<(), RunError> {
+        let written = |report: &Report| report.counts.created + report.counts.updated + report.counts.deleted;
+        let mut before = 0;
+        for _ in 0..PASSES {
+            if refused.is_empty() || written(report) == before {
+                break;
+            }
+            before = written(report);
+            let work: Vec<Work> = refused.drain(..).map(|refused| Work::link(refused.link)).collect();
+            for work in work.chunks(self.retry_size()) {
+                let mut kept: Pair<HashMap<String, Item>> = Pair::default();
+                let left = self.plan_and_apply(context, work, &mut kept, report, Stale::Retried).await?;
+                refused.extend(left.refused);
+            }
+        }
+        refused.iter().for_each(|refused| report.add_refused(refused));
+        Ok(())
+    }
+
+    /// As many as both places take in one call.
+    fn retry_size(&self) -> usize {
+        let takes = |connector: &dyn crate::ports::Connector| connector.capabilities().write_batch;
+        takes(self.connectors.source).min(takes(self.connectors.target)).max(self.batch_size())
+    }
+
+    /// A write that is tried again within a run has failed once, however often it is refused.
+    pub(super) fn failed_once(&self, plan: &ItemPlan, record: &mut Recorded) {
+        if record.status == ItemStatus::Failed {
+            record.error_count = plan.facts.link.as_ref().map_or(1, |link| link.error_count.max(1));
+            record.retry_at = Some(retry_at(self.clock.now(), record.error_count));
+        }
+    }
+}
