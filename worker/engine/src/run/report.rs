@@ -139,7 +139,7 @@ impl Report {
         self.counts.failed += 1;
         self.counts.conflicts += refused.conflicts;
         self.counts.settled += refused.settled;
-        self.add_error(&refused.item, &refused.error);
+        refused.errors.iter().for_each(|error| self.add_error(&refused.item, error));
     }
 
     /// Items that share what they are matched by: which belongs to which, a person must say.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{
     Report, Run, RunError, Work,
     apply::Stale,
-    record::{Results, retry_at},
+    record::{Results, errors, retry_at},
 };
 use crate::{
     Item,
@@ -24,8 +24,8 @@ pub(super) struct Refused {
     pub(super) link: i64,
     /// What people know it by.
     pub(super) item: String,
-    /// What the place said.
-    pub(super) error: String,
+    /// What kept it from being carried out.
+    pub(super) errors: Vec<String>,
     /// Its open conflicts.
     pub(super) conflicts: u64,
     /// Its settled conflicts.
@@ -43,7 +43,7 @@ impl Refused {
         Some(Refused {
             link: link.id,
             item: plan.label().to_owned(),
-            error: record.error.clone().unwrap_or_default(),
+            errors: errors(plan, results),
             conflicts: open as u64,
             settled: (record.conflicts.len() - open) as u64,
         })
