@@ -56,7 +56,7 @@ fn a_field_that_cannot_be_written_does_not_keep_the_others_back() {
     world.source.add(fields(json!({ "title": "one", "sum": "3" })));
     let report = world.sync();
     assert_eq!((report.counts.created, report.counts.failed), (1, 1));
-    assert!(report.errors[0].error.contains("field total: target computes total"), "{:?}", report.errors);
+    assert!(report.errors[0].error.contains("field total: t computes total"), "{:?}", report.errors);
     assert_eq!(world.target.value(&world.target.only(), "name"), json!("one"));
 }
 
