@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::{
     Report, Run, RunError, Work,
     apply::Stale,
+    batches,
     record::{Results, errors, retry_at},
 };
 use crate::{
@@ -36,7 +37,12 @@ pub(super) struct Refused {
 
 impl Refused {
     /// The item of a plan, if a place refused one of its writes and may take it later in the run.
-    pub(super) fn of(plan: &ItemPlan, record: &Recorded, results: &Results) -> Option<Refused> {
+    pub(super) fn of(
+        plan: &ItemPlan,
+        record: &Recorded,
+        results: &Results,
+        weight: usize,
+    ) -> Option<Refused> {
         let refused = |error: &crate::ports::ConnectorError| error.kind == ErrorKind::Permanent;
         let link = record.link.filter(|_| results.values().any(|r| r.as_ref().is_err_and(refused)))?;
         let open = record.conflicts.iter().filter(|conflict| conflict.settled.is_none()).count();
@@ -46,6 +52,7 @@ impl Refused {
             errors: errors(plan, results),
             conflicts: open as u64,
             settled: (record.conflicts.len() - open) as u64,
+            weight,
         })
     }
 }
@@ -66,8 +73,9 @@ impl Run<'_> {
                 break;
             }
             before = written(report);
-            let work: Vec<Work> = refused.drain(..).map(|refused| Work::link(refused.link)).collect();
-            for work in work.chunks(self.retry_size()) {
+            let work: Vec<Work> =
+                refused.drain(..).map(|refused| Work::link(refused.link, refused.weight)).collect();
+            for work in batches(&work, self.retry_size()) {
                 let mut kept: Pair<HashMap<String, Item>> = Pair::default();
                 let left = self.plan_and_apply(context, work, &mut kept, report, Stale::Retried).await?;
                 refused.extend(left.refused);
