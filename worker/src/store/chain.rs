@@ -87,17 +87,27 @@ pub async fn verify(db: &impl ConnectionTrait, link: i64) -> Result<Chain, DbErr
             previous = Some(change.hash.clone());
         }
         if (page.len() as u64) < PAGE {
+            if purged > 0 && changes == 0 {
+                return Ok(Chain::Broken {
+                    seq: seq + 1,
+                    reason: "the changes after the checkpoint are missing",
+                });
+            }
             return Ok(Chain::Whole { changes, purged });
         }
     }
 }
 
-fn wrong(change: &sync_change::Model, before: i64, previous: Option<&str>) -> Option<&'static str> {
+pub(super) fn wrong(
+    change: &sync_change::Model,
+    before: i64,
+    previous: Option<&str>,
+) -> Option<&'static str> {
     if change.seq <= before {
-        return Some("it stands before the checkpoint, where changes were purged");
+        return Some("it is older than the checkpoint that a purge left");
     }
     if change.prev_hash.as_deref() != previous {
-        return Some("it does not name the change before it");
+        return Some("the change before it is missing or was replaced");
     }
     (hash_of(change) != change.hash).then_some("its content is not what its hash was made of")
 }

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, FromQueryResult, Value};
 use syncline_engine::{
     Side,
     ports::{Change, Intended, LinkRef, Recorded, Verdict},
 };
+use syncline_entity::sync_change;
 
 use super::{
     LinkStore, bulk,
@@ -113,17 +114,29 @@ fn row(store: &LinkStore, link: i64, tail: &mut Tail, change: &Change) -> Vec<Va
     ]
 }
 
-/// Settles the intended rows of a batch: confirmed, unknown, or gone where nothing was written.
+/// Settles the intended rows of a batch: confirmed, unknown, or removed where nothing was written.
 pub(super) async fn settle(tx: &DatabaseTransaction, batch: &[Recorded]) -> Result<(), DbErr> {
+    let links = |side: Side, verdict: Verdict| -> Vec<i64> {
+        batch
+            .iter()
+            .filter(|record| record.verdicts.contains(&(side, verdict)))
+            .filter_map(|record| Some(record.link?.id))
+            .collect()
+    };
+    let mut gaps = HashMap::new();
     for side in Side::BOTH {
-        for verdict in [Verdict::Confirmed, Verdict::Unknown, Verdict::NotWritten] {
-            let links: Vec<i64> = batch
-                .iter()
-                .filter(|record| record.verdicts.contains(&(side, verdict)))
-                .filter_map(|record| Some(record.link?.id))
-                .collect();
-            for piece in bulk::pieces(&links) {
-                settle_piece(tx, side, verdict, piece).await?;
+        for piece in bulk::pieces(&links(side, Verdict::NotWritten)) {
+            remove(tx, side, piece, &mut gaps).await?;
+        }
+    }
+    close(tx, gaps).await?;
+    for side in Side::BOTH {
+        for (verdict, state) in [(Verdict::Confirmed, "confirmed"), (Verdict::Unknown, "unknown")] {
+            for piece in bulk::pieces(&links(side, verdict)) {
+                let sql =
+                    format!("UPDATE sync_changes SET state = '{state}' WHERE {}", intended(piece.len()));
+                tx.execute_raw(statement(tx.get_database_backend(), &sql, intended_values(side, piece)))
+                    .await?;
             }
         }
     }
@@ -131,23 +144,56 @@ pub(super) async fn settle(tx: &DatabaseTransaction, batch: &[Recorded]) -> Resu
 }
 
 /// A link has one open intent at a time, so its intended rows are those of this one, whichever run wrote them.
-async fn settle_piece(
+fn intended(links: usize) -> String {
+    format!("state = 'intended' AND side = ? AND link_id IN ({})", bulk::marks(links))
+}
+
+fn intended_values(side: Side, links: &[i64]) -> impl Iterator<Item = Value> {
+    std::iter::once(Value::from(side.as_str())).chain(links.iter().map(|id| Value::from(*id)))
+}
+
+/// Removes the rows of writes that a side refused: nothing was changed there. Notes where each link's chain goes on.
+async fn remove(
     tx: &DatabaseTransaction,
     side: Side,
-    verdict: Verdict,
     links: &[i64],
+    gaps: &mut HashMap<i64, Tail>,
 ) -> Result<(), DbErr> {
-    let action = match verdict {
-        Verdict::Confirmed => "UPDATE sync_changes SET state = 'confirmed'",
-        Verdict::Unknown => "UPDATE sync_changes SET state = 'unknown'",
-        // What certainly was not written is no change. Nothing follows it in the chain: it is its link's last row.
-        Verdict::NotWritten => "DELETE FROM sync_changes",
-    };
-    let sql = format!(
-        "{action} WHERE state = 'intended' AND side = ? AND link_id IN ({})",
-        bulk::marks(links.len())
-    );
-    let values = std::iter::once(Value::from(side.as_str())).chain(links.iter().map(|id| Value::from(*id)));
-    tx.execute_raw(statement(tx.get_database_backend(), &sql, values)).await?;
+    let sql =
+        format!("DELETE FROM sync_changes WHERE {} RETURNING link_id, seq, prev_hash", intended(links.len()));
+    let values = intended_values(side, links);
+    for row in tx.query_all_raw(statement(tx.get_database_backend(), &sql, values)).await? {
+        let before = Tail { seq: row.try_get::<i64>("", "seq")? - 1, hash: row.try_get("", "prev_hash")? };
+        let gap = gaps.entry(row.try_get("", "link_id")?).or_insert_with(|| before.clone());
+        if before.seq < gap.seq {
+            *gap = before;
+        }
+    }
+    Ok(())
+}
+
+/// Chains the rows behind a gap to the row before it. They belong to the same intent, the other side's write, and are not
+/// settled yet, so nothing that was recorded as done is rewritten.
+async fn close(tx: &DatabaseTransaction, mut gaps: HashMap<i64, Tail>) -> Result<(), DbErr> {
+    let starts: Vec<(i64, i64)> = gaps.iter().map(|(link, tail)| (*link, tail.seq)).collect();
+    let backend = tx.get_database_backend();
+    for piece in bulk::pieces(&starts) {
+        let sql = format!(
+            "SELECT c.* FROM (SELECT column1 AS link, column2 AS seq FROM (VALUES {}) AS raw) AS v \
+             JOIN sync_changes c ON c.link_id = v.link AND c.seq > v.seq ORDER BY c.link_id, c.seq",
+            vec!["(CAST(? AS bigint), CAST(? AS bigint))"; piece.len()].join(", ")
+        );
+        let values = piece.iter().flat_map(|(link, seq)| [Value::from(*link), Value::from(*seq)]);
+        for row in tx.query_all_raw(statement(backend, &sql, values)).await? {
+            let mut change = sync_change::Model::from_query_result(&row, "")?;
+            let tail = gaps.entry(change.link_id).or_default();
+            (change.seq, change.prev_hash) = (tail.seq + 1, tail.hash.take());
+            let hash = chain::hash_of(&change);
+            let sql = "UPDATE sync_changes SET seq = ?, prev_hash = ?, hash = ? WHERE id = ?";
+            let values = [change.seq.into(), change.prev_hash.into(), hash.clone().into(), change.id.into()];
+            tx.execute_raw(statement(backend, sql, values)).await?;
+            *tail = Tail { seq: change.seq, hash: Some(hash) };
+        }
+    }
     Ok(())
 }
