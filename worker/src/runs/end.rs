@@ -11,7 +11,7 @@ use syncline_entity::types::{RunKind, RunStatus};
 use syncline_queue::outbox::{Binds, Kind};
 use uuid::Uuid;
 
-use super::{Begun, are_distinct, cut_short};
+use super::{Begun, are_distinct, cut_short, letters};
 use crate::{
     environment::Environment,
     restore,
@@ -47,6 +47,8 @@ pub async fn end_run(environment: &Environment, begun: &Begun, ending: Ending<'_
         attempt: begun.attempt,
         sync: begun.row.sync_config_id,
         counted: begun.row.kind != RunKind::Plan,
+        whole: begun.row.kind == RunKind::Sync && begun.row.link_id.is_none(),
+        scheduled: begun.row.schedule_id.is_some(),
         started: begun.row.started_at,
         report: ending.report.cloned(),
         ending: Ending { report: None, ..ending },
@@ -63,6 +65,10 @@ pub(super) struct Asked {
     sync: i64,
     /// It is one for the statistics.
     counted: bool,
+    /// It is a run of the whole sync.
+    whole: bool,
+    /// A schedule set it off.
+    scheduled: bool,
     started: Option<DateTime<Utc>>,
     ending: Ending<'static>,
     report: Option<Report>,
@@ -170,6 +176,11 @@ async fn at_once(environment: &Environment, asked: &[Asked]) -> Result<HashMap<U
         let runs = counted.iter().filter_map(|one| Some((ended.get(&one.run)?, kinds.get(&one.sync)?)));
         let runs: Vec<_> = runs.map(|(row, kind)| stats::of_ended(row, kind)).collect::<Result<_, _>>()?;
         stats::add(&tx, &runs).await?;
+    }
+    let works = |one: &&&Asked| one.whole && one.ending.status == RunStatus::Completed;
+    letters::resolve(&tx, &asked.iter().filter(works).map(|one| one.sync).collect()).await?;
+    for one in asked.iter().filter(|one| one.scheduled && one.ending.dead.is_some()) {
+        letters::merge(&tx, one.run).await?;
     }
     for one in asked.iter().filter(|one| one.over()) {
         if let Some(since) = one.ending.settled {

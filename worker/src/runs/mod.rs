@@ -6,6 +6,7 @@
 mod begin;
 mod bury;
 mod end;
+mod letters;
 mod lost;
 
 use std::{collections::HashSet, hash::Hash};

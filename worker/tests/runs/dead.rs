@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rstest::rstest;
-use syncline_entity::types::RunStatus;
+use syncline_entity::{sync_config, types::RunStatus};
 use syncline_queue::{
     JobQuery, Lease, LeasedJob, Settlement, State,
     outbox::{
@@ -19,7 +19,15 @@ use crate::stage::{On, Stage, new, whole};
 /// A run that dies: its document cannot be read.
 async fn die(stage: &Stage, name: &str) -> Uuid {
     let config = stage.sync(name).await;
-    let id = new(accept(&stage.db, &stage.queue, &whole(&config)).await.unwrap());
+    die_of(stage, &config, None).await
+}
+
+async fn die_of(stage: &Stage, config: &sync_config::Model, schedule: Option<i64>) -> Uuid {
+    let id = new(accept(&stage.db, &stage.queue, &whole(config)).await.unwrap());
+    if let Some(schedule) = schedule {
+        let sql = format!("UPDATE sync_history SET schedule_id = {schedule} WHERE completed_at IS NULL");
+        stage.execute(&sql).await;
+    }
     let asked = std::time::Instant::now();
     let job = stage.claim().await.expect("the job");
     let claim = job.lease_ref();
@@ -111,4 +119,40 @@ async fn many_are_replayed_or_discarded_by_what_they_say(#[values(On::Sqlite, On
     assert_eq!((many.replayed, many.sync_gone), (4, 1));
     assert_eq!(dead::discard_many(&stage.db, &all).await.unwrap(), 1);
     assert_eq!(dead::count(&stage.db, &all).await.unwrap(), 0);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_schedule_that_cannot_run_is_one_letter_until_a_run_succeeds(
+    #[values(On::Sqlite, On::Postgres)] on: On,
+) {
+    let stage = Stage::new(on).await;
+    let config = stage.sync("a").await;
+    let schedule = stage.schedule(config.id).await;
+    let mut last = Uuid::nil();
+    for _ in 0..3 {
+        last = die_of(&stage, &config, Some(schedule)).await;
+    }
+    let letters = dead::list(&stage.db, &DeadQuery::default(), 10, None).await.unwrap().runs;
+    assert_eq!(letters.iter().map(|row| row.run_uid).collect::<Vec<_>>(), [last]);
+    assert!(letters[0].dead_reason.as_deref().unwrap().contains("3 runs since"), "{letters:?}");
+    assert_eq!(letters[0].sync_metadata.as_ref().unwrap()["repeated"]["count"], 3);
+
+    // What a person asked for is not the schedule's letter.
+    let asked = die_of(&stage, &config, None).await;
+    let id = new(accept(&stage.db, &stage.queue, &whole(&config)).await.unwrap());
+    let environment = stage.environment("w");
+    let begun = runs::begin_run(&environment, id, 1).await.unwrap().begun().expect("the run");
+    let ending = runs::Ending {
+        status: RunStatus::Completed,
+        outcome: "done",
+        error: None,
+        dead: None,
+        report: None,
+        plan: None,
+        settled: None,
+    };
+    assert!(runs::end_run(&environment, &begun, ending).await.unwrap());
+    let letters = dead::list(&stage.db, &DeadQuery::default(), 10, None).await.unwrap().runs;
+    assert_eq!(letters.iter().map(|row| row.run_uid).collect::<Vec<_>>(), [asked]);
 }

@@ -17,8 +17,8 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 use syncline_entity::{
-    project, sync_config, sync_history, sync_metadata,
-    types::{Direction, LinkState, ManagedBy, RunKind, SyncDirection, SyncMethod, SyncStatus},
+    project, schedule, sync_config, sync_history, sync_metadata,
+    types::{Direction, LinkState, ManagedBy, RunKind, ScheduleKind, SyncDirection, SyncMethod, SyncStatus},
 };
 use syncline_migration::{Migrator, Until};
 use syncline_queue::{
@@ -128,6 +128,21 @@ impl Stage {
             ..Default::default()
         };
         row.insert(&self.db).await.expect("a sync")
+    }
+
+    pub(crate) async fn schedule(&self, sync: i64) -> i64 {
+        let row = schedule::ActiveModel {
+            sync_config_id: Set(sync),
+            name: Set("interval".to_owned()),
+            kind: Set(ScheduleKind::Interval),
+            expression: Set("60".to_owned()),
+            timezone: Set("UTC".to_owned()),
+            missed_policy: Set("latest".to_owned()),
+            created_at: Set(Utc::now()),
+            updated_at: Set(Utc::now()),
+            ..Default::default()
+        };
+        row.insert(&self.db).await.expect("a schedule").id
     }
 
     pub(crate) async fn link(&self, sync: i64) -> i64 {
