@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use syncline_entity::{
-    project, sync_config,
+    project, sync_config, sync_history,
     types::{RunKind, SyncMethod},
 };
 use syncline_queue::{
@@ -14,6 +14,7 @@ use syncline_queue::{
 };
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::environment::Environment;
 
@@ -71,7 +72,8 @@ pub async fn take(environment: &Environment, redis: &RedisBackend) -> anyhow::Re
             Err(Refusal::Bad { reason, error }) => {
                 tracing::warn!(entry = %entry.id, reason, error, "a request in the inbox was refused");
                 metrics::counter!("sync_inbox_total", "result" => "refused").increment(1);
-                timeout(PATIENCE, redis.refuse_from_inbox(RUN_QUEUE, entry, reason, &error)).await??;
+                let id = timeout(PATIENCE, letter_id(environment, entry)).await??;
+                timeout(PATIENCE, redis.refuse_from_inbox(RUN_QUEUE, entry, id, reason, &error)).await??;
             }
             Err(Refusal::Later(error)) => {
                 failed = Some(error);
@@ -88,6 +90,17 @@ pub async fn take(environment: &Environment, redis: &RedisBackend) -> anyhow::Re
         Some(error) => Err(error),
         None => Ok(entries.len()),
     }
+}
+
+/// The id that a refused request names, by which its sender looks for it; the entry's own where the request names none, or
+/// where a run or a job has that id already.
+async fn letter_id(environment: &Environment, entry: &InboxEntry) -> anyhow::Result<Uuid> {
+    let request: Option<serde_json::Value> = serde_json::from_slice(&entry.text).ok();
+    let named = request.and_then(|request| request["id"].as_str()?.parse().ok());
+    let Some(id) = named else { return Ok(entry.id) };
+    let used = sync_history::by_run(&environment.db, id).await?.is_some()
+        || environment.queue.get(id).await?.is_some();
+    Ok(if used { entry.id } else { id })
 }
 
 enum Refusal {

@@ -20,7 +20,7 @@ pub fn worker_name() -> String {
 }
 
 /// This machine's name.
-pub(crate) fn host() -> String {
+pub fn host() -> String {
     let name =
         fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok());
     name.map(|name| name.trim().to_owned())

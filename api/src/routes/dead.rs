@@ -36,6 +36,18 @@ pub struct DeadDone {
     pub done: usize,
     /// The others, and why.
     pub left: Vec<LeftLetter>,
+    /// The runs that do the work of replayed ones.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub replayed: Vec<ReplayedLetter>,
+}
+
+/// A dead letter that was replayed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ReplayedLetter {
+    /// Which.
+    pub id: Uuid,
+    /// The run that does its work now.
+    pub run: Uuid,
 }
 
 /// A dead letter that was left.
@@ -52,15 +64,15 @@ pub(crate) async fn replay(
     JsonBody(asked): JsonBody<DeadLetters>,
 ) -> Result<Json<DeadDone>, Problem> {
     let ids = meant(&api, &asked).await?;
-    let mut left = Vec::new();
+    let (mut left, mut replayed) = (Vec::new(), Vec::new());
     for id in &ids {
         match listing::replay(&api.db, &api.queue, *id).await? {
-            Replayed::As(_) => {}
+            Replayed::As(run) => replayed.push(ReplayedLetter { id: *id, run }),
             Replayed::NotDead => left.push(LeftLetter { id: *id, why: "not dead" }),
             Replayed::SyncGone => left.push(LeftLetter { id: *id, why: "its sync was deleted" }),
         }
     }
-    Ok(Json(DeadDone { count: ids.len(), done: ids.len() - left.len(), left }))
+    Ok(Json(DeadDone { count: ids.len(), done: replayed.len(), left, replayed }))
 }
 
 pub(crate) async fn discard(
@@ -74,7 +86,7 @@ pub(crate) async fn discard(
             left.push(LeftLetter { id: *id, why: "not dead" });
         }
     }
-    Ok(Json(DeadDone { count: ids.len(), done: ids.len() - left.len(), left }))
+    Ok(Json(DeadDone { count: ids.len(), done: ids.len() - left.len(), left, replayed: Vec::new() }))
 }
 
 /// The ids that are meant, if the caller knows how many they are or does not mind.

@@ -212,3 +212,26 @@ async fn many_requests_at_once_are_one_job_per_sync_on_sqlite() {
 async fn many_requests_at_once_are_one_job_per_sync_on_postgres() {
     many_at_once(Stage::postgres().await).await;
 }
+
+#[tokio::test]
+async fn an_id_used_again_is_answered_alike_or_refused() {
+    let stage = Stage::sqlite().await;
+    stage.sync("a", |_| {}).await;
+    let id = "0190a8b0-0000-7000-8000-00000000a001";
+    let ask = async |body: Value| stage.post("/api/v1/jobs", &body).await;
+    assert_eq!(ask(json!({"sync": "a", "id": id})).await.json()["status"], "queued");
+    let over =
+        "UPDATE sync_history SET status = 'completed', waiting_key = NULL, completed_at = CURRENT_TIMESTAMP";
+    stage.db.execute_unprepared(over).await.unwrap();
+    let again = ask(json!({"sync": "a", "id": id})).await.json();
+    assert_eq!((&again["status"], &again["joined"]), (&json!("completed"), &json!(true)));
+    for other in [
+        json!({"sync": "a", "id": id, "kind": "plan"}),
+        json!({"sync": "a", "id": id, "full": true}),
+        json!({"sync": "a", "id": id, "allow_deletes": 3}),
+        json!({"sync": "a", "id": id, "not_before": "2030-01-01T00:00:00Z"}),
+    ] {
+        ask(other).await.problem(409, "id-used");
+    }
+    assert_eq!(sync_history::Entity::find().all(&stage.db).await.unwrap().len(), 1);
+}

@@ -3,18 +3,18 @@
 use axum::{
     Json,
     extract::State,
-    http::{StatusCode, header::LOCATION},
+    http::{HeaderMap, HeaderName, StatusCode, header::LOCATION},
     response::IntoResponse,
 };
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use syncline_engine::spec::SyncSpec;
+use syncline_engine::{hash::digest, spec::SyncSpec};
 use syncline_entity::{
-    project, sync_config,
+    project, sync_config, sync_history,
     types::{Priority as StoredPriority, RunKind, RunStatus, SyncMethod},
 };
-use syncline_queue::outbox::{self, Accepted, NewRun, RunArgs, pause};
-use uuid::Uuid;
+use syncline_queue::outbox::{self, Accepted, NewRun, RunArgs, holding::holding, pause::Subject};
+use uuid::{Builder, Uuid};
 
 use super::{Links, address};
 use crate::{extract::JsonBody, problem::Problem, state::ApiState};
@@ -85,32 +85,105 @@ pub struct AcceptedJob {
 
 pub(crate) async fn create(
     State(api): State<ApiState>,
-    JsonBody(asked): JsonBody<NewJob>,
+    headers: HeaderMap,
+    JsonBody(mut asked): JsonBody<NewJob>,
 ) -> Result<impl IntoResponse, Problem> {
-    let config = find(&api, &asked).await?;
-    if pause::is_paused(&api.db, config.id).await? {
-        let detail = format!("The sync {:?} is paused; resume it before running it", config.name);
-        return Err(Problem::new(StatusCode::CONFLICT, "sync-paused", "Sync paused", detail));
+    if asked.id.is_none() {
+        asked.id = id_of_key(&headers)?;
     }
+    let config = find(&api, &asked).await?;
     let run = new_run(&config, &asked)?;
+    // The first answer to a request stands, also while its sync is paused.
+    if let Some(first) = first_answer(&api, &run, &asked).await? {
+        return Ok(answer(config.name, asked.project, asked.kind, &first));
+    }
+    refuse_paused(&api, &config, &asked).await?;
     let accepted = outbox::accept(&api.db, &api.queue, &run).await?;
     let (id, joined) = match accepted {
         Accepted::New(id) => (id, false),
         Accepted::Joined(id) => (id, true),
         Accepted::TickTaken => return Err(Problem::internal(&NoTick)),
     };
+    // Two requests with one id may come at once: the second is compared with what the first has written.
+    if joined && let Some(first) = first_answer(&api, &run, &asked).await? {
+        return Ok(answer(config.name, asked.project, asked.kind, &first));
+    }
+    let status = if joined { status(&api, id).await? } else { RunStatus::Queued };
+    Ok(answer(config.name, asked.project, asked.kind, &Standing { id, status, joined }))
+}
+
+/// Where an accepted run stands.
+struct Standing {
+    id: Uuid,
+    status: RunStatus,
+    joined: bool,
+}
+
+type Answer = (StatusCode, [(HeaderName, String); 1], Json<AcceptedJob>);
+
+fn answer(sync: String, project: String, kind: JobKind, standing: &Standing) -> Answer {
+    let Standing { id, status, joined } = *standing;
     let links = Links { this: address(id), parent: None };
     let location = [(LOCATION, links.this.clone())];
-    let job = AcceptedJob {
-        id,
-        sync: config.name,
-        project: asked.project,
-        kind: asked.kind,
-        status: RunStatus::Queued,
-        joined,
-        links,
+    (StatusCode::ACCEPTED, location, Json(AcceptedJob { id, sync, project, kind, status, joined, links }))
+}
+
+/// The id that an `Idempotency-Key` stands for: a UUID itself, any other key by its hash.
+fn id_of_key(headers: &HeaderMap) -> Result<Option<Uuid>, Problem> {
+    let Some(key) = headers.get("idempotency-key") else { return Ok(None) };
+    let text = key.to_str().ok().map(str::trim).filter(|key| !key.is_empty() && key.len() <= LONGEST_KEY);
+    let Some(text) = text else {
+        let detail = format!("Idempotency-Key is not 1 to {LONGEST_KEY} characters of ASCII");
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid-header", "Invalid header", detail));
     };
-    Ok((StatusCode::ACCEPTED, location, Json(job)))
+    if let Ok(id) = text.parse() {
+        return Ok(Some(id));
+    }
+    let hash = digest(text.as_bytes());
+    let bytes = hash.get(..32).and_then(|hex| Uuid::try_parse(hex).ok()).unwrap_or_default().into_bytes();
+    Ok(Some(Builder::from_custom_bytes(bytes).into_uuid()))
+}
+
+/// The longest `Idempotency-Key`.
+const LONGEST_KEY: usize = 255;
+
+/// The run that has the request's id already. Refuses an id that was used for something else.
+async fn first_answer(api: &ApiState, run: &NewRun, asked: &NewJob) -> Result<Option<Standing>, Problem> {
+    let Some(id) = asked.id else { return Ok(None) };
+    let Some(row) = sync_history::by_run(&api.db, id).await? else { return Ok(None) };
+    let args = serde_json::to_value(&run.args).unwrap_or_default();
+    // A delay counts from each request, so it is no part of what was asked.
+    let time =
+        asked.not_before.is_none() || row.not_before == run.not_before.map(|time| time.trunc_subsecs(6));
+    let priority = asked.priority.is_none_or(|priority| priority == row.priority);
+    let same = row.sync_config_id == run.sync_config_id && row.kind == run.kind && row.args == args;
+    if same && time && priority {
+        return Ok(Some(Standing { id, status: row.status, joined: true }));
+    }
+    let detail = format!(
+        "The id {id} was used for another request: a {} with the arguments {}. Choose a new id",
+        row.kind, row.args
+    );
+    Err(Problem::new(StatusCode::CONFLICT, "id-used", "Id used", &*detail).with_field("id", detail))
+}
+
+async fn status(api: &ApiState, id: Uuid) -> Result<RunStatus, Problem> {
+    let row = sync_history::by_run(&api.db, id).await?;
+    Ok(row.map_or(RunStatus::Queued, |row| row.status))
+}
+
+/// Refuses a run that a pause keeps from beginning.
+async fn refuse_paused(api: &ApiState, config: &sync_config::Model, asked: &NewJob) -> Result<(), Problem> {
+    let name = match asked.project.as_str() {
+        "default" => config.name.clone(),
+        project => format!("{project}/{}", config.name),
+    };
+    let Some(holding) = holding(&api.db, config, &name).await? else { return Ok(()) };
+    let (code, title) = match &holding.paused.subject {
+        Subject::Queue(_) => ("queue-paused", "Queue paused"),
+        _ => ("sync-paused", "Sync paused"),
+    };
+    Err(Problem::new(StatusCode::CONFLICT, code, title, holding.to_string()))
 }
 
 async fn find(api: &ApiState, asked: &NewJob) -> Result<sync_config::Model, Problem> {

@@ -11,7 +11,7 @@ use syncline_entity::{
     project, sync_attempt, sync_config, sync_history,
     types::{Priority, RunKind, RunStatus, SyncMethod},
 };
-use syncline_queue::Job;
+use syncline_queue::{Job, State as JobState};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -120,8 +120,40 @@ pub struct QueueView {
     pub dead_reason: Option<String>,
 }
 
-pub(crate) async fn show(State(api): State<ApiState>, JobId(id): JobId) -> Result<Json<JobView>, Problem> {
+/// A dead letter that is no run: a request from the inbox that was refused, under the id that it names.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct LetterView {
+    /// Its id.
+    pub id: Uuid,
+    /// What it was: `inbox`, or the kind of its job.
+    pub kind: String,
+    /// `failed`, as for a run that was given up.
+    pub status: RunStatus,
+    /// What was asked.
+    pub args: Value,
+    /// When it was given up.
+    pub completed_at: Option<DateTime<Utc>>,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// The queue's view.
+    pub queue: QueueView,
+    /// Where to read on.
+    pub links: Links,
+}
+
+/// What an id stands for.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Shown {
+    Job(Box<JobView>),
+    Letter(Box<LetterView>),
+}
+
+pub(crate) async fn show(State(api): State<ApiState>, JobId(id): JobId) -> Result<Json<Shown>, Problem> {
     let Some(run) = sync_history::by_run(&api.db, id).await? else {
+        if let Some(letter) = letter(&api, id).await {
+            return Ok(Json(Shown::Letter(Box::new(letter))));
+        }
         let detail = format!("There is no job {id}; old ones are removed");
         return Err(Problem::new(StatusCode::NOT_FOUND, "unknown-job", "Unknown job", detail));
     };
@@ -138,7 +170,24 @@ pub(crate) async fn show(State(api): State<ApiState>, JobId(id): JobId) -> Resul
         None => queue(&api, id).await,
         Some(_) => None,
     };
-    Ok(Json(view(run, sync, attempts, queue)))
+    Ok(Json(Shown::Job(Box::new(view(run, sync, attempts, queue)))))
+}
+
+async fn letter(api: &ApiState, id: Uuid) -> Option<LetterView> {
+    let job = timeout(PATIENCE, api.queue.get(id)).await.ok()?.ok()??;
+    if job.state != JobState::Dead {
+        return None;
+    }
+    Some(LetterView {
+        id,
+        kind: job.kind.clone(),
+        status: RunStatus::Failed,
+        args: job.payload.clone(),
+        completed_at: job.finished_at,
+        error: job.last_error.clone(),
+        links: Links { this: address(id), parent: None },
+        queue: queue_view(job),
+    })
 }
 
 /// The queue's view, unless its store is away: the run's row is the truth, and stands without.

@@ -13,6 +13,9 @@ use serde_json::Value;
 use syncline_entity::sync_history;
 use uuid::Uuid;
 
+#[cfg(feature = "redis")]
+use crate::redis::INBOX_KIND;
+
 use super::{
     RUN_QUEUE,
     dead::{self, DeadQuery, Replayed},
@@ -196,7 +199,32 @@ pub async fn replay(db: &DatabaseConnection, queue: &RunQueue, id: Uuid) -> Resu
     if sync_history::by_run(db, id).await?.is_some() {
         return dead::replay(db, queue, id).await;
     }
+    #[cfg(feature = "redis")]
+    if let Some(accepted) = replay_request(queue, id).await? {
+        return Ok(accepted);
+    }
     Ok(if queue.replay(id).await? { Replayed::As(id) } else { Replayed::NotDead })
+}
+
+/// Puts a refused request back into the inbox, under the id of its dead letter. `None`: the letter is no request.
+#[cfg(feature = "redis")]
+async fn replay_request(queue: &RunQueue, id: Uuid) -> Result<Option<Replayed>, Error> {
+    let Some(inbox) = queue.inbox() else { return Ok(None) };
+    let letter = queue.get(id).await?.filter(|job| job.state == State::Dead && job.kind == INBOX_KIND);
+    let Some(text) = letter.and_then(|job| Some(job.payload["entry"].as_str()?.to_owned())) else {
+        return Ok(None);
+    };
+    let text = match serde_json::from_str(&text) {
+        Ok(Value::Object(mut request)) => {
+            request.entry("id").or_insert_with(|| id.to_string().into());
+            Value::Object(request).to_string()
+        }
+        _ => text,
+    };
+    // In this order nothing is lost in between; a request that is read twice is the same run.
+    inbox.put_into_inbox(RUN_QUEUE, text.as_bytes()).await?;
+    queue.discard(id).await?;
+    Ok(Some(Replayed::As(id)))
 }
 
 /// Discards a dead letter: a run, or a job that is none. False: it is none.

@@ -17,6 +17,7 @@ mod cancel;
 pub mod dead;
 mod dispatch;
 mod event;
+pub mod holding;
 mod job;
 pub mod listing;
 pub mod pause;
@@ -31,7 +32,7 @@ pub use event::{MAX_EVENTS, NewEvent, accept_event};
 pub use job::{PAYLOAD_VERSION, RUN_QUEUE, link_key, sync_key, work_key};
 pub use queue::{DEFAULT_LIMIT, RunQueue};
 pub use run::{Accepted, NewRun, RunArgs};
-pub use statement::statement;
+pub use statement::{begin, statement};
 
 pub use crate::{
     sql::{Binds, Bound, Kind, moment},

@@ -32,7 +32,7 @@ pub(super) fn marks(count: usize) -> String {
 }
 
 /// Begins a transaction that will write: on SQLite at once, so that it cannot fail half-way for want of the lock.
-pub(super) async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+pub async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
     let options = TransactionOptions {
         isolation_level: None,
         access_mode: None,

@@ -20,6 +20,8 @@ use crate::{backend::Error, job::NewJob};
 
 /// What of a refused entry is kept for people to look at.
 const KEPT: usize = 16 * 1024;
+/// The kind of a refused request among the dead letters.
+pub(crate) const INBOX_KIND: &str = "inbox";
 /// No call takes more entries.
 const MOST: usize = 500;
 
@@ -81,12 +83,13 @@ impl RedisBackend {
         Ok(())
     }
 
-    /// Puts one with the dead letters, where people see what was pushed and why it was not taken. False: it is dealt with
-    /// already.
+    /// Puts one with the dead letters under this id, where people see what was pushed and why it was not taken. False: it
+    /// is dealt with already.
     pub async fn refuse_from_inbox(
         &self,
         queue: &str,
         entry: &InboxEntry,
+        id: Uuid,
         reason: &str,
         error: &str,
     ) -> Result<bool, Error> {
@@ -94,11 +97,7 @@ impl RedisBackend {
         self.announce(queue).await?;
         let base = self.base(queue);
         let text = String::from_utf8_lossy(&entry.text[..entry.text.len().min(KEPT)]);
-        let job = NewJob {
-            id: entry.id,
-            queue: queue.to_owned(),
-            ..NewJob::new("inbox", json!({ "entry": text }))
-        };
+        let job = NewJob { id, queue: queue.to_owned(), ..NewJob::new(INBOX_KIND, json!({ "entry": text })) };
         let encoded = blob::encode(&job)?;
         let mut call = INBOX.call(&base);
         call.arg("refuse")

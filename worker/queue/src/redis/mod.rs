@@ -34,6 +34,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 pub(crate) use self::error::RedisFailure;
+pub(crate) use self::inbox::INBOX_KIND;
 pub(crate) use self::{connection::Connection, script::Script};
 pub use self::{inbox::InboxEntry, url::UrlError};
 use self::{queues::Queues, url::Address};

@@ -89,12 +89,12 @@ async fn a_bad_entry_ends_with_the_dead_and_its_reason() {
     let why = SyncRequest::parse(&entry.text).expect_err("version 9").to_string();
     assert!(
         backend
-            .refuse_from_inbox(QUEUE, &entry, "inbox entry not understood", &why)
+            .refuse_from_inbox(QUEUE, &entry, entry.id, "inbox entry not understood", &why)
             .await
             .expect("the store")
     );
     assert!(
-        !backend.refuse_from_inbox(QUEUE, &entry, "again", &why).await.expect("the store"),
+        !backend.refuse_from_inbox(QUEUE, &entry, entry.id, "again", &why).await.expect("the store"),
         "it is dealt with"
     );
     let dead = backend.list(&JobQuery::new(QUEUE, State::Dead)).await.expect("the store").jobs;
