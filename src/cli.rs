@@ -144,6 +144,8 @@ pub(crate) enum Command {
     Conflicts(ConflictsArgs),
     /// Show numbers of links, runs, durations and API calls
     Stats(StatsArgs),
+    /// Check that the audit trail of changes is whole
+    Verify(VerifyArgs),
     /// List the worker processes of this database
     Workers,
     /// Remove old runs, changes, conflicts and deleted syncs for good
@@ -181,6 +183,7 @@ impl Command {
             Command::History(_) => "history",
             Command::Conflicts(_) => "conflicts",
             Command::Stats(_) => "stats",
+            Command::Verify(_) => "verify",
             Command::Workers => "workers",
             Command::Purge(_) => "purge",
         }
@@ -323,17 +326,25 @@ pub(crate) struct PlanArgs {
     /// Plan deletes for items that are absent for the first time, too
     #[arg(long)]
     pub(crate) confirm_deletes: bool,
-    #[command(flatten)]
-    pub(crate) lease: LeaseArgs,
     /// Items shown; the counts cover all
     #[arg(long, default_value_t = 50)]
     pub(crate) limit: usize,
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// Only this sync's changes; `PROJECT/NAME` outside the default project
+    #[arg(long)]
+    pub(crate) sync: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct SyncArgs {
     /// The sync; `PROJECT/NAME` outside the default project
     pub(crate) name: String,
+    /// Wait for the end of a pause instead of refusing
+    #[arg(long)]
+    pub(crate) wait: bool,
     #[command(flatten)]
     pub(crate) run: RunOptions,
     #[command(flatten)]
@@ -363,6 +374,8 @@ pub(crate) struct ConflictsArgs {
 pub(crate) enum ConflictsAction {
     /// List conflicts that wait for a person
     List(ConflictsListArgs),
+    /// Show one conflict with its whole values
+    Show(ConflictShowArgs),
     /// Say which side is right; a job then carries it out
     Resolve(ResolveArgs),
 }
@@ -381,9 +394,22 @@ pub(crate) struct ConflictsListArgs {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct ResolveArgs {
+pub(crate) struct ConflictShowArgs {
     /// The conflict's number, from the list
     pub(crate) id: i64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResolveArgs {
+    /// The conflicts' numbers, from the list
+    #[arg(required_unless_present_any = ["all", "sync"], conflicts_with_all = ["all", "sync"])]
+    pub(crate) ids: Vec<i64>,
+    /// Every open conflict
+    #[arg(long, conflicts_with = "sync")]
+    pub(crate) all: bool,
+    /// Every open conflict of this sync
+    #[arg(long)]
+    pub(crate) sync: Option<String>,
     /// The side whose value stands: source or target
     #[arg(long)]
     pub(crate) side: String,

@@ -3,7 +3,7 @@
 use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseConnection, DatabaseTransaction, EntityTrait,
-    QueryFilter, TransactionTrait,
+    QueryFilter,
 };
 use syncline_engine::{
     schedule::When,
@@ -13,7 +13,7 @@ use syncline_entity::{
     project, schedule, sync_config, sync_config_revision,
     types::{self, ManagedBy, RunKind, ScheduleKind, SyncMethod},
 };
-use syncline_queue::outbox::NewRun;
+use syncline_queue::outbox::{self, NewRun, holding::holding};
 
 use crate::fault::Fault;
 
@@ -49,6 +49,27 @@ pub(crate) async fn find(db: &DatabaseConnection, name: &str) -> Result<sync_con
     Err(Fault::usage(format!("there is no sync {name:?} in project {key:?}; {hint}")))
 }
 
+/// A sync's name as commands take it.
+pub(crate) async fn full_name(
+    db: &DatabaseConnection,
+    config: &sync_config::Model,
+) -> Result<String, sea_orm::DbErr> {
+    let project = project::Entity::find_by_id(config.project_id).one(db).await?;
+    Ok(match project.filter(|project| project.key != "default") {
+        Some(project) => format!("{}/{}", project.key, config.name),
+        None => config.name.clone(),
+    })
+}
+
+/// Refuses a run that a pause would keep from beginning.
+pub(crate) async fn refuse_paused(db: &DatabaseConnection, config: &sync_config::Model) -> Result<(), Fault> {
+    let name = full_name(db, config).await?;
+    match holding(db, config, &name).await? {
+        Some(holding) => Err(Fault::failed(holding.to_string())),
+        None => Ok(()),
+    }
+}
+
 /// A run of a stored sync that a person asks for.
 pub(crate) fn run_of(config: &sync_config::Model, kind: RunKind) -> Result<NewRun, Fault> {
     NewRun::of(config, kind, SyncMethod::Manual).map_err(|error| {
@@ -58,7 +79,7 @@ pub(crate) fn run_of(config: &sync_config::Model, kind: RunKind) -> Result<NewRu
 
 /// Stores documents under their names: all of them, or none.
 pub(crate) async fn store(db: &DatabaseConnection, specs: &[&SyncSpec]) -> Result<Vec<Stored>, Fault> {
-    let tx = db.begin().await?;
+    let tx = outbox::begin(db).await?;
     let mut stored = Vec::new();
     for spec in specs {
         stored.push(store_one(&tx, spec).await?);

@@ -2,12 +2,16 @@
 
 use std::{io::IsTerminal, sync::Arc, time::Duration};
 
+use chrono::Utc;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use sea_orm::DatabaseConnection;
-use syncline_entity::{sync_config, sync_history, types::RunKind};
+use sea_orm::{DatabaseConnection, EntityTrait};
+use syncline_entity::{
+    sync_config, sync_history,
+    types::{RunKind, RunStatus, SyncMethod},
+};
 use syncline_queue::{
     State,
-    outbox::{NewRun, RunArgs, accept, sync_key},
+    outbox::{NewRun, RunArgs, accept, dead, holding::holding, sync_key},
 };
 use syncline_worker::{Environment, PoolConfig};
 use tokio::sync::Notify;
@@ -81,7 +85,7 @@ pub(crate) async fn follow(
     // The first tick of both comes at once, and nothing is to be seen yet.
     look.tick().await;
     show.tick().await;
-    let mut waiting = Waiting(false);
+    let mut waiting = Waiting::default();
     let over = loop {
         tokio::select! {
             () = signals.cancelled() => break None,
@@ -90,7 +94,7 @@ pub(crate) async fn follow(
                 continue;
             }
             () = settled.notified() => {}
-            _ = look.tick() => waiting.tell(&environment, id, output).await,
+            _ = look.tick() => waiting.tell(&environment, id, &bar, output).await,
         }
         let row = sync_history::by_run(&environment.db, id).await?;
         if let Some(row) = row.filter(|row| row.completed_at.is_some()) {
@@ -105,35 +109,66 @@ pub(crate) async fn follow(
         Err(error) => return Err(Fault::failed(format!("the worker: {error}"))),
     }
     match over {
-        Some(row) => Ok(row),
+        Some(row) => {
+            // The person who waits is told at once; nothing is left for the dead letters.
+            if row.dead_at.is_some() && row.sync_type == SyncMethod::Manual {
+                dead::discard(&environment.db, id).await.map_err(|error| Fault::failed(error.to_string()))?;
+            }
+            Ok(row)
+        }
         None => Err(Fault::failed(format!(
             "interrupted; run {id} stays in the queue and a worker will finish it"
         ))),
     }
 }
 
-/// Says once that another run of the same sync has to end first.
-struct Waiting(bool);
+/// Says what the run waits for, each reason once.
+#[derive(Default)]
+struct Waiting(Option<String>);
 
 impl Waiting {
-    async fn tell(&mut self, environment: &Environment, id: Uuid, output: &Output) {
-        if self.0 {
-            return;
+    async fn tell(&mut self, environment: &Environment, id: Uuid, bar: &ProgressBar, output: &Output) {
+        let reason = reason(environment, id).await.unwrap_or_default();
+        if reason != self.0
+            && let Some(reason) = &reason
+        {
+            output.note(reason);
+            bar.set_message(format!("waiting: {reason}"));
+        } else if reason.is_none() {
+            bar.set_message("reading both sides");
         }
-        match environment.queue.get(id).await {
-            Ok(Some(job)) if job.state == State::Waiting => {
-                self.0 = true;
-                output.note(
-                    "another run of this sync has to end first (if its worker has died, when its lease runs out)",
-                );
-            }
-            Err(_) => {
-                self.0 = true;
-                output.note("the queue's store cannot be reached; the run begins when it can");
-            }
-            Ok(_) => {}
+        self.0 = reason;
+    }
+}
+
+/// Why a run does not begin; none while it runs.
+async fn reason(environment: &Environment, id: Uuid) -> Result<Option<String>, Fault> {
+    let Some(row) = sync_history::by_run(&environment.db, id).await? else { return Ok(None) };
+    if row.completed_at.is_some() || row.status == RunStatus::InProgress {
+        return Ok(None);
+    }
+    if let Some(config) = sync_config::Entity::find_by_id(row.sync_config_id).one(&environment.db).await? {
+        let name = syncs::full_name(&environment.db, &config).await?;
+        if let Some(holding) = holding(&environment.db, &config, &name).await? {
+            return Ok(Some(holding.to_string()));
         }
     }
+    Ok(match environment.queue.get(id).await {
+        Ok(Some(job)) if job.state == State::Waiting && job.run_at > Utc::now() => {
+            Some(match row.error_message {
+                Some(error) => {
+                    format!("the run is tried again at {}: {error}", job.run_at.format("%H:%M:%S UTC"))
+                }
+                None => format!("the run begins at {}", job.run_at.format("%H:%M:%S UTC")),
+            })
+        }
+        Ok(Some(job)) if job.state == State::Waiting => Some(
+            "another run of this sync has to end first (if its worker has died, when its lease runs out)"
+                .to_owned(),
+        ),
+        Err(_) => Some("the queue's store cannot be reached; the run begins when it can".to_owned()),
+        Ok(_) => None,
+    })
 }
 
 fn bar(output: &Output) -> ProgressBar {

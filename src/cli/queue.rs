@@ -12,6 +12,9 @@ use super::RunOptions;
 pub(crate) struct EnqueueArgs {
     /// The sync; `PROJECT/NAME` outside the default project
     pub(crate) name: String,
+    /// Accept it although a pause keeps it from beginning: it begins when that ends
+    #[arg(long)]
+    pub(crate) wait: bool,
     /// What to do
     #[arg(long, default_value = "sync", value_parser = ["sync", "plan"])]
     pub(crate) kind: String,

@@ -1,32 +1,27 @@
 //! `syncline conflicts`: what waits for a person, and the person's word.
 
-use chrono::{SubsecRound, Utc};
+mod resolve;
+
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseConnection, EntityTrait, IntoActiveModel,
-    QueryFilter, QueryOrder, QuerySelect, TransactionTrait, sea_query::Expr,
+    ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
 };
 use serde_json::{Value, json};
-use syncline_entity::{
-    sync_config, sync_conflict, sync_history, sync_metadata,
-    types::{RunKind, Side, SyncStatus},
-};
-use syncline_queue::outbox::{Accepted, NewRun, RunArgs, RunQueue, accept_in, committed, sync_key, work_key};
-use uuid::Uuid;
+use syncline_entity::{sync_config, sync_conflict, sync_metadata};
 
-use super::sync;
 use crate::{
     app,
-    cli::{ConflictsAction, ConflictsArgs, ConflictsListArgs, ResolveArgs},
+    cli::{ConflictsAction, ConflictsArgs, ConflictsListArgs},
     fault::{Exit, Fault},
     output::{Output, conflict_kind, shown},
-    syncs, wait, words,
+    syncs, words,
 };
 
-/// Lists conflicts or settles one.
+/// Lists conflicts, shows or settles them.
 pub(crate) async fn run(url: &str, args: &ConflictsArgs, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(url).await?;
     match &args.action {
-        Some(ConflictsAction::Resolve(args)) => resolve(&db, args, output).await,
+        Some(ConflictsAction::Resolve(args)) => resolve::run(&db, args, output).await,
+        Some(ConflictsAction::Show(args)) => show(&db, args.id, output).await,
         Some(ConflictsAction::List(args)) => list(&db, args, output).await,
         None => list(&db, &args.list, output).await,
     }
@@ -106,11 +101,6 @@ pub(crate) fn tell(found: &[Found], output: &Output) {
     }
 }
 
-fn item_of(link: &sync_metadata::Model) -> String {
-    let names = [&link.source_key, &link.entity_id, &link.target_key, &link.external_id];
-    names.into_iter().flatten().next().cloned().unwrap_or_default()
-}
-
 /// A conflict as data.
 pub(crate) fn as_json(found: &Found) -> Value {
     let conflict = &found.conflict;
@@ -118,7 +108,7 @@ pub(crate) fn as_json(found: &Found) -> Value {
         "id": conflict.id,
         "sync": found.config.name,
         "link": found.link.id,
-        "item": item_of(&found.link),
+        "item": words::item(&found.link),
         "entity_id": found.link.entity_id,
         "external_id": found.link.external_id,
         "field": conflict.field,
@@ -136,87 +126,40 @@ pub(crate) fn as_json(found: &Found) -> Value {
     })
 }
 
-/// Notes a person's choice and accepts the run that carries it out, in one transaction.
-async fn resolve(db: &DatabaseConnection, args: &ResolveArgs, output: &Output) -> Result<Exit, Fault> {
-    let side: Side = args
-        .side
-        .parse()
-        .map_err(|_| Fault::usage(format!("--side {:?} is no side; allowed: source, target", args.side)))?;
-    let environment = app::environment(db.clone())?;
-    let (config, run) = choose(db, &environment.queue, args.id, side).await?;
-    if args.no_wait {
-        output.data(&json!({ "conflict": args.id, "resolution": side, "run": run, "applied": false }));
-        output.line(format!("{side} stands; run {run} carries it out"));
-        return Ok(Exit::Done);
-    }
-    let key = sync_history::by_run(db, run).await?.map_or_else(|| sync_key(config.id), |row| work_key(&row));
-    wait::follow(environment, run, key, &args.lease, output).await?;
-    let after = sync_conflict::Entity::find_by_id(args.id).one(db).await?;
-    let applied = after.as_ref().is_some_and(|conflict| conflict.resolved);
-    let open = sync::open_conflicts(db, config.id).await?;
-    output.data(&json!({
-        "conflict": args.id, "resolution": side, "run": run, "applied": applied, "open_conflicts": open,
-    }));
-    if !applied {
-        return Err(Fault::failed(format!(
-            "conflict {} is not settled: its values changed since it was listed, or the run failed; see `syncline conflicts` \
-             and `syncline runs {run}`",
-            args.id
-        )));
-    }
-    let whole = after.is_some_and(|conflict| conflict.field.is_none());
-    output.line(if whole {
-        format!("conflict {} is settled: the {side} stands", args.id)
-    } else {
-        format!("conflict {} is settled: the {side}'s value stands on both sides", args.id)
-    });
-    Ok(Exit::Done)
-}
-
-async fn choose(
-    db: &DatabaseConnection,
-    queue: &RunQueue,
-    id: i64,
-    side: Side,
-) -> Result<(sync_config::Model, Uuid), Fault> {
-    let tx = db.begin().await?;
+/// Shows one conflict with its whole values.
+async fn show(db: &DatabaseConnection, id: i64, output: &Output) -> Result<Exit, Fault> {
     let found =
-        sync_conflict::Entity::find_by_id(id).find_also_related(sync_metadata::Entity).one(&tx).await?;
+        sync_conflict::Entity::find_by_id(id).find_also_related(sync_metadata::Entity).one(db).await?;
     let Some((conflict, Some(link))) = found else {
         return Err(Fault::usage(format!("there is no conflict {id}; see `syncline conflicts`")));
     };
-    if conflict.resolved {
-        return Err(Fault::usage(format!("conflict {id} is settled already")));
-    }
-    let config = sync_config::Entity::find_by_id(link.sync_config_id).one(&tx).await?;
+    let config = sync_config::Entity::find_by_id(link.sync_config_id).one(db).await?;
     let config = config.ok_or_else(|| Fault::failed(format!("the sync of conflict {id} is gone")))?;
-    // Who decides about a deleted item vouches for its absence, too.
-    let confirm_deletes = conflict.field.is_none();
-    let run = NewRun {
-        args: RunArgs { links: Some(vec![link.id]), confirm_deletes, ..RunArgs::default() },
-        ..syncs::run_of(&config, RunKind::Resolve)?
-    };
-    let mut choice = conflict.into_active_model();
-    choice.resolution = Set(Some(side));
-    choice.resolved_by = Set(Some(person()));
-    choice.update(&tx).await?;
-    let mut due = link.clone().into_active_model();
-    due.sync_status = Set(SyncStatus::Pending);
-    due.next_attempt_at = Set(Some(Utc::now().trunc_subsecs(6)));
-    due.version = Set(link.version + 1);
-    due.update(&tx).await?;
-    let accepted = accept_in(&tx, queue, &run).await?;
-    let Some(run) = accepted.id() else { return Err(Fault::failed("the run was not accepted")) };
-    if !matches!(accepted, Accepted::New(_)) {
-        // The same choice's run waits already; the choice itself is new all the same.
-        tracing::debug!(%run, "a run for this link waits already");
+    let found = Found { conflict, link, config };
+    output.data(&as_json(&found));
+    let conflict = &found.conflict;
+    let field = conflict.field.as_deref().unwrap_or("(whole item)");
+    output.line(format!(
+        "conflict {id}: sync {}, item {}, {field}",
+        found.config.name,
+        words::item(&found.link)
+    ));
+    let values =
+        [("base", &conflict.base_data), ("source", &conflict.source_data), ("target", &conflict.target_data)];
+    for (name, value) in values {
+        let whole = match value {
+            Some(Value::String(text)) => text.clone(),
+            Some(value) => value.to_string(),
+            None => "(empty)".to_owned(),
+        };
+        output.line(format!("{name}: {whole}"));
     }
-    tx.commit().await?;
-    committed(db, queue, accepted).await;
-    Ok((config, run))
+    Ok(Exit::Done)
 }
 
-/// Who settles it, as far as the machine knows.
-fn person() -> String {
-    std::env::var("USER").ok().filter(|user| !user.is_empty()).unwrap_or_else(|| "cli".to_owned())
+/// Who asks, as far as the machine knows: the user and the host.
+pub(crate) fn person() -> String {
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
+    let user = user.ok().filter(|user| !user.is_empty()).unwrap_or_else(|| "cli".to_owned());
+    format!("{user}@{}", syncline_worker::local::host())
 }

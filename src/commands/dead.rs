@@ -147,13 +147,16 @@ async fn carry_out(
     what: What,
     output: &Output,
 ) -> Result<Exit, Fault> {
-    let (mut done, mut left) = (0_u64, Vec::new());
+    let (mut done, mut left, mut runs) = (0_u64, Vec::new(), Vec::new());
     for id in ids {
         let why = match what {
             What::Discard if listing::discard(db, queue, *id).await? => None,
             What::Discard => Some("not dead"),
             What::Replay => match listing::replay(db, queue, *id).await {
-                Ok(Replayed::As(_)) => None,
+                Ok(Replayed::As(run)) => {
+                    runs.push((id, run));
+                    None
+                }
                 Ok(Replayed::NotDead) => Some("not dead"),
                 Ok(Replayed::SyncGone) => Some("its sync was deleted"),
                 Err(error @ Error::Full { .. }) => {
@@ -168,7 +171,11 @@ async fn carry_out(
         }
     }
     let json: Vec<_> = left.iter().map(|(id, why)| json!({ "id": id, "why": why })).collect();
-    output.data(&json!({ "count": ids.len(), "done": done, "left": json }));
+    let again: Vec<_> = runs.iter().map(|(id, run)| json!({ "id": id, "run": run })).collect();
+    output.data(&json!({ "count": ids.len(), "done": done, "left": json, "replayed": again }));
+    for (id, run) in &runs {
+        output.line(format!("{id}: replayed as run {run}"));
+    }
     for (id, why) in &left {
         output.line(format!("{id}: {why}"));
     }

@@ -18,6 +18,9 @@ use crate::{
 pub(crate) async fn run(url: &str, args: &EnqueueArgs, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(url).await?;
     let config = syncs::find(&db, &args.name).await?;
+    if !args.wait {
+        syncs::refuse_paused(&db, &config).await?;
+    }
     let kind = if args.kind == "plan" { RunKind::Plan } else { RunKind::Sync };
     let run = wait::manual_run(&config, kind, &args.run)?;
     let delay = args.delay.map(|delay| Utc::now() + TimeDelta::from_std(delay).unwrap_or(TimeDelta::zero()));

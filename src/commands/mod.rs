@@ -21,6 +21,7 @@ mod serve;
 mod stats;
 mod sync;
 mod validate;
+mod verify;
 mod workers;
 
 use crate::{
@@ -61,6 +62,7 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<Exit, Fault> {
         Command::Conflicts(args) => conflicts::run(url, &args, output).await,
         Command::Purge(args) => purge::run(url, &args, output).await,
         Command::Stats(args) => stats::run(url, &args, output).await,
+        Command::Verify(args) => verify::run(url, &args, output).await,
         Command::Workers => workers::run(url, output).await,
     }
 }

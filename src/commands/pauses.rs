@@ -6,7 +6,7 @@ use syncline_connectors::platform;
 use syncline_entity::account;
 use syncline_queue::outbox::pause::{self, NewPause, Paused, Subject};
 
-use super::jobs::names;
+use super::{conflicts::person, jobs::names};
 use crate::{
     app,
     cli::{PauseArgs, ScopeArg, SubjectArgs},
@@ -19,8 +19,7 @@ use crate::{
 pub(crate) async fn pause(url: &str, args: &PauseArgs, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(url).await?;
     let (subject, project_id) = subject(&db, &args.subject).await?;
-    let by = std::env::var("USER").ok().filter(|user| !user.is_empty()).unwrap_or_else(|| "cli".to_owned());
-    let new = NewPause { subject, project_id, reason: args.reason.clone(), by };
+    let new = NewPause { subject, project_id, reason: args.reason.clone(), by: person() };
     let begun = pause::pause(&db, &app::queue(&db)?, &new).await?;
     let what = shown(&args.subject);
     output.data(&json!({ "subject": what, "paused": true, "changed": begun }));

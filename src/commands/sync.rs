@@ -26,6 +26,9 @@ const ERRORS_SHOWN: usize = 5;
 pub(crate) async fn run(url: &str, args: &SyncArgs, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(url).await?;
     let config = syncs::find(&db, &args.name).await?;
+    if !args.wait {
+        syncs::refuse_paused(&db, &config).await?;
+    }
     let run = wait::manual_run(&config, RunKind::Sync, &args.run)?;
     let row = wait::run_to_end(&db, &run, &args.lease, output).await?;
     let open = open_conflicts(&db, config.id).await?;

@@ -50,6 +50,11 @@ impl Places {
         if own == Own::Postgres {
             program.set("DATABASE_URL", &Database::create().await?.url());
         }
+        Places::with(program, rows, more).await
+    }
+
+    /// The same with a program that is set up already.
+    pub(crate) async fn with(program: Program, rows: usize, more: &str) -> Result<Places> {
         let file = program.path("backlog.csv");
         write_csv(&file, rows)?;
         let table = Table::open(&program.path("tasks.db")).await?;

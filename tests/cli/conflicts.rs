@@ -177,3 +177,34 @@ async fn a_choice_may_be_left_to_a_worker() -> Result<()> {
     ensure!(title(&places).await? == "Theirs");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_plan_counts_conflicts_that_wait_already() -> Result<()> {
+    let places = Places::in_step(ROWS, "conflict_strategy: manual").await?;
+    disagree(&places).await?;
+    places.sync(1, &[])?;
+    let told = places.program.expect(1, &["plan", "tasks"])?;
+    ensure_tells(&told.stdout, &["1 for a person"])
+}
+
+#[tokio::test]
+async fn many_conflicts_are_settled_by_one_run() -> Result<()> {
+    let places = Places::in_step(ROWS, "conflict_strategy: manual").await?;
+    for id in ["T-000001", "T-000002", "T-000003"] {
+        places.edit(id, "title", "Ours")?;
+        places.table.execute(&format!("UPDATE tasks SET title = 'Theirs' WHERE id = '{id}'")).await?;
+    }
+    places.sync(1, &[])?;
+    let shown = places.program.expect(0, &["conflicts", "show", "1"])?;
+    ensure_tells(&shown.stdout, &["source: Ours", "target: Theirs"])?;
+    let settled = places
+        .program
+        .expect(0, &["--json", "conflicts", "resolve", "1", "2", "--side", "source"])?
+        .json()?;
+    ensure!(settled["conflicts"][0]["run"] == settled["conflicts"][1]["run"], "{settled}");
+    places.program.expect(0, &["conflicts", "resolve", "--sync", "tasks", "--side", "source"])?;
+    let items = places.ensure_in_step().await?;
+    ensure!(["T-000001", "T-000002", "T-000003"].iter().all(|id| items[*id]["title"] == "Ours"), "{items:?}");
+    places.program.expect(0, &["plan", "tasks"])?;
+    Ok(())
+}

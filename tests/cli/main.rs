@@ -29,4 +29,6 @@ mod screens;
 mod start;
 mod tables;
 mod tls;
+mod verify;
 mod workers;
+mod writers;

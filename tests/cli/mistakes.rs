@@ -134,3 +134,14 @@ fn a_file_that_is_not_text_is_named() -> Result<()> {
     std::fs::write(program.path("sync.yaml"), b"name: \xff\xfe\n")?;
     ensure_refused(&program, &["sync.yaml", "UTF-8"])
 }
+
+#[tokio::test]
+async fn a_run_that_a_person_waits_for_leaves_no_dead_letter() -> Result<()> {
+    let places = super::common::Places::in_step(3, "").await?;
+    std::fs::remove_file(&places.file)?;
+    places.told(1, &[])?;
+    places.program.expect(1, &["plan", "tasks"])?;
+    let dead = places.program.expect(0, &["--json", "dead"])?.json()?;
+    anyhow::ensure!(dead["jobs"] == serde_json::json!([]), "{dead}");
+    Ok(())
+}

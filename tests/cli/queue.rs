@@ -106,7 +106,15 @@ async fn what_is_paused_waits(#[values(Own::Sqlite, Own::Postgres)] own: Own) ->
     places.program.expect(0, &["pause", "platform", "sqlite"])?;
     let pauses = places.program.expect(0, &["pauses"])?.stdout;
     ensure_tells(&pauses, &["tasks", "the table moves", "queue", "default", "platform"])?;
-    let run = queued(&places, &[])?;
+    for command in [&["sync", "tasks"][..], &["enqueue", "tasks"]] {
+        let refused = places.program.expect(1, command)?;
+        ensure_tells(
+            &refused.stderr,
+            &["sync tasks is paused since", "@", "(\"the table moves\"); syncline resume sync tasks"],
+        )?;
+    }
+    places.program.expect(0, &["plan", "tasks"])?;
+    let run = queued(&places, &["--wait"])?;
     let held = listed(&places, &["jobs", "--state", "held"])?;
     ensure!(held.len() == 1 && held[0]["id"] == run.as_str(), "{held:?}");
     let schedules = places.program.expect(0, &["--json", "schedules"])?.json()?;

@@ -176,3 +176,31 @@ async fn a_request_in_the_inbox_becomes_a_run_under_its_id() -> Result<()> {
     until("the bad one is refused", async || Ok(worker.log().contains("was refused").then_some(()))).await?;
     Ok(())
 }
+
+#[tokio::test]
+async fn a_refused_request_keeps_its_id_and_is_replayed_into_the_inbox() -> Result<()> {
+    let server = Server::start(&[])?;
+    let places = places(&server, 20).await?;
+    let run = "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5c";
+    let request = format!(r#"{{"version":1,"id":"{run}","sync":"later"}}"#);
+    server.command(&["RPUSH", "{syncline:default}:inbox", &request])?;
+    let _worker = places.program.serve(&["worker"])?;
+    let dead = async || {
+        let told = places.program.expect(0, &["--json", "dead"])?.json()?;
+        Ok(told["jobs"].as_array().and_then(|jobs| jobs.first().cloned()))
+    };
+    let letter = until("the request is refused", dead).await?;
+    ensure!(letter["id"] == run && letter.to_string().contains("later"), "{letter}");
+    let document = syncline_support::places::document("").replace("name: tasks", "name: later");
+    places.program.write("later.yaml", &document)?;
+    places.program.expect(0, &["apply", "later.yaml"])?;
+    let replayed = places.program.expect(0, &["dead", "replay", run])?;
+    ensure_tells(&replayed.stdout, &[&format!("{run}: replayed as run {run}")])?;
+    until("the run is on record", async || {
+        Ok((places.program.run(&["--json", "runs", run])?.code == Some(0)).then_some(()))
+    })
+    .await?;
+    until_completed(&places, run).await?;
+    ensure!(places.ensure_in_step().await?.len() == 20);
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! `syncline verify`: whether the audit trail is whole.
+
+use std::collections::HashMap;
+
+use sea_orm::EntityTrait;
+use serde_json::json;
+use syncline_entity::{sync_config, sync_metadata};
+use syncline_worker::store::verify::{BrokenLink, verify_all};
+
+use crate::{
+    app,
+    cli::VerifyArgs,
+    fault::{Exit, Fault},
+    output::Output,
+    syncs, words,
+};
+
+/// Checks the chains of changes and names the items whose chain is broken.
+pub(crate) async fn run(url: &str, args: &VerifyArgs, output: &Output) -> Result<Exit, Fault> {
+    let db = app::connect(url).await?;
+    let sync = match &args.sync {
+        Some(name) => Some(syncs::find(&db, name).await?.id),
+        None => None,
+    };
+    let verified = verify_all(&db, sync).await?;
+    let mut names = HashMap::new();
+    for config in sync_config::Entity::find().all(&db).await? {
+        names.insert(config.id, syncs::full_name(&db, &config).await?);
+    }
+    let name = |link: &sync_metadata::Model| names.get(&link.sync_config_id).cloned().unwrap_or_default();
+    let as_json = |broken: &BrokenLink| {
+        json!({
+            "sync": name(&broken.link),
+            "item": words::item(&broken.link),
+            "entity_id": broken.link.entity_id,
+            "external_id": broken.link.external_id,
+            "change": broken.seq,
+            "reason": broken.reason,
+        })
+    };
+    output.data(&json!({
+        "links": verified.links,
+        "changes": verified.changes,
+        "broken": verified.broken.iter().map(as_json).collect::<Vec<_>>(),
+    }));
+    for broken in &verified.broken {
+        output.line(format!(
+            "sync {}, item {}: change {}: {}",
+            name(&broken.link),
+            words::item(&broken.link),
+            broken.seq,
+            broken.reason
+        ));
+    }
+    output.line(format!(
+        "{} changes of {} items checked, {} broken",
+        verified.changes,
+        verified.links,
+        verified.broken.len()
+    ));
+    if verified.broken.is_empty() {
+        return Ok(Exit::Done);
+    }
+    output.line(
+        "Versions before this one broke a chain when the source refused its half of a merge. Later changes are chained again.",
+    );
+    Ok(Exit::Failed)
+}

@@ -1,0 +1,54 @@
+//! `syncline verify`: the audit trail stays whole, and a broken one is named.
+
+use anyhow::{Result, ensure};
+use rstest::rstest;
+use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+
+use super::common::{Own, Places, ensure_tells, number};
+
+/// The table, which refuses some states, is the source here.
+const TABLE_FIRST: &str = r#"source_platform: sql
+source: { url: "sqlite://tasks.db", table: tasks, key: id, modified: updated_at }
+target_platform: csv
+target: { path: backlog.csv, key: id }"#;
+
+#[rstest]
+#[tokio::test]
+async fn a_merge_whose_source_write_is_refused_leaves_a_whole_chain(
+    #[values(Own::Sqlite, Own::Postgres)] own: Own,
+) -> Result<()> {
+    let places = Places::in_step_on(own, 3, TABLE_FIRST).await?;
+    for title in ["First", "Second"] {
+        let edit = format!("UPDATE tasks SET title = '{title}' WHERE id = 'T-000001'");
+        places.table.execute(&edit).await?;
+        places.edit("T-000001", "state", "half-open")?;
+        places.sync(1, &[])?;
+        ensure!(places.both("T-000001", "title").await?[0].as_deref() == Some(title), "the other half");
+    }
+    let found = places.program.expect(0, &["--json", "verify", "--sync", "tasks"])?.json()?;
+    ensure!(found["broken"] == serde_json::json!([]) && number(&found, "changes")? >= 2, "{found}");
+    places.edit("T-000001", "state", "open")?;
+    places.sync(0, &[])?;
+    places.program.expect(0, &["verify"])?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_chain_that_lacks_a_change_is_named_by_its_item() -> Result<()> {
+    let places = Places::in_step(3, "").await?;
+    for title in ["First", "Second", "Third"] {
+        places.edit("T-000002", "title", title)?;
+        places.sync(0, &[])?;
+    }
+    places.program.expect(0, &["verify"])?;
+    let own = SqliteConnectOptions::new().filename(places.program.path("syncline.db"));
+    let mut own = SqliteConnection::connect_with(&own).await?;
+    let cut = "DELETE FROM sync_changes WHERE seq = 2 AND link_id = \
+               (SELECT id FROM sync_metadata WHERE entity_id = 'T-000002')";
+    ensure!(sqlx::query(cut).execute(&mut own).await?.rows_affected() == 1);
+    let told = places.program.expect(1, &["verify"])?;
+    ensure_tells(&told.stdout, &["sync tasks", "item T-000002", "missing", "1 broken"])?;
+    let found = places.program.expect(1, &["--json", "verify", "--sync", "tasks"])?.json()?;
+    ensure!(found["broken"][0]["item"] == "T-000002", "{found}");
+    Ok(())
+}
