@@ -1,5 +1,6 @@
 //! The command line.
 
+mod about;
 mod data;
 pub(crate) mod environment;
 mod help;
@@ -11,6 +12,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::{
+    about::{CompletionsArgs, ConfigArgs, InitArgs, ManArgs},
     data::{
         BackupArgs, KeepArgs, MakeArgs, MigrateAction, MigrateAgain, MigrateArgs, MigrateDown, MigrateSteps,
         MigrateUp, PurgeArgs, RestoredArgs,
@@ -112,9 +114,11 @@ pub(crate) enum Command {
     /// A restore is noticed by itself in most cases; this is for the others.
     #[command(name = "mark-restored", visible_alias = "restored")]
     Restored(RestoredArgs),
-    /// Store the syncs of a YAML file
+    /// Write the document of a sync, from what two places look like
+    Init(InitArgs),
+    /// Store the syncs of YAML files
     Apply(ApplyArgs),
-    /// Check the syncs of a YAML file without storing them
+    /// Check the syncs of YAML files without storing them
     Validate(FileArgs),
     /// Show what a sync would change, without writing
     Plan(PlanArgs),
@@ -154,6 +158,16 @@ pub(crate) enum Command {
     /// stays, however old it is. Batches of at most 1,024 rows; workers and other commands go on meanwhile. Workers do the
     /// same once a day by themselves.
     Purge(PurgeArgs),
+    /// Show the settings in force, and where each comes from
+    Config(Box<ConfigArgs>),
+    /// Print the JSON Schema of sync documents, for editors
+    Schema,
+    /// Print the completions of a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page
+    Man(ManArgs),
+    /// Print the version and what it was built for
+    Version,
 }
 
 impl Command {
@@ -186,6 +200,12 @@ impl Command {
             Command::Verify(_) => "verify",
             Command::Workers => "workers",
             Command::Purge(_) => "purge",
+            Command::Init(_) => "init",
+            Command::Config(_) => "config",
+            Command::Schema => "schema",
+            Command::Completions(_) => "completions",
+            Command::Man(_) => "man",
+            Command::Version => "version",
         }
     }
 }
@@ -300,18 +320,18 @@ pub(crate) struct ApplyArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct FileArgs {
-    /// The YAML file; `-` reads standard input
-    #[arg(short, long = "file", value_name = "FILE", required_unless_present = "path")]
-    pub(crate) file: Option<PathBuf>,
-    /// The same, as an argument
-    #[arg(value_name = "FILE", conflicts_with = "file")]
-    pub(crate) path: Option<PathBuf>,
+    /// YAML files, or folders of them; `-` reads standard input
+    #[arg(value_name = "FILE", required_unless_present = "files")]
+    paths: Vec<PathBuf>,
+    /// Another way to name a file; may be given several times
+    #[arg(short, long = "file", value_name = "FILE", num_args = 1..)]
+    files: Vec<PathBuf>,
 }
 
 impl FileArgs {
-    /// The file named, whichever way.
-    pub(crate) fn file(&self) -> PathBuf {
-        self.file.clone().or_else(|| self.path.clone()).unwrap_or_else(|| PathBuf::from("-"))
+    /// The files named, whichever way.
+    pub(crate) fn all(&self) -> Vec<PathBuf> {
+        [&*self.paths, &*self.files].concat()
     }
 }
 
@@ -323,9 +343,8 @@ pub(crate) struct PlanArgs {
     /// Plan the syncs of a YAML file as they stand there, stored or not
     #[arg(short, long, value_name = "FILE", conflicts_with = "name")]
     pub(crate) file: Option<PathBuf>,
-    /// Plan deletes for items that are absent for the first time, too
-    #[arg(long)]
-    pub(crate) confirm_deletes: bool,
+    #[command(flatten)]
+    pub(crate) run: RunOptions,
     /// Items shown; the counts cover all
     #[arg(long, default_value_t = 50)]
     pub(crate) limit: usize,

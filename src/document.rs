@@ -1,23 +1,28 @@
-//! Syncs as YAML: read, checked, and told where they are wrong.
+//! Syncs as YAML: read and checked; errors name file, line and column.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 use serde_json::Value;
-use syncline_connectors::{Availability, platform, platforms};
+use syncline_connectors::{Availability, no_platform, platform};
 use syncline_engine::{
     Side,
-    spec::{DeletePolicy, Finding, Severity, SyncSpec},
+    spec::{DeletePolicy, Finding, Severity, SyncSpec, check_document},
 };
 
-use crate::{fault::Fault, positions::Positions};
+use crate::{
+    fault::Fault,
+    positions::{Positions, from_yaml},
+};
 
 /// The syncs of a file.
 #[derive(Debug)]
 pub(crate) struct Document {
+    /// What the file is called in messages.
+    file: PathBuf,
     /// Each with what can be said about it.
     pub(crate) syncs: Vec<Checked>,
 }
@@ -46,25 +51,81 @@ pub(crate) struct Located {
     pub(crate) column: u64,
 }
 
-/// Reads a file of one or more documents; `-` is standard input. What cannot be read at all is a fault that names file,
-/// line and column.
+/// Reads files; a folder stands for the `.yaml` and `.yml` files in it. A fault lists the errors of all of them.
+pub(crate) fn read_all(paths: &[PathBuf]) -> Result<Vec<Document>, Fault> {
+    let mut documents: Vec<Document> = Vec::new();
+    let mut wrong = Vec::new();
+    for file in files(paths)? {
+        match read(&file).and_then(|document| document.refuse_errors().map(|()| document)) {
+            Ok(document) => documents.push(document),
+            Err(fault) => wrong.push(fault.message),
+        }
+    }
+    let mut seen = BTreeMap::new();
+    for (document, sync) in documents.iter().flat_map(|d| d.syncs.iter().map(move |sync| (d, sync))) {
+        let key = (&sync.spec.project, &sync.name);
+        if let Some(first) = seen.insert(key, &document.file) {
+            wrong.push(format!(
+                "{}: name: {:?} stands in {} as well; names are unique within a project",
+                document.file.display(),
+                sync.name,
+                first.display()
+            ));
+        }
+    }
+    if wrong.is_empty() { Ok(documents) } else { Err(Fault::usage(wrong.join("\n"))) }
+}
+
+fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Fault> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let fault = |error: std::io::Error| Fault::usage(format!("{}: {error}", path.display()));
+        let entries =
+            std::fs::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(fault)?;
+        let yaml = |path: &PathBuf| path.extension().is_some_and(|end| end == "yaml" || end == "yml");
+        let mut within: Vec<PathBuf> = entries.iter().map(std::fs::DirEntry::path).filter(yaml).collect();
+        if within.is_empty() {
+            return Err(Fault::usage(format!("{}: the folder has no .yaml or .yml file", path.display())));
+        }
+        within.sort();
+        files.append(&mut within);
+    }
+    Ok(files)
+}
+
+/// Reads a file of one or more documents; `-` is standard input. A file whose keys or kinds of values are wrong is a fault
+/// that lists every such error with file, line and column.
 pub(crate) fn read(file: &Path) -> Result<Document, Fault> {
-    let shown = if file == Path::new("-") { PathBuf::from("<stdin>") } else { file.to_owned() };
+    let shown = shown(file);
     let text = if file == Path::new("-") {
         std::io::read_to_string(std::io::stdin())
     } else {
         std::fs::read_to_string(file)
     };
     let text = text.map_err(|error| Fault::usage(format!("{}: {error}", shown.display())))?;
-    let specs: Vec<SyncSpec> =
-        from_yaml(&text).map_err(|error| Fault::usage(located(&shown, &text, &error)))?;
-    if specs.is_empty() {
+    let misread = |error| Fault::usage(misread(&shown, &text, &error));
+    let positions = Positions::read(&text).map_err(misread)?;
+    let documents = positions.documents();
+    if documents.iter().all(serde_json::Value::is_null) {
         return Err(Fault::usage(format!("{}: holds no sync", shown.display())));
     }
+    let wrong: Vec<String> = documents
+        .iter()
+        .enumerate()
+        .flat_map(|(place, document)| shape(document).into_iter().map(move |finding| (place, finding)))
+        .map(|(place, finding)| locate(finding, &positions, place).line_of(&shown))
+        .collect();
+    if !wrong.is_empty() {
+        return Err(Fault::usage(wrong.join("\n")));
+    }
+    let specs: Vec<SyncSpec> = from_yaml(&text).map_err(misread)?;
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder =
         std::path::absolute(folder).map_err(|error| Fault::usage(format!("{}: {error}", shown.display())))?;
-    let positions = Positions::read(&text);
     let mut seen = BTreeSet::new();
     let check_one = |(place, spec): (usize, SyncSpec)| {
         let twin = !seen.insert((spec.project.clone(), spec.name.clone()));
@@ -74,45 +135,76 @@ pub(crate) fn read(file: &Path) -> Result<Document, Fault> {
                 format!("{:?} stands in this file twice; names are unique within a project", spec.name);
             findings.push(Finding::error("name", text));
         }
-        let located = |finding: Finding| {
-            let (line, column) = positions.find(place, &finding.path).unwrap_or((1, 1));
-            Located { finding, line, column }
-        };
-        Checked { name: spec.name.clone(), spec, findings: findings.into_iter().map(located).collect() }
+        let findings = findings.into_iter().map(|finding| locate(finding, &positions, place)).collect();
+        Checked { name: spec.name.clone(), spec, findings }
     };
-    Ok(Document { syncs: specs.into_iter().enumerate().map(check_one).collect() })
+    Ok(Document { file: shown.clone(), syncs: specs.into_iter().enumerate().map(check_one).collect() })
 }
 
-/// Only `true` and `false` are booleans: a column may well be called `n`, and a status `no`.
-fn from_yaml<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, serde_saphyr::Error> {
-    let options = serde_saphyr::options! { strict_booleans: true };
-    serde_saphyr::from_multiple_with_options(text, options)
+/// What a file is called in messages.
+fn shown(file: &Path) -> PathBuf {
+    if file == Path::new("-") { PathBuf::from("<stdin>") } else { file.to_owned() }
 }
 
-/// `file:line:column: what is wrong`, and the line itself.
-fn located(file: &Path, text: &str, error: &serde_saphyr::Error) -> String {
-    let plain = error.without_snippet().to_string();
-    let Some(location) = error.location() else { return format!("{}: {plain}", file.display()) };
-    let (line, column) = (location.line(), location.column());
-    let message = plain.strip_suffix(&format!(" at line {line}, column {column}")).unwrap_or(&plain);
-    let message = match message {
-        "invalid u32" | "invalid u64" => "expected a whole number, 0 or more",
-        other => other,
+fn locate(finding: Finding, positions: &Positions, place: usize) -> Located {
+    let (line, column) = positions.find(place, &finding).unwrap_or((1, 1));
+    Located { finding, line, column }
+}
+
+/// `file:line:column: what is wrong`, and the line itself, for text that is not YAML.
+fn misread(file: &Path, text: &str, error: &serde_saphyr::Error) -> String {
+    let error = error.without_snippet();
+    let plain = error.to_string();
+    let tab = tab_in_indentation(text);
+    let place = error.location().map(|location| (location.line(), location.column()));
+    let (place, message) = match (error, tab) {
+        (serde_saphyr::Error::DuplicateMappingKey { key, .. }, _) => {
+            let key = key.as_deref().unwrap_or("one key");
+            (place, format!("the key {key:?} stands here a second time; keep one of the two"))
+        }
+        (_, Some(tab)) => (Some(tab), "a tab stands in the indentation; indent with spaces".to_owned()),
+        _ => {
+            let end = place.map(|(line, column)| format!(" at line {line}, column {column}"));
+            let plain = end.and_then(|end| plain.strip_suffix(&end)).unwrap_or(&plain);
+            (place, format!("not valid YAML: {plain}"))
+        }
     };
+    let Some((line, column)) = place else { return format!("{}: {message}", file.display()) };
     let source = text.lines().nth(usize::try_from(line).unwrap_or(1).saturating_sub(1)).unwrap_or_default();
     format!("{}:{line}:{column}: {message}\n  {}", file.display(), source.trim())
+}
+
+/// Line and column of the first tab among the spaces that a line begins with.
+fn tab_in_indentation(text: &str) -> Option<(u64, u64)> {
+    (1..).zip(text.lines()).find_map(|(line, text)| {
+        let column =
+            (1..).zip(text.chars().take_while(|c| [' ', '\t'].contains(c))).find(|(_, c)| *c == '\t')?.0;
+        (!text.trim().is_empty()).then_some((line, column))
+    })
+}
+
+/// Everything that is wrong with the keys of a document, with those of its two places, and with the kinds of their values.
+fn shape(document: &Value) -> Vec<Finding> {
+    let mut findings = check_document(document);
+    for side in Side::BOTH {
+        let name_key = format!("{side}_platform");
+        let Some(name) = document[&name_key].as_str() else { continue };
+        match platform(name) {
+            Some(platform) if document[side.to_string()].is_object() => {
+                findings.extend(platform.check(&document[side.to_string()], &side.to_string()));
+            }
+            Some(_) => {}
+            None => findings.push(Finding::error(name_key, no_platform(name))),
+        }
+    }
+    findings
 }
 
 fn check(mut spec: SyncSpec, folder: &Path) -> (SyncSpec, Vec<Finding>) {
     let mut findings = spec.findings();
     let SyncSpec { source_platform, source, target_platform, target, .. } = &mut spec;
     for (side, name, scope) in [("source", source_platform, source), ("target", target_platform, target)] {
-        let Some(platform) = platform(name) else {
-            let known: Vec<&str> = platforms().iter().map(|platform| platform.name()).collect();
-            let text = format!("there is no platform {name:?}; allowed: {}", known.join(", "));
-            findings.push(Finding::error(format!("{side}_platform"), text));
-            continue;
-        };
+        let Some(platform) = platform(name) else { continue };
         *name = platform.name().to_owned();
         if platform.availability() == Availability::Planned {
             let text = format!(
@@ -121,11 +213,6 @@ fn check(mut spec: SyncSpec, folder: &Path) -> (SyncSpec, Vec<Finding>) {
             findings.push(Finding::warning(format!("{side}_platform"), text));
         }
         let mut json = Value::Object(std::mem::take(scope));
-        if let Err(error) = platform.check(&json) {
-            let path =
-                if error.field.is_empty() { side.to_owned() } else { format!("{side}.{}", error.field) };
-            findings.push(Finding::error(path, error.message.clone()));
-        }
         platform.resolve(&mut json, folder);
         if let Value::Object(resolved) = json {
             *scope = resolved;
@@ -149,19 +236,23 @@ fn removal(spec: &SyncSpec) -> Option<Finding> {
 
 impl Document {
     /// A fault that lists every error, if there is one.
-    pub(crate) fn refuse_errors(&self, file: &Path) -> Result<(), Fault> {
-        let errors: Vec<String> = self.told(file, Severity::Error);
+    pub(crate) fn refuse_errors(&self) -> Result<(), Fault> {
+        let errors: Vec<String> = self.told(Severity::Error);
         if errors.is_empty() { Ok(()) } else { Err(Fault::usage(errors.join("\n"))) }
     }
 
-    /// What is to be said, a line each: `file:line:column: path: message`.
-    pub(crate) fn told(&self, file: &Path, severity: Severity) -> Vec<String> {
+    /// The findings of this severity, a line each: `file:line:column: path: message`.
+    pub(crate) fn told(&self, severity: Severity) -> Vec<String> {
         let findings = self.syncs.iter().flat_map(|sync| &sync.findings);
         let wanted = findings.filter(|located| located.finding.severity == severity);
-        let line = |located: &Located| {
-            let Finding { path, message, .. } = &located.finding;
-            format!("{}:{}:{}: {path}: {message}", file.display(), located.line, located.column)
-        };
-        wanted.map(line).collect()
+        wanted.map(|located| located.line_of(&self.file)).collect()
+    }
+}
+
+impl Located {
+    fn line_of(&self, file: &Path) -> String {
+        let Finding { path, message, .. } = &self.finding;
+        let path = if path.is_empty() { String::new() } else { format!("{path}: ") };
+        format!("{}:{}:{}: {path}{message}", file.display(), self.line, self.column)
     }
 }

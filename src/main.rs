@@ -10,6 +10,7 @@ mod ids;
 mod output;
 mod positions;
 mod retention;
+mod schema;
 mod settings;
 mod shutdown;
 mod syncs;

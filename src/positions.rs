@@ -1,49 +1,78 @@
-//! Where in a YAML text the value of a path stands.
+//! A YAML text as values, each with its line and column.
 
 use std::{collections::BTreeMap, fmt};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
+use serde_json::Value;
 use serde_saphyr::Spanned;
+use syncline_engine::spec::Finding;
 
 /// A document's values, each with its place.
 #[derive(Debug)]
 enum Node {
-    Map(BTreeMap<String, Spanned<Node>>),
+    /// The place of each key, and its value.
+    Map(BTreeMap<String, (Position, Spanned<Node>)>),
     List(Vec<Spanned<Node>>),
-    Scalar,
+    Scalar(Value),
 }
 
 /// Line and column, from 1.
 pub(crate) type Position = (u64, u64);
 
-/// The places of one document after another; none where the text cannot be read.
+/// The values of one document after another, with their places.
 #[derive(Debug, Default)]
 pub(crate) struct Positions(Vec<Spanned<Node>>);
 
 impl Positions {
     /// Reads a text of one or more documents.
-    pub(crate) fn read(text: &str) -> Positions {
-        Positions(serde_saphyr::from_multiple(text).unwrap_or_default())
+    pub(crate) fn read(text: &str) -> Result<Positions, serde_saphyr::Error> {
+        Ok(Positions(from_yaml(text)?))
     }
 
-    /// The place of a path such as `field_mappings[2].values` in the nth document, or of the nearest value around it.
-    pub(crate) fn find(&self, document: usize, path: &str) -> Option<Position> {
+    /// The documents as JSON.
+    pub(crate) fn documents(&self) -> Vec<Value> {
+        self.0.iter().map(|document| document.value.json()).collect()
+    }
+
+    /// The place of what a finding is about in the nth document, or of the nearest value around it.
+    pub(crate) fn find(&self, document: usize, finding: &Finding) -> Option<Position> {
         let mut node = self.0.get(document)?;
-        for step in path.split(['.', '[', ']']).filter(|step| !step.is_empty()) {
+        let mut place = (node.referenced.line(), node.referenced.column());
+        for step in finding.path.split(['.', '[', ']']).filter(|step| !step.is_empty()) {
             let next = match &node.value {
-                Node::Map(map) => map.get(step),
-                Node::List(list) => step.parse::<usize>().ok().and_then(|place| list.get(place)),
-                Node::Scalar => None,
+                Node::Map(map) => map.get(step).map(|(key, value)| (Some(*key), value)),
+                Node::List(list) => {
+                    step.parse::<usize>().ok().and_then(|place| list.get(place)).map(|value| (None, value))
+                }
+                Node::Scalar(_) => None,
             };
-            match next {
-                Some(next) => node = next,
-                None => break,
-            }
+            let Some((key, next)) = next else { break };
+            node = next;
+            place = match key.filter(|_| finding.at_key) {
+                Some(key) => key,
+                None => (node.referenced.line(), node.referenced.column()),
+            };
         }
-        Some((node.referenced.line(), node.referenced.column()))
+        Some(place)
+    }
+}
+
+/// Only `true` and `false` are booleans: a column may well be called `n`, and a status `no`.
+pub(crate) fn from_yaml<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, serde_saphyr::Error> {
+    let options = serde_saphyr::options! { strict_booleans: true };
+    serde_saphyr::from_multiple_with_options(text, options)
+}
+
+impl Node {
+    fn json(&self) -> Value {
+        match self {
+            Node::Map(map) => map.iter().map(|(key, (_, node))| (key.clone(), node.value.json())).collect(),
+            Node::List(list) => list.iter().map(|node| node.value.json()).collect(),
+            Node::Scalar(value) => value.clone(),
+        }
     }
 }
 
@@ -55,10 +84,10 @@ impl<'de> Deserialize<'de> for Node {
 
 struct NodeVisitor;
 
-/// Scalars of every kind: only their place matters.
+/// Scalars that JSON has as well.
 macro_rules! scalars {
     ($($visit:ident: $kind:ty),+) => {
-        $(fn $visit<E>(self, _: $kind) -> Result<Node, E> { Ok(Node::Scalar) })+
+        $(fn $visit<E>(self, value: $kind) -> Result<Node, E> { Ok(Node::Scalar(Value::from(value))) })+
     };
 }
 
@@ -69,18 +98,24 @@ impl<'de> Visitor<'de> for NodeVisitor {
         f.write_str("any value")
     }
 
-    scalars!(visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_f64: f64, visit_str: &str);
+    scalars!(visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_str: &str);
 
-    fn visit_i128<E>(self, _: i128) -> Result<Node, E> {
-        Ok(Node::Scalar)
+    fn visit_f64<E>(self, value: f64) -> Result<Node, E> {
+        Ok(Node::Scalar(
+            serde_json::Number::from_f64(value).map_or(Value::from(value.to_string()), Value::Number),
+        ))
+    }
+
+    fn visit_i128<E>(self, value: i128) -> Result<Node, E> {
+        Ok(Node::Scalar(Value::from(value.to_string())))
     }
 
     fn visit_unit<E>(self) -> Result<Node, E> {
-        Ok(Node::Scalar)
+        Ok(Node::Scalar(Value::Null))
     }
 
     fn visit_none<E>(self) -> Result<Node, E> {
-        Ok(Node::Scalar)
+        Ok(Node::Scalar(Value::Null))
     }
 
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
@@ -97,8 +132,9 @@ impl<'de> Visitor<'de> for NodeVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Node, A::Error> {
         let mut map = BTreeMap::new();
-        while let Some(key) = access.next_key::<String>()? {
-            map.insert(key, access.next_value()?);
+        while let Some(key) = access.next_key::<Spanned<String>>()? {
+            let place = (key.referenced.line(), key.referenced.column());
+            map.insert(key.value, (place, access.next_value()?));
         }
         // Nothing is left behind that a deserializer would complain about.
         while access.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}

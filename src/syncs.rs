@@ -1,11 +1,14 @@
 //! Stored syncs: written from documents, found by name.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseConnection, DatabaseTransaction, EntityTrait,
     QueryFilter,
 };
 use syncline_engine::{
+    nearest::{listed, nearest},
     schedule::When,
     spec::{Direction, SyncSpec},
 };
@@ -39,14 +42,35 @@ pub(crate) async fn find(db: &DatabaseConnection, name: &str) -> Result<sync_con
     if let Some(found) = found {
         return Ok(found);
     }
-    let known = sync_config::Entity::find().filter(sync_config::Column::DeletedAt.is_null()).all(db).await?;
-    let known: Vec<String> = known.into_iter().map(|sync| sync.name).collect();
+    let wanted = display_name(key, name);
+    let known = stored_names(db).await?;
     let hint = if known.is_empty() {
         "none is stored yet: `syncline apply -f FILE`".to_owned()
     } else {
-        format!("stored are: {}", known.join(", "))
+        let near = nearest(&wanted, known.iter().map(String::as_str));
+        let near = near.map(|near| format!("did you mean {near:?}? ")).unwrap_or_default();
+        format!("{near}stored are: {}", listed(&known, 10))
     };
-    Err(Fault::usage(format!("there is no sync {name:?} in project {key:?}; {hint}")))
+    Err(Fault::usage(format!("there is no sync {wanted:?}; {hint}")))
+}
+
+/// What a sync is called on the command line: `PROJECT/NAME` outside the default project.
+pub(crate) fn display_name(project: &str, name: &str) -> String {
+    if project == "default" { name.to_owned() } else { format!("{project}/{name}") }
+}
+
+/// The names of all stored syncs as the command line takes them, sorted.
+async fn stored_names(db: &DatabaseConnection) -> Result<Vec<String>, Fault> {
+    let projects = project::Entity::find().all(db).await?;
+    let projects: BTreeMap<i64, String> = projects.into_iter().map(|row| (row.id, row.key)).collect();
+    let syncs = sync_config::Entity::find().filter(sync_config::Column::DeletedAt.is_null()).all(db).await?;
+    let name = |sync: &sync_config::Model| {
+        let project = projects.get(&sync.project_id).map_or("default", String::as_str);
+        display_name(project, &sync.name)
+    };
+    let mut names: Vec<String> = syncs.iter().map(name).collect();
+    names.sort();
+    Ok(names)
 }
 
 /// A sync's name as commands take it.
@@ -72,8 +96,12 @@ pub(crate) async fn refuse_paused(db: &DatabaseConnection, config: &sync_config:
 
 /// A run of a stored sync that a person asks for.
 pub(crate) fn run_of(config: &sync_config::Model, kind: RunKind) -> Result<NewRun, Fault> {
-    NewRun::of(config, kind, SyncMethod::Manual).map_err(|error| {
-        Fault::usage(format!("the stored document of {:?} cannot be read: {error}", config.name))
+    let readable = serde_json::from_value::<SyncSpec>(config.config_json.clone());
+    readable.and_then(|_| NewRun::of(config, kind, SyncMethod::Manual)).map_err(|error| {
+        Fault::usage(format!(
+            "this version cannot read the stored document of {:?} ({error}); use a newer version, or apply it again",
+            config.name
+        ))
     })
 }
 

@@ -6,7 +6,7 @@ use super::Cli;
 
 /// Which commands stand together, in the order of their first use.
 const GROUPS: [(&str, &[&str]); 4] = [
-    ("Syncs", &["demo", "apply", "validate", "plan", "sync", "enqueue"]),
+    ("Syncs", &["demo", "init", "apply", "validate", "plan", "sync", "enqueue"]),
     ("What happened", &["runs", "history", "conflicts", "stats", "schedules", "verify"]),
     ("Queue and workers", &["queues", "jobs", "dead", "workers", "pause", "resume", "pauses"]),
     ("Servers and database", &["up", "worker", "api", "migrate", "backup", "mark-restored", "purge"]),

@@ -9,36 +9,36 @@ use crate::{
     document,
     fault::{Exit, Fault},
     output::Output,
-    syncs::{self, Stored},
+    syncs::{self, Stored, display_name},
 };
 
-/// Stores every sync of a file, or none if one of them is wrong.
+/// Stores every sync of the files, or none if one of them is wrong.
 pub(crate) async fn run(url: &str, args: &ApplyArgs, output: &Output) -> Result<Exit, Fault> {
-    let file = args.files.file();
-    let document = document::read(&file)?;
-    document.refuse_errors(&file)?;
+    let documents = document::read_all(&args.files.all())?;
     let make = Make { migrate: false, among_other_tables: args.make.among_other_tables };
     let (db, made) = app::connect_or_make(url, make).await?;
     if let Some(made) = made {
         output.line(made);
     }
     let mut done = Vec::new();
-    let specs: Vec<_> = document.syncs.iter().map(|sync| &sync.spec).collect();
-    for (sync, stored) in document.syncs.iter().zip(syncs::store(&db, &specs).await?) {
+    let syncs: Vec<_> = documents.iter().flat_map(|document| &document.syncs).collect();
+    let specs: Vec<_> = syncs.iter().map(|sync| &sync.spec).collect();
+    for (sync, stored) in syncs.iter().zip(syncs::store(&db, &specs).await?) {
         let word = match stored {
             Stored::Created => "created",
             Stored::Changed => "changed",
             Stored::Unchanged => "unchanged",
         };
-        output.line(format!("{word} {}", sync.name));
+        output.line(format!("{word} {}", display_name(&sync.spec.project, &sync.name)));
         done.push(json!({ "name": sync.name, "project": sync.spec.project, "result": word, "findings": sync.findings }));
     }
-    for warning in document.told(&file, Severity::Warning) {
+    for warning in documents.iter().flat_map(|document| document.told(Severity::Warning)) {
         output.line(format!("warning: {warning}"));
     }
     output.data(&json!({ "syncs": done }));
-    if let Some(first) = document.syncs.first() {
-        output.line(format!("next: syncline plan {0}, then syncline sync {0}", first.name));
+    if let Some(first) = syncs.first() {
+        let name = display_name(&first.spec.project, &first.name);
+        output.line(format!("next: syncline plan {name}, then syncline sync {name}"));
     }
     Ok(Exit::Done)
 }

@@ -1,13 +1,16 @@
 //! A file per command.
 
+mod about;
 mod apply;
 mod backup;
 mod changes;
+mod config;
 mod conflicts;
 mod dead;
 mod demo;
 mod enqueue;
 mod history;
+mod init;
 mod jobs;
 mod migrate;
 mod pauses;
@@ -45,6 +48,12 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<Exit, Fault> {
         Command::Migrate(args) => migrate::run(url, &args, output).await,
         Command::Backup(args) => backup::run(url, &args, output).await,
         Command::Restored(args) => restored::run(url, &args, output).await,
+        Command::Init(args) => init::run(&args, output).await,
+        Command::Schema => about::schema(),
+        Command::Config(_) => config::run(output),
+        Command::Completions(args) => about::completions(&args),
+        Command::Man(args) => about::man(&args),
+        Command::Version => Ok(about::version(output)),
         Command::Apply(args) => apply::run(url, &args, output).await,
         Command::Validate(args) => validate::run(&args, output),
         Command::Plan(args) => plan::run(url, &args, output).await,

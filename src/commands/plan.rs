@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 use syncline_engine::{
     run::{Counts, Options, Run},
@@ -27,7 +28,7 @@ use crate::{
     document,
     fault::{Exit, Fault},
     output::Output,
-    syncs,
+    syncs::{self, display_name},
     words::{count, is_are},
 };
 
@@ -54,8 +55,8 @@ async fn of_stored(url: &str, name: &str, args: &PlanArgs, output: &Output) -> R
 
 async fn of_file(url: &str, file: &Path, args: &PlanArgs, output: &Output) -> Result<Exit, Fault> {
     let document = document::read(file)?;
-    document.refuse_errors(file)?;
-    for warning in document.told(file, Severity::Warning) {
+    document.refuse_errors()?;
+    for warning in document.told(Severity::Warning) {
         output.line(format!("warning: {warning}"));
     }
     let db = app::connect_or_imagine(url).await?;
@@ -111,13 +112,19 @@ async fn preview(db: &sea_orm::DatabaseConnection, spec: &SyncSpec, args: &PlanA
         clock: &*environment.clock,
         leave: &NoLeave,
         observer: &*observer,
-        options: Options { confirm_deletes: args.confirm_deletes, after_restore, ..Options::default() },
+        options: Options {
+            confirm_deletes: args.run.confirm_deletes,
+            approved_deletes: args.run.allow_deletes,
+            after_restore,
+            ..Options::default()
+        },
     };
     let mut items = Vec::new();
     let report = run.preview(&mut |plan| items.extend(show(plan))).await;
     let report = report.map_err(|error| Fault::failed(format!("sync {:?}: {error}", spec.name)))?;
     Ok(json!({
         "sync": spec.name,
+        "project": spec.project,
         "plan": { "counts": report.counts, "items": items },
         "held": report.held,
         "open_conflicts": open_conflicts,
@@ -182,12 +189,15 @@ pub(crate) fn tell(plan: &Value, limit: usize, output: &Output) -> Exit {
         ));
     }
     if let Some(deletes) = plan["held"]["deletes"].as_u64() {
+        let name = display_name(
+            plan["project"].as_str().unwrap_or("default"),
+            plan["sync"].as_str().unwrap_or_default(),
+        );
         output.line(format!(
-            "a run would be held: {} {} gone, more than delete_guard lets pass; if that is right: syncline sync {} \
+            "a run would be held: {} {} gone, more than delete_guard lets pass; if that is right: syncline sync {name} \
              --allow-deletes {deletes}",
             count(deletes, "item", "items"),
             is_are(deletes),
-            plan["sync"].as_str().unwrap_or_default(),
         ));
     }
     if counts.failed > 0 || asked > 0 || !plan["held"].is_null() { Exit::Failed } else { Exit::Done }

@@ -8,19 +8,19 @@ use crate::{
     document,
     fault::{Exit, Fault},
     output::Output,
+    syncs::display_name,
 };
 
-/// Checks every sync of a file.
+/// Checks every sync of the files.
 pub(crate) fn run(args: &FileArgs, output: &Output) -> Result<Exit, Fault> {
-    let file = args.file();
-    let document = document::read(&file)?;
-    document.refuse_errors(&file)?;
-    for warning in document.told(&file, Severity::Warning) {
+    let documents = document::read_all(&args.all())?;
+    for warning in documents.iter().flat_map(|document| document.told(Severity::Warning)) {
         output.line(format!("warning: {warning}"));
     }
-    for sync in &document.syncs {
-        output.line(format!("{} is valid", sync.name));
+    let syncs: Vec<_> = documents.iter().flat_map(|document| &document.syncs).collect();
+    for sync in &syncs {
+        output.line(format!("{} is valid", display_name(&sync.spec.project, &sync.name)));
     }
-    output.data(&json!({ "valid": true, "syncs": document.syncs }));
+    output.data(&json!({ "valid": true, "syncs": syncs }));
     Ok(Exit::Done)
 }

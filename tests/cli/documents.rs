@@ -87,6 +87,76 @@ fn a_file_may_hold_several_syncs() -> Result<()> {
     Ok(())
 }
 
+/// All files are checked before any is stored, and a folder stands for the YAML files in it.
+#[test]
+fn several_files_are_taken_together() -> Result<()> {
+    let program = program()?;
+    std::fs::create_dir(program.path("syncs"))?;
+    program.write("syncs/a.yaml", CSV_TO_SQL)?;
+    program.write("syncs/b.yml", &JIRA_TO_GITHUB.replace("batch_size: 50", "batch_size: 0"))?;
+    for given in
+        [&["syncs"][..], &["syncs/a.yaml", "syncs/b.yml"], &["-f", "syncs/a.yaml", "-f", "syncs/b.yml"]]
+    {
+        for command in ["validate", "apply"] {
+            let refused = program.expect(2, &[&[command], given].concat())?;
+            ensure_tells(&refused.stderr, &["syncs/b.yml:9:13: batch_size: 0 is not between 1 and 10000"])?;
+        }
+    }
+    program.write("syncs/b.yml", JIRA_TO_GITHUB)?;
+    let taken = program.expect(0, &["--json", "apply", "syncs"])?.json()?;
+    let results: Vec<_> =
+        taken["syncs"].as_array().into_iter().flatten().map(|sync| &sync["result"]).collect();
+    ensure!(results == ["created", "created"], "{taken}");
+    program.write("syncs/c.yaml", CSV_TO_SQL)?;
+    let twice = program.expect(2, &["apply", "syncs"])?;
+    ensure_tells(&twice.stderr, &["syncs/c.yaml", "\"backlog\" stands in syncs/a.yaml as well"])
+}
+
+#[test]
+fn a_length_may_have_a_unit() -> Result<()> {
+    let program = program()?;
+    for (key, text, seconds) in [
+        ("sync_interval", "300", "300"),
+        ("sync_interval", "5m", "300"),
+        ("sync_interval", "1h", "3600"),
+        ("sync_interval", "\"90s\"", "90"),
+        ("retry_delay", "500ms", "0.5"),
+        ("retry_delay", "2m", "120.0"),
+    ] {
+        program.write("sync.yaml", &document(&format!("{key}: {seconds}")))?;
+        program.expect(0, &["apply", "sync.yaml"])?;
+        program.write("sync.yaml", &document(&format!("{key}: {text}")))?;
+        let again = program.expect(0, &["--json", "apply", "sync.yaml"])?.json()?;
+        ensure!(again["syncs"][0]["result"] == "unchanged", "{key}: {text}: {again}");
+    }
+    Ok(())
+}
+
+/// What `apply` prints can be typed as it is, in every project.
+#[test]
+fn a_sync_of_another_project_is_called_with_its_project() -> Result<()> {
+    let program = program()?;
+    program.write("sync.yaml", &CSV_TO_SQL.replacen("name: backlog", "name: backlog\nproject: team-a", 1))?;
+    let taken = program.expect(0, &["apply", "sync.yaml"])?;
+    ensure_tells(&taken.stdout, &["next: syncline plan team-a/backlog, then syncline sync team-a/backlog"])?;
+    let unknown = program.expect(2, &["plan", "backlog"])?;
+    ensure_tells(
+        &unknown.stderr,
+        &["there is no sync \"backlog\"; did you mean \"team-a/backlog\"? stored are: team-a/backlog"],
+    )
+}
+
+#[test]
+fn stored_syncs_are_listed_in_order_and_not_all() -> Result<()> {
+    let program = program()?;
+    let name = |number: usize| CSV_TO_SQL.replacen("name: backlog", &format!("name: sync-{number:02}"), 1);
+    let text: Vec<String> = (0..14).rev().map(name).collect();
+    program.write("sync.yaml", &text.join("---\n"))?;
+    program.expect(0, &["apply", "sync.yaml"])?;
+    let unknown = program.expect(2, &["plan", "zzz"])?;
+    ensure_tells(&unknown.stderr, &["stored are: sync-00, sync-01, sync-02", "sync-09 and 4 more"])
+}
+
 #[test]
 fn one_name_may_stand_in_two_projects() -> Result<()> {
     let program = program()?;
@@ -185,6 +255,30 @@ async fn paths_start_at_the_document_s_folder() -> Result<()> {
     program.expect(0, &["sync", "tasks"])?;
     ensure!(table.read().await?.len() == 3);
     Ok(())
+}
+
+/// A replica of an older version beside newer ones: what only they know is ignored, at the top, in a mapping and in a scope.
+#[tokio::test]
+async fn a_stored_document_with_keys_of_a_newer_version_runs() -> Result<()> {
+    let places = Places::new(2, "").await?;
+    let own = sqlx::sqlite::SqliteConnectOptions::new().filename(places.program.path("syncline.db"));
+    let own = sqlx::SqlitePool::connect_with(own).await?;
+    sqlx::query(
+        "UPDATE sync_configs SET config_json = json_set(config_json, '$.shape', 'round', '$.delete_guard.per', 'day', \
+         '$.field_mappings[1].unit', 'h', '$.source.encoding', 'utf-8')",
+    )
+    .execute(&own)
+    .await?;
+    places.sync(0, &[])?;
+    places.ensure_in_step().await?;
+    let unreadable =
+        "UPDATE sync_configs SET config_json = json_set(config_json, '$.conflict_strategy', 'unheard_of')";
+    sqlx::query(unreadable).execute(&own).await?;
+    let refused = places.told(2, &[])?;
+    ensure_tells(
+        &refused.stderr,
+        &["this version cannot read the stored document of \"tasks\"", "use a newer version"],
+    )
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The built binary: what it answers, what it promises, and what it does when a place is not as it should be.
 
+mod about;
 mod backup;
 mod changes;
 mod common;

@@ -6,6 +6,7 @@ use syncline_connectors::{OpenOptions, platform};
 use syncline_engine::{
     Side,
     mapping::Mapping,
+    nearest::alternatives,
     ports::{Connector, ConnectorError},
     side::Pair,
     spec::{FieldSpec, SyncSpec},
@@ -45,8 +46,14 @@ pub async fn open(spec: SyncSpec, revision: i64, timeout: Duration) -> Result<Op
     let source = open_side(&spec, Side::Source, timeout).await?;
     let target = open_side(&spec, Side::Target, timeout).await?;
     let connectors = Pair::new(source, target);
+    let mut unknown = Vec::new();
     for side in Side::BOTH {
-        check_fields(side, connectors.get(side).as_ref(), &mapping).await?;
+        unknown.extend(unknown_fields(side, connectors.get(side).as_ref(), &mapping).await?);
+    }
+    if !unknown.is_empty() {
+        return Err(OpenError::Document(unknown.join("\n")));
+    }
+    for side in Side::BOTH {
         check_removal(side, connectors.get(side).as_ref(), &spec)?;
     }
     Ok(OpenSync { spec, mapping, connectors })
@@ -71,22 +78,20 @@ async fn open_side(spec: &SyncSpec, side: Side, timeout: Duration) -> Result<Box
 }
 
 /// Every mapped field must exist: a misspelt one would silently never be in step.
-async fn check_fields(side: Side, connector: &dyn Connector, mapping: &Mapping) -> Result<(), OpenError> {
+async fn unknown_fields(
+    side: Side,
+    connector: &dyn Connector,
+    mapping: &Mapping,
+) -> Result<Vec<String>, OpenError> {
     let fields = connector.fields().await.map_err(|error| OpenError::Place { side, error })?;
-    if fields.is_empty() {
-        return Ok(());
-    }
-    for rule in &mapping.rules {
-        let name = rule.field.get(side);
-        if !fields.iter().any(|field| field.name == *name) {
-            let known: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
-            return Err(OpenError::Document(format!(
-                "field_mappings: {side}_field {name:?} does not exist there; fields are: {}",
-                known.join(", ")
-            )));
-        }
-    }
-    Ok(())
+    let known: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+    let wanted = mapping.rules.iter().map(|rule| rule.field.get(side).as_str());
+    let unknown = wanted.filter(|name| !known.is_empty() && !known.contains(name));
+    let text = |name: &str| {
+        let known = alternatives(name, known.iter().copied(), "its fields are:");
+        format!("field_mappings: the {side} has no field {name:?}, which {side}_field names; {known}")
+    };
+    Ok(unknown.map(text).collect())
 }
 
 fn check_removal(side: Side, connector: &dyn Connector, spec: &SyncSpec) -> Result<(), OpenError> {

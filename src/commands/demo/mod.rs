@@ -101,7 +101,7 @@ impl Demo {
         let (db, _) = app::connect_or_make(&url, Make::default()).await?;
         let file = folder.join("sync.yaml");
         let document = document::read(&file)?;
-        document.refuse_errors(&file)?;
+        document.refuse_errors()?;
         let specs: Vec<_> = document.syncs.iter().map(|sync| &sync.spec).collect();
         syncs::store(&db, &specs).await?;
         let config = syncs::find(&db, NAME).await?;

@@ -7,9 +7,10 @@ pub mod address;
 pub mod registry;
 
 mod files;
+mod look;
 mod scope;
 mod sql;
 mod stamp;
 
-pub use registry::{Availability, OpenOptions, Platform, platform, platforms};
-pub use scope::ScopeError;
+pub use look::{Look, LookColumn};
+pub use registry::{Availability, OpenOptions, Platform, no_platform, platform, platforms};

@@ -4,9 +4,13 @@ use std::{path::Path, time::Duration};
 
 use async_trait::async_trait;
 use serde_json::Value as Json;
-use syncline_engine::ports::{Connector, ConnectorError};
+use syncline_engine::{
+    nearest::nearest,
+    ports::{Connector, ConnectorError},
+    spec::{Finding, check_keys, keys::Key},
+};
 
-use crate::{files, scope::ScopeError, sql};
+use crate::{files, look::Look, scope::ScopeError, sql};
 
 /// Every platform that a sync may name.
 static PLATFORMS: &[Platform] = &[
@@ -36,7 +40,13 @@ pub struct Platform {
 /// What a platform's module offers to the registry.
 #[async_trait]
 pub(crate) trait Wire: Send + Sync {
-    /// Checks a scope without touching what it names.
+    /// The keys of a scope; none where any are taken.
+    fn keys(&self) -> Option<&'static [Key]>;
+
+    /// What the place looks like, whichever key the scope names.
+    async fn look(&self, scope: &Json, options: &OpenOptions) -> Result<Look, ConnectorError>;
+
+    /// Checks the values of a scope without touching what it names.
     fn check(&self, scope: &Json) -> Result<(), ScopeError>;
 
     /// Makes relative paths in a scope absolute.
@@ -56,18 +66,29 @@ struct Planned(&'static str);
 
 #[async_trait]
 impl Wire for Planned {
+    fn keys(&self) -> Option<&'static [Key]> {
+        None
+    }
+
+    async fn look(&self, _: &Json, _: &OpenOptions) -> Result<Look, ConnectorError> {
+        Err(no_connector(self.0))
+    }
+
     fn check(&self, scope: &Json) -> Result<(), ScopeError> {
-        if scope.is_object() { Ok(()) } else { Err(ScopeError::new("", "expected keys and values")) }
+        if scope.is_object() { Ok(()) } else { Err(ScopeError::new("", "must be keys and values")) }
     }
 
     async fn open(&self, _: &Json, _: &OpenOptions) -> Result<Box<dyn Connector>, ConnectorError> {
-        let message = format!("platform {} has no connector in this version", self.0);
-        Err(ConnectorError::permanent(message))
+        Err(no_connector(self.0))
     }
 
     fn availability(&self) -> Availability {
         Availability::Planned
     }
+}
+
+fn no_connector(platform: &str) -> ConnectorError {
+    ConnectorError::permanent(format!("platform {platform} has no connector in this version"))
 }
 
 /// Whether this version can speak to a platform.
@@ -101,6 +122,21 @@ pub fn platforms() -> &'static [Platform] {
     PLATFORMS
 }
 
+/// What to say of a name that no platform has.
+pub fn no_platform(name: &str) -> String {
+    let spellings =
+        PLATFORMS.iter().flat_map(|platform| platform.aliases.iter().copied().chain([platform.name]));
+    let near = nearest(name, spellings).map(|near| format!("did you mean {near:?}? ")).unwrap_or_default();
+    let (ready, planned): (Vec<_>, Vec<_>) =
+        PLATFORMS.iter().partition(|platform| platform.availability() == Availability::Available);
+    let names = |of: Vec<&Platform>| of.iter().map(|platform| platform.name).collect::<Vec<_>>().join(", ");
+    format!(
+        "there is no platform {name:?}; {near}this version has {}; {} more are planned",
+        names(ready),
+        planned.len()
+    )
+}
+
 /// The platform of this name or alias, in any case.
 pub fn platform(name: &str) -> Option<&'static Platform> {
     let name = name.trim().to_ascii_lowercase();
@@ -123,14 +159,30 @@ impl Platform {
         self.wire.availability()
     }
 
-    /// Checks a scope without touching what it names.
-    pub fn check(&self, scope: &Json) -> Result<(), ScopeError> {
-        self.wire.check(scope)
+    /// The keys of a scope; none where this version takes any.
+    pub fn keys(&self) -> Option<&'static [Key]> {
+        self.wire.keys()
+    }
+
+    /// Everything that is wrong with a scope, which stands at this path. Nothing that it names is touched.
+    pub fn check(&self, scope: &Json, path: &str) -> Vec<Finding> {
+        let findings = self.keys().map(|keys| check_keys(scope, keys, path)).unwrap_or_default();
+        if !findings.is_empty() {
+            return findings;
+        }
+        let Err(error) = self.wire.check(scope) else { return Vec::new() };
+        let path = if error.field.is_empty() { path.to_owned() } else { format!("{path}.{}", error.field) };
+        vec![Finding::error(path, error.message)]
     }
 
     /// Makes relative paths in a scope absolute, so that it means the same wherever it is used.
     pub fn resolve(&self, scope: &mut Json, base_dir: &Path) {
         self.wire.resolve(scope, base_dir);
+    }
+
+    /// What the place looks like that a scope names; the scope's key need not be there.
+    pub async fn look(&self, scope: &Json, options: &OpenOptions) -> Result<Look, ConnectorError> {
+        self.wire.look(scope, options).await
     }
 
     /// Opens the place that a scope names.
@@ -152,7 +204,7 @@ impl std::fmt::Debug for Platform {
 /// A scope that `check` would have refused.
 impl From<ScopeError> for ConnectorError {
     fn from(error: ScopeError) -> Self {
-        ConnectorError::permanent(error.message)
+        ConnectorError::permanent(error.to_string())
     }
 }
 
@@ -178,7 +230,7 @@ mod tests {
     async fn a_planned_platform_is_known_but_does_not_open() {
         let jira = platform("jira").unwrap();
         assert_eq!(jira.availability(), Availability::Planned);
-        assert_eq!(jira.check(&json!({"account": "acme", "project_key": "PROJ"})), Ok(()));
+        assert_eq!(jira.check(&json!({"account": "acme", "project_key": "PROJ"}), "source"), []);
         let error = jira.open(&json!({}), &OpenOptions::default()).await.err().unwrap();
         assert_eq!(error.to_string(), "platform jira has no connector in this version");
     }

@@ -4,11 +4,11 @@ use serde_json::{Map, Value as Json};
 
 /// Why a scope cannot be used: which key of it, and what is allowed there. Never holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
+#[error("{}{message}", self.place())]
 pub struct ScopeError {
     /// The key at fault; empty when it is the scope as a whole.
     pub field: String,
-    /// What is wrong and what is allowed, for people.
+    /// What is wrong and what is allowed, for people; it does not repeat the key.
     pub message: String,
 }
 
@@ -16,24 +16,24 @@ impl ScopeError {
     pub(crate) fn new(field: &str, message: impl Into<String>) -> Self {
         Self { field: field.to_owned(), message: message.into() }
     }
+
+    fn place(&self) -> String {
+        if self.field.is_empty() { String::new() } else { format!("{}: ", self.field) }
+    }
 }
 
-/// A scope whose keys are known to be allowed.
+/// A scope's keys. Those that only a newer version knows are ignored; [`crate::Platform::check`] refuses them where people
+/// hand a document in.
 pub(crate) struct ScopeReader<'a> {
     object: &'a Map<String, Json>,
 }
 
 impl<'a> ScopeReader<'a> {
-    /// Refuses what is no object, and any key that is not allowed.
-    pub(crate) fn new(scope: &'a Json, allowed: &[&str]) -> Result<Self, ScopeError> {
+    /// Refuses what is no object.
+    pub(crate) fn new(scope: &'a Json) -> Result<Self, ScopeError> {
         let Json::Object(object) = scope else {
-            let allowed = allowed.join(", ");
-            return Err(ScopeError::new("", format!("expected keys and values ({allowed})")));
+            return Err(ScopeError::new("", "must be keys and values"));
         };
-        if let Some(unknown) = object.keys().find(|key| !allowed.contains(&key.as_str())) {
-            let allowed = allowed.join(", ");
-            return Err(ScopeError::new(unknown, format!("unknown key {unknown:?}; allowed are {allowed}")));
-        }
         Ok(Self { object })
     }
 
@@ -47,14 +47,13 @@ impl<'a> ScopeReader<'a> {
         match self.get(field) {
             None => Ok(None),
             Some(Json::String(text)) if !text.trim().is_empty() => Ok(Some(text.clone())),
-            Some(other) => Err(ScopeError::new(field, format!("{field}: expected text, found {other}"))),
+            Some(other) => Err(ScopeError::new(field, format!("must be text, not {other}"))),
         }
     }
 
     /// Text that must be there; `meaning` says in the error what it is.
     pub(crate) fn text(&self, field: &str, meaning: &str) -> Result<String, ScopeError> {
-        self.optional_text(field)?
-            .ok_or_else(|| ScopeError::new(field, format!("{field} is missing: {meaning}")))
+        self.optional_text(field)?.ok_or_else(|| ScopeError::new(field, format!("is missing: {meaning}")))
     }
 }
 
@@ -65,20 +64,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unknown_keys_name_the_allowed_ones() {
+    fn keys_of_a_newer_version_are_ignored() {
         let scope = json!({"path": "a.csv", "colour": 1});
-        let error = ScopeReader::new(&scope, &["path", "key"]).err().unwrap();
-        assert_eq!(error.field, "colour");
-        assert_eq!(error.to_string(), "unknown key \"colour\"; allowed are path, key");
+        assert_eq!(ScopeReader::new(&scope).unwrap().text("path", ""), Ok("a.csv".to_owned()));
     }
 
     #[test]
     fn values_must_be_text() {
         let scope = json!({"path": 7, "key": null});
-        let reader = ScopeReader::new(&scope, &["path", "key"]).unwrap();
-        assert_eq!(reader.text("path", "").unwrap_err().to_string(), "path: expected text, found 7");
+        let reader = ScopeReader::new(&scope).unwrap();
+        assert_eq!(reader.text("path", "").unwrap_err().to_string(), "path: must be text, not 7");
         assert_eq!(reader.optional_text("key"), Ok(None));
         let missing = reader.text("key", "the key column").unwrap_err();
-        assert_eq!(missing.to_string(), "key is missing: the key column");
+        assert_eq!(missing.to_string(), "key: is missing: the key column");
     }
 }

@@ -12,6 +12,7 @@ mod instant;
 pub mod item;
 pub mod mapping;
 pub mod merge;
+pub mod nearest;
 pub mod plan;
 pub mod ports;
 pub mod run;

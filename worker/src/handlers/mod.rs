@@ -14,7 +14,7 @@ use syncline_engine::{
     Side,
     ports::{ErrorKind, Leave, Stopped, StoreError},
     run::RunError,
-    spec::SyncSpec,
+    spec::{SyncSpec, unknown_keys},
 };
 use syncline_entity::{
     sync_config,
@@ -61,10 +61,13 @@ pub async fn handle(environment: Arc<Environment>, leased: LeasedJob) -> anyhow:
 async fn carry_out(environment: &Environment, begun: &Begun, leased: &LeasedJob) -> anyhow::Result<Outcome> {
     let ended = match &begun.config {
         Some(config) if config.deleted_at.is_none() => {
-            match serde_json::from_value(config.config_json.clone()) {
+            match stored_spec(config) {
                 Ok(spec) => admitted(environment, begun, leased, config, spec).await,
+                // It was checked when it was stored, so a newer version did that, whose workers can read it.
                 Err(error) => {
-                    Err(Failure::Lasting(format!("the stored document of {:?}: {error}", config.name)))
+                    let text =
+                        format!("this version cannot read the stored document of {:?}: {error}", config.name);
+                    Err(Failure::NotYet(text, environment.clock.now() + UNREADABLE_DELAY))
                 }
             }
         }
@@ -74,6 +77,22 @@ async fn carry_out(environment: &Environment, begun: &Begun, leased: &LeasedJob)
         Ok(()) => Ok(Outcome::Done),
         Err(failure) => fail(environment, begun, leased, failure).await,
     }
+}
+
+/// How long a run stays with the newer workers that can read its document.
+const UNREADABLE_DELAY: TimeDelta = TimeDelta::seconds(5);
+
+/// The document of a sync. Keys that only newer versions know are ignored.
+fn stored_spec(config: &sync_config::Model) -> Result<SyncSpec, serde_json::Error> {
+    let unknown = unknown_keys(&config.config_json);
+    if !unknown.is_empty() {
+        tracing::warn!(
+            sync = config.name,
+            keys = unknown.join(", "),
+            "the stored document has keys that this version does not know; it ignores them"
+        );
+    }
+    serde_json::from_value(config.config_json.clone())
 }
 
 /// Runs it if its platforms may be called now, and tells their breakers how that went.

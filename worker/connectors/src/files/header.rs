@@ -2,7 +2,12 @@
 
 use std::io::BufRead;
 
-use syncline_engine::{Item, Value, ports::ConnectorError, value::Fields};
+use syncline_engine::{
+    Item, Value,
+    nearest::{listed, nearest},
+    ports::ConnectorError,
+    value::Fields,
+};
 
 use super::{
     error::{io_error, refusal},
@@ -175,8 +180,12 @@ fn value(column: &Column, cell: impl Fn(usize) -> String) -> Value {
 /// What to say when the header lacks a column: what cannot be seen is shown, and a wrong delimiter is named.
 fn absent(name: &str, setting: &str, cells: &[String], raw: &str, delimiter: u8) -> String {
     let shown: Vec<String> = cells.iter().map(|cell| format!("{cell:?}")).collect();
-    let mut what =
-        format!("there is no column {name:?}, which `{setting}` names; the columns are {}", shown.join(", "));
+    let near = nearest(name, cells.iter().map(String::as_str));
+    let near = near.map(|near| format!("did you mean {near:?}? ")).unwrap_or_default();
+    let mut what = format!(
+        "there is no column {name:?}, which `{setting}` names; {near}the columns are {}",
+        listed(&shown, 6)
+    );
     let bare = |text: &str| {
         let seen = |letter: &char| !letter.is_whitespace() && !format!("{letter:?}").contains("\\u{");
         text.chars().filter(seen).collect::<String>().to_lowercase()

@@ -7,6 +7,7 @@ mod dialect;
 mod error;
 mod header;
 mod list;
+mod look;
 mod place;
 mod read;
 mod record;
@@ -25,6 +26,7 @@ use syncline_engine::{
     ports::{
         Connector, ConnectorError, FieldInfo, Listing, Marker, ReadMode, Write, WriteContext, WriteResult,
     },
+    spec::keys::Key,
 };
 
 use self::{
@@ -34,6 +36,7 @@ use self::{
     scope::FileScope,
 };
 use crate::{
+    look::Look,
     registry::{OpenOptions, Wire},
     scope::ScopeError,
 };
@@ -47,6 +50,14 @@ pub(crate) struct Files;
 
 #[async_trait]
 impl Wire for Files {
+    fn keys(&self) -> Option<&'static [Key]> {
+        Some(scope::KEYS)
+    }
+
+    async fn look(&self, scope: &Json, _: &OpenOptions) -> Result<Look, ConnectorError> {
+        look::look(&FileScope::parse(scope)?)
+    }
+
     fn check(&self, scope: &Json) -> Result<(), ScopeError> {
         FileScope::parse(scope).map(|_| ())
     }

@@ -3,10 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
+use syncline_engine::spec::keys::{Form, Key};
 
 use crate::scope::{ScopeError, ScopeReader};
 
-const KEYS: &[&str] = &["path", "key", "modified", "delimiter"];
+/// The keys of a scope.
+#[rustfmt::skip]
+pub(super) const KEYS: &[Key] = &[
+    Key::required("path", Form::Text, "The path of the CSV file; a relative one starts at the document's folder."),
+    Key::default("key", Form::Text, "\"id\"", "The column that identifies a row."),
+    Key::optional("modified", Form::Text, "The column that says when a row was changed."),
+    Key::optional("delimiter", Form::Character, "The character between cells: a comma, unless a `sep=` line of the file names another."),
+];
 
 /// A CSV file.
 #[derive(Debug, Clone)]
@@ -24,7 +32,7 @@ pub(super) struct FileScope {
 
 impl FileScope {
     pub(super) fn parse(scope: &Json) -> Result<Self, ScopeError> {
-        let reader = ScopeReader::new(scope, KEYS)?;
+        let reader = ScopeReader::new(scope)?;
         Ok(Self {
             path: PathBuf::from(reader.text("path", "the path of the CSV file")?),
             key: reader.optional_text("key")?.unwrap_or_else(|| "id".to_owned()),
@@ -42,8 +50,7 @@ fn delimiter(reader: &ScopeReader<'_>) -> Result<Option<u8>, ScopeError> {
             Ok(Some(text.as_bytes()[0]))
         }
         Some(other) => {
-            let message =
-                format!("delimiter: expected one character such as \",\", \";\" or a tab, found {other}");
+            let message = format!("must be one character such as \",\", \";\" or a tab, not {other}");
             Err(ScopeError::new("delimiter", message))
         }
     }
@@ -74,9 +81,8 @@ mod tests {
     fn refusals_name_the_field() {
         let error = FileScope::parse(&json!({"path": "a.csv", "delimiter": "ab"})).unwrap_err();
         assert_eq!(error.field, "delimiter");
-        assert!(error.message.ends_with("found \"ab\""), "{error}");
+        assert!(error.message.ends_with("not \"ab\""), "{error}");
         assert_eq!(FileScope::parse(&json!({})).unwrap_err().field, "path");
-        assert_eq!(FileScope::parse(&json!({"path": "a", "table": "b"})).unwrap_err().field, "table");
     }
 
     #[test]

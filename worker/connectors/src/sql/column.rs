@@ -1,6 +1,6 @@
 //! A column and what its type means. No I/O.
 
-use syncline_engine::value::Precision;
+use syncline_engine::{spec::FieldType, value::Precision};
 
 use super::number::Limit;
 use crate::stamp::Stamp;
@@ -57,6 +57,19 @@ pub(super) fn length_of(type_name: &str) -> Option<usize> {
 }
 
 impl Kind {
+    /// The type under which a field of this kind is mapped.
+    pub(super) fn field_type(self) -> FieldType {
+        match self {
+            Kind::Bool => FieldType::Boolean,
+            Kind::Int | Kind::Float | Kind::Decimal => FieldType::Number,
+            Kind::Date => FieldType::Date,
+            Kind::DateTime(_) => FieldType::DateTime,
+            Kind::Json => FieldType::Json,
+            Kind::Array => FieldType::Array,
+            Kind::Text | Kind::Uuid | Kind::Binary | Kind::Any => FieldType::String,
+        }
+    }
+
     /// The kind of a type as SQLite tables declare it, close to
     /// <https://www.sqlite.org/datatype3.html#determination_of_column_affinity>.
     pub(super) fn of_sqlite(declared: &str) -> Kind {

@@ -1,6 +1,6 @@
 //! Asks the database what a table looks like.
 
-use syncline_engine::ports::ConnectorError;
+use syncline_engine::{nearest::alternatives, ports::ConnectorError};
 
 use super::{
     column::{Column, Kind, length_of},
@@ -10,6 +10,7 @@ use super::{
     scope::SqlScope,
     table::{Table, quoted},
 };
+use crate::look::{Look, LookColumn};
 
 /// What the catalogue says, before the scope's columns are found in it.
 struct Found {
@@ -23,18 +24,43 @@ struct Found {
     rules: Rules,
 }
 
-/// Reads the table's columns and finds those that the scope names.
-pub(super) async fn table(db: &Db, scope: &SqlScope) -> Result<Table, ConnectorError> {
+/// The table's name as people write it, and what the catalogue says of it.
+async fn found(db: &Db, scope: &SqlScope) -> Result<(String, Found), ConnectorError> {
     let shown = match &scope.schema {
         Some(schema) => format!("{schema}.{}", scope.table),
         None => scope.table.clone(),
     };
-    let label = format!("{}, table {shown}", db.label);
     let found = match db.dialect() {
         Dialect::Sqlite => sqlite(db, scope).await?,
         Dialect::Postgres => postgres(db, scope).await?,
     };
-    let Some(mut found) = found else { return Err(no_table(db, &shown).await?) };
+    match found {
+        Some(found) => Ok((shown, found)),
+        None => Err(no_table(db, &shown).await?),
+    }
+}
+
+/// What the table looks like, whichever key the scope names.
+pub(super) async fn look(db: &Db, scope: &SqlScope) -> Result<Look, ConnectorError> {
+    let (_, found) = found(db, scope).await?;
+    let columns = found.columns.iter().filter(|column| column.kind != Kind::Binary);
+    let column = |column: &Column| LookColumn {
+        name: column.name.clone(),
+        field_type: column.kind.field_type(),
+        writable: column.writable,
+    };
+    let columns: Vec<LookColumn> = columns.map(column).collect();
+    let keys = match found.is_view {
+        true => columns.iter().map(|column| column.name.clone()).collect(),
+        false => found.unique,
+    };
+    Ok(Look { columns, keys, ..Look::default() })
+}
+
+/// Reads the table's columns and finds those that the scope names.
+pub(super) async fn table(db: &Db, scope: &SqlScope) -> Result<Table, ConnectorError> {
+    let (shown, mut found) = found(db, scope).await?;
+    let label = format!("{}, table {shown}", db.label);
     // Bytes are no field, and reading them would cost for nothing.
     let binary: Vec<Column> = found.columns.extract_if(.., |column| column.kind == Kind::Binary).collect();
     let names: Vec<&str> = found.columns.iter().map(|column| column.name.as_str()).collect();
@@ -46,8 +72,8 @@ pub(super) async fn table(db: &Db, scope: &SqlScope) -> Result<Table, ConnectorE
         }
         names.iter().position(|column| *column == name).ok_or_else(|| {
             ConnectorError::permanent(format!(
-                "{label}: there is no column {name:?}, which `{field}` names; the columns are {}",
-                names.join(", ")
+                "{label}: there is no column {name:?}, which `{field}` names; {}",
+                alternatives(name, names.iter().copied(), "the columns are")
             ))
         })
     };

@@ -26,6 +26,7 @@ use syncline_engine::{
     ports::{
         Connector, ConnectorError, FieldInfo, Listing, Marker, ReadMode, Write, WriteContext, WriteResult,
     },
+    spec::keys::Key,
 };
 
 use self::{
@@ -36,6 +37,7 @@ use self::{
     table::{Row, Table, quoted},
 };
 use crate::{
+    look::Look,
     registry::{OpenOptions, Wire},
     scope::ScopeError,
 };
@@ -50,6 +52,16 @@ pub(crate) struct Sql;
 
 #[async_trait]
 impl Wire for Sql {
+    fn keys(&self) -> Option<&'static [Key]> {
+        Some(scope::KEYS)
+    }
+
+    async fn look(&self, scope: &Json, options: &OpenOptions) -> Result<Look, ConnectorError> {
+        let scope = SqlScope::parse(scope)?;
+        let db = Db::connect(scope.target()?, options.timeout).await?;
+        inspect::look(&db, &scope).await
+    }
+
     fn check(&self, scope: &Json) -> Result<(), ScopeError> {
         SqlScope::parse(scope).map(|_| ())
     }

@@ -8,13 +8,23 @@ use std::{
 
 use serde_json::Value as Json;
 use sqlx::{postgres::PgConnectOptions, sqlite::SqliteConnectOptions};
+use syncline_engine::spec::keys::{Form, Key};
 
 use crate::{
     address,
     scope::{ScopeError, ScopeReader},
 };
 
-const KEYS: &[&str] = &["url", "table", "key", "modified", "version", "marker"];
+/// The keys of a scope.
+#[rustfmt::skip]
+pub(super) const KEYS: &[Key] = &[
+    Key::required("url", Form::TextOrEnv, "The database: sqlite://FILE or postgres://USER:PASSWORD@HOST:PORT/DATABASE, or { env: NAME } to read it from an environment variable."),
+    Key::required("table", Form::Text, "The table's name, or schema.table."),
+    Key::default("key", Form::Text, "\"id\"", "The column that identifies a row."),
+    Key::optional("modified", Form::Text, "The column that says when a row was changed."),
+    Key::optional("version", Form::Text, "The column that numbers a row's versions."),
+    Key::optional("marker", Form::Text, "The column that holds the marker by which a created row is found again."),
+];
 const URL_HELP: &str = "write sqlite://path/to/file.db or postgres://user:password@host:5432/database, with special \
                         characters in the password percent-encoded";
 
@@ -61,7 +71,7 @@ pub(super) enum Target {
 
 impl SqlScope {
     pub(super) fn parse(scope: &Json) -> Result<Self, ScopeError> {
-        let reader = ScopeReader::new(scope, KEYS)?;
+        let reader = ScopeReader::new(scope)?;
         let url = url(&reader)?;
         if let Url::Literal(text) = &url {
             Target::parse(text)?;
@@ -97,7 +107,7 @@ impl SqlScope {
         for (position, (field, column)) in named.iter().enumerate() {
             let twin = named[..position].iter().find(|(_, other)| column.is_some() && other == column);
             if let (Some((other, _)), Some(column)) = (twin, column) {
-                let message = format!("{field}: the column {column:?} is the {other} already");
+                let message = format!("the column {column:?} is the {other} already");
                 return Err(ScopeError::new(field, message));
             }
         }
@@ -111,7 +121,7 @@ impl SqlScope {
             Url::Env(name) => match std::env::var(name) {
                 Ok(text) => Target::parse(&text),
                 Err(_) => {
-                    let message = format!("url: the environment variable {name} is not set");
+                    let message = format!("the environment variable {name} is not set");
                     Err(ScopeError::new("url", message))
                 }
             },
@@ -122,19 +132,19 @@ impl SqlScope {
 /// `url` is text, or `{env: NAME}`.
 fn url(reader: &ScopeReader<'_>) -> Result<Url, ScopeError> {
     match reader.get("url") {
-        None => Err(ScopeError::new("url", format!("url is missing: {URL_HELP}"))),
+        None => Err(ScopeError::new("url", format!("is missing: {URL_HELP}"))),
         Some(Json::String(text)) => Ok(Url::Literal(text.clone())),
         Some(reference) => match reference.get("env").and_then(Json::as_str) {
             Some(name) => Ok(Url::Env(name.to_owned())),
             // The value stays out of the message: it may hold a password all the same.
-            None => Err(ScopeError::new("url", format!("url: {URL_HELP}, or {{env: NAME}}"))),
+            None => Err(ScopeError::new("url", format!("{URL_HELP}, or {{env: NAME}}"))),
         },
     }
 }
 
 impl Target {
     fn parse(url: &str) -> Result<Target, ScopeError> {
-        let refuse = |what: &str| ScopeError::new("url", format!("url: {what}; {URL_HELP}"));
+        let refuse = |what: &str| ScopeError::new("url", format!("{what}; {URL_HELP}"));
         if url.starts_with("sqlite:") {
             if url.contains(":memory:") || url.contains("mode=memory") {
                 return Err(refuse("a database in memory is gone with its connection"));
@@ -231,10 +241,7 @@ mod tests {
     #[test]
     fn a_column_has_one_meaning() {
         let scope = json!({"url": "sqlite://a.db", "table": "t", "marker": "id"});
-        assert_eq!(
-            SqlScope::parse(&scope).unwrap_err().message,
-            "marker: the column \"id\" is the key already"
-        );
+        assert_eq!(SqlScope::parse(&scope).unwrap_err().message, "the column \"id\" is the key already");
         let scope = json!({"url": {"env": "TASKS_URL"}, "table": "t"});
         assert!(matches!(SqlScope::parse(&scope).unwrap().url, Url::Env(_)));
     }

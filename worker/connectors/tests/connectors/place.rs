@@ -122,7 +122,7 @@ impl Place {
 /// Opens whatever a scope names.
 pub(crate) async fn open(scope: &Json) -> Result<Box<dyn Connector>, ConnectorError> {
     let platform = platform(if scope.get("path").is_some() { "csv" } else { "sql" }).unwrap();
-    platform.check(scope).unwrap();
+    assert_eq!(platform.check(scope, "scope"), []);
     platform.open(scope, &OpenOptions::default()).await
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Direction, FieldSpec, SyncSpec};
+use crate::nearest::alternatives;
 
 /// Something to say about a document.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -13,6 +14,9 @@ pub struct Finding {
     pub path: String,
     /// What is wrong and what to do.
     pub message: String,
+    /// Whether it is about the key itself and not about its value.
+    #[serde(skip)]
+    pub at_key: bool,
 }
 
 /// How bad a finding is.
@@ -28,17 +32,17 @@ pub enum Severity {
 impl Finding {
     /// A finding that makes the document unusable.
     pub fn error(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, path: path.into(), message: message.into() }
+        Self { severity: Severity::Error, path: path.into(), message: message.into(), at_key: false }
     }
 
     /// A finding that leaves the document usable.
     pub fn warning(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, path: path.into(), message: message.into() }
+        Self { severity: Severity::Warning, path: path.into(), message: message.into(), at_key: false }
     }
 }
 
 impl SyncSpec {
-    /// Everything that can be said about the document without looking at a platform.
+    /// What is wrong with a document whose keys and kinds of values are right, without looking at a platform.
     pub fn findings(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         for (path, name) in [("name", &self.name), ("project", &self.project)] {
@@ -54,23 +58,10 @@ impl SyncSpec {
             findings
                 .push(Finding::error("entity_type", "is empty; name the kind of items, for example task"));
         }
-        if let Some(size) = self.batch_size.filter(|size| !(1..=10_000).contains(size)) {
-            findings.push(Finding::error("batch_size", format!("{size} is not between 1 and 10000")));
-        }
         if !(self.retry_delay.is_finite() && (0.0..=86_400.0).contains(&self.retry_delay)) {
             findings.push(Finding::error(
                 "retry_delay",
                 format!("{} is not between 0 and 86400", self.retry_delay),
-            ));
-        }
-        if self.max_retries > 100 {
-            findings.push(Finding::error("max_retries", format!("{} is more than 100", self.max_retries)));
-        }
-        if !(0.0..=1.0).contains(&self.delete_guard.max_share) {
-            let share = self.delete_guard.max_share;
-            findings.push(Finding::error(
-                "delete_guard.max_share",
-                format!("{share} is not between 0 and 1; 0.1 means a tenth of the links"),
             ));
         }
         findings.extend(self.timetable().err().unwrap_or_default());
@@ -118,7 +109,10 @@ impl SyncSpec {
             if !mapped.contains(name.as_str()) {
                 findings.push(Finding::error(
                     format!("match_on[{position}]"),
-                    format!("{name:?} is not the source_field of a mapping; mapped are: {}", join(&mapped)),
+                    format!(
+                        "{name:?} is not the source_field of a mapping; {}",
+                        alternatives(name, mapped.iter().copied(), "mapped are:")
+                    ),
                 ));
             }
         }
@@ -142,16 +136,6 @@ impl SyncSpec {
 
 /// A value map that cannot be turned round needs `back` where values flow back.
 fn check_values(field: &FieldSpec, flow: Direction, path: &str, findings: &mut Vec<Finding>) {
-    for (key, map) in [("values", &field.values), ("back", &field.back)] {
-        for (name, value) in map {
-            if value.is_array() || value.is_object() {
-                findings.push(Finding::error(
-                    format!("{path}.{key}.{name}"),
-                    "is a list or an object; a value map names single values",
-                ));
-            }
-        }
-    }
     if flow == Direction::SourceToTarget || field.values.is_empty() || !field.back.is_empty() {
         return;
     }
@@ -167,8 +151,4 @@ fn check_values(field: &FieldSpec, flow: Direction, path: &str, findings: &mut V
             ));
         }
     }
-}
-
-fn join(names: &BTreeSet<&str>) -> String {
-    names.iter().copied().collect::<Vec<_>>().join(", ")
 }

@@ -1,7 +1,10 @@
 //! A sync as people write it: the document that `apply`, `validate` and `plan` read.
 
 mod check;
+pub mod keys;
+mod length;
 mod names;
+mod shape;
 mod timetable;
 
 use std::collections::BTreeMap;
@@ -10,10 +13,13 @@ use serde::{Deserialize, Serialize};
 
 pub use check::{Finding, Severity};
 pub use names::{DeletePolicy, Direction, FieldType, MissedTicks, Priority, Strategy};
+pub use shape::{check_document, check_keys, unknown_keys};
 
-/// A configured pair of places to keep in step. Unknown keys are errors.
+/// A configured pair of places to keep in step.
+///
+/// Unknown keys are ignored, so that an older version runs what a newer one has stored. [`check_document`] refuses them
+/// where people hand a document in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct SyncSpec {
     /// Unique within its project; letters, digits, `-`, `_` and `.`.
     pub name: String,
@@ -41,7 +47,7 @@ pub struct SyncSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch_size: Option<u32>,
     /// Seconds from one scheduled run to the next; 0 for none.
-    #[serde(default = "default_interval")]
+    #[serde(default = "default_interval", deserialize_with = "length::whole")]
     pub sync_interval: u64,
     /// A cron expression, or `every_15_minutes`, `every 90 seconds`; replaces `sync_interval`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -68,7 +74,7 @@ pub struct SyncSpec {
     #[serde(default = "default_retries")]
     pub max_retries: u32,
     /// Seconds before the first retry; doubled each time, with jitter.
-    #[serde(default = "default_retry_delay")]
+    #[serde(default = "default_retry_delay", deserialize_with = "length::fractional")]
     pub retry_delay: f64,
     /// What a deleted item means for its counterpart.
     #[serde(default = "default_delete_policy")]
@@ -88,7 +94,6 @@ pub struct SyncSpec {
 
 /// One field of the source and its counterpart.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct FieldSpec {
     /// The source's name of the field.
     pub source_field: String,
@@ -128,7 +133,6 @@ pub struct FieldSpec {
 
 /// A run about to delete more than this is held.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct DeleteGuard {
     /// Share of the sync's links, 0 to 1.
     #[serde(default = "default_share")]

@@ -2,9 +2,12 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::Side;
+use crate::{
+    Side,
+    nearest::{listed, nearest},
+};
 
-/// An enum whose members have names and aliases. Reading an unknown name answers with every name allowed.
+/// An enum whose members have names and aliases. The error of an unknown name lists what is allowed.
 macro_rules! names {
     (
         $(#[$doc:meta])* $name:ident ($what:literal) {
@@ -19,6 +22,9 @@ macro_rules! names {
             /// Every member.
             pub const ALL: &'static [$name] = &[ $( $name::$member ),+ ];
 
+            /// The names of every member, each followed by its aliases.
+            pub const NAMES: &'static [&'static [&'static str]] = &[ $( &[ $text $(, $alias)* ] ),+ ];
+
             /// The name used in the database, the API and the CLI.
             pub fn as_str(self) -> &'static str {
                 match self { $( $name::$member => $text ),+ }
@@ -28,7 +34,7 @@ macro_rules! names {
             pub fn parse(text: &str) -> Result<$name, String> {
                 match text.trim().to_ascii_lowercase().as_str() {
                     $( $text $( | $alias )* => Ok($name::$member), )+
-                    _ => Err(unknown($what, text, &[ $( concat!($text $(, " (", $alias, ")")*) ),+ ])),
+                    _ => Err(unknown($what, text, Self::NAMES)),
                 }
             }
         }
@@ -65,12 +71,16 @@ macro_rules! names {
 /// Names that are known to mean something, in a later version.
 const LATER: [&str; 5] = ["merge", "field_merge", "priority_based", "custom", "auto"];
 
-fn unknown(what: &str, text: &str, allowed: &[&str]) -> String {
-    let allowed = allowed.join(", ").replace(") (", ", ");
+/// What to say of a name that is none of these. Aliases are suggested, and not listed.
+pub(super) fn unknown(what: &str, text: &str, allowed: &[&[&str]]) -> String {
+    let names: Vec<&str> = allowed.iter().filter_map(|names| names.first().copied()).collect();
+    let listed = listed(&names, 12);
     if what == "conflict strategy" && LATER.contains(&text.trim().to_ascii_lowercase().as_str()) {
-        return format!("{what} {text:?} is not in this version; allowed: {allowed}");
+        return format!("{what} {text:?} is not in this version; allowed: {listed}");
     }
-    format!("unknown {what} {text:?}; allowed: {allowed}")
+    let near = nearest(text, allowed.iter().copied().flatten().copied());
+    let near = near.map(|near| format!("did you mean {near:?}? ")).unwrap_or_default();
+    format!("unknown {what} {text:?}; {near}allowed: {listed}")
 }
 
 names! {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use syncline_entity::{
     sync_config,
     types::{Priority as StoredPriority, RunKind, SyncMethod},
@@ -15,7 +15,7 @@ use crate::job::Priority;
 
 /// What a run is asked to do; kept on its row.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 pub struct RunArgs {
     /// Read both sides whole.
     #[serde(skip_serializing_if = "is_false")]
@@ -32,6 +32,9 @@ pub struct RunArgs {
     /// What platforms told of the item, the first first; a run that waits takes up what comes after it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<Value>,
+    /// Arguments of a newer version, kept as they are for it and ignored here.
+    #[serde(flatten)]
+    pub newer: Map<String, Value>,
 }
 
 fn is_false(flag: &bool) -> bool {
@@ -138,5 +141,20 @@ impl Accepted {
             Accepted::New(id) | Accepted::Joined(id) => Some(id),
             Accepted::TickTaken => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn arguments_of_a_newer_version_are_kept_and_ignored() {
+        let stored = json!({ "full": true, "pace": { "per": "day" } });
+        let read: RunArgs = serde_json::from_value(stored.clone()).unwrap();
+        assert!(read.full);
+        assert_eq!(serde_json::to_value(read).unwrap(), stored);
     }
 }

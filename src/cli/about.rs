@@ -1,0 +1,53 @@
+//! Commands about the program itself, and the first draft of a document.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::UpArgs;
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// Write a page for each command into this folder instead
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+/// The settings of the servers, so that `config` shows what they would use.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    #[command(flatten)]
+    pub(crate) servers: UpArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// The source: a CSV file, a database's URL, or env:NAME for a URL in an environment variable
+    pub(crate) source: String,
+    /// The target, in the same way
+    pub(crate) target: String,
+    /// The target's table, where it is a database
+    #[arg(long, visible_alias = "target-table")]
+    pub(crate) table: Option<String>,
+    /// The source's table, where it is a database
+    #[arg(long)]
+    pub(crate) source_table: Option<String>,
+    /// The column that identifies a row on both sides [default: a unique column called id or key]
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) key: Option<String>,
+    /// The name of the sync [default: the table's or the file's]
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// The file to write [default: NAME.yaml]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace the file if it is there
+    #[arg(long)]
+    pub(crate) force: bool,
+}

@@ -1,0 +1,215 @@
+//! `syncline init`: a document for two places, from what they look like.
+
+use std::{
+    fmt::Write as _,
+    fs::OpenOptions,
+    io::Write as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde_json::{Map, Value, json};
+use syncline_connectors::{Look, OpenOptions as PlaceOptions, platform};
+use syncline_engine::{
+    nearest::{alternatives, nearest},
+    spec::FieldType,
+};
+
+use crate::{
+    cli::InitArgs,
+    fault::{Exit, Fault},
+    output::Output,
+};
+
+/// Names of columns that say when a row was changed.
+const MODIFIED: [&str; 6] =
+    ["updated_at", "modified_at", "last_modified", "modified", "updated", "changed_at"];
+const MARKER: &str = "sync_marker";
+
+/// A place, and what it looks like.
+struct Place {
+    platform: &'static str,
+    scope: Map<String, Value>,
+    look: Look,
+    key: String,
+}
+
+/// Looks at both places and writes a document.
+pub(crate) async fn run(args: &InitArgs, output: &Output) -> Result<Exit, Fault> {
+    let name = args.name.clone().unwrap_or_else(|| name_of(args));
+    let file = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.yaml")));
+    if file.exists() && !args.force {
+        return Err(Fault::usage(format!("{} is there already; --force replaces it", file.display())));
+    }
+    let near = file.parent().is_none_or(|folder| folder.as_os_str().is_empty());
+    let source =
+        place(&args.source, args.source_table.as_deref(), args.key.as_deref(), near, "--source-table")
+            .await?;
+    let target = place(&args.target, args.table.as_deref(), args.key.as_deref(), near, "--table").await?;
+    let text = document(&name, &source, &target)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).create_new(!args.force);
+    let written = options.open(&file).and_then(|mut open| open.write_all(text.as_bytes()));
+    written.map_err(|error| Fault::failed(format!("{}: {error}", file.display())))?;
+    output.line(format!("wrote {}", file.display()));
+    output.line(format!("next: syncline plan -f {0}, then syncline apply {0}", file.display()));
+    output.data(&json!({ "file": file, "name": name }));
+    Ok(Exit::Done)
+}
+
+/// The sync is called after the target's table, or after the file.
+fn name_of(args: &InitArgs) -> String {
+    let stem = |text: &str| Path::new(text).file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let name = args.table.clone().or_else(|| stem(&args.source)).unwrap_or_default();
+    let safe = name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' });
+    let safe: String = safe.take(100).collect();
+    if safe.is_empty() { "sync".to_owned() } else { safe }
+}
+
+async fn place(
+    given: &str,
+    table: Option<&str>,
+    key: Option<&str>,
+    near: bool,
+    flag: &str,
+) -> Result<Place, Fault> {
+    let is_url = given.contains("://") || given.starts_with("sqlite:");
+    let (name, mut scope) = match given.strip_prefix("env:") {
+        Some(variable) => ("sql", json!({ "url": { "env": variable } })),
+        None if is_url => ("sql", json!({ "url": given })),
+        None => ("csv", json!({ "path": given })),
+    };
+    if name == "sql" {
+        let Some(table) = table else {
+            return Err(Fault::usage(format!("{flag} TABLE must name the table of the database")));
+        };
+        scope["table"] = json!(table);
+    }
+    let platform = platform(name).ok_or_else(|| Fault::failed("no such platform"))?;
+    if let Some(finding) = platform.check(&scope, "").first() {
+        return Err(Fault::usage(finding.message.clone()));
+    }
+    let mut absolute = scope.clone();
+    platform.resolve(&mut absolute, &std::env::current_dir()?);
+    let options = PlaceOptions { timeout: Duration::from_secs(30), ..PlaceOptions::default() };
+    let look = platform.look(&absolute, &options).await.map_err(|error| Fault::usage(error.to_string()))?;
+    let key = choose_key(&look, key, given)?;
+    let scope = if near { scope } else { absolute };
+    let Value::Object(mut scope) = scope else { return Err(Fault::failed("a scope has keys")) };
+    scope.extend(look.scope.clone());
+    scope.insert("key".to_owned(), json!(key));
+    let has = |name: &str| look.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name));
+    if let Some(modified) = MODIFIED.iter().find_map(|name| has(name)) {
+        scope.insert("modified".to_owned(), json!(modified.name));
+    }
+    if name == "sql"
+        && let Some(marker) = has(MARKER)
+    {
+        scope.insert("marker".to_owned(), json!(marker.name));
+    }
+    Ok(Place { platform: name, scope, look, key })
+}
+
+/// The column asked for, else a unique one called `id` or `key`, else the first unique one.
+fn choose_key(look: &Look, asked: Option<&str>, place: &str) -> Result<String, Fault> {
+    let columns = || look.columns.iter().map(|column| column.name.as_str());
+    if let Some(asked) = asked {
+        if columns().any(|column| column == asked) {
+            return Ok(asked.to_owned());
+        }
+        let known = alternatives(asked, columns(), "the columns are");
+        let place = if place.contains("://") { "the table" } else { place };
+        return Err(Fault::usage(format!("{place} has no column {asked:?} for --key; {known}")));
+    }
+    let keys = || look.keys.iter().filter(|key| *key != MARKER);
+    let usual = keys().find(|key| ["id", "key"].contains(&key.to_ascii_lowercase().as_str()));
+    let usual = usual.or_else(|| keys().find(|key| key.to_ascii_lowercase().ends_with("id")));
+    usual.or_else(|| keys().next()).cloned().ok_or_else(|| {
+        Fault::usage("no column is unique, so none can be the key; add a primary key or a unique index")
+    })
+}
+
+/// A column of the source, the column of the target that fits, and the type of both.
+fn pairs<'a>(source: &'a Place, target: &'a Place) -> Vec<(&'a str, &'a str, FieldType)> {
+    let free = |place: &'a Place| -> Vec<&'a str> {
+        let own = ["modified", "marker"].map(|key| place.scope.get(key).and_then(Value::as_str));
+        let columns = place.look.columns.iter().filter(|column| column.writable || column.name == place.key);
+        columns.map(|column| column.name.as_str()).filter(|name| !own.contains(&Some(name))).collect()
+    };
+    let (mut left, mut right) = (free(source), free(target));
+    let mut pairs: Vec<(&str, &str)> = Vec::new();
+    let plain = |name: &str| -> String {
+        name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    };
+    let equal = |a: &str, b: &str| plain(a) == plain(b);
+    let begins = |a: &str, b: &str| {
+        let (a, b) = (plain(a), plain(b));
+        a.len().min(b.len()) >= 3
+            && (a.starts_with(&b) || b.starts_with(&a) || a.ends_with(&b) || b.ends_with(&a))
+    };
+    let similar = |a: &str, b: &str| nearest(a, [b]).is_some_and(|_| a.len().min(b.len()) >= 4);
+    let keys = |a: &str, b: &str| a == source.key && b == target.key;
+    let rules: [&dyn Fn(&str, &str) -> bool; 4] = [&keys, &equal, &begins, &similar];
+    for fits in rules {
+        left.retain(|a| {
+            let is_key = *a == source.key;
+            let found = right.iter().position(|b| is_key == (*b == target.key) && fits(a, b));
+            if let Some(place) = found {
+                pairs.push((a, right.remove(place)));
+            }
+            found.is_none()
+        });
+    }
+    let place = |name: &str| source.look.columns.iter().position(|column| column.name == name);
+    pairs.sort_by_key(|(a, _)| place(a));
+    let of = |place: &Place, name: &str| {
+        let column = place.look.columns.iter().find(|column| column.name == name);
+        column.map_or(FieldType::String, |column| column.field_type)
+    };
+    let common = |a: &str, b: &str| match (of(source, a), of(target, b)) {
+        (FieldType::String, other) => other,
+        (other, _) => other,
+    };
+    pairs.into_iter().map(|(a, b)| (a, b, common(a, b))).collect()
+}
+
+fn document(name: &str, source: &Place, target: &Place) -> Result<String, Fault> {
+    let pairs = pairs(source, target);
+    if pairs.is_empty() {
+        return Err(Fault::usage(
+            "no column of the source is called like one of the target; write the mapping by hand",
+        ));
+    }
+    let mut text =
+        String::from("# Written by `syncline init`. Check the mapping, then: syncline plan -f FILE\n");
+    // Writing to text does not fail. JSON is YAML, so quoted text needs no rules of its own.
+    let _ = writeln!(text, "name: {}", json!(name));
+    for (side, place) in [("source", source), ("target", target)] {
+        let _ = writeln!(text, "{side}_platform: {}", place.platform);
+        let _ = writeln!(text, "{side}: {}", Value::Object(place.scope.clone()));
+    }
+    let _ = writeln!(text, "direction: bidirectional");
+    if let Some((key, ..)) = pairs.iter().find(|(a, ..)| *a == source.key) {
+        let _ = writeln!(text, "match_on: [{}]", json!(key));
+    }
+    let _ = writeln!(text, "field_mappings:");
+    for (a, b, kind) in &pairs {
+        let types = match kind {
+            FieldType::String => String::new(),
+            kind => format!(", source_type: {kind}, target_type: {kind}"),
+        };
+        let _ = writeln!(text, "  - {{ source_field: {}, target_field: {}{types} }}", json!(a), json!(b));
+    }
+    for (side, place) in [("source", source), ("target", target)] {
+        let mapped =
+            |name: &str| pairs.iter().any(|(a, b, _)| if side == "source" { *a == name } else { *b == name });
+        let used = |name: &str| place.scope.values().any(|value| value == name);
+        let names = place.look.columns.iter().map(|column| column.name.as_str());
+        let rest: Vec<String> =
+            names.filter(|name| !mapped(name) && !used(name)).map(|name| json!(name).to_string()).collect();
+        if !rest.is_empty() {
+            let _ = writeln!(text, "# not mapped, of the {side}: {}", rest.join(", "));
+        }
+    }
+    Ok(text)
+}
