@@ -72,12 +72,12 @@ fn with(old: &str, new: &str) -> Result<(String, String)> {
 #[case::keys_and_values_for_a_list(
     "entity_type: task", "match_on: { by: id }", &["match_on: must be a list, for example [id], not keys and values"]
 )]
-#[case::a_number_for_a_guard("{ max_share: 0.5, max_count: 20 }", "5", &["delete_guard: must be keys and values", "max_share", "not 5"])]
+#[case::a_number_for_a_guard("{ max_share: 0.5, max_count: 5000 }", "5", &["delete_guard: must be keys and values", "max_share", "not 5"])]
 #[case::a_length_that_is_none("entity_type: task", "sync_interval: 5x", &["sync_interval: \"5x\" is not a length of time", "5m"])]
 #[case::an_interval_below_nothing("entity_type: task", "sync_interval: -5", &["sync_interval: must be a number of seconds", "5m"])]
 #[case::a_column_number_for_a_field("target_field: title }", "target_field: [title] }", &["field_mappings[1].target_field: must be text"])]
 #[case::an_alias_nearly("entity_type: task", "conflict_strategy: prefer_locl", &["did you mean \"prefer_local\"?"])]
-#[case::an_url_that_is_missing("url: \"sqlite://tasks.db\", ", "", &[": target: url is missing: the database"])]
+#[case::an_url_that_is_missing("url: \"sqlite://tasks.db\", table", "table", &[": target: url is missing: the database"])]
 #[case::an_ambiguous_value_map(
     "target_field: state }",
     "target_field: state, values: { todo: open, doing: open } }",

@@ -40,11 +40,8 @@ pub(super) fn look(scope: &FileScope) -> Result<Look, ConnectorError> {
     let cells: Vec<String> = (0..record.len()).map(|place| record.cell(place).into_owned()).collect();
     let single = |name: &&String| cells.iter().filter(|cell| cell == name).count() == 1;
     let names: Vec<&String> = cells.iter().filter(|name| !name.trim().is_empty()).filter(single).collect();
-    let column = |name: &&String| LookColumn {
-        name: (*name).clone(),
-        field_type: FieldType::String,
-        writable: true,
-    };
+    let column =
+        |name: &&String| LookColumn { name: (*name).clone(), field_type: FieldType::String, writable: true };
     let columns = names.iter().map(column).collect();
     // A file does not say which column is unique; the first one usually is.
     let keys = names.into_iter().cloned().collect();

@@ -61,7 +61,7 @@ impl Kind {
     pub(super) fn field_type(self) -> FieldType {
         match self {
             Kind::Bool => FieldType::Boolean,
-            Kind::Int | Kind::Float | Kind::Decimal => FieldType::Number,
+            Kind::Int | Kind::Float | Kind::Single | Kind::Decimal(_) => FieldType::Number,
             Kind::Date => FieldType::Date,
             Kind::DateTime(_) => FieldType::DateTime,
             Kind::Json => FieldType::Json,
