@@ -106,7 +106,14 @@ pub(crate) fn read(file: &Path) -> Result<Document, Fault> {
     } else {
         std::fs::read_to_string(file)
     };
-    let text = text.map_err(|error| Fault::usage(format!("{}: {error}", shown.display())))?;
+    let text = text.map_err(|error| {
+        let why = match error.kind() {
+            std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+            std::io::ErrorKind::InvalidData => "this is not UTF-8 text; save the file as UTF-8".to_owned(),
+            _ => error.to_string(),
+        };
+        Fault::usage(format!("{}: {why}", shown.display()))
+    })?;
     let misread = |error| Fault::usage(misread(&shown, &text, &error));
     let positions = Positions::read(&text).map_err(misread)?;
     let documents = positions.documents();
@@ -184,8 +191,14 @@ fn tab_in_indentation(text: &str) -> Option<(u64, u64)> {
 }
 
 /// Everything that is wrong with the keys of a document, with those of its two places, and with the kinds of their values.
+/// A document that can be read nevertheless tells its other mistakes at the same time.
 fn shape(document: &Value) -> Vec<Finding> {
     let mut findings = check_document(document);
+    if !findings.is_empty()
+        && let Ok(spec) = serde_json::from_value::<SyncSpec>(document.clone())
+    {
+        findings.extend(spec.findings().into_iter().filter(|finding| finding.severity == Severity::Error));
+    }
     for side in Side::BOTH {
         let name_key = format!("{side}_platform");
         let Some(name) = document[&name_key].as_str() else { continue };

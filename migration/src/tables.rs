@@ -56,6 +56,10 @@ pub async fn contents(db: &impl ConnectionTrait) -> Result<Contents, DbErr> {
     };
     let rows = db.query_all_raw(plain(db, query)).await?;
     let mut names = rows.iter().map(|row| row.try_get("", "name")).collect::<Result<Vec<String>, DbErr>>()?;
+    // Another process may have begun to make the schema since the first look.
+    if names.iter().any(|name| name == MIGRATION_TABLE) {
+        return Ok(Contents::Schema);
+    }
     names.retain(|name| name != OLDER);
     Ok(if names.is_empty() { Contents::Nothing } else { Contents::Foreign(names) })
 }

@@ -149,7 +149,8 @@ fn pairs<'a>(source: &'a Place, target: &'a Place) -> Vec<(&'a str, &'a str, Fie
     };
     let similar = |a: &str, b: &str| nearest(a, [b]).is_some_and(|_| a.len().min(b.len()) >= 4);
     let keys = |a: &str, b: &str| a == source.key && b == target.key;
-    let rules: [&dyn Fn(&str, &str) -> bool; 4] = [&keys, &equal, &begins, &similar];
+    type Fits<'a> = &'a dyn Fn(&str, &str) -> bool;
+    let rules: [Fits<'_>; 4] = [&keys, &equal, &begins, &similar];
     for fits in rules {
         left.retain(|a| {
             let is_key = *a == source.key;

@@ -6,7 +6,6 @@ use std::{
     time::Duration,
 };
 
-use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 use syncline_engine::{
     run::{Counts, Options, Run},

@@ -99,7 +99,7 @@ fn several_files_are_taken_together() -> Result<()> {
     {
         for command in ["validate", "apply"] {
             let refused = program.expect(2, &[&[command], given].concat())?;
-            ensure_tells(&refused.stderr, &["syncs/b.yml:9:13: batch_size: 0 is not between 1 and 10000"])?;
+            ensure_tells(&refused.stderr, &["syncs/b.yml:10:13: batch_size: 0 is not between 1 and 10000"])?;
         }
     }
     program.write("syncs/b.yml", JIRA_TO_GITHUB)?;

@@ -14,7 +14,7 @@ fn ensure_refused(program: &Program, parts: &[&str]) -> Result<()> {
         ensure_tells(&refused.stderr, parts)?;
     }
     let unknown = program.expect(2, &["sync", "tasks"])?;
-    ensure_tells(&unknown.stderr, &["there is no sync \"tasks\"", "none is stored yet", "syncline apply"])
+    ensure_tells(&unknown.stderr, &["there is no Syncline database at", "`syncline apply`"])
 }
 
 /// The document with one part replaced, and where the replacement stands.
@@ -179,7 +179,7 @@ fn what_is_no_document_is_refused(#[case] text: &str, #[case] told: &str) -> Res
 
 #[test]
 fn a_file_that_is_not_there_is_named() -> Result<()> {
-    ensure_refused(&program()?, &["sync.yaml", "No such file"])
+    ensure_refused(&program()?, &["sync.yaml", "there is no such file"])
 }
 
 #[test]

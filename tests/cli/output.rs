@@ -31,7 +31,7 @@ async fn zero_is_done_and_one_is_in_conflict() -> Result<()> {
 #[case::a_missing_name(&["sync"], "<NAME>")]
 #[case::a_missing_file(&["validate"], "<FILE>")]
 #[case::an_unknown_sync(&["sync", "nobody"], "\"nobody\"")]
-#[case::an_unknown_project(&["plan", "elsewhere/tasks"], "\"elsewhere\"")]
+#[case::an_unknown_project(&["plan", "elsewhere/tasks"], "\"elsewhere/tasks\"")]
 #[case::an_unknown_run(&["runs", "00000000-0000-0000-0000-000000000000"], "no run")]
 #[case::a_window_that_is_none(&["stats", "--window", "yesterday"], "yesterday")]
 #[case::a_priority_that_is_none(&["enqueue", "tasks", "--priority", "asap"], "asap")]

@@ -4,6 +4,8 @@ use anyhow::{Context, Result, ensure};
 use rstest::rstest;
 use serde_json::Value;
 
+use syncline_support::serving::until;
+
 use super::common::{Own, Places, ensure_tells};
 
 fn queued(places: &Places, more: &[&str]) -> Result<String> {
@@ -67,8 +69,17 @@ async fn dead_letters_are_counted_confirmed_and_replayed(
     #[values(Own::Sqlite, Own::Postgres)] own: Own,
 ) -> Result<()> {
     let places = dying(own).await?;
+    // A run that somebody waits for is told to them and is no dead letter.
     places.program.expect(1, &["sync", "tasks"])?;
-    places.program.expect(1, &["sync", "tasks"])?;
+    ensure!(listed(&places, &["dead"])?.is_empty());
+    let worker = places.program.serve(&["worker"])?;
+    for count in 1..=2 {
+        places.program.expect(0, &["enqueue", "tasks"])?;
+        until("the run is dead", async || Ok((listed(&places, &["dead"])?.len() == count).then_some(())))
+            .await?;
+    }
+    worker.signal()?;
+    ensure!(worker.wait()? == Some(0));
     let letters = listed(&places, &["dead"])?;
     ensure!(letters.len() == 2 && letters[0]["sync"] == "tasks", "{letters:?}");
     ensure!(listed(&places, &["jobs", "--state", "dead"])?.len() == 2);

@@ -167,7 +167,7 @@ async fn dead_letters_are_listed_with_their_error_and_counted_with_the_queues() 
     let told = places.program.expect(0, &["dead"])?.stdout;
     ensure_tells(&told, &["error", "backlog.csv", "until the cause is mended"])?;
     places.program.expect(0, &["pause", "sync", "tasks"])?;
-    places.program.expect(0, &["enqueue", "tasks"])?;
+    places.program.expect(0, &["enqueue", "tasks", "--wait"])?;
     let queues = places.program.expect(0, &["--json", "queues"])?.json()?;
     let classes = queues["queues"][0]["priorities"].as_array().context("priorities")?;
     let sum = |key: &str| classes.iter().filter_map(|class| class[key].as_u64()).sum::<u64>();
@@ -219,9 +219,11 @@ async fn the_history_of_an_item_says_what_when_and_by_which_run() -> Result<()> 
 #[tokio::test]
 async fn a_plan_is_shown_as_a_plan() -> Result<()> {
     let places = Places::new(5, "").await?;
-    places.program.expect(0, &["plan", "tasks"])?;
+    places.program.expect(0, &["enqueue", "tasks", "--kind", "plan"])?;
+    places.sync(0, &[])?;
     ensure_tells(&places.program.expect(0, &["runs", "--kind", "plan"])?.stdout, &["would create 5"])?;
-    let run = latest(&places)?;
+    let plans = places.program.expect(0, &["--json", "runs", "--kind", "plan"])?.json()?;
+    let run = plans["runs"][0]["run"].as_str().context("a plan")?.to_owned();
     let told = places.program.expect(0, &["runs", &run])?.stdout;
     ensure_tells(&told, &["plan of tasks", "+ T-000001", "5 to create", "nothing was written"])?;
     ensure!(!told.contains("5 created"), "{told}");

@@ -19,7 +19,7 @@ const ROWS: usize = 30;
 #[case::a_missing_key("key: id, modified", "key: code, modified", &["\"code\"", "columns are"])]
 #[case::a_missing_modified("modified: updated_at", "modified: changed_on", &["\"changed_on\"", "columns are"])]
 #[case::a_missing_database("tasks.db", "elsewhere.db", &["elsewhere.db", "no such"])]
-#[case::a_missing_field("target_field: title", "target_field: headline", &["\"headline\" does not exist", "title"])]
+#[case::a_missing_field("target_field: title", "target_field: headline", &["no field \"headline\"", "title"])]
 #[tokio::test]
 async fn what_is_not_there_is_named(
     #[case] old: &str,

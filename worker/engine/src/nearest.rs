@@ -10,9 +10,16 @@ pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
     scored.filter(|(score, _)| *score >= 0.6).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
 }
 
-/// Edit distance catches typing errors; a shared beginning catches what is left out or added at the end.
+/// Edit distance catches typing errors; a shared beginning catches what is left out or added at the end. A name that is the
+/// last part of the other lacks a prefix (`share` for `max_share`, `web` for `team-a/web`).
 fn similarity(a: &str, b: &str) -> f64 {
     let edits = strsim::normalized_damerau_levenshtein(a, b);
+    let is_part = |long: &str, short: &str| {
+        short.len() > 2 && long.strip_suffix(short).is_some_and(|start| start.ends_with(['_', '/', '-', '.']))
+    };
+    if is_part(a, b) || is_part(b, a) {
+        return edits.max(0.8);
+    }
     let start = strsim::jaro_winkler(a, b);
     if start >= 0.85 { edits.max(start) } else { edits }
 }
@@ -53,6 +60,7 @@ mod tests {
     #[case("deu", &["id", "title", "due"], Some("due"))]
     #[case("Titel", &["id", "title", "due"], Some("title"))]
     #[case("postgre", &["csv", "postgres", "postgresql"], Some("postgres"))]
+    #[case("share", &["max_share", "max_count"], Some("max_share"))]
     #[case("mysql", &["csv", "jira"], None)]
     #[case("", &["csv", "jira"], None)]
     fn the_most_similar_name_is_found(

@@ -67,7 +67,7 @@ impl Value {
         }
         let decimal = Decimal::parse(text)?;
         match decimal.to_f64().filter(|float| float.fract() != 0.0) {
-            Some(float) if Json::from(float).to_string() == decimal.as_str() => Some(Value::Float(float)),
+            Some(float) if format!("{}", Json::from(float)) == decimal.as_str() => Some(Value::Float(float)),
             _ => Some(Value::Decimal(decimal)),
         }
     }
