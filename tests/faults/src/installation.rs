@@ -95,14 +95,9 @@ impl Installation {
         Ok(run["status"].as_str().unwrap_or_default().to_owned())
     }
 
-    /// Runs a command to its end.
-    pub(crate) fn command(&self, arguments: &[&str]) -> Result<()> {
-        self.program.expect(0, arguments).map(drop)
-    }
-
-    /// Asks for a run over HTTP; answers the id of the job that was accepted.
-    pub(crate) async fn ask(&self, api: &Replica, sync: usize) -> Result<String> {
-        let body = serde_json::json!({ "sync": format!("tasks-{sync}") }).to_string();
+    /// Asks over HTTP for a run that is due after so many seconds. Returns the id of the job that was accepted.
+    pub(crate) async fn ask(&self, api: &Replica, sync: usize, delay: u64) -> Result<String> {
+        let body = serde_json::json!({ "sync": format!("tasks-{sync}"), "delay": delay }).to_string();
         let address = api.serving.address;
         let request = format!(
             "POST /api/v1/jobs HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\

@@ -11,6 +11,9 @@ use crate::{
     stage::{Expect, Stage},
 };
 
+/// Seconds from the request of a run to its start; longer than it takes to ask for all of a round.
+const DELAY: u64 = 2;
+
 pub(super) async fn flushed(name: &'static str, mut stage: Stage) -> Result<Report> {
     let (syncs, times) = stage.pick((60, 1), (120, 3));
     let installation = Installation::new(&stage.system, syncs, "").await?;
@@ -22,14 +25,13 @@ pub(super) async fn flushed(name: &'static str, mut stage: Stage) -> Result<Repo
     let mut accepted = Vec::new();
     let mut longest = Duration::ZERO;
     for _ in 0..times {
-        // A run takes a few milliseconds: they begin when all are there, so that some wait when it is flushed.
-        installation.command(&["pause", "queue", "default"])?;
+        // A run takes a few milliseconds: all are due at about the same time, so that some wait when it is flushed.
+        let asked = Instant::now();
         for sync in 0..syncs {
-            accepted.push(installation.ask(&api, sync).await?);
+            accepted.push(installation.ask(&api, sync, DELAY).await?);
         }
-        installation.command(&["resume", "queue", "default"])?;
-        let moment = stage.random.random_range(0..20);
-        tokio::time::sleep(Duration::from_millis(moment)).await;
+        let moment = Duration::from_millis(stage.random.random_range(0..20));
+        tokio::time::sleep((Duration::from_secs(DELAY) + moment).saturating_sub(asked.elapsed())).await;
         let open =
             "SELECT COUNT(*) FROM sync_history WHERE status NOT IN ('completed', 'failed', 'cancelled')";
         let waiting = installation.count(open).await?;
