@@ -16,7 +16,10 @@ use uuid::Uuid;
 
 use crate::stage::{On, Stage, new, whole};
 
-/// A run that dies: its document cannot be read.
+/// A document that can be read and never run: there is no such platform.
+const HOPELESS: &str = r#"{"name": "a", "source_platform": "fax", "source": {}, "target_platform": "fax", "target": {}, "field_mappings": []}"#;
+
+/// A run that dies at once.
 async fn die(stage: &Stage, name: &str) -> Uuid {
     let config = stage.sync(name).await;
     die_of(stage, &config, None).await
@@ -28,6 +31,10 @@ async fn die_of(stage: &Stage, config: &sync_config::Model, schedule: Option<i64
         let sql = format!("UPDATE sync_history SET schedule_id = {schedule} WHERE completed_at IS NULL");
         stage.execute(&sql).await;
     }
+    let id_of_sync = config.id;
+    stage
+        .execute(&format!("UPDATE sync_configs SET config_json = '{HOPELESS}' WHERE id = {id_of_sync}"))
+        .await;
     let asked = std::time::Instant::now();
     let job = stage.claim().await.expect("the job");
     let claim = job.lease_ref();
