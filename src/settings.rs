@@ -133,7 +133,7 @@ fn escaped(text: &str) -> String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Listen {
     pub(crate) address: SocketAddr,
-    /// Nobody asked for this address, so another free port will do.
+    /// The address is the default, so another free port may be used.
     pub(crate) or_next: bool,
 }
 

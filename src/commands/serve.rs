@@ -116,7 +116,7 @@ async fn serve(
 /// Ports tried after the default one. More workers on a machine are told where to listen.
 const PORTS: u16 = 100;
 
-/// Listens at the address, or at the next free port where nobody asked for this one.
+/// Listens at the address, or at the next free port if the address is the default.
 async fn bind(listen: Listen) -> Result<TcpListener, Fault> {
     let mut address = listen.address;
     syncline_api::check_bind(address).map_err(Fault::usage)?;

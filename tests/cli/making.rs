@@ -88,7 +88,7 @@ async fn a_database_of_somebody_else_s_is_left_as_it_is() -> Result<()> {
     Ok(())
 }
 
-/// Tables of an extension are nobody's.
+/// Tables of a PostgreSQL extension do not count as foreign.
 #[tokio::test]
 async fn a_schema_of_somebody_else_s_is_left_as_it_is() -> Result<()> {
     let database = Database::create().await?;

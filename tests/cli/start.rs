@@ -35,7 +35,7 @@ fn log_until_it_serves(mut command: Command) -> Result<Vec<String>> {
 
 #[test]
 fn a_second_worker_of_a_machine_takes_the_next_free_port() -> Result<()> {
-    // Whoever has it: this test, or another program of this machine.
+    // This test or another program of the machine may hold the port.
     let _taken = TcpListener::bind("127.0.0.1:8000");
     let mut program = with_database()?;
     let told = log_until_it_serves(program.command(&["worker"]))?.join("\n");

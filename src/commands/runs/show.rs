@@ -74,7 +74,7 @@ pub(super) async fn show(
     Ok(Exit::Done)
 }
 
-/// A plan is shown as one, so that nobody takes it for work done.
+/// A plan is shown as one, not as work done.
 fn plan_of(config: &sync_config::Model, row: &sync_history::Model, limit: u64, output: &Output) {
     let details = row.sync_metadata.clone().unwrap_or_default();
     if details["plan"].is_null() {

@@ -198,7 +198,7 @@ impl Table {
         }))
     }
 
-    /// How the file quotes its cells, going by its first rows. What cannot be read is found by whoever needs the rows.
+    /// How the file quotes its cells, going by its first rows. Flaws are reported when the rows are read.
     pub(super) fn learn(mut self) -> Quoting {
         for _ in 0..SAMPLE {
             match self.step() {
