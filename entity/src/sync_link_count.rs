@@ -1,4 +1,4 @@
-//! How many links of each status there are, kept by triggers on `sync_metadata`.
+//! How many links of each status there are, ended ones aside, kept by triggers on `sync_metadata`.
 
 use sea_orm::entity::prelude::*;
 

@@ -57,8 +57,7 @@ fn table() -> TableCreateStatement {
 }
 
 /// The function keeps the search path it was made under: whoever writes links from elsewhere counts here as well.
-const POSTGRES_UP: &[&str] = &[
-    "CREATE OR REPLACE FUNCTION syncline_count_links() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT \
+pub(crate) const POSTGRES_FUNCTION: &str = "CREATE OR REPLACE FUNCTION syncline_count_links() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT \
      AS $body$ BEGIN \
      IF TG_OP = 'UPDATE' THEN \
        INSERT INTO sync_link_counts AS c (sync_config_id, entity_type, sync_status, slot, links) \
@@ -80,7 +79,10 @@ const POSTGRES_UP: &[&str] = &[
      ELSE \
        DELETE FROM sync_link_counts; \
      END IF; \
-     RETURN NULL; END $body$",
+     RETURN NULL; END $body$";
+
+const POSTGRES_UP: &[&str] = &[
+    POSTGRES_FUNCTION,
     "CREATE TRIGGER tr_sync_metadata_count_insert AFTER INSERT ON sync_metadata \
      REFERENCING NEW TABLE AS links_after FOR EACH STATEMENT EXECUTE FUNCTION syncline_count_links()",
     "CREATE TRIGGER tr_sync_metadata_count_update AFTER UPDATE ON sync_metadata \
@@ -100,7 +102,7 @@ const POSTGRES_DOWN: &[&str] = &[
     "DROP FUNCTION syncline_count_links()",
 ];
 
-const SQLITE_UP: &[&str] = &[
+pub(crate) const SQLITE_UP: &[&str] = &[
     "CREATE TRIGGER tr_sync_metadata_count_insert AFTER INSERT ON sync_metadata BEGIN \
      INSERT INTO sync_link_counts (sync_config_id, entity_type, sync_status, slot, links) \
      VALUES (NEW.sync_config_id, NEW.entity_type, NEW.sync_status, 0, 1) \
@@ -118,7 +120,7 @@ const SQLITE_UP: &[&str] = &[
      AND entity_type = OLD.entity_type AND sync_status = OLD.sync_status AND slot = 0; END",
 ];
 
-const SQLITE_DOWN: &[&str] = &[
+pub(crate) const SQLITE_DOWN: &[&str] = &[
     "DROP TRIGGER tr_sync_metadata_count_delete",
     "DROP TRIGGER tr_sync_metadata_count_update",
     "DROP TRIGGER tr_sync_metadata_count_insert",

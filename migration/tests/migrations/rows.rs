@@ -131,10 +131,10 @@ pub(crate) struct Dump {
     pub(crate) rows: Vec<Vec<Option<String>>>,
 }
 
-/// Every row of every table.
+/// Every row of every table, except counts of other tables' rows, which `count_living_links` makes anew.
 pub(crate) async fn dump(test: &TestDatabase) -> Vec<Dump> {
     let mut dumps = Vec::new();
-    for table in schema::tables(test).await {
+    for table in schema::tables(test).await.into_iter().filter(|table| table.name != "sync_link_counts") {
         let columns = table.columns.into_iter().map(|column| column.name).collect();
         dumps.push(dump_columns(test, table.name, columns).await);
     }

@@ -21,7 +21,7 @@ const COUNTS: [Counts; 2] = [
         key: "sync_config_id, entity_type, sync_status",
         number: "links",
         anew: "SELECT sync_config_id, entity_type, sync_status, COUNT(*) AS number FROM sync_metadata \
-               WHERE sync_config_id = ? GROUP BY sync_config_id, entity_type, sync_status",
+               WHERE sync_config_id = ? AND link_state <> 'tombstone' GROUP BY sync_config_id, entity_type, sync_status",
     },
     Counts {
         table: "sync_conflict_counts",
