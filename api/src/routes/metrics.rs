@@ -1,5 +1,7 @@
 //! `GET /metrics`: what the process has counted, and how long the line is right now.
 
+mod process;
+
 use std::{collections::BTreeMap, fmt::Write, time::Duration};
 
 use axum::{
@@ -25,6 +27,7 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; c
 
 pub(crate) async fn metrics(State(api): State<ApiState>) -> impl IntoResponse {
     let mut text = api.metrics.as_ref().map(|metrics| metrics.render()).unwrap_or_default();
+    text.push_str(&process::gauges());
     let counted = async {
         let counts = api.queue.counts(RUN_QUEUE).await?;
         let paused = api.queue.is_paused(RUN_QUEUE).await?;
