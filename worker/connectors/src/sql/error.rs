@@ -90,6 +90,10 @@ fn postgres(label: &str, error: &PgDatabaseError) -> Fault {
     if let (Some(detail), "23503" | "23505") = (error.detail(), error.code()) {
         message = format!("{message} ({detail})");
     }
+    // A rule may keep inserts from telling their key while updates work; the server's hint names the remedy.
+    if let (Some(hint), "0A000") = (error.hint(), error.code()) {
+        message = format!("{message}; {hint}");
+    }
     // A function of the user's (a trigger) chooses its code freely, so the code says nothing about other rows.
     let raised = error.routine() == Some("exec_stmt_raise");
     let in_function = raised || error.r#where().is_some();
@@ -136,7 +140,7 @@ impl Scope {
             _ if in_function => Scope::Row,
             ("42501", _) if routine == Some("aclcheck_error") => Scope::Denied,
             ("42501" | "42804" | "42846", _) => Scope::Row,
-            ("55000", _) | (_, "0A" | "25" | "26" | "3F" | "42") => Scope::Statement,
+            ("55000", _) | (_, "25" | "26" | "3F" | "42") => Scope::Statement,
             _ => Scope::Row,
         }
     }
@@ -177,6 +181,7 @@ mod tests {
     #[case("53100", None, false, Scope::Transient)]
     #[case("28P01", None, false, Scope::Auth)]
     #[case("3D000", None, false, Scope::Statement)]
+    #[case("0A000", None, false, Scope::Row)]
     fn a_code_concerns_a_row_or_the_statement(
         #[case] code: &str,
         #[case] routine: Option<&str>,

@@ -76,6 +76,23 @@ async fn a_row_that_a_trigger_refuses_is_named_and_the_others_are_written(#[case
 }
 
 #[tokio::test]
+async fn a_rule_that_does_not_tell_its_rows_keeps_inserts_out_and_no_updates() {
+    let place = Place::new(On::Postgres).await;
+    let connector = table(
+        &place,
+        "CREATE TABLE t (id text PRIMARY KEY, v text); INSERT INTO t VALUES ('a', 'x'); CREATE TABLE elsewhere (LIKE t); \
+         CREATE RULE moves AS ON INSERT TO t DO INSTEAD INSERT INTO elsewhere VALUES (new.*)",
+    )
+    .await;
+    let change = update("a", fields([("v", text("y"))]), fields([("v", text("x"))]));
+    let results = write(&*connector, &[row("b", "v", text("z")), change]).await;
+    let error = results[0].as_ref().unwrap_err();
+    assert!(error.message.contains("RETURNING"), "{error}");
+    assert!(results[1].is_ok(), "{results:?}");
+    assert_eq!(ids(&*connector, ReadMode::Full).await, ["a"]);
+}
+
+#[tokio::test]
 async fn a_row_too_large_for_an_index_keeps_no_other_out() {
     let place = Place::new(On::Postgres).await;
     let connector = table(&place, "CREATE TABLE t (id text PRIMARY KEY, slug text UNIQUE)").await;
