@@ -1,11 +1,11 @@
 //! Stored syncs: written from documents, found by name.
 
-use std::collections::BTreeMap;
+use std::{collections::HashMap, fmt, ops::Deref};
 
 use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseConnection, DatabaseTransaction, EntityTrait,
-    QueryFilter,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseConnection, DatabaseTransaction, DbErr,
+    EntityTrait, QueryFilter,
 };
 use syncline_engine::{
     nearest::{listed, nearest},
@@ -31,19 +31,40 @@ pub(crate) enum Stored {
     Unchanged,
 }
 
+/// A stored sync and the key of its project. Shown as commands take it: `PROJECT/NAME` outside the default project.
+#[derive(Debug, Clone)]
+pub(crate) struct StoredSync {
+    pub(crate) project: String,
+    pub(crate) row: sync_config::Model,
+}
+
+impl Deref for StoredSync {
+    type Target = sync_config::Model;
+
+    fn deref(&self) -> &sync_config::Model {
+        &self.row
+    }
+}
+
+impl fmt::Display for StoredSync {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&display_name(&self.project, &self.row.name))
+    }
+}
+
 /// The sync of that name; `PROJECT/NAME` outside the default project.
-pub(crate) async fn find(db: &DatabaseConnection, name: &str) -> Result<sync_config::Model, Fault> {
+pub(crate) async fn find(db: &DatabaseConnection, name: &str) -> Result<StoredSync, Fault> {
     let (key, name) = name.split_once('/').unwrap_or(("default", name));
-    let project = project::by_key(db, key).await?;
-    let found = match project {
-        Some(project) => sync_config::by_name(db, project.id, name).await?,
-        None => None,
-    };
-    if let Some(found) = found {
-        return Ok(found);
+    if let Some(project) = project::by_key(db, key).await?
+        && let Some(row) = sync_config::by_name(db, project.id, name).await?
+    {
+        return Ok(StoredSync { project: project.key, row });
     }
     let wanted = display_name(key, name);
-    let known = stored_names(db).await?;
+    let all = all(db).await?;
+    let living = all.values().filter(|sync| sync.deleted_at.is_none());
+    let mut known: Vec<String> = living.map(ToString::to_string).collect();
+    known.sort();
     let hint = if known.is_empty() {
         "none is stored yet: `syncline apply -f FILE`".to_owned()
     } else {
@@ -59,36 +80,28 @@ pub(crate) fn display_name(project: &str, name: &str) -> String {
     if project == "default" { name.to_owned() } else { format!("{project}/{name}") }
 }
 
-/// The names of all stored syncs as the command line takes them, sorted.
-async fn stored_names(db: &DatabaseConnection) -> Result<Vec<String>, Fault> {
+/// All syncs by their id, deleted ones among them.
+pub(crate) async fn all(db: &DatabaseConnection) -> Result<HashMap<i64, StoredSync>, DbErr> {
     let projects = project::Entity::find().all(db).await?;
-    let projects: BTreeMap<i64, String> = projects.into_iter().map(|row| (row.id, row.key)).collect();
-    let syncs = sync_config::Entity::find().filter(sync_config::Column::DeletedAt.is_null()).all(db).await?;
-    let name = |sync: &sync_config::Model| {
-        let project = projects.get(&sync.project_id).map_or("default", String::as_str);
-        display_name(project, &sync.name)
+    let projects: HashMap<i64, String> = projects.into_iter().map(|row| (row.id, row.key)).collect();
+    let stored = |row: sync_config::Model| {
+        let project = projects.get(&row.project_id).cloned().unwrap_or_else(|| "default".to_owned());
+        (row.id, StoredSync { project, row })
     };
-    let mut names: Vec<String> = syncs.iter().map(name).collect();
-    names.sort();
-    Ok(names)
+    Ok(sync_config::Entity::find().all(db).await?.into_iter().map(stored).collect())
 }
 
-/// A sync's name as commands take it.
-pub(crate) async fn full_name(
-    db: &DatabaseConnection,
-    config: &sync_config::Model,
-) -> Result<String, sea_orm::DbErr> {
-    let project = project::Entity::find_by_id(config.project_id).one(db).await?;
-    Ok(match project.filter(|project| project.key != "default") {
-        Some(project) => format!("{}/{}", project.key, config.name),
-        None => config.name.clone(),
-    })
+/// The sync with that id.
+pub(crate) async fn by_id(db: &DatabaseConnection, id: i64) -> Result<Option<StoredSync>, DbErr> {
+    let Some(row) = sync_config::Entity::find_by_id(id).one(db).await? else { return Ok(None) };
+    let project = project::Entity::find_by_id(row.project_id).one(db).await?;
+    let project = project.map_or_else(|| "default".to_owned(), |project| project.key);
+    Ok(Some(StoredSync { project, row }))
 }
 
 /// Refuses a run that a pause would keep from beginning.
-pub(crate) async fn refuse_paused(db: &DatabaseConnection, config: &sync_config::Model) -> Result<(), Fault> {
-    let name = full_name(db, config).await?;
-    match holding(db, config, &name).await? {
+pub(crate) async fn refuse_paused(db: &DatabaseConnection, sync: &StoredSync) -> Result<(), Fault> {
+    match holding(db, sync, &sync.to_string()).await? {
         Some(holding) => Err(Fault::failed(holding.to_string())),
         None => Ok(()),
     }

@@ -4,7 +4,7 @@ use std::{io::IsTerminal, sync::Arc, time::Duration};
 
 use chrono::Utc;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use sea_orm::{DatabaseConnection, EntityTrait};
+use sea_orm::DatabaseConnection;
 use syncline_entity::{
     sync_config, sync_history,
     types::{RunKind, RunStatus, SyncMethod},
@@ -147,11 +147,10 @@ async fn reason(environment: &Environment, id: Uuid) -> Result<Option<String>, F
     if row.completed_at.is_some() || row.status == RunStatus::InProgress {
         return Ok(None);
     }
-    if let Some(config) = sync_config::Entity::find_by_id(row.sync_config_id).one(&environment.db).await? {
-        let name = syncs::full_name(&environment.db, &config).await?;
-        if let Some(holding) = holding(&environment.db, &config, &name).await? {
-            return Ok(Some(holding.to_string()));
-        }
+    if let Some(sync) = syncs::by_id(&environment.db, row.sync_config_id).await?
+        && let Some(holding) = holding(&environment.db, &sync, &sync.to_string()).await?
+    {
+        return Ok(Some(holding.to_string()));
     }
     Ok(match environment.queue.get(id).await {
         Ok(Some(job)) if job.state == State::Waiting && job.run_at > Utc::now() => {

@@ -6,14 +6,15 @@ use sea_orm::{
     ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
 };
 use serde_json::{Value, json};
-use syncline_entity::{sync_config, sync_conflict, sync_metadata};
+use syncline_entity::{sync_conflict, sync_metadata};
 
 use crate::{
     app,
     cli::{ConflictsAction, ConflictsArgs, ConflictsListArgs},
     fault::{Exit, Fault},
     output::{Output, conflict_kind, shown},
-    syncs, words,
+    syncs::{self, StoredSync},
+    words,
 };
 
 /// Lists conflicts, shows or settles them.
@@ -31,7 +32,7 @@ pub(crate) async fn run(url: &str, args: &ConflictsArgs, output: &Output) -> Res
 pub(crate) struct Found {
     pub(crate) conflict: sync_conflict::Model,
     pub(crate) link: sync_metadata::Model,
-    pub(crate) config: sync_config::Model,
+    pub(crate) sync: StoredSync,
 }
 
 /// Conflicts, the latest first.
@@ -48,11 +49,11 @@ pub(crate) async fn find(db: &DatabaseConnection, args: &ConflictsListArgs) -> R
         let config = syncs::find(db, name).await?;
         query = query.filter(sync_metadata::Column::SyncConfigId.eq(config.id));
     }
-    let configs = sync_config::Entity::find().all(db).await?;
+    let syncs = syncs::all(db).await?;
     let found = query.all(db).await?.into_iter().filter_map(|(conflict, link)| {
         let link = link?;
-        let config = configs.iter().find(|config| config.id == link.sync_config_id)?.clone();
-        Some(Found { conflict, link, config })
+        let sync = syncs.get(&link.sync_config_id)?.clone();
+        Some(Found { conflict, link, sync })
     });
     Ok(found.collect())
 }
@@ -81,7 +82,7 @@ pub(crate) fn tell(found: &[Found], output: &Output) {
         };
         vec![
             conflict.id.to_string(),
-            found.config.name.clone(),
+            found.sync.to_string(),
             words::item(&found.link),
             conflict.field.clone().unwrap_or_else(|| "(whole item)".to_owned()),
             conflict_kind(&conflict.conflict_type).to_owned(),
@@ -106,7 +107,8 @@ pub(crate) fn as_json(found: &Found) -> Value {
     let conflict = &found.conflict;
     json!({
         "id": conflict.id,
-        "sync": found.config.name,
+        "sync": found.sync.name,
+        "project": found.sync.project,
         "link": found.link.id,
         "item": words::item(&found.link),
         "entity_id": found.link.entity_id,
@@ -133,17 +135,13 @@ async fn show(db: &DatabaseConnection, id: i64, output: &Output) -> Result<Exit,
     let Some((conflict, Some(link))) = found else {
         return Err(Fault::usage(format!("there is no conflict {id}; see `syncline conflicts`")));
     };
-    let config = sync_config::Entity::find_by_id(link.sync_config_id).one(db).await?;
-    let config = config.ok_or_else(|| Fault::failed(format!("the sync of conflict {id} is gone")))?;
-    let found = Found { conflict, link, config };
+    let sync = syncs::by_id(db, link.sync_config_id).await?;
+    let sync = sync.ok_or_else(|| Fault::failed(format!("the sync of conflict {id} is gone")))?;
+    let found = Found { conflict, link, sync };
     output.data(&as_json(&found));
     let conflict = &found.conflict;
     let field = conflict.field.as_deref().unwrap_or("(whole item)");
-    output.line(format!(
-        "conflict {id}: sync {}, item {}, {field}",
-        found.config.name,
-        words::item(&found.link)
-    ));
+    output.line(format!("conflict {id}: sync {}, item {}, {field}", found.sync, words::item(&found.link)));
     let values =
         [("base", &conflict.base_data), ("source", &conflict.source_data), ("target", &conflict.target_data)];
     for (name, value) in values {

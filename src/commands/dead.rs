@@ -24,6 +24,7 @@ use crate::{
     fault::{Exit, Fault},
     ids,
     output::Output,
+    syncs::StoredSync,
     words::since,
 };
 
@@ -54,11 +55,11 @@ async fn list(
 }
 
 /// Dead letters for people: the error, and why it ended there.
-pub(super) fn table(letters: &[Listed], names: &HashMap<i64, String>, output: &Output) {
+pub(super) fn table(letters: &[Listed], syncs: &HashMap<i64, StoredSync>, output: &Output) {
     let line = |letter: &Listed| {
         vec![
             letter.id.to_string(),
-            jobs::sync_of(letter, names),
+            jobs::sync_of(letter, syncs),
             letter.kind.clone(),
             since(letter.since),
             letter.error.clone().unwrap_or_default(),

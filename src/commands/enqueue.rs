@@ -17,19 +17,19 @@ use crate::{
 /// Accepts a run and says which.
 pub(crate) async fn run(url: &str, args: &EnqueueArgs, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(url).await?;
-    let config = syncs::find(&db, &args.name).await?;
+    let sync = syncs::find(&db, &args.name).await?;
     if !args.wait {
-        syncs::refuse_paused(&db, &config).await?;
+        syncs::refuse_paused(&db, &sync).await?;
     }
     let kind = if args.kind == "plan" { RunKind::Plan } else { RunKind::Sync };
-    let run = wait::manual_run(&config, kind, &args.run)?;
+    let run = wait::manual_run(&sync, kind, &args.run)?;
     let delay = args.delay.map(|delay| Utc::now() + TimeDelta::from_std(delay).unwrap_or(TimeDelta::zero()));
     let not_before = args.at.or(delay).map(|time| time.trunc_subsecs(6));
     let run = NewRun { priority: args.priority.unwrap_or(run.priority), not_before, ..run };
     let accepted = accept(&db, &app::queue(&db)?, &run).await?;
     let joined = matches!(accepted, Accepted::Joined(_));
     let id = accepted.id().ok_or_else(|| Fault::failed("the run was not accepted"))?;
-    output.data(&json!({ "run": id, "sync": config.name, "joined": joined, "not_before": not_before }));
+    output.data(&json!({ "run": id, "sync": sync.name, "project": sync.project, "joined": joined, "not_before": not_before }));
     output.line(match (joined, not_before) {
         (true, _) => format!("run {id} waits already and is joined"),
         (false, Some(time)) => {

@@ -7,7 +7,7 @@ use sea_orm::{
     ColumnTrait, Condition, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use serde_json::{Value, json};
-use syncline_entity::{sync_change, sync_config, sync_conflict, sync_history, sync_metadata};
+use syncline_entity::{sync_change, sync_conflict, sync_history, sync_metadata};
 use uuid::Uuid;
 
 use super::changes::{self, Found};
@@ -28,9 +28,7 @@ pub(crate) async fn run(url: &str, args: &HistoryArgs, output: &Output) -> Resul
     let db = app::connect(url).await?;
     let item = args.item.as_deref().or(args.named.as_deref()).unwrap_or_default();
     let links = links(&db, item, args.sync.as_deref()).await?;
-    let configs = sync_config::Entity::find().all(&db).await?;
-    let configs: HashMap<i64, sync_config::Model> =
-        configs.into_iter().map(|config| (config.id, config)).collect();
+    let syncs = syncs::all(&db).await?;
     let mut query = sync_change::Entity::find()
         .filter(sync_change::Column::LinkId.is_in(links.iter().map(|link| link.id)))
         .limit(args.limit);
@@ -41,14 +39,12 @@ pub(crate) async fn run(url: &str, args: &HistoryArgs, output: &Output) -> Resul
     let found = changes::find(&db, query).await?;
     let runs = runs(&db, &found).await?;
     let settled = settled(&db, &links).await?;
-    let name = |found: &Found| {
-        let config = found.link.as_ref().and_then(|link| configs.get(&link.sync_config_id));
-        config.map(|config| config.name.clone()).unwrap_or_default()
-    };
+    let sync = |found: &Found| found.link.as_ref().and_then(|link| syncs.get(&link.sync_config_id));
     let by = |found: &Found| person_or_trigger(found, &runs, &settled);
     let as_json = |found: &Found| {
         let mut change = changes::as_json(found);
-        change["sync"] = json!(name(found));
+        change["sync"] = json!(sync(found).map(|sync| &sync.name));
+        change["project"] = json!(sync(found).map(|sync| &sync.project));
         change["run"] = json!(found.change.run_id);
         change["by"] = json!(by(found));
         change
@@ -60,7 +56,12 @@ pub(crate) async fn run(url: &str, args: &HistoryArgs, output: &Output) -> Resul
     }
     let line = |found: &Found| {
         let change = &found.change;
-        let mut line = vec![date(change.at), name(found), found.item(), change.side.to_string()];
+        let mut line = vec![
+            date(change.at),
+            sync(found).map(ToString::to_string).unwrap_or_default(),
+            found.item(),
+            change.side.to_string(),
+        ];
         line.extend(changes::values(change));
         line.extend([
             change.origin_system.clone(),

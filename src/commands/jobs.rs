@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::{Value, json};
-use syncline_entity::{sync_attempt, sync_config, sync_history};
+use syncline_entity::{sync_attempt, sync_history};
 use syncline_queue::{
     Cancelled, Ended, Job,
     outbox::{
@@ -22,7 +22,7 @@ use crate::{
     fault::{Exit, Fault},
     ids,
     output::Output,
-    syncs,
+    syncs::{self, StoredSync},
     words::{self, since},
 };
 
@@ -121,17 +121,17 @@ pub(crate) async fn tell(
     next: Option<&str>,
     output: &Output,
 ) -> Result<Exit, Fault> {
-    let names = names(db).await?;
-    let json: Vec<Value> = jobs.iter().map(|job| as_json(job, &names)).collect();
+    let syncs = syncs::all(db).await?;
+    let json: Vec<Value> = jobs.iter().map(|job| as_json(job, &syncs)).collect();
     output.data(&json!({ "jobs": json, "next": next }));
     if jobs.is_empty() {
         output.line("no jobs");
         return Ok(Exit::Done);
     }
     if jobs.iter().all(|job| job.standing == Standing::Dead) {
-        dead::table(jobs, &names, output);
+        dead::table(jobs, &syncs, output);
     } else {
-        table(jobs, &names, output);
+        table(jobs, &syncs, output);
     }
     if let Some(next) = next {
         output.line(format!("there are more: --after {next}"));
@@ -139,7 +139,7 @@ pub(crate) async fn tell(
     Ok(Exit::Done)
 }
 
-fn table(jobs: &[Listed], names: &HashMap<i64, String>, output: &Output) {
+fn table(jobs: &[Listed], syncs: &HashMap<i64, StoredSync>, output: &Output) {
     let line = |job: &Listed| {
         let not_before = || {
             let at = job.run_at.filter(|at| *at > Utc::now())?;
@@ -149,7 +149,7 @@ fn table(jobs: &[Listed], names: &HashMap<i64, String>, output: &Output) {
         vec![
             job.id.to_string(),
             job.standing.to_string(),
-            sync_of(job, names),
+            sync_of(job, syncs),
             job.kind.clone(),
             job.priority.to_string(),
             since(job.since),
@@ -168,21 +168,17 @@ fn table(jobs: &[Listed], names: &HashMap<i64, String>, output: &Output) {
 }
 
 /// The name of a job's sync; empty where it has none.
-pub(super) fn sync_of(job: &Listed, names: &HashMap<i64, String>) -> String {
-    job.sync.and_then(|sync| names.get(&sync)).cloned().unwrap_or_default()
+pub(super) fn sync_of(job: &Listed, syncs: &HashMap<i64, StoredSync>) -> String {
+    job.sync.and_then(|sync| syncs.get(&sync)).map(ToString::to_string).unwrap_or_default()
 }
 
-/// The names of all syncs.
-pub(crate) async fn names(db: &DatabaseConnection) -> Result<HashMap<i64, String>, Fault> {
-    let all = sync_config::Entity::find().all(db).await?;
-    Ok(all.into_iter().map(|config| (config.id, config.name)).collect())
-}
-
-fn as_json(job: &Listed, names: &HashMap<i64, String>) -> Value {
+fn as_json(job: &Listed, syncs: &HashMap<i64, StoredSync>) -> Value {
+    let sync = job.sync.and_then(|sync| syncs.get(&sync));
     json!({
         "id": job.id,
         "state": job.standing.as_str(),
-        "sync": job.sync.and_then(|sync| names.get(&sync)),
+        "sync": sync.map(|sync| &sync.name),
+        "project": sync.map(|sync| &sync.project),
         "kind": job.kind,
         "priority": job.priority.as_str(),
         "attempt": job.attempt,
@@ -215,11 +211,14 @@ pub(crate) async fn show(
         .order_by_asc(sync_attempt::Column::Attempt)
         .all(db)
         .await?;
-    let names = names(db).await?;
-    let sync = run.as_ref().and_then(|run| names.get(&run.sync_config_id));
+    let sync = match &run {
+        Some(run) => syncs::by_id(db, run.sync_config_id).await?,
+        None => None,
+    };
     let whole = json!({
         "id": id,
-        "sync": sync,
+        "sync": sync.as_ref().map(|sync| &sync.name),
+        "project": sync.as_ref().map(|sync| &sync.project),
         "run": run.as_ref().map(run_json),
         "queue": job.as_ref().map(job_json),
         "ended": ended.as_ref().map(ended_json),

@@ -3,10 +3,11 @@
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
 use serde_json::json;
 use syncline_connectors::platform;
+use syncline_engine::nearest::alternatives;
 use syncline_entity::account;
 use syncline_queue::outbox::pause::{self, NewPause, Paused, Subject};
 
-use super::{conflicts::person, jobs::names};
+use super::{conflicts::person, queues};
 use crate::{
     app,
     cli::{PauseArgs, ScopeArg, SubjectArgs},
@@ -19,6 +20,13 @@ use crate::{
 pub(crate) async fn pause(url: &str, args: &PauseArgs, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(url).await?;
     let (subject, project_id) = subject(&db, &args.subject).await?;
+    if let Subject::Queue(name) = &subject {
+        let known = queues::known(&db).await?;
+        if !known.contains(name) {
+            let queues = alternatives(name, known.iter().map(String::as_str), "queues with workers are");
+            return Err(Fault::usage(format!("there is no queue {name:?}; {queues}")));
+        }
+    }
     let new = NewPause { subject, project_id, reason: args.reason.clone(), by: person() };
     let begun = pause::pause(&db, &app::queue(&db)?, &new).await?;
     let what = shown(&args.subject);
@@ -48,10 +56,10 @@ pub(crate) async fn resume(url: &str, args: &SubjectArgs, output: &Output) -> Re
 pub(crate) async fn list(url: &str, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(url).await?;
     let pauses = pause::list(&db).await?;
-    let syncs = names(&db).await?;
+    let syncs = syncs::all(&db).await?;
     let accounts = account::Entity::find().all(&db).await?;
     let name = |paused: &Paused| match &paused.subject {
-        Subject::Sync(id) => syncs.get(id).cloned().unwrap_or_else(|| id.to_string()),
+        Subject::Sync(id) => syncs.get(id).map_or_else(|| id.to_string(), ToString::to_string),
         Subject::Account(id) => {
             let found = accounts.iter().find(|account| account.id == *id);
             found.map_or_else(|| id.to_string(), |account| account.name.clone())

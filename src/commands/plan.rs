@@ -149,7 +149,9 @@ pub(crate) fn tell(plan: &Value, limit: usize, output: &Output) -> Exit {
     let items = plan["plan"]["items"].as_array().map(Vec::as_slice).unwrap_or_default();
     // Conflicts that wait already are not planned again.
     let asked = counts.conflicts.max(plan["open_conflicts"].as_u64().unwrap_or(0));
-    output.headline(&format!("plan of {}", plan["sync"].as_str().unwrap_or_default()));
+    let project = plan["project"].as_str().unwrap_or("default");
+    let name = display_name(project, plan["sync"].as_str().unwrap_or_default());
+    output.headline(&format!("plan of {name}"));
     output.plan(&items[..items.len().min(limit)]);
     if items.len() > limit {
         output.line(format!("... and {} more (--limit)", items.len() - limit));
@@ -188,10 +190,6 @@ pub(crate) fn tell(plan: &Value, limit: usize, output: &Output) -> Exit {
         ));
     }
     if let Some(deletes) = plan["held"]["deletes"].as_u64() {
-        let name = display_name(
-            plan["project"].as_str().unwrap_or("default"),
-            plan["sync"].as_str().unwrap_or_default(),
-        );
         output.line(format!(
             "a run would be held: {} {} gone, more than delete_guard lets pass; if that is right: syncline sync {name} \
              --allow-deletes {deletes}",

@@ -24,13 +24,8 @@ use crate::{
 pub(crate) async fn run(url: &str, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(url).await?;
     let queue = app::queue(&db)?;
-    let mut queues = BTreeSet::from([RUN_QUEUE.to_owned()]);
-    for seen in worker::live(&db).await? {
-        let names = seen.worker.queues.as_array().into_iter().flatten();
-        queues.extend(names.filter_map(Value::as_str).map(str::to_owned));
-    }
     let (mut json, mut rows) = (Vec::new(), Vec::new());
-    for name in queues {
+    for name in known(&db).await? {
         let counts = queue.counts(&name).await?;
         let paused = queue.is_paused(&name).await?;
         let mut classes: Vec<Class> =
@@ -63,6 +58,16 @@ pub(crate) async fn run(url: &str, output: &Output) -> Result<Exit, Fault> {
     let head = ["queue", "priority", "waiting", "delayed", "running", "held", "dead", "oldest waits"];
     output.table(&head, rows);
     Ok(Exit::Done)
+}
+
+/// The queue of runs, and those that a living worker takes jobs from.
+pub(super) async fn known(db: &DatabaseConnection) -> Result<BTreeSet<String>, Fault> {
+    let mut queues = BTreeSet::from([RUN_QUEUE.to_owned()]);
+    for seen in worker::live(db).await? {
+        let names = seen.worker.queues.as_array().into_iter().flatten();
+        queues.extend(names.filter_map(Value::as_str).map(str::to_owned));
+    }
+    Ok(queues)
 }
 
 /// The priorities of what `syncline dead` lists. The queue's own count is another: it may still have a dead job whose run

@@ -3,9 +3,9 @@
 use std::io::Write;
 
 use chrono::{DateTime, SubsecRound, Utc};
-use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::DatabaseConnection;
 use serde_json::json;
-use syncline_entity::{installation, sync_config};
+use syncline_entity::installation;
 use syncline_worker::restore;
 
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
     cli::RestoredArgs,
     fault::{Exit, Fault},
     output::Output,
+    syncs::{self, StoredSync},
 };
 
 /// Marks all syncs as running on a restored database, or shows which of them still do.
@@ -23,13 +24,10 @@ pub(crate) async fn run(url: &str, args: &RestoredArgs, output: &Output) -> Resu
     }
     let row = installation::the(&db).await?;
     let (at, from) = row.map(|row| (row.restored_at, row.restored_from)).unwrap_or_default();
-    let waiting = sync_config::Entity::find()
-        .filter(sync_config::Column::RestoredAt.is_not_null())
-        .filter(sync_config::Column::DeletedAt.is_null())
-        .order_by_asc(sync_config::Column::Name)
-        .all(&db)
-        .await?;
-    let waiting: Vec<String> = waiting.into_iter().map(|config| config.name).collect();
+    let syncs = syncs::all(&db).await?;
+    let waits = |sync: &&StoredSync| sync.restored_at.is_some() && sync.deleted_at.is_none();
+    let mut waiting: Vec<String> = syncs.values().filter(waits).map(ToString::to_string).collect();
+    waiting.sort();
     output.data(&json!({ "restored_at": at, "restored_from": from, "syncs": waiting }));
     match (at, waiting.is_empty()) {
         (None, _) => output.line("this database was not restored, as far as is known, or has no syncs"),

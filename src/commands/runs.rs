@@ -8,7 +8,7 @@ use sea_orm::{
     sea_query::Expr,
 };
 use serde_json::{Value, json};
-use syncline_entity::{sync_config, sync_history};
+use syncline_entity::sync_history;
 
 use super::sync;
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     fault::{Exit, Fault},
     ids,
     output::Output,
-    syncs,
+    syncs::{self, StoredSync},
     words::{time, took},
 };
 
@@ -44,15 +44,15 @@ async fn list(
     output: &Output,
 ) -> Result<Exit, Fault> {
     let rows = find(db, sync, args).await?;
-    output.data(&json!({ "runs": rows.iter().map(|(row, config)| brief(row, config)).collect::<Vec<_>>() }));
+    output.data(&json!({ "runs": rows.iter().map(|(row, sync)| brief(row, sync)).collect::<Vec<_>>() }));
     if rows.is_empty() {
         output.line("no runs");
         return Ok(Exit::Done);
     }
-    let line = |(row, config): &(sync_history::Model, sync_config::Model)| {
+    let line = |(row, sync): &(sync_history::Model, StoredSync)| {
         vec![
             row.run_uid.to_string(),
-            config.name.clone(),
+            sync.to_string(),
             row.kind.to_string(),
             row.sync_type.to_string(),
             row.status.to_string(),
@@ -70,7 +70,7 @@ async fn find(
     db: &DatabaseConnection,
     sync: Option<i64>,
     args: &RunsArgs,
-) -> Result<Vec<(sync_history::Model, sync_config::Model)>, Fault> {
+) -> Result<Vec<(sync_history::Model, StoredSync)>, Fault> {
     // A plan's details may be megabytes, and a list shows none of them.
     let slim = |column: &sync_history::Column| !matches!(column, sync_history::Column::SyncMetadata);
     let mut query = sync_history::Entity::find()
@@ -92,16 +92,16 @@ async fn find(
         let since = (Utc::now() - TimeDelta::from_std(since).unwrap_or(TimeDelta::MAX)).trunc_subsecs(6);
         query = query.filter(sync_history::Column::QueuedAt.gte(since));
     }
-    let configs = sync_config::Entity::find().all(db).await?;
-    let with_config = |row: sync_history::Model| {
-        let config = configs.iter().find(|config| config.id == row.sync_config_id)?.clone();
-        Some((row, config))
+    let syncs = syncs::all(db).await?;
+    let with_sync = |row: sync_history::Model| {
+        let sync = syncs.get(&row.sync_config_id)?.clone();
+        Some((row, sync))
     };
-    Ok(query.all(db).await?.into_iter().filter_map(with_config).collect())
+    Ok(query.all(db).await?.into_iter().filter_map(with_sync).collect())
 }
 
-fn brief(row: &sync_history::Model, config: &sync_config::Model) -> Value {
-    let mut brief = sync::as_json(config, row, 0);
+fn brief(row: &sync_history::Model, sync: &StoredSync) -> Value {
+    let mut brief = super::sync::as_json(sync, row, 0);
     if let Value::Object(brief) = &mut brief {
         brief.remove("details");
         brief.remove("open_conflicts");

@@ -11,6 +11,7 @@ use crate::{
     app,
     fault::{Exit, Fault},
     output::Output,
+    syncs,
     words::date,
 };
 
@@ -39,6 +40,8 @@ pub(crate) async fn run(url: &str, output: &Output) -> Result<Exit, Fault> {
             "on"
         }
     };
+    let syncs = syncs::all(&db).await?;
+    let project = |config: &sync_config::Model| syncs.get(&config.id).map(|sync| sync.project.clone());
     let when = |row: &schedule::Model| match row.kind {
         ScheduleKind::Interval if row.expression == "0" => "never".to_owned(),
         ScheduleKind::Interval => format!("every {} s", row.expression),
@@ -46,7 +49,7 @@ pub(crate) async fn run(url: &str, output: &Output) -> Result<Exit, Fault> {
     };
     let json = rows.iter().map(|(row, config)| {
         json!({
-            "sync": config.name, "state": state(row, config), "kind": row.kind, "expression": row.expression,
+            "sync": config.name, "project": project(config), "state": state(row, config), "kind": row.kind, "expression": row.expression,
             "timezone": row.timezone, "run_window": row.run_window, "missed_ticks": row.missed_policy,
             "next_tick_at": row.next_tick_at, "last_tick_at": row.last_tick_at,
         })
@@ -54,7 +57,7 @@ pub(crate) async fn run(url: &str, output: &Output) -> Result<Exit, Fault> {
     output.data(&json!({ "schedules": json.collect::<Vec<_>>() }));
     let line = |(row, config): &(schedule::Model, sync_config::Model)| {
         vec![
-            config.name.clone(),
+            syncs.get(&config.id).map(ToString::to_string).unwrap_or_default(),
             when(row),
             row.timezone.clone(),
             row.run_window.clone().unwrap_or_else(|| "always".to_owned()),

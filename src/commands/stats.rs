@@ -72,7 +72,11 @@ pub(crate) fn tell(stats: &Stats, by: StatsBy, output: &Output) {
         groups.iter().map(|(name, numbers)| row(name, numbers)).collect()
     };
     let mut rows = match by {
-        StatsBy::Sync => stats.syncs.iter().map(|sync| row(&sync.sync, &sync.numbers)).collect(),
+        StatsBy::Sync => stats
+            .syncs
+            .iter()
+            .map(|sync| row(&syncs::display_name(&sync.project, &sync.sync), &sync.numbers))
+            .collect(),
         StatsBy::Platform => grouped(&stats.by_platform),
         StatsBy::EntityType => grouped(&stats.by_entity_type),
     };

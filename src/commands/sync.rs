@@ -6,7 +6,7 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 use syncline_entity::{
-    sync_config, sync_conflict, sync_history, sync_metadata,
+    sync_conflict, sync_history, sync_metadata,
     types::{RunKind, RunStatus},
 };
 
@@ -15,7 +15,8 @@ use crate::{
     cli::SyncArgs,
     fault::{Exit, Fault},
     output::Output,
-    syncs, wait,
+    syncs::{self, StoredSync},
+    wait,
     words::{count, is_are},
 };
 
@@ -25,14 +26,14 @@ const ERRORS_SHOWN: usize = 5;
 /// Runs a sync and shows what it did.
 pub(crate) async fn run(url: &str, args: &SyncArgs, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(url).await?;
-    let config = syncs::find(&db, &args.name).await?;
+    let sync = syncs::find(&db, &args.name).await?;
     if !args.wait {
-        syncs::refuse_paused(&db, &config).await?;
+        syncs::refuse_paused(&db, &sync).await?;
     }
-    let run = wait::manual_run(&config, RunKind::Sync, &args.run)?;
+    let run = wait::manual_run(&sync, RunKind::Sync, &args.run)?;
     let row = wait::run_to_end(&db, &run, &args.lease, output).await?;
-    let open = open_conflicts(&db, config.id).await?;
-    tell(&config, &row, open, output);
+    let open = open_conflicts(&db, sync.id).await?;
+    tell(&sync, &row, open, output);
     Ok(exit_of(&row, open))
 }
 
@@ -53,9 +54,9 @@ pub(crate) fn exit_of(row: &sync_history::Model, open_conflicts: u64) -> Exit {
 }
 
 /// What a run did: results on standard output, errors on standard error.
-pub(crate) fn tell(config: &sync_config::Model, row: &sync_history::Model, open: u64, output: &Output) {
-    output.data(&as_json(config, row, open));
-    results(config, row, output);
+pub(crate) fn tell(sync: &StoredSync, row: &sync_history::Model, open: u64, output: &Output) {
+    output.data(&as_json(sync, row, open));
+    results(sync, row, output);
     output.line(format!("details: syncline runs {}", row.run_uid));
     for error in errors(row) {
         output.error(&error);
@@ -69,11 +70,11 @@ pub(crate) fn tell(config: &sync_config::Model, row: &sync_history::Model, open:
 }
 
 /// What a run did, without its errors.
-pub(crate) fn results(config: &sync_config::Model, row: &sync_history::Model, output: &Output) {
+pub(crate) fn results(sync: &StoredSync, row: &sync_history::Model, output: &Output) {
     let details = row.sync_metadata.clone().unwrap_or_default();
     let number = |key: &str| details[key].as_u64().unwrap_or(0);
     let seconds = row.duration_ms.unwrap_or(0) as f64 / 1000.0;
-    output.line(format!("{}: {} in {seconds:.2} s", config.name, row.status));
+    output.line(format!("{sync}: {} in {seconds:.2} s", row.status));
     if row.sync_metadata.is_some() {
         output.line(counts(row));
     }
@@ -148,10 +149,11 @@ pub(crate) fn errors(row: &sync_history::Model) -> Vec<String> {
 }
 
 /// A run as data.
-pub(crate) fn as_json(config: &sync_config::Model, row: &sync_history::Model, open: u64) -> Value {
+pub(crate) fn as_json(sync: &StoredSync, row: &sync_history::Model, open: u64) -> Value {
     json!({
         "run": row.run_uid,
-        "sync": config.name,
+        "sync": sync.name,
+        "project": sync.project,
         "kind": row.kind,
         "status": row.status,
         "success": row.success,

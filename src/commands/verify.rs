@@ -1,10 +1,7 @@
 //! `syncline verify`: whether the audit trail is whole.
 
-use std::collections::HashMap;
-
-use sea_orm::EntityTrait;
 use serde_json::json;
-use syncline_entity::{sync_config, sync_metadata};
+use syncline_entity::sync_metadata;
 use syncline_worker::store::verify::{BrokenLink, verify_all};
 
 use crate::{
@@ -23,14 +20,12 @@ pub(crate) async fn run(url: &str, args: &VerifyArgs, output: &Output) -> Result
         None => None,
     };
     let verified = verify_all(&db, sync).await?;
-    let mut names = HashMap::new();
-    for config in sync_config::Entity::find().all(&db).await? {
-        names.insert(config.id, syncs::full_name(&db, &config).await?);
-    }
-    let name = |link: &sync_metadata::Model| names.get(&link.sync_config_id).cloned().unwrap_or_default();
+    let syncs = syncs::all(&db).await?;
+    let sync = |link: &sync_metadata::Model| syncs.get(&link.sync_config_id);
     let as_json = |broken: &BrokenLink| {
         json!({
-            "sync": name(&broken.link),
+            "sync": sync(&broken.link).map(|sync| &sync.name),
+            "project": sync(&broken.link).map(|sync| &sync.project),
             "item": words::item(&broken.link),
             "entity_id": broken.link.entity_id,
             "external_id": broken.link.external_id,
@@ -46,7 +41,7 @@ pub(crate) async fn run(url: &str, args: &VerifyArgs, output: &Output) -> Result
     for broken in &verified.broken {
         output.line(format!(
             "sync {}, item {}: change {}: {}",
-            name(&broken.link),
+            sync(&broken.link).map(ToString::to_string).unwrap_or_default(),
             words::item(&broken.link),
             broken.seq,
             broken.reason

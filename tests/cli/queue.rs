@@ -113,6 +113,8 @@ async fn what_is_paused_waits(#[values(Own::Sqlite, Own::Postgres)] own: Own) ->
     let pause = ["pause", "sync", "tasks", "--reason", "the table moves"];
     ensure_tells(&places.program.expect(0, &pause)?.stdout, &["sync tasks is paused"])?;
     ensure_tells(&places.program.expect(0, &pause)?.stdout, &["paused already"])?;
+    let wrong = places.program.expect(2, &["pause", "queue", "defualt"])?;
+    ensure_tells(&wrong.stderr, &["there is no queue \"defualt\"; did you mean \"default\"?"])?;
     places.program.expect(0, &["pause", "queue", "default"])?;
     places.program.expect(0, &["pause", "platform", "sqlite"])?;
     let pauses = places.program.expect(0, &["pauses"])?.stdout;
@@ -169,5 +171,26 @@ async fn a_cron_expression_fires_and_is_listed() -> Result<()> {
     places.apply("sync_interval: 0")?;
     let row = places.program.expect(0, &["--json", "schedules"])?.json()?["schedules"][0].clone();
     ensure!(row["next_tick_at"].is_null() && row["state"] == "none", "{row}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn lists_name_a_sync_as_commands_take_it() -> Result<()> {
+    let places = Places::new(2, "project: team-a").await?;
+    let told = places.program.expect(0, &["sync", "team-a/tasks"])?.stdout;
+    ensure_tells(&told, &["team-a/tasks: completed"])?;
+    places.program.expect(0, &["enqueue", "team-a/tasks"])?;
+    for command in [
+        &["runs"][..],
+        &["jobs"],
+        &["schedules"],
+        &["stats"],
+        &["history", "T-000001"],
+        &["plan", "team-a/tasks"],
+    ] {
+        ensure_tells(&places.program.expect(0, command)?.stdout, &["team-a/tasks"])?;
+    }
+    let runs = places.program.expect(0, &["--json", "runs"])?.json()?;
+    ensure!(runs["runs"][0]["sync"] == "tasks" && runs["runs"][0]["project"] == "team-a", "{runs}");
     Ok(())
 }

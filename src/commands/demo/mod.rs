@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
 use serde_json::{Value, json};
-use syncline_entity::{sync_config, sync_history, types::RunKind};
+use syncline_entity::{sync_history, types::RunKind};
 
 use super::{conflicts, plan, stats, sync};
 use crate::{
@@ -15,7 +15,8 @@ use crate::{
     document,
     fault::{Exit, Fault},
     output::Output,
-    syncs, wait,
+    syncs::{self, StoredSync},
+    wait,
 };
 
 const NAME: &str = "backlog";
@@ -87,7 +88,7 @@ struct Demo {
     url: String,
     db: DatabaseConnection,
     tasks: DatabaseConnection,
-    config: sync_config::Model,
+    stored: StoredSync,
 }
 
 impl Demo {
@@ -104,8 +105,8 @@ impl Demo {
         document.refuse_errors()?;
         let specs: Vec<_> = document.syncs.iter().map(|sync| &sync.spec).collect();
         syncs::store(&db, &specs).await?;
-        let config = syncs::find(&db, NAME).await?;
-        Ok(Demo { folder, url, db, tasks, config })
+        let stored = syncs::find(&db, NAME).await?;
+        Ok(Demo { folder, url, db, tasks, stored })
     }
 
     async fn plan(
@@ -117,7 +118,7 @@ impl Demo {
     ) -> Result<Value, Fault> {
         output.headline(title);
         let options = RunOptions { confirm_deletes, ..RunOptions::default() };
-        let run = wait::manual_run(&self.config, RunKind::Plan, &options)?;
+        let run = wait::manual_run(&self.stored, RunKind::Plan, &options)?;
         let row = wait::run_to_end(&self.db, &run, &LEASE, output).await?;
         let details = row.sync_metadata.unwrap_or_default();
         let plan = json!({ "step": title, "sync": NAME, "plan": details["plan"], "held": details["held"] });
@@ -128,14 +129,14 @@ impl Demo {
     async fn sync(&self, title: &str, confirm_deletes: bool, output: &Output) -> Result<Value, Fault> {
         output.headline(title);
         let options = RunOptions { confirm_deletes, ..RunOptions::default() };
-        let run = wait::manual_run(&self.config, RunKind::Sync, &options)?;
+        let run = wait::manual_run(&self.stored, RunKind::Sync, &options)?;
         let row: sync_history::Model = wait::run_to_end(&self.db, &run, &LEASE, output).await?;
-        let open = sync::open_conflicts(&self.db, self.config.id).await?;
+        let open = sync::open_conflicts(&self.db, self.stored.id).await?;
         // Programs get one document at the end.
         if !output.is_json() {
-            sync::tell(&self.config, &row, open, output);
+            sync::tell(&self.stored, &row, open, output);
         }
-        let mut step = sync::as_json(&self.config, &row, open);
+        let mut step = sync::as_json(&self.stored, &row, open);
         step["step"] = json!(title);
         Ok(step)
     }

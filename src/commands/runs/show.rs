@@ -4,13 +4,17 @@ use sea_orm::{
     ColumnTrait, DatabaseConnection, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use serde_json::{Value, json};
-use syncline_entity::{sync_attempt, sync_change, sync_config, sync_conflict, sync_history, types::RunKind};
+use syncline_entity::{sync_attempt, sync_change, sync_conflict, sync_history, types::RunKind};
 use uuid::Uuid;
 
-use super::super::{changes, plan, sync};
+use super::super::{
+    changes, plan,
+    sync::{as_json, errors, results},
+};
 use crate::{
     fault::{Exit, Fault},
     output::Output,
+    syncs::{self, StoredSync},
     words::{count, time},
 };
 
@@ -23,8 +27,8 @@ pub(super) async fn show(
 ) -> Result<Exit, Fault> {
     let row =
         sync_history::by_run(db, id).await?.ok_or_else(|| Fault::usage(format!("there is no run {id}")))?;
-    let config = sync_config::Entity::find_by_id(row.sync_config_id).one(db).await?;
-    let config = config.ok_or_else(|| Fault::failed(format!("the sync of run {id} is gone")))?;
+    let sync = syncs::by_id(db, row.sync_config_id).await?;
+    let sync = sync.ok_or_else(|| Fault::failed(format!("the sync of run {id} is gone")))?;
     let attempts = sync_attempt::Entity::find()
         .filter(sync_attempt::Column::RunId.eq(id))
         .order_by_asc(sync_attempt::Column::Attempt)
@@ -35,7 +39,7 @@ pub(super) async fn show(
     let found = changes::find(db, sync_change::Entity::find().filter(of_run).limit(limit)).await?;
     let open = open_conflicts(db, id).await?;
     if output.is_json() {
-        let mut whole = sync::as_json(&config, &row, open);
+        let mut whole = as_json(&sync, &row, open);
         whole["attempts"] = attempts.iter().map(attempt_json).collect();
         whole["changes"] = found.iter().map(changes::as_json).collect();
         whole["changes_total"] = json!(total);
@@ -44,11 +48,11 @@ pub(super) async fn show(
     }
     output.line(format!("run {id}"));
     if row.kind == RunKind::Plan {
-        plan_of(&config, &row, limit, output);
+        plan_of(&sync, &row, limit, output);
     } else {
-        sync::results(&config, &row, output);
+        results(&sync, &row, output);
     }
-    for error in sync::errors(&row) {
+    for error in errors(&row) {
         output.line(format!("error: {error}"));
     }
     if open > 0 {
@@ -75,13 +79,13 @@ pub(super) async fn show(
 }
 
 /// A plan is shown as one, not as work done.
-fn plan_of(config: &sync_config::Model, row: &sync_history::Model, limit: u64, output: &Output) {
+fn plan_of(sync: &StoredSync, row: &sync_history::Model, limit: u64, output: &Output) {
     let details = row.sync_metadata.clone().unwrap_or_default();
     if details["plan"].is_null() {
-        output.line(format!("plan of {}: {}", config.name, row.status));
+        output.line(format!("plan of {sync}: {}", row.status));
         return;
     }
-    let plan = json!({ "sync": config.name, "plan": details["plan"], "held": details["held"] });
+    let plan = json!({ "sync": sync.name, "project": sync.project, "plan": details["plan"], "held": details["held"] });
     plan::tell(&plan, usize::try_from(limit).unwrap_or(usize::MAX), output);
     output.line("This was a plan: nothing was written.");
 }

@@ -1,10 +1,9 @@
 //! `syncline stats rebuild`: the numbers counted anew.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::DatabaseConnection;
 use serde::Serialize;
 use syncline_api::stats::Window;
-use syncline_entity::sync_config;
 use syncline_worker::stats::{Rebuilt, catch_up, fold_slots, rebuild, recount};
 
 use crate::{
@@ -28,6 +27,7 @@ struct Done {
 #[derive(Debug, Serialize)]
 struct SyncDone {
     sync: String,
+    project: String,
     #[serde(flatten)]
     runs: Rebuilt,
     /// Counts of links and open conflicts that were wrong.
@@ -40,8 +40,10 @@ pub(super) async fn run(db: &DatabaseConnection, args: &RebuildArgs, output: &Ou
     let syncs = match &args.sync {
         Some(name) => vec![syncs::find(db, name).await?],
         None => {
-            let kept = sync_config::Entity::find().filter(sync_config::Column::DeletedAt.is_null());
-            kept.order_by_asc(sync_config::Column::Id).all(db).await?
+            let mut all: Vec<_> = syncs::all(db).await?.into_values().collect();
+            all.retain(|sync| sync.deleted_at.is_none());
+            all.sort_by_key(|sync| sync.id);
+            all
         }
     };
     let mut done = Done { caught_up: 0, syncs: Vec::with_capacity(syncs.len()) };
@@ -55,7 +57,8 @@ pub(super) async fn run(db: &DatabaseConnection, args: &RebuildArgs, output: &Ou
     for sync in syncs {
         let runs = rebuild(db, sync.id, since).await?;
         let counts_corrected = recount(db, sync.id).await?;
-        done.syncs.push(SyncDone { sync: sync.name, runs, counts_corrected });
+        let (sync, project) = (sync.row.name, sync.project);
+        done.syncs.push(SyncDone { sync, project, runs, counts_corrected });
     }
     fold_slots(db).await?;
     output.data(&done);
