@@ -27,6 +27,7 @@ mod redis;
 mod roles;
 mod schedules;
 mod screens;
+mod spellings;
 mod start;
 mod tables;
 mod tls;

@@ -5,6 +5,7 @@
 
 mod dialect;
 mod error;
+mod form;
 mod header;
 mod list;
 mod look;

@@ -11,6 +11,7 @@ use syncline_engine::{
 
 use super::{
     dialect::Quoting,
+    form::{cell_like, cell_text},
     header::{Column, Header},
     record::{LARGEST_RECORD, Record, unquoted},
 };
@@ -197,7 +198,7 @@ impl Style<'_> {
         value: &Value,
     ) -> Result<Vec<(usize, String)>, ConnectorError> {
         if let [position] = column.positions.as_slice() {
-            return Ok(vec![(*position, cell_text(value))]);
+            return Ok(vec![(*position, cell_like(&unquoted(&row.cells[*position]), value))]);
         }
         let texts = list_of(value);
         if texts.iter().any(String::is_empty) || texts.len() > column.positions.len() {
@@ -273,17 +274,5 @@ fn list_of(value: &Value) -> Vec<String> {
             Err(_) => vec![text.clone()],
         },
         other => vec![cell_text(other)],
-    }
-}
-
-/// A value as the content of a cell.
-fn cell_text(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::Text(text) => text.clone(),
-        Value::Date(date) => date.to_string(),
-        Value::DateTime(instant) => instant.to_text(),
-        Value::Decimal(number) => number.as_str().to_owned(),
-        other => other.to_json().to_string(),
     }
 }

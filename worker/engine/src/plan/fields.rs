@@ -33,7 +33,7 @@ pub(super) fn merge(context: &Context<'_>, facts: Facts) -> ItemPlan {
             value_of(&plan.now.source, &rule.field.source),
             value_of(&plan.now.target, &rule.field.target),
         );
-        if base.is_none() && same_key(context, rule, now) {
+        if same_key(context, rule, now) {
             plan.outcomes.push(Outcome::Settle);
             continue;
         }
@@ -193,6 +193,11 @@ pub(super) fn add_create(context: &Context<'_>, plan: &mut ItemPlan, on: Side, w
         plan.outcomes.push(outcome);
     }
     if required_missing {
+        return;
+    }
+    let names: Vec<&str> = fields.iter().map(|write| write.field.as_str()).collect();
+    if let Err(problem) = context.places.get(on).creates(&names) {
+        plan.problems.push(problem);
         return;
     }
     if *context.doubtful.get(on) && !is_known_to_lack(plan.facts.link.as_ref(), on) {

@@ -217,6 +217,16 @@ impl LinkIndex {
         flags & has(side) != 0 && flags & seen(side) == 0
     }
 
+    /// Links with an item on this side that was not listed, ended ones among them.
+    pub(super) fn absent(&self, side: Side) -> Vec<u32> {
+        (0..self.entries.len() as u32).filter(|position| self.is_absent(*position, side)).collect()
+    }
+
+    /// Notes that the link's item was listed under another spelling of its id.
+    pub(super) fn found_again(&mut self, side: Side, position: u32) {
+        self.entries[position as usize].flags |= seen(side) | DIRTY;
+    }
+
     /// Links whose item is gone from this side, by this listing or by an earlier one, while the other side may still have
     /// its own: what a delete would take away.
     pub(super) fn lost(&self, side: Side, complete: Pair<bool>) -> u64 {
