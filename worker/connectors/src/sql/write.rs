@@ -14,7 +14,7 @@ use syncline_engine::{
 };
 
 use super::{
-    batch::{Batch, Outcome},
+    batch::{Batch, Outcome, refused},
     column::Kind,
     db::{Db, Raw},
     error::Fault,
@@ -31,8 +31,8 @@ pub(super) async fn write(
 ) -> Result<Vec<WriteResult>, ConnectorError> {
     match together(db, table, writes, context).await {
         Err(Fault::Row(error)) => {
-            let [_] = writes else { return each(db, table, writes, context).await };
-            Ok(vec![Err(error)])
+            let [write] = writes else { return each(db, table, writes, context).await };
+            Ok(vec![Err(refused(table, &db.label, write, &error))])
         }
         done => done.map_err(Fault::into_error),
     }
@@ -50,7 +50,7 @@ async fn each(
     for write in writes {
         match together(db, table, std::slice::from_ref(write), context).await {
             Ok(done) => results.extend(done),
-            Err(Fault::Row(error)) => results.push(Err(error)),
+            Err(Fault::Row(error)) => results.push(Err(refused(table, &db.label, write, &error))),
             Err(Fault::Call(error)) => return Err(error),
         }
     }

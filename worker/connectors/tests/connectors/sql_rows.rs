@@ -71,7 +71,7 @@ async fn a_row_that_a_trigger_refuses_is_named_and_the_others_are_written(#[case
     let results = write(&*connector, &rows).await;
     assert!(results[0].is_ok() && results[2].is_ok(), "{results:?}");
     let error = results[1].as_ref().unwrap_err();
-    assert!(error.message.contains("eats"), "{error}");
+    assert!(error.message.contains("eats") && error.message.contains("table t: "), "{error}");
     assert_eq!(ids(&*connector, ReadMode::Full).await, ["1", "3"]);
 }
 

@@ -1,0 +1,316 @@
+//! Draws a pair from its seed.
+
+use syncline_engine::{
+    Side,
+    side::Pair as Both,
+    spec::{Direction, Strategy},
+};
+
+use crate::{
+    columns,
+    draw::Draw,
+    meaning::{Meaning, Sort},
+    pair::{Act, Column, Field, FileStyle, Kind, Layout, Pair, Role, Row, TableStyle, Trigger},
+    values,
+};
+
+const NAMES: &[&str] = &[
+    "Title",
+    "due date",
+    "Größe",
+    "a.b",
+    "Summary (short)",
+    "select",
+    "x\"y",
+    "Prio;rity",
+    "50%",
+    "naïve,col",
+    "UPPER",
+    "order",
+    "it's",
+    "col_1",
+    "Status ",
+    "日付",
+    "e-mail",
+    "tab\tname",
+    "group",
+];
+
+/// So many of a hundred pairs have a table in PostgreSQL on one side.
+pub(crate) const ON_POSTGRES: u64 = 15;
+
+/// The pair of a seed.
+pub(crate) fn pair(seed: u64) -> Pair {
+    let mut draw = Draw::of(seed);
+    let draw = &mut draw;
+    let kinds = kinds(seed, draw);
+    let on_postgres = kinds.source == Kind::Postgres || kinds.target == Kind::Postgres;
+    let direction = draw.pick(&[
+        Direction::Bidirectional,
+        Direction::Bidirectional,
+        Direction::Bidirectional,
+        Direction::SourceToTarget,
+        Direction::TargetToSource,
+    ]);
+    // A one-way sync keeps both values of a conflict where the side that is only read would lose, so the law that both
+    // sides say the same holds only where the read side wins.
+    let strategy = match direction {
+        Direction::SourceToTarget => Strategy::SourceWins,
+        Direction::TargetToSource => Strategy::TargetWins,
+        Direction::Bidirectional => draw.pick(&[
+            Strategy::SourceWins,
+            Strategy::TargetWins,
+            Strategy::LastWriteWins,
+            Strategy::LastWriteWins,
+            Strategy::Manual,
+        ]),
+    };
+    let fields: Vec<Field> = (0..1 + draw.below(4)).map(|_| field(draw, on_postgres)).collect();
+    let mapped_key = draw.chance(65);
+    let key = draw.pick(&[Key::Text, Key::Text, Key::Number, Key::Padded, Key::Uuid]);
+    let tags: Vec<String> = (0..draw.below(9)).map(|row| format!("t{row}")).collect();
+    let layout = |kind: Kind, draw: &mut Draw| layout(kind, &fields, key, mapped_key, &tags, draw);
+    let layouts = Both::new(layout(kinds.source, draw), layout(kinds.target, draw));
+    let mut pair = Pair {
+        seed,
+        layouts,
+        fields,
+        mapped_key,
+        rows: Vec::new(),
+        direction,
+        strategy,
+        two_way_create: draw.chance(60),
+        deletes: draw.chance(40),
+        answer_lost: draw.chance(20),
+    };
+    settle_directions(&mut pair, draw);
+    pair.rows = tags.iter().enumerate().map(|(number, tag)| row(&pair, key, number, tag, draw)).collect();
+    pair
+}
+
+fn kinds(seed: u64, draw: &mut Draw) -> Both<Kind> {
+    let other = draw.pick(&[Kind::Csv, Kind::Csv, Kind::Sqlite]);
+    // By position rather than by chance, so that each hundred pairs have as many.
+    let (one, two) = match seed % 100 {
+        place if place < ON_POSTGRES => (other, Kind::Postgres),
+        place if place < 35 => (Kind::Csv, Kind::Csv),
+        place if place < 45 => (Kind::Sqlite, Kind::Sqlite),
+        _ => (Kind::Csv, Kind::Sqlite),
+    };
+    if draw.chance(40) { Both::new(two, one) } else { Both::new(one, two) }
+}
+
+fn field(draw: &mut Draw, on_postgres: bool) -> Field {
+    use Sort::{Clock, Day, Decimal, Flag, Inet, Interval, Json, Label, List, Moment, Text, Uuid, Whole};
+    let common = [
+        Text, Text, Text, Whole, Whole, Decimal, Decimal, Flag, Day, Moment, Moment, Json, List, Label, Uuid,
+    ];
+    let sort = match on_postgres && draw.chance(15) {
+        true => draw.pick(&[Inet, Interval, Clock]),
+        false => draw.pick(&common),
+    };
+    // JSON and lists have no spelling of their own as text, so they are only compared as what they are.
+    let typed = matches!(sort, Sort::Json | Sort::List) || draw.chance(65);
+    Field { sort, typed, direction: None, required: draw.chance(8) }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Key {
+    Text,
+    Number,
+    /// `007` in files, and the text or the number in tables.
+    Padded,
+    Uuid,
+}
+
+fn layout(
+    kind: Kind,
+    fields: &[Field],
+    key: Key,
+    mapped_key: bool,
+    tags: &[String],
+    draw: &mut Draw,
+) -> Layout {
+    let strict = kind == Kind::Sqlite && draw.chance(20);
+    let mut columns = vec![key_column(kind, key, mapped_key, draw), tag_column(kind)];
+    let mut names = draw.shuffled(NAMES.to_vec()).into_iter();
+    for (position, field) in fields.iter().enumerate() {
+        let name = names.next().unwrap_or("last").to_owned();
+        columns.push(columns::field(kind, name, position, field, strict, draw));
+    }
+    if draw.chance(35) {
+        columns.push(columns::modified(kind, strict, draw));
+    }
+    let numbered = columns[0].declared.contains("AUTOINCREMENT")
+        || columns[0].declared.contains("serial")
+        || columns[0].declared.contains("IDENTITY");
+    if kind != Kind::Csv && draw.chance(if numbered { 60 } else { 10 }) {
+        columns.push(columns::marker());
+    }
+    for number in 0..draw.below(3) {
+        columns.push(columns::other(kind, number, strict, draw));
+    }
+    let columns = draw.shuffled(columns);
+    let file = file_style(columns.len(), draw);
+    let table = TableStyle {
+        strict,
+        without_rowid: kind == Kind::Sqlite && !numbered && draw.chance(12),
+        composite: draw.chance(10),
+        trigger: if kind == Kind::Csv || tags.is_empty() {
+            None
+        } else {
+            trigger(kind, &columns, tags, draw)
+        },
+        view: false,
+    };
+    let mut layout = Layout { kind, columns, file, table };
+    // The key of a view is not known to be unique to anybody but its reader, so new rows must bring it.
+    layout.table.view =
+        kind == Kind::Sqlite && mapped_key && layout.table.trigger.is_none() && draw.chance(10);
+    layout
+}
+
+fn key_column(kind: Kind, key: Key, mapped: bool, draw: &mut Draw) -> Column {
+    let name = draw.pick(&["id", "ID", "Issue key"]);
+    let declared = match (kind, key, mapped) {
+        (Kind::Csv, ..) => "",
+        (Kind::Sqlite, Key::Text | Key::Uuid, _) => {
+            draw.pick(&["TEXT", "VARCHAR(40)", "TEXT COLLATE NOCASE"])
+        }
+        (Kind::Sqlite, _, true) => draw.pick(&["INTEGER", "INT", "TEXT", "BIGINT"]),
+        (Kind::Sqlite, _, false) => draw.pick(&["INTEGER AUTOINCREMENT", "INTEGER"]),
+        (Kind::Postgres, Key::Text, _) => draw.pick(&["text", "varchar(40)"]),
+        (Kind::Postgres, Key::Uuid, true) => "uuid",
+        (Kind::Postgres, Key::Uuid, false) => "uuid DEFAULT gen_random_uuid()",
+        (Kind::Postgres, _, true) => draw.pick(&["integer", "bigint", "text", "serial", "numeric"]),
+        (Kind::Postgres, _, false) => {
+            draw.pick(&["serial", "bigserial", "integer GENERATED BY DEFAULT AS IDENTITY"])
+        }
+    };
+    let sort = if key == Key::Uuid { Sort::Uuid } else { Sort::Text };
+    columns::plain(name, Role::Key, sort, declared)
+}
+
+fn tag_column(kind: Kind) -> Column {
+    let declared = if kind == Kind::Csv { "" } else { "TEXT" };
+    columns::plain("tag", Role::Tag, Sort::Text, declared)
+}
+
+fn file_style(columns: usize, draw: &mut Draw) -> FileStyle {
+    let delimiter = draw.pick(b",,,;\t|");
+    FileStyle {
+        delimiter,
+        names_delimiter: draw.chance(10),
+        mark: draw.chance(15),
+        line_end: draw.pick(&["\n", "\n", "\r\n", "\r\n", "\r"]),
+        mixed_ends: draw.chance(8),
+        ends_with_line: draw.chance(75),
+        quotes_all: draw.chance(25),
+        quoted_columns: (0..columns).map(|_| draw.chance(20)).collect(),
+        blank_rows: draw.chance(15),
+    }
+}
+
+fn trigger(kind: Kind, columns: &[Column], tags: &[String], draw: &mut Draw) -> Option<Trigger> {
+    if !draw.chance(30) {
+        return None;
+    }
+    let of_text = |column: &Column| {
+        matches!(column.role, Role::Field(_)) && column.sort == Sort::Text && column.generated.is_none()
+    };
+    let capitals = draw.position(columns, of_text).map(Act::Capitals);
+    let mut acts = match kind {
+        Kind::Sqlite => vec![
+            Act::Refuse("ABORT"),
+            Act::Refuse("FAIL"),
+            Act::Refuse("ROLLBACK"),
+            Act::Ignore,
+            Act::Redirect,
+        ],
+        _ => vec![
+            Act::Refuse("P0001"),
+            Act::Refuse("42501"),
+            Act::Refuse("23514"),
+            Act::Ignore,
+            Act::Redirect,
+            Act::RefuseAtCommit,
+        ],
+    };
+    acts.extend(capitals);
+    let some = tags.iter().filter(|_| draw.chance(40)).cloned().collect::<Vec<_>>();
+    Some(Trigger { act: draw.pick(&acts), tags: if some.is_empty() { tags[..1].to_vec() } else { some } })
+}
+
+/// A column that the database computes can only be read, and what only one side may write goes one way.
+fn settle_directions(pair: &mut Pair, draw: &mut Draw) {
+    for position in 0..pair.fields.len() {
+        let computed = |side: Side| {
+            pair.layouts
+                .get(side)
+                .column(Role::Field(position))
+                .is_some_and(|column| column.generated.is_some())
+        };
+        let from = Side::BOTH.into_iter().find(|side| computed(*side));
+        let direction = match from {
+            Some(Side::Source) => Some(Direction::SourceToTarget),
+            Some(Side::Target) => Some(Direction::TargetToSource),
+            None if draw.chance(8) => {
+                Some(draw.pick(&[Direction::SourceToTarget, Direction::TargetToSource]))
+            }
+            None => None,
+        };
+        // A required field that is not carried would refuse every new row, which is no promise to check.
+        pair.fields[position].required &= direction.is_none();
+        pair.fields[position].direction = direction;
+    }
+}
+
+fn row(pair: &Pair, key: Key, number: usize, tag: &str, draw: &mut Draw) -> Row {
+    let on = match draw.below(10) {
+        0..=3 => Both::new(true, false),
+        4..=6 => Both::new(false, true),
+        _ => Both::new(true, true),
+    };
+    let text = match key {
+        Key::Text => {
+            let forms = [
+                format!("T-{number}"),
+                format!("Ä {number}"),
+                format!("a,b;{number}"),
+                format!("x\"{number}\"y"),
+            ];
+            let odd = draw.chance(25);
+            draw.pick(&forms[..if odd { 4 } else { 1 }])
+        }
+        Key::Number | Key::Padded => (number + 1).to_string(),
+        Key::Uuid => format!("{:08x}{}", number + 0xa0, &values::uuid(draw)[8..]),
+    };
+    let declared = |side: Side| pair.layouts.get(side).columns.iter().find(|column| column.role == Role::Key);
+    let declared = |side: Side| declared(side).map(|column| column.declared.as_str()).unwrap_or_default();
+    let is_text = |side: Side| ["", "TEXT", "text"].contains(&declared(side));
+    // In a text column, another spelling is another key.
+    let spelled = |side: Side, draw: &mut Draw| match key {
+        Key::Padded if is_text(side) => format!("{text:0>3}"),
+        Key::Uuid if declared(side.other()) == "uuid" && draw.chance(20) => text.to_ascii_uppercase(),
+        Key::Text | Key::Uuid if declared(side.other()).ends_with("NOCASE") && draw.chance(20) => {
+            text.to_ascii_lowercase()
+        }
+        _ => text.clone(),
+    };
+    let keys = Both::new(spelled(Side::Source, draw), spelled(Side::Target, draw));
+    let mut cells = Both::new(Vec::new(), Vec::new());
+    for field in &pair.fields {
+        for side in Side::BOTH {
+            let plain = pair.layouts.get(side).kind != Kind::Csv;
+            let text = if draw.chance(12) { String::new() } else { values::text(field.sort, draw, plain) };
+            cells.get_mut(side).push(text);
+        }
+        // Most rows that are on both sides agree already, in one spelling or another.
+        let source = cells.source.last().cloned().unwrap_or_default();
+        if draw.chance(60) && field.sort.read(&source) != Meaning::Nothing && field.sort != Sort::Moment {
+            cells.target.pop();
+            cells.target.push(source);
+        }
+    }
+    Row { tag: tag.to_owned(), on, keys, cells }
+}

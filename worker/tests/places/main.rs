@@ -1,0 +1,23 @@
+//! Laws for places: what holds for every file and every table, held against pairs that are drawn from seeds.
+//!
+//! `PLACES_SEED` plays the pair of one seed and shows it; `PLACES_CASES` says how many pairs are played. See
+//! docs/testing.md.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "in a test this is how to fail")]
+
+mod build;
+mod columns;
+mod draw;
+mod faults;
+mod frame;
+mod generate;
+mod harm;
+mod laws;
+mod meaning;
+mod pair;
+mod place;
+mod play;
+mod snapshot;
+mod splitter;
+mod stage;
+mod values;

@@ -1,0 +1,275 @@
+//! Two places with rows and the sync between them, as drawn from a seed.
+
+use serde_json::{Value as Json, json};
+use syncline_engine::{
+    Side,
+    side::Pair as Both,
+    spec::{Direction, Strategy},
+};
+
+use crate::meaning::Sort;
+
+/// What a place is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Csv,
+    Sqlite,
+    Postgres,
+}
+
+/// What a column is to the sync.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Key,
+    /// A text of its own for each row, always mapped, by which the oracle knows the row on both sides.
+    Tag,
+    /// The field at this position of `Pair::fields`.
+    Field(usize),
+    Modified,
+    Marker,
+    /// Not mapped.
+    Other,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    pub(crate) role: Role,
+    pub(crate) sort: Sort,
+    /// The type as a table declares it; nothing in a file.
+    pub(crate) declared: String,
+    pub(crate) not_null: bool,
+    /// As SQL.
+    pub(crate) default: Option<String>,
+    pub(crate) unique: bool,
+    /// A condition as SQL.
+    pub(crate) check: Option<String>,
+    /// An expression as SQL; the database computes the column.
+    pub(crate) generated: Option<String>,
+    /// How often a file repeats the column.
+    pub(crate) copies: usize,
+}
+
+impl Column {
+    /// Text in it is padded with blanks, or loses those at its end.
+    pub(crate) fn pads(&self) -> bool {
+        self.declared.starts_with("char(")
+    }
+}
+
+/// How a file is written.
+#[derive(Debug, Clone)]
+pub(crate) struct FileStyle {
+    pub(crate) delimiter: u8,
+    pub(crate) names_delimiter: bool,
+    pub(crate) mark: bool,
+    pub(crate) line_end: &'static str,
+    pub(crate) mixed_ends: bool,
+    pub(crate) ends_with_line: bool,
+    pub(crate) quotes_all: bool,
+    pub(crate) quoted_columns: Vec<bool>,
+    pub(crate) blank_rows: bool,
+}
+
+/// What a trigger does with the rows that have one of its tags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Act {
+    /// With the error of a constraint, or SQLite's RAISE in one of its forms.
+    Refuse(&'static str),
+    /// The statement does nothing and says nothing.
+    Ignore,
+    /// New rows go to another table.
+    Redirect,
+    /// The column at this position is written in capitals.
+    Capitals(usize),
+    /// PostgreSQL: refused when the transaction is committed.
+    RefuseAtCommit,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Trigger {
+    pub(crate) act: Act,
+    pub(crate) tags: Vec<String>,
+}
+
+/// How a table is made.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TableStyle {
+    pub(crate) strict: bool,
+    pub(crate) without_rowid: bool,
+    /// The key and the tag are unique together as well.
+    pub(crate) composite: bool,
+    pub(crate) trigger: Option<Trigger>,
+    /// The place is a view that INSTEAD OF triggers carry to a table.
+    pub(crate) view: bool,
+}
+
+/// A place without its rows.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    pub(crate) kind: Kind,
+    pub(crate) columns: Vec<Column>,
+    pub(crate) file: FileStyle,
+    pub(crate) table: TableStyle,
+}
+
+impl Layout {
+    pub(crate) fn position(&self, role: Role) -> Option<usize> {
+        self.columns.iter().position(|column| column.role == role)
+    }
+
+    pub(crate) fn name(&self, role: Role) -> Option<&str> {
+        self.position(role).map(|position| self.columns[position].name.as_str())
+    }
+
+    pub(crate) fn column(&self, role: Role) -> Option<&Column> {
+        self.position(role).map(|position| &self.columns[position])
+    }
+
+    /// The column that a trigger writes in capitals.
+    pub(crate) fn capitals(&self) -> Option<Role> {
+        match self.table.trigger.as_ref()?.act {
+            Act::Capitals(position) => Some(self.columns[position].role),
+            _ => None,
+        }
+    }
+}
+
+/// A mapped field besides key and tag.
+#[derive(Debug, Clone)]
+pub(crate) struct Field {
+    pub(crate) sort: Sort,
+    /// The document names its type.
+    pub(crate) typed: bool,
+    pub(crate) direction: Option<Direction>,
+    pub(crate) required: bool,
+}
+
+/// A row of one side or of both.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) tag: String,
+    pub(crate) on: Both<bool>,
+    pub(crate) keys: Both<String>,
+    /// The texts of the fields.
+    pub(crate) cells: Both<Vec<String>>,
+}
+
+/// A pair of places.
+#[derive(Debug, Clone)]
+pub(crate) struct Pair {
+    pub(crate) seed: u64,
+    pub(crate) layouts: Both<Layout>,
+    pub(crate) fields: Vec<Field>,
+    pub(crate) mapped_key: bool,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) direction: Direction,
+    pub(crate) strategy: Strategy,
+    pub(crate) two_way_create: bool,
+    pub(crate) deletes: bool,
+    /// The answer to the first creates is lost, and the next run has to find out.
+    pub(crate) answer_lost: bool,
+}
+
+impl Pair {
+    /// Whether values of a field may be carried to a side.
+    pub(crate) fn writes(&self, field: usize, side: Side) -> bool {
+        self.flow(field).writes(side)
+    }
+
+    pub(crate) fn flow(&self, field: usize) -> Direction {
+        match (self.direction, self.fields[field].direction) {
+            (Direction::Bidirectional, Some(own)) => own,
+            (direction, _) => direction,
+        }
+    }
+
+    pub(crate) fn creates_on(&self, side: Side) -> bool {
+        match self.direction {
+            Direction::Bidirectional => side == Side::Target || self.two_way_create,
+            one_way => one_way.writes(side),
+        }
+    }
+
+    /// The name of a field on a side.
+    pub(crate) fn field_name(&self, field: usize, side: Side) -> &str {
+        self.layouts.get(side).name(Role::Field(field)).unwrap_or_default()
+    }
+
+    /// A trigger of either side changes what is written to the field.
+    pub(crate) fn is_changed(&self, field: usize) -> bool {
+        Side::BOTH.into_iter().any(|side| self.layouts.get(side).capitals() == Some(Role::Field(field)))
+    }
+
+    /// What a message about an item may name: columns, and what refuses rows.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let columns = Side::BOTH.into_iter().flat_map(|side| &self.layouts.get(side).columns);
+        let mut names: Vec<String> =
+            columns.flat_map(|column| [column.name.clone(), format!("{:?}", column.name)]).collect();
+        names.retain(|name| name.len() > 2);
+        names.extend(["refuser", "redirector", "ignorer", "committer", "carrier"].map(str::to_owned));
+        names
+    }
+
+    /// The document, for places with these scopes.
+    pub(crate) fn document(&self, name: &str, scopes: &Both<Json>) -> Json {
+        let platform = |side: Side| match self.layouts.get(side).kind {
+            Kind::Csv => "csv",
+            Kind::Sqlite | Kind::Postgres => "sql",
+        };
+        let role = |role: Role| {
+            let name = |side: Side| self.layouts.get(side).name(role).unwrap_or_default();
+            json!({ "source_field": name(Side::Source), "target_field": name(Side::Target) })
+        };
+        let mut mappings = Vec::new();
+        if self.mapped_key {
+            mappings.push(role(Role::Key));
+        }
+        mappings.push(role(Role::Tag));
+        for (position, field) in self.fields.iter().enumerate() {
+            let mut mapping = role(Role::Field(position));
+            if field.typed {
+                let name = field_type(field.sort);
+                mapping["source_type"] = json!(name);
+                mapping["target_type"] = json!(name);
+            }
+            if let Some(direction) = field.direction {
+                mapping["direction"] = json!(direction);
+            }
+            if field.required {
+                mapping["required"] = json!(true);
+            }
+            mappings.push(mapping);
+        }
+        let tag = self.layouts.source.name(Role::Tag).unwrap_or_default();
+        let mut document = json!({
+            "name": name,
+            "source_platform": platform(Side::Source),
+            "source": scopes.source,
+            "target_platform": platform(Side::Target),
+            "target": scopes.target,
+            "direction": self.direction,
+            "conflict_strategy": self.strategy,
+            "two_way_create": self.two_way_create,
+            "delete_policy": if self.deletes { "delete" } else { "ignore" },
+            "delete_guard": { "max_share": 1.0, "max_count": 1000 },
+            "field_mappings": mappings,
+        });
+        if !self.mapped_key {
+            document["match_on"] = json!([tag]);
+        }
+        document
+    }
+}
+
+fn field_type(sort: Sort) -> &'static str {
+    match sort {
+        Sort::Whole | Sort::Decimal => "number",
+        Sort::Flag => "boolean",
+        Sort::Day => "date",
+        Sort::Moment => "datetime",
+        Sort::Json => "json",
+        Sort::List => "array",
+        Sort::Text | Sort::Uuid | Sort::Label | Sort::Inet | Sort::Interval | Sort::Clock => "string",
+    }
+}
