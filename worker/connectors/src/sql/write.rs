@@ -7,6 +7,8 @@
 //! A row that is reported as refused leaves nothing behind: after a refusal the batch is undone and carried out again
 //! with a savepoint per row (`rows.rs`).
 
+use std::collections::HashSet;
+
 use syncline_engine::{
     Item, Value,
     ports::{ConnectorError, ErrorKind, Marker, Write, WriteContext, WriteOp, WriteResult},
@@ -111,7 +113,23 @@ impl Batch<'_> {
                 Ok(outcome) => outcome,
             });
         }
+        self.tell_apart(writes, &outcomes)?;
         self.results(outcomes).await
+    }
+
+    /// Where a trigger takes a new row away, the database may give its number to the next one: two new rows with one id are
+    /// one row at most.
+    fn tell_apart(&self, writes: &[Write], outcomes: &[Outcome]) -> Result<(), Fault> {
+        let mut new = HashSet::new();
+        let created =
+            writes.iter().zip(outcomes).filter(|(write, _)| matches!(write.op, WriteOp::Create { .. }));
+        for id in created.filter_map(|(_, outcome)| outcome.id()) {
+            if !new.insert(id) {
+                let what = format!("two new rows were given the id {id:?}{}", self.table.by_triggers());
+                return Err(Fault::Row(self.table.refusal(what)));
+            }
+        }
+        Ok(())
     }
 
     pub(super) async fn one(&mut self, write: &Write) -> Result<Outcome, Failure> {
