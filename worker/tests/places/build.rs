@@ -178,16 +178,12 @@ fn table(place: &Place) -> String {
 fn definition(place: &Place, column: usize) -> String {
     let (layout, name) = (&place.layout, place.quoted(column));
     let column = &layout.columns[column];
-    let mut declared = column.declared.clone();
-    if layout.table.strict && column.role == Role::Key {
-        let whole = if declared.contains("AUTO") { "INTEGER AUTOINCREMENT" } else { "INTEGER" };
-        declared = if declared.contains("INT") { whole } else { "TEXT" }.to_owned();
-    }
+    let declared = &column.declared;
     let mut text = match (column.role, layout.kind) {
         (Role::Key, Kind::Sqlite) if declared.contains("AUTO") => {
             format!("{name} INTEGER PRIMARY KEY AUTOINCREMENT")
         }
-        (Role::Key, Kind::Sqlite) if declared == "INTEGER" => format!("{name} INTEGER PRIMARY KEY"),
+        (Role::Key, Kind::Sqlite) if *declared == "INTEGER" => format!("{name} INTEGER PRIMARY KEY"),
         (Role::Key, _) => format!("{name} {declared} PRIMARY KEY NOT NULL"),
         _ => format!("{name} {declared}"),
     };

@@ -69,10 +69,7 @@ impl Sort {
             Value::Text(text) => self.read(text),
             Value::Bool(flag) => Meaning::Flag(*flag),
             Value::Int(0 | 1) if self == Sort::Flag => Meaning::Flag(*value == Value::Int(1)),
-            Value::Int(_) | Value::Float(_) | Value::Decimal(_) => {
-                let text = value.to_json().to_string();
-                number(&text).unwrap_or(Meaning::Text(text))
-            }
+            Value::Int(_) | Value::Float(_) | Value::Decimal(_) => self.read(&value.to_json().to_string()),
             Value::Date(date) if self == Sort::Moment => {
                 Meaning::Moment(date.and_time(NaiveTime::MIN).and_utc().timestamp_micros(), SECOND)
             }

@@ -18,7 +18,8 @@ use crate::{
 const PAIRS: u64 = 2_000;
 /// Pairs of the survey, which is asked for by hand.
 const SURVEY: u64 = 100_000;
-const THREADS: usize = 2;
+/// More than there are cores: each waits for its databases half of the time.
+const THREADS: usize = 4;
 /// Pairs within which a seeded fault must be seen.
 const PATIENCE: u64 = 400;
 

@@ -6,8 +6,8 @@ use syncline_entity::{sync_metadata::Model as Link, types::LinkState};
 use super::{Checked, Failure, Law, Play, Step};
 use crate::{
     build::build,
-    meaning::Meaning,
-    pair::{Act, Pair, Role},
+    meaning::{Meaning, number},
+    pair::{Act, Column, Pair, Role},
     place::Place,
     snapshot::Seen,
 };
@@ -85,14 +85,19 @@ pub(super) fn read(places: &Both<Place>, pair: &Pair, field: usize, side: Side, 
 
 pub(super) fn same(pair: &Pair, places: &Both<Place>, field: usize, source: &Seen, target: &Seen) -> bool {
     let source = read(places, pair, field, Side::Source, source);
-    let target = read(places, pair, field, Side::Target, target);
-    if pads(pair, field) { source.same_padded(&target) } else { source.same(&target) }
+    agree(pair, field, &source, &read(places, pair, field, Side::Target, target))
 }
 
-pub(super) fn pads(pair: &Pair, field: usize) -> bool {
-    let pads =
-        |side: Side| pair.layouts.get(side).column(Role::Field(field)).is_some_and(|column| column.pads());
-    pads(Side::Source) || pads(Side::Target)
+/// Whether two cells of a field say the same, as far as its columns can hold what they say.
+pub(super) fn agree(pair: &Pair, field: usize, one: &Meaning, other: &Meaning) -> bool {
+    let columns = Side::BOTH.map(|side| pair.layouts.get(side).column(Role::Field(field)));
+    let is = |fits: fn(&Column) -> bool| columns.iter().flatten().any(|column| fits(column));
+    // Text in a column of numbers is the number that it states.
+    let number = |meaning: &Meaning| if let Meaning::Text(text) = meaning { number(text) } else { None };
+    let is_number = is(|column| column.declared == "NUMERIC");
+    one.same(other)
+        || is(Column::pads) && one.same_padded(other)
+        || is_number && number(one).is_some_and(|one| number(other) == Some(one))
 }
 
 /// An empty place like the source is filled from the target: its rows say what those of the source say.
@@ -138,8 +143,7 @@ pub(super) async fn comes_back(play: &mut Play<'_>, step: &Step) -> Checked<()> 
             }
             cells += 1;
             let now = read(&places, pair, field, Side::Source, row);
-            let agrees = if pads(pair, field) { before.same_padded(&now) } else { before.same(&now) };
-            if !agrees {
+            if !agree(pair, field, &before, &now) {
                 let what = format!("row {:?}: {before:?} went out and {now:?} came back", row.tag);
                 return Err(Failure::Broken(Law::Crossing, what));
             }

@@ -1,6 +1,6 @@
 //! One edited cell on one side changes that cell and no other byte on the other; one row taken away takes one row away.
 
-use syncline_engine::{Side, run::Options};
+use syncline_engine::{Side, run::Options, spec::Direction};
 use syncline_entity::{sync_metadata::Model as Link, types::LinkState};
 
 use super::{Checked, Failure, Law, Play, Step, crossing, idle};
@@ -76,7 +76,10 @@ async fn edit(play: &mut Play<'_>, last: &Step) -> Checked<Option<Edited>> {
     let is_same = |one: &Meaning| one.same_padded(&meaning);
     // What was never in step may be settled either way.
     let pair = if side == Side::Source { (row, other) } else { (other, row) };
-    let in_step = crossing::same(play.pair, &play.places, field, pair.0, pair.1);
+    let in_step = (0..play.pair.fields.len()).all(|other| {
+        let one_way = play.pair.flow(other) != Direction::Bidirectional;
+        other != field && !one_way || crossing::same(play.pair, &play.places, other, pair.0, pair.1)
+    });
     let required = play.pair.fields[field].required && meaning == Meaning::Nothing;
     if is_same(&read(side, row)) || is_same(&read(side.other(), other)) || required || !in_step {
         return Ok(None);
@@ -135,8 +138,7 @@ async fn carried(play: &mut Play<'_>, edited: Edited, refused: Vec<Link>) -> Che
         return Err(broken(format!("the row {key:?} is gone after an edit")));
     };
     let there = crossing::read(&play.places, play.pair, field, other, row);
-    let agrees = if crossing::pads(play.pair, field) { now.same_padded(&there) } else { now.same(&there) };
-    if !agrees {
+    if !crossing::agree(play.pair, field, &now, &there) {
         return Err(broken(format!("{name:?} of {key:?} was edited to {now:?}, and {there:?} arrived")));
     }
     play.applied.note(Law::Edit, 1);

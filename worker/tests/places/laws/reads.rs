@@ -39,12 +39,7 @@ pub(super) async fn check(play: &mut Play<'_>, step: &Step) -> Checked<()> {
                 };
                 let read = play.pair.fields[field].sort.read_value(value);
                 let there = crossing::read(&play.places, play.pair, field, side, row);
-                let agrees = if crossing::pads(play.pair, field) {
-                    read.same_padded(&there)
-                } else {
-                    read.same(&there)
-                };
-                if !agrees {
+                if !crossing::agree(play.pair, field, &read, &there) {
                     let what =
                         format!("the {side} has {there:?} in {name:?} of {:?} and lists {value:?}", row.key);
                     return Err(broken(what));
