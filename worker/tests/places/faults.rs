@@ -35,7 +35,7 @@ pub(crate) enum Flaw {
     WritesNothing,
     CopiesNewRows,
     LosesMarkers,
-    ListsUnderAnotherId,
+    CopiesUpdatedRows,
     EndsAtTheBrokenRow,
     MergesAtTheBrokenRow,
     HidesTheLine,
@@ -60,7 +60,7 @@ pub(crate) const FLAWS: [(Flaw, Law); 21] = [
     (Flaw::WritesNothing, Law::Refused),
     (Flaw::CopiesNewRows, Law::Once),
     (Flaw::LosesMarkers, Law::Once),
-    (Flaw::ListsUnderAnotherId, Law::Once),
+    (Flaw::CopiesUpdatedRows, Law::Once),
     (Flaw::EndsAtTheBrokenRow, Law::Malformed),
     (Flaw::MergesAtTheBrokenRow, Law::Malformed),
     (Flaw::HidesTheLine, Law::Malformed),
@@ -137,7 +137,7 @@ impl Faulty {
         let is_new = |item: &Item| new.iter().any(|(side, id)| *side == self.side && *id == item.id);
         let key = self.inner.capabilities().key_field.clone();
         let plain = |(name, value): &(&String, &mut Value)| Some(*name) != key.as_ref() && !value.is_blank();
-        if self.is(Flaw::OmitsNewRows) {
+        if self.is(Flaw::OmitsNewRows) || self.is(Flaw::LosesMarkers) {
             items.retain(|item| !is_new(item));
         }
         if self.is(Flaw::ReadsNothing) {
@@ -153,9 +153,6 @@ impl Faulty {
                     }
                 }
             }
-        }
-        if self.is(Flaw::ListsUnderAnotherId) && self.fault.is_later_run() {
-            items.iter_mut().for_each(|item| item.id.push('9'));
         }
         items
     }
@@ -233,6 +230,20 @@ impl Faulty {
             let copies: Vec<Write> = writes.iter().filter_map(|write| self.copy(write)).collect();
             let _ = self.inner.write(&copies, context).await;
         }
+        if self.is(Flaw::CopiesUpdatedRows) {
+            let ids: Vec<String> = writes.iter().filter_map(updated).collect();
+            let items = self.inner.fetch(&ids).await.unwrap_or_default();
+            let create = |item: Item| {
+                let marker = Marker { text: format!("sl-{:026}", 0), id: Some(item.id) };
+                Write {
+                    op: WriteOp::Create { marker, fields: item.fields },
+                    expected: [].into(),
+                    version: None,
+                }
+            };
+            let copies: Vec<Write> = items.into_iter().filter_map(|item| self.copy(&create(item))).collect();
+            let _ = self.inner.write(&copies, context).await;
+        }
         let Some(place) = self.fault.place(self.side) else { return };
         if self.is(Flaw::QuotesAnotherRow) && self.fault.is_later_run() {
             harm::quote_another(place, writes).await;
@@ -271,11 +282,7 @@ impl Connector for Faulty {
     }
 
     async fn fetch(&self, ids: &[String]) -> Result<Vec<Item>, ConnectorError> {
-        let ids: Vec<String> = match self.is(Flaw::ListsUnderAnotherId) && self.fault.is_later_run() {
-            true => ids.iter().map(|id| id.strip_suffix('9').unwrap_or(id).to_owned()).collect(),
-            false => ids.to_vec(),
-        };
-        Ok(self.spoil(self.inner.fetch(&ids).await?))
+        Ok(self.spoil(self.inner.fetch(ids).await?))
     }
 
     async fn probe(&self, markers: &[Marker]) -> Result<Vec<Option<Item>>, ConnectorError> {
@@ -321,6 +328,10 @@ impl Connector for Faulty {
         }
         Ok(results)
     }
+}
+
+fn updated(write: &Write) -> Option<String> {
+    if let WriteOp::Update { id, .. } = &write.op { Some(id.clone()) } else { None }
 }
 
 /// A listing that was read to its end.
