@@ -15,7 +15,6 @@ use sea_orm::{
 use serde_json::{Value as Json, json};
 use sqlx::{
     PgPool,
-    postgres::PgPoolOptions,
     sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
 use syncline_connectors::platform;
@@ -31,7 +30,6 @@ use syncline_entity::{
     types::{Direction, ManagedBy, RunKind, RunStatus, SyncDirection, SyncMethod},
 };
 use syncline_migration::{Migrator, Until};
-use syncline_support::postgres;
 use syncline_worker::{
     clock::SystemClock,
     open::open,
@@ -42,17 +40,12 @@ use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use crate::{
-    faults::{Fault, Faulty},
+    faults::Fault,
+    faulty::Faulty,
     pair::{Kind, Layout},
     place::{At, Place},
+    postgres::connect,
 };
-
-static POSTGRES: OnceCell<postgres::Database> = OnceCell::const_new();
-
-/// The types that tables in PostgreSQL are made of, and the form in which it writes times.
-const TYPES: &str = "CREATE DOMAIN short_text AS text; CREATE DOMAIN whole AS integer CHECK (VALUE > -1000);
-     CREATE TYPE label AS ENUM ('open', 'in progress', 'done');
-     DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET timezone TO UTC', current_database()); END $$;";
 
 /// What one thread plays its pairs on.
 pub(crate) struct Stage {
@@ -111,21 +104,6 @@ impl Stage {
         Ok(Stage { db, project, folder, postgres: OnceCell::new() })
     }
 
-    async fn postgres(&self) -> Result<(String, PgPool)> {
-        let connect = async || -> Result<(String, PgPool)> {
-            let database = POSTGRES
-                .get_or_try_init(async || {
-                    let database = postgres::Database::create().await?;
-                    database.execute(TYPES).await?;
-                    anyhow::Ok(database)
-                })
-                .await?;
-            let pool = PgPoolOptions::new().max_connections(2).connect(&database.url()).await?;
-            Ok((database.url(), pool))
-        };
-        Ok(self.postgres.get_or_try_init(connect).await?.clone())
-    }
-
     /// A place for a layout, of which nothing exists yet.
     pub(crate) async fn place(&self, layout: &Layout, name: &str) -> Result<Place> {
         let at = match layout.kind {
@@ -139,7 +117,7 @@ impl Stage {
                 At::Sqlite(path, SqlitePoolOptions::new().max_connections(1).connect_with(options).await?)
             }
             Kind::Postgres => {
-                let (url, pool) = self.postgres().await?;
+                let (url, pool) = self.postgres.get_or_try_init(connect).await?.clone();
                 At::Postgres(url, pool)
             }
         };

@@ -68,7 +68,7 @@ pub(crate) fn text(sort: Sort, draw: &mut Draw, plain: bool) -> String {
         }
         Sort::Inet => format!("10.{}.{}.{}", draw.below(256), draw.below(256), draw.below(256)),
         Sort::Interval => {
-            format!("{} days {:02}:{:02}:00", 2 + draw.below(9), draw.below(24), draw.below(60))
+            format!("{} days {:02}:{:02}:00", 2 + draw.below(9), 1 + draw.below(23), draw.below(60))
         }
         Sort::Clock => format!("{:02}:{:02}:{:02}", draw.below(24), draw.below(60), draw.below(60)),
     }

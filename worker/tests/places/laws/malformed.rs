@@ -30,8 +30,12 @@ pub(super) async fn check(play: &mut Play<'_>, last: &Step) -> Checked<()> {
     let options = Options { confirm_deletes: true, approved_deletes: Some(1000), ..Options::default() };
     let step = play.run(options).await?;
     for side in Side::BOTH {
-        if step.after.get(side).rows != last.after.get(side).rows {
-            return Err(broken(format!("the {side} has other rows once the file is mended")));
+        let lost = last.after.get(side).rows.iter().find(|row| !step.after.get(side).rows.contains(row));
+        if let Some(lost) = lost {
+            let written = &step.ran.changes;
+            return Err(broken(format!(
+                "once the file is mended, the {side} no longer has {lost:?}; {written:?}"
+            )));
         }
     }
     Ok(())

@@ -9,7 +9,7 @@ use syncline_engine::{
 use syncline_worker::open::open;
 
 use super::{Checked, Failure, Law, Play, Step, crossing};
-use crate::{faults::Faulty, pair::Role};
+use crate::{faulty::Faulty, pair::Role};
 
 /// Opens both places anew and holds what they list against what is there.
 pub(super) async fn check(play: &mut Play<'_>, step: &Step) -> Checked<()> {
