@@ -5,7 +5,7 @@ use syncline_engine::Side;
 
 use crate::{
     columns::quoted,
-    meaning::Meaning,
+    meaning::{Meaning, Sort},
     pair::{Kind, Pair, Role},
     place::{At, Place, write_file},
     splitter,
@@ -187,10 +187,14 @@ fn definition(place: &Place, column: usize) -> String {
         text.push_str(&format!(" DEFAULT {default}"));
     }
     if column.unique {
-        text.push_str(" UNIQUE");
+        text.push_str(if column.deferred { " UNIQUE DEFERRABLE INITIALLY DEFERRED" } else { " UNIQUE" });
     }
     if let Some(check) = &column.check {
         text.push_str(&format!(" CHECK ({check})"));
+    }
+    if column.sort == Sort::Parent && !layout.table.view {
+        let (table, key) = (quoted(&place.table), place.quoted(place.key()));
+        text.push_str(&format!(" REFERENCES {table} ({key})"));
     }
     if let Some(expression) = &column.generated {
         text.push_str(&format!(" GENERATED ALWAYS AS ({expression}) STORED"));

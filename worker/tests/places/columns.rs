@@ -17,6 +17,7 @@ pub(crate) fn plain(name: &str, role: Role, sort: Sort, declared: &str) -> Colum
         not_null: false,
         default: None,
         unique: false,
+        deferred: false,
         check: None,
         generated: None,
         copies: 1,
@@ -44,7 +45,12 @@ pub(crate) fn field(
         }
         return column;
     }
+    if field.renamed || field.sort == Sort::Parent {
+        column.declared = "TEXT".to_owned();
+        return column;
+    }
     let quoted = quoted(&name);
+    column.deferred = kind == Kind::Postgres && draw.chance(40);
     match draw.below(20) {
         0 | 1 => column.not_null = true,
         2 => {
@@ -54,6 +60,7 @@ pub(crate) fn field(
         3 => column.default = default(field.sort, kind, declared),
         4 => column.unique = field.sort != Sort::Json && !declared.starts_with("json"),
         5 | 6 => column.check = check(field.sort, kind, declared, &quoted),
+        8 => column.unique = field.sort == Sort::Text,
         7 if field.sort == Sort::Text && matches!(declared, "TEXT" | "text") => {
             column.generated = Some("upper(tag)".to_owned());
         }
@@ -124,6 +131,7 @@ fn postgres_type(sort: Sort, draw: &mut Draw) -> &'static str {
         Sort::Inet => &["inet", "text"],
         Sort::Interval => &["interval", "text"],
         Sort::Clock => &["time", "text"],
+        Sort::Parent => &["text"],
     };
     draw.pick(types)
 }

@@ -38,9 +38,8 @@ pub(crate) fn check(
     written: &Written,
 ) -> Result<(), String> {
     for (key, fields) in written {
-        let is_there = after.row(key).is_some();
-        let was_there = before.row(key).is_some();
-        if !is_there && !(was_there && fields.contains(&None)) {
+        let was_deleted = before.row(key).is_some() && fields.contains(&None);
+        if after.row(key).is_none() && !was_deleted {
             return Err(format!("the row {key:?} is on record as written, and is not there"));
         }
     }

@@ -43,9 +43,18 @@ pub(crate) fn pair(seed: u64) -> Pair {
             Strategy::Manual,
         ]),
     };
-    let fields: Vec<Field> = (0..1 + draw.below(4)).map(|_| field(draw, on_postgres)).collect();
+    let mut fields: Vec<Field> = (0..1 + draw.below(4)).map(|_| field(draw, on_postgres)).collect();
     let mapped_key = draw.chance(65);
     let key = draw.pick(&[Key::Text, Key::Text, Key::Number, Key::Padded, Key::Uuid]);
+    if key == Key::Text && mapped_key && draw.chance(25) {
+        fields.push(Field {
+            sort: Sort::Parent,
+            typed: false,
+            direction: None,
+            required: false,
+            renamed: false,
+        });
+    }
     let tags: Vec<String> = (0..draw.below(9)).map(|row| format!("t{row}")).collect();
     let layout = |kind: Kind, draw: &mut Draw| layout(kind, &fields, key, mapped_key, &tags, draw);
     let layouts = Both::new(layout(kinds.source, draw), layout(kinds.target, draw));
@@ -96,7 +105,13 @@ fn field(draw: &mut Draw, on_postgres: bool) -> Field {
     };
     // JSON and lists have no spelling of their own as text, so they are only compared as what they are.
     let typed = matches!(sort, Sort::Json | Sort::List) || draw.chance(65);
-    Field { sort, typed, direction: None, required: draw.chance(8) }
+    Field {
+        sort,
+        typed,
+        direction: None,
+        required: draw.chance(8),
+        renamed: sort == Sort::Label && draw.chance(50),
+    }
 }
 
 /// A column that the database computes can only be read, and what only one side may write goes one way.
@@ -157,18 +172,23 @@ fn row(pair: &Pair, key: Key, number: usize, tag: &str, draw: &mut Draw) -> Row 
     };
     let keys = Both::new(spelled(Side::Source, draw), spelled(Side::Target, draw));
     let mut cells = Both::new(Vec::new(), Vec::new());
-    for field in &pair.fields {
-        for side in Side::BOTH {
+    for (position, field) in pair.fields.iter().enumerate() {
+        let mut both = Side::BOTH.map(|side| {
             let plain = pair.layouts.get(side).kind != Kind::Csv;
-            let text = if draw.chance(12) { String::new() } else { values::text(field.sort, draw, plain) };
-            cells.get_mut(side).push(text);
-        }
+            match field.sort {
+                _ if draw.chance(12) => String::new(),
+                // A row that comes earlier, or later: then it is refused until that one is there.
+                Sort::Parent => format!("T-{}", draw.below(9)),
+                sort => values::text(sort, draw, plain),
+            }
+        });
         // Most rows that are on both sides agree already, in one spelling or another.
-        let source = cells.source.last().cloned().unwrap_or_default();
-        if draw.chance(60) && field.sort.read(&source) != Meaning::Nothing && field.sort != Sort::Moment {
-            cells.target.pop();
-            cells.target.push(source);
+        if draw.chance(60) && field.sort.read(&both[0]) != Meaning::Nothing && field.sort != Sort::Moment {
+            both[1] = both[0].clone();
         }
+        let [source, target] = both;
+        cells.source.push(source);
+        cells.target.push(pair.spelled(position, Side::Target, target));
     }
     Row { tag: tag.to_owned(), on, keys, cells }
 }

@@ -35,6 +35,8 @@ pub(crate) struct Column {
     /// As SQL.
     pub(crate) default: Option<String>,
     pub(crate) unique: bool,
+    /// PostgreSQL: the constraint is checked when the transaction is committed.
+    pub(crate) deferred: bool,
     /// A condition as SQL.
     pub(crate) check: Option<String>,
     /// An expression as SQL; the database computes the column.

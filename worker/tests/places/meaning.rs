@@ -8,6 +8,8 @@ use syncline_engine::{Value, value::Precision};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sort {
     Text,
+    /// The key of another row.
+    Parent,
     Whole,
     Decimal,
     Flag,
@@ -57,7 +59,7 @@ impl Sort {
             Sort::Uuid => Some(Meaning::Text(text.to_ascii_lowercase())),
             // PostgreSQL writes the mask of a host as well.
             Sort::Inet => Some(Meaning::Text(text.trim_end_matches("/32").to_owned())),
-            Sort::Text | Sort::Label | Sort::Interval | Sort::Clock => None,
+            Sort::Text | Sort::Parent | Sort::Label | Sort::Interval | Sort::Clock => None,
         };
         read.unwrap_or_else(|| Meaning::Text(text.to_owned()))
     }

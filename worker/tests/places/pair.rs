@@ -8,7 +8,10 @@ use syncline_engine::{
 };
 
 pub(crate) use crate::layout::{Act, Column, FileStyle, Kind, Layout, Role, TableStyle, Trigger};
-use crate::meaning::Sort;
+use crate::{
+    meaning::{Meaning, Sort},
+    values::{LABELS, RENAMED},
+};
 
 /// A mapped field besides key and tag.
 #[derive(Debug, Clone)]
@@ -18,6 +21,8 @@ pub(crate) struct Field {
     pub(crate) typed: bool,
     pub(crate) direction: Option<Direction>,
     pub(crate) required: bool,
+    /// A value map gives its labels other names on the target.
+    pub(crate) renamed: bool,
 }
 
 /// A row of one side or of both.
@@ -66,6 +71,24 @@ impl Pair {
         }
     }
 
+    /// A text of a field as a side spells it.
+    pub(crate) fn spelled(&self, field: usize, side: Side, text: String) -> String {
+        let renamed = self.fields[field].renamed && side == Side::Target;
+        let place = LABELS.iter().position(|label| renamed && *label == text);
+        place.map_or(text, |place| RENAMED[place].to_owned())
+    }
+
+    /// What a cell of a side says, in the source's terms.
+    pub(crate) fn common(&self, field: usize, side: Side, meaning: Meaning) -> Meaning {
+        let place = match &meaning {
+            Meaning::Text(text) if self.fields[field].renamed && side == Side::Target => {
+                RENAMED.iter().position(|label| label == text)
+            }
+            _ => None,
+        };
+        place.map_or(meaning, |place| Meaning::Text(LABELS[place].to_owned()))
+    }
+
     /// The name of a field on a side.
     pub(crate) fn field_name(&self, field: usize, side: Side) -> &str {
         self.layouts.get(side).name(Role::Field(field)).unwrap_or_default()
@@ -111,6 +134,9 @@ impl Pair {
             if let Some(direction) = field.direction {
                 mapping["direction"] = json!(direction);
             }
+            if field.renamed {
+                mapping["values"] = LABELS.into_iter().zip(RENAMED).collect();
+            }
             if field.required {
                 mapping["required"] = json!(true);
             }
@@ -145,6 +171,8 @@ fn field_type(sort: Sort) -> &'static str {
         Sort::Moment => "datetime",
         Sort::Json => "json",
         Sort::List => "array",
-        Sort::Text | Sort::Uuid | Sort::Label | Sort::Inet | Sort::Interval | Sort::Clock => "string",
+        Sort::Text | Sort::Parent | Sort::Uuid | Sort::Label | Sort::Inet | Sort::Interval | Sort::Clock => {
+            "string"
+        }
     }
 }

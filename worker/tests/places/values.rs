@@ -43,10 +43,15 @@ const TEXTS: &[&str] = &[
 /// Labels of the enumerated type, and of checks that stand for one.
 pub(crate) const LABELS: [&str; 3] = ["open", "in progress", "done"];
 
+/// What a value map calls them on the target.
+pub(crate) const RENAMED: [&str; 3] = ["Open", "WIP", "gone, \"done\""];
+
 /// A text of this sort. `plain`: as a program writes it; else as people do.
 pub(crate) fn text(sort: Sort, draw: &mut Draw, plain: bool) -> String {
     match sort {
         Sort::Text => free(draw),
+        // Rows that are there are picked where the rows are known.
+        Sort::Parent => "T-99".to_owned(),
         Sort::Whole => whole(draw, plain),
         Sort::Decimal => decimal(draw, plain),
         Sort::Flag if plain => draw.pick(&["true", "false"]).to_owned(),

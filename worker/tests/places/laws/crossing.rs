@@ -80,7 +80,7 @@ fn may_differ(
 /// What a row says in a field.
 pub(super) fn read(places: &Both<Place>, pair: &Pair, field: usize, side: Side, row: &Seen) -> Meaning {
     let Some(column) = pair.layouts.get(side).position(Role::Field(field)) else { return Meaning::Nothing };
-    places.get(side).meaning(column, &row.cells[column])
+    pair.common(field, side, places.get(side).meaning(column, &row.cells[column]))
 }
 
 pub(super) fn same(pair: &Pair, places: &Both<Place>, field: usize, source: &Seen, target: &Seen) -> bool {

@@ -6,7 +6,7 @@ use syncline_entity::{sync_metadata::Model as Link, types::LinkState};
 use super::{Checked, Failure, Law, Play, Step, crossing, idle};
 use crate::{
     frame,
-    meaning::Meaning,
+    meaning::{Meaning, Sort},
     pair::{Kind, Role},
     values,
 };
@@ -67,12 +67,18 @@ async fn edit(play: &mut Play<'_>, last: &Step) -> Checked<Option<Edited>> {
     }
     let sort = play.pair.fields[field].sort;
     let plain = layout.kind != Kind::Csv;
-    let text = if play.draw.chance(10) { String::new() } else { values::text(sort, &mut play.draw, plain) };
+    let rows = &last.after.get(side).rows;
+    let text = match sort {
+        _ if play.draw.chance(10) => String::new(),
+        Sort::Parent => rows[play.draw.below(rows.len())].key.clone(),
+        sort => values::text(sort, &mut play.draw, plain),
+    };
+    let text = play.pair.spelled(field, side, text);
     let (Some(row), Some(other)) = (last.after.get(side).row(key), last.after.get(side.other()).row(other))
     else {
         return Ok(None);
     };
-    let meaning = sort.read(&text);
+    let meaning = play.pair.common(field, side, sort.read(&text));
     let read = |side, row| crossing::read(&play.places, play.pair, field, side, row);
     // Times of one minute, and texts that differ by blanks at their end, may be the same on the other side.
     let is_same = |one: &Meaning| one.same_padded(&meaning);

@@ -37,7 +37,7 @@ pub(super) async fn check(play: &mut Play<'_>, step: &Step) -> Checked<()> {
                 let Some(value) = item.fields.get(name) else {
                     return Err(broken(format!("the {side} lists the row {:?} without {name:?}", row.key)));
                 };
-                let read = play.pair.fields[field].sort.read_value(value);
+                let read = play.pair.common(field, side, play.pair.fields[field].sort.read_value(value));
                 let there = crossing::read(&play.places, play.pair, field, side, row);
                 if !crossing::agree(play.pair, field, &read, &there) {
                     let what =
