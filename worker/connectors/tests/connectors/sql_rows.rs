@@ -71,7 +71,7 @@ async fn a_row_that_a_trigger_refuses_is_named_and_the_others_are_written(#[case
     let results = write(&*connector, &rows).await;
     assert!(results[0].is_ok() && results[2].is_ok(), "{results:?}");
     let error = results[1].as_ref().unwrap_err();
-    assert!(error.message.contains("eats"), "{error}");
+    assert!(error.message.contains("eats") && error.message.contains("table t: "), "{error}");
     assert_eq!(ids(&*connector, ReadMode::Full).await, ["1", "3"]);
 }
 
@@ -118,6 +118,19 @@ async fn a_delete_that_the_database_does_not_carry_out_is_refused() {
     .await;
     let error = write_one(&*connector, delete("a")).await.unwrap_err();
     assert!(error.message.contains("still there") && error.message.contains("keeps"), "{error}");
+}
+
+#[tokio::test]
+async fn a_number_that_a_taken_row_leaves_is_not_two_rows() {
+    let place = Place::new(On::Sqlite).await;
+    let sql = "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); CREATE TRIGGER eats AFTER INSERT ON t WHEN new.v = 'bad' \
+         BEGIN DELETE FROM t WHERE id = new.id; END";
+    let connector = table(&place, sql).await;
+    let rows = ["bad", "good"].map(|v| create(marker(v), fields([("v", text(v))])));
+    let results = write(&*connector, &rows).await;
+    assert!(results[0].as_ref().is_err_and(|error| error.message.contains("eats")), "{results:?}");
+    assert_eq!(results[1].as_ref().unwrap().id, "1");
+    assert_eq!(ids(&*connector, ReadMode::Full).await, ["1"]);
 }
 
 #[rstest]
