@@ -24,6 +24,7 @@ mod postgres;
 mod purge;
 mod queue;
 mod redis;
+mod reused;
 mod roles;
 mod schedules;
 mod screens;

@@ -29,6 +29,9 @@ impl Table {
     /// Whether a new row can do with these fields. Triggers may fill in what is missing, so nothing is said where there are
     /// any.
     pub(super) fn creates(&self, fields: &[&str]) -> Result<(), String> {
+        if let Some(grant) = &self.no_insert {
+            return Err(format!("the role may not insert rows; as the owner, run: {grant}"));
+        }
         let given = |column: &Column| fields.contains(&column.name.as_str());
         let lacks =
             |name: &str, why: &str| format!("a new row needs a value for {name:?}{why}; map a field to it");

@@ -191,7 +191,7 @@ impl Batch<'_> {
     async fn insert(&mut self, values: Vec<(usize, Raw)>, target: Option<String>) -> Result<String, Failure> {
         let table = self.table;
         let own_key = values.iter().find(|(position, _)| *position == table.key).map(|(_, raw)| raw.clone());
-        let mut statement = table.statement(format!("INSERT INTO {}", table.name));
+        let mut statement = table.statement(format!("INSERT {}INTO {}", table.or_abort(), table.name));
         if values.is_empty() {
             statement.push(" DEFAULT VALUES");
         } else {
@@ -263,7 +263,8 @@ impl Batch<'_> {
         {
             values.push((position, Raw::Int(version.wrapping_add(1))));
         }
-        let mut statement = self.table.statement(format!("UPDATE {} SET ", self.table.name));
+        let mut statement =
+            self.table.statement(format!("UPDATE {}{} SET ", self.table.or_abort(), self.table.name));
         for (number, (position, raw)) in values.into_iter().enumerate() {
             let name = quoted(&self.table.columns[position].name);
             statement

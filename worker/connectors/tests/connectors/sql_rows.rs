@@ -93,6 +93,20 @@ async fn a_rule_that_does_not_tell_its_rows_keeps_inserts_out_and_no_updates() {
 }
 
 #[tokio::test]
+async fn a_constraint_that_replaces_rows_deletes_none() {
+    let place = Place::new(On::Sqlite).await;
+    let connector = table(
+        &place,
+        "CREATE TABLE t (id TEXT PRIMARY KEY, v TEXT UNIQUE ON CONFLICT REPLACE); INSERT INTO t VALUES ('a', '1'), ('b', '2')",
+    )
+    .await;
+    let change = update("b", fields([("v", text("1"))]), fields([("v", text("2"))]));
+    let results = write(&*connector, &[row("c", "v", text("1")), change, row("d", "v", text("4"))]).await;
+    assert_eq!(results.iter().map(Result::is_ok).collect::<Vec<_>>(), [false, false, true]);
+    assert_eq!(ids(&*connector, ReadMode::Full).await, ["a", "b", "d"]);
+}
+
+#[tokio::test]
 async fn a_row_too_large_for_an_index_keeps_no_other_out() {
     let place = Place::new(On::Postgres).await;
     let connector = table(&place, "CREATE TABLE t (id text PRIMARY KEY, slug text UNIQUE)").await;

@@ -187,7 +187,13 @@ impl LinkIndex {
         let news = match entry.content.get(side) {
             // A deleted item has no content; one that is seen again has come back.
             None => true,
-            Some(_) if entry.flags & TOMBSTONE != 0 => false,
+            Some(before) if entry.flags & TOMBSTONE != 0 => {
+                // A listing that lags shows an item that we deleted as it was.
+                if entry.flags & missing(side) != 0 && *before != content_key(content) {
+                    return Found::New;
+                }
+                false
+            }
             Some(before) => *before != content_key(content),
         };
         if news {

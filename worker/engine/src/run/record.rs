@@ -282,7 +282,11 @@ fn change_state<'r>(
             *record.hash.get_mut(side) = None;
             record.base = Pair::default();
         }
-        Action::Delete(side) if written(side).is_some() => end(record, Some(side.other())),
+        Action::Delete(side) if written(side).is_some() => {
+            end(record, Some(side.other()));
+            // Unlike an item that stays when its link ends, this one is gone: what has its id from now on is another.
+            record.missing = Some((side, now));
+        }
         Action::End(side) => {
             let stays = plan.facts.seen.get(side.other()).item().is_some();
             end(record, stays.then_some(side));
