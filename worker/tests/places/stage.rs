@@ -98,8 +98,11 @@ impl Stage {
         let mut options = ConnectOptions::new(url);
         options.max_connections(2).sqlx_logging(false);
         options.map_sqlx_sqlite_opts(|sqlite| sqlite.synchronous(SqliteSynchronous::Off).foreign_keys(true));
-        let db = Database::connect(options).await?;
+        // A connection that saw the schema before the last migration may take the name of a new column for a text.
+        let db = Database::connect(options.clone()).await?;
         Migrator::new().up(&db, &Until::End).await?;
+        db.close().await?;
+        let db = Database::connect(options).await?;
         let project = project::Entity::find().one(&db).await?.context("the default project")?.id;
         Ok(Stage { db, project, folder, postgres: OnceCell::new() })
     }

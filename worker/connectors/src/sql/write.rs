@@ -7,7 +7,7 @@
 //! A row that is reported as refused leaves nothing behind: after a refusal the batch is undone and carried out again
 //! with a savepoint per row (`rows.rs`).
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use syncline_engine::{
     Item, Value,
@@ -120,11 +120,11 @@ impl Batch<'_> {
     /// Where a trigger takes a new row away, the database may give its number to the next one: two new rows with one id are
     /// one row at most.
     fn tell_apart(&self, writes: &[Write], outcomes: &[Outcome]) -> Result<(), Fault> {
-        let mut new = HashSet::new();
-        let created =
-            writes.iter().zip(outcomes).filter(|(write, _)| matches!(write.op, WriteOp::Create { .. }));
-        for id in created.filter_map(|(_, outcome)| outcome.id()) {
-            if !new.insert(id) {
+        let mut new = HashMap::new();
+        for (write, outcome) in writes.iter().zip(outcomes) {
+            if let (WriteOp::Create { marker, .. }, Some(id)) = (&write.op, outcome.id())
+                && new.insert(id, marker).is_some_and(|other| other != marker)
+            {
                 let what = format!("two new rows were given the id {id:?}{}", self.table.by_triggers());
                 return Err(Fault::Row(self.table.refusal(what)));
             }

@@ -110,7 +110,7 @@ pub(super) async fn comes_back(play: &mut Play<'_>, step: &Step) -> Checked<()> 
     let mut back = pair.clone();
     back.direction = Direction::TargetToSource;
     back.fields.iter_mut().for_each(|field| field.direction = None);
-    let name = format!("p{}_b", pair.seed);
+    let name = format!("{}_back", play.places.target.table);
     let place = play.stage.place(&pair.layouts.source, &name).await?;
     build(&place, &back, Side::Source, false).await?;
     let scopes = Both::new(place.scope(), play.places.target.scope());

@@ -8,7 +8,10 @@ mod once;
 mod reads;
 mod refused;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use anyhow::Context as _;
 use syncline_engine::{Side, run::Options, side::Pair as Both};
@@ -120,10 +123,14 @@ pub(crate) async fn show(stage: &Stage, seed: u64) -> anyhow::Result<String> {
     Ok(format!("{text}--- the document\n{document:#}{lost}"))
 }
 
+/// How many pairs were played.
+static PLAYED: AtomicU64 = AtomicU64::new(0);
+
 /// Holds the pair of a seed against every law.
 pub(crate) async fn check(stage: &Stage, seed: u64, flaw: Option<Flaw>) -> Checked<Applied> {
     let pair = generate::pair(seed);
-    let name = format!("p{seed}");
+    // Tests that run beside each other share a database.
+    let name = format!("p{seed}_{}", PLAYED.fetch_add(1, Ordering::Relaxed));
     let places = Both::new(
         stage.place(&pair.layouts.source, &format!("{name}_s")).await?,
         stage.place(&pair.layouts.target, &format!("{name}_t")).await?,
