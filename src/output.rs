@@ -4,7 +4,7 @@ mod plan;
 mod table;
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, BufWriter, IsTerminal, Write},
     process::ExitCode,
     sync::OnceLock,
 };
@@ -74,9 +74,10 @@ impl Output {
     /// The one document for programs; nothing for people.
     pub(crate) fn data(&self, data: &impl Serialize) {
         if self.json {
-            let text = serde_json::to_string_pretty(data)
-                .unwrap_or_else(|error| json!({ "error": error.to_string() }).to_string());
-            write_out(&format!("{text}\n"));
+            write_with(|out| {
+                serde_json::to_writer_pretty(&mut *out, data)?;
+                out.write_all(b"\n")
+            });
         }
     }
 
@@ -142,8 +143,12 @@ fn screen_width() -> Option<usize> {
 static LOST: OnceLock<String> = OnceLock::new();
 
 fn write_out(text: &str) {
-    let mut out = io::stdout().lock();
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    write_with(|out| out.write_all(text.as_bytes()));
+}
+
+fn write_with(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let written = write(&mut out).and_then(|()| out.flush());
     // A reader that has gone away (`| head`) is no fault of ours.
     if let Err(error) = written.as_ref()
         && error.kind() != io::ErrorKind::BrokenPipe

@@ -16,7 +16,7 @@ pub enum ConflictKind {
     Timestamp,
     /// The base came from a backup: it does not tell whose value is newer, nor whether both are.
     OldBase,
-    /// The value of one side is not of the type the field is mapped as.
+    /// The value of one side is not of the type the field is mapped as, or is one that the other side cannot take.
     TypeMismatch,
     /// The status cannot move where the other side has moved it.
     InvalidTransition,

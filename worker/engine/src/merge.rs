@@ -194,6 +194,8 @@ fn conflict(rule: &Rule, state: &FieldState<'_>, now: DateTime<Utc>) -> Merged {
         None if rule.strategy == Strategy::LastWriteWins && (state.unread.source || state.unread.target) => {
             None
         }
+        // The winner's value was refused. Who wrote last since then may have been this sync, in other fields.
+        None if was_refused(state) => None,
         None => settle(rule.strategy, state.modified, now),
     };
     let mut merged = match &settled {
@@ -222,6 +224,14 @@ fn describe(rule: &Rule, state: &FieldState<'_>, kind: ConflictKind, settled: Op
         modified: state.modified,
         settled,
     }
+}
+
+/// Whether the other side refused the value that won, and both values still are what they were.
+fn was_refused(state: &FieldState<'_>) -> bool {
+    let same = |open: &&OpenConflict| {
+        Side::BOTH.into_iter().all(|side| open.values.get(side).same(state.now.get(side)))
+    };
+    state.open.filter(same).is_some_and(|open| open.kind == ConflictKind::TypeMismatch.as_str())
 }
 
 /// The side that a person chose, while the values are still those that were shown.

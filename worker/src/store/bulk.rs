@@ -54,6 +54,10 @@ pub(super) async fn update_links(
     let backend = tx.get_database_backend();
     let mut updated = 0;
     for piece in pieces(rows) {
+        if let [(at, values)] = piece {
+            updated += update_link(tx, columns, *at, values).await?;
+            continue;
+        }
         let sets: Vec<String> = columns.iter().map(assignment).collect();
         let mut names = vec!["column1 AS id".to_owned(), "column2 AS at_version".to_owned()];
         names.extend(
@@ -76,6 +80,29 @@ pub(super) async fn update_links(
         updated += tx.execute_raw(statement(backend, &sql, values)).await?.rows_affected();
     }
     Ok(updated)
+}
+
+/// One link by itself: a large one would be copied once more on its way through a list of values.
+async fn update_link(
+    tx: &DatabaseTransaction,
+    columns: &[Column],
+    at: LinkRef,
+    values: &[Value],
+) -> Result<u64, DbErr> {
+    let backend = tx.get_database_backend();
+    let set = |column: &Column| {
+        let Column { name, sql_type, keeps } = column;
+        let value =
+            if backend == DbBackend::Postgres { format!("CAST(? AS {sql_type})") } else { "?".to_owned() };
+        if *keeps { format!("{name} = COALESCE({value}, {name})") } else { format!("{name} = {value}") }
+    };
+    let sets: Vec<String> = columns.iter().map(set).collect();
+    let sql = format!(
+        "UPDATE sync_metadata SET {}, version = version + 1 WHERE id = ? AND version = ?",
+        sets.join(", ")
+    );
+    let values = values.iter().cloned().chain([at.id.into(), at.version.into()]);
+    Ok(tx.execute_raw(statement(backend, &sql, values)).await?.rows_affected())
 }
 
 fn assignment(column: &Column) -> String {

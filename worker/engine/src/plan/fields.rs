@@ -37,7 +37,7 @@ pub(super) fn merge(context: &Context<'_>, facts: Facts) -> ItemPlan {
             plan.outcomes.push(Outcome::Settle);
             continue;
         }
-        let merged = merge_field(
+        let mut merged = merge_field(
             rule,
             &FieldState {
                 now,
@@ -61,7 +61,13 @@ pub(super) fn merge(context: &Context<'_>, facts: Facts) -> ItemPlan {
             }
             Outcome::Write { side, value, rule: why } => match accepted(context, rule, side, &value) {
                 Ok(()) => Outcome::Write { side, value, rule: why },
-                Err(problem) => Outcome::Blocked(problem),
+                Err(problem) => {
+                    // What the strategy decided cannot be done; a later run must not decide otherwise by itself.
+                    if let Some(conflict) = &mut merged.conflict {
+                        (conflict.kind, conflict.settled) = (ConflictKind::TypeMismatch, None);
+                    }
+                    Outcome::Blocked(problem)
+                }
             },
             outcome => outcome,
         };

@@ -84,6 +84,33 @@ fn what_a_new_item_has_in_a_refused_field_does_not_come_back() {
 }
 
 #[test]
+fn a_conflict_whose_winner_was_refused_waits_for_a_person() {
+    let mappings = json!([
+        { "source_field": "title", "target_field": "name" },
+        { "source_field": "body", "target_field": "text" },
+        { "source_field": "sum", "target_field": "total" },
+    ]);
+    let target = Manners { computed: Some("total"), ..Manners::default() };
+    let changes = json!({
+        "field_mappings": mappings, "match_on": ["title"], "conflict_strategy": "last_write_wins",
+    });
+    let world = World::with(changes, Manners::default(), target);
+    world.target.add(fields(json!({ "name": "one", "text": "old", "total": 7 })));
+    world.wait(60);
+    let id = world.source.add(fields(json!({ "title": "one", "body": "new", "sum": "3" })));
+    let report = world.sync();
+    assert_eq!((report.counts.updated, report.counts.failed), (1, 1));
+    assert_eq!(world.target.value(&world.target.only(), "text"), json!("new"));
+    // The target is the later one now, because of what this sync wrote.
+    for _ in 0..2 {
+        world.wait(60);
+        world.sync();
+        assert_eq!(world.source.value(&id, "sum"), json!("3"));
+        assert_eq!(world.tables().open_conflicts().len(), 1);
+    }
+}
+
+#[test]
 fn a_key_in_another_spelling_pairs_and_both_sides_keep_their_own() {
     let mappings = json!([
         { "source_field": "id", "target_field": "id" },
