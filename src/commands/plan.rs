@@ -56,7 +56,7 @@ async fn of_file(url: &str, file: &Path, args: &PlanArgs, output: &Output) -> Re
     let document = document::read(file)?;
     document.refuse_errors()?;
     for warning in document.told(Severity::Warning) {
-        output.line(format!("warning: {warning}"));
+        output.note(&format!("warning: {warning}"));
     }
     let db = app::connect_or_imagine(url).await?;
     let mut plans = Vec::new();
@@ -119,7 +119,7 @@ async fn preview(db: &sea_orm::DatabaseConnection, spec: &SyncSpec, args: &PlanA
         },
     };
     let mut items = Vec::new();
-    let report = run.preview(&mut |plan| items.extend(show(plan))).await;
+    let report = run.preview(&mut |plan| items.extend(show(plan, &open.spec))).await;
     let report = report.map_err(|error| Fault::failed(format!("sync {:?}: {error}", spec.name)))?;
     Ok(json!({
         "sync": spec.name,
@@ -168,7 +168,7 @@ pub(crate) fn tell(plan: &Value, limit: usize, output: &Output) -> Exit {
     ));
     if counts.missing > 0 {
         output.line(format!(
-            "{} {} missing for the first time (--confirm-deletes plans the deletes)",
+            "{} {} missing for the first time (--confirm-deletes plans what follows)",
             count(counts.missing, "item", "items"),
             is_are(counts.missing)
         ));
