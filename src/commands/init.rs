@@ -9,7 +9,7 @@ use std::{
 };
 
 use serde_json::{Map, Value, json};
-use syncline_connectors::{Look, OpenOptions as PlaceOptions, platform};
+use syncline_connectors::{Look, OpenOptions as PlaceOptions, address, platform};
 use syncline_engine::{
     nearest::{alternatives, nearest},
     spec::FieldType,
@@ -90,6 +90,12 @@ async fn place(
     near: bool,
     flag: &str,
 ) -> Result<Place, Fault> {
+    if !given.contains("://") && address::may_hold_password(given) && !Path::new(given).exists() {
+        return Err(Fault::usage(format!(
+            "a place is neither a file nor an address that can be read; write postgres://USER:PASSWORD@HOST/DATABASE, or \
+             env:NAME for a variable that holds it"
+        )));
+    }
     let is_url = given.contains("://") || given.starts_with("sqlite:");
     let (name, mut scope) = match given.strip_prefix("env:") {
         Some(variable) => ("sql", json!({ "url": { "env": variable } })),

@@ -6,8 +6,10 @@ use std::{
     time::Duration,
 };
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::{Value, json, value::RawValue};
 use syncline_engine::{
+    guard::Held,
     run::{Counts, Options, Run},
     side::Pair,
     spec::{Severity, SyncSpec},
@@ -47,9 +49,9 @@ async fn of_stored(url: &str, name: &str, args: &PlanArgs, output: &Output) -> R
     let spec: SyncSpec = serde_json::from_value(config.config_json.clone()).map_err(|error| {
         Fault::usage(format!("the stored document of {:?} cannot be read: {error}", config.name))
     })?;
-    let plan = preview(&db, &spec, args).await?;
-    output.data(&plan);
-    Ok(tell(&plan, args.limit, output))
+    let preview = preview(&db, &spec, args, output).await?;
+    output.data(&preview);
+    Ok(tell(&preview.for_people(args.limit), args.limit, output))
 }
 
 async fn of_file(url: &str, file: &Path, args: &PlanArgs, output: &Output) -> Result<Exit, Fault> {
@@ -62,18 +64,57 @@ async fn of_file(url: &str, file: &Path, args: &PlanArgs, output: &Output) -> Re
     let mut plans = Vec::new();
     let mut exit = Exit::Done;
     for sync in &document.syncs {
-        let plan = preview(&db, &sync.spec, args).await?;
-        if tell(&plan, args.limit, output) == Exit::Failed {
+        let preview = preview(&db, &sync.spec, args, output).await?;
+        if tell(&preview.for_people(args.limit), args.limit, output) == Exit::Failed {
             exit = Exit::Failed;
         }
-        plans.push(plan);
+        plans.push(preview);
     }
     output.data(&json!({ "plans": plans }));
     Ok(exit)
 }
 
+/// What a sync would do, for programs. An item is kept as its JSON text: as a value it takes twenty times as much.
+#[derive(Serialize)]
+struct Preview {
+    sync: String,
+    project: String,
+    plan: Planned,
+    held: Option<Held>,
+    open_conflicts: u64,
+}
+
+#[derive(Serialize)]
+struct Planned {
+    counts: Counts,
+    items: Vec<Box<RawValue>>,
+    /// Items that people are not shown, and which are not kept for them.
+    #[serde(skip)]
+    more: usize,
+}
+
+impl Preview {
+    fn for_people(&self, limit: usize) -> Value {
+        let read = |item: &Box<RawValue>| serde_json::from_str(item.get()).unwrap_or_default();
+        let items: Vec<Value> = self.plan.items.iter().take(limit).map(read).collect();
+        let more = self.plan.more + self.plan.items.len() - items.len();
+        json!({
+            "sync": self.sync,
+            "project": self.project,
+            "plan": { "counts": self.plan.counts, "items": items, "more": more },
+            "held": self.held,
+            "open_conflicts": self.open_conflicts,
+        })
+    }
+}
+
 /// Plans a document as it stands, against the links of the stored sync of its name, if there is one. Reads only.
-async fn preview(db: &sea_orm::DatabaseConnection, spec: &SyncSpec, args: &PlanArgs) -> Result<Value, Fault> {
+async fn preview(
+    db: &sea_orm::DatabaseConnection,
+    spec: &SyncSpec,
+    args: &PlanArgs,
+    output: &Output,
+) -> Result<Preview, Fault> {
     let project = syncline_entity::project::by_key(db, &spec.project).await?;
     let stored = match project {
         Some(project) => syncline_entity::sync_config::by_name(db, project.id, &spec.name).await?,
@@ -118,16 +159,23 @@ async fn preview(db: &sea_orm::DatabaseConnection, spec: &SyncSpec, args: &PlanA
             ..Options::default()
         },
     };
-    let mut items = Vec::new();
-    let report = run.preview(&mut |plan| items.extend(show(plan, &open.spec))).await;
+    let kept = if output.is_json() { usize::MAX } else { args.limit };
+    let (mut items, mut more) = (Vec::new(), 0);
+    let report = run
+        .preview(&mut |plan| match show(plan, &open.spec) {
+            Some(item) if items.len() < kept => items.extend(serde_json::value::to_raw_value(&item)),
+            Some(_) => more += 1,
+            None => {}
+        })
+        .await;
     let report = report.map_err(|error| Fault::failed(format!("sync {:?}: {error}", spec.name)))?;
-    Ok(json!({
-        "sync": spec.name,
-        "project": spec.project,
-        "plan": { "counts": report.counts, "items": items },
-        "held": report.held,
-        "open_conflicts": open_conflicts,
-    }))
+    Ok(Preview {
+        sync: spec.name.clone(),
+        project: spec.project.clone(),
+        plan: Planned { counts: report.counts, items, more },
+        held: report.held,
+        open_conflicts,
+    })
 }
 
 /// A preview writes nothing; if it ever asked, it would be refused.
@@ -153,8 +201,9 @@ pub(crate) fn tell(plan: &Value, limit: usize, output: &Output) -> Exit {
     let name = display_name(project, plan["sync"].as_str().unwrap_or_default());
     output.headline(&format!("plan of {name}"));
     output.plan(&items[..items.len().min(limit)]);
-    if items.len() > limit {
-        output.line(format!("... and {} more (--limit)", items.len() - limit));
+    let more = items.len().saturating_sub(limit) as u64 + plan["plan"]["more"].as_u64().unwrap_or(0);
+    if more > 0 {
+        output.line(format!("... and {more} more (--limit)"));
     }
     output.line(format!(
         "{} to create, {} to update, {} to delete, {} settled, {} for a person, {} failing, {} unchanged",

@@ -21,6 +21,9 @@ impl DatabaseUrl {
         let url = DatabaseUrl(text.to_owned());
         let refuse = |what: String| Err(Fault::usage(format!("DATABASE_URL: {what}; {FORMS}")));
         if url.is_sqlite() {
+            if address::may_hold_password(text.split('?').next().unwrap_or_default()) {
+                return refuse("a SQLite address names a file and has neither user nor password".to_owned());
+            }
             return match SqliteConnectOptions::from_str(text) {
                 Ok(_) => Ok(url),
                 Err(_) => refuse(format!("{} has a parameter that SQLite does not know", url.shown())),

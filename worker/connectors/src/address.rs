@@ -69,7 +69,8 @@ pub fn check(url: &str) -> Result<(), AddressError> {
 /// The address without its password and its parameters, in which one may stand as well.
 pub fn shown(url: &str) -> Result<String, AddressError> {
     let parts = Parts::of(url)?;
-    let user = parts.user.map(|user| user.split(':').next().unwrap_or_default());
+    let user =
+        parts.user.map(|user| &user[..user.find(':').or_else(|| encoded_colon(user)).unwrap_or(user.len())]);
     let user = user.filter(|user| !user.is_empty()).map(|user| format!("{user}@")).unwrap_or_default();
     Ok(format!("{}://{user}{}{}", parts.scheme, parts.host, parts.path))
 }
@@ -85,11 +86,27 @@ impl Parts<'_> {
         // Each of these is what an unencoded password looks like, cut at its first special character.
         let malformed = scheme.is_empty()
             || rest.contains('#')
-            || database.contains(['@', '/'])
+            || database.contains(['@', '/', ';', '='])
             || (user.is_none() && query.contains('@'))
             || !is_host(host);
         if malformed { Err(AddressError::Malformed) } else { Ok(Parts { scheme, user, host, path, query }) }
     }
+}
+
+fn encoded_colon(text: &str) -> Option<usize> {
+    text.to_ascii_lowercase().find("%3a")
+}
+
+/// Whether a text that should name a file is rather an address of a server with a password in it. Such a text is not shown.
+pub fn may_hold_password(text: &str) -> bool {
+    let start = text.split_once("//").map_or(text, |(_, rest)| rest);
+    let first = start.split_once('@').map(|(first, _)| first);
+    let userinfo = first.is_some_and(|first| !first.contains('/') && first.contains(':'));
+    // A scheme with too few slashes: `postgres:/u:PW@h/db`.
+    let mended = text.split_once(':').is_some_and(|(scheme, rest)| {
+        scheme.chars().all(|letter| letter.is_ascii_alphabetic()) && rest.contains(':') && rest.contains('@')
+    });
+    userinfo || mended || text.to_ascii_lowercase().contains("password=")
 }
 
 fn is_host(text: &str) -> bool {
@@ -114,6 +131,7 @@ mod tests {
     #[case("postgres://app:hun@ter2@db/x", "postgres://app@db/x")]
     #[case("postgresql://db", "postgresql://db")]
     #[case("postgres://%2Frun%2Fpostgresql/x", "postgres://%2Frun%2Fpostgresql/x")]
+    #[case("postgres://u%3Ahunter2@db/x", "postgres://u@db/x")]
     #[case("postgres:///x?host=/run&password=hunter2&user=app", "postgres:///x")]
     fn an_address_is_shown_without_its_secrets(#[case] url: &str, #[case] expected: &str) {
         assert_eq!(check(url), Ok(()));
@@ -133,6 +151,7 @@ mod tests {
             "1?sslmode=ter2",
             "1#ter2",
             "@/ter2",
+            "@db/x;password=ter2",
             "ter2:/"
         )]
         password: &str,
@@ -142,6 +161,20 @@ mod tests {
         assert_eq!(error, AddressError::Malformed);
         assert!(error.to_string().contains("percent-encoded"));
         assert_eq!(shown(&url), Err(AddressError::Malformed));
+    }
+
+    #[rstest]
+    #[case("u:hunter2@h/db", true)]
+    #[case("//u:hunter2@h/db", true)]
+    #[case("postgres:u:hunter2@h/db", true)]
+    #[case("postgres:/u:hunter2@h/db", true)]
+    #[case("postgres//u:hunter2@h/db", true)]
+    #[case("sqlite://u:hunter2@h/db", true)]
+    #[case("host=h password=hunter2", true)]
+    #[case("/srv/exports/team@work.csv", false)]
+    #[case("sqlite://data/10:30.db", false)]
+    fn a_text_that_names_no_file_may_hold_a_password(#[case] text: &str, #[case] expected: bool) {
+        assert_eq!(may_hold_password(text), expected);
     }
 
     #[test]

@@ -155,6 +155,11 @@ pub(crate) fn read(text: &str) -> Option<(Instant, Stamp)> {
     Some((instant, Stamp::of_text(text)?))
 }
 
+/// RFC 3339, which has seconds in any case.
+pub(crate) fn rfc3339(instant: Instant) -> String {
+    Instant::new(instant.at, instant.precision.max(Precision::Second)).to_text()
+}
+
 /// Says that the time of a row's last change cannot be read.
 pub(crate) fn unread(column: &str, content: &str) -> String {
     let short: String = content.chars().take(40).collect();

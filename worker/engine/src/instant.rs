@@ -79,7 +79,8 @@ impl Instant {
         let offset = parse_zone(&rest[zone_at..])?;
         let local = date.and_time(time);
         let utc = local.checked_sub_signed(TimeDelta::seconds(i64::from(offset.local_minus_utc())))?;
-        Some(Instant::new(utc.and_utc(), precision))
+        // A zone may carry the time over the edge of the years that can be written down.
+        (1000..=9999).contains(&utc.year()).then(|| Instant::new(utc.and_utc(), precision))
     }
 }
 

@@ -41,11 +41,20 @@ pub fn alternatives<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>, l
 
 /// The first names and how many more there are.
 pub fn listed(names: &[impl AsRef<str>], limit: usize) -> String {
-    let shown: Vec<&str> = names.iter().take(limit).map(AsRef::as_ref).collect();
+    let shown: Vec<String> = names.iter().take(limit).map(|name| visible(name.as_ref())).collect();
     match names.len().saturating_sub(limit) {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
     }
+}
+
+/// A name whose letters can all be seen: what a screen shows as nothing is written as its code.
+fn visible(name: &str) -> String {
+    let letter = |letter: char| match letter {
+        '"' | '\'' | '\\' => letter.to_string(),
+        letter => letter.escape_debug().to_string(),
+    };
+    name.chars().map(letter).collect()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod prepare;
 mod record;
 mod recover;
 mod report;
+mod respelled;
 mod restored;
 mod retry;
 mod send;
@@ -113,8 +114,9 @@ pub enum RunError {
 /// A piece of work: what is read and planned together.
 #[derive(Debug, Clone)]
 enum Work {
-    /// A link to look at; which of its items a complete listing lacked, and roughly the bytes that they take.
-    Link { id: i64, absent: Pair<bool>, weight: usize },
+    /// A link to look at; ids that its items have now instead of those known, which of its items a complete listing
+    /// lacked, and roughly the bytes that they take.
+    Link { id: i64, ids: Pair<Option<String>>, absent: Pair<bool>, weight: usize },
     /// Two items to be paired.
     Pair { source: Unpaired, target: Unpaired },
     /// An item whose counterpart is to be created.
@@ -124,7 +126,7 @@ enum Work {
 impl Work {
     /// A link to look at, of which nothing is known to be absent.
     fn link(id: i64, weight: usize) -> Work {
-        Work::Link { id, absent: Pair::new(false, false), weight }
+        Work::Link { id, ids: Pair::default(), absent: Pair::new(false, false), weight }
     }
 
     /// Roughly the bytes that its items take.

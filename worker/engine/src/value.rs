@@ -162,6 +162,15 @@ impl Value {
         is_bounded(&json).then(|| Value::from_json(&json))
     }
 
+    /// [`parse_json`](Value::parse_json) of a cell. JSON that states a text is that text, unless the text is JSON itself,
+    /// which read again would turn into something else: it stays as it is written.
+    pub fn parse_json_cell(text: &str) -> Option<Value> {
+        match Value::parse_json(text)? {
+            Value::Text(inner) if serde_json::from_str::<Json>(&inner).is_ok() => None,
+            value => Some(value),
+        }
+    }
+
     /// One text for one value, as ids and the keys of value maps are written: 1.50 is "1.5".
     pub fn name(&self) -> String {
         match self {

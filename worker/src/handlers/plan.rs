@@ -22,6 +22,8 @@ use crate::{
 
 /// Items kept with a plan's run; the counts cover all of them.
 pub const ITEMS_KEPT: usize = 10_000;
+/// And no more bytes of JSON than this, which take many times as much in memory.
+const BYTES_KEPT: usize = 2 << 20;
 
 pub(super) async fn execute(
     environment: &Environment,
@@ -36,12 +38,14 @@ pub(super) async fn execute(
     let leave = LeaseLeave(leased.lease.clone());
     let restored = restore::restored_since(&environment.db, config, environment.clock.now()).await?;
     let run = sync::run(environment, begun, &open, &store, &leave, &observer, restored)?;
-    let mut items = Vec::new();
+    let (mut items, mut bytes) = (Vec::new(), 0);
     let report = run
         .preview(&mut |plan| {
             if items.len() < ITEMS_KEPT
+                && bytes < BYTES_KEPT
                 && let Some(item) = show(plan, &open.spec)
             {
+                bytes += item.to_string().len();
                 items.push(item);
             }
         })

@@ -9,7 +9,7 @@ use syncline_engine::{
 };
 use uuid::Uuid;
 
-use super::{LinkStore, bulk, database};
+use super::{LinkStore, bulk, database, reused::release};
 
 const INTENT: [bulk::Column; 8] = [
     bulk::set("intent_id", "uuid"),
@@ -53,6 +53,8 @@ pub(super) async fn intend(
     if updated != known.len() as u64 {
         return Err(StoreError::Outdated);
     }
+    let ids = batch.iter().filter(|intended| intended.link.is_none()).map(|intended| &intended.ids);
+    release(store, tx, ids).await.map_err(database)?;
     let columns: Vec<&str> = NEW.into_iter().chain(INTENT.map(|column| column.name)).collect();
     let returning = "RETURNING id, entity_id, external_id";
     let rows = bulk::insert(tx, "sync_metadata", &columns, &new, returning).await.map_err(database)?;

@@ -7,6 +7,7 @@ mod conflicts;
 mod intend;
 mod read;
 mod record;
+mod reused;
 pub mod verify;
 
 use std::sync::{Arc, Mutex, PoisonError};

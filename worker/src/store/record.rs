@@ -9,7 +9,7 @@ use syncline_engine::{
     value::{Fields, fields_to_json},
 };
 
-use super::{LinkStore, bulk, database};
+use super::{LinkStore, bulk, database, reused::release};
 
 const STATE: [bulk::Column; 40] = [
     bulk::set("entity_id", "text"),
@@ -60,6 +60,9 @@ pub(super) async fn record(
     tx: &DatabaseTransaction,
     batch: &[Recorded],
 ) -> Result<Vec<LinkRef>, StoreError> {
+    let has_new_id = |record: &&Recorded| record.link.is_none() || !record.verdicts.is_empty();
+    let ids = batch.iter().filter(has_new_id).filter(|record| record.state != LinkState::Tombstone);
+    release(store, tx, ids.map(|record| &record.ids)).await.map_err(database)?;
     let known: Vec<(LinkRef, Vec<Value>)> =
         batch.iter().filter_map(|record| Some((record.link?, state_values(store, record)))).collect();
     let updated = bulk::update_links(tx, &STATE, &known).await.map_err(database)?;

@@ -5,6 +5,7 @@
 
 mod dialect;
 mod error;
+mod form;
 mod header;
 mod list;
 mod look;
@@ -21,7 +22,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use serde_json::Value as Json;
 use syncline_engine::{
-    Item,
+    Item, Value,
     capability::{Capabilities, ConcurrencyControl, CreateIdempotency, DeleteEvidence, Removal},
     ports::{
         Connector, ConnectorError, FieldInfo, Listing, Marker, ReadMode, Write, WriteContext, WriteResult,
@@ -140,6 +141,10 @@ impl Connector for CsvFile {
             markers.iter().map(|marker| marker.id.as_ref().unwrap_or(&marker.text).clone()).collect();
         let found = self.fetch(&ids).await?;
         Ok(ids.iter().map(|id| found.iter().find(|item| item.id == *id).cloned()).collect())
+    }
+
+    fn accepts(&self, field: &str, value: &Value) -> Result<(), String> {
+        self.place.accepts(field, value)
     }
 
     async fn write(

@@ -1,17 +1,18 @@
 //! One file, and where its rows start.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     thread::sleep,
     time::Duration,
 };
 
 use syncline_engine::{
-    Item,
+    Item, Value,
     ports::{ConnectorError, ErrorKind},
 };
 
 use super::{
+    header::Header,
     list::PageReader,
     read::{Identity, Index, Table, rows_at},
     scope::FileScope,
@@ -25,6 +26,8 @@ pub(super) struct Place {
     /// The file as its header was read, for the listing that follows: a look at the columns and a short listing are one
     /// opening of the file.
     opened: Mutex<Option<Table>>,
+    /// The columns as they were at the first look.
+    header: OnceLock<Header>,
 }
 
 pub(super) struct Known {
@@ -34,7 +37,7 @@ pub(super) struct Known {
 
 impl Place {
     pub(super) fn new(scope: FileScope) -> Self {
-        Self { scope, known: Mutex::new(None), opened: Mutex::new(None) }
+        Self { scope, known: Mutex::new(None), opened: Mutex::new(None), header: OnceLock::new() }
     }
 
     /// The columns, if the file is open and was not read yet.
@@ -46,8 +49,15 @@ impl Place {
     pub(super) fn look(&self) -> Result<Vec<String>, ConnectorError> {
         let table = patiently(|| Table::open(&self.scope))?;
         let columns = table.header.names.clone();
+        let _ = self.header.set(table.header.clone());
         *self.opened() = Some(table);
         Ok(columns)
+    }
+
+    /// Whether the field can be written with this value, going by the first look at the columns.
+    pub(super) fn accepts(&self, field: &str, value: &Value) -> Result<(), String> {
+        let column = self.header.get().and_then(|header| header.column(field));
+        column.map_or(Ok(()), |column| column.accepts(value))
     }
 
     /// The file from its first row on, as it is now.

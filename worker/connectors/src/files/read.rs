@@ -235,7 +235,7 @@ impl Table {
 
     /// A flaw in a file that somebody is writing just now may be gone on the next read.
     fn blame(&self, error: ConnectorError) -> ConnectorError {
-        match self.state() {
+        match self.state(RECENT) {
             State::Same => error,
             _ => ConnectorError::transient(format!("{} (the file is being written just now)", error.message)),
         }
@@ -244,7 +244,7 @@ impl Table {
     /// Whether every row of the file was read, at its end.
     pub(super) fn is_whole(&self) -> Result<bool, ConnectorError> {
         let half_a_row = self.position() > 0 && self.open_end;
-        let state = if half_a_row { self.state() } else { self.state_now() };
+        let state = if half_a_row { self.state(LOOK) } else { self.state_now() };
         match state {
             State::Same => Ok(true),
             // What was read is whole, and old.
@@ -256,11 +256,13 @@ impl Table {
         }
     }
 
-    /// What became of the file; one changed a moment ago is given a moment more.
-    fn state(&self) -> State {
-        let age = SystemTime::now().duration_since(self.identity.modified_at()).unwrap_or_default();
-        if age < RECENT && matches!(self.state_now(), State::Same) {
+    /// What became of the file. One changed a moment ago is given a moment more, in which its writer may go on.
+    fn state(&self, patience: Duration) -> State {
+        let age = || SystemTime::now().duration_since(self.identity.modified_at()).unwrap_or_default();
+        let mut waited = Duration::ZERO;
+        while age() < RECENT && waited < patience && matches!(self.state_now(), State::Same) {
             std::thread::sleep(LOOK);
+            waited += LOOK;
         }
         self.state_now()
     }

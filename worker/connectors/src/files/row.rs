@@ -11,6 +11,7 @@ use syncline_engine::{
 
 use super::{
     dialect::Quoting,
+    form::{cell_like, cell_text},
     header::{Column, Header},
     record::{LARGEST_RECORD, Record, unquoted},
 };
@@ -176,44 +177,13 @@ impl Style<'_> {
                     self.header.names.join(", ")
                 )));
             };
-            for (position, content) in self.cells(row, column, value)? {
-                if content.contains('\0') {
-                    return Err(ConnectorError::permanent(format!(
-                        "{}: the column {name:?} cannot take a zero byte (\\0)",
-                        self.file
-                    )));
-                }
+            let refused = |what| ConnectorError::permanent(format!("{}: {what}", self.file));
+            column.accepts(value).map_err(refused)?;
+            for (position, content) in cells(row, column, value) {
                 changed |= row.set(position, &content, self.quoting);
             }
         }
         Ok(changed)
-    }
-
-    /// The cells that a value fills, with their content.
-    fn cells(
-        &self,
-        row: &Row,
-        column: &Column,
-        value: &Value,
-    ) -> Result<Vec<(usize, String)>, ConnectorError> {
-        if let [position] = column.positions.as_slice() {
-            return Ok(vec![(*position, cell_text(value))]);
-        }
-        let texts = list_of(value);
-        if texts.iter().any(String::is_empty) || texts.len() > column.positions.len() {
-            return Err(ConnectorError::permanent(format!(
-                "{}: the columns {:?} cannot take {value}: they hold at most {} values, none of them empty",
-                self.file,
-                column.name,
-                column.positions.len()
-            )));
-        }
-        // Values go where values are; only a list of another length fills the cells from the first on.
-        let filled = |position: &&usize| !unquoted(&row.cells[**position]).is_empty();
-        let used: Vec<usize> = column.positions.iter().filter(filled).copied().collect();
-        let places = if used.len() == texts.len() { &used } else { &column.positions };
-        let texts = texts.into_iter().chain(std::iter::repeat_with(String::new));
-        Ok(places.iter().copied().zip(texts).collect())
     }
 
     /// Records the time of the change, unless it was written itself.
@@ -263,6 +233,37 @@ impl Style<'_> {
     }
 }
 
+impl Column {
+    /// Whether the column can take a value.
+    pub(super) fn accepts(&self, value: &Value) -> Result<(), String> {
+        let (name, places) = (&self.name, self.positions.len());
+        let texts = if places == 1 { vec![cell_text(value)] } else { list_of(value) };
+        if places > 1 && (texts.iter().any(String::is_empty) || texts.len() > places) {
+            return Err(format!(
+                "the columns {name:?} cannot take {value}: they hold at most {places} values, none of them empty"
+            ));
+        }
+        if texts.iter().any(|text| text.contains('\0')) {
+            return Err(format!("the column {name:?} cannot take a zero byte (\\0)"));
+        }
+        Ok(())
+    }
+}
+
+/// The cells that a value fills, with their content.
+fn cells(row: &Row, column: &Column, value: &Value) -> Vec<(usize, String)> {
+    if let [position] = column.positions.as_slice() {
+        return vec![(*position, cell_like(&unquoted(&row.cells[*position]), value))];
+    }
+    let texts = list_of(value);
+    // Values go where values are; only a list of another length fills the cells from the first on.
+    let filled = |position: &&usize| !unquoted(&row.cells[**position]).is_empty();
+    let used: Vec<usize> = column.positions.iter().filter(filled).copied().collect();
+    let places = if used.len() == texts.len() { &used } else { &column.positions };
+    let texts = texts.into_iter().chain(std::iter::repeat_with(String::new));
+    places.iter().copied().zip(texts).collect()
+}
+
 /// The values of columns that share a name; a list may come back as the JSON text that it went out as.
 fn list_of(value: &Value) -> Vec<String> {
     match value {
@@ -273,17 +274,5 @@ fn list_of(value: &Value) -> Vec<String> {
             Err(_) => vec![text.clone()],
         },
         other => vec![cell_text(other)],
-    }
-}
-
-/// A value as the content of a cell.
-fn cell_text(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::Text(text) => text.clone(),
-        Value::Date(date) => date.to_string(),
-        Value::DateTime(instant) => instant.to_text(),
-        Value::Decimal(number) => number.as_str().to_owned(),
-        other => other.to_json().to_string(),
     }
 }

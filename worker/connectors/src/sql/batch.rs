@@ -166,15 +166,7 @@ impl<'a> Batch<'a> {
                 return Ok(if ours { Outcome::Row(id) } else { Outcome::Refused(self.table.taken(&id)) });
             }
         }
-        let what = match &write.op {
-            WriteOp::Create { .. } => "a new row was refused".to_owned(),
-            WriteOp::Update { id, .. } | WriteOp::Delete { id } => format!("the row {id:?} was refused"),
-        };
-        // The table's label begins with the database's, which need not stand there twice.
-        let bare = |prefix: &str| error.message.strip_prefix(&format!("{prefix}: "));
-        let message = bare(&self.table.label).or_else(|| bare(self.tx.label())).unwrap_or(&error.message);
-        let written = written(write);
-        Ok(Outcome::Refused(self.table.refusal(format!("{what}: {message}{written}"))))
+        Ok(Outcome::Refused(refused(self.table, self.tx.label(), write, &error)))
     }
 
     /// The rows as they stand now, triggers and defaults included.
@@ -214,6 +206,18 @@ impl<'a> Batch<'a> {
         let arguments = [Raw::Text(sequence.clone()), Raw::Int(highest)];
         self.tx.rows(sql, &arguments).await.map(|_| ())
     }
+}
+
+/// The refusal of a write in words that name the table, the row and what was to be written. `label` names the database.
+pub(super) fn refused(table: &Table, label: &str, write: &Write, error: &ConnectorError) -> ConnectorError {
+    let what = match &write.op {
+        WriteOp::Create { .. } => "a new row was refused".to_owned(),
+        WriteOp::Update { id, .. } | WriteOp::Delete { id } => format!("the row {id:?} was refused"),
+    };
+    // The table's label begins with the database's, which need not stand there twice.
+    let bare = |prefix: &str| error.message.strip_prefix(&format!("{prefix}: "));
+    let message = bare(&table.label).or_else(|| bare(label)).unwrap_or(&error.message);
+    table.refusal(format!("{what}: {message}{}", written(write)))
 }
 
 /// What was to be written, shortened: the database does not always say which value it could not take.

@@ -1,8 +1,9 @@
 //! Values to and from what a column holds. No I/O.
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, NaiveTime, Timelike};
 use syncline_engine::{
     Value,
+    spec::FieldType,
     value::{Instant, Precision, parse_date},
 };
 
@@ -105,6 +106,8 @@ impl Column {
                 // A column without a type keeps the digits as text.
                 None => Some(Raw::Text(plain(value))),
             },
+            _ if self.cast.starts_with("time ") => Some(Raw::Text(plain(value)))
+                .filter(|_| is_time(value, self.cast.ends_with("with time zone"))),
             _ if self.cast == "money" => Some(Raw::Text(plain(value))).filter(|_| has_whole_cents(value)),
             _ => Some(Raw::Text(plain(value))),
         }
@@ -117,8 +120,13 @@ impl Column {
             Value::List(values) => values,
             Value::Text(text) if text.is_empty() => return Ok(Some(Raw::Null)),
             Value::Text(text) => {
-                let Some(Value::List(values)) = Value::parse_json(text) else { return Ok(None) };
-                parsed = values;
+                let split = || text.split(',').map(|part| Value::text(part.trim())).collect();
+                parsed = match Value::parse_json(text) {
+                    Some(Value::List(values)) => values,
+                    // What a list of texts becomes in a field of text.
+                    _ if text.trim_start().starts_with('[') => return Ok(None),
+                    _ => split(),
+                };
                 &parsed
             }
             _ => return Ok(None),
@@ -133,6 +141,7 @@ impl Column {
         for value in values {
             // A list in a list is a row of a matrix.
             let raw = match value {
+                Value::Bool(_) if element.kind.field_type() == FieldType::Number => return Ok(None),
                 Value::List(_) if element.kind != Kind::Json => {
                     self.array(value, dialect)?.unwrap_or(Raw::Null)
                 }
@@ -243,12 +252,13 @@ fn typed(kind: Kind, text: &str) -> Option<Value> {
         Kind::Date => parse_date(text).map(Value::Date),
         Kind::DateTime(precision) => Instant::parse(text)
             .map(|found| Value::DateTime(Instant::new(found.at, precision.unwrap_or(found.precision)))),
-        Kind::Json | Kind::Array => Value::parse_json(text),
+        Kind::Json => Value::parse_json_cell(text),
+        Kind::Array => Value::parse_json(text),
         Kind::Text | Kind::Uuid | Kind::Any | Kind::Binary => None,
     }
 }
 
-fn boolean(value: &Value) -> Option<bool> {
+pub(super) fn boolean(value: &Value) -> Option<bool> {
     match value {
         Value::Bool(flag) => Some(*flag),
         Value::Int(number @ (0 | 1)) => Some(*number == 1),
@@ -259,6 +269,18 @@ fn boolean(value: &Value) -> Option<bool> {
         },
         _ => None,
     }
+}
+
+/// A time of day that PostgreSQL stores as it is: it carries over 60 seconds, drops zones and rounds what is finer than
+/// a microsecond.
+fn is_time(value: &Value, zoned: bool) -> bool {
+    let text = plain(value);
+    let (time, zone) = text.split_at(text.find(['+', '-', 'Z']).unwrap_or(text.len()));
+    let fine = time.split_once('.').map_or("", |(_, digits)| digits);
+    let whole = &time[..time.find('.').unwrap_or(time.len())];
+    let complete =
+        NaiveTime::parse_from_str(whole, "%H:%M:%S").or_else(|_| NaiveTime::parse_from_str(whole, "%H:%M"));
+    complete.is_ok_and(|time| time.nanosecond() == 0) && fine.len() <= 6 && zone.is_empty() != zoned
 }
 
 /// PostgreSQL's `money` rounds to cents.
@@ -274,7 +296,7 @@ fn plain(value: &Value) -> String {
     match value {
         Value::Text(text) => text.clone(),
         Value::Date(date) => date.to_string(),
-        Value::DateTime(instant) => instant.to_text(),
+        Value::DateTime(instant) => stamp::rfc3339(*instant),
         Value::Decimal(number) => number.as_str().to_owned(),
         other => other.to_json().to_string(),
     }
@@ -283,8 +305,9 @@ fn plain(value: &Value) -> String {
 /// JSON as text; text that is an object or a list in JSON is one (a file has no other way to say so).
 fn json(value: &Value) -> String {
     if let Value::Text(text) = value {
-        let parsed = serde_json::from_str(text).ok();
-        if parsed.is_some_and(|json: serde_json::Value| json.is_object() || json.is_array()) {
+        // Also text that stays JSON where it is read, see `parse_json_cell`.
+        let parsed: Option<serde_json::Value> = serde_json::from_str(text).ok();
+        if parsed.is_some_and(|json| json.is_object() || json.is_array() || json.is_string()) {
             return text.clone();
         }
     }

@@ -107,6 +107,8 @@ pub(super) async fn table(db: &Db, scope: &SqlScope) -> Result<Table, ConnectorE
         key_nullable: !numbered && !found.columns[key].not_null,
         spelling: found.rules.spelling,
         unique: Vec::new(),
+        replaces: found.rules.replaces,
+        no_insert: found.rules.no_insert,
         triggers: found.rules.triggers,
         sequence: found.rules.sequence,
         columns: found.columns,
@@ -129,6 +131,18 @@ async fn no_table(db: &Db, shown: &str) -> Result<ConnectorError, ConnectorError
              pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1 LIMIT 20"
         }
     };
+    if db.dialect() == Dialect::Postgres {
+        let closed = "SELECT quote_ident(schemaname), current_user::text FROM pg_tables WHERE (tablename = $1 OR \
+                      schemaname || '.' || tablename = $1) AND NOT has_schema_privilege(schemaname, 'USAGE') LIMIT 1";
+        if let Some(row) = db.rows(closed.to_owned(), &[Raw::Text(shown.to_owned())]).await?.first() {
+            let (schema, role) = (text(row, 0), text(row, 1));
+            return Ok(ConnectorError::permanent(format!(
+                "{}: the role may not use the schema {schema}, which has a table {shown}; as its owner, run: GRANT USAGE ON \
+                 SCHEMA {schema} TO {role}",
+                db.label
+            )));
+        }
+    }
     let names: Vec<String> = db.rows(sql.to_owned(), &[]).await?.iter().map(|row| text(row, 0)).collect();
     let others =
         if names.is_empty() { "it has none".to_owned() } else { format!("it has {}", names.join(", ")) };
@@ -189,7 +203,7 @@ async fn postgres(db: &Db, scope: &SqlScope) -> Result<Option<Found>, ConnectorE
     // assignment refuses it.
     let columns = "SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), format_type(a.atttypid, -1), \
                    CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, t.typtypmod) \
-                   ELSE format_type(a.atttypid, a.atttypmod) END, a.attnotnull::text, \
+                   ELSE format_type(a.atttypid, a.atttypmod) END, (a.attnotnull OR t.typnotnull)::text, \
                    (a.atthasdef OR a.attidentity <> '')::text, \
                    (a.attgenerated <> '' OR a.attidentity = 'a')::text, \
                    (SELECT string_agg(enumlabel, E'\\n' ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = CASE \

@@ -1,9 +1,13 @@
 //! One key in several spellings. No I/O.
 
-use syncline_engine::Value;
+use syncline_engine::{
+    Value,
+    value::{Instant, Precision, parse_date},
+};
 
 use super::{
     column::Kind,
+    convert::boolean,
     table::{Table, is_uuid},
 };
 
@@ -39,6 +43,10 @@ impl Table {
         }
     }
 
+    pub(super) fn respells_keys(&self) -> bool {
+        self.spelling != Spelling::default() || !matches!(self.key().kind, Kind::Text | Kind::Any)
+    }
+
     pub(super) fn same_id(&self, one: &str, other: &str) -> bool {
         one == other || self.canonical(one) == self.canonical(other)
     }
@@ -49,10 +57,9 @@ impl Table {
             Kind::Int => whole(id),
             Kind::Uuid => uuid(id),
             Kind::Decimal(_) | Kind::Single | Kind::Float => decimal(id),
-            Kind::Date | Kind::DateTime(_) => {
-                let raw = self.key().raw(&Value::Text(id.to_owned()), self.dialect).ok();
-                raw.map(|raw| raw.text()).filter(|text| !text.is_empty())
-            }
+            Kind::Date => parse_date(id).map(|date| date.to_string()),
+            Kind::DateTime(_) => time(id),
+            Kind::Bool => boolean(&Value::text(id)).map(|flag| flag.to_string()),
             _ => None,
         };
         plain.unwrap_or_else(|| id.to_owned())
@@ -72,6 +79,11 @@ fn whole(id: &str) -> Option<String> {
 /// `007.50` is 7.5.
 fn decimal(id: &str) -> Option<String> {
     Value::number(id.trim())?.to_decimal().map(|number| number.plain())
+}
+
+/// `2026-03-01 10:00+01` is 2026-03-01T09:00:00.000000Z.
+fn time(id: &str) -> Option<String> {
+    Instant::exact(id).map(|instant| Instant::new(instant.at, Precision::Micro).to_text())
 }
 
 /// PostgreSQL reads a UUID in upper case, in braces, and with hyphens left out.
@@ -110,6 +122,14 @@ mod tests {
     #[case("x", None)]
     fn a_decimal_key_has_one_form(#[case] id: &str, #[case] expected: Option<&str>) {
         assert_eq!(decimal(id).as_deref(), expected);
+    }
+
+    #[rstest]
+    #[case("2026-03-01 10:00+01")]
+    #[case("2026-03-01T09:00:00Z")]
+    #[case("2026-03-01 09:00:00.000")]
+    fn a_time_has_one_form(#[case] id: &str) {
+        assert_eq!(time(id).as_deref(), Some("2026-03-01T09:00:00.000000Z"));
     }
 
     #[rstest]

@@ -184,6 +184,10 @@ impl Connector for SqlTable {
         self.table.canonical(id)
     }
 
+    fn respells_keys(&self) -> bool {
+        self.table.respells_keys()
+    }
+
     fn accepts(&self, field: &str, value: &Value) -> Result<(), String> {
         let Some(position) = self.table.position(field) else { return Ok(()) };
         self.table.columns[position].stored(value, self.table.dialect).map(|_| ())
@@ -195,6 +199,10 @@ impl Connector for SqlTable {
         };
         let column = &self.table.columns[position];
         column.not_null && !column.has_default && column.writable
+    }
+
+    fn creates(&self, fields: &[&str]) -> Result<(), String> {
+        self.table.creates(fields)
     }
 
     async fn write(

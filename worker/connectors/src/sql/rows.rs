@@ -174,7 +174,8 @@ impl Batch<'_> {
         for position in columns {
             let column = &table.columns[*position];
             let name = quoted(&column.name);
-            let mut statement = table.statement(format!("UPDATE {} SET {name} = ", table.name));
+            let mut statement =
+                table.statement(format!("UPDATE {}{} SET {name} = ", table.or_abort(), table.name));
             match column.kind {
                 _ if !column.not_null => statement.argument(*position, Raw::Null),
                 Kind::Int => statement.push(&format!("(SELECT max({name}) FROM {}) + 1", table.name)),

@@ -15,7 +15,11 @@ pub(super) struct Rules {
     /// The columns of each unique index.
     pub(super) unique: Vec<Vec<String>>,
     pub(super) triggers: Vec<String>,
+    /// Constraints of SQLite's delete the rows that are in the way.
+    pub(super) replaces: bool,
     pub(super) sequence: Option<String>,
+    /// The statement that gives the role the right to insert rows, if it lacks that.
+    pub(super) no_insert: Option<String>,
 }
 
 /// `at` is the table and its schema.
@@ -35,7 +39,11 @@ pub(super) async fn sqlite(db: &Db, at: &[Raw; 2], key: &str) -> Result<Rules, C
                     name";
     let triggers = db.rows(triggers.to_owned(), &at[..1]).await?;
     let triggers = triggers.iter().map(|row| text(row, 0)).collect();
-    Ok(Rules { spelling, unique, triggers, sequence: None })
+    let replaces = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = $1 COLLATE NOCASE AND sql LIKE \
+                    '%on%conflict%replace%'";
+    let replaces = db.rows(replaces.to_owned(), &at[..1]).await?;
+    let replaces = replaces.first().is_some_and(|row| row[0] != Raw::Int(0));
+    Ok(Rules { spelling, unique, triggers, replaces, sequence: None, no_insert: None })
 }
 
 pub(super) async fn postgres(db: &Db, oid: &Raw, key: &str) -> Result<Rules, ConnectorError> {
@@ -55,7 +63,13 @@ pub(super) async fn postgres(db: &Db, oid: &Raw, key: &str) -> Result<Rules, Con
                     EXISTS (SELECT 1 FROM pg_sequence WHERE seqrelid = s::regclass AND seqincrement > 0)";
     let at = [oid.clone(), Raw::Text(key.to_owned())];
     let sequence = db.rows(sequence.to_owned(), &at).await?.first().map(|row| text(row, 0));
-    Ok(Rules { spelling: spelling(db, &at).await?, unique, triggers, sequence })
+    let no_insert = "SELECT format('GRANT INSERT ON %s TO %I', $1::text::oid::regclass, current_user) WHERE NOT \
+                     has_table_privilege($1::text::oid, 'INSERT') AND NOT has_any_column_privilege($1::text::oid, \
+                     'INSERT')";
+    let no_insert = db.rows(no_insert.to_owned(), std::slice::from_ref(oid)).await?;
+    let no_insert = no_insert.first().map(|row| text(row, 0));
+    let spelling = spelling(db, &at).await?;
+    Ok(Rules { spelling, unique, triggers, replaces: false, sequence, no_insert })
 }
 
 /// A collation that does not tell all letters apart is asked whether it ignores case.

@@ -146,6 +146,9 @@ impl Target {
     fn parse(url: &str) -> Result<Target, ScopeError> {
         let refuse = |what: &str| ScopeError::new("url", format!("{what}; {URL_HELP}"));
         if url.starts_with("sqlite:") {
+            if address::may_hold_password(url.split('?').next().unwrap_or_default()) {
+                return Err(refuse("a SQLite URL names a file and has neither user nor password"));
+            }
             if url.contains(":memory:") || url.contains("mode=memory") {
                 return Err(refuse("a database in memory is gone with its connection"));
             }
@@ -219,6 +222,7 @@ mod tests {
     #[case("postgres://u:hun?ter2@h/d")]
     #[case("postgres://u:hun@ter2/w#rd@h/d")]
     #[case("postgres://u:hunter2@h/d?sslmode=hunter2")]
+    #[case("sqlite://u:hunter2@h/d")]
     #[case("sqlite::memory:")]
     #[case("hunter2")]
     fn a_refused_url_is_not_repeated(#[case] url: &str) {

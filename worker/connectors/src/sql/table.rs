@@ -32,6 +32,11 @@ pub(super) struct Table {
     pub(super) spelling: Spelling,
     /// Columns of unique indexes, other than the key's.
     pub(super) unique: Vec<Vec<usize>>,
+    /// A constraint of SQLite's deletes the rows that are in the way of a write (`ON CONFLICT REPLACE`). A statement with
+    /// a conflict clause of its own overrides it, also in triggers, so that it is used only where it must be.
+    pub(super) replaces: bool,
+    /// The statement that gives the role the right to insert rows, if it lacks that.
+    pub(super) no_insert: Option<String>,
     /// Triggers and rules by name, for messages.
     pub(super) triggers: Vec<String>,
     /// The sequence that numbers the key, if it may be set.
@@ -65,6 +70,11 @@ impl Table {
 
     pub(super) fn key(&self) -> &Column {
         &self.columns[self.key]
+    }
+
+    /// What keeps a write from deleting other rows, see [`Table::replaces`].
+    pub(super) fn or_abort(&self) -> &'static str {
+        if self.replaces { "OR ABORT " } else { "" }
     }
 
     /// A statement that selects all columns.

@@ -26,6 +26,31 @@ impl Table {
         }
     }
 
+    /// Whether a new row can do with these fields. Triggers may fill in what is missing, so nothing is said where there are
+    /// any.
+    pub(super) fn creates(&self, fields: &[&str]) -> Result<(), String> {
+        if let Some(grant) = &self.no_insert {
+            return Err(format!("the role may not insert rows; as the owner, run: {grant}"));
+        }
+        let given = |column: &Column| fields.contains(&column.name.as_str());
+        let lacks =
+            |name: &str, why: &str| format!("a new row needs a value for {name:?}{why}; map a field to it");
+        if !given(self.key()) && !self.key_assigned && !self.derives_key() {
+            return Err(lacks(&self.key().name, ""));
+        }
+        let own = [Some(self.key), self.marker, self.version, self.modified];
+        let missing = |(position, column): &(usize, &Column)| {
+            let left_out = column.not_null && !column.has_default && column.writable && !given(column);
+            left_out && !own.contains(&Some(*position))
+        };
+        match self.columns.iter().enumerate().find(missing) {
+            Some((_, column)) if self.triggers.is_empty() => {
+                Err(lacks(&column.name, &format!(" ({}, NOT NULL without a default)", column.type_name)))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The id that a create asks for.
     pub(super) fn asked(&self, marker: &Marker, fields: &Fields) -> Option<String> {
         let field = || match fields.get(&self.key().name) {

@@ -7,6 +7,8 @@
 //! A row that is reported as refused leaves nothing behind: after a refusal the batch is undone and carried out again
 //! with a savepoint per row (`rows.rs`).
 
+use std::collections::HashMap;
+
 use syncline_engine::{
     Item, Value,
     ports::{ConnectorError, ErrorKind, Marker, Write, WriteContext, WriteOp, WriteResult},
@@ -14,7 +16,7 @@ use syncline_engine::{
 };
 
 use super::{
-    batch::{Batch, Outcome},
+    batch::{Batch, Outcome, refused},
     column::Kind,
     db::{Db, Raw},
     error::Fault,
@@ -31,8 +33,8 @@ pub(super) async fn write(
 ) -> Result<Vec<WriteResult>, ConnectorError> {
     match together(db, table, writes, context).await {
         Err(Fault::Row(error)) => {
-            let [_] = writes else { return each(db, table, writes, context).await };
-            Ok(vec![Err(error)])
+            let [write] = writes else { return each(db, table, writes, context).await };
+            Ok(vec![Err(refused(table, &db.label, write, &error))])
         }
         done => done.map_err(Fault::into_error),
     }
@@ -50,7 +52,7 @@ async fn each(
     for write in writes {
         match together(db, table, std::slice::from_ref(write), context).await {
             Ok(done) => results.extend(done),
-            Err(Fault::Row(error)) => results.push(Err(error)),
+            Err(Fault::Row(error)) => results.push(Err(refused(table, &db.label, write, &error))),
             Err(Fault::Call(error)) => return Err(error),
         }
     }
@@ -111,7 +113,23 @@ impl Batch<'_> {
                 Ok(outcome) => outcome,
             });
         }
+        self.tell_apart(writes, &outcomes)?;
         self.results(outcomes).await
+    }
+
+    /// Where a trigger takes a new row away, the database may give its number to the next one: two new rows with one id are
+    /// one row at most.
+    fn tell_apart(&self, writes: &[Write], outcomes: &[Outcome]) -> Result<(), Fault> {
+        let mut new = HashMap::new();
+        for (write, outcome) in writes.iter().zip(outcomes) {
+            if let (WriteOp::Create { marker, .. }, Some(id)) = (&write.op, outcome.id())
+                && new.insert(id, marker).is_some_and(|other| other != marker)
+            {
+                let what = format!("two new rows were given the id {id:?}{}", self.table.by_triggers());
+                return Err(Fault::Row(self.table.refusal(what)));
+            }
+        }
+        Ok(())
     }
 
     pub(super) async fn one(&mut self, write: &Write) -> Result<Outcome, Failure> {
@@ -173,7 +191,7 @@ impl Batch<'_> {
     async fn insert(&mut self, values: Vec<(usize, Raw)>, target: Option<String>) -> Result<String, Failure> {
         let table = self.table;
         let own_key = values.iter().find(|(position, _)| *position == table.key).map(|(_, raw)| raw.clone());
-        let mut statement = table.statement(format!("INSERT INTO {}", table.name));
+        let mut statement = table.statement(format!("INSERT {}INTO {}", table.or_abort(), table.name));
         if values.is_empty() {
             statement.push(" DEFAULT VALUES");
         } else {
@@ -245,7 +263,8 @@ impl Batch<'_> {
         {
             values.push((position, Raw::Int(version.wrapping_add(1))));
         }
-        let mut statement = self.table.statement(format!("UPDATE {} SET ", self.table.name));
+        let mut statement =
+            self.table.statement(format!("UPDATE {}{} SET ", self.table.or_abort(), self.table.name));
         for (number, (position, raw)) in values.into_iter().enumerate() {
             let name = quoted(&self.table.columns[position].name);
             statement

@@ -353,6 +353,11 @@ async fn columns_of_one_name_are_a_list() {
     let results = write(&*connector, &writes).await;
     let refused = results[2].as_ref().unwrap_err().to_string();
     assert!(refused.contains("the columns \"label\" cannot take"), "{refused}");
+    // So that the other fields of the row can go without it.
+    let why = connector.accepts("label", &list(&["a", "b", "c", "d"])).unwrap_err();
+    assert!(refused.ends_with(&why), "{why}");
+    assert_eq!(connector.accepts("label", &list(&["a", "b", "c"])), Ok(()));
+    assert!(connector.accepts("id", &text("a\0b")).is_err());
     assert_eq!(csv.content(), "id,label,label,label\n1,x,,z\n2,a,b,\n");
 }
 

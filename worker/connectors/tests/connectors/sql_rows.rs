@@ -71,7 +71,7 @@ async fn a_row_that_a_trigger_refuses_is_named_and_the_others_are_written(#[case
     let results = write(&*connector, &rows).await;
     assert!(results[0].is_ok() && results[2].is_ok(), "{results:?}");
     let error = results[1].as_ref().unwrap_err();
-    assert!(error.message.contains("eats"), "{error}");
+    assert!(error.message.contains("eats") && error.message.contains("table t: "), "{error}");
     assert_eq!(ids(&*connector, ReadMode::Full).await, ["1", "3"]);
 }
 
@@ -90,6 +90,20 @@ async fn a_rule_that_does_not_tell_its_rows_keeps_inserts_out_and_no_updates() {
     assert!(error.message.contains("RETURNING"), "{error}");
     assert!(results[1].is_ok(), "{results:?}");
     assert_eq!(ids(&*connector, ReadMode::Full).await, ["a"]);
+}
+
+#[tokio::test]
+async fn a_constraint_that_replaces_rows_deletes_none() {
+    let place = Place::new(On::Sqlite).await;
+    let connector = table(
+        &place,
+        "CREATE TABLE t (id TEXT PRIMARY KEY, v TEXT UNIQUE ON CONFLICT REPLACE); INSERT INTO t VALUES ('a', '1'), ('b', '2')",
+    )
+    .await;
+    let change = update("b", fields([("v", text("1"))]), fields([("v", text("2"))]));
+    let results = write(&*connector, &[row("c", "v", text("1")), change, row("d", "v", text("4"))]).await;
+    assert_eq!(results.iter().map(Result::is_ok).collect::<Vec<_>>(), [false, false, true]);
+    assert_eq!(ids(&*connector, ReadMode::Full).await, ["a", "b", "d"]);
 }
 
 #[tokio::test]
@@ -118,6 +132,19 @@ async fn a_delete_that_the_database_does_not_carry_out_is_refused() {
     .await;
     let error = write_one(&*connector, delete("a")).await.unwrap_err();
     assert!(error.message.contains("still there") && error.message.contains("keeps"), "{error}");
+}
+
+#[tokio::test]
+async fn a_number_that_a_taken_row_leaves_is_not_two_rows() {
+    let place = Place::new(On::Sqlite).await;
+    let sql = "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); CREATE TRIGGER eats AFTER INSERT ON t WHEN new.v = 'bad' \
+         BEGIN DELETE FROM t WHERE id = new.id; END";
+    let connector = table(&place, sql).await;
+    let rows = ["bad", "good"].map(|v| create(marker(v), fields([("v", text(v))])));
+    let results = write(&*connector, &rows).await;
+    assert!(results[0].as_ref().is_err_and(|error| error.message.contains("eats")), "{results:?}");
+    assert_eq!(results[1].as_ref().unwrap().id, "1");
+    assert_eq!(ids(&*connector, ReadMode::Full).await, ["1"]);
 }
 
 #[rstest]

@@ -172,11 +172,10 @@ fn to_object(value: &Value) -> Option<Value> {
     }
 }
 
-/// Text is read as the JSON that it states. JSON that states a text stays as it is: read again, that text could turn into
-/// something else.
+/// Text is read as the JSON that it states.
 fn to_json(value: &Value) -> Value {
-    let parsed = if let Value::Text(text) = value { parse_json(text) } else { None };
-    parsed.filter(|parsed| !matches!(parsed, Value::Text(_))).unwrap_or_else(|| value.clone())
+    let parsed = if let Value::Text(text) = value { Value::parse_json_cell(text) } else { None };
+    parsed.unwrap_or_else(|| value.clone())
 }
 
 /// A value as JSON can hold it: dates become text, at any depth, so that it is the same when it comes back from a database.

@@ -33,7 +33,7 @@ pub(super) fn merge(context: &Context<'_>, facts: Facts) -> ItemPlan {
             value_of(&plan.now.source, &rule.field.source),
             value_of(&plan.now.target, &rule.field.target),
         );
-        if base.is_none() && same_key(context, rule, now) {
+        if same_key(context, rule, now) {
             plan.outcomes.push(Outcome::Settle);
             continue;
         }
@@ -52,7 +52,13 @@ pub(super) fn merge(context: &Context<'_>, facts: Facts) -> ItemPlan {
         );
         let outcome = match merged.outcome {
             // The key is what the item is; it is compared, never written.
-            Outcome::Write { side, .. } if is_key(context, rule, side) => Outcome::Drift,
+            Outcome::Write { side, value, .. } if is_key(context, rule, side) => {
+                if base.is_some() {
+                    Outcome::Blocked(key_stays(rule, side, &value))
+                } else {
+                    Outcome::Drift
+                }
+            }
             Outcome::Write { side, value, rule: why } => match accepted(context, rule, side, &value) {
                 Ok(()) => Outcome::Write { side, value, rule: why },
                 Err(problem) => Outcome::Blocked(problem),
@@ -195,6 +201,11 @@ pub(super) fn add_create(context: &Context<'_>, plan: &mut ItemPlan, on: Side, w
     if required_missing {
         return;
     }
+    let names: Vec<&str> = fields.iter().map(|write| write.field.as_str()).collect();
+    if let Err(problem) = context.places.get(on).creates(&names) {
+        plan.problems.push(problem);
+        return;
+    }
     if *context.doubtful.get(on) && !is_known_to_lack(plan.facts.link.as_ref(), on) {
         let conflict = may_be_there(plan, on, fields);
         plan.conflicts.push(conflict);
@@ -252,6 +263,14 @@ pub(crate) fn marker_of(spec: &SyncSpec, origin: Side, item: &Item) -> Marker {
 
 fn is_key(context: &Context<'_>, rule: &Rule, side: Side) -> bool {
     context.places.get(side).capabilities().key_field.as_ref() == Some(rule.field.get(side))
+}
+
+fn key_stays(rule: &Rule, side: Side, value: &Value) -> Unmappable {
+    let why = format!(
+        "it is the key of the {side}, which stays as it is, and the other side says {value} now; change that back, or \
+         delete the item and make it anew"
+    );
+    Unmappable::Refused { field: rule.field.get(side).clone(), why }
 }
 
 /// Whether the place takes the value for this field.

@@ -42,6 +42,11 @@ pub trait Connector: Send + Sync {
         id.to_owned()
     }
 
+    /// Whether [`canonical_id`](Connector::canonical_id) makes one id of several.
+    fn respells_keys(&self) -> bool {
+        false
+    }
+
     /// Whether a field can be written with this value; an error names the field, the value and the remedy. Pure. What
     /// only the platform can tell is left to the write.
     fn accepts(&self, _field: &str, _value: &Value) -> Result<(), String> {
@@ -51,6 +56,11 @@ pub trait Connector: Send + Sync {
     /// Whether a new item must be given this field even where it is blank. Pure.
     fn needs(&self, _field: &str) -> bool {
         false
+    }
+
+    /// Whether an item can be created with these fields and no others; an error names what is missing. Pure.
+    fn creates(&self, _fields: &[&str]) -> Result<(), String> {
+        Ok(())
     }
 
     /// Writes, one result for each write in the same order: the item as the platform now has it, or why this one was

@@ -20,6 +20,15 @@ impl Run<'_> {
         report: &mut Report,
     ) -> Result<Vec<ItemPlan>, RunError> {
         let mut links = self.links_of(work).await?;
+        for work in work {
+            if let Work::Link { id, ids, .. } = work
+                && let Some(link) = links.get_mut(id)
+            {
+                for side in Side::BOTH {
+                    *link.ids.get_mut(side) = ids.get(side).clone().or_else(|| link.ids.get(side).clone());
+                }
+            }
+        }
         let mut items: Pair<HashMap<String, Item>> = Pair::default();
         for side in Side::BOTH {
             let ids = ids_to_read(side, work, &links);

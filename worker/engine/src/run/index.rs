@@ -187,7 +187,13 @@ impl LinkIndex {
         let news = match entry.content.get(side) {
             // A deleted item has no content; one that is seen again has come back.
             None => true,
-            Some(_) if entry.flags & TOMBSTONE != 0 => false,
+            Some(before) if entry.flags & TOMBSTONE != 0 => {
+                // A listing that lags shows an item that we deleted as it was.
+                if entry.flags & missing(side) != 0 && *before != content_key(content) {
+                    return Found::New;
+                }
+                false
+            }
             Some(before) => *before != content_key(content),
         };
         if news {
@@ -215,6 +221,16 @@ impl LinkIndex {
     pub(super) fn is_absent(&self, position: u32, side: Side) -> bool {
         let flags = self.entry(position).flags;
         flags & has(side) != 0 && flags & seen(side) == 0
+    }
+
+    /// Links with an item on this side that was not listed, ended ones among them.
+    pub(super) fn absent(&self, side: Side) -> Vec<u32> {
+        (0..self.entries.len() as u32).filter(|position| self.is_absent(*position, side)).collect()
+    }
+
+    /// Notes that the link's item was listed under another spelling of its id.
+    pub(super) fn found_again(&mut self, side: Side, position: u32) {
+        self.entries[position as usize].flags |= seen(side) | DIRTY;
     }
 
     /// Links whose item is gone from this side, by this listing or by an earlier one, while the other side may still have

@@ -65,6 +65,7 @@ impl Run<'_> {
         let mut unpaired = Pair::new(source.observed.unpaired, target.observed.unpaired);
         let kept = Pair::new(source.observed.kept, target.observed.kept);
         let mut again = FoundAgain::default();
+        let mut respelled = self.respelled(&mut index, &mut unpaired, report.complete).await?;
         if self.options.after_restore {
             again = self.find_by_markers(&context, &index, &matcher, &mut unpaired, &kept, report).await?;
         }
@@ -75,7 +76,7 @@ impl Run<'_> {
         let doubtful = self.doubtful(again.left(&matched, report.complete));
         let reunited = again.reunited();
         matched.pairs.append(&mut again.pairs);
-        let work = self.work(&index, matched, doubtful, report);
+        let work = self.work(&index, matched, &mut respelled, doubtful, report);
         self.hold(&index, reunited, report);
         let touched = work.iter().filter(|work| matches!(work, Work::Link { .. })).count() as u64;
         report.counts.unchanged = index.living().saturating_sub(touched);
@@ -152,6 +153,7 @@ impl Run<'_> {
         &self,
         index: &LinkIndex,
         matched: Matched,
+        respelled: &mut HashMap<i64, Pair<Option<String>>>,
         doubtful: Pair<bool>,
         report: &mut Report,
     ) -> Vec<Work> {
@@ -161,6 +163,7 @@ impl Run<'_> {
         let absent = |position, side: Side| *complete.get(side) && index.is_absent(position, side);
         let link = |position| Work::Link {
             id: index.id(position),
+            ids: respelled.remove(&index.id(position)).unwrap_or_default(),
             absent: Pair::new(absent(position, Side::Source), absent(position, Side::Target)),
             weight: index.weight(position),
         };

@@ -6,9 +6,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Run;
 use crate::{
-    Item, Side,
+    Item, Side, Value,
     conflict::{Conflict, OpenConflict},
     hash::content_hash,
+    mapping::Rule,
     merge::Outcome,
     plan::{Action, Facts, ItemPlan},
     ports::{ItemStatus, LinkRef, LinkState, Names, OpKind, Recorded, Verdict, WriteResult},
@@ -201,6 +202,11 @@ impl Run<'_> {
             record.base = Pair::default();
         }
         for (rule, outcome) in self.mapping.rules.iter().zip(&plan.outcomes) {
+            if let Action::Create(side) = plan.action
+                && let Some(new) = returned.get(side)
+            {
+                note_unsent(rule, outcome, side, plan, new, record);
+            }
             let wrote = match outcome {
                 Outcome::Settle => None,
                 Outcome::Write { side, .. } if written(*side).is_some() => Some(*side),
@@ -216,6 +222,29 @@ impl Run<'_> {
             }
         }
     }
+}
+
+/// The bases of a field that did not go into a new item, where the item that it copies has a value. What the new item has
+/// there by itself, a column's default, was nobody's edit and must not come back in place of that value. One that could not
+/// be written has not crossed yet, and is tried again.
+fn note_unsent(
+    rule: &Rule,
+    outcome: &Outcome,
+    on: Side,
+    plan: &ItemPlan,
+    new: &Fields,
+    record: &mut Recorded,
+) {
+    let (field, copied) = (rule.field.get(on), rule.field.get(on.other()));
+    let value = plan.now.get(on.other()).get(copied).filter(|value| !value.is_blank());
+    let (Some(value), Some(own)) = (value, new.get(field)) else { return };
+    let crossed = match outcome {
+        Outcome::Blocked(_) => Value::Null,
+        Outcome::Drift => value.clone(),
+        _ => return,
+    };
+    record.base.get_mut(on).insert(field.clone(), own.clone());
+    record.base.get_mut(on.other()).insert(copied.clone(), crossed);
 }
 
 /// Waiting time after so many failures in a row.
@@ -253,7 +282,11 @@ fn change_state<'r>(
             *record.hash.get_mut(side) = None;
             record.base = Pair::default();
         }
-        Action::Delete(side) if written(side).is_some() => end(record, Some(side.other())),
+        Action::Delete(side) if written(side).is_some() => {
+            end(record, Some(side.other()));
+            // Unlike an item that stays when its link ends, this one is gone: what has its id from now on is another.
+            record.missing = Some((side, now));
+        }
         Action::End(side) => {
             let stays = plan.facts.seen.get(side.other()).item().is_some();
             end(record, stays.then_some(side));

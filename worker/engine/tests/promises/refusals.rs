@@ -61,6 +61,29 @@ fn a_field_that_cannot_be_written_does_not_keep_the_others_back() {
 }
 
 #[test]
+fn what_a_new_item_has_in_a_refused_field_does_not_come_back() {
+    for direction in ["two_way", "pull"] {
+        let mappings = json!([
+            { "source_field": "title", "target_field": "name" },
+            { "source_field": "sum", "target_field": "total", "direction": direction },
+        ]);
+        let target = Manners { computed: Some("total"), ..Manners::default() };
+        let changes = json!({ "field_mappings": mappings, "conflict_strategy": "target_wins" });
+        let world = World::with(changes, Manners::default(), target);
+        let id = world.source.add(fields(json!({ "title": "one", "sum": "3" })));
+        let failed = u64::from(direction == "two_way");
+        assert_eq!(world.sync().counts.failed, failed);
+        assert_eq!(world.target.value(&world.target.only(), "total"), json!(7));
+        // Tried again, refused again, and left alone.
+        assert_eq!(world.sync().counts.failed, failed);
+        world.source.edit(&id, "title", "two");
+        assert_eq!(world.sync().counts.failed, failed);
+        assert_eq!(world.source.value(&id, "sum"), json!("3"));
+        assert_eq!(world.target.value(&world.target.only(), "name"), json!("two"));
+    }
+}
+
+#[test]
 fn a_key_in_another_spelling_pairs_and_both_sides_keep_their_own() {
     let mappings = json!([
         { "source_field": "id", "target_field": "id" },

@@ -354,7 +354,11 @@ impl Place {
         if self.find(&id).is_some() {
             return Err(ConnectorError::conflict(format!("{id} is taken")));
         }
-        self.put(&id, fields.clone(), Some(marker.text.clone()));
+        let mut fields = fields.clone();
+        if let Some(computed) = self.manners.computed {
+            fields.insert(computed.to_owned(), Value::Int(7));
+        }
+        self.put(&id, fields, Some(marker.text.clone()));
         self.note(write);
         Ok(self.find(&id).unwrap())
     }

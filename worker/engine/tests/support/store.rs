@@ -124,6 +124,15 @@ impl Tables {
     }
 
     fn insert(&mut self, ids: Pair<Option<String>>) -> i64 {
+        // An ended link leaves its id to a living one.
+        for side in Side::BOTH {
+            let ended = |row: &&mut LinkRow| row.state == LinkState::Tombstone && row.ids.get(side).is_some();
+            for row in self.links.values_mut().filter(ended) {
+                if row.ids.get(side) == ids.get(side) {
+                    *row.ids.get_mut(side) = None;
+                }
+            }
+        }
         let id = self.links.last_key_value().map_or(1, |(last, _)| last + 1);
         let row = LinkRow {
             version: 1,
