@@ -1,6 +1,7 @@
 //! The command line.
 
 mod about;
+mod conflicts;
 mod data;
 pub(crate) mod environment;
 mod help;
@@ -13,9 +14,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::{
     about::{CompletionsArgs, ConfigArgs, InitArgs, ManArgs},
+    conflicts::{ConflictsAction, ConflictsArgs, ConflictsListArgs, ResolveArgs},
     data::{
         BackupArgs, KeepArgs, MakeArgs, MigrateAction, MigrateAgain, MigrateArgs, MigrateDown, MigrateSteps,
-        MigrateUp, PurgeArgs, RestoredArgs,
+        MigrateUp, PurgeArgs, RestoredArgs, RestoredShowArgs,
     },
     help::command,
     look::{HistoryArgs, RunsArgs},
@@ -111,9 +113,11 @@ pub(crate) enum Command {
     Backup(BackupArgs),
     /// Mark Syncline's database as restored from a backup, or show it
     ///
-    /// A restore is noticed by itself in most cases; this is for the others.
-    #[command(name = "mark-restored", visible_alias = "restored")]
-    Restored(RestoredArgs),
+    /// A restore is noticed by itself in most cases; this is for the others. It says what follows, and marks with --yes.
+    MarkRestored(RestoredArgs),
+    /// The older name of `mark-restored --show`
+    #[command(hide = true)]
+    Restored(RestoredShowArgs),
     /// Write the document of a sync, from what two places look like
     Init(InitArgs),
     /// Store the syncs of YAML files
@@ -180,7 +184,7 @@ impl Command {
             Command::Api(_) => "api",
             Command::Migrate(_) => "migrate",
             Command::Backup(_) => "backup",
-            Command::Restored(_) => "mark-restored",
+            Command::MarkRestored(_) | Command::Restored(_) => "mark-restored",
             Command::Apply(_) => "apply",
             Command::Validate(_) => "validate",
             Command::Plan(_) => "plan",
@@ -338,7 +342,6 @@ impl FileArgs {
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
     /// A stored sync; `PROJECT/NAME` outside the default project
-    #[arg(required_unless_present = "file")]
     pub(crate) name: Option<String>,
     /// Plan the syncs of a YAML file as they stand there, stored or not
     #[arg(short, long, value_name = "FILE", conflicts_with = "name")]
@@ -378,65 +381,6 @@ pub(crate) struct RunOptions {
     /// Agree to so many deletes, past the sync's delete_guard
     #[arg(long, value_name = "COUNT")]
     pub(crate) allow_deletes: Option<u64>,
-}
-
-#[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
-pub(crate) struct ConflictsArgs {
-    #[command(subcommand)]
-    pub(crate) action: Option<ConflictsAction>,
-    #[command(flatten)]
-    pub(crate) list: ConflictsListArgs,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ConflictsAction {
-    /// List conflicts that wait for a person
-    List(ConflictsListArgs),
-    /// Show one conflict with its whole values
-    Show(ConflictShowArgs),
-    /// Say which side is right; a job then carries it out
-    Resolve(ResolveArgs),
-}
-
-#[derive(Debug, Args, Default)]
-pub(crate) struct ConflictsListArgs {
-    /// Only this sync's
-    #[arg(long)]
-    pub(crate) sync: Option<String>,
-    /// Settled ones, too
-    #[arg(long)]
-    pub(crate) all: bool,
-    /// Conflicts listed
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=10_000))]
-    pub(crate) limit: u64,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ConflictShowArgs {
-    /// The conflict's number, from the list
-    pub(crate) id: i64,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ResolveArgs {
-    /// The conflicts' numbers, from the list
-    #[arg(required_unless_present_any = ["all", "sync"], conflicts_with_all = ["all", "sync"])]
-    pub(crate) ids: Vec<i64>,
-    /// Every open conflict
-    #[arg(long, conflicts_with = "sync")]
-    pub(crate) all: bool,
-    /// Every open conflict of this sync
-    #[arg(long)]
-    pub(crate) sync: Option<String>,
-    /// The side whose value stands: source or target
-    #[arg(long)]
-    pub(crate) side: String,
-    /// Leave the job to a running worker instead of waiting for it here
-    #[arg(long)]
-    pub(crate) no_wait: bool,
-    #[command(flatten)]
-    pub(crate) lease: LeaseArgs,
 }
 
 #[derive(Debug, Args, Default)]

@@ -14,7 +14,7 @@ use syncline_engine::{
 };
 
 use crate::{
-    fault::Fault,
+    fault::{Fault, said},
     positions::{Positions, from_yaml},
 };
 
@@ -83,7 +83,7 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Fault> {
             files.push(path.clone());
             continue;
         }
-        let fault = |error: std::io::Error| Fault::usage(format!("{}: {error}", path.display()));
+        let fault = |error: std::io::Error| Fault::usage(format!("{}: {}", path.display(), said(&error)));
         let entries =
             std::fs::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(fault)?;
         let yaml = |path: &PathBuf| path.extension().is_some_and(|end| end == "yaml" || end == "yml");
@@ -110,7 +110,7 @@ pub(crate) fn read(file: &Path) -> Result<Document, Fault> {
         let why = match error.kind() {
             std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
             std::io::ErrorKind::InvalidData => "this is not UTF-8 text; save the file as UTF-8".to_owned(),
-            _ => error.to_string(),
+            _ => said(&error),
         };
         Fault::usage(format!("{}: {why}", shown.display()))
     })?;
@@ -120,13 +120,14 @@ pub(crate) fn read(file: &Path) -> Result<Document, Fault> {
     if documents.iter().all(serde_json::Value::is_null) {
         return Err(Fault::usage(format!("{}: holds no sync", shown.display())));
     }
-    let wrong: Vec<String> = documents
+    let wrong: Vec<Located> = documents
         .iter()
         .enumerate()
         .flat_map(|(place, document)| shape(document).into_iter().map(move |finding| (place, finding)))
-        .map(|(place, finding)| locate(finding, &positions, place).line_of(&shown))
+        .map(|(place, finding)| locate(finding, &positions, place))
         .collect();
     if !wrong.is_empty() {
+        let wrong: Vec<String> = in_order(wrong.iter()).into_iter().map(|one| one.line_of(&shown)).collect();
         return Err(Fault::usage(wrong.join("\n")));
     }
     let specs: Vec<SyncSpec> = from_yaml(&text).map_err(misread)?;
@@ -146,6 +147,13 @@ pub(crate) fn read(file: &Path) -> Result<Document, Fault> {
         Checked { name: spec.name.clone(), spec, findings }
     };
     Ok(Document { file: shown.clone(), syncs: specs.into_iter().enumerate().map(check_one).collect() })
+}
+
+/// Findings as a reader meets them in the file.
+fn in_order<'a>(findings: impl Iterator<Item = &'a Located>) -> Vec<&'a Located> {
+    let mut findings: Vec<&Located> = findings.collect();
+    findings.sort_by_key(|located| (located.line, located.column));
+    findings
 }
 
 /// What a file is called in messages.
@@ -258,7 +266,7 @@ impl Document {
     pub(crate) fn told(&self, severity: Severity) -> Vec<String> {
         let findings = self.syncs.iter().flat_map(|sync| &sync.findings);
         let wanted = findings.filter(|located| located.finding.severity == severity);
-        wanted.map(|located| located.line_of(&self.file)).collect()
+        in_order(wanted).into_iter().map(|located| located.line_of(&self.file)).collect()
     }
 }
 

@@ -24,6 +24,12 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// What the system says of an error, without its number.
+pub(crate) fn said(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
 /// Why a command stopped.
 #[derive(Debug)]
 pub(crate) struct Fault {
@@ -74,7 +80,7 @@ impl From<MigrateError> for Fault {
 
 impl From<std::io::Error> for Fault {
     fn from(error: std::io::Error) -> Self {
-        Fault::failed(error.to_string())
+        Fault::failed(said(&error))
     }
 }
 

@@ -61,18 +61,50 @@ pub(crate) async fn run(db: &DatabaseConnection, prefix: &str) -> Result<Option<
 
 /// The one run or job that is meant. Jobs that are no runs are in the queue alone.
 pub(crate) async fn job(db: &DatabaseConnection, queue: &RunQueue, prefix: &str) -> Result<Uuid, Fault> {
-    let wrong = || {
+    let range = range_of(prefix)?;
+    let mut found = of_runs(db, range).await?;
+    of_jobs(db, queue, range, &Standing::ALL, &mut found).await?;
+    one(prefix, found)?.ok_or_else(|| Fault::usage(format!("there is no job whose id begins with {prefix}")))
+}
+
+/// The dead letters that are meant. A whole id is taken as it stands: what it is no more is said later.
+pub(crate) async fn dead(
+    db: &DatabaseConnection,
+    queue: &RunQueue,
+    prefixes: &[String],
+) -> Result<Vec<Uuid>, Fault> {
+    let mut ids = Vec::with_capacity(prefixes.len());
+    for prefix in prefixes {
+        let mut found = BTreeSet::new();
+        of_jobs(db, queue, range_of(prefix)?, &[Standing::Dead], &mut found).await?;
+        let none = || Fault::usage(format!("there is no dead letter whose id begins with {prefix}"));
+        ids.push(one(prefix, found)?.ok_or_else(none)?);
+    }
+    Ok(ids)
+}
+
+fn range_of(prefix: &str) -> Result<(Uuid, Uuid), Fault> {
+    range(prefix).ok_or_else(|| {
         Fault::usage(format!(
             "{prefix:?} is no id of a job; write the whole id, or at least its first {SHORTEST} characters (see `syncline jobs`)"
         ))
-    };
-    let (first, last) = range(prefix).ok_or_else(wrong)?;
+    })
+}
+
+/// Adds the jobs of these states whose ids are in the range; a whole id is one that somebody has seen.
+async fn of_jobs(
+    db: &DatabaseConnection,
+    queue: &RunQueue,
+    (first, last): (Uuid, Uuid),
+    standings: &[Standing],
+    found: &mut BTreeSet<Uuid>,
+) -> Result<(), Fault> {
     if first == last {
-        return Ok(first);
+        found.insert(first);
+        return Ok(());
     }
-    let mut found = of_runs(db, (first, last)).await?;
-    for standing in Standing::ALL {
-        let mut asked = Listing::new(standing);
+    for standing in standings {
+        let mut asked = Listing::new(*standing);
         loop {
             let page = listing::list(db, queue, &asked).await?;
             found.extend(page.jobs.iter().map(|job| job.id).filter(|id| (first..=last).contains(id)));
@@ -82,7 +114,7 @@ pub(crate) async fn job(db: &DatabaseConnection, queue: &RunQueue, prefix: &str)
             }
         }
     }
-    one(prefix, found)?.ok_or_else(|| Fault::usage(format!("there is no job whose id begins with {prefix}")))
+    Ok(())
 }
 
 /// [`job`] of each.

@@ -59,7 +59,7 @@ fn misused(error: &clap::Error, command: &clap::Command) -> ExitCode {
     }
     // A reader that has gone away is no fault of ours.
     let _ = if error.use_stderr() {
-        write!(std::io::stderr(), "{}", environment::told(error, command))
+        write!(std::io::stderr(), "{}", output::folded(&environment::told(error, command)))
     } else {
         error.print()
     };

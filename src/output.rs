@@ -6,15 +6,22 @@ mod table;
 use std::{
     io::{self, BufWriter, IsTerminal, Write},
     process::ExitCode,
-    sync::OnceLock,
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use owo_colors::{OwoColorize, Style};
 use serde::Serialize;
 use serde_json::{Value, json};
+use terminal_size::{Height, Width};
 
 pub(crate) use self::plan::conflict_kind;
-use crate::{cli::ColorChoice, fault::Fault};
+use crate::{
+    cli::ColorChoice,
+    fault::{Fault, said},
+};
 
 /// Columns of a terminal that does not tell its size.
 const USUAL_WIDTH: usize = 80;
@@ -103,9 +110,10 @@ impl Output {
         }
     }
 
-    /// A headline.
+    /// A headline, with an empty line above it where something stands above it.
     pub(crate) fn headline(&self, text: &str) {
-        self.line(format!("\n{}", self.paint(text, Style::new().bold())));
+        let gap = if WRITTEN.load(Ordering::Relaxed) { "\n" } else { "" };
+        self.line(format!("{gap}{}", self.paint(text, Style::new().bold())));
     }
 
     /// Text in a style, where there is colour.
@@ -120,7 +128,7 @@ impl Output {
         } else {
             let plain = self.color && io::stderr().is_terminal();
             let label = if plain { "error:".red().bold().to_string() } else { "error:".to_owned() };
-            let message = table::wrap(&format!("error: {}", fault.message), self.width, "  ");
+            let message = fold(&format!("error: {}", fault.message), self.width);
             format!("{label}{}", message.trim_start_matches("error:"))
         };
         let _ = writeln!(io::stderr(), "{text}");
@@ -128,34 +136,51 @@ impl Output {
     }
 }
 
+/// Text on lines as wide as the screen. A line that is set in is a command to copy or a line of a document, and stays whole.
+fn fold(text: &str, width: Option<usize>) -> String {
+    let lines = text.split('\n').map(|line| match line.starts_with("  ") {
+        true => line.to_owned(),
+        false => table::wrap(line, width, "  "),
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Text for standard error, on lines as wide as its screen.
+pub(crate) fn folded(text: &str) -> String {
+    fold(text, width_of(io::stderr().is_terminal(), || terminal_size::terminal_size_of(io::stderr())))
+}
+
 /// COLUMNS, or what the terminal says. What is piped has no width unless COLUMNS names one.
 fn screen_width() -> Option<usize> {
+    width_of(io::stdout().is_terminal(), || terminal_size::terminal_size_of(io::stdout()))
+}
+
+fn width_of(is_terminal: bool, size: impl Fn() -> Option<(Width, Height)>) -> Option<usize> {
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.trim().parse::<usize>().ok());
-    let terminal = || {
-        let stdout = io::stdout();
-        let size = || terminal_size::terminal_size_of(io::stdout());
-        stdout.is_terminal().then(|| size().map_or(USUAL_WIDTH, |(width, _)| usize::from(width.0)))
-    };
+    let terminal = || is_terminal.then(|| size().map_or(USUAL_WIDTH, |(width, _)| usize::from(width.0)));
     columns.filter(|columns| *columns > 0).or_else(terminal).filter(|columns| *columns > 0)
 }
 
 /// Why what was written did not arrive.
 static LOST: OnceLock<String> = OnceLock::new();
 
+/// Whether anything was written to standard output.
+static WRITTEN: AtomicBool = AtomicBool::new(false);
+
 fn write_out(text: &str) {
     write_with(|out| out.write_all(text.as_bytes()));
 }
 
 fn write_with(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+    WRITTEN.store(true, Ordering::Relaxed);
     let mut out = BufWriter::new(io::stdout().lock());
     let written = write(&mut out).and_then(|()| out.flush());
     // A reader that has gone away (`| head`) is no fault of ours.
     if let Err(error) = written.as_ref()
         && error.kind() != io::ErrorKind::BrokenPipe
     {
-        let text = error.to_string();
         // The first one says why.
-        let _ = LOST.set(text.split(" (os error").next().unwrap_or_default().to_owned());
+        let _ = LOST.set(said(error));
     }
 }
 

@@ -68,7 +68,10 @@ pub(crate) async fn find(db: &DatabaseConnection, name: &str) -> Result<StoredSy
     let hint = if known.is_empty() {
         "none is stored yet: `syncline apply -f FILE`".to_owned()
     } else {
-        let near = nearest(&wanted, known.iter().map(String::as_str));
+        // The same name in another project is nearer than any that is spelt alike.
+        let elsewhere = known.iter().find(|known| known.split_once('/').is_some_and(|(_, own)| own == name));
+        let near =
+            elsewhere.map(String::as_str).or_else(|| nearest(&wanted, known.iter().map(String::as_str)));
         let near = near.map(|near| format!("did you mean {near:?}? ")).unwrap_or_default();
         format!("{near}stored are: {}", listed(&known, 10))
     };

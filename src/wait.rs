@@ -80,12 +80,16 @@ pub(crate) async fn follow(
         ..app::own_pool(lease)
     };
     let bar = bar(output);
+    let mut waiting = Waiting::default();
+    // A pause is told before anything moves: nothing will for a while.
+    if let Some(row) = sync_history::by_run(&environment.db, id).await? {
+        waiting.say(paused(&environment, &row).await?, &bar, output);
+    }
     let worker = tokio::spawn(syncline_worker::run(environment.clone(), config, stop.clone(), |_| {}));
     let (mut look, mut show) = (tokio::time::interval(LOOK_EVERY), tokio::time::interval(SHOW_EVERY));
     // The first tick of both comes at once, and nothing is to be seen yet.
     look.tick().await;
     show.tick().await;
-    let mut waiting = Waiting::default();
     let over = loop {
         tokio::select! {
             () = signals.cancelled() => break None,
@@ -122,50 +126,82 @@ pub(crate) async fn follow(
     }
 }
 
+/// What a run waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Reason {
+    /// In full, with the remedy.
+    whole: String,
+    /// For the line that moves, which must not be longer than the screen is wide.
+    short: String,
+}
+
+impl Reason {
+    fn alike(text: String) -> Reason {
+        Reason { whole: text.clone(), short: text }
+    }
+}
+
 /// Says what the run waits for, each reason once.
 #[derive(Default)]
-struct Waiting(Option<String>);
+struct Waiting(Option<Reason>);
 
 impl Waiting {
     async fn tell(&mut self, environment: &Environment, id: Uuid, bar: &ProgressBar, output: &Output) {
-        let reason = reason(environment, id).await.unwrap_or_default();
+        self.say(reason(environment, id).await.unwrap_or_default(), bar, output);
+    }
+
+    fn say(&mut self, reason: Option<Reason>, bar: &ProgressBar, output: &Output) {
         if reason != self.0
             && let Some(reason) = &reason
         {
-            output.note(reason);
-            bar.set_message(format!("waiting: {reason}"));
-        } else if reason.is_none() {
-            bar.set_message("reading both sides");
+            // A line that is written over a drawn one leaves a part of it.
+            bar.suspend(|| output.note(&reason.whole));
+            bar.set_message(reason.short.clone());
         }
         self.0 = reason;
     }
 }
 
+/// The pause that a run waits for, if there is one.
+async fn paused(environment: &Environment, row: &sync_history::Model) -> Result<Option<Reason>, Fault> {
+    let Some(sync) = syncs::by_id(&environment.db, row.sync_config_id).await? else { return Ok(None) };
+    let holding = holding(&environment.db, &sync, &sync.to_string()).await?;
+    Ok(holding.map(|holding| Reason {
+        whole: holding.to_string(),
+        short: "waiting for the end of the pause".to_owned(),
+    }))
+}
+
 /// Why a run does not begin; none while it runs.
-async fn reason(environment: &Environment, id: Uuid) -> Result<Option<String>, Fault> {
+async fn reason(environment: &Environment, id: Uuid) -> Result<Option<Reason>, Fault> {
     let Some(row) = sync_history::by_run(&environment.db, id).await? else { return Ok(None) };
     if row.completed_at.is_some() || row.status == RunStatus::InProgress {
         return Ok(None);
     }
-    if let Some(sync) = syncs::by_id(&environment.db, row.sync_config_id).await?
-        && let Some(holding) = holding(&environment.db, &sync, &sync.to_string()).await?
-    {
-        return Ok(Some(holding.to_string()));
+    if let Some(paused) = paused(environment, &row).await? {
+        return Ok(Some(paused));
     }
     Ok(match environment.queue.get(id).await {
         Ok(Some(job)) if job.state == State::Waiting && job.run_at > Utc::now() => {
+            let at = job.run_at.format("%H:%M:%S UTC");
             Some(match row.error_message {
-                Some(error) => {
-                    format!("the run is tried again at {}: {error}", job.run_at.format("%H:%M:%S UTC"))
-                }
-                None => format!("the run begins at {}", job.run_at.format("%H:%M:%S UTC")),
+                Some(error) => Reason {
+                    whole: format!("the run is tried again at {at}: {error}"),
+                    short: format!("the run is tried again at {at}"),
+                },
+                None => Reason::alike(format!("the run begins at {at}")),
             })
         }
-        Ok(Some(job)) if job.state == State::Waiting => Some(
-            "another run of this sync has to end first (if its worker has died, when its lease runs out)"
-                .to_owned(),
-        ),
-        Err(_) => Some("the queue's store cannot be reached; the run begins when it can".to_owned()),
+        Ok(Some(job)) if job.state == State::Waiting => Some(Reason {
+            whole:
+                "another run of this sync has to end first (if its worker has died, when its lease runs out)"
+                    .to_owned(),
+            short: "waiting for another run of this sync to end".to_owned(),
+        }),
+        Err(error) => Some(Reason {
+            whole: format!("{}; the run begins when this is over", error.told()),
+            short: "waiting for the queue".to_owned(),
+        }),
         Ok(_) => None,
     })
 }
@@ -178,7 +214,7 @@ fn bar(output: &Output) -> ProgressBar {
     };
     let bar = ProgressBar::with_draw_target(None, target);
     bar.set_style(ProgressStyle::default_spinner());
-    bar.set_message("reading both sides");
+    bar.set_message("waiting to begin");
     bar
 }
 
@@ -187,8 +223,11 @@ async fn show_progress(bar: &ProgressBar, environment: &Environment, id: Uuid) {
     if bar.is_hidden() {
         return;
     }
-    if let Ok(Some(job)) = environment.queue.get(id).await
-        && let Some(progress) = job.progress
+    let Ok(Some(job)) = environment.queue.get(id).await else { return };
+    if job.state == State::Running {
+        bar.set_message("reading both sides");
+    }
+    if let Some(progress) = job.progress
         && let (Some(done), Some(total)) = (progress["done"].as_u64(), progress["total"].as_u64())
     {
         if bar.length() != Some(total) {

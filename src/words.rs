@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use serde_json::Value;
-use syncline_entity::sync_metadata;
+use syncline_entity::{sync_history, sync_metadata, types::SyncMethod};
 
 /// `1 item`, `2 items`.
 pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
@@ -33,12 +33,21 @@ pub(crate) fn since(time: DateTime<Utc>) -> String {
 
 /// Milliseconds, as seconds where they are many.
 pub(crate) fn took(ms: i64) -> String {
-    if ms < 10_000 { format!("{ms} ms") } else { format!("{:.1} s", ms as f64 / 1000.0) }
+    if ms < 1_000 { format!("{ms} ms") } else { format!("{:.1} s", ms as f64 / 1000.0) }
 }
 
-/// A time of this year, in UTC.
+/// A time in UTC, with its year where it is not this one.
 pub(crate) fn time(at: DateTime<Utc>) -> String {
-    at.format("%m-%d %H:%M:%S").to_string()
+    if at.year() == Utc::now().year() { at.format("%m-%d %H:%M:%S").to_string() } else { date(at) }
+}
+
+/// What started a run.
+pub(crate) fn trigger(run: &sync_history::Model) -> String {
+    match run.sync_type {
+        SyncMethod::Batch => "schedule".to_owned(),
+        _ if run.schedule_id.is_some() => "schedule".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 /// A time with its year, in UTC.

@@ -2,6 +2,9 @@
 
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 
+/// As many names as an ambiguous one is answered with.
+const NAMED: usize = 6;
+
 /// Why the schema could not be changed. Whatever it was, the database is at the version before the step that failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -9,7 +12,7 @@ pub enum MigrateError {
     /// No migration has such a name, or several have.
     #[error("no migration is named {given:?}{}", match .close.as_slice() {
         [] => "; `syncline migrate status` lists them".to_owned(),
-        close => format!(" alone: {} have it in their names; write more of it", close.join(", ")),
+        close => format!(" alone: {} have it in their names; write more of it", first_of(close)),
     })]
     UnknownName {
         /// As it was given.
@@ -95,6 +98,14 @@ pub(crate) fn driver(error: &DbErr) -> Option<&sqlx::Error> {
     }
 }
 
+fn first_of(names: &[String]) -> String {
+    let shown = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(NAMED) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
 /// PostgreSQL's SQLSTATE; none for errors of SQLite, whose codes are numbers and may look like one.
 pub fn sqlstate(error: &sqlx::Error) -> Option<&str> {
     let error = error.as_database_error()?.try_downcast_ref::<sqlx::postgres::PgDatabaseError>()?;
@@ -112,7 +123,15 @@ pub fn words_of_driver(error: &sqlx::Error) -> String {
         sqlx::Error::Database(error) => error.message().to_owned(),
         sqlx::Error::Io(error) => {
             let text = error.to_string();
+            // The resolver's own words differ from system to system.
+            if text.contains("failed to lookup address") {
+                return "there is no host of this name".to_owned();
+            }
             text.split(" (os error").next().unwrap_or_default().to_owned()
+        }
+        sqlx::Error::Tls(error) => {
+            let text = error.to_string();
+            if text.contains("does not support TLS") { format!("the {text}") } else { text }
         }
         sqlx::Error::PoolTimedOut => "no connection was to be had in time".to_owned(),
         other => other.to_string(),

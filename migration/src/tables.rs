@@ -12,6 +12,48 @@ const MADE_BY: &[(&str, &str)] = &[
     ("sync_conflict_counts", "m20261122_002300_count_open_conflicts"),
 ];
 
+/// A column and its usual value, as SQL has it.
+type Column = (&'static str, Option<&'static str>);
+
+/// Columns that migrations take away on their way down from tables that stay: the migration, the table, the column, and
+/// its value in a row for which nobody has set it, where that is not null. Other values are lost. A new migration that
+/// drops columns on its way down names them here.
+///
+/// `compatible_from` is not among them: what it says comes back with the migrations that it says it of.
+const DROPPED_BY: &[(&str, &str, &[Column])] = &[
+    (
+        "m20261120_000600_align_sync_schema",
+        "sync_metadata",
+        &[
+            ("resolution_strategy", None),
+            ("sync_duration_ms", None),
+            ("api_calls_count", Some("0")),
+            ("conflicts", None),
+        ],
+    ),
+    ("m20261122_002100_note_rolled_up_runs", "sync_history", &[("rolled_up", Some("false"))]),
+    ("m20261122_004100_hold_deletes_after_a_restore", "sync_configs", &[("restored_at", None)]),
+    (
+        "m20261125_000100_widen_jobs",
+        "jobs",
+        &[
+            ("concurrency_limit", Some("1")),
+            ("unique_rule", Some("'while_waiting'")),
+            ("merges", Some("0")),
+            ("keep_result_ms", Some("0")),
+            ("history", None),
+        ],
+    ),
+    ("m20261125_000400_note_dead_runs", "sync_history", &[("dead_at", None), ("dead_reason", None)]),
+    ("m20261125_000500_delay_runs", "sync_history", &[("not_before", None)]),
+    ("m20261125_000700_note_run_windows", "schedules", &[("run_window", None)]),
+    (
+        "m20261125_001000_join_waiting_runs",
+        "sync_history",
+        &[("waiting_key", None), ("cancel_requested_at", None)],
+    ),
+];
+
 /// A table of Syncline's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnTable {
@@ -21,6 +63,19 @@ pub struct OwnTable {
     pub made_by: String,
     /// How many rows it has.
     pub rows: i64,
+}
+
+/// A column that goes with a migration that is taken back, while its table stays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnColumn {
+    /// Its table.
+    pub table: String,
+    /// Its name.
+    pub name: String,
+    /// The migration that drops it on its way down.
+    pub dropped_by: String,
+    /// How many rows have a value in it that is lost.
+    pub values: i64,
 }
 
 /// Whose tables a database has.
@@ -87,6 +142,31 @@ pub(crate) async fn made_by(db: &impl ConnectionTrait) -> Result<Vec<(String, St
         }
     }
     Ok(tables)
+}
+
+/// The columns that taking back these applied migrations drops from tables that stay, and how many values each has.
+pub async fn columns_going(db: &impl ConnectionTrait, going: &[String]) -> Result<Vec<OwnColumn>, DbErr> {
+    let mut columns = Vec::new();
+    let goes: Vec<String> = going.iter().flat_map(|step| of_step(step)).collect();
+    for step in going {
+        for (table, name, usual) in dropped_by(step).filter(|(table, ..)| !goes.iter().any(|t| t == table)) {
+            let unusual = usual.map(|usual| format!(" AND {name} <> {usual}")).unwrap_or_default();
+            let count = format!("SELECT COUNT(*) AS number FROM {table} WHERE {name} IS NOT NULL{unusual}");
+            let row = db.query_one_raw(plain(db, count)).await?;
+            let values = row.map_or(Ok(0), |row| row.try_get("", "number"))?;
+            let (table, name) = (table.to_owned(), name.to_owned());
+            columns.push(OwnColumn { table, name, dropped_by: step.clone(), values });
+        }
+    }
+    Ok(columns)
+}
+
+/// The columns that a migration drops on its way down: table, column, usual value.
+fn dropped_by(
+    step: &str,
+) -> impl Iterator<Item = (&'static str, &'static str, Option<&'static str>)> + use<'_> {
+    let of_step = DROPPED_BY.iter().filter(move |(name, ..)| *name == step);
+    of_step.flat_map(|(_, table, columns)| columns.iter().map(|(column, usual)| (*table, *column, *usual)))
 }
 
 /// The tables that a migration makes.

@@ -14,7 +14,7 @@ pub(crate) struct CompletionsArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ManArgs {
-    /// Write a page for each command into this folder instead
+    /// Write a page for each command into this folder instead: the pages that the one page names
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
 }

@@ -14,7 +14,8 @@ pub(crate) struct MigrateArgs {
 pub(crate) enum MigrateAction {
     /// Apply migrations: all, so many, or until one is the newest
     Up(MigrateUp),
-    /// Take migrations back: the last, so many, or until one is the newest. Tables that go take their rows along
+    /// Take migrations back: the last, so many, or until one is the newest. Tables and columns that go take
+    /// their rows and values along
     Down(MigrateDown),
     /// Show which migrations are applied, and who may run on the schema they make
     Status {
@@ -42,7 +43,7 @@ pub(crate) struct MigrateUp {
 pub(crate) struct MigrateDown {
     #[command(flatten)]
     pub(crate) steps: MigrateSteps,
-    /// Do it, even if rows go, as it shows them
+    /// Do it, even if rows or values go, as it shows them
     #[arg(long)]
     pub(crate) yes: bool,
 }
@@ -90,8 +91,19 @@ pub(crate) struct BackupArgs {
 #[derive(Debug, Args)]
 pub(crate) struct RestoredArgs {
     /// Only show whether it is known, and which syncs have not looked at both their sides since
-    #[arg(long)]
+    #[arg(long, conflicts_with = "yes")]
     pub(crate) show: bool,
+    /// Do it: every sync is careful until a run of it has looked at both sides
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// The arguments of the older name.
+#[derive(Debug, Args)]
+pub(crate) struct RestoredShowArgs {
+    /// It shows in any case
+    #[arg(long = "show")]
+    _show: bool,
 }
 
 #[derive(Debug, Args)]

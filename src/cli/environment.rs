@@ -27,6 +27,7 @@ fn is_blank(value: &OsStr) -> bool {
 /// A wrong use in plain words. A value that came from a variable is told of the variable.
 pub(crate) fn told(error: &clap::Error, command: &Command) -> String {
     let mut text = error.render().to_string().replace("invalid digit found in string", "not a whole number");
+    text = in_words(&text);
     let (Some(ContextValue::String(argument)), Some(ContextValue::String(value))) =
         (error.get(ContextKind::InvalidArg), error.get(ContextKind::InvalidValue))
     else {
@@ -40,6 +41,23 @@ pub(crate) fn told(error: &clap::Error, command: &Command) -> String {
         text = text.replace(&format!("'{argument}'"), &format!("the variable {name}"));
     }
     text
+}
+
+/// A range as people write it: `0 is not in 1..=8` is `must be from 1 to 8`. The value stands before it already.
+fn in_words(text: &str) -> String {
+    let words = |line: &str| -> Option<String> {
+        let (before, range) = line.split_once(" is not in ")?;
+        let (before, _) = before.rsplit_once(' ')?;
+        let (from, to) = range.trim().split_once("..=")?;
+        let unlimited = [u64::from(u32::MAX), u64::MAX, i64::MAX.unsigned_abs()];
+        Some(if to.parse().is_ok_and(|to: u64| unlimited.contains(&to)) {
+            format!("{before} must be at least {from}")
+        } else {
+            format!("{before} must be from {from} to {to}")
+        })
+    };
+    let lines = text.split('\n').map(|line| words(line).unwrap_or_else(|| line.to_owned()));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// The variable that stands in for a flag.
@@ -67,6 +85,16 @@ pub(crate) fn listen(text: &str) -> Result<SocketAddr, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ranges_are_told_in_words() {
+        let told =
+            in_words("error: invalid value '0' for '--steps <COUNT>': 0 is not in 1..=4294967295\n\nmore");
+        assert_eq!(told, "error: invalid value '0' for '--steps <COUNT>': must be at least 1\n\nmore");
+        let told = in_words("invalid value '1' for '--lease-ms <LEASE_MS>': 1 is not in 200..=3600000");
+        assert_eq!(told, "invalid value '1' for '--lease-ms <LEASE_MS>': must be from 200 to 3600000");
+        assert_eq!(in_words("the item is not in the list"), "the item is not in the list");
+    }
 
     #[test]
     fn an_address_may_be_short() {

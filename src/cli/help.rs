@@ -23,8 +23,7 @@ pub(crate) fn command() -> clap::Command {
 
 fn overview(command: &clap::Command) -> String {
     let grouped = |name: &str| GROUPS.iter().any(|(_, names)| names.contains(&name));
-    let others: Vec<&str> =
-        command.get_subcommands().map(clap::Command::get_name).filter(|name| !grouped(name)).collect();
+    let others: Vec<&str> = shown(command).filter(|name| !grouped(name)).collect();
     let header = *command.get_styles().get_header();
     let mut text = String::new();
     for (title, names) in GROUPS.iter().copied().chain([("Other commands", others.as_slice())]) {
@@ -35,11 +34,16 @@ fn overview(command: &clap::Command) -> String {
         text.push_str(&format!("{header}{title}:{header:#}\n"));
         for command in commands {
             let about = command.get_about().map(ToString::to_string).unwrap_or_default();
-            text.push_str(&format!("  {:<11} {about}\n", command.get_name()));
+            text.push_str(&format!("  {:<13} {about}\n", command.get_name()));
         }
         text.push('\n');
     }
     text
+}
+
+/// The commands that are not hidden.
+fn shown(command: &clap::Command) -> impl Iterator<Item = &str> {
+    command.get_subcommands().filter(|command| !command.is_hide_set()).map(clap::Command::get_name)
 }
 
 #[cfg(test)]
@@ -50,7 +54,7 @@ mod tests {
     fn every_command_stands_in_the_overview_on_one_line() {
         let command = command();
         let overview = overview(&command);
-        for name in command.get_subcommands().map(clap::Command::get_name) {
+        for name in shown(&command) {
             assert!(overview.contains(&format!("\n  {name} ")), "{name} is missing in:\n{overview}");
         }
         for line in overview.lines() {

@@ -1,13 +1,13 @@
 //! Arguments of the commands that look back.
 
-use std::{str::FromStr, time::Duration};
+use std::{fmt, str::FromStr, time::Duration};
 
 use clap::{
     Args,
     builder::{PossibleValuesParser, TypedValueParser},
 };
 use sea_orm::Iterable;
-use syncline_entity::types::{RunKind, RunStatus, UnknownValue};
+use syncline_entity::types::{RunKind, RunStatus};
 
 use super::queue::age;
 
@@ -17,10 +17,10 @@ pub(crate) struct RunsArgs {
     #[arg(value_name = "ID|SYNC")]
     pub(crate) what: Option<String>,
     /// Only runs of this status
-    #[arg(long, value_parser = one_of(RunStatus::as_str))]
+    #[arg(long, value_parser = one_of::<RunStatus>(RunStatus::iter().map(RunStatus::as_str)))]
     pub(crate) status: Option<RunStatus>,
     /// Only runs of this kind
-    #[arg(long, value_parser = one_of(RunKind::as_str))]
+    #[arg(long, value_parser = one_of::<RunKind>(RunKind::iter().map(RunKind::as_str)))]
     pub(crate) kind: Option<RunKind>,
     /// Only runs accepted within this time: 90s, 10m, 2h, 7d
     #[arg(long, value_name = "AGE", value_parser = age)]
@@ -50,9 +50,9 @@ pub(crate) struct HistoryArgs {
 }
 
 /// Takes the names of a closed set, and names them in the help.
-fn one_of<T>(name: fn(T) -> &'static str) -> impl TypedValueParser<Value = T>
+pub(super) fn one_of<T>(names: impl IntoIterator<Item = &'static str>) -> impl TypedValueParser<Value = T>
 where
-    T: Iterable + FromStr<Err = UnknownValue> + Clone + Send + Sync + 'static,
+    T: FromStr<Err: fmt::Display> + Clone + Send + Sync + 'static,
 {
-    PossibleValuesParser::new(T::iter().map(name)).try_map(|name| name.parse::<T>())
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<T>().map_err(|error| error.to_string()))
 }

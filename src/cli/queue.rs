@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
-use syncline_queue::outbox::listing::Standing;
+use syncline_queue::{Priority, outbox::listing::Standing};
 
-use super::RunOptions;
+use super::{RunOptions, look::one_of};
 
 #[derive(Debug, Args)]
 pub(crate) struct EnqueueArgs {
@@ -18,9 +18,9 @@ pub(crate) struct EnqueueArgs {
     /// What to do
     #[arg(long, default_value = "sync", value_parser = ["sync", "plan"])]
     pub(crate) kind: String,
-    /// critical, high, normal or low; the sync's own by default
-    #[arg(long)]
-    pub(crate) priority: Option<syncline_queue::Priority>,
+    /// How urgent it is; the sync's own priority by default
+    #[arg(long, value_parser = one_of::<Priority>(Priority::ALL.map(Priority::as_str)))]
+    pub(crate) priority: Option<Priority>,
     /// Not before this time has passed: 90s, 10m, 2h, 1d
     #[arg(long, value_name = "AGE", value_parser = age)]
     pub(crate) delay: Option<Duration>,
@@ -102,8 +102,8 @@ pub(crate) struct PageArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct JobsListArgs {
-    /// waiting, running, held or dead; without it all but the dead
-    #[arg(long)]
+    /// Only in this state; without it all but the dead
+    #[arg(long, value_parser = one_of::<Standing>(Standing::ALL.map(Standing::as_str)))]
     pub(crate) state: Option<Standing>,
     #[command(flatten)]
     pub(crate) which: WhichArgs,
@@ -193,20 +193,19 @@ pub(crate) fn age(text: &str) -> Result<Duration, String> {
         "d" => 86_400,
         "w" => 7 * 86_400,
         _ => {
-            return Err(format!(
-                "{text:?} is no length of time; write a number and s, m, h, d or w, as in 10m"
-            ));
+            return Err("no length of time; write a number and s, m, h, d or w, as in 10m".to_owned());
         }
     };
-    let number: u64 = number.parse().map_err(|_| format!("{text:?} does not begin with a number"))?;
+    let number: u64 =
+        number.parse().map_err(|_| "it does not begin with a number; write 10m, 2h or 7d".to_owned())?;
     let seconds = number.checked_mul(seconds).filter(|seconds| *seconds <= 10 * 366 * 86_400);
-    seconds.map(Duration::from_secs).ok_or_else(|| format!("{text:?} is more than ten years"))
+    seconds.map(Duration::from_secs).ok_or_else(|| "more than ten years".to_owned())
 }
 
 fn time(text: &str) -> Result<DateTime<Utc>, String> {
-    DateTime::parse_from_rfc3339(text).map(|time| time.to_utc()).map_err(|error| {
-        format!("{text:?} is no time ({error}); write 2026-12-24T18:00:00Z, or +01:00 for Z")
-    })
+    DateTime::parse_from_rfc3339(text)
+        .map(|time| time.to_utc())
+        .map_err(|_| "no time; write 2026-12-24T18:00:00Z, or +01:00 for Z".to_owned())
 }
 
 #[cfg(test)]

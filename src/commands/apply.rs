@@ -1,7 +1,8 @@
 //! `syncline apply`: documents into stored syncs.
 
 use serde_json::json;
-use syncline_engine::spec::Severity;
+use syncline_connectors::{Availability, platform};
+use syncline_engine::spec::{Severity, SyncSpec};
 
 use crate::{
     app::{self, Make},
@@ -33,12 +34,20 @@ pub(crate) async fn run(url: &str, args: &ApplyArgs, output: &Output) -> Result<
         done.push(json!({ "name": sync.name, "project": sync.spec.project, "result": word, "findings": sync.findings }));
     }
     for warning in documents.iter().flat_map(|document| document.told(Severity::Warning)) {
-        output.line(format!("warning: {warning}"));
+        output.note(&format!("warning: {warning}"));
     }
     output.data(&json!({ "syncs": done }));
-    if let Some(first) = syncs.first() {
+    // A sync of a platform without a connector could only fail.
+    if let Some(first) = syncs.iter().find(|sync| can_run(&sync.spec)) {
         let name = display_name(&first.spec.project, &first.name);
         output.line(format!("next: syncline plan {name}, then syncline sync {name}"));
     }
     Ok(Exit::Done)
+}
+
+fn can_run(spec: &SyncSpec) -> bool {
+    let has_connector = |name: &str| {
+        platform(name).is_some_and(|platform| platform.availability() == Availability::Available)
+    };
+    has_connector(&spec.source_platform) && has_connector(&spec.target_platform)
 }

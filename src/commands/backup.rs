@@ -46,19 +46,20 @@ pub(crate) async fn run(url: &str, args: &BackupArgs, output: &Output) -> Result
         "schema": taken.schema,
         "taken_at": taken.at,
     }));
-    output.table(
-        &["file", "bytes", "took", "schema"],
-        vec![vec![
-            args.file.display().to_string(),
-            taken.bytes.to_string(),
-            format!("{:.2} s", took.as_secs_f64()),
-            taken.schema.clone().unwrap_or_default(),
-        ]],
-    );
+    output.line(format!(
+        "wrote {}: {} in {:.2} s, {}",
+        args.file.display(),
+        size(taken.bytes),
+        took.as_secs_f64(),
+        taken
+            .schema
+            .as_ref()
+            .map_or_else(|| "without a schema".to_owned(), |schema| format!("schema {schema}")),
+    ));
     if !taken.marked {
         output.note(
             "its schema is too old to say that it is a backup: after restoring it and `syncline migrate up`, run \
-             `syncline mark-restored`",
+             `syncline mark-restored --yes`",
         );
     }
     Ok(Exit::Done)
@@ -199,6 +200,15 @@ fn with_pg_dump(address: &DatabaseUrl, schema: &str, file: &Path) -> String {
          pg_restore --clean --if-exists --single-transaction --no-owner --dbname={url} {file}\n\n\
          The next process to start notices it: docs/operations.md, \"Backup and restore\""
     )
+}
+
+/// Bytes in a unit that people read.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} bytes"),
+        1_000..1_000_000 => format!("{} kB", bytes / 1_000),
+        _ => format!("{:.1} MB", bytes as f64 / 1e6),
+    }
 }
 
 /// A word as a shell reads it.

@@ -52,6 +52,14 @@ fn setting(argument: &Arg, matches: &ArgMatches, variable: &str) -> Result<(Stri
         }
         ("redis_url", Some(url)) => (RedisBackend::shown_url(&url).unwrap_or_default(), from),
         (_, Some(value)) => (value, from),
+        ("listen", None) => {
+            let port = settings::older("SYNC_PORT").map(|_| "environment: SYNC_PORT");
+            (settings::api_address(None)?.address.to_string(), port.unwrap_or("default").to_owned())
+        }
+        ("queue", None) => match settings::older("REDIS_URL") {
+            Some(_) => ("redis".to_owned(), "environment: REDIS_URL".to_owned()),
+            None => ("sql".to_owned(), "default".to_owned()),
+        },
         (_, None) => ("not set".to_owned(), "default".to_owned()),
     })
 }

@@ -74,12 +74,6 @@ pub(crate) fn tell(found: &[Found], output: &Output) {
     let line = |found: &Found| {
         let conflict = &found.conflict;
         let value = |json: &Option<Value>| shown(&json.clone().unwrap_or_default());
-        let state = match (conflict.resolved, conflict.resolution) {
-            (true, Some(side)) => format!("settled: {side}"),
-            (true, None) => "settled".to_owned(),
-            (false, Some(side)) => format!("{side} chosen, job waits"),
-            (false, None) => "open".to_owned(),
-        };
         vec![
             conflict.id.to_string(),
             found.sync.to_string(),
@@ -89,7 +83,7 @@ pub(crate) fn tell(found: &[Found], output: &Output) {
             value(&conflict.base_data),
             value(&conflict.source_data),
             value(&conflict.target_data),
-            state,
+            state(conflict),
         ]
     };
     let head = ["id", "sync", "item", "field", "kind", "base", "source", "target", "state"];
@@ -99,6 +93,15 @@ pub(crate) fn tell(found: &[Found], output: &Output) {
             "settle one: syncline conflicts resolve {} --side source (or target)",
             open.conflict.id
         ));
+    }
+}
+
+fn state(conflict: &sync_conflict::Model) -> String {
+    match (conflict.resolved, conflict.resolution) {
+        (true, Some(side)) => format!("settled: {side}"),
+        (true, None) => "settled".to_owned(),
+        (false, Some(side)) => format!("{side} chosen, job waits"),
+        (false, None) => "open".to_owned(),
     }
 }
 
@@ -142,6 +145,13 @@ async fn show(db: &DatabaseConnection, id: i64, output: &Output) -> Result<Exit,
     let conflict = &found.conflict;
     let field = conflict.field.as_deref().unwrap_or("(whole item)");
     output.line(format!("conflict {id}: sync {}, item {}, {field}", found.sync, words::item(&found.link)));
+    output.line(format!(
+        "{}, {} since {} UTC; found by run {}",
+        conflict_kind(&conflict.conflict_type),
+        state(conflict),
+        words::date(conflict.created_at),
+        conflict.run_id
+    ));
     let values =
         [("base", &conflict.base_data), ("source", &conflict.source_data), ("target", &conflict.target_data)];
     for (name, value) in values {

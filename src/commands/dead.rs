@@ -51,7 +51,7 @@ async fn list(
 ) -> Result<Exit, Fault> {
     let asked = jobs::listing(db, &args.which, &args.page, Standing::Dead).await?;
     let page = listing::list(db, queue, &asked).await?;
-    jobs::tell(db, &page.jobs, page.next.as_deref(), output).await
+    jobs::tell(db, &page.jobs, page.next.as_deref(), "no dead letters", output).await
 }
 
 /// Dead letters for people: the error, and why it ended there.
@@ -71,14 +71,18 @@ pub(super) fn table(letters: &[Listed], syncs: &HashMap<i64, StoredSync>, output
 }
 
 /// A reason as people would say it.
-fn reason(reason: &str) -> String {
-    match reason {
-        "trying again would not help" => {
-            "the same attempt would fail again until the cause is mended".to_owned()
-        }
-        other => other.to_owned(),
-    }
+pub(super) fn reason(reason: &str) -> String {
+    // How many runs of a schedule it stands for follows the reason itself.
+    let (why, more) = reason.split_once("; ").map_or((reason, None), |(why, more)| (why, Some(more)));
+    let why = match why {
+        "trying again would not help" => "the same attempt would fail again until the cause is mended",
+        other => other,
+    };
+    more.map_or_else(|| why.to_owned(), |more| format!("{why}; {more}"))
 }
+
+/// What programs read of a run that cannot be replayed or discarded.
+const NOT_DEAD: &str = "not dead";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum What {
@@ -101,7 +105,7 @@ async fn many(
         || which.text.is_some()
         || which.older_than.is_some();
     let ids = match (args.ids.is_empty(), filtered, args.all) {
-        (false, false, false) => ids::jobs(db, queue, &args.ids).await?,
+        (false, false, false) => ids::dead(db, queue, &args.ids).await?,
         (true, true, false) | (true, false, true) => {
             let asked = jobs::listing(db, which, &PageArgs { limit: 1, after: None }, Standing::Dead).await?;
             listing::dead_ids(db, queue, &asked).await?
@@ -152,13 +156,13 @@ async fn carry_out(
     for id in ids {
         let why = match what {
             What::Discard if listing::discard(db, queue, *id).await? => None,
-            What::Discard => Some("not dead"),
+            What::Discard => Some(NOT_DEAD),
             What::Replay => match listing::replay(db, queue, *id).await {
                 Ok(Replayed::As(run)) => {
                     runs.push((id, run));
                     None
                 }
-                Ok(Replayed::NotDead) => Some("not dead"),
+                Ok(Replayed::NotDead) => Some(NOT_DEAD),
                 Ok(Replayed::SyncGone) => Some("its sync was deleted"),
                 Err(error @ Error::Full { .. }) => {
                     return Err(Fault::failed(format!("{done} replayed, then: {error}")));
@@ -178,7 +182,8 @@ async fn carry_out(
         output.line(format!("{id}: replayed as run {run}"));
     }
     for (id, why) in &left {
-        output.line(format!("{id}: {why}"));
+        let why = if *why == NOT_DEAD { "is no dead letter (any more)" } else { why };
+        output.error(&format!("{id}: {why}"));
     }
     output.line(format!("{} {done}", if what == What::Replay { "replayed" } else { "discarded" }));
     Ok(if left.is_empty() { Exit::Done } else { Exit::Failed })

@@ -3,7 +3,7 @@
 use chrono::{SubsecRound, TimeDelta, Utc};
 use serde_json::json;
 use syncline_entity::types::RunKind;
-use syncline_queue::outbox::{Accepted, NewRun, accept};
+use syncline_queue::outbox::{Accepted, NewRun, accept, holding::holding};
 
 use super::workers;
 use crate::{
@@ -29,15 +29,22 @@ pub(crate) async fn run(url: &str, args: &EnqueueArgs, output: &Output) -> Resul
     let accepted = accept(&db, &app::queue(&db)?, &run).await?;
     let joined = matches!(accepted, Accepted::Joined(_));
     let id = accepted.id().ok_or_else(|| Fault::failed("the run was not accepted"))?;
-    output.data(&json!({ "run": id, "sync": sync.name, "project": sync.project, "joined": joined, "not_before": not_before }));
+    // It may wait for the end of a pause, and then no worker is what it lacks.
+    let held = holding(&db, &sync, &sync.to_string()).await?.map(|holding| holding.to_string());
+    output.data(&json!({
+        "run": id, "sync": sync.name, "project": sync.project, "joined": joined, "not_before": not_before, "held": held,
+    }));
     output.line(match (joined, not_before) {
         (true, _) => format!("run {id} waits already and is joined"),
         (false, Some(time)) => {
             format!("run {id} is in the queue, for {}", time.format("%Y-%m-%d %H:%M:%S UTC"))
         }
+        (false, None) if held.is_some() => format!("run {id} is accepted"),
         (false, None) => format!("run {id} is in the queue"),
     });
-    if !workers::any(&db).await? {
+    if let Some(held) = held {
+        output.line(format!("it is held: {held}"));
+    } else if !workers::any(&db).await? {
         output.note(workers::NONE);
     }
     Ok(Exit::Done)

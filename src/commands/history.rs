@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use chrono::{SubsecRound, TimeDelta, Utc};
 use sea_orm::{
     ColumnTrait, Condition, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait, Func},
 };
 use serde_json::{Value, json};
 use syncline_entity::{sync_change, sync_conflict, sync_history, sync_metadata};
@@ -109,14 +110,29 @@ async fn links(
     let links = query.all(db).await?;
     if links.is_empty() {
         let of = sync.map(|sync| format!(" of sync {sync:?}")).unwrap_or_default();
+        let near = in_another_case(db, item).await?;
+        let near = near.map(|near| format!("did you mean {near:?}? ")).unwrap_or_default();
         return Err(Fault::usage(format!(
-            "no item{of} has the id or key {item:?}; ids are spelt as the source or the target spells them"
+            "no item{of} has the id or key {item:?}; {near}ids are spelt as the source or the target spells them"
         )));
     }
     if links.len() as u64 > LINKS {
         return Err(Fault::usage(format!("more than {LINKS} items have the id {item:?}; add --sync NAME")));
     }
     Ok(links)
+}
+
+/// An id or key that differs in its case only. It reads every link, but only where there is nothing else to say.
+async fn in_another_case(db: &DatabaseConnection, item: &str) -> Result<Option<String>, Fault> {
+    use sync_metadata::Column;
+    let names = [Column::EntityId, Column::ExternalId, Column::SourceKey, Column::TargetKey];
+    let same = |column: &Column| Expr::expr(Func::lower(column.into_expr())).eq(item.to_lowercase());
+    let any = names.iter().fold(Condition::any(), |any, column| any.add(same(column)));
+    let link = sync_metadata::Entity::find().filter(any).one(db).await?;
+    let spelt = link.into_iter().flat_map(|link| {
+        [link.entity_id, link.external_id, link.source_key, link.target_key].into_iter().flatten()
+    });
+    Ok(spelt.into_iter().find(|name| name.to_lowercase() == item.to_lowercase()))
 }
 
 async fn runs(db: &DatabaseConnection, found: &[Found]) -> Result<HashMap<Uuid, sync_history::Model>, Fault> {
@@ -157,9 +173,6 @@ fn person_or_trigger(
     let person = settled.iter().find(|conflict| {
         conflict.link_id == change.link_id && conflict.resolve_run_id == Some(change.run_id)
     });
-    let trigger = || {
-        let run = runs.get(&change.run_id)?;
-        Some(if run.schedule_id.is_some() { "schedule".to_owned() } else { run.sync_type.to_string() })
-    };
+    let trigger = || Some(words::trigger(runs.get(&change.run_id)?));
     person.and_then(|conflict| conflict.resolved_by.clone()).or_else(trigger).unwrap_or_default()
 }

@@ -39,19 +39,30 @@ pub(crate) async fn run(args: &InitArgs, output: &Output) -> Result<Exit, Fault>
     let name = args.name.clone().unwrap_or_else(|| name_of(args));
     let file = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.yaml")));
     if file.exists() && !args.force {
-        return Err(Fault::usage(format!("{} is there already; --force replaces it", file.display())));
+        return Err(Fault::usage(format!(
+            "{} is there already; -o FILE writes another one, --force replaces it",
+            file.display()
+        )));
     }
     let near = file.parent().is_none_or(|folder| folder.as_os_str().is_empty());
     let source =
         place(&args.source, args.source_table.as_deref(), args.key.as_deref(), near, "--source-table")
             .await?;
     let target = place(&args.target, args.table.as_deref(), args.key.as_deref(), near, "--table").await?;
+    if source.platform == target.platform && source.scope == target.scope {
+        return Err(Fault::usage(format!("{} is named twice; a sync needs two places", args.source)));
+    }
     let text = document(&name, &source, &target)?;
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).create_new(!args.force);
     let written = options.open(&file).and_then(|mut open| open.write_all(text.as_bytes()));
     written.map_err(|error| Fault::failed(format!("{}: {error}", file.display())))?;
     output.line(format!("wrote {}", file.display()));
+    if [&args.source, &args.target].into_iter().any(|given| has_password(given)) {
+        output.note(
+            "a password stands in it; with env:VARIABLE in place of the URL it stays out of the document",
+        );
+    }
     output.line(format!("next: syncline plan -f {0}, then syncline apply {0}", file.display()));
     output.data(&json!({ "file": file, "name": name }));
     Ok(Exit::Done)
@@ -64,6 +75,12 @@ fn name_of(args: &InitArgs) -> String {
     let safe = name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' });
     let safe: String = safe.take(100).collect();
     if safe.is_empty() { "sync".to_owned() } else { safe }
+}
+
+/// Whether a URL holds a password.
+fn has_password(given: &str) -> bool {
+    let user = given.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@'));
+    user.is_some_and(|(user, _)| user.contains(':'))
 }
 
 async fn place(

@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::{Value, json};
-use syncline_entity::{sync_attempt, sync_history};
+use syncline_entity::{sync_attempt, sync_history, types::RunStatus};
 use syncline_queue::{
     Cancelled, Ended, Job,
     outbox::{
         self, RunCancelled, RunQueue,
+        holding::holding,
         listing::{self, Listed, Listing, Standing},
     },
 };
@@ -84,7 +85,7 @@ async fn list(
             break;
         }
     }
-    tell(db, &jobs, next.as_deref(), output).await
+    tell(db, &jobs, next.as_deref(), "no jobs", output).await
 }
 
 /// What is listed without a state.
@@ -119,13 +120,14 @@ pub(crate) async fn tell(
     db: &DatabaseConnection,
     jobs: &[Listed],
     next: Option<&str>,
+    none: &str,
     output: &Output,
 ) -> Result<Exit, Fault> {
     let syncs = syncs::all(db).await?;
     let json: Vec<Value> = jobs.iter().map(|job| as_json(job, &syncs)).collect();
     output.data(&json!({ "jobs": json, "next": next }));
     if jobs.is_empty() {
-        output.line("no jobs");
+        output.line(none);
         return Ok(Exit::Done);
     }
     if jobs.iter().all(|job| job.standing == Standing::Dead) {
@@ -225,17 +227,15 @@ pub(crate) async fn show(
         "attempts": attempts.iter().map(attempt_json).collect::<Vec<_>>(),
     });
     output.data(&whole);
-    let section = |title: &str, value: &Value| {
-        let Value::Object(fields) = value else { return };
-        output.headline(title);
-        for (name, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            output.line(format!("{name:>17}  {text}"));
-        }
-    };
-    output.line(format!("job {id}{}", sync.map(|sync| format!(" of {sync}")).unwrap_or_default()));
-    for title in ["run", "queue", "ended"] {
-        section(title, &whole[title]);
+    output.line(format!("job {id}{}", sync.as_ref().map(|sync| format!(" of {sync}")).unwrap_or_default()));
+    for (name, value) in told(run.as_ref(), job.as_ref(), ended.as_ref()) {
+        output.line(format!("{name}: {value}"));
+    }
+    if let Some(sync) = &sync
+        && run.as_ref().is_some_and(|run| run.status == RunStatus::Queued)
+        && let Some(holding) = holding(db, sync, &sync.to_string()).await?
+    {
+        output.line(format!("held: {holding}"));
     }
     if !attempts.is_empty() {
         let line = |row: &sync_attempt::Model| {
@@ -252,6 +252,41 @@ pub(crate) async fn show(
         );
     }
     Ok(Exit::Done)
+}
+
+/// What people want to know of a job; `--json` has the rest.
+fn told(
+    run: Option<&sync_history::Model>,
+    job: Option<&Job>,
+    ended: Option<&Ended>,
+) -> Vec<(&'static str, String)> {
+    let kind = run.map(|run| run.kind.to_string()).or_else(|| job.map(|job| job.kind.clone()));
+    let state = run.map(|run| run.status.to_string()).or_else(|| job.map(|job| job.state.to_string()));
+    let over = ended.map(|ended| if ended.cancelled { "cancelled" } else { "done" }.to_owned());
+    let at = |time: Option<DateTime<Utc>>| time.map(|time| format!("{} UTC", words::date(time)));
+    let not_before = run.and_then(|run| run.not_before).filter(|time| *time > Utc::now());
+    let attempt = job.filter(|job| job.attempt > 0);
+    let error = run.and_then(|run| run.error_message.clone());
+    let error = error.or_else(|| job.and_then(|job| job.last_error.clone()));
+    let reason = run.and_then(|run| run.dead_reason.clone());
+    let reason = reason.or_else(|| job.and_then(|job| job.dead_reason.clone()));
+    let asked = run.is_some_and(|run| run.cancel_requested_at.is_some() && run.completed_at.is_none());
+    let lines = [
+        ("kind", kind.or_else(|| ended.map(|ended| ended.kind.clone()))),
+        ("state", state.or(over)),
+        ("priority", job.map(|job| job.priority.to_string())),
+        ("queued", at(run.map(|run| run.queued_at).or_else(|| job.map(|job| job.enqueued_at)))),
+        ("not before", at(not_before)),
+        ("begun", at(run.and_then(|run| run.started_at))),
+        ("ended", at(run.and_then(|run| run.completed_at).or_else(|| ended.map(|ended| ended.ended_at)))),
+        ("attempt", attempt.map(|job| format!("{} of {}", job.attempt, job.max_attempts))),
+        ("worker", job.and_then(|job| job.worker_id.clone())),
+        ("progress", job.and_then(|job| job.progress.as_ref()).map(words::progress)),
+        ("cancelled", asked.then(|| "asked to stop".to_owned())),
+        ("error", error),
+        ("reason", reason.as_deref().map(dead::reason)),
+    ];
+    lines.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
 fn run_json(run: &sync_history::Model) -> Value {
@@ -311,8 +346,11 @@ async fn cancel(
         };
         if matches!(word, "over already" | "unknown") {
             exit = Exit::Failed;
+            let why = if word == "unknown" { "there is no such job" } else { "is over already" };
+            output.error(&format!("{id}: {why}"));
+        } else {
+            output.line(format!("{id}: {word}"));
         }
-        output.line(format!("{id}: {word}"));
         told.push(json!({ "id": id, "result": word.replace(' ', "_") }));
     }
     output.data(&json!({ "jobs": told }));

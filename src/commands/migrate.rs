@@ -1,14 +1,17 @@
 //! `syncline migrate`: the schema up, down, and where it stands.
 
+mod loss;
+
 use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
 use syncline_migration::{
     Migrator, Rebuild, Rehearsed, Until,
     check::{self, MigrationStatus},
-    tables::{self, OwnTable},
+    tables,
 };
 use syncline_worker::registry;
 
+use self::loss::Loss;
 use crate::{
     app,
     cli::{MigrateAction, MigrateAgain, MigrateArgs, MigrateDown, MigrateSteps, MigrateUp},
@@ -67,7 +70,7 @@ async fn up(url: &str, migrator: &Migrator, args: &MigrateUp, output: &Output) -
         } else {
             place.open_or_make(args.make.among_other_tables).await?
         };
-        rehearsal(&migrator.rehearse(&db, &until, true).await?, &[], output);
+        rehearsal(&migrator.rehearse(&db, &until, true).await?, &Loss::default(), output);
         return Ok(());
     }
     let db = place.open_or_make(args.make.among_other_tables).await?;
@@ -96,21 +99,22 @@ async fn down(
     // Back is further than most people want to go by leaving something out.
     let until = until(&args.steps, Until::Steps(1));
     let going = migrator.to_take_back(db, &until).await?;
-    let mut tables = tables::own(db).await?;
-    tables.retain(|table| going.contains(&table.made_by));
+    let mut loss = Loss::of(db, &going).await?;
     if args.steps.dry_run {
-        rehearsal(&migrator.rehearse(db, &until, false).await?, &tables, output);
+        rehearsal(&migrator.rehearse(db, &until, false).await?, &loss, output);
         return Ok(());
     }
-    if !args.yes && tables.iter().any(|table| table.rows > 0) {
-        return Err(unconfirmed(&tables, output));
+    if !args.yes && !loss.is_empty() {
+        return Err(loss.unconfirmed(output));
     }
     refuse_beside_workers(db).await?;
     let done = migrator.down(db, &until).await?;
-    tables.retain(|table| done.contains(&table.made_by));
-    tell_gone(&tables, output);
+    loss.keep_of(&done);
+    loss.tell_gone(output);
     let rows = check::status(db).await?;
-    output.data(&with_status(&rows, json!({ "taken_back": done, "rows_gone": gone(&tables) })));
+    let mut told = json!({ "taken_back": done });
+    loss.add_to(&mut told);
+    output.data(&with_status(&rows, told));
     for name in &done {
         output.line(format!("took back {name}"));
     }
@@ -118,42 +122,6 @@ async fn down(
         output.line("nothing to do: no migration after that one is applied");
     }
     Ok(())
-}
-
-/// The tables that have rows, as data.
-fn gone(tables: &[OwnTable]) -> Vec<Value> {
-    let filled = tables.iter().filter(|table| table.rows > 0);
-    filled.map(|table| json!({ "table": table.name, "rows": table.rows })).collect()
-}
-
-fn tell_gone(tables: &[OwnTable], output: &Output) {
-    for table in tables.iter().filter(|table| table.rows > 0) {
-        output.note(&format!("{} went with its {}", table.name, counted(table.rows)));
-    }
-}
-
-fn counted(rows: i64) -> String {
-    if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") }
-}
-
-/// Shows the rows that would go, and refuses.
-fn unconfirmed(tables: &[OwnTable], output: &Output) -> Fault {
-    let filled: Vec<&OwnTable> = tables.iter().filter(|table| table.rows > 0).collect();
-    let cells = filled.iter().map(|table| vec![table.name.clone(), table.rows.to_string()]).collect();
-    output.table(&["table", "rows"], cells);
-    let counts: Vec<String> = filled.iter().map(|table| format!("{} {}", table.name, table.rows)).collect();
-    let counts = if output.is_json() && !counts.is_empty() {
-        format!(" ({})", counts.join(", "))
-    } else {
-        String::new()
-    };
-    let rows = tables.iter().map(|table| table.rows).sum();
-    Fault::usage(format!(
-        "this deletes {} in {} {}{counts}; nothing was done. If that is right, add --yes. `syncline backup` comes before",
-        counted(rows),
-        tables.len(),
-        if tables.len() == 1 { "table" } else { "tables" },
-    ))
 }
 
 /// What was done, and the state of every migration, as data.
@@ -182,21 +150,23 @@ fn table(rows: &[MigrationStatus], output: &Output) {
             (true, false) => "applied by a newer program",
             (false, _) => "pending",
         };
-        let compatible_from = row.compatible_from.as_deref().unwrap_or("not noted");
-        let compatible_from = if compatible_from == row.name { "itself" } else { compatible_from };
-        vec![row.name.clone(), state.to_owned(), at, compatible_from.to_owned()]
+        let needed = row.compatible_from.as_deref().unwrap_or("not noted");
+        // What most migrations need goes without saying.
+        let needed = if needed == row.name { "" } else { needed };
+        vec![row.name.clone(), state.to_owned(), at, needed.to_owned()]
     };
     output.table(
-        &["migration", "state", "applied at (UTC)", "programs must know"],
+        &["migration", "state", "applied at (UTC)", "needs at least"],
         rows.iter().map(line).collect(),
     );
+    let applied = rows.iter().filter(|row| row.applied).count();
+    output.line(format!("{applied} applied, {} pending", rows.len() - applied));
 }
 
 /// Shows what a dry run did.
-fn rehearsal(steps: &[Rehearsed], tables: &[OwnTable], output: &Output) {
-    output.data(&json!({
+fn rehearsal(steps: &[Rehearsed], loss: &Loss, output: &Output) {
+    let mut told = json!({
         "dry_run": true,
-        "rows_gone": gone(tables),
         "steps": steps
             .iter()
             .map(|step| {
@@ -204,7 +174,9 @@ fn rehearsal(steps: &[Rehearsed], tables: &[OwnTable], output: &Output) {
                 json!({ "name": step.name, "direction": direction, "statements": step.statements })
             })
             .collect::<Vec<_>>(),
-    }));
+    });
+    loss.add_to(&mut told);
+    output.data(&told);
     for step in steps {
         output.line(format!("-- {} {}", step.name, if step.up { "up" } else { "down" }));
         for statement in &step.statements {
@@ -220,8 +192,8 @@ fn rehearsal(steps: &[Rehearsed], tables: &[OwnTable], output: &Output) {
             }
         }
     }
-    for table in tables.iter().filter(|table| table.rows > 0) {
-        output.line(format!("-- {} would go with its {}", table.name, counted(table.rows)));
+    for (what, how_many) in loss.told() {
+        output.line(format!("-- {what} would go with its {how_many}"));
     }
     output.line(format!("-- steps: {}, rolled back: nothing was changed", steps.len()));
 }
@@ -234,21 +206,23 @@ async fn rebuild(
     output: &Output,
 ) -> Result<(), Fault> {
     let db = &app::look(url).await?;
-    let tables = tables::own(db).await?;
+    let loss = Loss { tables: tables::own(db).await?, columns: Vec::new() };
     if args.dry_run {
-        rehearsal(&migrator.rebuild(db, how, false).await?, &tables, output);
+        rehearsal(&migrator.rebuild(db, how, false).await?, &loss, output);
         return Ok(());
     }
     if !args.yes {
-        return Err(unconfirmed(&tables, output));
+        return Err(loss.unconfirmed(output));
     }
     refuse_beside_workers(db).await?;
     let done = migrator.rebuild(db, how, true).await?;
-    tell_gone(&tables, output);
-    output.data(&with_status(&check::status(db).await?, json!({ "rows_gone": gone(&tables) })));
+    loss.tell_gone(output);
+    let mut told = json!({});
+    loss.add_to(&mut told);
+    output.data(&with_status(&check::status(db).await?, told));
     let applied = done.iter().filter(|step| step.up).count();
     output.line(match how {
-        Rebuild::Reset => format!("took back every migration; {} tables are gone", tables.len()),
+        Rebuild::Reset => format!("took back every migration; {} tables are gone", loss.tables.len()),
         Rebuild::Fresh | Rebuild::Refresh => {
             format!("made Syncline's tables anew, empty: {applied} migrations are applied")
         }

@@ -28,7 +28,7 @@ mod verify;
 mod workers;
 
 use crate::{
-    cli::{Cli, Command},
+    cli::{Cli, Command, RestoredArgs},
     fault::{Exit, Fault},
     output::Output,
     settings,
@@ -47,7 +47,8 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<Exit, Fault> {
         Command::Api(args) => serve::api(url, &args).await,
         Command::Migrate(args) => migrate::run(url, &args, output).await,
         Command::Backup(args) => backup::run(url, &args, output).await,
-        Command::Restored(args) => restored::run(url, &args, output).await,
+        Command::MarkRestored(args) => restored::run(url, &args, output).await,
+        Command::Restored(_) => restored::run(url, &RestoredArgs { show: true, yes: false }, output).await,
         Command::Init(args) => init::run(&args, output).await,
         Command::Schema => about::schema(),
         Command::Config(_) => config::run(output),

@@ -1,8 +1,8 @@
 //! `syncline pause`, `resume` and `pauses`: what must not run until a person says so.
 
-use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
+use sea_orm::{DatabaseConnection, EntityTrait};
 use serde_json::json;
-use syncline_connectors::platform;
+use syncline_connectors::{no_platform, platform};
 use syncline_engine::nearest::alternatives;
 use syncline_entity::account;
 use syncline_queue::outbox::pause::{self, NewPause, Paused, Subject};
@@ -108,16 +108,20 @@ async fn subject(db: &DatabaseConnection, args: &SubjectArgs) -> Result<(Subject
             (Subject::Sync(config.id), Some(config.project_id))
         }
         ScopeArg::Platform => {
-            let found = platform(&args.name)
-                .ok_or_else(|| Fault::usage(format!("there is no platform {:?}", args.name)))?;
+            let found = platform(&args.name).ok_or_else(|| Fault::usage(no_platform(&args.name)))?;
             (Subject::Platform(found.name().to_owned()), None)
         }
         ScopeArg::Account => {
-            let found = account::Entity::find()
-                .filter(account::Column::Name.eq(&args.name))
-                .one(db)
-                .await?
-                .ok_or_else(|| Fault::usage(format!("there is no account {:?}", args.name)))?;
+            let accounts = account::Entity::find().all(db).await?;
+            let known = accounts.iter().map(|account| account.name.as_str());
+            let none = if accounts.is_empty() {
+                "no account is known yet".to_owned()
+            } else {
+                alternatives(&args.name, known, "the accounts are")
+            };
+            let found = accounts.iter().find(|account| account.name == args.name);
+            let found =
+                found.ok_or_else(|| Fault::usage(format!("there is no account {:?}; {none}", args.name)))?;
             (Subject::Account(found.id), Some(found.project_id))
         }
     })

@@ -58,7 +58,7 @@ async fn of_file(url: &str, file: &Path, args: &PlanArgs, output: &Output) -> Re
     let document = document::read(file)?;
     document.refuse_errors()?;
     for warning in document.told(Severity::Warning) {
-        output.line(format!("warning: {warning}"));
+        output.note(&format!("warning: {warning}"));
     }
     let db = app::connect_or_imagine(url).await?;
     let mut plans = Vec::new();
@@ -162,7 +162,7 @@ async fn preview(
     let kept = if output.is_json() { usize::MAX } else { args.limit };
     let (mut items, mut more) = (Vec::new(), 0);
     let report = run
-        .preview(&mut |plan| match show(plan) {
+        .preview(&mut |plan| match show(plan, &open.spec) {
             Some(item) if items.len() < kept => items.extend(serde_json::value::to_raw_value(&item)),
             Some(_) => more += 1,
             None => {}
@@ -217,7 +217,7 @@ pub(crate) fn tell(plan: &Value, limit: usize, output: &Output) -> Exit {
     ));
     if counts.missing > 0 {
         output.line(format!(
-            "{} {} missing for the first time (--confirm-deletes plans the deletes)",
+            "{} {} missing for the first time (--confirm-deletes plans what follows)",
             count(counts.missing, "item", "items"),
             is_are(counts.missing)
         ));

@@ -54,10 +54,15 @@ fn bar(output: &Output) -> ProgressBar {
 }
 
 fn tell(report: &Report, output: &Output) {
-    table(report, output);
-    if report.dry_run {
-        output
-            .line("Nothing was removed. With --yes instead of --dry-run it is, and cannot be brought back.");
+    let has_rows = |tally: &syncline_worker::purge::Tally| tally.removed > 0 || !tally.kept.is_empty();
+    if report.kinds.values().any(has_rows) {
+        table(report, output);
+    }
+    match (report.kinds.values().any(has_rows), report.removed()) {
+        (false, _) => output.line("nothing is past its limit"),
+        (true, 0) => output.line("Nothing was removed: what is past its limit has to stay."),
+        (true, _) if report.dry_run => output.line("Nothing was removed; --yes removes it for good."),
+        (true, _) => {}
     }
     if !report.complete {
         output.note("stopped before the end; run it again to go on");
@@ -71,7 +76,7 @@ fn table(report: &Report, output: &Output) {
             tally.kept.iter().map(|(reason, rows)| format!("{rows} {}", words(reason))).collect();
         vec![kind.as_str().to_owned(), tally.removed.to_string(), kept.join(", ")]
     };
-    output.table(&["past its limit", went, "stays"], report.kinds.iter().map(row).collect());
+    output.table(&["kind", went, "stays"], report.kinds.iter().map(row).collect());
 }
 
 /// A reason in words.

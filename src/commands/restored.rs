@@ -12,14 +12,18 @@ use crate::{
     app,
     cli::RestoredArgs,
     fault::{Exit, Fault},
-    output::Output,
+    output::{Output, folded},
     syncs::{self, StoredSync},
+    words::count,
 };
 
 /// Marks all syncs as running on a restored database, or shows which of them still do.
 pub(crate) async fn run(url: &str, args: &RestoredArgs, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(url).await?;
-    if !args.show {
+    if !args.show && !args.yes {
+        return Err(unconfirmed(&db).await?);
+    }
+    if args.yes {
         restore::mark_by_hand(&db, now()).await?;
     }
     let row = installation::the(&db).await?;
@@ -45,6 +49,19 @@ pub(crate) async fn run(url: &str, args: &RestoredArgs, output: &Output) -> Resu
     Ok(Exit::Done)
 }
 
+/// What would follow. A mark cannot be taken back.
+async fn unconfirmed(db: &DatabaseConnection) -> Result<Fault, Fault> {
+    let syncs = syncs::all(db).await?;
+    let number = syncs.values().filter(|sync| sync.deleted_at.is_none()).count() as u64;
+    Ok(Fault::usage(format!(
+        "this marks {} as running on a restored database: until a run of each has looked at both sides in full, nothing is \
+         deleted without --allow-deletes, both sides are read from the beginning, and what an old state cannot decide is \
+         asked. It cannot be taken back, and nothing was done. If that is right, stop the workers and add --yes; --show \
+         only shows what is known",
+        count(number, "sync", "syncs")
+    )))
+}
+
 /// Looks whether the database was restored since the last start, and warns if so: in the log of a role that serves, on
 /// standard error of a command.
 pub(crate) async fn notice(db: &DatabaseConnection) -> Result<(), Fault> {
@@ -52,7 +69,7 @@ pub(crate) async fn notice(db: &DatabaseConnection) -> Result<(), Fault> {
         if tracing::enabled!(tracing::Level::WARN) {
             tracing::warn!("{noticed}");
         } else {
-            let _ = writeln!(std::io::stderr(), "warning: {noticed}");
+            let _ = writeln!(std::io::stderr(), "{}", folded(&format!("warning: {noticed}")));
         }
     }
     Ok(())

@@ -2,13 +2,16 @@
 
 mod show;
 
+use std::collections::{HashMap, hash_map::Entry};
+
 use chrono::{SubsecRound, TimeDelta, Utc};
 use sea_orm::{
     ColumnTrait, DatabaseConnection, EntityTrait, Iterable, QueryFilter, QueryOrder, QuerySelect,
     sea_query::Expr,
 };
 use serde_json::{Value, json};
-use syncline_entity::sync_history;
+use syncline_entity::{sync_history, types::RunStatus};
+use syncline_queue::outbox::holding::holding;
 
 use super::sync;
 use crate::{
@@ -18,7 +21,7 @@ use crate::{
     ids,
     output::Output,
     syncs::{self, StoredSync},
-    words::{time, took},
+    words::{self, time, took},
 };
 
 /// Lists runs, or shows one.
@@ -49,16 +52,27 @@ async fn list(
         output.line("no runs");
         return Ok(Exit::Done);
     }
+    let mut pauses = HashMap::new();
+    for (row, sync) in rows.iter().filter(|(row, _)| row.status == RunStatus::Queued) {
+        if let Entry::Vacant(vacant) = pauses.entry(row.sync_config_id) {
+            let holding = holding(db, sync, &sync.to_string()).await?;
+            vacant.insert(holding.map(|holding| format!("held: {} is paused", holding.what)));
+        }
+    }
+    let held = |row: &sync_history::Model| {
+        let held = pauses.get(&row.sync_config_id).cloned().flatten();
+        held.filter(|_| row.status == RunStatus::Queued).unwrap_or_default()
+    };
     let line = |(row, sync): &(sync_history::Model, StoredSync)| {
         vec![
             row.run_uid.to_string(),
             sync.to_string(),
             row.kind.to_string(),
-            row.sync_type.to_string(),
+            words::trigger(row),
             row.status.to_string(),
             time(row.queued_at),
             row.duration_ms.map(took).unwrap_or_default(),
-            sync::brief(row),
+            [held(row), sync::brief(row)].into_iter().find(|text| !text.is_empty()).unwrap_or_default(),
         ]
     };
     let head = ["run", "sync", "kind", "trigger", "status", "queued (UTC)", "took", "result"];

@@ -73,8 +73,10 @@ pub(crate) fn tell(sync: &StoredSync, row: &sync_history::Model, open: u64, outp
 pub(crate) fn results(sync: &StoredSync, row: &sync_history::Model, output: &Output) {
     let details = row.sync_metadata.clone().unwrap_or_default();
     let number = |key: &str| details[key].as_u64().unwrap_or(0);
-    let seconds = row.duration_ms.unwrap_or(0) as f64 / 1000.0;
-    output.line(format!("{sync}: {} in {seconds:.2} s", row.status));
+    // A run that no worker began has no time, and one that goes on has none yet.
+    let took = row.duration_ms.filter(|_| row.started_at.is_some() && row.completed_at.is_some());
+    let took = took.map(|ms| format!(" in {:.2} s", ms as f64 / 1000.0)).unwrap_or_default();
+    output.line(format!("{sync}: {}{took}", row.status));
     if row.sync_metadata.is_some() {
         output.line(counts(row));
     }
@@ -98,7 +100,7 @@ pub(crate) fn results(sync: &StoredSync, row: &sync_history::Model, output: &Out
         output.line(format!("{}: both items are gone", count(both_gone, "link ended", "links ended")));
     }
     if details["after_restore"] == true {
-        output.line("Syncline's database was restored before this run: syncline restored --show");
+        output.line("Syncline's database was restored before this run: syncline mark-restored --show");
     }
 }
 
@@ -132,7 +134,9 @@ pub(crate) fn errors(row: &sync_history::Model) -> Vec<String> {
     let details = row.sync_metadata.as_ref();
     let items = details.and_then(|details| details["errors"].as_array()).cloned().unwrap_or_default();
     if items.is_empty() {
-        return row.error_message.iter().cloned().collect();
+        // That it was cancelled is its status; anything else says more.
+        let says_more = |message: &&String| row.status != RunStatus::Cancelled || *message != "cancelled";
+        return row.error_message.iter().filter(says_more).cloned().collect();
     }
     let line = |error: &Value| {
         format!("{}: {}", error["item"].as_str().unwrap_or("?"), error["error"].as_str().unwrap_or("?"))
@@ -155,6 +159,7 @@ pub(crate) fn as_json(sync: &StoredSync, row: &sync_history::Model, open: u64) -
         "sync": sync.name,
         "project": sync.project,
         "kind": row.kind,
+        "trigger": row.sync_type,
         "status": row.status,
         "success": row.success,
         "items_synced": row.items_synced,
@@ -194,10 +199,19 @@ pub(crate) fn brief(row: &sync_history::Model) -> String {
     parts.extend(
         rest.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} {what}")),
     );
-    match (parts.is_empty(), row.completed_at.is_some(), row.status == RunStatus::Completed) {
-        (false, ..) => parts.join(", "),
-        (true, true, true) if plan => "would change nothing".to_owned(),
-        (true, true, true) => "no changes".to_owned(),
-        _ => String::new(),
+    let over = row.completed_at.is_some() && row.status == RunStatus::Completed;
+    let did = match (parts.is_empty(), over) {
+        (false, _) => parts.join(", "),
+        (true, true) if plan => "would change nothing".to_owned(),
+        (true, true) => "no changes".to_owned(),
+        (true, false) => String::new(),
+    };
+    let error = row.error_message.as_deref().and_then(|text| text.lines().next());
+    // Those of a completed run are its items', which are counted.
+    let error = error.filter(|error| row.status != RunStatus::Completed && *error != "cancelled");
+    match (did.is_empty(), error) {
+        (_, None) => did,
+        (true, Some(error)) => error.to_owned(),
+        (false, Some(error)) => format!("{did}; {error}"),
     }
 }

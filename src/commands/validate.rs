@@ -15,7 +15,7 @@ use crate::{
 pub(crate) fn run(args: &FileArgs, output: &Output) -> Result<Exit, Fault> {
     let documents = document::read_all(&args.all())?;
     for warning in documents.iter().flat_map(|document| document.told(Severity::Warning)) {
-        output.line(format!("warning: {warning}"));
+        output.note(&format!("warning: {warning}"));
     }
     let syncs: Vec<_> = documents.iter().flat_map(|document| &document.syncs).collect();
     for sync in &syncs {

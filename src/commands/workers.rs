@@ -20,7 +20,7 @@ pub(super) const NONE: &str =
 
 /// Whether a worker that takes any job is running.
 pub(super) async fn any(db: &DatabaseConnection) -> Result<bool, Fault> {
-    // The commands `sync` and `plan` have a worker for their own run alone.
+    // The commands `sync` and `conflicts resolve` have a worker for their own run alone.
     let serves = |worker: &Registered| matches!(worker.role.as_str(), "up" | "worker");
     Ok(registry::live(db).await?.iter().any(serves))
 }

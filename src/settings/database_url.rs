@@ -5,7 +5,7 @@ use std::{path::PathBuf, str::FromStr};
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use syncline_connectors::address;
 
-use crate::fault::Fault;
+use crate::fault::{Fault, said};
 
 const FORMS: &str = "write sqlite://FILE or postgres://USER:PASSWORD@HOST:PORT/DATABASE";
 const MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
@@ -31,7 +31,7 @@ impl DatabaseUrl {
         }
         if !url.is_postgres() {
             let shown = address::shown(text).map(|shown| format!("{shown} ")).unwrap_or_default();
-            return refuse(format!("{shown}is not understood"));
+            return Err(Fault::usage(format!("DATABASE_URL {shown}is not understood; {FORMS}")));
         }
         if let Err(error) = address::check(text) {
             return refuse(error.to_string());
@@ -98,6 +98,7 @@ impl DatabaseUrl {
                 continue;
             };
             if let Err(error) = std::fs::read(&file) {
+                let error = said(&error);
                 return refuse(format!("{name} {file}: {error}; name a PEM file that this user may read"));
             }
         }

@@ -128,7 +128,7 @@ async fn a_database_that_stays_where_it_is_raises_no_alarm() -> Result<()> {
         let finished = places.program.expect(0, arguments)?;
         ensure!(!finished.stderr.contains("restored"), "{finished:?}");
     }
-    let shown = places.program.expect(0, &["--json", "restored", "--show"])?.json()?;
+    let shown = places.program.expect(0, &["--json", "mark-restored", "--show"])?.json()?;
     ensure!(shown["restored_at"].is_null() && shown["syncs"] == serde_json::json!([]), "{shown}");
     Ok(())
 }
@@ -148,12 +148,12 @@ async fn a_restored_file_is_noticed_once_and_holds_every_delete() -> Result<()> 
         ensure_tells(&told.stderr, &["held", "restored", "1 of 300", "--allow-deletes 1"])?;
     }
     ensure!(places.table.read().await?.len() == 300);
-    let shown = places.program.expect(0, &["--json", "restored", "--show"])?.json()?;
+    let shown = places.program.expect(0, &["--json", "mark-restored", "--show"])?.json()?;
     ensure!(shown["syncs"] == serde_json::json!(["tasks"]), "{shown}");
     let run = places.sync(0, &["--allow-deletes", "1"])?;
     ensure!(number(&run, "deleted")? == 1, "{run}");
     // From here on it is a database like any other.
-    let shown = places.program.expect(0, &["--json", "restored", "--show"])?.json()?;
+    let shown = places.program.expect(0, &["--json", "mark-restored", "--show"])?.json()?;
     ensure!(shown["syncs"] == serde_json::json!([]) && shown["restored_at"].is_string(), "{shown}");
     places.remove(&["T-000006"])?;
     ensure!(number(&places.sync(0, &["--confirm-deletes"])?, "deleted")? == 1);
@@ -195,7 +195,14 @@ async fn a_file_moved_elsewhere_is_treated_the_same() -> Result<()> {
 #[tokio::test]
 async fn a_person_may_say_so_where_nothing_tells() -> Result<()> {
     let places = Places::in_step(300, "").await?;
-    places.program.expect(0, &["mark-restored"])?;
+    // A mark cannot be taken back, so it needs a word more; the older name only shows.
+    let asked = places.program.expect(2, &["mark-restored"])?;
+    ensure_tells(&asked.stderr, &["this marks 1 sync", "nothing is deleted", "nothing was done", "--yes"])?;
+    for shown in [&["restored"][..], &["mark-restored", "--show"]] {
+        ensure_tells(&places.program.expect(0, shown)?.stdout, &["was not restored"])?;
+    }
+    let marked = places.program.expect(0, &["mark-restored", "--yes"])?;
+    ensure_tells(&marked.stdout, &["marked by hand", "tasks"])?;
     places.remove(&["T-000005"])?;
     ensure_tells(&places.told(1, &["--confirm-deletes"])?.stderr, &["held", "--allow-deletes 1"])
 }

@@ -48,14 +48,15 @@ fn the_manual_s_document_is_taken_as_written(#[case] command: &str) -> Result<()
     let program = program()?;
     program.write("sync.yaml", JIRA_TO_GITHUB)?;
     let taken = program.expect(0, &[command, "-f", "sync.yaml"])?;
+    ensure_tells(&taken.stdout, &["jira-github-sync"])?;
+    ensure!(!taken.stdout.contains("next:"), "a sync that can only fail: {}", taken.stdout);
     ensure_tells(
-        &taken.stdout,
+        &taken.stderr,
         &[
             "warning: sync.yaml:3:18: source_platform: platform jira has no connector in this version",
             "warning: sync.yaml:5:18: target_platform: platform github has no connector in this version",
             "warning: sync.yaml:22:",
             "field_mappings[1].transform: this version has no transform \"my_transform\"",
-            "jira-github-sync",
         ],
     )?;
     let told = program.expect(0, &["--json", command, "sync.yaml"])?.json()?;
@@ -293,5 +294,19 @@ fn the_examples_are_valid() -> Result<()> {
     for path in yaml {
         program.expect(0, &["validate", &path.display().to_string()])?;
     }
+    Ok(())
+}
+
+#[test]
+fn mistakes_are_told_in_the_order_of_the_file() -> Result<()> {
+    let program = program()?;
+    program.write(
+        "sync.yaml",
+        "name: tasks\nentity_typ: task\nsource_platform: cvs\nbatch: 5\ntarget_platform: sq\n",
+    )?;
+    let refused = program.expect(2, &["validate", "sync.yaml"])?;
+    let place = |line: &str| line.split(':').nth(1).and_then(|number| number.trim().parse::<u32>().ok());
+    let lines: Vec<u32> = refused.stderr.replace("error: ", "").lines().filter_map(place).collect();
+    ensure!(lines.len() >= 4 && lines.is_sorted(), "{}", refused.stderr);
     Ok(())
 }

@@ -249,10 +249,11 @@ async fn a_dry_run_changes_nothing_and_shows_every_statement(
     let shown = stage.program.expect(0, &["migrate", "up", "--dry-run", "--steps", "1"])?;
     ensure_tells(&shown.stdout, &["create_projects up", "CREATE TABLE \"projects\"", "rolled back"])?;
 
+    // A step is one transaction: some of its locks are of no use outside.
     for step in told["steps"].as_array().context("steps")? {
-        for statement in step["statements"].as_array().context("statements")? {
-            stage.execute(statement.as_str().context("a statement")?).await?;
-        }
+        let statements = step["statements"].as_array().context("statements")?;
+        let whole: Vec<&str> = statements.iter().filter_map(Value::as_str).collect();
+        stage.execute(&format!("BEGIN; {}; COMMIT", whole.join("; "))).await?;
     }
     let by_hand = stage.tables().await?;
     ensure!(stage.status()?.iter().all(|row| row["applied"] == true));
@@ -286,6 +287,39 @@ async fn rows_that_go_with_a_step_down_are_named(
     ensure_tells(&told.stdout, &["took back m20261120_001200_create_sync_changes"])?;
     ensure!(!told.stdout.contains("create_projects"), "what was not done: {}", told.stdout);
     ensure!(stage.column("SELECT CAST(COUNT(*) AS text) FROM sync_metadata").await? == ["5"]);
+    Ok(())
+}
+
+/// A column comes back empty: a sync would run outside its window for good.
+#[rstest]
+#[tokio::test]
+async fn values_that_go_with_a_step_down_are_named(
+    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
+) -> Result<()> {
+    let stage = Stage::new(kind).await?;
+    let window = "schedule: '*/15 * * * *'\nrun_window: Mon-Fri 06:00-22:00\n";
+    stage.program.write("sync.yaml", &document(window))?;
+    stage.program.expect(0, &["migrate", "up"])?;
+    stage.program.expect(0, &["apply", "sync.yaml"])?;
+    let applied = stage.applied()?;
+    let down = ["migrate", "down", "--to", "page_unfinished_runs"];
+    let refused = stage.program.expect(2, &down)?;
+    ensure_tells(&refused.stdout, &["schedules.run_window  1"])?;
+    ensure_tells(&refused.stderr, &["this deletes 1 value in 1 column", "--yes", "nothing was done"])?;
+    let refused = stage.program.expect(2, &[&["--json"], &down[..]].concat())?;
+    ensure_tells(&refused.stderr, &["(schedules.run_window 1)"])?;
+    let tried = stage.program.expect(0, &[&down[..], &["--dry-run"]].concat())?;
+    ensure_tells(&tried.stdout, &["schedules.run_window would go with its 1 value", "rolled back"])?;
+    ensure!(stage.applied()? == applied);
+    let told = stage.program.expect(0, &[&["--json"], &down[..], &["--yes"]].concat())?.json()?;
+    ensure!(
+        told["values_gone"][0]["column"] == "run_window" && told["values_gone"][0]["values"] == 1,
+        "{told}"
+    );
+    // Nothing is left to lose, so nobody is asked.
+    stage.program.expect(0, &["migrate", "up"])?;
+    let told = stage.program.expect(0, &down)?;
+    ensure!(!told.stderr.contains("went with"), "{}", told.stderr);
     Ok(())
 }
 

@@ -127,6 +127,19 @@ async fn planning_does_not_count_as_seeing_an_item_missing(
     Ok(())
 }
 
+/// A plan that threatens with a delete where only the link ends frightens for nothing.
+#[rstest]
+#[case::ignored("delete_policy: ignore", "if missing again, the link ends and the item on target stays")]
+#[case::deleted("delete_policy: delete", "if missing again, deleted on target")]
+#[tokio::test]
+async fn a_plan_says_what_becomes_of_a_missing_item(#[case] more: &str, #[case] tells: &str) -> Result<()> {
+    let places = Places::in_step(ROWS, "").await?;
+    places.apply(more)?;
+    places.remove(&["T-000005"])?;
+    let told = places.program.expect(0, &["plan", "tasks"])?;
+    ensure_tells(&told.stdout, &["missing on source; ", tells, "--confirm-deletes plans what follows"])
+}
+
 #[tokio::test]
 async fn a_plan_can_be_asked_of_a_worker() -> Result<()> {
     let places = Places::in_step(ROWS, "").await?;

@@ -54,7 +54,8 @@ async fn jobs_are_listed_shown_and_cancelled(#[values(Own::Sqlite, Own::Postgres
 
     ensure_tells(&places.program.expect(0, &["jobs", "cancel", &now, &later])?.stdout, &["cancelled"])?;
     ensure!(listed(&places, &["jobs"])?.is_empty());
-    ensure_tells(&places.program.expect(1, &["jobs", "cancel", &now])?.stdout, &["over already"])?;
+    let over = places.program.expect(1, &["jobs", "cancel", &now])?;
+    ensure_tells(&over.stderr, &[&format!("error: {now}: is over already")])?;
     let nobody = "0193e5a0-0000-7000-8000-000000000001";
     places.program.expect(1, &["jobs", "cancel", nobody])?;
     places.program.expect(2, &["jobs", "show", nobody])?;
@@ -97,7 +98,8 @@ async fn dead_letters_are_counted_confirmed_and_replayed(
     let replayed = places.program.expect(0, &["--json", "dead", "replay", id])?.json()?;
     ensure!(replayed["done"] == 1, "{replayed}");
     ensure!(listed(&places, &["dead"])?.len() == 1 && listed(&places, &["jobs"])?.len() == 1);
-    places.program.expect(1, &["dead", "replay", id])?;
+    let again = places.program.expect(1, &["dead", "replay", id])?;
+    ensure_tells(&again.stderr, &[&format!("error: {id}: is no dead letter")])?;
     let discarded = places.program.expect(0, &["--json", "dead", "discard", "--sync", "tasks", "--yes"])?;
     ensure!(discarded.json()?["done"] == 1);
     ensure!(listed(&places, &["dead"])?.is_empty());
@@ -123,10 +125,13 @@ async fn what_is_paused_waits(#[values(Own::Sqlite, Own::Postgres)] own: Own) ->
         let refused = places.program.expect(1, command)?;
         ensure_tells(
             &refused.stderr,
-            &["sync tasks is paused since", "@", "(\"the table moves\"); syncline resume sync tasks"],
+            &["sync tasks has been paused since", "@", "(\"the table moves\"); syncline resume sync tasks"],
         )?;
     }
     places.program.expect(0, &["plan", "tasks"])?;
+    let waits = places.program.expect(0, &["enqueue", "tasks", "--wait"])?;
+    ensure_tells(&waits.stdout, &["it is held: sync tasks has been paused since"])?;
+    ensure!(!waits.stderr.contains("no worker"), "{}", waits.stderr);
     let run = queued(&places, &["--wait"])?;
     let held = listed(&places, &["jobs", "--state", "held"])?;
     ensure!(held.len() == 1 && held[0]["id"] == run.as_str(), "{held:?}");

@@ -134,6 +134,8 @@ async fn a_worker_that_must_stop_gives_its_run_back() -> Result<()> {
         "{}",
         shown["attempts"]
     );
+    let error = shown["attempts"][0]["error"].as_str().unwrap_or_default();
+    ensure_tells(error, &["given back by"])?;
     ensure!(second.terminate()? == Some(0), "SIGTERM did not end it well");
     Ok(())
 }

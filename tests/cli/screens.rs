@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use anyhow::{Context, Result, ensure};
+use rstest::rstest;
 use sqlx::{Connection, SqliteConnection};
 
 use super::common::{Places, ensure_tells};
@@ -263,4 +264,58 @@ async fn an_item_written_on_both_sides_is_one_item_updated() -> Result<()> {
     places.table.execute("UPDATE tasks SET title = 'Theirs' WHERE id = 'T-000001'").await?;
     ensure_tells(&places.program.expect(0, &["plan", "tasks"])?.stdout, &["0 to create, 1 to update"])?;
     ensure_tells(&places.told(0, &[])?.stdout, &["0 created, 1 updated"])
+}
+
+/// What is wrong is said once, on lines that fit, and in words that are not the library's.
+#[rstest]
+#[case::a_length(&["runs", "--since", "5"], "no length of time; write a number and s, m, h, d or w")]
+#[case::a_state(&["jobs", "--state", "waitin"], "a similar value exists: 'waiting'")]
+#[case::a_priority(&["enqueue", "tasks", "--priority", "hihg"], "a similar value exists: 'high'")]
+#[case::a_time(&["enqueue", "tasks", "--at", "tomorrow"], "no time; write 2026-12-24T18:00:00Z")]
+#[case::steps(&["migrate", "down", "--steps", "0"], "must be at least 1")]
+#[case::days(&["history", "T-000001", "--days", "0"], "must be from 1 to 36600")]
+#[case::nothing_to_plan(&["plan"], "syncline plan NAME, syncline plan -f FILE")]
+#[case::a_platform(&["pause", "platform", "cvs"], "did you mean \"csv\"?")]
+#[case::a_case(&["history", "t-000001"], "did you mean \"T-000001\"?")]
+#[case::a_project(&["plan", "team-a/tasks"], "did you mean \"tasks\"?")]
+#[tokio::test]
+async fn a_wrong_use_fits_the_screen_and_names_the_remedy(
+    #[case] arguments: &[&str],
+    #[case] tells: &str,
+) -> Result<()> {
+    let places = Places::in_step(1, "").await?;
+    let refused = on_a_screen(&places, arguments)?;
+    let unfolded = refused.split_whitespace().collect::<Vec<_>>().join(" ");
+    ensure!(unfolded.contains(tells), "{tells:?} is missing in:\n{refused}");
+    ensure!(refused.lines().all(|line| line.chars().count() <= 80), "{refused}");
+    let wrong = arguments.last().copied().unwrap_or_default();
+    let said =
+        unfolded.matches(&format!("{wrong:?}")).count() + unfolded.matches(&format!("'{wrong}'")).count();
+    ensure!(said <= 1, "said {said} times: {refused}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_sync_of_another_project_is_named() -> Result<()> {
+    let places = Places::new(1, "project: team-a\nname: p1").await?;
+    ensure_tells(&places.program.expect(2, &["plan", "p1"])?.stderr, &["did you mean \"team-a/p1\"?"])
+}
+
+#[tokio::test]
+async fn runs_say_why_they_failed_or_wait() -> Result<()> {
+    let places = eventful().await?;
+    let failed = places.program.expect(0, &["runs", "--status", "failed"])?.stdout;
+    ensure_tells(&failed, &["backlog.csv"])?;
+    places.program.expect(0, &["pause", "sync", "tasks"])?;
+    let run = places.program.expect(0, &["--json", "enqueue", "tasks", "--wait"])?.json()?;
+    let run = run["run"].as_str().context("a run")?;
+    ensure_tells(&places.program.expect(0, &["runs"])?.stdout, &["held: sync tasks is paused"])?;
+    let shown = places.program.expect(0, &["jobs", "show", run])?.stdout;
+    ensure_tells(&shown, &["state: queued", "queued: 20", "held: sync tasks has been paused since"])?;
+    ensure!(!shown.contains("unique_key") && !shown.contains("null"), "{shown}");
+    places.program.expect(0, &["jobs", "cancel", run])?;
+    let shown = places.program.expect(0, &["runs", run])?.stdout;
+    ensure!(shown.contains("tasks: cancelled\n") && !shown.contains("error"), "{shown}");
+    ensure!(!shown.contains("attempt"), "{shown}");
+    Ok(())
 }

@@ -1,10 +1,10 @@
 //! What a binary can tell about a database before it touches it.
 
 use rstest::rstest;
-use syncline_migration::check;
+use syncline_migration::{Migrator, Until, check, tables::columns_going};
 
 use crate::schema::{printed, tables};
-use crate::support::{On, Postgres, Sqlite, empty, migrated, names};
+use crate::support::{On, Postgres, Sqlite, TestDatabase, empty, migrated, names};
 
 #[test]
 fn names_are_unique_and_in_order() {
@@ -69,4 +69,43 @@ async fn every_table_is_known_as_ours(#[values(Sqlite, Postgres)] on: On) {
         own, there,
         "a table whose migration is not named create_TABLE stands in `MADE_BY` of tables.rs"
     );
+}
+
+/// `down` asks before values go, so each column that a step drops has to be known as that step's.
+#[rstest]
+#[tokio::test]
+async fn every_column_that_goes_on_the_way_down_is_known(#[values(Sqlite, Postgres)] on: On) {
+    let test = migrated(on).await;
+    let mut before = columns(&test).await;
+    for step in names().into_iter().rev() {
+        let mut named: Vec<String> = columns_going(&test.db, std::slice::from_ref(&step))
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|column| format!("{}.{}", column.table, column.name))
+            .collect();
+        named.sort();
+        Migrator::new().down(&test.db, &Until::Steps(1)).await.unwrap();
+        let after = columns(&test).await;
+        let table = |column: &str| column.split('.').next().unwrap().to_owned();
+        let stays = |column: &&String| after.iter().any(|other| table(other) == table(column));
+        let gone: Vec<String> =
+            before.iter().filter(|column| !after.contains(column)).filter(stays).cloned().collect();
+        assert_eq!(
+            named, gone,
+            "a column that {step} drops on its way down stands in `DROPPED_BY` of tables.rs"
+        );
+        before = after;
+    }
+}
+
+/// `TABLE.COLUMN` of our tables, in order.
+async fn columns(test: &TestDatabase) -> Vec<String> {
+    let mut columns: Vec<String> = tables(test)
+        .await
+        .iter()
+        .flat_map(|table| table.columns.iter().map(|column| format!("{}.{}", table.name, column.name)))
+        .collect();
+    columns.sort();
+    columns
 }

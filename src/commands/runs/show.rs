@@ -59,11 +59,13 @@ pub(super) async fn show(
         let still = count(open, "conflict of this run is", "conflicts of this run are");
         output.line(format!("{still} still open: syncline conflicts"));
     }
-    output.headline("attempts");
-    output.table(
-        &["attempt", "worker", "began", "ended", "outcome", "error"],
-        attempts.iter().map(attempt).collect(),
-    );
+    if !attempts.is_empty() {
+        output.headline("attempts");
+        output.table(
+            &["attempt", "worker", "began", "ended", "outcome", "error"],
+            attempts.iter().map(attempt).collect(),
+        );
+    }
     if let Some(waited) = takeover(&attempts) {
         output.line(waited);
     }

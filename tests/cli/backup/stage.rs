@@ -143,7 +143,7 @@ impl Stage {
 
     /// Whether a restore is still on the sync's mind.
     pub(super) fn is_held(&self) -> Result<bool> {
-        let shown = self.program.expect(0, &["--json", "restored", "--show"])?.json()?;
+        let shown = self.program.expect(0, &["--json", "mark-restored", "--show"])?.json()?;
         Ok(shown["syncs"].as_array().is_some_and(|syncs| !syncs.is_empty()))
     }
 

@@ -32,8 +32,8 @@ pub enum Error {
     Contended(String),
     /// The queue has no room for the jobs that were pushed, and took none of them.
     #[error(
-        "the queue {queue:?} is full: {waiting} jobs wait, and it takes no more than {limit}; \
-         try again later, run more workers, or raise the limit"
+        "the queue {queue:?} is full ({waiting} waiting, at most {limit}); try again later, run more workers, or raise the \
+         limit"
     )]
     Full {
         /// Which queue.

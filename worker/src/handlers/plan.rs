@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use syncline_engine::{
+    Side,
     plan::{Action, ItemPlan},
-    spec::SyncSpec,
+    spec::{DeletePolicy, SyncSpec},
 };
 use syncline_entity::{sync_config, types::RunStatus};
 use syncline_queue::LeasedJob;
@@ -42,7 +43,7 @@ pub(super) async fn execute(
         .preview(&mut |plan| {
             if items.len() < ITEMS_KEPT
                 && bytes < BYTES_KEPT
-                && let Some(item) = show(plan)
+                && let Some(item) = show(plan, &open.spec)
             {
                 bytes += item.to_string().len();
                 items.push(item);
@@ -63,9 +64,9 @@ pub(super) async fn execute(
 }
 
 /// A plan as data; none for an item with which nothing happens.
-pub fn show(plan: &ItemPlan) -> Option<Value> {
+pub fn show(plan: &ItemPlan, spec: &SyncSpec) -> Option<Value> {
     let action = match plan.action {
-        Action::MarkMissing(side) => format!("missing on {side}, deleted if missing again"),
+        Action::MarkMissing(side) => missing(side, spec),
         Action::End(side) => format!("gone from {side}, link ends"),
         Action::AskDeleted(side) => format!("deleted on {side}, edited since: a person decides"),
         _ if plan.ops.is_empty() && plan.conflicts.is_empty() && plan.problems.is_empty() => return None,
@@ -117,4 +118,14 @@ pub fn show(plan: &ItemPlan) -> Option<Value> {
         "conflicts": conflicts,
         "problems": plan.problems,
     }))
+}
+
+/// What follows if the item is still missing at the next look, as the engine decides it then.
+fn missing(side: Side, spec: &SyncSpec) -> String {
+    let other = side.other();
+    if spec.delete_policy == DeletePolicy::Ignore || !spec.writes(other) {
+        format!("missing on {side}; if missing again, the link ends and the item on {other} stays")
+    } else {
+        format!("missing on {side}; if missing again, deleted on {other}")
+    }
 }

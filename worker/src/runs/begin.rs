@@ -91,8 +91,13 @@ pub(super) async fn all(asked: Vec<Asked>) -> Vec<Result<Option<Begun>, DbErr>> 
 
 /// An attempt that nobody ended was its worker's last word.
 const LOSE: &str = "UPDATE sync_attempts SET outcome = 'lost'";
+/// An attempt that was given back is not used up, so the next worker takes its row: who had it before is kept in words.
 const AGAIN: &str = "ON CONFLICT (run_id, attempt) DO UPDATE SET worker = excluded.worker, \
-                     started_at = excluded.started_at, ended_at = NULL, outcome = NULL, error = NULL";
+                     started_at = excluded.started_at, ended_at = NULL, outcome = NULL, \
+                     error = CASE WHEN sync_attempts.outcome = 'returned' \
+                     AND LENGTH(COALESCE(sync_attempts.error, '')) < 2000 \
+                     THEN COALESCE(sync_attempts.error || '; ', '') || 'given back by ' || sync_attempts.worker \
+                     WHEN sync_attempts.outcome = 'returned' THEN sync_attempts.error END";
 
 async fn at_once(environment: &Environment, asked: &[Asked]) -> Result<HashMap<Uuid, Begun>, DbErr> {
     let now = environment.clock.now();

@@ -246,6 +246,7 @@ async fn end(
     ended.map(|row| Ok((row.try_get("", "run_uid")?, row))).collect()
 }
 
+/// What an attempt's row says already is who had given it back.
 async fn end_attempts(tx: &DatabaseTransaction, asked: &[&Asked], now: DateTime<Utc>) -> Result<(), DbErr> {
     let mut binds = Binds::new(tx);
     let row = |one: &&Asked| {
@@ -261,7 +262,8 @@ async fn end_attempts(tx: &DatabaseTransaction, asked: &[&Asked], now: DateTime<
     let now = binds.bind(now);
     let text = format!(
         "WITH ended AS MATERIALIZED {rows} UPDATE sync_attempts SET ended_at = {now}, outcome = ended.how, \
-         error = ended.why FROM ended WHERE run_id = ended.run AND attempt = ended.number"
+         error = CASE WHEN ended.why IS NULL THEN error ELSE COALESCE(error || '; ', '') || ended.why END \
+         FROM ended WHERE run_id = ended.run AND attempt = ended.number"
     );
     binds.run(tx, text).await.map(drop)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use rstest::rstest;
-use sea_orm::{ActiveModelTrait, ActiveValue::Set};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};
 use syncline_entity::{sync_attempt, types::RunStatus};
 use syncline_queue::{
     NewJob, Outcome, Settlement, Unique, UniqueRule,
@@ -70,6 +70,10 @@ async fn attempts_outlive_the_store_and_snoozes_do_not_count(
     // The first worker, should it still be there, can write no more.
     let begun = begin_run(&stage.environment("w2"), id, 2).await.unwrap().begun().expect("begun");
     assert_eq!(begun.row.fence, 2);
+    // An attempt that was given back is taken up by another worker, and still says who had it.
+    begin_run(&stage.environment("w3"), id, 3).await.unwrap().begun().expect("begun");
+    let third = sync_attempt::Entity::find_by_id((id, 3)).one(&stage.db).await.unwrap().expect("a row");
+    assert_eq!((third.worker.as_str(), third.error.as_deref()), ("w3", Some("given back by w2")));
 }
 
 #[rstest]

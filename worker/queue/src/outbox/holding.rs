@@ -22,7 +22,7 @@ pub struct Holding {
 impl fmt::Display for Holding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Holding { paused, what } = self;
-        write!(f, "{what} is paused since {}", paused.at.format("%Y-%m-%d %H:%M:%S UTC"))?;
+        write!(f, "{what} has been paused since {}", paused.at.format("%Y-%m-%d %H:%M:%S UTC"))?;
         if !paused.by.is_empty() {
             write!(f, " by {}", paused.by)?;
         }

@@ -91,7 +91,7 @@ impl Address {
             "rediss+sentinel" | "valkeys+sentinel" => (true, "sentinel"),
             "redis+cluster" | "valkey+cluster" => (false, "cluster"),
             "rediss+cluster" | "valkeys+cluster" => (true, "cluster"),
-            _ => return Err(wrong("it begins with another scheme")),
+            _ => return Err(UrlError(format!("{scheme}:// is no scheme of it"))),
         };
         let mut address = Address {
             servers: Servers::Cluster(Vec::new()),
@@ -115,7 +115,9 @@ impl Address {
                 "key" => address.key = Some(value.into()),
                 "sentinel_user" => address.sentinel_user = Some(value),
                 "sentinel_password" => address.sentinel_password = Some(value),
-                _ => return Err(wrong("it has a parameter that nobody knows")),
+                // With an at-sign behind it, it may be a part of a password.
+                _ if query.contains('@') => return Err(wrong("it has a parameter that nobody knows")),
+                _ => return Err(UrlError(format!("nobody knows the parameter {name:?}"))),
             }
         }
         if address.cert.is_some() != address.key.is_some() {
