@@ -91,10 +91,10 @@ async fn place(
     flag: &str,
 ) -> Result<Place, Fault> {
     if !given.contains("://") && address::may_hold_password(given) && !Path::new(given).exists() {
-        return Err(Fault::usage(format!(
+        return Err(Fault::usage(
             "a place is neither a file nor an address that can be read; write postgres://USER:PASSWORD@HOST/DATABASE, or \
-             env:NAME for a variable that holds it"
-        )));
+             env:NAME for a variable that holds it",
+        ));
     }
     let is_url = given.contains("://") || given.starts_with("sqlite:");
     let (name, mut scope) = match given.strip_prefix("env:") {

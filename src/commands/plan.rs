@@ -95,8 +95,8 @@ struct Planned {
 
 impl Preview {
     fn for_people(&self, limit: usize) -> Value {
-        let read = |item: &Box<RawValue>| serde_json::from_str(item.get()).unwrap_or_default();
-        let items: Vec<Value> = self.plan.items.iter().take(limit).map(read).collect();
+        let texts = self.plan.items.iter().take(limit).map(|item| item.get());
+        let items: Vec<Value> = texts.map(|text| serde_json::from_str(text).unwrap_or_default()).collect();
         let more = self.plan.more + self.plan.items.len() - items.len();
         json!({
             "sync": self.sync,
