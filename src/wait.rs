@@ -81,8 +81,10 @@ pub(crate) async fn follow(
     };
     let bar = bar(output);
     let mut waiting = Waiting::default();
-    // A pause is told before anything moves: nothing will for a while.
-    if let Some(row) = sync_history::by_run(&environment.db, id).await? {
+    // Where a line moves, a pause is told before it does: nothing will for a while.
+    if !bar.is_hidden()
+        && let Some(row) = sync_history::by_run(&environment.db, id).await?
+    {
         waiting.say(paused(&environment, &row).await?, &bar, output);
     }
     let worker = tokio::spawn(syncline_worker::run(environment.clone(), config, stop.clone(), |_| {}));

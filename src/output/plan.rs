@@ -73,7 +73,7 @@ pub(crate) fn conflict_kind(kind: &str) -> &str {
         "edit_delete" => "changed on one side, deleted on the other",
         "timestamp" => "different when first compared",
         "old_base" => "different after a restore",
-        "type_mismatch" => "not of the mapped type",
+        "type_mismatch" => "cannot cross",
         "invalid_transition" => "status change not allowed",
         "ambiguous_create" => "may have been created already",
         other => other,

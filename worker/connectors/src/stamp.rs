@@ -1,6 +1,6 @@
 //! How a column writes down times. A column that records when a row was changed keeps the form it has.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveTime, Timelike, Utc};
 use syncline_engine::value::{Instant, Precision, parse_date};
 
 /// The form in which a place writes times.
@@ -119,6 +119,26 @@ impl Stamp {
             EARLIEST_SECONDS..EARLIEST_MILLIS => Some(Stamp::Seconds),
             EARLIEST_MILLIS..LATEST_MILLIS => Some(Stamp::Millis),
             _ => None,
+        }
+    }
+
+    /// This form, with seconds and decimals where the time needs them; none if it cannot hold the time.
+    pub(crate) fn holding(self, at: DateTime<Utc>) -> Option<Stamp> {
+        let micros = at.timestamp_subsec_micros();
+        let needed = match micros {
+            0 => 0,
+            micros if micros.is_multiple_of(1000) => 3,
+            _ => 6,
+        };
+        match self {
+            Stamp::Text { separator, seconds, digits, zone } => {
+                let seconds = seconds || at.second() != 0 || micros != 0;
+                Some(Stamp::Text { separator, seconds, digits: digits.max(needed), zone })
+            }
+            Stamp::Date => (at.time() == NaiveTime::MIN).then_some(self),
+            Stamp::Seconds | Stamp::Millis if needed == 6 => None,
+            Stamp::Seconds if needed == 3 => Some(Stamp::Millis),
+            Stamp::Seconds | Stamp::Millis => Some(self),
         }
     }
 

@@ -1,9 +1,8 @@
 //! The content of a cell for a value, in the form of the content that it replaces. No I/O.
 
-use chrono::{DateTime, NaiveTime, Timelike, Utc};
 use syncline_engine::{Value, value::Instant};
 
-use crate::stamp::{self, Stamp, Written};
+use crate::stamp::{self, Written};
 
 /// A value as the content of a cell; `old` is what the cell holds so far.
 pub(super) fn cell_like(old: &str, value: &Value) -> String {
@@ -29,39 +28,12 @@ pub(super) fn cell_text(value: &Value) -> String {
     }
 }
 
-/// The form is widened where it could not tell all of the time.
 fn time(old: &str, instant: Instant) -> Option<String> {
     let (_, stamp) = stamp::read(old)?;
-    let at = instant.at;
-    let fine = at.timestamp_subsec_micros();
-    let stamp = match stamp {
-        Stamp::Text { separator, seconds, digits, zone } => {
-            let seconds = seconds || at.second() != 0 || fine != 0;
-            Stamp::Text { separator, seconds, digits: digits.max(digits_for(fine)), zone }
-        }
-        Stamp::Date if !is_midnight(at) => return None,
-        Stamp::Seconds if fine != 0 => Stamp::Millis,
-        stamp => stamp,
-    };
-    if stamp == Stamp::Millis && !fine.is_multiple_of(1000) {
-        return None;
-    }
-    Some(match stamp.write(at) {
+    Some(match stamp.holding(instant.at)?.write(instant.at) {
         Written::Text(text) => text,
         Written::Int(number) => number.to_string(),
     })
-}
-
-fn digits_for(micros: u32) -> usize {
-    match micros {
-        0 => 0,
-        micros if micros.is_multiple_of(1000) => 3,
-        _ => 6,
-    }
-}
-
-fn is_midnight(at: DateTime<Utc>) -> bool {
-    at.time() == NaiveTime::MIN
 }
 
 /// Pairs of words for true and false.

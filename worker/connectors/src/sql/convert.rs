@@ -208,6 +208,18 @@ impl Column {
         }
     }
 
+    /// A time for a cell that holds one, in the form of that one where a form is the cell's own.
+    pub(super) fn time_like(&self, old: &Raw, value: &Value, dialect: Dialect) -> Option<Raw> {
+        let Value::DateTime(instant) = value else { return None };
+        if dialect == Dialect::Postgres || !matches!(self.kind, Kind::DateTime(_)) {
+            return None;
+        }
+        Some(match stamp_of(old)?.holding(instant.at)?.write(instant.at) {
+            Written::Text(text) => Raw::Text(text),
+            Written::Int(number) => Raw::Int(number),
+        })
+    }
+
     fn date(&self, value: &Value, dialect: Dialect) -> Option<Raw> {
         let date = match value {
             Value::Date(date) => Some(*date),

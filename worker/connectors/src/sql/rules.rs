@@ -35,14 +35,12 @@ pub(super) async fn sqlite(db: &Db, at: &[Raw; 2], key: &str) -> Result<Rules, C
     let has = |name: &str| collations.iter().any(|collation| collation == name);
     let spelling =
         Spelling { case: if has("NOCASE") { Case::Ascii } else { Case::Matters }, padded: has("RTRIM") };
-    let triggers = "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = $1 COLLATE NOCASE ORDER BY \
-                    name";
-    let triggers = db.rows(triggers.to_owned(), &at[..1]).await?;
+    let schema = "SELECT name, type, sql LIKE '%on%conflict%replace%' FROM sqlite_schema WHERE type IN ('table', \
+                  'trigger') AND tbl_name = $1 COLLATE NOCASE ORDER BY name";
+    let schema = db.rows(schema.to_owned(), &at[..1]).await?;
+    let (tables, triggers): (Vec<_>, Vec<_>) = schema.iter().partition(|row| text(row, 1) == "table");
     let triggers = triggers.iter().map(|row| text(row, 0)).collect();
-    let replaces = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = $1 COLLATE NOCASE AND sql LIKE \
-                    '%on%conflict%replace%'";
-    let replaces = db.rows(replaces.to_owned(), &at[..1]).await?;
-    let replaces = replaces.first().is_some_and(|row| row[0] != Raw::Int(0));
+    let replaces = tables.iter().any(|row| row[2] == Raw::Int(1));
     Ok(Rules { spelling, unique, triggers, replaces, sequence: None, no_insert: None })
 }
 

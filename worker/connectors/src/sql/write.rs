@@ -247,6 +247,13 @@ impl Batch<'_> {
             return Err(self.table.refusal(what).into());
         }
         let mut values = self.table.values(fields, false)?;
+        for (position, raw) in &mut values {
+            let column = &self.table.columns[*position];
+            let value = fields.get(&column.name);
+            let formed =
+                value.and_then(|value| column.time_like(&row.raw[*position], value, self.table.dialect));
+            *raw = formed.unwrap_or_else(|| raw.clone());
+        }
         values.retain(|(position, raw)| {
             let column = &self.table.columns[*position];
             let found = row.item.fields.get(&column.name).unwrap_or(&Value::Null);
