@@ -10,6 +10,7 @@ pub mod guard;
 pub mod hash;
 mod instant;
 pub mod item;
+pub mod json;
 pub mod mapping;
 pub mod merge;
 pub mod nearest;

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use serde_json::Value as Json;
 
+use crate::json::repeats_members;
+
 pub use crate::decimal::Decimal;
 pub use crate::instant::{Instant, Precision, parse_date};
 
@@ -156,10 +158,12 @@ impl Value {
         }
     }
 
-    /// Text that is JSON, as a value; none if it is not, or holds a number that is beyond all bounds.
+    /// Text that is JSON, as a value; none if it is not, holds a number that is beyond all bounds, or names a member twice,
+    /// one of which would be lost.
     pub fn parse_json(text: &str) -> Option<Value> {
         let json: Json = serde_json::from_str(text).ok()?;
-        is_bounded(&json).then(|| Value::from_json(&json))
+        let whole = is_bounded(&json) && !repeats_members(text);
+        whole.then(|| Value::from_json(&json))
     }
 
     /// [`parse_json`](Value::parse_json) of a cell. JSON that states a text is that text, unless the text is JSON itself,

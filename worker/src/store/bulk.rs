@@ -45,17 +45,22 @@ pub(crate) fn marks(count: usize) -> String {
     text
 }
 
-/// Updates links by id and version, and raises the version. Answers how many were found as they should be.
+/// Updates links by id and version, and raises the version. Answers how many were found as they should be. The values of a
+/// large link are megabytes, so they are moved and not copied.
 pub(super) async fn update_links(
     tx: &DatabaseTransaction,
     columns: &[Column],
-    rows: &[(LinkRef, Vec<Value>)],
+    rows: Vec<(LinkRef, Vec<Value>)>,
 ) -> Result<u64, DbErr> {
     let backend = tx.get_database_backend();
     let mut updated = 0;
-    for piece in pieces(rows) {
-        if let [(at, values)] = piece {
-            updated += update_link(tx, columns, *at, values).await?;
+    let mut rows = rows.into_iter();
+    while let Some(size) = SIZES.into_iter().find(|size| *size <= rows.len()) {
+        let mut piece: Vec<_> = rows.by_ref().take(size).collect();
+        if size == 1
+            && let Some((at, values)) = piece.pop()
+        {
+            updated += update_link(tx, columns, at, values).await?;
             continue;
         }
         let sets: Vec<String> = columns.iter().map(assignment).collect();
@@ -74,9 +79,9 @@ pub(super) async fn update_links(
             names.join(", "),
             vec![row; piece.len()].join(", "),
         );
-        let values = piece.iter().flat_map(|(at, values)| {
-            [Value::from(at.id), Value::from(at.version)].into_iter().chain(values.iter().cloned())
-        });
+        let values = piece
+            .into_iter()
+            .flat_map(|(at, values)| [Value::from(at.id), Value::from(at.version)].into_iter().chain(values));
         updated += tx.execute_raw(statement(backend, &sql, values)).await?.rows_affected();
     }
     Ok(updated)
@@ -87,7 +92,7 @@ async fn update_link(
     tx: &DatabaseTransaction,
     columns: &[Column],
     at: LinkRef,
-    values: &[Value],
+    values: Vec<Value>,
 ) -> Result<u64, DbErr> {
     let backend = tx.get_database_backend();
     let set = |column: &Column| {
@@ -101,7 +106,7 @@ async fn update_link(
         "UPDATE sync_metadata SET {}, version = version + 1 WHERE id = ? AND version = ?",
         sets.join(", ")
     );
-    let values = values.iter().cloned().chain([at.id.into(), at.version.into()]);
+    let values = values.into_iter().chain([at.id.into(), at.version.into()]);
     Ok(tx.execute_raw(statement(backend, &sql, values)).await?.rows_affected())
 }
 

@@ -49,8 +49,9 @@ pub(super) async fn intend(
             None => new.push(new_values(store, intended)?),
         }
     }
-    let updated = bulk::update_links(tx, &INTENT, &known).await.map_err(database)?;
-    if updated != known.len() as u64 {
+    let count = known.len() as u64;
+    let updated = bulk::update_links(tx, &INTENT, known).await.map_err(database)?;
+    if updated != count {
         return Err(StoreError::Outdated);
     }
     let ids = batch.iter().filter(|intended| intended.link.is_none()).map(|intended| &intended.ids);

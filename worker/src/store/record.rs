@@ -65,8 +65,9 @@ pub(super) async fn record(
     release(store, tx, ids.map(|record| &record.ids)).await.map_err(database)?;
     let known: Vec<(LinkRef, Vec<Value>)> =
         batch.iter().filter_map(|record| Some((record.link?, state_values(store, record)))).collect();
-    let updated = bulk::update_links(tx, &STATE, &known).await.map_err(database)?;
-    if updated != known.len() as u64 {
+    let count = known.len() as u64;
+    let updated = bulk::update_links(tx, &STATE, known).await.map_err(database)?;
+    if updated != count {
         return Err(StoreError::Outdated);
     }
     let made = insert_new(store, tx, batch).await?;

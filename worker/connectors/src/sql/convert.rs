@@ -3,6 +3,7 @@
 use chrono::{NaiveDate, NaiveTime, Timelike};
 use syncline_engine::{
     Value,
+    json::repeats_members,
     spec::FieldType,
     value::{Instant, Precision, parse_date},
 };
@@ -50,6 +51,12 @@ impl Column {
             Kind::Date => self.date(value, dialect),
             Kind::DateTime(_) => self.date_time(value, dialect),
             Kind::Json => match value {
+                Value::Text(text) if self.cast == "jsonb" && repeats_members(text) => {
+                    return Err(format!(
+                        "the column {:?} (jsonb) would keep one of the members that {value} names twice; name each once",
+                        self.name
+                    ));
+                }
                 Value::Decimal(_) if dialect == Dialect::Sqlite => {
                     number(value, Kind::Decimal(None), dialect)
                 }

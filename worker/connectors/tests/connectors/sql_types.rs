@@ -172,6 +172,8 @@ fn cell(value: &Value) -> String {
     r#"{"b":12345678901234567890123}"#,
     Some(r#"{"b":12345678901234567890123}"#)
 )]
+#[case(On::Postgres, "json", r#"{"a":1,"a":2}"#, Some(r#"{"a":1,"a":2}"#))]
+#[case(On::Postgres, "jsonb", r#"{"a":1,"a":2}"#, None)]
 #[tokio::test]
 async fn a_number_arrives_digit_for_digit_or_is_refused_by_name(
     #[case] on: On,
