@@ -30,7 +30,7 @@ use apply::{Applied, Left, Stale};
 use matching::Unpaired;
 
 /// The bytes of the items of a batch. Plans, intents, writes and records each hold their values again.
-const BATCH_BYTES: usize = 2 << 20;
+const BATCH_BYTES: usize = 3 << 19;
 
 /// How often a batch is planned before the run gives up to those who keep writing its links.
 const PLANS: usize = 4;

@@ -19,7 +19,7 @@ use super::{
 /// does not grow with the number of changes.
 const KEPT: usize = 2_000;
 /// The bytes that they may take.
-const KEPT_BYTES: usize = 4 << 20;
+const KEPT_BYTES: usize = 2 << 20;
 
 /// What was read of one side.
 #[derive(Debug, Default)]
