@@ -27,8 +27,11 @@ impl Run<'_> {
             let Some(rule) = self.mapping.rules.iter().find(|rule| key == Some(rule.field.get(side))) else {
                 continue;
             };
+            let absent = index.absent(side);
+            if absent.is_empty() {
+                continue;
+            }
             let mut new = self.by_spelling(rule, side, unpaired.get(side));
-            let absent = if new.is_empty() { Vec::new() } else { index.absent(side) };
             for page in absent.chunks(index::PAGE) {
                 let positions: HashMap<i64, u32> =
                     page.iter().map(|position| (index.id(*position), *position)).collect();
