@@ -32,7 +32,7 @@ fn is_postgres(manager: &SchemaManager<'_>) -> bool {
 /// Puts other triggers in the place of those that count, and takes ended links out of the counts or adds them.
 async fn replace(manager: &SchemaManager<'_>, triggers: &[&str], sign: char) -> Result<(), DbErr> {
     if is_postgres(manager) {
-        // Whoever writes links meanwhile would be counted by neither the old function nor the new one.
+        // A link written between the new function and the count would be counted twice, or not at all.
         indexes(manager, &["LOCK TABLE sync_metadata IN SHARE ROW EXCLUSIVE MODE"]).await?;
     } else {
         indexes(manager, SQLITE_DOWN).await?;

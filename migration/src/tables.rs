@@ -16,7 +16,7 @@ const MADE_BY: &[(&str, &str)] = &[
 type Column = (&'static str, Option<&'static str>);
 
 /// Columns that migrations take away on their way down from tables that stay: the migration, the table, the column, and
-/// its value in a row for which nobody has set it, where that is not null. Other values are lost. A new migration that
+/// its default value in a row, where that is not null. Other values are lost. A new migration that
 /// drops columns on its way down names them here.
 ///
 /// `compatible_from` is not among them: what it says comes back with the migrations that it says it of.

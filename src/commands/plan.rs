@@ -1,5 +1,7 @@
 //! `syncline plan`: what a sync would do.
 
+mod untyped;
+
 use std::{
     path::Path,
     sync::{Arc, Mutex},
@@ -22,6 +24,7 @@ use syncline_worker::{
     store::{LinkStore, RunIdentity, SyncIdentity},
 };
 
+use self::untyped::Untyped;
 use super::sync;
 use crate::{
     app,
@@ -82,6 +85,7 @@ struct Preview {
     plan: Planned,
     held: Option<Held>,
     open_conflicts: u64,
+    warnings: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -104,6 +108,7 @@ impl Preview {
             "plan": { "counts": self.plan.counts, "items": items, "more": more },
             "held": self.held,
             "open_conflicts": self.open_conflicts,
+            "warnings": self.warnings,
         })
     }
 }
@@ -160,21 +165,27 @@ async fn preview(
         },
     };
     let kept = if output.is_json() { usize::MAX } else { args.limit };
-    let (mut items, mut more) = (Vec::new(), 0);
+    let (mut items, mut more, mut untyped) = (Vec::new(), 0, Untyped::default());
     let report = run
-        .preview(&mut |plan| match show(plan, &open.spec) {
-            Some(item) if items.len() < kept => items.extend(serde_json::value::to_raw_value(&item)),
-            Some(_) => more += 1,
-            None => {}
+        .preview(&mut |plan| {
+            untyped.note(plan, &open.mapping);
+            match show(plan, &open.spec) {
+                Some(item) if items.len() < kept => items.extend(serde_json::value::to_raw_value(&item)),
+                Some(_) => more += 1,
+                None => {}
+            }
         })
         .await;
-    let report = report.map_err(|error| Fault::failed(format!("sync {:?}: {error}", spec.name)))?;
+    let failed = |error: &dyn std::fmt::Display| Fault::failed(format!("sync {:?}: {error}", spec.name));
+    let report = report.map_err(|error| failed(&error))?;
+    let warnings = untyped.warnings(&open.mapping, run.connectors).await.map_err(|error| failed(&error))?;
     Ok(Preview {
         sync: spec.name.clone(),
         project: spec.project.clone(),
         plan: Planned { counts: report.counts, items, more },
         held: report.held,
         open_conflicts,
+        warnings,
     })
 }
 
@@ -201,6 +212,9 @@ pub(crate) fn tell(plan: &Value, limit: usize, output: &Output) -> Exit {
     let name = display_name(project, plan["sync"].as_str().unwrap_or_default());
     output.headline(&format!("plan of {name}"));
     output.plan(&items[..items.len().min(limit)]);
+    for warning in plan["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        output.note(&format!("warning: {warning}"));
+    }
     let more = items.len().saturating_sub(limit) as u64 + plan["plan"]["more"].as_u64().unwrap_or(0);
     if more > 0 {
         output.line(format!("... and {more} more (--limit)"));

@@ -316,7 +316,7 @@ async fn values_that_go_with_a_step_down_are_named(
         told["values_gone"][0]["column"] == "run_window" && told["values_gone"][0]["values"] == 1,
         "{told}"
     );
-    // Nothing is left to lose, so nobody is asked.
+    // No values are left, so `--yes` is not needed.
     stage.program.expect(0, &["migrate", "up"])?;
     let told = stage.program.expect(0, &down)?;
     ensure!(!told.stderr.contains("went with"), "{}", told.stderr);

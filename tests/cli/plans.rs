@@ -157,3 +157,19 @@ async fn a_plan_can_be_asked_of_a_worker() -> Result<()> {
     ensure!(read_csv(&places.file)? != places.table.read().await?, "a plan was carried out");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_field_mapped_as_text_to_a_column_of_numbers_is_told_once() -> Result<()> {
+    let places = Places::new(3, "").await?;
+    for id in ["T-000001", "T-000002"] {
+        places.edit(id, "points", "many")?;
+    }
+    places
+        .program
+        .write("sync.yaml", &document("").replace(", source_type: number, target_type: number", ""))?;
+    let told = places.program.expect(1, &["plan", "-f", "sync.yaml"])?;
+    ensure_tells(&told.stdout, &["2 failing"])?;
+    ensure_tells(&told.stderr, &["\"points\" is INTEGER on the target and mapped as text"])?;
+    ensure!(told.stderr.matches("source_type").count() == 1, "{}", told.stderr);
+    Ok(())
+}

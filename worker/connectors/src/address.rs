@@ -103,10 +103,10 @@ pub fn may_hold_password(text: &str) -> bool {
     let first = start.split_once('@').map(|(first, _)| first);
     let userinfo = first.is_some_and(|first| !first.contains('/') && first.contains(':'));
     // A scheme with too few slashes: `postgres:/u:PW@h/db`.
-    let mended = text.split_once(':').is_some_and(|(scheme, rest)| {
+    let with_scheme = text.split_once(':').is_some_and(|(scheme, rest)| {
         scheme.chars().all(|letter| letter.is_ascii_alphabetic()) && rest.contains(':') && rest.contains('@')
     });
-    userinfo || mended || text.to_ascii_lowercase().contains("password=")
+    userinfo || with_scheme || text.to_ascii_lowercase().contains("password=")
 }
 
 fn is_host(text: &str) -> bool {

@@ -194,7 +194,7 @@ fn conflict(rule: &Rule, state: &FieldState<'_>, now: DateTime<Utc>) -> Merged {
         None if rule.strategy == Strategy::LastWriteWins && (state.unread.source || state.unread.target) => {
             None
         }
-        // The winner's value was refused. Who wrote last since then may have been this sync, in other fields.
+        // The winner's value was refused. The later time may be that of this sync's own write to other fields.
         None if was_refused(state) => None,
         None => settle(rule.strategy, state.modified, now),
     };
@@ -228,15 +228,18 @@ fn describe(rule: &Rule, state: &FieldState<'_>, kind: ConflictKind, settled: Op
 
 /// Whether the other side refused the value that won, and both values still are what they were.
 fn was_refused(state: &FieldState<'_>) -> bool {
-    let same = |open: &&OpenConflict| {
-        Side::BOTH.into_iter().all(|side| open.values.get(side).same(state.now.get(side)))
-    };
-    state.open.filter(same).is_some_and(|open| open.kind == ConflictKind::TypeMismatch.as_str())
+    unchanged_conflict(state).is_some_and(|open| open.kind == ConflictKind::TypeMismatch.as_str())
 }
 
 /// The side that a person chose, while the values are still those that were shown.
-fn chosen(state: &FieldState<'_>) -> Option<Side> {
-    let open = state.open?;
-    let unchanged = open.values.source.same(state.now.source) && open.values.target.same(state.now.target);
-    open.chosen.filter(|_| unchanged)
+pub(crate) fn chosen(state: &FieldState<'_>) -> Option<Side> {
+    unchanged_conflict(state)?.chosen
+}
+
+/// The open conflict, while the values are still those that were shown.
+fn unchanged_conflict<'a>(state: &FieldState<'a>) -> Option<&'a OpenConflict> {
+    let same = |open: &&OpenConflict| {
+        Side::BOTH.into_iter().all(|side| open.values.get(side).same(state.now.get(side)))
+    };
+    state.open.filter(same)
 }

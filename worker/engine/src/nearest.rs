@@ -48,13 +48,10 @@ pub fn listed(names: &[impl AsRef<str>], limit: usize) -> String {
     }
 }
 
-/// A name whose letters can all be seen: what a screen shows as nothing is written as its code.
+/// A name with its invisible characters written as their codes (`\u{feff}`). Accents that are characters of their own stay.
 fn visible(name: &str) -> String {
-    let letter = |letter: char| match letter {
-        '"' | '\'' | '\\' => letter.to_string(),
-        letter => letter.escape_debug().to_string(),
-    };
-    name.chars().map(letter).collect()
+    let escaped = name.escape_debug().to_string();
+    escaped.replace("\\\"", "\"").replace("\\'", "'").replace("\\\\", "\\")
 }
 
 #[cfg(test)]
@@ -62,6 +59,14 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    #[rstest]
+    #[case("\u{feff}id", "\\u{feff}id")]
+    #[case("Straße \"a\\b\"'s", "Straße \"a\\b\"'s")]
+    #[case("cafe\u{301}", "cafe\u{301}")]
+    fn names_are_listed_with_what_cannot_be_seen(#[case] name: &str, #[case] expected: &str) {
+        assert_eq!(listed(&[name], 1), expected);
+    }
 
     #[rstest]
     #[case("cvs", &["csv", "sql", "jira"], Some("csv"))]

@@ -63,7 +63,8 @@ pub(super) async fn update_links(
             updated += update_link(tx, columns, at, values).await?;
             continue;
         }
-        let sets: Vec<String> = columns.iter().map(assignment).collect();
+        let sets: Vec<String> =
+            columns.iter().map(|column| column.assigned(&format!("v.{}", column.name))).collect();
         let mut names = vec!["column1 AS id".to_owned(), "column2 AS at_version".to_owned()];
         names.extend(
             columns
@@ -95,13 +96,8 @@ async fn update_link(
     values: Vec<Value>,
 ) -> Result<u64, DbErr> {
     let backend = tx.get_database_backend();
-    let set = |column: &Column| {
-        let Column { name, sql_type, keeps } = column;
-        let value =
-            if backend == DbBackend::Postgres { format!("CAST(? AS {sql_type})") } else { "?".to_owned() };
-        if *keeps { format!("{name} = COALESCE({value}, {name})") } else { format!("{name} = {value}") }
-    };
-    let sets: Vec<String> = columns.iter().map(set).collect();
+    let sets: Vec<String> =
+        columns.iter().map(|column| column.assigned(&mark(backend, column.sql_type))).collect();
     let sql = format!(
         "UPDATE sync_metadata SET {}, version = version + 1 WHERE id = ? AND version = ?",
         sets.join(", ")
@@ -110,21 +106,26 @@ async fn update_link(
     Ok(tx.execute_raw(statement(backend, &sql, values)).await?.rows_affected())
 }
 
-fn assignment(column: &Column) -> String {
-    let Column { name, keeps, .. } = column;
-    if *keeps {
-        format!("{name} = COALESCE(v.{name}, sync_metadata.{name})")
-    } else {
-        format!("{name} = v.{name}")
+impl Column {
+    /// Sets the column to the value of an expression.
+    fn assigned(&self, value: &str) -> String {
+        let Column { name, keeps, .. } = self;
+        if *keeps {
+            format!("{name} = COALESCE({value}, sync_metadata.{name})")
+        } else {
+            format!("{name} = {value}")
+        }
     }
 }
 
+/// A bound value; PostgreSQL is told its type where it stands apart from its column.
+fn mark(backend: DbBackend, sql_type: &str) -> String {
+    if backend == DbBackend::Postgres { format!("CAST(? AS {sql_type})") } else { "?".to_owned() }
+}
+
 fn row_marks(backend: DbBackend, columns: &[Column]) -> String {
-    if backend != DbBackend::Postgres {
-        return marks(columns.len() + 2);
-    }
     let types = ["bigint", "bigint"].into_iter().chain(columns.iter().map(|column| column.sql_type));
-    types.map(|sql_type| format!("CAST(? AS {sql_type})")).collect::<Vec<_>>().join(", ")
+    types.map(|sql_type| mark(backend, sql_type)).collect::<Vec<_>>().join(", ")
 }
 
 /// Inserts rows and answers what `returning` names.

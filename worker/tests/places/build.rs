@@ -12,7 +12,7 @@ use crate::{
     triggers::{trigger, view},
 };
 
-/// Texts of columns that nobody maps.
+/// Texts of unmapped columns.
 const KEPT: [&str; 5] = ["kept", "as it \"is\"", "a,b;c|d", "", " x "];
 /// Forms of times, and one that is none.
 const STAMPS: [&str; 7] = [

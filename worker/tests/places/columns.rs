@@ -183,7 +183,7 @@ pub(crate) fn marker() -> Column {
     Column { unique: true, ..plain("sync_marker", Role::Marker, Sort::Text, "TEXT") }
 }
 
-/// A column that nobody maps.
+/// An unmapped column.
 pub(crate) fn other(kind: Kind, number: usize, strict: bool, draw: &mut Draw) -> Column {
     let name = format!("other {number}");
     let mut column = plain(&name, Role::Other, Sort::Text, "TEXT");

@@ -33,7 +33,7 @@ pub(crate) struct Place {
     pub(crate) table: String,
 }
 
-/// A file that was written a moment ago and ends within a row is waited for; nobody writes these any more.
+/// The connector waits for a file that was written a moment ago and ends within a row; these files are complete.
 const AGE: Duration = Duration::from_secs(3600);
 
 /// Writes a file as if that had been a while ago.
@@ -44,7 +44,7 @@ pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 impl Place {
-    /// Lets a file that a run has written count as one that nobody writes any more.
+    /// Sets the time of a file that a run has written back, so that the connector takes it for complete.
     pub(crate) fn settle(&self) -> Result<()> {
         if let At::File(path) = &self.at {
             std::fs::File::options().write(true).open(path)?.set_modified(SystemTime::now() - AGE)?;

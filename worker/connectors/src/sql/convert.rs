@@ -113,8 +113,9 @@ impl Column {
                 // A column without a type keeps the digits as text.
                 None => Some(Raw::Text(plain(value))),
             },
-            _ if self.cast.starts_with("time ") => Some(Raw::Text(plain(value)))
-                .filter(|_| is_time(value, self.cast.ends_with("with time zone"))),
+            _ if self.cast.starts_with("time ") => {
+                is_time(value, &self.type_name).then(|| Raw::Text(plain(value)))
+            }
             _ if self.cast == "money" => Some(Raw::Text(plain(value))).filter(|_| has_whole_cents(value)),
             _ => Some(Raw::Text(plain(value))),
         }
@@ -127,12 +128,10 @@ impl Column {
             Value::List(values) => values,
             Value::Text(text) if text.is_empty() => return Ok(Some(Raw::Null)),
             Value::Text(text) => {
-                let split = || text.split(',').map(|part| Value::text(part.trim())).collect();
                 parsed = match Value::parse_json(text) {
                     Some(Value::List(values)) => values,
-                    // What a list of texts becomes in a field of text.
-                    _ if text.trim_start().starts_with('[') => return Ok(None),
-                    _ => split(),
+                    _ if is_plain_list(text) => text.split(',').map(Value::text).collect(),
+                    _ => return Ok(None),
                 };
                 &parsed
             }
@@ -290,16 +289,25 @@ pub(super) fn boolean(value: &Value) -> Option<bool> {
     }
 }
 
-/// A time of day that PostgreSQL stores as it is: it carries over 60 seconds, drops zones and rounds what is finer than
-/// a microsecond.
-fn is_time(value: &Value, zoned: bool) -> bool {
+/// The text that a list of texts becomes in a field of text: its parts are what they were. `{a,b}` is not such a text but
+/// PostgreSQL's own notation, and blanks beside a comma would be lost.
+fn is_plain_list(text: &str) -> bool {
+    !text.starts_with(['[', '{']) && text.split(',').all(|part| !part.is_empty() && part.trim() == part)
+}
+
+/// A time of day that PostgreSQL stores as it is: it carries over 60 seconds, drops zones and rounds decimals beyond those
+/// of the type (`time(3)`; six without a number).
+fn is_time(value: &Value, type_name: &str) -> bool {
+    let zoned = type_name.ends_with("with time zone");
+    let digits =
+        type_name.strip_prefix("time(").and_then(|rest| rest.split(')').next()?.parse().ok()).unwrap_or(6);
     let text = plain(value);
     let (time, zone) = text.split_at(text.find(['+', '-', 'Z']).unwrap_or(text.len()));
     let fine = time.split_once('.').map_or("", |(_, digits)| digits);
     let whole = &time[..time.find('.').unwrap_or(time.len())];
     let complete =
         NaiveTime::parse_from_str(whole, "%H:%M:%S").or_else(|_| NaiveTime::parse_from_str(whole, "%H:%M"));
-    complete.is_ok_and(|time| time.nanosecond() == 0) && fine.len() <= 6 && zone.is_empty() != zoned
+    complete.is_ok_and(|time| time.nanosecond() == 0) && fine.len() <= digits && zone.is_empty() != zoned
 }
 
 /// PostgreSQL's `money` rounds to cents.

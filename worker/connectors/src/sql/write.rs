@@ -249,10 +249,10 @@ impl Batch<'_> {
         let mut values = self.table.values(fields, false)?;
         for (position, raw) in &mut values {
             let column = &self.table.columns[*position];
-            let value = fields.get(&column.name);
-            let formed =
-                value.and_then(|value| column.time_like(&row.raw[*position], value, self.table.dialect));
-            *raw = formed.unwrap_or_else(|| raw.clone());
+            let Some(value) = fields.get(&column.name) else { continue };
+            if let Some(formed) = column.time_like(&row.raw[*position], value, self.table.dialect) {
+                *raw = formed;
+            }
         }
         values.retain(|(position, raw)| {
             let column = &self.table.columns[*position];

@@ -250,3 +250,63 @@ async fn the_users_own_inserts_go_on_after_rows_with_ids_of_their_own(#[case] co
     place.execute("INSERT INTO t (v) VALUES ('by the application')").await;
     assert_eq!(ids(&*connector, ReadMode::Full).await, ["1", "5", "6"]);
 }
+
+#[rstest]
+#[tokio::test]
+async fn what_a_new_row_lacks_is_known_before_the_write(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let place = Place::new(on).await;
+    let sql = "CREATE TABLE t (id integer NOT NULL UNIQUE, v text, owner text NOT NULL)";
+    let connector = table(&place, sql).await;
+    let lacks = |fields: &[&str]| connector.creates(fields).unwrap_err();
+    assert!(lacks(&["v", "owner"]).contains("\"id\""));
+    assert!(lacks(&["id", "v"]).contains("\"owner\""));
+    assert_eq!(connector.creates(&["id", "owner"]), Ok(()));
+    // A trigger may fill it in.
+    let trigger = match on {
+        On::Postgres => {
+            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN new.owner = ''me''; RETURN new; END'; \
+             CREATE TRIGGER fills BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()"
+        }
+        _ => "CREATE TRIGGER fills AFTER INSERT ON t BEGIN SELECT 1; END",
+    };
+    place.execute(trigger).await;
+    let connector = open(&place.table("t")).await.unwrap();
+    assert_eq!(connector.creates(&["id", "v"]), Ok(()));
+}
+
+#[tokio::test]
+async fn missing_rights_are_told_with_the_statement_that_gives_them() {
+    let place = Place::new(On::Postgres).await;
+    place
+        .execute(
+            "CREATE SCHEMA closed; CREATE TABLE closed.notes (id text PRIMARY KEY); CREATE TABLE t (id text PRIMARY KEY); \
+             CREATE ROLE reader; GRANT SELECT ON t TO reader",
+        )
+        .await;
+    let as_reader = |table: &str| {
+        let mut scope = place.table(table);
+        let url = format!(
+            "{}{}options=-c%20role%3Dreader",
+            place.url(),
+            if place.url().contains('?') { "&" } else { "?" }
+        );
+        scope["url"] = url.into();
+        scope
+    };
+    let connector = open(&as_reader("t")).await.unwrap();
+    let error = connector.creates(&["id"]).unwrap_err();
+    assert!(error.contains("GRANT INSERT ON t TO reader"), "{error}");
+    for table in ["notes", "closed.notes"] {
+        let error = open(&as_reader(table)).await.err().unwrap();
+        assert!(error.message.contains("GRANT USAGE ON SCHEMA closed TO"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_value_goes_into_a_domain_that_is_not_null() {
+    let place = Place::new(On::Postgres).await;
+    let sql = "CREATE DOMAIN line AS text NOT NULL; CREATE TABLE t (id text PRIMARY KEY, v line)";
+    let connector = table(&place, sql).await;
+    assert!(write_one(&*connector, row("a", "v", Value::Null)).await.is_ok());
+    assert_eq!(connector.accepts("v", &Value::Null), Ok(()));
+}

@@ -319,3 +319,41 @@ async fn many_rows_are_quick(#[values(On::Sqlite, On::Postgres)] on: On) {
     assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
     assert_eq!(ids(&*connector, ReadMode::Full).await.len(), 10_000);
 }
+
+#[rstest]
+#[case("time", "10:00", Some("10:00:00"))]
+#[case("time", "10:00:00.123456", Some("10:00:00.123456"))]
+#[case("time", "10:00:60", None)]
+#[case("time", "5:11 PM", None)]
+#[case("time", "10:00+02", None)]
+#[case("time", "10:00:00.1234567", None)]
+#[case("time(0)", "10:00:00.5", None)]
+#[case("time(3)", "10:00:00.125", Some("10:00:00.125"))]
+#[case("timetz", "10:00+02", Some("10:00:00+02"))]
+#[case("timetz", "10:00", None)]
+#[case("text[]", "a,c", Some("a,c"))]
+#[case("text[]", "hello, world", None)]
+#[case("text[]", "{a,b}", None)]
+#[case("text[]", "a,,b", None)]
+#[case("json", r#""13""#, Some(r#""13""#))]
+#[case("jsonb", r#""text""#, Some("text"))]
+#[tokio::test]
+async fn text_arrives_as_it_is_or_is_refused(
+    #[case] type_name: &str,
+    #[case] written: &str,
+    #[case] held: Option<&str>,
+) {
+    let place = Place::new(On::Postgres).await;
+    place.execute(&format!("CREATE TABLE t (id text PRIMARY KEY, n {type_name})")).await;
+    let connector = open(&place.table("t")).await.unwrap();
+    let new = create(marker("m"), fields([("n", text(written))]));
+    match (write_one(&*connector, new).await, held) {
+        (Ok(item), held) => {
+            let held = held.map(text);
+            let found = read_as(&item.fields["n"], FieldType::String).unwrap();
+            assert_eq!(Some(found), held);
+        }
+        (Err(refused), None) => assert!(refused.message.contains("\"n\""), "{refused}"),
+        (Err(refused), Some(_)) => panic!("{refused}"),
+    }
+}

@@ -65,7 +65,9 @@ pub enum Unmappable {
     /// The other side has no place for it.
     #[error("field {field}: {why}")]
     Refused {
-        /// The field on the side it goes to.
+        /// The side it goes to.
+        side: Side,
+        /// The field on that side.
         field: String,
         /// What that side said.
         why: String,

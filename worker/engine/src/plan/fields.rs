@@ -5,7 +5,7 @@ use crate::{
     Item, Side, Value,
     conflict::{Conflict, ConflictKind, OpenConflict},
     mapping::{Rule, Unmappable},
-    merge::{FieldState, Outcome, merge_field},
+    merge::{FieldState, Outcome, chosen, merge_field},
     ports::{Connector, Link, Marker, OpKind},
     side::Pair,
     spec::SyncSpec,
@@ -37,19 +37,9 @@ pub(super) fn merge(context: &Context<'_>, facts: Facts) -> ItemPlan {
             plan.outcomes.push(Outcome::Settle);
             continue;
         }
-        let mut merged = merge_field(
-            rule,
-            &FieldState {
-                now,
-                base,
-                modified,
-                unread,
-                modified_before,
-                open,
-                outdated: context.after_restore,
-            },
-            context.now,
-        );
+        let outdated = context.after_restore;
+        let state = FieldState { now, base, modified, unread, modified_before, open, outdated };
+        let mut merged = merge_field(rule, &state, context.now);
         let outcome = match merged.outcome {
             // The key is what the item is; it is compared, never written.
             Outcome::Write { side, value, .. } if is_key(context, rule, side) => {
@@ -62,8 +52,9 @@ pub(super) fn merge(context: &Context<'_>, facts: Facts) -> ItemPlan {
             Outcome::Write { side, value, rule: why } => match accepted(context, rule, side, &value) {
                 Ok(()) => Outcome::Write { side, value, rule: why },
                 Err(problem) => {
-                    // What the strategy decided cannot be done; a later run must not decide otherwise by itself.
-                    if let Some(conflict) = &mut merged.conflict {
+                    // What the strategy decided cannot be done, and a later run must not decide otherwise by itself. A
+                    // person's choice stands and is tried again.
+                    if let Some(conflict) = merged.conflict.as_mut().filter(|_| chosen(&state).is_none()) {
                         (conflict.kind, conflict.settled) = (ConflictKind::TypeMismatch, None);
                     }
                     Outcome::Blocked(problem)
@@ -276,13 +267,13 @@ fn key_stays(rule: &Rule, side: Side, value: &Value) -> Unmappable {
         "it is the key of the {side}, which stays as it is, and the other side says {value} now; change that back, or \
          delete the item and make it anew"
     );
-    Unmappable::Refused { field: rule.field.get(side).clone(), why }
+    Unmappable::Refused { side, field: rule.field.get(side).clone(), why }
 }
 
 /// Whether the place takes the value for this field.
 fn accepted(context: &Context<'_>, rule: &Rule, side: Side, value: &Value) -> Result<(), Unmappable> {
     let field = rule.field.get(side);
-    let refused = |why| Unmappable::Refused { field: field.clone(), why };
+    let refused = |why| Unmappable::Refused { side, field: field.clone(), why };
     context.places.get(side).accepts(field, value).map_err(refused)
 }
 

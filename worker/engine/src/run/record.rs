@@ -224,9 +224,9 @@ impl Run<'_> {
     }
 }
 
-/// The bases of a field that did not go into a new item, where the item that it copies has a value. What the new item has
-/// there by itself, a column's default, was nobody's edit and must not come back in place of that value. One that could not
-/// be written has not crossed yet, and is tried again.
+/// Sets the bases of a field that was not written to a new item, where the item that it copies has a value. The new item's
+/// own value, a column's default, is not an edit and must not replace that value. A value that was refused has no base on
+/// the side that it comes from, so that the next run tries it again.
 fn note_unsent(
     rule: &Rule,
     outcome: &Outcome,

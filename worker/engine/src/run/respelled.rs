@@ -1,7 +1,7 @@
 //! Finds linked items again whose key is written in another way than before: `007` instead of `7`, where one of the two
 //! places takes both for the same. Without this the item would be taken for deleted, and for new.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     Run, RunError,
@@ -44,10 +44,8 @@ impl Run<'_> {
                     }
                 }
             }
-            unpaired.get_mut(side).retain(|item| {
-                item.link.is_some()
-                    || !ids.values().any(|ids| ids.get(side).as_deref() == Some(item.id.as_str()))
-            });
+            let found: HashSet<&String> = ids.values().filter_map(|ids| ids.get(side).as_ref()).collect();
+            unpaired.get_mut(side).retain(|item| item.link.is_some() || !found.contains(&item.id));
         }
         Ok(ids)
     }

@@ -116,8 +116,8 @@ impl Address {
                 "sentinel_user" => address.sentinel_user = Some(value),
                 "sentinel_password" => address.sentinel_password = Some(value),
                 // With an at-sign behind it, it may be a part of a password.
-                _ if query.contains('@') => return Err(wrong("it has a parameter that nobody knows")),
-                _ => return Err(UrlError(format!("nobody knows the parameter {name:?}"))),
+                _ if query.contains('@') => return Err(wrong("it has an unknown parameter")),
+                _ => return Err(UrlError(format!("unknown parameter {name:?}"))),
             }
         }
         if address.cert.is_some() != address.key.is_some() {
@@ -254,13 +254,13 @@ mod tests {
         );
         let nodes = vec![("a".to_owned(), 1), ("b".to_owned(), 2)];
         assert_eq!(parsed("rediss+cluster://a:1,b:2").servers, Servers::Cluster(nodes.clone()));
-        let watched = parsed("redis+sentinel://:secret@a:1,b:2/work/4?sentinel_password=other");
-        assert_eq!(watched.servers, Servers::Sentinel { nodes, service: "work".to_owned() });
+        let watched = parsed("redis+sentinel://:secret@a:1,b:2/main/4?sentinel_password=other");
+        assert_eq!(watched.servers, Servers::Sentinel { nodes, service: "main".to_owned() });
         assert_eq!((watched.db, watched.sentinel_password.as_deref()), (4, Some("other")));
-        let usual = parsed("redis+sentinel://a/work").servers;
+        let usual = parsed("redis+sentinel://a/main").servers;
         assert_eq!(
             usual,
-            Servers::Sentinel { nodes: vec![("a".to_owned(), 26379)], service: "work".to_owned() }
+            Servers::Sentinel { nodes: vec![("a".to_owned(), 26379)], service: "main".to_owned() }
         );
     }
 
@@ -302,7 +302,7 @@ mod tests {
         for (url, expected) in [
             ("redis://me:s3cret@h/0?sentinel_password=s3cret", "redis://me@h:6379"),
             ("rediss://:s3/cr@et@h:1/2", "rediss://h:1/2"),
-            ("redis+sentinel://me:s3cret@a:1,b/work/4", "redis+sentinel://me@a:1,b:26379/work/4"),
+            ("redis+sentinel://me:s3cret@a:1,b/main/4", "redis+sentinel://me@a:1,b:26379/main/4"),
             ("rediss+cluster://:s3cret@[::1]:7,b:2", "rediss+cluster://[::1]:7,b:2"),
             ("redis+unix:///run/r.sock", "redis+unix:///run/r.sock"),
         ] {

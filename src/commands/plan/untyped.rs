@@ -1,0 +1,61 @@
+//! Fields that are mapped as text and whose column on the other side takes something else.
+
+use std::collections::BTreeSet;
+
+use syncline_engine::{
+    Side,
+    mapping::{Mapping, Rule, Unmappable},
+    merge::Outcome,
+    plan::ItemPlan,
+    ports::{Connector, ConnectorError},
+    side::Pair,
+    spec::FieldType,
+};
+
+/// Collects the mappings of which a value was refused.
+#[derive(Debug, Default)]
+pub(super) struct Untyped(BTreeSet<(usize, Side)>);
+
+impl Untyped {
+    /// Notes what the plan of one item says.
+    pub(super) fn note(&mut self, plan: &ItemPlan, mapping: &Mapping) {
+        for (position, (rule, outcome)) in mapping.rules.iter().zip(&plan.outcomes).enumerate() {
+            if let Outcome::Blocked(Unmappable::Refused { side, .. }) = outcome
+                && is_text(rule)
+            {
+                self.0.insert((position, *side));
+            }
+        }
+    }
+
+    /// One warning for each of these mappings.
+    pub(super) async fn warnings(
+        &self,
+        mapping: &Mapping,
+        places: Pair<&dyn Connector>,
+    ) -> Result<Vec<String>, ConnectorError> {
+        let mut warnings = Vec::new();
+        for side in Side::BOTH {
+            let rules: Vec<&Rule> = self
+                .0
+                .iter()
+                .filter(|(_, of)| *of == side)
+                .filter_map(|(position, _)| mapping.rules.get(*position))
+                .collect();
+            let known = if rules.is_empty() { Vec::new() } else { places.get(side).fields().await? };
+            for rule in rules {
+                let name = rule.field.get(side);
+                let field = known.iter().find(|field| field.name == *name);
+                let type_name = field.map_or("of another type", |field| field.type_name.as_str());
+                warnings.push(format!(
+                    "{name:?} is {type_name} on the {side} and mapped as text; give the mapping source_type and target_type"
+                ));
+            }
+        }
+        Ok(warnings)
+    }
+}
+
+fn is_text(rule: &Rule) -> bool {
+    Side::BOTH.into_iter().all(|side| *rule.field_type.get(side) == FieldType::String)
+}
