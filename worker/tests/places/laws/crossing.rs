@@ -137,8 +137,9 @@ pub(super) async fn comes_back(play: &mut Play<'_>, step: &Step) -> Checked<()> 
         for field in 0..pair.fields.len() {
             let before = read(&play.places, pair, field, Side::Source, original);
             let held = same(pair, &play.places, field, original, target);
-            if !held || before == Meaning::Nothing || back.is_changed(field) || play.excuse(&ran, link, field)
-            {
+            // Blanks alone are the empty text where the target pads.
+            let empty = agree(pair, field, &before, &Meaning::Nothing);
+            if !held || empty || back.is_changed(field) || play.excuse(&ran, link, field) {
                 continue;
             }
             cells += 1;
