@@ -8,11 +8,7 @@ use syncline_migration::{
     check::{self, Difference, Fit},
     words,
 };
-use syncline_queue::{
-    RedisBackend, RedisConfig,
-    limits::{BreakerPolicy, Limits, RedisLimits, SqlLimits},
-    outbox::RunQueue,
-};
+use syncline_queue::{RedisBackend, RedisConfig};
 use syncline_worker::{Environment, PoolConfig, steps::StopAt};
 
 use crate::{
@@ -22,6 +18,8 @@ use crate::{
     fault::Fault,
     settings,
 };
+use syncline_limits::{BreakerPolicy, Limits, RedisLimits, SqlLimits};
+use syncline_runs::RunQueue;
 
 /// What a command may make or change in its database before it begins.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QuerySelect};
 use syncline_entity::sync_history;
-use syncline_queue::outbox::{
+use syncline_runs::{
     RunQueue,
     listing::{self, Listing, Standing},
 };

@@ -16,9 +16,9 @@ use syncline_entity::{
     project, schedule, sync_config, sync_config_revision,
     types::{self, ManagedBy, RunKind, ScheduleKind, SyncMethod},
 };
-use syncline_queue::outbox::{self, NewRun, holding::holding};
 
 use crate::fault::Fault;
+use syncline_runs::{NewRun, holding::holding};
 
 /// What storing a document did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,7 +123,7 @@ pub(crate) fn run_of(config: &sync_config::Model, kind: RunKind) -> Result<NewRu
 
 /// Stores documents under their names: all of them, or none.
 pub(crate) async fn store(db: &DatabaseConnection, specs: &[&SyncSpec]) -> Result<Vec<Stored>, Fault> {
-    let tx = outbox::begin(db).await?;
+    let tx = syncline_sql::begin(db).await?;
     let mut stored = Vec::new();
     for spec in specs {
         stored.push(store_one(&tx, spec).await?);

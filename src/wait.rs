@@ -9,10 +9,8 @@ use syncline_entity::{
     sync_config, sync_history,
     types::{RunKind, RunStatus, SyncMethod},
 };
-use syncline_queue::{
-    State,
-    outbox::{NewRun, RunArgs, accept, dead, holding::holding, sync_key},
-};
+use syncline_queue::State;
+use syncline_runs::{NewRun, RunArgs, accept, dead, holding::holding, sync_key};
 use syncline_worker::{Environment, PoolConfig};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use futures_util::future::BoxFuture;
 use metrics_exporter_prometheus::PrometheusHandle;
 use sea_orm::DatabaseConnection;
-use syncline_queue::outbox::RunQueue;
+use syncline_runs::RunQueue;
 
 /// What the worker's source last said of its store; `Ok` where there is no worker.
 pub type QueueHealth = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;

@@ -10,9 +10,8 @@ use std::fmt;
 use sea_orm::ActiveValue::{NotSet, Set, Unchanged};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
-use sea_orm::{
-    Condition, DerivePartialModel, QuerySelect, SqliteTransactionMode, TransactionOptions, TransactionTrait,
-};
+use sea_orm::{Condition, DerivePartialModel, QuerySelect};
+use syncline_sql::begin;
 
 pub use self::statistics::{Selection, Statistics, statistics};
 use crate::sync_metadata::{ActiveModel, Column, Entity};
@@ -259,13 +258,7 @@ pub async fn record_conflict(
     new: NewConflict,
     now: DateTimeUtc,
 ) -> Result<sync_conflict::Model, SyncStateError> {
-    let options = TransactionOptions {
-        isolation_level: None,
-        access_mode: None,
-        // At once, so that it cannot fail half-way for want of the lock.
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-    };
-    let tx = db.begin_with_options(options).await?;
+    let tx = begin(db).await?;
     // The state first: whoever records another conflict of it waits here, so that no two open the same one.
     let held = Entity::update_many()
         .col_expr(Column::SyncStatus, Expr::value(SyncStatus::Conflict.as_str()))

@@ -7,13 +7,11 @@ use std::{
 
 use sea_orm::DatabaseConnection;
 use serde_json::json;
-use syncline_queue::{
-    Error,
-    outbox::{
-        RunQueue,
-        dead::Replayed,
-        listing::{self, Listed, Standing},
-    },
+use syncline_queue::Error;
+use syncline_runs::{
+    RunQueue,
+    dead::Replayed,
+    listing::{self, Listed, Standing},
 };
 use uuid::Uuid;
 

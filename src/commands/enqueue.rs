@@ -3,7 +3,6 @@
 use chrono::{SubsecRound, TimeDelta, Utc};
 use serde_json::json;
 use syncline_entity::types::RunKind;
-use syncline_queue::outbox::{Accepted, NewRun, accept, holding::holding};
 
 use super::workers;
 use crate::{
@@ -13,6 +12,7 @@ use crate::{
     output::Output,
     syncs, wait,
 };
+use syncline_runs::{Accepted, NewRun, accept, holding::holding};
 
 /// Accepts a run and says which.
 pub(crate) async fn run(url: &str, args: &EnqueueArgs, output: &Output) -> Result<Exit, Fault> {

@@ -6,13 +6,11 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::{Value, json};
 use syncline_entity::{sync_attempt, sync_history, types::RunStatus};
-use syncline_queue::{
-    Cancelled, Ended, Job,
-    outbox::{
-        self, RunCancelled, RunQueue,
-        holding::holding,
-        listing::{self, Listed, Listing, Standing},
-    },
+use syncline_queue::{Cancelled, Ended, Job};
+use syncline_runs::{
+    RunCancelled, RunQueue,
+    holding::holding,
+    listing::{self, Listed, Listing, Standing},
 };
 use uuid::Uuid;
 
@@ -333,7 +331,7 @@ async fn cancel(
 ) -> Result<Exit, Fault> {
     let (mut told, mut exit) = (Vec::new(), Exit::Done);
     for id in ids {
-        let word = match outbox::cancel(db, queue, *id).await? {
+        let word = match syncline_runs::cancel(db, queue, *id).await? {
             RunCancelled::Ended => "cancelled",
             RunCancelled::Requested => "asked to stop",
             RunCancelled::Over => "over already",

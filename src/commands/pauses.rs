@@ -5,7 +5,6 @@ use serde_json::json;
 use syncline_connectors::{no_platform, platform};
 use syncline_engine::nearest::alternatives;
 use syncline_entity::account;
-use syncline_queue::outbox::pause::{self, NewPause, Paused, Subject};
 
 use super::{conflicts::person, queues};
 use crate::{
@@ -15,6 +14,7 @@ use crate::{
     output::Output,
     syncs,
 };
+use syncline_runs::pause::{self, NewPause, Paused, Subject};
 
 /// Begins a pause.
 pub(crate) async fn pause(url: &str, args: &PauseArgs, output: &Output) -> Result<Exit, Fault> {

@@ -5,19 +5,17 @@ use std::collections::BTreeSet;
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::{Value, json};
 use syncline_entity::{sync_history, types, worker};
-use syncline_queue::{
-    Count, Priority, State,
-    outbox::{
-        RUN_QUEUE, RunQueue,
-        listing::{self, Listing, Standing},
-    },
-};
+use syncline_queue::{Count, Priority, State};
 
 use crate::{
     app,
     fault::{Exit, Fault},
     output::Output,
     words::age,
+};
+use syncline_runs::{
+    RUN_QUEUE, RunQueue,
+    listing::{self, Listing, Standing},
 };
 
 /// Counts them.

@@ -11,7 +11,6 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 use syncline_entity::{sync_history, types::RunStatus};
-use syncline_queue::outbox::holding::holding;
 
 use super::sync;
 use crate::{
@@ -23,6 +22,7 @@ use crate::{
     syncs::{self, StoredSync},
     words::{self, time, took},
 };
+use syncline_runs::holding::holding;
 
 /// Lists runs, or shows one.
 pub(crate) async fn run(url: &str, args: &RunsArgs, output: &Output) -> Result<Exit, Fault> {

@@ -4,7 +4,6 @@ use chrono::Utc;
 use sea_orm::{EntityTrait, QueryOrder};
 use serde_json::json;
 use syncline_entity::{schedule, sync_config, types::ScheduleKind};
-use syncline_queue::outbox::pause;
 
 use super::workers;
 use crate::{
@@ -14,6 +13,7 @@ use crate::{
     syncs,
     words::date,
 };
+use syncline_runs::pause;
 
 /// Lists schedules, the next to fire first.
 pub(crate) async fn run(url: &str, output: &Output) -> Result<Exit, Fault> {

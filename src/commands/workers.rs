@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use sea_orm::DatabaseConnection;
 use serde_json::json;
-use syncline_queue::outbox::listing::{self, Listing, Standing};
 use syncline_worker::registry::{self, Registered, Standing as RegistryStanding};
 
 use crate::{
@@ -13,6 +12,7 @@ use crate::{
     output::Output,
     words::age,
 };
+use syncline_runs::listing::{self, Listing, Standing};
 
 /// What follows from there being no worker, and the remedy.
 pub(super) const NONE: &str =

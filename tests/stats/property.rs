@@ -4,7 +4,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use rstest::rstest;
 use syncline_api::stats::StatsFilter;
 use syncline_entity::types::RunKind;
-use syncline_worker::stats::catch_up;
+use syncline_runs::catch_up;
 
 use crate::{
     reference::{Known, Run, check_all},

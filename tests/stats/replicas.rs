@@ -4,9 +4,10 @@ use chrono::Utc;
 use rand::{SeedableRng, rngs::StdRng};
 use rstest::rstest;
 use syncline_api::stats::{StatsFilter, stats};
+use syncline_runs::catch_up;
 use syncline_worker::{
     purge::{Age, Retention, Unwatched, purge},
-    stats::{catch_up, fold_slots, rebuild},
+    stats::{fold_slots, rebuild},
 };
 
 use crate::{

@@ -23,11 +23,9 @@ use syncline_entity::{
     types::{Direction, ManagedBy, Priority, RunKind, RunStatus, SyncMethod},
 };
 use syncline_migration::{Migrator, Until};
+use syncline_runs::{Begun, Ending, bury};
 use syncline_support::postgres;
-use syncline_worker::{
-    Environment,
-    runs::{Begun, Ending, begin_run, bury, end_run},
-};
+use syncline_worker::Environment;
 use uuid::Uuid;
 
 use crate::reference::Run;
@@ -172,7 +170,7 @@ pub(crate) fn environment(db: &DatabaseConnection) -> (Environment, TestClock) {
 /// Takes up a run that ends when and as `run` says.
 pub(crate) async fn begin(environment: &Environment, clock: &TestClock, id: Uuid, run: &Run) -> Begun {
     clock.set(run.completed_at - TimeDelta::milliseconds(run.took.unwrap_or(0)));
-    begin_run(environment, id, 1).await.expect("the database").begun().expect("a run that is not over")
+    environment.run_book().begin(id, 1).await.expect("the database").begun().expect("a run that is not over")
 }
 
 /// Ends a run as `run` says, the way workers do.
@@ -201,7 +199,7 @@ pub(crate) async fn end(environment: &Environment, clock: &TestClock, begun: &Be
         plan: None,
         settled: None,
     };
-    assert!(end_run(environment, begun, ending).await.expect("the database"));
+    assert!(environment.run_book().end(begun, ending).await.expect("the database"));
 }
 
 /// A run from beginning to end.

@@ -12,9 +12,8 @@ use syncline_entity::{
     sync_config,
     types::{RunKind, SyncMethod},
 };
-use syncline_queue::limits::{Caller, Lane, Learned, Limits, NotNow, Permit, Verdict};
-
-use crate::runs::Begun;
+use syncline_limits::{Caller, Lane, Learned, Limits, NotNow, Permit, Verdict};
+use syncline_runs::Begun;
 
 /// The lane of a run: what a person or an event asked for, then what is tried again, then regular looks.
 pub(crate) fn lane(begun: &Begun) -> Lane {
@@ -126,7 +125,7 @@ fn judge(blame: Blame<'_>, now: DateTime<Utc>) -> (Verdict, Learned) {
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
-    use syncline_queue::limits::{Cause, MemoryLimits, Phase};
+    use syncline_limits::{Cause, MemoryLimits, Phase};
 
     use super::*;
 

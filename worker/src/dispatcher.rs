@@ -1,18 +1,16 @@
 //! Sees to it that the queue holds what the database says is due, and that no run's dead letter stays in the queue.
 //!
-//! Every process that accepts or runs runs has one, and none leads; see [`syncline_queue::outbox::Dispatcher`] for what a
+//! Every process that accepts or runs runs has one, and none leads; see [`syncline_runs::Dispatcher`] for what a
 //! look is.
 
 use std::time::Duration;
 
-use syncline_queue::{
-    Error, JobQuery, State, chain,
-    outbox::{Dispatcher, RUN_QUEUE},
-};
+use syncline_queue::{Error, JobQuery, State, chain};
+use syncline_runs::{Dispatcher, RUN_QUEUE};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::{environment::Environment, runs};
+use crate::environment::Environment;
 
 /// From one look to the next, when the last one found nothing to do.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -93,7 +91,7 @@ impl Letters {
         for job in page.jobs {
             let reason = job.dead_reason.unwrap_or_else(|| "given up".to_owned());
             let error = job.last_error.unwrap_or_else(|| reason.clone());
-            runs::move_letter(environment, job.id, &reason, &error).await?;
+            environment.run_book().move_letter(job.id, &reason, &error).await?;
         }
         self.after = page.next;
         Ok(())

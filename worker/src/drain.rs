@@ -10,7 +10,7 @@ use syncline_queue::{Lease, LeaseRef, LeasedJob, Outcome};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::{environment::Environment, handlers, runs};
+use crate::{environment::Environment, handlers};
 
 /// How long a handler may take to stop once it is told. Then it is dropped where it is: its writes are fenced, and what it
 /// had sent to a platform is found out by its successor, as after a crash.
@@ -66,7 +66,7 @@ impl Drain {
         }
         drop(work);
         tracing::warn!(%run, "the job did not stop when it was told; it is given back all the same");
-        if let Err(error) = runs::give_back(&environment, run).await {
+        if let Err(error) = environment.run_book().give_back(run).await {
             tracing::warn!(%run, %error, "the run's row says that it runs until another worker takes it up");
         }
         Ok(Outcome::Snooze { delay: Duration::ZERO })

@@ -4,12 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use sea_orm::DatabaseConnection;
 use syncline_engine::ports::Clock;
-use syncline_queue::{
-    limits::{BreakerPolicy, Limits, SqlLimits},
-    outbox::RunQueue,
-};
 
-use crate::{clock::SystemClock, purge::Retention, runs::RunBook, steps::StopAt};
+use crate::{clock::SystemClock, purge::Retention, steps::StopAt};
+use syncline_limits::{BreakerPolicy, Limits, SqlLimits};
+use syncline_runs::{Meeting, RunBook, RunQueue};
 
 /// Everything a handler may touch. Clones share it.
 #[derive(Clone)]
@@ -29,7 +27,7 @@ pub struct Environment {
     /// What is kept, and for how long.
     pub retention: Retention,
     /// Where runs meet to begin and to end.
-    pub run_book: RunBook,
+    pub meeting: Meeting,
     /// Where to stop, in crash tests.
     pub stop_at: Option<Arc<StopAt>>,
 }
@@ -45,8 +43,19 @@ impl Environment {
             worker: worker.into(),
             timeout: Duration::from_secs(30),
             retention: Retention::default(),
-            run_book: RunBook::default(),
+            meeting: Meeting::default(),
             stop_at: None,
+        }
+    }
+
+    /// Begins and ends this worker's runs.
+    pub fn run_book(&self) -> RunBook {
+        RunBook {
+            db: self.db.clone(),
+            queue: self.queue.clone(),
+            clock: Arc::clone(&self.clock),
+            worker: self.worker.clone(),
+            meeting: self.meeting.clone(),
         }
     }
 }

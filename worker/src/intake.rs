@@ -10,8 +10,8 @@ use syncline_entity::{
 use syncline_queue::{
     Error, InboxEntry, RedisBackend, chain,
     client::{RequestKind, SyncRequest},
-    outbox::{NewRun, RUN_QUEUE, RunArgs, accept},
 };
+use syncline_runs::{NewRun, RUN_QUEUE, RunArgs, accept};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;

@@ -18,7 +18,6 @@ pub mod pool;
 pub mod purge;
 pub mod registry;
 pub mod restore;
-pub mod runs;
 pub mod schedule;
 pub mod stats;
 pub mod steps;

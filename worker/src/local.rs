@@ -8,11 +8,13 @@ use std::{fs, io, path::Path, time::Duration};
 use anyhow::Context;
 use sea_orm::{ConnectionTrait, DbErr};
 use syncline_engine::hash::Hash;
-use syncline_queue::{JobQuery, LeaseRef, State, outbox::RUN_QUEUE};
+use syncline_queue::{JobQuery, LeaseRef, State};
+use syncline_runs::RUN_QUEUE;
+use syncline_sql::statement;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use crate::{environment::Environment, store::statement};
+use crate::environment::Environment;
 
 /// This process's name as a worker: host, process number, and the world in which that number means something.
 pub fn worker_name() -> String {

@@ -13,14 +13,11 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, Que
 use serde_json::{Value, json};
 use syncline_entity::maintenance_task;
 use syncline_queue::NewJob;
+use syncline_sql::{begin, statement};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{
-    environment::Environment,
-    handlers,
-    store::{begin, statement},
-};
+use crate::{environment::Environment, handlers};
 
 /// How often to look when nothing is due sooner.
 const LOOK_EVERY: Duration = Duration::from_secs(60);

@@ -5,8 +5,9 @@ use std::{io, sync::Arc, time::Duration};
 use apalis::prelude::{BoxDynError, Monitor, ParallelizeExt, WorkerBuilder};
 use syncline_queue::{
     Backend, Health, LeasedJob, Next, Outcome, QueueSource, Rescued, Settled, SourceConfig, SourceEvent,
-    chain, outbox::RUN_QUEUE,
+    chain,
 };
+use syncline_runs::RUN_QUEUE;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +17,7 @@ use crate::{
     environment::Environment,
     intake, local, maintenance,
     registry::{Registration, RunningJobs},
-    runs, schedule, stats,
+    schedule, stats,
 };
 
 /// How a pool works.
@@ -209,7 +210,7 @@ fn observe(environment: &Environment, event: &SourceEvent) {
         }
         SourceEvent::Rescued(Rescued { id, .. }) => {
             let (environment, run) = (environment.clone(), *id);
-            tokio::spawn(async move { runs::tell_lost(&environment.db, run).await });
+            tokio::spawn(async move { syncline_runs::tell_lost(&environment.db, run).await });
             None
         }
         _ => None,
@@ -218,7 +219,7 @@ fn observe(environment: &Environment, event: &SourceEvent) {
         metrics::counter!("sync_jobs_dead_total").increment(1);
         let environment = environment.clone();
         tokio::spawn(async move {
-            if let Err(failed) = runs::move_letter(&environment, run, &reason, &error).await {
+            if let Err(failed) = environment.run_book().move_letter(run, &reason, &error).await {
                 // The dispatcher looks through the queue's dead letters and tries again.
                 tracing::warn!(%run, error = format!("{failed:#}"), "a dead run could not be noted yet");
             }

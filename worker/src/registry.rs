@@ -16,12 +16,13 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, EntityTrait};
 use serde::Serialize;
 use serde_json::json;
 use syncline_entity::worker;
-use syncline_queue::outbox::RUN_QUEUE;
+use syncline_runs::RUN_QUEUE;
+use syncline_sql::statement;
 use tokio::{task::JoinHandle, time};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{environment::Environment, local, pool::PoolConfig, store::statement};
+use crate::{environment::Environment, local, pool::PoolConfig};
 
 /// Rows of workers that were killed stay for so long, so that people see them.
 const REMEMBERED: Duration = Duration::from_secs(60 * 60);

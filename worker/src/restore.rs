@@ -11,9 +11,8 @@ mod place;
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, Value};
 use syncline_entity::{installation, sync_config};
+use syncline_sql::{begin, statement};
 use uuid::Uuid;
-
-use crate::store::{begin, statement};
 
 /// How often the installation's row notes that it is in use.
 const SEEN_EVERY: TimeDelta = TimeDelta::hours(1);
@@ -147,19 +146,4 @@ pub(crate) async fn restored_since(
     let sql = "UPDATE sync_configs SET restored_at = ? WHERE id = ? AND restored_at IS NULL AND last_sync_at IS NULL";
     db.execute_raw(statement(db.get_database_backend(), sql, [since.into(), config.id.into()])).await?;
     Ok(Some(since))
-}
-
-/// The sync is as good as any other, unless a person still has something to decide because of the restore.
-pub(crate) async fn settle(
-    tx: &impl ConnectionTrait,
-    config_id: i64,
-    since: DateTime<Utc>,
-) -> Result<(), DbErr> {
-    let sql = "UPDATE sync_configs SET restored_at = NULL WHERE id = ? AND restored_at = ? AND NOT EXISTS (\
-               SELECT 1 FROM sync_conflicts JOIN sync_metadata ON sync_metadata.id = sync_conflicts.link_id \
-               WHERE sync_metadata.sync_config_id = ? AND sync_conflicts.resolved = FALSE \
-               AND (sync_conflicts.created_at >= ? OR sync_conflicts.conflict_type IN ('ambiguous_create', 'old_base')))";
-    let values = [config_id.into(), since.into(), config_id.into(), since.into()];
-    tx.execute_raw(statement(tx.get_database_backend(), sql, values)).await?;
-    Ok(())
 }

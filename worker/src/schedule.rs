@@ -19,13 +19,11 @@ use syncline_entity::{
     schedule, sync_config,
     types::{RunKind, ScheduleKind, SyncMethod},
 };
-use syncline_queue::outbox::{Accepted, NewRun, accept_in, committed, pause};
+use syncline_runs::{Accepted, NewRun, accept_in, committed, pause};
+use syncline_sql::{begin, statement};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    environment::Environment,
-    store::{begin, statement},
-};
+use crate::environment::Environment;
 
 /// How often to look when nothing is due sooner: another process may have added a schedule.
 const LOOK_EVERY: Duration = Duration::from_secs(5);

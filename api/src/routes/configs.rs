@@ -7,10 +7,10 @@ use axum::{
 };
 use sea_orm::EntityTrait;
 use syncline_entity::sync_config;
-use syncline_queue::outbox::pause::{self, NewPause, Subject};
 
 use super::queues::{PauseDone, PauseReason};
 use crate::{extract::JsonBody, problem::Problem, state::ApiState};
+use syncline_runs::pause::{self, NewPause, Subject};
 
 pub(crate) async fn pause(
     State(api): State<ApiState>,

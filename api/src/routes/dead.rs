@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
-use syncline_queue::outbox::{
+use syncline_runs::{
     dead::Replayed,
     listing::{self, Standing},
 };

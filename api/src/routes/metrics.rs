@@ -9,12 +9,10 @@ use axum::{
     http::{HeaderValue, header::CONTENT_TYPE},
     response::IntoResponse,
 };
-use syncline_queue::{
-    Count, Error, Priority, State as JobState,
-    outbox::{
-        RUN_QUEUE,
-        dead::{self, DeadQuery},
-    },
+use syncline_queue::{Count, Error, Priority, State as JobState};
+use syncline_runs::{
+    RUN_QUEUE,
+    dead::{self, DeadQuery},
 };
 use tokio::time::timeout;
 

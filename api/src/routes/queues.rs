@@ -9,15 +9,13 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use syncline_entity::worker;
-use syncline_queue::{
-    Count, Priority, State as JobState,
-    outbox::{
-        RUN_QUEUE,
-        pause::{self, NewPause, Subject},
-    },
-};
+use syncline_queue::{Count, Priority, State as JobState};
 
 use crate::{extract::JsonBody, problem::Problem, state::ApiState};
+use syncline_runs::{
+    RUN_QUEUE,
+    pause::{self, NewPause, Subject},
+};
 
 /// The queues there are.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -20,7 +20,7 @@ use syncline_entity::{
     types::{Direction, ManagedBy},
 };
 use syncline_migration::{Migrator, Until};
-use syncline_queue::outbox::RunQueue;
+use syncline_runs::RunQueue;
 use syncline_support::postgres;
 use tower::ServiceExt;
 

@@ -16,7 +16,7 @@ use syncline_entity::{
     project, sync_config, sync_history,
     types::{Direction, ManagedBy, RunKind, RunStatus, SyncMethod},
 };
-use syncline_queue::outbox::{self, NewRun};
+use syncline_runs::NewRun;
 use syncline_support::places::write_csv;
 use syncline_worker::{Environment, PoolConfig};
 use tokio_util::sync::CancellationToken;
@@ -127,9 +127,9 @@ async fn round(environment: &Environment, syncs: &[sync_config::Model]) -> Resul
             tokio::spawn(async move {
                 for sync in &mine {
                     let run = NewRun::of(sync, RunKind::Sync, SyncMethod::Manual)?;
-                    let accepted = outbox::accept(&environment.db, &environment.queue, &run).await?;
+                    let accepted = syncline_runs::accept(&environment.db, &environment.queue, &run).await?;
                     ensure!(
-                        matches!(accepted, outbox::Accepted::New(_)),
+                        matches!(accepted, syncline_runs::Accepted::New(_)),
                         "{} was waiting already",
                         sync.name
                     );

@@ -12,9 +12,8 @@ use syncline_entity::{
     sync_config, sync_conflict, sync_history, sync_metadata,
     types::{RunKind, Side},
 };
-use syncline_queue::outbox::{
-    Accepted, NewRun, RunArgs, RunQueue, accept_in, begin, committed, statement, sync_key, work_key,
-};
+use syncline_runs::{Accepted, NewRun, RunArgs, RunQueue, accept_in, committed, sync_key, work_key};
+use syncline_sql::{begin, statement};
 use uuid::Uuid;
 
 use super::person;

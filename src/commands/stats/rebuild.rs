@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use sea_orm::DatabaseConnection;
 use serde::Serialize;
 use syncline_api::stats::Window;
-use syncline_worker::stats::{Rebuilt, catch_up, fold_slots, rebuild, recount};
+use syncline_runs::catch_up;
+use syncline_worker::stats::{Rebuilt, fold_slots, rebuild, recount};
 
 use crate::{
     cli::RebuildArgs,

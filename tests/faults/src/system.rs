@@ -8,11 +8,9 @@ use sea_orm::{
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
 use serde::{Deserialize, Serialize};
+use syncline_limits::{BreakerPolicy, Limits, RedisLimits, SqlLimits};
 use syncline_migration::{Migrator, Until};
-use syncline_queue::{
-    Backend, RedisBackend, RedisConfig, SqlBackend,
-    limits::{BreakerPolicy, Limits, RedisLimits, SqlLimits},
-};
+use syncline_queue::{Backend, RedisBackend, RedisConfig, SqlBackend};
 use syncline_support::{postgres, redis};
 use tempfile::TempDir;
 

@@ -5,10 +5,8 @@ use std::{sync::Arc, thread, time::Duration};
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use syncline_queue::{
-    LeasedJob, NewJob, Outcome, RetryPolicy,
-    limits::{Answer, Dimension, Lane, Limits, Request},
-};
+use syncline_limits::{Answer, Dimension, Lane, Limits, Request};
+use syncline_queue::{LeasedJob, NewJob, Outcome, RetryPolicy};
 use tokio_util::sync::CancellationToken;
 
 use crate::ledger::Ledger;

@@ -4,6 +4,7 @@
 //! and opens a connector for it. Connectors retry nothing and hold no state of a sync; the engine decides.
 
 pub mod address;
+pub mod headers;
 pub mod registry;
 
 mod files;

@@ -11,6 +11,7 @@ pub mod hash;
 mod instant;
 pub mod item;
 pub mod json;
+pub mod limits;
 pub mod mapping;
 pub mod merge;
 pub mod nearest;

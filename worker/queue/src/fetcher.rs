@@ -15,7 +15,7 @@ use crate::{
     health::{Health, Part},
     job::{ClaimedJob, LeasedJob},
     lease::Lease,
-    retry::{StoreBackoff, draw},
+    retry::{StoreBackoff, jitter},
     running::Shared,
 };
 
@@ -174,7 +174,7 @@ impl Fetcher {
     ) -> Option<(Claimed, Instant)> {
         // A little apart, so that workers which were started together do not ask together.
         let poll = self.config.poll_interval;
-        let poll = poll - draw(poll / 5);
+        let poll = poll - jitter(poll / 5);
         let wait = next_due.map_or(poll, |due| due.clamp(MIN_WAIT, poll.max(MIN_WAIT)));
         let room = self.shared.line.room();
         if room > 0 && self.gate() == Gate::Open {

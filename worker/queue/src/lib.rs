@@ -8,7 +8,6 @@
 //!   Valkey.
 //! - [`QueueSource`] makes any backend a source for an apalis worker.
 //! - [`client`] is how other services ask for runs.
-//! - [`limits`] are the rate limits and circuit breakers of platform accounts.
 //! - [`State`] has the diagram of a job's life.
 
 #[cfg(feature = "source")]
@@ -29,13 +28,10 @@ mod job;
 mod keeper;
 #[cfg_attr(not(feature = "source"), allow(dead_code, reason = "what a worker's source does with it"))]
 mod lease;
-pub mod limits;
 #[cfg(feature = "source")]
 mod line;
 #[cfg_attr(not(feature = "source"), allow(dead_code, reason = "what a worker's source does with it"))]
 mod meter;
-#[cfg(feature = "sql")]
-pub mod outbox;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(feature = "source")]
@@ -47,7 +43,6 @@ mod running;
 mod sql;
 mod state;
 #[cfg(any(feature = "redis", feature = "sql"))]
-#[cfg_attr(not(feature = "sql"), allow(unreachable_pub, reason = "the outbox gives it to other crates"))]
 mod together;
 
 #[cfg(feature = "source")]
@@ -67,8 +62,12 @@ pub use job::{
 pub use lease::Lease;
 pub use meter::describe_metrics;
 #[cfg(feature = "redis")]
-pub use redis::{InboxEntry, RedisBackend, RedisConfig, UrlError};
-pub use retry::{MAX_DELAY, RetryPolicy};
+pub use redis::{
+    Connection as RedisConnection, INBOX_KIND, InboxEntry, RedisBackend, RedisConfig, Script, UrlError,
+};
+pub use retry::{MAX_DELAY, RetryPolicy, jitter};
 #[cfg(feature = "sql")]
 pub use sql::SqlBackend;
 pub use state::{State, UnknownState};
+#[cfg(any(feature = "redis", feature = "sql"))]
+pub use together::{CutShort, Together};

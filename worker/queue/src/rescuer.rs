@@ -10,7 +10,7 @@ use crate::{
     config::{SourceConfig, SourceEvent},
     health::{Health, Part},
     meter::Meter,
-    retry::draw,
+    retry::jitter,
 };
 
 /// How long one call may take.
@@ -26,9 +26,9 @@ pub(crate) async fn rescue(
     closing: CancellationToken,
 ) {
     let interval = config.rescue_interval;
-    let mut wait = draw(interval / 2);
+    let mut wait = jitter(interval / 2);
     while time::timeout(wait, closing.cancelled()).await.is_err() {
-        wait = interval / 2 + draw(interval);
+        wait = interval / 2 + jitter(interval);
         match time::timeout(PATIENCE, backend.rescue()).await {
             Ok(Ok(rescued)) => {
                 health.succeeded(Part::Rescuer);

@@ -37,13 +37,13 @@ impl RetryPolicy {
 
     /// A delay after this attempt (from 1). What a platform asked for is the minimum, within [`MAX_DELAY`].
     pub fn delay(&self, attempt: u32, at_least: Option<Duration>) -> Duration {
-        let drawn = draw(self.bound(attempt));
+        let drawn = jitter(self.bound(attempt));
         drawn.max(at_least.unwrap_or_default().min(MAX_DELAY))
     }
 }
 
 /// A draw between nothing and the bound.
-pub(crate) fn draw(bound: Duration) -> Duration {
+pub fn jitter(bound: Duration) -> Duration {
     let half = bound / 2;
     let mut backoff: ExponentialBackoff<SystemClock> = ExponentialBackoff {
         current_interval: half,
@@ -77,7 +77,7 @@ impl StoreBackoff {
     pub(crate) fn next(&mut self) -> Duration {
         self.failures = self.failures.saturating_add(1);
         let half = self.policy.bound(self.failures) / 2;
-        half + draw(half)
+        half + jitter(half)
     }
 }
 
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn jitter_uses_the_whole_range() {
-        let draws: Vec<_> = (0..2_000).map(|_| draw(Duration::from_secs(8)).as_secs()).collect();
+        let draws: Vec<_> = (0..2_000).map(|_| jitter(Duration::from_secs(8)).as_secs()).collect();
         for eighth in 0..8 {
             assert!(draws.iter().filter(|d| **d == eighth).count() > 120, "nothing in second {eighth}");
         }

@@ -20,7 +20,8 @@ use syncline_entity::{
     sync_config,
     types::{RunKind, RunStatus},
 };
-use syncline_queue::{Lease, LeasedJob, Outcome, outbox::PAYLOAD_VERSION};
+use syncline_queue::{Lease, LeasedJob, Outcome};
+use syncline_runs::{Begin, Begun, Ending, PAYLOAD_VERSION, bury};
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -28,7 +29,6 @@ use crate::{
     admission::{self, Accounts, Blame},
     environment::Environment,
     open::OpenError,
-    runs::{Begin, Begun, Ending, begin_run, bury, end_run},
 };
 
 /// Runs one job. Errors of the run are outcomes; an error here is Syncline's own database.
@@ -47,7 +47,7 @@ pub async fn handle(environment: Arc<Environment>, leased: LeasedJob) -> anyhow:
         bury(&environment.db, job.id, reason, &error, environment.clock.now()).await?;
         return Ok(Outcome::Dead { reason: reason.to_owned(), error });
     };
-    let begun = match begin_run(&environment, run, job.attempt).await? {
+    let begun = match environment.run_book().begin(run, job.attempt).await? {
         Begin::Begun(begun) => begun,
         // Its row waits for the end of the pause, and the dispatcher makes another job of it then.
         Begin::Parked => return Ok(Outcome::Cancelled),
@@ -256,7 +256,7 @@ async fn fail(
     }
     let ending =
         Ending { status, outcome: outcome_name, error, dead, report: None, plan: None, settled: None };
-    end_run(environment, begun, ending).await?;
+    environment.run_book().end(begun, ending).await?;
     Ok(outcome)
 }
 

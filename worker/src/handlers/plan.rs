@@ -12,13 +12,8 @@ use syncline_entity::{sync_config, types::RunStatus};
 use syncline_queue::LeasedJob;
 
 use super::{Failure, LeaseLeave, sync};
-use crate::{
-    environment::Environment,
-    open::open,
-    restore,
-    runs::{Begun, Ending, end_run},
-    steps::RunObserver,
-};
+use crate::{environment::Environment, open::open, restore, steps::RunObserver};
+use syncline_runs::{Begun, Ending};
 
 /// Items kept with a plan's run; the counts cover all of them.
 pub const ITEMS_KEPT: usize = 10_000;
@@ -60,7 +55,7 @@ pub(super) async fn execute(
         plan: Some(plan),
         settled: None,
     };
-    if end_run(environment, begun, ending).await? { Ok(()) } else { Err(Failure::LeaseLost) }
+    if environment.run_book().end(begun, ending).await? { Ok(()) } else { Err(Failure::LeaseLost) }
 }
 
 /// A plan as data; none for an item with which nothing happens.

@@ -7,15 +7,14 @@ use std::{
 
 use async_trait::async_trait;
 use serde_json::json;
-use syncline_queue::{
-    Concurrency, LeasedJob, NewJob, Outcome, Priority, Unique, UniqueRule, outbox::RUN_QUEUE,
-};
+use syncline_queue::{Concurrency, LeasedJob, NewJob, Outcome, Priority, Unique, UniqueRule};
 
 use crate::{
     environment::Environment,
     maintenance,
     purge::{Report, Watch, purge},
 };
+use syncline_runs::RUN_QUEUE;
 
 /// What its jobs are called.
 pub(super) const KIND: &str = "purge";

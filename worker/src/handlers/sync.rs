@@ -16,17 +16,17 @@ use syncline_entity::{
     sync_config,
     types::{RunStatus, SyncMethod},
 };
-use syncline_queue::{LeasedJob, outbox::RunArgs};
+use syncline_queue::LeasedJob;
 
 use super::{Failure, LeaseLeave};
 use crate::{
     environment::Environment,
     open::{OpenSync, open},
     restore,
-    runs::{Begun, Ending, end_run},
     steps::{Progress, RunObserver},
     store::{LinkStore, RunIdentity, SyncIdentity},
 };
+use syncline_runs::{Begun, Ending, RunArgs};
 
 /// How often a long run's progress is put where people can see it.
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
@@ -62,7 +62,7 @@ pub(super) async fn execute(
     let settled = restored.filter(|_| is_whole(&report));
     let ending =
         Ending { status, outcome: "done", error, dead: None, report: Some(&report), plan: None, settled };
-    if end_run(environment, begun, ending).await? { Ok(()) } else { Err(Failure::LeaseLost) }
+    if environment.run_book().end(begun, ending).await? { Ok(()) } else { Err(Failure::LeaseLost) }
 }
 
 /// The engine's run over what a worker has.

@@ -11,10 +11,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Value};
 
 use super::{Count, Kind, Purge, sweep::Walk};
-use crate::store::{
-    bulk::{marks, pieces},
-    statement,
-};
+use syncline_sql::{marks, pieces, statement};
 
 /// A change past its limit.
 #[derive(Debug, Clone)]

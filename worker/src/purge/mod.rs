@@ -26,8 +26,8 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBacken
 pub use report::{Kind, Report, Tally};
 pub use retention::{Age, Count, NoAge, NoCount, Retention};
 
-use crate::store::{begin, statement};
 use pace::Pace;
+use syncline_sql::{begin, statement};
 
 /// Who looks on while a purge works.
 #[async_trait]

@@ -8,7 +8,7 @@ use super::{
     Count, Kind, Purge,
     sweep::{OF_DELETED_LINK, Sweep, Walk},
 };
-use crate::store::statement;
+use syncline_sql::statement;
 
 impl Purge<'_> {
     pub(super) async fn rest_of_tables(&mut self) -> Result<(), DbErr> {

@@ -8,7 +8,8 @@ use super::{
     Count, Kind, Purge,
     sweep::{OF_DELETED_SYNC, Sweep, Walk},
 };
-use crate::{stats::catch_up, store::statement};
+use syncline_runs::catch_up;
+use syncline_sql::statement;
 
 const REASONS: &[&str] = &["open_conflict", "open_intent", "dead_letter"];
 

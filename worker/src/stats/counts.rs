@@ -1,9 +1,8 @@
 //! The counts of links and open conflicts, which triggers keep: folding their slots, and counting anew.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
-
-use super::lock_sync;
-use crate::store::{begin, statement};
+use syncline_runs::statistics::lock_sync;
+use syncline_sql::{begin, statement};
 
 /// A table of counts.
 struct Counts {

@@ -12,9 +12,8 @@ use syncline_entity::{
     sync_stats::{self, Column},
     types::Span,
 };
-
-use super::{lock_sync, write};
-use crate::store::{begin, statement};
+use syncline_runs::statistics::{lock_sync, write};
+use syncline_sql::{begin, statement};
 
 type Key = (Span, DateTime<Utc>, String);
 type Rows = BTreeMap<Key, sync_stats::Model>;

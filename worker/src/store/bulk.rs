@@ -3,10 +3,7 @@
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, Value};
 use syncline_engine::ports::LinkRef;
 
-use super::statement;
-
-/// Rows in one statement. Few sizes, so that the connection's cache of prepared statements holds them all.
-const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
+use syncline_sql::{SIZES, marks, pieces, statement};
 
 /// A column of an update.
 #[derive(Clone, Copy)]
@@ -26,23 +23,6 @@ pub(super) const fn set(name: &'static str, sql_type: &'static str) -> Column {
 /// A column that keeps its value where none is given.
 pub(super) const fn keep(name: &'static str, sql_type: &'static str) -> Column {
     Column { name, sql_type, keeps: true }
-}
-
-/// Cuts a slice into pieces of the few sizes.
-pub(crate) fn pieces<T>(mut rest: &[T]) -> impl Iterator<Item = &[T]> {
-    std::iter::from_fn(move || {
-        let size = SIZES.into_iter().find(|size| *size <= rest.len())?;
-        let (piece, others) = rest.split_at(size);
-        rest = others;
-        Some(piece)
-    })
-}
-
-/// `?, ?, ?`
-pub(crate) fn marks(count: usize) -> String {
-    let mut text = "?, ".repeat(count);
-    text.truncate(text.len().saturating_sub(2));
-    text
 }
 
 /// Updates links by id and version, and raises the version. Answers how many were found as they should be. The values of a

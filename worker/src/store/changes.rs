@@ -9,10 +9,11 @@ use syncline_engine::{
 };
 use syncline_entity::sync_change;
 
+use syncline_sql::{marks, pieces, statement};
+
 use super::{
     LinkStore, bulk,
     chain::{self, Content},
-    statement,
 };
 
 const COLUMNS: [&str; 13] = [
@@ -63,11 +64,11 @@ pub(super) async fn insert(
 
 async fn tails(tx: &DatabaseTransaction, links: &[i64]) -> Result<HashMap<i64, Tail>, DbErr> {
     let mut tails = HashMap::with_capacity(links.len());
-    for piece in bulk::pieces(links) {
+    for piece in pieces(links) {
         let sql = format!(
             "SELECT link_id, seq, hash FROM sync_changes AS c WHERE link_id IN ({}) \
              AND seq = (SELECT MAX(seq) FROM sync_changes WHERE link_id = c.link_id)",
-            bulk::marks(piece.len())
+            marks(piece.len())
         );
         let values = piece.iter().map(|id| Value::from(*id));
         for row in tx.query_all_raw(statement(tx.get_database_backend(), &sql, values)).await? {
@@ -125,14 +126,14 @@ pub(super) async fn settle(tx: &DatabaseTransaction, batch: &[Recorded]) -> Resu
     };
     let mut gaps = HashMap::new();
     for side in Side::BOTH {
-        for piece in bulk::pieces(&links(side, Verdict::NotWritten)) {
+        for piece in pieces(&links(side, Verdict::NotWritten)) {
             remove(tx, side, piece, &mut gaps).await?;
         }
     }
     close(tx, gaps).await?;
     for side in Side::BOTH {
         for (verdict, state) in [(Verdict::Confirmed, "confirmed"), (Verdict::Unknown, "unknown")] {
-            for piece in bulk::pieces(&links(side, verdict)) {
+            for piece in pieces(&links(side, verdict)) {
                 let sql =
                     format!("UPDATE sync_changes SET state = '{state}' WHERE {}", intended(piece.len()));
                 tx.execute_raw(statement(tx.get_database_backend(), &sql, intended_values(side, piece)))
@@ -145,7 +146,7 @@ pub(super) async fn settle(tx: &DatabaseTransaction, batch: &[Recorded]) -> Resu
 
 /// A link has one open intent at a time, so its intended rows are those of this one, whichever run wrote them.
 fn intended(links: usize) -> String {
-    format!("state = 'intended' AND side = ? AND link_id IN ({})", bulk::marks(links))
+    format!("state = 'intended' AND side = ? AND link_id IN ({})", marks(links))
 }
 
 fn intended_values(side: Side, links: &[i64]) -> impl Iterator<Item = Value> {
@@ -177,7 +178,7 @@ async fn remove(
 async fn close(tx: &DatabaseTransaction, mut gaps: HashMap<i64, Tail>) -> Result<(), DbErr> {
     let starts: Vec<(i64, i64)> = gaps.iter().map(|(link, tail)| (*link, tail.seq)).collect();
     let backend = tx.get_database_backend();
-    for piece in bulk::pieces(&starts) {
+    for piece in pieces(&starts) {
         let sql = format!(
             "SELECT c.* FROM (SELECT column1 AS link, column2 AS seq FROM (VALUES {}) AS raw) AS v \
              JOIN sync_changes c ON c.link_id = v.link AND c.seq > v.seq ORDER BY c.link_id, c.seq",

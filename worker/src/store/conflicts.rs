@@ -7,7 +7,9 @@ use syncline_engine::{
 };
 use syncline_entity::sync_conflict;
 
-use super::{LinkStore, statement};
+use syncline_sql::statement;
+
+use super::LinkStore;
 
 /// Writes the conflicts of a batch.
 pub(super) async fn record(

@@ -14,10 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
-};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr};
 use syncline_engine::{
     Side,
     ports::{
@@ -26,7 +23,7 @@ use syncline_engine::{
     },
 };
 use syncline_entity::types::{SyncDirection, SyncMethod};
-pub(crate) use syncline_queue::outbox::statement;
+use syncline_sql::{begin, statement};
 use uuid::Uuid;
 
 /// The links of one sync, for one run.
@@ -78,25 +75,6 @@ impl SyncIdentity {
     }
 }
 
-/// Begins a transaction that will write: on SQLite at once, so that it cannot fail half-way for want of the lock.
-pub(crate) async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
-    let options = TransactionOptions {
-        isolation_level: None,
-        access_mode: None,
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-    };
-    db.begin_with_options(options).await
-}
-
-/// That a run named by its id is not over. Said so that PostgreSQL finds the row under its id: the index over open runs,
-/// which looks short to it, is full of those that ended since its last vacuum.
-pub(crate) fn not_over(backend: DbBackend) -> &'static str {
-    match backend {
-        DbBackend::Postgres => "COALESCE(sync_history.completed_at, 'infinity') = 'infinity'",
-        _ => "completed_at IS NULL",
-    }
-}
-
 pub(crate) fn database(error: DbErr) -> StoreError {
     StoreError::Database(Box::new(error))
 }
@@ -105,12 +83,7 @@ impl LinkStore {
     /// Begins a transaction that holds the run's row and has checked its fence.
     async fn fenced(&self) -> Result<DatabaseTransaction, StoreError> {
         let tx = begin(&self.db).await.map_err(database)?;
-        let sql =
-            "UPDATE sync_history SET fence = fence WHERE run_uid = ? AND fence = ? AND completed_at IS NULL";
-        let values = [self.run.id.into(), self.run.fence.into()];
-        let held =
-            tx.execute_raw(statement(tx.get_database_backend(), sql, values)).await.map_err(database)?;
-        if held.rows_affected() == 0 {
+        if !syncline_runs::hold(&tx, self.run.id, self.run.fence).await.map_err(database)? {
             return Err(StoreError::Stopped(Stopped::LeaseLost));
         }
         Ok(tx)

@@ -20,7 +20,7 @@ use syncline_entity::{
     types::{self, SyncStatus},
 };
 
-use super::bulk::pieces;
+use syncline_sql::pieces;
 
 pub(super) async fn count(db: &DatabaseConnection, config_id: i64) -> Result<u64, DbErr> {
     sync_metadata::Entity::find().filter(sync_metadata::Column::SyncConfigId.eq(config_id)).count(db).await

@@ -4,11 +4,9 @@
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
 use syncline_engine::{Side, side::Pair};
 
-use super::{
-    LinkStore,
-    bulk::{marks, pieces},
-    statement,
-};
+use syncline_sql::{marks, pieces, statement};
+
+use super::LinkStore;
 
 /// Takes these ids from ended links, so that living ones can have them. A link has at least one id, so that its only one
 /// is marked as ended instead.

@@ -8,10 +8,9 @@ use sea_orm::{
 };
 use syncline_entity::{sync_change, sync_change_checkpoint, sync_metadata};
 
-use super::{
-    chain::{self, Chain, wrong},
-    statement,
-};
+use syncline_sql::statement;
+
+use super::chain::{self, Chain, wrong};
 
 /// Changes read at once.
 const PAGE: usize = 1_000;

@@ -11,7 +11,7 @@ use sea_orm::{EntityTrait, PaginatorTrait};
 use serde_json::json;
 use syncline_engine::ports::Clock;
 use syncline_entity::{job, maintenance_task, sync_history};
-use syncline_queue::{ClaimRequest, Lease, LeasedJob, Outcome, outbox};
+use syncline_queue::{ClaimRequest, Lease, LeasedJob, Outcome};
 use syncline_worker::{
     Environment, handlers,
     maintenance::{TASKS, Task, Work, fire_due},
@@ -51,7 +51,7 @@ async fn jobs(stage: &Stage) -> u64 {
 
 async fn claim(environment: &Environment) -> LeasedJob {
     let request = ClaimRequest {
-        queue: outbox::RUN_QUEUE.to_owned(),
+        queue: syncline_runs::RUN_QUEUE.to_owned(),
         worker_id: environment.worker.clone(),
         limit: 1,
         lease: std::time::Duration::from_secs(60),
@@ -131,7 +131,7 @@ async fn the_job_purges_and_says_what_came_of_it(#[values(On::Sqlite, On::Postgr
     fire_due(&workers[0], TASKS).await.unwrap();
     let leased = claim(&workers[0]).await;
     // What every worker before this version leaves alone for five seconds at a time.
-    assert!(leased.job.payload_version > outbox::PAYLOAD_VERSION);
+    assert!(leased.job.payload_version > syncline_runs::PAYLOAD_VERSION);
     let outcome = handlers::handle(Arc::new(workers[0].clone()), leased).await.unwrap();
     assert_eq!(outcome, Outcome::Done);
     assert_eq!(sync_history::Entity::find().count(&stage.db).await.unwrap(), 1);

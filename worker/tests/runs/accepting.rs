@@ -4,10 +4,8 @@ use chrono::{TimeDelta, Utc};
 use rstest::rstest;
 use sea_orm::TransactionTrait;
 use syncline_entity::types::RunStatus;
-use syncline_queue::{
-    Error, State,
-    outbox::{self, Accepted, NewRun, RunArgs, RunCancelled, accept, accept_in, committed},
-};
+use syncline_queue::{Error, State};
+use syncline_runs::{Accepted, NewRun, RunArgs, RunCancelled, accept, accept_in, committed};
 use uuid::Uuid;
 
 use crate::stage::{On, Stage, in_an_hour, new, whole};
@@ -41,7 +39,7 @@ async fn a_running_run_has_one_follow_up(#[values(On::Sqlite, On::Postgres, On::
     // Between claim and begin the run has done nothing yet, so it does for a second request as well.
     assert_eq!(accept(&stage.db, &stage.queue, &whole(&config)).await.unwrap(), Accepted::Joined(first));
     let environment = stage.environment("w");
-    syncline_worker::runs::begin_run(&environment, first, job.attempt).await.unwrap().begun().expect("begun");
+    environment.run_book().begin(first, job.attempt).await.unwrap().begun().expect("begun");
     let second = new(accept(&stage.db, &stage.queue, &whole(&config)).await.unwrap());
     assert_eq!(accept(&stage.db, &stage.queue, &whole(&config)).await.unwrap(), Accepted::Joined(second));
 }
@@ -156,16 +154,19 @@ async fn a_waiting_run_is_cancelled_whether_the_queue_holds_it_or_not(
     let (a, b) = (stage.sync("a").await, stage.sync("b").await);
     let held = new(accept(&stage.db, &stage.queue, &whole(&a)).await.unwrap());
     let lost = new(accept(&stage.db, &stage.queue, &whole(&b)).await.unwrap());
-    assert_eq!(outbox::cancel(&stage.db, &stage.queue, held).await.unwrap(), RunCancelled::Ended);
+    assert_eq!(syncline_runs::cancel(&stage.db, &stage.queue, held).await.unwrap(), RunCancelled::Ended);
     assert!(stage.queue.get(held).await.unwrap().is_none());
     stage.flush().await;
-    assert_eq!(outbox::cancel(&stage.db, &stage.queue, lost).await.unwrap(), RunCancelled::Ended);
-    assert_eq!(outbox::cancel(&stage.db, &stage.queue, lost).await.unwrap(), RunCancelled::Over);
-    assert_eq!(outbox::cancel(&stage.db, &stage.queue, Uuid::now_v7()).await.unwrap(), RunCancelled::Unknown);
+    assert_eq!(syncline_runs::cancel(&stage.db, &stage.queue, lost).await.unwrap(), RunCancelled::Ended);
+    assert_eq!(syncline_runs::cancel(&stage.db, &stage.queue, lost).await.unwrap(), RunCancelled::Over);
+    assert_eq!(
+        syncline_runs::cancel(&stage.db, &stage.queue, Uuid::now_v7()).await.unwrap(),
+        RunCancelled::Unknown
+    );
     for run in stage.runs().await {
         assert_eq!((run.status, run.success), (RunStatus::Cancelled, Some(false)));
     }
-    assert_eq!(stage.dispatcher().look().await.unwrap(), outbox::Looked::default());
+    assert_eq!(stage.dispatcher().look().await.unwrap(), syncline_runs::Looked::default());
     // Nothing waits any more, so the next one is new.
     new(accept(&stage.db, &stage.queue, &whole(&a)).await.unwrap());
 }
@@ -180,8 +181,8 @@ async fn a_running_run_is_asked_to_stop_and_never_taken_up_again(
     let id = new(accept(&stage.db, &stage.queue, &whole(&config)).await.unwrap());
     let job = stage.claim().await.expect("the job");
     let environment = stage.environment("w");
-    syncline_worker::runs::begin_run(&environment, id, job.attempt).await.unwrap().begun().expect("begun");
-    assert_eq!(outbox::cancel(&stage.db, &stage.queue, id).await.unwrap(), RunCancelled::Requested);
+    environment.run_book().begin(id, job.attempt).await.unwrap().begun().expect("begun");
+    assert_eq!(syncline_runs::cancel(&stage.db, &stage.queue, id).await.unwrap(), RunCancelled::Requested);
     let asked = stage.queue.get(id).await.unwrap().expect("the job");
     assert!(asked.cancel_requested && asked.state == State::Running);
     // Its worker dies and the store loses the job: the request is on record all the same.

@@ -4,14 +4,11 @@ use std::sync::Arc;
 
 use rstest::rstest;
 use syncline_entity::{sync_config, types::RunStatus};
-use syncline_queue::{
-    JobQuery, Lease, LeasedJob, Settlement, State,
-    outbox::{
-        RUN_QUEUE, accept,
-        dead::{self, DeadQuery, Replayed},
-    },
+use syncline_queue::{JobQuery, Lease, LeasedJob, Settlement, State};
+use syncline_runs::{
+    RUN_QUEUE, accept,
+    dead::{self, DeadQuery, Replayed},
 };
-use syncline_worker::runs;
 use uuid::Uuid;
 
 use crate::stage::{On, Stage, new, whole};
@@ -43,7 +40,7 @@ async fn die_of(stage: &Stage, config: &sync_config::Model, schedule: Option<i64
     let leased = LeasedJob { job, lease };
     let outcome = syncline_worker::handlers::handle(Arc::clone(&environment), leased).await.unwrap();
     stage.queue.settle(&[Settlement { lease: claim, outcome }]).await.unwrap();
-    assert!(runs::move_letter(&environment, id, "x", "y").await.unwrap());
+    assert!(environment.run_book().move_letter(id, "x", "y").await.unwrap());
     id
 }
 
@@ -149,8 +146,8 @@ async fn a_schedule_that_cannot_run_is_one_letter_until_a_run_succeeds(
     let asked = die_of(&stage, &config, None).await;
     let id = new(accept(&stage.db, &stage.queue, &whole(&config)).await.unwrap());
     let environment = stage.environment("w");
-    let begun = runs::begin_run(&environment, id, 1).await.unwrap().begun().expect("the run");
-    let ending = runs::Ending {
+    let begun = environment.run_book().begin(id, 1).await.unwrap().begun().expect("the run");
+    let ending = syncline_runs::Ending {
         status: RunStatus::Completed,
         outcome: "done",
         error: None,
@@ -159,7 +156,7 @@ async fn a_schedule_that_cannot_run_is_one_letter_until_a_run_succeeds(
         plan: None,
         settled: None,
     };
-    assert!(runs::end_run(&environment, &begun, ending).await.unwrap());
+    assert!(environment.run_book().end(&begun, ending).await.unwrap());
     let letters = dead::list(&stage.db, &DeadQuery::default(), 10, None).await.unwrap().runs;
     assert_eq!(letters.iter().map(|row| row.run_uid).collect::<Vec<_>>(), [asked]);
 }

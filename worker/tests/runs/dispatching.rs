@@ -6,13 +6,10 @@ use chrono::Utc;
 use rstest::rstest;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};
 use syncline_entity::{sync_attempt, types::RunStatus};
-use syncline_queue::{
-    NewJob, Outcome, Settlement, Unique, UniqueRule,
-    outbox::{Accepted, Looked, RUN_QUEUE, accept},
-};
-use syncline_worker::runs::begin_run;
+use syncline_queue::{NewJob, Outcome, Settlement, Unique, UniqueRule};
 
 use crate::stage::{On, Stage, new, whole};
+use syncline_runs::{Accepted, Looked, RUN_QUEUE, accept};
 
 #[rstest]
 #[tokio::test]
@@ -48,7 +45,7 @@ async fn attempts_outlive_the_store_and_snoozes_do_not_count(
     let config = stage.sync("a").await;
     let id = new(accept(&stage.db, &stage.queue, &whole(&config)).await.unwrap());
     let job = stage.claim().await.expect("the job");
-    begin_run(&stage.environment("w1"), id, job.attempt).await.unwrap().begun().expect("begun");
+    stage.environment("w1").run_book().begin(id, job.attempt).await.unwrap().begun().expect("begun");
     for (attempt, outcome) in [(2, "snoozed"), (3, "returned")] {
         let row = sync_attempt::ActiveModel {
             run_id: Set(id),
@@ -68,10 +65,10 @@ async fn attempts_outlive_the_store_and_snoozes_do_not_count(
     assert_eq!((again.kind.as_str(), again.payload), ("sync", job.payload));
     assert_eq!(again.concurrency_key.as_deref(), Some(&*format!("sync:{}", config.id)));
     // The first worker, should it still be there, can write no more.
-    let begun = begin_run(&stage.environment("w2"), id, 2).await.unwrap().begun().expect("begun");
+    let begun = stage.environment("w2").run_book().begin(id, 2).await.unwrap().begun().expect("begun");
     assert_eq!(begun.row.fence, 2);
     // An attempt that was given back is taken up by another worker, and still says who had it.
-    begin_run(&stage.environment("w3"), id, 3).await.unwrap().begun().expect("begun");
+    stage.environment("w3").run_book().begin(id, 3).await.unwrap().begun().expect("begun");
     let third = sync_attempt::Entity::find_by_id((id, 3)).one(&stage.db).await.unwrap().expect("a row");
     assert_eq!((third.worker.as_str(), third.error.as_deref()), ("w3", Some("given back by w2")));
 }
@@ -84,7 +81,7 @@ async fn a_run_that_another_stands_for_ends_and_names_it(#[values(On::SqliteAndS
     let first = new(accept(&stage.db, &stage.queue, &whole(&config)).await.unwrap());
     // The first one waits for another attempt, so it is not on record as waiting for its first.
     let job = stage.claim().await.expect("the job");
-    begin_run(&stage.environment("w"), first, job.attempt).await.unwrap().begun().expect("begun");
+    stage.environment("w").run_book().begin(first, job.attempt).await.unwrap().begun().expect("begun");
     let outcome = Outcome::Retry { error: "busy".to_owned(), at_least: Some(Duration::from_secs(600)) };
     stage.queue.settle(&[Settlement { lease: job.lease_ref(), outcome }]).await.unwrap();
     let accepted = accept(&stage.db, &stage.queue, &whole(&config)).await.unwrap();

@@ -2,10 +2,9 @@
 
 use rstest::rstest;
 use serde_json::json;
-use syncline_queue::outbox::{Accepted, MAX_EVENTS, NewEvent, RunArgs, accept_event};
-use syncline_worker::runs::begin_run;
 
 use crate::stage::{On, Stage, new};
+use syncline_runs::{Accepted, MAX_EVENTS, NewEvent, RunArgs, accept_event};
 
 fn args(row: &syncline_entity::sync_history::Model) -> RunArgs {
     serde_json::from_value(row.args.clone()).unwrap()
@@ -55,7 +54,7 @@ async fn what_comes_after_the_begin_goes_to_a_run_that_follows(
     let accept = async |number| accept_event(&stage.db, &stage.queue, &config, &event(number)).await.unwrap();
     let first = new(accept(1).await);
     assert_eq!(accept(2).await, Accepted::Joined(first));
-    let begun = begin_run(&stage.environment("w"), first, 1).await.unwrap().begun().expect("begun");
+    let begun = stage.environment("w").run_book().begin(first, 1).await.unwrap().begun().expect("begun");
     assert_eq!(args(&begun.row).events, [json!(1), json!(2)]);
     let second = new(accept(3).await);
     assert_eq!(args(&stage.run(second).await).events, [json!(3)]);

@@ -24,8 +24,8 @@ use syncline_migration::{Migrator, Until};
 use syncline_queue::{
     Backend, Cancelled, ClaimRequest, Claimed, ClaimedJob, Count, Ended, Error, Job, JobQuery, LeaseRef,
     NewJob, Page, Pushed, Renewal, Rescued, Settled, Settlement, SqlBackend,
-    outbox::{Accepted, Dispatcher, NewRun, RUN_QUEUE, RunQueue},
 };
+use syncline_runs::{Accepted, Dispatcher, NewRun, RUN_QUEUE, RunQueue};
 use syncline_support::postgres;
 use syncline_worker::Environment;
 use tokio::sync::watch;

@@ -10,8 +10,7 @@ use syncline_entity::{
     sync_config, sync_stats,
     types::{RunStatus, Span},
 };
-use syncline_queue::outbox::{Accepted, NewRun, RunArgs, accept};
-use syncline_worker::runs::{Begin, Ending, begin_run, end_run};
+use syncline_runs::{Accepted, Begin, Ending, NewRun, RunArgs, accept};
 use uuid::Uuid;
 
 use crate::stage::{On, Stage, new, whole};
@@ -52,7 +51,7 @@ async fn of_many_requests_at_once_each_is_new_or_joins(
     // Two instances of the program, each with requests that meet.
     let other = match on.has_store() {
         true => stage.queue.clone(),
-        false => syncline_queue::outbox::RunQueue::sql(stage.db.clone()),
+        false => syncline_runs::RunQueue::sql(stage.db.clone()),
     };
     let requests = (0..96).map(|n| {
         let (sync, queue) = (&syncs[n % 8], if n % 3 == 0 { &other } else { &stage.queue });
@@ -118,7 +117,8 @@ async fn runs_that_begin_and_end_at_once_are_counted_one_by_one(#[values(On::Sql
             syncs[2].id
         ))
         .await;
-    let begun = join_all(runs.iter().map(|run| begin_run(&environment, *run, 2))).await;
+    let book = environment.run_book();
+    let begun = join_all(runs.iter().map(|run| book.begin(*run, 2))).await;
     let mut running = Vec::new();
     for (n, begun) in begun.into_iter().enumerate() {
         match (n, begun.unwrap()) {
@@ -133,10 +133,10 @@ async fn runs_that_begin_and_end_at_once_are_counted_one_by_one(#[values(On::Sql
     }
     // Another worker takes one over; of one sync two runs end together.
     let taken = &running[0];
-    let again = begin_run(&environment, taken.row.run_uid, 3).await.unwrap().begun().expect("begun");
+    let again = environment.run_book().begin(taken.row.run_uid, 3).await.unwrap().begun().expect("begun");
     stage.flush().await;
     let second = new(accept(&stage.db, &stage.queue, &whole(&syncs[11])).await.unwrap());
-    let second = begin_run(&environment, second, 1).await.unwrap().begun().expect("begun");
+    let second = environment.run_book().begin(second, 1).await.unwrap().begun().expect("begun");
     let report = |n: u64| Report { counts: Counts { synced: n, ..Counts::default() }, ..Report::default() };
     let reports: Vec<Report> = (0..16).map(report).collect();
     let mut ends = Vec::new();
@@ -146,7 +146,7 @@ async fn runs_that_begin_and_end_at_once_are_counted_one_by_one(#[values(On::Sql
             2 => ending(RunStatus::Failed, None, Some("no\"t \\ today, 'ä'")),
             n => ending(RunStatus::Completed, Some(&reports[n]), None),
         };
-        ends.push(end_run(&environment, begun, ending));
+        ends.push(book.end(begun, ending));
     }
     let ended: Vec<bool> = join_all(ends).await.into_iter().map(Result::unwrap).collect();
     assert_eq!(ended, [&[false][..], &[true; 10]].concat(), "the first has been taken over");

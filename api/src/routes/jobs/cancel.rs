@@ -2,10 +2,8 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Serialize;
-use syncline_queue::{
-    Cancelled,
-    outbox::{self, RunCancelled},
-};
+use syncline_queue::Cancelled;
+use syncline_runs::RunCancelled;
 use uuid::Uuid;
 
 use super::{Links, address};
@@ -26,7 +24,7 @@ pub(crate) async fn cancel(
     State(api): State<ApiState>,
     JobId(id): JobId,
 ) -> Result<(StatusCode, Json<CancelledJob>), Problem> {
-    let (status, result) = match outbox::cancel(&api.db, &api.queue, id).await? {
+    let (status, result) = match syncline_runs::cancel(&api.db, &api.queue, id).await? {
         RunCancelled::Ended => (StatusCode::OK, "cancelled"),
         RunCancelled::Requested => (StatusCode::ACCEPTED, "requested"),
         RunCancelled::Over => {

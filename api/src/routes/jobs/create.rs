@@ -13,7 +13,7 @@ use syncline_entity::{
     project, sync_config, sync_history,
     types::{Priority as StoredPriority, RunKind, RunStatus, SyncMethod},
 };
-use syncline_queue::outbox::{self, Accepted, NewRun, RunArgs, holding::holding, pause::Subject};
+use syncline_runs::{Accepted, NewRun, RunArgs, holding::holding, pause::Subject, queue_priority};
 use uuid::{Builder, Uuid};
 
 use super::{Links, address};
@@ -98,7 +98,7 @@ pub(crate) async fn create(
         return Ok(answer(config.name, asked.project, asked.kind, &first));
     }
     refuse_paused(&api, &config, &asked).await?;
-    let accepted = outbox::accept(&api.db, &api.queue, &run).await?;
+    let accepted = syncline_runs::accept(&api.db, &api.queue, &run).await?;
     let (id, joined) = match accepted {
         Accepted::New(id) => (id, false),
         Accepted::Joined(id) => (id, true),
@@ -230,7 +230,7 @@ fn new_run(config: &sync_config::Model, asked: &NewJob) -> Result<NewRun, Proble
         allow_deletes: asked.allow_deletes,
         ..RunArgs::default()
     };
-    let priority = asked.priority.map_or(run.priority, Into::into);
+    let priority = asked.priority.map_or(run.priority, queue_priority);
     let not_before = match (asked.delay, asked.not_before) {
         (Some(_), Some(_)) => return Err(invalid("delay", "stands beside not_before; give one of them")),
         (Some(seconds), None) => {

@@ -8,12 +8,10 @@ use sea_orm::EntityTrait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use syncline_entity::{project, sync_config};
-use syncline_queue::{
-    Error,
-    outbox::{
-        RUN_QUEUE,
-        listing::{self, Listed, Listing, Standing},
-    },
+use syncline_queue::Error;
+use syncline_runs::{
+    RUN_QUEUE,
+    listing::{self, Listed, Listing, Standing},
 };
 use uuid::Uuid;
 

@@ -29,9 +29,9 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// How long it may take to answer.
 pub(super) const RESPONSE: Duration = Duration::from_secs(5);
 
-/// Clones share what they send through.
+/// A connection to Redis, opened with the first call and again after it broke. Clones share it.
 #[derive(Clone)]
-pub(crate) struct Connection {
+pub struct Connection {
     address: Arc<Address>,
     response: Duration,
     current: Arc<Mutex<Current>>,
@@ -70,7 +70,7 @@ impl Connection {
     }
 
     /// Sends a command and waits for the answer. One that broke while nobody used it is replaced without a word.
-    pub(crate) async fn run(&self, cmd: &Cmd) -> Result<Value, RedisError> {
+    pub async fn run(&self, cmd: &Cmd) -> Result<Value, RedisError> {
         let (live, generation, fresh) = self.live().await?;
         let error = match live.send(cmd).await {
             Err(error) if self.is_broken(&error) => error,

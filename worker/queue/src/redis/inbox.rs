@@ -21,7 +21,7 @@ use crate::{backend::Error, job::NewJob};
 /// What of a refused entry is kept for people to look at.
 const KEPT: usize = 16 * 1024;
 /// The kind of a refused request among the dead letters.
-pub(crate) const INBOX_KIND: &str = "inbox";
+pub const INBOX_KIND: &str = "inbox";
 /// No call takes more entries.
 const MOST: usize = 500;
 
@@ -38,7 +38,7 @@ pub struct InboxEntry {
 
 impl RedisBackend {
     /// Puts a request into the inbox of a queue.
-    pub(crate) async fn put_into_inbox(&self, queue: &str, text: &[u8]) -> Result<(), Error> {
+    pub async fn put_into_inbox(&self, queue: &str, text: &[u8]) -> Result<(), Error> {
         let mut push = Cmd::new();
         push.arg("RPUSH").arg(format!("{}inbox", self.base(queue))).arg(text);
         self.connection().run(&push).await?;

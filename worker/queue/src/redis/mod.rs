@@ -34,9 +34,12 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 pub(crate) use self::error::RedisFailure;
-pub(crate) use self::inbox::INBOX_KIND;
-pub(crate) use self::{connection::Connection, script::Script};
-pub use self::{inbox::InboxEntry, url::UrlError};
+pub use self::{
+    connection::Connection,
+    inbox::{INBOX_KIND, InboxEntry},
+    script::Script,
+    url::UrlError,
+};
 use self::{queues::Queues, url::Address};
 use crate::{
     backend::{
@@ -117,12 +120,12 @@ impl RedisBackend {
     }
 
     /// The way to the server, for what is kept there beside the queue.
-    pub(crate) fn connection(&self) -> &Connection {
+    pub fn connection(&self) -> &Connection {
         &self.connection
     }
 
     /// What the names of all keys begin with.
-    pub(crate) fn prefix(&self) -> &str {
+    pub fn prefix(&self) -> &str {
         &self.config.prefix
     }
 

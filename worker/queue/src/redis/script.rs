@@ -6,9 +6,9 @@ use redis::{Arg, Cmd, ErrorKind, RedisError, ServerErrorKind, Value};
 
 use super::{connection::Connection, keys};
 
-/// A text and the hash by which a server knows it.
+/// A Lua script: its text, and the hash by which a server knows it.
 #[derive(Debug)]
-pub(crate) struct Script {
+pub struct Script {
     text: String,
     hash: String,
 }
@@ -31,7 +31,7 @@ impl Script {
     }
 
     /// A script that is this text and nothing else.
-    pub(crate) fn whole(text: String) -> Self {
+    pub fn whole(text: String) -> Self {
         let hash = redis::Script::new(&text).get_hash().to_owned();
         Self { text, hash }
     }
@@ -42,14 +42,14 @@ impl Script {
     }
 
     /// A call of it with these keys, all of one hash tag; arguments are added to it.
-    pub(crate) fn call_with<K: redis::ToRedisArgs>(&self, keys: &[K]) -> Cmd {
+    pub fn call_with<K: redis::ToRedisArgs>(&self, keys: &[K]) -> Cmd {
         let mut cmd = Cmd::new();
         cmd.arg("EVALSHA").arg(&self.hash).arg(keys.len()).arg(keys);
         cmd
     }
 
     /// Runs a call. A server that does not know the script, new or restarted, is told.
-    pub(crate) async fn run(&self, connection: &Connection, call: &Cmd) -> Result<Value, RedisError> {
+    pub async fn run(&self, connection: &Connection, call: &Cmd) -> Result<Value, RedisError> {
         match connection.run(call).await {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
                 let mut whole = Cmd::new();

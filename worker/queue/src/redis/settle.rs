@@ -7,7 +7,7 @@ use redis::Value;
 use super::{RedisBackend, blob::micros, claim::member, reply, script::SETTLE};
 use crate::{
     backend::{Error, LeaseRef, Next, Outcome, Settled, Settlement},
-    retry::draw,
+    retry::jitter,
 };
 
 /// Settlements per call of the script.
@@ -116,7 +116,7 @@ async fn chunk_in(
             }
             Said::Outcome(Outcome::Retry { error, at_least }) => {
                 // How much of the longest delay; the script knows how long that is.
-                let fraction = draw(Duration::from_secs(1)).as_secs_f64();
+                let fraction = jitter(Duration::from_secs(1)).as_secs_f64();
                 let at_least = micros(at_least.unwrap_or_default());
                 ("r", clean(error), fraction.to_string().into_bytes(), at_least.to_string().into_bytes())
             }

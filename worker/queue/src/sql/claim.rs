@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use sea_orm::{DatabaseConnection, DbBackend, DbErr, QueryResult, TransactionTrait};
 use serde_json::json;
+use syncline_sql::{Binds, Bound, Kind};
 use uuid::Uuid;
 
 use super::{
@@ -21,7 +22,7 @@ use super::{
     notify::Origin,
     row::{self, CLAIMED},
     settle::{self, Unreadable},
-    statement::{Binds, Bound, Kind, length, micros},
+    statement::{JobBinds, length, micros},
 };
 use crate::{
     backend::{ClaimRequest, Claimed, Error},

@@ -3,8 +3,9 @@
 use chrono::{SubsecRound, Utc};
 use sea_orm::DatabaseConnection;
 
-use super::{notify::Origin, statement::Binds};
+use super::notify::Origin;
 use crate::backend::Error;
+use syncline_sql::Binds;
 
 /// Whom the table names as the one who paused, where a call does not tell.
 const BY: &str = "queue";

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use sea_orm::{DatabaseConnection, DbBackend, DbErr, QueryResult};
 use serde_json::{Value as Json, json};
+use syncline_sql::{Binds, Kind};
 use uuid::Uuid;
 
 use super::{
     notify::Origin,
     row,
-    statement::{Binds, HELD, Kind},
+    statement::{HELD, JobBinds},
 };
 use crate::backend::LeaseRef;
 

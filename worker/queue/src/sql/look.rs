@@ -3,11 +3,12 @@
 use std::{collections::HashSet, fmt, str::FromStr};
 
 use sea_orm::{DatabaseConnection, DbBackend, DbErr};
+use syncline_sql::{Binds, Bound};
 use uuid::Uuid;
 
 use super::{
     row::{self, STORED},
-    statement::{Binds, Bound, length, micros},
+    statement::{JobBinds, length, micros},
 };
 use crate::{
     backend::{Count, Error, JobQuery, Page},

@@ -7,6 +7,7 @@ use std::{
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
 use serde_json::Value;
+use syncline_sql::Binds;
 use uuid::Uuid;
 
 use super::{
@@ -15,7 +16,7 @@ use super::{
     notify::Origin,
     row,
     settle::{UNTWINNED, history, remove_cancelled},
-    statement::{Binds, HELD, micros},
+    statement::{HELD, JobBinds, micros},
 };
 use crate::{
     backend::{Cancelled, Error, LeaseRef, Next, Renewal, Rescued},

@@ -7,12 +7,10 @@ use std::collections::HashMap;
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, TransactionSession, TransactionTrait};
 use serde_json::{Value as Json, json};
+use syncline_sql::{Binds, Kind};
 use uuid::Uuid;
 
-use super::{
-    row,
-    statement::{Binds, Kind},
-};
+use super::{row, statement::JobBinds};
 use crate::{
     coalesce::{MAX_MERGES, coalesce},
     job::NewJob,

@@ -33,7 +33,6 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
 use uuid::Uuid;
 
 pub(crate) use self::error::words;
-pub use self::statement::{Binds, Bound, Kind, moment};
 use self::{notify::Origin, room::Room};
 use crate::{
     backend::{
@@ -93,7 +92,7 @@ impl SqlBackend {
     }
 
     /// How many jobs of a queue wait; it counts no further than just above the limit.
-    pub(crate) async fn waiting(db: &DatabaseConnection, queue: &str, limit: u64) -> Result<u64, Error> {
+    pub async fn waiting(db: &DatabaseConnection, queue: &str, limit: u64) -> Result<u64, Error> {
         Ok(room::count(db, queue, limit).await?)
     }
 
@@ -105,7 +104,7 @@ impl SqlBackend {
     }
 
     /// Whose turn it is to write to SQLite.
-    pub(crate) fn writer(&self) -> Arc<AsyncMutex<()>> {
+    pub fn writer(&self) -> Arc<AsyncMutex<()>> {
         self.writer.clone().unwrap_or_default()
     }
 

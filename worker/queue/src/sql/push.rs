@@ -8,13 +8,14 @@ use std::collections::HashMap;
 
 use sea_orm::{ConnectionTrait, DbErr, TransactionSession, TransactionTrait};
 use serde_json::{Value as Json, json};
+use syncline_sql::{Binds, Kind};
 use uuid::Uuid;
 
 use super::{
     merge::{self, Meeting},
     notify::Origin,
     row,
-    statement::{Binds, Kind, micros},
+    statement::{JobBinds, micros},
 };
 use crate::{
     backend::{Error, Pushed},

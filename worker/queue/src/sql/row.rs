@@ -4,7 +4,6 @@ use chrono::{DateTime, Utc};
 use sea_orm::{DbErr, QueryResult};
 use serde::Deserialize;
 use serde_json::Value as Json;
-use syncline_entity::types;
 use uuid::Uuid;
 
 use super::statement::length;
@@ -109,17 +108,6 @@ pub(super) fn ended(row: &QueryResult) -> Result<Ended, DbErr> {
         attempt: count(row, "attempt")?,
         ended_at: time(row.try_get("", "ended_at")?),
     })
-}
-
-impl From<types::Priority> for Priority {
-    fn from(priority: types::Priority) -> Self {
-        match priority {
-            types::Priority::Critical => Priority::Critical,
-            types::Priority::High => Priority::High,
-            types::Priority::Normal => Priority::Normal,
-            types::Priority::Low => Priority::Low,
-        }
-    }
 }
 
 /// The claim that a row is under: `id, claim_token`.

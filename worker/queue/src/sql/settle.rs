@@ -4,6 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use sea_orm::{DatabaseConnection, DbBackend, DbErr};
 use serde_json::{Value as Json, json};
+use syncline_sql::{Binds, Kind};
 use uuid::Uuid;
 
 use super::{
@@ -11,7 +12,7 @@ use super::{
     leave::{Leaving, Which, leave},
     notify::{Origin, SOON},
     row,
-    statement::{Binds, HELD, Kind, micros},
+    statement::{HELD, JobBinds, micros},
 };
 use crate::{
     backend::{Error, LeaseRef, Next, Outcome, Settled, Settlement},

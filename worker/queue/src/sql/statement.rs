@@ -1,14 +1,10 @@
-//! Statements under construction: text and the values it names.
-//!
-//! Databases keep a prepared statement for as long as its text is the same, so the text should not depend on how many rows
-//! there are. PostgreSQL takes each column as an array; SQLite has none and takes plain values, in one of a few lengths. JSON,
-//! which both could take apart, costs either more than the rows themselves.
+//! What statements on the table `jobs` have in common: claims and ids as tables, lengths of time.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, Utc};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
-use serde_json::{Value as Json, json};
+use sea_orm::DbBackend;
+use serde_json::json;
+use syncline_sql::{Binds, Kind};
 use uuid::Uuid;
 
 use crate::backend::LeaseRef;
@@ -20,259 +16,34 @@ use crate::backend::LeaseRef;
 pub(super) const HELD: &str =
     "jobs.id = held.job AND jobs.claim_token = held.token AND jobs.lease_until IS NOT NULL";
 
-/// What a column of [`Binds::rows`] holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A UUID, as a text of 32 digits in JSON.
-    Id,
-    /// A whole number.
-    Number,
-    /// Text.
-    Text,
-    /// A time, as [`moment`] gives it.
-    Time,
+/// Claims and jobs as tables of a statement.
+pub(super) trait JobBinds {
+    /// Claims, to stand in `FROM`: the columns `job` and `token`.
+    fn leases(&mut self, leases: impl IntoIterator<Item = LeaseRef>) -> String;
+
+    /// Jobs, to stand in `FROM`: the column `job`.
+    fn ids(&mut self, ids: impl IntoIterator<Item = Uuid>) -> String;
+
+    /// A further condition by which PostgreSQL finds the rows of `held` under their ids, one by one. SQLite does so itself.
+    fn by_id(&self) -> &'static str;
 }
 
-/// Values bound so far. Both databases take `$1`, so one text serves both.
-#[derive(Debug)]
-pub struct Binds {
-    /// Which database it is for.
-    pub backend: DbBackend,
-    values: Vec<Value>,
-    tables: Vec<Table>,
-}
-
-/// Rows as plain values, row by row.
-#[derive(Debug)]
-struct Table {
-    columns: usize,
-    cells: Vec<Value>,
-}
-
-/// SQLite takes 32,766 values in a statement; a table of more cells than this goes as JSON.
-const MOST_CELLS: usize = 10_000;
-
-/// Stands before and after a table's number in a text under construction.
-const MARK: char = '\u{1}';
-
-impl Table {
-    /// The rows in `VALUES`: as many as there are, and up to the next length that has a statement of its own.
-    fn write(&self, text: &mut String) {
-        let rows = self.cells.len() / self.columns.max(1);
-        let most = [1, 4, 16, 64, 256, 512].into_iter().find(|most| *most >= rows).unwrap_or(rows);
-        let row = format!("({})", vec!["?"; self.columns].join(","));
-        text.push_str(&vec![row; most].join(","));
-    }
-
-    /// The values that belong to it.
-    fn cells(&self, text: &str) -> impl Iterator<Item = Value> {
-        let marks = text.bytes().filter(|byte| *byte == b'?').count();
-        let absent = marks.saturating_sub(self.cells.len());
-        self.cells.iter().cloned().chain(std::iter::repeat_n(Value::Int(None), absent))
-    }
-}
-
-/// The name of a bound value, to be written into the text.
-#[derive(Debug, Clone, Copy)]
-pub struct Bound(usize);
-
-impl fmt::Display for Bound {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "${}", self.0)
-    }
-}
-
-impl Binds {
-    /// None yet.
-    pub fn new<C: ConnectionTrait>(db: &C) -> Self {
-        Self { backend: db.get_database_backend(), values: Vec::new(), tables: Vec::new() }
-    }
-
-    /// Binds a value and gives its name.
-    pub fn bind(&mut self, value: impl Into<Value>) -> Bound {
-        self.values.push(value.into());
-        Bound(self.values.len())
-    }
-
-    /// Binds rows, each a JSON object, and gives the table they make, to stand in `FROM`. What a row leaves out is null.
-    pub fn rows(&mut self, rows: Vec<Json>, columns: &[(&str, Kind)]) -> String {
-        if self.backend != DbBackend::Postgres {
-            return self.plain_rows(rows, columns);
-        }
-        let mut names = Vec::with_capacity(columns.len());
-        let mut arrays = Vec::with_capacity(columns.len());
-        for (name, kind) in columns {
-            let kind = match kind {
-                Kind::Id => "uuid",
-                Kind::Number => "bigint",
-                Kind::Text => "text",
-                Kind::Time => "timestamptz",
-            };
-            let array = self.bind(array(rows.iter().map(|row| row.get(name).unwrap_or(&Json::Null))));
-            arrays.push(format!("CAST({array} AS {kind}[])"));
-            names.push(*name);
-        }
-        format!("(SELECT * FROM unnest({}) AS one({}))", arrays.join(", "), names.join(", "))
-    }
-
-    fn plain_rows(&mut self, rows: Vec<Json>, columns: &[(&str, Kind)]) -> String {
-        if rows.len() * columns.len() > MOST_CELLS {
-            let list = self.bind(Json::Array(rows).to_string());
-            let column = |(name, kind): &(&str, Kind)| match kind {
-                Kind::Id => format!("unhex(json_extract(value, '$.{name}')) AS {name}"),
-                _ => format!("json_extract(value, '$.{name}') AS {name}"),
-            };
-            let columns = columns.iter().map(column).collect::<Vec<_>>().join(", ");
-            return format!("(SELECT {columns} FROM json_each({list}))");
-        }
-        let many = self.bind(i64::try_from(rows.len()).unwrap_or(i64::MAX));
-        let mut cells = Vec::with_capacity(rows.len() * columns.len());
-        for mut row in rows {
-            let cell = |(name, kind): &(&str, Kind)| cell(row.get_mut(name).map(Json::take), *kind);
-            cells.extend(columns.iter().map(cell));
-        }
-        let number = self.tables.len();
-        self.tables.push(Table { columns: columns.len(), cells });
-        let column = |(at, (name, _)): (usize, &(&str, Kind))| format!("column{} AS {name}", at + 1);
-        let columns = columns.iter().enumerate().map(column).collect::<Vec<_>>().join(", ");
-        // The rows beyond the last are there for the text's sake.
-        format!("(SELECT {columns} FROM (VALUES {MARK}{number}{MARK}) LIMIT {})", self.limit(many))
-    }
-
-    /// A bound value as a limit. SQLite plans for the value of a bare parameter, and so would prepare the statement anew at
-    /// every use.
-    pub(super) fn limit(&self, limit: Bound) -> String {
-        match self.backend {
-            DbBackend::Postgres => limit.to_string(),
-            _ => format!("{limit} + 0"),
-        }
-    }
-
-    /// The same for claims: the columns `job` and `token`.
-    pub(super) fn leases(&mut self, leases: impl IntoIterator<Item = LeaseRef>) -> String {
+impl JobBinds for Binds {
+    fn leases(&mut self, leases: impl IntoIterator<Item = LeaseRef>) -> String {
         let row = |lease: LeaseRef| json!({ "job": lease.id.simple().to_string(), "token": lease.token });
         self.rows(leases.into_iter().map(row).collect(), &[("job", Kind::Id), ("token", Kind::Number)])
     }
 
-    /// The same for ids: the column `job`.
-    pub(super) fn ids(&mut self, ids: impl IntoIterator<Item = Uuid>) -> String {
+    fn ids(&mut self, ids: impl IntoIterator<Item = Uuid>) -> String {
         let row = |id: Uuid| json!({ "job": id.simple().to_string() });
         self.rows(ids.into_iter().map(row).collect(), &[("job", Kind::Id)])
     }
 
-    /// A further condition by which PostgreSQL finds the rows of `held` under their ids, one by one. SQLite does so itself.
-    pub(super) fn by_id(&self) -> &'static str {
+    fn by_id(&self) -> &'static str {
         match self.backend {
             DbBackend::Postgres => " AND jobs.id = ANY (ARRAY(SELECT job FROM held))",
             _ => "",
         }
-    }
-
-    /// A text column of [`Binds::rows`] that holds JSON, as the table keeps it.
-    pub fn json(&self, column: &str) -> String {
-        match self.backend {
-            DbBackend::Postgres => format!("CAST({column} AS jsonb)"),
-            _ => column.to_owned(),
-        }
-    }
-
-    /// The database's clock at the statement's start, one time for all its rows. A statement that waited for a lock
-    /// thus grants no more than was asked for when it was sent. A scalar subquery, so that it can meet an index.
-    pub(crate) fn now(&self) -> &'static str {
-        match self.backend {
-            DbBackend::Postgres => "(SELECT (extract(epoch from statement_timestamp()) * 1000000)::bigint)",
-            _ => "(SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER))",
-        }
-    }
-
-    pub(super) fn statement(self, text: String) -> Statement {
-        if self.tables.is_empty() {
-            return Statement::from_sql_and_values(self.backend, text, self.values);
-        }
-        // SQLite gives the plain values their places in the order of the text, and the numbered ones come after those.
-        let mut whole = String::with_capacity(text.len() + 1024);
-        let mut values = Vec::new();
-        for (at, part) in text.split(MARK).enumerate() {
-            let table = part.parse::<usize>().ok().filter(|_| at % 2 == 1);
-            match table.and_then(|number| self.tables.get(number)) {
-                Some(table) => {
-                    let begin = whole.len();
-                    table.write(&mut whole);
-                    values.extend(table.cells(&whole[begin..]));
-                }
-                None => whole.push_str(part),
-            }
-        }
-        let text = renumbered(&whole, values.len());
-        values.extend(self.values);
-        Statement::from_sql_and_values(self.backend, text, values)
-    }
-
-    /// Asks it.
-    pub async fn all<C: ConnectionTrait>(self, db: &C, text: String) -> Result<Vec<QueryResult>, DbErr> {
-        db.query_all_raw(self.statement(text)).await
-    }
-
-    /// Runs it and says how many rows it changed.
-    pub async fn run<C: ConnectionTrait>(self, db: &C, text: String) -> Result<u64, DbErr> {
-        Ok(db.execute_raw(self.statement(text)).await?.rows_affected())
-    }
-}
-
-/// `$1`, `$2` ... as so many further.
-fn renumbered(text: &str, by: usize) -> String {
-    let mut parts = text.split('$');
-    let mut renumbered = String::with_capacity(text.len() + 64);
-    renumbered.push_str(parts.next().unwrap_or_default());
-    for part in parts {
-        let digits = part.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, rest) = part.split_at(digits);
-        renumbered.push('$');
-        match number.parse::<usize>() {
-            Ok(number) => renumbered.push_str(&(number + by).to_string()),
-            Err(_) => renumbered.push_str(number),
-        }
-        renumbered.push_str(rest);
-    }
-    renumbered
-}
-
-/// An array as PostgreSQL reads it, of numbers and texts.
-fn array<'a>(values: impl Iterator<Item = &'a Json>) -> String {
-    let mut text = String::from("{");
-    for value in values {
-        if text.len() > 1 {
-            text.push(',');
-        }
-        match value {
-            Json::String(string) => {
-                text.push('"');
-                for letter in string.chars() {
-                    if matches!(letter, '"' | '\\') {
-                        text.push('\\');
-                    }
-                    text.push(letter);
-                }
-                text.push('"');
-            }
-            Json::Null => text.push_str("NULL"),
-            other => text.push_str(&other.to_string()),
-        }
-    }
-    text.push('}');
-    text
-}
-
-/// A value of a row as SQLite keeps it.
-fn cell(value: Option<Json>, kind: Kind) -> Value {
-    let value = value.unwrap_or_default();
-    match kind {
-        Kind::Id => value.as_str().and_then(|text| Uuid::try_parse(text).ok()).into(),
-        Kind::Number => value.as_i64().into(),
-        Kind::Text | Kind::Time => match value {
-            Json::String(text) => text.into(),
-            _ => Value::String(None),
-        },
     }
 }
 
@@ -287,37 +58,4 @@ pub(super) fn micros(length: Duration) -> i64 {
 /// A length of time from the table; what lies in the past is nothing.
 pub(super) fn length(micros: i64) -> Duration {
     Duration::from_micros(u64::try_from(micros).unwrap_or_default())
-}
-
-/// A time as both databases take it from JSON, and SQLite keeps it.
-pub fn moment(time: DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(SecondsFormat::AutoSi, false)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn leases(count: usize) -> Statement {
-        let mut binds = Binds { backend: DbBackend::Sqlite, values: Vec::new(), tables: Vec::new() };
-        let first = binds.bind(7);
-        let held = binds.leases((0..count).map(|n| LeaseRef { id: Uuid::from_u128(n as u128), token: 1 }));
-        binds.statement(format!("SELECT job, token, {first} AS seven FROM {held} AS held"))
-    }
-
-    #[test]
-    fn the_text_is_the_same_for_so_many_rows_and_a_few_more() {
-        for (some, more) in [(2, 4), (17, 64), (257, 512)] {
-            assert_eq!(leases(some).sql, leases(more).sql);
-            assert_ne!(leases(more).sql, leases(more + 1).sql);
-        }
-    }
-
-    #[test]
-    fn however_many_rows_sqlite_can_take_the_values() {
-        for count in [0, 1, 3, 600, 5_000, 5_001, 20_000] {
-            let values = leases(count).values.map_or(0, |values| values.0.len());
-            assert!(values > 1 && values < 32_766, "{count} rows are {values} values");
-        }
-    }
 }

@@ -1,0 +1,274 @@
+//! Limits in SQL rows, for SQLite and PostgreSQL.
+//!
+//! One row of `circuit_breakers` per subject, which is also its lock, and one of `rate_buckets` per dimension. Each
+//! operation is a transaction: it locks the subject's row, reads, lets [`Account`] decide, and writes what changed. On
+//! SQLite the transaction is immediate, so that it waits for its turn instead of failing half-way.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use sea_orm::{DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult, TransactionTrait};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use syncline_engine::limits::Learned;
+use syncline_queue::Error;
+use syncline_sql::{Binds, begin};
+
+use super::{
+    Account, Answer, BreakerPolicy, Limits, Phase, Request, Standing, Ticket, Verdict,
+    account::PROBES,
+    breaker::Breaker,
+    bucket::{Bucket, Micros},
+    memory::TestClock,
+};
+
+/// Limits in a SQL database that has Syncline's schema.
+#[derive(Debug, Clone)]
+pub struct SqlLimits {
+    db: DatabaseConnection,
+    policy: BreakerPolicy,
+    clock: Option<TestClock>,
+}
+
+impl SqlLimits {
+    /// Limits over this pool.
+    pub fn new(db: DatabaseConnection, policy: BreakerPolicy) -> Self {
+        Self { db, policy, clock: None }
+    }
+
+    /// The same by a clock that a test sets.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_clock(mut self, clock: TestClock) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Decides about a subject while nobody else does.
+    async fn decide<T>(
+        &self,
+        subject: &str,
+        decide: impl FnOnce(&mut Account, Micros) -> T + Send,
+    ) -> Result<T, Error> {
+        let tx = begin(&self.db).await?;
+        let mut breaker = lock(&tx, subject).await?;
+        if breaker.is_none() {
+            create(&tx, subject).await?;
+            breaker = lock(&tx, subject).await?;
+        }
+        let (mut account, now) = read(&tx, subject, breaker.as_ref()).await?;
+        let now = self.clock.as_ref().map_or(now, |clock| clock.now() as Micros);
+        let before = account.clone();
+        let decided = decide(&mut account, now);
+        write(&tx, subject, &before, &account).await?;
+        tx.commit().await?;
+        Ok(decided)
+    }
+}
+
+#[async_trait]
+impl Limits for SqlLimits {
+    async fn take(&self, request: &Request) -> Result<Answer, Error> {
+        self.decide(&request.subject, |account, now| account.take(&self.policy, request, now)).await
+    }
+
+    async fn finish(
+        &self,
+        subject: &str,
+        ticket: &Ticket,
+        verdict: &Verdict,
+        learned: &Learned,
+    ) -> Result<Phase, Error> {
+        self.decide(subject, |account, now| account.finish(&self.policy, ticket, verdict, learned, now)).await
+    }
+
+    async fn standing(&self, subject: &str) -> Result<Standing, Error> {
+        let tx = self.db.begin().await?;
+        let mut binds = Binds::new(&tx);
+        let text = format!("SELECT {BREAKER} FROM circuit_breakers WHERE subject = {}", binds.bind(subject));
+        let breaker = binds.all(&tx, text).await?.into_iter().next();
+        let (account, now) = read(&tx, subject, breaker.as_ref()).await?;
+        tx.rollback().await?;
+        let now = self.clock.as_ref().map_or(now, |clock| clock.now() as Micros);
+        Ok(account.standing(subject, now))
+    }
+
+    async fn forget(&self, subject: &str) -> Result<(), Error> {
+        let tx = self.db.begin().await?;
+        for table in ["circuit_breakers", "rate_buckets"] {
+            let mut binds = Binds::new(&tx);
+            let text = format!("DELETE FROM {table} WHERE subject = {}", binds.bind(subject));
+            binds.run(&tx, text).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+const BREAKER: &str =
+    "failures, failed_at, epoch, streak, open_until, successes, last_error, blocked_until, serial, probes";
+
+/// The subject's row, which nobody else can lock before the transaction ends.
+async fn lock(tx: &DatabaseTransaction, subject: &str) -> Result<Option<QueryResult>, DbErr> {
+    let mut binds = Binds::new(tx);
+    let lock = if binds.backend == DbBackend::Postgres { " FOR UPDATE" } else { "" };
+    let text =
+        format!("SELECT {BREAKER} FROM circuit_breakers WHERE subject = {}{lock}", binds.bind(subject));
+    Ok(binds.all(tx, text).await?.into_iter().next())
+}
+
+async fn create(tx: &DatabaseTransaction, subject: &str) -> Result<(), DbErr> {
+    let mut binds = Binds::new(tx);
+    let values = [
+        binds.bind(subject),
+        binds.bind(0i32),
+        binds.bind(0f64),
+        binds.bind(0i64),
+        binds.bind(0i32),
+        binds.bind(0f64),
+        binds.bind(0i32),
+        binds.bind(""),
+        binds.bind(0f64),
+        binds.bind(0i64),
+        binds.bind(json(&BTreeMap::<u64, Micros>::new())?),
+    ];
+    let values = values.map(|value| value.to_string()).join(", ");
+    let text = format!(
+        "INSERT INTO circuit_breakers (subject, {BREAKER}) VALUES ({values}) ON CONFLICT (subject) DO NOTHING"
+    );
+    binds.run(tx, text).await?;
+    Ok(())
+}
+
+/// All that is known of a subject, and the database's time, which is looked at after the lock was won.
+async fn read(
+    tx: &DatabaseTransaction,
+    subject: &str,
+    breaker: Option<&QueryResult>,
+) -> Result<(Account, Micros), DbErr> {
+    let mut account = Account::default();
+    if let Some(row) = breaker {
+        account.breaker = Breaker {
+            failures: row.try_get::<i32>("", "failures")?.unsigned_abs(),
+            failed_at: row.try_get("", "failed_at")?,
+            epoch: row.try_get::<i64>("", "epoch")?.unsigned_abs(),
+            streak: row.try_get::<i32>("", "streak")?.unsigned_abs(),
+            until: row.try_get("", "open_until")?,
+            successes: row.try_get::<i32>("", "successes")?.unsigned_abs(),
+            error: row.try_get("", "last_error")?,
+        };
+        account.blocked_until = row.try_get("", "blocked_until")?;
+        account.serial = row.try_get::<i64>("", "serial")?.unsigned_abs();
+        hold(&mut account, PROBES, of_json(row.try_get("", "probes")?)?);
+    }
+    let mut binds = Binds::new(tx);
+    let text = format!(
+        "SELECT {now} AS now, b.dimension, b.full_at, b.window_left, b.window_ends, b.told_limit, b.wanted, b.slots \
+         FROM (SELECT 1 AS one) AS one LEFT JOIN rate_buckets AS b ON b.subject = {subject}",
+        now = binds.now(),
+        subject = binds.bind(subject),
+    );
+    let mut now = 0;
+    for row in binds.all(tx, text).await? {
+        now = row.try_get::<i64>("", "now")?;
+        let Some(name) = row.try_get::<Option<String>>("", "dimension")? else { continue };
+        let bucket = Bucket {
+            full_at: row.try_get("", "full_at")?,
+            left: row.try_get("", "window_left")?,
+            until: row.try_get("", "window_ends")?,
+            limit: row.try_get("", "told_limit")?,
+            wanted: of_json(row.try_get("", "wanted")?)?,
+        };
+        hold(&mut account, &name, of_json(row.try_get("", "slots")?)?);
+        account.buckets.insert(name, bucket);
+    }
+    Ok((account, now as Micros))
+}
+
+fn hold(account: &mut Account, name: &str, slots: BTreeMap<u64, Micros>) {
+    if !slots.is_empty() {
+        account.slots.insert(name.to_owned(), slots);
+    }
+}
+
+/// Writes what changed.
+async fn write(
+    tx: &DatabaseTransaction,
+    subject: &str,
+    before: &Account,
+    after: &Account,
+) -> Result<(), DbErr> {
+    let slots = |account: &Account, name: &str| account.slots.get(name).cloned().unwrap_or_default();
+    let probes = slots(after, PROBES);
+    let same = before.breaker == after.breaker
+        && before.serial == after.serial
+        && before.blocked_until == after.blocked_until
+        && slots(before, PROBES) == probes;
+    if !same {
+        let mut binds = Binds::new(tx);
+        let breaker = &after.breaker;
+        let columns = [
+            ("failures", binds.bind(small(breaker.failures))),
+            ("failed_at", binds.bind(breaker.failed_at)),
+            ("epoch", binds.bind(large(breaker.epoch))),
+            ("streak", binds.bind(small(breaker.streak))),
+            ("open_until", binds.bind(breaker.until)),
+            ("successes", binds.bind(small(breaker.successes))),
+            ("last_error", binds.bind(&*breaker.error)),
+            ("blocked_until", binds.bind(after.blocked_until)),
+            ("serial", binds.bind(large(after.serial))),
+            ("probes", binds.bind(json(&probes)?)),
+        ];
+        let set = columns.map(|(column, value)| format!("{column} = {value}")).join(", ");
+        let text = format!("UPDATE circuit_breakers SET {set} WHERE subject = {}", binds.bind(subject));
+        binds.run(tx, text).await?;
+    }
+    let mut binds = Binds::new(tx);
+    let mut rows = Vec::new();
+    for (name, bucket) in &after.buckets {
+        let held = slots(after, name);
+        if before.buckets.get(name) == Some(bucket) && slots(before, name) == held {
+            continue;
+        }
+        let row = [
+            binds.bind(subject),
+            binds.bind(&**name),
+            binds.bind(bucket.full_at),
+            binds.bind(bucket.left),
+            binds.bind(bucket.until),
+            binds.bind(bucket.limit),
+            binds.bind(json(&bucket.wanted)?),
+            binds.bind(json(&held)?),
+        ];
+        rows.push(format!("({})", row.map(|value| value.to_string()).join(", ")));
+    }
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let columns = ["full_at", "window_left", "window_ends", "told_limit", "wanted", "slots"];
+    let text = format!(
+        "INSERT INTO rate_buckets (subject, dimension, {}) VALUES {} ON CONFLICT (subject, dimension) DO UPDATE SET {}",
+        columns.join(", "),
+        rows.join(", "),
+        columns.map(|column| format!("{column} = excluded.{column}")).join(", "),
+    );
+    binds.run(tx, text).await?;
+    Ok(())
+}
+
+fn small(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+fn large(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn json<T: Serialize>(value: &T) -> Result<Value, DbErr> {
+    serde_json::to_value(value).map_err(|error| DbErr::Json(error.to_string()))
+}
+
+fn of_json<T: DeserializeOwned>(value: Value) -> Result<T, DbErr> {
+    serde_json::from_value(value).map_err(|error| DbErr::Json(error.to_string()))
+}

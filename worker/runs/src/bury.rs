@@ -1,0 +1,70 @@
+//! Runs that end without their worker's word: given back, or given up.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
+use syncline_entity::sync_history;
+use syncline_queue::Error;
+use syncline_sql::{begin, statement};
+use uuid::Uuid;
+
+use super::{
+    RunBook,
+    statistics::{self, ENDED},
+};
+
+impl RunBook {
+    /// Notes that a worker which ends has given a run back without an end of its own: whatever of it still runs can write no
+    /// more, and the attempt does not count.
+    pub async fn give_back(&self, run: Uuid) -> Result<(), DbErr> {
+        let tx = begin(&self.db).await?;
+        let backend = tx.get_database_backend();
+        let sql = "UPDATE sync_history SET fence = fence + 1, status = 'queued' WHERE run_uid = ? AND completed_at IS NULL";
+        tx.execute_raw(statement(backend, sql, [run.into()])).await?;
+        let sql = "UPDATE sync_attempts SET outcome = 'returned', ended_at = ? \
+                   WHERE run_id = ? AND worker = ? AND ended_at IS NULL";
+        let values = [self.clock.now().into(), run.into(), self.worker.clone().into()];
+        tx.execute_raw(statement(backend, sql, values)).await?;
+        tx.commit().await
+    }
+
+    /// Takes a dead job out of the queue's own dead letters if it is a run's, and sees to it that the run is one here: lists
+    /// and replays of runs read the database alone. False: the job is no run's, and stays.
+    pub async fn move_letter(&self, run: Uuid, reason: &str, error: &str) -> Result<bool, Error> {
+        bury(&self.db, run, reason, error, self.clock.now()).await?;
+        if sync_history::by_run(&self.db, run).await?.is_none() {
+            return Ok(false);
+        }
+        self.queue.discard(run).await?;
+        Ok(true)
+    }
+}
+
+/// Ends a run whose job died without its worker (a crash loop, a payload that nobody could read), and makes it a dead
+/// letter. A run that is over already stays as it is.
+pub async fn bury(
+    db: &DatabaseConnection,
+    run: Uuid,
+    reason: &str,
+    error: &str,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let tx = begin(db).await?;
+    let backend = tx.get_database_backend();
+    let sql = format!(
+        "UPDATE sync_history SET status = 'failed', success = FALSE, completed_at = ?, error_message = ?, \
+         fence = fence + 1, waiting_key = NULL, rolled_up = TRUE, dead_at = ?, dead_reason = ? \
+         WHERE run_uid = ? AND completed_at IS NULL RETURNING {ENDED}"
+    );
+    let values = [now.into(), error.into(), now.into(), reason.into(), run.into()];
+    let Some(ended) = tx.query_one_raw(statement(backend, &sql, values)).await? else {
+        return tx.rollback().await;
+    };
+    let lost =
+        "UPDATE sync_attempts SET outcome = 'lost', ended_at = ? WHERE run_id = ? AND ended_at IS NULL";
+    tx.execute_raw(statement(backend, lost, [now.into(), run.into()])).await?;
+    if statistics::counts(&ended)? {
+        let entity_type = statistics::lock_sync(&tx, ended.try_get("", "sync_config_id")?).await?;
+        statistics::add(&tx, &[statistics::of_ended(&ended, &entity_type)?]).await?;
+    }
+    tx.commit().await
+}

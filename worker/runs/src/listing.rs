@@ -1,0 +1,419 @@
+//! Jobs as people list them: what waits, runs, is held back or was given up, with the syncs they are for.
+//!
+//! What waits or runs is read from the queue, what is held back from the rows that no queue has yet, and what was given up
+//! from both: dead runs are rows, and a job that is no run is dead in the queue alone.
+
+use std::{collections::HashMap, fmt, str::FromStr, time::Duration};
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+use serde_json::Value;
+use syncline_entity::sync_history;
+use syncline_queue::{Error, INBOX_KIND, Job, JobQuery, Priority, State};
+use uuid::Uuid;
+
+use super::{
+    RUN_QUEUE,
+    dead::{self, DeadQuery, Replayed},
+    job::work_key,
+    queue::RunQueue,
+    row::queue_priority,
+};
+
+/// Rows read together.
+const PAGE: usize = 200;
+
+/// A store may answer with pages that hold nothing; so many of them are read for one answer.
+const PAGES: usize = 100;
+
+/// Where a listed job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// In line, or waiting for its time.
+    Waiting,
+    /// A worker has it.
+    Running,
+    /// Accepted, and not in the queue: its sync is paused, or the queue's store is away.
+    Held,
+    /// Given up.
+    Dead,
+}
+
+impl Standing {
+    /// All of them.
+    pub const ALL: [Standing; 4] = [Standing::Running, Standing::Waiting, Standing::Held, Standing::Dead];
+
+    /// Its name for people and programs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Standing::Waiting => "waiting",
+            Standing::Running => "running",
+            Standing::Held => "held",
+            Standing::Dead => "dead",
+        }
+    }
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Standing {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let found = Standing::ALL.into_iter().find(|standing| standing.as_str() == name);
+        found.ok_or_else(|| format!("{name:?} is no state of a job: waiting, running, held or dead"))
+    }
+}
+
+/// Which jobs are meant.
+#[derive(Debug, Clone)]
+pub struct Listing {
+    /// Of which queue.
+    pub queue: String,
+    /// In which state.
+    pub standing: Standing,
+    /// Only of this sync.
+    pub sync: Option<i64>,
+    /// Only of this kind.
+    pub kind: Option<String>,
+    /// Only with this unique, concurrency or order key.
+    pub key: Option<String>,
+    /// Only with this text in the arguments, the error or the reason; case matters.
+    pub text: Option<String>,
+    /// Only accepted, or given up, at least so long ago.
+    pub older_than: Option<Duration>,
+    /// At most so many.
+    pub limit: usize,
+    /// Where the page before ended.
+    pub after: Option<String>,
+}
+
+impl Listing {
+    /// The first hundred jobs of the queue of runs in one state.
+    pub fn new(standing: Standing) -> Self {
+        Self {
+            queue: RUN_QUEUE.to_owned(),
+            standing,
+            sync: None,
+            kind: None,
+            key: None,
+            text: None,
+            older_than: None,
+            limit: 100,
+            after: None,
+        }
+    }
+
+    fn takes(&self, job: &Listed) -> bool {
+        self.sync.is_none_or(|sync| job.sync == Some(sync))
+            && self.kind.as_ref().is_none_or(|kind| job.kind == *kind)
+    }
+}
+
+/// A job as lists show it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listed {
+    /// Its id, and its run's.
+    pub id: Uuid,
+    /// Where it stands.
+    pub standing: Standing,
+    /// The handler it is for.
+    pub kind: String,
+    /// Its sync; none for a job that is no run.
+    pub sync: Option<i64>,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// Attempts begun, as far as the queue has it.
+    pub attempt: Option<u32>,
+    /// Attempts it may have.
+    pub max_attempts: Option<u32>,
+    /// Not before this.
+    pub run_at: Option<DateTime<Utc>>,
+    /// Accepted, or given up, at this time.
+    pub since: DateTime<Utc>,
+    /// The key of which so many run at once.
+    pub key: Option<String>,
+    /// Who has it.
+    pub worker: Option<String>,
+    /// How far it has come.
+    pub progress: Option<Value>,
+    /// Somebody asked it to stop.
+    pub cancel_requested: bool,
+    /// In a few words, why it was given up.
+    pub reason: Option<String>,
+    /// What went wrong last.
+    pub error: Option<String>,
+}
+
+/// Some jobs, and where to go on.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ListedPage {
+    /// The jobs.
+    pub jobs: Vec<Listed>,
+    /// To be asked for as [`Listing::after`]; `None` at the end.
+    pub next: Option<String>,
+}
+
+/// Jobs in one state. A cursor that no list gave is [`Error::Refused`].
+pub async fn list(db: &DatabaseConnection, queue: &RunQueue, asked: &Listing) -> Result<ListedPage, Error> {
+    match asked.standing {
+        Standing::Waiting => in_queue(db, queue, asked, State::Waiting).await,
+        Standing::Running => in_queue(db, queue, asked, State::Running).await,
+        Standing::Held => held(db, asked).await,
+        Standing::Dead => letters(db, queue, asked).await,
+    }
+}
+
+/// The ids of all dead letters that are meant, whatever the listing's limit.
+pub async fn dead_ids(
+    db: &DatabaseConnection,
+    queue: &RunQueue,
+    asked: &Listing,
+) -> Result<Vec<Uuid>, Error> {
+    let mut asked = Listing { standing: Standing::Dead, limit: PAGE, after: None, ..asked.clone() };
+    let mut ids = Vec::new();
+    loop {
+        let page = list(db, queue, &asked).await?;
+        ids.extend(page.jobs.iter().map(|job| job.id));
+        match page.next {
+            Some(next) => asked.after = Some(next),
+            None => return Ok(ids),
+        }
+    }
+}
+
+/// Replays a dead letter: a run, or a job that is none.
+pub async fn replay(db: &DatabaseConnection, queue: &RunQueue, id: Uuid) -> Result<Replayed, Error> {
+    if sync_history::by_run(db, id).await?.is_some() {
+        return dead::replay(db, queue, id).await;
+    }
+    if let Some(accepted) = replay_request(queue, id).await? {
+        return Ok(accepted);
+    }
+    Ok(if queue.replay(id).await? { Replayed::As(id) } else { Replayed::NotDead })
+}
+
+/// Puts a refused request back into the inbox, under the id of its dead letter. `None`: the letter is no request.
+async fn replay_request(queue: &RunQueue, id: Uuid) -> Result<Option<Replayed>, Error> {
+    let Some(inbox) = queue.inbox() else { return Ok(None) };
+    let letter = queue.get(id).await?.filter(|job| job.state == State::Dead && job.kind == INBOX_KIND);
+    let Some(text) = letter.and_then(|job| Some(job.payload["entry"].as_str()?.to_owned())) else {
+        return Ok(None);
+    };
+    let text = match serde_json::from_str(&text) {
+        Ok(Value::Object(mut request)) => {
+            request.entry("id").or_insert_with(|| id.to_string().into());
+            Value::Object(request).to_string()
+        }
+        _ => text,
+    };
+    // In this order nothing is lost in between; a request that is read twice is the same run.
+    inbox.put_into_inbox(RUN_QUEUE, text.as_bytes()).await?;
+    queue.discard(id).await?;
+    Ok(Some(Replayed::As(id)))
+}
+
+/// Discards a dead letter: a run, or a job that is none. False: it is none.
+pub async fn discard(db: &DatabaseConnection, queue: &RunQueue, id: Uuid) -> Result<bool, Error> {
+    if sync_history::by_run(db, id).await?.is_some() {
+        return dead::discard(db, id).await;
+    }
+    queue.discard(id).await
+}
+
+async fn in_queue(
+    db: &DatabaseConnection,
+    queue: &RunQueue,
+    asked: &Listing,
+    state: State,
+) -> Result<ListedPage, Error> {
+    let mut page = ListedPage { jobs: Vec::new(), next: asked.after.clone() };
+    for _ in 0..PAGES {
+        let query = JobQuery {
+            kind: asked.kind.clone(),
+            key: asked.key.clone(),
+            text: asked.text.clone(),
+            older_than: asked.older_than,
+            limit: asked.limit - page.jobs.len(),
+            after: page.next.take(),
+            ..JobQuery::new(asked.queue.as_str(), state)
+        };
+        let found = queue.list(&query).await?;
+        page.next = found.next;
+        let syncs = syncs_of(db, &found.jobs).await?;
+        let listed = found.jobs.into_iter().filter_map(|job| {
+            let sync = syncs.get(&job.id).copied();
+            // A dead run is listed by its row.
+            (state != State::Dead || sync.is_none()).then(|| listed(job, sync))
+        });
+        page.jobs.extend(listed.filter(|job| asked.takes(job)));
+        if page.next.is_none() || page.jobs.len() >= asked.limit {
+            break;
+        }
+    }
+    Ok(page)
+}
+
+async fn syncs_of(db: &DatabaseConnection, jobs: &[Job]) -> Result<HashMap<Uuid, i64>, Error> {
+    if jobs.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<(Uuid, i64)> = sync_history::Entity::find()
+        .select_only()
+        .columns([sync_history::Column::RunUid, sync_history::Column::SyncConfigId])
+        .filter(sync_history::Column::RunUid.is_in(jobs.iter().map(|job| job.id)))
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(rows.into_iter().collect())
+}
+
+fn listed(job: Job, sync: Option<i64>) -> Listed {
+    let standing = match job.state {
+        State::Waiting => Standing::Waiting,
+        State::Running => Standing::Running,
+        State::Dead => Standing::Dead,
+    };
+    Listed {
+        id: job.id,
+        standing,
+        kind: job.kind,
+        sync,
+        priority: job.priority,
+        attempt: Some(job.attempt),
+        max_attempts: Some(job.max_attempts),
+        run_at: Some(job.run_at),
+        since: job.finished_at.unwrap_or(job.enqueued_at),
+        key: job.concurrency_key.or(job.order_key).or(job.unique_key),
+        worker: job.worker_id,
+        progress: job.progress,
+        cancel_requested: job.cancel_requested,
+        reason: job.dead_reason,
+        error: job.last_error,
+    }
+}
+
+/// Runs that are not over and that no queue has, the oldest first.
+async fn held(db: &impl ConnectionTrait, asked: &Listing) -> Result<ListedPage, Error> {
+    let mut page = ListedPage::default();
+    if asked.queue != RUN_QUEUE {
+        return Ok(page);
+    }
+    let mut after: i64 = match &asked.after {
+        Some(after) => after.parse().map_err(|_| Error::Refused("no cursor of this list".into()))?,
+        None => 0,
+    };
+    loop {
+        let mut query = sync_history::Entity::find()
+            .filter(sync_history::Column::CompletedAt.is_null())
+            .filter(sync_history::Column::DispatchedAt.is_null())
+            .filter(sync_history::Column::Id.gt(after))
+            .order_by_asc(sync_history::Column::Id)
+            .limit(PAGE as u64);
+        if let Some(sync) = asked.sync {
+            query = query.filter(sync_history::Column::SyncConfigId.eq(sync));
+        }
+        if let Some(age) = asked.older_than {
+            let age = TimeDelta::from_std(age).unwrap_or(TimeDelta::MAX);
+            let before = Utc::now().checked_sub_signed(age).unwrap_or(DateTime::UNIX_EPOCH).trunc_subsecs(6);
+            query = query.filter(sync_history::Column::QueuedAt.lte(before));
+        }
+        let rows = query.all(db).await?;
+        let more = rows.len() == PAGE;
+        for row in rows {
+            after = row.id;
+            let tells = asked.text.as_ref().is_none_or(|text| row.args.to_string().contains(text));
+            let job = of_row(&row, Standing::Held);
+            let keyed = asked.key.is_none() || asked.key == job.key;
+            if tells && keyed && asked.takes(&job) {
+                page.jobs.push(job);
+            }
+            if page.jobs.len() >= asked.limit {
+                page.next = Some(after.to_string());
+                return Ok(page);
+            }
+        }
+        if !more {
+            return Ok(page);
+        }
+    }
+}
+
+fn of_row(row: &sync_history::Model, standing: Standing) -> Listed {
+    Listed {
+        id: row.run_uid,
+        standing,
+        kind: row.kind.to_string(),
+        sync: Some(row.sync_config_id),
+        priority: queue_priority(row.priority),
+        attempt: None,
+        max_attempts: None,
+        run_at: row.not_before,
+        since: row.dead_at.unwrap_or(row.queued_at),
+        key: Some(work_key(row)),
+        worker: None,
+        progress: None,
+        cancel_requested: row.cancel_requested_at.is_some(),
+        reason: row.dead_reason.clone(),
+        error: row.error_message.clone(),
+    }
+}
+
+/// Dead runs, then dead jobs that are no runs; the latest of each first.
+async fn letters(db: &DatabaseConnection, queue: &RunQueue, asked: &Listing) -> Result<ListedPage, Error> {
+    const RUNS: &str = "run:";
+    const JOBS: &str = "job:";
+    let (mut runs, jobs) = match asked.after.as_deref() {
+        None => (Some(None), None),
+        Some(after) => match (after.strip_prefix(RUNS), after.strip_prefix(JOBS)) {
+            (Some(runs), _) => (Some(Some(runs.to_owned())), None),
+            (_, Some(jobs)) => (None, Some(jobs.to_owned())),
+            (None, None) => return Err(Error::Refused("no cursor of this list".into())),
+        },
+    };
+    let mut page = ListedPage::default();
+    if asked.queue != RUN_QUEUE {
+        runs = None;
+    }
+    while let Some(after) = runs.take() {
+        let query = DeadQuery {
+            project: None,
+            sync: asked.sync,
+            text: asked.text.clone(),
+            older_than: asked.older_than,
+        };
+        let room = asked.limit - page.jobs.len();
+        let found = dead::list(db, &query, room as u64, after.as_deref()).await?;
+        let rows = found.runs.iter().map(|row| of_row(row, Standing::Dead));
+        let keyed = |job: &Listed| asked.key.is_none() || asked.key == job.key;
+        page.jobs.extend(rows.filter(|job| keyed(job) && asked.takes(job)));
+        match found.next {
+            Some(next) if page.jobs.len() >= asked.limit => {
+                page.next = Some(format!("{RUNS}{next}"));
+                return Ok(page);
+            }
+            Some(next) => runs = Some(Some(next)),
+            None => {}
+        }
+    }
+    // A job that is no run has no sync.
+    if asked.sync.is_some() {
+        return Ok(page);
+    }
+    if page.jobs.len() >= asked.limit {
+        page.next = Some(JOBS.to_owned());
+        return Ok(page);
+    }
+    let after = jobs.filter(|after| !after.is_empty());
+    let rest = Listing { limit: asked.limit - page.jobs.len(), after, ..asked.clone() };
+    let found = in_queue(db, queue, &rest, State::Dead).await?;
+    page.jobs.extend(found.jobs);
+    page.next = found.next.map(|next| format!("{JOBS}{next}"));
+    Ok(page)
+}

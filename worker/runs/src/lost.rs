@@ -1,0 +1,29 @@
+//! The log line of a lease that ran out: a job's id alone says neither which sync it was nor which worker held it.
+
+use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder};
+use syncline_entity::{sync_attempt, sync_config, sync_history};
+use uuid::Uuid;
+
+/// Warns that the worker of a run did not renew its lease.
+pub async fn tell_lost(db: &DatabaseConnection, run: Uuid) {
+    // Without the database the line is shorter.
+    let (sync, worker) = of_run(db, run).await.unwrap_or_default();
+    tracing::warn!(
+        sync,
+        worker,
+        %run,
+        "the worker did not renew its lease in time: it died, hung or could not reach the queue; another one goes on"
+    );
+}
+
+/// The sync of a run, and the worker that took it up last.
+async fn of_run(db: &DatabaseConnection, run: Uuid) -> Result<(Option<String>, Option<String>), DbErr> {
+    let Some(row) = sync_history::by_run(db, run).await? else { return Ok((None, None)) };
+    let config = sync_config::Entity::find_by_id(row.sync_config_id).one(db).await?;
+    let attempt = sync_attempt::Entity::find()
+        .filter(sync_attempt::Column::RunId.eq(run))
+        .order_by_desc(sync_attempt::Column::Attempt)
+        .one(db)
+        .await?;
+    Ok((config.map(|config| config.name), attempt.map(|attempt| attempt.worker)))
+}

@@ -1,0 +1,237 @@
+//! Pauses: what must not run until a person says so, on record in `pauses`.
+//!
+//! A queue that is paused gives out no job. Of a sync that is paused, by itself, by its account or by its platform, no
+//! waiting run is dispatched, and one that a worker claims is parked: its job leaves the queue, its row waits. Running
+//! ones go on. Columns `paused_at` of older versions count as pauses and are no longer written; a resume clears them.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, SubsecRound, Utc};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QueryOrder, Value};
+use syncline_entity::{pause, types::PauseScope};
+use syncline_queue::Error;
+use syncline_sql::{begin, marks, statement};
+use uuid::Uuid;
+
+use super::{RUN_QUEUE, dispatch::dispatch_due, queue::RunQueue};
+
+/// What can be paused.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// A queue, by name.
+    Queue(String),
+    /// A sync, by its row's id.
+    Sync(i64),
+    /// An account, by its row's id.
+    Account(i64),
+    /// Every sync that has a side on a platform, by its name.
+    Platform(String),
+}
+
+impl Subject {
+    /// What kind of thing it is.
+    pub fn scope(&self) -> PauseScope {
+        match self {
+            Subject::Queue(_) => PauseScope::Queue,
+            Subject::Sync(_) => PauseScope::Sync,
+            Subject::Account(_) => PauseScope::Account,
+            Subject::Platform(_) => PauseScope::Platform,
+        }
+    }
+
+    /// As `pauses.subject` has it.
+    pub fn name(&self) -> String {
+        match self {
+            Subject::Queue(name) | Subject::Platform(name) => name.clone(),
+            Subject::Sync(id) | Subject::Account(id) => id.to_string(),
+        }
+    }
+
+    fn of(scope: PauseScope, name: &str) -> Option<Subject> {
+        Some(match scope {
+            PauseScope::Queue => Subject::Queue(name.to_owned()),
+            PauseScope::Sync => Subject::Sync(name.parse().ok()?),
+            PauseScope::Account => Subject::Account(name.parse().ok()?),
+            PauseScope::Platform => Subject::Platform(name.to_owned()),
+        })
+    }
+}
+
+/// A pause to begin.
+#[derive(Debug, Clone)]
+pub struct NewPause {
+    /// Of what.
+    pub subject: Subject,
+    /// The project of a sync or account.
+    pub project_id: Option<i64>,
+    /// Why, for people.
+    pub reason: Option<String>,
+    /// Who says so.
+    pub by: String,
+}
+
+/// A pause that holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paused {
+    /// Of what.
+    pub subject: Subject,
+    /// The project of a sync or account.
+    pub project_id: Option<i64>,
+    /// Why, for people.
+    pub reason: Option<String>,
+    /// Who said so; empty where an older version noted the pause.
+    pub by: String,
+    /// Since when.
+    pub at: DateTime<Utc>,
+}
+
+/// The condition that a sync is paused, over the alias of a row of `sync_configs`, in parentheses.
+pub fn condition(config: &str) -> String {
+    format!(
+        "({config}.paused_at IS NOT NULL OR EXISTS (SELECT 1 FROM pauses p WHERE \
+         (p.scope = 'sync' AND p.subject = CAST({config}.id AS text)) \
+         OR (p.scope = 'account' AND p.subject IN (CAST({config}.source_account_id AS text), \
+         CAST({config}.target_account_id AS text))) \
+         OR (p.scope = 'platform' AND p.subject IN ({config}.source_platform, {config}.target_platform))) \
+         OR EXISTS (SELECT 1 FROM accounts a WHERE a.paused_at IS NOT NULL \
+         AND a.id IN ({config}.source_account_id, {config}.target_account_id)))"
+    )
+}
+
+/// Begins a pause. False: it holds already. A store that is away hears of a queue's pause from the dispatcher.
+pub async fn pause(db: &DatabaseConnection, queue: &RunQueue, pause: &NewPause) -> Result<bool, Error> {
+    let sql = "INSERT INTO pauses (scope, subject, project_id, reason, \"by\", at) VALUES (?, ?, ?, ?, ?, ?) \
+               ON CONFLICT (scope, subject) DO NOTHING";
+    let values: [Value; 6] = [
+        pause.subject.scope().as_str().into(),
+        pause.subject.name().into(),
+        pause.project_id.into(),
+        pause.reason.clone().into(),
+        pause.by.clone().into(),
+        Utc::now().trunc_subsecs(6).into(),
+    ];
+    let written = db.execute_raw(statement(db.get_database_backend(), sql, values)).await?;
+    if let Subject::Queue(name) = &pause.subject
+        && let Err(error) = queue.pause(name).await
+    {
+        tracing::warn!(queue = name, %error, "the pause is on record; the queue's store hears of it later");
+    }
+    Ok(written.rows_affected() > 0)
+}
+
+/// Ends a pause and hands over what waited for that. False: there was none.
+pub async fn resume(db: &DatabaseConnection, queue: &RunQueue, subject: &Subject) -> Result<bool, Error> {
+    let tx = begin(db).await?;
+    let backend = tx.get_database_backend();
+    let sql = "DELETE FROM pauses WHERE scope = ? AND subject = ?";
+    let values = [subject.scope().as_str().into(), subject.name().into()];
+    let mut ended = tx.execute_raw(statement(backend, sql, values)).await?.rows_affected();
+    let older = match subject {
+        Subject::Sync(id) => Some(("sync_configs", *id)),
+        Subject::Account(id) => Some(("accounts", *id)),
+        Subject::Queue(_) | Subject::Platform(_) => None,
+    };
+    if let Some((table, id)) = older {
+        let sql = format!("UPDATE {table} SET paused_at = NULL WHERE id = ? AND paused_at IS NOT NULL");
+        ended += tx.execute_raw(statement(backend, &sql, [id.into()])).await?.rows_affected();
+    }
+    tx.commit().await?;
+    if let Subject::Queue(name) = subject {
+        if let Err(error) = queue.resume(name).await {
+            tracing::warn!(queue = name, %error, "the pause is over; the queue's store hears of it later");
+        }
+        queue.wake();
+    } else if let Err(error) = dispatch_due(db, queue).await {
+        tracing::warn!(%error, "the pause is over; waiting runs go to the queue when its store is back");
+    }
+    Ok(ended > 0)
+}
+
+/// Every pause there is, the oldest first; also those that an older version noted.
+pub async fn list(db: &impl ConnectionTrait) -> Result<Vec<Paused>, DbErr> {
+    let rows = pause::Entity::find().order_by_asc(pause::Column::Id).all(db).await?;
+    let mut paused: Vec<Paused> = rows.into_iter().filter_map(paused_row).collect();
+    let backend = db.get_database_backend();
+    type Of = fn(i64) -> Subject;
+    for (table, of) in [("sync_configs", Subject::Sync as Of), ("accounts", Subject::Account as Of)] {
+        let sql =
+            format!("SELECT id, project_id, paused_at FROM {table} WHERE paused_at IS NOT NULL ORDER BY id");
+        for row in db.query_all_raw(statement(backend, &sql, [])).await? {
+            let subject = of(row.try_get("", "id")?);
+            if !paused.iter().any(|paused| paused.subject == subject) {
+                let (project_id, at) = (Some(row.try_get("", "project_id")?), row.try_get("", "paused_at")?);
+                paused.push(Paused { subject, project_id, reason: None, by: String::new(), at });
+            }
+        }
+    }
+    Ok(paused)
+}
+
+fn paused_row(row: pause::Model) -> Option<Paused> {
+    let subject = Subject::of(row.scope, &row.subject)?;
+    Some(Paused { subject, project_id: row.project_id, reason: row.reason, by: row.by, at: row.at })
+}
+
+/// The pause of one subject itself.
+pub async fn of_subject(db: &impl ConnectionTrait, subject: &Subject) -> Result<Option<Paused>, DbErr> {
+    Ok(list(db).await?.into_iter().find(|paused| paused.subject == *subject))
+}
+
+/// Whether a sync is paused, by itself, by an account of its or by a platform.
+pub async fn is_paused(db: &impl ConnectionTrait, sync: i64) -> Result<bool, DbErr> {
+    Ok(paused_of(db, [sync]).await?.contains(&sync))
+}
+
+/// Which of these syncs are paused.
+pub async fn paused_of(
+    db: &impl ConnectionTrait,
+    syncs: impl IntoIterator<Item = i64>,
+) -> Result<HashSet<i64>, DbErr> {
+    let syncs: HashSet<i64> = syncs.into_iter().collect();
+    if syncs.is_empty() {
+        return Ok(syncs);
+    }
+    let sql = format!(
+        "SELECT c.id FROM sync_configs c WHERE c.id IN ({}) AND {}",
+        marks(syncs.len()),
+        condition("c")
+    );
+    let values = syncs.into_iter().map(Value::from);
+    let rows = db.query_all_raw(statement(db.get_database_backend(), &sql, values)).await?;
+    rows.iter().map(|row| row.try_get("", "id")).collect()
+}
+
+/// Parks a run whose sync is paused: its row waits, and its job may leave the queue. False: the sync is not paused, or the
+/// run is over.
+pub async fn park(db: &DatabaseConnection, run: Uuid) -> Result<bool, DbErr> {
+    let sql = format!(
+        "UPDATE sync_history SET dispatched_at = NULL, status = 'queued' WHERE run_uid = ? AND completed_at IS NULL \
+         AND EXISTS (SELECT 1 FROM sync_configs c WHERE c.id = sync_history.sync_config_id AND {})",
+        condition("c")
+    );
+    let parked = db.execute_raw(statement(db.get_database_backend(), &sql, [run.into()])).await?;
+    Ok(parked.rows_affected() > 0)
+}
+
+/// Parks runs that the queue does not hold.
+pub(super) async fn park_all(db: &DatabaseConnection, runs: impl Iterator<Item = Uuid>) -> Result<(), DbErr> {
+    let values: Vec<Value> = runs.map(Value::from).collect();
+    let sql = format!(
+        "UPDATE sync_history SET dispatched_at = NULL, status = 'queued' WHERE completed_at IS NULL \
+         AND run_uid IN ({})",
+        marks(values.len())
+    );
+    db.execute_raw(statement(db.get_database_backend(), &sql, values)).await?;
+    Ok(())
+}
+
+/// Sees to it that the store pauses the queue of runs exactly while a pause is on record: a store that was emptied has
+/// forgotten it, and one that was away has not heard of it.
+pub(super) async fn assert(db: &DatabaseConnection, queue: &RunQueue) -> Result<(), Error> {
+    let wanted = pause::of_subject(db, PauseScope::Queue, RUN_QUEUE).await?.is_some();
+    match (wanted, queue.is_paused(RUN_QUEUE).await?) {
+        (true, false) => queue.pause(RUN_QUEUE).await.map(drop),
+        (false, true) => queue.resume(RUN_QUEUE).await.map(drop),
+        (true, true) | (false, false) => Ok(()),
+    }
+}
