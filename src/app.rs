@@ -3,12 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use sea_orm::DatabaseConnection;
+use syncline_limits::{BreakerPolicy, Limits, RedisLimits, SqlLimits};
 use syncline_migration::{
     Migrator, Until,
     check::{self, Difference, Fit},
     words,
 };
 use syncline_queue::{RedisBackend, RedisConfig};
+use syncline_runs::RunQueue;
 use syncline_worker::{Environment, PoolConfig, steps::StopAt};
 
 use crate::{
@@ -18,8 +20,6 @@ use crate::{
     fault::Fault,
     settings,
 };
-use syncline_limits::{BreakerPolicy, Limits, RedisLimits, SqlLimits};
-use syncline_runs::RunQueue;
 
 /// What a command may make or change in its database before it begins.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

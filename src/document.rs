@@ -6,12 +6,8 @@ use std::{
 };
 
 use serde::Serialize;
-use serde_json::Value;
-use syncline_connectors::{Availability, no_platform, platform};
-use syncline_engine::{
-    Side,
-    spec::{DeletePolicy, Finding, Severity, SyncSpec, check_document},
-};
+use syncline_engine::spec::{Finding, Severity, SyncSpec};
+use syncline_service::documents;
 
 use crate::{
     fault::{Fault, said},
@@ -123,7 +119,9 @@ pub(crate) fn read(file: &Path) -> Result<Document, Fault> {
     let wrong: Vec<Located> = documents
         .iter()
         .enumerate()
-        .flat_map(|(place, document)| shape(document).into_iter().map(move |finding| (place, finding)))
+        .flat_map(|(place, document)| {
+            documents::shape(document).into_iter().map(move |finding| (place, finding))
+        })
         .map(|(place, finding)| locate(finding, &positions, place))
         .collect();
     if !wrong.is_empty() {
@@ -137,7 +135,7 @@ pub(crate) fn read(file: &Path) -> Result<Document, Fault> {
     let mut seen = BTreeSet::new();
     let check_one = |(place, spec): (usize, SyncSpec)| {
         let twin = !seen.insert((spec.project.clone(), spec.name.clone()));
-        let (spec, mut findings) = check(spec, &folder);
+        let (spec, mut findings) = documents::check(spec, &folder);
         if twin {
             let text =
                 format!("{:?} stands in this file twice; names are unique within a project", spec.name);
@@ -196,63 +194,6 @@ fn tab_in_indentation(text: &str) -> Option<(u64, u64)> {
             (1..).zip(text.chars().take_while(|c| [' ', '\t'].contains(c))).find(|(_, c)| *c == '\t')?.0;
         (!text.trim().is_empty()).then_some((line, column))
     })
-}
-
-/// Everything that is wrong with the keys of a document, with those of its two places, and with the kinds of their values.
-/// A document that can be read nevertheless tells its other mistakes at the same time.
-fn shape(document: &Value) -> Vec<Finding> {
-    let mut findings = check_document(document);
-    if !findings.is_empty()
-        && let Ok(spec) = serde_json::from_value::<SyncSpec>(document.clone())
-    {
-        findings.extend(spec.findings().into_iter().filter(|finding| finding.severity == Severity::Error));
-    }
-    for side in Side::BOTH {
-        let name_key = format!("{side}_platform");
-        let Some(name) = document[&name_key].as_str() else { continue };
-        match platform(name) {
-            Some(platform) if document[side.to_string()].is_object() => {
-                findings.extend(platform.check(&document[side.to_string()], &side.to_string()));
-            }
-            Some(_) => {}
-            None => findings.push(Finding::error(name_key, no_platform(name))),
-        }
-    }
-    findings
-}
-
-fn check(mut spec: SyncSpec, folder: &Path) -> (SyncSpec, Vec<Finding>) {
-    let mut findings = spec.findings();
-    let SyncSpec { source_platform, source, target_platform, target, .. } = &mut spec;
-    for (side, name, scope) in [("source", source_platform, source), ("target", target_platform, target)] {
-        let Some(platform) = platform(name) else { continue };
-        *name = platform.name().to_owned();
-        if platform.availability() == Availability::Planned {
-            let text = format!(
-                "platform {name} has no connector in this version; a run of this sync fails until it has"
-            );
-            findings.push(Finding::warning(format!("{side}_platform"), text));
-        }
-        let mut json = Value::Object(std::mem::take(scope));
-        platform.resolve(&mut json, folder);
-        if let Value::Object(resolved) = json {
-            *scope = resolved;
-        }
-    }
-    findings.extend(removal(&spec));
-    (spec, findings)
-}
-
-/// The platforms that this version speaks to can delete, and neither close nor archive.
-fn removal(spec: &SyncSpec) -> Option<Finding> {
-    if !matches!(spec.delete_policy, DeletePolicy::Close | DeletePolicy::Archive) {
-        return None;
-    }
-    let sides = [(Side::Source, &spec.source_platform), (Side::Target, &spec.target_platform)];
-    let available = |name: &str| platform(name).is_some_and(|p| p.availability() == Availability::Available);
-    let (_, name) = sides.into_iter().find(|(side, name)| spec.writes(*side) && available(name))?;
-    let text = format!("{name} cannot {}; it can: ignore, delete", spec.delete_policy);
-    Some(Finding::error("delete_policy", text))
 }
 
 impl Document {

@@ -63,6 +63,22 @@ impl From<sea_orm::DbErr> for Fault {
     }
 }
 
+impl From<syncline_service::Error> for Fault {
+    fn from(error: syncline_service::Error) -> Self {
+        use syncline_service::{Error, Refusal};
+        match error {
+            Error::Database(error) => error.into(),
+            Error::Queue(error) => error.into(),
+            // What is paused or written to all the time may be tried again as it is.
+            Error::Refused {
+                why: Refusal::QueuePaused | Refusal::SyncPaused | Refusal::Contended,
+                message,
+            } => Fault::failed(message),
+            other => Fault::usage(other.to_string()),
+        }
+    }
+}
+
 impl From<MigrateError> for Fault {
     fn from(error: MigrateError) -> Self {
         use MigrateError::{Forbidden, Newer, Taken, TooMany, UnknownName, WrongWay};

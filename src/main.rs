@@ -13,7 +13,6 @@ mod retention;
 mod schema;
 mod settings;
 mod shutdown;
-mod syncs;
 mod telemetry;
 mod wait;
 mod words;

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use syncline_worker::purge::{Age, Retention};
+use syncline_upkeep::purge::{Age, Retention};
 
 use crate::{cli::KeepArgs, fault::Fault};
 
@@ -71,7 +71,7 @@ impl<V: Fn(&str) -> Option<String>> Source<V> {
 
 #[cfg(test)]
 mod tests {
-    use syncline_worker::purge::Count;
+    use syncline_upkeep::purge::Count;
 
     use super::*;
 

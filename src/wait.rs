@@ -11,6 +11,7 @@ use syncline_entity::{
 };
 use syncline_queue::State;
 use syncline_runs::{NewRun, RunArgs, accept, dead, holding::holding, sync_key};
+use syncline_service::{runs::run_of, syncs};
 use syncline_worker::{Environment, PoolConfig};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +22,7 @@ use crate::{
     cli::{LeaseArgs, RunOptions},
     fault::Fault,
     output::Output,
-    shutdown, syncs,
+    shutdown,
 };
 
 /// How often to look whether a run that another worker has is over; our own worker tells us.
@@ -35,12 +36,16 @@ pub(crate) fn manual_run(
     kind: RunKind,
     options: &RunOptions,
 ) -> Result<NewRun, Fault> {
-    let args = RunArgs {
+    Ok(NewRun { args: manual_args(options), ..run_of(config, kind)? })
+}
+
+/// What the options tell a run.
+pub(crate) fn manual_args(options: &RunOptions) -> RunArgs {
+    RunArgs {
         confirm_deletes: options.confirm_deletes,
         allow_deletes: options.allow_deletes,
         ..RunArgs::default()
-    };
-    Ok(NewRun { args, ..syncs::run_of(config, kind)? })
+    }
 }
 
 /// Accepts a run and works on its sync's jobs until it is over. Another worker may well have it: then this one waits.

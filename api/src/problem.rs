@@ -186,6 +186,52 @@ impl From<syncline_queue::Error> for Problem {
     }
 }
 
+impl From<syncline_service::Error> for Problem {
+    fn from(error: syncline_service::Error) -> Self {
+        use syncline_service::{Error, Refusal, Unknown};
+        let (status, kind, title, field) = match &error {
+            Error::Unknown { what, .. } => match what {
+                Unknown::Project => (StatusCode::NOT_FOUND, "unknown-project", "Unknown project", None),
+                Unknown::Sync => (StatusCode::NOT_FOUND, "unknown-sync", "Unknown sync", None),
+                Unknown::Conflict => (StatusCode::NOT_FOUND, "unknown-conflict", "Unknown conflict", None),
+                Unknown::Queue => (StatusCode::NOT_FOUND, "unknown-queue", "Unknown queue", None),
+                Unknown::Account => (StatusCode::NOT_FOUND, "unknown-account", "Unknown account", None),
+                Unknown::Platform => (StatusCode::NOT_FOUND, "unknown-platform", "Unknown platform", None),
+            },
+            Error::Refused { why, .. } => match why {
+                Refusal::QueuePaused => (StatusCode::CONFLICT, "queue-paused", "Queue paused", None),
+                Refusal::SyncPaused => (StatusCode::CONFLICT, "sync-paused", "Sync paused", None),
+                Refusal::IdUsed => (StatusCode::CONFLICT, "id-used", "Id used", Some("id")),
+                Refusal::Resolved => (StatusCode::CONFLICT, "resolved", "Resolved already", None),
+                Refusal::Contended => (StatusCode::CONFLICT, "contended", "Contended", None),
+            },
+            Error::Unreadable { sync, error } => {
+                tracing::error!(sync, error, "the stored document cannot be read");
+                (StatusCode::CONFLICT, "unreadable-sync", "Unreadable sync", None)
+            }
+            Error::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid-body", "Invalid body", None),
+            Error::Database(_) | Error::Queue(_) => {
+                return match error {
+                    Error::Database(error) => error.into(),
+                    Error::Queue(error) => error.into(),
+                    other => Self::internal(&other),
+                };
+            }
+        };
+        let detail = match error {
+            Error::Unreadable { sync, .. } => {
+                format!("This version cannot read the stored document of the sync {sync:?}; apply it again")
+            }
+            other => other.to_string(),
+        };
+        let problem = Self::new(status, kind, title, &*detail);
+        match field {
+            Some(field) => problem.with_field(field, detail),
+            None => problem,
+        }
+    }
+}
+
 /// Could the same statement succeed later?
 fn is_outage(error: &DbErr) -> bool {
     let cause = match error {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use syncline_queue::Priority;
+use syncline_runs::listing::Standing;
 
 use super::{RunOptions, look::one_of};
-use syncline_runs::listing::Standing;
 
 #[derive(Debug, Args)]
 pub(crate) struct EnqueueArgs {

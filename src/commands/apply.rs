@@ -3,6 +3,10 @@
 use serde_json::json;
 use syncline_connectors::{Availability, platform};
 use syncline_engine::spec::{Severity, SyncSpec};
+use syncline_service::{
+    store::{Stored, store},
+    syncs::display_name,
+};
 
 use crate::{
     app::{self, Make},
@@ -10,7 +14,6 @@ use crate::{
     document,
     fault::{Exit, Fault},
     output::Output,
-    syncs::{self, Stored, display_name},
 };
 
 /// Stores every sync of the files, or none if one of them is wrong.
@@ -24,7 +27,7 @@ pub(crate) async fn run(url: &str, args: &ApplyArgs, output: &Output) -> Result<
     let mut done = Vec::new();
     let syncs: Vec<_> = documents.iter().flat_map(|document| &document.syncs).collect();
     let specs: Vec<_> = syncs.iter().map(|sync| &sync.spec).collect();
-    for (sync, stored) in syncs.iter().zip(syncs::store(&db, &specs).await?) {
+    for (sync, stored) in syncs.iter().zip(store(&db, &specs).await?) {
         let word = match stored {
             Stored::Created => "created",
             Stored::Changed => "changed",

@@ -7,13 +7,13 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 use syncline_entity::{sync_conflict, sync_metadata};
+use syncline_service::syncs::{self, StoredSync};
 
 use crate::{
     app,
     cli::{ConflictsAction, ConflictsArgs, ConflictsListArgs},
     fault::{Exit, Fault},
     output::{Output, conflict_kind, shown},
-    syncs::{self, StoredSync},
     words,
 };
 

@@ -10,9 +10,10 @@ use serde_json::json;
 use syncline_queue::Error;
 use syncline_runs::{
     RunQueue,
-    dead::Replayed,
     listing::{self, Listed, Standing},
 };
+use syncline_service::dead::{self, Done, NOT_DEAD};
+use syncline_service::syncs::StoredSync;
 use uuid::Uuid;
 
 use super::jobs;
@@ -22,7 +23,6 @@ use crate::{
     fault::{Exit, Fault},
     ids,
     output::Output,
-    syncs::StoredSync,
     words::since,
 };
 
@@ -78,9 +78,6 @@ pub(super) fn reason(reason: &str) -> String {
     };
     more.map_or_else(|| why.to_owned(), |more| format!("{why}; {more}"))
 }
-
-/// What programs read of a run that cannot be replayed or discarded.
-const NOT_DEAD: &str = "not dead";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum What {
@@ -150,33 +147,22 @@ async fn carry_out(
     what: What,
     output: &Output,
 ) -> Result<Exit, Fault> {
-    let (mut done, mut left, mut runs) = (0_u64, Vec::new(), Vec::new());
-    for id in ids {
-        let why = match what {
-            What::Discard if listing::discard(db, queue, *id).await? => None,
-            What::Discard => Some(NOT_DEAD),
-            What::Replay => match listing::replay(db, queue, *id).await {
-                Ok(Replayed::As(run)) => {
-                    runs.push((id, run));
-                    None
-                }
-                Ok(Replayed::NotDead) => Some(NOT_DEAD),
-                Ok(Replayed::SyncGone) => Some("its sync was deleted"),
-                Err(error @ Error::Full { .. }) => {
-                    return Err(Fault::failed(format!("{done} replayed, then: {error}")));
-                }
-                Err(error) => return Err(error.into()),
-            },
-        };
-        match why {
-            None => done += 1,
-            Some(why) => left.push((id, why)),
+    let done = match what {
+        What::Discard => dead::discard(db, queue, ids).await,
+        What::Replay => dead::replay(db, queue, ids).await,
+    };
+    let Done { done, replayed, left, stopped } = done;
+    match stopped {
+        Some(error @ Error::Full { .. }) => {
+            return Err(Fault::failed(format!("{done} replayed, then: {error}")));
         }
+        Some(error) => return Err(error.into()),
+        None => {}
     }
     let json: Vec<_> = left.iter().map(|(id, why)| json!({ "id": id, "why": why })).collect();
-    let again: Vec<_> = runs.iter().map(|(id, run)| json!({ "id": id, "run": run })).collect();
+    let again: Vec<_> = replayed.iter().map(|(id, run)| json!({ "id": id, "run": run })).collect();
     output.data(&json!({ "count": ids.len(), "done": done, "left": json, "replayed": again }));
-    for (id, run) in &runs {
+    for (id, run) in &replayed {
         output.line(format!("{id}: replayed as run {run}"));
     }
     for (id, why) in &left {

@@ -3,6 +3,11 @@
 use chrono::{SubsecRound, TimeDelta, Utc};
 use serde_json::json;
 use syncline_entity::types::RunKind;
+use syncline_runs::holding::holding;
+use syncline_service::{
+    runs::{Enqueued, Request, enqueue},
+    syncs,
+};
 
 use super::workers;
 use crate::{
@@ -10,25 +15,25 @@ use crate::{
     cli::EnqueueArgs,
     fault::{Exit, Fault},
     output::Output,
-    syncs, wait,
+    wait,
 };
-use syncline_runs::{Accepted, NewRun, accept, holding::holding};
 
 /// Accepts a run and says which.
 pub(crate) async fn run(url: &str, args: &EnqueueArgs, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(url).await?;
     let sync = syncs::find(&db, &args.name).await?;
-    if !args.wait {
-        syncs::refuse_paused(&db, &sync).await?;
-    }
-    let kind = if args.kind == "plan" { RunKind::Plan } else { RunKind::Sync };
-    let run = wait::manual_run(&sync, kind, &args.run)?;
     let delay = args.delay.map(|delay| Utc::now() + TimeDelta::from_std(delay).unwrap_or(TimeDelta::zero()));
     let not_before = args.at.or(delay).map(|time| time.trunc_subsecs(6));
-    let run = NewRun { priority: args.priority.unwrap_or(run.priority), not_before, ..run };
-    let accepted = accept(&db, &app::queue(&db)?, &run).await?;
-    let joined = matches!(accepted, Accepted::Joined(_));
-    let id = accepted.id().ok_or_else(|| Fault::failed("the run was not accepted"))?;
+    let request = Request {
+        kind: if args.kind == "plan" { RunKind::Plan } else { RunKind::Sync },
+        args: wait::manual_args(&args.run),
+        priority: args.priority,
+        not_before,
+        fixed_time: args.at.is_some(),
+        id: None,
+        waits_for_pauses: args.wait,
+    };
+    let Enqueued { id, joined, .. } = enqueue(&db, &app::queue(&db)?, &sync, &request).await?;
     // It may wait for the end of a pause, and then no worker is what it lacks.
     let held = holding(&db, &sync, &sync.to_string()).await?.map(|holding| holding.to_string());
     output.data(&json!({

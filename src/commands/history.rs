@@ -9,6 +9,7 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 use syncline_entity::{sync_change, sync_conflict, sync_history, sync_metadata};
+use syncline_service::syncs;
 use uuid::Uuid;
 
 use super::changes::{self, Found};
@@ -17,7 +18,6 @@ use crate::{
     cli::HistoryArgs,
     fault::{Exit, Fault},
     output::Output,
-    syncs,
     words::{self, date},
 };
 

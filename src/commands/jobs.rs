@@ -12,6 +12,7 @@ use syncline_runs::{
     holding::holding,
     listing::{self, Listed, Listing, Standing},
 };
+use syncline_service::syncs::{self, StoredSync};
 use uuid::Uuid;
 
 use super::dead;
@@ -21,7 +22,6 @@ use crate::{
     fault::{Exit, Fault},
     ids,
     output::Output,
-    syncs::{self, StoredSync},
     words::{self, since},
 };
 

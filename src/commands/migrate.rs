@@ -9,7 +9,7 @@ use syncline_migration::{
     check::{self, MigrationStatus},
     tables,
 };
-use syncline_worker::registry;
+use syncline_worker::roster;
 
 use self::loss::Loss;
 use crate::{
@@ -232,7 +232,7 @@ async fn rebuild(
 
 /// A worker whose tables vanish fails every job it holds, and writes what it has in hand into the new ones.
 async fn refuse_beside_workers(db: &DatabaseConnection) -> Result<(), Fault> {
-    let live = registry::live(db).await?;
+    let live = roster::live(db).await?;
     if live.is_empty() {
         return Ok(());
     }

@@ -2,33 +2,24 @@
 
 use sea_orm::{DatabaseConnection, EntityTrait};
 use serde_json::json;
-use syncline_connectors::{no_platform, platform};
-use syncline_engine::nearest::alternatives;
-use syncline_entity::account;
+use syncline_entity::{account, types::PauseScope};
+use syncline_runs::pause::{self, NewPause, Paused, Subject};
+use syncline_service::{pauses, syncs};
 
-use super::{conflicts::person, queues};
+use super::conflicts::person;
 use crate::{
     app,
     cli::{PauseArgs, ScopeArg, SubjectArgs},
     fault::{Exit, Fault},
     output::Output,
-    syncs,
 };
-use syncline_runs::pause::{self, NewPause, Paused, Subject};
 
 /// Begins a pause.
 pub(crate) async fn pause(url: &str, args: &PauseArgs, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(url).await?;
     let (subject, project_id) = subject(&db, &args.subject).await?;
-    if let Subject::Queue(name) = &subject {
-        let known = queues::known(&db).await?;
-        if !known.contains(name) {
-            let queues = alternatives(name, known.iter().map(String::as_str), "queues with workers are");
-            return Err(Fault::usage(format!("there is no queue {name:?}; {queues}")));
-        }
-    }
     let new = NewPause { subject, project_id, reason: args.reason.clone(), by: person() };
-    let begun = pause::pause(&db, &app::queue(&db)?, &new).await?;
+    let begun = pauses::pause(&db, &app::queue(&db)?, &new).await?;
     let what = shown(&args.subject);
     output.data(&json!({ "subject": what, "paused": true, "changed": begun }));
     output.line(if begun {
@@ -101,28 +92,11 @@ fn shown(args: &SubjectArgs) -> String {
 }
 
 async fn subject(db: &DatabaseConnection, args: &SubjectArgs) -> Result<(Subject, Option<i64>), Fault> {
-    Ok(match args.scope {
-        ScopeArg::Queue => (Subject::Queue(args.name.clone()), None),
-        ScopeArg::Sync => {
-            let config = syncs::find(db, &args.name).await?;
-            (Subject::Sync(config.id), Some(config.project_id))
-        }
-        ScopeArg::Platform => {
-            let found = platform(&args.name).ok_or_else(|| Fault::usage(no_platform(&args.name)))?;
-            (Subject::Platform(found.name().to_owned()), None)
-        }
-        ScopeArg::Account => {
-            let accounts = account::Entity::find().all(db).await?;
-            let known = accounts.iter().map(|account| account.name.as_str());
-            let none = if accounts.is_empty() {
-                "no account is known yet".to_owned()
-            } else {
-                alternatives(&args.name, known, "the accounts are")
-            };
-            let found = accounts.iter().find(|account| account.name == args.name);
-            let found =
-                found.ok_or_else(|| Fault::usage(format!("there is no account {:?}; {none}", args.name)))?;
-            (Subject::Account(found.id), Some(found.project_id))
-        }
-    })
+    let scope = match args.scope {
+        ScopeArg::Queue => PauseScope::Queue,
+        ScopeArg::Sync => PauseScope::Sync,
+        ScopeArg::Account => PauseScope::Account,
+        ScopeArg::Platform => PauseScope::Platform,
+    };
+    Ok(pauses::subject(db, scope, &args.name).await?)
 }

@@ -17,6 +17,7 @@ use syncline_engine::{
     spec::{Severity, SyncSpec},
 };
 use syncline_entity::types::SyncMethod;
+use syncline_service::syncs::{self, display_name};
 use syncline_worker::{
     handlers::show,
     open::open,
@@ -32,7 +33,6 @@ use crate::{
     document,
     fault::{Exit, Fault},
     output::Output,
-    syncs::{self, display_name},
     words::{count, is_are},
 };
 

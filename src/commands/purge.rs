@@ -4,10 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use indicatif::{ProgressBar, ProgressStyle};
-use syncline_worker::{
-    purge::{Report, Watch, purge},
-    steps::StopAt,
-};
+use syncline_upkeep::purge::{Report, Watch, purge};
+use syncline_worker::steps::StopAt;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -54,7 +52,7 @@ fn bar(output: &Output) -> ProgressBar {
 }
 
 fn tell(report: &Report, output: &Output) {
-    let has_rows = |tally: &syncline_worker::purge::Tally| tally.removed > 0 || !tally.kept.is_empty();
+    let has_rows = |tally: &syncline_upkeep::purge::Tally| tally.removed > 0 || !tally.kept.is_empty();
     if report.kinds.values().any(has_rows) {
         table(report, output);
     }
@@ -71,7 +69,7 @@ fn tell(report: &Report, output: &Output) {
 
 fn table(report: &Report, output: &Output) {
     let went = if report.dry_run { "would go" } else { "removed" };
-    let row = |(kind, tally): (&syncline_worker::purge::Kind, &syncline_worker::purge::Tally)| {
+    let row = |(kind, tally): (&syncline_upkeep::purge::Kind, &syncline_upkeep::purge::Tally)| {
         let kept: Vec<String> =
             tally.kept.iter().map(|(reason, rows)| format!("{rows} {}", words(reason))).collect();
         vec![kind.as_str().to_owned(), tally.removed.to_string(), kept.join(", ")]

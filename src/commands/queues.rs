@@ -1,11 +1,14 @@
 //! `syncline queues`: how long the lines are.
 
-use std::collections::BTreeSet;
-
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::{Value, json};
-use syncline_entity::{sync_history, types, worker};
+use syncline_entity::{sync_history, types};
 use syncline_queue::{Count, Priority, State};
+use syncline_runs::{
+    RUN_QUEUE, RunQueue,
+    listing::{self, Listing, Standing},
+};
+use syncline_service::pauses::known_queues;
 
 use crate::{
     app,
@@ -13,17 +16,13 @@ use crate::{
     output::Output,
     words::age,
 };
-use syncline_runs::{
-    RUN_QUEUE, RunQueue,
-    listing::{self, Listing, Standing},
-};
 
 /// Counts them.
 pub(crate) async fn run(url: &str, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(url).await?;
     let queue = app::queue(&db)?;
     let (mut json, mut rows) = (Vec::new(), Vec::new());
-    for name in known(&db).await? {
+    for name in known_queues(&db).await? {
         let counts = queue.counts(&name).await?;
         let paused = queue.is_paused(&name).await?;
         let mut classes: Vec<Class> =
@@ -56,16 +55,6 @@ pub(crate) async fn run(url: &str, output: &Output) -> Result<Exit, Fault> {
     let head = ["queue", "priority", "waiting", "delayed", "running", "held", "dead", "oldest waits"];
     output.table(&head, rows);
     Ok(Exit::Done)
-}
-
-/// The queue of runs, and those that a living worker takes jobs from.
-pub(super) async fn known(db: &DatabaseConnection) -> Result<BTreeSet<String>, Fault> {
-    let mut queues = BTreeSet::from([RUN_QUEUE.to_owned()]);
-    for seen in worker::live(db).await? {
-        let names = seen.worker.queues.as_array().into_iter().flatten();
-        queues.extend(names.filter_map(Value::as_str).map(str::to_owned));
-    }
-    Ok(queues)
 }
 
 /// The priorities of what `syncline dead` lists. The queue's own count is another: it may still have a dead job whose run

@@ -6,14 +6,14 @@ use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::DatabaseConnection;
 use serde_json::json;
 use syncline_entity::installation;
-use syncline_worker::restore;
+use syncline_service::syncs::{self, StoredSync};
+use syncline_upkeep::restore;
 
 use crate::{
     app,
     cli::RestoredArgs,
     fault::{Exit, Fault},
     output::{Output, folded},
-    syncs::{self, StoredSync},
     words::count,
 };
 

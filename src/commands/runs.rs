@@ -11,6 +11,8 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 use syncline_entity::{sync_history, types::RunStatus};
+use syncline_runs::holding::holding;
+use syncline_service::syncs::{self, StoredSync};
 
 use super::sync;
 use crate::{
@@ -19,10 +21,8 @@ use crate::{
     fault::{Exit, Fault},
     ids,
     output::Output,
-    syncs::{self, StoredSync},
     words::{self, time, took},
 };
-use syncline_runs::holding::holding;
 
 /// Lists runs, or shows one.
 pub(crate) async fn run(url: &str, args: &RunsArgs, output: &Output) -> Result<Exit, Fault> {
@@ -36,7 +36,7 @@ pub(crate) async fn run(url: &str, args: &RunsArgs, output: &Output) -> Result<E
         (Err(_), None) if ids::range(what).is_some() => {
             Err(Fault::usage(format!("there is no run {what}, and no sync of that name")))
         }
-        (Err(fault), None) => Err(fault),
+        (Err(error), None) => Err(error.into()),
     }
 }
 

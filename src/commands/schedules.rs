@@ -4,16 +4,16 @@ use chrono::Utc;
 use sea_orm::{EntityTrait, QueryOrder};
 use serde_json::json;
 use syncline_entity::{schedule, sync_config, types::ScheduleKind};
+use syncline_runs::pause;
+use syncline_service::syncs;
 
 use super::workers;
 use crate::{
     app,
     fault::{Exit, Fault},
     output::Output,
-    syncs,
     words::date,
 };
-use syncline_runs::pause;
 
 /// Lists schedules, the next to fire first.
 pub(crate) async fn run(url: &str, output: &Output) -> Result<Exit, Fault> {

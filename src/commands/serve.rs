@@ -11,7 +11,8 @@ use syncline_api::ApiState;
 use syncline_entity::sync_config;
 use syncline_queue::Health;
 use syncline_runs::RunQueue;
-use syncline_worker::{Environment, PoolConfig, dispatcher, purge::Retention};
+use syncline_upkeep::purge::Retention;
+use syncline_worker::{Environment, PoolConfig, dispatcher};
 use tokio::{net::TcpListener, time::timeout};
 use tokio_util::sync::CancellationToken;
 

@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 
 use sea_orm::DatabaseConnection;
 use syncline_api::stats::{Numbers, Stats, StatsFilter, Window, stats};
+use syncline_service::syncs;
 
 use crate::{
     app,
     cli::{StatsAction, StatsArgs, StatsBy},
     fault::{Exit, Fault},
     output::Output,
-    syncs,
 };
 
 /// Counts and tells.

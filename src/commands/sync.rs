@@ -9,13 +9,16 @@ use syncline_entity::{
     sync_conflict, sync_history, sync_metadata,
     types::{RunKind, RunStatus},
 };
+use syncline_service::{
+    runs::refuse_paused,
+    syncs::{self, StoredSync},
+};
 
 use crate::{
     app,
     cli::SyncArgs,
     fault::{Exit, Fault},
     output::Output,
-    syncs::{self, StoredSync},
     wait,
     words::{count, is_are},
 };
@@ -28,7 +31,7 @@ pub(crate) async fn run(url: &str, args: &SyncArgs, output: &Output) -> Result<E
     let db = app::connect(url).await?;
     let sync = syncs::find(&db, &args.name).await?;
     if !args.wait {
-        syncs::refuse_paused(&db, &sync).await?;
+        refuse_paused(&db, &sync).await?;
     }
     let run = wait::manual_run(&sync, RunKind::Sync, &args.run)?;
     let row = wait::run_to_end(&db, &run, &args.lease, output).await?;

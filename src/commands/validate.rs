@@ -2,13 +2,13 @@
 
 use serde_json::json;
 use syncline_engine::spec::Severity;
+use syncline_service::syncs::display_name;
 
 use crate::{
     cli::FileArgs,
     document,
     fault::{Exit, Fault},
     output::Output,
-    syncs::display_name,
 };
 
 /// Checks every sync of the files.

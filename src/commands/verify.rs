@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use syncline_entity::sync_metadata;
+use syncline_service::syncs;
 use syncline_worker::store::verify::{BrokenLink, verify_all};
 
 use crate::{
@@ -9,7 +10,7 @@ use crate::{
     cli::VerifyArgs,
     fault::{Exit, Fault},
     output::Output,
-    syncs, words,
+    words,
 };
 
 /// Checks the chains of changes and names the items whose chain is broken.

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use sea_orm::DatabaseConnection;
 use serde_json::json;
-use syncline_worker::registry::{self, Registered, Standing as RegistryStanding};
+use syncline_runs::listing::{self, Listing, Standing};
+use syncline_worker::roster::{self, Registered, Standing as RegistryStanding};
 
 use crate::{
     app,
@@ -12,7 +13,6 @@ use crate::{
     output::Output,
     words::age,
 };
-use syncline_runs::listing::{self, Listing, Standing};
 
 /// What follows from there being no worker, and the remedy.
 pub(super) const NONE: &str =
@@ -22,13 +22,13 @@ pub(super) const NONE: &str =
 pub(super) async fn any(db: &DatabaseConnection) -> Result<bool, Fault> {
     // The commands `sync` and `conflicts resolve` have a worker for their own run alone.
     let serves = |worker: &Registered| matches!(worker.role.as_str(), "up" | "worker");
-    Ok(registry::live(db).await?.iter().any(serves))
+    Ok(roster::live(db).await?.iter().any(serves))
 }
 
 /// Lists them.
 pub(crate) async fn run(url: &str, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(url).await?;
-    let workers = registry::all(&db).await?;
+    let workers = roster::all(&db).await?;
     let held = held(&db).await?;
     output.data(&json!({ "workers": workers }));
     if workers.is_empty() {

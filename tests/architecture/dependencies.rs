@@ -22,6 +22,18 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
             BTreeSet::from(["syncline-engine", "syncline-entity", "syncline-queue", "syncline-sql"]),
         ),
         (
+            "syncline-service",
+            BTreeSet::from([
+                "syncline-connectors",
+                "syncline-engine",
+                "syncline-entity",
+                "syncline-queue",
+                "syncline-runs",
+                "syncline-sql",
+            ]),
+        ),
+        ("syncline-upkeep", BTreeSet::from(["syncline-entity", "syncline-runs", "syncline-sql"])),
+        (
             "syncline-worker",
             BTreeSet::from([
                 "syncline-connectors",
@@ -31,6 +43,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
                 "syncline-queue",
                 "syncline-runs",
                 "syncline-sql",
+                "syncline-upkeep",
             ]),
         ),
         (
@@ -41,6 +54,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
                 "syncline-entity",
                 "syncline-queue",
                 "syncline-runs",
+                "syncline-service",
             ]),
         ),
         ("syncline-support", BTreeSet::from([])),

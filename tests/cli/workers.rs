@@ -12,7 +12,7 @@ use syncline_support::{
     program::Program,
     serving::until,
 };
-use syncline_worker::registry;
+use syncline_worker::roster;
 
 use super::common::{ensure_tells, program};
 
@@ -66,11 +66,11 @@ async fn a_worker_is_listed_for_as_long_as_it_runs(#[case] on_postgres: bool) ->
         "{rows:?}"
     );
     ensure_tells(&program.expect(0, &["workers"])?.stdout, &["worker", "live", "0 of 3"])?;
-    ensure!(registry::live(&db).await?.len() == 2);
+    ensure!(roster::live(&db).await?.len() == 2);
 
     // A row that somebody removes comes back with the next beat.
     db.execute_unprepared("DELETE FROM workers").await?;
-    until("both are back", async || Ok((registry::live(&db).await?.len() == 2).then_some(()))).await?;
+    until("both are back", async || Ok((roster::live(&db).await?.len() == 2).then_some(()))).await?;
     ensure!(worker.terminate()? == Some(0) && up.terminate()? == Some(0));
     ensure!(listed(&program)?.is_empty(), "a row outlived its worker");
     Ok(())
@@ -91,7 +91,7 @@ async fn a_command_with_a_worker_of_its_own_is_listed_and_one_that_was_killed_is
     let mut sync = stopped_sync(&program)?;
     let process = i64::from(sync.id());
     let seen = until("it is there and at work", async || {
-        let live = registry::live(&db).await?;
+        let live = roster::live(&db).await?;
         Ok(live.into_iter().find(|worker| worker.pid == process && worker.running == 1))
     })
     .await?;
@@ -99,14 +99,14 @@ async fn a_command_with_a_worker_of_its_own_is_listed_and_one_that_was_killed_is
     sync.kill()?;
     sync.wait()?;
     // Nobody waits for its beats to be missed: its process is seen to be gone.
-    ensure!(registry::live(&db).await?.is_empty());
+    ensure!(roster::live(&db).await?.is_empty());
     let rows = listed(&program)?;
     ensure!(rows.len() == 1 && rows[0]["standing"] == "dead" && rows[0]["pid"] == process, "{rows:?}");
 
     // A worker of a machine that cannot be seen from here is told by its age.
     let elsewhere = "UPDATE workers SET name = 'far-1-00000000', host = 'far'";
     db.execute_unprepared(elsewhere).await?;
-    until("its beats are missed", async || Ok(registry::live(&db).await?.is_empty().then_some(()))).await?;
+    until("its beats are missed", async || Ok(roster::live(&db).await?.is_empty().then_some(()))).await?;
     ensure!(listed(&program)?[0]["standing"] == "silent");
     db.execute_unprepared("UPDATE workers SET heartbeat_at = heartbeat_at - 3600000000").await?;
     program.expect(0, &["sync", "tasks"])?;
@@ -123,13 +123,13 @@ async fn a_worker_that_drains_says_so() -> Result<()> {
     program.expect(0, &["apply", "sync.yaml"])?;
     let mut sync = stopped_sync(&program)?;
     until("it is at work", async || {
-        Ok(registry::live(&db).await?.iter().any(|worker| worker.running == 1).then_some(()))
+        Ok(roster::live(&db).await?.iter().any(|worker| worker.running == 1).then_some(()))
     })
     .await?;
     ensure!(Command::new("kill").args(["-TERM", &sync.id().to_string()]).status()?.success());
     until("it drains", async || {
-        let live = registry::live(&db).await?;
-        Ok(live.iter().any(|worker| worker.standing == registry::Standing::Stopping).then_some(()))
+        let live = roster::live(&db).await?;
+        Ok(live.iter().any(|worker| worker.standing == roster::Standing::Stopping).then_some(()))
     })
     .await?;
     sync.kill()?;
@@ -144,12 +144,12 @@ async fn a_worker_that_drains_says_so() -> Result<()> {
 async fn a_worker_outlives_the_table_of_workers(#[case] on_postgres: bool) -> Result<()> {
     let (program, db) = stage(on_postgres).await?;
     let worker = program.serve(&["worker"])?;
-    until("it is there", async || Ok((registry::live(&db).await?.len() == 1).then_some(()))).await?;
+    until("it is there", async || Ok((roster::live(&db).await?.len() == 1).then_some(()))).await?;
     db.execute_unprepared("ALTER TABLE workers RENAME TO elsewhere").await?;
-    ensure!(registry::live(&db).await?.is_empty(), "an older schema has no workers");
+    ensure!(roster::live(&db).await?.is_empty(), "an older schema has no workers");
     until("it says so", async || Ok(worker.log().contains("could not be registered").then_some(()))).await?;
     db.execute_unprepared("ALTER TABLE elsewhere RENAME TO workers; DELETE FROM workers").await?;
-    until("it is back", async || Ok((registry::live(&db).await?.len() == 1).then_some(()))).await?;
+    until("it is back", async || Ok((roster::live(&db).await?.len() == 1).then_some(()))).await?;
     ensure!(worker.log().matches("could not be registered").count() == 1, "{}", worker.log());
     ensure!(worker.terminate()? == Some(0));
     Ok(())

@@ -8,7 +8,7 @@ use sea_orm::{
 };
 use syncline_api::stats::{StatsFilter, stats};
 use syncline_migration::{Migrator, Step, Until};
-use syncline_worker::stats::{fold_slots, recount};
+use syncline_upkeep::stats::{fold_slots, recount};
 
 use crate::stage::{Kind, Stage};
 

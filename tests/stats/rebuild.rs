@@ -4,7 +4,7 @@ use chrono::{TimeDelta, Utc};
 use rand::{SeedableRng, rngs::StdRng};
 use rstest::rstest;
 use syncline_api::stats::StatsFilter;
-use syncline_worker::stats::{Rebuilt, rebuild};
+use syncline_upkeep::stats::{Rebuilt, rebuild};
 
 use crate::{
     reference::{Known, Run, check_all},

@@ -5,7 +5,7 @@ use rand::{SeedableRng, rngs::StdRng};
 use rstest::rstest;
 use syncline_api::stats::{StatsFilter, stats};
 use syncline_runs::catch_up;
-use syncline_worker::{
+use syncline_upkeep::{
     purge::{Age, Retention, Unwatched, purge},
     stats::{fold_slots, rebuild},
 };

@@ -24,7 +24,7 @@ use sea_orm::{
 };
 use syncline_migration::{Migrator, Until};
 use syncline_support::postgres;
-use syncline_worker::purge::{Kind, Retention, Unwatched, purge};
+use syncline_upkeep::purge::{Kind, Retention, Unwatched, purge};
 use uuid::Uuid;
 
 const SYNCS: i64 = 20;
@@ -50,7 +50,7 @@ async fn main() {
     for (name, retention) in [
         (
             "purge of runs",
-            Retention { changes: syncline_worker::purge::Age::Forever, ..Retention::default() },
+            Retention { changes: syncline_upkeep::purge::Age::Forever, ..Retention::default() },
         ),
         ("purge of changes", Retention::default()),
     ] {

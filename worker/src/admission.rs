@@ -15,16 +15,17 @@ use syncline_entity::{
 use syncline_limits::{Caller, Lane, Learned, Limits, NotNow, Permit, Verdict};
 use syncline_runs::Begun;
 
+use crate::handlers::kinds;
+
 /// The lane of a run: what a person or an event asked for, then what is tried again, then regular looks.
 pub(crate) fn lane(begun: &Begun) -> Lane {
     lane_of(begun.row.kind, begun.row.sync_type, begun.attempt)
 }
 
 fn lane_of(kind: RunKind, method: SyncMethod, attempt: u32) -> Lane {
-    match (kind, method) {
-        _ if attempt > 1 => Lane::Retry,
-        (RunKind::Resolve, _) | (_, SyncMethod::Manual | SyncMethod::Webhook) => Lane::Edit,
-        (_, SyncMethod::Poll | SyncMethod::Batch) => Lane::Poll,
+    match kinds::of(kind.as_str()).lane {
+        Some(lane) if attempt <= 1 => lane(method),
+        _ => Lane::Retry,
     }
 }
 

@@ -4,10 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use sea_orm::DatabaseConnection;
 use syncline_engine::ports::Clock;
-
-use crate::{clock::SystemClock, purge::Retention, steps::StopAt};
 use syncline_limits::{BreakerPolicy, Limits, SqlLimits};
 use syncline_runs::{Meeting, RunBook, RunQueue};
+use syncline_upkeep::purge::Retention;
+
+use crate::{clock::SystemClock, steps::StopAt};
 
 /// Everything a handler may touch. Clones share it.
 #[derive(Clone)]

@@ -15,11 +15,8 @@ pub mod maintenance;
 mod meter;
 pub mod open;
 pub mod pool;
-pub mod purge;
-pub mod registry;
-pub mod restore;
+pub mod roster;
 pub mod schedule;
-pub mod stats;
 pub mod steps;
 pub mod store;
 

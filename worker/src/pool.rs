@@ -8,6 +8,7 @@ use syncline_queue::{
     chain,
 };
 use syncline_runs::RUN_QUEUE;
+use syncline_upkeep::stats;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -16,8 +17,8 @@ use crate::{
     drain::{self, Drain},
     environment::Environment,
     intake, local, maintenance,
-    registry::{Registration, RunningJobs},
-    schedule, stats,
+    roster::{Registration, RunningJobs},
+    schedule,
 };
 
 /// How a pool works.
@@ -90,7 +91,7 @@ async fn work(
 ) -> anyhow::Result<()> {
     // What a replica without statistics left is added by those that stay; a command adds its own run.
     let statistics =
-        config.schedules.then(|| tokio::spawn(stats::run(environment.clone(), shutdown.clone())));
+        config.schedules.then(|| tokio::spawn(stats::run(environment.db.clone(), shutdown.clone())));
     let schedules =
         config.schedules.then(|| tokio::spawn(schedule::run(environment.clone(), shutdown.clone())));
     // A command that waits for its own run has put it into the database's queue itself.

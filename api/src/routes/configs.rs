@@ -7,10 +7,11 @@ use axum::{
 };
 use sea_orm::EntityTrait;
 use syncline_entity::sync_config;
+use syncline_runs::pause::{self, NewPause, Subject};
+use syncline_service::pauses;
 
 use super::queues::{PauseDone, PauseReason};
 use crate::{extract::JsonBody, problem::Problem, state::ApiState};
-use syncline_runs::pause::{self, NewPause, Subject};
 
 pub(crate) async fn pause(
     State(api): State<ApiState>,
@@ -24,7 +25,7 @@ pub(crate) async fn pause(
         reason,
         by: "api".to_owned(),
     };
-    let changed = pause::pause(&api.db, &api.queue, &new).await?;
+    let changed = pauses::pause(&api.db, &api.queue, &new).await?;
     Ok(Json(PauseDone { paused: true, changed }))
 }
 

@@ -2,10 +2,8 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
-use syncline_runs::{
-    dead::Replayed,
-    listing::{self, Standing},
-};
+use syncline_runs::listing::{self, Standing};
+use syncline_service::dead::{self, Done};
 use uuid::Uuid;
 
 use super::jobs::{JobFilter, list::listing};
@@ -64,15 +62,7 @@ pub(crate) async fn replay(
     JsonBody(asked): JsonBody<DeadLetters>,
 ) -> Result<Json<DeadDone>, Problem> {
     let ids = meant(&api, &asked).await?;
-    let (mut left, mut replayed) = (Vec::new(), Vec::new());
-    for id in &ids {
-        match listing::replay(&api.db, &api.queue, *id).await? {
-            Replayed::As(run) => replayed.push(ReplayedLetter { id: *id, run }),
-            Replayed::NotDead => left.push(LeftLetter { id: *id, why: "not dead" }),
-            Replayed::SyncGone => left.push(LeftLetter { id: *id, why: "its sync was deleted" }),
-        }
-    }
-    Ok(Json(DeadDone { count: ids.len(), done: replayed.len(), left, replayed }))
+    done(ids.len(), dead::replay(&api.db, &api.queue, &ids).await)
 }
 
 pub(crate) async fn discard(
@@ -80,13 +70,16 @@ pub(crate) async fn discard(
     JsonBody(asked): JsonBody<DeadLetters>,
 ) -> Result<Json<DeadDone>, Problem> {
     let ids = meant(&api, &asked).await?;
-    let mut left = Vec::new();
-    for id in &ids {
-        if !listing::discard(&api.db, &api.queue, *id).await? {
-            left.push(LeftLetter { id: *id, why: "not dead" });
-        }
+    done(ids.len(), dead::discard(&api.db, &api.queue, &ids).await)
+}
+
+fn done(count: usize, done: Done) -> Result<Json<DeadDone>, Problem> {
+    if let Some(error) = done.stopped {
+        return Err(error.into());
     }
-    Ok(Json(DeadDone { count: ids.len(), done: ids.len() - left.len(), left, replayed: Vec::new() }))
+    let left = done.left.into_iter().map(|(id, why)| LeftLetter { id, why }).collect();
+    let replayed = done.replayed.into_iter().map(|(id, run)| ReplayedLetter { id, run }).collect();
+    Ok(Json(DeadDone { count, done: done.done, left, replayed }))
 }
 
 /// The ids that are meant, if the caller knows how many they are or does not mind.

@@ -1,21 +1,15 @@
 //! `GET /api/v1/queues`, and pausing a queue.
 
-use std::collections::BTreeSet;
-
 use axum::{
     Json,
     extract::{Path, State},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use syncline_entity::worker;
 use syncline_queue::{Count, Priority, State as JobState};
+use syncline_runs::pause::{self, NewPause, Subject};
+use syncline_service::pauses::{self, known_queues};
 
 use crate::{extract::JsonBody, problem::Problem, state::ApiState};
-use syncline_runs::{
-    RUN_QUEUE,
-    pause::{self, NewPause, Subject},
-};
 
 /// The queues there are.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -72,13 +66,8 @@ pub struct PauseDone {
 }
 
 pub(crate) async fn list(State(api): State<ApiState>) -> Result<Json<QueueList>, Problem> {
-    let mut names = BTreeSet::from([RUN_QUEUE.to_owned()]);
-    for seen in worker::live(&api.db).await? {
-        let served = seen.worker.queues.as_array().into_iter().flatten();
-        names.extend(served.filter_map(Value::as_str).map(str::to_owned));
-    }
     let mut queues = Vec::new();
-    for queue in names {
+    for queue in known_queues(&api.db).await? {
         let counts = api.queue.counts(&queue).await?;
         let paused = api.queue.is_paused(&queue).await?;
         let priorities = Priority::ALL.into_iter().map(|priority| class(priority, &counts)).collect();
@@ -110,7 +99,7 @@ pub(crate) async fn pause(
 ) -> Result<Json<PauseDone>, Problem> {
     let subject = Subject::Queue(name);
     let new = NewPause { subject, project_id: None, reason, by: "api".to_owned() };
-    let changed = pause::pause(&api.db, &api.queue, &new).await?;
+    let changed = pauses::pause(&api.db, &api.queue, &new).await?;
     Ok(Json(PauseDone { paused: true, changed }))
 }
 

@@ -5,9 +5,9 @@ use chrono::{DateTime, Utc};
 use sea_orm::{EntityTrait, QueryOrder};
 use serde::Serialize;
 use syncline_entity::{schedule, sync_config, types::ScheduleKind};
+use syncline_runs::pause;
 
 use crate::{problem::Problem, state::ApiState};
-use syncline_runs::pause;
 
 /// The schedules there are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

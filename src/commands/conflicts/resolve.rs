@@ -2,19 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{SubsecRound, Utc};
-use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection,
-    DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-};
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::json;
-use syncline_entity::{
-    sync_config, sync_conflict, sync_history, sync_metadata,
-    types::{RunKind, Side},
+use syncline_entity::{sync_conflict, sync_history, sync_metadata, types::Side};
+use syncline_runs::{sync_key, work_key};
+use syncline_service::{
+    conflicts::{Chosen, choose},
+    syncs,
 };
-use syncline_runs::{Accepted, NewRun, RunArgs, RunQueue, accept_in, committed, sync_key, work_key};
-use syncline_sql::{begin, statement};
-use uuid::Uuid;
 
 use super::person;
 use crate::{
@@ -23,18 +18,8 @@ use crate::{
     commands::sync,
     fault::{Exit, Fault},
     output::Output,
-    syncs, wait,
+    wait,
 };
-
-/// How often a choice is made again because a run wrote to the link meanwhile.
-const TRIES: usize = 5;
-
-/// A run that carries choices out.
-struct Chosen {
-    config: sync_config::Model,
-    run: Uuid,
-    conflicts: Vec<i64>,
-}
 
 /// Notes a person's choice and accepts the runs that carry it out, in one transaction.
 pub(super) async fn run(db: &DatabaseConnection, args: &ResolveArgs, output: &Output) -> Result<Exit, Fault> {
@@ -49,7 +34,7 @@ pub(super) async fn run(db: &DatabaseConnection, args: &ResolveArgs, output: &Ou
         output.line("no conflicts");
         return Ok(Exit::Done);
     }
-    let chosen = choose(db, &environment.queue, &ids, side).await?;
+    let chosen = choose(db, &environment.queue, &ids, side, &person()).await?;
     if args.no_wait {
         for one in &chosen {
             output.line(format!("{side} stands; run {} carries it out", one.run));
@@ -138,82 +123,4 @@ fn conclude(
         }
     }
     if failed.is_empty() { Ok(Exit::Done) } else { Err(Fault::failed(failed.join("\n"))) }
-}
-
-/// Makes the choice again when a run wrote to one of the links between reading and writing it.
-async fn choose(
-    db: &DatabaseConnection,
-    queue: &RunQueue,
-    ids: &[i64],
-    side: Side,
-) -> Result<Vec<Chosen>, Fault> {
-    for _ in 0..TRIES {
-        let tx = begin(db).await?;
-        match try_choose(&tx, queue, ids, side).await? {
-            Some(chosen) => {
-                tx.commit().await?;
-                for (_, accepted) in &chosen {
-                    committed(db, queue, *accepted).await;
-                }
-                return Ok(chosen.into_iter().map(|(one, _)| one).collect());
-            }
-            None => tx.rollback().await?,
-        }
-    }
-    Err(Fault::failed("runs write to these items all the time; try again"))
-}
-
-/// `None`: a run wrote to one of the links meanwhile.
-async fn try_choose(
-    tx: &DatabaseTransaction,
-    queue: &RunQueue,
-    ids: &[i64],
-    side: Side,
-) -> Result<Option<Vec<(Chosen, Accepted)>>, Fault> {
-    // One run per sync, and another for whole items: there the person vouches for the absence, too.
-    let mut groups: BTreeMap<(i64, bool), (Vec<i64>, Vec<i64>)> = BTreeMap::new();
-    for id in ids {
-        let found =
-            sync_conflict::Entity::find_by_id(*id).find_also_related(sync_metadata::Entity).one(tx).await?;
-        let Some((conflict, Some(link))) = found else {
-            return Err(Fault::usage(format!("there is no conflict {id}; see `syncline conflicts`")));
-        };
-        if conflict.resolved {
-            return Err(Fault::usage(format!("conflict {id} is settled already")));
-        }
-        let (links, conflicts) = groups.entry((link.sync_config_id, conflict.field.is_none())).or_default();
-        // The second conflict of a link finds it due already.
-        if !links.contains(&link.id) {
-            if !make_due(tx, &link).await? {
-                return Ok(None);
-            }
-            links.push(link.id);
-        }
-        conflicts.push(*id);
-        let mut choice = conflict.into_active_model();
-        choice.resolution = Set(Some(side));
-        choice.resolved_by = Set(Some(person()));
-        choice.update(tx).await?;
-    }
-    let mut chosen = Vec::new();
-    for ((sync, whole), (links, conflicts)) in groups {
-        let config = sync_config::Entity::find_by_id(sync).one(tx).await?;
-        let config = config.ok_or_else(|| Fault::failed(format!("sync {sync} is gone")))?;
-        let run = NewRun {
-            args: RunArgs { links: Some(links), confirm_deletes: whole, ..RunArgs::default() },
-            ..syncs::run_of(&config, RunKind::Resolve)?
-        };
-        let accepted = accept_in(tx, queue, &run).await?;
-        let run = accepted.id().ok_or_else(|| Fault::failed("the run was not accepted"))?;
-        chosen.push((Chosen { config, run, conflicts }, accepted));
-    }
-    Ok(Some(chosen))
-}
-
-/// Has the next run look at a link. False: it is not what was read any more.
-async fn make_due(tx: &DatabaseTransaction, link: &sync_metadata::Model) -> Result<bool, Fault> {
-    let sql = "UPDATE sync_metadata SET sync_status = 'pending', next_attempt_at = ?, version = version + 1 \
-               WHERE id = ? AND version = ?";
-    let values = [Utc::now().trunc_subsecs(6).into(), link.id.into(), link.version.into()];
-    Ok(tx.execute_raw(statement(tx.get_database_backend(), sql, values)).await?.rows_affected() > 0)
 }

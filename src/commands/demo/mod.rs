@@ -7,6 +7,10 @@ use std::path::{Path, PathBuf};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
 use serde_json::{Value, json};
 use syncline_entity::{sync_history, types::RunKind};
+use syncline_service::{
+    store::store,
+    syncs::{self, StoredSync},
+};
 
 use super::{conflicts, plan, stats, sync};
 use crate::{
@@ -15,7 +19,6 @@ use crate::{
     document,
     fault::{Exit, Fault},
     output::Output,
-    syncs::{self, StoredSync},
     wait,
 };
 
@@ -104,7 +107,7 @@ impl Demo {
         let document = document::read(&file)?;
         document.refuse_errors()?;
         let specs: Vec<_> = document.syncs.iter().map(|sync| &sync.spec).collect();
-        syncs::store(&db, &specs).await?;
+        store(&db, &specs).await?;
         let stored = syncs::find(&db, NAME).await?;
         Ok(Demo { folder, url, db, tasks, stored })
     }

@@ -5,6 +5,7 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 use syncline_entity::{sync_attempt, sync_change, sync_conflict, sync_history, types::RunKind};
+use syncline_service::syncs::{self, StoredSync};
 use uuid::Uuid;
 
 use super::super::{
@@ -14,7 +15,6 @@ use super::super::{
 use crate::{
     fault::{Exit, Fault},
     output::Output,
-    syncs::{self, StoredSync},
     words::{count, time},
 };
 

@@ -5,13 +5,13 @@ use sea_orm::DatabaseConnection;
 use serde::Serialize;
 use syncline_api::stats::Window;
 use syncline_runs::catch_up;
-use syncline_worker::stats::{Rebuilt, fold_slots, rebuild, recount};
+use syncline_service::syncs;
+use syncline_upkeep::stats::{Rebuilt, fold_slots, rebuild, recount};
 
 use crate::{
     cli::RebuildArgs,
     fault::{Exit, Fault},
     output::Output,
-    syncs,
 };
 
 /// Runs that ended without the statistics, added at a time.

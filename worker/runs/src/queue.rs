@@ -10,6 +10,8 @@ use std::{
 };
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend};
+use syncline_queue::{Backend, Error, NewJob, Pushed, RedisBackend, SqlBackend, State, Together};
+use syncline_sql::statement;
 use tokio::{
     sync::{Mutex, OwnedMutexGuard},
     time::timeout,
@@ -20,8 +22,6 @@ use super::{
     accept_together::{self, Asked},
     run::Accepted,
 };
-use syncline_queue::{Backend, Error, NewJob, Pushed, RedisBackend, SqlBackend, State, Together};
-use syncline_sql::statement;
 
 /// Runs that may wait, unless a setting says otherwise.
 pub const DEFAULT_LIMIT: u64 = 100_000;

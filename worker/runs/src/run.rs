@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use syncline_engine::spec::{self, SyncSpec};
 use syncline_entity::{
     sync_config,
     types::{Priority as StoredPriority, RunKind, SyncMethod},
@@ -98,6 +99,18 @@ impl JobSettings {
     }
 }
 
+impl From<&SyncSpec> for JobSettings {
+    fn from(spec: &SyncSpec) -> Self {
+        let priority = match spec.priority {
+            spec::Priority::Critical => StoredPriority::Critical,
+            spec::Priority::High => StoredPriority::High,
+            spec::Priority::Normal => StoredPriority::Normal,
+            spec::Priority::Low => StoredPriority::Low,
+        };
+        Self { priority, max_retries: spec.max_retries, retry_delay: spec.retry_delay }
+    }
+}
+
 impl NewRun {
     /// A run of a sync with the sync's own settings. An error: the stored document cannot be read.
     pub fn of(
@@ -105,8 +118,27 @@ impl NewRun {
         kind: RunKind,
         method: SyncMethod,
     ) -> Result<NewRun, serde_json::Error> {
-        let settings: JobSettings = serde_json::from_value(config.config_json.clone())?;
-        Ok(NewRun {
+        let settings = serde_json::from_value(config.config_json.clone())?;
+        Ok(Self::with(config, &settings, kind, method))
+    }
+
+    /// The same for a caller that has read the whole document.
+    pub fn of_spec(
+        config: &sync_config::Model,
+        spec: &SyncSpec,
+        kind: RunKind,
+        method: SyncMethod,
+    ) -> NewRun {
+        Self::with(config, &spec.into(), kind, method)
+    }
+
+    fn with(
+        config: &sync_config::Model,
+        settings: &JobSettings,
+        kind: RunKind,
+        method: SyncMethod,
+    ) -> NewRun {
+        NewRun {
             project_id: config.project_id,
             sync_config_id: config.id,
             kind,
@@ -120,7 +152,7 @@ impl NewRun {
             tick: None,
             not_before: None,
             id: None,
-        })
+        }
     }
 }
 

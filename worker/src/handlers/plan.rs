@@ -10,10 +10,11 @@ use syncline_engine::{
 };
 use syncline_entity::{sync_config, types::RunStatus};
 use syncline_queue::LeasedJob;
-
-use super::{Failure, LeaseLeave, sync};
-use crate::{environment::Environment, open::open, restore, steps::RunObserver};
 use syncline_runs::{Begun, Ending};
+use syncline_upkeep::restore;
+
+use super::{failure::Failure, run::LeaseLeave, sync};
+use crate::{environment::Environment, open::open, steps::RunObserver};
 
 /// Items kept with a plan's run; the counts cover all of them.
 pub const ITEMS_KEPT: usize = 10_000;

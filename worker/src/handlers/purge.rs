@@ -8,41 +8,31 @@ use std::{
 use async_trait::async_trait;
 use serde_json::json;
 use syncline_queue::{Concurrency, LeasedJob, NewJob, Outcome, Priority, Unique, UniqueRule};
-
-use crate::{
-    environment::Environment,
-    maintenance,
-    purge::{Report, Watch, purge},
-};
 use syncline_runs::RUN_QUEUE;
+use syncline_upkeep::purge::{Report, Watch, purge};
 
-/// What its jobs are called.
-pub(super) const KIND: &str = "purge";
-/// One of them waits and one runs.
-const KEY: &str = "maintenance:purge";
-/// Above that of run jobs, so that a worker which knows only those leaves the job to newer ones instead of burying it.
-pub(super) const PAYLOAD_VERSION: i32 = 2;
+use super::kinds::PURGE;
+use crate::{environment::Environment, maintenance};
+
 /// How often the progress is put where people can see it.
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 
 /// The job of a tick. One at a time waits, and one at a time runs.
 pub fn purge_job() -> NewJob {
+    let key = PURGE.key;
     NewJob {
         queue: RUN_QUEUE.to_owned(),
-        payload_version: PAYLOAD_VERSION,
+        payload_version: PURGE.payload_version,
         priority: Priority::Low,
         // Every worker that is stopped in the middle uses one up, and what was done stays done.
         max_attempts: 20,
-        unique: Some(Unique { key: KEY.to_owned(), rule: UniqueRule::WhileWaiting }),
-        concurrency: Some(Concurrency::one(KEY)),
-        ..NewJob::new(KIND, json!({}))
+        unique: key.map(|key| Unique { key: key.to_owned(), rule: UniqueRule::WhileWaiting }),
+        concurrency: key.map(Concurrency::one),
+        ..NewJob::new(PURGE.name, json!({}))
     }
 }
 
-pub(super) async fn handle(environment: &Environment, leased: &LeasedJob) -> Outcome {
-    if leased.job.payload_version > PAYLOAD_VERSION {
-        return Outcome::Snooze { delay: Duration::from_secs(5) };
-    }
+pub(super) async fn handle(environment: &Environment, leased: &LeasedJob) -> anyhow::Result<Outcome> {
     let began = Instant::now();
     let watch = JobWatch { environment, leased, shown: Mutex::new(began) };
     let now = environment.clock.now();
@@ -68,10 +58,10 @@ pub(super) async fn handle(environment: &Environment, leased: &LeasedJob) -> Out
             (json!({ "error": error, "seconds": seconds }), Outcome::Retry { error, at_least: None })
         }
     };
-    if let Err(error) = maintenance::note(environment, KIND, &result).await {
+    if let Err(error) = maintenance::note(environment, &leased.job.kind, &result).await {
         tracing::debug!(%error, "the purge's result was not kept");
     }
-    outcome
+    Ok(outcome)
 }
 
 struct JobWatch<'a> {

@@ -17,16 +17,16 @@ use syncline_entity::{
     types::{RunStatus, SyncMethod},
 };
 use syncline_queue::LeasedJob;
+use syncline_runs::{Begun, Ending, RunArgs};
+use syncline_upkeep::restore;
 
-use super::{Failure, LeaseLeave};
+use super::{failure::Failure, run::LeaseLeave};
 use crate::{
     environment::Environment,
     open::{OpenSync, open},
-    restore,
     steps::{Progress, RunObserver},
     store::{LinkStore, RunIdentity, SyncIdentity},
 };
-use syncline_runs::{Begun, Ending, RunArgs};
 
 /// How often a long run's progress is put where people can see it.
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);

@@ -6,10 +6,8 @@ use syncline_entity::{
     sync_change_checkpoint,
     types::{ChangeState, LinkState},
 };
-use syncline_worker::{
-    purge::{Age, Count, Kind, Retention},
-    store::chain::Chain,
-};
+use syncline_upkeep::purge::{Age, Count, Kind, Retention};
+use syncline_worker::store::chain::Chain;
 
 use crate::stage::{After, On, Stage, kept};
 

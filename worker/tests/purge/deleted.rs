@@ -5,7 +5,7 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};
 use serde_json::json;
 use syncline_entity::{sync_config, sync_cursor, types::Side};
 use syncline_queue::{Backend, JobQuery, NewJob, SqlBackend, State};
-use syncline_worker::purge::{Age, Kind, Retention};
+use syncline_upkeep::purge::{Age, Kind, Retention};
 
 use crate::stage::{After, On, Stage, kept};
 

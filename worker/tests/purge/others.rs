@@ -8,7 +8,7 @@ use syncline_entity::{
     types::{DeliveryStatus, Side},
     webhook_delivery,
 };
-use syncline_worker::purge::{Age, Count, Kind, Retention};
+use syncline_upkeep::purge::{Age, Count, Kind, Retention};
 
 use crate::stage::{On, Stage, kept};
 

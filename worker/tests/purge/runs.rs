@@ -5,7 +5,7 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, PaginatorTrait};
 use serde_json::json;
 use syncline_entity::{approval, sync_attempt};
 use syncline_queue::{Backend, NewJob, SqlBackend};
-use syncline_worker::purge::{Age, Count, Kind, Retention};
+use syncline_upkeep::purge::{Age, Count, Kind, Retention};
 
 use crate::stage::{On, Stage, kept};
 

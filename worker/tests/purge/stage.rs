@@ -23,10 +23,8 @@ use syncline_entity::{
 };
 use syncline_migration::{Migrator, Until};
 use syncline_support::postgres;
-use syncline_worker::{
-    purge::{Report, Retention, Unwatched, Watch, purge},
-    store::chain::{self, Chain},
-};
+use syncline_upkeep::purge::{Report, Retention, Unwatched, Watch, purge};
+use syncline_worker::store::chain::{self, Chain};
 use uuid::Uuid;
 
 /// The databases that every promise is kept on.
@@ -278,6 +276,6 @@ impl Watch for After {
     }
 }
 
-pub(crate) fn kept(report: &Report, kind: syncline_worker::purge::Kind) -> Vec<(&'static str, u64)> {
+pub(crate) fn kept(report: &Report, kind: syncline_upkeep::purge::Kind) -> Vec<(&'static str, u64)> {
     report.kinds.get(&kind).map(|tally| tally.kept.clone().into_iter().collect()).unwrap_or_default()
 }

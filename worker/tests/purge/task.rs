@@ -12,10 +12,10 @@ use serde_json::json;
 use syncline_engine::ports::Clock;
 use syncline_entity::{job, maintenance_task, sync_history};
 use syncline_queue::{ClaimRequest, Lease, LeasedJob, Outcome};
+use syncline_upkeep::purge::{Age, Retention};
 use syncline_worker::{
     Environment, handlers,
     maintenance::{TASKS, Task, Work, fire_due},
-    purge::{Age, Retention},
 };
 
 use crate::stage::{On, Stage};

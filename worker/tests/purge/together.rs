@@ -7,10 +7,8 @@ use std::sync::{
 
 use rstest::rstest;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, TransactionTrait};
-use syncline_worker::{
-    purge::{Kind, Retention, Unwatched},
-    store::chain::Chain,
-};
+use syncline_upkeep::purge::{Kind, Retention, Unwatched};
+use syncline_worker::store::chain::Chain;
 
 use crate::stage::{On, Stage};
 

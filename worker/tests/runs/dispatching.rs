@@ -7,9 +7,9 @@ use rstest::rstest;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};
 use syncline_entity::{sync_attempt, types::RunStatus};
 use syncline_queue::{NewJob, Outcome, Settlement, Unique, UniqueRule};
+use syncline_runs::{Accepted, Looked, RUN_QUEUE, accept};
 
 use crate::stage::{On, Stage, new, whole};
-use syncline_runs::{Accepted, Looked, RUN_QUEUE, accept};
 
 #[rstest]
 #[tokio::test]

@@ -2,9 +2,9 @@
 
 use rstest::rstest;
 use serde_json::json;
+use syncline_runs::{Accepted, MAX_EVENTS, NewEvent, RunArgs, accept_event};
 
 use crate::stage::{On, Stage, new};
-use syncline_runs::{Accepted, MAX_EVENTS, NewEvent, RunArgs, accept_event};
 
 fn args(row: &syncline_entity::sync_history::Model) -> RunArgs {
     serde_json::from_value(row.args.clone()).unwrap()

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use rstest::rstest;
 use syncline_entity::types::RunStatus;
 use syncline_queue::{Lease, LeasedJob, Outcome, Settlement};
-
-use crate::stage::{On, Stage, new, whole};
 use syncline_runs::{
     RUN_QUEUE, accept,
     pause::{self, NewPause, Subject},
 };
+
+use crate::stage::{On, Stage, new, whole};
 
 fn pause_of(subject: Subject) -> NewPause {
     NewPause { subject, project_id: None, reason: Some("holidays".to_owned()), by: "ann".to_owned() }

@@ -4,10 +4,10 @@ use chrono::TimeDelta;
 use rstest::rstest;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};
 use syncline_entity::{sync_config, types::ScheduleKind};
+use syncline_runs::pause::{self, NewPause, Subject};
 use syncline_worker::schedule::fire_due;
 
 use super::stage::{On, Stage, at, noon};
-use syncline_runs::pause::{self, NewPause, Subject};
 
 const REPLICAS: usize = 5;
 

@@ -6,14 +6,16 @@ use axum::{
     http::{HeaderMap, HeaderName, StatusCode, header::LOCATION},
     response::IntoResponse,
 };
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use syncline_engine::{hash::digest, spec::SyncSpec};
-use syncline_entity::{
-    project, sync_config, sync_history,
-    types::{Priority as StoredPriority, RunKind, RunStatus, SyncMethod},
+use syncline_engine::hash::digest;
+use syncline_entity::types::{Priority as StoredPriority, RunKind, RunStatus};
+use syncline_runs::{RunArgs, queue_priority};
+use syncline_service::{
+    Error, Unknown,
+    runs::{Enqueued, Request, enqueue},
+    syncs::find_in,
 };
-use syncline_runs::{Accepted, NewRun, RunArgs, holding::holding, pause::Subject, queue_priority};
 use uuid::{Builder, Uuid};
 
 use super::{Links, address};
@@ -91,38 +93,17 @@ pub(crate) async fn create(
     if asked.id.is_none() {
         asked.id = id_of_key(&headers)?;
     }
-    let config = find(&api, &asked).await?;
-    let run = new_run(&config, &asked)?;
-    // The first answer to a request stands, also while its sync is paused.
-    if let Some(first) = first_answer(&api, &run, &asked).await? {
-        return Ok(answer(config.name, asked.project, asked.kind, &first));
-    }
-    refuse_paused(&api, &config, &asked).await?;
-    let accepted = syncline_runs::accept(&api.db, &api.queue, &run).await?;
-    let (id, joined) = match accepted {
-        Accepted::New(id) => (id, false),
-        Accepted::Joined(id) => (id, true),
-        Accepted::TickTaken => return Err(Problem::internal(&NoTick)),
-    };
-    // Two requests with one id may come at once: the second is compared with what the first has written.
-    if joined && let Some(first) = first_answer(&api, &run, &asked).await? {
-        return Ok(answer(config.name, asked.project, asked.kind, &first));
-    }
-    let status = if joined { status(&api, id).await? } else { RunStatus::Queued };
-    Ok(answer(config.name, asked.project, asked.kind, &Standing { id, status, joined }))
-}
-
-/// Where an accepted run stands.
-struct Standing {
-    id: Uuid,
-    status: RunStatus,
-    joined: bool,
+    let request = request(&asked)?;
+    let sync = find_in(&api.db, &asked.project, &asked.sync).await.map_err(|error| unknown(error, &asked))?;
+    let enqueued =
+        enqueue(&api.db, &api.queue, &sync, &request).await.map_err(|error| unknown(error, &asked))?;
+    Ok(answer(sync.row.name, asked.project, asked.kind, &enqueued))
 }
 
 type Answer = (StatusCode, [(HeaderName, String); 1], Json<AcceptedJob>);
 
-fn answer(sync: String, project: String, kind: JobKind, standing: &Standing) -> Answer {
-    let Standing { id, status, joined } = *standing;
+fn answer(sync: String, project: String, kind: JobKind, enqueued: &Enqueued) -> Answer {
+    let Enqueued { id, status, joined } = *enqueued;
     let links = Links { this: address(id), parent: None };
     let location = [(LOCATION, links.this.clone())];
     (StatusCode::ACCEPTED, location, Json(AcceptedJob { id, sync, project, kind, status, joined, links }))
@@ -147,54 +128,16 @@ fn id_of_key(headers: &HeaderMap) -> Result<Option<Uuid>, Problem> {
 /// The longest `Idempotency-Key`.
 const LONGEST_KEY: usize = 255;
 
-/// The run that has the request's id already. Refuses an id that was used for something else.
-async fn first_answer(api: &ApiState, run: &NewRun, asked: &NewJob) -> Result<Option<Standing>, Problem> {
-    let Some(id) = asked.id else { return Ok(None) };
-    let Some(row) = sync_history::by_run(&api.db, id).await? else { return Ok(None) };
-    let args = serde_json::to_value(&run.args).unwrap_or_default();
-    // A delay counts from each request, so it is no part of what was asked.
-    let time =
-        asked.not_before.is_none() || row.not_before == run.not_before.map(|time| time.trunc_subsecs(6));
-    let priority = asked.priority.is_none_or(|priority| priority == row.priority);
-    let same = row.sync_config_id == run.sync_config_id && row.kind == run.kind && row.args == args;
-    if same && time && priority {
-        return Ok(Some(Standing { id, status: row.status, joined: true }));
-    }
-    let detail = format!(
-        "The id {id} was used for another request: a {} with the arguments {}. Choose a new id",
-        row.kind, row.args
-    );
-    Err(Problem::new(StatusCode::CONFLICT, "id-used", "Id used", &*detail).with_field("id", detail))
-}
-
-async fn status(api: &ApiState, id: Uuid) -> Result<RunStatus, Problem> {
-    let row = sync_history::by_run(&api.db, id).await?;
-    Ok(row.map_or(RunStatus::Queued, |row| row.status))
-}
-
-/// Refuses a run that a pause keeps from beginning.
-async fn refuse_paused(api: &ApiState, config: &sync_config::Model, asked: &NewJob) -> Result<(), Problem> {
-    let name = match asked.project.as_str() {
-        "default" => config.name.clone(),
-        project => format!("{project}/{}", config.name),
-    };
-    let Some(holding) = holding(&api.db, config, &name).await? else { return Ok(()) };
-    let (code, title) = match &holding.paused.subject {
-        Subject::Queue(_) => ("queue-paused", "Queue paused"),
-        _ => ("sync-paused", "Sync paused"),
-    };
-    Err(Problem::new(StatusCode::CONFLICT, code, title, holding.to_string()))
-}
-
-async fn find(api: &ApiState, asked: &NewJob) -> Result<sync_config::Model, Problem> {
-    let Some(project) = project::by_key(&api.db, &asked.project).await? else {
-        let detail = format!("There is no project {:?}", asked.project);
-        return Err(Problem::new(StatusCode::NOT_FOUND, "unknown-project", "Unknown project", &*detail)
-            .with_field("project", detail));
-    };
-    match sync_config::by_name(&api.db, project.id, &asked.sync).await? {
-        Some(config) => Ok(config),
-        None => Err(unknown_sync(&asked.sync, Some(&asked.project))),
+/// The names of the request are the caller's own, so the problem names its fields.
+fn unknown(error: Error, asked: &NewJob) -> Problem {
+    match error {
+        Error::Unknown { what: Unknown::Project, .. } => {
+            let detail = format!("There is no project {:?}", asked.project);
+            Problem::new(StatusCode::NOT_FOUND, "unknown-project", "Unknown project", &*detail)
+                .with_field("project", detail)
+        }
+        Error::Unknown { what: Unknown::Sync, .. } => unknown_sync(&asked.sync, Some(&asked.project)),
+        other => other.into(),
     }
 }
 
@@ -208,29 +151,7 @@ pub(crate) fn unknown_sync(sync: &str, project: Option<&str>) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "unknown-sync", "Unknown sync", &*detail).with_field("sync", detail)
 }
 
-/// A run of a sync with the sync's own settings, as far as the request says nothing else.
-fn new_run(config: &sync_config::Model, asked: &NewJob) -> Result<NewRun, Problem> {
-    let kind = match asked.kind {
-        JobKind::Sync => RunKind::Sync,
-        JobKind::Plan => RunKind::Plan,
-    };
-    // A worker would find out as well, but then it would be nobody's answer.
-    let readable = serde_json::from_value::<SyncSpec>(config.config_json.clone());
-    let run = readable.and_then(|_| NewRun::of(config, kind, SyncMethod::Manual)).map_err(|error| {
-        tracing::error!(sync = config.name, %error, "the stored document cannot be read");
-        let detail = format!(
-            "This version cannot read the stored document of the sync {:?}; apply it again",
-            config.name
-        );
-        Problem::new(StatusCode::CONFLICT, "unreadable-sync", "Unreadable sync", detail)
-    })?;
-    let args = RunArgs {
-        full: asked.full,
-        confirm_deletes: asked.confirm_deletes,
-        allow_deletes: asked.allow_deletes,
-        ..RunArgs::default()
-    };
-    let priority = asked.priority.map_or(run.priority, queue_priority);
+fn request(asked: &NewJob) -> Result<Request, Problem> {
     let not_before = match (asked.delay, asked.not_before) {
         (Some(_), Some(_)) => return Err(invalid("delay", "stands beside not_before; give one of them")),
         (Some(seconds), None) => {
@@ -240,7 +161,23 @@ fn new_run(config: &sync_config::Model, asked: &NewJob) -> Result<NewRun, Proble
         }
         (None, time) => time,
     };
-    Ok(NewRun { args, priority, not_before, id: asked.id, ..run })
+    Ok(Request {
+        kind: match asked.kind {
+            JobKind::Sync => RunKind::Sync,
+            JobKind::Plan => RunKind::Plan,
+        },
+        args: RunArgs {
+            full: asked.full,
+            confirm_deletes: asked.confirm_deletes,
+            allow_deletes: asked.allow_deletes,
+            ..RunArgs::default()
+        },
+        priority: asked.priority.map(queue_priority),
+        not_before,
+        fixed_time: asked.not_before.is_some(),
+        id: asked.id,
+        waits_for_pauses: false,
+    })
 }
 
 /// No job waits longer.
@@ -251,15 +188,3 @@ fn invalid(field: &str, detail: &str) -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-body", "Invalid body", whole)
         .with_field(field, detail)
 }
-
-/// Only a run of a schedule can find its tick taken.
-#[derive(Debug)]
-struct NoTick;
-
-impl std::fmt::Display for NoTick {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a run without a schedule found its tick taken")
-    }
-}
-
-impl std::error::Error for NoTick {}

@@ -2,10 +2,10 @@
 
 use chrono::{SubsecRound, Utc};
 use sea_orm::DatabaseConnection;
+use syncline_sql::Binds;
 
 use super::notify::Origin;
 use crate::backend::Error;
-use syncline_sql::Binds;
 
 /// Whom the table names as the one who paused, where a call does not tell.
 const BY: &str = "queue";

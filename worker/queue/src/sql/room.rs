@@ -11,13 +11,13 @@ use std::{
 };
 
 use sea_orm::{ConnectionTrait, DbErr};
+use syncline_sql::Binds;
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
 use crate::{
     backend::{Error, Pushed},
     job::NewJob,
 };
-use syncline_sql::Binds;
 
 /// How many waiting jobs a queue takes unless it is told otherwise.
 pub(super) const USUAL_LIMIT: u64 = 100_000;

@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbErr, Value};
 use serde_json::json;
+use syncline_sql::statement;
 
 use super::{
     Count, Kind, Purge,
     sweep::{OF_DELETED_LINK, Sweep, Walk},
 };
-use syncline_sql::statement;
 
 impl Purge<'_> {
     pub(super) async fn rest_of_tables(&mut self) -> Result<(), DbErr> {

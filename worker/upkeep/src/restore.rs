@@ -133,7 +133,7 @@ async fn mark(
 
 /// Since when a sync runs on a restored database, if it still does. One that is new since a recent restore may have run
 /// before it, and is marked when it first runs.
-pub(crate) async fn restored_since(
+pub async fn restored_since(
     db: &DatabaseConnection,
     config: &sync_config::Model,
     now: DateTime<Utc>,

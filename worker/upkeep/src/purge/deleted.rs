@@ -7,9 +7,9 @@
 use std::time::Instant;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
+use syncline_sql::{marks, pieces, statement};
 
 use super::{Kind, Purge};
-use syncline_sql::{marks, pieces, statement};
 
 /// What hangs on a sync's links, by `link_id`. The ends of chains go first, so that what is left of one is whole.
 const OF_LINKS: [(&str, &str, &str); 4] = [

@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 
 use sea_orm::{ConnectionTrait, DbErr, Value};
+use syncline_runs::catch_up;
+use syncline_sql::statement;
 
 use super::{
     Count, Kind, Purge,
     sweep::{OF_DELETED_SYNC, Sweep, Walk},
 };
-use syncline_runs::catch_up;
-use syncline_sql::statement;
 
 const REASONS: &[&str] = &["open_conflict", "open_intent", "dead_letter"];
 

@@ -7,9 +7,9 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, Value};
+use syncline_sql::{begin, marks, pieces, statement};
 
 use super::{Kind, Purge};
-use syncline_sql::{begin, marks, pieces, statement};
 
 /// The row's link is one of a sync that goes as a whole. Takes the time before which that sync was deleted.
 pub(super) const OF_DELETED_LINK: &str = "(SELECT m.sync_config_id FROM sync_metadata m WHERE m.id = r.link_id) \

@@ -1,28 +1,25 @@
-//! Stored syncs: written from documents, found by name.
-
-use std::{collections::HashMap, fmt, ops::Deref};
+//! Documents become stored syncs, each with its schedule.
 
 use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseConnection, DatabaseTransaction, DbErr,
-    EntityTrait, QueryFilter,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseConnection, DatabaseTransaction, EntityTrait,
+    QueryFilter,
 };
 use syncline_engine::{
-    nearest::{listed, nearest},
     schedule::When,
     spec::{Direction, SyncSpec},
 };
 use syncline_entity::{
     project, schedule, sync_config, sync_config_revision,
-    types::{self, ManagedBy, RunKind, ScheduleKind, SyncMethod},
+    types::{self, ManagedBy, ScheduleKind},
 };
+use syncline_sql::begin;
 
-use crate::fault::Fault;
-use syncline_runs::{NewRun, holding::holding};
+use super::Error;
 
 /// What storing a document did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stored {
+pub enum Stored {
     /// There was no sync of this name.
     Created,
     /// It is another document than before.
@@ -31,99 +28,9 @@ pub(crate) enum Stored {
     Unchanged,
 }
 
-/// A stored sync and the key of its project. Shown as commands take it: `PROJECT/NAME` outside the default project.
-#[derive(Debug, Clone)]
-pub(crate) struct StoredSync {
-    pub(crate) project: String,
-    pub(crate) row: sync_config::Model,
-}
-
-impl Deref for StoredSync {
-    type Target = sync_config::Model;
-
-    fn deref(&self) -> &sync_config::Model {
-        &self.row
-    }
-}
-
-impl fmt::Display for StoredSync {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&display_name(&self.project, &self.row.name))
-    }
-}
-
-/// The sync of that name; `PROJECT/NAME` outside the default project.
-pub(crate) async fn find(db: &DatabaseConnection, name: &str) -> Result<StoredSync, Fault> {
-    let (key, name) = name.split_once('/').unwrap_or(("default", name));
-    if let Some(project) = project::by_key(db, key).await?
-        && let Some(row) = sync_config::by_name(db, project.id, name).await?
-    {
-        return Ok(StoredSync { project: project.key, row });
-    }
-    let wanted = display_name(key, name);
-    let all = all(db).await?;
-    let living = all.values().filter(|sync| sync.deleted_at.is_none());
-    let mut known: Vec<String> = living.map(ToString::to_string).collect();
-    known.sort();
-    let hint = if known.is_empty() {
-        "none is stored yet: `syncline apply -f FILE`".to_owned()
-    } else {
-        // The same name in another project is nearer than any that is spelt alike.
-        let elsewhere = known.iter().find(|known| known.split_once('/').is_some_and(|(_, own)| own == name));
-        let near =
-            elsewhere.map(String::as_str).or_else(|| nearest(&wanted, known.iter().map(String::as_str)));
-        let near = near.map(|near| format!("did you mean {near:?}? ")).unwrap_or_default();
-        format!("{near}stored are: {}", listed(&known, 10))
-    };
-    Err(Fault::usage(format!("there is no sync {wanted:?}; {hint}")))
-}
-
-/// What a sync is called on the command line: `PROJECT/NAME` outside the default project.
-pub(crate) fn display_name(project: &str, name: &str) -> String {
-    if project == "default" { name.to_owned() } else { format!("{project}/{name}") }
-}
-
-/// All syncs by their id, deleted ones among them.
-pub(crate) async fn all(db: &DatabaseConnection) -> Result<HashMap<i64, StoredSync>, DbErr> {
-    let projects = project::Entity::find().all(db).await?;
-    let projects: HashMap<i64, String> = projects.into_iter().map(|row| (row.id, row.key)).collect();
-    let stored = |row: sync_config::Model| {
-        let project = projects.get(&row.project_id).cloned().unwrap_or_else(|| "default".to_owned());
-        (row.id, StoredSync { project, row })
-    };
-    Ok(sync_config::Entity::find().all(db).await?.into_iter().map(stored).collect())
-}
-
-/// The sync with that id.
-pub(crate) async fn by_id(db: &DatabaseConnection, id: i64) -> Result<Option<StoredSync>, DbErr> {
-    let Some(row) = sync_config::Entity::find_by_id(id).one(db).await? else { return Ok(None) };
-    let project = project::Entity::find_by_id(row.project_id).one(db).await?;
-    let project = project.map_or_else(|| "default".to_owned(), |project| project.key);
-    Ok(Some(StoredSync { project, row }))
-}
-
-/// Refuses a run that a pause would keep from beginning.
-pub(crate) async fn refuse_paused(db: &DatabaseConnection, sync: &StoredSync) -> Result<(), Fault> {
-    match holding(db, sync, &sync.to_string()).await? {
-        Some(holding) => Err(Fault::failed(holding.to_string())),
-        None => Ok(()),
-    }
-}
-
-/// A run of a stored sync that a person asks for.
-pub(crate) fn run_of(config: &sync_config::Model, kind: RunKind) -> Result<NewRun, Fault> {
-    let readable = serde_json::from_value::<SyncSpec>(config.config_json.clone());
-    readable.and_then(|_| NewRun::of(config, kind, SyncMethod::Manual)).map_err(|error| {
-        Fault::usage(format!(
-            "this version cannot read the stored document of {:?} ({error}); use a newer version, or apply it again",
-            config.name
-        ))
-    })
-}
-
 /// Stores documents under their names: all of them, or none.
-pub(crate) async fn store(db: &DatabaseConnection, specs: &[&SyncSpec]) -> Result<Vec<Stored>, Fault> {
-    let tx = syncline_sql::begin(db).await?;
+pub async fn store(db: &DatabaseConnection, specs: &[&SyncSpec]) -> Result<Vec<Stored>, Error> {
+    let tx = begin(db).await?;
     let mut stored = Vec::new();
     for spec in specs {
         stored.push(store_one(&tx, spec).await?);
@@ -132,8 +39,9 @@ pub(crate) async fn store(db: &DatabaseConnection, specs: &[&SyncSpec]) -> Resul
     Ok(stored)
 }
 
-async fn store_one(tx: &DatabaseTransaction, spec: &SyncSpec) -> Result<Stored, Fault> {
-    let json = serde_json::to_value(spec).map_err(|error| Fault::failed(error.to_string()))?;
+async fn store_one(tx: &DatabaseTransaction, spec: &SyncSpec) -> Result<Stored, Error> {
+    let json =
+        serde_json::to_value(spec).map_err(|error| Error::Invalid(format!("{}: {error}", spec.name)))?;
     let now = Utc::now().trunc_subsecs(6);
     let project_id = match project::by_key(tx, &spec.project).await? {
         Some(project) => project.id,
@@ -214,7 +122,7 @@ async fn set_schedule(
     config: &sync_config::Model,
     spec: &SyncSpec,
     now: DateTime<Utc>,
-) -> Result<(), Fault> {
+) -> Result<(), Error> {
     let existing = schedule::Entity::find()
         .filter(schedule::Column::SyncConfigId.eq(config.id))
         .filter(schedule::Column::Name.eq(SCHEDULE))
@@ -222,7 +130,7 @@ async fn set_schedule(
         .await?;
     let timetable = spec.timetable().map_err(|findings| {
         let told = findings.iter().map(|finding| format!("{}: {}", finding.path, finding.message));
-        Fault::usage(format!("{}: {}", spec.name, told.collect::<Vec<_>>().join("; ")))
+        Error::Invalid(format!("{}: {}", spec.name, told.collect::<Vec<_>>().join("; ")))
     })?;
     let (kind, expression) = match timetable.as_ref().map(|timetable| &timetable.when) {
         Some(When::Cron(cron)) => (ScheduleKind::Cron, cron.to_string()),

@@ -9,9 +9,9 @@ use std::{collections::HashMap, time::Instant};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Value};
+use syncline_sql::{marks, pieces, statement};
 
 use super::{Count, Kind, Purge, sweep::Walk};
-use syncline_sql::{marks, pieces, statement};
 
 /// A change past its limit.
 #[derive(Debug, Clone)]

@@ -6,24 +6,22 @@ mod rebuild;
 
 use std::time::Duration;
 
-use sea_orm::DbErr;
+use sea_orm::{DatabaseConnection, DbErr};
 use syncline_runs::catch_up;
 use tokio_util::sync::CancellationToken;
 
 pub use counts::{fold_slots, recount};
 pub use rebuild::{Rebuilt, rebuild};
 
-use crate::environment::Environment;
-
 /// How often to look for runs that a replica without statistics has ended.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// Runs added before looking at anything else again.
 const AT_ONCE: u64 = 5_000;
 /// Sees to it that the statistics have every run, until shutdown. What it is at then is left as it was.
-pub async fn run(environment: Environment, shutdown: CancellationToken) {
+pub async fn run(db: DatabaseConnection, shutdown: CancellationToken) {
     let forever = async {
         loop {
-            match tidy(&environment).await {
+            match tidy(&db).await {
                 Ok(AT_ONCE..) => continue,
                 Ok(_) => {}
                 Err(error) => {
@@ -37,9 +35,9 @@ pub async fn run(environment: Environment, shutdown: CancellationToken) {
 }
 
 /// Adds runs that are not in the statistics yet, a limited number, and folds the counts of links and conflicts. Answers how many runs.
-pub async fn tidy(environment: &Environment) -> Result<u64, DbErr> {
-    fold_slots(&environment.db).await?;
-    let added = catch_up(&environment.db, AT_ONCE).await?;
+pub async fn tidy(db: &DatabaseConnection) -> Result<u64, DbErr> {
+    fold_slots(db).await?;
+    let added = catch_up(db, AT_ONCE).await?;
     if added > 0 {
         tracing::info!(runs = added, "added runs to the statistics that ended without them");
         metrics::counter!("sync_stats_caught_up_total").increment(added);

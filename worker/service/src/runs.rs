@@ -1,0 +1,125 @@
+//! A run is asked for.
+
+use chrono::{DateTime, SubsecRound, Utc};
+use sea_orm::{DatabaseConnection, DbErr};
+use syncline_engine::spec::SyncSpec;
+use syncline_entity::{
+    sync_config, sync_history,
+    types::{RunKind, RunStatus, SyncMethod},
+};
+use syncline_queue::Priority;
+use syncline_runs::{
+    Accepted, NewRun, RunArgs, RunQueue, accept, holding::holding, pause::Subject, queue_priority,
+};
+use uuid::Uuid;
+
+use super::{Error, Refusal, syncs::StoredSync};
+
+/// A run as it is asked for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// What the run does.
+    pub kind: RunKind,
+    /// What it is told.
+    pub args: RunArgs,
+    /// How urgent it is; none: as urgent as the sync says.
+    pub priority: Option<Priority>,
+    /// When it begins at the earliest.
+    pub not_before: Option<DateTime<Utc>>,
+    /// The time was given as such; a delay counts from each request, so it is no part of what was asked.
+    pub fixed_time: bool,
+    /// The run's id, where the caller chooses it: the same request once more is the same run.
+    pub id: Option<Uuid>,
+    /// It may wait for the end of a pause.
+    pub waits_for_pauses: bool,
+}
+
+/// A run that was accepted, or the one that had been.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Enqueued {
+    /// Its id.
+    pub id: Uuid,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// The same was waiting already, or has this id already.
+    pub joined: bool,
+}
+
+/// A run of a stored sync, with the sync's own settings.
+pub fn run_of(config: &sync_config::Model, kind: RunKind) -> Result<NewRun, Error> {
+    // A worker would find out as well, but then nobody would be told.
+    let spec: SyncSpec = serde_json::from_value(config.config_json.clone())
+        .map_err(|error| Error::Unreadable { sync: config.name.clone(), error: error.to_string() })?;
+    Ok(NewRun::of_spec(config, &spec, kind, SyncMethod::Manual))
+}
+
+/// Refuses a run that a pause would keep from beginning.
+pub async fn refuse_paused(db: &DatabaseConnection, sync: &StoredSync) -> Result<(), Error> {
+    let Some(holding) = holding(db, sync, &sync.to_string()).await? else { return Ok(()) };
+    let why = match &holding.paused.subject {
+        Subject::Queue(_) => Refusal::QueuePaused,
+        _ => Refusal::SyncPaused,
+    };
+    Err(Error::refused(why, holding.to_string()))
+}
+
+/// Accepts a run. A request with an id that was accepted before returns that run, also while its sync is paused.
+pub async fn enqueue(
+    db: &DatabaseConnection,
+    queue: &RunQueue,
+    sync: &StoredSync,
+    request: &Request,
+) -> Result<Enqueued, Error> {
+    let run = run_of(sync, request.kind)?;
+    let run = NewRun {
+        args: request.args.clone(),
+        priority: request.priority.unwrap_or(run.priority),
+        not_before: request.not_before.map(|time| time.trunc_subsecs(6)),
+        id: request.id,
+        ..run
+    };
+    if let Some(first) = accepted_before(db, &run, request).await? {
+        return Ok(first);
+    }
+    if !request.waits_for_pauses {
+        refuse_paused(db, sync).await?;
+    }
+    let (id, joined) = match accept(db, queue, &run).await? {
+        Accepted::New(id) => (id, false),
+        Accepted::Joined(id) => (id, true),
+        Accepted::TickTaken => {
+            return Err(DbErr::Custom("a run without a schedule found its tick taken".to_owned()).into());
+        }
+    };
+    // Two requests with one id may come at once: the second is compared with what the first has written.
+    if joined && let Some(first) = accepted_before(db, &run, request).await? {
+        return Ok(first);
+    }
+    let status = match joined {
+        true => sync_history::by_run(db, id).await?.map_or(RunStatus::Queued, |row| row.status),
+        false => RunStatus::Queued,
+    };
+    Ok(Enqueued { id, status, joined })
+}
+
+/// The run that has the request's id already. Refuses an id that was used for something else.
+async fn accepted_before(
+    db: &DatabaseConnection,
+    run: &NewRun,
+    request: &Request,
+) -> Result<Option<Enqueued>, Error> {
+    let Some(id) = request.id else { return Ok(None) };
+    let Some(row) = sync_history::by_run(db, id).await? else { return Ok(None) };
+    let args = serde_json::to_value(&run.args).unwrap_or_default();
+    let time = !request.fixed_time || row.not_before == run.not_before;
+    let priority = request.priority.is_none_or(|priority| priority == queue_priority(row.priority));
+    let same = row.sync_config_id == run.sync_config_id && row.kind == run.kind && row.args == args;
+    if same && time && priority {
+        return Ok(Some(Enqueued { id, status: row.status, joined: true }));
+    }
+    let message = format!(
+        "The id {id} was used for another request: a {} with the arguments {}. Choose a new id",
+        row.kind, row.args
+    );
+    Err(Error::refused(Refusal::IdUsed, message))
+}

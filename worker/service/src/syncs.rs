@@ -1,0 +1,89 @@
+//! Stored syncs, found by name.
+
+use std::{collections::HashMap, fmt, ops::Deref};
+
+use sea_orm::{DatabaseConnection, DbErr, EntityTrait};
+use syncline_engine::nearest::{listed, nearest};
+use syncline_entity::{project, sync_config};
+
+use super::{Error, Unknown};
+
+/// A stored sync and the key of its project. Shown as commands take it: `PROJECT/NAME` outside the default project.
+#[derive(Debug, Clone)]
+pub struct StoredSync {
+    /// The project's key.
+    pub project: String,
+    /// The sync's row.
+    pub row: sync_config::Model,
+}
+
+impl Deref for StoredSync {
+    type Target = sync_config::Model;
+
+    fn deref(&self) -> &sync_config::Model {
+        &self.row
+    }
+}
+
+impl fmt::Display for StoredSync {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&display_name(&self.project, &self.row.name))
+    }
+}
+
+/// The sync of that name; `PROJECT/NAME` outside the default project.
+pub async fn find(db: &DatabaseConnection, name: &str) -> Result<StoredSync, Error> {
+    let (key, name) = name.split_once('/').unwrap_or(("default", name));
+    find_in(db, key, name).await
+}
+
+/// The sync of that name in the project of that key.
+pub async fn find_in(db: &DatabaseConnection, key: &str, name: &str) -> Result<StoredSync, Error> {
+    let project = project::by_key(db, key).await?;
+    let what = if project.is_some() { Unknown::Sync } else { Unknown::Project };
+    if let Some(project) = project
+        && let Some(row) = sync_config::by_name(db, project.id, name).await?
+    {
+        return Ok(StoredSync { project: project.key, row });
+    }
+    let wanted = display_name(key, name);
+    let all = all(db).await?;
+    let living = all.values().filter(|sync| sync.deleted_at.is_none());
+    let mut known: Vec<String> = living.map(ToString::to_string).collect();
+    known.sort();
+    let hint = if known.is_empty() {
+        "none is stored yet: `syncline apply -f FILE`".to_owned()
+    } else {
+        // The same name in another project is nearer than any that is spelt alike.
+        let elsewhere = known.iter().find(|known| known.split_once('/').is_some_and(|(_, own)| own == name));
+        let near =
+            elsewhere.map(String::as_str).or_else(|| nearest(&wanted, known.iter().map(String::as_str)));
+        let near = near.map(|near| format!("did you mean {near:?}? ")).unwrap_or_default();
+        format!("{near}stored are: {}", listed(&known, 10))
+    };
+    Err(Error::unknown(what, format!("there is no sync {wanted:?}; {hint}")))
+}
+
+/// What a sync is called on the command line: `PROJECT/NAME` outside the default project.
+pub fn display_name(project: &str, name: &str) -> String {
+    if project == "default" { name.to_owned() } else { format!("{project}/{name}") }
+}
+
+/// All syncs by their id, deleted ones among them.
+pub async fn all(db: &DatabaseConnection) -> Result<HashMap<i64, StoredSync>, DbErr> {
+    let projects = project::Entity::find().all(db).await?;
+    let projects: HashMap<i64, String> = projects.into_iter().map(|row| (row.id, row.key)).collect();
+    let stored = |row: sync_config::Model| {
+        let project = projects.get(&row.project_id).cloned().unwrap_or_else(|| "default".to_owned());
+        (row.id, StoredSync { project, row })
+    };
+    Ok(sync_config::Entity::find().all(db).await?.into_iter().map(stored).collect())
+}
+
+/// The sync with that id.
+pub async fn by_id(db: &DatabaseConnection, id: i64) -> Result<Option<StoredSync>, DbErr> {
+    let Some(row) = sync_config::Entity::find_by_id(id).one(db).await? else { return Ok(None) };
+    let project = project::Entity::find_by_id(row.project_id).one(db).await?;
+    let project = project.map_or_else(|| "default".to_owned(), |project| project.key);
+    Ok(Some(StoredSync { project, row }))
+}

@@ -1,0 +1,136 @@
+//! Runs that did not come to their end, and what the queue is told.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use syncline_engine::{
+    Side,
+    ports::{ErrorKind, Stopped, StoreError},
+    run::RunError,
+};
+use syncline_entity::types::RunStatus;
+use syncline_queue::{LeasedJob, Outcome};
+use syncline_runs::{Begun, Ending};
+
+use crate::{environment::Environment, open::OpenError};
+
+/// Why a run did not come to its end.
+pub(super) enum Failure {
+    /// A side did; what follows depends on how.
+    Place { side: Side, kind: ErrorKind, text: String },
+    /// Trying again may help; not before this time.
+    Passing(String, Option<Duration>),
+    /// It cannot be tried now, and that uses up no attempt.
+    NotYet(String, DateTime<Utc>),
+    /// Trying again changes nothing.
+    Lasting(String),
+    /// Somebody cancelled it.
+    Cancelled,
+    /// Another worker has it, or this one ends.
+    LeaseLost,
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        let text = error.to_string();
+        match error {
+            OpenError::Document(_) => Failure::Lasting(text),
+            OpenError::Place { side, error } => Failure::Place { side, kind: error.kind, text },
+        }
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        let text = error.to_string();
+        match error {
+            RunError::Connector { side, error } => Failure::Place { side, kind: error.kind, text },
+            RunError::NotBefore(time) => Failure::NotYet(text, time),
+            RunError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Stopped(stopped) => of_kind(ErrorKind::Stopped(stopped), stopped.to_string()),
+            other => Failure::Passing(other.to_string(), None),
+        }
+    }
+}
+
+impl From<sea_orm::DbErr> for Failure {
+    fn from(error: sea_orm::DbErr) -> Self {
+        Failure::Passing(format!("Syncline's database: {error}"), None)
+    }
+}
+
+fn of_kind(kind: ErrorKind, text: String) -> Failure {
+    match kind {
+        ErrorKind::RateLimited { until } => Failure::NotYet(text, until),
+        ErrorKind::Transient | ErrorKind::Conflict => Failure::Passing(text, None),
+        ErrorKind::Permanent | ErrorKind::Auth | ErrorKind::NotFound => Failure::Lasting(text),
+        ErrorKind::Stopped(Stopped::Cancelled) => Failure::Cancelled,
+        ErrorKind::Stopped(Stopped::LeaseLost) => Failure::LeaseLost,
+    }
+}
+
+/// Notes the failure on the run's row and tells the queue what to do.
+pub(super) async fn fail(
+    environment: &Environment,
+    begun: &Begun,
+    leased: &LeasedJob,
+    failure: Failure,
+) -> anyhow::Result<Outcome> {
+    let last = leased.job.is_last_attempt();
+    let mut dead = None;
+    let (status, outcome_name, error, outcome) = match failure {
+        Failure::Place { kind, text, .. } => {
+            return Box::pin(fail(environment, begun, leased, of_kind(kind, text))).await;
+        }
+        Failure::Passing(error, at_least) => {
+            let (status, name) = if last {
+                dead = Some(format!("failed {} times", leased.job.attempt));
+                (RunStatus::Failed, "dead")
+            } else {
+                (RunStatus::Queued, "retry")
+            };
+            (status, name, Some(error.clone()), Outcome::Retry { error, at_least })
+        }
+        Failure::NotYet(reason, time) => {
+            let delay =
+                (time - environment.clock.now()).clamp(TimeDelta::milliseconds(10), TimeDelta::days(1));
+            let delay = delay.to_std().unwrap_or(Duration::from_secs(1));
+            (RunStatus::Queued, "snoozed", Some(reason), Outcome::Snooze { delay })
+        }
+        Failure::Lasting(error) => {
+            let reason = "trying again would not help".to_owned();
+            dead = Some(reason.clone());
+            (RunStatus::Failed, "dead", Some(error.clone()), Outcome::Dead { reason, error })
+        }
+        Failure::Cancelled => (RunStatus::Cancelled, "cancelled", None, Outcome::Cancelled),
+        // Its worker ends and gives it back: another one goes on, and no attempt is used.
+        Failure::LeaseLost if leased.lease.is_interrupted() && !leased.lease.is_lost() => {
+            tracing::info!("the worker stops; the run is given back");
+            (RunStatus::Queued, "returned", None, Outcome::Snooze { delay: Duration::ZERO })
+        }
+        // Stale: the queue refuses it, and the row belongs to another worker.
+        Failure::LeaseLost => {
+            tracing::warn!("lost the lease; another worker goes on");
+            return Ok(Outcome::Snooze { delay: Duration::ZERO });
+        }
+    };
+    if outcome_name != "returned" {
+        tracing::warn!(
+            outcome = outcome_name,
+            error = error.as_deref().unwrap_or(""),
+            "the run did not come to its end"
+        );
+        metrics::counter!("sync_attempts_failed_total", "outcome" => outcome_name).increment(1);
+    }
+    let ending =
+        Ending { status, outcome: outcome_name, error, dead, report: None, plan: None, settled: None };
+    environment.run_book().end(begun, ending).await?;
+    Ok(outcome)
+}

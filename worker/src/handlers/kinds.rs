@@ -1,0 +1,85 @@
+//! The kinds of job. Another kind is a file in this folder and a line in [`KINDS`].
+
+use futures_util::future::BoxFuture;
+use syncline_entity::types::{RunKind, SyncMethod};
+use syncline_limits::Lane;
+use syncline_queue::{LeasedJob, Outcome};
+use syncline_runs::PAYLOAD_VERSION;
+
+use super::{purge, run};
+use crate::environment::Environment;
+
+/// Carries a job out. An error is Syncline's own database.
+type Handler = for<'a> fn(&'a Environment, &'a LeasedJob) -> BoxFuture<'a, anyhow::Result<Outcome>>;
+
+/// A kind of job.
+pub(crate) struct JobKind {
+    /// The queue's word for it; a run's kind where it is a run.
+    pub(crate) name: &'static str,
+    /// The newest payload that this program reads. A job with a newer one is left to newer workers.
+    pub(crate) payload_version: i32,
+    /// Carries it out.
+    pub(crate) handle: Handler,
+    /// The lane of its calls to platforms, by what set it off; none: it calls no platform.
+    pub(crate) lane: Option<fn(SyncMethod) -> Lane>,
+    /// The key under which one of them waits and one runs; none: a run's own keys.
+    pub(crate) key: Option<&'static str>,
+}
+
+pub(crate) const KINDS: &[JobKind] = &[
+    JobKind { lane: Some(by_method), ..run(RunKind::Sync) },
+    JobKind { lane: Some(by_method), ..run(RunKind::Plan) },
+    JobKind { lane: Some(|_| Lane::Edit), ..run(RunKind::Resolve) },
+    PURGE,
+];
+
+/// The scheduled purge. Its version is above that of run jobs, so that a worker which knows only those leaves the job to
+/// newer ones instead of burying it.
+pub(crate) const PURGE: JobKind = JobKind {
+    name: "purge",
+    payload_version: 2,
+    handle: |environment, leased| Box::pin(purge::handle(environment, leased)),
+    lane: None,
+    key: Some("maintenance:purge"),
+};
+
+const fn run(kind: RunKind) -> JobKind {
+    JobKind {
+        name: kind.as_str(),
+        payload_version: PAYLOAD_VERSION,
+        handle: |environment, leased| Box::pin(run::handle(environment, leased)),
+        lane: None,
+        key: None,
+    }
+}
+
+/// The kind of that name. What has another name is taken for a run, whose row says what it is.
+pub(crate) fn of(name: &str) -> &'static JobKind {
+    KINDS.iter().find(|kind| kind.name == name).unwrap_or(&KINDS[0])
+}
+
+/// What a person or an event asked for goes before regular looks.
+fn by_method(method: SyncMethod) -> Lane {
+    match method {
+        SyncMethod::Manual | SyncMethod::Webhook => Lane::Edit,
+        SyncMethod::Poll | SyncMethod::Batch => Lane::Poll,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use sea_orm::Iterable;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_of_run_stands_in_the_table_once() {
+        let names: BTreeSet<&str> = KINDS.iter().map(|kind| kind.name).collect();
+        assert_eq!(names.len(), KINDS.len());
+        for kind in RunKind::iter() {
+            assert!(KINDS.iter().any(|known| known.name == kind.as_str() && known.lane.is_some()), "{kind}");
+        }
+    }
+}

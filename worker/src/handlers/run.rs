@@ -1,0 +1,141 @@
+//! A run: begun, admitted to its platforms, carried out by what its kind says, and ended.
+
+use std::str::FromStr;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use syncline_engine::{
+    ports::{Leave, Stopped},
+    spec::{SyncSpec, unknown_keys},
+};
+use syncline_entity::{sync_config, types::RunKind};
+use syncline_queue::{Lease, LeasedJob, Outcome};
+use syncline_runs::{Begin, Begun, bury};
+use tracing::Instrument;
+use uuid::Uuid;
+
+use super::{
+    failure::{Failure, fail},
+    plan, sync,
+};
+use crate::{
+    admission::{self, Accounts, Blame},
+    environment::Environment,
+};
+
+/// Begins the run of a job and carries it out.
+pub(super) async fn handle(environment: &Environment, leased: &LeasedJob) -> anyhow::Result<Outcome> {
+    let job = &leased.job;
+    let run = job.payload.get("run").and_then(|run| run.as_str()).and_then(|run| Uuid::from_str(run).ok());
+    let Some(run) = run else {
+        let (reason, error) = ("payload not understood", format!("payload {} has no run id", job.payload));
+        bury(&environment.db, job.id, reason, &error, environment.clock.now()).await?;
+        return Ok(Outcome::Dead { reason: reason.to_owned(), error });
+    };
+    let begun = match environment.run_book().begin(run, job.attempt).await? {
+        Begin::Begun(begun) => begun,
+        // Its row waits for the end of the pause, and the dispatcher makes another job of it then.
+        Begin::Parked => return Ok(Outcome::Cancelled),
+        // Finished by whoever had it before, and only the acknowledgement was lost.
+        Begin::Over => return Ok(Outcome::Done),
+    };
+    let span = tracing::info_span!("run", %run, kind = %begun.row.kind, attempt = job.attempt);
+    carry_out(environment, &begun, leased).instrument(span).await
+}
+
+async fn carry_out(environment: &Environment, begun: &Begun, leased: &LeasedJob) -> anyhow::Result<Outcome> {
+    let ended = match &begun.config {
+        Some(config) if config.deleted_at.is_none() => {
+            match stored_spec(config) {
+                Ok(spec) => admitted(environment, begun, leased, config, spec).await,
+                // It was checked when it was stored, so a newer version did that, whose workers can read it.
+                Err(error) => {
+                    let text =
+                        format!("this version cannot read the stored document of {:?}: {error}", config.name);
+                    Err(Failure::NotYet(text, environment.clock.now() + UNREADABLE_DELAY))
+                }
+            }
+        }
+        _ => Err(Failure::Lasting("the sync was deleted".to_owned())),
+    };
+    match ended {
+        Ok(()) => Ok(Outcome::Done),
+        Err(failure) => fail(environment, begun, leased, failure).await,
+    }
+}
+
+/// How long a run stays with the newer workers that can read its document.
+const UNREADABLE_DELAY: TimeDelta = TimeDelta::seconds(5);
+
+/// The document of a sync. Keys that only newer versions know are ignored.
+fn stored_spec(config: &sync_config::Model) -> Result<SyncSpec, serde_json::Error> {
+    let unknown = unknown_keys(&config.config_json);
+    if !unknown.is_empty() {
+        tracing::warn!(
+            sync = config.name,
+            keys = unknown.join(", "),
+            "the stored document has keys that this version does not know; it ignores them"
+        );
+    }
+    serde_json::from_value(config.config_json.clone())
+}
+
+/// Runs it if its platforms may be called now, and tells their breakers how that went.
+async fn admitted(
+    environment: &Environment,
+    begun: &Begun,
+    leased: &LeasedJob,
+    config: &sync_config::Model,
+    spec: SyncSpec,
+) -> Result<(), Failure> {
+    let lane = admission::lane(begun);
+    let admitted = match admission::admit(&environment.limits, Accounts::of(config), lane).await {
+        Ok(admitted) => admitted,
+        Err(not_now) => {
+            let until =
+                environment.clock.now() + TimeDelta::from_std(not_now.delay).unwrap_or(TimeDelta::days(1));
+            return Err(Failure::NotYet(not_now.to_string(), until));
+        }
+    };
+    let ended = execute(environment, begun, leased, config, spec).await;
+    match &ended {
+        Ok(()) => admitted.settle(None, environment.clock.now()).await,
+        Err(Failure::Place { side, kind, text }) => {
+            let blame = Blame { side: *side, kind, text };
+            admitted.settle(Some(blame), environment.clock.now()).await;
+        }
+        // It says nothing of the platforms, and dropping it gives back what it holds.
+        Err(_) => drop(admitted),
+    }
+    ended
+}
+
+async fn execute(
+    environment: &Environment,
+    begun: &Begun,
+    leased: &LeasedJob,
+    config: &sync_config::Model,
+    spec: SyncSpec,
+) -> Result<(), Failure> {
+    match begun.row.kind {
+        RunKind::Plan => plan::execute(environment, begun, leased, config, spec).await,
+        // A settled conflict is applied by a sync of its link alone.
+        RunKind::Sync | RunKind::Resolve => sync::execute(environment, begun, leased, config, spec).await,
+    }
+}
+
+/// A job's lease as the engine asks for it.
+pub(super) struct LeaseLeave(pub(super) Lease);
+
+impl Leave for LeaseLeave {
+    fn check(&self) -> Result<(), Stopped> {
+        if self.0.cancel_requested() {
+            return Err(Stopped::Cancelled);
+        }
+        if self.0.valid() { Ok(()) } else { Err(Stopped::LeaseLost) }
+    }
+
+    fn deadline(&self) -> DateTime<Utc> {
+        let left = self.0.deadline().saturating_duration_since(std::time::Instant::now());
+        Utc::now() + TimeDelta::from_std(left).unwrap_or_default()
+    }
+}
