@@ -9,7 +9,7 @@ use syncline_migration::{
     check::{self, Difference, Fit},
     words,
 };
-use syncline_queue::{RedisBackend, RedisConfig};
+use syncline_queue::{RedisBackend, RedisConfig, Tasks};
 use syncline_runs::RunQueue;
 use syncline_worker::{Environment, PoolConfig, steps::StopAt};
 
@@ -161,7 +161,17 @@ pub(crate) fn environment(db: DatabaseConnection) -> Result<Environment, Fault> 
     let queue = queue(&db)?;
     let stop_at = stop_at()?.map(Arc::new);
     let limits = limits(&db)?;
-    Ok(Environment { queue, limits, stop_at, ..Environment::new(db, syncline_worker::local::worker_name()) })
+    let tasks = match std::env::var("SYNCLINE_TEST_PANIC_IN") {
+        Ok(task) => Tasks::with_panic_in(task),
+        Err(_) => Tasks::default(),
+    };
+    Ok(Environment {
+        queue,
+        limits,
+        stop_at,
+        tasks,
+        ..Environment::new(db, syncline_worker::local::worker_name())
+    })
 }
 
 /// The pool that arguments ask for.

@@ -17,4 +17,4 @@ pub use bind::check_bind;
 pub use problem::{FieldError, Problem};
 pub use router::{health_router, router};
 pub use serve::serve;
-pub use state::{ApiState, QueueHealth, Readiness};
+pub use state::{ApiState, PartHealth, Readiness};

@@ -7,8 +7,8 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use sea_orm::DatabaseConnection;
 use syncline_runs::RunQueue;
 
-/// What the worker's source last said of its store; `Ok` where there is no worker.
-pub type QueueHealth = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+/// Whether a part of this process works; the reason is for people.
+pub type PartHealth = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 
 /// Whether this process may serve, as far as the database's schema goes; the reason is for people.
 pub type Readiness = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
@@ -26,8 +26,10 @@ pub struct ApiState {
     pub role: &'static str,
     /// Where metrics are collected; none: only the queue's gauges are served.
     pub metrics: Option<PrometheusHandle>,
-    /// The worker's word on the queue.
-    pub queue_health: QueueHealth,
+    /// What the worker's source last said of its store; `Ok` where there is no worker.
+    pub queue_health: PartHealth,
+    /// Background tasks that ended and are started again, in words.
+    pub task_health: PartHealth,
     /// The binary's word on the schema.
     pub ready: Readiness,
 }

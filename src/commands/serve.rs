@@ -75,7 +75,9 @@ async fn serve(
     let environment = Environment { retention, ..app::environment(db.clone())? };
     refuse_useless_queue(&environment.queue).await?;
     let health = Arc::new(Mutex::new(None::<Health>));
-    let state = state(&db, &environment.queue, role, recorder()?, Arc::clone(&health));
+    let tasks = environment.tasks.clone();
+    let recorder = recorder()?;
+    let state = state(&environment, role, recorder.clone(), Arc::clone(&health));
     let with_api = role != "worker";
     let router = if with_api { syncline_api::router(state) } else { syncline_api::health_router(state) };
     let listens = listener.local_addr()?;
@@ -98,6 +100,8 @@ async fn serve(
     );
     // The API outlives the worker, so that a draining process still tells how it is.
     let served = CancellationToken::new();
+    let (upkeep, over) = (tasks.clone(), served.clone());
+    tokio::spawn(async move { upkeep.keep("metrics", &over, || tidy(&recorder, &over)).await });
     let api = tokio::spawn(syncline_api::serve(listener, router, served.clone()));
     match pool {
         Some(pool) => {
@@ -107,7 +111,10 @@ async fn serve(
             syncline_worker::run(environment, pool, shutdown, told).await?;
         }
         // What it accepts while the queue's store is away has to get there, whether a worker lives or not.
-        None => dispatcher::run(environment, shutdown).await,
+        None => {
+            let work = || dispatcher::run(environment.clone(), shutdown.clone());
+            tasks.keep("dispatcher", &shutdown, work).await;
+        }
     }
     served.cancel();
     api.await.map_err(|error| Fault::failed(format!("the API: {error}")))??;
@@ -160,22 +167,26 @@ async fn refuse_useless_queue(queue: &RunQueue) -> Result<(), Fault> {
 
 /// The parts that routes ask.
 fn state(
-    db: &DatabaseConnection,
-    queue: &RunQueue,
+    environment: &Environment,
     role: &'static str,
     metrics: PrometheusHandle,
     health: Arc<Mutex<Option<Health>>>,
 ) -> ApiState {
-    let database = db.clone();
+    let (database, tasks) = (environment.db.clone(), environment.tasks.clone());
     ApiState {
-        db: db.clone(),
-        queue: queue.clone(),
+        db: environment.db.clone(),
+        queue: environment.queue.clone(),
         version: env!("CARGO_PKG_VERSION"),
         role,
         metrics: Some(metrics),
         queue_health: Arc::new(move || match &*health.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(health) if !health.is_well() => Err(problems(health)),
             Some(_) | None => Ok(()),
+        }),
+        task_health: Arc::new(move || {
+            let down = tasks.down();
+            let told: Vec<String> = down.iter().map(|(task, down)| format!("{task}: {down}")).collect();
+            if told.is_empty() { Ok(()) } else { Err(told.join("; ")) }
         }),
         ready: Arc::new(move || {
             let database = database.clone();
@@ -195,6 +206,16 @@ fn problems(health: &Health) -> String {
 /// Upper bounds of the classes of time that histograms count, in seconds.
 const CLASSES: [f64; 14] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0];
+
+/// How often what histograms were told is added up. It piles up until then, or until somebody reads `/metrics`.
+const ADD_UP_EVERY: Duration = Duration::from_secs(5);
+
+/// Keeps the memory of metrics bounded, until the process ends.
+async fn tidy(recorder: &PrometheusHandle, over: &CancellationToken) {
+    while timeout(ADD_UP_EVERY, over.cancelled()).await.is_err() {
+        recorder.run_upkeep();
+    }
+}
 
 /// Collects metrics for `/metrics`.
 fn recorder() -> Result<PrometheusHandle, Fault> {

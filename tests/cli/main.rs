@@ -31,6 +31,7 @@ mod screens;
 mod spellings;
 mod start;
 mod tables;
+mod tasks;
 mod tls;
 mod verify;
 mod workers;

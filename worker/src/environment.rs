@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use sea_orm::DatabaseConnection;
 use syncline_engine::ports::Clock;
 use syncline_limits::{BreakerPolicy, Limits, SqlLimits};
+use syncline_queue::Tasks;
 use syncline_runs::{Meeting, RunBook, RunQueue};
 use syncline_upkeep::purge::Retention;
 
@@ -29,6 +30,8 @@ pub struct Environment {
     pub retention: Retention,
     /// Where runs meet to begin and to end.
     pub meeting: Meeting,
+    /// The background tasks of this process.
+    pub tasks: Tasks,
     /// Where to stop, in crash tests.
     pub stop_at: Option<Arc<StopAt>>,
 }
@@ -45,6 +48,7 @@ impl Environment {
             timeout: Duration::from_secs(30),
             retention: Retention::default(),
             meeting: Meeting::default(),
+            tasks: Tasks::default(),
             stop_at: None,
         }
     }

@@ -2,14 +2,16 @@
 
 use std::{io, sync::Arc, time::Duration};
 
+use anyhow::ensure;
 use apalis::prelude::{BoxDynError, Monitor, ParallelizeExt, WorkerBuilder};
+use futures_util::future::BoxFuture;
 use syncline_queue::{
     Backend, Health, LeasedJob, Next, Outcome, QueueSource, Rescued, Settled, SourceConfig, SourceEvent,
     chain,
 };
 use syncline_runs::RUN_QUEUE;
 use syncline_upkeep::stats;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -89,17 +91,7 @@ async fn work(
     shutdown: CancellationToken,
     health: impl Fn(Health) + Send + Sync + 'static,
 ) -> anyhow::Result<()> {
-    // What a replica without statistics left is added by those that stay; a command adds its own run.
-    let statistics =
-        config.schedules.then(|| tokio::spawn(stats::run(environment.db.clone(), shutdown.clone())));
-    let schedules =
-        config.schedules.then(|| tokio::spawn(schedule::run(environment.clone(), shutdown.clone())));
-    // A command that waits for its own run has put it into the database's queue itself.
-    let dispatches = config.schedules || environment.queue.is_foreign();
-    let dispatcher = dispatches.then(|| tokio::spawn(dispatcher::run(environment.clone(), shutdown.clone())));
-    let intake = config.schedules.then(|| tokio::spawn(intake::run(environment.clone(), shutdown.clone())));
-    let maintenance =
-        config.schedules.then(|| tokio::spawn(maintenance::run(environment.clone(), shutdown.clone())));
+    let background = background(&environment, &config, &shutdown);
     if let Err(error) = local::take_over_from_the_dead(&environment).await {
         // Then their leases decide. That the queue's store is away is told by whoever claims jobs there.
         let is_away = error.downcast_ref::<syncline_queue::Error>().is_some_and(|error| error.is_temporary());
@@ -110,7 +102,8 @@ async fn work(
     let over = CancellationToken::new();
     let _ended = over.clone().drop_guard();
     if config.listen {
-        tokio::spawn(listen(environment.queue.backend(), over));
+        let (backend, tasks) = (environment.queue.backend(), environment.tasks.clone());
+        tokio::spawn(async move { tasks.keep("listener", &over, || listen(&*backend, &over)).await });
     }
     let source_config = source_config(&environment, &config);
     let backend = environment.queue.backend();
@@ -134,12 +127,15 @@ async fn work(
             },
         )
     });
+    let stops = shutdown.clone();
     let signal = async move {
         shutdown.cancelled().await;
         Ok::<_, io::Error>(())
     };
     monitor.run_with_signal(signal).await?;
-    for task in schedules.into_iter().chain(statistics).chain(maintenance).chain(intake).chain(dispatcher) {
+    // The pool itself cannot be started again: what it holds of the queue went with it.
+    ensure!(stops.is_cancelled(), "the worker pool ended by itself; start the process again");
+    for task in background {
         task.await?;
     }
     Ok(())
@@ -157,11 +153,54 @@ async fn drained(drain: Drain, grace: Duration) {
     }
 }
 
-async fn listen(queue: Arc<dyn Backend>, over: CancellationToken) {
-    tokio::select! {
-        () = over.cancelled() => {}
-        () = queue.listen(RUN_QUEUE) => {}
-    }
+/// A store that has nothing to listen to waits with it.
+async fn listen(queue: &dyn Backend, over: &CancellationToken) {
+    let listening = async {
+        queue.listen(RUN_QUEUE).await;
+        std::future::pending::<()>().await
+    };
+    over.run_until_cancelled(listening).await;
+}
+
+/// A background task of a pool, by its name.
+type Work = fn(Environment, CancellationToken) -> BoxFuture<'static, ()>;
+
+/// Starts what a pool does beside its jobs.
+fn background(
+    environment: &Environment,
+    config: &PoolConfig,
+    shutdown: &CancellationToken,
+) -> Vec<JoinHandle<()>> {
+    let all: [(&'static str, bool, Work); 5] = [
+        // What a replica without statistics left is added by those that stay; a command adds its own run.
+        ("statistics", config.schedules, |environment, shutdown| {
+            Box::pin(stats::run(environment.db, shutdown))
+        }),
+        ("schedules", config.schedules, |environment, shutdown| {
+            Box::pin(schedule::run(environment, shutdown))
+        }),
+        // A command that waits for its own run has put it into the database's queue itself.
+        ("dispatcher", config.schedules || environment.queue.is_foreign(), |environment, shutdown| {
+            Box::pin(dispatcher::run(environment, shutdown))
+        }),
+        ("inbox", config.schedules && environment.queue.inbox().is_some(), |environment, shutdown| {
+            Box::pin(intake::run(environment, shutdown))
+        }),
+        ("maintenance", config.schedules, |environment, shutdown| {
+            Box::pin(maintenance::run(environment, shutdown))
+        }),
+    ];
+    let wanted = all.into_iter().filter(|(_, wanted, _)| *wanted);
+    wanted
+        .map(|(name, _, work)| {
+            let (environment, shutdown) = (environment.clone(), shutdown.clone());
+            let tasks = environment.tasks.clone();
+            tokio::spawn(async move {
+                let work = || work(environment.clone(), shutdown.clone());
+                tasks.keep(name, &shutdown, work).await;
+            })
+        })
+        .collect()
 }
 
 fn source_config(environment: &Environment, config: &PoolConfig) -> SourceConfig {
@@ -175,6 +214,7 @@ fn source_config(environment: &Environment, config: &PoolConfig) -> SourceConfig
     let often = Duration::from_millis(if config.schedules { 1_300 } else { 5_000 });
     source.rescue_interval = (config.lease / 5).clamp(Duration::from_millis(100), often);
     source.concurrency_key = config.only.clone();
+    source.tasks = environment.tasks.clone();
     if let Some(stop_at) = environment.stop_at.clone() {
         source.before_settle = Some(Arc::new(move |_| {
             let stop_at = Arc::clone(&stop_at);

@@ -18,7 +18,7 @@ use serde_json::json;
 use syncline_entity::worker;
 use syncline_runs::RUN_QUEUE;
 use syncline_sql::statement;
-use tokio::{task::JoinHandle, time};
+use tokio::{sync::Mutex, task::JoinHandle, time};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -179,7 +179,11 @@ impl Registration {
         };
         heart.beat(false).await;
         let ended = CancellationToken::new();
-        let beats = tokio::spawn(heart.run(shutdown, ended.clone()));
+        let (tasks, over, heart) = (environment.tasks.clone(), ended.clone(), Mutex::new(heart));
+        let beats = tokio::spawn(async move {
+            let work = || async { heart.lock().await.run(&shutdown, &over).await };
+            tasks.keep("heartbeat", &over, work).await;
+        });
         Registration { running, ended, beats }
     }
 
@@ -212,7 +216,7 @@ struct Heart {
 }
 
 impl Heart {
-    async fn run(mut self, shutdown: CancellationToken, ended: CancellationToken) {
+    async fn run(&mut self, shutdown: &CancellationToken, ended: &CancellationToken) {
         let mut stopping = false;
         loop {
             tokio::select! {

@@ -36,7 +36,7 @@ pub(crate) async fn healthz(State(api): State<ApiState>) -> Json<Alive> {
 pub struct Ready {
     /// `ready` or `not ready`.
     pub state: &'static str,
-    /// `database`, `schema` and `queue`.
+    /// `database`, `schema`, `queue` and `tasks`.
     pub checks: BTreeMap<&'static str, String>,
 }
 
@@ -58,7 +58,12 @@ pub(crate) async fn readyz(State(api): State<ApiState>) -> Response {
         Ok(()) => timeout(PATIENCE, (api.ready)()).await.unwrap_or_else(|_| Err(late())),
         Err(_) => Err("not known while the database does not answer".to_owned()),
     };
-    let checks = [("database", database), ("schema", schema), ("queue", (api.queue_health)())];
+    let checks = [
+        ("database", database),
+        ("schema", schema),
+        ("queue", (api.queue_health)()),
+        ("tasks", (api.task_health)()),
+    ];
     let reasons: Vec<String> = checks
         .iter()
         .filter_map(|(name, check)| check.as_ref().err().map(|reason| format!("{name}: {reason}")))

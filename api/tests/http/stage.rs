@@ -80,6 +80,7 @@ fn state(db: &DatabaseConnection) -> ApiState {
         role: "up",
         metrics: None,
         queue_health: Arc::new(|| Ok(())),
+        task_health: Arc::new(|| Ok(())),
         ready: Arc::new(|| Box::pin(async { Ok(()) })),
     }
 }

@@ -79,6 +79,8 @@ pub(crate) struct Acknowledger {
     meter: Arc<Meter>,
     closing: CancellationToken,
     messages: UnboundedReceiver<Message>,
+    /// What is being stored or given back.
+    in_hand: Vec<LeaseRef>,
 }
 
 impl fmt::Debug for Acknowledger {
@@ -97,11 +99,22 @@ impl Acknowledger {
         closing: CancellationToken,
     ) -> (AcknowledgerHandle, Self) {
         let (sender, messages) = mpsc::unbounded_channel();
-        (AcknowledgerHandle(sender), Self { backend, config, keeper, health, meter, closing, messages })
+        (
+            AcknowledgerHandle(sender),
+            Self { backend, config, keeper, health, meter, closing, messages, in_hand: Vec::new() },
+        )
     }
 
-    /// Runs until nobody can hand over anything any more.
-    pub(crate) async fn run(mut self) {
+    /// Runs until nobody can hand over anything any more. What an earlier start had in hand when it panicked is left to its
+    /// leases: it may be what it panicked of.
+    pub(crate) async fn run(&mut self) {
+        if !self.in_hand.is_empty() {
+            tracing::error!(
+                jobs = self.in_hand.len(),
+                "outcomes could not be stored; the jobs' leases will run out"
+            );
+            self.keeper.forget(std::mem::take(&mut self.in_hand));
+        }
         let mut messages = Vec::new();
         while self.messages.recv_many(&mut messages, BATCH).await > 0 {
             let (mut settlements, mut priorities, mut flushes) = (Vec::new(), Vec::new(), Vec::new());
@@ -116,12 +129,15 @@ impl Acknowledger {
                     Message::Flush(done) => flushes.push(done),
                 }
             }
+            self.in_hand.extend(settlements.iter().map(|settlement| settlement.lease));
+            self.in_hand.extend(returned.iter().copied());
             if !settlements.is_empty() {
                 self.store(&settlements, &priorities).await;
             }
             if !returned.is_empty() {
                 self.give_back(returned).await;
             }
+            self.in_hand.clear();
             for done in flushes {
                 let _ = done.send(());
             }

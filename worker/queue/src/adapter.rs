@@ -28,7 +28,8 @@ use crate::{
     fetcher::Gate,
     health::{Health, chain},
     job::LeasedJob,
-    running::{Parts, Running, Shared, Started, panic_message},
+    running::{Parts, Running, Shared, Started},
+    tasks::panic_message,
 };
 
 /// Why a source could not start. A store that fails is no reason: the source waits for it.

@@ -4,7 +4,10 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 
-use crate::backend::{LeaseRef, Outcome, Rescued, Settled, Settlement};
+use crate::{
+    backend::{LeaseRef, Outcome, Rescued, Settled, Settlement},
+    tasks::Tasks,
+};
 
 /// Called just before a settlement is sent to the store.
 pub type BeforeSettle = Arc<dyn Fn(Settlement) -> BoxFuture<'static, ()> + Send + Sync>;
@@ -59,6 +62,8 @@ pub struct SourceConfig {
     pub before_settle: Option<BeforeSettle>,
     /// Told what happens; for metrics and for whoever keeps records of runs.
     pub observer: Option<Observer>,
+    /// Where the source's background tasks are kept.
+    pub tasks: Tasks,
 }
 
 impl SourceConfig {
@@ -77,6 +82,7 @@ impl SourceConfig {
             concurrency_key: None,
             before_settle: None,
             observer: None,
+            tasks: Tasks::default(),
         }
     }
 

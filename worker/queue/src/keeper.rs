@@ -13,9 +13,13 @@ use std::{
 
 use tokio::{
     runtime::Builder,
-    sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
+    sync::{
+        Mutex,
+        mpsc::{self, UnboundedReceiver, UnboundedSender},
+    },
     time,
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     backend::{Backend, Error, LeaseRef, Renewal},
@@ -24,6 +28,7 @@ use crate::{
     lease::Lease,
     meter::Meter,
     retry::StoreBackoff,
+    tasks::Tasks,
 };
 
 #[derive(Debug)]
@@ -96,10 +101,12 @@ impl Keeper {
     }
 
     /// Starts the thread. It ends at [`KeeperHandle::stop`], or when nobody can hand over leases any more.
-    pub(crate) fn start(mut self) -> io::Result<()> {
+    pub(crate) fn start(self, tasks: Tasks, closing: CancellationToken) -> io::Result<()> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
+        let keeper = Mutex::new(self);
         let run = move || {
-            runtime.block_on(self.run());
+            let work = || async { keeper.lock().await.run().await };
+            runtime.block_on(tasks.keep("lease keeper", &closing, work));
             // A connection that hangs does not hold up the end.
             runtime.shutdown_timeout(Duration::from_millis(100));
         };

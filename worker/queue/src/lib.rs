@@ -42,6 +42,8 @@ mod running;
 #[cfg(feature = "sql")]
 mod sql;
 mod state;
+#[cfg(feature = "source")]
+mod tasks;
 #[cfg(any(feature = "redis", feature = "sql"))]
 mod together;
 
@@ -69,5 +71,7 @@ pub use retry::{MAX_DELAY, RetryPolicy, jitter};
 #[cfg(feature = "sql")]
 pub use sql::SqlBackend;
 pub use state::{State, UnknownState};
+#[cfg(feature = "source")]
+pub use tasks::{Down, Tasks};
 #[cfg(any(feature = "redis", feature = "sql"))]
 pub use together::{CutShort, Together};

@@ -14,6 +14,8 @@ use crate::{
 
 /// Jobs handed to the store, by queue, priority and what became of them.
 const PUSHED: &str = "syncline_queue_pushed_total";
+/// Background tasks that were started again, by task.
+pub(crate) const RESTARTS: &str = "syncline_task_restarts_total";
 /// Jobs that left a worker, by queue, priority and outcome.
 const SETTLED: &str = "syncline_queue_settled_total";
 /// From due to started.
@@ -32,6 +34,10 @@ pub fn describe_metrics() {
     describe_histogram!(WAIT, Unit::Seconds, "How long jobs had been due when they were started.");
     describe_histogram!(RUN, Unit::Seconds, "How long handlers ran.");
     describe_counter!(TAKEOVERS, "Leases that ran out and were found by this process, of whichever worker.");
+    describe_counter!(
+        RESTARTS,
+        "Background tasks of this process that ended and were started again, by task."
+    );
     describe_counter!(LOST, "Jobs that lost their lease while they ran in this process.");
 }
 

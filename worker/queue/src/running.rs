@@ -1,10 +1,9 @@
 //! The background tasks of a source, from start to close.
 
-use std::{any::Any, future::Future, io, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{future::Future, io, sync::Arc, time::Instant};
 
 use chrono::Utc;
-use futures_util::FutureExt;
-use tokio::{runtime::Handle, task::JoinHandle, time};
+use tokio::{runtime::Handle, sync::Mutex, task::JoinHandle, time};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -18,7 +17,7 @@ use crate::{
     lease::Lease,
     line::Line,
     meter::Meter,
-    rescuer::rescue,
+    rescuer::Rescuer,
 };
 
 /// What handlers and background tasks share.
@@ -72,7 +71,7 @@ impl Parts {
         runtime: &Handle,
         gate: Box<dyn Fn() -> Gate + Send + Sync>,
     ) -> io::Result<Running> {
-        self.keeper.start()?;
+        self.keeper.start(self.config.tasks.clone(), self.closing.clone())?;
         let fetcher = Fetcher {
             backend: Arc::clone(&self.backend),
             config: Arc::clone(&self.config),
@@ -81,16 +80,23 @@ impl Parts {
             gate,
             closing: self.closing.clone(),
         };
-        let fetcher = runtime.spawn(supervise("fetcher", async move { fetcher.run().await }));
-        runtime.spawn(supervise("acknowledger", self.acknowledger.run()));
-        let rescuer = rescue(
-            self.backend,
-            Arc::clone(&self.config),
-            self.health,
-            Arc::clone(&self.shared.meter),
-            self.closing.clone(),
-        );
-        runtime.spawn(supervise("rescuer", rescuer));
+        let (tasks, closing) = (self.config.tasks.clone(), self.closing.clone());
+        let fetcher = runtime.spawn(async move { tasks.keep("fetcher", &closing, || fetcher.run()).await });
+        let acknowledger = Mutex::new(self.acknowledger);
+        let (tasks, closing) = (self.config.tasks.clone(), self.closing.clone());
+        runtime.spawn(async move {
+            let run = || async { acknowledger.lock().await.run().await };
+            tasks.keep("acknowledger", &closing, run).await;
+        });
+        let rescuer = Rescuer {
+            backend: self.backend,
+            config: Arc::clone(&self.config),
+            health: self.health,
+            meter: Arc::clone(&self.shared.meter),
+            closing: self.closing.clone(),
+        };
+        let (tasks, closing) = (self.config.tasks.clone(), self.closing.clone());
+        runtime.spawn(async move { tasks.keep("rescuer", &closing, || rescuer.run()).await });
         Ok(Running {
             shared: self.shared,
             config: self.config,
@@ -178,27 +184,5 @@ impl Drop for Started {
             self.shared.keeper.forget(vec![self.lease.claim()]);
         }
         self.shared.line.free();
-    }
-}
-
-/// A background task that panics is said so, loudly: the worker would stand still without a word.
-async fn supervise(name: &'static str, task: impl Future<Output = ()> + Send) {
-    if let Err(panic) = AssertUnwindSafe(task).catch_unwind().await {
-        tracing::error!(
-            task = name,
-            panic = panic_message(&*panic),
-            "a background task of the queue panicked"
-        );
-    }
-}
-
-/// What a panic said.
-pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
-    if let Some(text) = panic.downcast_ref::<&str>() {
-        (*text).to_owned()
-    } else if let Some(text) = panic.downcast_ref::<String>() {
-        text.clone()
-    } else {
-        "a panic without a message".to_owned()
     }
 }
