@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sea_orm::DatabaseConnection;
 use serde_json::json;
 use syncline_runs::listing::{self, Listing, Standing};
-use syncline_worker::roster::{self, Registered, Standing as RegistryStanding};
+use syncline_worker::roster::{self, Liveness, Registered};
 
 use crate::{
     app,
@@ -60,11 +60,11 @@ async fn held(db: &DatabaseConnection) -> Result<HashMap<String, usize>, Fault> 
 
 fn line(worker: &Registered, held: &HashMap<String, usize>) -> Vec<String> {
     let running = match worker.standing {
-        RegistryStanding::Dead | RegistryStanding::Silent => {
+        Liveness::Dead | Liveness::Silent => {
             let held = held.get(&worker.name).copied().unwrap_or(0);
             format!("held {held} of {}", worker.concurrency)
         }
-        RegistryStanding::Live | RegistryStanding::Stopping => {
+        Liveness::Live | Liveness::Stopping => {
             format!("{} of {}", worker.running, worker.concurrency)
         }
     };

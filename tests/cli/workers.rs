@@ -129,7 +129,7 @@ async fn a_worker_that_drains_says_so() -> Result<()> {
     ensure!(Command::new("kill").args(["-TERM", &sync.id().to_string()]).status()?.success());
     until("it drains", async || {
         let live = roster::live(&db).await?;
-        Ok(live.iter().any(|worker| worker.standing == roster::Standing::Stopping).then_some(()))
+        Ok(live.iter().any(|worker| worker.standing == roster::Liveness::Stopping).then_some(()))
     })
     .await?;
     sync.kill()?;

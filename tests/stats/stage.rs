@@ -197,7 +197,7 @@ pub(crate) async fn end(environment: &Environment, clock: &TestClock, begun: &Be
         dead: None,
         report: Some(&report),
         plan: None,
-        settled: None,
+        restore_over: None,
     };
     assert!(environment.run_book().end(begun, ending).await.expect("the database"));
 }

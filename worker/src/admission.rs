@@ -12,7 +12,7 @@ use syncline_entity::{
     sync_config,
     types::{RunKind, SyncMethod},
 };
-use syncline_limits::{Caller, Lane, Learned, Limits, NotNow, Permit, Verdict};
+use syncline_limits::{CallResult, Caller, Lane, Learned, Limits, NotNow, Permit};
 use syncline_runs::Begun;
 
 use crate::handlers::kinds;
@@ -94,33 +94,33 @@ impl Admitted {
     }
 
     /// Tells the breakers how the run went.
-    pub(crate) async fn settle(self, blame: Option<Blame<'_>>, now: DateTime<Utc>) {
+    pub(crate) async fn finish(self, blame: Option<Blame<'_>>, now: DateTime<Utc>) {
         for account in self.accounts {
-            let (verdict, learned) = match blame {
-                None => (Verdict::Works, Learned::default()),
+            let (result, learned) = match blame {
+                None => (CallResult::Works, Learned::default()),
                 Some(blame) if account.sides.contains(&blame.side) => judge(blame, now),
                 // The run ended before this side had its say.
-                Some(_) => (Verdict::Unknown, Learned::default()),
+                Some(_) => (CallResult::Unknown, Learned::default()),
             };
-            account.permit.finish(verdict, learned).await;
+            account.permit.finish(result, learned).await;
         }
     }
 }
 
 /// What a failed run says of its platform.
-fn judge(blame: Blame<'_>, now: DateTime<Utc>) -> (Verdict, Learned) {
+fn judge(blame: Blame<'_>, now: DateTime<Utc>) -> (CallResult, Learned) {
     let mut learned = Learned::default();
-    let verdict = match blame.kind {
-        ErrorKind::Transient | ErrorKind::Auth => Verdict::Fails { error: blame.text.to_owned() },
+    let result = match blame.kind {
+        ErrorKind::Transient | ErrorKind::Auth => CallResult::Fails { error: blame.text.to_owned() },
         ErrorKind::RateLimited { until } => {
             learned.blocked_for = Some((*until - now).to_std().unwrap_or_default());
-            Verdict::Unknown
+            CallResult::Unknown
         }
         // It answered, and the answer was no.
-        ErrorKind::Permanent | ErrorKind::NotFound | ErrorKind::Conflict => Verdict::Works,
-        ErrorKind::Stopped(_) => Verdict::Unknown,
+        ErrorKind::Permanent | ErrorKind::NotFound | ErrorKind::Conflict => CallResult::Works,
+        ErrorKind::Stopped(_) => CallResult::Unknown,
     };
-    (verdict, learned)
+    (result, learned)
 }
 
 #[cfg(test)]
@@ -142,7 +142,7 @@ mod tests {
         for _ in 0..times {
             let admitted = admit(limits, accounts(Some(1), Some(2)), Lane::Poll).await.expect("a run");
             let blame = Blame { side: Side::Target, kind: &kind, text: "HTTP 503" };
-            admitted.settle(Some(blame), Utc::now()).await;
+            admitted.finish(Some(blame), Utc::now()).await;
         }
     }
 
@@ -180,7 +180,7 @@ mod tests {
         let refused = admit(&limits, accounts(Some(1), Some(2)), Lane::Edit).await.expect_err("parked");
         assert_eq!(refused.cause, Some(Cause::Blocked));
         assert!(refused.delay.as_secs() > 590, "{refused:?}");
-        assert_eq!(limits.standing("account:2").await.expect("the store").phase, Phase::Closed);
+        assert_eq!(limits.status("account:2").await.expect("the store").phase, Phase::Closed);
     }
 
     #[tokio::test]

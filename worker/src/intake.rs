@@ -83,7 +83,7 @@ pub async fn take(environment: &Environment, redis: &RedisBackend) -> anyhow::Re
     }
     // After the commit: what is taken twice is the same run.
     if !settled.is_empty() {
-        timeout(PATIENCE, redis.settle_inbox(RUN_QUEUE, &settled)).await??;
+        timeout(PATIENCE, redis.remove_from_inbox(RUN_QUEUE, &settled)).await??;
         metrics::counter!("sync_inbox_total", "result" => "accepted").increment(settled.len() as u64);
     }
     match failed {

@@ -34,7 +34,7 @@ const TIDY_EACH: u64 = 30;
 /// How a worker is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Standing {
+pub enum Liveness {
     /// It beats.
     Live,
     /// It beats, and ends when its jobs have.
@@ -45,14 +45,14 @@ pub enum Standing {
     Dead,
 }
 
-impl Standing {
+impl Liveness {
     /// The word for it.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Standing::Live => "live",
-            Standing::Stopping => "stopping",
-            Standing::Silent => "silent",
-            Standing::Dead => "dead",
+            Liveness::Live => "live",
+            Liveness::Stopping => "stopping",
+            Liveness::Silent => "silent",
+            Liveness::Dead => "dead",
         }
     }
 }
@@ -73,7 +73,7 @@ pub struct Registered {
     /// The newest migration that the program knows.
     pub schema_version: String,
     /// How it is.
-    pub standing: Standing,
+    pub standing: Liveness,
     /// Jobs at its last beat.
     pub running: i32,
     /// Jobs at once, at most.
@@ -89,10 +89,10 @@ pub struct Registered {
 impl From<worker::Seen> for Registered {
     fn from(seen: worker::Seen) -> Self {
         let standing = match (seen.is_live(), seen.worker.stopping) {
-            _ if local::is_dead(&seen.worker.name) => Standing::Dead,
-            (true, false) => Standing::Live,
-            (true, true) => Standing::Stopping,
-            (false, _) => Standing::Silent,
+            _ if local::is_dead(&seen.worker.name) => Liveness::Dead,
+            (true, false) => Liveness::Live,
+            (true, true) => Liveness::Stopping,
+            (false, _) => Liveness::Silent,
         };
         let (worker, silent) = (seen.worker, seen.silent);
         Self {
@@ -124,7 +124,7 @@ pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<Registered>, DbErr> {
 /// not certainly ended.
 pub async fn live(db: &impl ConnectionTrait) -> Result<Vec<Registered>, DbErr> {
     let mut workers = all(db).await?;
-    workers.retain(|worker| matches!(worker.standing, Standing::Live | Standing::Stopping));
+    workers.retain(|worker| matches!(worker.standing, Liveness::Live | Liveness::Stopping));
     Ok(workers)
 }
 

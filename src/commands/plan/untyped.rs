@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use syncline_engine::{
     Side,
     mapping::{Mapping, Rule, Unmappable},
-    merge::Outcome,
+    merge::Decision,
     plan::ItemPlan,
     ports::{Connector, ConnectorError},
     side::Pair,
@@ -19,8 +19,8 @@ pub(super) struct Untyped(BTreeSet<(usize, Side)>);
 impl Untyped {
     /// Notes what the plan of one item says.
     pub(super) fn note(&mut self, plan: &ItemPlan, mapping: &Mapping) {
-        for (position, (rule, outcome)) in mapping.rules.iter().zip(&plan.outcomes).enumerate() {
-            if let Outcome::Blocked(Unmappable::Refused { side, .. }) = outcome
+        for (position, (rule, decision)) in mapping.rules.iter().zip(&plan.decisions).enumerate() {
+            if let Decision::Blocked(Unmappable::Refused { side, .. }) = decision
                 && is_text(rule)
             {
                 self.0.insert((position, *side));

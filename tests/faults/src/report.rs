@@ -43,7 +43,7 @@ impl Report {
 
 /// The names of the figures.
 pub(crate) const HEAD: &str = "scenario           backend   seed   time   jobs  lost  twice(not allowed)  stale refused  \
-     late writes refused  orphan  order  left  verdict";
+     late writes refused  orphan  order  left  result";
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -52,13 +52,13 @@ pub struct Conflict {
     pub values: Pair<Value>,
     /// When each side was modified, where the platform says so.
     pub modified: Pair<Option<Instant>>,
-    /// How it was settled; none while a person has to decide.
-    pub settled: Option<Settled>,
+    /// How it was resolved; none while a person has to decide.
+    pub resolution: Option<Resolution>,
 }
 
-/// How a conflict was settled.
+/// How a conflict was resolved.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Settled {
+pub struct Resolution {
     /// Whose value stands.
     pub winner: Side,
     /// By which rule, for people.

@@ -4,11 +4,11 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     Side, Value,
-    conflict::{Conflict, ConflictKind, OpenConflict, Settled},
+    conflict::{Conflict, ConflictKind, OpenConflict, Resolution},
     mapping::{Rule, Unmappable, read_as},
     side::Pair,
     spec::Strategy,
-    strategy::settle,
+    strategy::resolve,
     value::Instant,
 };
 
@@ -33,11 +33,11 @@ pub struct FieldState<'a> {
 
 /// What to do about one field.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
+pub enum Decision {
     /// Nothing changed.
     Unchanged,
     /// The sides say the same: nothing to write, the bases take the present values.
-    Settle,
+    Agree,
     /// Write `value` to `side`; once confirmed, the bases take what both sides then have.
     Write {
         /// The side written to.
@@ -55,18 +55,18 @@ pub enum Outcome {
     Blocked(Unmappable),
 }
 
-/// The outcome for one field, and the conflict that was met on the way.
+/// The decision for one field, and the conflict that was met on the way.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Merged {
     /// What to do.
-    pub outcome: Outcome,
-    /// A conflict, settled or not.
+    pub decision: Decision,
+    /// A conflict, resolved or open.
     pub conflict: Option<Conflict>,
 }
 
 impl Merged {
-    fn plain(outcome: Outcome) -> Merged {
-        Merged { outcome, conflict: None }
+    fn plain(decision: Decision) -> Merged {
+        Merged { decision, conflict: None }
     }
 }
 
@@ -76,7 +76,7 @@ impl Merged {
 /// never compared with each other's base.
 ///
 /// ```text
-///   source   target    outcome
+///   source   target    decision
 ///   same     same      unchanged
 ///   changed  same      to the target
 ///   same     changed   to the source
@@ -93,9 +93,9 @@ pub fn merge_field(rule: &Rule, state: &FieldState<'_>, now: DateTime<Utc>) -> M
         return unreadable_value(rule, state, side);
     }
     match (changed.source, changed.target) {
-        (false, false) if state.base.is_some() => Merged::plain(Outcome::Unchanged),
+        (false, false) if state.base.is_some() => Merged::plain(Decision::Unchanged),
         (false, false) => fill_default(rule),
-        _ if rule.agrees(source, target) => Merged::plain(Outcome::Settle),
+        _ if rule.agrees(source, target) => Merged::plain(Decision::Agree),
         (true, false) if is_doubtful(rule, state, Side::Source) => conflict(rule, state, now),
         (false, true) if is_doubtful(rule, state, Side::Target) => conflict(rule, state, now),
         (true, false) => carry_from(rule, state, Side::Source, "source changed".to_owned()),
@@ -135,8 +135,8 @@ fn open_about_old_base<'a>(state: &FieldState<'a>) -> Option<&'a OpenConflict> {
 fn fill_default(rule: &Rule) -> Merged {
     let side = if rule.flow.writes(Side::Target) { Side::Target } else { Side::Source };
     Merged::plain(match rule.carry(side.other(), &Value::Null) {
-        Ok(value) if !value.is_blank() => Outcome::Write { side, value, rule: "default".to_owned() },
-        _ => Outcome::Settle,
+        Ok(value) if !value.is_blank() => Decision::Write { side, value, rule: "default".to_owned() },
+        _ => Decision::Agree,
     })
 }
 
@@ -155,25 +155,25 @@ fn unreadable_value(rule: &Rule, state: &FieldState<'_>, side: Side) -> Merged {
         return carry_from(rule, state, side, String::new());
     }
     let reason = format!("{winner} chosen by a person");
-    let mut merged = settled_by(rule, state, winner, reason.clone());
-    let settled = Some(Settled { winner, reason });
+    let mut merged = resolved_by(rule, state, winner, reason.clone());
+    let resolution = Some(Resolution { winner, reason });
     // The winner's value may be unreadable as well; then that is what is told.
-    merged.conflict.get_or_insert_with(|| describe(rule, state, ConflictKind::TypeMismatch, settled));
+    merged.conflict.get_or_insert_with(|| describe(rule, state, ConflictKind::TypeMismatch, resolution));
     merged
 }
 
 fn carry_from(rule: &Rule, state: &FieldState<'_>, from: Side, why: String) -> Merged {
     let to = from.other();
     if !rule.flow.writes(to) {
-        return Merged::plain(Outcome::Drift);
+        return Merged::plain(Decision::Drift);
     }
     match rule.carry(from, state.now.get(from)) {
-        Ok(value) if value.same(state.now.get(to)) => Merged::plain(Outcome::Settle),
-        Ok(value) => Merged::plain(Outcome::Write { side: to, value, rule: why }),
+        Ok(value) if value.same(state.now.get(to)) => Merged::plain(Decision::Agree),
+        Ok(value) => Merged::plain(Decision::Write { side: to, value, rule: why }),
         Err(problem) => {
             let conflict = matches!(problem, Unmappable::Type { .. })
                 .then(|| describe(rule, state, ConflictKind::TypeMismatch, None));
-            Merged { outcome: Outcome::Blocked(problem), conflict }
+            Merged { decision: Decision::Blocked(problem), conflict }
         }
     }
 }
@@ -185,8 +185,8 @@ fn conflict(rule: &Rule, state: &FieldState<'_>, now: DateTime<Utc>) -> Merged {
         Some(_) => ConflictKind::FieldMismatch,
         None => ConflictKind::Timestamp,
     };
-    let settled = match chosen(state) {
-        Some(side) => Some(Settled { winner: side, reason: format!("{side} chosen by a person") }),
+    let resolution = match chosen(state) {
+        Some(side) => Some(Resolution { winner: side, reason: format!("{side} chosen by a person") }),
         // A person's choice, once asked for, is not overtaken by a strategy. And an item's time says nothing about one of
         // its fields when the base is old: the later item may have been edited elsewhere, or only written by us.
         None if old_base => None,
@@ -196,33 +196,38 @@ fn conflict(rule: &Rule, state: &FieldState<'_>, now: DateTime<Utc>) -> Merged {
         }
         // The winner's value was refused. The later time may be that of this sync's own write to other fields.
         None if was_refused(state) => None,
-        None => settle(rule.strategy, state.modified, now),
+        None => resolve(rule.strategy, state.modified, now),
     };
-    let mut merged = match &settled {
-        Some(settled) => settled_by(rule, state, settled.winner, settled.reason.clone()),
-        None => Merged::plain(Outcome::Ask),
+    let mut merged = match &resolution {
+        Some(resolution) => resolved_by(rule, state, resolution.winner, resolution.reason.clone()),
+        None => Merged::plain(Decision::Ask),
     };
-    merged.conflict.get_or_insert_with(|| describe(rule, state, kind, settled));
+    merged.conflict.get_or_insert_with(|| describe(rule, state, kind, resolution));
     merged
 }
 
 /// The winner's value for the loser. Where the loser may not be written, each side keeps its own, for good.
-fn settled_by(rule: &Rule, state: &FieldState<'_>, winner: Side, reason: String) -> Merged {
+fn resolved_by(rule: &Rule, state: &FieldState<'_>, winner: Side, reason: String) -> Merged {
     let mut merged = carry_from(rule, state, winner, reason);
-    if merged.outcome == Outcome::Drift {
-        merged.outcome = Outcome::Settle;
+    if merged.decision == Decision::Drift {
+        merged.decision = Decision::Agree;
     }
     merged
 }
 
-fn describe(rule: &Rule, state: &FieldState<'_>, kind: ConflictKind, settled: Option<Settled>) -> Conflict {
+fn describe(
+    rule: &Rule,
+    state: &FieldState<'_>,
+    kind: ConflictKind,
+    resolution: Option<Resolution>,
+) -> Conflict {
     Conflict {
         field: Some(rule.field.source.clone()),
         kind,
         base: state.base.map_or(Value::Null, |base| base.source.clone()),
         values: Pair::new(state.now.source.clone(), state.now.target.clone()),
         modified: state.modified,
-        settled,
+        resolution,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     Item, Side, Value,
     conflict::Conflict,
     mapping::Mapping,
-    merge::Outcome,
+    merge::Decision,
     ports::{Connector, Link, LinkState, Marker, OpKind},
     side::Pair,
     spec::SyncSpec,
@@ -76,7 +76,7 @@ pub struct ItemPlan {
     /// Writes, at most one per side.
     pub ops: Vec<Op>,
     /// The outcome per rule of the mapping, in its order; empty where fields were not merged.
-    pub outcomes: Vec<Outcome>,
+    pub decisions: Vec<Decision>,
     /// Conflicts met, settled or open.
     pub conflicts: Vec<Conflict>,
     /// What could not be carried across, for people.
@@ -145,7 +145,7 @@ impl ItemPlan {
             now,
             action,
             ops: Vec::new(),
-            outcomes: Vec::new(),
+            decisions: Vec::new(),
             conflicts: vec![],
             problems: vec![],
         }
@@ -158,7 +158,7 @@ impl ItemPlan {
 
     /// Conflicts left for a person.
     pub fn open_conflicts(&self) -> usize {
-        self.conflicts.iter().filter(|conflict| conflict.settled.is_none()).count()
+        self.conflicts.iter().filter(|conflict| conflict.resolution.is_none()).count()
     }
 
     /// What people know the pair by: the source's key or id, else the target's.

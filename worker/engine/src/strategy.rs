@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     Side,
-    conflict::Settled,
+    conflict::Resolution,
     side::Pair,
     spec::Strategy,
     value::{Instant, Precision},
@@ -14,8 +14,12 @@ use crate::{
 ///
 /// `modified` is when each side was modified as its platform says; where it does not say, the time the change was first
 /// seen, `now`, stands in and the reason says so.
-pub fn settle(strategy: Strategy, modified: Pair<Option<Instant>>, now: DateTime<Utc>) -> Option<Settled> {
-    let wins = |winner: Side, reason: String| Some(Settled { winner, reason });
+pub fn resolve(
+    strategy: Strategy,
+    modified: Pair<Option<Instant>>,
+    now: DateTime<Utc>,
+) -> Option<Resolution> {
+    let wins = |winner: Side, reason: String| Some(Resolution { winner, reason });
     match strategy {
         Strategy::Manual => None,
         Strategy::SourceWins => wins(Side::Source, "source_wins".to_owned()),

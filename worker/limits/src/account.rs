@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use syncline_engine::limits::{LONGEST_WAIT, Lane, Learned, Rule};
 
 use super::{
-    Answer, BreakerPolicy, Cause, DimensionStanding, Phase, Request, Standing, Ticket, Verdict,
+    Answer, BreakerPolicy, CallResult, Cause, DimensionStatus, Phase, Request, SubjectStatus, Ticket,
     breaker::Breaker,
     bucket::{Bucket, Micros, Rate, length, micros},
 };
@@ -110,7 +110,7 @@ impl Account {
         &mut self,
         policy: &BreakerPolicy,
         ticket: &Ticket,
-        verdict: &Verdict,
+        result: &CallResult,
         learned: &Learned,
         now: Micros,
     ) -> Phase {
@@ -120,7 +120,7 @@ impl Account {
                 slots.remove(&ticket.serial);
             }
         }
-        self.breaker.report(policy, ticket.epoch, verdict, now);
+        self.breaker.report(policy, ticket.epoch, result, now);
         if let Some(blocked_for) = learned.blocked_for {
             self.blocked_until = self.blocked_until.max(now + micros(blocked_for.min(LONGEST_WAIT)));
         }
@@ -133,9 +133,9 @@ impl Account {
     }
 
     /// How it stands, for people.
-    pub fn standing(&self, subject: &str, now: Micros) -> Standing {
+    pub fn status(&self, subject: &str, now: Micros) -> SubjectStatus {
         let ahead = |time: Micros| (time > now).then(|| length(time - now));
-        let dimensions = self.buckets.iter().map(|(name, bucket)| DimensionStanding {
+        let dimensions = self.buckets.iter().map(|(name, bucket)| DimensionStatus {
             name: name.clone(),
             limit: (bucket.limit > 0.0).then_some(bucket.limit),
             remaining: bucket.remaining(now),
@@ -145,7 +145,7 @@ impl Account {
                 .get(name)
                 .map_or(0, |slots| slots.values().filter(|ends| **ends > now).count()),
         });
-        Standing {
+        SubjectStatus {
             subject: subject.to_owned(),
             blocked_for: ahead(self.blocked_until),
             phase: self.breaker.phase(now),

@@ -15,7 +15,7 @@
 use std::time::Duration;
 
 use super::{
-    Verdict,
+    CallResult,
     bucket::{Micros, micros},
 };
 
@@ -145,20 +145,20 @@ impl Breaker {
     }
 
     /// Notes how a call went that was let through in this epoch.
-    pub(super) fn report(&mut self, policy: &BreakerPolicy, epoch: u64, verdict: &Verdict, now: Micros) {
+    pub(super) fn report(&mut self, policy: &BreakerPolicy, epoch: u64, result: &CallResult, now: Micros) {
         if epoch != self.epoch {
             return;
         }
-        match (self.phase(now), verdict) {
-            (_, Verdict::Unknown) | (Phase::Open, _) => {}
-            (Phase::Closed, Verdict::Works) => self.failures = 0,
-            (Phase::HalfOpen, Verdict::Works) => {
+        match (self.phase(now), result) {
+            (_, CallResult::Unknown) | (Phase::Open, _) => {}
+            (Phase::Closed, CallResult::Works) => self.failures = 0,
+            (Phase::HalfOpen, CallResult::Works) => {
                 self.successes += 1;
                 if self.successes >= policy.successes {
                     (self.failures, self.streak, self.until, self.successes) = (0, 0, 0.0, 0);
                 }
             }
-            (phase, Verdict::Fails { error }) => {
+            (phase, CallResult::Fails { error }) => {
                 let apart = now - self.failed_at > micros(policy.window);
                 self.failures = if apart && phase == Phase::Closed { 1 } else { self.failures + 1 };
                 self.failed_at = now;

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use syncline_engine::limits::{Dimension, Lane, Learned};
 use syncline_queue::jitter;
 
-use super::{Answer, Cause, Limits, Phase, Request, Ticket, Verdict};
+use super::{Answer, CallResult, Cause, Limits, Phase, Request, Ticket};
 
 /// How long to wait for a store that cannot be asked.
 const STORE_WAIT: Duration = Duration::from_secs(5);
@@ -31,7 +31,7 @@ const APART: Duration = Duration::from_millis(20);
 /// match caller.permit(&[(&hourly, 1.0), (&content, 1.0)]).await {
 ///     Ok(permit) => {
 ///         // The call goes here; what its headers say goes into `Learned`.
-///         permit.finish(Verdict::Works, Learned::default()).await;
+///         permit.finish(CallResult::Works, Learned::default()).await;
 ///     }
 ///     Err(not_now) => println!("again in {:?}", not_now.delay),
 /// }
@@ -179,18 +179,18 @@ pub struct Permit {
 
 impl Permit {
     /// The call is over. A store that cannot be told is a warning: slots come free by themselves.
-    pub async fn finish(mut self, verdict: Verdict, learned: Learned) {
+    pub async fn finish(mut self, result: CallResult, learned: Learned) {
         self.finished = true;
-        let nothing_to_say = match verdict {
-            Verdict::Works => self.ticket.quiet,
-            Verdict::Fails { .. } => false,
-            Verdict::Unknown => true,
+        let nothing_to_say = match result {
+            CallResult::Works => self.ticket.quiet,
+            CallResult::Fails { .. } => false,
+            CallResult::Unknown => true,
         };
         if nothing_to_say && learned.is_empty() && !self.holds() {
             return;
         }
         let caller = &self.caller;
-        match caller.limits.finish(&caller.subject, &self.ticket, &verdict, &learned).await {
+        match caller.limits.finish(&caller.subject, &self.ticket, &result, &learned).await {
             Ok(phase) => caller.show(phase),
             Err(error) => {
                 tracing::warn!(account = %caller.label, %error, "the store of rate limits cannot be told");
@@ -212,7 +212,7 @@ impl Drop for Permit {
         let (caller, ticket) = (self.caller.clone(), std::mem::take(&mut self.ticket));
         runtime.spawn(async move {
             let nothing = Learned::default();
-            let told = caller.limits.finish(&caller.subject, &ticket, &Verdict::Unknown, &nothing).await;
+            let told = caller.limits.finish(&caller.subject, &ticket, &CallResult::Unknown, &nothing).await;
             if let Err(error) = told {
                 tracing::debug!(account = %caller.label, %error, "slots are left to end by themselves");
             }

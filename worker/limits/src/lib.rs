@@ -132,7 +132,7 @@ impl fmt::Display for Cause {
 
 /// How a call went, for the breaker.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum CallResult {
     /// The platform works, whatever it answered.
     Works,
     /// It does not: no answer, a 5xx, credentials that it no longer takes.
@@ -146,7 +146,7 @@ pub enum Verdict {
 
 /// How a subject stands, for people.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Standing {
+pub struct SubjectStatus {
     /// Who.
     pub subject: String,
     /// No call at all for this long.
@@ -160,12 +160,12 @@ pub struct Standing {
     /// What the last failure said.
     pub error: Option<String>,
     /// Dimensions that have been used.
-    pub dimensions: Vec<DimensionStanding>,
+    pub dimensions: Vec<DimensionStatus>,
 }
 
 /// How one dimension stands.
 #[derive(Debug, Clone, PartialEq)]
-pub struct DimensionStanding {
+pub struct DimensionStatus {
     /// Its name.
     pub name: String,
     /// The limit that the platform told, if it did.
@@ -190,12 +190,12 @@ pub trait Limits: Send + Sync + fmt::Debug + 'static {
         &self,
         subject: &str,
         ticket: &Ticket,
-        verdict: &Verdict,
+        result: &CallResult,
         learned: &Learned,
     ) -> Result<Phase, Error>;
 
     /// How a subject stands. One that nobody has asked for stands well.
-    async fn standing(&self, subject: &str) -> Result<Standing, Error>;
+    async fn status(&self, subject: &str) -> Result<SubjectStatus, Error>;
 
     /// Forgets all that is known of a subject: its breaker is closed, its buckets are full.
     async fn forget(&self, subject: &str) -> Result<(), Error>;

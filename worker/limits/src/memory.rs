@@ -12,7 +12,7 @@ use syncline_engine::limits::Learned;
 use syncline_queue::Error;
 
 use super::{
-    Account, Answer, BreakerPolicy, Limits, Phase, Request, Standing, Ticket, Verdict, bucket::Micros,
+    Account, Answer, BreakerPolicy, CallResult, Limits, Phase, Request, SubjectStatus, Ticket, bucket::Micros,
 };
 
 /// Limits that no other process shares.
@@ -85,19 +85,19 @@ impl Limits for MemoryLimits {
         &self,
         subject: &str,
         ticket: &Ticket,
-        verdict: &Verdict,
+        result: &CallResult,
         learned: &Learned,
     ) -> Result<Phase, Error> {
         let now = self.now();
         let mut accounts = self.accounts();
         let account = accounts.entry(subject.to_owned()).or_default();
-        Ok(account.finish(&self.policy, ticket, verdict, learned, now))
+        Ok(account.finish(&self.policy, ticket, result, learned, now))
     }
 
-    async fn standing(&self, subject: &str) -> Result<Standing, Error> {
+    async fn status(&self, subject: &str) -> Result<SubjectStatus, Error> {
         let now = self.now();
         let nothing = Account::default();
-        Ok(self.accounts().get(subject).unwrap_or(&nothing).standing(subject, now))
+        Ok(self.accounts().get(subject).unwrap_or(&nothing).status(subject, now))
     }
 
     async fn forget(&self, subject: &str) -> Result<(), Error> {

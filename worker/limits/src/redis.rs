@@ -13,7 +13,7 @@ use syncline_engine::limits::{LONGEST_WAIT, Learned, Rule};
 use syncline_queue::{Error, RedisBackend, RedisConnection as Connection, Script};
 
 use super::{
-    Account, Answer, BreakerPolicy, Cause, Limits, Phase, Request, Standing, Ticket, Verdict,
+    Account, Answer, BreakerPolicy, CallResult, Cause, Limits, Phase, Request, SubjectStatus, Ticket,
     account::{self, PROBE_WAIT, PROBES, SLOT_WAIT},
     breaker::{Breaker, ERROR_KEPT},
     bucket::{
@@ -36,7 +36,7 @@ pub struct RedisLimits {
 struct Scripts {
     take: Script,
     finish: Script,
-    standing: Script,
+    status: Script,
 }
 
 impl RedisLimits {
@@ -45,7 +45,7 @@ impl RedisLimits {
         let scripts = Scripts {
             take: script(include_str!("lua/take.lua")),
             finish: script(include_str!("lua/finish.lua")),
-            standing: script(include_str!("lua/standing.lua")),
+            status: script(include_str!("lua/status.lua")),
         };
         Self {
             connection: queue.connection().clone(),
@@ -159,22 +159,22 @@ impl Limits for RedisLimits {
         &self,
         subject: &str,
         ticket: &Ticket,
-        verdict: &Verdict,
+        result: &CallResult,
         learned: &Learned,
     ) -> Result<Phase, Error> {
         let mut keys = vec![self.key(subject, "state")];
         let held = ticket.slots.iter().map(String::as_str).chain(ticket.probe.then_some(PROBES));
         keys.extend(held.map(|name| self.slots(subject, name)));
-        let (verdict, error) = match verdict {
-            Verdict::Works => ("works", String::new()),
-            Verdict::Fails { error } => ("fails", error.chars().take(ERROR_KEPT).collect()),
-            Verdict::Unknown => ("unknown", String::new()),
+        let (result, error) = match result {
+            CallResult::Works => ("works", String::new()),
+            CallResult::Fails { error } => ("fails", error.chars().take(ERROR_KEPT).collect()),
+            CallResult::Unknown => ("unknown", String::new()),
         };
         let mut call = self.scripts.finish.call_with(&keys);
         call.arg(self.now())
             .arg(ticket.serial)
             .arg(ticket.epoch)
-            .arg(verdict)
+            .arg(result)
             .arg(error)
             .arg(&self.policy.numbers()[..])
             .arg(maybe(learned.blocked_for.map(|time| micros(time.min(LONGEST_WAIT)))))
@@ -194,10 +194,10 @@ impl Limits for RedisLimits {
         })
     }
 
-    async fn standing(&self, subject: &str) -> Result<Standing, Error> {
-        let mut call = self.scripts.standing.call_with(&[self.key(subject, "state")]);
+    async fn status(&self, subject: &str) -> Result<SubjectStatus, Error> {
+        let mut call = self.scripts.status.call_with(&[self.key(subject, "state")]);
         call.arg(self.now());
-        let (now, fields): (f64, Vec<(String, String)>) = self.run(&self.scripts.standing, &call).await?;
+        let (now, fields): (f64, Vec<(String, String)>) = self.run(&self.scripts.status, &call).await?;
         let mut account = known(&fields);
         let names: Vec<String> = account.buckets.keys().cloned().collect();
         for name in names {
@@ -206,7 +206,7 @@ impl Limits for RedisLimits {
             let slots: Vec<(u64, Micros)> = self.ask(&command).await?;
             account.slots.insert(name, slots.into_iter().collect());
         }
-        Ok(account.standing(subject, now))
+        Ok(account.status(subject, now))
     }
 
     async fn forget(&self, subject: &str) -> Result<(), Error> {

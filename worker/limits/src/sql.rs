@@ -16,7 +16,7 @@ use syncline_queue::Error;
 use syncline_sql::{Binds, begin};
 
 use super::{
-    Account, Answer, BreakerPolicy, Limits, Phase, Request, Standing, Ticket, Verdict,
+    Account, Answer, BreakerPolicy, CallResult, Limits, Phase, Request, SubjectStatus, Ticket,
     account::PROBES,
     breaker::Breaker,
     bucket::{Bucket, Micros},
@@ -77,13 +77,13 @@ impl Limits for SqlLimits {
         &self,
         subject: &str,
         ticket: &Ticket,
-        verdict: &Verdict,
+        result: &CallResult,
         learned: &Learned,
     ) -> Result<Phase, Error> {
-        self.decide(subject, |account, now| account.finish(&self.policy, ticket, verdict, learned, now)).await
+        self.decide(subject, |account, now| account.finish(&self.policy, ticket, result, learned, now)).await
     }
 
-    async fn standing(&self, subject: &str) -> Result<Standing, Error> {
+    async fn status(&self, subject: &str) -> Result<SubjectStatus, Error> {
         let tx = self.db.begin().await?;
         let mut binds = Binds::new(&tx);
         let text = format!("SELECT {BREAKER} FROM circuit_breakers WHERE subject = {}", binds.bind(subject));
@@ -91,7 +91,7 @@ impl Limits for SqlLimits {
         let (account, now) = read(&tx, subject, breaker.as_ref()).await?;
         tx.rollback().await?;
         let now = self.clock.as_ref().map_or(now, |clock| clock.now() as Micros);
-        Ok(account.standing(subject, now))
+        Ok(account.status(subject, now))
     }
 
     async fn forget(&self, subject: &str) -> Result<(), Error> {

@@ -10,7 +10,7 @@ use syncline_sql::{begin, statement};
 use uuid::Uuid;
 
 use super::{
-    accept_together::Asked,
+    accept_together::AcceptCall,
     dispatch::{self, Handed},
     job::{Facts, link_of, waiting_key},
     pause,
@@ -31,7 +31,7 @@ pub async fn accept(db: &DatabaseConnection, queue: &RunQueue, run: &NewRun) -> 
     if run.tick.is_some() || run.not_before.is_some() {
         return accept_alone(db, queue, run, key.as_deref()).await;
     }
-    let asked = Asked { db: db.clone(), queue: queue.clone(), run: Arc::new(run.clone()), key };
+    let asked = AcceptCall { db: db.clone(), queue: queue.clone(), run: Arc::new(run.clone()), key };
     queue.accepting().call(asked).await.map_err(|cut| Error::Unavailable(cut.into()))?
 }
 

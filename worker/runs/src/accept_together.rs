@@ -24,14 +24,14 @@ use super::{
 const MOST: usize = 128;
 
 /// A run that somebody waits to have accepted.
-pub(super) struct Asked {
+pub(super) struct AcceptCall {
     pub(super) db: DatabaseConnection,
     pub(super) queue: RunQueue,
     pub(super) run: Arc<NewRun>,
     pub(super) key: Option<String>,
 }
 
-impl Asked {
+impl AcceptCall {
     /// Its row's id: the caller's, or one that it keeps from here on.
     fn id(&self) -> Uuid {
         self.run.id.unwrap_or_default()
@@ -43,11 +43,11 @@ impl Asked {
 }
 
 /// Where requests meet.
-pub(super) fn meeting_place() -> Together<Asked, Result<Accepted, Error>> {
+pub(super) fn meeting_place() -> Together<AcceptCall, Result<Accepted, Error>> {
     Together::new(MOST, |asked| Box::pin(accept(asked)))
 }
 
-async fn accept(mut asked: Vec<Asked>) -> Vec<Result<Accepted, Error>> {
+async fn accept(mut asked: Vec<AcceptCall>) -> Vec<Result<Accepted, Error>> {
     if let [one] = &asked[..] {
         return vec![one.alone().await];
     }
@@ -79,12 +79,12 @@ async fn accept(mut asked: Vec<Asked>) -> Vec<Result<Accepted, Error>> {
 }
 
 /// Accepts what nothing stands in the way of, by its place in the list.
-async fn at_once(asked: &[Asked]) -> Result<HashMap<usize, Accepted>, Error> {
-    let Some(Asked { db, queue, .. }) = asked.first() else { return Ok(HashMap::new()) };
+async fn at_once(asked: &[AcceptCall]) -> Result<HashMap<usize, Accepted>, Error> {
+    let Some(AcceptCall { db, queue, .. }) = asked.first() else { return Ok(HashMap::new()) };
     // In one order, whoever else writes the same keys: two that meet wait for each other in one direction only.
     let mut order: Vec<usize> = (0..asked.len()).collect();
     order.sort_by_key(|at| asked.get(*at).map(|one| (&one.key, one.id())));
-    let in_order: Vec<&Asked> = order.iter().filter_map(|at| asked.get(*at)).collect();
+    let in_order: Vec<&AcceptCall> = order.iter().filter_map(|at| asked.get(*at)).collect();
     let now = Utc::now().trunc_subsecs(6);
     let runs = match queue.same_database() {
         Some(sql) => {
@@ -134,7 +134,7 @@ async fn at_once(asked: &[Asked]) -> Result<HashMap<usize, Accepted>, Error> {
 /// What was written, and the jobs of those whose sync is not paused.
 fn written(
     inserted: HashMap<Uuid, bool>,
-    asked: &[&Asked],
+    asked: &[&AcceptCall],
     now: DateTime<Utc>,
 ) -> (HashMap<Uuid, Accepted>, Vec<NewJob>) {
     let mut jobs: Vec<NewJob> = Vec::with_capacity(inserted.len());
@@ -151,7 +151,7 @@ fn written(
 /// syncs are paused.
 async fn insert(
     db: &impl ConnectionTrait,
-    asked: &[&Asked],
+    asked: &[&AcceptCall],
     now: DateTime<Utc>,
     dispatched: bool,
 ) -> Result<HashMap<Uuid, bool>, DbErr> {
@@ -203,7 +203,7 @@ async fn insert(
     binds.all(db, text).await?.iter().map(read).collect()
 }
 
-fn row(asked: &Asked) -> Result<serde_json::Value, serde_json::Error> {
+fn row(asked: &AcceptCall) -> Result<serde_json::Value, serde_json::Error> {
     let (run, id) = (&asked.run, asked.id());
     let text = |id: Uuid| id.simple().to_string();
     Ok(json!({

@@ -57,7 +57,7 @@ impl RunBook {
     /// Begins a run: raises its fence, so that an earlier worker can write no more, and notes the attempt. From here on the
     /// same run may be accepted once more, and events go to a run that follows.
     pub async fn begin(&self, run: Uuid, attempt: u32) -> Result<Begin, DbErr> {
-        let asked = Asked { book: self.clone(), run, attempt };
+        let asked = BeginCall { book: self.clone(), run, attempt };
         if let Some(begun) = self.meeting.begin.call(asked).await.map_err(cut_short)?? {
             return Ok(Begin::Begun(Box::new(begun)));
         }
@@ -70,16 +70,16 @@ impl RunBook {
 }
 
 /// A run that is to begin.
-pub(super) struct Asked {
+pub(super) struct BeginCall {
     book: RunBook,
     run: Uuid,
     attempt: u32,
 }
 
-pub(super) async fn begin_together(asked: Vec<Asked>) -> Vec<Result<Option<Begun>, DbErr>> {
+pub(super) async fn begin_together(asked: Vec<BeginCall>) -> Vec<Result<Option<Begun>, DbErr>> {
     // Two claims of one run that come together are told apart by who is later.
     if are_distinct(asked.iter().map(|one| one.run))
-        && let Some(Asked { book, .. }) = asked.first()
+        && let Some(BeginCall { book, .. }) = asked.first()
     {
         match begin_in_one(book, &asked).await {
             Ok(mut begun) => return asked.iter().map(|one| Ok(begun.remove(&one.run))).collect(),
@@ -105,7 +105,7 @@ const AGAIN: &str = "ON CONFLICT (run_id, attempt) DO UPDATE SET worker = exclud
                      THEN COALESCE(sync_attempts.error || '; ', '') || 'given back by ' || sync_attempts.worker \
                      WHEN sync_attempts.outcome = 'returned' THEN sync_attempts.error END";
 
-async fn begin_in_one(book: &RunBook, asked: &[Asked]) -> Result<HashMap<Uuid, Begun>, DbErr> {
+async fn begin_in_one(book: &RunBook, asked: &[BeginCall]) -> Result<HashMap<Uuid, Begun>, DbErr> {
     let now = book.clock.now();
     let _turn = book.queue.turn(&book.db).await;
     let tx = begin(&book.db).await?;
@@ -135,8 +135,8 @@ async fn begin_in_one(book: &RunBook, asked: &[Asked]) -> Result<HashMap<Uuid, B
 }
 
 /// The table `asked`, to stand in `FROM`.
-fn table<'a>(binds: &mut Binds, asked: impl IntoIterator<Item = &'a Asked>) -> String {
-    let row = |one: &Asked| json!({ "run": one.run.simple().to_string(), "attempt": one.attempt });
+fn table<'a>(binds: &mut Binds, asked: impl IntoIterator<Item = &'a BeginCall>) -> String {
+    let row = |one: &BeginCall| json!({ "run": one.run.simple().to_string(), "attempt": one.attempt });
     binds.rows(asked.into_iter().map(row).collect(), &[("run", Kind::Id), ("attempt", Kind::Number)])
 }
 
@@ -159,7 +159,7 @@ fn raising(binds: &Binds, asked: &str, now: impl std::fmt::Display) -> String {
 async fn raise_on_sqlite(
     tx: &impl ConnectionTrait,
     book: &RunBook,
-    asked: &[Asked],
+    asked: &[BeginCall],
     now: DateTime<Utc>,
 ) -> Result<Vec<sync_history::Model>, DbErr> {
     let mut binds = Binds::new(tx);
@@ -193,7 +193,7 @@ async fn raise_on_sqlite(
 async fn raise_on_postgres(
     tx: &impl ConnectionTrait,
     book: &RunBook,
-    asked: &[Asked],
+    asked: &[BeginCall],
     now: DateTime<Utc>,
 ) -> Result<Vec<sync_history::Model>, DbErr> {
     let mut binds = Binds::new(tx);

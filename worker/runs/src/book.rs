@@ -32,8 +32,8 @@ pub struct RunBook {
 /// Where the runs of a process meet to begin and to end. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Meeting {
-    pub(crate) begin: Together<begin::Asked, Result<Option<Begun>, DbErr>>,
-    pub(crate) end: Together<end::Asked, Result<bool, DbErr>>,
+    pub(crate) begin: Together<begin::BeginCall, Result<Option<Begun>, DbErr>>,
+    pub(crate) end: Together<end::EndCall, Result<bool, DbErr>>,
 }
 
 impl Default for Meeting {

@@ -35,13 +35,13 @@ pub struct Ending<'a> {
     /// A plan, for people.
     pub plan: Option<Json>,
     /// The sync ran on a database restored at this time, and has now looked at both its sides in full.
-    pub settled: Option<DateTime<Utc>>,
+    pub restore_over: Option<DateTime<Utc>>,
 }
 
 impl RunBook {
     /// Ends a run or an attempt. False: another worker has taken the run over.
     pub async fn end(&self, begun: &Begun, ending: Ending<'_>) -> Result<bool, DbErr> {
-        let asked = Asked {
+        let asked = EndCall {
             book: self.clone(),
             run: begun.row.run_uid,
             fence: begun.row.fence,
@@ -59,7 +59,7 @@ impl RunBook {
 }
 
 /// A run that is to end.
-pub(super) struct Asked {
+pub(super) struct EndCall {
     book: RunBook,
     run: Uuid,
     fence: i64,
@@ -76,7 +76,7 @@ pub(super) struct Asked {
     report: Option<Report>,
 }
 
-impl Asked {
+impl EndCall {
     fn over(&self) -> bool {
         self.ending.status != RunStatus::Queued
     }
@@ -135,10 +135,10 @@ impl Asked {
     }
 }
 
-pub(super) async fn end_together(asked: Vec<Asked>) -> Vec<Result<bool, DbErr>> {
+pub(super) async fn end_together(asked: Vec<EndCall>) -> Vec<Result<bool, DbErr>> {
     // Two claims of one run that come together are told apart by their fences, one after the other.
     if are_distinct(asked.iter().map(|one| one.run))
-        && let Some(Asked { book, .. }) = asked.first()
+        && let Some(EndCall { book, .. }) = asked.first()
     {
         match end_in_one(book, &asked).await {
             Ok(ended) => return asked.iter().map(|one| Ok(ended.contains_key(&one.run))).collect(),
@@ -152,7 +152,7 @@ pub(super) async fn end_together(asked: Vec<Asked>) -> Vec<Result<bool, DbErr>> 
     .await
 }
 
-async fn end_in_one(book: &RunBook, asked: &[Asked]) -> Result<HashMap<Uuid, QueryResult>, DbErr> {
+async fn end_in_one(book: &RunBook, asked: &[EndCall]) -> Result<HashMap<Uuid, QueryResult>, DbErr> {
     let now = book.clock.now();
     let _turn = book.queue.turn(&book.db).await;
     let tx = begin(&book.db).await?;
@@ -169,9 +169,9 @@ async fn end_in_one(book: &RunBook, asked: &[Asked]) -> Result<HashMap<Uuid, Que
         tx.rollback().await?;
         return Ok(ended);
     }
-    let asked: Vec<&Asked> = asked.iter().filter(|one| ended.contains_key(&one.run)).collect();
+    let asked: Vec<&EndCall> = asked.iter().filter(|one| ended.contains_key(&one.run)).collect();
     end_attempts(&tx, &asked, now).await?;
-    let counted: Vec<&Asked> = asked.iter().copied().filter(|one| one.over() && one.counted).collect();
+    let counted: Vec<&EndCall> = asked.iter().copied().filter(|one| one.over() && one.counted).collect();
     if !counted.is_empty() {
         // The syncs' rows are locked from here on, and their statistics with them.
         let kinds = note_synced(&tx, counted.iter().map(|one| one.sync).collect(), now).await?;
@@ -180,13 +180,13 @@ async fn end_in_one(book: &RunBook, asked: &[Asked]) -> Result<HashMap<Uuid, Que
             runs.map(|(row, kind)| statistics::of_ended(row, kind)).collect::<Result<_, _>>()?;
         statistics::add(&tx, &runs).await?;
     }
-    let works = |one: &&&Asked| one.whole && one.ending.status == RunStatus::Completed;
+    let works = |one: &&&EndCall| one.whole && one.ending.status == RunStatus::Completed;
     letters::resolve(&tx, &asked.iter().filter(works).map(|one| one.sync).collect()).await?;
     for one in asked.iter().filter(|one| one.scheduled && one.ending.dead.is_some()) {
         letters::merge(&tx, one.run).await?;
     }
     for one in asked.iter().filter(|one| one.over()) {
-        if let Some(since) = one.ending.settled {
+        if let Some(since) = one.ending.restore_over {
             restored::forget(&tx, one.sync, since).await?;
         }
     }
@@ -250,9 +250,9 @@ async fn write(
 }
 
 /// What an attempt's row says already is who had given it back.
-async fn end_attempts(tx: &DatabaseTransaction, asked: &[&Asked], now: DateTime<Utc>) -> Result<(), DbErr> {
+async fn end_attempts(tx: &DatabaseTransaction, asked: &[&EndCall], now: DateTime<Utc>) -> Result<(), DbErr> {
     let mut binds = Binds::new(tx);
-    let row = |one: &&Asked| {
+    let row = |one: &&EndCall| {
         json!({
             "run": one.run.simple().to_string(),
             "number": one.attempt,

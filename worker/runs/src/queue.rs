@@ -19,7 +19,7 @@ use tokio::{
 
 use super::{
     RUN_QUEUE,
-    accept_together::{self, Asked},
+    accept_together::{self, AcceptCall},
     run::Accepted,
 };
 
@@ -51,7 +51,7 @@ pub struct RunQueue {
 #[derive(Debug)]
 struct Shared {
     /// Where requests for runs meet.
-    accepting: Together<Asked, Result<Accepted, Error>>,
+    accepting: Together<AcceptCall, Result<Accepted, Error>>,
     /// When unfinished runs were counted, and how many there were.
     counted: Mutex<Option<(Instant, u64)>>,
     /// Accepted since.
@@ -120,7 +120,7 @@ impl RunQueue {
         self.sql.as_ref()
     }
 
-    pub(super) fn accepting(&self) -> &Together<Asked, Result<Accepted, Error>> {
+    pub(super) fn accepting(&self) -> &Together<AcceptCall, Result<Accepted, Error>> {
         &self.shared.accepting
     }
 

@@ -130,7 +130,7 @@ pub(super) async fn fail(
         metrics::counter!("sync_attempts_failed_total", "outcome" => outcome_name).increment(1);
     }
     let ending =
-        Ending { status, outcome: outcome_name, error, dead, report: None, plan: None, settled: None };
+        Ending { status, outcome: outcome_name, error, dead, report: None, plan: None, restore_over: None };
     environment.run_book().end(begun, ending).await?;
     Ok(outcome)
 }

@@ -54,7 +54,7 @@ pub(super) async fn execute(
         dead: None,
         report: Some(&report),
         plan: Some(plan),
-        settled: None,
+        restore_over: None,
     };
     if environment.run_book().end(begun, ending).await? { Ok(()) } else { Err(Failure::LeaseLost) }
 }
@@ -102,8 +102,8 @@ pub fn show(plan: &ItemPlan, spec: &SyncSpec) -> Option<Value> {
                 "base": conflict.base.to_json(),
                 "source": conflict.values.source.to_json(),
                 "target": conflict.values.target.to_json(),
-                "winner": conflict.settled.as_ref().map(|settled| settled.winner),
-                "reason": conflict.settled.as_ref().map(|settled| settled.reason.clone()),
+                "winner": conflict.resolution.as_ref().map(|resolution| resolution.winner),
+                "reason": conflict.resolution.as_ref().map(|resolution| resolution.reason.clone()),
             })
         })
         .collect();

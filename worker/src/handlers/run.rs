@@ -98,10 +98,10 @@ async fn admitted(
     };
     let ended = execute(environment, begun, leased, config, spec).await;
     match &ended {
-        Ok(()) => admitted.settle(None, environment.clock.now()).await,
+        Ok(()) => admitted.finish(None, environment.clock.now()).await,
         Err(Failure::Place { side, kind, text }) => {
             let blame = Blame { side: *side, kind, text };
-            admitted.settle(Some(blame), environment.clock.now()).await;
+            admitted.finish(Some(blame), environment.clock.now()).await;
         }
         // It says nothing of the platforms, and dropping it gives back what it holds.
         Err(_) => drop(admitted),

@@ -59,9 +59,16 @@ pub(super) async fn execute(
         seconds = began.elapsed().as_secs_f64(),
         "the run is over"
     );
-    let settled = restored.filter(|_| is_whole(&report));
-    let ending =
-        Ending { status, outcome: "done", error, dead: None, report: Some(&report), plan: None, settled };
+    let restore_over = restored.filter(|_| is_whole(&report));
+    let ending = Ending {
+        status,
+        outcome: "done",
+        error,
+        dead: None,
+        report: Some(&report),
+        plan: None,
+        restore_over,
+    };
     if environment.run_book().end(begun, ending).await? { Ok(()) } else { Err(Failure::LeaseLost) }
 }
 

@@ -50,7 +50,7 @@ async fn meet_again(
                resolution_strategy = COALESCE(?, resolution_strategy), resolve_run_id = ? \
                WHERE link_id = ? AND COALESCE(field, '') = ? AND resolved = FALSE";
     let mut values = facts(store, conflict);
-    let settled = conflict.settled.as_ref();
+    let settled = conflict.resolution.as_ref();
     let is_settled = settled.is_some();
     values.extend([
         is_settled.into(),
@@ -58,8 +58,8 @@ async fn meet_again(
         is_settled.into(),
         "strategy".into(),
         is_settled.into(),
-        settled.map(|settled| settled.winner.as_str()).into(),
-        settled.map(|settled| settled.reason.clone()).into(),
+        settled.map(|resolution| resolution.winner.as_str()).into(),
+        settled.map(|resolution| resolution.reason.clone()).into(),
         is_settled.then_some(store.run.id).into(),
         link.into(),
         conflict.field.clone().unwrap_or_default().into(),
@@ -78,14 +78,14 @@ async fn insert(
                target_modified, resolved, resolved_at, resolved_by, resolution, resolution_strategy, resolve_run_id, \
                link_id, field, occurrences, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)";
     let mut values = facts(store, conflict);
-    let settled = conflict.settled.as_ref();
+    let settled = conflict.resolution.as_ref();
     let now = store.now();
     values.extend([
         settled.is_some().into(),
         settled.map(|_| now).into(),
         settled.map(|_| "strategy").into(),
-        settled.map(|settled| settled.winner.as_str()).into(),
-        settled.map(|settled| settled.reason.clone()).into(),
+        settled.map(|resolution| resolution.winner.as_str()).into(),
+        settled.map(|resolution| resolution.reason.clone()).into(),
         settled.map(|_| store.run.id).into(),
         link.into(),
         conflict.field.clone().into(),

@@ -154,7 +154,7 @@ async fn a_schedule_that_cannot_run_is_one_letter_until_a_run_succeeds(
         dead: None,
         report: None,
         plan: None,
-        settled: None,
+        restore_over: None,
     };
     assert!(environment.run_book().end(&begun, ending).await.unwrap());
     let letters = dead::list(&stage.db, &DeadQuery::default(), 10, None).await.unwrap().runs;

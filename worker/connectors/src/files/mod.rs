@@ -33,7 +33,7 @@ use syncline_engine::{
 use self::{
     list::CsvListing,
     place::{Place, patiently},
-    replace::Outcome,
+    replace::Replaced,
     scope::FileScope,
 };
 use crate::{
@@ -164,11 +164,11 @@ impl Connector for CsvFile {
             let prepared = blocking(prepare).await?;
             let Some(finished) = prepared.finished else { return Ok(prepared.results) };
             match finished.rename(prepared.began, context.leave)? {
-                Outcome::Done(identity) => {
+                Replaced::Done(identity) => {
                     self.place.remember(identity, prepared.index);
                     return Ok(prepared.results);
                 }
-                Outcome::Edited => tracing::debug!(
+                Replaced::Edited => tracing::debug!(
                     path = %self.place.scope.path.display(),
                     "the file was edited while it was rewritten; trying again"
                 ),

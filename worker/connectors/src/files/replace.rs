@@ -126,7 +126,7 @@ pub(super) struct Finished {
 }
 
 /// Whether the replacement took place.
-pub(super) enum Outcome {
+pub(super) enum Replaced {
     /// It did; the new file's identity.
     Done(Identity),
     /// The original was edited since `began`; nothing happened.
@@ -135,10 +135,10 @@ pub(super) enum Outcome {
 
 impl Finished {
     /// Takes the original's place, if that is still as it was when `began` was taken and there is leave to write.
-    pub(super) fn rename(self, began: Identity, leave: &dyn Leave) -> Result<Outcome, ConnectorError> {
+    pub(super) fn rename(self, began: Identity, leave: &dyn Leave) -> Result<Replaced, ConnectorError> {
         let Finished { temp, locked } = self;
         if Identity::at(&locked.path)? != began {
-            return Ok(Outcome::Edited);
+            return Ok(Replaced::Edited);
         }
         leave.check()?;
         let file = match temp.persist(&locked.path) {
@@ -150,8 +150,8 @@ impl Finished {
             tracing::warn!(path = %locked.path.display(), %error, "the folder could not be brought to the disk");
         }
         match file.metadata() {
-            Ok(metadata) => Ok(Outcome::Done(Identity::of(&metadata))),
-            Err(_) => Ok(Outcome::Done(began)),
+            Ok(metadata) => Ok(Replaced::Done(Identity::of(&metadata))),
+            Err(_) => Ok(Replaced::Done(began)),
         }
     }
 }
@@ -216,7 +216,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rows.csv");
         let (began, finished) = prepared(&path);
-        let Outcome::Done(identity) = finished.rename(began, &Given(Ok(()))).unwrap() else {
+        let Replaced::Done(identity) = finished.rename(began, &Given(Ok(()))).unwrap() else {
             panic!("edited")
         };
         assert_eq!(fs::read_to_string(&path).unwrap(), "id,title\n2,new\n");
@@ -229,7 +229,7 @@ mod tests {
         let path = folder.path().join("rows.csv");
         let (began, finished) = prepared(&path);
         fs::write(&path, "id,title\n1,theirs\n").unwrap();
-        assert!(matches!(finished.rename(began, &Given(Ok(()))).unwrap(), Outcome::Edited));
+        assert!(matches!(finished.rename(began, &Given(Ok(()))).unwrap(), Replaced::Edited));
         assert_eq!(fs::read_to_string(&path).unwrap(), "id,title\n1,theirs\n");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "the temporary file is gone");
     }

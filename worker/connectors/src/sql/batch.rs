@@ -17,20 +17,20 @@ use super::{
 };
 
 /// What became of one write.
-pub(super) enum Outcome {
+pub(super) enum RowResult {
     /// The row with this id is to be returned as it stands in the end.
     Row(String),
     Deleted(Item),
     Refused(ConnectorError),
 }
 
-impl Outcome {
+impl RowResult {
     /// The row concerned, if it was not refused.
     pub(super) fn id(&self) -> Option<&str> {
         match self {
-            Outcome::Row(id) => Some(id),
-            Outcome::Deleted(item) => Some(&item.id),
-            Outcome::Refused(_) => None,
+            RowResult::Row(id) => Some(id),
+            RowResult::Deleted(item) => Some(&item.id),
+            RowResult::Refused(_) => None,
         }
     }
 }
@@ -134,12 +134,12 @@ impl<'a> Batch<'a> {
     }
 
     /// An error where the table, as it was read again, does not have what a write made of it.
-    pub(super) fn check(&self, outcome: &Outcome) -> Result<(), Fault> {
+    pub(super) fn check(&self, outcome: &RowResult) -> Result<(), Fault> {
         let what = match outcome {
-            Outcome::Row(id) if !self.rows.contains_key(id) => {
+            RowResult::Row(id) if !self.rows.contains_key(id) => {
                 format!("the row {id:?} is not there after the write")
             }
-            Outcome::Deleted(item) if self.rows.contains_key(&item.id) => {
+            RowResult::Deleted(item) if self.rows.contains_key(&item.id) => {
                 format!("the row {:?} is still there after the delete", item.id)
             }
             _ => return Ok(()),
@@ -156,21 +156,21 @@ impl<'a> Batch<'a> {
     }
 
     /// Why the database refused a write: another may have taken the id, or made the row, after the first look.
-    pub(super) async fn explain(&mut self, write: &Write, error: ConnectorError) -> Result<Outcome, Fault> {
+    pub(super) async fn explain(&mut self, write: &Write, error: ConnectorError) -> Result<RowResult, Fault> {
         if let WriteOp::Create { marker, fields } = &write.op
             && let Some(id) = self.table.target(write)
         {
             self.load_ids(std::slice::from_ref(&id)).await?;
             if let Some(id) = self.held(&id) {
                 let ours = self.table.asked(marker, fields).is_none();
-                return Ok(if ours { Outcome::Row(id) } else { Outcome::Refused(self.table.taken(&id)) });
+                return Ok(if ours { RowResult::Row(id) } else { RowResult::Refused(self.table.taken(&id)) });
             }
         }
-        Ok(Outcome::Refused(refused(self.table, self.tx.label(), write, &error)))
+        Ok(RowResult::Refused(refused(self.table, self.tx.label(), write, &error)))
     }
 
     /// The rows as they stand now, triggers and defaults included.
-    pub(super) async fn results(&mut self, outcomes: Vec<Outcome>) -> Result<Vec<WriteResult>, Fault> {
+    pub(super) async fn results(&mut self, outcomes: Vec<RowResult>) -> Result<Vec<WriteResult>, Fault> {
         let stale: Vec<String> = self.touched.drain().collect();
         stale.iter().for_each(|id| {
             self.rows.remove(id);
@@ -185,9 +185,9 @@ impl<'a> Batch<'a> {
             }
         }
         let result = |outcome| match outcome {
-            Outcome::Refused(error) => Err(error),
-            Outcome::Deleted(item) => Ok(item),
-            Outcome::Row(id) => match self.rows.get(&id) {
+            RowResult::Refused(error) => Err(error),
+            RowResult::Deleted(item) => Ok(item),
+            RowResult::Row(id) => match self.rows.get(&id) {
                 Some(row) => Ok(row.item.clone()),
                 None => Ok(Item { deleted: true, ..Item::new(id, Fields::new()) }),
             },

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use syncline_engine::ports::{Write, WriteOp, WriteResult};
 
 use super::{
-    batch::{Batch, Outcome},
+    batch::{Batch, RowResult},
     column::Kind,
     db::{Dialect, Raw},
     error::Fault,
@@ -24,7 +24,7 @@ type Ring = Vec<(usize, Vec<usize>)>;
 impl Batch<'_> {
     pub(super) async fn row_by_row(&mut self, writes: &[Write]) -> Result<Vec<WriteResult>, Fault> {
         self.load(writes).await?;
-        let mut outcomes: HashMap<usize, Outcome> = HashMap::with_capacity(writes.len());
+        let mut outcomes: HashMap<usize, RowResult> = HashMap::with_capacity(writes.len());
         let mut waiting: Vec<usize> = (0..writes.len()).collect();
         for _ in 0..PASSES {
             let mut refused = Vec::new();
@@ -48,11 +48,11 @@ impl Batch<'_> {
     }
 
     /// One write; undone if it is refused. Also says whether the database refused it.
-    async fn in_savepoint(&mut self, write: &Write) -> Result<(Outcome, bool), Fault> {
+    async fn in_savepoint(&mut self, write: &Write) -> Result<(RowResult, bool), Fault> {
         self.execute("SAVEPOINT row").await?;
         let (outcome, by_database) = match self.verified(write).await {
             Ok(outcome) => (outcome, false),
-            Err(Failure::Refused(error)) => (Outcome::Refused(error), false),
+            Err(Failure::Refused(error)) => (RowResult::Refused(error), false),
             Err(Failure::Fault(Fault::Row(error))) => {
                 // A trigger may have ended the whole transaction; then its reason is the error.
                 let lost = Fault::Row(error.clone());
@@ -67,7 +67,7 @@ impl Batch<'_> {
     }
 
     /// One write, and whether the table then has what it says: triggers may act after the statement.
-    async fn verified(&mut self, write: &Write) -> Result<Outcome, Failure> {
+    async fn verified(&mut self, write: &Write) -> Result<RowResult, Failure> {
         let outcome = self.one(write).await?;
         if let Some(id) = outcome.id().filter(|id| self.touched.contains(*id)).map(ToOwned::to_owned) {
             self.reload(&id).await?;
@@ -92,7 +92,7 @@ impl Batch<'_> {
         &mut self,
         writes: &[Write],
         waiting: &[usize],
-        outcomes: &mut HashMap<usize, Outcome>,
+        outcomes: &mut HashMap<usize, RowResult>,
     ) -> Result<(), Fault> {
         let ring = self.ring(writes, waiting);
         if ring.len() < 2 {
@@ -122,7 +122,7 @@ impl Batch<'_> {
             }
         }
         for (position, columns) in &ring {
-            if let Some(Outcome::Refused(error)) = outcomes.get_mut(position) {
+            if let Some(RowResult::Refused(error)) = outcomes.get_mut(position) {
                 let names: Vec<&str> =
                     columns.iter().map(|column| self.table.columns[*column].name.as_str()).collect();
                 error.message.push_str(&format!(
@@ -141,7 +141,7 @@ impl Batch<'_> {
         writes: &[Write],
         ring: &Ring,
         free: bool,
-    ) -> Result<HashMap<usize, Outcome>, Failure> {
+    ) -> Result<HashMap<usize, RowResult>, Failure> {
         if free {
             for (position, columns) in ring {
                 self.free(&writes[*position], columns).await?;

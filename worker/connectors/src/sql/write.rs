@@ -16,7 +16,7 @@ use syncline_engine::{
 };
 
 use super::{
-    batch::{Batch, Outcome, refused},
+    batch::{Batch, RowResult, refused},
     column::Kind,
     db::{Db, Raw},
     error::Fault,
@@ -108,7 +108,7 @@ impl Batch<'_> {
         let mut outcomes = Vec::with_capacity(writes.len());
         for write in writes {
             outcomes.push(match self.one(write).await {
-                Err(Failure::Refused(error)) => Outcome::Refused(error),
+                Err(Failure::Refused(error)) => RowResult::Refused(error),
                 Err(Failure::Fault(fault)) => return Err(fault),
                 Ok(outcome) => outcome,
             });
@@ -119,7 +119,7 @@ impl Batch<'_> {
 
     /// Where a trigger takes a new row away, the database may give its number to the next one: two new rows with one id are
     /// one row at most.
-    fn tell_apart(&self, writes: &[Write], outcomes: &[Outcome]) -> Result<(), Fault> {
+    fn tell_apart(&self, writes: &[Write], outcomes: &[RowResult]) -> Result<(), Fault> {
         let mut new = HashMap::new();
         for (write, outcome) in writes.iter().zip(outcomes) {
             if let (WriteOp::Create { marker, .. }, Some(id)) = (&write.op, outcome.id())
@@ -132,7 +132,7 @@ impl Batch<'_> {
         Ok(())
     }
 
-    pub(super) async fn one(&mut self, write: &Write) -> Result<Outcome, Failure> {
+    pub(super) async fn one(&mut self, write: &Write) -> Result<RowResult, Failure> {
         let target = self.table.target(write);
         if let Some(id) = target.as_ref().filter(|id| self.touched.contains(*id)) {
             self.reload(id).await?;
@@ -149,13 +149,13 @@ impl Batch<'_> {
         marker: &Marker,
         fields: &Fields,
         target: Option<String>,
-    ) -> Result<Outcome, Failure> {
+    ) -> Result<RowResult, Failure> {
         if let Some(id) = self.markers.get(&marker.text) {
-            return Ok(Outcome::Row(id.clone()));
+            return Ok(RowResult::Row(id.clone()));
         }
         let asked = self.table.asked(marker, fields);
         if let Some(id) = target.as_ref().and_then(|id| self.held(id)) {
-            return if asked.is_none() { Ok(Outcome::Row(id)) } else { Err(self.table.taken(&id).into()) };
+            return if asked.is_none() { Ok(RowResult::Row(id)) } else { Err(self.table.taken(&id).into()) };
         }
         let mut values = self.table.values(fields, true)?;
         if let Some(id) = &target {
@@ -185,7 +185,7 @@ impl Batch<'_> {
         if self.table.marker.is_some() {
             self.markers.insert(marker.text.clone(), id.clone());
         }
-        Ok(Outcome::Row(id))
+        Ok(RowResult::Row(id))
     }
 
     async fn insert(&mut self, values: Vec<(usize, Raw)>, target: Option<String>) -> Result<String, Failure> {
@@ -230,7 +230,7 @@ impl Batch<'_> {
         Ok(id)
     }
 
-    async fn update(&mut self, id: &str, fields: &Fields, write: &Write) -> Result<Outcome, Failure> {
+    async fn update(&mut self, id: &str, fields: &Fields, write: &Write) -> Result<RowResult, Failure> {
         let Some(row) = self.rows.get(id).cloned() else {
             let message = format!("{}: there is no row with the id {id:?}", self.table.label);
             return Err(ConnectorError::new(ErrorKind::NotFound, message).into());
@@ -261,7 +261,7 @@ impl Batch<'_> {
             *position != self.table.key && !same && !row.raw[*position].same(raw)
         });
         if values.is_empty() {
-            return Ok(Outcome::Row(id.to_owned()));
+            return Ok(RowResult::Row(id.to_owned()));
         }
         self.table.touch(&mut values, self.now, Some(&row));
         if let Some(position) = self.table.version.filter(|position| !has(&values, *position))
@@ -289,9 +289,9 @@ impl Batch<'_> {
             self.reload(id).await?;
         }
         let what = match changed {
-            1 => return Ok(Outcome::Row(id.to_owned())),
+            1 => return Ok(RowResult::Row(id.to_owned())),
             0 if self.rows.get(id).is_some_and(|now| now.raw != row.raw) => {
-                return Ok(Outcome::Row(id.to_owned()));
+                return Ok(RowResult::Row(id.to_owned()));
             }
             0 => format!("the database did not change the row {id:?}{}", self.table.by_triggers()),
             many => format!("{many} rows have the id {id:?}; make it unique"),
@@ -299,9 +299,9 @@ impl Batch<'_> {
         Err(Fault::Row(self.table.refusal(what)).into())
     }
 
-    async fn delete(&mut self, id: &str, write: &Write) -> Result<Outcome, Failure> {
+    async fn delete(&mut self, id: &str, write: &Write) -> Result<RowResult, Failure> {
         let Some(row) = self.rows.get(id).cloned() else {
-            return Ok(Outcome::Deleted(Item { deleted: true, ..Item::new(id, Fields::new()) }));
+            return Ok(RowResult::Deleted(Item { deleted: true, ..Item::new(id, Fields::new()) }));
         };
         self.table.unchanged(&row, write)?;
         let key = quoted(&self.table.key().name);
@@ -310,7 +310,7 @@ impl Batch<'_> {
         self.tx.execute(statement.sql, &statement.arguments).await?;
         self.written = true;
         self.touched.insert(id.to_owned());
-        Ok(Outcome::Deleted(Item { deleted: true, ..row.item }))
+        Ok(RowResult::Deleted(Item { deleted: true, ..row.item }))
     }
 }
 

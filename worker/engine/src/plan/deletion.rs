@@ -4,11 +4,11 @@ use super::{Action, Context, Facts, ItemPlan, Op, fields, has_ended};
 use crate::{
     Side, Value,
     capability::Removal,
-    conflict::{Conflict, ConflictKind, Settled},
+    conflict::{Conflict, ConflictKind, Resolution},
     ports::{LinkState, OpKind},
     side::Pair,
     spec::DeletePolicy,
-    strategy::settle,
+    strategy::resolve,
     value::{Fields, Instant, Precision, fields_to_json},
 };
 
@@ -42,8 +42,8 @@ pub(super) fn plan(context: &Context<'_>, facts: Facts, gone: Side) -> ItemPlan 
         add_delete(&mut plan, stays);
         return plan;
     }
-    let settled = settle_edit_against_delete(context, &plan, gone);
-    match settled.as_ref().map(|settled| settled.winner) {
+    let resolution = resolve_edit_against_delete(context, &plan, gone);
+    match resolution.as_ref().map(|resolution| resolution.winner) {
         None => plan.action = Action::AskDeleted(gone),
         Some(winner) if winner == gone => add_delete(&mut plan, stays),
         Some(_) if !context.spec.writes(gone) => plan.action = Action::End(gone),
@@ -52,7 +52,7 @@ pub(super) fn plan(context: &Context<'_>, facts: Facts, gone: Side) -> ItemPlan 
             fields::add_create(context, &mut plan, gone, "edited after the delete");
         }
     }
-    let conflict = describe(&plan, gone, settled);
+    let conflict = describe(&plan, gone, resolution);
     plan.conflicts.push(conflict);
     plan
 }
@@ -100,19 +100,19 @@ fn was_edited(context: &Context<'_>, plan: &ItemPlan, side: Side) -> bool {
     })
 }
 
-fn settle_edit_against_delete(context: &Context<'_>, plan: &ItemPlan, gone: Side) -> Option<Settled> {
+fn resolve_edit_against_delete(context: &Context<'_>, plan: &ItemPlan, gone: Side) -> Option<Resolution> {
     let open = plan.facts.link.as_ref().and_then(|link| link.conflicts.iter().find(|c| c.field.is_none()));
     if let Some(open) = open
         && let Some(winner) = open.chosen
         && open.values.get(gone.other()).same(&whole(plan, gone.other()))
     {
-        return Some(Settled { winner, reason: format!("{winner} chosen by a person") });
+        return Some(Resolution { winner, reason: format!("{winner} chosen by a person") });
     }
     if context.after_restore {
         // What looks like an edit may be older than the delete, and what looks untouched newer.
         return None;
     }
-    settle(context.spec.conflict_strategy, modified(plan, gone), context.now)
+    resolve(context.spec.conflict_strategy, modified(plan, gone), context.now)
 }
 
 /// When the item was deleted (seen to be gone) and when its counterpart was edited.
@@ -124,7 +124,7 @@ fn modified(plan: &ItemPlan, gone: Side) -> Pair<Option<Instant>> {
     modified
 }
 
-fn describe(plan: &ItemPlan, gone: Side, settled: Option<Settled>) -> Conflict {
+fn describe(plan: &ItemPlan, gone: Side, resolution: Option<Resolution>) -> Conflict {
     let stays = gone.other();
     let mut values = Pair::new(Value::Null, Value::Null);
     *values.get_mut(stays) = whole(plan, stays);
@@ -135,7 +135,7 @@ fn describe(plan: &ItemPlan, gone: Side, settled: Option<Settled>) -> Conflict {
         base: base.unwrap_or(Value::Null),
         values,
         modified: modified(plan, gone),
-        settled,
+        resolution,
     }
 }
 

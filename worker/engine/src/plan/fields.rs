@@ -5,7 +5,7 @@ use crate::{
     Item, Side, Value,
     conflict::{Conflict, ConflictKind, OpenConflict},
     mapping::{Rule, Unmappable},
-    merge::{FieldState, Outcome, chosen, merge_field},
+    merge::{Decision, FieldState, chosen, merge_field},
     ports::{Connector, Link, Marker, OpKind},
     side::Pair,
     spec::SyncSpec,
@@ -34,40 +34,40 @@ pub(super) fn merge(context: &Context<'_>, facts: Facts) -> ItemPlan {
             value_of(&plan.now.target, &rule.field.target),
         );
         if same_key(context, rule, now) {
-            plan.outcomes.push(Outcome::Settle);
+            plan.decisions.push(Decision::Agree);
             continue;
         }
         let outdated = context.after_restore;
         let state = FieldState { now, base, modified, unread, modified_before, open, outdated };
         let mut merged = merge_field(rule, &state, context.now);
-        let outcome = match merged.outcome {
+        let decision = match merged.decision {
             // The key is what the item is; it is compared, never written.
-            Outcome::Write { side, value, .. } if is_key(context, rule, side) => {
+            Decision::Write { side, value, .. } if is_key(context, rule, side) => {
                 if base.is_some() {
-                    Outcome::Blocked(key_stays(rule, side, &value))
+                    Decision::Blocked(key_stays(rule, side, &value))
                 } else {
-                    Outcome::Drift
+                    Decision::Drift
                 }
             }
-            Outcome::Write { side, value, rule: why } => match accepted(context, rule, side, &value) {
-                Ok(()) => Outcome::Write { side, value, rule: why },
+            Decision::Write { side, value, rule: why } => match accepted(context, rule, side, &value) {
+                Ok(()) => Decision::Write { side, value, rule: why },
                 Err(problem) => {
                     // What the strategy decided cannot be done, and a later run must not decide otherwise by itself. A
                     // person's choice stands and is tried again.
                     if let Some(conflict) = merged.conflict.as_mut().filter(|_| chosen(&state).is_none()) {
-                        (conflict.kind, conflict.settled) = (ConflictKind::TypeMismatch, None);
+                        (conflict.kind, conflict.resolution) = (ConflictKind::TypeMismatch, None);
                     }
-                    Outcome::Blocked(problem)
+                    Decision::Blocked(problem)
                 }
             },
-            outcome => outcome,
+            decision => decision,
         };
-        if let Outcome::Blocked(problem) = &outcome {
+        if let Decision::Blocked(problem) = &decision {
             required_missing |= matches!(problem, Unmappable::Required { .. });
             plan.problems.push(problem.to_string());
         }
         plan.conflicts.extend(merged.conflict);
-        plan.outcomes.push(outcome);
+        plan.decisions.push(decision);
     }
     if !required_missing {
         plan.ops = Side::BOTH.into_iter().filter_map(|side| update(context, &plan, side)).collect();
@@ -76,9 +76,9 @@ pub(super) fn merge(context: &Context<'_>, facts: Facts) -> ItemPlan {
     plan
 }
 
-/// Tells of a time that cannot be read where it matters: it would have settled a conflict, or be renewed by a write.
+/// Tells of a time that cannot be read where it matters: it would have decided a conflict, or be renewed by a write.
 fn tell_unread(plan: &mut ItemPlan) {
-    let asks = plan.outcomes.contains(&Outcome::Ask);
+    let asks = plan.decisions.contains(&Decision::Ask);
     for side in Side::BOTH {
         let writes = plan.ops.iter().any(|op| op.side == side);
         let unread = plan.facts.seen.get(side).item().and_then(|item| item.unread.as_ref());
@@ -89,13 +89,13 @@ fn tell_unread(plan: &mut ItemPlan) {
     }
 }
 
-/// The write that carries a merge's outcomes to one side.
+/// The write that carries a merge's decisions to one side.
 fn update(context: &Context<'_>, plan: &ItemPlan, side: Side) -> Option<Op> {
     let item = plan.facts.seen.get(side).item()?;
     let mut fields = Vec::new();
     let mut expected = Fields::new();
-    for (rule, outcome) in context.mapping.rules.iter().zip(&plan.outcomes) {
-        if let Outcome::Write { side: to, value, rule: why } = outcome
+    for (rule, decision) in context.mapping.rules.iter().zip(&plan.decisions) {
+        if let Decision::Write { side: to, value, rule: why } = decision
             && *to == side
         {
             let field = rule.field.get(side);
@@ -159,10 +159,10 @@ pub(super) fn add_create(context: &Context<'_>, plan: &mut ItemPlan, on: Side, w
     let marker = create_marker(context, from, item, plan.now.get(from));
     let mut fields = Vec::new();
     let mut required_missing = false;
-    plan.outcomes.clear();
+    plan.decisions.clear();
     for rule in &context.mapping.rules {
         if !rule.flow.writes(on) && !is_key(context, rule, on) {
-            plan.outcomes.push(Outcome::Drift);
+            plan.decisions.push(Decision::Drift);
             continue;
         }
         let needed = context.places.get(on).needs(rule.field.get(on));
@@ -173,17 +173,17 @@ pub(super) fn add_create(context: &Context<'_>, plan: &mut ItemPlan, on: Side, w
             }
             Ok(value)
         });
-        let outcome = match accepted {
-            Ok(value) => Outcome::Write { side: on, value, rule: why.to_owned() },
+        let decision = match accepted {
+            Ok(value) => Decision::Write { side: on, value, rule: why.to_owned() },
             Err(problem) => {
                 // Without such a field the item would be refused, or be given an id that is not its own.
                 required_missing |= matches!(problem, Unmappable::Required { .. })
                     || matches!(problem, Unmappable::Refused { .. }) && (needed || is_key(context, rule, on));
                 plan.problems.push(problem.to_string());
-                Outcome::Blocked(problem)
+                Decision::Blocked(problem)
             }
         };
-        if let Outcome::Write { value, .. } = &outcome
+        if let Decision::Write { value, .. } = &decision
             && (needed || !value.is_blank())
         {
             fields.push(FieldWrite {
@@ -193,7 +193,7 @@ pub(super) fn add_create(context: &Context<'_>, plan: &mut ItemPlan, on: Side, w
                 rule: why.to_owned(),
             });
         }
-        plan.outcomes.push(outcome);
+        plan.decisions.push(decision);
     }
     if required_missing {
         return;
@@ -238,7 +238,7 @@ fn may_be_there(plan: &ItemPlan, on: Side, fields: Vec<FieldWrite>) -> Conflict 
         base: Value::Null,
         values,
         modified: Pair::new(None, None),
-        settled: None,
+        resolution: None,
     }
 }
 

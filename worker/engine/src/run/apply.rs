@@ -224,7 +224,7 @@ fn count_writes(plan: &ItemPlan, results: &Results, report: &mut Report) {
 fn count(plan: &ItemPlan, results: &Results, record: &Recorded, report: &mut Report) {
     count_writes(plan, results, report);
     report.counts.add_absence(plan);
-    let open = record.conflicts.iter().filter(|conflict| conflict.settled.is_none()).count() as u64;
+    let open = record.conflicts.iter().filter(|conflict| conflict.resolution.is_none()).count() as u64;
     // An item left alone while an earlier conflict in it is open.
     let left_alone = record.status == ItemStatus::Conflict && open == 0;
     report.counts.add_status(if left_alone { ItemStatus::Skipped } else { record.status });

@@ -10,7 +10,7 @@ use crate::{
     conflict::{Conflict, OpenConflict},
     hash::content_hash,
     mapping::Rule,
-    merge::Outcome,
+    merge::Decision,
     plan::{Action, Facts, ItemPlan},
     ports::{ItemStatus, LinkRef, LinkState, Names, OpKind, Recorded, Verdict, WriteResult},
     side::Pair,
@@ -103,11 +103,11 @@ impl Run<'_> {
         let errors = errors(plan, results);
         // A conflict whose winner could not be written is not settled yet; it is met again.
         let stands = |conflict: &&Conflict| {
-            conflict.settled.is_none() || self.has_come_about(plan, &conflict.field, &written)
+            conflict.resolution.is_none() || self.has_come_about(plan, &conflict.field, &written)
         };
         record.conflicts = plan.conflicts.iter().filter(stands).cloned().collect();
         record.resolution =
-            record.conflicts.iter().rev().find_map(|c| Some(c.settled.as_ref()?.reason.clone()));
+            record.conflicts.iter().rev().find_map(|c| Some(c.resolution.as_ref()?.reason.clone()));
         record.closed_conflicts = self.closed(plan, &record, &written);
         record.status = if !errors.is_empty() {
             ItemStatus::Failed
@@ -155,7 +155,7 @@ impl Run<'_> {
         written: &impl Fn(Side) -> Option<&'r Item>,
     ) -> Vec<i64> {
         let asked = |field: &Option<String>| {
-            record.conflicts.iter().any(|c| c.settled.is_none() && c.field == *field)
+            record.conflicts.iter().any(|c| c.resolution.is_none() && c.field == *field)
         };
         let earlier = plan.facts.link.iter().flat_map(|link| &link.conflicts);
         earlier
@@ -178,10 +178,10 @@ impl Run<'_> {
             Action::Create(side) | Action::Delete(side) => written(side).is_some(),
             Action::End(_) => true,
             Action::Merge => {
-                match field.as_ref().and_then(position).and_then(|position| plan.outcomes.get(position)) {
-                    Some(Outcome::Write { side, .. }) => written(*side).is_some(),
-                    Some(Outcome::Blocked(_) | Outcome::Ask) => false,
-                    Some(Outcome::Unchanged | Outcome::Settle | Outcome::Drift) | None => true,
+                match field.as_ref().and_then(position).and_then(|position| plan.decisions.get(position)) {
+                    Some(Decision::Write { side, .. }) => written(*side).is_some(),
+                    Some(Decision::Blocked(_) | Decision::Ask) => false,
+                    Some(Decision::Unchanged | Decision::Agree | Decision::Drift) | None => true,
                 }
             }
         }
@@ -201,15 +201,15 @@ impl Run<'_> {
             // Bases of an item that this one replaces say nothing about it.
             record.base = Pair::default();
         }
-        for (rule, outcome) in self.mapping.rules.iter().zip(&plan.outcomes) {
+        for (rule, outcome) in self.mapping.rules.iter().zip(&plan.decisions) {
             if let Action::Create(side) = plan.action
                 && let Some(new) = returned.get(side)
             {
                 note_unsent(rule, outcome, side, plan, new, record);
             }
             let wrote = match outcome {
-                Outcome::Settle => None,
-                Outcome::Write { side, .. } if written(*side).is_some() => Some(*side),
+                Decision::Agree => None,
+                Decision::Write { side, .. } if written(*side).is_some() => Some(*side),
                 _ => continue,
             };
             for side in Side::BOTH {
@@ -229,7 +229,7 @@ impl Run<'_> {
 /// the side that it comes from, so that the next run tries it again.
 fn note_unsent(
     rule: &Rule,
-    outcome: &Outcome,
+    outcome: &Decision,
     on: Side,
     plan: &ItemPlan,
     new: &Fields,
@@ -239,8 +239,8 @@ fn note_unsent(
     let value = plan.now.get(on.other()).get(copied).filter(|value| !value.is_blank());
     let (Some(value), Some(own)) = (value, new.get(field)) else { return };
     let crossed = match outcome {
-        Outcome::Blocked(_) => Value::Null,
-        Outcome::Drift => value.clone(),
+        Decision::Blocked(_) => Value::Null,
+        Decision::Drift => value.clone(),
         _ => return,
     };
     record.base.get_mut(on).insert(field.clone(), own.clone());
@@ -310,7 +310,7 @@ fn end(record: &mut Recorded, deleted: Option<Side>) {
 /// Whether a person still has something to decide.
 fn still_open(plan: &ItemPlan, record: &Recorded) -> bool {
     let earlier = plan.facts.link.iter().flat_map(|link| &link.conflicts);
-    record.conflicts.iter().any(|conflict| conflict.settled.is_none())
+    record.conflicts.iter().any(|conflict| conflict.resolution.is_none())
         || earlier.into_iter().any(|conflict| !record.closed_conflicts.contains(&conflict.id))
 }
 

@@ -123,7 +123,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// A link with its intent settled; its hashes are forgotten, so that this run looks at it.
+    /// A link whose intent is closed; its hashes are forgotten, so that this run looks at it.
     fn recovered(&self, link: &Link, found: &HashMap<(i64, Side), Item>) -> Recorded {
         let seen = |side: Side| found.get(&(link.at.id, side)).cloned().map_or(Seen::Missing, Seen::Present);
         let facts =
@@ -245,6 +245,6 @@ fn ambiguous_create(op: &IntentOp) -> Conflict {
         base: Value::Null,
         values,
         modified: Pair::new(None, None),
-        settled: None,
+        resolution: None,
     }
 }

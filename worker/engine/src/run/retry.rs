@@ -45,7 +45,7 @@ impl Refused {
     ) -> Option<Refused> {
         let refused = |error: &crate::ports::ConnectorError| error.kind == ErrorKind::Permanent;
         let link = record.link.filter(|_| results.values().any(|r| r.as_ref().is_err_and(refused)))?;
-        let open = record.conflicts.iter().filter(|conflict| conflict.settled.is_none()).count();
+        let open = record.conflicts.iter().filter(|conflict| conflict.resolution.is_none()).count();
         Some(Refused {
             link: link.id,
             item: plan.label().to_owned(),

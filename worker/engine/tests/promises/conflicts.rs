@@ -13,7 +13,7 @@ fn assert_conflict(world: &World, kind: &str, open: bool) {
     let tables = world.tables();
     let [row] = tables.conflicts.as_slice() else { panic!("{:?}", tables.conflicts) };
     assert_eq!((row.conflict.kind.as_str(), row.open), (kind, open));
-    assert_eq!(row.conflict.settled.is_none(), open);
+    assert_eq!(row.conflict.resolution.is_none(), open);
 }
 
 /// It may be the later one: a person decides, and the run says why.

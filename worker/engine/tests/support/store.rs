@@ -251,7 +251,7 @@ impl Tables {
 
     /// Of one link and field at most one conflict is open; a choice holds for the values that were shown.
     fn meet(&mut self, link: i64, conflict: &Conflict) {
-        let open = conflict.settled.is_none();
+        let open = conflict.resolution.is_none();
         let is_it =
             |row: &&mut ConflictRow| row.open && row.link == link && row.conflict.field == conflict.field;
         match self.conflicts.iter_mut().find(is_it) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use syncline_limits::{
-    Account, Answer, BreakerPolicy, Cause, Lane, Learned, Phase, Request, Ticket, Verdict,
+    Account, Answer, BreakerPolicy, CallResult, Cause, Lane, Learned, Phase, Request, Ticket,
 };
 
 const START: f64 = 1.8e15;
@@ -29,8 +29,8 @@ fn ask(account: &mut Account, now: f64) -> Result<Ticket, f64> {
 }
 
 fn tell(account: &mut Account, ticket: &Ticket, works: bool, now: f64) -> Phase {
-    let verdict = if works { Verdict::Works } else { Verdict::Fails { error: "HTTP 503".to_owned() } };
-    account.finish(&POLICY, ticket, &verdict, &Learned::default(), now)
+    let result = if works { CallResult::Works } else { CallResult::Fails { error: "HTTP 503".to_owned() } };
+    account.finish(&POLICY, ticket, &result, &Learned::default(), now)
 }
 
 /// Opens it with calls that began and failed at this time.
@@ -53,12 +53,9 @@ fn failures_in_a_row_open_it() {
     let ticket = ask(&mut account, START).expect("closed");
     assert_eq!(tell(&mut account, &ticket, false, START), Phase::Open);
     assert_eq!(ask(&mut account, START + 1e6), Err(9e6));
-    let standing = account.standing("account:1", START + 1e6);
-    assert_eq!(
-        (standing.phase, standing.failures, standing.error.as_deref()),
-        (Phase::Open, 3, Some("HTTP 503"))
-    );
-    assert_eq!(standing.opens_in, Some(Duration::from_secs(9)));
+    let status = account.status("account:1", START + 1e6);
+    assert_eq!((status.phase, status.failures, status.error.as_deref()), (Phase::Open, 3, Some("HTTP 503")));
+    assert_eq!(status.opens_in, Some(Duration::from_secs(9)));
 }
 
 #[test]
@@ -151,7 +148,7 @@ proptest! {
         let mut out: Vec<(Ticket, f64)> = Vec::new();
         for (gap, step, works, which) in steps {
             now += f64::from(gap);
-            let before = account.standing("account:1", now);
+            let before = account.status("account:1", now);
             if step < 3 && out.len() < 20 {
                 let tries = out.iter().filter(|(ticket, at)| ticket.probe && now < at + 20e6).count();
                 match ask(&mut account, now) {
@@ -175,7 +172,7 @@ proptest! {
                     (before, after) => prop_assert_eq!(before, after),
                 }
                 if after == Phase::Open {
-                    let opens_in = account.standing("account:1", now).opens_in.expect("a time");
+                    let opens_in = account.status("account:1", now).opens_in.expect("a time");
                     prop_assert!(opens_in <= POLICY.longest);
                 }
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use syncline_limits::{
-    Account, Answer, BreakerPolicy, Cause, Dimension, Lane, Learned, Observed, Request, Ticket, Verdict,
+    Account, Answer, BreakerPolicy, CallResult, Cause, Dimension, Lane, Learned, Observed, Request, Ticket,
 };
 
 const START: f64 = 1.8e15;
@@ -34,7 +34,7 @@ fn wait(answer: &Answer) -> f64 {
 
 fn learn(account: &mut Account, observed: Observed, now: f64) {
     let learned = Learned { blocked_for: None, observed: vec![observed] };
-    account.finish(&BreakerPolicy::default(), &Ticket::default(), &Verdict::Unknown, &learned, now);
+    account.finish(&BreakerPolicy::default(), &Ticket::default(), &CallResult::Unknown, &learned, now);
 }
 
 fn lanes() -> impl Strategy<Value = Lane> {
@@ -210,7 +210,7 @@ fn a_call_costs_in_several_dimensions_at_once() {
     );
     // A finished call gives its slot back, and not what it used of the others.
     let Answer::Granted(ticket) = first else { panic!("not granted") };
-    account.finish(&BreakerPolicy::default(), &ticket, &Verdict::Works, &Learned::default(), START);
+    account.finish(&BreakerPolicy::default(), &ticket, &CallResult::Works, &Learned::default(), START);
     assert!(granted(&take(&mut account, Lane::Edit, &[(&at_once, 1.0)], START)));
     assert!(!granted(&take(&mut account, Lane::Edit, &[(&content, 1.0)], START)));
 }
@@ -308,7 +308,7 @@ fn a_block_stops_every_call_and_is_capped() {
     let mut account = Account::default();
     let blocked = Learned { blocked_for: Some(Duration::MAX), observed: Vec::new() };
     let policy = BreakerPolicy::default();
-    account.finish(&policy, &Ticket::default(), &Verdict::Unknown, &blocked, START);
+    account.finish(&policy, &Ticket::default(), &CallResult::Unknown, &blocked, START);
     let answer = take(&mut account, Lane::Edit, &[], START);
     assert_eq!(answer, Answer::WaitFor { delay: syncline_queue::MAX_DELAY, cause: Cause::Blocked });
     assert!(granted(&take(&mut account, Lane::Edit, &[], START + 86_400e6)));

@@ -6,8 +6,8 @@ use std::{
 };
 
 use syncline_limits::{
-    BreakerPolicy, Caller, Cause, Dimension, Lane, Learned, Limits, MemoryLimits, Phase, RedisLimits,
-    TestClock, Verdict,
+    BreakerPolicy, CallResult, Caller, Cause, Dimension, Lane, Learned, Limits, MemoryLimits, Phase,
+    RedisLimits, TestClock,
 };
 use syncline_support::redis::Server;
 
@@ -18,7 +18,7 @@ fn caller(limits: &Arc<dyn Limits>) -> Caller {
 }
 
 async fn in_use(limits: &Arc<dyn Limits>) -> usize {
-    limits.standing("account:12").await.expect("the store").dimensions.iter().map(|one| one.in_use).sum()
+    limits.status("account:12").await.expect("the store").dimensions.iter().map(|one| one.in_use).sum()
 }
 
 #[tokio::test]
@@ -32,13 +32,13 @@ async fn a_turn_that_comes_soon_is_waited_for_and_a_later_one_is_left_to_the_job
             .permit(&[(&calls, 1.0)])
             .await
             .expect("a turn")
-            .finish(Verdict::Works, Learned::default())
+            .finish(CallResult::Works, Learned::default())
             .await;
     }
     assert!(began.elapsed() >= Duration::from_millis(200), "{:?}", began.elapsed());
     let slow = Dimension::steady("slow", 1.0, Duration::from_secs(600)).with_burst(1.0);
     let hasty = caller(&limits).with_lane(Lane::Edit).with_patience(Duration::from_secs(1));
-    hasty.permit(&[(&slow, 1.0)]).await.expect("a turn").finish(Verdict::Works, Learned::default()).await;
+    hasty.permit(&[(&slow, 1.0)]).await.expect("a turn").finish(CallResult::Works, Learned::default()).await;
     let refused = hasty.permit(&[(&slow, 1.0)]).await.expect_err("a turn in ten minutes");
     assert_eq!(refused.cause, Some(Cause::Dimension("slow".to_owned())));
     assert!(
@@ -68,7 +68,7 @@ async fn a_dropped_permit_gives_its_slot_back() {
 async fn calls_of_a_try_report_for_it() {
     let clock = TestClock::at(1_800_000_000_000_000);
     let limits: Arc<dyn Limits> = Arc::new(MemoryLimits::new(POLICY).with_clock(clock.clone()));
-    let fails = || Verdict::Fails { error: "no answer".to_owned() };
+    let fails = || CallResult::Fails { error: "no answer".to_owned() };
     for _ in 0..3 {
         caller(&limits).permit(&[]).await.expect("closed").finish(fails(), Learned::default()).await;
     }
@@ -78,9 +78,9 @@ async fn calls_of_a_try_report_for_it() {
     let run = caller(&limits).permit(&[]).await.expect("a try");
     let within = caller(&limits).under(&run);
     for _ in 0..2 {
-        within.permit(&[]).await.expect("part of it").finish(Verdict::Works, Learned::default()).await;
+        within.permit(&[]).await.expect("part of it").finish(CallResult::Works, Learned::default()).await;
     }
-    assert_eq!(limits.standing("account:12").await.expect("the store").phase, Phase::Closed);
+    assert_eq!(limits.status("account:12").await.expect("the store").phase, Phase::Closed);
 }
 
 /// A store that is away lets nothing pass, says so, and is asked again when it is back.
@@ -95,7 +95,7 @@ async fn nothing_passes_while_the_store_is_away() {
     assert_eq!(refused.cause, None);
     assert!(refused.to_string().contains("cannot be reached"), "{refused}");
     // What cannot be told is no failure of the call.
-    permit.finish(Verdict::Fails { error: "x".to_owned() }, Learned::default()).await;
+    permit.finish(CallResult::Fails { error: "x".to_owned() }, Learned::default()).await;
     server.restart().expect("the server");
     for _ in 0..500 {
         if caller.permit(&[]).await.is_ok() {

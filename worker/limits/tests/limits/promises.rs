@@ -6,7 +6,7 @@ use std::{
 };
 
 use syncline_limits::{
-    Answer, Cause, Dimension, Lane, Learned, Limits, Observed, Phase, Request, TestClock, Ticket, Verdict,
+    Answer, CallResult, Cause, Dimension, Lane, Learned, Limits, Observed, Phase, Request, TestClock, Ticket,
 };
 
 use crate::places::Place;
@@ -60,12 +60,12 @@ async fn take(
 }
 
 async fn finish(limits: &Arc<dyn Limits>, ticket: &Ticket, works: bool) -> Phase {
-    let verdict = if works { Verdict::Works } else { Verdict::Fails { error: "HTTP 503".to_owned() } };
-    limits.finish(SUBJECT, ticket, &verdict, &Learned::default()).await.expect("the store")
+    let result = if works { CallResult::Works } else { CallResult::Fails { error: "HTTP 503".to_owned() } };
+    limits.finish(SUBJECT, ticket, &result, &Learned::default()).await.expect("the store")
 }
 
 async fn learn(limits: &Arc<dyn Limits>, learned: Learned) {
-    limits.finish(SUBJECT, &Ticket::default(), &Verdict::Unknown, &learned).await.expect("the store");
+    limits.finish(SUBJECT, &Ticket::default(), &CallResult::Unknown, &learned).await.expect("the store");
 }
 
 /// Two replicas by one clock.
@@ -136,7 +136,7 @@ pub(crate) async fn everything_is_taken_or_nothing(place: &Place) {
     // The refused ones took nothing of the rest: of a hundred ten are gone, of ten slots two.
     assert!(take(&one, Lane::Edit, &[(&hourly, 90.0)]).await.is_ok());
     assert!(take(&other, Lane::Edit, &[(&hourly, 1.0)]).await.is_err());
-    assert_eq!(one.standing(SUBJECT).await.expect("the store").dimensions[0].in_use, 2);
+    assert_eq!(one.status(SUBJECT).await.expect("the store").dimensions[0].in_use, 2);
     clock.advance(SECOND);
     assert!(take(&other, Lane::Edit, &[(&content, 1.0)]).await.is_ok());
 }
@@ -209,9 +209,9 @@ pub(crate) async fn what_a_platform_says_is_shared(place: &Place) {
         take(&one, Lane::Edit, &[(&hourly, 1.0)]).await,
         Err((seconds(600), Cause::Dimension("hourly".to_owned())))
     );
-    let standing = other.standing(SUBJECT).await.expect("the store");
-    assert_eq!(standing.dimensions[0].limit, Some(5_000.0));
-    assert_eq!(standing.dimensions[0].remaining, Some((0.0, seconds(600))));
+    let status = other.status(SUBJECT).await.expect("the store");
+    assert_eq!(status.dimensions[0].limit, Some(5_000.0));
+    assert_eq!(status.dimensions[0].remaining, Some((0.0, seconds(600))));
     clock.advance(600 * SECOND);
     // The next window, with a burst in proportion to the limit that was told.
     assert!(take(&one, Lane::Edit, &[(&hourly, 450.0)]).await.is_ok());
@@ -314,7 +314,7 @@ pub(crate) async fn subjects_do_not_touch(place: &Place) {
 
 pub(crate) async fn what_is_known_can_be_shown_and_forgotten(place: &Place) {
     let (one, other, clock) = two(place);
-    let nobody = one.standing(SUBJECT).await.expect("the store");
+    let nobody = one.status(SUBJECT).await.expect("the store");
     assert_eq!((nobody.phase, nobody.dimensions.len(), nobody.failures), (Phase::Closed, 0, 0));
     let calls = Dimension::steady("calls", 10.0, seconds(1)).with_burst(20.0);
     let slots = Dimension::concurrent("at-once", 4, seconds(60));
@@ -325,7 +325,7 @@ pub(crate) async fn what_is_known_can_be_shown_and_forgotten(place: &Place) {
     }
     learn(&other, Learned { blocked_for: Some(seconds(7)), observed: Vec::new() }).await;
     clock.advance(SECOND / 10);
-    let shown = other.standing(SUBJECT).await.expect("the store");
+    let shown = other.status(SUBJECT).await.expect("the store");
     assert_eq!((shown.subject.as_str(), shown.phase, shown.failures), (SUBJECT, Phase::Open, 3));
     assert_eq!(shown.error.as_deref(), Some("HTTP 503"));
     assert_eq!(shown.opens_in, Some(Duration::from_millis(9_900)));
@@ -334,7 +334,7 @@ pub(crate) async fn what_is_known_can_be_shown_and_forgotten(place: &Place) {
     assert_eq!((first.name.as_str(), first.in_use), ("at-once", 1));
     assert_eq!((second.name.as_str(), second.full_in), ("calls", Duration::from_millis(400)));
     one.forget(SUBJECT).await.expect("the store");
-    let forgotten = other.standing(SUBJECT).await.expect("the store");
+    let forgotten = other.status(SUBJECT).await.expect("the store");
     assert_eq!(
         (forgotten.phase, forgotten.dimensions.len(), forgotten.blocked_for),
         (Phase::Closed, 0, None)

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use syncline_limits::{
-    Answer, Dimension, Lane, Learned, Limits, MemoryLimits, Observed, Request, TestClock, Ticket, Verdict,
+    Answer, CallResult, Dimension, Lane, Learned, Limits, MemoryLimits, Observed, Request, TestClock, Ticket,
 };
 
 use crate::places::{self, POLICY, Place};
@@ -75,20 +75,20 @@ async fn same(place: &Place, seed: u64) {
                 true => Ticket::default(),
                 false => out.swap_remove(random.random_range(0..out.len())),
             };
-            let verdict = match random.random_range(0..4) {
-                0 => Verdict::Works,
-                1 | 2 => Verdict::Fails { error: format!("failure {step}") },
-                _ => Verdict::Unknown,
+            let result = match random.random_range(0..4) {
+                0 => CallResult::Works,
+                1 | 2 => CallResult::Fails { error: format!("failure {step}") },
+                _ => CallResult::Unknown,
             };
             let learned = learned(&mut random, &dimensions);
-            let expected = model.finish(&subject, &ticket, &verdict, &learned).await.expect("the model");
-            let phase = store.finish(&subject, &ticket, &verdict, &learned).await.expect("the store");
-            assert_eq!(phase, expected, "seed {seed}, step {step}: {ticket:?} {verdict:?} {learned:?}");
+            let expected = model.finish(&subject, &ticket, &result, &learned).await.expect("the model");
+            let phase = store.finish(&subject, &ticket, &result, &learned).await.expect("the store");
+            assert_eq!(phase, expected, "seed {seed}, step {step}: {ticket:?} {result:?} {learned:?}");
         }
         if step % 20 == 0 {
-            let expected = model.standing(&subject).await.expect("the model");
+            let expected = model.status(&subject).await.expect("the model");
             assert_eq!(
-                store.standing(&subject).await.expect("the store"),
+                store.status(&subject).await.expect("the store"),
                 expected,
                 "seed {seed}, step {step}"
             );

@@ -70,7 +70,7 @@ impl RedisBackend {
     }
 
     /// These are dealt with: their runs are written. A second time is no harm.
-    pub async fn settle_inbox(&self, queue: &str, ids: &[Uuid]) -> Result<(), Error> {
+    pub async fn remove_from_inbox(&self, queue: &str, ids: &[Uuid]) -> Result<(), Error> {
         let base = self.base(queue);
         for ids in ids.chunks(MOST) {
             let mut call = INBOX.call(&base);

@@ -75,7 +75,7 @@ pub struct RedisBackend {
     queues: Arc<Queues>,
     wakeups: Arc<watch::Sender<u64>>,
     cancellations: Arc<watch::Sender<u64>>,
-    pushes: Together<push_together::Asked, Result<Vec<Pushed>, Error>>,
+    pushes: Together<push_together::PushCall, Result<Vec<Pushed>, Error>>,
     /// Claims of this process so far.
     claims: Arc<AtomicU64>,
     /// The connection on which this instance waits for work and claims it, and its name there.

@@ -17,23 +17,23 @@ const MOST: usize = 64;
 
 /// A push that somebody waits for.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct PushCall {
     backend: RedisBackend,
     items: Vec<Item>,
 }
 
 /// Where pushes meet.
-pub(super) fn meeting_place() -> Together<Asked, Result<Vec<Pushed>, Error>> {
+pub(super) fn meeting_place() -> Together<PushCall, Result<Vec<Pushed>, Error>> {
     Together::new(MOST, |asked| Box::pin(all(asked)))
 }
 
 /// Pushes jobs under the queue's limit.
 pub(super) async fn push(backend: &RedisBackend, items: Vec<Item>) -> Result<Vec<Pushed>, Error> {
-    let asked = Asked { backend: backend.clone(), items };
+    let asked = PushCall { backend: backend.clone(), items };
     backend.pushes.call(asked).await.map_err(|cut| Error::Unavailable(cut.into()))?
 }
 
-async fn all(asked: Vec<Asked>) -> Vec<Result<Vec<Pushed>, Error>> {
+async fn all(asked: Vec<PushCall>) -> Vec<Result<Vec<Pushed>, Error>> {
     match &asked[..] {
         [] => Vec::new(),
         [one] => vec![alone(one).await],
@@ -54,7 +54,7 @@ async fn all(asked: Vec<Asked>) -> Vec<Result<Vec<Pushed>, Error>> {
     }
 }
 
-async fn alone(asked: &Asked) -> Result<Vec<Pushed>, Error> {
+async fn alone(asked: &PushCall) -> Result<Vec<Pushed>, Error> {
     push_items(&asked.backend, &asked.items, asked.backend.config.limit).await
 }
 

@@ -79,7 +79,7 @@ impl Taken {
 
 async fn claim_sqlite(db: &DatabaseConnection, request: &ClaimRequest) -> Result<Taken, DbErr> {
     let mut binds = Binds::new(db);
-    let asked = Asked::bind(&mut binds, request);
+    let asked = ClaimCall::bind(&mut binds, request);
     let sets = sets(&mut binds, request);
     let looks: Vec<_> = Priority::ALL
         .iter()
@@ -114,7 +114,7 @@ async fn claim_sqlite(db: &DatabaseConnection, request: &ClaimRequest) -> Result
 
 async fn claim_postgres(db: &DatabaseConnection, request: &ClaimRequest) -> Result<Taken, Error> {
     let mut binds = Binds::new(db);
-    let asked = Asked::bind(&mut binds, request);
+    let asked = ClaimCall::bind(&mut binds, request);
     let sets = sets(&mut binds, request);
     // The loop goes through the priorities in the order in which they stand there, so the limit cuts off the last ones.
     let line = format!(
@@ -140,7 +140,7 @@ async fn claim_postgres(db: &DatabaseConnection, request: &ClaimRequest) -> Resu
          WHERE concurrency_key IS NOT NULL OR order_key IS NOT NULL",
         columns = columns.join(", "),
         known = columns.iter().map(known).collect::<Vec<_>>().join(", "),
-        // Asked only by whoever got less than it asked for.
+        // ClaimCall only by whoever got less than it asked for.
         next_due = format!(
             "CASE WHEN (SELECT count(*) FROM line) < {} THEN {} END",
             asked.limit,
@@ -285,14 +285,14 @@ fn chosen(line: &str, request: &ClaimRequest) -> String {
 
 /// What a request binds.
 #[derive(Debug, Clone, Copy)]
-struct Asked {
+struct ClaimCall {
     queue: Bound,
     limit: Bound,
     key: Option<Bound>,
     overdue_by: Option<Bound>,
 }
 
-impl Asked {
+impl ClaimCall {
     fn bind(binds: &mut Binds, request: &ClaimRequest) -> Self {
         Self {
             queue: binds.bind(&*request.queue),

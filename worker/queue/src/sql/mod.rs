@@ -86,7 +86,7 @@ impl SqlBackend {
     {
         let places = self.room.take_within(db, jobs).await?;
         let pushed = push::push(db, jobs, &self.origin).await?;
-        places.settle(jobs, &pushed);
+        places.count(jobs, &pushed);
         meter::pushed(jobs, &pushed);
         Ok(pushed)
     }
@@ -149,7 +149,7 @@ impl Backend for SqlBackend {
     async fn push(&self, jobs: &[NewJob]) -> Result<Vec<Pushed>, Error> {
         let places = self.room.take(&self.db, jobs).await?;
         let pushed = self.push_to_line(jobs).await?;
-        places.settle(jobs, &pushed);
+        places.count(jobs, &pushed);
         Ok(pushed)
     }
 

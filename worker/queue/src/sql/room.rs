@@ -63,7 +63,7 @@ impl Room {
     }
 
     fn queue(&self, name: &str) -> Arc<Queue> {
-        let mut queues = held(&self.queues);
+        let mut queues = locked(&self.queues);
         if let Some(queue) = queues.get(name) {
             return Arc::clone(queue);
         }
@@ -123,7 +123,8 @@ impl Room {
             return Ok(());
         }
         let waiting = count(db, name, self.limit).await?;
-        *held(&queue.left) = Left { jobs: self.limit.saturating_sub(waiting), counted: Some(Instant::now()) };
+        *locked(&queue.left) =
+            Left { jobs: self.limit.saturating_sub(waiting), counted: Some(Instant::now()) };
         if queue.give(wanted) {
             return Ok(());
         }
@@ -133,7 +134,7 @@ impl Room {
 
 impl Queue {
     fn give(&self, wanted: u64) -> bool {
-        let mut left = held(&self.left);
+        let mut left = locked(&self.left);
         let fresh = left.counted.is_some_and(|counted| counted.elapsed() < FRESH);
         if !fresh || left.jobs < wanted {
             return false;
@@ -145,12 +146,12 @@ impl Queue {
 
 impl Places {
     /// Those of jobs that did not come to wait are left over again.
-    pub(super) fn settle(self, jobs: &[NewJob], pushed: &[Pushed]) {
+    pub(super) fn count(self, jobs: &[NewJob], pushed: &[Pushed]) {
         for given in self.0 {
             let waits =
                 |(job, pushed): &(&NewJob, &Pushed)| job.queue == given.name && **pushed == Pushed::New;
             let new = jobs.iter().zip(pushed).filter(waits).count() as u64;
-            held(&given.queue.left).jobs += given.places.saturating_sub(new);
+            locked(&given.queue.left).jobs += given.places.saturating_sub(new);
         }
     }
 }
@@ -178,6 +179,6 @@ pub(super) async fn count<C: ConnectionTrait>(db: &C, queue: &str, limit: u64) -
     Ok(jobs.unsigned_abs())
 }
 
-fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

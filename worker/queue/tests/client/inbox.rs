@@ -49,8 +49,8 @@ async fn requests_arrive_in_their_order_and_once() {
     assert!(taken.iter().all(|entry| !entry.again));
     assert!(one.take_from_inbox(QUEUE, 10, LEASE).await.expect("the store").is_empty());
     let ids: Vec<Uuid> = taken.iter().map(|entry| entry.id).collect();
-    one.settle_inbox(QUEUE, &ids).await.expect("the store");
-    one.settle_inbox(QUEUE, &ids).await.expect("twice is no harm");
+    one.remove_from_inbox(QUEUE, &ids).await.expect("the store");
+    one.remove_from_inbox(QUEUE, &ids).await.expect("twice is no harm");
 }
 
 /// The key is the one that the documentation names: `{syncline:default}:inbox` with the usual prefix.
@@ -76,7 +76,7 @@ async fn what_a_dead_taker_left_is_taken_again_under_the_same_id() {
         again = backend.take_from_inbox(QUEUE, 10, LEASE).await.expect("the store");
     }
     assert_eq!((again[0].id, again[0].again, again.len()), (first[0].id, true, 1));
-    backend.settle_inbox(QUEUE, &[again[0].id]).await.expect("the store");
+    backend.remove_from_inbox(QUEUE, &[again[0].id]).await.expect("the store");
     assert!(backend.take_from_inbox(QUEUE, 10, Duration::ZERO).await.expect("the store").is_empty());
 }
 
@@ -117,7 +117,7 @@ async fn the_inbox_works_on_a_cluster() {
     let backend = backend(&cluster.url(), "syncline");
     let taken = backend.take_from_inbox(QUEUE, 10, LEASE).await.expect("the cluster");
     assert_eq!(SyncRequest::parse(&taken[0].text).expect("a document").id, Some(id));
-    backend.settle_inbox(QUEUE, &[taken[0].id]).await.expect("the cluster");
+    backend.remove_from_inbox(QUEUE, &[taken[0].id]).await.expect("the cluster");
 }
 
 #[tokio::test]
