@@ -9,14 +9,15 @@ use super::workers;
 use crate::{
     app,
     cli::EnqueueArgs,
+    config::Config,
     fault::{Exit, Fault},
     output::Output,
     syncs, wait,
 };
 
 /// Accepts a run and says which.
-pub(crate) async fn run(url: &str, args: &EnqueueArgs, output: &Output) -> Result<Exit, Fault> {
-    let db = app::connect(url).await?;
+pub(crate) async fn run(config: &Config, args: &EnqueueArgs, output: &Output) -> Result<Exit, Fault> {
+    let db = app::connect(config).await?;
     let sync = syncs::find(&db, &args.name).await?;
     if !args.wait {
         syncs::refuse_paused(&db, &sync).await?;
@@ -26,7 +27,7 @@ pub(crate) async fn run(url: &str, args: &EnqueueArgs, output: &Output) -> Resul
     let delay = args.delay.map(|delay| Utc::now() + TimeDelta::from_std(delay).unwrap_or(TimeDelta::zero()));
     let not_before = args.at.or(delay).map(|time| time.trunc_subsecs(6));
     let run = NewRun { priority: args.priority.unwrap_or(run.priority), not_before, ..run };
-    let accepted = accept(&db, &app::queue(&db)?, &run).await?;
+    let accepted = accept(&db, &app::queue(config, &db)?, &run).await?;
     let joined = matches!(accepted, Accepted::Joined(_));
     let id = accepted.id().ok_or_else(|| Fault::failed("the run was not accepted"))?;
     // It may wait for the end of a pause, and then no worker is what it lacks.

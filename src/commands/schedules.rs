@@ -9,6 +9,7 @@ use syncline_queue::outbox::pause;
 use super::workers;
 use crate::{
     app,
+    config::Config,
     fault::{Exit, Fault},
     output::Output,
     syncs,
@@ -16,8 +17,8 @@ use crate::{
 };
 
 /// Lists schedules, the next to fire first.
-pub(crate) async fn run(url: &str, output: &Output) -> Result<Exit, Fault> {
-    let db = app::connect(url).await?;
+pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Fault> {
+    let db = app::connect(config).await?;
     let rows = schedule::Entity::find()
         .find_also_related(sync_config::Entity)
         .order_by_asc(schedule::Column::Id)

@@ -10,14 +10,15 @@ use syncline_api::stats::{Numbers, Stats, StatsFilter, Window, stats};
 use crate::{
     app,
     cli::{StatsAction, StatsArgs, StatsBy},
+    config::Config,
     fault::{Exit, Fault},
     output::Output,
     syncs,
 };
 
 /// Counts and tells.
-pub(crate) async fn run(url: &str, args: &StatsArgs, output: &Output) -> Result<Exit, Fault> {
-    let db = app::connect(url).await?;
+pub(crate) async fn run(config: &Config, args: &StatsArgs, output: &Output) -> Result<Exit, Fault> {
+    let db = app::connect(config).await?;
     if let Some(StatsAction::Rebuild(args)) = &args.action {
         return rebuild::run(&db, args, output).await;
     }

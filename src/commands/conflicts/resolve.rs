@@ -17,11 +17,11 @@ use syncline_queue::outbox::{
 };
 use uuid::Uuid;
 
-use super::person;
 use crate::{
     app,
     cli::ResolveArgs,
     commands::sync,
+    config::{Config, LeaseConfig},
     fault::{Exit, Fault},
     output::Output,
     syncs, wait,
@@ -38,19 +38,24 @@ struct Chosen {
 }
 
 /// Notes a person's choice and accepts the runs that carry it out, in one transaction.
-pub(super) async fn run(db: &DatabaseConnection, args: &ResolveArgs, output: &Output) -> Result<Exit, Fault> {
+pub(super) async fn run(
+    config: &Config,
+    db: &DatabaseConnection,
+    args: &ResolveArgs,
+    output: &Output,
+) -> Result<Exit, Fault> {
     let side: Side = args
         .side
         .parse()
         .map_err(|_| Fault::usage(format!("--side {:?} is no side; allowed: source, target", args.side)))?;
-    let environment = app::environment(db.clone())?;
+    let environment = app::environment(config, db.clone())?;
     let ids = meant(db, args).await?;
     if ids.is_empty() {
         output.data(&json!({ "resolution": side, "conflicts": [] }));
         output.line("no conflicts");
         return Ok(Exit::Done);
     }
-    let chosen = choose(db, &environment.queue, &ids, side).await?;
+    let chosen = choose(db, &environment.queue, &ids, side, &config.person.shown()).await?;
     if args.no_wait {
         for one in &chosen {
             output.line(format!("{side} stands; run {} carries it out", one.run));
@@ -58,11 +63,12 @@ pub(super) async fn run(db: &DatabaseConnection, args: &ResolveArgs, output: &Ou
         tell(&chosen, side, &BTreeMap::new(), None, output);
         return Ok(Exit::Done);
     }
+    let lease = LeaseConfig::from(&args.lease);
     let mut open = 0;
     for one in &chosen {
         let row = sync_history::by_run(db, one.run).await?;
         let key = row.map_or_else(|| sync_key(one.config.id), |row| work_key(&row));
-        wait::follow(environment.clone(), one.run, key, &args.lease, output).await?;
+        wait::follow(config.role, environment.clone(), (one.run, key), lease, output).await?;
         open = sync::open_conflicts(db, one.config.id).await?;
     }
     let after = sync_conflict::Entity::find().filter(sync_conflict::Column::Id.is_in(ids)).all(db).await?;
@@ -147,10 +153,11 @@ async fn choose(
     queue: &RunQueue,
     ids: &[i64],
     side: Side,
+    by: &str,
 ) -> Result<Vec<Chosen>, Fault> {
     for _ in 0..TRIES {
         let tx = begin(db).await?;
-        match try_choose(&tx, queue, ids, side).await? {
+        match try_choose(&tx, queue, ids, side, by).await? {
             Some(chosen) => {
                 tx.commit().await?;
                 for (_, accepted) in &chosen {
@@ -170,6 +177,7 @@ async fn try_choose(
     queue: &RunQueue,
     ids: &[i64],
     side: Side,
+    by: &str,
 ) -> Result<Option<Vec<(Chosen, Accepted)>>, Fault> {
     // One run per sync, and another for whole items: there the person vouches for the absence, too.
     let mut groups: BTreeMap<(i64, bool), (Vec<i64>, Vec<i64>)> = BTreeMap::new();
@@ -193,7 +201,7 @@ async fn try_choose(
         conflicts.push(*id);
         let mut choice = conflict.into_active_model();
         choice.resolution = Set(Some(side));
-        choice.resolved_by = Set(Some(person()));
+        choice.resolved_by = Set(Some(by.to_owned()));
         choice.update(tx).await?;
     }
     let mut chosen = Vec::new();
