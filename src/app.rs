@@ -1,6 +1,6 @@
 //! Pools and environments built from settings.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use sea_orm::DatabaseConnection;
 use syncline_limits::{BreakerPolicy, Limits, RedisLimits, SqlLimits};
@@ -11,14 +11,13 @@ use syncline_migration::{
 };
 use syncline_queue::{RedisBackend, RedisConfig, Tasks};
 use syncline_runs::RunQueue;
-use syncline_worker::{Environment, PoolConfig, steps::StopAt};
+use syncline_worker::{Environment, PoolConfig};
 
 use crate::{
-    cli::{LeaseArgs, PoolArgs},
     commands::restored,
+    config::{Config, LeaseConfig, RedisPlace, WorkerConfig},
     database::{self, Place},
     fault::Fault,
-    settings,
 };
 
 /// What a command may make or change in its database before it begins.
@@ -31,44 +30,44 @@ pub(crate) struct Make {
 }
 
 /// Connects to Syncline's database, which must be there with a schema that fits this program.
-pub(crate) async fn connect(url: &str) -> Result<DatabaseConnection, Fault> {
-    ready(look(url).await?).await
+pub(crate) async fn connect(config: &Config) -> Result<DatabaseConnection, Fault> {
+    ready(config, look(config).await?).await
 }
 
 /// A database whose schema fits this program. A restore of it is noticed.
-async fn ready(db: DatabaseConnection) -> Result<DatabaseConnection, Fault> {
+async fn ready(config: &Config, db: DatabaseConnection) -> Result<DatabaseConnection, Fault> {
     check_schema(&db).await.map_err(Fault::usage)?;
-    restored::notice(&db).await?;
+    restored::notice(config, &db).await?;
     Ok(db)
 }
 
 /// Connects to Syncline's database, which must be there, with a schema of any version.
-pub(crate) async fn look(url: &str) -> Result<DatabaseConnection, Fault> {
-    Place::look(url).await?.open_own().await
+pub(crate) async fn look(config: &Config) -> Result<DatabaseConnection, Fault> {
+    Place::look(&config.database).await?.open_own().await
 }
 
 /// Connects to Syncline's database, and makes it where there is none. Returns also what was made, in words.
 pub(crate) async fn connect_or_make(
-    url: &str,
+    config: &Config,
     make: Make,
 ) -> Result<(DatabaseConnection, Option<String>), Fault> {
-    let place = Place::look(url).await?;
+    let place = Place::look(&config.database).await?;
     let made = place.made();
     let db = place.open_or_make(make.among_other_tables).await?;
     if made.is_some() || make.migrate {
-        migrate(&db).await?;
+        migrate(config, &db).await?;
     }
-    Ok((ready(db).await?, made))
+    Ok((ready(config, db).await?, made))
 }
 
 /// Connects to Syncline's database where it is there, else to an empty one in memory: for commands that only read.
-pub(crate) async fn connect_or_imagine(url: &str) -> Result<DatabaseConnection, Fault> {
-    let place = Place::look(url).await?;
+pub(crate) async fn connect_or_imagine(config: &Config) -> Result<DatabaseConnection, Fault> {
+    let place = Place::look(&config.database).await?;
     if place.made().is_none() {
-        return ready(place.open_own().await?).await;
+        return ready(config, place.open_own().await?).await;
     }
     let db = database::in_memory().await?;
-    migrate(&db).await?;
+    migrate(config, &db).await?;
     Ok(db)
 }
 
@@ -110,61 +109,47 @@ pub(crate) async fn newest_migration(db: &DatabaseConnection) -> Result<String, 
 }
 
 /// The migrations of this program. Crash tests stop in the middle of one, after a statement they name.
-pub(crate) fn migrator() -> Result<Migrator, Fault> {
-    let Some(stop_at) = stop_at()? else { return Ok(Migrator::new()) };
-    Ok(Migrator::new().with_hook(Arc::new(move |_| stop_at.reached_in_place("migration_statement"))))
+pub(crate) fn migrator(config: &Config) -> Migrator {
+    let Some(stop_at) = config.stop_at.clone() else { return Migrator::new() };
+    Migrator::new().with_hook(Arc::new(move |_| stop_at.reached_in_place("migration_statement")))
 }
 
 /// Applies all migrations. Of two processes that do so at once, one does it and the other finds it done.
-pub(crate) async fn migrate(db: &DatabaseConnection) -> Result<(), Fault> {
-    migrator()?.up(db, &Until::End).await?;
+pub(crate) async fn migrate(config: &Config, db: &DatabaseConnection) -> Result<(), Fault> {
+    migrator(config).up(db, &Until::End).await?;
     Ok(())
 }
 
-fn stop_at() -> Result<Option<StopAt>, Fault> {
-    let Ok(step) = std::env::var("SYNCLINE_TEST_STOP_AT") else { return Ok(None) };
-    let stop_at = StopAt::parse(&step)
-        .ok_or_else(|| Fault::usage(format!("SYNCLINE_TEST_STOP_AT {step:?} is not STEP or STEP:N")))?;
-    Ok(Some(stop_at))
-}
-
-/// The queue that runs go to, as settings have it. Nothing is opened yet.
-pub(crate) fn queue(db: &DatabaseConnection) -> Result<RunQueue, Fault> {
-    let settings = settings::queue()?;
-    let queue = match &settings.redis {
-        Some((url, prefix)) => {
-            // How many may wait is decided where runs are accepted, for which the store may be away.
-            let config = RedisConfig { prefix: prefix.clone(), limit: None, ..RedisConfig::default() };
-            let redis = RedisBackend::new(url, config)
-                .map_err(|error| Fault::usage(format!("REDIS_URL: {error}")))?;
-            RunQueue::redis(redis)
-        }
+/// The queue that runs go to. Nothing is opened yet.
+pub(crate) fn queue(config: &Config, db: &DatabaseConnection) -> Result<RunQueue, Fault> {
+    let queue = match &config.queue.redis {
+        // How many may wait is decided where runs are accepted, for which the store may be away.
+        Some(place) => RunQueue::redis(redis(place, None)?),
         None => RunQueue::sql(db.clone()),
     };
-    Ok(queue.with_limit(settings.limit))
+    Ok(queue.with_limit(config.queue.limit))
 }
 
 /// Where the limits of accounts are shared: beside the queue.
-fn limits(db: &DatabaseConnection) -> Result<Arc<dyn Limits>, Fault> {
+fn limits(config: &Config, db: &DatabaseConnection) -> Result<Arc<dyn Limits>, Fault> {
     let policy = BreakerPolicy::default();
-    let Some((url, prefix)) = &settings::queue()?.redis else {
+    let Some(place) = &config.queue.redis else {
         return Ok(Arc::new(SqlLimits::new(db.clone(), policy)));
     };
-    let config = RedisConfig { prefix: prefix.clone(), ..RedisConfig::default() };
-    let redis =
-        RedisBackend::new(url, config).map_err(|error| Fault::usage(format!("REDIS_URL: {error}")))?;
-    Ok(Arc::new(RedisLimits::new(&redis, policy)))
+    Ok(Arc::new(RedisLimits::new(&redis(place, RedisConfig::default().limit)?, policy)))
+}
+
+fn redis(place: &RedisPlace, limit: Option<u64>) -> Result<RedisBackend, Fault> {
+    let config = RedisConfig { prefix: place.prefix.clone(), limit, ..RedisConfig::default() };
+    RedisBackend::new(&place.url, config).map_err(|error| Fault::usage(format!("REDIS_URL: {error}")))
 }
 
 /// The environment of this process's jobs.
-pub(crate) fn environment(db: DatabaseConnection) -> Result<Environment, Fault> {
-    let queue = queue(&db)?;
-    let stop_at = stop_at()?.map(Arc::new);
-    let limits = limits(&db)?;
-    let tasks = match std::env::var("SYNCLINE_TEST_PANIC_IN") {
-        Ok(task) => Tasks::with_panic_in(task),
-        Err(_) => Tasks::default(),
-    };
+pub(crate) fn environment(config: &Config, db: DatabaseConnection) -> Result<Environment, Fault> {
+    let queue = queue(config, &db)?;
+    let limits = limits(config, &db)?;
+    let stop_at = config.stop_at.clone();
+    let tasks = config.panic_in.as_ref().map_or_else(Tasks::default, Tasks::with_panic_in);
     Ok(Environment {
         queue,
         limits,
@@ -174,24 +159,24 @@ pub(crate) fn environment(db: DatabaseConnection) -> Result<Environment, Fault> 
     })
 }
 
-/// The pool that arguments ask for.
-pub(crate) fn pool_config(args: &PoolArgs) -> PoolConfig {
+/// The pool of a role that serves.
+pub(crate) fn pool_config(role: &str, worker: &WorkerConfig) -> PoolConfig {
     PoolConfig {
-        concurrency: usize::from(args.concurrency),
-        poll_interval: Duration::from_millis(args.poll_ms),
-        overdue: Duration::from_secs(args.overdue),
-        grace: Duration::from_secs(args.grace),
-        ..own_pool(&args.lease)
+        concurrency: usize::from(worker.concurrency),
+        poll_interval: worker.poll,
+        overdue: worker.overdue,
+        grace: worker.grace,
+        ..own_pool(role, worker.lease)
     }
 }
 
 /// The pool of a command's own worker.
-pub(crate) fn own_pool(args: &LeaseArgs) -> PoolConfig {
+pub(crate) fn own_pool(role: &str, lease: LeaseConfig) -> PoolConfig {
     let newest = Migrator::new().steps().last().map(|step| step.name().to_owned());
     PoolConfig {
-        lease: Duration::from_millis(args.lease_ms),
-        heartbeat: Duration::from_millis(args.heartbeat_ms),
-        role: settings::role().to_owned(),
+        lease: lease.lease,
+        heartbeat: lease.heartbeat,
+        role: role.to_owned(),
         schema_version: newest.unwrap_or_default(),
         ..PoolConfig::default()
     }

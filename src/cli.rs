@@ -42,7 +42,8 @@ const TUNING: &str = "Tuning";
 pub(crate) struct Cli {
     /// Syncline's own database: sqlite://FILE or postgres://USER@HOST/NAME [default: sqlite://syncline.db]
     ///
-    /// Without it, DB_HOST, DB_PORT, DB_NAME, DB_USER and DB_PASSWORD name a PostgreSQL database.
+    /// DATABASE_URL_FILE names a file that holds it. Without it, DB_HOST, DB_PORT, DB_NAME, DB_USER and DB_PASSWORD (or
+    /// DB_PASSWORD_FILE) name a PostgreSQL database.
     #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true, help_heading = GLOBAL)]
     pub(crate) database_url: Option<String>,
     #[command(flatten)]
@@ -65,7 +66,7 @@ pub(crate) struct Cli {
 pub(crate) struct QueueArgs {
     /// Redis or Valkey for the queue: redis://USER:PASSWORD@HOST/DB, rediss://, redis+sentinel://, redis+cluster://
     ///
-    /// Without it, the queue is in Syncline's own database.
+    /// REDIS_URL_FILE names a file that holds it. Without it, the queue is in Syncline's own database.
     #[arg(long, global = true, env = "REDIS_URL", hide_env_values = true, help_heading = GLOBAL)]
     pub(crate) redis_url: Option<String>,
     /// Where the queue is [default: redis if there is a REDIS_URL, else sql]

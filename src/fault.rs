@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use syncline_migration::{MigrateError, words};
 
-use crate::settings;
+use crate::config::QueueConfig;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,17 +37,31 @@ pub(crate) struct Fault {
     pub(crate) code: u8,
     /// What and why, and the remedy; never a secret.
     pub(crate) message: String,
+    /// The store of the queue is at fault, and the message does not say which one that is.
+    of_queue: bool,
 }
 
 impl Fault {
     /// Something failed.
     pub(crate) fn failed(message: impl Into<String>) -> Fault {
-        Fault { code: 1, message: message.into() }
+        Fault { code: 1, message: message.into(), of_queue: false }
     }
 
     /// The command or the configuration is wrong.
     pub(crate) fn usage(message: impl Into<String>) -> Fault {
-        Fault { code: 2, message: message.into() }
+        Fault { code: 2, message: message.into(), of_queue: false }
+    }
+
+    /// Says where the queue is, if it is its store that is at fault.
+    pub(crate) fn placed(self, queue: &QueueConfig) -> Fault {
+        match (self.of_queue, &queue.redis) {
+            (true, Some(_)) => Fault {
+                message: format!("REDIS_URL {}: {}", queue.shown(), self.message),
+                of_queue: false,
+                ..self
+            },
+            (_, _) => self,
+        }
     }
 }
 
@@ -102,11 +116,10 @@ impl From<std::io::Error> for Fault {
 
 impl From<syncline_queue::Error> for Fault {
     fn from(error: syncline_queue::Error) -> Self {
-        let queue = settings::queue().ok().filter(|queue| queue.redis.is_some() && !error.is_of_database());
-        let place = queue.map(|queue| format!("REDIS_URL {}: ", queue.shown())).unwrap_or_default();
+        let of_queue = !error.is_of_database();
         match (error.needs_a_person(), &error) {
-            (Some(why), _) => Fault::usage(format!("{place}{why}")),
-            (None, syncline_queue::Error::Unavailable(_)) => Fault::usage(format!("{place}{}", error.told())),
+            (Some(why), _) => Fault { of_queue, ..Fault::usage(why) },
+            (None, syncline_queue::Error::Unavailable(_)) => Fault { of_queue, ..Fault::usage(error.told()) },
             (None, _) => Fault::failed(error.told()),
         }
     }

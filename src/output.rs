@@ -20,6 +20,7 @@ use terminal_size::{Height, Width};
 pub(crate) use self::plan::conflict_kind;
 use crate::{
     cli::ColorChoice,
+    config::ScreenConfig,
     fault::{Fault, said},
 };
 
@@ -40,13 +41,13 @@ pub(crate) struct Output {
 
 impl Output {
     /// The form that the arguments and the terminal ask for.
-    pub(crate) fn new(json: bool, color: ColorChoice) -> Output {
+    pub(crate) fn new(json: bool, color: ColorChoice, screen: ScreenConfig) -> Output {
         let color = match color {
             ColorChoice::Always => true,
             ColorChoice::Never => false,
-            ColorChoice::Auto => io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+            ColorChoice::Auto => io::stdout().is_terminal() && !screen.no_color,
         };
-        Output { json, color: color && !json, width: screen_width() }
+        Output { json, color: color && !json, width: screen_width(screen) }
     }
 
     /// Whether a program reads.
@@ -57,6 +58,11 @@ impl Output {
     /// A sentence for people, on lines as wide as the screen; nothing for programs.
     pub(crate) fn line(&self, text: impl std::fmt::Display) {
         self.verbatim(table::wrap(&text.to_string(), self.width, "  "));
+    }
+
+    /// Whether a line is no wider than the screen.
+    pub(crate) fn fits(&self, line: &str) -> bool {
+        self.width.is_none_or(|width| table::visible(line) <= width)
     }
 
     /// Text for people whose lines are not broken: commands to copy, SQL.
@@ -146,19 +152,23 @@ fn fold(text: &str, width: Option<usize>) -> String {
 }
 
 /// Text for standard error, on lines as wide as its screen.
-pub(crate) fn folded(text: &str) -> String {
-    fold(text, width_of(io::stderr().is_terminal(), || terminal_size::terminal_size_of(io::stderr())))
+pub(crate) fn folded(text: &str, screen: ScreenConfig) -> String {
+    let is_terminal = io::stderr().is_terminal();
+    fold(text, width_of(screen, is_terminal, || terminal_size::terminal_size_of(io::stderr())))
 }
 
 /// COLUMNS, or what the terminal says. What is piped has no width unless COLUMNS names one.
-fn screen_width() -> Option<usize> {
-    width_of(io::stdout().is_terminal(), || terminal_size::terminal_size_of(io::stdout()))
+fn screen_width(screen: ScreenConfig) -> Option<usize> {
+    width_of(screen, io::stdout().is_terminal(), || terminal_size::terminal_size_of(io::stdout()))
 }
 
-fn width_of(is_terminal: bool, size: impl Fn() -> Option<(Width, Height)>) -> Option<usize> {
-    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.trim().parse::<usize>().ok());
+fn width_of(
+    screen: ScreenConfig,
+    is_terminal: bool,
+    size: impl Fn() -> Option<(Width, Height)>,
+) -> Option<usize> {
     let terminal = || is_terminal.then(|| size().map_or(USUAL_WIDTH, |(width, _)| usize::from(width.0)));
-    columns.filter(|columns| *columns > 0).or_else(terminal).filter(|columns| *columns > 0)
+    screen.columns.or_else(terminal).filter(|columns| *columns > 0)
 }
 
 /// Why what was written did not arrive.

@@ -19,7 +19,8 @@ use uuid::Uuid;
 
 use crate::{
     app,
-    cli::{LeaseArgs, RunOptions},
+    cli::RunOptions,
+    config::{Config, LeaseConfig},
     fault::Fault,
     output::Output,
     shutdown,
@@ -50,29 +51,30 @@ pub(crate) fn manual_args(options: &RunOptions) -> RunArgs {
 
 /// Accepts a run and works on its sync's jobs until it is over. Another worker may well have it: then this one waits.
 pub(crate) async fn run_to_end(
+    config: &Config,
     db: &DatabaseConnection,
     run: &NewRun,
-    lease: &LeaseArgs,
+    lease: LeaseConfig,
     output: &Output,
 ) -> Result<sync_history::Model, Fault> {
-    let environment = app::environment(db.clone())?;
+    let environment = app::environment(config, db.clone())?;
     let id = accept(db, &environment.queue, run).await?.id();
     let id = id.ok_or_else(|| Fault::failed("the run's schedule has fired already"))?;
-    follow(environment, id, sync_key(run.sync_config_id), lease, output).await
+    follow(config.role, environment, (id, sync_key(run.sync_config_id)), lease, output).await
 }
 
 /// Works on jobs of a key, its sync's or its link's, until this run is over.
 pub(crate) async fn follow(
+    role: &str,
     environment: Environment,
-    id: Uuid,
-    key: String,
-    lease: &LeaseArgs,
+    (id, key): (Uuid, String),
+    lease: LeaseConfig,
     output: &Output,
 ) -> Result<sync_history::Model, Fault> {
     let signals = shutdown::on_signals()?;
     let stop = CancellationToken::new();
     let settled = Arc::new(Notify::new());
-    let config = PoolConfig {
+    let pool = PoolConfig {
         concurrency: 1,
         settled: Some(Arc::clone(&settled)),
         only: Some(key),
@@ -80,7 +82,7 @@ pub(crate) async fn follow(
         // It waits for its own run, which it has put there itself.
         listen: false,
         poll_interval: Duration::from_millis(500),
-        ..app::own_pool(lease)
+        ..app::own_pool(role, lease)
     };
     let bar = bar(output);
     let mut waiting = Waiting::default();
@@ -90,7 +92,7 @@ pub(crate) async fn follow(
     {
         waiting.say(paused(&environment, &row).await?, &bar, output);
     }
-    let worker = tokio::spawn(syncline_worker::run(environment.clone(), config, stop.clone(), |_| {}));
+    let worker = tokio::spawn(syncline_worker::run(environment.clone(), pool, stop.clone(), |_| {}));
     let (mut look, mut show) = (tokio::time::interval(LOOK_EVERY), tokio::time::interval(SHOW_EVERY));
     // The first tick of both comes at once, and nothing is to be seen yet.
     look.tick().await;

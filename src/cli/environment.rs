@@ -1,31 +1,30 @@
 //! Variables in place of flags: an empty one counts as unset, and a wrong value is told of the variable.
 
-use std::{
-    ffi::OsStr,
-    net::{Ipv4Addr, SocketAddr},
-};
+use std::net::{Ipv4Addr, SocketAddr};
 
 use clap::{
     Command,
     builder::Resettable,
-    error::{ContextKind, ContextValue},
+    error::{ContextKind, ContextValue, ErrorKind},
 };
 
+use crate::config::{Environment, not_text};
+
 /// The command without the variables that are set to nothing, as compose files set them.
-pub(crate) fn without_empty(command: Command) -> Command {
-    let command = command.mut_args(|argument| match argument.get_env().and_then(std::env::var_os) {
-        Some(value) if is_blank(&value) => argument.env(Resettable::Reset),
+pub(crate) fn without_empty(command: Command, variables: &dyn Environment) -> Command {
+    let is_empty = |name: &str| variables.get(name).is_some() && variables.set(name).is_none();
+    let command = command.mut_args(|argument| match argument.get_env() {
+        Some(name) if is_empty(&name.to_string_lossy()) => argument.env(Resettable::Reset),
         _ => argument,
     });
-    command.mut_subcommands(without_empty)
-}
-
-fn is_blank(value: &OsStr) -> bool {
-    value.to_string_lossy().trim().is_empty()
+    command.mut_subcommands(|command| without_empty(command, variables))
 }
 
 /// A wrong use in plain words. A value that came from a variable is told of the variable.
-pub(crate) fn told(error: &clap::Error, command: &Command) -> String {
+pub(crate) fn told(error: &clap::Error, command: &Command, variables: &dyn Environment) -> String {
+    if let (ErrorKind::InvalidUtf8, Some(name)) = (error.kind(), not_utf8(command, variables)) {
+        return format!("error: {}\n", not_text(&name));
+    }
     let mut text = error.render().to_string().replace("invalid digit found in string", "not a whole number");
     text = in_words(&text);
     let (Some(ContextValue::String(argument)), Some(ContextValue::String(value))) =
@@ -36,7 +35,7 @@ pub(crate) fn told(error: &clap::Error, command: &Command) -> String {
     let flag = argument.split_whitespace().next().unwrap_or_default();
     let is_given = std::env::args().any(|given| given == flag || given.starts_with(&format!("{flag}=")));
     if let (false, Some(name)) = (is_given, variable(command, flag))
-        && std::env::var(&name).is_ok_and(|set| set == *value)
+        && variables.get(&name).is_some_and(|set| set == value.as_str())
     {
         text = text.replace(&format!("'{argument}'"), &format!("the variable {name}"));
     }
@@ -58,6 +57,14 @@ fn in_words(text: &str) -> String {
     };
     let lines = text.split('\n').map(|line| words(line).unwrap_or_else(|| line.to_owned()));
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// A variable in place of a flag that is not text.
+fn not_utf8(command: &Command, variables: &dyn Environment) -> Option<String> {
+    let names = command.get_arguments().filter_map(|argument| argument.get_env()?.to_str());
+    let mut broken = names.filter(|name| variables.get(name).is_some_and(|value| value.to_str().is_none()));
+    let own = broken.next().map(str::to_owned);
+    own.or_else(|| command.get_subcommands().find_map(|command| not_utf8(command, variables)))
 }
 
 /// The variable that stands in for a flag.

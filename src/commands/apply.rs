@@ -11,16 +11,17 @@ use syncline_service::{
 use crate::{
     app::{self, Make},
     cli::ApplyArgs,
+    config::Config,
     document,
     fault::{Exit, Fault},
     output::Output,
 };
 
 /// Stores every sync of the files, or none if one of them is wrong.
-pub(crate) async fn run(url: &str, args: &ApplyArgs, output: &Output) -> Result<Exit, Fault> {
+pub(crate) async fn run(config: &Config, args: &ApplyArgs, output: &Output) -> Result<Exit, Fault> {
     let documents = document::read_all(&args.files.all())?;
     let make = Make { migrate: false, among_other_tables: args.make.among_other_tables };
-    let (db, made) = app::connect_or_make(url, make).await?;
+    let (db, made) = app::connect_or_make(config, make).await?;
     if let Some(made) = made {
         output.line(made);
     }

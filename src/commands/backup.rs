@@ -20,22 +20,22 @@ use tempfile::NamedTempFile;
 use crate::{
     app,
     cli::BackupArgs,
+    config::{Config, DatabaseUrl},
     fault::{Exit, Fault},
     output::Output,
-    settings::DatabaseUrl,
 };
 
 /// Takes a backup of a SQLite database; of one on a server it says how, and has failed: whoever goes on after it in a
 /// script must not think that there is a file.
-pub(crate) async fn run(url: &str, args: &BackupArgs, output: &Output) -> Result<Exit, Fault> {
-    let address = DatabaseUrl::parse(url)?;
+pub(crate) async fn run(config: &Config, args: &BackupArgs, output: &Output) -> Result<Exit, Fault> {
+    let address = &config.database.url;
     if !address.is_sqlite() {
-        let db = app::look(url).await?;
-        return Err(Fault::usage(with_pg_dump(&address, &schema_of(&db).await?, &args.file)));
+        let db = app::look(config).await?;
+        return Err(Fault::usage(with_pg_dump(address, &schema_of(&db).await?, &args.file)));
     }
-    let database = file_of(&address)?;
+    let database = file_of(address)?;
     let place = place_of(&args.file, &database, args.force)?;
-    let db = app::look(url).await?;
+    let db = app::look(config).await?;
     let began = Instant::now();
     let taken = copy(&db, &place, &args.file, args.force).await?;
     let took = began.elapsed();

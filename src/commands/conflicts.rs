@@ -12,16 +12,17 @@ use syncline_service::syncs::{self, StoredSync};
 use crate::{
     app,
     cli::{ConflictsAction, ConflictsArgs, ConflictsListArgs},
+    config::Config,
     fault::{Exit, Fault},
     output::{Output, conflict_kind, shown},
     words,
 };
 
 /// Lists conflicts, shows or settles them.
-pub(crate) async fn run(url: &str, args: &ConflictsArgs, output: &Output) -> Result<Exit, Fault> {
-    let db = app::connect(url).await?;
+pub(crate) async fn run(config: &Config, args: &ConflictsArgs, output: &Output) -> Result<Exit, Fault> {
+    let db = app::connect(config).await?;
     match &args.action {
-        Some(ConflictsAction::Resolve(args)) => resolve::run(&db, args, output).await,
+        Some(ConflictsAction::Resolve(args)) => resolve::run(config, &db, args, output).await,
         Some(ConflictsAction::Show(args)) => show(&db, args.id, output).await,
         Some(ConflictsAction::List(args)) => list(&db, args, output).await,
         None => list(&db, &args.list, output).await,
@@ -163,11 +164,4 @@ async fn show(db: &DatabaseConnection, id: i64, output: &Output) -> Result<Exit,
         output.line(format!("{name}: {whole}"));
     }
     Ok(Exit::Done)
-}
-
-/// Who asks, as far as the machine knows: the user and the host.
-pub(crate) fn person() -> String {
-    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
-    let user = user.ok().filter(|user| !user.is_empty()).unwrap_or_else(|| "cli".to_owned());
-    format!("{user}@{}", syncline_worker::local::host())
 }

@@ -20,6 +20,7 @@ use super::jobs;
 use crate::{
     app,
     cli::{DeadAction, DeadArgs, DeadListArgs, DeadManyArgs, PageArgs},
+    config::Config,
     fault::{Exit, Fault},
     ids,
     output::Output,
@@ -27,9 +28,9 @@ use crate::{
 };
 
 /// Lists, shows, replays or discards dead letters.
-pub(crate) async fn run(url: &str, args: &DeadArgs, output: &Output) -> Result<Exit, Fault> {
-    let db = app::connect(url).await?;
-    let queue = app::queue(&db)?;
+pub(crate) async fn run(config: &Config, args: &DeadArgs, output: &Output) -> Result<Exit, Fault> {
+    let db = app::connect(config).await?;
+    let queue = app::queue(config, &db)?;
     match &args.action {
         Some(DeadAction::Show(args)) => {
             jobs::show(&db, &queue, ids::job(&db, &queue, &args.id).await?, output).await

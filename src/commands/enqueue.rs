@@ -13,14 +13,15 @@ use super::workers;
 use crate::{
     app,
     cli::EnqueueArgs,
+    config::Config,
     fault::{Exit, Fault},
     output::Output,
     wait,
 };
 
 /// Accepts a run and says which.
-pub(crate) async fn run(url: &str, args: &EnqueueArgs, output: &Output) -> Result<Exit, Fault> {
-    let db = app::connect(url).await?;
+pub(crate) async fn run(config: &Config, args: &EnqueueArgs, output: &Output) -> Result<Exit, Fault> {
+    let db = app::connect(config).await?;
     let sync = syncs::find(&db, &args.name).await?;
     let delay = args.delay.map(|delay| Utc::now() + TimeDelta::from_std(delay).unwrap_or(TimeDelta::zero()));
     let not_before = args.at.or(delay).map(|time| time.trunc_subsecs(6));
@@ -33,7 +34,7 @@ pub(crate) async fn run(url: &str, args: &EnqueueArgs, output: &Output) -> Resul
         id: None,
         waits_for_pauses: args.wait,
     };
-    let Enqueued { id, joined, .. } = enqueue(&db, &app::queue(&db)?, &sync, &request).await?;
+    let Enqueued { id, joined, .. } = enqueue(&db, &app::queue(config, &db)?, &sync, &request).await?;
     // It may wait for the end of a pause, and then no worker is what it lacks.
     let held = holding(&db, &sync, &sync.to_string()).await?.map(|holding| holding.to_string());
     output.data(&json!({

@@ -16,6 +16,7 @@ use super::changes::{self, Found};
 use crate::{
     app,
     cli::HistoryArgs,
+    config::Config,
     fault::{Exit, Fault},
     output::Output,
     words::{self, date},
@@ -25,8 +26,8 @@ use crate::{
 const LINKS: u64 = 200;
 
 /// Lists the changes of an item.
-pub(crate) async fn run(url: &str, args: &HistoryArgs, output: &Output) -> Result<Exit, Fault> {
-    let db = app::connect(url).await?;
+pub(crate) async fn run(config: &Config, args: &HistoryArgs, output: &Output) -> Result<Exit, Fault> {
+    let db = app::connect(config).await?;
     let item = args.item.as_deref().or(args.named.as_deref()).unwrap_or_default();
     let links = links(&db, item, args.sync.as_deref()).await?;
     let syncs = syncs::all(&db).await?;

@@ -19,6 +19,7 @@ use super::dead;
 use crate::{
     app,
     cli::{JobsAction, JobsArgs, JobsListArgs, PageArgs, WhichArgs},
+    config::Config,
     fault::{Exit, Fault},
     ids,
     output::Output,
@@ -26,12 +27,12 @@ use crate::{
 };
 
 /// Lists, shows or cancels jobs.
-pub(crate) async fn run(url: &str, args: &JobsArgs, output: &Output) -> Result<Exit, Fault> {
+pub(crate) async fn run(config: &Config, args: &JobsArgs, output: &Output) -> Result<Exit, Fault> {
     if let Some(JobsAction::Dead(args)) = &args.action {
-        return dead::run(url, args, output).await;
+        return dead::run(config, args, output).await;
     }
-    let db = app::connect(url).await?;
-    let queue = app::queue(&db)?;
+    let db = app::connect(config).await?;
+    let queue = app::queue(config, &db)?;
     match &args.action {
         Some(JobsAction::Show(args)) => {
             show(&db, &queue, ids::job(&db, &queue, &args.id).await?, output).await

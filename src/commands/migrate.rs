@@ -15,6 +15,7 @@ use self::loss::Loss;
 use crate::{
     app,
     cli::{MigrateAction, MigrateAgain, MigrateArgs, MigrateDown, MigrateSteps, MigrateUp},
+    config::Config,
     database::{self, Place},
     fault::{Exit, Fault},
     output::Output,
@@ -24,13 +25,13 @@ use crate::{
 const SHOWN: usize = 2_000;
 
 /// Migrates, or shows what is applied.
-pub(crate) async fn run(url: &str, args: &MigrateArgs, output: &Output) -> Result<Exit, Fault> {
-    let migrator = app::migrator()?;
+pub(crate) async fn run(config: &Config, args: &MigrateArgs, output: &Output) -> Result<Exit, Fault> {
+    let migrator = app::migrator(config);
     match &args.action {
-        MigrateAction::Up(args) => up(url, &migrator, args, output).await?,
-        MigrateAction::Down(args) => down(&app::look(url).await?, &migrator, args, output).await?,
+        MigrateAction::Up(args) => up(config, &migrator, args, output).await?,
+        MigrateAction::Down(args) => down(&app::look(config).await?, &migrator, args, output).await?,
         MigrateAction::Status { steps } => {
-            let place = Place::look(url).await?;
+            let place = Place::look(&config.database).await?;
             // An empty database of a server has a status: everything is pending.
             let db = if place.is_missing() || place.is_foreign() {
                 place.open_own().await?
@@ -44,9 +45,9 @@ pub(crate) async fn run(url: &str, args: &MigrateArgs, output: &Output) -> Resul
             output.data(&with_status(&rows, json!({})));
             table(&rows, output);
         }
-        MigrateAction::Fresh(args) => rebuild(url, &migrator, args, Rebuild::Fresh, output).await?,
-        MigrateAction::Refresh(args) => rebuild(url, &migrator, args, Rebuild::Refresh, output).await?,
-        MigrateAction::Reset(args) => rebuild(url, &migrator, args, Rebuild::Reset, output).await?,
+        MigrateAction::Fresh(args) => rebuild(config, &migrator, args, Rebuild::Fresh, output).await?,
+        MigrateAction::Refresh(args) => rebuild(config, &migrator, args, Rebuild::Refresh, output).await?,
+        MigrateAction::Reset(args) => rebuild(config, &migrator, args, Rebuild::Reset, output).await?,
     }
     Ok(Exit::Done)
 }
@@ -59,9 +60,9 @@ fn until(args: &MigrateSteps, otherwise: Until) -> Until {
     }
 }
 
-async fn up(url: &str, migrator: &Migrator, args: &MigrateUp, output: &Output) -> Result<(), Fault> {
+async fn up(config: &Config, migrator: &Migrator, args: &MigrateUp, output: &Output) -> Result<(), Fault> {
     let until = until(&args.steps, Until::End);
-    let place = Place::look(url).await?;
+    let place = Place::look(&config.database).await?;
     let made = place.made();
     if args.steps.dry_run {
         // A rehearsal must not leave a file behind.
@@ -199,13 +200,13 @@ fn rehearsal(steps: &[Rehearsed], loss: &Loss, output: &Output) {
 }
 
 async fn rebuild(
-    url: &str,
+    config: &Config,
     migrator: &Migrator,
     args: &MigrateAgain,
     how: Rebuild,
     output: &Output,
 ) -> Result<(), Fault> {
-    let db = &app::look(url).await?;
+    let db = &app::look(config).await?;
     let loss = Loss { tables: tables::own(db).await?, columns: Vec::new() };
     if args.dry_run {
         rehearsal(&migrator.rebuild(db, how, false).await?, &loss, output);

@@ -29,50 +29,78 @@ mod workers;
 
 use crate::{
     cli::{Cli, Command, RestoredArgs},
+    config::{self as settings, Config, Reader, ServerConfig},
     fault::{Exit, Fault},
     output::Output,
-    settings,
 };
 
 /// Runs the command asked for.
-pub(crate) async fn run(cli: Cli, output: &Output) -> Result<Exit, Fault> {
-    settings::be(cli.command.name());
-    settings::set_queue(&cli.queue)?;
-    let url = settings::database_url(cli.database_url)?;
-    let url = url.as_str();
-    match cli.command {
-        Command::Demo(args) => demo::run(&args, output).await,
-        Command::Up(args) => serve::up(url, &args).await,
-        Command::Worker(args) => serve::worker(url, &args).await,
-        Command::Api(args) => serve::api(url, &args).await,
-        Command::Migrate(args) => migrate::run(url, &args, output).await,
-        Command::Backup(args) => backup::run(url, &args, output).await,
-        Command::MarkRestored(args) => restored::run(url, &args, output).await,
-        Command::Restored(_) => restored::run(url, &RestoredArgs { show: true, yes: false }, output).await,
-        Command::Init(args) => init::run(&args, output).await,
+pub(crate) async fn run(cli: &Cli, mut reader: Reader<'_>, output: &Output) -> Result<Exit, Fault> {
+    match &cli.command {
+        Command::Init(args) => init::run(args, output).await,
         Command::Schema => about::schema(),
-        Command::Config(_) => config::run(output),
-        Command::Completions(args) => about::completions(&args),
-        Command::Man(args) => about::man(&args),
+        Command::Config(args) => config::run(&settings::all(cli, args, reader)?, output),
+        Command::Completions(args) => about::completions(args),
+        Command::Man(args) => about::man(args),
         Command::Version => Ok(about::version(output)),
-        Command::Apply(args) => apply::run(url, &args, output).await,
-        Command::Validate(args) => validate::run(&args, output),
-        Command::Plan(args) => plan::run(url, &args, output).await,
-        Command::Sync(args) => sync::run(url, &args, output).await,
-        Command::Enqueue(args) => enqueue::run(url, &args, output).await,
-        Command::Jobs(args) => jobs::run(url, &args, output).await,
-        Command::Dead(args) => dead::run(url, &args, output).await,
-        Command::Queues => queues::run(url, output).await,
-        Command::Pause(args) => pauses::pause(url, &args, output).await,
-        Command::Resume(args) => pauses::resume(url, &args, output).await,
-        Command::Pauses => pauses::list(url, output).await,
-        Command::Schedules => schedules::run(url, output).await,
-        Command::Runs(args) => runs::run(url, &args, output).await,
-        Command::History(args) => history::run(url, &args, output).await,
-        Command::Conflicts(args) => conflicts::run(url, &args, output).await,
-        Command::Purge(args) => purge::run(url, &args, output).await,
-        Command::Stats(args) => stats::run(url, &args, output).await,
-        Command::Verify(args) => verify::run(url, &args, output).await,
-        Command::Workers => workers::run(url, output).await,
+        Command::Validate(args) => validate::run(args, output),
+        Command::Demo(args) => {
+            let config = Config::of_demo(&cli.queue, &mut reader)?;
+            let queue = config.queue.clone();
+            demo::run(config, args, output).await.map_err(|fault| fault.placed(&queue))
+        }
+        command => {
+            let config = Config::read(cli, &mut reader)?;
+            let done = on_database(command, &config, reader, output).await;
+            done.map_err(|fault| fault.placed(&config.queue))
+        }
+    }
+}
+
+/// Runs a command that works on Syncline's database.
+async fn on_database(
+    command: &Command,
+    config: &Config,
+    mut reader: Reader<'_>,
+    output: &Output,
+) -> Result<Exit, Fault> {
+    match command {
+        Command::Up(args) => serve::run(config, &ServerConfig::up(args, &mut reader)?).await,
+        Command::Worker(args) => serve::run(config, &ServerConfig::worker(args, &mut reader)?).await,
+        Command::Api(args) => serve::run(config, &ServerConfig::api(args, &mut reader)?).await,
+        Command::Migrate(args) => migrate::run(config, args, output).await,
+        Command::Backup(args) => backup::run(config, args, output).await,
+        Command::MarkRestored(args) => restored::run(config, args, output).await,
+        Command::Restored(_) => restored::run(config, &RestoredArgs { show: true, yes: false }, output).await,
+        Command::Apply(args) => apply::run(config, args, output).await,
+        Command::Plan(args) => plan::run(config, args, output).await,
+        Command::Sync(args) => sync::run(config, args, output).await,
+        Command::Enqueue(args) => enqueue::run(config, args, output).await,
+        Command::Jobs(args) => jobs::run(config, args, output).await,
+        Command::Dead(args) => dead::run(config, args, output).await,
+        Command::Queues => queues::run(config, output).await,
+        Command::Pause(args) => pauses::pause(config, args, output).await,
+        Command::Resume(args) => pauses::resume(config, args, output).await,
+        Command::Pauses => pauses::list(config, output).await,
+        Command::Schedules => schedules::run(config, output).await,
+        Command::Runs(args) => runs::run(config, args, output).await,
+        Command::History(args) => history::run(config, args, output).await,
+        Command::Conflicts(args) => conflicts::run(config, args, output).await,
+        Command::Purge(args) => {
+            let retention = settings::retention(&args.keep, &mut reader)?;
+            purge::run(config, &retention, args, output).await
+        }
+        Command::Stats(args) => stats::run(config, args, output).await,
+        Command::Verify(args) => verify::run(config, args, output).await,
+        Command::Workers => workers::run(config, output).await,
+        // These need no database, and `run` has answered them.
+        Command::Demo(_)
+        | Command::Init(_)
+        | Command::Schema
+        | Command::Config(_)
+        | Command::Completions(_)
+        | Command::Man(_)
+        | Command::Version
+        | Command::Validate(_) => Ok(Exit::Done),
     }
 }

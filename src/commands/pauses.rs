@@ -6,20 +6,20 @@ use syncline_entity::{account, types::PauseScope};
 use syncline_runs::pause::{self, NewPause, Paused, Subject};
 use syncline_service::{pauses, syncs};
 
-use super::conflicts::person;
 use crate::{
     app,
     cli::{PauseArgs, ScopeArg, SubjectArgs},
+    config::Config,
     fault::{Exit, Fault},
     output::Output,
 };
 
 /// Begins a pause.
-pub(crate) async fn pause(url: &str, args: &PauseArgs, output: &Output) -> Result<Exit, Fault> {
-    let db = app::connect(url).await?;
+pub(crate) async fn pause(config: &Config, args: &PauseArgs, output: &Output) -> Result<Exit, Fault> {
+    let db = app::connect(config).await?;
     let (subject, project_id) = subject(&db, &args.subject).await?;
-    let new = NewPause { subject, project_id, reason: args.reason.clone(), by: person() };
-    let begun = pauses::pause(&db, &app::queue(&db)?, &new).await?;
+    let new = NewPause { subject, project_id, reason: args.reason.clone(), by: config.person.shown() };
+    let begun = pauses::pause(&db, &app::queue(config, &db)?, &new).await?;
     let what = shown(&args.subject);
     output.data(&json!({ "subject": what, "paused": true, "changed": begun }));
     output.line(if begun {
@@ -33,10 +33,10 @@ pub(crate) async fn pause(url: &str, args: &PauseArgs, output: &Output) -> Resul
 }
 
 /// Ends a pause.
-pub(crate) async fn resume(url: &str, args: &SubjectArgs, output: &Output) -> Result<Exit, Fault> {
-    let db = app::connect(url).await?;
+pub(crate) async fn resume(config: &Config, args: &SubjectArgs, output: &Output) -> Result<Exit, Fault> {
+    let db = app::connect(config).await?;
     let (subject, _) = subject(&db, args).await?;
-    let ended = pause::resume(&db, &app::queue(&db)?, &subject).await?;
+    let ended = pause::resume(&db, &app::queue(config, &db)?, &subject).await?;
     let what = shown(args);
     output.data(&json!({ "subject": what, "paused": false, "changed": ended }));
     output.line(if ended { format!("{what} goes on") } else { format!("{what} was not paused") });
@@ -44,8 +44,8 @@ pub(crate) async fn resume(url: &str, args: &SubjectArgs, output: &Output) -> Re
 }
 
 /// Lists pauses.
-pub(crate) async fn list(url: &str, output: &Output) -> Result<Exit, Fault> {
-    let db = app::connect(url).await?;
+pub(crate) async fn list(config: &Config, output: &Output) -> Result<Exit, Fault> {
+    let db = app::connect(config).await?;
     let pauses = pause::list(&db).await?;
     let syncs = syncs::all(&db).await?;
     let accounts = account::Entity::find().all(&db).await?;

@@ -30,6 +30,7 @@ use super::sync;
 use crate::{
     app,
     cli::PlanArgs,
+    config::Config,
     document,
     fault::{Exit, Fault},
     output::Output,
@@ -37,37 +38,37 @@ use crate::{
 };
 
 /// Shows the plan of a stored sync, or of the syncs in a file.
-pub(crate) async fn run(url: &str, args: &PlanArgs, output: &Output) -> Result<Exit, Fault> {
+pub(crate) async fn run(config: &Config, args: &PlanArgs, output: &Output) -> Result<Exit, Fault> {
     match (&args.name, &args.file) {
-        (_, Some(file)) => of_file(url, file, args, output).await,
-        (Some(name), None) => of_stored(url, name, args, output).await,
+        (_, Some(file)) => of_file(config, file, args, output).await,
+        (Some(name), None) => of_stored(config, name, args, output).await,
         (None, None) => Err(Fault::usage("name a sync or a file: syncline plan NAME, syncline plan -f FILE")),
     }
 }
 
 /// Plans in this process: a plan writes nothing, so neither a pause nor another run is in its way.
-async fn of_stored(url: &str, name: &str, args: &PlanArgs, output: &Output) -> Result<Exit, Fault> {
-    let db = app::connect(url).await?;
-    let config = syncs::find(&db, name).await?;
-    let spec: SyncSpec = serde_json::from_value(config.config_json.clone()).map_err(|error| {
-        Fault::usage(format!("the stored document of {:?} cannot be read: {error}", config.name))
+async fn of_stored(config: &Config, name: &str, args: &PlanArgs, output: &Output) -> Result<Exit, Fault> {
+    let db = app::connect(config).await?;
+    let stored = syncs::find(&db, name).await?;
+    let spec: SyncSpec = serde_json::from_value(stored.config_json.clone()).map_err(|error| {
+        Fault::usage(format!("the stored document of {:?} cannot be read: {error}", stored.name))
     })?;
-    let preview = preview(&db, &spec, args, output).await?;
+    let preview = preview(config, &db, &spec, args, output).await?;
     output.data(&preview);
     Ok(tell(&preview.for_people(args.limit), args.limit, output))
 }
 
-async fn of_file(url: &str, file: &Path, args: &PlanArgs, output: &Output) -> Result<Exit, Fault> {
+async fn of_file(config: &Config, file: &Path, args: &PlanArgs, output: &Output) -> Result<Exit, Fault> {
     let document = document::read(file)?;
     document.refuse_errors()?;
     for warning in document.told(Severity::Warning) {
         output.note(&format!("warning: {warning}"));
     }
-    let db = app::connect_or_imagine(url).await?;
+    let db = app::connect_or_imagine(config).await?;
     let mut plans = Vec::new();
     let mut exit = Exit::Done;
     for sync in &document.syncs {
-        let preview = preview(&db, &sync.spec, args, output).await?;
+        let preview = preview(config, &db, &sync.spec, args, output).await?;
         if tell(&preview.for_people(args.limit), args.limit, output) == Exit::Failed {
             exit = Exit::Failed;
         }
@@ -115,6 +116,7 @@ impl Preview {
 
 /// Plans a document as it stands, against the links of the stored sync of its name, if there is one. Reads only.
 async fn preview(
+    config: &Config,
     db: &sea_orm::DatabaseConnection,
     spec: &SyncSpec,
     args: &PlanArgs,
@@ -131,7 +133,7 @@ async fn preview(
     };
     let revision = stored.as_ref().map_or(0, |stored| stored.revision);
     let after_restore = stored.as_ref().is_some_and(|stored| stored.restored_at.is_some());
-    let environment = app::environment(db.clone())?;
+    let environment = app::environment(config, db.clone())?;
     let open = open(spec.clone(), revision, Duration::from_secs(30)).await;
     let open = open.map_err(|error| Fault::failed(format!("sync {:?}: {error}", spec.name)))?;
     let observer = Arc::new(RunObserver::default());

@@ -4,27 +4,32 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use indicatif::{ProgressBar, ProgressStyle};
-use syncline_upkeep::purge::{Report, Watch, purge};
+use syncline_upkeep::purge::{Report, Retention, Watch, purge};
 use syncline_worker::steps::StopAt;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     app,
     cli::PurgeArgs,
+    config::Config,
     fault::{Exit, Fault},
     output::Output,
-    retention, shutdown,
+    shutdown,
 };
 
 /// Removes, or shows what would go.
-pub(crate) async fn run(url: &str, args: &PurgeArgs, output: &Output) -> Result<Exit, Fault> {
-    let retention = retention::read(&args.keep)?;
-    let db = app::connect(url).await?;
-    let environment = app::environment(db)?;
+pub(crate) async fn run(
+    config: &Config,
+    retention: &Retention,
+    args: &PurgeArgs,
+    output: &Output,
+) -> Result<Exit, Fault> {
+    let db = app::connect(config).await?;
+    let environment = app::environment(config, db)?;
     let watch =
         Shown { bar: bar(output), stop_at: environment.stop_at.clone(), shutdown: shutdown::on_signals()? };
     let now = environment.clock.now();
-    let report = purge(&environment.db, now, &retention, !args.yes, "syncline purge", &watch).await;
+    let report = purge(&environment.db, now, retention, !args.yes, "syncline purge", &watch).await;
     watch.bar.finish_and_clear();
     let report = report?;
     if !args.yes && !args.dry_run && report.removed() > 0 {

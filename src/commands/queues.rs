@@ -12,15 +12,16 @@ use syncline_service::pauses::known_queues;
 
 use crate::{
     app,
+    config::Config,
     fault::{Exit, Fault},
     output::Output,
     words::age,
 };
 
 /// Counts them.
-pub(crate) async fn run(url: &str, output: &Output) -> Result<Exit, Fault> {
-    let db = app::connect(url).await?;
-    let queue = app::queue(&db)?;
+pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Fault> {
+    let db = app::connect(config).await?;
+    let queue = app::queue(config, &db)?;
     let (mut json, mut rows) = (Vec::new(), Vec::new());
     for name in known_queues(&db).await? {
         let counts = queue.counts(&name).await?;

@@ -12,14 +12,15 @@ use syncline_upkeep::restore;
 use crate::{
     app,
     cli::RestoredArgs,
+    config::Config,
     fault::{Exit, Fault},
     output::{Output, folded},
     words::count,
 };
 
 /// Marks all syncs as running on a restored database, or shows which of them still do.
-pub(crate) async fn run(url: &str, args: &RestoredArgs, output: &Output) -> Result<Exit, Fault> {
-    let db = app::connect(url).await?;
+pub(crate) async fn run(config: &Config, args: &RestoredArgs, output: &Output) -> Result<Exit, Fault> {
+    let db = app::connect(config).await?;
     if !args.show && !args.yes {
         return Err(unconfirmed(&db).await?);
     }
@@ -64,12 +65,12 @@ async fn unconfirmed(db: &DatabaseConnection) -> Result<Fault, Fault> {
 
 /// Looks whether the database was restored since the last start, and warns if so: in the log of a role that serves, on
 /// standard error of a command.
-pub(crate) async fn notice(db: &DatabaseConnection) -> Result<(), Fault> {
+pub(crate) async fn notice(config: &Config, db: &DatabaseConnection) -> Result<(), Fault> {
     if let Some(noticed) = restore::notice(db, now()).await? {
         if tracing::enabled!(tracing::Level::WARN) {
             tracing::warn!("{noticed}");
         } else {
-            let _ = writeln!(std::io::stderr(), "{}", folded(&format!("warning: {noticed}")));
+            let _ = writeln!(std::io::stderr(), "{}", folded(&format!("warning: {noticed}"), config.screen));
         }
     }
     Ok(())

@@ -18,6 +18,7 @@ use super::sync;
 use crate::{
     app,
     cli::RunsArgs,
+    config::Config,
     fault::{Exit, Fault},
     ids,
     output::Output,
@@ -25,8 +26,8 @@ use crate::{
 };
 
 /// Lists runs, or shows one.
-pub(crate) async fn run(url: &str, args: &RunsArgs, output: &Output) -> Result<Exit, Fault> {
-    let db = app::connect(url).await?;
+pub(crate) async fn run(config: &Config, args: &RunsArgs, output: &Output) -> Result<Exit, Fault> {
+    let db = app::connect(config).await?;
     let Some(what) = &args.what else { return list(&db, None, args, output).await };
     // A sync may have a name like the beginning of an id.
     let sync = syncs::find(&db, what).await;

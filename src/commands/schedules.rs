@@ -10,14 +10,15 @@ use syncline_service::syncs;
 use super::workers;
 use crate::{
     app,
+    config::Config,
     fault::{Exit, Fault},
     output::Output,
     words::date,
 };
 
 /// Lists schedules, the next to fire first.
-pub(crate) async fn run(url: &str, output: &Output) -> Result<Exit, Fault> {
-    let db = app::connect(url).await?;
+pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Fault> {
+    let db = app::connect(config).await?;
     let rows = schedule::Entity::find()
         .find_also_related(sync_config::Entity)
         .order_by_asc(schedule::Column::Id)

@@ -11,68 +11,41 @@ use syncline_api::ApiState;
 use syncline_entity::sync_config;
 use syncline_queue::Health;
 use syncline_runs::RunQueue;
-use syncline_upkeep::purge::Retention;
-use syncline_worker::{Environment, PoolConfig, dispatcher};
+use syncline_worker::{Environment, dispatcher};
 use tokio::{net::TcpListener, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::{self, Make},
-    cli::{ApiArgs, KeepArgs, MakeArgs, UpArgs, WorkerArgs},
+    config::{Config, Listen, ServerConfig},
     fault::{Exit, Fault},
-    retention,
-    settings::{self, DatabaseUrl, Listen},
     shutdown,
 };
 
-/// API, worker and schedules in one process; unless told otherwise it migrates its database itself.
-pub(crate) async fn up(url: &str, args: &UpArgs) -> Result<Exit, Fault> {
-    let retention = retention::read(&KeepArgs::default())?;
-    let (db, database) = connect(url, args.migrate, args.make).await?;
-    let listen = settings::api_address(args.listen)?;
-    serve(db, database, retention, "up", listen, Some(app::pool_config(&args.pool))).await
-}
-
-/// Jobs and schedules.
-pub(crate) async fn worker(url: &str, args: &WorkerArgs) -> Result<Exit, Fault> {
-    let retention = retention::read(&KeepArgs::default())?;
-    let (db, database) = connect(url, args.migrate, args.make).await?;
-    let listen = settings::worker_address(args.listen)?;
-    serve(db, database, retention, "worker", listen, Some(app::pool_config(&args.pool))).await
-}
-
-/// The HTTP API.
-pub(crate) async fn api(url: &str, args: &ApiArgs) -> Result<Exit, Fault> {
-    let (db, database) = connect(url, args.migrate, args.make).await?;
-    serve(db, database, Retention::default(), "api", settings::api_address(args.listen)?, None).await
-}
-
 /// The database, and its address for people. A role that is told not to migrate makes nothing either.
-async fn connect(url: &str, migrate: bool, make: MakeArgs) -> Result<(DatabaseConnection, String), Fault> {
-    let address = DatabaseUrl::parse(url)?;
+async fn connect(config: &Config, server: &ServerConfig) -> Result<(DatabaseConnection, String), Fault> {
+    let address = &config.database.url;
     let shown = address.file().map_or_else(|| address.shown(), |file| file.display().to_string());
-    if !migrate {
-        return Ok((app::connect(url).await?, shown));
+    if !server.migrate {
+        return Ok((app::connect(config).await?, shown));
     }
-    let make = Make { migrate, among_other_tables: make.among_other_tables };
-    let (db, made) = app::connect_or_make(url, make).await?;
+    let make = Make { migrate: true, among_other_tables: server.among_other_tables };
+    let (db, made) = app::connect_or_make(config, make).await?;
     if let Some(made) = made {
         tracing::info!("{made}");
     }
     Ok((db, shown))
 }
 
-async fn serve(
-    db: DatabaseConnection,
-    database: String,
-    retention: Retention,
-    role: &'static str,
-    listen: Listen,
-    pool: Option<PoolConfig>,
-) -> Result<Exit, Fault> {
+/// Serves until a signal: `up` is API, worker and schedules in one process, `worker` jobs and schedules, `api` the HTTP
+/// API.
+pub(crate) async fn run(config: &Config, server: &ServerConfig) -> Result<Exit, Fault> {
+    let (db, database) = connect(config, server).await?;
+    let (role, listen) = (config.role, server.listen);
     let listener = bind(listen).await?;
     let shutdown = shutdown::on_signals()?;
-    let environment = Environment { retention, ..app::environment(db.clone())? };
+    let retention = server.retention.clone();
+    let environment = Environment { retention, ..app::environment(config, db.clone())? };
     refuse_useless_queue(&environment.queue).await?;
     let health = Arc::new(Mutex::new(None::<Health>));
     let tasks = environment.tasks.clone();
@@ -93,8 +66,8 @@ async fn serve(
             .filter(sync_config::Column::DeletedAt.is_null())
             .count(&db)
             .await?,
-        queue = settings::queue()?.shown(),
-        concurrency = pool.as_ref().map(|pool| pool.concurrency),
+        queue = config.queue.shown(),
+        concurrency = server.worker.map(|worker| worker.concurrency),
         version = env!("CARGO_PKG_VERSION"),
         "serving"
     );
@@ -103,8 +76,9 @@ async fn serve(
     let (upkeep, over) = (tasks.clone(), served.clone());
     tokio::spawn(async move { upkeep.keep("metrics", &over, || tidy(&recorder, &over)).await });
     let api = tokio::spawn(syncline_api::serve(listener, router, served.clone()));
-    match pool {
-        Some(pool) => {
+    match &server.worker {
+        Some(worker) => {
+            let pool = app::pool_config(role, worker);
             let told = move |source| {
                 *health.lock().unwrap_or_else(PoisonError::into_inner) = Some(source);
             };
@@ -128,7 +102,6 @@ const PORTS: u16 = 100;
 /// Listens at the address, or at the next free port if the address is the default.
 async fn bind(listen: Listen) -> Result<TcpListener, Fault> {
     let mut address = listen.address;
-    syncline_api::check_bind(address).map_err(Fault::usage)?;
     let last = address.port().saturating_add(if listen.or_next { PORTS } else { 0 });
     loop {
         let error = match TcpListener::bind(address).await {

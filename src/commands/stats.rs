@@ -11,13 +11,14 @@ use syncline_service::syncs;
 use crate::{
     app,
     cli::{StatsAction, StatsArgs, StatsBy},
+    config::Config,
     fault::{Exit, Fault},
     output::Output,
 };
 
 /// Counts and tells.
-pub(crate) async fn run(url: &str, args: &StatsArgs, output: &Output) -> Result<Exit, Fault> {
-    let db = app::connect(url).await?;
+pub(crate) async fn run(config: &Config, args: &StatsArgs, output: &Output) -> Result<Exit, Fault> {
+    let db = app::connect(config).await?;
     if let Some(StatsAction::Rebuild(args)) = &args.action {
         return rebuild::run(&db, args, output).await;
     }

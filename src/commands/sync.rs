@@ -17,6 +17,7 @@ use syncline_service::{
 use crate::{
     app,
     cli::SyncArgs,
+    config::{Config, LeaseConfig},
     fault::{Exit, Fault},
     output::Output,
     wait,
@@ -27,14 +28,14 @@ use crate::{
 const ERRORS_SHOWN: usize = 5;
 
 /// Runs a sync and shows what it did.
-pub(crate) async fn run(url: &str, args: &SyncArgs, output: &Output) -> Result<Exit, Fault> {
-    let db = app::connect(url).await?;
+pub(crate) async fn run(config: &Config, args: &SyncArgs, output: &Output) -> Result<Exit, Fault> {
+    let db = app::connect(config).await?;
     let sync = syncs::find(&db, &args.name).await?;
     if !args.wait {
         refuse_paused(&db, &sync).await?;
     }
     let run = wait::manual_run(&sync, RunKind::Sync, &args.run)?;
-    let row = wait::run_to_end(&db, &run, &args.lease, output).await?;
+    let row = wait::run_to_end(config, &db, &run, LeaseConfig::from(&args.lease), output).await?;
     let open = open_conflicts(&db, sync.id).await?;
     tell(&sync, &row, open, output);
     Ok(exit_of(&row, open))

@@ -8,14 +8,15 @@ use syncline_worker::store::verify::{BrokenLink, verify_all};
 use crate::{
     app,
     cli::VerifyArgs,
+    config::Config,
     fault::{Exit, Fault},
     output::Output,
     words,
 };
 
 /// Checks the chains of changes and names the items whose chain is broken.
-pub(crate) async fn run(url: &str, args: &VerifyArgs, output: &Output) -> Result<Exit, Fault> {
-    let db = app::connect(url).await?;
+pub(crate) async fn run(config: &Config, args: &VerifyArgs, output: &Output) -> Result<Exit, Fault> {
+    let db = app::connect(config).await?;
     let sync = match &args.sync {
         Some(name) => Some(syncs::find(&db, name).await?.id),
         None => None,

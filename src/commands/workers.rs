@@ -9,6 +9,7 @@ use syncline_worker::roster::{self, Liveness, Registered};
 
 use crate::{
     app,
+    config::Config,
     fault::{Exit, Fault},
     output::Output,
     words::age,
@@ -26,10 +27,10 @@ pub(super) async fn any(db: &DatabaseConnection) -> Result<bool, Fault> {
 }
 
 /// Lists them.
-pub(crate) async fn run(url: &str, output: &Output) -> Result<Exit, Fault> {
-    let db = app::connect(url).await?;
+pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Fault> {
+    let db = app::connect(config).await?;
     let workers = roster::all(&db).await?;
-    let held = held(&db).await?;
+    let held = held(config, &db).await?;
     output.data(&json!({ "workers": workers }));
     if workers.is_empty() {
         output.line("no workers are registered; `syncline worker` or `syncline up` runs jobs");
@@ -41,8 +42,8 @@ pub(crate) async fn run(url: &str, output: &Output) -> Result<Exit, Fault> {
 }
 
 /// How many jobs the queue counts as running, by worker: what a dead worker held stays there until its lease runs out.
-async fn held(db: &DatabaseConnection) -> Result<HashMap<String, usize>, Fault> {
-    let queue = app::queue(db)?;
+async fn held(config: &Config, db: &DatabaseConnection) -> Result<HashMap<String, usize>, Fault> {
+    let queue = app::queue(config, db)?;
     let mut held = HashMap::new();
     let mut asked = Listing::new(Standing::Running);
     loop {

@@ -9,7 +9,10 @@ use syncline_migration::{
 };
 
 use super::{open, unreachable};
-use crate::{fault::Fault, settings::DatabaseUrl};
+use crate::{
+    config::{DatabaseConfig, DatabaseUrl},
+    fault::Fault,
+};
 
 /// Names of tables that a message lists.
 const LISTED: usize = 5;
@@ -19,7 +22,7 @@ const MAKERS: &str = "`syncline apply`, `syncline up` and `syncline migrate up` 
 
 /// Where Syncline's own database is or is to be.
 pub(crate) struct Place {
-    url: DatabaseUrl,
+    config: DatabaseConfig,
     /// The file of a SQLite database.
     file: Option<PathBuf>,
     found: Found,
@@ -37,18 +40,18 @@ enum Found {
 
 impl Place {
     /// Looks, and makes and changes nothing.
-    pub(crate) async fn look(url: &str) -> Result<Place, Fault> {
-        let url = DatabaseUrl::parse(url)?;
+    pub(crate) async fn look(config: &DatabaseConfig) -> Result<Place, Fault> {
+        let url = &config.url;
         let file = url.file();
         let (found, db) = match &file {
             Some(file) if !file.exists() => (Found::Missing, None),
-            Some(_) => (Found::Tables(contents_of_file(&url).await?), None),
+            Some(_) => (Found::Tables(contents_of_file(url).await?), None),
             None => {
-                let db = open(&url).await?;
-                (Found::Tables(contents(&url, &db).await?), Some(db))
+                let db = open(config).await?;
+                (Found::Tables(contents(url, &db).await?), Some(db))
             }
         };
-        Ok(Place { url, file, found, db })
+        Ok(Place { config: config.clone(), file, found, db })
     }
 
     /// Whether there is no such file.
@@ -98,7 +101,7 @@ impl Place {
     /// Connects to the database, or to a new one. Other tables are left alone, and stop this unless they may be there.
     pub(crate) async fn open_or_make(self, among_other_tables: bool) -> Result<DatabaseConnection, Fault> {
         if let (Found::Tables(Contents::Foreign(names)), false) = (&self.found, among_other_tables) {
-            let own = if self.url.is_sqlite() {
+            let own = if self.config.url.is_sqlite() {
                 "a file of its own"
             } else {
                 "a database of its own, or to a schema of its own: CREATE SCHEMA syncline; and \
@@ -117,7 +120,7 @@ impl Place {
         {
             return Err(Fault::usage(format!(
                 "DATABASE_URL {}: there is no folder {}; make it, or name another one",
-                self.url.shown(),
+                self.config.url.shown(),
                 folder.display()
             )));
         }
@@ -128,12 +131,12 @@ impl Place {
     pub(crate) async fn open(self) -> Result<DatabaseConnection, Fault> {
         match self.db {
             Some(db) => Ok(db),
-            None => open(&self.url).await,
+            None => open(&self.config).await,
         }
     }
 
     fn shown(&self) -> String {
-        self.file.as_ref().map_or_else(|| self.url.shown(), |file| file.display().to_string())
+        self.file.as_ref().map_or_else(|| self.config.url.shown(), |file| file.display().to_string())
     }
 }
 

@@ -65,7 +65,7 @@ pub(super) fn wrap(text: &str, width: Option<usize>, indent: &str) -> String {
 }
 
 /// The width of a text without its colours.
-fn visible(text: &str) -> usize {
+pub(super) fn visible(text: &str) -> usize {
     let mut parts = text.split("\u{1b}[");
     let plain = parts.next().map_or(0, UnicodeWidthStr::width);
     plain + parts.map(|part| part.split_once('m').map_or(part, |(_, rest)| rest).width()).sum::<usize>()

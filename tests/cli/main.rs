@@ -4,6 +4,7 @@ mod about;
 mod backup;
 mod changes;
 mod common;
+mod config;
 mod conflicts;
 mod database;
 mod deletes;

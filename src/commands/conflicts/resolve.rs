@@ -11,30 +11,35 @@ use syncline_service::{
     syncs,
 };
 
-use super::person;
 use crate::{
     app,
     cli::ResolveArgs,
     commands::sync,
+    config::{Config, LeaseConfig},
     fault::{Exit, Fault},
     output::Output,
     wait,
 };
 
 /// Notes a person's choice and accepts the runs that carry it out, in one transaction.
-pub(super) async fn run(db: &DatabaseConnection, args: &ResolveArgs, output: &Output) -> Result<Exit, Fault> {
+pub(super) async fn run(
+    config: &Config,
+    db: &DatabaseConnection,
+    args: &ResolveArgs,
+    output: &Output,
+) -> Result<Exit, Fault> {
     let side: Side = args
         .side
         .parse()
         .map_err(|_| Fault::usage(format!("--side {:?} is no side; allowed: source, target", args.side)))?;
-    let environment = app::environment(db.clone())?;
+    let environment = app::environment(config, db.clone())?;
     let ids = meant(db, args).await?;
     if ids.is_empty() {
         output.data(&json!({ "resolution": side, "conflicts": [] }));
         output.line("no conflicts");
         return Ok(Exit::Done);
     }
-    let chosen = choose(db, &environment.queue, &ids, side, &person()).await?;
+    let chosen = choose(db, &environment.queue, &ids, side, &config.person.shown()).await?;
     if args.no_wait {
         for one in &chosen {
             output.line(format!("{side} stands; run {} carries it out", one.run));
@@ -42,11 +47,12 @@ pub(super) async fn run(db: &DatabaseConnection, args: &ResolveArgs, output: &Ou
         tell(&chosen, side, &BTreeMap::new(), None, output);
         return Ok(Exit::Done);
     }
+    let lease = LeaseConfig::from(&args.lease);
     let mut open = 0;
     for one in &chosen {
         let row = sync_history::by_run(db, one.run).await?;
         let key = row.map_or_else(|| sync_key(one.config.id), |row| work_key(&row));
-        wait::follow(environment.clone(), one.run, key, &args.lease, output).await?;
+        wait::follow(config.role, environment.clone(), (one.run, key), lease, output).await?;
         open = sync::open_conflicts(db, one.config.id).await?;
     }
     let after = sync_conflict::Entity::find().filter(sync_conflict::Column::Id.is_in(ids)).all(db).await?;

@@ -15,7 +15,8 @@ use syncline_service::{
 use super::{conflicts, plan, stats, sync};
 use crate::{
     app::{self, Make},
-    cli::{ConflictsListArgs, DemoArgs, LeaseArgs, RunOptions, StatsArgs, StatsBy},
+    cli::{ConflictsListArgs, DemoArgs, RunOptions, StatsArgs, StatsBy},
+    config::{Config, DatabaseUrl, LeaseConfig},
     document,
     fault::{Exit, Fault},
     output::Output,
@@ -23,12 +24,11 @@ use crate::{
 };
 
 const NAME: &str = "backlog";
-const LEASE: LeaseArgs = LeaseArgs { lease_ms: 30_000, heartbeat_ms: 10_000 };
 
 /// Shows a first sync, a second one with edits on both sides, and one with nothing to do.
-pub(crate) async fn run(args: &DemoArgs, output: &Output) -> Result<Exit, Fault> {
+pub(crate) async fn run(config: Config, args: &DemoArgs, output: &Output) -> Result<Exit, Fault> {
     let folder = folder(args)?;
-    let demo = Demo::set_up(folder).await?;
+    let demo = Demo::set_up(config, folder).await?;
     output.headline("A backlog in a CSV file, a table in SQLite, and one document that ties them");
     output.line(format!("  {}", demo.folder.join("backlog.csv").display()));
     output.line(format!("  {}", demo.folder.join("tasks.db").display()));
@@ -87,6 +87,7 @@ fn folder(args: &DemoArgs) -> Result<PathBuf, Fault> {
 }
 
 struct Demo {
+    config: Config,
     folder: PathBuf,
     url: String,
     db: DatabaseConnection,
@@ -96,20 +97,21 @@ struct Demo {
 
 impl Demo {
     /// The two places, the document, and Syncline's own database.
-    async fn set_up(folder: PathBuf) -> Result<Demo, Fault> {
+    async fn set_up(mut config: Config, folder: PathBuf) -> Result<Demo, Fault> {
         std::fs::write(folder.join("backlog.csv"), backlog::csv())?;
         std::fs::write(folder.join("sync.yaml"), backlog::DOCUMENT)?;
         let tasks = open_tasks(&folder).await?;
         tasks.execute_unprepared(backlog::TABLE).await?;
         let url = format!("sqlite://{}", folder.join("syncline.db").display());
-        let (db, _) = app::connect_or_make(&url, Make::default()).await?;
+        config.database.url = DatabaseUrl::parse(&url)?;
+        let (db, _) = app::connect_or_make(&config, Make::default()).await?;
         let file = folder.join("sync.yaml");
         let document = document::read(&file)?;
         document.refuse_errors()?;
         let specs: Vec<_> = document.syncs.iter().map(|sync| &sync.spec).collect();
         store(&db, &specs).await?;
         let stored = syncs::find(&db, NAME).await?;
-        Ok(Demo { folder, url, db, tasks, stored })
+        Ok(Demo { config, folder, url, db, tasks, stored })
     }
 
     async fn plan(
@@ -122,7 +124,7 @@ impl Demo {
         output.headline(title);
         let options = RunOptions { confirm_deletes, ..RunOptions::default() };
         let run = wait::manual_run(&self.stored, RunKind::Plan, &options)?;
-        let row = wait::run_to_end(&self.db, &run, &LEASE, output).await?;
+        let row = wait::run_to_end(&self.config, &self.db, &run, LeaseConfig::USUAL, output).await?;
         let details = row.sync_metadata.unwrap_or_default();
         let plan = json!({ "step": title, "sync": NAME, "plan": details["plan"], "held": details["held"] });
         plan::tell(&plan, shown, output);
@@ -133,7 +135,8 @@ impl Demo {
         output.headline(title);
         let options = RunOptions { confirm_deletes, ..RunOptions::default() };
         let run = wait::manual_run(&self.stored, RunKind::Sync, &options)?;
-        let row: sync_history::Model = wait::run_to_end(&self.db, &run, &LEASE, output).await?;
+        let row: sync_history::Model =
+            wait::run_to_end(&self.config, &self.db, &run, LeaseConfig::USUAL, output).await?;
         let open = sync::open_conflicts(&self.db, self.stored.id).await?;
         // Programs get one document at the end.
         if !output.is_json() {

@@ -17,8 +17,17 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Variables that the program reads and that a test must not inherit.
-const FOREIGN: [&str; 32] = [
+const FOREIGN: [&str; 41] = [
     "COLUMNS",
+    "DATABASE_URL_FILE",
+    "REDIS_URL_FILE",
+    "DB_HOST",
+    "DB_PORT",
+    "DB_NAME",
+    "DB_USER",
+    "DB_PASSWORD",
+    "DB_PASSWORD_FILE",
+    "SYNCLINE_MIGRATE",
     "REDIS_URL",
     "SYNCLINE_QUEUE",
     "SYNCLINE_QUEUE_PREFIX",

@@ -15,6 +15,11 @@ const MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", 
 pub(crate) struct DatabaseUrl(String);
 
 impl DatabaseUrl {
+    /// The default: a file in the working directory.
+    pub(crate) fn embedded() -> DatabaseUrl {
+        DatabaseUrl("sqlite://syncline.db".to_owned())
+    }
+
     /// Checks an address as far as that goes without connecting. A refusal repeats no part that may be a secret.
     pub(crate) fn parse(text: &str) -> Result<DatabaseUrl, Fault> {
         let text = text.trim();

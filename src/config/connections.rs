@@ -1,0 +1,83 @@
+//! The pool of connections to Syncline's own database.
+
+use std::time::Duration;
+
+use super::reader::Reader;
+use crate::fault::Fault;
+
+/// How many connections a process keeps, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PoolLimits {
+    /// Connections kept. `SYNCLINE_DB_POOL_MIN`; default 2, or 1 for SQLite and for commands that end by themselves.
+    pub(crate) min: u32,
+    /// Connections at most. `SYNCLINE_DB_POOL_MAX`; default 10.
+    pub(crate) max: u32,
+    /// The longest wait for a free connection. `SYNCLINE_DB_POOL_ACQUIRE_MS`; default 30000.
+    pub(crate) acquire: Duration,
+    /// Connections that were not used for so long are closed. `SYNCLINE_DB_POOL_IDLE_MS`; default 30000.
+    pub(crate) idle: Duration,
+}
+
+impl PoolLimits {
+    /// Reads `SYNCLINE_DB_POOL_*`.
+    pub(super) fn read(needs_one: bool, reader: &mut Reader<'_>) -> Result<PoolLimits, Fault> {
+        let max = reader.number("SYNCLINE_DB_POOL_MAX", 10, 1..=1000)?;
+        let usual: u32 = if needs_one { 1 } else { 2 };
+        let min = reader.number("SYNCLINE_DB_POOL_MIN", usual.min(max), 0..=1000)?;
+        if min > max {
+            return Err(Fault::usage(format!(
+                "SYNCLINE_DB_POOL_MIN {min} is more than SYNCLINE_DB_POOL_MAX {max}; lower the one or raise the other"
+            )));
+        }
+        let acquire = reader.number("SYNCLINE_DB_POOL_ACQUIRE_MS", 30_000, 100..=3_600_000)?;
+        let idle = reader.number("SYNCLINE_DB_POOL_IDLE_MS", 30_000, 1000..=3_600_000)?;
+        let (acquire, idle) = (Duration::from_millis(acquire), Duration::from_millis(idle));
+        Ok(PoolLimits { min, max, acquire, idle })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{environment::Variables, reader::matches},
+        *,
+    };
+
+    fn limits(variables: &[(&str, &str)]) -> Result<PoolLimits, String> {
+        let matches = matches(&["up"]);
+        PoolLimits::read(false, &mut Reader::new(&matches, &Variables(variables)))
+            .map_err(|fault| fault.message)
+    }
+
+    #[test]
+    fn a_pool_has_from_two_to_ten_connections_unless_told_otherwise() {
+        let half_a_minute = Duration::from_secs(30);
+        let usual = PoolLimits { min: 2, max: 10, acquire: half_a_minute, idle: half_a_minute };
+        assert_eq!(limits(&[]), Ok(usual));
+        assert_eq!(limits(&[("SYNCLINE_DB_POOL_MAX", "1")]), Ok(PoolLimits { min: 1, max: 1, ..usual }));
+        let told = limits(&[
+            ("SYNCLINE_DB_POOL_MIN", "0"),
+            ("SYNCLINE_DB_POOL_MAX", "50"),
+            ("SYNCLINE_DB_POOL_ACQUIRE_MS", "500"),
+            ("SYNCLINE_DB_POOL_IDLE_MS", "1000"),
+        ]);
+        let (acquire, idle) = (Duration::from_millis(500), Duration::from_secs(1));
+        assert_eq!(told, Ok(PoolLimits { min: 0, max: 50, acquire, idle }));
+    }
+
+    #[test]
+    fn a_pool_that_cannot_be_is_refused_with_the_setting_and_its_value() {
+        for (name, value, told) in [
+            ("MAX", "0", "\"0\" is not a whole number from 1 to 1000"),
+            ("MAX", "many", "\"many\""),
+            ("MIN", "-1", "\"-1\" is not a whole number from 0"),
+            ("MIN", "11", "11 is more than SYNCLINE_DB_POOL_MAX 10"),
+            ("ACQUIRE_MS", "0", "\"0\" is not a whole number from 100"),
+            ("IDLE_MS", "1", "\"1\" is not a whole number from 1000"),
+        ] {
+            let name = format!("SYNCLINE_DB_POOL_{name}");
+            let refused = limits(&[(&name, value)]).expect_err("a pool that cannot be");
+            assert!(refused.contains(&format!("{name} {told}")), "{refused}");
+        }
+    }
+}

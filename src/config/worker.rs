@@ -1,0 +1,98 @@
+//! How a worker takes jobs: how many at once, how it waits for them, and for how long a claim holds.
+
+use std::time::Duration;
+
+use super::reader::Reader;
+use crate::cli::{LeaseArgs, PoolArgs};
+
+/// How a worker takes jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WorkerConfig {
+    /// Jobs at once. `--concurrency`, `SYNCLINE_CONCURRENCY`; default 4.
+    pub(crate) concurrency: u16,
+    /// Time before it looks for jobs again when nothing woke it. `--poll-ms`, `SYNCLINE_POLL_MS`; default 1000.
+    pub(crate) poll: Duration,
+    /// After so long a due job goes first, whatever its priority. `--overdue`, `SYNCLINE_QUEUE_OVERDUE`; default 60 s.
+    pub(crate) overdue: Duration,
+    /// Time that running jobs may take to end after SIGTERM. `--grace`, `SYNCLINE_GRACE`; default 30 s.
+    pub(crate) grace: Duration,
+    /// For how long a claim holds.
+    pub(crate) lease: LeaseConfig,
+}
+
+/// For how long a claim holds, and how often a worker tells that it lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LeaseConfig {
+    /// A claim without renewal. `--lease-ms`, `SYNCLINE_LEASE_MS`; default 30000.
+    pub(crate) lease: Duration,
+    /// Between two signs of life. `--heartbeat-ms`, `SYNCLINE_HEARTBEAT_MS`; default 10000.
+    pub(crate) heartbeat: Duration,
+}
+
+impl WorkerConfig {
+    /// Reads what clap has checked.
+    pub(super) fn read(args: &PoolArgs, reader: &mut Reader<'_>) -> WorkerConfig {
+        reader.note_argument("concurrency", "SYNCLINE_CONCURRENCY", args.concurrency);
+        reader.note_argument("poll_ms", "SYNCLINE_POLL_MS", args.poll_ms);
+        reader.note_argument("overdue", "SYNCLINE_QUEUE_OVERDUE", args.overdue);
+        reader.note_argument("grace", "SYNCLINE_GRACE", args.grace);
+        reader.note_argument("lease_ms", "SYNCLINE_LEASE_MS", args.lease.lease_ms);
+        reader.note_argument("heartbeat_ms", "SYNCLINE_HEARTBEAT_MS", args.lease.heartbeat_ms);
+        WorkerConfig {
+            concurrency: args.concurrency,
+            poll: Duration::from_millis(args.poll_ms),
+            overdue: Duration::from_secs(args.overdue),
+            grace: Duration::from_secs(args.grace),
+            lease: LeaseConfig::from(&args.lease),
+        }
+    }
+}
+
+impl LeaseConfig {
+    /// The defaults, for commands that take no flags for it.
+    pub(crate) const USUAL: LeaseConfig =
+        LeaseConfig { lease: Duration::from_secs(30), heartbeat: Duration::from_secs(10) };
+}
+
+impl From<&LeaseArgs> for LeaseConfig {
+    fn from(args: &LeaseArgs) -> LeaseConfig {
+        LeaseConfig {
+            lease: Duration::from_millis(args.lease_ms),
+            heartbeat: Duration::from_millis(args.heartbeat_ms),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::FromArgMatches;
+
+    use super::{
+        super::{environment::Variables, reader::matches},
+        *,
+    };
+    use crate::cli::{Cli, Command};
+
+    fn of(arguments: &[&str]) -> WorkerConfig {
+        let matches = matches(arguments);
+        let Ok(Cli { command: Command::Up(args), .. }) = Cli::from_arg_matches(&matches) else {
+            panic!("{arguments:?} is not up")
+        };
+        WorkerConfig::read(&args.pool, &mut Reader::new(&matches, &Variables(&[])))
+    }
+
+    #[test]
+    fn a_worker_is_as_documented_unless_told_otherwise() {
+        let usual = WorkerConfig {
+            concurrency: 4,
+            poll: Duration::from_secs(1),
+            overdue: Duration::from_secs(60),
+            grace: Duration::from_secs(30),
+            lease: LeaseConfig::USUAL,
+        };
+        assert_eq!(of(&["up"]), usual);
+        let told = of(&["up", "--concurrency", "9", "--lease-ms", "500", "--grace", "0"]);
+        assert_eq!((told.concurrency, told.grace), (9, Duration::ZERO));
+        assert_eq!(told.lease, LeaseConfig { lease: Duration::from_millis(500), ..LeaseConfig::USUAL });
+    }
+}
