@@ -10,6 +10,8 @@
 //! - [`client`] is how other services ask for runs.
 //! - [`State`] has the diagram of a job's life.
 
+#![warn(missing_docs)]
+
 #[cfg(feature = "source")]
 mod acknowledger;
 #[cfg(feature = "source")]

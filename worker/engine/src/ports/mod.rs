@@ -1,5 +1,7 @@
 //! What the engine asks of the outside: platforms, the store of links, the clock, and leave to go on.
 
+#![warn(missing_docs)]
+
 mod connector;
 mod store;
 
