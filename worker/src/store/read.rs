@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, PaginatorTrait, QueryFilter,
-    QuerySelect,
+    QueryOrder, QuerySelect,
 };
 use syncline_engine::{
     Side, Value,
@@ -55,11 +55,12 @@ fn brief(row: sync_metadata::LinkBrief) -> LinkBrief {
     }
 }
 
-pub(super) async fn links(db: &DatabaseConnection, ids: &[i64]) -> Result<Vec<Link>, DbErr> {
+pub(super) async fn links(db: &DatabaseConnection, config_id: i64, ids: &[i64]) -> Result<Vec<Link>, DbErr> {
     let mut links = Vec::with_capacity(ids.len());
     for piece in pieces(ids) {
         let rows = sync_metadata::Entity::find()
             .filter(sync_metadata::Column::Id.is_in(piece.iter().copied()))
+            .filter(sync_metadata::Column::SyncConfigId.eq(config_id))
             .all(db)
             .await?;
         let disputed: Vec<i64> =
@@ -84,6 +85,7 @@ async fn open_conflicts(
     let rows = sync_conflict::Entity::find()
         .filter(sync_conflict::Column::LinkId.is_in(links.iter().copied()))
         .filter(sync_conflict::Column::Resolved.eq(false))
+        .order_by_asc(sync_conflict::Column::Id)
         .all(db)
         .await?;
     for row in rows {

@@ -9,7 +9,10 @@ use syncline_engine::{
     value::{Fields, fields_to_json},
 };
 
-use super::{LinkStore, bulk, database, reused::release};
+use super::{
+    LinkStore, bulk, database,
+    reused::{release, release_within},
+};
 
 const STATE: [bulk::Column; 40] = [
     bulk::set("entity_id", "text"),
@@ -61,8 +64,10 @@ pub(super) async fn record(
     batch: &[Recorded],
 ) -> Result<Vec<LinkRef>, StoreError> {
     let has_new_id = |record: &&Recorded| record.link.is_none() || !record.verdicts.is_empty();
-    let ids = batch.iter().filter(has_new_id).filter(|record| record.state != LinkState::Tombstone);
-    release(store, tx, ids.map(|record| &record.ids)).await.map_err(database)?;
+    let living = batch.iter().filter(|record| record.state != LinkState::Tombstone);
+    let taken: Vec<&Pair<Option<String>>> = living.filter(has_new_id).map(|record| &record.ids).collect();
+    release(store, tx, taken.iter().copied()).await.map_err(database)?;
+    let batch = &*release_within(tx, batch, &taken).await.map_err(database)?;
     let known: Vec<(LinkRef, Vec<Value>)> =
         batch.iter().filter_map(|record| Some((record.link?, state_values(store, record)))).collect();
     let count = known.len() as u64;

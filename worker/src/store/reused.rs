@@ -1,12 +1,27 @@
 //! Ids that a platform gives again. A database that numbers its rows may give the number of a deleted row to a new one,
 //! while the ended link of the deleted row still has it.
 
+use std::{borrow::Cow, collections::HashSet};
+
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
-use syncline_engine::{Side, side::Pair};
+use syncline_engine::{
+    Side,
+    ports::{LinkState, Recorded},
+    side::Pair,
+};
 
 use syncline_sql::{marks, pieces, statement};
 
 use super::LinkStore;
+
+/// The column of each side's id, and the other one.
+const COLUMNS: [(Side, &str, &str); 2] =
+    [(Side::Source, "entity_id", "external_id"), (Side::Target, "external_id", "entity_id")];
+
+/// Takes one of its ids from a row that is to keep at least one.
+fn without(own: &str, other: &str) -> String {
+    format!("{own} = CASE WHEN {other} IS NULL THEN {own} || ' (ended ' || id || ')' END")
+}
 
 /// Takes these ids from ended links, so that living ones can have them. A link has at least one id, so that its only one
 /// is marked as ended instead.
@@ -16,14 +31,13 @@ pub(super) async fn release<'a>(
     ids: impl Iterator<Item = &'a Pair<Option<String>>>,
 ) -> Result<(), DbErr> {
     let ids: Vec<_> = ids.collect();
-    for (side, own, other) in
-        [(Side::Source, "entity_id", "external_id"), (Side::Target, "external_id", "entity_id")]
-    {
+    for (side, own, other) in COLUMNS {
         let of_side: Vec<&String> = ids.iter().filter_map(|ids| ids.get(side).as_ref()).collect();
         for piece in pieces(&of_side) {
             let sql = format!(
-                "UPDATE sync_metadata SET {own} = CASE WHEN {other} IS NULL THEN {own} || ' (ended ' || id || ')' END \
+                "UPDATE sync_metadata SET {} \
                  WHERE sync_config_id = ? AND entity_type = ? AND {own} IN ({}) AND link_state = 'tombstone'",
+                without(own, other),
                 marks(piece.len())
             );
             let first = [Value::from(store.sync.config_id), store.sync.entity_type.clone().into()];
@@ -32,4 +46,30 @@ pub(super) async fn release<'a>(
         }
     }
     Ok(())
+}
+
+/// The same for links that end in the very batch in which a living one takes their id: a row is deleted, and the next one
+/// is given its number. Returns the batch as it is to be written; the rows make way for it at once, since no database
+/// accepts an id twice while it writes them one after the other.
+pub(super) async fn release_within<'a>(
+    tx: &DatabaseTransaction,
+    batch: &'a [Recorded],
+    taken: &[&Pair<Option<String>>],
+) -> Result<Cow<'a, [Recorded]>, DbErr> {
+    let mut batch = Cow::Borrowed(batch);
+    for (side, own, other) in COLUMNS {
+        let taken: HashSet<&String> = taken.iter().filter_map(|ids| ids.get(side).as_ref()).collect();
+        for place in 0..batch.len() {
+            let Recorded { link, ids, state, .. } = &batch[place];
+            let (Some(at), LinkState::Tombstone, Some(id)) = (link, state, ids.get(side)) else { continue };
+            if !taken.contains(id) {
+                continue;
+            }
+            let marked = ids.get(side.other()).is_none().then(|| format!("{id} (ended {})", at.id));
+            let sql = format!("UPDATE sync_metadata SET {} WHERE id = ?", without(own, other));
+            tx.execute_raw(statement(tx.get_database_backend(), &sql, [Value::from(at.id)])).await?;
+            *batch.to_mut()[place].ids.get_mut(side) = marked;
+        }
+    }
+    Ok(batch)
 }

@@ -13,7 +13,9 @@ use syncline_engine::{
 };
 use syncline_support::postgres::Database;
 
-use crate::place::{Always, On, Place, create, delete, fields, ids, marker, now, open, text, write_one};
+use crate::place::{
+    Always, On, Place, create, delete, fields, ids, marker, now, open, text, write, write_one,
+};
 
 async fn error(scope: Json) -> ConnectorError {
     open(&scope).await.err().unwrap()
@@ -141,6 +143,26 @@ async fn a_row_locked_by_another_program_is_transient() {
     let mut ours = delete("a");
     ours.expected = fields([("title", text("one"))]);
     assert_eq!(write_one(&*connector, ours).await.unwrap_err().kind, ErrorKind::Conflict);
+}
+
+/// A check constraint, and a type.
+#[rstest]
+#[tokio::test]
+async fn rows_that_the_database_refuses_leave_the_others(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let place = Place::new(on).await;
+    let connector = place.open().await;
+    let writes = [
+        create(marker("m1"), fields([("title", text("one"))])),
+        create(marker("m2"), fields([("title", text("bad"))])),
+        create(marker("m3"), fields([("points", text("many"))])),
+        create(marker("m4"), fields([("title", text("four"))])),
+    ];
+    let results = write(&*connector, &writes).await;
+    let kinds: Vec<Option<ErrorKind>> = results.iter().map(|r| r.as_ref().err().map(|e| e.kind)).collect();
+    assert_eq!(kinds, [None, Some(ErrorKind::Permanent), Some(ErrorKind::Permanent), None]);
+    let kind = results[2].as_ref().unwrap_err();
+    assert!(kind.message.contains("points") && kind.message.contains("\"many\""), "{kind}");
+    assert_eq!(ids(&*connector, ReadMode::Full).await, ["m1", "m4"]);
 }
 
 #[rstest]

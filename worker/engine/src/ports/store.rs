@@ -15,40 +15,54 @@ use crate::{
 
 /// Keeps the links of one sync for one run.
 ///
-/// Every writing call is one transaction that first checks the run's fence: a worker that was taken over can no longer
-/// write, and learns so as [`StoreError::Stopped`].
+/// Every writing call is one transaction that first checks the run's fence: a worker that was taken over, or whose run is
+/// over, can no longer write, and learns so as [`StoreError::Stopped`]. Reads check no fence.
+///
+/// `tests/contract` holds the cases that every store has to pass.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// How many links the sync has.
+    /// Returns how many links the sync has, ended ones included.
     async fn count(&self) -> Result<u64, StoreError>;
 
-    /// The next links by id, in brief: enough to see what changed. One statement.
+    /// Returns the next links by id, at most `limit`, in brief: enough to see what changed. One statement.
     async fn briefs(&self, after: i64, limit: usize) -> Result<Vec<LinkBrief>, StoreError>;
 
-    /// Links by id, whole.
+    /// Returns the links with these ids, whole and in any order. Ids that this sync has no link for are left out.
     async fn links(&self, ids: &[i64]) -> Result<Vec<Link>, StoreError>;
 
-    /// Links with a write that was begun and whose outcome is not recorded.
+    /// Returns the links with a write that was begun and whose outcome is not recorded, in any order, whichever run began
+    /// it.
     async fn open_intents(&self) -> Result<Vec<i64>, StoreError>;
 
-    /// Ends the deadlines of this run's open intents: it stops in good order and sends nothing more.
+    /// Sets the deadlines of this run's open intents to the present, those of its earlier attempts included: it stops in
+    /// good order and sends nothing more. Versions stay. Intents of other runs stay as they are.
     async fn release_intents(&self) -> Result<(), StoreError>;
 
-    /// Commits what is about to be written, before it is: new links are inserted, change rows become `intended`. Answers
-    /// the links' ids and versions, in order.
+    /// Commits what is about to be written, before it is: new links are inserted as pending, change rows become `intended`.
+    /// Returns the links' ids and new versions in the order of the batch. A link that is not at the version given, or
+    /// stands in the batch twice, is [`StoreError::Outdated`] for the whole batch. A link has one open intent at most: it
+    /// is recorded before the next one is committed.
     async fn intend(&self, batch: &[Intended]) -> Result<Vec<LinkRef>, StoreError>;
 
-    /// Commits what came of it: change rows are confirmed or dropped, bases advance, conflicts open and close.
+    /// Commits what came of it: change rows are confirmed or dropped, bases advance, conflicts open and close, the intents
+    /// end. Versions are compared as in [`intend`](Store::intend).
+    ///
+    /// The chain of a link's change rows verifies afterwards, whichever rows were dropped.
+    ///
+    /// An item belongs to one link of a sync. An ended link leaves its id to a living link that is new or whose write was
+    /// answered with that id, also within one batch; its only id is marked as ended instead. Any other link with the id
+    /// of another one is [`StoreError::Database`].
     async fn record(&self, batch: &[Recorded]) -> Result<(), StoreError>;
 
-    /// Where the incremental reads of a side go on.
+    /// Returns where the incremental reads of a side go on; none before the first were saved.
     async fn cursor(&self, side: Side) -> Result<Option<CursorState>, StoreError>;
 
-    /// Saves the cursors of a run that read both sides to their end.
+    /// Saves the cursors of a run that read both sides to their end. Sides that are not named keep theirs.
     async fn save_cursors(&self, cursors: &[(Side, CursorState)]) -> Result<(), StoreError>;
 }
 
-/// Why the store did not do what was asked. Nothing of the call was kept.
+/// Why the store did not do what was asked. Nothing of the call was kept. Of several reasons [`StoreError::Stopped`] is
+/// told first, and the others in any order.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// This run must stop.
@@ -73,7 +87,8 @@ pub struct LinkBrief {
     pub hash: Pair<Option<Hash>>,
     /// It has ended: one of its items was deleted.
     pub tombstone: bool,
-    /// Unfinished: pending, or failed; with the time from which it is tried again.
+    /// From when it is tried again, if it is unfinished. In the past where nothing says when: a link that was made by an
+    /// intent and never recorded, a failed one without a time.
     pub retry_at: Option<DateTime<Utc>>,
     /// The side on which its item was absent when last listed.
     pub missing: Option<Side>,
@@ -117,7 +132,7 @@ pub struct Link {
     pub mapping_revision: i64,
     /// A write that was begun.
     pub intent: Option<Intent>,
-    /// Conflicts left for a person.
+    /// Conflicts left for a person, oldest first.
     pub conflicts: Vec<OpenConflict>,
 }
 
@@ -229,15 +244,15 @@ pub struct Recorded {
     pub link: Option<LinkRef>,
     /// Its items.
     pub ids: Pair<Option<String>>,
-    /// Keys and addresses that people use for the items.
+    /// Keys and addresses that people use for the items; those that are none stay as they were.
     pub names: Pair<Names>,
     /// The new bases.
     pub base: Pair<Fields>,
     /// The content now seen on each side; none where it is to be looked at again, or was deleted.
     pub hash: Pair<Option<Hash>>,
-    /// When each side was last modified, as far as known.
+    /// When each side was last modified, as far as known; a time that is none stays as it was.
     pub modified: Pair<Option<DateTime<Utc>>>,
-    /// Versions or ETags.
+    /// Versions or ETags; none forgets the one before.
     pub version: Pair<Option<String>>,
     /// Whether it is paired now.
     pub state: LinkState,
@@ -255,17 +270,18 @@ pub struct Recorded {
     pub retry_at: Option<DateTime<Utc>>,
     /// The mapping it was merged with.
     pub mapping_revision: i64,
-    /// What became of the intended writes, per side written to.
+    /// What became of the intended writes: one entry for each side written to, in any order.
     pub verdicts: Vec<(Side, Verdict)>,
-    /// Conflicts met: open ones are kept for a person, settled ones are recorded as such.
+    /// Conflicts met: open ones are kept for a person, settled ones are recorded as such. Of one link and field at most one
+    /// is open: one that is met again takes the new values and loses a choice that was made for the old ones.
     pub conflicts: Vec<Conflict>,
-    /// Open conflicts of earlier runs that no longer exist.
+    /// Open conflicts of this link, of earlier runs, that no longer exist.
     pub closed_conflicts: Vec<i64>,
     /// Calls made for this link alone.
     pub calls: u32,
     /// Time spent on this link.
     pub duration_ms: u64,
-    /// The strategy that settled a conflict, if one did.
+    /// The strategy that settled a conflict, if one did; none keeps the last one.
     pub resolution: Option<String>,
 }
 

@@ -251,7 +251,7 @@ fn a_run_that_was_taken_over_records_nothing_more() {
     let (s, t) = world.paired(json!({ "title": "old" }));
     world.source.edit(&s, "title", "new");
     let tables = world.tables.clone();
-    world.target.meddle(move |_| tables.lock().unwrap().fence += 1);
+    world.target.meddle(move |_| tables.lock().unwrap().shut_out());
     assert!(matches!(world.try_sync(), Err(RunError::Store(StoreError::Stopped(_)))));
     assert!(matches!(world.try_sync(), Err(RunError::NotBefore(_))), "it may still be writing");
     world.wait(1);

@@ -4,12 +4,14 @@ mod clock;
 mod crash;
 mod place;
 mod store;
+mod tables;
 mod world;
 
 pub(crate) use clock::{TestClock, TestLeave};
 pub(crate) use crash::{CrashAt, drive};
 pub(crate) use place::{Fault, Manners, Place};
-pub(crate) use store::{ChangeState, LinkRow, MemoryStore, Tables};
+pub(crate) use store::MemoryStore;
+pub(crate) use tables::{ChangeRow, ChangeState, ConflictRow, LinkRow, Tables, through_json};
 pub(crate) use world::{World, default_fields};
 
 use syncline_engine::value::{Fields, fields_from_json};

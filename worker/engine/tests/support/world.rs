@@ -130,9 +130,9 @@ impl World {
     /// The database is put back to a backup, and every later run knows.
     pub(crate) fn restore(&mut self, backup: &Tables) {
         let mut tables = self.tables();
-        let fence = tables.fence;
+        let fences = std::mem::take(&mut tables.fences);
         *tables = backup.clone();
-        tables.fence = fence;
+        tables.fences = fences;
         tables.cursors.clear();
         tables.links.values_mut().for_each(|row| row.missing = None);
         drop(tables);

@@ -1,0 +1,330 @@
+//! The rows of the store in memory, kept as strictly as a database keeps them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use syncline_engine::{
+    Side, Value,
+    conflict::{Conflict, OpenConflict},
+    hash::Hash,
+    ports::{
+        Change, CursorState, Intended, Intent, ItemStatus, Link, LinkBrief, LinkRef, LinkState, Names,
+        Recorded, StoreError, Verdict,
+    },
+    side::Pair,
+    value::{fields_from_json, fields_to_json},
+};
+
+/// What all processes share.
+#[derive(Clone, Default, PartialEq)]
+pub(crate) struct Tables {
+    pub(crate) links: BTreeMap<i64, LinkRow>,
+    pub(crate) changes: Vec<ChangeRow>,
+    pub(crate) conflicts: Vec<ConflictRow>,
+    pub(crate) cursors: BTreeMap<Side, CursorState>,
+    /// Per run that is not over, the number of the attempt that may write.
+    pub(crate) fences: BTreeMap<u32, u64>,
+    /// Transactions that wrote links.
+    pub(crate) records: u64,
+    /// So often yet, another run writes the links that were just read.
+    pub(crate) rivals: u32,
+}
+
+/// A link as the database has it: bases are JSON, so dates have become text.
+#[derive(Clone, PartialEq)]
+pub(crate) struct LinkRow {
+    pub(crate) version: i64,
+    pub(crate) ids: Pair<Option<String>>,
+    pub(crate) base: Pair<serde_json::Value>,
+    pub(crate) hash: Pair<Option<Hash>>,
+    pub(crate) modified: Pair<Option<DateTime<Utc>>>,
+    pub(crate) state: LinkState,
+    pub(crate) deleted_side: Option<Side>,
+    pub(crate) missing: Option<(Side, DateTime<Utc>)>,
+    pub(crate) status: ItemStatus,
+    pub(crate) error: Option<String>,
+    pub(crate) error_count: u32,
+    pub(crate) retry_at: Option<DateTime<Utc>>,
+    pub(crate) mapping_revision: i64,
+    pub(crate) intent: Option<Intent>,
+    /// The run that wrote it last.
+    pub(crate) run: u32,
+    /// False from the intent that made it to its first record.
+    pub(crate) recorded: bool,
+    pub(crate) names: Pair<Names>,
+    pub(crate) item_version: Pair<Option<String>>,
+    pub(crate) resolution: Option<String>,
+    pub(crate) calls: u32,
+    pub(crate) duration_ms: u64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ChangeRow {
+    pub(crate) link: i64,
+    pub(crate) change: Change,
+    pub(crate) state: ChangeState,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ChangeState {
+    Intended,
+    Confirmed,
+    Unknown,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ConflictRow {
+    pub(crate) link: i64,
+    pub(crate) conflict: Conflict,
+    pub(crate) open: bool,
+    pub(crate) chosen: Option<Side>,
+    pub(crate) occurrences: u32,
+}
+
+impl Tables {
+    pub(crate) fn open_conflicts(&self) -> Vec<&ConflictRow> {
+        self.conflicts.iter().filter(|row| row.open).collect()
+    }
+
+    /// A person chooses a side for every open conflict.
+    pub(crate) fn choose(&mut self, side: Side) {
+        self.conflicts.iter_mut().filter(|row| row.open).for_each(|row| row.chosen = Some(side));
+    }
+
+    /// Another worker takes over whatever runs.
+    pub(crate) fn shut_out(&mut self) {
+        self.fences.values_mut().for_each(|fence| *fence += 1);
+    }
+
+    pub(super) fn brief(id: i64, row: &LinkRow) -> LinkBrief {
+        // Unfinished without a time: due at once.
+        let unfinished = !row.recorded || row.status == ItemStatus::Failed;
+        LinkBrief {
+            id,
+            ids: row.ids.clone(),
+            hash: row.hash,
+            tombstone: row.state == LinkState::Tombstone,
+            retry_at: row.retry_at.or_else(|| unfinished.then_some(DateTime::UNIX_EPOCH)),
+            missing: row.missing.map(|(side, _)| side),
+            unanswered: row.state == LinkState::Pending && row.status == ItemStatus::Conflict,
+            mapping_revision: row.mapping_revision,
+        }
+    }
+
+    pub(super) fn link(&self, id: i64, row: &LinkRow) -> Link {
+        let conflicts = self.conflicts.iter().enumerate().filter(|(_, c)| c.link == id && c.open);
+        let open = |(position, row): (usize, &ConflictRow)| OpenConflict {
+            id: position as i64,
+            field: row.conflict.field.clone(),
+            kind: row.conflict.kind.as_str().to_owned(),
+            values: Pair::new(
+                through_json(&row.conflict.values.source),
+                through_json(&row.conflict.values.target),
+            ),
+            chosen: row.chosen,
+        };
+        Link {
+            at: LinkRef { id, version: row.version },
+            ids: row.ids.clone(),
+            base: Pair::new(fields_from_json(&row.base.source), fields_from_json(&row.base.target)),
+            hash: row.hash,
+            modified: row.modified,
+            state: row.state,
+            deleted_side: row.deleted_side,
+            missing: row.missing,
+            error_count: row.error_count,
+            mapping_revision: row.mapping_revision,
+            intent: row.intent.clone(),
+            conflicts: conflicts.map(open).collect(),
+        }
+    }
+
+    /// The link of a reference, if nobody wrote it since.
+    fn current(&mut self, at: LinkRef) -> Result<&mut LinkRow, StoreError> {
+        let row = self.links.get_mut(&at.id).filter(|row| row.version == at.version);
+        let row = row.ok_or(StoreError::Outdated)?;
+        row.version += 1;
+        Ok(row)
+    }
+
+    fn insert(&mut self, run: u32, ids: Pair<Option<String>>) -> i64 {
+        let id = self.links.last_key_value().map_or(1, |(last, _)| last + 1);
+        let row = LinkRow {
+            version: 0,
+            ids,
+            base: Pair::new(serde_json::json!({}), serde_json::json!({})),
+            hash: Pair::default(),
+            modified: Pair::default(),
+            state: LinkState::Pending,
+            deleted_side: None,
+            missing: None,
+            status: ItemStatus::Skipped,
+            error: None,
+            error_count: 0,
+            retry_at: None,
+            mapping_revision: 0,
+            intent: None,
+            run,
+            recorded: false,
+            names: Pair::default(),
+            item_version: Pair::default(),
+            resolution: None,
+            calls: 0,
+            duration_ms: 0,
+        };
+        self.links.insert(id, row);
+        id
+    }
+
+    /// Takes these ids, of links that are new or got a new item, from ended links. A link has at least one id, so its only
+    /// one is marked instead.
+    pub(super) fn release<'a>(&mut self, taken: impl Iterator<Item = &'a Pair<Option<String>>>) {
+        let taken: Vec<&Pair<Option<String>>> = taken.collect();
+        for side in Side::BOTH {
+            let taken: BTreeSet<&String> = taken.iter().filter_map(|ids| ids.get(side).as_ref()).collect();
+            for (id, row) in self.links.iter_mut().filter(|(_, row)| row.state == LinkState::Tombstone) {
+                let only = row.ids.get(side.other()).is_none();
+                if let Some(own) = row.ids.get_mut(side).take_if(|own| taken.contains(own)) {
+                    *row.ids.get_mut(side) = only.then(|| format!("{own} (ended {id})"));
+                }
+            }
+        }
+    }
+
+    /// The database's own constraints: an item belongs to one link, a link has an item.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        for side in Side::BOTH {
+            let mut ids: Vec<&String> =
+                self.links.values().filter_map(|row| row.ids.get(side).as_ref()).collect();
+            ids.sort();
+            if let Some(twice) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
+                return Err(violation(format!("unique: {side} {}", twice[0])));
+            }
+        }
+        let empty = |row: &LinkRow| row.ids.source.is_none() && row.ids.target.is_none();
+        if self.links.values().any(empty) {
+            return Err(violation("check: a link without items".to_owned()));
+        }
+        Ok(())
+    }
+
+    pub(super) fn intend_one(&mut self, run: u32, intended: &Intended) -> Result<LinkRef, StoreError> {
+        let id = match intended.link {
+            Some(at) => {
+                self.current(at)?;
+                at.id
+            }
+            None => self.insert(run, intended.ids.clone()),
+        };
+        let row = self.links.get_mut(&id).unwrap();
+        assert!(row.intent.is_none(), "link {id}: an intent on top of an open one");
+        row.intent = Some(intended.intent.clone());
+        row.run = run;
+        let version = row.version;
+        self.changes.extend(intended.changes.iter().map(|change| ChangeRow {
+            link: id,
+            change: through_database(change),
+            state: ChangeState::Intended,
+        }));
+        Ok(LinkRef { id, version })
+    }
+
+    pub(super) fn record_one(&mut self, run: u32, record: &Recorded) -> Result<(), StoreError> {
+        let id = match record.link {
+            Some(at) => {
+                self.current(at)?;
+                at.id
+            }
+            None => self.insert(run, record.ids.clone()),
+        };
+        let row = self.links.get_mut(&id).unwrap();
+        if let Some(intent) = row.intent.take() {
+            for op in &intent.ops {
+                let told = record.verdicts.iter().filter(|(side, _)| *side == op.side).count();
+                assert_eq!(told, 1, "link {id}: {} verdicts on the write to the {}", told, op.side);
+            }
+        }
+        row.ids = record.ids.clone();
+        row.base = Pair::new(fields_to_json(&record.base.source), fields_to_json(&record.base.target));
+        row.hash = record.hash;
+        for side in Side::BOTH {
+            let modified = row.modified.get_mut(side);
+            *modified = record.modified.get(side).or(*modified);
+            let (names, new) = (row.names.get_mut(side), record.names.get(side).clone());
+            names.key = new.key.or(names.key.take());
+            names.url = new.url.or(names.url.take());
+        }
+        row.state = record.state;
+        row.deleted_side = record.deleted_side;
+        row.missing = record.missing;
+        row.status = record.status;
+        row.error = record.error.clone();
+        row.error_count = record.error_count;
+        row.retry_at = record.retry_at;
+        row.mapping_revision = record.mapping_revision;
+        row.item_version = record.version.clone();
+        row.resolution = record.resolution.clone().or(row.resolution.take());
+        (row.calls, row.duration_ms) = (record.calls, record.duration_ms);
+        (row.run, row.recorded) = (run, true);
+        for (side, verdict) in &record.verdicts {
+            self.judge(id, *side, *verdict);
+        }
+        for conflict in &record.conflicts {
+            self.meet(id, conflict);
+        }
+        for closed in &record.closed_conflicts {
+            let row = &mut self.conflicts[*closed as usize];
+            assert_eq!(row.link, id, "conflict {closed} is another link's");
+            row.open = false;
+        }
+        Ok(())
+    }
+
+    fn judge(&mut self, link: i64, side: Side, verdict: Verdict) {
+        let is_ours = |row: &ChangeRow| {
+            row.link == link && row.change.side == side && row.state == ChangeState::Intended
+        };
+        match verdict {
+            Verdict::NotWritten => self.changes.retain(|row| !is_ours(row)),
+            Verdict::Confirmed | Verdict::Unknown => {
+                let confirmed = verdict == Verdict::Confirmed;
+                let state = if confirmed { ChangeState::Confirmed } else { ChangeState::Unknown };
+                self.changes.iter_mut().filter(|row| is_ours(row)).for_each(|row| row.state = state);
+            }
+        }
+    }
+
+    /// Of one link and field at most one conflict is open; a choice holds for the values that were shown.
+    fn meet(&mut self, link: i64, conflict: &Conflict) {
+        let open = conflict.resolution.is_none();
+        let is_it =
+            |row: &&mut ConflictRow| row.open && row.link == link && row.conflict.field == conflict.field;
+        match self.conflicts.iter_mut().find(is_it) {
+            Some(row) => {
+                *row = ConflictRow {
+                    link,
+                    conflict: conflict.clone(),
+                    open,
+                    chosen: None,
+                    occurrences: row.occurrences + 1,
+                };
+            }
+            None => {
+                let conflict = conflict.clone();
+                self.conflicts.push(ConflictRow { link, conflict, open, chosen: None, occurrences: 1 });
+            }
+        }
+    }
+}
+
+pub(crate) fn through_json(value: &Value) -> Value {
+    Value::from_json(&value.to_json())
+}
+
+fn through_database(change: &Change) -> Change {
+    Change { before: through_json(&change.before), after: through_json(&change.after), ..change.clone() }
+}
+
+fn violation(what: String) -> StoreError {
+    StoreError::Database(what.into())
+}
