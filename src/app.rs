@@ -17,7 +17,7 @@ use crate::{
     commands::restored,
     config::{Config, LeaseConfig, RedisPlace, WorkerConfig},
     database::{self, Place},
-    fault::Fault,
+    fault::{Fault, Passes},
 };
 
 /// What a command may make or change in its database before it begins.
@@ -36,7 +36,10 @@ pub(crate) async fn connect(config: &Config) -> Result<DatabaseConnection, Fault
 
 /// A database whose schema fits this program. A restore of it is noticed.
 async fn ready(config: &Config, db: DatabaseConnection) -> Result<DatabaseConnection, Fault> {
-    check_schema(&db).await.map_err(Fault::usage)?;
+    let difference = check::compare(&db).await?;
+    let lacks = matches!(difference.fit(), Fit::TooOld(_));
+    let passes = if lacks { Passes::WithAMigration } else { Passes::Never };
+    fits(&difference).map_err(|text| Fault::usage(text).passing(passes))?;
     restored::notice(config, &db).await?;
     Ok(db)
 }
@@ -54,10 +57,20 @@ pub(crate) async fn connect_or_make(
     let place = Place::look(&config.database).await?;
     let made = place.made();
     let db = place.open_or_make(make.among_other_tables).await?;
-    if made.is_some() || make.migrate {
-        migrate(config, &db).await?;
-    }
+    let db = if made.is_some() || make.migrate { migrated(config, db).await? } else { db };
     Ok((ready(config, db).await?, made))
+}
+
+/// Applies what the schema lacks, and connects anew: a statement that a connection prepared before may not know the new
+/// columns.
+async fn migrated(config: &Config, db: DatabaseConnection) -> Result<DatabaseConnection, Fault> {
+    let before = check::compare(&db).await?;
+    migrate(config, &db).await?;
+    if before.fit() == Fit::Exact {
+        return Ok(db);
+    }
+    db.close().await?;
+    database::open(&config.database).await
 }
 
 /// Connects to Syncline's database where it is there, else to an empty one in memory: for commands that only read.

@@ -270,6 +270,8 @@ pub(crate) struct UpArgs {
     #[command(flatten)]
     pub(crate) make: MakeArgs,
     #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+    #[command(flatten)]
     pub(crate) pool: PoolArgs,
 }
 
@@ -292,6 +294,8 @@ pub(crate) struct WorkerArgs {
     #[command(flatten)]
     pub(crate) make: MakeArgs,
     #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+    #[command(flatten)]
     pub(crate) pool: PoolArgs,
 }
 
@@ -313,6 +317,24 @@ pub(crate) struct ApiArgs {
     pub(crate) migrate: bool,
     #[command(flatten)]
     pub(crate) make: MakeArgs,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+}
+
+/// Whether a server that starts waits for another process.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct WaitArgs {
+    /// Wait until another process has brought the schema up to this version
+    #[arg(
+        long,
+        env = "SYNCLINE_WAIT_FOR_SCHEMA",
+        value_name = "true|false",
+        action = clap::ArgAction::Set,
+        num_args = 0..=1,
+        default_missing_value = "true",
+        default_value_t = false
+    )]
+    pub(crate) wait_for_schema: bool,
 }
 
 #[derive(Debug, Args)]

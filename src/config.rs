@@ -36,7 +36,7 @@ pub(crate) use self::{
     worker::{LeaseConfig, WorkerConfig},
 };
 use crate::{
-    cli::{ApiArgs, Cli, ConfigArgs, KeepArgs, MakeArgs, QueueArgs, UpArgs, WorkerArgs},
+    cli::{ApiArgs, Cli, ConfigArgs, KeepArgs, MakeArgs, QueueArgs, UpArgs, WaitArgs, WorkerArgs},
     fault::Fault,
 };
 
@@ -100,6 +100,9 @@ pub(crate) struct ServerConfig {
     pub(crate) migrate: bool,
     /// Whether tables may be made where others are. `--among-other-tables`; default no.
     pub(crate) among_other_tables: bool,
+    /// Whether a start waits until another process has migrated the schema. `--wait-for-schema`, `SYNCLINE_WAIT_FOR_SCHEMA`;
+    /// default `false`.
+    pub(crate) wait_for_schema: bool,
     /// How jobs are taken; none for the API alone.
     pub(crate) worker: Option<WorkerConfig>,
     /// How long things are kept. `SYNCLINE_KEEP_*`, `SYNCLINE_PURGE_EVERY`.
@@ -110,7 +113,7 @@ impl ServerConfig {
     /// Reads the settings of `up`.
     pub(crate) fn up(args: &UpArgs, reader: &mut Reader<'_>) -> Result<ServerConfig, Fault> {
         let listen = Listen::api(args.listen, reader)?;
-        let server = ServerConfig::of(listen, args.migrate, args.make, reader);
+        let server = ServerConfig::of(listen, args.migrate, args.make, args.wait, reader);
         let worker = Some(WorkerConfig::read(&args.pool, reader));
         Ok(ServerConfig { worker, retention: retention(&KeepArgs::default(), reader)?, ..server })
     }
@@ -118,20 +121,35 @@ impl ServerConfig {
     /// Reads the settings of `worker`.
     pub(crate) fn worker(args: &WorkerArgs, reader: &mut Reader<'_>) -> Result<ServerConfig, Fault> {
         let listen = Listen::worker(args.listen, reader)?;
-        let server = ServerConfig::of(listen, args.migrate, args.make, reader);
+        let server = ServerConfig::of(listen, args.migrate, args.make, args.wait, reader);
         let worker = Some(WorkerConfig::read(&args.pool, reader));
         Ok(ServerConfig { worker, retention: retention(&KeepArgs::default(), reader)?, ..server })
     }
 
     /// Reads the settings of `api`, which purges nothing.
     pub(crate) fn api(args: &ApiArgs, reader: &mut Reader<'_>) -> Result<ServerConfig, Fault> {
-        Ok(ServerConfig::of(Listen::api(args.listen, reader)?, args.migrate, args.make, reader))
+        Ok(ServerConfig::of(Listen::api(args.listen, reader)?, args.migrate, args.make, args.wait, reader))
     }
 
-    fn of(listen: Listen, migrate: bool, make: MakeArgs, reader: &mut Reader<'_>) -> ServerConfig {
+    fn of(
+        listen: Listen,
+        migrate: bool,
+        make: MakeArgs,
+        wait: WaitArgs,
+        reader: &mut Reader<'_>,
+    ) -> ServerConfig {
+        let wait_for_schema = wait.wait_for_schema;
+        reader.note_argument("wait_for_schema", "SYNCLINE_WAIT_FOR_SCHEMA", wait_for_schema);
         reader.note_argument("migrate", "SYNCLINE_MIGRATE", migrate);
         let among_other_tables = make.among_other_tables;
-        ServerConfig { listen, migrate, among_other_tables, worker: None, retention: Retention::default() }
+        ServerConfig {
+            listen,
+            migrate,
+            among_other_tables,
+            wait_for_schema,
+            worker: None,
+            retention: Retention::default(),
+        }
     }
 }
 

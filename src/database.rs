@@ -13,7 +13,7 @@ use syncline_migration::{sqlstate, words, words_of_driver};
 pub(crate) use self::place::Place;
 use crate::{
     config::{DatabaseConfig, DatabaseUrl},
-    fault::Fault,
+    fault::{Fault, Passes},
 };
 
 /// Said on each connection and not in its options, which some poolers refuse; one that hands a connection to somebody
@@ -89,16 +89,24 @@ pub(crate) async fn in_memory() -> Result<DatabaseConnection, Fault> {
     Ok(Database::connect(options).await?)
 }
 
+/// Whether the server lets this process in.
+pub(crate) async fn answers(url: &DatabaseUrl) -> bool {
+    url.is_sqlite() || probe(url).await.is_ok()
+}
+
 fn unreachable(url: &DatabaseUrl, text: &str) -> Fault {
-    let remedy = remedy(text).map(|remedy| format!("; {remedy}")).unwrap_or_default();
-    Fault::usage(format!("DATABASE_URL {}: {text}{remedy}", url.shown()))
+    let remedy = remedy(text);
+    // What needs no other address and no other certificate may pass.
+    let passes = if url.is_sqlite() || remedy.is_some() { Passes::Never } else { Passes::WithTheOutage };
+    let remedy = remedy.map(|remedy| format!("; {remedy}")).unwrap_or_default();
+    Fault::usage(format!("DATABASE_URL {}: {text}{remedy}", url.shown())).passing(passes)
 }
 
 /// Why a server did not let us in, with what to do about it.
 fn refused(url: &DatabaseUrl, error: &sqlx::Error) -> Fault {
     // The words of these may quote the address.
     if let sqlx::Error::Configuration(_) = error {
-        return unreachable(url, "the address cannot be read");
+        return unreachable(url, "the address cannot be read").passing(Passes::Never);
     }
     let said = words_of_driver(error);
     let remedy = remedy(&said).or_else(|| match (sqlstate(error), error) {
@@ -115,7 +123,19 @@ fn refused(url: &DatabaseUrl, error: &sqlx::Error) -> Fault {
         _ => None,
     });
     let remedy = remedy.map(|remedy| format!("; {remedy}")).unwrap_or_default();
-    Fault::usage(format!("DATABASE_URL {}: {said}{remedy}", url.shown()))
+    Fault::usage(format!("DATABASE_URL {}: {said}{remedy}", url.shown())).passing(passes(error))
+}
+
+/// Whether a server may let us in later: nothing answers, also because the name does not resolve, or the server starts,
+/// stops or has no connection left.
+fn passes(error: &sqlx::Error) -> Passes {
+    let outage = match (sqlstate(error), error) {
+        (Some(code), _) => ["08", "53", "57"].contains(&code.get(..2).unwrap_or_default()),
+        // A certificate that is not trusted arrives as data that cannot be read.
+        (None, sqlx::Error::Io(error)) => error.kind() != std::io::ErrorKind::InvalidData,
+        (None, _) => false,
+    };
+    if outage { Passes::WithTheOutage } else { Passes::Never }
 }
 
 /// What to do about an encrypted connection that did not come about. The driver tells these apart by words only.

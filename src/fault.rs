@@ -39,17 +39,35 @@ pub(crate) struct Fault {
     pub(crate) message: String,
     /// The store of the queue is at fault, and the message does not say which one that is.
     of_queue: bool,
+    /// Whether a server that starts may wait for it to pass.
+    pub(crate) passes: Passes,
+}
+
+/// Whether what stopped a command may pass without the command being changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Passes {
+    /// It does not.
+    Never,
+    /// The database is away: nothing answers there, or it is about to start or to stop.
+    WithTheOutage,
+    /// The schema lacks migrations that another process may apply.
+    WithAMigration,
 }
 
 impl Fault {
     /// Something failed.
     pub(crate) fn failed(message: impl Into<String>) -> Fault {
-        Fault { code: 1, message: message.into(), of_queue: false }
+        Fault { code: 1, message: message.into(), of_queue: false, passes: Passes::Never }
     }
 
     /// The command or the configuration is wrong.
     pub(crate) fn usage(message: impl Into<String>) -> Fault {
-        Fault { code: 2, message: message.into(), of_queue: false }
+        Fault { code: 2, message: message.into(), of_queue: false, passes: Passes::Never }
+    }
+
+    /// The same, which may pass.
+    pub(crate) fn passing(self, passes: Passes) -> Fault {
+        Fault { passes, ..self }
     }
 
     /// Says where the queue is, if it is its store that is at fault.
@@ -73,7 +91,13 @@ impl From<anyhow::Error> for Fault {
 
 impl From<sea_orm::DbErr> for Fault {
     fn from(error: sea_orm::DbErr) -> Self {
-        Fault::failed(format!("Syncline's database: {}", words(&error)))
+        let fault = Fault::failed(format!("Syncline's database: {}", words(&error)));
+        match error {
+            sea_orm::DbErr::Conn(_) | sea_orm::DbErr::ConnectionAcquire(_) => {
+                fault.passing(Passes::WithTheOutage)
+            }
+            _ => fault,
+        }
     }
 }
 

@@ -6,15 +6,19 @@
 mod bind;
 mod extract;
 mod guard;
+mod outage;
 mod problem;
 mod router;
 pub mod routes;
 mod serve;
+mod starting;
 mod state;
 pub mod stats;
 
 pub use bind::check_bind;
+pub use outage::Probe;
 pub use problem::{FieldError, Problem};
 pub use router::{health_router, router};
 pub use serve::serve;
+pub use starting::Starting;
 pub use state::{ApiState, PartHealth, Readiness};

@@ -1,12 +1,12 @@
 //! Every route on one page, and what every request passes through.
 
-use std::{any::Any, time::Duration};
+use std::{any::Any, sync::Arc, time::Duration};
 
 use axum::{
     Router,
     extract::Request,
     http::{Method, StatusCode, Uri},
-    middleware::{Next, from_fn},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -15,6 +15,7 @@ use tower_http::{catch_panic::CatchPanicLayer, trace::TraceLayer};
 
 use crate::{
     guard::guard,
+    outage::{Outage, fail_soon},
     problem::Problem,
     routes::{configs, dead, health, index, jobs, metrics, queues, schedules, stats, workers},
     state::ApiState,
@@ -45,7 +46,8 @@ pub fn router(state: ApiState) -> Router {
         .route("/api/v1/sync/configs/{id}/pause", post(configs::pause))
         .route("/api/v1/sync/configs/{id}/resume", post(configs::resume))
         .route("/api/v1/sync/stats", get(stats::show))
-        .route("/api/v1/workers", get(workers::list));
+        .route("/api/v1/workers", get(workers::list))
+        .route_layer(from_fn_with_state(Outage::new(Arc::clone(&state.database_answers)), fail_soon));
     finish(health_routes().merge(api), state)
 }
 

@@ -7,6 +7,8 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use sea_orm::DatabaseConnection;
 use syncline_runs::RunQueue;
 
+use crate::outage::Probe;
+
 /// Whether a part of this process works; the reason is for people.
 pub type PartHealth = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 
@@ -30,6 +32,8 @@ pub struct ApiState {
     pub queue_health: PartHealth,
     /// Background tasks that ended and are started again, in words.
     pub task_health: PartHealth,
+    /// Asks whether the database lets anybody in.
+    pub database_answers: Probe,
     /// The binary's word on the schema.
     pub ready: Readiness,
 }

@@ -1,13 +1,14 @@
 //! `syncline up`, `worker` and `api`: the roles that stay.
 
 use std::{
+    net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, PaginatorTrait, QueryFilter};
-use syncline_api::ApiState;
+use syncline_api::{ApiState, Starting};
 use syncline_entity::sync_config;
 use syncline_queue::Health;
 use syncline_runs::RunQueue;
@@ -18,7 +19,8 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     app::{self, Make},
     config::{Config, Listen, ServerConfig},
-    fault::{Exit, Fault},
+    database,
+    fault::{Exit, Fault, Passes},
     shutdown,
 };
 
@@ -40,23 +42,33 @@ async fn connect(config: &Config, server: &ServerConfig) -> Result<(DatabaseConn
 /// Serves until a signal: `up` is API, worker and schedules in one process, `worker` jobs and schedules, `api` the HTTP
 /// API.
 pub(crate) async fn run(config: &Config, server: &ServerConfig) -> Result<Exit, Fault> {
-    let (db, database) = connect(config, server).await?;
     let (role, listen) = (config.role, server.listen);
     let listener = bind(listen).await?;
+    let listens = listener.local_addr()?;
+    if listens.port() != listen.address.port() && listen.address.port() != 0 {
+        tracing::info!("{} is in use, so {role} listens on {listens}", listen.address);
+    }
     let shutdown = shutdown::on_signals()?;
+    let recorder = recorder()?;
+    let starting = Starting::new(role, env!("CARGO_PKG_VERSION"), recorder.clone());
+    // The API outlives the worker, so that a draining process still tells how it is.
+    let served = CancellationToken::new();
+    let api = tokio::spawn(syncline_api::serve(listener, starting.router(), served.clone()));
+    let waited = shutdown.run_until_cancelled(wait_for_database(config, server, listens, &starting)).await;
+    let Some(found) = waited else {
+        served.cancel();
+        api.await.map_err(|error| Fault::failed(format!("the API: {error}")))??;
+        return Ok(Exit::Done);
+    };
+    let (db, database) = found?;
     let retention = server.retention.clone();
     let environment = Environment { retention, ..app::environment(config, db.clone())? };
     refuse_useless_queue(&environment.queue).await?;
     let health = Arc::new(Mutex::new(None::<Health>));
     let tasks = environment.tasks.clone();
-    let recorder = recorder()?;
-    let state = state(&environment, role, recorder.clone(), Arc::clone(&health));
+    let state = state(config, &environment, recorder.clone(), Arc::clone(&health));
     let with_api = role != "worker";
-    let router = if with_api { syncline_api::router(state) } else { syncline_api::health_router(state) };
-    let listens = listener.local_addr()?;
-    if listens.port() != listen.address.port() && listen.address.port() != 0 {
-        tracing::info!("{} is in use, so {role} listens on {listens}", listen.address);
-    }
+    starting.ready(if with_api { syncline_api::router(state) } else { syncline_api::health_router(state) });
     tracing::info!(
         role,
         listen = %listens,
@@ -71,11 +83,8 @@ pub(crate) async fn run(config: &Config, server: &ServerConfig) -> Result<Exit, 
         version = env!("CARGO_PKG_VERSION"),
         "serving"
     );
-    // The API outlives the worker, so that a draining process still tells how it is.
-    let served = CancellationToken::new();
     let (upkeep, over) = (tasks.clone(), served.clone());
     tokio::spawn(async move { upkeep.keep("metrics", &over, || tidy(&recorder, &over)).await });
-    let api = tokio::spawn(syncline_api::serve(listener, router, served.clone()));
     match &server.worker {
         Some(worker) => {
             let pool = app::pool_config(role, worker);
@@ -94,6 +103,45 @@ pub(crate) async fn run(config: &Config, server: &ServerConfig) -> Result<Exit, 
     api.await.map_err(|error| Fault::failed(format!("the API: {error}")))??;
     tracing::info!(role, "stopped");
     Ok(Exit::Done)
+}
+
+/// The shortest and the longest wait between two looks for the database.
+const LOOKS: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(5)];
+
+/// Connects to the database, and waits for it while it is away, and for its schema where that was asked for.
+async fn wait_for_database(
+    config: &Config,
+    server: &ServerConfig,
+    listens: SocketAddr,
+    starting: &Starting,
+) -> Result<(DatabaseConnection, String), Fault> {
+    let [mut wait, longest] = LOOKS;
+    let mut told = String::new();
+    loop {
+        let fault = match connect(config, server).await {
+            Err(fault) if may_pass(&fault, server) => fault,
+            found => return found,
+        };
+        if fault.message != told {
+            let wanted = match fault.passes {
+                Passes::WithAMigration => "the database's schema",
+                _ => "the database",
+            };
+            tracing::warn!(role = config.role, listen = %listens, "waiting for {wanted}: {}", fault.message);
+            starting.waits_for(&format!("waiting for {wanted}: {}", fault.message));
+            told = fault.message;
+        }
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(longest);
+    }
+}
+
+fn may_pass(fault: &Fault, server: &ServerConfig) -> bool {
+    match fault.passes {
+        Passes::Never => false,
+        Passes::WithTheOutage => true,
+        Passes::WithAMigration => server.wait_for_schema,
+    }
 }
 
 /// Ports tried after the default one. More workers on a machine are told where to listen.
@@ -140,17 +188,18 @@ async fn refuse_useless_queue(queue: &RunQueue) -> Result<(), Fault> {
 
 /// The parts that routes ask.
 fn state(
+    config: &Config,
     environment: &Environment,
-    role: &'static str,
     metrics: PrometheusHandle,
     health: Arc<Mutex<Option<Health>>>,
 ) -> ApiState {
     let (database, tasks) = (environment.db.clone(), environment.tasks.clone());
+    let url = config.database.url.clone();
     ApiState {
         db: environment.db.clone(),
         queue: environment.queue.clone(),
         version: env!("CARGO_PKG_VERSION"),
-        role,
+        role: config.role,
         metrics: Some(metrics),
         queue_health: Arc::new(move || match &*health.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(health) if !health.is_well() => Err(problems(health)),
@@ -160,6 +209,10 @@ fn state(
             let down = tasks.down();
             let told: Vec<String> = down.iter().map(|(task, down)| format!("{task}: {down}")).collect();
             if told.is_empty() { Ok(()) } else { Err(told.join("; ")) }
+        }),
+        database_answers: Arc::new(move || {
+            let url = url.clone();
+            Box::pin(async move { database::answers(&url).await })
         }),
         ready: Arc::new(move || {
             let database = database.clone();

@@ -11,7 +11,7 @@ use syncline_migration::{
 use super::{open, unreachable};
 use crate::{
     config::{DatabaseConfig, DatabaseUrl},
-    fault::Fault,
+    fault::{Fault, Passes},
 };
 
 /// Names of tables that a message lists.
@@ -82,7 +82,8 @@ impl Place {
             return self.open().await;
         }
         let shown = self.shown();
-        Err(Fault::usage(match &self.found {
+        let passes = if self.is_foreign() { Passes::Never } else { Passes::WithAMigration };
+        let fault = Fault::usage(match &self.found {
             Found::Missing => format!(
                 "there is no Syncline database at {shown}; cd to the folder where you ran `syncline apply`, or set \
                  DATABASE_URL. {MAKERS}"
@@ -95,7 +96,8 @@ impl Place {
             Found::Tables(_) => format!(
                 "{shown} has no Syncline schema; set DATABASE_URL (or --database-url) to Syncline's own database. {MAKERS}"
             ),
-        }))
+        });
+        Err(fault.passing(passes))
     }
 
     /// Connects to the database, or to a new one. Other tables are left alone, and stop this unless they may be there.

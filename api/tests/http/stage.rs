@@ -81,6 +81,7 @@ fn state(db: &DatabaseConnection) -> ApiState {
         metrics: None,
         queue_health: Arc::new(|| Ok(())),
         task_health: Arc::new(|| Ok(())),
+        database_answers: Arc::new(|| Box::pin(async { true })),
         ready: Arc::new(|| Box::pin(async { Ok(()) })),
     }
 }
