@@ -35,5 +35,6 @@ mod tables;
 mod tasks;
 mod tls;
 mod verify;
+mod waits;
 mod workers;
 mod writers;

@@ -58,11 +58,12 @@ fn brief(row: sync_metadata::LinkBrief) -> LinkBrief {
 pub(super) async fn links(db: &DatabaseConnection, config_id: i64, ids: &[i64]) -> Result<Vec<Link>, DbErr> {
     let mut links = Vec::with_capacity(ids.len());
     for piece in pieces(ids) {
-        let rows = sync_metadata::Entity::find()
+        let mut rows = sync_metadata::Entity::find()
             .filter(sync_metadata::Column::Id.is_in(piece.iter().copied()))
-            .filter(sync_metadata::Column::SyncConfigId.eq(config_id))
             .all(db)
             .await?;
+        // Not said in SQL: without fresh statistics PostgreSQL would take the index over the sync's links, and read them all.
+        rows.retain(|row| row.sync_config_id == config_id);
         let disputed: Vec<i64> =
             rows.iter().filter(|row| row.conflicts.is_some()).map(|row| row.id).collect();
         let mut open = open_conflicts(db, &disputed).await?;

@@ -89,14 +89,8 @@ impl SqlStage {
 
     /// Another sync in the same database.
     pub(crate) async fn another(&self) -> SqlStage {
-        let sync = new_sync(&self.db, "another").await;
-        SqlStage {
-            db: self.db.clone(),
-            sync,
-            clock: self.clock.clone(),
-            runs: Mutex::default(),
-            _guard: self._guard.clone(),
-        }
+        let (db, sync) = (self.db.clone(), new_sync(&self.db, "another").await);
+        SqlStage { db, sync, clock: self.clock.clone(), runs: Mutex::default(), _guard: self._guard.clone() }
     }
 
     async fn execute(&self, sql: &str, values: impl IntoIterator<Item = sea_orm::Value>) {

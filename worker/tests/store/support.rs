@@ -3,14 +3,17 @@
 
 #[path = "../../engine/tests/support/clock.rs"]
 mod clock;
+#[path = "../../engine/tests/support/rows.rs"]
+mod rows;
 #[path = "../../engine/tests/support/store.rs"]
 mod store;
 #[path = "../../engine/tests/support/tables.rs"]
 mod tables;
 
 pub(crate) use clock::TestClock;
+pub(crate) use rows::{ChangeRow, ChangeState, ConflictRow, LinkRow};
 pub(crate) use store::MemoryStore;
-pub(crate) use tables::{ChangeRow, ChangeState, ConflictRow, LinkRow, Tables, through_json};
+pub(crate) use tables::{Tables, through_json};
 
 use syncline_engine::value::{Fields, fields_from_json};
 

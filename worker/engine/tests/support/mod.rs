@@ -3,6 +3,7 @@
 mod clock;
 mod crash;
 mod place;
+mod rows;
 mod store;
 mod tables;
 mod world;
@@ -10,8 +11,9 @@ mod world;
 pub(crate) use clock::{TestClock, TestLeave};
 pub(crate) use crash::{CrashAt, drive};
 pub(crate) use place::{Fault, Manners, Place};
+pub(crate) use rows::{ChangeRow, ChangeState, ConflictRow, LinkRow};
 pub(crate) use store::MemoryStore;
-pub(crate) use tables::{ChangeRow, ChangeState, ConflictRow, LinkRow, Tables, through_json};
+pub(crate) use tables::{Tables, through_json};
 pub(crate) use world::{World, default_fields};
 
 use syncline_engine::value::{Fields, fields_from_json};

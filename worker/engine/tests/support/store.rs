@@ -73,7 +73,7 @@ impl Store for MemoryStore {
 
     async fn briefs(&self, after: i64, limit: usize) -> Result<Vec<LinkBrief>, StoreError> {
         let tables = self.tables.lock().unwrap();
-        Ok(tables.links.range(after + 1..).take(limit).map(|(id, row)| Tables::brief(*id, row)).collect())
+        Ok(tables.links.range(after + 1..).take(limit).map(|(id, row)| row.brief(*id)).collect())
     }
 
     async fn links(&self, ids: &[i64]) -> Result<Vec<Link>, StoreError> {

@@ -2,18 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
 use syncline_engine::{
     Side, Value,
     conflict::{Conflict, OpenConflict},
-    hash::Hash,
     ports::{
-        Change, CursorState, Intended, Intent, ItemStatus, Link, LinkBrief, LinkRef, LinkState, Names,
-        Recorded, StoreError, Verdict,
+        Change, CursorState, Intended, ItemStatus, Link, LinkRef, LinkState, Recorded, StoreError, Verdict,
     },
     side::Pair,
     value::{fields_from_json, fields_to_json},
 };
+
+use super::{ChangeRow, ChangeState, ConflictRow, LinkRow};
 
 /// What all processes share.
 #[derive(Clone, Default, PartialEq)]
@@ -30,57 +29,6 @@ pub(crate) struct Tables {
     pub(crate) rivals: u32,
 }
 
-/// A link as the database has it: bases are JSON, so dates have become text.
-#[derive(Clone, PartialEq)]
-pub(crate) struct LinkRow {
-    pub(crate) version: i64,
-    pub(crate) ids: Pair<Option<String>>,
-    pub(crate) base: Pair<serde_json::Value>,
-    pub(crate) hash: Pair<Option<Hash>>,
-    pub(crate) modified: Pair<Option<DateTime<Utc>>>,
-    pub(crate) state: LinkState,
-    pub(crate) deleted_side: Option<Side>,
-    pub(crate) missing: Option<(Side, DateTime<Utc>)>,
-    pub(crate) status: ItemStatus,
-    pub(crate) error: Option<String>,
-    pub(crate) error_count: u32,
-    pub(crate) retry_at: Option<DateTime<Utc>>,
-    pub(crate) mapping_revision: i64,
-    pub(crate) intent: Option<Intent>,
-    /// The run that wrote it last.
-    pub(crate) run: u32,
-    /// False from the intent that made it to its first record.
-    pub(crate) recorded: bool,
-    pub(crate) names: Pair<Names>,
-    pub(crate) item_version: Pair<Option<String>>,
-    pub(crate) resolution: Option<String>,
-    pub(crate) calls: u32,
-    pub(crate) duration_ms: u64,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct ChangeRow {
-    pub(crate) link: i64,
-    pub(crate) change: Change,
-    pub(crate) state: ChangeState,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ChangeState {
-    Intended,
-    Confirmed,
-    Unknown,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct ConflictRow {
-    pub(crate) link: i64,
-    pub(crate) conflict: Conflict,
-    pub(crate) open: bool,
-    pub(crate) chosen: Option<Side>,
-    pub(crate) occurrences: u32,
-}
-
 impl Tables {
     pub(crate) fn open_conflicts(&self) -> Vec<&ConflictRow> {
         self.conflicts.iter().filter(|row| row.open).collect()
@@ -94,21 +42,6 @@ impl Tables {
     /// Another worker takes over whatever runs.
     pub(crate) fn shut_out(&mut self) {
         self.fences.values_mut().for_each(|fence| *fence += 1);
-    }
-
-    pub(super) fn brief(id: i64, row: &LinkRow) -> LinkBrief {
-        // Unfinished without a time: due at once.
-        let unfinished = !row.recorded || row.status == ItemStatus::Failed;
-        LinkBrief {
-            id,
-            ids: row.ids.clone(),
-            hash: row.hash,
-            tombstone: row.state == LinkState::Tombstone,
-            retry_at: row.retry_at.or_else(|| unfinished.then_some(DateTime::UNIX_EPOCH)),
-            missing: row.missing.map(|(side, _)| side),
-            unanswered: row.state == LinkState::Pending && row.status == ItemStatus::Conflict,
-            mapping_revision: row.mapping_revision,
-        }
     }
 
     pub(super) fn link(&self, id: i64, row: &LinkRow) -> Link {

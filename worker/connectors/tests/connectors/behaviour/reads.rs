@@ -86,7 +86,7 @@ pub(super) async fn an_incremental_read_lists_what_changed(place: &Opened) {
     write_one(connector, edit(&new)).await.unwrap();
     let (items, end) = list(connector, ReadMode::Full).await;
     assert_eq!((items.len(), end.complete), (2, true));
-    let since = || ReadMode::Since(end.cursor.clone().expect("a cursor"));
+    let since = || ReadMode::Since(end.cursor.clone().unwrap());
     // The last ones may be listed again; one of a year before may not.
     assert!(!ids(connector, since()).await.contains(&old));
     write_one(connector, edit(&old)).await.unwrap();
@@ -100,7 +100,7 @@ pub(super) async fn a_read_since_a_cursor_is_refused(place: &Opened) {
     let connector = &*place.connector;
     place.add("one").await;
     assert_eq!(list(connector, ReadMode::Full).await.1.cursor, None);
-    let refused = connector.list(ReadMode::Since(json!({}))).await.err().expect("a refusal");
+    let refused = connector.list(ReadMode::Since(json!({}))).await.err().unwrap();
     assert_eq!(refused.kind, ErrorKind::Permanent);
 }
 
