@@ -7,8 +7,8 @@ use crate::{cli::environment, fault::Fault};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Listen {
-    /// The address. `--listen`; `SYNCLINE_API_ADDR`, or the port in `SYNC_PORT`, default `127.0.0.1:8080` (`up`, `api`);
-    /// `SYNCLINE_WORKER_ADDR`, or the port in `MONITOR_PORT`, default `127.0.0.1:8000` (`worker`).
+    /// The address. `--listen`; `SYNCLINE_API_ADDR`, or the port in `SYNC_PORT`, default `127.0.0.1:8080` (`up`,
+    /// `api`); `SYNCLINE_WORKER_ADDR`, or the port in `MONITOR_PORT`, default `127.0.0.1:8000` (`worker`).
     pub(crate) address: SocketAddr,
     /// True if the address is a worker's default, so that another free port may be used.
     pub(crate) or_next: bool,
