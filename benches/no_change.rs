@@ -1,6 +1,7 @@
-//! What a sync costs that finds nothing to do, and what a first one costs: time, statements, memory.
+//! The cost of a first sync and of a sync without changes: time, statements, memory.
 //!
-//! `cargo bench --bench no_change` prints one line per size. It runs the release binary on a CSV file and a SQLite table.
+//! `cargo bench --bench no_change` prints one line per size. It runs the release binary on a CSV file and a SQLite
+//! table.
 
 #![allow(clippy::print_stdout, reason = "its table is its purpose")]
 
@@ -31,7 +32,7 @@ async fn main() -> Result<()> {
         let (before, version) =
             (fs::metadata(program.path("backlog.csv"))?.modified()?, table.data_version().await?);
         let mut costs = (0..5).map(|_| sync(&program)).collect::<Result<Vec<Cost>>>()?;
-        // The allocator keeps an arena per thread, and which thread a page falls to is chance: the median run.
+        // The allocator has an arena per thread, so peaks vary by chance: take the median run.
         costs.sort_by_key(|cost| cost.peak_kib);
         let median = costs.swap_remove(costs.len() / 2);
         ensure!(fs::metadata(program.path("backlog.csv"))?.modified()? == before, "the file was written");
@@ -58,7 +59,7 @@ fn sync(program: &Program) -> Result<Cost> {
     measure(program, env!("CARGO_BIN_EXE_syncline"), &["sync", "tasks"])
 }
 
-/// Statements on Syncline's own database, as the driver logs them.
+/// Counts the statements on Syncline's own database in the driver's log.
 fn statements(program: &Program) -> Result<usize> {
     let mut command: Command = program.command(&["sync", "tasks"]);
     let output = command.env("RUST_LOG", "sqlx=info").output()?;

@@ -1,8 +1,8 @@
-//! Whether a process that runs for long keeps its memory and its schedules: 500 syncs every five seconds in one `up` on
+//! Checks that a long-running process keeps its memory and its schedules: 500 syncs every five seconds in one `up` on
 //! SQLite, 100,000 runs, once with `/metrics` never read and once with it read each minute.
 //!
-//! `cargo bench --bench soak` takes about 35 minutes; `SOAK_RUNS` asks for fewer runs. It fails where memory after a fifth
-//! of the runs and at the end differ by more than 4 MiB, or where a tick came more than three seconds late.
+//! `cargo bench --bench soak` takes about 35 minutes; `SOAK_RUNS` asks for fewer runs. It fails if memory after a fifth
+//! of the runs and at the end differ by more than 4 MiB, or if a tick came more than three seconds late.
 
 #![allow(clippy::print_stdout, reason = "its table is its purpose")]
 
@@ -19,9 +19,9 @@ use syncline_support::{program::Program, serving::Serving};
 const SYNCS: usize = 500;
 const SECONDS: u32 = 5;
 const RUNS: u64 = 100_000;
-/// Memory may differ by so much between a fifth of the runs and the end.
+/// The largest difference of memory, in KiB, between a fifth of the runs and the end.
 const MOST_KIB: u64 = 4 * 1024;
-/// No tick comes later.
+/// The largest delay of a tick.
 const LATEST: Duration = Duration::from_secs(3);
 const READ_EVERY: Duration = Duration::from_secs(60);
 
@@ -95,7 +95,7 @@ fn tell(metrics: Metrics, done: u64, began: Instant, kib: u64, late: Duration) {
     );
 }
 
-/// A file and a table per sync, each with one row.
+/// Creates a file and a table per sync, each with one row.
 async fn prepare(program: &Program) -> Result<()> {
     let mut target = open(program, "target.db").await?;
     let mut documents = String::new();
@@ -124,7 +124,7 @@ async fn open(program: &Program, name: &str) -> Result<SqliteConnection> {
     Ok(options.connect().await?)
 }
 
-/// Runs that ended well, runs that did not, and how late the latest tick of the last 3,000 runs was noticed.
+/// Counts successful and failed runs, and the largest delay of a tick among the last 3,000 runs.
 async fn progress(db: &mut SqliteConnection) -> Result<(u64, u64, Duration)> {
     let counts = "SELECT COUNT(*) FILTER (WHERE success), COUNT(*) FILTER (WHERE NOT success) FROM sync_history \
                   WHERE completed_at IS NOT NULL";

@@ -1,8 +1,8 @@
-//! What a first sync of 50,000 rows with Unicode and multi-line cells costs, on SQLite and on PostgreSQL, and what wide rows
-//! take of memory.
+//! The cost of a first sync of 50,000 rows with Unicode and multi-line cells, on SQLite and on PostgreSQL, and the
+//! memory for wide rows.
 //!
-//! `cargo bench --bench texts` runs the release binary. With `SYNCLINE_BEFORE=FILE` an older binary runs in turns with it, and
-//! the last column is the ratio of the medians.
+//! `cargo bench --bench texts` runs the release binary. With `SYNCLINE_BEFORE=FILE` an older binary runs in turns with
+//! it, and the last column is the ratio of the medians.
 
 #![allow(clippy::print_stdout, reason = "its table is its purpose")]
 
@@ -21,7 +21,6 @@ const ROWS: usize = 50_000;
 const WIDE_ROWS: usize = 1_500;
 const WIDE_COLUMNS: usize = 400;
 
-/// What is synced.
 #[derive(Debug, Clone, Copy)]
 enum Case {
     Sqlite,
@@ -113,11 +112,11 @@ async fn first_sync(case: Case, binary: &str) -> Result<Cost> {
     measure(&program, binary, &["sync", "tasks"])
 }
 
-/// Rows with text in several scripts, over several lines, with quotes and delimiters.
+/// Rows with text in several scripts, with line breaks, quotes and delimiters.
 fn texts() -> String {
     let mut text = "id,title,note,points\n".to_owned();
     for row in 0..ROWS {
-        // Writing to a String cannot fail.
+        // Writing to a String does not fail.
         let _ = writeln!(
             text,
             "T-{row},Überprüfung №{row} — 確認済み ✓,\"first line {row}\nsecond, with \"\"quotes\"\" and ünïcödé 🙂\",{}.50",

@@ -176,7 +176,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Its name, as `syncline workers` and the database's list of connections show it.
+    /// The command's name in `syncline workers` and in the database's list of connections.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Command::Demo(_) => "demo",
@@ -356,7 +356,7 @@ pub(crate) struct FileArgs {
 }
 
 impl FileArgs {
-    /// The files named, whichever way.
+    /// The files of both forms.
     pub(crate) fn all(&self) -> Vec<PathBuf> {
         [&*self.paths, &*self.files].concat()
     }

@@ -1,7 +1,7 @@
-//! The settings of a command, read from flags, variables and files and checked before anything is opened.
+//! The settings of a command, read from flags, variables and files, and checked before anything is opened.
 //!
-//! A file per concern, with a struct whose fields name their flag, variable and default. What is read here is passed down
-//! as values; nothing else in this package reads the environment.
+//! Each file holds the settings of one concern, in a struct whose fields name their flag, variable and default. The
+//! values are passed on from here; nothing else in this package reads the environment.
 
 mod connections;
 mod database;
@@ -40,21 +40,21 @@ use crate::{
     fault::Fault,
 };
 
-/// The settings of every command that works on Syncline's database.
+/// The settings of every command that uses Syncline's database.
 pub(crate) struct Config {
-    /// Which command this process is.
+    /// The name of the command.
     pub(crate) role: &'static str,
-    /// Where Syncline's own database is.
+    /// The location of Syncline's own database.
     pub(crate) database: DatabaseConfig,
-    /// Where jobs wait.
+    /// The location of the queue, and its limit.
     pub(crate) queue: QueueConfig,
-    /// Who uses the program.
+    /// The user of the program.
     pub(crate) person: PersonConfig,
-    /// How wide the screen is.
+    /// The width and colours of the screen.
     pub(crate) screen: ScreenConfig,
-    /// Where a crash test stops the program. `SYNCLINE_TEST_STOP_AT`; default nowhere.
+    /// The step at which a crash test stops the program. `SYNCLINE_TEST_STOP_AT`; default none.
     pub(crate) stop_at: Option<Arc<StopAt>>,
-    /// The background task in which a test plants a panic. `SYNCLINE_TEST_PANIC_IN`; default none.
+    /// The background task that panics in a test. `SYNCLINE_TEST_PANIC_IN`; default none.
     pub(crate) panic_in: Option<String>,
 }
 
@@ -69,7 +69,7 @@ impl Config {
         Config::with(role, database, &cli.queue, reader)
     }
 
-    /// Reads the settings of a demo, which makes a database of its own.
+    /// Reads the settings of a demo, which creates a database of its own.
     pub(crate) fn of_demo(queue: &QueueArgs, reader: &mut Reader<'_>) -> Result<Config, Fault> {
         let role = "demo";
         let database = DatabaseConfig::at(DatabaseUrl::embedded(), role, reader)?;
@@ -91,21 +91,21 @@ impl Config {
     }
 }
 
-/// What `up`, `worker` and `api` need besides.
+/// The additional settings of `up`, `worker` and `api`.
 pub(crate) struct ServerConfig {
-    /// Where they listen for HTTP.
+    /// The address of the HTTP server.
     pub(crate) listen: Listen,
-    /// Whether an older schema is brought up at the start. `--migrate`, `SYNCLINE_MIGRATE`; default `true` for `up`, else
+    /// True if an older schema is upgraded at the start. `--migrate`, `SYNCLINE_MIGRATE`; default `true` for `up`, else
     /// `false`.
     pub(crate) migrate: bool,
-    /// Whether tables may be made where others are. `--among-other-tables`; default no.
+    /// True if tables may be created beside other tables. `--among-other-tables`; default no.
     pub(crate) among_other_tables: bool,
     /// Whether a start waits until another process has migrated the schema. `--wait-for-schema`, `SYNCLINE_WAIT_FOR_SCHEMA`;
     /// default `false`.
     pub(crate) wait_for_schema: bool,
-    /// How jobs are taken; none for the API alone.
+    /// The settings of the worker; none for the API alone.
     pub(crate) worker: Option<WorkerConfig>,
-    /// How long things are kept. `SYNCLINE_KEEP_*`, `SYNCLINE_PURGE_EVERY`.
+    /// How long records are kept. `SYNCLINE_KEEP_*`, `SYNCLINE_PURGE_EVERY`.
     pub(crate) retention: Retention,
 }
 
@@ -153,12 +153,12 @@ impl ServerConfig {
     }
 }
 
-/// Reads how long things are kept, from the flags of `purge` and from variables.
+/// Reads the retention, from the flags of `purge` and from variables.
 pub(crate) fn retention(args: &KeepArgs, reader: &mut Reader<'_>) -> Result<Retention, Fault> {
     retention::read(args, reader)
 }
 
-/// Reads every setting there is, as `syncline up` would; of a worker, the address that it has for itself.
+/// Reads all settings, as `syncline up` would, and the address that only a worker has.
 pub(crate) fn all(cli: &Cli, args: &ConfigArgs, mut reader: Reader<'_>) -> Result<Vec<Setting>, Fault> {
     Config::of("up", cli, &mut reader)?;
     ServerConfig::up(&args.servers, &mut reader)?;

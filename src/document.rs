@@ -1,4 +1,4 @@
-//! Syncs as YAML: read and checked; errors name file, line and column.
+//! Reads and checks syncs in YAML. Errors have file, line and column.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,40 +14,37 @@ use crate::{
     positions::{Positions, from_yaml},
 };
 
-/// The syncs of a file.
 #[derive(Debug)]
 pub(crate) struct Document {
-    /// What the file is called in messages.
+    /// The file's name in messages.
     file: PathBuf,
-    /// Each with what can be said about it.
+    /// Each with its findings.
     pub(crate) syncs: Vec<Checked>,
 }
 
-/// A sync and what can be said about it.
+/// A sync and its findings.
 #[derive(Debug, Serialize)]
 pub(crate) struct Checked {
-    /// The sync; its paths are absolute.
+    /// The document; its paths are absolute.
     #[serde(skip)]
     pub(crate) spec: SyncSpec,
-    /// Its name.
     pub(crate) name: String,
-    /// Faults and warnings.
+    /// Errors and warnings.
     pub(crate) findings: Vec<Located>,
 }
 
-/// A finding and where in the file it stands.
+/// A finding and its place in the file.
 #[derive(Debug, Serialize)]
 pub(crate) struct Located {
-    /// What is to be said.
     #[serde(flatten)]
     pub(crate) finding: Finding,
-    /// Line, from 1.
+    /// From 1.
     pub(crate) line: u64,
-    /// Column, from 1.
+    /// From 1.
     pub(crate) column: u64,
 }
 
-/// Reads files; a folder stands for the `.yaml` and `.yml` files in it. A fault lists the errors of all of them.
+/// Reads files; for a folder, the `.yaml` and `.yml` files in it. The fault lists the errors of all files.
 pub(crate) fn read_all(paths: &[PathBuf]) -> Result<Vec<Document>, Fault> {
     let mut documents: Vec<Document> = Vec::new();
     let mut wrong = Vec::new();
@@ -93,8 +90,8 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Fault> {
     Ok(files)
 }
 
-/// Reads a file of one or more documents; `-` is standard input. A file whose keys or kinds of values are wrong is a fault
-/// that lists every such error with file, line and column.
+/// Reads a file of one or more documents; `-` is standard input. If keys or types of values are wrong, the fault lists
+/// every such error with file, line and column.
 pub(crate) fn read(file: &Path) -> Result<Document, Fault> {
     let shown = shown(file);
     let text = if file == Path::new("-") {
@@ -147,14 +144,14 @@ pub(crate) fn read(file: &Path) -> Result<Document, Fault> {
     Ok(Document { file: shown.clone(), syncs: specs.into_iter().enumerate().map(check_one).collect() })
 }
 
-/// Findings as a reader meets them in the file.
+/// Findings in the order of their places in the file.
 fn in_order<'a>(findings: impl Iterator<Item = &'a Located>) -> Vec<&'a Located> {
     let mut findings: Vec<&Located> = findings.collect();
     findings.sort_by_key(|located| (located.line, located.column));
     findings
 }
 
-/// What a file is called in messages.
+/// The file's name in messages.
 fn shown(file: &Path) -> PathBuf {
     if file == Path::new("-") { PathBuf::from("<stdin>") } else { file.to_owned() }
 }
@@ -164,7 +161,7 @@ fn locate(finding: Finding, positions: &Positions, place: usize) -> Located {
     Located { finding, line, column }
 }
 
-/// `file:line:column: what is wrong`, and the line itself, for text that is not YAML.
+/// `file:line:column: error`, and the line itself, for text that is not YAML.
 fn misread(file: &Path, text: &str, error: &serde_saphyr::Error) -> String {
     let error = error.without_snippet();
     let plain = error.to_string();
@@ -187,7 +184,7 @@ fn misread(file: &Path, text: &str, error: &serde_saphyr::Error) -> String {
     format!("{}:{line}:{column}: {message}\n  {}", file.display(), source.trim())
 }
 
-/// Line and column of the first tab among the spaces that a line begins with.
+/// Line and column of the first tab in the indentation of a line.
 fn tab_in_indentation(text: &str) -> Option<(u64, u64)> {
     (1..).zip(text.lines()).find_map(|(line, text)| {
         let column =
@@ -197,7 +194,7 @@ fn tab_in_indentation(text: &str) -> Option<(u64, u64)> {
 }
 
 impl Document {
-    /// A fault that lists every error, if there is one.
+    /// Fails with all errors, if there are any.
     pub(crate) fn refuse_errors(&self) -> Result<(), Fault> {
         let errors: Vec<String> = self.told(Severity::Error);
         if errors.is_empty() { Ok(()) } else { Err(Fault::usage(errors.join("\n"))) }

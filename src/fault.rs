@@ -1,4 +1,4 @@
-//! What ends a command, and with which exit code.
+//! Errors of a command, and its exit code.
 
 use std::process::ExitCode;
 
@@ -9,9 +9,9 @@ use crate::config::QueueConfig;
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// It did what was asked.
+    /// Exit code 0.
     Done,
-    /// Something failed or is in conflict.
+    /// Something failed or is in conflict: exit code 1.
     Failed,
 }
 
@@ -24,7 +24,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// What the system says of an error, without its number.
+/// The system's text of an error, without its number.
 pub(crate) fn said(error: &std::io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or_default().to_owned()
@@ -33,11 +33,11 @@ pub(crate) fn said(error: &std::io::Error) -> String {
 /// Why a command stopped.
 #[derive(Debug)]
 pub(crate) struct Fault {
-    /// 1 where something failed, 2 where the use or the configuration is wrong.
+    /// The exit code: 1 if something failed, 2 if the use or the configuration is wrong.
     pub(crate) code: u8,
-    /// What and why, and the remedy; never a secret.
+    /// The error, its cause and the remedy; never a secret.
     pub(crate) message: String,
-    /// The store of the queue is at fault, and the message does not say which one that is.
+    /// True if the queue's store failed and the message does not say which store that is.
     of_queue: bool,
     /// Whether a server that starts may wait for it to pass.
     pub(crate) passes: Passes,
@@ -55,12 +55,12 @@ pub(crate) enum Passes {
 }
 
 impl Fault {
-    /// Something failed.
+    /// An error with exit code 1.
     pub(crate) fn failed(message: impl Into<String>) -> Fault {
         Fault { code: 1, message: message.into(), of_queue: false, passes: Passes::Never }
     }
 
-    /// The command or the configuration is wrong.
+    /// An error of the usage or the configuration, with exit code 2.
     pub(crate) fn usage(message: impl Into<String>) -> Fault {
         Fault { code: 2, message: message.into(), of_queue: false, passes: Passes::Never }
     }
@@ -70,7 +70,7 @@ impl Fault {
         Fault { passes, ..self }
     }
 
-    /// Says where the queue is, if it is its store that is at fault.
+    /// Adds the location of the queue, if its store failed.
     pub(crate) fn placed(self, queue: &QueueConfig) -> Fault {
         match (self.of_queue, &queue.redis) {
             (true, Some(_)) => Fault {
@@ -107,7 +107,7 @@ impl From<syncline_service::Error> for Fault {
         match error {
             Error::Database(error) => error.into(),
             Error::Queue(error) => error.into(),
-            // What is paused or written to all the time may be tried again as it is.
+            // A retry without changes may succeed if something is paused or is written to all the time.
             Error::Refused {
                 why: Refusal::QueuePaused | Refusal::SyncPaused | Refusal::Contended,
                 message,

@@ -1,4 +1,4 @@
-//! Ids of runs and jobs, written whole or as a prefix that only one of them has.
+//! Ids of runs and jobs, complete or as a unique prefix.
 
 use std::collections::BTreeSet;
 
@@ -12,12 +12,12 @@ use uuid::Uuid;
 
 use crate::fault::Fault;
 
-/// A shorter prefix would mean too many ids.
+/// The shortest prefix, in hexadecimal digits; a shorter one would match too many ids.
 const SHORTEST: usize = 4;
-/// As many ids as an ambiguous prefix is answered with.
+/// The most ids that the error for an ambiguous prefix lists.
 const NAMED: usize = 5;
 
-/// The ids from the first to the last that begin like this; none if it cannot begin an id.
+/// The first and the last possible id with this prefix; none if no id can begin with it.
 pub(crate) fn range(prefix: &str) -> Option<(Uuid, Uuid)> {
     if let Ok(id) = Uuid::try_parse(prefix) {
         return Some((id, id));
@@ -37,7 +37,7 @@ pub(crate) fn range(prefix: &str) -> Option<(Uuid, Uuid)> {
     Some((fill('0')?, fill('f')?))
 }
 
-/// The runs on record whose ids begin like this.
+/// The ids of stored runs in the range.
 async fn of_runs(db: &DatabaseConnection, range: (Uuid, Uuid)) -> Result<BTreeSet<Uuid>, Fault> {
     let ids: Vec<Uuid> = sync_history::Entity::find()
         .select_only()
@@ -50,7 +50,7 @@ async fn of_runs(db: &DatabaseConnection, range: (Uuid, Uuid)) -> Result<BTreeSe
     Ok(ids.into_iter().collect())
 }
 
-/// The one run that is meant; none where no id on record begins like this.
+/// The run with this prefix; none if no stored id begins with it. A complete id is not looked up.
 pub(crate) async fn run(db: &DatabaseConnection, prefix: &str) -> Result<Option<Uuid>, Fault> {
     match range(prefix) {
         None => Ok(None),
@@ -59,7 +59,7 @@ pub(crate) async fn run(db: &DatabaseConnection, prefix: &str) -> Result<Option<
     }
 }
 
-/// The one run or job that is meant. Jobs that are no runs are in the queue alone.
+/// The run or job with this prefix. Jobs that are not runs are in the queue only.
 pub(crate) async fn job(db: &DatabaseConnection, queue: &RunQueue, prefix: &str) -> Result<Uuid, Fault> {
     let range = range_of(prefix)?;
     let mut found = of_runs(db, range).await?;
@@ -67,7 +67,7 @@ pub(crate) async fn job(db: &DatabaseConnection, queue: &RunQueue, prefix: &str)
     one(prefix, found)?.ok_or_else(|| Fault::usage(format!("there is no job whose id begins with {prefix}")))
 }
 
-/// The dead letters that are meant. A whole id is taken as it stands: what it is no more is said later.
+/// The dead letters with these prefixes. A complete id is not looked up here; the later command reports an unknown one.
 pub(crate) async fn dead(
     db: &DatabaseConnection,
     queue: &RunQueue,
@@ -91,7 +91,7 @@ fn range_of(prefix: &str) -> Result<(Uuid, Uuid), Fault> {
     })
 }
 
-/// Adds the jobs of these states whose ids are in the range; a whole id is one that somebody has seen.
+/// Adds the jobs of these states whose ids are in the range; a complete id is added without looking it up.
 async fn of_jobs(
     db: &DatabaseConnection,
     queue: &RunQueue,
@@ -117,7 +117,7 @@ async fn of_jobs(
     Ok(())
 }
 
-/// [`job`] of each.
+/// Resolves each prefix like [`job`].
 pub(crate) async fn jobs(
     db: &DatabaseConnection,
     queue: &RunQueue,

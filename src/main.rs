@@ -1,4 +1,4 @@
-//! The one binary: settings in, parts built, parts joined; no sync logic.
+//! The binary: reads the settings, builds the parts and connects them; it contains no sync logic.
 
 mod app;
 mod cli;
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Help and versions go to standard output; a wrong use to standard error, in the form that was asked for.
+/// Prints help and versions to standard output, usage errors to standard error, as text or JSON as requested.
 fn misused(
     error: &clap::Error,
     command: &clap::Command,
@@ -69,7 +69,7 @@ fn misused(
         let message = text.trim().trim_start_matches("error: ");
         return Output::new(true, ColorChoice::Never, screen).fault(&Fault::usage(message));
     }
-    // A reader that has gone away is no fault of ours.
+    // An error because the reader has closed the pipe is ignored.
     let _ = if error.use_stderr() {
         write!(std::io::stderr(), "{}", output::folded(&told(), screen))
     } else {

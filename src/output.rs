@@ -1,4 +1,4 @@
-//! What people and programs read: tables, coloured diffs, JSON.
+//! Output as text or JSON: tables, coloured diffs, documents.
 
 mod plan;
 mod table;
@@ -24,23 +24,23 @@ use crate::{
     fault::{Fault, said},
 };
 
-/// Columns of a terminal that does not tell its size.
+/// The width of a terminal that does not report its size.
 const USUAL_WIDTH: usize = 80;
 
-/// Said once below values that [`shown`] has cut.
+/// The note below values that [`shown`] has cut.
 const CUT: &str = "values that end with … are cut; --json shows them whole";
 
-/// Where results go, and in which form.
+/// The form of the output.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
     json: bool,
     color: bool,
-    /// Columns of the screen; none where lines may have any length.
+    /// The width of the screen; none if lines may have any length.
     width: Option<usize>,
 }
 
 impl Output {
-    /// The form that the arguments and the terminal ask for.
+    /// The form for these arguments and this terminal.
     pub(crate) fn new(json: bool, color: ColorChoice, screen: ScreenConfig) -> Output {
         let color = match color {
             ColorChoice::Always => true,
@@ -50,41 +50,41 @@ impl Output {
         Output { json, color: color && !json, width: screen_width(screen) }
     }
 
-    /// Whether a program reads.
+    /// True for JSON output.
     pub(crate) fn is_json(&self) -> bool {
         self.json
     }
 
-    /// A sentence for people, on lines as wide as the screen; nothing for programs.
+    /// Prints a sentence, wrapped at the width of the screen; nothing with `--json`.
     pub(crate) fn line(&self, text: impl std::fmt::Display) {
         self.verbatim(table::wrap(&text.to_string(), self.width, "  "));
     }
 
-    /// Whether a line is no wider than the screen.
+    /// True if a line fits the screen.
     pub(crate) fn fits(&self, line: &str) -> bool {
         self.width.is_none_or(|width| table::visible(line) <= width)
     }
 
-    /// Text for people whose lines are not broken: commands to copy, SQL.
+    /// Prints text without wrapping it, such as commands to copy or SQL; nothing with `--json`.
     pub(crate) fn verbatim(&self, text: impl std::fmt::Display) {
         if !self.json {
             write_out(&format!("{text}\n"));
         }
     }
 
-    /// A remark beside the result, on standard error.
+    /// Prints a remark to standard error; nothing with `--json`.
     pub(crate) fn note(&self, text: &str) {
         if !self.json {
             let _ = writeln!(io::stderr(), "{}", table::wrap(text, self.width, "  "));
         }
     }
 
-    /// Something that failed, on standard error; programs find it in the command's document.
+    /// Prints an error to standard error; with `--json` it is in the command's document.
     pub(crate) fn error(&self, text: &str) {
         self.note(&format!("error: {text}"));
     }
 
-    /// The one document for programs; nothing for people.
+    /// Prints the JSON document; nothing without `--json`.
     pub(crate) fn data(&self, data: &impl Serialize) {
         if self.json {
             write_with(|out| {
@@ -94,7 +94,7 @@ impl Output {
         }
     }
 
-    /// A table for people.
+    /// Prints a table; nothing with `--json`.
     pub(crate) fn table(&self, head: &[&str], rows: Vec<Vec<String>>) {
         if self.json {
             return;
@@ -116,18 +116,18 @@ impl Output {
         }
     }
 
-    /// A headline, with an empty line above it where something stands above it.
+    /// Prints a headline, with an empty line before it unless it is the first output.
     pub(crate) fn headline(&self, text: &str) {
         let gap = if WRITTEN.load(Ordering::Relaxed) { "\n" } else { "" };
         self.line(format!("{gap}{}", self.paint(text, Style::new().bold())));
     }
 
-    /// Text in a style, where there is colour.
+    /// Text in a style, if colours are on.
     pub(crate) fn paint(&self, text: &str, style: Style) -> String {
         if self.color { text.style(style).to_string() } else { text.to_owned() }
     }
 
-    /// What ended a command, on standard error, and the exit code.
+    /// Prints the error that ended a command to standard error, and returns the exit code.
     pub(crate) fn fault(&self, fault: &Fault) -> ExitCode {
         let text = if self.json {
             json!({ "error": { "exit_code": fault.code, "message": fault.message } }).to_string()
@@ -142,7 +142,7 @@ impl Output {
     }
 }
 
-/// Text on lines as wide as the screen. A line that is set in is a command to copy or a line of a document, and stays whole.
+/// Wraps text at the width. An indented line is a command to copy or a line of a document and is not wrapped.
 fn fold(text: &str, width: Option<usize>) -> String {
     let lines = text.split('\n').map(|line| match line.starts_with("  ") {
         true => line.to_owned(),
@@ -151,13 +151,13 @@ fn fold(text: &str, width: Option<usize>) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Text for standard error, on lines as wide as its screen.
+/// Text for standard error, wrapped at the width of its screen.
 pub(crate) fn folded(text: &str, screen: ScreenConfig) -> String {
     let is_terminal = io::stderr().is_terminal();
     fold(text, width_of(screen, is_terminal, || terminal_size::terminal_size_of(io::stderr())))
 }
 
-/// COLUMNS, or what the terminal says. What is piped has no width unless COLUMNS names one.
+/// COLUMNS, or the width of the terminal. Piped output has no width unless COLUMNS sets one.
 fn screen_width(screen: ScreenConfig) -> Option<usize> {
     width_of(screen, io::stdout().is_terminal(), || terminal_size::terminal_size_of(io::stdout()))
 }
@@ -171,10 +171,10 @@ fn width_of(
     screen.columns.or_else(terminal).filter(|columns| *columns > 0)
 }
 
-/// Why what was written did not arrive.
+/// The first error of writing the output.
 static LOST: OnceLock<String> = OnceLock::new();
 
-/// Whether anything was written to standard output.
+/// True if anything was written to standard output.
 static WRITTEN: AtomicBool = AtomicBool::new(false);
 
 fn write_out(text: &str) {
@@ -185,16 +185,16 @@ fn write_with(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
     WRITTEN.store(true, Ordering::Relaxed);
     let mut out = BufWriter::new(io::stdout().lock());
     let written = write(&mut out).and_then(|()| out.flush());
-    // A reader that has gone away (`| head`) is no fault of ours.
+    // An error because the reader has closed the pipe (`| head`) is ignored.
     if let Err(error) = written.as_ref()
         && error.kind() != io::ErrorKind::BrokenPipe
     {
-        // The first one says why.
+        // Only the first error is kept.
         let _ = LOST.set(said(error));
     }
 }
 
-/// A fault if a part of the output could not be written.
+/// The error if a part of the output could not be written.
 pub(crate) fn lost() -> Option<Fault> {
     LOST.get().map(|why| Fault::failed(format!("the output could not be written: {why}")))
 }
@@ -207,7 +207,7 @@ fn text(value: &Value, key: &str) -> String {
     value[key].as_str().unwrap_or_default().to_owned()
 }
 
-/// A value on one line, cut where it is long.
+/// A value on one line, cut if it is long.
 pub(crate) fn shown(value: &Value) -> String {
     let text = match value {
         Value::Null => "nothing".to_owned(),

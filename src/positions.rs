@@ -1,4 +1,4 @@
-//! A YAML text as values, each with its line and column.
+//! Parses YAML into values with their lines and columns.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -10,10 +10,10 @@ use serde_json::Value;
 use serde_saphyr::Spanned;
 use syncline_engine::spec::Finding;
 
-/// A document's values, each with its place.
+/// A value of a document, with the positions of its children.
 #[derive(Debug)]
 enum Node {
-    /// The place of each key, and its value.
+    /// The position of each key, and its value.
     Map(BTreeMap<String, (Position, Spanned<Node>)>),
     List(Vec<Spanned<Node>>),
     Scalar(Value),
@@ -22,12 +22,12 @@ enum Node {
 /// Line and column, from 1.
 pub(crate) type Position = (u64, u64);
 
-/// The values of one document after another, with their places.
+/// The values of several documents, with their positions.
 #[derive(Debug, Default)]
 pub(crate) struct Positions(Vec<Spanned<Node>>);
 
 impl Positions {
-    /// Reads a text of one or more documents.
+    /// Parses a text of one or more documents.
     pub(crate) fn read(text: &str) -> Result<Positions, serde_saphyr::Error> {
         Ok(Positions(from_yaml(text)?))
     }
@@ -37,7 +37,7 @@ impl Positions {
         self.0.iter().map(|document| document.value.json()).collect()
     }
 
-    /// The place of what a finding is about in the nth document, or of the nearest value around it.
+    /// The position of a finding's value in the nth document, or of the nearest value around it.
     pub(crate) fn find(&self, document: usize, finding: &Finding) -> Option<Position> {
         let mut node = self.0.get(document)?;
         let mut place = (node.referenced.line(), node.referenced.column());
@@ -60,7 +60,7 @@ impl Positions {
     }
 }
 
-/// Only `true` and `false` are booleans: a column may well be called `n`, and a status `no`.
+/// Only `true` and `false` are booleans: `n` is a valid name of a column, and `no` of a status.
 pub(crate) fn from_yaml<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, serde_saphyr::Error> {
     let options = serde_saphyr::options! { strict_booleans: true };
     serde_saphyr::from_multiple_with_options(text, options)
@@ -84,7 +84,7 @@ impl<'de> Deserialize<'de> for Node {
 
 struct NodeVisitor;
 
-/// Scalars that JSON has as well.
+/// Visits the scalars that also exist in JSON.
 macro_rules! scalars {
     ($($visit:ident: $kind:ty),+) => {
         $(fn $visit<E>(self, value: $kind) -> Result<Node, E> { Ok(Node::Scalar(Value::from(value))) })+
@@ -136,7 +136,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
             let place = (key.referenced.line(), key.referenced.column());
             map.insert(key.value, (place, access.next_value()?));
         }
-        // Nothing is left behind that a deserializer would complain about.
+        // All entries must be consumed, or the deserializer reports an error.
         while access.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(Node::Map(map))
     }

@@ -1,4 +1,4 @@
-//! The JSON Schema of sync documents, made from the tables that documents are checked against.
+//! The JSON Schema of sync documents, generated from the tables that documents are checked with.
 
 use serde_json::{Map, Value, json};
 use syncline_connectors::{Availability, Platform, platforms};
@@ -27,7 +27,7 @@ pub(crate) fn schema() -> Value {
     schema
 }
 
-/// Where a side names a platform, its scope has the keys of that platform.
+/// The keys that the scope of a side has for this platform.
 fn scope(side: Side, platform: &Platform) -> Option<Value> {
     platform.keys()?;
     let names: Vec<&str> = names_of(platform).collect();

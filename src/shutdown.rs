@@ -1,4 +1,4 @@
-//! Signals into one cancellation token.
+//! Turns signals into a cancellation token.
 
 use std::io;
 
@@ -6,8 +6,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::fault::Fault;
 
-/// A token that is cancelled at SIGTERM or Ctrl-C. A second signal ends the process at once. From the moment this
-/// returns no signal is missed, however busy the process is.
+/// Returns a token that is cancelled at SIGTERM or Ctrl-C. A second signal ends the process at once. After this returns
+/// no signal is missed, however busy the process is.
 pub(crate) fn on_signals() -> Result<CancellationToken, Fault> {
     let mut signals = Signals::listen()
         .map_err(|error| Fault::failed(format!("signals cannot be listened to: {error}")))?;

@@ -1,4 +1,4 @@
-//! Runs that a command waits for, with a worker of its own beside whatever others there are.
+//! Waits for a run, with a worker of its own beside any others.
 
 use std::{io::IsTerminal, sync::Arc, time::Duration};
 
@@ -26,12 +26,12 @@ use crate::{
     shutdown,
 };
 
-/// How often to look whether a run that another worker has is over; our own worker tells us.
+/// How often to check whether a run of another worker is over; the command's own worker notifies it.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How often the progress bar moves.
+/// How often the progress bar is updated.
 const SHOW_EVERY: Duration = Duration::from_millis(250);
 
-/// A run that a person asks for.
+/// A run that a person requests.
 pub(crate) fn manual_run(
     config: &sync_config::Model,
     kind: RunKind,
@@ -40,7 +40,7 @@ pub(crate) fn manual_run(
     Ok(NewRun { args: manual_args(options), ..run_of(config, kind)? })
 }
 
-/// What the options tell a run.
+/// The arguments of a run for these options.
 pub(crate) fn manual_args(options: &RunOptions) -> RunArgs {
     RunArgs {
         confirm_deletes: options.confirm_deletes,
@@ -49,7 +49,7 @@ pub(crate) fn manual_args(options: &RunOptions) -> RunArgs {
     }
 }
 
-/// Accepts a run and works on its sync's jobs until it is over. Another worker may well have it: then this one waits.
+/// Accepts a run and works on its sync's jobs until it is over. Another worker may take it: then this only waits.
 pub(crate) async fn run_to_end(
     config: &Config,
     db: &DatabaseConnection,
@@ -63,7 +63,7 @@ pub(crate) async fn run_to_end(
     follow(config.role, environment, (id, sync_key(run.sync_config_id)), lease, output).await
 }
 
-/// Works on jobs of a key, its sync's or its link's, until this run is over.
+/// Works on jobs of a key, a sync's or a link's, until this run is over.
 pub(crate) async fn follow(
     role: &str,
     environment: Environment,
@@ -79,14 +79,14 @@ pub(crate) async fn follow(
         settled: Some(Arc::clone(&settled)),
         only: Some(key),
         schedules: false,
-        // It waits for its own run, which it has put there itself.
+        // It waits for its own run, which is in the queue already.
         listen: false,
         poll_interval: Duration::from_millis(500),
         ..app::own_pool(role, lease)
     };
     let bar = bar(output);
     let mut waiting = Waiting::default();
-    // Where a line moves, a pause is told before it does: nothing will for a while.
+    // On a terminal a pause is reported at once: nothing else will happen for a while.
     if !bar.is_hidden()
         && let Some(row) = sync_history::by_run(&environment.db, id).await?
     {
@@ -94,7 +94,7 @@ pub(crate) async fn follow(
     }
     let worker = tokio::spawn(syncline_worker::run(environment.clone(), pool, stop.clone(), |_| {}));
     let (mut look, mut show) = (tokio::time::interval(LOOK_EVERY), tokio::time::interval(SHOW_EVERY));
-    // The first tick of both comes at once, and nothing is to be seen yet.
+    // The first tick of both comes at once, when there is nothing to show yet.
     look.tick().await;
     show.tick().await;
     let over = loop {
@@ -121,7 +121,7 @@ pub(crate) async fn follow(
     }
     match over {
         Some(row) => {
-            // The person who waits is told at once; nothing is left for the dead letters.
+            // The waiting person sees the error at once, so it need not stay in the dead letters.
             if row.dead_at.is_some() && row.sync_type == SyncMethod::Manual {
                 dead::discard(&environment.db, id).await.map_err(|error| Fault::failed(error.to_string()))?;
             }
@@ -133,12 +133,12 @@ pub(crate) async fn follow(
     }
 }
 
-/// What a run waits for.
+/// Why a run does not begin yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Reason {
-    /// In full, with the remedy.
+    /// The complete text, with the remedy.
     whole: String,
-    /// For the line that moves, which must not be longer than the screen is wide.
+    /// The text of the progress bar, which must fit the screen.
     short: String,
 }
 
@@ -148,7 +148,7 @@ impl Reason {
     }
 }
 
-/// Says what the run waits for, each reason once.
+/// Prints why the run does not begin, each reason once.
 #[derive(Default)]
 struct Waiting(Option<Reason>);
 
@@ -161,7 +161,7 @@ impl Waiting {
         if reason != self.0
             && let Some(reason) = &reason
         {
-            // A line that is written over a drawn one leaves a part of it.
+            // Printing over a drawn bar would leave parts of it.
             bar.suspend(|| output.note(&reason.whole));
             bar.set_message(reason.short.clone());
         }
@@ -169,7 +169,7 @@ impl Waiting {
     }
 }
 
-/// The pause that a run waits for, if there is one.
+/// The pause that a run waits for, if any.
 async fn paused(environment: &Environment, row: &sync_history::Model) -> Result<Option<Reason>, Fault> {
     let Some(sync) = syncs::by_id(&environment.db, row.sync_config_id).await? else { return Ok(None) };
     let holding = holding(&environment.db, &sync, &sync.to_string()).await?;
@@ -239,7 +239,7 @@ async fn show_progress(bar: &ProgressBar, environment: &Environment, id: Uuid) {
     {
         if bar.length() != Some(total) {
             bar.set_length(total);
-            // The template is a constant; a mistake in it shows as the default style.
+            // The template is a constant; if it were invalid, the default style would be used.
             let style = ProgressStyle::with_template("{bar:40} {pos}/{len} items {eta}");
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         }

@@ -1,4 +1,4 @@
-//! Numbers, times and names in words.
+//! Numbers, times and names as text.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub(crate) fn is_are(number: u64) -> &'static str {
     if number == 1 { "is" } else { "are" }
 }
 
-/// A length of time in its largest unit.
+/// A duration in its largest unit.
 pub(crate) fn age(age: Duration) -> String {
     match age.as_secs() {
         seconds @ 0..120 => format!("{seconds} s"),
@@ -31,17 +31,17 @@ pub(crate) fn since(time: DateTime<Utc>) -> String {
     age((Utc::now() - time).to_std().unwrap_or_default())
 }
 
-/// Milliseconds, as seconds where they are many.
+/// A duration in milliseconds; from one second on in seconds.
 pub(crate) fn took(ms: i64) -> String {
     if ms < 1_000 { format!("{ms} ms") } else { format!("{:.1} s", ms as f64 / 1000.0) }
 }
 
-/// A time in UTC, with its year where it is not this one.
+/// A time in UTC, with its year unless it is the current one.
 pub(crate) fn time(at: DateTime<Utc>) -> String {
     if at.year() == Utc::now().year() { at.format("%m-%d %H:%M:%S").to_string() } else { date(at) }
 }
 
-/// What started a run.
+/// What triggered a run.
 pub(crate) fn trigger(run: &sync_history::Model) -> String {
     match run.sync_type {
         SyncMethod::Batch => "schedule".to_owned(),
@@ -50,12 +50,12 @@ pub(crate) fn trigger(run: &sync_history::Model) -> String {
     }
 }
 
-/// A time with its year, in UTC.
+/// A time in UTC with its year.
 pub(crate) fn date(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-/// A link's item, as people know it: the source's key or id, and the target's where it is another.
+/// A link's item for display: the source's key or id, and the target's if it differs.
 pub(crate) fn item(link: &sync_metadata::Model) -> String {
     let source = link.source_key.as_ref().or(link.entity_id.as_ref());
     let target = link.target_key.as_ref().or(link.external_id.as_ref());
@@ -66,7 +66,7 @@ pub(crate) fn item(link: &sync_metadata::Model) -> String {
     }
 }
 
-/// How far a running job has come.
+/// The progress of a running job.
 pub(crate) fn progress(progress: &Value) -> String {
     match (progress["done"].as_u64(), progress["total"].as_u64(), progress["removed"].as_u64()) {
         (Some(done), Some(total), _) if total > 0 => {

@@ -1,8 +1,8 @@
-//! Where the server may listen.
+//! Which addresses the server may listen on.
 
 use std::net::SocketAddr;
 
-/// Refuses an address that others can reach: there are no tokens yet, so whoever connects may do everything.
+/// Refuses an address that other machines can reach: there are no tokens yet, so any client may do everything.
 pub fn check_bind(addr: SocketAddr) -> Result<(), String> {
     if addr.ip().to_canonical().is_loopback() {
         return Ok(());

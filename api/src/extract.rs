@@ -1,4 +1,4 @@
-//! What a request carries, read strictly: an unknown key is refused by name, and every refusal is a problem document.
+//! Strict extractors: an unknown key is refused by name, and every refusal is a problem document.
 
 use std::time::Duration;
 
@@ -18,13 +18,13 @@ use uuid::Uuid;
 
 use crate::problem::Problem;
 
-/// The largest body that is taken, in bytes.
+/// The largest body that is accepted, in bytes.
 const BODY_LIMIT: usize = 1 << 20;
 
-/// A larger body is read and dropped up to here.
+/// A larger body is read and discarded up to this many bytes.
 const DISCARD_LIMIT: usize = 16 << 20;
 
-/// How long a body may take to arrive.
+/// Timeout of reading a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A JSON body.
@@ -43,7 +43,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
                 "The body must be JSON: send it with the header content-type: application/json",
             ));
         }
-        // Whoever asks before sending is told before sending.
+        // A client that sends `Expect: 100-continue` gets the refusal before it sends the body.
         let headers = request.headers();
         let announced = announced(headers).unwrap_or(0);
         if announced > DISCARD_LIMIT as u64 || (announced > BODY_LIMIT as u64 && headers.contains_key(EXPECT))
@@ -58,8 +58,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     }
 }
 
-/// Reads a body to its end, and somewhat past its limit: a client that is still sending when the connection closes would
-/// see it fail instead of the answer.
+/// Reads a body to its end, or to `DISCARD_LIMIT`: a client that still sends when the connection closes would see a
+/// broken connection instead of the response.
 async fn read(body: Body) -> Result<Vec<u8>, Problem> {
     let mut stream = body.into_data_stream();
     let (mut bytes, mut length) = (Vec::new(), 0);
@@ -118,7 +118,7 @@ fn malformed(error: &serde_json::Error) -> Problem {
 }
 
 fn wrong_field(path: &str, message: &str) -> Problem {
-    // The place in the text says less than the name of the field.
+    // The field's name is more useful than the position in the text.
     let message = message.split(" at line ").next().unwrap_or(message);
     let problem = |detail: String| {
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-body", "Invalid body", detail)
@@ -129,7 +129,7 @@ fn wrong_field(path: &str, message: &str) -> Problem {
     }
 }
 
-/// The field that a message is about: an unknown or missing one is named by the message, any other by its path.
+/// The field that a message is about: from the message for an unknown, missing or duplicate one, else from the path.
 fn field_of(path: &str, message: &str) -> Option<String> {
     for start in ["unknown field `", "missing field `", "duplicate field `"] {
         if let Some(rest) = message.strip_prefix(start) {
@@ -139,7 +139,7 @@ fn field_of(path: &str, message: &str) -> Option<String> {
     (path != ".").then(|| path.to_owned())
 }
 
-/// A message with the name of its field, unless it says that itself.
+/// A message prefixed with the field's name, unless it contains it.
 fn about(field: &str, message: &str) -> String {
     if message.contains(&format!("`{field}`")) { message.to_owned() } else { format!("{field}: {message}") }
 }
@@ -163,19 +163,19 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for StrictQuery<T>
     }
 }
 
-/// What is left of "path: message".
+/// The message without the path before it.
 fn last_part(message: &str) -> &str {
     let known = ["unknown field `", "missing field `", "duplicate field `"];
     known.iter().find_map(|start| message.find(start)).map_or(message, |at| &message[at..])
 }
 
-/// A key of the query string is wrong.
+/// The problem for a wrong key of the query string.
 pub(crate) fn invalid_query(field: &str, detail: &str) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "invalid-query", "Invalid query", about(field, detail))
         .with_field(field, detail)
 }
 
-/// A job's id in the path.
+/// The job id in the path.
 #[derive(Debug)]
 pub(crate) struct JobId(pub(crate) Uuid);
 

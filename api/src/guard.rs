@@ -1,8 +1,8 @@
-//! What keeps a web page from using the API through its visitor's browser.
+//! Protection against web pages that call the API through the browser of their visitor.
 //!
 //! The server listens on loopback only, but a page may point a name of its own at 127.0.0.1 (DNS rebinding) and then
-//! count as the same origin. Such a request names the page's host, so any host that is not loopback is refused. A page
-//! that sends a form across sites names the right host, but gives itself away by its origin.
+//! count as the same origin. Such a request has the page's host in its Host header, so any host that is not loopback is
+//! refused. A page that submits a form across sites sends the right host, but its Origin header differs.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -19,7 +19,7 @@ use axum::{
 
 use crate::problem::Problem;
 
-/// Lets a request pass that names this machine and comes from no foreign page.
+/// Accepts requests whose host is this machine and whose origin is no other site.
 pub(crate) async fn guard(request: Request, next: Next) -> Response {
     let checked = check_host(request.uri(), request.headers())
         .and_then(|()| check_origin(request.method(), request.headers()));
@@ -61,7 +61,7 @@ fn misdirected(what: &str) -> Problem {
     )
 }
 
-/// Is it localhost, 127.0.0.0/8 or `[::1]`, with any port?
+/// True for localhost, 127.0.0.0/8 and `[::1]`, with any port.
 fn is_loopback(authority: &str) -> bool {
     let Ok(authority) = authority.parse::<Authority>() else { return false };
     let host = authority.host();
@@ -94,7 +94,7 @@ fn check_origin(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
             return foreign(origin);
         }
     }
-    // Browsers that leave the origin out still say this.
+    // Browsers that leave out Origin still send this header.
     if headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site") {
         return foreign("another site");
     }

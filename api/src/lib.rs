@@ -1,7 +1,7 @@
-//! The HTTP API: checks, one query or one enqueue, shapes the answer.
+//! The HTTP API: a handler checks the request, runs one query or one enqueue, and formats the response.
 //!
-//! It never syncs: what takes longer than a query becomes a job, and a worker does it. Errors are problem documents
-//! (RFC 9457), and every request is checked for the host it names before anything else.
+//! It never syncs: work that takes longer than a query becomes a job for a worker. Errors are problem documents (RFC
+//! 9457), and the host of every request is checked first.
 
 mod bind;
 mod extract;

@@ -1,7 +1,7 @@
 //! Errors as problem documents (RFC 9457).
 //!
-//! What the caller can mend is said to the caller. What it cannot, above all the database's own words, goes to the log
-//! under an id, and the caller gets the id.
+//! An error that the caller can correct is described in the response. Any other, above all an error text of the
+//! database, goes to the log under an id, and the caller gets the id.
 
 use axum::{
     Json,
@@ -18,31 +18,31 @@ use uuid::Uuid;
 /// The media type of a problem document.
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
-/// Seconds after which a caller may try again what failed for an outage.
+/// Seconds until a retry after an outage.
 const OUTAGE_RETRY: u32 = 5;
 
-/// Seconds after which a caller that a full queue refused may try again.
+/// Seconds until a retry when the queue is full.
 const FULL_RETRY: u32 = 30;
 
-/// Why a request was not done.
+/// Why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    /// Names the kind of problem; stays the same from one release to the next.
+    /// The kind of problem; stable across releases.
     #[serde(rename = "type", serialize_with = "kind_urn")]
     pub kind: &'static str,
-    /// The kind in words.
+    /// The kind as a short text.
     pub title: &'static str,
-    /// The HTTP status.
+    /// The HTTP status code.
     pub status: u16,
-    /// What happened here, and what to do.
+    /// What is wrong with this request, and what to do.
     pub detail: String,
-    /// This one occurrence; the log has it under the same id.
+    /// The id of this occurrence; the log has the same id.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "instance_urn")]
     pub instance: Option<Uuid>,
-    /// What is wrong with single fields of the request.
+    /// Errors of single fields of the request.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
-    /// Seconds until it is worth trying again.
+    /// Seconds until a retry is worthwhile.
     #[serde(skip)]
     pub retry_after: Option<u32>,
 }
@@ -58,17 +58,17 @@ fn instance_urn<S: Serializer>(instance: &Option<Uuid>, serializer: S) -> Result
     }
 }
 
-/// What is wrong with one field.
+/// An error of one field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FieldError {
-    /// The field, as the request names it.
+    /// The field's name in the request.
     pub field: String,
-    /// What is wrong, and what is allowed.
+    /// What is wrong, and which values are allowed.
     pub detail: String,
 }
 
 impl Problem {
-    /// A problem; `kind` becomes the last part of its type.
+    /// Creates a problem; `kind` becomes the last part of its type.
     pub fn new(
         status: StatusCode,
         kind: &'static str,
@@ -86,19 +86,19 @@ impl Problem {
         }
     }
 
-    /// A field of the request is wrong.
+    /// Adds an error of one field.
     pub fn with_field(mut self, field: impl Into<String>, detail: impl Into<String>) -> Self {
         self.errors.push(FieldError { field: field.into(), detail: detail.into() });
         self
     }
 
-    /// It is worth trying again after so many seconds.
+    /// Sets the seconds until a retry is worthwhile.
     pub fn with_retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
         self
     }
 
-    /// Something this caller can do nothing about. The error goes to the log, its id to the caller.
+    /// An error that the caller cannot correct. The error goes to the log, its id to the caller.
     pub fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
         let id = Uuid::now_v7();
         tracing::error!(correlation_id = %id, error, "a request failed");
@@ -111,7 +111,7 @@ impl Problem {
         .logged_as(id)
     }
 
-    /// The store of the queue beside the database does not answer.
+    /// The queue's store, which is not the database, does not respond.
     fn queue_outage(error: &syncline_queue::Error) -> Self {
         let id = Uuid::now_v7();
         tracing::warn!(correlation_id = %id, error = error.told(), "a request failed: the queue could not be asked");
@@ -125,7 +125,7 @@ impl Problem {
         .with_retry_after(OUTAGE_RETRY)
     }
 
-    /// The database does not answer.
+    /// The database does not respond.
     fn outage(error: &(dyn std::error::Error + 'static)) -> Self {
         let id = Uuid::now_v7();
         tracing::warn!(correlation_id = %id, error, "a request failed: the database could not be asked");
@@ -232,7 +232,7 @@ impl From<syncline_service::Error> for Problem {
     }
 }
 
-/// Could the same statement succeed later?
+/// True if the same statement could succeed later.
 fn is_outage(error: &DbErr) -> bool {
     let cause = match error {
         DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => return true,
@@ -250,7 +250,8 @@ fn is_outage(error: &DbErr) -> bool {
     }
 }
 
-/// SQLSTATE classes of connections, resources and shutdowns, of serialization and deadlocks; SQLite's busy and locked.
+/// True for SQLSTATE classes of connections, resources, shutdowns, serialization and deadlocks, and for SQLite's busy
+/// and locked.
 fn may_pass(code: &str) -> bool {
     let sqlstate = code.len() == 5 && ["08", "40", "53", "57"].contains(&&code[..2]);
     let sqlite = code.len() < 5 && code.parse::<u32>().is_ok_and(|code| [5, 6].contains(&(code & 0xFF)));

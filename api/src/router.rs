@@ -1,4 +1,4 @@
-//! Every route on one page, and what every request passes through.
+//! All routes, and the middleware that every request passes.
 
 use std::{any::Any, sync::Arc, time::Duration};
 
@@ -21,10 +21,10 @@ use crate::{
     state::ApiState,
 };
 
-/// How long a request may take as a whole.
+/// Timeout of a whole request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// `/healthz`, `/readyz` and `/metrics`, which every role serves.
+/// Routes `/healthz`, `/readyz` and `/metrics`, which every role serves.
 pub fn health_router(state: ApiState) -> Router {
     finish(health_routes(), state)
 }
@@ -58,7 +58,7 @@ fn health_routes() -> Router<ApiState> {
         .route("/metrics", get(metrics::metrics))
 }
 
-/// The later a layer, the earlier a request meets it.
+/// Adds the middleware. The layer added last sees a request first.
 fn finish(routes: Router<ApiState>, state: ApiState) -> Router {
     routes
         .fallback(unknown_route)

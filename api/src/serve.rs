@@ -1,5 +1,5 @@
-//! The accept loop. `axum::serve` sets no time for the request's head, so a client that sends it byte by byte would keep
-//! its connection for ever.
+//! The accept loop. `axum::serve` has no timeout for the head of a request, so a client that sends it byte by byte
+//! would keep its connection for ever.
 
 use std::{
     io::{self, ErrorKind},
@@ -22,19 +22,19 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// How long the head of a request may take; also how long a connection may stay without one.
+/// Timeout of the head of a request, and of an idle connection.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Connections at one time; further ones wait to be accepted.
+/// Connections at one time; others wait to be accepted.
 const MAX_CONNECTIONS: usize = 512;
 
 /// The largest head of a request, in bytes.
 const MAX_HEAD: usize = 64 * 1024;
 
-/// How long requests may run on after the shutdown.
+/// How long requests may run after the shutdown.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// Serves connections until shutdown, then lets running requests finish for some seconds.
+/// Serves connections until shutdown, then lets running requests finish for `DRAIN`.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) -> io::Result<()> {
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
@@ -55,8 +55,8 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
     Ok(())
 }
 
-/// The next connection and its slot; none once the shutdown has come. No error of `accept` ends the loop: too many open
-/// files pass when others close theirs.
+/// Returns the next connection and its slot; none after the shutdown. No error of `accept` ends the loop: too many open
+/// files is temporary.
 async fn accept(
     listener: &TcpListener,
     slots: &Arc<Semaphore>,

@@ -1,4 +1,4 @@
-//! What handlers hold.
+//! The state that handlers share.
 
 use std::{fmt, sync::Arc};
 
@@ -9,32 +9,32 @@ use syncline_runs::RunQueue;
 
 use crate::outage::Probe;
 
-/// Whether a part of this process works; the reason is for people.
+/// Checks a part of this process; the reason of a failure is for display.
 pub type PartHealth = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 
-/// Whether this process may serve, as far as the database's schema goes; the reason is for people.
+/// Checks whether the database's schema lets this process serve; the reason of a failure is for display.
 pub type Readiness = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
-/// The parts that the binary hands to the API. Clones share them.
+/// The parts that the binary passes to the API. Clones share them.
 #[derive(Clone)]
 pub struct ApiState {
-    /// The database.
+    /// Syncline's own database.
     pub db: DatabaseConnection,
-    /// The queue that runs go to.
+    /// The queue of runs.
     pub queue: RunQueue,
     /// The version of the binary.
     pub version: &'static str,
     /// The role of this process: api, worker or up.
     pub role: &'static str,
-    /// Where metrics are collected; none: only the queue's gauges are served.
+    /// The recorder of metrics; none: only the queue's gauges are served.
     pub metrics: Option<PrometheusHandle>,
-    /// What the worker's source last said of its store; `Ok` where there is no worker.
+    /// The last known state of the worker's store; `Ok` where there is no worker.
     pub queue_health: PartHealth,
-    /// Background tasks that ended and are started again, in words.
+    /// Fails with the background tasks that ended and are being restarted.
     pub task_health: PartHealth,
-    /// Asks whether the database lets anybody in.
+    /// Opens a connection of its own to the database. True: it was opened.
     pub database_answers: Probe,
-    /// The binary's word on the schema.
+    /// Checks the schema.
     pub ready: Readiness,
 }
 

@@ -1,4 +1,4 @@
-//! What people and programs ask of a large installation.
+//! Commands and HTTP requests on a large installation.
 
 use std::time::{Duration, Instant};
 
@@ -9,10 +9,10 @@ use syncline_support::{
     program::Program,
 };
 
-/// How often each is asked.
+/// Repetitions of each command or request.
 const TIMES: usize = 200;
 
-/// Lists and statistics, each many times: as HTTP requests, and as whole commands where there is no route yet.
+/// Measures lists and statistics: as HTTP requests, and as commands if there is no route yet.
 pub(crate) async fn lists(program: &Program) -> Result<()> {
     println!("{:<58} {:>8} {:>8} {:>8}", "asked", "p50 ms", "p99 ms", "max ms");
     let api = program.serve(&["api"])?;
@@ -72,7 +72,7 @@ fn tell(what: &str, mut took: Vec<Duration>) {
     );
 }
 
-/// A sync of its own among the others, asked for everything, and the plans that PostgreSQL chose.
+/// Adds a sync to the others, runs the usual commands, and prints the plans of PostgreSQL that scan a large table.
 pub(crate) async fn plans(program: &Program, database: &Database) -> Result<()> {
     program.write("sync.yaml", &document("conflict_strategy: manual"))?;
     write_csv(&program.path("backlog.csv"), 1_000)?;
@@ -97,7 +97,7 @@ pub(crate) async fn plans(program: &Program, database: &Database) -> Result<()> 
         program.expect(0, arguments)?;
     }
     program.expect(0, &["purge", "--dry-run"])?;
-    // It slows everything down.
+    // Logging plans slows down every statement.
     database.note_no_plans().await?;
     let (noted, scans) = database.scans()?;
     println!("{noted} statements noted, {} of them read a large table from end to end", scans.len());

@@ -1,8 +1,8 @@
-//! An installation of a million links, a million runs and ten million changes in PostgreSQL: what each migration costs
-//! with writers running, how long lists and statistics take, what a purge does to a writer, and which plans were chosen.
+//! An installation of a million links, a million runs and ten million changes in PostgreSQL: measures each migration
+//! while writers run, lists and statistics, and a purge beside a writer, and checks the query plans.
 //!
-//! `cargo bench --bench large` generates it on a server of its own (fsync on) and prints tables. `LARGE_SHARE=100` makes
-//! a hundredth of everything, to try the bench itself.
+//! `cargo bench --bench large` generates it on a server of its own (fsync on) and prints tables. `LARGE_SHARE=100`
+//! makes a hundredth of everything, to test the benchmark itself.
 
 #![allow(clippy::print_stdout, reason = "its tables are its purpose")]
 
@@ -21,10 +21,10 @@ use syncline_support::{
 
 use crate::writer::Writer;
 
-/// The last migration before this version's; what comes after is measured on a filled database.
+/// The last migration of the previous version; later ones are measured on a filled database.
 const OLDER: &str = "m20261120_001300_create_jobs";
 
-/// Longer than anything here takes.
+/// A timeout that no step reaches.
 const HOURS: Duration = Duration::from_secs(4 * 60 * 60);
 
 #[tokio::main]
@@ -54,7 +54,7 @@ async fn main() -> Result<()> {
     purge(&program, &database, volume).await
 }
 
-/// Each migration by itself, with a writer beside it.
+/// Measures each migration by itself, with a writer beside it.
 async fn migrations(program: &Program, database: &Database, volume: Volume) -> Result<()> {
     println!("{:<58} {:>9} {:>22}", "migration", "took s", "writer's longest wait ms");
     let steps = Migrator::new();
@@ -92,7 +92,7 @@ async fn rebuild(program: &Program, database: &Database, volume: Volume) -> Resu
     Ok(())
 }
 
-/// A purge of almost every run, and one of almost every change, with a writer beside it.
+/// Measures a purge of almost every run, and one of almost every change, with a writer beside it.
 async fn purge(program: &Program, database: &Database, volume: Volume) -> Result<()> {
     println!(
         "{:<28} {:>10} {:>8} {:>8} {:>20} {:>12}",

@@ -1,4 +1,4 @@
-//! Somebody who works on the same tables meanwhile, and how long they are kept waiting.
+//! A writer on the same tables, and how long its writes take.
 
 use std::time::{Duration, Instant};
 
@@ -8,13 +8,13 @@ use syncline_support::large::Volume;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// Small writes, one after the other, until it is stopped.
+/// Makes small writes one after the other until it is stopped.
 pub(crate) struct Writer {
     stopping: CancellationToken,
     task: JoinHandle<Result<Vec<Duration>>>,
 }
 
-/// How long writes took.
+/// How long the writes took.
 pub(crate) struct Waits {
     pub(crate) longest: Duration,
     pub(crate) p99: Duration,
@@ -25,7 +25,7 @@ impl Writer {
     pub(crate) async fn start(url: &str, volume: Volume) -> Result<Writer> {
         let stopping = CancellationToken::new();
         let mut connection = PgConnection::connect(url).await?;
-        // The first of each is prepared, and seen by nobody.
+        // The first execution prepares the statements and is not measured.
         write(&mut connection, volume, 0).await?;
         let stop = stopping.clone();
         let task = tokio::spawn(async move {
@@ -53,7 +53,7 @@ impl Writer {
     }
 }
 
-/// What a run of one item writes: a link, a run begun and ended, a change. Each statement commits by itself.
+/// Writes what a run of one item writes: a link, a run begun and ended, a change. Each statement commits by itself.
 async fn write(connection: &mut PgConnection, volume: Volume, round: u64) -> Result<Vec<Duration>> {
     let link = i64::try_from(1 + (round * 7_919) % volume.links)?;
     let sync = i64::try_from(1 + round % volume.syncs)?;

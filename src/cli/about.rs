@@ -1,4 +1,4 @@
-//! Commands about the program itself, and the first draft of a document.
+//! Arguments of the commands about the program itself, and of `init`.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Arguments of the commands that look at conflicts and settle them.
+//! Arguments of the commands that show and resolve conflicts.
 
 use clap::{Args, Subcommand};
 

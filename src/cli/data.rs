@@ -1,4 +1,4 @@
-//! Arguments of the commands that keep the database.
+//! Arguments of the commands that maintain the database.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Variables in place of flags: an empty one counts as unset, and a wrong value is told of the variable.
+//! Variables in place of flags: an empty one counts as unset, and an error in a value names the variable.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -10,7 +10,7 @@ use clap::{
 
 use crate::config::{Environment, not_text};
 
-/// The command without the variables that are set to nothing, as compose files set them.
+/// The command without its empty variables; compose files set such variables.
 pub(crate) fn without_empty(command: Command, variables: &dyn Environment) -> Command {
     let is_empty = |name: &str| variables.get(name).is_some() && variables.set(name).is_none();
     let command = command.mut_args(|argument| match argument.get_env() {
@@ -20,7 +20,7 @@ pub(crate) fn without_empty(command: Command, variables: &dyn Environment) -> Co
     command.mut_subcommands(|command| without_empty(command, variables))
 }
 
-/// A wrong use in plain words. A value that came from a variable is told of the variable.
+/// The text of a usage error. An error in the value of a variable names the variable.
 pub(crate) fn told(error: &clap::Error, command: &Command, variables: &dyn Environment) -> String {
     if let (ErrorKind::InvalidUtf8, Some(name)) = (error.kind(), not_utf8(command, variables)) {
         return format!("error: {}\n", not_text(&name));
@@ -42,7 +42,7 @@ pub(crate) fn told(error: &clap::Error, command: &Command, variables: &dyn Envir
     text
 }
 
-/// A range as people write it: `0 is not in 1..=8` is `must be from 1 to 8`. The value stands before it already.
+/// A range in words: `0 is not in 1..=8` becomes `must be from 1 to 8`. The text before it contains the value already.
 fn in_words(text: &str) -> String {
     let words = |line: &str| -> Option<String> {
         let (before, range) = line.split_once(" is not in ")?;
@@ -59,7 +59,7 @@ fn in_words(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// A variable in place of a flag that is not text.
+/// The first variable of a flag whose value is not UTF-8.
 fn not_utf8(command: &Command, variables: &dyn Environment) -> Option<String> {
     let names = command.get_arguments().filter_map(|argument| argument.get_env()?.to_str());
     let mut broken = names.filter(|name| variables.get(name).is_some_and(|value| value.to_str().is_none()));
@@ -67,7 +67,7 @@ fn not_utf8(command: &Command, variables: &dyn Environment) -> Option<String> {
     own.or_else(|| command.get_subcommands().find_map(|command| not_utf8(command, variables)))
 }
 
-/// The variable that stands in for a flag.
+/// The variable of a flag.
 fn variable(command: &Command, flag: &str) -> Option<String> {
     let own = command.get_arguments().find(|argument| {
         argument.get_env().is_some() && argument.get_long().is_some_and(|long| format!("--{long}") == flag)
@@ -76,7 +76,7 @@ fn variable(command: &Command, flag: &str) -> Option<String> {
     own.or_else(|| command.get_subcommands().find_map(|command| variable(command, flag)))
 }
 
-/// An address to listen at: in full, or only its port.
+/// Parses an address to listen on: complete, or only its port.
 pub(crate) fn listen(text: &str) -> Result<SocketAddr, String> {
     if let Ok(address) = text.parse() {
         return Ok(address);

@@ -4,7 +4,7 @@ use clap::CommandFactory;
 
 use super::Cli;
 
-/// Which commands stand together, in the order of their first use.
+/// The groups of commands, in the order of their first use.
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Syncs", &["demo", "init", "apply", "validate", "plan", "sync", "enqueue"]),
     ("What happened", &["runs", "history", "conflicts", "stats", "schedules", "verify"]),
@@ -12,7 +12,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
     ("Servers and database", &["up", "worker", "api", "migrate", "backup", "mark-restored", "purge"]),
 ];
 
-/// The command line with that overview as its help.
+/// The command line, with the overview as its help.
 pub(crate) fn command() -> clap::Command {
     let command = Cli::command();
     let overview = overview(&command);
@@ -41,7 +41,7 @@ fn overview(command: &clap::Command) -> String {
     text
 }
 
-/// The commands that are not hidden.
+/// The names of the commands that are not hidden.
 fn shown(command: &clap::Command) -> impl Iterator<Item = &str> {
     command.get_subcommands().filter(|command| !command.is_hide_set()).map(clap::Command::get_name)
 }

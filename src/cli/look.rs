@@ -1,4 +1,4 @@
-//! Arguments of the commands that look back.
+//! Arguments of the commands that show runs and changes.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -49,7 +49,7 @@ pub(crate) struct HistoryArgs {
     pub(crate) limit: u64,
 }
 
-/// Takes the names of a closed set, and names them in the help.
+/// Accepts one of these names and lists them in the help.
 pub(super) fn one_of<T>(names: impl IntoIterator<Item = &'static str>) -> impl TypedValueParser<Value = T>
 where
     T: FromStr<Err: fmt::Display> + Clone + Send + Sync + 'static,

@@ -1,4 +1,4 @@
-//! Arguments of the commands that look at the queue and steer it.
+//! Arguments of the commands that show and control the queue.
 
 use std::time::Duration;
 
@@ -182,7 +182,7 @@ pub(crate) struct PauseArgs {
     pub(crate) reason: Option<String>,
 }
 
-/// A length of time as people write it: a number and a unit.
+/// Parses a duration: a number and a unit.
 pub(crate) fn age(text: &str) -> Result<Duration, String> {
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());

@@ -1,4 +1,4 @@
-//! `syncline completions`, `man`, `schema` and `version`: what the program can say of itself.
+//! `syncline completions`, `man`, `schema` and `version`: information about the program itself.
 
 use std::io::Write;
 
@@ -9,7 +9,7 @@ use crate::{
     schema,
 };
 
-/// Prints a shell's completions.
+/// Prints the completions of a shell.
 pub(crate) fn completions(args: &CompletionsArgs) -> Result<Exit, Fault> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut cli::command(), "syncline", &mut script);

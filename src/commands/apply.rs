@@ -1,4 +1,4 @@
-//! `syncline apply`: documents into stored syncs.
+//! `syncline apply`: stores the syncs of documents.
 
 use serde_json::json;
 use syncline_connectors::{Availability, platform};
@@ -17,7 +17,7 @@ use crate::{
     output::Output,
 };
 
-/// Stores every sync of the files, or none if one of them is wrong.
+/// Stores every sync of the files, or none if one of them is invalid.
 pub(crate) async fn run(config: &Config, args: &ApplyArgs, output: &Output) -> Result<Exit, Fault> {
     let documents = document::read_all(&args.files.all())?;
     let make = Make { migrate: false, among_other_tables: args.make.among_other_tables };
@@ -41,7 +41,7 @@ pub(crate) async fn run(config: &Config, args: &ApplyArgs, output: &Output) -> R
         output.note(&format!("warning: {warning}"));
     }
     output.data(&json!({ "syncs": done }));
-    // A sync of a platform without a connector could only fail.
+    // A sync of a platform without a connector would only fail.
     if let Some(first) = syncs.iter().find(|sync| can_run(&sync.spec)) {
         let name = display_name(&first.spec.project, &first.name);
         output.line(format!("next: syncline plan {name}, then syncline sync {name}"));

@@ -1,4 +1,4 @@
-//! `syncline backup`: a copy of Syncline's own database, taken while workers go on.
+//! `syncline backup`: copies Syncline's own database while workers run.
 
 use std::{
     fs::File,
@@ -25,8 +25,8 @@ use crate::{
     output::Output,
 };
 
-/// Takes a backup of a SQLite database; of one on a server it says how, and has failed: whoever goes on after it in a
-/// script must not think that there is a file.
+/// Takes a backup of a SQLite database. For a database on a server it prints the commands to use and fails, so that a
+/// script does not go on as if there were a file.
 pub(crate) async fn run(config: &Config, args: &BackupArgs, output: &Output) -> Result<Exit, Fault> {
     let address = &config.database.url;
     if !address.is_sqlite() {
@@ -65,16 +65,16 @@ pub(crate) async fn run(config: &Config, args: &BackupArgs, output: &Output) -> 
     Ok(Exit::Done)
 }
 
-/// What a backup turned out to be.
+/// The properties of a backup.
 struct Taken {
     bytes: u64,
     schema: Option<String>,
     at: DateTime<Utc>,
-    /// It says of itself that it is a backup.
+    /// True if the copy itself records that it is a backup.
     marked: bool,
 }
 
-/// The file of a SQLite database, which must be there.
+/// The existing file of a SQLite database.
 fn file_of(address: &DatabaseUrl) -> Result<PathBuf, Fault> {
     address.file().filter(|file| file.is_file()).ok_or_else(|| {
         Fault::usage(format!(
@@ -84,7 +84,7 @@ fn file_of(address: &DatabaseUrl) -> Result<PathBuf, Fault> {
     })
 }
 
-/// The folder that the backup goes to, once it is sure that nothing there is overwritten unasked.
+/// The folder of the backup. Fails if the backup would overwrite the database, or another file without `force`.
 fn place_of(file: &Path, database: &Path, force: bool) -> Result<PathBuf, Fault> {
     let folder = match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
@@ -115,17 +115,17 @@ fn place_of(file: &Path, database: &Path, force: bool) -> Result<PathBuf, Fault>
     Ok(folder)
 }
 
-/// Copies the database, sees that the copy is whole, and only then gives it its name.
+/// Copies the database, checks that the copy is complete, and only then renames it.
 async fn copy(db: &DatabaseConnection, folder: &Path, file: &Path, force: bool) -> Result<Taken, Fault> {
     let failed = |error: &dyn std::fmt::Display| Fault::failed(format!("{}: {error}", file.display()));
-    // Readable by its owner only: it holds what people wrote. SQLite takes an empty file for none.
+    // Readable by its owner only, since it contains user data. SQLite treats an empty file as no database.
     let temporary = tempfile::Builder::new()
         .prefix(".syncline-backup-")
         .tempfile_in(folder)
         .map_err(|error| failed(&error))?;
     let at = Utc::now().trunc_subsecs(6);
     let path = temporary.path().to_string_lossy().into_owned();
-    // One reading transaction, beside which others go on writing.
+    // One read transaction, which does not block writers.
     let copy = Statement::from_sql_and_values(db.get_database_backend(), "VACUUM INTO ?", [path.into()]);
     db.execute_raw(copy).await.map_err(|error| failed(&error))?;
     let (schema, marked) = look_at(temporary.path(), at).await.map_err(|error| failed(&error))?;
@@ -133,7 +133,7 @@ async fn copy(db: &DatabaseConnection, folder: &Path, file: &Path, force: bool) 
     Ok(Taken { bytes, schema, at, marked })
 }
 
-/// Notes in the copy that it is one, and checks it. Answers its schema's version and whether the note could be made.
+/// Marks the copy as a backup and checks it. Returns its schema's version and whether it could be marked.
 async fn look_at(copy: &Path, at: DateTime<Utc>) -> anyhow::Result<(Option<String>, bool)> {
     let options = SqliteConnectOptions::new().filename(copy).foreign_keys(false);
     let mut connection = options.connect().await?;
@@ -165,7 +165,7 @@ async fn has_table(connection: &mut SqliteConnection, name: &str) -> Result<bool
     Ok(sqlx::query_scalar::<_, i64>(sql).bind(name).fetch_one(connection).await? > 0)
 }
 
-/// Puts the copy on disk for good and gives it its name. Answers its size in bytes.
+/// Flushes the copy to disk and renames it. Returns its size in bytes.
 fn keep(temporary: NamedTempFile, folder: &Path, file: &Path, force: bool) -> io::Result<u64> {
     let copy = File::open(temporary.path())?;
     copy.sync_all()?;
@@ -175,7 +175,7 @@ fn keep(temporary: NamedTempFile, folder: &Path, file: &Path, force: bool) -> io
     } else {
         temporary.persist_noclobber(file)?;
     }
-    // The name is in the folder, which has to reach the disk, too; not every system lets a folder be opened.
+    // The folder has the name, so it must be flushed, too; not every system allows a folder to be opened.
     if let Ok(folder) = File::open(folder) {
         let _ = folder.sync_all();
     }
@@ -188,7 +188,7 @@ async fn schema_of(db: &DatabaseConnection) -> Result<String, Fault> {
     Ok(row.and_then(|row| row.try_get("", "name").ok()).unwrap_or_else(|| "public".to_owned()))
 }
 
-/// How a database on a server is backed up and restored.
+/// How to back up and restore a database on a server.
 fn with_pg_dump(address: &DatabaseUrl, schema: &str, file: &Path) -> String {
     let (url, file) = (quoted(&address.shown()), quoted(&file.display().to_string()));
     let schema = quoted(schema);
@@ -202,7 +202,7 @@ fn with_pg_dump(address: &DatabaseUrl, schema: &str, file: &Path) -> String {
     )
 }
 
-/// Bytes in a unit that people read.
+/// A number of bytes with a unit.
 fn size(bytes: u64) -> String {
     match bytes {
         0..1_000 => format!("{bytes} bytes"),
@@ -211,7 +211,7 @@ fn size(bytes: u64) -> String {
     }
 }
 
-/// A word as a shell reads it.
+/// A word quoted for a shell.
 fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%=,+".contains(c);
     if !text.is_empty() && text.chars().all(plain) {

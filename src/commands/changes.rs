@@ -1,4 +1,4 @@
-//! Changes with the items they are of: for `syncline runs ID` and `syncline history`.
+//! Changes with their items, for `syncline runs ID` and `syncline history`.
 
 use std::collections::HashMap;
 
@@ -12,10 +12,10 @@ use crate::{
     words,
 };
 
-/// Ids of links asked for together; SQLite bounds the values of a statement.
+/// Ids of links per query; SQLite limits the values of a statement.
 const TOGETHER: usize = 500;
 
-/// A change and its link, where that is still there.
+/// A change and its link, if that still exists.
 pub(crate) struct Found {
     pub(crate) change: sync_change::Model,
     pub(crate) link: Option<sync_metadata::Model>,
@@ -28,7 +28,7 @@ impl Found {
     }
 }
 
-/// The changes that a query selects, in the order they were made.
+/// The changes that a query selects, in the order in which they were made.
 pub(crate) async fn find(
     db: &DatabaseConnection,
     query: Select<sync_change::Entity>,
@@ -49,7 +49,7 @@ pub(crate) async fn find(
     Ok(changes.into_iter().map(found).collect())
 }
 
-/// Changes of one run for people.
+/// Prints the changes of one run as a table.
 pub(crate) fn table(found: &[Found], output: &Output) {
     let line = |found: &Found| {
         let change = &found.change;
@@ -69,7 +69,7 @@ pub(crate) fn values(change: &sync_change::Model) -> [String; 3] {
     [field, value(&change.before), value(&change.after)]
 }
 
-/// A change as data.
+/// A change as JSON.
 pub(crate) fn as_json(found: &Found) -> Value {
     let change = &found.change;
     let link = found.link.as_ref();

@@ -1,4 +1,4 @@
-//! `syncline config`: the settings in force and where each comes from.
+//! `syncline config`: the settings in force and their origins.
 
 use serde_json::json;
 
@@ -8,13 +8,13 @@ use crate::{
     output::Output,
 };
 
-/// Columns of the names; the longest is `SYNCLINE_KEEP_DELIVERIES_COUNT`.
+/// Width of the column of names; the longest is `SYNCLINE_KEEP_DELIVERIES_COUNT`.
 const NAMES: usize = 30;
 
-/// Shows every setting that a flag, a variable or a file can give.
+/// Prints every setting that a flag, a variable or a file can set.
 pub(crate) fn run(settings: &[Setting], output: &Output) -> Result<Exit, Fault> {
     for setting in settings {
-        // The name under which the command line or the environment takes it.
+        // The name on the command line or in the environment.
         let name = if setting.is_flag { format!("--{}", setting.name) } else { setting.variable.to_owned() };
         let (value, origin) = (&setting.value, &setting.origin);
         let line = format!("{name:<NAMES$} {value}  ({origin})");

@@ -1,4 +1,4 @@
-//! `syncline conflicts`: what waits for a person, and the person's word.
+//! `syncline conflicts`: lists, shows and resolves conflicts.
 
 mod resolve;
 
@@ -18,7 +18,7 @@ use crate::{
     words,
 };
 
-/// Lists conflicts, shows or settles them.
+/// Lists, shows or resolves conflicts.
 pub(crate) async fn run(config: &Config, args: &ConflictsArgs, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(config).await?;
     match &args.action {
@@ -43,7 +43,7 @@ pub(crate) async fn find(db: &DatabaseConnection, args: &ConflictsListArgs) -> R
         .order_by_desc(sync_conflict::Column::Id)
         .limit(args.limit);
     if !args.all {
-        // Literally as in the partial index, which a bound value would hide.
+        // The same literal as in the partial index, which a bound value would not match.
         query = query.filter(Expr::cust("sync_conflicts.resolved = false"));
     }
     if let Some(name) = &args.sync {
@@ -66,7 +66,7 @@ async fn list(db: &DatabaseConnection, args: &ConflictsListArgs, output: &Output
     Ok(Exit::Done)
 }
 
-/// Conflicts for people.
+/// Prints conflicts as a table.
 pub(crate) fn tell(found: &[Found], output: &Output) {
     if found.is_empty() {
         output.line("no conflicts");
@@ -106,7 +106,7 @@ fn state(conflict: &sync_conflict::Model) -> String {
     }
 }
 
-/// A conflict as data.
+/// A conflict as JSON.
 pub(crate) fn as_json(found: &Found) -> Value {
     let conflict = &found.conflict;
     json!({
@@ -132,7 +132,7 @@ pub(crate) fn as_json(found: &Found) -> Value {
     })
 }
 
-/// Shows one conflict with its whole values.
+/// Prints one conflict with its complete values.
 async fn show(db: &DatabaseConnection, id: i64, output: &Output) -> Result<Exit, Fault> {
     let found =
         sync_conflict::Entity::find_by_id(id).find_also_related(sync_metadata::Entity).one(db).await?;

@@ -1,4 +1,4 @@
-//! `syncline dead`: what was given up, and what becomes of it.
+//! `syncline dead`: lists, shows, replays and discards dead letters.
 
 use std::{
     collections::HashMap,
@@ -53,7 +53,7 @@ async fn list(
     jobs::tell(db, &page.jobs, page.next.as_deref(), "no dead letters", output).await
 }
 
-/// Dead letters for people: the error, and why it ended there.
+/// Prints dead letters with their error and the reason why they were given up.
 pub(super) fn table(letters: &[Listed], syncs: &HashMap<i64, StoredSync>, output: &Output) {
     let line = |letter: &Listed| {
         vec![
@@ -69,9 +69,9 @@ pub(super) fn table(letters: &[Listed], syncs: &HashMap<i64, StoredSync>, output
     output.line("syncline dead replay ID tries one again; syncline dead discard ID removes it from the list");
 }
 
-/// A reason as people would say it.
+/// A reason in words.
 pub(super) fn reason(reason: &str) -> String {
-    // How many runs of a schedule it stands for follows the reason itself.
+    // The number of scheduled runs that the job stands for follows the reason.
     let (why, more) = reason.split_once("; ").map_or((reason, None), |(why, more)| (why, Some(more)));
     let why = match why {
         "trying again would not help" => "the same attempt would fail again until the cause is mended",
@@ -118,7 +118,7 @@ async fn many(
         output.line("no dead letters match");
         return Ok(Exit::Done);
     }
-    // Who names one knows what it is; of many the count is shown first.
+    // A single id needs no confirmation; for several the count is shown first.
     let confirmed = args.yes || (args.ids.len() == 1) || confirm(verb, ids.len())?;
     if !confirmed {
         output.line("nothing was done");
@@ -127,7 +127,7 @@ async fn many(
     carry_out(db, queue, &ids, what, output).await
 }
 
-/// Asks a person; where there is none, says how many there are and does nothing.
+/// Asks for confirmation; without a terminal it fails with the count.
 fn confirm(verb: &str, count: usize) -> Result<bool, Fault> {
     let letters = if count == 1 { "dead letter" } else { "dead letters" };
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {

@@ -1,4 +1,4 @@
-//! `syncline enqueue`: a run for whichever worker is free.
+//! `syncline enqueue`: accepts a run for any free worker.
 
 use chrono::{SubsecRound, TimeDelta, Utc};
 use serde_json::json;
@@ -19,7 +19,7 @@ use crate::{
     wait,
 };
 
-/// Accepts a run and says which.
+/// Accepts a run and prints its id.
 pub(crate) async fn run(config: &Config, args: &EnqueueArgs, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(config).await?;
     let sync = syncs::find(&db, &args.name).await?;
@@ -35,7 +35,7 @@ pub(crate) async fn run(config: &Config, args: &EnqueueArgs, output: &Output) ->
         waits_for_pauses: args.wait,
     };
     let Enqueued { id, joined, .. } = enqueue(&db, &app::queue(config, &db)?, &sync, &request).await?;
-    // It may wait for the end of a pause, and then no worker is what it lacks.
+    // If the run waits for the end of a pause, the lack of a worker is not what delays it.
     let held = holding(&db, &sync, &sync.to_string()).await?.map(|holding| holding.to_string());
     output.data(&json!({
         "run": id, "sync": sync.name, "project": sync.project, "joined": joined, "not_before": not_before, "held": held,

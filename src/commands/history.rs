@@ -1,4 +1,4 @@
-//! `syncline history`: what was changed in one item, when, by which run, and from which side.
+//! `syncline history`: the changes of one item, with their times, runs and sides.
 
 use std::collections::HashMap;
 
@@ -22,7 +22,7 @@ use crate::{
     words::{self, date},
 };
 
-/// Links that one name may have; more are told to be narrowed by `--sync`.
+/// Links that one name may match; for more the user must add `--sync`.
 const LINKS: u64 = 200;
 
 /// Lists the changes of an item.
@@ -123,7 +123,7 @@ async fn links(
     Ok(links)
 }
 
-/// An id or key that differs in its case only. It reads every link, but only where there is nothing else to say.
+/// An id or key that differs only in case. It reads every link, but only if no link matched.
 async fn in_another_case(db: &DatabaseConnection, item: &str) -> Result<Option<String>, Fault> {
     use sync_metadata::Column;
     let names = [Column::EntityId, Column::ExternalId, Column::SourceKey, Column::TargetKey];
@@ -151,7 +151,7 @@ async fn runs(db: &DatabaseConnection, found: &[Found]) -> Result<HashMap<Uuid, 
     Ok(runs)
 }
 
-/// Conflicts of these links that a person settled.
+/// Conflicts of these links that a person resolved.
 async fn settled(
     db: &DatabaseConnection,
     links: &[sync_metadata::Model],
@@ -164,7 +164,7 @@ async fn settled(
         .await?)
 }
 
-/// Who settled the conflict that this change carries out, or else what started the run: a schedule, a person.
+/// The person who resolved the conflict that this change applies, or else what triggered the run: a schedule, a person.
 fn person_or_trigger(
     found: &Found,
     runs: &HashMap<Uuid, sync_history::Model>,

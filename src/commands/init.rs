@@ -1,4 +1,4 @@
-//! `syncline init`: a document for two places, from what they look like.
+//! `syncline init`: writes a document for two places, based on their columns.
 
 use std::{
     fmt::Write as _,
@@ -21,12 +21,12 @@ use crate::{
     output::Output,
 };
 
-/// Names of columns that say when a row was changed.
+/// Names of columns that contain the time of a row's last change.
 const MODIFIED: [&str; 6] =
     ["updated_at", "modified_at", "last_modified", "modified", "updated", "changed_at"];
 const MARKER: &str = "sync_marker";
 
-/// A place, and what it looks like.
+/// A place and its columns.
 struct Place {
     platform: &'static str,
     scope: Map<String, Value>,
@@ -34,7 +34,7 @@ struct Place {
     key: String,
 }
 
-/// Looks at both places and writes a document.
+/// Inspects both places and writes a document.
 pub(crate) async fn run(args: &InitArgs, output: &Output) -> Result<Exit, Fault> {
     let name = args.name.clone().unwrap_or_else(|| name_of(args));
     let file = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.yaml")));
@@ -68,7 +68,7 @@ pub(crate) async fn run(args: &InitArgs, output: &Output) -> Result<Exit, Fault>
     Ok(Exit::Done)
 }
 
-/// The sync is called after the target's table, or after the file.
+/// The name of the sync: that of the target's table, or of the file.
 fn name_of(args: &InitArgs) -> String {
     let stem = |text: &str| Path::new(text).file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let name = args.table.clone().or_else(|| stem(&args.source)).unwrap_or_default();
@@ -77,7 +77,7 @@ fn name_of(args: &InitArgs) -> String {
     if safe.is_empty() { "sync".to_owned() } else { safe }
 }
 
-/// Whether a URL holds a password.
+/// True if a URL contains a password.
 fn has_password(given: &str) -> bool {
     let user = given.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@'));
     user.is_some_and(|(user, _)| user.contains(':'))
@@ -133,7 +133,7 @@ async fn place(
     Ok(Place { platform: name, scope, look, key })
 }
 
-/// The column asked for, else a unique one called `id` or `key`, else the first unique one.
+/// The requested column, else a unique one called `id` or `key`, else the first unique one.
 fn choose_key(look: &Look, asked: Option<&str>, place: &str) -> Result<String, Fault> {
     let columns = || look.columns.iter().map(|column| column.name.as_str());
     if let Some(asked) = asked {
@@ -152,7 +152,7 @@ fn choose_key(look: &Look, asked: Option<&str>, place: &str) -> Result<String, F
     })
 }
 
-/// A column of the source, the column of the target that fits, and the type of both.
+/// Each column of the source that matches one of the target, with both names and the type.
 fn pairs<'a>(source: &'a Place, target: &'a Place) -> Vec<(&'a str, &'a str, FieldType)> {
     let free = |place: &'a Place| -> Vec<&'a str> {
         let own = ["modified", "marker"].map(|key| place.scope.get(key).and_then(Value::as_str));
@@ -206,7 +206,7 @@ fn document(name: &str, source: &Place, target: &Place) -> Result<String, Fault>
     }
     let mut text =
         String::from("# Written by `syncline init`. Check the mapping, then: syncline plan -f FILE\n");
-    // Writing to text does not fail. JSON is YAML, so quoted text needs no rules of its own.
+    // Writing to a String does not fail. JSON is valid YAML, so quoted text needs no special rules.
     let _ = writeln!(text, "name: {}", json!(name));
     for (side, place) in [("source", source), ("target", target)] {
         let _ = writeln!(text, "{side}_platform: {}", place.platform);

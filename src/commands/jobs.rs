@@ -1,4 +1,4 @@
-//! `syncline jobs`: what is in the queue.
+//! `syncline jobs`: lists, shows and cancels the jobs in the queue.
 
 use std::collections::HashMap;
 
@@ -51,7 +51,7 @@ async fn list(
     args: &JobsListArgs,
     output: &Output,
 ) -> Result<Exit, Fault> {
-    // A cursor belongs to one state, so it names it.
+    // A cursor is valid for one state only, so it includes the state.
     let (state, cursor) = match args.page.after.as_deref() {
         None => (args.state, None),
         Some(after) => {
@@ -61,7 +61,7 @@ async fn list(
         }
     };
     let states = match (state, args.state, args.page.after.is_some()) {
-        // Without a state the list goes on through the states that follow.
+        // Without `--state` the list continues with the states after the cursor's.
         (Some(from), None, true) => LIVE.into_iter().skip_while(|state| *state != from).collect::<Vec<_>>(),
         (Some(state), _, _) => vec![state],
         (None, _, _) => LIVE.to_vec(),
@@ -87,10 +87,10 @@ async fn list(
     tell(db, &jobs, next.as_deref(), "no jobs", output).await
 }
 
-/// What is listed without a state.
+/// The states that are listed without `--state`.
 const LIVE: [Standing; 3] = [Standing::Running, Standing::Waiting, Standing::Held];
 
-/// What a list is asked for.
+/// Converts the arguments of a list to a query.
 pub(crate) async fn listing(
     db: &DatabaseConnection,
     which: &WhichArgs,
@@ -114,7 +114,7 @@ pub(crate) async fn listing(
     })
 }
 
-/// Jobs for people and programs.
+/// Prints jobs as a table, or as JSON.
 pub(crate) async fn tell(
     db: &DatabaseConnection,
     jobs: &[Listed],
@@ -253,7 +253,7 @@ pub(crate) async fn show(
     Ok(Exit::Done)
 }
 
-/// What people want to know of a job; `--json` has the rest.
+/// The fields of a job in the table; `--json` has the others.
 fn told(
     run: Option<&sync_history::Model>,
     job: Option<&Job>,
@@ -323,7 +323,7 @@ fn attempt_json(row: &sync_attempt::Model) -> Value {
     })
 }
 
-/// Exit code 1 where one of them could not be cancelled.
+/// Cancels jobs. Exit code 1 if one of them could not be cancelled.
 async fn cancel(
     db: &DatabaseConnection,
     queue: &RunQueue,
@@ -336,7 +336,7 @@ async fn cancel(
             RunCancelled::Ended => "cancelled",
             RunCancelled::Requested => "asked to stop",
             RunCancelled::Over => "over already",
-            // A job that is no run.
+            // A job that is not a run.
             RunCancelled::Unknown => match queue.cancel(*id).await? {
                 Cancelled::Removed => "cancelled",
                 Cancelled::Requested => "asked to stop",

@@ -1,4 +1,4 @@
-//! `syncline migrate`: the schema up, down, and where it stands.
+//! `syncline migrate`: applies and takes back migrations, and shows their state.
 
 mod loss;
 
@@ -21,10 +21,10 @@ use crate::{
     output::Output,
 };
 
-/// How much of a statement people are shown; programs get it whole.
+/// Length to which statements are cut in text output; JSON has them complete.
 const SHOWN: usize = 2_000;
 
-/// Migrates, or shows what is applied.
+/// Migrates, or shows the applied migrations.
 pub(crate) async fn run(config: &Config, args: &MigrateArgs, output: &Output) -> Result<Exit, Fault> {
     let migrator = app::migrator(config);
     match &args.action {
@@ -32,7 +32,7 @@ pub(crate) async fn run(config: &Config, args: &MigrateArgs, output: &Output) ->
         MigrateAction::Down(args) => down(&app::look(config).await?, &migrator, args, output).await?,
         MigrateAction::Status { steps } => {
             let place = Place::look(&config.database).await?;
-            // An empty database of a server has a status: everything is pending.
+            // For an empty database on a server the status is shown: every migration is pending.
             let db = if place.is_missing() || place.is_foreign() {
                 place.open_own().await?
             } else {
@@ -65,7 +65,7 @@ async fn up(config: &Config, migrator: &Migrator, args: &MigrateUp, output: &Out
     let place = Place::look(&config.database).await?;
     let made = place.made();
     if args.steps.dry_run {
-        // A rehearsal must not leave a file behind.
+        // A dry run must not create a file.
         let db = if place.is_missing() {
             database::in_memory().await?
         } else {
@@ -97,7 +97,7 @@ async fn down(
     args: &MigrateDown,
     output: &Output,
 ) -> Result<(), Fault> {
-    // Back is further than most people want to go by leaving something out.
+    // By default only one migration is taken back; taking back all must be requested.
     let until = until(&args.steps, Until::Steps(1));
     let going = migrator.to_take_back(db, &until).await?;
     let mut loss = Loss::of(db, &going).await?;
@@ -125,7 +125,7 @@ async fn down(
     Ok(())
 }
 
-/// What was done, and the state of every migration, as data.
+/// The result and the state of every migration, as JSON.
 fn with_status(rows: &[MigrationStatus], mut done: Value) -> Value {
     done["migrations"] = rows
         .iter()
@@ -142,7 +142,7 @@ fn with_status(rows: &[MigrationStatus], mut done: Value) -> Value {
     done
 }
 
-/// Every migration, for people.
+/// Prints every migration as a table.
 fn table(rows: &[MigrationStatus], output: &Output) {
     let line = |row: &MigrationStatus| {
         let at = row.applied_at.map(|at| at.format("%Y-%m-%d %H:%M:%S").to_string()).unwrap_or_default();
@@ -152,7 +152,7 @@ fn table(rows: &[MigrationStatus], output: &Output) {
             (false, _) => "pending",
         };
         let needed = row.compatible_from.as_deref().unwrap_or("not noted");
-        // What most migrations need goes without saying.
+        // Left empty if it is the migration itself, as for most.
         let needed = if needed == row.name { "" } else { needed };
         vec![row.name.clone(), state.to_owned(), at, needed.to_owned()]
     };
@@ -164,7 +164,7 @@ fn table(rows: &[MigrationStatus], output: &Output) {
     output.line(format!("{applied} applied, {} pending", rows.len() - applied));
 }
 
-/// Shows what a dry run did.
+/// Prints the result of a dry run.
 fn rehearsal(steps: &[Rehearsed], loss: &Loss, output: &Output) {
     let mut told = json!({
         "dry_run": true,
@@ -231,7 +231,7 @@ async fn rebuild(
     Ok(())
 }
 
-/// A worker whose tables vanish fails every job it holds, and writes what it has in hand into the new ones.
+/// Fails while workers run: they would fail every job whose tables are dropped, and write current data into new tables.
 async fn refuse_beside_workers(db: &DatabaseConnection) -> Result<(), Fault> {
     let live = roster::live(db).await?;
     if live.is_empty() {

@@ -1,4 +1,4 @@
-//! A file per command.
+//! One file per command.
 
 mod about;
 mod apply;
@@ -34,7 +34,7 @@ use crate::{
     output::Output,
 };
 
-/// Runs the command asked for.
+/// Runs the command of the command line.
 pub(crate) async fn run(cli: &Cli, mut reader: Reader<'_>, output: &Output) -> Result<Exit, Fault> {
     match &cli.command {
         Command::Init(args) => init::run(args, output).await,
@@ -57,7 +57,7 @@ pub(crate) async fn run(cli: &Cli, mut reader: Reader<'_>, output: &Output) -> R
     }
 }
 
-/// Runs a command that works on Syncline's database.
+/// Runs a command that uses Syncline's database.
 async fn on_database(
     command: &Command,
     config: &Config,
@@ -93,7 +93,7 @@ async fn on_database(
         Command::Stats(args) => stats::run(config, args, output).await,
         Command::Verify(args) => verify::run(config, args, output).await,
         Command::Workers => workers::run(config, output).await,
-        // These need no database, and `run` has answered them.
+        // These need no database; `run` has handled them.
         Command::Demo(_)
         | Command::Init(_)
         | Command::Schema

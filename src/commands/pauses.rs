@@ -1,4 +1,4 @@
-//! `syncline pause`, `resume` and `pauses`: what must not run until a person says so.
+//! `syncline pause`, `resume` and `pauses`: stops and restarts queues, syncs, accounts and platforms.
 
 use sea_orm::{DatabaseConnection, EntityTrait};
 use serde_json::json;

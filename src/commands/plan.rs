@@ -1,4 +1,4 @@
-//! `syncline plan`: what a sync would do.
+//! `syncline plan`: shows what a sync would do.
 
 mod untyped;
 
@@ -46,7 +46,7 @@ pub(crate) async fn run(config: &Config, args: &PlanArgs, output: &Output) -> Re
     }
 }
 
-/// Plans in this process: a plan writes nothing, so neither a pause nor another run is in its way.
+/// Plans in this process: a plan writes nothing, so neither a pause nor another run blocks it.
 async fn of_stored(config: &Config, name: &str, args: &PlanArgs, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(config).await?;
     let stored = syncs::find(&db, name).await?;
@@ -78,7 +78,7 @@ async fn of_file(config: &Config, file: &Path, args: &PlanArgs, output: &Output)
     Ok(exit)
 }
 
-/// What a sync would do, for programs. An item is kept as its JSON text: as a value it takes twenty times as much.
+/// What a sync would do, as JSON. Items are kept as JSON text: as values they take twenty times as much memory.
 #[derive(Serialize)]
 struct Preview {
     sync: String,
@@ -93,7 +93,7 @@ struct Preview {
 struct Planned {
     counts: Counts,
     items: Vec<Box<RawValue>>,
-    /// Items that people are not shown, and which are not kept for them.
+    /// Items beyond those shown and kept.
     #[serde(skip)]
     more: usize,
 }
@@ -114,7 +114,7 @@ impl Preview {
     }
 }
 
-/// Plans a document as it stands, against the links of the stored sync of its name, if there is one. Reads only.
+/// Plans a document as it is, with the links of the stored sync of the same name, if there is one. Only reads.
 async fn preview(
     config: &Config,
     db: &sea_orm::DatabaseConnection,
@@ -191,7 +191,7 @@ async fn preview(
     })
 }
 
-/// A preview writes nothing; if it ever asked, it would be refused.
+/// Refuses every write: a preview makes none.
 struct NoLeave;
 
 impl syncline_engine::ports::Leave for NoLeave {
@@ -204,11 +204,11 @@ impl syncline_engine::ports::Leave for NoLeave {
     }
 }
 
-/// A plan for people.
+/// Prints a plan.
 pub(crate) fn tell(plan: &Value, limit: usize, output: &Output) -> Exit {
     let counts: Counts = serde_json::from_value(plan["plan"]["counts"].clone()).unwrap_or_default();
     let items = plan["plan"]["items"].as_array().map(Vec::as_slice).unwrap_or_default();
-    // Conflicts that wait already are not planned again.
+    // Conflicts that are open already are not planned again.
     let asked = counts.conflicts.max(plan["open_conflicts"].as_u64().unwrap_or(0));
     let project = plan["project"].as_str().unwrap_or("default");
     let name = display_name(project, plan["sync"].as_str().unwrap_or_default());

@@ -1,4 +1,5 @@
-//! `syncline purge`: what is past its limit goes, unless something open needs it.
+//! `syncline purge`: removes what is past its retention, unless an open conflict, an open intent or a tombstone needs
+//! it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,7 +18,7 @@ use crate::{
     shutdown,
 };
 
-/// Removes, or shows what would go.
+/// Removes rows, or shows what would be removed.
 pub(crate) async fn run(
     config: &Config,
     retention: &Retention,
@@ -49,7 +50,7 @@ fn bar(output: &Output) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::new_spinner();
-    // The template is a constant; a mistake in it shows as the default style.
+    // The template is a constant; if it were invalid, the default style would be used.
     let style = ProgressStyle::with_template("{spinner} {elapsed} {msg}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
     bar.enable_steady_tick(Duration::from_millis(200));

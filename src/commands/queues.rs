@@ -1,4 +1,4 @@
-//! `syncline queues`: how long the lines are.
+//! `syncline queues`: counts the jobs of each queue and priority.
 
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::{Value, json};
@@ -18,7 +18,6 @@ use crate::{
     words::age,
 };
 
-/// Counts them.
 pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(config).await?;
     let queue = app::queue(config, &db)?;
@@ -58,8 +57,8 @@ pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Fault>
     Ok(Exit::Done)
 }
 
-/// The priorities of what `syncline dead` lists. The queue's own count is another: it may still have a dead job whose run
-/// is noted as dead already, and it knows of no dead run whose job is gone.
+/// The priorities of the jobs that `syncline dead` lists. The queue's own count differs: it may still contain a dead
+/// job whose run is recorded as dead already, and it lacks dead runs whose job is gone.
 async fn dead(db: &DatabaseConnection, queue: &RunQueue) -> Result<Vec<Priority>, Fault> {
     let mut asked = Listing { limit: 1000, ..Listing::new(Standing::Dead) };
     let mut priorities = Vec::new();
@@ -101,7 +100,7 @@ impl Class {
         }
     }
 
-    /// Held runs are rows of the database, whichever queue there is.
+    /// Counts the held runs, which are rows of the database with any queue.
     async fn add_held(&mut self, db: &DatabaseConnection) -> Result<(), Fault> {
         let priority: types::Priority = self
             .priority

@@ -1,4 +1,4 @@
-//! `syncline mark-restored`: what is known of a restore, and a person's word that there was one.
+//! `syncline mark-restored`: shows what is known of a restore, or records one.
 
 use std::io::Write;
 
@@ -18,7 +18,7 @@ use crate::{
     words::count,
 };
 
-/// Marks all syncs as running on a restored database, or shows which of them still do.
+/// Marks all syncs as running on a restored database, or shows which of them still are.
 pub(crate) async fn run(config: &Config, args: &RestoredArgs, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(config).await?;
     if !args.show && !args.yes {
@@ -50,7 +50,7 @@ pub(crate) async fn run(config: &Config, args: &RestoredArgs, output: &Output) -
     Ok(Exit::Done)
 }
 
-/// What would follow. A mark cannot be taken back.
+/// Describes the consequences. A mark cannot be removed.
 async fn unconfirmed(db: &DatabaseConnection) -> Result<Fault, Fault> {
     let syncs = syncs::all(db).await?;
     let number = syncs.values().filter(|sync| sync.deleted_at.is_none()).count() as u64;
@@ -63,8 +63,8 @@ async fn unconfirmed(db: &DatabaseConnection) -> Result<Fault, Fault> {
     )))
 }
 
-/// Looks whether the database was restored since the last start, and warns if so: in the log of a role that serves, on
-/// standard error of a command.
+/// Checks whether the database was restored since the last start, and warns if so: a role that serves in its log, a
+/// command on standard error.
 pub(crate) async fn notice(config: &Config, db: &DatabaseConnection) -> Result<(), Fault> {
     if let Some(noticed) = restore::notice(db, now()).await? {
         if tracing::enabled!(tracing::Level::WARN) {

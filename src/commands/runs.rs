@@ -1,4 +1,4 @@
-//! `syncline runs`: what ran, and how it went.
+//! `syncline runs`: lists runs and shows one.
 
 mod show;
 
@@ -29,7 +29,7 @@ use crate::{
 pub(crate) async fn run(config: &Config, args: &RunsArgs, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(config).await?;
     let Some(what) = &args.what else { return list(&db, None, args, output).await };
-    // A sync may have a name like the beginning of an id.
+    // The name of a sync may look like the beginning of an id.
     let sync = syncs::find(&db, what).await;
     match (sync, ids::run(&db, what).await?) {
         (Ok(config), _) => list(&db, Some(config.id), args, output).await,
@@ -86,7 +86,7 @@ async fn find(
     sync: Option<i64>,
     args: &RunsArgs,
 ) -> Result<Vec<(sync_history::Model, StoredSync)>, Fault> {
-    // A plan's details may be megabytes, and a list shows none of them.
+    // A plan's details may take megabytes, and a list shows none of them.
     let slim = |column: &sync_history::Column| !matches!(column, sync_history::Column::SyncMetadata);
     let mut query = sync_history::Entity::find()
         .select_only()

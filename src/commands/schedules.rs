@@ -1,4 +1,4 @@
-//! `syncline schedules`: when syncs run by themselves.
+//! `syncline schedules`: lists the schedules of syncs.
 
 use chrono::Utc;
 use sea_orm::{EntityTrait, QueryOrder};

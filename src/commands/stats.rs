@@ -1,4 +1,4 @@
-//! `syncline stats`: the numbers.
+//! `syncline stats`: the statistics of syncs.
 
 mod rebuild;
 
@@ -16,7 +16,7 @@ use crate::{
     output::Output,
 };
 
-/// Counts and tells.
+/// Computes and prints the statistics.
 pub(crate) async fn run(config: &Config, args: &StatsArgs, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(config).await?;
     if let Some(StatsAction::Rebuild(args)) = &args.action {
@@ -28,7 +28,7 @@ pub(crate) async fn run(config: &Config, args: &StatsArgs, output: &Output) -> R
     Ok(Exit::Done)
 }
 
-/// The numbers that arguments ask for.
+/// The statistics for these arguments.
 pub(crate) async fn collect(db: &DatabaseConnection, args: &StatsArgs) -> Result<Stats, Fault> {
     let window: Window = args.window.parse().map_err(|error| Fault::usage(format!("--window: {error}")))?;
     let (project, sync) =
@@ -37,7 +37,7 @@ pub(crate) async fn collect(db: &DatabaseConnection, args: &StatsArgs) -> Result
             None => (None, None),
         };
     if let Some(name) = &args.sync {
-        // A misspelt name is said to be one, instead of counted as nothing.
+        // A misspelt name is an error; its numbers would all be zero.
         syncs::find(db, name).await?;
     }
     let filter = StatsFilter {
@@ -50,7 +50,7 @@ pub(crate) async fn collect(db: &DatabaseConnection, args: &StatsArgs) -> Result
     Ok(stats(db, &filter).await?)
 }
 
-/// The numbers for people.
+/// Prints the statistics as a table.
 pub(crate) fn tell(stats: &Stats, by: StatsBy, output: &Output) {
     let first = match by {
         StatsBy::Sync => "sync",

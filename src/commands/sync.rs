@@ -1,4 +1,4 @@
-//! `syncline sync`: a run, waited for.
+//! `syncline sync`: runs a sync and waits for its end.
 
 use sea_orm::{
     ColumnTrait, DatabaseConnection, EntityTrait, JoinType, PaginatorTrait, QueryFilter, QuerySelect,
@@ -27,7 +27,7 @@ use crate::{
 /// Item errors shown; `--json` has more.
 const ERRORS_SHOWN: usize = 5;
 
-/// Runs a sync and shows what it did.
+/// Runs a sync and prints its result.
 pub(crate) async fn run(config: &Config, args: &SyncArgs, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(config).await?;
     let sync = syncs::find(&db, &args.name).await?;
@@ -41,7 +41,7 @@ pub(crate) async fn run(config: &Config, args: &SyncArgs, output: &Output) -> Re
     Ok(exit_of(&row, open))
 }
 
-/// Conflicts of a sync that wait for a person.
+/// The number of a sync's conflicts that wait for a person.
 pub(crate) async fn open_conflicts(db: &DatabaseConnection, config_id: i64) -> Result<u64, Fault> {
     Ok(sync_conflict::Entity::find()
         .join(JoinType::InnerJoin, sync_conflict::Relation::Link.def())
@@ -51,13 +51,13 @@ pub(crate) async fn open_conflicts(db: &DatabaseConnection, config_id: i64) -> R
         .await?)
 }
 
-/// 0 only when everything is in step.
+/// Done only if everything is in step.
 pub(crate) fn exit_of(row: &sync_history::Model, open_conflicts: u64) -> Exit {
     let done = row.status == RunStatus::Completed && row.items_failed == 0 && open_conflicts == 0;
     if done { Exit::Done } else { Exit::Failed }
 }
 
-/// What a run did: results on standard output, errors on standard error.
+/// Prints the result of a run: the numbers on standard output, errors on standard error.
 pub(crate) fn tell(sync: &StoredSync, row: &sync_history::Model, open: u64, output: &Output) {
     output.data(&as_json(sync, row, open));
     results(sync, row, output);
@@ -73,11 +73,11 @@ pub(crate) fn tell(sync: &StoredSync, row: &sync_history::Model, open: u64, outp
     }
 }
 
-/// What a run did, without its errors.
+/// Prints the result of a run without its errors.
 pub(crate) fn results(sync: &StoredSync, row: &sync_history::Model, output: &Output) {
     let details = row.sync_metadata.clone().unwrap_or_default();
     let number = |key: &str| details[key].as_u64().unwrap_or(0);
-    // A run that no worker began has no time, and one that goes on has none yet.
+    // A run that no worker began has no duration, and one that is not over has none yet.
     let took = row.duration_ms.filter(|_| row.started_at.is_some() && row.completed_at.is_some());
     let took = took.map(|ms| format!(" in {:.2} s", ms as f64 / 1000.0)).unwrap_or_default();
     output.line(format!("{sync}: {}{took}", row.status));
@@ -108,7 +108,7 @@ pub(crate) fn results(sync: &StoredSync, row: &sync_history::Model, output: &Out
     }
 }
 
-/// A run's numbers in a sentence; what is seldom met is named only where it was.
+/// A run's numbers in a sentence; rare ones only if they are not zero.
 fn counts(row: &sync_history::Model) -> String {
     let details = row.sync_metadata.clone().unwrap_or_default();
     let number = |key: &str| details[key].as_i64().unwrap_or(0);
@@ -133,12 +133,12 @@ fn counts(row: &sync_history::Model) -> String {
     text
 }
 
-/// What went wrong in a run, a line per problem.
+/// The errors of a run, a line each.
 pub(crate) fn errors(row: &sync_history::Model) -> Vec<String> {
     let details = row.sync_metadata.as_ref();
     let items = details.and_then(|details| details["errors"].as_array()).cloned().unwrap_or_default();
     if items.is_empty() {
-        // That it was cancelled is its status; anything else says more.
+        // The status shows that it was cancelled; any other message adds something.
         let says_more = |message: &&String| row.status != RunStatus::Cancelled || *message != "cancelled";
         return row.error_message.iter().filter(says_more).cloned().collect();
     }
@@ -146,7 +146,7 @@ pub(crate) fn errors(row: &sync_history::Model) -> Vec<String> {
         format!("{}: {}", error["item"].as_str().unwrap_or("?"), error["error"].as_str().unwrap_or("?"))
     };
     let mut lines: Vec<String> = items.iter().take(ERRORS_SHOWN).map(line).collect();
-    // A held run names what holds it, beside items that failed.
+    // A held run lists the reason beside its failed items.
     if row.status != RunStatus::Completed {
         lines.extend(row.error_message.clone());
     }
@@ -156,7 +156,7 @@ pub(crate) fn errors(row: &sync_history::Model) -> Vec<String> {
     lines
 }
 
-/// A run as data.
+/// A run as JSON.
 pub(crate) fn as_json(sync: &StoredSync, row: &sync_history::Model, open: u64) -> Value {
     json!({
         "run": row.run_uid,
@@ -184,7 +184,7 @@ pub(crate) fn as_json(sync: &StoredSync, row: &sync_history::Model, open: u64) -
     })
 }
 
-/// What a run did, or a plan would do, in a few words.
+/// The result of a run, or a plan, in a few words.
 pub(crate) fn brief(row: &sync_history::Model) -> String {
     let plan = row.kind == RunKind::Plan;
     let verbs = if plan {
@@ -211,7 +211,7 @@ pub(crate) fn brief(row: &sync_history::Model) -> String {
         (true, false) => String::new(),
     };
     let error = row.error_message.as_deref().and_then(|text| text.lines().next());
-    // Those of a completed run are its items', which are counted.
+    // Errors of a completed run are those of its items, which are counted.
     let error = error.filter(|error| row.status != RunStatus::Completed && *error != "cancelled");
     match (did.is_empty(), error) {
         (_, None) => did,

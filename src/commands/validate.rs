@@ -1,4 +1,4 @@
-//! `syncline validate`: documents checked and not stored.
+//! `syncline validate`: checks documents without storing them.
 
 use serde_json::json;
 use syncline_engine::spec::Severity;

@@ -1,4 +1,4 @@
-//! `syncline verify`: whether the audit trail is whole.
+//! `syncline verify`: checks that the audit trail is complete.
 
 use serde_json::json;
 use syncline_entity::sync_metadata;
@@ -14,7 +14,7 @@ use crate::{
     words,
 };
 
-/// Checks the chains of changes and names the items whose chain is broken.
+/// Checks the chains of changes and prints the items whose chain is broken.
 pub(crate) async fn run(config: &Config, args: &VerifyArgs, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(config).await?;
     let sync = match &args.sync {

@@ -15,18 +15,17 @@ use crate::{
     words::age,
 };
 
-/// What follows from there being no worker, and the remedy.
+/// The message if there is no worker, with the remedy.
 pub(super) const NONE: &str =
     "no worker is running, so nothing is carried out; start one with `syncline up` or `syncline worker`";
 
-/// Whether a worker that takes any job is running.
+/// True if a worker that takes any job is running.
 pub(super) async fn any(db: &DatabaseConnection) -> Result<bool, Fault> {
-    // The commands `sync` and `conflicts resolve` have a worker for their own run alone.
+    // The commands `sync` and `conflicts resolve` have a worker for their own run only.
     let serves = |worker: &Registered| matches!(worker.role.as_str(), "up" | "worker");
     Ok(roster::live(db).await?.iter().any(serves))
 }
 
-/// Lists them.
 pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(config).await?;
     let workers = roster::all(&db).await?;
@@ -41,13 +40,13 @@ pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Fault>
     Ok(Exit::Done)
 }
 
-/// How many jobs the queue counts as running, by worker: what a dead worker held stays there until its lease runs out.
+/// How many jobs each worker runs by the queue's count: those of a dead worker stay until their leases expire.
 async fn held(config: &Config, db: &DatabaseConnection) -> Result<HashMap<String, usize>, Fault> {
     let queue = app::queue(config, db)?;
     let mut held = HashMap::new();
     let mut asked = Listing::new(Standing::Running);
     loop {
-        // The list is of workers, and a queue that is away does not change which there are.
+        // The command lists workers; it must work even if the queue is unreachable.
         let Ok(page) = listing::list(db, &queue, &asked).await else { return Ok(held) };
         for worker in page.jobs.into_iter().filter_map(|job| job.worker) {
             *held.entry(worker).or_default() += 1;

@@ -5,16 +5,16 @@ use std::time::Duration;
 use super::reader::Reader;
 use crate::fault::Fault;
 
-/// How many connections a process keeps, and for how long.
+/// The limits of the connection pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PoolLimits {
-    /// Connections kept. `SYNCLINE_DB_POOL_MIN`; default 2, or 1 for SQLite and for commands that end by themselves.
+    /// Connections kept open. `SYNCLINE_DB_POOL_MIN`; default 2, or 1 for SQLite and for commands that are no servers.
     pub(crate) min: u32,
     /// Connections at most. `SYNCLINE_DB_POOL_MAX`; default 10.
     pub(crate) max: u32,
-    /// The longest wait for a free connection. `SYNCLINE_DB_POOL_ACQUIRE_MS`; default 30000.
+    /// Timeout of waiting for a free connection. `SYNCLINE_DB_POOL_ACQUIRE_MS`; default 30000.
     pub(crate) acquire: Duration,
-    /// Connections that were not used for so long are closed. `SYNCLINE_DB_POOL_IDLE_MS`; default 30000.
+    /// Connections that are idle for so long are closed. `SYNCLINE_DB_POOL_IDLE_MS`; default 30000.
     pub(crate) idle: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! Where Syncline's own database is, and how many connections to it a process keeps.
+//! The location of Syncline's own database, and its connection pool.
 
 use std::{fmt::Write, net::Ipv6Addr};
 
@@ -9,10 +9,9 @@ use super::{
 };
 use crate::fault::Fault;
 
-/// The older variables that together make an address.
+/// The older variables, which together form an address.
 const PARTS: [&str; 5] = ["DB_HOST", "DB_PORT", "DB_NAME", "DB_USER", "DB_PASSWORD"];
 
-/// Syncline's own database.
 #[derive(Clone)]
 pub(crate) struct DatabaseConfig {
     /// The address. `--database-url`, else `DATABASE_URL` or `DATABASE_URL_FILE`, else `DB_HOST`, `DB_PORT` (5432),
@@ -20,12 +19,12 @@ pub(crate) struct DatabaseConfig {
     pub(crate) url: DatabaseUrl,
     /// The pool of connections. `SYNCLINE_DB_POOL_*`.
     pub(crate) pool: PoolLimits,
-    /// What connections call themselves on a server: `syncline` and the command.
+    /// The application name of connections to a server: `syncline` and the command.
     pub(crate) client: String,
 }
 
 impl DatabaseConfig {
-    /// Reads the address and the pool, and checks the files that the address names.
+    /// Reads the address and the pool settings, and checks the files in the address.
     pub(super) fn read(
         given: Option<&str>,
         role: &str,
@@ -48,24 +47,24 @@ impl DatabaseConfig {
         DatabaseConfig::at(url, role, reader)
     }
 
-    /// The embedded default: a file in the working directory.
+    /// The default: a file in the working directory.
     fn embedded(reader: &mut Reader<'_>) -> DatabaseUrl {
         let url = DatabaseUrl::embedded();
         reader.note_flag("database_url", "DATABASE_URL", url.shown(), Origin::Default);
         url
     }
 
-    /// A database whose address needs no setting.
+    /// The configuration of a database with a given address.
     pub(super) fn at(url: DatabaseUrl, role: &str, reader: &mut Reader<'_>) -> Result<DatabaseConfig, Fault> {
-        // A connection to a file is cheap to open, and a command that soon ends seldom needs two: a server's process
-        // takes longer to start than most of them take.
+        // A connection to a file is cheap to open, and a command that soon ends seldom needs two; on a server, starting
+        // a connection's process takes longer than most of these commands.
         let needs_one = url.is_sqlite() || !["up", "worker", "api"].contains(&role);
         let pool = PoolLimits::read(needs_one, reader)?;
         Ok(DatabaseConfig { url, pool, client: format!("syncline {role}") })
     }
 }
 
-/// The address that `DB_HOST` and its companions make.
+/// Builds the address from `DB_HOST` and the other older variables.
 fn of_parts(host: &str, reader: &mut Reader<'_>) -> Result<DatabaseUrl, Fault> {
     let place = place(host)?;
     let port = match reader.environment.text("DB_PORT")? {
@@ -105,7 +104,7 @@ fn of_parts(host: &str, reader: &mut Reader<'_>) -> Result<DatabaseUrl, Fault> {
     Ok(url)
 }
 
-/// A host as it stands in an address.
+/// The host in the form for an address.
 fn place(host: &str) -> Result<String, Fault> {
     let host = host.trim();
     let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
@@ -115,7 +114,7 @@ fn place(host: &str) -> Result<String, Fault> {
     if host.chars().all(|c| c.is_alphanumeric() || "-._".contains(c)) {
         return Ok(host.to_owned());
     }
-    // An address that was put here by mistake may hold a password.
+    // An address in this variable by mistake may contain a password.
     let shown = if host.contains(['@', '/', '?']) { String::new() } else { format!("{host:?} ") };
     Err(Fault::usage(format!(
         "DB_HOST {shown}is no host; write its name or IP address alone, and the port into DB_PORT; a whole address \
@@ -131,14 +130,14 @@ fn postgres_url(host: &str, port: u16, name: &str, user: Option<&str>, password:
     format!("postgres://{}{host}:{port}/{}", user.unwrap_or_default(), escaped(name))
 }
 
-/// Everything that means something in an address is written as `%XX`.
+/// Escapes every special character as `%XX`.
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
             safe.push(char::from(byte));
         } else {
-            // Writing to a string does not fail.
+            // Writing to a String does not fail.
             let _ = write!(safe, "%{byte:02X}");
         }
     }

@@ -10,7 +10,6 @@ use crate::fault::{Fault, said};
 const FORMS: &str = "write sqlite://FILE or postgres://USER:PASSWORD@HOST:PORT/DATABASE";
 const MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
 
-/// Syncline's own database.
 #[derive(Clone)]
 pub(crate) struct DatabaseUrl(String);
 
@@ -20,7 +19,7 @@ impl DatabaseUrl {
         DatabaseUrl("sqlite://syncline.db".to_owned())
     }
 
-    /// Checks an address as far as that goes without connecting. A refusal repeats no part that may be a secret.
+    /// Checks an address as far as possible without connecting. The error repeats no part that may be secret.
     pub(crate) fn parse(text: &str) -> Result<DatabaseUrl, Fault> {
         let text = text.trim();
         let url = DatabaseUrl(text.to_owned());
@@ -51,7 +50,7 @@ impl DatabaseUrl {
         Ok(url)
     }
 
-    /// The address as it may be shown: without its password.
+    /// The address for display, without its password.
     pub(crate) fn shown(&self) -> String {
         if self.is_sqlite() {
             return self.0.split('?').next().unwrap_or_default().to_owned();
@@ -59,7 +58,7 @@ impl DatabaseUrl {
         address::shown(&self.0).unwrap_or_else(|_| "(an address that cannot be read)".to_owned())
     }
 
-    /// The file of a SQLite database, with its whole path; none for a server, and for a database in memory.
+    /// The absolute path of a SQLite database; none for a server or a database in memory.
     pub(crate) fn file(&self) -> Option<PathBuf> {
         if !self.is_sqlite() || self.0.contains(":memory:") || self.0.contains("mode=memory") {
             return None;
@@ -69,7 +68,7 @@ impl DatabaseUrl {
         Some(std::path::absolute(file).unwrap_or_else(|_| file.to_owned()))
     }
 
-    /// The address to connect with. A SQLite file is made when it is missing.
+    /// The address to connect with. A missing SQLite file is created.
     pub(crate) fn connect_url(&self) -> String {
         if self.is_sqlite() && !self.0.contains('?') && !self.0.contains(":memory:") {
             format!("{}?mode=rwc", self.0)
@@ -78,8 +77,8 @@ impl DatabaseUrl {
         }
     }
 
-    /// A parameter of the address, the part behind the question mark; the last one where it stands there twice, and under
-    /// each name that the driver knows it by.
+    /// A parameter of the query part of the address; the last one if it is repeated, under any name that the driver
+    /// accepts.
     pub(crate) fn parameter(&self, name: &str) -> Option<String> {
         let aliases: &[&str] = match name {
             "sslmode" => &["ssl-mode"],
@@ -94,11 +93,11 @@ impl DatabaseUrl {
         last.map(|(_, value)| unescaped(value))
     }
 
-    /// Refuses what the driver would pass over, or tell without saying which file it means.
+    /// Refuses what the driver would ignore, or report without the name of the file.
     pub(crate) fn check_tls(&self) -> Result<(), Fault> {
         let refuse = |text: String| Err(Fault::usage(format!("DATABASE_URL {}: {text}", self.shown())));
         for name in ["sslrootcert", "sslcert", "sslkey"] {
-            // A certificate may also stand in the address itself.
+            // The address may also contain the certificate itself.
             let Some(file) = self.parameter(name).filter(|file| !file.contains("-----BEGIN ")) else {
                 continue;
             };
@@ -122,7 +121,7 @@ impl DatabaseUrl {
         Ok(())
     }
 
-    /// Whether it is a file of our own rather than a server.
+    /// True if it is a SQLite database instead of a server.
     pub(crate) fn is_sqlite(&self) -> bool {
         self.0.starts_with("sqlite:")
     }
@@ -132,7 +131,7 @@ impl DatabaseUrl {
     }
 }
 
-/// `%XX` and `+` as what they stand for.
+/// Decodes `%XX` and `+`.
 fn unescaped(text: &str) -> String {
     let mut parts = text.split('%');
     let mut bytes = parts.next().unwrap_or_default().replace('+', " ").into_bytes();

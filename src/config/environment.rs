@@ -1,20 +1,19 @@
-//! The environment variables of the process, read through a trait so that tests can give their own.
+//! The environment variables of the process, behind a trait so that tests can supply others.
 
 use std::ffi::{OsStr, OsString};
 
 use crate::fault::Fault;
 
-/// Environment variables.
 pub(crate) trait Environment {
-    /// The value of a variable; none where it is not set.
+    /// The value of a variable; none if it is not set.
     fn get(&self, name: &str) -> Option<OsString>;
 
-    /// The value of a variable. One that is empty, as compose files set them, counts as unset.
+    /// The value of a variable. An empty one, as compose files set it, counts as unset.
     fn set(&self, name: &str) -> Option<OsString> {
         self.get(name).filter(|value| !is_blank(value))
     }
 
-    /// The same as text, which a setting has to be.
+    /// The value as text; an error if it is not UTF-8.
     fn text(&self, name: &str) -> Result<Option<String>, Fault> {
         let Some(value) = self.set(name) else { return Ok(None) };
         let text = value.into_string();
@@ -22,7 +21,7 @@ pub(crate) trait Environment {
     }
 }
 
-/// The environment of this process. Besides this, only clap reads it: the variables that stand in for flags.
+/// The environment of this process. Only clap reads it otherwise, for the variables of flags.
 pub(crate) struct Process;
 
 impl Environment for Process {
@@ -31,17 +30,16 @@ impl Environment for Process {
     }
 }
 
-/// Whether a value holds nothing but blanks.
+/// True if a value is empty or consists of white space.
 fn is_blank(value: &OsStr) -> bool {
     value.to_string_lossy().trim().is_empty()
 }
 
-/// What is wrong with a variable that is not text. The value stays out of it: it cannot be printed as it is.
+/// The error for a variable that is not UTF-8, without the value, which cannot be printed.
 pub(crate) fn not_text(name: &str) -> String {
     format!("{name} is not UTF-8 text; set it to text, or unset it")
 }
 
-/// Variables of a test.
 #[cfg(test)]
 pub(crate) struct Variables<'a>(pub(crate) &'a [(&'a str, &'a str)]);
 

@@ -1,4 +1,4 @@
-//! Where a crash test stops the program, and where a test plants a panic.
+//! The variables of tests with a crash or a panic.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ const NAME: &str = "SYNCLINE_TEST_STOP_AT";
 /// The variable of tests with a panic.
 const PANIC: &str = "SYNCLINE_TEST_PANIC_IN";
 
-/// Reads the step that a crash test stops at, written `STEP` or `STEP:N`. Nothing else sets it, so it is not listed.
+/// Reads the step at which a crash test stops, written `STEP` or `STEP:N`. It is no user setting, so it is not listed.
 pub(super) fn stop_at(reader: &Reader<'_>) -> Result<Option<Arc<StopAt>>, Fault> {
     let Some(step) = reader.environment.text(NAME)? else { return Ok(None) };
     let stop_at = StopAt::parse(&step)
@@ -20,7 +20,7 @@ pub(super) fn stop_at(reader: &Reader<'_>) -> Result<Option<Arc<StopAt>>, Fault>
     Ok(Some(Arc::new(stop_at)))
 }
 
-/// Reads the background task that panics once.
+/// Reads the name of the background task that panics once.
 pub(super) fn panic_in(reader: &Reader<'_>) -> Result<Option<String>, Fault> {
     reader.environment.text(PANIC)
 }

@@ -1,24 +1,23 @@
-//! Where a role listens for HTTP.
+//! The HTTP address of a role.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::reader::{Origin, Reader};
 use crate::{cli::environment, fault::Fault};
 
-/// Where a role listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Listen {
-    /// The address. `--listen`; `SYNCLINE_API_ADDR`, or the port in `SYNC_PORT`, default `127.0.0.1:8080` (`up`, `api`);
-    /// `SYNCLINE_WORKER_ADDR`, or the port in `MONITOR_PORT`, default `127.0.0.1:8000` (`worker`).
+    /// The address. `--listen`; `SYNCLINE_API_ADDR`, or the port in `SYNC_PORT`, default `127.0.0.1:8080` (`up`,
+    /// `api`); `SYNCLINE_WORKER_ADDR`, or the port in `MONITOR_PORT`, default `127.0.0.1:8000` (`worker`).
     pub(crate) address: SocketAddr,
-    /// The address is the default of a worker, so another free port may be used.
+    /// True if the address is a worker's default, so that another free port may be used.
     pub(crate) or_next: bool,
 }
 
 /// The variables and the default of a role.
 struct Names {
     variable: &'static str,
-    /// An older variable, with the port alone.
+    /// An older variable that contains only the port.
     port: &'static str,
     default: u16,
 }
@@ -27,16 +26,16 @@ const API: Names = Names { variable: "SYNCLINE_API_ADDR", port: "SYNC_PORT", def
 const WORKER: Names = Names { variable: "SYNCLINE_WORKER_ADDR", port: "MONITOR_PORT", default: 8000 };
 
 impl Listen {
-    /// Where the API listens.
+    /// Reads the address of the API.
     pub(super) fn api(given: Option<SocketAddr>, reader: &mut Reader<'_>) -> Result<Listen, Fault> {
         let (address, origin) = address(given, &API, reader)?;
         reader.note_flag("listen", API.variable, address, origin.clone());
         note_unused_port(&API, &origin, reader);
-        // Its callers have to know the port.
+        // Clients of the API must know the port.
         Ok(Listen { address, or_next: false })
     }
 
-    /// Where a worker tells how it is.
+    /// Reads the address of a worker's health and metrics.
     pub(super) fn worker(given: Option<SocketAddr>, reader: &mut Reader<'_>) -> Result<Listen, Fault> {
         let (address, origin) = address(given, &WORKER, reader)?;
         reader.note(WORKER.variable, address, origin.clone());
@@ -54,7 +53,7 @@ fn address(
     let (address, origin) = if let Some(address) = given {
         (address, reader.origin("listen", names.variable))
     } else if let Some(text) = reader.environment.text(names.variable)? {
-        // `syncline config` has no flag for this one, so that clap has not read its variable.
+        // `syncline config` has no flag for it, so clap has not read its variable.
         let address = environment::listen(&text)
             .map_err(|remedy| Fault::usage(format!("{} {text:?} is no address; {remedy}", names.variable)))?;
         (address, variable(names.variable))

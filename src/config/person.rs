@@ -1,8 +1,7 @@
-//! Who uses the program: noted with pauses and with conflicts that are settled.
+//! The user of the program, recorded with pauses and resolved conflicts.
 
 use super::reader::{Origin, Reader};
 
-/// Who uses the program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PersonConfig {
     /// The name of the user. `USER`, else `LOGNAME`; default `cli`.
@@ -10,7 +9,7 @@ pub(crate) struct PersonConfig {
 }
 
 impl PersonConfig {
-    /// Reads the user's name. Login sets it, so that what is no text there is passed over.
+    /// Reads the user's name. Login sets it, so a value that is not UTF-8 is ignored.
     pub(super) fn read(reader: &mut Reader<'_>) -> PersonConfig {
         let found = ["USER", "LOGNAME"].into_iter().find_map(|name| {
             let user = reader.environment.set(name)?.into_string().ok()?;
@@ -21,7 +20,7 @@ impl PersonConfig {
         PersonConfig { user }
     }
 
-    /// The user and the host, as far as the machine knows.
+    /// The user and the host name.
     pub(crate) fn shown(&self) -> String {
         format!("{}@{}", self.user, syncline_worker::local::host())
     }

@@ -1,4 +1,4 @@
-//! Where jobs wait, and how many may.
+//! The location of the queue, and its limit.
 
 use syncline_queue::RedisBackend;
 use uuid::Uuid;
@@ -9,32 +9,30 @@ use crate::{
     fault::Fault,
 };
 
-/// Where jobs wait, and how many may.
 #[derive(Clone)]
 pub(crate) struct QueueConfig {
-    /// Redis; none: the queue is in Syncline's own database. `--queue`, `SYNCLINE_QUEUE`: `redis` or `sql`; default
-    /// `redis` if there is a `REDIS_URL`.
+    /// The location in Redis; none: the queue is in Syncline's own database. `--queue`, `SYNCLINE_QUEUE`: `redis` or
+    /// `sql`; default `redis` if there is a `REDIS_URL`.
     pub(crate) redis: Option<RedisPlace>,
-    /// Runs that may wait. `--queue-limit`, `SYNCLINE_QUEUE_LIMIT`; default 100000.
+    /// Most runs that may wait. `--queue-limit`, `SYNCLINE_QUEUE_LIMIT`; default 100000.
     pub(crate) limit: u64,
 }
 
-/// Where in Redis the queue is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RedisPlace {
     /// The address. `--redis-url`, else `REDIS_URL` or `REDIS_URL_FILE`.
     pub(crate) url: String,
-    /// What the names of the queue's keys begin with. `--queue-prefix`, `SYNCLINE_QUEUE_PREFIX`; default `syncline`.
+    /// The prefix of the queue's keys. `--queue-prefix`, `SYNCLINE_QUEUE_PREFIX`; default `syncline`.
     pub(crate) prefix: String,
 }
 
 impl QueueConfig {
-    /// Reads where the queue is, and checks the address as far as that goes without connecting.
+    /// Reads the location of the queue, and checks the address as far as possible without connecting.
     pub(super) fn read(args: &QueueArgs, role: &str, reader: &mut Reader<'_>) -> Result<QueueConfig, Fault> {
         let url = url(args, reader)?;
         reader.note_argument("queue_prefix", "SYNCLINE_QUEUE_PREFIX", &args.queue_prefix);
         reader.note_argument("queue_limit", "SYNCLINE_QUEUE_LIMIT", args.queue_limit);
-        // A demo has a database of its own, so nobody else must find its jobs.
+        // A demo has a database of its own, so no other worker may find its jobs.
         let prefix = match role {
             "demo" => format!("{}-demo-{}", args.queue_prefix, Uuid::now_v7().simple()),
             _ => args.queue_prefix.clone(),
@@ -43,21 +41,21 @@ impl QueueConfig {
         Ok(QueueConfig { redis, limit: args.queue_limit })
     }
 
-    /// Where the queue is, for people.
+    /// The location of the queue for display.
     pub(crate) fn shown(&self) -> String {
         self.redis.as_ref().map_or_else(
             || "in the database".to_owned(),
-            // An address that cannot be read was refused before it is shown anywhere.
+            // An invalid address is refused before this is called.
             |redis| RedisBackend::shown_url(&redis.url).unwrap_or_default(),
         )
     }
 }
 
-/// The address of the Redis that the queue is in; none for the queue in the database.
+/// The address of the queue's Redis; none for the queue in the database.
 fn url(args: &QueueArgs, reader: &mut Reader<'_>) -> Result<Option<String>, Fault> {
     if args.queue == Some(QueueChoice::Sql) {
         reader.note_argument("queue", "SYNCLINE_QUEUE", "sql");
-        // An address that means nothing now is neither read nor refused.
+        // An address that is not used is neither read nor checked.
         match reader.secret_origin("redis_url", "REDIS_URL") {
             Some(origin) => {
                 reader.note_flag("redis_url", "REDIS_URL", "not used: the queue is in the database", origin);

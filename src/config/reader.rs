@@ -1,4 +1,4 @@
-//! Reads settings one by one, and notes each with its value and where that comes from, for `syncline config`.
+//! Reads settings one by one, and records each with its value and origin for `syncline config`.
 
 use std::{fmt, ops::RangeInclusive, path::PathBuf, str::FromStr};
 
@@ -7,16 +7,16 @@ use clap::{ArgMatches, parser::ValueSource};
 use super::environment::Environment;
 use crate::fault::Fault;
 
-/// Where the value of a setting comes from.
+/// The origin of a setting's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Origin {
     /// The setting's own flag.
     Flag,
-    /// The flag of another setting, from which this one follows.
+    /// The flag of another setting that determines this one.
     FlagOf(&'static str),
     /// An environment variable.
     Variable(String),
-    /// The file that an environment variable names.
+    /// The file in an environment variable.
     File {
         variable: String,
         path: PathBuf,
@@ -36,21 +36,20 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A setting in force, as it may be shown.
+/// A setting in force, for display.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Setting {
-    /// Whether the command takes it as a flag, too.
+    /// True if the setting has a flag.
     pub(crate) is_flag: bool,
-    /// The flag without its dashes, or a name of the same form.
+    /// The flag without its dashes, or a name in the same form.
     pub(crate) name: String,
-    /// The variable that gives it.
+    /// The variable of the setting.
     pub(crate) variable: &'static str,
-    /// The value without its secrets.
+    /// The value without secrets.
     pub(crate) value: String,
     pub(crate) origin: Origin,
 }
 
-/// The command line and the environment.
 pub(crate) struct Reader<'a> {
     pub(super) environment: &'a dyn Environment,
     matches: &'a ArgMatches,
@@ -58,21 +57,21 @@ pub(crate) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Reads what clap found on the command line, and variables.
+    /// Creates a reader of the parsed command line and of the environment.
     pub(crate) fn new(matches: &'a ArgMatches, environment: &'a dyn Environment) -> Reader<'a> {
         Reader { environment, matches, settings: Vec::new() }
     }
 
-    /// The settings that were read, in that order.
+    /// The recorded settings, in the order in which they were read.
     pub(crate) fn into_settings(self) -> Vec<Setting> {
         self.settings
     }
 
-    /// Where clap has the value of an argument from.
+    /// The origin of an argument's value.
     pub(super) fn origin(&self, id: &str, variable: &str) -> Origin {
         let (mut level, mut source) = (Some(self.matches), None);
         while let Some(matches) = level {
-            // Not every command has the argument, and clap panics in debug builds when asked for one that is not there.
+            // Not every command has the argument, and clap panics in debug builds when asked for an unknown one.
             if matches.try_contains_id(id).is_ok() {
                 source = matches.value_source(id).or(source);
             }
@@ -85,13 +84,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Notes a setting that clap has read and checked.
+    /// Records a setting that clap has read and checked.
     pub(super) fn note_argument(&mut self, id: &str, variable: &'static str, value: impl fmt::Display) {
         let origin = self.origin(id, variable);
         self.note_flag(id, variable, value, origin);
     }
 
-    /// Notes a setting that has a flag.
+    /// Records a setting with a flag.
     pub(super) fn note_flag(
         &mut self,
         id: &str,
@@ -103,14 +102,14 @@ impl<'a> Reader<'a> {
         self.settings.push(Setting { is_flag: true, name, variable, value, origin });
     }
 
-    /// Notes a setting that is a variable only.
+    /// Records a setting without a flag.
     pub(super) fn note(&mut self, variable: &'static str, value: impl fmt::Display, origin: Origin) {
         let name = variable.strip_prefix("SYNCLINE_").unwrap_or(variable);
         let (name, value) = (name.to_lowercase().replace('_', "-"), value.to_string());
         self.settings.push(Setting { is_flag: false, name, variable, value, origin });
     }
 
-    /// Notes variables that are set although another setting goes before them.
+    /// Records variables that are set but overridden by another setting.
     pub(super) fn note_unused(&mut self, variables: &[&'static str], winner: &str) {
         for variable in variables {
             if self.environment.set(variable).is_some() {
@@ -120,7 +119,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A whole number that is a variable only.
+    /// Reads a whole number from a variable without a flag.
     pub(super) fn number<T>(
         &mut self,
         variable: &'static str,
@@ -146,7 +145,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The matches of a command line for tests, on which the tester's own variables have no effect.
+/// Parses a command line for tests, without the influence of environment variables.
 #[cfg(test)]
 pub(crate) fn matches(arguments: &[&str]) -> ArgMatches {
     use clap::{Command, CommandFactory, builder::Resettable};

@@ -1,4 +1,4 @@
-//! How long things are kept: flags, then variables, then defaults.
+//! The retention: flags, then variables, then defaults.
 
 use std::{fmt, str::FromStr};
 
@@ -7,7 +7,7 @@ use syncline_upkeep::purge::{Age, Retention};
 use super::reader::{Origin, Reader};
 use crate::{cli::KeepArgs, fault::Fault};
 
-/// Reads the limits that flags and variables ask for.
+/// Reads the limits from flags and variables.
 pub(super) fn read(args: &KeepArgs, reader: &mut Reader<'_>) -> Result<Retention, Fault> {
     let usual = Retention::default();
     Ok(Retention {
@@ -49,7 +49,7 @@ pub(super) fn read(args: &KeepArgs, reader: &mut Reader<'_>) -> Result<Retention
     })
 }
 
-/// A limit by its flag, or by the variable of the same name.
+/// Reads a limit from its flag, or from the variable of the same name.
 fn limit<T: FromStr<Err: fmt::Display> + fmt::Display>(
     variable: &'static str,
     flag: &Option<String>,
@@ -74,7 +74,7 @@ fn limit<T: FromStr<Err: fmt::Display> + fmt::Display>(
     Ok(limit)
 }
 
-/// From one scheduled purge to the next. A purge that never rests would be no maintenance.
+/// The interval of scheduled purges. One below a minute is refused, since purges would never stop.
 fn interval(usual: Age, reader: &mut Reader<'_>) -> Result<Age, Fault> {
     let every = limit("SYNCLINE_PURGE_EVERY", &None, usual, reader)?;
     if matches!(every, Age::Seconds(seconds) if seconds < 60) {

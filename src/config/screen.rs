@@ -1,4 +1,4 @@
-//! How wide the screen is, and whether it shows colours.
+//! The width of the screen, and whether it shows colours.
 
 use super::{
     environment::Environment,
@@ -6,17 +6,17 @@ use super::{
 };
 use crate::cli::ColorChoice;
 
-/// What variables say of the screen.
+/// The settings of the screen in environment variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ScreenConfig {
-    /// No colours with `--color auto`. `NO_COLOR`; default: colours on a terminal.
+    /// True for no colours with `--color auto`. `NO_COLOR`; default: colours on a terminal.
     pub(crate) no_color: bool,
-    /// Columns that lines may take. `COLUMNS`; default: as many as the terminal has.
+    /// The line width. `COLUMNS`; default: the width of the terminal.
     pub(crate) columns: Option<usize>,
 }
 
 impl ScreenConfig {
-    /// Reads the variables. Shells set them, so that what is wrong there is passed over.
+    /// Reads the variables. Shells set them, so invalid values are ignored.
     pub(crate) fn read(environment: &dyn Environment) -> ScreenConfig {
         let columns = environment.set("COLUMNS").and_then(|columns| columns.to_str()?.trim().parse().ok());
         ScreenConfig {
@@ -25,7 +25,7 @@ impl ScreenConfig {
         }
     }
 
-    /// Notes what is in force.
+    /// Records the settings in force.
     pub(super) fn note(self, color: ColorChoice, reader: &mut Reader<'_>) {
         let (color, origin) = match (color, reader.origin("color", "NO_COLOR")) {
             (ColorChoice::Auto, Origin::Default) if self.no_color => {

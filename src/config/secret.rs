@@ -1,4 +1,4 @@
-//! Values that may be secret: given by a flag, by a variable, or in a file that a variable names.
+//! Values that may be secret: from a flag, from a variable, or from a file named by a variable.
 
 use std::{
     fs::File,
@@ -9,17 +9,17 @@ use std::{
 use super::reader::{Origin, Reader};
 use crate::fault::{Fault, said};
 
-/// A value of more bytes is not the secret that was meant.
+/// A longer value, in bytes, is not a secret but a mistake.
 const LARGEST: usize = 64 * 1024;
 
-/// A value that is not shown, and where it comes from.
+/// A value that is not shown, and its origin.
 pub(crate) struct Secret {
     pub(super) value: String,
     pub(super) origin: Origin,
 }
 
 impl Secret {
-    /// Adds to a refusal of the value in which file it stands.
+    /// Adds the file of the value to an error.
     pub(super) fn explained(&self, mut fault: Fault) -> Fault {
         if let Origin::File { variable, path } = &self.origin {
             fault
@@ -31,7 +31,7 @@ impl Secret {
 }
 
 impl Reader<'_> {
-    /// A secret with a flag, which goes before the variables.
+    /// Reads a secret with a flag, which overrides the variables.
     pub(super) fn secret_flag(
         &self,
         id: &str,
@@ -45,7 +45,7 @@ impl Reader<'_> {
         Ok(given.map(|given| Secret { value: given.to_owned(), origin: Origin::Flag }))
     }
 
-    /// A secret in the variable `NAME`, or in the file that the variable `NAME_FILE` names.
+    /// Reads a secret from the variable `NAME`, or from the file in the variable `NAME_FILE`.
     pub(super) fn secret(&self, variable: &'static str) -> Result<Option<Secret>, Fault> {
         let by_file = format!("{variable}_FILE");
         match (self.environment.text(variable)?, self.environment.set(&by_file)) {
@@ -62,7 +62,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Where a secret with a flag would come from, without reading it; none where it is not given.
+    /// The origin of a secret with a flag, without reading the secret; none if it is not given.
     pub(super) fn secret_origin(&self, id: &str, variable: &'static str) -> Option<Origin> {
         let by_file = format!("{variable}_FILE");
         let file = self.environment.set(&by_file);
@@ -74,7 +74,7 @@ impl Reader<'_> {
     }
 }
 
-/// The content of a file without the line end that editors and `echo` put behind it. A refusal never repeats any of it.
+/// The content of a file without the final line end that editors and `echo` add. The error never repeats any of it.
 fn read(variable: &str, path: &Path) -> Result<String, Fault> {
     let refuse = |what: &str| Fault::usage(format!("{variable} {}: {what}", path.display()));
     let mut bytes = Vec::new();
@@ -107,7 +107,7 @@ mod tests {
         Reader::new(&matches(&["stats"]), &Variables(variables)).secret("DB_PASSWORD")
     }
 
-    /// What a file with this content gives, or how it is refused.
+    /// The value of a file with this content, or the error.
     fn of_file(content: &[u8]) -> Result<String, String> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), content).unwrap();

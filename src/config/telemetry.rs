@@ -1,28 +1,27 @@
-//! What is logged, and in which form.
+//! The log level and format.
 
 use tracing_subscriber::EnvFilter;
 
 use super::reader::{Origin, Reader};
 use crate::fault::Fault;
 
-/// What is logged, and in which form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TelemetryConfig {
-    /// Which lines. `SYNCLINE_LOG`, or older `LOG_LEVEL`, else `RUST_LOG`, else `-v`; default `info` for roles that serve,
-    /// `error` for other commands.
+    /// The filter. `SYNCLINE_LOG`, or older `LOG_LEVEL`, else `RUST_LOG`, else `-v`; default `info` for roles that
+    /// serve, `error` for other commands.
     pub(crate) directives: String,
-    /// JSON instead of text. `SYNCLINE_LOG_FORMAT`: `text` or `json`; default `text`.
+    /// True for JSON. `SYNCLINE_LOG_FORMAT`: `text` or `json`; default `text`.
     pub(crate) json: bool,
 }
 
 impl TelemetryConfig {
-    /// Reads and checks what is logged. Roles that serve log what they do; commands for people only what goes wrong.
+    /// Reads and checks the settings. Roles that serve log what they do; other commands only errors.
     pub(crate) fn read(verbose: u8, serves: bool, reader: &mut Reader<'_>) -> Result<TelemetryConfig, Fault> {
         Ok(TelemetryConfig { directives: directives(verbose, serves, reader)?, json: json(reader)? })
     }
 }
 
-/// A variable goes before `-v`. A bare level is meant for our own words, not for every crate below.
+/// A variable overrides `-v`. A bare level applies to Syncline's own crates only.
 fn directives(verbose: u8, serves: bool, reader: &mut Reader<'_>) -> Result<String, Fault> {
     const NAMES: [&str; 3] = ["SYNCLINE_LOG", "LOG_LEVEL", "RUST_LOG"];
     for (position, name) in NAMES.into_iter().enumerate() {
@@ -40,7 +39,7 @@ fn directives(verbose: u8, serves: bool, reader: &mut Reader<'_>) -> Result<Stri
     };
     reader.note("SYNCLINE_LOG", level, if verbose > 0 { Origin::FlagOf("-v") } else { Origin::Default });
     Ok(match (verbose, serves) {
-        // A migration that waits for others would else look as if it hung.
+        // Without this warning a migration that waits for others would look as if it hung.
         (0, false) => "error,apalis=off,syncline_migration=warn".to_owned(),
         _ => ours(level),
     })

@@ -1,36 +1,35 @@
-//! How a worker takes jobs: how many at once, how it waits for them, and for how long a claim holds.
+//! The worker's concurrency, polling and leases.
 
 use std::time::Duration;
 
 use super::reader::Reader;
 use crate::cli::{LeaseArgs, PoolArgs};
 
-/// How a worker takes jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct WorkerConfig {
-    /// Jobs at once. `--concurrency`, `SYNCLINE_CONCURRENCY`; default 4.
+    /// Jobs that run at once. `--concurrency`, `SYNCLINE_CONCURRENCY`; default 4.
     pub(crate) concurrency: u16,
-    /// Time before it looks for jobs again when nothing woke it. `--poll-ms`, `SYNCLINE_POLL_MS`; default 1000.
+    /// Time between two polls when nothing woke the worker. `--poll-ms`, `SYNCLINE_POLL_MS`; default 1000.
     pub(crate) poll: Duration,
-    /// After so long a due job goes first, whatever its priority. `--overdue`, `SYNCLINE_QUEUE_OVERDUE`; default 60 s.
+    /// A job that has been due for so long goes first, whatever its priority. `--overdue`, `SYNCLINE_QUEUE_OVERDUE`;
+    /// default 60 s.
     pub(crate) overdue: Duration,
-    /// Time that running jobs may take to end after SIGTERM. `--grace`, `SYNCLINE_GRACE`; default 30 s.
+    /// How long running jobs may take to end after SIGTERM. `--grace`, `SYNCLINE_GRACE`; default 30 s.
     pub(crate) grace: Duration,
-    /// For how long a claim holds.
     pub(crate) lease: LeaseConfig,
 }
 
-/// For how long a claim holds, and how often a worker tells that it lives.
+/// The leases of jobs and the heartbeats of the worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LeaseConfig {
-    /// A claim without renewal. `--lease-ms`, `SYNCLINE_LEASE_MS`; default 30000.
+    /// The length of a lease without renewal. `--lease-ms`, `SYNCLINE_LEASE_MS`; default 30000.
     pub(crate) lease: Duration,
-    /// Between two signs of life. `--heartbeat-ms`, `SYNCLINE_HEARTBEAT_MS`; default 10000.
+    /// The interval of heartbeats. `--heartbeat-ms`, `SYNCLINE_HEARTBEAT_MS`; default 10000.
     pub(crate) heartbeat: Duration,
 }
 
 impl WorkerConfig {
-    /// Reads what clap has checked.
+    /// Reads the settings that clap has checked.
     pub(super) fn read(args: &PoolArgs, reader: &mut Reader<'_>) -> WorkerConfig {
         reader.note_argument("concurrency", "SYNCLINE_CONCURRENCY", args.concurrency);
         reader.note_argument("poll_ms", "SYNCLINE_POLL_MS", args.poll_ms);
@@ -49,7 +48,7 @@ impl WorkerConfig {
 }
 
 impl LeaseConfig {
-    /// The defaults, for commands that take no flags for it.
+    /// The defaults, for commands without flags for it.
     pub(crate) const USUAL: LeaseConfig =
         LeaseConfig { lease: Duration::from_secs(30), heartbeat: Duration::from_secs(10) };
 }

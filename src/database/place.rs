@@ -1,4 +1,4 @@
-//! What is where DATABASE_URL leads, looked at before anything is made there.
+//! Inspects the database of DATABASE_URL before anything is created there.
 
 use std::path::PathBuf;
 
@@ -14,32 +14,32 @@ use crate::{
     fault::{Fault, Passes},
 };
 
-/// Names of tables that a message lists.
+/// The most tables that a message lists.
 const LISTED: usize = 5;
 
-/// The commands that make a database.
+/// The commands that create a database.
 const MAKERS: &str = "`syncline apply`, `syncline up` and `syncline migrate up` make one";
 
-/// Where Syncline's own database is or is to be.
+/// The location of Syncline's own database, which may not exist yet.
 pub(crate) struct Place {
     config: DatabaseConfig,
-    /// The file of a SQLite database.
+    /// The file of a SQLite database; none for a server.
     file: Option<PathBuf>,
     found: Found,
-    /// Open already where looking needs the way that everything else takes.
+    /// The connection, if inspecting the database required the same kind as all other uses.
     db: Option<DatabaseConnection>,
 }
 
-/// What is there.
+/// What was found at the location.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Found {
-    /// No such file.
+    /// There is no such file.
     Missing,
     Tables(Contents),
 }
 
 impl Place {
-    /// Looks, and makes and changes nothing.
+    /// Inspects the database without creating or changing anything.
     pub(crate) async fn look(config: &DatabaseConfig) -> Result<Place, Fault> {
         let url = &config.url;
         let file = url.file();
@@ -54,17 +54,17 @@ impl Place {
         Ok(Place { config: config.clone(), file, found, db })
     }
 
-    /// Whether there is no such file.
+    /// True if there is no such file.
     pub(crate) fn is_missing(&self) -> bool {
         self.found == Found::Missing
     }
 
-    /// Whether there are tables, and none of them is Syncline's.
+    /// True if there are tables and none of them is Syncline's.
     pub(crate) fn is_foreign(&self) -> bool {
         matches!(self.found, Found::Tables(Contents::Foreign(_)))
     }
 
-    /// What making Syncline's schema here makes, in words; none where it is there.
+    /// Describes what creating Syncline's schema here creates; none if it exists.
     pub(crate) fn made(&self) -> Option<String> {
         match (&self.found, &self.file) {
             (Found::Tables(Contents::Schema), _) => None,
@@ -100,7 +100,7 @@ impl Place {
         Err(fault.passing(passes))
     }
 
-    /// Connects to the database, or to a new one. Other tables are left alone, and stop this unless they may be there.
+    /// Connects to the database, or creates one. Fails if there are other tables, unless these are allowed.
     pub(crate) async fn open_or_make(self, among_other_tables: bool) -> Result<DatabaseConnection, Fault> {
         if let (Found::Tables(Contents::Foreign(names)), false) = (&self.found, among_other_tables) {
             let own = if self.config.url.is_sqlite() {
@@ -129,7 +129,7 @@ impl Place {
         self.open().await
     }
 
-    /// Connects as it is.
+    /// Connects without any check.
     pub(crate) async fn open(self) -> Result<DatabaseConnection, Fault> {
         match self.db {
             Some(db) => Ok(db),
@@ -150,7 +150,7 @@ fn listed(names: &[String]) -> String {
     listed
 }
 
-/// Looks into a file without the settings of our own databases: the journal mode is written into the file.
+/// Inspects a file without the settings of Syncline's databases: the journal mode is written into the file.
 async fn contents_of_file(url: &DatabaseUrl) -> Result<Contents, Fault> {
     let mut options = ConnectOptions::new(url.connect_url());
     options.sqlx_logging(false).max_connections(1).map_sqlx_sqlite_opts(|sqlite| {
@@ -158,7 +158,7 @@ async fn contents_of_file(url: &DatabaseUrl) -> Result<Contents, Fault> {
     });
     let db = Database::connect(options).await.map_err(|error| unreachable(url, &words(&error)))?;
     let contents = contents(url, &db).await;
-    // It has served its purpose, however it closes.
+    // The connection is no longer needed, so an error of closing it is ignored.
     let _ = db.close().await;
     contents
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{CUT, Output, list, shown, text};
 
 impl Output {
-    /// `+` created, `~` updated, `-` deleted, `!` in conflict or failing.
+    /// Prints a plan: `+` created, `~` updated, `-` deleted, `!` in conflict or failing.
     pub(crate) fn plan(&self, items: &[Value]) {
         let mut cut = false;
         for item in items {
@@ -17,7 +17,7 @@ impl Output {
         }
     }
 
-    /// One item; true if a value was cut.
+    /// Prints one item. True if a value was cut.
     fn plan_item(&self, item: &Value) -> bool {
         let writes = list(item, "writes");
         let conflicts = list(item, "conflicts");

@@ -1,27 +1,27 @@
-//! Rows as a table, or one record after another where the table is wider than the screen.
+//! Rows as a table, or as one record after another if the table is wider than the screen.
 
 use std::collections::BTreeSet;
 
 use unicode_width::UnicodeWidthStr;
 use uuid::Uuid;
 
-/// Between two columns, and between two fields of a record.
+/// The gap between two columns, and between two fields of a record.
 const GAP: &str = "  ";
-/// Lines of a record after its first.
+/// The indentation of a record's lines after the first.
 const INDENT: &str = "    ";
-/// The time of a UUID of version 7 ends here, so that a shorter prefix seldom names one run.
+/// The length of the time in a UUID of version 7; a shorter prefix is seldom unique.
 const SHORTEST_ID: usize = 13;
 
-/// Lines ready to be written.
+/// Lines to print.
 pub(super) struct Drawn {
-    /// The names of the columns; none above records, which name them themselves.
+    /// The names of the columns; none for records, which contain them.
     pub(super) head: Option<String>,
-    /// A line per row, or several per record.
+    /// One line per row, or several per record.
     pub(super) rows: Vec<String>,
 }
 
-/// Without a width each row is one line; with one, ids are shortened, and rows become records, before a line is longer
-/// than the width.
+/// Draws a table. Without a width each row is one line. If lines would exceed the width, first ids are shortened, then
+/// rows become records.
 pub(super) fn draw(head: &[&str], rows: Vec<Vec<String>>, width: Option<usize>) -> Drawn {
     let mut rows: Vec<Vec<String>> =
         rows.into_iter().map(|row| row.iter().map(|cell| one_line(cell)).collect()).collect();
@@ -41,7 +41,7 @@ fn of_columns(mut lines: Vec<String>) -> Drawn {
     Drawn { head: Some(lines.remove(0)), rows: lines }
 }
 
-/// A text on lines of at most this width, broken at spaces only.
+/// Wraps a text at this width, at spaces only.
 pub(super) fn wrap(text: &str, width: Option<usize>, indent: &str) -> String {
     let Some(width) = width else { return text.to_owned() };
     let mut wrapped = String::new();
@@ -64,7 +64,7 @@ pub(super) fn wrap(text: &str, width: Option<usize>, indent: &str) -> String {
     wrapped
 }
 
-/// The width of a text without its colours.
+/// The width of a text without its colour codes.
 pub(super) fn visible(text: &str) -> usize {
     let mut parts = text.split("\u{1b}[");
     let plain = parts.next().map_or(0, UnicodeWidthStr::width);
@@ -93,7 +93,7 @@ fn columns(head: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     lines
 }
 
-/// A record per row: the columns' names and values, without those that are empty.
+/// One record per row: the columns' names and values, without empty ones.
 fn records(head: &[&str], rows: &[Vec<String>], width: usize) -> Vec<String> {
     rows.iter()
         .flat_map(|row| {
@@ -104,7 +104,7 @@ fn records(head: &[&str], rows: &[Vec<String>], width: usize) -> Vec<String> {
                     lines.add(GAP, &field);
                     continue;
                 }
-                // Longer than a line: it begins on one of its own and goes on at spaces.
+                // Longer than a line: it begins on a line of its own and is wrapped at spaces.
                 lines.next();
                 for word in field.split_whitespace() {
                     lines.add(" ", word);
@@ -115,7 +115,7 @@ fn records(head: &[&str], rows: &[Vec<String>], width: usize) -> Vec<String> {
         .collect()
 }
 
-/// Lines that are filled with parts which are never broken.
+/// Lines filled with parts that are never broken.
 struct Lines {
     done: Vec<String>,
     line: String,
@@ -155,7 +155,7 @@ impl Lines {
     }
 }
 
-/// Cuts the ids of a column to the shortest prefix that tells them apart.
+/// Cuts the ids of a column to the shortest unique prefix.
 fn shorten_ids(rows: &mut [Vec<String>], column: usize) {
     let ids: Option<BTreeSet<Uuid>> = rows
         .iter()
@@ -173,7 +173,7 @@ fn shorten_ids(rows: &mut [Vec<String>], column: usize) {
     }
 }
 
-/// A cell on one line, without characters that steer a terminal.
+/// A cell on one line, without control characters.
 fn one_line(cell: &str) -> String {
     cell.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -1,8 +1,8 @@
-//! Before a run begins: may calls be made to its platforms at all?
+//! Checks before a run begins whether calls to its platforms are allowed.
 //!
-//! A platform that does not work, or asked for silence, parks the jobs of its account: they snooze and use up no attempt.
-//! How a run went is told to the account's breaker. A sync of places without accounts, such as files and SQL tables, asks
-//! nobody and costs nothing. What single calls cost is between the connector and its [`Caller`].
+//! A platform that is down or asked for a pause parks the jobs of its account: they snooze and use up no attempt. The
+//! result of a run is reported to the account's breaker. A sync of places without accounts, such as files and SQL
+//! tables, needs no admission. The limits of single calls are checked between the connector and its [`Caller`].
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use syncline_runs::Begun;
 
 use crate::handlers::kinds;
 
-/// The lane of a run: what a person or an event asked for, then what is tried again, then regular looks.
+/// The lane of a run: first runs that a person or an event asked for, then retries, then scheduled runs.
 pub(crate) fn lane(begun: &Begun) -> Lane {
     lane_of(begun.row.kind, begun.row.sync_type, begun.attempt)
 }
@@ -43,7 +43,7 @@ impl<'a> Accounts<'a> {
     }
 }
 
-/// A run that may begin.
+/// The permits of a run that may begin.
 #[derive(Debug, Default)]
 pub struct Admitted {
     accounts: Vec<Account>,
@@ -65,7 +65,7 @@ pub(crate) struct Blame<'a> {
     pub(crate) text: &'a str,
 }
 
-/// Asks for every account of a sync. What one lets through is given back if another does not.
+/// Asks for a permit of every account of a sync. If one account refuses, the permits already granted are returned.
 pub(crate) async fn admit(
     limits: &Arc<dyn Limits>,
     accounts: Accounts<'_>,
@@ -80,7 +80,7 @@ pub(crate) async fn admit(
         }
         let caller = Caller::new(Arc::clone(limits), format!("account:{id}"), format!("{platform}/{id}"));
         let caller = caller.with_lane(lane);
-        // Dropped permits of accounts that were asked before give back what they hold.
+        // The dropped permits of the accounts before this one are returned.
         let permit = caller.permit(&[]).await?;
         admitted.accounts.push(Account { id, sides: vec![side], caller: caller.under(&permit), permit });
     }
@@ -88,18 +88,18 @@ pub(crate) async fn admit(
 }
 
 impl Admitted {
-    /// What the connector of a side asks before each of its calls; `None` where there is no account.
+    /// The limiter that the connector of a side asks before each call; `None` where there is no account.
     pub fn caller(&self, side: Side) -> Option<&Caller> {
         self.accounts.iter().find(|account| account.sides.contains(&side)).map(|account| &account.caller)
     }
 
-    /// Tells the breakers how the run went.
+    /// Reports the result of the run to the breakers.
     pub(crate) async fn finish(self, blame: Option<Blame<'_>>, now: DateTime<Utc>) {
         for account in self.accounts {
             let (result, learned) = match blame {
                 None => (CallResult::Works, Learned::default()),
                 Some(blame) if account.sides.contains(&blame.side) => judge(blame, now),
-                // The run ended before this side had its say.
+                // The run ended before this side's result was known.
                 Some(_) => (CallResult::Unknown, Learned::default()),
             };
             account.permit.finish(result, learned).await;
@@ -107,7 +107,7 @@ impl Admitted {
     }
 }
 
-/// What a failed run says of its platform.
+/// What a failed run tells about its platform.
 fn judge(blame: Blame<'_>, now: DateTime<Utc>) -> (CallResult, Learned) {
     let mut learned = Learned::default();
     let result = match blame.kind {
@@ -116,7 +116,7 @@ fn judge(blame: Blame<'_>, now: DateTime<Utc>) -> (CallResult, Learned) {
             learned.blocked_for = Some((*until - now).to_std().unwrap_or_default());
             CallResult::Unknown
         }
-        // It answered, and the answer was no.
+        // The platform answered; it refused the request.
         ErrorKind::Permanent | ErrorKind::NotFound | ErrorKind::Conflict => CallResult::Works,
         ErrorKind::Stopped(_) => CallResult::Unknown,
     };

@@ -3,7 +3,7 @@
 use chrono::{DateTime, SubsecRound, Utc};
 use syncline_engine::ports::Clock;
 
-/// The present, to the microsecond: what every database keeps.
+/// The present, to the microsecond, which is the precision that every database stores.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 

@@ -1,7 +1,7 @@
-//! Sees to it that the queue holds what the database says is due, and that no run's dead letter stays in the queue.
+//! Pushes the runs that are due into the queue and moves the dead letters of runs out of the queue.
 //!
-//! Every process that accepts or runs runs has one, and none leads; see [`syncline_runs::Dispatcher`] for what a
-//! look is.
+//! Every process that accepts or executes runs has one dispatcher, without a leader; [`syncline_runs::Dispatcher`]
+//! describes one pass.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::environment::Environment;
 
-/// From one look to the next, when the last one found nothing to do.
+/// Time between two passes when the last one found nothing to do.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Every so many looks the queue's dead letters are looked through.
+/// The queue's dead letters are checked once in so many passes.
 const LETTERS_EACH: u32 = 5;
-/// How long one call to the queue's store may take.
+/// Timeout of one call to the queue's store.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Looks until shutdown.
+/// Runs passes until shutdown.
 pub async fn run(environment: Environment, shutdown: CancellationToken) {
     let mut dispatcher = Dispatcher::new(environment.db.clone(), environment.queue.clone());
     let mut letters = Letters::default();
@@ -55,7 +55,7 @@ pub async fn run(environment: Environment, shutdown: CancellationToken) {
                     looked.more
                 }
                 Err(error) => {
-                    // Said once, not with each look.
+                    // Logged once per outage, not with each pass.
                     if !away {
                         tracing::warn!(
                             queue = environment.queue.place(),
@@ -76,8 +76,8 @@ pub async fn run(environment: Environment, shutdown: CancellationToken) {
     shutdown.run_until_cancelled(forever).await;
 }
 
-/// The queue's dead letters, a page per look: those of runs are moved to their rows. Usually that was done when they
-/// died; what is found here is what a process left that ended in between.
+/// Pages through the queue's dead letters, one page per pass, and moves those of runs to their rows. Usually that is
+/// done when the job dies; this finds the dead letters of processes that ended before they could do it.
 #[derive(Debug, Default)]
 struct Letters {
     after: Option<String>,

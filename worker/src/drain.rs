@@ -1,4 +1,4 @@
-//! How a worker ends: nothing new is begun, what runs may finish, and what has not by then is given back.
+//! How a worker ends: it starts no new jobs, lets runs finish for a while, and then gives back those that still run.
 
 use std::{
     collections::HashMap,
@@ -12,11 +12,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{environment::Environment, handlers};
 
-/// How long a handler may take to stop once it is told. Then it is dropped where it is: its writes are fenced, and what it
-/// had sent to a platform is found out by its successor, as after a crash.
+/// How long a handler may take to stop after its interrupt. Then it is dropped: its writes are fenced, and its
+/// successor finds out what it had sent to a platform, as after a crash.
 pub(crate) const MOMENT: Duration = Duration::from_secs(3);
 
-/// The jobs that run, and whether their time is up. Clones share them.
+/// The running jobs, and whether they are interrupted. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Drain {
     running: Arc<Mutex<HashMap<LeaseRef, Lease>>>,
@@ -24,7 +24,7 @@ pub(crate) struct Drain {
 }
 
 impl Drain {
-    /// Interrupts what still runs; from now on nothing is begun.
+    /// Interrupts the jobs that still run; no job starts after this.
     pub(crate) fn interrupt(&self) {
         self.over.cancel();
         let running = self.running();
@@ -34,7 +34,7 @@ impl Drain {
         running.values().for_each(Lease::interrupt);
     }
 
-    /// Whether nothing runs.
+    /// True if no job runs.
     pub(crate) fn is_idle(&self) -> bool {
         self.running().is_empty()
     }
@@ -43,7 +43,7 @@ impl Drain {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs a job to its end, or to where it stops when the worker's time is up.
+    /// Runs a job to its end, or to the point where it stops after an interrupt.
     pub(crate) async fn run(
         &self,
         environment: Arc<Environment>,
@@ -73,7 +73,7 @@ impl Drain {
     }
 }
 
-/// A job among those that run, until it is dropped.
+/// Registers a job as running until it is dropped.
 struct Entered<'a> {
     drain: &'a Drain,
     claim: LeaseRef,

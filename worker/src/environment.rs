@@ -1,4 +1,4 @@
-//! Everything a handler may touch.
+//! What handlers share: the database, the queue, the limits and the clock.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,33 +11,31 @@ use syncline_upkeep::purge::Retention;
 
 use crate::{clock::SystemClock, steps::StopAt};
 
-/// Everything a handler may touch. Clones share it.
+/// What handlers share. Clones share it too.
 #[derive(Clone)]
 pub struct Environment {
-    /// Syncline's database.
+    /// Syncline's own database.
     pub db: DatabaseConnection,
-    /// The queue that runs go to.
+    /// The queue of runs.
     pub queue: RunQueue,
-    /// Rate limits and circuit breakers of accounts, which all replicas share.
+    /// Rate limits and circuit breakers of accounts, shared by all replicas.
     pub limits: Arc<dyn Limits>,
-    /// The time.
     pub clock: Arc<dyn Clock>,
-    /// This worker's name, as attempts note it.
+    /// This worker's name, as recorded in attempts.
     pub worker: String,
-    /// How long one call to a platform may take.
+    /// Timeout of one call to a platform.
     pub timeout: Duration,
-    /// What is kept, and for how long.
+    /// How long runs, changes and other records are kept.
     pub retention: Retention,
-    /// Where runs meet to begin and to end.
+    /// Batches the beginnings and ends of runs.
     pub meeting: Meeting,
-    /// The background tasks of this process.
     pub tasks: Tasks,
-    /// Where to stop, in crash tests.
+    /// The step to stop at, in crash tests.
     pub stop_at: Option<Arc<StopAt>>,
 }
 
 impl Environment {
-    /// The usual environment over a database, with the queue in it.
+    /// The default environment over a database, with the queue in the same database.
     pub fn new(db: DatabaseConnection, worker: impl Into<String>) -> Self {
         Self {
             queue: RunQueue::sql(db.clone()),
@@ -53,7 +51,7 @@ impl Environment {
         }
     }
 
-    /// Begins and ends this worker's runs.
+    /// The store that begins and ends this worker's runs.
     pub fn run_book(&self) -> RunBook {
         RunBook {
             db: self.db.clone(),

@@ -1,5 +1,5 @@
-//! Takes what other services have put into the queue's inbox: each request becomes a run on record, under the id that it
-//! names, and only then leaves the inbox. What is no request goes to the queue's dead letters with the reason.
+//! Takes the requests that other services pushed into the queue's inbox. Each request is stored as a run under the id
+//! in the request and only then removed from the inbox. An invalid request becomes a dead letter with the reason.
 
 use std::time::Duration;
 
@@ -18,15 +18,15 @@ use uuid::Uuid;
 
 use crate::environment::Environment;
 
-/// How often to look when there was nothing.
+/// Delay between two polls of an empty inbox.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// How long to wait when the store, the database or the queue's limit is in the way.
+/// Delay after an error of the store or the database, or when the queue is full.
 const BACK_OFF: Duration = Duration::from_secs(2);
-/// Requests taken together.
+/// Requests taken at once.
 const AT_ONCE: usize = 100;
-/// Nobody else is given them for so long; more than it takes to write them down.
+/// The lease on taken requests; longer than storing them takes.
 const LEASE: Duration = Duration::from_secs(60);
-/// How long one call to the store may take.
+/// Timeout of one call to the store.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Takes requests until shutdown. A queue in SQL has no inbox.
@@ -39,7 +39,7 @@ pub async fn run(environment: Environment, shutdown: CancellationToken) {
                 Ok(0) => LOOK_EVERY,
                 Ok(_) => Duration::ZERO,
                 Err(error) => {
-                    // That Redis is away is told by whoever claims jobs there.
+                    // An outage of Redis is logged where jobs are claimed.
                     let is_away = error.downcast_ref::<Error>().is_some_and(Error::is_temporary);
                     if !failing && !is_away {
                         tracing::warn!(
@@ -59,7 +59,7 @@ pub async fn run(environment: Environment, shutdown: CancellationToken) {
     shutdown.run_until_cancelled(forever).await;
 }
 
-/// Takes some requests. Answers how many were dealt with; an error leaves the rest to be taken again.
+/// Takes some requests. Returns the number that were stored or refused; after an error the others are taken again.
 pub async fn take(environment: &Environment, redis: &RedisBackend) -> anyhow::Result<usize> {
     let entries = timeout(PATIENCE, redis.take_from_inbox(RUN_QUEUE, AT_ONCE, LEASE))
         .await
@@ -81,7 +81,7 @@ pub async fn take(environment: &Environment, redis: &RedisBackend) -> anyhow::Re
             }
         }
     }
-    // After the commit: what is taken twice is the same run.
+    // After the commit: a request that is taken twice is stored as one run.
     if !settled.is_empty() {
         timeout(PATIENCE, redis.remove_from_inbox(RUN_QUEUE, &settled)).await??;
         metrics::counter!("sync_inbox_total", "result" => "accepted").increment(settled.len() as u64);
@@ -92,8 +92,8 @@ pub async fn take(environment: &Environment, redis: &RedisBackend) -> anyhow::Re
     }
 }
 
-/// The id that a refused request names, by which its sender looks for it; the entry's own where the request names none, or
-/// where a run or a job has that id already.
+/// The id under which the sender looks for a refused request: the one in the request, or the entry's own where the
+/// request has none or where a run or a job has that id already.
 async fn letter_id(environment: &Environment, entry: &InboxEntry) -> anyhow::Result<Uuid> {
     let request: Option<serde_json::Value> = serde_json::from_slice(&entry.text).ok();
     let named = request.and_then(|request| request["id"].as_str()?.parse().ok());
@@ -104,9 +104,9 @@ async fn letter_id(environment: &Environment, entry: &InboxEntry) -> anyhow::Res
 }
 
 enum Refusal {
-    /// It will never be accepted.
+    /// The request will never be accepted.
     Bad { reason: &'static str, error: String },
-    /// Not now.
+    /// The request cannot be stored now.
     Later(anyhow::Error),
 }
 

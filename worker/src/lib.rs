@@ -1,6 +1,6 @@
 //! Runs sync jobs: handlers, the engine's store over SQL, the worker pool.
 
-// The client of Redis nests its futures deeply.
+// The Redis client nests its futures deeply.
 #![recursion_limit = "256"]
 
 pub mod admission;

@@ -1,7 +1,8 @@
 //! Workers of this machine: their names, and whether one that holds a job is certainly dead.
 //!
-//! A lease protects against workers that cannot be seen. One that ran on this machine can be looked up: when its process
-//! is gone, nobody needs to wait for its lease. Only Linux tells reliably; elsewhere the lease decides.
+//! A lease protects against workers on other machines, whose processes cannot be checked. A worker that ran on this
+//! machine can be: when its process is gone, its lease need not run out first. Only Linux tells reliably; elsewhere the
+//! lease decides.
 
 use std::{fs, io, path::Path, time::Duration};
 
@@ -16,12 +17,12 @@ use uuid::Uuid;
 
 use crate::environment::Environment;
 
-/// This process's name as a worker: host, process number, and the world in which that number means something.
+/// This process's name as a worker: host, process id, and a hash of the scope in which that id is unique.
 pub fn worker_name() -> String {
     format!("{}-{}-{}", host(), std::process::id(), world().unwrap_or_else(|| "0".to_owned()))
 }
 
-/// This machine's name.
+/// The host name of this machine.
 pub fn host() -> String {
     let name =
         fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok());
@@ -30,8 +31,8 @@ pub fn host() -> String {
         .unwrap_or_else(|| "worker".to_owned())
 }
 
-/// Process numbers are comparable within one start of one kernel and one namespace of processes: two containers may well
-/// have a host's name and a number in common. And within one user, for `/proc` may hide the processes of others.
+/// The scope in which process ids are comparable: one boot of one kernel, one PID namespace, since two containers may
+/// have the same host name and process id, and one user, since `/proc` may hide the processes of others.
 fn world() -> Option<String> {
     // A /proc of another namespace than ours numbers processes differently.
     if fs::read_link("/proc/self").ok()? != Path::new(&std::process::id().to_string()) {
@@ -55,24 +56,24 @@ fn user() -> Option<u32> {
     None
 }
 
-/// Whether a worker of this world no longer exists. False when that cannot be told.
+/// True if a worker of this scope no longer exists. False if that cannot be known.
 pub(crate) fn is_dead(worker: &str) -> bool {
     let Some((rest, world_of_worker)) = worker.rsplit_once('-') else { return false };
     let process = rest.rsplit_once('-').and_then(|(_, process)| process.parse::<u32>().ok());
     let (Some(process), true) = (process, world().as_deref() == Some(world_of_worker)) else { return false };
     match fs::read_to_string(format!("/proc/{process}/stat")) {
-        // The state stands behind the name, which is in parentheses; Z has ended and waits to be noticed.
+        // The state follows the name, which is in parentheses; Z is a zombie, which has ended.
         Ok(stat) => stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X'])),
         Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
 }
 
-/// The most running jobs looked at; a larger installation has other workers that notice.
+/// The most running jobs checked at the start. In a larger installation other workers find the rest.
 const LOOKED_AT: usize = 10_000;
-/// How long the queue's store may take. A worker does not start later than that for a dead one's sake.
+/// Timeout of the queue's store. The takeover delays the start of a worker by no more than that.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Ends the leases of dead workers of this machine, so that their runs go on at once.
+/// Ends the leases of dead workers of this machine, so that their runs continue at once.
 pub async fn take_over_from_the_dead(environment: &Environment) -> anyhow::Result<()> {
     timeout(PATIENCE, take_over(environment)).await.context("no answer in time")?
 }
@@ -94,17 +95,18 @@ async fn take_over(environment: &Environment) -> anyhow::Result<()> {
         }
     }
     if !dead.is_empty() {
-        // A renewal by nothing ends a lease now; that of a job which was taken over meanwhile has another token.
+        // A renewal of zero length ends a lease now; a job that was taken over meanwhile has another token and is not
+        // affected.
         environment.queue.renew(&dead, Duration::ZERO).await?;
-        // What ends now has ended a moment later, as far as the store's clock can tell.
+        // By the store's clock the leases have expired only a moment later.
         sleep(Duration::from_millis(2)).await;
         environment.queue.rescue().await?;
     }
     Ok(())
 }
 
-/// Nothing of a dead worker's run is on its way any more, so nobody need wait for its deadlines either. Only while the
-/// last attempt at the run is the dead worker's: another process may have taken it over.
+/// Removes the intent deadlines of a dead worker's run: none of its requests is in flight any more. Only while the dead
+/// worker made the last attempt at the run: another process may have taken it over.
 async fn forget_deadlines(environment: &Environment, run: Uuid, worker: &str) -> Result<(), DbErr> {
     let sql = "UPDATE sync_metadata SET intent_deadline = ? WHERE last_run_id = ? AND intent_deadline IS NOT NULL \
                AND ? = (SELECT t.worker FROM sync_attempts t WHERE t.run_id = ? ORDER BY t.attempt DESC LIMIT 1)";

@@ -1,10 +1,11 @@
-//! What Syncline does for its own sake, now and then: each tick once, however many workers look.
+//! Recurring maintenance tasks. Each tick fires once, however many workers poll.
 //!
-//! No worker leads. Whoever moves a task's `next_at` on by compare-and-set has taken the tick. What may take long becomes
-//! a job, pushed in the same transaction or, into a store of its own, just before it is committed; what is short is done by the worker itself.
+//! There is no leader. The worker that advances a task's `next_at` by compare-and-set takes the tick. A long task
+//! becomes a job, pushed in the same transaction or, if the queue has a store of its own, just before the commit; a
+//! short one runs in the worker itself.
 //!
-//! The first tick of a task comes at a random time within its interval and never at once: whoever upgrades has time to
-//! say how long things are to be kept before the first of them goes.
+//! The first tick of a task comes at a random time within its interval or the first day, and never at once: after an
+//! upgrade there is time to set the retention before anything is removed.
 
 use std::{pin::Pin, time::Duration};
 
@@ -19,34 +20,31 @@ use uuid::Uuid;
 
 use crate::{environment::Environment, handlers};
 
-/// How often to look when nothing is due sooner.
+/// Longest time between two polls when nothing is due sooner.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
-/// Work that a worker does itself; what it answers is kept for people.
+/// Work that a worker does itself; its result is kept for display.
 pub type Here =
     for<'a> fn(&'a Environment) -> Pin<Box<dyn Future<Output = anyhow::Result<Value>> + Send + 'a>>;
 
-/// How a tick is carried out.
 #[derive(Clone, Copy)]
 pub enum Work {
-    /// By whichever worker claims this job.
+    /// The tick pushes this job.
     Job(fn() -> NewJob),
-    /// By the worker that took the tick, in a few seconds: a longer one would hold up the other tasks.
+    /// The worker that took the tick does it. It must end in a few seconds, since the other tasks wait for it.
     Here(Here),
 }
 
-/// A task.
 #[derive(Clone, Copy)]
 pub struct Task {
-    /// Its name, the key of its row.
+    /// The key of the task's row.
     pub name: &'static str,
-    /// From one tick to the next; none: this worker takes no ticks.
+    /// The interval between two ticks; none: this worker takes no ticks.
     pub every: fn(&Environment) -> Option<Duration>,
-    /// What a tick does.
     pub work: Work,
 }
 
-/// Every task there is. Another one is a line here.
+/// All tasks. To add one, add a line.
 pub const TASKS: &[Task] = &[Task {
     name: "purge",
     every: |environment| environment.retention.every.length(),
@@ -76,7 +74,7 @@ pub async fn run(environment: Environment, shutdown: CancellationToken) {
     }
 }
 
-/// Takes every due tick. Answers when the next one is due.
+/// Takes every due tick. Returns when the next one is due.
 pub async fn fire_due(environment: &Environment, tasks: &[Task]) -> anyhow::Result<Option<DateTime<Utc>>> {
     let mut next = None;
     for task in tasks {
@@ -102,10 +100,10 @@ pub async fn fire_due(environment: &Environment, tasks: &[Task]) -> anyhow::Resu
     Ok(next)
 }
 
-/// Ten years: as good as never, and a date on every database.
+/// Ten years: longer than any installation waits, and still a valid date in every database.
 const LONGEST: TimeDelta = TimeDelta::days(3_650);
 
-/// Makes the row of a task that nobody has met before.
+/// Inserts the row of a task that has none yet.
 async fn make_known(environment: &Environment, task: &Task, every: TimeDelta) -> Result<(), DbErr> {
     let sql = "INSERT INTO maintenance_tasks (task, every_seconds, next_at, enabled) VALUES (?, ?, ?, ?) \
                ON CONFLICT (task) DO NOTHING";
@@ -116,15 +114,15 @@ async fn make_known(environment: &Environment, task: &Task, every: TimeDelta) ->
     Ok(())
 }
 
-/// A random time in the later nine tenths of this one.
+/// A random duration between a tenth of `length` and all of it.
 fn within(length: TimeDelta) -> TimeDelta {
-    // A UUID of version 4 would do as well; of one of version 7 the last half is as random, and it is here already.
+    // The last bits of a version 7 UUID are random, and no other source of randomness is needed here.
     let random = (Uuid::now_v7().as_u128() & u128::from(u32::MAX)) as i64;
     let tenth = length / 10;
     tenth + TimeDelta::milliseconds((length - tenth).num_milliseconds() / 1_000 * (random % 1_000))
 }
 
-/// Takes a tick unless another worker was quicker.
+/// Takes a tick, unless another worker took it first.
 async fn take(
     environment: &Environment,
     task: &Task,
@@ -166,7 +164,7 @@ async fn take(
     Ok(())
 }
 
-/// Keeps what came of a task's last tick, for people.
+/// Keeps the result of a task's last tick for display.
 pub async fn note(environment: &Environment, task: &str, result: &Value) -> Result<(), DbErr> {
     let sql = "UPDATE maintenance_tasks SET last_result = ? WHERE task = ?";
     let db = &environment.db;

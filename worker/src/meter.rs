@@ -1,8 +1,8 @@
-//! What the metrics of runs mean.
+//! Descriptions of the metrics of runs.
 
 use metrics::{Unit, describe_counter, describe_histogram};
 
-/// Says what the metrics mean; once, after the recorder is installed.
+/// Describes the metrics. Call it once, after the recorder is installed.
 pub fn describe_metrics() {
     describe_counter!(
         "sync_operations_total",

@@ -1,4 +1,4 @@
-//! A sync made ready to run: its document read, its mapping compiled, its two places opened.
+//! A sync ready to run: its document parsed, its mapping compiled, its two places opened.
 
 use std::time::Duration;
 
@@ -14,32 +14,27 @@ use syncline_engine::{
 
 /// A sync that can run.
 pub struct OpenSync {
-    /// The document.
     pub spec: SyncSpec,
-    /// The mapping.
     pub mapping: Mapping,
-    /// The places.
     pub connectors: Pair<Box<dyn Connector>>,
 }
 
 /// Why a sync cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Its document or its mapping cannot be used by this version.
+    /// This version cannot use its document or its mapping.
     #[error("{0}")]
     Document(String),
     /// A place could not be opened.
     #[error("{side}: {error}")]
     Place {
-        /// Which side.
         side: Side,
-        /// What it said.
         #[source]
         error: ConnectorError,
     },
 }
 
-/// Opens a sync.
+/// Opens both places of a sync.
 pub async fn open(spec: SyncSpec, revision: i64, timeout: Duration) -> Result<OpenSync, OpenError> {
     let mapping =
         Mapping::compile(&spec, revision).map_err(|error| OpenError::Document(error.to_string()))?;
@@ -77,7 +72,7 @@ async fn open_side(spec: &SyncSpec, side: Side, timeout: Duration) -> Result<Box
     platform.open(&scope, &options).await.map_err(|error| OpenError::Place { side, error })
 }
 
-/// Every mapped field must exist: a misspelt one would silently never be in step.
+/// Checks that every mapped field exists: a misspelt one would silently never be synced.
 async fn unknown_fields(
     side: Side,
     connector: &dyn Connector,

@@ -1,7 +1,7 @@
-//! Which workers there are: each one's row while it runs, and what rows tell about those that are gone.
+//! The worker registry: one row per worker while it runs, and what the rows tell about workers that are gone.
 //!
-//! Nothing about a run depends on this. Leases and fences keep runs safe; the registry is for people, and for commands
-//! that must not pull the tables from under somebody.
+//! No run depends on it. Leases and fences keep runs safe; the registry is for display and for commands that must not
+//! drop the tables while a worker uses them.
 
 use std::{
     sync::{
@@ -24,29 +24,28 @@ use uuid::Uuid;
 
 use crate::{environment::Environment, local, pool::PoolConfig};
 
-/// Rows of workers that were killed stay for so long, so that people see them.
+/// How long rows of killed workers are kept for display.
 const REMEMBERED: Duration = Duration::from_secs(60 * 60);
-/// How long one call may take. A worker neither starts nor ends later than that for its row's sake.
+/// Timeout of one call. The row delays neither the start nor the end of a worker for longer.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// After so many beats old rows are looked for, and at the first.
+/// Old rows are removed at the first heartbeat and then once in so many.
 const TIDY_EACH: u64 = 30;
 
-/// How a worker is.
+/// The state of a worker, as far as it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Liveness {
-    /// It beats.
+    /// It sends heartbeats.
     Live,
-    /// It beats, and ends when its jobs have.
+    /// It sends heartbeats and ends as soon as its jobs have ended.
     Stopping,
-    /// It has missed several beats: killed, frozen, or cut off from the database.
+    /// It has missed several heartbeats: killed, frozen, or cut off from the database.
     Silent,
     /// Its process on this machine is gone.
     Dead,
 }
 
 impl Liveness {
-    /// The word for it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Liveness::Live => "live",
@@ -57,32 +56,31 @@ impl Liveness {
     }
 }
 
-/// A worker as people see it.
+/// A worker's row, for display.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Registered {
-    /// As jobs and attempts name it.
+    /// The name in jobs and attempts.
     pub name: String,
-    /// The command it is.
+    /// The command of the process, such as `up` or `worker`.
     pub role: String,
-    /// The machine.
+    /// The host name of its machine.
     pub host: String,
-    /// The process there.
+    /// The process id on that machine.
     pub pid: i64,
     /// The program's version.
     pub version: String,
     /// The newest migration that the program knows.
     pub schema_version: String,
-    /// How it is.
     pub standing: Liveness,
-    /// Jobs at its last beat.
+    /// Running jobs at its last heartbeat.
     pub running: i32,
-    /// Jobs at once, at most.
+    /// The most jobs that it runs at once.
     pub concurrency: i32,
     /// When it registered, by the database's clock.
     pub since: DateTime<Utc>,
-    /// When it last said that it lives, by the same clock.
+    /// Its last heartbeat, by the database's clock.
     pub last_heartbeat: DateTime<Utc>,
-    /// Milliseconds since then.
+    /// Milliseconds since the last heartbeat.
     pub silent_ms: i64,
 }
 
@@ -112,7 +110,7 @@ impl From<worker::Seen> for Registered {
     }
 }
 
-/// Every worker on record, also those that are gone; none where the schema has no table of them yet.
+/// All registered workers, also those that are gone; none where the schema has no table of them yet.
 pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<Registered>, DbErr> {
     if !worker::exists(db).await? {
         return Ok(Vec::new());
@@ -120,22 +118,22 @@ pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<Registered>, DbErr> {
     Ok(worker::all(db).await?.into_iter().map(Registered::from).collect())
 }
 
-/// The workers that run jobs on this database now, as far as that can be known: those that beat and whose process has
-/// not certainly ended.
+/// The workers that run jobs on this database now, as far as that is known: those with recent heartbeats whose process
+/// has not certainly ended.
 pub async fn live(db: &impl ConnectionTrait) -> Result<Vec<Registered>, DbErr> {
     let mut workers = all(db).await?;
     workers.retain(|worker| matches!(worker.standing, Liveness::Live | Liveness::Stopping));
     Ok(workers)
 }
 
-/// This process in the registry, from its first beat until [`Registration::leave`].
+/// This process's row in the registry, from the first heartbeat until [`Registration::leave`].
 pub(crate) struct Registration {
     running: Arc<AtomicI32>,
     ended: CancellationToken,
     beats: JoinHandle<()>,
 }
 
-/// A job of this worker that runs; it counts until it is dropped.
+/// A running job of this worker; counted until it is dropped.
 pub(crate) struct RunningJob(Arc<AtomicI32>);
 
 impl Drop for RunningJob {
@@ -144,7 +142,7 @@ impl Drop for RunningJob {
     }
 }
 
-/// Counts the jobs that run.
+/// Counts the running jobs.
 #[derive(Clone)]
 pub(crate) struct RunningJobs(Arc<AtomicI32>);
 
@@ -156,8 +154,8 @@ impl RunningJobs {
 }
 
 impl Registration {
-    /// Registers before the first job is claimed. A database that does not answer keeps no worker from starting: the
-    /// row comes with a later beat.
+    /// Registers before the first job is claimed. An unreachable database does not keep the worker from starting: a
+    /// later heartbeat inserts the row.
     pub(crate) async fn enter(
         environment: &Environment,
         config: &PoolConfig,
@@ -187,12 +185,12 @@ impl Registration {
         Registration { running, ended, beats }
     }
 
-    /// Where the pool notes its jobs.
+    /// The counter of running jobs, for the pool.
     pub(crate) fn running(&self) -> RunningJobs {
         RunningJobs(Arc::clone(&self.running))
     }
 
-    /// Takes the row away.
+    /// Removes the row.
     pub(crate) async fn leave(self) {
         self.ended.cancel();
         if let Err(error) = self.beats.await {
@@ -224,7 +222,7 @@ impl Heart {
                 () = shutdown.cancelled(), if !stopping => {
                     stopping = true;
                     if self.running.load(Ordering::Relaxed) == 0 {
-                        // It ends at once, and its row with it.
+                        // The loop ends at once and removes the row.
                         continue;
                     }
                 }
@@ -239,7 +237,7 @@ impl Heart {
         }
     }
 
-    /// Says that this worker lives. A failure is told once and is over with the first success.
+    /// Sends a heartbeat. A failure is logged once, until the next success.
     async fn beat(&mut self, stopping: bool) {
         let written = match time::timeout(PATIENCE, self.write(stopping)).await {
             Ok(Ok(())) => Ok(()),
@@ -256,8 +254,8 @@ impl Heart {
         self.failing = written.is_err();
     }
 
-    /// One statement, whether the row is there or not: it may have been taken for a dead worker's, or the tables may
-    /// have been made anew. A row of the same name is an earlier process's, whose number this one was given.
+    /// Writes the row in one statement, whether it exists or not: another worker may have removed it as dead, or the
+    /// tables may be new. A row of the same name is that of an earlier process with the same process id.
     async fn write(&mut self, stopping: bool) -> Result<(), DbErr> {
         let backend = self.db.get_database_backend();
         let now = worker::now(backend);

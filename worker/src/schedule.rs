@@ -1,8 +1,8 @@
-//! Schedules into runs: each tick fires once, however many workers look.
+//! Turns schedules into runs. Each tick fires once, however many workers poll.
 //!
-//! No worker leads. Whoever sees a due tick moves the schedule on from it by compare-and-set and inserts the run under the
-//! unique key (schedule, tick), in one transaction; the second one to try finds the schedule moved on. Which tick comes
-//! when, and what becomes of missed ones, is the engine's decision ([`syncline_engine::schedule`]).
+//! There is no leader. A worker that finds a due tick advances the schedule by compare-and-set and inserts the run
+//! under the unique key (schedule, tick), in one transaction; a second worker finds the schedule advanced. The engine
+//! decides which tick comes when, and what happens to missed ones ([`syncline_engine::schedule`]).
 
 use std::time::Duration;
 
@@ -25,13 +25,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::environment::Environment;
 
-/// How often to look when nothing is due sooner: another process may have added a schedule.
+/// Longest time between two polls when nothing is due sooner: another process may have added a schedule.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Schedules read together.
 const PAGE: u64 = 100;
 
-/// A schedule that cannot be read is looked at again after so long: another worker may be of a version that can.
+/// Delay of a schedule that cannot be read: another worker may have a version that can.
 const PUT_OFF: TimeDelta = TimeDelta::minutes(1);
 
 /// Fires schedules until shutdown.
@@ -54,7 +54,7 @@ pub async fn run(environment: Environment, shutdown: CancellationToken) {
     }
 }
 
-/// Fires every due tick. Answers when the next one is due.
+/// Fires every due tick. Returns when the next one is due.
 pub async fn fire_due(environment: &Environment) -> Result<Option<DateTime<Utc>>, DbErr> {
     revive(environment).await?;
     let now = environment.clock.now();
@@ -74,7 +74,7 @@ pub async fn fire_due(environment: &Environment) -> Result<Option<DateTime<Utc>>
         let paused = pause::paused_of(&environment.db, due.iter().map(|(row, _)| row.sync_config_id)).await?;
         for (schedule, config) in due {
             let Some(config) = config.filter(|config| !paused.contains(&config.id)) else { continue };
-            // What is wrong with one schedule, or the row of one sync, must not stop the others.
+            // An error in one schedule, or in the row of one sync, must not stop the others.
             if let Err(error) = fire(environment, &schedule, &config, now).await {
                 tracing::warn!(sync = config.name, %error, "the schedule could not fire; trying again");
             }
@@ -92,7 +92,7 @@ pub async fn fire_due(environment: &Environment) -> Result<Option<DateTime<Utc>>
     Ok(next.flatten())
 }
 
-/// Neither the schedule nor its sync rests; whether the sync is paused is asked apart.
+/// Schedules that are not paused, of syncs that are enabled, not deleted and not paused.
 fn live() -> Condition {
     Condition::all()
         .add(schedule::Column::PausedAt.is_null())
@@ -101,7 +101,7 @@ fn live() -> Condition {
         .add(sync_config::Column::DeletedAt.is_null())
 }
 
-/// The schedule of a row. The error is for people.
+/// Parses the schedule of a row. The error is for display.
 pub fn read(row: &schedule::Model) -> Result<Schedule, String> {
     let when = match row.kind {
         ScheduleKind::Interval => {
@@ -157,7 +157,7 @@ async fn fire(
     }
     let followers = fires.iter().skip(1).copied().map(Some).chain([next]);
     for following in followers {
-        // A run that is to be its own, and not the same as one that waits, says when it was meant.
+        // A run that must not be merged with one that waits gets the time it was meant for.
         let not_before = (schedule.missed == MissedTicks::All).then_some(current);
         let run = NewRun { tick: Some((row.id, current)), not_before, ..run.clone() };
         let moved = fire_tick(environment, row, config, &run, current, following, now).await?;
@@ -167,7 +167,7 @@ async fn fire(
     Ok(())
 }
 
-/// Moves the schedule on and accepts the run, both or neither. False: another worker was quicker.
+/// Advances the schedule and accepts the run, both or neither. False if another worker was first.
 async fn fire_tick(
     environment: &Environment,
     row: &schedule::Model,
@@ -193,7 +193,7 @@ async fn fire_tick(
             tracing::debug!(sync = config.name, run = %id, %tick, "a run waits already");
         }
         Ok(Accepted::TickTaken) => {
-            // Only after a restored backup or an edit by hand: the schedule stands before a tick that has its run.
+            // Only after a restored backup or an edit by hand: the schedule is at a tick that has its run already.
             tx.rollback().await?;
             return Ok(move_on(&environment.db, row, tick, Some(tick), next, now).await?);
         }
@@ -205,7 +205,7 @@ async fn fire_tick(
     Ok(true)
 }
 
-/// Moves a schedule on from a tick. False: it does not stand there any more, or was edited.
+/// Advances a schedule from a tick. False if it is no longer at that tick, or was edited.
 async fn move_on(
     db: &impl ConnectionTrait,
     row: &schedule::Model,
@@ -221,7 +221,7 @@ async fn move_on(
     Ok(db.execute_raw(statement(db.get_database_backend(), sql, values)).await?.rows_affected() > 0)
 }
 
-/// Gives cron schedules without a next tick one. Workers of versions that know intervals only leave them so.
+/// Sets the next tick of cron schedules that have none. Versions that know only intervals leave it empty.
 async fn revive(environment: &Environment) -> Result<(), DbErr> {
     let lost = schedule::Entity::find()
         .find_also_related(sync_config::Entity)

@@ -1,4 +1,4 @@
-//! Watching a run: its progress, and the steps at which crash tests stop the process.
+//! Observes a run: its progress, and the steps at which crash tests stop the process.
 
 use std::sync::{
     Arc,
@@ -8,10 +8,10 @@ use std::sync::{
 use async_trait::async_trait;
 use syncline_engine::ports::{Observer, Step};
 
-/// A step to stop at: its name and which time it is reached, from 1.
+/// A step to stop at: its name and how many times it is reached, from 1.
 ///
-/// It exists for crash tests on the real program: at the step the process says so on standard error and goes no further,
-/// and the test kills it there. Written `remote_written:2`; the queue's own step is `acknowledged`.
+/// It exists for crash tests on the real program: at the step the process reports it on standard error and blocks, and
+/// the test kills it there. Written `remote_written:2`; the queue's own step is `acknowledged`.
 #[derive(Debug)]
 pub struct StopAt {
     step: String,
@@ -19,14 +19,14 @@ pub struct StopAt {
 }
 
 impl StopAt {
-    /// Reads `step` or `step:n`.
+    /// Parses `step` or `step:n`.
     pub fn parse(text: &str) -> Option<StopAt> {
         let (step, nth) = text.split_once(':').unwrap_or((text, "1"));
         let nth: u64 = nth.parse().ok().filter(|nth| *nth > 0)?;
         Some(StopAt { step: step.to_owned(), countdown: AtomicU64::new(nth) })
     }
 
-    /// Stops here for good, if this is the step.
+    /// Blocks for ever if this is the step and it is reached for the given time.
     pub async fn reached(&self, step: &str) {
         if self.step == step && self.countdown.fetch_sub(1, Ordering::SeqCst) == 1 {
             tracing::error!(target: "syncline::stopped_at", step, "stopped at {step}, as asked");
@@ -34,7 +34,7 @@ impl StopAt {
         }
     }
 
-    /// The same for what cannot wait: the thread stops here for good.
+    /// The same for synchronous code: blocks the thread for ever.
     pub fn reached_in_place(&self, step: &str) {
         if self.step == step && self.countdown.fetch_sub(1, Ordering::SeqCst) == 1 {
             tracing::error!(target: "syncline::stopped_at", step, "stopped at {step}, as asked");
@@ -45,16 +45,15 @@ impl StopAt {
     }
 }
 
-/// Watches one run.
+/// Observes one run.
 #[derive(Debug, Default)]
 pub struct RunObserver {
-    /// Where to stop, in crash tests.
+    /// The step to stop at, in crash tests.
     pub stop_at: Option<Arc<StopAt>>,
-    /// How far the run is.
     pub progress: Arc<Progress>,
 }
 
-/// How far a run is.
+/// The progress of a run.
 #[derive(Debug, Default)]
 pub struct Progress {
     done: AtomicU64,

@@ -1,4 +1,4 @@
-//! `POST /api/v1/dead/replay` and `/discard`: what becomes of dead letters.
+//! `POST /api/v1/dead/replay` and `/discard`: replays or discards dead letters.
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
@@ -9,32 +9,31 @@ use uuid::Uuid;
 use super::jobs::{JobFilter, list::listing};
 use crate::{extract::JsonBody, problem::Problem, state::ApiState};
 
-/// Which dead letters are meant: by id, by a filter, or all.
+/// Selects dead letters: by id, by a filter, or all.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DeadLetters {
-    /// These.
+    /// The dead letters with these ids.
     pub ids: Vec<Uuid>,
-    /// All that it takes.
+    /// All that match.
     pub filter: Option<JobFilter>,
-    /// All there are.
+    /// All dead letters.
     pub all: bool,
-    /// How many the caller believes to be meant; another number changes nothing.
+    /// How many the caller expects; with any other number nothing is changed.
     pub count: Option<usize>,
-    /// However many there are.
+    /// Proceed however many there are.
     pub confirm: bool,
 }
 
-/// What became of them.
+/// The result of a replay or discard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DeadDone {
-    /// How many were meant.
+    /// How many were selected.
     pub count: usize,
-    /// How many were replayed or discarded.
     pub done: usize,
-    /// The others, and why.
+    /// Those that were not, with the reason.
     pub left: Vec<LeftLetter>,
-    /// The runs that do the work of replayed ones.
+    /// The new runs of replayed dead letters.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub replayed: Vec<ReplayedLetter>,
 }
@@ -42,18 +41,16 @@ pub struct DeadDone {
 /// A dead letter that was replayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct ReplayedLetter {
-    /// Which.
     pub id: Uuid,
-    /// The run that does its work now.
+    /// The new run.
     pub run: Uuid,
 }
 
-/// A dead letter that was left.
+/// A dead letter that was left unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LeftLetter {
-    /// Which.
     pub id: Uuid,
-    /// Why.
+    /// Why it was left.
     pub why: &'static str,
 }
 
@@ -82,7 +79,7 @@ fn done(count: usize, done: Done) -> Result<Json<DeadDone>, Problem> {
     Ok(Json(DeadDone { count, done: done.done, left, replayed }))
 }
 
-/// The ids that are meant, if the caller knows how many they are or does not mind.
+/// The ids of the selection. A selection by filter or by `all` must have the expected count or be confirmed.
 async fn meant(api: &ApiState, asked: &DeadLetters) -> Result<Vec<Uuid>, Problem> {
     let invalid =
         |detail: &str| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-body", "Invalid body", detail);

@@ -1,4 +1,4 @@
-//! Whether the process lives, and whether it can do its work.
+//! Liveness and readiness of the process.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -13,15 +13,15 @@ use tokio::time::timeout;
 
 use crate::{problem::Problem, state::ApiState};
 
-/// How long the database may take to answer; a probe rarely waits longer.
+/// Timeout of the database; a probe rarely waits longer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The process lives.
+/// The response of `/healthz`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Alive {
     /// Always `ok`.
     pub status: &'static str,
-    /// The role of the process.
+    /// The role of the process: api, worker or up.
     pub role: &'static str,
     /// The version of the binary.
     pub version: &'static str,
@@ -31,7 +31,7 @@ pub(crate) async fn healthz(State(api): State<ApiState>) -> Json<Alive> {
     Json(Alive { status: "ok", role: api.role, version: api.version })
 }
 
-/// What must be in order for the process to do its work, and whether it is: `ok` or the reason why not.
+/// The checks of readiness; each is `ok` or the reason of its failure.
 #[derive(Debug, Clone, Serialize)]
 pub struct Ready {
     /// `ready` or `not ready`.
@@ -40,20 +40,19 @@ pub struct Ready {
     pub checks: BTreeMap<&'static str, String>,
 }
 
-/// The answer when something is not in order.
+/// The response if a check failed.
 #[derive(Debug, Clone, Serialize)]
 pub struct NotReady {
-    /// The problem document.
     #[serde(flatten)]
     pub problem: Problem,
-    /// What was looked at.
+    /// All checks.
     #[serde(flatten)]
     pub ready: Ready,
 }
 
 pub(crate) async fn readyz(State(api): State<ApiState>) -> Response {
     let database = database(&api).await;
-    // Without a database the schema cannot be looked at, and saying so twice helps nobody.
+    // Without a database the schema cannot be checked, and a second error would add nothing.
     let schema = match &database {
         Ok(()) => timeout(PATIENCE, (api.ready)()).await.unwrap_or_else(|_| Err(late())),
         Err(_) => Err("not known while the database does not answer".to_owned()),

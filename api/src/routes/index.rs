@@ -1,31 +1,27 @@
-//! `GET /api/v1`: what there is.
+//! `GET /api/v1`: the index of routes.
 
 use axum::{Json, extract::State};
 use serde::Serialize;
 
 use crate::state::ApiState;
 
-/// What this server is and offers.
+/// The response of `/api/v1`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Index {
-    /// Its name.
     pub name: &'static str,
     /// The version of the binary.
     pub version: &'static str,
-    /// The role of the process.
+    /// The role of the process: api, worker or up.
     pub role: &'static str,
-    /// Its routes.
     pub routes: &'static [Route],
 }
 
-/// One route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Route {
-    /// The method.
+    /// The HTTP method.
     pub method: &'static str,
-    /// The path; `{...}` stands for a value.
+    /// The path; `{...}` marks a parameter.
     pub path: &'static str,
-    /// What it does.
     pub summary: &'static str,
 }
 

@@ -1,4 +1,4 @@
-//! `GET /metrics`: what the process has counted, and how long the line is right now.
+//! `GET /metrics`: the counters of the process, and the current length of the queue.
 
 mod process;
 
@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 use crate::state::ApiState;
 
-/// How long the queue may take to be counted; a scrape without it beats no scrape.
+/// Timeout of counting the queue; a scrape without the queue is better than none.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
@@ -31,11 +31,11 @@ pub(crate) async fn metrics(State(api): State<ApiState>) -> impl IntoResponse {
         let paused = api.queue.is_paused(RUN_QUEUE).await?;
         Ok::<_, Error>(gauges(RUN_QUEUE, &counts, paused))
     };
-    // Dead runs are rows, which can be counted also while the queue's store is away.
+    // Dead runs are rows, which can be counted even if the queue's store is unreachable.
     let buried = async { Ok::<_, Error>(dead_gauge(dead::count(&api.db, &DeadQuery::default()).await?)) };
     let (counted, buried) = tokio::join!(timeout(PATIENCE, counted), timeout(PATIENCE, buried));
     for looked in [counted, buried] {
-        // At level debug: the worker or the dispatcher of this process says once that a store is away.
+        // At level debug: the worker or the dispatcher of this process logs an outage once.
         match looked {
             Ok(Ok(gauges)) => text.push_str(&gauges),
             Ok(Err(error)) => {
@@ -47,7 +47,7 @@ pub(crate) async fn metrics(State(api): State<ApiState>) -> impl IntoResponse {
     ([(CONTENT_TYPE, TEXT)], text)
 }
 
-/// Every state and priority, also those without jobs: a gauge that vanishes cannot be told from one that was not read.
+/// Gauges of every state and priority, also those without jobs: a gauge that vanishes looks like one that was not read.
 fn gauges(queue: &str, counts: &[Count], paused: bool) -> String {
     let by_class: BTreeMap<_, _> =
         counts.iter().map(|count| ((count.state, count.priority), count)).collect();

@@ -1,4 +1,4 @@
-//! A file per resource. The types are the shapes of requests and answers.
+//! One file per resource. The types are the bodies of requests and responses.
 
 pub mod configs;
 pub mod dead;

@@ -11,57 +11,49 @@ use syncline_service::pauses::{self, known_queues};
 
 use crate::{extract::JsonBody, problem::Problem, state::ApiState};
 
-/// The queues there are.
+/// All queues.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct QueueList {
-    /// Each of them.
     pub queues: Vec<Queue>,
 }
 
-/// A queue.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Queue {
-    /// Its name.
     pub queue: String,
-    /// Nothing of it begins.
+    /// True if no job of it begins.
     pub paused: bool,
     /// How many jobs may wait.
     pub limit: u64,
-    /// Its jobs, the most urgent first.
+    /// Its jobs by priority, the most urgent first.
     pub priorities: Vec<QueueClass>,
 }
 
-/// The jobs of one priority.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct QueueClass {
-    /// Which.
     pub priority: &'static str,
-    /// In line, those included whose time has not come.
+    /// Waiting jobs, including the delayed ones.
     pub waiting: u64,
-    /// Whose time has not come.
+    /// Waiting jobs that are not due yet.
     pub delayed: u64,
-    /// With a worker.
     pub running: u64,
-    /// Given up.
     pub dead: u64,
-    /// The longest time that any waiting one has been due.
+    /// Seconds since the earliest waiting job became due.
     pub oldest_seconds: Option<f64>,
 }
 
-/// Why something is paused.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PauseReason {
-    /// In the caller's words.
+    /// A text for display.
     pub reason: Option<String>,
 }
 
-/// Where a pause stands.
+/// The result of a pause or resume.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PauseDone {
-    /// It is paused now.
+    /// True if it is paused now.
     pub paused: bool,
-    /// It was not so before.
+    /// True if this request changed that.
     pub changed: bool,
 }
 

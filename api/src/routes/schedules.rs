@@ -1,4 +1,4 @@
-//! `GET /api/v1/schedules`: when syncs run by themselves.
+//! `GET /api/v1/schedules`: the schedules of syncs.
 
 use axum::{Json, extract::State};
 use chrono::{DateTime, Utc};
@@ -9,23 +9,22 @@ use syncline_runs::pause;
 
 use crate::{problem::Problem, state::ApiState};
 
-/// The schedules there are.
+/// All schedules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ScheduleList {
-    /// Each of them, the oldest first.
+    /// The oldest first.
     pub schedules: Vec<ScheduleView>,
 }
 
-/// When one sync runs by itself.
+/// The schedule of one sync.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ScheduleView {
-    /// The sync's id.
     pub sync_id: i64,
-    /// The sync.
+    /// The sync's name.
     pub sync: String,
-    /// Scheduled runs happen.
+    /// True if the sync's schedules start runs.
     pub enabled: bool,
-    /// The sync, an account of its or a platform is paused.
+    /// True if the schedule, its sync, an account of the sync or a platform is paused.
     pub paused: bool,
     /// How `expression` is read: interval or cron.
     pub kind: ScheduleKind,
@@ -33,13 +32,12 @@ pub struct ScheduleView {
     pub expression: String,
     /// The time zone of a cron expression and of the window.
     pub timezone: String,
-    /// When runs may begin; none: always.
+    /// The times of day when runs may begin; none: always.
     pub run_window: Option<String>,
-    /// What becomes of missed ticks: skip, once or all.
+    /// The policy for missed ticks: skip, once or all.
     pub missed_ticks: String,
-    /// The next tick.
     pub next_tick_at: Option<DateTime<Utc>>,
-    /// The tick that last fired.
+    /// The last tick that fired.
     pub last_tick_at: Option<DateTime<Utc>>,
 }
 

@@ -11,7 +11,7 @@ use crate::{
     stats::{Stats, StatsFilter, stats},
 };
 
-/// What to count. Unknown keys are refused.
+/// Which numbers to count. Unknown keys are refused.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StatsQuery {
@@ -38,7 +38,7 @@ pub(crate) async fn show(
         window,
     };
     let stats = stats(&api.db, &filter).await?;
-    // A name that is nobody's is more likely a slip than a question.
+    // An unknown name is probably a typing error.
     if let Some(sync) = &filter.sync
         && stats.syncs.is_empty()
     {

@@ -9,41 +9,38 @@ use uuid::Uuid;
 
 use crate::{problem::Problem, state::ApiState};
 
-/// The workers on record.
+/// The registered workers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct WorkerList {
-    /// Each of them, the oldest first.
+    /// The oldest first.
     pub workers: Vec<WorkerView>,
 }
 
-/// A worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct WorkerView {
-    /// Of this registration.
+    /// The id of this registration.
     pub id: Uuid,
-    /// As jobs and attempts name it.
+    /// The name in jobs and attempts.
     pub name: String,
-    /// The command it is.
+    /// The command of the process: `up`, `worker` and others.
     pub role: String,
-    /// The machine.
+    /// The host name of its machine.
     pub host: String,
-    /// The process there.
+    /// The process id on that machine.
     pub pid: i64,
     /// The program's version.
     pub version: String,
-    /// The queues it serves.
     pub queues: Value,
-    /// Jobs at once, at most.
+    /// The most jobs that it runs at once.
     pub concurrency: i32,
-    /// Jobs at its last beat.
+    /// Running jobs at its last heartbeat.
     pub running: i32,
-    /// It takes no more jobs.
+    /// True if it takes no more jobs.
     pub stopping: bool,
-    /// Its last beat is as young as a living worker's.
+    /// True if its last heartbeat is recent enough.
     pub live: bool,
-    /// Milliseconds since its last beat.
+    /// Milliseconds since the last heartbeat.
     pub silent_ms: i64,
-    /// When it registered.
     pub since: Option<DateTime<Utc>>,
 }
 

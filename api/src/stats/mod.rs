@@ -1,8 +1,8 @@
-//! Statistics of syncs: what the API and the command line show.
+//! Statistics of syncs, for the API and the command line.
 //!
-//! Links, open conflicts and the last run are as of now; everything else is of runs that ended within the window. Runs
-//! that only planned are left out: they did nothing. What takes long to count was counted before: links and
-//! conflicts by triggers, runs as they ended, by hour, day and month. The numbers are exact all the same, percentiles apart.
+//! Links, open conflicts and the last run are as of now; all other numbers are of runs that ended within the window.
+//! Plan runs are left out, since they change nothing. Numbers that are slow to count are aggregated beforehand: links
+//! and conflicts by triggers, runs when they end, by hour, day and month. All numbers except percentiles are exact.
 
 mod pieces;
 mod query;
@@ -23,125 +23,113 @@ pub use window::Window;
 /// Which syncs to count, and over what time. Without a filter: all that are not deleted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StatsFilter {
-    /// The sync of this name.
+    /// The sync with this name.
     pub sync: Option<String>,
     /// Syncs of this project.
     pub project: Option<String>,
     /// Syncs with this platform on either side.
     pub platform: Option<String>,
-    /// Syncs of this kind of item.
+    /// Syncs of this type of item.
     pub entity_type: Option<String>,
-    /// Runs that ended within it.
+    /// Runs that ended within this window.
     pub window: Window,
 }
 
-/// Numbers per sync and in total.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Stats {
-    /// The window, as it was asked for.
+    /// The window in the form of the request.
     pub window: String,
-    /// When the window begins; none for all time.
+    /// The beginning of the window; none for all time.
     pub since: Option<DateTime<Utc>>,
-    /// When it was counted.
+    /// The time of the query.
     pub until: DateTime<Utc>,
     /// Each sync, by project and name.
     pub syncs: Vec<SyncStats>,
-    /// The syncs that have a platform on either side, together.
+    /// The sum over the syncs with this platform on either side.
     pub by_platform: BTreeMap<String, Numbers>,
-    /// The syncs of a kind of item, together.
+    /// The sum over the syncs of this type of item.
     pub by_entity_type: BTreeMap<String, Numbers>,
-    /// All of them together.
+    /// The sum over all syncs.
     pub total: Numbers,
 }
 
-/// One sync.
+/// The numbers of one sync.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SyncStats {
-    /// Its name.
+    /// The sync's name.
     pub sync: String,
-    /// Its project.
+    /// The sync's project.
     pub project: String,
-    /// Platform of the source.
     pub source_platform: String,
-    /// Platform of the target.
     pub target_platform: String,
-    /// What kind of item is kept in step.
+    /// The type of item that is synced.
     pub entity_type: String,
-    /// Whether schedules start runs.
+    /// True if schedules start runs.
     pub enabled: bool,
-    /// Since when it is paused.
+    /// The beginning of its pause.
     pub paused_at: Option<DateTime<Utc>>,
-    /// Its latest run, whatever the window.
+    /// Its latest run that was no plan, whatever the window.
     pub last_run: Option<LastRun>,
-    /// Its numbers.
     #[serde(flatten)]
     pub numbers: Numbers,
 }
 
-/// The latest run of a sync.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LastRun {
-    /// Its id.
     pub id: Uuid,
-    /// Where it stands.
     pub status: RunStatus,
-    /// Whether it did its work; none until it is over.
+    /// True if it did its work; none until it is over.
     pub success: Option<bool>,
     /// When it was accepted.
     pub queued_at: DateTime<Utc>,
     /// When it was over.
     pub completed_at: Option<DateTime<Utc>>,
-    /// From start to end.
+    /// Milliseconds from start to end.
     pub duration_ms: Option<i64>,
     /// Why it failed.
     pub error: Option<String>,
 }
 
-/// What is counted, of one sync or of all.
+/// The numbers of one sync or of several.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Numbers {
-    /// Links by how their last sync ended; also those whose items were deleted, until they are purged.
+    /// Links by the status of their last sync, including tombstones until they are purged.
     pub links: BTreeMap<SyncStatus, i64>,
-    /// Conflicts that wait to be settled.
+    /// Conflicts that wait to be resolved.
     pub open_conflicts: i64,
-    /// Runs by where they stand; those not over yet are counted whatever the window.
+    /// Runs by status; those not over yet are counted whatever the window.
     pub runs: BTreeMap<RunStatus, i64>,
     /// Share of runs that did all their work, of those that completed or failed.
     pub success_rate: Option<f64>,
-    /// How long runs took.
     pub duration_ms: Option<Durations>,
     /// Items in step at the end of their run.
     pub items_synced: i64,
-    /// Items that failed.
     pub items_failed: i64,
-    /// Items left alone.
+    /// Items that were skipped.
     pub items_skipped: i64,
-    /// Items created.
     pub created: i64,
-    /// Items updated.
     pub updated: i64,
     /// Items deleted, archived or closed.
     pub deleted: i64,
-    /// Conflicts met.
+    /// Conflicts found.
     pub conflicts: i64,
-    /// Calls to platforms.
     pub api_calls: i64,
     /// Items in step per second of run time.
     pub throughput: Option<f64>,
 }
 
-/// How long runs took, in milliseconds; percentiles by nearest rank, to within 1 %.
+/// Durations of runs, in milliseconds; percentiles by nearest rank, accurate to 1 %.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Durations {
-    /// Half of the runs took no longer.
+    /// The median.
     pub p50: i64,
-    /// Nineteen of twenty took no longer.
+    /// The 95th percentile.
     pub p95: i64,
-    /// The longest, exactly.
+    /// The exact maximum.
     pub max: i64,
 }
 
-/// Counts what the filter asks for.
+/// Computes the statistics of a filter.
 pub async fn stats(db: &impl ConnectionTrait, filter: &StatsFilter) -> Result<Stats, DbErr> {
     let until = Utc::now();
     let since = filter.window.since(until);

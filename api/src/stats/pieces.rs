@@ -1,15 +1,15 @@
-//! The pieces that a window is put together from.
+//! The ranges that a window is composed of.
 //!
 //! A window ends now, so only its beginning lies within an hour, a day and a month: whole months are read from their
-//! rolled-up rows, the days before the first of them, the hours before the first of those, and what is left of the hour
-//! at the very beginning from the runs themselves. Runs that are not rolled up yet are read as they are, wherever they
-//! end; those that are not over have their own index.
+//! aggregates, then the days before the first of them, the hours before the first of those, and the part of an hour at
+//! the very beginning from the runs themselves. Runs that are not aggregated yet are read from their rows, wherever
+//! they end; unfinished runs have their own index.
 
 use chrono::{DateTime, Utc};
 use sea_orm::DbBackend;
 use syncline_entity::types::{RunStatus, Span};
 
-/// Runs that are over, and the column of `sync_stats` that counts them.
+/// The statuses of finished runs, and the columns of `sync_stats` that count them.
 pub(super) const FINISHED: [(RunStatus, &str); 4] = [
     (RunStatus::Completed, "runs_completed"),
     (RunStatus::Failed, "runs_failed"),
@@ -17,11 +17,11 @@ pub(super) const FINISHED: [(RunStatus, &str); 4] = [
     (RunStatus::Held, "runs_held"),
 ];
 
-/// Runs that are not over, under the names that the query gives their numbers.
+/// The statuses of unfinished runs, and the columns of the query that count them.
 pub(super) const UNFINISHED: [(RunStatus, &str); 2] =
     [(RunStatus::Queued, "runs_queued"), (RunStatus::InProgress, "runs_in_progress")];
 
-/// What is summed over runs that are over, in the order in which a tally takes it.
+/// The sums over finished runs, in the order of `Tally::summed`.
 pub(super) const SUMMED: [&str; 10] = [
     "items_synced",
     "items_failed",
@@ -35,11 +35,11 @@ pub(super) const SUMMED: [&str; 10] = [
     "duration_sum_ms",
 ];
 
-/// A query for what the runs of each sync did within a window.
+/// A query for the numbers of each sync's runs within a window.
 pub(super) struct Pieces {
-    /// With `{syncs}` where the syncs are chosen.
+    /// Contains `{syncs}` where the syncs are selected.
     pub(super) sql: String,
-    /// For the marks behind it.
+    /// The values of the placeholders after `{syncs}`.
     pub(super) values: Vec<DateTime<Utc>>,
 }
 
@@ -67,7 +67,7 @@ impl Pieces {
             }
         }
         let joined = if backend == DbBackend::Postgres { "string_agg" } else { "group_concat" };
-        // A sum of whole numbers is a numeric on PostgreSQL, hence the casts.
+        // On PostgreSQL the sum of bigints is a numeric, hence the casts.
         let sums: String = counted().map(|name| format!("CAST(SUM({name}) AS bigint) AS {name}, ")).collect();
         let sql = format!(
             "WITH syncs AS (SELECT c.id {{syncs}}) SELECT sync_config_id, {sums}MAX(duration_max_ms) AS duration_max_ms, \
@@ -95,7 +95,7 @@ fn rolled_up(span: Span, within: &str) -> String {
     )
 }
 
-/// Runs that did something; runs that only planned are not counted.
+/// Selects runs other than plans.
 fn runs(columns: &str, which: &str) -> String {
     format!(
         "SELECT h.sync_config_id, {columns} FROM syncs JOIN sync_history h ON h.sync_config_id = syncs.id \
@@ -103,7 +103,7 @@ fn runs(columns: &str, which: &str) -> String {
     )
 }
 
-/// A run that is over, as the row of statistics that it makes.
+/// A finished run, in the columns of `sync_stats`.
 fn ended() -> String {
     let columns: String = counted()
         .map(|name| match (status_of(name), name) {
@@ -118,7 +118,7 @@ fn ended() -> String {
                COALESCE(CAST(h.duration_ms AS text) || ':1', '') AS durations"
 }
 
-/// A run that is not over is counted and nothing more: its next attempt may count anew.
+/// An unfinished run is only counted: its next attempt may start its numbers again.
 fn unfinished() -> String {
     let columns: String = counted()
         .map(|name| match status_of(name) {

@@ -1,4 +1,4 @@
-//! The queries behind the statistics, one per kind of number, each over all syncs at once.
+//! The queries of the statistics, one per kind of number, each over all syncs at once.
 
 use std::collections::BTreeMap;
 
@@ -82,7 +82,7 @@ async fn syncs(db: &impl ConnectionTrait, scope: &Scope) -> Result<Vec<(i64, Syn
         .collect()
 }
 
-/// Kept by triggers, in parts that add up.
+/// Triggers keep these counts in several rows per sync, which are summed here.
 async fn links(db: &impl ConnectionTrait, scope: &Scope, tallies: &mut Tallies) -> Result<(), DbErr> {
     let sql = "SELECT sync_config_id, sync_status, CAST(SUM(links) AS bigint) AS number FROM sync_link_counts \
                WHERE sync_config_id IN (SELECT c.id {syncs}) GROUP BY sync_config_id, sync_status";
@@ -110,7 +110,7 @@ async fn open_conflicts(
     Ok(())
 }
 
-/// One statement for all that runs did, so that a run which ends meanwhile is in it once.
+/// One statement for all numbers of runs, so that a run which ends meanwhile is counted once.
 async fn runs(
     db: &impl ConnectionTrait,
     scope: &Scope,
@@ -136,7 +136,7 @@ async fn runs(
     Ok(())
 }
 
-/// One step into the index (sync, id) per sync, however long its history.
+/// Looks up the index (sync, id) once per sync, however long its history.
 async fn last_runs(db: &impl ConnectionTrait, scope: &Scope) -> Result<BTreeMap<i64, LastRun>, DbErr> {
     let sql = "SELECT l.sync_config_id, l.run_uid, l.status, l.success, l.queued_at, l.completed_at, l.duration_ms, \
                l.error_message FROM sync_history l WHERE l.id IN (SELECT (SELECT h.id FROM sync_history h \
@@ -158,7 +158,7 @@ async fn last_runs(db: &impl ConnectionTrait, scope: &Scope) -> Result<BTreeMap<
         .collect()
 }
 
-/// The tally a row belongs to; none for a sync that was added since the first query.
+/// The tally of a row; none for a sync that was added after the first query.
 fn of<'a>(tallies: &'a mut Tallies, row: &QueryResult) -> Result<Option<&'a mut Tally>, DbErr> {
     Ok(tallies.get_mut(&row.try_get("", "sync_config_id")?))
 }

@@ -1,4 +1,4 @@
-//! Which syncs a filter means, as a piece of SQL that every query of the statistics holds.
+//! The syncs of a filter, as a piece of SQL in every query of the statistics.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
 
@@ -30,7 +30,7 @@ impl Scope {
         Self { from, values }
     }
 
-    /// The rows of a statement in which `{syncs}` stands for the FROM and WHERE, once, before any other value.
+    /// Returns the rows of a statement in which `{syncs}` stands for the FROM and WHERE, once, before any other value.
     pub(super) async fn all(
         &self,
         db: &impl ConnectionTrait,
@@ -45,7 +45,7 @@ impl Scope {
     }
 }
 
-/// `?` as `$1`, `$2` ...; our statements hold no literal question mark.
+/// Replaces `?` by `$1`, `$2` ...; the statements contain no literal question mark.
 fn numbered(sql: &str) -> String {
     let mut parts = sql.split('?');
     let mut text = parts.next().unwrap_or_default().to_owned();

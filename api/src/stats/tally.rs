@@ -1,4 +1,4 @@
-//! How the numbers of one sync, or of all, come together.
+//! Sums up the numbers of one sync or of several.
 
 use sea_orm::Iterable;
 use syncline_entity::{
@@ -8,7 +8,7 @@ use syncline_entity::{
 
 use super::{Durations, Numbers, pieces::SUMMED};
 
-/// The numbers of one sync, and what the derived ones are made of.
+/// The numbers of one sync or of several, and the values that others are derived from.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) numbers: Numbers,
@@ -19,7 +19,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// What is summed over runs, in the order of its columns.
+    /// The sums over runs, in the order of their columns.
     pub(super) fn summed(&mut self) -> [&mut i64; SUMMED.len()] {
         let numbers = &mut self.numbers;
         [
@@ -36,7 +36,7 @@ impl Tally {
         ]
     }
 
-    /// Adds the numbers of another.
+    /// Adds another tally.
     pub(super) fn add(&mut self, other: &Tally) {
         let (sum, more) = (&mut self.numbers, &other.numbers);
         for (status, number) in &more.links {
@@ -60,7 +60,7 @@ impl Tally {
         self.durations.add(&other.durations);
     }
 
-    /// The numbers, with those that follow from others.
+    /// Returns the numbers, with the derived ones.
     pub(super) fn finish(self) -> Numbers {
         let Tally { mut numbers, succeeded, run_ms, longest, durations } = self;
         let ended = numbers.runs[&RunStatus::Completed] + numbers.runs[&RunStatus::Failed];
@@ -68,7 +68,7 @@ impl Tally {
         numbers.throughput = (run_ms > 0).then(|| numbers.items_synced as f64 * 1000.0 / run_ms as f64);
         numbers.duration_ms =
             durations.percentile(50).zip(durations.percentile(95)).map(|(p50, p95)| Durations {
-                // The middle of a class may lie above all that it holds.
+                // The middle of a histogram bucket may lie above its largest value.
                 p50: p50.min(longest),
                 p95: p95.min(longest),
                 max: longest,
@@ -78,7 +78,7 @@ impl Tally {
 }
 
 impl Default for Numbers {
-    /// Nothing yet, with a zero for every status.
+    /// All numbers zero, with an entry for every status.
     fn default() -> Self {
         Self {
             links: SyncStatus::iter().map(|status| (status, 0)).collect(),

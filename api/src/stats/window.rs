@@ -1,19 +1,18 @@
-//! How far back to count.
+//! The time range of statistics.
 
 use std::{fmt, str::FromStr};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// How far back to count, written as `24h`, `7d` or `all`.
+/// The time range of statistics, written as `24h`, `7d` or `all`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Window {
-    /// From the beginning.
+    /// All time.
     All,
     /// The last so many of a unit.
     Last(u32, Unit),
 }
 
-/// What a window is measured in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Unit {
@@ -48,7 +47,7 @@ impl Default for Window {
 }
 
 impl Window {
-    /// Its beginning, when it ends now. A window longer than there are dates begins with the first.
+    /// The beginning of a window that ends now; none for all time, and for a window longer than the calendar.
     pub fn since(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         match self {
             Window::All => None,

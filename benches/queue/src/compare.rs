@@ -1,4 +1,4 @@
-//! Ours beside the peers of one store, round by round.
+//! Compares our queue with its peers on one store, round by round.
 
 use anyhow::Result;
 
@@ -101,7 +101,7 @@ async fn round(
     Ok(())
 }
 
-/// How many calls per second our idle worker makes.
+/// The calls per second of our idle worker.
 async fn idle(servers: &Servers, store: Store, scale: &Scale, arguments: &Arguments) -> Result<Option<f64>> {
     let Some(place) = servers.place(store).await? else { return Ok(None) };
     let ours = &all(store)[0];
@@ -152,7 +152,7 @@ fn tell(store: Store, running: &[(Contender, Figures)], idle: Option<f64>) {
     }
 }
 
-/// Claims of 64 with few and with very many jobs waiting.
+/// Measures claims of 64 jobs with few and with very many jobs waiting.
 pub(crate) async fn fetch(servers: &Servers, scale: &Scale, arguments: &Arguments) -> Result<()> {
     println!("== a claim of 64 jobs and its settlement, ms, by how many jobs wait");
     let mut header = vec!["store".to_owned()];

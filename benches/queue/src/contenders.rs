@@ -1,4 +1,4 @@
-//! Who is measured, and how its processes are started.
+//! The measured queues, and how their processes are started.
 
 use std::{
     env, fmt,
@@ -13,7 +13,6 @@ use tokio::process::Command;
 
 use crate::Arguments;
 
-/// Where jobs are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Store {
     Redis,
@@ -47,22 +46,22 @@ impl FromStr for Store {
 pub(crate) struct Contender {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
-    /// No more jobs than it survives or than it gets through in a minute.
+    /// The most jobs that it handles without failing, or within a minute.
     pub(crate) at_most: usize,
-    /// It can push many jobs in one call.
+    /// True if it can push many jobs in one call.
     pub(crate) bulk: bool,
-    /// How soon it picks a job up is worth measuring; some only poll.
+    /// True if its pickup time is worth measuring; some only poll.
     pub(crate) pickup: bool,
-    /// It keeps what the others keep, so that its figures count as a peer's.
+    /// True if it gives the same guarantees as the others, so that its figures are compared.
     pub(crate) counts: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Ours,
-    /// The stock storage of this name.
+    /// The stock storage with this name.
     Apalis(&'static str),
-    /// This script; whether it works in batches.
+    /// The script, and whether it works in batches.
     Node(&'static str, bool),
     Huey,
 }
@@ -71,17 +70,18 @@ fn contender(name: &'static str, kind: Kind) -> Contender {
     Contender { name, kind, at_most: usize::MAX, bulk: true, pickup: true, counts: true }
 }
 
-/// Everyone on this store, ours first.
+/// All queues on this store, ours first.
 pub(crate) fn all(store: Store) -> Vec<Contender> {
     let ours = contender("syncline", Kind::Ours);
     match store {
-        // With more the stock storage's script fails at promoting them, and it cannot wait: a quarter minute per pickup.
+        // With more than 5,000 jobs the script of apalis-redis that promotes them fails; its pickup takes 15 s and is
+        // left out.
         Store::Redis => vec![
             ours,
             contender("bullmq", Kind::Node("bullmq.mjs", false)),
             contender("bee-queue", Kind::Node("bee-queue.mjs", false)),
             Contender { at_most: 5_000, pickup: false, ..contender("apalis-redis", Kind::Apalis("redis")) },
-            // It renews no lease, so what runs longer than one runs twice: shown, and not compared with.
+            // It renews no lease, so a job longer than one lease runs twice: shown, but not compared.
             Contender {
                 at_most: 5_000,
                 pickup: false,
@@ -91,7 +91,7 @@ pub(crate) fn all(store: Store) -> Vec<Contender> {
         ],
         Store::Postgres => vec![
             ours,
-            // One job per statement: fewer tell as much.
+            // One job per statement, so fewer jobs suffice.
             Contender {
                 at_most: 2_000,
                 ..contender("graphile-worker", Kind::Node("graphile-worker.mjs", false))
@@ -118,7 +118,7 @@ pub(crate) fn all(store: Store) -> Vec<Contender> {
 }
 
 impl Contender {
-    /// Makes it ready to run; the error says why it cannot be.
+    /// Installs or builds it; the error is the reason why that failed.
     pub(crate) async fn prepare(&self) -> Result<()> {
         match self.kind {
             Kind::Ours => Ok(()),
@@ -160,7 +160,7 @@ impl Contender {
         }
     }
 
-    /// Runs one phase in a process of its own, and gives the figures that it tells.
+    /// Runs one phase in a process of its own and returns the figures that it prints.
     pub(crate) async fn phase(
         &self,
         store: Store,
@@ -214,7 +214,7 @@ impl Contender {
     }
 }
 
-/// JavaScript's PostgreSQL client takes a socket's folder as a parameter.
+/// The URL for JavaScript's PostgreSQL client, which takes the folder of a socket as a parameter.
 fn node_url(url: &str) -> String {
     let parts = url.strip_prefix("postgres://postgres@").and_then(|rest| rest.split_once('/'));
     let Some((server, database)) = parts else { return url.to_owned() };
@@ -226,7 +226,7 @@ fn peers() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("peers")
 }
 
-/// Where peers are installed; below the folder that this program was built into, so that `cargo clean` removes them.
+/// The folder of the installed peers; below this program's build folder, so that `cargo clean` removes them.
 fn folder() -> Result<PathBuf> {
     let program = env::current_exe()?;
     let target = program.ancestors().nth(2).context("the folder of build results")?;

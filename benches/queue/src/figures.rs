@@ -1,10 +1,10 @@
-//! Figures of several rounds, and tables of them.
+//! Figures of several rounds, and their tables.
 
 use std::collections::BTreeMap;
 
 use comfy_table::{CellAlignment, Table, presets};
 
-/// What one contender's rounds gave, by name of the figure.
+/// The figures of one contender's rounds, by name.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Figures(BTreeMap<String, Vec<f64>>);
 
@@ -19,7 +19,7 @@ impl Figures {
     }
 }
 
-/// The value below which so large a share of the values lies.
+/// The value below which this share of the values lies.
 pub(crate) fn quantile(values: &[f64], share: f64) -> Option<f64> {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
@@ -27,7 +27,7 @@ pub(crate) fn quantile(values: &[f64], share: f64) -> Option<f64> {
     values.get((last as f64 * share).round() as usize).copied()
 }
 
-/// A number as people read it: 12,300 or 0.42.
+/// A number for display: 12,300 or 0.42.
 pub(crate) fn number(value: f64) -> String {
     if value < 10.0 {
         return format!("{value:.2}");
@@ -57,7 +57,7 @@ pub(crate) fn table(header: &[&str]) -> Table {
     table
 }
 
-/// A figure against what is to be reached, on a line of its own.
+/// Prints a figure and its target on a line of its own.
 pub(crate) fn judge(what: &str, value: Option<f64>, unit: &str, at_least: bool, bound: f64) {
     let Some(value) = value else {
         println!("  -    {what}: not measured");

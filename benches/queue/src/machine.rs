@@ -1,4 +1,4 @@
-//! What it ran on.
+//! Describes the machine.
 
 use std::{fs, process::Command};
 

@@ -1,4 +1,4 @@
-//! How fast the queue is, beside other queues on the same stores in the same run.
+//! Measures the queue beside other queues on the same stores in the same run.
 //!
 //! ```text
 //! cargo run --release -p syncline-bench                     everything: about a quarter of an hour
@@ -6,10 +6,10 @@
 //! cargo run --release -p syncline-bench -- --only redis     one part: redis, postgres, sqlite, fetch, users
 //! ```
 //!
-//! It starts its own Redis and PostgreSQL. The peers are installed into `target/bench-peers` at their first use: with
-//! `cargo build`, `npm install` and `pip install`; one that cannot be installed is named and left out. Every contender runs
-//! its phases in processes of their own, in turn, so that what else the machine does falls on all of them alike. A figure
-//! is the median of the rounds.
+//! It starts its own Redis and PostgreSQL. The peers are installed into `target/bench-peers` at their first use with
+//! `cargo build`, `npm install` and `pip install`; one that cannot be installed is named and left out. Every contender
+//! runs its phases in processes of their own, in turn, so that other load on the machine affects all of them alike. A
+//! figure is the median of the rounds.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its tables are its purpose")]
 
@@ -77,7 +77,7 @@ fn main() -> Result<()> {
 }
 
 async fn all(arguments: &Arguments) -> Result<()> {
-    // As people run it: commits are on the disk.
+    // As in production: commits are flushed to disk.
     syncline_support::postgres::like_a_real_server();
     let scale = Scale::new(arguments.quick, arguments.rounds);
     machine::tell(arguments, &scale);

@@ -1,4 +1,4 @@
-//! Our queue, opened as a worker opens it.
+//! Opens our queue as a worker does.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ use syncline_queue::{Backend, RedisBackend, RedisConfig, SqlBackend};
 
 use crate::contenders::Store;
 
-/// A queue on this store; each call opens connections of its own.
+/// Opens the queue on this store; each call opens connections of its own.
 pub(crate) async fn open(store: Store, url: &str) -> Result<Arc<dyn Backend>> {
     match store {
         Store::Redis => Ok(Arc::new(RedisBackend::new(url, RedisConfig::default())?)),
@@ -20,7 +20,7 @@ pub(crate) async fn open(store: Store, url: &str) -> Result<Arc<dyn Backend>> {
     }
 }
 
-/// Syncline's database at this place, with its schema.
+/// Opens Syncline's database at this place and creates its schema.
 pub(crate) async fn database(store: Store, url: &str) -> Result<DatabaseConnection> {
     let url = if store == Store::Sqlite { format!("sqlite://{url}?mode=rwc") } else { url.to_owned() };
     let mut options = ConnectOptions::new(url);
@@ -29,7 +29,7 @@ pub(crate) async fn database(store: Store, url: &str) -> Result<DatabaseConnecti
         .min_connections(1)
         .sqlx_logging(false)
         .acquire_timeout(Duration::from_secs(30))
-        // As the program has it: no question before each use whether the connection lives.
+        // Like the program, it does not test a connection before each use.
         .test_before_acquire_if_idle_for(Duration::from_secs(1));
     options.map_sqlx_sqlite_opts(|sqlite| {
         sqlite

@@ -1,4 +1,4 @@
-//! What our queue does in each phase, in a process of its own; the same as `peers/phases.mjs`, and one more.
+//! The phases of our queue, in a process of its own; the same as `peers/phases.mjs`, and one more.
 
 use std::{
     sync::{
@@ -84,7 +84,7 @@ async fn push(queue: &Arc<dyn Backend>, one_by_one: usize, producers: usize, bul
     let began = Instant::now();
     fill(queue, bulk).await?;
     tell("bulk", rate(bulk, began));
-    // What producers / 16 left over, so that the drain finds as many as it counts.
+    // The remainder of producers / 16, so that the drain finds the expected number.
     fill(queue, producers % 16).await
 }
 
@@ -96,10 +96,10 @@ async fn fill(queue: &Arc<dyn Backend>, jobs: usize) -> Result<()> {
     Ok(())
 }
 
-/// What the worker tells the phase.
+/// What the worker reports to the phase.
 #[derive(Debug, Clone, Default)]
 struct Seen {
-    /// Settlements that the store has.
+    /// Outcomes that are in the store.
     stored: Arc<AtomicUsize>,
     goal: Arc<AtomicUsize>,
     reached: Arc<Notify>,
@@ -107,7 +107,7 @@ struct Seen {
     change: Arc<Notify>,
 }
 
-/// A worker as the product runs it: leases kept, runs of dead workers looked for, other processes heard.
+/// Starts a worker as in production: it renews leases, rescues jobs of dead workers and listens for other processes.
 fn work(queue: &Arc<dyn Backend>, prefetch: usize, seen: Seen) -> tokio::task::JoinHandle<()> {
     let heard = Arc::clone(queue);
     tokio::spawn(async move { heard.listen(QUEUE).await });
@@ -145,7 +145,7 @@ fn work(queue: &Arc<dyn Backend>, prefetch: usize, seen: Seen) -> tokio::task::J
     })
 }
 
-/// Counts a job when the store has its outcome, and looks whether any is left.
+/// Counts a job when its outcome is in the store, and checks that none is left.
 async fn drain(queue: &Arc<dyn Backend>, jobs: usize, prefetch: usize) -> Result<()> {
     let seen = Seen::default();
     seen.goal.store(jobs, Ordering::Release);
@@ -162,8 +162,8 @@ async fn drain(queue: &Arc<dyn Backend>, jobs: usize, prefetch: usize) -> Result
     Ok(())
 }
 
-/// One pushes and another picks up: two instances with connections of their own, as two replicas have. On SQLite, which
-/// cannot tell another process anything, it is one instance, as in a program that serves and works.
+/// One instance pushes and another picks up, each with its own connections, like two replicas. On SQLite, which cannot
+/// notify another process, it is one instance, as in a program that serves and works.
 async fn pickup(store: Store, url: &str, pusher: &Arc<dyn Backend>, samples: usize) -> Result<()> {
     let seen = Seen::default();
     let other = if store == Store::Sqlite { Arc::clone(pusher) } else { ours::open(store, url).await? };
@@ -186,11 +186,11 @@ async fn pickup(store: Store, url: &str, pusher: &Arc<dyn Backend>, samples: usi
     Ok(())
 }
 
-/// The median time of a claim of 64 and its settlement, with so many jobs waiting.
+/// Measures the median time of a claim of 64 jobs and its settlement, with so many jobs waiting.
 async fn fetch(queue: &Arc<dyn Backend>, sizes: &[usize]) -> Result<()> {
     let mut held = 0;
     for &waiting in sizes {
-        // Accepted jobs, so that the limit of the queue is no matter here.
+        // Jobs of accepted runs, to which the limit of the queue does not apply.
         for first in (held..waiting).step_by(CHUNK) {
             let jobs: Vec<_> = (first..waiting.min(first + CHUNK)).map(job).collect();
             queue.put_back(&jobs).await?;

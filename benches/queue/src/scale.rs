@@ -1,4 +1,4 @@
-//! How much of everything.
+//! Numbers of jobs, samples and rounds.
 
 use crate::contenders::Store;
 
@@ -9,15 +9,15 @@ pub(crate) struct Scale {
     pub(crate) rounds: usize,
     /// Pickups per round.
     pub(crate) samples: usize,
-    /// Seconds over which an idle worker is watched.
+    /// Seconds during which an idle worker is measured.
     pub(crate) idle: usize,
-    /// How many jobs wait when a claim is timed.
+    /// Numbers of waiting jobs with which a claim is measured.
     pub(crate) waiting: Vec<usize>,
-    /// Syncs that the users' figure runs once in each round.
+    /// Syncs that the users part runs once in each round.
     pub(crate) syncs: usize,
 }
 
-/// How many jobs are pushed which way before they are drained.
+/// Numbers of jobs pushed in each way before the drain.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pushes {
     pub(crate) one_by_one: usize,

@@ -1,4 +1,4 @@
-//! The stores that everything runs on, and what they tell of themselves.
+//! The servers of the stores, and their counters.
 
 use std::time::Duration;
 
@@ -9,17 +9,16 @@ use tempfile::TempDir;
 
 use crate::contenders::Store;
 
-/// The servers that end with this.
+/// The servers, which stop when this is dropped.
 pub(crate) struct Servers {
     redis: Option<Server>,
     folder: TempDir,
 }
 
-/// An empty place for one round of one contender.
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) store: Store,
-    /// The address, or for SQLite the file.
+    /// The address, or the file for SQLite.
     pub(crate) url: String,
     _folder: Option<TempDir>,
 }
@@ -34,7 +33,7 @@ impl Servers {
         Ok(Servers { redis, folder })
     }
 
-    /// `None`: there is no such store here.
+    /// An empty place on the store; `None` if the store is not installed.
     pub(crate) async fn place(&self, store: Store) -> Result<Option<Place>> {
         let (url, folder) = match store {
             Store::Redis => {
@@ -54,7 +53,7 @@ impl Servers {
 }
 
 impl Place {
-    /// How many calls the store has answered, as far as it counts them.
+    /// The number of calls that the store has answered, if it counts them.
     pub(crate) async fn calls(&self) -> Result<Option<f64>> {
         match self.store {
             Store::Redis => info(&self.url, "stats", "total_commands_processed").await.map(Some),
@@ -72,7 +71,7 @@ impl Place {
         }
     }
 
-    /// How many bytes the store's memory holds, where the jobs are in memory.
+    /// The store's memory in bytes, if the jobs are in memory.
     pub(crate) async fn memory(&self) -> Result<Option<f64>> {
         match self.store {
             Store::Redis => info(&self.url, "memory", "used_memory").await.map(Some),

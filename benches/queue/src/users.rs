@@ -1,5 +1,5 @@
-//! The figure that users feel: runs that find nothing to do, from their acceptance to the end of their row, against the
-//! rate at which the same database inserts and updates a row per transaction.
+//! The throughput that users see: runs without changes, from their acceptance to the end of their row, against the rate
+//! at which the same database inserts and updates a row per transaction.
 
 use std::{
     path::Path,
@@ -47,12 +47,12 @@ pub(crate) async fn run(servers: &Servers, scale: &Scale) -> Result<()> {
         let (worker_environment, stop) = (environment.clone(), over.clone());
         let worker =
             tokio::spawn(async move { syncline_worker::run(worker_environment, config, stop, |_| {}).await });
-        // The first runs create what is missing on either side.
+        // The first runs create the missing items on both sides.
         round(&environment, &syncs).await?;
         let (mut runs, mut raw) = (Vec::new(), Vec::new());
         for _ in 0..scale.rounds.max(3) {
             if store == Store::Postgres {
-                // As it does by itself once a minute; until then it plans for empty tables.
+                // Autovacuum does this once a minute; before that, plans are for empty tables.
                 db.execute_unprepared("ANALYZE").await?;
             }
             runs.push(round(&environment, &syncs).await?);
@@ -114,8 +114,8 @@ async fn prepare(db: &DatabaseConnection, folder: &Path, count: usize) -> Result
     Ok(syncs)
 }
 
-/// Accepts a run of each sync, as requests do: as many at once as there are slots. Gives runs per second, until the last one's
-/// row says that it is over.
+/// Accepts a run of each sync, as requests do: as many at once as there are slots. Returns runs per second, up to the
+/// end of the last run's row.
 async fn round(environment: &Environment, syncs: &[sync_config::Model]) -> Result<f64> {
     let before = completed(&environment.db).await?;
     let began = Instant::now();
@@ -163,7 +163,7 @@ async fn failed(db: &DatabaseConnection) -> Result<Option<String>> {
     Ok(failed.one(db).await?.and_then(|run| run.error_message))
 }
 
-/// A row inserted and updated per job, each in a transaction of its own, as many at once as there are slots.
+/// Inserts and updates a row per job, each in a transaction of its own, as many at once as there are slots.
 async fn insert_and_update(db: &DatabaseConnection, jobs: usize) -> Result<f64> {
     let backend = db.get_database_backend();
     db.execute_unprepared(

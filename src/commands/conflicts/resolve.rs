@@ -1,4 +1,4 @@
-//! `syncline conflicts resolve`: a person's choice, and the runs that carry it out.
+//! `syncline conflicts resolve`: records a person's choice and starts the runs that apply it.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ use crate::{
     wait,
 };
 
-/// Notes a person's choice and accepts the runs that carry it out, in one transaction.
+/// Records the choice and accepts the runs that apply it, in one transaction.
 pub(super) async fn run(
     config: &Config,
     db: &DatabaseConnection,
@@ -61,7 +61,7 @@ pub(super) async fn run(
     conclude(&chosen, side, &after, output)
 }
 
-/// The conflicts that the arguments name.
+/// The ids of the conflicts that the arguments select.
 async fn meant(db: &DatabaseConnection, args: &ResolveArgs) -> Result<Vec<i64>, Fault> {
     if !args.ids.is_empty() {
         let mut ids = args.ids.clone();

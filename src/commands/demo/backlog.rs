@@ -5,7 +5,7 @@ use std::fmt::Write;
 /// Tasks in the backlog.
 const ROWS: usize = 300;
 
-/// The document that ties the file to the table.
+/// The document of the sync between the file and the table.
 pub(super) const DOCUMENT: &str = r#"name: backlog
 source_platform: csv
 source: { path: backlog.csv, key: id }
@@ -27,7 +27,6 @@ field_mappings:
   - { source_field: blocked, target_field: is_blocked, source_type: boolean, target_type: boolean }
 "#;
 
-/// The table.
 pub(super) const TABLE: &str = "CREATE TABLE tasks (
     id TEXT PRIMARY KEY,
     title TEXT NOT NULL,
@@ -39,7 +38,7 @@ pub(super) const TABLE: &str = "CREATE TABLE tasks (
     updated_at TEXT
 )";
 
-/// What people do in the table.
+/// The edits in the table.
 pub(super) const EDITS: &str = "
     UPDATE tasks SET assignee = 'noor', updated_at = datetime('now') WHERE id = 'T-042';
     UPDATE tasks SET state = 'closed', updated_at = datetime('now') WHERE id = 'T-101';
@@ -48,7 +47,7 @@ pub(super) const EDITS: &str = "
         VALUES ('T-302', 'Write the post-mortem of the cache outage', 'open', 'sam', 3, datetime('now'));
 ";
 
-/// The same and what people do in the file, told.
+/// The edits in the table and in the file, in words.
 pub(super) const EDITS_TOLD: [&str; 8] = [
     "file:  T-017 gets 8 points",
     "file:  T-101 gets a new assignee",
@@ -89,7 +88,7 @@ const THINGS: [&str; 12] = [
 const PEOPLE: [&str; 6] = ["ada", "grace", "linus", "noor", "sam", ""];
 const STATUSES: [&str; 3] = ["To Do", "In Progress", "Done"];
 
-/// The backlog as a file. `notes` is a column that the document does not map: it must survive every rewrite.
+/// The CSV file. The document does not map the column `notes`: every rewrite must keep it.
 pub(super) fn csv() -> String {
     let mut text = String::from("id,title,status,assignee,points,due,blocked,notes\n");
     for number in 1..=ROWS {
@@ -99,7 +98,7 @@ pub(super) fn csv() -> String {
         } else {
             format!("2026-{:02}-{:02}", 1 + number % 12, 1 + number * 3 % 28)
         };
-        // Writing to a string does not fail.
+        // Writing to a String does not fail.
         let _ = writeln!(
             text,
             "T-{number:03},{},{},{},{},{due},{},{}",
@@ -118,7 +117,7 @@ fn quoted(text: &str) -> String {
     if text.contains([',', '"']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
 }
 
-/// The file after people have worked on it.
+/// The file after the edits.
 pub(super) fn edited_csv(text: &str) -> String {
     let mut edited = String::with_capacity(text.len());
     for line in text.lines() {

@@ -1,4 +1,4 @@
-//! `syncline demo`: two places kept in step, in a temporary folder, by the same parts that run in earnest.
+//! `syncline demo`: two places kept in step in a temporary folder, by the same code as in production.
 
 mod backlog;
 
@@ -25,7 +25,7 @@ use crate::{
 
 const NAME: &str = "backlog";
 
-/// Shows a first sync, a second one with edits on both sides, and one with nothing to do.
+/// Runs a first sync, a second one with edits on both sides, and one without changes.
 pub(crate) async fn run(config: Config, args: &DemoArgs, output: &Output) -> Result<Exit, Fault> {
     let folder = folder(args)?;
     let demo = Demo::set_up(config, folder).await?;
@@ -76,7 +76,7 @@ pub(crate) async fn run(config: Config, args: &DemoArgs, output: &Output) -> Res
 
 fn folder(args: &DemoArgs) -> Result<PathBuf, Fault> {
     let Some(folder) = &args.keep else {
-        // It stays, so that the commands shown at the end can be tried.
+        // The folder is kept, so that the commands shown at the end can be tried.
         return Ok(tempfile::Builder::new().prefix("syncline-demo-").tempdir()?.keep());
     };
     std::fs::create_dir_all(folder)?;
@@ -96,7 +96,7 @@ struct Demo {
 }
 
 impl Demo {
-    /// The two places, the document, and Syncline's own database.
+    /// Creates the two places, the document, and Syncline's own database.
     async fn set_up(mut config: Config, folder: PathBuf) -> Result<Demo, Fault> {
         std::fs::write(folder.join("backlog.csv"), backlog::csv())?;
         std::fs::write(folder.join("sync.yaml"), backlog::DOCUMENT)?;
@@ -138,7 +138,7 @@ impl Demo {
         let row: sync_history::Model =
             wait::run_to_end(&self.config, &self.db, &run, LeaseConfig::USUAL, output).await?;
         let open = sync::open_conflicts(&self.db, self.stored.id).await?;
-        // Programs get one document at the end.
+        // With `--json` there is one document at the end.
         if !output.is_json() {
             sync::tell(&self.stored, &row, open, output);
         }
@@ -147,7 +147,7 @@ impl Demo {
         Ok(step)
     }
 
-    /// Edits, additions and a delete on both sides, one of them in conflict.
+    /// Edits, adds and deletes items on both sides, one of them in conflict. Returns the edits in words.
     async fn edit_both_sides(&self) -> Result<Vec<String>, Fault> {
         let file = self.folder.join("backlog.csv");
         let text = std::fs::read_to_string(&file)?;
@@ -156,7 +156,7 @@ impl Demo {
         Ok(backlog::EDITS_TOLD.iter().map(|line| (*line).to_owned()).collect())
     }
 
-    /// Commands to copy.
+    /// The commands to try next.
     fn next(&self, conflict: Option<i64>) -> Vec<String> {
         let program = program();
         let mut next = vec![format!("export DATABASE_URL={}", self.url)];
@@ -173,7 +173,7 @@ impl Demo {
     }
 }
 
-/// This program as the shell found it.
+/// The name under which the shell found this program.
 fn program() -> String {
     let called = std::env::args().next().filter(|name| !name.contains('/'));
     let path = || std::env::current_exe().ok().map(|path| path.display().to_string());

@@ -1,4 +1,4 @@
-//! What is lost when migrations are taken back: the rows of tables that go, and the values of columns that go.
+//! The data lost when migrations are taken back: rows of dropped tables and values of dropped columns.
 
 use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use syncline_migration::tables::{self, OwnColumn, OwnTable};
 
 use crate::{fault::Fault, output::Output, words::count};
 
-/// Tables that go, and columns that go while their tables stay.
+/// Dropped tables, and dropped columns of the other tables.
 #[derive(Debug, Default)]
 pub(super) struct Loss {
     pub(super) tables: Vec<OwnTable>,
@@ -14,20 +14,20 @@ pub(super) struct Loss {
 }
 
 impl Loss {
-    /// What goes with these migrations.
+    /// The data that these migrations drop when they are taken back.
     pub(super) async fn of(db: &DatabaseConnection, going: &[String]) -> Result<Loss, Fault> {
         let mut tables = tables::own(db).await?;
         tables.retain(|table| going.contains(&table.made_by));
         Ok(Loss { tables, columns: tables::columns_going(db, going).await? })
     }
 
-    /// Forgets what belongs to other migrations than these.
+    /// Keeps only the tables and columns of these migrations.
     pub(super) fn keep_of(&mut self, done: &[String]) {
         self.tables.retain(|table| done.contains(&table.made_by));
         self.columns.retain(|column| done.contains(&column.dropped_by));
     }
 
-    /// Nothing that anybody wrote goes.
+    /// True if no rows or values are lost.
     pub(super) fn is_empty(&self) -> bool {
         self.tables().next().is_none() && self.columns().next().is_none()
     }
@@ -40,20 +40,20 @@ impl Loss {
         self.columns.iter().filter(|column| column.values > 0)
     }
 
-    /// Each table with its rows and each column with its values, in words.
+    /// Each table with its number of rows and each column with its number of values, in words.
     pub(super) fn told(&self) -> Vec<(String, String)> {
         let tables = self.tables().map(|table| (table.name.clone(), rows(table.rows)));
         tables.chain(self.columns().map(|column| (shown(column), values(column.values)))).collect()
     }
 
-    /// Names what went.
+    /// Prints what was dropped.
     pub(super) fn tell_gone(&self, output: &Output) {
         for (what, how_many) in self.told() {
             output.note(&format!("{what} went with its {how_many}"));
         }
     }
 
-    /// Adds it to a document for programs.
+    /// Adds the loss to a JSON document.
     pub(super) fn add_to(&self, told: &mut Value) {
         let rows = self.tables().map(|table| json!({ "table": table.name, "rows": table.rows }));
         told["rows_gone"] = rows.collect();
@@ -63,7 +63,7 @@ impl Loss {
         told["values_gone"] = values.collect();
     }
 
-    /// Shows what would go, and refuses.
+    /// Prints what would be dropped, and returns the refusal.
     pub(super) fn unconfirmed(&self, output: &Output) -> Fault {
         let mut lines: Vec<(String, i64)> =
             self.tables().map(|table| (table.name.clone(), table.rows)).collect();

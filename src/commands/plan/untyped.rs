@@ -1,4 +1,4 @@
-//! Fields that are mapped as text and whose column on the other side takes something else.
+//! Finds fields that are mapped as text although the column on the other side has another type.
 
 use std::collections::BTreeSet;
 
@@ -12,12 +12,12 @@ use syncline_engine::{
     spec::FieldType,
 };
 
-/// Collects the mappings of which a value was refused.
+/// The mappings of which a value was refused.
 #[derive(Debug, Default)]
 pub(super) struct Untyped(BTreeSet<(usize, Side)>);
 
 impl Untyped {
-    /// Notes what the plan of one item says.
+    /// Adds the text mappings of which the plan of one item refuses a value.
     pub(super) fn note(&mut self, plan: &ItemPlan, mapping: &Mapping) {
         for (position, (rule, decision)) in mapping.rules.iter().zip(&plan.decisions).enumerate() {
             if let Decision::Blocked(Unmappable::Refused { side, .. }) = decision
@@ -28,7 +28,7 @@ impl Untyped {
         }
     }
 
-    /// One warning for each of these mappings.
+    /// Returns one warning for each of these mappings.
     pub(super) async fn warnings(
         &self,
         mapping: &Mapping,

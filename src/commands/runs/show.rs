@@ -1,4 +1,4 @@
-//! One run whole: its numbers, plan, attempts, changes and conflicts.
+//! One run: its numbers, plan, attempts, changes and conflicts.
 
 use sea_orm::{
     ColumnTrait, DatabaseConnection, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -18,7 +18,7 @@ use crate::{
     words::{count, time},
 };
 
-/// Shows a run with at most so many of its changes, or items of its plan.
+/// Prints a run with at most `limit` of its changes, or of the items of its plan.
 pub(super) async fn show(
     db: &DatabaseConnection,
     id: Uuid,
@@ -80,7 +80,7 @@ pub(super) async fn show(
     Ok(Exit::Done)
 }
 
-/// A plan is shown as one, not as work done.
+/// Prints a plan run as a plan instead of as work done.
 fn plan_of(sync: &StoredSync, row: &sync_history::Model, limit: u64, output: &Output) {
     let details = row.sync_metadata.clone().unwrap_or_default();
     if details["plan"].is_null() {
@@ -92,7 +92,7 @@ fn plan_of(sync: &StoredSync, row: &sync_history::Model, limit: u64, output: &Ou
     output.line("This was a plan: nothing was written.");
 }
 
-/// Conflicts that this run left to a person and that still wait.
+/// The number of conflicts that this run left to a person and that are still open.
 async fn open_conflicts(db: &DatabaseConnection, run: Uuid) -> Result<u64, Fault> {
     Ok(sync_conflict::Entity::find()
         .filter(sync_conflict::Column::RunId.eq(run))
@@ -101,7 +101,7 @@ async fn open_conflicts(db: &DatabaseConnection, run: Uuid) -> Result<u64, Fault
         .await?)
 }
 
-/// A later attempt begins when the lease of a worker that died has run out.
+/// Explains a later attempt after a lost one: it begins when the lease of the dead worker has expired.
 fn takeover(attempts: &[sync_attempt::Model]) -> Option<String> {
     let lost = |row: &&sync_attempt::Model| row.ended_at.is_none() || row.outcome.as_deref() == Some("lost");
     let (at, before) = attempts.iter().enumerate().rev().skip(1).find(|(_, row)| lost(row))?;

@@ -1,4 +1,4 @@
-//! `syncline stats rebuild`: the numbers counted anew.
+//! `syncline stats rebuild`: counts the statistics again.
 
 use chrono::{DateTime, Utc};
 use sea_orm::DatabaseConnection;
@@ -14,13 +14,13 @@ use crate::{
     output::Output,
 };
 
-/// Runs that ended without the statistics, added at a time.
+/// Most runs that one call adds to the statistics.
 const AT_ONCE: u64 = 10_000;
 
-/// What was done, for programs.
+/// The result as JSON.
 #[derive(Debug, Serialize)]
 struct Done {
-    /// Runs added that ended without the statistics.
+    /// Ended runs that were missing from the statistics.
     caught_up: u64,
     syncs: Vec<SyncDone>,
 }
@@ -35,7 +35,7 @@ struct SyncDone {
     counts_corrected: u64,
 }
 
-/// Counts anew and tells what was wrong.
+/// Rebuilds the statistics and prints the corrections.
 pub(super) async fn run(db: &DatabaseConnection, args: &RebuildArgs, output: &Output) -> Result<Exit, Fault> {
     let since = args.since.as_deref().map(since).transpose()?.flatten();
     let syncs = match &args.sync {

@@ -1,4 +1,4 @@
-//! What one command of the program costs: time and peak memory.
+//! The cost of one command of the program: time and peak memory.
 
 use std::{
     fs,
@@ -11,16 +11,15 @@ use anyhow::{Result, anyhow, ensure};
 
 use crate::program::Program;
 
-/// The cost of one command.
 #[derive(Debug, Default, Clone)]
 pub struct Cost {
-    /// From start to end.
+    /// Wall-clock time.
     pub wall: Duration,
-    /// Processor seconds in the program.
+    /// CPU seconds in the program.
     pub user: f64,
-    /// Processor seconds in the kernel.
+    /// CPU seconds in the kernel.
     pub system: f64,
-    /// The largest resident size.
+    /// The largest resident size, in KiB.
     pub peak_kib: u64,
 }
 
@@ -47,7 +46,7 @@ pub fn measure(program: &Program, binary: &str, arguments: &[&str]) -> Result<Co
     Ok(cost)
 }
 
-/// The high water of the shell's child, as the kernel counts it.
+/// The kernel's peak of the resident size of the shell's child, in KiB.
 fn peak_of_child(shell: u32) -> Option<u64> {
     let children = fs::read_to_string(format!("/proc/{shell}/task/{shell}/children")).ok()?;
     let child = children.split_whitespace().next()?;

@@ -3,12 +3,12 @@
 use anyhow::Result;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-/// How much of everything.
+/// The size of an installation.
 #[derive(Debug, Clone, Copy)]
 pub struct Volume {
-    /// Syncs, among which everything is spread evenly.
+    /// Syncs; everything else is spread evenly among them.
     pub syncs: u64,
-    /// Links in all; one in a hundred has an open conflict, another one is a tombstone.
+    /// Links in all; one in a hundred has an open conflict, and one is a tombstone.
     pub links: u64,
     /// Runs in all, over the last 120 days.
     pub runs: u64,
@@ -16,18 +16,17 @@ pub struct Volume {
     pub changes_per_link: u64,
 }
 
-/// The size that figures are given for.
+/// The size for published figures.
 pub const LARGE: Volume = Volume { syncs: 100, links: 1_000_000, runs: 1_000_000, changes_per_link: 10 };
 
 impl Volume {
-    /// Changes in all.
     pub fn changes(self) -> u64 {
         self.links * self.changes_per_link
     }
 }
 
-/// Fills a database that has the schema of the thirteenth migration or a later one. What the statements name was there
-/// from the first; later columns get their defaults, as the rows of an installation that grew do.
+/// Fills a database with the schema of the thirteenth migration or a later one. The statements use only columns of that
+/// schema; later columns get their defaults, like old rows of an installation that was upgraded.
 pub async fn fill(url: &str, volume: Volume) -> Result<()> {
     let Volume { syncs, links, runs, changes_per_link } = volume;
     let (per_sync, runs_per_sync) = (links / syncs, runs / syncs);
@@ -92,7 +91,7 @@ pub async fn fill(url: &str, volume: Volume) -> Result<()> {
     for statement in statements {
         connection.execute(sqlx::raw_sql(AssertSqlSafe(statement))).await?;
     }
-    // So that index-only scans are what they are in an installation that autovacuum has looked after.
+    // For index-only scans as in an installation with autovacuum.
     connection.execute("VACUUM").await?;
     Ok(connection.close().await?)
 }

@@ -1,4 +1,4 @@
-//! What integration tests share: processes, places with rows, and ways to compare them.
+//! Shared code of integration tests: processes, places with rows, and comparisons of them.
 
 pub mod cost;
 pub mod large;

@@ -8,13 +8,13 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
 
-/// Items by key; the fields by name, as text, nothing where they are empty.
+/// Items by key; their fields by name, as text; empty fields are left out.
 pub type Items = BTreeMap<String, BTreeMap<String, String>>;
 
-/// The fields that both places have, beside the key.
+/// The fields of both places besides the key.
 pub const FIELDS: [&str; 3] = ["title", "state", "points"];
 
-/// A row of the backlog, always the same for its number.
+/// A row of the backlog, determined by its number.
 pub fn row(number: usize) -> [String; 4] {
     let state = ["open", "closed"][number % 2];
     [
@@ -25,7 +25,7 @@ pub fn row(number: usize) -> [String; 4] {
     ]
 }
 
-/// Writes a CSV file with so many rows, and a column `notes` that nothing maps.
+/// Writes a CSV file with `rows` rows, and a column `notes` that is not mapped.
 pub fn write_csv(file: &Path, rows: usize) -> Result<()> {
     let mut writer = csv::Writer::from_path(file)?;
     writer.write_record(["id", "title", "state", "points", "notes"])?;
@@ -57,7 +57,7 @@ pub fn read_csv(file: &Path) -> Result<Items> {
     Ok(items)
 }
 
-/// Rewrites a CSV file: `edit` is given each row's cells and answers whether the row stays.
+/// Rewrites a CSV file: `edit` gets each row's cells and returns whether the row stays.
 pub fn edit_csv(
     file: &Path,
     mut edit: impl FnMut(&mut Vec<String>) -> bool,
@@ -80,12 +80,12 @@ pub fn edit_csv(
 
 /// A table `tasks` in a SQLite file.
 pub struct Table {
-    /// A pool on the file.
+    /// A pool of connections to the file.
     pub pool: SqlitePool,
 }
 
 impl Table {
-    /// Opens the file, making it and the table where they are missing.
+    /// Opens the file, and creates it and the table if they are missing.
     pub async fn open(file: &Path) -> Result<Table> {
         let options = SqliteConnectOptions::new()
             .filename(file)
@@ -98,13 +98,11 @@ impl Table {
         Ok(Table { pool })
     }
 
-    /// Runs statements.
     pub async fn execute(&self, sql: &str) -> Result<()> {
         sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&self.pool).await?;
         Ok(())
     }
 
-    /// Reads all rows.
     pub async fn read(&self) -> Result<Items> {
         let rows = sqlx::query("SELECT id, title, state, CAST(points AS TEXT) AS points FROM tasks")
             .fetch_all(&self.pool);
@@ -122,13 +120,13 @@ impl Table {
         Ok(items)
     }
 
-    /// SQLite's counter of other connections' writes.
+    /// SQLite's counter of writes by other connections.
     pub async fn data_version(&self) -> Result<i64> {
         Ok(sqlx::query_scalar("PRAGMA data_version").fetch_one(&self.pool).await?)
     }
 }
 
-/// A document that ties `backlog.csv` to the table; `more` are further lines, which may replace the ones here.
+/// The document of a sync between `backlog.csv` and the table; `more` are further lines, which may replace those here.
 pub fn document(more: &str) -> String {
     let mut lines: Vec<String> = r#"name: tasks
 source_platform: csv

@@ -1,25 +1,24 @@
-//! The plans that PostgreSQL chose for every statement a program made, from its own log.
+//! The plans that PostgreSQL chose for every statement of a program, from the server's log.
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::postgres::Database;
 
-/// Tables that grow with an installation. Reading one of them from end to end is what a plan must not do.
+/// Tables that grow with an installation. No plan may scan one of them sequentially.
 pub const LARGE_TABLES: [&str; 5] =
     ["sync_metadata", "sync_history", "sync_changes", "sync_attempts", "sync_conflicts"];
 
-/// A statement and what is wrong with its plan.
+/// A statement with sequential scans.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Scan {
-    /// The statement.
     pub statement: String,
-    /// The tables that it reads from end to end.
+    /// The tables that it scans sequentially.
     pub tables: Vec<String>,
 }
 
 impl Database {
-    /// From now on the server notes the plan of every statement of later connections.
+    /// Makes the server log the plan of every statement of later connections.
     pub async fn note_plans(&self) -> Result<()> {
         let name = self.name();
         let settings = [
@@ -34,12 +33,12 @@ impl Database {
         Ok(())
     }
 
-    /// Later connections' plans are not noted any more.
+    /// Stops logging the plans of later connections.
     pub async fn note_no_plans(&self) -> Result<()> {
         self.execute(&format!("ALTER DATABASE {} RESET session_preload_libraries", self.name())).await
     }
 
-    /// How many statements were noted in all, and those that read a large table from end to end, each once.
+    /// The number of logged statements, and the distinct ones that scan a large table sequentially.
     pub fn scans(&self) -> Result<(usize, Vec<Scan>)> {
         let log = std::fs::read_to_string(self.log_file()).context("the server's log")?;
         let (mut noted, mut scans) = (0, Vec::new());
@@ -58,7 +57,7 @@ impl Database {
     }
 }
 
-/// The documents that auto_explain wrote: each line of one but the first begins with a tab.
+/// The JSON documents of auto_explain: each line of one except the first begins with a tab.
 fn plans(log: &str) -> Vec<Value> {
     let mut plans = Vec::new();
     let mut document = String::new();
@@ -67,7 +66,7 @@ fn plans(log: &str) -> Vec<Value> {
             document.push_str(part);
             document.push('\n');
         } else if !document.is_empty() {
-            // Other entries span lines, too; those are no JSON.
+            // Other log entries span lines, too, but are not JSON.
             plans.extend(
                 serde_json::from_str::<Value>(&document).ok().filter(|plan| plan.get("Plan").is_some()),
             );

@@ -1,4 +1,4 @@
-//! A PostgreSQL server of our own, started by the first test of a binary that asks for a database.
+//! PostgreSQL servers of the tests, started by the first test of a binary that needs a database.
 
 use std::{
     fs::File,
@@ -15,7 +15,7 @@ use tokio::sync::OnceCell;
 const MISSING: &str = "these tests need PostgreSQL's server programs (initdb, postgres). Install them: \
      apt-get install postgresql, dnf install postgresql-server, or brew install postgresql";
 
-/// A server takes a second to start; a busy machine may take longer.
+/// Timeout of starting a server. It takes a second, on a busy machine longer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs the server until the tests' end of the pipe is closed, which happens however they end.
@@ -32,24 +32,24 @@ static SERVER: OnceCell<Server> = OnceCell::const_new();
 static DATABASES: AtomicU32 = AtomicU32::new(0);
 static DURABLE: AtomicBool = AtomicBool::new(false);
 
-/// Settings of a server whose data nobody will miss, and of one as people run it.
+/// Settings of a server without durability for tests, and of one like in production.
 const DURABILITY: [&[&str]; 2] = [
     &["-c", "fsync=off", "-c", "synchronous_commit=off"],
     &["-c", "shared_buffers=1GB", "-c", "max_wal_size=4GB", "-c", "maintenance_work_mem=256MB"],
 ];
 
-/// Benchmarks call this before they ask for their first database: the server then keeps what it is given, as a real one.
+/// Makes the server flush commits to disk. Benchmarks call this before they create their first database.
 pub fn like_a_real_server() {
     DURABLE.store(true, Ordering::Relaxed);
 }
 
-/// It listens on a socket in its own folder, so no port can collide.
+/// A server that listens on a socket in its own folder, so that ports cannot collide.
 pub(crate) struct Server {
     folder: PathBuf,
     port: u16,
-    /// Whether the template is there to be copied.
+    /// Set once the template database is ready.
     template: OnceCell<()>,
-    /// Dropped with the server or with the process, it stops the server and removes the folder.
+    /// When dropped, or when the process ends, it stops the server and removes the folder.
     _keeper: Child,
 }
 
@@ -60,12 +60,12 @@ pub struct Database {
 }
 
 impl Database {
-    /// An empty one.
+    /// Creates an empty database.
     pub async fn create() -> Result<Database> {
         Database::from("template1").await
     }
 
-    /// One with a schema. The first caller's `prepare` gets the URL of a database, and all are copies of that.
+    /// Copies a database with a schema. The first caller's `prepare` creates the schema, given the URL of the template.
     pub async fn prepared(prepare: impl AsyncFnOnce(String)) -> Result<Database> {
         let server = SERVER.get_or_try_init(Server::plain).await?;
         let template = || async {
@@ -87,38 +87,35 @@ impl Database {
         Ok(Database { server, name })
     }
 
-    /// An empty one on a server of its own, for what must not share the fate of the others.
+    /// Creates an empty database on a server of its own, for tests that would disturb others.
     pub async fn alone() -> Result<Database> {
         let server: &'static Server = Box::leak(Box::new(Server::plain().await?));
         Database { server, name: "postgres".to_owned() }.beside().await
     }
 
-    /// Another empty one on the same server.
+    /// Creates another empty database on the same server.
     pub async fn beside(&self) -> Result<Database> {
         Database::copy(self.server, "template1").await
     }
 
-    /// Its URL.
     pub fn url(&self) -> String {
         self.server.url(&self.name)
     }
 
-    /// Its URL for the user `locked`, who needs a password; a test that wants that user makes it.
+    /// The URL for the user `locked`, who needs a password; the test must create this user.
     pub fn locked_url(&self, password: &str) -> String {
         self.url().replace("postgres://postgres@", &format!("postgres://locked:{password}@"))
     }
 
-    /// Its name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The log of its server, which other databases of the same test write to as well.
+    /// The log of the server, which includes other databases of the same test.
     pub fn log_file(&self) -> PathBuf {
         self.server.folder.join("log")
     }
 
-    /// Runs statements.
     pub async fn execute(&self, sql: &str) -> Result<()> {
         execute(&self.url(), sql).await
     }
@@ -146,14 +143,14 @@ impl Server {
         Server::start(hba, 5432, flags).await
     }
 
-    /// One with these rules of access and settings; they are asked for when there is a folder for what they name.
+    /// Starts a server with these access rules and settings. `settings` gets the server's folder.
     pub(crate) async fn start(
         hba: &str,
         port: u16,
         settings: impl FnOnce(&Path) -> Result<Vec<String>>,
     ) -> Result<Server> {
         let bin = programs();
-        // A short name, since a socket's path has to be.
+        // The path of a socket must be short.
         let folder = tempfile::Builder::new().prefix("sl-pg-").tempdir()?.keep();
         let data = folder.join("data");
         if is_root() {
@@ -197,7 +194,7 @@ pub fn bin() -> PathBuf {
     programs()
 }
 
-/// The folder of PostgreSQL's programs: on the path, or the newest of those that are packaged beside each other.
+/// The folder of PostgreSQL's programs: on the path, or the newest installed version.
 fn programs() -> PathBuf {
     let installed = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let version = |folder: &PathBuf| -> u32 {
@@ -208,7 +205,7 @@ fn programs() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .chain(versions.into_iter().map(|folder| folder.join("bin")))
-        // The path may hold links to the programs; what they need lies beside the programs themselves.
+        // The path may contain links to the programs, but their files lie beside the real programs.
         .filter_map(|bin| Some(bin.join("initdb").canonicalize().ok()?.parent()?.to_owned()))
         .find(|bin| bin.join("postgres").is_file())
         .unwrap_or_else(|| panic!("{MISSING}"))
@@ -229,7 +226,7 @@ fn as_postgres(program: &Path) -> Command {
     command
 }
 
-/// Output goes to a file, so that nothing that stays behind can keep a pipe open.
+/// Redirects the output to a file, since a process that stays behind would keep a pipe open.
 fn run(command: &mut Command) -> Result<()> {
     let file = tempfile::NamedTempFile::new()?;
     let both = || File::options().append(true).open(file.path()).map(Stdio::from);

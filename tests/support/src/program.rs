@@ -1,4 +1,4 @@
-//! The built binary, run in a folder of its own.
+//! Runs the built binary in a folder of its own.
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// No command of a test takes longer.
+/// Timeout of a command.
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Variables that the program reads and that a test must not inherit.
@@ -61,33 +61,31 @@ const FOREIGN: [&str; 41] = [
     "SYNCLINE_DB_POOL_IDLE_MS",
 ];
 
-/// The binary and a folder to run it in; its database is a SQLite file there.
+/// The binary and its working folder, which contains a SQLite database.
 pub struct Program {
     binary: PathBuf,
     folder: TempDir,
     environment: BTreeMap<String, String>,
 }
 
-/// How a command ended.
+/// The result of a command.
 #[derive(Debug)]
 pub struct Finished {
-    /// The exit code; none when it was killed.
+    /// The exit code; none if it was killed.
     pub code: Option<i32>,
-    /// Standard output.
     pub stdout: String,
-    /// Standard error.
     pub stderr: String,
 }
 
 impl Finished {
-    /// Standard output as JSON.
+    /// Parses standard output as JSON.
     pub fn json(&self) -> Result<Value> {
         serde_json::from_str(&self.stdout).with_context(|| format!("no JSON: {self:?}"))
     }
 }
 
 impl Program {
-    /// The binary in a new folder. Crashed jobs are taken over after a third of a second.
+    /// The binary in a new folder. The lease of jobs is 600 ms.
     pub fn new(binary: &str) -> Result<Program> {
         let folder = tempfile::Builder::new().prefix("syncline-test-").tempdir()?;
         let database = format!("sqlite://{}", folder.path().join("syncline.db").display());
@@ -99,12 +97,12 @@ impl Program {
         Ok(Program { binary: binary.into(), folder, environment })
     }
 
-    /// Its folder.
+    /// The working folder.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// A file in its folder.
+    /// A path in the working folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -119,17 +117,17 @@ impl Program {
         Ok(std::fs::write(self.path(name), text)?)
     }
 
-    /// A command, not yet started.
+    /// A command that is not started yet.
     pub fn command(&self, arguments: &[&str]) -> Command {
         self.settled(Command::new(&self.binary), arguments)
     }
 
-    /// The shell in the same folder and with the same settings, not yet started.
+    /// A shell with the same folder and settings that is not started yet.
     pub fn shell(&self, arguments: &[&str]) -> Command {
         self.settled(Command::new("bash"), arguments)
     }
 
-    /// A command with this program's folder and variables, and none that the tester happens to have set.
+    /// Sets the command's folder and variables, without variables inherited from the tester.
     fn settled(&self, mut command: Command, arguments: &[&str]) -> Command {
         for name in FOREIGN {
             command.env_remove(name);
@@ -143,7 +141,7 @@ impl Program {
         self.run_within(PATIENCE, arguments)
     }
 
-    /// Runs a command to its end, which may be so far away.
+    /// Runs a command to its end, with a timeout.
     pub fn run_within(&self, patience: Duration, arguments: &[&str]) -> Result<Finished> {
         let child = self
             .command(arguments)
@@ -179,8 +177,8 @@ impl Program {
         Ok(finished)
     }
 
-    /// Starts a command that stops at a step (see `SYNCLINE_TEST_STOP_AT`), waits until it has, and kills it there with
-    /// SIGKILL. False: it came to its end without reaching the step.
+    /// Starts a command that stops at a step (see `SYNCLINE_TEST_STOP_AT`), waits for the step, and kills it there with
+    /// SIGKILL. False if it ended without reaching the step.
     pub fn kill_at(&self, step: &str, arguments: &[&str]) -> Result<bool> {
         let mut command = self.command(arguments);
         command.env("SYNCLINE_TEST_STOP_AT", step);
@@ -230,30 +228,30 @@ impl Program {
 pub struct Running(pub(crate) Child);
 
 impl Running {
-    /// Its process.
+    /// Its process id.
     pub fn id(&self) -> u32 {
         self.0.id()
     }
 
-    /// SIGKILL.
+    /// Kills it with SIGKILL.
     pub fn kill(&mut self) -> Result<ExitStatus> {
-        // A process that has ended already cannot be killed, and need not be.
+        // An error means that the process has ended already.
         let _ = self.0.kill();
         Ok(self.0.wait()?)
     }
 
-    /// SIGTERM.
+    /// Sends SIGTERM.
     pub fn signal(&self) -> Result<()> {
         Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status()?;
         Ok(())
     }
 
-    /// Waits for its end, and answers the exit code.
+    /// Waits for its end and returns the exit code.
     pub fn wait(&mut self) -> Result<Option<i32>> {
         Ok(self.0.wait()?.code())
     }
 
-    /// Whether it has ended.
+    /// True if it has ended.
     pub fn has_ended(&mut self) -> Result<bool> {
         Ok(self.0.try_wait()?.is_some())
     }

@@ -1,4 +1,4 @@
-//! Roles that stay: started, asked where they listen, and read along.
+//! Background roles: starts them, reads their address and their log.
 
 use std::{
     io::{BufRead, BufReader},
@@ -12,15 +12,15 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::program::{Program, Running};
 
-/// Nothing that a test waits for takes longer.
+/// Timeout of everything that tests wait for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long to wait before looking again.
+/// The interval of polls.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// A role in the background and what it logs.
+/// A role in the background, and its log.
 pub struct Serving {
-    /// Where it listens.
+    /// The address that it listens on.
     pub address: SocketAddr,
     process: Running,
     log: Arc<Log>,
@@ -62,27 +62,27 @@ impl Program {
 }
 
 impl Serving {
-    /// The address of a path.
+    /// The URL of a path.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// Its process.
+    /// Its process id.
     pub fn id(&self) -> u32 {
         self.process.id()
     }
 
-    /// What it has logged so far.
+    /// Its log so far.
     pub fn log(&self) -> String {
         self.log.text()
     }
 
-    /// SIGTERM.
+    /// Sends SIGTERM.
     pub fn signal(&self) -> Result<()> {
         self.process.signal()
     }
 
-    /// Waits for its end and answers its exit code.
+    /// Waits for its end and returns the exit code.
     pub fn wait(mut self) -> Result<Option<i32>> {
         let end = Instant::now() + PATIENCE;
         while !self.process.has_ended()? {
@@ -92,7 +92,7 @@ impl Serving {
         self.process.wait()
     }
 
-    /// Ends it with SIGTERM and answers its exit code.
+    /// Ends it with SIGTERM and returns the exit code.
     pub fn terminate(self) -> Result<Option<i32>> {
         self.signal()?;
         self.wait()
@@ -111,7 +111,7 @@ impl Log {
 
     fn wait(&self) {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        // Woken by a line, or by nothing at all: the caller looks again either way.
+        // Whether a line or the timeout woke it, the caller checks again.
         drop(self.more.wait_timeout(lines, LOOK_EVERY));
     }
 }
@@ -122,7 +122,7 @@ fn listens_at(line: &str) -> Result<SocketAddr> {
     address.parse().with_context(|| format!("no address in {line:?}"))
 }
 
-/// Looks again and again until there is an answer; too long is an error that says what was waited for.
+/// Polls until there is a result. A timeout is an error that contains `what`.
 pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
     let end = Instant::now() + PATIENCE;
     loop {

@@ -1,4 +1,4 @@
-//! A PostgreSQL server that speaks TLS, and an authority that vouches for it.
+//! A PostgreSQL server with TLS, and its certificate authority.
 
 use std::{
     fs,
@@ -13,17 +13,16 @@ use tempfile::TempDir;
 
 use crate::postgres::Server;
 
-/// Whoever comes over the network comes encrypted, and the user `certified` with a certificate.
+/// Connections over the network need TLS, and the user `certified` also needs a certificate.
 const ACCESS: &str = "local all all trust\nhostssl all certified all cert\nhostssl all all all trust\n";
 
-/// A server whose certificate is made out to `localhost`, on a port of its own.
+/// A server with a certificate for `localhost`, on a port of its own.
 pub struct TlsServer {
     server: Server,
     port: u16,
     files: TempDir,
 }
 
-/// Issues certificates.
 pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pub(crate) pem: String,
@@ -40,7 +39,7 @@ impl Authority {
         Ok(Authority { issuer: Issuer::new(params, key), pem })
     }
 
-    /// A certificate and its key.
+    /// Issues a certificate and its key.
     pub(crate) fn issue(&self, hosts: &[&str], name: &str) -> Result<[String; 2]> {
         let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
         let mut params = CertificateParams::new(hosts)?;
@@ -51,7 +50,7 @@ impl Authority {
 }
 
 impl TlsServer {
-    /// Starts one.
+    /// Starts a server.
     pub async fn start() -> Result<TlsServer> {
         let (ours, other) = (Authority::new("One authority")?, Authority::new("Another authority")?);
         let files = tempfile::Builder::new().prefix("syncline-tls-").tempdir()?;
@@ -65,7 +64,7 @@ impl TlsServer {
             fs::write(files.path().join(name), text)?;
         }
         let [certificate, key] = ours.issue(&["localhost"], "localhost")?;
-        // Free now; nobody else takes ports of this kind at random.
+        // Free now; no other process takes ports of this kind at random.
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let settings = |folder: &Path| -> Result<Vec<String>> {
             let write = |name: &str, text: &str| -> Result<String> {
@@ -86,7 +85,7 @@ impl TlsServer {
         Ok(TlsServer { server, port, files })
     }
 
-    /// Makes an empty database.
+    /// Creates an empty database.
     pub async fn create(&self, database: &str) -> Result<()> {
         self.execute(&format!("CREATE DATABASE {database}")).await
     }
@@ -96,7 +95,7 @@ impl TlsServer {
         self.server.execute(sql).await
     }
 
-    /// A database's URL past the network, for looking on.
+    /// A database's URL on the local socket, for checks.
     pub fn local_url(&self, database: &str) -> String {
         self.server.url(database)
     }

@@ -1,4 +1,4 @@
-//! Runs that did not come to their end, and what the queue is told.
+//! Runs that did not finish, and the outcome that the queue gets for them.
 
 use std::time::Duration;
 
@@ -14,19 +14,19 @@ use syncline_runs::{Begun, Ending};
 
 use crate::{environment::Environment, open::OpenError};
 
-/// Why a run did not come to its end.
+/// Why a run did not finish.
 pub(super) enum Failure {
-    /// A side did; what follows depends on how.
+    /// A side failed; the outcome depends on the kind of error.
     Place { side: Side, kind: ErrorKind, text: String },
-    /// Trying again may help; not before this time.
+    /// A retry may help, after this delay at the earliest.
     Passing(String, Option<Duration>),
-    /// It cannot be tried now, and that uses up no attempt.
+    /// The run cannot be tried before this time; that uses up no attempt.
     NotYet(String, DateTime<Utc>),
-    /// Trying again changes nothing.
+    /// A retry changes nothing.
     Lasting(String),
-    /// Somebody cancelled it.
+    /// A person or a program cancelled the run.
     Cancelled,
-    /// Another worker has it, or this one ends.
+    /// Another worker has the lease, or this worker ends.
     LeaseLost,
 }
 
@@ -76,7 +76,7 @@ fn of_kind(kind: ErrorKind, text: String) -> Failure {
     }
 }
 
-/// Notes the failure on the run's row and tells the queue what to do.
+/// Records the failure on the run's row and returns the job's outcome.
 pub(super) async fn fail(
     environment: &Environment,
     begun: &Begun,
@@ -110,12 +110,12 @@ pub(super) async fn fail(
             (RunStatus::Failed, "dead", Some(error.clone()), Outcome::Dead { reason, error })
         }
         Failure::Cancelled => (RunStatus::Cancelled, "cancelled", None, Outcome::Cancelled),
-        // Its worker ends and gives it back: another one goes on, and no attempt is used.
+        // This worker ends and gives the run back: another worker continues it, and no attempt is used.
         Failure::LeaseLost if leased.lease.is_interrupted() && !leased.lease.is_lost() => {
             tracing::info!("the worker stops; the run is given back");
             (RunStatus::Queued, "returned", None, Outcome::Snooze { delay: Duration::ZERO })
         }
-        // Stale: the queue refuses it, and the row belongs to another worker.
+        // Stale: the queue refuses the outcome, and the row belongs to another worker.
         Failure::LeaseLost => {
             tracing::warn!("lost the lease; another worker goes on");
             return Ok(Outcome::Snooze { delay: Duration::ZERO });

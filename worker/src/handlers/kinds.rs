@@ -1,4 +1,4 @@
-//! The kinds of job. Another kind is a file in this folder and a line in [`KINDS`].
+//! The kinds of job. To add one, add a file in this folder and a line in [`KINDS`].
 
 use futures_util::future::BoxFuture;
 use syncline_entity::types::{RunKind, SyncMethod};
@@ -9,20 +9,18 @@ use syncline_runs::PAYLOAD_VERSION;
 use super::{purge, run};
 use crate::environment::Environment;
 
-/// Carries a job out. An error is Syncline's own database.
+/// Executes a job. An error means that Syncline's own database failed.
 type Handler = for<'a> fn(&'a Environment, &'a LeasedJob) -> BoxFuture<'a, anyhow::Result<Outcome>>;
 
-/// A kind of job.
 pub(crate) struct JobKind {
-    /// The queue's word for it; a run's kind where it is a run.
+    /// The kind's name in the queue; for a run, its run kind.
     pub(crate) name: &'static str,
-    /// The newest payload that this program reads. A job with a newer one is left to newer workers.
+    /// The newest payload version that this program reads. A job with a newer one is left to newer workers.
     pub(crate) payload_version: i32,
-    /// Carries it out.
     pub(crate) handle: Handler,
-    /// The lane of its calls to platforms, by what set it off; none: it calls no platform.
+    /// The lane of its calls to platforms, by what triggered it; none: it calls no platform.
     pub(crate) lane: Option<fn(SyncMethod) -> Lane>,
-    /// The key under which one of them waits and one runs; none: a run's own keys.
+    /// The key under which at most one job waits and one runs; none: runs have their own keys.
     pub(crate) key: Option<&'static str>,
 }
 
@@ -33,8 +31,8 @@ pub(crate) const KINDS: &[JobKind] = &[
     PURGE,
 ];
 
-/// The scheduled purge. Its version is above that of run jobs, so that a worker which knows only those leaves the job to
-/// newer ones instead of burying it.
+/// The scheduled purge. Its version is above that of run jobs, so that a worker which knows only run jobs leaves this
+/// job to newer workers instead of moving it to the dead letters.
 pub(crate) const PURGE: JobKind = JobKind {
     name: "purge",
     payload_version: 2,
@@ -53,12 +51,12 @@ const fn run(kind: RunKind) -> JobKind {
     }
 }
 
-/// The kind of that name. What has another name is taken for a run, whose row says what it is.
+/// The kind with this name. A job with any other name is treated as a run; its row has the run kind.
 pub(crate) fn of(name: &str) -> &'static JobKind {
     KINDS.iter().find(|kind| kind.name == name).unwrap_or(&KINDS[0])
 }
 
-/// What a person or an event asked for goes before regular looks.
+/// Runs that a person or an event asked for go before scheduled ones.
 fn by_method(method: SyncMethod) -> Lane {
     match method {
         SyncMethod::Manual | SyncMethod::Webhook => Lane::Edit,

@@ -1,4 +1,4 @@
-//! A file per kind of job; [`kinds`] is their table.
+//! One file per kind of job; [`kinds`] lists them.
 
 mod failure;
 pub(crate) mod kinds;
@@ -16,10 +16,10 @@ use syncline_queue::{LeasedJob, Outcome};
 
 use crate::environment::Environment;
 
-/// How long a job of a newer version is left to workers that can read it.
+/// Delay of a job with a newer payload version, so that workers which can read it get it.
 const LEFT_TO_NEWER: Duration = Duration::from_secs(5);
 
-/// Runs one job. Errors of the run are outcomes; an error here is Syncline's own database.
+/// Runs one job. Errors of the run are outcomes; an error here means that Syncline's own database failed.
 pub async fn handle(environment: Arc<Environment>, leased: LeasedJob) -> anyhow::Result<Outcome> {
     let kind = kinds::of(&leased.job.kind);
     if leased.job.payload_version > kind.payload_version {

@@ -1,4 +1,4 @@
-//! A plan: what a sync would do, and nothing done.
+//! A plan: what a sync would do, without doing it.
 
 use std::sync::Arc;
 
@@ -16,9 +16,9 @@ use syncline_upkeep::restore;
 use super::{failure::Failure, run::LeaseLeave, sync};
 use crate::{environment::Environment, open::open, steps::RunObserver};
 
-/// Items kept with a plan's run; the counts cover all of them.
+/// Items kept with a plan's run; the counts cover all items.
 pub const ITEMS_KEPT: usize = 10_000;
-/// And no more bytes of JSON than this, which take many times as much in memory.
+/// Bytes of JSON kept at most. In memory they take many times as much.
 const BYTES_KEPT: usize = 2 << 20;
 
 pub(super) async fn execute(
@@ -59,7 +59,7 @@ pub(super) async fn execute(
     if environment.run_book().end(begun, ending).await? { Ok(()) } else { Err(Failure::LeaseLost) }
 }
 
-/// A plan as data; none for an item with which nothing happens.
+/// A plan as JSON; none for an item that does not change.
 pub fn show(plan: &ItemPlan, spec: &SyncSpec) -> Option<Value> {
     let action = match plan.action {
         Action::MarkMissing(side) => missing(side, spec),
@@ -116,7 +116,7 @@ pub fn show(plan: &ItemPlan, spec: &SyncSpec) -> Option<Value> {
     }))
 }
 
-/// What follows if the item is still missing at the next look, as the engine decides it then.
+/// What the engine decides if the item is still missing in the next run.
 fn missing(side: Side, spec: &SyncSpec) -> String {
     let other = side.other();
     if spec.delete_policy == DeletePolicy::Ignore || !spec.writes(other) {

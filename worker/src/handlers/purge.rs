@@ -1,4 +1,4 @@
-//! The scheduled purge: no run of a sync, so it has no row but its job's, and what came of it stands with its task.
+//! The scheduled purge. It is no run of a sync, so its only row is that of its job; its result is kept with its task.
 
 use std::{
     sync::Mutex,
@@ -14,17 +14,17 @@ use syncline_upkeep::purge::{Report, Watch, purge};
 use super::kinds::PURGE;
 use crate::{environment::Environment, maintenance};
 
-/// How often the progress is put where people can see it.
+/// How often the displayed progress is updated.
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 
-/// The job of a tick. One at a time waits, and one at a time runs.
+/// The job of a tick. At most one waits and at most one runs.
 pub fn purge_job() -> NewJob {
     let key = PURGE.key;
     NewJob {
         queue: RUN_QUEUE.to_owned(),
         payload_version: PURGE.payload_version,
         priority: Priority::Low,
-        // Every worker that is stopped in the middle uses one up, and what was done stays done.
+        // Every worker that is stopped during the job uses up an attempt, and the rows it removed stay removed.
         max_attempts: 20,
         unique: key.map(|key| Unique { key: key.to_owned(), rule: UniqueRule::WhileWaiting }),
         concurrency: key.map(Concurrency::one),
@@ -47,7 +47,7 @@ pub(super) async fn handle(environment: &Environment, leased: &LeasedJob) -> any
             let outcome = match report.complete {
                 true => Outcome::Done,
                 false if leased.lease.cancel_requested() => Outcome::Cancelled,
-                // The lease is lost, and the queue will not take this.
+                // The lease is lost, so the queue will refuse this outcome.
                 false => Outcome::Snooze { delay: Duration::ZERO },
             };
             (json!({ "report": report, "seconds": seconds }), outcome)

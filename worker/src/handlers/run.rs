@@ -1,4 +1,4 @@
-//! A run: begun, admitted to its platforms, carried out by what its kind says, and ended.
+//! A run: begins it, asks its platforms for admission, executes it by its kind, and ends it.
 
 use std::str::FromStr;
 
@@ -22,7 +22,7 @@ use crate::{
     environment::Environment,
 };
 
-/// Begins the run of a job and carries it out.
+/// Begins the run of a job and executes it.
 pub(super) async fn handle(environment: &Environment, leased: &LeasedJob) -> anyhow::Result<Outcome> {
     let job = &leased.job;
     let run = job.payload.get("run").and_then(|run| run.as_str()).and_then(|run| Uuid::from_str(run).ok());
@@ -33,9 +33,9 @@ pub(super) async fn handle(environment: &Environment, leased: &LeasedJob) -> any
     };
     let begun = match environment.run_book().begin(run, job.attempt).await? {
         Begin::Begun(begun) => begun,
-        // Its row waits for the end of the pause, and the dispatcher makes another job of it then.
+        // The run's row waits for the end of the pause; then the dispatcher makes another job of it.
         Begin::Parked => return Ok(Outcome::Cancelled),
-        // Finished by whoever had it before, and only the acknowledgement was lost.
+        // A worker finished it earlier, and only the acknowledgement was lost.
         Begin::Over => return Ok(Outcome::Done),
     };
     let span = tracing::info_span!("run", %run, kind = %begun.row.kind, attempt = job.attempt);
@@ -47,7 +47,7 @@ async fn carry_out(environment: &Environment, begun: &Begun, leased: &LeasedJob)
         Some(config) if config.deleted_at.is_none() => {
             match stored_spec(config) {
                 Ok(spec) => admitted(environment, begun, leased, config, spec).await,
-                // It was checked when it was stored, so a newer version did that, whose workers can read it.
+                // The document was checked when it was stored, so a newer version stored it, whose workers can read it.
                 Err(error) => {
                     let text =
                         format!("this version cannot read the stored document of {:?}: {error}", config.name);
@@ -63,10 +63,10 @@ async fn carry_out(environment: &Environment, begun: &Begun, leased: &LeasedJob)
     }
 }
 
-/// How long a run stays with the newer workers that can read its document.
+/// Delay of a run whose document only newer workers can read.
 const UNREADABLE_DELAY: TimeDelta = TimeDelta::seconds(5);
 
-/// The document of a sync. Keys that only newer versions know are ignored.
+/// The stored document of a sync. Keys that only newer versions know are ignored.
 fn stored_spec(config: &sync_config::Model) -> Result<SyncSpec, serde_json::Error> {
     let unknown = unknown_keys(&config.config_json);
     if !unknown.is_empty() {
@@ -79,7 +79,7 @@ fn stored_spec(config: &sync_config::Model) -> Result<SyncSpec, serde_json::Erro
     serde_json::from_value(config.config_json.clone())
 }
 
-/// Runs it if its platforms may be called now, and tells their breakers how that went.
+/// Runs it if its platforms may be called now, and reports the result to their breakers.
 async fn admitted(
     environment: &Environment,
     begun: &Begun,
@@ -103,7 +103,7 @@ async fn admitted(
             let blame = Blame { side: *side, kind, text };
             admitted.finish(Some(blame), environment.clock.now()).await;
         }
-        // It says nothing of the platforms, and dropping it gives back what it holds.
+        // The error tells nothing about the platforms; dropping the permits returns them.
         Err(_) => drop(admitted),
     }
     ended
@@ -118,12 +118,12 @@ async fn execute(
 ) -> Result<(), Failure> {
     match begun.row.kind {
         RunKind::Plan => plan::execute(environment, begun, leased, config, spec).await,
-        // A settled conflict is applied by a sync of its link alone.
+        // A resolved conflict is applied by a sync of its link alone.
         RunKind::Sync | RunKind::Resolve => sync::execute(environment, begun, leased, config, spec).await,
     }
 }
 
-/// A job's lease as the engine asks for it.
+/// A job's lease, in the form that the engine checks.
 pub(super) struct LeaseLeave(pub(super) Lease);
 
 impl Leave for LeaseLeave {

@@ -28,7 +28,7 @@ use crate::{
     store::{LinkStore, RunIdentity, SyncIdentity},
 };
 
-/// How often a long run's progress is put where people can see it.
+/// How often a long run's displayed progress is updated.
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 
 pub(super) async fn execute(
@@ -72,7 +72,7 @@ pub(super) async fn execute(
     if environment.run_book().end(begun, ending).await? { Ok(()) } else { Err(Failure::LeaseLost) }
 }
 
-/// The engine's run over what a worker has.
+/// Builds the engine's run from the worker's environment.
 pub(super) fn run<'a>(
     environment: &'a Environment,
     begun: &Begun,
@@ -85,14 +85,14 @@ pub(super) fn run<'a>(
     let args: RunArgs = serde_json::from_value(begun.row.args.clone())
         .map_err(|error| Failure::Lasting(format!("the run's arguments: {error}")))?;
     let asked = begun.row.sync_type == SyncMethod::Manual;
-    // What was agreed to before the database was put back was agreed to of another state.
+    // Consent given before the restore was given for another state of the database.
     let agreed = restored.is_none_or(|since| begun.row.queued_at >= since);
     let options = Options {
-        // Whoever asks for a run wants everything looked at; scheduled ones follow the cursors.
+        // A run that a person asked for reads everything; scheduled runs follow the cursors.
         full: args.full || asked,
         confirm_deletes: args.confirm_deletes && agreed,
         approved_deletes: args.allow_deletes.filter(|_| agreed),
-        // After a restore everything is looked at, whatever it waits for.
+        // After a restore every item is checked, even one that waits for its retry.
         retry_now: asked || restored.is_some(),
         only: args.links,
         after_restore: restored.is_some(),
@@ -110,7 +110,7 @@ pub(super) fn run<'a>(
     })
 }
 
-/// The store of a sync's links for this run.
+/// The store of the sync's links, for this run.
 pub(super) fn store(
     environment: &Environment,
     begun: &Begun,
@@ -133,7 +133,7 @@ pub(super) fn store(
     }
 }
 
-/// Puts the progress of a run on its job, while it lasts.
+/// Copies the progress of a run to its job until the run ends.
 async fn show_progress(leased: &LeasedJob, progress: &Progress) -> std::convert::Infallible {
     let mut shown = (0, 0);
     loop {
@@ -148,12 +148,12 @@ async fn show_progress(leased: &LeasedJob, progress: &Progress) -> std::convert:
     }
 }
 
-/// Whether a run looked at both sides in full and knew of each item what it belongs to.
+/// True if a run read both sides in full and no item was ambiguous.
 fn is_whole(report: &Report) -> bool {
     report.held.is_none() && report.complete == Pair::new(true, true) && report.ambiguous == 0
 }
 
-/// A held run wrote nothing and waits for nobody: the next one asks again.
+/// A held run wrote nothing and is over: it does not wait for consent, the next run asks again.
 fn verdict(report: &Report) -> (RunStatus, Option<String>) {
     match &report.held {
         Some(held) if held.after_restore => {
@@ -194,7 +194,7 @@ fn metrics(config: &sync_config::Model, report: &Report, status: RunStatus, took
     let counted = [
         ("completed", report.counts.synced),
         ("failed", report.counts.failed),
-        // As `items_skipped` of the run: also what needed no change.
+        // Like the run's `items_skipped`, this includes the items that needed no change.
         ("skipped", report.counts.skipped + report.counts.unchanged),
     ];
     for (status, count) in counted {

@@ -9,14 +9,12 @@ use uuid::Uuid;
 use super::{Links, address};
 use crate::{extract::JobId, problem::Problem, state::ApiState};
 
-/// What became of a request to cancel.
+/// The result of a request to cancel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CancelledJob {
-    /// The job.
     pub id: Uuid,
     /// `cancelled`: it has ended; `requested`: it runs and is asked to stop.
     pub result: &'static str,
-    /// Where to read on.
     pub links: Links,
 }
 
@@ -31,7 +29,7 @@ pub(crate) async fn cancel(
             let detail = format!("The job {id} is over and cannot be cancelled");
             return Err(Problem::new(StatusCode::CONFLICT, "job-over", "Job over", detail));
         }
-        // A job that is no run.
+        // A job that is not a run.
         RunCancelled::Unknown => match api.queue.cancel(id).await? {
             Cancelled::Removed => (StatusCode::OK, "cancelled"),
             Cancelled::Requested => (StatusCode::ACCEPTED, "requested"),

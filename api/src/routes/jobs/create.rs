@@ -1,4 +1,4 @@
-//! `POST /api/v1/jobs`: a sync looked up, a run accepted.
+//! `POST /api/v1/jobs`: accepts a run of a sync.
 
 use axum::{
     Json,
@@ -21,33 +21,32 @@ use uuid::{Builder, Uuid};
 use super::{Links, address};
 use crate::{extract::JsonBody, problem::Problem, state::ApiState};
 
-/// A run to put in line. Unknown keys are refused.
+/// A run to enqueue. Unknown keys are refused.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewJob {
-    /// The sync, by name.
+    /// The sync's name.
     pub sync: String,
-    /// Its project.
+    /// The sync's project.
     #[serde(default = "default_project")]
     pub project: String,
-    /// What the run does.
     #[serde(default)]
     pub kind: JobKind,
-    /// How urgent it is; by default as urgent as the sync says.
+    /// The priority; by default that of the sync.
     pub priority: Option<StoredPriority>,
-    /// Read both sides whole.
+    /// Read both sides completely.
     #[serde(default)]
     pub full: bool,
-    /// Act on absences at once.
+    /// Treat missing items as deleted at once.
     #[serde(default)]
     pub confirm_deletes: bool,
-    /// So many deletes are agreed to, past the guard.
+    /// Consent to this many deletes, past the guard.
     pub allow_deletes: Option<u64>,
-    /// The job's id, where the caller chooses it (a UUID): the same request once more is the same job.
+    /// The job's id, if the caller chooses it: a second request with the same id finds the same job.
     pub id: Option<Uuid>,
-    /// Not before so many seconds have passed.
+    /// Seconds until the run may begin.
     pub delay: Option<u64>,
-    /// Not before this time.
+    /// The run begins no earlier than this.
     pub not_before: Option<DateTime<Utc>>,
 }
 
@@ -55,7 +54,7 @@ fn default_project() -> String {
     "default".to_owned()
 }
 
-/// What a run can be asked for.
+/// The kinds of run that can be requested.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JobKind {
@@ -66,22 +65,18 @@ pub enum JobKind {
     Plan,
 }
 
-/// A job that was put in line, or found there.
+/// A job that was enqueued, or found in the queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AcceptedJob {
-    /// Its id, and its run's.
+    /// The id of the job and of its run.
     pub id: Uuid,
-    /// The sync.
+    /// The sync's name.
     pub sync: String,
-    /// The sync's project.
     pub project: String,
-    /// What it does.
     pub kind: JobKind,
-    /// Where it stands.
     pub status: RunStatus,
-    /// The same was waiting already, and this is that one.
+    /// True if the same run was waiting already, and this is that one.
     pub joined: bool,
-    /// Where to read on.
     pub links: Links,
 }
 
@@ -109,7 +104,7 @@ fn answer(sync: String, project: String, kind: JobKind, enqueued: &Enqueued) -> 
     (StatusCode::ACCEPTED, location, Json(AcceptedJob { id, sync, project, kind, status, joined, links }))
 }
 
-/// The id that an `Idempotency-Key` stands for: a UUID itself, any other key by its hash.
+/// The id of an `Idempotency-Key`: a UUID as it is, any other key by its hash.
 fn id_of_key(headers: &HeaderMap) -> Result<Option<Uuid>, Problem> {
     let Some(key) = headers.get("idempotency-key") else { return Ok(None) };
     let text = key.to_str().ok().map(str::trim).filter(|key| !key.is_empty() && key.len() <= LONGEST_KEY);
@@ -125,10 +120,10 @@ fn id_of_key(headers: &HeaderMap) -> Result<Option<Uuid>, Problem> {
     Ok(Some(Builder::from_custom_bytes(bytes).into_uuid()))
 }
 
-/// The longest `Idempotency-Key`.
+/// The longest `Idempotency-Key`, in characters.
 const LONGEST_KEY: usize = 255;
 
-/// The names of the request are the caller's own, so the problem names its fields.
+/// Converts an error; an unknown sync is reported with the names in the request.
 fn unknown(error: Error, asked: &NewJob) -> Problem {
     match error {
         Error::Unknown { what: Unknown::Project, .. } => {
@@ -141,7 +136,7 @@ fn unknown(error: Error, asked: &NewJob) -> Problem {
     }
 }
 
-/// There is no such sync, and what to do.
+/// The problem for a sync that does not exist, with the remedy.
 pub(crate) fn unknown_sync(sync: &str, project: Option<&str>) -> Problem {
     let place = project.map(|project| format!(" in the project {project:?}")).unwrap_or_default();
     let detail = format!(
@@ -180,7 +175,7 @@ fn request(asked: &NewJob) -> Result<Request, Problem> {
     })
 }
 
-/// No job waits longer.
+/// The longest delay of a job.
 const LONGEST_DELAY: TimeDelta = TimeDelta::days(3_660);
 
 fn invalid(field: &str, detail: &str) -> Problem {

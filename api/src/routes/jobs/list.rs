@@ -1,4 +1,4 @@
-//! `GET /api/v1/jobs`, `GET /api/v1/dead`: what waits, runs, is held back or was given up.
+//! `GET /api/v1/jobs`, `GET /api/v1/dead`: waiting, running, held and dead jobs.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -38,69 +38,60 @@ pub(crate) struct JobsQuery {
     cursor: Option<String>,
 }
 
-/// Which jobs are meant, by what they are.
+/// Selects jobs by their properties.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct JobFilter {
-    /// Of this queue, `default` unless said.
+    /// Of this queue; `default` if missing.
     pub queue: Option<String>,
-    /// Of this sync, by name.
+    /// Of the sync with this name.
     pub sync: Option<String>,
     /// The sync's project.
     pub project: Option<String>,
-    /// Of this kind.
     pub kind: Option<String>,
     /// With this unique, concurrency or order key.
     pub key: Option<String>,
     /// With this text in the arguments, the error or the reason.
     pub text: Option<String>,
-    /// At least so old: `10m`.
+    /// At least this old: `10m`.
     pub older_than: Option<String>,
 }
 
-/// Some jobs.
+/// A page of jobs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct JobList {
-    /// The jobs.
     pub jobs: Vec<ListedJob>,
-    /// To be asked for as `cursor`; none at the end.
+    /// The `cursor` of the next page; none at the end.
     pub next_cursor: Option<String>,
 }
 
-/// A job as lists show it.
+/// A job in a list.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ListedJob {
-    /// Its id, and its run's.
+    /// The id of the job and of its run.
     pub id: Uuid,
     /// waiting, running, held or dead.
     pub state: &'static str,
-    /// Its sync; none for a job that is no run.
+    /// The sync's name; none for a job that is not a run.
     pub sync: Option<String>,
-    /// What it does.
     pub kind: String,
-    /// How urgent it is.
     pub priority: &'static str,
-    /// Attempts begun, as far as the queue has it.
+    /// Attempts begun, if the queue has the job.
     pub attempt: Option<u32>,
-    /// Attempts it may have.
     pub max_attempts: Option<u32>,
-    /// Not before this.
+    /// The job begins no earlier than this.
     pub run_at: Option<DateTime<Utc>>,
-    /// Accepted, or given up, at this time.
+    /// When it was accepted; for a dead one, when it was given up.
     pub since: DateTime<Utc>,
-    /// The key of which so many run at once.
+    /// The key that limits how many jobs run at once.
     pub key: Option<String>,
-    /// Who has it.
+    /// The worker that runs it.
     pub worker: Option<String>,
-    /// How far it has come.
     pub progress: Option<Value>,
-    /// Somebody asked it to stop.
     pub cancel_requested: bool,
-    /// Why it was given up.
     pub reason: Option<String>,
-    /// What went wrong last.
+    /// The last error.
     pub error: Option<String>,
-    /// Where to read on.
     pub links: Links,
 }
 
@@ -144,7 +135,7 @@ async fn listed(api: &ApiState, query: JobsQuery, standing: Standing) -> Result<
     Ok(Json(JobList { jobs, next_cursor: page.next }))
 }
 
-/// What a filter means.
+/// Converts a filter to a query.
 pub(crate) async fn listing(
     api: &ApiState,
     filter: &JobFilter,
@@ -180,7 +171,7 @@ async fn sync_id(api: &ApiState, sync: &str, key: Option<&str>) -> Result<i64, P
     found.map(|config| config.id).ok_or_else(|| unknown_sync(sync, key))
 }
 
-/// A number and a unit, up to ten years.
+/// Parses a number and a unit, up to ten years.
 pub(crate) fn age(text: &str) -> Option<Duration> {
     let unit = match text.chars().last()? {
         's' => 1,

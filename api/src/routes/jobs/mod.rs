@@ -1,4 +1,4 @@
-//! Jobs: a run of a sync put in line, and how it goes.
+//! Jobs: runs of syncs in the queue.
 
 mod cancel;
 mod create;
@@ -16,18 +16,18 @@ pub use show::{AttemptView, ItemCounts, JobView, QueueView};
 use serde::Serialize;
 use uuid::Uuid;
 
-/// Where to read on.
+/// Paths of related resources.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Links {
-    /// The job itself.
+    /// The path of the job itself.
     #[serde(rename = "self")]
     pub this: String,
-    /// The run that caused it.
+    /// The path of the run that caused it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
 }
 
-/// The address of a job.
+/// The path of a job.
 fn address(id: Uuid) -> String {
     format!("/api/v1/jobs/{id}")
 }

@@ -1,4 +1,4 @@
-//! `GET /api/v1/jobs/{id}`: the run's row, which is the truth, its attempts, and the queue's view while it lasts.
+//! `GET /api/v1/jobs/{id}`: the run's row, which is authoritative, its attempts, and the queue's state of the job.
 
 use std::time::Duration;
 
@@ -18,55 +18,49 @@ use uuid::Uuid;
 use super::{Links, address};
 use crate::{extract::JobId, problem::Problem, state::ApiState};
 
-/// How long the queue's store may take to say where a job stands.
+/// Timeout of the queue's store.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A job: its run, and where it stands in the queue.
+/// A job: its run, and its state in the queue.
 #[derive(Debug, Clone, Serialize)]
 pub struct JobView {
-    /// Its id, and its run's.
+    /// The id of the job and of its run.
     pub id: Uuid,
-    /// The sync; none when it was purged since.
+    /// The sync's name; none if the sync was purged.
     pub sync: Option<String>,
-    /// The sync's project.
     pub project: Option<String>,
-    /// What it does.
     pub kind: RunKind,
-    /// What set it off.
+    /// What triggered it.
     pub method: SyncMethod,
-    /// How urgent it is.
     pub priority: Priority,
-    /// Where it stands.
     pub status: RunStatus,
-    /// Whether it did its work; none until it is over.
+    /// True if the run did its work; none until it is over.
     pub success: Option<bool>,
-    /// What it was asked.
+    /// The arguments of the run.
     pub args: Value,
     /// When it was accepted.
     pub queued_at: DateTime<Utc>,
-    /// When a worker first began.
+    /// When its first attempt began.
     pub started_at: Option<DateTime<Utc>>,
     /// When it was over.
     pub completed_at: Option<DateTime<Utc>>,
-    /// From start to end.
+    /// Milliseconds from start to end.
     pub duration_ms: Option<i64>,
-    /// What it did so far.
+    /// Items and changes so far.
     pub counts: ItemCounts,
     /// Why it failed.
     pub error: Option<String>,
-    /// Details for people, and the plan of a plan run.
+    /// Details for display, and the plan of a plan run.
     pub details: Option<Value>,
-    /// Ties together what one cause set off.
+    /// Shared by all runs that one cause triggered.
     pub correlation_id: Uuid,
-    /// Every time a worker took it up, the first first.
+    /// Its attempts, in order.
     pub attempts: Vec<AttemptView>,
-    /// The queue's view; none when the run is over.
+    /// The job in the queue; none if the run is over.
     pub queue: Option<QueueView>,
-    /// Where to read on.
     pub links: Links,
 }
 
-/// What a run did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[allow(missing_docs, reason = "the fields are the columns of sync_history")]
 pub struct ItemCounts {
@@ -80,68 +74,58 @@ pub struct ItemCounts {
     pub api_calls: i64,
 }
 
-/// One attempt at a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AttemptView {
-    /// Which, from 1.
+    /// The number of the attempt, from 1.
     pub attempt: i32,
-    /// Who made it.
+    /// The worker that made it.
     pub worker: String,
-    /// When it began.
     pub started_at: DateTime<Utc>,
-    /// When it ended; none while it lasts, and for good where its worker died.
+    /// When it ended; none while it lasts, and for good if its worker died.
     pub ended_at: Option<DateTime<Utc>>,
-    /// How it ended.
     pub outcome: Option<String>,
-    /// Why it failed.
     pub error: Option<String>,
 }
 
-/// Where a job stands in the queue.
+/// A job as the queue has it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct QueueView {
     /// waiting, running or dead.
     pub state: &'static str,
-    /// How often it was started.
+    /// Attempts begun.
     pub attempt: u32,
-    /// How often it may be started.
     pub max_attempts: u32,
-    /// Not before this.
+    /// The job begins no earlier than this.
     pub run_at: DateTime<Utc>,
-    /// Who runs it.
+    /// The worker that runs it.
     pub worker: Option<String>,
-    /// Somebody asked it to stop.
     pub cancel_requested: bool,
-    /// How far it has come, as its handler says it.
+    /// The progress, as reported by its handler.
     pub progress: Option<Value>,
-    /// How the attempt before ended.
+    /// The error of the previous attempt.
     pub last_error: Option<String>,
     /// Why it was given up.
     pub dead_reason: Option<String>,
 }
 
-/// A dead letter that is no run: a request from the inbox that was refused, under the id that it names.
+/// A dead letter that is not a run: a refused request from the inbox, under the id in the request.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct LetterView {
-    /// Its id.
     pub id: Uuid,
-    /// What it was: `inbox`, or the kind of its job.
+    /// `inbox`, or the kind of its job.
     pub kind: String,
     /// `failed`, as for a run that was given up.
     pub status: RunStatus,
-    /// What was asked.
+    /// The request.
     pub args: Value,
     /// When it was given up.
     pub completed_at: Option<DateTime<Utc>>,
-    /// Why it failed.
     pub error: Option<String>,
-    /// The queue's view.
     pub queue: QueueView,
-    /// Where to read on.
     pub links: Links,
 }
 
-/// What an id stands for.
+/// The response: a run, or a dead letter that is not a run.
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 pub(crate) enum Shown {
@@ -190,7 +174,7 @@ async fn letter(api: &ApiState, id: Uuid) -> Option<LetterView> {
     })
 }
 
-/// The queue's view, unless its store is away: the run's row is the truth, and stands without.
+/// The queue's view; none if its store is unreachable, since the run's row alone is enough.
 async fn queue(api: &ApiState, id: Uuid) -> Option<QueueView> {
     match timeout(PATIENCE, api.queue.get(id)).await {
         Ok(Ok(job)) => job.map(queue_view),

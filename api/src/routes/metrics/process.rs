@@ -1,7 +1,7 @@
-//! The process's own use of the machine, under the names that Prometheus recommends:
+//! The process's use of CPU, memory and files, under the names that Prometheus recommends:
 //! <https://prometheus.io/docs/instrumenting/writing_clientlibs/#process-metrics>.
 
-/// Empty where the numbers cannot be read, as on systems other than Linux.
+/// Empty if the numbers cannot be read, as on systems other than Linux.
 pub(super) fn gauges() -> String {
     #[cfg(target_os = "linux")]
     return linux().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A certificate for servers of this machine, and who vouches for it.
+//! A server certificate for this machine, and its authority.
 
 use std::{fs, path::PathBuf};
 
@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::tls::Authority;
 
-/// Files that servers with TLS share.
+/// The certificate files that servers with TLS share.
 #[derive(Debug)]
 pub(super) struct Certificate {
     files: TempDir,
@@ -17,7 +17,7 @@ impl Certificate {
     pub(super) fn new() -> Result<Certificate> {
         let files = tempfile::Builder::new().prefix("sl-redis-tls-").tempdir()?;
         let authority = Authority::new("An authority")?;
-        // The nodes of a cluster and masters are named by their address.
+        // Nodes of a cluster and masters are addressed by IP.
         let [certificate, key] = authority.issue(&["localhost", "127.0.0.1"], "localhost")?;
         for (name, text) in [("root.pem", &authority.pem), ("server.pem", &certificate), ("server.key", &key)]
         {
@@ -30,7 +30,7 @@ impl Certificate {
         self.files.path().join("root.pem")
     }
 
-    /// A server's settings that make it speak TLS on this port.
+    /// The options of a server with TLS on this port.
     pub(super) fn options(&self, port: u16) -> [(&'static str, String); 7] {
         let file = |name: &str| self.files.path().join(name).display().to_string();
         [

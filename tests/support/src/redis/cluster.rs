@@ -1,4 +1,4 @@
-//! Three servers that are one cluster.
+//! A cluster of three servers.
 
 use std::sync::Arc;
 
@@ -6,15 +6,13 @@ use anyhow::Result;
 
 use super::{Server, certificate::Certificate, wait_for};
 
-/// Three servers that are one cluster.
 #[derive(Debug)]
 pub struct Cluster {
-    /// The nodes.
     pub nodes: Vec<Server>,
 }
 
 impl Cluster {
-    /// Starts them and waits until they agree.
+    /// Starts the servers and waits until they agree.
     pub fn start() -> Result<Cluster> {
         Cluster::begin(None)
     }
@@ -29,7 +27,7 @@ impl Cluster {
         let start = |_| Server::start_with(certificate.as_ref(), &options);
         let nodes = (0..3).map(start).collect::<Result<Vec<_>>>()?;
         for (at, slots) in [0..5461, 5461..10923, 10923..16384].into_iter().enumerate() {
-            // One by one: there are no ranges before version 7.
+            // One by one: version 6 and older do not accept ranges.
             let slots: Vec<String> = slots.map(|slot| slot.to_string()).collect();
             let command: Vec<&str> =
                 ["CLUSTER", "ADDSLOTS"].into_iter().chain(slots.iter().map(String::as_str)).collect();
@@ -47,7 +45,6 @@ impl Cluster {
         Ok(Cluster { nodes })
     }
 
-    /// Its URL.
     pub fn url(&self) -> String {
         let nodes: Vec<_> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.open_port())).collect();
         let nodes = nodes.join(",");

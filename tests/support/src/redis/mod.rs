@@ -1,6 +1,6 @@
-//! Redis servers of our own: one, a cluster, and one behind sentinels.
+//! Redis servers of the tests: one, a cluster, and one behind sentinels.
 //!
-//! Each has a free port and a folder of its own, and ends with whoever holds it, or with the process however that ends.
+//! Each has a free port and a folder of its own. It ends when it is dropped, and when the process ends in any way.
 
 mod certificate;
 mod cluster;
@@ -23,7 +23,7 @@ use anyhow::{Context, Result, bail, ensure};
 const MISSING: &str = "these tests need Redis' server program (redis-server). Install it: \
      apt-get install redis-server, dnf install redis, or brew install redis";
 
-/// A server takes a moment to start; a busy machine may take longer.
+/// Timeout of starting a server. It takes a moment, on a busy machine longer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs the server until the tests' end of the pipe is closed, which happens however they end.
@@ -48,7 +48,7 @@ pub struct Server {
     keeper: Option<Child>,
 }
 
-/// The server that the tests of one binary share, each with keys of its own; started by whoever asks first.
+/// The server that the tests of one binary share, each with its own keys; the first call starts it.
 pub fn shared_url() -> Result<String> {
     static SHARED: Mutex<Option<Server>> = Mutex::new(None);
     let mut shared = SHARED.lock().map_err(|_| anyhow::anyhow!("the first start failed"))?;
@@ -59,7 +59,7 @@ pub fn shared_url() -> Result<String> {
 }
 
 impl Server {
-    /// Starts one with these options of redis-server. It saves nothing unless they say so.
+    /// Starts a server with these options of redis-server. Unless they enable it, nothing is persisted.
     pub fn start(options: &[&str]) -> Result<Server> {
         Server::start_on(free_port()?, options)
     }
@@ -69,17 +69,17 @@ impl Server {
         Server::begin(port, options, None)
     }
 
-    /// One that also speaks TLS, with a certificate made out to this machine.
+    /// Starts a server that also speaks TLS, with a certificate for this machine.
     pub fn start_tls(options: &[&str]) -> Result<Server> {
         Server::start_with(Some(&Arc::new(Certificate::new()?)), options)
     }
 
-    /// One that speaks TLS, with its replicas and within its cluster as well, if there is a certificate for it.
+    /// Starts a server. With a certificate it speaks TLS, also to its replicas and within its cluster.
     fn start_with(certificate: Option<&Arc<Certificate>>, options: &[&str]) -> Result<Server> {
         Server::begin(free_port()?, options, certificate)
     }
 
-    /// The certificate of whoever vouches for a server with TLS; `server.pem` and `server.key` are beside it.
+    /// The authority's certificate of a server with TLS; `server.pem` and `server.key` are in the same folder.
     pub fn authority(&self) -> Option<PathBuf> {
         self.tls.as_ref().map(|(_, certificate)| certificate.authority())
     }
@@ -100,17 +100,16 @@ impl Server {
         Ok(server)
     }
 
-    /// Its port.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The port on which others find it: that of TLS, if it speaks it.
+    /// The port of the server's URL: that of TLS if it speaks TLS.
     fn open_port(&self) -> u16 {
         self.tls.as_ref().map_or(self.port, |(port, _)| *port)
     }
 
-    /// Its URL, with the password if it asks for one.
+    /// The URL, with the password if there is one.
     pub fn url(&self) -> String {
         let (scheme, host) =
             if self.tls.is_some() { ("rediss", "localhost") } else { ("redis", "127.0.0.1") };
@@ -118,13 +117,13 @@ impl Server {
         format!("{scheme}://{password}{host}:{}", self.open_port())
     }
 
-    /// The process, for signals; nothing while it is down.
+    /// The process id; none while it is down.
     pub fn pid(&self) -> Option<u32> {
         self.keeper.as_ref()?;
         fs::read_to_string(self.folder.join("pid")).ok()?.trim().parse().ok()
     }
 
-    /// Ends it at once, as a crash does. What it had written stays.
+    /// Kills it, as in a crash. Its files stay.
     pub fn kill(&mut self) -> Result<()> {
         if let Some(mut keeper) = self.keeper.take() {
             fs::write(self.folder.join("keep"), "")?;
@@ -135,7 +134,7 @@ impl Server {
         Ok(())
     }
 
-    /// Starts it again after [`Server::kill`], on the same port and with what it finds in its folder.
+    /// Starts it again after [`Server::kill`], on the same port and with the same folder.
     pub fn launch(&mut self) -> Result<()> {
         ensure!(self.keeper.is_none(), "it runs");
         let log = self.folder.join("log");
@@ -154,23 +153,21 @@ impl Server {
             ensure!(!new.contains("not found"), "{MISSING}");
             ensure!(!new.contains("Failed listening"), "the port is taken:\n{new}");
             ensure!(!new.contains("FATAL CONFIG"), "{new}");
-            // The sentinel says something else.
+            // A sentinel logs a different line.
             Ok(new.contains("Ready to accept connections") || new.contains("Sentinel ID is"))
         })
     }
 
-    /// Kills it and starts it again.
     pub fn restart(&mut self) -> Result<()> {
         self.kill()?;
         self.launch()
     }
 
-    /// Runs a command and gives the answer as text: a bulk as it is, a list line by line.
+    /// Runs a command and returns its answer as text: a bulk string as it is, a list line by line.
     pub fn command(&self, arguments: &[&str]) -> Result<String> {
         command(self.port, self.password.as_deref(), arguments)
     }
 
-    /// Its log.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
@@ -190,7 +187,7 @@ impl Drop for Server {
     }
 }
 
-/// Adds what makes a server speak TLS, if it has a certificate; on which port.
+/// Adds the TLS options if there is a certificate, and returns the TLS port.
 fn tls(
     certificate: Option<&Arc<Certificate>>,
     arguments: &mut Vec<String>,
@@ -202,7 +199,7 @@ fn tls(
     Ok(Some((port, Arc::clone(certificate))))
 }
 
-/// A port that is free now, with room for that of the cluster's bus, ten thousand above.
+/// A free port; the port of the cluster bus, ten thousand above, must be valid, too.
 fn free_port() -> Result<u16> {
     loop {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();

@@ -7,17 +7,16 @@ use tempfile::TempDir;
 
 use super::{Server, certificate::Certificate, free_port, tls, wait_for};
 
-/// A server, its replica, and the sentinels that watch both.
 #[derive(Debug)]
 pub struct Watched {
-    /// The first is the master at the start.
+    /// The first server is the master at the start.
     pub servers: Vec<Server>,
     sentinels: Vec<Server>,
     _files: TempDir,
 }
 
 impl Watched {
-    /// What the sentinels call it.
+    /// The master's name in the sentinels.
     pub const SERVICE: &str = "work";
 
     /// Starts all of them and waits until they know each other.
@@ -43,7 +42,7 @@ impl Watched {
         for number in 0..3 {
             let file = files.path().join(format!("sentinel-{number}.conf"));
             let (name, port) = (Watched::SERVICE, master.open_port());
-            // They write to the file what they learn.
+            // Sentinels write their state into this file.
             fs::write(
                 &file,
                 format!(
@@ -62,7 +61,6 @@ impl Watched {
         Ok(Watched { servers: vec![master, replica], sentinels, _files: files })
     }
 
-    /// Its URL.
     pub fn url(&self) -> String {
         let sentinels: Vec<_> =
             self.sentinels.iter().map(|one| format!("127.0.0.1:{}", one.open_port())).collect();

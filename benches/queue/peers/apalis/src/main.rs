@@ -1,4 +1,4 @@
-//! The stock storages of apalis, the same phases as `phases.mjs`.
+//! The stock storages of apalis, in the same phases as `phases.mjs`.
 //!
 //! `syncline-bench-apalis redis|redis-unlocked|postgres|sqlite URL PHASE NUMBERS...`
 
@@ -38,7 +38,7 @@ fn rate(jobs: usize, since: Instant) -> f64 {
     jobs as f64 / since.elapsed().as_secs_f64()
 }
 
-/// What the handler tells the phase.
+/// What the handler reports to the phase.
 #[derive(Clone, Default)]
 struct Seen {
     done: Arc<AtomicUsize>,
@@ -67,7 +67,7 @@ impl Seen {
     }
 }
 
-/// The phases, whatever the storage: their types have no bound in common that is short to write.
+/// Runs the phases on any storage. A macro, since the storages' types have no short bound in common.
 macro_rules! drive {
     ($storage:expr, $source:expr, $phase:expr, $numbers:expr) => {{
         let (storage, source, numbers) = ($storage, $source, $numbers);
@@ -182,7 +182,7 @@ async fn main() -> Result<()> {
             drive!(storage.clone(), storage.clone(), &**phase, numbers)
         }
         "sqlite" => {
-            // Its set-up turns `synchronous` off on one connection; the others, which do the work, keep this.
+            // The set-up turns `synchronous` off on one connection; the others, which do the work, keep this setting.
             let options = SqliteConnectOptions::new()
                 .filename(url)
                 .create_if_missing(true)
@@ -199,7 +199,7 @@ async fn main() -> Result<()> {
         }
         other => bail!("no store {other:?}"),
     }
-    // A worker that hangs at its end has told its figures already.
+    // A worker that hangs at its end has printed its figures already.
     std::process::exit(0)
 }
 
