@@ -16,8 +16,8 @@ use crate::backend::{Backend, Error, LeaseRef};
 /// The right to run a job. Clones share the lease.
 ///
 /// Its end is computed by this machine's monotonic clock, from the moment before the latest request to the store, so
-/// that it is never taken for valid after it has ended in the store. Writes to SQL check the claim themselves; before
-/// an effect without such a check, such as a call to a platform, check [`Lease::valid`].
+/// that it is never taken for valid after it has ended in the store. Writes to SQL are fenced separately; before an
+/// effect without a fence, such as a call to a platform, check [`Lease::valid`].
 #[derive(Debug, Clone)]
 pub struct Lease {
     backend: Arc<dyn Backend>,

@@ -23,10 +23,10 @@ use super::{
     run::Accepted,
 };
 
-/// The default limit of waiting runs.
+/// The default limit of runs that are not over.
 pub const DEFAULT_LIMIT: u64 = 100_000;
 
-/// How long a count of runs is used. A count reads all waiting runs, so a burst must not count for each run.
+/// How long a count of runs is used. A count reads all runs that are not over, so a burst must not count for each run.
 const COUNT_HOLDS: Duration = Duration::from_secs(1);
 /// The timeout of one call to a separate store while a caller waits.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -100,7 +100,7 @@ impl RunQueue {
         self.redis.as_ref()
     }
 
-    /// Sets the limit of waiting runs.
+    /// Sets the limit of runs that are not over.
     #[must_use]
     pub fn with_limit(self, limit: u64) -> Self {
         Self { limit, ..self }
@@ -111,7 +111,7 @@ impl RunQueue {
         Arc::clone(&self.backend)
     }
 
-    /// Returns the limit of waiting runs.
+    /// Returns the limit of runs that are not over.
     pub fn limit(&self) -> u64 {
         self.limit
     }
@@ -149,8 +149,8 @@ impl RunQueue {
         self.sql.is_none()
     }
 
-    /// Refuses a run if there is no room. All runs count that are not over, whether they wait in the queue, for a store
-    /// that is down, or for the end of a pause.
+    /// Refuses a run if there is no room. All runs count that are not over, whether they run or wait in the queue, for
+    /// a store that is down, or for the end of a pause.
     pub async fn check_room(&self, db: &DatabaseConnection) -> Result<(), Error> {
         let mut counted = self.shared.counted.lock().await;
         let waiting = match *counted {
@@ -171,8 +171,8 @@ impl RunQueue {
         Err(Error::Full { queue: RUN_QUEUE.to_owned(), waiting, limit: self.limit })
     }
 
-    /// Returns the number of waiting runs or jobs, whichever is larger; the queue may have jobs without runs. A store
-    /// that is down counts as empty.
+    /// Returns the number of unfinished runs or of waiting jobs, whichever is larger; the queue may have jobs without
+    /// runs. A store that is down counts as empty.
     async fn waiting(&self, db: &DatabaseConnection) -> Result<u64, Error> {
         let runs = self.unfinished(db).await?;
         if self.same_database().is_some() {

@@ -1,4 +1,4 @@
-//! Tests of [`Caller`](syncline_limits::Caller), the interface for connectors.
+//! Tests of `Caller`, the interface for connectors.
 
 use std::{
     sync::Arc,

@@ -12,15 +12,15 @@
 //! | `dead` | sorted set | ids of dead jobs, by time of death |
 //! | `errors`, `reasons`, `progress` | hash | id to last error, reason of death, progress |
 //! | `stop` | set | ids of running jobs whose cancellation was requested |
-//! | `meta` | hash | the last token, the pause, who claims, how many marks of cancelled jobs are in each line, how many are dead |
+//! | `meta` | hash | the last token, the pause, who claims, the marks of cancelled jobs per line, the dead jobs |
 //! | `wake` | list | a token while there is work that no process was notified of |
-//! | `ears` | sorted set | who listens; each hears of cancels, and of the early end of a wait, through its list `told:NAME` |
+//! | `ears` | sorted set | who listens; `told:NAME` is a list with cancels and early ends of waits for one of them |
 //! | `u:KEY` | hash | the jobs of a unique key |
 //! | `c:KEY` | set | ids of a concurrency key that run |
 //! | `q:KEY` | sorted set | ids that are blocked by a concurrency key |
 //! | `o:KEY` | sorted set | ids of an order key, the one that runs first |
 //! | `m:ID`, `h:ID` | list | payloads merged into a job, its failed attempts |
-//! | `inbox` | list | what other services pushed; `inbox:taken` (hash) and `inbox:leases` (sorted set) have what workers took |
+//! | `inbox` | list | pushed requests; `inbox:taken` (hash) and `inbox:leases` (sorted set) have the taken ones |
 //! | `a:ID` | string | how a job went that has left |
 //!
 //! In addition, `PREFIX:queues` is a set of the names of all queues.

@@ -16,7 +16,7 @@ fn is_permanent(error: &DbErr) -> bool {
     let Some(code) = code(error) else {
         return matches!(error, DbErr::Type(_) | DbErr::Json(_) | DbErr::TryIntoErr { .. });
     };
-    // SQLSTATE classes: 22 data, 23 integrity, 42 syntax and names; SQLite: 19 constraint, 20 type mismatch, 18 too big.
+    // SQLSTATE classes: 22 data, 23 integrity, 42 syntax and names. SQLite: 18 too big, 19 constraint, 20 wrong type.
     let sqlstate = code.len() == 5 && ["22", "23", "42"].contains(&&code[..2]);
     let sqlite =
         code.len() < 5 && code.parse::<u32>().is_ok_and(|code| [18, 19, 20].contains(&(code & 0xFF)));
