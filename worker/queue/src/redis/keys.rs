@@ -12,7 +12,7 @@
 //! | `dead` | sorted set | ids of dead jobs, by time of death |
 //! | `errors`, `reasons`, `progress` | hash | id to last error, reason of death, progress |
 //! | `stop` | set | ids of running jobs whose cancellation was requested |
-//! | `meta` | hash | the last token, the pause, who claims, the marks of cancelled jobs per line, the dead jobs |
+//! | `meta` | hash | the last token, the pause, who claims, the number of cancelled marks per line and of dead jobs |
 //! | `wake` | list | a token while there is work that no process was notified of |
 //! | `ears` | sorted set | who listens; `told:NAME` is a list with cancels and early ends of waits for one of them |
 //! | `u:KEY` | hash | the jobs of a unique key |
