@@ -1,4 +1,4 @@
-//! All that is known of one subject, and what is decided by it.
+//! The state of one subject, and the decisions based on it.
 
 use std::collections::BTreeMap;
 
@@ -10,30 +10,29 @@ use super::{
     bucket::{Bucket, Micros, Rate, length, micros},
 };
 
-/// The name under which tries of an open breaker hold their slots; no dimension may have it.
+/// The name under which probes of an open breaker hold their slots; no dimension may have it.
 pub(super) const PROBES: &str = "";
-/// Nobody knows when a slot comes free: ask again after this time.
+/// How long to wait for a slot; nothing tells when one becomes free.
 pub(super) const SLOT_WAIT: Micros = 100_000.0;
-/// While others try a platform, ask again after this time.
+/// How long to wait while other calls probe a platform.
 pub(super) const PROBE_WAIT: Micros = 2_000_000.0;
 
-/// The state of one subject. Pure: the time is an argument, in microseconds since the epoch.
+/// The state of one subject. It does no I/O: the time is an argument, in microseconds since the epoch.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Account {
-    /// No call at all before this time.
+    /// The platform asked for no calls before this time.
     pub(super) blocked_until: Micros,
     /// The last serial number given out.
     pub(super) serial: u64,
-    /// The breaker.
     pub(super) breaker: Breaker,
-    /// Rates, and who waits for a slot, by dimension.
+    /// By dimension: rates, and waiting requests for slots.
     pub(super) buckets: BTreeMap<String, Bucket>,
     /// Slots in use and when they end, by dimension.
     pub(super) slots: BTreeMap<String, BTreeMap<u64, Micros>>,
 }
 
 impl Account {
-    /// Takes everything that is asked for, or nothing.
+    /// Takes all requested costs, or none.
     pub fn take(&mut self, policy: &BreakerPolicy, request: &Request, now: Micros) -> Answer {
         self.drop_ended_slots(now);
         let phase = self.breaker.phase(now);
@@ -105,7 +104,7 @@ impl Account {
         Answer::Granted(ticket)
     }
 
-    /// Gives back, notes how it went, learns.
+    /// Returns the ticket's slots, reports the result to the breaker, and applies what was learned.
     pub fn finish(
         &mut self,
         policy: &BreakerPolicy,
@@ -132,7 +131,7 @@ impl Account {
         self.breaker.phase(now)
     }
 
-    /// How it stands, for people.
+    /// Returns the state for display.
     pub fn status(&self, subject: &str, now: Micros) -> SubjectStatus {
         let ahead = |time: Micros| (time > now).then(|| length(time - now));
         let dimensions = self.buckets.iter().map(|(name, bucket)| DimensionStatus {
@@ -191,7 +190,7 @@ impl Account {
     }
 }
 
-/// How many slots of a dimension a lane may use; one at least.
+/// Returns how many slots of a dimension a lane may use, at least one.
 pub(super) fn usable_slots(limit: u32, lane: Lane) -> u32 {
     ((f64::from(limit) * (1.0 - lane.reserve())).floor() as u32).max(1)
 }

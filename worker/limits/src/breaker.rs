@@ -1,16 +1,16 @@
-//! A circuit breaker: after failures in a row calls stop, and a few are let through later to try again.
+//! A circuit breaker: after several failures in a row it blocks calls, and later lets a few through as probes.
 //!
 //! ```text
-//!            so many failures in a row                 its time is over
+//!            `failures` in a row                       its time is over
 //!   closed ------------------------------->  open  ----------------------> half-open
 //!     ^                                       ^                              |    |
 //!     |                                       '---- a probe fails: twice ----'    |
 //!     |                                             as long, up to a cap          |
-//!     '----------------------- so many probes succeed ---------------------------'
+//!     '----------------------- `successes` probes succeed ------------------------'
 //! ```
 //!
-//! Each opening starts an epoch. What is said of calls from an earlier epoch changes nothing: a call that was under way
-//! when the breaker opened must neither open it again nor close it.
+//! Each opening starts an epoch. Results of calls from an earlier epoch are ignored: a call that was in progress when
+//! the breaker opened must neither open it again nor close it.
 
 use std::time::Duration;
 
@@ -19,31 +19,31 @@ use super::{
     bucket::{Micros, micros},
 };
 
-/// What is kept of a failure's text.
+/// The longest stored error text, in characters.
 pub(super) const ERROR_KEPT: usize = 200;
 
-/// How a breaker behaves.
+/// The settings of a breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BreakerPolicy {
     /// Failures in a row until it opens.
     pub failures: u32,
-    /// A failure that came so long after the one before it starts counting anew.
+    /// A failure later than this after the previous one starts a new count.
     pub window: Duration,
-    /// How long it stays open at first; doubled at each failed try.
+    /// How long it stays open at first; doubled after each failed probe.
     pub open_for: Duration,
-    /// How long it stays open at most.
+    /// The longest time it stays open.
     pub longest: Duration,
-    /// How many calls may try at once.
+    /// The most probes at once.
     pub probes: u32,
-    /// A try that was not heard of for so long is given up.
+    /// The timeout of a probe without a result.
     pub probe_for: Duration,
-    /// How many tries must succeed.
+    /// The successful probes needed to close it.
     pub successes: u32,
 }
 
 impl Default for BreakerPolicy {
-    /// Five failures within two minutes of each other; open for thirty seconds to fifteen minutes; one try at a time,
-    /// two must succeed.
+    /// Opens after five failures within two minutes of each other, for thirty seconds to fifteen minutes. It allows one
+    /// probe at a time; two must succeed.
     fn default() -> Self {
         Self {
             failures: 5,
@@ -58,7 +58,7 @@ impl Default for BreakerPolicy {
 }
 
 impl BreakerPolicy {
-    /// What scripts are given.
+    /// The numbers that scripts take.
     pub(super) fn numbers(&self) -> [f64; 6] {
         [
             f64::from(self.failures),
@@ -70,26 +70,25 @@ impl BreakerPolicy {
         ]
     }
 
-    /// How long it stays open the `nth` time without a success between.
+    /// Returns how long it stays open the `nth` time in a row.
     fn open_time(&self, nth: u32) -> Micros {
         let doubled = micros(self.open_for) * 2f64.powi(nth.saturating_sub(1).min(40) as i32);
         doubled.min(micros(self.longest).max(micros(self.open_for)))
     }
 }
 
-/// Where a breaker stands.
+/// The phase of a breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Phase {
-    /// Calls pass.
+    /// All calls pass.
     Closed,
     /// No call passes.
     Open,
-    /// A few calls pass, to try.
+    /// A few calls pass, as probes.
     HalfOpen,
 }
 
 impl Phase {
-    /// Its name.
     pub fn as_str(self) -> &'static str {
         match self {
             Phase::Closed => "closed",
@@ -98,7 +97,7 @@ impl Phase {
         }
     }
 
-    /// Its number in metrics: nought when closed, one when open, a half between.
+    /// Returns its value in metrics: zero when closed, one when open, a half when half-open.
     pub fn level(self) -> f64 {
         match self {
             Phase::Closed => 0.0,
@@ -108,27 +107,25 @@ impl Phase {
     }
 }
 
-/// The state of a breaker.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Breaker {
     /// Failures in a row.
     pub(super) failures: u32,
-    /// When the last of them was.
+    /// The time of the last failure.
     pub(super) failed_at: Micros,
-    /// How often it opened, ever.
+    /// How often it has opened.
     pub(super) epoch: u64,
-    /// How often it opened since it was last closed.
+    /// How often it has opened since it was last closed.
     pub(super) streak: u32,
-    /// Until when it is open; nought when it is closed.
+    /// The end of the open phase; zero when closed.
     pub(super) until: Micros,
-    /// Tries that succeeded since it was last open.
+    /// Successful probes since it was last open.
     pub(super) successes: u32,
-    /// What the last failure said.
+    /// The text of the last failure.
     pub(super) error: String,
 }
 
 impl Breaker {
-    /// Where it stands.
     pub(super) fn phase(&self, now: Micros) -> Phase {
         if self.until == 0.0 {
             Phase::Closed
@@ -139,12 +136,12 @@ impl Breaker {
         }
     }
 
-    /// Would a success leave it as it is?
+    /// True if a success would not change it.
     pub(super) fn is_quiet(&self) -> bool {
         self.until == 0.0 && self.failures == 0
     }
 
-    /// Notes how a call went that was let through in this epoch.
+    /// Applies the result of a call that was let through in this epoch.
     pub(super) fn report(&mut self, policy: &BreakerPolicy, epoch: u64, result: &CallResult, now: Micros) {
         if epoch != self.epoch {
             return;

@@ -1,45 +1,44 @@
 //! The arithmetic of one dimension of rate.
 //!
-//! Times are microseconds since the epoch, kept as doubles: exact for two centuries to come, and the same numbers that
-//! a Lua script calculates with, so that both stores agree to the last bit. `lua/bucket.lua` says the
-//! same as this file; a differential test compares them.
+//! Times are microseconds since the epoch, kept as doubles: these are exact for two more centuries, and Lua scripts use
+//! the same numbers, so both stores agree to the last bit. `lua/bucket.lua` contains the same arithmetic as this file;
+//! a differential test compares the two.
 //!
-//! A bucket is one number: the time at which it will be full. Its level at `now` is what that time is short of the
-//! time that filling it from nothing takes. Taking moves the time on by `amount × interval`, and a level of nought is the
-//! limit. Beside it stands what the platform said is left of its present window.
+//! A bucket is one number: the time at which it will be full. Its level at `now` is the time needed to fill it from
+//! zero, minus the time until it is full. Taking moves that time on by `amount × interval`; a level of zero is the
+//! limit. Beside it, the bucket stores what the platform reported as left in its current window.
 
 use std::time::Duration;
 
 use syncline_engine::limits::{LONGEST_WAIT, Lane, Observed, Refill, Rule};
 
-/// A time or a length of time in microseconds.
+/// A time or a duration in microseconds.
 pub(super) type Micros = f64;
 
-/// A refused request keeps lower lanes back until its turn and for so long after it.
+/// How long after its turn a refused request still holds back lower lanes.
 pub(super) const HOLD: Micros = 500_000.0;
-/// The turn of a refused request is remembered at most so far ahead.
+/// The longest time ahead for which the turn of a refused request is remembered.
 pub(super) const MEMORY: Micros = 10_000_000.0;
-/// What would be owed for longer is forgiven: no window is longer.
+/// The longest debt; no window is longer, and the rest is dropped.
 pub(super) const LONGEST: Micros = 60.0 * 86_400e6;
-/// Two ends of a window that are no further apart than this are the same: platforms tell whole seconds.
+/// Window ends that differ by less than this are equal: platforms report whole seconds.
 pub(super) const SAME_WINDOW: Micros = 2_000_000.0;
 
-/// The state of one dimension.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Bucket {
-    /// When it is full.
+    /// The time at which it is full.
     pub(super) full_at: Micros,
-    /// What the platform left in its present window.
+    /// What is left of the platform's current window.
     pub(super) left: f64,
-    /// When that window ends; past or nought: nothing is known.
+    /// The end of that window; unknown if it is zero or past.
     pub(super) until: Micros,
-    /// The limit that the platform told; nought: it did not.
+    /// The limit that the platform reported; zero if it did not.
     pub(super) limit: f64,
-    /// Until when a waiting request of the three higher lanes keeps the ones below it back.
+    /// For each of the three higher lanes: until when a waiting request holds back the lanes below.
     pub(super) wanted: [Micros; 3],
 }
 
-/// A rate as the arithmetic needs it.
+/// A rate, in the form used for computing.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Rate {
     limit: f64,
@@ -56,7 +55,7 @@ impl Rate {
                 let window = micros(window).max(1.0);
                 let burst = match refill {
                     Refill::Steady => positive(burst),
-                    // Something must be left that comes back with time.
+                    // Part of the limit must return over time.
                     Refill::AtReset => positive(burst).min(limit / 2.0),
                 };
                 Some(Rate { limit, window, burst, refill })
@@ -65,12 +64,12 @@ impl Rate {
         }
     }
 
-    /// The same with the limit that the platform told, the burst in proportion.
+    /// Applies the limit that the platform reported, and scales the burst to it.
     fn told(self, limit: f64) -> Rate {
         if limit > 0.0 { Rate { limit, burst: self.burst * limit / self.limit, ..self } } else { self }
     }
 
-    /// How long one unit takes to come back.
+    /// Returns how long it takes until one unit is back.
     fn interval(self) -> Micros {
         match self.refill {
             Refill::Steady => self.window / self.limit,
@@ -78,15 +77,15 @@ impl Rate {
         }
     }
 
-    /// What scripts are given.
+    /// The numbers that scripts take.
     pub(super) fn numbers(self) -> [f64; 4] {
         let at_reset = if self.refill == Refill::AtReset { 1.0 } else { 0.0 };
         [self.limit, self.window, self.burst, at_reset]
     }
 }
 
-/// No sense is made of a limit that is no positive number: one per window is the most careful reading. Others are kept
-/// within what doubles can calculate with.
+/// Clamps a limit to a range that doubles can handle. A limit that is not a positive number becomes one per
+/// window, the most careful reading.
 fn positive(number: f64) -> f64 {
     if number > 0.0 { number.clamp(1e-6, 1e12) } else { 1.0 }
 }
@@ -96,35 +95,35 @@ pub(super) fn micros(length: Duration) -> Micros {
     (length.as_secs_f64() * 1e6).round().min(LONGEST)
 }
 
-/// A length as callers get it, at most [`LONGEST_WAIT`].
+/// Converts to a duration, at most [`LONGEST_WAIT`].
 pub(super) fn length(micros: Micros) -> Duration {
     Duration::from_micros(micros.ceil().clamp(0.0, self::micros(LONGEST_WAIT)) as u64)
 }
 
-/// The limit that a platform told; none where that is no limit.
+/// Returns the limit that a platform reported; `None` if it is not positive.
 pub(super) fn limit_of(observed: &Observed) -> Option<f64> {
     observed.limit.filter(|limit| *limit > 0.0).map(positive)
 }
 
-/// What a platform said is left; none where that is no number.
+/// Returns what a platform reported as left; `None` if it is not a number.
 pub(super) fn remaining_of(observed: &Observed) -> Option<f64> {
     observed.remaining.filter(|remaining| !remaining.is_nan()).map(|remaining| remaining.clamp(0.0, 1e12))
 }
 
 impl Bucket {
-    /// How long until `amount` can be taken; nought: now.
+    /// Returns how long until `amount` can be taken; zero if now.
     pub(super) fn wait(&self, rate: Rate, lane: Lane, amount: f64, now: Micros) -> Micros {
         let rate = rate.told(self.limit);
         let interval = rate.interval();
         let usable = rate.burst * (1.0 - lane.reserve());
-        // More than there ever is: all of it must be there, and the rest is owed.
+        // An amount larger than the bucket needs a full bucket; the rest becomes debt.
         let needed = amount.min(usable);
         let owed = (self.full_at - now).max(0.0);
         let mut wait = (owed - (usable - needed) * interval).max(0.0);
         if self.until > now {
             let to_reset = self.until - now;
             let spare = self.left - amount.min(rate.limit);
-            // The reserve shrinks as the window comes to its end.
+            // The reserve shrinks toward the end of the window.
             let reserve = rate.limit * lane.reserve();
             let window = if spare < 0.0 {
                 to_reset
@@ -141,7 +140,7 @@ impl Bucket {
         wait.ceil()
     }
 
-    /// Takes it, whether it is there or not.
+    /// Takes the amount, even if it is not available.
     pub(super) fn take(&mut self, rate: Rate, lane: Lane, amount: f64, now: Micros) {
         let rate = rate.told(self.limit);
         self.full_at = (self.full_at.max(now) + amount * rate.interval()).ceil().min(now + LONGEST);
@@ -151,21 +150,21 @@ impl Bucket {
         self.take_turn(lane);
     }
 
-    /// Who waited in this lane has had a turn.
+    /// Clears the mark of a waiting request in this lane: it has had its turn.
     pub(super) fn take_turn(&mut self, lane: Lane) {
         if let Some(wanted) = self.wanted.get_mut(lane.rank()) {
             *wanted = 0.0;
         }
     }
 
-    /// Remembers that a request of this lane waits. Nobody stands back for the lowest one.
+    /// Marks that a request of this lane waits. The lowest lane has no mark, as no lane is below it.
     pub(super) fn want(&mut self, lane: Lane, wait: Micros, now: Micros) {
         if let Some(wanted) = self.wanted.get_mut(lane.rank()) {
             *wanted = wanted.max(now + wait.min(MEMORY) + HOLD);
         }
     }
 
-    /// Takes in what the platform said. It never adds to what is there, except where a new window began.
+    /// Applies what the platform reported. This never raises the level, except when a new window has begun.
     pub(super) fn learn(&mut self, rate: Rate, observed: &Observed, now: Micros) {
         if let Some(limit) = limit_of(observed) {
             self.limit = limit;
@@ -181,7 +180,7 @@ impl Bucket {
                 let reset_in = observed.reset_in.map_or(rate.window, micros).min(micros(LONGEST_WAIT));
                 let until = now + reset_in;
                 if self.until > now && until < self.until - SAME_WINDOW {
-                    // An answer that was overtaken by a later window's.
+                    // A newer window is known already, so this answer is outdated.
                     return;
                 }
                 let same = self.until > now && until <= self.until + SAME_WINDOW;
@@ -194,12 +193,12 @@ impl Bucket {
         }
     }
 
-    /// How long until it is full.
+    /// Returns how long until it is full.
     pub(super) fn full_in(&self, now: Micros) -> Duration {
         length(self.full_at - now)
     }
 
-    /// What the platform left, and for how long that holds.
+    /// Returns what is left of the platform's window, and the time until the window ends.
     pub(super) fn remaining(&self, now: Micros) -> Option<(f64, Duration)> {
         (self.until > now).then(|| (self.left, length(self.until - now)))
     }

@@ -1,4 +1,4 @@
-//! What a connector asks before each of its calls.
+//! The interface that a connector calls before each of its calls.
 
 use std::{
     fmt,
@@ -13,9 +13,9 @@ use syncline_queue::jitter;
 
 use super::{Answer, CallResult, Cause, Limits, Phase, Request, Ticket};
 
-/// How long to wait for a store that cannot be asked.
+/// How long to wait when the store of limits fails.
 const STORE_WAIT: Duration = Duration::from_secs(5);
-/// Those who wait for the same moment come a little apart.
+/// The jitter between callers that wait for the same moment.
 const APART: Duration = Duration::from_millis(20);
 
 /// One account's limits as one run uses them. Clones share them.
@@ -47,14 +47,14 @@ pub struct Caller {
     patience: Duration,
 }
 
-/// Calls cannot be made now.
+/// Why no call can be made now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotNow {
-    /// Whose limits they are, for people.
+    /// The account's name for display.
     pub account: String,
-    /// Ask again after this time.
+    /// How long to wait before the next try.
     pub delay: Duration,
-    /// What stands in the way; `None`: the store of limits cannot be asked, so nothing passes.
+    /// What prevents the call; `None`: the store of limits failed, so nothing passes.
     pub cause: Option<Cause>,
 }
 
@@ -72,7 +72,8 @@ impl fmt::Display for NotNow {
 impl std::error::Error for NotNow {}
 
 impl Caller {
-    /// A caller for a subject. The label is what people and metrics call it: the account's or the platform's name.
+    /// Creates a caller for a subject. `label` is the name for display and metrics: the account's or the platform's
+    /// name.
     pub fn new(limits: Arc<dyn Limits>, subject: impl Into<Arc<str>>, label: impl Into<Arc<str>>) -> Self {
         Self {
             limits,
@@ -84,30 +85,30 @@ impl Caller {
         }
     }
 
-    /// In this lane; [`Lane::Poll`] is the default.
+    /// Sets the lane; the default is [`Lane::Poll`].
     #[must_use]
     pub fn with_lane(mut self, lane: Lane) -> Self {
         self.lane = lane;
         self
     }
 
-    /// Waits for a turn that comes within this time; two seconds are the default. A later one is left to the job, which
-    /// snoozes and frees its place for others.
+    /// Sets how long to wait for a turn; the default is two seconds. For a longer wait [`Caller::permit`] fails, and
+    /// the job snoozes so that its slot is free for others.
     #[must_use]
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
     }
 
-    /// Its calls belong to what this permit let through: where that is a try of a platform that did not work, they are
-    /// part of it.
+    /// Makes the calls part of what this permit allowed: if that is a probe of a failing platform, these calls pass
+    /// with it.
     #[must_use]
     pub fn under(mut self, permit: &Permit) -> Self {
         self.under = Some(permit.ticket.clone());
         self
     }
 
-    /// Asks for a call that costs this much.
+    /// Requests a call with these costs.
     pub async fn permit(&self, costs: &[(&Dimension, f64)]) -> Result<Permit, NotNow> {
         let mut request = Request::new(&*self.subject, self.lane);
         request.under = self.under.clone();
@@ -160,7 +161,7 @@ impl Caller {
             "syncline_limits_refused_total", "account" => self.label.to_string(), "cause" => name
         )
         .increment(1);
-        // Parked jobs come back a little apart, not all in the same moment.
+        // The jitter keeps parked jobs from returning at the same moment.
         NotNow { account: self.label.to_string(), delay: delay + jitter(delay / 10), cause }
     }
 
@@ -169,7 +170,7 @@ impl Caller {
     }
 }
 
-/// Leave to make a call. Dropped without [`Permit::finish`] it gives its slots back and says nothing.
+/// Permission to make a call. Dropped without [`Permit::finish`] it returns its slots and reports no result.
 #[derive(Debug)]
 pub struct Permit {
     caller: Caller,
@@ -178,7 +179,7 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// The call is over. A store that cannot be told is a warning: slots come free by themselves.
+    /// Reports the end of the call. A failure of the store is only logged: slots expire by themselves.
     pub async fn finish(mut self, result: CallResult, learned: Learned) {
         self.finished = true;
         let nothing_to_say = match result {

@@ -1,20 +1,19 @@
 //! Limits of platform accounts, shared by all replicas: rates, slots and circuit breakers.
 //!
 //! A **subject** is what a platform counts calls for, usually an account (`account:12`). Before a call a worker
-//! **takes** what the call costs, in every [`Dimension`] that the platform counts at once: all of it or nothing. After
-//! the call it **finishes**: gives back what it held, says whether the platform works, and passes on what the answer's
-//! headers said ([`Learned`]). The state lives in a [`Limits`] store, so that replicas share it, and times are the
-//! store's own.
+//! **takes** the call's cost in every [`Dimension`] that the platform counts, all of it or nothing. After the call it
+//! **finishes**: it returns the slots, reports whether the platform works, and passes on what the answer's headers
+//! reported ([`Learned`]). The state is in a [`Limits`] store, so that replicas share it, and times are by the store's
+//! clock.
 //!
-//! - [`Account`] is the arithmetic, without a store: [`MemoryLimits`] keeps it in the process, [`SqlLimits`] in SQL rows.
-//! - [`RedisLimits`] does the same arithmetic in Lua scripts; one suite and a differential test hold them together.
-//! - [`Caller`] is what a connector asks before each of its calls.
-//! - Dimensions, lanes and what answers teach are plain types of the engine ([`syncline_engine::limits`]), so that
+//! - [`Account`] is the arithmetic, without a store. [`MemoryLimits`] keeps it in the process, [`SqlLimits`] in SQL.
+//! - [`RedisLimits`] does the same arithmetic in Lua scripts; one suite and a differential test keep the two equal.
+//! - [`Caller`] is what a connector calls before each of its calls.
+//! - Dimensions, lanes and reported limits are plain types of the engine ([`syncline_engine::limits`]), so that
 //!   platforms can name them.
 //!
-//! A store that cannot be asked lets nothing pass. A call that nobody counts may be the one for which a platform bans
-//! the account, while a job that snoozes costs time only; and where the limits are away, the queue beside them mostly is
-//! too.
+//! If the store fails, no call passes. An uncounted call may be the one for which a platform bans the account, while a
+//! job that snoozes only costs time; and when the limits are down, the queue beside them usually is too.
 
 mod account;
 mod breaker;
@@ -42,28 +41,25 @@ pub use self::{
     sql::SqlLimits,
 };
 
-/// What a call costs in one dimension: one slot whatever the amount, where the dimension is one of concurrency.
+/// The cost of a call in one dimension; in a dimension of concurrency one slot, whatever the amount.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Cost {
     pub(crate) dimension: Dimension,
     pub(crate) amount: f64,
 }
 
-/// What is asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
-    /// Of whom.
     pub subject: String,
-    /// How urgent it is.
     pub lane: Lane,
-    /// In every dimension that counts, each of them once; none at all asks only whether calls may be made at present.
+    /// One cost per dimension; without costs, the request only asks whether calls may be made now.
     pub(crate) costs: Vec<Cost>,
-    /// A ticket under which this happens: the calls of a run that was let through to try a platform pass with it.
+    /// The ticket that this call belongs to: calls of a run that probes a platform pass with the run's ticket.
     pub under: Option<Ticket>,
 }
 
 impl Request {
-    /// Asks only whether calls may be made.
+    /// Creates a request without costs, which only asks whether calls may be made.
     pub fn new(subject: impl Into<String>, lane: Lane) -> Self {
         Self { subject: subject.into(), lane, costs: Vec::new(), under: None }
     }
@@ -80,31 +76,30 @@ impl Request {
     }
 }
 
-/// The proof of a grant, to be handed back with [`Limits::finish`].
+/// The proof of a grant; returned with [`Limits::finish`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ticket {
     /// Unique per subject.
     pub serial: u64,
-    /// How often the breaker had opened. What is said of a time before its last opening is ignored.
+    /// The breaker's epoch. Results from before its last opening are ignored.
     pub epoch: u64,
-    /// It tries whether the platform works again.
+    /// The call probes whether the platform works again.
     pub probe: bool,
     /// The dimensions of concurrency in which it holds a slot.
     pub slots: Vec<String>,
-    /// A success would change nothing, so it need not be told.
+    /// A success would change nothing, so it need not be reported.
     pub quiet: bool,
 }
 
-/// What came of a request.
+/// The answer to a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
-    /// It is taken.
+    /// Everything is taken.
     Granted(Ticket),
-    /// Nothing is taken; ask again after this time.
+    /// Nothing is taken; wait before the next try.
     WaitFor {
-        /// How long.
         delay: Duration,
-        /// What stands in the way.
+        /// What prevents the call.
         cause: Cause,
     },
 }
@@ -114,9 +109,9 @@ pub enum Answer {
 pub enum Cause {
     /// This dimension is used up, as far as the lane may use it.
     Dimension(String),
-    /// The platform asked for silence.
+    /// The platform asked for no calls.
     Blocked,
-    /// The breaker is open, or others are trying the platform already.
+    /// The breaker is open, or enough other calls probe the platform already.
     Breaker,
 }
 
@@ -130,47 +125,44 @@ impl fmt::Display for Cause {
     }
 }
 
-/// How a call went, for the breaker.
+/// The result of a call, for the breaker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallResult {
-    /// The platform works, whatever it answered.
+    /// The platform works, even if it refused the call.
     Works,
-    /// It does not: no answer, a 5xx, credentials that it no longer takes.
+    /// The platform does not work: no answer, a 5xx, or credentials that it no longer accepts.
     Fails {
-        /// In a few words, for people. No secrets.
+        /// A short text for display, without secrets.
         error: String,
     },
-    /// Nothing is known: the call was not made, or was limited.
+    /// Not known: the call was not made, or was limited.
     Unknown,
 }
 
-/// How a subject stands, for people.
+/// The state of a subject, for display.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SubjectStatus {
-    /// Who.
     pub subject: String,
-    /// No call at all for this long.
+    /// How long the platform still wants no calls.
     pub blocked_for: Option<Duration>,
-    /// The breaker's phase.
     pub phase: Phase,
-    /// How long until it lets a call through to try.
+    /// How long until the breaker lets a probe through.
     pub opens_in: Option<Duration>,
     /// Failures in a row.
     pub failures: u32,
-    /// What the last failure said.
+    /// The text of the last failure.
     pub error: Option<String>,
-    /// Dimensions that have been used.
+    /// The dimensions that have been used.
     pub dimensions: Vec<DimensionStatus>,
 }
 
-/// How one dimension stands.
+/// The state of one dimension.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DimensionStatus {
-    /// Its name.
     pub name: String,
-    /// The limit that the platform told, if it did.
+    /// The limit that the platform reported, if it did.
     pub limit: Option<f64>,
-    /// What the platform left, for as long as that holds.
+    /// What is left of the platform's window, and the time until the window ends.
     pub remaining: Option<(f64, Duration)>,
     /// How long until the bucket is full.
     pub full_in: Duration,
@@ -178,14 +170,13 @@ pub struct DimensionStatus {
     pub in_use: usize,
 }
 
-/// A store of limits.
 #[async_trait]
 pub trait Limits: Send + Sync + fmt::Debug + 'static {
-    /// Takes everything that is asked for, or nothing.
+    /// Takes all requested costs, or none.
     async fn take(&self, request: &Request) -> Result<Answer, Error>;
 
-    /// Gives back what a grant holds, says how it went, and passes on what was learned. A ticket finishes once; a second
-    /// time only what was learned counts.
+    /// Returns a ticket's slots, reports the result of its call, and applies what was learned. A ticket finishes once;
+    /// a second call only applies what was learned.
     async fn finish(
         &self,
         subject: &str,
@@ -194,9 +185,9 @@ pub trait Limits: Send + Sync + fmt::Debug + 'static {
         learned: &Learned,
     ) -> Result<Phase, Error>;
 
-    /// How a subject stands. One that nobody has asked for stands well.
+    /// Returns the state of a subject. One that was never requested has no failures.
     async fn status(&self, subject: &str) -> Result<SubjectStatus, Error>;
 
-    /// Forgets all that is known of a subject: its breaker is closed, its buckets are full.
+    /// Deletes the state of a subject: its breaker is closed, its buckets are full.
     async fn forget(&self, subject: &str) -> Result<(), Error>;
 }

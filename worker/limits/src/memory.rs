@@ -1,4 +1,4 @@
-//! Limits kept in this process: for tests, and for whoever runs alone.
+//! Limits in this process, for tests and for single processes.
 
 use std::{
     collections::HashMap,
@@ -29,31 +29,28 @@ pub struct MemoryLimits {
 pub struct TestClock(Arc<std::sync::atomic::AtomicI64>);
 
 impl TestClock {
-    /// A clock that shows this time.
     pub fn at(micros: i64) -> Self {
         let clock = Self::default();
         clock.advance(micros);
         clock
     }
 
-    /// Moves it on.
     pub fn advance(&self, micros: i64) {
         self.0.fetch_add(micros, std::sync::atomic::Ordering::SeqCst);
     }
 
-    /// What it shows.
     pub fn now(&self) -> i64 {
         self.0.load(std::sync::atomic::Ordering::SeqCst)
     }
 }
 
 impl MemoryLimits {
-    /// No limits known yet, under this policy for breakers.
+    /// Creates empty limits with this policy for breakers.
     pub fn new(policy: BreakerPolicy) -> Self {
         Self { policy, ..Self::default() }
     }
 
-    /// The same by a clock that a test sets.
+    /// Uses a clock that a test sets.
     #[doc(hidden)]
     #[must_use]
     pub fn with_clock(mut self, clock: TestClock) -> Self {

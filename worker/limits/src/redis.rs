@@ -1,8 +1,8 @@
-//! Limits in Redis: one script per operation, so that each is atomic whoever asks at the same time.
+//! Limits in Redis: one script per operation, so that each is atomic.
 //!
-//! The state of a subject is under one hash tag, `{PREFIX:limits:SUBJECT}:`, so that Redis Cluster keeps it on one node:
-//! `state`, a hash which `lua/bucket.lua` describes, and `slots:DIMENSION`, the slots in use. What has not been touched
-//! for sixty days goes by itself; by then nothing of it matters any more.
+//! The state of a subject is under one hash tag, `{PREFIX:limits:SUBJECT}:`, so that Redis Cluster keeps it on one
+//! node: `state`, a hash which `lua/bucket.lua` describes, and `slots:DIMENSION`, the slots in use. State that is not
+//! touched for sixty days expires; by then it has no effect.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use super::{
     memory::TestClock,
 };
 
-/// Limits in Redis or Valkey, beside a queue.
+/// Limits in Redis or Valkey, on the queue's server.
 #[derive(Debug, Clone)]
 pub struct RedisLimits {
     connection: Connection,
@@ -40,7 +40,7 @@ struct Scripts {
 }
 
 impl RedisLimits {
-    /// Limits where this queue is, under its prefix. Each store object has one connection, which its clones share.
+    /// Creates limits on this queue's server, under its prefix. Each object has one connection, which its clones share.
     pub fn new(queue: &RedisBackend, policy: BreakerPolicy) -> Self {
         let scripts = Scripts {
             take: script(include_str!("lua/take.lua")),
@@ -56,7 +56,7 @@ impl RedisLimits {
         }
     }
 
-    /// The same by a clock that a test sets.
+    /// Uses a clock that a test sets.
     #[doc(hidden)]
     #[must_use]
     pub fn with_clock(mut self, clock: TestClock) -> Self {
@@ -64,7 +64,7 @@ impl RedisLimits {
         self
     }
 
-    /// What scripts are given for the time.
+    /// The time argument of scripts; empty for the server's clock.
     fn now(&self) -> String {
         self.clock.as_ref().map(|clock| clock.now().to_string()).unwrap_or_default()
     }
@@ -88,12 +88,13 @@ impl RedisLimits {
     }
 }
 
-/// An answer of a form that nobody expects is no use to anybody.
+/// Reads an answer; one of an unexpected form is an error.
 fn read<T: FromRedisValue>(reply: Value) -> Result<T, Error> {
     from_redis_value(reply).map_err(|error| Error::Refused(error.into()))
 }
 
-/// A name inside a hash tag: a brace would end it early. What stands for a brace is kept apart from names without one.
+/// Escapes a name for a hash tag, which a brace would end early. The percent sign is escaped too, so that different
+/// names stay different.
 fn tag_safe(name: &str) -> String {
     name.replace('%', "%25").replace('{', "%7B").replace('}', "%7D")
 }
@@ -112,12 +113,12 @@ fn script(body: &str) -> Script {
     Script::whole(format!("{constants}{}{body}", include_str!("lua/bucket.lua")))
 }
 
-/// For how long an untouched subject is kept: whatever it holds has passed by then.
+/// Milliseconds after which an untouched subject expires: by then none of its state has an effect.
 fn kept_for() -> u64 {
     (LONGEST / 1e3) as u64
 }
 
-/// What [`TAKE`] and [`FINISH`] are given for a number that may not be there.
+/// Formats an optional number for [`TAKE`] and [`FINISH`].
 fn maybe(number: Option<f64>) -> String {
     number.map(|number| number.to_string()).unwrap_or_default()
 }
@@ -220,7 +221,7 @@ impl Limits for RedisLimits {
     }
 }
 
-/// The first of an answer's parts, and the others.
+/// Splits off the first part of an answer.
 fn split(mut reply: Vec<Value>) -> Result<(i64, Vec<Value>), Error> {
     let rest = reply.split_off(reply.len().min(1));
     Ok((read(Value::Array(reply)).map(|first: [i64; 1]| first[0])?, rest))
@@ -243,7 +244,7 @@ fn refusal(rest: Vec<Value>) -> Result<Answer, Error> {
     Ok(Answer::WaitFor { delay: length(wait), cause })
 }
 
-/// The state as the hash has it.
+/// Reads the state from the fields of its hash.
 fn known(fields: &[(String, String)]) -> Account {
     let mut account = Account::default();
     let breaker: &mut Breaker = &mut account.breaker;

@@ -1,8 +1,9 @@
 //! Limits in SQL rows, for SQLite and PostgreSQL.
 //!
-//! One row of `circuit_breakers` per subject, which is also its lock, and one of `rate_buckets` per dimension. Each
-//! operation is a transaction: it locks the subject's row, reads, lets [`Account`] decide, and writes what changed. On
-//! SQLite the transaction is immediate, so that it waits for its turn instead of failing half-way.
+//! Each subject has one row of `circuit_breakers`, which is also its lock, and one row of `rate_buckets` per dimension.
+//! Each operation is a transaction: it locks the subject's row, reads, lets [`Account`] decide, and writes what
+//! changed. On SQLite the transaction is immediate, so that it waits for the lock at the start instead of failing
+//! later.
 
 use std::collections::BTreeMap;
 
@@ -32,12 +33,11 @@ pub struct SqlLimits {
 }
 
 impl SqlLimits {
-    /// Limits over this pool.
     pub fn new(db: DatabaseConnection, policy: BreakerPolicy) -> Self {
         Self { db, policy, clock: None }
     }
 
-    /// The same by a clock that a test sets.
+    /// Uses a clock that a test sets.
     #[doc(hidden)]
     #[must_use]
     pub fn with_clock(mut self, clock: TestClock) -> Self {
@@ -45,7 +45,7 @@ impl SqlLimits {
         self
     }
 
-    /// Decides about a subject while nobody else does.
+    /// Runs a decision about a subject while its row is locked.
     async fn decide<T>(
         &self,
         subject: &str,
@@ -109,7 +109,7 @@ impl Limits for SqlLimits {
 const BREAKER: &str =
     "failures, failed_at, epoch, streak, open_until, successes, last_error, blocked_until, serial, probes";
 
-/// The subject's row, which nobody else can lock before the transaction ends.
+/// Locks the subject's row until the transaction ends.
 async fn lock(tx: &DatabaseTransaction, subject: &str) -> Result<Option<QueryResult>, DbErr> {
     let mut binds = Binds::new(tx);
     let lock = if binds.backend == DbBackend::Postgres { " FOR UPDATE" } else { "" };
@@ -141,7 +141,7 @@ async fn create(tx: &DatabaseTransaction, subject: &str) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// All that is known of a subject, and the database's time, which is looked at after the lock was won.
+/// Reads the state of a subject, and the database's time. The time is read after the lock was taken.
 async fn read(
     tx: &DatabaseTransaction,
     subject: &str,
@@ -192,7 +192,7 @@ fn hold(account: &mut Account, name: &str, slots: BTreeMap<u64, Micros>) {
     }
 }
 
-/// Writes what changed.
+/// Writes the differences.
 async fn write(
     tx: &DatabaseTransaction,
     subject: &str,

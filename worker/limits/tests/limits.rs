@@ -1,4 +1,4 @@
-//! Rate limits and circuit breakers: the laws of their arithmetic, and what every store of them promises.
+//! Tests of rate limits and circuit breakers: the laws of their arithmetic, and the contract of every store.
 
 #![allow(clippy::expect_used, reason = "in a test this is how to fail")]
 

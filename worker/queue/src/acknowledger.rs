@@ -1,4 +1,4 @@
-//! Stores how jobs went: whatever has finished, at once, until the store has it.
+//! Stores the outcomes of jobs: each finished job at once, with retries until the store has its outcome.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -21,11 +21,11 @@ use crate::{
     retry::StoreBackoff,
 };
 
-/// The most settlements in one call.
+/// The most settlements in one call of the store.
 const BATCH: usize = 256;
-/// How long one call may take; a second one finds the first's work done.
+/// The timeout of one call. A retry is safe: it finds what the first call has stored.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How often a settlement that the store refuses is tried on its own.
+/// How often a settlement that the store refuses is tried alone.
 const REFUSALS: u32 = 3;
 
 /// A settlement on its way to the store.
@@ -42,12 +42,12 @@ enum Message {
     Flush(oneshot::Sender<()>),
 }
 
-/// Where settlements are handed over.
+/// Sends settlements and interrupted jobs to the [`Acknowledger`].
 #[derive(Debug, Clone)]
 pub(crate) struct AcknowledgerHandle(UnboundedSender<Message>);
 
 impl AcknowledgerHandle {
-    /// Hands over an outcome. Without an acknowledger the lease runs out, as after a crash.
+    /// Hands over an outcome. If the acknowledger has ended, the lease runs out, as after a crash.
     pub(crate) fn settle(&self, finished: Finished) {
         if let Err(mpsc::error::SendError(Message::Settle(finished))) = self.0.send(Message::Settle(finished))
         {
@@ -55,7 +55,7 @@ impl AcknowledgerHandle {
         }
     }
 
-    /// Hands over a job that was interrupted: it keeps its place in line, and no attempt is used.
+    /// Hands over an interrupted job: it keeps its place in line, and no attempt is used.
     pub(crate) fn give_back(&self, lease: LeaseRef) {
         if self.0.send(Message::GiveBack(lease)).is_err() {
             tracing::warn!(job = %lease, "nobody is left to give the job back");
@@ -79,7 +79,7 @@ pub(crate) struct Acknowledger {
     meter: Arc<Meter>,
     closing: CancellationToken,
     messages: UnboundedReceiver<Message>,
-    /// What is being stored or given back.
+    /// The claims that the current batch settles or gives back.
     in_hand: Vec<LeaseRef>,
 }
 
@@ -105,8 +105,8 @@ impl Acknowledger {
         )
     }
 
-    /// Runs until nobody can hand over anything any more. What an earlier start had in hand when it panicked is left to its
-    /// leases: it may be what it panicked of.
+    /// Runs until every handle is dropped. If a panic ended an earlier start, the batch of that start is left to its
+    /// leases: it may have caused the panic.
     pub(crate) async fn run(&mut self) {
         if !self.in_hand.is_empty() {
             tracing::error!(
@@ -144,7 +144,7 @@ impl Acknowledger {
         }
     }
 
-    /// Gives jobs back that were interrupted, for as long as a closing source may take.
+    /// Gives interrupted jobs back; retries for at most [`SourceConfig::close_timeout`].
     async fn give_back(&self, leases: Vec<LeaseRef>) {
         let mut backoff = StoreBackoff::new();
         let tries = async {
@@ -170,7 +170,7 @@ impl Acknowledger {
         }
         match self.send(settlements).await {
             Some(Ok(settled)) => self.stored(settlements, priorities, settled),
-            // One of them is to blame; alone each gets its due.
+            // One settlement of the batch caused the refusal; each is sent alone.
             Some(Err(_)) if settlements.len() > 1 => {
                 for (settlement, priority) in settlements.iter().zip(priorities) {
                     let one = std::slice::from_ref(settlement);
@@ -188,7 +188,7 @@ impl Acknowledger {
         }
     }
 
-    /// Sends until the store has answered. `None`: the source closes and may wait no longer.
+    /// Sends until the store answers. `None`: the source is closing, and its close timeout has passed.
     async fn send(&self, settlements: &[Settlement]) -> Option<Result<Vec<Settled>, Error>> {
         let mut backoff = StoreBackoff::new();
         let tries = async {
@@ -219,7 +219,7 @@ impl Acknowledger {
         }
     }
 
-    /// Sends one settlement a few times more, although the store refuses it.
+    /// Sends one settlement up to [`REFUSALS`] times, although the store refuses it.
     async fn insist(&self, one: &[Settlement]) -> Option<Vec<Settled>> {
         let mut backoff = StoreBackoff::new();
         for _ in 0..REFUSALS {
@@ -252,7 +252,7 @@ impl Acknowledger {
         }
     }
 
-    /// The leases run out and the jobs are tried again, as after a crash.
+    /// Drops the settlements: the leases run out and the jobs are tried again, as after a crash.
     fn give_up(&self, settlements: &[Settlement]) {
         self.keeper.forget(settlements.iter().map(|settlement| settlement.lease).collect());
         for settlement in settlements {

@@ -1,8 +1,8 @@
-//! A backend as a source of jobs for an apalis worker. The only file here that names apalis.
+//! A backend as a source of jobs for an apalis worker. The only file of this crate that uses apalis.
 //!
-//! The source implements apalis' `Backend` itself rather than through its `Persisted`, whose one loop fetches, renews
-//! and acknowledges in turn, so that any one of them starves the others. Here each has a task of its own, and
-//! `poll_next` only takes what the fetcher has put in line.
+//! The source implements apalis' `Backend` itself. apalis' `Persisted` fetches, renews and acknowledges in one loop, so
+//! that each can starve the others. Here each has a task of its own, and `poll_next` only takes what the fetcher has
+//! put in line.
 
 use std::{
     fmt, io,
@@ -32,26 +32,26 @@ use crate::{
     tasks::panic_message,
 };
 
-/// Why a source could not start. A store that fails is no reason: the source waits for it.
+/// Why a source could not start. A store that fails is not a reason: the source retries.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceError {
-    /// It was polled outside a Tokio runtime.
+    /// The source was polled outside a Tokio runtime.
     #[error("a queue's source needs a Tokio runtime")]
     NoRuntime,
-    /// The lease keeper's thread could not be made.
+    /// The lease keeper's thread could not be started.
     #[error("the lease keeper could not be started")]
     Keeper(#[source] io::Error),
 }
 
 /// Jobs of one queue for one apalis worker.
 ///
-/// A handler takes a [`LeasedJob`] and answers with an [`Outcome`]. An error is a retry, and so is a panic; apalis'
-/// `AbortError` is the end, its `RetryAfterError` sets the minimum wait. The source keeps to its concurrency, so a
-/// layer for that is not needed; `parallelize(tokio::spawn)` lets handlers use more than one thread.
+/// A handler takes a [`LeasedJob`] and returns an [`Outcome`]. An error or a panic counts as a retry; apalis'
+/// `AbortError` makes the job dead, its `RetryAfterError` sets the minimum wait. The source limits its own concurrency,
+/// so no layer is needed for that; `parallelize(tokio::spawn)` lets handlers use more than one thread.
 ///
-/// It starts at the first poll, and it closes with the worker: what was not started is given back, what is settled is
-/// stored, within [`SourceConfig::close_timeout`].
+/// The source starts at the first poll and closes with the worker: within [`SourceConfig::close_timeout`] it gives back
+/// the jobs that were not started and stores the outcomes of those that ended.
 pub struct QueueSource {
     config: SourceConfig,
     health: Health,
@@ -73,14 +73,14 @@ impl fmt::Debug for QueueSource {
 }
 
 impl QueueSource {
-    /// A source of the backend's jobs.
+    /// Creates a source of the backend's jobs.
     pub fn new(backend: Arc<dyn Backend>, config: SourceConfig) -> Self {
         let health = Health::new(&backend.place());
         let parts = Parts::new(backend, config.clone(), health.clone());
         Self { config, health, shared: Arc::clone(&parts.shared), stage: Stage::New(Box::new(parts)) }
     }
 
-    /// Whether it reaches its store; to be kept before the source goes to its worker.
+    /// Returns whether the source reaches its store. Call it before the source is moved to its worker.
     pub fn health(&self) -> Health {
         self.health.clone()
     }
@@ -138,20 +138,21 @@ impl ApalisBackend for QueueSource {
     }
 }
 
-/// apalis raises the attempt at the task's first poll; the store has raised it at the claim already.
+/// Converts a job to an apalis task. apalis raises the attempt at the task's first poll, but the store has raised it at
+/// the claim already.
 fn task(leased: LeasedJob) -> Task<LeasedJob> {
     let job = &leased.job;
     let (id, before) = (TaskId::from_uuid(job.id), job.attempt.saturating_sub(1) as usize);
     let (max_attempts, priority) =
         (job.max_attempts as usize, usize::from(job.priority.rank().unsigned_abs()));
-    // The job moves into the task: copies of payloads cost more than all the rest here.
+    // The job is moved, not cloned: copying payloads would cost more than the rest of this function.
     TaskBuilder::new(leased).task_id(id).attempt(before).max_attempts(max_attempts).priority(priority).build()
 }
 
 impl BackendConfig for QueueSource {
     type Args = LeasedJob;
     type Id = Uuid;
-    /// The payload is decoded by the handler: apalis' durable kind ends the worker at one it cannot decode.
+    /// The handler decodes the payload: apalis' durable kind ends the worker at a payload that it cannot decode.
     type Kind = Ephemeral;
     type Config = SourceConfig;
     type Layer = SettleLayer;
@@ -165,8 +166,8 @@ impl BackendConfig for QueueSource {
     }
 }
 
-/// Takes what a handler answers and hands it to the acknowledger. Outermost, around every layer of the worker, so
-/// that it sees the error or the panic itself.
+/// Hands the handler's outcome to the acknowledger. It is the outermost layer of the worker, so that it sees errors and
+/// panics themselves.
 #[derive(Debug, Clone)]
 pub struct SettleLayer {
     shared: Arc<Shared>,
@@ -204,8 +205,8 @@ where
     fn call(&mut self, task: Task<LeasedJob>) -> Self::Future {
         let started = Started::new(Arc::clone(&self.shared), &task.args);
         if !task.args.lease.valid() {
-            // It ran out while the job waited for this moment. If nobody has taken the job yet it waits again, and
-            // no attempt is used; else this is stale.
+            // The lease ran out before the job started. If no other worker has claimed the job, it waits again and no
+            // attempt is used; otherwise this settlement is stale.
             started.settle(Outcome::Snooze { delay: std::time::Duration::ZERO });
             return async { Ok(()) }.boxed();
         }
@@ -228,7 +229,7 @@ where
     }
 }
 
-/// What an error of a handler means.
+/// Converts a handler's error to an outcome.
 fn failure(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Outcome {
     let text = chain(error);
     if error.is::<AbortError>() {

@@ -1,8 +1,8 @@
 //! The contract of a queue's store.
 //!
-//! A small glossary. A **claim** takes a waiting job and mints a token, larger than any before it for the same job. A
-//! **lease** is the time for which a claim holds; **renewing** extends it. To **settle** is to say how the job went.
-//! Whoever presents a token that is not the newest, or for a job that no longer runs, is **stale** and changes nothing.
+//! Terms: A **claim** takes a waiting job and issues a token, larger than every earlier token of that job. A **lease**
+//! is the time for which a claim holds; **renewing** extends it. To **settle** a job is to store its outcome. A call is
+//! **stale**, and changes nothing, if its token is not the newest or the job no longer runs.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -17,46 +17,46 @@ use crate::{
     state::State,
 };
 
-/// Why a call to the store failed. What is expected to happen (stale, joined, unknown) is a result, not an error.
+/// Why a call to the store failed. Expected cases (stale, joined, unknown) are results, not errors.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The store could not be asked, or was too busy; the same call may succeed later.
+    /// The store could not be reached or was too busy; the same call may succeed later.
     #[error("{} cannot be reached", store(&**.0))]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The store answered no; the same call will fail again.
+    /// The store refused the call; the same call will fail again.
     #[error("{} refused the call", store(&**.0))]
     Refused(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// Two calls met and neither settled it within a few tries; try again.
+    /// Two calls collided in each of a few tries; the same call may succeed later.
     #[error("too many calls at once for {0}")]
     Contended(String),
-    /// The queue has no room for the jobs that were pushed, and took none of them.
+    /// The queue has no room for the pushed jobs and took none of them.
     #[error(
         "the queue {queue:?} is full ({waiting} waiting, at most {limit}); try again later, run more workers, or raise the \
          limit"
     )]
     Full {
-        /// Which queue.
+        /// The name of the queue.
         queue: String,
-        /// How many jobs wait.
+        /// The number of waiting jobs.
         waiting: u64,
-        /// How many may.
+        /// The largest number of waiting jobs.
         limit: u64,
     },
 }
 
 impl Error {
-    /// The store did not answer in time.
+    /// Returns the error for a store that did not answer in time.
     pub fn late() -> Error {
         Error::Unavailable("no answer in time".into())
     }
 
-    /// The error and its causes on one line.
+    /// Returns the error and its causes on one line.
     pub fn told(&self) -> String {
         chain(self)
     }
 
-    /// What is wrong, where no further try helps before somebody has changed the settings or the server.
+    /// Returns the error's text if retrying cannot help until a person changes the settings or the server.
     #[cfg(feature = "redis")]
     pub fn needs_a_person(&self) -> Option<String> {
         let (Error::Unavailable(cause) | Error::Refused(cause)) = self else { return None };
@@ -64,12 +64,12 @@ impl Error {
         failure.needs_a_person().then(|| failure.to_string())
     }
 
-    /// Is it a failure of the database, rather than of a store beside it?
+    /// True if the database failed, rather than another store.
     pub fn is_of_database(&self) -> bool {
         self.is_of(DATABASE)
     }
 
-    /// Is it a failure of Redis?
+    /// True if Redis failed.
     pub fn is_of_redis(&self) -> bool {
         self.is_of(REDIS)
     }
@@ -78,7 +78,7 @@ impl Error {
         matches!(self, Error::Unavailable(cause) | Error::Refused(cause) if store(&**cause) == name)
     }
 
-    /// Can the same call succeed later?
+    /// True if the same call can succeed later.
     pub fn is_temporary(&self) -> bool {
         !matches!(self, Error::Refused(_) | Error::Full { .. })
     }
@@ -87,7 +87,7 @@ impl Error {
 const DATABASE: &str = "the database";
 const REDIS: &str = "Redis";
 
-/// Which store an error is of.
+/// Returns the name of the store that the error comes from.
 fn store(cause: &(dyn std::error::Error + 'static)) -> &'static str {
     #[cfg(feature = "redis")]
     if cause.is::<crate::redis::RedisFailure>() {
@@ -101,10 +101,10 @@ fn store(cause: &(dyn std::error::Error + 'static)) -> &'static str {
     "the queue's store"
 }
 
-/// A job and the proof of a claim on it.
+/// A job and the token of a claim on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LeaseRef {
-    /// The job.
+    /// The job's id.
     pub id: Uuid,
     /// The token of the claim.
     pub token: i64,
@@ -116,27 +116,27 @@ impl fmt::Display for LeaseRef {
     }
 }
 
-/// What became of a pushed job.
+/// The result of pushing one job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pushed {
-    /// It waits now.
+    /// The job was added to the queue.
     New,
-    /// A job of this id was there already; nothing changed.
+    /// The queue has a job with this id already; nothing changed.
     Known,
-    /// Another job of the same unique key stands for it; nothing changed.
+    /// Another job with the same unique key stands in for it; nothing changed.
     Joined {
-        /// The job that stands for it.
+        /// The id of the job that stands in for it.
         winner: Uuid,
     },
-    /// A job of the same unique key waits, and its payload has taken up this one's.
+    /// A waiting job has the same unique key; the payload was merged into that job's payload.
     Merged {
-        /// The job that waits.
+        /// The id of the waiting job.
         winner: Uuid,
     },
 }
 
 impl Pushed {
-    /// The job that will do the work; `None`: the one that was pushed.
+    /// Returns the job that does the work instead of the pushed one; `None` if that is the pushed job itself.
     pub fn winner(self) -> Option<Uuid> {
         match self {
             Pushed::New | Pushed::Known => None,
@@ -145,41 +145,41 @@ impl Pushed {
     }
 }
 
-/// What a worker asks for.
+/// Which jobs a worker asks for.
 #[derive(Debug, Clone)]
 pub struct ClaimRequest {
-    /// From which queue.
+    /// The queue to claim from.
     pub queue: String,
-    /// Who asks; shown to people, not a proof of anything.
+    /// Which worker asks. Only for display; it proves nothing.
     pub worker_id: String,
-    /// At most so many jobs.
+    /// The largest number of jobs to claim.
     pub limit: usize,
-    /// For how long they are held unless renewed.
+    /// The length of the lease, from the claim or from its latest renewal.
     pub lease: Duration,
     /// Only jobs of this concurrency key.
     pub concurrency_key: Option<String>,
-    /// Only jobs that have been due for so long, the oldest first whatever their priority. This is how a worker keeps
-    /// a low priority from waiting for ever.
+    /// Only jobs that have been due for at least this long, the oldest first, whatever their priority. Workers use it
+    /// so that jobs of low priority do not wait for ever.
     pub overdue_by: Option<Duration>,
 }
 
-/// What a worker got.
+/// The result of a claim.
 #[derive(Debug, Clone, Default)]
 pub struct Claimed {
-    /// The jobs: by priority, then due time, then id.
+    /// The jobs, ordered by priority, then due time, then id.
     pub jobs: Vec<ClaimedJob>,
-    /// How long until the next delayed job of the queue is due, as far as there is one.
+    /// The time until the queue's next delayed job is due; `None` if the store knows of none.
     pub next_due: Option<Duration>,
-    /// There may be more to claim right now.
+    /// True if there may be more jobs to claim now.
     pub more: bool,
 }
 
-/// What a renewal found.
+/// The result of renewing one lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Renewal {
-    /// The lease holds for its length from now.
+    /// The lease now lasts for its full length from this moment.
     Held,
-    /// It holds, and somebody asks the job to stop.
+    /// The lease was renewed; a cancellation of the job was requested.
     CancelRequested,
     /// The claim is stale.
     Lost,
@@ -188,109 +188,110 @@ pub enum Renewal {
 /// How a job went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is done and leaves the queue.
+    /// The job is done and leaves the queue.
     Done,
-    /// It is done, and this came of it; kept for as long as the job was pushed to keep it.
+    /// The job is done and has this result, which is kept for [`NewJob::keep_result`].
     Answered(Value),
-    /// It failed and may succeed later: another attempt after a backoff, or dead if there is none left.
+    /// The attempt failed and a later one may succeed: the job waits for a backoff, or is dead if this was the last
+    /// attempt.
     Retry {
-        /// What went wrong.
+        /// The error's text.
         error: String,
-        /// Not before this time has passed, as a platform's Retry-After says.
+        /// The shortest wait, as from a platform's Retry-After.
         at_least: Option<Duration>,
     },
-    /// It could not be tried: again after this time, and no attempt is used.
+    /// The job could not be tried: it waits again, and no attempt is used.
     Snooze {
         /// How long to wait.
         delay: Duration,
     },
-    /// It failed and never will succeed.
+    /// The job failed and can never succeed.
     Dead {
-        /// In a few words, why it is given up.
+        /// Why it is given up, in a few words.
         reason: String,
-        /// What went wrong.
+        /// The error's text.
         error: String,
     },
-    /// It stopped because somebody asked it to, and leaves the queue.
+    /// The job stopped because its cancellation was requested, and leaves the queue.
     Cancelled,
 }
 
-/// The outcome of a claimed job.
+/// An outcome to store for a claimed job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settlement {
-    /// Which job, with the proof.
+    /// The job and the token of its claim.
     pub lease: LeaseRef,
     /// How it went.
     pub outcome: Outcome,
 }
 
-/// What became of a settlement.
+/// The result of one settlement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settled {
-    /// The store has it.
+    /// The store has the outcome.
     Applied(Next),
     /// The claim was stale; nothing changed.
     Stale,
 }
 
-/// Where a job stands after it left `running`.
+/// The state of a job after it left `running`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
     /// It has left the queue.
     Gone,
-    /// It waits for another attempt, for so long.
+    /// It waits for another attempt.
     Waiting {
-        /// From the moment of the settlement.
+        /// The wait, from the moment of the settlement.
         delay: Duration,
     },
     /// It is dead.
     Dead {
-        /// Why.
+        /// Why it was given up, in a few words.
         reason: String,
     },
 }
 
-/// A job whose lease ran out, and what became of it.
+/// A job whose lease had run out, and its new state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rescued {
-    /// The job.
+    /// The job's id.
     pub id: Uuid,
-    /// Where it stands.
+    /// The job's state after the rescue.
     pub next: Next,
 }
 
-/// What became of a request to cancel.
+/// The result of a request to cancel a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cancelled {
-    /// It was waiting and is gone.
+    /// The job was waiting and has been removed.
     Removed,
-    /// It is running and will be told at its next renewal.
+    /// The job is running; its worker learns of the request at the next renewal.
     Requested,
-    /// There is no such job, or it is dead.
+    /// The queue has no such job, or the job is dead.
     Unknown,
 }
 
-/// How many jobs of a queue stand in one state with one priority.
+/// The number of jobs in a queue with one state and one priority.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Count {
-    /// The state.
+    /// The state of the counted jobs.
     pub state: State,
-    /// The priority.
+    /// The priority of the counted jobs.
     pub priority: Priority,
-    /// How many.
+    /// The number of jobs, above zero.
     pub jobs: u64,
-    /// How many of them are not due yet.
+    /// How many of these jobs are not due yet.
     pub delayed: u64,
-    /// For waiting jobs the longest time any has been due, for others the longest time since any was pushed.
+    /// For waiting jobs the longest time since one was due, for others the longest time since one was pushed.
     pub oldest: Duration,
 }
 
-/// Which jobs a list should hold.
+/// Which jobs to list.
 #[derive(Debug, Clone)]
 pub struct JobQuery {
-    /// Of which queue.
+    /// The queue to list.
     pub queue: String,
-    /// In which state.
+    /// Only jobs in this state.
     pub state: State,
     /// Only of this kind.
     pub kind: Option<String>,
@@ -298,18 +299,18 @@ pub struct JobQuery {
     pub priority: Option<Priority>,
     /// Only with this unique, concurrency or order key.
     pub key: Option<String>,
-    /// Only with this text in the payload, the last error or the reason of death; case matters.
+    /// Only jobs whose payload, last error or reason of death contains this text; case-sensitive.
     pub text: Option<String>,
-    /// Only pushed at least so long ago.
+    /// Only jobs pushed at least this long ago.
     pub older_than: Option<Duration>,
-    /// At most so many.
+    /// The largest number of jobs in the page.
     pub limit: usize,
-    /// Where the page before ended.
+    /// [`Page::next`] of the previous page; `None` for the first page.
     pub after: Option<String>,
 }
 
 impl JobQuery {
-    /// The first hundred jobs of a queue in one state.
+    /// Queries the first hundred jobs of a queue in one state.
     pub fn new(queue: impl Into<String>, state: State) -> Self {
         Self {
             queue: queue.into(),
@@ -325,120 +326,122 @@ impl JobQuery {
     }
 }
 
-/// Some jobs, and where to go on.
+/// A page of jobs, and the cursor of the next page.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Page {
-    /// The jobs: waiting and running ones in the order of their push as far as the store knows it, dead ones the latest
+    /// Waiting and running jobs in the order of their push, as far as the store knows it; dead jobs with the latest
     /// first.
     pub jobs: Vec<Job>,
-    /// To be asked for as [`JobQuery::after`]; `None` at the end. A store may answer with fewer jobs than it was asked for,
-    /// even none, and say where to go on: it looks at no more than a bounded number of jobs per call.
+    /// The cursor for [`JobQuery::after`]; `None` at the end. A page may have fewer jobs than requested, even none, and
+    /// still have a cursor: a store examines a bounded number of jobs per call.
     pub next: Option<String>,
 }
 
-/// A store of jobs. Times are the store's own.
+/// A store of jobs. All times are by the store's clock.
 ///
-/// Calls that take several items answer in the order they were asked, one answer each.
+/// Calls that take several items return one result per item, in the same order.
 #[async_trait]
 pub trait Backend: Send + Sync + fmt::Debug + 'static {
-    /// Where the store is, for people: never with a password.
+    /// Returns a description of the store for display, without passwords.
     fn place(&self) -> String {
         DATABASE.to_owned()
     }
 
-    /// Puts jobs in line. The same id again is a no-op; where another job of the unique key stands for one, it is named.
-    /// A queue that has no room for all of them takes none: [`Error::Full`]. Jobs of one call and one queue that are due
-    /// at once are in line in the order of their ids.
+    /// Adds jobs to the queue. A job whose id is in the queue already is a no-op; if another job with the unique key
+    /// stands in for a job, the result names it. If a queue has no room for all of the jobs, it takes none:
+    /// [`Error::Full`]. Jobs of one call that are due at once are in line by id within each queue.
     async fn push(&self, jobs: &[NewJob]) -> Result<Vec<Pushed>, Error>;
 
-    /// The same whether there is room or not, for jobs that were accepted already.
+    /// As [`Backend::push`], but ignores the limit; for jobs that were accepted before.
     async fn put_back(&self, jobs: &[NewJob]) -> Result<Vec<Pushed>, Error>;
 
-    /// Which of these jobs the store holds, in whatever state.
+    /// Returns for each id whether the store has a job with it, in any state.
     async fn known(&self, ids: &[Uuid]) -> Result<Vec<bool>, Error>;
 
-    /// Takes due jobs: by priority, then in the order in which they came due, then by id. Nothing while the queue is
-    /// paused. The attempt counts from here, so a crash uses it. No more jobs of a concurrency key run than its limit,
-    /// whoever claims and however many at once, and jobs of a busy key do not hold up the line; of an order key only the
-    /// oldest unfinished job is taken, and never beside another.
+    /// Claims due jobs: by priority, then by due time, then by id; none while the queue is paused. The claim counts the
+    /// attempt, so a crash uses it up. The number of running jobs of a concurrency key stays within its limit, even
+    /// with concurrent claims, and jobs of a busy key do not block others. Of an order key only the oldest unfinished
+    /// job is claimed, and only while no other job of the key runs.
     async fn claim(&self, request: &ClaimRequest) -> Result<Claimed, Error>;
 
-    /// Waits for work, at most so long, and claims it the moment it is there, without the way there and back that lies between
-    /// a wake-up and a claim. `None`: this store cannot, and whoever waits listens for [`Backend::wakeups`].
+    /// Waits up to `wait` for work and claims it as soon as it arrives, which saves the round trip between a wake-up
+    /// and a claim. `None`: this store does not support it; the caller uses [`Backend::wakeups`].
     ///
-    /// What it claims after its caller has dropped it is left to the lease; [`Backend::rouse`] ends it early instead.
+    /// If the caller drops the future, jobs that it claims are left to their leases; [`Backend::rouse`] ends the wait
+    /// early instead.
     async fn claim_next(&self, _: &ClaimRequest, _wait: Duration) -> Option<Result<Claimed, Error>> {
         None
     }
 
-    /// Ends the waits of [`Backend::claim_next`] on this instance: each claims what is there and answers.
+    /// Ends the waits of [`Backend::claim_next`] on this instance: each claims what is there and returns.
     async fn rouse(&self, _queue: &str) {}
 
-    /// Extends leases, also ones that ran out but were not rescued yet.
+    /// Extends leases, also expired ones that were not rescued yet.
     async fn renew(&self, leases: &[LeaseRef], lease: Duration) -> Result<Vec<Renewal>, Error>;
 
-    /// Stores how jobs went.
+    /// Stores the outcomes of jobs.
     async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<Settled>, Error>;
 
-    /// Puts back jobs that were claimed and never started: same place in line, no attempt used.
+    /// Puts back jobs that were claimed but never started: they keep their place in line, and no attempt is used.
     async fn give_back(&self, leases: &[LeaseRef]) -> Result<Vec<Settled>, Error>;
 
-    /// Looks for leases that ran out: the job waits again, its attempt used, or is dead if that was the last.
-    /// Bounded; call it again while it returns something.
+    /// Finds expired leases: each job waits again with its attempt used, or is dead if that was the last attempt. The
+    /// number per call is bounded; repeat the call while it returns jobs.
     async fn rescue(&self) -> Result<Vec<Rescued>, Error>;
 
-    /// Notes how far a running job has come. False: the claim is stale.
+    /// Stores the progress of a running job. Returns false if the claim is stale.
     async fn progress(&self, lease: LeaseRef, progress: &Value) -> Result<bool, Error>;
 
-    /// Removes a waiting job, asks a running one to stop.
+    /// Removes a waiting job, or requests a running one to stop.
     async fn cancel(&self, id: Uuid) -> Result<Cancelled, Error>;
 
-    /// One job, unless it has left the queue.
+    /// Returns a job, or `None` if it is not in the queue.
     async fn get(&self, id: Uuid) -> Result<Option<Job>, Error>;
 
-    /// How a job went that has left the queue, as long as that is kept.
+    /// Returns how a job went that has left the queue, for as long as this is kept.
     async fn ended(&self, id: Uuid) -> Result<Option<Ended>, Error>;
 
-    /// Jobs of a queue in one state. A cursor that this store did not give is [`Error::Refused`].
+    /// Lists jobs of a queue in one state. A cursor that this store did not create gives [`Error::Refused`].
     async fn list(&self, query: &JobQuery) -> Result<Page, Error>;
 
-    /// Puts a dead job in line again, its attempts counted from nothing. False: it is not dead.
+    /// Returns a dead job to the queue with its attempts reset to zero. Returns false if the job is not dead.
     async fn replay(&self, id: Uuid) -> Result<bool, Error>;
 
-    /// Removes a dead job. False: it is not dead.
+    /// Removes a dead job. Returns false if the job is not dead.
     async fn discard(&self, id: Uuid) -> Result<bool, Error>;
 
-    /// How many jobs there are, by state and priority; what is zero is left out.
+    /// Counts the jobs by state and priority, leaving out zero counts.
     async fn counts(&self, queue: &str) -> Result<Vec<Count>, Error>;
 
-    /// Lets nobody claim from a queue until it is resumed, whichever worker and however often it restarts. Running jobs
-    /// go on. False: it was paused already.
+    /// Stops all claims from a queue until it is resumed; restarts of workers do not end the pause. Running jobs go on.
+    /// Returns false if the queue was paused already.
     async fn pause(&self, queue: &str) -> Result<bool, Error>;
 
-    /// Lets workers claim again. False: it was not paused.
+    /// Allows claims again. Returns false if the queue was not paused.
     async fn resume(&self, queue: &str) -> Result<bool, Error>;
 
-    /// Is the queue paused?
+    /// True if the queue is paused.
     async fn is_paused(&self, queue: &str) -> Result<bool, Error>;
 
-    /// Feeds [`Backend::wakeups`] and [`Backend::cancellations`] with what other processes do to a queue, until it is
-    /// dropped. It reconnects by itself. A store that cannot wake anybody never returns and does nothing.
+    /// Feeds [`Backend::wakeups`] and [`Backend::cancellations`] with changes that other processes make to a queue,
+    /// until the future is dropped. Reconnects by itself. For a store that cannot notify other processes it does
+    /// nothing and never returns.
     async fn listen(&self, queue: &str);
 
-    /// Changes whenever there may be something to claim: a hint, which may come too often, late or never. A store
-    /// that can wake other processes (a blocking read, LISTEN and NOTIFY) does so in [`Backend::listen`].
+    /// Changes when there may be jobs to claim. It is a hint: it may come too often, late or never. A store that can
+    /// notify other processes (a blocking read, LISTEN and NOTIFY) does so in [`Backend::listen`].
     fn wakeups(&self) -> watch::Receiver<u64>;
 
-    /// Says that there may be something to claim, here and, as far as they have not heard, in other processes; for whoever
-    /// wrote jobs in a transaction of their own.
+    /// Signals that there may be jobs to claim, to this process and, where not notified yet, to other processes. For
+    /// callers that wrote jobs in a transaction of their own.
     fn wake(&self);
 
-    /// Changes when a running job was asked to stop: a hint as [`Backend::wakeups`], which spares the job the wait for
-    /// its next renewal.
+    /// Changes when a cancellation of a running job was requested. It is a hint like [`Backend::wakeups`]; without it a
+    /// job would learn of the request only at its next renewal.
     fn cancellations(&self) -> watch::Receiver<u64>;
 
-    /// The same store through a connection that nobody else uses, opened from the runtime that will use it. Leases are
-    /// renewed through it, so that neither a busy pool nor a blocked runtime can starve them. `None`: share this one.
+    /// Returns the same store on a connection of its own, opened from the runtime that will use it. Leases are renewed
+    /// on it, so that neither a busy pool nor a blocked runtime delays them. `None`: share this instance.
     async fn own_connection(&self) -> Result<Option<Arc<dyn Backend>>, Error> {
         Ok(None)
     }

@@ -1,12 +1,12 @@
-//! How payloads of a burst become one.
+//! Merges the payloads of a burst into one.
 
 use serde_json::Value;
 
-/// No payload takes up more than so many others; the next one of its key starts a new job.
+/// The most payloads merged into one job; the next one of its key starts a new job.
 pub const MAX_MERGES: u32 = 1_000;
 
-/// Takes a later payload up into an earlier one: lists are joined, objects merged key by key, and of anything else the
-/// later one stands.
+/// Merges a later payload into an earlier one: lists are joined, objects merged key by key, and of anything else the
+/// later one wins.
 ///
 /// ```
 /// use serde_json::json;

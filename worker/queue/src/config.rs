@@ -1,4 +1,4 @@
-//! How a source of jobs behaves.
+//! The settings of a source of jobs.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -12,23 +12,23 @@ use crate::{
 /// Called just before a settlement is sent to the store.
 pub type BeforeSettle = Arc<dyn Fn(Settlement) -> BoxFuture<'static, ()> + Send + Sync>;
 
-/// Told what happens to jobs. It is called from the source's own tasks and must not block.
+/// Called with each event of a source. It runs in the source's own tasks and must not block.
 pub type Observer = Arc<dyn Fn(&SourceEvent) + Send + Sync>;
 
-/// What a source of jobs saw.
+/// An event of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SourceEvent {
-    /// The store has the outcome of a job, or found its claim stale.
+    /// The store has stored a job's outcome, or found the claim stale.
     Settled {
-        /// Which job.
+        /// The job and the token of its claim.
         lease: LeaseRef,
-        /// How it went.
+        /// How the job went.
         outcome: Outcome,
-        /// What the store made of it.
+        /// The store's result.
         settled: Settled,
     },
-    /// A lease that ran out was found, of whichever worker.
+    /// An expired lease was found, of any worker.
     Rescued(Rescued),
     /// A job of this worker lost its lease while it ran.
     LeaseLost(LeaseRef),
@@ -37,37 +37,38 @@ pub enum SourceEvent {
 /// The settings of one source: one queue for one worker.
 #[derive(Clone)]
 pub struct SourceConfig {
-    /// The queue to work on.
+    /// The queue to claim from.
     pub queue: String,
-    /// Shown beside the jobs it runs; unique among running workers.
+    /// Shown with the jobs it runs; unique among running workers.
     pub worker_id: String,
-    /// At most so many jobs at once. The source keeps to it, with or without a concurrency layer.
+    /// The most jobs at once. The source enforces it, with or without a concurrency layer.
     pub concurrency: usize,
-    /// Jobs claimed beyond free slots. They start sooner, but no other worker can take them and no more urgent job can
-    /// overtake them, so the default is none.
+    /// Jobs claimed beyond the free slots. They start sooner, but no other worker can claim them and no more urgent job
+    /// can overtake them, so the default is zero.
     pub prefetch: usize,
-    /// How long a claim holds without renewal. Renewed after a third of it.
+    /// How long a claim holds without renewal. A lease is renewed after a third of it.
     pub lease: Duration,
-    /// How long to wait before looking again when nothing woke the source.
+    /// How long to wait for a wake-up before the next claim.
     pub poll_interval: Duration,
-    /// How often to look for leases that ran out; each wait is drawn between half and one and a half of it.
+    /// The mean time between two searches for expired leases; each wait is drawn from half to one and a half times
+    /// this.
     pub rescue_interval: Duration,
-    /// A job that has been due for so long is served next, whatever its priority, within about a second.
+    /// A job that has been due for this long is claimed next, within about a second, whatever its priority.
     pub overdue: Duration,
-    /// How long a closing source may take to give back and to store what is settled.
+    /// How long a closing source may take to give jobs back and to store outcomes.
     pub close_timeout: Duration,
     /// Only jobs of this concurrency key; for a command that waits for one sync.
     pub concurrency_key: Option<String>,
-    /// For tests that need to stop a worker between a job's last effect and its settlement.
+    /// For tests that stop a worker between a job's last effect and its settlement.
     pub before_settle: Option<BeforeSettle>,
-    /// Told what happens; for metrics and for whoever keeps records of runs.
+    /// Receives the source's events, for metrics and for records of runs.
     pub observer: Option<Observer>,
-    /// Where the source's background tasks are kept.
+    /// Runs and restarts the source's background tasks.
     pub tasks: Tasks,
 }
 
 impl SourceConfig {
-    /// The usual settings: four jobs at once, a lease of thirty seconds, a look each second.
+    /// Creates the default settings: four jobs at once, a lease of thirty seconds, a poll each second.
     pub fn new(queue: impl Into<String>, worker_id: impl Into<String>) -> Self {
         Self {
             queue: queue.into(),

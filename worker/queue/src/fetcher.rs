@@ -19,18 +19,18 @@ use crate::{
     running::Shared,
 };
 
-/// How often to look whether the worker is paused or stopping. A look costs no statement.
+/// How often to check whether the worker is paused or stopping. A check needs no statement.
 const TICK: Duration = Duration::from_millis(100);
 /// How often an overdue job may go first while more urgent ones keep coming.
 const OVERDUE_EACH: Duration = Duration::from_millis(250);
 
-/// How long after a wake-up of this process the store may take to notice by itself.
+/// How long after a wake-up in this process the store may take to notice the new jobs by itself.
 const TOLD: Duration = Duration::from_millis(5);
 
 /// The shortest wait between two claims that found nothing.
 const MIN_WAIT: Duration = Duration::from_millis(2);
 
-/// What the worker wants of its source.
+/// What the worker wants from its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Gate {
     Open,
@@ -54,8 +54,8 @@ impl fmt::Debug for Fetcher {
 }
 
 impl Fetcher {
-    /// Runs until the source closes or the worker stops, and then gives back what no handler has been given. While a
-    /// stopping worker drains, nothing is claimed that it would not start.
+    /// Runs until the source closes or the worker stops, then gives back the jobs that no handler has taken. While a
+    /// stopping worker drains, nothing is claimed, since it would not be started.
     pub(crate) async fn run(&self) {
         let mut wakeups = self.backend.wakeups();
         let mut backoff = StoreBackoff::new();
@@ -80,8 +80,8 @@ impl Fetcher {
                 continue;
             }
             let asked = Instant::now();
-            // While there is more work than slots, now and then one slot goes to whatever has waited too long.
-            // Jobs of one key have no others to wait behind.
+            // Under load, one slot goes to an overdue job from time to time. With one concurrency key there are no
+            // other jobs to wait behind.
             if pressed && asked >= overdue_at && self.config.concurrency_key.is_none() {
                 overdue_at = asked + OVERDUE_EACH;
                 if let Some(claimed) = self.claim(1, Some(self.config.overdue)).await {
@@ -90,7 +90,8 @@ impl Fetcher {
                 pressed = false;
                 continue;
             }
-            // Seen before the claim, so that a wake-up that comes during it cuts the wait after it.
+            // Mark wake-ups as seen before the claim, so that one that comes during the claim shortens the wait after
+            // it.
             wakeups.borrow_and_update();
             let Some(claimed) = self.claim(room, None).await else {
                 self.pause(backoff.next()).await;
@@ -112,8 +113,8 @@ impl Fetcher {
         if self.closing.is_cancelled() { Gate::Stopping } else { (self.gate)() }
     }
 
-    /// `None`: the store failed. A claim is not cut short, since it may have taken jobs; only one that outlasts the
-    /// lease is given up, as those jobs would be anybody's by then.
+    /// Returns `None` if the store failed. A claim is not cut short, since it may have taken jobs; it is given up only
+    /// after the length of the lease, when another worker could take those jobs.
     async fn claim(&self, limit: usize, overdue_by: Option<Duration>) -> Option<Claimed> {
         let request = self.request(limit, overdue_by);
         match time::timeout(self.patience(), self.backend.claim(&request)).await {
@@ -165,14 +166,14 @@ impl Fetcher {
         }
     }
 
-    /// Waits for a wake-up, the next due job or the poll interval, whichever is first. A store that can claims at the end of
-    /// the wait, and its answer is given with the moment it was asked.
+    /// Waits for a wake-up, the next due job or the poll interval, whichever comes first. A store that supports it
+    /// claims at the end of the wait; that claim is returned with the moment of its request.
     async fn idle(
         &self,
         wakeups: &mut watch::Receiver<u64>,
         next_due: Option<Duration>,
     ) -> Option<(Claimed, Instant)> {
-        // A little apart, so that workers which were started together do not ask together.
+        // The jitter keeps workers that were started together from polling together.
         let poll = self.config.poll_interval;
         let poll = poll - jitter(poll / 5);
         let wait = next_due.map_or(poll, |due| due.clamp(MIN_WAIT, poll.max(MIN_WAIT)));
@@ -192,7 +193,7 @@ impl Fetcher {
             tokio::select! {
                 changed = wakeups.changed() => match changed {
                     Ok(()) => return None,
-                    // Nobody can wake us any more; the poll is what is left.
+                    // The sender is gone, so no wake-ups come; the poll remains.
                     Err(_) => self.pause(until - now).await,
                 },
                 () = self.pause(TICK.min(until - now)) => {}
@@ -201,7 +202,7 @@ impl Fetcher {
         None
     }
 
-    /// Has the store wait and claim. `None`: it cannot.
+    /// Lets the store wait and claim. `None`: the store does not support it.
     async fn stand_by(
         &self,
         wakeups: &mut watch::Receiver<u64>,
@@ -214,13 +215,13 @@ impl Fetcher {
         loop {
             tokio::select! {
                 biased;
-                // First, since a store that cannot wait says so at once, and then the wake-up is for whoever waits here.
+                // Polled first: a store that cannot wait returns at once, and must leave the wake-up to the caller.
                 answer = &mut call => return answer,
-                // Usually the store was woken by the same and answers now.
+                // The same wake-up usually reaches the store too, and it answers now.
                 Ok(()) = wakeups.changed(), if woken_at.is_none() => woken_at = Some(Instant::now()),
                 () = self.pause(if woken_at.is_some() { TOLD } else { TICK }) => {}
             }
-            // Not dropped: it may claim, and would do so for nobody.
+            // The call is not dropped: it may still claim, and those jobs would wait for their leases to run out.
             if woken_at.is_some_and(|at: Instant| at.elapsed() >= TOLD) || self.gate() != Gate::Open {
                 let rouse = self.backend.rouse(&request.queue);
                 tokio::join!(rouse, time::sleep(TOLD));
@@ -234,7 +235,7 @@ impl Fetcher {
         let _ = time::timeout(length, self.closing.cancelled()).await;
     }
 
-    /// Gives back what no handler has been given; tries for as long as the source may take to close.
+    /// Gives back the jobs that no handler has taken; retries for the source's close timeout.
     async fn give_back(&self) {
         let claims: Vec<LeaseRef> =
             self.shared.line.drain().iter().map(|leased| leased.lease.claim()).collect();

@@ -32,40 +32,40 @@ impl fmt::Display for Part {
     }
 }
 
-/// What keeps a part from its work.
+/// Why a part cannot work.
 #[derive(Debug, Clone)]
 pub struct Problem {
-    /// The latest error, with its causes.
+    /// The latest error and its causes.
     pub error: String,
-    /// Since when every try has failed.
+    /// The first of the failures since the last success.
     pub since: Instant,
 }
 
-/// The health of one source; clones see the same.
+/// The health of one source. Clones share their state.
 #[derive(Debug, Clone, Default)]
 pub struct Health {
-    /// The store, for people.
+    /// The store's name for display.
     place: Arc<str>,
     problems: Arc<Mutex<BTreeMap<Part, Problem>>>,
 }
 
 impl Health {
-    /// Of a source whose store is at this place.
+    /// Creates the health of a source whose store is `place`.
     pub(crate) fn new(place: &str) -> Self {
         Self { place: place.into(), problems: Arc::default() }
     }
 
-    /// Does every part reach the store?
+    /// True if every part reaches the store.
     pub fn is_well(&self) -> bool {
         self.lock().is_empty()
     }
 
-    /// The parts in trouble.
+    /// Returns the parts that cannot work, with the reasons.
     pub fn problems(&self) -> BTreeMap<Part, Problem> {
         self.lock().clone()
     }
 
-    /// A call failed. The first failure of an outage is logged; the other parts that meet it are not.
+    /// Notes a failed call. Only the first failure of an outage is logged, not those of other parts.
     pub(crate) fn failed(&self, part: Part, error: &(dyn Error + 'static)) {
         let error = chain(error);
         let mut problems = self.lock();
@@ -87,7 +87,8 @@ impl Health {
         }
     }
 
-    /// A part has nothing to ask the store, so its last failure says nothing about the store any more.
+    /// Clears a part's failure when it has nothing to ask the store, as an old failure says nothing about the store
+    /// now.
     pub(crate) fn idle(&self, part: Part) {
         self.lock().remove(&part);
     }
@@ -97,13 +98,13 @@ impl Health {
     }
 }
 
-/// An error and its causes on one line.
+/// Returns an error and its causes on one line.
 pub fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = String::new();
     let mut next = Some(error);
     while let Some(error) = next {
         let (part, cause) = words(error);
-        // Wrappers often repeat what they wrap.
+        // Wrappers often repeat the text of their cause.
         if !text.contains(&part) {
             text.push_str(if text.is_empty() { "" } else { ": " });
             text.push_str(&part);
@@ -113,8 +114,8 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// An error in its own words, and its cause. Those of a database are without the driver's words and without the lines of
-/// the server's source code.
+/// Returns an error's own text, and its cause. Texts of a database come without the driver's prefix and without lines
+/// of the server's source code.
 fn words<'a>(error: &'a (dyn Error + 'static)) -> (String, Option<&'a (dyn Error + 'static)>) {
     #[cfg(feature = "sql")]
     if let Some(error) = error.downcast_ref::<sea_orm::DbErr>() {

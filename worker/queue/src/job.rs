@@ -1,4 +1,4 @@
-//! Jobs: as pushed, as claimed, and as seen from outside.
+//! Jobs: as pushed, as claimed, and as stored.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -9,18 +9,18 @@ use uuid::Uuid;
 
 use crate::{backend::LeaseRef, lease::Lease, retry::RetryPolicy, state::State};
 
-/// How urgent a job is. Strict: a more urgent class goes first.
+/// How urgent a job is. The order is strict: jobs of a more urgent class go first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(i16)]
 pub enum Priority {
-    /// Before everything else.
+    /// Before all other classes.
     Critical = 0,
-    /// Before the usual.
+    /// Before `Normal`.
     High = 1,
-    /// The usual; input also accepts `default`.
+    /// The default; input also accepts `default`.
     #[default]
     Normal = 2,
-    /// When there is nothing better to do.
+    /// After all other classes.
     Low = 3,
 }
 
@@ -28,7 +28,7 @@ impl Priority {
     /// All classes, the most urgent first.
     pub const ALL: [Priority; 4] = [Priority::Critical, Priority::High, Priority::Normal, Priority::Low];
 
-    /// The name for people.
+    /// Returns the name, as users write it and as metrics show it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Priority::Critical => "critical",
@@ -38,12 +38,12 @@ impl Priority {
         }
     }
 
-    /// The number in the store: the smaller, the more urgent.
+    /// Returns the number that the store keeps: the smaller, the more urgent.
     pub const fn rank(self) -> i16 {
         self as i16
     }
 
-    /// The class of a number in the store.
+    /// Returns the class of a stored number.
     pub fn from_rank(rank: i16) -> Result<Self, UnknownPriority> {
         Priority::ALL
             .into_iter()
@@ -58,7 +58,7 @@ impl fmt::Display for Priority {
     }
 }
 
-/// A priority nobody has heard of.
+/// The text or number is not a priority.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a priority: critical, high, normal or low")]
 pub struct UnknownPriority(pub String);
@@ -84,73 +84,74 @@ pub struct NewJob {
     pub id: Uuid,
     /// The queue it goes to.
     pub queue: String,
-    /// What handler it is for.
+    /// The kind of work; selects the handler.
     pub kind: String,
     /// The version of the payload's shape.
     pub payload_version: i32,
     /// The handler's arguments.
     pub payload: Value,
-    /// How urgent it is.
+    /// Jobs of a more urgent priority are claimed first.
     pub priority: Priority,
-    /// Not before so much time has passed, by the store's clock.
+    /// How long the job waits before it is due, by the store's clock.
     pub delay: Duration,
     /// How often it may be started before it is dead.
     pub max_attempts: u32,
-    /// Attempts that count already: not zero for a job that is put back after its store has lost it.
+    /// Attempts that count already; above zero for a job that is put back after its store has lost it.
     pub attempts_used: u32,
     /// How long to wait between attempts.
     pub retry: RetryPolicy,
-    /// Whether another job stands for this one.
+    /// When another job stands in for this one; `None`: never.
     pub unique: Option<Unique>,
-    /// How many jobs of a key run in a queue at once.
+    /// Limits how many jobs of a key run in a queue at once.
     pub concurrency: Option<Concurrency>,
     /// Jobs of this key run one after another, by id: first in, first out.
     pub order_key: Option<String>,
-    /// How long it can be looked up how the job went, once it is done or cancelled. Nothing: it leaves at once.
+    /// How long the job's end can be looked up after it is done or cancelled. Zero: nothing is kept.
     pub keep_result: Duration,
 }
 
-/// When a job is not queued because another one of the same key stands for it.
+/// When a job is not queued because another one with the same key stands in for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unique {
-    /// The key, within the queue.
+    /// Unique within the queue.
     pub key: String,
-    /// For how long the other one stands for it.
+    /// For how long the other job stands in.
     pub rule: UniqueRule,
 }
 
-/// For how long a job stands for others of its unique key. The rule is that of the job which is pushed, whatever the
-/// other one was pushed under.
+/// For how long a job stands in for others with its unique key. The rule of the pushed job decides, not that of the job
+/// already there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UniqueRule {
-    /// While it waits, for its first attempt or for another; a running one gets one follow-up.
+    /// While it waits, for its first attempt or a retry; a running job gets one follow-up.
     WhileWaiting,
     /// While it waits or runs.
     UntilDone,
-    /// For so long from its push, whatever has become of it, and while it waits. The time starts with a push of this rule.
+    /// For this time from its push, even if it has left the queue, and while it waits. The time starts with a push
+    /// under this rule.
     For(Duration),
-    /// While it waits, and the payload that is pushed is merged into its own: see [`crate::coalesce`].
+    /// While it waits; the pushed payload is merged into its own: see [`crate::coalesce`].
     Coalesce,
 }
 
-/// How many jobs of a key run in a queue at once.
+/// Limits how many jobs of a key run in a queue at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Concurrency {
-    /// The key, within the queue.
+    /// Names the group of jobs within the queue.
     pub key: String,
-    /// At most so many; at least one. Of jobs with different limits each keeps its own.
+    /// The most running jobs, at least one. Among jobs with different limits each follows its own.
     pub limit: u32,
 }
 
 impl Concurrency {
-    /// One at a time.
+    /// Allows one running job at a time.
     pub fn one(key: impl Into<String>) -> Self {
         Self { key: key.into(), limit: 1 }
     }
 }
 
 impl NewJob {
-    /// A job of this kind with a new id and the usual settings: queue `default`, normal priority, four attempts.
+    /// Creates a job of this kind with a new id and the defaults: queue `default`, normal priority, four attempts.
     pub fn new(kind: impl Into<String>, payload: Value) -> Self {
         Self {
             id: Uuid::now_v7(),
@@ -171,61 +172,61 @@ impl NewJob {
     }
 }
 
-/// A job as a worker gets it, at the moment of its claim.
+/// A job as a worker receives it, at the moment of its claim.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClaimedJob {
-    /// The job's id.
+    /// Chosen by the caller that pushed it.
     pub id: Uuid,
     /// The queue it came from.
     pub queue: String,
-    /// What handler it is for.
+    /// The kind of work; selects the handler.
     pub kind: String,
     /// The version of the payload's shape.
     pub payload_version: i32,
     /// The handler's arguments, not decoded here.
     pub payload: Value,
-    /// How urgent it is.
+    /// The priority it was pushed with.
     pub priority: Priority,
     /// The number of this attempt, from 1.
     pub attempt: u32,
-    /// How often it may be started.
+    /// How often the job may be started before it is dead.
     pub max_attempts: u32,
-    /// Proof of this claim; every later call presents it.
+    /// The token of this claim; every later call presents it.
     pub token: i64,
-    /// The key of which no more than so many jobs run.
+    /// The key that limits how many of its jobs run at once.
     pub concurrency_key: Option<String>,
-    /// The key within which order is kept.
+    /// The key whose jobs run one after another.
     pub order_key: Option<String>,
-    /// How the attempt before ended, if there was one.
+    /// The error of the previous failed attempt; `None` if there was none.
     pub last_error: Option<String>,
-    /// When it was pushed.
+    /// The time of its push, by the store's clock.
     pub enqueued_at: DateTime<Utc>,
-    /// When it was due.
+    /// The time it was due, by the store's clock.
     pub run_at: DateTime<Utc>,
 }
 
 impl ClaimedJob {
-    /// The job and the proof of its claim.
+    /// Returns the job's id and the token of its claim.
     pub fn lease_ref(&self) -> LeaseRef {
         LeaseRef { id: self.id, token: self.token }
     }
 
-    /// Is a retry of this attempt the end of the job?
+    /// True if a retry of this attempt would make the job dead.
     pub fn is_last_attempt(&self) -> bool {
         self.attempt >= self.max_attempts
     }
 }
 
-/// What a handler is given: the job, and the lease under which it runs.
+/// What a handler receives: the job, and the lease under which it runs.
 #[derive(Debug, Clone)]
 pub struct LeasedJob {
-    /// The job.
+    /// The claimed job.
     pub job: ClaimedJob,
-    /// Its lease, to be asked before every effect.
+    /// The lease; check it before every effect.
     pub lease: Lease,
 }
 
-/// A stored job as lists and pages show it.
+/// A stored job, as lists show it.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs, reason = "the fields are the columns, described at NewJob and ClaimedJob")]
 pub struct Job {
@@ -256,39 +257,39 @@ pub struct Job {
     pub finished_at: Option<DateTime<Utc>>,
 }
 
-/// An attempt that failed, as the job's history keeps it.
+/// An ended attempt in a job's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PastAttempt {
     /// Its number, from 1.
     pub attempt: u32,
-    /// Who made it.
+    /// The id of the worker; `None` if it is not known.
     pub worker: Option<String>,
-    /// When it ended, by the store's clock.
+    /// The time it ended, by the store's clock.
     pub ended_at: DateTime<Utc>,
-    /// How: `retry`, `dead` or `crashed` (its lease ran out).
+    /// `retry`, `dead` or `crashed` (its lease ran out).
     pub outcome: String,
-    /// What went wrong.
+    /// The error's text, if there was one.
     pub error: Option<String>,
 }
 
-/// How a job went that has left the queue; kept for [`NewJob::keep_result`].
+/// The end of a job that has left the queue; kept for [`NewJob::keep_result`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ended {
-    /// The job.
+    /// The job's id.
     pub id: Uuid,
     /// The queue it was in.
     pub queue: String,
-    /// What handler it was for.
+    /// The kind of work.
     pub kind: String,
-    /// It was cancelled; else it is done.
+    /// True if the job was cancelled, false if it is done.
     pub cancelled: bool,
-    /// What the handler answered, if it answered anything.
+    /// The handler's result, if it returned one.
     pub result: Option<Value>,
-    /// The error of the last attempt that failed, if one did.
+    /// The error of the last failed attempt, if there was one.
     pub last_error: Option<String>,
     /// How often it was started.
     pub attempt: u32,
-    /// When it left.
+    /// The time it left the queue, by the store's clock.
     pub ended_at: DateTime<Utc>,
 }
 

@@ -1,7 +1,7 @@
-//! Renews the leases of claimed jobs until their settlement is in the store.
+//! Renews the leases of claimed jobs until their outcomes are stored.
 //!
-//! It has a thread, a runtime and a connection of its own: a handler that blocks every thread of the worker's runtime,
-//! or holds every connection of the pool, keeps its lease all the same.
+//! It has its own thread, runtime and connection: leases are renewed even if a handler blocks every thread of the
+//! worker's runtime or uses every connection of the pool.
 
 use std::{
     collections::HashMap,
@@ -38,33 +38,33 @@ enum Command {
     Stop,
 }
 
-/// Where leases are handed over.
+/// Sends leases to the [`Keeper`].
 #[derive(Debug, Clone)]
 pub(crate) struct KeeperHandle(UnboundedSender<Command>);
 
 impl KeeperHandle {
-    /// Renews these from now on.
+    /// Starts to renew these leases.
     pub(crate) fn hold(&self, leases: Vec<Lease>) {
         self.send(Command::Hold(leases));
     }
 
-    /// Renews these no more: they are settled, given back or abandoned.
+    /// Stops renewing these leases: their jobs are settled, given back or abandoned.
     pub(crate) fn forget(&self, leases: Vec<LeaseRef>) {
         self.send(Command::Forget(leases));
     }
 
-    /// Renews nothing any more.
+    /// Stops all renewals and ends the thread.
     pub(crate) fn stop(&self) {
         self.send(Command::Stop);
     }
 
-    /// A keeper that is gone has nothing to keep.
+    /// An ended keeper has no leases to renew, so a failed send is ignored.
     fn send(&self, command: Command) {
         let _ = self.0.send(command);
     }
 }
 
-/// The keeper before it is started.
+/// Holds the leases; [`Keeper::start`] runs it.
 #[derive(Debug)]
 pub(crate) struct Keeper {
     backend: Arc<dyn Backend>,
@@ -73,9 +73,9 @@ pub(crate) struct Keeper {
     meter: Arc<Meter>,
     commands: UnboundedReceiver<Command>,
     held: HashMap<LeaseRef, Lease>,
-    /// When a cancel was last heard of.
+    /// The time of the latest hint of a cancellation.
     cancelled_at: Option<Instant>,
-    /// Ask about every lease at once.
+    /// Renew every lease at once.
     hurry: bool,
 }
 
@@ -100,14 +100,14 @@ impl Keeper {
         (KeeperHandle(sender), keeper)
     }
 
-    /// Starts the thread. It ends at [`KeeperHandle::stop`], or when nobody can hand over leases any more.
+    /// Starts the thread. It ends at [`KeeperHandle::stop`], or when every handle is dropped.
     pub(crate) fn start(self, tasks: Tasks, closing: CancellationToken) -> io::Result<()> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let keeper = Mutex::new(self);
         let run = move || {
             let work = || async { keeper.lock().await.run().await };
             runtime.block_on(tasks.keep("lease keeper", &closing, work));
-            // A connection that hangs does not hold up the end.
+            // A hanging connection must not delay the end.
             runtime.shutdown_timeout(Duration::from_millis(100));
         };
         thread::Builder::new().name("syncline-leases".to_owned()).spawn(run).map(drop)
@@ -149,19 +149,19 @@ impl Keeper {
                 backoff.reset();
                 Duration::ZERO
             } else {
-                // Often enough to renew in time once the store answers again.
+                // Short enough to renew in time once the store answers again.
                 backoff.next().min(self.config.lease / 10)
             };
             not_before = Instant::now() + pause;
         }
     }
 
-    /// False: stop.
+    /// Returns false if the keeper must stop.
     fn obey(&mut self, commands: &mut Vec<Command>) -> bool {
         for command in mem::take(commands) {
             match command {
                 Command::Hold(leases) => {
-                    // A job that was claimed before the cancel and arrives after it may be the one it was for.
+                    // The cancellation may concern a job that was claimed before it and arrives here after it.
                     self.hurry |= leases.iter().any(|lease| Some(lease.asked()) <= self.cancelled_at);
                     self.held.extend(leases.into_iter().map(|lease| (lease.claim(), lease)));
                 }
@@ -176,8 +176,8 @@ impl Keeper {
         true
     }
 
-    /// Renews what is due, and what soon will be in the same call; everything after a cancel, since only the store
-    /// knows whom it concerns. False: the store did not answer.
+    /// Renews the leases that are due or almost due in one call; after a cancellation all leases, since only the store
+    /// knows which job it concerns. Returns false if the store did not answer.
     async fn renew(&mut self) -> bool {
         let hurry = mem::take(&mut self.hurry);
         let soon = Instant::now() + if hurry { self.config.lease } else { self.config.lease / 10 };
@@ -215,18 +215,18 @@ impl Keeper {
 
     fn lost(&mut self, lease: &Lease) {
         self.held.remove(&lease.claim());
-        // A finished job's row may have gone to the store a moment ago: that is no loss.
+        // The outcome of a finished job may just have been stored; this is not a loss.
         if !lease.is_finished() {
             tracing::warn!(job = %lease.claim(), "the job has lost its lease");
             self.meter.lease_lost();
             self.config.observe(&SourceEvent::LeaseLost(lease.claim()));
         }
-        // Last, so that the loss is told before what the job makes of it.
+        // Last, so that observers learn of the loss before the handler reacts to it.
         lease.lose();
     }
 }
 
-/// Waits until then; without a time, for ever.
+/// Waits until `then`; for ever if it is `None`.
 async fn until(then: Option<Instant>) {
     match then {
         Some(then) => time::sleep_until(then.into()).await,

@@ -13,11 +13,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::backend::{Backend, Error, LeaseRef};
 
-/// The right to run a job. Clones are the same lease.
+/// The right to run a job. Clones share the lease.
 ///
-/// It is judged by this machine's monotonic clock, from the moment before the store was last asked, so that it is
-/// never taken for valid after the store has let it go. SQL state has a fence of its own; before an effect that
-/// nothing else can fence, such as a call to a platform, ask [`Lease::valid`].
+/// Its end is computed by this machine's monotonic clock, from the moment before the latest request to the store, so
+/// that it is never taken for valid after it has ended in the store. Writes to SQL are fenced separately; before an
+/// effect without a fence, such as a call to a platform, check [`Lease::valid`].
 #[derive(Debug, Clone)]
 pub struct Lease {
     backend: Arc<dyn Backend>,
@@ -29,19 +29,19 @@ struct Shared {
     claim: LeaseRef,
     length: Duration,
     born: Instant,
-    /// Microseconds after `born` at which it ends.
+    /// The end, in microseconds after `born`.
     ends: AtomicU64,
     lost: AtomicBool,
     cancel_requested: AtomicBool,
-    /// Its worker ends and cannot wait for it.
+    /// The worker is ending and cannot wait for the job.
     interrupted: AtomicBool,
-    /// The handler has ended; only its settlement is still under way.
+    /// The handler has ended; only the settlement is pending.
     finished: AtomicBool,
     stop: CancellationToken,
 }
 
 impl Lease {
-    /// A lease that was asked for at this moment. Nothing renews it unless a source does, which serves a handler's test.
+    /// Creates a lease requested at `asked`. Only a source renews leases; without one this is for tests of handlers.
     pub fn new(backend: Arc<dyn Backend>, claim: LeaseRef, asked: Instant, length: Duration) -> Self {
         let shared = Shared {
             claim,
@@ -57,22 +57,22 @@ impl Lease {
         Self { backend, shared: Arc::new(shared) }
     }
 
-    /// Which claim it stands for.
+    /// Returns the claim that the lease belongs to.
     pub fn claim(&self) -> LeaseRef {
         self.shared.claim
     }
 
-    /// May the job still act?
+    /// True if the job may still act.
     pub fn valid(&self) -> bool {
         !self.is_lost() && !self.is_interrupted() && Instant::now() < self.deadline()
     }
 
-    /// Until when it holds unless it is renewed; renewals move it.
+    /// Returns when the lease ends unless it is renewed; a renewal moves it.
     pub fn deadline(&self) -> Instant {
         self.shared.born + Duration::from_micros(self.shared.ends.load(Ordering::Acquire))
     }
 
-    /// Ends when the job should stop: somebody cancelled it, its lease is lost, or its worker ends.
+    /// Waits until the job should stop: it was cancelled, its lease is lost, or its worker is ending.
     pub async fn cancelled(&self) {
         self.shared.stop.cancelled().await;
     }
@@ -82,34 +82,35 @@ impl Lease {
         &self.shared.stop
     }
 
-    /// Did somebody ask the job to stop?
+    /// True if a cancellation of the job was requested.
     pub fn cancel_requested(&self) -> bool {
         self.shared.cancel_requested.load(Ordering::Acquire)
     }
 
-    /// Asks the job to stop because its worker ends: from now on it may not act. If its handler then answers with a snooze,
-    /// the job is given back: it keeps its place in line, and no attempt is used.
+    /// Stops the job because its worker is ending; from now on it may not act. If its handler then returns
+    /// [`Outcome::Snooze`](crate::Outcome::Snooze), the job is given back: it keeps its place in line, and no attempt
+    /// is used.
     pub fn interrupt(&self) {
         self.shared.interrupted.store(true, Ordering::Release);
         self.shared.stop.cancel();
     }
 
-    /// Does its worker end?
+    /// True if the job's worker is ending.
     pub fn is_interrupted(&self) -> bool {
         self.shared.interrupted.load(Ordering::Acquire)
     }
 
-    /// Has another claim taken the job?
+    /// True if another claim has taken the job.
     pub fn is_lost(&self) -> bool {
         self.shared.lost.load(Ordering::Acquire)
     }
 
-    /// Notes for people how far the job has come. False: the lease is lost.
+    /// Stores the job's progress, for display. Returns false if the lease is lost.
     pub async fn progress(&self, progress: &Value) -> Result<bool, Error> {
         self.backend.progress(self.shared.claim, progress).await
     }
 
-    /// When the claim was asked for.
+    /// Returns when the claim was requested.
     pub(crate) fn asked(&self) -> Instant {
         self.shared.born
     }
@@ -118,12 +119,12 @@ impl Lease {
         self.shared.length
     }
 
-    /// When to renew it: a third of its length after the last success.
+    /// Returns when to renew the lease: a third of its length after the last success.
     pub(crate) fn renew_at(&self) -> Instant {
         self.deadline() - self.shared.length * 2 / 3
     }
 
-    /// The store extended it when asked at this moment.
+    /// Notes that the store extended the lease on a request made at `asked`.
     pub(crate) fn renewed(&self, asked: Instant) {
         let ends = asked.saturating_duration_since(self.shared.born) + self.shared.length;
         self.shared.ends.store(micros(ends), Ordering::Release);

@@ -1,14 +1,14 @@
-//! Jobs in, leases out: the queue behind one promise.
+//! A job queue with leases, over several stores.
 //!
-//! Whoever has work pushes a [`NewJob`]; a worker claims it as a [`LeasedJob`], which is the job together with the
-//! lease under which it runs, and hands back an [`Outcome`]. The queue knows neither runs nor syncs: a payload is JSON
-//! with a version, and what it means is the handler's business.
+//! A producer pushes a [`NewJob`]. A worker claims it as a [`LeasedJob`], which is the job with the lease under which
+//! it runs, and returns an [`Outcome`]. The queue knows neither runs nor syncs: a payload is JSON with a version, and
+//! its meaning is up to the handler.
 //!
-//! - [`Backend`] is the contract, `SqlBackend` keeps it over SQLite and PostgreSQL, `RedisBackend` over Redis and
+//! - [`Backend`] is the contract. `SqlBackend` implements it over SQLite and PostgreSQL, `RedisBackend` over Redis and
 //!   Valkey.
 //! - [`QueueSource`] makes any backend a source for an apalis worker.
-//! - [`client`] is how other services ask for runs.
-//! - [`State`] has the diagram of a job's life.
+//! - [`client`] is how other services request runs.
+//! - [`State`] has the diagram of a job's states.
 
 #![warn(missing_docs)]
 

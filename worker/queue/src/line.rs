@@ -1,4 +1,4 @@
-//! Claimed jobs on their way to a handler, and the count of slots they take.
+//! The claimed jobs that wait for a handler, and the count of slots in use.
 
 use std::{
     collections::VecDeque,
@@ -15,14 +15,14 @@ use tokio::sync::Notify;
 use crate::job::LeasedJob;
 
 /// The short line between the fetcher and the worker. A job takes a place from its claim until its handler has ended,
-/// and a slot from when it is handed out.
+/// and a slot from when the worker takes it.
 #[derive(Debug)]
 pub(crate) struct Line {
     slots: usize,
     places: usize,
     /// Slots in use.
     running: AtomicUsize,
-    /// Places in use: running, or ready.
+    /// Places in use, by running and by ready jobs.
     taken: AtomicUsize,
     ready: Mutex<VecDeque<LeasedJob>>,
     worker: AtomicWaker,
@@ -42,7 +42,7 @@ impl Line {
         }
     }
 
-    /// How many jobs it has room for.
+    /// Returns how many more jobs fit.
     pub(crate) fn room(&self) -> usize {
         self.places.saturating_sub(self.taken.load(Ordering::Acquire))
     }
@@ -56,7 +56,7 @@ impl Line {
     }
 
     pub(crate) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<LeasedJob> {
-        // Registered before the look, so that a job put in between wakes the worker.
+        // Register before the check, so that a job added in between wakes the worker.
         self.worker.register(cx.waker());
         if self.running.load(Ordering::Acquire) >= self.slots {
             return Poll::Pending;
@@ -70,14 +70,14 @@ impl Line {
         }
     }
 
-    /// Takes out what no handler has been given.
+    /// Removes and returns the jobs that no handler has taken.
     pub(crate) fn drain(&self) -> Vec<LeasedJob> {
         let jobs: Vec<_> = self.ready().drain(..).collect();
         self.taken.fetch_sub(jobs.len(), Ordering::AcqRel);
         jobs
     }
 
-    /// The handler of a job that was handed out has ended.
+    /// Frees the slot and the place of a job whose handler has ended.
     pub(crate) fn free(&self) {
         self.running.fetch_sub(1, Ordering::AcqRel);
         self.taken.fetch_sub(1, Ordering::AcqRel);
@@ -85,7 +85,7 @@ impl Line {
         self.worker.wake();
     }
 
-    /// Waits for a handler to end, unless one has since the last call.
+    /// Waits for a handler to end; returns at once if one has ended since the last call.
     pub(crate) async fn freed(&self) {
         self.freed.notified().await;
     }

@@ -1,7 +1,7 @@
-//! What sources and stores count, for whoever installed a recorder of the crate `metrics`.
+//! The metrics of sources and stores, recorded through the crate `metrics`.
 //!
-//! A process counts what it did itself; the sum over all processes is the queue's. How many jobs stand in which state
-//! is not counted here but asked of the store, see [`crate::Backend::counts`].
+//! Each process counts what it did itself; the queue's value is the sum over all processes. The number of jobs per
+//! state is not counted here but read from the store, see [`crate::Backend::counts`].
 
 use std::{fmt, time::Duration};
 
@@ -12,22 +12,22 @@ use crate::{
     job::{NewJob, Priority},
 };
 
-/// Jobs handed to the store, by queue, priority and what became of them.
+/// Pushed jobs, by queue, priority and result.
 const PUSHED: &str = "syncline_queue_pushed_total";
-/// Background tasks that were started again, by task.
+/// Restarts of background tasks, by task.
 pub(crate) const RESTARTS: &str = "syncline_task_restarts_total";
 /// Jobs that left a worker, by queue, priority and outcome.
 const SETTLED: &str = "syncline_queue_settled_total";
-/// From due to started.
+/// The time from due to started.
 const WAIT: &str = "syncline_queue_wait_seconds";
-/// From started to ended.
+/// The time from started to ended.
 const RUN: &str = "syncline_queue_run_seconds";
-/// Leases that ran out and were found.
+/// Expired leases that were found.
 const TAKEOVERS: &str = "syncline_queue_takeovers_total";
 /// Jobs that lost their lease while they ran here.
 const LOST: &str = "syncline_queue_leases_lost_total";
 
-/// Says what the metrics mean; once, after the recorder is installed.
+/// Describes the metrics. Call it once, after the recorder is installed.
 pub fn describe_metrics() {
     describe_counter!(PUSHED, "Jobs handed to the queue by this process, by what became of them.");
     describe_counter!(SETTLED, "Jobs that this process gave out of its hands, by how they went.");
@@ -41,9 +41,9 @@ pub fn describe_metrics() {
     describe_counter!(LOST, "Jobs that lost their lease while they ran in this process.");
 }
 
-/// Counts a push.
+/// Counts the results of a push.
 pub(crate) fn pushed(jobs: &[NewJob], pushed: &[Pushed]) {
-    // Most calls are of one kind; the counter is looked up once for each stretch of equal ones.
+    // Most calls have jobs of one kind; the counter is looked up once per stretch of equal ones.
     let mut stretch: Option<(&str, Priority, &'static str, u64)> = None;
     let flush = |stretch: Option<(&str, Priority, &'static str, u64)>| {
         if let Some((queue, priority, result, jobs)) = stretch {

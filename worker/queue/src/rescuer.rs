@@ -1,4 +1,4 @@
-//! Looks for leases that ran out, of whichever worker.
+//! Searches for expired leases, of any worker.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::{
     retry::jitter,
 };
 
-/// How long one call may take.
+/// The timeout of one call.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Rescuer {
@@ -25,8 +25,8 @@ pub(crate) struct Rescuer {
 }
 
 impl Rescuer {
-    /// Runs until the source closes. The waits are drawn, so that replicas take turns rather than all look at once; the
-    /// first is short, since a start often follows a crash.
+    /// Runs until the source closes. The waits are random, so that replicas take turns; the first is short, since a
+    /// start often follows a crash.
     pub(crate) async fn run(&self) {
         let Self { backend, config, health, meter, closing } = self;
         let interval = config.rescue_interval;
@@ -37,7 +37,7 @@ impl Rescuer {
                 Ok(Ok(rescued)) => {
                     health.succeeded(Part::Rescuer);
                     if !rescued.is_empty() {
-                        // A worker that died with many jobs leaves more than one call takes.
+                        // A worker that died with many jobs may leave more than one call takes.
                         wait = Duration::from_millis(10);
                     }
                     for rescued in rescued {

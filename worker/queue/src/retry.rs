@@ -1,16 +1,16 @@
-//! How long a job waits before its next attempt: exponential, with full jitter.
+//! How long a job waits before its next attempt: exponential backoff with full jitter.
 //!
-//! The only file that names the crate `backoff`. It draws from `interval × (1 ± factor)`, so half the base, half the
-//! cap and a factor of one give a draw between nothing and the whole interval, and never above the cap.
+//! The only file that uses the crate `backoff`. It draws from `interval × (1 ± factor)`, so half the base, half the cap
+//! and a factor of one give a draw between zero and the whole interval, never above the cap.
 
 use std::time::Duration;
 
 use backoff::{SystemClock, backoff::Backoff, exponential::ExponentialBackoff};
 
-/// No retry waits longer, whatever a platform says.
+/// The longest delay of a retry, even if a platform asks for more.
 pub const MAX_DELAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How a job's delays grow: the base after the first failure, doubled with each one more, up to the cap.
+/// How a job's delays grow: the base after the first failure, doubled after each further one, up to the cap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// The upper bound of the first delay.
@@ -26,7 +26,7 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// The longest delay that can follow this attempt (from 1).
+    /// Returns the longest delay that can follow this attempt (from 1).
     pub fn bound(&self, attempt: u32) -> Duration {
         let cap = self.cap.min(MAX_DELAY);
         let doublings = attempt.saturating_sub(1).min(63);
@@ -35,14 +35,14 @@ impl RetryPolicy {
         if bound >= cap.as_secs_f64() { cap } else { Duration::from_secs_f64(bound) }
     }
 
-    /// A delay after this attempt (from 1). What a platform asked for is the minimum, within [`MAX_DELAY`].
+    /// Draws the delay after this attempt (from 1). A platform's delay is the minimum, up to [`MAX_DELAY`].
     pub fn delay(&self, attempt: u32, at_least: Option<Duration>) -> Duration {
         let drawn = jitter(self.bound(attempt));
         drawn.max(at_least.unwrap_or_default().min(MAX_DELAY))
     }
 }
 
-/// A draw between nothing and the bound.
+/// Draws a duration between zero and the bound.
 pub fn jitter(bound: Duration) -> Duration {
     let half = bound / 2;
     let mut backoff: ExponentialBackoff<SystemClock> = ExponentialBackoff {
@@ -56,7 +56,7 @@ pub fn jitter(bound: Duration) -> Duration {
     backoff.next_backoff().unwrap_or(bound).min(bound)
 }
 
-/// Waits between calls to a store that does not answer: short at first, a few seconds in the end.
+/// Waits between calls to a store that does not answer, growing to a few seconds.
 #[derive(Debug)]
 pub(crate) struct StoreBackoff {
     policy: RetryPolicy,
@@ -73,7 +73,7 @@ impl StoreBackoff {
         self.failures = 0;
     }
 
-    /// Half of the bound is certain, so that a store in trouble is never asked in a tight loop.
+    /// At least half of the bound, so that a failing store is never called in a tight loop.
     pub(crate) fn next(&mut self) -> Duration {
         self.failures = self.failures.saturating_add(1);
         let half = self.policy.bound(self.failures) / 2;
@@ -87,7 +87,7 @@ mod tests {
 
     use super::*;
 
-    /// The seed picks policies and attempts; the draws themselves are the crate's own, so each case draws many.
+    /// The seed picks policies and attempts; the crate draws the delays itself, so each case has many draws.
     #[test]
     fn every_draw_is_within_its_bound() {
         let mut random = StdRng::seed_from_u64(0x5EED);

@@ -1,4 +1,4 @@
-//! The background tasks of a source, from start to close.
+//! Starts and closes the background tasks of a source.
 
 use std::{future::Future, io, sync::Arc, time::Instant};
 
@@ -20,7 +20,7 @@ use crate::{
     rescuer::Rescuer,
 };
 
-/// What handlers and background tasks share.
+/// Shared by handlers and background tasks.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) line: Line,
@@ -65,7 +65,7 @@ impl Parts {
         Self { shared: Arc::new(shared), backend, config, health, closing, keeper, acknowledger }
     }
 
-    /// Starts everything; the gate tells what the worker wants.
+    /// Starts all tasks; `gate` returns what the worker wants.
     pub(crate) fn start(
         self,
         runtime: &Handle,
@@ -106,7 +106,8 @@ impl Parts {
     }
 }
 
-/// A started source. Dropped without [`Running::close`] it gives back and stores what it can on its own.
+/// A started source. If it is dropped without [`Running::close`], its tasks still give back jobs and store outcomes as
+/// far as they can.
 #[derive(Debug)]
 pub(crate) struct Running {
     pub(crate) shared: Arc<Shared>,
@@ -116,8 +117,8 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Gives back what was not started, stores what is settled, lets go of the leases. Bounded in time; what is not
-    /// done by then is left to the leases, as after a crash.
+    /// Gives back the jobs that were not started, stores outcomes, and stops renewals. Bounded in time; the rest is
+    /// left to the leases, as after a crash.
     pub(crate) fn close(&mut self) -> impl Future<Output = ()> + Send + use<> {
         self.closing.cancel();
         let fetcher = self.fetcher.take();
@@ -144,8 +145,8 @@ impl Drop for Running {
     }
 }
 
-/// A job with a handler at work on it. It is settled once; dropped before that, its lease is left to run out, since
-/// the handler may be at work still somewhere else.
+/// A job whose handler runs. It is settled once. If it is dropped before that, its lease is left to run out, since the
+/// handler may still be running elsewhere.
 #[derive(Debug)]
 pub(crate) struct Started {
     shared: Arc<Shared>,
@@ -158,7 +159,7 @@ pub(crate) struct Started {
 impl Started {
     pub(crate) fn new(shared: Arc<Shared>, leased: &LeasedJob) -> Self {
         let (lease, priority) = (leased.lease.clone(), leased.job.priority);
-        // The due time is by the store's clock and this by ours: what the clocks differ is in it.
+        // The due time is by the store's clock and `now` by this machine's, so the wait includes their difference.
         let waited = (Utc::now() - leased.job.run_at).to_std().unwrap_or_default();
         shared.meter.started(priority, waited);
         Self { shared, lease, priority, began: Instant::now(), settled: false }

@@ -1,8 +1,8 @@
-//! The states of a job and the moves between them.
+//! The states of a job and the transitions between them.
 
 use std::{fmt, str::FromStr};
 
-/// Where a stored job stands. A job that is done, cancelled or discarded has no row any more.
+/// The state of a stored job. A job that is done, cancelled or discarded has no row any more.
 ///
 /// ```text
 ///            push
@@ -22,20 +22,20 @@ use std::{fmt, str::FromStr};
 ///   +----------------------------------------------------+
 /// ```
 ///
-/// Every move out of `running` but the rescue presents the token of its claim. A token that a later claim has
+/// Every move out of `running` except the rescue presents the token of its claim. A token that a later claim has
 /// replaced changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum State {
-    /// In line, or waiting for its time.
+    /// In line, or waiting for its due time.
     Waiting,
     /// Claimed by a worker, under a lease.
     Running,
-    /// Given up; stays for a person to replay or discard.
+    /// Given up; stays until a person replays or discards it.
     Dead,
 }
 
 impl State {
-    /// The name in the store.
+    /// Returns the name in the store.
     pub const fn as_str(self) -> &'static str {
         match self {
             State::Waiting => "waiting",
@@ -51,7 +51,7 @@ impl fmt::Display for State {
     }
 }
 
-/// A state nobody has heard of.
+/// The text is not a state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a state of a job: waiting, running or dead")]
 pub struct UnknownState(pub String);

@@ -1,4 +1,4 @@
-//! Background tasks that are started again when they end before they should.
+//! Background tasks that are restarted when they end too early.
 
 use std::{
     any::Any,
@@ -19,24 +19,24 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{meter::RESTARTS, retry::StoreBackoff};
 
-/// A task that has run for so long since its last end is well again.
+/// A task that has run for this long since its last end counts as well again.
 const STEADY: Duration = Duration::from_secs(10);
-/// A task that panics so often after it was told to close is left.
+/// A task that panics this often after it was told to close is not restarted.
 const TRIES_AT_CLOSE: u32 = 3;
 
-/// The background tasks of a process. Clones see the same.
+/// The background tasks of a process. Clones share their state.
 #[derive(Debug, Clone, Default)]
 pub struct Tasks {
     down: Arc<Mutex<BTreeMap<&'static str, Down>>>,
     plant: Option<Arc<Plant>>,
 }
 
-/// A task that ended before it should, and has not run steadily since.
+/// A task that ended too early, and has not run steadily since.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Down {
-    /// Why it ended the last time.
+    /// Why it last ended.
     pub error: String,
-    /// How often it was started again.
+    /// How often it was restarted.
     pub restarts: u32,
     /// When it first ended.
     pub since: Instant,
@@ -49,7 +49,7 @@ impl fmt::Display for Down {
     }
 }
 
-/// A panic that a test asks for: the task of this name panics once, shortly after its start.
+/// A panic for tests: the task of this name panics once, shortly after its start.
 #[derive(Debug)]
 struct Plant {
     task: String,
@@ -57,19 +57,19 @@ struct Plant {
 }
 
 impl Tasks {
-    /// Of a test process in which the task of this name panics once.
+    /// For tests: creates tasks of which the one of this name panics once.
     #[must_use]
     pub fn with_panic_in(task: impl Into<String>) -> Tasks {
         let plant = Plant { task: task.into(), done: AtomicBool::new(false) };
         Tasks { plant: Some(Arc::new(plant)), ..Tasks::default() }
     }
 
-    /// The tasks that ended before they should and have not run for ten seconds since.
+    /// Returns the tasks that ended too early and have not run for ten seconds since.
     pub fn down(&self) -> BTreeMap<&'static str, Down> {
         self.lock().clone()
     }
 
-    /// Runs a task until it ends after `closing` was cancelled. A task that ends or panics before is started again, with
+    /// Runs a task until it ends after `closing` was cancelled. A task that ends or panics earlier is restarted, with
     /// growing waits.
     pub async fn keep<F>(&self, name: &'static str, closing: &CancellationToken, work: impl Fn() -> F)
     where
@@ -105,7 +105,7 @@ impl Tasks {
                 }
                 continue;
             }
-            // What closes has something to finish.
+            // A closing task still has work to finish.
             let _ = time::timeout(backoff.next(), closing.cancelled()).await;
         }
     }
@@ -126,7 +126,7 @@ impl Tasks {
         }
     }
 
-    /// Never ends.
+    /// Marks the task as well once it has run for [`STEADY`]; never returns.
     async fn note_steady(&self, name: &'static str) {
         if self.lock().contains_key(name) {
             time::sleep(STEADY).await;
@@ -160,7 +160,7 @@ impl Tasks {
     }
 }
 
-/// What a panic said.
+/// Returns the message of a panic.
 pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
     if let Some(text) = panic.downcast_ref::<&str>() {
         (*text).to_owned()
@@ -177,7 +177,7 @@ mod tests {
 
     use super::*;
 
-    /// A task that panics the first times it is started, and then runs until it closes.
+    /// Keeps a task that panics at its first `panics` starts, and then runs until it closes.
     async fn kept(tasks: &Tasks, panics: u32, closing: &CancellationToken) -> u32 {
         let starts = AtomicU32::new(0);
         let work = || async {

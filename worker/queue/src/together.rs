@@ -1,7 +1,8 @@
-//! Calls made at the same time, carried out together.
+//! Carries out concurrent calls together.
 //!
-//! Whoever calls while nothing is under way is carried out at once. Who comes meanwhile waits until that is done, and then
-//! goes with everybody else who came. So a lone call is no slower, and many at once cost little more than one.
+//! A call that comes while nothing is in progress is carried out at once. Calls that come meanwhile wait until it is
+//! done, and are then carried out together. So a lone call is no slower, and many concurrent calls cost little more
+//! than one.
 
 use std::{
     fmt,
@@ -12,17 +13,17 @@ use std::{
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::{runtime::Handle, sync::oneshot};
 
-/// What carries calls out; it answers each, in the same order.
+/// Carries out calls; returns one answer each, in the same order.
 type CarryOut<Q, A> = dyn Fn(Vec<Q>) -> BoxFuture<'static, Vec<A>> + Send + Sync;
 
-/// Calls that meet here are carried out together. Clones share the meeting place.
+/// Carries out concurrent calls together. Clones share the line of waiting calls.
 pub struct Together<Q, A> {
     line: Arc<Mutex<Line<Q, A>>>,
     carry_out: Arc<CarryOut<Q, A>>,
     most: usize,
 }
 
-/// Whoever carried the call out ended without an answer: it panicked, or its runtime was shut down.
+/// The call ended without an answer: its carrier panicked, or the carrier's runtime was shut down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the call was cut short; whether it was carried out is not known")]
 pub struct CutShort;
@@ -33,7 +34,7 @@ struct Line<Q, A> {
 }
 
 impl<Q: Send + 'static, A: Send + 'static> Together<Q, A> {
-    /// Calls are carried out by this, at most so many together.
+    /// Creates one that carries out at most `most` calls together with `carry_out`.
     pub fn new(
         most: usize,
         carry_out: impl Fn(Vec<Q>) -> BoxFuture<'static, Vec<A>> + Send + Sync + 'static,
@@ -42,8 +43,8 @@ impl<Q: Send + 'static, A: Send + 'static> Together<Q, A> {
         Self { line: Arc::new(Mutex::new(line)), carry_out: Arc::new(carry_out), most: most.max(1) }
     }
 
-    /// Makes a call. A lone one that its caller gives up ends there, as any future does; one that goes with others is carried
-    /// out all the same.
+    /// Makes a call. If its caller drops the future, a lone call ends there, as any future does; a call that goes with
+    /// others is carried out all the same.
     pub async fn call(&self, request: Q) -> Result<A, CutShort> {
         let begun = {
             let mut line = locked(&self.line);
@@ -78,19 +79,19 @@ impl<Q: Send + 'static, A: Send + 'static> Together<Q, A> {
                 line.waiting.drain(..many).collect::<Vec<_>>()
             };
             let (requests, waiting): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-            // Without answers everybody is told that theirs was cut short, and the next have their turn.
+            // After a panic there are no answers: each caller gets [`CutShort`], and the next calls are carried out.
             let carried = AssertUnwindSafe((self.carry_out)(requests)).catch_unwind().await;
             for (answer, waits) in carried.unwrap_or_default().into_iter().zip(waiting) {
-                // Who does not wait any more does not care.
+                // The caller may have stopped waiting.
                 let _ = waits.send(answer);
             }
-            // They may have another call to make; so it goes with the others.
+            // The callers may make another call, which can then join the next batch.
             tokio::task::yield_now().await;
         }
     }
 }
 
-/// After a lone call: those who came meanwhile have their turn.
+/// After a lone call: carries out the calls that came meanwhile.
 struct Next<'a, Q: Send + 'static, A: Send + 'static> {
     together: &'a Together<Q, A>,
     busy: Option<Busy<Q, A>>,
@@ -112,7 +113,8 @@ impl<Q: Send + 'static, A: Send + 'static> Drop for Next<'_, Q, A> {
     }
 }
 
-/// While it is there, calls are carried out. Dropped before that is over, it sends home whoever waits: nobody would come.
+/// While it exists, calls are carried out. If it is dropped before the end, waiting calls fail, as nothing would carry
+/// them out.
 struct Busy<Q, A> {
     line: Arc<Mutex<Line<Q, A>>>,
     over: bool,
@@ -150,7 +152,7 @@ mod tests {
 
     use super::*;
 
-    /// Answers each with how many were carried out with it; 13 makes it panic.
+    /// Returns for each call how many were carried out with it; 13 makes it panic.
     fn counting(most: usize) -> Together<u32, (u32, usize)> {
         Together::new(most, |requests| {
             Box::pin(async move {

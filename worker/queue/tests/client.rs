@@ -1,4 +1,4 @@
-//! What other services use: the document, the inbox, the client.
+//! Tests of the interface for other services: the document, the inbox, the client.
 
 #![allow(clippy::expect_used, reason = "in a test this is how to fail")]
 

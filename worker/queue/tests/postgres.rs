@@ -1,4 +1,4 @@
-//! The queue's promises, kept on PostgreSQL.
+//! The queue's contract on PostgreSQL.
 
 #![allow(clippy::expect_used, reason = "in a test this is how to fail")]
 

@@ -1,4 +1,4 @@
-//! The queue's promises, kept on Redis.
+//! The queue's contract on Redis.
 
 #![allow(clippy::expect_used, reason = "in a test this is how to fail")]
 

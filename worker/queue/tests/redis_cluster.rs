@@ -1,4 +1,4 @@
-//! The queue's promises, kept on a cluster of three Redis servers.
+//! The queue's contract on a cluster of three Redis servers.
 
 #![allow(clippy::expect_used, reason = "in a test this is how to fail")]
 
@@ -15,7 +15,7 @@ use support::redis::{backend, cluster, prefix};
 
 conformance::promises!(cluster);
 
-/// Each queue is in one place, and different queues are in different ones.
+/// Each queue is on one node, and different queues are on different ones.
 #[tokio::test]
 async fn queues_are_spread_over_the_nodes() {
     spread(Cluster::start).await;

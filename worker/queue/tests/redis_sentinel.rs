@@ -1,4 +1,4 @@
-//! The queue over a master that sentinels watch: when it is lost, work goes on with whom they name next.
+//! The queue over a master that sentinels watch: after its loss, calls go to the new master.
 
 #![allow(clippy::expect_used, reason = "in a test this is how to fail")]
 
@@ -45,7 +45,7 @@ async fn outlives_its_master<E: std::fmt::Debug + Send + 'static>(start: fn() ->
     let master = Mutex::new(&mut servers.servers[0]);
     master.lock().expect("the master").kill().expect("a kill");
     let after = job("after");
-    // Until the sentinels agree nobody takes it, and the error says that this passes.
+    // Until the sentinels agree, pushes fail with a temporary error.
     eventually("another master", || async {
         match backend.push(std::slice::from_ref(&after)).await {
             Ok(_) => Some(()),

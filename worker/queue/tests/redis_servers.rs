@@ -1,4 +1,4 @@
-//! Redis as it is run: with a password, with users, with TLS, short of memory, killed and started again.
+//! Redis in various setups: with a password, users, TLS, too little memory, killed and restarted.
 
 #![allow(clippy::expect_used, reason = "in a test this is how to fail")]
 
@@ -115,7 +115,7 @@ async fn jobs_outlive_a_server_that_writes_everything_down() {
         server
     });
     let _server = server.await.expect("a thread");
-    // The connection broke while nobody used it, and the scripts are gone.
+    // The connection broke while it was idle, and the scripts are gone.
     let settled = settle(&backend, &running[1], Outcome::Done).await;
     assert!(matches!(settled, Settled::Applied(_)), "{settled:?}");
     assert_eq!(settle(&backend, &running[0], Outcome::Done).await, Settled::Stale);
@@ -172,7 +172,7 @@ async fn a_server_that_is_not_there_is_waited_for() {
     let backend = RedisBackend::new("redis://127.0.0.1:1", RedisConfig::default()).expect("a URL");
     let error = backend.push(&[job("job")]).await.expect_err("nobody there");
     assert!(error.is_temporary(), "{error:?}");
-    // Those who ask together hear the same, with the reason.
+    // Concurrent callers get the same error, with its cause.
     let jobs: Vec<_> = (0..9).map(|_| [job("job")]).collect();
     for answer in join_all(jobs.iter().map(|one| backend.push(one))).await {
         let error = answer.expect_err("nobody there");

@@ -1,4 +1,4 @@
-//! The queue's promises, kept on SQLite.
+//! The queue's contract on SQLite.
 
 #![allow(clippy::expect_used, reason = "in a test this is how to fail")]
 

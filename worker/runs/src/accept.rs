@@ -1,4 +1,4 @@
-//! Accepting runs: the row first, the queue second; in one transaction where they share a database.
+//! Accepts runs: writes the row first, then the job; both in one transaction if they are in one database.
 
 use std::sync::Arc;
 
@@ -18,13 +18,13 @@ use super::{
     run::{Accepted, NewRun},
 };
 
-/// How often an insert looks again when the run in its way goes between two statements.
+/// How often an insert tries again if the conflicting run disappears between two statements.
 const TRIES: usize = 5;
 
-/// Accepts a run. With a store of its own that is away the run is accepted all the same: its row waits, and the
-/// dispatcher hands it over. A queue that is full refuses it, and nothing is written.
+/// Accepts a run. If the queue has its own store and that store is down, the run is accepted all the same: its row
+/// waits for the dispatcher. If the queue is full the run is refused, and nothing is written.
 ///
-/// Runs that are asked for at the same time share a transaction.
+/// Concurrent requests share a transaction.
 pub async fn accept(db: &DatabaseConnection, queue: &RunQueue, run: &NewRun) -> Result<Accepted, Error> {
     queue.check_room(db).await?;
     let key = waiting_key(run).map_err(|error| DbErr::Json(error.to_string()))?;
@@ -35,7 +35,7 @@ pub async fn accept(db: &DatabaseConnection, queue: &RunQueue, run: &NewRun) -> 
     queue.accepting().call(asked).await.map_err(|cut| Error::Unavailable(cut.into()))?
 }
 
-/// Accepts a run in a transaction of its own, whatever is in its way.
+/// Accepts a run in a transaction of its own; also handles conflicting runs.
 pub(super) async fn accept_alone(
     db: &DatabaseConnection,
     queue: &RunQueue,
@@ -78,14 +78,14 @@ pub(super) async fn accept_alone(
     }
 }
 
-/// Accepts a run within the caller's transaction, whether there is room or not: what follows from other work is part of
-/// it. Nothing was written when this answers other than [`Accepted::New`]. Call [`committed`] after the commit.
+/// Accepts a run within the caller's transaction, even if the queue is full: the run is part of other work. Nothing is
+/// written if this does not return [`Accepted::New`]. Call [`committed`] after the commit.
 pub async fn accept_in(tx: &DatabaseTransaction, queue: &RunQueue, run: &NewRun) -> Result<Accepted, Error> {
     let key = waiting_key(run).map_err(|error| DbErr::Json(error.to_string()))?;
     accept_as(tx, queue, run, key.as_deref()).await
 }
 
-/// The same under a key of the caller's choice.
+/// The same with a waiting key of the caller's choice.
 pub(super) async fn accept_as(
     tx: &DatabaseTransaction,
     queue: &RunQueue,
@@ -100,7 +100,7 @@ pub(super) async fn accept_as(
     };
     if let (Some(sql), false) = (sql, inserted.paused) {
         let job = Facts::new(inserted.id, run, key).job(now);
-        // A run that waits for another attempt has no waiting key any more, but its job still stands for others.
+        // A run that waits for a retry has no waiting key any more, but its job still stands in for others.
         if let Some(winner) = sql.push_in(tx, &[job]).await?.first().copied().and_then(Pushed::winner) {
             undo(tx, inserted.id).await?;
             return Ok(Accepted::Joined(winner));
@@ -109,15 +109,15 @@ pub(super) async fn accept_as(
     Ok(Accepted::New(inserted.id))
 }
 
-/// Takes a row back that was written in this transaction.
+/// Deletes a row that was written in this transaction.
 pub(super) async fn undo(tx: &DatabaseTransaction, run: Uuid) -> Result<(), DbErr> {
     let sql = "DELETE FROM sync_history WHERE run_uid = ?";
     tx.execute_raw(statement(tx.get_database_backend(), sql, [run.into()])).await?;
     Ok(())
 }
 
-/// Hands a run over that was accepted in a transaction, now that it is committed. A store that is away is no error: the
-/// dispatcher tries again.
+/// Hands a run to the queue after the transaction that accepted it has committed. A store that is down is no error: the
+/// dispatcher retries.
 pub async fn committed(db: &DatabaseConnection, queue: &RunQueue, accepted: Accepted) {
     let Accepted::New(run) = accepted else { return };
     if queue.same_database().is_some() {
@@ -129,10 +129,9 @@ pub async fn committed(db: &DatabaseConnection, queue: &RunQueue, accepted: Acce
     }
 }
 
-/// A row that was written.
 struct Row {
     id: Uuid,
-    /// Its sync is paused, so it is not to be dispatched.
+    /// Its sync is paused, so it must not be dispatched.
     paused: bool,
 }
 
@@ -141,8 +140,8 @@ enum Inserted {
     InTheWay(Accepted),
 }
 
-/// Writes the row, unless the same waits, its tick has had its run, or this id is there. `dispatched`: its job is written
-/// in the same transaction.
+/// Writes the row, unless an equal run waits, the tick has had its run, or the id is in use. `dispatched`: the caller
+/// writes the job in the same transaction.
 async fn insert(
     db: &impl ConnectionTrait,
     run: &NewRun,
@@ -171,7 +170,8 @@ async fn try_insert(
     dispatched: bool,
 ) -> Result<Option<Row>, Error> {
     let paused = pause::condition("c");
-    // A run of a paused sync is not dispatched. The foreign store gets its job after the commit, and only then notes it.
+    // A run of a paused sync is not dispatched. A separate store gets the job after the commit, and the row is marked
+    // only then.
     let (dispatched_at, told) = match dispatched {
         true => (format!("CASE WHEN {paused} THEN NULL ELSE ? END"), "dispatched_at IS NULL".to_owned()),
         false => ("?".to_owned(), format!("(SELECT {paused} FROM sync_configs c WHERE c.id = ?)")),
@@ -210,7 +210,7 @@ async fn try_insert(
     Ok(row.map(|row| Ok::<_, DbErr>(Row { id, paused: row.try_get("", "paused")? })).transpose()?)
 }
 
-/// What kept the row from being written; `None` when it has gone since.
+/// Finds what kept the row from being written; `None` if it is gone by now.
 async fn in_the_way(
     db: &impl ConnectionTrait,
     id: Uuid,

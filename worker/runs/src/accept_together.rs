@@ -1,4 +1,4 @@
-//! Runs that are asked for at the same time, accepted in one transaction.
+//! Accepts concurrent requests for runs in one transaction.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -23,7 +23,7 @@ use super::{
 /// Runs in one transaction.
 const MOST: usize = 128;
 
-/// A run that somebody waits to have accepted.
+/// A run whose caller waits for its acceptance.
 pub(super) struct AcceptCall {
     pub(super) db: DatabaseConnection,
     pub(super) queue: RunQueue,
@@ -32,7 +32,7 @@ pub(super) struct AcceptCall {
 }
 
 impl AcceptCall {
-    /// Its row's id: the caller's, or one that it keeps from here on.
+    /// The row's id: the caller's, or one that is chosen once.
     fn id(&self) -> Uuid {
         self.run.id.unwrap_or_default()
     }
@@ -42,7 +42,7 @@ impl AcceptCall {
     }
 }
 
-/// Where requests meet.
+/// Creates the batch that concurrent requests join.
 pub(super) fn meeting_place() -> Together<AcceptCall, Result<Accepted, Error>> {
     Together::new(MOST, |asked| Box::pin(accept(asked)))
 }
@@ -60,7 +60,7 @@ async fn accept(mut asked: Vec<AcceptCall>) -> Vec<Result<Accepted, Error>> {
     let mut accepted = match at_once(&asked).await {
         Ok(accepted) => accepted,
         Err(error) => {
-            // One of them may be to blame; alone each gets its due.
+            // One run may have caused the error; each is accepted alone.
             tracing::debug!(%error, runs = asked.len(), "runs could not be accepted together");
             HashMap::new()
         }
@@ -70,7 +70,7 @@ async fn accept(mut asked: Vec<AcceptCall>) -> Vec<Result<Accepted, Error>> {
         async move {
             match accepted {
                 Some(accepted) => Ok(accepted),
-                // Something is in its way.
+                // The run conflicts with another one.
                 None => one.alone().await,
             }
         }
@@ -78,10 +78,10 @@ async fn accept(mut asked: Vec<AcceptCall>) -> Vec<Result<Accepted, Error>> {
     join_all(answers).await
 }
 
-/// Accepts what nothing stands in the way of, by its place in the list.
+/// Accepts the runs without a conflict; returns them by their position in the list.
 async fn at_once(asked: &[AcceptCall]) -> Result<HashMap<usize, Accepted>, Error> {
     let Some(AcceptCall { db, queue, .. }) = asked.first() else { return Ok(HashMap::new()) };
-    // In one order, whoever else writes the same keys: two that meet wait for each other in one direction only.
+    // All writers use this order of keys, so that two transactions cannot deadlock.
     let mut order: Vec<usize> = (0..asked.len()).collect();
     order.sort_by_key(|at| asked.get(*at).map(|one| (&one.key, one.id())));
     let in_order: Vec<&AcceptCall> = order.iter().filter_map(|at| asked.get(*at)).collect();
@@ -92,7 +92,7 @@ async fn at_once(asked: &[AcceptCall]) -> Result<HashMap<usize, Accepted>, Error
             let tx = begin(db).await?;
             let (mut runs, jobs) = written(insert(&tx, &in_order, now, true).await?, &in_order, now);
             let pushed = sql.push_in(&tx, &jobs).await?;
-            // A run that waits for another attempt has no waiting key any more, but its job still stands for others.
+            // A run that waits for a retry has no waiting key any more, but its job still stands in for others.
             let winners = jobs.iter().zip(pushed.iter().copied().map(Pushed::winner));
             let joined: Vec<(Uuid, Uuid)> =
                 winners.filter_map(|(job, winner)| Some((job.id, winner?))).collect();
@@ -125,13 +125,13 @@ async fn at_once(asked: &[AcceptCall]) -> Result<HashMap<usize, Accepted>, Error
             runs
         }
     };
-    // An id that stands twice in the list is new once.
+    // An id that occurs twice in the list is new once.
     let mut runs = runs;
     let answer = |at: usize| Some((at, runs.remove(&asked.get(at)?.id())?));
     Ok(order.into_iter().filter_map(answer).collect())
 }
 
-/// What was written, and the jobs of those whose sync is not paused.
+/// Returns the accepted runs, and the jobs of those whose sync is not paused.
 fn written(
     inserted: HashMap<Uuid, bool>,
     asked: &[&AcceptCall],
@@ -147,8 +147,8 @@ fn written(
     (inserted.into_keys().map(|id| (id, Accepted::New(id))).collect(), jobs)
 }
 
-/// Writes the rows that nothing is in the way of, as [`accept`](super::accept()) does one. Answers which, and whether their
-/// syncs are paused.
+/// Writes the rows without a conflict, as [`accept`](super::accept()) does for one row. Returns the ids of the written
+/// rows, and whether their syncs are paused.
 async fn insert(
     db: &impl ConnectionTrait,
     asked: &[&AcceptCall],
@@ -190,7 +190,7 @@ async fn insert(
          {args}, '{queued}', {now}, new.wkey, {dispatched_at} FROM {rows} AS new \
          {configs} WHERE TRUE ON CONFLICT DO NOTHING RETURNING run_uid, {told} AS paused",
         args = binds.json("new.args"),
-        // PostgreSQL would read the whole table for a few dozen of them.
+        // Without `LATERAL`, PostgreSQL would read the whole table for a few dozen runs.
         configs = match binds.backend {
             DbBackend::Postgres => {
                 "CROSS JOIN LATERAL (SELECT * FROM sync_configs WHERE id = new.sync LIMIT 1) AS c"

@@ -1,4 +1,4 @@
-//! Runs taken up.
+//! Begins runs.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -22,29 +22,29 @@ use super::{
 /// A run that this worker has begun.
 #[derive(Debug, Clone)]
 pub struct Begun {
-    /// Its row.
     pub row: sync_history::Model,
-    /// Which attempt, from 1.
+    /// The attempt's number, from 1.
     pub attempt: u32,
-    /// Its sync, as it was then.
+    /// Its sync, as of the beginning.
     pub config: Option<sync_config::Model>,
-    /// Links of its sync with a write that was begun and whose outcome is not recorded, as of the same moment.
+    /// Links of its sync with an open intent: a write that was begun and whose outcome is not recorded. As of the same
+    /// moment.
     pub open_intents: Vec<i64>,
 }
 
-/// What a worker finds that wants to take a run up.
+/// The result of an attempt to begin a run.
 #[derive(Debug, Clone)]
 pub enum Begin {
-    /// It has it.
+    /// This worker has the run.
     Begun(Box<Begun>),
-    /// The run's sync is paused: its row waits for the end of that, and its job may go.
+    /// The run's sync is paused: its row waits for the end of the pause, and its job may be removed.
     Parked,
-    /// The run is over, or was asked to stop.
+    /// The run is over, or its cancellation was requested.
     Over,
 }
 
 impl Begin {
-    /// The run, if the worker has it.
+    /// Returns the run, if this worker has it.
     pub fn begun(self) -> Option<Begun> {
         match self {
             Begin::Begun(begun) => Some(*begun),
@@ -54,8 +54,8 @@ impl Begin {
 }
 
 impl RunBook {
-    /// Begins a run: raises its fence, so that an earlier worker can write no more, and notes the attempt. From here on the
-    /// same run may be accepted once more, and events go to a run that follows.
+    /// Begins a run: raises its fence, so that an earlier worker can write no more, and notes the attempt. After this
+    /// an equal run may be accepted, and events go to a later run.
     pub async fn begin(&self, run: Uuid, attempt: u32) -> Result<Begin, DbErr> {
         let asked = BeginCall { book: self.clone(), run, attempt };
         if let Some(begun) = self.meeting.begin.call(asked).await.map_err(cut_short)?? {
@@ -69,7 +69,6 @@ impl RunBook {
     }
 }
 
-/// A run that is to begin.
 pub(super) struct BeginCall {
     book: RunBook,
     run: Uuid,
@@ -77,7 +76,7 @@ pub(super) struct BeginCall {
 }
 
 pub(super) async fn begin_together(asked: Vec<BeginCall>) -> Vec<Result<Option<Begun>, DbErr>> {
-    // Two claims of one run that come together are told apart by who is later.
+    // Two concurrent claims of one run are handled one after the other, so that the later one wins.
     if are_distinct(asked.iter().map(|one| one.run))
         && let Some(BeginCall { book, .. }) = asked.first()
     {
@@ -95,9 +94,10 @@ pub(super) async fn begin_together(asked: Vec<BeginCall>) -> Vec<Result<Option<B
     .await
 }
 
-/// An attempt that nobody ended was its worker's last word.
+/// Ends attempts that were left open: their worker is lost.
 const LOSE: &str = "UPDATE sync_attempts SET outcome = 'lost'";
-/// An attempt that was given back is not used up, so the next worker takes its row: who had it before is kept in words.
+/// An attempt that was given back is not used up, so the next worker takes its row; the text of `error` keeps the
+/// earlier worker.
 const AGAIN: &str = "ON CONFLICT (run_id, attempt) DO UPDATE SET worker = excluded.worker, \
                      started_at = excluded.started_at, ended_at = NULL, outcome = NULL, \
                      error = CASE WHEN sync_attempts.outcome = 'returned' \
@@ -134,13 +134,13 @@ async fn begin_in_one(book: &RunBook, asked: &[BeginCall]) -> Result<HashMap<Uui
     Ok(rows.into_iter().map(begun).collect())
 }
 
-/// The table `asked`, to stand in `FROM`.
+/// Returns the table `asked` for `FROM`.
 fn table<'a>(binds: &mut Binds, asked: impl IntoIterator<Item = &'a BeginCall>) -> String {
     let row = |one: &BeginCall| json!({ "run": one.run.simple().to_string(), "attempt": one.attempt });
     binds.rows(asked.into_iter().map(row).collect(), &[("run", Kind::Id), ("attempt", Kind::Number)])
 }
 
-/// Raises the fences of runs that may begin.
+/// Raises the fences of the runs that may begin.
 fn raising(binds: &Binds, asked: &str, now: impl std::fmt::Display) -> String {
     let returning = match binds.backend {
         DbBackend::Postgres => "sync_history.*",
@@ -189,7 +189,7 @@ async fn raise_on_sqlite(
     Ok(rows)
 }
 
-/// The same in one statement, where a round trip is what costs.
+/// As [`raise_on_sqlite`], but in one statement, since round trips are what costs.
 async fn raise_on_postgres(
     tx: &impl ConnectionTrait,
     book: &RunBook,

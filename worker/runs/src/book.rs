@@ -1,7 +1,7 @@
-//! Runs of this process: begun under a new fence, ended under the same.
+//! The runs of this process: begun under a new fence, ended under the same fence.
 //!
-//! Runs that begin at the same time share a transaction, and so do runs that end at the same time: a worker with sixty
-//! slots and runs of a few milliseconds would else do nothing but wait for commits.
+//! Runs that begin at the same time share a transaction, and so do runs that end at the same time. Otherwise a worker
+//! with sixty slots and runs of a few milliseconds would spend its time waiting for commits.
 
 use std::{collections::HashSet, hash::Hash, sync::Arc};
 
@@ -17,19 +17,18 @@ const MOST: usize = 128;
 /// Begins and ends the runs of one worker. Clones share it.
 #[derive(Clone)]
 pub struct RunBook {
-    /// Syncline's database.
     pub db: DatabaseConnection,
     /// The queue that the runs come from.
     pub queue: RunQueue,
-    /// The time of what is written.
+    /// The clock for all written times.
     pub clock: Arc<dyn Clock>,
-    /// The worker's name, as attempts note it.
+    /// The worker's name, as noted on attempts.
     pub worker: String,
     /// Shared by all run books of a process.
     pub meeting: Meeting,
 }
 
-/// Where the runs of a process meet to begin and to end. Clones share it.
+/// Batches the beginnings and the endings of the runs of a process. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Meeting {
     pub(crate) begin: Together<begin::BeginCall, Result<Option<Begun>, DbErr>>,
@@ -49,7 +48,7 @@ pub(crate) fn cut_short(cut: CutShort) -> DbErr {
     DbErr::Custom(cut.to_string())
 }
 
-/// Whether no two are the same.
+/// True if no two items are equal.
 pub(crate) fn are_distinct<T: Hash + Eq>(items: impl IntoIterator<Item = T>) -> bool {
     let mut seen = HashSet::new();
     items.into_iter().all(|item| seen.insert(item))

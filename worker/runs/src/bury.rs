@@ -1,4 +1,4 @@
-//! Runs that end without their worker's word: given back, or given up.
+//! Ends runs without their worker: given back, or given up.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
@@ -13,7 +13,7 @@ use super::{
 };
 
 impl RunBook {
-    /// Notes that a worker which ends has given a run back without an end of its own: whatever of it still runs can write no
+    /// Gives a run back whose worker is ending without an outcome of the run: the rest of that attempt can write no
     /// more, and the attempt does not count.
     pub async fn give_back(&self, run: Uuid) -> Result<(), DbErr> {
         let tx = begin(&self.db).await?;
@@ -27,8 +27,8 @@ impl RunBook {
         tx.commit().await
     }
 
-    /// Takes a dead job out of the queue's own dead letters if it is a run's, and sees to it that the run is one here: lists
-    /// and replays of runs read the database alone. False: the job is no run's, and stays.
+    /// Turns a run's dead job in the queue into a dead run in the database: lists and replays of runs only read the
+    /// database. Returns false, and keeps the job, if it belongs to no run.
     pub async fn move_letter(&self, run: Uuid, reason: &str, error: &str) -> Result<bool, Error> {
         bury(&self.db, run, reason, error, self.clock.now()).await?;
         if sync_history::by_run(&self.db, run).await?.is_none() {
@@ -39,8 +39,8 @@ impl RunBook {
     }
 }
 
-/// Ends a run whose job died without its worker (a crash loop, a payload that nobody could read), and makes it a dead
-/// letter. A run that is over already stays as it is.
+/// Ends a run whose job died without its worker (a crash loop, an unreadable payload), and makes it a dead letter. A
+/// run that is over stays as it is.
 pub async fn bury(
     db: &DatabaseConnection,
     run: Uuid,

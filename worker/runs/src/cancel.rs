@@ -1,4 +1,4 @@
-//! Cancelling runs.
+//! Cancels runs.
 
 use chrono::{SubsecRound, Utc};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
@@ -9,12 +9,12 @@ use uuid::Uuid;
 
 use super::{dispatch::is_waiting, queue::RunQueue};
 
-/// What became of a request to cancel a run.
+/// The result of a request to cancel a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunCancelled {
-    /// It waited, and has ended as cancelled.
+    /// It was waiting and has ended as cancelled.
     Ended,
-    /// It runs, and is asked to stop.
+    /// It is running and is asked to stop.
     Requested,
     /// It was over before.
     Over,
@@ -22,15 +22,15 @@ pub enum RunCancelled {
     Unknown,
 }
 
-/// Cancels a run: a waiting one ends at once, whether the queue holds it or not; a running one is asked to stop. The
-/// request is on record: should the worker die before it has stopped, nobody takes the run up again.
+/// Cancels a run: a waiting one ends at once, whether or not the queue has it; a running one is asked to stop. The
+/// request is stored: if the worker dies before it has stopped, no other worker begins the run again.
 pub async fn cancel(db: &DatabaseConnection, queue: &RunQueue, run: Uuid) -> Result<RunCancelled, Error> {
     let Some(row) = sync_history::by_run(db, run).await? else { return Ok(RunCancelled::Unknown) };
     if row.completed_at.is_some() {
         return Ok(RunCancelled::Over);
     }
     if is_waiting(&row) && end_waiting(db, run).await? {
-        // Whoever claims the job in spite of this finds the run over.
+        // A worker that claims the job nevertheless finds the run over.
         if let Err(error) = queue.cancel(run).await {
             tracing::debug!(%run, %error, "cancelled; the queue's store still holds the job");
         }
@@ -44,7 +44,8 @@ pub async fn cancel(db: &DatabaseConnection, queue: &RunQueue, run: Uuid) -> Res
     }
     match queue.cancel(run).await? {
         Cancelled::Requested => Ok(RunCancelled::Requested),
-        // Its worker died and it waited for the next one; or the queue has lost it, and with it the worker its lease.
+        // The worker died and the run waited for the next one; or the queue lost the job, and so the worker lost its
+        // lease.
         Cancelled::Removed | Cancelled::Unknown => {
             end_cancelled(db, run, "cancelled").await?;
             Ok(RunCancelled::Ended)
@@ -52,7 +53,8 @@ pub async fn cancel(db: &DatabaseConnection, queue: &RunQueue, run: Uuid) -> Res
     }
 }
 
-/// Ends a run that was asked to stop and that no worker may take up. False: it was not asked.
+/// Ends a run whose cancellation was requested and which no worker may begin. Returns false if no cancellation was
+/// requested.
 pub async fn end_if_asked(db: &DatabaseConnection, run: Uuid) -> Result<bool, DbErr> {
     end(db, run, "cancelled", "AND cancel_requested_at IS NOT NULL").await
 }
@@ -62,7 +64,7 @@ async fn end_waiting(db: &DatabaseConnection, run: Uuid) -> Result<bool, DbErr> 
     end(db, run, "cancelled", "AND status = 'queued'").await
 }
 
-/// Ends a run as cancelled, and shuts out whichever worker believes to have it. Workers add it to the statistics later.
+/// Ends a run as cancelled, and keeps any worker from writing to it. Workers add it to the statistics later.
 pub(super) async fn end_cancelled(db: &DatabaseConnection, run: Uuid, why: &str) -> Result<bool, DbErr> {
     end(db, run, why, "").await
 }

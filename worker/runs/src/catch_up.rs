@@ -1,4 +1,5 @@
-//! Runs that ended without the statistics: under a replica from before them, or before the database had them.
+//! Adds ended runs that the statistics lack: an older replica ended them, or they ended before the database had
+//! statistics.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
 
@@ -6,14 +7,13 @@ use syncline_sql::{begin, statement};
 
 use super::statistics::{ENDED, add, counts, lock_sync, of_ended};
 
-/// Runs marked and added in one transaction: the sync's row is locked for as long.
+/// Runs marked and added in one transaction, which locks the sync's row.
 const BATCH: u64 = 500;
 
-/// Adds runs that are over and not in the statistics yet, at most so many. Answers how many it found; fewer than the
-/// limit means that there are no more.
+/// Adds ended runs that are not in the statistics yet, up to `limit`. Returns how many it found; fewer than the limit
+/// means that there are no more.
 ///
-/// Any number of workers may do so at once: a run is marked and added in one transaction, and whoever comes second skips
-/// it.
+/// Several workers may do this at once: a run is marked and added in one transaction, so the second worker skips it.
 pub async fn catch_up(db: &DatabaseConnection, limit: u64) -> Result<u64, DbErr> {
     let (mut found, mut after) = (0, 0);
     while found < limit {
@@ -28,7 +28,7 @@ pub async fn catch_up(db: &DatabaseConnection, limit: u64) -> Result<u64, DbErr>
     Ok(found)
 }
 
-/// The next sync after that one that has such runs.
+/// Returns the next sync after `after` that has such runs.
 async fn next_sync(db: &impl ConnectionTrait, after: i64) -> Result<Option<i64>, DbErr> {
     let sql = "SELECT sync_config_id FROM sync_history WHERE sync_config_id > ? AND rolled_up = FALSE \
                AND completed_at IS NOT NULL ORDER BY sync_config_id LIMIT 1";
@@ -40,7 +40,7 @@ async fn add_some(db: &DatabaseConnection, sync: i64, limit: u64) -> Result<u64,
     let tx = begin(db).await?;
     let backend = tx.get_database_backend();
     let (open, skip, close) = match backend {
-        // Rows that another worker is marking are its own business. As an array, the rows are chosen once.
+        // Rows that another worker is marking are skipped. The array makes PostgreSQL choose the rows once.
         DbBackend::Postgres => ("= ANY(ARRAY(", " FOR UPDATE SKIP LOCKED", "))"),
         _ => ("IN (", "", ")"),
     };

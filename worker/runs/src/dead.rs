@@ -1,7 +1,7 @@
-//! Dead letters of runs: runs that were given up, with every attempt, until somebody replays or discards them.
+//! Dead letters of runs: runs that were given up, with all attempts, until a person replays or discards them.
 //!
-//! They are rows with `dead_at`; the queue's own dead letters hold no run for longer than it takes to note it here. Why a
-//! run died, and its attempts, stay on record after it was replayed or discarded.
+//! They are rows with `dead_at`; the queue's own dead letters contain a run only until it is noted here. The reason and
+//! the attempts stay stored after a replay or discard.
 
 use std::time::Duration;
 
@@ -25,45 +25,42 @@ use super::{
 /// Dead letters replayed or discarded together.
 const BATCH: u64 = 200;
 
-/// Which dead letters are meant; all of them unless something is said.
+/// Selects dead letters; all of them by default.
 #[derive(Debug, Clone, Default)]
 pub struct DeadQuery {
-    /// Of this project.
     pub project: Option<i64>,
-    /// Of this sync.
     pub sync: Option<i64>,
-    /// With this text in the reason or the error; case matters.
+    /// Only with this text in the reason or the error; case-sensitive.
     pub text: Option<String>,
-    /// Dead for at least so long.
+    /// Only dead for at least this long.
     pub older_than: Option<Duration>,
 }
 
-/// Some dead letters, the latest first, and where to go on.
+/// A page of dead letters, the latest first.
 #[derive(Debug, Clone, Default)]
 pub struct DeadPage {
-    /// The runs.
     pub runs: Vec<sync_history::Model>,
-    /// To be asked for next; `None` at the end.
+    /// The cursor of the next page; `None` at the end.
     pub next: Option<String>,
 }
 
-/// What became of a dead letter that was to be replayed.
+/// The result of replaying a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replayed {
-    /// This run does its work now: a new one, or the same that waits already.
+    /// This run does the work now: a new one, or an equal one that waits already.
     As(Uuid),
-    /// It is no dead letter.
+    /// The run is not a dead letter.
     NotDead,
-    /// Its sync was deleted, so it would only die again.
+    /// Its sync was deleted, so a replay would only die again.
     SyncGone,
 }
 
-/// What became of many.
+/// The result of replaying several dead letters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ReplayedMany {
     /// Runs that do their work now.
     pub replayed: u64,
-    /// Left, since their sync was deleted.
+    /// Left alone, since their sync was deleted.
     pub sync_gone: u64,
 }
 
@@ -99,7 +96,7 @@ fn filter(backend: DbBackend, query: &DeadQuery) -> Filter {
     filter
 }
 
-/// Dead letters, the latest first. A cursor that this did not give is [`Error::Refused`].
+/// Lists dead letters, the latest first. A cursor that this function did not create gives [`Error::Refused`].
 pub async fn list(
     db: &impl ConnectionTrait,
     query: &DeadQuery,
@@ -138,7 +135,7 @@ fn read_cursor(text: &str) -> Option<(DateTime<Utc>, i64)> {
     Some((DateTime::from_timestamp_micros(micros.parse().ok()?)?, id.parse().ok()?))
 }
 
-/// How many there are.
+/// Counts the selected dead letters.
 pub async fn count(db: &impl ConnectionTrait, query: &DeadQuery) -> Result<u64, Error> {
     let backend = db.get_database_backend();
     let Filter { text, values } = filter(backend, query);
@@ -148,7 +145,7 @@ pub async fn count(db: &impl ConnectionTrait, query: &DeadQuery) -> Result<u64, 
     Ok(runs.unsigned_abs())
 }
 
-/// A dead letter with all its attempts, the first first.
+/// Returns a dead letter and all its attempts, the first one first.
 pub async fn show(
     db: &impl ConnectionTrait,
     run: Uuid,
@@ -163,8 +160,8 @@ pub async fn show(
     Ok(Some((row, attempts)))
 }
 
-/// Accepts a new run for a dead one: the same kind and arguments, the dead one its parent. In the same transaction the
-/// dead one leaves the dead letters.
+/// Accepts a new run with the kind and arguments of a dead one, which becomes its parent. The same transaction removes
+/// the dead run from the dead letters.
 pub async fn replay(db: &DatabaseConnection, queue: &RunQueue, run: Uuid) -> Result<Replayed, Error> {
     queue.check_room(db).await?;
     let tx = begin(db).await?;
@@ -210,8 +207,7 @@ async fn replay_within(
     accept_in(tx, queue, &again).await.map(Ok)
 }
 
-/// Replays all that are meant, one by one; a queue that fills up ends it with [`Error::Full`], and what was replayed until
-/// then stays so.
+/// Replays all selected letters one by one. A full queue ends this with [`Error::Full`]; earlier replays stay.
 pub async fn replay_many(
     db: &DatabaseConnection,
     queue: &RunQueue,
@@ -235,12 +231,12 @@ pub async fn replay_many(
     }
 }
 
-/// Takes a run from the dead letters and does nothing else with it. False: it is none.
+/// Removes a run from the dead letters and does nothing else. Returns false if it is not one.
 pub async fn discard(db: &DatabaseConnection, run: Uuid) -> Result<bool, Error> {
     clear(db, "run_uid = ?", run.into()).await
 }
 
-/// Discards all that are meant. Answers how many.
+/// Discards all selected letters. Returns how many.
 pub async fn discard_many(db: &DatabaseConnection, query: &DeadQuery) -> Result<u64, Error> {
     let mut discarded = 0;
     loop {

@@ -1,11 +1,12 @@
-//! Gives the queue what the database says is due and the queue does not hold.
+//! Gives the queue the runs that are due in the database but missing in the queue.
 //!
-//! Two kinds of runs are looked for. Those that were never handed over have an index of their own: they were accepted
-//! while the store was away, or parked while their sync was paused. Those that were handed over are asked for by their
-//! ids, a page per look and the newest always, so that a look costs the same however many wait; once one is missing, the
-//! pages follow each other without a wait.
+//! A look searches for two kinds of runs. Those that were never handed over, which have an index of their own, were
+//! accepted while the store was down, or parked while their sync was paused. Those that were handed over are looked up
+//! in the queue by id, one page per look plus the newest page, so that the cost of a look does not grow with the number
+//! of waiting runs; once a run is missing, the pages follow each other without a wait.
 //!
-//! Every process that accepts or runs runs does this, and none leads: to push what is there is no change.
+//! Every process that accepts or executes runs does this, without a leader: pushing a run that is there already changes
+//! nothing.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -22,49 +23,48 @@ use uuid::Uuid;
 
 use super::{UNCOUNTED, cancel::end_cancelled, job::Facts, pause, queue::RunQueue, run::JobSettings};
 
-/// Runs looked at together.
+/// Runs per page.
 const PAGE: usize = 500;
-/// What is younger is left to whoever accepted or pushed it.
+/// Younger runs are left to the process that accepted or pushed them.
 const OLD_ENOUGH: TimeDelta = TimeDelta::seconds(5);
-/// How long one call to the store may take.
+/// The timeout of one call to the store.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What a look found.
+/// The result of a look.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Looked {
-    /// Runs handed over that the queue was not given before.
+    /// Runs handed over for the first time.
     pub dispatched: usize,
-    /// Runs that the queue had lost.
+    /// Lost runs that were put back.
     pub put_back: usize,
-    /// Runs that ended: cancelled, or others stand for them.
+    /// Runs that ended: cancelled, or another run stands in for them.
     pub ended: usize,
-    /// There is more to do right now.
+    /// True if there is more to do now.
     pub more: bool,
 }
 
-/// Looks for runs that the queue should hold, again and again.
+/// Searches for runs that are missing in the queue, one look at a time.
 #[derive(Debug)]
 pub struct Dispatcher {
     db: DatabaseConnection,
     queue: RunQueue,
     old_enough: TimeDelta,
-    /// Row ids up to this one were looked at in this round.
+    /// The last row id checked in this round.
     after: i64,
 }
 
 impl Dispatcher {
-    /// Over one database and its queue.
     pub fn new(db: DatabaseConnection, queue: RunQueue) -> Self {
         Self { db, queue, old_enough: OLD_ENOUGH, after: 0 }
     }
 
-    /// Leaves alone only what is younger than this.
+    /// Sets the age below which runs are left alone.
     #[must_use]
     pub fn with_patience(self, old_enough: Duration) -> Self {
         Self { old_enough: TimeDelta::from_std(old_enough).unwrap_or(OLD_ENOUGH), ..self }
     }
 
-    /// One look. A store that is away is an error; what was done until then stays done.
+    /// Takes one look. It fails if the store is down; what was done before that stays done.
     pub async fn look(&mut self) -> Result<Looked, Error> {
         pause::assert(&self.db, &self.queue).await?;
         let mut looked = dispatch_older(&self.db, &self.queue, self.old_enough).await?;
@@ -73,7 +73,7 @@ impl Dispatcher {
         self.after = if page.len() < PAGE { 0 } else { page.last().map_or(0, |(id, _)| *id) };
         let mut lost = self.check(&page, &mut looked).await?;
         if !whole {
-            // A store that lost its last moments lost the newest.
+            // A store that lost its latest writes lost the newest runs.
             let newest = self.page("h.id < ?", "h.id DESC", i64::MAX).await?;
             lost += self.check(&newest, &mut looked).await?;
         }
@@ -81,7 +81,7 @@ impl Dispatcher {
         Ok(looked)
     }
 
-    /// Runs that the queue should hold by now: row ids and ids.
+    /// Returns the row ids and ids of runs that must be in the queue by now.
     async fn page(&self, bound: &str, order: &str, edge: i64) -> Result<Vec<(i64, Uuid)>, Error> {
         let sql = format!(
             "SELECT h.id, h.run_uid FROM sync_history h WHERE h.completed_at IS NULL AND h.dispatched_at < ? \
@@ -94,7 +94,7 @@ impl Dispatcher {
         rows.into_iter().map(read).collect::<Result<_, DbErr>>().map_err(Error::from)
     }
 
-    /// Puts back what the queue does not hold. Answers how many runs it did not.
+    /// Puts back the runs that the queue lacks. Returns how many it lacked.
     async fn check(&self, page: &[(i64, Uuid)], looked: &mut Looked) -> Result<usize, Error> {
         if page.is_empty() {
             return Ok(0);
@@ -107,7 +107,7 @@ impl Dispatcher {
         if missing.is_empty() {
             return Ok(0);
         }
-        // One that has left the queue since the page was read is over by now, or parked.
+        // A run that has left the queue since the page was read is over by now, or parked.
         let rows = sync_history::Entity::find()
             .filter(sync_history::Column::RunUid.is_in(missing))
             .filter(sync_history::Column::CompletedAt.is_null())
@@ -141,7 +141,7 @@ impl Dispatcher {
     }
 }
 
-/// Hands over at once whatever is due and was not handed over; for whoever ends a pause.
+/// Hands over all due runs at once; used after the end of a pause.
 pub async fn dispatch_due(db: &DatabaseConnection, queue: &RunQueue) -> Result<usize, Error> {
     let mut dispatched = 0;
     loop {
@@ -197,14 +197,14 @@ pub(super) async fn dispatch_run(db: &DatabaseConnection, queue: &RunQueue, run:
     dispatch_rows(db, queue, row.as_slice()).await.map(drop)
 }
 
-/// What became of a run that was to go to the queue.
+/// The result of handing a run to the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Handed {
     /// The queue has it.
     Over,
-    /// Another run stands for it, and it has ended.
+    /// Another run stands in for it; this one has ended.
     Joined(Uuid),
-    /// Not this time.
+    /// Not handed over; a later look tries again.
     Later,
 }
 
@@ -230,8 +230,8 @@ async fn dispatch_rows(
     hand_over(db, queue, &jobs).await
 }
 
-/// What the documents of these runs' syncs say of their jobs. One that cannot be read has the usual settings: its handler
-/// says what is wrong with it.
+/// Reads the job settings in the documents of these runs' syncs. An unreadable document gives the defaults: its handler
+/// reports the error.
 async fn settings(
     db: &DatabaseConnection,
     rows: &[sync_history::Model],
@@ -244,7 +244,7 @@ async fn settings(
     Ok(configs.into_iter().map(read).collect())
 }
 
-/// How many attempts of runs that were begun count already.
+/// Counts the used attempts of runs that were begun.
 async fn attempts_used(
     db: &DatabaseConnection,
     rows: &[sync_history::Model],
@@ -269,7 +269,7 @@ async fn attempts_used(
     rows.into_iter().map(read).collect()
 }
 
-/// Pushes jobs whose rows are committed, and notes on the rows that the queue has them.
+/// Pushes jobs whose rows are committed, and marks the rows as dispatched.
 pub(super) async fn hand_over(
     db: &DatabaseConnection,
     queue: &RunQueue,
@@ -280,7 +280,7 @@ pub(super) async fn hand_over(
     let live = unfinished_of(db, &winners).await?;
     for (job, pushed) in jobs.iter().zip(&mut pushed) {
         let Some(winner) = pushed.winner().filter(|winner| !live.contains(winner)) else { continue };
-        // A job without a run that could end it would stand for others for ever.
+        // A job without a run would never end, and would stand in for others for ever.
         tracing::warn!(job = %winner, run = %job.id, "a job stands for a run and has none itself; it is removed");
         queue.cancel(winner).await?;
         if let Some(again) = queue.push_within(std::slice::from_ref(job)).await?.first() {
@@ -299,7 +299,7 @@ pub(super) async fn hand_over(
         handed.push(match pushed {
             Pushed::New | Pushed::Known => Handed::Over,
             Pushed::Joined { winner } | Pushed::Merged { winner } if live.contains(&winner) => {
-                // Its id may be known to somebody, so it stays on record.
+                // A caller may know the run's id, so its row stays.
                 end_cancelled(db, job.id, &format!("joined run {winner}")).await?;
                 Handed::Joined(winner)
             }
@@ -336,7 +336,7 @@ async fn note_dispatched(db: &DatabaseConnection, runs: &[Uuid]) -> Result<(), D
     Ok(())
 }
 
-/// A run that is still to be carried out, whatever the queue says.
+/// True if the run is still to be executed, whether or not the queue has it.
 pub(super) fn is_waiting(row: &sync_history::Model) -> bool {
     row.completed_at.is_none() && row.status == RunStatus::Queued
 }

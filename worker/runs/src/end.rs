@@ -1,4 +1,4 @@
-//! Runs and attempts that end.
+//! Ends runs and attempts.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -19,27 +19,26 @@ use super::{
     statistics::{self, ENDED},
 };
 
-/// How a run, or one attempt at it, ended.
+/// How a run, or one of its attempts, ended.
 #[derive(Debug, Clone)]
 pub struct Ending<'a> {
-    /// Where the run stands now; `queued` when it is to be tried again.
+    /// The run's new status; `queued` for a retry.
     pub status: RunStatus,
-    /// How the attempt ended, as `sync_attempts.outcome` says it.
+    /// The value for `sync_attempts.outcome`.
     pub outcome: &'static str,
-    /// Why it failed.
+    /// The text of the failure.
     pub error: Option<String>,
-    /// In a few words, why it is given up; it becomes a dead letter.
+    /// Why it is given up, in a few words; makes the run a dead letter.
     pub dead: Option<String>,
-    /// What it did.
     pub report: Option<&'a Report>,
-    /// A plan, for people.
+    /// The plan for display.
     pub plan: Option<Json>,
-    /// The sync ran on a database restored at this time, and has now looked at both its sides in full.
+    /// The time of a restore: the sync ran on the restored database, and has now read both sides completely.
     pub restore_over: Option<DateTime<Utc>>,
 }
 
 impl RunBook {
-    /// Ends a run or an attempt. False: another worker has taken the run over.
+    /// Ends a run or an attempt. Returns false if another worker has taken the run over.
     pub async fn end(&self, begun: &Begun, ending: Ending<'_>) -> Result<bool, DbErr> {
         let asked = EndCall {
             book: self.clone(),
@@ -58,18 +57,17 @@ impl RunBook {
     }
 }
 
-/// A run that is to end.
 pub(super) struct EndCall {
     book: RunBook,
     run: Uuid,
     fence: i64,
     attempt: u32,
     sync: i64,
-    /// It is one for the statistics.
+    /// The run counts in the statistics.
     counted: bool,
     /// It is a run of the whole sync.
     whole: bool,
-    /// A schedule set it off.
+    /// A schedule started it.
     scheduled: bool,
     started: Option<DateTime<Utc>>,
     ending: Ending<'static>,
@@ -81,7 +79,7 @@ impl EndCall {
         self.ending.status != RunStatus::Queued
     }
 
-    /// What its row says from now on.
+    /// Returns the new values of the run's row.
     fn row(&self, counts: Counts, now: DateTime<Utc>) -> Json {
         let over = self.over();
         let success = self.ending.status == RunStatus::Completed && counts.failed == 0;
@@ -136,7 +134,7 @@ impl EndCall {
 }
 
 pub(super) async fn end_together(asked: Vec<EndCall>) -> Vec<Result<bool, DbErr>> {
-    // Two claims of one run that come together are told apart by their fences, one after the other.
+    // Two claims of one run that end together differ by their fences, so they are ended one after the other.
     if are_distinct(asked.iter().map(|one| one.run))
         && let Some(EndCall { book, .. }) = asked.first()
     {
@@ -173,7 +171,7 @@ async fn end_in_one(book: &RunBook, asked: &[EndCall]) -> Result<HashMap<Uuid, Q
     end_attempts(&tx, &asked, now).await?;
     let counted: Vec<&EndCall> = asked.iter().copied().filter(|one| one.over() && one.counted).collect();
     if !counted.is_empty() {
-        // The syncs' rows are locked from here on, and their statistics with them.
+        // From here on the rows of the syncs are locked, and so are their statistics.
         let kinds = note_synced(&tx, counted.iter().map(|one| one.sync).collect(), now).await?;
         let runs = counted.iter().filter_map(|one| Some((ended.get(&one.run)?, kinds.get(&one.sync)?)));
         let runs: Vec<_> =
@@ -194,7 +192,7 @@ async fn end_in_one(book: &RunBook, asked: &[EndCall]) -> Result<HashMap<Uuid, Q
     Ok(ended)
 }
 
-/// Writes what the runs' rows say from now on. Answers those that nobody has taken over.
+/// Writes the rows of the runs. Returns those that no other worker has taken over.
 async fn write(
     tx: &DatabaseTransaction,
     rows: Vec<Json>,
@@ -236,7 +234,7 @@ async fn write(
         details = binds.json("ended.details"),
         not_over = not_over(binds.backend),
         of_row = match binds.backend {
-            // Columns of `ended` have some of these names.
+            // Some columns of `ended` have the same names.
             DbBackend::Postgres => ENDED
                 .split(", ")
                 .map(|column| format!("sync_history.{}", column.trim()))
@@ -249,7 +247,7 @@ async fn write(
     ended.map(|row| Ok((row.try_get("", "run_uid")?, row))).collect()
 }
 
-/// What an attempt's row says already is who had given it back.
+/// Keeps the text in an attempt's row: it names the workers that gave the attempt back.
 async fn end_attempts(tx: &DatabaseTransaction, asked: &[&EndCall], now: DateTime<Utc>) -> Result<(), DbErr> {
     let mut binds = Binds::new(tx);
     let row = |one: &&EndCall| {
@@ -271,7 +269,7 @@ async fn end_attempts(tx: &DatabaseTransaction, asked: &[&EndCall], now: DateTim
     binds.run(tx, text).await.map(drop)
 }
 
-/// Notes on the syncs' rows that they ran. Answers what kind of item each has.
+/// Sets `last_sync_at` of the syncs. Returns the entity type of each.
 async fn note_synced(
     tx: &DatabaseTransaction,
     syncs: BTreeSet<i64>,
@@ -285,7 +283,7 @@ async fn note_synced(
     Ok(locked)
 }
 
-/// What attempts that were killed had written: they could not say so themselves, but the audit trail does.
+/// Adds the writes of killed attempts, which could not report them; the audit trail has them.
 async fn add_earlier_attempts(
     db: &impl ConnectionTrait,
     run: Uuid,

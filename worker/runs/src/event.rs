@@ -1,8 +1,8 @@
-//! What platforms tell of single items: a burst of events for one item becomes one run that carries them all.
+//! Events of single items from platforms: a burst of events for one item becomes one run with all of them.
 //!
-//! The row is the truth here as well: an event is merged into the arguments of the run that waits for the item, in one
-//! transaction, and the job holds no more than the run's id. A worker that begins the run takes the key away under the
-//! same lock, so an event is either in the arguments that the worker reads or in a run that follows.
+//! The row is authoritative here too: an event is merged into the arguments of the run that waits for the item, in one
+//! transaction, and the job only has the run's id. A worker that begins the run removes the key under the same lock, so
+//! an event is either in the arguments that the worker reads or in a later run.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr};
 use serde_json::Value;
@@ -21,23 +21,23 @@ use super::{
     run::{Accepted, NewRun, RunArgs},
 };
 
-/// A run takes up so many events; the next one starts a new run.
+/// The most events of a run; the next one starts a new run.
 pub const MAX_EVENTS: usize = MAX_MERGES as usize;
 
-/// How often to look again when two first events meet.
+/// How often to try again when two first events collide.
 const TRIES: usize = 10;
 
-/// What a platform told.
+/// An event from a platform.
 #[derive(Debug, Clone)]
 pub struct NewEvent {
-    /// The link of the item. None: it has no link yet, so the sync has to look for it.
+    /// The link of the item; `None` if it has none yet, so that the sync must search for it.
     pub link: Option<i64>,
-    /// What was told, as the handler reads it.
+    /// The event, in the form that the handler reads.
     pub event: Value,
 }
 
-/// Accepts an event: into the run that waits for its item, or as a run of its own. Events of items that have no link are
-/// taken up by one run of the whole sync.
+/// Accepts an event: merges it into the run that waits for its item, or starts a new run. Events of items without a
+/// link share one run of the whole sync.
 pub async fn accept_event(
     db: &DatabaseConnection,
     queue: &RunQueue,
@@ -52,7 +52,8 @@ pub async fn accept_event(
     let args = RunArgs { links, events: vec![event.event.clone()], ..RunArgs::default() };
     let run = NewRun { args, ..run };
     for _ in 0..TRIES {
-        // Before the transaction, which may hold the only connection. A run that waits takes up more even so.
+        // Checked before the transaction, which may use the only connection. A full queue does not stop a merge into a
+        // waiting run.
         let room = queue.check_room(db).await;
         let tx = begin(db).await?;
         match accept_within(&tx, queue, &run, &key, room).await {
@@ -71,7 +72,7 @@ pub async fn accept_event(
     Err(Error::Contended(key))
 }
 
-/// `None`: another first event was quicker.
+/// Returns `None` if another first event was faster.
 async fn accept_within(
     tx: &DatabaseTransaction,
     queue: &RunQueue,
@@ -85,7 +86,7 @@ async fn accept_within(
             store(tx, waiting, &args).await?;
             return Ok(Some(Accepted::Joined(waiting)));
         }
-        // It is full: it waits on without its key, and the next one takes up what follows.
+        // The run is full: it keeps waiting without its key, and a new run takes the later events.
         let sql = "UPDATE sync_history SET waiting_key = NULL WHERE run_uid = ?";
         tx.execute_raw(statement(tx.get_database_backend(), sql, [waiting.into()])).await?;
     }
@@ -96,7 +97,7 @@ async fn accept_within(
     }
 }
 
-/// The run that waits under a key, held until the transaction ends.
+/// Returns the run that waits under a key, locked until the transaction ends.
 async fn waiting(tx: &DatabaseTransaction, key: &str) -> Result<Option<(Uuid, RunArgs)>, Error> {
     let backend = tx.get_database_backend();
     let lock = if backend == DbBackend::Postgres { " FOR UPDATE" } else { "" };

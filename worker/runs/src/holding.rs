@@ -1,4 +1,4 @@
-//! The pause that keeps a run from beginning, in words that the CLI and the HTTP API share.
+//! Describes the pause that keeps a run from beginning, for the CLI and the HTTP API.
 
 use std::fmt;
 
@@ -13,9 +13,8 @@ use super::{
 /// A pause that keeps the runs of a sync from beginning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holding {
-    /// The pause.
     pub paused: Paused,
-    /// What is paused, as `syncline resume` takes it: `sync tasks`, `queue default`.
+    /// The paused subject as `syncline resume` takes it: `sync tasks`, `queue default`.
     pub what: String,
 }
 
@@ -33,7 +32,7 @@ impl fmt::Display for Holding {
     }
 }
 
-/// The first pause that holds for a sync: its own, its queue's, its platforms' or its accounts'.
+/// Returns the first pause that applies to a sync: of itself, its queue, its platforms or its accounts.
 pub async fn holding(
     db: &impl ConnectionTrait,
     config: &sync_config::Model,

@@ -1,4 +1,4 @@
-//! The job that a run's row stands for: the same row gives the same job, so pushing it again is a no-op.
+//! Builds the job of a run's row. The same row gives the same job, so pushing it again is a no-op.
 
 use std::time::Duration;
 
@@ -13,40 +13,40 @@ use super::{
     run::{JobSettings, NewRun, RunArgs},
 };
 
-/// The queue that runs go to.
+/// The queue of runs.
 pub const RUN_QUEUE: &str = "default";
 
 /// The version of a run job's payload: `{"run": "<id>"}`.
 pub const PAYLOAD_VERSION: i32 = 1;
 
-/// How the keys begin under which runs of events wait. What waits under one takes up events in its row, and no job may
-/// stand for it that does not have them.
+/// The prefix of waiting keys of runs with events. A run that waits under such a key collects events in its row, so no
+/// job without these events may stand in for it.
 pub(super) const EVENT_KEY: &str = "event:";
 
-/// The longest key that both databases can index; what would be longer is not looked for, and two of it are two runs.
+/// The longest key, in bytes, that both databases can index. A run with a longer one gets no key, so two such runs are
+/// not merged.
 const LONGEST_KEY: usize = 1_000;
 
-/// The coarsest step of a store's clock: SQLite tells milliseconds. A delay that is counted from the beginning of one would
-/// end that much before its time.
+/// The coarsest step of a store's clock: SQLite has milliseconds. A delay counted from the start of a step would end up
+/// to one step early.
 const CLOCK_STEP: Duration = Duration::from_millis(1);
 
-/// The key of which one run at a time executes: the sync.
+/// The concurrency key of a sync: one of its runs executes at a time.
 pub fn sync_key(sync_config_id: i64) -> String {
     format!("sync:{sync_config_id}")
 }
 
-/// The key of runs of one item, which execute one after the other: its link.
+/// The key of runs of one item (a link), which execute one after the other.
 pub fn link_key(link_id: i64) -> String {
     format!("link:{link_id}")
 }
 
-/// The key of which one run at a time executes, for a run of this row: its link's where it is about one item, else its
-/// sync's.
+/// The concurrency key for the run of this row: its link's if the run is about one item, otherwise its sync's.
 pub fn work_key(row: &sync_history::Model) -> String {
     row.link_id.map_or_else(|| sync_key(row.sync_config_id), link_key)
 }
 
-/// What a job is made of; found on a run's row, or known before there is one.
+/// The data of a job; from a run's row, or known before there is one.
 pub(super) struct Facts<'a> {
     pub(super) id: Uuid,
     pub(super) sync: i64,
@@ -57,12 +57,12 @@ pub(super) struct Facts<'a> {
     pub(super) retry_base: Duration,
     pub(super) not_before: Option<DateTime<Utc>>,
     pub(super) attempts_used: u32,
-    /// The key of its waiting twin; none once a worker has begun it.
+    /// The waiting key of the row; `None` after a worker has begun the run.
     pub(super) waiting_key: Option<&'a str>,
 }
 
 impl<'a> Facts<'a> {
-    /// Of a run that is being accepted.
+    /// For a run that is being accepted.
     pub(super) fn new(id: Uuid, run: &NewRun, waiting_key: Option<&'a str>) -> Self {
         Facts {
             id,
@@ -78,7 +78,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Of a row, with what its sync's document says.
+    /// For a row, with the job settings of its sync's document.
     pub(super) fn stored(
         row: &'a sync_history::Model,
         settings: &JobSettings,
@@ -98,12 +98,12 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// The job.
     pub(super) fn job(&self, now: DateTime<Utc>) -> NewJob {
         let ahead = self.not_before.and_then(|time| (time - now).to_std().ok());
         let delay = ahead.map_or(Duration::ZERO, |ahead| ahead + CLOCK_STEP);
-        // Runs of one item go beside those of the whole sync, one after the other; the store's links tell which of two
-        // that meet at one item has to look again. The second key is that by which a command waits for its own run.
+        // Runs of one item may execute beside runs of the whole sync, but one after the other; the links in the store
+        // show which of two runs that meet at one item must read again. A command that waits for its own run claims by
+        // the concurrency key.
         let key = self.link.map_or_else(|| sync_key(self.sync), link_key);
         NewJob {
             id: self.id,
@@ -125,16 +125,17 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// The link of a run that is about one.
+/// Returns the link of a run that is about exactly one.
 pub(super) fn link_of(args: &RunArgs) -> Option<i64> {
     args.links.as_ref().filter(|links| links.len() == 1).map(|links| links[0])
 }
 
-/// The key under which a run waits. Two requests for the same, both waiting, are one; with other arguments they are two.
+/// Returns the key under which a run waits. Two waiting requests with the same arguments are one run; with other
+/// arguments they are two.
 pub(super) fn waiting_key(run: &NewRun) -> Result<Option<String>, serde_json::Error> {
     let args = serde_json::to_string(&run.args)?;
     let mut key = format!("{}:{}:{args}", sync_key(run.sync_config_id), run.kind);
-    // One that is to wait for its time must not hold up one that may begin at once.
+    // A delayed run must not stand in for one that may begin at once.
     if let Some(time) = run.not_before {
         key += &format!(":{}", time.timestamp());
     }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::statistics::of_syncs;
 
-/// Takes the letters of these syncs' schedules off the list: the sync runs again.
+/// Removes the dead letters of these syncs' schedules, as the syncs run again.
 pub(super) async fn resolve(tx: &DatabaseTransaction, syncs: &BTreeSet<i64>) -> Result<(), DbErr> {
     if syncs.is_empty() {
         return Ok(());
@@ -26,7 +26,7 @@ pub(super) async fn resolve(tx: &DatabaseTransaction, syncs: &BTreeSet<i64>) -> 
     binds.run(tx, text).await.map(drop)
 }
 
-/// Has the letter of a schedule's run stand for the earlier ones of the same cause, with their count.
+/// Merges earlier letters of the same cause into the letter of this schedule's run, with their count.
 pub(super) async fn merge(tx: &DatabaseTransaction, run: Uuid) -> Result<(), DbErr> {
     let Some(row) = sync_history::by_run(tx, run).await?.filter(|row| row.dead_at.is_some()) else {
         return Ok(());
@@ -61,7 +61,7 @@ pub(super) async fn merge(tx: &DatabaseTransaction, run: Uuid) -> Result<(), DbE
     Ok(())
 }
 
-/// How many runs a letter stands for, and since when.
+/// Returns the number of runs that a letter counts, and the time of the first one.
 fn noted(row: &sync_history::Model) -> (u64, Option<DateTime<Utc>>) {
     let repeated = row.sync_metadata.as_ref().map(|details| &details["repeated"]);
     let count = repeated.and_then(|repeated| repeated["count"].as_u64()).unwrap_or(1);

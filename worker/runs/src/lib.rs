@@ -1,16 +1,16 @@
-//! The life of a run: accepted, dispatched, begun, ended, paused, cancelled, dead and replayed. Only this crate writes
-//! `sync_history`; what is over and old is removed by the purge.
+//! The life cycle of runs: accepted, dispatched, begun, ended, paused, cancelled, dead and replayed. Only this crate
+//! writes `sync_history`; the purge removes old runs that are over.
 //!
-//! The run's row is the outbox of the queue: it is written when a run is accepted and holds everything the job needs, so
-//! that a queue which lost its jobs is filled again from there. The row comes first and the queue second; where both are
-//! in one database, they come together.
+//! The run's row is the outbox of the queue: it is written when a run is accepted and has everything the job needs, so
+//! that a queue which lost its jobs is refilled from the rows. The row is written before the job; if both are in one
+//! database, in the same transaction.
 //!
-//! - [`RunQueue`] is the queue that runs go to, whichever store keeps it.
-//! - [`accept`] and [`accept_in`] take a run, [`accept_event`] what a platform tells of one item.
-//! - [`Dispatcher`] gives the queue what is due and not there: runs that were accepted while the store was away, runs of a
-//!   sync that was paused, everything after the store was emptied.
-//! - [`RunBook`] begins runs under a new fence and ends them under the same; [`statistics`] are added as they end.
-//! - [`pause`], [`cancel`](cancel()) and [`dead`] are what people do.
+//! - [`RunQueue`] is the queue of runs, in any store.
+//! - [`accept`] and [`accept_in`] accept a run, [`accept_event`] an event of one item.
+//! - [`Dispatcher`] gives the queue the due runs that it lacks: runs accepted while the store was down, runs of a sync
+//!   that was paused, and all runs after the store was emptied.
+//! - [`RunBook`] begins runs under a new fence and ends them under the same one; it adds [`statistics`] as they end.
+//! - [`pause`], [`cancel`](cancel()) and [`dead`] are the actions of users.
 
 mod accept;
 mod accept_together;
@@ -50,5 +50,5 @@ pub use queue::{DEFAULT_LIMIT, RunQueue};
 pub use row::{hold, queue_priority};
 pub use run::{Accepted, NewRun, RunArgs};
 
-/// How attempts end that do not count: the run could not be tried, or was given back by a worker that stopped.
+/// Outcomes of attempts that do not count: the run could not be tried, or a stopping worker gave it back.
 pub const UNCOUNTED: [&str; 2] = ["snoozed", "returned"];

@@ -1,7 +1,7 @@
-//! Jobs as people list them: what waits, runs, is held back or was given up, with the syncs they are for.
+//! Lists jobs that wait, run, are not in the queue yet or were given up, with their syncs.
 //!
-//! What waits or runs is read from the queue, what is held back from the rows that no queue has yet, and what was given up
-//! from both: dead runs are rows, and a job that is no run is dead in the queue alone.
+//! Waiting and running jobs are read from the queue, jobs that are not queued from the rows, and dead ones from both:
+//! dead runs are rows, while a dead job without a run is only in the queue.
 
 use std::{collections::HashMap, fmt, str::FromStr, time::Duration};
 
@@ -25,27 +25,25 @@ use super::{
 /// Rows read together.
 const PAGE: usize = 200;
 
-/// A store may answer with pages that hold nothing; so many of them are read for one answer.
+/// A store may return empty pages; at most this many are read for one listing.
 const PAGES: usize = 100;
 
-/// Where a listed job stands.
+/// The standing of a listed job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// In line, or waiting for its time.
+    /// In line, or waiting for its due time.
     Waiting,
-    /// A worker has it.
+    /// A worker executes it.
     Running,
-    /// Accepted, and not in the queue: its sync is paused, or the queue's store is away.
+    /// Accepted, but not in the queue: its sync is paused, or the queue's store is down.
     Held,
-    /// Given up.
     Dead,
 }
 
 impl Standing {
-    /// All of them.
     pub const ALL: [Standing; 4] = [Standing::Running, Standing::Waiting, Standing::Held, Standing::Dead];
 
-    /// Its name for people and programs.
+    /// The name in commands and in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Standing::Waiting => "waiting",
@@ -71,31 +69,27 @@ impl FromStr for Standing {
     }
 }
 
-/// Which jobs are meant.
+/// Selects jobs.
 #[derive(Debug, Clone)]
 pub struct Listing {
-    /// Of which queue.
     pub queue: String,
-    /// In which state.
     pub standing: Standing,
-    /// Only of this sync.
     pub sync: Option<i64>,
-    /// Only of this kind.
     pub kind: Option<String>,
     /// Only with this unique, concurrency or order key.
     pub key: Option<String>,
-    /// Only with this text in the arguments, the error or the reason; case matters.
+    /// Only with this text in the arguments, the error or the reason; case-sensitive.
     pub text: Option<String>,
-    /// Only accepted, or given up, at least so long ago.
+    /// Only accepted, or given up, at least this long ago.
     pub older_than: Option<Duration>,
-    /// At most so many.
+    /// The largest number of jobs in the page.
     pub limit: usize,
-    /// Where the page before ended.
+    /// [`ListedPage::next`] of the previous page; `None` for the first page.
     pub after: Option<String>,
 }
 
 impl Listing {
-    /// The first hundred jobs of the queue of runs in one state.
+    /// Selects the first hundred jobs of the queue of runs with one standing.
     pub fn new(standing: Standing) -> Self {
         Self {
             queue: RUN_QUEUE.to_owned(),
@@ -116,51 +110,48 @@ impl Listing {
     }
 }
 
-/// A job as lists show it.
+/// A job in a list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listed {
-    /// Its id, and its run's.
+    /// The id of the job and of its run.
     pub id: Uuid,
-    /// Where it stands.
     pub standing: Standing,
-    /// The handler it is for.
+    /// Selects the handler.
     pub kind: String,
-    /// Its sync; none for a job that is no run.
+    /// `None` for a job without a run.
     pub sync: Option<i64>,
-    /// How urgent it is.
     pub priority: Priority,
-    /// Attempts begun, as far as the queue has it.
+    /// The number of attempts begun, as far as the queue has it.
     pub attempt: Option<u32>,
-    /// Attempts it may have.
+    /// The most attempts.
     pub max_attempts: Option<u32>,
-    /// Not before this.
+    /// The earliest start.
     pub run_at: Option<DateTime<Utc>>,
-    /// Accepted, or given up, at this time.
+    /// The time it was accepted, or given up.
     pub since: DateTime<Utc>,
-    /// The key of which so many run at once.
+    /// The key that limits how many of its jobs run at once.
     pub key: Option<String>,
-    /// Who has it.
+    /// The worker that executes it.
     pub worker: Option<String>,
-    /// How far it has come.
+    /// The progress that the handler reported.
     pub progress: Option<Value>,
-    /// Somebody asked it to stop.
+    /// A cancellation was requested.
     pub cancel_requested: bool,
-    /// In a few words, why it was given up.
+    /// Why it was given up, in a few words.
     pub reason: Option<String>,
-    /// What went wrong last.
+    /// The latest error.
     pub error: Option<String>,
 }
 
-/// Some jobs, and where to go on.
+/// A page of jobs, and the cursor of the next page.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ListedPage {
-    /// The jobs.
     pub jobs: Vec<Listed>,
-    /// To be asked for as [`Listing::after`]; `None` at the end.
+    /// The cursor for [`Listing::after`]; `None` at the end.
     pub next: Option<String>,
 }
 
-/// Jobs in one state. A cursor that no list gave is [`Error::Refused`].
+/// Lists the jobs with one standing. A cursor that no list created gives [`Error::Refused`].
 pub async fn list(db: &DatabaseConnection, queue: &RunQueue, asked: &Listing) -> Result<ListedPage, Error> {
     match asked.standing {
         Standing::Waiting => in_queue(db, queue, asked, State::Waiting).await,
@@ -170,7 +161,7 @@ pub async fn list(db: &DatabaseConnection, queue: &RunQueue, asked: &Listing) ->
     }
 }
 
-/// The ids of all dead letters that are meant, whatever the listing's limit.
+/// Returns the ids of all selected dead letters, ignoring the limit.
 pub async fn dead_ids(
     db: &DatabaseConnection,
     queue: &RunQueue,
@@ -188,7 +179,7 @@ pub async fn dead_ids(
     }
 }
 
-/// Replays a dead letter: a run, or a job that is none.
+/// Replays a dead letter: a run, or a job without a run.
 pub async fn replay(db: &DatabaseConnection, queue: &RunQueue, id: Uuid) -> Result<Replayed, Error> {
     if sync_history::by_run(db, id).await?.is_some() {
         return dead::replay(db, queue, id).await;
@@ -199,7 +190,7 @@ pub async fn replay(db: &DatabaseConnection, queue: &RunQueue, id: Uuid) -> Resu
     Ok(if queue.replay(id).await? { Replayed::As(id) } else { Replayed::NotDead })
 }
 
-/// Puts a refused request back into the inbox, under the id of its dead letter. `None`: the letter is no request.
+/// Puts a refused request back into the inbox, under the id of its dead letter. `None`: the letter is not a request.
 async fn replay_request(queue: &RunQueue, id: Uuid) -> Result<Option<Replayed>, Error> {
     let Some(inbox) = queue.inbox() else { return Ok(None) };
     let letter = queue.get(id).await?.filter(|job| job.state == State::Dead && job.kind == INBOX_KIND);
@@ -213,13 +204,13 @@ async fn replay_request(queue: &RunQueue, id: Uuid) -> Result<Option<Replayed>, 
         }
         _ => text,
     };
-    // In this order nothing is lost in between; a request that is read twice is the same run.
+    // In this order a crash in between loses nothing; a request that is read twice is one run.
     inbox.put_into_inbox(RUN_QUEUE, text.as_bytes()).await?;
     queue.discard(id).await?;
     Ok(Some(Replayed::As(id)))
 }
 
-/// Discards a dead letter: a run, or a job that is none. False: it is none.
+/// Discards a dead letter: a run, or a job without a run. Returns false if it is not a dead letter.
 pub async fn discard(db: &DatabaseConnection, queue: &RunQueue, id: Uuid) -> Result<bool, Error> {
     if sync_history::by_run(db, id).await?.is_some() {
         return dead::discard(db, id).await;
@@ -299,7 +290,7 @@ fn listed(job: Job, sync: Option<i64>) -> Listed {
     }
 }
 
-/// Runs that are not over and that no queue has, the oldest first.
+/// Lists the runs that are not over and not in the queue, the oldest first.
 async fn held(db: &impl ConnectionTrait, asked: &Listing) -> Result<ListedPage, Error> {
     let mut page = ListedPage::default();
     if asked.queue != RUN_QUEUE {
@@ -365,7 +356,7 @@ fn of_row(row: &sync_history::Model, standing: Standing) -> Listed {
     }
 }
 
-/// Dead runs, then dead jobs that are no runs; the latest of each first.
+/// Lists dead runs, then dead jobs without runs; each with the latest first.
 async fn letters(db: &DatabaseConnection, queue: &RunQueue, asked: &Listing) -> Result<ListedPage, Error> {
     const RUNS: &str = "run:";
     const JOBS: &str = "job:";
@@ -402,7 +393,7 @@ async fn letters(db: &DatabaseConnection, queue: &RunQueue, asked: &Listing) -> 
             None => {}
         }
     }
-    // A job that is no run has no sync.
+    // A job without a run has no sync.
     if asked.sync.is_some() {
         return Ok(page);
     }

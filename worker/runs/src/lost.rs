@@ -1,4 +1,4 @@
-//! The log line of a lease that ran out: a job's id alone says neither which sync it was nor which worker held it.
+//! The log line of an expired lease: a job's id alone shows neither its sync nor its worker.
 
 use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder};
 use syncline_entity::{sync_attempt, sync_config, sync_history};
@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 /// Warns that the worker of a run did not renew its lease.
 pub async fn tell_lost(db: &DatabaseConnection, run: Uuid) {
-    // Without the database the line is shorter.
+    // Without the database the line lacks the sync and the worker.
     let (sync, worker) = of_run(db, run).await.unwrap_or_default();
     tracing::warn!(
         sync,
@@ -16,7 +16,7 @@ pub async fn tell_lost(db: &DatabaseConnection, run: Uuid) {
     );
 }
 
-/// The sync of a run, and the worker that took it up last.
+/// Returns the name of a run's sync, and the worker of its latest attempt.
 async fn of_run(db: &DatabaseConnection, run: Uuid) -> Result<(Option<String>, Option<String>), DbErr> {
     let Some(row) = sync_history::by_run(db, run).await? else { return Ok((None, None)) };
     let config = sync_config::Entity::find_by_id(row.sync_config_id).one(db).await?;

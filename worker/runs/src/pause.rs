@@ -1,8 +1,8 @@
-//! Pauses: what must not run until a person says so, on record in `pauses`.
+//! Pauses, stored in `pauses`: what must not run until a person resumes it.
 //!
-//! A queue that is paused gives out no job. Of a sync that is paused, by itself, by its account or by its platform, no
-//! waiting run is dispatched, and one that a worker claims is parked: its job leaves the queue, its row waits. Running
-//! ones go on. Columns `paused_at` of older versions count as pauses and are no longer written; a resume clears them.
+//! A paused queue gives out no jobs. A sync is paused by itself, its account or its platform. No waiting run of it is
+//! dispatched, and one that a worker claims is parked: its job leaves the queue, its row waits. Running ones go on.
+//! Columns `paused_at` of older versions count as pauses and are no longer written; a resume clears them.
 
 use std::collections::HashSet;
 
@@ -15,21 +15,20 @@ use uuid::Uuid;
 
 use super::{RUN_QUEUE, dispatch::dispatch_due, queue::RunQueue};
 
-/// What can be paused.
+/// The subject of a pause.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Subject {
-    /// A queue, by name.
+    /// By name.
     Queue(String),
-    /// A sync, by its row's id.
+    /// By the id of its row.
     Sync(i64),
-    /// An account, by its row's id.
+    /// By the id of its row.
     Account(i64),
-    /// Every sync that has a side on a platform, by its name.
+    /// Every sync that has a side on the platform, by the platform's name.
     Platform(String),
 }
 
 impl Subject {
-    /// What kind of thing it is.
     pub fn scope(&self) -> PauseScope {
         match self {
             Subject::Queue(_) => PauseScope::Queue,
@@ -39,7 +38,7 @@ impl Subject {
         }
     }
 
-    /// As `pauses.subject` has it.
+    /// The text in `pauses.subject`.
     pub fn name(&self) -> String {
         match self {
             Subject::Queue(name) | Subject::Platform(name) => name.clone(),
@@ -60,32 +59,29 @@ impl Subject {
 /// A pause to begin.
 #[derive(Debug, Clone)]
 pub struct NewPause {
-    /// Of what.
     pub subject: Subject,
     /// The project of a sync or account.
     pub project_id: Option<i64>,
-    /// Why, for people.
+    /// The reason for display.
     pub reason: Option<String>,
-    /// Who says so.
+    /// The name of the person or program.
     pub by: String,
 }
 
-/// A pause that holds.
+/// A pause in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paused {
-    /// Of what.
     pub subject: Subject,
     /// The project of a sync or account.
     pub project_id: Option<i64>,
-    /// Why, for people.
+    /// The reason for display.
     pub reason: Option<String>,
-    /// Who said so; empty where an older version noted the pause.
+    /// The name of the person or program; empty if an older version stored the pause.
     pub by: String,
-    /// Since when.
     pub at: DateTime<Utc>,
 }
 
-/// The condition that a sync is paused, over the alias of a row of `sync_configs`, in parentheses.
+/// Returns the SQL condition that a sync is paused, in parentheses, for an alias of `sync_configs`.
 pub fn condition(config: &str) -> String {
     format!(
         "({config}.paused_at IS NOT NULL OR EXISTS (SELECT 1 FROM pauses p WHERE \
@@ -98,7 +94,8 @@ pub fn condition(config: &str) -> String {
     )
 }
 
-/// Begins a pause. False: it holds already. A store that is away hears of a queue's pause from the dispatcher.
+/// Begins a pause. Returns false if it is in force already. If the store is down, the dispatcher applies a queue's
+/// pause to it later.
 pub async fn pause(db: &DatabaseConnection, queue: &RunQueue, pause: &NewPause) -> Result<bool, Error> {
     let sql = "INSERT INTO pauses (scope, subject, project_id, reason, \"by\", at) VALUES (?, ?, ?, ?, ?, ?) \
                ON CONFLICT (scope, subject) DO NOTHING";
@@ -119,7 +116,7 @@ pub async fn pause(db: &DatabaseConnection, queue: &RunQueue, pause: &NewPause) 
     Ok(written.rows_affected() > 0)
 }
 
-/// Ends a pause and hands over what waited for that. False: there was none.
+/// Ends a pause and hands over the runs that waited for its end. Returns false if there was no pause.
 pub async fn resume(db: &DatabaseConnection, queue: &RunQueue, subject: &Subject) -> Result<bool, Error> {
     let tx = begin(db).await?;
     let backend = tx.get_database_backend();
@@ -147,7 +144,7 @@ pub async fn resume(db: &DatabaseConnection, queue: &RunQueue, subject: &Subject
     Ok(ended > 0)
 }
 
-/// Every pause there is, the oldest first; also those that an older version noted.
+/// Lists all pauses, the oldest first, including those that an older version stored.
 pub async fn list(db: &impl ConnectionTrait) -> Result<Vec<Paused>, DbErr> {
     let rows = pause::Entity::find().order_by_asc(pause::Column::Id).all(db).await?;
     let mut paused: Vec<Paused> = rows.into_iter().filter_map(paused_row).collect();
@@ -172,17 +169,17 @@ fn paused_row(row: pause::Model) -> Option<Paused> {
     Some(Paused { subject, project_id: row.project_id, reason: row.reason, by: row.by, at: row.at })
 }
 
-/// The pause of one subject itself.
+/// Returns the pause of exactly this subject.
 pub async fn of_subject(db: &impl ConnectionTrait, subject: &Subject) -> Result<Option<Paused>, DbErr> {
     Ok(list(db).await?.into_iter().find(|paused| paused.subject == *subject))
 }
 
-/// Whether a sync is paused, by itself, by an account of its or by a platform.
+/// True if a sync is paused, by itself, one of its accounts or one of its platforms.
 pub async fn is_paused(db: &impl ConnectionTrait, sync: i64) -> Result<bool, DbErr> {
     Ok(paused_of(db, [sync]).await?.contains(&sync))
 }
 
-/// Which of these syncs are paused.
+/// Returns which of these syncs are paused.
 pub async fn paused_of(
     db: &impl ConnectionTrait,
     syncs: impl IntoIterator<Item = i64>,
@@ -201,8 +198,8 @@ pub async fn paused_of(
     rows.iter().map(|row| row.try_get("", "id")).collect()
 }
 
-/// Parks a run whose sync is paused: its row waits, and its job may leave the queue. False: the sync is not paused, or the
-/// run is over.
+/// Parks a run whose sync is paused: its row waits, and its job may leave the queue. Returns false if the sync is not
+/// paused, or the run is over.
 pub async fn park(db: &DatabaseConnection, run: Uuid) -> Result<bool, DbErr> {
     let sql = format!(
         "UPDATE sync_history SET dispatched_at = NULL, status = 'queued' WHERE run_uid = ? AND completed_at IS NULL \
@@ -213,7 +210,7 @@ pub async fn park(db: &DatabaseConnection, run: Uuid) -> Result<bool, DbErr> {
     Ok(parked.rows_affected() > 0)
 }
 
-/// Parks runs that the queue does not hold.
+/// Parks runs that the queue does not have.
 pub(super) async fn park_all(db: &DatabaseConnection, runs: impl Iterator<Item = Uuid>) -> Result<(), DbErr> {
     let values: Vec<Value> = runs.map(Value::from).collect();
     let sql = format!(
@@ -225,8 +222,8 @@ pub(super) async fn park_all(db: &DatabaseConnection, runs: impl Iterator<Item =
     Ok(())
 }
 
-/// Sees to it that the store pauses the queue of runs exactly while a pause is on record: a store that was emptied has
-/// forgotten it, and one that was away has not heard of it.
+/// Makes the store pause the queue of runs exactly while a pause is stored in the database: a store that was emptied
+/// has lost the pause, and one that was down did not get it.
 pub(super) async fn assert(db: &DatabaseConnection, queue: &RunQueue) -> Result<(), Error> {
     let wanted = pause::of_subject(db, PauseScope::Queue, RUN_QUEUE).await?.is_some();
     match (wanted, queue.is_paused(RUN_QUEUE).await?) {

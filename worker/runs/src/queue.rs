@@ -1,4 +1,4 @@
-//! The queue that runs go to, whichever store keeps it.
+//! The queue of runs, in any store.
 
 use std::{
     ops::Deref,
@@ -23,20 +23,21 @@ use super::{
     run::Accepted,
 };
 
-/// Runs that may wait, unless a setting says otherwise.
+/// The default limit of runs that are not over.
 pub const DEFAULT_LIMIT: u64 = 100_000;
 
-/// How long a count of runs holds. Counting reads all that wait, which must not happen for every run of a burst.
+/// How long a count of runs is used. A count reads all runs that are not over, so a burst must not count for each run.
 const COUNT_HOLDS: Duration = Duration::from_secs(1);
-/// How long one call to a store of its own may take while somebody waits for an answer.
+/// The timeout of one call to a separate store while a caller waits.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// After a store failed, runs are accepted without it for so long; the dispatcher hands them over.
+/// How long a failed store is not called; runs accepted meanwhile are left to the dispatcher.
 const LEFT_ALONE: Duration = Duration::from_secs(1);
 
-/// The queue that runs go to. Clones share it.
+/// The queue of runs. Clones share it.
 ///
-/// It is a [`Backend`] by dereference. With a queue in the same database a run's row and its job are one transaction;
-/// with any other store the row is committed first and the job follows, at the latest by the dispatcher.
+/// It dereferences to [`Backend`]. With a queue in the same database a run's row and its job are written in one
+/// transaction; with any other store the row is committed first, and the job follows, at the latest through the
+/// dispatcher.
 #[derive(Debug, Clone)]
 pub struct RunQueue {
     backend: Arc<dyn Backend>,
@@ -44,33 +45,33 @@ pub struct RunQueue {
     redis: Option<RedisBackend>,
     limit: u64,
     shared: Arc<Shared>,
-    /// Whose turn it is to write to SQLite, also beside the queue.
+    /// Lets one task at a time write to SQLite, also outside the queue.
     writer: Arc<Mutex<()>>,
 }
 
 #[derive(Debug)]
 struct Shared {
-    /// Where requests for runs meet.
+    /// Batches concurrent requests for runs.
     accepting: Together<AcceptCall, Result<Accepted, Error>>,
-    /// When unfinished runs were counted, and how many there were.
+    /// The time of the latest count of unfinished runs, and its result.
     counted: Mutex<Option<(Instant, u64)>>,
-    /// Accepted since.
+    /// Runs accepted since that count.
     since: AtomicU64,
     born: Instant,
-    /// Milliseconds after `born` until which the store is left alone.
+    /// Milliseconds after `born` until which the store is not called.
     away_until: AtomicU64,
 }
 
 impl RunQueue {
-    /// A queue in the same database as the runs.
+    /// Creates a queue in the same database as the runs.
     pub fn sql(db: DatabaseConnection) -> Self {
-        // How many may wait is decided where runs are accepted; counting twice helps nobody.
+        // The limit is checked when runs are accepted; a second count would be useless.
         let sql = SqlBackend::new(db).with_limit(u64::MAX);
         let writer = sql.writer();
         Self { sql: Some(sql.clone()), writer, ..Self::foreign(Arc::new(sql)) }
     }
 
-    /// A queue in a store of its own, which no transaction of the database covers.
+    /// Creates a queue in a separate store, which no transaction of the database covers.
     pub fn foreign(backend: Arc<dyn Backend>) -> Self {
         let shared = Shared {
             accepting: accept_together::meeting_place(),
@@ -89,33 +90,33 @@ impl RunQueue {
         }
     }
 
-    /// A queue in Redis, with the inbox that other services put requests into.
+    /// Creates a queue in Redis, with the inbox that other services push requests to.
     pub fn redis(redis: RedisBackend) -> Self {
         Self { redis: Some(redis.clone()), ..Self::foreign(Arc::new(redis)) }
     }
 
-    /// The store that has an inbox, if it has one.
+    /// Returns the store with the inbox, if there is one.
     pub fn inbox(&self) -> Option<&RedisBackend> {
         self.redis.as_ref()
     }
 
-    /// No more than so many runs wait.
+    /// Sets the limit of runs that are not over.
     #[must_use]
     pub fn with_limit(self, limit: u64) -> Self {
         Self { limit, ..self }
     }
 
-    /// The store of its jobs.
+    /// Returns the store of the jobs.
     pub fn backend(&self) -> Arc<dyn Backend> {
         Arc::clone(&self.backend)
     }
 
-    /// How many runs may wait.
+    /// Returns the limit of runs that are not over.
     pub fn limit(&self) -> u64 {
         self.limit
     }
 
-    /// The store, where row and job are one transaction.
+    /// Returns the store if row and job are written in one transaction.
     pub(super) fn same_database(&self) -> Option<&SqlBackend> {
         self.sql.as_ref()
     }
@@ -124,8 +125,8 @@ impl RunQueue {
         &self.shared.accepting
     }
 
-    /// Waits for this process's turn to write to the database, where it has one writer at a time: on SQLite, whoever meets
-    /// another writer sleeps for milliseconds. Hold it for a transaction that calls no queue; others need none.
+    /// Takes this process's lock for writing to SQLite, which has one writer: a second one would sleep for
+    /// milliseconds. Hold it for a transaction that calls no queue; others need no lock.
     pub async fn turn(&self, db: &DatabaseConnection) -> Option<OwnedMutexGuard<()>> {
         match db.get_database_backend() {
             DbBackend::Sqlite => Some(Arc::clone(&self.writer).lock_owned().await),
@@ -133,8 +134,8 @@ impl RunQueue {
         }
     }
 
-    /// Pushes jobs that are no runs beside what the transaction writes: within it where that is possible, else at once. Then
-    /// they are there even if the transaction fails, so each should have a unique key.
+    /// Pushes jobs without runs beside the writes of a transaction: within it if possible, otherwise at once. Then the
+    /// jobs exist even if the transaction fails, so each needs a unique key.
     pub async fn push_beside(&self, tx: &DatabaseTransaction, jobs: &[NewJob]) -> Result<Vec<Pushed>, Error> {
         if let Some(sql) = &self.sql {
             return sql.push_in(tx, jobs).await;
@@ -143,13 +144,13 @@ impl RunQueue {
         pushed.unwrap_or_else(|_| Err(Error::late()))
     }
 
-    /// Does it live in another store than the runs? Then what is accepted and what is queued can differ for a while.
+    /// True if the queue's store is not the runs' database. Accepted and queued runs may then differ for a while.
     pub fn is_foreign(&self) -> bool {
         self.sql.is_none()
     }
 
-    /// Refuses a run for which there is no room. Runs count as long as they are not over, wherever they wait: in the queue,
-    /// for a store that is away, or for a pause to end.
+    /// Refuses a run if there is no room. All runs count that are not over, whether they run or wait in the queue, for
+    /// a store that is down, or for the end of a pause.
     pub async fn check_room(&self, db: &DatabaseConnection) -> Result<(), Error> {
         let mut counted = self.shared.counted.lock().await;
         let waiting = match *counted {
@@ -170,8 +171,8 @@ impl RunQueue {
         Err(Error::Full { queue: RUN_QUEUE.to_owned(), waiting, limit: self.limit })
     }
 
-    /// How many wait, as the database or as the queue sees it, which may have jobs that are no runs. One that is away does
-    /// not count.
+    /// Returns the number of unfinished runs or of waiting jobs, whichever is larger; the queue may have jobs without
+    /// runs. A store that is down counts as empty.
     async fn waiting(&self, db: &DatabaseConnection) -> Result<u64, Error> {
         let runs = self.unfinished(db).await?;
         if self.same_database().is_some() {
@@ -187,7 +188,7 @@ impl RunQueue {
         Ok(runs.max(jobs))
     }
 
-    /// Runs that are not over; no more are counted than matter.
+    /// Counts the runs that are not over, up to just above the limit.
     async fn unfinished(&self, db: &DatabaseConnection) -> Result<u64, Error> {
         let sql = "SELECT count(*) AS runs FROM (SELECT id FROM sync_history WHERE completed_at IS NULL LIMIT ? + 0) open_runs";
         let limit = i64::try_from(self.limit.saturating_add(1)).unwrap_or(i64::MAX);
@@ -196,7 +197,7 @@ impl RunQueue {
         Ok(runs.unsigned_abs())
     }
 
-    /// Pushes jobs whose runs were accepted to a store that may be away, for as long as somebody can be kept waiting.
+    /// Pushes jobs of accepted runs to a store that may be down, with a timeout short enough for a waiting caller.
     pub(super) async fn push_within(&self, jobs: &[NewJob]) -> Result<Vec<Pushed>, Error> {
         let shared = &self.shared;
         let now = u64::try_from(shared.born.elapsed().as_millis()).unwrap_or(u64::MAX);

@@ -1,10 +1,10 @@
-//! Syncs that run on a restored database, until they have looked at both sides in full.
+//! Syncs that run on a restored database, until they have read both sides completely.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbErr};
 use syncline_sql::statement;
 
-/// The sync is as good as any other, unless a person still has something to decide because of the restore.
+/// Clears the mark of a restore, unless a person still has to resolve a conflict that the restore caused.
 pub(crate) async fn forget(
     tx: &impl ConnectionTrait,
     config_id: i64,

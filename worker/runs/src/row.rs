@@ -1,4 +1,4 @@
-//! What several parts of a run's life need of its row.
+//! Shared functions for a run's row.
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
 use syncline_entity::types;
@@ -6,8 +6,8 @@ use syncline_queue::Priority;
 use syncline_sql::statement;
 use uuid::Uuid;
 
-/// That a run named by its id is not over. Said so that PostgreSQL finds the row under its id: the index over open runs,
-/// which looks short to it, is full of those that ended since its last vacuum.
+/// Returns the condition that a run, selected by its id, is not over. This form makes PostgreSQL find the row by id:
+/// the index of open runs seems short to the planner, but is full of those that ended since its last vacuum.
 pub(crate) fn not_over(backend: DbBackend) -> &'static str {
     match backend {
         DbBackend::Postgres => "COALESCE(sync_history.completed_at, 'infinity') = 'infinity'",
@@ -15,8 +15,8 @@ pub(crate) fn not_over(backend: DbBackend) -> &'static str {
     }
 }
 
-/// Locks a run's row until the transaction ends, if its fence is still this one. False: another worker has taken the run
-/// over, or it is over.
+/// Locks a run's row until the transaction ends, if its fence is unchanged. Returns false if the run is over, or
+/// another worker has taken it over.
 pub async fn hold(tx: &DatabaseTransaction, run: Uuid, fence: i64) -> Result<bool, DbErr> {
     let sql =
         "UPDATE sync_history SET fence = fence WHERE run_uid = ? AND fence = ? AND completed_at IS NULL";
@@ -24,7 +24,7 @@ pub async fn hold(tx: &DatabaseTransaction, run: Uuid, fence: i64) -> Result<boo
     Ok(held.rows_affected() > 0)
 }
 
-/// The queue's word for the priority that rows keep.
+/// Converts the priority of a row to the queue's type.
 pub fn queue_priority(stored: types::Priority) -> Priority {
     match stored {
         types::Priority::Critical => Priority::Critical,

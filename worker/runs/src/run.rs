@@ -1,4 +1,4 @@
-//! Runs as they are asked for.
+//! Requests for runs.
 
 use std::time::Duration;
 
@@ -15,26 +15,26 @@ use uuid::Uuid;
 
 use super::row::queue_priority;
 
-/// What a run is asked to do; kept on its row.
+/// The arguments of a run; kept on its row.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RunArgs {
-    /// Read both sides whole.
+    /// Read both sides completely.
     #[serde(skip_serializing_if = "is_false")]
     pub full: bool,
-    /// Act on absences at once.
+    /// Act on absences at once, instead of at their second sighting.
     #[serde(skip_serializing_if = "is_false")]
     pub confirm_deletes: bool,
-    /// So many deletes are agreed to, past the guard.
+    /// Allow up to this many deletes, past the delete guard.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_deletes: Option<u64>,
     /// Only these links.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub links: Option<Vec<i64>>,
-    /// What platforms told of the item, the first first; a run that waits takes up what comes after it.
+    /// The platforms' events for the item, the oldest first; a waiting run collects later ones.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<Value>,
-    /// Arguments of a newer version, kept as they are for it and ignored here.
+    /// Arguments of a newer version; kept for it and ignored here.
     #[serde(flatten)]
     pub newer: Map<String, Value>,
 }
@@ -43,38 +43,32 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
-/// A run to accept.
 #[derive(Debug, Clone)]
 pub struct NewRun {
-    /// Its project.
     pub project_id: i64,
-    /// Its sync.
     pub sync_config_id: i64,
-    /// What it does.
     pub kind: RunKind,
-    /// What set it off.
+    /// What started it.
     pub method: SyncMethod,
-    /// How urgent it is.
     pub priority: Priority,
-    /// What it is asked to do.
     pub args: RunArgs,
-    /// Attempts before it is dead.
+    /// The most attempts before it is dead.
     pub max_attempts: u32,
-    /// First delay before a retry.
+    /// The delay before the first retry.
     pub retry_base: Duration,
     /// The run that caused it.
     pub parent: Option<Uuid>,
-    /// What one cause set off; its parent or itself unless it is said here.
+    /// Groups all runs of one cause; the default is the parent, or the run itself.
     pub correlation: Option<Uuid>,
-    /// The schedule that fired, and its tick.
+    /// The schedule that fired, and the time of its tick.
     pub tick: Option<(i64, DateTime<Utc>)>,
-    /// Not before this time.
+    /// The earliest start.
     pub not_before: Option<DateTime<Utc>>,
-    /// The run's id, where the caller has chosen one; the same id once more is the same run.
+    /// The id, if the caller has chosen one; requests with the same id are one run.
     pub id: Option<Uuid>,
 }
 
-/// What a sync's document says of its jobs; the rest of it is the engine's business.
+/// The job settings in a sync's document; the engine reads the rest.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
 pub(super) struct JobSettings {
@@ -112,7 +106,7 @@ impl From<&SyncSpec> for JobSettings {
 }
 
 impl NewRun {
-    /// A run of a sync with the sync's own settings. An error: the stored document cannot be read.
+    /// Creates a run with the sync's own settings. Fails if the stored document cannot be read.
     pub fn of(
         config: &sync_config::Model,
         kind: RunKind,
@@ -122,7 +116,7 @@ impl NewRun {
         Ok(Self::with(config, &settings, kind, method))
     }
 
-    /// The same for a caller that has read the whole document.
+    /// The same for a caller that has parsed the document.
     pub fn of_spec(
         config: &sync_config::Model,
         spec: &SyncSpec,
@@ -156,19 +150,19 @@ impl NewRun {
     }
 }
 
-/// What became of a run.
+/// The result of accepting a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Accepted {
-    /// It is on record, and in the queue or on its way there.
+    /// The run is stored, and in the queue or on its way there.
     New(Uuid),
-    /// The same is waiting already; that one's id. Or this very id was accepted before.
+    /// An equal run waits already, or this id was accepted before; the id of that run.
     Joined(Uuid),
-    /// This tick of this schedule has had its run.
+    /// This tick of the schedule has had its run.
     TickTaken,
 }
 
 impl Accepted {
-    /// The run to look at.
+    /// Returns the run that does the work.
     pub fn id(self) -> Option<Uuid> {
         match self {
             Accepted::New(id) | Accepted::Joined(id) => Some(id),

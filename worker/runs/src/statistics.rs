@@ -1,8 +1,8 @@
-//! Statistics, added as runs end: `sync_stats`.
+//! Adds runs to the statistics in `sync_stats` as they end.
 //!
-//! A run is added in the transaction that ends it, once its sync's row is locked: histograms are read, changed and
-//! written back, so two runs of a sync must do so one after the other. Everything here locks in the order runs, then
-//! their sync, then statistics.
+//! A run is added in the transaction that ends it, after its sync's row is locked: histograms are read, changed and
+//! written back, so two runs of a sync must do so one after the other. All code here locks in the order runs, syncs,
+//! statistics.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -21,20 +21,20 @@ use syncline_sql::{Binds, Kind, moment, statement};
 /// Rows in one statement.
 const ROWS: usize = 200;
 
-/// Locks a sync's row, as everyone does who is about to change its statistics. Answers what kind of item it has.
+/// Locks a sync's row, as required before its statistics change. Returns its entity type.
 pub async fn lock_sync(tx: &DatabaseTransaction, sync: i64) -> Result<String, DbErr> {
     let backend = tx.get_database_backend();
     let sql = match backend {
-        // Runs refer to the row while they are inserted; this lock lets them.
+        // This lock still allows inserts of runs, which refer to the row.
         DbBackend::Postgres => "SELECT entity_type FROM sync_configs WHERE id = ? FOR NO KEY UPDATE",
-        // Whoever writes is alone.
+        // SQLite has one writer, so the transaction is a lock.
         _ => "SELECT entity_type FROM sync_configs WHERE id = ?",
     };
     let row = tx.query_one_raw(statement(backend, sql, [sync.into()])).await?;
     row.ok_or_else(|| DbErr::RecordNotFound(format!("sync_configs {sync}")))?.try_get("", "entity_type")
 }
 
-/// The same for several, in one order for all who lock some. Answers the kinds of items of those that are there.
+/// Locks several syncs in a fixed order, which avoids deadlocks. Returns the entity types of those that exist.
 pub async fn lock_syncs(
     tx: &DatabaseTransaction,
     syncs: &BTreeSet<i64>,
@@ -50,7 +50,7 @@ pub async fn lock_syncs(
     rows.iter().map(|row| Ok((row.try_get("", "id")?, row.try_get("", "entity_type")?))).collect()
 }
 
-/// That a column names one of these syncs, as a condition whose text does not depend on how many there are.
+/// Returns the condition that a column names one of these syncs; its text does not depend on their number.
 pub fn of_syncs(binds: &mut Binds, syncs: &BTreeSet<i64>, column: &str) -> String {
     let rows = syncs.iter().map(|sync| json!({ "sync": sync })).collect();
     let rows = binds.rows(rows, &[("sync", Kind::Number)]);
@@ -60,16 +60,16 @@ pub fn of_syncs(binds: &mut Binds, syncs: &BTreeSet<i64>, column: &str) -> Strin
     }
 }
 
-/// What the statistics need of a run that is over: columns of `sync_history`.
+/// The columns of `sync_history` that the statistics need.
 pub const ENDED: &str = "sync_config_id, kind, status, success, completed_at, duration_ms, items_synced, \
      items_failed, items_skipped, created, updated, deleted, conflicts, api_calls";
 
-/// Whether a run that is over counts: one that only planned did nothing.
+/// True if an ended run counts; plans do not, since they change nothing.
 pub fn counts(ended: &QueryResult) -> Result<bool, DbErr> {
     Ok(RunKind::try_from_value(&ended.try_get("", "kind")?)? != RunKind::Plan)
 }
 
-/// The statistics of a single run, at the moment it ended.
+/// Returns the statistics of a single run, at the moment it ended.
 pub fn of_ended(ended: &QueryResult, entity_type: &str) -> Result<sync_stats::Model, DbErr> {
     let (sync, at) = (ended.try_get("", "sync_config_id")?, ended.try_get("", "completed_at")?);
     let mut run = sync_stats::Model {
@@ -89,8 +89,8 @@ pub fn of_ended(ended: &QueryResult, entity_type: &str) -> Result<sync_stats::Mo
     Ok(run)
 }
 
-/// Adds runs to the hours, days and months of their syncs, each run given as the statistics of its moment. The caller has
-/// locked the syncs' rows and marks the runs in the same transaction.
+/// Adds runs to the hours, days and months of their syncs; each run is given as the statistics of its moment. The
+/// caller has locked the syncs' rows and marks the runs in the same transaction.
 pub async fn add(tx: &DatabaseTransaction, runs: &[sync_stats::Model]) -> Result<(), DbErr> {
     let mut rows: BTreeMap<Key, sync_stats::Model> = BTreeMap::new();
     for run in runs {
@@ -114,7 +114,7 @@ pub async fn add(tx: &DatabaseTransaction, runs: &[sync_stats::Model]) -> Result
     write(tx, rows.into_values().collect()).await
 }
 
-/// A row's key: sync, span, bucket, kind of item.
+/// A row's key: sync, span, bucket, entity type.
 type Key = (i64, Span, DateTime<Utc>, String);
 
 const KEY: [(&str, Kind); 4] =
@@ -124,7 +124,7 @@ fn key(sync: i64, span: Span, bucket: DateTime<Utc>, entity_type: &str) -> Json 
     json!({ "sync": sync, "span": span.as_str(), "bucket": moment(bucket), "entity_type": entity_type })
 }
 
-/// The rows of these keys that are there.
+/// Reads the rows with these keys.
 async fn known(
     tx: &DatabaseTransaction,
     keys: impl Iterator<Item = &Key>,
@@ -134,7 +134,7 @@ async fn known(
     let keys = binds.rows(keys, &KEY);
     let these = "sync_stats.sync_config_id = asked.sync AND sync_stats.span = asked.span \
                  AND sync_stats.bucket = asked.bucket AND sync_stats.entity_type = asked.entity_type";
-    // One by one, under the key: PostgreSQL would read the whole table for a few dozen of them.
+    // One lookup per key: otherwise PostgreSQL would read the whole table for a few dozen keys.
     let text = match binds.backend {
         DbBackend::Postgres => format!(
             "SELECT found.* FROM {keys} AS asked \
@@ -146,7 +146,7 @@ async fn known(
     rows.iter().map(|row| sync_stats::Model::from_query_result(row, "")).collect()
 }
 
-/// Writes rows as they are, over those that are there.
+/// Writes rows, replacing those with the same keys.
 pub async fn write(tx: &DatabaseTransaction, rows: Vec<sync_stats::Model>) -> Result<(), DbErr> {
     let names: Vec<&str> = NUMBERS.iter().map(|(name, _)| *name).collect();
     let columns: Vec<(&str, Kind)> = KEY
@@ -177,7 +177,7 @@ pub async fn write(tx: &DatabaseTransaction, rows: Vec<sync_stats::Model>) -> Re
     Ok(())
 }
 
-/// The numbers of a row, by their columns.
+/// A column and its value in a row.
 type Number = (&'static str, fn(&sync_stats::Model) -> i64);
 const NUMBERS: [Number; 15] = [
     ("runs_completed", |row| row.runs_completed),

@@ -1,4 +1,4 @@
-//! A person's choice, and the runs that carry it out.
+//! Stores a person's choice for conflicts, and starts the runs that carry it out.
 
 use std::collections::BTreeMap;
 
@@ -17,22 +17,20 @@ use uuid::Uuid;
 
 use super::{Error, Refusal, Unknown, runs::run_of};
 
-/// How often a choice is made again because a run wrote to the link meanwhile.
+/// How often a choice is tried again because a run wrote to the link meanwhile.
 const TRIES: usize = 5;
 
-/// A run that carries choices out.
+/// A run that carries out choices.
 #[derive(Debug)]
 pub struct Chosen {
-    /// The sync.
     pub config: sync_config::Model,
-    /// The run.
     pub run: Uuid,
-    /// The conflicts that it resolves.
+    /// The ids of the conflicts that it resolves.
     pub conflicts: Vec<i64>,
 }
 
-/// Notes a person's choice of a side and accepts the runs that carry it out, in one transaction. The choice is made again
-/// when a run wrote to one of the links between reading and writing it.
+/// Stores a person's choice of a side and accepts the runs that carry it out, in one transaction. Tries again if a run
+/// wrote to one of the links between reading and writing it.
 pub async fn choose(
     db: &DatabaseConnection,
     queue: &RunQueue,
@@ -56,7 +54,7 @@ pub async fn choose(
     Err(Error::refused(Refusal::Contended, "runs write to these items all the time; try again"))
 }
 
-/// `None`: a run wrote to one of the links meanwhile.
+/// Returns `None` if a run wrote to one of the links meanwhile.
 async fn try_choose(
     tx: &DatabaseTransaction,
     queue: &RunQueue,
@@ -64,7 +62,8 @@ async fn try_choose(
     side: Side,
     by: &str,
 ) -> Result<Option<Vec<(Chosen, Accepted)>>, Error> {
-    // One run per sync, and another for whole items: there the person vouches for the absence, too.
+    // One run per sync for fields, and another for whole items, which also confirms deletes: the person's choice
+    // confirms the absence.
     let mut groups: BTreeMap<(i64, bool), (Vec<i64>, Vec<i64>)> = BTreeMap::new();
     for id in ids {
         let found =
@@ -79,7 +78,7 @@ async fn try_choose(
             return Err(Error::refused(Refusal::Resolved, format!("conflict {id} is settled already")));
         }
         let (links, conflicts) = groups.entry((link.sync_config_id, conflict.field.is_none())).or_default();
-        // The second conflict of a link finds it due already.
+        // For a second conflict the link is due already.
         if !links.contains(&link.id) {
             if !make_due(tx, &link).await? {
                 return Ok(None);
@@ -107,7 +106,7 @@ async fn try_choose(
     Ok(Some(chosen))
 }
 
-/// Has the next run look at a link. False: it is not what was read any more.
+/// Makes the next run read a link. Returns false if the link has changed since it was read.
 async fn make_due(tx: &DatabaseTransaction, link: &sync_metadata::Model) -> Result<bool, Error> {
     let sql = "UPDATE sync_metadata SET sync_status = 'pending', next_attempt_at = ?, version = version + 1 \
                WHERE id = ? AND version = ?";

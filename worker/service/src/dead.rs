@@ -1,4 +1,4 @@
-//! Dead letters are replayed and discarded.
+//! Replays and discards dead letters.
 
 use sea_orm::DatabaseConnection;
 use syncline_queue::Error;
@@ -9,19 +9,19 @@ use syncline_runs::{
 };
 use uuid::Uuid;
 
-/// Why a letter was left: it is none, or none any more.
+/// Why a letter was left: it is not, or no longer, a dead letter.
 pub const NOT_DEAD: &str = "not dead";
 
-/// What was done with dead letters.
+/// The result of replaying or discarding dead letters.
 #[derive(Debug, Default)]
 pub struct Done {
-    /// How many were replayed or discarded.
+    /// The number of letters replayed or discarded.
     pub done: usize,
-    /// The letters that were replayed, each with the run that does its work now.
+    /// Each replayed letter with the run that does its work now.
     pub replayed: Vec<(Uuid, Uuid)>,
-    /// The letters that were left, and why.
+    /// Each letter that was left, with the reason.
     pub left: Vec<(Uuid, &'static str)>,
-    /// Why it stopped before the last one.
+    /// The error that stopped it before the last letter.
     pub stopped: Option<Error>,
 }
 
@@ -45,7 +45,7 @@ pub async fn replay(db: &DatabaseConnection, queue: &RunQueue, ids: &[Uuid]) -> 
     done
 }
 
-/// Takes each letter off the list.
+/// Removes each letter from the dead letters.
 pub async fn discard(db: &DatabaseConnection, queue: &RunQueue, ids: &[Uuid]) -> Done {
     let mut done = Done::default();
     for id in ids {

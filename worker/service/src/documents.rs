@@ -1,4 +1,4 @@
-//! Whether a document can be stored, and what is wrong with it.
+//! Checks whether a document can be stored.
 
 use std::path::Path;
 
@@ -9,8 +9,8 @@ use syncline_engine::{
     spec::{DeletePolicy, Finding, Severity, SyncSpec, check_document},
 };
 
-/// Everything that is wrong with the keys of a document, with those of its two places, and with the kinds of their values.
-/// A document that can be read nevertheless tells its other mistakes at the same time.
+/// Checks the keys of a document and of its two places, and the types of their values. If the document can be parsed
+/// all the same, its other errors are returned too.
 pub fn shape(document: &Value) -> Vec<Finding> {
     let mut findings = check_document(document);
     if !findings.is_empty()
@@ -32,7 +32,7 @@ pub fn shape(document: &Value) -> Vec<Finding> {
     findings
 }
 
-/// The rest that can be said of a document, and the document with the paths of its places made absolute.
+/// Runs the remaining checks, and returns the document with absolute paths.
 pub fn check(mut spec: SyncSpec, folder: &Path) -> (SyncSpec, Vec<Finding>) {
     let mut findings = spec.findings();
     let SyncSpec { source_platform, source, target_platform, target, .. } = &mut spec;
@@ -55,7 +55,7 @@ pub fn check(mut spec: SyncSpec, folder: &Path) -> (SyncSpec, Vec<Finding>) {
     (spec, findings)
 }
 
-/// The platforms that this version speaks to can delete, and neither close nor archive.
+/// Refuses policies other than deleting: the platforms of this version can delete, but neither close nor archive.
 fn removal(spec: &SyncSpec) -> Option<Finding> {
     if !matches!(spec.delete_policy, DeletePolicy::Close | DeletePolicy::Archive) {
         return None;

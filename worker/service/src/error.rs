@@ -1,76 +1,74 @@
-//! Why a request was not done.
+//! Why a request failed.
 
 use sea_orm::DbErr;
 
-/// Why a request was not done. Nothing of it was done then. The text says what and why, and the remedy.
+/// Why a request failed; none of it was carried out. The text names the problem, its cause and the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The request names something that is not there.
+    /// The request names something that does not exist.
     #[error("{message}")]
     Unknown {
-        /// What was named.
+        /// The kind of thing that was named.
         what: Unknown,
-        /// For people.
+        /// The text for display.
         message: String,
     },
-    /// The request is understood and cannot be done at present, or not any more.
+    /// The request is valid but cannot be carried out now, or not any more.
     #[error("{message}")]
     Refused {
-        /// Why, for programs.
+        /// The reason for programs.
         why: Refusal,
-        /// For people.
+        /// The text for display.
         message: String,
     },
-    /// The stored document of a sync cannot be read by this version.
+    /// This version cannot read a sync's stored document.
     #[error(
         "this version cannot read the stored document of {sync:?} ({error}); use a newer version, or apply it again"
     )]
     Unreadable {
         /// The sync's name, without its project.
         sync: String,
-        /// What the reader of JSON said.
+        /// The text of the JSON parser.
         error: String,
     },
-    /// The document cannot be stored.
+    /// The document is invalid.
     #[error("{0}")]
     Invalid(String),
-    /// Syncline's database.
     #[error(transparent)]
     Database(#[from] DbErr),
-    /// The queue.
     #[error(transparent)]
     Queue(#[from] syncline_queue::Error),
 }
 
-/// What a request names and is not there.
+/// The kind of a named thing that does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unknown {
-    /// A project's key.
+    /// By key.
     Project,
-    /// A sync's name.
+    /// By name.
     Sync,
-    /// A conflict's id.
+    /// By id.
     Conflict,
-    /// A queue's name.
+    /// By name.
     Queue,
-    /// An account's name.
+    /// By name.
     Account,
-    /// A platform's name.
+    /// By name.
     Platform,
 }
 
 /// Why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// The queue of the runs is paused.
+    /// The queue of runs is paused.
     QueuePaused,
-    /// The sync is paused, or one of its platforms or accounts.
+    /// The sync, one of its platforms or one of its accounts is paused.
     SyncPaused,
     /// The id was used for another request.
     IdUsed,
     /// The conflict is resolved already.
     Resolved,
-    /// Runs write to the same links all the time.
+    /// Runs kept writing to the same links.
     Contended,
 }
 

@@ -1,13 +1,13 @@
-//! What people and programs may ask for. The command line and the HTTP API both call these functions and hold no rule of
-//! their own: they read the request, call one of them, and put the result or the [`Error`] into words.
+//! The requests of people and programs. The command line and the HTTP API both call these functions and have no rules
+//! of their own: they parse the request, call a function, and format the result or the [`Error`].
 //!
-//! - [`documents`]: whether a document can be stored, and what is wrong with it.
-//! - [`store`]: documents become stored syncs with their schedules.
-//! - [`syncs`]: stored syncs, found by name.
-//! - [`runs`]: a run is asked for.
-//! - [`conflicts`]: a person's choice.
-//! - [`pauses`]: what is paused and resumed.
-//! - [`dead`]: dead letters are replayed and discarded.
+//! - [`documents`]: checks whether a document can be stored.
+//! - [`store`]: stores documents as syncs with their schedules.
+//! - [`syncs`]: finds stored syncs by name.
+//! - [`runs`]: requests runs.
+//! - [`conflicts`]: stores a person's choice.
+//! - [`pauses`]: pauses subjects.
+//! - [`dead`]: replays and discards dead letters.
 
 pub mod conflicts;
 pub mod dead;

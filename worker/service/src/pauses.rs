@@ -1,4 +1,4 @@
-//! What is paused and resumed.
+//! Finds and pauses queues, syncs, accounts and platforms.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use syncline_runs::{
 
 use super::{Error, Unknown, syncs};
 
-/// The queue of runs, and every other that a live worker serves.
+/// Returns the queue of runs, and all queues that live workers serve.
 pub async fn known_queues(db: &DatabaseConnection) -> Result<BTreeSet<String>, DbErr> {
     let mut queues = BTreeSet::from([RUN_QUEUE.to_owned()]);
     for seen in worker::live(db).await? {
@@ -24,7 +24,7 @@ pub async fn known_queues(db: &DatabaseConnection) -> Result<BTreeSet<String>, D
     Ok(queues)
 }
 
-/// What a scope and a name mean, with its project where it belongs to one. A queue is not looked up.
+/// Finds the subject with this scope and name, and its project if it has one. A queue's name is not checked.
 pub async fn subject(
     db: &DatabaseConnection,
     scope: PauseScope,
@@ -56,7 +56,8 @@ pub async fn subject(
     })
 }
 
-/// Begins a pause. False: it was paused already. A queue that nobody serves is refused: its name is a mistake.
+/// Begins a pause. Returns false if the subject was paused already. A queue without workers is refused, as its name
+/// must be a mistake.
 pub async fn pause(db: &DatabaseConnection, queue: &RunQueue, new: &NewPause) -> Result<bool, Error> {
     if let Subject::Queue(name) = &new.subject {
         let known = known_queues(db).await?;

@@ -1,4 +1,4 @@
-//! A run is asked for.
+//! Requests runs.
 
 use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::{DatabaseConnection, DbErr};
@@ -15,39 +15,36 @@ use uuid::Uuid;
 
 use super::{Error, Refusal, syncs::StoredSync};
 
-/// A run as it is asked for.
+/// A request for a run.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// What the run does.
     pub kind: RunKind,
-    /// What it is told.
     pub args: RunArgs,
-    /// How urgent it is; none: as urgent as the sync says.
+    /// `None`: the sync's priority.
     pub priority: Option<Priority>,
-    /// When it begins at the earliest.
+    /// The earliest start.
     pub not_before: Option<DateTime<Utc>>,
-    /// The time was given as such; a delay counts from each request, so it is no part of what was asked.
+    /// True if `not_before` was given as a time, false if it comes from a delay. A delay counts from each request, so
+    /// it is not compared when a request is repeated.
     pub fixed_time: bool,
-    /// The run's id, where the caller chooses it: the same request once more is the same run.
+    /// The id, if the caller has chosen one; a repeated request with it is the same run.
     pub id: Option<Uuid>,
-    /// It may wait for the end of a pause.
+    /// True if the run may wait for the end of a pause.
     pub waits_for_pauses: bool,
 }
 
-/// A run that was accepted, or the one that had been.
+/// A run that was accepted, now or by an earlier request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Enqueued {
-    /// Its id.
     pub id: Uuid,
-    /// Where it stands.
     pub status: RunStatus,
-    /// The same was waiting already, or has this id already.
+    /// True if an equal run waits already, or the run has this id already.
     pub joined: bool,
 }
 
-/// A run of a stored sync, with the sync's own settings.
+/// Creates a run of a stored sync, with the sync's own settings.
 pub fn run_of(config: &sync_config::Model, kind: RunKind) -> Result<NewRun, Error> {
-    // A worker would find out as well, but then nobody would be told.
+    // A worker would find this error too, but could not report it to the caller.
     let spec: SyncSpec = serde_json::from_value(config.config_json.clone())
         .map_err(|error| Error::Unreadable { sync: config.name.clone(), error: error.to_string() })?;
     Ok(NewRun::of_spec(config, &spec, kind, SyncMethod::Manual))
@@ -63,7 +60,7 @@ pub async fn refuse_paused(db: &DatabaseConnection, sync: &StoredSync) -> Result
     Err(Error::refused(why, holding.to_string()))
 }
 
-/// Accepts a run. A request with an id that was accepted before returns that run, also while its sync is paused.
+/// Accepts a run. A request with an id that was accepted before returns that run, even while its sync is paused.
 pub async fn enqueue(
     db: &DatabaseConnection,
     queue: &RunQueue,
@@ -91,7 +88,7 @@ pub async fn enqueue(
             return Err(DbErr::Custom("a run without a schedule found its tick taken".to_owned()).into());
         }
     };
-    // Two requests with one id may come at once: the second is compared with what the first has written.
+    // Two requests with one id may come at once: compare the second with the row of the first.
     if joined && let Some(first) = accepted_before(db, &run, request).await? {
         return Ok(first);
     }
@@ -102,7 +99,7 @@ pub async fn enqueue(
     Ok(Enqueued { id, status, joined })
 }
 
-/// The run that has the request's id already. Refuses an id that was used for something else.
+/// Returns the run with the request's id. Refuses an id that was used for something else.
 async fn accepted_before(
     db: &DatabaseConnection,
     run: &NewRun,

@@ -1,4 +1,4 @@
-//! Documents become stored syncs, each with its schedule.
+//! Stores documents as syncs, each with its schedule.
 
 use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::{
@@ -17,14 +17,14 @@ use syncline_sql::begin;
 
 use super::Error;
 
-/// What storing a document did.
+/// The result of storing a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stored {
-    /// There was no sync of this name.
+    /// There was no sync with this name.
     Created,
-    /// It is another document than before.
+    /// The document differs from the stored one.
     Changed,
-    /// It is the same.
+    /// The document equals the stored one.
     Unchanged,
 }
 
@@ -104,7 +104,7 @@ fn fill(model: &mut sync_config::ActiveModel, spec: &SyncSpec, json: &serde_json
     model.enabled = Set(spec.enabled);
     model.sync_interval = Set(i32::try_from(spec.sync_interval).ok());
     model.schedule = Set(spec.schedule.clone());
-    // Between 1 and 10000 and at most 100: checked when the document was read.
+    // Checked when the document was parsed: between 1 and 10000, and at most 100.
     let batch_size = spec.batch_size.unwrap_or(SyncSpec::DEFAULT_BATCH_SIZE);
     model.batch_size = Set(i32::try_from(batch_size).unwrap_or(i32::MAX));
     model.max_retries = Set(i32::try_from(spec.max_retries).unwrap_or(i32::MAX));
@@ -112,11 +112,11 @@ fn fill(model: &mut sync_config::ActiveModel, spec: &SyncSpec, json: &serde_json
     model.config_json = Set(json.clone());
 }
 
-/// Every sync has one schedule, which older versions call by this name as well.
+/// The name of a sync's only schedule; older versions use it too.
 const SCHEDULE: &str = "interval";
 
-/// The schedule of a sync. Its first tick is the next one from now; `syncline sync` is there for now. An edit starts anew,
-/// so that no tick of what it was before is left.
+/// Sets the schedule of a sync. Its first tick is the next one after now; use `syncline sync` for a run now. A change
+/// starts a new schedule, so that no tick of the old one is left.
 async fn set_schedule(
     tx: &DatabaseTransaction,
     config: &sync_config::Model,

@@ -1,4 +1,4 @@
-//! Stored syncs, found by name.
+//! Finds stored syncs by name.
 
 use std::{collections::HashMap, fmt, ops::Deref};
 
@@ -8,12 +8,10 @@ use syncline_entity::{project, sync_config};
 
 use super::{Error, Unknown};
 
-/// A stored sync and the key of its project. Shown as commands take it: `PROJECT/NAME` outside the default project.
+/// A stored sync and the key of its project. Displayed as commands take it: `PROJECT/NAME` outside the default project.
 #[derive(Debug, Clone)]
 pub struct StoredSync {
-    /// The project's key.
     pub project: String,
-    /// The sync's row.
     pub row: sync_config::Model,
 }
 
@@ -31,13 +29,13 @@ impl fmt::Display for StoredSync {
     }
 }
 
-/// The sync of that name; `PROJECT/NAME` outside the default project.
+/// Finds a sync by name; `PROJECT/NAME` outside the default project.
 pub async fn find(db: &DatabaseConnection, name: &str) -> Result<StoredSync, Error> {
     let (key, name) = name.split_once('/').unwrap_or(("default", name));
     find_in(db, key, name).await
 }
 
-/// The sync of that name in the project of that key.
+/// Finds a sync by its name and its project's key.
 pub async fn find_in(db: &DatabaseConnection, key: &str, name: &str) -> Result<StoredSync, Error> {
     let project = project::by_key(db, key).await?;
     let what = if project.is_some() { Unknown::Sync } else { Unknown::Project };
@@ -54,7 +52,7 @@ pub async fn find_in(db: &DatabaseConnection, key: &str, name: &str) -> Result<S
     let hint = if known.is_empty() {
         "none is stored yet: `syncline apply -f FILE`".to_owned()
     } else {
-        // The same name in another project is nearer than any that is spelt alike.
+        // The same name in another project is a better hint than a similar name.
         let elsewhere = known.iter().find(|known| known.split_once('/').is_some_and(|(_, own)| own == name));
         let near =
             elsewhere.map(String::as_str).or_else(|| nearest(&wanted, known.iter().map(String::as_str)));
@@ -64,12 +62,12 @@ pub async fn find_in(db: &DatabaseConnection, key: &str, name: &str) -> Result<S
     Err(Error::unknown(what, format!("there is no sync {wanted:?}; {hint}")))
 }
 
-/// What a sync is called on the command line: `PROJECT/NAME` outside the default project.
+/// Returns the name for the command line: `PROJECT/NAME` outside the default project.
 pub fn display_name(project: &str, name: &str) -> String {
     if project == "default" { name.to_owned() } else { format!("{project}/{name}") }
 }
 
-/// All syncs by their id, deleted ones among them.
+/// Returns all syncs by id, including deleted ones.
 pub async fn all(db: &DatabaseConnection) -> Result<HashMap<i64, StoredSync>, DbErr> {
     let projects = project::Entity::find().all(db).await?;
     let projects: HashMap<i64, String> = projects.into_iter().map(|row| (row.id, row.key)).collect();
@@ -80,7 +78,6 @@ pub async fn all(db: &DatabaseConnection) -> Result<HashMap<i64, StoredSync>, Db
     Ok(sync_config::Entity::find().all(db).await?.into_iter().map(stored).collect())
 }
 
-/// The sync with that id.
 pub async fn by_id(db: &DatabaseConnection, id: i64) -> Result<Option<StoredSync>, DbErr> {
     let Some(row) = sync_config::Entity::find_by_id(id).one(db).await? else { return Ok(None) };
     let project = project::Entity::find_by_id(row.project_id).one(db).await?;

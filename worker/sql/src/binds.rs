@@ -1,8 +1,8 @@
-//! Statements under construction: text and the values it names.
+//! Builds statements: a text and the values that it names.
 //!
-//! Databases keep a prepared statement for as long as its text is the same, so the text should not depend on how many rows
-//! there are. PostgreSQL takes each column as an array; SQLite has none and takes plain values, in one of a few lengths. JSON,
-//! which both could take apart, costs either more than the rows themselves.
+//! Databases keep a prepared statement per text, so the text should not depend on the number of rows. PostgreSQL takes
+//! each column as an array. SQLite has no arrays and takes plain values, in one of a few lengths. Both could parse
+//! JSON, but that costs more than the rows themselves.
 
 use std::fmt;
 
@@ -11,23 +11,21 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
-/// What a column of [`Binds::rows`] holds.
+/// The type of a column of [`Binds::rows`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A UUID, as a text of 32 digits in JSON.
+    /// A UUID; in JSON a text of 32 digits.
     Id,
     /// A whole number.
     Number,
-    /// Text.
     Text,
-    /// A time, as [`moment`] gives it.
+    /// A time, formatted by [`moment`].
     Time,
 }
 
-/// Values bound so far. Both databases take `$1`, so one text serves both.
+/// The values bound so far. Both databases take `$1`, so one text serves both.
 #[derive(Debug)]
 pub struct Binds {
-    /// Which database it is for.
     pub backend: DbBackend,
     values: Vec<Value>,
     tables: Vec<Table>,
@@ -40,14 +38,14 @@ struct Table {
     cells: Vec<Value>,
 }
 
-/// SQLite takes 32,766 values in a statement; a table of more cells than this goes as JSON.
+/// A table with more cells than this is passed as JSON: a statement in SQLite takes at most 32,766 values.
 const MOST_CELLS: usize = 10_000;
 
-/// Stands before and after a table's number in a text under construction.
+/// Marks the number of a table in a text under construction, before and after it.
 const MARK: char = '\u{1}';
 
 impl Table {
-    /// The rows in `VALUES`: as many as there are, and up to the next length that has a statement of its own.
+    /// Writes the rows for `VALUES`, filled up to the next length that has a statement of its own.
     fn write(&self, text: &mut String) {
         let rows = self.cells.len() / self.columns.max(1);
         let most = [1, 4, 16, 64, 256, 512].into_iter().find(|most| *most >= rows).unwrap_or(rows);
@@ -55,7 +53,7 @@ impl Table {
         text.push_str(&vec![row; most].join(","));
     }
 
-    /// The values that belong to it.
+    /// Returns the values of the table, with nulls for the rows that fill it up.
     fn cells(&self, text: &str) -> impl Iterator<Item = Value> {
         let marks = text.bytes().filter(|byte| *byte == b'?').count();
         let absent = marks.saturating_sub(self.cells.len());
@@ -63,7 +61,7 @@ impl Table {
     }
 }
 
-/// The name of a bound value, to be written into the text.
+/// The name of a bound value; write it into the text.
 #[derive(Debug, Clone, Copy)]
 pub struct Bound(usize);
 
@@ -74,18 +72,17 @@ impl fmt::Display for Bound {
 }
 
 impl Binds {
-    /// None yet.
     pub fn new<C: ConnectionTrait>(db: &C) -> Self {
         Self { backend: db.get_database_backend(), values: Vec::new(), tables: Vec::new() }
     }
 
-    /// Binds a value and gives its name.
+    /// Binds a value and returns its name.
     pub fn bind(&mut self, value: impl Into<Value>) -> Bound {
         self.values.push(value.into());
         Bound(self.values.len())
     }
 
-    /// Binds rows, each a JSON object, and gives the table they make, to stand in `FROM`. What a row leaves out is null.
+    /// Binds rows, each a JSON object, and returns them as a table for `FROM`. Missing members become null.
     pub fn rows(&mut self, rows: Vec<Json>, columns: &[(&str, Kind)]) -> String {
         if self.backend != DbBackend::Postgres {
             return self.plain_rows(rows, columns);
@@ -126,12 +123,12 @@ impl Binds {
         self.tables.push(Table { columns: columns.len(), cells });
         let column = |(at, (name, _)): (usize, &(&str, Kind))| format!("column{} AS {name}", at + 1);
         let columns = columns.iter().enumerate().map(column).collect::<Vec<_>>().join(", ");
-        // The rows beyond the last are there for the text's sake.
+        // The limit removes the rows that fill up the table.
         format!("(SELECT {columns} FROM (VALUES {MARK}{number}{MARK}) LIMIT {})", self.limit(many))
     }
 
-    /// A bound value as a limit. SQLite plans for the value of a bare parameter, and so would prepare the statement anew at
-    /// every use.
+    /// Returns a bound value as a limit. SQLite makes its plan for the value of a bare parameter, so it would prepare
+    /// the statement again at every use.
     pub fn limit(&self, limit: Bound) -> String {
         match self.backend {
             DbBackend::Postgres => limit.to_string(),
@@ -139,7 +136,7 @@ impl Binds {
         }
     }
 
-    /// A text column of [`Binds::rows`] that holds JSON, as the table keeps it.
+    /// Returns a text column of [`Binds::rows`] with JSON in the type of JSON columns.
     pub fn json(&self, column: &str) -> String {
         match self.backend {
             DbBackend::Postgres => format!("CAST({column} AS jsonb)"),
@@ -147,8 +144,9 @@ impl Binds {
         }
     }
 
-    /// The database's clock at the statement's start, one time for all its rows. A statement that waited for a lock
-    /// thus grants no more than was asked for when it was sent. A scalar subquery, so that it can meet an index.
+    /// Returns the database's clock at the statement's start, the same time for all rows. So a statement that waited
+    /// for a lock grants no more than was requested when it was sent. It is a scalar subquery, so that an index can be
+    /// used with it.
     pub fn now(&self) -> &'static str {
         match self.backend {
             DbBackend::Postgres => "(SELECT (extract(epoch from statement_timestamp()) * 1000000)::bigint)",
@@ -156,12 +154,12 @@ impl Binds {
         }
     }
 
-    /// The statement of this text with the values bound.
+    /// Returns the statement with this text and the bound values.
     pub fn statement(self, text: String) -> Statement {
         if self.tables.is_empty() {
             return Statement::from_sql_and_values(self.backend, text, self.values);
         }
-        // SQLite gives the plain values their places in the order of the text, and the numbered ones come after those.
+        // SQLite numbers plain values by their position in the text; the numbered ones come after those.
         let mut whole = String::with_capacity(text.len() + 1024);
         let mut values = Vec::new();
         for (at, part) in text.split(MARK).enumerate() {
@@ -180,18 +178,18 @@ impl Binds {
         Statement::from_sql_and_values(self.backend, text, values)
     }
 
-    /// Asks it.
+    /// Runs a query and returns its rows.
     pub async fn all<C: ConnectionTrait>(self, db: &C, text: String) -> Result<Vec<QueryResult>, DbErr> {
         db.query_all_raw(self.statement(text)).await
     }
 
-    /// Runs it and says how many rows it changed.
+    /// Runs a statement and returns how many rows it changed.
     pub async fn run<C: ConnectionTrait>(self, db: &C, text: String) -> Result<u64, DbErr> {
         Ok(db.execute_raw(self.statement(text)).await?.rows_affected())
     }
 }
 
-/// `$1`, `$2` ... as so many further.
+/// Raises the numbers of `$1`, `$2` ... by `by`.
 fn renumbered(text: &str, by: usize) -> String {
     let mut parts = text.split('$');
     let mut renumbered = String::with_capacity(text.len() + 64);
@@ -209,7 +207,7 @@ fn renumbered(text: &str, by: usize) -> String {
     renumbered
 }
 
-/// An array as PostgreSQL reads it, of numbers and texts.
+/// Formats numbers and texts as an array literal of PostgreSQL.
 fn array<'a>(values: impl Iterator<Item = &'a Json>) -> String {
     let mut text = String::from("{");
     for value in values {
@@ -235,7 +233,7 @@ fn array<'a>(values: impl Iterator<Item = &'a Json>) -> String {
     text
 }
 
-/// A value of a row as SQLite keeps it.
+/// Converts a value to the form in which SQLite stores it.
 fn cell(value: Option<Json>, kind: Kind) -> Value {
     let value = value.unwrap_or_default();
     match kind {
@@ -248,7 +246,7 @@ fn cell(value: Option<Json>, kind: Kind) -> Value {
     }
 }
 
-/// A time as both databases take it from JSON, and SQLite keeps it.
+/// Formats a time so that both databases read it from JSON, and as SQLite stores it.
 pub fn moment(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::AutoSi, false)
 }

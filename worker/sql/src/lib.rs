@@ -1,7 +1,7 @@
-//! Statements that SQLite and PostgreSQL both take, and the transactions they run in.
+//! Statements for both SQLite and PostgreSQL, and transactions.
 //!
-//! - [`statement`] is a text with `?` for each value; [`marks`] are so many of them.
-//! - [`Binds`] is a statement under construction, with rows as a table whose text does not depend on how many there are.
+//! - [`statement`] takes a text with `?` for each value; [`marks`] returns several of them.
+//! - [`Binds`] builds a statement with rows as a table, whose text does not depend on their number.
 //! - [`begin`] begins a transaction that will write.
 
 mod binds;

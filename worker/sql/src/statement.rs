@@ -1,8 +1,9 @@
-//! Statements that both databases read.
+//! Builds statements for both databases.
 
 use sea_orm::{DbBackend, Statement, Value};
 
-/// A statement with values, written with `?` and numbered for PostgreSQL. The text may hold no literal question mark.
+/// Builds a statement with values, written with `?` and numbered for PostgreSQL. The text may contain no literal
+/// question mark.
 pub fn statement(backend: DbBackend, sql: &str, values: impl IntoIterator<Item = Value>) -> Statement {
     let sql = match backend {
         DbBackend::Postgres => numbered(sql),
@@ -11,7 +12,7 @@ pub fn statement(backend: DbBackend, sql: &str, values: impl IntoIterator<Item =
     Statement::from_sql_and_values(backend, sql, values)
 }
 
-/// `?` as `$1`, `$2` ...
+/// Replaces `?` by `$1`, `$2` ...
 fn numbered(sql: &str) -> String {
     let mut text = String::with_capacity(sql.len() + 64);
     let mut parts = sql.split('?');
@@ -23,15 +24,15 @@ fn numbered(sql: &str) -> String {
     text
 }
 
-/// So many question marks between commas.
+/// Returns `count` question marks, separated by commas.
 pub fn marks(count: usize) -> String {
     vec!["?"; count].join(", ")
 }
 
-/// Rows in one statement. Few sizes, so that a connection's cache of prepared statements holds them all.
+/// The numbers of rows per statement. They are few, so that a connection's cache of prepared statements holds them all.
 pub const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
 
-/// Cuts a slice into pieces of the few sizes.
+/// Cuts a slice into pieces of these sizes.
 pub fn pieces<T>(mut rest: &[T]) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
         let size = SIZES.into_iter().find(|size| *size <= rest.len())?;

@@ -5,7 +5,8 @@ use sea_orm::{
     TransactionTrait,
 };
 
-/// Begins a transaction that will write: on SQLite at once, so that it cannot fail half-way for want of the lock.
+/// Begins a transaction that will write: on SQLite it takes the write lock at once, so that it cannot fail later for
+/// lack of it.
 pub async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
     let options = TransactionOptions {
         isolation_level: None,

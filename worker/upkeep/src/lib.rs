@@ -1,4 +1,4 @@
-//! What keeps Syncline's own database in order: old rows are removed, statistics are complete, and a restore is noticed.
+//! Upkeep of Syncline's own database: it removes old rows, completes the statistics, and detects a restore.
 
 pub mod purge;
 pub mod restore;

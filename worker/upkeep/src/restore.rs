@@ -1,10 +1,10 @@
-//! Notices that Syncline's database was put back to an older state, and says so to its syncs.
+//! Detects that Syncline's database was restored to an older state, and marks its syncs.
 //!
-//! A restored database looks like any other: its links are in order among themselves, and older than the places they stand
-//! for. What gives it away is where it lives. The installation's row keeps a fingerprint of that place, and a copy that
-//! `syncline backup` made says of itself that it is one. Each process that starts compares; the first to see a difference
-//! marks every sync, in one transaction, and [`Options::after_restore`](syncline_engine::run::Options::after_restore) then
-//! holds for a sync until a run has looked at both its sides in full and left nothing to decide.
+//! A restored database looks like any other: its links are consistent, but older than the places they refer to. Only
+//! its location differs. The installation's row keeps a fingerprint of the location, and a copy made by `syncline
+//! backup` is marked as a copy. Each process compares at its start; the first one that sees a difference marks every
+//! sync, in one transaction. Then [`Options::after_restore`](syncline_engine::run::Options::after_restore) applies to a
+//! sync until a run has read both its sides completely and left nothing to decide.
 
 mod place;
 
@@ -17,15 +17,15 @@ use uuid::Uuid;
 /// How often the installation's row notes that it is in use.
 const SEEN_EVERY: TimeDelta = TimeDelta::hours(1);
 
-/// A sync stored for the first time so soon after a restore may be one that the backup was too old to hold.
+/// The backup may have been too old for a sync that is first stored this soon after a restore.
 const STORED_ANEW: TimeDelta = TimeDelta::days(7);
 
-/// A restore that was noticed.
+/// A detected restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Noticed {
-    /// What gave it away, for people.
+    /// What differed, for display.
     pub from: String,
-    /// How many syncs are marked.
+    /// The number of marked syncs.
     pub syncs: u64,
 }
 
@@ -41,8 +41,8 @@ impl std::fmt::Display for Noticed {
     }
 }
 
-/// Looks whether the database is still where it was, and marks its syncs if not. Of several processes that start together
-/// one does so. A database without syncs has nothing to protect and is only noted.
+/// Checks whether the database is still at its location, and marks its syncs if not. Of several processes that start
+/// together one does so. A database without syncs has nothing to protect, so only its location is stored.
 pub async fn notice(db: &DatabaseConnection, now: DateTime<Utc>) -> Result<Option<Noticed>, DbErr> {
     let place = place::of(db).await;
     match installation::the(db).await? {
@@ -71,7 +71,7 @@ async fn notice_within(
                  ON CONFLICT (id) DO NOTHING";
     let values: [Value; 4] = [Uuid::now_v7().into(), place.into(), now.into(), now.into()];
     tx.execute_raw(statement(backend, first, values)).await?;
-    // Whoever writes the row holds it: the next one sees what was done.
+    // This write locks the row, so that the next process sees the changes.
     let hold = "UPDATE installation SET last_seen_at = ? WHERE id = 1";
     tx.execute_raw(statement(backend, hold, [now.into()])).await?;
     let Some(row) = installation::the(tx).await? else { return Ok(None) };
@@ -81,11 +81,11 @@ async fn notice_within(
     }
 }
 
-/// Marks all syncs on a person's word. Answers how many there are.
+/// Marks all syncs at a person's request. Returns how many there are.
 pub async fn mark_by_hand(db: &DatabaseConnection, now: DateTime<Utc>) -> Result<u64, DbErr> {
     let place = place::of(db).await;
     let tx = begin(db).await?;
-    // That it was restored under our eyes does not matter any more.
+    // Makes sure that the row exists. A restore detected here needs no report, as all syncs are marked anyway.
     notice_within(&tx, &place, now).await?;
     let marked = mark(&tx, &place, "marked by hand (`syncline mark-restored`)", now).await?;
     tx.commit().await?;
@@ -101,8 +101,8 @@ fn difference(row: &installation::Model, place: &str) -> Option<String> {
         .map(|what| format!("{what} (it was last seen in use at {since} UTC or later)"))
 }
 
-/// What no longer holds of an older state is forgotten: how far the sides were read, what was found absent, when schedules
-/// are due. Waiting jobs and open intents stay; both ask before they act.
+/// Clears what may no longer be true of an older state: cursors, absences, and the due times of schedules, which become
+/// due now. Waiting jobs and open intents stay; both are checked before they act.
 async fn mark(
     tx: &DatabaseTransaction,
     place: &str,
@@ -131,8 +131,8 @@ async fn mark(
     Ok(Some(Noticed { from: from.to_owned(), syncs }))
 }
 
-/// Since when a sync runs on a restored database, if it still does. One that is new since a recent restore may have run
-/// before it, and is marked when it first runs.
+/// Returns since when a sync runs on a restored database, or `None`. A sync stored soon after a restore may have run
+/// before it, so it is marked when it first runs.
 pub async fn restored_since(
     db: &DatabaseConnection,
     config: &sync_config::Model,

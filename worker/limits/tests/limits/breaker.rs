@@ -33,7 +33,7 @@ fn tell(account: &mut Account, ticket: &Ticket, works: bool, now: f64) -> Phase 
     account.finish(&POLICY, ticket, &result, &Learned::default(), now)
 }
 
-/// Opens it with calls that began and failed at this time.
+/// Opens the breaker with calls that began and failed at this time.
 fn opened(now: f64) -> Account {
     let mut account = Account::default();
     for _ in 0..3 {
@@ -80,7 +80,7 @@ fn a_few_tries_at_once_and_enough_successes_close_it() {
     assert_eq!(tell(&mut account, &second, true, now), Phase::Closed);
     let usual = ask(&mut account, now).expect("closed");
     assert!(!usual.probe && usual.quiet);
-    // Closed is closed: the third try's failure is the first of a new row.
+    // After closing, the failure of the third probe is the first of a new row.
     assert_eq!(tell(&mut account, &third, false, now), Phase::Closed);
 }
 
@@ -140,8 +140,8 @@ fn what_was_under_way_when_it_opened_changes_nothing() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
-    /// For any order of calls and ends: never more tries at once than allowed, nothing passes while it is open, it opens
-    /// only on a failure, closes only on a success, and stays open within its bounds.
+    /// For any order of calls and ends: there are never more probes at once than allowed, nothing passes while it is
+    /// open, it opens only on a failure, closes only on a success, and stays open within its bounds.
     #[test]
     fn any_history_keeps_the_rules(steps in prop::collection::vec((0..15_000_000u32, 0..4u8, any::<bool>(), any::<usize>()), 1..150)) {
         let (mut account, mut now) = (Account::default(), START);

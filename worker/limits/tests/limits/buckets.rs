@@ -41,14 +41,14 @@ fn lanes() -> impl Strategy<Value = Lane> {
     prop::sample::select(Lane::ALL.to_vec())
 }
 
-/// Two limits at once: a steady one, and one that a platform counts in windows.
+/// Two limits: a steady one, and one that a platform counts in windows.
 fn limits() -> (Dimension, Dimension) {
     let steady = Dimension::steady("steady", 10.0, second(1)).with_burst(8.0);
     let windowed = Dimension::windowed("windowed", 60.0, second(10)).with_burst(20.0);
     (steady, windowed)
 }
 
-/// (time since the one before in microseconds, lane, cost in the first, cost in the second)
+/// Tuples of the time since the previous request in microseconds, lane, cost in the first and in the second dimension.
 fn requests() -> impl Strategy<Value = Vec<(u32, Lane, f64, f64)>> {
     let gap = prop_oneof![3 => Just(0u32), 3 => 0..200_000u32, 1 => 0..3_000_000u32];
     prop::collection::vec((gap, lanes(), 0.0..8.0f64, 0.0..20.0f64), 1..200)
@@ -57,8 +57,8 @@ fn requests() -> impl Strategy<Value = Vec<(u32, Lane, f64, f64)>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
-    /// Over any time `t` a steady limit grants at most its burst and its rate times `t`; one of windows grants at most
-    /// its limit in any time of a window's length.
+    /// Over any time `t` a steady limit grants at most its burst plus its rate times `t`; a windowed one grants at most
+    /// its limit within any window's length.
     #[test]
     fn no_limit_is_exceeded_over_any_window(requests in requests()) {
         let (steady, windowed) = limits();
@@ -83,7 +83,7 @@ proptest! {
         }
     }
 
-    /// A refusal takes nothing, in no dimension; and the wait it names is neither too short nor too long.
+    /// A refusal takes nothing in any dimension, and its wait is neither too short nor too long.
     #[test]
     fn refusals_take_nothing_and_waits_are_exact(requests in requests()) {
         let (steady, windowed) = limits();
@@ -97,12 +97,12 @@ proptest! {
             if asked == 0.0 {
                 continue;
             }
-            // Nobody else asks: on time it is granted, a moment before it is not.
+            // Without other requests it is granted on time, and not a moment before.
             let mut later = account.clone();
             prop_assert!(granted(&take(&mut later, lane, &costs, now + asked)));
             let mut early = account.clone();
             prop_assert!(!granted(&take(&mut early, lane, &costs, now + asked - 3.0)) || asked < 3.0);
-            // An edit finds what it would have found without the refused request.
+            // The refused request changes nothing for an edit.
             for cost in [&steady, &windowed] {
                 let mut without = before.clone();
                 let plain = take(&mut without, Lane::Edit, &[(cost, 1.0)], now);
@@ -111,7 +111,7 @@ proptest! {
         }
     }
 
-    /// Whatever lower lanes do, their reserve is there for an edit.
+    /// Lower lanes always leave their reserve to an edit.
     #[test]
     fn lower_lanes_leave_their_reserve(requests in prop::collection::vec((0..300_000u32, 0.1..8.0f64), 1..100)) {
         let steady = Dimension::steady("steady", 10.0, second(1)).with_burst(16.0);
@@ -127,7 +127,7 @@ proptest! {
         }
     }
 
-    /// While a window lasts of which the platform said how much is left, no more than that is granted.
+    /// During a window whose rest the platform reported, no more than that rest is granted.
     #[test]
     fn what_the_platform_left_is_not_exceeded(
         left in 0.0..40.0f64,
@@ -157,7 +157,7 @@ proptest! {
         }
     }
 
-    /// Nothing that a caller or a platform says makes numbers that are none.
+    /// No input of a caller or a platform produces a NaN or an endless wait.
     #[test]
     fn odd_numbers_do_no_harm(
         limit in prop::num::f64::ANY,
@@ -186,7 +186,8 @@ proptest! {
     }
 }
 
-/// GitHub: points of an hour, content written per minute, and calls at once. One call takes its share of each or none.
+/// As on GitHub: points per hour, content written per minute, and concurrent calls. A call takes its share of each or
+/// nothing.
 #[test]
 fn a_call_costs_in_several_dimensions_at_once() {
     let hourly = Dimension::windowed("points", 5_000.0, second(3_600)).with_burst(500.0);
@@ -201,14 +202,14 @@ fn a_call_costs_in_several_dimensions_at_once() {
         matches!(&third, Answer::WaitFor { cause: Cause::Dimension(name), .. } if name == "content"),
         "{third:?}"
     );
-    // Reads cost no content: the third slot is there, a fourth is not.
+    // Reads cost no content: there is a third slot, but no fourth.
     assert!(granted(&take(&mut account, Lane::Edit, &[(&hourly, 1.0), (&at_once, 1.0)], START)));
     let fourth = take(&mut account, Lane::Edit, &[(&at_once, 1.0)], START);
     assert!(
         matches!(&fourth, Answer::WaitFor { cause: Cause::Dimension(name), .. } if name == "at-once"),
         "{fourth:?}"
     );
-    // A finished call gives its slot back, and not what it used of the others.
+    // A finished call returns its slot, but not what it used in the other dimensions.
     let Answer::Granted(ticket) = first else { panic!("not granted") };
     account.finish(&BreakerPolicy::default(), &ticket, &CallResult::Works, &Learned::default(), START);
     assert!(granted(&take(&mut account, Lane::Edit, &[(&at_once, 1.0)], START)));
@@ -226,7 +227,7 @@ fn a_slot_of_a_dead_worker_comes_free() {
 
 #[test]
 fn a_person_who_waits_is_served_before_a_poll() {
-    // One write per second leaves no room for a reserve: the turn itself is kept.
+    // One write per second leaves no room for a reserve, so the edit's turn itself is kept.
     let writes = Dimension::steady("writes", 1.0, second(1)).with_burst(1.0);
     let mut account = Account::default();
     assert!(granted(&take(&mut account, Lane::Poll, &[(&writes, 1.0)], START)));
@@ -234,7 +235,7 @@ fn a_person_who_waits_is_served_before_a_poll() {
     // The token is there, but an edit waits for it.
     assert!(!granted(&take(&mut account, Lane::Poll, &[(&writes, 1.0)], START + 1.05e6)));
     assert!(granted(&take(&mut account, Lane::Edit, &[(&writes, 1.0)], START + 1.1e6)));
-    // And an edit that never comes does not keep polls away for long.
+    // An edit that never returns does not block polls for long.
     assert!(!granted(&take(&mut account, Lane::Edit, &[(&writes, 1.0)], START + 1.2e6)));
     assert!(granted(&take(&mut account, Lane::Poll, &[(&writes, 1.0)], START + 2.7e6)));
 }
@@ -259,11 +260,11 @@ fn an_empty_window_holds_everything_until_its_reset() {
     };
     learn(&mut account, said(0.0, 1_200), START);
     assert_eq!(wait(&take(&mut account, Lane::Edit, &[(&hourly, 1.0)], START)), 1_200e6);
-    // An answer of before that arrives late changes nothing, one of the same window never adds.
+    // A late answer of an earlier window changes nothing; one of the same window never adds.
     learn(&mut account, said(4_000.0, 600), START);
     learn(&mut account, said(4_000.0, 1_201), START);
     assert!(!granted(&take(&mut account, Lane::Edit, &[(&hourly, 1.0)], START + 1e6)));
-    // The next window does.
+    // An answer of the next window does.
     assert!(granted(&take(&mut account, Lane::Edit, &[(&hourly, 1.0)], START + 1_200e6)));
     learn(&mut account, said(4_999.0, 3_600), START + 1_201e6);
     assert!(granted(&take(&mut account, Lane::Edit, &[(&hourly, 1.0)], START + 1_201e6)));
@@ -280,7 +281,7 @@ fn the_reserve_of_a_window_shrinks_as_it_ends() {
         reset_in: Some(second(800)),
     };
     learn(&mut account, said, START);
-    // Half of what is left of the window, 400, is more than there is. At 598 s before the end it is less.
+    // The reserve, half of the window's rest, is 400, more than is left. From 598 s before the end it is less.
     assert_eq!(wait(&take(&mut account, Lane::Backfill, &[(&hourly, 1.0)], START)), 202e6);
     assert!(granted(&take(&mut account, Lane::Edit, &[(&hourly, 1.0)], START)));
 }
@@ -298,7 +299,7 @@ fn a_told_limit_replaces_the_declared_one() {
     learn(&mut account, told(40.0, None), START);
     assert!(granted(&take(&mut account, Lane::Edit, &[(&daily, 40.0)], START)));
     assert_eq!(wait(&take(&mut account, Lane::Edit, &[(&daily, 4.0)], START)), 0.1e6);
-    // A bucket that the platform says is empty is empty.
+    // A bucket that the platform reports as empty is empty.
     learn(&mut account, told(40.0, Some(0.0)), START + 1e6);
     assert_eq!(wait(&take(&mut account, Lane::Edit, &[(&daily, 4.0)], START + 1e6)), 0.1e6);
 }

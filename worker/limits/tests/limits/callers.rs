@@ -1,4 +1,4 @@
-//! What a connector sees of it all.
+//! Tests of `Caller`, the interface for connectors.
 
 use std::{
     sync::Arc,
@@ -83,7 +83,7 @@ async fn calls_of_a_try_report_for_it() {
     assert_eq!(limits.status("account:12").await.expect("the store").phase, Phase::Closed);
 }
 
-/// A store that is away lets nothing pass, says so, and is asked again when it is back.
+/// While the store is down nothing passes, and the error says why; when it is back, calls pass again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_passes_while_the_store_is_away() {
     let mut server = Server::start(&[]).expect("a Redis server");
@@ -94,7 +94,7 @@ async fn nothing_passes_while_the_store_is_away() {
     let refused = caller.permit(&[]).await.expect_err("nobody counts");
     assert_eq!(refused.cause, None);
     assert!(refused.to_string().contains("cannot be reached"), "{refused}");
-    // What cannot be told is no failure of the call.
+    // A result that cannot be reported does not fail the call.
     permit.finish(CallResult::Fails { error: "x".to_owned() }, Learned::default()).await;
     server.restart().expect("the server");
     for _ in 0..500 {

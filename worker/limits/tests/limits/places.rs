@@ -1,4 +1,4 @@
-//! Stores for the tests: each test has subjects of its own, and each caller a store object of its own.
+//! Stores for the tests: each test has its own subjects, and each caller its own store object.
 
 use std::{
     any::Any,
@@ -15,10 +15,10 @@ use syncline_migration::{Migrator, Until};
 use syncline_queue::{RedisBackend, RedisConfig};
 use syncline_support::{postgres::Database as Server, redis::shared_url};
 
-/// Makes a store object over the same state, by this clock or by the store's own.
+/// Opens a store object over the same state, with this clock or the store's own.
 pub(crate) type Open = Box<dyn Fn(Option<TestClock>) -> Arc<dyn Limits> + Send + Sync>;
 
-/// The breakers of the tests: three failures, ten seconds.
+/// Opens after three failures, for ten seconds.
 pub(crate) const POLICY: BreakerPolicy = BreakerPolicy {
     failures: 3,
     window: Duration::from_secs(60),
@@ -29,7 +29,7 @@ pub(crate) const POLICY: BreakerPolicy = BreakerPolicy {
     successes: 2,
 };
 
-/// A state and the way to it.
+/// A store's state, and how to open it.
 pub(crate) struct Place {
     pub(crate) open: Open,
     _guard: Box<dyn Any + Send + Sync>,
@@ -97,7 +97,7 @@ fn sql(db: DatabaseConnection, guard: impl Any + Send + Sync) -> Place {
 
 pub(crate) async fn redis() -> Place {
     let url = shared_url().expect("a Redis server");
-    // The server is shared, the keys are not.
+    // The tests share the server, but not the keys.
     static PLACES: AtomicUsize = AtomicUsize::new(0);
     let prefix = format!("limits{}", PLACES.fetch_add(1, Ordering::Relaxed));
     Place::new((), move |clock| {
@@ -111,7 +111,7 @@ pub(crate) async fn redis() -> Place {
     })
 }
 
-/// A queue, and so a connection, of its own.
+/// Returns a queue with its own connection.
 pub(crate) fn queue(url: &str) -> RedisBackend {
     RedisBackend::new(url, RedisConfig::default()).expect("a URL")
 }

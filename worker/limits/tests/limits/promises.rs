@@ -1,4 +1,4 @@
-//! What every store of limits promises, run unchanged against each.
+//! The contract of every store of limits, tested against each store.
 
 use std::{
     sync::Arc,
@@ -68,14 +68,14 @@ async fn learn(limits: &Arc<dyn Limits>, learned: Learned) {
     limits.finish(SUBJECT, &Ticket::default(), &CallResult::Unknown, &learned).await.expect("the store");
 }
 
-/// Two replicas by one clock.
+/// Opens two replicas with one clock.
 fn two(place: &Place) -> (Arc<dyn Limits>, Arc<dyn Limits>, TestClock) {
     let clock = TestClock::at(START);
     ((place.open)(Some(clock.clone())), (place.open)(Some(clock.clone())), clock)
 }
 
-/// By the store's own clock: a hundred per second, four tasks that each have their own way to the store. When a grant
-/// arrives is later than when it was made by less than a call takes, so that much is allowed for.
+/// By the store's own clock: a hundred per second for four tasks, each with its own store object. A grant arrives later
+/// than it was made, by less than the length of a call, so the test allows for that.
 pub(crate) async fn a_limit_shared_by_four_is_neither_exceeded_nor_starved(place: &Place) {
     let limit = Dimension::steady("calls", 100.0, seconds(1)).with_burst(10.0);
     let began = Instant::now();
@@ -102,8 +102,8 @@ pub(crate) async fn a_limit_shared_by_four_is_neither_exceeded_nor_starved(place
     }
     let mut grants: Vec<_> = shares.concat();
     grants.sort();
-    // A grant was made between its asking and its arrival. Those that were asked for after one moment and arrived before
-    // another were made between them.
+    // A grant was made between its request and its arrival, so grants requested after one moment that arrived before
+    // another were made between the two.
     let mut arrivals: Vec<Duration> = grants.iter().map(|(_, arrived)| *arrived).collect();
     arrivals.sort();
     for (n, (from, _)) in grants.iter().enumerate().step_by(7) {
@@ -114,7 +114,7 @@ pub(crate) async fn a_limit_shared_by_four_is_neither_exceeded_nor_starved(place
         }
     }
     let total = grants.len();
-    // Three seconds have 300 and the burst; a loaded machine may sleep through most of it.
+    // Three seconds allow 300 and the burst; a loaded machine may sleep through most of the time.
     assert!((60..=312).contains(&total), "{total} grants");
     for share in &shares {
         assert!(share.len() * 20 >= total, "one of four got {} of {total}", share.len());
@@ -133,7 +133,7 @@ pub(crate) async fn everything_is_taken_or_nothing(place: &Place) {
         let refused = take(limits, Lane::Edit, &write).await;
         assert_eq!(refused, Err((seconds(1), Cause::Dimension("content".to_owned()))));
     }
-    // The refused ones took nothing of the rest: of a hundred ten are gone, of ten slots two.
+    // The refused requests took nothing in the other dimensions: ten of a hundred and two of ten slots are in use.
     assert!(take(&one, Lane::Edit, &[(&hourly, 90.0)]).await.is_ok());
     assert!(take(&other, Lane::Edit, &[(&hourly, 1.0)]).await.is_err());
     assert_eq!(one.status(SUBJECT).await.expect("the store").dimensions[0].in_use, 2);
@@ -150,7 +150,7 @@ pub(crate) async fn lower_lanes_leave_a_reserve_and_stand_back(place: &Place) {
         }
         assert!(take(&other, lane, &[(&calls, 1.0)]).await.is_err(), "{lane:?}");
     }
-    // The edit that was refused has its turn in a tenth of a second, and keeps the others back until then.
+    // The refused edit's turn is in a tenth of a second; until then it holds back lower lanes.
     clock.advance(SECOND * 2);
     assert!(take(&one, Lane::Backfill, &[(&calls, 1.0)]).await.is_ok(), "its turn is long past");
     clock.advance(SECOND * 10);
@@ -170,7 +170,7 @@ pub(crate) async fn slots_come_back(place: &Place) {
     assert_ne!(first.serial, second.serial);
     assert!(matches!(take(&one, Lane::Edit, &[(&slots, 1.0)]).await, Err((_, Cause::Dimension(_)))));
     finish(&other, &first, true).await;
-    // Twice is once: the other's slot stays.
+    // The second finish has no effect: the other slot stays in use.
     finish(&one, &first, true).await;
     assert!(take(&one, Lane::Edit, &[(&slots, 1.0)]).await.is_ok());
     assert!(take(&other, Lane::Edit, &[(&slots, 1.0)]).await.is_err());
@@ -199,7 +199,7 @@ pub(crate) async fn what_a_platform_says_is_shared(place: &Place) {
         }],
     };
     learn(&one, said(5_000.0, 3.0, 600)).await;
-    // An older answer, and a later one of the same window that did not see every call.
+    // An answer of an older window, and a later one of the same window that did not include every call.
     learn(&other, said(5_000.0, 900.0, 30)).await;
     learn(&other, said(5_000.0, 4.0, 600)).await;
     for n in 0..3 {
@@ -213,14 +213,14 @@ pub(crate) async fn what_a_platform_says_is_shared(place: &Place) {
     assert_eq!(status.dimensions[0].limit, Some(5_000.0));
     assert_eq!(status.dimensions[0].remaining, Some((0.0, seconds(600))));
     clock.advance(600 * SECOND);
-    // The next window, with a burst in proportion to the limit that was told.
+    // The next window, with the burst scaled to the reported limit.
     assert!(take(&one, Lane::Edit, &[(&hourly, 450.0)]).await.is_ok());
 }
 
 pub(crate) async fn a_block_holds_for_everybody(place: &Place) {
     let (one, other, clock) = two(place);
     learn(&one, Learned { blocked_for: Some(seconds(30)), observed: Vec::new() }).await;
-    // A shorter one does not lift it.
+    // A shorter block does not lift it.
     learn(&other, Learned { blocked_for: Some(seconds(5)), observed: Vec::new() }).await;
     assert_eq!(take(&other, Lane::Edit, &[]).await, Err((seconds(30), Cause::Blocked)));
     clock.advance(30 * SECOND);
@@ -237,7 +237,7 @@ pub(crate) async fn failures_open_the_breaker_for_everybody(place: &Place) {
         assert_eq!(finish(limits, &ticket, false).await, phase);
     }
     assert_eq!(take(&other, Lane::Edit, &[]).await, Err((seconds(10), Cause::Breaker)));
-    // What was under way when it opened says nothing of it.
+    // A call that was in progress when the breaker opened does not change it.
     assert_eq!(finish(&one, &late, true).await, Phase::Open);
     let mut length = 10;
     for next in [20, 40, 40] {
@@ -275,7 +275,7 @@ pub(crate) async fn tries_are_limited_among_many(place: &Place) {
         let_through.extend(answer.await.expect("a task"));
     }
     assert_eq!(let_through.len(), 1);
-    // Never heard of again, it makes room after its time.
+    // A probe without a result makes room after its timeout.
     clock.advance(19 * SECOND);
     assert!(take(&one, Lane::Edit, &[]).await.is_err());
     clock.advance(SECOND);

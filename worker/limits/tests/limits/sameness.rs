@@ -1,4 +1,4 @@
-//! Every store answers what the arithmetic says, to the last digit, for random histories from a seed.
+//! Every store gives exactly the results of the arithmetic, for random histories from a seed.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,5 +1,5 @@
-//! The inbox' document: a request for a run, as other services write it. `docs/inbox.schema.json` says the same as this
-//! type; a test compares them.
+//! The inbox document: a request for a run, as other services write it. `docs/inbox.schema.json` describes the same
+//! format; a test compares the two.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
@@ -8,13 +8,13 @@ use uuid::Uuid;
 
 use crate::job::Priority;
 
-/// The version that is written, and the only one that is read.
+/// The version that is written, and the only one that is accepted.
 pub const VERSION: u64 = 1;
-/// No document has more bytes.
+/// The largest size of a document, in bytes.
 pub const MAX_DOCUMENT: usize = 64 * 1024;
-/// No name has more characters.
+/// The longest name, in characters.
 const MAX_NAME: usize = 200;
-/// The largest number that every reader of JSON gets exactly.
+/// The largest integer that every JSON parser reads exactly.
 const MAX_NUMBER: u64 = (1 << 53) - 1;
 
 /// A request for a run of a sync.
@@ -30,19 +30,19 @@ const MAX_NUMBER: u64 = (1 << 53) - 1;
 pub struct SyncRequest {
     #[serde(deserialize_with = "version")]
     version: u64,
-    /// The id that the run will have; the same id again is the same request. Best given: without one, a request that is
-    /// sent twice is two.
+    /// The id of the run; requests with the same id are one request. Set it where possible: without an id, a request
+    /// that is sent twice makes two runs.
     #[serde(default, deserialize_with = "id", skip_serializing_if = "Option::is_none")]
     pub id: Option<Uuid>,
-    /// Which sync, by name.
+    /// The name of the sync.
     pub sync: String,
-    /// In which project.
+    /// The project of the sync; `default` if left out.
     #[serde(default = "default_project")]
     pub project: String,
-    /// What to do.
+    /// What the run does; a sync if left out.
     #[serde(default)]
     pub kind: RequestKind,
-    /// How urgent it is; that of the sync unless it is said.
+    /// The priority; that of the sync if left out.
     #[serde(
         default,
         deserialize_with = "priority",
@@ -50,16 +50,16 @@ pub struct SyncRequest {
         skip_serializing_if = "Option::is_none"
     )]
     pub priority: Option<Priority>,
-    /// Read both sides whole.
+    /// Read both sides completely.
     #[serde(default)]
     pub full: bool,
-    /// Act on absences at once.
+    /// Act on absences at once, instead of at their second sighting.
     #[serde(default)]
     pub confirm_deletes: bool,
-    /// So many deletes are agreed to, past the guard.
+    /// Allow up to this many deletes, past the delete guard.
     #[serde(default, deserialize_with = "deletes", skip_serializing_if = "Option::is_none")]
     pub allow_deletes: Option<u64>,
-    /// Not before this time.
+    /// The earliest start.
     #[serde(default, deserialize_with = "time", skip_serializing_if = "Option::is_none")]
     pub not_before: Option<DateTime<Utc>>,
 }
@@ -68,20 +68,20 @@ pub struct SyncRequest {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RequestKind {
-    /// To bring both sides in step.
+    /// Bring both sides in step.
     #[default]
     Sync,
-    /// To show what that would do.
+    /// Show what a sync would do.
     Plan,
 }
 
-/// Why a document is none.
+/// Why a document is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DocumentError {
-    /// It is too long.
+    /// It is longer than [`MAX_DOCUMENT`].
     #[error("the document has {0} bytes; no more than {MAX_DOCUMENT} are taken")]
     TooLong(usize),
-    /// It is of another version.
+    /// It has another version than [`VERSION`].
     #[error("the document's version is {0}; this program knows version {VERSION}")]
     Version(String),
     /// It is not well formed.
@@ -90,7 +90,7 @@ pub enum DocumentError {
 }
 
 impl SyncRequest {
-    /// A request for a usual run.
+    /// Creates a request for a sync run with default settings.
     pub fn new(sync: impl Into<String>) -> Self {
         Self {
             version: VERSION,
@@ -106,13 +106,13 @@ impl SyncRequest {
         }
     }
 
-    /// Reads a document.
+    /// Parses and checks a document.
     pub fn parse(text: &[u8]) -> Result<Self, DocumentError> {
         if text.len() > MAX_DOCUMENT {
             return Err(DocumentError::TooLong(text.len()));
         }
         let malformed = |error: serde_json::Error| DocumentError::Malformed(error.to_string());
-        // Of another version nothing else can be said.
+        // Check the version first: for another version no other error would be meaningful.
         if let Ok(Value::Object(whole)) = serde_json::from_slice::<Value>(text)
             && let Some(Value::Number(number)) = whole.get("version")
             && whole_number(number) != Some(VERSION)
@@ -124,7 +124,7 @@ impl SyncRequest {
         Ok(request)
     }
 
-    /// Writes a document, if it is one that would be read again.
+    /// Writes the document, if [`SyncRequest::parse`] would accept it.
     pub fn to_text(&self) -> Result<String, DocumentError> {
         self.check()?;
         serde_json::to_string(self).map_err(|error| DocumentError::Malformed(error.to_string()))
@@ -149,7 +149,7 @@ fn default_project() -> String {
     "default".to_owned()
 }
 
-/// A number of JSON that is whole, also when it is written as `1.0`.
+/// Returns a JSON number as an integer if it is whole, also when written as `1.0`.
 fn whole_number(number: &Number) -> Option<u64> {
     number.as_u64().or_else(|| {
         let float = number.as_f64()?;
@@ -166,7 +166,7 @@ fn version<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
 
 fn id<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Uuid>, D::Error> {
     let Some(text) = Option::<String>::deserialize(from)? else { return Ok(None) };
-    // Only the usual form, with hyphens: other programs write and look for it.
+    // Accept only the form with hyphens: other programs write it and search for it.
     let id = Uuid::try_parse(&text).ok().filter(|_| text.len() == 36);
     id.map(Some)
         .ok_or_else(|| D::Error::custom("id must be a UUID such as 0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"))
@@ -191,7 +191,7 @@ fn deletes<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> 
 
 fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<DateTime<Utc>>, D::Error> {
     let Some(text) = Option::<String>::deserialize(from)? else { return Ok(None) };
-    // The form of RFC 3339 only; the parser would also take a space for the T.
+    // Accept only the form of RFC 3339; the parser would also accept a space for the T.
     let time = DateTime::parse_from_rfc3339(&text)
         .ok()
         .filter(|_| matches!(text.as_bytes().get(10), Some(b'T' | b't')));

@@ -1,10 +1,10 @@
-//! Jobs as bytes, so that they take little room and a script can read what it needs.
+//! The binary form of jobs: it is small, and scripts can read the fields that they need.
 //!
 //! ```text
 //!  at  bytes
 //!   0   1  4 + priority (4 is the version of this form, times four)
 //!   1   2  flags: which of the optional parts are there
-//!   3   4  attempts used; the one under way does not count yet
+//!   3   4  attempts used, without the current one
 //!   7   7  due, microseconds since the epoch        up to here it changes, from here on never
 //!  14   7  pushed, the same
 //!  21   4  how often it may be started
@@ -36,19 +36,19 @@ use crate::{
 /// The flags, as in common.lua.
 pub(super) mod flag {
     pub(in crate::redis) const UNIQUE: u16 = 1;
-    /// Another job has the unique key by now.
+    /// Another job has taken over the unique key.
     pub(in crate::redis) const LOST: u16 = 2;
     pub(in crate::redis) const CONCURRENCY: u16 = 4;
     pub(in crate::redis) const ORDER: u16 = 8;
     pub(in crate::redis) const KEEP: u16 = 16;
-    /// The unique key is meant to be held until the job is done.
+    /// The job holds its unique key until it is done.
     pub(in crate::redis) const UNTIL_DONE: u16 = 256;
 }
 
-/// The longest time that is still told apart from for ever: ten years.
+/// Longer durations are cut to this one, ten years.
 const FOREVER: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
 
-/// A length of time as the scripts take it.
+/// A duration in the scripts' unit.
 pub(super) fn micros(length: Duration) -> u64 {
     u64::try_from(length.min(FOREVER).as_micros()).unwrap_or(u64::MAX)
 }
@@ -57,7 +57,7 @@ fn millis(length: Duration) -> u32 {
     u32::try_from(length.as_millis()).unwrap_or(u32::MAX)
 }
 
-/// A new job on its way: what stands before the times, and what after them.
+/// A new job: the bytes before the times, and those after them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Encoded {
     pub(super) head: [u8; 7],
@@ -65,7 +65,7 @@ pub(super) struct Encoded {
     pub(super) flags: u16,
 }
 
-/// Packs a job. Names and keys of more than 64 KiB are refused.
+/// Encodes a job. Names and keys of more than 64 KiB are refused.
 pub(super) fn encode(job: &NewJob) -> Result<Encoded, Error> {
     let payload = serde_json::to_vec(&job.payload).map_err(|error| Error::Refused(error.into()))?;
     let mut flags = 0;
@@ -116,7 +116,7 @@ fn put_text(bytes: &mut Vec<u8>, text: &str) -> Result<(), Error> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Stored<'a> {
     pub(super) priority: Priority,
-    /// Without the attempt under way.
+    /// Without the current attempt.
     pub(super) attempts_used: u32,
     pub(super) run_at: DateTime<Utc>,
     pub(super) enqueued_at: DateTime<Utc>,
@@ -124,14 +124,14 @@ pub(super) struct Stored<'a> {
     pub(super) retry: RetryPolicy,
     pub(super) payload_version: i32,
     pub(super) kind: &'a str,
-    /// Unless another job has it by now.
+    /// `None` also if another job has taken over the key.
     pub(super) unique_key: Option<&'a str>,
     pub(super) concurrency: Option<(&'a str, u32)>,
     pub(super) order_key: Option<&'a str>,
     pub(super) payload: &'a [u8],
 }
 
-/// Unpacks a job; `None` if it is not one that this version wrote.
+/// Decodes a job; `None` if the bytes are not in this version's form.
 pub(super) fn decode(blob: &[u8]) -> Option<Stored<'_>> {
     let mut bytes = Bytes(blob);
     let priority = Priority::from_rank(i16::from(bytes.take(1)?[0].checked_sub(4)?)).ok()?;
@@ -166,7 +166,7 @@ pub(super) fn decode(blob: &[u8]) -> Option<Stored<'_>> {
     })
 }
 
-/// A payload with those that were merged into it; `None` if that is not JSON.
+/// Returns a payload with later payloads merged into it; `None` if one of them is not JSON.
 pub(super) fn payload(own: &[u8], merged: &[Vec<u8>]) -> Option<Value> {
     let mut payload = serde_json::from_slice(own).ok()?;
     for later in merged {
@@ -175,7 +175,7 @@ pub(super) fn payload(own: &[u8], merged: &[Vec<u8>]) -> Option<Value> {
     Some(payload)
 }
 
-/// A failed attempt as common.lua packs it.
+/// Decodes a failed attempt, as packed by common.lua.
 pub(super) fn past_attempt(bytes: &[u8]) -> Option<PastAttempt> {
     let mut bytes = Bytes(bytes);
     let (attempt, ended_at) = (bytes.u32()?, bytes.time()?);
@@ -192,7 +192,7 @@ pub(super) fn past_attempt(bytes: &[u8]) -> Option<PastAttempt> {
     })
 }
 
-/// How a job went that has left, as common.lua packs it.
+/// How a job that has left the queue went, as packed by common.lua.
 #[derive(Debug, PartialEq)]
 pub(super) struct Kept {
     pub(super) cancelled: bool,
@@ -213,12 +213,12 @@ pub(super) fn kept(bytes: &[u8]) -> Option<Kept> {
     Some(Kept { cancelled, attempt, ended_at, kind, result, last_error })
 }
 
-/// Microseconds since the epoch.
+/// Converts microseconds since the epoch.
 pub(super) fn time(micros: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(micros).unwrap_or_default()
 }
 
-/// What is left to read.
+/// The bytes left to read.
 struct Bytes<'a>(&'a [u8]);
 
 impl<'a> Bytes<'a> {
@@ -247,7 +247,7 @@ impl<'a> Bytes<'a> {
         std::str::from_utf8(self.take(length.into())?).ok()
     }
 
-    /// A byte that says whether there is one, its length in four, and the text.
+    /// Reads an optional text: a byte that is zero if there is none, the length in four bytes, and the text.
     fn long_text(&mut self) -> Option<Option<&'a [u8]>> {
         if self.take(1)?[0] == 0 {
             return Some(None);
@@ -266,7 +266,7 @@ mod tests {
     use super::*;
     use crate::job::Unique;
 
-    /// As the script puts it together, pushed and due at these times.
+    /// Builds the stored form as the script does, with these times.
     fn stored(job: &NewJob, due: i64, pushed: i64) -> Vec<u8> {
         let encoded = encode(job).unwrap_or_else(|error| panic!("{error}"));
         [&encoded.head[..], &due.to_le_bytes()[..7], &pushed.to_le_bytes()[..7], &encoded.rest].concat()

@@ -1,4 +1,4 @@
-//! Jobs out of the line.
+//! Claims jobs.
 
 use std::{collections::HashMap, sync::atomic::Ordering, time::Duration};
 
@@ -17,10 +17,10 @@ use crate::{
     job::ClaimedJob,
 };
 
-/// Jobs per call of the script; who wants more is told that there are.
+/// The most jobs per call of the script; a larger request gets `more`.
 const MOST: usize = 1000;
 
-/// What a job has beside its blob.
+/// The fields of a job outside its blob.
 #[derive(Debug, Default)]
 struct Extra {
     last_error: Option<String>,
@@ -37,10 +37,10 @@ pub(super) async fn claim(backend: &RedisBackend, request: &ClaimRequest) -> Res
     read(backend, request, answer).await
 }
 
-/// How long one call waits for work at the longest: it is a sign of life as well.
+/// The longest wait of one call. Each new call also shows that a worker still waits.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// Waits for the token of the queue and claims, sent as one: the server goes on to the claim when the wait ends.
+/// Waits for the queue's wake token and claims, sent in one pipeline: the server starts the claim when the wait ends.
 pub(super) async fn claim_next(
     backend: &RedisBackend,
     request: &ClaimRequest,
@@ -50,12 +50,12 @@ pub(super) async fn claim_next(
         return None;
     }
     let base = backend.base(&request.queue);
-    // The lease is taken to begin when this is sent, so the wait comes off it.
+    // The lease is counted from when this is sent, so the wait shortens it.
     let wait = wait.min(LONGEST_WAIT).min(request.lease / 10).max(Duration::from_millis(1));
     let mut pipeline = redis::pipe();
     let mut blpop = Cmd::new();
     blpop.arg("BLPOP").arg(keys::wake(&base)).arg(keys::told(&base, &backend.ear)).arg(wait.as_secs_f64());
-    // Each has its own answer: jobs may be claimed although the wait failed.
+    // Errors are kept per command: jobs may be claimed although the wait failed.
     pipeline.add_command(blpop).add_command(call(request, &base)).ignore_errors();
     backend.note_standing_by();
     let answers = backend.standing.run_in_one_go(&pipeline).await?;
@@ -67,7 +67,7 @@ pub(super) async fn claim_next(
         Err(error) => Err(error),
     };
     Some(match claimed {
-        // The server is new; a claim by itself tells it the script.
+        // A new server does not know the script; a plain claim loads it.
         Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
             claim(backend, request).await
         }
@@ -76,13 +76,13 @@ pub(super) async fn claim_next(
     })
 }
 
-/// Ends the waits of this instance.
+/// Ends the waits for work of this instance.
 pub(super) async fn rouse(backend: &RedisBackend, queue: &str) {
     let told = keys::told(&backend.base(queue), &backend.ear);
     for (name, value) in [("RPUSH", "1"), ("PEXPIRE", "10000")] {
         let mut cmd = Cmd::new();
         cmd.arg(name).arg(&told).arg(value);
-        // They end by themselves soon enough.
+        // The waits time out by themselves soon.
         if let Err(error) = backend.connection.run(&cmd).await {
             tracing::debug!(%error, "a wait for work could not be ended early");
         }
@@ -126,7 +126,7 @@ async fn read(backend: &RedisBackend, request: &ClaimRequest, answer: Value) -> 
     Ok(Claimed { jobs, next_due, more })
 }
 
-/// By position, from zero.
+/// Returns the fields by the job's position, from zero.
 fn gather(extras: Value) -> Result<HashMap<usize, Extra>, Error> {
     let one = |extra| {
         let [at, last_error, has_error, merged] = reply::several(extra)?;
@@ -138,7 +138,7 @@ fn gather(extras: Value) -> Result<HashMap<usize, Extra>, Error> {
     reply::list(extras)?.into_iter().map(one).collect()
 }
 
-/// A lease from its member: the id, then the token.
+/// Reads a lease from its member: the id, then the token.
 pub(super) fn lease(member: &[u8]) -> Result<LeaseRef, Error> {
     let parts = member.split_at_checked(16).and_then(|(id, token)| {
         Some(LeaseRef { id: Uuid::from_slice(id).ok()?, token: i64::from_be_bytes(token.try_into().ok()?) })
@@ -146,7 +146,7 @@ pub(super) fn lease(member: &[u8]) -> Result<LeaseRef, Error> {
     parts.ok_or_else(|| reply::strange("a lease"))
 }
 
-/// The member of a lease.
+/// Returns the member of a lease.
 pub(super) fn member(lease: LeaseRef) -> [u8; 24] {
     let mut member = [0; 24];
     member[..16].copy_from_slice(lease.id.as_bytes());
@@ -174,7 +174,7 @@ fn job(queue: &str, lease: LeaseRef, raw: &[u8], extra: Extra) -> Option<Claimed
     })
 }
 
-/// What cannot be read goes to the dead, where a person can look at it.
+/// Makes jobs that cannot be read dead, so that a person can look at them.
 async fn bury(backend: &RedisBackend, queue: &str, unreadable: &[(LeaseRef, &Vec<u8>)]) {
     let settlements: Vec<_> = unreadable
         .iter()
@@ -186,7 +186,7 @@ async fn bury(backend: &RedisBackend, queue: &str, unreadable: &[(LeaseRef, &Vec
             }
         })
         .collect();
-    // If that fails their leases run out, and the next claim tries again.
+    // On failure their leases run out, and the next claim tries again.
     if let Err(error) = settle::settle_in(backend, queue, &settlements).await {
         tracing::warn!(%error, jobs = settlements.len(), "jobs that cannot be read could not be put with the dead");
     }

@@ -1,6 +1,7 @@
-//! The way to Redis: one connection for all calls, opened when it is needed and again after it broke.
+//! The connection to Redis: one for all calls, opened on demand and again after it broke.
 //!
-//! Opening it finds the server anew, so after a failover the next call goes to whom the sentinels name then.
+//! Opening it looks up the server again, so after a failover the next call goes to the server that the sentinels then
+//! name.
 
 use std::{
     fmt, fs, io,
@@ -24,25 +25,25 @@ use super::{
     url::{Address, Node, Servers},
 };
 
-/// How long a server may take to let us in.
+/// The timeout for connecting.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long it may take to answer.
+/// The timeout for an answer.
 pub(super) const RESPONSE: Duration = Duration::from_secs(5);
 
-/// A connection to Redis, opened with the first call and again after it broke. Clones share it.
+/// A connection to Redis, opened by the first call and again after it broke. Clones share it.
 #[derive(Clone)]
 pub struct Connection {
     address: Arc<Address>,
     response: Duration,
     current: Arc<Mutex<Current>>,
-    /// Held while a new one is opened, so that a broken one is replaced once.
+    /// Locked while a new connection is opened, so that a broken one is replaced once.
     opening: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Default)]
 struct Current {
     live: Option<Live>,
-    /// Which one it is, counted.
+    /// Counts the connections opened so far.
     generation: u64,
 }
 
@@ -59,17 +60,17 @@ impl fmt::Debug for Connection {
 }
 
 impl Connection {
-    /// Nothing is opened before the first call.
+    /// Opens no connection; the first call does.
     pub(super) fn new(address: Arc<Address>, response: Duration) -> Self {
         Self { address, response, current: Arc::default(), opening: Arc::default() }
     }
 
-    /// Another one to the same place, opened by whoever uses it first.
+    /// Returns another connection to the same server, opened by its first call.
     pub(super) fn beside(&self, response: Duration) -> Self {
         Self::new(Arc::clone(&self.address), response)
     }
 
-    /// Sends a command and waits for the answer. One that broke while nobody used it is replaced without a word.
+    /// Sends a command and waits for the answer. A connection that broke while idle is replaced silently.
     pub async fn run(&self, cmd: &Cmd) -> Result<Value, RedisError> {
         let (live, generation, fresh) = self.live().await?;
         let error = match live.send(cmd).await {
@@ -88,8 +89,8 @@ impl Connection {
         result
     }
 
-    /// Sends commands in one go, the next without waiting for the answer to the one before, and gives each its answer. `None`:
-    /// the way leads to several servers, which do not keep to that.
+    /// Sends commands as one pipeline, without waiting in between, and returns one answer each. `None`: a cluster has
+    /// several servers, which do not run them as one.
     pub(super) async fn run_in_one_go(
         &self,
         pipeline: &redis::Pipeline,
@@ -106,12 +107,12 @@ impl Connection {
         Some(answers)
     }
 
-    /// Where it leads, without secrets.
+    /// Returns the address without secrets.
     pub(super) fn shown(&self) -> String {
         self.address.shown()
     }
 
-    /// Does it lead to several servers?
+    /// True if it leads to a cluster.
     pub(super) fn is_cluster(&self) -> bool {
         matches!(self.address.servers, Servers::Cluster(_))
     }
@@ -122,13 +123,13 @@ impl Connection {
             ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown)
         ) || error.to_string().contains("READONLY");
         match self.address.servers {
-            // A cluster's connection finds its way by itself as long as there is any node.
+            // A cluster's connection repairs itself as long as any node is there.
             Servers::Cluster(_) => error.kind() == ErrorKind::ClusterConnectionNotFound,
             _ => error.is_io_error() || error.kind() == ErrorKind::Parse || demoted,
         }
     }
 
-    /// The connection, its number, and whether it was opened just now.
+    /// Returns the connection, its generation, and whether it was just opened.
     async fn live(&self) -> Result<(Live, u64, bool), RedisError> {
         if let Some((live, generation)) = self.current() {
             return Ok((live, generation, false));
@@ -233,7 +234,7 @@ async fn open(address: &Address, response: Duration) -> Result<Live, RedisError>
     ask.arg("INFO");
     match live.clone().send(&ask).await {
         Ok(told) => server::check(&told)?,
-        // A user need not be allowed to ask.
+        // The user may lack the permission for this query.
         Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) => {}
         Err(error) => return Err(error),
     }
@@ -264,7 +265,8 @@ fn info(node: &Node, address: &Address, with_db: bool) -> Result<ConnectionInfo,
     Ok(info.set_redis_settings(who(address, with_db)))
 }
 
-/// Certificates beside those of the system. The cryptography is ring's, unless the process has chosen already.
+/// Returns the certificates to use beside those of the system. The TLS provider is ring unless the process has
+/// installed another.
 fn certificates(address: &Address) -> Result<TlsCertificates, RedisError> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client_tls = match (&address.cert, &address.key) {

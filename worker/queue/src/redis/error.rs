@@ -1,4 +1,4 @@
-//! Which failures of Redis may pass.
+//! Sorts failures of Redis into temporary and permanent ones.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use crate::backend::Error;
 
-/// A failure of Redis in plain words.
+/// A failure of Redis, described in plain words.
 #[derive(Debug)]
 pub(crate) struct RedisFailure(RedisError);
 
@@ -30,7 +30,7 @@ impl fmt::Display for RedisFailure {
 }
 
 impl RedisFailure {
-    /// Does this keep a process from its work until somebody changes its settings or the server?
+    /// True if retrying cannot help until a person changes the settings or the server.
     pub(crate) fn needs_a_person(&self) -> bool {
         let text = self.0.to_string();
         is_refused_login(&self.0)
@@ -73,7 +73,7 @@ fn is_no_cluster(text: &str) -> bool {
     text.contains("cluster support disabled")
 }
 
-/// Marks of answers that pass: too little memory, a long script, no disk, no replicas.
+/// Marks of temporary errors: too little memory, a long script, no disk, no replicas.
 const PASSING: [&str; 8] =
     ["OOM", "BUSY", "MISCONF", "NOREPLICAS", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "LOADING"];
 
@@ -85,8 +85,8 @@ impl From<RedisError> for Error {
     }
 }
 
-/// Did the server itself answer no, for a reason that stays? Whatever is not known to stay counts as passing, since
-/// giving up wrongly loses an outcome and trying again wrongly only costs calls.
+/// True if the server refused the call for a permanent reason. Unknown errors count as temporary: giving up wrongly
+/// loses an outcome, while retrying wrongly only costs calls.
 fn stays(error: &RedisError) -> bool {
     match error.kind() {
         ErrorKind::InvalidClientConfig | ErrorKind::Server(ServerErrorKind::CrossSlot) => true,
@@ -99,7 +99,7 @@ fn stays(error: &RedisError) -> bool {
     }
 }
 
-/// Does a key hold something else than it should?
+/// True if a key has a value of the wrong type.
 pub(super) fn is_wrong_type(error: &RedisError) -> bool {
     error.code() == Some("WRONGTYPE") || error.to_string().contains("WRONGTYPE")
 }

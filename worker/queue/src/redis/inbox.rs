@@ -1,8 +1,8 @@
 //! The inbox: a list to which other services push requests, and from which workers take them.
 //!
-//! An entry that is taken stays in Redis under a lease until it is settled, so that one whose taker died is given to
-//! another. The id that an entry gets when it is first taken stays with it: a request without an id of its own is the same
-//! run also when it is taken twice.
+//! A taken entry stays in Redis under a lease until it is removed or refused, so that another worker gets it if the
+//! first one dies. The id that an entry gets when it is first taken stays the same: a request without an id is one run
+//! even if it is taken twice.
 
 use std::time::Duration;
 
@@ -18,26 +18,26 @@ use super::{
 };
 use crate::{backend::Error, job::NewJob};
 
-/// What of a refused entry is kept for people to look at.
+/// The longest part of a refused entry that is kept for display, in bytes.
 const KEPT: usize = 16 * 1024;
-/// The kind of a refused request among the dead letters.
+/// The job kind of refused requests among the dead letters.
 pub const INBOX_KIND: &str = "inbox";
-/// No call takes more entries.
+/// The most entries per call.
 const MOST: usize = 500;
 
-/// An entry of the inbox, taken.
+/// An entry taken from the inbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InboxEntry {
-    /// Its id in the inbox; the run's id, unless the request names one.
+    /// The entry's id; also the run's id, unless the request names one.
     pub id: Uuid,
-    /// What was pushed.
+    /// The bytes that were pushed.
     pub text: Vec<u8>,
-    /// Somebody took it before and did not settle it.
+    /// True if it was taken before, but neither removed nor refused.
     pub again: bool,
 }
 
 impl RedisBackend {
-    /// Puts a request into the inbox of a queue.
+    /// Puts a request into a queue's inbox.
     pub async fn put_into_inbox(&self, queue: &str, text: &[u8]) -> Result<(), Error> {
         let mut push = Cmd::new();
         push.arg("RPUSH").arg(format!("{}inbox", self.base(queue))).arg(text);
@@ -45,8 +45,8 @@ impl RedisBackend {
         Ok(())
     }
 
-    /// Takes up to so many requests, and gives them to nobody else for this long. Those whose taker did not settle them in
-    /// its time come first.
+    /// Takes up to `limit` requests under a lease; no other worker gets them during the lease. Requests whose earlier
+    /// lease ran out come first.
     pub async fn take_from_inbox(
         &self,
         queue: &str,
@@ -69,7 +69,7 @@ impl RedisBackend {
         Ok(entries)
     }
 
-    /// These are dealt with: their runs are written. A second time is no harm.
+    /// Removes entries whose runs are written. Repeating the call is harmless.
     pub async fn remove_from_inbox(&self, queue: &str, ids: &[Uuid]) -> Result<(), Error> {
         let base = self.base(queue);
         for ids in ids.chunks(MOST) {
@@ -83,8 +83,8 @@ impl RedisBackend {
         Ok(())
     }
 
-    /// Puts one with the dead letters under this id, where people see what was pushed and why it was not taken. False: it
-    /// is dealt with already.
+    /// Moves an entry to the dead letters under this id, with its text and the reason. Returns false if it was removed
+    /// or refused already.
     pub async fn refuse_from_inbox(
         &self,
         queue: &str,
@@ -93,7 +93,7 @@ impl RedisBackend {
         reason: &str,
         error: &str,
     ) -> Result<bool, Error> {
-        // Dead letters are found by id in every queue that is known.
+        // Dead letters are found by id in every known queue.
         self.announce(queue).await?;
         let base = self.base(queue);
         let text = String::from_utf8_lossy(&entry.text[..entry.text.len().min(KEPT)]);

@@ -1,33 +1,33 @@
-//! Every key of the queue in Redis.
+//! The names of all keys in Redis.
 //!
-//! All keys of one queue begin with `{PREFIX:QUEUE}:`, which puts them into one slot of a cluster. What is for what:
+//! All keys of one queue begin with `{PREFIX:QUEUE}:`, which puts them into one slot of a cluster. The keys are:
 //!
-//! | key | type | what for |
+//! | key | type | content |
 //! | --- | --- | --- |
 //! | `jobs` | hash | id to blob; a job is here for as long as it is in the queue |
 //! | `w0` to `w3` | list | ids that are due, by priority |
-//! | `d0` to `d3` | sorted set | ids that wait for their time |
-//! | `k0` to `k3` | sorted set | ids that stand aside for a key, by due time |
-//! | `r0` to `r3` | sorted set | id and token of those that run, by the end of their lease |
-//! | `dead` | sorted set | ids that were given up, by when |
+//! | `d0` to `d3` | sorted set | ids of delayed jobs |
+//! | `k0` to `k3` | sorted set | ids that are blocked by a key, by due time |
+//! | `r0` to `r3` | sorted set | id and token of running jobs, by the end of their lease |
+//! | `dead` | sorted set | ids of dead jobs, by time of death |
 //! | `errors`, `reasons`, `progress` | hash | id to last error, reason of death, progress |
-//! | `stop` | set | ids that were asked to stop |
-//! | `meta` | hash | the last token, the pause, who claims, how many marks of cancelled jobs are in each line, how many are dead |
-//! | `wake` | list | a token while there is work that nobody was told of |
-//! | `ears` | sorted set | who listens; `told:NAME` is a list through which each hears of cancels, and whoever waits for work that it need wait no longer |
+//! | `stop` | set | ids of running jobs whose cancellation was requested |
+//! | `meta` | hash | the last token, the pause, who claims, the number of cancelled marks per line and of dead jobs |
+//! | `wake` | list | a token while there is work that no process was notified of |
+//! | `ears` | sorted set | who listens; `told:NAME` is a list with cancels and early ends of waits for one of them |
 //! | `u:KEY` | hash | the jobs of a unique key |
 //! | `c:KEY` | set | ids of a concurrency key that run |
-//! | `q:KEY` | sorted set | ids that stand aside for a concurrency key |
+//! | `q:KEY` | sorted set | ids that are blocked by a concurrency key |
 //! | `o:KEY` | sorted set | ids of an order key, the one that runs first |
 //! | `m:ID`, `h:ID` | list | payloads merged into a job, its failed attempts |
-//! | `inbox` | list | what other services pushed; `inbox:taken` (hash) and `inbox:leases` (sorted set) have what workers took |
+//! | `inbox` | list | pushed requests; `inbox:taken` (hash) and `inbox:leases` (sorted set) have the taken ones |
 //! | `a:ID` | string | how a job went that has left |
 //!
-//! Beside those `PREFIX:queues` is a set of the names of all queues.
+//! In addition, `PREFIX:queues` is a set of the names of all queues.
 
 use crate::coalesce::MAX_MERGES;
 
-/// What the scripts call each key, its name, and its type if it stands alone.
+/// For each key its name in the scripts, its real name, and its type if it is a whole key.
 const NAMES: &[(&str, &str, Option<&str>)] = &[
     ("jobs", "jobs", Some("hash")),
     ("meta", "meta", Some("hash")),
@@ -56,32 +56,32 @@ const NAMES: &[(&str, &str, Option<&str>)] = &[
     ("nothing", "nothing", None),
 ];
 
-/// The part that all keys of a queue have in common.
+/// Returns the common beginning of all keys of a queue.
 pub(super) fn base(prefix: &str, queue: &str) -> String {
     format!("{{{prefix}:{queue}}}:")
 }
 
-/// The names of all queues.
+/// Returns the key with the names of all queues.
 pub(super) fn queues(prefix: &str) -> String {
     format!("{prefix}:queues")
 }
 
-/// The token that says there is work.
+/// Returns the key of the token that is there while there is work.
 pub(super) fn wake(base: &str) -> String {
     format!("{base}wake")
 }
 
-/// Where a listener hears that something should stop.
+/// Returns the list through which a listener hears of cancels.
 pub(super) fn told(base: &str, ear: &str) -> String {
     format!("{base}told:{ear}")
 }
 
-/// How a job went that has left.
+/// Returns the key for how a job went that has left the queue.
 pub(super) fn ended(base: &str, id: &[u8]) -> Vec<u8> {
     [base.as_bytes(), b"a:", id].concat()
 }
 
-/// The names of places that lists of jobs go through.
+/// The keys that a list of jobs goes through, without the rank.
 pub(super) mod place {
     pub(in crate::redis) const LINE: &str = "w";
     pub(in crate::redis) const DELAYED: &str = "d";
@@ -90,7 +90,7 @@ pub(super) mod place {
     pub(in crate::redis) const DEAD: &str = "dead";
 }
 
-/// The keys that every queue has, with their types.
+/// Returns the keys that every queue has, with their types.
 pub(super) fn fixed(base: &str) -> Vec<(String, &'static str)> {
     let mut keys: Vec<_> =
         NAMES.iter().filter_map(|(_, name, kind)| Some((format!("{base}{name}"), (*kind)?))).collect();
@@ -103,16 +103,16 @@ pub(super) fn fixed(base: &str) -> Vec<(String, &'static str)> {
     keys
 }
 
-/// Puts the names into a script, where it says N.name.
+/// Replaces each `N.name` in a script by the key's name.
 pub(super) fn name_in(script: &str) -> String {
     let mut names = NAMES.to_vec();
-    // One name may be the beginning of another, which then goes first.
+    // A name may be the beginning of another one; longer names are replaced first.
     names.sort_by_key(|(called, ..)| std::cmp::Reverse(called.len()));
     let mut text = script.to_owned();
     for (called, name, _) in names {
         text = text.replace(&format!("N.{called}"), &format!("'{name}'"));
     }
-    // A job that nobody can read counts as one of the usual priority.
+    // A job that cannot be read counts as one of normal priority.
     text.replace("N.max_merges", &MAX_MERGES.to_string()).replace("N.unknown_rank", "2")
 }
 

@@ -1,9 +1,9 @@
-//! Hearing other processes: a connection that waits for a token, for as long as it is wanted.
+//! Listens to other processes: a connection waits for a token, until the future is dropped.
 //!
-//! There is one token per queue, so that one piece of work wakes one process and not all of them; who claims and leaves
-//! something behind puts it back for the next. A process that takes the token and does not claim, because it is busy,
-//! puts it back as well. Where a worker of this process waits for the token itself ([`Backend::claim_next`]), it is left to
-//! that one. What is heard is a hint: workers look by themselves at their poll interval all the same.
+//! There is one token per queue, so that one piece of work wakes one process and not all. A process that claims and
+//! leaves work behind puts the token back for the next. A process that takes the token but does not claim, because it
+//! is busy, puts it back as well. If a worker of this process waits for the token itself ([`Backend::claim_next`]), the
+//! listener leaves the token to it. Tokens are hints: workers also poll at their interval.
 
 use std::{
     sync::atomic::Ordering,
@@ -21,14 +21,14 @@ use crate::{backend::Error, health::chain, retry::StoreBackoff};
 
 /// How long one call waits for a token.
 const PULSE: Duration = Duration::from_secs(1);
-/// How often the listener says that it is there; it counts as gone after thirty seconds.
+/// How often the listener renews its entry, which expires after thirty seconds.
 const SAY: Duration = Duration::from_secs(5);
-/// How long a worker that was woken may take to claim before somebody else is asked.
+/// How long a woken worker may take to claim before another process gets the token.
 const CEDE: Duration = Duration::from_millis(20);
 /// The shortest time between two tokens; while work keeps coming, workers find it by themselves.
 const APART: Duration = Duration::from_millis(1);
 
-/// Listens for ever. A failure is told when it begins.
+/// Listens for ever. A failure is logged when it begins.
 pub(super) async fn listen(backend: &RedisBackend, queue: &str) {
     let connection = backend.connection.beside(PULSE + backend.config.response_timeout);
     let mut backoff = StoreBackoff::new();
@@ -43,7 +43,7 @@ pub(super) async fn listen(backend: &RedisBackend, queue: &str) {
             backoff.reset();
             told = false;
         }
-        // That the server cannot be reached is told by whoever claims jobs there.
+        // The workers that claim from the server already log that it cannot be reached.
         if told || error.is_temporary() {
             tracing::debug!(error = chain(&error), "other processes are still not heard");
         } else {
@@ -54,7 +54,7 @@ pub(super) async fn listen(backend: &RedisBackend, queue: &str) {
     }
 }
 
-/// Listens until it fails. The flag says that it did hear.
+/// Listens until it fails; sets `heard` once it works.
 async fn hear(
     backend: &RedisBackend,
     connection: &Connection,
@@ -73,7 +73,7 @@ async fn hear(
     say.arg(&ear);
     HEAR.run(connection, &say).await?;
     let mut said = Instant::now();
-    // What came while nobody listened is looked at now.
+    // Jobs may have come while nothing listened: look for them now.
     bump(&backend.wakeups);
     bump(&backend.cancellations);
     *heard = true;
@@ -83,7 +83,7 @@ async fn hear(
             said = Instant::now();
         }
         let claims = backend.claims.load(Ordering::Relaxed);
-        // Where a worker of this process waits for the token itself, and claims at once, it is not taken from it.
+        // If a worker of this process waits for the token itself, do not take the token from it.
         let wait = &waits[usize::from(backend.stands_by())];
         let Value::Array(popped) = connection.run(wait).await? else { continue };
         let Some(key) = popped.into_iter().next() else { continue };
@@ -99,7 +99,7 @@ async fn hear(
                 let mut back = Cmd::new();
                 back.arg("RPUSH").arg(&wake).arg("1");
                 connection.run(&back).await?;
-                // Others first.
+                // Leave the token to other processes first.
                 time::sleep(CEDE * 5).await;
             }
         }

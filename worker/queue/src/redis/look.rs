@@ -1,4 +1,4 @@
-//! Jobs and numbers for whoever asks.
+//! Reads jobs and counts.
 
 use std::time::Duration;
 
@@ -20,9 +20,9 @@ use crate::{
 
 /// Ids per call of the script.
 const CHUNK: usize = 500;
-/// Jobs that are shown by one call of the script.
+/// The most jobs returned by one call of the script.
 const SHOWN: usize = 100;
-/// A list looks at no more jobs than this before it says where to go on.
+/// The most jobs that one page examines before it ends with a cursor.
 const LOOKED_AT: usize = 2_000;
 
 pub(super) async fn known(backend: &RedisBackend, ids: &[Uuid]) -> Result<Vec<bool>, Error> {
@@ -77,7 +77,7 @@ pub(super) async fn ended(backend: &RedisBackend, id: Uuid) -> Result<Option<End
     Ok(None)
 }
 
-/// A job as look.lua shows it. What cannot be read is shown as the text that it is.
+/// Converts a job as returned by look.lua. A job that cannot be read is returned with its raw text.
 fn job(queue: &str, shown: Value) -> Result<Job, Error> {
     let [id, raw, state, score, token, worker, error, reason, progress, stop, history, merged] =
         reply::several(shown)?;
@@ -139,7 +139,7 @@ fn job(queue: &str, shown: Value) -> Result<Job, Error> {
     Ok(job)
 }
 
-/// Where a list goes through, in order.
+/// Returns the keys that a list goes through, in order.
 fn places(query: &JobQuery) -> Vec<String> {
     let ranks = Priority::ALL.into_iter().filter(|rank| query.priority.is_none_or(|asked| asked == *rank));
     let names: &[&str] = match query.state {
@@ -150,7 +150,7 @@ fn places(query: &JobQuery) -> Vec<String> {
     ranks.flat_map(|rank| names.iter().map(move |name| format!("{name}{}", rank.rank()))).collect()
 }
 
-/// A place, and the last that was seen there with its score.
+/// The key of the last job seen, with that job's member and score.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Cursor {
     place: usize,
@@ -191,7 +191,7 @@ pub(super) async fn list(backend: &RedisBackend, query: &JobQuery) -> Result<Pag
     let (mut jobs, mut looked) = (Vec::new(), 0);
     while jobs.len() < query.limit && looked < LOOKED_AT {
         let Some(place) = places.get(cursor.place) else { return Ok(Page { jobs, next: None }) };
-        // No more than are still wanted, so that the page ends where the next one begins.
+        // Read no more than are still wanted, so that the page ends where the next one begins.
         let count = (query.limit - jobs.len()).min(SHOWN);
         let mut call = LOOK.call(&base);
         call.arg(place).arg(&cursor.last).arg(&cursor.score).arg(count);

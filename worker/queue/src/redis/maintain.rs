@@ -1,4 +1,4 @@
-//! Leases kept and rescued; jobs cancelled, replayed, discarded; queues paused.
+//! Renews and rescues leases; cancels, replays and discards jobs; pauses queues.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::backend::{Cancelled, Error, LeaseRef, Next, Renewal, Rescued};
 
 /// Leases per call of the script.
 const CHUNK: usize = 500;
-/// Jobs per rescue of a queue.
+/// The most jobs per rescue of a queue.
 const RESCUE_AT_ONCE: usize = 100;
 
 pub(super) async fn renew(
@@ -91,7 +91,7 @@ pub(super) async fn progress(
 pub(super) async fn cancel(backend: &RedisBackend, id: Uuid) -> Result<Cancelled, Error> {
     Ok(match change(backend, "cancel", id).await? {
         b'g' => {
-            // It may have stood in the way of others.
+            // The removed job may have blocked others.
             bump(&backend.wakeups);
             Cancelled::Removed
         }
@@ -113,7 +113,7 @@ pub(super) async fn discard(backend: &RedisBackend, id: Uuid) -> Result<bool, Er
     Ok(change(backend, "discard", id).await? == b'g')
 }
 
-/// Changes one job in whichever queue it is; gives the script's letter.
+/// Changes one job, whichever queue it is in; returns the script's letter.
 async fn change(backend: &RedisBackend, what: &str, id: Uuid) -> Result<u8, Error> {
     for queue in backend.all_queues().await? {
         let base = backend.base(&queue);

@@ -1,8 +1,8 @@
 //! The queue in Redis or Valkey.
 //!
-//! Every step is one script, so that it happens as a whole; keys.rs has the keys, blob.rs the form of a job. What keeps it
-//! fast: a claim and a settlement of plain jobs write nothing but the line, the lease and the job's end, a few commands
-//! for a whole batch. Times are microseconds by the server's clock.
+//! Every step is one atomic script; keys.rs describes the keys, blob.rs the form of a job. To be fast, a claim and a
+//! settlement of plain jobs write nothing but the line, the lease and the job's end, with a few commands per batch.
+//! Times are microseconds by the server's clock.
 
 mod blob;
 mod claim;
@@ -50,14 +50,14 @@ use crate::{
     together::Together,
 };
 
-/// How a queue in Redis behaves.
+/// The settings of a queue in Redis.
 #[derive(Debug, Clone)]
 pub struct RedisConfig {
-    /// What the names of all keys begin with, so that several installations can share a server.
+    /// The common beginning of all key names, so that several installations can share a server.
     pub prefix: String,
-    /// No more jobs than this wait in one queue; `None`: as many as there is memory for.
+    /// The most waiting jobs per queue; `None`: no limit but memory.
     pub limit: Option<u64>,
-    /// How long a call may take.
+    /// The timeout of a call.
     pub response_timeout: Duration,
 }
 
@@ -76,7 +76,7 @@ pub struct RedisBackend {
     wakeups: Arc<watch::Sender<u64>>,
     cancellations: Arc<watch::Sender<u64>>,
     pushes: Together<push_together::PushCall, Result<Vec<Pushed>, Error>>,
-    /// Claims of this process so far.
+    /// The claims made by this process.
     claims: Arc<AtomicU64>,
     /// The connection on which this instance waits for work and claims it, and its name there.
     standing: Connection,
@@ -86,8 +86,8 @@ pub struct RedisBackend {
 }
 
 impl RedisBackend {
-    /// A queue at this URL. Nothing is opened yet: see [`RedisBackend::check`]. Clones share their connection and their
-    /// wake-ups, so one per process is best.
+    /// Creates a queue at this URL. It opens no connection: see [`RedisBackend::check`]. Clones share their connection
+    /// and their wake-ups, so use one per process.
     pub fn new(url: &str, config: RedisConfig) -> Result<Self, UrlError> {
         let address = Arc::new(Address::parse(url)?);
         let connection = Connection::new(address, config.response_timeout);
@@ -106,7 +106,7 @@ impl RedisBackend {
         })
     }
 
-    /// Asks the server for a sign of life; for whoever starts up.
+    /// Checks at startup that the server answers.
     pub async fn check(&self) -> Result<(), Error> {
         let mut ping = Cmd::new();
         ping.arg("PING");
@@ -114,17 +114,17 @@ impl RedisBackend {
         Ok(())
     }
 
-    /// An address of Redis as it may be shown: without its password and its parameters.
+    /// Returns a Redis URL for display, without its password and parameters.
     pub fn shown_url(url: &str) -> Result<String, UrlError> {
         Ok(Address::parse(url)?.shown())
     }
 
-    /// The way to the server, for what is kept there beside the queue.
+    /// Returns the connection, for other data that is kept on the server.
     pub fn connection(&self) -> &Connection {
         &self.connection
     }
 
-    /// What the names of all keys begin with.
+    /// Returns the common beginning of all key names.
     pub fn prefix(&self) -> &str {
         &self.config.prefix
     }
@@ -133,7 +133,7 @@ impl RedisBackend {
         keys::base(&self.config.prefix, queue)
     }
 
-    /// Runs a script. A key that holds something else than it should is named.
+    /// Runs a script. The error for a key of the wrong type names that key.
     async fn run(&self, script: &Script, base: &str, call: &Cmd) -> Result<Answer, Error> {
         match script.run(&self.connection, call).await {
             Err(error) if error::is_wrong_type(&error) => Err(self.wrong_type(base, error).await),
@@ -162,13 +162,13 @@ impl RedisBackend {
         *self.stood_by.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
-    /// Did one lately?
+    /// True if a worker did so recently.
     fn stands_by(&self) -> bool {
         let stood = *self.stood_by.lock().unwrap_or_else(PoisonError::into_inner);
         stood.is_some_and(|at| at.elapsed() < claim::LONGEST_WAIT * 3)
     }
 
-    /// Wakes the workers of this process if it is so.
+    /// Wakes this process's workers if `reason` is true.
     fn wake_if(&self, reason: bool) {
         if reason {
             bump(&self.wakeups);

@@ -1,4 +1,4 @@
-//! Jobs into the line.
+//! Pushes jobs.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -21,10 +21,10 @@ use crate::{
 
 /// Jobs per call of the script.
 const CHUNK: usize = 250;
-/// A push of no more jobs than this goes together with others that are made meanwhile.
+/// Pushes of at most this many jobs are sent together with concurrent ones.
 const FEW: usize = 16;
 
-/// A job as the script takes it.
+/// A job in the form that the script takes.
 #[derive(Debug)]
 pub(super) struct Item {
     queue: String,
@@ -42,14 +42,14 @@ impl Item {
         Ok(Item { queue, id: job.id, rank: job.priority.rank(), delay: job.delay, unique, encoded })
     }
 
-    /// Due at once and without a key, so that it can go with others.
+    /// True if it is due at once and has no unique or order key, so that it can be sent in a group.
     fn is_plain(&self) -> bool {
         const KEYED: u16 = blob::flag::UNIQUE | blob::flag::ORDER;
         self.delay.is_zero() && self.encoded.flags & KEYED == 0
     }
 }
 
-/// A job and where it stands in the caller's list.
+/// A job and its position in the caller's list.
 struct Placed<'a> {
     at: usize,
     item: &'a Item,
@@ -144,16 +144,16 @@ async fn push_to(
                     _ => Pushed::Known,
                 };
             }
-            // There was room for all of them, so the others go in whatever came between.
+            // All of the jobs had room, so the remaining calls ignore the limit, whatever was pushed in between.
             limit = None;
         }
     }
     Ok(())
 }
 
-/// In the order in which they go to the script: by id, but of jobs with one unique key the first in the caller's list takes the
-/// place, and the others come right after it, since they will not have one of their own. Of jobs with one id the first goes
-/// first; the script does not see those of the same call, so the others have a round each.
+/// Orders the jobs for the script: by id, but of jobs with one unique key the first in the caller's list takes the
+/// place, and the others come right after it, since they get no place of their own. Of jobs with one id the first goes
+/// first; the script does not see the others of the same call, so each of those gets a round of its own.
 fn rounds(mut items: Vec<Placed<'_>>) -> Vec<Vec<Placed<'_>>> {
     let mut leaders: HashMap<&str, (usize, Uuid)> = HashMap::new();
     for Placed { at, item } in &items {

@@ -1,5 +1,5 @@
-//! Pushes made at the same time, sent as one call: many producers of a process then cost the server and the way to it little
-//! more than one.
+//! Sends concurrent pushes as one call: many producers in a process then cost the server and the network little more
+//! than one.
 
 use futures_util::future::join_all;
 
@@ -15,14 +15,14 @@ use crate::{
 /// Pushes in one call.
 const MOST: usize = 64;
 
-/// A push that somebody waits for.
+/// A push whose caller waits for it.
 #[derive(Debug)]
 pub(super) struct PushCall {
     backend: RedisBackend,
     items: Vec<Item>,
 }
 
-/// Where pushes meet.
+/// Creates the batch that concurrent pushes join.
 pub(super) fn meeting_place() -> Together<PushCall, Result<Vec<Pushed>, Error>> {
     Together::new(MOST, |asked| Box::pin(all(asked)))
 }
@@ -45,9 +45,9 @@ async fn all(asked: Vec<PushCall>) -> Vec<Result<Vec<Pushed>, Error>> {
                     let mut answers = answers.into_iter();
                     asked.iter().map(|one| Ok(answers.by_ref().take(one.items.len()).collect())).collect()
                 }
-                // The server may have the jobs by now: sent again, some could be there twice.
+                // The server may have the jobs already: a second push could add some of them twice.
                 Err(error) if error.is_temporary() => asked.iter().map(|_| Err(same(&error))).collect(),
-                // There may be room for some of them, and one may be to blame. Alone each gets its due.
+                // There may be room for some of them, or one may have caused the error: each is sent alone.
                 Err(_) => join_all(asked.iter().map(alone)).await,
             }
         }
@@ -58,7 +58,7 @@ async fn alone(asked: &PushCall) -> Result<Vec<Pushed>, Error> {
     push_items(&asked.backend, &asked.items, asked.backend.config.limit).await
 }
 
-/// A failure that several share.
+/// Copies an error for each of several callers.
 fn same(error: &Error) -> Error {
     Error::Unavailable(error.told().into())
 }

@@ -1,7 +1,7 @@
-//! The queues that this process knows of.
+//! The queues that this process knows.
 //!
-//! A lease and an id do not say which queue they are of. With one queue there is no question. With several, the queue of
-//! a claimed job is remembered until it is settled, and an id is looked for in one after the other.
+//! A lease and an id do not name their queue. With one queue this does not matter. With several, the queue of a claimed
+//! job is remembered until it is settled, and an id is looked up in one queue after the other.
 
 use std::{
     collections::HashMap,
@@ -15,9 +15,9 @@ use uuid::Uuid;
 use super::{RedisBackend, keys, reply};
 use crate::backend::{Error, LeaseRef};
 
-/// How old may be what is known of other processes' queues.
+/// The longest time between two reads of other processes' queues.
 const FRESH: Duration = Duration::from_secs(10);
-/// No more claims than this are remembered; an older one is looked for in every queue.
+/// The most claims remembered; an older one is looked up in every queue.
 const REMEMBERED: usize = 100_000;
 
 #[derive(Debug, Default)]
@@ -35,7 +35,7 @@ impl Queues {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes a queue; true if it is news.
+    /// Notes a queue; true if it is new.
     pub(super) fn learn(&self, name: &str) -> bool {
         let mut known = self.lock();
         let new = !known.names.iter().any(|other| &**other == name);
@@ -49,7 +49,7 @@ impl Queues {
         self.lock().names.clone()
     }
 
-    /// Notes where claimed jobs came from, if there is a choice.
+    /// Notes the queue of claimed jobs, if there is more than one queue.
     pub(super) fn claimed(&self, queue: &str, ids: impl Iterator<Item = Uuid>) {
         let mut known = self.lock();
         if known.names.len() < 2 {
@@ -71,7 +71,7 @@ impl Queues {
         }
     }
 
-    /// For each queue the positions of the leases that may be of it, the likely queue first.
+    /// Returns for each queue the positions of the leases that may belong to it, the likely queue first.
     pub(super) fn of(&self, leases: &[LeaseRef]) -> Vec<(Arc<str>, Vec<usize>)> {
         let known = self.lock();
         if known.claimed.is_empty() {
@@ -86,7 +86,7 @@ impl Queues {
 }
 
 impl RedisBackend {
-    /// Every queue there is, as far as is known, with what others made in the last seconds.
+    /// Returns all known queues. A queue that another process made less than [`FRESH`] ago may be missing.
     pub(super) async fn all_queues(&self) -> Result<Vec<Arc<str>>, Error> {
         let due = self.queues.lock().asked.is_none_or(|asked| asked.elapsed() > FRESH);
         if due {
@@ -109,8 +109,8 @@ impl RedisBackend {
         Ok(self.queues.names())
     }
 
-    /// For each queue the positions of the leases that may be of it. A process that has claimed nothing asks which
-    /// queues there are.
+    /// Returns for each queue the positions of the leases that may belong to it. A process that knows no queue reads
+    /// the list first.
     pub(super) async fn likely(&self, leases: &[LeaseRef]) -> Result<Vec<(Arc<str>, Vec<usize>)>, Error> {
         if self.queues.lock().names.is_empty() {
             self.all_queues().await?;
@@ -118,7 +118,7 @@ impl RedisBackend {
         Ok(self.queues.of(leases))
     }
 
-    /// Notes a queue that is pushed to, and tells other processes.
+    /// Notes a queue that is pushed to, and publishes it to other processes.
     pub(super) async fn announce(&self, queue: &str) -> Result<(), Error> {
         if !self.queues.is_announced(queue) {
             let mut add = Cmd::new();

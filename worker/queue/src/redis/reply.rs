@@ -1,10 +1,10 @@
-//! Answers of scripts, taken apart.
+//! Parses answers of scripts.
 
 use redis::Value;
 
 use crate::backend::Error;
 
-/// What a script said that it never says.
+/// Returns the error for an unexpected answer of a script.
 pub(super) fn strange(what: &str) -> Error {
     Error::Refused(format!("Redis gave an answer that is not understood ({what})").into())
 }
@@ -16,7 +16,7 @@ pub(super) fn list(value: Value) -> Result<Vec<Value>, Error> {
     }
 }
 
-/// A list of so many.
+/// Reads a list of exactly `N` values.
 pub(super) fn several<const N: usize>(value: Value) -> Result<[Value; N], Error> {
     list(value)?.try_into().map_err(|_| strange("a list of another length"))
 }
@@ -33,7 +33,7 @@ pub(super) fn text(value: Value) -> Result<String, Error> {
     Ok(String::from_utf8_lossy(&bytes(value)?).into_owned())
 }
 
-/// Nothing for an empty text, which is how a script says that there is none.
+/// Reads a text; `None` if it is empty, which is how a script marks an absent one.
 pub(super) fn some_text(value: Value) -> Result<Option<String>, Error> {
     Ok(Some(text(value)?).filter(|text| !text.is_empty()))
 }

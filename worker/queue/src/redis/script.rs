@@ -1,4 +1,4 @@
-//! The scripts: each is one step that happens as a whole or not at all.
+//! Lua scripts; each runs atomically.
 
 use std::sync::LazyLock;
 
@@ -30,25 +30,25 @@ impl Script {
         Self::whole(keys::name_in(&format!("{}{own}", include_str!("lua/common.lua"))))
     }
 
-    /// A script that is this text and nothing else.
+    /// Creates a script from this text alone.
     pub fn whole(text: String) -> Self {
         let hash = redis::Script::new(&text).get_hash().to_owned();
         Self { text, hash }
     }
 
-    /// A call of it for the queue with this base; arguments are added to it.
+    /// Creates a call for the queue with this base; the caller adds arguments.
     pub(super) fn call(&self, base: &str) -> Cmd {
         self.call_with(&[base])
     }
 
-    /// A call of it with these keys, all of one hash tag; arguments are added to it.
+    /// Creates a call with these keys, all of one hash tag; the caller adds arguments.
     pub fn call_with<K: redis::ToRedisArgs>(&self, keys: &[K]) -> Cmd {
         let mut cmd = Cmd::new();
         cmd.arg("EVALSHA").arg(&self.hash).arg(keys.len()).arg(keys);
         cmd
     }
 
-    /// Runs a call. A server that does not know the script, new or restarted, is told.
+    /// Runs a call. If the server does not know the script, it is sent as text.
     pub async fn run(&self, connection: &Connection, call: &Cmd) -> Result<Value, RedisError> {
         match connection.run(call).await {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {

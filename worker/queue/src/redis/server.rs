@@ -1,20 +1,20 @@
-//! What kind of server it is.
+//! Checks the server's version and settings.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use redis::{ErrorKind, RedisError, Value};
 
-/// A process has several connections to a server, and needs the warning once.
+/// Set after the first warning: a process has several connections to a server.
 static WARNED: AtomicBool = AtomicBool::new(false);
 
 /// The oldest version that has all commands.
 const OLDEST: (u32, u32) = (6, 2);
 
-/// Refuses a server that is too old, and warns of one that throws jobs away when memory is short.
+/// Refuses a server that is too old, and warns of one that evicts keys when memory is short.
 pub(super) fn check(told: &Value) -> Result<(), RedisError> {
     let mut lines = Vec::new();
     gather(told, &mut lines);
-    // Valkey gives the version of Redis that it can stand in for.
+    // Valkey reports the Redis version that it is compatible with.
     if let Some(version) = lines.iter().find_map(|line| line.strip_prefix("redis_version:"))
         && let Some(found) = parse(version)
         && found < OLDEST
@@ -34,7 +34,7 @@ pub(super) fn check(told: &Value) -> Result<(), RedisError> {
     Ok(())
 }
 
-/// A cluster answers with a text per node.
+/// Collects the lines of the answer; a cluster answers with a text per node.
 fn gather<'a>(told: &'a Value, lines: &mut Vec<&'a str>) {
     match told {
         Value::BulkString(text) => lines.extend(std::str::from_utf8(text).unwrap_or_default().lines()),

@@ -1,4 +1,4 @@
-//! Jobs out of `running`: done, waiting again, or dead.
+//! Moves jobs out of `running`: done, waiting again, or dead.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -12,10 +12,10 @@ use crate::{
 
 /// Settlements per call of the script.
 const CHUNK: usize = 250;
-/// The longest error text that is kept.
+/// The longest stored error text, in bytes.
 const LONGEST_ERROR: usize = 16 * 1024;
 
-/// What is said of one lease.
+/// What to do with one lease.
 #[derive(Debug, Clone, Copy)]
 enum Said<'a> {
     Outcome(&'a Outcome),
@@ -30,7 +30,7 @@ pub(super) async fn settle(
     everywhere(backend, &said).await
 }
 
-/// The same for jobs that are known to be of this queue.
+/// Settles jobs that are known to be in this queue.
 pub(super) async fn settle_in(
     backend: &RedisBackend,
     queue: &str,
@@ -40,7 +40,7 @@ pub(super) async fn settle_in(
     chunks(backend, queue, &said).await
 }
 
-/// Puts back what was never started.
+/// Puts back jobs that were never started.
 pub(super) async fn give_back(backend: &RedisBackend, leases: &[LeaseRef]) -> Result<Vec<Settled>, Error> {
     let said: Vec<_> = leases.iter().map(|lease| (*lease, Said::NeverStarted)).collect();
     everywhere(backend, &said).await
@@ -73,9 +73,9 @@ async fn chunks(
     Ok(answers)
 }
 
-/// Which of the four groups of plain jobs it is in, if it is done and in one.
+/// Returns the group, of four, of a plain job that is done; `None` for others.
 fn plain((lease, said): &(LeaseRef, Said<'_>)) -> Option<usize> {
-    // The last three bits of a token say what the claim saw: see claim.lua.
+    // The last three bits of a token record what the claim saw: see claim.lua.
     let bits = usize::try_from(lease.token & 7).unwrap_or_default();
     (bits & 4 != 0 && matches!(said, Said::Outcome(Outcome::Done | Outcome::Answered(_)))).then_some(bits & 3)
 }
@@ -97,7 +97,7 @@ async fn chunk_in(
         call.arg(&member(said[*at].0)[..]);
     }
     let mut others: Vec<usize> = (0..said.len()).filter(|at| plain(&said[*at]).is_none()).collect();
-    // What is given back is put in front one after the other, so the smallest id goes last.
+    // Jobs that are given back are put in front one by one, so the smallest id goes last.
     if said.iter().any(|(_, said)| matches!(said, Said::NeverStarted)) {
         others.sort_by_key(|at| std::cmp::Reverse(said[*at].0.id));
     }
@@ -115,7 +115,7 @@ async fn chunk_in(
                 ("s", micros(*delay).to_string().into_bytes(), nothing(), nothing())
             }
             Said::Outcome(Outcome::Retry { error, at_least }) => {
-                // How much of the longest delay; the script knows how long that is.
+                // A fraction of the longest delay, which the script knows.
                 let fraction = jitter(Duration::from_secs(1)).as_secs_f64();
                 let at_least = micros(at_least.unwrap_or_default());
                 ("r", clean(error), fraction.to_string().into_bytes(), at_least.to_string().into_bytes())
@@ -145,7 +145,7 @@ async fn chunk_in(
     Ok((0..said.len()).map(|at| answers.remove(&at).unwrap_or(Settled::Stale)).collect())
 }
 
-/// Text that every store takes, the same in each: no NUL, and no more than anybody reads.
+/// Cleans a text so that every store takes it unchanged: no NUL, and a bounded length.
 fn clean(text: &str) -> Vec<u8> {
     let mut end = text.len().min(LONGEST_ERROR);
     while !text.is_char_boundary(end) {

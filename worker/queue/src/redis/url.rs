@@ -1,8 +1,8 @@
-//! Where Redis is: a URL taken apart.
+//! Parses the URL of Redis.
 
 use std::{fmt, path::PathBuf};
 
-/// Why a URL is of no use. The URL itself is not shown, since it may hold a password.
+/// Why a URL is invalid. The URL itself is not shown, since it may contain a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the URL of Redis is not understood: {0}. The forms are redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] (rediss:// with \
@@ -15,7 +15,7 @@ use std::{fmt, path::PathBuf};
 )]
 pub struct UrlError(pub(super) String);
 
-/// Which servers.
+/// The servers that a URL names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Servers {
     One(Node),
@@ -27,7 +27,7 @@ pub(super) enum Servers {
 /// A host and a port.
 pub(super) type Node = (String, u16);
 
-/// A URL, taken apart.
+/// A parsed URL.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Address {
     pub(super) servers: Servers,
@@ -57,7 +57,7 @@ const PORT: u16 = 6379;
 const SENTINEL_PORT: u16 = 26379;
 
 impl Address {
-    /// The address without the passwords and the parameters.
+    /// Returns the address without passwords and parameters.
     pub(super) fn shown(&self) -> String {
         let joined = |nodes: &[Node]| {
             let nodes = nodes.iter().map(|(host, port)| match host.contains(':') {
@@ -115,7 +115,7 @@ impl Address {
                 "key" => address.key = Some(value.into()),
                 "sentinel_user" => address.sentinel_user = Some(value),
                 "sentinel_password" => address.sentinel_password = Some(value),
-                // With an at-sign behind it, it may be a part of a password.
+                // With an at-sign after it, the name may be part of a password and is not shown.
                 _ if query.contains('@') => return Err(wrong("it has an unknown parameter")),
                 _ => return Err(UrlError(format!("unknown parameter {name:?}"))),
             }
@@ -123,10 +123,10 @@ impl Address {
         if address.cert.is_some() != address.key.is_some() {
             return Err(wrong("a certificate needs its key, and a key its certificate"));
         }
-        // A password may hold an at-sign that somebody forgot to encode; a host cannot.
+        // A password may contain an at-sign that was not encoded; a host cannot.
         let (who, rest) = rest.rsplit_once('@').map_or((None, rest), |(who, rest)| (Some(who), rest));
         if who.is_none() && query.contains('@') {
-            // The password has the question mark.
+            // The question mark is part of the password.
             return Err(wrong("user or password is not well encoded"));
         }
         if let Some(who) = who {
@@ -185,7 +185,7 @@ fn nodes(text: &str, usual: u16) -> Result<Vec<Node>, UrlError> {
 
 fn node(text: &str, usual: u16) -> Result<Node, UrlError> {
     let wrong = |what: &str| UrlError(what.to_owned());
-    // An address of IPv6 stands in brackets, which keep its colons apart from that of the port.
+    // An IPv6 address is in brackets, which separate its colons from that of the port.
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => {
             let (host, port) = rest.split_once(']').ok_or_else(|| wrong("a bracket is not closed"))?;
@@ -205,7 +205,7 @@ fn node(text: &str, usual: u16) -> Result<Node, UrlError> {
     Ok((host.to_owned(), port))
 }
 
-/// Undoes percent-encoding; `None` if it is not whole.
+/// Decodes percent-encoding; `None` if it is incomplete.
 fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

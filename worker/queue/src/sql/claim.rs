@@ -1,14 +1,14 @@
-//! Jobs out of the line.
+//! Claims jobs.
 //!
-//! On SQLite a claim is one `UPDATE`, which is atomic as such. On PostgreSQL it is one statement as well, under
-//! `SKIP LOCKED`, for jobs without a concurrency or order key. Jobs with one need more: two claimers that start together
-//! do not see each other's uncommitted rows and could each start a job of the same key. So they are taken in a
-//! transaction that first gets an advisory lock for each key, and only then, in a statement of its own and thus with a
-//! newer snapshot, looks what runs and what is older. Whoever held the lock before has committed by then. The lock is
-//! only tried, never waited for: a claimer that hangs holds up its own keys and nobody else.
+//! On SQLite a claim is one `UPDATE`, which is atomic. On PostgreSQL jobs without a concurrency or order key also need
+//! only one statement, with `SKIP LOCKED`. Jobs with a key need more: two concurrent claimers do not see each other's
+//! uncommitted rows, so each could start a job of the same key. Such jobs are claimed in a transaction that first takes
+//! an advisory lock per key. Only then a second statement, which has a newer snapshot, checks which jobs run and which
+//! are older; the previous owner of the lock has committed by then. The lock is only tried, never waited for: a claimer
+//! that hangs blocks its own keys only.
 //!
-//! Each priority is looked at by itself: within one, the index has the jobs in the order in which they came due, and a
-//! look ends where the due ones end, however many wait for their time.
+//! Each priority is read separately: the index has the jobs of one priority by due time, so reading ends with the last
+//! due job, however many delayed ones follow.
 
 use std::time::Duration;
 
@@ -47,14 +47,14 @@ pub(super) async fn claim(
     }
     let mut claimed = taken.claimed;
     claimed.jobs.sort_by_key(|job| (job.priority, job.run_at, job.id));
-    // Whoever got all it asked for asks again; nobody waits for what is due later.
+    // A claim that reached its limit is followed by another one, so the next due time is not needed.
     if claimed.jobs.len() < request.limit && !claimed.more && claimed.next_due.is_none() {
         look_further(db, request, &mut claimed).await?;
     }
     Ok(claimed)
 }
 
-/// What was taken.
+/// The result of the first statement.
 #[derive(Debug, Default)]
 struct Taken {
     claimed: Claimed,
@@ -66,7 +66,7 @@ impl Taken {
         for row in rows {
             match row::claimed(row) {
                 Ok(job) => self.claimed.jobs.push(job),
-                // One job that cannot be read must not keep the others from their handlers.
+                // A job that cannot be read must not keep the others from their handlers.
                 Err(error) => {
                     let (lease, error) = (row::lease(row)?, error.to_string());
                     self.unreadable.push(Unreadable { lease, error });
@@ -93,7 +93,7 @@ async fn claim_sqlite(db: &DatabaseConnection, request: &ClaimRequest) -> Result
         order(request),
         binds.limit(asked.limit)
     );
-    // Only jobs with a key are ranked, and all are found again by their row's number, which is where they stand.
+    // Only jobs with a key are ranked. All are found again by `rowid`, the position of their row.
     let text = format!(
         "WITH line AS MATERIALIZED ({line}) UPDATE jobs SET {sets} WHERE rowid IN (\
          SELECT place FROM line WHERE concurrency_key IS NULL UNION ALL \
@@ -104,8 +104,8 @@ async fn claim_sqlite(db: &DatabaseConnection, request: &ClaimRequest) -> Result
     );
     let mut taken = Taken::default();
     taken.add(&binds.all(db, text).await?)?;
-    // A shortage is the end of the line, unless jobs of a key that was just taken filled places in front of others. Of a
-    // single key that is looked at with what is due next.
+    // Fewer jobs than the limit means the line is empty, unless jobs of a claimed key filled places in front of others.
+    // For a single key `look_further` checks this.
     let jobs = &taken.claimed.jobs;
     let one_key = request.concurrency_key.is_some();
     taken.claimed.more = jobs.len() >= request.limit || (!one_key && jobs.iter().any(is_keyed));
@@ -116,7 +116,7 @@ async fn claim_postgres(db: &DatabaseConnection, request: &ClaimRequest) -> Resu
     let mut binds = Binds::new(db);
     let asked = ClaimCall::bind(&mut binds, request);
     let sets = sets(&mut binds, request);
-    // The loop goes through the priorities in the order in which they stand there, so the limit cuts off the last ones.
+    // The loop reads the priorities in the order of `VALUES`, so the limit cuts off the last ones.
     let line = format!(
         "SELECT due.* FROM (VALUES (0), (1), (2), (3)) AS class(priority) CROSS JOIN LATERAL ({look} FOR UPDATE OF j \
          SKIP LOCKED) AS due WHERE {going}{order} LIMIT {limit}",
@@ -126,7 +126,7 @@ async fn claim_postgres(db: &DatabaseConnection, request: &ClaimRequest) -> Resu
         limit = asked.limit,
     );
     let columns: Vec<&str> = CLAIMED.split(", ").map(str::trim).collect();
-    // Of those with a key no more is wanted than what they are and which.
+    // Of jobs with a key only the id and the keys are needed.
     let known = |column: &&str| match *column {
         "id" | "concurrency_key" | "order_key" => (*column).to_owned(),
         other => format!("NULL AS {other}"),
@@ -140,7 +140,7 @@ async fn claim_postgres(db: &DatabaseConnection, request: &ClaimRequest) -> Resu
          WHERE concurrency_key IS NOT NULL OR order_key IS NOT NULL",
         columns = columns.join(", "),
         known = columns.iter().map(known).collect::<Vec<_>>().join(", "),
-        // ClaimCall only by whoever got less than it asked for.
+        // Computed only if the claim got less than it asked for.
         next_due = format!(
             "CASE WHEN (SELECT count(*) FROM line) < {} THEN {} END",
             asked.limit,
@@ -166,11 +166,11 @@ async fn claim_postgres(db: &DatabaseConnection, request: &ClaimRequest) -> Resu
         match claim_keyed(db, request, &keyed).await {
             Ok(rows) => taken.add(&rows)?,
             Err(error) if taken.claimed.jobs.is_empty() => return Err(error.into()),
-            // What was taken already must reach its handler; the rest has its turn next time.
+            // Jobs that were claimed already must reach their handlers; the others are left to the next claim.
             Err(error) => tracing::warn!(%error, "jobs with a key could not be claimed"),
         }
-        // Several jobs of one key may have stood in front of others, so there may be more. With nothing taken another
-        // claimer is taking those keys just now: they are out of the way in a moment.
+        // Several jobs of one key may have been in front of others, so there may be more. If nothing was claimed,
+        // another claimer has those keys at the moment; it will be done shortly.
         taken.claimed.more = !taken.claimed.jobs.is_empty();
         if taken.claimed.jobs.is_empty() {
             taken.claimed.next_due = Some(Duration::from_millis(10));
@@ -183,7 +183,7 @@ fn is_keyed(job: &ClaimedJob) -> bool {
     job.concurrency_key.is_some() || job.order_key.is_some()
 }
 
-/// A job in line that has a key.
+/// A job with a key, ready to claim.
 #[derive(Debug)]
 struct Keyed {
     id: Uuid,
@@ -203,7 +203,7 @@ impl Keyed {
     }
 }
 
-/// Takes those whose keys let them start; see the head of this file.
+/// Claims the jobs whose keys allow it; see the top of this file.
 async fn claim_keyed(
     db: &DatabaseConnection,
     request: &ClaimRequest,
@@ -244,7 +244,7 @@ async fn claim_keyed(
     let mut binds = Binds::new(&transaction);
     let sets = sets(&mut binds, request);
     let ids = binds.ids(free);
-    // Under their ids: the index over what waits may be long. No state is null, but the planner does not know.
+    // Read by id: the index of waiting jobs may be long. `state` is never null, but the planner does not know that.
     let line = format!(
         "SELECT {LINE} FROM jobs j WHERE j.id = ANY (ARRAY(SELECT job FROM {ids} AS free)) \
          AND COALESCE(j.state, '') = 'waiting' AND {READY} FOR UPDATE OF j SKIP LOCKED"
@@ -259,13 +259,13 @@ async fn claim_keyed(
     Ok(rows)
 }
 
-/// What is known of a job in line.
+/// The columns of a job in line.
 const LINE: &str = "j.id, j.concurrency_key, j.order_key, j.priority, j.run_at, j.concurrency_limit, \
      CASE WHEN j.concurrency_key IS NULL THEN 0 ELSE (SELECT count(*) FROM jobs r WHERE r.queue = j.queue \
      AND r.concurrency_key = j.concurrency_key AND r.state = 'running') END AS running";
 
-/// Fewer jobs of its concurrency key run than it asks for, and of its order key it is the oldest unfinished one, while
-/// no other runs: one that is older may have been pushed late. Ids are in the order of their making.
+/// True if fewer jobs of the concurrency key run than its limit, and the job is the oldest unfinished one of its order
+/// key with no other running: an older one may have been pushed late. Ids increase with the time of their creation.
 const READY: &str = "(j.concurrency_key IS NULL OR (SELECT count(*) FROM jobs r WHERE r.queue = j.queue \
      AND r.concurrency_key = j.concurrency_key AND r.state = 'running') < j.concurrency_limit) \
      AND (j.order_key IS NULL OR (NOT EXISTS (SELECT 1 FROM jobs o WHERE o.queue = j.queue \
@@ -273,7 +273,8 @@ const READY: &str = "(j.concurrency_key IS NULL OR (SELECT count(*) FROM jobs r 
      AND NOT EXISTS (SELECT 1 FROM jobs o WHERE o.queue = j.queue AND o.order_key = j.order_key \
      AND o.state = 'running')))";
 
-/// Of jobs in line those that can start together, in the order of the request: of one concurrency key no more than its limit.
+/// Selects the jobs that can start together, in the order of the request: no more of one concurrency key than its
+/// limit.
 fn chosen(line: &str, request: &ClaimRequest) -> String {
     format!(
         "SELECT id FROM (SELECT id, concurrency_key, concurrency_limit, running, row_number() OVER \
@@ -283,7 +284,7 @@ fn chosen(line: &str, request: &ClaimRequest) -> String {
     )
 }
 
-/// What a request binds.
+/// The bound parameters of a request.
 #[derive(Debug, Clone, Copy)]
 struct ClaimCall {
     queue: Bound,
@@ -302,10 +303,10 @@ impl ClaimCall {
         }
     }
 
-    /// The head of the line of one priority: what may start now, in the order in which it came due.
+    /// Selects the jobs of one priority that may start now, by due time.
     fn look(&self, binds: &Binds, request: &ClaimRequest, priority: &str) -> String {
         let now = binds.now();
-        // On PostgreSQL what has a key is only found here; how many run is counted when it is taken.
+        // On PostgreSQL jobs with a key are only found here; the running ones are counted at the claim.
         let columns = match binds.backend {
             DbBackend::Postgres => "j.id, j.concurrency_key, j.order_key, j.priority, j.run_at".to_owned(),
             _ => format!("j.rowid AS place, {LINE}"),
@@ -332,7 +333,7 @@ fn order(request: &ClaimRequest) -> &'static str {
     }
 }
 
-/// What a claim writes.
+/// The columns that a claim writes.
 fn sets(binds: &mut Binds, request: &ClaimRequest) -> String {
     let now = binds.now();
     let (lease, worker) = (binds.bind(micros(request.lease)), binds.bind(&*request.worker_id));
@@ -342,8 +343,8 @@ fn sets(binds: &mut Binds, request: &ClaimRequest) -> String {
     )
 }
 
-/// How long until the next delayed job is due. One look per priority, so that each is the first entry of an index
-/// range. What is due already and held up by a key is not counted: it becomes free by a settlement, not by time.
+/// Selects the time until the next delayed job is due. There is one query per priority, so that each reads the first
+/// entry of an index range. Due jobs that a key blocks are not counted: a settlement frees them, not time.
 fn next_due_expression(binds: &Binds, queue: Bound) -> String {
     let now = binds.now();
     let looks: Vec<_> = Priority::ALL
@@ -359,8 +360,8 @@ fn next_due_expression(binds: &Binds, queue: Bound) -> String {
     format!("(SELECT min(due) - {now} FROM ({}) AS soonest)", looks.join(" UNION ALL "))
 }
 
-/// When the next job is due, and whether more of the key that was asked for may start: those that were taken may have stood in
-/// front of others with a larger limit of their own.
+/// Finds when the next job is due, and whether more jobs of the requested key may start: the claimed ones may have been
+/// in front of others with a larger limit.
 async fn look_further(
     db: &DatabaseConnection,
     request: &ClaimRequest,

@@ -1,4 +1,4 @@
-//! Pauses of queues, in the table that has the pauses of everything else.
+//! Pauses of queues, in the table of all pauses.
 
 use chrono::{SubsecRound, Utc};
 use sea_orm::DatabaseConnection;
@@ -7,10 +7,10 @@ use syncline_sql::Binds;
 use super::notify::Origin;
 use crate::backend::Error;
 
-/// Whom the table names as the one who paused, where a call does not tell.
+/// The author of a pause when the call names none.
 const BY: &str = "queue";
 
-/// The condition that nobody has paused the queue; asked once per statement.
+/// The condition that the queue is not paused; used once per statement.
 pub(super) fn not_paused(queue: impl std::fmt::Display) -> String {
     format!("NOT EXISTS (SELECT 1 FROM pauses WHERE scope = 'queue' AND subject = {queue})")
 }

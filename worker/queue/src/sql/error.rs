@@ -1,4 +1,4 @@
-//! Which failures of the database may pass.
+//! Sorts failures of the database into temporary and permanent ones.
 
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 
@@ -10,20 +10,20 @@ impl From<DbErr> for Error {
     }
 }
 
-/// Did the database itself answer no, for a reason that stays? Whatever is not known to stay counts as passing, since
-/// giving up wrongly loses an outcome and trying again wrongly only costs calls.
+/// True if the database refused the call for a permanent reason. Unknown errors count as temporary: giving up wrongly
+/// loses an outcome, while retrying wrongly only costs calls.
 fn is_permanent(error: &DbErr) -> bool {
     let Some(code) = code(error) else {
         return matches!(error, DbErr::Type(_) | DbErr::Json(_) | DbErr::TryIntoErr { .. });
     };
-    // SQLSTATE classes: 22 data, 23 integrity, 42 syntax and names; SQLite: 19 constraint, 20 type mismatch, 18 too big.
+    // SQLSTATE classes: 22 data, 23 integrity, 42 syntax and names. SQLite: 18 too big, 19 constraint, 20 wrong type.
     let sqlstate = code.len() == 5 && ["22", "23", "42"].contains(&&code[..2]);
     let sqlite =
         code.len() < 5 && code.parse::<u32>().is_ok_and(|code| [18, 19, 20].contains(&(code & 0xFF)));
     sqlstate || sqlite
 }
 
-/// Is it a unique index that another row stands in the way of?
+/// True if a unique index already has such a row.
 pub(super) fn is_unique_violation(error: &DbErr) -> bool {
     // 2067 and 1555 are SQLite's extended codes for a unique index and a primary key.
     code(error).is_some_and(|code| ["23505", "2067", "1555"].contains(&code.as_str()))
@@ -34,7 +34,7 @@ fn code(error: &DbErr) -> Option<String> {
     error.code().map(|code| code.into_owned())
 }
 
-/// What the database said, without the driver's own words and without the lines of the database's source code.
+/// Returns the database's message, without the driver's prefix and without lines of the database's source code.
 pub(crate) fn words(error: &DbErr) -> String {
     match driver(error) {
         Some(sqlx::Error::Database(error)) => error.message().to_owned(),

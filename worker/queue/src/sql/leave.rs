@@ -1,4 +1,4 @@
-//! Jobs out of the queue for good, and how they went, for as long as that is kept.
+//! Removes jobs from the queue for good, and keeps how they went for a time.
 
 use std::time::Duration;
 
@@ -14,14 +14,14 @@ use super::{
 };
 use crate::backend::LeaseRef;
 
-/// Which of the jobs named leave.
+/// Selects which of the named jobs leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Which {
-    /// Those that run under the claim named.
+    /// Jobs that run under the named claim.
     Held,
-    /// Those that wait.
+    /// Jobs that wait.
     Waiting,
-    /// Those that wait though somebody asked them to stop.
+    /// Waiting jobs whose cancellation was requested.
     Unwanted,
 }
 
@@ -65,7 +65,7 @@ impl Leaving {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Left {
     pub(super) lease: LeaseRef,
-    /// It made way for the next of a key.
+    /// It had a key, so the next job of that key may start.
     pub(super) keyed: bool,
 }
 
@@ -80,7 +80,7 @@ const COLUMNS: &[(&str, Kind)] =
 const KEYED: &str = "(jobs.concurrency_key IS NOT NULL OR jobs.order_key IS NOT NULL) AS keyed";
 const KEPT: &str = "INSERT INTO job_results \
      (id, queue, kind, cancelled, result, last_error, attempt, ended_at, expires_at)";
-/// A job of that id may have been pushed again after the first had left.
+/// A job with this id may have been pushed again after the first one left.
 const LATEST: &str = "ON CONFLICT (id) DO UPDATE SET queue = excluded.queue, kind = excluded.kind, \
      cancelled = excluded.cancelled, result = excluded.result, last_error = excluded.last_error, \
      attempt = excluded.attempt, ended_at = excluded.ended_at, expires_at = excluded.expires_at";
@@ -119,14 +119,14 @@ async fn leave_postgres(
          SELECT id, claim_token, keyed FROM gone",
         condition = which.condition(),
         by_id = binds.by_id(),
-        // What has a key made way for the next of that key.
+        // A job with a key makes way for the next one of that key.
         told = origin.due_if(binds.backend, "coalesce(jobs.concurrency_key, jobs.order_key) IS NOT NULL"),
     );
     binds.all(db, text).await?.iter().map(Left::read).collect()
 }
 
-/// Without a transaction around both statements: it would keep every other writer out, renewals too, for as long as
-/// handlers that block keep this task from ending it. What a crash between the two costs is a result that was to be kept.
+/// Uses no transaction around both statements: it would block every other writer, renewals too, for as long as handlers
+/// that block the runtime keep this task from ending it. A crash between the two loses a result that was to be kept.
 async fn leave_sqlite(
     db: &DatabaseConnection,
     which: Which,
@@ -145,7 +145,7 @@ async fn leave_sqlite(
     for row in &rows {
         let one = Left::read(row)?;
         left.push(one);
-        // Most jobs leave without a trace.
+        // Most jobs leave no result.
         let Some(mut known) = row.try_get::<Option<Json>>("", "kept")? else { continue };
         let cause = leaving.iter().find(|other| {
             other.job == one.lease.id && (which != Which::Held || other.token == one.lease.token)
@@ -179,7 +179,7 @@ async fn leave_sqlite(
     Ok(left)
 }
 
-/// Removes what is kept no longer, and windows of uniqueness that are over: some of each. True: there may be more.
+/// Removes a bounded number of expired results and unique windows. Returns true if there may be more.
 pub(super) async fn purge(db: &DatabaseConnection) -> Result<bool, DbErr> {
     let now = Binds::new(db).now();
     let results = format!(
@@ -199,5 +199,5 @@ pub(super) async fn purge(db: &DatabaseConnection) -> Result<bool, DbErr> {
 
 /// Rows per statement of a purge.
 const PURGED: u64 = 500;
-/// How often to look for what can be purged.
+/// How often to purge.
 pub(super) const PURGE_EVERY: Duration = Duration::from_secs(10);

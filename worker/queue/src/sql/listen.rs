@@ -1,7 +1,7 @@
-//! Hearing other processes: a connection that listens, for as long as it is wanted.
+//! Listens to other processes on a connection, until the future is dropped.
 //!
-//! What is heard is a hint. Workers look for jobs at their poll interval all the same, so that a notice which is lost
-//! with its connection costs latency and nothing else.
+//! Notices are hints. Workers also poll at their interval, so a notice that is lost with its connection only costs
+//! latency.
 
 use std::time::Duration;
 
@@ -19,12 +19,12 @@ use crate::{health::chain, retry::StoreBackoff};
 
 /// How long a listener waits for its own greeting.
 const HELLO: Duration = Duration::from_secs(5);
-/// How often a silent connection is asked whether it is there still; a network may drop one without a word.
+/// How often a silent connection is checked; a network may drop one without an error.
 const PULSE: Duration = Duration::from_secs(60);
-/// How long to wait before trying again where listening does not work.
+/// How long to wait before a retry where listening does not work.
 const LATER: Duration = Duration::from_secs(5 * 60);
 
-/// Why nothing is heard.
+/// Why nothing can be heard.
 #[derive(Debug, thiserror::Error)]
 enum Deaf {
     #[error("the connection could not be used")]
@@ -42,7 +42,7 @@ enum Deaf {
     NotPassedOn,
 }
 
-/// Listens for ever. A failure is told when it begins; after the first success, everything is looked at once.
+/// Listens for ever. A failure is logged when it begins. After the first success workers look for jobs once.
 pub(super) async fn listen(backend: &SqlBackend, shared: &PgPool) {
     let own = shared
         .options()
@@ -81,7 +81,7 @@ pub(super) async fn listen(backend: &SqlBackend, shared: &PgPool) {
     }
 }
 
-/// Listens on one connection until it fails. The flag says that it did hear.
+/// Listens on one connection until it fails; sets `heard` once it works.
 async fn hear(backend: &SqlBackend, own: &PgPool, heard: &mut bool) -> Deaf {
     match try_hear(backend, own, heard).await {
         Ok(never) => match never {},
@@ -102,7 +102,7 @@ async fn try_hear(
         .await?;
     let channel = channel.ok_or(Deaf::NoTable)?;
     listener.listen(&channel).await?;
-    // Said through another connection, as everybody else's notices are.
+    // Sent through another connection, as the notices of other processes are.
     greet(&backend.db, &format!("hello {}", backend.origin)).await?;
     let hello = async {
         loop {
@@ -114,7 +114,7 @@ async fn try_hear(
     time::timeout(HELLO, hello).await.map_err(|_| Deaf::NotPassedOn)??;
     *heard = true;
     tracing::debug!(channel, "listening for other processes");
-    // Whatever came before is looked at now, and whatever comes is heard.
+    // Look for what came before; from now on notices arrive.
     bump(&backend.wakeups);
     bump(&backend.cancellations);
     loop {

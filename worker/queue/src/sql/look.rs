@@ -1,4 +1,4 @@
-//! Jobs and numbers for whoever asks.
+//! Reads jobs and counts.
 
 use std::{collections::HashSet, fmt, str::FromStr};
 
@@ -16,7 +16,7 @@ use crate::{
     state::State,
 };
 
-/// A list looks at no more jobs per call.
+/// The most jobs that one call of a list examines.
 const BOUND: usize = 10_000;
 
 pub(super) async fn get(db: &DatabaseConnection, id: Uuid) -> Result<Option<Job>, Error> {
@@ -49,8 +49,8 @@ pub(super) async fn ended(db: &DatabaseConnection, id: Uuid) -> Result<Option<En
     Ok(binds.all(db, text).await?.first().map(row::ended).transpose()?)
 }
 
-/// Where a page ended: dead jobs are listed by the time of their death, others by id, which is the order in which ids
-/// were made.
+/// Where a page ended. Dead jobs are listed by the time of their death, others by id, which is the order of their
+/// creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Cursor {
     id: Uuid,
@@ -100,7 +100,7 @@ pub(super) async fn list(db: &DatabaseConnection, query: &JobQuery) -> Result<Pa
     let mut binds = Binds::new(db);
     let mut looked = looked(&mut binds, query, after);
     let filters = filters(&mut binds, query);
-    // One more than asked for tells whether there is a next page.
+    // One more than requested, to know whether there is a next page.
     let limit = binds.bind(i64::try_from(query.limit.saturating_add(1)).unwrap_or(i64::MAX));
     if !filters.is_empty() {
         looked += &format!(" LIMIT {BOUND}");
@@ -130,7 +130,7 @@ fn order(state: State) -> &'static str {
     }
 }
 
-/// The jobs that a page looks at, in order.
+/// The jobs that a page examines, in order.
 fn looked(binds: &mut Binds, query: &JobQuery, after: Option<Cursor>) -> String {
     let queue = binds.bind(&*query.queue);
     let mut text = format!("SELECT {STORED} FROM jobs WHERE queue = {queue} AND state = '{}'", query.state);
@@ -144,7 +144,7 @@ fn looked(binds: &mut Binds, query: &JobQuery, after: Option<Cursor>) -> String 
     format!("{text} ORDER BY {}", order(query.state))
 }
 
-/// Conditions that no index answers.
+/// The conditions that no index covers.
 fn filters(binds: &mut Binds, query: &JobQuery) -> String {
     let mut filters = String::new();
     if let Some(kind) = &query.kind {
@@ -180,7 +180,7 @@ fn holds(backend: DbBackend, text: &str, part: Bound) -> String {
     }
 }
 
-/// The last job that a page has looked at, if it had to stop there.
+/// Finds the last job that a page has examined, if the page had to end there.
 async fn last_looked_at(
     db: &DatabaseConnection,
     query: &JobQuery,

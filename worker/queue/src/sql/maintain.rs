@@ -1,4 +1,4 @@
-//! Leases kept and rescued; jobs cancelled, replayed, discarded.
+//! Renews and rescues leases; cancels, replays and discards jobs.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -25,7 +25,7 @@ use crate::{
 
 /// Jobs per rescue.
 const RESCUE: usize = 500;
-/// What is said of an attempt whose worker fell silent.
+/// The error of an attempt whose lease ran out.
 const LOST: &str = "coalesce('the lease of worker ' || jobs.worker_id || ' ran out', 'the lease ran out')";
 
 pub(super) async fn renew(
@@ -57,7 +57,7 @@ pub(super) async fn renew(
 
 pub(super) async fn rescue(db: &DatabaseConnection, origin: &Origin) -> Result<Vec<Rescued>, Error> {
     match rescue_some(db, RESCUE, origin).await {
-        // Two jobs of one unique key do not see each other in one statement; one at a time they do.
+        // Two jobs of one unique key do not see each other in one statement, so they are rescued one by one.
         Err(error) if is_unique_violation(&error) => Ok(rescue_some(db, 1, origin).await?),
         result => Ok(result?),
     }
@@ -111,13 +111,13 @@ pub(super) async fn progress(
     Ok(binds.run(db, text).await? > 0)
 }
 
-/// The flag says that the next of a key may have become free to claim.
+/// Cancels a job; the flag is true if the next job of a key may now be free to claim.
 pub(super) async fn cancel(
     db: &DatabaseConnection,
     id: Uuid,
     origin: &Origin,
 ) -> Result<(Cancelled, bool), Error> {
-    // Twice, since a claim or a retry can move the job from one state to the other between the two statements.
+    // Twice, since a claim or a retry can change the job's state between the two statements.
     for _ in 0..2 {
         if let Some(left) = leave(db, Which::Waiting, &[Leaving::cancelled(id)], origin).await?.first() {
             return Ok((Cancelled::Removed, left.keyed));
@@ -141,7 +141,7 @@ pub(super) async fn replay(db: &DatabaseConnection, id: Uuid, origin: &Origin) -
         origin.due(db.get_database_backend())
     );
     match change(db, id, &text).await {
-        // A twin was pushed between the look and the write; the second look sees it.
+        // A twin was pushed between the check and the write; the second try sees it.
         Err(error) if is_unique_violation(&error) => Ok(change(db, id, &text).await?),
         result => Ok(result?),
     }
@@ -151,7 +151,7 @@ pub(super) async fn discard(db: &DatabaseConnection, id: Uuid) -> Result<bool, E
     Ok(change(db, id, "DELETE FROM jobs WHERE id = $1 AND state = 'dead'").await?)
 }
 
-/// Runs a statement about one job, `$1`.
+/// Runs a statement about one job, `$1`; true if it changed the job.
 async fn change<C: ConnectionTrait>(db: &C, id: Uuid, text: &str) -> Result<bool, DbErr> {
     let mut binds = Binds::new(db);
     binds.bind(id);

@@ -1,7 +1,7 @@
-//! Payloads taken up by the job that waits under their key.
+//! Merges payloads into the waiting job of the same unique key.
 //!
-//! Only Rust knows how payloads merge, so the waiting row is locked, read and written in a transaction: a claim passes
-//! over it meanwhile (PostgreSQL), or waits for its turn as every writer does (SQLite).
+//! Only Rust can merge payloads, so the waiting row is locked, read and written in a transaction. Meanwhile a claim
+//! skips the row (PostgreSQL) or waits like every writer (SQLite).
 
 use std::collections::HashMap;
 
@@ -16,17 +16,18 @@ use crate::{
     job::NewJob,
 };
 
-/// A pushed job and the one that waits under its key.
+/// A pushed job and the waiting job with its key.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Meeting<'a> {
-    /// Where in the push it stands.
+    /// Its position in the push.
     pub(super) at: usize,
     pub(super) job: &'a NewJob,
     pub(super) winner: Uuid,
 }
 
-/// Merges what can be merged, and gives where in the push it stands and which job has it. What is left out met a job that
-/// has left the line, or one that takes up no more and has let go of its key: it can be pushed again.
+/// Merges what it can, and returns each merged job's position in the push with the id of the waiting job. Left out are
+/// jobs whose counterpart has left the line, or takes no more payloads and has given up its key: these can be pushed
+/// again.
 pub(super) async fn merge<C: ConnectionTrait + TransactionTrait>(
     db: &C,
     meetings: &[Meeting<'_>],
@@ -49,7 +50,7 @@ pub(super) async fn merge<C: ConnectionTrait + TransactionTrait>(
             continue;
         }
         let room = MAX_MERGES.saturating_sub(merges) as usize;
-        // What cannot be read takes nothing up; it is given up when its turn comes.
+        // A job that cannot be read takes no payloads; a claim will make it dead.
         let payload: Option<Json> = waiting.try_get("", "payload").ok();
         let (Some(mut payload), true) = (payload, room > 0) else {
             full.push(winner);
@@ -85,7 +86,7 @@ pub(super) async fn merge<C: ConnectionTrait + TransactionTrait>(
     Ok(merged)
 }
 
-/// Locks waiting jobs in the order of their ids, so that two pushes do not wait for each other in a ring.
+/// Locks waiting jobs by id, so that two pushes cannot deadlock.
 async fn lock<C: ConnectionTrait>(
     db: &C,
     ids: impl Iterator<Item = Uuid>,
@@ -98,7 +99,7 @@ async fn lock<C: ConnectionTrait>(
              JOIN jobs ON jobs.id = met.job WHERE jobs.state = 'waiting' AND jobs.unique_key IS NOT NULL \
              ORDER BY jobs.id FOR UPDATE OF jobs"
         ),
-        // A write, even of nothing new, is what keeps other writers out.
+        // A write, even without changes, keeps other writers out.
         _ => format!(
             "UPDATE jobs SET merges = merges WHERE id IN (SELECT job FROM {ids} AS met) AND state = 'waiting' \
              AND unique_key IS NOT NULL RETURNING id, unique_key, payload, merges"

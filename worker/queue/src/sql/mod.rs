@@ -1,7 +1,7 @@
 //! The queue in a SQL table, `jobs`, on SQLite and PostgreSQL.
 //!
-//! Every call is one statement where it can be; statements name the token they act under, so nothing here holds a
-//! transaction open while it thinks. Times are microseconds since the epoch by the database's clock.
+//! Each call is one statement where possible. Statements name the token they act under, so no transaction stays open
+//! between them. Times are microseconds since the epoch by the database's clock.
 
 mod claim;
 mod control;
@@ -51,14 +51,14 @@ pub struct SqlBackend {
     cancellations: Arc<watch::Sender<u64>>,
     origin: Origin,
     room: Arc<Room>,
-    /// Whose turn it is to write to SQLite. It has one writer at a time, and who meets another sleeps for milliseconds.
+    /// Lets one task at a time write to SQLite, which has one writer: a second one would sleep for milliseconds.
     writer: Option<Arc<AsyncMutex<()>>>,
     purge_at: Arc<Mutex<Instant>>,
 }
 
 impl SqlBackend {
-    /// A queue over this pool, which takes 100,000 waiting jobs. Clones share their wake-ups and their count of jobs, so
-    /// one per process is best.
+    /// Creates a queue over this pool with a limit of 100,000 waiting jobs. Clones share their wake-ups and their count
+    /// of jobs, so use one per process.
     pub fn new(db: DatabaseConnection) -> Self {
         Self {
             db,
@@ -67,19 +67,18 @@ impl SqlBackend {
             origin: Origin::new(),
             room: Arc::new(Room::new(room::USUAL_LIMIT)),
             writer: Some(Arc::default()),
-            // A command that soon ends leaves that to others.
+            // A short-lived command leaves purges to other processes.
             purge_at: Arc::new(Mutex::new(Instant::now() + leave::PURGE_EVERY)),
         }
     }
 
-    /// The same for a queue that takes so many waiting jobs, of [`u64::MAX`] any number; beyond them a push answers
-    /// [`Error::Full`].
+    /// Sets the limit of waiting jobs; [`u64::MAX`] means none. A push beyond it gives [`Error::Full`].
     pub fn with_limit(self, waiting: u64) -> Self {
         Self { room: Arc::new(Room::new(waiting)), ..self }
     }
 
-    /// Pushes through the caller's connection, which may be a transaction that also writes what the job stands for.
-    /// Call [`Backend::wake`] after its commit: in a busy moment other processes hear of it only then.
+    /// Pushes through the caller's connection, which may be a transaction that also writes the data that the job refers
+    /// to. Call [`Backend::wake`] after its commit: under load other processes are notified only then.
     pub async fn push_in<C>(&self, db: &C, jobs: &[NewJob]) -> Result<Vec<Pushed>, Error>
     where
         C: ConnectionTrait + TransactionTrait,
@@ -91,19 +90,19 @@ impl SqlBackend {
         Ok(pushed)
     }
 
-    /// How many jobs of a queue wait; it counts no further than just above the limit.
+    /// Counts the waiting jobs of a queue, and stops just above the limit.
     pub async fn waiting(db: &DatabaseConnection, queue: &str, limit: u64) -> Result<u64, Error> {
         Ok(room::count(db, queue, limit).await?)
     }
 
-    /// Wakes the workers of this process if it is so.
+    /// Wakes workers if `reason` is true.
     fn wake_if(&self, reason: bool) {
         if reason {
             self.wake();
         }
     }
 
-    /// Whose turn it is to write to SQLite.
+    /// Returns the lock that a task takes before it writes to SQLite.
     pub fn writer(&self) -> Arc<AsyncMutex<()>> {
         self.writer.clone().unwrap_or_default()
     }
@@ -125,7 +124,7 @@ impl SqlBackend {
         Ok(pushed)
     }
 
-    /// Is it time to look for what is kept no longer?
+    /// True if it is time to purge expired results.
     fn purge_is_due(&self) -> bool {
         let mut at = self.purge_at.lock().unwrap_or_else(PoisonError::into_inner);
         let due = Instant::now() >= *at;
@@ -137,7 +136,7 @@ impl SqlBackend {
 
     async fn purge(&self) {
         let _turn = self.turn().await;
-        // What is left now has its turn at the next look.
+        // The rest is left to the next purge.
         if let Err(error) = leave::purge(&self.db).await {
             tracing::debug!(%error, "results that are kept no longer could not be removed");
         }
@@ -272,7 +271,7 @@ impl Backend for SqlBackend {
         self.cancellations.subscribe()
     }
 
-    /// A pool of one with the options of the first, opened at its first use.
+    /// Opens a pool of one connection with the options of the first pool, at its first use.
     async fn own_connection(&self) -> Result<Option<Arc<dyn Backend>>, Error> {
         let patience = Duration::from_secs(5);
         let db = match self.db.get_database_backend() {
@@ -292,7 +291,7 @@ impl Backend for SqlBackend {
             }
             _ => return Ok(None),
         };
-        // It takes no turn: whose turn it is may be stuck in a runtime that is blocked.
+        // Uses no write lock: a blocked runtime may hold it.
         Ok(Some(Arc::new(Self { db, writer: None, ..self.clone() })))
     }
 }

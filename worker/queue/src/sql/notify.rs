@@ -1,14 +1,14 @@
-//! What other processes are told, and how: a column of the very statement that makes the news, so that PostgreSQL
-//! delivers it with that statement's transaction, or never if that is rolled back.
+//! Notices to other processes. A notice is a column of the statement that causes it, so PostgreSQL delivers it when
+//! that statement's transaction commits, and never if it is rolled back.
 //!
-//! A notice says what may be done and who says it: `due QUEUE ORIGIN` (there may be something to claim) or
-//! `stop QUEUE ORIGIN` (a running job was asked to stop). Rows of one transaction say the same, and PostgreSQL delivers
-//! what is said twice once. Whoever said it has told its own workers already and passes over its own notices.
+//! A notice has a kind and an origin: `due QUEUE ORIGIN` (there may be jobs to claim) or `stop QUEUE ORIGIN` (a running
+//! job was asked to stop). Rows of one transaction send equal notices, and PostgreSQL delivers equal ones once. A
+//! process wakes its own workers directly and skips its own notices.
 //!
-//! PostgreSQL commits transactions with a notice one after the other. So a process says that something is due in its
-//! statements a few hundred times a second at most; for what it left unsaid it says so once more, after the commit.
+//! PostgreSQL commits transactions with notices one after the other. So the statements of a process send `due` at most
+//! a few hundred times a second; one later notice, after a commit, makes up for those left out.
 //!
-//! The channel is named for the schema that holds the table: installations that share a database do not wake each other.
+//! The channel is named after the schema of the table, so installations that share a database do not wake each other.
 
 use std::{
     fmt,
@@ -26,22 +26,23 @@ use sea_orm::{
 use tokio::{runtime::Handle, time};
 use uuid::Uuid;
 
-/// The channel of the `jobs` that this connection's statements mean.
+/// The channel for the table `jobs` that this connection sees.
 pub(super) const CHANNEL: &str =
     "(SELECT 'syncline_jobs_' || relnamespace::text FROM pg_class WHERE oid = to_regclass('jobs'))";
 
-/// Names may be of any length, a notice may not: 8000 bytes, of which a character takes up to four.
+/// The longest queue name in a notice, in characters of up to four bytes; a notice has at most 8000 bytes.
 const LONGEST_QUEUE: usize = 500;
 
-/// What is due within so many microseconds is told; a look of an idle worker comes sooner than what is due later.
+/// Microseconds. Only jobs due within this time cause a notice; idle workers poll before later ones are due.
 pub(super) const SOON: i64 = 10_000_000;
 
-/// From one statement that tells of due jobs to the next.
+/// The shortest time between two statements that send `due`.
 const GAP: Duration = Duration::from_millis(5);
-/// A statement that left something unsaid is committed by then, or its news waits for a worker's next look.
+/// How long an omitted notice is remembered; its statement must commit within this time, or workers find the job by
+/// polling.
 const UNSAID_FOR: Duration = Duration::from_secs(10);
 
-/// Whose notices they are: one queue in one process. Clones are the same.
+/// The origin of notices: one queue backend in one process. Clones are the same origin.
 #[derive(Debug, Clone)]
 pub(super) struct Origin {
     id: Uuid,
@@ -52,12 +53,12 @@ pub(super) struct Origin {
 struct Pace {
     told: Mutex<Option<Instant>>,
     left_unsaid: Mutex<Option<Instant>>,
-    /// A notice is on its way.
+    /// A make-up notice is scheduled.
     coming: AtomicBool,
 }
 
 impl Pace {
-    /// May a statement tell now? If not, it is noted that something stays unsaid.
+    /// True if a statement may send a notice now; otherwise notes that one was left out.
     fn allows(&self) -> bool {
         let now = Instant::now();
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
@@ -80,7 +81,7 @@ impl Origin {
         Self { id: Uuid::now_v7(), pace: Arc::default() }
     }
 
-    /// After a commit: tells what statements left unsaid, soon and once for many.
+    /// After a commit: sends one notice soon for all those that statements left out.
     pub(super) fn make_up(&self, db: &DatabaseConnection) {
         if db.get_database_backend() != DbBackend::Postgres || !self.pace.owes() {
             return;
@@ -92,7 +93,7 @@ impl Origin {
         let (origin, db) = (self.clone(), db.clone());
         runtime.spawn(async move {
             time::sleep(GAP).await;
-            // From here on news needs a notice of its own.
+            // From here on new jobs need another notice.
             origin.pace.coming.store(false, Ordering::Release);
             let sql = format!("SELECT pg_notify({CHANNEL}, $1) IS NULL");
             let notice = format!("due - {origin}");
@@ -103,12 +104,12 @@ impl Origin {
         });
     }
 
-    /// A further column of `RETURNING` by which each row of `jobs` says that there may be something to claim.
+    /// A column for `RETURNING` by which each row of `jobs` sends that there may be jobs to claim.
     pub(super) fn due(&self, backend: DbBackend) -> String {
         self.due_if(backend, "TRUE")
     }
 
-    /// The same for those rows only for which the condition holds.
+    /// As [`Origin::due`], only for rows that meet the condition.
     pub(super) fn due_if(&self, backend: DbBackend, condition: &str) -> String {
         if backend == DbBackend::Postgres && !self.pace.allows() {
             return String::new();
@@ -116,18 +117,17 @@ impl Origin {
         self.column(backend, "due", condition)
     }
 
-    /// The same for those rows only that are due soon. The others are found by the looks of workers, which come more
-    /// often than that.
+    /// As [`Origin::due`], only for jobs due soon. Idle workers find the others, as they poll more often.
     pub(super) fn due_soon(&self, backend: DbBackend) -> String {
         self.due_if(backend, &format!("jobs.run_at - jobs.enqueued_at <= {SOON}"))
     }
 
-    /// A further column of `RETURNING` by which each row of `pauses` says that its queue goes on.
+    /// A column for `RETURNING` by which each row of `pauses` sends that its queue was resumed.
     pub(super) fn resumed(&self, backend: DbBackend) -> String {
         self.column_of(backend, "due", "TRUE", "pauses.subject")
     }
 
-    /// A further column of `RETURNING` by which each row of `jobs` says that its job should stop.
+    /// A column for `RETURNING` by which each row of `jobs` sends that the job should stop.
     pub(super) fn stop(&self, backend: DbBackend) -> String {
         self.column(backend, "stop", "TRUE")
     }
@@ -136,7 +136,7 @@ impl Origin {
         self.column_of(backend, what, condition, "jobs.queue")
     }
 
-    /// Nothing on SQLite, where nobody listens.
+    /// Empty on SQLite, where no process listens.
     fn column_of(&self, backend: DbBackend, what: &str, condition: &str, queue: &str) -> String {
         if backend != DbBackend::Postgres {
             return String::new();
@@ -154,21 +154,21 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A notice as it arrives.
+/// A received notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Notice {
     /// There may be something to claim.
     Due,
     /// A running job was asked to stop.
     Stop,
-    /// A listener hears itself.
+    /// The listener's own greeting.
     Hello,
     /// Not for this process.
     Nothing,
 }
 
 impl Notice {
-    /// Reads a payload. What a later version says in other words is not understood, and costs at most a poll interval.
+    /// Parses a payload. Notices that only later versions know are ignored, which costs at most a poll interval.
     pub(super) fn read(payload: &str, own: &Origin) -> Notice {
         let is_own = payload.ends_with(&own.to_string());
         match payload.split(' ').next() {

@@ -1,8 +1,8 @@
-//! Jobs into the table.
+//! Pushes jobs.
 //!
-//! What stands in a job's way is refused by the unique indexes, or by a look at running twins and at windows, in the very
-//! statement that inserts; only then it is looked up what that was. A job that merges is taken up by the one in its way
-//! (see `merge`); one that stands for others for a time takes its window in the same transaction.
+//! The statement that inserts also refuses conflicting jobs, through the unique indexes or a check of running twins and
+//! windows; only for refused jobs the conflicting job is looked up. A job that merges goes into the payload of that job
+//! (see `merge`); one that stands in for others for a time takes its window in the same transaction.
 
 use std::collections::HashMap;
 
@@ -24,7 +24,7 @@ use crate::{
 
 /// Rows per statement.
 const CHUNK: usize = 500;
-/// How often a push looks again when the job in its way leaves the line between two statements.
+/// How often a push tries again if the conflicting job leaves the line between two statements.
 const TRIES: usize = 8;
 
 pub(super) async fn push<C: ConnectionTrait + TransactionTrait>(
@@ -55,7 +55,7 @@ async fn push_chunk<C: ConnectionTrait + TransactionTrait>(
             insert(db, &asked, origin).await?.into_iter().map(|id| (id, ())).collect();
         let mut refused = Vec::new();
         for at in open {
-            // An id that stands twice in one call is new once and known after that.
+            // An id that occurs twice in one call is new once, then known.
             match inserted.remove(&jobs[at].id) {
                 Some(()) => answers[at] = Some(Pushed::New),
                 None => refused.push(at),
@@ -82,7 +82,7 @@ async fn push_chunk<C: ConnectionTrait + TransactionTrait>(
     jobs.iter().zip(answers).map(answer).collect()
 }
 
-/// Inserts what nothing stands in the way of, and gives the ids.
+/// Inserts the jobs without a conflict, and returns their ids.
 async fn insert<C: ConnectionTrait + TransactionTrait>(
     db: &C,
     jobs: &[&NewJob],
@@ -98,7 +98,7 @@ async fn insert<C: ConnectionTrait + TransactionTrait>(
     let taken = take_windows(&transaction, &timed).await?;
     let late: Vec<Uuid> = timed.iter().map(|job| job.id).filter(|id| !taken.contains(id)).collect();
     if !late.is_empty() {
-        // Another push took the window between the look and the write.
+        // Another push took the window between the check and the write.
         let mut binds = Binds::new(&transaction);
         let ids = binds.ids(late.iter().copied());
         binds
@@ -190,7 +190,7 @@ fn rule(job: &NewJob) -> Option<UniqueRule> {
     job.unique.as_ref().map(|unique| unique.rule)
 }
 
-/// For how long a job stands for others whatever becomes of it.
+/// Returns for how long a job stands in for others even after it has left.
 fn window(job: &NewJob) -> Option<std::time::Duration> {
     match rule(job) {
         Some(UniqueRule::For(length)) => Some(length),
@@ -215,7 +215,7 @@ fn millis(length: std::time::Duration) -> i64 {
     micros(length) / 1000
 }
 
-/// Takes the windows of jobs that were just inserted, where they are open, and gives the ids of those jobs.
+/// Takes the open windows for jobs that were just inserted, and returns the ids of those jobs.
 async fn take_windows<C: ConnectionTrait>(db: &C, jobs: &[&NewJob]) -> Result<Vec<Uuid>, DbErr> {
     if jobs.is_empty() {
         return Ok(Vec::new());
@@ -238,7 +238,7 @@ async fn take_windows<C: ConnectionTrait>(db: &C, jobs: &[&NewJob]) -> Result<Ve
     binds.all(db, text).await?.iter().map(|row| row.try_get("", "job_id")).collect()
 }
 
-/// What stands in the way of some jobs.
+/// The jobs that conflict with pushed ones.
 #[derive(Debug, Default)]
 struct InTheWay {
     ids: Vec<Uuid>,
@@ -248,7 +248,8 @@ struct InTheWay {
 }
 
 impl InTheWay {
-    /// `None` when nothing does any more: a claim or a settlement came between. Merged: it is to be.
+    /// Returns `None` if there is no conflict any more, because of a claim or a settlement in between. `Merged`: the
+    /// payload still has to be merged.
     fn answer(&self, job: &NewJob) -> Option<Pushed> {
         if self.ids.contains(&job.id) {
             return Some(Pushed::Known);
@@ -262,7 +263,7 @@ impl InTheWay {
             UniqueRule::UntilDone => winner.or_else(|| self.running.get(&key).copied()),
             UniqueRule::For(_) => winner.or_else(|| self.windows.get(&key).copied()),
         }?;
-        // A window outlives its job: the same job again is no news.
+        // A window outlives its job: the same job pushed again is known.
         Some(if winner == job.id { Pushed::Known } else { Pushed::Joined { winner } })
     }
 }

@@ -1,8 +1,8 @@
-//! How many jobs a queue may still take.
+//! The number of jobs that a queue may still take.
 //!
-//! Waiting jobs are counted by a look that stops at the limit. What a count leaves over is given out for up to a second,
-//! so that most pushes count nothing; what other processes push in that second comes on top. Within one process the
-//! limit is exact: when nothing is left over, a push waits until those under way have ended, and counts anew.
+//! Waiting jobs are counted up to the limit. The places left by a count are given out for up to a second, so that most
+//! pushes need no count; pushes of other processes in that second are not included. Within one process the limit is
+//! exact: if no places are left, a push waits for the pushes in progress to end, and counts again.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -19,12 +19,12 @@ use crate::{
     job::NewJob,
 };
 
-/// How many waiting jobs a queue takes unless it is told otherwise.
+/// The default limit of waiting jobs.
 pub(super) const USUAL_LIMIT: u64 = 100_000;
-/// For how long a count is good.
+/// How long a count is used.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// The limit, and what is left of it in each queue that this process pushes to.
+/// The limit, and the places left in each queue that this process pushes to.
 #[derive(Debug)]
 pub(super) struct Room {
     limit: u64,
@@ -33,7 +33,7 @@ pub(super) struct Room {
 
 #[derive(Debug, Default)]
 struct Queue {
-    /// Held shared by pushes under way, and alone by one that counts.
+    /// Shared by pushes in progress; exclusive for a push that counts.
     gate: Arc<RwLock<()>>,
     left: Mutex<Left>,
 }
@@ -44,7 +44,7 @@ struct Left {
     counted: Option<Instant>,
 }
 
-/// Places that were given out to a push, by queue.
+/// The places given to a push, by queue.
 #[derive(Debug, Default)]
 pub(super) struct Places(Vec<Given>);
 
@@ -70,13 +70,13 @@ impl Room {
         Arc::clone(queues.entry(name.to_owned()).or_default())
     }
 
-    /// Places for jobs, or the answer that there are too few.
+    /// Takes places for the jobs, or fails if there are too few.
     pub(super) async fn take<C: ConnectionTrait>(&self, db: &C, jobs: &[NewJob]) -> Result<Places, Error> {
         let mut places = Places::default();
         if self.limit == u64::MAX {
             return Ok(places);
         }
-        // In the order of their names, so that two pushes do not wait for each other in a ring.
+        // By name, so that two pushes cannot deadlock.
         for (name, wanted) in wanted(jobs) {
             let queue = self.queue(name);
             let mut gate = Arc::clone(&queue.gate).read_owned().await;
@@ -91,8 +91,8 @@ impl Room {
         Ok(places)
     }
 
-    /// The same within a transaction of the caller's. It waits for nobody: the transaction may hold the lock that the
-    /// pushes under way are waiting for. What it writes is counted once it is committed.
+    /// As [`Room::take`], within the caller's transaction. It does not wait: the transaction may hold a lock that
+    /// pushes in progress wait for. Its jobs are counted once it has committed.
     pub(super) async fn take_within<C: ConnectionTrait>(
         &self,
         db: &C,
@@ -145,7 +145,7 @@ impl Queue {
 }
 
 impl Places {
-    /// Those of jobs that did not come to wait are left over again.
+    /// Returns the places of jobs that were not added.
     pub(super) fn count(self, jobs: &[NewJob], pushed: &[Pushed]) {
         for given in self.0 {
             let waits =
@@ -164,7 +164,7 @@ fn wanted(jobs: &[NewJob]) -> BTreeMap<&str, u64> {
     wanted
 }
 
-/// How many jobs of a queue wait; it stops just above the limit.
+/// Counts the waiting jobs of a queue, and stops just above the limit.
 pub(super) async fn count<C: ConnectionTrait>(db: &C, queue: &str, limit: u64) -> Result<u64, DbErr> {
     let mut binds = Binds::new(db);
     let (queue, enough) =

@@ -1,4 +1,4 @@
-//! Rows of `jobs` into jobs.
+//! Converts rows of `jobs`.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{DbErr, QueryResult};
@@ -14,7 +14,7 @@ use crate::{
     state::State,
 };
 
-/// What [`claimed`] reads.
+/// The columns that [`claimed`] reads.
 pub(super) const CLAIMED: &str = "id, queue, kind, payload_version, payload, priority, attempt, max_attempts, \
      claim_token, concurrency_key, order_key, last_error, enqueued_at, run_at";
 
@@ -37,13 +37,13 @@ pub(super) fn claimed(row: &QueryResult) -> Result<ClaimedJob, DbErr> {
     })
 }
 
-/// What [`job`] reads.
+/// The columns that [`job`] reads.
 pub(super) const STORED: &str = "id, queue, kind, payload_version, payload, priority, state, run_at, attempt, \
      max_attempts, retry_base_ms, retry_cap_ms, claim_token, lease_until, worker_id, unique_key, concurrency_key, \
      concurrency_limit, order_key, cancel_requested, progress, history, last_error, dead_reason, enqueued_at, finished_at";
 
 pub(super) fn job(row: &QueryResult) -> Result<Job, DbErr> {
-    // Whoever looks at a job that cannot be read sees what stands there.
+    // A payload that cannot be read is shown as its text.
     let payload = row.try_get("", "payload").or_else(|_| row.try_get("", "payload").map(Json::String))?;
     Ok(Job {
         id: id(row)?,
@@ -74,7 +74,7 @@ pub(super) fn job(row: &QueryResult) -> Result<Job, DbErr> {
     })
 }
 
-/// An attempt as the column `history` holds it.
+/// An attempt in the column `history`.
 #[derive(Debug, Deserialize)]
 struct Past {
     attempt: u32,
@@ -110,7 +110,7 @@ pub(super) fn ended(row: &QueryResult) -> Result<Ended, DbErr> {
     })
 }
 
-/// The claim that a row is under: `id, claim_token`.
+/// Reads the claim of a row: `id, claim_token`.
 pub(super) fn lease(row: &QueryResult) -> Result<LeaseRef, DbErr> {
     Ok(LeaseRef { id: id(row)?, token: row.try_get("", "claim_token")? })
 }

@@ -1,4 +1,4 @@
-//! Jobs out of `running`: done, waiting again, or dead.
+//! Moves jobs out of `running`: done, waiting again, or dead.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -22,11 +22,11 @@ use crate::{
 
 /// Rows per statement.
 const CHUNK: usize = 500;
-/// The longest error text that is kept.
+/// The longest stored error text, in bytes.
 const LONGEST_ERROR: usize = 16 * 1024;
-/// The longest error text, in characters, that the history keeps of each attempt.
+/// The longest error text of an attempt in the history, in characters.
 const LONGEST_PAST_ERROR: usize = 2000;
-/// How many attempts the history keeps.
+/// The most attempts in the history.
 const LONGEST_HISTORY: usize = 100;
 
 /// A move from running to waiting or dead.
@@ -34,13 +34,13 @@ const LONGEST_HISTORY: usize = 100;
 pub(super) struct Move {
     lease: LeaseRef,
     to: State,
-    /// `None` keeps the due time, and with it the place in line.
+    /// `None` keeps the due time, and so the place in line.
     delay: Option<Duration>,
-    /// Attempts given back.
+    /// The number of attempts given back.
     refund: i32,
     error: Option<String>,
     reason: Option<String>,
-    /// What the history says of the attempt; nothing of one that was not made.
+    /// The outcome in the history; `None` if no attempt was made.
     past: Option<&'static str>,
 }
 
@@ -59,14 +59,14 @@ impl Move {
     }
 }
 
-/// A job that was claimed and cannot be read.
+/// A claimed job that cannot be read.
 #[derive(Debug)]
 pub(super) struct Unreadable {
     pub(super) lease: LeaseRef,
     pub(super) error: String,
 }
 
-/// Stores outcomes; the flag says that something may have become free to claim.
+/// Stores outcomes; the flag is true if jobs may have become free to claim.
 pub(super) async fn settle(
     db: &DatabaseConnection,
     settlements: &[Settlement],
@@ -101,7 +101,7 @@ fn leaving(settlement: &Settlement) -> Option<Leaving> {
     Some(Leaving { job: id, token, cancelled, result })
 }
 
-/// Gives up jobs that were claimed and cannot be read.
+/// Makes claimed jobs that cannot be read dead.
 pub(super) async fn bury(
     db: &DatabaseConnection,
     unreadable: &[Unreadable],
@@ -120,7 +120,7 @@ pub(super) async fn bury(
     apply(db, &moves, origin).await.map(drop)
 }
 
-/// Puts back what was never started.
+/// Puts back jobs that were never started.
 pub(super) async fn give_back(
     db: &DatabaseConnection,
     leases: &[LeaseRef],
@@ -143,7 +143,7 @@ pub(super) async fn give_back(
     Ok(leases.iter().map(|lease| answers.remove(lease).unwrap_or(Settled::Stale)).collect())
 }
 
-/// Decides each outcome; those that depend on the attempts used so far are looked up first.
+/// Computes each move; outcomes that depend on the attempts used need a query first.
 async fn moves(db: &DatabaseConnection, settlements: &[Settlement]) -> Result<Vec<Move>, Error> {
     let retries: Vec<_> =
         settlements.iter().filter(|s| matches!(s.outcome, Outcome::Retry { .. })).map(|s| s.lease).collect();
@@ -162,7 +162,7 @@ async fn moves(db: &DatabaseConnection, settlements: &[Settlement]) -> Result<Ve
                 Some(Move { error, reason, past: Some("dead"), ..stay(State::Dead) })
             }
             Outcome::Retry { error, at_least } => {
-                // No row: the claim is stale, which the update would find as well.
+                // Without a row the claim is stale, as the update would find too.
                 let (attempt, max_attempts, policy) = attempts.get(&lease.id)?;
                 let error = Some(clean(error));
                 Some(if attempt >= max_attempts {
@@ -200,9 +200,9 @@ async fn attempts(
     rows.iter().map(read).collect()
 }
 
-/// Makes the moves that are not stale. A job whose unique key has a waiting twin by now goes back without its key: it
-/// keeps its place and the twin keeps the name. Two such moves in one statement do not see each other, and neither do
-/// two that commit together, hence the moves one by one when the index objects.
+/// Applies the moves that are not stale. A job whose unique key has a waiting twin by now goes back without its key:
+/// the job keeps its place and the twin keeps the key. Two such moves do not see each other in one statement or in
+/// concurrent transactions, so the moves are applied one by one after a violation of the index.
 async fn apply(
     db: &DatabaseConnection,
     moves: &[Move],
@@ -250,7 +250,7 @@ async fn apply_at_once(
         ("past", Kind::Text),
     ];
     let rows = binds.rows(moves.iter().map(Move::row).collect(), &columns);
-    // What is due soon may be claimed then, and what had a key made way for the next of that key.
+    // Jobs due soon may be claimed then; a job with a key has made way for the next one of that key.
     let told = format!(
         "(held.next_state = 'waiting' AND coalesce(held.delay, 0) <= {SOON}) \
          OR coalesce(jobs.concurrency_key, jobs.order_key) IS NOT NULL"
@@ -287,7 +287,7 @@ async fn apply_at_once(
     Ok(answers)
 }
 
-/// The history with the attempt that ends, which is the job's as it stands, and without the oldest where it is long.
+/// The history plus the ending attempt, the job's current one, without the oldest attempt if it is too long.
 pub(super) fn history(binds: &Binds, outcome: &str, error: &str) -> String {
     let now = binds.now();
     let past = format!(
@@ -306,8 +306,8 @@ pub(super) fn history(binds: &Binds, outcome: &str, error: &str) -> String {
     }
 }
 
-/// The unique key that a job may keep when it waits again. Each look names what the index for it names: SQLite would else read
-/// the whole table for every job.
+/// The unique key that a job may keep when it waits again. Each subquery repeats the condition of its index; otherwise
+/// SQLite would read the whole table for every job.
 pub(super) const UNTWINNED: &str = "CASE WHEN jobs.unique_key IS NOT NULL AND (\
      EXISTS (SELECT 1 FROM jobs twin WHERE twin.queue = jobs.queue AND twin.unique_key = jobs.unique_key \
      AND twin.unique_key IS NOT NULL AND twin.state = 'waiting' AND twin.id <> jobs.id) \
@@ -315,7 +315,7 @@ pub(super) const UNTWINNED: &str = "CASE WHEN jobs.unique_key IS NOT NULL AND (\
      AND twin.unique_key = jobs.unique_key AND twin.unique_key IS NOT NULL AND twin.state = 'running' \
      AND twin.unique_rule = 'until_done' AND twin.id <> jobs.id))) THEN NULL ELSE jobs.unique_key END";
 
-/// A job that should stop does not wait for another attempt.
+/// Removes cancelled jobs, so that they do not wait for another attempt.
 pub(super) async fn remove_cancelled(
     db: &DatabaseConnection,
     ids: impl Iterator<Item = Uuid>,
@@ -325,7 +325,7 @@ pub(super) async fn remove_cancelled(
     leave(db, Which::Unwanted, &leaving, origin).await.map(drop)
 }
 
-/// Text that every store takes: PostgreSQL refuses NUL, and nobody reads megabytes.
+/// Cleans a text for every store: PostgreSQL refuses NUL, and the length is bounded.
 fn clean(text: &str) -> String {
     let mut end = text.len().min(LONGEST_ERROR);
     while !text.is_char_boundary(end) {

@@ -1,4 +1,4 @@
-//! What statements on the table `jobs` have in common: claims and ids as tables, lengths of time.
+//! Shared parts of statements on the table `jobs`: claims and ids as tables, and durations.
 
 use std::time::Duration;
 
@@ -9,22 +9,23 @@ use uuid::Uuid;
 
 use crate::backend::LeaseRef;
 
-/// The row under `jobs` runs under the claim of a row of [`Binds::leases`], there called `held`.
+/// The row of `jobs` runs under the claim of a row of [`Binds::leases`], there called `held`.
 ///
-/// What runs has a lease. To say so rather than `state = 'running'` keeps the planners from reading the index over running
-/// jobs, which on PostgreSQL is full of those that have left since its last vacuum.
+/// Running jobs have a lease. This condition, instead of `state = 'running'`, keeps the planners from reading the index
+/// of running jobs, which on PostgreSQL is full of rows that have left since its last vacuum.
 pub(super) const HELD: &str =
     "jobs.id = held.job AND jobs.claim_token = held.token AND jobs.lease_until IS NOT NULL";
 
-/// Claims and jobs as tables of a statement.
+/// Binds claims and ids as tables of a statement.
 pub(super) trait JobBinds {
-    /// Claims, to stand in `FROM`: the columns `job` and `token`.
+    /// Returns a table of claims for `FROM`, with the columns `job` and `token`.
     fn leases(&mut self, leases: impl IntoIterator<Item = LeaseRef>) -> String;
 
-    /// Jobs, to stand in `FROM`: the column `job`.
+    /// Returns a table of jobs for `FROM`, with the column `job`.
     fn ids(&mut self, ids: impl IntoIterator<Item = Uuid>) -> String;
 
-    /// A further condition by which PostgreSQL finds the rows of `held` under their ids, one by one. SQLite does so itself.
+    /// Returns a further condition by which PostgreSQL finds the rows of `held` by id, one by one. SQLite does so
+    /// without it.
     fn by_id(&self) -> &'static str;
 }
 
@@ -47,15 +48,15 @@ impl JobBinds for Binds {
     }
 }
 
-/// The longest time that is still told apart from for ever: ten years.
+/// Longer durations are cut to this one, ten years.
 const FOREVER: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
 
-/// A length of time as the table keeps it.
+/// A duration in the table's unit.
 pub(super) fn micros(length: Duration) -> i64 {
     i64::try_from(length.min(FOREVER).as_micros()).unwrap_or(i64::MAX)
 }
 
-/// A length of time from the table; what lies in the past is nothing.
+/// A duration from the table; a negative one becomes zero.
 pub(super) fn length(micros: i64) -> Duration {
     Duration::from_micros(u64::try_from(micros).unwrap_or_default())
 }

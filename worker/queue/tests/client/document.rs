@@ -1,4 +1,4 @@
-//! The JSON schema and the Rust type take and refuse the same documents.
+//! The JSON schema and the Rust type accept and refuse the same documents.
 
 use std::{fs, path::Path};
 
@@ -15,7 +15,7 @@ fn schema() -> Value {
     serde_json::from_str(&fs::read_to_string(path).expect("the schema")).expect("JSON")
 }
 
-/// As much of JSON Schema 2020-12 as the schema uses; a keyword that is not here is a failure, not a pass.
+/// Implements the part of JSON Schema 2020-12 that the schema uses; an unknown keyword fails the test.
 fn valid(schema: &Map<String, Value>, value: &Value) -> bool {
     schema.iter().all(|(keyword, says)| match keyword.as_str() {
         "$schema" | "title" | "description" | "default" => true,
@@ -72,12 +72,12 @@ fn is(kind: &Value, value: &Value) -> bool {
     }
 }
 
-/// Numbers are equal by their value.
+/// Compares numbers by value.
 fn equal(one: &Value, other: &Value) -> bool {
     one == other || one.as_f64().is_some_and(|number| other.as_f64() == Some(number))
 }
 
-/// Whether both take it; they must agree.
+/// True if the schema and the type accept the document; they must agree.
 fn taken(document: &Value) -> bool {
     let by_schema = valid(schema().as_object().expect("a schema"), document);
     let parsed = SyncRequest::parse(document.to_string().as_bytes());

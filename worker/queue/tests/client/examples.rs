@@ -1,4 +1,5 @@
-//! The examples in other languages push what a worker takes. `scripts/example-tools` installs what they need.
+//! The examples in other languages push documents that a worker accepts. `scripts/example-tools` installs what they
+//! need.
 
 use std::{
     fs,
@@ -23,7 +24,7 @@ fn tool(path: &str) -> PathBuf {
     tool
 }
 
-/// Runs an example against a server of its own, and gives what it printed and what a worker takes.
+/// Runs an example against a new server, and returns its output and the request that a worker takes.
 async fn run(mut command: Command) -> (String, SyncRequest) {
     let server = Server::start(&[]).expect("a Redis server");
     let output =
@@ -54,7 +55,7 @@ async fn the_example_in_python_asks_for_a_run() {
 #[tokio::test]
 async fn the_example_for_node_asks_for_a_run() {
     tool("node_modules/redis/package.json");
-    // Node looks for packages from where the program lies.
+    // Node searches for packages from the program's folder.
     let folder = tempfile::tempdir_in(root().join("target/examples")).expect("a folder");
     let program = folder.path().join("enqueue.mjs");
     fs::copy(root().join("examples/enqueue.mjs"), &program).expect("the example");

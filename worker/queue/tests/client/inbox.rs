@@ -1,4 +1,4 @@
-//! The inbox: what is pushed is taken once, or again after its taker died, and ends settled or with the dead.
+//! Tests of the inbox: an entry is taken once, or again after its worker died, and is removed or refused in the end.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -53,7 +53,7 @@ async fn requests_arrive_in_their_order_and_once() {
     one.remove_from_inbox(QUEUE, &ids).await.expect("twice is no harm");
 }
 
-/// The key is the one that the documentation names: `{syncline:default}:inbox` with the usual prefix.
+/// The key is the documented one: `{syncline:default}:inbox` with the default prefix.
 #[tokio::test]
 async fn a_plain_push_to_the_documented_key_arrives() {
     let server = Server::start(&[]).expect("a Redis server");

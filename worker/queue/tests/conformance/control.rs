@@ -1,4 +1,4 @@
-//! Queues that are paused, and lists of jobs.
+//! Tests of paused queues and of lists of jobs.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -18,11 +18,11 @@ pub(crate) async fn a_paused_queue_gives_nothing(stage: &Stage) {
     assert!(!backend.pause(QUEUE).await.expect("a pause"), "it is already");
     assert!(backend.is_paused(QUEUE).await.expect("a look"));
     assert!(!backend.is_paused("other").await.expect("a look"));
-    // Also for whoever starts later.
+    // The pause also applies to workers that start later.
     let another = stage.hooks.another(None).await;
     assert!(another.is_paused(QUEUE).await.expect("a look"));
     assert!(claim(backend, 9).await.is_empty() && claim(&*another, 9).await.is_empty());
-    // What runs goes on, and what comes is accepted.
+    // Running jobs go on, and new ones are accepted.
     settle(backend, &running, failed("once more")).await;
     backend.push(&[job("late")]).await.expect("a push");
     assert!(claim(backend, 9).await.is_empty());
@@ -47,7 +47,7 @@ pub(crate) async fn a_resumed_queue_wakes_its_workers(stage: &Stage) {
 
 async fn listed(stage: &Stage, query: &JobQuery) -> Vec<Job> {
     let (mut jobs, mut query) = (Vec::new(), query.clone());
-    // A page may be short; the cursor leads on.
+    // A page may be short; its cursor leads to the next one.
     for _ in 0..1000 {
         let page = stage.backend.list(&query).await.expect("a page");
         assert!(page.jobs.len() <= query.limit);
@@ -88,7 +88,7 @@ pub(crate) async fn a_list_goes_on_where_its_page_ended(stage: &Stage) {
     backend.push(&jobs).await.expect("a push");
     let query = |state, limit| JobQuery { limit, ..JobQuery::new(QUEUE, state) };
     let first = backend.list(&query(State::Waiting, 10)).await.expect("a page");
-    // What comes and goes meanwhile moves nobody to another page.
+    // Jobs that come and go meanwhile do not move others to another page.
     backend.push(&[job("late")]).await.expect("a push");
     let taken = claim(backend, 3).await;
     let rest = JobQuery { after: first.next.clone(), ..query(State::Waiting, 10) };

@@ -1,4 +1,4 @@
-//! Jobs that are given up, and what a person can do about them.
+//! Tests of dead jobs, and of replays and discards.
 
 use syncline_queue::{Job, JobQuery, NewJob, Next, Outcome, Settled, State};
 
@@ -46,7 +46,7 @@ pub(crate) async fn the_dead_can_be_replayed(stage: &Stage) {
     backend.push(std::slice::from_ref(&doomed)).await.expect("a push");
     assert!(!backend.replay(doomed.id).await.expect("a replay"), "it waits");
     settle(backend, &claim_one(backend).await, failed("down")).await;
-    // A twin took the key meanwhile; the replay does without.
+    // A twin has taken the key meanwhile, so the replayed job has none.
     backend.push(&[NewJob { unique: waiting("sync"), ..job("twin") }]).await.expect("a push");
     assert!(backend.replay(doomed.id).await.expect("a replay"));
     assert!(!backend.replay(doomed.id).await.expect("a replay"), "once");

@@ -1,4 +1,4 @@
-//! Jobs that know of each other.
+//! Tests of unique, concurrency and order keys.
 
 use std::{
     collections::HashSet,
@@ -96,7 +96,7 @@ pub(crate) async fn a_busy_key_does_not_block_the_line(stage: &Stage) {
     jobs.push(job("free"));
     jobs.push(exclusive("other key", "sync 2"));
     stage.backend.push(&jobs).await.expect("a push");
-    // One claim or several, as long as each says that there may be more.
+    // One claim or several, while each reports that there may be more.
     let mut taken = Vec::new();
     loop {
         let claimed = stage.backend.claim(&request(5, LEASE)).await.expect("a claim");
@@ -145,7 +145,7 @@ pub(crate) async fn an_order_key_keeps_order(stage: &Stage) {
     assert_eq!(claim_one(&*stage.backend).await.kind, "second");
 }
 
-/// Every job is claimed after all before it of its key have left, whoever claims, and whichever of them fail.
+/// With concurrent claimers and failing jobs, each job is claimed only after all earlier ones of its key have left.
 pub(crate) async fn an_order_key_keeps_its_order_among_many_claimers(stage: &Stage) {
     const KEYS: usize = 4;
     let jobs: Vec<_> = (0..80).map(|n| ordered(&n.to_string(), &format!("link {}", n % KEYS))).collect();
@@ -162,7 +162,7 @@ pub(crate) async fn an_order_key_keeps_its_order_among_many_claimers(stage: &Sta
                     let key = one.order_key.clone().expect("a key");
                     assert!(running.lock().expect("a lock").insert(key.clone()), "{key} runs twice");
                     tokio::time::sleep(Duration::from_millis(2)).await;
-                    // Every third fails once.
+                    // Every third job fails once.
                     let fails = one.attempt == 1 && one.kind.parse::<usize>().expect("a number") % 3 == 0;
                     if !fails {
                         done.lock().expect("a lock").push((key.clone(), one.id));
@@ -174,7 +174,7 @@ pub(crate) async fn an_order_key_keeps_its_order_among_many_claimers(stage: &Sta
         })
     });
     let claimers: Vec<_> = claimers.collect();
-    // Those that are older than what runs by now; none of them beside another of its key.
+    // These are older than the running ones; none may run beside another of its key.
     stage.backend.push(&only(late.clone())).await.expect("a push");
     for claimer in claimers {
         tokio::time::timeout(Duration::from_secs(60), claimer).await.expect("an end").expect("a claimer");
@@ -255,7 +255,7 @@ pub(crate) async fn a_limit_of_a_key_holds_among_many_claimers(stage: &Stage) {
 }
 
 pub(crate) async fn a_cancelled_job_makes_way_for_the_next_of_its_key(stage: &Stage) {
-    // Its retry is far away, so nothing but the cancel lets the next one start.
+    // The retry is far away, so only the cancel lets the next job start.
     let far = RetryPolicy { base: Duration::from_secs(1000), cap: Duration::from_secs(1000) };
     let first = NewJob { delay: Duration::from_secs(1000), retry: far, ..ordered("first", "link") };
     stage.backend.push(&[first.clone(), ordered("second", "link")]).await.expect("a push");

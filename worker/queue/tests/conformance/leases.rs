@@ -1,4 +1,4 @@
-//! What happens to jobs whose worker falls silent, and to jobs that should stop.
+//! Tests of jobs whose lease runs out, and of jobs that should stop.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Who is served when.
+//! Tests of the order in which jobs are claimed.
 
 use std::{
     sync::Arc,
@@ -33,7 +33,7 @@ pub(crate) async fn equal_jobs_go_by_due_time_then_id(stage: &Stage) {
     stage.backend.push(&[later, soon]).await.expect("a push");
     let (first, second) = (job("first"), job("second"));
     assert!(first.id < second.id, "ids are in the order of their making");
-    // One statement, one time: the id decides.
+    // One statement means one due time, so the id decides.
     stage.backend.push(&[second, first]).await.expect("a push");
     let jobs = eventually("all are due", || async {
         let counts = stage.backend.counts(QUEUE).await.expect("counts");
@@ -116,7 +116,7 @@ pub(crate) async fn numbers_tell_what_is_there(stage: &Stage) {
     assert!(counts.iter().all(|count| count.oldest < Duration::from_secs(20)));
 }
 
-/// A store that cannot wait says so at once, and then there is nothing to promise.
+/// True if the store can wait for work; for others there is nothing to test.
 async fn waits(stage: &Stage) -> bool {
     stage.backend.claim_next(&request(1, LEASE), Duration::from_millis(1)).await.is_some()
 }

@@ -1,4 +1,4 @@
-//! What every backend promises. One function per promise; each gets a queue of its own.
+//! The contract of every backend: one function per promise, each with its own queue.
 
 pub(crate) mod attempts;
 pub(crate) mod control;
@@ -19,7 +19,7 @@ use syncline_queue::{
     Backend, ClaimRequest, ClaimedJob, NewJob, Outcome, RetryPolicy, Settled, Settlement, Unique, UniqueRule,
 };
 
-/// Runs every promise against the queues that a function makes.
+/// Runs every promise against queues made by a function.
 macro_rules! promises {
     ($make:path) => {
         $crate::conformance::promises! { $make;
@@ -111,7 +111,7 @@ pub(crate) async fn claim(backend: &dyn Backend, limit: usize) -> Vec<ClaimedJob
     backend.claim(&request(limit, LEASE)).await.expect("a claim").jobs
 }
 
-/// The one job that can be claimed.
+/// Claims the only job that can be claimed.
 pub(crate) async fn claim_one(backend: &dyn Backend) -> ClaimedJob {
     let mut jobs = claim(backend, 10).await;
     assert_eq!(jobs.len(), 1, "{jobs:?}");
@@ -131,7 +131,7 @@ pub(crate) fn failed(error: &str) -> Outcome {
     Outcome::Retry { error: error.to_owned(), at_least: None }
 }
 
-/// Asks until the answer is there; for what only time brings.
+/// Polls until there is an answer; for what only time brings.
 pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
     what: &str,
     mut ask: impl FnMut() -> F,

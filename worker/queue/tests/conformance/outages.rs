@@ -1,4 +1,4 @@
-//! Workers while their store fails: a backend that can be told to.
+//! Tests of workers whose store fails, with a backend that fails on demand.
 
 use std::{
     sync::{
@@ -214,7 +214,7 @@ pub(crate) async fn an_idle_worker_asks_rarely(stage: &Stage) {
     let worker = start_on(flaky.clone(), usual, |_| async { Ok(Outcome::Done) });
     eventually("a first look", || async { (flaky.calls.load(Ordering::SeqCst) > 0).then_some(()) }).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
-    // A look each second, eight tenths at the soonest, and perhaps one for lost leases.
+    // One claim per second, after at least eight tenths of it, and perhaps one rescue.
     assert!(
         flaky.calls.load(Ordering::SeqCst) <= 5,
         "{} calls in two seconds",

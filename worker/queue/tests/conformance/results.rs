@@ -1,4 +1,4 @@
-//! What is kept of a job: the attempts that failed, and how it went.
+//! Tests of what is kept of a job: the failed attempts, and how it went.
 
 use std::time::Duration;
 
@@ -88,7 +88,7 @@ pub(crate) async fn the_dead_have_their_history(stage: &Stage) {
     assert!(dead.history.windows(2).all(|pair| pair[0].ended_at <= pair[1].ended_at));
     assert!((chrono::Utc::now() - dead.history[2].ended_at).num_seconds().abs() < 30);
 
-    // A replay begins anew and forgets nothing.
+    // A replay resets the attempts and keeps the history.
     assert!(backend.replay(id).await.expect("a replay"));
     let error = Outcome::Dead { reason: "gone".to_owned(), error: "no such item".to_owned() };
     settle(backend, &claim_one(backend).await, error).await;

@@ -1,4 +1,4 @@
-//! How many jobs a queue takes, and what is put back whatever that says.
+//! Tests of a queue's limit, and of jobs that are put back beyond it.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ pub(crate) async fn a_full_queue_takes_no_more(stage: &Stage) {
     is_full(backend.push(&jobs(1)).await, (3, 3));
     let elsewhere = NewJob { queue: "other".to_owned(), ..job("elsewhere") };
     assert_eq!(backend.push(&[elsewhere]).await.expect("another queue"), [Pushed::New]);
-    // What runs does not wait, and what has left makes room.
+    // Running jobs do not count as waiting, and jobs that have left make room.
     let running = claim(&*backend, 2).await;
     backend.push(&jobs(2)).await.expect("a push");
     is_full(backend.push(&jobs(1)).await, (3, 3));

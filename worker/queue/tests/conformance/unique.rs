@@ -1,4 +1,4 @@
-//! For how long a job stands for others of its key, and how payloads of a burst become one.
+//! Tests of how long a job stands in for others with its key, and of merged payloads.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,7 +20,7 @@ fn event(number: u64) -> NewJob {
     NewJob { payload: json!({ "link": 7, "events": [number] }), ..under("events", UniqueRule::Coalesce) }
 }
 
-/// The events that a payload has, in its order.
+/// Returns the events of a payload, in order.
 fn events(payload: &Value) -> Vec<u64> {
     payload["events"]
         .as_array()
@@ -49,7 +49,7 @@ pub(crate) async fn a_key_may_stand_until_its_job_is_done(stage: &Stage) {
     assert_eq!(push_one(stage, next.clone()).await, Pushed::New);
     let running = claim_one(&*stage.backend).await;
     assert_eq!(running.id, next.id);
-    // The dead one does without its key, as another has it.
+    // The dead job is replayed without its key, as another job has it.
     assert!(stage.backend.replay(first.id).await.expect("a replay"));
     settle(&*stage.backend, &running, Outcome::Done).await;
     assert_eq!(kinds(&claim(&*stage.backend, 9).await), ["first"]);
@@ -100,7 +100,7 @@ pub(crate) async fn a_key_may_stand_for_a_time(stage: &Stage) {
         (push_one(stage, late.clone()).await == Pushed::New).then_some(late)
     })
     .await;
-    // Its own time has begun.
+    // The time of its own window has begun.
     let running = claim_one(&*stage.backend).await;
     settle(&*stage.backend, &running, Outcome::Done).await;
     assert_eq!(push_one(stage, under("again", window)).await, Pushed::Joined { winner: late.id });
@@ -169,7 +169,7 @@ pub(crate) async fn events_of_many_pushers_are_all_kept(stage: &Stage) {
         })
     });
     let pushers: Vec<_> = pushers.collect();
-    // Now and then the job is taken while they push, and fails: what it has stays with it.
+    // During the pushes the job is claimed from time to time, and fails: it keeps its events.
     let mut seen = Vec::new();
     for attempt in 0..3 {
         let Some(running) = claim(&*stage.backend, 1).await.pop() else { continue };
@@ -199,7 +199,7 @@ pub(crate) async fn a_job_that_waits_for_its_retry_takes_events_up(stage: &Stage
     assert_eq!(push_one(stage, event(1)).await, Pushed::Merged { winner: first.id });
     let running = claim_one(&*stage.backend).await;
     assert_eq!((events(&running.payload), running.attempt), (vec![0, 1], 2));
-    // What runs takes nothing up: there is one follow-up, which does.
+    // A running job takes no payloads: there is one follow-up, which does.
     let follow_up = event(2);
     assert_eq!(push_one(stage, follow_up.clone()).await, Pushed::New);
     settle(&*stage.backend, &running, failed("not now")).await;

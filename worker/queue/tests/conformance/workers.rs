@@ -1,4 +1,4 @@
-//! Real workers: apalis' builder and monitor over a source of ours.
+//! Tests of real workers: apalis' builder and monitor over our source.
 
 use std::{
     collections::HashMap,
@@ -29,7 +29,7 @@ use crate::support::Stage;
 pub(crate) type Answer = Result<Outcome, BoxDynError>;
 type Handler = Arc<dyn Fn(LeasedJob) -> BoxFuture<'static, Answer> + Send + Sync>;
 
-/// A running worker and what its source saw.
+/// A running worker and the events of its source.
 pub(crate) struct Worker {
     stop: Option<oneshot::Sender<()>>,
     handle: JoinHandle<()>,
@@ -86,7 +86,7 @@ where
 }
 
 impl Worker {
-    /// The next settlement.
+    /// Waits for the next settlement.
     pub(crate) async fn settled(&mut self) -> (Outcome, Settled) {
         loop {
             if let SourceEvent::Settled { outcome, settled, .. } = self.event().await {
@@ -116,7 +116,7 @@ impl Worker {
     }
 }
 
-/// Counts what ran.
+/// Counts how often each kind ran.
 #[derive(Clone, Default)]
 struct Runs(Arc<Mutex<HashMap<String, usize>>>);
 
@@ -202,13 +202,13 @@ pub(crate) async fn a_blocked_thread_keeps_its_lease(stage: &Stage) {
     let mut worker = start(stage, config, move |leased| {
         noted.note(&leased);
         async move {
-            // Both threads of this test's runtime stand still.
+            // Blocks both threads of this test's runtime.
             std::thread::sleep(SHORT * 3);
             assert!(leased.lease.valid());
             Ok(Outcome::Done)
         }
     });
-    // Somebody else looks for lost leases all the while, in a runtime that is not blocked.
+    // Meanwhile another process rescues leases, in a runtime that is not blocked.
     let shared = Arc::clone(&stage.backend);
     let (stop, stopped) = oneshot::channel::<()>();
     let rescuer = std::thread::spawn(move || {
@@ -247,7 +247,7 @@ pub(crate) async fn a_panic_is_a_failed_attempt(stage: &Stage) {
     worker.stop().await;
 }
 
-/// A handler that runs until it is let go, and says when it starts.
+/// A handler that reports its start and runs until it is released.
 fn gated() -> (mpsc::UnboundedReceiver<LeasedJob>, Arc<tokio::sync::Semaphore>, Handler) {
     let (started, starts) = mpsc::unbounded_channel();
     let gate = Arc::new(tokio::sync::Semaphore::new(0));
@@ -339,7 +339,7 @@ pub(crate) async fn a_cancelled_job_hears_of_it(stage: &Stage) {
 pub(crate) async fn a_lost_lease_stops_its_job(stage: &Stage) {
     let (started, mut starts) = mpsc::unbounded_channel();
     let lease = SHORT;
-    // It looks for lost leases itself in these tests; this one must not.
+    // The workers of these tests rescue leases themselves; this one must not.
     let quiet = SourceConfig { lease, rescue_interval: Duration::from_secs(600), ..config("worker") };
     let quiet = SourceConfig { concurrency: 1, ..quiet };
     let mut worker = start(stage, quiet, move |leased| {
@@ -353,7 +353,7 @@ pub(crate) async fn a_lost_lease_stops_its_job(stage: &Stage) {
     });
     stage.backend.push(&[NewJob { max_attempts: 1, ..job("job") }]).await.expect("a push");
     let running = starts.recv().await.expect("a start");
-    // As if the worker had been silent for too long and the job had been settled without it.
+    // As if the worker's lease had run out and the job had been settled by another one.
     stage.hooks.outdo(running.job.id).await;
     assert_eq!(worker.event().await, SourceEvent::LeaseLost(running.lease.claim()));
     assert_eq!(worker.settled().await, (Outcome::Done, Settled::Stale));
@@ -365,7 +365,7 @@ pub(crate) async fn a_push_wakes_an_idle_worker(stage: &Stage) {
     let mut worker = start(stage, far, |_| async { Ok(Outcome::Done) });
     for round in 0..5 {
         let pushed = Instant::now();
-        // The second time round it is due a little later, and nobody wakes it for that.
+        // In every second round it is due a little later, and no wake-up comes for it.
         let delay = Duration::from_millis(if round % 2 == 0 { 0 } else { 150 });
         stage.backend.push(&[NewJob { delay, ..job("job") }]).await.expect("a push");
         assert_eq!(worker.settled().await.1, Settled::Applied(Next::Gone));
@@ -383,7 +383,7 @@ pub(crate) async fn low_priority_starts_within_its_bound(stage: &Stage) {
         noted.note(&leased);
         let backend = Arc::clone(&backend);
         async move {
-            // Urgent work never ends.
+            // There is always urgent work.
             if leased.job.kind == "urgent" {
                 let urgent = NewJob { priority: Priority::Critical, ..job("urgent") };
                 backend.push(&[urgent]).await?;
@@ -456,9 +456,9 @@ pub(crate) async fn a_settlement_can_be_held_up(stage: &Stage) {
     // The handler has ended and the store does not know: the lease is kept.
     tokio::time::sleep(SHORT * 2).await;
     assert_eq!(stage.backend.rescue().await.expect("a rescue"), []);
-    // A crash right here.
+    // The worker crashes here.
     worker.handle.abort();
-    // By whomever: the worker looks for lost leases itself until all of it is gone.
+    // The worker rescues leases itself until all of it has ended.
     eventually("the rescue", || async {
         stage.backend.rescue().await.expect("a rescue");
         let stored = stage.backend.get(settlement.lease.id).await.expect("a look").expect("the job");

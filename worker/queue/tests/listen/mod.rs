@@ -1,4 +1,4 @@
-//! What one process hears of another: two queues over two pools. Looks by themselves are too far apart to be of help.
+//! Tests of notices between processes: two queues over two pools. Polls are too rare to matter here.
 
 use std::{sync::Arc, time::Duration};
 
@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const CHANNEL: &str =
     "SELECT 'syncline_jobs_' || relnamespace::text FROM pg_class WHERE oid = to_regclass('jobs')";
 
-/// A process beside the stage's: its queue, what it hears, and its ears, which close with it.
+/// A process beside the stage's: its queue, its hints, and its listener, which ends with it.
 struct Neighbour {
     queue: SqlBackend,
     wakeups: watch::Receiver<u64>,
@@ -59,7 +59,7 @@ async fn neighbour(stage: &Stage) -> Neighbour {
     let listening = queue.clone();
     let ears = tokio::spawn(async move { listening.listen("work").await });
     let mut neighbour = Neighbour { queue, wakeups, cancellations, ears };
-    // Once it listens it looks at everything.
+    // A new listener looks for everything once.
     neighbour.hears_of_work().await;
     changed(&mut neighbour.cancellations).await;
     neighbour
@@ -75,14 +75,14 @@ impl Neighbour {
         changed(&mut self.wakeups).await;
     }
 
-    /// A job of the stage that runs, of which everything is heard already.
+    /// Starts a job of the stage, and waits for its notices.
     async fn running(&mut self, stage: &Stage) -> Uuid {
         stage.backend.push(&[job("running")]).await.expect("a push");
         self.hears_of_work().await;
         claim_one(&*stage.backend).await.id
     }
 
-    /// Notices come in the order of their commits: when the running job's stop is here, so is all that was said before.
+    /// Notices come in the order of their commits: when the running job's stop arrives, all earlier ones have arrived.
     async fn hears_nothing_before_its_stop(&mut self, stage: &Stage, running: Uuid) {
         assert_eq!(stage.backend.cancel(running).await.expect("a cancel"), Cancelled::Requested);
         changed(&mut self.cancellations).await;
@@ -126,7 +126,7 @@ async fn whatever_makes_work_due_wakes_the_neighbour() {
     assert!(backend.replay(taken.id).await.expect("a replay"));
     other.hears_of_work().await;
 
-    // The end of a job with a key lets the next of that key begin.
+    // The end of a job with a key lets the next one of that key begin.
     let taken = claim_one(backend).await;
     settle(backend, &taken, Outcome::Done).await;
     other.hears_of_work().await;
@@ -145,7 +145,7 @@ async fn a_push_is_heard_with_its_commit_and_never_without() {
     let tx = stage.db.begin().await.expect("a transaction");
     stage.sql.push_in(&tx, &[job("kept")]).await.expect("a push");
     tx.commit().await.expect("a commit");
-    // The one before was a moment ago, so this one may have been left unsaid until now.
+    // The previous notice was sent a moment ago, so this one may have been left out until now.
     stage.sql.wake();
     other.hears_of_work().await;
 }
@@ -224,7 +224,7 @@ async fn a_listener_outlives_its_connection() {
         let cut = sqlx::query(cut).fetch_all(pool(&stage)).await.expect("the server");
         assert_eq!(cut.len(), 1, "one connection listens");
         assert!(cut[0].get::<bool, _>("cut"));
-        // What came while nobody listened is looked at as soon as somebody does.
+        // Jobs that came while nothing listened are found as soon as a listener starts.
         other.hears_of_work().await;
         stage.backend.push(&[job("heard")]).await.expect("a push");
         other.hears_of_work().await;
@@ -236,7 +236,7 @@ async fn one_s_own_notices_are_passed_over() {
     let stage = postgres().await;
     let mut other = neighbour(&stage).await;
     let running = other.running(&stage).await;
-    // Pushed through a connection of its own: its workers are told by whoever commits.
+    // Pushed through another connection: after the commit the caller wakes this process's workers itself.
     let db = beside(&stage, "public").await;
     other.queue.push_in(&db, &[job("its own")]).await.expect("a push");
     other.hears_nothing_before_its_stop(&stage, running).await;

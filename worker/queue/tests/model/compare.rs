@@ -1,4 +1,4 @@
-//! Where the store's answers and jobs must be those of the reference.
+//! Compares the store's answers and jobs with those of the reference.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -24,14 +24,14 @@ pub(crate) fn as_expected(job: &NewJob, pushed: Pushed, expected: &Expected) -> 
     }
 }
 
-/// `None`: stale. Reasons are the store's own words, and a delay is long or nothing.
+/// `None`: stale. The store chooses the reasons, and a delay is long or zero.
 pub(crate) fn compare_next(what: &str, settled: &Settled, expected: Option<&Next>) -> Agreed {
     let agree = match (settled, expected) {
         (Settled::Stale, None) => true,
         (Settled::Applied(Next::Gone), Some(Next::Gone)) => true,
         (Settled::Applied(Next::Dead { reason }), Some(Next::Dead { .. })) => !reason.is_empty(),
         (Settled::Applied(Next::Waiting { delay }), Some(Next::Waiting { delay: expected })) => {
-            // What was given back has been due for a while, or says nothing.
+            // A job that was given back has been due for a while, or has no delay.
             delay.abs_diff(*expected) < Duration::from_secs(60)
         }
         _ => false,
@@ -43,14 +43,14 @@ pub(crate) fn compare_next(what: &str, settled: &Settled, expected: Option<&Next
     }
 }
 
-/// Takes what the store gave, if it may have.
+/// Applies a claim of the store, if the reference allows it.
 pub(crate) fn compare_claim(reference: &mut Reference, request: &ClaimRequest, claimed: &Claimed) -> Agreed {
     let by_age = request.overdue_by.is_some();
     let asked = |job: &Modelled| {
         let key = job.new.concurrency.as_ref().map(|concurrency| &concurrency.key);
         request.concurrency_key.is_none() || request.concurrency_key.as_ref() == key
     };
-    // What has no key and a certain place must come in order, and nothing of it may be passed over.
+    // Jobs without a key and with a certain place must come in order, and none may be skipped.
     let certain =
         |job: &Modelled| job.new.concurrency.is_none() && job.new.order_key.is_none() && !job.anywhere;
     let before: BTreeMap<Uuid, Modelled> = reference
@@ -62,8 +62,9 @@ pub(crate) fn compare_claim(reference: &mut Reference, request: &ClaimRequest, c
     if claimed.jobs.len() > request.limit {
         return Err(format!("{} jobs claimed, {} asked for", claimed.jobs.len(), request.limit));
     }
-    // They are given by priority, and were taken in the order that was asked for. Nothing is said of jobs that came due
-    // together: they may have started in any order that their limits allow, and from the smallest on if there is one at all.
+    // Jobs are returned by priority, and were claimed in the requested order. The order of jobs that came due together
+    // is open: they may have started in any order that their limits allow, and from the smallest limit on if there is
+    // one at all.
     let mut taken: Vec<_> = claimed.jobs.iter().collect();
     if by_age {
         let limit = |job: &Modelled| job.new.concurrency.as_ref().map(|concurrency| concurrency.limit);
@@ -121,7 +122,7 @@ pub(crate) fn compare_claim(reference: &mut Reference, request: &ClaimRequest, c
     Ok(())
 }
 
-/// Every job, every count, every job that has left.
+/// Compares every job, every count, and every job that has left.
 pub(crate) async fn compare_state(trial: &Trial<'_>) -> Agreed {
     let mut stored = BTreeMap::new();
     for state in [State::Waiting, State::Running, State::Dead] {
@@ -182,7 +183,7 @@ fn compare_job(stored: &Job, job: &Modelled) -> Agreed {
     if job.state != State::Dead {
         same("the unique key", &stored.unique_key, &job.unique_key)?;
     }
-    // Whether an earlier attempt's is shown until there is a new one is not promised.
+    // A store may or may not show an earlier attempt's progress until there is a new one.
     if job.state == State::Running && job.progress.is_some() {
         same("the progress", &stored.progress, &job.progress)?;
     }

@@ -1,8 +1,8 @@
-//! Random sequences of operations, done to a store and to a small reference, with the answers and the jobs compared after
-//! each. What fails is shrunk to a short sequence, and its seed is kept in `seeds.txt` beside this file.
+//! Runs random sequences of operations on a store and on a small reference, and compares the answers and the jobs after
+//! each operation. A failing sequence is shrunk, and its seed is kept in `seeds.txt` beside this file.
 //!
-//! Time is taken out of it: leases end at once or long after the test, and so do delays. `MODEL_CASES` sets how many
-//! sequences are tried.
+//! Time plays no part: leases and delays end at once or long after the test. `MODEL_CASES` sets the number of
+//! sequences.
 
 #![allow(clippy::expect_used, reason = "in a test this is how to fail")]
 
@@ -31,7 +31,7 @@ use self::trial::Trial;
 const CASES: u32 = 40;
 static QUEUES: AtomicUsize = AtomicUsize::new(0);
 
-/// Compares a store with the reference; `forget` makes it forget queues that are no longer used, which would slow it down.
+/// Compares a store with the reference; `forget` makes the store forget unused queues, which would slow it down.
 fn check(runtime: &Runtime, backend: &dyn Backend, forget: impl Fn()) {
     let cases = std::env::var("MODEL_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(CASES);
     let config = Config {
@@ -46,7 +46,7 @@ fn check(runtime: &Runtime, backend: &dyn Backend, forget: impl Fn()) {
         let all = async {
             let mut trial = Trial::new(backend, queue);
             let outcome = trial.run(&steps).await;
-            // Whatever came of it, the next one finds nothing of this one.
+            // Also after a failure, so that the next sequence finds no jobs of this one.
             let emptied = trial.empty().await;
             outcome.and(emptied)
         };

@@ -1,4 +1,4 @@
-//! The queue's promises as the plainest program that keeps them: every job in one map, every question a look at all.
+//! The simplest program that fulfils the queue's contract: all jobs are in one map, and every query reads all of them.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -21,15 +21,15 @@ pub(crate) struct Modelled {
     pub(crate) payload: Value,
     pub(crate) state: State,
     pub(crate) due: Due,
-    /// Nothing is promised of its place in line among those that are due: its lease ran out.
+    /// Its place among due jobs is open, since its lease ran out.
     pub(crate) anywhere: bool,
     pub(crate) attempt: u32,
     pub(crate) token: i64,
-    /// Of a running one: its lease has run out.
+    /// For a running job: its lease has run out.
     pub(crate) expired: bool,
     pub(crate) cancel_requested: bool,
     pub(crate) unique_key: Option<String>,
-    /// It died while another job of its key waited; a store may have dropped its key then, or drop it at the replay.
+    /// It died while another job of its key waited; a store may drop its key then, or at the replay.
     pub(crate) key_unsure: bool,
     pub(crate) failures: usize,
     pub(crate) progress: Option<Value>,
@@ -38,7 +38,7 @@ pub(crate) struct Modelled {
 /// How a job went that has left.
 #[derive(Debug, Clone)]
 pub(crate) struct Left {
-    /// It is looked up for as long as the test lasts.
+    /// It can be looked up until the end of the test.
     pub(crate) kept: bool,
     pub(crate) cancelled: bool,
     pub(crate) result: Option<Value>,
@@ -48,17 +48,17 @@ pub(crate) struct Left {
 pub(crate) struct Reference {
     pub(crate) jobs: BTreeMap<Uuid, Modelled>,
     pub(crate) left: HashMap<Uuid, Left>,
-    /// Who stands for others of a key for a long time.
+    /// The jobs that stand in for others of their key for a long time.
     pub(crate) stamps: HashMap<String, Uuid>,
     pub(crate) paused: bool,
 }
 
-/// What a push may answer.
+/// What a push may return.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Expected {
     New,
     Known,
-    /// One of these.
+    /// Any of these.
     Joined(Vec<Uuid>),
     Merged(Uuid),
 }
@@ -120,7 +120,7 @@ impl Reference {
         Expected::New
     }
 
-    /// May it start now?
+    /// True if the job may start now.
     pub(crate) fn eligible(&self, job: &Modelled) -> bool {
         if self.paused || job.state != State::Waiting || job.due == Due::Far {
             return false;
@@ -134,7 +134,7 @@ impl Reference {
                 return false;
             }
         }
-        // The oldest that is not over, and beside nobody.
+        // It is the oldest that is not over, and no other one runs.
         job.new.order_key.is_none()
             || !self.jobs.values().any(|other| {
                 other.new.order_key == job.new.order_key
@@ -143,7 +143,7 @@ impl Reference {
             })
     }
 
-    /// Where a job stands in line. By age nothing is promised of jobs that came due together.
+    /// The place of a job in line. By age the order of jobs that came due together is open.
     pub(crate) fn place(job: &Modelled, by_age: bool) -> (Priority, Due, Uuid) {
         if by_age {
             (Priority::Critical, job.due, Uuid::nil())
@@ -152,7 +152,7 @@ impl Reference {
         }
     }
 
-    /// A running job waits again. Another job of its key may wait by now, which keeps the key.
+    /// Makes a running job wait again. If another job of its key waits by now, that one keeps the key.
     pub(crate) fn wait(&mut self, id: Uuid, due: Option<Due>) {
         let twin = self.has_twin(id);
         let Some(job) = self.jobs.get_mut(&id) else { return };
@@ -177,7 +177,7 @@ impl Reference {
         }
     }
 
-    /// Does another job of its unique key wait?
+    /// True if another job of its unique key waits.
     pub(crate) fn has_twin(&self, id: Uuid) -> bool {
         let Some(key) = self.jobs.get(&id).and_then(|job| job.unique_key.as_ref()) else { return false };
         self.jobs.values().any(|other| {

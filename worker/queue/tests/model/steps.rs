@@ -1,14 +1,14 @@
-//! What can be done to a queue, as plain data that a generator makes and shrinks.
+//! The operations on a queue, as plain data that a generator creates and shrinks.
 
 use proptest::prelude::*;
 use syncline_queue::Priority;
 
-/// A job or a lease among those there are: the number modulo how many.
+/// Selects one of the existing jobs or leases: the number modulo their count.
 pub(crate) type Pick = usize;
 
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
-    /// Several jobs in one call, in the order of their ids or the other way round.
+    /// Several jobs in one call, in the order of their ids or in reverse.
     Push {
         jobs: Vec<Spec>,
         reversed: bool,
@@ -59,11 +59,11 @@ pub(crate) enum Rule {
 #[derive(Debug, Clone)]
 pub(crate) struct Claim {
     pub(crate) limit: usize,
-    /// The lease runs out as soon as it is given.
+    /// The lease runs out at once.
     pub(crate) ends_at_once: bool,
     /// Only of this concurrency key.
     pub(crate) key: Option<u8>,
-    /// Whatever is due, the oldest first.
+    /// All due jobs, the oldest first.
     pub(crate) overdue: bool,
 }
 

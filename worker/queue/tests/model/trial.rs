@@ -1,4 +1,4 @@
-//! One sequence of operations, done to the store and to the reference.
+//! One sequence of operations on the store and on the reference.
 
 use std::time::Duration;
 
@@ -18,21 +18,21 @@ use super::{
 /// Longer than any test.
 pub(crate) const LONG: Duration = Duration::from_secs(6 * 60 * 60);
 
-/// A disagreement, in words.
+/// An error describes a disagreement.
 pub(crate) type Agreed<T = ()> = Result<T, String>;
 
 pub(crate) struct Trial<'a> {
     pub(crate) backend: &'a dyn Backend,
     pub(crate) queue: String,
     pub(crate) reference: Reference,
-    /// All claims so far, the newest of a job and those before.
+    /// All claims so far, both the newest ones of their jobs and earlier ones.
     leases: Vec<LeaseRef>,
-    /// All jobs so far, those that have left too.
+    /// All jobs so far, including those that have left.
     pub(crate) ids: Vec<Uuid>,
     step: usize,
 }
 
-/// An error of the store is a disagreement: nothing here can fail.
+/// Turns an error of the store into a disagreement, as no call may fail here.
 pub(crate) fn told<T>(what: &str, answer: Result<T, syncline_queue::Error>) -> Agreed<T> {
     answer.map_err(|error| format!("{what} failed: {error}: {:?}", std::error::Error::source(&error)))
 }
@@ -55,7 +55,7 @@ impl<'a> Trial<'a> {
             self.step = at;
             let done = self.act(step).await;
             done.map_err(|error| format!("step {at}, {step:?}: {error}"))?;
-            // Every step has a time of its own, also by a clock of milliseconds.
+            // Gives every step its own time, even by a clock of milliseconds.
             tokio::time::sleep(Duration::from_millis(2)).await;
             let compared = compare_state(self).await;
             compared.map_err(|error| format!("after step {at}, {step:?}: {error}"))?;
@@ -106,7 +106,7 @@ impl<'a> Trial<'a> {
             max_attempts: spec.max_attempts,
             retry: RetryPolicy { base: Duration::ZERO, cap: Duration::ZERO },
             unique: spec.unique.map(|(key, its)| {
-                // Nothing is promised of two lengths under one key.
+                // The result of two lengths under one key is open.
                 let family = if its == Rule::ForNothing { "n" } else { "u" };
                 Unique { key: format!("{family}{key}"), rule: rule(its) }
             }),
@@ -135,7 +135,7 @@ impl<'a> Trial<'a> {
         }
         for ((job, pushed), mut expects) in jobs.iter().zip(pushed).zip(expected) {
             if let Expected::Joined(winners) = &mut expects {
-                // A job of the same call may be named as well: it stands for this one once the call is over.
+                // The winner may be a job of the same call: it stands in for this one after the call.
                 let key = |job: &NewJob| job.unique.as_ref().map(|unique| unique.key.clone());
                 winners.extend(jobs.iter().filter(|other| key(other) == key(job)).map(|other| other.id));
                 winners.retain(|winner| *winner != job.id);
@@ -171,14 +171,14 @@ impl<'a> Trial<'a> {
         Ok(())
     }
 
-    /// Is it the newest claim of a job that runs?
+    /// True if it is the newest claim of a running job.
     fn holds(&self, lease: LeaseRef) -> bool {
         let job = self.reference.jobs.get(&lease.id);
         job.is_some_and(|job| job.state == State::Running && job.token == lease.token)
     }
 
-    /// Claims for one call: each once, and of those that hold no two jobs of one unique key, as a store may choose which
-    /// of two keeps it.
+    /// Chooses claims for one call: each once, and among the valid ones no two jobs of one unique key, as a store may
+    /// choose which of the two keeps it.
     fn choose(&self, picks: impl Iterator<Item = Pick>) -> Vec<(usize, LeaseRef)> {
         let mut chosen: Vec<(usize, LeaseRef)> = Vec::new();
         for (at, pick) in picks.enumerate() {
@@ -209,11 +209,11 @@ impl<'a> Trial<'a> {
         Ok(())
     }
 
-    /// Ends a running job in the reference, and says where it should stand then.
+    /// Ends a running job in the reference, and returns its expected state.
     fn end(&mut self, id: Uuid, end: End, settled: &Settled) -> Option<Next> {
         let job = self.reference.jobs.get_mut(&id)?;
         let last = job.attempt >= job.new.max_attempts;
-        // Asked to stop at its last attempt it may be taken for dead or for stopped.
+        // A job asked to stop at its last attempt may become dead or stop.
         let stops = job.cancel_requested && !(last && matches!(settled, Settled::Applied(Next::Dead { .. })));
         let (due, delay) = match end {
             End::RetryLater | End::SnoozeLong => (Due::Far, LONG),
@@ -309,7 +309,7 @@ impl<'a> Trial<'a> {
             if some.is_empty() {
                 break;
             }
-            // Other tests' jobs are in the same store.
+            // The store also has jobs of other tests.
             rescued.extend(some.into_iter().filter(|one| self.ids.contains(&one.id)));
         }
         let expired = self.reference.jobs.values().filter(|job| job.state == State::Running && job.expired);
@@ -318,7 +318,7 @@ impl<'a> Trial<'a> {
         expected.sort();
         found.sort();
         same("rescued", found, expected)?;
-        // Of two that have one unique key the store may choose which keeps it.
+        // Of two jobs with one unique key the store may choose which keeps it.
         let mut order = Vec::new();
         for one in rescued {
             let stored = told("get", self.backend.get(one.id).await)?;
@@ -393,7 +393,7 @@ impl<'a> Trial<'a> {
         Ok(())
     }
 
-    /// Takes everything out, and looks whether nothing is left and every key is free again.
+    /// Removes all jobs, and checks that nothing is left and every key is free again.
     pub(crate) async fn empty(&mut self) -> Agreed {
         told("resume", self.backend.resume(&self.queue).await)?;
         for id in &self.ids {
@@ -433,7 +433,7 @@ impl<'a> Trial<'a> {
     }
 }
 
-/// One of them, if there are any.
+/// Returns one of the items, if there are any.
 fn nth<T: Copy>(of: &[T], pick: Pick) -> Option<T> {
     of.get(pick.checked_rem(of.len())?).copied()
 }

@@ -1,4 +1,4 @@
-//! Keys that somebody else wrote to.
+//! Tests of keys that another program wrote to.
 
 use redis::{Cmd, aio::MultiplexedConnection};
 use syncline_queue::{Backend, Error, JobQuery, Outcome, Settled, State};
@@ -40,7 +40,7 @@ async fn a_key_of_the_wrong_type_is_named() {
         };
         let Error::Refused(cause) = &error else { panic!("{name}: {error:?}") };
         assert!(cause.to_string().contains(&key), "{cause}");
-        // Once it is gone, all is well.
+        // Without the key, all calls work again.
         run(&mut raw, &[b"DEL", key.as_bytes()]).await;
         backend.push(&[job("job")]).await.expect("a push");
         assert!(!claim(&backend, 9).await.is_empty());

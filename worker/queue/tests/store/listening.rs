@@ -1,4 +1,4 @@
-//! What one process hears of another, and what it costs to listen.
+//! Tests of notices between processes, and of the cost of listening.
 
 use std::{sync::Arc, time::Duration};
 
@@ -39,7 +39,7 @@ async fn neighbour(stage: &Stage) -> (Arc<dyn Backend>, Ears) {
     let other = stage.hooks.another(None).await;
     let mut wakeups = other.wakeups();
     let ears = listen(&other);
-    // Once it listens it looks at everything.
+    // A new listener looks for everything once.
     changed(&mut wakeups).await;
     (other, ears)
 }
@@ -74,7 +74,7 @@ async fn an_idle_worker_starts_what_another_process_pushed_and_stops_what_it_can
     worker.stop().await;
 }
 
-/// Who takes the token and has nobody to do the work hands it on.
+/// A process that takes the token but has no free worker hands it on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_without_a_free_worker_hands_the_token_on() {
     let stage = redis().await;
@@ -110,7 +110,7 @@ async fn an_idle_worker_and_its_listener_send_few_commands() {
     tokio::time::sleep(Duration::from_millis(500)).await;
     let before = commands(&server);
     tokio::time::sleep(Duration::from_secs(5)).await;
-    // Those that scripts send count as well.
+    // Commands sent by scripts count as well.
     let each = (commands(&server) - before) / 5;
     println!("{each} commands per second");
     assert!(each <= 30, "{each} commands per second");

@@ -1,4 +1,4 @@
-//! What is particular to the queue in Redis.
+//! Tests of the Redis store only.
 
 mod broken;
 mod listening;

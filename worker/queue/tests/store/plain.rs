@@ -1,4 +1,4 @@
-//! What jobs cost, and what is computed inside the store.
+//! Tests of the memory that jobs take, and of computations inside the store.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ async fn a_waiting_job_takes_no_more_than_400_bytes() {
     let payload = json!({ "text": "x".repeat(200 - r#"{"text":""}"#.len()) });
     assert_eq!(payload.to_string().len(), 200);
     let job = |_| NewJob { payload: payload.clone(), ..job("benchmark") };
-    // What the first job brings along, scripts for one, is not the job's.
+    // Scripts and other memory of the first job do not count.
     backend.push(&[job(0)]).await.expect("a push");
     let before = used_memory(&server);
     for _ in 0..JOBS / 1000 {
@@ -40,7 +40,7 @@ async fn a_waiting_job_takes_no_more_than_400_bytes() {
     assert!(each <= 400.0, "{each} bytes");
 }
 
-/// The script's doubling is that of retry.rs: of many draws none is above the bound, and some come near it.
+/// The script doubles delays as retry.rs does: no draw is above the bound, and some come near it.
 #[tokio::test]
 async fn the_store_doubles_delays_as_the_policy_does() {
     let stage = redis().await;
@@ -62,7 +62,7 @@ async fn the_store_doubles_delays_as_the_policy_does() {
                 longest = longest.max(delay);
                 stage.backend.cancel(one.id).await.expect("a cancel");
             }
-            // That all of 24 draws lie in the lower half happens once in sixteen million.
+            // All of 24 draws are in the lower half once in sixteen million runs.
             assert!(longest >= bound / 2, "{longest:?} of {bound:?} after attempt {attempt} of {retry:?}");
         }
     }
@@ -75,7 +75,7 @@ async fn a_lease_finds_its_queue_among_several() {
     let jobs: Vec<_> =
         queues.iter().map(|queue| NewJob { queue: (*queue).to_owned(), ..job("job") }).collect();
     stage.backend.push(&jobs).await.expect("a push");
-    // A process that has seen none of them.
+    // This process has seen none of the queues.
     let other = stage.hooks.another(None).await;
     for (at, queue) in queues.iter().enumerate() {
         let asked = ClaimRequest { queue: (*queue).to_owned(), ..request(1, LEASE) };
@@ -112,7 +112,7 @@ async fn pages_go_through_all_places_once() {
     }
 }
 
-/// A cancelled job leaves its place in line to be passed over; the same id again stands there once.
+/// A cancelled job leaves a mark in the line that is skipped; the same id pushed again is in line once.
 #[tokio::test]
 async fn a_cancelled_job_can_come_again() {
     let stage = redis().await;

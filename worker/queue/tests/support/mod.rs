@@ -1,4 +1,4 @@
-//! What a test of a promise gets: a queue of its own over some store, and ways to do to the store what no call does.
+//! The setup of a contract test: a queue over some store, and changes to the store that no call makes.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 #[cfg(feature = "redis")]
@@ -12,27 +12,28 @@ use async_trait::async_trait;
 use syncline_queue::Backend;
 use uuid::Uuid;
 
-/// The queue that tests work on.
+/// The queue that tests use.
 pub(crate) const QUEUE: &str = "work";
 
-/// What only the store itself can do. Each store has its own way.
+/// Changes that only the store itself can make, in each store's own way.
 #[async_trait]
 pub(crate) trait Hooks: fmt::Debug + Send + Sync {
-    /// Whatever waits for its time is due now, in every queue of the store.
+    /// Makes all delayed jobs due now, in every queue of the store.
     async fn make_due(&self);
 
-    /// A running job is dead, and its claim is stale: as if its worker had been silent for too long, another had taken
-    /// it, and that had given it up.
+    /// Makes a running job dead and its claim stale, as if its lease had run out, another worker had claimed it, and
+    /// that one had given it up.
     async fn outdo(&self, id: Uuid);
 
-    /// The stored payload of a waiting job can no longer be read. False: this store keeps nothing that cannot be read.
+    /// Makes the stored payload of a waiting job unreadable. Returns false if this store cannot contain unreadable
+    /// payloads.
     async fn spoil(&self, id: Uuid) -> bool;
 
-    /// The same store as another process has it; a queue takes no more than so many waiting jobs from it.
+    /// Opens the same store as another process would; its queues take at most `limit` waiting jobs.
     async fn another(&self, limit: Option<u64>) -> Arc<dyn Backend>;
 }
 
-/// A queue of its own for one test, with whatever must live as long.
+/// The queue of one test, with all that must live as long.
 #[derive(Debug)]
 pub(crate) struct Stage {
     pub(crate) backend: Arc<dyn Backend>,

@@ -1,4 +1,4 @@
-//! Queues in Redis for the tests: a server that a binary's tests share, each with a prefix of its own.
+//! Queues in Redis for the tests: the tests of a binary share a server, each with its own prefix.
 
 use std::sync::{
     Arc,
@@ -15,14 +15,14 @@ use super::{Hooks, QUEUE, Stage};
 
 static STAGES: AtomicU32 = AtomicU32::new(0);
 
-/// A queue with keys of its own on this binary's server.
+/// Creates a queue with its own keys on this binary's server.
 pub(crate) async fn redis() -> Stage {
     let url =
         tokio::task::spawn_blocking(servers::shared_url).await.expect("a thread").expect("a Redis server");
     on(&url, ()).await
 }
 
-/// One on this server.
+/// Creates a queue on this server.
 pub(crate) async fn on(url: &str, guard: impl std::any::Any + Send + Sync) -> Stage {
     let hooks = RedisHooks { url: url.to_owned(), prefix: prefix() };
     Stage::new(backend(url, &hooks.prefix, Some(100_000)), hooks, guard)
@@ -37,7 +37,7 @@ pub(crate) fn backend(url: &str, prefix: &str, limit: Option<u64>) -> RedisBacke
     RedisBackend::new(url, config).expect("a URL")
 }
 
-/// What only the store itself can do, done to its keys.
+/// Makes the changes in the store's keys.
 #[derive(Debug)]
 pub(crate) struct RedisHooks {
     url: String,
@@ -118,7 +118,7 @@ impl Hooks for RedisHooks {
     }
 }
 
-/// A queue with keys of its own on this binary's cluster.
+/// Creates a queue with its own keys on this binary's cluster.
 pub(crate) async fn cluster() -> Stage {
     static SHARED: tokio::sync::OnceCell<servers::Cluster> = tokio::sync::OnceCell::const_new();
     let start = || async { tokio::task::spawn_blocking(servers::Cluster::start).await.expect("a thread") };

@@ -1,4 +1,4 @@
-//! Databases for the tests: a file for SQLite, a server of our own for PostgreSQL.
+//! Databases for the tests: a file for SQLite, a server of the test binary for PostgreSQL.
 
 use std::{any::Any, ops::Deref, sync::Arc, time::Duration};
 
@@ -59,7 +59,7 @@ impl Hooks for SqlHooks {
     }
 
     async fn spoil(&self, id: Uuid) -> bool {
-        // PostgreSQL's own type refuses what is no JSON.
+        // The JSON type of PostgreSQL refuses invalid JSON.
         let can = self.0.get_database_backend() == DbBackend::Sqlite;
         if can {
             self.run("UPDATE jobs SET payload = '{\"cut' WHERE id = $1", [id.into()]).await;
@@ -93,7 +93,7 @@ pub(crate) fn options(url: String) -> ConnectOptions {
     options
 }
 
-/// A SQLite file in a temporary folder, with the real schema.
+/// Creates a SQLite file in a temporary folder, with the real schema.
 pub(crate) async fn sqlite() -> SqlStage {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let url = format!("sqlite://{}?mode=rwc", folder.path().join("queue.db").display());
@@ -102,7 +102,7 @@ pub(crate) async fn sqlite() -> SqlStage {
     SqlStage::new(db, folder)
 }
 
-/// A database of its own on this binary's PostgreSQL server, with the real schema.
+/// Creates a database on this binary's PostgreSQL server, with the real schema.
 pub(crate) async fn postgres() -> SqlStage {
     let database = postgres::Database::prepared(async |url| {
         let db = Database::connect(options(url)).await.expect("the server");

@@ -1,4 +1,4 @@
-//! Pushes within a transaction of the caller's, which only a SQL store can offer.
+//! Tests of pushes within the caller's transaction, which only a SQL store supports.
 
 use sea_orm::TransactionTrait;
 use syncline_queue::{NewJob, Pushed, Unique, UniqueRule};
@@ -8,7 +8,7 @@ use crate::{
     support::sql::SqlStage,
 };
 
-/// Runs these tests against the stages that a function makes.
+/// Runs these tests against stages made by a function.
 macro_rules! transactions {
     ($make:path: $($name:ident),+ $(,)?) => {
         $(
@@ -32,7 +32,7 @@ pub(crate) async fn a_push_may_share_a_transaction(stage: &SqlStage) {
     assert_eq!(kinds(&claim(&*stage.backend, 9).await), ["kept"]);
 }
 
-/// A merge and a window of uniqueness are part of it as well.
+/// A merge and a unique window are part of the transaction too.
 pub(crate) async fn what_a_shared_push_wrote_goes_with_its_transaction(stage: &SqlStage) {
     let with = |key: &str, rule: UniqueRule| Some(Unique { key: key.to_owned(), rule });
     let merging = |kind: &str| NewJob { unique: with("link", UniqueRule::Coalesce), ..job(kind) };

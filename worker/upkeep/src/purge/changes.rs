@@ -1,9 +1,9 @@
-//! Changes: of each link the oldest, in the order of its chain, with a checkpoint where the rest begins.
+//! Purges changes: the oldest of each link, in the order of its chain, with a checkpoint where the rest begins.
 //!
-//! What goes is always a chain's beginning: a change that stays keeps all behind it. It stays while it is its link's
-//! newest settled one, from which the next change's place and hash follow; while its link has an intent or a conflict
-//! open; and where it is the delete that made its link a tombstone, which says when and why the item is gone. The row of
-//! the tombstone itself, which keeps the item from coming back, is no business of retention at all.
+//! Only the beginning of a chain is removed: a change that stays keeps all later ones. A change stays while it is the
+//! newest one of its link with a verdict, since the next change's number and hash follow from it; while its link has an
+//! open intent or conflict; and if it is the delete that made its link a tombstone, since it shows when and why the
+//! item was deleted. The tombstone's own row, which keeps the item from coming back, is never purged by age.
 
 use std::{collections::HashMap, time::Instant};
 
@@ -23,19 +23,19 @@ struct Candidate {
     at: DateTime<Utc>,
 }
 
-/// What is to be known of a link whose changes are past their limit.
+/// The data of a link that has changes past their limit.
 #[derive(Debug, Clone, Default)]
 struct Facts {
-    /// Why none of its changes may go; `-` where they are not counted here.
+    /// Why none of its changes may be removed; `-` if they are not counted here.
     kept: Option<String>,
     tombstone: bool,
-    /// Its newest settled change.
+    /// The number of its newest change with a verdict.
     newest: Option<i64>,
-    /// The first one that has to stay, as far as the batch reaches.
+    /// The first change that must stay, up to the end of the batch.
     first_kept: Option<i64>,
 }
 
-/// How far a link's chain may go.
+/// The end of the removable part of a link's chain.
 #[derive(Debug, Clone)]
 struct Cut {
     link: i64,
@@ -78,7 +78,7 @@ impl Purge<'_> {
         Ok(())
     }
 
-    /// Up to where changes are past their limit: by age, or because so many newer ones are kept.
+    /// Returns the end of the changes past their limit, by age or by count, whichever is later.
     async fn changes_until(&self) -> Result<Option<(DateTime<Utc>, i64)>, DbErr> {
         let by_age = self.retention.changes.cutoff(self.now).map(|at| (at, i64::MIN));
         let by_count = match self.retention.changes_count {
@@ -113,7 +113,7 @@ impl Purge<'_> {
             .collect()
     }
 
-    /// The chain of a link is looked at no further than the batch reaches, so that a long one costs no more than its rows.
+    /// Reads a link's chain only up to the end of the batch, so that a long chain costs no more than the batch's rows.
     async fn facts(
         &self,
         batch: &[Candidate],
@@ -157,7 +157,7 @@ impl Purge<'_> {
         Ok(facts)
     }
 
-    /// Notes what stays and why; answers how far each link's chain may go.
+    /// Counts which changes stay and why; returns how far each link's chain may be removed.
     fn judge_changes(&mut self, batch: &[Candidate], facts: &HashMap<i64, Facts>) -> Vec<Cut> {
         let mut cuts: HashMap<i64, Cut> = HashMap::new();
         for change in batch {
@@ -185,8 +185,8 @@ impl Purge<'_> {
         cuts
     }
 
-    /// Removes the beginnings of chains and moves their checkpoints. Answers how many changes went. Two purges must not do
-    /// this at once: one could leave a checkpoint behind which the other's changes come back.
+    /// Removes the beginnings of chains and moves their checkpoints. Returns how many changes were removed. Two purges
+    /// must not do this at once: one could set a checkpoint that is followed by changes which the other removes.
     async fn cut(&self, tx: DatabaseTransaction, cuts: &[Cut]) -> Result<u64, DbErr> {
         let cuts = match tx.get_database_backend() {
             DbBackend::Postgres => free(&tx, cuts).await?,
@@ -213,7 +213,7 @@ impl Purge<'_> {
         Ok(u64::try_from(gone.values().sum::<i64>()).unwrap_or_default())
     }
 
-    /// Forward only: what another purge removed meanwhile stays removed.
+    /// Moves checkpoints forward only: what another purge removed meanwhile stays removed.
     async fn move_checkpoints(&self, tx: &DatabaseTransaction, cuts: &[(&Cut, i64)]) -> Result<(), DbErr> {
         for piece in pieces(cuts) {
             let sql = format!(
@@ -252,8 +252,8 @@ fn why_kept(change: &Candidate, facts: &Facts) -> Option<&'static str> {
     }
 }
 
-/// Those whose links nobody is giving another id: a first checkpoint refers to its link, and would wait for that. The
-/// next purge takes the others.
+/// Returns the cuts whose links can be locked at once. A first checkpoint refers to its link, and would wait for a
+/// transaction that changes the link's id. The next purge takes the others.
 async fn free(tx: &DatabaseTransaction, cuts: &[Cut]) -> Result<Vec<Cut>, DbErr> {
     let mut free = Vec::with_capacity(cuts.len());
     for piece in pieces(cuts) {

@@ -1,8 +1,8 @@
-//! Syncs that were deleted long ago, with all that hangs on them: children first, and the sync's own row last, so that one
-//! killed half-way is found again.
+//! Purges syncs that were deleted long ago, with all their rows: children first and the sync's own row last, so that
+//! the next purge finds a sync again if this one is killed.
 //!
-//! Their tombstones and open conflicts go too: those are about a sync that will never run again. What is still on its way
-//! holds a sync back: a run that is not over, or a write whose sender may still be at it.
+//! Tombstones and open conflicts are removed too, since the sync will never run again. Unfinished work keeps a sync: a
+//! run that is not over, or a write that its sender may still be making.
 
 use std::time::Instant;
 
@@ -11,14 +11,15 @@ use syncline_sql::{marks, pieces, statement};
 
 use super::{Kind, Purge};
 
-/// What hangs on a sync's links, by `link_id`. The ends of chains go first, so that what is left of one is whole.
+/// The tables with rows of links, by `link_id`. Chains are removed from the end, so that the rest of a chain stays
+/// whole.
 const OF_LINKS: [(&str, &str, &str); 4] = [
     ("status_history", "id", "id"),
     ("sync_changes", "id", "link_id, seq DESC"),
     ("sync_conflicts", "id", "id"),
     ("sync_change_checkpoints", "link_id", "link_id"),
 ];
-/// What hangs on a sync itself, by `sync_config_id`: few rows each.
+/// The tables with rows of syncs; few rows each.
 const OF_SYNCS: [&str; 3] = ["sync_cursors", "schedules", "sync_config_revisions"];
 
 impl Purge<'_> {
@@ -85,7 +86,7 @@ impl Purge<'_> {
         Ok(())
     }
 
-    /// Removes what a statement lists, batch by batch. False: stopped before the end.
+    /// Removes the rows that a query lists, batch by batch. Returns false if the purge was stopped before the end.
     async fn batches(&mut self, sync: i64, list: &str, part: Part) -> Result<bool, DbErr> {
         let mut last = i64::MIN;
         while self.goes_on() {
@@ -106,7 +107,7 @@ impl Purge<'_> {
         Ok(false)
     }
 
-    /// False: stopped before.
+    /// Returns false if the purge was stopped before.
     async fn remove_ids(&mut self, part: Part, ids: &[i64]) -> Result<bool, DbErr> {
         let Some(tx) = self.begin_alone().await? else { return Ok(false) };
         let began = Instant::now();
@@ -115,7 +116,7 @@ impl Purge<'_> {
             let marks = marks(piece.len());
             let values = || piece.iter().map(|id| Value::from(*id));
             if part == Part::Runs {
-                // Letters to a sync that is gone: replayed, they could only fail.
+                // Dead letters of a removed sync: a replay could only fail.
                 let letters = format!(
                     "DELETE FROM jobs WHERE state = 'dead' AND id IN (SELECT run_uid FROM sync_history WHERE id IN ({marks}))"
                 );
@@ -132,7 +133,7 @@ impl Purge<'_> {
         Ok(true)
     }
 
-    /// Removes what hangs on links. False: stopped before the end.
+    /// Removes the rows of links. Returns false if the purge was stopped before the end.
     async fn remove_of_links(&mut self, links: &[i64], size: usize) -> Result<bool, DbErr> {
         for (table, key, order) in OF_LINKS {
             for piece in pieces(links) {
@@ -162,7 +163,7 @@ impl Purge<'_> {
     }
 }
 
-/// What a deleted sync has many of.
+/// The kinds of rows of which a deleted sync has many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     Runs,

@@ -1,12 +1,13 @@
-//! Retention: old rows removed in small batches, and never one that something open needs.
+//! Retention: removes old rows in small batches, but no row that open work needs.
 //!
-//! Every kind is walked in the order of an index, from the oldest row to its limit, and each batch goes on where the one
-//! before it ended: a row that stays is looked at once. What a batch may remove is decided outside of the transaction
-//! that removes it. That is safe because nothing removable becomes needed again: open conflicts and intents name runs
-//! that are not over, and a change that has a settled one behind it is never a chain's end. So the transaction is short,
-//! nobody waits for it, and it waits for nobody: rows that another one holds are passed over.
+//! Every kind is read in the order of an index, from the oldest row to its limit, and each batch starts where the
+//! previous one ended, so a row that stays is read once. What a batch may remove is decided before the transaction that
+//! removes it. This is safe because a removable row never becomes needed again: open conflicts and intents name runs
+//! that are not over, and a change that is followed by one with a verdict is never the end of a chain. So the
+//! transaction is short and neither waits for locks nor makes others wait: rows that another transaction has locked are
+//! skipped.
 //!
-//! A purge that is killed leaves whole batches behind it; the next one goes on from there. Two at once share the work.
+//! A killed purge has removed whole batches; the next one continues. Two concurrent purges share the work.
 
 mod changes;
 mod deleted;
@@ -29,28 +30,28 @@ pub use retention::{Age, Count, NoAge, NoCount, Retention};
 use pace::Pace;
 use syncline_sql::{begin, statement};
 
-/// Who looks on while a purge works.
+/// Observes a purge.
 #[async_trait]
 pub trait Watch: Send + Sync {
-    /// Whether to go on. Asked before every batch.
+    /// Returns whether to go on. Called before every batch.
     fn may_go_on(&self) -> bool {
         true
     }
 
-    /// A batch is done.
+    /// Called after each batch.
     async fn progress(&self, _report: &Report) {}
 
-    /// A step is reached: `purge_removed` with rows removed and nothing committed, `purge_batch` after the commit.
+    /// Called at each step: `purge_removed` with rows removed and nothing committed, `purge_batch` after the commit.
     async fn reached(&self, _step: &'static str) {}
 }
 
-/// Nobody looks on.
+/// No observer.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unwatched;
 
 impl Watch for Unwatched {}
 
-/// A purge under way.
+/// A running purge.
 struct Purge<'a> {
     db: &'a DatabaseConnection,
     now: DateTime<Utc>,
@@ -61,8 +62,8 @@ struct Purge<'a> {
     report: Report,
 }
 
-/// Removes what is past its limit, or counts it where `dry_run` is set. Answers early, with `complete` false, when the
-/// watch says so. The audit log names `actor` for what went.
+/// Removes the rows past their limit, or counts them if `dry_run` is set. Returns early, with `complete` false, if
+/// `watch` stops it. The audit log names `actor` as the one who removed the rows.
 pub async fn purge(
     db: &DatabaseConnection,
     now: DateTime<Utc>,
@@ -100,14 +101,14 @@ impl Purge<'_> {
         self.db.get_database_backend()
     }
 
-    /// Whether to begin another batch.
+    /// True if another batch may begin.
     fn goes_on(&mut self) -> bool {
         self.report.complete &= self.watch.may_go_on();
         self.report.complete
     }
 
-    /// A batch has ended that removed so many rows, and its transaction took so long. One that removed nothing held nobody
-    /// up and says nothing about how many rows the next may take.
+    /// Rests after a batch that removed `gone` rows in a transaction of length `took`. A batch that removed nothing
+    /// delayed no other transaction, and does not show how many rows the next one may remove.
     async fn rest(&mut self, gone: u64, took: Duration) {
         if gone == 0 {
             return;
@@ -119,7 +120,8 @@ impl Purge<'_> {
         }
     }
 
-    /// A transaction while no other purge has one of these. None: stopped meanwhile. On SQLite every writer is alone.
+    /// Begins a transaction while no other purge has one. `None`: the purge was stopped meanwhile. On SQLite there is
+    /// only one writer anyway.
     async fn begin_alone(&mut self) -> Result<Option<DatabaseTransaction>, DbErr> {
         while self.goes_on() {
             let tx = begin(self.db).await?;
@@ -137,7 +139,8 @@ impl Purge<'_> {
         Ok(None)
     }
 
-    /// Since when a sync must be deleted for all of it to go; what belongs to such a sync is no other kind's business.
+    /// Returns the time before which a sync must be deleted to be purged completely; other kinds skip the rows of such
+    /// a sync.
     fn deleted_before(&self) -> DateTime<Utc> {
         self.retention.deleted_syncs.cutoff(self.now).unwrap_or(DateTime::UNIX_EPOCH)
     }

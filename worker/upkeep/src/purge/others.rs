@@ -1,4 +1,4 @@
-//! What goes by its age alone, or nearly.
+//! Purges the kinds for which age, or age and count, is nearly the only rule.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbErr, Value};
@@ -23,7 +23,7 @@ impl Purge<'_> {
         let keys = Sweep {
             kind: Kind::IdempotencyKeys,
             table: "idempotency_keys",
-            // They say themselves how long they are good for.
+            // Each key has its own expiry.
             walk: Walk::by_time("expires_at", self.now),
             ..Sweep::default()
         };
@@ -35,7 +35,7 @@ impl Purge<'_> {
         Ok(())
     }
 
-    /// Conflicts that were settled long ago.
+    /// Purges conflicts that were resolved long ago.
     async fn conflicts(&mut self, before: DateTime<Utc>) -> Result<(), DbErr> {
         let sweep = Sweep {
             kind: Kind::Conflicts,
@@ -49,7 +49,8 @@ impl Purge<'_> {
         self.sweep(sweep).await
     }
 
-    /// Stays that ended long ago. Whoever has to settle a conflict may want to see them.
+    /// Purges entries of the status history that ended long ago. Those of a link with an open conflict stay: they help
+    /// to resolve it.
     async fn status_history(&mut self, before: DateTime<Utc>) -> Result<(), DbErr> {
         let sweep = Sweep {
             kind: Kind::StatusHistory,
@@ -67,7 +68,8 @@ impl Purge<'_> {
         self.sweep(sweep).await
     }
 
-    /// Deliveries by age and by count. One that nobody dealt with yet is all there is of what the platform said.
+    /// Purges deliveries by age and by count. An unprocessed one stays, since it is the only record of the platform's
+    /// event.
     async fn deliveries(&mut self) -> Result<(), DbErr> {
         let by_age = self.retention.deliveries.cutoff(self.now).map(|at| (at, i64::MIN));
         let by_count = match self.retention.deliveries_count {
@@ -86,7 +88,7 @@ impl Purge<'_> {
         self.sweep(sweep).await
     }
 
-    /// Behind the newest row that is one too many when so many are kept; none where there are not that many.
+    /// Returns the end of the rows beyond the newest `count`; `None` if there are not that many.
     pub(super) async fn pushed_out(
         &self,
         table: &str,
@@ -100,7 +102,7 @@ impl Purge<'_> {
         row.map(|row| Ok((row.try_get("", "at")?, row.try_get::<i64>("", "id")? + 1))).transpose()
     }
 
-    /// Says in the audit log what went.
+    /// Writes the removed rows, by kind, to the audit log.
     pub(super) async fn note(&self) -> Result<(), DbErr> {
         if self.is_dry() || self.report.removed() == 0 {
             return Ok(());

@@ -1,18 +1,18 @@
-//! How many rows a batch takes, and how long to rest after it.
+//! Decides how many rows a batch takes, and how long to rest after it.
 
 use std::time::Duration;
 
-/// Batches are powers of two within these, so that the few statements of these sizes stay prepared.
+/// Batches are powers of two within these bounds, so that their few statements stay prepared.
 const SMALLEST: usize = 16;
 const LARGEST: usize = 1_024;
-/// A transaction that took longer is halved: it is what a writer may have to wait for.
+/// After a longer transaction the batch size is halved: a writer may have to wait that long.
 const LONG: Duration = Duration::from_millis(40);
-/// One that took less may be doubled.
+/// After a shorter one it may be doubled.
 const SHORT: Duration = Duration::from_millis(12);
-/// A dry run writes nothing, so its batches are only as small as memory asks for.
+/// A dry run writes nothing, so only memory limits its batches.
 const DRY: usize = 2_048;
 
-/// Batch sizes that follow how long the database takes for them.
+/// Adapts the batch size to the time that transactions take.
 #[derive(Debug, Clone)]
 pub(super) struct Pace {
     size: usize,
@@ -24,13 +24,13 @@ impl Pace {
         Pace { size: if dry { DRY } else { 256 }, dry }
     }
 
-    /// Rows to take next.
+    /// Returns the size of the next batch.
     pub(super) fn size(&self) -> usize {
         self.size
     }
 
-    /// Notes how long the transaction of a batch took, and answers how long to rest: as long as it took, so that at
-    /// least half of the database's time is left to others.
+    /// Notes the time of a batch's transaction, and returns how long to rest: equally long, so that other work gets at
+    /// least half of the database's time.
     pub(super) fn took(&mut self, time: Duration) -> Duration {
         if self.dry {
             return Duration::ZERO;

@@ -1,10 +1,10 @@
-//! What a purge removed, or would, and what it left and why.
+//! Reports what a purge removed or would remove, and what it left and why.
 
 use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-/// What is purged, in the order in which it is.
+/// The kinds of rows, in the order of their purge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(
@@ -24,7 +24,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All of them, in order.
+    /// All kinds, in order.
     pub const ALL: [Kind; 9] = [
         Kind::DeletedSyncs,
         Kind::OfDeletedSyncs,
@@ -37,7 +37,7 @@ impl Kind {
         Kind::AuditLog,
     ];
 
-    /// The name for people.
+    /// Returns the name for display.
     pub const fn as_str(self) -> &'static str {
         match self {
             Kind::DeletedSyncs => "deleted syncs",
@@ -53,23 +53,23 @@ impl Kind {
     }
 }
 
-/// What became of the rows of one kind that are past their limit.
+/// The counts of rows of one kind that are past their limit.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Tally {
-    /// Gone; in a dry run, those that would go.
+    /// Rows removed; in a dry run, rows that would be.
     pub removed: u64,
-    /// Left, by reason.
+    /// Rows left, by reason.
     pub kept: BTreeMap<&'static str, u64>,
 }
 
 /// What a purge did, or would do.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// Whether nothing was touched.
+    /// True if nothing was changed.
     pub dry_run: bool,
-    /// Whether it looked at everything, and was not stopped before.
+    /// True if the purge read all rows and was not stopped.
     pub complete: bool,
-    /// By kind; for programs a list, in order.
+    /// By kind; serialized as a list, in order.
     #[serde(serialize_with = "listed")]
     pub kinds: BTreeMap<Kind, Tally>,
 }
@@ -85,7 +85,7 @@ fn listed<S: Serializer>(kinds: &BTreeMap<Kind, Tally>, to: S) -> Result<S::Ok, 
 }
 
 impl Report {
-    /// Rows removed, of all kinds.
+    /// Returns the number of removed rows of all kinds.
     pub fn removed(&self) -> u64 {
         self.kinds.values().map(|tally| tally.removed).sum()
     }

@@ -1,4 +1,4 @@
-//! How long things are kept.
+//! Settings for how long rows are kept.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -6,35 +6,34 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 const DAY: u64 = 86_400;
 
-/// How long a thing is kept: so many of a unit, or for ever.
+/// How long a thing is kept: a duration, or for ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Age {
-    /// It is never purged for its age.
+    /// Never purged by age.
     Forever,
-    /// It may go once it is so many seconds old.
+    /// Purged once it is this many seconds old.
     Seconds(u64),
 }
 
 const UNITS: [(char, u64); 5] = [('w', 7 * DAY), ('d', DAY), ('h', 3_600), ('m', 60), ('s', 1)];
 
 impl Age {
-    /// So many days.
     pub const fn days(days: u64) -> Age {
         Age::Seconds(days * DAY)
     }
 
-    /// What is older than this may go; none where nothing may.
+    /// Returns the time before which things may be removed; `None` if none may.
     pub fn cutoff(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         match self {
             Age::Forever => None,
-            // What is older than computers is as good as for ever, and databases disagree on such dates.
+            // A cutoff before 1970 counts as for ever; databases disagree on such dates.
             Age::Seconds(seconds) => now
                 .checked_sub_signed(TimeDelta::try_seconds(i64::try_from(seconds).ok()?)?)
                 .filter(|cutoff| *cutoff > DateTime::UNIX_EPOCH),
         }
     }
 
-    /// As a length of time; none for ever.
+    /// Returns the duration; `None` for ever.
     pub fn length(self) -> Option<Duration> {
         match self {
             Age::Forever => None,
@@ -48,7 +47,7 @@ impl fmt::Display for Age {
         match self {
             Age::Forever => f.write_str("forever"),
             Age::Seconds(seconds) => {
-                // Days rather than weeks: nobody thinks of a year as 52 weeks and a day.
+                // Days rather than weeks: a year as 52 weeks and a day would be hard to read.
                 let fits = |(letter, unit): &&(char, u64)| *letter != 'w' && seconds % unit == 0;
                 let (letter, unit) = UNITS.iter().find(fits).copied().unwrap_or(('s', 1));
                 write!(f, "{}{letter}", seconds / unit)
@@ -57,7 +56,7 @@ impl fmt::Display for Age {
     }
 }
 
-/// A word that is no length of time, with what would be one.
+/// The text is not a duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("is no length of time: write a number and w, d, h, m or s, such as 90d; or forever")]
 pub struct NoAge;
@@ -71,7 +70,7 @@ impl FromStr for Age {
         }
         let (letter, unit) = UNITS.into_iter().find(|(letter, _)| text.ends_with(*letter)).ok_or(NoAge)?;
         let number = text.strip_suffix(letter).ok_or(NoAge)?;
-        // Parsing alone would take a sign.
+        // Parsing alone would accept a sign.
         if !number.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(NoAge);
         }
@@ -80,12 +79,12 @@ impl FromStr for Age {
     }
 }
 
-/// How many of a thing are kept at most: a number, or all.
+/// The largest number of things kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Count {
-    /// None goes for its place in line.
+    /// Never purged by count.
     All,
-    /// The newest so many; those before them may go.
+    /// This many of the newest are kept; older ones may be removed.
     Newest(u64),
 }
 
@@ -98,7 +97,7 @@ impl fmt::Display for Count {
     }
 }
 
-/// A word that is no number of things, with what would be one.
+/// The text is not a count.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("is no number of things to keep: write a whole number from 1, such as 100000; or all")]
 pub struct NoCount;
@@ -115,28 +114,29 @@ impl FromStr for Count {
     }
 }
 
-/// What is kept, and for how long. A thing goes when its age or its count says so, and nothing open needs it.
+/// What is kept, and for how long. A thing is removed if its age or its count is past its limit, and no open work needs
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retention {
     /// Runs that are over, from their end.
     pub runs: Age,
-    /// Runs of each sync, whatever their age.
+    /// Runs per sync, whatever their age.
     pub runs_count: Count,
-    /// Changes, and the stays of the status history.
+    /// Changes, and ended entries of the status history.
     pub changes: Age,
-    /// Changes in all, whatever their age.
+    /// Changes in total, whatever their age.
     pub changes_count: Count,
-    /// Conflicts, from when they were settled.
+    /// Conflicts, from their resolution.
     pub conflicts: Age,
-    /// Webhook deliveries that were dealt with.
+    /// Processed webhook deliveries.
     pub deliveries: Age,
-    /// Webhook deliveries in all, whatever their age.
+    /// Webhook deliveries in total, whatever their age.
     pub deliveries_count: Count,
-    /// The audit log.
+    /// Entries of the audit log.
     pub audit: Age,
-    /// Deleted syncs and all that hangs on them, from their deletion.
+    /// Deleted syncs and all their rows, from their deletion.
     pub deleted_syncs: Age,
-    /// From one scheduled purge to the next; for ever: this worker schedules none.
+    /// The interval of scheduled purges; for ever: this worker schedules none.
     pub every: Age,
 }
 

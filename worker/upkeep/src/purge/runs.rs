@@ -1,4 +1,4 @@
-//! Runs that are over. Their attempts and approvals mean nothing without them and go with them, by foreign key.
+//! Purges runs that are over. Their attempts and approvals are removed with them, by foreign key.
 
 use std::collections::HashSet;
 
@@ -13,17 +13,17 @@ use super::{
 
 const REASONS: &[&str] = &["open_conflict", "open_intent", "dead_letter"];
 
-/// Runs added to the statistics before looking whether to stop.
+/// Runs added to the statistics between two checks whether to stop.
 const ADDED_AT_ONCE: u64 = 500;
 
 impl Purge<'_> {
     pub(super) async fn runs(&mut self) -> Result<(), DbErr> {
         self.roll_up().await?;
-        // Both before anything goes, so that a dry run counts from the same rows.
+        // Both before any removal, so that a dry run counts the same rows.
         let newest = self.newest_runs().await?;
         let too_many = self.too_many_runs().await?;
         let cutoff = self.retention.runs.cutoff(self.now);
-        // A dry run adds none and counts as if it had.
+        // A dry run adds no runs to the statistics, and counts as if it had.
         let not_rolled_up = if self.is_dry() { "" } else { "WHEN r.rolled_up = FALSE THEN '-' " };
         let verdict = format!(
             "CASE WHEN {OF_DELETED_SYNC} THEN '-' {not_rolled_up}\
@@ -44,7 +44,7 @@ impl Purge<'_> {
             ..Sweep::default()
         };
         if let Some(before) = cutoff {
-            // An unfinished run has no such time, whatever its age.
+            // An unfinished run has no such time, so it is skipped at any age.
             self.sweep(Sweep { walk: Walk::by_time("completed_at", before), ..runs.clone() }).await?;
         }
         for (sync, until) in too_many {
@@ -55,13 +55,14 @@ impl Purge<'_> {
         Ok(())
     }
 
-    /// Statistics outlive their runs, so none goes before they have it.
+    /// Adds all ended runs to the statistics before any run is removed.
     async fn roll_up(&mut self) -> Result<(), DbErr> {
         while !self.is_dry() && self.goes_on() && catch_up(self.db, ADDED_AT_ONCE).await? == ADDED_AT_ONCE {}
         Ok(())
     }
 
-    /// The newest run of each sync, and the newest that was more than a plan: statistics show them as the last.
+    /// Returns the newest run of each sync, and the newest one that was not a plan: statistics show them as the last
+    /// ones.
     async fn newest_runs(&self) -> Result<HashSet<i64>, DbErr> {
         let sql = "SELECT (SELECT h.id FROM sync_history h WHERE h.sync_config_id = c.id ORDER BY h.id DESC LIMIT 1) \
                    AS newest, (SELECT h.id FROM sync_history h WHERE h.sync_config_id = c.id AND h.kind <> 'plan' \
@@ -74,7 +75,7 @@ impl Purge<'_> {
         Ok(ids)
     }
 
-    /// The syncs that have more runs than they may, and the newest run of each that is one too many.
+    /// Returns each sync with more runs than its limit, and the newest run past the limit.
     async fn too_many_runs(&self) -> Result<Vec<(i64, i64)>, DbErr> {
         let Count::Newest(count) = self.retention.runs_count else { return Ok(Vec::new()) };
         let sql = format!(

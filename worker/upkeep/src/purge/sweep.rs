@@ -1,4 +1,4 @@
-//! Rows of a table that go one by one: walked in the order of an index, judged, removed.
+//! Sweeps single rows of a table: reads them in the order of an index, decides, and removes.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -11,14 +11,15 @@ use syncline_sql::{begin, marks, pieces, statement};
 
 use super::{Kind, Purge};
 
-/// The row's link is one of a sync that goes as a whole. Takes the time before which that sync was deleted.
+/// The condition that the row's link belongs to a sync that is purged completely. Takes the time before which that sync
+/// was deleted.
 pub(super) const OF_DELETED_LINK: &str = "(SELECT m.sync_config_id FROM sync_metadata m WHERE m.id = r.link_id) \
      IN (SELECT c.id FROM sync_configs c WHERE c.deleted_at < ?)";
-/// The row's sync is one that goes as a whole. Takes the time before which it was deleted.
+/// The condition that the row's sync is purged completely. Takes the time before which that sync was deleted.
 pub(super) const OF_DELETED_SYNC: &str =
     "r.sync_config_id IN (SELECT c.id FROM sync_configs c WHERE c.deleted_at < ?)";
 
-/// The order in which rows are walked, and where that ends.
+/// The order in which rows are read, and its end.
 #[derive(Debug, Clone)]
 pub(super) enum Walk {
     /// By a time column, then by id, up to this pair, exclusive.
@@ -38,7 +39,7 @@ impl Walk {
         Walk::Time { column, until: (before, i64::MIN) }
     }
 
-    /// The condition of the rows after `last` and before the end, and their order.
+    /// Returns the condition for the rows after `last` and before the end, its values, and the order.
     pub(super) fn condition(&self, last: Option<(DateTime<Utc>, i64)>) -> (String, Vec<Value>, String) {
         match self {
             Walk::Time { column, until: (at, id) } => {
@@ -62,7 +63,7 @@ impl Walk {
         }
     }
 
-    /// The column whose value is read with the id.
+    /// Returns the column that is read with the id.
     fn column(&self) -> &'static str {
         match self {
             Walk::Time { column, .. } => column,
@@ -71,23 +72,22 @@ impl Walk {
     }
 }
 
-/// What to sweep.
 #[derive(Debug, Clone)]
 pub(super) struct Sweep {
     pub(super) kind: Kind,
-    /// The table, whose key is `id`; it is `r` in all that follows.
+    /// The table, whose key is `id`; the other fields name it `r`.
     pub(super) table: &'static str,
     pub(super) walk: Walk,
-    /// Which rows are looked at.
+    /// The condition for rows to read.
     pub(super) filter: &'static str,
-    /// Why a row stays; null where it may go, and `-` where it is not counted here.
+    /// Why a row stays; null if it may be removed, and `-` if it is not counted here.
     pub(super) verdict: String,
     pub(super) verdict_values: Vec<Value>,
-    /// Rows that stay and are known before, and why.
+    /// The ids of rows that stay, known in advance, and the reason.
     pub(super) stay: (HashSet<i64>, &'static str),
-    /// The reasons that `verdict` may give.
+    /// The reasons that `verdict` may return.
     pub(super) reasons: &'static [&'static str],
-    /// Runs that ended before it are another sweep's business.
+    /// Runs that ended before this time are left to another sweep.
     pub(super) since: Option<DateTime<Utc>>,
 }
 
@@ -107,7 +107,7 @@ impl Default for Sweep {
     }
 }
 
-/// A batch of rows as judged.
+/// The decisions about a batch of rows.
 #[derive(Debug, Default)]
 struct Judged {
     go: Vec<i64>,
@@ -123,7 +123,7 @@ impl Purge<'_> {
         while self.goes_on() {
             let size = self.pace.size();
             let judged = self.judge(&sweep, last, size).await?;
-            // A time that is not stored the way we write it does not compare as it reads, and would be met for ever.
+            // A time that is not stored in our format does not compare as it parses, and would be read again and again.
             let stuck = judged.last == last;
             last = judged.last;
             for (reason, rows) in judged.kept {
@@ -196,7 +196,7 @@ fn kept(sweep: &Sweep, row: &QueryResult, id: i64) -> Result<Option<&'static str
     Ok(verdict.or_else(|| rows.contains(&id).then_some(*reason)))
 }
 
-/// Removes rows by id, those apart that somebody else is at.
+/// Removes rows by id, except those that another transaction has locked.
 pub(super) async fn remove(tx: &DatabaseTransaction, table: &str, ids: &[i64]) -> Result<u64, DbErr> {
     let backend = tx.get_database_backend();
     let mut gone = 0;

@@ -1,13 +1,13 @@
-//! Where the database lives, as text that changes when it is put back from a backup.
+//! The location of the database, as a text that changes when the database is restored from a backup.
 
 use std::collections::BTreeMap;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 
-/// What PostgreSQL tells of itself, each by a query of its own: not every server lets everybody ask everything.
+/// The parts of PostgreSQL's fingerprint, each with its own query, since some servers restrict some of these queries.
 ///
-/// Restored dumps have other tables, file copies of a server another timeline, and so has a standby that took over: it may
-/// lack the last transactions.
+/// In a restored dump the table has another oid. A file copy of a server has another timeline, and so has a standby
+/// that took over: it may lack the last transactions.
 const POSTGRES: [(&str, &str); 4] = [
     ("server", "SELECT system_identifier::text AS part FROM pg_control_system()"),
     ("database", "SELECT oid::text AS part FROM pg_database WHERE datname = current_database()"),
@@ -15,7 +15,7 @@ const POSTGRES: [(&str, &str); 4] = [
     ("timeline", "SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) AS part"),
 ];
 
-/// The parts that could be found out, as `name=value`.
+/// Returns the parts that could be read, as `name=value`.
 pub(super) async fn of(db: &DatabaseConnection) -> String {
     let mut parts = Vec::new();
     match db.get_database_backend() {
@@ -41,8 +41,8 @@ async fn ask(db: &DatabaseConnection, sql: &str, column: &str) -> Option<String>
     row.try_get("", column).ok()
 }
 
-/// A copy is another file, and has another time of birth even where it gets the number of one that was removed. Devices are
-/// left out: they are numbered anew when a machine starts.
+/// Identifies a file. A copy is another file, and has another creation time even if it gets the inode number of a
+/// removed file. Device numbers are left out, as they may change at a reboot.
 fn of_file(file: &str) -> Vec<String> {
     let Ok(metadata) = std::fs::metadata(file) else { return Vec::new() };
     let mut parts = Vec::new();
@@ -57,7 +57,7 @@ fn parts(place: &str) -> BTreeMap<&str, &str> {
     place.split(' ').filter_map(|part| part.split_once('=')).collect()
 }
 
-/// In which way two fingerprints differ, for people. A part that only one of them has says nothing.
+/// Describes how two fingerprints differ. A part that only one of them has does not count.
 pub(super) fn difference(before: &str, now: &str) -> Option<String> {
     let (before, now) = (parts(before), parts(now));
     let differs = |name: &str| {
@@ -81,7 +81,7 @@ pub(super) fn difference(before: &str, now: &str) -> Option<String> {
     })
 }
 
-/// Whether more is known of the place than before.
+/// True if `now` has a part that `before` lacks.
 pub(super) fn gained(before: &str, now: &str) -> bool {
     let before = parts(before);
     parts(now).keys().any(|name| !before.contains_key(name))

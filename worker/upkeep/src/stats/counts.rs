@@ -1,16 +1,15 @@
-//! The counts of links and open conflicts, which triggers keep: folding their slots, and counting anew.
+//! The counts of links and open conflicts, which triggers keep: folds their slots, and recounts.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
 use syncline_runs::statistics::lock_sync;
 use syncline_sql::{begin, statement};
 
-/// A table of counts.
 struct Counts {
     table: &'static str,
-    /// Its key, without the slot.
+    /// The key columns without the slot.
     key: &'static str,
     number: &'static str,
-    /// What should stand there of one sync: the key and a number, per row that counts or summed up.
+    /// The query for a sync's true counts: the key and a number, either per counted row or summed.
     anew: &'static str,
 }
 
@@ -32,8 +31,7 @@ const COUNTS: [Counts; 2] = [
 ];
 
 impl Counts {
-    /// Rows `key, number` added to slot 0. In order of the key, so that two who do this at once wait for each other in
-    /// one direction only.
+    /// Adds rows `key, number` to slot 0, in the order of the key, so that two transactions cannot deadlock.
     fn add(&self, rows: &str) -> String {
         let Counts { table, key, number, .. } = self;
         format!(
@@ -44,8 +42,8 @@ impl Counts {
     }
 }
 
-/// Folds what PostgreSQL's connections counted into one row for each count. Slots that are in use are left for the next
-/// time. SQLite has one slot.
+/// Folds the counts of PostgreSQL's connections into one row per count. Slots in use are left for the next time. SQLite
+/// has one slot.
 pub async fn fold_slots(db: &DatabaseConnection) -> Result<(), DbErr> {
     if db.get_database_backend() != DbBackend::Postgres {
         return Ok(());
@@ -62,12 +60,12 @@ pub async fn fold_slots(db: &DatabaseConnection) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Counts a sync's links and open conflicts anew and corrects what differs. Answers how many counts were wrong.
+/// Recounts a sync's links and open conflicts, and corrects the counts. Returns how many were wrong.
 ///
 /// One statement reads rows and counts as of one moment and adds the difference, so writers need not wait.
 pub async fn recount(db: &DatabaseConnection, sync: i64) -> Result<u64, DbErr> {
     let tx = begin(db).await?;
-    // Whoever does the same would add the same difference once more.
+    // A concurrent recount would add the same difference once more.
     lock_sync(&tx, sync).await?;
     let mut corrected = 0;
     for counts in &COUNTS {

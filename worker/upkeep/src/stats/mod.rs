@@ -1,5 +1,5 @@
-//! Statistics brought up to date: runs that ended without them, and what triggers leave to do in `sync_link_counts` and
-//! `sync_conflict_counts`.
+//! Keeps the statistics up to date: adds runs that ended without them, and folds the slots that triggers use in
+//! `sync_link_counts` and `sync_conflict_counts`.
 
 mod counts;
 mod rebuild;
@@ -15,9 +15,9 @@ pub use rebuild::{Rebuilt, rebuild};
 
 /// How often to look for runs that a replica without statistics has ended.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
-/// Runs added before looking at anything else again.
+/// The most runs added per call.
 const AT_ONCE: u64 = 5_000;
-/// Sees to it that the statistics have every run, until shutdown. What it is at then is left as it was.
+/// Keeps the statistics complete until shutdown. An unfinished transaction is then rolled back.
 pub async fn run(db: DatabaseConnection, shutdown: CancellationToken) {
     let forever = async {
         loop {
@@ -34,7 +34,8 @@ pub async fn run(db: DatabaseConnection, shutdown: CancellationToken) {
     shutdown.run_until_cancelled(forever).await;
 }
 
-/// Adds runs that are not in the statistics yet, a limited number, and folds the counts of links and conflicts. Answers how many runs.
+/// Adds a bounded number of runs that are not in the statistics yet, and folds the counts of links and conflicts.
+/// Returns the number of added runs.
 pub async fn tidy(db: &DatabaseConnection) -> Result<u64, DbErr> {
     fold_slots(db).await?;
     let added = catch_up(db, AT_ONCE).await?;

@@ -1,4 +1,4 @@
-//! Statistics counted anew from history, as far back as history goes.
+//! Recounts statistics from history, as far back as it goes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,24 +18,24 @@ use syncline_sql::{begin, statement};
 type Key = (Span, DateTime<Utc>, String);
 type Rows = BTreeMap<Key, sync_stats::Model>;
 
-/// What counting a sync's runs anew found.
+/// The result of recounting a sync's runs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Rebuilt {
-    /// Runs that history has.
+    /// The number of runs in history.
     pub runs: i64,
-    /// The beginning of the first hour that was counted; none where history has no run.
+    /// The first recounted hour; `None` if history has no run.
     pub from: Option<DateTime<Utc>>,
     /// Hours, days and months that were wrong or missing.
     pub corrected: u64,
-    /// Hours of which the statistics know more runs than history still has; they were left alone.
+    /// Hours left alone, since the statistics have more runs than history.
     pub kept: u64,
 }
 
-/// Counts a sync's runs anew. Runs may end meanwhile: they wait for the sync's row, and are not counted before they are
+/// Recounts a sync's runs. Runs that end meanwhile wait for the lock on the sync's row, and are counted once they are
 /// marked.
 ///
-/// Without `since`, an hour that the statistics know more runs of is kept as it is: history was purged. With it, history
-/// is taken to be whole from then on, and is believed.
+/// Without `since`, an hour with more runs in the statistics than in history is kept: history was purged. With it,
+/// history counts as complete from that time on.
 pub async fn rebuild(
     db: &DatabaseConnection,
     sync: i64,
@@ -59,7 +59,7 @@ pub async fn rebuild(
     Ok(rebuilt)
 }
 
-/// What history says, hour by hour, in one statement and thus as of one moment.
+/// Sums up history by hour, in one statement and so as of one moment.
 async fn count(
     tx: &DatabaseTransaction,
     sync: i64,
@@ -135,7 +135,7 @@ async fn known(tx: &DatabaseTransaction, sync: i64, from: DateTime<Utc>) -> Resu
     Ok(rows.into_iter().map(|row| ((row.span, row.bucket, row.entity_type.clone()), row)).collect())
 }
 
-/// The hours as they should be, from the beginning of the first one's month on.
+/// Returns the correct hours, from the beginning of the first one's month.
 fn hours(
     known: &Rows,
     mut counted: BTreeMap<DateTime<Utc>, sync_stats::Model>,
@@ -156,7 +156,7 @@ fn hours(
             *kept += u64::from(hour >= first);
             hours.extend(rows.into_iter().cloned());
         } else if let Some(anew) = anew {
-            // A sync may have had another kind of item then, which history does not say.
+            // The sync may have had another entity type then, which history does not record.
             let mut sum = sync_stats::Model::empty(anew.sync_config_id, &anew.entity_type, Span::Hour, hour);
             rows.iter().for_each(|row| sum.add(row));
             if sum == anew { hours.extend(rows.into_iter().cloned()) } else { hours.push(anew) }
@@ -166,7 +166,8 @@ fn hours(
     hours
 }
 
-/// Days and months are the sum of their hours; where they know of more runs, hours were lost and they are kept.
+/// Sums up days and months from their hours. Without `believe`, one with more runs than its hours is kept: hours were
+/// lost.
 fn with_days_and_months(known: &Rows, hours: Vec<sync_stats::Model>, believe: bool) -> Rows {
     let mut wanted = Rows::new();
     for hour in &hours {
@@ -190,7 +191,7 @@ fn with_days_and_months(known: &Rows, hours: Vec<sync_stats::Model>, believe: bo
     wanted
 }
 
-/// Writes what differs. Answers how many rows did.
+/// Writes the rows that differ. Returns their number.
 async fn replace(tx: &DatabaseTransaction, sync: i64, known: &Rows, wanted: Rows) -> Result<u64, DbErr> {
     let gone: BTreeSet<&Key> = known.keys().filter(|key| !wanted.contains_key(*key)).collect();
     let mut differing = gone.len() as u64;
