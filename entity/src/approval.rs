@@ -1,4 +1,4 @@
-//! Approvals: plans that a person approved after the guard had held them.
+//! Approvals: plans that a person approved after the guard had held their run.
 
 use sea_orm::entity::prelude::*;
 

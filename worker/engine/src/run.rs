@@ -146,7 +146,7 @@ fn batches(mut work: &[Work], count: usize) -> impl Iterator<Item = &[Work]> {
 impl Run<'_> {
     pub async fn execute(&self) -> Result<Report, RunError> {
         let mut report = Report::default();
-        // Until recovery has closed the open intents, their sender may still be at work.
+        // Until recovery has closed the open intents, their sender may still be writing.
         self.recover(&mut report).await?;
         let done = self.execute_into(&mut report).await;
         if done.is_err() {

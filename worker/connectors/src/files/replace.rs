@@ -167,7 +167,7 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 }
 
 /// Removes the temporary files of killed processes. While we hold the lock, every temporary file of this name is one;
-/// without locks only its age tells.
+/// without locks only its age shows that.
 fn remove_stale(locked: &Locked) {
     let Ok((folder, name)) = split(&locked.path) else { return };
     let prefix = format!(".{name}.syncline-");
