@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 
 use syncline_engine::limits::{Dimension, LONGEST_WAIT, Observed};
 
-/// Parses a `Retry-After` header: a number of seconds, or a date in any of the three forms of RFC 9110. Returns zero for
-/// a past time, at most [`LONGEST_WAIT`], and `None` for other text.
+/// Parses a `Retry-After` header: a number of seconds, or a date in any of the three forms of RFC 9110. Returns zero
+/// for a past time, at most [`LONGEST_WAIT`], and `None` for other text.
 ///
 /// Accepts seconds with a fraction as well: RFC 9110 forbids them, but some platforms send them.
 ///
