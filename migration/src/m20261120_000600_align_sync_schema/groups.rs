@@ -7,7 +7,8 @@ use sea_orm_migration::prelude::*;
 
 use super::older::{self, Age};
 
-/// The numbers of the rows of one `(entity_type, entity_id)`, newest first. Only the first becomes columns.
+/// The numbers of the rows of one `(entity_type, entity_id)`, or without an entity id of one external id, newest first.
+/// Only the first becomes columns.
 pub(super) type Group = Vec<i64>;
 
 /// The groups, newest first, so that of two with the same external id the newer one gets it.

@@ -59,7 +59,7 @@ pub trait Observer: Send + Sync {
 pub enum Step {
     /// The intents of the writes are committed.
     IntentCommitted,
-    /// The writes have been sent.
+    /// The write calls have ended, with or without a reply.
     RemoteWritten,
     /// The change rows are confirmed, in a transaction not yet committed.
     Confirmed,
