@@ -1,47 +1,40 @@
-//! Alerts: what crossed a threshold, from when to when.
+//! Alerts: measurements that crossed a threshold, with start and end.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{QueryOrder, QuerySelect};
 
 use crate::types::AlertLevel;
 
-/// An alert. Of one rule and subject at most one is open.
+/// An alert. At most one is open per rule and subject.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "alerts")]
 pub struct Model {
-    /// Row id.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The project whose business it is; null where it concerns the installation.
+    /// Null if it concerns the whole installation.
     pub project_id: Option<i64>,
-    /// The rule that raised it.
     pub rule: String,
-    /// What it is about: a sync, a platform, a queue, a worker.
+    /// The sync, platform, queue or worker it is about.
     pub subject: String,
-    /// How much it matters.
     pub level: AlertLevel,
-    /// What was measured, in the rule's unit.
+    /// The measurement, in the rule's unit.
     pub value: f64,
-    /// What may be measured at most, in the same unit.
+    /// The highest acceptable measurement, in the same unit.
     pub threshold: f64,
-    /// The whole in a sentence.
+    /// The alert in one sentence.
     pub message: String,
-    /// When the threshold was crossed.
     pub raised_at: DateTimeUtc,
-    /// When all was well again; null while it is open.
+    /// When the measurement was acceptable again; null while open.
     pub cleared_at: Option<DateTimeUtc>,
-    /// When a person took note.
+    /// When a person acknowledged it.
     pub acknowledged_at: Option<DateTimeUtc>,
-    /// Who did.
     pub acknowledged_by: Option<String>,
-    /// When it was told as it stands now, raised or cleared; null while that is due.
+    /// When its present state, raised or cleared, was delivered; null while delivery is due.
     pub delivered_at: Option<DateTimeUtc>,
 }
 
-/// What an alert belongs to.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {
-    /// Its project.
     #[sea_orm(
         belongs_to = "super::project::Entity",
         from = "Column::ProjectId",
@@ -63,7 +56,7 @@ pub async fn open(db: &impl ConnectionTrait) -> Result<Vec<Model>, DbErr> {
     Entity::find().filter(Column::ClearedAt.is_null()).order_by_desc(Column::Id).all(db).await
 }
 
-/// Alerts still to be told, oldest first, at most `limit`.
+/// Alerts to deliver, oldest first, at most `limit`.
 pub async fn undelivered(db: &impl ConnectionTrait, limit: u64) -> Result<Vec<Model>, DbErr> {
     Entity::find().filter(Column::DeliveredAt.is_null()).order_by_asc(Column::Id).limit(limit).all(db).await
 }

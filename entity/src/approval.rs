@@ -1,4 +1,4 @@
-//! Approvals: plans that a person let pass after the guard had held them.
+//! Approvals: plans that a person approved after the guard had held their run.
 
 use sea_orm::entity::prelude::*;
 
@@ -6,22 +6,18 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "approvals")]
 pub struct Model {
-    /// The run that was held (`sync_history.run_uid`).
+    /// The held run (`sync_history.run_uid`).
     #[sea_orm(primary_key, auto_increment = false)]
     pub run_id: Uuid,
     /// Hash, in hex, of the plan that was shown. Another plan needs another approval.
     #[sea_orm(primary_key, auto_increment = false)]
     pub plan_hash: String,
-    /// Who approved it.
     pub by: String,
-    /// When.
     pub at: DateTimeUtc,
 }
 
-/// What an approval belongs to.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {
-    /// Its run.
     #[sea_orm(
         belongs_to = "super::sync_history::Entity",
         from = "Column::RunId",

@@ -1,38 +1,35 @@
-//! The audit log: who did what.
+//! The audit log: actions of people and of maintenance.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{QueryOrder, QuerySelect};
 
-/// An act of a person or of maintenance. What a sync did to an item is a row of `sync_changes`.
+/// An action of a person or of maintenance. What a sync did to an item is a row of `sync_changes`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "audit_log")]
 pub struct Model {
-    /// Row id.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The project it concerned; null for the whole installation, and once the project is gone.
+    /// Null for the whole installation, and once the project is deleted.
     pub project_id: Option<i64>,
-    /// When.
     pub at: DateTimeUtc,
-    /// Who: a person, a token by name, or a part of Syncline.
+    /// A person, a token by name, or a part of Syncline.
     pub actor: String,
-    /// What was done, as `conflict.resolve` or `history.purge`.
+    /// For example `conflict.resolve` or `history.purge`.
     pub action: String,
-    /// To what kind of thing: `conflict`, `sync`, `schema`.
+    /// For example `conflict`, `sync`, `schema`.
     pub subject_kind: String,
-    /// To which one; null where there is only one.
+    /// Null if there is only one of the kind.
     pub subject_id: Option<String>,
-    /// What else is worth knowing; never a secret.
+    /// Further details; never a secret.
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub details: Option<Json>,
-    /// The request that asked for it, as the log lines name it.
+    /// The id of the request, as in log lines.
     pub request_id: Option<String>,
 }
 
-/// What an entry belongs to.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {
-    /// Its project, while that is there.
+    /// Null once the project is deleted.
     #[sea_orm(
         belongs_to = "super::project::Entity",
         from = "Column::ProjectId",

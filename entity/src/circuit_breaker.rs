@@ -1,4 +1,4 @@
-//! Circuit breakers: which platform accounts are left alone for a while since their calls fail.
+//! Circuit breakers: platform accounts that get no calls for a while because their calls fail.
 
 use sea_orm::entity::prelude::*;
 
@@ -6,28 +6,28 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "circuit_breakers")]
 pub struct Model {
-    /// Whose calls: an account, for example.
+    /// The account, for example, whose calls are counted.
     #[sea_orm(primary_key, auto_increment = false)]
     pub subject: String,
-    /// Failures one after another.
+    /// Consecutive failures.
     pub failures: i32,
-    /// When the last of them was.
+    /// Time of the last failure.
     pub failed_at: f64,
-    /// How often it opened, ever.
+    /// How often it has opened in total.
     pub epoch: i64,
-    /// How often it opened since it was last closed.
+    /// How often it has opened since it was last closed.
     pub streak: i32,
-    /// Until when nothing passes; nought when it is closed, past when a few calls may try.
+    /// The time until which no call passes; 0 if closed; if past, a few trial calls pass.
     pub open_until: f64,
-    /// Tries that succeeded since it was last open.
+    /// Successful trial calls since it was last open.
     pub successes: i32,
-    /// What the last failure said.
+    /// The message of the last failure.
     pub last_error: String,
-    /// No call before this, as the platform said.
+    /// No call before this time, as requested by the platform.
     pub blocked_until: f64,
-    /// The last number given to a grant.
+    /// The number of the last grant.
     pub serial: i64,
-    /// Tries under way: their numbers, and until when they have time to answer.
+    /// Trial calls in progress: their numbers and their deadlines.
     #[sea_orm(column_type = "JsonBinary")]
     pub probes: Json,
 }

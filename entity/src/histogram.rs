@@ -1,5 +1,5 @@
-//! How often which value was seen: what percentiles of many runs are made of, since percentiles themselves cannot be
-//! added up.
+//! Counts values by class, so that percentiles over many runs can be computed: percentiles themselves cannot be added
+//! up.
 
 use std::{fmt, str::FromStr};
 
@@ -7,15 +7,15 @@ use sea_orm::DeriveValueType;
 
 use crate::types::UnknownValue;
 
-/// Values below this are kept as they are.
+/// Values below this have a class of their own.
 const EXACT: u64 = 128;
-/// Above, each doubling is cut into this many classes, so that the middle of a class is within 1/128 of its values.
+/// Above, each doubling is divided into this many classes, so that the middle of a class is within 1/128 of its values.
 const CLASSES: u64 = EXACT / 2;
 
-/// How many values of each class were seen. Two of them add up to what one over both sets of values would be.
+/// The number of values in each class. The sum of two histograms is the histogram of both sets of values.
 ///
-/// As text, the way it is stored, each class is its middle value and its number, `12:3 1096:1`. Any order and any number
-/// of mentions is read, so that texts set one behind the other are the sum of their histograms.
+/// As stored text, each class is its middle value and its count, `12:3 1096:1`. Parsing accepts any order and repeated
+/// classes, so that concatenated texts are the sum of their histograms.
 #[derive(Clone, Debug, Default, PartialEq, Eq, DeriveValueType)]
 #[sea_orm(value_type = "String")]
 pub struct Histogram {
@@ -24,7 +24,7 @@ pub struct Histogram {
 }
 
 impl Histogram {
-    /// Notes a value so many times. What is below zero counts as zero.
+    /// Adds a value `times` times. Values below zero count as zero.
     pub fn record(&mut self, value: i64, times: u64) {
         if times == 0 {
             return;
@@ -38,7 +38,7 @@ impl Histogram {
         }
     }
 
-    /// Adds what another has seen.
+    /// Adds the counts of another histogram.
     pub fn add(&mut self, other: &Histogram) {
         if self.counts.len() < other.counts.len() {
             self.counts.resize(other.counts.len(), 0);
@@ -48,7 +48,7 @@ impl Histogram {
         }
     }
 
-    /// Adds what a text has seen.
+    /// Adds the counts of a stored text.
     pub fn add_text(&mut self, text: &str) -> Result<(), UnknownValue> {
         let unknown = |part: &str| UnknownValue { expected: "Histogram", given: part.to_owned() };
         for part in text.split_ascii_whitespace() {
@@ -59,12 +59,12 @@ impl Histogram {
         Ok(())
     }
 
-    /// How many values were noted.
+    /// The number of values.
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
     }
 
-    /// The value that so many of a hundred do not exceed, by nearest rank and within 1 %; none of nothing.
+    /// The given percentile by nearest rank, within 1 %; none without values.
     pub fn percentile(&self, percent: u64) -> Option<i64> {
         let rank = (self.count() * percent).div_ceil(100).max(1);
         let mut seen = 0;
@@ -76,7 +76,7 @@ impl Histogram {
     }
 }
 
-/// The class of a value: the value itself, or its highest seven bits and how many follow.
+/// The class of a value: the value itself, or its highest seven bits and the number of bits after them.
 fn class(value: i64) -> usize {
     let value = u64::try_from(value).unwrap_or(0);
     let shift = u64::from((u64::BITS - value.leading_zeros()).saturating_sub(EXACT.ilog2()));

@@ -1,39 +1,36 @@
-//! Idempotency keys: what was answered to a request that may come again.
+//! Idempotency keys: stored responses to requests that may be repeated.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait};
 
-/// A key of one caller and its answer.
+/// A key of one caller and its response.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "idempotency_keys")]
 pub struct Model {
-    /// Row id.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The caller's token; null for callers without one, who share one place.
+    /// The caller's token; null for callers without one, who share one key space.
     pub token_id: Option<i64>,
-    /// The key as the caller chose it.
+    /// As chosen by the caller.
     pub key: String,
     /// Hash, in hex, of method, path and body: another request under the same key is refused.
     pub request_hash: String,
-    /// The status answered; null while the request is being served.
+    /// Null while the request is being served.
     pub response_status: Option<i16>,
-    /// The headers answered that a repetition needs, as a location or an ETag.
+    /// The response headers that a repetition needs, such as a location or an ETag.
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub response_headers: Option<Json>,
-    /// The body answered, byte for byte.
+    /// The response body, byte for byte.
     #[sea_orm(column_type = "Blob", nullable)]
     pub response_body: Option<Vec<u8>>,
-    /// When the request came.
+    /// When the request arrived.
     pub created_at: DateTimeUtc,
-    /// When it may be forgotten.
+    /// When the row may be purged.
     pub expires_at: DateTimeUtc,
 }
 
-/// What a key belongs to.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {
-    /// The token of its caller.
     #[sea_orm(
         belongs_to = "super::api_token::Entity",
         from = "Column::TokenId",
@@ -50,7 +47,7 @@ impl Related<super::api_token::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// What is kept for a key of a caller.
+/// The stored row for a key of a caller.
 pub async fn of_caller(
     db: &impl ConnectionTrait,
     token_id: Option<i64>,

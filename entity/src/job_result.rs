@@ -1,34 +1,32 @@
-//! Results: how jobs went that have left the queue, for as long as they were pushed to be kept.
+//! Results: the outcomes of jobs that have left the queue, for as long as their push requested.
 
 use sea_orm::entity::prelude::*;
 
-/// How a job went. Times are the queue's: microseconds since the Unix epoch by the database's clock.
+/// The outcome of a job. Times are the queue's: microseconds since the Unix epoch by the database's clock.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "job_results")]
 pub struct Model {
-    /// The job's id.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// The queue it was in.
     pub queue: String,
-    /// Which handler it was for.
+    /// The name of its handler.
     pub kind: String,
-    /// Whether it was cancelled; else it is done.
+    /// True if it was cancelled, false if it is done.
     pub cancelled: bool,
-    /// What the handler answered.
+    /// The handler's return value.
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub result: Option<Json>,
-    /// Why the last attempt that failed did.
+    /// The error of the last failed attempt.
     pub last_error: Option<String>,
-    /// Attempts begun.
+    /// Attempts started.
     pub attempt: i32,
-    /// When it left.
+    /// When it left the queue.
     pub ended_at: i64,
-    /// From when on the row may go.
+    /// When the row may be purged.
     pub expires_at: i64,
 }
 
-/// A result refers to nothing: its job has left.
+/// A result has no references, because its job is gone.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,25 +1,24 @@
-//! Windows of uniqueness: for how long a pushed job stands for others of its unique key.
+//! Uniqueness windows: how long a pushed job blocks others with its unique key.
 
 use sea_orm::entity::prelude::*;
 
-/// A window, which outlives its job. What is over is replaced by the next push of the key, or purged. Times are the
+/// A window, which outlives its job. The next push of the key replaces an expired one, or it is purged. Times are the
 /// queue's: microseconds since the Unix epoch by the database's clock.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "job_unique_windows")]
 pub struct Model {
-    /// Which queue.
     #[sea_orm(primary_key, auto_increment = false)]
     pub queue: String,
-    /// The key, within the queue.
+    /// Unique within the queue.
     #[sea_orm(primary_key, auto_increment = false)]
     pub unique_key: String,
-    /// The job that stands for the others.
+    /// The job that blocks the others.
     pub job_id: Uuid,
-    /// Until when it does.
+    /// When the window ends.
     pub until: i64,
 }
 
-/// A window refers to its job by id only: the job may have left.
+/// A window refers to its job by id only, because the job may be gone.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,7 +1,7 @@
 //! The tables of Syncline's database as SeaORM entities.
 //!
-//! A file per table: its model, its relations and the queries that clearly belong to it. Migrations make the tables and
-//! never use these types: they are frozen while entities move.
+//! A file per table: its model, its relations and the queries that clearly belong to it. Migrations create the tables
+//! and never use these types, because migrations are frozen and entities change.
 
 #[macro_use]
 mod text_column;

@@ -1,28 +1,26 @@
-//! Maintenance: what the workers do for Syncline's own sake, and when it is due next.
+//! Maintenance: Syncline's own periodic tasks, and when each is due next.
 
 use sea_orm::entity::prelude::*;
 
-/// A task. Whoever moves `next_at` on, by compare-and-set, has taken the tick.
+/// A task. A worker takes the tick by advancing `next_at` with compare-and-set.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "maintenance_tasks")]
 pub struct Model {
-    /// Its name.
     #[sea_orm(primary_key, auto_increment = false)]
     pub task: String,
-    /// From one tick to the next, as the worker had it that took the last one. Seconds.
+    /// Seconds between ticks, as configured at the worker that took the last one.
     pub every_seconds: i64,
-    /// Due from then on.
     pub next_at: DateTimeUtc,
     /// When the last tick was taken.
     pub last_at: Option<DateTimeUtc>,
-    /// What came of it, for people.
+    /// The result of the last tick, for people.
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub last_result: Option<Json>,
-    /// Whether ticks are taken at all.
+    /// False: no ticks are taken.
     pub enabled: bool,
 }
 
-/// A task belongs to nothing.
+/// A task has no references.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,35 +1,30 @@
-//! Pauses: what must not run until a person says so.
+//! Pauses: work that must not run until a person resumes it.
 
 use sea_orm::entity::prelude::*;
 
 use crate::types::PauseScope;
 
-/// A pause, which holds for all replicas. Of one subject there is at most one. What is paused is told by this table
-/// alone; columns `paused_at` of other tables are left for older replicas.
+/// A pause, which applies to all replicas; at most one per subject. Only this table decides what is paused; the
+/// `paused_at` columns of other tables are for older replicas.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "pauses")]
 pub struct Model {
-    /// Row id.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// What kind of thing is paused.
+    /// The kind of subject.
     pub scope: PauseScope,
-    /// Which one: the name of a queue or platform, the id of a sync or account.
+    /// The name of a queue or platform, or the id of a sync or account.
     pub subject: String,
-    /// The project that a sync or account belongs to; null for what all projects share.
+    /// The project of a sync or account; null for what all projects share.
     pub project_id: Option<i64>,
-    /// Why, in the words of whoever paused it.
+    /// In the words of the person who paused it.
     pub reason: Option<String>,
-    /// Who paused it.
     pub by: String,
-    /// When.
     pub at: DateTimeUtc,
 }
 
-/// What a pause belongs to.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {
-    /// Its project.
     #[sea_orm(
         belongs_to = "super::project::Entity",
         from = "Column::ProjectId",
@@ -46,7 +41,7 @@ impl Related<super::project::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The pause of a subject, if there is one.
+/// The pause of a subject, if any.
 pub async fn of_subject(
     db: &impl ConnectionTrait,
     scope: PauseScope,

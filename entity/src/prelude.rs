@@ -1,4 +1,4 @@
-//! The entities under the names of their tables' rows.
+//! The entities, named after the rows of their tables.
 
 pub use crate::account::Entity as Account;
 pub use crate::alert::Entity as Alert;

@@ -2,14 +2,12 @@
 
 use sea_orm::entity::prelude::*;
 
-/// The id of the project `default`, which the first migration makes.
+/// The id of the project `default`, which the first migration creates.
 pub const DEFAULT_PROJECT: i64 = 1;
 
-/// A project.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "projects")]
 pub struct Model {
-    /// Row id.
     #[sea_orm(primary_key)]
     pub id: i64,
     /// Unique name in documents and addresses.
@@ -19,28 +17,20 @@ pub struct Model {
     pub name: String,
 }
 
-/// What belongs to a project.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {
-    /// Its accounts.
     #[sea_orm(has_many = "super::account::Entity")]
     Accounts,
-    /// Its syncs.
     #[sea_orm(has_many = "super::sync_config::Entity")]
     SyncConfigs,
-    /// Its runs.
     #[sea_orm(has_many = "super::sync_history::Entity")]
     Runs,
-    /// Who did what in it.
     #[sea_orm(has_many = "super::audit_log::Entity")]
     AuditLog,
-    /// Its API tokens.
     #[sea_orm(has_many = "super::api_token::Entity")]
     ApiTokens,
-    /// What is paused in it.
     #[sea_orm(has_many = "super::pause::Entity")]
     Pauses,
-    /// Its alerts.
     #[sea_orm(has_many = "super::alert::Entity")]
     Alerts,
 }
@@ -89,7 +79,7 @@ impl Related<super::alert::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The project of that key.
+/// The project with this key.
 pub async fn by_key(db: &impl ConnectionTrait, key: &str) -> Result<Option<Model>, DbErr> {
     Entity::find().filter(Column::Key.eq(key)).one(db).await
 }

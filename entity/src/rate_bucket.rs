@@ -1,4 +1,4 @@
-//! Rate limits: how many calls to a platform are left, shared by all replicas.
+//! Rate limits: the calls left for a platform, shared by all replicas.
 
 use sea_orm::entity::prelude::*;
 
@@ -6,24 +6,23 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "rate_buckets")]
 pub struct Model {
-    /// Whose calls: an account, for example.
+    /// The account, for example, whose calls are counted.
     #[sea_orm(primary_key, auto_increment = false)]
     pub subject: String,
-    /// Which of the platform's limits.
+    /// The name of one of the platform's limits.
     #[sea_orm(primary_key, auto_increment = false)]
     pub dimension: String,
-    /// When it is full.
+    /// When it is full again.
     pub full_at: f64,
-    /// What the platform left in its present window.
+    /// The amount left in the platform's present window.
     pub window_left: f64,
-    /// When that window ends.
     pub window_ends: f64,
-    /// The limit that the platform told; nought: none.
+    /// The limit that the platform reported; 0 if none.
     pub told_limit: f64,
-    /// Until when a waiting call keeps others back, by lane.
+    /// The time until which a waiting call blocks lower lanes, by lane.
     #[sea_orm(column_type = "JsonBinary")]
     pub wanted: Json,
-    /// Calls under way, where their number is limited: the numbers of their grants, and until when they may last.
+    /// Concurrent calls, if limited: the numbers of their grants and their deadlines.
     #[sea_orm(column_type = "JsonBinary")]
     pub slots: Json,
 }

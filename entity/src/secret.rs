@@ -1,10 +1,10 @@
-//! Encrypted values that never show in logs.
+//! Encrypted values that never appear in logs.
 
 use std::fmt;
 
 use sea_orm::DeriveValueType;
 
-/// A secret encrypted at rest. Its `Debug` shows nothing: even ciphertext has no place in a log.
+/// A secret encrypted at rest. Its `Debug` shows nothing, because even ciphertext must not be logged.
 #[derive(Clone, PartialEq, Eq, DeriveValueType)]
 pub struct Sealed(pub Vec<u8>);
 

@@ -1,35 +1,30 @@
-//! Stays: how long an item stood in which status.
+//! Stays: how long an item was in each status.
 
 use sea_orm::QueryOrder;
 use sea_orm::entity::prelude::*;
 
 use crate::types::Side;
 
-/// A stay in one status. Of each side of a link at most one is open.
+/// A stay in one status. At most one is open per side of a link.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "status_history")]
 pub struct Model {
-    /// Row id.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The link.
     pub link_id: i64,
-    /// The side whose item it was.
+    /// The side of the item.
     pub side: Side,
-    /// The status in the platform's own word.
+    /// As the platform names it.
     pub status: String,
-    /// What the status map makes of it; null where it knows the word not.
+    /// The status map's name for it; null if the map lacks the status.
     pub canonical: Option<String>,
-    /// Since when.
     pub entered_at: DateTimeUtc,
-    /// Until when; null while it lasts.
+    /// Null while the stay lasts.
     pub left_at: Option<DateTimeUtc>,
 }
 
-/// What a stay belongs to.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {
-    /// Its link.
     #[sea_orm(
         belongs_to = "super::sync_metadata::Entity",
         from = "Column::LinkId",
@@ -56,7 +51,7 @@ pub async fn of_link(db: &impl ConnectionTrait, link_id: i64) -> Result<Vec<Mode
         .await
 }
 
-/// Where an item stands now.
+/// The item's present status.
 pub async fn current(db: &impl ConnectionTrait, link_id: i64, side: Side) -> Result<Option<Model>, DbErr> {
     Entity::find()
         .filter(Column::LinkId.eq(link_id))

@@ -1,33 +1,28 @@
-//! Attempts: every time a worker took up a run.
+//! Attempts: one row for each time a worker started a run.
 
 use sea_orm::entity::prelude::*;
 
-/// One attempt at a run.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sync_attempts")]
 pub struct Model {
     /// The run (`sync_history.run_uid`).
     #[sea_orm(primary_key, auto_increment = false)]
     pub run_id: Uuid,
-    /// Which attempt, from 1.
+    /// Counts from 1.
     #[sea_orm(primary_key, auto_increment = false)]
     pub attempt: i32,
-    /// Who made it.
+    /// The worker's name.
     pub worker: String,
-    /// When it began.
     pub started_at: DateTimeUtc,
-    /// When it ended; null while it lasts, and for good where its worker died.
+    /// Null while the attempt lasts, and for good if its worker died.
     pub ended_at: Option<DateTimeUtc>,
-    /// How it ended: done, retry, snoozed, dead, cancelled, lost.
+    /// Its outcome: done, retry, snoozed, dead, cancelled, lost.
     pub outcome: Option<String>,
-    /// Why it failed.
     pub error: Option<String>,
 }
 
-/// What an attempt belongs to.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {
-    /// Its run.
     #[sea_orm(
         belongs_to = "super::sync_history::Entity",
         from = "Column::RunId",

@@ -4,34 +4,29 @@ use sea_orm::entity::prelude::*;
 
 use crate::types::{Direction, ManagedBy};
 
-/// A sync. `config_json` is the whole document; the columns are what queries filter and sort by.
+/// A sync. `config_json` is the whole document; the columns serve filters and sorting.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sync_configs")]
 pub struct Model {
-    /// Row id.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The project it belongs to.
     pub project_id: i64,
     /// Unique within the project among syncs that are not deleted.
     pub name: String,
-    /// Platform of the source.
     pub source_platform: String,
-    /// Platform of the target.
     pub target_platform: String,
-    /// Account of the source; files and tables need none.
+    /// Null for files and tables, which need no account.
     pub source_account_id: Option<i64>,
-    /// Account of the target; files and tables need none.
+    /// Null for files and tables, which need no account.
     pub target_account_id: Option<i64>,
-    /// What kind of item is kept in step.
+    /// The kind of the synced items.
     pub entity_type: String,
-    /// Which way values flow.
     pub direction: Direction,
-    /// What settles a conflict, unless a field says otherwise.
+    /// How conflicts are resolved, unless a field has its own strategy.
     pub conflict_strategy: String,
-    /// Whether schedules and events start runs.
+    /// True if schedules and events start runs.
     pub enabled: bool,
-    /// Since when it is paused, for older replicas: `pauses` is what counts.
+    /// Read only by older replicas; `pauses` decides.
     pub paused_at: Option<DateTimeUtc>,
     /// Seconds between scheduled runs.
     pub sync_interval: Option<i32>,
@@ -39,22 +34,22 @@ pub struct Model {
     pub schedule: Option<String>,
     /// Items per batch.
     pub batch_size: i32,
-    /// Whether slow polling goes on beside webhooks.
+    /// True if slow polling continues beside webhooks.
     pub batch_fallback_enabled: bool,
-    /// Whether items that exist only on the target are created on the source.
+    /// True if items found only on the target are created on the source.
     pub two_way_create: bool,
-    /// Whether events of the platform are awaited.
+    /// True if the platform is expected to send events.
     pub webhook_enabled: bool,
-    /// Where the webhook's secret is kept.
+    /// Reference to the webhook's secret.
     pub webhook_secret_ref: Option<String>,
     /// Retries of a job before it is dead.
     pub max_retries: i32,
-    /// The document.
+    /// The whole document.
     #[sea_orm(column_type = "JsonBinary")]
     pub config_json: Json,
-    /// Raised by every edit; compare-and-set, and the API's ETag.
+    /// Raised by every edit; used for compare-and-set and as the API's ETag.
     pub revision: i64,
-    /// Who keeps the definition.
+    /// Where the definition is maintained.
     pub managed_by: ManagedBy,
     /// When a run last ended.
     pub last_sync_at: Option<DateTimeUtc>,
@@ -62,47 +57,38 @@ pub struct Model {
     pub last_batch_sync_at: Option<DateTimeUtc>,
     /// When it was deleted. Links and history stay until purged.
     pub deleted_at: Option<DateTimeUtc>,
-    /// Since when it runs on a restored database and has not looked at both sides in full.
+    /// When the database was restored; set until a run has read both sides completely.
     pub restored_at: Option<DateTimeUtc>,
 }
 
-/// What a sync belongs to and what belongs to it.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {
-    /// Its project.
     #[sea_orm(
         belongs_to = "super::project::Entity",
         from = "Column::ProjectId",
         to = "super::project::Column::Id"
     )]
     Project,
-    /// Account of the source.
     #[sea_orm(
         belongs_to = "super::account::Entity",
         from = "Column::SourceAccountId",
         to = "super::account::Column::Id"
     )]
     SourceAccount,
-    /// Account of the target.
     #[sea_orm(
         belongs_to = "super::account::Entity",
         from = "Column::TargetAccountId",
         to = "super::account::Column::Id"
     )]
     TargetAccount,
-    /// Its earlier definitions.
     #[sea_orm(has_many = "super::sync_config_revision::Entity")]
     Revisions,
-    /// Its links.
     #[sea_orm(has_many = "super::sync_metadata::Entity")]
     Links,
-    /// Its schedules.
     #[sea_orm(has_many = "super::schedule::Entity")]
     Schedules,
-    /// How far each side was read.
     #[sea_orm(has_many = "super::sync_cursor::Entity")]
     Cursors,
-    /// Its runs.
     #[sea_orm(has_many = "super::sync_history::Entity")]
     Runs,
 }
@@ -145,7 +131,7 @@ impl Related<super::sync_history::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The sync of that name in a project, unless it was deleted.
+/// The sync with this name in a project, unless it was deleted.
 pub async fn by_name(db: &impl ConnectionTrait, project_id: i64, name: &str) -> Result<Option<Model>, DbErr> {
     Entity::find()
         .filter(Column::ProjectId.eq(project_id))

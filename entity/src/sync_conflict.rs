@@ -1,4 +1,5 @@
-//! Conflicts: what a link's two sides disagree on. This table is the truth; `sync_metadata.conflicts` is its summary.
+//! Conflicts: where the two sides of a link disagree. This table is authoritative; `sync_metadata.conflicts` is its
+//! summary.
 
 use sea_orm::QueryOrder;
 use sea_orm::entity::prelude::*;
@@ -8,65 +9,54 @@ use serde_json::json;
 use crate::sync_metadata;
 use crate::types::Side;
 
-/// A conflict. Of one link and field at most one is open.
+/// A conflict. At most one is open per link and field.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sync_conflicts")]
 pub struct Model {
-    /// Row id.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The link.
     pub link_id: i64,
-    /// The run that met it last (`sync_history.run_uid`, which retention may have removed).
+    /// The run that last met it (`sync_history.run_uid`, which retention may have removed).
     pub run_id: Uuid,
-    /// The field; null for the item as a whole.
+    /// Null for the item as a whole.
     pub field: Option<String>,
-    /// Which kind, as the engine names it.
+    /// As the engine names it.
     pub conflict_type: String,
-    /// The value both sides started from.
+    /// The last value that both sides agreed on.
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub base_data: Option<Json>,
-    /// The source's value.
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub source_data: Option<Json>,
-    /// The target's value.
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub target_data: Option<Json>,
-    /// When the source was modified.
     pub source_modified: Option<DateTimeUtc>,
-    /// When the target was modified.
     pub target_modified: Option<DateTimeUtc>,
-    /// The strategy that settled it or left it to a person.
+    /// The strategy that resolved it or left it to a person.
     pub resolution_strategy: Option<String>,
-    /// The side chosen.
+    /// The chosen side.
     pub resolution: Option<Side>,
-    /// Whether it is settled.
     pub resolved: bool,
-    /// When.
     pub resolved_at: Option<DateTimeUtc>,
-    /// By whom.
     pub resolved_by: Option<String>,
     /// The run that applies the choice (a `run_uid`).
     pub resolve_run_id: Option<Uuid>,
-    /// How often it was met.
+    /// How often runs met it.
     pub occurrences: i32,
-    /// When it was left to a person for coming back too often.
+    /// When it was left to a person because it recurred too often.
     pub escalated_at: Option<DateTimeUtc>,
     /// When it was first met.
     pub created_at: DateTimeUtc,
 }
 
-/// What a conflict belongs to.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {
-    /// Its link.
     #[sea_orm(
         belongs_to = "super::sync_metadata::Entity",
         from = "Column::LinkId",
         to = "super::sync_metadata::Column::Id"
     )]
     Link,
-    /// The run that met it last, while history has it.
+    /// The run that last met it; missing once retention has removed the run.
     #[sea_orm(
         belongs_to = "super::sync_history::Entity",
         from = "Column::RunId",
@@ -108,14 +98,14 @@ pub async fn open_of_field(
 ) -> Result<Option<Model>, DbErr> {
     Entity::find()
         .filter(Column::LinkId.eq(link_id))
-        // Literally as in the unique index, which a bound value would hide.
+        // Literally as in the partial index; a bound value would prevent its use.
         .filter(Expr::cust("coalesce(field, '')").eq(field.unwrap_or_default()))
         .filter(Expr::cust("resolved = false"))
         .one(db)
         .await
 }
 
-/// Copies a link's open conflicts onto it; to be called in the transaction that changed them.
+/// Copies a link's open conflicts to its row; call it in the transaction that changed them.
 pub async fn summarise(db: &impl ConnectionTrait, link_id: i64) -> Result<(), DbErr> {
     let open = open_of_link(db, link_id).await?;
     let summary: Vec<Json> = open

@@ -1,26 +1,22 @@
-//! How many conflicts are open, kept by triggers on `sync_conflicts`.
+//! The number of open conflicts, kept by triggers on `sync_conflicts`.
 
 use sea_orm::entity::prelude::*;
 
-/// A part of the number of open conflicts that a sync has. The number is the sum over all slots, as in
+/// A part of a sync's number of open conflicts. The number is the sum over all slots, as in
 /// [`sync_link_counts`](super::sync_link_count).
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sync_conflict_counts")]
 pub struct Model {
-    /// The sync.
     #[sea_orm(primary_key, auto_increment = false)]
     pub sync_config_id: i64,
-    /// Who counted: 0, or the process number of a PostgreSQL connection.
+    /// 0, or the process number of the PostgreSQL connection that counted.
     #[sea_orm(primary_key, auto_increment = false)]
     pub slot: i32,
-    /// So many.
     pub conflicts: i64,
 }
 
-/// What counts belong to.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {
-    /// The sync.
     #[sea_orm(
         belongs_to = "super::sync_config::Entity",
         from = "Column::SyncConfigId",

@@ -4,35 +4,30 @@ use sea_orm::entity::prelude::*;
 
 use crate::types::Side;
 
-/// The cursor of one container (a project, a repository, a table) on one side; a side without containers has `""`.
+/// The cursor of one container (a project, a repository, a table) on one side; `""` for a side without containers.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sync_cursors")]
 pub struct Model {
-    /// The sync.
     #[sea_orm(primary_key, auto_increment = false)]
     pub sync_config_id: i64,
-    /// Which side was read.
     #[sea_orm(primary_key, auto_increment = false)]
     pub side: Side,
-    /// Which container of it.
     #[sea_orm(primary_key, auto_increment = false)]
     pub container: String,
     /// The connector's own cursor.
     pub cursor: Option<String>,
-    /// The latest modified time seen; the next read starts an overlap before it.
+    /// The latest modification time seen; the next read starts an overlap before it.
     pub high_water: Option<DateTimeUtc>,
     /// When a complete listing last ended.
     pub last_full_at: Option<DateTimeUtc>,
     /// The run that last moved it (`sync_history.run_uid`, which retention may have removed).
     pub run_id: Option<Uuid>,
-    /// Raised by every write; compare-and-set.
+    /// Raised by every write, for compare-and-set.
     pub version: i64,
 }
 
-/// What a cursor belongs to.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {
-    /// Its sync.
     #[sea_orm(
         belongs_to = "super::sync_config::Entity",
         from = "Column::SyncConfigId",

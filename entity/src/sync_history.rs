@@ -1,63 +1,53 @@
-//! Runs: one execution of a sync each, and the outbox of the queue.
+//! Runs: executions of syncs, and the outbox of the queue.
 
 use sea_orm::entity::prelude::*;
 
 use crate::types::{Priority, RunKind, RunStatus, SyncMethod};
 
-/// A run. It is written when a job is accepted, with all its arguments, so that the queue can be filled again from here.
+/// A run. It is written when a job is accepted, with all its arguments, so that the queue can be refilled from it.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sync_history")]
 pub struct Model {
-    /// Row id.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The run's id everywhere else, and its job's.
+    /// The run's id everywhere else, and the id of its job.
     #[sea_orm(unique)]
     pub run_uid: Uuid,
-    /// The project it belongs to.
     pub project_id: i64,
-    /// The sync.
     pub sync_config_id: i64,
-    /// The link, for a run of one item.
+    /// Set for a run of one item.
     pub link_id: Option<i64>,
     /// The run that caused this one (a `run_uid`, which retention may have removed).
     pub parent_run_id: Option<Uuid>,
-    /// Ties together what one cause set off.
+    /// Shared by all runs with one cause.
     pub correlation_id: Uuid,
-    /// What it does.
     pub kind: RunKind,
-    /// What set it off.
+    /// What triggered it.
     pub sync_type: SyncMethod,
-    /// How urgent it is.
     pub priority: Priority,
     /// The job's arguments.
     #[sea_orm(column_type = "JsonBinary")]
     pub args: Json,
-    /// Where it stands.
     pub status: RunStatus,
-    /// Raised by each worker that begins; a transaction under a lower number must not write state.
+    /// Raised by each worker that begins; a transaction with a lower fence must not write state.
     pub fence: i64,
-    /// When the queue had it; null until then.
+    /// When it was handed to the queue; null until then.
     pub dispatched_at: Option<DateTimeUtc>,
     /// The schedule that started it.
     pub schedule_id: Option<i64>,
-    /// The tick it stands for.
+    /// The schedule's tick.
     pub tick_at: Option<DateTimeUtc>,
-    /// Items in step at the end.
+    /// Items in sync at the end.
     pub items_synced: i64,
-    /// Items that failed.
     pub items_failed: i64,
     /// Items left alone.
     pub items_skipped: i64,
-    /// Items created.
     pub created: i64,
-    /// Items updated.
     pub updated: i64,
     /// Items deleted, archived or closed.
     pub deleted: i64,
-    /// Conflicts met.
     pub conflicts: i64,
-    /// Calls to platforms, shared pages included.
+    /// Calls to platforms, including pages that items share.
     pub api_calls: i64,
     /// From start to end.
     pub duration_ms: Option<i64>,
@@ -65,47 +55,43 @@ pub struct Model {
     pub queued_at: DateTimeUtc,
     /// When a worker first began.
     pub started_at: Option<DateTimeUtc>,
-    /// When it was over; null until then.
+    /// Null until it has ended.
     pub completed_at: Option<DateTimeUtc>,
-    /// Whether it did its work; null until it is over.
+    /// True if it did its work; null until it has ended.
     pub success: Option<bool>,
-    /// Why it failed.
     pub error_message: Option<String>,
     /// Details for people, and the plan of a dry run.
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub sync_metadata: Option<Json>,
-    /// Whether `sync_stats` has it; a run that only planned is noted as done without being counted.
+    /// True if `sync_stats` has processed it; a run that only planned is marked without being counted.
     pub rolled_up: bool,
-    /// Since when it is given up; null unless it is.
+    /// When it was given up; null if it was not.
     pub dead_at: Option<DateTimeUtc>,
-    /// In a few words, why it was given up.
+    /// A short reason why it was given up.
     pub dead_reason: Option<String>,
-    /// Before when it must not begin.
+    /// Must not begin before this time.
     pub not_before: Option<DateTimeUtc>,
-    /// While it waits for its first worker: the same once more joins it.
+    /// Set while the run waits for its first worker; an equal request joins it instead of adding a run.
     pub waiting_key: Option<String>,
-    /// When somebody asked it to stop while it ran.
+    /// When its cancellation was requested while it ran.
     pub cancel_requested_at: Option<DateTimeUtc>,
 }
 
-/// What a run belongs to and what belongs to it.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {
-    /// Its project.
     #[sea_orm(
         belongs_to = "super::project::Entity",
         from = "Column::ProjectId",
         to = "super::project::Column::Id"
     )]
     Project,
-    /// Its sync.
     #[sea_orm(
         belongs_to = "super::sync_config::Entity",
         from = "Column::SyncConfigId",
         to = "super::sync_config::Column::Id"
     )]
     SyncConfig,
-    /// Its link, for a run of one item.
+    /// Set for a run of one item.
     #[sea_orm(
         belongs_to = "super::sync_metadata::Entity",
         from = "Column::LinkId",
@@ -119,19 +105,18 @@ pub enum Relation {
         to = "super::schedule::Column::Id"
     )]
     Schedule,
-    /// Every time a worker took it up.
     #[sea_orm(has_many = "super::sync_attempt::Entity")]
     Attempts,
-    /// What it wrote.
+    /// The changes that it wrote.
     #[sea_orm(has_many = "super::sync_change::Entity")]
     Changes,
-    /// What it could not settle.
+    /// The conflicts that it met last.
     #[sea_orm(has_many = "super::sync_conflict::Entity")]
     Conflicts,
-    /// The deliveries it carries.
+    /// The webhook deliveries that it processes.
     #[sea_orm(has_many = "super::webhook_delivery::Entity")]
     Deliveries,
-    /// The plans of it that were let pass.
+    /// The approved plans of this run.
     #[sea_orm(has_many = "super::approval::Entity")]
     Approvals,
 }
@@ -192,7 +177,7 @@ impl Related<super::approval::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The run of that id.
+/// The run with this id.
 pub async fn by_run(db: &impl ConnectionTrait, run: Uuid) -> Result<Option<Model>, DbErr> {
     Entity::find().filter(Column::RunUid.eq(run)).one(db).await
 }

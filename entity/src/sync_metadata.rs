@@ -1,4 +1,4 @@
-//! Links: the one table for the state of a pair of items.
+//! Links: the table for the state of a pair of items.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{DbBackend, DerivePartialModel, FromQueryResult, Statement};
@@ -9,12 +9,10 @@ use crate::types::{IntentKind, LinkState, Side, SyncDirection, SyncMethod, SyncS
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sync_metadata")]
 pub struct Model {
-    /// Row id.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The sync.
     pub sync_config_id: i64,
-    /// What kind of item it is.
+    /// The kind of item.
     pub entity_type: String,
     /// The source item's id. At least one of the two ids is present.
     pub entity_id: Option<String>,
@@ -22,33 +20,28 @@ pub struct Model {
     pub external_id: Option<String>,
     /// The source item's key for people.
     pub source_key: Option<String>,
-    /// The source item's address.
     pub source_url: Option<String>,
     /// The target item's key for people.
     pub target_key: Option<String>,
-    /// The target item's address.
     pub target_url: Option<String>,
-    /// How the last sync ended.
+    /// The result of the last sync.
     pub sync_status: SyncStatus,
-    /// Whether both sides are there.
+    /// Whether both sides are known.
     pub link_state: LinkState,
-    /// What set the last sync off.
+    /// What triggered the last sync.
     pub sync_method: Option<SyncMethod>,
-    /// Which way values flow.
     pub sync_direction: SyncDirection,
-    /// When it was last tried.
     pub last_sync_attempt: Option<DateTimeUtc>,
-    /// When it last succeeded.
     pub last_successful_sync: Option<DateTimeUtc>,
-    /// Not before this; null where nothing is due.
+    /// The earliest time of the next attempt; null if none is due.
     pub next_attempt_at: Option<DateTimeUtc>,
     /// Failures since the last success.
     pub error_count: i32,
-    /// Why the last attempt failed.
+    /// The error of the last attempt.
     pub last_error: Option<String>,
     /// The batch that last touched it.
     pub sync_batch_id: Option<Uuid>,
-    /// Hash, in hex, of what both sides agreed on.
+    /// Hash, in hex, of the content that both sides agreed on.
     pub content_hash: Option<String>,
     /// Hash, in hex, of the source's base.
     pub source_hash: Option<String>,
@@ -62,23 +55,20 @@ pub struct Model {
     pub base_target: Option<Json>,
     /// The mapping revision that related the two bases.
     pub mapping_revision: i64,
-    /// When the source item was modified, by the source.
+    /// When the source item was modified, by the source's clock.
     pub local_modified: Option<DateTimeUtc>,
-    /// When the target item was modified, by the target.
+    /// When the target item was modified, by the target's clock.
     pub remote_modified: Option<DateTimeUtc>,
     /// Version or ETag of the source item.
     pub source_version: Option<String>,
     /// Version or ETag of the target item.
     pub target_version: Option<String>,
-    /// Since when a complete listing lacks one side.
+    /// Since when complete listings lack one side's item.
     pub missing_since: Option<DateTimeUtc>,
-    /// Which side.
     pub missing_side: Option<Side>,
-    /// The write that is under way; see `intent`.
+    /// The write in progress; see `intent`.
     pub intent_id: Option<Uuid>,
-    /// What the write does.
     pub intent_kind: Option<IntentKind>,
-    /// Where it goes.
     pub intent_side: Option<Side>,
     /// What is about to be written.
     #[sea_orm(column_type = "JsonBinary", nullable)]
@@ -87,64 +77,57 @@ pub struct Model {
     pub intent_deadline: Option<DateTimeUtc>,
     /// When one side was deleted.
     pub deleted_at: Option<DateTimeUtc>,
-    /// Which side.
     pub deleted_side: Option<Side>,
-    /// Raised by every write; compare-and-set between runs that meet.
+    /// Raised by every write, for compare-and-set between concurrent runs.
     pub version: i64,
     /// The run that last wrote it (`sync_history.run_uid`, which retention may have removed).
     pub last_run_id: Option<Uuid>,
-    /// What an older installation held for this pair (see the migration `align_sync_schema`).
+    /// What an older installation stored for this pair (see the migration `align_sync_schema`).
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub legacy: Option<Json>,
-    /// When the link was made.
     pub created_at: DateTimeUtc,
-    /// When it was last written.
     pub updated_at: DateTimeUtc,
-    /// The strategy that settled its last conflict.
+    /// The strategy that resolved its last conflict.
     pub resolution_strategy: Option<String>,
-    /// How long its last sync took.
+    /// The duration of its last sync.
     pub sync_duration_ms: Option<i64>,
     /// Calls made for this link alone in its last sync.
     pub api_calls_count: i32,
-    /// Its open rows of `sync_conflicts`, which is the truth: `[{id, field, kind, base, local, remote}]`.
+    /// A summary of its open rows in `sync_conflicts`, which is authoritative: `[{id, field, kind, base, local,
+    /// remote}]`.
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub conflicts: Option<Json>,
 }
 
-/// What a run needs to know of each link before it looks closer; read 500 per statement.
+/// What a run needs to know about each link before it reads the whole row; read 500 per statement.
 #[derive(Clone, Debug, PartialEq, Eq, DerivePartialModel)]
 #[sea_orm(entity = "Entity")]
 pub struct LinkBrief {
-    /// Row id.
     pub id: i64,
     /// For compare-and-set.
     pub version: i64,
-    /// The source item's id.
     pub entity_id: Option<String>,
-    /// The target item's id.
     pub external_id: Option<String>,
     /// Hash of the source's base.
     pub source_hash: Option<String>,
     /// Hash of the target's base.
     pub target_hash: Option<String>,
-    /// How the last sync ended.
+    /// The result of the last sync.
     pub sync_status: SyncStatus,
-    /// Whether both sides are there.
+    /// Whether both sides are known.
     pub link_state: LinkState,
-    /// Which side a complete listing lacked.
+    /// The side that a complete listing lacked.
     pub missing_side: Option<Side>,
-    /// Not before this.
+    /// The earliest time of the next attempt.
     pub next_attempt_at: Option<DateTimeUtc>,
     /// The mapping revision that related the two bases.
     pub mapping_revision: i64,
-    /// The write that is under way.
+    /// The write in progress.
     pub intent_id: Option<Uuid>,
 }
 
-/// What a link belongs to and what belongs to it.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {
-    /// Its sync.
     #[sea_orm(
         belongs_to = "super::sync_config::Entity",
         from = "Column::SyncConfigId",
@@ -154,13 +137,13 @@ pub enum Relation {
     /// Runs for this link alone.
     #[sea_orm(has_many = "super::sync_history::Entity")]
     Runs,
-    /// Its conflicts, open and settled.
+    /// Its conflicts, open and resolved.
     #[sea_orm(has_many = "super::sync_conflict::Entity")]
     Conflicts,
     /// Its audit trail.
     #[sea_orm(has_many = "super::sync_change::Entity")]
     Changes,
-    /// How long its items stood in which status.
+    /// How long its items were in each status.
     #[sea_orm(has_many = "super::status_history::Entity")]
     Stays,
 }
@@ -204,8 +187,8 @@ pub async fn briefs(
     after: i64,
     limit: u64,
 ) -> Result<Vec<LinkBrief>, DbErr> {
-    // Each run of a sync asks this, often for a handful of links. SQLite prepares a statement anew at every use if its limit
-    // is a bare parameter, which takes longer than the answer.
+    // Each run of a sync runs this query, often for a few links. SQLite prepares a statement again at every use if its
+    // limit is a bare parameter, which takes longer than the query.
     let backend = db.get_database_backend();
     let marks = match backend {
         DbBackend::Postgres => ["$1", "$2", "$3"],

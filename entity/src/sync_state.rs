@@ -1,7 +1,7 @@
-//! The state of a pair as callers of older installations know it: a narrower view of `sync_metadata`, and what such
-//! callers do with it. The engine has its own way to that table, under the fence of its run.
+//! The state of a pair for callers of older installations: a narrower view of `sync_metadata`, and their operations on
+//! it. The engine accesses that table differently, under the fence of its run.
 //!
-//! Times are the caller's, in whole microseconds: finer ones would not come back as they went.
+//! Times are the caller's, in whole microseconds, because finer ones would not be returned unchanged.
 
 mod statistics;
 
@@ -18,30 +18,28 @@ use crate::sync_metadata::{ActiveModel, Column, Entity};
 use crate::types::{Direction, LinkState, SyncDirection, SyncStatus};
 use crate::{sync_config, sync_conflict};
 
-/// A link as callers of older installations know it.
+/// A link as callers of older installations see it.
 #[derive(Clone, Debug, PartialEq, Eq, DerivePartialModel)]
 #[sea_orm(entity = "Entity")]
 pub struct SyncState {
-    /// Row id.
     pub id: i64,
-    /// The sync.
     pub sync_config_id: i64,
-    /// What kind of item it is.
+    /// The kind of item.
     pub entity_type: String,
     /// The source item's id.
     pub entity_id: Option<String>,
     /// The target item's id, under its old name.
     #[sea_orm(from_col = "external_id")]
     pub jira_id: Option<String>,
-    /// How the last sync ended.
+    /// The result of the last sync.
     pub sync_status: SyncStatus,
-    /// Hash of what both sides agreed on.
+    /// Hash of the content that both sides agreed on.
     pub content_hash: Option<String>,
     /// Open conflicts: `[{id, field, kind, base, local, remote}]`.
     pub conflicts: Option<Json>,
-    /// The strategy that settled the last one.
+    /// The strategy that resolved the last conflict.
     pub resolution_strategy: Option<String>,
-    /// How long the last sync took.
+    /// The duration of the last sync.
     pub sync_duration_ms: Option<i64>,
     /// Calls made for it in its last sync.
     pub api_calls_count: i32,
@@ -49,12 +47,11 @@ pub struct SyncState {
     pub version: i64,
 }
 
-/// A state to be made.
+/// A state to create.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewSyncState {
-    /// The sync it belongs to.
     pub sync_config_id: i64,
-    /// What kind of item it is.
+    /// The kind of item.
     pub entity_type: String,
     /// The source item's id. At least one of the two ids is needed.
     pub entity_id: Option<String>,
@@ -62,51 +59,47 @@ pub struct NewSyncState {
     pub jira_id: Option<String>,
 }
 
-/// A conflict that was met.
+/// A conflict to record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewConflict {
     /// The state whose sides disagree.
     pub state_id: i64,
     /// The run that met it (`sync_history.run_uid`).
     pub run_id: Uuid,
-    /// The field; none for the item as a whole.
+    /// None for the item as a whole.
     pub field: Option<String>,
-    /// Which kind, as the engine names it.
+    /// As the engine names it.
     pub kind: String,
-    /// The value both sides started from.
+    /// The last value that both sides agreed on.
     pub base: Option<Json>,
     /// The source's value.
     pub local: Option<Json>,
     /// The target's value.
     pub remote: Option<Json>,
-    /// When the source was modified.
     pub local_modified: Option<DateTimeUtc>,
-    /// When the target was modified.
     pub remote_modified: Option<DateTimeUtc>,
 }
 
-/// Why nothing was done.
+/// Why an operation had no effect.
 #[derive(Debug)]
 pub enum SyncStateError {
-    /// A state was to be made without any id.
+    /// A new state needs an id.
     WithoutId {
-        /// What kind of item.
         entity_type: String,
     },
-    /// The two ids are not those of one state.
+    /// The two ids belong to different states.
     PairedOtherwise {
-        /// The source item's id as given.
+        /// The given source item's id.
         entity_id: String,
-        /// The target item's id as given.
+        /// The given target item's id.
         jira_id: String,
-        /// The state that has one of the two.
+        /// The state that has one of the two ids.
         state_id: i64,
     },
-    /// There is no sync of that id.
+    /// No sync has this id.
     NoSuchSync(i64),
-    /// There is no state of that id.
+    /// No state has this id.
     NoSuchState(i64),
-    /// The database failed.
     Database(DbErr),
 }
 
@@ -182,8 +175,8 @@ fn of_sync(sync_config_id: i64, entity_type: &str) -> sea_orm::Select<Entity> {
     Entity::find().filter(Column::SyncConfigId.eq(sync_config_id)).filter(Column::EntityType.eq(entity_type))
 }
 
-/// Makes a state, or answers the one that is there. That one is answered as it is: an id which it lacks is not filled in,
-/// since a run may be creating the item at this moment.
+/// Creates a state, or returns the existing one unchanged: a missing id is not filled in, because a run may be creating
+/// the item at this moment.
 pub async fn create(
     db: &impl ConnectionTrait,
     new: NewSyncState,
@@ -214,13 +207,13 @@ pub async fn create(
         updated_at: Set(now),
         ..Default::default()
     };
-    // Another process may have been faster; then its row is the answer.
+    // Another process may have inserted the row first; then return that one.
     let unless_there = OnConflict::new().do_nothing().to_owned();
     Entity::insert(row).on_conflict(unless_there).exec_without_returning(db).await?;
     existing(db, &new).await?.ok_or(SyncStateError::Database(DbErr::RecordNotInserted))
 }
 
-/// The state that has the ids given, where they are of one.
+/// The state with the given ids, if they belong to one state.
 async fn existing(
     db: &impl ConnectionTrait,
     new: &NewSyncState,
@@ -233,7 +226,7 @@ async fn existing(
             (None, None) => None,
         });
     };
-    // In one statement: between two, another process may make the very state that is asked for.
+    // One statement: between two, another process could create the requested state.
     let either = Condition::any().add(Column::EntityId.eq(entity_id)).add(Column::ExternalId.eq(jira_id));
     let found: Vec<SyncState> = of_sync(sync, kind).filter(either).into_partial_model().all(db).await?;
     let of_entity = found.iter().find(|state| state.entity_id.as_deref() == Some(entity_id)).cloned();
@@ -251,15 +244,15 @@ async fn existing(
     }
 }
 
-/// Records a conflict: opens it, or brings the open one of the same field up to date. The state's list of conflicts, its
-/// status and its version follow in the same transaction.
+/// Records a conflict: opens it, or updates the open one of the same field. Updates the state's list of conflicts, its
+/// status and its version in the same transaction.
 pub async fn record_conflict(
     db: &DatabaseConnection,
     new: NewConflict,
     now: DateTimeUtc,
 ) -> Result<sync_conflict::Model, SyncStateError> {
     let tx = begin(db).await?;
-    // The state first: whoever records another conflict of it waits here, so that no two open the same one.
+    // Lock the state first, so that no two callers open the same conflict.
     let held = Entity::update_many()
         .col_expr(Column::SyncStatus, Expr::value(SyncStatus::Conflict.as_str()))
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
@@ -306,7 +299,7 @@ async fn open_or_meet_again(
     let again = sync_conflict::ActiveModel {
         id: Unchanged(open.id),
         occurrences: Set(open.occurrences.saturating_add(1)),
-        // A choice holds for the values it was made for; other values are asked about anew.
+        // A choice applies to the values it was made for; new values need a new choice.
         resolution: Set(None),
         resolved_by: Set(None),
         resolve_run_id: Set(None),

@@ -1,7 +1,7 @@
-//! Statistics, rolled up: what the runs of a sync did that ended within an hour, a day or a month.
+//! Statistics: totals of a sync's runs that ended within an hour, a day or a month.
 //!
-//! A run is in its three rows exactly when it says so itself (`sync_history.rolled_up`), since both are written in one
-//! transaction. History may then be purged; these rows stay.
+//! A run is in its three rows exactly if its `sync_history.rolled_up` is true, because one transaction writes both.
+//! History may be purged then; these rows stay.
 
 use chrono::{DateTime, Datelike, Months, NaiveTime, SubsecRound, TimeDelta, Timelike, Utc};
 use sea_orm::entity::prelude::*;
@@ -11,60 +11,53 @@ use crate::{
     types::{RunStatus, Span},
 };
 
-/// What the runs of a sync did that ended within a span of time. Runs that only planned are in none.
+/// Totals of a sync's runs that ended within a span of time. Excludes runs that only planned.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sync_stats")]
 pub struct Model {
-    /// The sync.
     #[sea_orm(primary_key, auto_increment = false)]
     pub sync_config_id: i64,
-    /// Whether it is an hour, a day or a month.
+    /// The length of the span.
     #[sea_orm(primary_key, auto_increment = false)]
     pub span: Span,
-    /// When the span begins, in UTC.
+    /// The start of the span, in UTC.
     #[sea_orm(primary_key, auto_increment = false)]
     pub bucket: DateTimeUtc,
-    /// What kind of item the sync kept in step at that time.
+    /// The kind of items that the sync had at that time.
     #[sea_orm(primary_key, auto_increment = false)]
     pub entity_type: String,
-    /// Runs that came to their end.
+    /// Runs that completed.
     pub runs_completed: i64,
     /// Runs that ended without doing their work.
     pub runs_failed: i64,
-    /// Runs that were called off.
+    /// Runs that were cancelled.
     pub runs_cancelled: i64,
-    /// Runs that asked a person first.
+    /// Runs that were held by the delete guard.
     pub runs_held: i64,
     /// Runs without a failed item.
     pub runs_succeeded: i64,
-    /// Items in step at the end of their run.
+    /// Items in sync at the end of their run.
     pub items_synced: i64,
-    /// Items that failed.
     pub items_failed: i64,
     /// Items left alone.
     pub items_skipped: i64,
-    /// Items created.
     pub created: i64,
-    /// Items updated.
     pub updated: i64,
     /// Items deleted, archived or closed.
     pub deleted: i64,
-    /// Conflicts met.
     pub conflicts: i64,
     /// Calls to platforms.
     pub api_calls: i64,
-    /// Milliseconds that all runs took together.
+    /// Total milliseconds of all runs.
     pub duration_sum_ms: i64,
-    /// Milliseconds that the longest took.
+    /// Milliseconds of the longest run.
     pub duration_max_ms: i64,
-    /// Milliseconds that each took.
+    /// Milliseconds of each run.
     pub durations: Histogram,
 }
 
-/// What statistics belong to.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {
-    /// The sync.
     #[sea_orm(
         belongs_to = "super::sync_config::Entity",
         from = "Column::SyncConfigId",
@@ -83,7 +76,7 @@ impl Related<super::sync_config::Entity> for Entity {
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Model {
-    /// No run yet.
+    /// Statistics without runs.
     pub fn empty(sync_config_id: i64, entity_type: &str, span: Span, bucket: DateTimeUtc) -> Self {
         Self {
             sync_config_id,
@@ -129,7 +122,7 @@ impl Model {
         self.durations.add(&other.durations);
     }
 
-    /// Counts a run that ended so.
+    /// Counts a run that ended with this status.
     pub fn count(&mut self, status: RunStatus, success: bool, took_ms: Option<i64>) {
         match status {
             RunStatus::Completed => self.runs_completed += 1,
@@ -146,14 +139,14 @@ impl Model {
         }
     }
 
-    /// How many runs there were.
+    /// The total number of runs.
     pub fn runs(&self) -> i64 {
         self.runs_completed + self.runs_failed + self.runs_cancelled + self.runs_held
     }
 }
 
 impl Span {
-    /// The beginning of the span that a time lies in.
+    /// The start of the span that contains a time.
     pub fn begin_of(self, time: DateTime<Utc>) -> DateTime<Utc> {
         let date = time.date_naive();
         let begin = match self {
@@ -170,7 +163,7 @@ impl Span {
         begin.and_time(NaiveTime::MIN).and_utc()
     }
 
-    /// The first beginning of a span that is not before a time; the end of time where there is none.
+    /// The first start of a span not before a time; the latest possible time if there is none.
     pub fn begin_from(self, time: DateTime<Utc>) -> DateTime<Utc> {
         let begin = self.begin_of(time);
         if begin == time {

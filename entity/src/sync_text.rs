@@ -1,32 +1,31 @@
-//! Large values, once each, under their hash.
+//! Large values, stored once under their hash.
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
 
-/// A value too large to stand in a link or a change.
+/// A value too large to store in a link or a change.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sync_texts")]
 pub struct Model {
-    /// Hash of `bytes`, in hex; how JSON elsewhere refers to them.
+    /// Hash of `bytes`, in hex; JSON elsewhere refers to the value by it.
     #[sea_orm(primary_key, auto_increment = false)]
     pub hash: String,
-    /// The value.
     #[sea_orm(column_type = "Blob")]
     pub bytes: Vec<u8>,
     /// When it was first stored.
     pub created_at: DateTimeUtc,
-    /// When it was last stored, by whoever last referred to it anew. What is younger than a sweep must stay.
+    /// When it was last stored for a new reference. A sweep must keep values used since it began.
     pub used_at: DateTimeUtc,
 }
 
-/// Texts are named inside JSON, so no relation reaches them.
+/// References to texts are inside JSON, so there are no relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Stores a value, or marks the one that is there as used. To be called in the transaction that refers to it.
+/// Stores a value, or marks the existing one as used. Call it in the transaction that refers to it.
 pub async fn keep(
     db: &impl ConnectionTrait,
     hash: String,

@@ -1,13 +1,13 @@
-//! What the enums of `types.rs` have in common.
+//! The common parts of the enums in `types.rs`.
 
 use std::fmt;
 
-/// A word that is none of a column's values.
+/// A word that is not a value of a column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownValue {
-    /// The column type that was asked for.
+    /// The name of the column type.
     pub expected: &'static str,
-    /// The word as given.
+    /// The given word.
     pub given: String,
 }
 
@@ -19,7 +19,7 @@ impl fmt::Display for UnknownValue {
 
 impl std::error::Error for UnknownValue {}
 
-/// Names each value once, for the database, for serde and for `Display`; words after `|` are aliases on input.
+/// Defines each value once, for the database, for serde and for `Display`; words after `|` are aliases on input.
 macro_rules! text_column {
     ($(#[$outer:meta])* $name:ident {
         $($(#[$inner:meta])* $variant:ident = $value:tt $(| $alias:tt)*,)+
@@ -39,7 +39,7 @@ macro_rules! text_column {
         }
 
         impl $name {
-            /// The value as it stands in the database.
+            /// The value as stored in the database.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $value,)+

@@ -1,4 +1,4 @@
-//! The closed sets that columns hold. Each is stored, printed and serialised under one name; parsing also takes aliases.
+//! The enums of columns. Each value is stored, printed and serialised under one name; parsing also accepts aliases.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 pub use crate::text_column::UnknownValue;
 
 text_column! {
-    /// How the last sync of a link ended.
+    /// The result of a link's last sync.
     SyncStatus {
         /// Never synced, or due again.
         Pending = "pending",
-        /// A run is at work on it.
+        /// A run is processing it.
         InProgress = "in_progress",
         /// Both sides agree.
         Completed = "completed" | "synced",
@@ -18,59 +18,59 @@ text_column! {
         Failed = "failed" | "error",
         /// Left alone on purpose.
         Skipped = "skipped",
-        /// Waits for a conflict to be settled.
+        /// Waits for a conflict to be resolved.
         Conflict = "conflict",
     }
 }
 
 text_column! {
-    /// Whether a link's two sides are there.
+    /// Whether both sides of a link are known.
     LinkState {
-        /// One side is still to be created or matched.
+        /// The item of one side is not created or matched yet.
         Pending = "pending",
         /// Both sides are known.
         Linked = "linked",
-        /// An item left the scope of the sync; it was not deleted.
+        /// An item left the scope of the sync without being deleted.
         OutOfScope = "out_of_scope",
-        /// The item was deleted; the row remembers that it was.
+        /// The item was deleted; the row records it.
         Tombstone = "tombstone",
     }
 }
 
 text_column! {
-    /// What set a sync off.
+    /// What triggered a sync.
     SyncMethod {
-        /// An event of the platform.
+        /// An event from the platform.
         Webhook = "webhook",
-        /// A look for changes since the cursor.
+        /// A poll for changes since the cursor.
         Poll = "poll",
         /// A scheduled run over many items.
         Batch = "batch",
-        /// A person or another service asked.
+        /// A request by a person or another service.
         Manual = "manual",
     }
 }
 
 text_column! {
-    /// The way a link's values flow, under the names of the `sync_metadata` column.
+    /// The direction of a link's values, under the names of the `sync_metadata` column.
     SyncDirection {
         /// Source to target.
         LocalToRemote = "local_to_remote" | "source_to_target" | "push",
         /// Target to source.
         RemoteToLocal = "remote_to_local" | "target_to_source" | "pull",
-        /// Both ways.
+        /// Both directions.
         Bidirectional = "bidirectional",
     }
 }
 
 text_column! {
-    /// The way a sync's values flow, under the names of a sync's document.
+    /// The direction of a sync's values, under the names of a sync's document.
     Direction {
         /// Source to target.
         SourceToTarget = "source_to_target" | "local_to_remote" | "push",
         /// Target to source.
         TargetToSource = "target_to_source" | "remote_to_local" | "pull",
-        /// Both ways.
+        /// Both directions.
         Bidirectional = "bidirectional",
     }
 }
@@ -88,9 +88,7 @@ impl From<Direction> for SyncDirection {
 text_column! {
     /// One of the two sides of a sync.
     Side {
-        /// The source.
         Source = "source" | "local" | "elder",
-        /// The target.
         Target = "target" | "remote" | "external" | "jira",
     }
 }
@@ -106,9 +104,9 @@ impl Side {
 }
 
 text_column! {
-    /// What a link's open intent is about to do.
+    /// The operation of a link's open intent.
     IntentKind {
-        /// Create the item on the side.
+        /// Create an item on the side.
         Create = "create",
         /// Write fields of an existing item.
         Update = "update",
@@ -118,25 +116,24 @@ text_column! {
 }
 
 text_column! {
-    /// Where a run stands.
+    /// The state of a run.
     RunStatus {
-        /// Accepted, not begun.
+        /// Accepted, not started.
         Queued = "queued",
-        /// A worker holds it.
+        /// A worker is running it.
         InProgress = "in_progress",
         /// Finished; single items may still have failed.
         Completed = "completed",
         /// Ended without doing its work.
         Failed = "failed",
-        /// Called off.
         Cancelled = "cancelled",
-        /// Ended before acting; a later run does it if a person approves.
+        /// Stopped by the delete guard before acting; a later run acts if a person approves.
         Held = "held",
     }
 }
 
 impl RunStatus {
-    /// Whether the run is over and will change nothing any more.
+    /// True if the run has ended and changes nothing any more.
     pub const fn is_finished(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Cancelled | Self::Held)
     }
@@ -149,37 +146,37 @@ text_column! {
         Sync = "sync",
         /// Plan only; no mutating call.
         Plan = "plan",
-        /// Apply a settled conflict.
+        /// Apply a resolved conflict.
         Resolve = "resolve",
     }
 }
 
 text_column! {
-    /// How sure we are that a change reached the platform.
+    /// Whether a change is known to have reached the platform.
     ChangeState {
         /// Recorded before the call.
         Intended = "intended",
-        /// The platform answered with the value.
+        /// The platform returned the value.
         Confirmed = "confirmed",
-        /// The call's result never arrived.
+        /// The result of the call was never received.
         Unknown = "unknown",
     }
 }
 
 text_column! {
-    /// Who keeps a sync's definition.
+    /// Where a sync's definition is maintained.
     ManagedBy {
-        /// A document applied from a file.
+        /// In a document applied from a file.
         File = "file",
-        /// The API.
+        /// In the API.
         Api = "api",
     }
 }
 
 text_column! {
-    /// How a schedule's expression is read.
+    /// The syntax of a schedule's expression.
     ScheduleKind {
-        /// Every so many seconds.
+        /// An interval in seconds.
         Interval = "interval",
         /// A cron expression in the schedule's time zone.
         Cron = "cron",
@@ -187,47 +184,47 @@ text_column! {
 }
 
 text_column! {
-    /// Where a job of the SQL queue stands; a finished job has no row.
+    /// The standing of a job in the SQL queue; a finished job has no row.
     JobState {
-        /// To be claimed once `run_at` has come.
+        /// Can be claimed from `run_at` on.
         Waiting = "waiting",
-        /// Claimed, under a lease.
+        /// Claimed, with a lease.
         Running = "running",
-        /// Given up; kept to be replayed or discarded.
+        /// Given up; kept for replay or discard.
         Dead = "dead",
     }
 }
 
 text_column! {
-    /// For how long a job stands for others of its unique key.
+    /// How long a job blocks others with its unique key.
     UniqueRule {
         /// While it waits.
         WhileWaiting = "while_waiting",
         /// While it waits or runs.
         UntilDone = "until_done",
-        /// For a time from its push; `job_unique_windows` has it.
+        /// For a time from its push; stored in `job_unique_windows`.
         For = "for",
-        /// While it waits, taking up their payloads.
+        /// While it waits; their payloads are merged into it.
         Coalesce = "coalesce",
     }
 }
 
 text_column! {
-    /// What became of a webhook delivery.
+    /// The state of a webhook delivery.
     DeliveryStatus {
-        /// Stored and acknowledged; a job is still to be made of it.
+        /// Stored and acknowledged; no job was created yet.
         Received = "received",
-        /// A run carries it.
+        /// A run processes it.
         Queued = "queued",
-        /// It concerns nothing that is kept in step.
+        /// It concerns no synced item.
         Ignored = "ignored",
-        /// It could not be read; `error` says why.
+        /// It cannot be parsed; `error` says why.
         Failed = "failed",
     }
 }
 
 text_column! {
-    /// What kind of thing a pause stops.
+    /// The kind of subject that a pause stops.
     PauseScope {
         /// A queue, by name.
         Queue = "queue",
@@ -241,30 +238,29 @@ text_column! {
 }
 
 text_column! {
-    /// How much an alert matters.
+    /// The severity of an alert.
     AlertLevel {
-        /// Worth knowing.
+        /// For information.
         Info = "info",
-        /// Somebody should look.
+        /// Needs attention.
         Warning = "warning",
-        /// Somebody should look now.
+        /// Needs attention now.
         Critical = "critical",
     }
 }
 
 text_column! {
-    /// How long the time is that a row of statistics stands for.
+    /// The length of time that a row of statistics covers.
     Span {
-        /// An hour.
         Hour = "hour",
-        /// A day, in UTC.
+        /// A day in UTC.
         Day = "day",
-        /// A calendar month, in UTC.
+        /// A calendar month in UTC.
         Month = "month",
     }
 }
 
-/// How urgent a job or run is. Stored as a small number so that an index serves them in order.
+/// The priority of a job or run. Stored as a small number so that an index returns them in order.
 #[derive(
     Clone,
     Copy,
@@ -286,15 +282,14 @@ pub enum Priority {
     /// Before everything else.
     #[sea_orm(num_value = 0)]
     Critical,
-    /// Before what nobody waits for.
+    /// Before work that no person waits for.
     #[sea_orm(num_value = 1)]
     High,
-    /// The usual.
     #[default]
     #[sea_orm(num_value = 2)]
     #[serde(alias = "default")]
     Normal,
-    /// When nothing else is due.
+    /// Only when nothing else is due.
     #[sea_orm(num_value = 3)]
     Low,
 }

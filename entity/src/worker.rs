@@ -5,55 +5,52 @@ use sea_orm::{
     sea_query::Expr,
 };
 
-/// So many beats may fail to come before a worker counts as gone.
+/// A worker counts as gone after this many missed heartbeats.
 pub const BEATS_MISSED: i64 = 3;
 
-/// A process that runs jobs. Its row goes with it, unless it is killed.
+/// A process that runs jobs. It deletes its row when it ends, unless it is killed.
 ///
 /// Times are microseconds since the Unix epoch by the database's clock, as in `jobs`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "workers")]
 pub struct Model {
-    /// Of this registration; the same name registered anew has another.
+    /// The id of this registration; registering the same name again creates a new one.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// As jobs and attempts name their worker: host, process, and the world in which the process has that number.
+    /// The name in jobs and attempts: host, process id, and the namespace of that process id.
     #[sea_orm(unique)]
     pub name: String,
-    /// The command it is: `worker`, `up`, `sync` ...
+    /// Its command: `worker`, `up`, `sync` ...
     pub role: String,
-    /// The machine.
     pub host: String,
-    /// The process there.
+    /// Its process id on the host.
     pub pid: i64,
     /// The program's version.
     pub version: String,
     /// The newest migration that the program knows.
     pub schema_version: String,
-    /// The queues it serves, as a list of names.
+    /// The queues that it serves, as a list of names.
     #[sea_orm(column_type = "JsonBinary")]
     pub queues: Json,
-    /// Jobs at once, at most.
+    /// The most concurrent jobs.
     pub concurrency: i32,
-    /// Jobs at its last beat.
+    /// Running jobs at the last heartbeat.
     pub running: i32,
-    /// It takes no more jobs and ends when the present ones have.
+    /// It claims no more jobs and ends when its present jobs have ended.
     pub stopping: bool,
-    /// Milliseconds from one beat to the next.
+    /// Milliseconds between heartbeats.
     pub beat_ms: i64,
-    /// When it registered.
     pub started_at: i64,
-    /// When it last said that it lives.
     pub heartbeat_at: i64,
 }
 
-/// Workers belong to nothing: jobs and attempts keep a worker's name for longer than its row lives.
+/// Workers have no references: jobs and attempts keep a worker's name longer than its row exists.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The database's clock as these rows keep time.
+/// The SQL expression for the database's clock in the unit of these rows.
 pub fn now(backend: DbBackend) -> &'static str {
     match backend {
         DbBackend::Postgres => "(SELECT (extract(epoch from statement_timestamp()) * 1000000)::bigint)",
@@ -61,7 +58,7 @@ pub fn now(backend: DbBackend) -> &'static str {
     }
 }
 
-/// Whether the schema has this table yet.
+/// True if the schema has this table.
 pub async fn exists(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
     let sql = match db.get_database_backend() {
         DbBackend::Postgres => "SELECT 1 WHERE to_regclass('workers') IS NOT NULL",
@@ -71,24 +68,23 @@ pub async fn exists(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
     Ok(row.is_some())
 }
 
-/// A worker, and how long it has been silent.
+/// A worker, and the time since its last heartbeat.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
 pub struct Seen {
-    /// The worker.
     #[sea_orm(nested)]
     pub worker: Model,
-    /// Microseconds since its last beat, by the database's clock.
+    /// Microseconds since its last heartbeat, by the database's clock.
     pub silent: i64,
 }
 
 impl Seen {
-    /// Whether its last beat is as young as a living worker's.
+    /// True if its last heartbeat is recent enough.
     pub fn is_live(&self) -> bool {
         self.silent <= self.worker.beat_ms.saturating_mul(1000 * BEATS_MISSED)
     }
 }
 
-/// Every worker on record, the oldest first.
+/// All registered workers, oldest first.
 pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<Seen>, DbErr> {
     let silent = format!("{} - heartbeat_at", now(db.get_database_backend()));
     Entity::find()
@@ -100,14 +96,14 @@ pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<Seen>, DbErr> {
         .await
 }
 
-/// Those whose last beat is not too old.
+/// The workers whose last heartbeat is recent enough.
 pub async fn live(db: &impl ConnectionTrait) -> Result<Vec<Seen>, DbErr> {
     let mut seen = all(db).await?;
     seen.retain(Seen::is_live);
     Ok(seen)
 }
 
-/// Removes the rows of workers that have been silent for so many microseconds, and answers how many.
+/// Deletes the rows of workers without a heartbeat for `silent` microseconds; returns their number.
 pub async fn forget_dead(db: &impl ConnectionTrait, silent: i64) -> Result<u64, DbErr> {
     let now = now(db.get_database_backend());
     let old = Expr::cust(format!("heartbeat_at < {now} - {silent}"));

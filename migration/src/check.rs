@@ -1,4 +1,4 @@
-//! Is the schema older or newer than this binary knows, and may it run there? None of these writes to the database.
+//! Compares the schema with the migrations of this binary, and decides if the binary may run on it. Writes nothing.
 
 use std::collections::BTreeMap;
 
@@ -11,22 +11,20 @@ use crate::{MIGRATION_TABLE, lock::plain, migrator::Migrator};
 /// A migration, and whether the database has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MigrationStatus {
-    /// The migration's name, which sorts by age.
+    /// Names sort by age.
     pub name: String,
-    /// Whether the database has it.
     pub applied: bool,
-    /// Since when, to the second.
+    /// Precise to the second.
     pub applied_at: Option<DateTime<Utc>>,
-    /// Whether this program knows it; otherwise a newer one was here.
+    /// True if this program knows it; otherwise a newer program applied it.
     pub known: bool,
-    /// The newest migration that a program must know at least to run on the schema it makes; none where nobody noted it.
+    /// A program must know at least this migration to run on the resulting schema; none if that was not recorded.
     pub compatible_from: Option<String>,
 }
 
 /// A migration that the database has and this program does not know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unknown {
-    /// Its name.
     pub name: String,
     /// See [`MigrationStatus::compatible_from`].
     pub compatible_from: Option<String>,
@@ -37,7 +35,7 @@ pub struct Unknown {
 pub struct Difference {
     /// The migrations that the database lacks, oldest first.
     pub pending: Vec<String>,
-    /// The migrations that the database has and the program does not know, oldest first.
+    /// The migrations of the database that the program does not know, oldest first.
     pub unknown: Vec<Unknown>,
     /// The newest migration that the program knows.
     pub newest_known: String,
@@ -46,23 +44,23 @@ pub struct Difference {
 /// Whether a program may run on a database's schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fit {
-    /// It is the very schema that the program knows.
+    /// The schema is exactly the one that the program knows.
     Exact,
-    /// It is newer, and the program may run beside newer ones.
+    /// The schema is newer, and the program may run on it.
     Newer,
-    /// It lacks so many migrations.
+    /// The schema lacks this many migrations.
     TooOld(usize),
-    /// It is newer than the program may run on.
+    /// The schema is newer than the program may run on.
     TooNew {
-        /// The migration that stands in the way.
+        /// The newest migration that excludes the program.
         name: String,
-        /// What a program must know to run there.
+        /// The program must know at least this migration.
         compatible_from: Option<String>,
     },
 }
 
 impl Difference {
-    /// Whether the program may run.
+    /// Decides whether the program may run.
     pub fn fit(&self) -> Fit {
         let refused = self.unknown.iter().rev().find(|unknown| {
             // Names sort by age.
@@ -117,14 +115,14 @@ pub async fn compare(db: &impl ConnectionTrait) -> Result<Difference, DbErr> {
     Migrator::new().compare(db).await
 }
 
-/// What is noted of an applied migration.
+/// The record of an applied migration.
 #[derive(Clone, Debug)]
 pub(crate) struct AppliedRow {
     pub(crate) at: DateTime<Utc>,
     pub(crate) compatible_from: Option<String>,
 }
 
-/// What the database has, by name. A database without the table has nothing.
+/// The applied migrations by name; empty if the table does not exist.
 pub(crate) async fn applied(db: &impl ConnectionTrait) -> Result<BTreeMap<String, AppliedRow>, DbErr> {
     if !has_table(db, MIGRATION_TABLE).await? {
         return Ok(BTreeMap::new());
@@ -149,7 +147,7 @@ pub(crate) async fn applied(db: &impl ConnectionTrait) -> Result<BTreeMap<String
         .collect()
 }
 
-/// Whether the table of applied migrations has the column that came later.
+/// True if the table of applied migrations has the `compatible_from` column, which was added later.
 async fn has_compatibility(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
     let query = match db.get_database_backend() {
         DbBackend::Postgres => format!(
@@ -163,7 +161,7 @@ async fn has_compatibility(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
     Ok(db.query_one_raw(plain(db, query)).await?.is_some())
 }
 
-/// Whether there is such a table in the schema that unqualified names mean.
+/// True if the schema of unqualified names has this table.
 pub(crate) async fn has_table(db: &impl ConnectionTrait, table: &str) -> Result<bool, DbErr> {
     let query = match db.get_database_backend() {
         DbBackend::Postgres => Query::select()

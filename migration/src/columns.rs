@@ -1,14 +1,14 @@
-//! Small things that every migration says. Released migrations rest on them, so they stay as they are.
+//! Helpers for migrations. Released migrations depend on them, so they must not change.
 
 use sea_orm::Statement;
 use sea_orm_migration::prelude::*;
 
-/// A constraint that holds a column to a closed set. Null passes, where the column allows it.
+/// A constraint that limits a column to a set of values. Allows null if the column does.
 pub(crate) fn one_of(column: &'static str, values: &[&'static str]) -> Expr {
     Expr::col(column).is_in(values.iter().copied())
 }
 
-/// A foreign key that refuses to leave rows behind.
+/// A foreign key that refuses to delete a referenced row.
 pub(crate) fn reference(
     table: &'static str,
     column: &'static str,
@@ -23,8 +23,8 @@ pub(crate) fn reference(
         .to_owned()
 }
 
-/// Indexes with a condition or an expression, in the SQL that both databases read alike. A query finds a partial index
-/// only when it repeats the condition literally: a bound parameter in its place hides the index.
+/// Creates indexes with a condition or an expression, in SQL for both databases. A query uses a partial index only if
+/// it repeats the condition literally: a bound parameter in its place prevents that.
 pub(crate) async fn indexes(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
     for statement in statements {
         run(manager, statement).await?;
@@ -32,18 +32,17 @@ pub(crate) async fn indexes(manager: &SchemaManager<'_>, statements: &[&str]) ->
     Ok(())
 }
 
-/// A statement that no builder has. Not `execute_unprepared`, which a rehearsal would not show.
+/// Runs a statement that no builder supports. Does not use `execute_unprepared`, which a rehearsal would not show.
 pub(crate) async fn run(manager: &SchemaManager<'_>, statement: &str) -> Result<(), DbErr> {
     let statement = Statement::from_string(manager.get_database_backend(), statement);
     manager.get_connection().execute_raw(statement).await.map(|_| ())
 }
 
-/// Drops a table, and its indexes with it.
+/// Drops a table with its indexes.
 pub(crate) async fn drop(manager: &SchemaManager<'_>, table: &'static str) -> Result<(), DbErr> {
     manager.drop_table(Table::drop().table(table).to_owned()).await
 }
 
-/// Drops an index.
 pub(crate) async fn drop_index(manager: &SchemaManager<'_>, index: &str) -> Result<(), DbErr> {
     run(manager, &format!("DROP INDEX {index}")).await
 }

@@ -1,10 +1,10 @@
 //! The versioned migrations of Syncline's database.
 //!
-//! A file per table or change, in the order of dependence. A migration that was released is frozen; what it did wrong is
-//! put right by a later one. Tables and columns are named by literals and the entities are never used: they move on.
+//! A file per table or change, in the order of dependence. A released migration is frozen; a later one corrects its
+//! errors. Migrations name tables and columns by literals and never use the entities, which change.
 //!
-//! Migrations are SeaORM's; what applies them is ours ([`Migrator`]). SeaORM's own runner has no lock between processes,
-//! no transaction on SQLite unless each file remembers it, and a `fresh` that drops every table of the schema.
+//! The migrations are SeaORM's; [`Migrator`] applies them. SeaORM's own runner has no lock between processes, no
+//! transaction on SQLite unless each file remembers it, and a `fresh` that drops every table of the schema.
 
 pub mod check;
 pub mod tables;
@@ -70,10 +70,10 @@ pub use steps::Step;
 
 use sea_orm_migration::MigrationTrait;
 
-/// The table in which applied migrations are noted.
+/// The table that records applied migrations.
 pub const MIGRATION_TABLE: &str = "syncline_migrations";
 
-/// Every migration, oldest first, with what it means for programs that do not know it (see [`Step`]).
+/// Every migration, oldest first, with its effect on programs that do not know it (see [`Step`]).
 fn in_order() -> Vec<(Box<dyn MigrationTrait>, Compatibility)> {
     use Compatibility::{Expands, Requires};
     vec![
@@ -125,11 +125,11 @@ fn in_order() -> Vec<(Box<dyn MigrationTrait>, Compatibility)> {
     ]
 }
 
-/// What a migration means for programs that do not know it.
+/// The effect of a migration on programs that do not know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Compatibility {
-    /// It only adds what such a program need not know of, so the program runs on.
+    /// Such programs can ignore what it adds, so they continue to run.
     Expands,
-    /// It changes or removes what such a program uses, so the program must refuse.
+    /// It changes or removes what such programs use, so they must refuse to run.
     Requires,
 }

@@ -1,4 +1,4 @@
-//! One migrator at a time: a transaction that holds the lock from before it looks until it commits.
+//! Allows one migrator at a time: its transaction takes the lock before it reads the version, until it commits.
 
 use std::time::{Duration, Instant};
 
@@ -9,15 +9,15 @@ use sea_orm::{
 
 use crate::error::{driver, sqlstate};
 
-/// How long a migrator waits for others in all: a large installation's fold takes its time.
+/// How long a migrator waits for others in total; folding a large installation takes long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
-/// How long one try may stand in line for a table on PostgreSQL. Everybody who comes later waits behind it, so a
-/// migration steps aside and tries again rather than stop the writers.
+/// How long one attempt waits for a table lock on PostgreSQL. Later transactions queue behind it, so a migration gives
+/// up and retries rather than block the writers.
 pub(crate) const TABLE_LOCK_S: u64 = 2;
 
-/// Begins a transaction that no other migrator can begin until it ends: on SQLite the writer's lock, on PostgreSQL an
-/// advisory lock of this schema.
+/// Begins a transaction that excludes other migrators until it ends: on SQLite by the write lock, on PostgreSQL by an
+/// advisory lock for this schema.
 pub(crate) async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
     let options = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -31,7 +31,7 @@ pub(crate) async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction
                 return Ok(tx);
             }
             Err(error) if is_busy(&error) && Instant::now() < until => {
-                // The connection has waited already, unless somebody opened it without a busy timeout.
+                // The connection has already waited, unless it was opened without a busy timeout.
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
             Err(error) => return Err(error),
@@ -44,7 +44,7 @@ async fn hold(tx: &DatabaseTransaction) -> Result<(), DbErr> {
         return Ok(());
     }
     for sql in [
-        // A step may compute for longer between two statements than any other transaction of ours.
+        // A step may compute longer between two statements than any other transaction of ours.
         "SET LOCAL idle_in_transaction_session_timeout = 0".to_owned(),
         "SET LOCAL statement_timeout = 0".to_owned(),
         "SET LOCAL lock_timeout = 0".to_owned(),
@@ -52,19 +52,19 @@ async fn hold(tx: &DatabaseTransaction) -> Result<(), DbErr> {
             .to_owned(),
         format!("SET LOCAL lock_timeout = '{TABLE_LOCK_S}s'"),
     ] {
-        // Past the recorder: these are no statements of a migration.
+        // Bypasses the recorder, because these are not a migration's statements.
         tx.execute_unprepared(&sql).await?;
     }
     Ok(())
 }
 
-/// Whether another transaction was in the way: trying again may help.
+/// True if another transaction was in the way, so that a retry may succeed.
 pub(crate) fn is_busy(error: &DbErr) -> bool {
     let Some(error) = driver(error) else { return false };
     match sqlstate(error) {
         // lock_not_available, deadlock_detected
         Some(state) => ["55P03", "40P01"].contains(&state),
-        // The primary code SQLITE_BUSY, whatever its extension.
+        // The primary code SQLITE_BUSY, with any extension.
         None => error
             .as_database_error()
             .and_then(|error| error.code())
@@ -73,7 +73,7 @@ pub(crate) fn is_busy(error: &DbErr) -> bool {
     }
 }
 
-/// A statement as text, for what is neither prepared nor repeated.
+/// A one-off statement as text, which is not prepared.
 pub(crate) fn plain(db: &impl ConnectionTrait, sql: impl Into<String>) -> Statement {
     Statement::from_string(db.get_database_backend(), sql)
 }

@@ -1,5 +1,5 @@
-//! Projects come first: every query, room and token is scoped by one. An installation that never names a project works in
-//! `default`, which is row 1.
+//! Creates projects first, because every query, room and token is scoped by one. An installation that never names a
+//! project uses `default`, which is row 1.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -18,7 +18,7 @@ impl MigrationTrait for Migration {
             .col(text("name"))
             .to_owned();
         manager.create_table(table).await?;
-        // Without an id of our own: PostgreSQL would hand out 1 a second time.
+        // Without an explicit id: PostgreSQL's sequence would generate 1 a second time.
         let row = Query::insert()
             .into_table("projects")
             .columns(["key", "name"])

@@ -1,5 +1,5 @@
-//! How to reach a platform, and as whom. The secret is a reference, or is encrypted here and then says with which key;
-//! never both, so that rotating one cannot leave the other behind.
+//! Creates accounts: the credentials and addresses for reaching a platform. The secret is a reference or is encrypted
+//! here with a named key, never both, so that rotating one cannot leave the other behind.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

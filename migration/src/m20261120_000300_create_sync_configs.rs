@@ -1,5 +1,5 @@
-//! Syncs: a configured pair each. The document stands whole in `config_json`; columns are what queries filter and sort by.
-//! A deleted sync keeps its row, since links and history still refer to it, and gives its name back.
+//! Creates syncs, each a configured pair of source and target. `config_json` is the whole document; the columns serve
+//! filters and sorting. A deleted sync keeps its row, because links and history refer to it, and releases its name.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -1,4 +1,4 @@
-//! What a sync's document was at each revision, so that a run can be explained by the mapping it ran under.
+//! Stores a sync's document at each revision, so that a run can be explained by the mapping that it used.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

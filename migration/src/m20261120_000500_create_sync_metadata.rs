@@ -1,7 +1,8 @@
-//! Links: the one table for the state of a pair of items. Both bases stand beside the state, so that the merge of an item
-//! reads one row; an open intent stands there too, since a crash between a remote write and its record is found by it.
+//! Creates links: the table for the state of a pair of items. Both bases are stored with the state, so that the merge
+//! of an item reads one row; an open intent as well, because it is how a crash between a remote write and its record is
+//! found.
 //!
-//! `last_run_id` names a run without a foreign key: links outlive the retention of history.
+//! `last_run_id` has no foreign key, because links outlive the retention of history.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -1,10 +1,10 @@
-//! Adds what an older installation kept in a table of its own, `sync_states`, to `sync_metadata`, and folds that table in:
-//! from here on one row holds the state of a pair.
+//! Folds the table `sync_states` of older installations into `sync_metadata`, so that one row stores the state of a
+//! pair.
 //!
-//! No row is lost. A state whose `(entity_type, entity_id)` has a link already meets it: the newer success stays in the
-//! columns and the other is kept in `legacy`. Every other state becomes a link of a disabled sync named `legacy`, for a
-//! person to move. The old table itself is only renamed, to `sync_states_folded`: its rows, types and indexes were made by
-//! someone else's migrations, and `down` has to put back exactly them. Fresh installations never see either name.
+//! No row is lost. A state whose `(entity_type, entity_id)` already has a link is merged into it: the columns keep the
+//! newer success, `legacy` the other. Every other state becomes a link of a disabled sync named `legacy`, for a person
+//! to move. The old table is only renamed, to `sync_states_folded`: other migrations created its rows, types and
+//! indexes, and `down` has to restore exactly them. Fresh installations have neither table.
 
 mod fold;
 mod groups;
@@ -21,16 +21,16 @@ pub(crate) struct Migration;
 /// The older installation's table.
 const OLDER: &str = "sync_states";
 
-/// Its name once its rows are folded in.
+/// Its name after its rows are folded in.
 const FOLDED: &str = "sync_states_folded";
 
-/// The platform named by the sync that holds states without one. No connector has it, so it also marks the sync as ours.
+/// The platform of the sync for states without one. No connector has this name, so it also marks the sync as ours.
 const LEGACY: &str = "legacy";
 
-/// Rows per statement, well within the parameters that either database takes.
+/// Rows per statement, well below the parameter limits of both databases.
 const BATCH: usize = 500;
 
-/// How a link came to its `legacy` column, and so what `down` does about it.
+/// How a link got its `legacy` column, which determines what `down` does with it.
 const ADDED: &str = "added";
 const REPLACED: &str = "replaced";
 const KEPT: &str = "kept";
@@ -44,7 +44,7 @@ impl MigrationTrait for Migration {
             integer("api_calls_count").default(0).take(),
             json_binary_null("conflicts"),
         ];
-        // One statement each: SQLite alters one thing at a time.
+        // One statement each: SQLite alters one column at a time.
         for column in columns {
             manager.alter_table(Table::alter().table("sync_metadata").add_column(column).to_owned()).await?;
         }

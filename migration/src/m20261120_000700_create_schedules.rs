@@ -1,5 +1,5 @@
-//! When a sync runs by itself. `next_tick_at` is what the scheduler waits for; that a tick fires once, however many
-//! replicas run, is held by a unique key of `sync_history`.
+//! Creates schedules, which start a sync's runs. The scheduler waits for `next_tick_at`; a unique key of `sync_history`
+//! ensures that a tick fires once, however many replicas run.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -1,5 +1,5 @@
-//! How far each side of a sync was read, per container, so that an incremental run asks for changes only. A side without
-//! containers has the empty one: a null in the key would let a second row in.
+//! Stores how far each side of a sync was read, per container, so that incremental runs request changes only. A side
+//! without containers has the empty one, because a null in the key would allow a second row.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

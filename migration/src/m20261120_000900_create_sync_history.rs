@@ -1,5 +1,6 @@
-//! Runs, which are also the outbox of the queue: a row is written when a job is accepted, with all its arguments, so that
-//! a queue that lost everything is filled again from here. `run_uid` is the job's id and what other tables refer to.
+//! Creates runs, which are also the outbox of the queue: a row is written when a job is accepted, with all its
+//! arguments, so that a queue that lost everything can be refilled. `run_uid` is the job's id, and other tables refer
+//! to it.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

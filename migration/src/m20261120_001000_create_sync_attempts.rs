@@ -1,4 +1,4 @@
-//! Every time a worker took up a run: which one, how it ended, and why. They mean nothing without their run and go with it.
+//! Records every attempt at a run: the worker, the outcome and the error. Attempts are deleted with their run.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

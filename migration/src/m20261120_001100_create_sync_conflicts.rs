@@ -1,7 +1,7 @@
-//! What a link's two sides disagree on. Of one link and field at most one conflict is open: meeting it again raises
-//! `occurrences` instead of adding a row. A conflict about the item as a whole has no field, hence the `coalesce`.
+//! Creates conflicts: where the two sides of a link disagree. At most one is open per link and field: meeting it again
+//! raises `occurrences` instead of adding a row. A conflict about a whole item has no field, hence the `coalesce`.
 //!
-//! `run_id` and `resolve_run_id` name runs without foreign keys: open conflicts outlive the retention of history.
+//! `run_id` and `resolve_run_id` have no foreign keys, because open conflicts outlive the retention of history.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -1,7 +1,7 @@
-//! The audit trail, and what a rollback reverses. A row is written before the call it describes; `state` says what became
-//! of it. The hashes chain a link's changes in order of `seq`, so that an edited or missing row shows.
+//! Creates the audit trail, which rollbacks reverse. A row is written before its call; `state` records the call's
+//! verdict. The hashes chain a link's changes in order of `seq`, so that an edited or missing row is detected.
 //!
-//! `run_id` names a run without a foreign key: the trail outlives the retention of history, and the chain seals it.
+//! `run_id` has no foreign key, because the trail outlives the retention of history; the chain seals it.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -1,9 +1,10 @@
-//! The SQL queue. A row is a job that is waiting, running or dead; a finished one leaves at once, since history has it.
+//! Creates the SQL queue. A row is a job that is waiting, running or dead; a finished one is deleted at once, because
+//! history records it.
 //!
-//! Times are microseconds since the Unix epoch by the database's own clock, not timestamps: claims and leases compare them
+//! Times are microseconds since the Unix epoch by the database's own clock, not timestamps: claims and leases compare
 //! and add to them inside statements, and whole numbers make that the same arithmetic on SQLite and PostgreSQL.
 //!
-//! There is no foreign key to the run: the queue knows no run rows, and also serves jobs of other kinds.
+//! There is no foreign key to the run: the queue has no run rows, and also runs jobs of other kinds.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -1,7 +1,7 @@
-//! Notes beside each applied migration which programs may run on the schema it made, so that replicas of two versions can
-//! run side by side: a program that meets a migration it does not know asks the database, not its own list.
+//! Records with each applied migration which programs may run on its schema, so that replicas of two versions can run
+//! side by side: a program looks up migrations that it does not know in the database.
 //!
-//! The migrations before this one were known to every program that could meet them, so each asks for itself.
+//! Every program that could meet the earlier migrations knows them, so each of those requires itself.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

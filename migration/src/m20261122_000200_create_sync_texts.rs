@@ -1,8 +1,8 @@
-//! Large values, once each: a link keeps both bases and a change both values, and a long description would stand in all
-//! of them. What is larger than a link can carry is named there by its hash and lies here.
+//! Stores large values once: a link has both bases and a change both values, and a long description would be repeated
+//! in all of them. A value too large for a link is stored here, and the link refers to it by its hash.
 //!
-//! The references stand inside JSON, so no foreign key can hold them. `used_at` does instead: whoever refers to a text
-//! stores it again in the same transaction, and only what nobody stored for long may be swept.
+//! The references are inside JSON, so foreign keys cannot protect them. `used_at` does instead: a transaction that
+//! refers to a text stores it again, and only texts that were not stored for a long time may be swept.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

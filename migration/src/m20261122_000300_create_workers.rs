@@ -1,8 +1,9 @@
-//! Who works on this database, so that people can see it and a migration that would pull the tables away can refuse.
+//! Registers the workers of this database, so that people can see them and a migration that would drop their tables can
+//! refuse.
 //!
-//! A row is a process that runs jobs; it says every `beat_ms` that it lives, and takes its row along when it ends. One that
-//! was killed leaves its row, which is then told by its age. As in `jobs`, times are microseconds since the Unix epoch by
-//! the database's own clock: ages are compared inside statements, and workers' clocks differ.
+//! A row is a process that runs jobs; it updates its heartbeat every `beat_ms` and deletes its row when it ends. A
+//! killed process leaves its row, which its age reveals. As in `jobs`, times are microseconds since the Unix epoch by
+//! the database's own clock, because statements compare ages and workers' clocks differ.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -1,6 +1,6 @@
-//! How long an item stood in which status: a row per stay, and at most one open stay per side of a link, so that two runs
-//! which meet cannot both enter it. `status` is the platform's own word and `canonical` what the status map makes of it;
-//! neither is a closed set. The stays of a link mean nothing without it and go with it.
+//! Records how long an item was in each status: a row per stay, and at most one open stay per side of a link, so that
+//! two concurrent runs cannot both add it. `status` is the platform's name and `canonical` the status map's; neither is
+//! a closed set. A link's stays are deleted with it.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -1,8 +1,9 @@
-//! What must not run until a person says so: a queue or a platform by name, a sync or an account by id. A row each, in SQL
-//! and not in the queue, so that a pause holds for all replicas, and outlives a restart and an emptied queue.
+//! Creates pauses for work that must not run until a person resumes it: a queue or a platform by name, a sync or an
+//! account by id. They are in SQL and not in the queue, so that a pause applies to all replicas and survives a restart
+//! and an emptied queue.
 //!
-//! The subject is text, since queues and platforms have no table; a pause whose subject is gone pauses nothing. The pauses
-//! of a project go with it.
+//! The subject is text, because queues and platforms have no table; a pause without its subject has no effect. The
+//! pauses of a project are deleted with it.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -1,8 +1,8 @@
-//! What crossed a threshold, from when to when. Of one rule and subject at most one alert is open, so that replicas which
-//! see the same thing raise it once, and it is delivered once.
+//! Creates alerts: measurements that crossed a threshold, with start and end. At most one alert is open per rule and
+//! subject, so that replicas that detect the same problem raise and deliver it once.
 //!
-//! `delivered_at` is when the alert was told as it stands now, raised or cleared: clearing it empties the column again, and
-//! whatever is empty is due, however often the process restarts meanwhile. The alerts of a project go with it.
+//! `delivered_at` is when the alert's present state, raised or cleared, was delivered. Clearing an alert empties the
+//! column, and rows with an empty column are due, even after restarts. The alerts of a project are deleted with it.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -37,7 +37,7 @@ impl MigrationTrait for Migration {
             manager,
             &[
                 "CREATE UNIQUE INDEX uq_alerts_open ON alerts (rule, subject) WHERE cleared_at IS NULL",
-                // The unique one alone would do, were it not that SQLite rather reads the whole table in order of id.
+                // The unique index would do, but SQLite prefers to read the whole table in order of id.
                 "CREATE INDEX ix_alerts_open ON alerts (id) WHERE cleared_at IS NULL",
                 "CREATE INDEX ix_alerts_raised ON alerts (raised_at)",
                 "CREATE INDEX ix_alerts_project ON alerts (project_id, id)",

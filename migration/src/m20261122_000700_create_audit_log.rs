@@ -1,8 +1,7 @@
-//! Who did what: acts of people, and of maintenance that leaves less behind than there was. What a sync did to an item is
-//! not here but in `sync_changes`.
+//! Records actions of people, and of maintenance that deletes data. What a sync did to an item is in `sync_changes`.
 //!
-//! Subjects are named by kind and id without foreign keys, because the log tells of what is gone. For the same reason a
-//! row outlives its project, and is then seen by those only who may see all projects.
+//! Subjects are named by kind and id without foreign keys, because the log also covers deleted ones. For the same
+//! reason a row outlives its project, and is then visible only to callers who may see all projects.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -1,10 +1,11 @@
-//! What platforms sent, kept before it is acknowledged: once a platform has its 2xx it sends nothing again. Body and headers
-//! stay as they came, since the signature covers these bytes and a delivery may have to be read again by a later version.
+//! Stores platforms' requests before they are acknowledged, because a platform sends nothing again after a 2xx. Body
+//! and headers stay unchanged: the signature covers these bytes, and a later version may have to parse a delivery
+//! again.
 //!
-//! A platform repeats deliveries, so that its id (or, where it sends none, a hash of the body) is unique per account. An
-//! account with deliveries cannot be deleted: what was accepted would go with it unseen.
+//! Platforms repeat deliveries, so the id (or a hash of the body, if the platform sends none) is unique per account. An
+//! account with deliveries cannot be deleted, because accepted deliveries would be lost.
 //!
-//! `run_id` names the run that carries the delivery without a foreign key: the two are kept for different times.
+//! `run_id` has no foreign key, because runs and deliveries are kept for different times.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

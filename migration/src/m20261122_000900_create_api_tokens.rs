@@ -1,7 +1,8 @@
-//! Who may call the API, and for what. Only a hash of a token is kept, so that whoever reads the table cannot call.
+//! Creates tokens for the API, with their permissions. Only a token's hash is stored, so that a reader of the table
+//! cannot call the API.
 //!
-//! A token of one project goes with it: without its project it would be good for all of them. A revoked one keeps its row,
-//! which says who it was and when it was last used.
+//! A token of one project is deleted with it; without its project it would be valid for all of them. A revoked token
+//! keeps its row, which records its name and its last use.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -1,9 +1,9 @@
-//! What was answered to a request that may come again: the same key from the same caller is answered alike, and the same
-//! key with another request is refused. A row without a response is a request that is still being served.
+//! Stores responses to requests that may be repeated: the same key from the same caller gets the same response, and the
+//! same key with another request is refused. A row without a response is a request in progress.
 //!
-//! A caller is its token. Requests without one (on loopback none is needed) share one place, so `token_id` may be null; a
-//! primary key over it could not be, and a made-up token 0 would cost the foreign key. Hence an id of its own, and the
-//! uniqueness in an index over the expression: a null would let a second row in. The keys of a token go with it.
+//! A caller is its token. Requests without one (loopback needs none) share one key space, so `token_id` may be null. A
+//! primary key cannot contain null, and an invented token 0 would break the foreign key; hence the separate id, and a
+//! unique index over an expression, because nulls would allow duplicates. A token's keys are deleted with it.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -1,6 +1,5 @@
-//! What a person let pass after the guard had held a run: exactly the plan that was shown, by its hash, so that a plan
-//! which has become another one has to be asked about again. An approval means nothing without its run and goes with it;
-//! that it was given stays in the audit log.
+//! Records plans that a person approved after the guard had held their run: by hash, so that a changed plan needs a new
+//! approval. An approval is deleted with its run; the audit log keeps a record of it.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -1,5 +1,5 @@
-//! Open conflicts are few among the settled ones that are kept, and are listed by their age: an index of only them, in
-//! order of id, spares the list a walk over everything that was ever settled.
+//! Indexes open conflicts in order of id: they are few among the stored resolved ones, and listing them by age would
+//! otherwise read the whole table.
 
 use sea_orm_migration::prelude::*;
 

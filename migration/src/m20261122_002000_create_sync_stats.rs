@@ -1,9 +1,9 @@
-//! What the runs of a sync did, by hour, day and month: statistics over a million runs are then read from a few thousand
-//! rows, and outlive the runs themselves, which retention removes.
+//! Totals the runs of a sync by hour, day and month: statistics over a million runs read a few thousand rows, and
+//! outlive the runs, which retention removes.
 //!
-//! A window is whole months, the days before them and the hours before those, so that a look back over years reads no
-//! more rows than one over weeks. Percentiles cannot be added up; histograms can, hence `durations`. It is text,
-//! `VALUE:COUNT` with blanks between, since texts set one behind the other are the sum already: the database joins them.
+//! A window is whole months, then days and hours at its edges, so that a window of years reads no more rows than one of
+//! weeks. Percentiles cannot be added up; histograms can, hence `durations`. It is text, `VALUE:COUNT` separated by
+//! blanks, because concatenated texts are already the sum: the database joins them.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -42,9 +42,9 @@ const NUMBERS: [&str; 15] = [
 ];
 
 fn table() -> TableCreateStatement {
-    // Derived from a sync's runs, they mean nothing without it and go with it.
+    // Derived from a sync's runs, so they are deleted with the sync.
     let mut sync = reference("sync_stats", "sync_config_id", "sync_configs", "id");
-    // The kind of item stands last: a sync has one at a time, and a window is read for whichever it had.
+    // The kind of item is last: a sync has one at a time, and a window is read for all kinds that it had.
     let key = Index::create().col("sync_config_id").col("span").col("bucket").col("entity_type").to_owned();
     let mut table = Table::create();
     table

@@ -1,5 +1,5 @@
-//! Which runs the statistics have. A replica from before the statistics ends its runs without a word to them, and so did
-//! every run that is here already: they are found by this column's false, and added later, each once.
+//! Marks the runs that the statistics include. Replicas from before the statistics do not count the runs they end, and
+//! existing runs were not counted either: this column is false for both, and they are added later, each once.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -1,11 +1,11 @@
-//! How many links of each status a sync has, as of now. Counting a million rows takes a second, and there is no other way
-//! to be exact than to count along; triggers do, so that replicas of older versions count along as well.
+//! Counts a sync's links by status. Counting a million rows takes a second, so triggers maintain the exact numbers,
+//! also for replicas of older versions.
 //!
-//! On PostgreSQL a statement's changes are summed up first, and each connection adds them to rows of its own (`slot`), so
-//! that no two ever wait for each other, in whatever order they touch whatever statuses. The number of links is the sum
-//! over the slots; the worker folds them together now and then. SQLite has one writer, which needs one slot.
+//! On PostgreSQL a statement's changes are summed first, and each connection adds them to its own rows (`slot`), so
+//! that connections never wait for each other, whatever the order of the statuses. The number of links is the sum over
+//! the slots; the worker merges them periodically. SQLite has one writer, which needs one slot.
 //!
-//! Until the migration commits, links cannot be written: the first count is of all that is there. It reads the table
+//! Links cannot be written until the migration commits, because the first count covers all of them. It reads the table
 //! once.
 
 use sea_orm::DbBackend;
@@ -22,7 +22,7 @@ impl MigrationTrait for Migration {
         manager.create_table(table()).await?;
         let triggers = if is_postgres(manager) { POSTGRES_UP } else { SQLITE_UP };
         indexes(manager, triggers).await?;
-        // After the triggers: making them waited for every writer, and none comes in before the end.
+        // After the triggers: creating them waited for every writer, and new writers wait until the end.
         let count = "INSERT INTO sync_link_counts (sync_config_id, entity_type, sync_status, slot, links) \
                      SELECT sync_config_id, entity_type, sync_status, 0, COUNT(*) FROM sync_metadata \
                      GROUP BY sync_config_id, entity_type, sync_status";
@@ -56,7 +56,7 @@ fn table() -> TableCreateStatement {
         .to_owned()
 }
 
-/// The function keeps the search path it was made under: whoever writes links from elsewhere counts here as well.
+/// The function keeps the search path of its creation, so that writes from another search path are counted as well.
 pub(crate) const POSTGRES_FUNCTION: &str = "CREATE OR REPLACE FUNCTION syncline_count_links() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT \
      AS $body$ BEGIN \
      IF TG_OP = 'UPDATE' THEN \

@@ -1,5 +1,5 @@
-//! How many conflicts of a sync are open. A conflict names its link and not its sync, so counting ten thousand of them
-//! meant to visit ten thousand links all over a large table. Triggers count along, as for links (`count_links`).
+//! Counts a sync's open conflicts. A conflict refers to its link and not to its sync, so counting ten thousand of them
+//! read ten thousand links across a large table. Triggers maintain the number, as for links (`count_links`).
 
 use sea_orm::DbBackend;
 use sea_orm_migration::{prelude::*, schema::*};
@@ -37,7 +37,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// A conflict's link outlives it: the foreign key says so.
+/// A conflict's link outlives it, as the foreign key ensures.
 const POSTGRES_UP: &[&str] = &[
     "CREATE OR REPLACE FUNCTION syncline_count_conflicts() RETURNS trigger LANGUAGE plpgsql \
      SET search_path FROM CURRENT AS $body$ BEGIN \

@@ -1,8 +1,8 @@
-//! Where a link's chain of changes begins once its oldest were purged: the place and the hash of the last one that went.
-//! The first change that stays names that hash as the one before it, so that a purged chain is checked as an unpurged one
-//! is, and a change that was removed by anybody else still shows.
+//! Stores where a link's chain of changes begins after its oldest were purged: position and hash of the last purged
+//! one. The first remaining change has that hash as its `prev_hash`, so that a purged chain is checked like any other,
+//! and other removals are still detected.
 //!
-//! A row per link whose changes were ever purged, moved forward in the transaction that removes them.
+//! A row per link with purged changes, updated in the transaction that removes them.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -1,8 +1,8 @@
-//! What the purge asks, batch after batch: which runs the open conflicts name, and which settled conflicts and which ended
-//! stays in a status are old. Without these each batch would read a whole table.
+//! Adds indexes for the purge: the runs of open conflicts, old resolved conflicts, and old ended stays. Without them
+//! each batch would read a whole table.
 //!
-//! The first two hold open conflicts only, so they stay small. History and changes need nothing new: they are walked by
-//! the indexes over their times, which they have from the beginning.
+//! The first two contain open conflicts only, so they stay small. History and changes need no new index: the purge uses
+//! the existing ones over their times.
 
 use sea_orm_migration::prelude::*;
 

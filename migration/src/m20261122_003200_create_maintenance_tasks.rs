@@ -1,5 +1,5 @@
-//! What the workers do for Syncline's own sake, and when it is due next. No worker leads: whoever moves `next_at` on has
-//! taken the tick, and the others find it moved. A row is made by the first worker that knows the task.
+//! Creates Syncline's own periodic tasks, with their next due times. No worker leads: the worker that advances
+//! `next_at` takes the tick, and the others find it advanced. The first worker that knows a task creates its row.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -1,8 +1,9 @@
-//! Where this database lives, and whether it was put back to an older state. A restored database looks like any other, and
-//! its links are older than what they stand for: a run that trusts them may delete or create what it should not.
+//! Records where this database is located, and whether it was restored to an older state. A restored database looks
+//! like any other, and its links are older than their items: a run that trusts them may delete or create the wrong
+//! items.
 //!
-//! One row, number 1, which the first process to start writes. `place` is the fingerprint of the place, compared at each start;
-//! `backup_taken_at` is set only inside a copy that `syncline backup` made.
+//! One row, number 1, which the first process writes. `place` is the fingerprint of the location, compared at each
+//! start; `backup_taken_at` is set only inside a copy that `syncline backup` made.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

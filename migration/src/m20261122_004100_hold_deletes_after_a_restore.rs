@@ -1,5 +1,5 @@
-//! Since when a sync runs on a database that was put back to an older state, without having looked at both of its sides in
-//! full since. Until it has, its runs delete nothing unasked, and look for what they may have created already.
+//! Marks a sync whose database was restored to an older state until a run has read both sides completely. Until then
+//! its runs delete nothing without approval, and look for items that they may have created already.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

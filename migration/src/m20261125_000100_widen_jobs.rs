@@ -1,9 +1,9 @@
-//! What jobs can be asked since they have more rules: under which rule of uniqueness they were pushed, how many of a key
-//! run at once, how many payloads one has taken up, how long its result is kept, and which attempts failed.
+//! Adds columns for further job rules: the uniqueness rule of the push, the number of running jobs per key, the number
+//! of merged payloads, how long the result is kept, and the failed attempts.
 //!
-//! `merges` is also the revision of the payload: whoever writes a merged one names the number it has read.
+//! `merges` is also the revision of the payload: a writer of a merged payload passes the number that it has read.
 //!
-//! Running jobs without a concurrency key leave the index over those keys, which every claim would have to write.
+//! Running jobs without a concurrency key are not in the index over those keys, so that claims need not write it.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -25,7 +25,7 @@ impl MigrationTrait for Migration {
             big_integer("keep_result_ms").default(0).take(),
             json_binary_null("history"),
         ];
-        // One by one: SQLite adds no two columns at once.
+        // One by one: SQLite cannot add two columns at once.
         for column in columns {
             manager.alter_table(Table::alter().table("jobs").add_column(column).to_owned()).await?;
         }

@@ -1,8 +1,8 @@
-//! For how long a job that was pushed stands for others of its unique key, whatever has become of it. The row outlives
-//! the job, so it is not the job's.
+//! Stores how long a pushed job blocks others with its unique key, whatever its outcome. The row outlives the job, so
+//! it is not part of the job's row.
 //!
-//! Times are the queue's: microseconds since the Unix epoch by the database's clock. What is over is replaced by the next
-//! push of the key, or purged.
+//! Times are the queue's: microseconds since the Unix epoch by the database's clock. The next push of the key replaces
+//! an expired window, or it is purged.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

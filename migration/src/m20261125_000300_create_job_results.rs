@@ -1,4 +1,4 @@
-//! How jobs went that have left the queue, for those that were pushed to be kept for a while. Times are the queue's:
+//! Stores the outcomes of jobs that have left the queue, if their push asked to keep them. Times are the queue's:
 //! microseconds since the Unix epoch by the database's clock.
 
 use sea_orm_migration::{prelude::*, schema::*};

@@ -1,5 +1,5 @@
-//! Which runs were given up, and why: the dead letters of runs are read from here, whatever the queue still holds. A
-//! run that is replayed leaves them.
+//! Marks the runs that were given up, with the reason: the dead letters of runs are listed from here, independent of
+//! the queue. Replaying a run clears the mark.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

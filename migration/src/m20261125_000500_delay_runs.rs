@@ -1,4 +1,4 @@
-//! Before when a run must not begin; null for one that may begin at once.
+//! Adds the time before which a run must not begin; null means at once.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

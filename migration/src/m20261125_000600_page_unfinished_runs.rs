@@ -1,6 +1,6 @@
-//! Unfinished runs in the order of their ids, which is how the dispatcher walks them. The index over their status and
-//! time of dispatch gave no order, and had to be written at each step of each run; this one only when a run is accepted
-//! and when it is over.
+//! Indexes unfinished runs in order of id, in which the dispatcher pages through them. The old index over status and
+//! time of dispatch gave no order and was written at each step of each run; this one only when a run is accepted and
+//! when it ends.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,4 +1,4 @@
-//! When a schedule's runs may begin, for example on weekdays in the daytime; null for one whose runs begin at any time.
+//! Adds when a schedule's runs may begin, for example on weekdays in the daytime; null means at any time.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

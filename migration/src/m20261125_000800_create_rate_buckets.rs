@@ -1,6 +1,6 @@
-//! How many calls to a platform are left, shared by all replicas: a bucket per subject, such as an account, and dimension,
-//! such as calls per hour. Times are microseconds since the Unix epoch by the database's clock, kept as doubles like the
-//! amounts, since they are calculated with.
+//! Stores the calls left for a platform, shared by all replicas: a bucket per subject, such as an account, and
+//! dimension, such as calls per hour. Times are microseconds since the Unix epoch by the database's clock, stored as
+//! doubles like the amounts, because both are used in the same calculations.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

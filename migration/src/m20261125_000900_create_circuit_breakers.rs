@@ -1,5 +1,6 @@
-//! Which platform accounts are left alone for a while, since their calls fail or the platform said so, shared by all
-//! replicas. Times are microseconds since the Unix epoch by the database's clock, kept as doubles as in the buckets.
+//! Stores which platform accounts get no calls for a while, because their calls fail or the platform asked for it,
+//! shared by all replicas. Times are microseconds since the Unix epoch by the database's clock, stored as doubles as in
+//! the buckets.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -1,8 +1,8 @@
-//! What the queue's outbox needs of runs beside what it has: which waiting run the same joins once more, who was asked to
-//! stop, and a short way to those that the queue was not given yet. It stands here and not in the queue, so that an
-//! emptied queue costs time only.
+//! Adds columns to runs for the queue's outbox: the waiting run that an equal request joins, and cancellation requests;
+//! and an index of the runs that the queue has not received. They are here and not in the queue, so that an emptied
+//! queue costs only time.
 //!
-//! `waiting_key` is set while a run waits for its first worker; a worker that begins takes it away.
+//! `waiting_key` is set while a run waits for its first worker; a worker that begins clears it.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -1,5 +1,5 @@
-//! Ended links are no longer counted: their items are deleted, and a count that holds them tells more items than there
-//! are. The triggers of `count_links` are replaced, and the ended links taken out of the counts.
+//! Stops counting ended links: their items are deleted, and the counts should be the number of existing items. Replaces
+//! the triggers of `count_links`, and subtracts the ended links from the counts.
 
 use sea_orm::DbBackend;
 use sea_orm_migration::prelude::*;
@@ -29,7 +29,7 @@ fn is_postgres(manager: &SchemaManager<'_>) -> bool {
     manager.get_database_backend() == DbBackend::Postgres
 }
 
-/// Puts other triggers in the place of those that count, and takes ended links out of the counts or adds them.
+/// Replaces the counting triggers, and subtracts or adds the ended links.
 async fn replace(manager: &SchemaManager<'_>, triggers: &[&str], sign: char) -> Result<(), DbErr> {
     if is_postgres(manager) {
         // A link written between the new function and the count would be counted twice, or not at all.

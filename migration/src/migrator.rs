@@ -1,7 +1,7 @@
-//! Applies migrations and takes them back: one migrator at a time, each step in a transaction of its own.
+//! Applies and reverts migrations: one migrator at a time, each step in a transaction of its own.
 //!
-//! A step is chosen under the lock that it runs under, so of two processes that migrate at once each step is made by one
-//! of them and found by the other. Whatever kills a process, the database is at the version before the step or after it.
+//! A step is chosen under the lock that it runs under: if two processes migrate concurrently, one makes a step and the
+//! other finds it done. A killed process leaves the database at the version before the step or after it.
 
 use std::time::{Duration, Instant};
 
@@ -20,32 +20,31 @@ use crate::{
     tables,
 };
 
-/// The migration that adds the column.
+/// The migration that adds the `compatible_from` column.
 const COMPATIBILITY_NOTED_FROM: &str = "m20261122_000100_note_compatibility";
 
-/// How far to go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Until {
-    /// All the way.
+    /// To the last step.
     End,
-    /// So many steps.
+    /// This many steps.
     Steps(u32),
     /// Until this migration is the newest applied: its name, or a part that no other name has.
     At(String),
 }
 
-/// Doing it all again.
+/// How to rebuild the schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rebuild {
     /// Drops Syncline's tables and applies every migration.
     Fresh,
-    /// Takes every migration back and applies it again.
+    /// Reverts every migration and applies it again.
     Refresh,
-    /// Takes every migration back.
+    /// Reverts every migration.
     Reset,
 }
 
-/// Applies and takes back the migrations that a program knows.
+/// Applies and reverts the migrations of a program.
 pub struct Migrator {
     steps: Vec<Step>,
     hook: Option<StatementHook>,
@@ -70,19 +69,18 @@ enum Move<'a> {
 }
 
 impl Migrator {
-    /// Every migration of this program.
     pub fn new() -> Self {
         Self { steps: Step::all(), hook: None }
     }
 
-    /// As a program knew them whose newest was this one.
+    /// The migrations of a program whose newest is `newest`.
     pub fn as_of(newest: &str) -> Self {
         let mut migrator = Self::new();
         migrator.steps.retain(|step| step.name() <= newest);
         migrator
     }
 
-    /// Calls the hook after each statement that a migration has executed. For tests that stop in the middle.
+    /// Calls the hook after each statement of a migration. For tests that stop in the middle.
     pub fn with_hook(self, hook: StatementHook) -> Self {
         Self { hook: Some(hook), ..self }
     }
@@ -105,12 +103,12 @@ impl Migrator {
         Ok(Difference { pending, unknown, newest_known })
     }
 
-    /// Applies migrations. Answers the names of those that this call applied.
+    /// Applies migrations. Returns the names of those that this call applied.
     pub async fn up(&self, db: &DatabaseConnection, until: &Until) -> Result<Vec<String>, MigrateError> {
         self.walk(db, until, true).await
     }
 
-    /// Takes migrations back, the newest first. Answers the names of those that this call took back.
+    /// Reverts migrations, newest first. Returns the names of those that this call reverted.
     pub async fn down(&self, db: &DatabaseConnection, until: &Until) -> Result<Vec<String>, MigrateError> {
         self.walk(db, until, false).await
     }
@@ -157,7 +155,7 @@ impl Migrator {
         }
     }
 
-    /// The names of the migrations that [`Migrator::down`] would take back, the newest first.
+    /// The names of the migrations that [`Migrator::down`] would revert, newest first.
     pub async fn to_take_back(
         &self,
         db: &DatabaseConnection,
@@ -175,7 +173,7 @@ impl Migrator {
         })
     }
 
-    /// Does what [`Migrator::up`] or [`Migrator::down`] would do in one transaction, and rolls it back.
+    /// Does in one transaction what [`Migrator::up`] or [`Migrator::down`] would do, and rolls it back.
     pub async fn rehearse(
         &self,
         db: &DatabaseConnection,
@@ -211,8 +209,8 @@ impl Migrator {
         Ok(())
     }
 
-    /// Begins again, in one transaction: a process killed half-way leaves everything as it was. `commit` false rolls it
-    /// back. Answers what was done.
+    /// Rebuilds the schema in one transaction: a process killed half-way changes nothing. `commit` false rolls it back.
+    /// Returns the steps taken.
     pub async fn rebuild(
         &self,
         db: &DatabaseConnection,
@@ -253,7 +251,7 @@ impl Migrator {
         Ok(done)
     }
 
-    /// The step to take next, decided from what is applied now; none when the goal is reached.
+    /// The next step, chosen from what is applied now; none if the goal is reached.
     async fn next(
         &self,
         tx: &DatabaseTransaction,
@@ -286,7 +284,7 @@ impl Migrator {
         Err(MigrateError::Newer(unknown.into_iter().map(|unknown| unknown.name).collect()))
     }
 
-    /// The goal with its migration's whole name, checked to lie ahead.
+    /// The goal with its migration's full name, after checking that it lies ahead.
     async fn resolved(
         &self,
         db: &DatabaseConnection,
@@ -322,7 +320,7 @@ impl Migrator {
     }
 }
 
-/// Why a step of several in one transaction came to nothing. There is no stepping aside half-way through those.
+/// The error of one step of several in one transaction. Such a step cannot give up its lock and be retried alone.
 async fn stopped(db: &DatabaseConnection, step: &str, error: DbErr) -> MigrateError {
     if lock::is_busy(&error) {
         return MigrateError::Busy { step: step.to_owned(), waited_s: lock::TABLE_LOCK_S };
@@ -330,7 +328,7 @@ async fn stopped(db: &DatabaseConnection, step: &str, error: DbErr) -> MigrateEr
     refused::explained(db, step, error).await
 }
 
-/// Takes a step and notes it.
+/// Takes a step and records it.
 async fn make(tx: &DatabaseTransaction, taken: Move<'_>) -> Result<(), DbErr> {
     let manager = SchemaManager::new(tx);
     match taken {
@@ -352,7 +350,7 @@ async fn make(tx: &DatabaseTransaction, taken: Move<'_>) -> Result<(), DbErr> {
     }
 }
 
-/// Notes an applied step, with the programs that may run on it once there is a column for that.
+/// Records an applied step, with the programs that may run on it once that column exists.
 async fn note(tx: &DatabaseTransaction, step: &Step) -> Result<(), DbErr> {
     let mut insert = Query::insert();
     insert.into_table(MIGRATION_TABLE);
@@ -369,7 +367,7 @@ async fn note(tx: &DatabaseTransaction, step: &Step) -> Result<(), DbErr> {
     tx.execute(&insert).await.map(|_| ())
 }
 
-/// Without CASCADE: what depends on our table and is not ours stops us, rather than go with it.
+/// Without CASCADE: the drop fails if other objects depend on our table, rather than delete them.
 async fn drop_table(tx: &DatabaseTransaction, table: &str) -> Result<(), DbErr> {
     tx.execute(&Table::drop().table(table.to_owned()).to_owned()).await.map(|_| ())
 }

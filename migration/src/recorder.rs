@@ -1,29 +1,28 @@
-//! What a migration does to the database, statement by statement.
+//! Records what a migration does to the database, statement by statement.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sea_orm::DatabaseConnection;
 
-/// Called after each statement of a migration, with how many there were so far.
+/// Called after each statement of a migration, with the number of statements so far.
 pub type StatementHook = Arc<dyn Fn(u64) + Send + Sync>;
 
-/// A step as it was rehearsed.
+/// A rehearsed step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rehearsed {
-    /// The migration.
     pub name: String,
-    /// Whether it was applied; otherwise it was taken back.
+    /// True if it was applied, false if it was reverted.
     pub up: bool,
-    /// Its statements in order, with their values in place; reads are left out.
+    /// Its statements in order, with their values inserted; reads are omitted.
     pub statements: Vec<String>,
 }
 
-/// Notes the statements of one connection.
+/// Records the statements of one connection.
 #[derive(Clone, Default)]
 pub(crate) struct Recorder(Arc<Mutex<Vec<String>>>);
 
 impl Recorder {
-    /// The same pool; statements that run in its transactions are noted, and the hook is told.
+    /// Returns the same pool; records the statements of its transactions and calls the hook.
     pub(crate) fn watch(
         &self,
         db: &DatabaseConnection,
@@ -50,7 +49,7 @@ impl Recorder {
         db
     }
 
-    /// What was noted since the last call.
+    /// The statements recorded since the last call.
     pub(crate) fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

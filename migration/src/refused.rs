@@ -1,4 +1,4 @@
-//! What a database refused, and the statement that mends it.
+//! Explains what a database refused, with the statement that corrects it.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
 
@@ -7,14 +7,14 @@ use crate::{
     lock::plain,
 };
 
-/// The error of a step with its remedy, as far as the database's answer has one.
+/// The error of a step, with a remedy if the database's message allows one.
 pub(crate) async fn explained(db: &DatabaseConnection, step: &str, error: DbErr) -> MigrateError {
     let (step, said) = (step.to_owned(), words(&error));
     let taken = match db.get_database_backend() {
         DbBackend::Postgres => match driver(&error).and_then(sqlstate) {
             // duplicate_table (also views, indexes, sequences), duplicate_object (constraints), duplicate_function
             Some("42P07" | "42710" | "42723") => true,
-            // insufficient_privilege, invalid_schema_name (no schema of search_path is there)
+            // insufficient_privilege, invalid_schema_name (no schema of search_path exists)
             Some("42501" | "3F000") => {
                 return match remedy(db).await {
                     Ok(remedy) => MigrateError::Forbidden { step, said, remedy },
@@ -29,7 +29,7 @@ pub(crate) async fn explained(db: &DatabaseConnection, step: &str, error: DbErr)
     if taken { MigrateError::Taken { step, said } } else { MigrateError::Step { step, error } }
 }
 
-/// What gives PostgreSQL's user the right that it lacks.
+/// The statement that grants the PostgreSQL user the missing privilege.
 async fn remedy(db: &DatabaseConnection) -> Result<String, DbErr> {
     let sql = "SELECT quote_ident(current_user) AS role, quote_ident(current_schema()) AS schema, \
                current_setting('search_path') AS path, \

@@ -4,21 +4,21 @@ use sea_orm_migration::MigrationTrait;
 
 use crate::{Compatibility, in_order};
 
-/// A migration, and who may run on the schema it makes.
+/// A migration, and the programs that may run on its schema.
 pub struct Step {
     pub(crate) migration: Box<dyn MigrationTrait>,
-    /// The newest migration that a program must know at least to run on this schema. A step that only adds keeps the
-    /// value of the step before it; one that changes or removes what programs use names itself.
+    /// A program must know at least this migration to run on this schema. A step that only adds keeps the value of the
+    /// step before it; one that changes or removes what programs use names itself.
     pub(crate) compatible_from: String,
 }
 
 impl Step {
-    /// The migration's name, which sorts by age.
+    /// Names sort by age.
     pub fn name(&self) -> &str {
         self.migration.name()
     }
 
-    /// See the field.
+    /// A program must know at least this migration to run on this schema.
     pub fn compatible_from(&self) -> &str {
         &self.compatible_from
     }

@@ -1,25 +1,24 @@
-//! Which tables are Syncline's own. A table that no applied migration made is somebody else's, whatever its name.
+//! Lists Syncline's own tables. A table that no applied migration made is foreign, whatever its name.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use sea_orm_migration::prelude::*;
 
 use crate::{MIGRATION_TABLE, check, lock::plain, steps::Step};
 
-/// Tables whose migration does not have their name in its own. Others are made by `create_<table>`.
+/// Tables whose migration does not contain their name. Others are made by `create_<table>`.
 const MADE_BY: &[(&str, &str)] = &[
     ("sync_states_folded", "m20261120_000600_align_sync_schema"),
     ("sync_link_counts", "m20261122_002200_count_links"),
     ("sync_conflict_counts", "m20261122_002300_count_open_conflicts"),
 ];
 
-/// A column and its usual value, as SQL has it.
+/// A column and its default value, as SQL.
 type Column = (&'static str, Option<&'static str>);
 
-/// Columns that migrations take away on their way down from tables that stay: the migration, the table, the column, and
-/// its default value in a row, where that is not null. Other values are lost. A new migration that
-/// drops columns on its way down names them here.
+/// Columns that migrations drop in `down` from tables that stay: the migration, the table, the column, and its default
+/// value unless that is null. Other values are lost. A new migration that drops columns in `down` lists them here.
 ///
-/// `compatible_from` is not among them: what it says comes back with the migrations that it says it of.
+/// `compatible_from` is not listed: applying the migrations again restores its values.
 const DROPPED_BY: &[(&str, &str, &[Column])] = &[
     (
         "m20261120_000600_align_sync_schema",
@@ -54,45 +53,40 @@ const DROPPED_BY: &[(&str, &str, &[Column])] = &[
     ),
 ];
 
-/// A table of Syncline's.
+/// A table of Syncline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnTable {
-    /// Its name.
     pub name: String,
-    /// The migration that made it.
     pub made_by: String,
-    /// How many rows it has.
     pub rows: i64,
 }
 
-/// A column that goes with a migration that is taken back, while its table stays.
+/// A column that reverting a migration drops, while its table stays.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnColumn {
-    /// Its table.
     pub table: String,
-    /// Its name.
     pub name: String,
-    /// The migration that drops it on its way down.
+    /// The migration whose `down` drops it.
     pub dropped_by: String,
-    /// How many rows have a value in it that is lost.
+    /// The number of rows that lose a value.
     pub values: i64,
 }
 
-/// Whose tables a database has.
+/// The owners of a database's tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Contents {
-    /// None.
+    /// No tables.
     Nothing,
-    /// Tables and views that are not Syncline's, by name, and none that is.
+    /// Only tables and views that are not Syncline's, by name.
     Foreign(Vec<String>),
-    /// Syncline's schema at some version; others may be beside it.
+    /// Syncline's schema at some version, possibly beside other tables.
     Schema,
 }
 
-/// The table of an older installation, which a migration folds in.
+/// The table of older installations, which a migration folds in.
 const OLDER: &str = "sync_states";
 
-/// Whose tables there are in the schema that unqualified names mean. Tables of PostgreSQL's extensions do not count.
+/// The owners of the tables in the schema of unqualified names. Ignores tables of PostgreSQL's extensions.
 pub async fn contents(db: &impl ConnectionTrait) -> Result<Contents, DbErr> {
     if check::has_table(db, MIGRATION_TABLE).await? {
         return Ok(Contents::Schema);
@@ -111,7 +105,7 @@ pub async fn contents(db: &impl ConnectionTrait) -> Result<Contents, DbErr> {
     };
     let rows = db.query_all_raw(plain(db, query)).await?;
     let mut names = rows.iter().map(|row| row.try_get("", "name")).collect::<Result<Vec<String>, DbErr>>()?;
-    // Another process may have begun to make the schema since the first look.
+    // Another process may have begun to create the schema since the first look.
     if names.iter().any(|name| name == MIGRATION_TABLE) {
         return Ok(Contents::Schema);
     }
@@ -119,7 +113,7 @@ pub async fn contents(db: &impl ConnectionTrait) -> Result<Contents, DbErr> {
     Ok(if names.is_empty() { Contents::Nothing } else { Contents::Foreign(names) })
 }
 
-/// The tables that the applied migrations made, in the order in which they were made, and how many rows each has.
+/// The tables that the applied migrations made, in order of creation, with their row counts.
 pub async fn own(db: &impl ConnectionTrait) -> Result<Vec<OwnTable>, DbErr> {
     let mut tables = Vec::new();
     for (name, made_by) in made_by(db).await? {
@@ -130,7 +124,7 @@ pub async fn own(db: &impl ConnectionTrait) -> Result<Vec<OwnTable>, DbErr> {
     Ok(tables)
 }
 
-/// The tables that the applied migrations made and that are there, oldest first, with the migration.
+/// The existing tables that the applied migrations made, oldest first, with the migration.
 pub(crate) async fn made_by(db: &impl ConnectionTrait) -> Result<Vec<(String, String)>, DbErr> {
     let applied = check::applied(db).await?;
     let mut tables = Vec::new();
@@ -144,7 +138,7 @@ pub(crate) async fn made_by(db: &impl ConnectionTrait) -> Result<Vec<(String, St
     Ok(tables)
 }
 
-/// The columns that taking back these applied migrations drops from tables that stay, and how many values each has.
+/// The columns that reverting these applied migrations drops from tables that stay, and the number of values in each.
 pub async fn columns_going(db: &impl ConnectionTrait, going: &[String]) -> Result<Vec<OwnColumn>, DbErr> {
     let mut columns = Vec::new();
     let goes: Vec<String> = going.iter().flat_map(|step| of_step(step)).collect();
@@ -161,7 +155,7 @@ pub async fn columns_going(db: &impl ConnectionTrait, going: &[String]) -> Resul
     Ok(columns)
 }
 
-/// The columns that a migration drops on its way down: table, column, usual value.
+/// The columns that a migration drops in `down`: table, column, default value.
 fn dropped_by(
     step: &str,
 ) -> impl Iterator<Item = (&'static str, &'static str, Option<&'static str>)> + use<'_> {
@@ -176,7 +170,7 @@ pub fn of_step(name: &str) -> Vec<String> {
     named.into_iter().chain(others).collect()
 }
 
-/// Makes the table in which applied migrations are noted, as SeaORM would.
+/// Creates the table that records applied migrations, as SeaORM would.
 pub(crate) async fn make_migration_table(db: &impl ConnectionTrait) -> Result<(), DbErr> {
     let table = Table::create()
         .table(MIGRATION_TABLE)

@@ -1,4 +1,4 @@
-//! Numbers over the states of a sync, of a kind of item, or of all.
+//! Statistics over the states of a sync, of a kind of item, or of all.
 
 use std::collections::BTreeMap;
 
@@ -10,32 +10,32 @@ use crate::sync_conflict;
 use crate::sync_metadata::{Column, Entity};
 use crate::types::SyncStatus;
 
-/// Which states are counted; all of them where nothing is named.
+/// The states to count; all of them without a filter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// Those of one sync.
+    /// Only those of one sync.
     pub sync_config_id: Option<i64>,
-    /// Those of one kind of item.
+    /// Only those of one kind of item.
     pub entity_type: Option<String>,
 }
 
-/// Numbers over the states selected.
+/// Statistics of the selected states.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Statistics {
-    /// How many states there are of each status; a status without any is missing.
+    /// The number of states by status; statuses without states are missing.
     pub by_status: BTreeMap<SyncStatus, u64>,
-    /// Conflicts that wait to be settled.
+    /// Open conflicts.
     pub conflicts_open: u64,
-    /// Mean time of the last sync of each, in milliseconds; none where none was measured.
+    /// Mean duration of each state's last sync, in milliseconds; none if none was measured.
     pub average_duration_ms: Option<f64>,
-    /// Longest of these times, in milliseconds.
+    /// Longest of these durations, in milliseconds.
     pub max_duration_ms: Option<i64>,
-    /// Calls made in the last sync of each, together.
+    /// Total calls in the last sync of each state.
     pub api_calls: u64,
 }
 
 impl Statistics {
-    /// How many states there are.
+    /// The number of states.
     pub fn total(&self) -> u64 {
         self.by_status.values().sum()
     }
@@ -51,8 +51,8 @@ struct Group {
     calls: Option<i64>,
 }
 
-/// Counts the states selected, reading each of them once: by the index of the sync or of the kind of item where one is
-/// named. How runs went over time is not its business.
+/// Counts the selected states, reading each once: by the index of the sync or of the kind of item if one is given. Does
+/// not cover runs over time.
 pub async fn statistics(db: &impl ConnectionTrait, selection: &Selection) -> Result<Statistics, DbErr> {
     let groups = Entity::find()
         .select_only()
@@ -84,7 +84,7 @@ pub async fn statistics(db: &impl ConnectionTrait, selection: &Selection) -> Res
 
 async fn open_conflicts(db: &impl ConnectionTrait, selection: &Selection) -> Result<u64, DbErr> {
     let mut query = sync_conflict::Entity::find()
-        // Literally as in the partial index, which a bound value would hide.
+        // Literally as in the partial index; a bound value would prevent its use.
         .filter(Expr::cust("sync_conflicts.resolved = false"));
     if *selection != Selection::default() {
         query = query
@@ -99,7 +99,7 @@ async fn open_conflicts(db: &impl ConnectionTrait, selection: &Selection) -> Res
     Ok(unsigned(open.unwrap_or(0)))
 }
 
-/// PostgreSQL adds up whole numbers to a wider type, which no `i64` takes.
+/// PostgreSQL sums integers into a wider type that does not fit an `i64`.
 fn bigint(sum: Expr) -> Expr {
     sum.cast_as("bigint")
 }

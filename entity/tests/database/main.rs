@@ -1,4 +1,4 @@
-//! The entities against real databases, with the schema that the migrations make.
+//! Tests the entities against real databases with the migrated schema.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "in a test this is how to fail")]
 

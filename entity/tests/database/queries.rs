@@ -1,4 +1,4 @@
-//! The named queries of tables that hold what is still to be done: what they find, and by which index.
+//! The named queries: their results, and the indexes they use.
 
 use rstest::rstest;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseConnection, DbBackend, DbErr, EntityTrait};
@@ -293,16 +293,16 @@ async fn an_approval_is_of_a_run_that_is_there_and_goes_with_it(#[case] on: On) 
     assert_eq!(stage.all::<approval::Entity>().await, []);
 }
 
-/// Each statement's plan names the index that was made for it.
+/// Asserts that each statement's plan uses its intended index.
 async fn goes_by(stage: &mut Stage, index: &str, work: impl AsyncFnOnce(&DatabaseConnection)) {
     for plan in stage.plans(work).await {
-        // SQLite has its own names for the indexes of a table's constraints.
+        // SQLite names the indexes of a table's constraints itself.
         let of_constraint = index.starts_with("uq_") && plan.contains("USING INDEX sqlite_autoindex_");
         assert!(plan.contains(index) || of_constraint, "{index} is not used:\n{plan}");
     }
 }
 
-/// Enough links and stays that one index is clearly better than another.
+/// Enough links and stays to make one index clearly better than another.
 async fn many_links(stage: &Stage) {
     let sync = stage.sync("mirror").await;
     let numbers = |until| {
@@ -358,7 +358,7 @@ async fn every_query_has_its_index(#[case] on: On) {
         status_history::current(db, 1, Side::Source).await.unwrap();
     })
     .await;
-    // A link has few conflicts, so that the one by link is as good.
+    // A link has few conflicts, so the index by link is as good.
     goes_by(stage, "_sync_conflicts_", async |db| {
         sync_conflict::open_of_field(db, 1, None).await.unwrap();
     })

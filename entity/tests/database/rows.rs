@@ -1,4 +1,4 @@
-//! Whole rows go into every table and come back as they were.
+//! Complete rows are inserted into every table and read back unchanged.
 
 mod configuration;
 mod links;
@@ -18,7 +18,7 @@ use serde_json::json;
 
 use crate::stage::{On, Stage};
 
-/// What a row holds.
+/// How many of a row's columns are set.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
     /// A value in every column.
@@ -27,7 +27,8 @@ enum Kind {
     Bare,
 }
 
-/// Inserts a row and finds it unchanged. `otherwise` are columns that a constraint ties to others: they stay as given.
+/// Inserts a row and reads it back unchanged. `otherwise` are columns that a constraint ties to others: they stay as
+/// given.
 async fn comes_back<M, A>(
     stage: &Stage,
     kind: Kind,

@@ -46,7 +46,7 @@ async fn migrate(db: &DatabaseConnection) {
 }
 
 impl On {
-    /// An empty database with the whole schema.
+    /// An empty database with the complete schema.
     pub(crate) async fn stage(self) -> Stage {
         match self {
             Self::Sqlite => {
@@ -71,7 +71,7 @@ impl On {
 }
 
 impl Stage {
-    /// A sync that pulls, so that nothing has the default direction by accident.
+    /// A sync from target to source, so that no result has the default direction by accident.
     pub(crate) async fn sync(&self, name: &str) -> i64 {
         let row = sync_config::ActiveModel {
             id: NotSet,
@@ -88,7 +88,7 @@ impl Stage {
         row.insert(&self.db).await.expect("a sync").id
     }
 
-    /// How the database would run every statement that `work` runs.
+    /// The plan of every statement that `work` runs.
     pub(crate) async fn plans<T>(&mut self, work: impl AsyncFnOnce(&DatabaseConnection) -> T) -> Vec<String> {
         let seen: Arc<Mutex<Vec<Statement>>> = Arc::default();
         let log = seen.clone();
@@ -114,7 +114,7 @@ impl Stage {
         statement.sql = format!("{explain} {asked}");
         let tx = self.db.begin().await.expect("a transaction");
         if backend == DbBackend::Postgres {
-            // The tables are all but empty, and reading them whole would be the best plan.
+            // The tables are almost empty, so sequential scans would be the best plans.
             tx.execute_unprepared("SET LOCAL enable_seqscan = off").await.expect("a setting");
         }
         let rows = tx.query_all_raw(statement).await.expect("a plan");
@@ -122,18 +122,16 @@ impl Stage {
         format!("{asked}\n{}", lines.join("\n"))
     }
 
-    /// Runs statements.
     pub(crate) async fn run(&self, sql: &str) {
         self.db.execute_unprepared(sql).await.unwrap_or_else(|error| panic!("{error}\n{sql}"));
     }
 
-    /// All rows of a table.
     pub(crate) async fn all<E: EntityTrait>(&self) -> Vec<E::Model> {
         E::find().all(&self.db).await.expect("rows")
     }
 }
 
-/// A moment of one day, by seconds, with microseconds.
+/// A time on one day, by seconds, with microseconds.
 pub(crate) fn at(second: u32) -> DateTimeUtc {
     format!("2025-03-04T05:{:02}:{:02}.678901Z", second / 60, second % 60).parse().expect("a time")
 }

@@ -1,4 +1,4 @@
-//! States: made once, found again, and in conflict.
+//! States: creating, finding, and recording conflicts.
 
 use rstest::rstest;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, prelude::Uuid};
@@ -41,7 +41,7 @@ async fn a_state_is_made_once_and_found_by_either_id(#[case] on: On) {
     assert_eq!((made.sync_status, made.api_calls_count, made.version), (SyncStatus::Pending, 0, 0));
     let link = stage.link(made.id).await;
     assert_eq!((link.link_state, link.created_at, link.updated_at), (LinkState::Linked, at(0), at(0)));
-    // As the sync has it.
+    // The sync's direction.
     assert_eq!(link.sync_direction, SyncDirection::RemoteToLocal);
 
     for (entity_id, jira_id) in [(Some("E-1"), Some("PROJ-1")), (Some("E-1"), None), (None, Some("PROJ-1"))] {
@@ -172,7 +172,7 @@ async fn a_conflict_met_again_stays_one(#[case] on: On) {
     let state = stage.state(sync, Some("E-1"), Some("PROJ-1")).await.id;
     let first =
         sync_state::record_conflict(&stage.db, conflict(state, Some("title"), "b"), at(5)).await.unwrap();
-    // A person has chosen meanwhile, for the values of then.
+    // A person has chosen meanwhile, for the earlier values.
     let mut chosen = sync_conflict::ActiveModel::from(first.clone());
     chosen.resolution = Set(Some(Side::Source));
     chosen.resolved_by = Set(Some("ada".to_owned()));
@@ -186,7 +186,7 @@ async fn a_conflict_met_again_stays_one(#[case] on: On) {
     assert_eq!(found.version, 2);
     assert_eq!(found.conflicts.unwrap()[0]["remote"], "c");
 
-    // Once it is settled, the next one is a new one.
+    // Once it is resolved, the next conflict is a new one.
     let mut settled = sync_conflict::ActiveModel::from(again);
     settled.resolved = Set(true);
     settled.update(&stage.db).await.unwrap();

@@ -1,4 +1,4 @@
-//! Numbers over states.
+//! Statistics over states.
 
 use rstest::rstest;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, prelude::Uuid};
@@ -68,7 +68,7 @@ async fn states_are_counted_as_selected(#[case] on: On) {
     stage.synced(one, "issue", "2", SyncStatus::Completed, Some(41), 0).await;
     stage.synced(one, "issue", "3", SyncStatus::Pending, None, 0).await;
     let torn = stage.synced(one, "epic", "1", SyncStatus::Failed, Some(6), i32::MAX).await;
-    // More than an i32, and more in sum than PostgreSQL's integer holds.
+    // More than an i32, with a sum beyond PostgreSQL's integer.
     stage.synced(other, "issue", "1", SyncStatus::Failed, Some(5_000_000_000), i32::MAX).await;
     stage.conflict(torn, "title").await;
     stage.conflict(torn, "state").await;

@@ -1,4 +1,4 @@
-//! Turns the older rows into links, or lets them meet the links that are there.
+//! Converts the older rows to links, or merges them into existing links.
 
 use std::collections::HashSet;
 
@@ -11,15 +11,15 @@ use super::links::{self, Link};
 use super::older::{self, State};
 use super::{ADDED, BATCH, KEPT, LEGACY, REPLACED};
 
-/// The older rows of one `(entity_type, entity_id)`: the newest, and all of them as they stood.
+/// The older rows of one `(entity_type, entity_id)`: the newest, and all of them unchanged.
 struct Group {
     newest: State,
     rows: Vec<Json>,
 }
 
-/// A link that meets an older row, and what it gets from it.
+/// A link with an older row, and the values it gets from that row.
 enum Meeting {
-    /// The older row was newer: its values and its `legacy`, with the link's own values within.
+    /// The older row was newer: its values and its `legacy`, which contains the link's own values.
     Replaced(i64, Box<State>, Json),
     /// The link was newer: only its `legacy`.
     Kept(i64, Json),
@@ -52,7 +52,7 @@ pub(super) async fn fold(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     older::forget(manager).await
 }
 
-/// The next groups, of [`BATCH`] rows together unless one alone has more.
+/// The next groups, together [`BATCH`] rows unless a single group has more.
 async fn read(
     manager: &SchemaManager<'_>,
     groups: &mut impl Iterator<Item = groups::Group>,
@@ -155,7 +155,8 @@ async fn insert(
     for Group { newest: state, rows } in groups {
         let id = state.link_id();
         let unnamed = state.unnamed();
-        // A sync links an external id once. The older table did not mind; the second keeps it in `legacy` alone.
+        // A sync links an external id once. The older table did not enforce that; the second row keeps it in `legacy`
+        // only.
         let external_id =
             state.external_id.filter(|id| taken.insert((state.entity_type.clone(), id.clone())));
         // A link has at least one id.
@@ -187,7 +188,7 @@ async fn insert(
     manager.execute(insert).await
 }
 
-/// Makes the disabled sync that holds states without one. Should someone's sync have that name, ours takes the next free.
+/// Creates the disabled sync for states without one. If its name is taken, ours gets the next free one.
 async fn legacy_sync(manager: &SchemaManager<'_>) -> Result<i64, DbErr> {
     let db = manager.get_connection();
     let names = Query::select()

@@ -1,4 +1,4 @@
-//! Which older rows belong together.
+//! Groups the older rows that belong together.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -7,10 +7,11 @@ use sea_orm_migration::prelude::*;
 
 use super::older::{self, Age};
 
-/// The numbers of the rows of one `(entity_type, entity_id)`, newest first. Only the first becomes columns.
+/// The numbers of the rows of one `(entity_type, entity_id)`, or without an entity id of one external id, newest first.
+/// Only the first becomes columns.
 pub(super) type Group = Vec<i64>;
 
-/// The groups in order of age, so that of two which claim the same external id the newer gets it.
+/// The groups, newest first, so that of two with the same external id the newer one gets it.
 pub(super) async fn of_all(manager: &SchemaManager<'_>) -> Result<Vec<Group>, DbErr> {
     let mut groups = HashMap::new();
     let mut rows: Vec<(Age, i64, usize)> = Vec::new();

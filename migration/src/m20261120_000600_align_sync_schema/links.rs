@@ -1,4 +1,4 @@
-//! The links that older rows meet: read and written many at a time.
+//! Reads and writes the links of older rows in batches.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -8,7 +8,7 @@ use sea_orm_migration::prelude::*;
 
 use super::older::State;
 
-/// What a link had before the fold.
+/// The values of a link before the fold.
 pub(super) struct Link {
     pub(super) id: i64,
     pub(super) external_id: Option<String>,
@@ -16,7 +16,7 @@ pub(super) struct Link {
     pub(super) last_sync_attempt: Option<DateTime<Utc>>,
     pub(super) last_successful_sync: Option<DateTime<Utc>>,
     pub(super) content_hash: Option<String>,
-    /// The two times as they are spelt in the database, for `down` to put back just so.
+    /// The two times as written in the database, so that `down` can restore them exactly.
     pub(super) attempt_text: Option<String>,
     pub(super) success_text: Option<String>,
 }
@@ -24,7 +24,7 @@ pub(super) struct Link {
 /// Links by `(entity_type, entity_id)`.
 pub(super) type Links = HashMap<(String, String), Vec<Link>>;
 
-/// The links of the same entities, whichever sync they belong to.
+/// The links of the same entities, in any sync.
 pub(super) async fn of_states<'a>(
     manager: &SchemaManager<'_>,
     states: impl Iterator<Item = &'a State> + Clone,
@@ -62,7 +62,7 @@ fn link(row: &QueryResult) -> Result<Link, DbErr> {
     })
 }
 
-/// The link a state meets: of several syncs' links the one with the same external id, else the oldest.
+/// The link for a state: among the links of several syncs the one with the same external id, else the oldest.
 pub(super) fn partner(links: &mut Links, state: &State) -> Option<Link> {
     let key = (state.entity_type.clone(), state.entity_id.clone()?);
     let mut candidates = links.remove(&key)?;
@@ -70,8 +70,8 @@ pub(super) fn partner(links: &mut Links, state: &State) -> Option<Link> {
     Some(candidates.swap_remove(same))
 }
 
-/// Sets columns of many links in one statement: each row is an id and then the columns' values. Both databases name the
-/// columns of a `VALUES` list alike and take numbered parameters.
+/// Sets columns of many links in one statement: each row is an id followed by the columns' values. Both databases name
+/// the columns of a `VALUES` list alike and accept numbered parameters.
 pub(super) async fn update(
     manager: &SchemaManager<'_>,
     columns: &[&str],

@@ -1,9 +1,9 @@
-//! Reads the older table. Its columns were declared by others, as text on one installation and as timestamps on the next,
-//! so everything is read as text and understood here.
+//! Reads the older table. Its column types differ between installations, text on one and timestamps on another, so
+//! everything is read as text and parsed here.
 //!
-//! It may be large, so it is read twice: first what tells the rows apart, then the rows, some at a time. For that they get
-//! numbers, in a temporary copy: not every table has row ids. The numbers follow from what the rows hold and not from
-//! where they lie, so that a second fold does what the first one did.
+//! It may be large, so it is read twice: first what identifies the rows, then the rows in batches. For that they get
+//! numbers, in a temporary copy, because not every table has row ids. The numbers follow from the rows' content and not
+//! from their physical order, so that a second fold does the same as the first.
 
 use std::collections::HashMap;
 
@@ -15,13 +15,13 @@ use serde_json::{Map, Value};
 use super::times::parse_time;
 use super::{BATCH, OLDER};
 
-/// The temporary copy, every column as text.
+/// The temporary copy, with every column as text.
 const NUMBERED: &str = "sync_states_numbered";
 
-/// What `entity_type` becomes where there is none that a link can have.
+/// The value for an `entity_type` that a link cannot have.
 const UNKNOWN: &str = "unknown";
 
-/// PostgreSQL indexes keys of up to about 2,700 bytes. Longer types and ids are kept in `legacy` alone.
+/// PostgreSQL indexes keys of up to about 2,700 bytes. Longer types and ids are stored in `legacy` only.
 const LONGEST_TYPE: usize = 200;
 const LONGEST_ID: usize = 1_000;
 
@@ -41,7 +41,7 @@ const COLUMNS: [&str; 13] = [
     "updated_at",
 ];
 
-/// One row of the older table, under the names and values of `sync_metadata`.
+/// One row of the older table, with the names and values of `sync_metadata`.
 pub(super) struct State {
     pub(super) number: i64,
     pub(super) entity_type: String,
@@ -57,14 +57,14 @@ pub(super) struct State {
     pub(super) api_calls_count: i32,
     pub(super) created_at: DateTime<Utc>,
     pub(super) updated_at: DateTime<Utc>,
-    /// The row as it stood.
+    /// The original row.
     pub(super) row: Value,
 }
 
-/// What decides which of two states is newer: the last success, then the last attempt.
+/// Decides which of two states is newer: the last success, then the last attempt.
 pub(super) type Age = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
 
-/// What tells a row from others.
+/// The values that identify a row.
 pub(super) struct Key {
     pub(super) number: i64,
     pub(super) entity_type: String,
@@ -79,7 +79,7 @@ impl State {
     }
 }
 
-/// Whether the older table is there. A table of that name without the older columns is someone else's and stays untouched.
+/// True if the older table exists. A table of that name without the older columns is not ours and stays untouched.
 pub(super) async fn is_there(manager: &SchemaManager<'_>) -> Result<bool, DbErr> {
     if !manager.has_table(OLDER).await? {
         return Ok(false);
@@ -92,8 +92,8 @@ pub(super) async fn is_there(manager: &SchemaManager<'_>) -> Result<bool, DbErr>
     Ok(true)
 }
 
-/// Gives the rows their numbers, from 1. Until the migration is over nobody else can write to the older table, since what
-/// came later would stay behind in it.
+/// Numbers the rows from 1. Locks the older table against writes until the migration ends, because later rows would not
+/// be folded in.
 pub(super) async fn number(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let backend = manager.get_database_backend();
     let db = manager.get_connection();
@@ -114,20 +114,19 @@ pub(super) async fn number(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     .await?;
     db.execute_unprepared(&format!("CREATE UNIQUE INDEX {NUMBERED}_number ON {NUMBERED} (number)")).await?;
     if backend == DbBackend::Postgres {
-        // Nobody else does this for a temporary table. Links without statistics would be read by their type alone: all
-        // of them, for each batch.
+        // PostgreSQL does not analyze temporary tables automatically. Without statistics each batch would read links by
+        // their type alone, that is, all of them.
         db.execute_unprepared(&format!("ANALYZE {NUMBERED}; ANALYZE sync_metadata")).await?;
     }
     Ok(())
 }
 
-/// Drops the temporary copy.
 pub(super) async fn forget(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     manager.get_connection().execute_unprepared(&format!("DROP TABLE {NUMBERED}")).await?;
     Ok(())
 }
 
-/// SQLite may hold bytes in any column, and they need not be text.
+/// SQLite may store bytes in any column, and they need not be text.
 fn as_text(backend: DbBackend, column: &str) -> String {
     match backend {
         DbBackend::Sqlite => {
@@ -139,7 +138,7 @@ fn as_text(backend: DbBackend, column: &str) -> String {
     }
 }
 
-/// The keys of the rows after a number; none means that there are no more.
+/// The keys of the rows after a number; empty if there are no more.
 pub(super) async fn keys(manager: &SchemaManager<'_>, after: i64) -> Result<Vec<Key>, DbErr> {
     let columns =
         &["entity_type", "entity_id", "jira_id", "sync_status", "last_sync_local", "last_sync_remote"];
@@ -160,7 +159,7 @@ pub(super) async fn keys(manager: &SchemaManager<'_>, after: i64) -> Result<Vec<
         .collect()
 }
 
-/// The rows of those numbers.
+/// The rows with these numbers.
 pub(super) async fn states(
     manager: &SchemaManager<'_>,
     numbers: impl Iterator<Item = i64>,
@@ -177,7 +176,7 @@ async fn select(
     which: &str,
 ) -> Result<Vec<(i64, Map<String, Value>)>, DbErr> {
     let backend = manager.get_database_backend();
-    // What SQLite calls text need not be UTF-8.
+    // SQLite's text need not be UTF-8.
     let value = |column: &&str| match backend {
         DbBackend::Sqlite => format!("CAST({column} AS BLOB) AS {column}"),
         _ => (*column).to_owned(),
@@ -212,7 +211,7 @@ fn state(backend: DbBackend, number: i64, row: Map<String, Value>) -> State {
     let count = |column: &str| text(column).and_then(|number| number.parse::<i64>().ok());
 
     let (sync_status, attempt, success) = last_sync(&row);
-    // A second fold has to find the same time, so it is not now where nothing tells.
+    // A second fold has to compute the same time, so the default is not the present time.
     let made = [time("created_at"), time("updated_at"), attempt].into_iter().flatten().next();
     let made = made.unwrap_or(DateTime::UNIX_EPOCH);
     State {
@@ -248,7 +247,7 @@ fn last_sync(row: &Map<String, Value>) -> (&'static str, Option<DateTime<Utc>>, 
     (status, attempt, attempt.filter(|_| status == "completed"))
 }
 
-/// What is no JSON is kept as a text, and so is what JSONB refuses: the escaped null character.
+/// Text that is no JSON stays text, and so does what JSONB refuses: the escaped null character.
 fn conflicts(backend: DbBackend, text: String) -> Value {
     match serde_json::from_str(&text) {
         Ok(value) if backend != DbBackend::Postgres || !text.contains("\\u0000") => value,
@@ -256,7 +255,7 @@ fn conflicts(backend: DbBackend, text: String) -> Value {
     }
 }
 
-/// The status under today's names. What was under way then is under way no longer, so it is due again.
+/// The status under its present name. A sync that was in progress then has ended, so it is due again.
 fn status(older: Option<&str>) -> &'static str {
     match older.map(str::to_lowercase).as_deref() {
         Some("completed" | "synced") => "completed",
@@ -268,14 +267,14 @@ fn status(older: Option<&str>) -> &'static str {
 }
 
 impl State {
-    /// The id that a link of its own gets, where the row has one that a link can have. The prefix is left to
-    /// [`unnamed`], whose names must meet no other.
+    /// The id of the link for this row, if the row has an id that a link can have. Ids with the prefix are left to
+    /// [`unnamed`], whose ids must be unique.
     pub(super) fn link_id(&self) -> Option<String> {
         let id = self.entity_id.as_ref();
         id.filter(|id| id.len() <= LONGEST_ID && !id.starts_with(UNNAMED)).cloned()
     }
 
-    /// The id of a link whose row has none, or none that a link can have; `legacy` keeps the row as it was.
+    /// The id of the link for a row without a usable id; `legacy` keeps the original row.
     pub(super) fn unnamed(&self) -> String {
         format!("{UNNAMED}{}", self.number)
     }

@@ -1,9 +1,9 @@
-//! Reads times in the spellings that older installations kept them in.
+//! Parses times in the formats of older installations.
 
 use chrono::{DateTime, DurationRound, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 
-/// A time as SQLite or PostgreSQL print it, or as seconds or milliseconds since the epoch. One without an offset is UTC.
-/// It is cut to microseconds, which is what both databases give back.
+/// Parses a time as SQLite or PostgreSQL prints it, or as seconds or milliseconds since the epoch. One without an
+/// offset is UTC. It is cut to microseconds, the precision of both databases.
 pub(super) fn parse_time(text: &str) -> Option<DateTime<Utc>> {
     read(text.trim())?.duration_trunc(TimeDelta::microseconds(1)).ok()
 }

@@ -1,4 +1,4 @@
-//! Takes the older rows out of the links again.
+//! Removes the older rows from the links again.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{DbBackend, Value};
@@ -8,8 +8,8 @@ use serde_json::Value as Json;
 use super::times::parse_time;
 use super::{BATCH, LEGACY, REPLACED, links};
 
-/// Links that the fold made go, with their sync; links that it changed get back what they had. The older table still has
-/// every row, so nothing is copied there.
+/// Deletes the links that the fold created, with their sync, and restores the links that it changed. The older table
+/// still has every row, so nothing is copied back.
 pub(super) async fn unfold(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let ours = Query::select()
         .column("id")
@@ -31,7 +31,7 @@ pub(super) async fn unfold(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     give_back(manager).await
 }
 
-/// Takes what the fold left out of the links that met an older row. Those that lost to it get their own values back,
+/// Removes what the fold added to links with an older row. Links whose values were replaced get their own values back,
 /// unless they were synced since.
 async fn give_back(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let backend = manager.get_database_backend();
@@ -75,7 +75,7 @@ async fn give_back(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     }
 }
 
-/// A time that was kept as text. SQLite keeps times as text itself, so there it goes back as it was spelt.
+/// A time that was stored as text. SQLite itself stores times as text, so it is restored exactly as written.
 fn time(backend: DbBackend, value: &Json) -> Value {
     match backend {
         DbBackend::Sqlite => value.as_str().into(),

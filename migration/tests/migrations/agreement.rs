@@ -1,4 +1,4 @@
-//! The entities against the real schema, which is asked of the database itself.
+//! Compares the entities with the real schema, as read from the database.
 
 use rstest::rstest;
 use sea_orm::sea_query::DynIden;
@@ -11,12 +11,12 @@ use syncline_entity::*;
 use crate::schema::{self, Column, Kind, Table};
 use crate::support::{On, Postgres, Sqlite, migrated};
 
-/// What an entity says of its table.
+/// An entity's description of its table.
 struct Said {
     table: String,
     columns: Vec<(Column, bool)>,
     key: Vec<String>,
-    /// Column, table, column of the table, and whether there is no foreign key.
+    /// Column, table, column of the table, and true if there is no foreign key.
     references: Vec<(String, String, String, bool)>,
 }
 
@@ -63,7 +63,7 @@ entities!(
     worker,
 );
 
-/// The values of the closed sets that columns hold. The type of the model's field decides, so none can be taken for
+/// The values of columns with a closed set. The type of the model's field decides, so that no set is confused with
 /// another.
 macro_rules! closed_sets {
     ($($module:ident . $column:ident $(? $nullable:tt)?),+ $(,)?) => {
@@ -235,7 +235,7 @@ fn unique_alone(table: &Table) -> Vec<String> {
     alone.filter(|index| index.columns.len() == 1).map(|index| index.columns.concat()).collect()
 }
 
-/// Both ways: each set of a CHECK is that of the entity's type, and each such type stands under a CHECK.
+/// Both ways: each set in a CHECK is that of the entity's type, and each such type has a CHECK.
 #[rstest]
 #[tokio::test]
 async fn closed_sets_are_those_of_the_entities(#[values(Sqlite, Postgres)] on: On) {
@@ -255,7 +255,7 @@ async fn closed_sets_are_those_of_the_entities(#[values(Sqlite, Postgres)] on: O
     assert_eq!(said, real, "on the left the list in migration/tests/migrations/agreement.rs");
 }
 
-/// No database tells the name of a foreign key alike, but PostgreSQL tells it.
+/// PostgreSQL reports the name of a foreign key; SQLite does not.
 #[tokio::test]
 async fn foreign_keys_are_named_after_table_and_column() {
     let test = migrated(Postgres).await;

@@ -1,5 +1,5 @@
 //! The generated parts of docs/database.md: drawings of the tables, a list of them, and a list of the migrations.
-//! `UPDATE_DOCS=1` writes them anew.
+//! `UPDATE_DOCS=1` regenerates them.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use syncline_migration::Migrator;
 use crate::schema::{self, Kind, Table};
 use crate::support::{Sqlite, migrated};
 
-/// Which tables are drawn together.
+/// The tables of each drawing.
 const AREAS: &[(&str, &[&str])] = &[
     (
         "Projects, accounts and syncs",
@@ -169,7 +169,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|letter: char| !letter.is_alphanumeric() && letter != '_')
 }
 
-/// What each table holds: the first sentence of its entity's file.
+/// The purpose of each table: the first sentence of its entity's file.
 fn purposes() -> Vec<(String, String)> {
     let mut purposes = Vec::new();
     for entry in std::fs::read_dir(root().join("entity/src")).unwrap() {
@@ -202,7 +202,7 @@ fn all_migrations() -> String {
     text
 }
 
-/// The first sentence of a file's own doc.
+/// The first sentence of a file's module doc.
 fn first_sentence(source: &str) -> String {
     let lines = source.lines().map_while(|line| line.strip_prefix("//!"));
     let doc: Vec<&str> = lines.map(str::trim).take_while(|line| !line.is_empty()).collect();

@@ -1,4 +1,4 @@
-//! Every index, held against a text that people read. `UPDATE_DOCS=1` writes it anew from SQLite's schema.
+//! Compares every index with a text file for people. `UPDATE_DOCS=1` regenerates it from SQLite's schema.
 
 use rstest::rstest;
 

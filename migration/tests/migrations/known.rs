@@ -1,4 +1,4 @@
-//! What a binary can tell about a database before it touches it.
+//! What a binary can find out about a database before it changes it.
 
 use rstest::rstest;
 use syncline_migration::{Migrator, Until, check, tables::columns_going};
@@ -52,7 +52,7 @@ async fn a_newer_binary_was_here(#[values(Sqlite, Postgres)] on: On) {
     assert!(check::pending(&test.db).await.unwrap().is_empty());
 }
 
-/// `fresh` drops what the applied migrations made, so each table has to be known as some migration's.
+/// `fresh` drops what the applied migrations made, so each table must be listed with its migration.
 #[rstest]
 #[tokio::test]
 async fn every_table_is_known_as_ours(#[values(Sqlite, Postgres)] on: On) {
@@ -71,7 +71,7 @@ async fn every_table_is_known_as_ours(#[values(Sqlite, Postgres)] on: On) {
     );
 }
 
-/// `down` asks before values go, so each column that a step drops has to be known as that step's.
+/// `down` asks before values are lost, so each column that a step drops must be listed with that step.
 #[rstest]
 #[tokio::test]
 async fn every_column_that_goes_on_the_way_down_is_known(#[values(Sqlite, Postgres)] on: On) {

@@ -1,7 +1,7 @@
-//! The migrations against real databases. Raw SQL only, except where schema and entities are held against each other:
-//! entities move on, and what was released here does not.
+//! Tests the migrations against real databases. Raw SQL only, except to compare schema and entities: entities change,
+//! and released migrations do not.
 
-// Clippy's exception for tests does not reach their helpers.
+// Clippy's exception for tests does not cover their helpers.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 mod agreement;

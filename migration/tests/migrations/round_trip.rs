@@ -1,7 +1,7 @@
 //! Up, down and up again with rows in every table: no version loses or alters any.
 //!
-//! What a step down takes away by its nature is gone: the rows of a table that the version below does not have, and the
-//! values of a column that it does not have. Everything that both versions hold is the same, byte for byte.
+//! A step down necessarily removes the rows of tables and the values of columns that the version below lacks.
+//! Everything that both versions have stays the same, byte for byte.
 
 use std::collections::BTreeSet;
 
@@ -49,7 +49,7 @@ async fn rows_of_every_version_outlive_every_step(#[values(Sqlite, Postgres)] on
         fill(&test, time).await;
         versions.push(dump(&test).await);
     }
-    // From the newest version down: whatever came later, each version finds the rows that it left.
+    // From the newest version down: each version finds its own rows, whatever later ones did.
     for (name, left) in names().iter().zip(&versions).rev() {
         let rows = dump(&test).await;
         for (rows, left) in rows.iter().zip(left) {
@@ -65,7 +65,7 @@ async fn rows_of_every_version_outlive_every_step(#[values(Sqlite, Postgres)] on
     }
 }
 
-/// The rows as dumped, in as much of them as the database still has tables and columns for.
+/// Compares the rows with the dump, as far as the database still has the tables and columns.
 async fn same_where_there(test: &TestDatabase, dumps: &[Dump], when: &str) {
     for table in schema::tables(test).await {
         let Some(before) = dumps.iter().find(|dump| dump.table == table.name) else {

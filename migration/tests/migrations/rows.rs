@@ -1,4 +1,4 @@
-//! Rows for whatever tables the schema has, so that a table added later is covered without an edit here.
+//! Generates rows for the tables of the schema, so that tests cover a later table without an edit here.
 
 use std::collections::BTreeMap;
 
@@ -7,16 +7,16 @@ use crate::support::{On, TestDatabase};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
-    /// Every column set, with texts that are awkward to keep.
+    /// Every column set, with texts that are hard to store.
     Full,
-    /// Null and empty wherever that is allowed.
+    /// Null or empty wherever that is allowed.
     Sparse,
 }
 
 pub(crate) use Shape::{Full, Sparse};
 
-/// Columns that a CHECK ties to others or to numbers: what a full and a sparse row have there, `{n}` being the row's
-/// number. Closed sets of texts need no line, since they are read from the schema.
+/// Columns that a CHECK ties to others or to numbers: their values in a full and a sparse row, with `{n}` for the row's
+/// number. Closed sets of texts need no line, because they are read from the schema.
 const TIED: &[(&str, &str, &str, &str)] = &[
     ("accounts", "secret_ref", "NULL", "NULL"),
     ("sync_metadata", "entity_id", "'E-{n} 😀'", "'E-{n}'"),
@@ -24,7 +24,7 @@ const TIED: &[(&str, &str, &str, &str)] = &[
     ("jobs", "priority", "3", "0"),
 ];
 
-/// A row to be inserted: SQL literals by column. Columns that the database counts up are left to it.
+/// A row to insert: SQL literals by column. Leaves out columns that the database numbers.
 pub(crate) type Row = BTreeMap<String, String>;
 
 pub(crate) async fn row(test: &TestDatabase, table: &Table, shape: Shape, number: u32) -> Row {
@@ -45,8 +45,8 @@ pub(crate) async fn row(test: &TestDatabase, table: &Table, shape: Shape, number
     row
 }
 
-/// A value that the referred table has: the last for a full row, the one before it for a sparse one. So each of the two
-/// that are put in together has a parent of its own. A table that refers to itself may have none yet.
+/// A value that the referenced table has: the last for a full row, the one before it for a sparse one, so that both
+/// rows of an insert have a parent of their own. A table that refers to itself may have none yet.
 async fn parent(test: &TestDatabase, table: &str, column: &str, shape: Shape) -> String {
     let value = match test.on {
         On::Sqlite => format!("quote({column})"),
@@ -71,7 +71,7 @@ fn literal(on: On, table: &Table, column: &Column, shape: Shape, number: u32) ->
         Kind::Bool => if full { "TRUE" } else { "FALSE" }.to_owned(),
         Kind::Small => (if full { 32_000 } else { 0 } + number % 700).to_string(),
         Kind::Int => (if full { 2_147_000_000 } else { 0 } + number).to_string(),
-        // More than a float holds exactly.
+        // More than a float stores exactly.
         Kind::Big => (if full { 9_007_199_254_740_993 } else { 0 } + u64::from(number)).to_string(),
         Kind::Float => format!("{number}{}", if full { ".1e-300" } else { ".5" }),
         Kind::Text if full => format!(
@@ -107,7 +107,7 @@ pub(crate) fn insert(table: &str, row: &Row) -> String {
     format!("INSERT INTO {table} ({}) VALUES ({})", columns.join(", "), values.join(", "))
 }
 
-/// Puts a sparse and a full row into every table, for the `time`th time.
+/// Inserts a sparse and a full row into every table, for the `time`th time.
 pub(crate) async fn fill(test: &TestDatabase, time: u32) {
     for table in schema::parents_first(schema::tables(test).await) {
         for (shape, number) in [(Sparse, 2 * time), (Full, 2 * time + 1)] {
@@ -131,7 +131,7 @@ pub(crate) struct Dump {
     pub(crate) rows: Vec<Vec<Option<String>>>,
 }
 
-/// Every row of every table, except counts of other tables' rows, which `count_living_links` makes anew.
+/// Every row of every table, except counts of other tables' rows, which `count_living_links` recomputes.
 pub(crate) async fn dump(test: &TestDatabase) -> Vec<Dump> {
     let mut dumps = Vec::new();
     for table in schema::tables(test).await.into_iter().filter(|table| table.name != "sync_link_counts") {
@@ -143,7 +143,7 @@ pub(crate) async fn dump(test: &TestDatabase) -> Vec<Dump> {
 
 pub(crate) async fn dump_columns(test: &TestDatabase, table: String, columns: Vec<String>) -> Dump {
     let exact = |column: &String| match test.on {
-        // Texts as their bytes: they may hold a null character, or be no UTF-8.
+        // Texts as bytes: they may contain a null character, or be no UTF-8.
         On::Sqlite => format!(
             "CASE typeof(\"{column}\") WHEN 'text' THEN 'text ' || hex(CAST(\"{column}\" AS BLOB)) \
              ELSE quote(\"{column}\") END"
@@ -161,7 +161,7 @@ pub(crate) async fn dump_columns(test: &TestDatabase, table: String, columns: Ve
     Dump { table, columns, rows }
 }
 
-/// The text of those bytes in hex, if it is one.
+/// The text of the bytes in hex, if they are text.
 fn readable(hex: &str) -> Option<String> {
     let digit = |digit: u8| if digit < b'A' { digit - b'0' } else { digit - b'A' + 10 };
     let bytes = hex.as_bytes().chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect();

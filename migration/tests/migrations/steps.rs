@@ -23,7 +23,7 @@ async fn an_installation_begins_with_the_default_project(#[values(Sqlite, Postgr
 async fn a_step_that_fails_leaves_nothing_behind(#[values(Sqlite, Postgres)] on: On) {
     let test = empty(on).await;
     test.up_to("create_sync_config_revisions").await;
-    // The last index of the next step cannot be made, after its table was.
+    // Creating the last index of the next step fails, after its table was created.
     test.run("CREATE TABLE other (id integer); CREATE INDEX ix_sync_metadata_intent ON other (id)").await;
     let before = printed(&test).await;
     assert!(Migrator::new().up(&test.db, &Until::Steps(1)).await.is_err());

@@ -1,4 +1,4 @@
-//! A database per test, of either kind, and short ways to ask it.
+//! A database per test, of either kind, and helpers to query it.
 
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, QueryResult, Statement};
 use syncline_migration::{Migrator, Until};
@@ -30,7 +30,7 @@ pub(crate) async fn empty(on: On) -> TestDatabase {
     }
 }
 
-/// A database of SQLite that is a copy of one ([`TestDatabase::into_bytes`]); of nothing, an empty one.
+/// A SQLite database that is a copy of one ([`TestDatabase::into_bytes`]), or an empty one.
 pub(crate) async fn sqlite(copy_of: &[u8]) -> TestDatabase {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join(FILE);
@@ -42,14 +42,14 @@ pub(crate) async fn sqlite(copy_of: &[u8]) -> TestDatabase {
     }
 }
 
-/// A database of PostgreSQL that is there already.
+/// An existing PostgreSQL database.
 pub(crate) async fn at(url: String) -> TestDatabase {
     TestDatabase { db: connect(url).await, on: Postgres, folder: None }
 }
 
 async fn connect(url: String) -> DatabaseConnection {
     let mut options = ConnectOptions::new(url);
-    // Nothing here outlives a power cut, and waiting for the disk is most of a small migration's time.
+    // No test needs durability, and syncing to disk takes most of a small migration's time.
     options.max_connections(4).map_sqlx_sqlite_opts(|options| options.pragma("synchronous", "OFF"));
     Database::connect(options).await.unwrap()
 }
@@ -61,7 +61,7 @@ pub(crate) async fn migrated(on: On) -> TestDatabase {
 }
 
 impl TestDatabase {
-    /// The file of a database of SQLite.
+    /// The file of a SQLite database.
     pub(crate) async fn into_bytes(self) -> Vec<u8> {
         self.db.close().await.unwrap();
         std::fs::read(self.folder.unwrap().path().join(FILE)).unwrap()
@@ -92,7 +92,7 @@ impl TestDatabase {
         values(&self.db, sql).await
     }
 
-    /// What is written alike on no two databases: `pick("X'00'", "'\\x00'")`.
+    /// For what the two databases write differently: `pick("X'00'", "'\\x00'")`.
     pub(crate) fn pick<T>(&self, sqlite: T, postgres: T) -> T {
         match self.on {
             Sqlite => sqlite,
@@ -100,7 +100,7 @@ impl TestDatabase {
         }
     }
 
-    /// Applies migrations until the named one is the last.
+    /// Applies migrations until the named one is the newest.
     pub(crate) async fn up_to(&self, name: &str) {
         let place = names().iter().position(|known| known.ends_with(name)).unwrap();
         self.steps_up(place + 1).await;
@@ -121,7 +121,7 @@ impl TestDatabase {
         Migrator::new().down(&self.db, &Until::Steps(1)).await.unwrap();
     }
 
-    /// A sync and one link of it: what the older table's rows meet.
+    /// A sync and one link of it, for the older table's rows to match.
     pub(crate) async fn with_link(self) -> Self {
         self.run(SYNC).await;
         self.run(LINK).await;

@@ -1,9 +1,9 @@
-//! The address of a PostgreSQL server: checked before a driver sees it, and shown without its secrets.
+//! Checks the address of a PostgreSQL server before a driver sees it, and shows it without its secrets.
 //!
-//! A driver logs what it does not know and quotes what it cannot read, and the rest of a password with a `?` or a `/` in
-//! it looks like such a thing.
+//! A driver logs unknown parameters and quotes what it cannot parse; the rest of a password with a `?` or a `/` in it
+//! looks like either.
 
-/// What may follow the `?`.
+/// The parameters allowed after the `?`.
 const PARAMETERS: &[&str] = &[
     "sslmode",
     "ssl-mode",
@@ -25,16 +25,16 @@ const PARAMETERS: &[&str] = &[
     "options",
 ];
 
-/// Why an address is refused. It names no part of it that may belong to a password.
+/// Why an address is refused. Never quotes a part of it that may belong to a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
-    /// It cannot be taken apart.
+    /// The address cannot be split into its parts.
     #[error(
         "the address cannot be read; special characters of a user name or password must be percent-encoded: @ as %40, \
          / as %2F, ? as %3F, # as %23, : as %3A, % as %25"
     )]
     Malformed,
-    /// A parameter that no PostgreSQL address has.
+    /// A parameter that PostgreSQL addresses do not have.
     #[error("unknown parameter {0:?} after the ?; allowed are {allowed}", allowed = PARAMETERS.join(", "))]
     UnknownParameter(String),
 }
@@ -48,7 +48,7 @@ struct Parts<'a> {
     query: &'a str,
 }
 
-/// Checks a PostgreSQL address as far as that goes without connecting.
+/// Checks a PostgreSQL address without connecting.
 pub fn check(url: &str) -> Result<(), AddressError> {
     let parts = Parts::of(url)?;
     for pair in parts.query.split('&').filter(|pair| !pair.is_empty()) {
@@ -66,7 +66,7 @@ pub fn check(url: &str) -> Result<(), AddressError> {
     Ok(())
 }
 
-/// The address without its password and its parameters, in which one may stand as well.
+/// The address without its password, and without its parameters, which may contain a password as well.
 pub fn shown(url: &str) -> Result<String, AddressError> {
     let parts = Parts::of(url)?;
     let user =
@@ -83,7 +83,7 @@ impl Parts<'_> {
         let (user, host) =
             authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
         let database = path.trim_start_matches('/');
-        // Each of these is what an unencoded password looks like, cut at its first special character.
+        // Each of these suggests an unencoded password that was cut at its first special character.
         let malformed = scheme.is_empty()
             || rest.contains('#')
             || database.contains(['@', '/', ';', '='])
@@ -97,7 +97,7 @@ fn encoded_colon(text: &str) -> Option<usize> {
     text.to_ascii_lowercase().find("%3a")
 }
 
-/// Whether a text that should name a file is rather an address of a server with a password in it. Such a text is not shown.
+/// True if a text that should name a file is probably a server's address with a password. Such a text is not shown.
 pub fn may_hold_password(text: &str) -> bool {
     let start = text.split_once("//").map_or(text, |(_, rest)| rest);
     let first = start.split_once('@').map(|(first, _)| first);
@@ -138,7 +138,7 @@ mod tests {
         assert_eq!(shown(url).as_deref(), Ok(expected));
     }
 
-    /// Every place of a special character in a password, with what may stand around it.
+    /// Every position of a special character in a password, with different surroundings.
     #[rstest]
     fn no_part_of_a_password_is_named(
         #[values(

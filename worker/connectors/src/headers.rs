@@ -1,4 +1,4 @@
-//! What platforms say about their limits, in headers.
+//! Parses the response headers in which platforms report their limits.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use chrono::{DateTime, Utc};
 
 use syncline_engine::limits::{Dimension, LONGEST_WAIT, Observed};
 
-/// Reads a `Retry-After` header: a number of seconds, or a date in any of the three forms of RFC 9110. A time that is
-/// past is no wait, and no wait is longer than [`LONGEST_WAIT`]. `None`: it is neither.
+/// Parses a `Retry-After` header: a number of seconds, or a date in any of the three forms of RFC 9110. Returns zero
+/// for a past time, at most [`LONGEST_WAIT`], and `None` for other text.
 ///
-/// Seconds with a fraction are no such form, but some platforms send them.
+/// Accepts seconds with a fraction as well: RFC 9110 forbids them, but some platforms send them.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -26,7 +26,7 @@ pub fn retry_after(value: &str, now: DateTime<Utc>) -> Option<Duration> {
     })
 }
 
-/// How a platform writes the time at which its window ends.
+/// The form in which a platform writes the time at which its window ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResetForm {
     /// Seconds from now.
@@ -42,7 +42,7 @@ pub enum ResetForm {
 }
 
 impl ResetForm {
-    /// How long until then, at most [`LONGEST_WAIT`]. `now` is best the answer's own `Date`: clocks differ.
+    /// The time until then, at most [`LONGEST_WAIT`]. Pass the response's own `Date` as `now`, because clocks differ.
     pub fn read(self, value: &str, now: DateTime<Utc>) -> Option<Duration> {
         let value = value.trim();
         let at = |time: Option<DateTime<Utc>>| time.map(|time| until(time, now));
@@ -56,19 +56,19 @@ impl ResetForm {
     }
 }
 
-/// The headers in which a platform speaks of one dimension.
+/// The headers in which a platform reports one dimension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeaderSet {
-    /// How much there is in a window.
+    /// The amount per window.
     pub limit: Option<&'static str>,
-    /// How much is left.
+    /// The amount left.
     pub remaining: &'static str,
-    /// When it ends.
+    /// The end of the window.
     pub reset: Option<(&'static str, ResetForm)>,
 }
 
 impl HeaderSet {
-    /// What an answer says, given a way to look up its headers. `None`: nothing of use.
+    /// Reads the headers of a response through a lookup function. `None` if they contain nothing usable.
     pub fn observe<'a>(
         &self,
         dimension: &Dimension,
@@ -90,7 +90,7 @@ impl HeaderSet {
     }
 }
 
-/// Digits, and perhaps a fraction.
+/// Parses digits with an optional fraction.
 fn seconds(value: &str) -> Option<Duration> {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let is_number = match value.split_once('.') {
@@ -104,13 +104,13 @@ fn seconds(value: &str) -> Option<Duration> {
     Some(Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT))
 }
 
-/// A whole number, or a number of which only the whole part is looked at.
+/// Parses a whole number; ignores a fraction.
 fn whole(value: &str) -> Option<i64> {
     let value = value.split_once('.').map_or(value, |(whole, _)| whole);
     value.parse().ok()
 }
 
-/// With seconds and without: Jira writes `2026-11-20T10:00Z`.
+/// With or without seconds: Jira writes `2026-11-20T10:00Z`.
 fn iso8601(value: &str) -> Option<DateTime<Utc>> {
     value
         .parse()

@@ -1,7 +1,7 @@
-//! What each platform speaks on the wire: files and SQL tables so far.
+//! The connectors to platforms: files and SQL tables so far.
 //!
 //! Start at [`registry`]: it turns the `source_platform` of a sync into a [`registry::Platform`], which checks a scope
-//! and opens a connector for it. Connectors retry nothing and hold no state of a sync; the engine decides.
+//! and opens a connector for it. Connectors retry nothing and keep no state of a sync; the engine decides.
 
 pub mod address;
 pub mod headers;

@@ -1,26 +1,24 @@
-//! What a place looks like before a scope names its key: for the first draft of a document.
+//! Describes a place before a scope names its key: for the first draft of a document.
 
 use serde_json::{Map, Value as Json};
 use syncline_engine::spec::FieldType;
 
-/// What a place looks like.
+/// The description of a place.
 #[derive(Debug, Clone, Default)]
 pub struct Look {
-    /// Its columns, in their order.
+    /// In the order of the place.
     pub columns: Vec<LookColumn>,
     /// Columns that can identify a row, the likeliest first.
     pub keys: Vec<String>,
-    /// Keys that the scope needs beside those that name the place.
+    /// Keys that the scope needs besides those that name the place.
     pub scope: Map<String, Json>,
 }
 
-/// A column.
 #[derive(Debug, Clone)]
 pub struct LookColumn {
-    /// Its name.
     pub name: String,
-    /// The type of its values; text where the place does not say.
+    /// The type of its values; text if the place declares none.
     pub field_type: FieldType,
-    /// It may be written.
+    /// False if the database computes the value.
     pub writable: bool,
 }

@@ -1,4 +1,4 @@
-//! The platforms, one line each. Adding one means its own module and its line here.
+//! The platforms, one line each. A new one needs its own module and a line here.
 
 use std::{path::Path, time::Duration};
 
@@ -37,25 +37,24 @@ pub struct Platform {
     wire: &'static dyn Wire,
 }
 
-/// What a platform's module offers to the registry.
+/// The functions that a platform's module provides to the registry.
 #[async_trait]
 pub(crate) trait Wire: Send + Sync {
-    /// The keys of a scope; none where any are taken.
+    /// The keys of a scope; none if any are accepted.
     fn keys(&self) -> Option<&'static [Key]>;
 
-    /// What the place looks like, whichever key the scope names.
+    /// Describes the place, whichever key the scope names.
     async fn look(&self, scope: &Json, options: &OpenOptions) -> Result<Look, ConnectorError>;
 
-    /// Checks the values of a scope without touching what it names.
+    /// Checks the values of a scope without opening the place.
     fn check(&self, scope: &Json) -> Result<(), ScopeError>;
 
     /// Makes relative paths in a scope absolute.
     fn resolve(&self, _scope: &mut Json, _base_dir: &Path) {}
 
-    /// Opens the place.
     async fn open(&self, scope: &Json, options: &OpenOptions) -> Result<Box<dyn Connector>, ConnectorError>;
 
-    /// Whether this version can speak to it.
+    /// Whether this version can connect to it.
     fn availability(&self) -> Availability {
         Availability::Available
     }
@@ -91,23 +90,22 @@ fn no_connector(platform: &str) -> ConnectorError {
     ConnectorError::permanent(format!("platform {platform} has no connector in this version"))
 }
 
-/// Whether this version can speak to a platform.
+/// Whether this version can connect to a platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Availability {
-    /// It can.
     Available,
-    /// The name is known and a sync may use it, but a run will not start.
+    /// The name is known and a sync may use it, but its runs do not start.
     Planned,
 }
 
-/// What a connector is opened with, besides its scope.
+/// The options for opening a connector, besides its scope.
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
-    /// A field mapping gives the key field's value, so that a new item's id comes from the other side.
+    /// A field mapping provides the key field's value, so that a new item's id comes from the other side.
     pub mapped_key: bool,
-    /// The fields that the sync maps on this side; empty: all of them.
+    /// The fields that the sync maps on this side; empty means all of them.
     pub mapped: Vec<String>,
-    /// How long one statement or request may take.
+    /// Timeout of one statement or request.
     pub timeout: Duration,
 }
 
@@ -122,7 +120,7 @@ pub fn platforms() -> &'static [Platform] {
     PLATFORMS
 }
 
-/// What to say of a name that no platform has.
+/// The error message for an unknown platform.
 pub fn no_platform(name: &str) -> String {
     let spellings =
         PLATFORMS.iter().flat_map(|platform| platform.aliases.iter().copied().chain([platform.name]));
@@ -137,34 +135,33 @@ pub fn no_platform(name: &str) -> String {
     )
 }
 
-/// The platform of this name or alias, in any case.
+/// Finds a platform by name or alias, ignoring case.
 pub fn platform(name: &str) -> Option<&'static Platform> {
     let name = name.trim().to_ascii_lowercase();
     PLATFORMS.iter().find(|platform| platform.name == name || platform.aliases.contains(&name.as_str()))
 }
 
 impl Platform {
-    /// Its canonical name.
+    /// The canonical name.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Other names that mean the same.
     pub fn aliases(&self) -> &'static [&'static str] {
         self.aliases
     }
 
-    /// Whether this version can speak to it.
+    /// Whether this version can connect to it.
     pub fn availability(&self) -> Availability {
         self.wire.availability()
     }
 
-    /// The keys of a scope; none where this version takes any.
+    /// The keys of a scope; none if this version accepts any.
     pub fn keys(&self) -> Option<&'static [Key]> {
         self.wire.keys()
     }
 
-    /// Everything that is wrong with a scope, which stands at this path. Nothing that it names is touched.
+    /// Returns all errors in a scope at this path. Does not open the place.
     pub fn check(&self, scope: &Json, path: &str) -> Vec<Finding> {
         let findings = self.keys().map(|keys| check_keys(scope, keys, path)).unwrap_or_default();
         if !findings.is_empty() {
@@ -180,12 +177,12 @@ impl Platform {
         self.wire.resolve(scope, base_dir);
     }
 
-    /// What the place looks like that a scope names; the scope's key need not be there.
+    /// Describes the place of a scope; the scope's key need not exist.
     pub async fn look(&self, scope: &Json, options: &OpenOptions) -> Result<Look, ConnectorError> {
         self.wire.look(scope, options).await
     }
 
-    /// Opens the place that a scope names.
+    /// Opens the place of a scope.
     pub async fn open(
         &self,
         scope: &Json,
@@ -201,7 +198,7 @@ impl std::fmt::Debug for Platform {
     }
 }
 
-/// A scope that `check` would have refused.
+/// An error that `check` reports as well.
 impl From<ScopeError> for ConnectorError {
     fn from(error: ScopeError) -> Self {
         ConnectorError::permanent(error.to_string())

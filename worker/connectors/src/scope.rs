@@ -1,14 +1,14 @@
-//! Reading the scope of a sync's side: what stands under `source:` and `target:`.
+//! Parses the scope of a sync's side: the mapping under `source:` and `target:`.
 
 use serde_json::{Map, Value as Json};
 
-/// Why a scope cannot be used: which key of it, and what is allowed there. Never holds a secret.
+/// Why a scope cannot be used: the key and what is allowed there. Never contains a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}{message}", self.place())]
 pub struct ScopeError {
-    /// The key at fault; empty when it is the scope as a whole.
+    /// The wrong key; empty if the error is about the whole scope.
     pub field: String,
-    /// What is wrong and what is allowed, for people; it does not repeat the key.
+    /// What is wrong and what is allowed, for people; does not repeat the key.
     pub message: String,
 }
 
@@ -22,14 +22,14 @@ impl ScopeError {
     }
 }
 
-/// A scope's keys. Those that only a newer version knows are ignored; [`crate::Platform::check`] refuses them where people
-/// hand a document in.
+/// A scope's keys. Keys that only a newer version knows are ignored; [`crate::Platform::check`] refuses them in
+/// documents that people submit.
 pub(crate) struct ScopeReader<'a> {
     object: &'a Map<String, Json>,
 }
 
 impl<'a> ScopeReader<'a> {
-    /// Refuses what is no object.
+    /// Refuses a value that is not an object.
     pub(crate) fn new(scope: &'a Json) -> Result<Self, ScopeError> {
         let Json::Object(object) = scope else {
             return Err(ScopeError::new("", "must be keys and values"));
@@ -42,7 +42,7 @@ impl<'a> ScopeReader<'a> {
         self.object.get(field).filter(|value| !value.is_null())
     }
 
-    /// Text that may be absent, but not empty.
+    /// Optional text, not empty.
     pub(crate) fn optional_text(&self, field: &str) -> Result<Option<String>, ScopeError> {
         match self.get(field) {
             None => Ok(None),
@@ -51,7 +51,7 @@ impl<'a> ScopeReader<'a> {
         }
     }
 
-    /// Text that must be there; `meaning` says in the error what it is.
+    /// Required text; `meaning` describes it in the error.
     pub(crate) fn text(&self, field: &str, meaning: &str) -> Result<String, ScopeError> {
         self.optional_text(field)?.ok_or_else(|| ScopeError::new(field, format!("is missing: {meaning}")))
     }

@@ -1,4 +1,4 @@
-//! How a column writes down times. A column that records when a row was changed keeps the form it has.
+//! The form in which a column stores times. A column that records when a row was changed keeps its form.
 
 use chrono::{DateTime, NaiveTime, Timelike, Utc};
 use syncline_engine::value::{Instant, Precision, parse_date};
@@ -6,15 +6,13 @@ use syncline_engine::value::{Instant, Precision, parse_date};
 /// The form in which a place writes times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stamp {
-    /// `2025-01-31T10:20:30Z` and its kin.
+    /// `2025-01-31T10:20:30Z` and similar forms.
     Text {
-        /// `T` or a space.
         separator: char,
-        /// Seconds are written.
+        /// True if seconds are written.
         seconds: bool,
         /// Digits after the second.
         digits: usize,
-        /// What follows the time.
         zone: Zone,
     },
     /// `2025-01-31`
@@ -25,18 +23,18 @@ pub(crate) enum Stamp {
     Millis,
 }
 
-/// How a time names its zone.
+/// How a text shows its zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Zone {
-    /// Not at all; UTC.
+    /// Without a zone; UTC.
     Unnamed,
     /// `Z`
     Utc,
     /// `+02`, `+0200` or `+02:00`
     Offset {
-        /// Of the local time, from UTC.
+        /// The offset from UTC.
         seconds: i32,
-        /// How many characters it is written with.
+        /// The number of characters: 3, 5 or 6.
         length: usize,
     },
 }
@@ -74,29 +72,29 @@ impl Zone {
     }
 }
 
-/// A time in the form of a column.
+/// A time as a column stores it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Written {
     Text(String),
     Int(i64),
 }
 
-/// Seconds from here on (1973) are taken for an epoch, smaller numbers for plain numbers.
+/// Numbers from here on (1973) are epoch seconds, smaller ones are plain numbers.
 const EARLIEST_SECONDS: i64 = 100_000_000;
 /// Numbers from here on are milliseconds (as seconds they would lie beyond the year 5000).
 const EARLIEST_MILLIS: i64 = 100_000_000_000;
-/// As milliseconds, beyond the year 5000: no time.
+/// Numbers from here on are no times (as milliseconds they would lie beyond the year 5000).
 const LATEST_MILLIS: i64 = 100_000_000_000_000;
 
 impl Stamp {
     /// RFC 3339 in whole seconds.
     pub(crate) const RFC3339: Stamp =
         Stamp::Text { separator: 'T', seconds: true, digits: 0, zone: Zone::Utc };
-    /// What SQLite's `CURRENT_TIMESTAMP` writes; UTC.
+    /// The form of SQLite's `CURRENT_TIMESTAMP`; UTC.
     pub(crate) const SQL: Stamp =
         Stamp::Text { separator: ' ', seconds: true, digits: 0, zone: Zone::Unnamed };
 
-    /// The form of a text that is a time; what is not padded is taken for what is.
+    /// The form of a text that is a time; numbers without padding count as padded.
     pub(crate) fn of_text(text: &str) -> Option<Stamp> {
         let text = text.trim();
         if parse_date(text).is_some() {
@@ -122,7 +120,7 @@ impl Stamp {
         }
     }
 
-    /// This form, with seconds and decimals where the time needs them; none if it cannot hold the time.
+    /// This form, extended by seconds and decimals if the time needs them; none if it cannot represent the time.
     pub(crate) fn holding(self, at: DateTime<Utc>) -> Option<Stamp> {
         let micros = at.timestamp_subsec_micros();
         let needed = match micros {
@@ -142,7 +140,7 @@ impl Stamp {
         }
     }
 
-    /// A time in this form.
+    /// Writes a time in this form.
     pub(crate) fn write(self, at: DateTime<Utc>) -> Written {
         match self {
             Stamp::Seconds => Written::Int(at.timestamp()),
@@ -163,7 +161,7 @@ impl Stamp {
     }
 }
 
-/// The instant and the form of a text that is a time: a date, a date and a time, or a number since 1970.
+/// Parses a time and its form: a date, a date and a time, or a number since 1970.
 pub(crate) fn read(text: &str) -> Option<(Instant, Stamp)> {
     let text = text.trim();
     if let Ok(number) = text.parse() {
@@ -175,12 +173,12 @@ pub(crate) fn read(text: &str) -> Option<(Instant, Stamp)> {
     Some((instant, Stamp::of_text(text)?))
 }
 
-/// RFC 3339, which has seconds in any case.
+/// RFC 3339, which always has seconds.
 pub(crate) fn rfc3339(instant: Instant) -> String {
     Instant::new(instant.at, instant.precision.max(Precision::Second)).to_text()
 }
 
-/// Says that the time of a row's last change cannot be read.
+/// The message that the time of a row's last change cannot be parsed.
 pub(crate) fn unread(column: &str, content: &str) -> String {
     let short: String = content.chars().take(40).collect();
     format!(
@@ -189,7 +187,7 @@ pub(crate) fn unread(column: &str, content: &str) -> String {
     )
 }
 
-/// The instant that a number of seconds or milliseconds since 1970 stands for.
+/// The instant of a number of seconds or milliseconds since 1970.
 pub(crate) fn instant_of_int(number: i64) -> Option<Instant> {
     match Stamp::of_int(number)? {
         Stamp::Millis => DateTime::from_timestamp_millis(number).map(|at| Instant::new(at, Precision::Milli)),

@@ -1,4 +1,4 @@
-//! What a platform says it can do. Plain data: engine, API and tests read it, and none of them asks for a name.
+//! What a platform can do. Plain data: engine, API and tests read it instead of testing a platform's name.
 
 use std::time::Duration;
 
@@ -7,35 +7,32 @@ use serde::Serialize;
 /// What a connector can do for one configured place (a table, a file, a project).
 #[derive(Debug, Clone, Serialize)]
 pub struct Capabilities {
-    /// The platform's name, as in `source_platform`.
+    /// As in `source_platform`.
     pub platform: &'static str,
-    /// Entity types it holds; empty means any name will do.
+    /// Supported entity types; empty means that any name is accepted.
     pub entity_types: &'static [&'static str],
-    /// The field that is the item's id, where it can be mapped like any other (a table's or a file's key column).
+    /// The field that is the item's id, if it can be mapped like any other field (the key column of a table or a file).
     pub key_field: Option<String>,
-    /// It can list only what changed since a cursor.
+    /// Can list only what changed since a cursor.
     pub incremental: bool,
-    /// Items state when they were last modified.
+    /// Items carry the time of their last change.
     pub modified_times: bool,
     /// How far back an incremental read must reach before its high water, because times are coarse or rows appear late.
     pub overlap: Duration,
     /// Items in one page of a listing or a fetch.
     pub page_size: usize,
-    /// Writes taken in one call.
+    /// Writes per call.
     pub write_batch: usize,
     /// Fewer, larger write calls are much cheaper (a file is rewritten whole).
     pub prefers_large_batches: bool,
-    /// What makes a create safe to repeat.
     pub create_idempotency: CreateIdempotency,
     /// How long after a create its marker may still be invisible to a probe.
     pub marker_visible_after: Duration,
-    /// How it tells that an item is gone.
     pub delete_evidence: DeleteEvidence,
-    /// How a write is kept from overwriting an edit made since the read.
     pub concurrency: ConcurrencyControl,
-    /// Which delete policies it can carry out, besides `ignore`.
+    /// The delete policies that it can carry out, besides `ignore`.
     pub removals: &'static [Removal],
-    /// A call crosses a network and counts against somebody's limit.
+    /// Each call crosses a network and counts against a platform's limit.
     pub remote: bool,
 }
 
@@ -43,23 +40,23 @@ pub struct Capabilities {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CreateIdempotency {
-    /// The id is chosen by us or given by the item itself: creating twice is refused by the platform.
+    /// The item has an id chosen by us or found in its own fields; the platform refuses to create the same id twice.
     Native,
     /// The item carries a marker that can be searched for.
     Marker,
-    /// Nothing: an unanswered create is left for a person.
+    /// Nothing: a create without a reply is left for a person.
     None,
 }
 
-/// How a platform tells that an item is gone.
+/// How a platform shows that an item is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeleteEvidence {
-    /// It is absent from a complete listing.
+    /// The item is missing from a complete listing.
     CompleteListing,
     /// Deleted items are listed as such.
     Tombstones,
-    /// It does not.
+    /// Deletions cannot be detected.
     None,
 }
 
@@ -67,22 +64,21 @@ pub enum DeleteEvidence {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ConcurrencyControl {
-    /// The platform compares the old values, field by field, as it writes.
+    /// The platform compares the old values field by field when it writes.
     Fields,
     /// The platform compares a version or ETag.
     Version,
-    /// It cannot; we re-read just before.
+    /// The platform cannot compare; the item is read again just before the write.
     None,
 }
 
-/// A way to take an item away.
+/// A way to remove an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Removal {
-    /// Set its status to a closed one.
+    /// Set the item's status to a closed one.
     Close,
-    /// Put it in the platform's archive.
+    /// Move the item to the platform's archive.
     Archive,
-    /// Delete it.
     Delete,
 }

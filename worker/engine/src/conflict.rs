@@ -1,10 +1,10 @@
-//! The kinds of conflict.
+//! Conflicts between the two sides, and how they are resolved.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Side, Value, side::Pair, value::Instant};
 
-/// Why two sides cannot simply both be right.
+/// Why the values of two sides cannot be merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ConflictKind {
@@ -12,15 +12,15 @@ pub enum ConflictKind {
     FieldMismatch,
     /// Edited on one side and deleted on the other.
     EditDelete,
-    /// Both have a value, and there is no base that says which one is older.
+    /// Both sides have a value, and no base shows which one is older.
     Timestamp,
-    /// The base came from a backup: it does not tell whose value is newer, nor whether both are.
+    /// The base comes from a backup: it does not show which value is newer, or whether both are.
     OldBase,
-    /// The value of one side is not of the type the field is mapped as, or is one that the other side cannot take.
+    /// The value of one side is not of the field's mapped type, or the other side cannot store it.
     TypeMismatch,
-    /// The status cannot move where the other side has moved it.
+    /// The other side's status has no transition to the new one.
     InvalidTransition,
-    /// A create was sent, nothing answered, and the platform offers no way to find out.
+    /// A create was sent without a reply, and the platform offers no way to find out whether it happened.
     AmbiguousCreate,
 }
 
@@ -39,43 +39,39 @@ impl ConflictKind {
     }
 }
 
-/// A conflict as found in one item.
+/// A conflict found in one item.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Conflict {
-    /// The source's name of the field; none when it is about the whole item.
+    /// The source's name of the field; none if the conflict is about the whole item.
     pub field: Option<String>,
-    /// What kind.
     pub kind: ConflictKind,
     /// The last value both sides agreed on, in the source's terms.
     pub base: Value,
-    /// The values now.
     pub values: Pair<Value>,
-    /// When each side was modified, where the platform says so.
+    /// When each side was modified, if the platform reports it.
     pub modified: Pair<Option<Instant>>,
-    /// How it was resolved; none while a person has to decide.
+    /// None while a person has to decide.
     pub resolution: Option<Resolution>,
 }
 
-/// How a conflict was resolved.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Resolution {
-    /// Whose value stands.
+    /// The side whose value is kept.
     pub winner: Side,
-    /// By which rule, for people.
+    /// The rule that decided, as text for people.
     pub reason: String,
 }
 
 /// A conflict that an earlier run left for a person.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OpenConflict {
-    /// Its row.
     pub id: i64,
     /// The source's name of the field; none for the whole item.
     pub field: Option<String>,
-    /// What kind.
+    /// As in [`ConflictKind::as_str`].
     pub kind: String,
-    /// The values that were shown.
+    /// The values that were shown to the person.
     pub values: Pair<Value>,
-    /// The side that a person chose, to be applied by the next run.
+    /// The side that a person chose; the next run applies it.
     pub chosen: Option<Side>,
 }

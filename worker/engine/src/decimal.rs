@@ -2,13 +2,13 @@
 
 use std::{borrow::Cow, num::ParseIntError};
 
-/// Significant digits that a number may have.
+/// Most significant digits of a number.
 const MOST_DIGITS: usize = 1_000;
-/// Digits before and after the point, as PostgreSQL's `numeric` holds them.
+/// Most digits before and after the point: the limits of PostgreSQL's `numeric`.
 const MOST_BEFORE: i64 = 131_072;
 const MOST_AFTER: i64 = 16_383;
 
-/// A decimal number with the digits that it was written with: `1.50` stays `1.50` and equals `1.5`.
+/// A decimal number that keeps its digits as written: `1.50` stays `1.50` and equals `1.5`.
 ///
 /// The text is a JSON number. Its size is bounded, and no operation expands an exponent.
 #[derive(Debug, Clone)]
@@ -23,7 +23,7 @@ struct Normal<'a> {
 }
 
 impl Decimal {
-    /// Reads `-12.50`, `+5`, `.5`, `5.`, `007`, `1e5`; none for other text and for numbers that are too long or too
+    /// Parses `-12.50`, `+5`, `.5`, `5.`, `007`, `1e5`; none for other text and for numbers that are too long or too
     /// large for PostgreSQL's `numeric`.
     pub fn parse(text: &str) -> Option<Decimal> {
         let (negative, unsigned) = match text.as_bytes().first()? {
@@ -58,12 +58,12 @@ impl Decimal {
         Some(Decimal(written.into())).filter(Decimal::is_bounded)
     }
 
-    /// The number as it was written, in the form of a JSON number.
+    /// The number as written, as a JSON number.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The value as an integer of 64 bits, if it is one.
+    /// The value as a 64-bit integer, if it is one.
     pub fn to_i64(&self) -> Option<i64> {
         let normal = self.normal();
         let zeros = usize::try_from(normal.exponent).ok().filter(|zeros| *zeros < 20)?;
@@ -77,7 +77,7 @@ impl Decimal {
         (Decimal::of_f64(float)? == *self).then_some(float)
     }
 
-    /// Whether the shortest form of some float of 32 bits has this value.
+    /// True if the shortest form of some 32-bit float has this value.
     pub fn is_f32(&self) -> bool {
         let float = self.0.parse::<f32>().ok().filter(|float| float.is_finite());
         float
@@ -85,20 +85,20 @@ impl Decimal {
             .is_some_and(|shortest| shortest == *self)
     }
 
-    /// The shortest number that reads back as this float.
+    /// The shortest number that parses to this float.
     pub fn of_f64(float: f64) -> Option<Decimal> {
         Decimal::parse(&format!("{float:e}"))
     }
 
-    /// Digits before the point that are needed to write the number out, and digits after it, without trailing zeros.
-    /// The former is negative for a fraction that begins with zeros, the latter for a number that ends with zeros.
+    /// Returns the digits needed before the point and, without trailing zeros, after it. The former is negative for a
+    /// fraction that begins with zeros, the latter for a number that ends with zeros.
     pub fn extent(&self) -> (i64, i64) {
         let normal = self.normal();
         (normal.digits.len() as i64 + normal.exponent, -normal.exponent)
     }
 
-    /// One text for one value: the digits of an integer of 64 bits, the shortest form of a float, else the digits and an
-    /// exponent.
+    /// Returns the same text for equal values: the digits of a 64-bit integer, the shortest form of a float, else the
+    /// digits and an exponent.
     pub fn canonical(&self) -> String {
         if let Some(whole) = self.to_i64() {
             return whole.to_string();
@@ -111,7 +111,7 @@ impl Decimal {
         format!("{sign}{}e{}", normal.digits, normal.exponent)
     }
 
-    /// One text for one value without an exponent, where that is short: `12.5`, `18446744073709551615`.
+    /// Returns the same text for equal values, without an exponent if it stays short: `12.5`, `18446744073709551615`.
     pub fn plain(&self) -> String {
         const MOST: i64 = 64;
         let normal = self.normal();
@@ -132,7 +132,7 @@ impl Decimal {
 
     fn is_bounded(&self) -> bool {
         let (before, after) = self.extent();
-        // Zeros that were written count as digits after the point.
+        // Written trailing zeros count as digits after the point.
         let fraction = self.0.split(['e', 'E']).next().and_then(|mantissa| mantissa.split_once('.'));
         let written = fraction.map_or(0, |(_, fraction)| fraction.len() as i64);
         let exponent = self.0.find(['e', 'E']).and_then(|at| exponent_of(&self.0[at..]).ok()).unwrap_or(0);
@@ -162,9 +162,9 @@ impl Decimal {
     }
 }
 
-/// The number in `e5`, `E+05`.
+/// The exponent in `e5`, `E+05`.
 fn exponent_of(text: &str) -> Result<i64, ParseIntError> {
-    // At most five digits that count: larger ones are out of bounds, and no sum of them overflows.
+    // At most five significant digits: larger exponents are out of bounds, and no sum of these overflows.
     text.get(1..).unwrap_or_default().parse::<i32>().map(i64::from)
 }
 

@@ -2,12 +2,11 @@
 
 use crate::value::{Fields, Value};
 
-/// The first 128 bits of a BLAKE3 hash: enough that two of 10^9 values differ but for one chance in 10^20.
+/// The first 128 bits of a BLAKE3 hash: the chance that two of 10^9 values collide is one in 10^20.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Hash(pub [u8; 16]);
 
 impl Hash {
-    /// The hash of bytes.
     pub fn of_bytes(bytes: &[u8]) -> Hash {
         Hash::from_full(blake3::hash(bytes))
     }
@@ -18,7 +17,7 @@ impl Hash {
         Hash(short)
     }
 
-    /// Reads 32 hexadecimal digits.
+    /// Parses 32 hexadecimal digits.
     pub fn parse(text: &str) -> Option<Hash> {
         let mut bytes = [0; 16];
         if text.len() != 32 || !text.is_ascii() {
@@ -37,12 +36,12 @@ impl std::fmt::Display for Hash {
     }
 }
 
-/// All 256 bits of a BLAKE3 hash, in hexadecimal: for chains that must not be forged.
+/// All 256 bits of a BLAKE3 hash, in hexadecimal: for chains that must resist forgery.
 pub fn digest(bytes: &[u8]) -> String {
     blake3::hash(bytes).to_hex().to_string()
 }
 
-/// The hash of an item's fields. Blank fields do not count: an absent field and an empty one are the same content.
+/// The hash of an item's fields. Blank fields are left out: an absent field and an empty one are the same content.
 pub fn content_hash(fields: &Fields) -> Hash {
     let mut text = String::with_capacity(256);
     write_object(&mut text, fields);
@@ -67,7 +66,7 @@ fn write_value(out: &mut String, value: &Value) {
         }
         Value::Float(number) => match Value::float(*number) {
             Value::Int(whole) => write_value(out, &Value::Int(whole)),
-            // Those from here on may be integers of 64 bits as well.
+            // Numbers from here on may also fit in 64-bit integers.
             _ if number.abs() < 1e19 && number.fract() == 0.0 => {
                 out.push_str(&value.to_decimal().map(|decimal| decimal.canonical()).unwrap_or_default());
             }

@@ -2,30 +2,24 @@
 
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveTime, SecondsFormat, TimeDelta, Utc};
 
-/// A point in time and how exactly its platform states it.
+/// A point in time and the precision in which its platform states it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Instant {
-    /// The time.
     pub at: DateTime<Utc>,
-    /// The unit it was stated in.
     pub precision: Precision,
 }
 
 /// The unit in which a platform states times; coarse to fine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Precision {
-    /// Whole minutes.
     Minute,
-    /// Whole seconds.
     Second,
-    /// Thousandths of a second.
     Milli,
-    /// Millionths of a second.
     Micro,
 }
 
 impl Precision {
-    /// Length in microseconds.
+    /// The length of the unit in microseconds.
     pub fn micros(self) -> i64 {
         match self {
             Precision::Minute => 60_000_000,
@@ -37,14 +31,14 @@ impl Precision {
 }
 
 impl Instant {
-    /// An instant stated in `precision`; finer digits are cut.
+    /// An instant in `precision`; finer digits are cut.
     pub fn new(at: DateTime<Utc>, precision: Precision) -> Self {
         let unit = precision.micros();
         let micros = at.timestamp_micros().div_euclid(unit) * unit;
         Self { at: DateTime::from_timestamp_micros(micros).unwrap_or(at), precision }
     }
 
-    /// Whether two instants are equal as far as the coarser one can tell.
+    /// True if two instants are equal at the coarser precision of the two.
     pub fn same(&self, other: &Instant) -> bool {
         let precision = self.precision.min(other.precision);
         Instant::new(self.at, precision).at == Instant::new(other.at, precision).at
@@ -60,14 +54,14 @@ impl Instant {
         }
     }
 
-    /// Reads a complete time that microseconds hold exactly.
+    /// Parses a complete time; none if it has digits beyond microseconds.
     pub fn exact(text: &str) -> Option<Instant> {
         let digits = text.split_once('.').map_or("", |(_, rest)| rest);
         let beyond = digits.bytes().take_while(u8::is_ascii_digit).skip(6);
         Instant::parse(text).filter(|_| beyond.into_iter().all(|digit| digit == b'0'))
     }
 
-    /// Reads a complete time: `YYYY-MM-DD`, a space or a `T`, `HH:MM` or `HH:MM:SS` with up to nine decimals, and
+    /// Parses a complete time: `YYYY-MM-DD`, a space or a `T`, `HH:MM` or `HH:MM:SS` with up to nine decimals, and
     /// optionally `Z`, `+02`, `+0200` or `+02:00`; UTC without one. Digits beyond microseconds are cut.
     pub fn parse(text: &str) -> Option<Instant> {
         let text = text.trim();
@@ -79,12 +73,12 @@ impl Instant {
         let offset = parse_zone(&rest[zone_at..])?;
         let local = date.and_time(time);
         let utc = local.checked_sub_signed(TimeDelta::seconds(i64::from(offset.local_minus_utc())))?;
-        // A zone may carry the time over the edge of the years that can be written down.
+        // The zone may move the time out of the years that have four digits.
         (1000..=9999).contains(&utc.year()).then(|| Instant::new(utc.and_utc(), precision))
     }
 }
 
-/// Reads a complete date, `YYYY-MM-DD`. A year below 1000 is taken for one that lacks its century, and not read.
+/// Parses a complete date, `YYYY-MM-DD`. Refuses a year below 1000: it probably lacks its century.
 pub fn parse_date(text: &str) -> Option<NaiveDate> {
     let mut parts = text.trim().split('-');
     let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
@@ -136,12 +130,12 @@ fn parse_zone(text: &str) -> Option<FixedOffset> {
         _ => return None,
     };
     let (hours, minutes) = (digits(hours, 2)?, digits(minutes, 2)?);
-    // A checked range: what a FixedOffset holds, with whole minutes.
+    // The range of a FixedOffset, in whole minutes.
     let seconds = (minutes < 60).then_some((hours * 60 + minutes) * 60)?;
     FixedOffset::east_opt(sign * seconds as i32)
 }
 
-/// A number of one to `most` digits.
+/// Parses a number of one to `most` digits.
 fn digits(text: &str, most: usize) -> Option<u32> {
     let valid = (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     if valid { text.parse().ok() } else { None }

@@ -5,26 +5,26 @@ use crate::value::{Fields, Instant, Value};
 /// One record of a platform.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Item {
-    /// The platform's own identifier: what links are made of.
+    /// The platform's own identifier, used in links.
     pub id: String,
-    /// The name people use for it (`PROJ-12`), where it differs from the id.
+    /// The name people use for it (`PROJ-12`), if it differs from the id.
     pub key: Option<String>,
-    /// Where a person can look at it.
+    /// A web page that shows the item.
     pub url: Option<String>,
-    /// The fields as the platform gave them.
+    /// The fields as read from the platform, not yet typed.
     pub fields: Fields,
-    /// When the platform says it was last changed.
+    /// The last change, by the platform's clock.
     pub modified: Option<Instant>,
-    /// Why the time of its last change cannot be read, where there is something that should be one.
+    /// Why the time of the last change cannot be parsed, if there is one.
     pub unread: Option<String>,
     /// The platform's version number or ETag.
     pub version: Option<String>,
-    /// The platform says that this record is deleted (a tombstone).
+    /// The platform lists this record as deleted (a tombstone).
     pub deleted: bool,
 }
 
 impl Item {
-    /// An item with an id and fields and nothing else known of it.
+    /// An item with an id and fields; everything else is unknown.
     pub fn new(id: impl Into<String>, fields: Fields) -> Self {
         Self {
             id: id.into(),
@@ -38,13 +38,13 @@ impl Item {
         }
     }
 
-    /// Roughly the bytes of memory that its fields take.
+    /// Approximate bytes of memory that its fields take.
     pub fn weight(&self) -> usize {
         weight_of(&self.fields)
     }
 }
 
-/// An entry of a map takes about this much besides its text.
+/// Approximate size of a map entry besides its text.
 const ENTRY: usize = 96;
 
 fn weight_of(fields: &Fields) -> usize {

@@ -1,4 +1,4 @@
-//! JSON text in which an object has a member twice. Parsers keep the last one and drop the others without a word.
+//! Finds duplicate members in JSON text. Parsers keep the last one and drop the others silently.
 
 use std::{collections::HashSet, fmt};
 
@@ -7,12 +7,12 @@ use serde::{
     de::{Error, MapAccess, SeqAccess, Visitor},
 };
 
-/// Whether a JSON text has an object that names a member more than once. Text that is no JSON has none.
+/// True if an object in a JSON text has a member more than once. False for text that is not JSON.
 pub fn repeats_members(text: &str) -> bool {
     serde_json::from_str::<Unique>(text).is_err_and(|error| error.is_data())
 }
 
-/// Any JSON whose objects name each member once.
+/// Any JSON without duplicate members.
 struct Unique;
 
 impl<'de> Deserialize<'de> for Unique {

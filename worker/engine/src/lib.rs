@@ -1,7 +1,7 @@
 //! Decides what a sync does. The engine merges, plans and applies; it does no I/O of its own.
 //!
-//! Everything outside is reached through the traits in [`ports`]: connectors to platforms, the store of links, the
-//! clock. A plan is a pure function of what was read, so a dry run shows exactly what a run would do.
+//! The engine reaches everything outside through the traits in [`ports`]: connectors to platforms, the store of links,
+//! the clock. A plan is a pure function of what was read, so a dry run shows exactly what a run would do.
 
 pub mod capability;
 pub mod conflict;

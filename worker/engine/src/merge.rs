@@ -12,53 +12,49 @@ use crate::{
     value::Instant,
 };
 
-/// What is known of one field of a linked pair. All values are typed.
+/// The state of one field of a linked pair. All values are typed.
 #[derive(Debug, Clone, Copy)]
 pub struct FieldState<'a> {
-    /// The values now.
+    /// The present values.
     pub now: Pair<&'a Value>,
     /// Per side, the value it last returned; none before the field was first synced.
     pub base: Option<Pair<&'a Value>>,
-    /// When each item was modified.
+    /// When each item was last modified.
     pub modified: Pair<Option<Instant>>,
-    /// Whether an item states a time of its last change that cannot be read.
+    /// True per side if the item's modification time cannot be parsed.
     pub unread: Pair<bool>,
-    /// When each had been modified, as of the base.
+    /// The modification times stored with the base.
     pub modified_before: Pair<Option<DateTime<Utc>>>,
     /// A conflict in this field that an earlier run left open.
     pub open: Option<&'a OpenConflict>,
-    /// The base is that of a backup: both sides may have been in step since, at other values.
+    /// The base comes from a backup: both sides may have agreed on other values since.
     pub outdated: bool,
 }
 
-/// What to do about one field.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Decision {
-    /// Nothing changed.
     Unchanged,
-    /// The sides say the same: nothing to write, the bases take the present values.
+    /// The sides agree: nothing to write, the bases take the present values.
     Agree,
-    /// Write `value` to `side`; once confirmed, the bases take what both sides then have.
+    /// Write `value` to `side`; once that is confirmed, the bases take the values of both sides.
     Write {
-        /// The side written to.
         side: Side,
-        /// The value, in that side's type.
+        /// The value in that side's type.
         value: Value,
-        /// Why, for the audit trail.
+        /// The rule that decided, for the audit trail.
         rule: String,
     },
-    /// The side that changed may not be carried to the other: the values stay apart, and the bases stay.
+    /// The mapping's direction forbids the write: the values stay different, and the bases stay.
     Drift,
     /// Left for a person.
     Ask,
-    /// The value cannot cross; nothing is written and the bases stay.
+    /// The value cannot be carried over; nothing is written and the bases stay.
     Blocked(Unmappable),
 }
 
-/// The decision for one field, and the conflict that was met on the way.
+/// The decision for one field, and the conflict found with it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Merged {
-    /// What to do.
     pub decision: Decision,
     /// A conflict, resolved or open.
     pub conflict: Option<Conflict>,
@@ -72,16 +68,16 @@ impl Merged {
 
 /// Merges one field.
 ///
-/// A side has changed when it differs from its own base; with lossy maps the two sides never agree literally, so they are
-/// never compared with each other's base.
+/// A side has changed when it differs from its own base. With lossy maps the two sides never agree literally, so they
+/// are never compared with each other's base.
 ///
 /// ```text
 ///   source   target    decision
 ///   same     same      unchanged
 ///   changed  same      to the target
 ///   same     changed   to the source
-///   changed  changed   settle if they agree, else a conflict
-///   no base            settle if they agree, fill the blank side, else a conflict
+///   changed  changed   new bases if they agree, else a conflict
+///   no base            new bases if they agree, fill the blank side, else a conflict
 /// ```
 pub fn merge_field(rule: &Rule, state: &FieldState<'_>, now: DateTime<Utc>) -> Merged {
     let Pair { source, target } = state.now;
@@ -104,8 +100,9 @@ pub fn merge_field(rule: &Rule, state: &FieldState<'_>, now: DateTime<Utc>) -> M
     }
 }
 
-/// Whether it is open who edited last, though only one side differs from its base. Once a person was asked about this it
-/// stays open until they answer, or somebody edits what was left alone, even if the base may pass for a new one by then.
+/// True if the last editor is unknown although only one side differs from its base. Once a person was asked, the
+/// conflict stays open until they answer or the unchanged side is edited, even if the base could pass for a new one by
+/// then.
 fn is_doubtful(rule: &Rule, state: &FieldState<'_>, changed: Side) -> bool {
     let left_alone = changed.other();
     let asked = open_about_old_base(state)
@@ -113,25 +110,25 @@ fn is_doubtful(rule: &Rule, state: &FieldState<'_>, changed: Side) -> bool {
     rule.flow.writes(left_alone) && (asked || state.outdated && may_be_set_back(state, left_alone))
 }
 
-/// An old base does not tell. Without one, a blank may be what somebody has emptied. With one, the side that has the old
-/// value may have been set back to it since, unless nobody has touched its item: an item's time says nothing about one of
-/// its fields, so it does not matter which of the two is the later.
+/// True if the unchanged side may have been edited since the backup. Without a base, a blank may have been emptied.
+/// With an old base, the side that has the old value may have been set back to it, unless its item is untouched since.
+/// Which item is later does not matter: an item's time says nothing about one of its fields.
 fn may_be_set_back(state: &FieldState<'_>, side: Side) -> bool {
     match (state.base, state.modified.get(side), state.modified_before.get(side)) {
         (None, _, _) => true,
         (Some(_), Some(now), Some(before)) => now.at > *before,
         (Some(_), Some(_), None) => true,
-        // It keeps no times, so it cannot be known.
+        // The side keeps no times, so this cannot be known.
         (Some(_), None, _) => false,
     }
 }
 
-/// What a person was asked because the base was old.
+/// The open conflict that was raised because the base was old.
 fn open_about_old_base<'a>(state: &FieldState<'a>) -> Option<&'a OpenConflict> {
     state.open.filter(|open| open.kind == ConflictKind::OldBase.as_str())
 }
 
-/// Neither side ever had a value: a default is written to the side that values flow to.
+/// Neither side ever had a value: writes a default to the side that values flow to.
 fn fill_default(rule: &Rule) -> Merged {
     let side = if rule.flow.writes(Side::Target) { Side::Target } else { Side::Source };
     Merged::plain(match rule.carry(side.other(), &Value::Null) {
@@ -140,15 +137,15 @@ fn fill_default(rule: &Rule) -> Merged {
     })
 }
 
-/// The side that changed to a value which is not of the field's type and may cross, if there is one. What may not cross
-/// needs no reading.
+/// The side whose new value flows to the other but does not parse as the field's type, if any. Values that do not flow
+/// need no parsing.
 fn unreadable(rule: &Rule, now: Pair<&Value>, changed: &Pair<bool>) -> Option<Side> {
     let is_read = |side: Side| read_as(now.get(side), *rule.field_type.get(side)).is_ok();
     let crosses = |side: Side| *changed.get(side) && rule.flow.writes(side.other());
     Side::BOTH.into_iter().find(|side| crosses(*side) && !is_read(*side))
 }
 
-/// A value that is not of its field's type crosses only if a person said that the other side's replaces it.
+/// Carries a value that is not of its field's type only if a person chose the other side's value to replace it.
 fn unreadable_value(rule: &Rule, state: &FieldState<'_>, side: Side) -> Merged {
     let winner = side.other();
     if chosen(state) != Some(winner) {
@@ -157,7 +154,7 @@ fn unreadable_value(rule: &Rule, state: &FieldState<'_>, side: Side) -> Merged {
     let reason = format!("{winner} chosen by a person");
     let mut merged = resolved_by(rule, state, winner, reason.clone());
     let resolution = Some(Resolution { winner, reason });
-    // The winner's value may be unreadable as well; then that is what is told.
+    // The winner's value may not parse either; then that problem is reported.
     merged.conflict.get_or_insert_with(|| describe(rule, state, ConflictKind::TypeMismatch, resolution));
     merged
 }
@@ -187,14 +184,14 @@ fn conflict(rule: &Rule, state: &FieldState<'_>, now: DateTime<Utc>) -> Merged {
     };
     let resolution = match chosen(state) {
         Some(side) => Some(Resolution { winner: side, reason: format!("{side} chosen by a person") }),
-        // A person's choice, once asked for, is not overtaken by a strategy. And an item's time says nothing about one of
-        // its fields when the base is old: the later item may have been edited elsewhere, or only written by us.
+        // No strategy overrides a person's choice once it was asked for. With an old base an item's time says nothing
+        // about one of its fields: the later item may have been edited elsewhere, or only written by us.
         None if old_base => None,
-        // A time that cannot be read may be the later one.
+        // A time that cannot be parsed may be the later one.
         None if rule.strategy == Strategy::LastWriteWins && (state.unread.source || state.unread.target) => {
             None
         }
-        // The winner's value was refused. The later time may be that of this sync's own write to other fields.
+        // The winner's value was refused. The later time may come from this sync's own write to other fields.
         None if was_refused(state) => None,
         None => resolve(rule.strategy, state.modified, now),
     };
@@ -206,7 +203,7 @@ fn conflict(rule: &Rule, state: &FieldState<'_>, now: DateTime<Utc>) -> Merged {
     merged
 }
 
-/// The winner's value for the loser. Where the loser may not be written, each side keeps its own, for good.
+/// Carries the winner's value to the loser. If the loser may not be written, each side keeps its own value for good.
 fn resolved_by(rule: &Rule, state: &FieldState<'_>, winner: Side, reason: String) -> Merged {
     let mut merged = carry_from(rule, state, winner, reason);
     if merged.decision == Decision::Drift {
@@ -231,17 +228,17 @@ fn describe(
     }
 }
 
-/// Whether the other side refused the value that won, and both values still are what they were.
+/// True if the other side refused the winning value and both values are unchanged since.
 fn was_refused(state: &FieldState<'_>) -> bool {
     unchanged_conflict(state).is_some_and(|open| open.kind == ConflictKind::TypeMismatch.as_str())
 }
 
-/// The side that a person chose, while the values are still those that were shown.
+/// The side that a person chose; none if the values have changed since they were shown.
 pub(crate) fn chosen(state: &FieldState<'_>) -> Option<Side> {
     unchanged_conflict(state)?.chosen
 }
 
-/// The open conflict, while the values are still those that were shown.
+/// The open conflict; none if the values have changed since they were shown.
 fn unchanged_conflict<'a>(state: &FieldState<'a>) -> Option<&'a OpenConflict> {
     let same = |open: &&OpenConflict| {
         Side::BOTH.into_iter().all(|side| open.values.get(side).same(state.now.get(side)))

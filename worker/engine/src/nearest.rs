@@ -3,15 +3,15 @@
 /// How many alternatives a message lists.
 const LISTED: usize = 6;
 
-/// The known name that is most similar to a misspelt one, if any is similar enough.
+/// The known name most similar to a misspelt one, if any is similar enough.
 pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wrong = wrong.trim().to_lowercase();
     let scored = known.into_iter().map(|name| (similarity(&wrong, &name.to_lowercase()), name));
     scored.filter(|(score, _)| *score >= 0.6).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
 }
 
-/// Edit distance catches typing errors; a shared beginning catches what is left out or added at the end. A name that is the
-/// last part of the other lacks a prefix (`share` for `max_share`, `web` for `team-a/web`).
+/// Edit distance catches typing errors; a shared beginning catches what is left out or added at the end. A name that is
+/// the last part of the other lacks a prefix (`share` for `max_share`, `web` for `team-a/web`).
 fn similarity(a: &str, b: &str) -> f64 {
     let edits = strsim::normalized_damerau_levenshtein(a, b);
     let is_part = |long: &str, short: &str| {
@@ -39,7 +39,7 @@ pub fn alternatives<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>, l
     text + listed_as + " " + &listed(&known, LISTED)
 }
 
-/// The first names and how many more there are.
+/// The first `limit` names and how many more there are.
 pub fn listed(names: &[impl AsRef<str>], limit: usize) -> String {
     let shown: Vec<String> = names.iter().take(limit).map(|name| visible(name.as_ref())).collect();
     match names.len().saturating_sub(limit) {
@@ -48,7 +48,7 @@ pub fn listed(names: &[impl AsRef<str>], limit: usize) -> String {
     }
 }
 
-/// A name with its invisible characters written as their codes (`\u{feff}`). Accents that are characters of their own stay.
+/// A name with its invisible characters written as codes (`\u{feff}`). Precomposed accents stay.
 fn visible(name: &str) -> String {
     let escaped = name.escape_debug().to_string();
     escaped.replace("\\\"", "\"").replace("\\'", "'").replace("\\\\", "\\")

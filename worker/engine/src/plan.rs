@@ -1,4 +1,4 @@
-//! What is to be done about one item. Pure: the same facts give the same plan, so a dry run shows what a run does.
+//! Plans what to do about one item. Pure: the same facts give the same plan, so a dry run shows what a run does.
 
 mod deletion;
 pub(crate) mod fields;
@@ -16,37 +16,35 @@ use crate::{
     value::Fields,
 };
 
-/// What holds for every item of a run.
+/// What applies to every item of a run.
 pub struct Context<'a> {
-    /// The sync.
     pub spec: &'a SyncSpec,
-    /// Its mapping, compiled.
     pub mapping: &'a Mapping,
-    /// The two places: what they can do, which ids they take for the same, and what their fields take. Plans make no calls.
+    /// The connectors: their capabilities, which ids they treat as the same, which values they accept. Plans make no
+    /// calls.
     pub places: Pair<&'a dyn Connector>,
     /// The time of the run.
     pub now: DateTime<Utc>,
-    /// Act on an absence at once instead of at the second complete listing.
+    /// Act on a missing item at once instead of at the second complete listing.
     pub confirm_deletes: bool,
-    /// The links are older than the two places: see [`Options::after_restore`](crate::run::Options::after_restore).
+    /// The links are older than the items: see [`Options::after_restore`](crate::run::Options::after_restore).
     pub after_restore: bool,
-    /// What a create on this side would make may be there already, and nothing tells.
+    /// True per side if a create there may duplicate an existing item, and no lookup can tell.
     pub doubtful: Pair<bool>,
 }
 
-/// What was read of one item.
+/// What was read about one item.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Seen {
-    /// It is there.
     Present(Item),
-    /// It was there once, and a complete listing no longer has it.
+    /// The item existed, and a complete listing no longer has it.
     Missing,
-    /// It never was there: its counterpart is new.
+    /// The item never existed: its counterpart is new.
     Never,
 }
 
 impl Seen {
-    /// The item, if it is there.
+    /// The item, if present.
     pub fn item(&self) -> Option<&Item> {
         match self {
             Seen::Present(item) => Some(item),
@@ -55,31 +53,27 @@ impl Seen {
     }
 }
 
-/// Everything that is known about one pair.
+/// What is known about one pair.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Facts {
-    /// Its link, if it has one yet.
+    /// None for a new pair.
     pub link: Option<Link>,
-    /// Its items.
     pub seen: Pair<Seen>,
 }
 
-/// What to do about one pair.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ItemPlan {
-    /// What was known.
     pub facts: Facts,
-    /// The mapped fields now, typed; empty for a side without an item.
+    /// The present values of the mapped fields, typed; empty for a side without an item.
     pub now: Pair<Fields>,
-    /// What happens.
     pub action: Action,
     /// Writes, at most one per side.
     pub ops: Vec<Op>,
-    /// The outcome per rule of the mapping, in its order; empty where fields were not merged.
+    /// One decision per rule of the mapping, in its order; empty if fields were not merged.
     pub decisions: Vec<Decision>,
-    /// Conflicts met, settled or open.
+    /// Conflicts found, resolved or open.
     pub conflicts: Vec<Conflict>,
-    /// What could not be carried across, for people.
+    /// What could not be carried over, as messages for people.
     pub problems: Vec<String>,
 }
 
@@ -90,13 +84,13 @@ pub enum Action {
     Merge,
     /// A counterpart is created on this side.
     Create(Side),
-    /// Nothing: policy keeps the item to its side.
+    /// Nothing: by policy the item stays on its side only.
     Leave,
-    /// The item was absent on this side for the first time.
+    /// The item was missing on this side for the first time.
     MarkMissing(Side),
-    /// The item on this side goes, because its counterpart went.
+    /// The item on this side is removed, because its counterpart is gone.
     Delete(Side),
-    /// The item went from this side; the link ends, the counterpart stays.
+    /// The item is gone from this side; the link ends, the counterpart stays.
     End(Side),
     /// Deleted on this side, edited on the other: a person decides.
     AskDeleted(Side),
@@ -105,19 +99,16 @@ pub enum Action {
 /// One write.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Op {
-    /// Where.
     pub side: Side,
-    /// What kind.
     pub kind: OpKind,
-    /// The item; of a create, the id asked for.
+    /// The item's id; for a create, the requested id.
     pub id: Option<String>,
-    /// What a create can be found again by.
+    /// The marker by which a create can be found again.
     pub marker: Option<Marker>,
-    /// The fields written.
     pub fields: Vec<FieldWrite>,
-    /// The item as it was read, for the platform to compare.
+    /// The values as read, for the platform to compare.
     pub expected: Fields,
-    /// Its version as it was read.
+    /// The version as read.
     pub version: Option<String>,
 }
 
@@ -126,11 +117,9 @@ pub struct Op {
 pub struct FieldWrite {
     /// The side's name of the field.
     pub field: String,
-    /// The value read.
     pub before: Value,
-    /// The value to write.
     pub after: Value,
-    /// Why.
+    /// The rule that decided.
     pub rule: String,
 }
 
@@ -151,7 +140,7 @@ impl ItemPlan {
         }
     }
 
-    /// Whether carrying out the plan changes anything on a platform.
+    /// True if the plan changes anything on a platform.
     pub fn writes(&self) -> bool {
         !self.ops.is_empty()
     }
@@ -161,7 +150,7 @@ impl ItemPlan {
         self.conflicts.iter().filter(|conflict| conflict.resolution.is_none()).count()
     }
 
-    /// What people know the pair by: the source's key or id, else the target's.
+    /// The name of the pair for people: the source's key or id, else the target's.
     pub fn label(&self) -> &str {
         let of = |side: Side| {
             let item = self.facts.seen.get(side).item();
@@ -186,7 +175,7 @@ pub fn plan_item(context: &Context<'_>, facts: Facts) -> ItemPlan {
     }
 }
 
-/// Whether this link has ended and its deleted item has not come back; of two deleted items, either.
+/// True if this link has ended and its deleted item has not come back; if both were deleted, neither of them.
 pub fn has_ended(link: &Link, seen: &Pair<Seen>) -> bool {
     let gone = |side: Side| seen.get(side).item().is_none();
     let gone = link.deleted_side.map_or_else(|| gone(Side::Source) && gone(Side::Target), gone);

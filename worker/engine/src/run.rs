@@ -29,51 +29,42 @@ use crate::{
 use apply::{Applied, Left, Stale};
 use matching::Unpaired;
 
-/// The bytes of the items of a batch. Plans, intents, writes and records each hold their values again.
+/// Most bytes of the items in a batch. Plans, intents, writes and records each contain their values again.
 const BATCH_BYTES: usize = 3 << 19;
 
-/// How often a batch is planned before the run gives up to those who keep writing its links.
+/// How often a batch is planned before the run gives up because other runs keep writing its links.
 const PLANS: usize = 4;
 
 pub use report::{Counts, ItemError, Report};
 
-/// One run of one sync.
 pub struct Run<'a> {
-    /// The sync.
     pub spec: &'a SyncSpec,
-    /// Its mapping, compiled.
     pub mapping: &'a Mapping,
-    /// Its two places.
     pub connectors: Pair<&'a dyn Connector>,
-    /// Where its links are kept.
     pub store: &'a dyn Store,
-    /// The time.
     pub clock: &'a dyn Clock,
-    /// Leave to go on.
     pub leave: &'a dyn Leave,
-    /// Who watches.
     pub observer: &'a dyn Observer,
-    /// What was asked for.
     pub options: Options,
 }
 
-/// What was asked for.
+/// What the caller of a run asked for.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Read both sides whole, whatever the cursors say.
+    /// Read both sides completely, ignoring the cursors.
     pub full: bool,
-    /// A side read incrementally is read whole once in this time, because only that shows deletes.
+    /// How often an incrementally read side is read completely, because only that shows deletes.
     pub full_every: TimeDelta,
-    /// Act on an absence at once instead of at the second complete listing.
+    /// Act on a missing item at once instead of at the second complete listing.
     pub confirm_deletes: bool,
-    /// How many deletes an operator has agreed to, past the guard.
+    /// The number of deletes that an operator has approved, beyond the guard.
     pub approved_deletes: Option<u64>,
-    /// Try failed items again now, whatever their waiting time.
+    /// Retry failed items now, ignoring their backoff.
     pub retry_now: bool,
-    /// Deal with these links only, without listing anything.
+    /// Process only these links, without listing anything.
     pub only: Option<Vec<i64>>,
-    /// The links come from a backup and are older than the two places: nothing is deleted unasked, what is there already
-    /// is found again rather than made twice, and where an old base cannot tell an edit from an echo a person decides.
+    /// The links come from a backup and are older than the two places. Every delete needs approval; existing items are
+    /// found again instead of created twice; if an old base cannot tell an edit from an echo, a person decides.
     pub after_restore: bool,
 }
 
@@ -91,22 +82,20 @@ impl Default for Options {
     }
 }
 
-/// Why a run did not come to its end. What was written until then is recorded; a later run goes on from there.
+/// Why a run did not finish. What it wrote is recorded; a later run continues from there.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// A platform.
+    /// A call to a platform failed.
     #[error("{side}: {error}")]
     Connector {
-        /// Which side.
         side: Side,
-        /// What it said.
         #[source]
         error: ConnectorError,
     },
-    /// The store.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A write of an earlier attempt may still be on its way.
+    /// A write of an earlier attempt may still be under way.
     #[error("an earlier attempt may still be writing until {0}")]
     NotBefore(DateTime<Utc>),
 }
@@ -114,22 +103,22 @@ pub enum RunError {
 /// A piece of work: what is read and planned together.
 #[derive(Debug, Clone)]
 enum Work {
-    /// A link to look at; ids that its items have now instead of those known, which of its items a complete listing
-    /// lacked, and roughly the bytes that they take.
+    /// A link to process: the ids of its items if they changed, which of its items a complete listing lacked, and the
+    /// approximate size of the items in bytes.
     Link { id: i64, ids: Pair<Option<String>>, absent: Pair<bool>, weight: usize },
-    /// Two items to be paired.
+    /// Two items to pair.
     Pair { source: Unpaired, target: Unpaired },
-    /// An item whose counterpart is to be created.
+    /// An item whose counterpart is created.
     Single { side: Side, item: Unpaired },
 }
 
 impl Work {
-    /// A link to look at, of which nothing is known to be absent.
+    /// A link to process, without items known to be absent.
     fn link(id: i64, weight: usize) -> Work {
         Work::Link { id, ids: Pair::default(), absent: Pair::new(false, false), weight }
     }
 
-    /// Roughly the bytes that its items take.
+    /// Approximate size of its items in bytes.
     fn weight(&self) -> usize {
         match self {
             Work::Link { weight, .. } => *weight,
@@ -139,7 +128,7 @@ impl Work {
     }
 }
 
-/// Cuts work into batches of at most `count`, and of `BATCH_BYTES` where more than one piece is in it.
+/// Cuts work into batches of at most `count` pieces, and of `BATCH_BYTES` unless a single piece is larger.
 fn batches(mut work: &[Work], count: usize) -> impl Iterator<Item = &[Work]> {
     std::iter::from_fn(move || {
         let mut bytes = 0;
@@ -155,20 +144,19 @@ fn batches(mut work: &[Work], count: usize) -> impl Iterator<Item = &[Work]> {
 }
 
 impl Run<'_> {
-    /// Carries the run out.
     pub async fn execute(&self) -> Result<Report, RunError> {
         let mut report = Report::default();
-        // Until these are settled, open intents may be those of a sender that is still at work.
+        // Until recovery has closed the open intents, their sender may still be writing.
         self.recover(&mut report).await?;
         let done = self.execute_into(&mut report).await;
         if done.is_err() {
-            // An orderly end: nothing more is sent, so a successor need not wait for the deadline.
+            // The run ends in order and sends nothing more, so its successor need not wait for the deadline.
             let _ = self.store.release_intents().await;
         }
         done.map(|()| report)
     }
 
-    /// What a run would do now, and nothing else. `show` is given each plan that does something.
+    /// Plans without writing. `show` receives each plan that does something.
     pub async fn preview(&self, show: &mut (dyn FnMut(&ItemPlan) + Send)) -> Result<Report, RunError> {
         let mut report = Report::default();
         let mut prepared = self.prepare(&mut report).await?;
@@ -199,7 +187,8 @@ impl Run<'_> {
             done += work.len() as u64;
             self.observer.progress(done, total);
         }
-        // What somebody edited between our read and our write is read and decided once more; then it is next run's.
+        // An item edited between our read and our write is read and decided once more; after that the next run takes
+        // it.
         for work in batches(&left.again, self.batch_size()) {
             let more =
                 self.plan_and_apply(&context, work, &mut Pair::default(), report, Stale::Fails).await?;
@@ -213,8 +202,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Plans a batch and carries it out; anew, as long as another run writes one of its links in between and nothing has been
-    /// sent: runs of single items go beside one of the whole sync.
+    /// Plans a batch and carries it out. Starts again if another run wrote one of its links in between and nothing was
+    /// sent yet: runs of single items may run beside one of the whole sync.
     async fn plan_and_apply(
         &self,
         context: &Context<'_>,
@@ -239,7 +228,7 @@ impl Run<'_> {
         }
     }
 
-    /// What holds for every item; `doubtful` as in [`Context`].
+    /// The context of every item's plan; `doubtful` as in [`Context`].
     fn context(&self, doubtful: Pair<bool>) -> Context<'_> {
         Context {
             spec: self.spec,
@@ -252,7 +241,7 @@ impl Run<'_> {
         }
     }
 
-    /// Items handled together: what the document says, or else more where a place rewrites itself whole.
+    /// Items processed together: the document's number, or else more if a place rewrites itself as a whole.
     fn batch_size(&self) -> usize {
         let wanted = |side: Side| {
             let capabilities = self.connectors.get(side).capabilities();

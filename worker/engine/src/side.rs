@@ -2,11 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-/// One of the two sides of a sync.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
-    /// Where the sync reads from first; `local` and `elder` in older names.
+    /// The side that the sync reads first; `local` and `elder` in older names.
     Source,
     /// The other side; `remote`, `external` and `jira` in older names.
     Target,
@@ -16,7 +15,6 @@ impl Side {
     /// Both sides, source first.
     pub const BOTH: [Side; 2] = [Side::Source, Side::Target];
 
-    /// The side opposite this one.
     pub fn other(self) -> Side {
         match self {
             Side::Source => Side::Target,
@@ -32,7 +30,7 @@ impl Side {
         }
     }
 
-    /// Reads a side's name or one of its aliases.
+    /// Parses a side's name or one of its aliases.
     pub fn parse(text: &str) -> Option<Side> {
         match text.trim().to_ascii_lowercase().as_str() {
             "source" | "local" | "elder" => Some(Side::Source),
@@ -51,19 +49,15 @@ impl std::fmt::Display for Side {
 /// One value per side.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pair<T> {
-    /// The source's.
     pub source: T,
-    /// The target's.
     pub target: T,
 }
 
 impl<T> Pair<T> {
-    /// Pairs a source's value with a target's.
     pub fn new(source: T, target: T) -> Self {
         Self { source, target }
     }
 
-    /// The value of one side.
     pub fn get(&self, side: Side) -> &T {
         match side {
             Side::Source => &self.source,
@@ -71,7 +65,6 @@ impl<T> Pair<T> {
         }
     }
 
-    /// The value of one side, to be changed.
     pub fn get_mut(&mut self, side: Side) -> &mut T {
         match side {
             Side::Source => &mut self.source,
@@ -79,7 +72,6 @@ impl<T> Pair<T> {
         }
     }
 
-    /// The same of both sides.
     pub fn as_ref(&self) -> Pair<&T> {
         Pair { source: &self.source, target: &self.target }
     }

@@ -1,4 +1,4 @@
-//! Who wins a conflict.
+//! Resolves conflicts by strategy.
 
 use chrono::{DateTime, Utc};
 
@@ -10,10 +10,10 @@ use crate::{
     value::{Instant, Precision},
 };
 
-/// Settles a conflict, or answers `None` when a person has to.
+/// Resolves a conflict, or returns `None` if a person has to.
 ///
-/// `modified` is when each side was modified as its platform says; where it does not say, the time the change was first
-/// seen, `now`, stands in and the reason says so.
+/// `modified` is when each side was modified according to its platform. If the platform does not report it, the time
+/// the change was first seen, `now`, is used instead, and the reason mentions it.
 pub fn resolve(
     strategy: Strategy,
     modified: Pair<Option<Instant>>,

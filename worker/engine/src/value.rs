@@ -1,4 +1,4 @@
-//! A field's value, in the form common to all platforms.
+//! A field's value in the form common to all platforms.
 
 use std::collections::BTreeMap;
 
@@ -15,41 +15,36 @@ pub type Fields = BTreeMap<String, Value>;
 
 /// A field's value.
 ///
-/// Numbers keep the digits they are written with; a civil date, and an instant with the precision its platform gave it, are types of
-/// their own, because a date is no instant and 10:30 is not 10:30:00.000.
+/// Numbers keep the digits they are written with. A civil date, and an instant with its platform's precision, are types
+/// of their own, because a date is no instant and 10:30 is not 10:30:00.000.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// Nothing: absent, empty or null.
     Null,
-    /// True or false.
     Bool(bool),
-    /// A whole number.
     Int(i64),
     /// A finite float.
     Float(f64),
-    /// Any other number, digit for digit.
+    /// Any other number, with its digits as written.
     Decimal(Decimal),
-    /// Text.
     Text(String),
     /// A civil date, in no zone.
     Date(NaiveDate),
-    /// An instant.
     DateTime(Instant),
-    /// Values in order.
     List(Vec<Value>),
     /// Values by name.
     Object(Fields),
 }
 
 impl Value {
-    /// Text as a value; blank text is nothing.
+    /// Text as a value; blank text is null.
     pub fn text(text: impl Into<String>) -> Value {
         Value::Text(text.into())
     }
 
     /// A float as a value: a whole one becomes an integer, so that 1.0 and 1 are one value.
     pub fn float(number: f64) -> Value {
-        // 2^53: beyond it a float no longer tells neighbouring integers apart.
+        // 2^53: beyond it a float cannot distinguish neighbouring integers.
         if number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0 {
             Value::Int(number as i64)
         } else {
@@ -57,8 +52,8 @@ impl Value {
         }
     }
 
-    /// The number that a text states: an integer of 64 bits, a float where its shortest form is this very text, else the
-    /// digits as they are written. Thousands separators, `inf` and `nan` are no numbers.
+    /// Parses a number: a 64-bit integer, a float if its shortest form is this very text, else the digits as written.
+    /// Thousands separators, `inf` and `nan` are no numbers.
     pub fn number(text: &str) -> Option<Value> {
         let text = text.trim();
         if text.starts_with("-0") && Decimal::parse(text)?.to_i64() == Some(0) {
@@ -74,7 +69,7 @@ impl Value {
         }
     }
 
-    /// The value of a number; none for what is no number.
+    /// The value of a number; none for other values.
     pub fn to_decimal(&self) -> Option<Decimal> {
         match self {
             Value::Int(number) => Decimal::parse(&number.to_string()),
@@ -88,7 +83,7 @@ impl Value {
         matches!(self, Value::Int(_) | Value::Float(_) | Value::Decimal(_))
     }
 
-    /// Null, or text with nothing in it: platforms disagree on which of the two an empty field is.
+    /// True for null and for blank text: platforms differ in how they store an empty field.
     pub fn is_blank(&self) -> bool {
         match self {
             Value::Null => true,
@@ -98,7 +93,7 @@ impl Value {
         }
     }
 
-    /// Equality as people see it: blank equals blank, numbers by value, instants at the coarser precision.
+    /// Equality for people: blank equals blank, numbers compare by value, instants at the coarser precision.
     pub fn same(&self, other: &Value) -> bool {
         match (self, other) {
             (a, b) if a.is_blank() || b.is_blank() => a.is_blank() && b.is_blank(),
@@ -107,7 +102,7 @@ impl Value {
             (Value::Float(a), Value::Float(b)) if a == b => true,
             (a, b) if a.is_number() && b.is_number() => a.to_decimal() == b.to_decimal(),
             (Value::List(a), Value::List(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.same(b)),
-            // A blank member is none, as in hashes.
+            // A blank member counts as absent, as in hashes.
             (Value::Object(a), Value::Object(b)) => {
                 let present = |fields: &'_ Fields| fields.values().filter(|value| !value.is_blank()).count();
                 let holds = |(name, value): (&String, &Value)| {
@@ -145,7 +140,7 @@ impl Value {
         match json {
             Json::Null => Value::Null,
             Json::Bool(value) => Value::Bool(*value),
-            // A number beyond all bounds stays readable as text.
+            // A number out of bounds stays readable as text.
             Json::Number(number) => {
                 let text = number.to_string();
                 Value::number(&text).unwrap_or(Value::Text(text))
@@ -158,16 +153,16 @@ impl Value {
         }
     }
 
-    /// Text that is JSON, as a value; none if it is not, holds a number that is beyond all bounds, or names a member twice,
-    /// one of which would be lost.
+    /// Parses JSON text; none if it is not JSON, contains a number out of bounds, or repeats a member, which would lose
+    /// one of the values.
     pub fn parse_json(text: &str) -> Option<Value> {
         let json: Json = serde_json::from_str(text).ok()?;
         let whole = is_bounded(&json) && !repeats_members(text);
         whole.then(|| Value::from_json(&json))
     }
 
-    /// [`parse_json`](Value::parse_json) of a cell. JSON that states a text is that text, unless the text is JSON itself,
-    /// which read again would turn into something else: it stays as it is written.
+    /// [`parse_json`](Value::parse_json) of a cell. A JSON string becomes its text, unless that text is JSON itself and
+    /// would be parsed as something else the next time: then the cell is left as it is.
     pub fn parse_json_cell(text: &str) -> Option<Value> {
         match Value::parse_json(text)? {
             Value::Text(inner) if serde_json::from_str::<Json>(&inner).is_ok() => None,
@@ -175,7 +170,7 @@ impl Value {
         }
     }
 
-    /// One text for one value, as ids and the keys of value maps are written: 1.50 is "1.5".
+    /// Returns the same text for equal values, as used in ids and in the keys of value maps: 1.50 is "1.5".
     pub fn name(&self) -> String {
         match self {
             Value::Text(text) => text.clone(),
@@ -184,7 +179,7 @@ impl Value {
         }
     }
 
-    /// What kind of value this is, for messages.
+    /// The kind of this value, for messages.
     pub fn kind(&self) -> &'static str {
         match self {
             Value::Null => "nothing",
@@ -208,7 +203,7 @@ impl std::fmt::Display for Value {
     }
 }
 
-/// Whether all numbers in it can be held digit for digit.
+/// True if all numbers in it can be stored digit for digit.
 fn is_bounded(json: &Json) -> bool {
     match json {
         Json::Number(number) => Value::number(&number.to_string()).is_some(),
@@ -218,12 +213,11 @@ fn is_bounded(json: &Json) -> bool {
     }
 }
 
-/// Fields as a JSON object.
 pub fn fields_to_json(fields: &Fields) -> Json {
     Json::Object(fields.iter().map(|(name, value)| (name.clone(), value.to_json())).collect())
 }
 
-/// A JSON object as fields; anything else has none.
+/// A JSON object as fields; other JSON becomes no fields.
 pub fn fields_from_json(json: &Json) -> Fields {
     match json {
         Json::Object(object) => object.iter().map(|(k, v)| (k.clone(), Value::from_json(v))).collect(),

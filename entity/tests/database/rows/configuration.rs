@@ -1,4 +1,4 @@
-//! What is configured: projects, accounts, syncs.
+//! Configuration: projects, accounts, syncs.
 
 use syncline_entity::{
     account, installation, pause, project, schedule, secret::Sealed, sync_config, sync_config_revision,
@@ -35,7 +35,7 @@ pub(super) async fn configuration(stage: &Stage, kind: Kind) {
         paused_at: Some(at(1)),
         breaker: Some(odd()),
     };
-    // Its secret is a reference or is here, never both.
+    // The secret is a reference or is stored here, never both.
     comes_back(stage, kind, row.clone(), &[account::Column::SecretEnc]).await;
     let sealed = account::Model {
         id: 8,

@@ -1,4 +1,4 @@
-//! Links and what hangs on them.
+//! Links and the rows that refer to them.
 
 use serde_json::json;
 use syncline_entity::{
@@ -59,7 +59,7 @@ pub(super) async fn links(stage: &Stage, kind: Kind) {
         api_calls_count: i32::MAX,
         conflicts: Some(json!([odd()])),
     };
-    // One of the two ids has to be there.
+    // One of the two ids must be present.
     comes_back(stage, kind, row, &[sync_metadata::Column::EntityId]).await;
     let row = sync_link_count::Model {
         sync_config_id: 7,

@@ -1,4 +1,4 @@
-//! What comes from outside.
+//! Data from outside requests.
 
 use serde_json::json;
 use syncline_entity::{api_token, audit_log, idempotency_key, types::*, webhook_delivery};

@@ -1,4 +1,4 @@
-//! Runs and what they leave.
+//! Runs and the rows that they write.
 
 use syncline_entity::{
     approval, sync_attempt, sync_change, sync_conflict, sync_history, sync_stats, types::*,

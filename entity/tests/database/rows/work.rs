@@ -1,4 +1,4 @@
-//! The queue, and those who look after it.
+//! The queue and the workers.
 
 use serde_json::json;
 use syncline_entity::{

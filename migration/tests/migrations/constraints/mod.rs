@@ -1,4 +1,4 @@
-//! What the schema refuses, and what it lets pass: a test per constraint, and one that finds constraints without a test.
+//! What the schema refuses and accepts: a test per constraint, and one that finds constraints without a test.
 
 mod cases;
 
@@ -13,7 +13,7 @@ use crate::support::{On, TestDatabase, at, migrated, names, sqlite, values};
 /// Changes to a row, as SQL literals by column.
 type Changes = &'static [(&'static str, &'static str)];
 
-/// A constraint of one table, and how it is put to the test.
+/// A constraint of one table, and how it is tested.
 #[derive(Clone, Copy)]
 struct Case {
     table: &'static str,
@@ -22,14 +22,14 @@ struct Case {
 
 #[derive(Clone, Copy)]
 enum Refuses {
-    /// A CHECK of one column: a value that is refused, and all that are not.
+    /// A CHECK of one column: a refused value, and all accepted ones.
     Value { column: &'static str, wrong: &'static str, right: &'static [&'static str] },
-    /// A CHECK of several columns: changes that are refused, and changes that are not.
+    /// A CHECK of several columns: refused changes, and accepted changes.
     Contradiction { columns: &'static [&'static str], wrong: Changes, right: Changes },
-    /// A unique key: two rows with it alike. Both get `with`, where a row has a null or is beyond the key's condition; a
-    /// second row with `room` is let in.
+    /// A unique key: two rows with equal values. Both get `with`, if a row has a null or is outside the key's
+    /// condition; a second row with `room` is accepted.
     Twin { columns: &'static [&'static str], with: Changes, room: Changes },
-    /// A foreign key: a value that no row has; and what becomes of the row when the one it refers to goes.
+    /// A foreign key: a value that no row has; and what happens to the row when its parent is deleted.
     Stray { column: &'static str, parent_goes: ParentGoes },
 }
 
@@ -40,7 +40,7 @@ enum ParentGoes {
     LeavingNull,
 }
 
-/// A test of both databases for each case, and the list of all of them.
+/// Generates a test on both databases for each case, and the list of all cases.
 macro_rules! constraints {
     ($($name:ident: $table:literal $refuses:expr;)+) => {
         pub(super) const ALL: &[Case] = &[$(Case { table: $table, refuses: $refuses },)+];
@@ -59,8 +59,8 @@ static FILLED_SQLITE: OnceCell<Vec<u8>> = OnceCell::const_new();
 static FILLED_POSTGRES: OnceCell<String> = OnceCell::const_new();
 static TURN: Mutex<()> = Mutex::const_new(());
 
-/// A database with rows in every table that another refers to. PostgreSQL, which takes longer to make one, has the same for all cases: they take
-/// turns, and each takes back what it did.
+/// A database with rows in every table that another refers to. PostgreSQL takes longer to set up, so all cases share
+/// one: they take turns, and each reverts its changes.
 async fn filled(on: On) -> (TestDatabase, Option<MutexGuard<'static, ()>>) {
     if on == On::Sqlite {
         let prepare = || async {
@@ -81,7 +81,7 @@ async fn filled(on: On) -> (TestDatabase, Option<MutexGuard<'static, ()>>) {
     (at(FILLED_POSTGRES.get_or_init(prepare).await.clone()).await, Some(turn))
 }
 
-/// Rows that no other refers to would only be in the way of those that a case puts in.
+/// Rows without references to them would only collide with those that a case inserts.
 async fn fill_parents(test: &TestDatabase) {
     fill(test, 1).await;
     let tables = schema::tables(test).await;
@@ -116,7 +116,7 @@ async fn check(on: On, case: Case) {
         Refuses::Twin { columns, with, room } => {
             let first = changed(&first, with);
             let mut second = changed(&second, with);
-            // An expression like `coalesce(field, '')` counts for the column within.
+            // An expression like `coalesce(field, '')` counts as the column inside it.
             for (column, value) in &first {
                 if columns.iter().any(|part| squashed(part).contains(&squashed(column))) {
                     second.insert(column.clone(), value.clone());
@@ -150,7 +150,7 @@ async fn stray(
     let why = test.pick("FOREIGN KEY constraint failed".to_owned(), format!("fk_{}_{column}", table.name));
     refused(db, table, changed(&full, &[(column, nobody)]), &why).await;
 
-    // A parent of which only this row speaks.
+    // A parent to which only this row refers.
     let tables = schema::tables(test).await;
     let parents = tables.iter().find(|parent| parent.name == reference.to_table).unwrap();
     let parent = row(test, parents, Sparse, 502).await;
@@ -202,13 +202,13 @@ async fn fails(db: &DatabaseTransaction, statement: &str, why: &str) {
     assert!(error.contains(why), "refused for another reason than {why:?}: {error}\n{statement}");
 }
 
-/// What an error says of the CHECK over those columns.
+/// What an error says about the CHECK on those columns.
 fn told(table: &Table, columns: &[&str]) -> String {
     let check = table.checks.iter().find(|check| check.columns == columns);
     check.unwrap_or_else(|| panic!("{} has no CHECK of {columns:?}", table.name)).told_as.clone()
 }
 
-/// What an error says of the unique key of those columns.
+/// What an error says about the unique key of those columns.
 fn twin(test: &TestDatabase, table: &Table, columns: &[&str]) -> String {
     let keys = unique_keys(table);
     let (_, name) = keys
@@ -227,8 +227,8 @@ fn twin(test: &TestDatabase, table: &Table, columns: &[&str]) -> String {
     }
 }
 
-/// The primary key, where the database does not count it up, and all other unique keys: their columns as
-/// [`squashed`] text, and their names.
+/// The primary key, unless the database generates it, and all other unique keys: their columns as [`squashed`] text,
+/// and their names.
 fn unique_keys(table: &Table) -> Vec<(String, Option<String>)> {
     let counted = table.key.iter().any(|name| table.column(name).counted);
     let key = (!counted).then(|| (squashed(&table.key.join(",")), None));
@@ -238,7 +238,7 @@ fn unique_keys(table: &Table) -> Vec<(String, Option<String>)> {
         .collect()
 }
 
-/// Every constraint of a table under the name that cases are held against.
+/// Every constraint of a table under the name that cases use.
 fn real(table: &Table) -> Vec<String> {
     let checks = table.checks.iter().map(|check| format!("check of {}", check.columns.join(",")));
     let keys = unique_keys(table).into_iter().map(|(columns, _)| format!("unique key {columns}"));
@@ -275,7 +275,7 @@ async fn every_constraint_has_a_case(#[values(On::Sqlite, On::Postgres)] on: On)
     );
 }
 
-/// A NOT NULL column refuses a null, and each nullable one takes it: what an entity says of a column is what holds.
+/// A NOT NULL column refuses null, and each nullable one accepts it, as its entity declares.
 #[rstest::rstest]
 #[tokio::test]
 async fn nulls_are_refused_where_a_value_is_promised(#[values(On::Sqlite, On::Postgres)] on: On) {
@@ -283,7 +283,7 @@ async fn nulls_are_refused_where_a_value_is_promised(#[values(On::Sqlite, On::Po
     for table in schema::tables(&test).await {
         let sparse = row(&test, &table, Sparse, 500).await;
         let db = test.db.begin().await.unwrap();
-        // SQLite gives a row without its whole-number key the next number.
+        // SQLite gives a row without its integer key the next number.
         let numbered = |column: &schema::Column| {
             on == On::Sqlite && table.key == [column.name.as_str()] && column.kind == schema::Kind::Big
         };

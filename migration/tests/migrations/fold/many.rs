@@ -1,4 +1,4 @@
-//! An older installation that was in use for years.
+//! An older installation after years of use.
 
 use std::time::Instant;
 
@@ -8,8 +8,8 @@ use super::{Loose, Older, Texts, Typed, older};
 use crate::schema;
 use crate::support::{On, TestDatabase};
 
-/// So many rows, a fifth of them of an entity that another row has too, half of them with a target that another claims,
-/// and half as many links, of which four in five meet a row.
+/// `count` rows, a fifth of them of an entity that another row has too, half of them with a target that another claims,
+/// and half as many links, of which four in five have a matching row.
 async fn years(kind: Older, count: u32) -> TestDatabase {
     let test = older(kind, &[]).await;
     let numbers = |count| {
@@ -44,7 +44,7 @@ async fn years(kind: Older, count: u32) -> TestDatabase {
         numbers(count)
     ))
     .await;
-    // Links from the middle of the entities on: the last of them meet no row.
+    // Links from the middle of the entities on: the last of them have no matching row.
     test.run(&format!(
         "INSERT INTO sync_metadata (sync_config_id, entity_type, entity_id, external_id, sync_status, link_state, \
          last_sync_attempt, last_successful_sync, content_hash, created_at, updated_at) \
@@ -57,7 +57,7 @@ async fn years(kind: Older, count: u32) -> TestDatabase {
     test
 }
 
-/// How many older rows the links keep, which differ from one another in their hash, and how they came there.
+/// The number of older rows stored in the links, distinguished by their hash, by the way they were stored.
 async fn kept(test: &TestDatabase) -> Vec<Vec<String>> {
     let each = match test.on {
         On::Sqlite => "json_each(sync_metadata.legacy, '$.sync_states') AS states",
@@ -77,7 +77,7 @@ async fn many_rows_are_all_kept_and_all_come_back(#[values(Loose, Typed)] kind: 
     there_and_back(kind, 20_000).await;
 }
 
-/// Tells time and memory: `cargo test --release -p syncline-migration --test migrations -- --ignored --nocapture
+/// Reports time and memory: `cargo test --release -p syncline-migration --test migrations -- --ignored --nocapture
 /// --test-threads 1 a_hundred_thousand`
 #[rstest]
 #[tokio::test]
@@ -87,7 +87,7 @@ async fn a_hundred_thousand_rows(#[values(Loose, Texts, Typed)] kind: Older) {
     println!("{kind:?}: up took {up}; down took {down}");
 }
 
-/// Up, down and up again, and what the first two took.
+/// Up, down and up again, and the cost of the first two.
 async fn there_and_back(kind: Older, count: u32) -> [String; 2] {
     let test = years(kind, count).await;
     let tables = ["sync_states", "sync_metadata", "sync_configs"];
@@ -97,7 +97,7 @@ async fn there_and_back(kind: Older, count: u32) -> [String; 2] {
     let up = measured(test.up()).await;
     let count = count.to_string();
     assert_eq!(kept(&test).await, [[count.as_str(), "3", count.as_str()]]);
-    // No database gives out an id a second time.
+    // Databases never generate an id a second time.
     let ids = ["id", "sync_config_id"];
     keep(&test, "sync_metadata", "first", &ids).await;
     let down = measured(test.down()).await;
@@ -112,7 +112,7 @@ async fn there_and_back(kind: Older, count: u32) -> [String; 2] {
     [up, down]
 }
 
-/// Copies a table, but for some columns.
+/// Copies a table without some columns.
 async fn keep(test: &TestDatabase, table: &str, copy: &str, without: &[&str]) {
     let tables = schema::tables(test).await;
     let table = tables.iter().find(|known| known.name == table).unwrap();
@@ -121,7 +121,7 @@ async fn keep(test: &TestDatabase, table: &str, copy: &str, without: &[&str]) {
     test.run(&format!("CREATE TABLE {copy} AS SELECT {} FROM {}", columns.join(", "), table.name)).await;
 }
 
-/// Two tables have the same rows. So many are compared by the database; none of them is there twice.
+/// Asserts that two tables have the same rows. The database compares them, because they are many; each row is unique.
 async fn same(test: &TestDatabase, one: &str, other: &str) {
     let differ = |a, b| format!("SELECT * FROM (SELECT * FROM {a} EXCEPT SELECT * FROM {b}) AS rows LIMIT 1");
     for query in [differ(one, other), differ(other, one)] {
@@ -129,7 +129,7 @@ async fn same(test: &TestDatabase, one: &str, other: &str) {
     }
 }
 
-/// The time that it takes, and by how much the memory of this process grew meanwhile.
+/// The time of a step, and by how much this process's memory grew during it.
 async fn measured(step: impl Future<Output = ()>) -> String {
     let started = Instant::now();
     let memory = Memory::now();
@@ -137,17 +137,17 @@ async fn measured(step: impl Future<Output = ()>) -> String {
     format!("{:.1} s and {} MiB", started.elapsed().as_secs_f64(), memory.grown())
 }
 
-/// The memory of this process, where Linux tells it.
+/// The memory of this process, if Linux reports it.
 struct Memory(u64);
 
 impl Memory {
     fn now() -> Memory {
-        // From here on the peak counts anew.
+        // Resets the peak.
         let _ = std::fs::write("/proc/self/clear_refs", "5");
         Memory(status("VmRSS:"))
     }
 
-    /// The highest since, in MiB above what it was.
+    /// The peak since then, in MiB above the start.
     fn grown(&self) -> u64 {
         status("VmHWM:").saturating_sub(self.0) / 1024
     }

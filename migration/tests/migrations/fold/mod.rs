@@ -12,7 +12,7 @@ use crate::support::{On, Postgres, Sqlite, TestDatabase, empty};
 /// How the older installation declared its table.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Older {
-    /// As SQLite takes any value anywhere.
+    /// On SQLite, with any value in any column.
     Loose,
     /// On PostgreSQL, everything as text.
     Texts,
@@ -58,8 +58,8 @@ async fn older(older: Older, rows: &[&str]) -> TestDatabase {
     test
 }
 
-/// Everything that the migration may touch: rows byte for byte, and the schema. SQLite puts the name of a renamed table
-/// between quotes.
+/// Everything that the migration may change: rows byte for byte, and the schema. SQLite quotes the name of a renamed
+/// table.
 async fn all(test: &TestDatabase) -> (Vec<Dump>, Vec<String>) {
     let mut dumps = Vec::new();
     for table in schema::tables(test).await {
@@ -72,7 +72,7 @@ async fn all(test: &TestDatabase) -> (Vec<Dump>, Vec<String>) {
     (dumps, printed.collect())
 }
 
-/// Every link but for the ids, which no database gives out a second time.
+/// Every link without the ids, which databases never generate a second time.
 async fn links(test: &TestDatabase) -> Dump {
     let tables = schema::tables(test).await;
     let links = tables.into_iter().find(|table| table.name == "sync_metadata").unwrap();
@@ -81,7 +81,7 @@ async fn links(test: &TestDatabase) -> Dump {
     dump_columns(test, links.name, columns).await
 }
 
-/// A time as both print it alike.
+/// A time in the same form on both databases.
 fn time(on: On, column: &str) -> String {
     match on {
         Sqlite => format!("replace(replace({column}, 'T', ' '), '+00:00', '+00')"),

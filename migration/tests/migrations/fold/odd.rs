@@ -1,11 +1,11 @@
-//! Rows as nobody would write them today, and as some installation has them.
+//! Odd rows that some installations have.
 
 use rstest::rstest;
 
 use super::{COLUMNS, Loose, Older, Texts, Typed, all, links, older};
 use crate::support::TestDatabase;
 
-/// What every kind of table takes.
+/// Rows that every kind of table accepts.
 const ODD: &[&str] = &[
     // Two entities claim one target, one of them without a name of its own: the newer gets it.
     "'issue','O-1','X-1','synced','2024-02-01 10:00:00',NULL,'a',NULL,NULL,NULL,NULL,NULL,NULL",
@@ -18,14 +18,14 @@ const ODD: &[&str] = &[
      '{\"q\":\"O''Brien 😀\",\"deep\":[{\"a\":[null,1.5,1e3]}]}','s''t',-1,2147483647,NULL,NULL",
     "'issue','line\nand\ttab','x-2','in_progress',NULL,'2024-01-01 10:00:00','d','\"a text\"',NULL,0,-5,NULL,\
      '2024-01-01 10:00:00.123456'",
-    // The name that the fold itself gives.
+    // An id like those that the fold itself generates.
     "'issue','unnamed:1','x-3','skipped',NULL,NULL,'e','null',NULL,NULL,NULL,NULL,NULL",
     "'issue','unnamed:2',NULL,'conflict',NULL,NULL,'f','[]',NULL,NULL,NULL,NULL,NULL",
-    // It meets a link, and its success has more digits than a link keeps.
+    // It has a link, and its success has more digits than a link stores.
     "'issue','E-1','PROJ-1','synced','2025-06-01 10:00:00.123456','2025-06-01 09:00:00','g',NULL,NULL,1,1,NULL,NULL",
 ];
 
-/// What only tables of texts take.
+/// Rows that only text columns accept.
 const TEXTS: &[&str] = &[
     "'issue','O-2','y-1','synced','yesterday','2024-13-45','h','{broken',NULL,'a lot','many','never','0'",
     "'issue','O-3','y-2','synced','1741064767','1741064767000','i','[1e999]',NULL,'99999999999999999999','3.5',\
@@ -37,7 +37,7 @@ const TEXTS: &[&str] = &[
     "'issue','E-1','PROJ-1','synced','2025-07-01 10:00:00.123456789',NULL,'m',NULL,NULL,NULL,NULL,NULL,NULL",
 ];
 
-/// What only SQLite takes: bytes, numbers and nulls within texts.
+/// Rows that only SQLite accepts: bytes, numbers and nulls within texts.
 const LOOSE: &[&str] = &[
     "X'FF00','bytes','z-1',X'00',X'01',1741064767,X'C328',X'7B7D',NULL,1.5,X'31','1','2'",
     "'issue',X'C3A9',X'FFFE',1,1.5,NULL,CAST(X'C328' AS TEXT),CAST(X'22C32822' AS TEXT),NULL,NULL,NULL,NULL,NULL",
@@ -48,7 +48,7 @@ const LOOSE: &[&str] = &[
 async fn odd(kind: Older) -> TestDatabase {
     let rows = [ODD, if kind == Typed { &[] } else { TEXTS }, if kind == Loose { LOOSE } else { &[] }];
     let test = older(kind, &rows.concat()).await;
-    // Ids and types too long for an index, and such that no compression makes them short.
+    // Ids and types too long for an index, and too random to be compressed.
     let random = test.pick(
         "hex(randomblob(2000))",
         "(SELECT string_agg(md5(CAST(random() AS text)), '') FROM generate_series(1, 125))",
@@ -67,7 +67,7 @@ async fn odd(kind: Older) -> TestDatabase {
         ))
         .await;
     }
-    // Twice the same, to the last column.
+    // Duplicates in every column.
     test.run(&format!("INSERT INTO sync_states ({COLUMNS}) SELECT {COLUMNS} FROM sync_states")).await;
     test
 }

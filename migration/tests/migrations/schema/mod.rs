@@ -1,4 +1,4 @@
-//! What the real schema is, asked of the database itself and told alike for both.
+//! Reads the real schema from the database, in one form for both.
 
 mod postgres;
 mod sqlite;
@@ -12,7 +12,7 @@ pub(crate) struct Table {
     pub(crate) name: String,
     pub(crate) columns: Vec<Column>,
     pub(crate) key: Vec<String>,
-    /// Unique constraints and unique indexes apart from the primary key, and all other indexes.
+    /// Unique constraints and unique indexes except the primary key, and all other indexes.
     pub(crate) indexes: Vec<Index>,
     pub(crate) references: Vec<Reference>,
     pub(crate) checks: Vec<Check>,
@@ -23,9 +23,9 @@ pub(crate) struct Column {
     pub(crate) name: String,
     pub(crate) kind: Kind,
     pub(crate) nullable: bool,
-    /// Whether an insert that leaves it out gets a value.
+    /// True if an insert without it gets a value.
     pub(crate) filled: bool,
-    /// Whether the database counts it up.
+    /// True if the database numbers it.
     pub(crate) counted: bool,
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct Column {
 pub(crate) enum Kind {
     Bool,
     Small,
-    /// SQLite tells it as [`Kind::Big`].
+    /// SQLite reports it as [`Kind::Big`].
     Int,
     Big,
     Float,
@@ -42,16 +42,16 @@ pub(crate) enum Kind {
     Time,
     Json,
     Uuid,
-    /// None that the migrations use.
+    /// A type that the migrations do not use.
     Other(String),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Index {
-    /// None for one that a constraint brought along.
+    /// None if a constraint created it.
     pub(crate) name: Option<String>,
     pub(crate) unique: bool,
-    /// Columns and expressions, with `DESC` behind them where that is so.
+    /// Columns and expressions, followed by `DESC` if descending.
     pub(crate) columns: Vec<String>,
     pub(crate) condition: Option<String>,
 }
@@ -62,17 +62,17 @@ pub(crate) struct Reference {
     pub(crate) to_table: String,
     pub(crate) to_column: String,
     pub(crate) on_delete: String,
-    /// SQLite does not tell.
+    /// None on SQLite, which does not report it.
     pub(crate) name: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Check {
-    /// In order of the alphabet.
+    /// In alphabetical order.
     pub(crate) columns: Vec<String>,
-    /// The texts it names: those of a closed set.
+    /// The text literals: those of a closed set.
     pub(crate) values: Vec<String>,
-    /// What an error says of it: on SQLite its text, or the name that the text begins with; on PostgreSQL its name.
+    /// How an error names it: on SQLite its text, or the name that the text begins with; on PostgreSQL its name.
     pub(crate) told_as: String,
 }
 
@@ -82,7 +82,7 @@ impl Table {
         found.unwrap_or_else(|| panic!("{} has no column {name}", self.name))
     }
 
-    /// Whether some unique key has the column.
+    /// True if some unique key has the column.
     pub(crate) fn in_unique_key(&self, column: &str) -> bool {
         let named = |name: &String| name == column;
         self.key.iter().any(named)
@@ -91,7 +91,7 @@ impl Table {
 }
 
 impl Index {
-    /// Told alike by both databases, which print expressions each in their own way.
+    /// The same text on both databases, which print expressions differently.
     pub(crate) fn told(&self) -> String {
         let name = self.name.as_deref().unwrap_or("constraint");
         let unique = if self.unique { " unique" } else { "" };
@@ -114,7 +114,7 @@ fn literals(text: &str) -> Vec<String> {
     text.split('\'').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-/// Every table of ours, in order of the alphabet.
+/// Every table of ours, in alphabetical order.
 pub(crate) async fn tables(test: &TestDatabase) -> Vec<Table> {
     let mut tables = match test.on {
         On::Sqlite => sqlite::tables(test).await,
@@ -129,7 +129,7 @@ pub(crate) async fn tables(test: &TestDatabase) -> Vec<Table> {
     tables
 }
 
-/// Tables so that each comes after those that it refers to.
+/// Orders tables so that each comes after those that it refers to.
 pub(crate) fn parents_first(tables: Vec<Table>) -> Vec<Table> {
     let mut rest = tables;
     let mut sorted: Vec<Table> = Vec::new();
@@ -145,7 +145,7 @@ pub(crate) fn parents_first(tables: Vec<Table>) -> Vec<Table> {
     sorted
 }
 
-/// The whole schema as the database itself prints it: tables, columns, constraints, indexes, triggers.
+/// The complete schema as the database prints it: tables, columns, constraints, indexes, triggers.
 pub(crate) async fn printed(test: &TestDatabase) -> Vec<String> {
     let rows = test.values(test.pick(sqlite::PRINTED, postgres::PRINTED)).await;
     rows.into_iter().map(|row| row.into_iter().flatten().collect::<Vec<_>>().join(" | ")).collect()

@@ -1,4 +1,4 @@
-//! PostgreSQL tells of itself through its catalogues.
+//! Reads PostgreSQL's schema from its catalogues.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! SQLite tells of itself through pragmas; CHECKs and conditions only stand in the statements it keeps.
+//! Reads SQLite's schema through pragmas; only the stored statements contain CHECKs and conditions.
 
 use super::{Check, Column, Index, Kind, Reference, Table, literals};
 use crate::support::TestDatabase;
@@ -49,7 +49,7 @@ fn kind(declared: &str) -> Kind {
     match declared {
         "boolean" => Kind::Bool,
         "smallint" => Kind::Small,
-        // Declared alike, whatever the width that was asked for; it always has 64 bits.
+        // The same declaration for any requested width; it always has 64 bits.
         "integer" | "bigint" => Kind::Big,
         "double" => Kind::Float,
         "text" => Kind::Text,
@@ -120,7 +120,7 @@ fn checks(sql: &str, columns: &[&str]) -> Vec<Check> {
     checks
 }
 
-/// Where the bracket that opens at `start` closes; quotes are minded.
+/// The position at which the bracket opened at `start` closes; skips quoted text.
 fn closing(sql: &str, start: usize) -> usize {
     let (mut depth, mut quoted) = (0, false);
     for (place, letter) in sql.char_indices().skip_while(|(place, _)| *place < start) {
@@ -139,7 +139,7 @@ fn closing(sql: &str, start: usize) -> usize {
     panic!("no closing bracket in {sql}")
 }
 
-/// A list at its outer commas, without the quotes of names.
+/// Splits a list at its outer commas, and removes the quotes of names.
 fn split(list: &str) -> Vec<String> {
     let (mut depth, mut parts) = (0, vec![String::new()]);
     for letter in list.chars() {

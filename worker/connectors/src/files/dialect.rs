@@ -1,8 +1,8 @@
-//! How a file writes its cells: what Syncline writes into a file looks like what is there.
+//! How a file quotes its cells: Syncline quotes the cells that it writes in the same way.
 
 use super::record::{Record, unquoted};
 
-/// Which cells of a column stand in quotes without need; none where nothing tells.
+/// Whether a column quotes cells that need no quotes; none while unknown.
 #[derive(Debug, Clone, Copy, Default)]
 struct Habit {
     text: Option<bool>,
@@ -14,9 +14,9 @@ struct Habit {
 pub(super) struct Quoting {
     delimiter: u8,
     columns: Vec<Habit>,
-    /// Every name in the header stands in quotes.
+    /// Every name in the header is quoted.
     header: bool,
-    /// Columns about which something is not known yet.
+    /// The number of columns whose habit is not fully known yet.
     open: usize,
 }
 
@@ -27,7 +27,7 @@ impl Quoting {
         Quoting { delimiter, open: columns.len(), columns, header: quoted }
     }
 
-    /// Notes what a row tells; the first cell that tells something decides.
+    /// Learns from a row; the first cell that shows a habit decides.
     pub(super) fn learn(&mut self, record: &Record) {
         if self.open == 0 {
             return;
@@ -44,7 +44,7 @@ impl Quoting {
         }
     }
 
-    /// A cell of this column with this content; `old` is the cell that it replaces.
+    /// Writes a cell of this column; `old` is the cell that it replaces.
     pub(super) fn cell(&self, position: usize, old: Option<&str>, content: &str) -> String {
         if needs_quotes(content, self.delimiter) || self.wants_quotes(position, old, content) {
             format!("\"{}\"", content.replace('"', "\"\""))
@@ -64,14 +64,14 @@ impl Quoting {
         wanted.unwrap_or_else(|| self.quotes_all())
     }
 
-    /// Whether every cell that tells something stands in quotes.
+    /// True if every cell that shows a habit is quoted.
     fn quotes_all(&self) -> bool {
         self.header
             && self.columns.iter().all(|habit| habit.text != Some(false) && habit.empty != Some(false))
     }
 }
 
-/// Whether a cell stands in quotes without need; none if it needs them.
+/// True if a cell is quoted without need; none if it needs quotes.
 fn habit_of(raw: &str, delimiter: u8) -> Option<bool> {
     match raw.starts_with('"') {
         false => Some(false),
@@ -83,7 +83,7 @@ fn needs_quotes(content: &str, delimiter: u8) -> bool {
     content.bytes().any(|byte| byte == delimiter || matches!(byte, b'"' | b'\n' | b'\r'))
 }
 
-/// A cell as it must at least be written to be read back as `content`.
+/// A cell with quotes only if they are needed to read it back as `content`.
 #[cfg(test)]
 pub(super) fn quote(content: &str, delimiter: u8) -> String {
     let header = Quoting { delimiter, columns: vec![], header: false, open: 0 };

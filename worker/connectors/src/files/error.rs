@@ -1,4 +1,4 @@
-//! What went wrong with a file, in words that say where and what to do.
+//! Errors about files, with the place and the remedy.
 
 use std::{io, path::Path};
 
@@ -6,7 +6,7 @@ use syncline_engine::ports::ConnectorError;
 
 use super::record::Flaw;
 
-/// An input or output error; `doing` completes "cannot … the file".
+/// An I/O error; `doing` completes "cannot … the file".
 pub(super) fn io_error(path: &Path, doing: &str, error: &io::Error) -> ConnectorError {
     let path = path.display();
     match error.kind() {
@@ -19,7 +19,7 @@ pub(super) fn io_error(path: &Path, doing: &str, error: &io::Error) -> Connector
         io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => {
             ConnectorError::permanent(format!("{path}: cannot {doing}: {error}"))
         }
-        // A file that is mounted by itself (a volume of a container) cannot be replaced.
+        // A file that is a mount of its own (a volume of a container) cannot be replaced.
         io::ErrorKind::ResourceBusy | io::ErrorKind::CrossesDevices => ConnectorError::permanent(format!(
             "{path}: cannot {doing}: {error}; if the file is a mount of its own, mount its folder instead"
         )),
@@ -30,12 +30,12 @@ pub(super) fn io_error(path: &Path, doing: &str, error: &io::Error) -> Connector
     }
 }
 
-/// What is wrong on a line of a file.
+/// An error on a line of a file.
 pub(super) fn refusal(path: &Path, line: u64, what: &str) -> ConnectorError {
     ConnectorError::permanent(format!("{}, line {line}: {what}", path.display()))
 }
 
-/// A record that cannot be read.
+/// An error for a record that cannot be parsed.
 pub(super) fn flaw(path: &Path, flaw: &Flaw) -> ConnectorError {
     match flaw {
         Flaw::Io(error) => io_error(path, "read it", error),

@@ -1,10 +1,10 @@
-//! The content of a cell for a value, in the form of the content that it replaces. No I/O.
+//! Converts a value to the content of a cell, in the form of the content that it replaces. No I/O.
 
 use syncline_engine::{Value, value::Instant};
 
 use crate::stamp::{self, Written};
 
-/// A value as the content of a cell; `old` is what the cell holds so far.
+/// A value as the content of a cell; `old` is the present content.
 pub(super) fn cell_like(old: &str, value: &Value) -> String {
     let old = old.trim();
     let formed = match value {
@@ -16,7 +16,7 @@ pub(super) fn cell_like(old: &str, value: &Value) -> String {
     formed.unwrap_or_else(|| cell_text(value))
 }
 
-/// A value as the content of a cell that was empty.
+/// A value as the content of an empty cell.
 pub(super) fn cell_text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -56,7 +56,7 @@ fn boolean(old: &str, flag: bool) -> Option<String> {
     })
 }
 
-/// Separated by commas, where reading that gives the same list.
+/// Separated by commas if parsing that gives the same list, else none.
 fn list(values: &[Value]) -> Option<String> {
     let plain = |value: &Value| match value {
         Value::Text(text) if text.trim() == text && !text.is_empty() && !text.contains(',') => {

@@ -1,4 +1,4 @@
-//! What stands before the first row: byte order mark, Excel's `sep=` line, and the names of the columns.
+//! Reads the start of a file: byte order mark, Excel's `sep=` line, and the names of the columns.
 
 use std::io::BufRead;
 
@@ -17,10 +17,10 @@ use super::{
 use crate::stamp;
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
-/// What files are separated by, for the hint at a wrong delimiter.
+/// Common delimiters, for the hint at a wrong one.
 const DELIMITERS: [char; 4] = [';', '\t', ',', '|'];
 
-/// What stands before the header.
+/// The bytes before the header.
 pub(super) struct Start {
     pub(super) bytes: u64,
     pub(super) lines: u64,
@@ -28,7 +28,7 @@ pub(super) struct Start {
 }
 
 impl Start {
-    /// Reads over the byte order mark and a `sep=` line.
+    /// Skips the byte order mark and a `sep=` line.
     pub(super) fn read(scope: &FileScope, input: &mut impl BufRead) -> Result<Start, ConnectorError> {
         let head = input.fill_buf().map_err(|error| io_error(&scope.path, "read it", &error))?;
         if let Some(encoding) = wide_encoding(head) {
@@ -59,7 +59,7 @@ impl Start {
     }
 }
 
-/// UTF-16 and UTF-32, told by their byte order mark or by the zero bytes of plain letters.
+/// UTF-16 and UTF-32, detected by their byte order mark or by the zero bytes of ASCII letters.
 fn wide_encoding(head: &[u8]) -> Option<&'static str> {
     match head {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Some("UTF-32"),
@@ -70,7 +70,7 @@ fn wide_encoding(head: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// The delimiter that a `sep=` line names, and the line's length.
+/// The delimiter of a `sep=` line, and the line's length.
 fn separator(head: &[u8]) -> Option<(u8, usize)> {
     let rest = head.get(..4).filter(|start| start.eq_ignore_ascii_case(b"sep=")).and(head.get(4..))?;
     match *rest {
@@ -81,27 +81,27 @@ fn separator(head: &[u8]) -> Option<(u8, usize)> {
     }
 }
 
-/// The columns of one name that matter: several where the name is repeated.
+/// The mapped columns of one name; several if the name is repeated.
 #[derive(Debug, Clone)]
 pub(super) struct Column {
     pub(super) name: String,
     pub(super) positions: Vec<usize>,
 }
 
-/// The first row: what the columns are called.
+/// The first row: the names of the columns.
 #[derive(Debug, Clone)]
 pub(super) struct Header {
-    /// How many cells a row has.
+    /// The number of cells in a row.
     pub(super) width: usize,
-    /// Every name once, in order.
+    /// Every distinct name, in order.
     pub(super) names: Vec<String>,
-    /// The columns that items consist of.
+    /// The columns that become fields of items.
     columns: Vec<Column>,
-    /// What the key column is called, and where it is.
+    /// The name and position of the key column.
     pub(super) key: (String, usize),
-    /// The column that says when a row was changed.
+    /// The name and position of the column that records when a row was changed.
     pub(super) modified: Option<(String, usize)>,
-    /// What ends a line in this file.
+    /// The line ending of this file.
     pub(super) newline: String,
     pub(super) delimiter: u8,
 }
@@ -147,12 +147,11 @@ impl Header {
         self.columns.iter().find(|column| column.name == name)
     }
 
-    /// How many cells of a row an item holds.
+    /// The number of fields of an item.
     pub(super) fn fields(&self) -> usize {
         self.columns.len()
     }
 
-    /// A row as an item.
     pub(super) fn item(&self, cell: impl Fn(usize) -> String) -> Item {
         let fields: Fields =
             self.columns.iter().map(|column| (column.name.clone(), value(column, &cell))).collect();
@@ -165,7 +164,7 @@ impl Header {
     }
 }
 
-/// One cell is text or nothing; cells of one name are the list of those that are not empty.
+/// A single cell is text or null; cells of a repeated name become the list of those that are not empty.
 fn value(column: &Column, cell: impl Fn(usize) -> String) -> Value {
     let text = |position: &usize| Some(cell(*position)).filter(|text| !text.is_empty()).map(Value::Text);
     match column.positions.as_slice() {
@@ -177,7 +176,7 @@ fn value(column: &Column, cell: impl Fn(usize) -> String) -> Value {
     }
 }
 
-/// What to say when the header lacks a column: what cannot be seen is shown, and a wrong delimiter is named.
+/// The error for a column missing from the header: shows invisible characters and names a wrong delimiter.
 fn absent(name: &str, setting: &str, cells: &[String], raw: &str, delimiter: u8) -> String {
     let shown: Vec<String> = cells.iter().map(|cell| format!("{cell:?}")).collect();
     let near = nearest(name, cells.iter().map(String::as_str));

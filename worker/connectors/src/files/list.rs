@@ -14,10 +14,9 @@ use super::{
     read::{Index, Step, Table},
 };
 
-/// A page ends at about this much memory, however few its rows.
+/// Approximate size of a page at which it ends, even with few rows.
 const PAGE_BYTES: usize = 4 << 20;
 
-/// Reads rows and indexes them.
 pub(super) struct PageReader {
     pub(super) table: Table,
     pub(super) index: Index,
@@ -30,7 +29,7 @@ impl PageReader {
         Self { table, index: Index::default(), ended: false, reserved: false }
     }
 
-    /// At most so many rows, fewer where they are large; sets `ended` at the end of the file.
+    /// At most `page_size` rows, fewer if they are large; sets `ended` at the end of the file.
     pub(super) fn rows<T>(
         &mut self,
         most: usize,
@@ -61,8 +60,7 @@ impl PageReader {
     }
 }
 
-/// How many rows a file still has, going by the first page. A table that grows by doubling would for a moment take half
-/// as much again; a guess that is wrong costs no more than that.
+/// At most `most` rows, fewer if they are large; sets `ended` at the end of the file.
 fn rows_to_come(read: usize, offset: u64, size: u64) -> usize {
     const MOST: u64 = 4_000_000;
     let each = offset / (read as u64).max(1);
@@ -70,14 +68,13 @@ fn rows_to_come(read: usize, offset: u64, size: u64) -> usize {
     usize::try_from(whole.min(MOST)).unwrap_or(0).saturating_sub(read)
 }
 
-/// A listing of all rows.
 pub(super) struct CsvListing {
     place: Arc<Place>,
     stage: Stage,
     complete: bool,
 }
 
-/// How far a listing is.
+/// The progress of a listing.
 enum Stage {
     Unopened,
     Reading(Box<PageReader>),
@@ -90,7 +87,7 @@ impl CsvListing {
     }
 }
 
-/// Reads a page; whether the listing is complete with it.
+/// Reads a page; the flag is true if the listing is now complete.
 fn next(place: &Place, mut reader: Box<PageReader>) -> Result<(Stage, Vec<Item>, bool), ConnectorError> {
     let page = reader.rows(super::PAGE, Table::item)?;
     if !reader.ended {
@@ -114,7 +111,7 @@ impl Listing for CsvListing {
         let (stage, page, complete) = blocking(move || {
             let page = match stage {
                 Stage::Reading(reader) => next(&place, reader),
-                // Nothing was given away yet, so the file can be read again from its start.
+                // No page was returned yet, so the file can be read again from its start.
                 _ => patiently(|| next(&place, Box::new(PageReader::new(place.table()?)))),
             };
             page.map_err(|error| place.passing(error))

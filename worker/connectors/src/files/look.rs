@@ -1,4 +1,4 @@
-//! What a CSV file looks like: its delimiter and its columns.
+//! Describes a CSV file: its delimiter and its columns.
 
 use std::{
     fs::File,
@@ -17,7 +17,7 @@ use crate::look::{Look, LookColumn};
 
 const DELIMITERS: [char; 4] = ['|', '\t', ';', ','];
 
-/// Reads the header. Where neither the scope nor the file names a delimiter, it is the one that occurs most in the first
+/// Reads the header. If neither the scope nor the file names a delimiter, takes the most frequent one in the first
 /// line.
 pub(super) fn look(scope: &FileScope) -> Result<Look, ConnectorError> {
     let path = &scope.path;
@@ -43,7 +43,7 @@ pub(super) fn look(scope: &FileScope) -> Result<Look, ConnectorError> {
     let column =
         |name: &&String| LookColumn { name: (*name).clone(), field_type: FieldType::String, writable: true };
     let columns = names.iter().map(column).collect();
-    // A file does not say which column is unique; the first one usually is.
+    // A file does not declare a unique column; the first one usually is.
     let keys = names.into_iter().cloned().collect();
     let mut look = Look { columns, keys, ..Look::default() };
     if delimiter != b',' {

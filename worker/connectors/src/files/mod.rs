@@ -46,7 +46,7 @@ const PAGE: usize = 500;
 const ATTEMPTS: usize = 3;
 const BETWEEN: Duration = Duration::from_millis(100);
 
-/// The registry's way in.
+/// The registry's entry point.
 pub(crate) struct Files;
 
 #[async_trait]
@@ -69,14 +69,13 @@ impl Wire for Files {
 
     async fn open(&self, scope: &Json, options: &OpenOptions) -> Result<Box<dyn Connector>, ConnectorError> {
         let scope = FileScope { mapped: options.mapped.clone(), ..FileScope::parse(scope)? };
-        // A file that is missing or has no such columns is better known before a run than in its midst.
+        // Report a missing file or missing columns before a run rather than during it.
         let file = CsvFile::new(scope);
         file.fields().await?;
         Ok(Box::new(file))
     }
 }
 
-/// A CSV file.
 struct CsvFile {
     place: Arc<Place>,
     capabilities: Capabilities,
@@ -182,7 +181,7 @@ impl Connector for CsvFile {
     }
 }
 
-/// Runs what blocks where it may.
+/// Runs blocking work on a thread where it may block.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ConnectorError> + Send + 'static,
 ) -> Result<T, ConnectorError> {

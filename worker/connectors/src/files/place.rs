@@ -1,4 +1,4 @@
-//! One file, and where its rows start.
+//! A file and the offsets of its rows.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
@@ -18,15 +18,15 @@ use super::{
     scope::FileScope,
 };
 
-/// What listings and calls share.
+/// The state that listings and calls share.
 pub(super) struct Place {
     pub(super) scope: FileScope,
-    /// Where each row starts, as of the file's last complete reading or writing.
+    /// The offset of each row, as of the file's last complete read or write.
     known: Mutex<Option<Arc<Known>>>,
-    /// The file as its header was read, for the listing that follows: a look at the columns and a short listing are one
-    /// opening of the file.
+    /// The file after its header was read, for the following listing: a look at the columns and a short listing open
+    /// the file only once.
     opened: Mutex<Option<Table>>,
-    /// The columns as they were at the first look.
+    /// The columns at the first look.
     header: OnceLock<Header>,
 }
 
@@ -40,12 +40,12 @@ impl Place {
         Self { scope, known: Mutex::new(None), opened: Mutex::new(None), header: OnceLock::new() }
     }
 
-    /// The columns, if the file is open and was not read yet.
+    /// The columns, if the file is open and not read yet.
     pub(super) fn columns(&self) -> Option<Vec<String>> {
         self.opened().as_ref().map(|table| table.header.names.clone())
     }
 
-    /// Opens the file, keeps it open, and gives its columns.
+    /// Opens the file, keeps it open, and returns its columns.
     pub(super) fn look(&self) -> Result<Vec<String>, ConnectorError> {
         let table = patiently(|| Table::open(&self.scope))?;
         let columns = table.header.names.clone();
@@ -54,13 +54,13 @@ impl Place {
         Ok(columns)
     }
 
-    /// Whether the field can be written with this value, going by the first look at the columns.
+    /// Ok if the field can be written with this value, judging by the first look at the columns.
     pub(super) fn accepts(&self, field: &str, value: &Value) -> Result<(), String> {
         let column = self.header.get().and_then(|header| header.column(field));
         column.map_or(Ok(()), |column| column.accepts(value))
     }
 
-    /// The file from its first row on, as it is now.
+    /// The present file, positioned at its first row.
     pub(super) fn table(&self) -> Result<Table, ConnectorError> {
         let opened = self.opened().take();
         match opened {
@@ -73,7 +73,7 @@ impl Place {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Finds rows through the index, which is made anew when the file is not as it was.
+    /// Finds rows through the index, which is rebuilt if the file has changed.
     pub(super) fn fetch(&self, ids: &[String]) -> Result<Vec<Item>, ConnectorError> {
         patiently(|| self.fetch_once(ids)).map_err(|error| self.passing(error))
     }
@@ -96,7 +96,7 @@ impl Place {
         Err(ConnectorError::transient(format!("{path}: the file keeps changing while it is read")))
     }
 
-    /// A file that was there and is gone may be in the midst of being replaced.
+    /// Makes the error transient for a file that existed and is gone: another program may be replacing it.
     pub(super) fn passing(&self, error: ConnectorError) -> ConnectorError {
         match error.kind {
             ErrorKind::Permanent if !self.scope.path.exists() => ConnectorError::transient(error.message),
@@ -116,7 +116,7 @@ impl Place {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Keeps an index for the file as it was then.
+    /// Stores an index for this state of the file.
     pub(super) fn remember(&self, identity: Identity, index: Index) -> Arc<Known> {
         let known = Arc::new(Known { identity, index });
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(known.clone());
@@ -124,11 +124,11 @@ impl Place {
     }
 }
 
-/// How long another program is given to finish writing the file.
+/// How long to wait for another program to finish writing the file.
 const WAITS: [Duration; 3] =
     [Duration::from_millis(30), Duration::from_millis(150), Duration::from_millis(400)];
 
-/// Reads again what may be only half written.
+/// Retries a read, because the file may be half written.
 pub(super) fn patiently<T>(mut read: impl FnMut() -> Result<T, ConnectorError>) -> Result<T, ConnectorError> {
     for wait in WAITS {
         match read() {

@@ -1,4 +1,4 @@
-//! Reads a CSV file row by row, checking what a sync relies on, and remembers where each row starts.
+//! Reads a CSV file row by row, checks what a sync relies on, and records where each row starts.
 
 use std::{
     collections::HashMap,
@@ -21,11 +21,11 @@ use super::{
 use crate::stamp::{self, Stamp};
 
 const BUFFER: usize = 64 << 10;
-/// Rows that show how a file quotes its cells.
+/// Rows sampled to learn how a file quotes its cells.
 const SAMPLE: usize = 500;
 
-/// What tells one state of a file from the next, short of reading it. Two edits of the same length within one tick of
-/// the file system's clock (milliseconds) look alike.
+/// Distinguishes two states of a file without reading it. Two edits of the same length within one tick of the file
+/// system's clock (milliseconds) look the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Identity {
     device: u64,
@@ -50,14 +50,14 @@ impl Identity {
         SystemTime::UNIX_EPOCH + since
     }
 
-    /// The identity of what is at `path` now.
+    /// The identity of the file now at `path`.
     pub(super) fn at(path: &Path) -> Result<Self, ConnectorError> {
         let metadata = fs::metadata(path).map_err(|error| io_error(path, "read it", &error))?;
         Ok(Self::of(&metadata))
     }
 }
 
-/// Where each row starts: 16 bytes of the id's hash and 8 of offset per row.
+/// The offset of each row: 16 bytes of the id's hash and 8 of offset per row.
 #[derive(Debug, Default)]
 pub(super) struct Index(HashMap<Hash, u64>);
 
@@ -66,12 +66,12 @@ impl Index {
         self.0.get(&Hash::of_bytes(id.as_bytes())).copied()
     }
 
-    /// Makes room for so many more rows.
+    /// Makes room for `rows` more rows.
     pub(super) fn reserve(&mut self, rows: usize) {
         self.0.reserve(rows);
     }
 
-    /// Remembers a row; false if there was one with this id already.
+    /// Adds a row; false if its id already exists.
     pub(super) fn insert(&mut self, id: &str, offset: u64) -> bool {
         self.0.insert(Hash::of_bytes(id.as_bytes()), offset).is_none()
     }
@@ -81,24 +81,23 @@ impl Index {
     }
 }
 
-/// A file changed less than this ago may still be in the hands of its writer.
+/// A file changed less than this ago may still be written to.
 const RECENT: Duration = Duration::from_secs(2);
-/// How many looks a missing file is worth.
+/// How often to look again for a missing file.
 const MOMENTS: usize = 2;
-/// How long to look whether it is.
+/// How long to wait before looking again.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// What comes next in a file.
+/// The next thing in a file.
 pub(super) enum Step {
     /// A row with this id.
     Row(String),
     /// A blank line.
     Blank,
-    /// The end.
     End,
 }
 
-/// What became of a file since reading began.
+/// How a file has changed since reading began.
 enum State {
     Same,
     Edited,
@@ -114,7 +113,7 @@ pub(super) struct Table {
     pub(super) record: Record,
     /// The file as it was when reading began.
     pub(super) identity: Identity,
-    /// The form of times in the column that says when a row was changed, once one was seen.
+    /// The form of times in the column that records changes, once one was seen.
     pub(super) stamp: Option<Stamp>,
     quoting: Quoting,
     /// The record last read has no line ending.
@@ -210,7 +209,7 @@ impl Table {
         self.quoting
     }
 
-    /// Where the record last read ends.
+    /// The offset at which the record last read ends.
     pub(super) fn position(&self) -> u64 {
         self.records.offset()
     }
@@ -220,10 +219,10 @@ impl Table {
         self.header.item(|position| self.record.cell(position).into_owned())
     }
 
-    /// The error for an id that was seen before.
+    /// The error for a repeated id.
     pub(super) fn duplicate(&self, id: &str) -> ConnectorError {
         let line = self.record.line;
-        // The index holds offsets, not lines, to be small; the first line is looked up only now.
+        // The index stores offsets, not lines, to stay small; the first line is looked up only for this message.
         let first = line_of(&self.scope, id).filter(|first| *first < line);
         let first = first.map_or_else(|| "an earlier line".to_owned(), |first| format!("line {first}"));
         self.broken(&format!("the id {id:?} is already used on {first}; every row needs an id of its own"))
@@ -233,7 +232,7 @@ impl Table {
         self.blame(refusal(&self.scope.path, self.record.line, what))
     }
 
-    /// A flaw in a file that somebody is writing just now may be gone on the next read.
+    /// Makes a flaw transient if the file was changed just now: the next read may not have it.
     fn blame(&self, error: ConnectorError) -> ConnectorError {
         match self.state(RECENT) {
             State::Same => error,
@@ -241,13 +240,13 @@ impl Table {
         }
     }
 
-    /// Whether every row of the file was read, at its end.
+    /// At the end of the file: true if every row was read.
     pub(super) fn is_whole(&self) -> Result<bool, ConnectorError> {
         let half_a_row = self.position() > 0 && self.open_end;
         let state = if half_a_row { self.state(LOOK) } else { self.state_now() };
         match state {
             State::Same => Ok(true),
-            // What was read is whole, and old.
+            // What was read is complete, but outdated.
             State::Replaced => Ok(false),
             State::Edited => Err(ConnectorError::transient(format!(
                 "{}: another program writes the file while it is read",
@@ -256,7 +255,7 @@ impl Table {
         }
     }
 
-    /// What became of the file. One changed a moment ago is given a moment more, in which its writer may go on.
+    /// How the file has changed. Waits a moment if it was changed just now, because its writer may continue.
     fn state(&self, patience: Duration) -> State {
         let age = || SystemTime::now().duration_since(self.identity.modified_at()).unwrap_or_default();
         let mut waited = Duration::ZERO;
@@ -277,16 +276,16 @@ impl Table {
         }
     }
 
-    /// Roughly the bytes of memory that the row last read takes as an item.
+    /// Approximate bytes of memory of the row last read, as an item.
     pub(super) fn weight(&self) -> usize {
         self.record.raw().len() + 128 * self.header.fields()
     }
 }
 
-/// Opens a regular file. A pipe or a device would block or never end.
+/// Opens a regular file. A pipe or a device could block or never end.
 pub(super) fn open(path: &Path) -> Result<File, ConnectorError> {
     let failed = |error| io_error(path, "read it", &error);
-    // While a program replaces a file, there may be none for a moment.
+    // While a program replaces a file, it may be missing for a moment.
     let mut found = fs::metadata(path);
     for _ in 0..MOMENTS {
         if !found.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
@@ -315,7 +314,7 @@ pub(super) fn rows_at(
         input.seek(SeekFrom::Start(*offset)).map_err(|error| io_error(&scope.path, "read it", &error))?;
         let mut records = Records::new(&mut input, header.delimiter, *offset, 0);
         let more = records.read(&mut record).map_err(|found| flaw(&scope.path, &found))?;
-        // Anything else means that the file changed meanwhile, which the caller finds out.
+        // Anything else means that the file has changed meanwhile; the caller detects that.
         if more && record.len() == header.width {
             items.push(header.item(|position| record.cell(position).into_owned()));
         }

@@ -1,19 +1,19 @@
-//! Splits CSV into records and cells, keeping the bytes they were written in.
+//! Splits CSV into records and cells, and keeps their original bytes.
 //!
-//! A rewrite copies untouched records byte for byte, which needs each record's exact extent, and a file with a quote too
-//! few must not pass for a whole one. The `csv` crate offers neither: it takes text after a closing quote into the cell
-//! and closes an open quote at the end of the file. So the splitting is done here, strictly: whatever one quote too many
-//! or too few may have done is a flaw. A test holds both to the same reading of what is well-formed.
+//! A rewrite copies untouched records byte for byte, which needs each record's exact extent, and a file with a missing
+//! quote must not pass as complete. The `csv` crate offers neither: it takes text after a closing quote into the cell
+//! and closes an open quote at the end of the file. This strict splitter reports everything that a missing or extra
+//! quote may have caused as a flaw. A test checks that it and the `csv` crate agree on well-formed input.
 
 use std::{
     borrow::Cow,
     io::{self, BufRead},
 };
 
-/// A record larger than this is taken for a quote that was never closed: memory stays bounded.
+/// A larger record is treated as an unclosed quote, so that memory stays bounded.
 pub(super) const LARGEST_RECORD: usize = 16 << 20;
 
-/// Why the next record cannot be read.
+/// Why the next record cannot be parsed.
 #[derive(Debug)]
 pub(super) enum Flaw {
     Io(io::Error),
@@ -37,21 +37,21 @@ pub(super) enum Flaw {
         opened: u64,
         backslash: bool,
     },
-    /// A quote in an unquoted cell that may have lost its opening quote, or have its quote after a blank.
+    /// A quote in an unquoted cell: its opening quote may be missing, or stand after a blank.
     StrayQuote {
         line: u64,
     },
 }
 
-/// One record as it stands in the file.
+/// One record as written in the file.
 #[derive(Debug, Default)]
 pub(super) struct Record {
     raw: String,
-    /// Where each cell ends in `raw`.
+    /// The position in `raw` at which each cell ends.
     ends: Vec<usize>,
-    /// Where the record starts in the file.
+    /// The offset of the record in the file.
     pub(super) offset: u64,
-    /// The line it starts on.
+    /// The line on which it starts.
     pub(super) line: u64,
 }
 
@@ -66,23 +66,22 @@ impl Record {
         &self.raw[self.body()..]
     }
 
-    /// A row of nothing but empty cells, as spreadsheets append them, holds no record; nor does an empty line.
+    /// True for an empty line and for a row of empty cells, which spreadsheets append; neither is a record.
     pub(super) fn is_blank(&self) -> bool {
         (0..self.len()).all(|position| self.cell(position).trim().is_empty())
     }
 
-    /// How many cells there are.
+    /// The number of cells.
     pub(super) fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// A cell as it is written, quotes and all.
+    /// A cell as written, with its quotes.
     pub(super) fn raw_cell(&self, position: usize) -> &str {
         let start = if position == 0 { 0 } else { self.ends[position - 1] + 1 };
         &self.raw[start..self.ends[position]]
     }
 
-    /// A cell's content.
     pub(super) fn cell(&self, position: usize) -> Cow<'_, str> {
         unquoted(self.raw_cell(position))
     }
@@ -92,7 +91,7 @@ impl Record {
     }
 }
 
-/// Where the scanner stands.
+/// The state of the scanner.
 #[derive(Clone, Copy, PartialEq)]
 enum At {
     CellStart,
@@ -106,17 +105,16 @@ enum At {
     CarriageReturn,
 }
 
-/// How far a look at some bytes came.
+/// How far a scan came.
 enum Reached {
     /// The end of the bytes, inside the record.
     Middle,
     /// The end of the record.
     End,
-    /// A byte that cannot stand there.
+    /// A byte that is not allowed there.
     Misplaced,
 }
 
-/// Reads records one after the other.
 pub(super) struct Records<R> {
     input: R,
     delimiter: u8,
@@ -125,12 +123,12 @@ pub(super) struct Records<R> {
 }
 
 impl<R: BufRead> Records<R> {
-    /// Reads `input`, which stands at `offset` of its file, on `line`.
+    /// Reads `input`, which starts at `offset` of its file, on `line`.
     pub(super) fn new(input: R, delimiter: u8, offset: u64, line: u64) -> Self {
         Self { input, delimiter, offset, line }
     }
 
-    /// Where the next record starts.
+    /// The offset of the next record.
     pub(super) fn offset(&self) -> u64 {
         self.offset
     }
@@ -173,7 +171,7 @@ impl<R: BufRead> Records<R> {
                 match at {
                     At::CarriageReturn => {}
                     At::QuoteInCell => return Err(self.misplaced(at, bytes, ends)),
-                    // The cell that is open is the one after the last end.
+                    // The open cell is the one after the last end.
                     At::Quoted => {}
                     _ => ends.push(bytes.len()),
                 }
@@ -193,7 +191,7 @@ impl<R: BufRead> Records<R> {
         }
     }
 
-    /// The flaw of a byte that cannot follow `bytes`.
+    /// The flaw for a byte that must not follow `bytes`.
     fn misplaced(&self, at: At, bytes: &[u8], ends: &[usize]) -> Flaw {
         let line = self.line + newlines(bytes);
         if at != At::QuoteInQuoted {
@@ -204,7 +202,7 @@ impl<R: BufRead> Records<R> {
     }
 }
 
-/// Where the cell after the last end starts.
+/// The position at which the cell after the last end starts.
 fn cell_start(ends: &[usize]) -> usize {
     ends.last().map_or(0, |end| end + 1)
 }
@@ -213,8 +211,8 @@ fn newlines(bytes: &[u8]) -> u64 {
     bytes.iter().filter(|byte| **byte == b'\n').count() as u64
 }
 
-/// Moves over `available` up to the end of the record: how many bytes belong to it, and how far that is. `before` is
-/// how many bytes of it were seen earlier.
+/// Scans `available` up to the end of the record. Returns how many bytes belong to the record, and how far the scan
+/// came. `before` is the number of bytes of the record in earlier input.
 fn advance(
     at: &mut At,
     available: &[u8],
@@ -230,8 +228,7 @@ fn advance(
             (At::Quoted, b'"') => At::QuoteInQuoted,
             (At::Quoted, _) => At::Quoted,
             (At::CellStart | At::QuoteInQuoted, b'"') => At::Quoted,
-            // A blank before the opening quote, or what a doubled quote or the end of a cell looks like when its
-            // opening quote is gone.
+            // A blank before the opening quote, or a doubled quote or a cell's end whose opening quote is missing.
             (At::Blanks | At::QuoteInCell, b'"') => return (position, Reached::Misplaced),
             (At::QuoteInCell, byte) if byte == delimiter || matches!(byte, b'\n' | b'\r') => {
                 return (position, Reached::Misplaced);
@@ -257,7 +254,6 @@ fn advance(
     (available.len(), Reached::Middle)
 }
 
-/// The content of a cell.
 pub(super) fn unquoted(raw: &str) -> Cow<'_, str> {
     let Some(quoted) = raw.strip_prefix('"') else { return Cow::Borrowed(raw) };
     let content = quoted.strip_suffix('"').unwrap_or(quoted);

@@ -1,9 +1,9 @@
-//! Replaces a file as a whole: all of a write is seen, or nothing.
+//! Replaces a file as a whole: readers see all of a write or nothing.
 //!
-//! A rewrite goes to a temporary file beside the original, which takes its place by a rename. Between the last look at
-//! the original and the rename lies a window of microseconds in which a program that ignores our lock could edit the
-//! file and lose that edit; POSIX offers no conditional rename. Syncline's own processes are kept apart by a lock
-//! (`flock`) on the file itself rather than on one beside it, so that nothing is left lying around.
+//! A rewrite goes to a temporary file beside the original and replaces it by a rename. Between the last check of the
+//! original and the rename, a program that ignores our lock has microseconds in which its edit would be lost; POSIX has
+//! no conditional rename. Syncline's own processes exclude each other by a lock (`flock`) on the file itself rather
+//! than on one beside it, so that no lock files remain.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -25,17 +25,17 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 const LOCK_POLL: Duration = Duration::from_millis(20);
 const STALE: Duration = Duration::from_secs(3600);
 
-/// A file that no other Syncline process rewrites meanwhile.
+/// A file that no other Syncline process can rewrite meanwhile.
 pub(super) struct Locked {
-    /// The file itself, where the path is a symbolic link.
+    /// The file itself if the path is a symbolic link.
     pub(super) path: PathBuf,
     file: File,
-    /// The file system knows no locks.
+    /// The file system does not support locks.
     unlocked: bool,
 }
 
 impl Locked {
-    /// Waits for the lock, for some seconds.
+    /// Waits some seconds for the lock.
     pub(super) fn acquire(path: &Path) -> Result<Locked, ConnectorError> {
         let failed = |error| io_error(path, "lock it", &error);
         let path = fs::canonicalize(path).map_err(failed)?;
@@ -56,7 +56,7 @@ impl Locked {
                     return Err(ConnectorError::conflict(message));
                 }
             };
-            // Who had the lock before may have replaced the file: then this lock is on the old one.
+            // The previous holder may have replaced the file; then this lock is on the old one.
             let now = fs::metadata(&path).map_err(failed)?;
             let held = file.metadata().map_err(failed)?;
             if (now.dev(), now.ino()) == (held.dev(), held.ino()) {
@@ -65,20 +65,20 @@ impl Locked {
         }
     }
 
-    /// Another handle on the locked file, to read it. Both share one position.
+    /// Another handle for reading the locked file. Both share one position.
     pub(super) fn reader(&self) -> Result<File, ConnectorError> {
         self.file.try_clone().map_err(|error| io_error(&self.path, "read it", &error))
     }
 }
 
-/// The file that will take the original's place.
+/// The file that will replace the original.
 pub(super) struct Replacement {
     locked: Locked,
     output: BufWriter<NamedTempFile>,
 }
 
 impl Replacement {
-    /// Makes the temporary file, with the original's owner and permissions and its first `length` bytes.
+    /// Creates the temporary file, with the original's owner and permissions and its first `length` bytes.
     pub(super) fn begin(locked: Locked, length: u64) -> Result<Replacement, ConnectorError> {
         remove_stale(&locked);
         let start = || -> io::Result<NamedTempFile> {
@@ -88,7 +88,7 @@ impl Replacement {
                 .suffix(".tmp")
                 .tempfile_in(folder)?;
             let metadata = locked.file.metadata()?;
-            // Only root may give a file away; whoever else may replace it becomes its owner.
+            // Only root may change the owner; any other user who may replace the file becomes its owner.
             if fchown(temp.as_file(), Some(metadata.uid()), Some(metadata.gid())).is_err() {
                 let _ = fchown(temp.as_file(), None, Some(metadata.gid()));
             }
@@ -97,7 +97,7 @@ impl Replacement {
         };
         let temp = start().map_err(|error| io_error(&locked.path, "write beside it", &error))?;
         let mut output = BufWriter::with_capacity(64 << 10, temp);
-        // A handle of its own: the caller goes on reading through the shared position of the locked one.
+        // A separate handle: the caller continues to read through the shared position of the locked one.
         let copied =
             File::open(&locked.path).and_then(|original| io::copy(&mut original.take(length), &mut output));
         copied.map_err(|error| io_error(&locked.path, "copy it", &error))?;
@@ -109,7 +109,7 @@ impl Replacement {
         written.map_err(|error| io_error(&self.locked.path, "write beside it", &error))
     }
 
-    /// Brings everything to the disk, so that a crash after the rename cannot leave an empty file.
+    /// Syncs everything to disk, so that a crash after the rename cannot leave an empty file.
     pub(super) fn finish(self) -> Result<Finished, ConnectorError> {
         let Replacement { locked, output } = self;
         let failed = |error: io::Error| io_error(&locked.path, "write beside it", &error);
@@ -119,22 +119,22 @@ impl Replacement {
     }
 }
 
-/// A replacement that only needs its name.
+/// A complete replacement, ready for the rename.
 pub(super) struct Finished {
     temp: NamedTempFile,
     locked: Locked,
 }
 
-/// Whether the replacement took place.
+/// The result of the rename.
 pub(super) enum Replaced {
-    /// It did; the new file's identity.
+    /// The file was replaced; this is the new file's identity.
     Done(Identity),
     /// The original was edited since `began`; nothing happened.
     Edited,
 }
 
 impl Finished {
-    /// Takes the original's place, if that is still as it was when `began` was taken and there is leave to write.
+    /// Replaces the original if it is unchanged since `began` was taken and there is leave to write.
     pub(super) fn rename(self, began: Identity, leave: &dyn Leave) -> Result<Replaced, ConnectorError> {
         let Finished { temp, locked } = self;
         if Identity::at(&locked.path)? != began {
@@ -145,7 +145,7 @@ impl Finished {
             Ok(file) => file,
             Err(error) => return Err(io_error(&locked.path, "replace it", &error.error)),
         };
-        // The rename has happened, so a failure from here on must not read as one of the write.
+        // The rename has happened, so a failure from here on must not count as one of the write.
         if let Err(error) = sync_folder(&locked.path) {
             tracing::warn!(path = %locked.path.display(), %error, "the folder could not be brought to the disk");
         }
@@ -166,8 +166,8 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(split(path)?.0)?.sync_all()
 }
 
-/// Removes what killed processes left behind. Holding the lock, every temporary file of this name is such a leftover;
-/// without locks only age tells.
+/// Removes the temporary files of killed processes. While we hold the lock, every temporary file of this name is one;
+/// without locks only its age shows that.
 fn remove_stale(locked: &Locked) {
     let Ok((folder, name)) = split(&locked.path) else { return };
     let prefix = format!(".{name}.syncline-");

@@ -17,14 +17,14 @@ use super::{
 };
 use crate::stamp::{self, Stamp, Written};
 
-/// A row as it is written: cells with their quotes, and the line ending.
+/// A row as written: cells with their quotes, and the line ending.
 #[derive(Debug, Clone)]
 pub(super) struct Row {
     cells: Vec<String>,
     terminator: String,
 }
 
-/// What rows of one file have in common.
+/// What all rows of one file have in common.
 pub(super) struct Style<'a> {
     pub(super) file: &'a str,
     pub(super) header: &'a Header,
@@ -33,7 +33,7 @@ pub(super) struct Style<'a> {
     pub(super) now: DateTime<Utc>,
 }
 
-/// The id of the row that a write is about.
+/// The id of a write's row.
 pub(super) fn target<'a>(write: &'a Write, key: &str) -> std::borrow::Cow<'a, str> {
     use std::borrow::Cow;
     match &write.op {
@@ -46,7 +46,7 @@ pub(super) fn target<'a>(write: &'a Write, key: &str) -> std::borrow::Cow<'a, st
     }
 }
 
-/// The id that a create's own fields ask for.
+/// The id in a create's own fields.
 fn asked(fields: &Fields, key: &str) -> Option<String> {
     fields.get(key).map(cell_text).filter(|text| !text.is_empty())
 }
@@ -57,7 +57,7 @@ impl Row {
         Row { cells, terminator: record.terminator().to_owned() }
     }
 
-    /// The row as it goes into the file.
+    /// The row as written to the file.
     pub(super) fn to_text(&self, delimiter: u8) -> String {
         let mut text = self.cells.join(char::from(delimiter).encode_utf8(&mut [0; 4]));
         text.push_str(&self.terminator);
@@ -68,7 +68,7 @@ impl Row {
         header.item(|position| unquoted(&self.cells[position]).into_owned())
     }
 
-    /// Sets a cell; false if it had this content already, however it was written.
+    /// Sets a cell; false if it already had this content, in whatever notation.
     fn set(&mut self, position: usize, content: &str, quoting: &Quoting) -> bool {
         let old = &self.cells[position];
         let changed = unquoted(old) != content;
@@ -78,7 +78,7 @@ impl Row {
         changed
     }
 
-    /// What reading would refuse is not written.
+    /// Refuses to write what a later read would refuse.
     fn check(&self, style: &Style<'_>, id: &str) -> Result<(), ConnectorError> {
         let length: usize = self.cells.iter().map(|cell| cell.len() + 1).sum();
         if length > LARGEST_RECORD {
@@ -92,8 +92,8 @@ impl Row {
 }
 
 impl Style<'_> {
-    /// Carries out one write on the row with `id` (none: there is no such row). Whether anything changed shows in
-    /// `changed`, which is never reset.
+    /// Applies one write to the row with `id` (none: there is no such row). Sets `changed` if anything changed; never
+    /// resets it.
     pub(super) fn apply(
         &self,
         row: &mut Option<Row>,
@@ -186,7 +186,7 @@ impl Style<'_> {
         Ok(changed)
     }
 
-    /// Records the time of the change, unless it was written itself.
+    /// Records the time of the change, unless the write sets it.
     fn touch(&self, row: &mut Row, written: &Fields) {
         let Some((name, position)) = &self.header.modified else { return };
         let position = *position;
@@ -194,7 +194,7 @@ impl Style<'_> {
             let cell = unquoted(&row.cells[position]).into_owned();
             let own = stamp::read(&cell).map(|(_, stamp)| stamp);
             if own.is_none() && !cell.trim().is_empty() {
-                // What cannot be read is not ours to rewrite; the run tells of it.
+                // Keep content that is no time; the run reports it.
                 return;
             }
             let text = match own.or(self.stamp).unwrap_or(Stamp::RFC3339).write(self.now) {
@@ -234,7 +234,7 @@ impl Style<'_> {
 }
 
 impl Column {
-    /// Whether the column can take a value.
+    /// Ok if the column can store the value.
     pub(super) fn accepts(&self, value: &Value) -> Result<(), String> {
         let (name, places) = (&self.name, self.positions.len());
         let texts = if places == 1 { vec![cell_text(value)] } else { list_of(value) };
@@ -256,7 +256,7 @@ fn cells(row: &Row, column: &Column, value: &Value) -> Vec<(usize, String)> {
         return vec![(*position, cell_like(&unquoted(&row.cells[*position]), value))];
     }
     let texts = list_of(value);
-    // Values go where values are; only a list of another length fills the cells from the first on.
+    // Values replace values; only a list of another length fills the cells from the first on.
     let filled = |position: &&usize| !unquoted(&row.cells[**position]).is_empty();
     let used: Vec<usize> = column.positions.iter().filter(filled).copied().collect();
     let places = if used.len() == texts.len() { &used } else { &column.positions };
@@ -264,7 +264,7 @@ fn cells(row: &Row, column: &Column, value: &Value) -> Vec<(usize, String)> {
     places.iter().copied().zip(texts).collect()
 }
 
-/// The values of columns that share a name; a list may come back as the JSON text that it went out as.
+/// The values of columns that share a name; accepts a list as the JSON text into which it may have been converted.
 fn list_of(value: &Value) -> Vec<String> {
     match value {
         Value::Null => Vec::new(),

@@ -1,4 +1,4 @@
-//! Where a file is and what its columns mean.
+//! The scope of a file: its path and the meaning of its columns.
 
 use std::path::{Path, PathBuf};
 
@@ -16,17 +16,16 @@ pub(super) const KEYS: &[Key] = &[
     Key::optional("delimiter", Form::Character, "The character between cells: a comma, unless a `sep=` line of the file names another."),
 ];
 
-/// A CSV file.
 #[derive(Debug, Clone)]
 pub(super) struct FileScope {
     pub(super) path: PathBuf,
     /// The column that identifies a row.
     pub(super) key: String,
-    /// The column that says when a row was changed.
+    /// The column that records when a row was changed.
     pub(super) modified: Option<String>,
-    /// As the document sets it; without it a comma, or what the file's `sep=` line says.
+    /// As set in the document; without it a comma, or the delimiter of the file's `sep=` line.
     pub(super) delimiter: Option<u8>,
-    /// The columns that the sync maps; empty: all of them.
+    /// The columns that the sync maps; empty means all of them.
     pub(super) mapped: Vec<String>,
 }
 
@@ -56,7 +55,6 @@ fn delimiter(reader: &ScopeReader<'_>) -> Result<Option<u8>, ScopeError> {
     }
 }
 
-/// Makes the path absolute.
 pub(super) fn resolve(scope: &mut Json, base_dir: &Path) {
     if let Some(path) = scope.get_mut("path")
         && let Some(text) = path.as_str()

@@ -13,15 +13,15 @@ use super::{
     scope::FileScope,
 };
 
-/// What came of a batch, short of the rename.
+/// The results of a batch, before the rename.
 pub(super) struct Prepared {
-    /// One result for each write.
+    /// One result per write.
     pub(super) results: Vec<WriteResult>,
-    /// The new file; none if nothing would change.
+    /// The new file; none if nothing changes.
     pub(super) finished: Option<Finished>,
     /// The original as it was when reading began.
     pub(super) began: Identity,
-    /// Where the rows start in the new file.
+    /// The offset of each row in the new file.
     pub(super) index: Index,
 }
 
@@ -32,7 +32,7 @@ pub(super) fn prepare(
     now: DateTime<Utc>,
 ) -> Result<Prepared, ConnectorError> {
     let locked = Locked::acquire(&scope.path)?;
-    // Read before the rows are: the first one may be written, and its style is that of the others.
+    // Learn the style before the rows are written: the first row may be among them, and needs the style of the others.
     let quoting = Table::read(scope, locked.reader()?)?.learn();
     let table = Table::read(scope, locked.reader()?)?;
     let began = table.identity;
@@ -55,7 +55,7 @@ pub(super) fn prepare(
     Ok(Prepared { results, finished, began, index: rewrite.index })
 }
 
-/// The writes by the row they are about, each row's in order.
+/// The writes by row, in order for each row.
 fn pending(writes: &[Write], key: &str) -> HashMap<String, Vec<usize>> {
     let mut pending: HashMap<String, Vec<usize>> = HashMap::new();
     for (position, write) in writes.iter().enumerate() {
@@ -115,7 +115,7 @@ impl Rewrite<'_> {
         self.append(&style(table.stamp))
     }
 
-    /// Writes to rows that the file does not have: creates, and whatever finds nothing.
+    /// Handles writes to rows that the file does not have: creates, and writes whose row is missing.
     fn append(&mut self, style: &Style<'_>) -> Result<(), ConnectorError> {
         let mut rest: Vec<(String, Vec<usize>)> = std::mem::take(&mut self.pending).into_iter().collect();
         rest.sort_by_key(|(_, positions)| positions[0]);
@@ -125,7 +125,7 @@ impl Rewrite<'_> {
             if let Some(row) = row {
                 let mut text = row.to_text(style.header.delimiter);
                 if self.output.open_end {
-                    // A file without a newline at its end stays one.
+                    // A file without a newline at its end keeps that form.
                     self.output.change(&style.header.newline)?;
                     text.truncate(text.len() - style.header.newline.len());
                 }
@@ -145,18 +145,18 @@ impl Rewrite<'_> {
     }
 }
 
-/// The new file, which only comes into being with the first change: what changes nothing writes nothing.
+/// The new file. It is created with the first change, so that a batch without changes writes nothing.
 struct Output {
     original: Option<Locked>,
     replacement: Option<Replacement>,
-    /// How long the new file is so far.
+    /// The length of the new file so far.
     position: u64,
-    /// It does not end with the end of a line.
+    /// The last line has no line ending.
     open_end: bool,
 }
 
 impl Output {
-    /// Takes over what stands in the original.
+    /// Copies text of the original.
     fn copy(&mut self, text: &str) -> Result<(), ConnectorError> {
         if let Some(replacement) = &mut self.replacement {
             replacement.write(text)?;
@@ -165,7 +165,7 @@ impl Output {
         Ok(())
     }
 
-    /// Writes what the original does not have here.
+    /// Writes text that differs from the original.
     fn change(&mut self, text: &str) -> Result<(), ConnectorError> {
         if let Some(original) = self.original.take() {
             self.replacement = Some(Replacement::begin(original, self.position)?);

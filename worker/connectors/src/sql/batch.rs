@@ -1,4 +1,4 @@
-//! The rows that a batch of writes is about: read, locked, and read again in the end.
+//! The rows of a batch of writes: read, locked, and read again at the end.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,16 +16,16 @@ use super::{
     table::{Row, Table, quoted},
 };
 
-/// What became of one write.
+/// The result of one write, before the final read.
 pub(super) enum RowResult {
-    /// The row with this id is to be returned as it stands in the end.
+    /// The final state of the row with this id is returned.
     Row(String),
     Deleted(Item),
     Refused(ConnectorError),
 }
 
 impl RowResult {
-    /// The row concerned, if it was not refused.
+    /// The id of the row; none if the write was refused.
     pub(super) fn id(&self) -> Option<&str> {
         match self {
             RowResult::Row(id) => Some(id),
@@ -35,19 +35,18 @@ impl RowResult {
     }
 }
 
-/// A transaction and what it knows of the table.
+/// A transaction and the known state of the table.
 pub(super) struct Batch<'a> {
     pub(super) table: &'a Table,
     pub(super) tx: Tx<'a>,
     pub(super) now: DateTime<Utc>,
-    /// The locked rows by id, as they stand; absent where there is none.
+    /// The locked rows by id, in their present state; missing rows are absent.
     pub(super) rows: HashMap<String, Row>,
-    /// Ids by marker.
     pub(super) markers: HashMap<String, String>,
-    /// Ids whose row in `rows` is out of date.
+    /// Ids whose row in `rows` is outdated.
     pub(super) touched: HashSet<String>,
     pub(super) written: bool,
-    /// The highest number among keys that new rows were given by us.
+    /// The highest number among the keys that we gave to new rows.
     pub(super) highest_key: Option<i64>,
     /// Ids in `rows` by their canonical form.
     spelled: HashMap<String, String>,
@@ -72,7 +71,7 @@ impl<'a> Batch<'a> {
         self.tx.execute(sql.to_owned(), &[]).await.map_err(Fault::into_error)
     }
 
-    /// Reads and locks the rows that the writes are about.
+    /// Reads and locks the rows of the writes.
     pub(super) async fn load(&mut self, writes: &[Write]) -> Result<(), Fault> {
         self.rows.clear();
         self.spelled.clear();
@@ -127,13 +126,13 @@ impl<'a> Batch<'a> {
         self.load_ids(&[id.to_owned()]).await
     }
 
-    /// The id of the row that has this id, in whatever spelling.
+    /// The id of the row that has this id, in any spelling.
     pub(super) fn held(&self, id: &str) -> Option<String> {
         let own = self.spelled.get(&self.table.canonical(id))?;
         self.rows.contains_key(own).then(|| own.clone())
     }
 
-    /// An error where the table, as it was read again, does not have what a write made of it.
+    /// An error if the table, read again, does not show what the write should have made of it.
     pub(super) fn check(&self, outcome: &RowResult) -> Result<(), Fault> {
         let what = match outcome {
             RowResult::Row(id) if !self.rows.contains_key(id) => {
@@ -150,12 +149,12 @@ impl<'a> Batch<'a> {
     fn lock(&self) -> String {
         match self.table.dialect {
             Dialect::Sqlite => String::new(),
-            // In order, so that two transactions that want the same rows do not block each other for ever.
+            // In order, so that two transactions that lock the same rows do not deadlock.
             Dialect::Postgres => format!(" ORDER BY t.{} FOR UPDATE OF t", quoted(&self.table.key().name)),
         }
     }
 
-    /// Why the database refused a write: another may have taken the id, or made the row, after the first look.
+    /// Why the database refused a write: since the first look, another writer may have taken the id or created the row.
     pub(super) async fn explain(&mut self, write: &Write, error: ConnectorError) -> Result<RowResult, Fault> {
         if let WriteOp::Create { marker, fields } = &write.op
             && let Some(id) = self.table.target(write)
@@ -169,14 +168,14 @@ impl<'a> Batch<'a> {
         Ok(RowResult::Refused(refused(self.table, self.tx.label(), write, &error)))
     }
 
-    /// The rows as they stand now, triggers and defaults included.
+    /// The present rows, with the effects of triggers and defaults.
     pub(super) async fn results(&mut self, outcomes: Vec<RowResult>) -> Result<Vec<WriteResult>, Fault> {
         let stale: Vec<String> = self.touched.drain().collect();
         stale.iter().for_each(|id| {
             self.rows.remove(id);
         });
         self.load_ids(&stale).await?;
-        // Of two writes to one row, the later one tells what is there.
+        // Of two writes to one row, the later one determines the final state.
         let last: HashMap<&str, usize> =
             outcomes.iter().enumerate().filter_map(|(place, outcome)| Some((outcome.id()?, place))).collect();
         for (place, outcome) in outcomes.iter().enumerate() {
@@ -195,8 +194,8 @@ impl<'a> Batch<'a> {
         Ok(outcomes.into_iter().map(result).collect())
     }
 
-    /// A sequence that numbers new rows must be past the numbers that rows were given: the next insert of the user's own
-    /// program would fail.
+    /// Moves the sequence that numbers new rows past the numbers that rows were given: otherwise the next insert of the
+    /// user's own program would fail.
     pub(super) async fn advance_sequence(&mut self) -> Result<(), Fault> {
         let (Some(sequence), Some(highest)) = (&self.table.sequence, self.highest_key) else { return Ok(()) };
         let sql = format!(
@@ -208,19 +207,19 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// The refusal of a write in words that name the table, the row and what was to be written. `label` names the database.
+/// The refusal of a write, naming the table, the row and the values. `label` names the database.
 pub(super) fn refused(table: &Table, label: &str, write: &Write, error: &ConnectorError) -> ConnectorError {
     let what = match &write.op {
         WriteOp::Create { .. } => "a new row was refused".to_owned(),
         WriteOp::Update { id, .. } | WriteOp::Delete { id } => format!("the row {id:?} was refused"),
     };
-    // The table's label begins with the database's, which need not stand there twice.
+    // The table's label begins with the database's, which need not be repeated.
     let bare = |prefix: &str| error.message.strip_prefix(&format!("{prefix}: "));
     let message = bare(&table.label).or_else(|| bare(label)).unwrap_or(&error.message);
     table.refusal(format!("{what}: {message}{}", written(write)))
 }
 
-/// What was to be written, shortened: the database does not always say which value it could not take.
+/// The values of a write, shortened: the database does not always say which value it refused.
 fn written(write: &Write) -> String {
     let (WriteOp::Create { fields, .. } | WriteOp::Update { fields, .. }) = &write.op else {
         return String::new();

@@ -1,34 +1,33 @@
-//! A column and what its type means. No I/O.
+//! Columns and the meaning of their types. No I/O.
 
 use syncline_engine::{spec::FieldType, value::Precision};
 
 use super::number::Limit;
 use crate::stamp::Stamp;
 
-/// What a column holds, as far as values are concerned.
+/// The kind of a column's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Bool,
     Int,
     Float,
-    /// A float of 32 bits.
+    /// A 32-bit float.
     Single,
     /// A decimal number, with the limits of its type.
     Decimal(Option<Limit>),
     Text,
     Uuid,
     Date,
-    /// With the precision of the type, or none where each value has its own.
+    /// With the precision of the type; none if each value has its own.
     DateTime(Option<Precision>),
     Json,
     Array,
-    /// Bytes, which are no field.
+    /// Bytes, which become no field.
     Binary,
-    /// Whatever else, shown as text; in SQLite, whatever is stored.
+    /// Any other type, shown as text; in SQLite, any stored value.
     Any,
 }
 
-/// A column of a table.
 #[derive(Debug, Clone)]
 pub(super) struct Column {
     pub(super) name: String,
@@ -39,17 +38,17 @@ pub(super) struct Column {
     pub(super) kind: Kind,
     pub(super) not_null: bool,
     pub(super) has_default: bool,
-    /// Not computed by the database.
+    /// False if the database computes the column.
     pub(super) writable: bool,
-    /// The form of the times in it, where it holds times in a form of its own.
+    /// The form of the column's times, if the column has its own.
     pub(super) stamp: Option<Stamp>,
-    /// The labels of an enumerated type; else none.
+    /// The labels of an enumerated type; otherwise empty.
     pub(super) labels: Vec<String>,
-    /// How many characters fit (PostgreSQL; SQLite keeps any number).
+    /// The most characters (PostgreSQL; SQLite has no limit).
     pub(super) length: Option<usize>,
 }
 
-/// How many characters a type of PostgreSQL takes: `character varying(3)` takes 3.
+/// The most characters of a PostgreSQL type: 3 for `character varying(3)`.
 pub(super) fn length_of(type_name: &str) -> Option<usize> {
     let rest =
         type_name.strip_prefix("character varying(").or_else(|| type_name.strip_prefix("character("))?;
@@ -57,7 +56,7 @@ pub(super) fn length_of(type_name: &str) -> Option<usize> {
 }
 
 impl Kind {
-    /// The type under which a field of this kind is mapped.
+    /// The type as which a field of this kind is mapped.
     pub(super) fn field_type(self) -> FieldType {
         match self {
             Kind::Bool => FieldType::Boolean,

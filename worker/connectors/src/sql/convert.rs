@@ -1,4 +1,4 @@
-//! Values to and from what a column holds. No I/O.
+//! Converts values to and from the content of a column. No I/O.
 
 use chrono::{NaiveDate, NaiveTime, Timelike};
 use syncline_engine::{
@@ -16,7 +16,7 @@ use super::{
 use crate::stamp::{self, Stamp, Written, instant_of_int};
 
 impl Column {
-    /// What was read, as a value; an error for bytes that are no text.
+    /// Converts what was read; an error for bytes that are no text.
     pub(super) fn value(&self, raw: &Raw) -> Result<Value, String> {
         Ok(match raw {
             Raw::Null => Value::Null,
@@ -32,7 +32,7 @@ impl Column {
         })
     }
 
-    /// A value in the form this column takes, or why it cannot take it.
+    /// A value in the form of this column, or why the column cannot store it.
     pub(super) fn raw(&self, value: &Value, dialect: Dialect) -> Result<Raw, String> {
         if matches!(value, Value::Null)
             || (value.is_blank() && !matches!(self.kind, Kind::Text | Kind::Any | Kind::Json | Kind::Array))
@@ -82,7 +82,7 @@ impl Column {
         }
     }
 
-    /// What the column takes instead of a value that it cannot take.
+    /// What the column accepts, for the error about a value that it cannot store.
     fn takes(&self) -> String {
         match self.kind {
             Kind::Int => "; it takes whole numbers in the range of its type".to_owned(),
@@ -110,7 +110,7 @@ impl Column {
             (Value::Bool(flag), Dialect::Sqlite) => Some(Raw::Int(i64::from(*flag))),
             (Value::Decimal(decimal), Dialect::Sqlite) => match decimal.to_f64() {
                 Some(float) => Some(Raw::Real(float)),
-                // A column without a type keeps the digits as text.
+                // A column without a type stores the digits as text.
                 None => Some(Raw::Text(plain(value))),
             },
             _ if self.cast.starts_with("time ") => {
@@ -164,7 +164,7 @@ impl Column {
         Ok(Some(Raw::Text(format!("{{{}}}", elements.join(",")))))
     }
 
-    /// PostgreSQL refuses a number out of range without saying for which column.
+    /// Checks the range, because PostgreSQL refuses a number out of range without naming the column.
     fn has_room(&self, number: i64) -> bool {
         match self.cast.as_str() {
             "smallint" => i16::try_from(number).is_ok(),
@@ -173,15 +173,15 @@ impl Column {
         }
     }
 
-    /// An instant in the form in which this column holds times.
+    /// An instant in the form of this column's times.
     pub(super) fn time(&self, instant: Instant, dialect: Dialect) -> Raw {
         self.time_as(self.stamp, instant, dialect)
     }
 
-    /// An instant in a form, where the column's type does not settle it.
+    /// An instant in the given form, if the column's type does not determine one.
     pub(super) fn time_as(&self, stamp: Option<Stamp>, instant: Instant, dialect: Dialect) -> Raw {
         if dialect == Dialect::Postgres && matches!(self.kind, Kind::DateTime(_)) {
-            // PostgreSQL rounds what is finer than the column; an instant is cut.
+            // PostgreSQL rounds digits finer than the column; an instant is cut.
             let precision = match self.kind {
                 Kind::DateTime(Some(precision)) => instant.precision.min(precision),
                 _ => instant.precision,
@@ -198,7 +198,7 @@ impl Column {
                 let seconds = seconds || instant.precision > Precision::Minute;
                 Stamp::Text { separator, seconds, digits: digits.max(digits_of(instant.precision)), zone }
             }
-            // A date would drop the time.
+            // A date would lose the time.
             Stamp::Date if matches!(self.kind, Kind::DateTime(_)) => {
                 if midnight(instant.at.date_naive()).is_some_and(|midnight| midnight.at == instant.at) {
                     Stamp::Date
@@ -214,7 +214,7 @@ impl Column {
         }
     }
 
-    /// A time for a cell that holds one, in the form of that one where a form is the cell's own.
+    /// A time in the form of the time that it replaces, if each cell has its own form.
     pub(super) fn time_like(&self, old: &Raw, value: &Value, dialect: Dialect) -> Option<Raw> {
         let Value::DateTime(instant) = value else { return None };
         if dialect == Dialect::Postgres || !matches!(self.kind, Kind::DateTime(_)) {
@@ -249,7 +249,7 @@ impl Column {
     }
 }
 
-/// SQLite has no dates: a column declared as one takes any text or number, and programs make use of that.
+/// SQLite has no dates: a column declared as one stores any text or number, and programs rely on that.
 fn loosely(value: &Value, dialect: Dialect) -> Option<Raw> {
     match (value, dialect) {
         (Value::Text(text), Dialect::Sqlite) => Some(Raw::Text(text.clone())),
@@ -258,7 +258,7 @@ fn loosely(value: &Value, dialect: Dialect) -> Option<Raw> {
     }
 }
 
-/// Text as the kind of value it stands for, if it does.
+/// Parses text as the kind of value that it states, if it does.
 fn typed(kind: Kind, text: &str) -> Option<Value> {
     match kind {
         Kind::Bool => text.parse().ok().map(Value::Bool),
@@ -289,14 +289,14 @@ pub(super) fn boolean(value: &Value) -> Option<bool> {
     }
 }
 
-/// The text that a list of texts becomes in a field of text: its parts are what they were. `{a,b}` is not such a text but
-/// PostgreSQL's own notation, and blanks beside a comma would be lost.
+/// True if a text is a list that was converted to a text field: its parts are unchanged. `{a,b}` is PostgreSQL's own
+/// notation instead, and blanks beside a comma would be lost.
 fn is_plain_list(text: &str) -> bool {
     !text.starts_with(['[', '{']) && text.split(',').all(|part| !part.is_empty() && part.trim() == part)
 }
 
-/// A time of day that PostgreSQL stores as it is: it carries over 60 seconds, drops zones and rounds decimals beyond those
-/// of the type (`time(3)`; six without a number).
+/// True for a time of day that PostgreSQL stores unchanged: it carries over 60 seconds, drops zones and rounds decimals
+/// beyond those of the type (`time(3)`; six without a number).
 fn is_time(value: &Value, type_name: &str) -> bool {
     let zoned = type_name.ends_with("with time zone");
     let digits =
@@ -310,7 +310,7 @@ fn is_time(value: &Value, type_name: &str) -> bool {
     complete.is_ok_and(|time| time.nanosecond() == 0) && fine.len() <= digits && zone.is_empty() != zoned
 }
 
-/// PostgreSQL's `money` rounds to cents.
+/// True if a value has at most two decimals: PostgreSQL's `money` rounds to cents.
 fn has_whole_cents(value: &Value) -> bool {
     let number = match value {
         Value::Text(text) => Value::number(&text.replace([',', '$'], "")),
@@ -329,10 +329,10 @@ fn plain(value: &Value) -> String {
     }
 }
 
-/// JSON as text; text that is an object or a list in JSON is one (a file has no other way to say so).
+/// JSON as text. Text that is a JSON object or list is stored as one, because a file has no other way to express it.
 fn json(value: &Value) -> String {
     if let Value::Text(text) = value {
-        // Also text that stays JSON where it is read, see `parse_json_cell`.
+        // Includes text that stays JSON when read, see `parse_json_cell`.
         let parsed: Option<serde_json::Value> = serde_json::from_str(text).ok();
         if parsed.is_some_and(|json| json.is_object() || json.is_array() || json.is_string()) {
             return text.clone();
@@ -357,7 +357,7 @@ fn digits_of(precision: Precision) -> usize {
     }
 }
 
-/// The instant that a time column's content stands for.
+/// The instant of a time column's content.
 pub(super) fn instant_of(raw: &Raw) -> Option<Instant> {
     match raw {
         Raw::Text(text) => stamp::read(text).map(|(instant, _)| instant),

@@ -1,7 +1,7 @@
-//! Statements in, rows out, for both databases in one form.
+//! Runs statements and returns rows, in one form for both databases.
 //!
-//! PostgreSQL is given and asked for text, which the statements cast: so one way of reading and writing covers every
-//! type there is. SQLite's values keep their storage class.
+//! PostgreSQL receives and returns text, which the statements cast: one way of reading and writing covers every type.
+//! SQLite's values keep their storage class.
 
 use std::{future::Future, time::Duration};
 
@@ -21,7 +21,7 @@ use super::{
 const BUSY: Duration = Duration::from_secs(5);
 const ACQUIRE: Duration = Duration::from_secs(10);
 
-/// A value as it goes over the wire.
+/// A value as sent to or received from the database.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Raw {
     Null,
@@ -33,7 +33,7 @@ pub(super) enum Raw {
 }
 
 impl Raw {
-    /// What is stored, for messages.
+    /// The stored value, for messages.
     pub(super) fn shown(&self) -> String {
         match self {
             Raw::Int(number) => number.to_string(),
@@ -43,7 +43,7 @@ impl Raw {
         }
     }
 
-    /// The same value, whether it is text (as all of PostgreSQL's are) or a number.
+    /// True for the same value, as text (like all of PostgreSQL's) or as a number.
     pub(super) fn same(&self, other: &Raw) -> bool {
         match (self, other) {
             (Raw::Int(number), Raw::Text(text)) | (Raw::Text(text), Raw::Int(number)) => {
@@ -64,18 +64,16 @@ impl Raw {
     }
 }
 
-/// Which SQL is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
     Sqlite,
     Postgres,
 }
 
-/// A database.
 #[derive(Clone)]
 pub(super) struct Db {
     pool: Pool,
-    /// Its name for messages.
+    /// The database's name in messages.
     pub(super) label: String,
     timeout: Duration,
 }
@@ -86,7 +84,7 @@ enum Pool {
     Postgres(PgPool),
 }
 
-/// A transaction; dropped without a commit, it never happened.
+/// A transaction; dropping it without a commit rolls it back.
 pub(super) struct Tx<'a> {
     inner: Inner,
     db: &'a Db,
@@ -102,7 +100,7 @@ impl Db {
         let label = target.label();
         let pool = match target {
             Target::Sqlite(path, options) => {
-                // The driver's own words for a missing file say neither which nor why.
+                // The driver's message for a missing file names neither the file nor the reason.
                 if !path.is_file() {
                     let message =
                         format!("{label}: there is no such database file; create it or mend the url");
@@ -124,7 +122,7 @@ impl Db {
         }
     }
 
-    /// The rows of a statement of its own.
+    /// Runs a statement outside of transactions and returns its rows.
     pub(super) async fn rows(&self, sql: String, arguments: &[Raw]) -> Result<Vec<Vec<Raw>>, ConnectorError> {
         let rows = async {
             match &self.pool {
@@ -139,7 +137,7 @@ impl Db {
     pub(super) async fn begin(&self) -> Result<Tx<'_>, ConnectorError> {
         let inner = async {
             Ok(match &self.pool {
-                // A deferred transaction that begins by reading cannot wait for the right to write.
+                // A deferred transaction that begins with a read cannot wait for the write lock later.
                 Pool::Sqlite(pool) => Inner::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
                 Pool::Postgres(pool) => Inner::Postgres(pool.begin().await?),
             })
@@ -148,7 +146,7 @@ impl Db {
         Ok(Tx { inner, db: self })
     }
 
-    /// A server that no longer answers must not hold a run for ever.
+    /// Applies a timeout: a server that stops responding must not block a run for ever.
     async fn in_time<T>(&self, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, Fault> {
         let limit = self.timeout + ACQUIRE;
         match tokio::time::timeout(limit, work).await {
@@ -162,7 +160,7 @@ impl Db {
 }
 
 impl Tx<'_> {
-    /// The database's name for messages.
+    /// The database's name in messages.
     pub(super) fn label(&self) -> &str {
         &self.db.label
     }
@@ -178,7 +176,7 @@ impl Tx<'_> {
         .await
     }
 
-    /// How many rows a statement changed.
+    /// Runs a statement and returns the number of changed rows.
     pub(super) async fn execute(&mut self, sql: String, arguments: &[Raw]) -> Result<u64, Fault> {
         let Tx { inner, db } = self;
         db.in_time(async {
@@ -194,8 +192,8 @@ impl Tx<'_> {
         .await
     }
 
-    /// Leaves a transaction that the database may have ended by itself (SQLite's RAISE(ROLLBACK)). The driver takes it for
-    /// open until a rollback succeeds.
+    /// Ends a transaction that the database may have rolled back itself (SQLite's RAISE(ROLLBACK)). The driver treats
+    /// it as open until a rollback succeeds.
     pub(super) async fn abandon(mut self) {
         if let Inner::Sqlite(tx) = &mut self.inner {
             let _ = sqlx::query("BEGIN").execute(&mut **tx).await;
@@ -228,8 +226,8 @@ async fn postgres(
     label: &str,
     timeout: Duration,
 ) -> Result<PgPool, ConnectorError> {
-    // The pool keeps trying a server that refuses and then says only that time ran out; a first connection of our own
-    // tells why.
+    // The pool retries a server that refuses connections and then reports only a timeout; a first connection of our own
+    // shows the reason.
     match tokio::time::timeout(ACQUIRE, PgConnection::connect_with(&options)).await {
         Ok(Ok(connection)) => {
             let _ = connection.close().await;
@@ -263,7 +261,7 @@ async fn postgres(
 type SqliteQuery<'q> = sqlx::query::Query<'q, Sqlite, sqlx::sqlite::SqliteArguments>;
 type PostgresQuery<'q> = sqlx::query::Query<'q, Postgres, sqlx::postgres::PgArguments>;
 
-/// Statements are put together from quoted identifiers and placeholders only, never from values.
+/// Statements are built from quoted identifiers and placeholders only, never from values.
 fn bind_sqlite<'q>(sql: String, arguments: &'q [Raw]) -> SqliteQuery<'q> {
     arguments.iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, argument| match argument {
         Raw::Null | Raw::Binary => query.bind(None::<&str>),
@@ -300,7 +298,7 @@ fn sqlite_raw(row: &sqlx::sqlite::SqliteRow, position: usize) -> Result<Raw, sql
     Ok(match class.as_str() {
         "INTEGER" => Raw::Int(row.try_get_unchecked(position)?),
         "REAL" => Raw::Real(row.try_get_unchecked(position)?),
-        // Programs that store text as a blob are common enough.
+        // Many programs store text as a blob.
         _ => match String::from_utf8(row.try_get_unchecked(position)?) {
             Ok(text) => Raw::Text(text),
             Err(_) => Raw::Binary,

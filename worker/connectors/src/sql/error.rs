@@ -1,19 +1,18 @@
-//! What went wrong in a database, and whether it concerns one row or the whole call.
+//! Classifies database errors: does an error concern one row or the whole call?
 
 use sqlx::postgres::PgDatabaseError;
 use syncline_engine::ports::{ConnectorError, ErrorKind};
 
-/// A failure of a statement.
 #[derive(Debug)]
 pub(super) enum Fault {
     /// The database refused this row; others may be written.
     Row(ConnectorError),
-    /// Nothing goes on.
+    /// The whole call fails.
     Call(ConnectorError),
 }
 
 impl Fault {
-    /// The error, for reads, where the two are the same.
+    /// The error itself, for reads, which do not distinguish the two.
     pub(super) fn into_error(self) -> ConnectorError {
         match self {
             Fault::Row(error) | Fault::Call(error) => error,
@@ -27,7 +26,7 @@ impl From<ConnectorError> for Fault {
     }
 }
 
-/// Judges a driver's error; `label` names the database.
+/// Classifies a driver's error; `label` names the database.
 pub(super) fn fault(label: &str, error: &sqlx::Error) -> Fault {
     match error {
         sqlx::Error::Database(inner) => match inner.try_downcast_ref::<PgDatabaseError>() {
@@ -40,7 +39,7 @@ pub(super) fn fault(label: &str, error: &sqlx::Error) -> Fault {
         sqlx::Error::PoolTimedOut => {
             Fault::Call(ConnectorError::transient(format!("{label}: no connection became free in time")))
         }
-        // What TLS has against the other side comes as data that is not as it should be.
+        // A TLS failure arrives as an I/O error about invalid data.
         sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
             Fault::Call(ConnectorError::permanent(format!("{label}: no encrypted connection: {error}")))
         }
@@ -69,7 +68,7 @@ fn sqlite(label: &str, code: u32, message: &str) -> Fault {
         3 | 8 | 23 => permanent(format!("{label} may not be written: {message}; mend its permissions")),
         14 => permanent(format!("{label} cannot be opened; mend the permissions of the file and its folder")),
         11 | 26 => permanent(format!("{label} is damaged or is no SQLite database: {message}")),
-        // The general code covers a statement that does not fit the table as well as a function that fails on one value.
+        // The general code covers a statement that does not match the table and a function that fails on one value.
         1 if !is_about_the_statement(message) => {
             Fault::Row(ConnectorError::permanent(format!("{label}: {message}")))
         }
@@ -86,15 +85,15 @@ fn is_about_the_statement(message: &str) -> bool {
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 fn postgres(label: &str, error: &PgDatabaseError) -> Fault {
     let mut message = format!("{label}: {}", error.message());
-    // The detail of a violated constraint names the values; elsewhere it may repeat a whole row.
+    // The detail of a violated constraint names the values; other details may repeat a whole row.
     if let (Some(detail), "23503" | "23505") = (error.detail(), error.code()) {
         message = format!("{message} ({detail})");
     }
-    // A rule may keep inserts from telling their key while updates work; the server's hint names the remedy.
+    // A rule may prevent inserts from returning their key while updates work; the server's hint names the remedy.
     if let (Some(hint), "0A000") = (error.hint(), error.code()) {
         message = format!("{message}; {hint}");
     }
-    // A function of the user's (a trigger) chooses its code freely, so the code says nothing about other rows.
+    // A user's function (a trigger) chooses its code freely, so the code says nothing about other rows.
     let raised = error.routine() == Some("exec_stmt_raise");
     let in_function = raised || error.r#where().is_some();
     let code = error.code();
@@ -114,23 +113,22 @@ fn postgres(label: &str, error: &PgDatabaseError) -> Fault {
     }
 }
 
-/// What an SQLSTATE is about.
+/// The scope of an SQLSTATE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scope {
     /// This row's data: others can be written.
     Row,
-    /// The credentials.
     Auth,
-    /// A right that the role lacks.
+    /// A privilege that the role lacks.
     Denied,
-    /// The statement, whatever the row.
+    /// The statement, regardless of the row.
     Statement,
-    /// The moment.
+    /// The present moment: a retry may succeed.
     Transient,
 }
 
 impl Scope {
-    /// `routine` is the server's function that raised the error: row security and missing rights share a code.
+    /// `routine` is the server's function that raised the error: row security and missing privileges share a code.
     fn of(code: &str, routine: Option<&str>, in_function: bool) -> Scope {
         let class = code.get(..2).unwrap_or_default();
         match (code, class) {
@@ -146,7 +144,7 @@ impl Scope {
     }
 }
 
-/// The statement that gives the missing right. The kind of object stands in the server's message only.
+/// The statement that grants the missing privilege. Only the server's message names the kind of object.
 fn grant(label: &str, error: &PgDatabaseError) -> String {
     let role = label.split_once('@').map_or("the role", |(role, _)| role);
     let mut words = error.message().rsplit(' ');

@@ -1,4 +1,4 @@
-//! Asks the database what a table looks like.
+//! Reads a table's description from the database.
 
 use syncline_engine::{nearest::alternatives, ports::ConnectorError};
 
@@ -12,19 +12,19 @@ use super::{
 };
 use crate::look::{Look, LookColumn};
 
-/// What the catalogue says, before the scope's columns are found in it.
+/// The description from the catalogue, before the scope's columns are looked up in it.
 struct Found {
     columns: Vec<Column>,
     /// Columns that are unique by themselves.
     unique: Vec<String>,
-    /// A column to which the database gives increasing numbers without a default being declared.
+    /// A column that the database numbers increasingly without a declared default.
     numbered: Option<String>,
-    /// Views have no unique columns to show.
+    /// Views declare no unique columns.
     is_view: bool,
     rules: Rules,
 }
 
-/// The table's name as people write it, and what the catalogue says of it.
+/// The table's name as people write it, and its description from the catalogue.
 async fn found(db: &Db, scope: &SqlScope) -> Result<(String, Found), ConnectorError> {
     let shown = match &scope.schema {
         Some(schema) => format!("{schema}.{}", scope.table),
@@ -40,7 +40,7 @@ async fn found(db: &Db, scope: &SqlScope) -> Result<(String, Found), ConnectorEr
     }
 }
 
-/// What the table looks like, whichever key the scope names.
+/// Describes the table, whichever key the scope names.
 pub(super) async fn look(db: &Db, scope: &SqlScope) -> Result<Look, ConnectorError> {
     let (_, found) = found(db, scope).await?;
     let columns = found.columns.iter().filter(|column| column.kind != Kind::Binary);
@@ -61,7 +61,7 @@ pub(super) async fn look(db: &Db, scope: &SqlScope) -> Result<Look, ConnectorErr
 pub(super) async fn table(db: &Db, scope: &SqlScope) -> Result<Table, ConnectorError> {
     let (shown, mut found) = found(db, scope).await?;
     let label = format!("{}, table {shown}", db.label);
-    // Bytes are no field, and reading them would cost for nothing.
+    // Bytes become no field, and reading them would be wasted effort.
     let binary: Vec<Column> = found.columns.extract_if(.., |column| column.kind == Kind::Binary).collect();
     let names: Vec<&str> = found.columns.iter().map(|column| column.name.as_str()).collect();
     let find = |name: &str, field: &str| {
@@ -199,8 +199,8 @@ async fn postgres(db: &Db, scope: &SqlScope) -> Result<Option<Found>, ConnectorE
     let relations = db.rows(relation.to_owned(), &[Raw::Text(name)]).await?;
     let Some(relation) = relations.first() else { return Ok(None) };
     let oid = [relation[0].clone()];
-    // -1 asks for the type without a length: a cast to varchar(3) would cut a longer text silently, where an
-    // assignment refuses it.
+    // -1 requests the type without a length: a cast to varchar(3) would cut a longer text silently, where an assignment
+    // refuses it.
     let columns = "SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), format_type(a.atttypid, -1), \
                    CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, t.typtypmod) \
                    ELSE format_type(a.atttypid, a.atttypmod) END, (a.attnotnull OR t.typnotnull)::text, \
@@ -237,7 +237,7 @@ async fn postgres(db: &Db, scope: &SqlScope) -> Result<Option<Found>, ConnectorE
     Ok(Some(Found { columns, unique, numbered: None, is_view, rules }))
 }
 
-/// Looks how times are written in columns whose type does not say.
+/// Learns how times are written in columns whose type does not determine it.
 async fn learn_stamps(db: &Db, table: &mut Table) -> Result<(), ConnectorError> {
     for position in 0..table.columns.len() {
         let column = &table.columns[position];
@@ -249,13 +249,13 @@ async fn learn_stamps(db: &Db, table: &mut Table) -> Result<(), ConnectorError> 
         }
         let name = quoted(&column.name);
         let cast = if table.dialect == Dialect::Postgres { "::text" } else { "" };
-        // A bounded look: a column that is null everywhere must not cost a pass over the table.
+        // The limit keeps a column that is null everywhere from causing a scan of the whole table.
         let sql = format!(
             "SELECT s.{name}{cast} FROM (SELECT {name} FROM {} LIMIT 1000) AS s WHERE s.{name} IS NOT NULL",
             table.name
         );
         let rows = db.rows(sql, &[]).await?;
-        // Rows whose time cannot be read are told by name when they are read.
+        // Rows whose time cannot be parsed are reported by name when they are read.
         let stamp = rows.iter().find_map(|row| stamp_of(&row[0]));
         table.columns[position].stamp = stamp;
     }

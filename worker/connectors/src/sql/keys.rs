@@ -1,4 +1,4 @@
-//! One key in several spellings. No I/O.
+//! Handles keys that have several spellings. No I/O.
 
 use syncline_engine::{
     Value,
@@ -11,28 +11,27 @@ use super::{
     table::{Table, is_uuid},
 };
 
-/// Which spellings of a text key the database takes for the same.
+/// Which spellings of a text key the database treats as equal.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Spelling {
     pub(super) case: Case,
-    /// Spaces at the end do not count.
+    /// Trailing spaces are ignored.
     pub(super) padded: bool,
 }
 
-/// Which letters are the same in upper and lower case.
+/// Which letters are equal in upper and lower case.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Case {
-    /// None.
     #[default]
     Matters,
-    /// Those of ASCII (SQLite's NOCASE).
+    /// ASCII letters (SQLite's NOCASE).
     Ascii,
-    /// All (citext, collations that ignore case).
+    /// All letters (citext, collations that ignore case).
     Ignored,
 }
 
 impl Table {
-    /// The form that all spellings of an id have in common: two ids with the same form are one row.
+    /// Returns the canonical form of an id: two ids with the same form are one row.
     pub(super) fn canonical(&self, id: &str) -> String {
         let plain = self.plain_key(id);
         let plain = if self.spelling.padded { plain.trim_end_matches(' ').to_owned() } else { plain };
@@ -51,7 +50,7 @@ impl Table {
         one == other || self.canonical(one) == self.canonical(other)
     }
 
-    /// An id as a column of the key's type writes it; as it is, if it is no value of that type.
+    /// An id as a column of the key's type writes it; unchanged if it is no value of that type.
     pub(super) fn plain_key(&self, id: &str) -> String {
         let plain = match self.key().kind {
             Kind::Int => whole(id),
@@ -66,7 +65,7 @@ impl Table {
     }
 }
 
-/// `007`, `+7` and `7.0` are 7.
+/// `007`, `+7` and `7.0` become 7.
 fn whole(id: &str) -> Option<String> {
     let text = id.trim();
     let text = match text.split_once('.') {
@@ -76,17 +75,17 @@ fn whole(id: &str) -> Option<String> {
     text.parse::<i64>().ok().map(|number| number.to_string())
 }
 
-/// `007.50` is 7.5.
+/// `007.50` becomes 7.5.
 fn decimal(id: &str) -> Option<String> {
     Value::number(id.trim())?.to_decimal().map(|number| number.plain())
 }
 
-/// `2026-03-01 10:00+01` is 2026-03-01T09:00:00.000000Z.
+/// `2026-03-01 10:00+01` becomes 2026-03-01T09:00:00.000000Z.
 fn time(id: &str) -> Option<String> {
     Instant::exact(id).map(|instant| Instant::new(instant.at, Precision::Micro).to_text())
 }
 
-/// PostgreSQL reads a UUID in upper case, in braces, and with hyphens left out.
+/// PostgreSQL accepts a UUID in upper case, in braces, and without hyphens.
 fn uuid(id: &str) -> Option<String> {
     let text = id.trim();
     let text = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(text);

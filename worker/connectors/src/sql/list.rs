@@ -1,9 +1,9 @@
 //! Lists a table page by page.
 //!
-//! A full listing walks the keys (`WHERE key > last ORDER BY key`): every page is one cheap statement however large the
-//! table is, and no transaction stays open between pages. Keys are compared by the database alone, so its collation may
-//! be any. An incremental listing walks (modified, key) from a little before the last high water on, after the rows
-//! that have no time, which are read every time.
+//! A full listing walks the keys (`WHERE key > last ORDER BY key`): each page is one cheap statement however large the
+//! table is, and no transaction stays open between pages. Only the database compares keys, so any collation works. An
+//! incremental listing reads the rows without a time, which are read every time, and then walks (modified, key) from a
+//! little before the last high water.
 
 use std::sync::Arc;
 
@@ -25,12 +25,11 @@ use super::{
 };
 use crate::stamp::Stamp;
 
-/// Rows of the first page, which shows how large rows are.
+/// Rows of the first page, which shows how large the rows are.
 const FIRST_PAGE: usize = 64;
-/// Roughly the bytes that a page may take.
+/// Approximate most bytes of a page.
 const PAGE_BYTES: usize = 4 << 20;
 
-/// A listing of a table.
 pub(super) struct TableListing {
     db: Db,
     table: Arc<Table>,
@@ -42,7 +41,7 @@ pub(super) struct TableListing {
     limit: usize,
 }
 
-/// What is read next; rows after `last`.
+/// The next rows to read, from after `last`.
 enum Phase {
     /// All rows, by key.
     All {
@@ -62,8 +61,8 @@ enum Phase {
 }
 
 impl TableListing {
-    /// Lists every row. The high water is taken before the first page: a row that changes while the listing is past it
-    /// is then found by the next incremental one.
+    /// Lists every row. Takes the high water before the first page, so that the next incremental listing finds a row
+    /// that changes after this listing has passed it.
     pub(super) async fn full(db: Db, table: Arc<Table>) -> Result<Self, ConnectorError> {
         let mut listing = Self::new(db, table, Phase::All { last: None });
         listing.refuse_rows_without_key().await?;
@@ -100,7 +99,7 @@ impl TableListing {
         self.db.rows(sql, arguments).await
     }
 
-    /// A row without a key could neither be linked nor be told from a deleted one.
+    /// A row without a key could not be linked, or distinguished from a deleted one.
     async fn refuse_rows_without_key(&mut self) -> Result<(), ConnectorError> {
         if !self.table.key_nullable {
             return Ok(());
@@ -111,13 +110,13 @@ impl TableListing {
         if self.rows(sql, &[]).await?.is_empty() { Ok(()) } else { Err(ConnectorError::permanent(message)) }
     }
 
-    /// Times in the future are not believed: one row dated 9999 would end all incremental reading.
+    /// Caps times at the present: one row dated 9999 would end all incremental reading.
     fn raise(&mut self, seen: Option<Instant>) {
         let seen = seen.map(|instant| instant.at.min(Utc::now()));
         self.high_water = self.high_water.max(seen);
     }
 
-    /// One page of the current phase; a row more than a page is read to know whether another follows.
+    /// One page of the current phase; reads an extra row to know whether another page follows.
     async fn page(
         &mut self,
         statement: (String, Vec<Raw>),
@@ -128,7 +127,7 @@ impl TableListing {
         for position in 0..rows.len() {
             let before = if position == 0 { last } else { Some(&rows[position - 1]) };
             if before.is_some_and(|before| before.item.id == rows[position].item.id) {
-                // Only views come here: a table's key is known to be unique.
+                // Only views get here: a table's key is known to be unique.
                 let message =
                     format!("{}: two rows have the id {:?}", self.table.label, rows[position].item.id);
                 return Err(ConnectorError::permanent(message));
@@ -144,7 +143,7 @@ impl TableListing {
 
 struct Page {
     rows: Vec<Row>,
-    /// The last row, if more follow.
+    /// The last row, if more rows follow.
     last: Option<Row>,
 }
 
@@ -152,7 +151,7 @@ struct Page {
 impl Listing for TableListing {
     async fn next_page(&mut self) -> Result<Option<Vec<Item>>, ConnectorError> {
         let table = self.table.clone();
-        // Whatever fails below ends the listing, incomplete.
+        // Any failure below ends the listing, incomplete.
         let (page, next) = match std::mem::replace(&mut self.phase, Phase::Ended) {
             Phase::Ended => return Ok(None),
             Phase::All { last } => {
@@ -226,7 +225,7 @@ fn by_time(table: &Table, since: DateTime<Utc>, last: Option<&Row>, limit: usize
     (statement.sql, statement.arguments)
 }
 
-/// A time column as it is ordered: text times byte by byte, whatever the database's language.
+/// The expression that orders a time column: text times byte by byte, regardless of the database's locale.
 fn ordered(table: &Table, position: usize) -> String {
     let column = &table.columns[position];
     let name = format!("t.{}", quoted(&column.name));
@@ -262,7 +261,7 @@ fn not_before(
         statement.argument(position, column.time(instant, dialect));
     } else {
         // Times as text may differ in form from row to row (a space or a T, a zone or none), and a space sorts before a
-        // T: only dates compare safely as text, a day of room covering all zones. SQLite then looks closer.
+        // T: only dates compare safely as text, with a day of margin for all zones. SQLite then compares exactly.
         let date = since.date_naive() - chrono::Days::new(1);
         statement.argument(position, Raw::Text(date.to_string()));
         if dialect == Dialect::Sqlite {

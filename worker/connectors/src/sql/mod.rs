@@ -43,11 +43,11 @@ use crate::{
 };
 
 const PAGE: usize = 1_000;
-/// How far back an incremental read reaches: times may be whole seconds, and a row may be committed a little after the
-/// time it carries.
+/// How far an incremental read reaches back: times may be whole seconds, and a row may be committed a little after its
+/// time.
 const OVERLAP: Duration = Duration::from_secs(2);
 
-/// The registry's way in.
+/// The registry's entry point.
 pub(crate) struct Sql;
 
 #[async_trait]
@@ -79,7 +79,6 @@ impl Wire for Sql {
     }
 }
 
-/// A table.
 struct SqlTable {
     db: Db,
     table: Arc<Table>,
@@ -100,7 +99,7 @@ fn capabilities(table: &Table, mapped_key: bool) -> Capabilities {
         create_idempotency: match () {
             () if table.marker.is_some() => CreateIdempotency::Marker,
             () if mapped_key || table.derives_key() => CreateIdempotency::Native,
-            // The database numbers new rows, and nothing on the row says where it came from.
+            // The database numbers new rows, and nothing in the row shows its origin.
             () => CreateIdempotency::None,
         },
         marker_visible_after: Duration::ZERO,
@@ -146,7 +145,7 @@ impl Connector for SqlTable {
         let rows = self.db.rows(sql, &arguments).await?;
         let items = rows.into_iter().map(|raw| self.table.row(raw).map(|row| row.item));
         let items: Vec<Item> = items.collect::<Result<_, _>>()?;
-        // Where the column takes "5.0" or "A" for 5 or "a", the answer would not be what was asked for.
+        // If the column accepts "5.0" or "A" for 5 or "a", rows with other ids may be returned.
         Ok(items.into_iter().filter(|item| ids.contains(&item.id)).collect())
     }
 
@@ -215,12 +214,12 @@ impl Connector for SqlTable {
 }
 
 impl Table {
-    /// A new row may be given an id that follows from its marker.
+    /// True if a new row may get an id derived from its marker.
     fn derives_key(&self) -> bool {
         matches!(self.key().kind, Kind::Text | Kind::Uuid | Kind::Any) && self.key().writable
     }
 
-    /// The id that follows from a marker.
+    /// The id derived from a marker.
     fn derived_key(&self, marker: &str) -> Option<String> {
         match self.key().kind {
             _ if !self.derives_key() => None,
@@ -256,7 +255,7 @@ impl Table {
     }
 }
 
-/// A UUID (version 8, made from a hash) that follows from a marker.
+/// A UUID (version 8, made from a hash) derived from a marker.
 fn uuid_of(marker: &str) -> String {
     let mut bytes = syncline_engine::hash::Hash::of_bytes(marker.as_bytes()).0;
     bytes[6] = (bytes[6] & 0x0f) | 0x80;

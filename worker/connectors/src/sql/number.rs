@@ -1,4 +1,4 @@
-//! Numbers in the form a column takes: digit for digit, or not at all. No I/O.
+//! Numbers in a column's form: all digits exact, or refused. No I/O.
 
 use syncline_engine::{Value, value::Decimal};
 
@@ -7,11 +7,11 @@ use super::{
     db::{Dialect, Raw},
 };
 
-/// Integers up to here are exact in a float of 64 bits, and in one of 32.
+/// Integers up to here are exact in a 64-bit float, and in a 32-bit one.
 const EXACT_DOUBLE: u64 = 1 << 53;
 const EXACT_SINGLE: u64 = 1 << 24;
 
-/// A whole number of 64 bits.
+/// A 64-bit integer.
 pub(super) fn integer(value: &Value) -> Option<i64> {
     match numeric(value)? {
         Value::Int(number) => Some(number),
@@ -19,7 +19,7 @@ pub(super) fn integer(value: &Value) -> Option<i64> {
     }
 }
 
-/// A number for a column of floats or decimals; none if the column cannot hold all its digits.
+/// A number for a column of floats or decimals; none if the column cannot store all its digits.
 pub(super) fn number(value: &Value, kind: Kind, dialect: Dialect) -> Option<Raw> {
     if let (Value::Text(text), Dialect::Postgres) = (value, dialect)
         && matches!(text.as_str(), "NaN" | "Infinity" | "-Infinity")
@@ -41,7 +41,7 @@ pub(super) fn number(value: &Value, kind: Kind, dialect: Dialect) -> Option<Raw>
     }
 }
 
-/// The number that a value is or states.
+/// The number that a value is or, as text, states.
 fn numeric(value: &Value) -> Option<Value> {
     match value {
         Value::Int(_) | Value::Float(_) | Value::Decimal(_) => Some(value.clone()),
@@ -51,7 +51,7 @@ fn numeric(value: &Value) -> Option<Value> {
     }
 }
 
-/// The modifier of PostgreSQL's `numeric(precision, scale)`, which rounds what has more digits.
+/// The modifier of PostgreSQL's `numeric(precision, scale)`, which rounds further digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Limit {
     pub(super) precision: i64,
@@ -59,7 +59,7 @@ pub(super) struct Limit {
 }
 
 impl Limit {
-    /// Reads `numeric(10,2)`; none for a plain `numeric`.
+    /// Parses `numeric(10,2)`; none for a plain `numeric`.
     pub(super) fn of(type_name: &str) -> Option<Limit> {
         let (_, rest) = type_name.split_once('(')?;
         let (precision, scale) = rest.split_once(')')?.0.split_once(',')?;
@@ -73,7 +73,7 @@ impl Limit {
 }
 
 impl Column {
-    /// A SQLite column whose declared type turns text that looks like a number into one:
+    /// True for a SQLite column whose declared type converts text that looks like a number:
     /// <https://www.sqlite.org/datatype3.html#determination_of_column_affinity>.
     pub(super) fn converts_text(&self) -> bool {
         let declared = self.type_name.to_ascii_uppercase();
@@ -82,7 +82,7 @@ impl Column {
     }
 }
 
-/// Whether text is still the same once SQLite has stored it as the number it looks like.
+/// True if a text is unchanged after SQLite has stored it as the number that it looks like.
 pub(super) fn survives_as_number(text: &str) -> bool {
     let is_number = text.trim().parse::<f64>().is_ok() && text.bytes().any(|byte| byte.is_ascii_digit());
     match Value::number(text) {

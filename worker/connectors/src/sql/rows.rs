@@ -1,5 +1,5 @@
-//! The second attempt at a batch, with a savepoint per row. Rows that the database refused only because of their order
-//! are tried again, and rows that exchange unique values are written past each other.
+//! The second attempt at a batch, with a savepoint per row. Retries rows that the database refused only because of
+//! their order, and handles rows that exchange unique values.
 
 use std::collections::HashMap;
 
@@ -15,10 +15,10 @@ use super::{
     write::Failure,
 };
 
-/// Times that refused rows are tried again, forwards and backwards in turn.
+/// Passes over refused rows, alternating forwards and backwards.
 const PASSES: usize = 6;
 
-/// Rows that each want a unique value which another of them holds, with the columns to be freed first.
+/// Rows that each need a unique value of another one, with the columns to free first.
 type Ring = Vec<(usize, Vec<usize>)>;
 
 impl Batch<'_> {
@@ -47,14 +47,14 @@ impl Batch<'_> {
         self.results(outcomes).await
     }
 
-    /// One write; undone if it is refused. Also says whether the database refused it.
+    /// Carries out one write and undoes it if it is refused. The flag is true if the database refused it.
     async fn in_savepoint(&mut self, write: &Write) -> Result<(RowResult, bool), Fault> {
         self.execute("SAVEPOINT row").await?;
         let (outcome, by_database) = match self.verified(write).await {
             Ok(outcome) => (outcome, false),
             Err(Failure::Refused(error)) => (RowResult::Refused(error), false),
             Err(Failure::Fault(Fault::Row(error))) => {
-                // A trigger may have ended the whole transaction; then its reason is the error.
+                // A trigger may have ended the whole transaction; then report the trigger's reason.
                 let lost = Fault::Row(error.clone());
                 self.execute("ROLLBACK TO SAVEPOINT row").await.map_err(|_| lost)?;
                 self.forget(write).await?;
@@ -66,7 +66,7 @@ impl Batch<'_> {
         Ok((outcome, by_database))
     }
 
-    /// One write, and whether the table then has what it says: triggers may act after the statement.
+    /// Carries out one write and checks that the table shows it: triggers may act after the statement.
     async fn verified(&mut self, write: &Write) -> Result<RowResult, Failure> {
         let outcome = self.one(write).await?;
         if let Some(id) = outcome.id().filter(|id| self.touched.contains(*id)).map(ToOwned::to_owned) {
@@ -76,7 +76,7 @@ impl Batch<'_> {
         Ok(outcome)
     }
 
-    /// Drops what is known of a write that was undone.
+    /// Discards the known state of a write that was undone.
     async fn forget(&mut self, write: &Write) -> Result<(), Fault> {
         if let WriteOp::Create { marker, .. } = &write.op {
             self.markers.remove(&marker.text);
@@ -166,7 +166,7 @@ impl Batch<'_> {
         Ok(outcomes)
     }
 
-    /// Gives the columns of a row a value that no row wants. The row counts as unchanged: it is written next.
+    /// Gives the columns of a row a value that no row needs. The row counts as unchanged, because it is written next.
     async fn free(&mut self, write: &Write, columns: &[usize]) -> Result<(), Failure> {
         let WriteOp::Update { id, .. } = &write.op else { return Ok(()) };
         let table = self.table;
@@ -241,11 +241,10 @@ impl Batch<'_> {
     }
 }
 
-/// A row leaves one value of a unique index for another.
+/// A row exchanges one value of a unique index for another.
 struct Move {
     position: usize,
     index: usize,
-    /// A column of the index that changes.
     column: usize,
     has: String,
     wants: String,

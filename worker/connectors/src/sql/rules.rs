@@ -1,5 +1,4 @@
-//! Asks the database what it does with rows: unique indexes, triggers, which keys it takes for the same, and the
-//! sequence behind the key.
+//! Reads how the database treats rows: unique indexes, triggers, equal spellings of keys, and the sequence of the key.
 
 use syncline_engine::ports::ConnectorError;
 
@@ -9,16 +8,16 @@ use super::{
     keys::{Case, Spelling},
 };
 
-/// What a database does with a table's rows.
+/// How a database treats a table's rows.
 pub(super) struct Rules {
     pub(super) spelling: Spelling,
     /// The columns of each unique index.
     pub(super) unique: Vec<Vec<String>>,
     pub(super) triggers: Vec<String>,
-    /// Constraints of SQLite's delete the rows that are in the way.
+    /// A constraint (SQLite) deletes conflicting rows.
     pub(super) replaces: bool,
     pub(super) sequence: Option<String>,
-    /// The statement that gives the role the right to insert rows, if it lacks that.
+    /// The statement that grants the privilege to insert rows, if the role lacks it.
     pub(super) no_insert: Option<String>,
 }
 
@@ -28,7 +27,7 @@ pub(super) async fn sqlite(db: &Db, at: &[Raw; 2], key: &str) -> Result<Rules, C
                    pragma_index_xinfo(i.name, $2) AS x WHERE i.\"unique\" = 1 AND x.key = 1 ORDER BY i.seq, x.seqno";
     let columns = db.rows(columns.to_owned(), at).await?;
     let unique = grouped(&columns);
-    // The collation of the key's own index is what keeps two spellings apart.
+    // The collation of the key's own index determines which spellings differ.
     let alone = |row: &&Vec<Raw>| unique.iter().any(|names| *names == [text(row, 1)]) && text(row, 1) == key;
     let collations: Vec<String> =
         columns.iter().filter(alone).map(|row| text(row, 2).to_ascii_uppercase()).collect();
@@ -70,7 +69,7 @@ pub(super) async fn postgres(db: &Db, oid: &Raw, key: &str) -> Result<Rules, Con
     Ok(Rules { spelling, unique, triggers, replaces: false, sequence, no_insert })
 }
 
-/// A collation that does not tell all letters apart is asked whether it ignores case.
+/// Tests a nondeterministic collation for whether it ignores case.
 async fn spelling(db: &Db, at: &[Raw]) -> Result<Spelling, ConnectorError> {
     let key = "SELECT format_type(CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END, NULL), CASE WHEN NOT \
                c.collisdeterministic THEN format('%I.%I', n.nspname, c.collname) END FROM pg_attribute a JOIN pg_type \
@@ -89,7 +88,7 @@ async fn spelling(db: &Db, at: &[Raw]) -> Result<Spelling, ConnectorError> {
     Ok(Spelling { case, padded: matches!(type_name.as_str(), "character" | "bpchar") })
 }
 
-/// Rows of (index, column) by index.
+/// Groups rows of (index, column) by index.
 fn grouped(rows: &[Vec<Raw>]) -> Vec<Vec<String>> {
     let mut indexes: Vec<(String, Vec<String>)> = Vec::new();
     for row in rows {

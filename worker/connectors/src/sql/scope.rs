@@ -1,4 +1,4 @@
-//! Which table of which database, and what its columns mean.
+//! The scope of a table: its database and the meaning of its columns.
 
 use std::{
     fmt,
@@ -28,7 +28,6 @@ pub(super) const KEYS: &[Key] = &[
 const URL_HELP: &str = "write sqlite://path/to/file.db or postgres://user:password@host:5432/database, with special \
                         characters in the password percent-encoded";
 
-/// A table.
 #[derive(Debug, Clone)]
 pub(super) struct SqlScope {
     pub(super) url: Url,
@@ -36,20 +35,20 @@ pub(super) struct SqlScope {
     pub(super) table: String,
     /// The column that identifies a row.
     pub(super) key: String,
-    /// The column that says when a row was changed.
+    /// The column that records when a row was changed.
     pub(super) modified: Option<String>,
     /// The column that numbers a row's versions.
     pub(super) version: Option<String>,
-    /// The column that holds the marker by which a created row is found again.
+    /// The column for the marker by which a created row is found again.
     pub(super) marker: Option<String>,
 }
 
-/// A database's URL, which may hold a password: it cannot be printed.
+/// A database's URL. It may contain a password, so it cannot be printed.
 #[derive(Clone)]
 pub(super) enum Url {
     Literal(String),
-    /// The name of the environment variable that holds it, read when the table is opened. A relative SQLite path in it
-    /// starts at the working directory.
+    /// The name of the environment variable with the URL, read when the table is opened. A relative SQLite path in it
+    /// is relative to the working directory.
     Env(String),
 }
 
@@ -62,7 +61,7 @@ impl fmt::Debug for Url {
     }
 }
 
-/// What a URL leads to.
+/// What a URL points to.
 #[derive(Clone)]
 pub(super) enum Target {
     Sqlite(PathBuf, SqliteConnectOptions),
@@ -96,7 +95,7 @@ impl SqlScope {
         Ok(parsed)
     }
 
-    /// Each column has one meaning.
+    /// Refuses a column with two meanings.
     fn distinct(&self) -> Result<(), ScopeError> {
         let named = [
             ("key", Some(&self.key)),
@@ -114,7 +113,7 @@ impl SqlScope {
         Ok(())
     }
 
-    /// Looks the URL up where it is a reference, and reads it.
+    /// Resolves a reference and parses the URL.
     pub(super) fn target(&self) -> Result<Target, ScopeError> {
         match &self.url {
             Url::Literal(text) => Target::parse(text),
@@ -136,7 +135,7 @@ fn url(reader: &ScopeReader<'_>) -> Result<Url, ScopeError> {
         Some(Json::String(text)) => Ok(Url::Literal(text.clone())),
         Some(reference) => match reference.get("env").and_then(Json::as_str) {
             Some(name) => Ok(Url::Env(name.to_owned())),
-            // The value stays out of the message: it may hold a password all the same.
+            // The value stays out of the message, because it may be a password.
             None => Err(ScopeError::new("url", format!("{URL_HELP}, or {{env: NAME}}"))),
         },
     }
@@ -162,7 +161,7 @@ impl Target {
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             address::check(url).map_err(|error| refuse(&error.to_string()))?;
-            // What the driver says about a URL may quote it, so it is left out.
+            // The driver's error may quote the URL, so it is left out.
             let options =
                 PgConnectOptions::from_str(url).map_err(|_| refuse("not a valid PostgreSQL URL"))?;
             return Ok(Target::Postgres(options));
@@ -170,7 +169,7 @@ impl Target {
         Err(refuse("expected a URL that starts with sqlite: or postgres:"))
     }
 
-    /// The database's name for messages, without any password.
+    /// The database's name in messages, without any password.
     pub(super) fn label(&self) -> String {
         match self {
             Target::Sqlite(path, _) => path.display().to_string(),

@@ -1,4 +1,4 @@
-//! A table as a connector knows it, and the statements for it. No I/O.
+//! The description of a table, and the statements for it. No I/O.
 
 use syncline_engine::{Item, ports::ConnectorError, value::Fields};
 
@@ -10,7 +10,6 @@ use super::{
 };
 use crate::stamp::unread;
 
-/// A table.
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) dialect: Dialect,
@@ -24,18 +23,17 @@ pub(super) struct Table {
     pub(super) modified: Option<usize>,
     pub(super) version: Option<usize>,
     pub(super) marker: Option<usize>,
-    /// The database gives a new row its key.
+    /// The database assigns the key of a new row.
     pub(super) key_assigned: bool,
-    /// The key may be null.
     pub(super) key_nullable: bool,
-    /// Which spellings of a key the database takes for the same.
+    /// Which spellings of a key the database treats as equal.
     pub(super) spelling: Spelling,
-    /// Columns of unique indexes, other than the key's.
+    /// Columns of unique indexes, except the key's.
     pub(super) unique: Vec<Vec<usize>>,
-    /// A constraint of SQLite's deletes the rows that are in the way of a write (`ON CONFLICT REPLACE`). A statement with
-    /// a conflict clause of its own overrides it, also in triggers, so that it is used only where it must be.
+    /// A constraint (SQLite) deletes rows that conflict with a write (`ON CONFLICT REPLACE`). A conflict clause in a
+    /// statement overrides it, also in triggers, so the clause is used only if needed.
     pub(super) replaces: bool,
-    /// The statement that gives the role the right to insert rows, if it lacks that.
+    /// The statement that grants the privilege to insert rows, if the role lacks it.
     pub(super) no_insert: Option<String>,
     /// Triggers and rules by name, for messages.
     pub(super) triggers: Vec<String>,
@@ -43,22 +41,21 @@ pub(super) struct Table {
     pub(super) sequence: Option<String>,
 }
 
-/// A row that was read.
 #[derive(Debug, Clone)]
 pub(super) struct Row {
-    /// All columns, as they came.
+    /// All columns, as read.
     pub(super) raw: Vec<Raw>,
     pub(super) item: Item,
 }
 
-/// Puts a statement's pieces together and numbers its arguments.
+/// Builds a statement and numbers its arguments.
 pub(super) struct Statement<'a> {
     table: &'a Table,
     pub(super) sql: String,
     pub(super) arguments: Vec<Raw>,
 }
 
-/// An identifier in quotes, which both databases write alike.
+/// A quoted identifier, in the syntax of both databases.
 pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
@@ -72,7 +69,7 @@ impl Table {
         &self.columns[self.key]
     }
 
-    /// What keeps a write from deleting other rows, see [`Table::replaces`].
+    /// The clause that keeps a write from deleting other rows, see [`Table::replaces`].
     pub(super) fn or_abort(&self) -> &'static str {
         if self.replaces { "OR ABORT " } else { "" }
     }
@@ -85,7 +82,7 @@ impl Table {
         Statement { table: self, sql, arguments: Vec::new() }
     }
 
-    /// A statement that begins so.
+    /// A statement that begins with `sql`.
     pub(super) fn statement(&self, sql: String) -> Statement<'_> {
         Statement { table: self, sql, arguments: Vec::new() }
     }
@@ -99,14 +96,14 @@ impl Table {
         }
     }
 
-    /// The key as it is returned from an insert.
+    /// The key as an insert returns it.
     pub(super) fn returning_key(&self) -> String {
         let key = quoted(&self.key().name);
         if self.dialect == Dialect::Postgres { format!("{key}::text") } else { key }
     }
 
-    /// What to compare an id with. Types whose text PostgreSQL could refuse to read are compared as text, since an id
-    /// that is no such value is simply not there.
+    /// The expression to compare with an id. Types whose text PostgreSQL could refuse to parse are compared as text: an
+    /// id that is no such value does not exist.
     pub(super) fn key_compared(&self) -> String {
         let key = quoted(&self.key().name);
         if self.dialect == Dialect::Postgres
@@ -118,7 +115,7 @@ impl Table {
         }
     }
 
-    /// An id as what the key column may hold; nothing if it cannot be there.
+    /// An id as the key column may store it; empty if it cannot exist there.
     pub(super) fn key_arguments(&self, id: &str) -> Vec<Raw> {
         let plain = self.plain_key(id);
         let whole = plain.parse::<i64>().ok().filter(|number| number.to_string() == plain);
@@ -127,7 +124,7 @@ impl Table {
             (Dialect::Postgres, Kind::Uuid) if !is_uuid(&plain) => Vec::new(),
             (Dialect::Postgres, Kind::Uuid) => vec![Raw::Text(plain)],
             (Dialect::Postgres, _) if id.contains('\0') => Vec::new(),
-            // A column without a type compares a number with text as different.
+            // A column without a type treats a number and its text as different.
             (Dialect::Sqlite, Kind::Any) => {
                 whole.map(Raw::Int).into_iter().chain([Raw::Text(id.to_owned())]).collect()
             }
@@ -136,7 +133,7 @@ impl Table {
         }
     }
 
-    /// The triggers and rules that may have had a hand in a write.
+    /// The triggers and rules that may have affected a write.
     pub(super) fn by_triggers(&self) -> String {
         match self.triggers.as_slice() {
             [] => String::new(),
@@ -144,7 +141,7 @@ impl Table {
         }
     }
 
-    /// A row that was read, as an item.
+    /// Converts a row to an item.
     pub(super) fn row(&self, raw: Vec<Raw>) -> Result<Row, ConnectorError> {
         let id = match &raw[self.key] {
             Raw::Int(number) => number.to_string(),
@@ -182,29 +179,29 @@ impl Table {
 }
 
 impl Statement<'_> {
-    /// More of the statement.
+    /// Appends to the statement.
     pub(super) fn push(&mut self, sql: &str) -> &mut Self {
         self.sql.push_str(sql);
         self
     }
 
-    /// An argument to be compared with a column or stored in it.
+    /// Adds an argument to compare with a column or to store in it.
     pub(super) fn argument(&mut self, position: usize, raw: Raw) -> &mut Self {
         let cast = self.table.columns[position].cast.clone();
         self.cast(&cast, raw)
     }
 
-    /// An argument to be compared with the key.
+    /// Adds an argument to compare with the key.
     pub(super) fn key_argument(&mut self, raw: Raw) -> &mut Self {
         match self.table.key().kind {
-            // Wider than the column may be, so that no id overflows it.
+            // Possibly wider than the column, so that no id overflows it.
             Kind::Int => self.cast("bigint", raw),
             Kind::Text | Kind::Uuid => self.argument(self.table.key, raw),
             _ => self.cast("text", raw),
         }
     }
 
-    /// An argument of a type.
+    /// Adds an argument cast to a type.
     pub(super) fn cast(&mut self, cast: &str, raw: Raw) -> &mut Self {
         self.arguments.push(raw);
         let number = self.arguments.len();

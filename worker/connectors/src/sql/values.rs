@@ -1,4 +1,4 @@
-//! What a write means for a table's columns. No I/O.
+//! Converts the fields of a write to a table's columns. No I/O.
 
 use chrono::{DateTime, Utc};
 use syncline_engine::{
@@ -15,7 +15,7 @@ use super::{
 };
 
 impl Table {
-    /// The id of the row that a write is about; none for a create whose id the database gives.
+    /// The id of a write's row; none for a create whose id the database assigns.
     pub(super) fn target(&self, write: &Write) -> Option<String> {
         match &write.op {
             WriteOp::Update { id, .. } | WriteOp::Delete { id } => Some(id.clone()),
@@ -26,8 +26,8 @@ impl Table {
         }
     }
 
-    /// Whether a new row can do with these fields. Triggers may fill in what is missing, so nothing is said where there are
-    /// any.
+    /// Ok if a new row can be created with just these fields. Triggers may fill in missing fields, so with triggers
+    /// nothing is refused.
     pub(super) fn creates(&self, fields: &[&str]) -> Result<(), String> {
         if let Some(grant) = &self.no_insert {
             return Err(format!("the role may not insert rows; as the owner, run: {grant}"));
@@ -51,7 +51,7 @@ impl Table {
         }
     }
 
-    /// The id that a create asks for.
+    /// The id that a create requests.
     pub(super) fn asked(&self, marker: &Marker, fields: &Fields) -> Option<String> {
         let field = || match fields.get(&self.key().name) {
             Some(value) if !value.is_blank() => Some(value.name()),
@@ -60,7 +60,7 @@ impl Table {
         marker.id.clone().or_else(field)
     }
 
-    /// Whether a row still is as a write expects it.
+    /// Ok if a row is still as a write expects it.
     pub(super) fn unchanged(&self, row: &Row, write: &Write) -> Result<(), ConnectorError> {
         let (label, id) = (&self.label, &row.item.id);
         let refuse = |what: String| {
@@ -81,7 +81,7 @@ impl Table {
         }
     }
 
-    /// Field values as columns take them.
+    /// The field values in the columns' forms.
     pub(super) fn values(
         &self,
         fields: &Fields,
@@ -97,7 +97,7 @@ impl Table {
                 return Err(self.refusal(what));
             };
             let column = &self.columns[position];
-            // A new row without a value here takes the column's default.
+            // A new row without a value here gets the column's default.
             if creating && value.is_blank() && (column.has_default || position == self.key) {
                 continue;
             }
@@ -107,14 +107,14 @@ impl Table {
         Ok(values)
     }
 
-    /// Records the time of the write, unless the write itself sets it, in the form of the time it replaces. What cannot
-    /// be read as a time stays.
+    /// Records the time of the write in the form of the time it replaces, unless the write sets it. Keeps content that
+    /// is no time.
     pub(super) fn touch(&self, values: &mut Vec<(usize, Raw)>, now: DateTime<Utc>, row: Option<&Row>) {
         if let Some(position) = self.modified.filter(|position| !has(values, *position)) {
             let column = &self.columns[position];
             if column.writable && row.is_none_or(|row| row.item.unread.is_none()) {
                 let own = row.and_then(|row| stamp_of(&row.raw[position]));
-                // The column's own form decides how fine it is.
+                // The column's own form determines the precision.
                 let precision = match column.kind {
                     Kind::DateTime(Some(precision)) => precision,
                     _ => Precision::Second,
@@ -135,8 +135,8 @@ impl Table {
 }
 
 impl Column {
-    /// A value in the form that this column holds, or why it cannot hold it. Where null is not allowed, nothing is the
-    /// empty text or array: both are read as nothing.
+    /// A value in the form of this column, or why the column cannot store it. If null is not allowed, a blank value
+    /// becomes the empty text or array: both are read as null.
     pub(super) fn stored(&self, value: &Value, dialect: Dialect) -> Result<Raw, String> {
         let (name, type_name) = (&self.name, &self.type_name);
         if !self.writable {
@@ -179,7 +179,7 @@ impl Column {
     }
 }
 
-/// Whether a column is among those that are written.
+/// True if a column is among the written ones.
 pub(super) fn has(values: &[(usize, Raw)], wanted: usize) -> bool {
     values.iter().any(|(position, _)| *position == wanted)
 }

@@ -1,11 +1,11 @@
 //! Carries out a batch of writes in one transaction.
 //!
-//! The rows concerned are read first and stay locked (SQLite: the transaction has the only right to write; PostgreSQL:
-//! `FOR UPDATE`), so comparing what is expected with what is there and writing are one step. Comparing here rather than
-//! in the `WHERE` of the update keeps the meaning of "same" that all connectors share, whatever the column's type.
+//! The affected rows are read first and stay locked (SQLite: the transaction has the write lock; PostgreSQL: `FOR
+//! UPDATE`), so comparing the expected values and writing are one step. Comparing here rather than in the `WHERE` of
+//! the update keeps the meaning of "same" that all connectors share, whatever the column's type.
 //!
-//! A row that is reported as refused leaves nothing behind: after a refusal the batch is undone and carried out again
-//! with a savepoint per row (`rows.rs`).
+//! A refused row leaves nothing behind: after a refusal the batch is undone and carried out again with a savepoint per
+//! row (`rows.rs`).
 
 use std::collections::HashMap;
 
@@ -24,7 +24,7 @@ use super::{
     values::has,
 };
 
-/// Writes all; one refused row leaves the others.
+/// Carries out all writes; a refused row does not affect the others.
 pub(super) async fn write(
     db: &Db,
     table: &Table,
@@ -40,8 +40,8 @@ pub(super) async fn write(
     }
 }
 
-/// Each write in a transaction of its own: a trigger ended the common one (SQLite's RAISE(ROLLBACK)), or a deferred
-/// constraint refused its commit, which does not tell the row.
+/// Each write in its own transaction: a trigger ended the common one (SQLite's RAISE(ROLLBACK)), or a deferred
+/// constraint refused its commit, which does not name the row.
 async fn each(
     db: &Db,
     table: &Table,
@@ -59,7 +59,7 @@ async fn each(
     Ok(results)
 }
 
-/// All writes in one transaction. `Fault::Row` means that the transaction is lost with all that was in it.
+/// All writes in one transaction. `Fault::Row` means that the transaction is rolled back entirely.
 async fn together(
     db: &Db,
     table: &Table,
@@ -102,7 +102,7 @@ impl Batch<'_> {
         }
     }
 
-    /// Carries out all writes without savepoints; the first row that the database refuses ends it.
+    /// Carries out all writes without savepoints; stops at the first row that the database refuses.
     async fn at_once(&mut self, writes: &[Write]) -> Result<Vec<WriteResult>, Fault> {
         self.load(writes).await?;
         let mut outcomes = Vec::with_capacity(writes.len());
@@ -117,8 +117,8 @@ impl Batch<'_> {
         self.results(outcomes).await
     }
 
-    /// Where a trigger takes a new row away, the database may give its number to the next one: two new rows with one id are
-    /// one row at most.
+    /// If a trigger removes a new row, the database may give its number to the next one: two new rows with one id are
+    /// at most one row.
     fn tell_apart(&self, writes: &[Write], outcomes: &[RowResult]) -> Result<(), Fault> {
         let mut new = HashMap::new();
         for (write, outcome) in writes.iter().zip(outcomes) {
@@ -210,7 +210,8 @@ impl Batch<'_> {
             Some(Raw::Int(number)) => Some(number.to_string()),
             Some(Raw::Text(text)) => Some(text.clone()),
             Some(Raw::Real(number)) => Some(number.to_string()),
-            // A trigger may have put the row where the table's own reads find it: a child table, a view's table.
+            // A trigger may have put the row elsewhere, where the table's own reads find it: a child table, a view's
+            // table.
             _ => match target {
                 Some(id) => {
                     self.load_ids(std::slice::from_ref(&id)).await?;
@@ -285,7 +286,7 @@ impl Batch<'_> {
         self.written = true;
         self.touched.insert(id.to_owned());
         if changed == 0 {
-            // The number of rows does not tell where a rule or an INSTEAD OF trigger carries the update out.
+            // The number of rows is not reliable if a rule or an INSTEAD OF trigger carries out the update.
             self.reload(id).await?;
         }
         let what = match changed {
@@ -316,9 +317,9 @@ impl Batch<'_> {
 
 /// Why one write was not carried out.
 pub(super) enum Failure {
-    /// Before anything was sent.
+    /// Refused before anything was sent.
     Refused(ConnectorError),
-    /// By the database.
+    /// Refused by the database.
     Fault(Fault),
 }
 

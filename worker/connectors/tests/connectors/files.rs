@@ -1,4 +1,4 @@
-//! What is particular to files: bytes, encodings, half-written states, and the rename.
+//! Behaviour of files only: bytes, encodings, half-written states, and the rename.
 
 use std::{
     fs,
@@ -201,7 +201,7 @@ async fn a_flaw_is_named_with_its_line(#[case] content: &str, #[case] expected: 
     assert!(error.message.contains(expected), "{error}");
     assert!(error.message.contains("rows.csv"), "{error}");
 
-    // Nor is such a file written to.
+    // Such a file is not written to either.
     csv.put("id,title\n");
     let connector = csv.open().await;
     csv.put(&bytes);
@@ -243,7 +243,7 @@ async fn a_broken_row_in_a_file_being_written_may_pass() {
     let connector = csv.open().await;
     let mut listing = connector.list(ReadMode::Full).await.unwrap();
     listing.next_page().await.unwrap();
-    // The file is emptied under the reader, which finds the end of it in the midst of a row.
+    // The file is truncated while it is read, so that it ends in the middle of a row.
     csv.put("id,title,other\n");
     let error = listing.next_page().await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Transient);
@@ -297,7 +297,7 @@ async fn a_lock_of_another_process_is_waited_for() {
     let waiting = tokio::spawn(async move { write_one(&*connector, delete("1")).await });
     tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     assert!(!waiting.is_finished());
-    // The other process replaces the file, as we do.
+    // The other process replaces the file by a rename, as we do.
     fs::write(csv.folder.path().join("new"), "id,title\n1,one\n2,two\n").unwrap();
     fs::rename(csv.folder.path().join("new"), csv.path()).unwrap();
     drop(held);
@@ -353,7 +353,7 @@ async fn columns_of_one_name_are_a_list() {
     let results = write(&*connector, &writes).await;
     let refused = results[2].as_ref().unwrap_err().to_string();
     assert!(refused.contains("the columns \"label\" cannot take"), "{refused}");
-    // So that the other fields of the row can go without it.
+    // So that the other fields of the row can be written without it.
     let why = connector.accepts("label", &list(&["a", "b", "c", "d"])).unwrap_err();
     assert!(refused.ends_with(&why), "{why}");
     assert_eq!(connector.accepts("label", &list(&["a", "b", "c"])), Ok(()));
@@ -410,7 +410,7 @@ async fn a_file_in_the_hands_of_its_writer_is_read_again() {
     let connector = csv.open().await;
     assert_eq!(ids(&*connector, ReadMode::Full).await, ["1", "2"]);
     writer.join().unwrap();
-    // Gone for a moment, as while an editor replaces it.
+    // Missing for a moment, as while an editor replaces it.
     let path = csv.path();
     fs::rename(&path, path.with_extension("new")).unwrap();
     let writer = std::thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! A sequence of writes to a file comes to the same as the sequence on a map.
+//! A sequence of writes to a file has the same result as the sequence on a map.
 
 use std::collections::BTreeMap;
 
@@ -79,7 +79,7 @@ proptest! {
                     .collect();
                 assert_eq!(found, model);
                 assert!(listing.complete);
-                // The index, too, is as if the file had been read anew.
+                // The index must also match a fresh read of the file.
                 for item in connector.fetch(&ids(&*connector, ReadMode::Full).await).await.unwrap() {
                     assert!(item.id == "kept" || model.contains_key(&item.id));
                 }

@@ -80,7 +80,7 @@ impl Place {
         }
     }
 
-    /// Adds a row behind the connector's back.
+    /// Adds a row without the connector.
     pub(crate) async fn insert(&self, id: &str, title: &str) {
         if self.on == On::Csv {
             let text = std::fs::read_to_string(self.file()).unwrap();
@@ -91,7 +91,7 @@ impl Place {
         }
     }
 
-    /// Edits a row behind the connector's back.
+    /// Edits a row without the connector.
     pub(crate) async fn retitle(&self, id: &str, from: &str, to: &str) {
         if self.on == On::Csv {
             let text = std::fs::read_to_string(self.file()).unwrap();
@@ -119,7 +119,7 @@ impl Place {
     }
 }
 
-/// Opens whatever a scope names.
+/// Opens the place of a scope.
 pub(crate) async fn open(scope: &Json) -> Result<Box<dyn Connector>, ConnectorError> {
     let platform = platform(if scope.get("path").is_some() { "csv" } else { "sql" }).unwrap();
     assert_eq!(platform.check(scope, "scope"), []);
@@ -166,7 +166,7 @@ pub(crate) async fn write_one(connector: &dyn Connector, one: Write) -> WriteRes
     write(connector, &[one]).await.remove(0)
 }
 
-/// All items, how many pages they came in, and how the listing ended.
+/// All items, the number of pages, and how the listing ended.
 pub(crate) async fn list(
     connector: &dyn Connector,
     mode: ReadMode,

@@ -54,7 +54,7 @@ async fn a_numbered_key_needs_a_marker_to_be_found_again(#[case] on: On, #[case]
     assert_eq!(write_one(&*marked, one()).await.unwrap().id, "2");
     let probed = marked.probe(&[marker("sl-two"), marker("sl-three")]).await.unwrap();
     assert_eq!(probed.map_ids(), [Some("3".to_owned()), None]);
-    // The marker is nobody's field.
+    // The marker is not a field.
     assert!(!probed[0].as_ref().unwrap().fields.contains_key("mark"));
     assert!(marked.fields().await.unwrap().iter().all(|field| field.name != "mark"));
     let refused = write_one(&*marked, update("2", fields([("mark", text("x"))]), Fields::new())).await;
@@ -88,7 +88,7 @@ async fn a_mapped_integer_key_is_native(#[values(On::Sqlite, On::Postgres)] on: 
     assert!(taken.message.contains("already has a row with the id \"41\""), "{taken}");
     assert_eq!(results[2].as_ref().unwrap_err().kind, ErrorKind::Permanent);
     assert_eq!(connector.probe(&[asked("41")]).await.unwrap().map_ids(), [Some("41".to_owned())]);
-    // Ids that are no such number are not there, rather than an error.
+    // Ids that are no such number are missing, which is not an error.
     assert!(
         connector
             .fetch(&["041", "4.1e1", "99999999999999999999", "x"].map(str::to_owned))

@@ -1,4 +1,4 @@
-//! One row's refusal: it is named, leaves nothing behind, and keeps no other row out.
+//! A refused row is named, leaves nothing behind, and does not affect other rows.
 
 use rstest::rstest;
 use syncline_connectors::{OpenOptions, platform};

@@ -33,7 +33,7 @@ async fn an_incremental_read_finds_what_changed(#[values(On::Sqlite, On::Postgre
     assert_eq!((items.len(), end.complete), (1200, true));
     let first = end.cursor.unwrap();
 
-    // Within the overlap everything of that second is read again, each row once.
+    // Everything within the overlap is read again, each row once.
     let (items, end) = list(&*connector, ReadMode::Since(first.clone())).await;
     let mut found: Vec<String> = items.into_iter().map(|item| item.id).collect();
     found.sort();
@@ -48,7 +48,7 @@ async fn an_incremental_read_finds_what_changed(#[values(On::Sqlite, On::Postgre
     assert_ne!(first, second);
     assert_eq!(ids(&*connector, ReadMode::Since(second.clone())).await, ["r3", "r7", "r9"]);
 
-    // A row that appears a second late is found by the overlap; the high water does not go back.
+    // The overlap finds a row that appears a second late; the high water does not go back.
     place.execute("INSERT INTO tasks VALUES ('late', 't', 1, '2025-01-01 10:00:04')").await;
     assert_eq!(ids(&*connector, ReadMode::Since(second.clone())).await, ["r3", "late", "r7", "r9"]);
     place.execute("DELETE FROM tasks WHERE id IN ('r7', 'r9', 'late')").await;
@@ -89,7 +89,7 @@ async fn sqlite_times_keep_their_form(
     let (items, end) = list(&*connector, ReadMode::Full).await;
     let minute = items[1].modified.unwrap().at - items[0].modified.unwrap().at;
     assert_eq!(minute.num_seconds(), 60, "{items:?}");
-    // Where forms are mixed, the first high water may lie too early, never too late.
+    // With mixed forms, the first high water may be too early, never too late.
     let next = cursor(&*connector, ReadMode::Since(end.cursor.unwrap())).await;
     assert_eq!(ids(&*connector, ReadMode::Since(next)).await, ["2"]);
     let item =
@@ -138,7 +138,7 @@ async fn a_time_in_the_future_does_not_end_reading(#[values(On::Sqlite, On::Post
     assert_eq!(ids(&*connector, ReadMode::Since(first)).await, ["new", "far"]);
 }
 
-/// It is told with the row, and a write of other columns leaves it alone; the other rows keep their form.
+/// The row reports it, and a write of other columns leaves it alone; the other rows keep their form.
 #[rstest]
 #[tokio::test]
 async fn a_modified_time_that_cannot_be_read_is_told_and_stays(#[values(On::Csv, On::Sqlite)] on: On) {

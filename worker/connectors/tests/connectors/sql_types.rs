@@ -1,4 +1,4 @@
-//! Types of columns, and values on their way through them.
+//! Types of columns, and their values in both directions.
 
 use std::time::Duration;
 
@@ -90,7 +90,7 @@ async fn postgres_values_have_the_type_of_their_column() {
     let item = write_one(&*connector, create(asked, fields(values.clone()))).await.unwrap();
     let mut expected = fields(values);
     expected.insert("id".to_owned(), text(id));
-    // char(3) pads, and says so.
+    // char(3) pads, and the item shows it.
     assert_eq!(item.fields["c"].to_json().as_str().unwrap().trim_end(), "xy");
     expected.insert("c".to_owned(), item.fields["c"].clone());
     assert_eq!(item.fields, expected);
@@ -113,7 +113,7 @@ fn cell(value: &Value) -> String {
     }
 }
 
-/// What a column holds after a write; none where the write is refused by name.
+/// The content of a column after a write; none if the write is refused by name.
 #[rstest]
 #[case::numeric(On::Postgres, "numeric", "12345678901234567.89", Some("12345678901234567.89"))]
 #[case::written(On::Postgres, "numeric", "1.50", Some("1.50"))]
@@ -189,7 +189,7 @@ async fn a_number_arrives_digit_for_digit_or_is_refused_by_name(
     let connector = open(&place.table("t")).await.unwrap();
     let typed = if written.starts_with(['[', '{']) { FieldType::Json } else { FieldType::Number };
     let mut values = vec![text(written)];
-    // "007" is a number only by its type.
+    // Only the type makes "007" a number.
     if !["", "STRING"].contains(&type_name) {
         values.push(read_as(&text(written), typed).unwrap());
     }
@@ -315,7 +315,7 @@ async fn many_rows_are_quick(#[values(On::Sqlite, On::Postgres)] on: On) {
             .collect();
         assert!(write(&*connector, &writes).await.iter().all(Result::is_ok));
     }
-    // Far above what it takes, even unoptimised: this finds only what is quadratic.
+    // Far more than it takes, even unoptimised: only quadratic time fails this.
     assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
     assert_eq!(ids(&*connector, ReadMode::Full).await.len(), 10_000);
 }

@@ -1,4 +1,4 @@
-//! Values of one field type read as, and turned into, another.
+//! Parses values as a field type and converts them to another.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
@@ -8,13 +8,13 @@ use crate::{
     value::{Instant, Precision, parse_date},
 };
 
-/// A value that cannot be had in the wanted type.
+/// A value that cannot be converted to the wanted type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{value} is not {wanted}")]
 pub struct Mismatch {
-    /// The value, as shown to people; long ones are cut.
+    /// The value as shown to people; long ones are cut.
     pub value: String,
-    /// What was wanted: `a number`.
+    /// The wanted type as a phrase: `a number`.
     pub wanted: &'static str,
 }
 
@@ -33,8 +33,8 @@ fn wanted(field_type: FieldType) -> &'static str {
     }
 }
 
-/// Reads a value as a type: what a platform hands over as text becomes the number, date or list that it states.
-/// Nothing stays nothing in every type.
+/// Parses a value as a type: text from a platform becomes the number, date or list that it states. Blank values become
+/// null in every type.
 pub fn read_as(value: &Value, field_type: FieldType) -> Result<Value, Mismatch> {
     if value.is_blank() {
         return Ok(Value::Null);
@@ -73,7 +73,7 @@ fn to_text(value: &Value) -> Option<Value> {
     }
 }
 
-/// Comma-separated where reading it back gives the same list, JSON otherwise.
+/// Comma-separated if parsing that gives the same list, else JSON.
 fn list_to_text(values: &[Value]) -> String {
     let plain = |value: &Value| match value {
         Value::Text(text) => {
@@ -130,7 +130,7 @@ fn to_datetime(value: &Value) -> Option<Value> {
     let instant = match value {
         Value::DateTime(instant) => *instant,
         Value::Date(date) => midnight(*date),
-        // Seconds up to the year 5138, milliseconds beyond: what platforms send as epochs.
+        // Epochs as platforms send them: seconds up to the year 5138, milliseconds beyond.
         Value::Int(number) if number.abs() < 100_000_000_000 => {
             Instant::new(DateTime::<Utc>::from_timestamp(*number, 0)?, Precision::Second)
         }
@@ -172,13 +172,13 @@ fn to_object(value: &Value) -> Option<Value> {
     }
 }
 
-/// Text is read as the JSON that it states.
+/// Parses text as JSON; text that is not JSON stays text.
 fn to_json(value: &Value) -> Value {
     let parsed = if let Value::Text(text) = value { Value::parse_json_cell(text) } else { None };
     parsed.unwrap_or_else(|| value.clone())
 }
 
-/// A value as JSON can hold it: dates become text, at any depth, so that it is the same when it comes back from a database.
+/// A value as JSON stores it: dates become text, at any depth, so that a database returns it unchanged.
 fn plain(value: Value) -> Value {
     match value {
         Value::Date(_) | Value::DateTime(_) => to_text(&value).unwrap_or(Value::Null),

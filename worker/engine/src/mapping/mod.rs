@@ -1,4 +1,4 @@
-//! Which field of one side is which field of the other, and how a value crosses.
+//! Which field of one side maps to which field of the other, and how values are converted.
 
 mod convert;
 mod values;
@@ -27,60 +27,58 @@ pub struct Mapping {
 /// One mapped field.
 #[derive(Debug, Clone)]
 pub struct Rule {
-    /// Its name on each side.
+    /// The field's name on each side.
     pub field: Pair<String>,
-    /// How it is read on each side.
+    /// The type as which each side's values are parsed.
     pub field_type: Pair<FieldType>,
-    /// Which way it goes.
+    /// The direction in which changes flow.
     pub flow: Direction,
     /// An item without a value here is not written.
     pub required: bool,
-    /// How conflicts in it are settled.
+    /// How conflicts in this field are resolved.
     pub strategy: Strategy,
     default_value: Option<Value>,
     values: Option<ValueMap>,
 }
 
-/// Why a value cannot cross; the field stays untouched on the other side.
+/// Why a value cannot be carried over; the field of the other side stays untouched.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unmappable {
-    /// Not of the type it is mapped as.
+    /// The value is not of the mapped type.
     #[error("field {field}: {mismatch}")]
     Type {
-        /// The field on the side it comes from.
+        /// The field's name on the side that the value comes from.
         field: String,
-        /// What does not fit.
         mismatch: Mismatch,
     },
-    /// Not in the value map.
+    /// The value map has no entry for the value.
     #[error("field {field}: no mapping for value {value}; add it to {map} of this field")]
     Value {
-        /// The field on the side it comes from.
+        /// The field's name on the side that the value comes from.
         field: String,
-        /// The value.
         value: String,
         /// `values` or `back`.
         map: &'static str,
     },
-    /// The other side has no place for it.
+    /// The other side cannot store the value.
     #[error("field {field}: {why}")]
     Refused {
-        /// The side it goes to.
+        /// The side that the value goes to.
         side: Side,
-        /// The field on that side.
+        /// The field's name on that side.
         field: String,
-        /// What that side said.
+        /// The reason given by that side.
         why: String,
     },
-    /// Required, and there is none.
+    /// The field is required and has no value.
     #[error("field {field} is required and empty; give it a value, or a default_value in the mapping")]
     Required {
-        /// The field on the side it comes from.
+        /// The field's name on the side that the value comes from.
         field: String,
     },
 }
 
-/// Why a document's mapping cannot be used by this version.
+/// Why this version cannot use a document's mapping.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct MappingError(pub String);
@@ -93,12 +91,12 @@ impl Mapping {
         Ok(Mapping { rules, revision })
     }
 
-    /// The mapped fields of an item, typed. A value that is not of its field's type stays as it came.
+    /// The mapped fields of an item, typed. A value that is not of its field's type stays as read.
     pub fn typed(&self, side: Side, item: &Item) -> Fields {
         self.typed_fields(side, &item.fields)
     }
 
-    /// The mapped ones of `fields`, typed.
+    /// The mapped fields among `fields`, typed.
     pub fn typed_fields(&self, side: Side, fields: &Fields) -> Fields {
         let read = |rule: &Rule| {
             let name = rule.field.get(side);
@@ -108,8 +106,8 @@ impl Mapping {
         self.rules.iter().map(read).collect()
     }
 
-    /// Types a link as it came from the database, where dates are text: bases and the values of open conflicts. Fields
-    /// that are not there stay absent, for a field without a base was never synced.
+    /// Types a link read from the database, where dates are text: bases and the values of open conflicts. Absent fields
+    /// stay absent, because a field without a base was never synced.
     pub fn retype(&self, mut link: Link) -> Link {
         for side in Side::BOTH {
             let raw = std::mem::take(link.base.get_mut(side));
@@ -131,12 +129,10 @@ impl Mapping {
         link
     }
 
-    /// The hash of an item's mapped content.
     pub fn hash(&self, side: Side, item: &Item) -> Hash {
         content_hash(&self.typed(side, item))
     }
 
-    /// The rule whose field on `side` has this name.
     pub fn rule_of(&self, side: Side, field: &str) -> Option<&Rule> {
         self.rules.iter().find(|rule| rule.field.get(side) == field)
     }
@@ -165,7 +161,7 @@ impl Rule {
         })
     }
 
-    /// What the typed value of side `from` is on the other side.
+    /// Converts the typed value of side `from` to the other side's terms.
     pub fn carry(&self, from: Side, value: &Value) -> Result<Value, Unmappable> {
         let to = from.other();
         let to_type = *self.field_type.get(to);
@@ -191,7 +187,7 @@ impl Rule {
         read_as(&carried, to_type).map_err(type_error)
     }
 
-    /// The default in a side's terms: the document states it in the target's, where values are mapped.
+    /// The default in a side's terms: with a value map, the document states it in the target's.
     fn default_on(&self, side: Side, default: &Value) -> Value {
         let mapped = match (&self.values, side) {
             (Some(map), Side::Source) => map.carry(Side::Target, default),
@@ -200,8 +196,8 @@ impl Rule {
         mapped.unwrap_or_else(|| default.clone())
     }
 
-    /// Whether the two sides already say the same, as far as the mapping can tell: a lossy map leaves the value that the
-    /// other side has ("In Progress" stays where "open" comes back).
+    /// True if the two sides already agree, as far as the mapping can tell: a lossy map keeps the value that the other
+    /// side has ("In Progress" stays where "open" comes back).
     pub fn agrees(&self, source: &Value, target: &Value) -> bool {
         if source.is_blank() && target.is_blank() {
             return true;

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use crate::{Side, Value};
 
-/// A map from source values to target values and back.
 #[derive(Debug, Clone)]
 pub(super) struct ValueMap {
     to_target: BTreeMap<String, Value>,
@@ -12,7 +11,7 @@ pub(super) struct ValueMap {
 }
 
 impl ValueMap {
-    /// None without entries. Without `back`, `values` is turned round where that is unambiguous.
+    /// None without entries. Without `back`, `values` is inverted where that is unambiguous.
     pub(super) fn compile(
         values: &BTreeMap<String, serde_json::Value>,
         back: &BTreeMap<String, serde_json::Value>,
@@ -28,14 +27,14 @@ impl ValueMap {
         Some(ValueMap { to_target, to_source })
     }
 
-    /// The counterpart of a value, if it is named.
+    /// The counterpart of a value, if the map has an entry for it.
     pub(super) fn carry(&self, from: Side, value: &Value) -> Option<Value> {
         let map = if from == Side::Source { &self.to_target } else { &self.to_source };
         map.get(&value.name()).cloned()
     }
 }
 
-/// Entries whose value no other entry shares, reversed.
+/// The inverse of the map, without values that several entries share.
 fn turn_round(map: &BTreeMap<String, Value>) -> BTreeMap<String, Value> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for value in map.values() {

@@ -12,14 +12,14 @@ use crate::{
     value::{Fields, Instant, Precision, fields_to_json},
 };
 
-/// The item on side `gone` is missing, its counterpart is there.
+/// Plans a pair whose item on side `gone` is missing and whose counterpart is present.
 pub(super) fn plan(context: &Context<'_>, facts: Facts, gone: Side) -> ItemPlan {
     let new = |facts, action| ItemPlan::new(facts, context.mapping, action);
     if facts.link.as_ref().is_some_and(|link| has_ended(link, &facts.seen)) {
         return new(facts, Action::Leave);
     }
     if facts.link.as_ref().is_some_and(|link| link.state == LinkState::Tombstone) {
-        // The deleted item is back, and by now its counterpart has gone: it is like a new one.
+        // The deleted item is back and its counterpart has gone since: treat it as a new item.
         return fields::create(context, facts, gone);
     }
     if facts.link.as_ref().is_some_and(fields::may_exist) {
@@ -57,7 +57,7 @@ pub(super) fn plan(context: &Context<'_>, facts: Facts, gone: Side) -> ItemPlan 
     plan
 }
 
-/// Neither item is there any more.
+/// Plans a pair whose items are both missing.
 pub(super) fn both_gone(context: &Context<'_>, facts: Facts, gone: Side) -> ItemPlan {
     let confirmed = context.confirm_deletes || facts.link.as_ref().is_some_and(|link| link.missing.is_some());
     let action = match &facts.link {
@@ -68,7 +68,7 @@ pub(super) fn both_gone(context: &Context<'_>, facts: Facts, gone: Side) -> Item
     ItemPlan::new(facts, context.mapping, action)
 }
 
-/// Why an item of this side is not taken away: to close or archive it is not to delete it, and not every place deletes.
+/// Why an item of this side is not removed: closing or archiving is not deleting, and not every place can delete.
 fn cannot_delete(context: &Context<'_>, side: Side) -> Option<String> {
     let policy = context.spec.delete_policy;
     let can = policy == DeletePolicy::Delete
@@ -79,7 +79,7 @@ fn cannot_delete(context: &Context<'_>, side: Side) -> Option<String> {
     })
 }
 
-/// Absent from an earlier complete listing too, or the operator vouches for it.
+/// True if an earlier complete listing lacked the item too, or the operator confirmed its absence.
 fn is_confirmed(context: &Context<'_>, facts: &Facts, gone: Side) -> bool {
     let earlier = facts.link.as_ref().and_then(|link| link.missing);
     context.confirm_deletes || earlier.is_some_and(|(side, _)| side == gone)
@@ -87,14 +87,14 @@ fn is_confirmed(context: &Context<'_>, facts: &Facts, gone: Side) -> bool {
 
 fn was_edited(context: &Context<'_>, plan: &ItemPlan, side: Side) -> bool {
     let Some(link) = &plan.facts.link else { return false };
-    // What a person has been asked about was never in step.
+    // A field with an open conflict never agreed.
     if link.conflicts.iter().any(|open| open.field.is_some()) {
         return true;
     }
     let (base, now) = (link.base.get(side), plan.now.get(side));
     context.mapping.rules.iter().any(|rule| {
         let field = rule.field.get(side);
-        // A field without a base was never in step, so it cannot have been edited since.
+        // A field without a base never agreed, so it cannot have been edited since.
         rule.flow.writes(side.other())
             && base.get(field).is_some_and(|base| !base.same(fields::value_of(now, field)))
     })
@@ -109,13 +109,13 @@ fn resolve_edit_against_delete(context: &Context<'_>, plan: &ItemPlan, gone: Sid
         return Some(Resolution { winner, reason: format!("{winner} chosen by a person") });
     }
     if context.after_restore {
-        // What looks like an edit may be older than the delete, and what looks untouched newer.
+        // An apparent edit may be older than the delete, and an apparently untouched value newer.
         return None;
     }
     resolve(context.spec.conflict_strategy, modified(plan, gone), context.now)
 }
 
-/// When the item was deleted (seen to be gone) and when its counterpart was edited.
+/// When the item was first seen to be missing and when its counterpart was edited.
 fn modified(plan: &ItemPlan, gone: Side) -> Pair<Option<Instant>> {
     let mut modified = Pair::new(None, None);
     let missing = plan.facts.link.as_ref().and_then(|link| link.missing);
@@ -139,7 +139,7 @@ fn describe(plan: &ItemPlan, gone: Side, resolution: Option<Resolution>) -> Conf
     }
 }
 
-/// All mapped fields of a side as one value, in the form the database gives back.
+/// All mapped fields of a side as one value, as the database returns it.
 fn whole(plan: &ItemPlan, side: Side) -> Value {
     Value::from_json(&fields_to_json(plan.now.get(side)))
 }

@@ -1,4 +1,4 @@
-//! Plans for items that are there: merge a pair, create a counterpart.
+//! Plans for items that are present: merge a pair, create a counterpart.
 
 use super::{Action, Context, Facts, FieldWrite, ItemPlan, Op, has_ended};
 use crate::{
@@ -12,7 +12,6 @@ use crate::{
     value::Fields,
 };
 
-/// Both items are there.
 pub(super) fn merge(context: &Context<'_>, facts: Facts) -> ItemPlan {
     if facts.link.as_ref().is_some_and(|link| has_ended(link, &facts.seen)) {
         return ItemPlan::new(facts, context.mapping, Action::Leave);
@@ -41,7 +40,7 @@ pub(super) fn merge(context: &Context<'_>, facts: Facts) -> ItemPlan {
         let state = FieldState { now, base, modified, unread, modified_before, open, outdated };
         let mut merged = merge_field(rule, &state, context.now);
         let decision = match merged.decision {
-            // The key is what the item is; it is compared, never written.
+            // The key identifies the item: it is compared, never written.
             Decision::Write { side, value, .. } if is_key(context, rule, side) => {
                 if base.is_some() {
                     Decision::Blocked(key_stays(rule, side, &value))
@@ -52,8 +51,8 @@ pub(super) fn merge(context: &Context<'_>, facts: Facts) -> ItemPlan {
             Decision::Write { side, value, rule: why } => match accepted(context, rule, side, &value) {
                 Ok(()) => Decision::Write { side, value, rule: why },
                 Err(problem) => {
-                    // What the strategy decided cannot be done, and a later run must not decide otherwise by itself. A
-                    // person's choice stands and is tried again.
+                    // The strategy's decision cannot be carried out, and a later run must not decide differently by
+                    // itself. A person's choice remains and is tried again.
                     if let Some(conflict) = merged.conflict.as_mut().filter(|_| chosen(&state).is_none()) {
                         (conflict.kind, conflict.resolution) = (ConflictKind::TypeMismatch, None);
                     }
@@ -76,7 +75,7 @@ pub(super) fn merge(context: &Context<'_>, facts: Facts) -> ItemPlan {
     plan
 }
 
-/// Tells of a time that cannot be read where it matters: it would have decided a conflict, or be renewed by a write.
+/// Reports a time that cannot be parsed if it matters: it would have decided a conflict, or a write renews it.
 fn tell_unread(plan: &mut ItemPlan) {
     let asks = plan.decisions.contains(&Decision::Ask);
     for side in Side::BOTH {
@@ -99,7 +98,7 @@ fn update(context: &Context<'_>, plan: &ItemPlan, side: Side) -> Option<Op> {
             && *to == side
         {
             let field = rule.field.get(side);
-            // As it was read, not as it was typed: the platform compares its own form.
+            // As read, not as typed: the platform compares its own form.
             expected.insert(field.clone(), value_of(&item.fields, field).clone());
             fields.push(FieldWrite {
                 field: field.clone(),
@@ -120,20 +119,20 @@ fn update(context: &Context<'_>, plan: &ItemPlan, side: Side) -> Option<Op> {
     })
 }
 
-/// One item is there and its counterpart never was.
+/// Plans an item that never had a counterpart.
 pub(super) fn create(context: &Context<'_>, facts: Facts, on: Side) -> ItemPlan {
     let ended = facts.link.as_ref().is_some_and(|link| has_ended(link, &facts.seen));
     if ended || !context.spec.creates_on(on) || facts.link.as_ref().is_some_and(may_exist) {
         return ItemPlan::new(facts, context.mapping, Action::Leave);
     }
-    // A person found the item there: it stays as it is, and a second one is never made.
+    // A person found the item on this side: it stays as it is, and a second one is never created.
     if facts
         .link
         .as_ref()
         .is_some_and(|link| ambiguous_create(link).is_some_and(|open| open.chosen == Some(on)))
     {
-        // Which of the unpaired items there it is, a run after a restore may still find out; until then that item must
-        // not be carried back as if it were somebody's own.
+        // A run after a restore may still find out which of the unpaired items there it is; until then that item must
+        // not be created on the other side as if it were new.
         let waits = context.after_restore && context.spec.creates_on(on.other());
         let action = if waits { Action::Leave } else { Action::End(on) };
         return ItemPlan::new(facts, context.mapping, action);
@@ -143,7 +142,7 @@ pub(super) fn create(context: &Context<'_>, facts: Facts, on: Side) -> ItemPlan 
     plan
 }
 
-/// A create was sent, and nobody has said yet that it came to nothing.
+/// True if a create was sent and nothing has shown yet that it failed.
 pub(super) fn may_exist(link: &Link) -> bool {
     ambiguous_create(link).is_some_and(|open| open.chosen.is_none())
 }
@@ -176,7 +175,7 @@ pub(super) fn add_create(context: &Context<'_>, plan: &mut ItemPlan, on: Side, w
         let decision = match accepted {
             Ok(value) => Decision::Write { side: on, value, rule: why.to_owned() },
             Err(problem) => {
-                // Without such a field the item would be refused, or be given an id that is not its own.
+                // Without such a field the platform would refuse the item, or give it a wrong id.
                 required_missing |= matches!(problem, Unmappable::Required { .. })
                     || matches!(problem, Unmappable::Refused { .. }) && (needed || is_key(context, rule, on));
                 plan.problems.push(problem.to_string());
@@ -220,12 +219,12 @@ pub(super) fn add_create(context: &Context<'_>, plan: &mut ItemPlan, on: Side, w
     }
 }
 
-/// A person was asked, and found no counterpart on this side.
+/// True if a person was asked and found no counterpart on this side.
 fn is_known_to_lack(link: Option<&Link>, on: Side) -> bool {
     link.and_then(ambiguous_create).is_some_and(|open| open.chosen == Some(on.other()))
 }
 
-/// The counterpart may be there already: what would be created, for a person to look for.
+/// The conflict for a counterpart that may already exist; its values show a person what to look for.
 fn may_be_there(plan: &ItemPlan, on: Side, fields: Vec<FieldWrite>) -> Conflict {
     let mut values = Pair::new(Value::Null, Value::Null);
     *values.get_mut(on) = Value::Object(fields.into_iter().map(|write| (write.field, write.after)).collect());
@@ -242,7 +241,7 @@ fn may_be_there(plan: &ItemPlan, on: Side, fields: Vec<FieldWrite>) -> Conflict 
     }
 }
 
-/// What the counterpart of an item is created under and found again by: its marker and, where the key is mapped, the key.
+/// The marker and, if the key is mapped, the key under which an item's counterpart is created and found again.
 pub(crate) fn create_marker(context: &Context<'_>, from: Side, item: &Item, now: &Fields) -> Marker {
     let on = from.other();
     let mut marker = marker_of(context.spec, from, item);
@@ -270,14 +269,14 @@ fn key_stays(rule: &Rule, side: Side, value: &Value) -> Unmappable {
     Unmappable::Refused { side, field: rule.field.get(side).clone(), why }
 }
 
-/// Whether the place takes the value for this field.
+/// Ok if the place accepts the value for this field.
 fn accepted(context: &Context<'_>, rule: &Rule, side: Side, value: &Value) -> Result<(), Unmappable> {
     let field = rule.field.get(side);
     let refused = |why| Unmappable::Refused { side, field: field.clone(), why };
     context.places.get(side).accepts(field, value).map_err(refused)
 }
 
-/// Whether a key is the same on both sides, in whatever spelling. Both sides keep their own.
+/// True if both sides spell the same key. Both sides keep their own spelling.
 fn same_key(context: &Context<'_>, rule: &Rule, now: Pair<&Value>) -> bool {
     let Ok(source) = rule.carry(Side::Source, now.source) else { return false };
     if source.is_blank() || now.target.is_blank() {
@@ -287,7 +286,7 @@ fn same_key(context: &Context<'_>, rule: &Rule, now: Pair<&Value>) -> bool {
     key(&source).is_some_and(|source| Some(source) == key(now.target))
 }
 
-/// A key's value, in the target's terms, in the form that its places take for the same; none if the field is no key.
+/// A key's value in the target's terms, in the canonical form of its places; none if the field is no key.
 pub(crate) fn canonical_key(places: Pair<&dyn Connector>, rule: &Rule, value: &Value) -> Option<String> {
     let mut canonical = None;
     for side in [Side::Target, Side::Source] {

@@ -1,4 +1,4 @@
-//! What the engine asks of the outside: platforms, the store of links, the clock, and leave to go on.
+//! What the engine needs from outside: platforms, the store of links, the clock, and leave to continue.
 
 #![warn(missing_docs)]
 
@@ -18,54 +18,54 @@ pub use store::{
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-/// Tells the time.
+/// A clock; tests replace it.
 pub trait Clock: Send + Sync {
-    /// The present instant.
+    /// The present time.
     fn now(&self) -> DateTime<Utc>;
 }
 
-/// Leave to go on: a worker that has lost its lease, or was asked to stop, must write nothing more.
+/// Leave to continue: a worker that lost its lease, or whose run was cancelled, must not write any more.
 pub trait Leave: Send + Sync {
-    /// Whether writing is still allowed; asked just before every write.
+    /// Ok while writing is allowed; checked just before every write.
     fn check(&self) -> Result<(), Stopped>;
 
-    /// Until when writing is certainly allowed, unless the lease is renewed: the deadline of intents.
+    /// The time until which writing is certainly allowed, unless the lease is renewed: the deadline of intents.
     fn deadline(&self) -> DateTime<Utc>;
 }
 
-/// Why a run must stop where it is.
+/// Why a run must stop immediately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Stopped {
-    /// Another worker may have taken the run over.
+    /// Another worker may have taken over the run.
     #[error("the lease of this run has expired; another worker takes it over")]
     LeaseLost,
-    /// Somebody cancelled the run.
+    /// A cancellation was requested for this run.
     #[error("the run was cancelled")]
     Cancelled,
 }
 
-/// Watches a run.
+/// Receives the progress of a run.
 #[async_trait]
 pub trait Observer: Send + Sync {
-    /// The run has come past a step whose order matters for crashes. Tests stop the process here.
+    /// The run has passed a step whose order matters for crashes. Tests stop the process here.
     async fn reached(&self, _step: Step) {}
 
-    /// So many items of so many are dealt with.
+    /// `done` of `total` items are processed.
     fn progress(&self, _done: u64, _total: u64) {}
 }
 
 /// The steps of a run between which a crash must do no harm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Step {
-    /// What is to be written is on record.
+    /// The intents of the writes are committed.
     IntentCommitted,
-    /// The platform has it.
+    /// The write calls have ended, with or without a reply.
     RemoteWritten,
     /// The change rows are confirmed, in a transaction not yet committed.
     Confirmed,
     /// Bases are advanced and committed.
     BaseAdvanced,
-    /// Cursors are saved.
+    /// The cursors are saved.
     CursorSaved,
 }
 
@@ -82,7 +82,7 @@ impl Step {
     }
 }
 
-/// An observer that looks away.
+/// An observer that ignores everything.
 pub struct Unobserved;
 
 impl Observer for Unobserved {}

@@ -19,37 +19,36 @@ use crate::{
     value::{Fields, fields_to_json},
 };
 
-/// What happens to an item that somebody edited between our read and our write.
+/// How to handle an item that was edited between our read and our write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stale {
-    /// It is read and decided again.
+    /// Read and decide it again.
     Again,
-    /// It failed, and a later run tries again.
+    /// Record it as failed; a later run tries again.
     Fails,
-    /// The same, of an item that this run tried before.
+    /// As `Fails`, for an item that this run has tried before.
     Retried,
 }
 
-/// What a batch leaves to be dealt with later in the run.
+/// What a batch leaves for later in the run.
 #[derive(Debug, Default)]
 pub(super) struct Left {
-    /// Links to be read and decided again.
+    /// Links to read and decide again.
     pub(super) again: Vec<Work>,
     /// Items that a place refused.
     pub(super) refused: Vec<Refused>,
 }
 
-/// What became of a batch.
+/// The result of applying a batch.
 #[derive(Debug)]
 pub(super) enum Applied {
-    /// It is carried out.
+    /// The batch is carried out.
     Done(Left),
-    /// Another run has written one of its links since it was read. Nothing was sent and nothing recorded.
+    /// Another run wrote one of its links since they were read. Nothing was sent or recorded.
     Outdated,
 }
 
 impl Run<'_> {
-    /// Carries out a batch.
     pub(super) async fn apply(
         &self,
         plans: Vec<ItemPlan>,
@@ -110,7 +109,7 @@ impl Run<'_> {
         failed.map_or(Ok(Applied::Done(left)), Err)
     }
 
-    /// Puts on record what is about to be written. Answers the links by position.
+    /// Records the intents of the writes. Returns the links, keyed by position.
     async fn intend(
         &self,
         plans: &[ItemPlan],
@@ -164,7 +163,7 @@ impl Run<'_> {
         }
     }
 
-    /// Calls made for this item alone: its own writes where each is a call, or a batch of one.
+    /// Calls made for this item alone: one per write if each write is a call, or if the batch has one item.
     fn calls_alone(&self, plan: &ItemPlan, batch: usize) -> u32 {
         let alone =
             |op: &&Op| batch == 1 || !self.connectors.get(op.side).capabilities().prefers_large_batches;
@@ -172,12 +171,12 @@ impl Run<'_> {
     }
 }
 
-/// Nothing to write, nothing to remember.
+/// True if there is nothing to write and nothing to record.
 fn is_idle(plan: &ItemPlan) -> bool {
     plan.action == Action::Leave && plan.facts.link.is_none()
 }
 
-/// The audit trail of a plan: a row per field changed, one for a whole item created or deleted.
+/// The audit trail of a plan: a row per changed field, or one for a whole item created or deleted.
 fn changes(plan: &ItemPlan) -> Vec<Change> {
     let mut changes = Vec::new();
     for op in &plan.ops {
@@ -211,7 +210,7 @@ fn changes(plan: &ItemPlan) -> Vec<Change> {
     changes
 }
 
-/// Roughly the bytes that a plan's items take.
+/// Approximate size of a plan's items in bytes.
 fn weight_of(plan: &ItemPlan) -> usize {
     Side::BOTH.into_iter().filter_map(|side| plan.facts.seen.get(side).item()).map(Item::weight).sum()
 }
@@ -225,7 +224,7 @@ fn count(plan: &ItemPlan, results: &Results, record: &Recorded, report: &mut Rep
     count_writes(plan, results, report);
     report.counts.add_absence(plan);
     let open = record.conflicts.iter().filter(|conflict| conflict.resolution.is_none()).count() as u64;
-    // An item left alone while an earlier conflict in it is open.
+    // An item left alone because an earlier conflict in it is still open.
     let left_alone = record.status == ItemStatus::Conflict && open == 0;
     report.counts.add_status(if left_alone { ItemStatus::Skipped } else { record.status });
     report.counts.conflicts += open;

@@ -11,7 +11,6 @@ use crate::{
 };
 
 impl Run<'_> {
-    /// Plans a batch.
     pub(super) async fn plan_batch(
         &self,
         context: &Context<'_>,
@@ -55,7 +54,7 @@ impl Run<'_> {
         Ok(links)
     }
 
-    /// Remembers which items of these links were absent, and does nothing else.
+    /// Records which items of these links were absent, and nothing else.
     pub(super) async fn remember_absence(&self, work: &[Work]) -> Result<(), RunError> {
         let links = self.links_of(work).await?;
         let now = self.clock.now();
@@ -99,7 +98,7 @@ fn ids_to_read(side: Side, work: &[Work], links: &HashMap<i64, Link>) -> Vec<Str
     work.iter().filter_map(id).filter(|id| seen.insert(id.clone())).collect()
 }
 
-/// What is known of one piece of work; none when it has gone meanwhile.
+/// The facts about one piece of work; none if it is gone by now.
 fn facts(
     work: &Work,
     links: &mut HashMap<i64, Link>,
@@ -134,7 +133,7 @@ fn facts(
     }
 }
 
-/// A link whose counterpart turned out to be another item than it had: what was known of the old one says nothing about it.
+/// A link that got another item as its counterpart: the state of the old item does not apply to the new one.
 fn repaired(mut link: Link, ids: Pair<&str>) -> Link {
     let is_other = |side: Side| link.ids.get(side).as_deref().is_some_and(|id| id != *ids.get(side));
     if Side::BOTH.into_iter().any(is_other) {

@@ -1,4 +1,4 @@
-//! All links of a sync in memory, small: what tells a changed item from an unchanged one.
+//! A compact index of all links of a sync in memory: tells changed items from unchanged ones.
 
 use std::num::NonZeroU64;
 
@@ -11,15 +11,15 @@ use crate::{
     side::Pair,
 };
 
-/// Whole links read in one statement.
+/// Complete links read per statement.
 pub(super) const PAGE: usize = 500;
-/// Briefs read in one statement.
+/// Briefs read per statement.
 const BRIEFS: usize = 1_000;
 
-/// The links of a sync: 64 bytes each, whatever their content.
+/// The links of a sync: 64 bytes each, regardless of content.
 pub(super) struct LinkIndex {
     entries: Vec<Entry>,
-    /// An id and its position in `entries`; sorted, so that there is no table twice the size while it grows.
+    /// An id and its position in `entries`; sorted, because a hash table would need twice the size while it grows.
     by_id: Pair<Vec<(IdKey, u32)>>,
     unanswered: Pair<bool>,
 }
@@ -28,14 +28,14 @@ struct Entry {
     id: i64,
     content: Pair<Option<ContentKey>>,
     flags: u16,
-    /// The items' weight in KiB, as listed by this run.
+    /// The items' size in KiB, as listed by this run.
     kib: Pair<u16>,
 }
 
-/// 96 bits of an id's hash: among a million ids two are alike with a chance of one in 10^17.
+/// 96 bits of an id's hash: the chance that two of a million ids collide is one in 10^17.
 type IdKey = [u8; 12];
 
-/// 64 bits of a content's hash: an edit goes unseen with a chance of one in 10^19.
+/// 64 bits of a content's hash: the chance to miss an edit is one in 10^19.
 type ContentKey = NonZeroU64;
 
 fn id_key(id: &str) -> IdKey {
@@ -52,13 +52,13 @@ const SEEN_SOURCE: u16 = 1;
 const SEEN_TARGET: u16 = 1 << 1;
 const HAS_SOURCE: u16 = 1 << 2;
 const HAS_TARGET: u16 = 1 << 3;
-/// Absent from an earlier listing, and known to be.
+/// Already recorded as absent from an earlier listing.
 const MISSING_SOURCE: u16 = 1 << 4;
 const MISSING_TARGET: u16 = 1 << 5;
-/// To be looked at.
+/// Must be processed.
 const DIRTY: u16 = 1 << 6;
 const TOMBSTONE: u16 = 1 << 7;
-/// Failed, and not to be tried again yet.
+/// Failed, and its backoff has not passed.
 const WAITING: u16 = 1 << 8;
 
 fn of(side: Side, source: u16, target: u16) -> u16 {
@@ -77,18 +77,18 @@ fn missing(side: Side) -> u16 {
     of(side, MISSING_SOURCE, MISSING_TARGET)
 }
 
-/// What the index says of an item just read.
+/// What the index knows about an item just read.
 pub(super) enum Found {
     /// No link has it.
     New,
-    /// This link has it, and a counterpart.
+    /// This link has the item and a counterpart.
     Linked(u32),
-    /// This link has it and waits for its counterpart.
+    /// This link has the item and waits for its counterpart.
     Pending(u32),
 }
 
 impl LinkIndex {
-    /// Reads all links, a page a statement.
+    /// Reads all links, a page per statement.
     pub(super) async fn load(
         store: &dyn Store,
         mapping_revision: i64,
@@ -106,7 +106,7 @@ impl LinkIndex {
             let Some(last) = page.last() else { break };
             let full = page.len() == BRIEFS;
             if full && after == 0 {
-                // There are more, and tables that grow by doubling would for a moment take half as much again.
+                // With more than a page, tables that grow by doubling would briefly need half as much again.
                 let count = usize::try_from(store.count().await?).unwrap_or(0);
                 index.entries.reserve_exact(count);
                 index.by_id.source.reserve_exact(count);
@@ -153,27 +153,26 @@ impl LinkIndex {
         self.entries.push(Entry { id: brief.id, content, flags, kib: Pair::default() });
     }
 
-    /// How many links there are.
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether an unpaired item of this side may be one that we made without hearing of it.
+    /// True if an unpaired item of this side may be one that we created without receiving the reply.
     pub(super) fn may_be_ours(&self, side: Side) -> bool {
         *self.unanswered.get(side)
     }
 
-    /// How many links have not ended.
+    /// The number of links that have not ended.
     pub(super) fn living(&self) -> u64 {
         self.entries.iter().filter(|entry| entry.flags & TOMBSTONE == 0).count() as u64
     }
 
-    /// The link's row.
+    /// The id of the link's row.
     pub(super) fn id(&self, position: u32) -> i64 {
         self.entry(position).id
     }
 
-    /// Notes that an item was read, and whether its content is other than last seen.
+    /// Records that an item was read, and whether its content has changed.
     pub(super) fn see(&mut self, side: Side, id: &str, content: Hash, weight: usize) -> Found {
         let by_id = self.by_id.get(side);
         let key = id_key(id);
@@ -185,10 +184,10 @@ impl LinkIndex {
         entry.flags |= seen(side);
         *entry.kib.get_mut(side) = u16::try_from(weight / 1024).unwrap_or(u16::MAX);
         let news = match entry.content.get(side) {
-            // A deleted item has no content; one that is seen again has come back.
+            // A deleted item has no content; if it is listed again, it has come back.
             None => true,
             Some(before) if entry.flags & TOMBSTONE != 0 => {
-                // A listing that lags shows an item that we deleted as it was.
+                // A stale listing shows an item that we deleted as it was.
                 if entry.flags & missing(side) != 0 && *before != content_key(content) {
                     return Found::New;
                 }
@@ -206,35 +205,35 @@ impl LinkIndex {
         }
     }
 
-    /// Roughly the bytes that the link's items take.
+    /// Approximate size of the link's items in bytes.
     pub(super) fn weight(&self, position: u32) -> usize {
         let kib = &self.entry(position).kib;
         (usize::from(kib.source) + usize::from(kib.target)) * 1024
     }
 
-    /// Whether the link must be looked at.
+    /// True if the link must be processed.
     pub(super) fn is_dirty(&self, position: u32) -> bool {
         self.entry(position).flags & DIRTY != 0
     }
 
-    /// Whether a complete listing of this side lacked the link's item.
+    /// True if a complete listing of this side lacked the link's item.
     pub(super) fn is_absent(&self, position: u32, side: Side) -> bool {
         let flags = self.entry(position).flags;
         flags & has(side) != 0 && flags & seen(side) == 0
     }
 
-    /// Links with an item on this side that was not listed, ended ones among them.
+    /// Links with an item on this side that was not listed, including ended links.
     pub(super) fn absent(&self, side: Side) -> Vec<u32> {
         (0..self.entries.len() as u32).filter(|position| self.is_absent(*position, side)).collect()
     }
 
-    /// Notes that the link's item was listed under another spelling of its id.
+    /// Records that the link's item was listed under another spelling of its id.
     pub(super) fn found_again(&mut self, side: Side, position: u32) {
         self.entries[position as usize].flags |= seen(side) | DIRTY;
     }
 
-    /// Links whose item is gone from this side, by this listing or by an earlier one, while the other side may still have
-    /// its own: what a delete would take away.
+    /// The number of links whose item is gone from this side, in this listing or an earlier one, while the other side
+    /// may still have its own, which would be deleted.
     pub(super) fn lost(&self, side: Side, complete: Pair<bool>) -> u64 {
         let lost = |position: &u32| {
             let absent = self.is_absent(*position, side);
@@ -246,7 +245,7 @@ impl LinkIndex {
         self.work(complete).iter().filter(|position| lost(position)).count() as u64
     }
 
-    /// Links with an item here and none on the other side, though they had one: all but those that have ended.
+    /// Links that lost their item on the other side and still have this side's, except ended links.
     pub(super) fn widowed(&self, side: Side, complete: Pair<bool>) -> Vec<i64> {
         let is_widowed = |entry: &&Entry| {
             let here = entry.flags & (has(side) | seen(side)) == has(side) | seen(side);
@@ -257,11 +256,11 @@ impl LinkIndex {
         self.entries.iter().filter(is_widowed).map(|entry| entry.id).collect()
     }
 
-    /// Links to look at: changed, unfinished, or with an item absent from a complete listing.
+    /// Links to process: changed, unfinished, or with an item absent from a complete listing.
     pub(super) fn work(&self, complete: Pair<bool>) -> Vec<u32> {
         let wanted = |position: &u32| {
             let flags = self.entry(*position).flags;
-            // What waits is not tried again for an absence that it waits about already.
+            // A link in backoff is not retried because of the absence that it already waits for.
             let waits = |side: Side| flags & WAITING != 0 && flags & missing(side) != 0;
             let absent = |side: Side| *complete.get(side) && self.is_absent(*position, side) && !waits(side);
             let ended = flags & TOMBSTONE != 0;
@@ -271,7 +270,7 @@ impl LinkIndex {
     }
 
     fn entry(&self, position: u32) -> &Entry {
-        // Positions are only made by `add`, and entries are never removed.
+        // Only `add` creates positions, and entries are never removed.
         &self.entries[position as usize]
     }
 }

@@ -1,4 +1,4 @@
-//! Pairs items that are on both sides already and have no link yet.
+//! Pairs items that already exist on both sides and have no link yet.
 
 use std::collections::HashMap;
 
@@ -16,17 +16,16 @@ use crate::{
 /// An item without a counterpart.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Unpaired {
-    /// Its id.
     pub(super) id: String,
     /// A link that already waits for its counterpart.
     pub(super) link: Option<i64>,
-    /// The link is to be looked at even if no counterpart is found.
+    /// The link must be processed even without a counterpart.
     pub(super) due: bool,
-    /// What it is matched by; none when one of those fields is empty.
+    /// The hash of the fields it is matched by; none if one of them is empty.
     pub(super) key: Option<Hash>,
-    /// Roughly the bytes that it takes.
+    /// Approximate size in bytes.
     pub(super) weight: usize,
-    /// All that is mapped of it, after a restore.
+    /// The hash of all mapped fields; only after a restore.
     pub(super) content: Option<Hash>,
 }
 
@@ -34,23 +33,22 @@ pub(super) struct Unpaired {
 pub(super) struct Matcher<'a> {
     rules: Vec<&'a Rule>,
     places: Pair<&'a dyn Connector>,
-    /// By all fields too, where a restored database is to find its pairs again.
+    /// Also matches by all fields, so that a restored database finds its pairs again.
     alike: Option<&'a Mapping>,
 }
 
-/// What came of matching.
 #[derive(Debug, Default)]
 pub(super) struct Matched {
-    /// One item on each side.
+    /// Pairs of one item on each side.
     pub(super) pairs: Vec<(Unpaired, Unpaired)>,
-    /// Items that only one side has.
+    /// Items without a partner.
     pub(super) singles: Pair<Vec<Unpaired>>,
-    /// Items that share their key with several others: nothing is done with them.
+    /// Items that share their key with several others; they are left alone.
     pub(super) ambiguous: Vec<(Vec<String>, Vec<String>)>,
 }
 
 impl<'a> Matcher<'a> {
-    /// By `match_on`; without it by a mapped key field; without that nothing is paired.
+    /// Matches by `match_on`; without it by a mapped key field; without that nothing is paired.
     pub(super) fn new(spec: &SyncSpec, mapping: &'a Mapping, places: Pair<&'a dyn Connector>) -> Matcher<'a> {
         let is_key = |rule: &Rule, side: Side| {
             places.get(side).capabilities().key_field.as_ref() == Some(rule.field.get(side))
@@ -58,7 +56,7 @@ impl<'a> Matcher<'a> {
         let named = |rule: &&Rule| spec.match_on.contains(&rule.field.source);
         let by_key = |rule: &&Rule| is_key(rule, Side::Source) || is_key(rule, Side::Target);
         let rules = if spec.match_on.is_empty() {
-            // The target's key alone is enough, and better than two fields that must both fit.
+            // The target's key alone is enough, and better than two fields that must both match.
             let keys: Vec<&Rule> = mapping.rules.iter().filter(by_key).collect();
             keys.into_iter().take(1).collect()
         } else {
@@ -67,24 +65,24 @@ impl<'a> Matcher<'a> {
         Matcher { rules, places, alike: None }
     }
 
-    /// Notes what all fields of an item say, too.
+    /// Also hashes all fields of an item.
     pub(super) fn by_content(self, mapping: &'a Mapping) -> Matcher<'a> {
         Matcher { alike: Some(mapping), ..self }
     }
 
-    /// Whether items are matched at all.
+    /// True if items are matched at all.
     pub(super) fn matches(&self) -> bool {
         !self.rules.is_empty()
     }
 
-    /// What an item is matched by, in the target's terms.
+    /// The hash of an item's match fields, in the target's terms.
     pub(super) fn key(&self, side: Side, typed: &Fields) -> Option<Hash> {
         if self.rules.is_empty() {
             return None;
         }
         let mut text = String::new();
         for rule in &self.rules {
-            // An empty field matches nothing, not even what a default would make of it.
+            // An empty field matches nothing, even if the mapping has a default for it.
             let value = typed.get(rule.field.get(side)).filter(|value| !value.is_blank())?;
             let value = match side {
                 Side::Source => rule.carry(Side::Source, value).ok()?,
@@ -102,7 +100,6 @@ impl<'a> Matcher<'a> {
         Some(Hash::of_bytes(text.as_bytes()))
     }
 
-    /// An item that no link pairs.
     pub(super) fn unpaired(
         &self,
         side: Side,
@@ -123,15 +120,15 @@ impl<'a> Matcher<'a> {
     }
 }
 
-/// All mapped fields of an item, each in the terms of the side that it flows to; none where one of them cannot be carried.
-/// Two items with the same content are, as far as the sync can tell, the same.
+/// The hash of all mapped fields of an item, each in the terms of the side that it flows to; none if one of them cannot
+/// be carried over. Items with the same content are the same as far as the sync can tell.
 fn content(mapping: &Mapping, side: Side, typed: &Fields) -> Option<Hash> {
     let mut text = String::new();
     for rule in &mapping.rules {
         let value = typed.get(rule.field.get(side)).unwrap_or(&Value::Null);
         let to = if rule.flow.writes(Side::Target) { Side::Target } else { Side::Source };
         let value = if side == to { value.clone() } else { rule.carry(side, value).ok()? };
-        // Many platforms keep text without the blanks around it, or with line ends of their own.
+        // Many platforms trim white space around text or change its line ends.
         let value = match value {
             Value::Text(text) => Value::Text(text.split_whitespace().collect::<Vec<_>>().join(" ")),
             value => value,
@@ -142,7 +139,7 @@ fn content(mapping: &Mapping, side: Side, typed: &Fields) -> Option<Hash> {
     Some(Hash::of_bytes(text.as_bytes()))
 }
 
-/// Pairs what has one partner and only one.
+/// Pairs items that have exactly one possible partner.
 pub(super) fn pair(unpaired: Pair<Vec<Unpaired>>) -> Matched {
     let mut matched = Matched::default();
     let mut targets: HashMap<Hash, Vec<Unpaired>> = HashMap::new();
@@ -172,7 +169,7 @@ pub(super) fn pair(unpaired: Pair<Vec<Unpaired>>) -> Matched {
             matched.singles.source.push(source);
         }
     }
-    // Two links, each waiting for a counterpart, cannot become one.
+    // Two links that each wait for a counterpart cannot become one.
     let both_linked = |a: &Unpaired, b: &Unpaired| a.link.is_some() && b.link.is_some();
     for (mut sources, mut partners) in groups {
         match (sources.pop(), partners.pop()) {
@@ -190,7 +187,7 @@ pub(super) fn pair(unpaired: Pair<Vec<Unpaired>>) -> Matched {
         }
     }
     matched.singles.target.extend(targets.into_values().flatten());
-    // The table above has no order of its own; a plan must not depend on chance.
+    // The hash map has no stable order, and a plan must be deterministic.
     matched.singles.target.sort_by(|a, b| a.id.cmp(&b.id));
     matched
 }

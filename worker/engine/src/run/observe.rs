@@ -1,4 +1,4 @@
-//! Reads both sides and finds what must be looked at.
+//! Reads both sides and finds what must be processed.
 
 use std::collections::{HashMap, hash_map::Entry};
 
@@ -15,27 +15,27 @@ use super::{
     matching::{Matcher, Unpaired},
 };
 
-/// Changed items kept from the listing, per side; beyond this they are read again when their turn comes, so that memory
-/// does not grow with the number of changes.
+/// Changed items per side kept from the listing; further ones are read again in their batch, so that memory does not
+/// grow with the number of changes.
 const KEPT: usize = 2_000;
-/// The bytes that they may take.
+/// Most bytes of the kept items.
 const KEPT_BYTES: usize = 2 << 20;
 
-/// What was read of one side.
+/// What was read from one side.
 #[derive(Debug, Default)]
 pub(super) struct Observed {
     /// Items without a counterpart.
     pub(super) unpaired: Vec<Unpaired>,
-    /// Changed and new items, as many as are kept.
+    /// Changed and new items, up to the limits.
     pub(super) kept: HashMap<String, Item>,
     /// Items read.
     pub(super) count: u64,
-    /// Where in `unpaired` an item is, by the hash of its id.
+    /// The position in `unpaired` of each item, by the hash of its id.
     places: HashMap<Hash, usize>,
 }
 
 impl Observed {
-    /// Paging by position lists an item twice when others are inserted before it; it is one item all the same.
+    /// Paging by position lists an item twice if others are inserted before it; it is counted once.
     fn add_unpaired(&mut self, item: Unpaired) {
         match self.places.entry(Hash::of_bytes(item.id.as_bytes())) {
             Entry::Occupied(place) => self.unpaired[*place.get()] = item,
@@ -47,7 +47,7 @@ impl Observed {
     }
 }
 
-/// Reads one side to its end.
+/// Reads one side to the end.
 pub(super) async fn observe(
     side: Side,
     connector: &dyn Connector,
@@ -87,7 +87,7 @@ pub(super) async fn observe(
     Ok((observed, listing.end()))
 }
 
-/// Items by id: those kept from the listing, the others fetched, a page a call. Answers the calls made, too.
+/// Returns items by id, kept ones or fetched page by page, and the number of calls made.
 pub(super) async fn bodies(
     side: Side,
     connector: &dyn Connector,

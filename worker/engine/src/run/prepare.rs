@@ -1,4 +1,4 @@
-//! Reads both sides, lists the work and sees whether too much of it is deletes.
+//! Reads both sides, lists the work and checks the delete guard.
 
 use std::collections::{HashMap, HashSet};
 
@@ -20,16 +20,15 @@ use crate::{
     spec::DeletePolicy,
 };
 
-/// What is to be done, with the items kept from the listings.
+/// The work of a run, with the items kept from the listings.
 pub(super) struct Prepared {
     pub(super) work: Vec<Work>,
     pub(super) kept: Pair<HashMap<String, Item>>,
     pub(super) cursors: Vec<(Side, CursorState)>,
-    /// What a create on this side would make may be there already.
+    /// True per side if a create there may duplicate an existing item.
     pub(super) doubtful: Pair<bool>,
 }
 
-/// One side as it was read.
 struct Reading {
     observed: Observed,
     end: ListingEnd,
@@ -42,7 +41,7 @@ impl Run<'_> {
     pub(super) async fn prepare(&self, report: &mut Report) -> Result<Prepared, RunError> {
         if let Some(only) = &self.options.only {
             let work = only.iter().map(|id| Work::link(*id, 0)).collect();
-            // Nothing was listed, so nothing is known of what is there.
+            // Without a listing it is unknown which items exist.
             let doubtful = self.doubtful(Pair::new(true, true));
             return Ok(Prepared { work, kept: Pair::default(), cursors: Vec::new(), doubtful });
         }
@@ -83,7 +82,7 @@ impl Run<'_> {
         Ok(Prepared { work, kept, cursors, doubtful })
     }
 
-    /// Reads both sides: by their cursors, or whole where matching has something to decide.
+    /// Reads both sides: incrementally, or completely if matching needs it.
     async fn read(
         &self,
         matcher: &Matcher<'_>,
@@ -95,7 +94,7 @@ impl Run<'_> {
             self.read_side(Side::Target, false, matcher, index, report).await?,
         );
         if matcher.matches() && self.has_new_items(&readings) {
-            // The counterpart of a new item, or its twin, may be one that the cursor has passed.
+            // The counterpart of a new item, or its duplicate, may be older than the cursor.
             for side in Side::BOTH {
                 if !readings.get(side).whole {
                     *readings.get_mut(side) = self.read_side(side, true, matcher, index, report).await?;
@@ -138,7 +137,7 @@ impl Run<'_> {
         Ok((mode.unwrap_or(ReadMode::Full), state))
     }
 
-    /// Whether there are items to create, or to pair with one another.
+    /// True if there are items to create or to pair.
     fn has_new_items(&self, readings: &Pair<Reading>) -> bool {
         let unpaired = |side: Side| &readings.get(side).observed.unpaired;
         let creates = |side: Side| {
@@ -148,7 +147,7 @@ impl Run<'_> {
         on_both || Side::BOTH.into_iter().any(creates)
     }
 
-    /// Links to look at first, then new pairs, then new items.
+    /// Lists links first, then new pairs, then new items.
     fn work(
         &self,
         index: &LinkIndex,
@@ -178,13 +177,14 @@ impl Run<'_> {
         }
         work.extend(matched.pairs.into_iter().map(|(source, target)| Work::Pair { source, target }));
         let Pair { source, target } = matched.singles;
-        // Where an item of either side may be that of the other, the source's are asked about and the target's wait.
+        // If an item of either side may be the counterpart of one on the other, the source's items raise questions and
+        // the target's wait.
         let target_waits = doubtful.source && !source.is_empty() && self.spec.creates_on(Side::Target);
         for (side, items) in [(Side::Source, source), (Side::Target, target)] {
-            // A waiting link is in the list already, if it is due.
+            // A waiting link that is due is already in the list.
             let new = items.into_iter().filter(|item| item.link.is_none());
             if index.may_be_ours(side) || (side == Side::Target && target_waits) {
-                // Carried back, an item that we made would be on the other side twice.
+                // Creating it on the other side would duplicate an item that we created.
                 report.counts.skipped += new.count() as u64;
             } else if self.spec.creates_on(side.other()) {
                 work.extend(new.map(|item| Work::Single { side, item }));
@@ -195,8 +195,8 @@ impl Run<'_> {
         work
     }
 
-    /// Holds the run when more items are gone than the guard lets pass; after a restore, when any are. `reunited` counts, by
-    /// the side that lacked them, links whose item was found under another id.
+    /// Holds the run if more items are gone than the guard allows; after a restore, if any are. `reunited` counts links
+    /// whose item was found under another id, by the side that lacked it.
     fn hold(&self, index: &LinkIndex, reunited: Pair<u64>, report: &mut Report) {
         if self.spec.delete_policy == DeletePolicy::Ignore {
             return;
@@ -224,7 +224,7 @@ impl Run<'_> {
         }
     }
 
-    /// A held run writes nothing, but remembers what was absent.
+    /// A held run writes nothing to the platforms, but records which items were absent.
     pub(super) async fn mark_missing(
         &self,
         prepared: &mut Prepared,
@@ -241,7 +241,7 @@ impl Run<'_> {
     }
 }
 
-/// Where a side's incremental reads go on after this one.
+/// The cursor with which a side's next incremental read starts.
 fn cursor_after(side: Side, reading: &Reading, now: DateTime<Utc>) -> Option<(Side, CursorState)> {
     let cursor = Some(reading.end.cursor.clone()?);
     let before = reading.before.as_ref().and_then(|state| state.last_full_at);

@@ -1,4 +1,4 @@
-//! The state of a link after its item has been dealt with.
+//! The state of a link after its item has been processed.
 
 use std::collections::HashMap;
 
@@ -17,15 +17,15 @@ use crate::{
     value::Fields,
 };
 
-/// What the platforms answered to an item's writes.
+/// The platforms' replies to an item's writes.
 pub(super) type Results = HashMap<Side, WriteResult>;
 
-/// Failed items wait this long before a scheduled run tries them again; doubled with each failure.
+/// Backoff after the first failure, before a scheduled run retries the item; doubled with each failure.
 const RETRY_FIRST: TimeDelta = TimeDelta::minutes(1);
-/// And no longer than this.
+/// Longest backoff.
 const RETRY_MOST: TimeDelta = TimeDelta::hours(6);
 
-/// What kept an item from being carried out.
+/// Why an item could not be carried out.
 pub(super) fn errors(plan: &ItemPlan, results: &Results) -> Vec<String> {
     let mut errors = plan.problems.clone();
     errors.extend(results.values().filter_map(|result| result.as_ref().err()).map(ToString::to_string));
@@ -37,7 +37,7 @@ fn modified_at(item: &Item) -> Option<DateTime<Utc>> {
 }
 
 impl Run<'_> {
-    /// A link's state as it is, to be changed.
+    /// The present state of a link, as a base for changes.
     pub(super) fn unchanged(&self, facts: &Facts) -> Recorded {
         let item = |side: Side| facts.seen.get(side).item();
         let link = facts.link.as_ref();
@@ -51,7 +51,8 @@ impl Run<'_> {
             Some(item) => Some(self.mapping.hash(side, item)),
             None => link.and_then(|link| *link.hash.get(side)),
         };
-        // After a restore these times go with the bases: they tell what nobody has touched since the backup.
+        // Keep the old times until all bases are new; after a restore they are the only way to see which items are
+        // untouched.
         let modified = |side: Side| item(side).filter(|_| !self.options.after_restore).and_then(modified_at);
         let version = |side: Side| item(side).and_then(|item| item.version.clone());
         Recorded {
@@ -79,7 +80,7 @@ impl Run<'_> {
         }
     }
 
-    /// What is recorded of a plan that was carried out with these results.
+    /// The record of a plan that was carried out with these results.
     pub(super) fn record_of(&self, plan: &ItemPlan, link: Option<LinkRef>, results: &Results) -> Recorded {
         let mut record = self.unchanged(&plan.facts);
         let now = self.clock.now();
@@ -101,7 +102,7 @@ impl Run<'_> {
             }
         }
         let errors = errors(plan, results);
-        // A conflict whose winner could not be written is not settled yet; it is met again.
+        // A conflict whose winner could not be written is not resolved yet; the next run meets it again.
         let stands = |conflict: &&Conflict| {
             conflict.resolution.is_none() || self.has_come_about(plan, &conflict.field, &written)
         };
@@ -118,7 +119,7 @@ impl Run<'_> {
         } else {
             ItemStatus::Completed
         };
-        // After a restore, once all bases are new.
+        // After a restore the times change only when all bases are new.
         if !self.options.after_restore || record.status == ItemStatus::Completed {
             let now = |side: Side| match written(side) {
                 Some(item) if !is_delete(plan, side) => Some(item),
@@ -135,8 +136,9 @@ impl Run<'_> {
         record
     }
 
-    /// What a side is known to have after a write: what was read, and what came back of the fields written. If others came
-    /// back changed, somebody edited them meanwhile: they were not merged yet, so the next run must find them changed.
+    /// The content that a side is known to have after a write: what was read, plus the written fields as returned. If
+    /// other fields were returned changed, they were edited meanwhile and not merged yet, so the next run must find
+    /// them changed.
     fn known_content(&self, plan: &ItemPlan, side: Side, item: &Item) -> Fields {
         let mut returned = self.mapping.typed(side, item);
         for op in plan.ops.iter().filter(|op| op.side == side && op.kind == OpKind::Update) {
@@ -147,7 +149,7 @@ impl Run<'_> {
         returned
     }
 
-    /// Open conflicts of earlier runs that this run has ended.
+    /// Open conflicts of earlier runs that this run has closed.
     fn closed<'r>(
         &self,
         plan: &ItemPlan,
@@ -164,7 +166,7 @@ impl Run<'_> {
             .collect()
     }
 
-    /// Whether what was decided of a field (of the whole item, without one) is now so.
+    /// True if the decision about a field (about the whole item, without one) has taken effect.
     fn has_come_about<'r>(
         &self,
         plan: &ItemPlan,
@@ -198,7 +200,7 @@ impl Run<'_> {
         if let Action::Create(side) = plan.action
             && written(side).is_some()
         {
-            // Bases of an item that this one replaces say nothing about it.
+            // The bases of a replaced item do not apply to its replacement.
             record.base = Pair::default();
         }
         for (rule, outcome) in self.mapping.rules.iter().zip(&plan.decisions) {
@@ -224,9 +226,9 @@ impl Run<'_> {
     }
 }
 
-/// Sets the bases of a field that was not written to a new item, where the item that it copies has a value. The new item's
-/// own value, a column's default, is not an edit and must not replace that value. A value that was refused has no base on
-/// the side that it comes from, so that the next run tries it again.
+/// Sets the bases of a field that was not written to a new item although the copied item has a value. The new item's
+/// own value, a column's default, is not an edit and must not replace that value. A refused value gets no base on the
+/// side that it comes from, so that the next run tries it again.
 fn note_unsent(
     rule: &Rule,
     outcome: &Decision,
@@ -247,7 +249,7 @@ fn note_unsent(
     record.base.get_mut(on.other()).insert(copied.clone(), crossed);
 }
 
-/// Waiting time after so many failures in a row.
+/// The time of the next retry after `failures` in a row.
 pub(super) fn retry_at(now: DateTime<Utc>, failures: u32) -> DateTime<Utc> {
     let doubled = RETRY_FIRST.checked_mul(1 << failures.saturating_sub(1).min(20)).unwrap_or(RETRY_MOST);
     now + doubled.min(RETRY_MOST)
@@ -274,7 +276,7 @@ fn change_state<'r>(
             record.missing = None;
             record.deleted_side = None;
         }
-        // An ended link that is to have a counterpart again waits for it like a new one.
+        // An ended link that gets a new counterpart waits for it like a new link.
         Action::Create(side) if record.state == LinkState::Tombstone => {
             record.state = LinkState::Pending;
             record.deleted_side = None;
@@ -284,7 +286,8 @@ fn change_state<'r>(
         }
         Action::Delete(side) if written(side).is_some() => {
             end(record, Some(side.other()));
-            // Unlike an item that stays when its link ends, this one is gone: what has its id from now on is another.
+            // Unlike an item that stays when its link ends, this one is gone: an item that has its id later is a new
+            // one.
             record.missing = Some((side, now));
         }
         Action::End(side) => {
@@ -296,8 +299,8 @@ fn change_state<'r>(
     }
 }
 
-/// Ends a link whose item was deleted on this side; on both, without one. What is deleted has no content any more: that is
-/// how a later run knows the item for one that came back.
+/// Ends a link whose item was deleted on side `deleted`; none means both. A deleted item's content hash is cleared: by
+/// that a later run recognizes an item that came back.
 fn end(record: &mut Recorded, deleted: Option<Side>) {
     record.state = LinkState::Tombstone;
     record.deleted_side = deleted;
@@ -307,14 +310,14 @@ fn end(record: &mut Recorded, deleted: Option<Side>) {
     }
 }
 
-/// Whether a person still has something to decide.
+/// True if a person still has to decide something.
 fn still_open(plan: &ItemPlan, record: &Recorded) -> bool {
     let earlier = plan.facts.link.iter().flat_map(|link| &link.conflicts);
     record.conflicts.iter().any(|conflict| conflict.resolution.is_none())
         || earlier.into_iter().any(|conflict| !record.closed_conflicts.contains(&conflict.id))
 }
 
-/// Whether a record says nothing that the link does not say already: what waits for a person is met by every run.
+/// True if a record adds nothing to the link: every run meets the conflicts that wait for a person.
 pub(super) fn is_old_news(plan: &ItemPlan, record: &Recorded) -> bool {
     let Some(link) = &plan.facts.link else { return false };
     let asked_before = |asked: &Conflict| {

@@ -1,7 +1,7 @@
-//! Finds out what became of writes that an earlier attempt began.
+//! Finds out what became of the writes that an earlier attempt began.
 //!
-//! A crash leaves an intent on record and no word of its outcome. The platform is asked: a create is looked for by its
-//! marker, an update is compared with what was sent, a delete with what is there. Only then is anything planned again.
+//! A crash leaves an intent on record without its verdict. Recovery asks the platform: it looks for a create by its
+//! marker, compares an update with what was sent, and a delete with what exists. Only then does the run plan again.
 
 use std::collections::HashMap;
 
@@ -18,7 +18,7 @@ use crate::{
 };
 
 impl Run<'_> {
-    /// Settles the open intents of the sync; a run of some links settles theirs alone, and waits for nobody else's.
+    /// Closes the open intents of the sync. A run of some links closes only theirs and does not wait for others.
     pub(super) async fn recover(&self, report: &mut Report) -> Result<(), RunError> {
         let mut open = self.store.open_intents().await?;
         if let Some(only) = &self.options.only {
@@ -35,7 +35,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// A sender that lost its lease stops at its deadline, and its create may take a while to become visible.
+    /// A sender that lost its lease stops at its deadline, and its create may become visible some time later.
     fn wait_for_senders(&self, links: &[Link]) -> Result<(), RunError> {
         let mut latest = None;
         for intent in links.iter().filter_map(|link| link.intent.as_ref()) {
@@ -52,7 +52,7 @@ impl Run<'_> {
         }
     }
 
-    /// The items that the intents were about, as they are now.
+    /// The present items of the intents.
     async fn look(
         &self,
         links: &[Link],
@@ -66,7 +66,7 @@ impl Run<'_> {
         Ok(found)
     }
 
-    /// Items that a create was sent for, by their markers.
+    /// Items whose create was sent, found by their markers.
     async fn look_for_creates(
         &self,
         side: Side,
@@ -92,8 +92,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Items that the links have already: those written to and, for a base, their counterparts. Where a create was sent,
-    /// the id that the link has is that of an item long gone; should it be there again, it is not what was created.
+    /// Items that the links already have: those written to and, for a base, their counterparts. Where a create was
+    /// sent, the link's id belongs to an item that is long gone; an item with that id is not the created one.
     async fn look_for_items(
         &self,
         side: Side,
@@ -123,7 +123,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// A link whose intent is closed; its hashes are forgotten, so that this run looks at it.
+    /// The link with its intent closed; its hashes are cleared, so that this run processes it.
     fn recovered(&self, link: &Link, found: &HashMap<(i64, Side), Item>) -> Recorded {
         let seen = |side: Side| found.get(&(link.at.id, side)).cloned().map_or(Seen::Missing, Seen::Present);
         let facts =
@@ -151,7 +151,7 @@ impl Run<'_> {
                         record.state = LinkState::Linked;
                         record.missing = None;
                         record.deleted_side = None;
-                        // Bases of an item that this one replaces say nothing about it.
+                        // The bases of a replaced item do not apply to its replacement.
                         record.base = Pair::default();
                     }
                     self.advance_recovered(op, facts.seen.get(op.side).item(), &mut record);
@@ -167,7 +167,7 @@ impl Run<'_> {
         record
     }
 
-    /// Whether a write happened, going by what is there now.
+    /// The verdict on a write, derived from the present item.
     fn verdict(&self, op: &IntentOp, item: Option<&Item>) -> Verdict {
         let certain =
             self.connectors.get(op.side).capabilities().create_idempotency != CreateIdempotency::None;
@@ -200,9 +200,9 @@ impl Run<'_> {
         rule.and_then(|rule| read_as(value, *rule.field_type.get(side)).ok()).unwrap_or_else(|| value.clone())
     }
 
-    /// The bases of a write that turned out to have happened: what the side made of it, or what was sent where somebody has
-    /// edited it since, so that the edit shows as one; and the value it came from. A field that was created empty has no
-    /// base: what it has now is matched, not taken for ours.
+    /// Sets the bases of a write that happened: what the side returned, or what was sent if the item was edited since,
+    /// so that the edit shows as one; and the value it came from. A field that was created empty gets no base: its
+    /// present value is matched, not treated as ours.
     fn advance_recovered(&self, op: &IntentOp, item: Option<&Item>, record: &mut Recorded) {
         let other = op.side.other();
         let now = item.map(|item| self.mapping.typed(op.side, item)).unwrap_or_default();
@@ -224,8 +224,8 @@ fn create_on(link: &Link, side: Side) -> Option<&IntentOp> {
     link.intent.iter().flat_map(|intent| &intent.ops).find(|op| op.side == side && op.kind == OpKind::Create)
 }
 
-/// Whether a value may be what a platform made of the one it was sent. Many keep text without the blanks around it, or
-/// with line ends of their own.
+/// True if a platform may have made this value of the one it was sent. Many trim white space around text or change its
+/// line ends.
 fn is_what_became_of(sent: &Value, now: &Value) -> bool {
     let words = |value: &Value| match value {
         Value::Null => Some(Vec::new()),

@@ -11,49 +11,48 @@ use crate::{
     side::Pair,
 };
 
-/// Item errors kept with a run; all of them stand on their links.
+/// Item errors stored with a run; each link stores its own error as well.
 const ERRORS_KEPT: usize = 50;
 
 /// What a run did, or would do.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Report {
-    /// The numbers.
     pub counts: Counts,
     /// Items read per side.
     pub read: Pair<u64>,
-    /// Whether each side was read whole, so that an absence meant something.
+    /// True if the run read the side completely, so that an absence is evidence.
     pub complete: Pair<bool>,
-    /// Links when the run began.
+    /// Links at the start of the run.
     pub links: u64,
     /// The links came from a backup: see [`Options::after_restore`](super::Options::after_restore).
     pub after_restore: bool,
-    /// The run was held: it would have deleted too much.
+    /// Set if the guard held the run.
     pub held: Option<Held>,
-    /// Groups of items that share what they are matched by: which belongs to which, a person must say.
+    /// Groups of items that share their match fields; a person must pair them.
     pub ambiguous: u64,
-    /// Some of the items that failed.
+    /// Some of the failed items.
     pub errors: Vec<ItemError>,
 }
 
 /// The numbers of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Items brought in step.
+    /// Items brought in sync.
     pub synced: u64,
-    /// Items that failed; tried again by a later run.
+    /// Items that failed; a later run retries them.
     pub failed: u64,
     /// Items left alone by policy.
     pub skipped: u64,
     /// Items absent for the first time; deleted if the next complete listing lacks them too.
     #[serde(default)]
     pub missing: u64,
-    /// Links that ended because an item went, or both did.
+    /// Links that ended because one or both items are gone.
     #[serde(default)]
     pub ended: u64,
-    /// Those of them whose items are both gone.
+    /// Ended links whose items are both gone.
     #[serde(default)]
     pub both_gone: u64,
-    /// Links with nothing new.
+    /// Links without changes.
     pub unchanged: u64,
     /// Items of one side that this sync does not create on the other.
     pub unlinked: u64,
@@ -65,7 +64,7 @@ pub struct Counts {
     pub deleted: u64,
     /// Conflicts left for a person.
     pub conflicts: u64,
-    /// Conflicts settled by the strategy.
+    /// Conflicts resolved by the strategy.
     pub settled: u64,
     /// Calls made to the platforms.
     pub api_calls: u64,
@@ -74,14 +73,12 @@ pub struct Counts {
 /// One item that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ItemError {
-    /// The item.
     pub item: String,
-    /// Why.
     pub error: String,
 }
 
 impl Counts {
-    /// Counts a plan as if it were carried out.
+    /// Counts a plan as if it had been carried out.
     pub(super) fn add_planned(&mut self, plan: &ItemPlan) {
         self.add_writes(plan.ops.iter().map(|op| op.kind));
         self.conflicts += plan.open_conflicts() as u64;
@@ -107,7 +104,7 @@ impl Counts {
         }
     }
 
-    /// The writes of one item: it counts once as updated, also where both sides were written.
+    /// The writes of one item: it counts once as updated even if both sides were written.
     pub(super) fn add_writes(&mut self, kinds: impl Iterator<Item = OpKind>) {
         let kinds: Vec<OpKind> = kinds.collect();
         let any = |kind: OpKind| u64::from(kinds.contains(&kind));
@@ -121,7 +118,7 @@ impl Counts {
             ItemStatus::Completed => self.synced += 1,
             ItemStatus::Failed => self.failed += 1,
             ItemStatus::Skipped => self.skipped += 1,
-            // Counted by the conflicts themselves.
+            // The conflicts count these.
             ItemStatus::Conflict => {}
         }
     }
@@ -134,7 +131,7 @@ impl Report {
         }
     }
 
-    /// Adds what became of an item that was set aside.
+    /// Adds the result of an item that was set aside.
     pub(super) fn add_refused(&mut self, refused: &Refused) {
         self.counts.failed += 1;
         self.counts.conflicts += refused.conflicts;
@@ -142,7 +139,7 @@ impl Report {
         refused.errors.iter().for_each(|error| self.add_error(&refused.item, error));
     }
 
-    /// Items that share what they are matched by: which belongs to which, a person must say.
+    /// Reports items that share their match fields; a person must pair them.
     pub(super) fn add_ambiguous(&mut self, match_on: &[String], sources: &[String], targets: &[String]) {
         let by = if match_on.is_empty() { "key".to_owned() } else { match_on.join(", ") };
         let error = format!(

@@ -1,5 +1,5 @@
-//! Finds linked items again whose key is written in another way than before: `007` instead of `7`, where one of the two
-//! places takes both for the same. Without this the item would be taken for deleted, and for new.
+//! Finds linked items whose key is now spelled differently: `007` instead of `7`, if one of the two places treats both
+//! as the same. Without this the old spelling would count as deleted and the new one as a new item.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,7 +11,7 @@ use super::{
 use crate::{Item, Side, Value, mapping::Rule, plan::fields::canonical_key, side::Pair, value::Fields};
 
 impl Run<'_> {
-    /// The ids that items of links have now. The items leave `unpaired`, and their links count as seen.
+    /// The present ids of links' items. The items are removed from `unpaired`, and their links count as seen.
     pub(super) async fn respelled(
         &self,
         index: &mut LinkIndex,
@@ -50,7 +50,7 @@ impl Run<'_> {
         Ok(ids)
     }
 
-    /// New items by the form of their key that all its spellings share; nothing where several new ones share it.
+    /// New items by the canonical form of their key; none where several new items share the form.
     fn by_spelling(&self, rule: &Rule, side: Side, items: &[Unpaired]) -> HashMap<String, Option<String>> {
         let mut new: HashMap<String, Option<String>> = HashMap::new();
         for item in items.iter().filter(|item| item.link.is_none()) {

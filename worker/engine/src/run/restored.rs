@@ -1,8 +1,8 @@
-//! Finds again what was paired after the backup was taken that the database was restored from.
+//! Pairs again what was paired after the backup from which the database was restored.
 //!
-//! Items that were created since are on both sides and have no link. By their markers they are known for certain; where a
-//! place has none, two items that say the same in every mapped field are taken for each other, and what is left over on
-//! both sides is asked about rather than made a second time.
+//! Items created since then are on both sides and have no link. Their markers identify them for certain. If a place has
+//! no markers, two items with the same value in every mapped field are paired, and a person is asked about what is left
+//! on both sides, so that nothing is created twice.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -21,19 +21,18 @@ use crate::{
     side::Pair,
 };
 
-/// What became of items without a counterpart.
+/// The pairs found for items without a counterpart.
 #[derive(Default)]
 pub(super) struct FoundAgain {
-    /// Items that belong together.
     pub(super) pairs: Vec<(Unpaired, Unpaired)>,
-    /// Linked items whose counterpart is gone, by the side that they are on. It may be there under another id.
+    /// Linked items whose counterpart is gone, by the side that they are on. It may exist under another id.
     widows: Pair<Vec<Unpaired>>,
-    /// How many of them have found one.
+    /// How many of `widows` got a counterpart.
     reunited: Pair<u64>,
 }
 
 impl FoundAgain {
-    /// Whether items without a counterpart are left on a side, or may be for all that is known.
+    /// True per side if items without a counterpart are left there, or may be left after an incomplete listing.
     pub(super) fn left(&self, matched: &Matched, complete: Pair<bool>) -> Pair<bool> {
         let left = |side: Side| {
             !matched.singles.get(side).is_empty()
@@ -44,7 +43,7 @@ impl FoundAgain {
         Pair::new(left(Side::Source), left(Side::Target))
     }
 
-    /// How many links were found to have another item, by the side on which it is.
+    /// The number of links that got another item, by the side of that item.
     pub(super) fn reunited(&self) -> Pair<u64> {
         Pair::new(self.reunited.target, self.reunited.source)
     }
@@ -55,20 +54,20 @@ impl FoundAgain {
 }
 
 impl Run<'_> {
-    /// Where a create may make a second item: some are left on this side, and one of the two places has no way to tell.
+    /// True per side if a create there may duplicate an item: some are left, and one of the two places has no markers.
     pub(super) fn doubtful(&self, left: Pair<bool>) -> Pair<bool> {
         let doubtful =
             self.options.after_restore && Side::BOTH.into_iter().any(|side| !self.is_certain(side));
         Pair::new(doubtful && left.source, doubtful && left.target)
     }
 
-    /// Whether what was created on this side is found again.
+    /// True if items created on this side can be found again.
     fn is_certain(&self, side: Side) -> bool {
         let idempotency = self.connectors.get(side).capabilities().create_idempotency;
         !self.spec.creates_on(side) || idempotency != CreateIdempotency::None
     }
 
-    /// Pairs items with those that were created from them, which carry their marker.
+    /// Pairs items with those that were created from them and carry their marker.
     pub(super) async fn find_by_markers(
         &self,
         context: &Context<'_>,
@@ -108,7 +107,7 @@ impl Run<'_> {
                 }
             }
             *unpaired.get_mut(other) = others.into_values().collect();
-            // The table above has no order of its own; a plan must not depend on chance.
+            // The hash map has no stable order, and a plan must be deterministic.
             unpaired.get_mut(other).sort_by(|a, b| a.id.cmp(&b.id));
         }
         Ok(again)
@@ -138,7 +137,7 @@ impl Run<'_> {
         Ok(widows)
     }
 
-    /// Items by id, without taking them from those that are kept for the plans.
+    /// Items by id; does not remove them from those kept for the plans.
     async fn look_at(
         &self,
         side: Side,
@@ -153,7 +152,7 @@ impl Run<'_> {
         Ok(items)
     }
 
-    /// The ids of what was created on the other side from these items.
+    /// The ids of the items created on the other side from these items.
     async fn probe(
         &self,
         context: &Context<'_>,
@@ -177,8 +176,9 @@ impl Run<'_> {
         Ok(found.filter_map(|(id, item)| Some((id, item.filter(|item| !item.deleted)?.id))).collect())
     }
 
-    /// Pairs, of what is left, items that say the same in every mapped field, and the one item that a person found to be
-    /// there with the one that is. Where creates carry markers, that is for those that have lost theirs.
+    /// Pairs the remaining items that have the same value in every mapped field, and at last a single item whose
+    /// counterpart a person found with the single item left. If creates carry markers, this pairs the items that lost
+    /// theirs.
     pub(super) async fn pair_alike(
         &self,
         again: &mut FoundAgain,
@@ -221,7 +221,7 @@ impl Run<'_> {
         self.pair_the_last(again, matched).await
     }
 
-    /// One item whose counterpart a person found to be there, and one that has none: they are each other's.
+    /// Pairs the only two items left, if a person has found the counterpart of one of them and the other has none.
     async fn pair_the_last(&self, again: &mut FoundAgain, matched: &mut Matched) -> Result<(), RunError> {
         let ([source], [target]) = (&matched.singles.source[..], &matched.singles.target[..]) else {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Tries refused writes again: a place may have refused them only because of their order.
+//! Retries refused writes within the run: a place may have refused them only because of their order.
 
 use std::collections::HashMap;
 
@@ -15,28 +15,26 @@ use crate::{
     side::Pair,
 };
 
-/// Passes over refused items, at most. Each must write something for another to follow.
+/// Most passes over refused items. Each pass must write something for another to follow.
 const PASSES: usize = 16;
 
 /// An item that a place refused, set aside until the rest is written.
 #[derive(Debug)]
 pub(super) struct Refused {
-    /// Its link.
     pub(super) link: i64,
-    /// What people know it by.
+    /// The item's name for people.
     pub(super) item: String,
-    /// What kept it from being carried out.
+    /// Why it could not be carried out.
     pub(super) errors: Vec<String>,
-    /// Its open conflicts.
     pub(super) conflicts: u64,
-    /// Its settled conflicts.
+    /// Conflicts that the run resolved.
     pub(super) settled: u64,
-    /// Roughly the bytes that its items take.
+    /// Approximate size of its items in bytes.
     pub(super) weight: usize,
 }
 
 impl Refused {
-    /// The item of a plan, if a place refused one of its writes and may take it later in the run.
+    /// The item of a plan, if a place refused one of its writes and may accept it later in the run.
     pub(super) fn of(
         plan: &ItemPlan,
         record: &Recorded,
@@ -58,8 +56,8 @@ impl Refused {
 }
 
 impl Run<'_> {
-    /// Tries refused items again as long as some are taken: a unique value may have become free, a row that others refer
-    /// to may have arrived. They go together, so that the place sees rows that wait for each other.
+    /// Retries refused items as long as some are accepted: a unique value may have become free, a referenced row may
+    /// have arrived. They are sent together, so that the place sees rows that depend on each other.
     pub(super) async fn try_refused_again(
         &self,
         context: &Context<'_>,
@@ -85,13 +83,13 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// As many as both places take in one call.
+    /// As many items as both places accept in one call.
     fn retry_size(&self) -> usize {
         let takes = |connector: &dyn crate::ports::Connector| connector.capabilities().write_batch;
         takes(self.connectors.source).min(takes(self.connectors.target)).max(self.batch_size())
     }
 
-    /// A write that is tried again within a run has failed once, however often it is refused.
+    /// A write retried within a run counts as one failure, however often it is refused.
     pub(super) fn failed_once(&self, plan: &ItemPlan, record: &mut Recorded) {
         if record.status == ItemStatus::Failed {
             record.error_count = plan.facts.link.as_ref().map_or(1, |link| link.error_count.max(1));

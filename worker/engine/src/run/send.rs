@@ -13,7 +13,7 @@ use crate::{
     value::Fields,
 };
 
-/// What became of the writes of a batch, by the position of their plan.
+/// The results of a batch's writes, keyed by the position of their plan.
 #[derive(Default)]
 pub(super) struct Sent {
     results: HashMap<usize, Results>,
@@ -22,7 +22,8 @@ pub(super) struct Sent {
 }
 
 impl Sent {
-    /// The answers to a plan's writes, and the sides that were never written to. None: a call was made and not answered.
+    /// The replies to a plan's writes, and the sides that were never written to. None: a call was made and got no
+    /// reply.
     pub(super) fn outcome(&self, position: usize, plan: &ItemPlan) -> Option<(&Results, &[Side])> {
         let results = self.results.get(&position).unwrap_or(&self.nothing);
         let unsent = self.unsent.get(&position).map_or(&[][..], Vec::as_slice);
@@ -31,7 +32,7 @@ impl Sent {
 }
 
 impl Run<'_> {
-    /// Sends writes, as many a call as the platform takes. After a call that failed nothing more is sent.
+    /// Sends writes, as many per call as the platform accepts. Sends nothing more after a failed call.
     pub(super) async fn send(
         &self,
         plans: &[ItemPlan],
@@ -88,7 +89,7 @@ impl Run<'_> {
         Ok(answers)
     }
 
-    /// An item whose write was not sent, because a call before it failed, is as it was; the next run takes it up.
+    /// An item whose write was not sent, because an earlier call failed, is unchanged; the next run processes it.
     pub(super) fn keep_in_line(&self, plan: &ItemPlan, unsent: &[Side], record: &mut Recorded) {
         record.verdicts.extend(unsent.iter().map(|side| (*side, Verdict::NotWritten)));
         if record.status != ItemStatus::Failed {

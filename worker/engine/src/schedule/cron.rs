@@ -1,4 +1,4 @@
-//! Cron expressions, and what they mean on the days on which a clock is put forward or back.
+//! Cron expressions, and how they handle days on which a clock is put forward or back.
 
 use std::fmt;
 
@@ -8,11 +8,11 @@ use croner::parser::{CronParser, Seconds, Year};
 
 use super::instant_of;
 
-/// A cron expression: minute, hour, day of the month, month, day of the week; seconds may stand before them.
+/// A cron expression: minute, hour, day of the month, month, day of the week; seconds may precede them.
 ///
-/// Where the hour is `*`, ticks follow one another in real time: none is lost or added when a clock is put forward or
-/// back. Any other hour is a time of the day that comes once a day: a tick that the clock jumps over fires right after
-/// it, one that the clock shows twice fires the first time.
+/// If the hour is `*`, ticks follow one another in real time: none is lost or added when a clock is put forward or
+/// back. Any other hour is a time of the day that comes once a day: a tick that the clock skips fires right after
+/// the gap, one that the clock shows twice fires the first time.
 #[derive(Clone)]
 pub struct Cron {
     pattern: croner::Cron,
@@ -33,7 +33,7 @@ impl fmt::Display for Cron {
 }
 
 impl Cron {
-    /// Reads an expression. The error says what is wrong, and what is allowed.
+    /// Parses an expression. The error says what is wrong, and what is allowed.
     pub fn parse(text: &str) -> Result<Cron, String> {
         let trimmed = text.trim();
         let fields: Vec<&str> = trimmed.split_whitespace().collect();
@@ -58,7 +58,7 @@ impl Cron {
         let pattern =
             parser.parse(trimmed).map_err(|error| wrong(&format!("is no cron expression ({error})")))?;
         let cron = Cron { pattern, text: trimmed.to_owned(), hourly };
-        // Twenty-ninths of February are at most eight years apart.
+        // Two 29ths of February are at most eight years apart.
         let start = NaiveDateTime::default();
         match cron.pattern.find_next_occurrence(&start, true) {
             Ok(first) if first - start < TimeDelta::days(50 * 366) => Ok(cron),
@@ -73,7 +73,7 @@ impl Cron {
             return Some(next.to_utc());
         }
         let mut wall = after.with_timezone(&zone).naive_local();
-        // More than one look where the clock has been put back and shows times that have had their tick.
+        // Loops if the clock was put back and shows times whose tick has already fired.
         loop {
             let next = self.pattern.find_next_occurrence(&wall, false).ok()?;
             let at = instant_of(zone, next)?;

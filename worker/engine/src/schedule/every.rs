@@ -1,11 +1,11 @@
-//! `every_15_minutes` and its like.
+//! Intervals such as `every_15_minutes`.
 
 use chrono::TimeDelta;
 
-/// No interval is longer.
+/// The longest interval.
 const LONGEST_DAYS: i64 = 366;
 
-/// What follows `every`, if the text begins so.
+/// The text after `every`, if the text begins with it.
 pub(super) fn strip(text: &str) -> Option<&str> {
     let text = text.trim();
     let head = text.get(..5)?;
@@ -13,7 +13,7 @@ pub(super) fn strip(text: &str) -> Option<&str> {
     (head.eq_ignore_ascii_case("every") && rest.starts_with(['_', ' ', '\t'])).then_some(rest)
 }
 
-/// The interval that follows `every`: a number, or none for one, and a unit.
+/// Parses the interval after `every`: a number (1 if there is none) and a unit.
 pub(super) fn parse(rest: &str) -> Result<TimeDelta, String> {
     let shown = rest.trim_matches(['_', ' ', '\t']);
     let parts: Vec<&str> = shown.split(['_', ' ', '\t']).filter(|part| !part.is_empty()).collect();

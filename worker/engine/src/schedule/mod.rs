@@ -1,7 +1,7 @@
-//! When a sync runs by itself: a plain function of its document and of the time.
+//! When a sync runs by itself: a pure function of its document and of the time.
 //!
-//! A schedule is an interval or a cron expression, in a time zone, within windows. Its ticks are instants. Nothing here
-//! looks at a clock: whoever fires the ticks says what time it is, so that the same tick is the same for every replica.
+//! A schedule is an interval or a cron expression, in a time zone, within windows. Its ticks are instants. This module
+//! reads no clock: the caller passes the time, so that a tick is the same on every replica.
 
 mod cron;
 mod every;
@@ -17,30 +17,27 @@ pub use window::Windows;
 
 use crate::spec::MissedTicks;
 
-/// When a sync runs by itself.
 #[derive(Debug, Clone)]
 pub struct Schedule {
-    /// When its ticks are.
     pub when: When,
     /// The time zone of a cron expression and of the windows.
     pub zone: Tz,
-    /// Outside of these no tick fires.
+    /// No tick fires outside of these.
     pub windows: Option<Windows>,
-    /// What becomes of ticks that passed while nobody looked.
+    /// How to handle ticks that passed while no worker ran.
     pub missed: MissedTicks,
 }
 
-/// When the ticks of a schedule are.
 #[derive(Debug, Clone)]
 pub enum When {
-    /// So far from one another.
+    /// At a fixed interval.
     Every(TimeDelta),
-    /// As a cron expression says.
     Cron(Box<Cron>),
 }
 
 impl When {
-    /// Reads `every_15_minutes`, `every 90 seconds` or a cron expression. The error says what is wrong, and what is allowed.
+    /// Parses `every_15_minutes`, `every 90 seconds` or a cron expression. The error says what is wrong and what is
+    /// allowed.
     pub fn parse(text: &str) -> Result<When, String> {
         if let Some(rest) = every::strip(text) {
             return every::parse(rest).map(When::Every);
@@ -49,22 +46,22 @@ impl When {
         Ok(When::Cron(Box::new(cron)))
     }
 
-    /// An interval of so many seconds.
+    /// An interval in seconds; none for 0 and out of range.
     pub fn seconds(seconds: u64) -> Option<When> {
         let seconds = i64::try_from(seconds).ok().filter(|seconds| *seconds > 0)?;
         TimeDelta::try_seconds(seconds).map(When::Every)
     }
 }
 
-/// Reads an IANA time zone.
+/// Parses an IANA time zone.
 pub fn parse_zone(name: &str) -> Result<Tz, String> {
     name.parse().map_err(|_| {
         format!("{name:?} is no IANA time zone; write UTC, Europe/Berlin or America/New_York, for example")
     })
 }
 
-/// The instant of a wall clock's time. Where the clock is put forward over it, the moment at which it is; where the clock
-/// is put back and shows it twice, the first one.
+/// The instant of a wall clock time. If the clock is put forward over it, the moment of the change; if the clock is put
+/// back and shows it twice, the first one.
 fn instant_of(zone: Tz, wall: chrono::NaiveDateTime) -> Option<DateTime<Utc>> {
     use chrono::{LocalResult, TimeZone};
     // Zones have skipped whole days, when they moved to the other side of the date line.

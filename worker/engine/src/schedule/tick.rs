@@ -1,34 +1,34 @@
-//! Which tick comes next, and what to do with one that is due.
+//! Computes the next tick, and what to do with a due one.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Schedule, When};
 use crate::spec::MissedTicks;
 
-/// So late a tick still counts as fired in time. Workers look every few seconds; a busy one may take longer.
+/// A tick up to this late counts as fired in time. Workers look every few seconds; a busy one may take longer.
 pub const ON_TIME: TimeDelta = TimeDelta::seconds(60);
 
-/// Where each missed tick is made up for, the latest so many are.
+/// The most missed ticks that `missed_ticks: all` makes up for; the latest ones count.
 pub const MAX_MISSED: usize = 1_000;
 
-/// So many ticks in a row may fall outside of the windows, then none ever falls into one.
+/// After this many ticks in a row outside of the windows, none is expected to fall into one.
 const MAX_OUTSIDE: usize = 2_000;
 
-/// What to do with a tick whose time has come.
+/// What to do with a due tick.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Due {
-    /// The ticks that make a run each, the earliest first.
+    /// The ticks that start a run each, earliest first.
     pub fires: Vec<DateTime<Utc>>,
-    /// The tick after them; nothing if there is none any more.
+    /// The tick after them; none if there is no later one.
     pub next: Option<DateTime<Utc>>,
 }
 
 impl Schedule {
     /// The first tick after an instant. An interval counts from `anchor`, which is any earlier tick of it.
     ///
-    /// Every tick is within a window. One that would not be moves to the window's opening, so that several that would fall
-    /// outside are one there; with `skip`, those of a cron expression are left out instead. An interval goes on from the
-    /// opening either way.
+    /// Every tick is within a window. One outside moves to the next opening, so that several ticks outside become one
+    /// there; with `skip`, those of a cron expression are dropped instead. An interval continues from the opening
+    /// either way.
     pub fn next_tick(&self, anchor: DateTime<Utc>, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let mut tick = self.tick_after(anchor, after)?;
         let Some(windows) = &self.windows else { return Some(tick) };
@@ -43,8 +43,8 @@ impl Schedule {
         None
     }
 
-    /// What to do with a due tick now. It depends on what time it is: of replicas whose clocks differ, the one that moves
-    /// the schedule on from a tick has fired it.
+    /// What to do with a due tick at `now`. The result depends on `now`: if clocks of replicas differ, the replica that
+    /// advances the schedule past a tick has fired it.
     pub fn due(&self, tick: DateTime<Utc>, now: DateTime<Utc>) -> Due {
         if tick > now {
             return Due { fires: Vec::new(), next: Some(tick) };
@@ -71,7 +71,7 @@ impl Schedule {
         if ticks.len() <= MAX_MISSED {
             return ticks;
         }
-        // Where to begin so that they are not too many: between `low`, where they are, and `high`, where they are not.
+        // Search for a start with few enough ticks: `high` has few enough, `low` has too many.
         let (mut low, mut high) = (tick, now);
         while high - low > TimeDelta::milliseconds(500) {
             let middle = low + (high - low) / 2;
@@ -83,7 +83,8 @@ impl Schedule {
         ticks
     }
 
-    /// Adds the ticks up to now to a list that begins with an instant; a few more than there may be are enough to know.
+    /// Appends the ticks up to now to a list that begins with an instant; stops shortly after the most that are
+    /// allowed.
     fn ticks(
         &self,
         anchor: DateTime<Utc>,

@@ -11,19 +11,18 @@ const DAY: u32 = 24 * 60;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Windows(Vec<Window>);
 
-/// One of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Window {
-    /// On which days it opens, Monday first.
+    /// The days on which it opens, Monday first.
     days: [bool; 7],
-    /// Minute of the day at which it opens.
+    /// The minute of the day at which it opens.
     from: u32,
-    /// Minute of the day at which it closes; at or before `from`: on the next day.
+    /// The minute of the day at which it closes; if not after `from`, on the next day.
     to: u32,
 }
 
 impl Windows {
-    /// Reads windows separated by commas: days, times, or both. The error says what is wrong, and what is allowed.
+    /// Parses windows separated by commas: days, times, or both. The error says what is wrong, and what is allowed.
     pub fn parse(text: &str) -> Result<Windows, String> {
         read(text).map(Windows).map_err(|why| {
             format!(
@@ -33,20 +32,20 @@ impl Windows {
         })
     }
 
-    /// Is a window open?
+    /// True if a window is open.
     pub fn are_open(&self, zone: Tz, at: DateTime<Utc>) -> bool {
         let wall = at.with_timezone(&zone);
         let (today, minute) = (wall.weekday(), wall.hour() * 60 + wall.minute());
         self.0.iter().any(|window| window.holds(today, minute))
     }
 
-    /// The first instant from `at` on at which one is open: `at` itself if one is.
+    /// The first instant from `at` on at which a window is open: `at` itself if one is.
     pub fn next_open(&self, zone: Tz, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
         if self.are_open(zone, at) {
             return Some(at);
         }
         let today = at.with_timezone(&zone).date_naive();
-        // A week and a day, and as much again for a window that the clock jumped over.
+        // A week and a day, twice, because the clock may skip a window.
         let days = (0..=15).filter_map(|ahead| today.checked_add_days(Days::new(ahead)));
         for day in days {
             let opens = |window: &Window| {
@@ -66,7 +65,7 @@ impl Windows {
     }
 }
 
-/// A list of days could be meant where one window names times and the one before it none: that is refused.
+/// Refuses a mix of windows with and without times: the comma could be meant to separate days of one window.
 fn read(text: &str) -> Result<Vec<Window>, String> {
     let pieces: Vec<&str> = text.split(',').map(str::trim).collect();
     let timed = |piece: &str| piece.contains(':');
@@ -129,7 +128,7 @@ fn index(day: Weekday) -> usize {
 
 fn weekday(name: &str) -> Result<Weekday, String> {
     let name = name.trim();
-    // Numbers would mean one thing here and another in cron.
+    // Refuses numbers, which would have another meaning in cron.
     name.parse().map_err(|_| format!("{name:?} is no day; the days are Mon, Tue, Wed, Thu, Fri, Sat, Sun"))
 }
 

@@ -1,25 +1,23 @@
-//! What a well-formed document can still get wrong.
+//! Checks a well-formed document for errors in its content.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Direction, FieldSpec, SyncSpec};
 use crate::nearest::alternatives;
 
-/// Something to say about a document.
+/// A remark on a document.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Finding {
-    /// Whether the document can be used.
     pub severity: Severity,
-    /// The key it is about, as a path: `field_mappings[2].values`.
+    /// The path of the key: `field_mappings[2].values`.
     pub path: String,
-    /// What is wrong and what to do.
+    /// What is wrong and how to correct it.
     pub message: String,
-    /// Whether it is about the key itself and not about its value.
+    /// True if the finding is about the key itself and not about its value.
     #[serde(skip)]
     pub at_key: bool,
 }
 
-/// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -42,7 +40,7 @@ impl Finding {
 }
 
 impl SyncSpec {
-    /// What is wrong with a document whose keys and kinds of values are right, without looking at a platform.
+    /// The findings about a document with valid keys and kinds of values. Calls no platform.
     pub fn findings(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         for (path, name) in [("name", &self.name), ("project", &self.project)] {
@@ -118,12 +116,12 @@ impl SyncSpec {
         }
     }
 
-    /// Which way a field goes, given the sync's direction.
+    /// The direction of a field within the sync's direction.
     pub fn flow(&self, field: &FieldSpec) -> Direction {
         let wanted = match (field.direction, field.bidirectional) {
             (Some(direction), _) => direction,
             (None, Some(false)) => Direction::SourceToTarget,
-            // A transform names one way only; without its inverse the way back would undo it.
+            // A transform works in one direction only; without its inverse the way back would undo it.
             (None, None) if field.transform.is_some() => Direction::SourceToTarget,
             (None, _) => Direction::Bidirectional,
         };
@@ -134,7 +132,7 @@ impl SyncSpec {
     }
 }
 
-/// A value map that cannot be turned round needs `back` where values flow back.
+/// A value map that cannot be inverted needs `back` if values flow back.
 fn check_values(field: &FieldSpec, flow: Direction, path: &str, findings: &mut Vec<Finding>) {
     if flow == Direction::SourceToTarget || field.values.is_empty() || !field.back.is_empty() {
         return;

@@ -1,79 +1,67 @@
-//! The keys of a document: what may stand under each, and what it means. Input is checked against these tables, and the
-//! JSON Schema is made from them.
+//! The keys of a document: the allowed values and the meaning of each. Input is checked against these tables, and the
+//! JSON Schema is generated from them.
 
 use super::names::{DeletePolicy, Direction, FieldType, MissedTicks, Priority, Strategy};
 
 /// A key of a mapping.
 #[derive(Debug, Clone, Copy)]
 pub struct Key {
-    /// Its name.
     pub name: &'static str,
-    /// What may stand under it.
     pub form: Form,
-    /// Whether it must be there.
     pub need: Need,
-    /// What it means, for people.
+    /// The description for people.
     pub about: &'static str,
 }
 
-/// Whether a key must be there.
+/// Whether a key is required.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
-    /// It must.
     Required,
-    /// It may be left out, and null means the same.
+    /// May be left out, and null means the same.
     Optional,
-    /// It may be left out; then it has this value, written as JSON.
+    /// May be left out; the default is written as JSON.
     Default(&'static str),
 }
 
-/// What may stand under a key.
+/// The allowed values of a key.
 #[derive(Debug, Clone, Copy)]
 pub enum Form {
-    /// Text.
     Text,
-    /// One character.
     Character,
-    /// Text, or `{ env: NAME }` where it is a secret that an environment variable holds.
+    /// Text, or `{ env: NAME }` for a secret in an environment variable.
     TextOrEnv,
-    /// `true` or `false`.
     Flag,
-    /// A whole number of at least 0, between these bounds.
+    /// A whole number between these bounds.
     Whole(u64, u64),
     /// A number between these bounds.
     Number(f64, f64),
     /// Seconds as a number, or a length such as `5m` or `1h`.
     Length,
-    /// One of these names; the others of each are aliases of the first.
+    /// One of these names; each list is a name and its aliases.
     Names(&'static [&'static [&'static str]]),
-    /// The name of a platform.
     Platform,
-    /// Where on the platform of this side; the keys depend on the platform.
+    /// The place on the platform of this side; its keys depend on the platform.
     Scope,
-    /// A list of text.
     TextList,
     /// A mapping with these keys.
     Keys(&'static [Key]),
     /// A list of mappings with these keys.
     KeysList(&'static [Key]),
-    /// Names with single values.
+    /// A mapping from names to scalar values.
     ValueMap,
-    /// Any value.
     Any,
 }
 
 impl Key {
-    /// A key that must be there.
     pub const fn required(name: &'static str, form: Form, about: &'static str) -> Key {
         Key { name, form, need: Need::Required, about }
     }
 
-    /// A key that may be left out.
     pub const fn optional(name: &'static str, form: Form, about: &'static str) -> Key {
         Key { name, form, need: Need::Optional, about }
     }
 
-    /// A key that has a value, given as JSON, where it is left out.
+    /// A key with a default, given as JSON.
     pub const fn default(name: &'static str, form: Form, json: &'static str, about: &'static str) -> Key {
         Key { name, form, need: Need::Default(json), about }
     }

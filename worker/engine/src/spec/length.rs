@@ -1,14 +1,14 @@
-//! Lengths of time in a document: a number of seconds, or text such as `5m`.
+//! Durations in a document: a number of seconds, or text such as `5m`.
 
 use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::Value;
 
-/// Units, in seconds.
+/// The length of each unit in seconds.
 const UNITS: [(&str, f64); 6] =
     [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3_600.0), ("d", 86_400.0), ("w", 604_800.0)];
 const LONGEST: f64 = 10.0 * 366.0 * 86_400.0;
 
-/// The seconds of a length such as `90`, `90s`, `5m`, `1h` or `1d`.
+/// The seconds of a duration such as `90`, `90s`, `5m`, `1h` or `1d`.
 pub(super) fn seconds(text: &str) -> Result<f64, String> {
     let text = text.trim();
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
@@ -27,7 +27,7 @@ pub(super) fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Reads seconds that may have a fraction.
+/// Parses seconds that may have a fraction.
 pub(super) fn fractional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     match Value::deserialize(deserializer)? {
         Value::String(text) => seconds(&text).map_err(D::Error::custom),
@@ -35,12 +35,12 @@ pub(super) fn fractional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f
     }
 }
 
-/// Reads whole seconds.
+/// Parses whole seconds.
 pub(super) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let seconds = fractional(deserializer)?;
     if seconds.fract() != 0.0 || !(0.0..=LONGEST).contains(&seconds) {
         return Err(D::Error::custom(format!("{seconds} is not a whole number of seconds, 0 or more")));
     }
-    // Between 0 and ten years, and whole.
+    // Whole, and between 0 and ten years.
     format!("{seconds:.0}").parse().map_err(D::Error::custom)
 }

@@ -1,4 +1,4 @@
-//! A sync as people write it: the document that `apply`, `validate` and `plan` read.
+//! The document of a sync as people write it; `apply`, `validate` and `plan` read it.
 
 mod check;
 pub mod keys;
@@ -15,10 +15,10 @@ pub use check::{Finding, Severity};
 pub use names::{DeletePolicy, Direction, FieldType, MissedTicks, Priority, Strategy};
 pub use shape::{check_document, check_keys, unknown_keys};
 
-/// A configured pair of places to keep in step.
+/// Two places to keep in sync, and how.
 ///
-/// Unknown keys are ignored, so that an older version runs what a newer one has stored. [`check_document`] refuses them
-/// where people hand a document in.
+/// Unknown keys are ignored, so that an older version can run what a newer one has stored. [`check_document`] refuses
+/// them in documents that people submit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SyncSpec {
     /// Unique within its project; letters, digits, `-`, `_` and `.`.
@@ -26,27 +26,25 @@ pub struct SyncSpec {
     /// The project it belongs to.
     #[serde(default = "default_project")]
     pub project: String,
-    /// The platform of the source.
     pub source_platform: String,
-    /// Where on that platform; its keys depend on the platform.
+    /// The place on that platform; the keys depend on the platform.
     pub source: serde_json::Map<String, serde_json::Value>,
-    /// The platform of the target.
     pub target_platform: String,
-    /// Where on that platform.
+    /// The place on that platform; the keys depend on the platform.
     pub target: serde_json::Map<String, serde_json::Value>,
-    /// What kind of items: issue, task, record ...
+    /// The kind of items: issue, task, record ...
     #[serde(default = "default_entity_type")]
     pub entity_type: String,
-    /// Which way changes go.
+    /// The direction of changes.
     #[serde(default = "default_direction")]
     pub direction: Direction,
-    /// How conflicts are settled, unless a field says otherwise.
+    /// How conflicts are resolved, unless a field has its own strategy.
     #[serde(default = "default_strategy")]
     pub conflict_strategy: Strategy,
-    /// Items planned, written and recorded together. Without it 50, or more where a place rewrites itself whole.
+    /// Items planned, written and recorded together. Default: 50, or more if a place rewrites itself as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch_size: Option<u32>,
-    /// Seconds from one scheduled run to the next; 0 for none.
+    /// Seconds between scheduled runs; 0 for none.
     #[serde(default = "default_interval", deserialize_with = "length::whole")]
     pub sync_interval: u64,
     /// A cron expression, or `every_15_minutes`, `every 90 seconds`; replaces `sync_interval`.
@@ -55,39 +53,39 @@ pub struct SyncSpec {
     /// The IANA time zone of `schedule` and `run_window`; UTC without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timezone: Option<String>,
-    /// When scheduled runs may begin: `Mon-Fri 06:00-22:00`. Always, without it.
+    /// When scheduled runs may begin: `Mon-Fri 06:00-22:00`. Default: always.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_window: Option<String>,
-    /// What becomes of ticks that passed while no worker was there.
+    /// How to handle ticks that passed while no worker ran.
     #[serde(default = "default_missed", skip_serializing_if = "is_default_missed")]
     pub missed_ticks: MissedTicks,
-    /// The class of this sync's jobs.
+    /// The priority of this sync's jobs.
     #[serde(default = "default_priority")]
     pub priority: Priority,
-    /// Items found only on the target are created on the source too.
+    /// Also create items on the source that exist only on the target.
     #[serde(default)]
     pub two_way_create: bool,
     /// Record each change with the value before and after.
     #[serde(default = "default_true")]
     pub enable_audit: bool,
-    /// How often a failed run is tried again.
+    /// How often a failed run is retried.
     #[serde(default = "default_retries")]
     pub max_retries: u32,
     /// Seconds before the first retry; doubled each time, with jitter.
     #[serde(default = "default_retry_delay", deserialize_with = "length::fractional")]
     pub retry_delay: f64,
-    /// What a deleted item means for its counterpart.
+    /// What happens to the counterpart of a deleted item.
     #[serde(default = "default_delete_policy")]
     pub delete_policy: DeletePolicy,
     /// More planned deletes than this hold the run.
     #[serde(default)]
     pub delete_guard: DeleteGuard,
-    /// Source fields by which items already on both sides are paired. Without any, a mapped key field is used.
+    /// Source fields by which items already on both sides are paired. Default: a mapped key field.
     #[serde(default)]
     pub match_on: Vec<String>,
-    /// Which field of the source is which field of the target.
+    /// The fields of the source and their counterparts on the target.
     pub field_mappings: Vec<FieldSpec>,
-    /// Scheduled runs happen.
+    /// False: the sync has no scheduled runs.
     #[serde(default = "default_true")]
     pub enabled: bool,
 }
@@ -99,34 +97,34 @@ pub struct FieldSpec {
     pub source_field: String,
     /// The target's name of the field.
     pub target_field: String,
-    /// How the source's values are read.
+    /// The type as which the source's values are parsed.
     #[serde(default = "default_type")]
     pub source_type: FieldType,
-    /// How the target's values are read.
+    /// The type as which the target's values are parsed.
     #[serde(default = "default_type")]
     pub target_type: FieldType,
     /// False: this field goes from source to target only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bidirectional: Option<bool>,
-    /// Which way this field goes, where the sync's direction allows both.
+    /// The direction of this field, if the sync's direction allows both.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,
     /// An item without a value here is not written.
     #[serde(default)]
     pub required: bool,
-    /// Written where the other side has no value; with `values`, one of the target's.
+    /// Written if the other side has no value; with `values`, one of the target's values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_value: Option<serde_json::Value>,
-    /// Source value to target value; a value not named stays untouched.
+    /// Source value to target value; a value without an entry stays untouched.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub values: BTreeMap<String, serde_json::Value>,
-    /// Target value to source value, where `values` cannot be turned round.
+    /// Target value to source value, if `values` cannot be inverted.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub back: BTreeMap<String, serde_json::Value>,
     /// A named transform, from source to target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transform: Option<String>,
-    /// How conflicts in this field are settled.
+    /// How conflicts in this field are resolved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conflict_strategy: Option<Strategy>,
 }
@@ -149,15 +147,15 @@ impl Default for DeleteGuard {
 }
 
 impl SyncSpec {
-    /// The batch size where a document names none.
+    /// The batch size of a document that has none.
     pub const DEFAULT_BATCH_SIZE: u32 = 50;
 
-    /// Whether changes may be written to this side at all.
+    /// True if changes may be written to this side at all.
     pub fn writes(&self, side: crate::Side) -> bool {
         self.direction.writes(side)
     }
 
-    /// Whether items found only on the other side are created on this one.
+    /// True if items found only on the other side are created on this one.
     pub fn creates_on(&self, side: crate::Side) -> bool {
         match self.direction {
             Direction::Bidirectional => side == crate::Side::Target || self.two_way_create,

@@ -1,4 +1,4 @@
-//! The closed sets of names a sync is written in, each with the aliases that input accepts.
+//! The enums used in a sync's document, each with the aliases that input accepts.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -30,7 +30,7 @@ macro_rules! names {
                 match self { $( $name::$member => $text ),+ }
             }
 
-            /// Reads a name or an alias.
+            /// Parses a name or an alias.
             pub fn parse(text: &str) -> Result<$name, String> {
                 match text.trim().to_ascii_lowercase().as_str() {
                     $( $text $( | $alias )* => Ok($name::$member), )+
@@ -68,10 +68,10 @@ macro_rules! names {
     };
 }
 
-/// Names that are known to mean something, in a later version.
+/// Names reserved for a later version.
 const LATER: [&str; 5] = ["merge", "field_merge", "priority_based", "custom", "auto"];
 
-/// What to say of a name that is none of these. Aliases are suggested, and not listed.
+/// The error for an unknown name. It suggests aliases, but does not list them.
 pub(super) fn unknown(what: &str, text: &str, allowed: &[&[&str]]) -> String {
     let names: Vec<&str> = allowed.iter().filter_map(|names| names.first().copied()).collect();
     let listed = listed(&names, 12);
@@ -84,7 +84,7 @@ pub(super) fn unknown(what: &str, text: &str, allowed: &[&[&str]]) -> String {
 }
 
 names! {
-    /// Which way a sync, or one of its fields, carries changes.
+    /// The direction in which a sync, or one of its fields, carries changes.
     Direction ("direction") {
         /// From either side to the other.
         Bidirectional = "bidirectional" | "both" | "two_way",
@@ -96,7 +96,7 @@ names! {
 }
 
 impl Direction {
-    /// Whether changes may be written to this side.
+    /// True if changes may be written to this side.
     pub fn writes(self, side: Side) -> bool {
         match self {
             Direction::Bidirectional => true,
@@ -107,7 +107,7 @@ impl Direction {
 }
 
 names! {
-    /// How a conflict is settled.
+    /// How a conflict is resolved.
     Strategy ("conflict strategy") {
         /// The later edit wins; a tie goes to the source.
         LastWriteWins = "last_write_wins" | "last_modified_wins" | "timestamp_based" | "lww",
@@ -141,9 +141,8 @@ names! {
         Critical = "critical",
         /// Before normal work.
         High = "high",
-        /// The default.
         Normal = "normal" | "default",
-        /// When nothing else waits.
+        /// Only when nothing else waits.
         Low = "low",
     }
 }
@@ -151,33 +150,28 @@ names! {
 names! {
     /// The type that a field's values are read and written as.
     FieldType ("type") {
-        /// Text.
         String = "string" | "text",
         /// A whole number or one with a fraction.
         Number = "number" | "integer" | "float",
-        /// True or false.
         Boolean = "boolean" | "bool",
         /// A civil date.
         Date = "date",
-        /// An instant.
         DateTime = "datetime" | "timestamp",
-        /// A list.
         Array = "array" | "list",
-        /// Values by name.
+        /// A JSON object.
         Object = "object",
-        /// Any JSON value.
         Json = "json",
     }
 }
 
 names! {
-    /// What becomes of a schedule's ticks that passed while nobody could fire them.
+    /// How to handle a schedule's ticks that passed while no worker could fire them.
     MissedTicks ("missed_ticks policy") {
-        /// Nothing.
+        /// Make up for none.
         Skip = "skip" | "none",
-        /// All of them are one run.
+        /// Make up for all of them in one run.
         Once = "once" | "one",
-        /// Each is a run of its own.
+        /// Start a run for each.
         All = "all" | "each",
     }
 }

@@ -1,4 +1,4 @@
-//! Whether a document has the keys and the kinds of values that it may have.
+//! Checks the keys of a document and the kinds of their values.
 
 use std::collections::BTreeMap;
 
@@ -11,19 +11,19 @@ use super::{
 };
 use crate::nearest::alternatives;
 
-/// Everything that is wrong with the keys of a document and with the kinds of their values.
+/// Returns all errors in the keys of a document and in the kinds of their values.
 pub fn check_document(document: &Value) -> Vec<Finding> {
     check_keys(document, SYNC, "")
 }
 
-/// The same for a mapping with these keys, which stands at this path.
+/// Checks a mapping at this path against these keys.
 pub fn check_keys(value: &Value, keys: &[Key], path: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     mapping(value, keys, path, &mut findings);
     findings
 }
 
-/// The keys of a stored document that this version does not know, each as a path.
+/// The keys of a stored document that this version does not know, as paths.
 pub fn unknown_keys(document: &Value) -> Vec<String> {
     let findings = check_document(document).into_iter();
     findings.filter(|finding| finding.at_key).map(|finding| finding.path).collect()
@@ -49,7 +49,7 @@ fn mapping(value: &Value, keys: &[Key], path: &str, findings: &mut Vec<Finding>)
     }
 }
 
-/// Keys that stand there already are no alternatives.
+/// Does not suggest keys that the mapping already has.
 fn unknown_key(name: &str, object: &Map<String, Value>, keys: &[Key], path: &str) -> Finding {
     let free = keys.iter().map(|key| key.name).filter(|key| !object.contains_key(*key));
     let text = format!("unknown key {name:?}; {}", alternatives(name, free, "keys are:"));
@@ -129,7 +129,7 @@ fn check(value: &Value, key: &Key, path: &str, findings: &mut Vec<Finding>) {
         Form::Any => true,
     };
     if !fits {
-        // A URL may hold a password, so it is not repeated.
+        // A URL may contain a password, so it is not repeated.
         let found = if matches!(key.form, Form::TextOrEnv) { String::new() } else { found(value) };
         findings.push(Finding::error(path, format!("{}{found}", expected(key))));
     }
@@ -153,7 +153,7 @@ fn name(text: &str, key: &Key, names: &[&[&str]], path: &str, findings: &mut Vec
     findings.push(Finding::error(path, super::names::unknown(&key.name.replace('_', " "), text, names)));
 }
 
-/// Text; a number or a flag without quotes is text as well.
+/// True for text; a number or a flag without quotes is text as well.
 fn is_text(value: &Value) -> bool {
     !(value.is_null() || value.is_array() || value.is_object())
 }
@@ -199,7 +199,7 @@ fn expected(key: &Key) -> String {
     }
 }
 
-/// What was found instead, shortened.
+/// The value found instead, shortened.
 fn found(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -239,7 +239,7 @@ mod tests {
         })
     }
 
-    /// The tables have the keys that are read, and no others.
+    /// The tables have exactly the keys that are read.
     #[test]
     fn the_tables_agree_with_what_is_read() {
         let spec: SyncSpec = serde_json::from_value(full()).unwrap();

@@ -1,4 +1,4 @@
-//! When a sync runs by itself, as its document says it.
+//! The schedule of a sync, compiled from its document.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -7,7 +7,7 @@ use super::{Finding, MissedTicks, SyncSpec};
 use crate::schedule::{Schedule, When, Windows, parse_zone};
 
 impl SyncSpec {
-    /// When this sync runs by itself; nothing if it does not. Whether it is enabled does not matter here.
+    /// The schedule of this sync; none if it does not run by itself. Ignores whether the sync is enabled.
     pub fn timetable(&self) -> Result<Option<Schedule>, Vec<Finding>> {
         let mut findings = Vec::new();
         let zone = self.timezone.as_deref().map_or(Ok(Tz::UTC), parse_zone);
@@ -22,7 +22,7 @@ impl SyncSpec {
         let (Ok(zone), Ok(when), Ok(windows)) = (zone, when, windows) else { return Err(findings) };
         let Some(when) = when else { return Ok(None) };
         let schedule = Schedule { when, zone, windows, missed: self.missed_ticks };
-        // A time zone does not change enough for the answer to depend on when it is asked.
+        // A zone changes too little for the result to depend on the date.
         let some_day = DateTime::<Utc>::UNIX_EPOCH;
         if schedule.next_tick(some_day, some_day).is_none() {
             let remedy = match self.missed_ticks {

@@ -1,4 +1,4 @@
-//! What must hold.
+//! The invariants.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::support::{ChangeState, World, fields};
 
-/// No item has two counterparts, and none is there twice.
+/// No item has two counterparts, and no item is duplicated.
 #[track_caller]
 pub(super) fn assert_no_doubles(world: &World) {
     for side in Side::BOTH {
@@ -29,7 +29,7 @@ pub(super) fn assert_no_doubles(world: &World) {
     }
 }
 
-/// With all trouble over, a few runs bring both sides in step, and then there is nothing left to do.
+/// Without further faults, a few runs bring both sides in sync, and then nothing is left to do.
 #[track_caller]
 pub(super) fn assert_converges(world: &mut World) {
     settle(world);
@@ -61,7 +61,7 @@ fn settle(world: &mut World) {
     }
     let full = Options { full: true, ..world.options.clone() };
     world.options = full;
-    // Two for a deletion, one for an edit made beside our own write, one for what that leads to, some to spare.
+    // Two for a deletion, one for an edit during our own write, one for its consequences, some spare.
     for _ in 0..6 {
         world.sync();
         world.wait(1);
@@ -77,7 +77,7 @@ fn assert_nothing_is_open(world: &World) {
     assert_eq!(tables.open_conflicts().len(), 0);
 }
 
-/// A field of both sides says the same, as far as mapping and platforms can tell.
+/// True if both sides agree on a field, as far as mapping and platforms can tell.
 fn in_step(world: &World, rule: &Rule, now: Pair<&Value>) -> bool {
     let read = |side: Side| rule_reads(rule, side, now.get(side));
     let (source, target) = (read(Side::Source), read(Side::Target));
@@ -101,7 +101,7 @@ fn contents_of(world: &World, side: Side) -> BTreeMap<String, Fields> {
     world.place(side).all().into_iter().map(|(_, fields)| (tag(&fields), fields)).collect()
 }
 
-/// All that both sides hold, whatever the ids.
+/// The contents of both sides, regardless of ids.
 pub(super) fn contents(world: &World) -> Pair<BTreeMap<String, Fields>> {
     Pair::new(contents_of(world, Side::Source), contents_of(world, Side::Target))
 }
@@ -137,14 +137,14 @@ pub(super) fn assert_every_effect_has_its_row(world: &World) {
     assert_eq!(rows, effects);
 }
 
-/// A dry run writes nothing, and what it shows is what the run then sends.
+/// A dry run writes nothing, and shows what the run then sends.
 #[track_caller]
 pub(super) fn assert_preview_is_what_happens(world: &mut World) {
     for side in Side::BOTH {
         world.place(side).refuse_nothing();
         world.place(side).fail([]);
     }
-    // A preview finds nothing out about earlier attempts; that is a run's work.
+    // A preview does not recover earlier attempts; only a run does.
     if world.tables().links.values().any(|row| row.intent.is_some()) {
         return;
     }
@@ -191,7 +191,7 @@ pub(super) fn edits() -> impl Strategy<Value = Vec<(Side, Edit)>> {
     })
 }
 
-/// Edits that do not meet arrive, each as its author left it, through whatever one sync goes through.
+/// Edits that do not collide arrive unchanged, whatever happens to one sync.
 #[track_caller]
 pub(super) fn assert_edits_arrive(setup: &Setup, edits: &[(Side, Edit)], mishap: &Mishap) {
     let mut world = setup.world();
@@ -210,7 +210,7 @@ pub(super) fn assert_edits_arrive(setup: &Setup, edits: &[(Side, Edit)], mishap:
     let mut edits = edits.to_vec();
     let mut mishap = mishap.clone();
     if let Mishap::Meddling(side, edit) = mishap {
-        // An edit beside our own write is one of them, as long as it does not meet another.
+        // An edit during our own write counts as well, unless it collides with another.
         if edits.iter().any(|(_, other)| (other.item, other.field) == (edit.item, edit.field)) {
             mishap = Mishap::None;
         } else {
@@ -240,7 +240,7 @@ pub(super) fn assert_edits_arrive(setup: &Setup, edits: &[(Side, Edit)], mishap:
     assert_eq!(world.tables().conflicts.len(), 0, "edits that do not meet are no conflict");
 }
 
-/// Items with these titles are on the two sides before the first sync.
+/// Items with these titles exist on the two sides before the first sync.
 #[track_caller]
 pub(super) fn assert_matching(setup: &Setup, sources: &[usize], targets: &[usize], mishap: &Mishap) {
     let mut world = setup.world();

@@ -1,4 +1,4 @@
-//! What may happen: people's edits, and syncs that go well or not.
+//! Possible events: edits by people, and syncs with and without faults.
 
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
@@ -11,23 +11,23 @@ use syncline_engine::{
 
 use crate::support::{Fault, LinkRow, World, fields};
 
-/// Something that happens. Items are picked by their place among those of a side, in order of their tags.
+/// An event. Items are picked by their position on a side, in order of their tags.
 #[derive(Debug, Clone)]
 pub(super) enum Event {
     Add(Side),
     Edit(Side, Edit),
     Remove(Side, usize),
-    /// An item that was removed by hand is there again.
+    /// A removed item is restored.
     Restore(Side),
     Wait,
-    /// From now on a side refuses writes of this kind, or none.
+    /// From now on a side refuses this kind of writes, or none.
     Refuse(Side, Option<Refused>),
     Sync(Mishap),
-    /// A person takes this side's part in every open conflict, and the choices are applied.
+    /// A person chooses this side in every open conflict, and the choices are applied.
     Choose(Side),
 }
 
-/// A field of an item gets a value.
+/// An edit to one field of an item.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Edit {
     pub(super) item: usize,
@@ -42,7 +42,7 @@ pub(super) enum Refused {
     Deletes,
 }
 
-/// What goes wrong with a sync.
+/// A fault of a sync.
 #[derive(Debug, Clone)]
 pub(super) enum Mishap {
     None,
@@ -50,12 +50,12 @@ pub(super) enum Mishap {
     /// The n-th write call of a side.
     Call(Side, Fault, usize),
     LeaseLost(usize),
-    /// Somebody edits an item just before a write to this side, or after the sync if there is none.
+    /// An item is edited just before a write to this side, or after the sync if there is none.
     Meddling(Side, Edit),
 }
 
-/// The fields that are edited, by side, and the values that they get: blank ones, values that the other side cannot tell
-/// apart, and text that the target normalises.
+/// The edited fields, by side, and their values: blank ones, values that the other side cannot distinguish, and text
+/// that the target normalises.
 const NAMES: [(&str, &str); 4] =
     [("title", "name"), ("body", "notes"), ("status", "state"), ("points", "points")];
 
@@ -183,7 +183,7 @@ pub(super) fn play(world: &mut World, event: &Event) {
     }
 }
 
-/// Applies choices as the job behind a resolution does: to the links concerned, and to nothing else.
+/// Applies choices like the job behind a resolution: only to the affected links.
 pub(super) fn choose(world: &World, side: Side) {
     let links = {
         let mut tables = world.tables();
@@ -202,11 +202,11 @@ fn add(world: &mut World, side: Side) {
     world.place(side).add(fields(json!({ "tag": tag, name(side, 0): "new" })));
 }
 
-/// Brings back what was removed last from a side, if its link still knows it and nothing has taken its place.
+/// Restores the item that was last removed from a side, if its link still knows it and nothing has replaced it.
 fn restore(world: &mut World, side: Side) {
     let Some(position) = world.removed.iter().rposition(|(on, _, _)| *on == side) else { return };
     let (_, id, fields) = world.removed.remove(position);
-    // What the sync deleted because its counterpart was deleted stays so: a lagging listing may show it once more.
+    // Items that the sync deleted stay deleted: a stale listing may show them once more.
     let ended = |row: &LinkRow| row.deleted_side == Some(side.other());
     let is_it = |row: &&LinkRow| row.ids.get(side).as_ref() == Some(&id) && !ended(row);
     let known = world.tables().links.values().any(|row| is_it(&row));
@@ -239,6 +239,6 @@ fn sync(world: &mut World, mishap: &Mishap) {
             world.place(on).meddle_now();
         }
     }
-    // Past the deadline of a run that died.
+    // Past the deadline of a dead run.
     world.wait(1);
 }

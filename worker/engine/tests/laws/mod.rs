@@ -1,6 +1,6 @@
-//! Invented histories, and what must hold after any of them.
+//! Generated histories, and the invariants after any of them.
 //!
-//! A failing history becomes a named test in `promises`: what it showed is worth a sentence.
+//! A failing history becomes a named test in `promises` with a description.
 
 mod check;
 mod history;
@@ -16,11 +16,11 @@ use setup::{Setup, creates_found_again, no_way_to_tell, setup};
 use crate::support::World;
 
 pub(super) fn config() -> ProptestConfig {
-    // Seeds are kept as named tests, not in files of their own.
+    // Failing seeds become named tests and are not stored in files.
     ProptestConfig { failure_persistence: None, max_shrink_iters: 20_000, ..ProptestConfig::default() }
 }
 
-/// Plays a history and says after each event whether an item was doubled.
+/// Plays a history and checks after each event that no item was duplicated.
 fn play_all(world: &mut World, events: &[Event]) {
     for event in events {
         play(world, event);
@@ -43,9 +43,9 @@ proptest! {
         setup in setup(no_way_to_tell()), events in history(14),
     ) {
         let mut world = setup.world();
-        // Where items are created both ways, the one of an unanswered create comes back as if it were somebody's own.
+        // With creates both ways, the item of an unanswered create comes back as if it were new.
         world.spec.direction = syncline_engine::spec::Direction::SourceToTarget;
-        // A person may say that it is to be sent again, and answers for that.
+        // A person may request a second create, and is responsible for it.
         let events: Vec<Event> =
             events.into_iter().filter(|event| !matches!(event, Event::Choose(_))).collect();
         play_all(&mut world, &events);
@@ -58,7 +58,7 @@ proptest! {
         let mut world = Setup { trims: false, ..setup }.world();
         for event in &events {
             play(&mut world, event);
-            // Nobody edits anything before the successor has found out what was written.
+            // No edits before the successor has recovered the writes.
             play(&mut world, &Event::Sync(Mishap::None));
         }
         world.source.refuse_nothing();

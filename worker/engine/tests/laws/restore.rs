@@ -1,4 +1,4 @@
-//! Histories in the middle of which a backup is taken, and after which it is put back.
+//! Histories with a backup taken in the middle and restored at the end.
 
 use chrono::TimeDelta;
 use proptest::prelude::*;
@@ -17,14 +17,14 @@ use super::{
 };
 use crate::support::{Tables, World};
 
-/// Plays a history; answers what a backup held that was taken before the event of this number.
+/// Plays a history; returns the backup taken before the event with this number.
 fn play_with_backup(world: &mut World, events: &[Event], taken: usize) -> Tables {
     let mut backup = world.backup();
     for (number, event) in events.iter().enumerate() {
         if number == taken {
             backup = world.backup();
         }
-        // What a person brings back here has lost its marker, so nobody could tell it from a new item.
+        // An item restored here has lost its marker, so it looks like a new one.
         if matches!(event, Event::Restore(_)) {
             continue;
         }
@@ -36,11 +36,11 @@ fn play_with_backup(world: &mut World, events: &[Event], taken: usize) -> Tables
     backup
 }
 
-/// What both places hold, by id, and what each side last had in step, by the same.
+/// The contents of both places by id, and the last agreed contents of each side.
 struct Before {
     items: Pair<Vec<(String, Fields)>>,
     in_step: Pair<Vec<(String, Fields)>>,
-    /// Some write was begun of which nobody recorded the outcome: then it is not known what was in step.
+    /// True if a write has no recorded verdict: the agreed contents are unknown then.
     unanswered: bool,
     written: Pair<usize>,
 }
@@ -72,7 +72,7 @@ impl Before {
         }
     }
 
-    /// No value was overwritten that its side did not have when it was last in step.
+    /// Every overwritten value was the last agreed one of its side.
     #[track_caller]
     fn assert_no_edit_is_lost(&self, world: &World) {
         let mapping = world.mapping();
@@ -106,7 +106,7 @@ fn calm(events: Vec<Event>) -> Vec<Event> {
     events.into_iter().filter(|event| !matches!(event, Event::Choose(_))).map(Event::without_mishap).collect()
 }
 
-/// Both sides tell when an item was modified: without times nobody can know a value that was set back from one left alone.
+/// Both sides report modification times: without times a value that was set back looks like an untouched one.
 fn with_times(setup: Setup) -> Setup {
     Setup { modified_times: Pair::new(true, true), ..setup }
 }
@@ -129,7 +129,7 @@ proptest! {
             assert_no_doubles(&world);
             before.assert_nothing_is_lost(&world);
             world.wait(1);
-            // Sooner than the worker, which waits for the answers.
+            // Earlier than the worker, which waits for the answers.
             world.options.after_restore &= report.held.is_some() || report.ambiguous > 0;
         }
     }

@@ -1,4 +1,4 @@
-//! Two places and a sync, of any manners.
+//! Two places with any behaviour, and a sync.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -6,13 +6,13 @@ use syncline_engine::{capability::CreateIdempotency, run::Options, side::Pair};
 
 use crate::support::{Manners, World, default_fields};
 
-/// What a world is made of.
+/// The parameters of a world.
 #[derive(Debug, Clone)]
 pub(super) struct Setup {
     pub(super) creates: Pair<CreateIdempotency>,
     pub(super) incremental: Pair<bool>,
     pub(super) modified_times: Pair<bool>,
-    /// The target keeps text without the blanks around it.
+    /// The target trims text.
     pub(super) trims: bool,
     pub(super) page_size: usize,
     pub(super) backwards: bool,
@@ -39,7 +39,7 @@ impl Default for Setup {
     }
 }
 
-/// Ways of creating that a successor can find out about.
+/// Kinds of creates that a successor can recover.
 pub(super) fn creates_found_again() -> impl Strategy<Value = CreateIdempotency> {
     prop_oneof![Just(CreateIdempotency::Native), Just(CreateIdempotency::Marker)]
 }
@@ -72,7 +72,7 @@ pub(super) fn setup(creates: impl Strategy<Value = CreateIdempotency>) -> impl S
 }
 
 impl Setup {
-    /// Every item carries a `tag` that nobody edits: two items of one side with the same tag are doubles.
+    /// Every item has a `tag` that is never edited: two items of one side with the same tag are duplicates.
     pub(super) fn world(&self) -> World {
         let mut mappings = default_fields();
         let tag = json!({ "source_field": "tag", "target_field": "tag" });

@@ -1,4 +1,4 @@
-//! How much is sent at once, and what a preview shows.
+//! Batch sizes and previews.
 
 use serde_json::json;
 use syncline_engine::run::Options;

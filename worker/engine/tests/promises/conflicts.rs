@@ -1,4 +1,4 @@
-//! Who wins: strategy, kind of conflict and direction, with what both sides have afterwards.
+//! Winners by strategy, kind of conflict and direction, with the contents of both sides afterwards.
 
 use rstest::rstest;
 use serde_json::{Value as Json, json};
@@ -16,7 +16,7 @@ fn assert_conflict(world: &World, kind: &str, open: bool) {
     assert_eq!(row.conflict.resolution.is_none(), open);
 }
 
-/// It may be the later one: a person decides, and the run says why.
+/// It may be the later one: a person decides, and the run gives the reason.
 #[test]
 fn a_time_that_cannot_be_read_neither_wins_nor_loses() {
     let unread = Manners { unread_times: true, ..Manners::default() };
@@ -100,7 +100,7 @@ fn the_last_write_wins(#[case] source_at: i64, #[case] target_at: i64, #[case] w
     );
 }
 
-/// Both sides were there before the first sync, and differ in one field.
+/// Both items existed before the first sync, and differ in one field.
 #[rstest]
 #[case::both_ways_source("bidirectional", "source_wins", ("S", "S"), SETTLED)]
 #[case::both_ways_target("bidirectional", "target_wins", ("T", "T"), SETTLED)]
@@ -185,17 +185,17 @@ fn an_unreadable_value_that_may_not_cross_does_not_stop_the_other_sides_edit() {
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum After {
-    /// The edited item is gone too.
+    /// The edited item is deleted too.
     Deleted,
-    /// The deleted item is there again, as edited.
+    /// The deleted item is back, with the edit.
     Back,
-    /// Nothing was done: the link has ended.
+    /// Nothing is done: the link has ended.
     Apart,
-    /// Nothing was done: a person decides.
+    /// Nothing is done: a person decides.
     Asked,
 }
 
-/// One side deletes the item, later the other one edits it.
+/// One side deletes the item, then the other side edits it.
 #[rstest]
 #[case("bidirectional", "source_wins", Side::Source, After::Deleted)]
 #[case("bidirectional", "target_wins", Side::Source, After::Back)]
@@ -277,7 +277,7 @@ fn different_fields_edited_on_both_sides_both_survive() {
     let report = world.sync();
     assert_eq!(world.target.value(&t, "name"), json!("new title"));
     assert_eq!(world.source.value(&s, "body"), json!("new notes"));
-    // One item, though both its sides were written.
+    // One item, although both its sides were written.
     assert_eq!((report.counts.updated, report.counts.conflicts, report.counts.settled), (1, 0, 0));
 }
 

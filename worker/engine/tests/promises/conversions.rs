@@ -1,4 +1,4 @@
-//! The eight types, into one another and back.
+//! Conversions between the eight types and back.
 
 use rstest::rstest;
 use serde_json::{Value as Json, json};
@@ -18,7 +18,7 @@ fn rule(source_type: &str, target_type: &str) -> Rule {
     World::new(json!({ "field_mappings": mappings })).mapping().rules.remove(0)
 }
 
-/// The value crosses to the target as stated and comes back as `back`.
+/// The value reaches the target as stated and comes back as `back`.
 #[rstest]
 #[case("string", "string", json!("a"), json!("a"), json!("a"))]
 #[case("string", "number", json!(" 12 "), json!(12), json!("12"))]
@@ -115,7 +115,7 @@ fn nothing_is_nothing_in_every_type(
     assert_eq!(rule.carry(Side::Target, &Value::from_json(&blank)), Ok(Value::Null));
 }
 
-/// Bases come back from the database as JSON and are read again, so reading twice must be reading once.
+/// Bases are loaded from the database as JSON and parsed again, so parsing must be idempotent.
 #[rstest]
 fn a_value_read_again_is_the_same_value(
     #[values(
@@ -133,7 +133,7 @@ fn a_value_read_again_is_the_same_value(
     }
 }
 
-/// Drivers hand over dates inside lists; a base out of the database has text there.
+/// Drivers return dates inside lists; a base from the database has text there.
 #[test]
 fn a_date_inside_a_list_is_the_same_after_the_database() {
     let date = Value::Date("2026-02-28".parse().unwrap());

@@ -1,4 +1,4 @@
-//! What it takes to delete something.
+//! The conditions for a delete.
 
 use rstest::rstest;
 use serde_json::json;
@@ -15,7 +15,7 @@ fn confirmed() -> Options {
     Options { confirm_deletes: true, ..Options::default() }
 }
 
-/// Ten pairs in step, under a guard that lets two go.
+/// Ten pairs in sync, with a guard that allows two deletes.
 fn ten(policy: &str) -> (World, Vec<String>, Vec<String>) {
     let world = World::new(json!({
         "delete_policy": policy, "delete_guard": { "max_share": 0.2, "max_count": 5 },

@@ -1,4 +1,4 @@
-//! Reading only what changed.
+//! Incremental reads.
 
 use chrono::TimeDelta;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! How values cross, and what an edit of the mapping means.
+//! How values are carried over, and the effect of edits to the mapping.
 
 use serde_json::json;
 use syncline_engine::value::Precision;
@@ -158,7 +158,7 @@ fn coarser_times_are_no_edits() {
         { "source_field": "due", "target_field": "due", "source_type": "datetime", "target_type": "datetime" },
     ]);
     let coarse = Manners { precision: Some(Precision::Minute), ..Manners::default() };
-    // Text in the source; the target keeps what the engine sends, which is a datetime.
+    // Text in the source; the target stores the datetime that the engine sends.
     let world = World::with(json!({ "field_mappings": mappings }), Manners::default(), coarse);
     let (s, t) = world.paired(json!({ "title": "one", "due": "2026-03-01T10:30:15Z" }));
     assert_eq!(world.target.value(&t, "due"), json!("2026-03-01T10:30Z"));

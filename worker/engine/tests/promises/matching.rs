@@ -1,4 +1,4 @@
-//! The first sync of sides that are populated already.
+//! The first sync of sides that already have items.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Small cases, each a promise.
+//! Small cases, one promise each.
 
 mod batches;
 mod conflicts;

@@ -1,4 +1,4 @@
-//! Every name that input accepts means what it says.
+//! Every name and alias that input accepts.
 
 use rstest::rstest;
 use serde_json::json;

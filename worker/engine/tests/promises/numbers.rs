@@ -1,4 +1,4 @@
-//! Numbers keep their digits, and are compared by value.
+//! Numbers keep their digits, and compare by value.
 
 use proptest::prelude::*;
 use rstest::rstest;
@@ -14,7 +14,7 @@ fn number(text: &str) -> Value {
     read_as(&Value::text(text), FieldType::Number).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The text that a number becomes where text is wanted.
+/// The text of a number where text is wanted.
 #[rstest]
 #[case("1.50", "1.50")]
 #[case("7.00", "7.00")]
@@ -62,7 +62,7 @@ fn a_float_equals_the_decimal_that_it_is_written_as() {
     }
 }
 
-/// An id has one text, however the number is written.
+/// An id has one text for every notation of a number.
 #[rstest]
 #[case("1.0", "1")]
 #[case("-01.50", "-1.5")]

@@ -1,4 +1,4 @@
-//! What a successor makes of a run that died.
+//! How a successor recovers a dead run.
 
 use rstest::rstest;
 use serde_json::json;
@@ -23,7 +23,7 @@ fn with_creates(create_idempotency: CreateIdempotency) -> World {
     )
 }
 
-/// Every kind of work at once: creates both ways, edits both ways, a delete.
+/// All kinds of work at once: creates both ways, edits both ways, a delete.
 fn busy(create_idempotency: CreateIdempotency) -> World {
     let world = with_creates(create_idempotency);
     for _ in 0..3 {
@@ -112,7 +112,7 @@ fn crashed_create(step: Step) -> (World, String) {
 #[case(Step::RemoteWritten)]
 fn an_origin_edited_before_the_restart_arrives_as_edited(#[case] step: Step) {
     let (mut world, s) = crashed_create(step);
-    // No conflict, whoever would win it: the target still has what it was given.
+    // No conflict, whichever side would win: the target still has the written value.
     world.spec.conflict_strategy = syncline_engine::spec::Strategy::TargetWins;
     world.source.edit(&s, "title", "edited");
     world.sync();
@@ -180,7 +180,7 @@ fn a_field_that_could_not_cross_is_carried_once_it_can_even_after_a_crash() {
     assert_eq!(world.source.value(&s, "status"), json!("Unheard of"));
 }
 
-/// A crash among writes to both sides of one item.
+/// A crash during writes to both sides of one item.
 #[test]
 fn writes_to_both_sides_are_each_found_out_about() {
     for step in [Step::IntentCommitted, Step::RemoteWritten, Step::Confirmed] {
@@ -267,7 +267,7 @@ fn what_an_unanswered_create_may_have_made_is_not_carried_back() {
         world.sync();
     }
     assert_eq!((world.source.ids().len(), world.target.ids().len()), (1, 1));
-    // Told that it is there, nothing is created for it any more, on neither side.
+    // A person found the item, so nothing is created for it any more, on neither side.
     world.tables().choose(Side::Target);
     world.sync_with(Options { only: Some(vec![1]), ..Options::default() });
     assert_eq!(world.tables().open_conflicts().len(), 0);

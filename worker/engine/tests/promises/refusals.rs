@@ -1,4 +1,4 @@
-//! What a place refuses because of its order, its field or its spelling.
+//! Refusals because of order, field or spelling.
 
 use std::sync::{
     Arc,
@@ -74,7 +74,7 @@ fn what_a_new_item_has_in_a_refused_field_does_not_come_back() {
         let failed = u64::from(direction == "two_way");
         assert_eq!(world.sync().counts.failed, failed);
         assert_eq!(world.target.value(&world.target.only(), "total"), json!(7));
-        // Tried again, refused again, and left alone.
+        // Retried, refused again, and left alone.
         assert_eq!(world.sync().counts.failed, failed);
         world.source.edit(&id, "title", "two");
         assert_eq!(world.sync().counts.failed, failed);
@@ -101,7 +101,7 @@ fn a_conflict_whose_winner_was_refused_waits_for_a_person() {
     let report = world.sync();
     assert_eq!((report.counts.updated, report.counts.failed), (1, 1));
     assert_eq!(world.target.value(&world.target.only(), "text"), json!("new"));
-    // The target is the later one now, because of what this sync wrote.
+    // The target is the later one now, because this sync wrote to it.
     for _ in 0..2 {
         world.wait(60);
         world.sync();

@@ -1,4 +1,4 @@
-//! A database that was put back to a backup: the links are older than the two places.
+//! A database restored from a backup: the links are older than the two places.
 
 use rstest::rstest;
 use serde_json::{Value as Json, json};
@@ -11,7 +11,7 @@ use syncline_engine::{
 
 use crate::support::{Manners, Tables, World, fields};
 
-/// Two-way, with deletes; `None` for a target that numbers its rows and has nowhere to put a marker.
+/// Two-way, with deletes; `None` for a target that numbers its rows and cannot store a marker.
 fn world(target: CreateIdempotency) -> World {
     let manners = Manners { create_idempotency: target, ..Manners::default() };
     let changes = json!({
@@ -28,7 +28,7 @@ fn sizes(world: &World) -> (usize, usize) {
     (world.source.ids().len(), world.target.ids().len())
 }
 
-/// A person takes this side's part in all that is open, and the choices are applied.
+/// A person chooses this side in all open conflicts, and the choices are applied.
 fn answer(world: &World, side: Side) {
     let links: Vec<i64> = world.tables().open_conflicts().iter().map(|row| row.link).collect();
     world.tables().choose(side);
@@ -92,7 +92,7 @@ fn what_nothing_tells_apart_is_asked_about_and_not_made_again() {
         assert_eq!(open.conflict.kind.as_str(), "ambiguous_create");
         assert_eq!(open.conflict.values.target.to_json()["name"], json!("two"));
     }
-    // It is the one: then the two are each other's, and which title is right is the next question.
+    // It is the counterpart: the two are paired, and the next question is which title is right.
     answer(&world, Side::Target);
     world.sync();
     answer(&world, Side::Source);
@@ -213,8 +213,8 @@ fn an_edit_made_after_the_last_sync_is_not_overwritten_by_what_was_in_step(#[cas
             Side::Source => world.source.edit(&s, "title", "third"),
             Side::Target => world.target.edit(&t, "name", "third"),
         }
-        // Something else of the other item, later: its time says nothing about the title, nor that of the first about
-        // the points.
+        // A later edit of another field of the other item: its time says nothing about the title, nor the first item's
+        // time about the points.
         world.wait(1);
         match edited {
             Side::Source => world.target.edit(&t, "points", 2),
@@ -234,7 +234,8 @@ fn an_edit_made_after_the_last_sync_is_not_overwritten_by_what_was_in_step(#[cas
     }
 }
 
-/// After a backup a title is edited and carried over, and then set back on the target: the world, the two items, the backup.
+/// After a backup a title is edited and carried over, and then set back on the target: the world, the two items, the
+/// backup.
 fn set_back() -> (World, [String; 2], Tables) {
     let world = World::new(json!({}));
     let (s, t) = world.paired(json!({ "title": "first", "body": "text" }));
@@ -277,7 +278,7 @@ fn a_value_set_back_is_asked_about_also_where_the_backup_held_a_write_under_way(
     world.wait(1);
     world.source.edit(&s, "title", "first");
     world.restore(&backup);
-    // Finding out what became of that write looks at both items, and must not pass for knowing them to be in step.
+    // Recovering that write reads both items, which must not count as knowing that they agree.
     world.sync();
     assert_eq!(world.source.value(&s, "title"), json!("first"));
     assert_eq!(world.tables().open_conflicts()[0].conflict.kind.as_str(), "old_base");

@@ -1,4 +1,4 @@
-//! Times as platforms write them, equality as people see it, and hashes that follow it.
+//! Times as platforms write them, equality for people, and the matching hashes.
 
 use rstest::rstest;
 use serde_json::json;

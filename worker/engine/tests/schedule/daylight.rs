@@ -1,5 +1,5 @@
-//! Clocks that are put forward and back. Europe/Berlin goes from 02:00 to 03:00 on 2026-03-29 (01:00 UTC) and from 03:00
-//! to 02:00 on 2026-10-25 (01:00 UTC).
+//! Clocks that are put forward and back. Europe/Berlin goes from 02:00 to 03:00 on 2026-03-29 (01:00 UTC) and from
+//! 03:00 to 02:00 on 2026-10-25 (01:00 UTC).
 
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use rstest::rstest;
@@ -26,7 +26,7 @@ fn a_tick_that_the_clock_jumps_over_fires_once_right_after_it() {
         ticks(&daily, "2026-03-27T23:00:00Z", 3),
         ["2026-03-28T01:30:00Z", "2026-03-29T01:00:00Z", "2026-03-30T00:30:00Z"]
     );
-    // What is due at the end of the jump anyway and what was in it are one.
+    // The tick at the end of the jump and the one inside the jump are one.
     let both = schedule("30 2,3 * * *", "Europe/Berlin");
     assert_eq!(ticks(&both, "2026-03-29T00:00:00Z", 2), ["2026-03-29T01:00:00Z", "2026-03-29T01:30:00Z"]);
     let two = schedule("0 2,3 * * *", "Europe/Berlin");
@@ -37,7 +37,7 @@ fn a_tick_that_the_clock_jumps_over_fires_once_right_after_it() {
 fn a_time_that_the_clock_shows_twice_fires_once() {
     let daily = schedule("30 2 * * *", "Europe/Berlin");
     assert_eq!(ticks(&daily, "2026-10-24T12:00:00Z", 2), ["2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"]);
-    // Also for whoever asks within the second showing.
+    // Also for a start within the second showing.
     assert_eq!(ticks(&daily, "2026-10-25T01:10:00Z", 1), ["2026-10-26T01:30:00Z"]);
     let quarters = schedule("*/15 2 * * *", "Europe/Berlin");
     let ticks = ticks(&quarters, "2026-10-24T23:00:00Z", 5);
@@ -65,7 +65,7 @@ fn intervals_do_not_know_of_clocks() {
 
 #[test]
 fn a_day_that_a_zone_left_out_fires_at_its_end() {
-    // Samoa went from the 29th of December 2011 straight to the 31st.
+    // Samoa skipped the 30th of December 2011.
     let daily = schedule("0 12 * * *", "Pacific/Apia");
     assert_eq!(
         ticks(&daily, "2011-12-29T00:00:00Z", 3),
@@ -73,7 +73,7 @@ fn a_day_that_a_zone_left_out_fires_at_its_end() {
     );
 }
 
-/// Through two years of every kind of clock change, each day has its tick, and none has two.
+/// Through two years of all kinds of clock changes, each day has exactly one tick.
 #[rstest]
 fn every_day_has_one_tick(
     #[values(

@@ -1,4 +1,4 @@
-//! What holds of every schedule.
+//! Invariants of every schedule.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
@@ -53,7 +53,7 @@ fn schedule() -> impl Strategy<Value = Schedule> {
     })
 }
 
-/// Near a change of clocks more often than by chance.
+/// Often near a clock change.
 fn instant() -> impl Strategy<Value = DateTime<Utc>> {
     let near =
         ["2026-03-29T01:00:00Z", "2026-10-25T01:00:00Z", "2026-03-08T07:00:00Z", "2026-11-01T06:00:00Z"];
@@ -72,8 +72,8 @@ fn open(schedule: &Schedule, at: DateTime<Utc>) -> bool {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// The next tick is later, within a window, and the same for whoever asks at any moment before it. (One that has moved
-    /// to a window's opening is not: it stands for ticks that were before whoever asks later.)
+    /// The next tick is later, within a window, and the same from any moment before it. (Except a tick that moved to a
+    /// window's opening: it stands for ticks before a later start.)
     #[test]
     fn ticks_go_forward_and_do_not_depend_on_who_asks(schedule in schedule(), after in instant(), part in 0.0..1.0f64) {
         let Some(next) = schedule.next_tick(after, after) else { return Ok(()) };
@@ -86,7 +86,7 @@ proptest! {
         prop_assert_eq!(schedule.next_tick(after, after), Some(next));
     }
 
-    /// A due tick is dealt with in a bounded number of steps, each of which goes forward; what fires may run then.
+    /// A due tick takes a bounded number of steps, each of which goes forward; each fired tick may run then.
     #[test]
     fn catching_up_ends(schedule in schedule(), tick in instant(), late in 0..400_000i64) {
         let now = tick + TimeDelta::seconds(late);

@@ -1,4 +1,4 @@
-//! When syncs run by themselves.
+//! Tests of schedules.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 

@@ -1,4 +1,4 @@
-//! What becomes of ticks that passed while nobody looked.
+//! Ticks that passed while no worker ran.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use syncline_engine::{
@@ -12,7 +12,7 @@ fn policy(missed: MissedTicks) -> Schedule {
     Schedule { missed, ..schedule("*/10 * * * *", "UTC") }
 }
 
-/// Fires what is due at one moment, as a worker does, and answers the ticks that made runs and the one to wait for.
+/// Fires the due ticks at one moment, like a worker. Returns the ticks that started runs and the next one.
 fn catch_up(
     schedule: &Schedule,
     tick: DateTime<Utc>,
@@ -74,7 +74,7 @@ fn all_is_bounded_to_the_latest() {
         assert_eq!(fired.len(), MAX_MISSED, "{when}");
         assert_eq!(fired.last(), Some(&now), "{when}");
         assert_eq!(next, Some(now + TimeDelta::minutes(1)));
-        // One less is not too many.
+        // One less is within the limit.
         let (fired, _) = catch_up(&each, now - TimeDelta::minutes(MAX_MISSED as i64 - 1), now);
         assert_eq!((fired.len(), fired[0]), (MAX_MISSED, now - TimeDelta::minutes(MAX_MISSED as i64 - 1)));
     }
@@ -92,7 +92,7 @@ fn what_was_missed_and_cannot_run_now_runs_when_the_window_opens() {
     let skipped = within("*/10 * * * *", "UTC", "06:00-22:00", MissedTicks::Skip);
     let due = skipped.due(at("2026-11-23T21:00:00Z"), at("2026-11-23T23:00:00Z"));
     assert_eq!(due, Due { fires: vec![], next: Some(opens) });
-    // The last tick of a window fires although it is looked at when the window has just closed.
+    // The last tick of a window fires even if it is processed just after the window has closed.
     let daytime = within("59 21 * * *", "UTC", "06:00-22:00", MissedTicks::Once);
     assert_eq!(daytime.due(at("2026-11-23T21:59:00Z"), at("2026-11-23T22:00:00Z")).fires.len(), 1);
 }

@@ -23,7 +23,7 @@ pub(crate) fn within(when: &str, zone: &str, windows: &str, missed: MissedTicks)
     Schedule { windows: Some(Windows::parse(windows).expect(windows)), missed, ..schedule(when, zone) }
 }
 
-/// The first so many ticks after an instant.
+/// The first `count` ticks after an instant.
 pub(crate) fn ticks(schedule: &Schedule, after: &str, count: usize) -> Vec<String> {
     let anchor = at(after);
     let mut last = anchor;

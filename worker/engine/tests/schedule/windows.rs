@@ -73,7 +73,7 @@ fn ticks_outside_of_a_window_are_left_out_where_they_are_skipped() {
     assert_eq!(ticks(&hourly, "2026-11-27T20:00:00Z", 2), ["2026-11-27T20:20:00Z", "2026-11-30T05:20:00Z"]);
     let never = within("0 3 * * *", "Europe/Berlin", WEEKDAYS, MissedTicks::Skip);
     assert!(ticks(&never, "2026-11-27T20:00:00Z", 1).is_empty());
-    // One that falls on the opening itself is inside.
+    // A tick exactly at the opening is inside.
     let six = within("0 6 * * *", "Europe/Berlin", WEEKDAYS, MissedTicks::Skip);
     assert_eq!(ticks(&six, "2026-11-27T20:00:00Z", 1), ["2026-11-30T05:00:00Z"]);
 }
@@ -108,12 +108,12 @@ fn a_window_over_midnight_is_open_past_it() {
 fn a_window_follows_the_clock_that_is_put_forward_or_back() {
     let windows = Windows::parse("02:30-04:00").expect("windows");
     let zone = chrono_tz::Europe::Berlin;
-    // Its beginning is jumped over: it opens when the jump is done.
+    // The clock skips its beginning: it opens after the jump.
     assert_eq!(windows.next_open(zone, at("2026-03-29T00:30:00Z")), Some(at("2026-03-29T01:00:00Z")));
-    // Shown twice, it opens twice.
+    // The clock shows it twice, so it opens twice.
     assert_eq!(windows.next_open(zone, at("2026-10-25T00:10:00Z")), Some(at("2026-10-25T00:30:00Z")));
     assert_eq!(windows.next_open(zone, at("2026-10-25T01:10:00Z")), Some(at("2026-10-25T01:30:00Z")));
-    // A window that the clock jumps over whole does not open that day.
+    // A window that the clock skips entirely does not open that day.
     let short = Windows::parse("02:15-02:45").expect("windows");
     assert_eq!(short.next_open(zone, at("2026-03-29T00:30:00Z")), Some(at("2026-03-30T00:15:00Z")));
 }

@@ -1,4 +1,4 @@
-//! What a document says of its schedule, and what is said of it.
+//! The syntax of schedules in documents, and its errors.
 
 use rstest::rstest;
 use serde_json::{Value, json};

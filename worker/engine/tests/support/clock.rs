@@ -1,11 +1,11 @@
-//! Time and leave that move by hand.
+//! A clock and a leave under the test's control.
 
 use std::sync::Mutex;
 
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use syncline_engine::ports::{Clock, Leave, Stopped};
 
-/// A clock that stands until it is moved.
+/// A clock that moves only when a test moves it.
 pub(crate) struct TestClock(Mutex<DateTime<Utc>>);
 
 impl TestClock {
@@ -24,7 +24,7 @@ impl Clock for TestClock {
     }
 }
 
-/// Leave that is lost after so many questions.
+/// Leave that is lost after a number of checks.
 pub(crate) struct TestLeave {
     left: Mutex<Option<usize>>,
     deadline: DateTime<Utc>,
@@ -35,7 +35,7 @@ impl TestLeave {
         TestLeave { left: Mutex::new(None), deadline: clock.now() + TimeDelta::seconds(30) }
     }
 
-    /// Granted so many times, then lost.
+    /// Granted `times` times, then lost.
     pub(crate) fn lost_after(clock: &TestClock, times: usize) -> TestLeave {
         TestLeave { left: Mutex::new(Some(times)), ..TestLeave::granted(clock) }
     }

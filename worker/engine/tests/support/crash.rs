@@ -9,7 +9,7 @@ use std::{
 
 use syncline_engine::ports::{Observer, Step};
 
-/// Never comes back from the n-th time that a step is reached, counted from 0.
+/// Never returns from the n-th time that a step is reached, counted from 0.
 pub(crate) struct CrashAt {
     step: Option<Step>,
     left: Mutex<usize>,
@@ -43,7 +43,7 @@ impl Observer for CrashAt {
 }
 
 /// Runs a future to its end, or to the step at which it stops for ever; dropping it there is the crash. Nothing else in
-/// these tests ever waits, so one poll tells which.
+/// these tests waits, so one poll shows which.
 pub(crate) fn drive<F: Future>(future: F) -> Option<F::Output> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => Some(output),

@@ -1,4 +1,4 @@
-//! A platform in memory, with the manners that real ones have.
+//! A platform in memory, with the behaviours of real ones.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -19,7 +19,7 @@ use syncline_engine::{
 
 use super::TestClock;
 
-/// How a place behaves.
+/// The behaviour of a place.
 #[derive(Debug, Clone)]
 pub(crate) struct Manners {
     pub(crate) create_idempotency: CreateIdempotency,
@@ -30,20 +30,20 @@ pub(crate) struct Manners {
     pub(crate) prefers_large_batches: bool,
     pub(crate) incremental: bool,
     pub(crate) modified_times: bool,
-    /// Times of changes are there and cannot be read.
+    /// Modification times exist but cannot be parsed.
     pub(crate) unread_times: bool,
     pub(crate) concurrency: ConcurrencyControl,
-    /// Text is kept without the blanks around it.
+    /// Text is trimmed.
     pub(crate) trims: bool,
-    /// Datetimes are kept to this precision.
+    /// Datetimes are stored in this precision.
     pub(crate) precision: Option<Precision>,
-    /// Pages come last item first.
+    /// Pages list the last item first.
     pub(crate) backwards: bool,
-    /// Each page repeats the last item of the one before, as offset paging does when an item is inserted.
+    /// Each page repeats the last item of the previous one, like offset paging when an item is inserted.
     pub(crate) overlaps: bool,
-    /// Ids in upper and lower case are the same.
+    /// Ids ignore case.
     pub(crate) ignores_case: bool,
-    /// A field that takes no value.
+    /// A field that cannot be written.
     pub(crate) computed: Option<&'static str>,
     pub(crate) removals: &'static [Removal],
     pub(crate) marker_visible_after: Duration,
@@ -73,20 +73,20 @@ impl Default for Manners {
     }
 }
 
-/// What goes wrong with one write call.
+/// The fault of one write call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// Nothing: the call passes, a fault behind it in the queue meets the next one.
+    /// No fault: the next fault in the queue applies to the next call.
     None,
     /// The call fails and nothing was written.
     Before,
-    /// All was written, and the answer was lost.
+    /// Everything was written, and the reply was lost.
     After,
 }
 
 /// Decides which writes are refused, one by one.
 type Refusal = Box<dyn Fn(&WriteOp) -> bool + Send + Sync>;
-/// Somebody's hand in the place, just before a write.
+/// An edit by another person just before a write.
 type Meddling = Box<dyn FnOnce(&Place) + Send>;
 
 /// A platform in memory.
@@ -117,7 +117,7 @@ struct Row {
     fields: Fields,
     marker: Option<String>,
     modified: Instant,
-    /// The place's own count of changes when this row changed last: what cursors are made of.
+    /// The place's change counter when this row last changed; cursors are made of it.
     changed: u64,
 }
 
@@ -148,16 +148,16 @@ impl Place {
         self.rows.lock().unwrap()
     }
 
-    // What people do.
+    // Edits by people.
 
-    /// Somebody adds an item; answers its id.
+    /// Adds an item; returns its id.
     pub(crate) fn add(&self, fields: Fields) -> String {
         let id = self.new_id(&fields, None);
         self.put(&id, fields, None);
         id
     }
 
-    /// Somebody changes a field.
+    /// Changes a field.
     pub(crate) fn edit(&self, id: &str, field: &str, value: impl Into<serde_json::Value>) {
         let mut fields = self.get(id).unwrap_or_else(|| panic!("{}: no item {id}", self.name));
         let value = Value::from_json(&value.into());
@@ -167,12 +167,12 @@ impl Place {
         }
     }
 
-    /// Somebody deletes an item.
+    /// Deletes an item.
     pub(crate) fn remove(&self, id: &str) {
         self.rows().items.remove(id);
     }
 
-    /// Somebody brings an item back, or makes one with this id.
+    /// Restores an item, or creates one with this id.
     pub(crate) fn restore(&self, id: &str, fields: Fields) {
         self.put(id, fields, None);
     }
@@ -181,7 +181,7 @@ impl Place {
         self.rows().items.get(id).map(|row| row.fields.clone())
     }
 
-    /// One field of an item as JSON; null where there is none.
+    /// One field of an item as JSON; null if it is missing.
     pub(crate) fn value(&self, id: &str, field: &str) -> serde_json::Value {
         self.get(id).and_then(|fields| fields.get(field).map(Value::to_json)).unwrap_or_default()
     }
@@ -202,7 +202,7 @@ impl Place {
         ids.into_iter().next().unwrap()
     }
 
-    // What goes wrong.
+    // Faults.
 
     pub(crate) fn refuse(&self, refusal: impl Fn(&WriteOp) -> bool + Send + Sync + 'static) {
         *self.refusal.lock().unwrap() = Some(Box::new(refusal));
@@ -212,12 +212,12 @@ impl Place {
         *self.refusal.lock().unwrap() = None;
     }
 
-    /// Just before the next write, somebody does this.
+    /// Runs this edit just before the next write.
     pub(crate) fn meddle(&self, meddling: impl FnOnce(&Place) + Send + 'static) {
         *self.meddling.lock().unwrap() = Some(Box::new(meddling));
     }
 
-    /// What somebody was to do before a write that never came, they do now.
+    /// Runs the pending edit now, if no write has run it.
     pub(crate) fn meddle_now(&self) {
         let meddling = self.meddling.lock().unwrap().take();
         if let Some(meddling) = meddling {
@@ -225,17 +225,17 @@ impl Place {
         }
     }
 
-    /// The next write calls go wrong like this.
+    /// The faults of the next write calls.
     pub(crate) fn fail(&self, faults: impl IntoIterator<Item = Fault>) {
         self.rows().faults = faults.into_iter().collect();
     }
 
-    /// Listings do not vouch for being complete.
+    /// Listings are incomplete.
     pub(crate) fn incomplete(&self, incomplete: bool) {
         self.rows().incomplete = incomplete;
     }
 
-    // What is known of the engine's calls.
+    // Records of the engine's calls.
 
     pub(crate) fn write_calls(&self) -> u64 {
         self.rows().write_calls
@@ -287,7 +287,7 @@ impl Place {
         rows.items.insert(id.to_owned(), Row { fields, marker, modified, changed });
     }
 
-    /// A value as this place keeps it.
+    /// A value as this place stores it.
     pub(crate) fn normal(&self, value: &Value) -> Value {
         match (value, self.manners.precision) {
             (Value::Text(text), _) if self.manners.trims => Value::text(text.trim()),
