@@ -93,7 +93,7 @@ async fn until_it_is_ready(listen: u16) -> Result<()> {
 }
 
 /// `STARTS` says how often; three times unless it is set.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_worker_started_before_its_database_and_its_redis_comes_up_by_itself() -> Result<()> {
     let starts = std::env::var("STARTS").ok().and_then(|text| text.parse().ok()).unwrap_or(3);
     for _ in 0..starts {
@@ -113,7 +113,7 @@ async fn a_worker_started_before_its_database_and_its_redis_comes_up_by_itself()
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_name_that_does_not_resolve_counts_as_away_and_a_signal_ends_the_wait() -> Result<()> {
     let listen = free_port()?;
     let mut program = program()?;
@@ -127,7 +127,7 @@ async fn a_name_that_does_not_resolve_counts_as_away_and_a_signal_ends_the_wait(
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_and_a_missing_database_end_a_server_at_once() -> Result<()> {
     let database = Database::create().await?;
     database.execute("CREATE ROLE nologin NOLOGIN").await.ok();
@@ -146,7 +146,7 @@ async fn a_wrong_password_and_a_missing_database_end_a_server_at_once() -> Resul
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_replica_waits_for_the_migration_of_its_version_where_it_is_told_to() -> Result<()> {
     let (program, database, way, listen) = stage().await?;
     let _way = Way::open(way, &database).await?;
@@ -163,7 +163,7 @@ async fn a_replica_waits_for_the_migration_of_its_version_where_it_is_told_to() 
 }
 
 /// A pool of connections would wait for half a minute.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_api_fails_soon_while_its_database_is_away_and_works_again_after_it() -> Result<()> {
     let (program, database, way, listen) = stage().await?;
     let open = Way::open(way, &database).await?;

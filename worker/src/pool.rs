@@ -4,14 +4,18 @@ use std::{io, sync::Arc, time::Duration};
 
 use anyhow::ensure;
 use apalis::prelude::{BoxDynError, Monitor, ParallelizeExt, WorkerBuilder};
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join_all};
 use syncline_queue::{
     Backend, Health, LeasedJob, Next, Outcome, QueueSource, Rescued, Settled, SourceConfig, SourceEvent,
     chain,
 };
 use syncline_runs::RUN_QUEUE;
 use syncline_upkeep::stats;
-use tokio::{sync::Notify, task::JoinHandle};
+use tokio::{
+    sync::Notify,
+    task::{AbortHandle, JoinHandle},
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -135,9 +139,7 @@ async fn work(
     monitor.run_with_signal(signal).await?;
     // The pool itself cannot be started again: what it holds of the queue went with it.
     ensure!(stops.is_cancelled(), "the worker pool ended by itself; start the process again");
-    for task in background {
-        task.await?;
-    }
+    end_in_time(background).await;
     Ok(())
 }
 
@@ -160,6 +162,18 @@ async fn listen(queue: &dyn Backend, over: &CancellationToken) {
         std::future::pending::<()>().await
     };
     over.run_until_cancelled(listening).await;
+}
+
+/// How long background tasks may take to end. A database that does not answer would hold them for ever.
+const TASKS_END: Duration = Duration::from_secs(5);
+
+/// Waits for background tasks to end, and aborts those that do not.
+async fn end_in_time(background: Vec<JoinHandle<()>>) {
+    let aborts: Vec<_> = background.iter().map(JoinHandle::abort_handle).collect();
+    if timeout(TASKS_END, join_all(background)).await.is_err() {
+        tracing::warn!("background tasks wait for a store that does not answer; they are stopped");
+        aborts.iter().for_each(AbortHandle::abort);
+    }
 }
 
 /// A background task of a pool, by its name.

@@ -13,7 +13,7 @@ use syncline_engine::limits::{Dimension, LONGEST_WAIT, Observed};
 ///
 /// ```
 /// # use std::time::Duration;
-/// # use syncline_queue::limits::headers::retry_after;
+/// # use syncline_connectors::headers::retry_after;
 /// let now = "1994-11-06T08:49:07Z".parse().unwrap();
 /// assert_eq!(retry_after("120", now), Some(Duration::from_secs(120)));
 /// assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:37 GMT", now), Some(Duration::from_secs(30)));
