@@ -20,7 +20,7 @@ use crate::{
     fault::{Fault, Passes},
 };
 
-/// What a command may make or change in its database before it begins.
+/// What a command may create or change in its database before it starts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Make {
     /// Bring an older schema up; otherwise it is refused, and the command that mends it is named.
@@ -34,7 +34,7 @@ pub(crate) async fn connect(config: &Config) -> Result<DatabaseConnection, Fault
     ready(config, look(config).await?).await
 }
 
-/// A database whose schema fits this program. A restore of it is noticed.
+/// Checks that the schema fits this program, and whether the database was restored.
 async fn ready(config: &Config, db: DatabaseConnection) -> Result<DatabaseConnection, Fault> {
     let difference = check::compare(&db).await?;
     let lacks = matches!(difference.fit(), Fit::TooOld(_));
@@ -84,7 +84,7 @@ pub(crate) async fn connect_or_imagine(config: &Config) -> Result<DatabaseConnec
     Ok(db)
 }
 
-/// Says why the schema does not fit this program, and which command mends it.
+/// Returns why the schema does not fit this program, with the command that fixes it.
 pub(crate) async fn check_schema(db: &DatabaseConnection) -> Result<(), String> {
     let difference = check::compare(db)
         .await
@@ -136,7 +136,7 @@ pub(crate) async fn migrate(config: &Config, db: &DatabaseConnection) -> Result<
 /// The queue that runs go to. Nothing is opened yet.
 pub(crate) fn queue(config: &Config, db: &DatabaseConnection) -> Result<RunQueue, Fault> {
     let queue = match &config.queue.redis {
-        // How many may wait is decided where runs are accepted, for which the store may be away.
+        // The limit of waiting runs is checked where runs are accepted, also while the store is away.
         Some(place) => RunQueue::redis(redis(place, None)?),
         None => RunQueue::sql(db.clone()),
     };

@@ -1,4 +1,4 @@
-//! The way to Syncline's own database: pool, session, TLS.
+//! Connections to Syncline's own database: pool, session, TLS.
 
 mod place;
 
@@ -16,18 +16,18 @@ use crate::{
     fault::{Fault, Passes},
 };
 
-/// Said on each connection and not in its options, which some poolers refuse; one that hands a connection to somebody
-/// else after each transaction may lose it, which is no worse than not having said it.
+/// Sent on each new connection and not in its options, which some poolers refuse. A pooler in transaction mode may lose
+/// it, which does no harm.
 ///
-/// Whoever stops in the middle of a transaction, frozen or cut off, would hold its run's row for ever, and no transaction
-/// of ours waits for anything but the database. There is no statement_timeout: a migration of a large table may take as
-/// long as it takes, and whoever cannot wait (leases, health) has a limit of its own on this side.
+/// A process that stops inside a transaction would hold the lock on its run's row, and our transactions wait for nothing
+/// but the database. There is no statement_timeout: the migration of a large table may take long, and callers that cannot
+/// wait (leases, health) have timeouts of their own.
 const SESSION: &str = "SET idle_in_transaction_session_timeout = '10s'";
 
 /// How long a first connection may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A connection that was used so lately is not asked whether it lives.
+/// A connection that was used within this time is not tested before its next use.
 const IDLE_UNASKED: Duration = Duration::from_secs(1);
 
 /// Connects, and looks at nothing yet.
@@ -42,7 +42,7 @@ pub(crate) async fn open(config: &DatabaseConfig) -> Result<DatabaseConnection, 
         .acquire_timeout(pool.acquire)
         .connect_timeout(PATIENCE)
         .idle_timeout(pool.idle)
-        // By default every use of a connection is a round trip longer, for a question whether it still lives.
+        // By default every use of a connection costs a round trip for a test.
         .test_before_acquire_if_idle_for(IDLE_UNASKED);
     if url.is_sqlite() {
         options.map_sqlx_sqlite_opts(|sqlite| {

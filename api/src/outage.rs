@@ -22,7 +22,7 @@ use crate::problem::Problem;
 
 /// How long a request waits before the database is asked.
 const WAIT: Duration = Duration::from_millis(500);
-/// How long the database may take to let somebody in.
+/// Timeout of the connection that is tried then.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How long an answer holds.
 const HOLDS: Duration = Duration::from_millis(500);
@@ -65,8 +65,8 @@ impl Outage {
     }
 }
 
-/// Answers 503 within two seconds while the database does not answer. A request that the database is at work on waits as
-/// long as ever.
+/// Answers 503 within two seconds while the database does not answer. A slow request to a
+/// database that answers is not cut short.
 pub(crate) async fn fail_soon(State(outage): State<Outage>, request: Request, next: Next) -> Response {
     let response = next.run(request);
     tokio::pin!(response);

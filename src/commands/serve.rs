@@ -93,7 +93,7 @@ pub(crate) async fn run(config: &Config, server: &ServerConfig) -> Result<Exit, 
             };
             syncline_worker::run(environment, pool, shutdown, told).await?;
         }
-        // What it accepts while the queue's store is away has to get there, whether a worker lives or not.
+        // Runs accepted while the queue's store is away are pushed later, also without a worker.
         None => {
             let work = || dispatcher::run(environment.clone(), shutdown.clone());
             tasks.keep("dispatcher", &shutdown, work).await;
@@ -105,7 +105,7 @@ pub(crate) async fn run(config: &Config, server: &ServerConfig) -> Result<Exit, 
     Ok(Exit::Done)
 }
 
-/// The shortest and the longest wait between two looks for the database.
+/// The shortest and the longest wait between two tries to connect.
 const LOOKS: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(5)];
 
 /// Connects to the database, and waits for it while it is away, and for its schema where that was asked for.
@@ -172,16 +172,15 @@ async fn bind(listen: Listen) -> Result<TcpListener, Fault> {
     }
 }
 
-/// How long a store may take to say that it will never do. One that is away is waited for later.
+/// Timeout for a first answer of the queue's store. A store that is away is waited for later.
 const LOOK: Duration = Duration::from_secs(3);
 
-/// Refuses a queue's store with which this process could do nothing until somebody changes something: a wrong password, a
-/// database that is not there.
+/// Refuses a store of the queue whose settings are wrong: password, database number, kind of server.
 async fn refuse_useless_queue(queue: &RunQueue) -> Result<(), Fault> {
     let Some(redis) = queue.inbox() else { return Ok(()) };
     match timeout(LOOK, redis.check()).await {
         Ok(Err(error)) if error.needs_a_person().is_some() => Err(error.into()),
-        // One that is away is waited for.
+        // The worker waits for a store that is away.
         _ => Ok(()),
     }
 }
@@ -233,7 +232,7 @@ fn problems(health: &Health) -> String {
 const CLASSES: [f64; 14] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0];
 
-/// How often what histograms were told is added up. It piles up until then, or until somebody reads `/metrics`.
+/// Interval at which samples of histograms are added up. Without it they accumulate until `/metrics` is read.
 const ADD_UP_EVERY: Duration = Duration::from_secs(5);
 
 /// Keeps the memory of metrics bounded, until the process ends.
@@ -245,7 +244,7 @@ async fn tidy(recorder: &PrometheusHandle, over: &CancellationToken) {
 
 /// Collects metrics for `/metrics`.
 fn recorder() -> Result<PrometheusHandle, Fault> {
-    // Histograms, since summaries of several processes cannot be put together.
+    // Histograms: summaries of several processes cannot be combined.
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &CLASSES)
         .and_then(PrometheusBuilder::install_recorder)

@@ -56,6 +56,7 @@ fn every_setting_is_listed_with_its_default() -> Result<()> {
         ("SYNCLINE_API_ADDR", "127.0.0.1:8080"),
         ("SYNCLINE_WORKER_ADDR", "127.0.0.1:8000"),
         ("SYNCLINE_MIGRATE", "true"),
+        ("SYNCLINE_WAIT_FOR_SCHEMA", "false"),
         ("SYNCLINE_CONCURRENCY", "4"),
         ("SYNCLINE_POLL_MS", "1000"),
         ("SYNCLINE_GRACE", "30"),

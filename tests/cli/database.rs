@@ -9,15 +9,25 @@ use super::common::{Places, ensure_tells, program};
 #[case::another_database("mysql://me:s3cret@db/x", &["mysql://me@db/x", "sqlite://FILE", "postgres://"])]
 #[case::no_address("s3cret-db", &["is not understood", "sqlite://FILE"])]
 #[case::an_unknown_parameter("postgres://me:s3cret@127.0.0.1:1/x?foo=bar", &["foo", "sslmode"])]
-#[case::no_server("postgres://me:s3cret@127.0.0.1:1/x", &["postgres://me@127.0.0.1:1/x", "refused"])]
-#[case::a_password_in_the_query("postgres://me@127.0.0.1:1/x?password=s3cret", &["127.0.0.1:1/x", "refused"])]
 #[case::a_question_mark_in_the_password("postgres://me:s3c?ret@127.0.0.1/x", &["percent-encoded", "%3F"])]
 #[case::a_slash_in_the_password("postgres://me:hun@ter2/s3cret@127.0.0.1:1/x", &["percent-encoded", "%2F"])]
 #[case::a_hash_in_the_password("postgres://me:hunter2#s3cret@127.0.0.1:1/x", &["percent-encoded", "%23"])]
 fn an_address_that_cannot_be_used_is_named(#[case] url: &str, #[case] parts: &[&str]) -> Result<()> {
+    refused(url, parts, &[&["stats"], &["-vv", "sync", "tasks"], &["--json", "migrate", "status"], &["up"]])
+}
+
+/// Servers wait for it; `waits.rs` has them.
+#[rstest]
+#[case::no_server("postgres://me:s3cret@127.0.0.1:1/x", &["postgres://me@127.0.0.1:1/x", "refused"])]
+#[case::a_password_in_the_query("postgres://me@127.0.0.1:1/x?password=s3cret", &["127.0.0.1:1/x", "refused"])]
+fn a_server_that_is_away_is_named(#[case] url: &str, #[case] parts: &[&str]) -> Result<()> {
+    refused(url, parts, &[&["stats"], &["-vv", "sync", "tasks"], &["--json", "migrate", "status"]])
+}
+
+fn refused(url: &str, parts: &[&str], commands: &[&[&str]]) -> Result<()> {
     let mut program = program()?;
     program.set("DATABASE_URL", url);
-    for arguments in [&["stats"][..], &["-vv", "sync", "tasks"], &["--json", "migrate", "status"], &["up"]] {
+    for arguments in commands {
         let refused = program.expect(2, arguments)?;
         let text = refused.stdout + &refused.stderr;
         ensure_tells(&text, parts)?;

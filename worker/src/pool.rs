@@ -27,7 +27,7 @@ use crate::{
     schedule,
 };
 
-/// How a pool works.
+/// Settings of a pool.
 #[derive(Debug, Clone)]
 pub struct PoolConfig {
     /// Jobs at once.
@@ -40,19 +40,19 @@ pub struct PoolConfig {
     pub only: Option<String>,
     /// Fire schedules too.
     pub schedules: bool,
-    /// Hear at once of what other processes put in the queue; takes a connection of its own on PostgreSQL.
+    /// Listen for jobs of other processes; takes a connection of its own on PostgreSQL.
     pub listen: bool,
     /// A job that has been due for so long goes first, whatever its priority.
     pub overdue: Duration,
     /// How long running jobs may take to end at shutdown; then they are given back.
     pub grace: Duration,
-    /// How often it says in `workers` that it lives.
+    /// Interval of the heartbeat in `workers`.
     pub heartbeat: Duration,
     /// Which command this is, for people who list workers.
     pub role: String,
     /// The newest migration that this program knows.
     pub schema_version: String,
-    /// Notified whenever a job of this pool has left its hands, for whoever waits for one.
+    /// Notified after each settled job of this pool.
     pub settled: Option<Arc<Notify>>,
 }
 
@@ -75,7 +75,7 @@ impl Default for PoolConfig {
     }
 }
 
-/// Runs jobs until shutdown, and is registered for as long. `health` is told how the queue is reached.
+/// Runs jobs until shutdown and is registered in `workers` meanwhile. `health` gets the health of the queue's source.
 pub async fn run(
     environment: Environment,
     config: PoolConfig,
@@ -97,7 +97,7 @@ async fn work(
 ) -> anyhow::Result<()> {
     let background = background(&environment, &config, &shutdown);
     if let Err(error) = local::take_over_from_the_dead(&environment).await {
-        // Then their leases decide. That the queue's store is away is told by whoever claims jobs there.
+        // Their leases run out then. The fetcher logs an outage of the queue's store.
         let is_away = error.downcast_ref::<syncline_queue::Error>().is_some_and(|error| error.is_temporary());
         if !is_away {
             tracing::warn!(error = chain(error.as_ref()), "could not look for runs of dead workers");
@@ -137,25 +137,24 @@ async fn work(
         Ok::<_, io::Error>(())
     };
     monitor.run_with_signal(signal).await?;
-    // The pool itself cannot be started again: what it holds of the queue went with it.
+    // The pool itself cannot be started again: its claims on the queue are gone.
     ensure!(stops.is_cancelled(), "the worker pool ended by itself; start the process again");
     end_in_time(background).await;
     Ok(())
 }
 
-/// Ends when a draining worker may wait no longer: what runs has finished within the grace time, or was told to stop and
-/// given the moment for that.
+/// Ends when the grace time is over and interrupted jobs had their moment to stop.
 async fn drained(drain: Drain, grace: Duration) {
     tokio::time::sleep(grace).await;
     drain.interrupt();
-    // The monitor ends before this if everything stops in time; a little longer than handlers are given.
+    // A little longer than handlers have. The monitor ends before if all jobs end in time.
     tokio::time::sleep(drain::MOMENT + Duration::from_secs(1)).await;
     if !drain.is_idle() {
         tracing::warn!("some jobs could not be given back; their leases will run out");
     }
 }
 
-/// A store that has nothing to listen to waits with it.
+/// Listens until the pool is over. A store without notifications returns at once, and this waits all the same.
 async fn listen(queue: &dyn Backend, over: &CancellationToken) {
     let listening = async {
         queue.listen(RUN_QUEUE).await;
@@ -164,7 +163,7 @@ async fn listen(queue: &dyn Backend, over: &CancellationToken) {
     over.run_until_cancelled(listening).await;
 }
 
-/// How long background tasks may take to end. A database that does not answer would hold them for ever.
+/// How long background tasks may take to end. Without a limit a silent database would block the end.
 const TASKS_END: Duration = Duration::from_secs(5);
 
 /// Waits for background tasks to end, and aborts those that do not.
@@ -186,14 +185,14 @@ fn background(
     shutdown: &CancellationToken,
 ) -> Vec<JoinHandle<()>> {
     let all: [(&'static str, bool, Work); 5] = [
-        // What a replica without statistics left is added by those that stay; a command adds its own run.
+        // Servers add runs that ended without statistics; a command adds its own run.
         ("statistics", config.schedules, |environment, shutdown| {
             Box::pin(stats::run(environment.db, shutdown))
         }),
         ("schedules", config.schedules, |environment, shutdown| {
             Box::pin(schedule::run(environment, shutdown))
         }),
-        // A command that waits for its own run has put it into the database's queue itself.
+        // A command that waits for its own run has pushed it into the database's queue itself.
         ("dispatcher", config.schedules || environment.queue.is_foreign(), |environment, shutdown| {
             Box::pin(dispatcher::run(environment, shutdown))
         }),
@@ -246,7 +245,7 @@ fn source_config(environment: &Environment, config: &PoolConfig) -> SourceConfig
     source
 }
 
-/// A job that died ends its run, too, and the run's dead letter is the only one.
+/// Ends the run of a dead job and moves its dead letter to the run's row.
 fn observe(environment: &Environment, event: &SourceEvent) {
     let dead = match event {
         SourceEvent::Rescued(Rescued { id, next: Next::Dead { reason } }) => {

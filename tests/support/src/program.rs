@@ -17,7 +17,7 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Variables that the program reads and that a test must not inherit.
-const FOREIGN: [&str; 41] = [
+const FOREIGN: [&str; 42] = [
     "COLUMNS",
     "DATABASE_URL_FILE",
     "REDIS_URL_FILE",
@@ -27,7 +27,6 @@ const FOREIGN: [&str; 41] = [
     "DB_USER",
     "DB_PASSWORD",
     "DB_PASSWORD_FILE",
-    "SYNCLINE_MIGRATE",
     "REDIS_URL",
     "SYNCLINE_QUEUE",
     "SYNCLINE_QUEUE_PREFIX",
@@ -55,6 +54,8 @@ const FOREIGN: [&str; 41] = [
     "SYNCLINE_PURGE_EVERY",
     "SYNCLINE_HEARTBEAT_MS",
     "SYNCLINE_POLL_MS",
+    "SYNCLINE_MIGRATE",
+    "SYNCLINE_WAIT_FOR_SCHEMA",
     "SYNCLINE_DB_POOL_MIN",
     "SYNCLINE_DB_POOL_MAX",
     "SYNCLINE_DB_POOL_ACQUIRE_MS",

@@ -9,7 +9,7 @@ use syncline_sql::{SIZES, marks, pieces, statement};
 #[derive(Clone, Copy)]
 pub(super) struct Column {
     pub(super) name: &'static str,
-    /// Which PostgreSQL must be told where values stand apart from their column.
+    /// PostgreSQL needs it where a value is not next to its column.
     sql_type: &'static str,
     /// Null leaves the value that is there.
     keeps: bool,
@@ -25,8 +25,8 @@ pub(super) const fn keep(name: &'static str, sql_type: &'static str) -> Column {
     Column { name, sql_type, keeps: true }
 }
 
-/// Updates links by id and version, and raises the version. Answers how many were found as they should be. The values of a
-/// large link are megabytes, so they are moved and not copied.
+/// Updates links by id and version, and raises the version. Returns how many links had the
+/// expected version. The values of a large link are megabytes, so they are moved and not copied.
 pub(super) async fn update_links(
     tx: &DatabaseTransaction,
     columns: &[Column],
@@ -98,7 +98,7 @@ impl Column {
     }
 }
 
-/// A bound value; PostgreSQL is told its type where it stands apart from its column.
+/// A bound value, with its type where PostgreSQL needs it.
 fn mark(backend: DbBackend, sql_type: &str) -> String {
     if backend == DbBackend::Postgres { format!("CAST(? AS {sql_type})") } else { "?".to_owned() }
 }
@@ -108,7 +108,7 @@ fn row_marks(backend: DbBackend, columns: &[Column]) -> String {
     types.map(|sql_type| mark(backend, sql_type)).collect::<Vec<_>>().join(", ")
 }
 
-/// Inserts rows and answers what `returning` names.
+/// Inserts rows and returns the columns that `returning` names.
 pub(super) async fn insert(
     tx: &DatabaseTransaction,
     table: &str,

@@ -79,7 +79,7 @@ async fn tails(tx: &DatabaseTransaction, links: &[i64]) -> Result<HashMap<i64, T
     Ok(tails)
 }
 
-/// A change row; the chain's end moves on to it.
+/// Returns a change row and advances the end of the chain to it.
 fn row(store: &LinkStore, link: i64, tail: &mut Tail, change: &Change) -> Vec<Value> {
     let at = store.now();
     tail.seq += 1;
@@ -115,8 +115,8 @@ fn row(store: &LinkStore, link: i64, tail: &mut Tail, change: &Change) -> Vec<Va
     ]
 }
 
-/// Settles the intended rows of a batch: confirmed, unknown, or removed where nothing was written.
-pub(super) async fn settle(tx: &DatabaseTransaction, batch: &[Recorded]) -> Result<(), DbErr> {
+/// Closes the intended rows of a batch: confirmed, unknown, or removed if nothing was written.
+pub(super) async fn close_intended(tx: &DatabaseTransaction, batch: &[Recorded]) -> Result<(), DbErr> {
     let links = |side: Side, verdict: Verdict| -> Vec<i64> {
         batch
             .iter()
@@ -173,8 +173,8 @@ async fn remove(
     Ok(())
 }
 
-/// Chains the rows behind a gap to the row before it. They belong to the same intent, the other side's write, and are not
-/// settled yet, so nothing that was recorded as done is rewritten.
+/// Chains the rows behind a gap to the row before it. They belong to the other side's write of the
+/// same intent and are still `intended`, so no confirmed row is rewritten.
 async fn close(tx: &DatabaseTransaction, mut gaps: HashMap<i64, Tail>) -> Result<(), DbErr> {
     let starts: Vec<(i64, i64)> = gaps.iter().map(|(link, tail)| (*link, tail.seq)).collect();
     let backend = tx.get_database_backend();

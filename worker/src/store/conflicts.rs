@@ -1,4 +1,4 @@
-//! Conflicts: opened, met again, settled; and their summary on the link, in the same transaction.
+//! Conflicts: opened, met again, resolved; and their summary on the link, in the same transaction.
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
 use syncline_engine::{
@@ -35,7 +35,7 @@ pub(super) async fn record(
     Ok(())
 }
 
-/// Brings the open row of the same link and field up to date, or settles it. False: there is none.
+/// Updates or resolves the open row of the same link and field. False if there is none.
 async fn meet_again(
     store: &LinkStore,
     tx: &DatabaseTransaction,

@@ -1,4 +1,4 @@
-//! What is about to be written, committed before it is.
+//! Intents, committed before their writes are sent.
 
 use std::collections::HashMap;
 
@@ -35,7 +35,7 @@ const NEW: [&str; 10] = [
     "version",
 ];
 
-/// Writes intents to links, making the links that do not exist yet. Answers ids and versions in the batch's order.
+/// Writes intents to links, making the links that do not exist yet. Returns ids and versions in the order of the batch.
 pub(super) async fn intend(
     store: &LinkStore,
     tx: &DatabaseTransaction,

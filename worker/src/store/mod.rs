@@ -28,39 +28,30 @@ use uuid::Uuid;
 
 /// The links of one sync, for one run.
 pub struct LinkStore {
-    /// Syncline's database.
     pub db: DatabaseConnection,
-    /// What the run is and under which number it writes.
     pub run: RunIdentity,
-    /// The sync whose links these are.
     pub sync: SyncIdentity,
-    /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Links with an open intent, as of the moment when the run began, for the first who asks.
+    /// Links with an open intent when the run began; taken by the first call of `open_intents`.
     pub open_intents: Mutex<Option<Vec<i64>>>,
-    /// Told when change rows are confirmed and not yet committed.
+    /// Called after change rows are confirmed and before the commit.
     pub observer: Arc<dyn Observer>,
 }
 
-/// What every write of a run proves and notes.
+/// Fence and origin, part of every write of a run.
 #[derive(Debug, Clone)]
 pub struct RunIdentity {
-    /// The run.
     pub id: Uuid,
-    /// The number that the run's row must still have.
+    /// Must equal the fence of the run's row.
     pub fence: i64,
-    /// What set it off.
     pub method: SyncMethod,
 }
 
-/// What every link of a sync has in common.
+/// Values that all links of a sync share.
 #[derive(Debug, Clone)]
 pub struct SyncIdentity {
-    /// The sync's row.
     pub config_id: i64,
-    /// What kind of item.
     pub entity_type: String,
-    /// Which way values flow.
     pub direction: SyncDirection,
     /// The platforms, as change rows name the system that a value came from.
     pub platforms: [String; 2],
@@ -135,7 +126,7 @@ impl Store for LinkStore {
 
     async fn record(&self, batch: &[Recorded]) -> Result<(), StoreError> {
         let tx = self.fenced().await?;
-        changes::settle(&tx, batch).await.map_err(database)?;
+        changes::close_intended(&tx, batch).await.map_err(database)?;
         if batch.iter().any(|record| !record.verdicts.is_empty()) {
             self.observer.reached(syncline_engine::ports::Step::Confirmed).await;
         }

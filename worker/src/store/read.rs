@@ -62,7 +62,7 @@ pub(super) async fn links(db: &DatabaseConnection, config_id: i64, ids: &[i64]) 
             .filter(sync_metadata::Column::Id.is_in(piece.iter().copied()))
             .all(db)
             .await?;
-        // Not said in SQL: without fresh statistics PostgreSQL would take the index over the sync's links, and read them all.
+        // Not in the SQL: without fresh statistics PostgreSQL would take the index over the sync's links, and read them all.
         rows.retain(|row| row.sync_config_id == config_id);
         let disputed: Vec<i64> =
             rows.iter().filter(|row| row.conflicts.is_some()).map(|row| row.id).collect();

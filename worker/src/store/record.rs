@@ -57,7 +57,7 @@ const STATE: [bulk::Column; 40] = [
     bulk::keep("resolution_strategy", "text"),
 ];
 
-/// Writes the state of each link. Answers ids and versions in the batch's order.
+/// Writes the state of each link. Returns ids and versions in the order of the batch.
 pub(super) async fn record(
     store: &LinkStore,
     tx: &DatabaseTransaction,
@@ -178,7 +178,7 @@ fn state_values(store: &LinkStore, record: &Recorded) -> Vec<Value> {
     ]
 }
 
-/// A link whose write is to be found out again keeps its place in line.
+/// A link whose write is looked up again keeps its `next_attempt_at`.
 fn status(record: &Recorded) -> &'static str {
     match record.status {
         ItemStatus::Skipped if record.retry_at.is_some() => "pending",

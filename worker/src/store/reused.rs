@@ -1,4 +1,4 @@
-//! Ids that a platform gives again. A database that numbers its rows may give the number of a deleted row to a new one,
+//! Ids that a platform reuses. A database that numbers its rows may give the number of a deleted row to a new one,
 //! while the ended link of the deleted row still has it.
 
 use std::{borrow::Cow, collections::HashSet};

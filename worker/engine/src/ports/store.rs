@@ -15,8 +15,8 @@ use crate::{
 
 /// Keeps the links of one sync for one run.
 ///
-/// Every writing call is one transaction that first checks the run's fence: a worker that was taken over, or whose run is
-/// over, can no longer write, and learns so as [`StoreError::Stopped`]. Reads check no fence.
+/// Every writing call is one transaction that first checks the run's fence: for a worker whose run was taken over or
+/// is over it returns [`StoreError::Stopped`]. Reads check no fence.
 ///
 /// `tests/contract` holds the cases that every store has to pass.
 #[async_trait]
@@ -44,7 +44,7 @@ pub trait Store: Send + Sync {
     /// is recorded before the next one is committed.
     async fn intend(&self, batch: &[Intended]) -> Result<Vec<LinkRef>, StoreError>;
 
-    /// Commits what came of it: change rows are confirmed or dropped, bases advance, conflicts open and close, the intents
+    /// Commits the results of the writes: change rows are confirmed or dropped, bases advance, conflicts open and close, the intents
     /// end. Versions are compared as in [`intend`](Store::intend).
     ///
     /// The chain of a link's change rows verifies afterwards, whichever rows were dropped.
@@ -272,7 +272,7 @@ pub struct Recorded {
     pub mapping_revision: i64,
     /// What became of the intended writes: one entry for each side written to, in any order.
     pub verdicts: Vec<(Side, Verdict)>,
-    /// Conflicts met: open ones are kept for a person, settled ones are recorded as such. Of one link and field at most one
+    /// Conflicts met: open ones are kept for a person, resolved ones are recorded as such. Of one link and field at most one
     /// is open: one that is met again takes the new values and loses a choice that was made for the old ones.
     pub conflicts: Vec<Conflict>,
     /// Open conflicts of this link, of earlier runs, that no longer exist.
@@ -281,7 +281,7 @@ pub struct Recorded {
     pub calls: u32,
     /// Time spent on this link.
     pub duration_ms: u64,
-    /// The strategy that settled a conflict, if one did; none keeps the last one.
+    /// The strategy that resolved a conflict, if one did; none keeps the last one.
     pub resolution: Option<String>,
 }
 
