@@ -37,6 +37,12 @@ pub(super) fn number(value: &Value, kind: Kind, dialect: Dialect) -> Option<Raw>
             limit.is_none_or(|limit| limit.holds(&decimal)).then(|| Raw::Text(decimal.as_str().to_owned()))
         }
         (_, Value::Int(whole)) if matches!(kind, Kind::Decimal(_)) => Some(Raw::Int(*whole)),
+        (Kind::Decimal(_), _) => {
+            let decimal = value.to_decimal()?;
+            // SQLite would store a whole float as an integer, with all the digits of its binary value.
+            let whole = decimal.to_i64().map(Raw::Int);
+            whole.or_else(|| decimal.to_f64().map(Raw::Real))
+        }
         _ => value.to_decimal()?.to_f64().map(Raw::Real),
     }
 }

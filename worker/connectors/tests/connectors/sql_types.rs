@@ -157,6 +157,7 @@ fn cell(value: &Value) -> String {
     Some(r#"{"a":1.50,"b":18446744073709551615}"#)
 )]
 #[case::lite_numeric(On::Sqlite, "NUMERIC", "0.1", Some("0.1"))]
+#[case::lite_numeric_whole_float(On::Sqlite, "NUMERIC", "5212345678901234700.0", Some("5212345678901234700"))]
 #[case::lite_numeric_digits(On::Sqlite, "NUMERIC", "12345678901234567.89", None)]
 #[case::lite_decimal(On::Sqlite, "DECIMAL(10,2)", "0.12345678901234567890", None)]
 #[case::lite_real(On::Sqlite, "REAL", "9007199254740993", None)]
