@@ -1,4 +1,4 @@
-//! One file per kind of job; [`kinds`] lists them.
+//! One file per kind of job; `kinds.rs` lists them.
 
 mod failure;
 pub(crate) mod kinds;

@@ -3,7 +3,7 @@
 //! A restored database looks like any other: its links are consistent, but older than the places they refer to. Only
 //! its location differs. The installation's row keeps a fingerprint of the location, and a copy made by `syncline
 //! backup` is marked as a copy. Each process compares at its start; the first one that sees a difference marks every
-//! sync, in one transaction. Then [`Options::after_restore`](syncline_engine::run::Options::after_restore) applies to a
+//! sync, in one transaction. Then the engine's option `after_restore` applies to a
 //! sync until a run has read both its sides completely and left nothing to decide.
 
 mod place;
