@@ -81,7 +81,14 @@ impl Parts {
             closing: self.closing.clone(),
         };
         let (tasks, closing) = (self.config.tasks.clone(), self.closing.clone());
-        let fetcher = runtime.spawn(async move { tasks.keep("fetcher", &closing, || fetcher.run()).await });
+        let fetcher = runtime.spawn(async move {
+            // It also ends in order when the worker stops, before the source closes.
+            let run = || async {
+                fetcher.run().await;
+                closing.cancelled().await;
+            };
+            tasks.keep("fetcher", &closing, run).await;
+        });
         let acknowledger = Mutex::new(self.acknowledger);
         let (tasks, closing) = (self.config.tasks.clone(), self.closing.clone());
         runtime.spawn(async move {
