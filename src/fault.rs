@@ -48,9 +48,9 @@ pub(crate) struct Fault {
 pub(crate) enum Passes {
     /// It does not.
     Never,
-    /// The database is away: nothing answers there, or it is about to start or to stop.
+    /// The database is unreachable, starting or stopping.
     WithTheOutage,
-    /// The schema lacks migrations that another process may apply.
+    /// The schema lacks migrations, which another process may apply.
     WithAMigration,
 }
 

@@ -1,6 +1,7 @@
 //! `syncline up`, `worker` and `api`: the roles that stay.
 
 use std::{
+    io,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -13,7 +14,7 @@ use syncline_entity::sync_config;
 use syncline_queue::Health;
 use syncline_runs::RunQueue;
 use syncline_worker::{Environment, dispatcher};
-use tokio::{net::TcpListener, time::timeout};
+use tokio::{net::TcpListener, task::JoinError, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -53,11 +54,11 @@ pub(crate) async fn run(config: &Config, server: &ServerConfig) -> Result<Exit, 
     let starting = Starting::new(role, env!("CARGO_PKG_VERSION"), recorder.clone());
     // The API outlives the worker, so that a draining process still tells how it is.
     let served = CancellationToken::new();
-    let api = tokio::spawn(syncline_api::serve(listener, starting.router(), served.clone()));
+    let mut api = tokio::spawn(syncline_api::serve(listener, starting.router(), served.clone()));
     let waited = shutdown.run_until_cancelled(wait_for_database(config, server, listens, &starting)).await;
     let Some(found) = waited else {
         served.cancel();
-        api.await.map_err(|error| Fault::failed(format!("the API: {error}")))??;
+        ended(api.await)?;
         return Ok(Exit::Done);
     };
     let (db, database) = found?;
@@ -85,24 +86,39 @@ pub(crate) async fn run(config: &Config, server: &ServerConfig) -> Result<Exit, 
     );
     let (upkeep, over) = (tasks.clone(), served.clone());
     tokio::spawn(async move { upkeep.keep("metrics", &over, || tidy(&recorder, &over)).await });
-    match &server.worker {
-        Some(worker) => {
-            let pool = app::pool_config(role, worker);
-            let told = move |source| {
-                *health.lock().unwrap_or_else(PoisonError::into_inner) = Some(source);
-            };
-            syncline_worker::run(environment, pool, shutdown, told).await?;
+    let work = async {
+        match &server.worker {
+            Some(worker) => {
+                let pool = app::pool_config(role, worker);
+                let told = move |source| {
+                    *health.lock().unwrap_or_else(PoisonError::into_inner) = Some(source);
+                };
+                syncline_worker::run(environment, pool, shutdown, told).await?;
+            }
+            // Runs accepted while the queue's store is away are pushed later, also without a worker.
+            None => {
+                let work = || dispatcher::run(environment.clone(), shutdown.clone());
+                tasks.keep("dispatcher", &shutdown, work).await;
+            }
         }
-        // Runs accepted while the queue's store is away are pushed later, also without a worker.
-        None => {
-            let work = || dispatcher::run(environment.clone(), shutdown.clone());
-            tasks.keep("dispatcher", &shutdown, work).await;
+        Ok::<_, Fault>(())
+    };
+    tokio::select! {
+        worked = work => worked?,
+        // The server owns its port and cannot be started again.
+        gone = &mut api => {
+            ended(gone)?;
+            return Err(Fault::failed("the API ended by itself; start the process again"));
         }
     }
     served.cancel();
-    api.await.map_err(|error| Fault::failed(format!("the API: {error}")))??;
+    ended(api.await)?;
     tracing::info!(role, "stopped");
     Ok(Exit::Done)
+}
+
+fn ended(api: Result<io::Result<()>, JoinError>) -> Result<(), Fault> {
+    Ok(api.map_err(|error| Fault::failed(format!("the API: {error}")))??)
 }
 
 /// The shortest and the longest wait between two tries to connect.

@@ -20,8 +20,8 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-/// Whoever wants to know what may happen to a run reads one crate. A purge removes rows that are over, and a migration may
-/// change any table.
+/// All writes of `sync_history` are in `worker/runs`. The purge deletes rows of ended runs, and migrations may change any
+/// table; both are exempt.
 #[test]
 fn only_the_runs_crate_writes_runs() -> io::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

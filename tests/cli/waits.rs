@@ -133,7 +133,7 @@ async fn a_wrong_password_and_a_missing_database_end_a_server_at_once() -> Resul
     database.execute("CREATE ROLE nologin NOLOGIN").await.ok();
     let mut program = program()?;
     for (url, part) in [
-        (database.url().replace("postgres://postgres@", "postgres://nobody-here@"), "role"),
+        (database.url().replace("postgres://postgres@", "postgres://unknown-role@"), "role"),
         (database.url().replace(database.name(), "no_such_database"), "no_such_database"),
         ("postgres://me@127.0.0.1:99999/x".to_owned(), "cannot be read"),
     ] {

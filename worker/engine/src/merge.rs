@@ -112,7 +112,7 @@ fn is_doubtful(rule: &Rule, state: &FieldState<'_>, changed: Side) -> bool {
 
 /// True if the unchanged side may have been edited since the backup. Without a base, a blank may have been emptied.
 /// With an old base, the side that has the old value may have been set back to it, unless its item is untouched since.
-/// Which item is later does not matter: an item's time says nothing about one of its fields.
+/// The items' times are not used: an item's time is not the time of one of its fields.
 fn may_be_set_back(state: &FieldState<'_>, side: Side) -> bool {
     match (state.base, state.modified.get(side), state.modified_before.get(side)) {
         (None, _, _) => true,
@@ -184,8 +184,8 @@ fn conflict(rule: &Rule, state: &FieldState<'_>, now: DateTime<Utc>) -> Merged {
     };
     let resolution = match chosen(state) {
         Some(side) => Some(Resolution { winner: side, reason: format!("{side} chosen by a person") }),
-        // No strategy overrides a person's choice once it was asked for. With an old base an item's time says nothing
-        // about one of its fields: the later item may have been edited elsewhere, or only written by us.
+        // No strategy overrides a person's choice once it was asked for. With an old base the items' times are not used:
+        // the later item may have been edited in another field, or only written by us.
         None if old_base => None,
         // A time that cannot be parsed may be the later one.
         None if rule.strategy == Strategy::LastWriteWins && (state.unread.source || state.unread.target) => {

@@ -93,7 +93,7 @@ fn postgres(label: &str, error: &PgDatabaseError) -> Fault {
     if let (Some(hint), "0A000") = (error.hint(), error.code()) {
         message = format!("{message}; {hint}");
     }
-    // A user's function (a trigger) chooses its code freely, so the code says nothing about other rows.
+    // A user's function (a trigger) chooses its code freely, so the code does not show whether other rows fail.
     let raised = error.routine() == Some("exec_stmt_raise");
     let in_function = raised || error.r#where().is_some();
     let code = error.code();
