@@ -97,9 +97,11 @@ async fn chunk_in(
         call.arg(&member(said[*at].0)[..]);
     }
     let mut others: Vec<usize> = (0..said.len()).filter(|at| plain(&said[*at]).is_none()).collect();
-    // Jobs that are given back are put in front one by one, so the smallest id goes last.
+    // Jobs that wait again since one call have one due time, so they stand in line in the order of their ids. Those that
+    // are given back are put in front one by one, so of these the smallest id goes last.
+    others.sort_by_key(|at| said[*at].0.id);
     if said.iter().any(|(_, said)| matches!(said, Said::NeverStarted)) {
-        others.sort_by_key(|at| std::cmp::Reverse(said[*at].0.id));
+        others.reverse();
     }
     for at in &others {
         let (lease, said) = &said[*at];

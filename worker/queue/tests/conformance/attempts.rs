@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde_json::json;
-use syncline_queue::{MAX_DELAY, NewJob, Next, Outcome, Renewal, RetryPolicy, Settled, State};
+use syncline_queue::{MAX_DELAY, NewJob, Next, Outcome, Renewal, RetryPolicy, Settled, Settlement, State};
 
-use super::{LEASE, claim, claim_one, failed, job, settle};
+use super::{LEASE, claim, claim_one, failed, job, kinds, settle};
 use crate::support::Stage;
 
 pub(crate) async fn a_stale_token_changes_nothing(stage: &Stage) {
@@ -79,6 +79,23 @@ pub(crate) async fn what_a_platform_asks_for_is_the_minimum(stage: &Stage) {
         let expected = at_least.min(MAX_DELAY);
         assert_eq!(settle(backend, one, outcome).await, Settled::Applied(Next::Waiting { delay: expected }));
     }
+}
+
+pub(crate) async fn jobs_that_wait_again_together_keep_the_order_of_their_ids(stage: &Stage) {
+    let backend = &*stage.backend;
+    let names = ["first", "second", "third", "fourth"];
+    backend.push(&names.map(job)).await.expect("a push");
+    let running = claim(backend, 4).await;
+    let snooze = || Outcome::Snooze { delay: Duration::ZERO };
+    let outcomes = [failed("not yet"), snooze(), snooze(), failed("not yet")];
+    let reversed: Vec<_> = running
+        .iter()
+        .zip(outcomes)
+        .map(|(job, outcome)| Settlement { lease: job.lease_ref(), outcome })
+        .rev()
+        .collect();
+    backend.settle(&reversed).await.expect("a settlement");
+    assert_eq!(kinds(&claim(backend, 4).await), names);
 }
 
 pub(crate) async fn a_snooze_uses_no_attempt(stage: &Stage) {

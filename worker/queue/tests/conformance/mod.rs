@@ -50,8 +50,9 @@ macro_rules! promises {
             results: a_result_is_kept, every_end_is_kept, nothing_is_kept_unasked_or_for_long,
                   the_dead_have_their_history, a_history_is_bounded;
             attempts: a_stale_token_changes_nothing, retries_wait_within_their_bounds,
-                  what_a_platform_asks_for_is_the_minimum, a_snooze_uses_no_attempt, giving_back_uses_no_attempt,
-                  progress_is_kept;
+                  what_a_platform_asks_for_is_the_minimum,
+                  jobs_that_wait_again_together_keep_the_order_of_their_ids, a_snooze_uses_no_attempt,
+                  giving_back_uses_no_attempt, progress_is_kept;
             dead: used_up_attempts_end_in_death, a_permanent_error_ends_at_once, the_dead_can_be_replayed,
                   the_dead_can_be_discarded;
             leases: a_lease_that_ran_out_is_rescued, a_crash_loop_ends_in_death, renewal_keeps_a_job,
