@@ -177,8 +177,10 @@ fn carry_from(rule: &Rule, state: &FieldState<'_>, from: Side, why: String) -> M
 
 fn conflict(rule: &Rule, state: &FieldState<'_>, now: DateTime<Utc>) -> Merged {
     let old_base = state.outdated || open_about_old_base(state).is_some();
+    let waits = rule.strategy == Strategy::LastWriteWins && was_refused(state);
     let kind = match state.base {
         _ if old_base => ConflictKind::OldBase,
+        _ if waits => ConflictKind::TypeMismatch,
         Some(_) => ConflictKind::FieldMismatch,
         None => ConflictKind::Timestamp,
     };
@@ -192,7 +194,7 @@ fn conflict(rule: &Rule, state: &FieldState<'_>, now: DateTime<Utc>) -> Merged {
             None
         }
         // The winner's value was refused. The later time may come from this sync's own write to other fields.
-        None if was_refused(state) => None,
+        None if waits => None,
         None => resolve(rule.strategy, state.modified, now),
     };
     let mut merged = match &resolution {

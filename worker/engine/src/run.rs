@@ -182,19 +182,22 @@ impl Run<'_> {
         for work in batches(&prepared.work, self.batch_size()) {
             self.leave.check().map_err(StoreError::from)?;
             let more = self.plan_and_apply(&context, work, &mut prepared.kept, report, Stale::Again).await?;
-            left.again.extend(more.again);
-            left.refused.extend(more.refused);
+            left.add(more);
             done += work.len() as u64;
             self.observer.progress(done, total);
         }
         // An item edited between our read and our write is read and decided once more; after that the next run takes
         // it.
-        for work in batches(&left.again, self.batch_size()) {
+        for work in batches(&std::mem::take(&mut left.again), self.batch_size()) {
+            left.add(self.plan_and_apply(&context, work, &mut Pair::default(), report, Stale::Fails).await?);
+        }
+        let back = self.try_refused_again(&context, left.refused, report).await?;
+        left.back.extend(back);
+        for work in batches(&left.back, self.batch_size()) {
             let more =
                 self.plan_and_apply(&context, work, &mut Pair::default(), report, Stale::Fails).await?;
-            left.refused.extend(more.refused);
+            more.refused.iter().for_each(|refused| report.add_refused(refused));
         }
-        self.try_refused_again(&context, left.refused, report).await?;
         if !prepared.cursors.is_empty() {
             self.store.save_cursors(&prepared.cursors).await?;
             self.observer.reached(Step::CursorSaved).await;

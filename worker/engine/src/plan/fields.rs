@@ -50,20 +50,18 @@ pub(super) fn merge(context: &Context<'_>, facts: Facts) -> ItemPlan {
             }
             Decision::Write { side, value, rule: why } => match accepted(context, rule, side, &value) {
                 Ok(()) => Decision::Write { side, value, rule: why },
-                Err(problem) => {
-                    // The strategy's decision cannot be carried out, and a later run must not decide differently by
-                    // itself. A person's choice remains and is tried again.
-                    if let Some(conflict) = merged.conflict.as_mut().filter(|_| chosen(&state).is_none()) {
-                        (conflict.kind, conflict.resolution) = (ConflictKind::TypeMismatch, None);
-                    }
-                    Decision::Blocked(problem)
-                }
+                Err(problem) => Decision::Blocked(problem),
             },
             decision => decision,
         };
         if let Decision::Blocked(problem) = &decision {
             required_missing |= matches!(problem, Unmappable::Required { .. });
             plan.problems.push(problem.to_string());
+            // The strategy's decision cannot be carried out, and a later run must not decide differently by itself: this
+            // run's write to another field renews the item's time. A person's choice remains and is tried again.
+            if let Some(conflict) = merged.conflict.as_mut().filter(|_| chosen(&state).is_none()) {
+                (conflict.kind, conflict.resolution) = (ConflictKind::TypeMismatch, None);
+            }
         }
         plan.conflicts.extend(merged.conflict);
         plan.decisions.push(decision);
@@ -302,6 +300,6 @@ fn base_of<'a>(rule: &Rule, base: &'a Pair<Fields>) -> Option<Pair<&'a Value>> {
     Some(Pair::new(base.source.get(&rule.field.source)?, base.target.get(&rule.field.target)?))
 }
 
-pub(super) fn value_of<'a>(fields: &'a Fields, name: &str) -> &'a Value {
+pub(crate) fn value_of<'a>(fields: &'a Fields, name: &str) -> &'a Value {
     fields.get(name).unwrap_or(&Value::Null)
 }

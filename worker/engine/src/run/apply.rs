@@ -37,6 +37,16 @@ pub(super) struct Left {
     pub(super) again: Vec<Work>,
     /// Items that a place refused.
     pub(super) refused: Vec<Refused>,
+    /// Links of created items that have values to carry back to the copied items.
+    pub(super) back: Vec<Work>,
+}
+
+impl Left {
+    pub(super) fn add(&mut self, more: Left) {
+        self.again.extend(more.again);
+        self.refused.extend(more.refused);
+        self.back.extend(more.back);
+    }
 }
 
 /// The result of applying a batch.
@@ -91,6 +101,9 @@ impl Run<'_> {
                 count_writes(plan, results, report);
             } else if let Some(refused) = Refused::of(plan, &record, results, weight_of(plan)) {
                 left.refused.push(refused);
+                count_writes(plan, results, report);
+            } else if let Some(link) = record.link.filter(|_| self.has_more_to_carry(plan, results)) {
+                left.back.push(Work::link(link.id, weight_of(plan)));
                 count_writes(plan, results, report);
             } else {
                 count(plan, results, &record, report);
@@ -161,6 +174,11 @@ impl Run<'_> {
             after: fields_to_json(&after),
             origin: fields_to_json(&origin),
         }
+    }
+
+    fn has_more_to_carry(&self, plan: &ItemPlan, results: &Results) -> bool {
+        let Action::Create(side) = plan.action else { return false };
+        results.get(&side).is_some_and(|new| new.as_ref().is_ok_and(|new| self.carries_back(plan, side, new)))
     }
 
     /// Calls made for this item alone: one per write if each write is a call, or if the batch has one item.

@@ -11,7 +11,7 @@ use crate::{
     hash::content_hash,
     mapping::Rule,
     merge::Decision,
-    plan::{Action, Facts, ItemPlan},
+    plan::{Action, Facts, ItemPlan, fields::value_of},
     ports::{ItemStatus, LinkRef, LinkState, Names, OpKind, Recorded, Verdict, WriteResult},
     side::Pair,
     value::Fields,
@@ -101,6 +101,12 @@ impl Run<'_> {
                 *record.names.get_mut(side) = Names { key: item.key.clone(), url: item.url.clone() };
             }
         }
+        if let Action::Create(side) = plan.action
+            && written(side).is_some_and(|item| self.carries_back(plan, side, item))
+        {
+            // Makes the link due, in case this run ends before it plans the link again.
+            *record.hash.get_mut(side) = None;
+        }
         let errors = errors(plan, results);
         // A conflict whose winner could not be written is not resolved yet; the next run meets it again.
         let stands = |conflict: &&Conflict| {
@@ -134,6 +140,18 @@ impl Run<'_> {
             record.error = Some(errors.join("; "));
         }
         record
+    }
+
+    /// True if the item just created on side `on` has a value of its own, such as a default or a computed column, in a
+    /// field that flows only from there, and the copied item has none. The link must be planned once more.
+    pub(super) fn carries_back(&self, plan: &ItemPlan, on: Side, returned: &Item) -> bool {
+        let new = self.mapping.typed(on, returned);
+        self.mapping.rules.iter().zip(&plan.decisions).any(|(rule, decision)| {
+            *decision == Decision::Drift
+                && rule.flow.writes(on.other())
+                && value_of(plan.now.get(on.other()), rule.field.get(on.other())).is_blank()
+                && !value_of(&new, rule.field.get(on)).is_blank()
+        })
     }
 
     /// The content that a side is known to have after a write: what was read, plus the written fields as returned. If

@@ -57,13 +57,15 @@ impl Refused {
 
 impl Run<'_> {
     /// Retries refused items as long as some are accepted: a unique value may have become free, a referenced row may
-    /// have arrived. They are sent together, so that the place sees rows that depend on each other.
+    /// have arrived. They are sent together, so that the place sees rows that depend on each other. Returns the links
+    /// of created items that have values to carry back.
     pub(super) async fn try_refused_again(
         &self,
         context: &Context<'_>,
         mut refused: Vec<Refused>,
         report: &mut Report,
-    ) -> Result<(), RunError> {
+    ) -> Result<Vec<Work>, RunError> {
+        let mut back = Vec::new();
         let written = |report: &Report| report.counts.created + report.counts.updated + report.counts.deleted;
         let mut before = 0;
         for _ in 0..PASSES {
@@ -77,10 +79,11 @@ impl Run<'_> {
                 let mut kept: Pair<HashMap<String, Item>> = Pair::default();
                 let left = self.plan_and_apply(context, work, &mut kept, report, Stale::Retried).await?;
                 refused.extend(left.refused);
+                back.extend(left.back);
             }
         }
         refused.iter().for_each(|refused| report.add_refused(refused));
-        Ok(())
+        Ok(back)
     }
 
     /// As many items as both places accept in one call.

@@ -347,3 +347,33 @@ fn a_field_may_have_a_strategy_of_its_own() {
     assert_eq!(world.target.get(&t), Some(fields(json!({ "name": "T", "notes": "S" }))));
     world.assert_quiet();
 }
+
+#[test]
+fn a_winner_without_a_mapping_does_not_lose_in_the_next_run() {
+    for (strategy, waits) in [("last_write_wins", true), ("source_wins", false)] {
+        let document = |map: Json| {
+            let mappings = json!([
+                { "source_field": "title", "target_field": "name" },
+                { "source_field": "body", "target_field": "text" },
+                { "source_field": "status", "target_field": "state", "values": map },
+            ]);
+            json!({ "field_mappings": mappings, "match_on": ["title"], "conflict_strategy": strategy })
+        };
+        let mut world = World::new(document(json!({ "Done": "closed" })));
+        world.target.add(fields(json!({ "name": "one", "text": "old", "state": "closed" })));
+        world.wait(60);
+        let id = world.source.add(fields(json!({ "title": "one", "body": "new", "status": "Parked" })));
+        for _ in 0..2 {
+            // This sync's write of the text makes the target the later one.
+            world.sync();
+            world.wait(60);
+            assert_eq!(world.source.value(&id, "status"), json!("Parked"), "{strategy}");
+            assert_eq!(world.tables().open_conflicts().len(), 1);
+        }
+        world.revise(document(json!({ "Done": "closed", "Parked": "parked" })));
+        world.sync();
+        let state = if waits { "closed" } else { "parked" };
+        assert_eq!(world.target.value(&world.target.only(), "state"), json!(state), "{strategy}");
+        assert_eq!(world.tables().open_conflicts().len(), usize::from(waits));
+    }
+}

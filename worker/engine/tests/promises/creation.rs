@@ -2,7 +2,11 @@
 
 use rstest::rstest;
 use serde_json::json;
-use syncline_engine::{Side, capability::CreateIdempotency, ports::LinkState};
+use syncline_engine::{
+    Side,
+    capability::CreateIdempotency,
+    ports::{LinkState, Step},
+};
 
 use crate::support::{ChangeState, Manners, World, fields};
 
@@ -159,4 +163,38 @@ fn what_the_target_adds_to_a_new_item_is_its_own_edit() {
     world.target.edit(&world.target.only(), "state", "open");
     world.sync();
     assert_eq!(world.source.value(&world.source.only(), "status"), json!("To Do"));
+}
+
+/// A sync whose target computes `total` (7), which flows back to `sum`.
+fn with_a_computed_field() -> World {
+    let mappings = json!([
+        { "source_field": "title", "target_field": "name" },
+        { "source_field": "sum", "target_field": "total", "direction": "pull" },
+    ]);
+    let target = Manners { computed: Some("total"), ..Manners::default() };
+    World::with(json!({ "field_mappings": mappings }), Manners::default(), target)
+}
+
+#[test]
+fn a_value_that_the_new_item_computes_is_carried_back_in_the_same_run() {
+    let world = with_a_computed_field();
+    let id = world.source.add(fields(json!({ "title": "one" })));
+    let report = world.sync();
+    assert_eq!(world.source.value(&id, "sum"), json!("7"));
+    assert_eq!((report.counts.created, report.counts.updated, report.counts.synced), (1, 1, 1));
+    world.assert_quiet();
+}
+
+#[rstest]
+#[case::after_the_create(Step::RemoteWritten, 0)]
+#[case::after_its_record(Step::BaseAdvanced, 0)]
+#[case::after_the_write_back(Step::RemoteWritten, 1)]
+fn a_value_that_the_new_item_computes_is_carried_back_after_a_crash(#[case] step: Step, #[case] nth: usize) {
+    let world = with_a_computed_field();
+    let id = world.source.add(fields(json!({ "title": "one" })));
+    assert!(world.crash(step, nth).is_none());
+    world.wait(60);
+    world.sync();
+    assert_eq!(world.source.value(&id, "sum"), json!("7"));
+    world.assert_quiet();
 }

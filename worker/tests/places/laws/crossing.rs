@@ -70,10 +70,11 @@ fn may_differ(
         let column = pair.layouts.get(side).column(Role::Field(field));
         let from = side.other();
         let row = if from == Side::Source { source } else { target };
-        // A new row whose field is empty takes the default of the column; a field that does not flow there is not written.
+        // A new row whose field is empty takes the default of the column or what the column computes; a field that does
+        // not flow there is not written.
         let empty = read(&play.places, pair, field, from, row) == Meaning::Nothing;
-        made_on(side)
-            && (!flow.writes(side) || empty && column.is_some_and(|column| column.default.is_some()))
+        let fills_itself = |column: &Column| column.default.is_some() || column.generated.is_some();
+        made_on(side) && (!flow.writes(side) || empty && column.is_some_and(fills_itself))
     })
 }
 
