@@ -158,6 +158,7 @@ async fn preview(
         store: &store,
         clock: &*environment.clock,
         leave: &NoLeave,
+        meter: &open.meter,
         observer: &*observer,
         options: Options {
             confirm_deletes: args.run.confirm_deletes,

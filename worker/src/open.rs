@@ -7,7 +7,7 @@ use syncline_engine::{
     Side,
     mapping::Mapping,
     nearest::alternatives,
-    ports::{Connector, ConnectorError},
+    ports::{Connector, ConnectorError, Meter},
     side::Pair,
     spec::{FieldSpec, SyncSpec},
 };
@@ -17,6 +17,8 @@ pub struct OpenSync {
     pub spec: SyncSpec,
     pub mapping: Mapping,
     pub connectors: Pair<Box<dyn Connector>>,
+    /// The requests made to both places.
+    pub meter: Meter,
 }
 
 /// Why a sync cannot run.
@@ -51,7 +53,7 @@ pub async fn open(spec: SyncSpec, revision: i64, timeout: Duration) -> Result<Op
     for side in Side::BOTH {
         check_removal(side, connectors.get(side).as_ref(), &spec)?;
     }
-    Ok(OpenSync { spec, mapping, connectors })
+    Ok(OpenSync { spec, mapping, connectors, meter: Meter::default() })
 }
 
 async fn open_side(spec: &SyncSpec, side: Side, timeout: Duration) -> Result<Box<dyn Connector>, OpenError> {

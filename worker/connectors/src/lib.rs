@@ -4,6 +4,7 @@
 //! and opens a connector for it. Connectors retry nothing and keep no state of a sync; the engine decides.
 
 pub mod address;
+mod answers;
 pub mod headers;
 pub mod registry;
 

@@ -18,6 +18,8 @@ pub enum ConflictKind {
     OldBase,
     /// The value of one side is not of the field's mapped type, or the other side cannot store it.
     TypeMismatch,
+    /// The other side wrote the item and refused this field of it.
+    RefusedValue,
     /// The other side's status has no transition to the new one.
     InvalidTransition,
     /// A create was sent without a reply, and the platform offers no way to find out whether it happened.
@@ -33,6 +35,7 @@ impl ConflictKind {
             ConflictKind::Timestamp => "timestamp",
             ConflictKind::OldBase => "old_base",
             ConflictKind::TypeMismatch => "type_mismatch",
+            ConflictKind::RefusedValue => "refused_value",
             ConflictKind::InvalidTransition => "invalid_transition",
             ConflictKind::AmbiguousCreate => "ambiguous_create",
         }

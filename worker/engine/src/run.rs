@@ -22,7 +22,7 @@ use crate::{
     Item, Side,
     mapping::Mapping,
     plan::{Context, ItemPlan},
-    ports::{Clock, Connector, ConnectorError, Leave, Observer, Step, Store, StoreError},
+    ports::{Call, Clock, Connector, ConnectorError, Leave, Meter, Observer, Step, Store, StoreError},
     side::Pair,
     spec::SyncSpec,
 };
@@ -45,6 +45,8 @@ pub struct Run<'a> {
     pub clock: &'a dyn Clock,
     pub leave: &'a dyn Leave,
     pub observer: &'a dyn Observer,
+    /// Counts the requests to both places; `Counts::api_calls` is copied from it.
+    pub meter: &'a Meter,
     pub options: Options,
 }
 
@@ -147,13 +149,19 @@ impl Run<'_> {
     pub async fn execute(&self) -> Result<Report, RunError> {
         let mut report = Report::default();
         // Until recovery has closed the open intents, their sender may still be writing.
-        self.recover(&mut report).await?;
+        self.recover().await?;
         let done = self.execute_into(&mut report).await;
         if done.is_err() {
             // The run ends in order and sends nothing more, so its successor need not wait for the deadline.
             let _ = self.store.release_intents().await;
         }
+        report.counts.api_calls = self.meter.requests();
         done.map(|()| report)
+    }
+
+    /// The context of the next call to a place.
+    fn call(&self) -> Call<'_> {
+        Call { leave: self.leave, meter: self.meter, now: self.clock.now() }
     }
 
     /// Plans without writing. `show` receives each plan that does something.
@@ -162,11 +170,12 @@ impl Run<'_> {
         let mut prepared = self.prepare(&mut report).await?;
         let context = self.context(prepared.doubtful);
         for work in batches(&prepared.work, self.batch_size()) {
-            for plan in self.plan_batch(&context, work, &mut prepared.kept, &mut report).await? {
+            for plan in self.plan_batch(&context, work, &mut prepared.kept).await? {
                 report.counts.add_planned(&plan);
                 show(&plan);
             }
         }
+        report.counts.api_calls = self.meter.requests();
         Ok(report)
     }
 
@@ -217,14 +226,14 @@ impl Run<'_> {
     ) -> Result<Left, RunError> {
         let before = report.clone();
         for _ in 1..PLANS {
-            let plans = self.plan_batch(context, work, kept, report).await?;
+            let plans = self.plan_batch(context, work, kept).await?;
             match self.apply(plans, report, stale).await? {
                 Applied::Done(left) => return Ok(left),
                 // Its items are read again as well.
                 Applied::Outdated => *report = before.clone(),
             }
         }
-        let plans = self.plan_batch(context, work, kept, report).await?;
+        let plans = self.plan_batch(context, work, kept).await?;
         match self.apply(plans, report, stale).await? {
             Applied::Done(left) => Ok(left),
             Applied::Outdated => Err(StoreError::Outdated.into()),

@@ -105,6 +105,7 @@ pub(super) fn run<'a>(
         store,
         clock: &*environment.clock,
         leave,
+        meter: &open.meter,
         observer,
         options,
     })

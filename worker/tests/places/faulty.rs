@@ -7,8 +7,8 @@ use syncline_engine::{
     Item, Side, Value,
     capability::Capabilities,
     ports::{
-        Connector, ConnectorError, FieldInfo, Listing, Marker, ReadMode, Write, WriteContext, WriteOp,
-        WriteResult,
+        Call, Connector, ConnectorError, ErrorScope, FieldInfo, Found, Listing, Marker, Probed, ReadMode,
+        Write, WriteOp, Written,
     },
 };
 
@@ -117,26 +117,28 @@ impl Faulty {
         Some(Write { op: WriteOp::Create { marker: other, fields }, ..write.clone() })
     }
 
-    async fn after_write(&self, writes: &[Write], results: &mut [WriteResult], context: &WriteContext<'_>) {
+    async fn after_write(&self, writes: &[Write], results: &mut [Written], call: &Call<'_>) {
         for (write, result) in writes.iter().zip(results.iter_mut()) {
-            if let (WriteOp::Create { .. }, Ok(item)) = (&write.op, &result) {
+            if let (WriteOp::Create { .. }, Written::Done { item: Some(item), .. }) = (&write.op, &*result) {
                 self.fault.created().push((self.side, item.id.clone()));
             }
-            if self.is(Flaw::WritesWhatItRefuses) && result.is_ok() {
+            if self.is(Flaw::WritesWhatItRefuses) && result.is_done() {
                 let names = self.fault.place(self.side).map(|place| place.layout.columns[0].name.clone());
-                *result = Err(ConnectorError::permanent(format!("the column {names:?} does not take this")));
+                let message = format!("the column {names:?} does not take this");
+                *result = Written::Refused(ConnectorError::permanent(message));
             }
-            if let (Err(error), true) = (result, self.is(Flaw::GivesNoReason)) {
+            if let (Written::Refused(error), true) = (result, self.is(Flaw::GivesNoReason)) {
                 "refused".clone_into(&mut error.message);
             }
         }
         if self.is(Flaw::CopiesNewRows) {
             let copies: Vec<Write> = writes.iter().filter_map(|write| self.copy(write)).collect();
-            let _ = self.inner.write(&copies, context).await;
+            let _ = self.inner.write(&copies, call).await;
         }
         if self.is(Flaw::CopiesUpdatedRows) {
             let ids: Vec<String> = writes.iter().filter_map(updated).collect();
-            let items = self.inner.fetch(&ids).await.unwrap_or_default();
+            let items = self.inner.fetch(&ids, call).await;
+            let items = items.into_iter().filter_map(|(_, found)| item_of(found));
             let create = |item: Item| {
                 let marker = Marker { text: format!("sl-{:026}", 0), id: Some(item.id) };
                 Write {
@@ -145,8 +147,8 @@ impl Faulty {
                     version: None,
                 }
             };
-            let copies: Vec<Write> = items.into_iter().filter_map(|item| self.copy(&create(item))).collect();
-            let _ = self.inner.write(&copies, context).await;
+            let copies: Vec<Write> = items.filter_map(|item| self.copy(&create(item))).collect();
+            let _ = self.inner.write(&copies, call).await;
         }
         let Some(place) = self.fault.place(self.side) else { return };
         if self.is(Flaw::QuotesAnotherRow) && self.fault.is_later_run() {
@@ -168,7 +170,7 @@ impl Connector for Faulty {
         self.inner.fields().await
     }
 
-    async fn list(&self, mode: ReadMode) -> Result<Box<dyn Listing>, ConnectorError> {
+    async fn list(&self, mode: ReadMode, call: &Call<'_>) -> Result<Box<dyn Listing>, ConnectorError> {
         if let Some(place) = self.fault.place(self.side).filter(|_| self.fault.is_later_run()) {
             if self.is(Flaw::AddsALineWhenRead) {
                 harm::add_line(place);
@@ -177,22 +179,26 @@ impl Connector for Faulty {
                 harm::quote_another(place, &[]).await;
             }
         }
-        let inner = self.inner.list(mode).await?;
+        let inner = self.inner.list(mode, call).await?;
         if self.fault.flaw.is_none() {
             return Ok(inner);
         }
-        let (items, end) = self.whole(inner).await?;
+        let (items, end) = self.whole(inner, call).await?;
         Ok(Box::new(Listed::new(self.spoil(items), end)))
     }
 
-    async fn fetch(&self, ids: &[String]) -> Result<Vec<Item>, ConnectorError> {
-        Ok(self.spoil(self.inner.fetch(ids).await?))
+    async fn fetch(&self, ids: &[String], call: &Call<'_>) -> Vec<(String, Result<Found, ConnectorError>)> {
+        let spoil = |found| match found {
+            Ok(Found::Item(item)) => Ok(self.spoil(vec![item]).pop().map_or(Found::Gone, Found::Item)),
+            other => other,
+        };
+        self.inner.fetch(ids, call).await.into_iter().map(|(id, found)| (id, spoil(found))).collect()
     }
 
-    async fn probe(&self, markers: &[Marker]) -> Result<Vec<Option<Item>>, ConnectorError> {
+    async fn probe(&self, markers: &[Marker], call: &Call<'_>) -> Result<Vec<Probed>, ConnectorError> {
         match self.is(Flaw::LosesMarkers) {
-            true => Ok(markers.iter().map(|_| None).collect()),
-            false => self.inner.probe(markers).await,
+            true => Ok(markers.iter().map(|_| Probed::Absent).collect()),
+            false => self.inner.probe(markers, call).await,
         }
     }
 
@@ -208,11 +214,7 @@ impl Connector for Faulty {
         self.inner.needs(field)
     }
 
-    async fn write(
-        &self,
-        writes: &[Write],
-        context: &WriteContext<'_>,
-    ) -> Result<Vec<WriteResult>, ConnectorError> {
+    async fn write(&self, writes: &[Write], call: &Call<'_>) -> Vec<Written> {
         if self.is(Flaw::WritesNothing) {
             let item = |write: &Write| match &write.op {
                 WriteOp::Create { marker, fields } => {
@@ -221,17 +223,22 @@ impl Connector for Faulty {
                 WriteOp::Update { id, fields } => Item::new(id.clone(), fields.clone()),
                 WriteOp::Delete { id } => Item { deleted: true, ..Item::new(id.clone(), [].into()) },
             };
-            return Ok(writes.iter().map(item).map(Ok).collect());
+            return writes.iter().map(item).map(Written::item).collect();
         }
         let twisted: Vec<Write> = writes.iter().map(|write| self.twist(write)).collect();
-        let mut results = self.inner.write(&twisted, context).await?;
-        self.after_write(writes, &mut results, context).await;
+        let mut results = self.inner.write(&twisted, call).await;
+        self.after_write(writes, &mut results, call).await;
         let creates = writes.iter().any(|write| matches!(write.op, WriteOp::Create { .. }));
         if creates && self.fault.lose_answer.swap(false, Ordering::Relaxed) {
-            return Err(ConnectorError::transient("the answer was lost"));
+            let lost = ConnectorError::transient("the answer was lost").about(ErrorScope::Endpoint);
+            return writes.iter().map(|_| Written::Unknown(lost.clone())).collect();
         }
-        Ok(results)
+        results
     }
+}
+
+fn item_of(found: Result<Found, ConnectorError>) -> Option<Item> {
+    if let Ok(Found::Item(item)) = found { Some(item) } else { None }
 }
 
 fn updated(write: &Write) -> Option<String> {

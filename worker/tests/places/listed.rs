@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use async_trait::async_trait;
 use syncline_engine::{
     Item,
-    ports::{ConnectorError, Listing, ListingEnd},
+    ports::{Call, ConnectorError, Listing, ListingEnd},
 };
 
 use crate::{faults::Flaw, faulty::Faulty};
@@ -24,7 +24,7 @@ impl Listed {
 
 #[async_trait]
 impl Listing for Listed {
-    async fn next_page(&mut self) -> Result<Option<Vec<Item>>, ConnectorError> {
+    async fn next_page(&mut self, _: &Call<'_>) -> Result<Option<Vec<Item>>, ConnectorError> {
         Ok(self.pages.pop())
     }
 
@@ -38,10 +38,11 @@ impl Faulty {
     pub(crate) async fn whole(
         &self,
         mut listing: Box<dyn Listing>,
+        call: &Call<'_>,
     ) -> Result<(Vec<Item>, ListingEnd), ConnectorError> {
         let mut items = Vec::new();
         loop {
-            match listing.next_page().await {
+            match listing.next_page(call).await {
                 Ok(Some(page)) => items.extend(page),
                 Ok(None) => break,
                 Err(error) => return self.at_the_broken_row(items, error),
@@ -57,7 +58,7 @@ impl Faulty {
         items: Vec<Item>,
         error: ConnectorError,
     ) -> Result<(Vec<Item>, ListingEnd), ConnectorError> {
-        let end = ListingEnd { complete: true, cursor: None, calls: 1 };
+        let end = ListingEnd { complete: true, cursor: None };
         if self.is(Flaw::EndsAtTheBrokenRow) {
             return Ok((items, end));
         }

@@ -72,7 +72,7 @@ pub(crate) struct Ran {
 }
 
 /// Nothing stops a run, and a successor need not wait for it.
-struct Always;
+pub(crate) struct Always;
 
 impl Leave for Always {
     fn check(&self) -> Result<(), Stopped> {
@@ -243,6 +243,7 @@ impl Stage {
             store: &store,
             clock: &clock,
             leave: &Always,
+            meter: &open.meter,
             observer: &Unobserved,
             options,
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use syncline_engine::{
     Item,
-    ports::{ConnectorError, Listing, ListingEnd},
+    ports::{Call, ConnectorError, Listing, ListingEnd},
 };
 
 use super::{
@@ -102,10 +102,13 @@ fn next(place: &Place, mut reader: Box<PageReader>) -> Result<(Stage, Vec<Item>,
 
 #[async_trait]
 impl Listing for CsvListing {
-    async fn next_page(&mut self) -> Result<Option<Vec<Item>>, ConnectorError> {
+    async fn next_page(&mut self, call: &Call<'_>) -> Result<Option<Vec<Item>>, ConnectorError> {
         let stage = std::mem::replace(&mut self.stage, Stage::Over);
         if matches!(stage, Stage::Over) {
             return Ok(None);
+        }
+        if matches!(stage, Stage::Unopened) {
+            call.meter.count();
         }
         let place = self.place.clone();
         let (stage, page, complete) = blocking(move || {
@@ -122,6 +125,6 @@ impl Listing for CsvListing {
     }
 
     fn end(&self) -> ListingEnd {
-        ListingEnd { complete: self.complete, cursor: None, calls: 1 }
+        ListingEnd { complete: self.complete, cursor: None }
     }
 }

@@ -25,7 +25,7 @@ use syncline_engine::{
     Item, Value,
     capability::{Capabilities, ConcurrencyControl, CreateIdempotency, DeleteEvidence, Removal},
     ports::{
-        Connector, ConnectorError, FieldInfo, Listing, Marker, ReadMode, Write, WriteContext, WriteResult,
+        Call, Connector, ConnectorError, FieldInfo, Found, Listing, Marker, Probed, ReadMode, Write, Written,
     },
     spec::keys::Key,
 };
@@ -34,9 +34,11 @@ use self::{
     list::CsvListing,
     place::{Place, patiently},
     replace::Replaced,
+    row::Outcome,
     scope::FileScope,
 };
 use crate::{
+    answers::{found, none_sent},
     look::Look,
     registry::{OpenOptions, Wire},
     scope::ScopeError,
@@ -122,7 +124,7 @@ impl Connector for CsvFile {
         Ok(columns.into_iter().map(field).collect())
     }
 
-    async fn list(&self, mode: ReadMode) -> Result<Box<dyn Listing>, ConnectorError> {
+    async fn list(&self, mode: ReadMode, _: &Call<'_>) -> Result<Box<dyn Listing>, ConnectorError> {
         if mode != ReadMode::Full {
             let path = self.place.scope.path.display();
             return Err(ConnectorError::permanent(format!("{path}: a file is always read as a whole")));
@@ -130,39 +132,54 @@ impl Connector for CsvFile {
         Ok(Box::new(CsvListing::new(self.place.clone())))
     }
 
-    async fn fetch(&self, ids: &[String]) -> Result<Vec<Item>, ConnectorError> {
-        let (place, ids) = (self.place.clone(), ids.to_vec());
-        blocking(move || place.fetch(&ids)).await
+    async fn fetch(&self, ids: &[String], call: &Call<'_>) -> Vec<(String, Result<Found, ConnectorError>)> {
+        found(ids, self.rows(ids, call).await)
     }
 
-    async fn probe(&self, markers: &[Marker]) -> Result<Vec<Option<Item>>, ConnectorError> {
+    async fn probe(&self, markers: &[Marker], call: &Call<'_>) -> Result<Vec<Probed>, ConnectorError> {
         let ids: Vec<String> =
             markers.iter().map(|marker| marker.id.as_ref().unwrap_or(&marker.text).clone()).collect();
-        let found = self.fetch(&ids).await?;
-        Ok(ids.iter().map(|id| found.iter().find(|item| item.id == *id).cloned()).collect())
+        let found = self.rows(&ids, call).await?;
+        let row = |id: &String| found.iter().find(|item| item.id == *id).cloned();
+        Ok(ids.iter().map(|id| row(id).map_or(Probed::Absent, Probed::Found)).collect())
     }
 
     fn accepts(&self, field: &str, value: &Value) -> Result<(), String> {
         self.place.accepts(field, value)
     }
 
-    async fn write(
-        &self,
-        writes: &[Write],
-        context: &WriteContext<'_>,
-    ) -> Result<Vec<WriteResult>, ConnectorError> {
+    async fn write(&self, writes: &[Write], call: &Call<'_>) -> Vec<Written> {
+        match self.rewrite(writes, call).await {
+            Ok(outcomes) => outcomes.into_iter().map(Written::from).collect(),
+            // The file is replaced in one step, which has not happened.
+            Err(error) => none_sent(writes, error),
+        }
+    }
+}
+
+impl CsvFile {
+    /// The rows with these ids.
+    async fn rows(&self, ids: &[String], call: &Call<'_>) -> Result<Vec<Item>, ConnectorError> {
+        call.meter.count();
+        let (place, ids) = (self.place.clone(), ids.to_vec());
+        blocking(move || place.fetch(&ids)).await
+    }
+
+    /// Carries out all writes in one rewrite of the file. An error means that the file is as it was.
+    async fn rewrite(&self, writes: &[Write], call: &Call<'_>) -> Result<Vec<Outcome>, ConnectorError> {
         if writes.is_empty() {
             return Ok(Vec::new());
         }
         let writes: Arc<[Write]> = writes.into();
         for _ in 0..ATTEMPTS {
-            let (place, writes, now) = (self.place.clone(), writes.clone(), context.now);
+            call.meter.count();
+            let (place, writes, now) = (self.place.clone(), writes.clone(), call.now);
             let prepare = move || {
                 patiently(|| write::prepare(&place.scope, &writes, now)).map_err(|error| place.passing(error))
             };
             let prepared = blocking(prepare).await?;
             let Some(finished) = prepared.finished else { return Ok(prepared.results) };
-            match finished.rename(prepared.began, context.leave)? {
+            match finished.rename(prepared.began, call.leave)? {
                 Replaced::Done(identity) => {
                     self.place.remember(identity, prepared.index);
                     return Ok(prepared.results);

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 use syncline_engine::{
     Item, Value,
-    ports::{ConnectorError, ErrorKind, Write, WriteOp, WriteResult, changed_since_read},
+    ports::{ConnectorError, ErrorKind, Write, WriteOp, changed_since_read},
     value::Fields,
 };
 
@@ -91,6 +91,9 @@ impl Row {
     }
 }
 
+/// What one write became: the row as it is now, or why it was refused.
+pub(super) type Outcome = Result<Item, ConnectorError>;
+
 impl Style<'_> {
     /// Applies one write to the row with `id` (none: there is no such row). Sets `changed` if anything changed; never
     /// resets it.
@@ -100,7 +103,7 @@ impl Style<'_> {
         id: &str,
         write: &Write,
         changed: &mut bool,
-    ) -> WriteResult {
+    ) -> Outcome {
         match &write.op {
             WriteOp::Create { marker, fields } => match row {
                 Some(row) if marker.id.is_none() && asked(fields, self.key()).is_none() => {

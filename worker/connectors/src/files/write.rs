@@ -3,20 +3,20 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use syncline_engine::ports::{ConnectorError, Write, WriteResult};
+use syncline_engine::ports::{ConnectorError, Write};
 
 use super::{
     dialect::Quoting,
     read::{Identity, Index, Step, Table},
     replace::{Finished, Locked, Replacement},
-    row::{Row, Style, target},
+    row::{Outcome, Row, Style, target},
     scope::FileScope,
 };
 
 /// The results of a batch, before the rename.
 pub(super) struct Prepared {
     /// One result per write.
-    pub(super) results: Vec<WriteResult>,
+    pub(super) results: Vec<Outcome>,
     /// The new file; none if nothing changes.
     pub(super) finished: Option<Finished>,
     /// The original as it was when reading began.
@@ -67,7 +67,7 @@ fn pending(writes: &[Write], key: &str) -> HashMap<String, Vec<usize>> {
 struct Rewrite<'a> {
     writes: &'a [Write],
     pending: HashMap<String, Vec<usize>>,
-    results: Vec<Option<WriteResult>>,
+    results: Vec<Option<Outcome>>,
     output: Output,
     index: Index,
 }

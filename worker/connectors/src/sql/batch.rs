@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use syncline_engine::{
     Item,
-    ports::{ConnectorError, Marker, Write, WriteOp, WriteResult},
+    ports::{ConnectorError, Marker, Write, WriteOp},
     value::Fields,
 };
 
@@ -14,6 +14,7 @@ use super::{
     db::{Dialect, Raw, Tx},
     error::Fault,
     table::{Row, Table, quoted},
+    write::Outcome,
 };
 
 /// The result of one write, before the final read.
@@ -169,7 +170,7 @@ impl<'a> Batch<'a> {
     }
 
     /// The present rows, with the effects of triggers and defaults.
-    pub(super) async fn results(&mut self, outcomes: Vec<RowResult>) -> Result<Vec<WriteResult>, Fault> {
+    pub(super) async fn results(&mut self, outcomes: Vec<RowResult>) -> Result<Vec<Outcome>, Fault> {
         let stale: Vec<String> = self.touched.drain().collect();
         stale.iter().for_each(|id| {
             self.rows.remove(id);

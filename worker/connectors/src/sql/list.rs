@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value as Json, json};
 use syncline_engine::{
     Item,
-    ports::{ConnectorError, Cursor, Listing, ListingEnd},
+    ports::{Call, ConnectorError, Cursor, Listing, ListingEnd, Meter},
     value::{Instant, Precision},
 };
 
@@ -36,7 +36,6 @@ pub(super) struct TableListing {
     phase: Phase,
     complete: bool,
     high_water: Option<DateTime<Utc>>,
-    calls: u64,
     /// Rows of the next page.
     limit: usize,
 }
@@ -63,12 +62,12 @@ enum Phase {
 impl TableListing {
     /// Lists every row. Takes the high water before the first page, so that the next incremental listing finds a row
     /// that changes after this listing has passed it.
-    pub(super) async fn full(db: Db, table: Arc<Table>) -> Result<Self, ConnectorError> {
+    pub(super) async fn full(db: Db, table: Arc<Table>, meter: &Meter) -> Result<Self, ConnectorError> {
         let mut listing = Self::new(db, table, Phase::All { last: None });
-        listing.refuse_rows_without_key().await?;
+        listing.refuse_rows_without_key(meter).await?;
         if let Some(position) = listing.table.modified {
             let max = high_water_sql(&listing.table, position);
-            let rows = listing.rows(max, &[]).await?;
+            let rows = listing.rows(max, &[], meter).await?;
             let newest = rows.first().and_then(|row| instant_of(&row[0]));
             listing.raise(newest);
         }
@@ -91,23 +90,32 @@ impl TableListing {
     }
 
     fn new(db: Db, table: Arc<Table>, phase: Phase) -> Self {
-        Self { db, table, phase, complete: false, high_water: None, calls: 0, limit: FIRST_PAGE }
+        Self { db, table, phase, complete: false, high_water: None, limit: FIRST_PAGE }
     }
 
-    async fn rows(&mut self, sql: String, arguments: &[Raw]) -> Result<Vec<Vec<Raw>>, ConnectorError> {
-        self.calls += 1;
+    async fn rows(
+        &self,
+        sql: String,
+        arguments: &[Raw],
+        meter: &Meter,
+    ) -> Result<Vec<Vec<Raw>>, ConnectorError> {
+        meter.count();
         self.db.rows(sql, arguments).await
     }
 
     /// A row without a key could not be linked, or distinguished from a deleted one.
-    async fn refuse_rows_without_key(&mut self) -> Result<(), ConnectorError> {
+    async fn refuse_rows_without_key(&self, meter: &Meter) -> Result<(), ConnectorError> {
         if !self.table.key_nullable {
             return Ok(());
         }
         let key = &self.table.key().name;
         let sql = format!("SELECT '1' FROM {} WHERE {} IS NULL LIMIT 1", self.table.name, quoted(key));
         let message = format!("{}: a row has no {key:?}; every row needs an id of its own", self.table.label);
-        if self.rows(sql, &[]).await?.is_empty() { Ok(()) } else { Err(ConnectorError::permanent(message)) }
+        if self.rows(sql, &[], meter).await?.is_empty() {
+            Ok(())
+        } else {
+            Err(ConnectorError::permanent(message))
+        }
     }
 
     /// Caps times at the present: one row dated 9999 would end all incremental reading.
@@ -121,8 +129,9 @@ impl TableListing {
         &mut self,
         statement: (String, Vec<Raw>),
         last: Option<&Row>,
+        meter: &Meter,
     ) -> Result<Page, ConnectorError> {
-        let raws = self.rows(statement.0, &statement.1).await?;
+        let raws = self.rows(statement.0, &statement.1, meter).await?;
         let mut rows = raws.into_iter().map(|raw| self.table.row(raw)).collect::<Result<Vec<_>, _>>()?;
         for position in 0..rows.len() {
             let before = if position == 0 { last } else { Some(&rows[position - 1]) };
@@ -149,20 +158,26 @@ struct Page {
 
 #[async_trait]
 impl Listing for TableListing {
-    async fn next_page(&mut self) -> Result<Option<Vec<Item>>, ConnectorError> {
+    async fn next_page(&mut self, call: &Call<'_>) -> Result<Option<Vec<Item>>, ConnectorError> {
         let table = self.table.clone();
         // Any failure below ends the listing, incomplete.
         let (page, next) = match std::mem::replace(&mut self.phase, Phase::Ended) {
             Phase::Ended => return Ok(None),
             Phase::All { last } => {
-                let page = self.page(by_key(&table, None, last.as_ref(), self.limit), last.as_ref()).await?;
+                let page = self
+                    .page(by_key(&table, None, last.as_ref(), self.limit), last.as_ref(), call.meter)
+                    .await?;
                 self.complete = page.last.is_none();
                 let next = page.last.clone().map_or(Phase::Ended, |last| Phase::All { last: Some(last) });
                 (page, next)
             }
             Phase::Untimed { since, last } => {
                 let page = self
-                    .page(by_key(&table, table.modified, last.as_ref(), self.limit), last.as_ref())
+                    .page(
+                        by_key(&table, table.modified, last.as_ref(), self.limit),
+                        last.as_ref(),
+                        call.meter,
+                    )
                     .await?;
                 let next = match page.last.clone() {
                     Some(last) => Phase::Untimed { since, last: Some(last) },
@@ -171,8 +186,9 @@ impl Listing for TableListing {
                 (page, next)
             }
             Phase::Timed { since, last } => {
-                let page =
-                    self.page(by_time(&table, since, last.as_ref(), self.limit), last.as_ref()).await?;
+                let page = self
+                    .page(by_time(&table, since, last.as_ref(), self.limit), last.as_ref(), call.meter)
+                    .await?;
                 for row in &page.rows {
                     self.raise(row.item.modified);
                 }
@@ -190,7 +206,7 @@ impl Listing for TableListing {
             .high_water
             .filter(|_| matches!(self.phase, Phase::Ended))
             .map(|at| json!({ "modified": Instant::new(at, Precision::Micro).to_text() }));
-        ListingEnd { complete: self.complete, cursor, calls: self.calls }
+        ListingEnd { complete: self.complete, cursor }
     }
 }
 

@@ -24,7 +24,7 @@ use syncline_engine::{
     Item, Value,
     capability::{Capabilities, ConcurrencyControl, CreateIdempotency, DeleteEvidence, Removal},
     ports::{
-        Connector, ConnectorError, FieldInfo, Listing, Marker, ReadMode, Write, WriteContext, WriteResult,
+        Call, Connector, ConnectorError, FieldInfo, Found, Listing, Marker, Probed, ReadMode, Write, Written,
     },
     spec::keys::Key,
 };
@@ -37,6 +37,7 @@ use self::{
     table::{Row, Table, quoted},
 };
 use crate::{
+    answers::found,
     look::Look,
     registry::{OpenOptions, Wire},
     scope::ScopeError,
@@ -127,10 +128,10 @@ impl Connector for SqlTable {
         Ok(fields.map(field).collect())
     }
 
-    async fn list(&self, mode: ReadMode) -> Result<Box<dyn Listing>, ConnectorError> {
+    async fn list(&self, mode: ReadMode, call: &Call<'_>) -> Result<Box<dyn Listing>, ConnectorError> {
         let (db, table) = (self.db.clone(), self.table.clone());
         Ok(Box::new(match mode {
-            ReadMode::Full => TableListing::full(db, table).await?,
+            ReadMode::Full => TableListing::full(db, table, call.meter).await?,
             ReadMode::Since(cursor) if table.modified.is_some() => TableListing::since(db, table, &cursor)?,
             ReadMode::Since(_) => {
                 let label = &table.label;
@@ -140,43 +141,41 @@ impl Connector for SqlTable {
         }))
     }
 
-    async fn fetch(&self, ids: &[String]) -> Result<Vec<Item>, ConnectorError> {
-        let Some((sql, arguments)) = self.table.select_ids(ids, "") else { return Ok(Vec::new()) };
-        let rows = self.db.rows(sql, &arguments).await?;
-        let items = rows.into_iter().map(|raw| self.table.row(raw).map(|row| row.item));
-        let items: Vec<Item> = items.collect::<Result<_, _>>()?;
-        // If the column accepts "5.0" or "A" for 5 or "a", rows with other ids may be returned.
-        Ok(items.into_iter().filter(|item| ids.contains(&item.id)).collect())
+    async fn fetch(&self, ids: &[String], call: &Call<'_>) -> Vec<(String, Result<Found, ConnectorError>)> {
+        found(ids, self.rows_with(ids, call).await)
     }
 
-    async fn probe(&self, markers: &[Marker]) -> Result<Vec<Option<Item>>, ConnectorError> {
+    async fn probe(&self, markers: &[Marker], call: &Call<'_>) -> Result<Vec<Probed>, ConnectorError> {
+        let probed = |item: Option<Item>| item.map_or(Probed::Absent, Probed::Found);
         if let Some(position) = self.table.marker {
             let Some((sql, arguments)) = self.table.select_markers(position, markers, "") else {
                 return Ok(Vec::new());
             };
+            call.meter.count();
             let rows = self.db.rows(sql, &arguments).await?;
             let rows: Vec<Row> = rows.into_iter().map(|raw| self.table.row(raw)).collect::<Result<_, _>>()?;
             let find = |marker: &Marker| {
                 let wanted = Raw::Text(marker.text.clone());
                 rows.iter().find(|row| row.raw[position] == wanted).map(|row| row.item.clone())
             };
-            return Ok(markers.iter().map(find).collect());
+            return Ok(markers.iter().map(find).map(probed).collect());
         }
         let ids: Vec<Option<String>> = markers
             .iter()
             .map(|marker| marker.id.clone().or_else(|| self.table.derived_key(&marker.text)))
             .collect();
         let wanted: Vec<String> = ids.iter().flatten().cloned().collect();
-        let Some((sql, arguments)) = self.table.select_ids(&wanted, "") else {
-            return Ok(markers.iter().map(|_| None).collect());
-        };
-        let rows = self.db.rows(sql, &arguments).await?;
-        let found: Vec<Row> = rows.into_iter().map(|raw| self.table.row(raw)).collect::<Result<_, _>>()?;
-        let find = |id: &Option<String>| {
-            let id = id.as_ref()?;
+        let mut found: Vec<Row> = Vec::new();
+        if let Some((sql, arguments)) = self.table.select_ids(&wanted, "") {
+            call.meter.count();
+            let rows = self.db.rows(sql, &arguments).await?;
+            found = rows.into_iter().map(|raw| self.table.row(raw)).collect::<Result<_, _>>()?;
+        }
+        let find = |id: &String| {
             found.iter().find(|row| self.table.same_id(id, &row.item.id)).map(|row| row.item.clone())
         };
-        Ok(ids.iter().map(find).collect())
+        // The database numbers new rows, and nothing in the row shows its origin.
+        Ok(ids.iter().map(|id| id.as_ref().map_or(Probed::CannotTell, |id| probed(find(id)))).collect())
     }
 
     fn canonical_id(&self, id: &str) -> String {
@@ -204,12 +203,18 @@ impl Connector for SqlTable {
         self.table.creates(fields)
     }
 
-    async fn write(
-        &self,
-        writes: &[Write],
-        context: &WriteContext<'_>,
-    ) -> Result<Vec<WriteResult>, ConnectorError> {
-        write::write(&self.db, &self.table, writes, context).await
+    async fn write(&self, writes: &[Write], call: &Call<'_>) -> Vec<Written> {
+        write::write(&self.db, &self.table, writes, call).await
+    }
+}
+
+impl SqlTable {
+    /// The rows with these ids.
+    async fn rows_with(&self, ids: &[String], call: &Call<'_>) -> Result<Vec<Item>, ConnectorError> {
+        let Some((sql, arguments)) = self.table.select_ids(ids, "") else { return Ok(Vec::new()) };
+        call.meter.count();
+        let rows = self.db.rows(sql, &arguments).await?;
+        rows.into_iter().map(|raw| self.table.row(raw).map(|row| row.item)).collect()
     }
 }
 

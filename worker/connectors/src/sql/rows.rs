@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use syncline_engine::ports::{Write, WriteOp, WriteResult};
+use syncline_engine::ports::{Write, WriteOp};
 
 use super::{
     batch::{Batch, RowResult},
@@ -12,7 +12,7 @@ use super::{
     error::Fault,
     table::quoted,
     uuid_of,
-    write::Failure,
+    write::{Failure, Outcome},
 };
 
 /// Passes over refused rows, alternating forwards and backwards.
@@ -22,7 +22,7 @@ const PASSES: usize = 6;
 type Ring = Vec<(usize, Vec<usize>)>;
 
 impl Batch<'_> {
-    pub(super) async fn row_by_row(&mut self, writes: &[Write]) -> Result<Vec<WriteResult>, Fault> {
+    pub(super) async fn row_by_row(&mut self, writes: &[Write]) -> Result<Vec<Outcome>, Fault> {
         self.load(writes).await?;
         let mut outcomes: HashMap<usize, RowResult> = HashMap::with_capacity(writes.len());
         let mut waiting: Vec<usize> = (0..writes.len()).collect();

@@ -11,87 +11,112 @@ use std::collections::HashMap;
 
 use syncline_engine::{
     Item, Value,
-    ports::{ConnectorError, ErrorKind, Marker, Write, WriteContext, WriteOp, WriteResult},
+    ports::{Call, ConnectorError, ErrorKind, ErrorScope, Marker, Write, WriteOp, Written},
     value::Fields,
 };
 
 use super::{
     batch::{Batch, RowResult, refused},
     column::Kind,
-    db::{Db, Raw},
+    db::{Db, Dialect, Raw},
     error::Fault,
     table::{Table, quoted},
     values::has,
 };
+use crate::answers::none_sent;
+
+/// What one write became: the row as it is now, or why it was refused.
+pub(super) type Outcome = Result<Item, ConnectorError>;
+
+/// Why the writes of a transaction were not carried out.
+enum Undone {
+    /// Certainly none of them.
+    None(Fault),
+    /// The commit was sent, and its answer did not arrive.
+    Unknown(ConnectorError),
+}
+
+impl<E: Into<Fault>> From<E> for Undone {
+    fn from(error: E) -> Self {
+        Undone::None(error.into())
+    }
+}
 
 /// Carries out all writes; a refused row does not affect the others.
-pub(super) async fn write(
-    db: &Db,
-    table: &Table,
-    writes: &[Write],
-    context: &WriteContext<'_>,
-) -> Result<Vec<WriteResult>, ConnectorError> {
-    match together(db, table, writes, context).await {
-        Err(Fault::Row(error)) => {
-            let [write] = writes else { return each(db, table, writes, context).await };
-            Ok(vec![Err(refused(table, &db.label, write, &error))])
+pub(super) async fn write(db: &Db, table: &Table, writes: &[Write], call: &Call<'_>) -> Vec<Written> {
+    match together(db, table, writes, call).await {
+        Ok(outcomes) => outcomes.into_iter().map(Written::from).collect(),
+        Err(Undone::None(Fault::Row(error))) => match writes {
+            [write] => vec![Written::Refused(refused(table, &db.label, write, &error))],
+            _ => each(db, table, writes, call).await,
+        },
+        Err(Undone::None(Fault::Call(error))) => none_sent(writes, error),
+        Err(Undone::Unknown(error)) => {
+            let error = error.about(ErrorScope::Endpoint);
+            writes.iter().map(|_| Written::Unknown(error.clone())).collect()
         }
-        done => done.map_err(Fault::into_error),
     }
 }
 
 /// Each write in its own transaction: a trigger ended the common one (SQLite's RAISE(ROLLBACK)), or a deferred
 /// constraint refused its commit, which does not name the row.
-async fn each(
-    db: &Db,
-    table: &Table,
-    writes: &[Write],
-    context: &WriteContext<'_>,
-) -> Result<Vec<WriteResult>, ConnectorError> {
-    let mut results = Vec::with_capacity(writes.len());
-    for write in writes {
-        match together(db, table, std::slice::from_ref(write), context).await {
-            Ok(done) => results.extend(done),
-            Err(Fault::Row(error)) => results.push(Err(refused(table, &db.label, write, &error))),
-            Err(Fault::Call(error)) => return Err(error),
+async fn each(db: &Db, table: &Table, writes: &[Write], call: &Call<'_>) -> Vec<Written> {
+    let mut outcomes = Vec::with_capacity(writes.len());
+    for (position, write) in writes.iter().enumerate() {
+        match together(db, table, std::slice::from_ref(write), call).await {
+            Ok(done) => outcomes.extend(done.into_iter().map(Written::from)),
+            Err(Undone::None(Fault::Row(error))) => {
+                outcomes.push(Written::Refused(refused(table, &db.label, write, &error)));
+            }
+            Err(Undone::None(Fault::Call(error))) => {
+                outcomes.extend(none_sent(&writes[position..], error));
+                break;
+            }
+            Err(Undone::Unknown(error)) => {
+                outcomes.push(Written::Unknown(error.clone().about(ErrorScope::Endpoint)));
+                outcomes.extend(none_sent(&writes[position + 1..], error));
+                break;
+            }
         }
     }
-    Ok(results)
+    outcomes
 }
 
-/// All writes in one transaction. `Fault::Row` means that the transaction is rolled back entirely.
-async fn together(
-    db: &Db,
-    table: &Table,
-    writes: &[Write],
-    context: &WriteContext<'_>,
-) -> Result<Vec<WriteResult>, Fault> {
+/// All writes in one transaction. A fault means that the transaction is rolled back entirely.
+async fn together(db: &Db, table: &Table, writes: &[Write], call: &Call<'_>) -> Result<Vec<Outcome>, Undone> {
     if writes.is_empty() {
         return Ok(Vec::new());
     }
-    let mut batch = Batch::new(table, db.begin().await?, context.now);
+    call.meter.count();
+    let mut batch = Batch::new(table, db.begin().await?, call.now);
     let results = match batch.carry_out(writes).await {
         Ok(results) => results,
         Err(fault) => {
             batch.tx.abandon().await;
-            return Err(fault);
+            return Err(fault.into());
         }
     };
     if !batch.written {
         return Ok(results);
     }
     batch.advance_sequence().await?;
-    context.leave.check().map_err(ConnectorError::from)?;
+    call.leave.check().map_err(ConnectorError::from)?;
     batch.tx.commit().await.map_err(|fault| match fault {
-        Fault::Row(error) => Fault::Row(table.refusal(format!("refused on commit: {}", error.message))),
-        fault => fault,
+        Fault::Row(error) => {
+            Undone::None(Fault::Row(table.refusal(format!("refused on commit: {}", error.message))))
+        }
+        // SQLite is in this process: a commit that failed did not happen.
+        Fault::Call(error) if error.kind == ErrorKind::Transient && table.dialect == Dialect::Postgres => {
+            Undone::Unknown(error)
+        }
+        Fault::Call(error) => Undone::None(Fault::Call(error)),
     })?;
     Ok(results)
 }
 
 impl Batch<'_> {
     /// A savepoint per row triples the statements, so a batch is first tried with one for all.
-    async fn carry_out(&mut self, writes: &[Write]) -> Result<Vec<WriteResult>, Fault> {
+    async fn carry_out(&mut self, writes: &[Write]) -> Result<Vec<Outcome>, Fault> {
         self.execute("SAVEPOINT batch").await?;
         match self.at_once(writes).await {
             Err(Fault::Row(refused)) => {
@@ -103,7 +128,7 @@ impl Batch<'_> {
     }
 
     /// Carries out all writes without savepoints; stops at the first row that the database refuses.
-    async fn at_once(&mut self, writes: &[Write]) -> Result<Vec<WriteResult>, Fault> {
+    async fn at_once(&mut self, writes: &[Write]) -> Result<Vec<Outcome>, Fault> {
         self.load(writes).await?;
         let mut outcomes = Vec::with_capacity(writes.len());
         for write in writes {

@@ -10,13 +10,13 @@ use rstest::rstest;
 use serde_json::json;
 use syncline_engine::{
     Value,
-    ports::{Connector, ErrorKind, ReadMode, WriteContext},
+    ports::{Connector, ErrorKind, ReadMode},
     value::Fields,
 };
 use tempfile::TempDir;
 
 use crate::place::{
-    create, delete, fetch, fields, ids, list, marker, now, open, text, update, write, write_one,
+    call, create, delete, fetch, fields, ids, list, marker, not_sent, open, text, update, write, write_one,
 };
 
 struct Csv {
@@ -52,13 +52,13 @@ impl Csv {
             Ok(connector) => connector,
             Err(error) => return error,
         };
-        let mut listing = connector.list(ReadMode::Full).await.unwrap();
+        let mut listing = connector.list(ReadMode::Full, &call()).await.unwrap();
         loop {
-            match listing.next_page().await {
+            match listing.next_page(&call()).await {
                 Ok(page) => assert!(page.is_some(), "the file was read without an error"),
                 Err(error) => {
                     assert!(!listing.end().complete);
-                    assert_eq!(listing.next_page().await, Ok(None));
+                    assert_eq!(listing.next_page(&call()).await, Ok(None));
                     return error;
                 }
             }
@@ -205,9 +205,8 @@ async fn a_flaw_is_named_with_its_line(#[case] content: &str, #[case] expected: 
     csv.put("id,title\n");
     let connector = csv.open().await;
     csv.put(&bytes);
-    let context = WriteContext { leave: &crate::place::Always, now: now() };
     let writes = [create(marker("m"), Fields::new()), delete("1")];
-    assert_eq!(connector.write(&writes, &context).await.unwrap_err().kind, ErrorKind::Permanent);
+    assert_eq!(not_sent(&*connector, &writes, &call()).await.kind, ErrorKind::Permanent);
     assert_eq!(fs::read(csv.path()).unwrap(), bytes);
     assert_eq!(csv.names(), ["rows.csv"]);
 }
@@ -228,10 +227,10 @@ async fn a_file_that_changes_while_it_is_listed_is_not_complete() {
     let rows: String = (0..600).map(|number| format!("{number},a\n")).collect();
     let csv = Csv::new(format!("id,title\n{rows}"));
     let connector = csv.open().await;
-    let mut listing = connector.list(ReadMode::Full).await.unwrap();
-    assert_eq!(listing.next_page().await.unwrap().unwrap().len(), 500);
+    let mut listing = connector.list(ReadMode::Full, &call()).await.unwrap();
+    assert_eq!(listing.next_page(&call()).await.unwrap().unwrap().len(), 500);
     csv.put("id,title\n1,b\n");
-    while let Ok(Some(_)) = listing.next_page().await {}
+    while let Ok(Some(_)) = listing.next_page(&call()).await {}
     assert!(!listing.end().complete);
     assert_eq!(ids(&*connector, ReadMode::Full).await, ["1"]);
 }
@@ -241,11 +240,11 @@ async fn a_broken_row_in_a_file_being_written_may_pass() {
     let rows: String = (0..2000).map(|number| format!("{number},{},x\n", "a".repeat(200))).collect();
     let csv = Csv::new(format!("id,title,other\n{rows}"));
     let connector = csv.open().await;
-    let mut listing = connector.list(ReadMode::Full).await.unwrap();
-    listing.next_page().await.unwrap();
+    let mut listing = connector.list(ReadMode::Full, &call()).await.unwrap();
+    listing.next_page(&call()).await.unwrap();
     // The file is truncated while it is read, so that it ends in the middle of a row.
     csv.put("id,title,other\n");
-    let error = listing.next_page().await.unwrap_err();
+    let error = listing.next_page(&call()).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Transient);
     assert!(error.message.contains("being written just now"), "{error}");
     assert!(!listing.end().complete);
@@ -377,9 +376,9 @@ async fn a_page_ends_by_bytes_too() {
     let rows: String = (0..12).map(|number| format!("{number},{cell}\n")).collect();
     let csv = Csv::new(format!("id,title\n{rows}"));
     let connector = csv.open().await;
-    let mut listing = connector.list(ReadMode::Full).await.unwrap();
+    let mut listing = connector.list(ReadMode::Full, &call()).await.unwrap();
     let mut pages = Vec::new();
-    while let Some(page) = listing.next_page().await.unwrap() {
+    while let Some(page) = listing.next_page(&call()).await.unwrap() {
         pages.push(page.len());
     }
     assert_eq!(pages, [4, 4, 4]);
@@ -420,6 +419,6 @@ async fn a_file_in_the_hands_of_its_writer_is_read_again() {
     assert_eq!(ids(&*connector, ReadMode::Full).await, ["1", "2"]);
     writer.join().unwrap();
     fs::remove_file(csv.path()).unwrap();
-    let error = connector.list(ReadMode::Full).await.unwrap().next_page().await.unwrap_err();
+    let error = connector.list(ReadMode::Full, &call()).await.unwrap().next_page(&call()).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Transient);
 }

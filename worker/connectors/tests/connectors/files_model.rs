@@ -10,7 +10,7 @@ use syncline_engine::{
     value::Fields,
 };
 
-use crate::place::{create, delete, fields, ids, list, marker, open, update, write};
+use crate::place::{create, delete, fetch_all, fields, ids, list, marker, open, update, write};
 
 type Model = BTreeMap<String, String>;
 
@@ -80,7 +80,7 @@ proptest! {
                 assert_eq!(found, model);
                 assert!(listing.complete);
                 // The index must also match a fresh read of the file.
-                for item in connector.fetch(&ids(&*connector, ReadMode::Full).await).await.unwrap() {
+                for item in fetch_all(&*connector, &ids(&*connector, ReadMode::Full).await).await {
                     assert!(item.id == "kept" || model.contains_key(&item.id));
                 }
                 assert!(std::fs::read_to_string(&path).unwrap().contains(kept));

@@ -7,8 +7,8 @@ use syncline_connectors::{OpenOptions, platform};
 use syncline_engine::{
     Item, Value,
     ports::{
-        Connector, ConnectorError, Leave, Marker, ReadMode, Stopped, Write, WriteContext, WriteOp,
-        WriteResult,
+        Call, Connector, ConnectorError, Found, Leave, Marker, Meter, Probed, ReadMode, Stopped, Write,
+        WriteOp, Written,
     },
     value::Fields,
 };
@@ -155,11 +155,40 @@ pub(crate) fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_770_091_506, 0).unwrap()
 }
 
+/// Counts the requests of all tests; nothing reads it.
+static METER: std::sync::LazyLock<Meter> = std::sync::LazyLock::new(Meter::default);
+
+/// The context of a call with leave to write.
+pub(crate) fn call() -> Call<'static> {
+    Call { leave: &Always, meter: &METER, now: now() }
+}
+
+/// What one write became: the item, or why it was not written.
+pub(crate) type WriteResult = Result<Item, ConnectorError>;
+
+fn result(outcome: Written) -> WriteResult {
+    match outcome {
+        Written::Done { item, left_out } => {
+            assert_eq!(left_out, []);
+            Ok(item.unwrap())
+        }
+        Written::Refused(error) => Err(error),
+        Written::Unknown(_) | Written::NotSent(_) => panic!("not answered: {outcome:?}"),
+    }
+}
+
+/// Each write is answered: carried out or refused.
 pub(crate) async fn write(connector: &dyn Connector, writes: &[Write]) -> Vec<WriteResult> {
-    let context = WriteContext { leave: &Always, now: now() };
-    let results = connector.write(writes, &context).await.unwrap();
-    assert_eq!(results.len(), writes.len());
-    results
+    let outcomes = connector.write(writes, &call()).await;
+    assert_eq!(outcomes.len(), writes.len());
+    outcomes.into_iter().map(result).collect()
+}
+
+/// None of the writes is sent; returns the error.
+pub(crate) async fn not_sent(connector: &dyn Connector, writes: &[Write], call: &Call<'_>) -> ConnectorError {
+    let mut outcomes = connector.write(writes, call).await;
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Written::NotSent(_))), "{outcomes:?}");
+    outcomes.remove(0).error().unwrap().clone()
 }
 
 pub(crate) async fn write_one(connector: &dyn Connector, one: Write) -> WriteResult {
@@ -171,9 +200,9 @@ pub(crate) async fn list(
     connector: &dyn Connector,
     mode: ReadMode,
 ) -> (Vec<Item>, syncline_engine::ports::ListingEnd) {
-    let mut listing = connector.list(mode).await.unwrap();
+    let mut listing = connector.list(mode, &call()).await.unwrap();
     let mut items = Vec::new();
-    while let Some(page) = listing.next_page().await.unwrap() {
+    while let Some(page) = listing.next_page(&call()).await.unwrap() {
         assert!(page.len() <= connector.capabilities().page_size);
         items.extend(page);
     }
@@ -184,8 +213,34 @@ pub(crate) async fn ids(connector: &dyn Connector, mode: ReadMode) -> Vec<String
     list(connector, mode).await.0.into_iter().map(|item| item.id).collect()
 }
 
+/// The items with these ids; the others are gone.
+pub(crate) async fn fetch_all(connector: &dyn Connector, ids: &[String]) -> Vec<Item> {
+    let found = connector.fetch(ids, &call()).await;
+    assert_eq!(found.len(), ids.len());
+    let item = |(id, found): (String, Result<Found, ConnectorError>)| match found.unwrap() {
+        Found::Item(item) => {
+            assert_eq!(item.id, id);
+            Some(item)
+        }
+        found => {
+            assert_eq!(found, Found::Gone);
+            None
+        }
+    };
+    found.into_iter().filter_map(item).collect()
+}
+
 pub(crate) async fn fetch(connector: &dyn Connector, id: &str) -> Option<Item> {
-    connector.fetch(&[id.to_owned()]).await.unwrap().pop()
+    fetch_all(connector, &[id.to_owned()]).await.pop()
+}
+
+/// The items that carry the markers; none for those that no item carries.
+pub(crate) async fn probe(connector: &dyn Connector, markers: &[Marker]) -> Vec<Option<Item>> {
+    let item = |probed| match probed {
+        Probed::Found(item) => Some(item),
+        Probed::Absent | Probed::CannotTell => None,
+    };
+    connector.probe(markers, &call()).await.unwrap().into_iter().map(item).collect()
 }
 
 pub(crate) fn text(value: &str) -> Value {

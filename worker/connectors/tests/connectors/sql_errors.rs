@@ -8,13 +8,13 @@ use sqlx::{ConnectOptions, Connection, Executor, sqlite::SqliteConnectOptions};
 use syncline_connectors::{OpenOptions, platform};
 use syncline_engine::{
     Value,
-    ports::{ConnectorError, ErrorKind, ReadMode, WriteContext},
+    ports::{ConnectorError, ErrorKind, ReadMode},
     value::Fields,
 };
 use syncline_support::postgres::Database;
 
 use crate::place::{
-    Always, On, Place, create, delete, fields, ids, marker, now, open, text, write, write_one,
+    On, Place, call, create, delete, fields, ids, marker, not_sent, open, text, write, write_one,
 };
 
 async fn error(scope: Json) -> ConnectorError {
@@ -60,9 +60,8 @@ async fn a_locked_file_is_transient() {
     let connector = place.open().await;
     let mut other = SqliteConnectOptions::new().filename(place.file()).connect().await.unwrap();
     other.execute("BEGIN IMMEDIATE").await.unwrap();
-    let context = WriteContext { leave: &Always, now: now() };
     let started = std::time::Instant::now();
-    let error = connector.write(&[delete("a")], &context).await.unwrap_err();
+    let error = not_sent(&*connector, &[delete("a")], &call()).await;
     assert_eq!(error.kind, ErrorKind::Transient);
     assert!(error.message.ends_with("tasks.db is locked by another program; tried for 5 s"), "{error}");
     assert!(started.elapsed() >= Duration::from_secs(4));
@@ -92,8 +91,7 @@ async fn a_read_only_database_is_permanent() {
     let place = Place::new(On::Sqlite).await;
     let connector =
         open(&json!({ "url": format!("{}?mode=ro", place.url()), "table": "tasks" })).await.unwrap();
-    let context = WriteContext { leave: &Always, now: now() };
-    let error = connector.write(&[create(marker("m"), Fields::new())], &context).await.unwrap_err();
+    let error = not_sent(&*connector, &[create(marker("m"), Fields::new())], &call()).await;
     assert_eq!(error.kind, ErrorKind::Permanent);
     assert!(error.message.contains("may not be written"), "{error}");
 }
@@ -135,8 +133,7 @@ async fn a_row_locked_by_another_program_is_transient() {
     let mut other = sqlx::PgConnection::connect(&place.url()).await.unwrap();
     other.execute("BEGIN").await.unwrap();
     other.execute("UPDATE tasks SET title = 'theirs' WHERE id = 'a'").await.unwrap();
-    let context = WriteContext { leave: &Always, now: now() };
-    let error = connector.write(&[delete("a")], &context).await.unwrap_err();
+    let error = not_sent(&*connector, &[delete("a")], &call()).await;
     assert_eq!(error.kind, ErrorKind::Transient);
     other.execute("COMMIT").await.unwrap();
     // Their edit is seen, and an expectation of what was before refuses ours.
@@ -198,8 +195,7 @@ async fn a_trigger_that_ends_the_transaction_keeps_no_other_row_out() {
     place.execute(stop).await;
     let connector = place.open().await;
     let titled = |id: &str| create(marker(id), fields([("title", text(id))]));
-    let context = WriteContext { leave: &Always, now: now() };
-    let results = connector.write(&[titled("a"), titled("stop"), titled("b")], &context).await.unwrap();
+    let results = write(&*connector, &[titled("a"), titled("stop"), titled("b")]).await;
     let error = results[1].as_ref().unwrap_err();
     assert!(error.message.ends_with("a new row was refused: no; to be written: title = \"stop\""), "{error}");
     assert_eq!(ids(&*connector, ReadMode::Full).await, ["a", "b"]);

@@ -9,7 +9,10 @@ use syncline_engine::{
     value::Fields,
 };
 
-use crate::place::{On, Place, create, fields, ids, list, marker, open, text, update, write, write_one};
+use crate::place::{
+    On, Place, call, create, fetch_all, fields, ids, list, marker, open, probe, text, update, write,
+    write_one,
+};
 
 #[rstest]
 #[tokio::test]
@@ -23,7 +26,7 @@ async fn text_keys_are_paged_in_the_database_s_order(#[values(On::Sqlite, On::Po
     let connector = place.open().await;
     let mut found = ids(&*connector, ReadMode::Full).await;
     assert_eq!(found.len(), rows.len());
-    let probe = connector.fetch(&found[490..510]).await.unwrap();
+    let probe = fetch_all(&*connector, &found[490..510]).await;
     assert_eq!(probe.len(), 20);
     found.sort();
     found.dedup();
@@ -40,7 +43,7 @@ async fn a_numbered_key_needs_a_marker_to_be_found_again(#[case] on: On, #[case]
     place.execute(&format!("CREATE TABLE t (id {key}, title text, mark text UNIQUE)")).await;
     let plain = open(&place.table("t")).await.unwrap();
     assert_eq!(plain.capabilities().create_idempotency, CreateIdempotency::None);
-    assert_eq!(plain.probe(&[marker("sl-one")]).await.unwrap(), [None]);
+    assert_eq!(probe(&*plain, &[marker("sl-one")]).await, [None]);
     assert_eq!(write_one(&*plain, create(marker("sl-one"), Fields::new())).await.unwrap().id, "1");
 
     let mut scope = place.table("t");
@@ -52,7 +55,7 @@ async fn a_numbered_key_needs_a_marker_to_be_found_again(#[case] on: On, #[case]
     let found: Vec<String> = results.into_iter().map(|result| result.unwrap().id).collect();
     assert_eq!(found, ["2", "3", "2"]);
     assert_eq!(write_one(&*marked, one()).await.unwrap().id, "2");
-    let probed = marked.probe(&[marker("sl-two"), marker("sl-three")]).await.unwrap();
+    let probed = probe(&*marked, &[marker("sl-two"), marker("sl-three")]).await;
     assert_eq!(probed.map_ids(), [Some("3".to_owned()), None]);
     // The marker is not a field.
     assert!(!probed[0].as_ref().unwrap().fields.contains_key("mark"));
@@ -87,13 +90,11 @@ async fn a_mapped_integer_key_is_native(#[values(On::Sqlite, On::Postgres)] on: 
     assert_eq!(taken.kind, ErrorKind::Conflict);
     assert!(taken.message.contains("already has a row with the id \"41\""), "{taken}");
     assert_eq!(results[2].as_ref().unwrap_err().kind, ErrorKind::Permanent);
-    assert_eq!(connector.probe(&[asked("41")]).await.unwrap().map_ids(), [Some("41".to_owned())]);
+    assert_eq!(probe(&*connector, &[asked("41")]).await.map_ids(), [Some("41".to_owned())]);
     // Ids that are no such number are missing, which is not an error.
     assert!(
-        connector
-            .fetch(&["041", "4.1e1", "99999999999999999999", "x"].map(str::to_owned))
+        fetch_all(&*connector, &["041", "4.1e1", "99999999999999999999", "x"].map(str::to_owned))
             .await
-            .unwrap()
             .is_empty()
     );
     if on == On::Postgres {
@@ -111,7 +112,7 @@ async fn a_uuid_key_follows_from_the_marker() {
     let one = || create(marker("sl-one"), Fields::new());
     let first = write_one(&*connector, one()).await.unwrap();
     assert_eq!(write_one(&*connector, one()).await.unwrap(), first);
-    assert_eq!(connector.probe(&[marker("sl-one")]).await.unwrap(), [Some(first)]);
+    assert_eq!(probe(&*connector, &[marker("sl-one")]).await, [Some(first)]);
 }
 
 #[rstest]
@@ -142,7 +143,7 @@ async fn rows_without_a_key_are_refused(#[values(On::Sqlite, On::Postgres)] on: 
     place.execute("CREATE TABLE t (id text UNIQUE, title text)").await;
     place.execute("INSERT INTO t VALUES ('a', 'x'), (NULL, 'y')").await;
     let connector = open(&place.table("t")).await.unwrap();
-    let error = connector.list(ReadMode::Full).await.err().unwrap();
+    let error = connector.list(ReadMode::Full, &call()).await.err().unwrap();
     assert!(error.message.contains("a row has no \"id\""), "{error}");
 }
 
@@ -156,6 +157,6 @@ async fn a_view_can_be_read(#[values(On::Sqlite, On::Postgres)] on: On) {
     assert_eq!((items.len(), end.complete), (1, true));
     place.execute("CREATE VIEW w AS SELECT id FROM tasks UNION ALL SELECT id FROM tasks").await;
     let connector = open(&place.table("w")).await.unwrap();
-    let error = connector.list(ReadMode::Full).await.unwrap().next_page().await.unwrap_err();
+    let error = connector.list(ReadMode::Full, &call()).await.unwrap().next_page(&call()).await.unwrap_err();
     assert!(error.message.contains("two rows have the id \"a\""), "{error}");
 }

@@ -2,13 +2,16 @@
 
 #![warn(missing_docs)]
 
+mod call;
 mod connector;
+mod error;
 mod store;
+mod write;
 
-pub use connector::{
-    Connector, ConnectorError, Cursor, ErrorKind, FieldInfo, Listing, ListingEnd, Marker, ReadMode, Write,
-    WriteContext, WriteOp, WriteResult, changed_since_read,
-};
+pub use call::{Call, Meter};
+pub use connector::{Connector, Cursor, FieldInfo, Found, Listing, ListingEnd, Probed, ReadMode};
+pub use error::{Answer, ConnectorError, ErrorKind, ErrorScope};
+pub use write::{Marker, Write, WriteOp, Written, changed_since_read};
 
 pub use store::{
     Change, CursorState, Intended, Intent, IntentOp, ItemStatus, Link, LinkBrief, LinkRef, LinkState, Names,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{
     Report, Run, RunError, Work,
-    record::{Results, errors, is_old_news},
+    record::{Results, errors, is_old_news, written_item},
     retry::Refused,
 };
 use crate::{
@@ -12,8 +12,8 @@ use crate::{
     mapping::Rule,
     plan::{Action, ItemPlan, Op},
     ports::{
-        Change, ErrorKind, Intended, Intent, IntentOp, ItemStatus, LinkRef, OpKind, Recorded, Step,
-        StoreError,
+        Change, ConnectorError, ErrorKind, Intended, Intent, IntentOp, ItemStatus, LinkRef, OpKind, Recorded,
+        Step, StoreError, Written,
     },
     side::Pair,
     value::{Fields, fields_to_json},
@@ -71,7 +71,7 @@ impl Run<'_> {
             Err(RunError::Store(StoreError::Outdated)) => return Ok(Applied::Outdated),
             refs => refs?,
         };
-        let (sent, failed) = self.send(&plans, &writing, report).await;
+        let (sent, failed) = self.send(&plans, &writing).await;
         if !writing.is_empty() {
             self.observer.reached(Step::RemoteWritten).await;
         }
@@ -84,16 +84,26 @@ impl Run<'_> {
                 report.counts.skipped += 1;
                 continue;
             }
-            let Some((results, unsent)) = sent.outcome(position, plan) else { continue };
+            let results = sent.results(position);
+            if let Some(error) = unknown(results) {
+                // The intent stays open: the next run finds out what happened.
+                count_writes(plan, results, report);
+                report.counts.failed += 1;
+                report.add_error(
+                    plan.label(),
+                    &format!("{error}; the next run finds out whether it was written"),
+                );
+                continue;
+            }
             let mut record = self.record_of(plan, refs.get(&position).copied(), results);
             if stale == Stale::Retried {
                 self.failed_once(plan, &mut record);
             }
             record.duration_ms = share;
             record.calls = self.calls_alone(plan, writing.len());
-            let outdated = results.values().any(|r| r.as_ref().is_err_and(|e| e.kind == ErrorKind::Conflict));
-            if !unsent.is_empty() {
-                self.keep_in_line(plan, unsent, &mut record);
+            let outdated = results.values().any(|result| refusal(result) == Some(ErrorKind::Conflict));
+            if results.values().any(|result| matches!(result, Written::NotSent(_))) {
+                self.keep_in_line(plan, &mut record);
                 count_writes(plan, results, report);
             } else if let Some(link) = record.link.filter(|_| outdated && stale == Stale::Again) {
                 record.error_count = record.error_count.saturating_sub(1);
@@ -178,7 +188,7 @@ impl Run<'_> {
 
     fn has_more_to_carry(&self, plan: &ItemPlan, results: &Results) -> bool {
         let Action::Create(side) = plan.action else { return false };
-        results.get(&side).is_some_and(|new| new.as_ref().is_ok_and(|new| self.carries_back(plan, side, new)))
+        written_item(results, side).is_some_and(|new| self.carries_back(plan, side, new))
     }
 
     /// Calls made for this item alone: one per write if each write is a call, or if the batch has one item.
@@ -187,6 +197,19 @@ impl Run<'_> {
             |op: &&Op| batch == 1 || !self.connectors.get(op.side).capabilities().prefers_large_batches;
         plan.ops.iter().filter(alone).count() as u32
     }
+}
+
+/// The error of a write whose outcome is unknown, if there is one.
+fn unknown(results: &Results) -> Option<&ConnectorError> {
+    results.values().find_map(|result| match result {
+        Written::Unknown(error) => Some(error),
+        Written::Done { .. } | Written::Refused(_) | Written::NotSent(_) => None,
+    })
+}
+
+/// The kind of a refusal.
+pub(super) fn refusal(result: &Written) -> Option<ErrorKind> {
+    if let Written::Refused(error) = result { Some(error.kind) } else { None }
 }
 
 /// True if there is nothing to write and nothing to record.
@@ -234,7 +257,7 @@ fn weight_of(plan: &ItemPlan) -> usize {
 }
 
 fn count_writes(plan: &ItemPlan, results: &Results, report: &mut Report) {
-    let written = plan.ops.iter().filter(|op| results.get(&op.side).is_some_and(Result::is_ok));
+    let written = plan.ops.iter().filter(|op| results.get(&op.side).is_some_and(Written::is_done));
     report.counts.add_writes(written.map(|op| op.kind));
 }
 

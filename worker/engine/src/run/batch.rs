@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Report, Run, RunError, Work, index, observe::bodies};
+use super::{Run, RunError, Work, index, observe::bodies};
 use crate::{
     Item, Side,
     plan::{Context, Facts, ItemPlan, Seen, plan_item},
@@ -16,7 +16,6 @@ impl Run<'_> {
         context: &Context<'_>,
         work: &[Work],
         kept: &mut Pair<HashMap<String, Item>>,
-        report: &mut Report,
     ) -> Result<Vec<ItemPlan>, RunError> {
         let mut links = self.links_of(work).await?;
         for work in work {
@@ -31,9 +30,8 @@ impl Run<'_> {
         let mut items: Pair<HashMap<String, Item>> = Pair::default();
         for side in Side::BOTH {
             let ids = ids_to_read(side, work, &links);
-            let (read, calls) = bodies(side, *self.connectors.get(side), &ids, kept.get_mut(side)).await?;
-            report.counts.api_calls += calls;
-            *items.get_mut(side) = read;
+            *items.get_mut(side) =
+                bodies(side, *self.connectors.get(side), &ids, kept.get_mut(side), &self.call()).await?;
         }
         Ok(work
             .iter()

@@ -6,7 +6,7 @@ use crate::{
     Item, Side,
     hash::{Hash, content_hash},
     mapping::Mapping,
-    ports::{Connector, ListingEnd, ReadMode},
+    ports::{Call, Connector, Found as Read, ListingEnd, ReadMode},
 };
 
 use super::{
@@ -55,12 +55,13 @@ pub(super) async fn observe(
     mapping: &Mapping,
     matcher: &Matcher<'_>,
     index: &mut LinkIndex,
+    call: &Call<'_>,
 ) -> Result<(Observed, ListingEnd), RunError> {
     let failed = |error| RunError::Connector { side, error };
-    let mut listing = connector.list(mode).await.map_err(failed)?;
+    let mut listing = connector.list(mode, call).await.map_err(failed)?;
     let mut observed = Observed::default();
     let mut kept_bytes = 0;
-    while let Some(page) = listing.next_page().await.map_err(failed)? {
+    while let Some(page) = listing.next_page(call).await.map_err(failed)? {
         for item in page.into_iter().filter(|item| !item.deleted) {
             observed.count += 1;
             let typed = mapping.typed(side, &item);
@@ -87,13 +88,14 @@ pub(super) async fn observe(
     Ok((observed, listing.end()))
 }
 
-/// Returns items by id, kept ones or fetched page by page, and the number of calls made.
+/// Returns items by id, kept ones or fetched page by page.
 pub(super) async fn bodies(
     side: Side,
     connector: &dyn Connector,
     ids: &[String],
     kept: &mut HashMap<String, Item>,
-) -> Result<(HashMap<String, Item>, u64), RunError> {
+    call: &Call<'_>,
+) -> Result<HashMap<String, Item>, RunError> {
     let mut items = HashMap::with_capacity(ids.len());
     let mut wanted = Vec::new();
     for id in ids {
@@ -104,11 +106,15 @@ pub(super) async fn bodies(
             None => wanted.push(id.clone()),
         }
     }
-    let mut calls = 0;
     for page in wanted.chunks(connector.capabilities().page_size.max(1)) {
-        let fetched = connector.fetch(page).await.map_err(|error| RunError::Connector { side, error })?;
-        calls += 1;
-        items.extend(fetched.into_iter().filter(|item| !item.deleted).map(|item| (item.id.clone(), item)));
+        for (id, read) in connector.fetch(page, call).await {
+            match read.map_err(|error| RunError::Connector { side, error })? {
+                Read::Item(item) if !item.deleted => {
+                    items.insert(id, item);
+                }
+                Read::Item(_) | Read::Moved { .. } | Read::Gone | Read::NotVisible | Read::OutOfScope => {}
+            }
+        }
     }
-    Ok((items, calls))
+    Ok(items)
 }

@@ -54,7 +54,7 @@ impl Run<'_> {
         if self.options.after_restore {
             matcher = matcher.by_content(self.mapping);
         }
-        let readings = self.read(&matcher, &mut index, report).await?;
+        let readings = self.read(&matcher, &mut index).await?;
         report.read = Pair::new(readings.source.observed.count, readings.target.observed.count);
         report.complete = Pair::new(readings.source.end.complete, readings.target.end.complete);
         report.links = index.len() as u64;
@@ -83,21 +83,16 @@ impl Run<'_> {
     }
 
     /// Reads both sides: incrementally, or completely if matching needs it.
-    async fn read(
-        &self,
-        matcher: &Matcher<'_>,
-        index: &mut LinkIndex,
-        report: &mut Report,
-    ) -> Result<Pair<Reading>, RunError> {
+    async fn read(&self, matcher: &Matcher<'_>, index: &mut LinkIndex) -> Result<Pair<Reading>, RunError> {
         let mut readings = Pair::new(
-            self.read_side(Side::Source, false, matcher, index, report).await?,
-            self.read_side(Side::Target, false, matcher, index, report).await?,
+            self.read_side(Side::Source, false, matcher, index).await?,
+            self.read_side(Side::Target, false, matcher, index).await?,
         );
         if matcher.matches() && self.has_new_items(&readings) {
             // The counterpart of a new item, or its duplicate, may be older than the cursor.
             for side in Side::BOTH {
                 if !readings.get(side).whole {
-                    *readings.get_mut(side) = self.read_side(side, true, matcher, index, report).await?;
+                    *readings.get_mut(side) = self.read_side(side, true, matcher, index).await?;
                 }
             }
         }
@@ -110,13 +105,12 @@ impl Run<'_> {
         whole: bool,
         matcher: &Matcher<'_>,
         index: &mut LinkIndex,
-        report: &mut Report,
     ) -> Result<Reading, RunError> {
         let connector = *self.connectors.get(side);
         let (mode, before) = self.read_mode(side, whole).await?;
         let whole = mode == ReadMode::Full;
-        let (observed, end) = observe(side, connector, mode, self.mapping, matcher, index).await?;
-        report.counts.api_calls += end.calls;
+        let (observed, end) =
+            observe(side, connector, mode, self.mapping, matcher, index, &self.call()).await?;
         Ok(Reading { observed, end, whole, before })
     }
 

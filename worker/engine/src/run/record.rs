@@ -7,18 +7,18 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::Run;
 use crate::{
     Item, Side, Value,
-    conflict::{Conflict, OpenConflict},
+    conflict::{Conflict, ConflictKind, OpenConflict},
     hash::content_hash,
     mapping::Rule,
     merge::Decision,
     plan::{Action, Facts, ItemPlan, fields::value_of},
-    ports::{ItemStatus, LinkRef, LinkState, Names, OpKind, Recorded, Verdict, WriteResult},
+    ports::{ConnectorError, ItemStatus, LinkRef, LinkState, Names, OpKind, Recorded, Verdict, Written},
     side::Pair,
     value::Fields,
 };
 
-/// The platforms' replies to an item's writes.
-pub(super) type Results = HashMap<Side, WriteResult>;
+/// The outcomes of an item's writes.
+pub(super) type Results = HashMap<Side, Written>;
 
 /// Backoff after the first failure, before a scheduled run retries the item; doubled with each failure.
 const RETRY_FIRST: TimeDelta = TimeDelta::minutes(1);
@@ -28,8 +28,38 @@ const RETRY_MOST: TimeDelta = TimeDelta::hours(6);
 /// Why an item could not be carried out.
 pub(super) fn errors(plan: &ItemPlan, results: &Results) -> Vec<String> {
     let mut errors = plan.problems.clone();
-    errors.extend(results.values().filter_map(|result| result.as_ref().err()).map(ToString::to_string));
+    errors.extend(results.values().filter_map(|result| match result {
+        Written::Refused(error) => Some(error.to_string()),
+        Written::Done { .. } | Written::Unknown(_) | Written::NotSent(_) => None,
+    }));
     errors
+}
+
+/// The item that a side returned after its write.
+pub(super) fn written_item(results: &Results, side: Side) -> Option<&Item> {
+    match results.get(&side)? {
+        Written::Done { item, .. } => item.as_ref(),
+        Written::Refused(_) | Written::Unknown(_) | Written::NotSent(_) => None,
+    }
+}
+
+/// Why a platform left the rule's field out of a write to `side` that it carried out otherwise.
+fn left_out<'r>(results: &'r Results, side: Side, rule: &Rule) -> Option<&'r ConnectorError> {
+    match results.get(&side)? {
+        Written::Done { left_out, .. } => {
+            left_out.iter().find(|(field, _)| field == rule.field.get(side)).map(|(_, error)| error)
+        }
+        Written::Refused(_) | Written::Unknown(_) | Written::NotSent(_) => None,
+    }
+}
+
+/// What became of a write that was answered.
+fn verdict(outcome: &Written) -> Verdict {
+    match outcome {
+        Written::Done { .. } => Verdict::Confirmed,
+        Written::Refused(_) | Written::NotSent(_) => Verdict::NotWritten,
+        Written::Unknown(_) => Verdict::Unknown,
+    }
 }
 
 fn modified_at(item: &Item) -> Option<DateTime<Utc>> {
@@ -85,13 +115,9 @@ impl Run<'_> {
         let mut record = self.unchanged(&plan.facts);
         let now = self.clock.now();
         record.link = link.or(record.link);
-        for (side, result) in results {
-            record
-                .verdicts
-                .push((*side, if result.is_ok() { Verdict::Confirmed } else { Verdict::NotWritten }));
-        }
-        let written = |side: Side| results.get(&side).and_then(|result| result.as_ref().ok());
-        self.advance_bases(plan, &written, &mut record);
+        record.verdicts.extend(results.iter().map(|(side, outcome)| (*side, verdict(outcome))));
+        let written = |side: Side| written_item(results, side);
+        self.advance_bases(plan, results, &mut record);
         change_state(plan, &written, now, &mut record);
         for side in Side::BOTH {
             if let Some(item) = written(side).filter(|_| !is_delete(plan, side)) {
@@ -110,12 +136,13 @@ impl Run<'_> {
         let errors = errors(plan, results);
         // A conflict whose winner could not be written is not resolved yet; the next run meets it again.
         let stands = |conflict: &&Conflict| {
-            conflict.resolution.is_none() || self.has_come_about(plan, &conflict.field, &written)
+            conflict.resolution.is_none() || self.has_come_about(plan, &conflict.field, results)
         };
         record.conflicts = plan.conflicts.iter().filter(stands).cloned().collect();
+        record.conflicts.extend(self.refused_values(plan, results));
         record.resolution =
             record.conflicts.iter().rev().find_map(|c| Some(c.resolution.as_ref()?.reason.clone()));
-        record.closed_conflicts = self.closed(plan, &record, &written);
+        record.closed_conflicts = self.closed(plan, &record, results);
         record.status = if !errors.is_empty() {
             ItemStatus::Failed
         } else if still_open(plan, &record) {
@@ -167,30 +194,44 @@ impl Run<'_> {
         returned
     }
 
+    /// A conflict for each field that a platform left out of a write that it carried out otherwise.
+    fn refused_values(&self, plan: &ItemPlan, results: &Results) -> Vec<Conflict> {
+        let mut conflicts = Vec::new();
+        for (rule, decision) in self.mapping.rules.iter().zip(&plan.decisions) {
+            if let Decision::Write { side, .. } = decision
+                && left_out(results, *side, rule).is_some()
+            {
+                let now = |side: Side| value_of(plan.now.get(side), rule.field.get(side)).clone();
+                let link = plan.facts.link.as_ref();
+                let base = link.and_then(|link| link.base.source.get(&rule.field.source).cloned());
+                conflicts.push(Conflict {
+                    field: Some(rule.field.source.clone()),
+                    kind: ConflictKind::RefusedValue,
+                    base: base.unwrap_or(Value::Null),
+                    values: Pair::new(now(Side::Source), now(Side::Target)),
+                    modified: Pair::default(),
+                    resolution: None,
+                });
+            }
+        }
+        conflicts
+    }
+
     /// Open conflicts of earlier runs that this run has closed.
-    fn closed<'r>(
-        &self,
-        plan: &ItemPlan,
-        record: &Recorded,
-        written: &impl Fn(Side) -> Option<&'r Item>,
-    ) -> Vec<i64> {
+    fn closed(&self, plan: &ItemPlan, record: &Recorded, results: &Results) -> Vec<i64> {
         let asked = |field: &Option<String>| {
             record.conflicts.iter().any(|c| c.resolution.is_none() && c.field == *field)
         };
         let earlier = plan.facts.link.iter().flat_map(|link| &link.conflicts);
         earlier
-            .filter(|open| !asked(&open.field) && self.has_come_about(plan, &open.field, written))
+            .filter(|open| !asked(&open.field) && self.has_come_about(plan, &open.field, results))
             .map(|open| open.id)
             .collect()
     }
 
     /// True if the decision about a field (about the whole item, without one) has taken effect.
-    fn has_come_about<'r>(
-        &self,
-        plan: &ItemPlan,
-        field: &Option<String>,
-        written: &impl Fn(Side) -> Option<&'r Item>,
-    ) -> bool {
+    fn has_come_about(&self, plan: &ItemPlan, field: &Option<String>, results: &Results) -> bool {
+        let written = |side: Side| written_item(results, side);
         let position =
             |field: &String| self.mapping.rules.iter().position(|rule| rule.field.source == *field);
         match plan.action {
@@ -198,8 +239,13 @@ impl Run<'_> {
             Action::Create(side) | Action::Delete(side) => written(side).is_some(),
             Action::End(_) => true,
             Action::Merge => {
-                match field.as_ref().and_then(position).and_then(|position| plan.decisions.get(position)) {
-                    Some(Decision::Write { side, .. }) => written(*side).is_some(),
+                let position = field.as_ref().and_then(position);
+                match position.and_then(|position| plan.decisions.get(position)) {
+                    Some(Decision::Write { side, .. }) => {
+                        let rule = position.and_then(|position| self.mapping.rules.get(position));
+                        written(*side).is_some()
+                            && rule.is_none_or(|rule| left_out(results, *side, rule).is_none())
+                    }
                     Some(Decision::Blocked(_) | Decision::Ask) => false,
                     Some(Decision::Unchanged | Decision::Agree | Decision::Drift) | None => true,
                 }
@@ -207,12 +253,8 @@ impl Run<'_> {
         }
     }
 
-    fn advance_bases<'r>(
-        &self,
-        plan: &ItemPlan,
-        written: &impl Fn(Side) -> Option<&'r Item>,
-        record: &mut Recorded,
-    ) {
+    fn advance_bases(&self, plan: &ItemPlan, results: &Results, record: &mut Recorded) {
+        let written = |side: Side| written_item(results, side);
         let typed = |side: Side| written(side).map(|item| self.mapping.typed(side, item));
         let returned = Pair::new(typed(Side::Source), typed(Side::Target));
         if let Action::Create(side) = plan.action
@@ -229,7 +271,11 @@ impl Run<'_> {
             }
             let wrote = match outcome {
                 Decision::Agree => None,
-                Decision::Write { side, .. } if written(*side).is_some() => Some(*side),
+                Decision::Write { side, .. }
+                    if written(*side).is_some() && left_out(results, *side, rule).is_none() =>
+                {
+                    Some(*side)
+                }
                 _ => continue,
             };
             for side in Side::BOTH {

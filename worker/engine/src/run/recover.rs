@@ -3,23 +3,31 @@
 //! A crash leaves an intent on record without its verdict. Recovery asks the platform: it looks for a create by its
 //! marker, compares an update with what was sent, and a delete with what exists. Only then does the run plan again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::{Report, Run, RunError, index};
+use super::{Run, RunError, index};
 use crate::{
     Item, Side, Value,
-    capability::CreateIdempotency,
     conflict::{Conflict, ConflictKind},
     mapping::read_as,
     plan::{Facts, Seen},
-    ports::{ErrorKind, IntentOp, ItemStatus, Link, LinkState, Marker, OpKind, Recorded, Verdict},
+    ports::{Found, IntentOp, ItemStatus, Link, LinkState, Marker, OpKind, Probed, Recorded, Verdict},
     side::Pair,
     value::fields_from_json,
 };
 
+/// What the places show of the intents' items.
+#[derive(Default)]
+struct Evidence {
+    /// The items that are there.
+    items: HashMap<(i64, Side), Item>,
+    /// Where a place could not tell.
+    untold: HashSet<(i64, Side)>,
+}
+
 impl Run<'_> {
     /// Closes the open intents of the sync. A run of some links closes only theirs and does not wait for others.
-    pub(super) async fn recover(&self, report: &mut Report) -> Result<(), RunError> {
+    pub(super) async fn recover(&self) -> Result<(), RunError> {
         let mut open = self.store.open_intents().await?;
         if let Some(only) = &self.options.only {
             open.retain(|link| only.contains(link));
@@ -28,7 +36,7 @@ impl Run<'_> {
             let links: Vec<Link> =
                 self.store.links(page).await?.into_iter().map(|link| self.mapping.retype(link)).collect();
             self.wait_for_senders(&links)?;
-            let found = self.look(&links, report).await?;
+            let found = self.look(&links).await?;
             let records: Vec<Recorded> = links.iter().map(|link| self.recovered(link, &found)).collect();
             self.store.record(&records).await?;
         }
@@ -53,15 +61,11 @@ impl Run<'_> {
     }
 
     /// The present items of the intents.
-    async fn look(
-        &self,
-        links: &[Link],
-        report: &mut Report,
-    ) -> Result<HashMap<(i64, Side), Item>, RunError> {
-        let mut found = HashMap::new();
+    async fn look(&self, links: &[Link]) -> Result<Evidence, RunError> {
+        let mut found = Evidence::default();
         for side in Side::BOTH {
-            self.look_for_creates(side, links, &mut found, report).await?;
-            self.look_for_items(side, links, &mut found, report).await?;
+            self.look_for_creates(side, links, &mut found).await?;
+            self.look_for_items(side, links, &mut found).await?;
         }
         Ok(found)
     }
@@ -71,8 +75,7 @@ impl Run<'_> {
         &self,
         side: Side,
         links: &[Link],
-        found: &mut HashMap<(i64, Side), Item>,
-        report: &mut Report,
+        found: &mut Evidence,
     ) -> Result<(), RunError> {
         let connector = *self.connectors.get(side);
         let marker = |link: &Link| {
@@ -82,11 +85,20 @@ impl Run<'_> {
         let creates: Vec<(i64, Marker)> = links.iter().filter_map(marker).collect();
         for page in creates.chunks(connector.capabilities().page_size.max(1)) {
             let markers: Vec<Marker> = page.iter().map(|(_, marker)| marker.clone()).collect();
-            report.counts.api_calls += 1;
-            let answers =
-                connector.probe(&markers).await.map_err(|error| RunError::Connector { side, error })?;
-            for ((link, _), item) in page.iter().zip(answers) {
-                found.extend(item.map(|item| ((*link, side), item)));
+            let answers = connector
+                .probe(&markers, &self.call())
+                .await
+                .map_err(|error| RunError::Connector { side, error })?;
+            for ((link, _), probed) in page.iter().zip(answers) {
+                match probed {
+                    Probed::Found(item) => {
+                        found.items.insert((*link, side), item);
+                    }
+                    Probed::Absent => {}
+                    Probed::CannotTell => {
+                        found.untold.insert((*link, side));
+                    }
+                }
             }
         }
         Ok(())
@@ -94,38 +106,34 @@ impl Run<'_> {
 
     /// Items that the links already have: those written to and, for a base, their counterparts. Where a create was
     /// sent, the link's id belongs to an item that is long gone; an item with that id is not the created one.
-    async fn look_for_items(
-        &self,
-        side: Side,
-        links: &[Link],
-        found: &mut HashMap<(i64, Side), Item>,
-        report: &mut Report,
-    ) -> Result<(), RunError> {
+    async fn look_for_items(&self, side: Side, links: &[Link], found: &mut Evidence) -> Result<(), RunError> {
         let connector = *self.connectors.get(side);
         let id = |link: &Link| Some((link.ids.get(side).clone()?, link.at.id));
         let by_id: HashMap<String, i64> =
             links.iter().filter(|link| create_on(link, side).is_none()).filter_map(id).collect();
         let ids: Vec<String> = by_id.keys().cloned().collect();
         for page in ids.chunks(connector.capabilities().page_size.max(1)) {
-            report.counts.api_calls += 1;
-            match connector.fetch(page).await {
-                Ok(items) => {
-                    for item in items.into_iter().filter(|item| !item.deleted) {
-                        if let Some(link) = by_id.get(&item.id) {
-                            found.insert((*link, side), item);
-                        }
+            for (id, read) in connector.fetch(page, &self.call()).await {
+                let Some(link) = by_id.get(&id) else { continue };
+                match read.map_err(|error| RunError::Connector { side, error })? {
+                    Found::Item(item) if !item.deleted => {
+                        found.items.insert((*link, side), item);
+                    }
+                    Found::Item(_) | Found::Gone => {}
+                    // It may be there all the same.
+                    Found::Moved { .. } | Found::NotVisible | Found::OutOfScope => {
+                        found.untold.insert((*link, side));
                     }
                 }
-                Err(error) if error.kind == ErrorKind::NotFound => {}
-                Err(error) => return Err(RunError::Connector { side, error }),
             }
         }
         Ok(())
     }
 
     /// The link with its intent closed; its hashes are cleared, so that this run processes it.
-    fn recovered(&self, link: &Link, found: &HashMap<(i64, Side), Item>) -> Recorded {
-        let seen = |side: Side| found.get(&(link.at.id, side)).cloned().map_or(Seen::Missing, Seen::Present);
+    fn recovered(&self, link: &Link, found: &Evidence) -> Recorded {
+        let seen =
+            |side: Side| found.items.get(&(link.at.id, side)).cloned().map_or(Seen::Missing, Seen::Present);
         let facts =
             Facts { link: Some(link.clone()), seen: Pair::new(seen(Side::Source), seen(Side::Target)) };
         let mut record = self.unchanged(&facts);
@@ -135,7 +143,8 @@ impl Run<'_> {
         record.retry_at = Some(self.clock.now());
         record.mapping_revision = link.mapping_revision;
         for op in link.intent.iter().flat_map(|intent| &intent.ops) {
-            let verdict = self.verdict(op, facts.seen.get(op.side).item());
+            let untold = found.untold.contains(&(link.at.id, op.side));
+            let verdict = self.verdict(op, facts.seen.get(op.side).item(), untold);
             record.verdicts.push((op.side, verdict));
             match (verdict, op.kind) {
                 (Verdict::Confirmed, OpKind::Delete) => {
@@ -167,14 +176,14 @@ impl Run<'_> {
         record
     }
 
-    /// The verdict on a write, derived from the present item.
-    fn verdict(&self, op: &IntentOp, item: Option<&Item>) -> Verdict {
-        let certain =
-            self.connectors.get(op.side).capabilities().create_idempotency != CreateIdempotency::None;
+    /// The verdict on a write, derived from the present item. `untold`: the place could not tell whether it is there.
+    fn verdict(&self, op: &IntentOp, item: Option<&Item>, untold: bool) -> Verdict {
         match (op.kind, item) {
-            (OpKind::Create, Some(_)) | (OpKind::Delete, None) => Verdict::Confirmed,
-            (OpKind::Create, None) if certain => Verdict::NotWritten,
-            (OpKind::Create, None) | (OpKind::Update, None) => Verdict::Unknown,
+            (OpKind::Create, Some(_)) => Verdict::Confirmed,
+            (_, None) if untold => Verdict::Unknown,
+            (OpKind::Delete, None) => Verdict::Confirmed,
+            (OpKind::Create, None) => Verdict::NotWritten,
+            (OpKind::Update, None) => Verdict::Unknown,
             (OpKind::Delete, Some(_)) => Verdict::NotWritten,
             (OpKind::Update, Some(item)) => {
                 let now = self.mapping.typed(op.side, item);

@@ -17,7 +17,7 @@ use crate::{
     capability::CreateIdempotency,
     hash::Hash,
     plan::{Context, fields::ambiguous_create, fields::create_marker},
-    ports::{Link, Marker},
+    ports::{Link, Marker, Probed},
     side::Pair,
 };
 
@@ -85,11 +85,11 @@ impl Run<'_> {
             }
             let mut items = std::mem::take(unpaired.get_mut(side));
             let unlinked = items.len();
-            items.extend(self.widows(side, index, matcher, report).await?);
+            items.extend(self.widows(side, index, matcher, report.complete).await?);
             let mut found = HashMap::new();
             if self.spec.creates_on(other) && self.is_certain(other) {
                 for chunk in items.chunks(self.connectors.get(other).capabilities().page_size.max(1)) {
-                    found.extend(self.probe(context, side, chunk, kept.get(side), report).await?);
+                    found.extend(self.probe(context, side, chunk, kept.get(side)).await?);
                 }
             }
             let others = std::mem::take(unpaired.get_mut(other)).into_iter();
@@ -119,15 +119,15 @@ impl Run<'_> {
         side: Side,
         index: &LinkIndex,
         matcher: &Matcher<'_>,
-        report: &mut Report,
+        complete: Pair<bool>,
     ) -> Result<Vec<Unpaired>, RunError> {
         let mut widows = Vec::new();
-        for page in index.widowed(side, report.complete).chunks(index::PAGE) {
+        for page in index.widowed(side, complete).chunks(index::PAGE) {
             let links = self.store.links(page).await?;
             let of = |link: &Link| Some((link.ids.get(side).clone()?, link.at.id));
             let of: Vec<(String, i64)> = links.iter().filter_map(of).collect();
             let ids: Vec<String> = of.iter().map(|(id, _)| id.clone()).collect();
-            let items = self.look_at(side, &ids, &HashMap::new(), report).await?;
+            let items = self.look_at(side, &ids, &HashMap::new()).await?;
             widows.extend(of.into_iter().filter_map(|(id, link)| {
                 let item = items.get(&id)?;
                 let typed = self.mapping.typed(side, item);
@@ -143,13 +143,10 @@ impl Run<'_> {
         side: Side,
         ids: &[String],
         kept: &HashMap<String, Item>,
-        report: &mut Report,
     ) -> Result<HashMap<String, Item>, RunError> {
         let mut known: HashMap<String, Item> =
             ids.iter().filter_map(|id| Some((id.clone(), kept.get(id)?.clone()))).collect();
-        let (items, calls) = bodies(side, *self.connectors.get(side), ids, &mut known).await?;
-        report.counts.api_calls += calls;
-        Ok(items)
+        bodies(side, *self.connectors.get(side), ids, &mut known, &self.call()).await
     }
 
     /// The ids of the items created on the other side from these items.
@@ -159,21 +156,23 @@ impl Run<'_> {
         side: Side,
         items: &[Unpaired],
         kept: &HashMap<String, Item>,
-        report: &mut Report,
     ) -> Result<Vec<(String, String)>, RunError> {
         let ids: Vec<String> = items.iter().map(|item| item.id.clone()).collect();
-        let bodies = self.look_at(side, &ids, kept, report).await?;
+        let bodies = self.look_at(side, &ids, kept).await?;
         let marker = |item: &Unpaired| {
             let body = bodies.get(&item.id)?;
             Some((item.id.clone(), create_marker(context, side, body, &self.mapping.typed(side, body))))
         };
         let (ids, markers): (Vec<String>, Vec<Marker>) = items.iter().filter_map(marker).unzip();
         let other = side.other();
-        report.counts.api_calls += 1;
-        let answers = self.connectors.get(other).probe(&markers).await;
+        let answers = self.connectors.get(other).probe(&markers, &self.call()).await;
         let answers = answers.map_err(|error| RunError::Connector { side: other, error })?;
         let found = ids.into_iter().zip(answers);
-        Ok(found.filter_map(|(id, item)| Some((id, item.filter(|item| !item.deleted)?.id))).collect())
+        let present = |(id, probed)| match probed {
+            Probed::Found(item) if !item.deleted => Some((id, item.id)),
+            Probed::Found(_) | Probed::Absent | Probed::CannotTell => None,
+        };
+        Ok(found.filter_map(present).collect())
     }
 
     /// Pairs the remaining items that have the same value in every mapped field, and at last a single item whose

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use super::{
     Report, Run, RunError, Work,
-    apply::Stale,
+    apply::{Stale, refusal},
     batches,
     record::{Results, errors, retry_at},
 };
 use crate::{
     Item,
     plan::{Context, ItemPlan},
-    ports::{ErrorKind, ItemStatus, Recorded},
+    ports::{ErrorKind, ItemStatus, Recorded, Written},
     side::Pair,
 };
 
@@ -41,8 +41,8 @@ impl Refused {
         results: &Results,
         weight: usize,
     ) -> Option<Refused> {
-        let refused = |error: &crate::ports::ConnectorError| error.kind == ErrorKind::Permanent;
-        let link = record.link.filter(|_| results.values().any(|r| r.as_ref().is_err_and(refused)))?;
+        let refused = |result: &Written| refusal(result) == Some(ErrorKind::Permanent);
+        let link = record.link.filter(|_| results.values().any(refused))?;
         let open = record.conflicts.iter().filter(|conflict| conflict.resolution.is_none()).count();
         Some(Refused {
             link: link.id,

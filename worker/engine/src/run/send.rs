@@ -2,45 +2,36 @@
 
 use std::collections::HashMap;
 
-use super::{Report, Run, RunError, record::Results};
+use super::{Run, RunError, record::Results};
 use crate::{
-    Side,
+    Item, Side,
     plan::{ItemPlan, Op},
     ports::{
-        ConnectorError, ItemStatus, Marker, OpKind, Recorded, Stopped, Verdict, Write, WriteContext, WriteOp,
-        WriteResult,
+        ConnectorError, ErrorScope, Found, ItemStatus, Marker, OpKind, Recorded, Stopped, Write, WriteOp,
+        Written,
     },
     value::Fields,
 };
 
-/// The results of a batch's writes, keyed by the position of their plan.
+/// The outcomes of a batch's writes, keyed by the position of their plan.
 #[derive(Default)]
 pub(super) struct Sent {
     results: HashMap<usize, Results>,
-    unsent: HashMap<usize, Vec<Side>>,
     nothing: Results,
 }
 
 impl Sent {
-    /// The replies to a plan's writes, and the sides that were never written to. None: a call was made and got no
-    /// reply.
-    pub(super) fn outcome(&self, position: usize, plan: &ItemPlan) -> Option<(&Results, &[Side])> {
-        let results = self.results.get(&position).unwrap_or(&self.nothing);
-        let unsent = self.unsent.get(&position).map_or(&[][..], Vec::as_slice);
-        (results.len() + unsent.len() == plan.ops.len()).then_some((results, unsent))
+    /// The outcomes of a plan's writes, one per write.
+    pub(super) fn results(&self, position: usize) -> &Results {
+        self.results.get(&position).unwrap_or(&self.nothing)
     }
 }
 
 impl Run<'_> {
-    /// Sends writes, as many per call as the platform accepts. Sends nothing more after a failed call.
-    pub(super) async fn send(
-        &self,
-        plans: &[ItemPlan],
-        writing: &[usize],
-        report: &mut Report,
-    ) -> (Sent, Option<RunError>) {
+    /// Sends writes, as many per call as the platform accepts. Sends nothing more after an error that stops the batch.
+    pub(super) async fn send(&self, plans: &[ItemPlan], writing: &[usize]) -> (Sent, Option<RunError>) {
         let mut sent = Sent::default();
-        let mut failed = None;
+        let mut failed: Option<RunError> = None;
         for side in Side::BOTH {
             let ops: Vec<(usize, &Op)> = writing
                 .iter()
@@ -52,52 +43,108 @@ impl Run<'_> {
                 if failed.is_none() {
                     failed = self.leave.check().err().map(RunError::from);
                 }
-                if failed.is_some() {
-                    for (position, _) in chunk {
-                        sent.unsent.entry(*position).or_default().push(side);
+                let outcomes = match &failed {
+                    Some(error) => vec![not_sent(error); chunk.len()],
+                    None => self.send_chunk(side, plans, chunk).await,
+                };
+                for ((position, _), outcome) in chunk.iter().zip(outcomes) {
+                    if let Some(error) =
+                        outcome.error().filter(|error| failed.is_none() && stops(&outcome, error))
+                    {
+                        failed = Some(RunError::Connector { side, error: error.clone() });
                     }
-                    continue;
-                }
-                match self.call(side, chunk, report).await {
-                    Ok(answers) => {
-                        for ((position, _), answer) in chunk.iter().zip(answers) {
-                            sent.results.entry(*position).or_default().insert(side, answer);
-                        }
-                    }
-                    Err(error) => failed = Some(RunError::Connector { side, error }),
+                    sent.results.entry(*position).or_default().insert(side, outcome);
                 }
             }
         }
         (sent, failed)
     }
 
-    async fn call(
+    /// Sends one call's writes. Returns one outcome per write, in the same order.
+    async fn send_chunk(&self, side: Side, plans: &[ItemPlan], chunk: &[(usize, &Op)]) -> Vec<Written> {
+        let writes: Vec<Write> = chunk.iter().map(|(_, op)| write_of(op)).collect();
+        let mut outcomes = self.connectors.get(side).write(&writes, &self.call()).await;
+        if outcomes.len() != chunk.len() {
+            let (told, asked) = (outcomes.len(), chunk.len());
+            let text = format!("answered {told} of {asked} writes; this is a fault of the connector");
+            let error = ConnectorError::transient(text).about(ErrorScope::Endpoint);
+            return vec![Written::Unknown(error); asked];
+        }
+        for outcome in &mut outcomes {
+            // What stops the batch is not about this item; the next run sends the write again.
+            if let Written::Refused(error) = &*outcome
+                && error.stops_the_batch()
+            {
+                *outcome = Written::NotSent(error.clone());
+            }
+        }
+        self.read_back(side, plans, chunk, &mut outcomes).await;
+        outcomes
+    }
+
+    /// Completes the outcomes of a platform that returned nothing: the items as they are read now, or else as sent.
+    async fn read_back(
         &self,
         side: Side,
+        plans: &[ItemPlan],
         chunk: &[(usize, &Op)],
-        report: &mut Report,
-    ) -> Result<Vec<WriteResult>, ConnectorError> {
-        let writes: Vec<Write> = chunk.iter().map(|(_, op)| write_of(op)).collect();
-        let context = WriteContext { leave: self.leave, now: self.clock.now() };
-        report.counts.api_calls += 1;
-        let answers = self.connectors.get(side).write(&writes, &context).await?;
-        if answers.len() != chunk.len() {
-            let (told, asked) = (answers.len(), chunk.len());
-            let text = format!("answered {told} of {asked} writes; this is a fault of the connector");
-            return Err(ConnectorError::transient(text));
+        outcomes: &mut [Written],
+    ) {
+        let silent = |outcome: &Written| matches!(outcome, Written::Done { item: None, .. });
+        let ids = chunk
+            .iter()
+            .zip(&*outcomes)
+            .filter(|((_, op), outcome)| silent(outcome) && op.kind != OpKind::Delete);
+        let ids: Vec<String> = ids.filter_map(|((_, op), _)| op.id.clone()).collect();
+        let connector = self.connectors.get(side);
+        let mut items: HashMap<String, Item> = HashMap::new();
+        for page in ids.chunks(connector.capabilities().page_size.max(1)) {
+            for (id, found) in connector.fetch(page, &self.call()).await {
+                if let Ok(Found::Item(item)) = found {
+                    items.insert(id, item);
+                }
+            }
         }
-        Ok(answers)
+        for ((position, op), outcome) in chunk.iter().zip(outcomes) {
+            let Written::Done { item: item @ None, .. } = outcome else { continue };
+            let id = op.id.clone().unwrap_or_default();
+            let read = items.remove(&id);
+            *item = Some(read.unwrap_or_else(|| as_sent(&plans[*position], op, id)));
+        }
     }
 
     /// An item whose write was not sent, because an earlier call failed, is unchanged; the next run processes it.
-    pub(super) fn keep_in_line(&self, plan: &ItemPlan, unsent: &[Side], record: &mut Recorded) {
-        record.verdicts.extend(unsent.iter().map(|side| (*side, Verdict::NotWritten)));
+    pub(super) fn keep_in_line(&self, plan: &ItemPlan, record: &mut Recorded) {
         if record.status != ItemStatus::Failed {
             record.status = ItemStatus::Skipped;
             record.retry_at = Some(self.clock.now());
             record.error_count = plan.facts.link.as_ref().map_or(0, |link| link.error_count);
         }
     }
+}
+
+/// True if nothing more is sent after this outcome.
+fn stops(outcome: &Written, error: &ConnectorError) -> bool {
+    matches!(outcome, Written::NotSent(_)) || error.stops_the_batch()
+}
+
+fn not_sent(error: &RunError) -> Written {
+    Written::NotSent(match error {
+        RunError::Connector { error, .. } => error.clone(),
+        other => ConnectorError::transient(other.to_string()),
+    })
+}
+
+/// The item with the fields that were sent; without any for a delete.
+fn as_sent(plan: &ItemPlan, op: &Op, id: String) -> Item {
+    if op.kind == OpKind::Delete {
+        return Item { deleted: true, ..Item::new(id, Fields::new()) };
+    }
+    let seen = plan.facts.seen.get(op.side).item().cloned();
+    let mut item = seen.unwrap_or_else(|| Item::new(id, Fields::new()));
+    item.fields.extend(op.fields.iter().map(|write| (write.field.clone(), write.after.clone())));
+    item.version = None;
+    item
 }
 
 fn write_of(op: &Op) -> Write {

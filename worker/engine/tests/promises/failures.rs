@@ -1,5 +1,6 @@
 //! What one failure does to the rest.
 
+use rstest::rstest;
 use serde_json::json;
 use syncline_engine::{
     Side,
@@ -160,8 +161,14 @@ fn a_call_that_fails_ends_the_run_and_the_next_one_goes_on() {
     }
 }
 
-#[test]
-fn creates_that_were_never_sent_are_not_put_before_a_person() {
+#[rstest]
+#[case::none_was_sent(Fault::Before, 0, 3)]
+#[case::one_was_not_answered(Fault::After, 1, 2)]
+fn only_creates_without_an_answer_are_put_before_a_person(
+    #[case] fault: Fault,
+    #[case] conflicts: usize,
+    #[case] created: u64,
+) {
     let none = Manners {
         create_idempotency: syncline_engine::capability::CreateIdempotency::None,
         write_batch: 1,
@@ -171,11 +178,11 @@ fn creates_that_were_never_sent_are_not_put_before_a_person() {
     for number in 0..4 {
         world.source.add(fields(json!({ "title": format!("{number}") })));
     }
-    world.target.fail([Fault::None, Fault::Before]);
+    world.target.fail([Fault::None, fault]);
     world.try_sync().unwrap_err();
     let report = world.sync();
-    assert_eq!(world.tables().open_conflicts().len(), 1, "the one whose call went unanswered");
-    assert_eq!((report.counts.created, world.target.ids().len()), (2, 3));
+    assert_eq!(world.tables().open_conflicts().len(), conflicts);
+    assert_eq!((report.counts.created, world.target.ids().len()), (created, 4));
 }
 
 #[test]

@@ -11,8 +11,8 @@ use syncline_engine::{
     Item, Value,
     capability::{Capabilities, ConcurrencyControl, CreateIdempotency, DeleteEvidence, Removal},
     ports::{
-        Clock, Connector, ConnectorError, FieldInfo, Listing, ListingEnd, Marker, ReadMode, Write,
-        WriteContext, WriteOp, WriteResult, changed_since_read,
+        Call, Clock, Connector, ConnectorError, ErrorScope, FieldInfo, Found, Listing, ListingEnd, Marker,
+        Probed, ReadMode, Write, WriteOp, Written, changed_since_read,
     },
     value::{Fields, Instant, Precision},
 };
@@ -319,7 +319,7 @@ impl Place {
         rows.items.iter().find(ours).map(|(id, row)| self.item(id, row))
     }
 
-    fn write_one(&self, write: &Write) -> WriteResult {
+    fn write_one(&self, write: &Write) -> Result<Item, ConnectorError> {
         let refused = self.refusal.lock().unwrap().as_ref().is_some_and(|refuse| refuse(&write.op));
         if refused {
             return Err(ConnectorError::permanent(format!("{} will not have it", self.name)));
@@ -346,7 +346,7 @@ impl Place {
         }
     }
 
-    fn create(&self, marker: &Marker, fields: &Fields, write: &Write) -> WriteResult {
+    fn create(&self, marker: &Marker, fields: &Fields, write: &Write) -> Result<Item, ConnectorError> {
         if let Some(item) = self.find_marked(marker) {
             return Ok(item);
         }
@@ -395,7 +395,7 @@ impl Connector for Place {
         Ok(Vec::new())
     }
 
-    async fn list(&self, mode: ReadMode) -> Result<Box<dyn Listing>, ConnectorError> {
+    async fn list(&self, mode: ReadMode, _: &Call<'_>) -> Result<Box<dyn Listing>, ConnectorError> {
         let rows = self.rows();
         let since = match &mode {
             ReadMode::Full => 0,
@@ -419,20 +419,28 @@ impl Connector for Place {
         let end = ListingEnd {
             complete: mode == ReadMode::Full && !rows.incomplete,
             cursor: self.manners.incremental.then(|| rows.changes.into()),
-            calls: pages.len() as u64,
         };
         Ok(Box::new(Pages { pages, end }))
     }
 
-    async fn fetch(&self, ids: &[String]) -> Result<Vec<Item>, ConnectorError> {
+    async fn fetch(&self, ids: &[String], call: &Call<'_>) -> Vec<(String, Result<Found, ConnectorError>)> {
         assert!(ids.len() <= self.manners.page_size, "{}: a fetch of {} items", self.name, ids.len());
+        call.meter.count();
         self.rows().calls += 1;
-        Ok(ids.iter().filter_map(|id| self.find(id)).collect())
+        let found = |id: &String| self.find(id).map_or(Found::Gone, Found::Item);
+        ids.iter().map(|id| (id.clone(), Ok(found(id)))).collect()
     }
 
-    async fn probe(&self, markers: &[Marker]) -> Result<Vec<Option<Item>>, ConnectorError> {
+    async fn probe(&self, markers: &[Marker], call: &Call<'_>) -> Result<Vec<Probed>, ConnectorError> {
+        call.meter.count();
         self.rows().calls += 1;
-        Ok(markers.iter().map(|marker| self.find_marked(marker)).collect())
+        let certain = self.manners.create_idempotency != CreateIdempotency::None;
+        let probed = |marker: &Marker| match self.find_marked(marker) {
+            Some(item) => Probed::Found(item),
+            None if certain => Probed::Absent,
+            None => Probed::CannotTell,
+        };
+        Ok(markers.iter().map(probed).collect())
     }
 
     fn canonical_id(&self, id: &str) -> String {
@@ -444,28 +452,31 @@ impl Connector for Place {
         if computed { Err(format!("{} computes {field}", self.name)) } else { Ok(()) }
     }
 
-    async fn write(
-        &self,
-        writes: &[Write],
-        context: &WriteContext<'_>,
-    ) -> Result<Vec<WriteResult>, ConnectorError> {
+    async fn write(&self, writes: &[Write], call: &Call<'_>) -> Vec<Written> {
         assert!(writes.len() <= self.manners.write_batch, "{}: a batch of {}", self.name, writes.len());
         self.meddle_now();
+        call.meter.count();
         let fault = {
             let mut rows = self.rows();
             rows.calls += 1;
             rows.write_calls += 1;
             rows.faults.pop_front().unwrap_or(Fault::None)
         };
-        context.leave.check()?;
+        let all = |outcome: &dyn Fn(ConnectorError) -> Written, error: ConnectorError| {
+            writes.iter().map(|_| outcome(error.clone().about(ErrorScope::Endpoint))).collect()
+        };
+        if let Err(stopped) = call.leave.check() {
+            return all(&Written::NotSent, stopped.into());
+        }
         if fault == Fault::Before {
-            return Err(ConnectorError::transient(format!("{} did not answer", self.name)));
+            let error = ConnectorError::transient(format!("{} did not answer", self.name));
+            return all(&Written::NotSent, error);
         }
-        let results = writes.iter().map(|write| self.write_one(write)).collect();
+        let results = writes.iter().map(|write| self.write_one(write).into()).collect();
         if fault == Fault::After {
-            return Err(ConnectorError::transient(format!("{} was cut off", self.name)));
+            return all(&Written::Unknown, ConnectorError::transient(format!("{} was cut off", self.name)));
         }
-        Ok(results)
+        results
     }
 }
 
@@ -476,8 +487,12 @@ struct Pages {
 
 #[async_trait]
 impl Listing for Pages {
-    async fn next_page(&mut self) -> Result<Option<Vec<Item>>, ConnectorError> {
-        Ok(self.pages.pop_front())
+    async fn next_page(&mut self, call: &Call<'_>) -> Result<Option<Vec<Item>>, ConnectorError> {
+        let page = self.pages.pop_front();
+        if page.is_some() {
+            call.meter.count();
+        }
+        Ok(page)
     }
 
     fn end(&self) -> ListingEnd {

@@ -8,7 +8,7 @@ use syncline_engine::{
     Side,
     mapping::Mapping,
     plan::{ItemPlan, Op},
-    ports::{Connector, Step},
+    ports::{Connector, Meter, Step},
     run::{Options, Report, Run, RunError},
     side::Pair,
     spec::SyncSpec,
@@ -150,6 +150,7 @@ impl World {
             store: &store,
             clock: &*self.clock,
             leave: &leave,
+            meter: &Meter::default(),
             observer: &*observer,
             options: options.clone(),
         };
@@ -168,6 +169,7 @@ impl World {
             store: &store,
             clock: &*self.clock,
             leave: &TestLeave::granted(&self.clock),
+            meter: &Meter::default(),
             observer: &*observer,
             options: self.options.clone(),
         };

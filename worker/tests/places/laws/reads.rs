@@ -4,24 +4,26 @@ use std::time::Duration;
 
 use syncline_engine::{
     Side,
-    ports::{Connector, ReadMode},
+    ports::{Call, Connector, ReadMode},
 };
 use syncline_worker::open::open;
 
 use super::{Checked, Failure, Law, Play, Step, crossing};
-use crate::{faulty::Faulty, pair::Role};
+use crate::{faulty::Faulty, pair::Role, stage::Always};
 
 /// Opens both places anew and holds what they list against what is there.
 pub(super) async fn check(play: &mut Play<'_>, step: &Step) -> Checked<()> {
     let opened = open(play.sync.spec.clone(), 1, Duration::from_secs(30))
         .await
         .map_err(|error| broken(error.to_string()))?;
+    let call = Call { leave: &Always, meter: &opened.meter, now: chrono::Utc::now() };
     let pair = [(Side::Source, opened.connectors.source), (Side::Target, opened.connectors.target)];
     for (side, connector) in pair {
         let connector = Faulty::new(connector, side, &play.fault);
-        let mut listing = connector.list(ReadMode::Full).await.map_err(|error| broken(error.message))?;
+        let mut listing =
+            connector.list(ReadMode::Full, &call).await.map_err(|error| broken(error.message))?;
         let mut items = Vec::new();
-        while let Some(page) = listing.next_page().await.map_err(|error| broken(error.message))? {
+        while let Some(page) = listing.next_page(&call).await.map_err(|error| broken(error.message))? {
             items.extend(page);
         }
         let rows = &step.after.get(side).rows;

@@ -8,7 +8,9 @@ use syncline_engine::{
 };
 
 use super::places::Opened;
-use crate::place::{create, delete, fetch, fields, ids, list, marker, now, text, update, write, write_one};
+use crate::place::{
+    call, create, delete, fetch, fetch_all, fields, ids, list, marker, now, text, update, write, write_one,
+};
 
 pub(super) async fn lists_the_fields_of_its_items(place: &Opened) {
     let connector = &*place.connector;
@@ -56,13 +58,13 @@ pub(super) async fn fetches_what_exists(place: &Opened) {
     let connector = &*place.connector;
     let (one, two) = (place.add("one").await, place.add("two").await);
     let wanted = [two, place.free_id().to_owned(), one.clone()];
-    let mut items = connector.fetch(&wanted).await.unwrap();
+    let mut items = fetch_all(&*connector, &wanted).await;
     items.sort_by(|a, b| a.id.cmp(&b.id));
     let titles: Vec<&Value> = items.iter().map(|item| &item.fields["title"]).collect();
     assert_eq!(titles, [&text("one"), &text("two")]);
     place.retitle(&one, "one", "edited").await;
     assert_eq!(fetch(connector, &one).await.unwrap().fields["title"], text("edited"));
-    assert!(connector.fetch(&[]).await.unwrap().is_empty());
+    assert!(fetch_all(&*connector, &[]).await.is_empty());
 }
 
 pub(super) async fn an_empty_place_is_complete(place: &Opened) {
@@ -100,7 +102,7 @@ pub(super) async fn a_read_since_a_cursor_is_refused(place: &Opened) {
     let connector = &*place.connector;
     place.add("one").await;
     assert_eq!(list(connector, ReadMode::Full).await.1.cursor, None);
-    let refused = connector.list(ReadMode::Since(json!({}))).await.err().unwrap();
+    let refused = connector.list(ReadMode::Since(json!({})), &call()).await.err().unwrap();
     assert_eq!(refused.kind, ErrorKind::Permanent);
 }
 

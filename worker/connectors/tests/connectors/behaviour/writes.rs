@@ -2,12 +2,14 @@
 
 use syncline_engine::{
     Value,
-    ports::{ErrorKind, ReadMode, Stopped, WriteContext},
+    ports::{Call, ErrorKind, ReadMode, Stopped, Written},
     value::Fields,
 };
 
 use super::places::Opened;
-use crate::place::{Never, create, delete, fetch, fields, ids, marker, now, text, update, write, write_one};
+use crate::place::{
+    Never, call, create, delete, fetch, fields, ids, marker, not_sent, text, update, write, write_one,
+};
 
 fn title(title: &str) -> Fields {
     fields([("title", text(title))])
@@ -32,9 +34,10 @@ pub(super) async fn a_write_that_changes_nothing_is_none(place: &Opened) {
     let id = place.add("one").await;
     let before = fetch(connector, &id).await;
     let same = update(&id, fields([("title", text("one")), ("id", text(&id))]), Fields::new());
-    let context = WriteContext { leave: &Never, now: now() };
-    let item = connector.write(&[same], &context).await.unwrap().remove(0).unwrap();
-    assert_eq!((Some(&item), fetch(connector, &id).await.as_ref()), (before.as_ref(), before.as_ref()));
+    let call = Call { leave: &Never, ..call() };
+    let outcomes = connector.write(&[same], &call).await;
+    let [Written::Done { item: Some(item), .. }] = &outcomes[..] else { panic!("{outcomes:?}") };
+    assert_eq!((Some(item), fetch(connector, &id).await.as_ref()), (before.as_ref(), before.as_ref()));
 }
 
 pub(super) async fn one_refused_item_leaves_the_others(place: &Opened) {
@@ -64,9 +67,9 @@ pub(super) async fn one_refused_item_leaves_the_others(place: &Opened) {
 pub(super) async fn nothing_is_written_without_leave(place: &Opened) {
     let connector = &*place.connector;
     let id = place.add("one").await;
-    let context = WriteContext { leave: &Never, now: now() };
+    let call = Call { leave: &Never, ..call() };
     let writes = [delete(&id), create(marker("m"), Fields::new()), update(&id, title("two"), Fields::new())];
-    let error = connector.write(&writes, &context).await.unwrap_err();
+    let error = not_sent(&*connector, &writes, &call).await;
     assert_eq!(error.kind, ErrorKind::Stopped(Stopped::LeaseLost));
     assert_eq!(ids(connector, ReadMode::Full).await, std::slice::from_ref(&id));
     assert_eq!(fetch(connector, &id).await.unwrap().fields["title"], text("one"));
