@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     health::chain,
-    job::{ClaimedJob, Ended, Job, NewJob, Priority},
+    job::{ClaimedJob, Job, NewJob, Priority},
     state::State,
 };
 
@@ -190,8 +190,6 @@ pub enum Renewal {
 pub enum Outcome {
     /// The job is done and leaves the queue.
     Done,
-    /// The job is done and has this result, which is kept for [`NewJob::keep_result`].
-    Answered(Value),
     /// The attempt failed and a later one may succeed: the job waits for a backoff, or is dead if this was the last
     /// attempt.
     Retry {
@@ -397,9 +395,6 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
 
     /// Returns a job, or `None` if it is not in the queue.
     async fn get(&self, id: Uuid) -> Result<Option<Job>, Error>;
-
-    /// Returns how a job went that has left the queue, for as long as this is kept.
-    async fn ended(&self, id: Uuid) -> Result<Option<Ended>, Error>;
 
     /// Lists jobs of a queue in one state. A cursor that this store did not create gives [`Error::Refused`].
     async fn list(&self, query: &JobQuery) -> Result<Page, Error>;

@@ -106,8 +106,6 @@ pub struct NewJob {
     pub concurrency: Option<Concurrency>,
     /// Jobs of this key run one after another, by id: first in, first out.
     pub order_key: Option<String>,
-    /// How long the job's end can be looked up after it is done or cancelled. Zero: nothing is kept.
-    pub keep_result: Duration,
 }
 
 /// When a job is not queued because another one with the same key stands in for it.
@@ -167,7 +165,6 @@ impl NewJob {
             unique: None,
             concurrency: None,
             order_key: None,
-            keep_result: Duration::ZERO,
         }
     }
 }
@@ -270,27 +267,6 @@ pub struct PastAttempt {
     pub outcome: String,
     /// The error's text, if there was one.
     pub error: Option<String>,
-}
-
-/// The end of a job that has left the queue; kept for [`NewJob::keep_result`].
-#[derive(Debug, Clone, PartialEq)]
-pub struct Ended {
-    /// The job's id.
-    pub id: Uuid,
-    /// The queue it was in.
-    pub queue: String,
-    /// The kind of work.
-    pub kind: String,
-    /// True if the job was cancelled, false if it is done.
-    pub cancelled: bool,
-    /// The handler's result, if it returned one.
-    pub result: Option<Value>,
-    /// The error of the last failed attempt, if there was one.
-    pub last_error: Option<String>,
-    /// How often it was started.
-    pub attempt: u32,
-    /// The time it left the queue, by the store's clock.
-    pub ended_at: DateTime<Utc>,
 }
 
 #[cfg(test)]

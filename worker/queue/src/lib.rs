@@ -60,7 +60,7 @@ pub use coalesce::{MAX_MERGES, coalesce};
 pub use config::{BeforeSettle, Observer, SourceConfig, SourceEvent};
 pub use health::{Health, Part, Problem, chain};
 pub use job::{
-    ClaimedJob, Concurrency, Ended, Job, LeasedJob, NewJob, PastAttempt, Priority, Unique, UniqueRule,
+    ClaimedJob, Concurrency, Job, LeasedJob, NewJob, PastAttempt, Priority, Unique, UniqueRule,
     UnknownPriority,
 };
 pub use lease::Lease;

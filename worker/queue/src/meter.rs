@@ -141,7 +141,7 @@ impl Meter {
             (_, Outcome::Cancelled) => &class.cancelled,
             (_, Outcome::Snooze { .. }) => &class.snoozed,
             (_, Outcome::Retry { .. } | Outcome::Dead { .. }) => &class.retried,
-            (_, Outcome::Done | Outcome::Answered(_)) => &class.done,
+            (_, Outcome::Done) => &class.done,
         };
         counter.increment(1);
     }

@@ -15,7 +15,6 @@
 //!          unique key: length (2) and text
 //!          concurrency key: length (2), text, limit (4)
 //!          order key: length (2) and text
-//!          how long a result is kept (7), microseconds
 //!          the payload: JSON, up to the end
 //! ```
 //!
@@ -40,7 +39,6 @@ pub(super) mod flag {
     pub(in crate::redis) const LOST: u16 = 2;
     pub(in crate::redis) const CONCURRENCY: u16 = 4;
     pub(in crate::redis) const ORDER: u16 = 8;
-    pub(in crate::redis) const KEEP: u16 = 16;
     /// The job holds its unique key until it is done.
     pub(in crate::redis) const UNTIL_DONE: u16 = 256;
 }
@@ -90,10 +88,6 @@ pub(super) fn encode(job: &NewJob) -> Result<Encoded, Error> {
     if let Some(key) = &job.order_key {
         flags |= flag::ORDER;
         put_text(&mut rest, key)?;
-    }
-    if !job.keep_result.is_zero() {
-        flags |= flag::KEEP;
-        rest.extend(&micros(job.keep_result).to_le_bytes()[..7]);
     }
     rest.extend(payload);
     let mut head = [0; 7];
@@ -147,9 +141,6 @@ pub(super) fn decode(blob: &[u8]) -> Option<Stored<'_>> {
     let unique_key = if flags & flag::UNIQUE != 0 { Some(bytes.text()?) } else { None };
     let concurrency = if flags & flag::CONCURRENCY != 0 { Some((bytes.text()?, bytes.u32()?)) } else { None };
     let order_key = if flags & flag::ORDER != 0 { Some(bytes.text()?) } else { None };
-    if flags & flag::KEEP != 0 {
-        bytes.take(7)?;
-    }
     Some(Stored {
         priority,
         attempts_used,
@@ -192,27 +183,6 @@ pub(super) fn past_attempt(bytes: &[u8]) -> Option<PastAttempt> {
     })
 }
 
-/// How a job that has left the queue went, as packed by common.lua.
-#[derive(Debug, PartialEq)]
-pub(super) struct Kept {
-    pub(super) cancelled: bool,
-    pub(super) attempt: u32,
-    pub(super) ended_at: DateTime<Utc>,
-    pub(super) kind: String,
-    pub(super) result: Option<Value>,
-    pub(super) last_error: Option<String>,
-}
-
-pub(super) fn kept(bytes: &[u8]) -> Option<Kept> {
-    let mut bytes = Bytes(bytes);
-    let cancelled = bytes.take(1)?[0] == 1;
-    let (attempt, ended_at) = (bytes.u32()?, bytes.time()?);
-    let kind = bytes.text()?.to_owned();
-    let result = bytes.long_text()?.map(serde_json::from_slice).transpose().ok()?;
-    let last_error = bytes.long_text()?.map(|error| String::from_utf8_lossy(error).into_owned());
-    Some(Kept { cancelled, attempt, ended_at, kind, result, last_error })
-}
-
 /// Converts microseconds since the epoch.
 pub(super) fn time(micros: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(micros).unwrap_or_default()
@@ -246,15 +216,6 @@ impl<'a> Bytes<'a> {
         let length = self.u16()?;
         std::str::from_utf8(self.take(length.into())?).ok()
     }
-
-    /// Reads an optional text: a byte that is zero if there is none, the length in four bytes, and the text.
-    fn long_text(&mut self) -> Option<Option<&'a [u8]>> {
-        if self.take(1)?[0] == 0 {
-            return Some(None);
-        }
-        let length = self.u32()?;
-        self.take(usize::try_from(length).ok()?).map(Some)
-    }
 }
 
 #[cfg(test)]
@@ -284,7 +245,6 @@ mod tests {
             unique in option::of("\\PC{0,20}"),
             concurrency in option::of(("\\PC{0,20}", 1..u32::MAX)),
             order_key in option::of("\\PC{0,20}"),
-            keep in 0..1_000_000u64,
         ) -> NewJob {
             NewJob {
                 id: Uuid::now_v7(),
@@ -299,7 +259,6 @@ mod tests {
                 unique: unique.map(|key| Unique { key, rule: UniqueRule::UntilDone }),
                 concurrency: concurrency.map(|(key, limit)| Concurrency { key, limit }),
                 order_key,
-                keep_result: Duration::from_millis(keep),
                 ..NewJob::new(kind, json!({ "text": text }))
             }
         }
@@ -325,7 +284,7 @@ mod tests {
 
         #[test]
         fn no_bytes_are_too_odd(bytes in prop::collection::vec(any::<u8>(), 0..200), mark in 0..9u8) {
-            let _ = (decode(&bytes), kept(&bytes), past_attempt(&bytes));
+            let _ = (decode(&bytes), past_attempt(&bytes));
             let _ = decode(&[&[mark][..], &bytes].concat());
         }
 

@@ -21,7 +21,6 @@
 //! | `o:KEY` | sorted set | ids of an order key, the one that runs first |
 //! | `m:ID`, `h:ID` | list | payloads merged into a job, its failed attempts |
 //! | `inbox` | list | pushed requests; `inbox:taken` (hash) and `inbox:leases` (sorted set) have the taken ones |
-//! | `a:ID` | string | how a job went that has left |
 //!
 //! In addition, `PREFIX:queues` is a set of the names of all queues.
 
@@ -49,7 +48,6 @@ const NAMES: &[(&str, &str, Option<&str>)] = &[
     ("order", "o", None),
     ("merged", "m", None),
     ("history", "h", None),
-    ("ended", "a", None),
     ("inbox", "inbox", Some("list")),
     ("inbox_taken", "inbox:taken", Some("hash")),
     ("inbox_leases", "inbox:leases", Some("zset")),
@@ -74,11 +72,6 @@ pub(super) fn wake(base: &str) -> String {
 /// Returns the list through which a listener hears of cancels.
 pub(super) fn told(base: &str, ear: &str) -> String {
     format!("{base}told:{ear}")
-}
-
-/// Returns the key for how a job went that has left the queue.
-pub(super) fn ended(base: &str, id: &[u8]) -> Vec<u8> {
-    [base.as_bytes(), b"a:", id].concat()
 }
 
 /// The keys that a list of jobs goes through, without the rank.

@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use redis::{Cmd, Value};
+use redis::Value;
 use uuid::Uuid;
 
 use super::{
-    RedisBackend, blob, keys,
+    RedisBackend, blob,
     keys::place,
     reply,
     script::{COUNTS, KNOWN, LOOK},
 };
 use crate::{
     backend::{Count, Error, JobQuery, Page},
-    job::{Ended, Job, Priority},
+    job::{Job, Priority},
     retry::RetryPolicy,
     state::State,
 };
@@ -53,26 +53,6 @@ pub(super) async fn get(backend: &RedisBackend, id: Uuid) -> Result<Option<Job>,
         if let Some(shown) = reply::list(jobs)?.pop() {
             return job(&queue, shown).map(Some);
         }
-    }
-    Ok(None)
-}
-
-pub(super) async fn ended(backend: &RedisBackend, id: Uuid) -> Result<Option<Ended>, Error> {
-    for queue in backend.all_queues().await? {
-        let mut get = Cmd::new();
-        get.arg("GET").arg(keys::ended(&backend.base(&queue), id.as_bytes()));
-        let Value::BulkString(bytes) = backend.connection.run(&get).await? else { continue };
-        let Some(kept) = blob::kept(&bytes) else { continue };
-        return Ok(Some(Ended {
-            id,
-            queue: queue.as_ref().to_owned(),
-            kind: kept.kind,
-            cancelled: kept.cancelled,
-            result: kept.result,
-            last_error: kept.last_error,
-            attempt: kept.attempt,
-            ended_at: kept.ended_at,
-        }));
     }
     Ok(None)
 }

@@ -39,7 +39,7 @@ use crate::{
         Backend, Cancelled, ClaimRequest, Claimed, Count, Error, JobQuery, LeaseRef, Page, Pushed, Renewal,
         Rescued, Settled, Settlement,
     },
-    job::{Ended, Job, NewJob},
+    job::{Job, NewJob},
     meter,
 };
 
@@ -124,7 +124,7 @@ impl SqlBackend {
         Ok(pushed)
     }
 
-    /// True if it is time to purge expired results.
+    /// True if it is time to purge expired unique windows.
     fn purge_is_due(&self) -> bool {
         let mut at = self.purge_at.lock().unwrap_or_else(PoisonError::into_inner);
         let due = Instant::now() >= *at;
@@ -138,7 +138,7 @@ impl SqlBackend {
         let _turn = self.turn().await;
         // The rest is left to the next purge.
         if let Err(error) = leave::purge(&self.db).await {
-            tracing::debug!(%error, "results that are kept no longer could not be removed");
+            tracing::debug!(%error, "expired unique windows could not be removed");
         }
     }
 }
@@ -213,10 +213,6 @@ impl Backend for SqlBackend {
 
     async fn get(&self, id: Uuid) -> Result<Option<Job>, Error> {
         look::get(&self.db, id).await
-    }
-
-    async fn ended(&self, id: Uuid) -> Result<Option<Ended>, Error> {
-        look::ended(&self.db, id).await
     }
 
     async fn list(&self, query: &JobQuery) -> Result<Page, Error> {

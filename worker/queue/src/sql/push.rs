@@ -136,7 +136,6 @@ async fn insert_rows<C: ConnectionTrait>(
             ("ckey", Kind::Text),
             ("climit", Kind::Number),
             ("okey", Kind::Text),
-            ("keep", Kind::Number),
         ],
     );
     let mut free = String::from("TRUE");
@@ -153,10 +152,10 @@ async fn insert_rows<C: ConnectionTrait>(
     let text = format!(
         "INSERT INTO jobs (id, queue, kind, payload_version, payload, priority, state, run_at, attempt, max_attempts, \
          retry_base_ms, retry_cap_ms, claim_token, unique_key, unique_rule, concurrency_key, concurrency_limit, \
-         order_key, cancel_requested, enqueued_at, merges, keep_result_ms) \
+         order_key, cancel_requested, enqueued_at, merges) \
          SELECT new.id, new.queue, new.kind, new.version, {payload}, new.priority, 'waiting', {now} + new.delay, \
-         new.used, new.most, new.base, new.cap, 0, new.ukey, new.rule, new.ckey, new.climit, new.okey, FALSE, {now}, 0, \
-         new.keep FROM {rows} AS new WHERE {free} ON CONFLICT DO NOTHING RETURNING id{told}",
+         new.used, new.most, new.base, new.cap, 0, new.ukey, new.rule, new.ckey, new.climit, new.okey, FALSE, {now}, 0 \
+         FROM {rows} AS new WHERE {free} ON CONFLICT DO NOTHING RETURNING id{told}",
         payload = binds.json("new.payload"),
         told = origin.due_soon(binds.backend),
     );
@@ -182,7 +181,6 @@ fn as_row(job: &NewJob) -> Json {
         "ckey": concurrency.map(|one| &one.key),
         "climit": concurrency.map_or(1, |one| whole(one.limit.max(1))),
         "okey": job.order_key,
-        "keep": millis(job.keep_result),
     })
 }
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     error::is_unique_violation,
-    leave::{Leaving, Which, leave},
+    leave::{Which, leave},
     notify::{Origin, SOON},
     row,
     statement::{HELD, JobBinds, micros},
@@ -75,7 +75,11 @@ pub(super) async fn settle(
     let mut wake = false;
     let mut answers: HashMap<LeaseRef, Settled> = HashMap::with_capacity(settlements.len());
     for chunk in settlements.chunks(CHUNK) {
-        let gone: Vec<_> = chunk.iter().filter_map(leaving).collect();
+        let gone: Vec<_> = chunk
+            .iter()
+            .filter(|one| matches!(one.outcome, Outcome::Done | Outcome::Cancelled))
+            .map(|one| one.lease)
+            .collect();
         for left in leave(db, Which::Held, &gone, origin).await? {
             wake |= left.keyed;
             answers.insert(left.lease, Settled::Applied(Next::Gone));
@@ -88,17 +92,6 @@ pub(super) async fn settle(
     }
     let answer = |settlement: &Settlement| answers.get(&settlement.lease).cloned().unwrap_or(Settled::Stale);
     Ok((settlements.iter().map(answer).collect(), wake))
-}
-
-fn leaving(settlement: &Settlement) -> Option<Leaving> {
-    let LeaseRef { id, token } = settlement.lease;
-    let (cancelled, result) = match &settlement.outcome {
-        Outcome::Done => (false, None),
-        Outcome::Answered(result) => (false, Some(result.clone())),
-        Outcome::Cancelled => (true, None),
-        Outcome::Retry { .. } | Outcome::Snooze { .. } | Outcome::Dead { .. } => return None,
-    };
-    Some(Leaving { job: id, token, cancelled, result })
 }
 
 /// Makes claimed jobs that cannot be read dead.
@@ -153,7 +146,7 @@ async fn moves(db: &DatabaseConnection, settlements: &[Settlement]) -> Result<Ve
         let stay =
             |to: State| Move { lease, to, delay: None, refund: 0, error: None, reason: None, past: None };
         match &settlement.outcome {
-            Outcome::Done | Outcome::Answered(_) | Outcome::Cancelled => None,
+            Outcome::Done | Outcome::Cancelled => None,
             Outcome::Snooze { delay } => {
                 Some(Move { delay: Some(*delay), refund: 1, ..stay(State::Waiting) })
             }
@@ -321,7 +314,7 @@ pub(super) async fn remove_cancelled(
     ids: impl Iterator<Item = Uuid>,
     origin: &Origin,
 ) -> Result<(), DbErr> {
-    let leaving: Vec<_> = ids.map(Leaving::cancelled).collect();
+    let leaving: Vec<_> = ids.map(|id| LeaseRef { id, token: 0 }).collect();
     leave(db, Which::Unwanted, &leaving, origin).await.map(drop)
 }
 

@@ -3,11 +3,11 @@
 pub(crate) mod attempts;
 pub(crate) mod control;
 pub(crate) mod dead;
+pub(crate) mod history;
 pub(crate) mod keys;
 pub(crate) mod leases;
 pub(crate) mod line;
 pub(crate) mod outages;
-pub(crate) mod results;
 pub(crate) mod room;
 pub(crate) mod unique;
 pub(crate) mod workers;
@@ -47,8 +47,7 @@ macro_rules! promises {
             control: a_paused_queue_gives_nothing, a_resumed_queue_wakes_its_workers, jobs_are_listed_by_state,
                   a_list_goes_on_where_its_page_ended, a_strange_cursor_is_refused, jobs_are_found,
                   old_jobs_are_found, a_job_that_cannot_be_read_holds_up_no_other;
-            results: a_result_is_kept, every_end_is_kept, nothing_is_kept_unasked_or_for_long,
-                  the_dead_have_their_history, a_history_is_bounded;
+            history: the_dead_have_their_history, a_history_is_bounded;
             attempts: a_stale_token_changes_nothing, retries_wait_within_their_bounds,
                   what_a_platform_asks_for_is_the_minimum,
                   jobs_that_wait_again_together_keep_the_order_of_their_ids, a_snooze_uses_no_attempt,

@@ -122,7 +122,7 @@ pub(crate) fn compare_claim(reference: &mut Reference, request: &ClaimRequest, c
     Ok(())
 }
 
-/// Compares every job, every count, and every job that has left.
+/// Compares every job and every count.
 pub(crate) async fn compare_state(trial: &Trial<'_>) -> Agreed {
     let mut stored = BTreeMap::new();
     for state in [State::Waiting, State::Running, State::Dead] {
@@ -153,14 +153,6 @@ pub(crate) async fn compare_state(trial: &Trial<'_>) -> Agreed {
     let known = told("known", trial.backend.known(&trial.ids).await)?;
     same("known", known, trial.ids.iter().map(|id| reference.jobs.contains_key(id)).collect())?;
     compare_counts(trial).await?;
-    for (id, left) in &reference.left {
-        let ended = told("ended", trial.backend.ended(*id).await)?;
-        same("what is known of a job that has left", ended.is_some(), left.kept)?;
-        if let Some(ended) = ended {
-            same("whether it was cancelled", ended.cancelled, left.cancelled)?;
-            same("its result", ended.result, left.result.clone())?;
-        }
-    }
     let paused = told("is_paused", trial.backend.is_paused(&trial.queue).await)?;
     same("paused", paused, reference.paused)
 }

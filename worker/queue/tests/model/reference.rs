@@ -35,19 +35,9 @@ pub(crate) struct Modelled {
     pub(crate) progress: Option<Value>,
 }
 
-/// How a job went that has left.
-#[derive(Debug, Clone)]
-pub(crate) struct Left {
-    /// It can be looked up until the end of the test.
-    pub(crate) kept: bool,
-    pub(crate) cancelled: bool,
-    pub(crate) result: Option<Value>,
-}
-
 #[derive(Debug, Default)]
 pub(crate) struct Reference {
     pub(crate) jobs: BTreeMap<Uuid, Modelled>,
-    pub(crate) left: HashMap<Uuid, Left>,
     /// The jobs that stand in for others of their key for a long time.
     pub(crate) stamps: HashMap<String, Uuid>,
     pub(crate) paused: bool,
@@ -171,10 +161,8 @@ impl Reference {
         job.key_unsure = twin;
     }
 
-    pub(crate) fn leave(&mut self, id: Uuid, cancelled: bool, result: Option<Value>) {
-        if let Some(job) = self.jobs.remove(&id) {
-            self.left.insert(id, Left { kept: !job.new.keep_result.is_zero(), cancelled, result });
-        }
+    pub(crate) fn leave(&mut self, id: Uuid) {
+        self.jobs.remove(&id);
     }
 
     /// True if another job of its unique key waits.

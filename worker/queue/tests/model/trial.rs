@@ -112,7 +112,6 @@ impl<'a> Trial<'a> {
             }),
             concurrency: spec.concurrency.map(|(key, limit)| Concurrency { key: format!("c{key}"), limit }),
             order_key: spec.order.map(|key| format!("o{key}")),
-            keep_result: if spec.keep_result { LONG } else { Duration::ZERO },
             ..NewJob::new("model", json!({ "all": [number], "last": number }))
         }
     }
@@ -220,9 +219,7 @@ impl<'a> Trial<'a> {
             _ => (Due::Since(self.step), Duration::ZERO),
         };
         match end {
-            End::Done => self.reference.leave(id, false, None),
-            End::Answered => self.reference.leave(id, false, Some(json!({ "answer": 42 }))),
-            End::Cancelled => self.reference.leave(id, true, None),
+            End::Done | End::Cancelled => self.reference.leave(id),
             End::Dead => {
                 job.failures += 1;
                 self.reference.die(id);
@@ -231,7 +228,7 @@ impl<'a> Trial<'a> {
             End::RetryAtOnce | End::RetryLater => {
                 job.failures += 1;
                 if stops {
-                    self.reference.leave(id, true, None);
+                    self.reference.leave(id);
                 } else if last {
                     self.reference.die(id);
                     return Some(Next::Dead { reason: String::new() });
@@ -243,7 +240,7 @@ impl<'a> Trial<'a> {
             End::SnoozeAtOnce | End::SnoozeLong => {
                 job.attempt -= 1;
                 if job.cancel_requested {
-                    self.reference.leave(id, true, None);
+                    self.reference.leave(id);
                 } else {
                     self.reference.wait(id, Some(due));
                     return Some(Next::Waiting { delay });
@@ -263,7 +260,7 @@ impl<'a> Trial<'a> {
                 continue;
             }
             let next = if self.reference.jobs[&lease.id].cancel_requested {
-                self.reference.leave(lease.id, true, None);
+                self.reference.leave(lease.id);
                 Next::Gone
             } else {
                 if let Some(job) = self.reference.jobs.get_mut(&lease.id) {
@@ -335,7 +332,7 @@ impl<'a> Trial<'a> {
                 self.reference.die(one.id);
                 Next::Dead { reason: String::new() }
             } else if job.cancel_requested {
-                self.reference.leave(one.id, true, None);
+                self.reference.leave(one.id);
                 Next::Gone
             } else {
                 self.reference.wait(one.id, None);
@@ -351,7 +348,7 @@ impl<'a> Trial<'a> {
         let cancelled = told("cancel", self.backend.cancel(id).await)?;
         let expected = match self.reference.jobs.get_mut(&id) {
             Some(job) if job.state == State::Waiting => {
-                self.reference.leave(id, true, None);
+                self.reference.leave(id);
                 Cancelled::Removed
             }
             Some(job) if job.state == State::Running => {
@@ -409,7 +406,6 @@ impl<'a> Trial<'a> {
                 priority: syncline_queue::Priority::Normal,
                 far: false,
                 max_attempts: 1,
-                keep_result: false,
                 unique: None,
                 concurrency: Some((key, 1)),
                 order: Some(key),
@@ -442,7 +438,6 @@ fn outcome(end: End) -> Outcome {
     let error = || "it did not work".to_owned();
     match end {
         End::Done => Outcome::Done,
-        End::Answered => Outcome::Answered(json!({ "answer": 42 })),
         End::RetryAtOnce => Outcome::Retry { error: error(), at_least: None },
         End::RetryLater => Outcome::Retry { error: error(), at_least: Some(LONG) },
         End::SnoozeAtOnce => Outcome::Snooze { delay: Duration::ZERO },

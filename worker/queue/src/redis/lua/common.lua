@@ -10,7 +10,7 @@ local JOBS, META, WAKE, DEAD = base .. N.jobs, base .. N.meta, base .. N.wake, b
 local LAST_ERRORS, REASONS = base .. N.errors, base .. N.reasons
 local PROGRESS, STOP = base .. N.progress, base .. N.stop
 local byte, sub, pack, unpack_blob = string.byte, string.sub, struct.pack, struct.unpack
-local UNIQUE, LOST, CONCURRENCY, ORDER, KEEP, MERGED, ERROR, HISTORY = 1, 2, 4, 8, 16, 32, 64, 128
+local UNIQUE, LOST, CONCURRENCY, ORDER, MERGED, ERROR, HISTORY = 1, 2, 4, 8, 32, 64, 128
 local UNTIL_DONE = 256
 local FIXED, MAX_DELAY, LONGEST_HISTORY = 39, 86400000000, 100
 
@@ -35,7 +35,6 @@ local function open(blob)
   local job = { rank = mark - 4, flags = flags, attempt = attempt, due = due }
   job.max, job.base, job.cap = unpack_blob('<I4I4I4', blob, 22)
   local at = FIXED + 1 + unpack_blob('<H', blob, 38)
-  job.kind_end = at - 1
   job.unique, job.concurrency, job.order = false, false, false
   local function text()
     if at + 1 > #blob then return nil end
@@ -51,11 +50,6 @@ local function open(blob)
     at = at + 4
   end
   if has(flags, ORDER) then job.order = text() end
-  if has(flags, KEEP) then
-    if at + 6 > #blob then return nil end
-    job.keep = unpack_blob('<I7', blob, at)
-    at = at + 7
-  end
   if at > #blob + 1 or job.unique == nil or job.concurrency == nil or job.order == nil then return nil end
   job.payload = at
   return job
@@ -212,22 +206,12 @@ local function let_go(id, job, now)
   end
 end
 
--- A job leaves the queue. What came of it is kept for as long as it was pushed to keep it: cancelled, attempts, when,
--- kind, result, last error.
-local function leave(id, blob, job, now, cancelled, result)
+-- A job leaves the queue.
+local function leave(id, job, now)
   let_go(id, job, now)
   call('HDEL', JOBS, id)
   call('HDEL', PROGRESS, id)
   call('SREM', STOP, id)
-  if job.keep then
-    local kind = sub(blob, FIXED + 1, job.kind_end)
-    local err = has(job.flags, ERROR) and call('HGET', LAST_ERRORS, id)
-    local kept = pack('<BI4I7', cancelled and 1 or 0, job.attempt, now)
-      .. pack('<H', #kind) .. kind
-      .. (result and pack('<BI4', 1, #result) .. result or pack('<B', 0))
-      .. (err and pack('<BI4', 1, #err) .. err or pack('<B', 0))
-    call('SET', of(N.ended, id), kept, 'PX', math.max(1, math.floor(job.keep / 1000)))
-  end
   if has(job.flags, ERROR) then call('HDEL', LAST_ERRORS, id) end
   if has(job.flags, MERGED) then call('DEL', of(N.merged, id)) end
   if has(job.flags, HISTORY) then call('DEL', of(N.history, id)) end
