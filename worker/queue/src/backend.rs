@@ -123,13 +123,8 @@ pub enum Pushed {
     New,
     /// The queue has a job with this id already; nothing changed.
     Known,
-    /// Another job with the same unique key stands in for it; nothing changed.
+    /// A waiting job has the same unique key and stands in for it; nothing changed.
     Joined {
-        /// The id of the job that stands in for it.
-        winner: Uuid,
-    },
-    /// A waiting job has the same unique key; the payload was merged into that job's payload.
-    Merged {
         /// The id of the waiting job.
         winner: Uuid,
     },
@@ -140,7 +135,7 @@ impl Pushed {
     pub fn winner(self) -> Option<Uuid> {
         match self {
             Pushed::New | Pushed::Known => None,
-            Pushed::Joined { winner } | Pushed::Merged { winner } => Some(winner),
+            Pushed::Joined { winner } => Some(winner),
         }
     }
 }
@@ -345,7 +340,7 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
         DATABASE.to_owned()
     }
 
-    /// Adds jobs to the queue. A job whose id is in the queue already is a no-op; if another job with the unique key
+    /// Adds jobs to the queue. A job whose id is in the queue already is a no-op; if a waiting job with the unique key
     /// stands in for a job, the result names it. If a queue has no room for all of the jobs, it takes none:
     /// [`Error::Full`]. Jobs of one call that are due at once are in line by id within each queue.
     async fn push(&self, jobs: &[NewJob]) -> Result<Vec<Pushed>, Error>;

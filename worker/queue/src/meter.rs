@@ -56,7 +56,6 @@ pub(crate) fn pushed(jobs: &[NewJob], pushed: &[Pushed]) {
             Pushed::New => "new",
             Pushed::Known => "known",
             Pushed::Joined { .. } => "joined",
-            Pushed::Merged { .. } => "merged",
         };
         match &mut stretch {
             Some((queue, priority, same, jobs))

@@ -23,24 +23,20 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 
 use crate::{
     backend::Error,
-    coalesce::coalesce,
-    job::{Concurrency, NewJob, PastAttempt, Priority, UniqueRule},
+    job::{Concurrency, NewJob, PastAttempt, Priority},
     retry::RetryPolicy,
 };
 
-/// The flags, as in common.lua.
+/// The flags, as in common.lua, which has more. Nothing uses 16, 32 and 256.
 pub(super) mod flag {
     pub(in crate::redis) const UNIQUE: u16 = 1;
     /// Another job has taken over the unique key.
     pub(in crate::redis) const LOST: u16 = 2;
     pub(in crate::redis) const CONCURRENCY: u16 = 4;
     pub(in crate::redis) const ORDER: u16 = 8;
-    /// The job holds its unique key until it is done.
-    pub(in crate::redis) const UNTIL_DONE: u16 = 256;
 }
 
 /// Longer durations are cut to this one, ten years.
@@ -73,12 +69,9 @@ pub(super) fn encode(job: &NewJob) -> Result<Encoded, Error> {
     rest.extend(millis(job.retry.cap).to_le_bytes());
     rest.extend(job.payload_version.to_le_bytes());
     put_text(&mut rest, &job.kind)?;
-    if let Some(unique) = &job.unique {
+    if let Some(key) = &job.unique {
         flags |= flag::UNIQUE;
-        if unique.rule == UniqueRule::UntilDone {
-            flags |= flag::UNTIL_DONE;
-        }
-        put_text(&mut rest, &unique.key)?;
+        put_text(&mut rest, key)?;
     }
     if let Some(Concurrency { key, limit }) = &job.concurrency {
         flags |= flag::CONCURRENCY;
@@ -157,15 +150,6 @@ pub(super) fn decode(blob: &[u8]) -> Option<Stored<'_>> {
     })
 }
 
-/// Returns a payload with later payloads merged into it; `None` if one of them is not JSON.
-pub(super) fn payload(own: &[u8], merged: &[Vec<u8>]) -> Option<Value> {
-    let mut payload = serde_json::from_slice(own).ok()?;
-    for later in merged {
-        coalesce(&mut payload, serde_json::from_slice(later).ok()?);
-    }
-    Some(payload)
-}
-
 /// Decodes a failed attempt, as packed by common.lua.
 pub(super) fn past_attempt(bytes: &[u8]) -> Option<PastAttempt> {
     let mut bytes = Bytes(bytes);
@@ -225,7 +209,6 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::job::Unique;
 
     /// Builds the stored form as the script does, with these times.
     fn stored(job: &NewJob, due: i64, pushed: i64) -> Vec<u8> {
@@ -256,7 +239,7 @@ mod tests {
                     base: Duration::from_millis(base.into()),
                     cap: Duration::from_millis(cap.into()),
                 },
-                unique: unique.map(|key| Unique { key, rule: UniqueRule::UntilDone }),
+                unique,
                 concurrency: concurrency.map(|(key, limit)| Concurrency { key, limit }),
                 order_key,
                 ..NewJob::new(kind, json!({ "text": text }))
@@ -271,11 +254,11 @@ mod tests {
             let Some(read) = decode(&blob) else { panic!("{blob:?}") };
             prop_assert_eq!(read.kind, &job.kind);
             prop_assert_eq!(read.payload_version, job.payload_version);
-            prop_assert_eq!(payload(read.payload, &[]), Some(job.payload));
+            prop_assert_eq!(serde_json::from_slice(read.payload).ok(), Some(job.payload));
             prop_assert_eq!(read.priority, job.priority);
             prop_assert_eq!((read.attempts_used, read.max_attempts), (job.attempts_used, job.max_attempts));
             prop_assert_eq!(read.retry, job.retry);
-            prop_assert_eq!(read.unique_key, job.unique.as_ref().map(|unique| unique.key.as_str()));
+            prop_assert_eq!(read.unique_key, job.unique.as_deref());
             let concurrency = job.concurrency.as_ref().map(|one| (one.key.as_str(), one.limit));
             prop_assert_eq!(read.concurrency, concurrency);
             prop_assert_eq!(read.order_key, job.order_key.as_deref());
@@ -292,8 +275,8 @@ mod tests {
         fn a_cut_blob_is_not_read_as_another_job(job in any_job(), cut in 1..30usize) {
             let blob = stored(&job, 1, 1);
             let whole = &blob[..blob.len().saturating_sub(cut)];
-            let read = decode(whole).and_then(|read| payload(read.payload, &[]));
-            prop_assert_eq!(read, None);
+            let read = decode(whole).and_then(|read| serde_json::from_slice(read.payload).ok());
+            prop_assert_eq!(read, None::<serde_json::Value>);
         }
     }
 

@@ -1,7 +1,5 @@
 //! Removes jobs from the queue for good.
 
-use std::time::Duration;
-
 use sea_orm::{DatabaseConnection, DbBackend, DbErr, QueryResult};
 use syncline_sql::Binds;
 
@@ -77,18 +75,3 @@ pub(super) async fn leave(
     let text = format!("{delete} RETURNING id, claim_token, {KEYED}{told}");
     binds.all(db, text).await?.iter().map(Left::read).collect()
 }
-
-/// Removes a bounded number of expired unique windows. Returns true if there may be more.
-pub(super) async fn purge(db: &DatabaseConnection) -> Result<bool, DbErr> {
-    let now = Binds::new(db).now();
-    let windows = format!(
-        "DELETE FROM job_unique_windows WHERE (queue, unique_key) IN (SELECT queue, unique_key \
-         FROM job_unique_windows WHERE until <= {now} ORDER BY until LIMIT {PURGED}) AND until <= {now}"
-    );
-    Ok(Binds::new(db).run(db, windows).await? >= PURGED)
-}
-
-/// Rows per statement of a purge.
-const PURGED: u64 = 500;
-/// How often to purge.
-pub(super) const PURGE_EVERY: Duration = Duration::from_secs(10);

@@ -299,14 +299,12 @@ pub(super) fn history(binds: &Binds, outcome: &str, error: &str) -> String {
     }
 }
 
-/// The unique key that a job may keep when it waits again. Each subquery repeats the condition of its index; otherwise
+/// The unique key that a job may keep when it waits again. The subquery repeats the condition of its index; otherwise
 /// SQLite would read the whole table for every job.
-pub(super) const UNTWINNED: &str = "CASE WHEN jobs.unique_key IS NOT NULL AND (\
+pub(super) const UNTWINNED: &str = "CASE WHEN jobs.unique_key IS NOT NULL AND \
      EXISTS (SELECT 1 FROM jobs twin WHERE twin.queue = jobs.queue AND twin.unique_key = jobs.unique_key \
      AND twin.unique_key IS NOT NULL AND twin.state = 'waiting' AND twin.id <> jobs.id) \
-     OR (jobs.unique_rule = 'until_done' AND EXISTS (SELECT 1 FROM jobs twin WHERE twin.queue = jobs.queue \
-     AND twin.unique_key = jobs.unique_key AND twin.unique_key IS NOT NULL AND twin.state = 'running' \
-     AND twin.unique_rule = 'until_done' AND twin.id <> jobs.id))) THEN NULL ELSE jobs.unique_key END";
+     THEN NULL ELSE jobs.unique_key END";
 
 /// Removes cancelled jobs, so that they do not wait for another attempt.
 pub(super) async fn remove_cancelled(

@@ -40,19 +40,10 @@ pub(crate) struct Spec {
     /// Not due within the test.
     pub(crate) far: bool,
     pub(crate) max_attempts: u32,
-    pub(crate) unique: Option<(u8, Rule)>,
+    pub(crate) unique: Option<u8>,
     /// Key and limit.
     pub(crate) concurrency: Option<(u8, u32)>,
     pub(crate) order: Option<u8>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rule {
-    WhileWaiting,
-    UntilDone,
-    ForLong,
-    ForNothing,
-    Coalesce,
 }
 
 #[derive(Debug, Clone)]
@@ -78,14 +69,7 @@ pub(crate) enum End {
 }
 
 fn spec() -> impl Strategy<Value = Spec> {
-    let rule = prop_oneof![
-        Just(Rule::WhileWaiting),
-        Just(Rule::UntilDone),
-        Just(Rule::ForLong),
-        Just(Rule::ForNothing),
-        Just(Rule::Coalesce),
-    ];
-    let unique = prop::option::weighted(0.4, (0..2u8, rule));
+    let unique = prop::option::weighted(0.4, 0..2u8);
     let concurrency = prop::option::weighted(0.4, (0..2u8, 1..3u32));
     let order = prop::option::weighted(0.3, 0..2u8);
     let priority = prop::sample::select(&Priority::ALL[..]);

@@ -5,14 +5,14 @@ use std::time::Duration;
 use serde_json::json;
 use syncline_queue::{
     Backend, Cancelled, ClaimRequest, Concurrency, LeaseRef, NewJob, Next, Outcome, Renewal, RetryPolicy,
-    Settled, Settlement, State, Unique, UniqueRule,
+    Settled, Settlement, State,
 };
 use uuid::Uuid;
 
 use super::{
     compare::{as_expected, compare_claim, compare_next, compare_state},
     reference::{Due, Expected, Reference},
-    steps::{Claim, End, Pick, Rule, Spec, Step},
+    steps::{Claim, End, Pick, Spec, Step},
 };
 
 /// Longer than any test.
@@ -92,24 +92,13 @@ impl<'a> Trial<'a> {
     }
 
     fn new_job(&self, spec: &Spec, number: usize) -> NewJob {
-        let rule = |rule| match rule {
-            Rule::WhileWaiting => UniqueRule::WhileWaiting,
-            Rule::UntilDone => UniqueRule::UntilDone,
-            Rule::ForLong => UniqueRule::For(LONG),
-            Rule::ForNothing => UniqueRule::For(Duration::ZERO),
-            Rule::Coalesce => UniqueRule::Coalesce,
-        };
         NewJob {
             queue: self.queue.clone(),
             priority: spec.priority,
             delay: if spec.far { LONG } else { Duration::ZERO },
             max_attempts: spec.max_attempts,
             retry: RetryPolicy { base: Duration::ZERO, cap: Duration::ZERO },
-            unique: spec.unique.map(|(key, its)| {
-                // The result of two lengths under one key is open.
-                let family = if its == Rule::ForNothing { "n" } else { "u" };
-                Unique { key: format!("{family}{key}"), rule: rule(its) }
-            }),
+            unique: spec.unique.map(|key| format!("u{key}")),
             concurrency: spec.concurrency.map(|(key, limit)| Concurrency { key: format!("c{key}"), limit }),
             order_key: spec.order.map(|key| format!("o{key}")),
             ..NewJob::new("model", json!({ "all": [number], "last": number }))
@@ -135,8 +124,7 @@ impl<'a> Trial<'a> {
         for ((job, pushed), mut expects) in jobs.iter().zip(pushed).zip(expected) {
             if let Expected::Joined(winners) = &mut expects {
                 // The winner may be a job of the same call: it stands in for this one after the call.
-                let key = |job: &NewJob| job.unique.as_ref().map(|unique| unique.key.clone());
-                winners.extend(jobs.iter().filter(|other| key(other) == key(job)).map(|other| other.id));
+                winners.extend(jobs.iter().filter(|other| other.unique == job.unique).map(|other| other.id));
                 winners.retain(|winner| *winner != job.id);
             }
             as_expected(job, pushed, &expects)?;

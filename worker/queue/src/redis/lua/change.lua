@@ -16,7 +16,7 @@ if what == 'discard' then
   call('HDEL', JOBS, id)
   call('HDEL', LAST_ERRORS, id)
   call('HDEL', REASONS, id)
-  call('DEL', of(N.merged, id), of(N.history, id))
+  call('DEL', of(N.history, id))
   local rank = job and job.rank or N.unknown_rank
   call('HINCRBY', META, 'x' .. rank, -1)
   return 'g'
