@@ -29,7 +29,8 @@ pub(super) async fn under_kills(name: &'static str, mut stage: Stage) -> Result<
             let limit = if key % 3 == 0 { 2 } else { 1 };
             let concurrency = Some(Concurrency { key: format!("{limit}:slot-{key}"), limit });
             jobs.push(NewJob { concurrency, ..Task::Wait { ms }.job(QUEUE) });
-            // Two of a key in one push: the second joins the first, as later ones do while it waits for its time.
+            // Two of a key in one push: the second joins the first unless that is claimed just then, and later ones join
+            // while it waits for its time.
             for _ in 0..2 {
                 let unique = Some(format!("waits-{key}"));
                 let delay = Duration::from_millis(stage.random.random_range(0..1_000));
@@ -59,7 +60,7 @@ pub(super) async fn under_kills(name: &'static str, mut stage: Stage) -> Result<
     }
     stage.drained(Duration::from_secs(90)).await;
     stage.note(format!("{} unique keys, {joined} joined", holders.len()));
-    stage.check(joined >= rounds * keys, format!("only {joined} jobs joined another"));
+    stage.check(joined >= rounds * keys / 2, format!("only {joined} jobs joined another"));
     // Jobs of a key wait for each other, so the time until an orphan starts again is the queue's and the key's.
     let bound = stage.lease + Duration::from_secs(2);
     stage.close(name, Expect { orphans_within: Some(bound), ..Expect::default() }).await
