@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::{Value, json};
 use syncline_entity::{sync_attempt, sync_history, types::RunStatus};
-use syncline_queue::{Cancelled, Ended, Job};
+use syncline_queue::{Cancelled, Job};
 use syncline_runs::{
     RunCancelled, RunQueue,
     holding::holding,
@@ -203,8 +203,7 @@ pub(crate) async fn show(
 ) -> Result<Exit, Fault> {
     let run = sync_history::by_run(db, id).await?;
     let job = queue.get(id).await?;
-    let ended = queue.ended(id).await?;
-    if run.is_none() && job.is_none() && ended.is_none() {
+    if run.is_none() && job.is_none() {
         return Err(Fault::usage(format!("there is no job {id}; old ones are removed")));
     }
     let attempts = sync_attempt::Entity::find()
@@ -222,12 +221,11 @@ pub(crate) async fn show(
         "project": sync.as_ref().map(|sync| &sync.project),
         "run": run.as_ref().map(run_json),
         "queue": job.as_ref().map(job_json),
-        "ended": ended.as_ref().map(ended_json),
         "attempts": attempts.iter().map(attempt_json).collect::<Vec<_>>(),
     });
     output.data(&whole);
     output.line(format!("job {id}{}", sync.as_ref().map(|sync| format!(" of {sync}")).unwrap_or_default()));
-    for (name, value) in told(run.as_ref(), job.as_ref(), ended.as_ref()) {
+    for (name, value) in told(run.as_ref(), job.as_ref()) {
         output.line(format!("{name}: {value}"));
     }
     if let Some(sync) = &sync
@@ -254,14 +252,9 @@ pub(crate) async fn show(
 }
 
 /// The fields of a job in the table; `--json` has the others.
-fn told(
-    run: Option<&sync_history::Model>,
-    job: Option<&Job>,
-    ended: Option<&Ended>,
-) -> Vec<(&'static str, String)> {
+fn told(run: Option<&sync_history::Model>, job: Option<&Job>) -> Vec<(&'static str, String)> {
     let kind = run.map(|run| run.kind.to_string()).or_else(|| job.map(|job| job.kind.clone()));
     let state = run.map(|run| run.status.to_string()).or_else(|| job.map(|job| job.state.to_string()));
-    let over = ended.map(|ended| if ended.cancelled { "cancelled" } else { "done" }.to_owned());
     let at = |time: Option<DateTime<Utc>>| time.map(|time| format!("{} UTC", words::date(time)));
     let not_before = run.and_then(|run| run.not_before).filter(|time| *time > Utc::now());
     let attempt = job.filter(|job| job.attempt > 0);
@@ -271,13 +264,13 @@ fn told(
     let reason = reason.or_else(|| job.and_then(|job| job.dead_reason.clone()));
     let asked = run.is_some_and(|run| run.cancel_requested_at.is_some() && run.completed_at.is_none());
     let lines = [
-        ("kind", kind.or_else(|| ended.map(|ended| ended.kind.clone()))),
-        ("state", state.or(over)),
+        ("kind", kind),
+        ("state", state),
         ("priority", job.map(|job| job.priority.to_string())),
         ("queued", at(run.map(|run| run.queued_at).or_else(|| job.map(|job| job.enqueued_at)))),
         ("not before", at(not_before)),
         ("begun", at(run.and_then(|run| run.started_at))),
-        ("ended", at(run.and_then(|run| run.completed_at).or_else(|| ended.map(|ended| ended.ended_at)))),
+        ("ended", at(run.and_then(|run| run.completed_at))),
         ("attempt", attempt.map(|job| format!("{} of {}", job.attempt, job.max_attempts))),
         ("worker", job.and_then(|job| job.worker_id.clone())),
         ("progress", job.and_then(|job| job.progress.as_ref()).map(words::progress)),
@@ -306,13 +299,6 @@ fn job_json(job: &Job) -> Value {
         "payload": job.payload, "unique_key": job.unique_key, "concurrency_key": job.concurrency_key,
         "order_key": job.order_key, "last_error": job.last_error, "dead_reason": job.dead_reason,
         "history": job.history, "enqueued_at": job.enqueued_at,
-    })
-}
-
-fn ended_json(ended: &Ended) -> Value {
-    json!({
-        "kind": ended.kind, "cancelled": ended.cancelled, "result": ended.result, "last_error": ended.last_error,
-        "attempt": ended.attempt, "ended_at": ended.ended_at,
     })
 }
 

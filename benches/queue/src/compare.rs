@@ -40,7 +40,7 @@ pub(crate) async fn run(servers: &Servers, store: Store, scale: &Scale, argument
     for number in 0..scale.rounds {
         for (contender, figures) in &mut running {
             eprintln!("round {}: {}", number + 1, contender.name);
-            if let Err(error) = round(servers, store, contender, figures, scale, arguments).await {
+            if let Err(error) = round(servers, store, contender, figures, scale).await {
                 println!("round {}: {}: {error:#}", number + 1, contender.name);
             }
         }
@@ -54,7 +54,7 @@ pub(crate) async fn run(servers: &Servers, store: Store, scale: &Scale, argument
         rows.add_row(cells);
     }
     println!("{rows}");
-    let idle = idle(servers, store, scale, arguments).await?;
+    let idle = idle(servers, store, scale).await?;
     tell(store, &running, idle);
     println!();
     Ok(())
@@ -66,7 +66,6 @@ async fn round(
     contender: &Contender,
     figures: &mut Figures,
     scale: &Scale,
-    arguments: &Arguments,
 ) -> Result<()> {
     let Some(place) = servers.place(store).await? else { return Ok(()) };
     let mut pushes = scale.pushes(store);
@@ -80,17 +79,17 @@ async fn round(
     }
     let before = place.memory().await?;
     let numbers = [pushes.one_by_one, pushes.producers, pushes.bulk];
-    for (name, value) in contender.phase(store, &place.url, "push", &numbers, arguments).await? {
+    for (name, value) in contender.phase(store, &place.url, "push", &numbers).await? {
         figures.add(&name, value);
     }
     if let (Some(before), Some(after)) = (before, place.memory().await?) {
         figures.add("bytes", (after - before) / pushes.total() as f64);
     }
-    for (name, value) in contender.phase(store, &place.url, "drain", &[pushes.total()], arguments).await? {
+    for (name, value) in contender.phase(store, &place.url, "drain", &[pushes.total()]).await? {
         figures.add(&name, value);
     }
     if contender.pickup {
-        let told = contender.phase(store, &place.url, "pickup", &[scale.samples], arguments).await?;
+        let told = contender.phase(store, &place.url, "pickup", &[scale.samples]).await?;
         let waits: Vec<f64> = told.into_iter().map(|(_, value)| value).collect();
         for (name, share) in [("pickup_p50", 0.5), ("pickup_p99", 0.99)] {
             if let Some(value) = quantile(&waits, share) {
@@ -102,7 +101,7 @@ async fn round(
 }
 
 /// The calls per second of our idle worker.
-async fn idle(servers: &Servers, store: Store, scale: &Scale, arguments: &Arguments) -> Result<Option<f64>> {
+async fn idle(servers: &Servers, store: Store, scale: &Scale) -> Result<Option<f64>> {
     let Some(place) = servers.place(store).await? else { return Ok(None) };
     let ours = &all(store)[0];
     let watch = async {
@@ -114,7 +113,7 @@ async fn idle(servers: &Servers, store: Store, scale: &Scale, arguments: &Argume
         anyhow::Ok(before.zip(after).map(|(before, after)| (after - before) / scale.idle as f64))
     };
     let numbers = [scale.idle + 5];
-    let (calls, _) = tokio::try_join!(watch, ours.phase(store, &place.url, "idle", &numbers, arguments))?;
+    let (calls, _) = tokio::try_join!(watch, ours.phase(store, &place.url, "idle", &numbers))?;
     Ok(calls)
 }
 
@@ -153,7 +152,7 @@ fn tell(store: Store, running: &[(Contender, Figures)], idle: Option<f64>) {
 }
 
 /// Measures claims of 64 jobs with few and with very many jobs waiting.
-pub(crate) async fn fetch(servers: &Servers, scale: &Scale, arguments: &Arguments) -> Result<()> {
+pub(crate) async fn fetch(servers: &Servers, scale: &Scale) -> Result<()> {
     println!("== a claim of 64 jobs and its settlement, ms, by how many jobs wait");
     let mut header = vec!["store".to_owned()];
     header.extend(scale.waiting.iter().map(|waiting| number(*waiting as f64)));
@@ -162,7 +161,7 @@ pub(crate) async fn fetch(servers: &Servers, scale: &Scale, arguments: &Argument
     for store in [Store::Redis, Store::Postgres, Store::Sqlite] {
         let Some(place) = servers.place(store).await? else { continue };
         let ours = &all(store)[0];
-        let told = ours.phase(store, &place.url, "fetch", &scale.waiting, arguments).await;
+        let told = ours.phase(store, &place.url, "fetch", &scale.waiting).await;
         let told = match told {
             Ok(told) => told,
             Err(error) => {

@@ -11,8 +11,6 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use tokio::process::Command;
 
-use crate::Arguments;
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Store {
     Redis,
@@ -167,9 +165,8 @@ impl Contender {
         url: &str,
         phase: &str,
         numbers: &[usize],
-        arguments: &Arguments,
     ) -> Result<Vec<(String, f64)>> {
-        let mut command = self.command(store, url, arguments)?;
+        let mut command = self.command(store, url)?;
         command.arg(phase).args(numbers.iter().map(ToString::to_string));
         let output = output(&mut command, Duration::from_secs(180)).await?;
         let text = String::from_utf8_lossy(&output.stdout);
@@ -181,17 +178,11 @@ impl Contender {
         Ok(text.lines().filter_map(figure).collect())
     }
 
-    fn command(&self, store: Store, url: &str, arguments: &Arguments) -> Result<Command> {
+    fn command(&self, store: Store, url: &str) -> Result<Command> {
         Ok(match self.kind {
             Kind::Ours => {
                 let mut command = Command::new(env::current_exe()?);
-                command.args([
-                    "--prefetch",
-                    &arguments.prefetch.to_string(),
-                    "--phase",
-                    &store.to_string(),
-                    url,
-                ]);
+                command.args(["--phase", &store.to_string(), url]);
                 command
             }
             Kind::Apalis(name) => {

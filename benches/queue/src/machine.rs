@@ -2,9 +2,9 @@
 
 use std::{fs, process::Command};
 
-use crate::{Arguments, scale::Scale};
+use crate::scale::Scale;
 
-pub(crate) fn tell(arguments: &Arguments, scale: &Scale) {
+pub(crate) fn tell(scale: &Scale) {
     let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = processor
         .lines()
@@ -24,8 +24,7 @@ pub(crate) fn tell(arguments: &Arguments, scale: &Scale) {
         version("rustc", "--version"),
     );
     println!(
-        "setting: no-op jobs with a payload of 200 bytes, concurrency 64, our prefetch while draining {}, {} round{}, median",
-        arguments.prefetch,
+        "setting: no-op jobs with a payload of 200 bytes, concurrency 64, {} round{}, median",
         scale.rounds,
         if scale.rounds == 1 { "" } else { "s" },
     );

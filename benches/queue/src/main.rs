@@ -58,9 +58,6 @@ struct Arguments {
     /// How many rounds.
     #[arg(long)]
     rounds: Option<usize>,
-    /// Jobs that our worker claims beyond its free slots while it drains.
-    #[arg(long, default_value_t = 192)]
-    prefetch: usize,
     /// One phase of ours in this process: STORE URL PHASE NUMBERS. The benchmark calls itself so.
     #[arg(long, num_args = 3.., hide = true)]
     phase: Vec<String>,
@@ -71,7 +68,7 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     if let [store, url, phase, numbers @ ..] = &arguments.phase[..] {
         let numbers = numbers.iter().map(|number| number.parse()).collect::<Result<Vec<usize>, _>>()?;
-        return runtime.block_on(phases::run(store.parse()?, url, phase, &numbers, arguments.prefetch));
+        return runtime.block_on(phases::run(store.parse()?, url, phase, &numbers));
     }
     runtime.block_on(all(&arguments))
 }
@@ -80,7 +77,7 @@ async fn all(arguments: &Arguments) -> Result<()> {
     // As in production: commits are flushed to disk.
     syncline_support::postgres::like_a_real_server();
     let scale = Scale::new(arguments.quick, arguments.rounds);
-    machine::tell(arguments, &scale);
+    machine::tell(&scale);
     let wanted = |part| arguments.only.is_empty() || arguments.only.contains(&part);
     let servers = servers::Servers::start().await?;
     for (part, store) in
@@ -91,7 +88,7 @@ async fn all(arguments: &Arguments) -> Result<()> {
         }
     }
     if wanted(Part::Fetch) {
-        compare::fetch(&servers, &scale, arguments).await?;
+        compare::fetch(&servers, &scale).await?;
     }
     if wanted(Part::Users) {
         users::run(&servers, &scale).await?;

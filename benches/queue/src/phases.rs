@@ -22,20 +22,14 @@ const QUEUE: &str = "bench";
 const CONCURRENCY: usize = 64;
 const CHUNK: usize = 1000;
 
-pub(crate) async fn run(
-    store: Store,
-    url: &str,
-    phase: &str,
-    numbers: &[usize],
-    prefetch: usize,
-) -> Result<()> {
+pub(crate) async fn run(store: Store, url: &str, phase: &str, numbers: &[usize]) -> Result<()> {
     let queue = ours::open(store, url).await?;
     match (phase, numbers) {
         ("push", &[one_by_one, producers, bulk]) => push(&queue, one_by_one, producers, bulk).await,
-        ("drain", &[jobs]) => drain(&queue, jobs, prefetch).await,
+        ("drain", &[jobs]) => drain(&queue, jobs).await,
         ("pickup", &[samples]) => pickup(store, url, &queue, samples).await,
         ("idle", &[seconds]) => {
-            let _worker = work(&queue, 0, Seen::default());
+            let _worker = work(&queue, Seen::default());
             tokio::time::sleep(Duration::from_secs(seconds as u64)).await;
             Ok(())
         }
@@ -108,14 +102,14 @@ struct Seen {
 }
 
 /// Starts a worker as in production: it renews leases, rescues jobs of dead workers and listens for other processes.
-fn work(queue: &Arc<dyn Backend>, prefetch: usize, seen: Seen) -> tokio::task::JoinHandle<()> {
+fn work(queue: &Arc<dyn Backend>, seen: Seen) -> tokio::task::JoinHandle<()> {
     let heard = Arc::clone(queue);
     tokio::spawn(async move { heard.listen(QUEUE).await });
     let queue = Arc::clone(queue);
     tokio::spawn(async move {
         let monitor = Monitor::new().register(move |_| {
             let mut config = SourceConfig::new(QUEUE, format!("bench-{}", std::process::id()));
-            (config.concurrency, config.prefetch) = (CONCURRENCY, prefetch);
+            config.concurrency = CONCURRENCY;
             let settled = seen.clone();
             config.observer = Some(Arc::new(move |event| {
                 if let SourceEvent::Settled { .. } = event {
@@ -146,11 +140,11 @@ fn work(queue: &Arc<dyn Backend>, prefetch: usize, seen: Seen) -> tokio::task::J
 }
 
 /// Counts a job when its outcome is in the store, and checks that none is left.
-async fn drain(queue: &Arc<dyn Backend>, jobs: usize, prefetch: usize) -> Result<()> {
+async fn drain(queue: &Arc<dyn Backend>, jobs: usize) -> Result<()> {
     let seen = Seen::default();
     seen.goal.store(jobs, Ordering::Release);
     let began = Instant::now();
-    let _worker = work(queue, prefetch, seen.clone());
+    let _worker = work(queue, seen.clone());
     seen.reached.notified().await;
     tell("drain", rate(jobs, began));
     let left: u64 = queue.counts(QUEUE).await?.iter().map(|count| count.jobs).sum();
@@ -167,7 +161,7 @@ async fn drain(queue: &Arc<dyn Backend>, jobs: usize, prefetch: usize) -> Result
 async fn pickup(store: Store, url: &str, pusher: &Arc<dyn Backend>, samples: usize) -> Result<()> {
     let seen = Seen::default();
     let other = if store == Store::Sqlite { Arc::clone(pusher) } else { ours::open(store, url).await? };
-    let _worker = work(&other, 0, seen.clone());
+    let _worker = work(&other, seen.clone());
     tokio::time::sleep(Duration::from_secs(1)).await;
     for n in 0..samples {
         let began = Instant::now();

@@ -66,7 +66,6 @@ impl Stage {
             ledger: ledger_url,
             queue: QUEUE.to_owned(),
             concurrency: 8,
-            prefetch: 0,
             lease,
             threads: 2,
             grace: Duration::from_secs(5),

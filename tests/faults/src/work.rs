@@ -20,8 +20,6 @@ pub(crate) const KIND: &str = "fault";
 pub(crate) enum Task {
     /// Waits, whatever becomes of its lease: it is the fence that must stop its later writes.
     Wait { ms: u64 },
-    /// Waits, and no other job of this key may run meanwhile.
-    Alone { ms: u64, key: String },
     /// Is one call of an account that may make so many a second, or snoozes until its turn.
     Limited { rate: u32 },
     /// Waits, and holds its thread meanwhile.
@@ -71,17 +69,14 @@ pub(crate) async fn handle(
         }
     }
     let claim = job.lease_ref();
-    let (order, mut slot) = (job.order_key.as_deref(), job.concurrency_key.as_deref());
-    if let Task::Alone { key, .. } = &task {
-        slot = Some(key);
-    }
+    let (order, slot) = (job.order_key.as_deref(), job.concurrency_key.as_deref());
     if !ledger.start(claim, job.attempt, &worker, order, slot).await? {
         // Another claim was faster: this one has no business any more.
         return Ok(Outcome::Done);
     }
     match task {
         Task::Limited { .. } => {}
-        Task::Wait { ms } | Task::Alone { ms, .. } => tokio::time::sleep(Duration::from_millis(ms)).await,
+        Task::Wait { ms } => tokio::time::sleep(Duration::from_millis(ms)).await,
         Task::Block { ms } => thread::sleep(Duration::from_millis(ms)),
         Task::Heed { ms } => {
             tokio::select! {

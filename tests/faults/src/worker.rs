@@ -34,7 +34,6 @@ pub(crate) struct Settings {
     pub(crate) ledger: String,
     pub(crate) queue: String,
     pub(crate) concurrency: usize,
-    pub(crate) prefetch: usize,
     pub(crate) lease: Duration,
     /// Of the runtime that handlers run on.
     pub(crate) threads: usize,
@@ -81,7 +80,6 @@ async fn work(settings: Settings) -> Result<()> {
 
     let mut config = SourceConfig::new(&settings.queue, &settings.name);
     config.concurrency = settings.concurrency;
-    config.prefetch = settings.prefetch;
     config.lease = settings.lease;
     config.rescue_interval = (settings.lease / 5).clamp(Duration::from_millis(100), Duration::from_secs(5));
     config.observer = Some(Arc::new(move |event| {

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     health::chain,
-    job::{ClaimedJob, Ended, Job, NewJob, Priority},
+    job::{ClaimedJob, Job, NewJob, Priority},
     state::State,
 };
 
@@ -123,13 +123,8 @@ pub enum Pushed {
     New,
     /// The queue has a job with this id already; nothing changed.
     Known,
-    /// Another job with the same unique key stands in for it; nothing changed.
+    /// A waiting job has the same unique key and stands in for it; nothing changed.
     Joined {
-        /// The id of the job that stands in for it.
-        winner: Uuid,
-    },
-    /// A waiting job has the same unique key; the payload was merged into that job's payload.
-    Merged {
         /// The id of the waiting job.
         winner: Uuid,
     },
@@ -140,7 +135,7 @@ impl Pushed {
     pub fn winner(self) -> Option<Uuid> {
         match self {
             Pushed::New | Pushed::Known => None,
-            Pushed::Joined { winner } | Pushed::Merged { winner } => Some(winner),
+            Pushed::Joined { winner } => Some(winner),
         }
     }
 }
@@ -190,8 +185,6 @@ pub enum Renewal {
 pub enum Outcome {
     /// The job is done and leaves the queue.
     Done,
-    /// The job is done and has this result, which is kept for [`NewJob::keep_result`].
-    Answered(Value),
     /// The attempt failed and a later one may succeed: the job waits for a backoff, or is dead if this was the last
     /// attempt.
     Retry {
@@ -347,7 +340,7 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
         DATABASE.to_owned()
     }
 
-    /// Adds jobs to the queue. A job whose id is in the queue already is a no-op; if another job with the unique key
+    /// Adds jobs to the queue. A job whose id is in the queue already is a no-op; if a waiting job with the unique key
     /// stands in for a job, the result names it. If a queue has no room for all of the jobs, it takes none:
     /// [`Error::Full`]. Jobs of one call that are due at once are in line by id within each queue.
     async fn push(&self, jobs: &[NewJob]) -> Result<Vec<Pushed>, Error>;
@@ -397,9 +390,6 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
 
     /// Returns a job, or `None` if it is not in the queue.
     async fn get(&self, id: Uuid) -> Result<Option<Job>, Error>;
-
-    /// Returns how a job went that has left the queue, for as long as this is kept.
-    async fn ended(&self, id: Uuid) -> Result<Option<Ended>, Error>;
 
     /// Lists jobs of a queue in one state. A cursor that this store did not create gives [`Error::Refused`].
     async fn list(&self, query: &JobQuery) -> Result<Page, Error>;

@@ -43,9 +43,6 @@ pub struct SourceConfig {
     pub worker_id: String,
     /// The most jobs at once. The source enforces it, with or without a concurrency layer.
     pub concurrency: usize,
-    /// Jobs claimed beyond the free slots. They start sooner, but no other worker can claim them and no more urgent job
-    /// can overtake them, so the default is zero.
-    pub prefetch: usize,
     /// How long a claim holds without renewal. A lease is renewed after a third of it.
     pub lease: Duration,
     /// How long to wait for a wake-up before the next claim.
@@ -74,7 +71,6 @@ impl SourceConfig {
             queue: queue.into(),
             worker_id: worker_id.into(),
             concurrency: 4,
-            prefetch: 0,
             lease: Duration::from_secs(30),
             poll_interval: Duration::from_secs(1),
             rescue_interval: Duration::from_secs(5),
@@ -100,7 +96,6 @@ impl fmt::Debug for SourceConfig {
             .field("queue", &self.queue)
             .field("worker_id", &self.worker_id)
             .field("concurrency", &self.concurrency)
-            .field("prefetch", &self.prefetch)
             .field("lease", &self.lease)
             .field("concurrency_key", &self.concurrency_key)
             .finish_non_exhaustive()

@@ -100,38 +100,12 @@ pub struct NewJob {
     pub attempts_used: u32,
     /// How long to wait between attempts.
     pub retry: RetryPolicy,
-    /// When another job stands in for this one; `None`: never.
-    pub unique: Option<Unique>,
+    /// Unique in its queue while it waits: a push of the same key joins the waiting job. A running job gets one follow-up.
+    pub unique: Option<String>,
     /// Limits how many jobs of a key run in a queue at once.
     pub concurrency: Option<Concurrency>,
     /// Jobs of this key run one after another, by id: first in, first out.
     pub order_key: Option<String>,
-    /// How long the job's end can be looked up after it is done or cancelled. Zero: nothing is kept.
-    pub keep_result: Duration,
-}
-
-/// When a job is not queued because another one with the same key stands in for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unique {
-    /// Unique within the queue.
-    pub key: String,
-    /// For how long the other job stands in.
-    pub rule: UniqueRule,
-}
-
-/// For how long a job stands in for others with its unique key. The rule of the pushed job decides, not that of the job
-/// already there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UniqueRule {
-    /// While it waits, for its first attempt or a retry; a running job gets one follow-up.
-    WhileWaiting,
-    /// While it waits or runs.
-    UntilDone,
-    /// For this time from its push, even if it has left the queue, and while it waits. The time starts with a push
-    /// under this rule.
-    For(Duration),
-    /// While it waits; the pushed payload is merged into its own: see [`crate::coalesce`].
-    Coalesce,
 }
 
 /// Limits how many jobs of a key run in a queue at once.
@@ -167,7 +141,6 @@ impl NewJob {
             unique: None,
             concurrency: None,
             order_key: None,
-            keep_result: Duration::ZERO,
         }
     }
 }
@@ -270,27 +243,6 @@ pub struct PastAttempt {
     pub outcome: String,
     /// The error's text, if there was one.
     pub error: Option<String>,
-}
-
-/// The end of a job that has left the queue; kept for [`NewJob::keep_result`].
-#[derive(Debug, Clone, PartialEq)]
-pub struct Ended {
-    /// The job's id.
-    pub id: Uuid,
-    /// The queue it was in.
-    pub queue: String,
-    /// The kind of work.
-    pub kind: String,
-    /// True if the job was cancelled, false if it is done.
-    pub cancelled: bool,
-    /// The handler's result, if it returned one.
-    pub result: Option<Value>,
-    /// The error of the last failed attempt, if there was one.
-    pub last_error: Option<String>,
-    /// How often it was started.
-    pub attempt: u32,
-    /// The time it left the queue, by the store's clock.
-    pub ended_at: DateTime<Utc>,
 }
 
 #[cfg(test)]

@@ -18,7 +18,6 @@ mod acknowledger;
 mod adapter;
 mod backend;
 pub mod client;
-mod coalesce;
 #[cfg(feature = "source")]
 mod config;
 #[cfg(feature = "source")]
@@ -55,14 +54,10 @@ pub use backend::{
     Backend, Cancelled, ClaimRequest, Claimed, Count, Error, JobQuery, LeaseRef, Next, Outcome, Page, Pushed,
     Renewal, Rescued, Settled, Settlement,
 };
-pub use coalesce::{MAX_MERGES, coalesce};
 #[cfg(feature = "source")]
 pub use config::{BeforeSettle, Observer, SourceConfig, SourceEvent};
 pub use health::{Health, Part, Problem, chain};
-pub use job::{
-    ClaimedJob, Concurrency, Ended, Job, LeasedJob, NewJob, PastAttempt, Priority, Unique, UniqueRule,
-    UnknownPriority,
-};
+pub use job::{ClaimedJob, Concurrency, Job, LeasedJob, NewJob, PastAttempt, Priority, UnknownPriority};
 pub use lease::Lease;
 pub use meter::describe_metrics;
 #[cfg(feature = "redis")]

@@ -14,15 +14,11 @@ use tokio::sync::Notify;
 
 use crate::job::LeasedJob;
 
-/// The short line between the fetcher and the worker. A job takes a place from its claim until its handler has ended,
-/// and a slot from when the worker takes it.
+/// The short line between the fetcher and the worker. A job takes a slot from its claim until its handler has ended.
 #[derive(Debug)]
 pub(crate) struct Line {
     slots: usize,
-    places: usize,
-    /// Slots in use.
-    running: AtomicUsize,
-    /// Places in use, by running and by ready jobs.
+    /// Slots in use, by running and by ready jobs.
     taken: AtomicUsize,
     ready: Mutex<VecDeque<LeasedJob>>,
     worker: AtomicWaker,
@@ -30,11 +26,9 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    pub(crate) fn new(slots: usize, prefetch: usize) -> Self {
+    pub(crate) fn new(slots: usize) -> Self {
         Self {
             slots,
-            places: slots + prefetch,
-            running: AtomicUsize::new(0),
             taken: AtomicUsize::new(0),
             ready: Mutex::default(),
             worker: AtomicWaker::new(),
@@ -42,9 +36,9 @@ impl Line {
         }
     }
 
-    /// Returns how many more jobs fit.
+    /// Returns the number of free slots.
     pub(crate) fn room(&self) -> usize {
-        self.places.saturating_sub(self.taken.load(Ordering::Acquire))
+        self.slots.saturating_sub(self.taken.load(Ordering::Acquire))
     }
 
     pub(crate) fn put(&self, jobs: Vec<LeasedJob>) {
@@ -58,16 +52,7 @@ impl Line {
     pub(crate) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<LeasedJob> {
         // Register before the check, so that a job added in between wakes the worker.
         self.worker.register(cx.waker());
-        if self.running.load(Ordering::Acquire) >= self.slots {
-            return Poll::Pending;
-        }
-        match self.ready().pop_front() {
-            Some(job) => {
-                self.running.fetch_add(1, Ordering::AcqRel);
-                Poll::Ready(job)
-            }
-            None => Poll::Pending,
-        }
+        self.ready().pop_front().map_or(Poll::Pending, Poll::Ready)
     }
 
     /// Removes and returns the jobs that no handler has taken.
@@ -77,12 +62,10 @@ impl Line {
         jobs
     }
 
-    /// Frees the slot and the place of a job whose handler has ended.
+    /// Frees the slot of a job whose handler has ended.
     pub(crate) fn free(&self) {
-        self.running.fetch_sub(1, Ordering::AcqRel);
         self.taken.fetch_sub(1, Ordering::AcqRel);
         self.freed.notify_one();
-        self.worker.wake();
     }
 
     /// Waits for a handler to end; returns at once if one has ended since the last call.

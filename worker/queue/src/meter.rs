@@ -56,7 +56,6 @@ pub(crate) fn pushed(jobs: &[NewJob], pushed: &[Pushed]) {
             Pushed::New => "new",
             Pushed::Known => "known",
             Pushed::Joined { .. } => "joined",
-            Pushed::Merged { .. } => "merged",
         };
         match &mut stretch {
             Some((queue, priority, same, jobs))
@@ -141,7 +140,7 @@ impl Meter {
             (_, Outcome::Cancelled) => &class.cancelled,
             (_, Outcome::Snooze { .. }) => &class.snoozed,
             (_, Outcome::Retry { .. } | Outcome::Dead { .. }) => &class.retried,
-            (_, Outcome::Done | Outcome::Answered(_)) => &class.done,
+            (_, Outcome::Done) => &class.done,
         };
         counter.increment(1);
     }

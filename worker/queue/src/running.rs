@@ -57,7 +57,7 @@ impl Parts {
             closing.clone(),
         );
         let shared = Shared {
-            line: Line::new(config.concurrency.max(1), config.prefetch),
+            line: Line::new(config.concurrency.max(1)),
             acknowledger: acknowledger_handle,
             keeper: keeper_handle,
             meter,

@@ -8,5 +8,4 @@ mod support;
 mod transactions;
 
 conformance::promises!(support::sql::postgres);
-transactions::transactions!(support::sql::postgres: a_push_may_share_a_transaction,
-    what_a_shared_push_wrote_goes_with_its_transaction);
+transactions::transactions!(support::sql::postgres: a_push_may_share_a_transaction);

@@ -298,12 +298,12 @@ pub(super) async fn hand_over(
     for (job, pushed) in jobs.iter().zip(pushed) {
         handed.push(match pushed {
             Pushed::New | Pushed::Known => Handed::Over,
-            Pushed::Joined { winner } | Pushed::Merged { winner } if live.contains(&winner) => {
+            Pushed::Joined { winner } if live.contains(&winner) => {
                 // A caller may know the run's id, so its row stays.
                 end_cancelled(db, job.id, &format!("joined run {winner}")).await?;
                 Handed::Joined(winner)
             }
-            Pushed::Joined { .. } | Pushed::Merged { .. } => Handed::Later,
+            Pushed::Joined { .. } => Handed::Later,
         });
     }
     Ok(handed)

@@ -10,7 +10,7 @@ use syncline_entity::{
     sync_config,
     types::{RunKind, SyncMethod},
 };
-use syncline_queue::{Error, MAX_MERGES};
+use syncline_queue::Error;
 use syncline_sql::{begin, statement};
 use uuid::Uuid;
 
@@ -22,7 +22,7 @@ use super::{
 };
 
 /// The most events of a run; the next one starts a new run.
-pub const MAX_EVENTS: usize = MAX_MERGES as usize;
+pub const MAX_EVENTS: usize = 1_000;
 
 /// How often to try again when two first events collide.
 const TRIES: usize = 10;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use syncline_entity::{sync_history, types::RunKind};
-use syncline_queue::{Concurrency, NewJob, Priority, RetryPolicy, Unique, UniqueRule};
+use syncline_queue::{Concurrency, NewJob, Priority, RetryPolicy};
 use uuid::Uuid;
 
 use super::{
@@ -114,10 +114,7 @@ impl<'a> Facts<'a> {
             max_attempts: self.max_attempts.max(1),
             attempts_used: self.attempts_used,
             retry: RetryPolicy { base: self.retry_base, ..RetryPolicy::default() },
-            unique: self
-                .waiting_key
-                .filter(|key| !key.starts_with(EVENT_KEY))
-                .map(|key| Unique { key: key.to_owned(), rule: UniqueRule::WhileWaiting }),
+            unique: self.waiting_key.filter(|key| !key.starts_with(EVENT_KEY)).map(str::to_owned),
             concurrency: Some(Concurrency::one(key)),
             order_key: self.link.map(link_key),
             ..NewJob::new(self.kind.as_str(), json!({ "run": self.id }))

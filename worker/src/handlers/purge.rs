@@ -7,7 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use serde_json::json;
-use syncline_queue::{Concurrency, LeasedJob, NewJob, Outcome, Priority, Unique, UniqueRule};
+use syncline_queue::{Concurrency, LeasedJob, NewJob, Outcome, Priority};
 use syncline_runs::RUN_QUEUE;
 use syncline_upkeep::purge::{Report, Watch, purge};
 
@@ -26,7 +26,7 @@ pub fn purge_job() -> NewJob {
         priority: Priority::Low,
         // Every worker that is stopped during the job uses up an attempt, and the rows it removed stay removed.
         max_attempts: 20,
-        unique: key.map(|key| Unique { key: key.to_owned(), rule: UniqueRule::WhileWaiting }),
+        unique: key.map(str::to_owned),
         concurrency: key.map(Concurrency::one),
         ..NewJob::new(PURGE.name, json!({}))
     }

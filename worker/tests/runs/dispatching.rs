@@ -6,7 +6,7 @@ use chrono::Utc;
 use rstest::rstest;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};
 use syncline_entity::{sync_attempt, types::RunStatus};
-use syncline_queue::{NewJob, Outcome, Settlement, Unique, UniqueRule};
+use syncline_queue::{NewJob, Outcome, Settlement};
 use syncline_runs::{Accepted, Looked, RUN_QUEUE, accept};
 
 use crate::stage::{On, Stage, new, whole};
@@ -99,7 +99,7 @@ async fn a_job_without_a_run_stands_for_none(#[values(On::SqliteAndStore)] on: O
     let key = format!("sync:{}:sync:{{}}", config.id);
     let ghost = NewJob {
         queue: RUN_QUEUE.to_owned(),
-        unique: Some(Unique { key, rule: UniqueRule::WhileWaiting }),
+        unique: Some(key),
         ..NewJob::new("sync", serde_json::json!({}))
     };
     let ghost_id = ghost.id;

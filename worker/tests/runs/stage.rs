@@ -22,8 +22,8 @@ use syncline_entity::{
 };
 use syncline_migration::{Migrator, Until};
 use syncline_queue::{
-    Backend, Cancelled, ClaimRequest, Claimed, ClaimedJob, Count, Ended, Error, Job, JobQuery, LeaseRef,
-    NewJob, Page, Pushed, Renewal, Rescued, Settled, Settlement, SqlBackend,
+    Backend, Cancelled, ClaimRequest, Claimed, ClaimedJob, Count, Error, Job, JobQuery, LeaseRef, NewJob,
+    Page, Pushed, Renewal, Rescued, Settled, Settlement, SqlBackend,
 };
 use syncline_runs::{Accepted, Dispatcher, NewRun, RUN_QUEUE, RunQueue};
 use syncline_support::postgres;
@@ -280,9 +280,6 @@ impl Backend for Store {
     }
     async fn get(&self, id: Uuid) -> Result<Option<Job>, Error> {
         self.there()?.get(id).await
-    }
-    async fn ended(&self, id: Uuid) -> Result<Option<Ended>, Error> {
-        self.there()?.ended(id).await
     }
     async fn list(&self, query: &JobQuery) -> Result<Page, Error> {
         self.there()?.list(query).await

@@ -87,13 +87,6 @@ pub(crate) fn all() -> Vec<Scenario> {
         ),
         scenario!("long-job", long::alone, ALL, 5, "a job ten times longer than its lease"),
         scenario!(
-            "long-prefetch",
-            long::behind_prefetch,
-            ALL,
-            5,
-            "the same, with claimed jobs waiting behind it"
-        ),
-        scenario!(
             "blocked-threads",
             freezes::blocked,
             ALL,
@@ -103,7 +96,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         scenario!("frozen", freezes::frozen, ALL, 5, "SIGSTOP for three leases, then SIGCONT"),
         scenario!("sigterm", sigterm::drain, ALL, 5, "SIGTERM with long and short jobs"),
         scenario!("due-at-once", crowds::due_at_once, ALL, 8, "100,000 delayed jobs due in one second"),
-        scenario!("dead-holder", crowds::dead_holder, ALL, 8, "10,000 jobs in flight by one dead worker"),
+        scenario!("dead-holder", crowds::dead_holder, ALL, 8, "10,000 jobs claimed by one dead worker"),
         scenario!(
             "poison",
             crowds::poison,

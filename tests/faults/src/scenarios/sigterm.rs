@@ -1,4 +1,5 @@
-//! SIGTERM with long and short jobs: short ones end, long ones are given back, and neither costs an attempt.
+//! SIGTERM with long and short jobs: short ones end, long ones are given back, those in line stay there, and none costs an
+//! attempt.
 
 use std::time::Duration;
 
@@ -17,14 +18,12 @@ pub(super) async fn drain(name: &'static str, mut stage: Stage) -> Result<Report
     let mut jobs: Vec<_> = (0..3).map(|_| long.job(QUEUE)).collect();
     let long: Vec<_> = jobs.iter().map(|job| job.id).collect();
     jobs.extend((0..5).map(|_| Task::Wait { ms: 1_500 }.job(QUEUE)));
-    // These wait in the prefetch of the first worker and have never been started.
+    // These wait behind jobs that have all slots of the first worker.
     let behind = stage.waits(6, 10..50);
     let never: Vec<_> = behind.iter().map(|job| job.id).collect();
     jobs.extend(behind);
     stage.push(jobs).await?;
-    stage
-        .crew
-        .hire_as(1, |settings| (settings.concurrency, settings.prefetch, settings.grace) = (8, 6, GRACE))?;
+    stage.crew.hire_as(1, |settings| (settings.concurrency, settings.grace) = (8, GRACE))?;
     stage.until("SELECT count(*) FROM starts", 8, Duration::from_secs(30)).await?;
     let (took, code) = stage.crew.terminate(0, &stage.ledger).await?;
     stage.note(format!("stopped in {:.1} s", took.as_secs_f64()));

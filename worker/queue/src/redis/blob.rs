@@ -15,7 +15,6 @@
 //!          unique key: length (2) and text
 //!          concurrency key: length (2), text, limit (4)
 //!          order key: length (2) and text
-//!          how long a result is kept (7), microseconds
 //!          the payload: JSON, up to the end
 //! ```
 //!
@@ -24,25 +23,20 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 
 use crate::{
     backend::Error,
-    coalesce::coalesce,
-    job::{Concurrency, NewJob, PastAttempt, Priority, UniqueRule},
+    job::{Concurrency, NewJob, PastAttempt, Priority},
     retry::RetryPolicy,
 };
 
-/// The flags, as in common.lua.
+/// The flags, as in common.lua, which has more. Nothing uses 16, 32 and 256.
 pub(super) mod flag {
     pub(in crate::redis) const UNIQUE: u16 = 1;
     /// Another job has taken over the unique key.
     pub(in crate::redis) const LOST: u16 = 2;
     pub(in crate::redis) const CONCURRENCY: u16 = 4;
     pub(in crate::redis) const ORDER: u16 = 8;
-    pub(in crate::redis) const KEEP: u16 = 16;
-    /// The job holds its unique key until it is done.
-    pub(in crate::redis) const UNTIL_DONE: u16 = 256;
 }
 
 /// Longer durations are cut to this one, ten years.
@@ -75,12 +69,9 @@ pub(super) fn encode(job: &NewJob) -> Result<Encoded, Error> {
     rest.extend(millis(job.retry.cap).to_le_bytes());
     rest.extend(job.payload_version.to_le_bytes());
     put_text(&mut rest, &job.kind)?;
-    if let Some(unique) = &job.unique {
+    if let Some(key) = &job.unique {
         flags |= flag::UNIQUE;
-        if unique.rule == UniqueRule::UntilDone {
-            flags |= flag::UNTIL_DONE;
-        }
-        put_text(&mut rest, &unique.key)?;
+        put_text(&mut rest, key)?;
     }
     if let Some(Concurrency { key, limit }) = &job.concurrency {
         flags |= flag::CONCURRENCY;
@@ -90,10 +81,6 @@ pub(super) fn encode(job: &NewJob) -> Result<Encoded, Error> {
     if let Some(key) = &job.order_key {
         flags |= flag::ORDER;
         put_text(&mut rest, key)?;
-    }
-    if !job.keep_result.is_zero() {
-        flags |= flag::KEEP;
-        rest.extend(&micros(job.keep_result).to_le_bytes()[..7]);
     }
     rest.extend(payload);
     let mut head = [0; 7];
@@ -147,9 +134,6 @@ pub(super) fn decode(blob: &[u8]) -> Option<Stored<'_>> {
     let unique_key = if flags & flag::UNIQUE != 0 { Some(bytes.text()?) } else { None };
     let concurrency = if flags & flag::CONCURRENCY != 0 { Some((bytes.text()?, bytes.u32()?)) } else { None };
     let order_key = if flags & flag::ORDER != 0 { Some(bytes.text()?) } else { None };
-    if flags & flag::KEEP != 0 {
-        bytes.take(7)?;
-    }
     Some(Stored {
         priority,
         attempts_used,
@@ -164,15 +148,6 @@ pub(super) fn decode(blob: &[u8]) -> Option<Stored<'_>> {
         order_key,
         payload: bytes.0,
     })
-}
-
-/// Returns a payload with later payloads merged into it; `None` if one of them is not JSON.
-pub(super) fn payload(own: &[u8], merged: &[Vec<u8>]) -> Option<Value> {
-    let mut payload = serde_json::from_slice(own).ok()?;
-    for later in merged {
-        coalesce(&mut payload, serde_json::from_slice(later).ok()?);
-    }
-    Some(payload)
 }
 
 /// Decodes a failed attempt, as packed by common.lua.
@@ -190,27 +165,6 @@ pub(super) fn past_attempt(bytes: &[u8]) -> Option<PastAttempt> {
         outcome: outcome.to_owned(),
         error: Some(error).filter(|error| !error.is_empty()),
     })
-}
-
-/// How a job that has left the queue went, as packed by common.lua.
-#[derive(Debug, PartialEq)]
-pub(super) struct Kept {
-    pub(super) cancelled: bool,
-    pub(super) attempt: u32,
-    pub(super) ended_at: DateTime<Utc>,
-    pub(super) kind: String,
-    pub(super) result: Option<Value>,
-    pub(super) last_error: Option<String>,
-}
-
-pub(super) fn kept(bytes: &[u8]) -> Option<Kept> {
-    let mut bytes = Bytes(bytes);
-    let cancelled = bytes.take(1)?[0] == 1;
-    let (attempt, ended_at) = (bytes.u32()?, bytes.time()?);
-    let kind = bytes.text()?.to_owned();
-    let result = bytes.long_text()?.map(serde_json::from_slice).transpose().ok()?;
-    let last_error = bytes.long_text()?.map(|error| String::from_utf8_lossy(error).into_owned());
-    Some(Kept { cancelled, attempt, ended_at, kind, result, last_error })
 }
 
 /// Converts microseconds since the epoch.
@@ -246,15 +200,6 @@ impl<'a> Bytes<'a> {
         let length = self.u16()?;
         std::str::from_utf8(self.take(length.into())?).ok()
     }
-
-    /// Reads an optional text: a byte that is zero if there is none, the length in four bytes, and the text.
-    fn long_text(&mut self) -> Option<Option<&'a [u8]>> {
-        if self.take(1)?[0] == 0 {
-            return Some(None);
-        }
-        let length = self.u32()?;
-        self.take(usize::try_from(length).ok()?).map(Some)
-    }
 }
 
 #[cfg(test)]
@@ -264,7 +209,6 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::job::Unique;
 
     /// Builds the stored form as the script does, with these times.
     fn stored(job: &NewJob, due: i64, pushed: i64) -> Vec<u8> {
@@ -284,7 +228,6 @@ mod tests {
             unique in option::of("\\PC{0,20}"),
             concurrency in option::of(("\\PC{0,20}", 1..u32::MAX)),
             order_key in option::of("\\PC{0,20}"),
-            keep in 0..1_000_000u64,
         ) -> NewJob {
             NewJob {
                 id: Uuid::now_v7(),
@@ -296,10 +239,9 @@ mod tests {
                     base: Duration::from_millis(base.into()),
                     cap: Duration::from_millis(cap.into()),
                 },
-                unique: unique.map(|key| Unique { key, rule: UniqueRule::UntilDone }),
+                unique,
                 concurrency: concurrency.map(|(key, limit)| Concurrency { key, limit }),
                 order_key,
-                keep_result: Duration::from_millis(keep),
                 ..NewJob::new(kind, json!({ "text": text }))
             }
         }
@@ -312,11 +254,11 @@ mod tests {
             let Some(read) = decode(&blob) else { panic!("{blob:?}") };
             prop_assert_eq!(read.kind, &job.kind);
             prop_assert_eq!(read.payload_version, job.payload_version);
-            prop_assert_eq!(payload(read.payload, &[]), Some(job.payload));
+            prop_assert_eq!(serde_json::from_slice(read.payload).ok(), Some(job.payload));
             prop_assert_eq!(read.priority, job.priority);
             prop_assert_eq!((read.attempts_used, read.max_attempts), (job.attempts_used, job.max_attempts));
             prop_assert_eq!(read.retry, job.retry);
-            prop_assert_eq!(read.unique_key, job.unique.as_ref().map(|unique| unique.key.as_str()));
+            prop_assert_eq!(read.unique_key, job.unique.as_deref());
             let concurrency = job.concurrency.as_ref().map(|one| (one.key.as_str(), one.limit));
             prop_assert_eq!(read.concurrency, concurrency);
             prop_assert_eq!(read.order_key, job.order_key.as_deref());
@@ -325,7 +267,7 @@ mod tests {
 
         #[test]
         fn no_bytes_are_too_odd(bytes in prop::collection::vec(any::<u8>(), 0..200), mark in 0..9u8) {
-            let _ = (decode(&bytes), kept(&bytes), past_attempt(&bytes));
+            let _ = (decode(&bytes), past_attempt(&bytes));
             let _ = decode(&[&[mark][..], &bytes].concat());
         }
 
@@ -333,8 +275,8 @@ mod tests {
         fn a_cut_blob_is_not_read_as_another_job(job in any_job(), cut in 1..30usize) {
             let blob = stored(&job, 1, 1);
             let whole = &blob[..blob.len().saturating_sub(cut)];
-            let read = decode(whole).and_then(|read| payload(read.payload, &[]));
-            prop_assert_eq!(read, None);
+            let read = decode(whole).and_then(|read| serde_json::from_slice(read.payload).ok());
+            prop_assert_eq!(read, None::<serde_json::Value>);
         }
     }
 

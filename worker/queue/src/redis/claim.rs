@@ -20,13 +20,6 @@ use crate::{
 /// The most jobs per call of the script; a larger request gets `more`.
 const MOST: usize = 1000;
 
-/// The fields of a job outside its blob.
-#[derive(Debug, Default)]
-struct Extra {
-    last_error: Option<String>,
-    merged: Vec<Vec<u8>>,
-}
-
 pub(super) async fn claim(backend: &RedisBackend, request: &ClaimRequest) -> Result<Claimed, Error> {
     if request.limit == 0 {
         return Ok(Claimed::default());
@@ -102,15 +95,15 @@ fn call(request: &ClaimRequest, base: &str) -> Cmd {
 
 async fn read(backend: &RedisBackend, request: &ClaimRequest, answer: Value) -> Result<Claimed, Error> {
     backend.queues.learn(&request.queue);
-    let [next_due, more, members, blobs, extras] = reply::several(answer)?;
+    let [next_due, more, members, blobs, errors] = reply::several(answer)?;
     let (next_due, more) = (reply::number(&next_due)?, reply::flag(&more)?);
-    let mut extras = gather(extras)?;
+    let mut errors = gather(errors)?;
     let (members, blobs) = (reply::texts(members)?, reply::texts(blobs)?);
     let mut jobs = Vec::with_capacity(members.len());
     let mut unreadable = Vec::new();
     for (at, (member, raw)) in members.iter().zip(&blobs).enumerate() {
         let lease = lease(member)?;
-        match job(&request.queue, lease, raw, extras.remove(&at).unwrap_or_default()) {
+        match job(&request.queue, lease, raw, errors.remove(&at)) {
             Some(job) => jobs.push(job),
             None => unreadable.push((lease, raw)),
         }
@@ -126,16 +119,14 @@ async fn read(backend: &RedisBackend, request: &ClaimRequest, answer: Value) -> 
     Ok(Claimed { jobs, next_due, more })
 }
 
-/// Returns the fields by the job's position, from zero.
-fn gather(extras: Value) -> Result<HashMap<usize, Extra>, Error> {
-    let one = |extra| {
-        let [at, last_error, has_error, merged] = reply::several(extra)?;
+/// Returns the last errors by the job's position, from zero.
+fn gather(errors: Value) -> Result<HashMap<usize, String>, Error> {
+    let one = |error| {
+        let [at, error] = reply::several(error)?;
         let at = usize::try_from(reply::number(&at)? - 1).map_err(|_| reply::strange("a position"))?;
-        let last_error = reply::text(last_error)?;
-        let last_error = reply::flag(&has_error)?.then_some(last_error);
-        Ok((at, Extra { last_error, merged: reply::texts(merged)? }))
+        Ok((at, reply::text(error)?))
     };
-    reply::list(extras)?.into_iter().map(one).collect()
+    reply::list(errors)?.into_iter().map(one).collect()
 }
 
 /// Reads a lease from its member: the id, then the token.
@@ -154,21 +145,21 @@ pub(super) fn member(lease: LeaseRef) -> [u8; 24] {
     member
 }
 
-fn job(queue: &str, lease: LeaseRef, raw: &[u8], extra: Extra) -> Option<ClaimedJob> {
+fn job(queue: &str, lease: LeaseRef, raw: &[u8], last_error: Option<String>) -> Option<ClaimedJob> {
     let stored = blob::decode(raw)?;
     Some(ClaimedJob {
         id: lease.id,
         queue: queue.to_owned(),
         kind: stored.kind.to_owned(),
         payload_version: stored.payload_version,
-        payload: blob::payload(stored.payload, &extra.merged)?,
+        payload: serde_json::from_slice(stored.payload).ok()?,
         priority: stored.priority,
         attempt: stored.attempts_used.saturating_add(1),
         max_attempts: stored.max_attempts,
         token: lease.token,
         concurrency_key: stored.concurrency.map(|(key, _)| key.to_owned()),
         order_key: stored.order_key.map(str::to_owned),
-        last_error: extra.last_error,
+        last_error,
         enqueued_at: stored.enqueued_at,
         run_at: stored.run_at,
     })

@@ -15,17 +15,14 @@
 //! | `meta` | hash | the last token, the pause, who claims, the number of cancelled marks per line and of dead jobs |
 //! | `wake` | list | a token while there is work that no process was notified of |
 //! | `ears` | sorted set | who listens; `told:NAME` is a list with cancels and early ends of waits for one of them |
-//! | `u:KEY` | hash | the jobs of a unique key |
+//! | `u:KEY` | hash | `w`: the job that waits with a unique key |
 //! | `c:KEY` | set | ids of a concurrency key that run |
 //! | `q:KEY` | sorted set | ids that are blocked by a concurrency key |
 //! | `o:KEY` | sorted set | ids of an order key, the one that runs first |
-//! | `m:ID`, `h:ID` | list | payloads merged into a job, its failed attempts |
+//! | `h:ID` | list | failed attempts of a job |
 //! | `inbox` | list | pushed requests; `inbox:taken` (hash) and `inbox:leases` (sorted set) have the taken ones |
-//! | `a:ID` | string | how a job went that has left |
 //!
 //! In addition, `PREFIX:queues` is a set of the names of all queues.
-
-use crate::coalesce::MAX_MERGES;
 
 /// For each key its name in the scripts, its real name, and its type if it is a whole key.
 const NAMES: &[(&str, &str, Option<&str>)] = &[
@@ -47,9 +44,7 @@ const NAMES: &[(&str, &str, Option<&str>)] = &[
     ("busy", "c", None),
     ("queued", "q", None),
     ("order", "o", None),
-    ("merged", "m", None),
     ("history", "h", None),
-    ("ended", "a", None),
     ("inbox", "inbox", Some("list")),
     ("inbox_taken", "inbox:taken", Some("hash")),
     ("inbox_leases", "inbox:leases", Some("zset")),
@@ -74,11 +69,6 @@ pub(super) fn wake(base: &str) -> String {
 /// Returns the list through which a listener hears of cancels.
 pub(super) fn told(base: &str, ear: &str) -> String {
     format!("{base}told:{ear}")
-}
-
-/// Returns the key for how a job went that has left the queue.
-pub(super) fn ended(base: &str, id: &[u8]) -> Vec<u8> {
-    [base.as_bytes(), b"a:", id].concat()
 }
 
 /// The keys that a list of jobs goes through, without the rank.
@@ -113,7 +103,7 @@ pub(super) fn name_in(script: &str) -> String {
         text = text.replace(&format!("N.{called}"), &format!("'{name}'"));
     }
     // A job that cannot be read counts as one of normal priority.
-    text.replace("N.max_merges", &MAX_MERGES.to_string()).replace("N.unknown_rank", "2")
+    text.replace("N.unknown_rank", "2")
 }
 
 #[cfg(test)]

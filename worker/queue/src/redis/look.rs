@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use redis::{Cmd, Value};
+use redis::Value;
 use uuid::Uuid;
 
 use super::{
-    RedisBackend, blob, keys,
+    RedisBackend, blob,
     keys::place,
     reply,
     script::{COUNTS, KNOWN, LOOK},
 };
 use crate::{
     backend::{Count, Error, JobQuery, Page},
-    job::{Ended, Job, Priority},
+    job::{Job, Priority},
     retry::RetryPolicy,
     state::State,
 };
@@ -57,29 +57,9 @@ pub(super) async fn get(backend: &RedisBackend, id: Uuid) -> Result<Option<Job>,
     Ok(None)
 }
 
-pub(super) async fn ended(backend: &RedisBackend, id: Uuid) -> Result<Option<Ended>, Error> {
-    for queue in backend.all_queues().await? {
-        let mut get = Cmd::new();
-        get.arg("GET").arg(keys::ended(&backend.base(&queue), id.as_bytes()));
-        let Value::BulkString(bytes) = backend.connection.run(&get).await? else { continue };
-        let Some(kept) = blob::kept(&bytes) else { continue };
-        return Ok(Some(Ended {
-            id,
-            queue: queue.as_ref().to_owned(),
-            kind: kept.kind,
-            cancelled: kept.cancelled,
-            result: kept.result,
-            last_error: kept.last_error,
-            attempt: kept.attempt,
-            ended_at: kept.ended_at,
-        }));
-    }
-    Ok(None)
-}
-
 /// Converts a job as returned by look.lua. A job that cannot be read is returned with its raw text.
 fn job(queue: &str, shown: Value) -> Result<Job, Error> {
-    let [id, raw, state, score, token, worker, error, reason, progress, stop, history, merged] =
+    let [id, raw, state, score, token, worker, error, reason, progress, stop, history] =
         reply::several(shown)?;
     let id = Uuid::from_slice(&reply::bytes(id)?).map_err(|_| reply::strange("an id"))?;
     let raw = reply::bytes(raw)?;
@@ -90,7 +70,6 @@ fn job(queue: &str, shown: Value) -> Result<Job, Error> {
     };
     let score = blob::time(reply::number(&score)?);
     let token: Option<[u8; 8]> = reply::bytes(token)?.try_into().ok();
-    let merged = reply::texts(merged)?;
     let history = reply::texts(history)?.iter().filter_map(|past| blob::past_attempt(past)).collect();
     let progress = reply::bytes(progress)?;
     let mut job = Job {
@@ -123,8 +102,8 @@ fn job(queue: &str, shown: Value) -> Result<Job, Error> {
     if let Some(stored) = blob::decode(&raw) {
         job.kind = stored.kind.to_owned();
         job.payload_version = stored.payload_version;
-        job.payload = blob::payload(stored.payload, &merged)
-            .unwrap_or_else(|| String::from_utf8_lossy(stored.payload).into_owned().into());
+        job.payload = serde_json::from_slice(stored.payload)
+            .unwrap_or_else(|_| String::from_utf8_lossy(stored.payload).into_owned().into());
         job.priority = stored.priority;
         job.run_at = stored.run_at;
         job.attempt = stored.attempts_used.saturating_add(u32::from(state == State::Running));

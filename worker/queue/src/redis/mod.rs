@@ -46,7 +46,7 @@ use crate::{
         Backend, Cancelled, ClaimRequest, Claimed, Count, Error, JobQuery, LeaseRef, Page, Pushed, Renewal,
         Rescued, Settled, Settlement,
     },
-    job::{Ended, Job, NewJob},
+    job::{Job, NewJob},
     together::Together,
 };
 
@@ -232,10 +232,6 @@ impl Backend for RedisBackend {
 
     async fn get(&self, id: Uuid) -> Result<Option<Job>, Error> {
         look::get(self, id).await
-    }
-
-    async fn ended(&self, id: Uuid) -> Result<Option<Ended>, Error> {
-        look::ended(self, id).await
     }
 
     async fn list(&self, query: &JobQuery) -> Result<Page, Error> {

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     backend::{Error, Pushed},
-    job::{NewJob, Unique, UniqueRule},
+    job::NewJob,
     meter,
 };
 
@@ -31,7 +31,7 @@ pub(super) struct Item {
     id: Uuid,
     rank: i16,
     delay: Duration,
-    unique: Option<Unique>,
+    unique: Option<String>,
     encoded: Encoded,
 }
 
@@ -120,9 +120,8 @@ async fn push_to(
                     continue;
                 }
                 for Placed { item, .. } in group {
-                    let (rule, length) = rule(item.unique.as_ref());
                     call.arg("j").arg(item.id.as_bytes()).arg(micros(item.delay));
-                    call.arg(&item.encoded.head[..]).arg(&item.encoded.rest).arg(rule).arg(length);
+                    call.arg(&item.encoded.head[..]).arg(&item.encoded.rest);
                 }
             }
             let answer = backend.run(&PUSH, &base, &call).await?;
@@ -140,7 +139,6 @@ async fn push_to(
                 answers[placed.at] = match letter {
                     b'n' => Pushed::New,
                     b'j' => Pushed::Joined { winner: winner()? },
-                    b'm' => Pushed::Merged { winner: winner()? },
                     _ => Pushed::Known,
                 };
             }
@@ -157,13 +155,13 @@ async fn push_to(
 fn rounds(mut items: Vec<Placed<'_>>) -> Vec<Vec<Placed<'_>>> {
     let mut leaders: HashMap<&str, (usize, Uuid)> = HashMap::new();
     for Placed { at, item } in &items {
-        if let Some(unique) = &item.unique {
-            let leader = leaders.entry(&unique.key).or_insert((*at, item.id));
+        if let Some(key) = &item.unique {
+            let leader = leaders.entry(key).or_insert((*at, item.id));
             *leader = (*leader).min((*at, item.id));
         }
     }
     items.sort_by_cached_key(|Placed { at, item }| {
-        let leader = item.unique.as_ref().and_then(|unique| leaders.get(&*unique.key));
+        let leader = item.unique.as_ref().and_then(|key| leaders.get(&**key));
         (leader.map_or(item.id, |(_, id)| *id), *at)
     });
     let mut seen = HashSet::with_capacity(items.len());
@@ -171,14 +169,4 @@ fn rounds(mut items: Vec<Placed<'_>>) -> Vec<Vec<Placed<'_>>> {
     let mut rounds = vec![first];
     rounds.extend(again.into_iter().map(|placed| vec![placed]));
     rounds
-}
-
-fn rule(unique: Option<&Unique>) -> (&'static str, u64) {
-    match unique.map(|unique| unique.rule) {
-        None => ("", 0),
-        Some(UniqueRule::WhileWaiting) => ("w", 0),
-        Some(UniqueRule::UntilDone) => ("d", 0),
-        Some(UniqueRule::For(length)) => ("f", micros(length)),
-        Some(UniqueRule::Coalesce) => ("m", 0),
-    }
 }

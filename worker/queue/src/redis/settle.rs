@@ -77,7 +77,7 @@ async fn chunks(
 fn plain((lease, said): &(LeaseRef, Said<'_>)) -> Option<usize> {
     // The last three bits of a token record what the claim saw: see claim.lua.
     let bits = usize::try_from(lease.token & 7).unwrap_or_default();
-    (bits & 4 != 0 && matches!(said, Said::Outcome(Outcome::Done | Outcome::Answered(_)))).then_some(bits & 3)
+    (bits & 4 != 0 && matches!(said, Said::Outcome(Outcome::Done))).then_some(bits & 3)
 }
 
 async fn chunk_in(
@@ -108,11 +108,7 @@ async fn chunk_in(
         let nothing = || Vec::new();
         let (what, first, second, third) = match said {
             Said::NeverStarted => ("b", nothing(), nothing(), nothing()),
-            Said::Outcome(Outcome::Done) => ("d", nothing(), nothing(), nothing()),
-            Said::Outcome(Outcome::Answered(result)) => {
-                ("a", result.to_string().into_bytes(), nothing(), nothing())
-            }
-            Said::Outcome(Outcome::Cancelled) => ("c", nothing(), nothing(), nothing()),
+            Said::Outcome(Outcome::Done | Outcome::Cancelled) => ("d", nothing(), nothing(), nothing()),
             Said::Outcome(Outcome::Snooze { delay }) => {
                 ("s", micros(*delay).to_string().into_bytes(), nothing(), nothing())
             }

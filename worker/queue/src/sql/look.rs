@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     backend::{Count, Error, JobQuery, Page},
-    job::{Ended, Job},
+    job::Job,
     state::State,
 };
 
@@ -37,16 +37,6 @@ pub(super) async fn known(db: &DatabaseConnection, ids: &[Uuid]) -> Result<Vec<b
         }
     }
     Ok(ids.iter().map(|id| found.contains(id)).collect())
-}
-
-pub(super) async fn ended(db: &DatabaseConnection, id: Uuid) -> Result<Option<Ended>, Error> {
-    let mut binds = Binds::new(db);
-    let (now, id) = (binds.now(), binds.bind(id));
-    let text = format!(
-        "SELECT id, queue, kind, cancelled, result, last_error, attempt, ended_at FROM job_results \
-         WHERE id = {id} AND expires_at > {now}"
-    );
-    Ok(binds.all(db, text).await?.first().map(row::ended).transpose()?)
 }
 
 /// Where a page ended. Dead jobs are listed by the time of their death, others by id, which is the order of their

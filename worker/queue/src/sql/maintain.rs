@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{
     error::is_unique_violation,
-    leave::{Leaving, Which, leave},
+    leave::{Which, leave},
     notify::Origin,
     row,
     settle::{UNTWINNED, history, remove_cancelled},
@@ -119,7 +119,8 @@ pub(super) async fn cancel(
 ) -> Result<(Cancelled, bool), Error> {
     // Twice, since a claim or a retry can change the job's state between the two statements.
     for _ in 0..2 {
-        if let Some(left) = leave(db, Which::Waiting, &[Leaving::cancelled(id)], origin).await?.first() {
+        let job = LeaseRef { id, token: 0 };
+        if let Some(left) = leave(db, Which::Waiting, &[job], origin).await?.first() {
             return Ok((Cancelled::Removed, left.keyed));
         }
         let ask = format!(

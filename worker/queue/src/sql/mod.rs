@@ -10,7 +10,6 @@ mod leave;
 mod listen;
 mod look;
 mod maintain;
-mod merge;
 mod notify;
 mod push;
 mod room;
@@ -18,16 +17,10 @@ mod row;
 mod settle;
 mod statement;
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbBackend, SqlxPostgresConnector, SqlxSqliteConnector,
-    TransactionTrait,
-};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, SqlxPostgresConnector, SqlxSqliteConnector};
 use serde_json::Value;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
 use uuid::Uuid;
@@ -39,7 +32,7 @@ use crate::{
         Backend, Cancelled, ClaimRequest, Claimed, Count, Error, JobQuery, LeaseRef, Page, Pushed, Renewal,
         Rescued, Settled, Settlement,
     },
-    job::{Ended, Job, NewJob},
+    job::{Job, NewJob},
     meter,
 };
 
@@ -53,7 +46,6 @@ pub struct SqlBackend {
     room: Arc<Room>,
     /// Lets one task at a time write to SQLite, which has one writer: a second one would sleep for milliseconds.
     writer: Option<Arc<AsyncMutex<()>>>,
-    purge_at: Arc<Mutex<Instant>>,
 }
 
 impl SqlBackend {
@@ -67,8 +59,6 @@ impl SqlBackend {
             origin: Origin::new(),
             room: Arc::new(Room::new(room::USUAL_LIMIT)),
             writer: Some(Arc::default()),
-            // A short-lived command leaves purges to other processes.
-            purge_at: Arc::new(Mutex::new(Instant::now() + leave::PURGE_EVERY)),
         }
     }
 
@@ -79,10 +69,7 @@ impl SqlBackend {
 
     /// Pushes through the caller's connection, which may be a transaction that also writes the data that the job refers
     /// to. Call [`Backend::wake`] after its commit: under load other processes are notified only then.
-    pub async fn push_in<C>(&self, db: &C, jobs: &[NewJob]) -> Result<Vec<Pushed>, Error>
-    where
-        C: ConnectionTrait + TransactionTrait,
-    {
+    pub async fn push_in<C: ConnectionTrait>(&self, db: &C, jobs: &[NewJob]) -> Result<Vec<Pushed>, Error> {
         let places = self.room.take_within(db, jobs).await?;
         let pushed = push::push(db, jobs, &self.origin).await?;
         places.count(jobs, &pushed);
@@ -122,24 +109,6 @@ impl SqlBackend {
         meter::pushed(jobs, &pushed);
         self.wake_if(pushed.contains(&Pushed::New));
         Ok(pushed)
-    }
-
-    /// True if it is time to purge expired results.
-    fn purge_is_due(&self) -> bool {
-        let mut at = self.purge_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = Instant::now() >= *at;
-        if due {
-            *at = Instant::now() + leave::PURGE_EVERY;
-        }
-        due
-    }
-
-    async fn purge(&self) {
-        let _turn = self.turn().await;
-        // The rest is left to the next purge.
-        if let Err(error) = leave::purge(&self.db).await {
-            tracing::debug!(%error, "results that are kept no longer could not be removed");
-        }
     }
 }
 
@@ -189,9 +158,6 @@ impl Backend for SqlBackend {
         let rescued = maintain::rescue(&self.db, &self.origin).await?;
         drop(turn);
         self.wake_if(!rescued.is_empty());
-        if rescued.is_empty() && self.purge_is_due() {
-            self.purge().await;
-        }
         Ok(rescued)
     }
 
@@ -213,10 +179,6 @@ impl Backend for SqlBackend {
 
     async fn get(&self, id: Uuid) -> Result<Option<Job>, Error> {
         look::get(&self.db, id).await
-    }
-
-    async fn ended(&self, id: Uuid) -> Result<Option<Ended>, Error> {
-        look::ended(&self.db, id).await
     }
 
     async fn list(&self, query: &JobQuery) -> Result<Page, Error> {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::statement::length;
 use crate::{
     backend::LeaseRef,
-    job::{ClaimedJob, Ended, Job, PastAttempt, Priority},
+    job::{ClaimedJob, Job, PastAttempt, Priority},
     retry::RetryPolicy,
     state::State,
 };
@@ -95,19 +95,6 @@ fn history(column: Option<Json>) -> Result<Vec<PastAttempt>, DbErr> {
         error: past.error,
     };
     Ok(past.into_iter().map(told).collect())
-}
-
-pub(super) fn ended(row: &QueryResult) -> Result<Ended, DbErr> {
-    Ok(Ended {
-        id: id(row)?,
-        queue: row.try_get("", "queue")?,
-        kind: row.try_get("", "kind")?,
-        cancelled: row.try_get("", "cancelled")?,
-        result: row.try_get("", "result")?,
-        last_error: row.try_get("", "last_error")?,
-        attempt: count(row, "attempt")?,
-        ended_at: time(row.try_get("", "ended_at")?),
-    })
 }
 
 /// Reads the claim of a row: `id, claim_token`.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     error::is_unique_violation,
-    leave::{Leaving, Which, leave},
+    leave::{Which, leave},
     notify::{Origin, SOON},
     row,
     statement::{HELD, JobBinds, micros},
@@ -75,7 +75,11 @@ pub(super) async fn settle(
     let mut wake = false;
     let mut answers: HashMap<LeaseRef, Settled> = HashMap::with_capacity(settlements.len());
     for chunk in settlements.chunks(CHUNK) {
-        let gone: Vec<_> = chunk.iter().filter_map(leaving).collect();
+        let gone: Vec<_> = chunk
+            .iter()
+            .filter(|one| matches!(one.outcome, Outcome::Done | Outcome::Cancelled))
+            .map(|one| one.lease)
+            .collect();
         for left in leave(db, Which::Held, &gone, origin).await? {
             wake |= left.keyed;
             answers.insert(left.lease, Settled::Applied(Next::Gone));
@@ -88,17 +92,6 @@ pub(super) async fn settle(
     }
     let answer = |settlement: &Settlement| answers.get(&settlement.lease).cloned().unwrap_or(Settled::Stale);
     Ok((settlements.iter().map(answer).collect(), wake))
-}
-
-fn leaving(settlement: &Settlement) -> Option<Leaving> {
-    let LeaseRef { id, token } = settlement.lease;
-    let (cancelled, result) = match &settlement.outcome {
-        Outcome::Done => (false, None),
-        Outcome::Answered(result) => (false, Some(result.clone())),
-        Outcome::Cancelled => (true, None),
-        Outcome::Retry { .. } | Outcome::Snooze { .. } | Outcome::Dead { .. } => return None,
-    };
-    Some(Leaving { job: id, token, cancelled, result })
 }
 
 /// Makes claimed jobs that cannot be read dead.
@@ -153,7 +146,7 @@ async fn moves(db: &DatabaseConnection, settlements: &[Settlement]) -> Result<Ve
         let stay =
             |to: State| Move { lease, to, delay: None, refund: 0, error: None, reason: None, past: None };
         match &settlement.outcome {
-            Outcome::Done | Outcome::Answered(_) | Outcome::Cancelled => None,
+            Outcome::Done | Outcome::Cancelled => None,
             Outcome::Snooze { delay } => {
                 Some(Move { delay: Some(*delay), refund: 1, ..stay(State::Waiting) })
             }
@@ -306,14 +299,12 @@ pub(super) fn history(binds: &Binds, outcome: &str, error: &str) -> String {
     }
 }
 
-/// The unique key that a job may keep when it waits again. Each subquery repeats the condition of its index; otherwise
+/// The unique key that a job may keep when it waits again. The subquery repeats the condition of its index; otherwise
 /// SQLite would read the whole table for every job.
-pub(super) const UNTWINNED: &str = "CASE WHEN jobs.unique_key IS NOT NULL AND (\
+pub(super) const UNTWINNED: &str = "CASE WHEN jobs.unique_key IS NOT NULL AND \
      EXISTS (SELECT 1 FROM jobs twin WHERE twin.queue = jobs.queue AND twin.unique_key = jobs.unique_key \
      AND twin.unique_key IS NOT NULL AND twin.state = 'waiting' AND twin.id <> jobs.id) \
-     OR (jobs.unique_rule = 'until_done' AND EXISTS (SELECT 1 FROM jobs twin WHERE twin.queue = jobs.queue \
-     AND twin.unique_key = jobs.unique_key AND twin.unique_key IS NOT NULL AND twin.state = 'running' \
-     AND twin.unique_rule = 'until_done' AND twin.id <> jobs.id))) THEN NULL ELSE jobs.unique_key END";
+     THEN NULL ELSE jobs.unique_key END";
 
 /// Removes cancelled jobs, so that they do not wait for another attempt.
 pub(super) async fn remove_cancelled(
@@ -321,7 +312,7 @@ pub(super) async fn remove_cancelled(
     ids: impl Iterator<Item = Uuid>,
     origin: &Origin,
 ) -> Result<(), DbErr> {
-    let leaving: Vec<_> = ids.map(Leaving::cancelled).collect();
+    let leaving: Vec<_> = ids.map(|id| LeaseRef { id, token: 0 }).collect();
     leave(db, Which::Unwanted, &leaving, origin).await.map(drop)
 }
 

@@ -3,9 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use serde_json::json;
-use syncline_queue::{
-    Concurrency, Error, Job, JobQuery, NewJob, Outcome, Priority, SourceConfig, State, Unique, UniqueRule,
-};
+use syncline_queue::{Concurrency, Error, Job, JobQuery, NewJob, Outcome, Priority, SourceConfig, State};
 
 use super::{QUEUE, claim, claim_one, eventually, failed, job, kinds, settle};
 use crate::{conformance::workers, support::Stage};
@@ -124,7 +122,7 @@ pub(crate) async fn a_strange_cursor_is_refused(stage: &Stage) {
 
 pub(crate) async fn jobs_are_found(stage: &Stage) {
     let backend = &*stage.backend;
-    let unique = Some(Unique { key: "key u".to_owned(), rule: UniqueRule::WhileWaiting });
+    let unique = Some("key u".to_owned());
     let jobs = [
         NewJob { unique, ..job("sync") },
         NewJob { concurrency: Some(Concurrency::one("key c")), priority: Priority::High, ..job("sync") },

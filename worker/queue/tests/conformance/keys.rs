@@ -72,6 +72,32 @@ pub(crate) async fn a_retry_makes_way_for_its_follow_up(stage: &Stage) {
     assert!(matches!(pushed[0], Pushed::Joined { .. }), "{pushed:?}");
 }
 
+pub(crate) async fn a_key_within_one_push_changes_no_order(stage: &Stage) {
+    let (mut first, mut second, third) = (job("first"), job("second"), job("third"));
+    for one in [&mut first, &mut second] {
+        one.unique = waiting("k");
+    }
+    let winner = second.id;
+    let pushed = stage.backend.push(&[third, second, first]).await.expect("a push");
+    assert_eq!(pushed, [Pushed::New, Pushed::New, Pushed::Joined { winner }]);
+    assert_eq!(kinds(&claim(&*stage.backend, 9).await), ["second", "third"]);
+}
+
+pub(crate) async fn one_of_many_pushes_wins_a_key(stage: &Stage) {
+    for round in 0..10 {
+        let pushes = (0..8).map(|n| {
+            let backend = Arc::clone(&stage.backend);
+            let one = NewJob { unique: waiting(&format!("key {round}")), ..job(&n.to_string()) };
+            tokio::spawn(async move { backend.push(&[one]).await.expect("a push").remove(0) })
+        });
+        let mut new = 0;
+        for push in pushes.collect::<Vec<_>>() {
+            new += usize::from(push.await.expect("a push") == Pushed::New);
+        }
+        assert_eq!(new, 1);
+    }
+}
+
 pub(crate) async fn a_concurrency_key_runs_one_at_a_time(stage: &Stage) {
     let jobs: Vec<_> = (0..3).map(|n| exclusive(&format!("job {n}"), "sync 1")).collect();
     stage.backend.push(&jobs).await.expect("a push");

@@ -3,21 +3,18 @@
 pub(crate) mod attempts;
 pub(crate) mod control;
 pub(crate) mod dead;
+pub(crate) mod history;
 pub(crate) mod keys;
 pub(crate) mod leases;
 pub(crate) mod line;
 pub(crate) mod outages;
-pub(crate) mod results;
 pub(crate) mod room;
-pub(crate) mod unique;
 pub(crate) mod workers;
 
 use std::{future::Future, time::Duration};
 
 use serde_json::json;
-use syncline_queue::{
-    Backend, ClaimRequest, ClaimedJob, NewJob, Outcome, RetryPolicy, Settled, Settlement, Unique, UniqueRule,
-};
+use syncline_queue::{Backend, ClaimRequest, ClaimedJob, NewJob, Outcome, RetryPolicy, Settled, Settlement};
 
 /// Runs every promise against queues made by a function.
 macro_rules! promises {
@@ -29,26 +26,19 @@ macro_rules! promises {
                   numbers_tell_what_is_there, a_wait_for_work_ends_in_its_claim, a_wait_for_work_can_be_ended,
                   a_wait_for_work_ends_by_itself;
             keys: a_unique_key_joins_the_waiting_job, a_running_job_gets_one_follow_up,
-                  a_retry_makes_way_for_its_follow_up, a_concurrency_key_runs_one_at_a_time,
+                  a_retry_makes_way_for_its_follow_up, a_key_within_one_push_changes_no_order, one_of_many_pushes_wins_a_key, a_concurrency_key_runs_one_at_a_time,
                   a_busy_key_does_not_block_the_line, a_key_runs_once_among_many_claimers,
                   an_order_key_keeps_order, an_order_key_keeps_its_order_among_many_claimers,
                   an_older_job_pushed_late_waits_for_the_running_one, so_many_of_a_key_run_at_once,
                   each_job_keeps_its_own_limit, a_limit_of_a_key_holds_among_many_claimers,
                   a_cancelled_job_makes_way_for_the_next_of_its_key, a_claim_can_ask_for_one_key;
-            unique: a_key_may_stand_until_its_job_is_done, the_rule_is_that_of_the_pushed_job,
-                  one_of_many_pushes_wins_a_key_until_it_is_done, a_key_may_stand_for_a_time,
-                  one_of_many_pushes_wins_a_time, a_hundred_events_become_one_job,
-                  a_burst_in_one_push_becomes_one_job, events_of_many_pushers_are_all_kept,
-                  a_job_that_waits_for_its_retry_takes_events_up, a_job_takes_up_only_so_many,
-                  a_key_within_one_push_changes_no_order;
             room: a_full_queue_takes_no_more, a_limit_holds_for_many_pushers,
                   what_was_accepted_is_put_back_past_the_limit, attempts_used_before_count,
                   a_store_knows_what_it_holds;
             control: a_paused_queue_gives_nothing, a_resumed_queue_wakes_its_workers, jobs_are_listed_by_state,
                   a_list_goes_on_where_its_page_ended, a_strange_cursor_is_refused, jobs_are_found,
                   old_jobs_are_found, a_job_that_cannot_be_read_holds_up_no_other;
-            results: a_result_is_kept, every_end_is_kept, nothing_is_kept_unasked_or_for_long,
-                  the_dead_have_their_history, a_history_is_bounded;
+            history: the_dead_have_their_history, a_history_is_bounded;
             attempts: a_stale_token_changes_nothing, retries_wait_within_their_bounds,
                   what_a_platform_asks_for_is_the_minimum,
                   jobs_that_wait_again_together_keep_the_order_of_their_ids, a_snooze_uses_no_attempt,
@@ -92,9 +82,9 @@ pub(crate) fn job(kind: &str) -> NewJob {
     }
 }
 
-/// Unique while it waits.
-pub(crate) fn waiting(key: &str) -> Option<Unique> {
-    Some(Unique { key: key.to_owned(), rule: UniqueRule::WhileWaiting })
+/// A unique key.
+pub(crate) fn waiting(key: &str) -> Option<String> {
+    Some(key.to_owned())
 }
 
 pub(crate) fn request(limit: usize, lease: Duration) -> ClaimRequest {

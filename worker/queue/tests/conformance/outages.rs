@@ -11,8 +11,8 @@ use std::{
 use async_trait::async_trait;
 use serde_json::Value;
 use syncline_queue::{
-    Backend, Cancelled, ClaimRequest, Claimed, Count, Ended, Error, Job, JobQuery, LeaseRef, NewJob, Next,
-    Outcome, Page, Part, Pushed, Renewal, Rescued, Settled, Settlement, SourceConfig,
+    Backend, Cancelled, ClaimRequest, Claimed, Count, Error, Job, JobQuery, LeaseRef, NewJob, Next, Outcome,
+    Page, Part, Pushed, Renewal, Rescued, Settled, Settlement, SourceConfig,
 };
 use tokio::sync::{Semaphore, mpsc, watch};
 use uuid::Uuid;
@@ -101,10 +101,6 @@ impl Backend for Flaky {
 
     async fn known(&self, ids: &[Uuid]) -> Result<Vec<bool>, Error> {
         self.call()?.known(ids).await
-    }
-
-    async fn ended(&self, id: Uuid) -> Result<Option<Ended>, Error> {
-        self.call()?.ended(id).await
     }
 
     async fn list(&self, query: &JobQuery) -> Result<Page, Error> {

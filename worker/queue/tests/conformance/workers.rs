@@ -10,7 +10,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use apalis::prelude::{AbortError, BoxDynError, Monitor, ParallelizeExt, RetryAfterError, WorkerBuilder};
+use apalis::prelude::{
+    AbortError, BoxDynError, Monitor, ParallelizeExt, RetryAfterError, WorkerBuilder, WorkerBuilderExt,
+};
 use futures_util::{FutureExt, future::BoxFuture};
 use serde_json::json;
 use syncline_queue::{
@@ -18,7 +20,7 @@ use syncline_queue::{
     Settled, SourceConfig, SourceEvent, State,
 };
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{Semaphore, mpsc, oneshot},
     task::JoinHandle,
     time::timeout,
 };
@@ -60,6 +62,19 @@ pub(crate) fn start_on<F>(
 where
     F: Future<Output = Answer> + Send + 'static,
 {
+    start_with(backend, config, Semaphore::MAX_PERMITS, handler)
+}
+
+/// Starts a worker that itself runs no more than so many jobs at once.
+fn start_with<F>(
+    backend: Arc<dyn Backend>,
+    config: SourceConfig,
+    at_once: usize,
+    handler: impl Fn(LeasedJob) -> F + Send + Sync + 'static,
+) -> Worker
+where
+    F: Future<Output = Answer> + Send + 'static,
+{
     let handler: Handler = Arc::new(move |leased| handler(leased).boxed());
     let (reports, health) = std::sync::mpsc::channel();
     let (sender, events) = mpsc::unbounded_channel();
@@ -74,6 +89,7 @@ where
         let handler = Arc::clone(&handler);
         WorkerBuilder::new(config.worker_id.as_str())
             .backend(source)
+            .concurrency(at_once)
             .parallelize(tokio::spawn)
             .build(move |leased: LeasedJob| handler(leased))
     });
@@ -274,12 +290,12 @@ async fn state_of(stage: &Stage, job: &NewJob) -> Option<State> {
 
 pub(crate) async fn what_was_not_started_is_given_back(stage: &Stage) {
     let (mut starts, gate, handler) = gated();
-    let config = SourceConfig { concurrency: 1, prefetch: 2, ..config("worker") };
-    let mut worker = start(stage, config, move |leased| handler(leased));
+    let config = SourceConfig { concurrency: 3, ..config("worker") };
+    let mut worker = start_with(Arc::clone(&stage.backend), config, 1, move |leased| handler(leased));
     let jobs = [job("first"), job("second"), job("third"), job("fourth")];
     stage.backend.push(&jobs).await.expect("a push");
     assert_eq!(started(&mut starts).await.job.kind, "first");
-    eventually("a prefetch", || async {
+    eventually("a claim for every slot", || async {
         (state_of(stage, &jobs[2]).await == Some(State::Running)).then_some(())
     })
     .await;

@@ -1,9 +1,9 @@
 //! The simplest program that fulfils the queue's contract: all jobs are in one map, and every query reads all of them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
-use syncline_queue::{NewJob, Priority, State, UniqueRule, coalesce};
+use syncline_queue::{NewJob, Priority, State};
 use uuid::Uuid;
 
 /// When a waiting job is due.
@@ -18,7 +18,6 @@ pub(crate) enum Due {
 #[derive(Debug, Clone)]
 pub(crate) struct Modelled {
     pub(crate) new: NewJob,
-    pub(crate) payload: Value,
     pub(crate) state: State,
     pub(crate) due: Due,
     /// Its place among due jobs is open, since its lease ran out.
@@ -35,21 +34,9 @@ pub(crate) struct Modelled {
     pub(crate) progress: Option<Value>,
 }
 
-/// How a job went that has left.
-#[derive(Debug, Clone)]
-pub(crate) struct Left {
-    /// It can be looked up until the end of the test.
-    pub(crate) kept: bool,
-    pub(crate) cancelled: bool,
-    pub(crate) result: Option<Value>,
-}
-
 #[derive(Debug, Default)]
 pub(crate) struct Reference {
     pub(crate) jobs: BTreeMap<Uuid, Modelled>,
-    pub(crate) left: HashMap<Uuid, Left>,
-    /// The jobs that stand in for others of their key for a long time.
-    pub(crate) stamps: HashMap<String, Uuid>,
     pub(crate) paused: bool,
 }
 
@@ -60,7 +47,6 @@ pub(crate) enum Expected {
     Known,
     /// Any of these.
     Joined(Vec<Uuid>),
-    Merged(Uuid),
 }
 
 impl Reference {
@@ -68,42 +54,16 @@ impl Reference {
         if self.jobs.contains_key(&new.id) {
             return Expected::Known;
         }
-        if let Some(unique) = &new.unique {
-            let of_key = |state: State| {
-                let same =
-                    |job: &&Modelled| job.state == state && job.unique_key.as_deref() == Some(&unique.key);
-                self.jobs.values().filter(same).map(|job| job.new.id).collect::<Vec<_>>()
-            };
-            let waiting = of_key(State::Waiting);
-            assert!(waiting.len() <= 1, "the reference has two that wait for {unique:?}");
-            let mut winners = waiting.clone();
-            match unique.rule {
-                UniqueRule::WhileWaiting => {}
-                UniqueRule::UntilDone => winners.extend(of_key(State::Running)),
-                UniqueRule::For(length) => {
-                    if !length.is_zero() {
-                        winners.extend(self.stamps.get(&unique.key));
-                    }
-                }
-                UniqueRule::Coalesce => {
-                    if let Some(winner) = waiting.first().and_then(|id| self.jobs.get_mut(id)) {
-                        coalesce(&mut winner.payload, new.payload.clone());
-                        return Expected::Merged(winner.new.id);
-                    }
-                }
-            }
+        if new.unique.is_some() {
+            let same = |job: &&Modelled| job.state == State::Waiting && job.unique_key == new.unique;
+            let winners: Vec<_> = self.jobs.values().filter(same).map(|job| job.new.id).collect();
+            assert!(winners.len() <= 1, "the reference has two that wait for {:?}", new.unique);
             if !winners.is_empty() {
                 return Expected::Joined(winners);
-            }
-            if let UniqueRule::For(length) = unique.rule
-                && !length.is_zero()
-            {
-                self.stamps.insert(unique.key.clone(), new.id);
             }
         }
         let job = Modelled {
             new: new.clone(),
-            payload: new.payload.clone(),
             state: State::Waiting,
             due: if far { Due::Far } else { Due::Since(step) },
             anywhere: false,
@@ -111,7 +71,7 @@ impl Reference {
             token: 0,
             expired: false,
             cancel_requested: false,
-            unique_key: new.unique.as_ref().map(|unique| unique.key.clone()),
+            unique_key: new.unique.clone(),
             key_unsure: false,
             failures: 0,
             progress: None,
@@ -171,10 +131,8 @@ impl Reference {
         job.key_unsure = twin;
     }
 
-    pub(crate) fn leave(&mut self, id: Uuid, cancelled: bool, result: Option<Value>) {
-        if let Some(job) = self.jobs.remove(&id) {
-            self.left.insert(id, Left { kept: !job.new.keep_result.is_zero(), cancelled, result });
-        }
+    pub(crate) fn leave(&mut self, id: Uuid) {
+        self.jobs.remove(&id);
     }
 
     /// True if another job of its unique key waits.

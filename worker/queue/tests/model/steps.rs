@@ -40,20 +40,10 @@ pub(crate) struct Spec {
     /// Not due within the test.
     pub(crate) far: bool,
     pub(crate) max_attempts: u32,
-    pub(crate) keep_result: bool,
-    pub(crate) unique: Option<(u8, Rule)>,
+    pub(crate) unique: Option<u8>,
     /// Key and limit.
     pub(crate) concurrency: Option<(u8, u32)>,
     pub(crate) order: Option<u8>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rule {
-    WhileWaiting,
-    UntilDone,
-    ForLong,
-    ForNothing,
-    Coalesce,
 }
 
 #[derive(Debug, Clone)]
@@ -70,7 +60,6 @@ pub(crate) struct Claim {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     Done,
-    Answered,
     RetryAtOnce,
     RetryLater,
     SnoozeAtOnce,
@@ -80,23 +69,15 @@ pub(crate) enum End {
 }
 
 fn spec() -> impl Strategy<Value = Spec> {
-    let rule = prop_oneof![
-        Just(Rule::WhileWaiting),
-        Just(Rule::UntilDone),
-        Just(Rule::ForLong),
-        Just(Rule::ForNothing),
-        Just(Rule::Coalesce),
-    ];
-    let unique = prop::option::weighted(0.4, (0..2u8, rule));
+    let unique = prop::option::weighted(0.4, 0..2u8);
     let concurrency = prop::option::weighted(0.4, (0..2u8, 1..3u32));
     let order = prop::option::weighted(0.3, 0..2u8);
     let priority = prop::sample::select(&Priority::ALL[..]);
-    (priority, prop::bool::weighted(0.15), 1..4u32, any::<bool>(), unique, concurrency, order).prop_map(
-        |(priority, far, max_attempts, keep_result, unique, concurrency, order)| Spec {
+    (priority, prop::bool::weighted(0.15), 1..4u32, unique, concurrency, order).prop_map(
+        |(priority, far, max_attempts, unique, concurrency, order)| Spec {
             priority,
             far,
             max_attempts,
-            keep_result,
             unique,
             concurrency,
             order,
@@ -107,7 +88,6 @@ fn spec() -> impl Strategy<Value = Spec> {
 fn end() -> impl Strategy<Value = End> {
     prop_oneof![
         3 => Just(End::Done),
-        1 => Just(End::Answered),
         3 => Just(End::RetryAtOnce),
         1 => Just(End::RetryLater),
         2 => Just(End::SnoozeAtOnce),

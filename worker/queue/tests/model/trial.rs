@@ -5,14 +5,14 @@ use std::time::Duration;
 use serde_json::json;
 use syncline_queue::{
     Backend, Cancelled, ClaimRequest, Concurrency, LeaseRef, NewJob, Next, Outcome, Renewal, RetryPolicy,
-    Settled, Settlement, State, Unique, UniqueRule,
+    Settled, Settlement, State,
 };
 use uuid::Uuid;
 
 use super::{
     compare::{as_expected, compare_claim, compare_next, compare_state},
     reference::{Due, Expected, Reference},
-    steps::{Claim, End, Pick, Rule, Spec, Step},
+    steps::{Claim, End, Pick, Spec, Step},
 };
 
 /// Longer than any test.
@@ -92,27 +92,15 @@ impl<'a> Trial<'a> {
     }
 
     fn new_job(&self, spec: &Spec, number: usize) -> NewJob {
-        let rule = |rule| match rule {
-            Rule::WhileWaiting => UniqueRule::WhileWaiting,
-            Rule::UntilDone => UniqueRule::UntilDone,
-            Rule::ForLong => UniqueRule::For(LONG),
-            Rule::ForNothing => UniqueRule::For(Duration::ZERO),
-            Rule::Coalesce => UniqueRule::Coalesce,
-        };
         NewJob {
             queue: self.queue.clone(),
             priority: spec.priority,
             delay: if spec.far { LONG } else { Duration::ZERO },
             max_attempts: spec.max_attempts,
             retry: RetryPolicy { base: Duration::ZERO, cap: Duration::ZERO },
-            unique: spec.unique.map(|(key, its)| {
-                // The result of two lengths under one key is open.
-                let family = if its == Rule::ForNothing { "n" } else { "u" };
-                Unique { key: format!("{family}{key}"), rule: rule(its) }
-            }),
+            unique: spec.unique.map(|key| format!("u{key}")),
             concurrency: spec.concurrency.map(|(key, limit)| Concurrency { key: format!("c{key}"), limit }),
             order_key: spec.order.map(|key| format!("o{key}")),
-            keep_result: if spec.keep_result { LONG } else { Duration::ZERO },
             ..NewJob::new("model", json!({ "all": [number], "last": number }))
         }
     }
@@ -136,8 +124,7 @@ impl<'a> Trial<'a> {
         for ((job, pushed), mut expects) in jobs.iter().zip(pushed).zip(expected) {
             if let Expected::Joined(winners) = &mut expects {
                 // The winner may be a job of the same call: it stands in for this one after the call.
-                let key = |job: &NewJob| job.unique.as_ref().map(|unique| unique.key.clone());
-                winners.extend(jobs.iter().filter(|other| key(other) == key(job)).map(|other| other.id));
+                winners.extend(jobs.iter().filter(|other| other.unique == job.unique).map(|other| other.id));
                 winners.retain(|winner| *winner != job.id);
             }
             as_expected(job, pushed, &expects)?;
@@ -220,9 +207,7 @@ impl<'a> Trial<'a> {
             _ => (Due::Since(self.step), Duration::ZERO),
         };
         match end {
-            End::Done => self.reference.leave(id, false, None),
-            End::Answered => self.reference.leave(id, false, Some(json!({ "answer": 42 }))),
-            End::Cancelled => self.reference.leave(id, true, None),
+            End::Done | End::Cancelled => self.reference.leave(id),
             End::Dead => {
                 job.failures += 1;
                 self.reference.die(id);
@@ -231,7 +216,7 @@ impl<'a> Trial<'a> {
             End::RetryAtOnce | End::RetryLater => {
                 job.failures += 1;
                 if stops {
-                    self.reference.leave(id, true, None);
+                    self.reference.leave(id);
                 } else if last {
                     self.reference.die(id);
                     return Some(Next::Dead { reason: String::new() });
@@ -243,7 +228,7 @@ impl<'a> Trial<'a> {
             End::SnoozeAtOnce | End::SnoozeLong => {
                 job.attempt -= 1;
                 if job.cancel_requested {
-                    self.reference.leave(id, true, None);
+                    self.reference.leave(id);
                 } else {
                     self.reference.wait(id, Some(due));
                     return Some(Next::Waiting { delay });
@@ -263,7 +248,7 @@ impl<'a> Trial<'a> {
                 continue;
             }
             let next = if self.reference.jobs[&lease.id].cancel_requested {
-                self.reference.leave(lease.id, true, None);
+                self.reference.leave(lease.id);
                 Next::Gone
             } else {
                 if let Some(job) = self.reference.jobs.get_mut(&lease.id) {
@@ -335,7 +320,7 @@ impl<'a> Trial<'a> {
                 self.reference.die(one.id);
                 Next::Dead { reason: String::new() }
             } else if job.cancel_requested {
-                self.reference.leave(one.id, true, None);
+                self.reference.leave(one.id);
                 Next::Gone
             } else {
                 self.reference.wait(one.id, None);
@@ -351,7 +336,7 @@ impl<'a> Trial<'a> {
         let cancelled = told("cancel", self.backend.cancel(id).await)?;
         let expected = match self.reference.jobs.get_mut(&id) {
             Some(job) if job.state == State::Waiting => {
-                self.reference.leave(id, true, None);
+                self.reference.leave(id);
                 Cancelled::Removed
             }
             Some(job) if job.state == State::Running => {
@@ -409,7 +394,6 @@ impl<'a> Trial<'a> {
                 priority: syncline_queue::Priority::Normal,
                 far: false,
                 max_attempts: 1,
-                keep_result: false,
                 unique: None,
                 concurrency: Some((key, 1)),
                 order: Some(key),
@@ -442,7 +426,6 @@ fn outcome(end: End) -> Outcome {
     let error = || "it did not work".to_owned();
     match end {
         End::Done => Outcome::Done,
-        End::Answered => Outcome::Answered(json!({ "answer": 42 })),
         End::RetryAtOnce => Outcome::Retry { error: error(), at_least: None },
         End::RetryLater => Outcome::Retry { error: error(), at_least: Some(LONG) },
         End::SnoozeAtOnce => Outcome::Snooze { delay: Duration::ZERO },

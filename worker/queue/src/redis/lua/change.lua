@@ -16,7 +16,7 @@ if what == 'discard' then
   call('HDEL', JOBS, id)
   call('HDEL', LAST_ERRORS, id)
   call('HDEL', REASONS, id)
-  call('DEL', of(N.merged, id), of(N.history, id))
+  call('DEL', of(N.history, id))
   local rank = job and job.rank or N.unknown_rank
   call('HINCRBY', META, 'x' .. rank, -1)
   return 'g'
@@ -62,7 +62,7 @@ if not job then
 end
 -- In line it leaves a mark, since a place in the middle is not found quickly; elsewhere it leaves nothing.
 local in_line = call('ZREM', delayed(job.rank), id) == 0 and not unpark(id, job)
-leave(id, blob, job, now, true)
+leave(id, job, now)
 if in_line then
   call('HSET', JOBS, id, 'G')
   call('HINCRBY', META, 'g' .. job.rank, 1)

@@ -1,7 +1,7 @@
 -- Takes due jobs.
 -- ARGV: worker, at most so many, lease, overdue bound or '', concurrency key or ''; times in microseconds.
 -- Result: time until the next delayed job or -1, 1 if there may be more, the members (id .. token), the blobs, and for
--- each job that has something beside its blob: its position, last error or '', whether there is one, merged payloads.
+-- each job with a last error: its position and that error.
 local call, base, h = redis.call, KEYS[1], nil
 local byte = string.byte
 local JOBS, META, FIXED = base .. N.jobs, base .. N.meta, 39
@@ -44,18 +44,18 @@ local function token(rank, plain)
   return struct.pack('>I6H', stem, slot * 8 + plain * 4 + rank)
 end
 
-local members, blobs, extras, leases = {}, {}, {}, {}
+local members, blobs, errors, leases = {}, {}, {}, {}
 local looked, bound = 0, limit + 1000
 
 -- Takes a job that has keys or a past.
 local function take(id, blob, job)
-  local last, has_last, merged = h.start(id, job)
+  local last = h.start(id, job)
   local member = id .. token(job.rank, 0)
   leases[#leases + 1] = now + lease
   leases[#leases + 1] = member
   members[#members + 1] = member
   blobs[#blobs + 1] = blob
-  if last then extras[#extras + 1] = { #members, last, has_last, merged } end
+  if last then errors[#errors + 1] = { #members, last } end
 end
 
 -- Looks at ids from the front of a line, takes what may start, and cuts them off the line. Nothing leaves the line before
@@ -183,4 +183,4 @@ else
   -- Somebody else may take what is left.
   if more and redis.pcall('EXISTS', base .. N.wake) == 0 then redis.pcall('RPUSH', base .. N.wake, '1') end
 end
-return { next_due and next_due - now or -1, more and 1 or 0, members, blobs, extras }
+return { next_due and next_due - now or -1, more and 1 or 0, members, blobs, errors }

@@ -9,9 +9,8 @@ local call, base = redis.call, KEYS[1]
 local JOBS, META, WAKE, DEAD = base .. N.jobs, base .. N.meta, base .. N.wake, base .. N.dead
 local LAST_ERRORS, REASONS = base .. N.errors, base .. N.reasons
 local PROGRESS, STOP = base .. N.progress, base .. N.stop
-local byte, sub, pack, unpack_blob = string.byte, string.sub, struct.pack, struct.unpack
-local UNIQUE, LOST, CONCURRENCY, ORDER, KEEP, MERGED, ERROR, HISTORY = 1, 2, 4, 8, 16, 32, 64, 128
-local UNTIL_DONE = 256
+local sub, pack, unpack_blob = string.sub, struct.pack, struct.unpack
+local UNIQUE, LOST, CONCURRENCY, ORDER, ERROR, HISTORY = 1, 2, 4, 8, 64, 128
 local FIXED, MAX_DELAY, LONGEST_HISTORY = 39, 86400000000, 100
 
 local function waiting(rank) return base .. N.line .. rank end
@@ -35,7 +34,6 @@ local function open(blob)
   local job = { rank = mark - 4, flags = flags, attempt = attempt, due = due }
   job.max, job.base, job.cap = unpack_blob('<I4I4I4', blob, 22)
   local at = FIXED + 1 + unpack_blob('<H', blob, 38)
-  job.kind_end = at - 1
   job.unique, job.concurrency, job.order = false, false, false
   local function text()
     if at + 1 > #blob then return nil end
@@ -51,13 +49,7 @@ local function open(blob)
     at = at + 4
   end
   if has(flags, ORDER) then job.order = text() end
-  if has(flags, KEEP) then
-    if at + 6 > #blob then return nil end
-    job.keep = unpack_blob('<I7', blob, at)
-    at = at + 7
-  end
   if at > #blob + 1 or job.unique == nil or job.concurrency == nil or job.order == nil then return nil end
-  job.payload = at
   return job
 end
 
@@ -150,58 +142,28 @@ local function advance(key, now)
   end
 end
 
--- The jobs of a unique key are a hash: `w` the one that waits, `r` .. id each one that runs (with `d` if its rule is until
--- done), `f` the one that stands for others until a time, as id .. time.
-local function tidy_unique(key)
-  local own = of(N.unique, key)
-  local held = call('HGET', own, 'f')
-  if held then
-    if call('HLEN', own) == 1 then
-      call('PEXPIREAT', own, math.floor(unpack_blob('<I7', held, 17) / 1000) + 1)
-    else
-      call('PERSIST', own)
-    end
-  end
-end
-
--- A job with a unique key waits (again): with its key, unless another one that waits has it by now, or one that runs and
--- means, as this one does, to have it until it is done.
+-- A job with a unique key waits (again): with its key, unless another one that waits has it by now.
 local function unique_waits(id, job)
   if not job.unique or has(job.flags, LOST) then return end
   local own = of(N.unique, job.unique)
-  call('HDEL', own, 'r' .. id)
   local other = call('HGET', own, 'w')
-  local taken = other and other ~= id
-  if not taken and has(job.flags, UNTIL_DONE) then
-    for _, rule in ipairs(call('HVALS', own)) do taken = taken or rule == 'd' end
-  end
-  if taken then
+  if other and other ~= id then
     job.flags = job.flags + LOST
   else
     call('HSET', own, 'w', id)
   end
-  tidy_unique(job.unique)
 end
 
-local function unique_runs(id, job)
+-- A job with a unique key waits no more.
+local function unique_goes(id, job)
   if not job.unique or has(job.flags, LOST) then return end
   local own = of(N.unique, job.unique)
-  if call('HGET', own, 'w') == id then call('HDEL', own, 'w') end
-  call('HSET', own, 'r' .. id, has(job.flags, UNTIL_DONE) and 'd' or '')
-  tidy_unique(job.unique)
-end
-
-local function unique_leaves(id, job)
-  if not job.unique or has(job.flags, LOST) then return end
-  local own = of(N.unique, job.unique)
-  call('HDEL', own, 'r' .. id)
-  if call('HGET', own, 'w') == id then call('HDEL', own, 'w') end
-  tidy_unique(job.unique)
+  if call('HGET', own, 'w') == id then call('DEL', own) end
 end
 
 -- Nothing of a job stays but its blob; the keys' places are given up.
 local function let_go(id, job, now)
-  unique_leaves(id, job)
+  unique_goes(id, job)
   if job.order then
     call('ZREM', of(N.order, job.order), id)
     advance(job.order, now)
@@ -212,24 +174,13 @@ local function let_go(id, job, now)
   end
 end
 
--- A job leaves the queue. What came of it is kept for as long as it was pushed to keep it: cancelled, attempts, when,
--- kind, result, last error.
-local function leave(id, blob, job, now, cancelled, result)
+-- A job leaves the queue.
+local function leave(id, job, now)
   let_go(id, job, now)
   call('HDEL', JOBS, id)
   call('HDEL', PROGRESS, id)
   call('SREM', STOP, id)
-  if job.keep then
-    local kind = sub(blob, FIXED + 1, job.kind_end)
-    local err = has(job.flags, ERROR) and call('HGET', LAST_ERRORS, id)
-    local kept = pack('<BI4I7', cancelled and 1 or 0, job.attempt, now)
-      .. pack('<H', #kind) .. kind
-      .. (result and pack('<BI4', 1, #result) .. result or pack('<B', 0))
-      .. (err and pack('<BI4', 1, #err) .. err or pack('<B', 0))
-    call('SET', of(N.ended, id), kept, 'PX', math.max(1, math.floor(job.keep / 1000)))
-  end
   if has(job.flags, ERROR) then call('HDEL', LAST_ERRORS, id) end
-  if has(job.flags, MERGED) then call('DEL', of(N.merged, id)) end
   if has(job.flags, HISTORY) then call('DEL', of(N.history, id)) end
 end
 
@@ -291,17 +242,12 @@ local function hindrance(id, job)
   if job.concurrency and call('SCARD', of(N.busy, job.concurrency)) >= job.limit then return 'busy' end
 end
 
--- A job takes the places of its keys. Gives what it has beside its blob: last error or '', whether there is one, merged
--- payloads; nothing if it has none.
+-- A job takes the places of its keys. Gives its last error if there is one.
 local function start(id, job)
   if job.order then call('ZADD', of(N.order, job.order), -1, id) end
   if job.concurrency then call('SADD', of(N.busy, job.concurrency), id) end
-  unique_runs(id, job)
-  if has(job.flags, ERROR) or has(job.flags, MERGED) then
-    local last = has(job.flags, ERROR) and call('HGET', LAST_ERRORS, id)
-    local merged = has(job.flags, MERGED) and call('LRANGE', of(N.merged, id), 0, -1) or {}
-    return last or '', last and 1 or 0, merged
-  end
+  unique_goes(id, job)
+  return has(job.flags, ERROR) and call('HGET', LAST_ERRORS, id)
 end
 
 -- How many jobs wait. A cancelled one leaves a mark in its line until that is met.
@@ -319,25 +265,12 @@ local function lives(id)
   return blob and blob ~= 'G'
 end
 
--- Which job stands for one of this key, and whether it waits.
-local function winner(key, rule, now)
+-- The job that waits with this unique key.
+local function winner(key)
   local own = of(N.unique, key)
-  local first = call('HGET', own, 'w')
-  if first then
-    if lives(first) then return first, true end
-    call('HDEL', own, 'w')
-  end
-  if rule == 'd' then
-    for _, field in ipairs(call('HKEYS', own)) do
-      if byte(field) == 114 then
-        if lives(sub(field, 2)) then return sub(field, 2), false end
-        call('HDEL', own, field)
-      end
-    end
-  elseif rule == 'f' then
-    local held = call('HGET', own, 'f')
-    if held and unpack_blob('<I7', held, 17) > now then return sub(held, 1, 16), false end
-  end
+  local id = call('HGET', own, 'w')
+  if not id or lives(id) then return id end
+  call('DEL', own)
 end
 
 -- The same id again: its old place must not count as a second one.

@@ -1,10 +1,9 @@
 -- Shows jobs. ARGV: 'ids' ID..., or the name of a place (line, delayed, parked, running with a priority; dead), where the
 -- page before ended ('' or member), its score, and how many to look at.
 -- Result: where this page ended (member, score) or nothing at the end, and for each job: id, blob, state (w, r, x),
--- score, token of 8 bytes, worker, last error, reason, progress, 1 if asked to stop, history, merged payloads. What is
--- not there is ''.
+-- score, token of 8 bytes, worker, last error, reason, progress, 1 if asked to stop, history. What is not there is ''.
 local call, base = redis.call, KEYS[1]
-local JOBS, DEAD, LAST_ERRORS, REASONS, PROGRESS, STOP, ERROR, MERGED, HISTORY = base .. N.jobs, base .. N.dead, base .. N.errors, base .. N.reasons, base .. N.progress, base .. N.stop, 64, 32, 128
+local JOBS, DEAD, LAST_ERRORS, REASONS, PROGRESS, STOP, ERROR, HISTORY = base .. N.jobs, base .. N.dead, base .. N.errors, base .. N.reasons, base .. N.progress, base .. N.stop, 64, 128
 local sub = string.sub
 local h = helpers()
 local of, has, open, lease_of, worker_of = h.of, h.has, h.open, h.lease_of, h.worker_of
@@ -20,7 +19,6 @@ local function show(id, blob, state, score, member)
     call('HGET', PROGRESS, id) or '',
     call('SISMEMBER', STOP, id),
     has(flags, HISTORY) and call('LRANGE', of(N.history, id), 0, -1) or {},
-    has(flags, MERGED) and call('LRANGE', of(N.merged, id), 0, -1) or {},
   }
 end
 

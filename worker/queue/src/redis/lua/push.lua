@@ -1,10 +1,10 @@
 -- Puts jobs in line.
 -- ARGV: the limit of waiting jobs or -1, how many jobs the whole call has, then groups of either
 --   'p' COUNT PRIORITY HEAD (ID REST)...     jobs that are due, have no keys and share the first seven bytes
---   'j' ID DELAY HEAD REST RULE LENGTH       one job; RULE is '' or w, d, f, m, LENGTH that of `f`
+--   'j' ID DELAY HEAD REST                   one job
 -- REST is the blob from byte 22 on; the times between are the store's.
--- Result: one letter per job (n new, k known, j joined, m merged) and the winners of the latter two in turn; or how many
--- wait if there is no room.
+-- Result: one letter per job (n new, k known, j joined) and the winners of the joined ones in turn; or how many wait if
+-- there is no room.
 local call, base, h = redis.call, KEYS[1], nil
 local JOBS, WAKE = base .. N.jobs, base .. N.wake
 local limit, total = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -26,15 +26,9 @@ if limit >= 0 and call('HLEN', JOBS) + total > limit then
         end
         at = at + 4 + 2 * count
       else
-        local id, rule = ARGV[at + 1], ARGV[at + 5]
-        if h.lives(id) then
-          new = new - 1
-        elseif rule ~= '' then
-          local job = h.open(ARGV[at + 3] .. times .. ARGV[at + 4])
-          local other = job and job.unique and h.winner(job.unique, rule, now)
-          if other and not (rule == 'm' and call('LLEN', h.of(N.merged, other)) >= N.max_merges) then new = new - 1 end
-        end
-        at = at + 7
+        local job = h.open(ARGV[at + 3] .. times .. ARGV[at + 4])
+        if h.lives(ARGV[at + 1]) or job and job.unique and h.winner(job.unique) then new = new - 1 end
+        at = at + 5
       end
     end
     if before + new > limit then return before end
@@ -85,48 +79,23 @@ while ARGV[at] do
   else
     if not one then
       h = h or helpers()
-      local has, open, write, of, LOST, MERGED = h.has, h.open, h.write, h.of, 2, 32
+      local open, write, of = h.open, h.write, h.of
 
-      local function mark(id, flag)
-        local blob = call('HGET', JOBS, id)
-        local job = blob and open(blob)
-        if job and not has(job.flags, flag) then
-          job.flags = job.flags + flag
-          write(id, blob, job)
-        end
-      end
-
-      function one(id, delay, head, rest, rule, length)
+      function one(id, delay, head, rest)
         if h.lives(id) then return 'k' end
         local blob = head .. times .. rest
         local job = open(blob)
         job.due = now + delay
         if job.unique then
-          local other, it_waits = h.winner(job.unique, rule, now)
-          if other and rule == 'm' and it_waits then
-            local merged = of(N.merged, other)
-            if call('LLEN', merged) < N.max_merges then
-              call('RPUSH', merged, string.sub(blob, job.payload))
-              mark(other, MERGED)
-              winners[#winners + 1] = other
-              return 'm'
-            end
-            -- It is full: this one takes the key over.
-            mark(other, LOST)
-            call('HDEL', of(N.unique, job.unique), 'w')
-          elseif other then
+          local other = h.winner(job.unique)
+          if other then
             winners[#winners + 1] = other
             return 'j'
           end
         end
         if call('HEXISTS', JOBS, id) == 1 then h.forget_ghost(id) end
         write(id, blob, job)
-        if job.unique then
-          local own = of(N.unique, job.unique)
-          call('HSET', own, 'w', id)
-          if rule == 'f' then call('HSET', own, 'f', id .. struct.pack('<I7', now + tonumber(length))) end
-          call('PERSIST', own)
-        end
+        if job.unique then call('HSET', of(N.unique, job.unique), 'w', id) end
         if job.order then
           local key = of(N.order, job.order)
           call('ZADD', key, 'NX', 0, id)
@@ -141,9 +110,8 @@ while ARGV[at] do
         return 'n'
       end
     end
-    answers[#answers + 1] =
-      one(ARGV[at + 1], tonumber(ARGV[at + 2]), ARGV[at + 3], ARGV[at + 4], ARGV[at + 5], ARGV[at + 6])
-    at = at + 7
+    answers[#answers + 1] = one(ARGV[at + 1], tonumber(ARGV[at + 2]), ARGV[at + 3], ARGV[at + 4])
+    at = at + 5
   end
 end
 -- One token is enough. Whatever is wrong with it, work is found by looking.

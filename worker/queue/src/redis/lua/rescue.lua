@@ -35,7 +35,7 @@ for rank = 0, 3 do
       local stopped = call('SISMEMBER', STOP, id) == 1
       local dead = job.attempt >= job.max
       if stopped and not dead then
-        leave(id, blob, job, now, true)
+        leave(id, job, now)
         rescued[#rescued + 1] = { id, 'g', '' }
       else
         note_failure(id, job, now, 2, worker, 'the lease of worker ' .. (worker or '?') .. ' ran out')

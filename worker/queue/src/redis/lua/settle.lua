@@ -1,8 +1,7 @@
 -- Stores how jobs went.
 -- ARGV: how many plain jobs of each priority are done, four numbers; their members; then for each other settlement five
 -- values: what, member, and
---   'd' '' '' ''                  done             'a' RESULT '' ''            answered
---   'c' '' '' ''                  cancelled        'b' '' '' ''                given back, never started
+--   'd' '' '' ''                  done, cancelled  'b' '' '' ''                given back, never started
 --   'r' ERROR FRACTION AT_LEAST   failed           's' DELAY '' ''             could not be tried
 --   'x' ERROR REASON ''           failed for good
 -- A member is id .. token; a job is plain if it has neither keys nor a past. FRACTION is how much of the longest delay is
@@ -42,10 +41,10 @@ end
 if not ARGV[at] then return { table.concat(answers), details, 0 } end
 
 local h = helpers()
-local of, running, has, open, write = h.of, h.running, h.has, h.open, h.write
+local of, running, open, write = h.of, h.running, h.open, h.write
 local advance, unique_waits, line_up, release = h.advance, h.unique_waits, h.line_up, h.release
 local leave, note_failure, die, bury, worker_of = h.leave, h.note_failure, h.die, h.bury, h.worker_of
-local LAST_ERRORS, ERROR, MAX_DELAY = base .. N.errors, 64, 86400000000
+local MAX_DELAY = 86400000000
 local now = h.clock()
 
 -- The same doubling as in retry.rs.
@@ -84,16 +83,9 @@ while ARGV[at] do
     -- The attempt under way counts from here on, unless it is given back.
     job.attempt = job.attempt + 1
     local stopped = call('SISMEMBER', STOP, id) == 1
-    if what == 'd' or what == 'a' or what == 'c' or (stopped and what ~= 'x' and (what ~= 'r' or job.attempt < job.max)) then
+    if what == 'd' or (stopped and what ~= 'x' and (what ~= 'r' or job.attempt < job.max)) then
       stop_running(id, member, job)
-      if what == 'r' then
-        -- What was wrong is kept with what came of it.
-        if job.keep then
-          call('HSET', LAST_ERRORS, id, first)
-          if not has(job.flags, ERROR) then job.flags = job.flags + ERROR end
-        end
-      end
-      leave(id, blob, job, now, what ~= 'd' and what ~= 'a', what == 'a' and first)
+      leave(id, job, now)
       if job.concurrency or job.order then due = true end
       answer = 'g'
     elseif what == 'b' or what == 's' then
