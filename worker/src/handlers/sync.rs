@@ -166,6 +166,20 @@ fn verdict(report: &Report) -> (RunStatus, Option<String>) {
             );
             (RunStatus::Held, Some(text))
         }
+        Some(held) if held.unproved > 0 => {
+            let text = format!(
+                "held: {} of {} items would be deleted ({} are gone from the source, {} from the target); of {} of them the \
+                 platform does not say that they were deleted: they may be hidden from the account. If they are gone, run \
+                 the sync with --allow-deletes {}",
+                held.deletes,
+                held.links,
+                held.missing_on_source,
+                held.missing_on_target,
+                held.unproved,
+                held.deletes
+            );
+            (RunStatus::Held, Some(text))
+        }
         Some(held) => {
             let text = format!(
                 "held: {} of {} items would be deleted ({} are gone from the source, {} from the target), and \
