@@ -4,7 +4,7 @@ use super::{Action, Context, Facts, ItemPlan, Op, Seen, fields, has_ended};
 use crate::{
     Side, Value,
     capability::Removal,
-    conflict::{Conflict, ConflictKind, Resolution},
+    conflict::{Conflict, ConflictKind, OpenConflict, Resolution},
     ports::{LinkState, OpKind},
     side::Pair,
     spec::DeletePolicy,
@@ -25,7 +25,7 @@ pub(super) fn plan(context: &Context<'_>, facts: Facts, gone: Side) -> ItemPlan 
     if facts.link.as_ref().is_some_and(fields::may_exist) {
         return new(facts, Action::Leave);
     }
-    if !facts.may_remove || !is_confirmed(context, &facts, gone) {
+    if !(facts.may_remove || was_decided(&facts)) || !is_confirmed(context, &facts, gone) {
         return new(facts, Action::MarkMissing(gone));
     }
     let stays = gone.other();
@@ -79,6 +79,12 @@ fn cannot_delete(context: &Context<'_>, side: Side) -> Option<String> {
         let platform = context.places.get(side).capabilities().platform;
         format!("delete_policy {policy}: the {side} ({platform}) cannot do that; nothing was taken away. Use ignore")
     })
+}
+
+/// True if a person has decided about this very delete.
+fn was_decided(facts: &Facts) -> bool {
+    let whole = |open: &OpenConflict| open.field.is_none() && open.chosen.is_some();
+    facts.link.as_ref().is_some_and(|link| link.conflicts.iter().any(whole))
 }
 
 /// True if the platform says that the item was deleted, an earlier complete listing lacked it too, or the operator
