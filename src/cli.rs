@@ -149,7 +149,7 @@ pub(crate) enum Command {
     Runs(RunsArgs),
     /// Show what was changed in one item, when and by which run
     History(HistoryArgs),
-    /// List conflicts, or settle one
+    /// List conflicts, or resolve one
     Conflicts(ConflictsArgs),
     /// Show numbers of links, runs, durations and API calls
     Stats(StatsArgs),
