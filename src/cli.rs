@@ -92,7 +92,7 @@ pub(crate) enum QueueChoice {
 /// When to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ColorChoice {
-    /// On a terminal, unless NO_COLOR is set.
+    /// On a terminal, unless NO_COLOR is set and not empty.
     Auto,
     Always,
     Never,
