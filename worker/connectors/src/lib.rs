@@ -6,6 +6,7 @@
 pub mod address;
 pub mod headers;
 pub mod registry;
+pub mod secret;
 
 mod files;
 mod look;
