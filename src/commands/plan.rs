@@ -148,6 +148,7 @@ async fn preview(
             platforms: [open.spec.source_platform.clone(), open.spec.target_platform.clone()],
         },
         open_intents: Mutex::default(),
+        origin: std::sync::OnceLock::new(),
         clock: environment.clock.clone(),
         observer: observer.clone(),
     };
@@ -200,8 +201,8 @@ impl syncline_engine::ports::Leave for NoLeave {
         Err(syncline_engine::ports::Stopped::Cancelled)
     }
 
-    fn deadline(&self) -> chrono::DateTime<chrono::Utc> {
-        chrono::DateTime::UNIX_EPOCH
+    fn remaining(&self) -> std::time::Duration {
+        std::time::Duration::from_secs(30)
     }
 }
 

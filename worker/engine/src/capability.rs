@@ -25,6 +25,8 @@ pub struct Capabilities {
     /// Fewer, larger write calls are much cheaper (a file is rewritten whole).
     pub prefers_large_batches: bool,
     pub create_idempotency: CreateIdempotency,
+    /// How long a request whose answer did not arrive may still take effect: the platform may be working on it.
+    pub request_timeout: Duration,
     /// How long after a create its marker may still be invisible to a probe.
     pub marker_visible_after: Duration,
     pub concurrency: ConcurrencyControl,

@@ -170,7 +170,9 @@ impl Run<'_> {
         let done = self.execute_into(&mut report).await;
         if done.is_err() {
             // The run ends in order and sends nothing more, so its successor need not wait for the deadline.
-            let _ = self.store.release_intents().await;
+            if let Ok(now) = self.store.now().await {
+                let _ = self.store.move_deadline(now).await;
+            }
         }
         report.counts.api_calls = self.meter.requests();
         done.map(|()| report)

@@ -73,6 +73,7 @@ fn of_kind(kind: ErrorKind, text: String) -> Failure {
         ErrorKind::Permanent | ErrorKind::Auth | ErrorKind::NotFound => Failure::Lasting(text),
         ErrorKind::Stopped(Stopped::Cancelled) => Failure::Cancelled,
         ErrorKind::Stopped(Stopped::LeaseLost) => Failure::LeaseLost,
+        ErrorKind::Stopped(Stopped::Deadline) => Failure::Passing(text, None),
     }
 }
 

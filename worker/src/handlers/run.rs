@@ -1,8 +1,11 @@
 //! A run: begins it, asks its platforms for admission, executes it by its kind, and ends it.
 
-use std::str::FromStr;
+use std::{
+    str::FromStr,
+    time::{Duration, Instant},
+};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use syncline_engine::{
     ports::{Leave, Stopped},
     spec::{SyncSpec, unknown_keys},
@@ -134,8 +137,7 @@ impl Leave for LeaseLeave {
         if self.0.valid() { Ok(()) } else { Err(Stopped::LeaseLost) }
     }
 
-    fn deadline(&self) -> DateTime<Utc> {
-        let left = self.0.deadline().saturating_duration_since(std::time::Instant::now());
-        Utc::now() + TimeDelta::from_std(left).unwrap_or_default()
+    fn remaining(&self) -> Duration {
+        self.0.deadline().saturating_duration_since(Instant::now())
     }
 }

@@ -148,6 +148,7 @@ pub(super) fn store(
             platforms: [open.spec.source_platform.clone(), open.spec.target_platform.clone()],
         },
         open_intents: Mutex::new(Some(begun.open_intents.clone())),
+        origin: std::sync::OnceLock::new(),
         clock: environment.clock.clone(),
         observer,
     }

@@ -10,11 +10,14 @@ mod record;
 mod reused;
 pub mod verify;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Instant,
+};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr};
 use syncline_engine::{
     Side,
     ports::{
@@ -34,6 +37,8 @@ pub struct LinkStore {
     pub clock: Arc<dyn Clock>,
     /// Links with an open intent when the run began; taken by the first call of `open_intents`.
     pub open_intents: Mutex<Option<Vec<i64>>>,
+    /// The database's time when it was first asked, and when that was here.
+    pub origin: OnceLock<(DateTime<Utc>, Instant)>,
     /// Called after change rows are confirmed and before the commit.
     pub observer: Arc<dyn Observer>,
 }
@@ -64,6 +69,13 @@ impl SyncIdentity {
             Side::Target => &self.platforms[1],
         }
     }
+}
+
+/// The time by PostgreSQL's clock.
+async fn clock_of(db: &DatabaseConnection) -> Result<DateTime<Utc>, DbErr> {
+    let sql = "SELECT clock_timestamp() AS now";
+    let row = db.query_one_raw(statement(db.get_database_backend(), sql, [])).await?;
+    row.ok_or_else(|| DbErr::RecordNotFound("the time".to_owned()))?.try_get("", "now")
 }
 
 pub(crate) fn database(error: DbErr) -> StoreError {
@@ -107,11 +119,26 @@ impl Store for LinkStore {
         read::open_intents(&self.db, self.sync.config_id).await.map_err(database)
     }
 
-    async fn release_intents(&self) -> Result<(), StoreError> {
+    async fn now(&self) -> Result<DateTime<Utc>, StoreError> {
+        if self.db.get_database_backend() != DbBackend::Postgres {
+            // All runs on one SQLite file are on one machine.
+            return Ok(self.now());
+        }
+        if let Some((at, since)) = self.origin.get() {
+            return Ok(*at + since.elapsed());
+        }
+        // The time of the answer, so that the sender's deadline is early rather than late.
+        let since = Instant::now();
+        let at = clock_of(&self.db).await.map_err(database)?;
+        let (at, since) = *self.origin.get_or_init(|| (at, since));
+        Ok(at + since.elapsed())
+    }
+
+    async fn move_deadline(&self, to: DateTime<Utc>) -> Result<(), StoreError> {
         let tx = self.fenced().await?;
         let sql = "UPDATE sync_metadata SET intent_deadline = ? \
                    WHERE sync_config_id = ? AND last_run_id = ? AND intent_deadline IS NOT NULL";
-        let values = [self.now().into(), self.sync.config_id.into(), self.run.id.into()];
+        let values = [to.into(), self.sync.config_id.into(), self.run.id.into()];
         tx.execute_raw(statement(tx.get_database_backend(), sql, values)).await.map_err(database)?;
         tx.commit().await.map_err(database)
     }

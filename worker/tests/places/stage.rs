@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectOptions, Database, DatabaseConnection,
     EntityTrait, QueryFilter, sqlx::sqlite::SqliteSynchronous,
@@ -79,8 +79,8 @@ impl Leave for Always {
         Ok(())
     }
 
-    fn deadline(&self) -> DateTime<Utc> {
-        DateTime::UNIX_EPOCH
+    fn remaining(&self) -> std::time::Duration {
+        std::time::Duration::from_secs(30)
     }
 }
 
@@ -234,6 +234,7 @@ impl Stage {
             },
             clock: Arc::new(clock),
             open_intents: Mutex::new(None),
+            origin: std::sync::OnceLock::new(),
             observer: Arc::new(Unobserved),
         };
         let run = Run {

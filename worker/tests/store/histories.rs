@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::TimeDelta;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::json;
+use syncline_engine::ports::Clock as _;
 use syncline_engine::{
     Side,
     ports::{CursorState, LinkRef, Store, StoreError},
@@ -141,7 +142,8 @@ impl History {
                 Told::of(format!("{batch:?}"), here, far)
             }
             75..80 => {
-                Told::of("release".to_owned(), fake.release_intents().await, sql.release_intents().await)
+                let now = self.fake.clock().now();
+                Told::of("release".to_owned(), fake.move_deadline(now).await, sql.move_deadline(now).await)
             }
             80..85 => {
                 let number = self.rng.random_range(0..100);

@@ -2,6 +2,7 @@
 
 use rstest::rstest;
 use syncline_engine::Side;
+use syncline_engine::ports::Clock as _;
 
 use crate::{
     contract::{
@@ -32,7 +33,7 @@ fn a_store_reads_the_links_of_its_own_sync_alone(#[values(On::Sqlite, On::Postgr
         let strange = pairs(&*theirs, 2).await;
         let before = see(&stage, &*store).await;
         theirs.intend(&[intended(Some(strange[0]), ids("s1", "t1"), &[Side::Target])]).await.unwrap();
-        theirs.release_intents().await.unwrap();
+        theirs.move_deadline(stage.clock().now()).await.unwrap();
         assert_eq!(see(&stage, &*store).await, before);
         let asked = [strange[0].id, own[0].id, strange[1].id];
         let links = store.links(&asked).await.unwrap();

@@ -155,6 +155,7 @@ impl Stage for SqlStage {
             },
             clock: self.clock.clone(),
             open_intents: Mutex::new(None),
+            origin: std::sync::OnceLock::new(),
             observer: Arc::new(Unobserved),
         })
     }

@@ -95,6 +95,7 @@ impl CsvFile {
             write_batch: 2000,
             prefers_large_batches: true,
             create_idempotency: CreateIdempotency::Native,
+            request_timeout: Duration::ZERO,
             marker_visible_after: Duration::ZERO,
             concurrency: ConcurrencyControl::Fields,
             removals: &[Removal::Delete],

@@ -185,7 +185,6 @@ fn remove_stale(locked: &Locked) {
 
 #[cfg(test)]
 mod tests {
-    use chrono::{DateTime, Utc};
     use syncline_engine::ports::{ErrorKind, Stopped};
 
     use super::*;
@@ -197,8 +196,8 @@ mod tests {
             self.0
         }
 
-        fn deadline(&self) -> DateTime<Utc> {
-            DateTime::UNIX_EPOCH
+        fn remaining(&self) -> std::time::Duration {
+            std::time::Duration::from_secs(30)
         }
     }
 

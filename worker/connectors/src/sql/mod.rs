@@ -102,6 +102,8 @@ fn capabilities(table: &Table, mapped_key: bool) -> Capabilities {
             // The database numbers new rows, and nothing in the row shows its origin.
             () => CreateIdempotency::None,
         },
+        // Each write compares the values in its own transaction, so one that arrives late finds them changed.
+        request_timeout: Duration::ZERO,
         marker_visible_after: Duration::ZERO,
         concurrency: ConcurrencyControl::Fields,
         removals: &[Removal::Delete],

@@ -133,8 +133,8 @@ impl Leave for Always {
         Ok(())
     }
 
-    fn deadline(&self) -> DateTime<Utc> {
-        now()
+    fn remaining(&self) -> std::time::Duration {
+        std::time::Duration::from_secs(30)
     }
 }
 
@@ -145,8 +145,8 @@ impl Leave for Never {
         Err(Stopped::LeaseLost)
     }
 
-    fn deadline(&self) -> DateTime<Utc> {
-        now()
+    fn remaining(&self) -> std::time::Duration {
+        std::time::Duration::from_secs(30)
     }
 }
 

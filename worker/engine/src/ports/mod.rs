@@ -18,6 +18,8 @@ pub use store::{
     OpKind, Recorded, Store, StoreError, Verdict,
 };
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
@@ -25,6 +27,11 @@ use chrono::{DateTime, Utc};
 pub trait Clock: Send + Sync {
     /// The present time.
     fn now(&self) -> DateTime<Utc>;
+
+    /// Time since some origin; never goes back, however the clock is set.
+    fn elapsed(&self) -> Duration {
+        (self.now() - DateTime::UNIX_EPOCH).to_std().unwrap_or_default()
+    }
 }
 
 /// Leave to continue: a worker that lost its lease, or whose run was cancelled, must not write any more.
@@ -32,8 +39,8 @@ pub trait Leave: Send + Sync {
     /// Ok while writing is allowed; checked just before every write.
     fn check(&self) -> Result<(), Stopped>;
 
-    /// The time until which writing is certainly allowed, unless the lease is renewed: the deadline of intents.
-    fn deadline(&self) -> DateTime<Utc>;
+    /// How much longer writing is certainly allowed, unless the lease is renewed.
+    fn remaining(&self) -> Duration;
 }
 
 /// Why a run must stop immediately.
@@ -42,6 +49,9 @@ pub enum Stopped {
     /// Another worker may have taken over the run.
     #[error("the lease of this run has expired; another worker takes it over")]
     LeaseLost,
+    /// The deadline of the intents has passed; it can be moved if the lease was renewed.
+    #[error("the time to send these writes is over")]
+    Deadline,
     /// A cancellation was requested for this run.
     #[error("the run was cancelled")]
     Cancelled,

@@ -34,9 +34,13 @@ pub trait Store: Send + Sync {
     /// it.
     async fn open_intents(&self) -> Result<Vec<i64>, StoreError>;
 
-    /// Sets the deadlines of this run's open intents to the present, those of its earlier attempts included: it stops in
-    /// good order and sends nothing more. Versions stay. Intents of other runs stay as they are.
-    async fn release_intents(&self) -> Result<(), StoreError>;
+    /// Moves the deadline of all open intents of this run, those of its earlier attempts included: later after the lease
+    /// was renewed, or to the present when the run ends in order and sends nothing more. Versions stay. Intents of other
+    /// runs stay as they are.
+    async fn move_deadline(&self, to: DateTime<Utc>) -> Result<(), StoreError>;
+
+    /// The time by the store's own clock, which all runs share. Deadlines are compared with it.
+    async fn now(&self) -> Result<DateTime<Utc>, StoreError>;
 
     /// Commits what is about to be written, before it is: new links are inserted as pending, change rows become `intended`.
     /// Returns the links' ids and new versions in the order of the batch. A link that is not at the version given, or
@@ -156,7 +160,7 @@ pub enum LinkState {
 pub struct Intent {
     /// What is written, one entry per side written to.
     pub ops: Vec<IntentOp>,
-    /// The sender sends nothing after this time.
+    /// The sender sends nothing after this time, by the store's clock.
     pub deadline: DateTime<Utc>,
 }
 

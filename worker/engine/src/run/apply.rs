@@ -1,6 +1,6 @@
 //! Carries out a batch of plans: intent, write, record.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use super::{
     Report, Run, RunError, Work,
@@ -67,11 +67,11 @@ impl Run<'_> {
     ) -> Result<Applied, RunError> {
         let began = self.clock.now();
         let writing: Vec<usize> = (0..plans.len()).filter(|position| plans[*position].writes()).collect();
-        let refs = match self.intend(&plans, &writing).await {
+        let (refs, until) = match self.intend(&plans, &writing).await {
             Err(RunError::Store(StoreError::Outdated)) => return Ok(Applied::Outdated),
             refs => refs?,
         };
-        let (sent, failed) = self.send(&plans, &writing).await;
+        let (sent, failed) = self.send(&plans, &writing, until).await;
         if !writing.is_empty() {
             self.observer.reached(Step::RemoteWritten).await;
         }
@@ -132,21 +132,21 @@ impl Run<'_> {
         failed.map_or(Ok(Applied::Done(left)), Err)
     }
 
-    /// Records the intents of the writes. Returns the links, keyed by position.
+    /// Records the intents of the writes. Returns the links, keyed by position, and until when the writes may be sent.
     async fn intend(
         &self,
         plans: &[ItemPlan],
         writing: &[usize],
-    ) -> Result<HashMap<usize, LinkRef>, RunError> {
+    ) -> Result<(HashMap<usize, LinkRef>, Duration), RunError> {
         if writing.is_empty() {
-            return Ok(HashMap::new());
+            return Ok((HashMap::new(), Duration::ZERO));
         }
-        let deadline = self.leave.deadline();
+        let (until, deadline) = self.deadline().await?;
         let intended: Vec<Intended> =
             writing.iter().map(|position| self.intended(&plans[*position], deadline)).collect();
         let refs = self.store.intend(&intended).await?;
         self.observer.reached(Step::IntentCommitted).await;
-        Ok(writing.iter().copied().zip(refs).collect())
+        Ok((writing.iter().copied().zip(refs).collect(), until))
     }
 
     fn intended(&self, plan: &ItemPlan, deadline: chrono::DateTime<chrono::Utc>) -> Intended {

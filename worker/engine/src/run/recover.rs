@@ -35,7 +35,7 @@ impl Run<'_> {
         for page in open.chunks(index::PAGE) {
             let links: Vec<Link> =
                 self.store.links(page).await?.into_iter().map(|link| self.mapping.retype(link)).collect();
-            self.wait_for_senders(&links)?;
+            self.wait_for_senders(&links).await?;
             let found = self.look(&links).await?;
             let records: Vec<Recorded> = links.iter().map(|link| self.recovered(link, &found)).collect();
             self.store.record(&records).await?;
@@ -43,21 +43,28 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// A sender that lost its lease stops at its deadline, and its create may become visible some time later.
-    fn wait_for_senders(&self, links: &[Link]) -> Result<(), RunError> {
+    /// A sender that lost its lease stops at its deadline. A request that it sent just before may take effect until its
+    /// time-out, and the marker of a create may show some time later.
+    async fn wait_for_senders(&self, links: &[Link]) -> Result<(), RunError> {
         let mut latest = None;
         for intent in links.iter().filter_map(|link| link.intent.as_ref()) {
-            let visible = |op: &IntentOp| match op.kind {
-                OpKind::Create => self.connectors.get(op.side).capabilities().marker_visible_after,
-                OpKind::Update | OpKind::Delete => std::time::Duration::ZERO,
+            let delay = |op: &IntentOp| {
+                let capabilities = self.connectors.get(op.side).capabilities();
+                let visible = match op.kind {
+                    OpKind::Create => capabilities.marker_visible_after,
+                    OpKind::Update | OpKind::Delete => std::time::Duration::ZERO,
+                };
+                capabilities.request_timeout + visible
             };
-            let delay = intent.ops.iter().map(visible).max().unwrap_or_default();
+            let delay = intent.ops.iter().map(delay).max().unwrap_or_default();
             latest = latest.max(Some(intent.deadline + delay));
         }
-        match latest {
-            Some(time) if time > self.clock.now() => Err(RunError::NotBefore(time)),
-            _ => Ok(()),
+        let Some(latest) = latest else { return Ok(()) };
+        let left = latest - self.store.now().await?;
+        if left > chrono::TimeDelta::zero() {
+            return Err(RunError::NotBefore(self.clock.now() + left));
         }
+        Ok(())
     }
 
     /// The present items of the intents.

@@ -1,14 +1,16 @@
 //! Sends the writes of a batch.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
+
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Run, RunError, record::Results};
 use crate::{
     Item, Side,
     plan::{ItemPlan, Op},
     ports::{
-        ConnectorError, ErrorScope, Found, ItemStatus, Marker, OpKind, Recorded, Stopped, Write, WriteOp,
-        Written,
+        Call, Clock, ConnectorError, ErrorKind, ErrorScope, Found, ItemStatus, Leave, Marker, OpKind,
+        Recorded, Stopped, StoreError, Write, WriteOp, Written,
     },
     value::Fields,
 };
@@ -29,7 +31,13 @@ impl Sent {
 
 impl Run<'_> {
     /// Sends writes, as many per call as the platform accepts. Sends nothing more after an error that stops the batch.
-    pub(super) async fn send(&self, plans: &[ItemPlan], writing: &[usize]) -> (Sent, Option<RunError>) {
+    pub(super) async fn send(
+        &self,
+        plans: &[ItemPlan],
+        writing: &[usize],
+        until: Duration,
+    ) -> (Sent, Option<RunError>) {
+        let mut until = until;
         let mut sent = Sent::default();
         let mut failed: Option<RunError> = None;
         for side in Side::BOTH {
@@ -45,7 +53,7 @@ impl Run<'_> {
                 }
                 let outcomes = match &failed {
                     Some(error) => vec![not_sent(error); chunk.len()],
-                    None => self.send_chunk(side, plans, chunk).await,
+                    None => self.send_in_time(side, plans, chunk, &mut until).await,
                 };
                 for ((position, _), outcome) in chunk.iter().zip(outcomes) {
                     if let Some(error) =
@@ -60,10 +68,72 @@ impl Run<'_> {
         (sent, failed)
     }
 
+    /// Until when the writes of an intent may be sent, by the local clock that never goes back, and the deadline by the
+    /// store's clock. The local time is taken first and ends earlier, so that the sender stops before its successor
+    /// begins.
+    pub(super) async fn deadline(&self) -> Result<(Duration, DateTime<Utc>), StoreError> {
+        let (begin, granted) = (self.clock.elapsed(), self.leave.remaining());
+        let deadline = self.store.now().await? + TimeDelta::from_std(granted).unwrap_or_default();
+        Ok((begin + granted - granted / 10, deadline))
+    }
+
+    /// Sends one call's writes, and those again for which the time ran out, as long as the lease is renewed.
+    async fn send_in_time(
+        &self,
+        side: Side,
+        plans: &[ItemPlan],
+        chunk: &[(usize, &Op)],
+        until: &mut Duration,
+    ) -> Vec<Written> {
+        let mut outcomes: Vec<Option<Written>> = vec![None; chunk.len()];
+        loop {
+            let open: Vec<usize> = (0..chunk.len()).filter(|at| outcomes[*at].is_none()).collect();
+            let ops: Vec<(usize, &Op)> = open.iter().map(|at| chunk[*at]).collect();
+            let before = open.len();
+            if self.clock.elapsed() >= *until
+                && let Err(error) = self.prolong(until).await
+            {
+                let error = not_sent(&RunError::Store(error));
+                return outcomes
+                    .into_iter()
+                    .map(|outcome| outcome.unwrap_or_else(|| error.clone()))
+                    .collect();
+            }
+            for (at, outcome) in open.into_iter().zip(self.send_chunk(side, plans, &ops, *until).await) {
+                let late = outcome.error().is_some_and(|e| e.kind == ErrorKind::Stopped(Stopped::Deadline));
+                if !(late && matches!(outcome, Written::NotSent(_))) {
+                    outcomes[at] = Some(outcome);
+                }
+            }
+            let left = outcomes.iter().filter(|outcome| outcome.is_none()).count();
+            if left == 0 || left == before && self.clock.elapsed() < *until {
+                let late = || Written::NotSent(Stopped::Deadline.into());
+                return outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(late)).collect();
+            }
+        }
+    }
+
+    /// Moves the deadline of the open intents after the lease was renewed.
+    async fn prolong(&self, until: &mut Duration) -> Result<(), StoreError> {
+        self.leave.check()?;
+        let (local, deadline) = self.deadline().await?;
+        self.store.move_deadline(deadline).await?;
+        *until = local;
+        Ok(())
+    }
+
     /// Sends one call's writes. Returns one outcome per write, in the same order.
-    async fn send_chunk(&self, side: Side, plans: &[ItemPlan], chunk: &[(usize, &Op)]) -> Vec<Written> {
+    async fn send_chunk(
+        &self,
+        side: Side,
+        plans: &[ItemPlan],
+        chunk: &[(usize, &Op)],
+        until: Duration,
+    ) -> Vec<Written> {
         let writes: Vec<Write> = chunk.iter().map(|(_, op)| write_of(op)).collect();
-        let mut outcomes = self.connectors.get(side).write(&writes, &self.call()).await;
+        let leave = InTime { leave: self.leave, clock: self.clock, until };
+        let call = Call { leave: &leave, ..self.call() };
+        let mut outcomes = self.connectors.get(side).write(&writes, &call).await;
         if outcomes.len() != chunk.len() {
             let (told, asked) = (outcomes.len(), chunk.len());
             let text = format!("answered {told} of {asked} writes; this is a fault of the connector");
@@ -120,6 +190,24 @@ impl Run<'_> {
             record.retry_at = Some(self.clock.now());
             record.error_count = plan.facts.link.as_ref().map_or(0, |link| link.error_count);
         }
+    }
+}
+
+/// Leave to write until the deadline of the intents.
+struct InTime<'a> {
+    leave: &'a dyn Leave,
+    clock: &'a dyn Clock,
+    until: Duration,
+}
+
+impl Leave for InTime<'_> {
+    fn check(&self) -> Result<(), Stopped> {
+        self.leave.check()?;
+        if self.clock.elapsed() < self.until { Ok(()) } else { Err(Stopped::Deadline) }
+    }
+
+    fn remaining(&self) -> Duration {
+        self.leave.remaining().min(self.until.saturating_sub(self.clock.elapsed()))
     }
 }
 

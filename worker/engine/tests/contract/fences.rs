@@ -1,6 +1,7 @@
 //! A worker that was taken over can write no more.
 
 use serde_json::json;
+use syncline_engine::ports::Clock as _;
 use syncline_engine::{
     Side,
     ports::{CursorState, LinkRef, Recorded, Store, Verdict},
@@ -49,7 +50,7 @@ async fn assert_shut_out(stage: &dyn Stage, store: &dyn Store, made: &[LinkRef])
     assert_stopped(store.record(&[recorded(None, ids("s9", "t9"))]).await);
     assert_stopped(store.record(&[judged, recorded(Some(made[0]), ids("s1", "t1"))]).await);
     assert_stopped(store.save_cursors(&[(Side::Source, cursor("two")), (Side::Target, cursor("two"))]).await);
-    assert_stopped(store.release_intents().await);
+    assert_stopped(store.move_deadline(stage.clock().now()).await);
     assert_eq!(see(stage, store).await, before);
 }
 
@@ -62,7 +63,7 @@ pub(crate) async fn a_worker_that_was_taken_over_writes_nothing(stage: &dyn Stag
     let verdicts = [(Side::Source, Verdict::Confirmed), (Side::Target, Verdict::Confirmed)];
     next.record(&[judged(made[1], ids("s2", "t2"), &verdicts)]).await.unwrap();
     next.save_cursors(&[(Side::Target, cursor("two"))]).await.unwrap();
-    next.release_intents().await.unwrap();
+    next.move_deadline(stage.clock().now()).await.unwrap();
 }
 
 pub(crate) async fn a_run_that_is_over_writes_nothing(stage: &dyn Stage) {
@@ -88,7 +89,7 @@ pub(crate) async fn other_runs_go_on(stage: &dyn Stage) {
     stage.open(1).await;
     other.record(&[recorded(None, ids("s1", "t1"))]).await.unwrap();
     stage.end(2).await;
-    assert_stopped(store.release_intents().await);
+    assert_stopped(store.move_deadline(stage.clock().now()).await);
     stage.open(1).await.record(&[recorded(None, ids("s2", "t2"))]).await.unwrap();
     assert_stopped(other.record(&[]).await);
 }

@@ -83,7 +83,7 @@ pub(crate) async fn each_write_raises_the_version(stage: &dyn Stage) {
     store.record(&[confirmed]).await.unwrap();
     let last = again(&*store, made).await;
     assert!(last.version > intent.version);
-    store.release_intents().await.unwrap();
+    store.move_deadline(stage.clock().now()).await.unwrap();
     assert_eq!(again(&*store, made).await, last, "no link is written");
 }
 
@@ -149,7 +149,7 @@ pub(crate) async fn released_intents_are_over_now(stage: &dyn Stage) {
     let store = stage.open(1).await;
     store.intend(&[entry(1)]).await.unwrap();
     stage.clock().advance(TimeDelta::seconds(10));
-    store.release_intents().await.unwrap();
+    store.move_deadline(stage.clock().now()).await.unwrap();
     for at in &made[..2] {
         let intent = link(&*store, at.id).await.intent.unwrap();
         assert_eq!(intent.deadline, stage.clock().now());
@@ -179,7 +179,7 @@ pub(crate) async fn another_runs_intents_are_not_released(stage: &dyn Stage) {
     let mut entry = intended(Some(made[0]), ids("s1", "t1"), &[Side::Target]);
     entry.intent.deadline = minute(60);
     other.intend(&[entry]).await.unwrap();
-    store.release_intents().await.unwrap();
+    store.move_deadline(stage.clock().now()).await.unwrap();
     assert_eq!(link(&*store, made[0].id).await.intent.unwrap().deadline, minute(60));
     assert_eq!(store.open_intents().await.unwrap(), [made[0].id], "every run sees it");
 }

@@ -267,3 +267,60 @@ fn a_run_that_was_taken_over_records_nothing_more() {
     assert_eq!(world.tables().changes.len(), 2);
     world.assert_quiet();
 }
+
+/// The sender is slower than its lease, which is renewed meanwhile: no write is sent after the deadline that the store
+/// has for it at that moment.
+#[test]
+fn nothing_is_sent_after_the_deadline_of_its_intent() {
+    let slow = Manners { write_batch: 20, ..Manners::default() };
+    let world = World::with(json!({ "batch_size": 20 }), Manners::default(), slow);
+    for number in 0..20 {
+        world.source.add(fields(json!({ "title": format!("{number}") })));
+    }
+    world.target.fail([Fault::Slow(8)]);
+    world.sync();
+    assert_eq!(world.target.ids().len(), 20);
+    let (sent, moved) = (world.target.sent(), world.tables().deadlines.clone());
+    assert!(moved.len() > 4, "{moved:?}");
+    for at in sent {
+        let valid = moved.iter().rfind(|(set, _)| *set <= at).unwrap();
+        assert!(at < valid.1, "sent at {at} under {valid:?}");
+    }
+    world.target.fail([]);
+    world.assert_quiet();
+}
+
+#[test]
+fn a_write_without_an_answer_stops_no_other_and_is_not_sent_again_blindly() {
+    let one = Manners { write_batch: 6, ..Manners::default() };
+    let world = World::with(json!({ "batch_size": 6 }), Manners::default(), one);
+    for number in 0..12 {
+        world.source.add(fields(json!({ "title": format!("{number}") })));
+    }
+    world.target.fail([Fault::AfterOne(2)]);
+    let report = world.sync();
+    assert_eq!((report.counts.created, report.counts.failed), (11, 1));
+    assert!(report.errors[0].error.contains("the next run finds out"), "{:?}", report.errors);
+    assert_eq!(world.tables().links.values().filter(|link| link.intent.is_some()).count(), 1);
+    world.wait(1);
+    assert_eq!(world.sync().counts.created, 0);
+    assert_eq!(world.target.ids().len(), 12);
+    world.assert_quiet();
+}
+
+/// The platform may still be working on the request whose answer did not arrive.
+#[test]
+fn a_successor_waits_for_requests_that_may_still_take_effect() {
+    let slow = Manners { request_timeout: std::time::Duration::from_secs(300), ..Manners::default() };
+    let world = World::with(json!({}), Manners::default(), slow);
+    world.source.add(fields(json!({ "title": "one" })));
+    world.target.fail([Fault::After]);
+    world.try_sync().unwrap_err();
+    for _ in 0..5 {
+        assert!(matches!(world.try_sync(), Err(RunError::NotBefore(_))));
+        world.wait(1);
+    }
+    world.wait(1);
+    world.sync();
+    assert_eq!(world.target.ids().len(), 1);
+}

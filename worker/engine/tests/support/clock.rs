@@ -1,6 +1,6 @@
 //! A clock and a leave under the test's control.
 
-use std::sync::Mutex;
+use std::{sync::Mutex, time::Duration};
 
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use syncline_engine::ports::{Clock, Leave, Stopped};
@@ -27,17 +27,16 @@ impl Clock for TestClock {
 /// Leave that is lost after a number of checks.
 pub(crate) struct TestLeave {
     left: Mutex<Option<usize>>,
-    deadline: DateTime<Utc>,
 }
 
 impl TestLeave {
-    pub(crate) fn granted(clock: &TestClock) -> TestLeave {
-        TestLeave { left: Mutex::new(None), deadline: clock.now() + TimeDelta::seconds(30) }
+    pub(crate) fn granted() -> TestLeave {
+        TestLeave { left: Mutex::new(None) }
     }
 
     /// Granted `times` times, then lost.
-    pub(crate) fn lost_after(clock: &TestClock, times: usize) -> TestLeave {
-        TestLeave { left: Mutex::new(Some(times)), ..TestLeave::granted(clock) }
+    pub(crate) fn lost_after(times: usize) -> TestLeave {
+        TestLeave { left: Mutex::new(Some(times)) }
     }
 }
 
@@ -53,7 +52,7 @@ impl Leave for TestLeave {
         }
     }
 
-    fn deadline(&self) -> DateTime<Utc> {
-        self.deadline
+    fn remaining(&self) -> Duration {
+        Duration::from_secs(30)
     }
 }

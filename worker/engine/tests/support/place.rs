@@ -7,6 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
 use syncline_engine::{
     Item, Value,
     capability::{Capabilities, ConcurrencyControl, CreateIdempotency, Removal},
@@ -50,6 +51,7 @@ pub(crate) struct Manners {
     /// A field that cannot be written.
     pub(crate) computed: Option<&'static str>,
     pub(crate) removals: &'static [Removal],
+    pub(crate) request_timeout: Duration,
     pub(crate) marker_visible_after: Duration,
 }
 
@@ -74,6 +76,7 @@ impl Default for Manners {
             ignores_case: false,
             computed: None,
             removals: &[Removal::Delete],
+            request_timeout: Duration::ZERO,
             marker_visible_after: Duration::ZERO,
         }
     }
@@ -88,6 +91,10 @@ pub(crate) enum Fault {
     Before,
     /// Everything was written, and the reply was lost.
     After,
+    /// One write after the other, each of which takes this long; asks for leave before each.
+    Slow(u32),
+    /// The reply to this write of the call alone was lost.
+    AfterOne(usize),
 }
 
 /// What a place shows of an item that is there.
@@ -133,6 +140,8 @@ struct Rows {
     calls: u64,
     write_calls: u64,
     written: Vec<WriteOp>,
+    /// When slow writes were sent.
+    sent: Vec<DateTime<Utc>>,
 }
 
 #[derive(Clone)]
@@ -156,6 +165,7 @@ impl Place {
             write_batch: manners.write_batch,
             prefers_large_batches: manners.prefers_large_batches,
             create_idempotency: manners.create_idempotency,
+            request_timeout: manners.request_timeout,
             marker_visible_after: manners.marker_visible_after,
             concurrency: manners.concurrency,
             removals: manners.removals,
@@ -290,6 +300,11 @@ impl Place {
         self.rows().written.clone()
     }
 
+    /// When slow writes were sent.
+    pub(crate) fn sent(&self) -> Vec<DateTime<Utc>> {
+        self.rows().sent.clone()
+    }
+
     fn new_id(&self, fields: &Fields, marker: Option<&Marker>) -> String {
         if let Some(id) = marker.and_then(|marker| marker.id.clone()) {
             return id;
@@ -349,6 +364,21 @@ impl Place {
 
     fn find(&self, id: &str) -> Option<Item> {
         self.rows().items.get(id).map(|row| self.item(id, row))
+    }
+
+    fn write_slowly(&self, writes: &[Write], call: &Call<'_>, seconds: u32) -> Vec<Written> {
+        let mut results = Vec::new();
+        for write in writes {
+            results.push(match call.leave.check() {
+                Ok(()) => {
+                    self.rows().sent.push(self.clock.now());
+                    self.write_one(write).into()
+                }
+                Err(stopped) => Written::NotSent(stopped.into()),
+            });
+            self.clock.advance(TimeDelta::seconds(seconds.into()));
+        }
+        results
     }
 
     fn look(&self, id: &str) -> Result<Found, ConnectorError> {
@@ -533,7 +563,17 @@ impl Connector for Place {
             let error = ConnectorError::transient(format!("{} did not answer", self.name));
             return all(&Written::NotSent, error);
         }
-        let results = writes.iter().map(|write| self.write_one(write).into()).collect();
+        if let Fault::Slow(seconds) = fault {
+            // As slow as the call before, until all are written.
+            self.rows().faults.push_front(fault);
+            return self.write_slowly(writes, call, seconds);
+        }
+        let mut results: Vec<Written> = writes.iter().map(|write| self.write_one(write).into()).collect();
+        if let Fault::AfterOne(position) = fault
+            && let Some(result) = results.get_mut(position)
+        {
+            *result = Written::Unknown(ConnectorError::transient(format!("{} was cut off", self.name)));
+        }
         if fault == Fault::After {
             return all(&Written::Unknown, ConnectorError::transient(format!("{} was cut off", self.name)));
         }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use syncline_engine::{
     Side,
     ports::{
@@ -91,19 +92,26 @@ impl Store for MemoryStore {
         Ok(tables.links.iter().filter(|(_, row)| row.intent.is_some()).map(|(id, _)| *id).collect())
     }
 
-    async fn release_intents(&self) -> Result<(), StoreError> {
+    async fn now(&self) -> Result<DateTime<Utc>, StoreError> {
+        Ok(self.clock.now())
+    }
+
+    async fn move_deadline(&self, to: DateTime<Utc>) -> Result<(), StoreError> {
         let now = self.clock.now();
         self.write(|tables| {
             // A run keeps its identity through all attempts, so these may be another attempt's.
             let own = tables.links.values_mut().filter(|row| row.run == self.run);
-            own.filter_map(|row| row.intent.as_mut()).for_each(|intent| intent.deadline = now);
+            own.filter_map(|row| row.intent.as_mut()).for_each(|intent| intent.deadline = to);
+            tables.deadlines.push((now, to));
             Ok(())
         })
     }
 
     async fn intend(&self, batch: &[Intended]) -> Result<Vec<LinkRef>, StoreError> {
+        let now = self.clock.now();
         self.write(|tables| {
             tables.records += 1;
+            tables.deadlines.extend(batch.iter().map(|intended| (now, intended.intent.deadline)));
             let refs = batch.iter().map(|intended| tables.intend_one(self.run, intended)).collect();
             tables.release(batch.iter().filter(|one| one.link.is_none()).map(|one| &one.ids));
             refs

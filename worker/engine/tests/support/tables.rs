@@ -1,5 +1,6 @@
 //! The rows of the store in memory, kept as strictly as a database keeps them.
 
+use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, BTreeSet};
 
 use syncline_engine::{
@@ -17,6 +18,8 @@ use super::{ChangeRow, ChangeState, ConflictRow, LinkRow};
 /// What all processes share.
 #[derive(Clone, Default, PartialEq)]
 pub(crate) struct Tables {
+    /// The deadlines of intents, each with the time at which it was set.
+    pub(crate) deadlines: Vec<(DateTime<Utc>, DateTime<Utc>)>,
     pub(crate) links: BTreeMap<i64, LinkRow>,
     pub(crate) changes: Vec<ChangeRow>,
     pub(crate) conflicts: Vec<ConflictRow>,

@@ -109,17 +109,17 @@ impl World {
     }
 
     pub(crate) fn try_sync_with(&self, options: Options) -> Result<Report, RunError> {
-        self.run(&options, CrashAt::never(), TestLeave::granted(&self.clock)).unwrap()
+        self.run(&options, CrashAt::never(), TestLeave::granted()).unwrap()
     }
 
     /// A run whose process dies when a step is reached for the n-th time. None if it did.
     pub(crate) fn crash(&self, step: Step, nth: usize) -> Ended {
-        self.run(&self.options, CrashAt::new(step, nth), TestLeave::granted(&self.clock))
+        self.run(&self.options, CrashAt::new(step, nth), TestLeave::granted())
     }
 
     /// A run whose leave is lost after so many questions.
     pub(crate) fn sync_until_lost(&self, after: usize) -> Ended {
-        self.run(&self.options, CrashAt::never(), TestLeave::lost_after(&self.clock, after))
+        self.run(&self.options, CrashAt::never(), TestLeave::lost_after(after))
     }
 
     /// What a backup holds.
@@ -168,7 +168,7 @@ impl World {
             connectors: Pair::new(&self.source as &dyn Connector, &self.target),
             store: &store,
             clock: &*self.clock,
-            leave: &TestLeave::granted(&self.clock),
+            leave: &TestLeave::granted(),
             meter: &Meter::default(),
             observer: &*observer,
             options: self.options.clone(),
