@@ -105,7 +105,8 @@ async fn take_over(environment: &Environment) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Removes the intent deadlines of a dead worker's run: none of its requests is in flight any more. Only while the dead
+/// Ends the intent deadlines of a dead worker's run: it sends nothing more. What it sent last may still take effect, for
+/// which recovery allows a platform's time-out. Only while the dead
 /// worker made the last attempt at the run: another process may have taken it over.
 async fn forget_deadlines(environment: &Environment, run: Uuid, worker: &str) -> Result<(), DbErr> {
     let sql = "UPDATE sync_metadata SET intent_deadline = ? WHERE last_run_id = ? AND intent_deadline IS NOT NULL \

@@ -22,7 +22,7 @@ use crate::{
     Item, Side,
     mapping::Mapping,
     plan::{Context, ItemPlan},
-    ports::{Call, Clock, Connector, ConnectorError, Leave, Meter, Observer, Step, Store, StoreError},
+    ports::{Call, Clock, Connector, ConnectorError, Leave, Link, Meter, Observer, Step, Store, StoreError},
     side::Pair,
     spec::SyncSpec,
 };
@@ -166,8 +166,8 @@ impl Run<'_> {
     pub async fn execute(&self) -> Result<Report, RunError> {
         let mut report = Report::default();
         // Until recovery has closed the open intents, their sender may still be writing.
-        self.recover().await?;
-        let done = self.execute_into(&mut report).await;
+        let busy = self.recover().await?;
+        let done = self.execute_into(&busy, &mut report).await;
         if done.is_err() {
             // The run ends in order and sends nothing more, so its successor need not wait for the deadline.
             if let Ok(now) = self.store.now().await {
@@ -186,7 +186,7 @@ impl Run<'_> {
     /// Plans without writing. `show` receives each plan that does something.
     pub async fn preview(&self, show: &mut (dyn FnMut(&ItemPlan) + Send)) -> Result<Report, RunError> {
         let mut report = Report::default();
-        let mut prepared = self.prepare(&mut report).await?;
+        let mut prepared = self.prepare(&[], &mut report).await?;
         let context = self.context(prepared.doubtful);
         for work in batches(&prepared.work, self.batch_size()) {
             for plan in self.plan_batch(&context, work, &mut prepared.kept).await? {
@@ -198,8 +198,8 @@ impl Run<'_> {
         Ok(report)
     }
 
-    async fn execute_into(&self, report: &mut Report) -> Result<(), RunError> {
-        let mut prepared = self.prepare(report).await?;
+    async fn execute_into(&self, busy: &[Link], report: &mut Report) -> Result<(), RunError> {
+        let mut prepared = self.prepare(busy, report).await?;
         if report.held.is_some() {
             return self.mark_missing(&mut prepared, report).await;
         }

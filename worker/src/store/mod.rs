@@ -119,6 +119,10 @@ impl Store for LinkStore {
         read::open_intents(&self.db, self.sync.config_id).await.map_err(database)
     }
 
+    async fn live_intents(&self, links: &[i64]) -> Result<Vec<i64>, StoreError> {
+        read::live_intents(&self.db, self.run.id, links).await.map_err(database)
+    }
+
     async fn now(&self) -> Result<DateTime<Utc>, StoreError> {
         if self.db.get_database_backend() != DbBackend::Postgres {
             // All runs on one SQLite file are on one machine.

@@ -20,7 +20,8 @@ use syncline_entity::{
     types::{self, SyncStatus},
 };
 
-use syncline_sql::pieces;
+use syncline_sql::{marks, pieces, statement};
+use uuid::Uuid;
 
 pub(super) async fn count(db: &DatabaseConnection, config_id: i64) -> Result<u64, DbErr> {
     sync_metadata::Entity::find().filter(sync_metadata::Column::SyncConfigId.eq(config_id)).count(db).await
@@ -144,6 +145,27 @@ pub(super) async fn open_intents(db: &DatabaseConnection, config_id: i64) -> Res
         .into_tuple()
         .all(db)
         .await
+}
+
+/// Links whose open intent belongs to another run that is not over.
+pub(super) async fn live_intents(
+    db: &DatabaseConnection,
+    run: Uuid,
+    links: &[i64],
+) -> Result<Vec<i64>, DbErr> {
+    let mut live = Vec::new();
+    for piece in pieces(links) {
+        let sql = format!(
+            "SELECT m.id FROM sync_metadata m JOIN sync_history h ON h.run_uid = m.last_run_id \
+             WHERE m.intent_deadline IS NOT NULL AND h.run_uid <> ? AND h.completed_at IS NULL AND m.id IN ({})",
+            marks(piece.len())
+        );
+        let values = std::iter::once(run.into()).chain(piece.iter().map(|id| (*id).into()));
+        for row in db.query_all_raw(statement(db.get_database_backend(), &sql, values)).await? {
+            live.push(row.try_get("", "id")?);
+        }
+    }
+    Ok(live)
 }
 
 pub(super) async fn cursor(

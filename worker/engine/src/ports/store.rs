@@ -34,6 +34,9 @@ pub trait Store: Send + Sync {
     /// it.
     async fn open_intents(&self) -> Result<Vec<i64>, StoreError>;
 
+    /// Returns those of these links whose open intent belongs to another run that is not over. Its sender may be alive.
+    async fn live_intents(&self, links: &[i64]) -> Result<Vec<i64>, StoreError>;
+
     /// Moves the deadline of all open intents of this run, those of its earlier attempts included: later after the lease
     /// was renewed, or to the present when the run ends in order and sends nothing more. Versions stay. Intents of other
     /// runs stay as they are.

@@ -65,6 +65,8 @@ const TOMBSTONE: u16 = 1 << 7;
 const WAITING: u16 = 1 << 8;
 /// An item has left what its place lists, on the side that is missing.
 const OUT_OF_SCOPE: u16 = 1 << 9;
+/// Another run is writing it.
+const BUSY: u16 = 1 << 10;
 
 fn of(side: Side, source: u16, target: u16) -> u16 {
     if side == Side::Source { source } else { target }
@@ -86,6 +88,8 @@ fn missing(side: Side) -> u16 {
 pub(super) enum Found {
     /// No link has it.
     New,
+    /// Its link is left alone.
+    Busy,
     /// This link has the item and a counterpart.
     Linked(u32),
     /// This link has the item and waits for its counterpart.
@@ -161,6 +165,17 @@ impl LinkIndex {
         self.entries.push(Entry { id: brief.id, content, flags, kib: Pair::default() });
     }
 
+    /// Takes a link out of this run. `creates`: the sides on which its item is being created, of which this run therefore
+    /// copies no new item.
+    pub(super) fn leave_alone(&mut self, id: i64, creates: Pair<bool>) {
+        if let Ok(position) = self.entries.binary_search_by_key(&id, |entry| entry.id) {
+            self.entries[position].flags |= BUSY;
+        }
+        for side in Side::BOTH {
+            *self.unanswered.get_mut(side) |= *creates.get(side);
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
@@ -190,6 +205,9 @@ impl LinkIndex {
         };
         let entry = &mut self.entries[position as usize];
         entry.flags |= seen(side);
+        if entry.flags & BUSY != 0 {
+            return Found::Busy;
+        }
         if entry.flags & OUT_OF_SCOPE != 0 && entry.flags & missing(side) != 0 {
             // It is back.
             entry.flags |= DIRTY;
@@ -247,7 +265,7 @@ impl LinkIndex {
         let open = |position: &u32| {
             let known = OUT_OF_SCOPE | missing(side);
             let flags = self.entry(*position).flags;
-            flags & TOMBSTONE == 0
+            flags & (TOMBSTONE | BUSY) == 0
                 && flags & known != known
                 && !self.explained.get(side).contains_key(position)
         };
@@ -347,7 +365,7 @@ impl LinkIndex {
                 self.absence(*position, side, complete).is_some() && !waits(side) && !known(side)
             };
             let ended = flags & TOMBSTONE != 0;
-            flags & DIRTY != 0 || (!ended && Side::BOTH.into_iter().any(absent))
+            flags & BUSY == 0 && (flags & DIRTY != 0 || (!ended && Side::BOTH.into_iter().any(absent)))
         };
         (0..self.entries.len() as u32).filter(wanted).collect()
     }

@@ -79,6 +79,7 @@ pub(super) async fn observe(
                     observed.add_unpaired(matcher.unpaired(side, &item, &typed, link, due));
                     due
                 }
+                Found::Busy => false,
                 Found::New => {
                     observed.add_unpaired(matcher.unpaired(side, &item, &typed, None, true));
                     true

@@ -9,6 +9,7 @@ use super::{
     index::{self, LinkIndex},
     matching::{self, Matched, Matcher},
     observe::{Observed, bodies, observe},
+    recover::create_on,
     report::Report,
     restored::FoundAgain,
 };
@@ -38,8 +39,8 @@ struct Reading {
 }
 
 impl Run<'_> {
-    /// Reads both sides and lists the work.
-    pub(super) async fn prepare(&self, report: &mut Report) -> Result<Prepared, RunError> {
+    /// Reads both sides and lists the work. Leaves the links alone that another run is writing.
+    pub(super) async fn prepare(&self, busy: &[Link], report: &mut Report) -> Result<Prepared, RunError> {
         if let Some(only) = &self.options.only {
             let work = only.iter().map(|id| Work::link(*id, 0, false)).collect();
             // Without a listing it is unknown which items exist.
@@ -50,6 +51,10 @@ impl Run<'_> {
         let now = self.clock.now();
         let mut index =
             LinkIndex::load(self.store, self.mapping.revision, self.options.retry_now, now).await?;
+        for link in busy {
+            let creates = |side: Side| create_on(link, side).is_some();
+            index.leave_alone(link.at.id, Pair::new(creates(Side::Source), creates(Side::Target)));
+        }
         let context = self.context(Pair::default());
         let mut matcher = Matcher::new(self.spec, self.mapping, self.connectors);
         if self.options.after_restore {

@@ -5,13 +5,17 @@
 
 use std::collections::{HashMap, HashSet};
 
+use chrono::{DateTime, Utc};
+
 use super::{Run, RunError, index};
 use crate::{
     Item, Side, Value,
     conflict::{Conflict, ConflictKind},
     mapping::read_as,
     plan::{Facts, Seen},
-    ports::{Found, IntentOp, ItemStatus, Link, LinkState, Marker, OpKind, Probed, Recorded, Verdict},
+    ports::{
+        Found, Intent, IntentOp, ItemStatus, Link, LinkState, Marker, OpKind, Probed, Recorded, Verdict,
+    },
     side::Pair,
     value::fields_from_json,
 };
@@ -26,45 +30,66 @@ struct Evidence {
 }
 
 impl Run<'_> {
-    /// Closes the open intents of the sync. A run of some links closes only theirs and does not wait for others.
-    pub(super) async fn recover(&self) -> Result<(), RunError> {
+    /// Closes the open intents of the sync. A run of some links closes only theirs. A run of the whole sync leaves the
+    /// links alone that another run is writing, and returns them.
+    pub(super) async fn recover(&self) -> Result<Vec<Link>, RunError> {
         let mut open = self.store.open_intents().await?;
         if let Some(only) = &self.options.only {
             open.retain(|link| only.contains(link));
         }
+        let mut busy = Vec::new();
         for page in open.chunks(index::PAGE) {
-            let links: Vec<Link> =
+            let mut links: Vec<Link> =
                 self.store.links(page).await?.into_iter().map(|link| self.mapping.retype(link)).collect();
-            self.wait_for_senders(&links).await?;
+            busy.extend(self.wait_for_senders(&mut links).await?);
             let found = self.look(&links).await?;
             let records: Vec<Recorded> = links.iter().map(|link| self.recovered(link, &found)).collect();
-            self.store.record(&records).await?;
+            if !records.is_empty() {
+                self.store.record(&records).await?;
+            }
         }
-        Ok(())
+        Ok(busy)
     }
 
-    /// A sender that lost its lease stops at its deadline. A request that it sent just before may take effect until its
-    /// time-out, and the marker of a create may show some time later.
-    async fn wait_for_senders(&self, links: &[Link]) -> Result<(), RunError> {
-        let mut latest = None;
-        for intent in links.iter().filter_map(|link| link.intent.as_ref()) {
-            let delay = |op: &IntentOp| {
-                let capabilities = self.connectors.get(op.side).capabilities();
-                let visible = match op.kind {
-                    OpKind::Create => capabilities.marker_visible_after,
-                    OpKind::Update | OpKind::Delete => std::time::Duration::ZERO,
-                };
-                capabilities.request_timeout + visible
+    /// Refuses to go on while a sender may be at work on one of these links. Takes out and returns the links of other
+    /// runs that are not over, if this run can do without them.
+    async fn wait_for_senders(&self, links: &mut Vec<Link>) -> Result<Vec<Link>, RunError> {
+        if links.is_empty() {
+            return Ok(Vec::new());
+        }
+        let now = self.store.now().await?;
+        let until =
+            |link: &Link| link.intent.as_ref().map(|intent| self.over_at(intent)).filter(|at| *at > now);
+        let waiting: Vec<i64> =
+            links.iter().filter(|link| until(link).is_some()).map(|link| link.at.id).collect();
+        if waiting.is_empty() {
+            return Ok(Vec::new());
+        }
+        let live = match &self.options.only {
+            None => self.store.live_intents(&waiting).await?,
+            Some(_) => Vec::new(),
+        };
+        let (busy, rest) = std::mem::take(links).into_iter().partition(|link| live.contains(&link.at.id));
+        *links = rest;
+        match links.iter().filter_map(until).max() {
+            Some(latest) => Err(RunError::NotBefore(self.clock.now() + (latest - now))),
+            None => Ok(busy),
+        }
+    }
+
+    /// When nothing of an intent can take effect any more, by the store's clock. A sender that lost its lease stops at
+    /// its deadline. A request that it sent just before may take effect until its time-out, and the marker of a create
+    /// may show some time later.
+    fn over_at(&self, intent: &Intent) -> DateTime<Utc> {
+        let delay = |op: &IntentOp| {
+            let capabilities = self.connectors.get(op.side).capabilities();
+            let visible = match op.kind {
+                OpKind::Create => capabilities.marker_visible_after,
+                OpKind::Update | OpKind::Delete => std::time::Duration::ZERO,
             };
-            let delay = intent.ops.iter().map(delay).max().unwrap_or_default();
-            latest = latest.max(Some(intent.deadline + delay));
-        }
-        let Some(latest) = latest else { return Ok(()) };
-        let left = latest - self.store.now().await?;
-        if left > chrono::TimeDelta::zero() {
-            return Err(RunError::NotBefore(self.clock.now() + left));
-        }
-        Ok(())
+            capabilities.request_timeout + visible
+        };
+        intent.deadline + intent.ops.iter().map(delay).max().unwrap_or_default()
     }
 
     /// The present items of the intents.
@@ -239,7 +264,7 @@ impl Run<'_> {
 }
 
 /// The create of an intent on one side.
-fn create_on(link: &Link, side: Side) -> Option<&IntentOp> {
+pub(super) fn create_on(link: &Link, side: Side) -> Option<&IntentOp> {
     link.intent.iter().flat_map(|intent| &intent.ops).find(|op| op.side == side && op.kind == OpKind::Create)
 }
 

@@ -183,3 +183,17 @@ pub(crate) async fn another_runs_intents_are_not_released(stage: &dyn Stage) {
     assert_eq!(link(&*store, made[0].id).await.intent.unwrap().deadline, minute(60));
     assert_eq!(store.open_intents().await.unwrap(), [made[0].id], "every run sees it");
 }
+
+pub(crate) async fn the_intents_of_another_run_are_live_until_they_are_recorded(stage: &dyn Stage) {
+    let (store, other) = (stage.open(1).await, stage.open(2).await);
+    let made = pairs(&*store, 3).await;
+    let links: Vec<i64> = made.iter().map(|at| at.id).collect();
+    let theirs = other.intend(&[intended(Some(made[0]), ids("s1", "t1"), &[Side::Target])]).await.unwrap();
+    store.intend(&[intended(Some(made[1]), ids("s2", "t2"), &[Side::Target])]).await.unwrap();
+    assert_eq!(store.live_intents(&links).await.unwrap(), [made[0].id]);
+    assert_eq!(other.live_intents(&links).await.unwrap(), [made[1].id]);
+    assert_eq!(store.live_intents(&[]).await.unwrap(), [0_i64; 0]);
+    let confirmed = judged(theirs[0], ids("s1", "t1"), &[(Side::Target, Verdict::Confirmed)]);
+    other.record(&[confirmed]).await.unwrap();
+    assert_eq!(store.live_intents(&links).await.unwrap(), [0_i64; 0]);
+}

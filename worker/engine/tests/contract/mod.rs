@@ -115,7 +115,8 @@ macro_rules! cases {
                      an_intent_reads_back_as_it_was, each_write_raises_the_version,
                      an_outdated_link_keeps_the_whole_batch_out, a_link_stands_in_a_batch_once,
                      what_another_run_wrote_is_not_overwritten, released_intents_are_over_now,
-                     another_runs_intents_are_not_released;
+                     another_runs_intents_are_not_released,
+                     the_intents_of_another_run_are_live_until_they_are_recorded;
             reused: an_item_belongs_to_one_link, an_ended_link_leaves_its_id_to_a_new_one,
                     an_ended_link_leaves_its_id_to_a_created_item, an_only_id_is_marked_as_ended,
                     a_link_may_end_in_the_batch_that_gives_its_id_again,

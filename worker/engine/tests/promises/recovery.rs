@@ -325,3 +325,38 @@ fn an_item_that_comes_back_is_not_taken_for_the_one_that_was_to_be_made() {
     assert_eq!(world.target.ids().len(), 2);
     world.assert_quiet();
 }
+
+/// A run of one item is writing while a run of the whole sync begins: the latter does the rest, and neither waits.
+#[rstest]
+#[case::an_update(false)]
+#[case::a_create(true)]
+fn a_run_of_everything_leaves_alone_what_another_run_is_writing(#[case] create: bool) {
+    let world =
+        World::new(json!({ "two_way_create": true, "match_on": ["title"], "delete_policy": "delete" }));
+    let (s, t) = world.paired(json!({ "title": "one" }));
+    let (other, other_t) = world.paired(json!({ "title": "two" }));
+    let link = if create {
+        // A failed create left a link that waits for its counterpart.
+        world.target.refuse(|_| true);
+        world.source.add(fields(json!({ "title": "new" })));
+        world.sync();
+        world.target.refuse_nothing();
+        3
+    } else {
+        world.source.edit(&s, "title", "edited");
+        1
+    };
+    let only = Options { only: Some(vec![link]), ..Options::default() };
+    assert!(world.crash_other(&only, Step::RemoteWritten, 0).is_none());
+    world.source.edit(&other, "title", "changed");
+    let report = world.sync();
+    assert_eq!(world.target.value(&other_t, "name"), json!("changed"));
+    assert_eq!((report.counts.updated, report.counts.created), (1, 0));
+    // It is taken over once its sender must have stopped.
+    world.wait(1);
+    world.sync_other(&only);
+    assert_eq!(world.source.ids().len(), world.target.ids().len());
+    assert_eq!(world.target.value(&t, "name"), json!(if create { "one" } else { "edited" }));
+    world.sync();
+    world.assert_quiet();
+}

@@ -92,6 +92,17 @@ impl Store for MemoryStore {
         Ok(tables.links.iter().filter(|(_, row)| row.intent.is_some()).map(|(id, _)| *id).collect())
     }
 
+    async fn live_intents(&self, links: &[i64]) -> Result<Vec<i64>, StoreError> {
+        let tables = self.tables.lock().unwrap();
+        let live = |id: &&i64| {
+            let row = tables.links.get(*id);
+            row.is_some_and(|row| {
+                row.intent.is_some() && row.run != self.run && !tables.over.contains(&row.run)
+            })
+        };
+        Ok(links.iter().filter(live).copied().collect())
+    }
+
     async fn now(&self) -> Result<DateTime<Utc>, StoreError> {
         Ok(self.clock.now())
     }

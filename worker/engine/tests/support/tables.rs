@@ -18,6 +18,8 @@ use super::{ChangeRow, ChangeState, ConflictRow, LinkRow};
 /// What all processes share.
 #[derive(Clone, Default, PartialEq)]
 pub(crate) struct Tables {
+    /// Runs that are over.
+    pub(crate) over: BTreeSet<u32>,
     /// The deadlines of intents, each with the time at which it was set.
     pub(crate) deadlines: Vec<(DateTime<Utc>, DateTime<Utc>)>,
     pub(crate) links: BTreeMap<i64, LinkRow>,

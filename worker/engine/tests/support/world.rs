@@ -139,10 +139,26 @@ impl World {
         self.options.after_restore = true;
     }
 
+    /// Another run, whose process dies when a step is reached for the n-th time. Its row is not over.
+    pub(crate) fn crash_other(&self, options: &Options, step: Step, nth: usize) -> Ended {
+        self.run_as(1, options, CrashAt::new(step, nth), TestLeave::granted())
+    }
+
+    /// The other run again, to its end.
+    pub(crate) fn sync_other(&self, options: &Options) -> Report {
+        let report = self.run_as(1, options, CrashAt::never(), TestLeave::granted());
+        self.tables().over.insert(1);
+        report.unwrap().unwrap()
+    }
+
     fn run(&self, options: &Options, observer: CrashAt, leave: TestLeave) -> Ended {
+        self.run_as(0, options, observer, leave)
+    }
+
+    fn run_as(&self, run: u32, options: &Options, observer: CrashAt, leave: TestLeave) -> Ended {
         let mapping = self.mapping();
         let observer = Arc::new(observer);
-        let store = MemoryStore::open(&self.tables, &self.clock, observer.clone());
+        let store = MemoryStore::open_run(run, &self.tables, &self.clock, observer.clone());
         let run = Run {
             spec: &self.spec,
             mapping: &mapping,
