@@ -11,7 +11,7 @@ use crate::{
     hash::content_hash,
     mapping::Rule,
     merge::Decision,
-    plan::{Action, Facts, ItemPlan, fields::value_of},
+    plan::{Action, Facts, ItemPlan, Seen, fields::value_of},
     ports::{ConnectorError, ItemStatus, LinkRef, LinkState, Names, OpKind, Recorded, Verdict, Written},
     side::Pair,
     value::Fields,
@@ -77,7 +77,11 @@ impl Run<'_> {
         let names = |side: Side| {
             item(side).map(|item| Names { key: item.key.clone(), url: item.url.clone() }).unwrap_or_default()
         };
-        let hash = |side: Side| match item(side) {
+        // What was read beside an item that could not be read must still be news once that item is back.
+        let waits = Side::BOTH
+            .into_iter()
+            .any(|side| matches!(facts.seen.get(side), Seen::NotVisible | Seen::Unread(_)));
+        let hash = |side: Side| match item(side).filter(|_| !waits) {
             Some(item) => Some(self.mapping.hash(side, item)),
             None => link.and_then(|link| *link.hash.get(side)),
         };

@@ -143,6 +143,11 @@ impl Run<'_> {
         let id = |link: &Link| Some((link.ids.get(side).clone()?, link.at.id));
         let by_id: HashMap<String, i64> =
             links.iter().filter(|link| create_on(link, side).is_none()).filter_map(id).collect();
+        let deletes = |link: &&Link| {
+            let mut ops = link.intent.iter().flat_map(|intent| &intent.ops);
+            ops.any(|op| op.side == side && op.kind == OpKind::Delete)
+        };
+        let deleted: HashSet<i64> = links.iter().filter(deletes).map(|link| link.at.id).collect();
         let ids: Vec<String> = by_id.keys().cloned().collect();
         for page in ids.chunks(connector.capabilities().page_size.max(1)) {
             for (id, read) in connector.fetch(page, &self.call()).await {
@@ -152,6 +157,8 @@ impl Run<'_> {
                         found.items.insert((*link, side), item);
                     }
                     Found::Item(_) | Found::Gone => {}
+                    // We sent its delete: that is why it is not shown.
+                    Found::NotVisible if deleted.contains(link) => {}
                     // It may be there all the same.
                     Found::Moved { .. } | Found::NotVisible | Found::OutOfScope => {
                         found.untold.insert((*link, side));

@@ -58,6 +58,7 @@ fn settle(world: &mut World) {
     for side in Side::BOTH {
         world.place(side).refuse_nothing();
         world.place(side).fail([]);
+        world.place(side).show_all();
     }
     let full = Options { full: true, ..world.options.clone() };
     world.options = full;

@@ -4,12 +4,12 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 use syncline_engine::{
     Side,
-    ports::{Step, WriteOp},
+    ports::{Connector, Step, WriteOp},
     run::Options,
     value::Fields,
 };
 
-use crate::support::{Fault, LinkRow, World, fields};
+use crate::support::{Fault, LinkRow, Shown, World, fields};
 
 /// An event. Items are picked by their position on a side, in order of their tags.
 #[derive(Debug, Clone)]
@@ -20,6 +20,8 @@ pub(super) enum Event {
     /// A removed item is restored.
     Restore(Side),
     Wait,
+    /// From now on a side shows an item otherwise: by id only, not at all, or as outside what it lists.
+    Show(Side, usize, Option<Shown>),
     /// From now on a side refuses this kind of writes, or none.
     Refuse(Side, Option<Refused>),
     Sync(Mishap),
@@ -90,7 +92,8 @@ pub(super) fn mishap() -> impl Strategy<Value = Mishap> {
         Just(Step::BaseAdvanced),
         Just(Step::CursorSaved),
     ];
-    let fault = prop_oneof![Just(Fault::Before), Just(Fault::After)];
+    let one = (0_usize..3).prop_map(Fault::AfterOne);
+    let fault = prop_oneof![Just(Fault::Before), Just(Fault::After), one];
     prop_oneof![
         3 => Just(Mishap::None),
         4 => (step, 0_usize..3).prop_map(|(step, nth)| Mishap::Crash(step, nth)),
@@ -107,12 +110,19 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(Some(Refused::Updates)),
         1 => Just(Some(Refused::Deletes)),
     ];
+    let shown = prop_oneof![
+        3 => Just(None),
+        1 => Just(Some(Shown::ById)),
+        1 => Just(Some(Shown::Hidden)),
+        1 => Just(Some(Shown::Outside)),
+    ];
     prop_oneof![
         3 => side().prop_map(Event::Add),
         6 => (side(), edit()).prop_map(|(side, edit)| Event::Edit(side, edit)),
         2 => (side(), 0_usize..4).prop_map(|(side, item)| Event::Remove(side, item)),
         1 => side().prop_map(Event::Restore),
         2 => Just(Event::Wait),
+        1 => (side(), 0_usize..4, shown).prop_map(|(side, item, shown)| Event::Show(side, item, shown)),
         1 => (side(), refused).prop_map(|(side, refused)| Event::Refuse(side, refused)),
         6 => mishap().prop_map(Event::Sync),
         1 => side().prop_map(Event::Choose),
@@ -128,6 +138,7 @@ impl Event {
         match self {
             Event::Sync(_) => Event::Sync(Mishap::None),
             Event::Refuse(side, _) => Event::Refuse(side, None),
+            Event::Show(side, item, _) => Event::Show(side, item, None),
             other => other,
         }
     }
@@ -166,6 +177,13 @@ pub(super) fn play(world: &mut World, event: &Event) {
         }
         Event::Restore(side) => restore(world, *side),
         Event::Wait => world.wait(1),
+        Event::Show(side, item, shown) => {
+            // What a place of snapshots does not list is gone.
+            let remote = !world.place(*side).capabilities().snapshot;
+            if let Some(id) = picked(world, *side, *item).filter(|_| remote) {
+                world.place(*side).show(&id, *shown);
+            }
+        }
         Event::Refuse(side, None) => world.place(*side).refuse_nothing(),
         Event::Refuse(side, Some(kind)) => {
             let kind = *kind;

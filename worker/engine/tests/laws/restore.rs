@@ -33,6 +33,8 @@ fn play_with_backup(world: &mut World, events: &[Event], taken: usize) -> Tables
     }
     world.source.refuse_nothing();
     world.target.refuse_nothing();
+    // After a restore an item that no listing has cannot be told from one that was never there.
+    Side::BOTH.into_iter().for_each(|side| world.place(side).show_all());
     backup
 }
 

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use serde_json::json;
-use syncline_engine::{capability::CreateIdempotency, run::Options, side::Pair};
+use syncline_engine::{Side, capability::CreateIdempotency, run::Options, side::Pair};
 
 use crate::support::{Manners, World, default_fields};
 
@@ -11,6 +11,9 @@ use crate::support::{Manners, World, default_fields};
 pub(super) struct Setup {
     pub(super) creates: Pair<CreateIdempotency>,
     pub(super) incremental: Pair<bool>,
+    /// Not a place of snapshots.
+    pub(super) remote: Pair<bool>,
+    pub(super) tombstones: bool,
     pub(super) modified_times: Pair<bool>,
     /// The target trims text.
     pub(super) trims: bool,
@@ -27,6 +30,8 @@ impl Default for Setup {
         Setup {
             creates: Pair::new(CreateIdempotency::Marker, CreateIdempotency::Marker),
             incremental: Pair::new(false, false),
+            remote: Pair::new(false, false),
+            tombstones: false,
             modified_times: Pair::new(true, true),
             trims: false,
             page_size: 2,
@@ -50,7 +55,7 @@ pub(super) fn no_way_to_tell() -> impl Strategy<Value = CreateIdempotency> {
 
 pub(super) fn setup(creates: impl Strategy<Value = CreateIdempotency>) -> impl Strategy<Value = Setup> {
     let creates = proptest::collection::vec(creates, 2);
-    let flags = (any::<[bool; 4]>(), any::<[bool; 3]>());
+    let flags = (any::<[bool; 4]>(), any::<[bool; 6]>());
     let sizes = (1_usize..4, 1_u32..5, 1_usize..4);
     let strategies =
         prop_oneof![Just("last_write_wins"), Just("source_wins"), Just("target_wins"), Just("manual")];
@@ -63,6 +68,8 @@ pub(super) fn setup(creates: impl Strategy<Value = CreateIdempotency>) -> impl S
             trims: rest[0],
             backwards: rest[1],
             overlaps: rest[2],
+            remote: Pair::new(rest[3], rest[4]),
+            tombstones: rest[5],
             page_size: sizes.0,
             batch_size: sizes.1,
             write_batch: sizes.2,
@@ -85,7 +92,9 @@ impl Setup {
             "delete_guard": { "max_share": 1.0, "max_count": 1000 },
             "batch_size": self.batch_size,
         });
-        let manners = |creates, incremental, modified_times, trims| Manners {
+        let manners = |creates, incremental, modified_times, trims, remote: bool| Manners {
+            snapshot: !remote,
+            tombstones: remote && self.tombstones,
             create_idempotency: creates,
             incremental,
             modified_times,
@@ -96,9 +105,11 @@ impl Setup {
             write_batch: self.write_batch,
             ..Manners::default()
         };
-        let source = manners(self.creates.source, self.incremental.source, self.modified_times.source, false);
-        let target =
-            manners(self.creates.target, self.incremental.target, self.modified_times.target, self.trims);
+        let side = |side: Side, trims| {
+            let (creates, incremental) = (*self.creates.get(side), *self.incremental.get(side));
+            manners(creates, incremental, *self.modified_times.get(side), trims, *self.remote.get(side))
+        };
+        let (source, target) = (side(Side::Source, false), side(Side::Target, self.trims));
         let mut world = World::with(document, source, target);
         world.options = Options { full: false, approved_deletes: Some(1000), ..Options::default() };
         world

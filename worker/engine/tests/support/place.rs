@@ -275,6 +275,11 @@ impl Place {
         };
     }
 
+    /// Shows every item as usual.
+    pub(crate) fn show_all(&self) {
+        self.rows().shown.clear();
+    }
+
     /// Reads by id fail for these items alone.
     pub(crate) fn poison(&self, ids: impl IntoIterator<Item = String>) {
         self.rows().poisoned = ids.into_iter().collect();
