@@ -7,7 +7,7 @@ use std::{
 
 use serde::Serialize;
 use syncline_engine::spec::{Finding, Severity, SyncSpec};
-use syncline_service::documents;
+use syncline_service::{Origin, documents};
 
 use crate::{
     fault::{Fault, said},
@@ -132,7 +132,8 @@ pub(crate) fn read(file: &Path) -> Result<Document, Fault> {
     let mut seen = BTreeSet::new();
     let check_one = |(place, spec): (usize, SyncSpec)| {
         let twin = !seen.insert((spec.project.clone(), spec.name.clone()));
-        let (spec, mut findings) = documents::check(spec, &folder);
+        let spec = documents::resolve(spec, Some(&folder));
+        let mut findings = documents::check(&spec, Origin::CommandLine);
         if twin {
             let text =
                 format!("{:?} stands in this file twice; names are unique within a project", spec.name);

@@ -8,6 +8,7 @@ use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
 use serde_json::{Value, json};
 use syncline_entity::{sync_history, types::RunKind};
 use syncline_service::{
+    Origin,
     store::store,
     syncs::{self, StoredSync},
 };
@@ -109,7 +110,7 @@ impl Demo {
         let document = document::read(&file)?;
         document.refuse_errors()?;
         let specs: Vec<_> = document.syncs.iter().map(|sync| &sync.spec).collect();
-        store(&db, &specs).await?;
+        store(&db, &specs, Origin::CommandLine).await?;
         let stored = syncs::find(&db, NAME).await?;
         Ok(Demo { config, folder, url, db, tasks, stored })
     }

@@ -10,9 +10,11 @@ pub mod registry;
 
 mod files;
 mod look;
+mod named;
 mod scope;
 mod sql;
 mod stamp;
 
 pub use look::{Look, LookColumn};
+pub use named::{Named, Outside};
 pub use registry::{Availability, OpenOptions, Platform, no_platform, platform, platforms};
