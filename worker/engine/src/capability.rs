@@ -9,16 +9,15 @@ use serde::Serialize;
 pub struct Capabilities {
     /// As in `source_platform`.
     pub platform: &'static str,
-    /// Supported entity types; empty means that any name is accepted.
-    pub entity_types: &'static [&'static str],
     /// The field that is the item's id, if it can be mapped like any other field (the key column of a table or a file).
     pub key_field: Option<String>,
+    /// A listing is one consistent reading by the only owner of the items, so that what it lacks is gone. Otherwise the
+    /// items that a complete listing lacks are asked for by id, and a deletion needs the platform's word.
+    pub snapshot: bool,
     /// Can list only what changed since a cursor.
     pub incremental: bool,
     /// Items carry the time of their last change.
     pub modified_times: bool,
-    /// How far back an incremental read must reach before its high water, because times are coarse or rows appear late.
-    pub overlap: Duration,
     /// Items in one page of a listing or a fetch.
     pub page_size: usize,
     /// Writes per call.
@@ -28,7 +27,6 @@ pub struct Capabilities {
     pub create_idempotency: CreateIdempotency,
     /// How long after a create its marker may still be invisible to a probe.
     pub marker_visible_after: Duration,
-    pub delete_evidence: DeleteEvidence,
     pub concurrency: ConcurrencyControl,
     /// The delete policies that it can carry out, besides `ignore`.
     pub removals: &'static [Removal],
@@ -45,18 +43,6 @@ pub enum CreateIdempotency {
     /// The item carries a marker that can be searched for.
     Marker,
     /// Nothing: a create without a reply is left for a person.
-    None,
-}
-
-/// How a platform shows that an item is gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DeleteEvidence {
-    /// The item is missing from a complete listing.
-    CompleteListing,
-    /// Deleted items are listed as such.
-    Tombstones,
-    /// Deletions cannot be detected.
     None,
 }
 

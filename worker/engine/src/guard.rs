@@ -9,6 +9,9 @@ use crate::spec::DeleteGuard;
 pub struct Held {
     /// Items that would be deleted.
     pub deletes: u64,
+    /// Those of them whose counterpart the platform no longer shows without saying that it was deleted: it may be hidden
+    /// from the account. Such deletes need approval.
+    pub unproved: u64,
     /// Links of the sync.
     pub links: u64,
     /// Most deletes that need no approval.

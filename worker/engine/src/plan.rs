@@ -10,7 +10,7 @@ use crate::{
     conflict::Conflict,
     mapping::Mapping,
     merge::Decision,
-    ports::{Connector, Link, LinkState, Marker, OpKind},
+    ports::{Connector, ConnectorError, Link, LinkState, Marker, OpKind},
     side::Pair,
     spec::SyncSpec,
     value::Fields,
@@ -39,6 +39,14 @@ pub enum Seen {
     Present(Item),
     /// The item existed, and a complete listing no longer has it.
     Missing,
+    /// The platform says that the item was deleted.
+    Gone,
+    /// The platform does not show the item, and no listing tells why.
+    NotVisible,
+    /// The item exists outside what the place lists.
+    OutOfScope,
+    /// The item could not be read.
+    Unread(ConnectorError),
     /// The item never existed: its counterpart is new.
     Never,
 }
@@ -48,7 +56,12 @@ impl Seen {
     pub fn item(&self) -> Option<&Item> {
         match self {
             Seen::Present(item) => Some(item),
-            Seen::Missing | Seen::Never => None,
+            Seen::Missing
+            | Seen::Gone
+            | Seen::NotVisible
+            | Seen::OutOfScope
+            | Seen::Unread(_)
+            | Seen::Never => None,
         }
     }
 }
@@ -59,6 +72,9 @@ pub struct Facts {
     /// None for a new pair.
     pub link: Option<Link>,
     pub seen: Pair<Seen>,
+    /// The delete guard has counted the link, so that its items may be removed. False in runs of single items, which
+    /// only mark.
+    pub may_remove: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -88,6 +104,8 @@ pub enum Action {
     Leave,
     /// The item was missing on this side for the first time.
     MarkMissing(Side),
+    /// The item on this side has left what its place lists; nothing is written until it is back.
+    LeaveScope(Side),
     /// The item on this side is removed, because its counterpart is gone.
     Delete(Side),
     /// The item is gone from this side; the link ends, the counterpart stays.
@@ -163,16 +181,38 @@ impl ItemPlan {
 
 /// Plans one pair.
 pub fn plan_item(context: &Context<'_>, facts: Facts) -> ItemPlan {
+    if let Some(plan) = unknown(context, &facts) {
+        return plan;
+    }
     match (&facts.seen.source, &facts.seen.target) {
         (Seen::Present(_), Seen::Present(_)) => fields::merge(context, facts),
         (Seen::Present(_), Seen::Never) => fields::create(context, facts, Side::Target),
         (Seen::Never, Seen::Present(_)) => fields::create(context, facts, Side::Source),
-        (Seen::Present(_), Seen::Missing) => deletion::plan(context, facts, Side::Target),
-        (Seen::Missing, Seen::Present(_)) => deletion::plan(context, facts, Side::Source),
-        (Seen::Missing, _) => deletion::both_gone(context, facts, Side::Source),
-        (_, Seen::Missing) => deletion::both_gone(context, facts, Side::Target),
+        (Seen::Present(_), _) => deletion::plan(context, facts, Side::Target),
+        (_, Seen::Present(_)) => deletion::plan(context, facts, Side::Source),
         (Seen::Never, Seen::Never) => ItemPlan::new(facts, context.mapping, Action::Leave),
+        (Seen::Never, _) => deletion::both_gone(context, facts, Side::Target),
+        (_, _) => deletion::both_gone(context, facts, Side::Source),
     }
+}
+
+/// The plan for a pair of which one item's fate is unknown, or that is out of scope; none for other pairs.
+fn unknown(context: &Context<'_>, facts: &Facts) -> Option<ItemPlan> {
+    let new = |action| ItemPlan::new(facts.clone(), context.mapping, action);
+    let sides = || Side::BOTH.into_iter();
+    let error = sides().find_map(|side| match facts.seen.get(side) {
+        Seen::Unread(error) => Some(format!("{side}: {error}")),
+        _ => None,
+    });
+    if let Some(problem) = error {
+        let mut plan = new(Action::Leave);
+        plan.problems.push(problem);
+        return Some(plan);
+    }
+    if let Some(side) = sides().find(|side| *facts.seen.get(*side) == Seen::OutOfScope) {
+        return Some(new(Action::LeaveScope(side)));
+    }
+    sides().any(|side| *facts.seen.get(side) == Seen::NotVisible).then(|| new(Action::Leave))
 }
 
 /// True if this link has ended and its deleted item has not come back; if both were deleted, neither of them.

@@ -102,12 +102,29 @@ pub enum RunError {
     NotBefore(DateTime<Utc>),
 }
 
+/// Why an item was not listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Absence {
+    /// A complete listing lacks it, and the place does not show it by id either.
+    Missing,
+    /// The platform says that it was deleted.
+    Gone,
+    /// It exists outside what the place lists.
+    OutOfScope,
+}
+
 /// A piece of work: what is read and planned together.
 #[derive(Debug, Clone)]
 enum Work {
-    /// A link to process: the ids of its items if they changed, which of its items a complete listing lacked, and the
-    /// approximate size of the items in bytes.
-    Link { id: i64, ids: Pair<Option<String>>, absent: Pair<bool>, weight: usize },
+    /// A link to process: the ids of its items if they changed, what is known of items that are not to be read, whether
+    /// the delete guard has counted it, and the approximate size of the items in bytes.
+    Link {
+        id: i64,
+        ids: Pair<Option<String>>,
+        absence: Pair<Option<Absence>>,
+        may_remove: bool,
+        weight: usize,
+    },
     /// Two items to pair.
     Pair { source: Unpaired, target: Unpaired },
     /// An item whose counterpart is created.
@@ -116,8 +133,8 @@ enum Work {
 
 impl Work {
     /// A link to process, without items known to be absent.
-    fn link(id: i64, weight: usize) -> Work {
-        Work::Link { id, ids: Pair::default(), absent: Pair::new(false, false), weight }
+    fn link(id: i64, weight: usize, may_remove: bool) -> Work {
+        Work::Link { id, ids: Pair::default(), absence: Pair::default(), may_remove, weight }
     }
 
     /// Approximate size of its items in bytes.
@@ -275,7 +292,7 @@ mod tests {
     fn a_batch_ends_by_count_and_by_bytes() {
         let sizes = |work: &[Work], count| batches(work, count).map(<[Work]>::len).collect::<Vec<_>>();
         let work = |weights: &[usize]| -> Vec<Work> {
-            weights.iter().map(|weight| Work::link(1, *weight)).collect()
+            weights.iter().map(|weight| Work::link(1, *weight, false)).collect()
         };
         assert_eq!(sizes(&work(&[1; 7]), 3), [3, 3, 1]);
         let half = BATCH_BYTES / 2;

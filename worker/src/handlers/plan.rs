@@ -63,6 +63,7 @@ pub(super) async fn execute(
 pub fn show(plan: &ItemPlan, spec: &SyncSpec) -> Option<Value> {
     let action = match plan.action {
         Action::MarkMissing(side) => missing(side, spec),
+        Action::LeaveScope(side) => format!("outside what the {side} lists; left alone until it is back"),
         Action::End(side) => format!("gone from {side}, link ends"),
         Action::AskDeleted(side) => format!("deleted on {side}, edited since: a person decides"),
         _ if plan.ops.is_empty() && plan.conflicts.is_empty() && plan.problems.is_empty() => return None,

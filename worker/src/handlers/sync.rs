@@ -14,10 +14,10 @@ use syncline_engine::{
 };
 use syncline_entity::{
     sync_config,
-    types::{RunStatus, SyncMethod},
+    types::{RunKind, RunStatus, SyncMethod},
 };
 use syncline_queue::LeasedJob;
-use syncline_runs::{Begun, Ending, RunArgs};
+use syncline_runs::{Begun, Ending, NewRun, RunArgs, accept};
 use syncline_upkeep::restore;
 
 use super::{failure::Failure, run::LeaseLeave};
@@ -60,6 +60,7 @@ pub(super) async fn execute(
         "the run is over"
     );
     let restore_over = restored.filter(|_| is_whole(&report));
+    let is_of_single_items = run.options.only.is_some();
     let ending = Ending {
         status,
         outcome: "done",
@@ -69,7 +70,25 @@ pub(super) async fn execute(
         plan: None,
         restore_over,
     };
-    if environment.run_book().end(begun, ending).await? { Ok(()) } else { Err(Failure::LeaseLost) }
+    if !environment.run_book().end(begun, ending).await? {
+        return Err(Failure::LeaseLost);
+    }
+    if is_of_single_items && report.left_for_whole_run > 0 {
+        look_at_everything(environment, begun, config).await;
+    }
+    Ok(())
+}
+
+/// Asks for a run of the whole sync: a run of single items found some of them gone, and may not act on that. Without it
+/// the next scheduled run finds the marks.
+async fn look_at_everything(environment: &Environment, begun: &Begun, config: &sync_config::Model) {
+    let run = match NewRun::of(config, RunKind::Sync, begun.row.sync_type) {
+        Ok(run) => run,
+        Err(error) => return tracing::warn!(sync = config.name, %error, "unreadable document"),
+    };
+    if let Err(error) = accept(&environment.db, &environment.queue, &run).await {
+        tracing::warn!(sync = config.name, %error, "a run of the whole sync could not be asked for");
+    }
 }
 
 /// Builds the engine's run from the worker's environment.
@@ -163,6 +182,20 @@ fn verdict(report: &Report) -> (RunStatus, Option<String>) {
                  would be deleted ({} are gone from the source, {} from the target). If that is right, run the sync with \
                  --allow-deletes {}",
                 held.deletes, held.links, held.missing_on_source, held.missing_on_target, held.deletes
+            );
+            (RunStatus::Held, Some(text))
+        }
+        Some(held) if held.unproved > 0 => {
+            let text = format!(
+                "held: {} of {} items would be deleted ({} are gone from the source, {} from the target); of {} of them the \
+                 platform does not say that they were deleted: they may be hidden from the account. If they are gone, run \
+                 the sync with --allow-deletes {}",
+                held.deletes,
+                held.links,
+                held.missing_on_source,
+                held.missing_on_target,
+                held.unproved,
+                held.deletes
             );
             (RunStatus::Held, Some(text))
         }

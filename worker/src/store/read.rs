@@ -47,6 +47,7 @@ fn brief(row: sync_metadata::LinkBrief) -> LinkBrief {
         ids: Pair::new(row.entity_id, row.external_id),
         hash: Pair::new(hash(row.source_hash), hash(row.target_hash)),
         tombstone: row.link_state == types::LinkState::Tombstone,
+        out_of_scope: row.link_state == types::LinkState::OutOfScope,
         retry_at,
         missing: row.missing_side.map(side),
         // A pending link has nothing else that a person could be asked about.
@@ -112,7 +113,8 @@ fn link(row: sync_metadata::Model, conflicts: Vec<OpenConflict>) -> Link {
         modified: Pair::new(row.local_modified, row.remote_modified),
         state: match row.link_state {
             types::LinkState::Pending => LinkState::Pending,
-            types::LinkState::Linked | types::LinkState::OutOfScope => LinkState::Linked,
+            types::LinkState::Linked => LinkState::Linked,
+            types::LinkState::OutOfScope => LinkState::OutOfScope,
             types::LinkState::Tombstone => LinkState::Tombstone,
         },
         deleted_side: row.deleted_side.map(side),

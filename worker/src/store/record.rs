@@ -193,6 +193,7 @@ fn link_state(state: LinkState) -> &'static str {
     match state {
         LinkState::Pending => "pending",
         LinkState::Linked => "linked",
+        LinkState::OutOfScope => "out_of_scope",
         LinkState::Tombstone => "tombstone",
     }
 }

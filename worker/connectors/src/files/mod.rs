@@ -23,7 +23,7 @@ use async_trait::async_trait;
 use serde_json::Value as Json;
 use syncline_engine::{
     Item, Value,
-    capability::{Capabilities, ConcurrencyControl, CreateIdempotency, DeleteEvidence, Removal},
+    capability::{Capabilities, ConcurrencyControl, CreateIdempotency, Removal},
     ports::{
         Call, Connector, ConnectorError, FieldInfo, Found, Listing, Marker, Probed, ReadMode, Write, Written,
     },
@@ -92,17 +92,15 @@ impl CsvFile {
     fn new(scope: FileScope) -> Self {
         let capabilities = Capabilities {
             platform: "csv",
-            entity_types: &[],
             key_field: Some(scope.key.clone()),
+            snapshot: true,
             incremental: false,
             modified_times: scope.modified.is_some(),
-            overlap: Duration::ZERO,
             page_size: PAGE,
             write_batch: 2000,
             prefers_large_batches: true,
             create_idempotency: CreateIdempotency::Native,
             marker_visible_after: Duration::ZERO,
-            delete_evidence: DeleteEvidence::CompleteListing,
             concurrency: ConcurrencyControl::Fields,
             removals: &[Removal::Delete],
             remote: false,

@@ -23,7 +23,7 @@ use async_trait::async_trait;
 use serde_json::Value as Json;
 use syncline_engine::{
     Item, Value,
-    capability::{Capabilities, ConcurrencyControl, CreateIdempotency, DeleteEvidence, Removal},
+    capability::{Capabilities, ConcurrencyControl, CreateIdempotency, Removal},
     ports::{
         Call, Connector, ConnectorError, FieldInfo, Found, Listing, Marker, Probed, ReadMode, Write, Written,
     },
@@ -95,11 +95,10 @@ struct SqlTable {
 fn capabilities(table: &Table, mapped_key: bool) -> Capabilities {
     Capabilities {
         platform: "sql",
-        entity_types: &[],
         key_field: Some(table.key().name.clone()),
+        snapshot: true,
         incremental: table.modified.is_some(),
         modified_times: table.modified.is_some(),
-        overlap: OVERLAP,
         page_size: PAGE,
         write_batch: PAGE,
         prefers_large_batches: false,
@@ -110,7 +109,6 @@ fn capabilities(table: &Table, mapped_key: bool) -> Capabilities {
             () => CreateIdempotency::None,
         },
         marker_visible_after: Duration::ZERO,
-        delete_evidence: DeleteEvidence::CompleteListing,
         concurrency: ConcurrencyControl::Fields,
         removals: &[Removal::Delete],
         remote: false,

@@ -1,10 +1,10 @@
 //! Plans for pairs that have lost an item.
 
-use super::{Action, Context, Facts, ItemPlan, Op, fields, has_ended};
+use super::{Action, Context, Facts, ItemPlan, Op, Seen, fields, has_ended};
 use crate::{
     Side, Value,
     capability::Removal,
-    conflict::{Conflict, ConflictKind, Resolution},
+    conflict::{Conflict, ConflictKind, OpenConflict, Resolution},
     ports::{LinkState, OpKind},
     side::Pair,
     spec::DeletePolicy,
@@ -25,7 +25,7 @@ pub(super) fn plan(context: &Context<'_>, facts: Facts, gone: Side) -> ItemPlan 
     if facts.link.as_ref().is_some_and(fields::may_exist) {
         return new(facts, Action::Leave);
     }
-    if !is_confirmed(context, &facts, gone) {
+    if !(facts.may_remove || was_decided(&facts)) || !is_confirmed(context, &facts, gone) {
         return new(facts, Action::MarkMissing(gone));
     }
     let stays = gone.other();
@@ -59,7 +59,9 @@ pub(super) fn plan(context: &Context<'_>, facts: Facts, gone: Side) -> ItemPlan 
 
 /// Plans a pair whose items are both missing.
 pub(super) fn both_gone(context: &Context<'_>, facts: Facts, gone: Side) -> ItemPlan {
-    let confirmed = context.confirm_deletes || facts.link.as_ref().is_some_and(|link| link.missing.is_some());
+    let confirmed = context.confirm_deletes
+        || facts.link.as_ref().is_some_and(|link| link.missing.is_some())
+        || Side::BOTH.into_iter().all(|side| *facts.seen.get(side) == Seen::Gone);
     let action = match &facts.link {
         Some(link) if has_ended(link, &facts.seen) => Action::Leave,
         _ if confirmed => Action::End(gone),
@@ -79,10 +81,19 @@ fn cannot_delete(context: &Context<'_>, side: Side) -> Option<String> {
     })
 }
 
-/// True if an earlier complete listing lacked the item too, or the operator confirmed its absence.
+/// True if a person has decided about this very delete.
+fn was_decided(facts: &Facts) -> bool {
+    let whole = |open: &OpenConflict| open.field.is_none() && open.chosen.is_some();
+    facts.link.as_ref().is_some_and(|link| link.conflicts.iter().any(whole))
+}
+
+/// True if the platform says that the item was deleted, an earlier complete listing lacked it too, or the operator
+/// confirmed its absence.
 fn is_confirmed(context: &Context<'_>, facts: &Facts, gone: Side) -> bool {
     let earlier = facts.link.as_ref().and_then(|link| link.missing);
-    context.confirm_deletes || earlier.is_some_and(|(side, _)| side == gone)
+    context.confirm_deletes
+        || *facts.seen.get(gone) == Seen::Gone
+        || earlier.is_some_and(|(side, _)| side == gone)
 }
 
 fn was_edited(context: &Context<'_>, plan: &ItemPlan, side: Side) -> bool {

@@ -87,6 +87,8 @@ pub struct LinkBrief {
     pub hash: Pair<Option<Hash>>,
     /// It has ended: one of its items was deleted.
     pub tombstone: bool,
+    /// An item has left what its place lists, on the side `missing`.
+    pub out_of_scope: bool,
     /// From when it is tried again, if it is unfinished. In the past where nothing says when: a link that was made by an
     /// intent and never recorded, a failed one without a time.
     pub retry_at: Option<DateTime<Utc>>,
@@ -143,6 +145,8 @@ pub enum LinkState {
     Pending,
     /// Two items.
     Linked,
+    /// Two items, of which one exists outside what its place lists; `missing` has its side.
+    OutOfScope,
     /// Ended by a delete; kept so that nothing brings the items back.
     Tombstone,
 }

@@ -81,7 +81,7 @@ impl Run<'_> {
         let mut left = Left::default();
         for (position, plan) in plans.iter().enumerate() {
             if is_idle(plan) {
-                report.counts.skipped += 1;
+                report.add_idle(plan);
                 continue;
             }
             let results = sent.results(position);
@@ -107,13 +107,13 @@ impl Run<'_> {
                 count_writes(plan, results, report);
             } else if let Some(link) = record.link.filter(|_| outdated && stale == Stale::Again) {
                 record.error_count = record.error_count.saturating_sub(1);
-                left.again.push(Work::link(link.id, weight_of(plan)));
+                left.again.push(Work::link(link.id, weight_of(plan), plan.facts.may_remove));
                 count_writes(plan, results, report);
             } else if let Some(refused) = Refused::of(plan, &record, results, weight_of(plan)) {
                 left.refused.push(refused);
                 count_writes(plan, results, report);
             } else if let Some(link) = record.link.filter(|_| self.has_more_to_carry(plan, results)) {
-                left.back.push(Work::link(link.id, weight_of(plan)));
+                left.back.push(Work::link(link.id, weight_of(plan), false));
                 count_writes(plan, results, report);
             } else {
                 count(plan, results, &record, report);
@@ -264,6 +264,8 @@ fn count_writes(plan: &ItemPlan, results: &Results, report: &mut Report) {
 fn count(plan: &ItemPlan, results: &Results, record: &Recorded, report: &mut Report) {
     count_writes(plan, results, report);
     report.counts.add_absence(plan);
+    report.left_for_whole_run +=
+        u64::from(matches!(plan.action, Action::MarkMissing(_)) && !plan.facts.may_remove);
     let open = record.conflicts.iter().filter(|conflict| conflict.resolution.is_none()).count() as u64;
     // An item left alone because an earlier conflict in it is still open.
     let left_alone = record.status == ItemStatus::Conflict && open == 0;

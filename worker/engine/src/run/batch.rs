@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Run, RunError, Work, index, observe::bodies};
+use super::{Absence, Run, RunError, Work, index, observe::bodies};
 use crate::{
     Item, Side,
     plan::{Context, Facts, ItemPlan, Seen, plan_item},
@@ -27,7 +27,7 @@ impl Run<'_> {
                 }
             }
         }
-        let mut items: Pair<HashMap<String, Item>> = Pair::default();
+        let mut items: Pair<HashMap<String, Seen>> = Pair::default();
         for side in Side::BOTH {
             let ids = ids_to_read(side, work, &links);
             *items.get_mut(side) =
@@ -58,11 +58,12 @@ impl Run<'_> {
         let now = self.clock.now();
         let mut records = Vec::new();
         for work in work {
-            let Work::Link { id, absent, .. } = work else { continue };
+            let Work::Link { id, absence, .. } = work else { continue };
             let Some(link) = links.get(id) else { continue };
-            let side = if absent.source { Side::Source } else { Side::Target };
+            let side = if absence.source.is_some() { Side::Source } else { Side::Target };
             if link.missing.is_none_or(|(missing, _)| missing != side) {
-                let facts = Facts { link: Some(link.clone()), seen: Pair::new(Seen::Missing, Seen::Missing) };
+                let seen = Pair::new(Seen::Missing, Seen::Missing);
+                let facts = Facts { link: Some(link.clone()), seen, may_remove: false };
                 let mut record = self.unchanged(&facts);
                 record.missing = Some((side, now));
                 records.push(record);
@@ -86,7 +87,7 @@ fn link_of(work: &Work) -> Option<i64> {
 fn ids_to_read(side: Side, work: &[Work], links: &HashMap<i64, Link>) -> Vec<String> {
     let mut seen = HashSet::new();
     let id = |work: &Work| match work {
-        Work::Link { absent, .. } if *absent.get(side) => None,
+        Work::Link { absence, .. } if absence.get(side).is_some() => None,
         Work::Link { id, .. } => links.get(id).and_then(|link| link.ids.get(side).clone()),
         Work::Pair { source, target } => {
             Some(if side == Side::Source { &source.id } else { &target.id }.clone())
@@ -100,35 +101,45 @@ fn ids_to_read(side: Side, work: &[Work], links: &HashMap<i64, Link>) -> Vec<Str
 fn facts(
     work: &Work,
     links: &mut HashMap<i64, Link>,
-    items: &mut Pair<HashMap<String, Item>>,
+    items: &mut Pair<HashMap<String, Seen>>,
 ) -> Option<Facts> {
     match work {
-        Work::Link { id, .. } => {
+        Work::Link { id, absence, may_remove, .. } => {
             let link = links.remove(id)?;
-            let seen = |side: Side, items: &mut HashMap<String, Item>| match link.ids.get(side) {
-                None => Seen::Never,
-                Some(id) => items.remove(id).map_or(Seen::Missing, Seen::Present),
-            };
+            let seen =
+                |side: Side, items: &mut HashMap<String, Seen>| match (absence.get(side), link.ids.get(side))
+                {
+                    (Some(Absence::Missing), _) => Seen::Missing,
+                    (Some(Absence::Gone), _) => Seen::Gone,
+                    (Some(Absence::OutOfScope), _) => Seen::OutOfScope,
+                    (None, None) => Seen::Never,
+                    (None, Some(id)) => items.remove(id).unwrap_or(Seen::NotVisible),
+                };
             let source = seen(Side::Source, &mut items.source);
             let target = seen(Side::Target, &mut items.target);
-            Some(Facts { link: Some(link), seen: Pair::new(source, target) })
+            Some(Facts { link: Some(link), seen: Pair::new(source, target), may_remove: *may_remove })
         }
         Work::Pair { source, target } => {
             let link = source.link.or(target.link).and_then(|id| links.remove(&id));
             let ids = Pair::new(source.id.as_str(), target.id.as_str());
             let link = link.map(|link| repaired(link, ids));
-            let source = items.source.remove(&source.id)?;
-            let target = items.target.remove(&target.id)?;
-            Some(Facts { link, seen: Pair::new(Seen::Present(source), Seen::Present(target)) })
+            let seen = Pair::new(items.source.remove(&source.id)?, items.target.remove(&target.id)?);
+            Some(Facts { link, seen: as_new(seen)?, may_remove: false })
         }
         Work::Single { side, item } => {
             let link = item.link.and_then(|id| links.remove(&id));
             let read = items.get_mut(*side).remove(&item.id)?;
             let mut seen = Pair::new(Seen::Never, Seen::Never);
-            *seen.get_mut(*side) = Seen::Present(read);
-            Some(Facts { link, seen })
+            *seen.get_mut(*side) = read;
+            Some(Facts { link, seen: as_new(seen)?, may_remove: false })
         }
     }
+}
+
+/// What is known of items without a link that are about to get one; none if one of them is gone by now.
+fn as_new(seen: Pair<Seen>) -> Option<Pair<Seen>> {
+    let stays = |seen: &Seen| matches!(seen, Seen::Present(_) | Seen::Unread(_) | Seen::Never);
+    (stays(&seen.source) && stays(&seen.target)).then_some(seen)
 }
 
 /// A link that got another item as its counterpart: the state of the old item does not apply to the new one.

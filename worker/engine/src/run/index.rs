@@ -1,9 +1,10 @@
 //! A compact index of all links of a sync in memory: tells changed items from unchanged ones.
 
-use std::num::NonZeroU64;
+use std::{collections::HashMap, num::NonZeroU64};
 
 use chrono::{DateTime, Utc};
 
+use super::Absence;
 use crate::{
     Side,
     hash::Hash,
@@ -22,6 +23,8 @@ pub(super) struct LinkIndex {
     /// An id and its position in `entries`; sorted, because a hash table would need twice the size while it grows.
     by_id: Pair<Vec<(IdKey, u32)>>,
     unanswered: Pair<bool>,
+    /// Why items were not listed, as far as anything but the listing tells; by position.
+    explained: Pair<HashMap<u32, Absence>>,
 }
 
 struct Entry {
@@ -60,6 +63,8 @@ const DIRTY: u16 = 1 << 6;
 const TOMBSTONE: u16 = 1 << 7;
 /// Failed, and its backoff has not passed.
 const WAITING: u16 = 1 << 8;
+/// An item has left what its place lists, on the side that is missing.
+const OUT_OF_SCOPE: u16 = 1 << 9;
 
 fn of(side: Side, source: u16, target: u16) -> u16 {
     if side == Side::Source { source } else { target }
@@ -99,6 +104,7 @@ impl LinkIndex {
             entries: Vec::new(),
             by_id: Pair::new(Vec::new(), Vec::new()),
             unanswered: Pair::new(false, false),
+            explained: Pair::default(),
         };
         let mut after = 0;
         loop {
@@ -139,6 +145,8 @@ impl LinkIndex {
         let due = brief.retry_at.is_some_and(|at| retry_now || at <= now);
         if brief.tombstone {
             flags |= TOMBSTONE;
+        } else if brief.out_of_scope {
+            flags |= OUT_OF_SCOPE;
         } else if due || brief.mapping_revision != mapping_revision {
             flags |= DIRTY;
         } else if brief.retry_at.is_some() {
@@ -182,6 +190,10 @@ impl LinkIndex {
         };
         let entry = &mut self.entries[position as usize];
         entry.flags |= seen(side);
+        if entry.flags & OUT_OF_SCOPE != 0 && entry.flags & missing(side) != 0 {
+            // It is back.
+            entry.flags |= DIRTY;
+        }
         *entry.kib.get_mut(side) = u16::try_from(weight / 1024).unwrap_or(u16::MAX);
         let news = match entry.content.get(side) {
             // A deleted item has no content; if it is listed again, it has come back.
@@ -203,6 +215,54 @@ impl LinkIndex {
             _ if entry.flags & TOMBSTONE != 0 => Found::Linked(position),
             _ => Found::Pending(position),
         }
+    }
+
+    /// Records that the platform listed the item as deleted.
+    pub(super) fn see_deleted(&mut self, side: Side, id: &str) {
+        let by_id = self.by_id.get(side);
+        let key = id_key(id);
+        let first = by_id.partition_point(|(hash, _)| *hash < key);
+        if let Some((_, position)) = by_id.get(first).filter(|(hash, _)| *hash == key).copied() {
+            self.explain(side, position, Absence::Gone);
+        }
+    }
+
+    /// Records why the link's item was not listed.
+    pub(super) fn explain(&mut self, side: Side, position: u32, absence: Absence) {
+        self.explained.get_mut(side).insert(position, absence);
+        let entry = &mut self.entries[position as usize];
+        if absence == Absence::Gone && entry.flags & TOMBSTONE == 0 {
+            entry.flags |= DIRTY;
+        }
+    }
+
+    /// Records that the link's item is there although it was not listed.
+    pub(super) fn is_there(&mut self, side: Side, position: u32) {
+        self.entries[position as usize].flags |= seen(side);
+    }
+
+    /// Links with an item on this side that was not listed and whose absence nothing explains yet, except links that
+    /// have ended or are known to be out of scope.
+    pub(super) fn unexplained(&self, side: Side) -> Vec<u32> {
+        let open = |position: &u32| {
+            let known = OUT_OF_SCOPE | missing(side);
+            let flags = self.entry(*position).flags;
+            flags & TOMBSTONE == 0
+                && flags & known != known
+                && !self.explained.get(side).contains_key(position)
+        };
+        self.absent(side).into_iter().filter(open).collect()
+    }
+
+    /// Why the link's item was not listed; none if it was, or if the listing was incomplete and nothing else tells.
+    pub(super) fn absence(&self, position: u32, side: Side, complete: Pair<bool>) -> Option<Absence> {
+        let flags = self.entry(position).flags;
+        if let Some(absence) = self.explained.get(side).get(&position) {
+            return Some(*absence);
+        }
+        let absent = *complete.get(side) && self.is_absent(position, side);
+        let out = flags & OUT_OF_SCOPE != 0 && flags & missing(side) != 0;
+        absent.then_some(if out { Absence::OutOfScope } else { Absence::Missing })
     }
 
     /// Approximate size of the link's items in bytes.
@@ -235,14 +295,34 @@ impl LinkIndex {
     /// The number of links whose item is gone from this side, in this listing or an earlier one, while the other side
     /// may still have its own, which would be deleted.
     pub(super) fn lost(&self, side: Side, complete: Pair<bool>) -> u64 {
-        let lost = |position: &u32| {
-            let absent = self.is_absent(*position, side);
-            let marked = self.entry(*position).flags & missing(side) != 0;
-            let other = self.entry(*position).flags & has(side.other()) != 0;
-            let other_absent = *complete.get(side.other()) && self.is_absent(*position, side.other());
-            absent && (*complete.get(side) || marked) && other && !other_absent
+        self.work(complete).iter().filter(|position| self.is_lost(**position, side, complete)).count() as u64
+    }
+
+    /// Those of [`lost`](LinkIndex::lost) that only two absences tell of, not the platform.
+    pub(super) fn unproved(&self, side: Side, complete: Pair<bool>) -> u64 {
+        let twice = |position: &u32| {
+            self.is_lost(*position, side, complete)
+                && self.entry(*position).flags & missing(side) != 0
+                && self.explained.get(side).get(position) == Some(&Absence::Missing)
         };
-        self.work(complete).iter().filter(|position| lost(position)).count() as u64
+        self.work(complete).iter().filter(|position| twice(position)).count() as u64
+    }
+
+    /// True if the delete guard counts the link.
+    pub(super) fn may_remove(&self, position: u32, complete: Pair<bool>) -> bool {
+        Side::BOTH.into_iter().any(|side| self.is_lost(position, side, complete))
+    }
+
+    fn is_lost(&self, position: u32, side: Side, complete: Pair<bool>) -> bool {
+        let flags = self.entry(position).flags;
+        let gone = match self.absence(position, side, complete) {
+            Some(Absence::Missing | Absence::Gone) => true,
+            Some(Absence::OutOfScope) => false,
+            None => self.is_absent(position, side) && flags & missing(side) != 0 && flags & OUT_OF_SCOPE == 0,
+        };
+        let other_absent =
+            matches!(self.absence(position, side.other(), complete), Some(Absence::Missing | Absence::Gone));
+        gone && flags & has(side.other()) != 0 && !other_absent
     }
 
     /// Links that lost their item on the other side and still have this side's, except ended links.
@@ -262,7 +342,10 @@ impl LinkIndex {
             let flags = self.entry(*position).flags;
             // A link in backoff is not retried because of the absence that it already waits for.
             let waits = |side: Side| flags & WAITING != 0 && flags & missing(side) != 0;
-            let absent = |side: Side| *complete.get(side) && self.is_absent(*position, side) && !waits(side);
+            let known = |side: Side| flags & OUT_OF_SCOPE != 0 && flags & missing(side) != 0;
+            let absent = |side: Side| {
+                self.absence(*position, side, complete).is_some() && !waits(side) && !known(side)
+            };
             let ended = flags & TOMBSTONE != 0;
             flags & DIRTY != 0 || (!ended && Side::BOTH.into_iter().any(absent))
         };

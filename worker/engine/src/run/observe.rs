@@ -6,6 +6,7 @@ use crate::{
     Item, Side,
     hash::{Hash, content_hash},
     mapping::Mapping,
+    plan::Seen,
     ports::{Call, Connector, Found as Read, ListingEnd, ReadMode},
 };
 
@@ -62,7 +63,11 @@ pub(super) async fn observe(
     let mut observed = Observed::default();
     let mut kept_bytes = 0;
     while let Some(page) = listing.next_page(call).await.map_err(failed)? {
-        for item in page.into_iter().filter(|item| !item.deleted) {
+        for item in page {
+            if item.deleted {
+                index.see_deleted(side, &item.id);
+                continue;
+            }
             observed.count += 1;
             let typed = mapping.typed(side, &item);
             let weight = item.weight();
@@ -88,32 +93,39 @@ pub(super) async fn observe(
     Ok((observed, listing.end()))
 }
 
-/// Returns items by id, kept ones or fetched page by page.
+/// Returns what is known of items by id: kept ones, and others fetched page by page. An error ends the run if it is
+/// about more than one item.
 pub(super) async fn bodies(
     side: Side,
     connector: &dyn Connector,
     ids: &[String],
     kept: &mut HashMap<String, Item>,
     call: &Call<'_>,
-) -> Result<HashMap<String, Item>, RunError> {
+) -> Result<HashMap<String, Seen>, RunError> {
     let mut items = HashMap::with_capacity(ids.len());
     let mut wanted = Vec::new();
     for id in ids {
         match kept.remove(id) {
             Some(item) => {
-                items.insert(id.clone(), item);
+                items.insert(id.clone(), Seen::Present(item));
             }
             None => wanted.push(id.clone()),
         }
     }
+    let snapshot = connector.capabilities().snapshot;
     for page in wanted.chunks(connector.capabilities().page_size.max(1)) {
         for (id, read) in connector.fetch(page, call).await {
-            match read.map_err(|error| RunError::Connector { side, error })? {
-                Read::Item(item) if !item.deleted => {
-                    items.insert(id, item);
-                }
-                Read::Item(_) | Read::Moved { .. } | Read::Gone | Read::NotVisible | Read::OutOfScope => {}
-            }
+            let seen = match read {
+                Ok(Read::Item(item)) if !item.deleted => Seen::Present(item),
+                // Without the platform's own word an absence must be seen twice.
+                Ok(Read::Item(_) | Read::Gone) if snapshot => Seen::Missing,
+                Ok(Read::Item(_) | Read::Gone) => Seen::Gone,
+                Ok(Read::NotVisible | Read::Moved { .. }) => Seen::NotVisible,
+                Ok(Read::OutOfScope) => Seen::OutOfScope,
+                Err(error) if error.stops_the_batch() => return Err(RunError::Connector { side, error }),
+                Err(error) => Seen::Unread(error),
+            };
+            items.insert(id, seen);
         }
     }
     Ok(items)

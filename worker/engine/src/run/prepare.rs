@@ -5,17 +5,18 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 
 use super::{
-    Run, RunError, Work,
+    Absence, Run, RunError, Work,
     index::{self, LinkIndex},
     matching::{self, Matched, Matcher},
-    observe::{Observed, observe},
+    observe::{Observed, bodies, observe},
     report::Report,
     restored::FoundAgain,
 };
 use crate::{
     Item, Side,
     guard::{Held, allowed, is_held},
-    ports::{CursorState, ListingEnd, ReadMode},
+    plan::Seen,
+    ports::{CursorState, Link, ListingEnd, ReadMode},
     side::Pair,
     spec::DeletePolicy,
 };
@@ -40,7 +41,7 @@ impl Run<'_> {
     /// Reads both sides and lists the work.
     pub(super) async fn prepare(&self, report: &mut Report) -> Result<Prepared, RunError> {
         if let Some(only) = &self.options.only {
-            let work = only.iter().map(|id| Work::link(*id, 0)).collect();
+            let work = only.iter().map(|id| Work::link(*id, 0, false)).collect();
             // Without a listing it is unknown which items exist.
             let doubtful = self.doubtful(Pair::new(true, true));
             return Ok(Prepared { work, kept: Pair::default(), cursors: Vec::new(), doubtful });
@@ -65,6 +66,7 @@ impl Run<'_> {
         let kept = Pair::new(source.observed.kept, target.observed.kept);
         let mut again = FoundAgain::default();
         let mut respelled = self.respelled(&mut index, &mut unpaired, report.complete).await?;
+        self.look_for_absent(&mut index, report.complete).await?;
         if self.options.after_restore {
             again = self.find_by_markers(&context, &index, &matcher, &mut unpaired, &kept, report).await?;
         }
@@ -153,11 +155,12 @@ impl Run<'_> {
         let complete = report.complete;
         let taken: HashSet<i64> =
             matched.pairs.iter().flat_map(|(source, target)| [source.link, target.link]).flatten().collect();
-        let absent = |position, side: Side| *complete.get(side) && index.is_absent(position, side);
+        let absence = |position, side: Side| index.absence(position, side, complete);
         let link = |position| Work::Link {
             id: index.id(position),
             ids: respelled.remove(&index.id(position)).unwrap_or_default(),
-            absent: Pair::new(absent(position, Side::Source), absent(position, Side::Target)),
+            absence: Pair::new(absence(position, Side::Source), absence(position, Side::Target)),
+            may_remove: index.may_remove(position, complete),
             weight: index.weight(position),
         };
         let mut work: Vec<Work> = index
@@ -202,7 +205,18 @@ impl Run<'_> {
         let (on_source, on_target) = (missing(Side::Source), missing(Side::Target));
         let (deletes, links) = (on_source + on_target, index.living());
         let (after_restore, approved) = (self.options.after_restore, self.options.approved_deletes);
-        let held = match after_restore {
+        let candidates: u64 = match self.spec.delete_policy {
+            DeletePolicy::Delete => {
+                let writable = |side: &Side| self.spec.writes(side.other());
+                Side::BOTH
+                    .into_iter()
+                    .filter(writable)
+                    .map(|side| index.unproved(side, report.complete))
+                    .sum()
+            }
+            DeletePolicy::Ignore | DeletePolicy::Close | DeletePolicy::Archive => 0,
+        };
+        let held = match after_restore || candidates > 0 {
             true => deletes > approved.unwrap_or(0),
             false => is_held(&self.spec.delete_guard, deletes, links, approved),
         };
@@ -212,10 +226,43 @@ impl Run<'_> {
                 links,
                 allowed: if after_restore { 0 } else { allowed(&self.spec.delete_guard, links) },
                 after_restore,
+                unproved: candidates,
                 missing_on_source: on_source,
                 missing_on_target: on_target,
             });
         }
+    }
+
+    /// Asks by id for the items that a complete listing of a remote place lacks: the listing may be behind, cut short, or
+    /// read with fewer permissions.
+    async fn look_for_absent(&self, index: &mut LinkIndex, complete: Pair<bool>) -> Result<(), RunError> {
+        for side in Side::BOTH {
+            let connector = *self.connectors.get(side);
+            if connector.capabilities().snapshot || !*complete.get(side) {
+                continue;
+            }
+            for page in index.unexplained(side).chunks(index::PAGE) {
+                let links: Vec<i64> = page.iter().map(|position| index.id(*position)).collect();
+                let positions: HashMap<i64, u32> = links.iter().copied().zip(page.iter().copied()).collect();
+                let id = |link: &Link| Some((link.ids.get(side).clone()?, *positions.get(&link.at.id)?));
+                let by_id: HashMap<String, u32> =
+                    self.store.links(&links).await?.iter().filter_map(id).collect();
+                let ids: Vec<String> = by_id.keys().cloned().collect();
+                let mut seen = bodies(side, connector, &ids, &mut HashMap::new(), &self.call()).await?;
+                for (id, position) in by_id {
+                    match seen.remove(&id).unwrap_or(Seen::NotVisible) {
+                        // Read again with its batch.
+                        Seen::Present(_) | Seen::Unread(_) => index.is_there(side, position),
+                        Seen::Gone => index.explain(side, position, Absence::Gone),
+                        Seen::OutOfScope => index.explain(side, position, Absence::OutOfScope),
+                        Seen::Missing | Seen::NotVisible | Seen::Never => {
+                            index.explain(side, position, Absence::Missing);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// A held run writes nothing to the platforms, but records which items were absent.
@@ -224,8 +271,7 @@ impl Run<'_> {
         prepared: &mut Prepared,
         report: &mut Report,
     ) -> Result<(), RunError> {
-        let absent =
-            |work: &Work| matches!(work, Work::Link { absent, .. } if absent.source != absent.target);
+        let absent = |work: &Work| matches!(work, Work::Link { absence, .. } if is_missing(absence.source) != is_missing(absence.target));
         let work: Vec<Work> = prepared.work.iter().filter(|work| absent(work)).cloned().collect();
         for work in work.chunks(index::PAGE) {
             self.remember_absence(work).await?;
@@ -233,6 +279,10 @@ impl Run<'_> {
         report.counts.skipped += prepared.work.len() as u64;
         Ok(())
     }
+}
+
+fn is_missing(absence: Option<Absence>) -> bool {
+    matches!(absence, Some(Absence::Missing | Absence::Gone))
 }
 
 /// The cursor with which a side's next incremental read starts.

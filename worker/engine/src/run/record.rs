@@ -147,7 +147,7 @@ impl Run<'_> {
             ItemStatus::Failed
         } else if still_open(plan, &record) {
             ItemStatus::Conflict
-        } else if matches!(plan.action, Action::Leave | Action::MarkMissing(_)) {
+        } else if matches!(plan.action, Action::Leave | Action::MarkMissing(_) | Action::LeaveScope(_)) {
             ItemStatus::Skipped
         } else {
             ItemStatus::Completed
@@ -235,7 +235,7 @@ impl Run<'_> {
         let position =
             |field: &String| self.mapping.rules.iter().position(|rule| rule.field.source == *field);
         match plan.action {
-            Action::Leave | Action::MarkMissing(_) | Action::AskDeleted(_) => false,
+            Action::Leave | Action::MarkMissing(_) | Action::LeaveScope(_) | Action::AskDeleted(_) => false,
             Action::Create(side) | Action::Delete(side) => written(side).is_some(),
             Action::End(_) => true,
             Action::Merge => {
@@ -359,6 +359,10 @@ fn change_state<'r>(
             end(record, stays.then_some(side));
         }
         Action::MarkMissing(side) => record.missing = Some((side, now)),
+        Action::LeaveScope(side) => {
+            record.state = LinkState::OutOfScope;
+            record.missing = Some((side, now));
+        }
         Action::Create(_) | Action::Delete(_) | Action::Leave | Action::AskDeleted(_) => {}
     }
 }
@@ -391,7 +395,8 @@ pub(super) fn is_old_news(plan: &ItemPlan, record: &Recorded) -> bool {
         };
         link.conflicts.iter().any(same)
     };
-    matches!(plan.action, Action::AskDeleted(_) | Action::Leave)
+    let stays_out = matches!(plan.action, Action::LeaveScope(_)) && link.state == LinkState::OutOfScope;
+    (matches!(plan.action, Action::AskDeleted(_) | Action::Leave) || stays_out)
         && record.conflicts.iter().all(asked_before)
         && record.hash == link.hash
         && record.mapping_revision == link.mapping_revision

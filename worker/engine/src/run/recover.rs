@@ -134,8 +134,11 @@ impl Run<'_> {
     fn recovered(&self, link: &Link, found: &Evidence) -> Recorded {
         let seen =
             |side: Side| found.items.get(&(link.at.id, side)).cloned().map_or(Seen::Missing, Seen::Present);
-        let facts =
-            Facts { link: Some(link.clone()), seen: Pair::new(seen(Side::Source), seen(Side::Target)) };
+        let facts = Facts {
+            link: Some(link.clone()),
+            seen: Pair::new(seen(Side::Source), seen(Side::Target)),
+            may_remove: false,
+        };
         let mut record = self.unchanged(&facts);
         record.ids = link.ids.clone();
         record.hash = Pair::default();

@@ -32,6 +32,9 @@ pub struct Report {
     pub ambiguous: u64,
     /// Some of the failed items.
     pub errors: Vec<ItemError>,
+    /// Items are gone that this run may not act on: it read only some links, or the guard had not counted them. A run of
+    /// the whole sync acts on them.
+    pub left_for_whole_run: u64,
 }
 
 /// The numbers of a run.
@@ -86,7 +89,7 @@ impl Counts {
         self.add_absence(plan);
         match plan.action {
             _ if !plan.problems.is_empty() => self.failed += 1,
-            Action::Leave | Action::MarkMissing(_) => self.skipped += 1,
+            Action::Leave | Action::MarkMissing(_) | Action::LeaveScope(_) => self.skipped += 1,
             _ if plan.open_conflicts() > 0 => {}
             _ => self.synced += 1,
         }
@@ -129,6 +132,15 @@ impl Report {
         if self.errors.len() < ERRORS_KEPT {
             self.errors.push(ItemError { item: item.to_owned(), error: error.to_owned() });
         }
+    }
+
+    /// Adds an item without a link for which nothing is to do, or that could not be read.
+    pub(super) fn add_idle(&mut self, plan: &ItemPlan) {
+        match plan.problems.is_empty() {
+            true => self.counts.skipped += 1,
+            false => self.counts.failed += 1,
+        }
+        plan.problems.iter().for_each(|problem| self.add_error(plan.label(), problem));
     }
 
     /// Adds the result of an item that was set aside.

@@ -16,7 +16,7 @@ use crate::{
     Item, Side,
     capability::CreateIdempotency,
     hash::Hash,
-    plan::{Context, fields::ambiguous_create, fields::create_marker},
+    plan::{Context, Seen, fields::ambiguous_create, fields::create_marker},
     ports::{Link, Marker, Probed},
     side::Pair,
 };
@@ -146,7 +146,12 @@ impl Run<'_> {
     ) -> Result<HashMap<String, Item>, RunError> {
         let mut known: HashMap<String, Item> =
             ids.iter().filter_map(|id| Some((id.clone(), kept.get(id)?.clone()))).collect();
-        bodies(side, *self.connectors.get(side), ids, &mut known, &self.call()).await
+        let seen = bodies(side, *self.connectors.get(side), ids, &mut known, &self.call()).await?;
+        let present = |(id, seen)| match seen {
+            Seen::Present(item) => Some((id, item)),
+            _ => None,
+        };
+        Ok(seen.into_iter().filter_map(present).collect())
     }
 
     /// The ids of the items created on the other side from these items.

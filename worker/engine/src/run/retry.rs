@@ -31,6 +31,8 @@ pub(super) struct Refused {
     pub(super) settled: u64,
     /// Approximate size of its items in bytes.
     pub(super) weight: usize,
+    /// The delete guard has counted the link.
+    pub(super) may_remove: bool,
 }
 
 impl Refused {
@@ -51,6 +53,7 @@ impl Refused {
             conflicts: open as u64,
             settled: (record.conflicts.len() - open) as u64,
             weight,
+            may_remove: plan.facts.may_remove,
         })
     }
 }
@@ -73,8 +76,10 @@ impl Run<'_> {
                 break;
             }
             before = written(report);
-            let work: Vec<Work> =
-                refused.drain(..).map(|refused| Work::link(refused.link, refused.weight)).collect();
+            let work: Vec<Work> = refused
+                .drain(..)
+                .map(|refused| Work::link(refused.link, refused.weight, refused.may_remove))
+                .collect();
             for work in batches(&work, self.retry_size()) {
                 let mut kept: Pair<HashMap<String, Item>> = Pair::default();
                 let left = self.plan_and_apply(context, work, &mut kept, report, Stale::Retried).await?;

@@ -183,3 +183,24 @@ fn a_choice_for_the_side_that_may_not_be_carried_leaves_both_as_they_are() {
     world.sync();
     assert_eq!(world.target.value(&t, "name"), json!("S2"), "what comes after the choice flows again");
 }
+
+#[rstest]
+#[case::the_delete(Side::Source, 1, 0)]
+#[case::the_edit(Side::Target, 0, 1)]
+fn a_choice_about_a_deleted_item_is_applied_by_a_run_of_its_link(
+    #[case] chosen: Side,
+    #[case] deleted: u64,
+    #[case] created: u64,
+) {
+    let world = World::new(json!({ "conflict_strategy": "manual", "delete_policy": "delete" }));
+    let (s, t) = world.paired(json!({ "title": "old" }));
+    let _other = world.paired(json!({ "title": "other" }));
+    world.source.remove(&s);
+    world.sync();
+    world.target.edit(&t, "name", "edited");
+    assert_eq!(world.sync().counts.conflicts, 1);
+    world.tables().choose(chosen);
+    let report = world.sync_with(Options { confirm_deletes: true, ..only(1) });
+    assert_eq!((report.counts.deleted, report.counts.created), (deleted, created));
+    world.assert_quiet();
+}

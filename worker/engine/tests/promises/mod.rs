@@ -5,6 +5,7 @@ mod conflicts;
 mod conversions;
 mod creation;
 mod deletes;
+mod evidence;
 mod failures;
 mod incremental;
 mod manual;

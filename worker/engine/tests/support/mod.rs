@@ -10,7 +10,7 @@ mod world;
 
 pub(crate) use clock::{TestClock, TestLeave};
 pub(crate) use crash::{CrashAt, drive};
-pub(crate) use place::{Fault, Manners, Place};
+pub(crate) use place::{Fault, Manners, Place, Shown};
 pub(crate) use rows::{ChangeRow, ChangeState, ConflictRow, LinkRow};
 pub(crate) use store::MemoryStore;
 pub(crate) use tables::{Tables, through_json};

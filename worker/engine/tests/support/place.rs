@@ -1,7 +1,7 @@
 //! A platform in memory, with the behaviours of real ones.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 use syncline_engine::{
     Item, Value,
-    capability::{Capabilities, ConcurrencyControl, CreateIdempotency, DeleteEvidence, Removal},
+    capability::{Capabilities, ConcurrencyControl, CreateIdempotency, Removal},
     ports::{
         Call, Clock, Connector, ConnectorError, ErrorScope, FieldInfo, Found, Listing, ListingEnd, Marker,
         Probed, ReadMode, Write, WriteOp, Written, changed_since_read,
@@ -28,6 +28,10 @@ pub(crate) struct Manners {
     pub(crate) page_size: usize,
     pub(crate) write_batch: usize,
     pub(crate) prefers_large_batches: bool,
+    /// Its listings are consistent readings; otherwise it is asked by id for what they lack.
+    pub(crate) snapshot: bool,
+    /// It says that an item was deleted, also in listings; otherwise it only does not show it.
+    pub(crate) tombstones: bool,
     pub(crate) incremental: bool,
     pub(crate) modified_times: bool,
     /// Modification times exist but cannot be parsed.
@@ -57,6 +61,8 @@ impl Default for Manners {
             page_size: 2,
             write_batch: 2,
             prefers_large_batches: false,
+            snapshot: true,
+            tombstones: false,
             incremental: false,
             modified_times: true,
             unread_times: false,
@@ -84,6 +90,17 @@ pub(crate) enum Fault {
     After,
 }
 
+/// What a place shows of an item that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// By id only: the listing is behind, or cut short.
+    ById,
+    /// Not at all: hidden from the account.
+    Hidden,
+    /// Outside what the place lists.
+    Outside,
+}
+
 /// Decides which writes are refused, one by one.
 type Refusal = Box<dyn Fn(&WriteOp) -> bool + Send + Sync>;
 /// An edit by another person just before a write.
@@ -107,6 +124,12 @@ struct Rows {
     changes: u64,
     faults: VecDeque<Fault>,
     incomplete: bool,
+    /// Deleted items, with the change counter of the deletion.
+    deleted: BTreeMap<String, u64>,
+    /// What the place shows of its items.
+    shown: BTreeMap<String, Shown>,
+    /// The next reads by id fail for these items alone.
+    poisoned: BTreeSet<String>,
     calls: u64,
     write_calls: u64,
     written: Vec<WriteOp>,
@@ -125,17 +148,15 @@ impl Place {
     pub(crate) fn new(name: &'static str, manners: Manners, clock: Arc<TestClock>) -> Place {
         let capabilities = Capabilities {
             platform: name,
-            entity_types: &[],
             key_field: manners.key_field.clone(),
+            snapshot: manners.snapshot,
             incremental: manners.incremental,
             modified_times: manners.modified_times,
-            overlap: Duration::ZERO,
             page_size: manners.page_size,
             write_batch: manners.write_batch,
             prefers_large_batches: manners.prefers_large_batches,
             create_idempotency: manners.create_idempotency,
             marker_visible_after: manners.marker_visible_after,
-            delete_evidence: DeleteEvidence::CompleteListing,
             concurrency: manners.concurrency,
             removals: manners.removals,
             remote: false,
@@ -169,7 +190,12 @@ impl Place {
 
     /// Deletes an item.
     pub(crate) fn remove(&self, id: &str) {
-        self.rows().items.remove(id);
+        let mut rows = self.rows();
+        rows.changes += 1;
+        let changed = rows.changes;
+        if rows.items.remove(id).is_some() {
+            rows.deleted.insert(id.to_owned(), changed);
+        }
     }
 
     /// Restores an item, or creates one with this id.
@@ -230,6 +256,20 @@ impl Place {
         self.rows().faults = faults.into_iter().collect();
     }
 
+    /// Shows an item otherwise; `None` shows it as usual.
+    pub(crate) fn show(&self, id: &str, shown: Option<Shown>) {
+        let mut rows = self.rows();
+        match shown {
+            Some(shown) => rows.shown.insert(id.to_owned(), shown),
+            None => rows.shown.remove(id),
+        };
+    }
+
+    /// Reads by id fail for these items alone.
+    pub(crate) fn poison(&self, ids: impl IntoIterator<Item = String>) {
+        self.rows().poisoned = ids.into_iter().collect();
+    }
+
     /// Listings are incomplete.
     pub(crate) fn incomplete(&self, incomplete: bool) {
         self.rows().incomplete = incomplete;
@@ -284,6 +324,7 @@ impl Place {
         rows.changes += 1;
         let changed = rows.changes;
         let marker = marker.or_else(|| rows.items.get(id).and_then(|row| row.marker.clone()));
+        rows.deleted.remove(id);
         rows.items.insert(id.to_owned(), Row { fields, marker, modified, changed });
     }
 
@@ -308,6 +349,23 @@ impl Place {
 
     fn find(&self, id: &str) -> Option<Item> {
         self.rows().items.get(id).map(|row| self.item(id, row))
+    }
+
+    fn look(&self, id: &str) -> Result<Found, ConnectorError> {
+        let (shown, poisoned) = {
+            let rows = self.rows();
+            (rows.shown.get(id).copied(), rows.poisoned.contains(id))
+        };
+        if poisoned {
+            return Err(ConnectorError::transient(format!("{}: {id} always answers 500", self.name)));
+        }
+        Ok(match (shown, self.find(id)) {
+            (Some(Shown::Outside), _) => Found::OutOfScope,
+            (Some(Shown::Hidden), _) => Found::NotVisible,
+            (_, Some(item)) => Found::Item(item),
+            (_, None) if self.manners.snapshot || self.manners.tombstones => Found::Gone,
+            (_, None) => Found::NotVisible,
+        })
     }
 
     fn find_marked(&self, marker: &Marker) -> Option<Item> {
@@ -404,9 +462,13 @@ impl Connector for Place {
         let mut items: Vec<Item> = rows
             .items
             .iter()
-            .filter(|(_, row)| row.changed > since)
+            .filter(|(id, row)| row.changed > since && !rows.shown.contains_key(*id))
             .map(|(id, row)| self.item(id, row))
             .collect();
+        if self.manners.tombstones {
+            let deleted = rows.deleted.iter().filter(|(_, changed)| **changed > since);
+            items.extend(deleted.map(|(id, _)| gone(id)));
+        }
         if self.manners.backwards {
             items.reverse();
         }
@@ -427,8 +489,7 @@ impl Connector for Place {
         assert!(ids.len() <= self.manners.page_size, "{}: a fetch of {} items", self.name, ids.len());
         call.meter.count();
         self.rows().calls += 1;
-        let found = |id: &String| self.find(id).map_or(Found::Gone, Found::Item);
-        ids.iter().map(|id| (id.clone(), Ok(found(id)))).collect()
+        ids.iter().map(|id| (id.clone(), self.look(id))).collect()
     }
 
     async fn probe(&self, markers: &[Marker], call: &Call<'_>) -> Result<Vec<Probed>, ConnectorError> {

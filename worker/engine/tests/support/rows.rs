@@ -69,6 +69,7 @@ impl LinkRow {
             ids: self.ids.clone(),
             hash: self.hash,
             tombstone: self.state == LinkState::Tombstone,
+            out_of_scope: self.state == LinkState::OutOfScope,
             retry_at: self.retry_at.or_else(|| unfinished.then_some(DateTime::UNIX_EPOCH)),
             missing: self.missing.map(|(side, _)| side),
             unanswered: self.state == LinkState::Pending && self.status == ItemStatus::Conflict,
