@@ -404,6 +404,9 @@ pub(crate) struct SyncArgs {
 
 #[derive(Debug, Args, Clone, Default)]
 pub(crate) struct RunOptions {
+    /// Read both sides whole, also one that would be read from its cursor
+    #[arg(long)]
+    pub(crate) full: bool,
     /// Act on missing items at once, not only when they are missing a second time
     #[arg(long)]
     pub(crate) confirm_deletes: bool,
