@@ -94,7 +94,7 @@ pub(crate) enum QueueChoice {
 /// When to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ColorChoice {
-    /// On a terminal, unless NO_COLOR is set.
+    /// On a terminal, unless NO_COLOR is set and not empty.
     Auto,
     Always,
     Never,
@@ -151,7 +151,7 @@ pub(crate) enum Command {
     Runs(RunsArgs),
     /// Show what was changed in one item, when and by which run
     History(HistoryArgs),
-    /// List conflicts, or settle one
+    /// List conflicts, or resolve one
     Conflicts(ConflictsArgs),
     /// Show numbers of links, runs, durations and API calls
     Stats(StatsArgs),

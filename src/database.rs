@@ -30,6 +30,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A connection that was used within this time is not tested before its next use.
 const IDLE_UNASKED: Duration = Duration::from_secs(1);
 
+/// SQLite's page cache of each connection, in KiB (negative: not in pages). The caches fill as the database grows, and the
+/// operating system caches the same pages.
+const CACHE: &str = "-1024";
+
 /// Connects, and looks at nothing yet.
 pub(crate) async fn open(config: &DatabaseConfig) -> Result<DatabaseConnection, Fault> {
     let (url, pool) = (&config.url, config.pool);
@@ -50,6 +54,7 @@ pub(crate) async fn open(config: &DatabaseConfig) -> Result<DatabaseConnection, 
                 .pragma("journal_mode", "WAL")
                 .pragma("synchronous", "NORMAL")
                 .pragma("foreign_keys", "ON")
+                .pragma("cache_size", CACHE)
                 .busy_timeout(Duration::from_secs(5))
         });
     } else {

@@ -1,9 +1,6 @@
 //! Reads and checks syncs in YAML. Errors have file, line and column.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use syncline_engine::spec::{Finding, Severity, SyncSpec};
@@ -54,17 +51,16 @@ pub(crate) fn read_all(paths: &[PathBuf]) -> Result<Vec<Document>, Fault> {
             Err(fault) => wrong.push(fault.message),
         }
     }
-    let mut seen = BTreeMap::new();
-    for (document, sync) in documents.iter().flat_map(|d| d.syncs.iter().map(move |sync| (d, sync))) {
-        let key = (&sync.spec.project, &sync.name);
-        if let Some(first) = seen.insert(key, &document.file) {
-            wrong.push(format!(
-                "{}: name: {:?} stands in {} as well; names are unique within a project",
-                document.file.display(),
-                sync.name,
-                first.display()
-            ));
-        }
+    let syncs: Vec<(&Path, &SyncSpec)> =
+        documents.iter().flat_map(|d| d.syncs.iter().map(|sync| (&*d.file, &sync.spec))).collect();
+    for (later, earlier) in documents::repeated_names(syncs.iter().map(|(_, spec)| *spec)) {
+        let ((file, spec), (other, _)) = (syncs[later], syncs[earlier]);
+        wrong.push(format!(
+            "{}: name: {:?} stands in {} as well; names are unique within a project",
+            file.display(),
+            spec.name,
+            other.display()
+        ));
     }
     if wrong.is_empty() { Ok(documents) } else { Err(Fault::usage(wrong.join("\n"))) }
 }
@@ -129,9 +125,9 @@ pub(crate) fn read(file: &Path) -> Result<Document, Fault> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder =
         std::path::absolute(folder).map_err(|error| Fault::usage(format!("{}: {error}", shown.display())))?;
-    let mut seen = BTreeSet::new();
+    let repeated = documents::repeated_names(&specs);
     let check_one = |(place, spec): (usize, SyncSpec)| {
-        let twin = !seen.insert((spec.project.clone(), spec.name.clone()));
+        let twin = repeated.iter().any(|(later, _)| *later == place);
         let spec = documents::resolve(spec, Some(&folder));
         let mut findings = documents::check(&spec, Origin::CommandLine);
         if twin {

@@ -28,7 +28,7 @@ pub(crate) struct ConflictsListArgs {
     /// Only this sync's
     #[arg(long)]
     pub(crate) sync: Option<String>,
-    /// Settled ones, too
+    /// Resolved ones, too
     #[arg(long)]
     pub(crate) all: bool,
     /// Conflicts listed

@@ -133,7 +133,7 @@ pub(crate) struct KeepArgs {
     /// Keep at most so many changes in all [default: SYNCLINE_KEEP_CHANGES_COUNT, or all]
     #[arg(long, value_name = "COUNT")]
     pub(crate) keep_changes_count: Option<String>,
-    /// Keep conflicts so long after they were settled [default: SYNCLINE_KEEP_CONFLICTS, or 365d]
+    /// Keep conflicts so long after they were resolved [default: SYNCLINE_KEEP_CONFLICTS, or 365d]
     #[arg(long, value_name = "AGE")]
     pub(crate) keep_conflicts: Option<String>,
     /// Keep webhook deliveries so long [default: SYNCLINE_KEEP_DELIVERIES, or 30d]

@@ -91,7 +91,7 @@ pub(crate) fn tell(found: &[Found], output: &Output) {
     output.table(&head, found.iter().map(line).collect());
     if let Some(open) = found.iter().find(|found| !found.conflict.resolved) {
         output.line(format!(
-            "settle one: syncline conflicts resolve {} --side source (or target)",
+            "resolve one: syncline conflicts resolve {} --side source (or target)",
             open.conflict.id
         ));
     }
@@ -99,8 +99,8 @@ pub(crate) fn tell(found: &[Found], output: &Output) {
 
 fn state(conflict: &sync_conflict::Model) -> String {
     match (conflict.resolved, conflict.resolution) {
-        (true, Some(side)) => format!("settled: {side}"),
-        (true, None) => "settled".to_owned(),
+        (true, Some(side)) => format!("resolved: {side}"),
+        (true, None) => "resolved".to_owned(),
         (false, Some(side)) => format!("{side} chosen, job waits"),
         (false, None) => "open".to_owned(),
     }

@@ -36,20 +36,20 @@ pub(crate) async fn run(config: &Config, args: &EnqueueArgs, output: &Output) ->
     };
     let Enqueued { id, joined, .. } = enqueue(&db, &app::queue(config, &db)?, &sync, &request).await?;
     // If the run waits for the end of a pause, the lack of a worker is not what delays it.
-    let held = holding(&db, &sync, &sync.to_string()).await?.map(|holding| holding.to_string());
+    let pause = holding(&db, &sync, &sync.to_string()).await?.map(|holding| holding.to_string());
     output.data(&json!({
-        "run": id, "sync": sync.name, "project": sync.project, "joined": joined, "not_before": not_before, "held": held,
+        "run": id, "sync": sync.name, "project": sync.project, "joined": joined, "not_before": not_before, "pause": pause,
     }));
     output.line(match (joined, not_before) {
         (true, _) => format!("run {id} waits already and is joined"),
         (false, Some(time)) => {
             format!("run {id} is in the queue, for {}", time.format("%Y-%m-%d %H:%M:%S UTC"))
         }
-        (false, None) if held.is_some() => format!("run {id} is accepted"),
+        (false, None) if pause.is_some() => format!("run {id} is accepted"),
         (false, None) => format!("run {id} is in the queue"),
     });
-    if let Some(held) = held {
-        output.line(format!("it is held: {held}"));
+    if let Some(pause) = pause {
+        output.line(format!("it waits: {pause}"));
     } else if !workers::any(&db).await? {
         output.note(workers::NONE);
     }

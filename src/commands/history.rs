@@ -40,9 +40,9 @@ pub(crate) async fn run(config: &Config, args: &HistoryArgs, output: &Output) ->
     }
     let found = changes::find(&db, query).await?;
     let runs = runs(&db, &found).await?;
-    let settled = settled(&db, &links).await?;
+    let resolved = resolved(&db, &links).await?;
     let sync = |found: &Found| found.link.as_ref().and_then(|link| syncs.get(&link.sync_config_id));
-    let by = |found: &Found| person_or_trigger(found, &runs, &settled);
+    let by = |found: &Found| person_or_trigger(found, &runs, &resolved);
     let as_json = |found: &Found| {
         let mut change = changes::as_json(found);
         change["sync"] = json!(sync(found).map(|sync| &sync.name));
@@ -152,7 +152,7 @@ async fn runs(db: &DatabaseConnection, found: &[Found]) -> Result<HashMap<Uuid, 
 }
 
 /// Conflicts of these links that a person resolved.
-async fn settled(
+async fn resolved(
     db: &DatabaseConnection,
     links: &[sync_metadata::Model],
 ) -> Result<Vec<sync_conflict::Model>, Fault> {
@@ -168,10 +168,10 @@ async fn settled(
 fn person_or_trigger(
     found: &Found,
     runs: &HashMap<Uuid, sync_history::Model>,
-    settled: &[sync_conflict::Model],
+    resolved: &[sync_conflict::Model],
 ) -> String {
     let change = &found.change;
-    let person = settled.iter().find(|conflict| {
+    let person = resolved.iter().find(|conflict| {
         conflict.link_id == change.link_id && conflict.resolve_run_id == Some(change.run_id)
     });
     let trigger = || Some(words::trigger(runs.get(&change.run_id)?));

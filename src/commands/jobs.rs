@@ -88,7 +88,7 @@ async fn list(
 }
 
 /// The states that are listed without `--state`.
-const LIVE: [Standing; 3] = [Standing::Running, Standing::Waiting, Standing::Held];
+const LIVE: [Standing; 3] = [Standing::Running, Standing::Waiting, Standing::Undispatched];
 
 /// Converts the arguments of a list to a query.
 pub(crate) async fn listing(
@@ -232,7 +232,7 @@ pub(crate) async fn show(
         && run.as_ref().is_some_and(|run| run.status == RunStatus::Queued)
         && let Some(holding) = holding(db, sync, &sync.to_string()).await?
     {
-        output.line(format!("held: {holding}"));
+        output.line(format!("pause: {holding}"));
     }
     if !attempts.is_empty() {
         let line = |row: &sync_attempt::Model| {

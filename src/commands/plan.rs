@@ -227,11 +227,11 @@ pub(crate) fn tell(plan: &Value, limit: usize, output: &Output) -> Exit {
         output.line(format!("... and {more} more (--limit)"));
     }
     output.line(format!(
-        "{} to create, {} to update, {} to delete, {} settled, {} for a person, {} failing, {} unchanged",
+        "{} to create, {} to update, {} to delete, {} resolved, {} for a person, {} failing, {} unchanged",
         counts.created,
         counts.updated,
         counts.deleted,
-        count(counts.settled, "conflict", "conflicts"),
+        count(counts.resolved, "conflict", "conflicts"),
         asked,
         counts.failed,
         counts.unchanged

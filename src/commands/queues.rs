@@ -30,7 +30,7 @@ pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Fault>
         if name == RUN_QUEUE {
             let dead = dead(&db, &queue).await?;
             for class in &mut classes {
-                class.add_held(&db).await?;
+                class.add_undispatched(&db).await?;
                 class.dead = dead.iter().filter(|priority| **priority == class.priority).count() as u64;
             }
         }
@@ -41,7 +41,7 @@ pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Fault>
                 class.waiting.to_string(),
                 class.delayed.to_string(),
                 class.running.to_string(),
-                class.held.to_string(),
+                class.undispatched.to_string(),
                 class.dead.to_string(),
                 class.oldest.map(age).unwrap_or_default(),
             ]);
@@ -52,7 +52,7 @@ pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Fault>
         );
     }
     output.data(&json!({ "queues": json }));
-    let head = ["queue", "priority", "waiting", "delayed", "running", "held", "dead", "oldest waits"];
+    let head = ["queue", "priority", "waiting", "delayed", "running", "undispatched", "dead", "oldest waits"];
     output.table(&head, rows);
     Ok(Exit::Done)
 }
@@ -79,7 +79,7 @@ struct Class {
     delayed: u64,
     running: u64,
     /// Accepted runs that the queue does not have: their sync is paused, or the queue could not be reached.
-    held: u64,
+    undispatched: u64,
     dead: u64,
     oldest: Option<std::time::Duration>,
 }
@@ -94,20 +94,20 @@ impl Class {
             waiting: jobs(State::Waiting),
             delayed: waiting.map_or(0, |count| count.delayed),
             running: jobs(State::Running),
-            held: 0,
+            undispatched: 0,
             dead: jobs(State::Dead),
             oldest: waiting.filter(|count| count.jobs > count.delayed).map(|count| count.oldest),
         }
     }
 
-    /// Counts the held runs, which are rows of the database with any queue.
-    async fn add_held(&mut self, db: &DatabaseConnection) -> Result<(), Fault> {
+    /// Counts the undispatched runs, which are rows of the database with any queue.
+    async fn add_undispatched(&mut self, db: &DatabaseConnection) -> Result<(), Fault> {
         let priority: types::Priority = self
             .priority
             .as_str()
             .parse()
             .map_err(|error: types::UnknownValue| Fault::failed(error.to_string()))?;
-        self.held = sync_history::Entity::find()
+        self.undispatched = sync_history::Entity::find()
             .filter(sync_history::Column::Priority.eq(priority))
             .filter(sync_history::Column::CompletedAt.is_null())
             .filter(sync_history::Column::DispatchedAt.is_null())
@@ -122,7 +122,7 @@ impl Class {
             "waiting": self.waiting,
             "delayed": self.delayed,
             "running": self.running,
-            "held": self.held,
+            "undispatched": self.undispatched,
             "dead": self.dead,
             "oldest_seconds": self.oldest.map(|oldest| oldest.as_secs_f64()),
         })

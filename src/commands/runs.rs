@@ -57,12 +57,12 @@ async fn list(
     for (row, sync) in rows.iter().filter(|(row, _)| row.status == RunStatus::Queued) {
         if let Entry::Vacant(vacant) = pauses.entry(row.sync_config_id) {
             let holding = holding(db, sync, &sync.to_string()).await?;
-            vacant.insert(holding.map(|holding| format!("held: {} is paused", holding.what)));
+            vacant.insert(holding.map(|holding| format!("waits: {} is paused", holding.what)));
         }
     }
-    let held = |row: &sync_history::Model| {
-        let held = pauses.get(&row.sync_config_id).cloned().flatten();
-        held.filter(|_| row.status == RunStatus::Queued).unwrap_or_default()
+    let pause = |row: &sync_history::Model| {
+        let pause = pauses.get(&row.sync_config_id).cloned().flatten();
+        pause.filter(|_| row.status == RunStatus::Queued).unwrap_or_default()
     };
     let line = |(row, sync): &(sync_history::Model, StoredSync)| {
         vec![
@@ -73,7 +73,7 @@ async fn list(
             row.status.to_string(),
             time(row.queued_at),
             row.duration_ms.map(took).unwrap_or_default(),
-            [held(row), sync::brief(row)].into_iter().find(|text| !text.is_empty()).unwrap_or_default(),
+            [pause(row), sync::brief(row)].into_iter().find(|text| !text.is_empty()).unwrap_or_default(),
         ]
     };
     let head = ["run", "sync", "kind", "trigger", "status", "queued (UTC)", "took", "result"];

@@ -9,6 +9,7 @@ use syncline_entity::{
     sync_conflict, sync_history, sync_metadata,
     types::{RunKind, RunStatus},
 };
+use syncline_runs::details;
 use syncline_service::{
     runs::refuse_paused,
     syncs::{self, StoredSync},
@@ -110,7 +111,7 @@ pub(crate) fn results(sync: &StoredSync, row: &sync_history::Model, output: &Out
 
 /// A run's numbers in a sentence; rare ones only if they are not zero.
 fn counts(row: &sync_history::Model) -> String {
-    let details = row.sync_metadata.clone().unwrap_or_default();
+    let details = details(row).unwrap_or_default();
     let number = |key: &str| details[key].as_i64().unwrap_or(0);
     let mut text = format!(
         "{} created, {} updated, {} deleted, {} unchanged",
@@ -119,12 +120,12 @@ fn counts(row: &sync_history::Model) -> String {
         row.deleted,
         number("unchanged")
     );
-    let (settled, open) = (number("settled"), row.conflicts);
+    let (resolved, open) = (number("resolved"), row.conflicts);
     let conflicts = |number: i64| if number == 1 { "conflict" } else { "conflicts" };
     let rest = [
         (number("skipped"), "skipped".to_owned()),
         (row.items_failed, "failed".to_owned()),
-        (settled, format!("{} settled", conflicts(settled))),
+        (resolved, format!("{} resolved", conflicts(resolved))),
         (open, format!("{} for a person", conflicts(open))),
     ];
     for (number, what) in rest.into_iter().filter(|(number, _)| *number > 0) {
@@ -180,7 +181,7 @@ pub(crate) fn as_json(sync: &StoredSync, row: &sync_history::Model, open: u64) -
         "started_at": row.started_at,
         "completed_at": row.completed_at,
         "error": row.error_message,
-        "details": row.sync_metadata,
+        "details": details(row),
     })
 }
 

@@ -29,40 +29,40 @@ pub(super) async fn any(db: &DatabaseConnection) -> Result<bool, Fault> {
 pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(config).await?;
     let workers = roster::all(&db).await?;
-    let held = held(config, &db).await?;
+    let leased = leased(config, &db).await?;
     output.data(&json!({ "workers": workers }));
     if workers.is_empty() {
         output.line("no workers are registered; `syncline worker` or `syncline up` runs jobs");
         return Ok(Exit::Done);
     }
     let head = ["worker", "command", "state", "running", "version", "since (UTC)", "heartbeat"];
-    output.table(&head, workers.iter().map(|worker| line(worker, &held)).collect());
+    output.table(&head, workers.iter().map(|worker| line(worker, &leased)).collect());
     Ok(Exit::Done)
 }
 
-/// How many jobs each worker runs by the queue's count: those of a dead worker stay until their leases expire.
-async fn held(config: &Config, db: &DatabaseConnection) -> Result<HashMap<String, usize>, Fault> {
+/// How many jobs each worker has leased by the queue's count: those of a dead worker stay until their leases expire.
+async fn leased(config: &Config, db: &DatabaseConnection) -> Result<HashMap<String, usize>, Fault> {
     let queue = app::queue(config, db)?;
-    let mut held = HashMap::new();
+    let mut leased = HashMap::new();
     let mut asked = Listing::new(Standing::Running);
     loop {
         // The command lists workers; it must work even if the queue is unreachable.
-        let Ok(page) = listing::list(db, &queue, &asked).await else { return Ok(held) };
+        let Ok(page) = listing::list(db, &queue, &asked).await else { return Ok(leased) };
         for worker in page.jobs.into_iter().filter_map(|job| job.worker) {
-            *held.entry(worker).or_default() += 1;
+            *leased.entry(worker).or_default() += 1;
         }
         match page.next {
             Some(next) => asked.after = Some(next),
-            None => return Ok(held),
+            None => return Ok(leased),
         }
     }
 }
 
-fn line(worker: &Registered, held: &HashMap<String, usize>) -> Vec<String> {
+fn line(worker: &Registered, leased: &HashMap<String, usize>) -> Vec<String> {
     let running = match worker.standing {
         Liveness::Dead | Liveness::Silent => {
-            let held = held.get(&worker.name).copied().unwrap_or(0);
-            format!("held {held} of {}", worker.concurrency)
+            let leased = leased.get(&worker.name).copied().unwrap_or(0);
+            format!("leased {leased} of {}", worker.concurrency)
         }
         Liveness::Live | Liveness::Stopping => {
             format!("{} of {}", worker.running, worker.concurrency)

@@ -20,7 +20,7 @@ impl ScreenConfig {
     pub(crate) fn read(environment: &dyn Environment) -> ScreenConfig {
         let columns = environment.set("COLUMNS").and_then(|columns| columns.to_str()?.trim().parse().ok());
         ScreenConfig {
-            no_color: environment.get("NO_COLOR").is_some(),
+            no_color: environment.get("NO_COLOR").is_some_and(|value| !value.is_empty()),
             columns: columns.filter(|columns| *columns > 0),
         }
     }
@@ -55,6 +55,14 @@ mod tests {
         for (text, columns) in [("80", Some(80)), (" 7 ", Some(7)), ("0", None), ("wide", None), ("", None)] {
             let screen = ScreenConfig::read(&Variables(&[("COLUMNS", text)]));
             assert_eq!(screen, ScreenConfig { no_color: false, columns }, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_empty_no_color_leaves_colours_on() {
+        for (value, no_color) in [("1", true), ("0", true), (" ", true), ("", false)] {
+            let screen = ScreenConfig::read(&Variables(&[("NO_COLOR", value)]));
+            assert_eq!(screen.no_color, no_color, "{value:?}");
         }
     }
 

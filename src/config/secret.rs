@@ -1,16 +1,11 @@
 //! Values that may be secret: from a flag, from a variable, or from a file named by a variable.
 
-use std::{
-    fs::File,
-    io::Read,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
+
+use syncline_connectors::secret;
 
 use super::reader::{Origin, Reader};
-use crate::fault::{Fault, said};
-
-/// A longer value, in bytes, is not a secret but a mistake.
-const LARGEST: usize = 64 * 1024;
+use crate::fault::Fault;
 
 /// A value that is not shown, and its origin.
 pub(crate) struct Secret {
@@ -22,9 +17,7 @@ impl Secret {
     /// Adds the file of the value to an error.
     pub(super) fn explained(&self, mut fault: Fault) -> Fault {
         if let Origin::File { variable, path } = &self.origin {
-            fault
-                .message
-                .push_str(&format!("; the value stands in {}, which {variable} names", path.display()));
+            fault.message.push_str(&format!("; {}", secret::stands_in(variable, path)));
         }
         fault
     }
@@ -53,12 +46,10 @@ impl Reader<'_> {
             (Some(value), None) => Ok(Some(Secret { value, origin: Origin::Variable(variable.to_owned()) })),
             (None, Some(path)) => {
                 let path = PathBuf::from(path);
-                let value = read(&by_file, &path)?;
+                let value = secret::read_file(&by_file, &path).map_err(Fault::usage)?;
                 Ok(Some(Secret { value, origin: Origin::File { variable: by_file, path } }))
             }
-            (Some(_), Some(_)) => Err(Fault::usage(format!(
-                "{variable} and {by_file} are both set, and only one of them can be meant; unset the other"
-            ))),
+            (Some(_), Some(_)) => Err(Fault::usage(secret::both_set(variable))),
         }
     }
 
@@ -74,30 +65,10 @@ impl Reader<'_> {
     }
 }
 
-/// The content of a file without the final line end that editors and `echo` add. The error never repeats any of it.
-fn read(variable: &str, path: &Path) -> Result<String, Fault> {
-    let refuse = |what: &str| Fault::usage(format!("{variable} {}: {what}", path.display()));
-    let mut bytes = Vec::new();
-    let limit = u64::try_from(LARGEST).unwrap_or(u64::MAX).saturating_add(1);
-    File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes)).map_err(|error| {
-        refuse(&format!("{}; name a file that this user may read, or unset {variable}", said(&error)))
-    })?;
-    if bytes.len() > LARGEST {
-        return Err(refuse(
-            "the file is larger than 64 KiB; name a file that holds the value and nothing else",
-        ));
-    }
-    let text = String::from_utf8(bytes)
-        .map_err(|_| refuse("the file is not UTF-8 text; write the value into it as text"))?;
-    let value = text.strip_suffix('\n').map_or(&*text, |line| line.strip_suffix('\r').unwrap_or(line));
-    if value.trim().is_empty() {
-        return Err(refuse(&format!("the file is empty; write the value into it, or unset {variable}")));
-    }
-    Ok(value.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
+    use syncline_connectors::secret::LARGEST;
+
     use super::{
         super::{environment::Variables, reader::matches},
         *,

@@ -52,10 +52,9 @@ impl Output {
         for conflict in conflicts {
             let field = conflict["field"].as_str().unwrap_or("the whole item");
             let (source, target) = (value(&conflict["source"]), value(&conflict["target"]));
-            let settled = conflict["reason"].as_str().unwrap_or("a person decides");
+            let rule = conflict["reason"].as_str().unwrap_or("a person decides");
             let kind = conflict_kind(conflict["kind"].as_str().unwrap_or_default());
-            let line =
-                format!("    conflict in {field} ({kind}): source {source}, target {target}; {settled}");
+            let line = format!("    conflict in {field} ({kind}): source {source}, target {target}; {rule}");
             self.line(self.paint(&line, Style::new().yellow()));
         }
         for problem in problems {

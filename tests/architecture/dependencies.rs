@@ -42,6 +42,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
                 "syncline-limits",
                 "syncline-queue",
                 "syncline-runs",
+                "syncline-service",
                 "syncline-sql",
                 "syncline-upkeep",
             ]),

@@ -33,7 +33,7 @@ async fn a_side_that_always_wins_wins(#[case] strategy: &str, #[case] winner: &s
     let places = Places::in_step(ROWS, &format!("conflict_strategy: {strategy}")).await?;
     disagree(&places).await?;
     let run = places.sync(0, &[])?;
-    ensure!(run["details"]["settled"] == 1 && number(&run, "open_conflicts")? == 0, "{run}");
+    ensure!(run["details"]["resolved"] == 1 && number(&run, "open_conflicts")? == 0, "{run}");
     ensure!(title(&places).await? == winner);
     Ok(())
 }
@@ -59,7 +59,7 @@ async fn the_last_write_wins(#[case] file: &str, #[case] table: &str, #[case] wi
     let edit = format!("UPDATE tasks SET title = 'Theirs', updated_at = '{table}' WHERE id = 'T-1'");
     tasks.execute(&edit).await?;
     let run = program.expect(0, &["--json", "sync", "tasks"])?.json()?;
-    ensure!(run["details"]["settled"] == 1, "{run}");
+    ensure!(run["details"]["resolved"] == 1, "{run}");
     let places = Places { file: program.path("backlog.csv"), program, table: tasks };
     let items = places.ensure_in_step().await?;
     ensure!(items.len() == ROWS && items["T-1"]["title"] == winner, "{:?}", items["T-1"]);
@@ -83,9 +83,9 @@ async fn what_a_person_decides_is_carried_out(#[case] side: &str, #[case] winner
     ensure!(conflict["field"] == "title" && conflict["base"] == "Task 7, generated", "{conflict}");
     ensure!(conflict["source"] == "Ours" && conflict["target"] == "Theirs", "{conflict}");
     let id = conflict["id"].to_string();
-    let settled =
+    let resolved =
         places.program.expect(0, &["--json", "conflicts", "resolve", &id, "--side", side])?.json()?;
-    ensure!(settled["applied"] == true && number(&settled, "open_conflicts")? == 0, "{settled}");
+    ensure!(resolved["applied"] == true && number(&resolved, "open_conflicts")? == 0, "{resolved}");
     ensure!(title(&places).await? == winner);
     ensure!(number(&places.sync(0, &[])?, "items_synced")? == 0);
     Ok(())
@@ -131,7 +131,7 @@ async fn the_same_edit_on_both_sides_is_no_conflict() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_conflict_that_is_not_there_cannot_be_settled() -> Result<()> {
+async fn a_conflict_that_is_not_there_cannot_be_resolved() -> Result<()> {
     let places = Places::in_step(3, "").await?;
     let refused = places.program.expect(2, &["conflicts", "resolve", "77", "--side", "source"])?;
     ensure_tells(&refused.stderr, &["no conflict 77", "syncline conflicts"])?;
@@ -149,7 +149,7 @@ async fn a_choice_between_values_that_have_changed_since_is_not_carried_out(
     places.sync(1, &[])?;
     places.table.execute("UPDATE tasks SET title = 'Theirs, later' WHERE id = 'T-000007'").await?;
     let refused = places.program.expect(1, &["conflicts", "resolve", "1", "--side", "source"])?;
-    ensure_tells(&refused.stderr, &["conflict 1 is not settled", "changed since it was listed"])?;
+    ensure_tells(&refused.stderr, &["conflict 1 is not resolved", "changed since it was listed"])?;
     let both = [Some("Ours".to_owned()), Some("Theirs, later".to_owned())];
     ensure!(places.both("T-000007", "title").await? == both, "a value that nobody saw was written over");
     let listed = places.program.expect(0, &["--json", "conflicts"])?.json()?;
@@ -188,7 +188,7 @@ async fn a_plan_counts_conflicts_that_wait_already() -> Result<()> {
 }
 
 #[tokio::test]
-async fn many_conflicts_are_settled_by_one_run() -> Result<()> {
+async fn many_conflicts_are_resolved_by_one_run() -> Result<()> {
     let places = Places::in_step(ROWS, "conflict_strategy: manual").await?;
     for id in ["T-000001", "T-000002", "T-000003"] {
         places.edit(id, "title", "Ours")?;
@@ -197,11 +197,11 @@ async fn many_conflicts_are_settled_by_one_run() -> Result<()> {
     places.sync(1, &[])?;
     let shown = places.program.expect(0, &["conflicts", "show", "1"])?;
     ensure_tells(&shown.stdout, &["source: Ours", "target: Theirs"])?;
-    let settled = places
+    let resolved = places
         .program
         .expect(0, &["--json", "conflicts", "resolve", "1", "2", "--side", "source"])?
         .json()?;
-    ensure!(settled["conflicts"][0]["run"] == settled["conflicts"][1]["run"], "{settled}");
+    ensure!(resolved["conflicts"][0]["run"] == resolved["conflicts"][1]["run"], "{resolved}");
     places.program.expect(0, &["conflicts", "resolve", "--sync", "tasks", "--side", "source"])?;
     let items = places.ensure_in_step().await?;
     ensure!(["T-000001", "T-000002", "T-000003"].iter().all(|id| items[*id]["title"] == "Ours"), "{items:?}");

@@ -77,3 +77,24 @@ async fn a_table_s_password_is_never_printed() -> Result<()> {
     }
     ensure_tells(&places.told(1, &[])?.stderr, &["target", "127.0.0.1:1", "cannot be reached"])
 }
+
+#[tokio::test]
+async fn a_table_s_address_may_stand_in_a_file() -> Result<()> {
+    let target = "target: { url: { env: TASKS_URL }, table: tasks, key: id, modified: updated_at }";
+    let mut places = Places::new(3, target).await?;
+    let refused = places.program.expect(1, &["plan", "-f", "sync.yaml"])?.stderr;
+    ensure_tells(&refused, &["url: neither the environment variable TASKS_URL nor TASKS_URL_FILE is set"])?;
+    places.program.write("url", "sqlite://tasks.db\n")?;
+    places.program.set("TASKS_URL_FILE", "url");
+    places.sync(0, &[])?;
+    ensure!(places.ensure_in_step().await?.len() == 3);
+    places.program.set("TASKS_URL", "postgres://me:s3cret@127.0.0.1:1/x");
+    let refused = places.program.expect(1, &["plan", "-f", "sync.yaml"])?.stderr;
+    ensure_tells(&refused, &["TASKS_URL and TASKS_URL_FILE are both set"])?;
+    places.program.set("TASKS_URL", "");
+    places.program.write("url", "mysql://me:s3cret@127.0.0.1/x")?;
+    let wrong = places.program.expect(1, &["plan", "-f", "sync.yaml"])?.stderr;
+    ensure_tells(&wrong, &["the value stands in url, which TASKS_URL_FILE names"])?;
+    ensure!(!format!("{refused}{wrong}").contains("s3cret"), "{refused}{wrong}");
+    Ok(())
+}

@@ -66,7 +66,7 @@ fn the_demo_for_programs_is_one_document() -> Result<()> {
 }
 
 #[test]
-fn the_commands_at_the_end_settle_the_conflict() -> Result<()> {
+fn the_commands_at_the_end_resolve_the_conflict() -> Result<()> {
     let program = quiet()?;
     let demo = program.expect(0, &["--json", "demo", "--keep", "here"])?.json()?;
     let next: Vec<&str> = demo["next"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();

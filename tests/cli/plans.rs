@@ -50,7 +50,7 @@ async fn a_plan_counts_what_the_sync_then_does_and_writes_nothing(#[case] strate
         ("deleted", &run["deleted"]),
         ("failed", &run["items_failed"]),
         ("conflicts", &run["conflicts"]),
-        ("settled", &run["details"]["settled"]),
+        ("resolved", &run["details"]["resolved"]),
         ("unchanged", &run["details"]["unchanged"]),
         ("synced", &run["items_synced"]),
     ] {

@@ -142,8 +142,8 @@ async fn what_a_person_decides_is_carried_out() -> Result<()> {
     let stats = places.json(0, &["stats", "--sync", "tasks"])?;
     ensure!(stats.to_string().contains("\"open_conflicts\":1"), "{stats}");
     let id = conflict["id"].to_string();
-    let settled = places.json(0, &["conflicts", "resolve", &id, "--side", "target"])?;
-    ensure!(settled["applied"] == true && number(&settled, "open_conflicts")? == 0, "{settled}");
+    let resolved = places.json(0, &["conflicts", "resolve", &id, "--side", "target"])?;
+    ensure!(resolved["applied"] == true && number(&resolved, "open_conflicts")? == 0, "{resolved}");
     let items = places.ensure_in_step().await?;
     let item = &items["T-000007"];
     ensure!(item["title"] == "Theirs, later" && item["points"] == "99", "{item:?}");
@@ -153,14 +153,14 @@ async fn what_a_person_decides_is_carried_out() -> Result<()> {
 }
 
 #[tokio::test]
-async fn conflicts_that_settle_themselves_are_closed() -> Result<()> {
+async fn conflicts_that_resolve_themselves_are_closed() -> Result<()> {
     let places = Places::in_step(30, "conflict_strategy: manual").await?;
     places.edit("T-000007", 1, "Ours")?;
     places.edit("T-000008", 1, "Ours")?;
     let both = "UPDATE tasks SET title = 'Theirs' WHERE id IN ('T-000007', 'T-000008')";
     places.execute(both).await?;
     places.sync(1, &[])?;
-    // One ends because people agree, the other because a rule now settles it.
+    // One ends because people agree, the other because a rule now resolves it.
     places.execute("UPDATE tasks SET title = 'Ours' WHERE id = 'T-000007'").await?;
     places.sync(1, &[])?;
     places.apply("conflict_strategy: target_wins")?;

@@ -130,11 +130,11 @@ async fn what_is_paused_waits(#[values(Own::Sqlite, Own::Postgres)] own: Own) ->
     }
     places.program.expect(0, &["plan", "tasks"])?;
     let waits = places.program.expect(0, &["enqueue", "tasks", "--wait"])?;
-    ensure_tells(&waits.stdout, &["it is held: sync tasks has been paused since"])?;
+    ensure_tells(&waits.stdout, &["it waits: sync tasks has been paused since"])?;
     ensure!(!waits.stderr.contains("no worker"), "{}", waits.stderr);
     let run = queued(&places, &["--wait"])?;
-    let held = listed(&places, &["jobs", "--state", "held"])?;
-    ensure!(held.len() == 1 && held[0]["id"] == run.as_str(), "{held:?}");
+    let undispatched = listed(&places, &["jobs", "--state", "undispatched"])?;
+    ensure!(undispatched.len() == 1 && undispatched[0]["id"] == run.as_str(), "{undispatched:?}");
     let schedules = places.program.expect(0, &["--json", "schedules"])?.json()?;
     ensure!(schedules["schedules"][0]["state"] == "paused", "{schedules}");
     ensure_tells(

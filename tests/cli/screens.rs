@@ -172,7 +172,7 @@ async fn dead_letters_are_listed_with_their_error_and_counted_with_the_queues() 
     let queues = places.program.expect(0, &["--json", "queues"])?.json()?;
     let classes = queues["queues"][0]["priorities"].as_array().context("priorities")?;
     let sum = |key: &str| classes.iter().filter_map(|class| class[key].as_u64()).sum::<u64>();
-    ensure!((sum("dead"), sum("held")) == (1, 1), "{queues}");
+    ensure!((sum("dead"), sum("undispatched")) == (1, 1), "{queues}");
     Ok(())
 }
 
@@ -309,9 +309,9 @@ async fn runs_say_why_they_failed_or_wait() -> Result<()> {
     places.program.expect(0, &["pause", "sync", "tasks"])?;
     let run = places.program.expect(0, &["--json", "enqueue", "tasks", "--wait"])?.json()?;
     let run = run["run"].as_str().context("a run")?;
-    ensure_tells(&places.program.expect(0, &["runs"])?.stdout, &["held: sync tasks is paused"])?;
+    ensure_tells(&places.program.expect(0, &["runs"])?.stdout, &["waits: sync tasks is paused"])?;
     let shown = places.program.expect(0, &["jobs", "show", run])?.stdout;
-    ensure_tells(&shown, &["state: queued", "queued: 20", "held: sync tasks has been paused since"])?;
+    ensure_tells(&shown, &["state: queued", "queued: 20", "pause: sync tasks has been paused since"])?;
     ensure!(!shown.contains("unique_key") && !shown.contains("null"), "{shown}");
     places.program.expect(0, &["jobs", "cancel", run])?;
     let shown = places.program.expect(0, &["runs", run])?.stdout;

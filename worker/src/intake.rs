@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use syncline_entity::{
-    project, sync_config, sync_history,
+    sync_history,
     types::{RunKind, SyncMethod},
 };
 use syncline_queue::{
@@ -12,6 +12,7 @@ use syncline_queue::{
     client::{RequestKind, SyncRequest},
 };
 use syncline_runs::{NewRun, RUN_QUEUE, RunArgs, accept};
+use syncline_service::{Error as ServiceError, Unknown, syncs};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -64,11 +65,11 @@ pub async fn take(environment: &Environment, redis: &RedisBackend) -> anyhow::Re
     let entries = timeout(PATIENCE, redis.take_from_inbox(RUN_QUEUE, AT_ONCE, LEASE))
         .await
         .map_err(|_| Error::late())??;
-    let mut settled = Vec::with_capacity(entries.len());
+    let mut accepted = Vec::with_capacity(entries.len());
     let mut failed = None;
     for entry in &entries {
         match accept_entry(environment, entry).await {
-            Ok(()) => settled.push(entry.id),
+            Ok(()) => accepted.push(entry.id),
             Err(Refusal::Bad { reason, error }) => {
                 tracing::warn!(entry = %entry.id, reason, error, "a request in the inbox was refused");
                 metrics::counter!("sync_inbox_total", "result" => "refused").increment(1);
@@ -82,9 +83,9 @@ pub async fn take(environment: &Environment, redis: &RedisBackend) -> anyhow::Re
         }
     }
     // After the commit: a request that is taken twice is stored as one run.
-    if !settled.is_empty() {
-        timeout(PATIENCE, redis.remove_from_inbox(RUN_QUEUE, &settled)).await??;
-        metrics::counter!("sync_inbox_total", "result" => "accepted").increment(settled.len() as u64);
+    if !accepted.is_empty() {
+        timeout(PATIENCE, redis.remove_from_inbox(RUN_QUEUE, &accepted)).await??;
+        metrics::counter!("sync_inbox_total", "result" => "accepted").increment(accepted.len() as u64);
     }
     match failed {
         Some(error) => Err(error),
@@ -110,9 +111,15 @@ enum Refusal {
     Later(anyhow::Error),
 }
 
-impl From<sea_orm::DbErr> for Refusal {
-    fn from(error: sea_orm::DbErr) -> Self {
-        Refusal::Later(error.into())
+impl From<ServiceError> for Refusal {
+    fn from(error: ServiceError) -> Self {
+        match error {
+            ServiceError::Unknown { what: Unknown::Project, message } => {
+                Refusal::Bad { reason: "unknown project", error: message }
+            }
+            ServiceError::Unknown { message, .. } => Refusal::Bad { reason: "unknown sync", error: message },
+            other => Refusal::Later(other.into()),
+        }
     }
 }
 
@@ -120,13 +127,7 @@ async fn accept_entry(environment: &Environment, entry: &InboxEntry) -> Result<(
     let bad = |reason: &'static str, error: String| Refusal::Bad { reason, error };
     let request =
         SyncRequest::parse(&entry.text).map_err(|error| bad("request not understood", error.to_string()))?;
-    let Some(project) = project::by_key(&environment.db, &request.project).await? else {
-        return Err(bad("unknown project", format!("there is no project {:?}", request.project)));
-    };
-    let Some(config) = sync_config::by_name(&environment.db, project.id, &request.sync).await? else {
-        let error = format!("there is no sync {:?} in the project {:?}", request.sync, request.project);
-        return Err(bad("unknown sync", error));
-    };
+    let config = syncs::find_in(&environment.db, &request.project, &request.sync).await?;
     let kind = match request.kind {
         RequestKind::Sync => RunKind::Sync,
         RequestKind::Plan => RunKind::Plan,

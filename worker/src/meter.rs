@@ -8,7 +8,7 @@ pub fn describe_metrics() {
         "sync_operations_total",
         "Items of runs that ended in this process, by target platform and by what became of them."
     );
-    describe_counter!("sync_conflicts_total", "Conflicts that runs of this process left open or settled.");
+    describe_counter!("sync_conflicts_total", "Conflicts that runs of this process left open or resolved.");
     describe_histogram!("sync_duration_seconds", Unit::Seconds, "How long runs took, by target platform.");
     describe_counter!("sync_runs_total", "Runs that ended in this process, by target platform and status.");
     describe_counter!(

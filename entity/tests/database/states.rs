@@ -187,9 +187,9 @@ async fn a_conflict_met_again_stays_one(#[case] on: On) {
     assert_eq!(found.conflicts.unwrap()[0]["remote"], "c");
 
     // Once it is resolved, the next conflict is a new one.
-    let mut settled = sync_conflict::ActiveModel::from(again);
-    settled.resolved = Set(true);
-    settled.update(&stage.db).await.unwrap();
+    let mut resolved = sync_conflict::ActiveModel::from(again);
+    resolved.resolved = Set(true);
+    resolved.update(&stage.db).await.unwrap();
     sync_conflict::summarise(&stage.db, state).await.unwrap();
     assert_eq!(stage.link(state).await.conflicts, None);
     let next =

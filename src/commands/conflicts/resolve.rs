@@ -116,15 +116,15 @@ fn conclude(
     for (one, id) in chosen.iter().flat_map(|one| one.conflicts.iter().map(move |id| (one, *id))) {
         match after.get(&id).filter(|conflict| conflict.resolved) {
             None => failed.push(format!(
-                "conflict {id} is not settled: its values changed since it was listed, or the run failed; see \
+                "conflict {id} is not resolved: its values changed since it was listed, or the run failed; see \
                  `syncline conflicts` and `syncline runs {}`",
                 one.run
             )),
             Some(conflict) if conflict.field.is_none() => {
-                output.line(format!("conflict {id} is settled: the {side} stands"));
+                output.line(format!("conflict {id} is resolved: the {side} stands"));
             }
             Some(_) => {
-                output.line(format!("conflict {id} is settled: the {side}'s value stands on both sides"));
+                output.line(format!("conflict {id} is resolved: the {side}'s value stands on both sides"));
             }
         }
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
 use serde_json::{Value, json};
 use syncline_entity::{sync_history, types::RunKind};
+use syncline_runs::details;
 use syncline_service::{
     Origin,
     store::store,
@@ -126,7 +127,7 @@ impl Demo {
         let options = RunOptions { confirm_deletes, ..RunOptions::default() };
         let run = wait::manual_run(&self.stored, RunKind::Plan, &options)?;
         let row = wait::run_to_end(&self.config, &self.db, &run, LeaseConfig::USUAL, output).await?;
-        let details = row.sync_metadata.unwrap_or_default();
+        let details = details(&row).unwrap_or_default();
         let plan = json!({ "step": title, "sync": NAME, "plan": details["plan"], "held": details["held"] });
         plan::tell(&plan, shown, output);
         Ok(plan)
@@ -162,7 +163,7 @@ impl Demo {
         let program = program();
         let mut next = vec![format!("export DATABASE_URL={}", self.url)];
         if let Some(id) = conflict {
-            next.push(format!("{program} conflicts resolve {id} --side source  # settle the conflict"));
+            next.push(format!("{program} conflicts resolve {id} --side source  # resolve the conflict"));
         }
         next.push(format!("{program} runs  # what ran"));
         next.push(format!("{program} history T-101  # what was changed in one item"));

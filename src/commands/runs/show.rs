@@ -5,6 +5,7 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 use syncline_entity::{sync_attempt, sync_change, sync_conflict, sync_history, types::RunKind};
+use syncline_runs::details;
 use syncline_service::syncs::{self, StoredSync};
 use uuid::Uuid;
 
@@ -82,7 +83,7 @@ pub(super) async fn show(
 
 /// Prints a plan run as a plan instead of as work done.
 fn plan_of(sync: &StoredSync, row: &sync_history::Model, limit: u64, output: &Output) {
-    let details = row.sync_metadata.clone().unwrap_or_default();
+    let details = details(row).unwrap_or_default();
     if details["plan"].is_null() {
         output.line(format!("plan of {sync}: {}", row.status));
         return;

@@ -7,6 +7,7 @@ pub mod address;
 mod answers;
 pub mod headers;
 pub mod registry;
+pub mod secret;
 
 mod files;
 mod look;

@@ -15,7 +15,8 @@ pub struct Named {
 pub enum Outside {
     /// A file, as its driver opens it; the path may be relative.
     File(PathBuf),
-    /// An environment variable. What is in it was set by the operator, so nothing that its value names is listed.
+    /// An environment variable, or the file that the variable with `_FILE` at its end names. The operator has set either,
+    /// so nothing that the content names is listed.
     Variable(String),
     /// A server in the network, as its driver calls it.
     Host {

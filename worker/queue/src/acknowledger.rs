@@ -51,14 +51,20 @@ impl AcknowledgerHandle {
     pub(crate) fn settle(&self, finished: Finished) {
         if let Err(mpsc::error::SendError(Message::Settle(finished))) = self.0.send(Message::Settle(finished))
         {
-            tracing::warn!(job = %finished.settlement.lease, "nobody is left to store the job's outcome");
+            tracing::warn!(
+                job = %finished.settlement.lease,
+                "the outcome is not stored, since the acknowledger has ended; the job is free when its lease expires"
+            );
         }
     }
 
     /// Hands over an interrupted job: it keeps its place in line, and no attempt is used.
     pub(crate) fn give_back(&self, lease: LeaseRef) {
         if self.0.send(Message::GiveBack(lease)).is_err() {
-            tracing::warn!(job = %lease, "nobody is left to give the job back");
+            tracing::warn!(
+                job = %lease,
+                "the job is not given back, since the acknowledger has ended; it is free when its lease expires"
+            );
         }
     }
 

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{
     Begun, RunBook,
     book::{are_distinct, cut_short},
-    letters, restored,
+    details, letters, restored,
     row::not_over,
     statistics::{self, ENDED},
 };
@@ -117,7 +117,7 @@ impl EndCall {
             "both_gone": counts.both_gone,
             "unchanged": counts.unchanged,
             "unlinked": counts.unlinked,
-            "settled": counts.settled,
+            "resolved": counts.resolved,
             "errors": report.errors,
         });
         if report.after_restore {
@@ -129,7 +129,7 @@ impl EndCall {
         if let Some(plan) = &self.ending.plan {
             details["plan"] = plan.clone();
         }
-        Some(details)
+        Some(details::stored(details))
     }
 }
 

@@ -36,19 +36,20 @@ pub enum Standing {
     /// A worker executes it.
     Running,
     /// Accepted, but not in the queue: its sync is paused, or the queue's store is down.
-    Held,
+    Undispatched,
     Dead,
 }
 
 impl Standing {
-    pub const ALL: [Standing; 4] = [Standing::Running, Standing::Waiting, Standing::Held, Standing::Dead];
+    pub const ALL: [Standing; 4] =
+        [Standing::Running, Standing::Waiting, Standing::Undispatched, Standing::Dead];
 
     /// The name in commands and in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Standing::Waiting => "waiting",
             Standing::Running => "running",
-            Standing::Held => "held",
+            Standing::Undispatched => "undispatched",
             Standing::Dead => "dead",
         }
     }
@@ -65,7 +66,7 @@ impl FromStr for Standing {
 
     fn from_str(name: &str) -> Result<Self, String> {
         let found = Standing::ALL.into_iter().find(|standing| standing.as_str() == name);
-        found.ok_or_else(|| format!("{name:?} is no state of a job: waiting, running, held or dead"))
+        found.ok_or_else(|| format!("{name:?} is no state of a job: waiting, running, undispatched or dead"))
     }
 }
 
@@ -156,7 +157,7 @@ pub async fn list(db: &DatabaseConnection, queue: &RunQueue, asked: &Listing) ->
     match asked.standing {
         Standing::Waiting => in_queue(db, queue, asked, State::Waiting).await,
         Standing::Running => in_queue(db, queue, asked, State::Running).await,
-        Standing::Held => held(db, asked).await,
+        Standing::Undispatched => undispatched(db, asked).await,
         Standing::Dead => letters(db, queue, asked).await,
     }
 }
@@ -291,7 +292,7 @@ fn listed(job: Job, sync: Option<i64>) -> Listed {
 }
 
 /// Lists the runs that are not over and not in the queue, the oldest first.
-async fn held(db: &impl ConnectionTrait, asked: &Listing) -> Result<ListedPage, Error> {
+async fn undispatched(db: &impl ConnectionTrait, asked: &Listing) -> Result<ListedPage, Error> {
     let mut page = ListedPage::default();
     if asked.queue != RUN_QUEUE {
         return Ok(page);
@@ -320,7 +321,7 @@ async fn held(db: &impl ConnectionTrait, asked: &Listing) -> Result<ListedPage, 
         for row in rows {
             after = row.id;
             let tells = asked.text.as_ref().is_none_or(|text| row.args.to_string().contains(text));
-            let job = of_row(&row, Standing::Held);
+            let job = of_row(&row, Standing::Undispatched);
             let keyed = asked.key.is_none() || asked.key == job.key;
             if tells && keyed && asked.takes(&job) {
                 page.jobs.push(job);

@@ -75,7 +75,7 @@ async fn try_choose(
             ));
         };
         if conflict.resolved {
-            return Err(Error::refused(Refusal::Resolved, format!("conflict {id} is settled already")));
+            return Err(Error::refused(Refusal::Resolved, format!("conflict {id} is resolved already")));
         }
         let (links, conflicts) = groups.entry((link.sync_config_id, conflict.field.is_none())).or_default();
         // For a second conflict the link is due already.

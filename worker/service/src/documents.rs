@@ -1,6 +1,6 @@
 //! Checks whether a document can be stored.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use serde_json::Value;
 use syncline_connectors::{Availability, no_platform, platform};
@@ -32,6 +32,16 @@ pub fn shape(document: &Value) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Names are unique within a project: returns the positions of the documents whose name an earlier one has, each with
+/// the position of the latest earlier one.
+pub fn repeated_names<'a>(specs: impl IntoIterator<Item = &'a SyncSpec>) -> Vec<(usize, usize)> {
+    let mut seen = BTreeMap::new();
+    let position = |(position, spec): (usize, &'a SyncSpec)| {
+        seen.insert((&spec.project, &spec.name), position).map(|earlier| (position, earlier))
+    };
+    specs.into_iter().enumerate().filter_map(position).collect()
 }
 
 /// Returns the document with the platforms' own names in place of aliases, and with absolute paths: relative ones start

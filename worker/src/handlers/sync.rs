@@ -236,8 +236,8 @@ fn metrics(config: &sync_config::Model, report: &Report, status: RunStatus, took
     }
     metrics::counter!("sync_conflicts_total", "platform" => platform.clone(), "type" => "open")
         .increment(report.counts.conflicts);
-    metrics::counter!("sync_conflicts_total", "platform" => platform.clone(), "type" => "settled")
-        .increment(report.counts.settled);
+    metrics::counter!("sync_conflicts_total", "platform" => platform.clone(), "type" => "resolved")
+        .increment(report.counts.resolved);
     metrics::histogram!("sync_duration_seconds", "platform" => platform.clone()).record(took.as_secs_f64());
     metrics::counter!("sync_runs_total", "platform" => platform, "status" => status.as_str()).increment(1);
 }

@@ -63,7 +63,7 @@ pub enum Chain {
 }
 
 /// Checks a link's chain: each change against its own hash and against the one before it, the first of a purged chain
-/// against the checkpoint. Call it while nobody writes to the link, or take a broken answer for a reason to look again.
+/// against the checkpoint. A write to the link meanwhile may make a whole chain look broken: check a broken one again.
 pub async fn verify(db: &impl ConnectionTrait, link: i64) -> Result<Chain, DbErr> {
     let checkpoint = sync_change_checkpoint::Entity::find_by_id(link).one(db).await?;
     let purged = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.purged);

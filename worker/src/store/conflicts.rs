@@ -50,17 +50,17 @@ async fn meet_again(
                resolution_strategy = COALESCE(?, resolution_strategy), resolve_run_id = ? \
                WHERE link_id = ? AND COALESCE(field, '') = ? AND resolved = FALSE";
     let mut values = facts(store, conflict);
-    let settled = conflict.resolution.as_ref();
-    let is_settled = settled.is_some();
+    let resolution = conflict.resolution.as_ref();
+    let is_resolved = resolution.is_some();
     values.extend([
-        is_settled.into(),
-        is_settled.then(|| store.now()).into(),
-        is_settled.into(),
+        is_resolved.into(),
+        is_resolved.then(|| store.now()).into(),
+        is_resolved.into(),
         "strategy".into(),
-        is_settled.into(),
-        settled.map(|resolution| resolution.winner.as_str()).into(),
-        settled.map(|resolution| resolution.reason.clone()).into(),
-        is_settled.then_some(store.run.id).into(),
+        is_resolved.into(),
+        resolution.map(|resolution| resolution.winner.as_str()).into(),
+        resolution.map(|resolution| resolution.reason.clone()).into(),
+        is_resolved.then_some(store.run.id).into(),
         link.into(),
         conflict.field.clone().unwrap_or_default().into(),
     ]);
@@ -78,15 +78,15 @@ async fn insert(
                target_modified, resolved, resolved_at, resolved_by, resolution, resolution_strategy, resolve_run_id, \
                link_id, field, occurrences, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)";
     let mut values = facts(store, conflict);
-    let settled = conflict.resolution.as_ref();
+    let resolution = conflict.resolution.as_ref();
     let now = store.now();
     values.extend([
-        settled.is_some().into(),
-        settled.map(|_| now).into(),
-        settled.map(|_| "strategy").into(),
-        settled.map(|resolution| resolution.winner.as_str()).into(),
-        settled.map(|resolution| resolution.reason.clone()).into(),
-        settled.map(|_| store.run.id).into(),
+        resolution.is_some().into(),
+        resolution.map(|_| now).into(),
+        resolution.map(|_| "strategy").into(),
+        resolution.map(|resolution| resolution.winner.as_str()).into(),
+        resolution.map(|resolution| resolution.reason.clone()).into(),
+        resolution.map(|_| store.run.id).into(),
         link.into(),
         conflict.field.clone().into(),
         now.into(),

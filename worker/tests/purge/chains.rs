@@ -79,20 +79,20 @@ async fn the_end_of_a_chain_stays_whatever_its_age(#[values(On::Sqlite, On::Post
 #[tokio::test]
 async fn a_link_with_something_open_keeps_all_its_changes(#[values(On::Sqlite, On::Postgres)] on: On) {
     let stage = Stage::new(on).await;
-    let (asked, writing, settled) =
+    let (asked, writing, resolved) =
         (stage.link(stage.sync).await, stage.link(stage.sync).await, stage.link(stage.sync).await);
-    for link in [asked, writing, settled] {
+    for link in [asked, writing, resolved] {
         for days in [700, 600, 500] {
             stage.change(link, days).await;
         }
     }
     stage.conflict(asked, uuid::Uuid::now_v7(), None).await;
-    stage.conflict(settled, uuid::Uuid::now_v7(), Some(10)).await;
+    stage.conflict(resolved, uuid::Uuid::now_v7(), Some(10)).await;
     stage.edit_link(writing, |link| link.intent_deadline = Set(Some(stage.ago(1)))).await;
     let report = stage.purge(&year()).await;
     assert_eq!(stage.seqs(asked).await, [1, 2, 3]);
     assert_eq!(stage.seqs(writing).await, [1, 2, 3]);
-    assert_eq!(stage.seqs(settled).await, [3]);
+    assert_eq!(stage.seqs(resolved).await, [3]);
     let reasons = [("newest_of_link", 1), ("open_conflict", 3), ("open_intent", 3)];
     assert_eq!(kept(&report, Kind::Changes), reasons);
 }

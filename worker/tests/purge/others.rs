@@ -1,4 +1,4 @@
-//! Settled conflicts, stays, deliveries, keys, and the audit log.
+//! Resolved conflicts, stays, deliveries, keys, and the audit log.
 
 use rstest::rstest;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, PaginatorTrait};
@@ -38,7 +38,7 @@ async fn an_account(stage: &Stage) -> i64 {
 
 #[rstest]
 #[tokio::test]
-async fn a_conflict_goes_long_after_it_was_settled(#[values(On::Sqlite, On::Postgres)] on: On) {
+async fn a_conflict_goes_long_after_it_was_resolved(#[values(On::Sqlite, On::Postgres)] on: On) {
     let stage = Stage::new(on).await;
     let link = stage.link(stage.sync).await;
     let run = uuid::Uuid::now_v7();

@@ -46,14 +46,14 @@ async fn a_run_that_something_open_needs_stays(#[values(On::Sqlite, On::Postgres
     let stage = Stage::new(on).await;
     let (met, resolving) = (stage.run(stage.sync, Some(400)).await, stage.run(stage.sync, Some(400)).await);
     let (writing, dead) = (stage.run(stage.sync, Some(400)).await, stage.run(stage.sync, Some(400)).await);
-    let (settled, plain) = (stage.run(stage.sync, Some(400)).await, stage.run(stage.sync, Some(400)).await);
+    let (resolved, plain) = (stage.run(stage.sync, Some(400)).await, stage.run(stage.sync, Some(400)).await);
     stage.conflict(stage.link(stage.sync).await, met.run_uid, None).await;
     let chosen = stage.conflict(stage.link(stage.sync).await, plain.run_uid, None).await;
     let mut chosen: syncline_entity::sync_conflict::ActiveModel = chosen.into();
     chosen.run_id = Set(uuid::Uuid::now_v7());
     chosen.resolve_run_id = Set(Some(resolving.run_uid));
     chosen.update(&stage.db).await.unwrap();
-    stage.conflict(stage.link(stage.sync).await, settled.run_uid, Some(1)).await;
+    stage.conflict(stage.link(stage.sync).await, resolved.run_uid, Some(1)).await;
     let under_way = stage.link(stage.sync).await;
     stage
         .edit_link(under_way, |link| {
@@ -79,7 +79,7 @@ async fn a_run_that_something_open_needs_stays(#[values(On::Sqlite, On::Postgres
     for run in [&met, &resolving, &writing, &dead, &newest, &worked, &planned] {
         assert!(stage.has_run(run).await, "{}", run.id);
     }
-    assert!(!stage.has_run(&settled).await && !stage.has_run(&plain).await);
+    assert!(!stage.has_run(&resolved).await && !stage.has_run(&plain).await);
     assert_eq!(report.kinds[&Kind::Runs].removed, 2);
 }
 

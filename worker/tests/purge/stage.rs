@@ -188,15 +188,15 @@ impl Stage {
         row.insert(&self.db).await.expect("a change")
     }
 
-    /// A conflict about a field of a link: open, or settled so many days ago.
-    pub(crate) async fn conflict(&self, link: i64, run: Uuid, settled: Option<i64>) -> sync_conflict::Model {
+    /// A conflict about a field of a link: open, or resolved so many days ago.
+    pub(crate) async fn conflict(&self, link: i64, run: Uuid, resolved: Option<i64>) -> sync_conflict::Model {
         let row = sync_conflict::ActiveModel {
             link_id: Set(link),
             run_id: Set(run),
             field: Set(Some("title".to_owned())),
             conflict_type: Set("both_changed".to_owned()),
-            resolved: Set(settled.is_some()),
-            resolved_at: Set(settled.map(|days| self.ago(days))),
+            resolved: Set(resolved.is_some()),
+            resolved_at: Set(resolved.map(|days| self.ago(days))),
             occurrences: Set(1),
             created_at: Set(self.ago(800)),
             ..Default::default()

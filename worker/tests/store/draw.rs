@@ -9,7 +9,7 @@ use syncline_engine::{
 };
 
 use crate::contract::{
-    build::{change, conflict, hash, intended, minute, recorded, settled, text, title},
+    build::{change, conflict, hash, intended, minute, recorded, resolved, text, title},
     seen::Seen,
 };
 
@@ -146,7 +146,7 @@ fn decorate(rng: &mut StdRng, record: &mut Recorded, open: &[Open]) {
     record.closed_conflicts = closed.collect();
 }
 
-/// A conflict of one of few fields. Where a person has chosen a side, nothing settles it for the other.
+/// A conflict of one of few fields. Where a person has chosen a side, nothing resolves it for the other.
 fn met(rng: &mut StdRng, open: &[Open]) -> Conflict {
     let field = *[Some("title"), Some("state"), None].choose(rng).unwrap();
     let met = conflict(field, &format!("here {}", rng.random_range(0..9)), "there");
@@ -154,7 +154,7 @@ fn met(rng: &mut StdRng, open: &[Open]) -> Conflict {
         return met;
     }
     let chosen = open.iter().find(|(_, name, _)| name.as_deref() == field).and_then(|(.., chosen)| *chosen);
-    settled(
+    resolved(
         Conflict { base: text("agreed"), ..met },
         chosen.unwrap_or(*[Side::Source, Side::Target].choose(rng).unwrap()),
     )

@@ -1,4 +1,4 @@
-//! `GET /api/v1/jobs`, `GET /api/v1/dead`: waiting, running, held and dead jobs.
+//! `GET /api/v1/jobs`, `GET /api/v1/dead`: waiting, running, undispatched and dead jobs.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -70,7 +70,7 @@ pub struct JobList {
 pub struct ListedJob {
     /// The id of the job and of its run.
     pub id: Uuid,
-    /// waiting, running, held or dead.
+    /// waiting, running, undispatched or dead.
     pub state: &'static str,
     /// The sync's name; none for a job that is not a run.
     pub sync: Option<String>,

@@ -12,6 +12,7 @@ use syncline_entity::{
     types::{Priority, RunKind, RunStatus, SyncMethod},
 };
 use syncline_queue::{Job, State as JobState};
+use syncline_runs::details;
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -193,6 +194,7 @@ fn view(
     queue: Option<QueueView>,
 ) -> JobView {
     let (sync, project) = sync.unzip();
+    let details = details(&run);
     JobView {
         id: run.run_uid,
         sync: sync.map(|sync| sync.name),
@@ -218,7 +220,7 @@ fn view(
             api_calls: run.api_calls,
         },
         error: run.error_message,
-        details: run.sync_metadata,
+        details,
         correlation_id: run.correlation_id,
         attempts: attempts.into_iter().map(attempt_view).collect(),
         queue,

@@ -15,7 +15,7 @@ impl SqlScope {
     /// What the `url` names.
     pub(super) fn names(&self) -> Result<Vec<Named>, ScopeError> {
         let outside = match &self.url {
-            // The operator chose the value by setting the variable, so what it names is trusted and not read here.
+            // The operator has set the variable, or `NAME_FILE`, so the content is trusted and not read here.
             Url::Env(name) => vec![Outside::Variable(name.clone())],
             Url::Literal(url) => match self.target()? {
                 Target::Sqlite(path, _) => vec![Outside::File(path)],

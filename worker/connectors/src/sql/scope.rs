@@ -13,12 +13,13 @@ use syncline_engine::spec::keys::{Form, Key};
 use crate::{
     address,
     scope::{ScopeError, ScopeReader},
+    secret::{self, Secret},
 };
 
 /// The keys of a scope.
 #[rustfmt::skip]
 pub(super) const KEYS: &[Key] = &[
-    Key::required("url", Form::TextOrEnv, "The database: sqlite://FILE or postgres://USER:PASSWORD@HOST:PORT/DATABASE, or { env: NAME } to read it from an environment variable."),
+    Key::required("url", Form::TextOrEnv, "The database: sqlite://FILE or postgres://USER:PASSWORD@HOST:PORT/DATABASE, or { env: NAME } to read it from the environment variable NAME, or from the file that NAME_FILE names."),
     Key::required("table", Form::Text, "The table's name, or schema.table."),
     Key::default("key", Form::Text, "\"id\"", "The column that identifies a row."),
     Key::optional("modified", Form::Text, "The column that says when a row was changed."),
@@ -47,8 +48,8 @@ pub(super) struct SqlScope {
 #[derive(Clone)]
 pub(super) enum Url {
     Literal(String),
-    /// The name of the environment variable with the URL, read when the table is opened. A relative SQLite path in it
-    /// is relative to the working directory.
+    /// The name of the environment variable with the URL, read when the table is opened; with `_FILE` at its end it
+    /// names the file with the URL. A relative SQLite path in it is relative to the working directory.
     Env(String),
 }
 
@@ -117,13 +118,20 @@ impl SqlScope {
     pub(super) fn target(&self) -> Result<Target, ScopeError> {
         match &self.url {
             Url::Literal(text) => Target::parse(text),
-            Url::Env(name) => match std::env::var(name) {
-                Ok(text) => Target::parse(&text),
-                Err(_) => {
-                    let message = format!("the environment variable {name} is not set");
-                    Err(ScopeError::new("url", message))
-                }
-            },
+            Url::Env(name) => {
+                let refuse = |message: String| ScopeError::new("url", message);
+                let secret = secret::of_variable(name, |name| std::env::var_os(name)).map_err(refuse)?;
+                let Some(Secret { value, file }) = secret else {
+                    let message = format!("neither the environment variable {name} nor {name}_FILE is set");
+                    return Err(refuse(message));
+                };
+                Target::parse(&value).map_err(|mut error| {
+                    if let Some((variable, path)) = &file {
+                        error.message.push_str(&format!("; {}", secret::stands_in(variable, path)));
+                    }
+                    error
+                })
+            }
         }
     }
 }

@@ -94,7 +94,7 @@ pub struct LinkBrief {
     pub retry_at: Option<DateTime<Utc>>,
     /// The side on which its item was absent when last listed.
     pub missing: Option<Side>,
-    /// A create for it was sent, and a person is asked what came of it: the item may be there, unpaired.
+    /// A create for it was sent, and a person decides about it: the item may be there, unpaired.
     pub unanswered: bool,
     /// The mapping it was last merged with.
     pub mapping_revision: i64,

@@ -271,7 +271,7 @@ fn count(plan: &ItemPlan, results: &Results, record: &Recorded, report: &mut Rep
     let left_alone = record.status == ItemStatus::Conflict && open == 0;
     report.counts.add_status(if left_alone { ItemStatus::Skipped } else { record.status });
     report.counts.conflicts += open;
-    report.counts.settled += record.conflicts.len() as u64 - open;
+    report.counts.resolved += record.conflicts.len() as u64 - open;
     if record.status == ItemStatus::Failed {
         for error in errors(plan, results) {
             report.add_error(plan.label(), &error);

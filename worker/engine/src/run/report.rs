@@ -68,7 +68,7 @@ pub struct Counts {
     /// Conflicts left for a person.
     pub conflicts: u64,
     /// Conflicts resolved by the strategy.
-    pub settled: u64,
+    pub resolved: u64,
     /// Calls made to the platforms.
     pub api_calls: u64,
 }
@@ -85,7 +85,7 @@ impl Counts {
     pub(super) fn add_planned(&mut self, plan: &ItemPlan) {
         self.add_writes(plan.ops.iter().map(|op| op.kind));
         self.conflicts += plan.open_conflicts() as u64;
-        self.settled += (plan.conflicts.len() - plan.open_conflicts()) as u64;
+        self.resolved += (plan.conflicts.len() - plan.open_conflicts()) as u64;
         self.add_absence(plan);
         match plan.action {
             _ if !plan.problems.is_empty() => self.failed += 1,
@@ -147,7 +147,7 @@ impl Report {
     pub(super) fn add_refused(&mut self, refused: &Refused) {
         self.counts.failed += 1;
         self.counts.conflicts += refused.conflicts;
-        self.counts.settled += refused.settled;
+        self.counts.resolved += refused.resolved;
         refused.errors.iter().for_each(|error| self.add_error(&refused.item, error));
     }
 

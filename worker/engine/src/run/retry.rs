@@ -28,7 +28,7 @@ pub(super) struct Refused {
     pub(super) errors: Vec<String>,
     pub(super) conflicts: u64,
     /// Conflicts that the run resolved.
-    pub(super) settled: u64,
+    pub(super) resolved: u64,
     /// Approximate size of its items in bytes.
     pub(super) weight: usize,
     /// The delete guard has counted the link.
@@ -51,7 +51,7 @@ impl Refused {
             item: plan.label().to_owned(),
             errors: errors(plan, results),
             conflicts: open as u64,
-            settled: (record.conflicts.len() - open) as u64,
+            resolved: (record.conflicts.len() - open) as u64,
             weight,
             may_remove: plan.facts.may_remove,
         })

@@ -80,7 +80,7 @@ pub const SYNC: &[Key] = &[
     Key::required("target", Form::Scope, "Where on the target's platform."),
     Key::default("entity_type", Form::Text, "\"record\"", "The kind of items: issue, task, record ..."),
     Key::default("direction", Form::Names(Direction::NAMES), "\"bidirectional\"", "Which way changes go."),
-    Key::default("conflict_strategy", Form::Names(Strategy::NAMES), "\"last_write_wins\"", "How conflicts are settled, unless a field says otherwise."),
+    Key::default("conflict_strategy", Form::Names(Strategy::NAMES), "\"last_write_wins\"", "How conflicts are resolved, unless a field says otherwise."),
     Key::optional("batch_size", Form::Whole(1, 10_000), "Items planned, written and recorded together. Without it 50, or more where a place rewrites itself whole."),
     Key::default("sync_interval", Form::Length, "300", "From one scheduled run to the next: seconds, or a length such as 5m or 1h. 0 for none."),
     Key::optional("full_read", Form::FullRead, "How often a side that can be read from a cursor is read whole, which alone shows every delete: always (in each run), daily, weekly, or a length such as 6h. Without it hourly and in each run that somebody asks for; daily where the place is a remote platform."),
@@ -114,7 +114,7 @@ pub const FIELD: &[Key] = &[
     Key::optional("values", Form::ValueMap, "Source value to target value; a value that is not named stays as it is."),
     Key::optional("back", Form::ValueMap, "Target value to source value, where `values` cannot be turned round."),
     Key::optional("transform", Form::Text, "A named transform, from source to target. This version has none."),
-    Key::optional("conflict_strategy", Form::Names(Strategy::NAMES), "How conflicts in this field are settled."),
+    Key::optional("conflict_strategy", Form::Names(Strategy::NAMES), "How conflicts in this field are resolved."),
 ];
 
 /// The keys of `delete_guard`.

@@ -110,7 +110,7 @@ pub(crate) fn conflict(field: Option<&str>, source: &str, target: &str) -> Confl
     }
 }
 
-pub(crate) fn settled(conflict: Conflict, winner: Side) -> Conflict {
+pub(crate) fn resolved(conflict: Conflict, winner: Side) -> Conflict {
     Conflict { resolution: Some(Resolution { winner, reason: "last write wins".to_owned() }), ..conflict }
 }
 

@@ -1,4 +1,4 @@
-//! Conflicts: opened, met again, settled and closed.
+//! Conflicts: opened, met again, resolved and closed.
 
 use syncline_engine::{
     Side,
@@ -10,7 +10,7 @@ use syncline_engine::{
 
 use super::{
     Stage,
-    build::{again, conflict, ids, link, minute, pairs, recorded, refs, settled, text},
+    build::{again, conflict, ids, link, minute, pairs, recorded, refs, resolved, text},
 };
 
 async fn meet(store: &dyn Store, at: LinkRef, conflicts: Vec<Conflict>, closed: &[i64]) {
@@ -85,10 +85,10 @@ pub(crate) async fn each_field_has_its_own_conflict(stage: &dyn Stage) {
     assert_eq!(open[0].values.source, text("here"));
 }
 
-pub(crate) async fn a_settled_conflict_is_kept_and_not_asked(stage: &dyn Stage) {
+pub(crate) async fn a_resolved_conflict_is_kept_and_not_asked(stage: &dyn Stage) {
     let store = stage.open(1).await;
     let at = pairs(&*store, 1).await[0];
-    meet(&*store, at, vec![settled(conflict(Some("title"), "here", "there"), Side::Target)], &[]).await;
+    meet(&*store, at, vec![resolved(conflict(Some("title"), "here", "there"), Side::Target)], &[]).await;
     assert_eq!(open(&*store, at).await, []);
     let kept = stage.kept().await.conflicts.remove(0);
     assert_eq!(
@@ -101,12 +101,12 @@ pub(crate) async fn a_settled_conflict_is_kept_and_not_asked(stage: &dyn Stage) 
     assert_eq!(stage.kept().await.conflicts.len(), 2);
 }
 
-pub(crate) async fn a_settlement_ends_the_open_conflict(stage: &dyn Stage) {
+pub(crate) async fn a_resolution_ends_the_open_conflict(stage: &dyn Stage) {
     let store = stage.open(1).await;
     let at = pairs(&*store, 1).await[0];
     let asked = || conflict(Some("title"), "here", "there");
     meet(&*store, at, vec![asked(), conflict(None, "edited", "")], &[]).await;
-    meet(&*store, at, vec![settled(asked(), Side::Source)], &[]).await;
+    meet(&*store, at, vec![resolved(asked(), Side::Source)], &[]).await;
     assert_eq!(fields(&open(&*store, at).await), [None]);
     let kept = stage.kept().await.conflicts;
     assert_eq!((kept.len(), kept[0].open, kept[0].side), (2, false, Some(Side::Source)));

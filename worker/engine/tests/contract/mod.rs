@@ -96,7 +96,7 @@ pub(crate) struct KeptConflict {
     pub(crate) open: bool,
     /// The side whose value stands, or is to stand.
     pub(crate) side: Option<Side>,
-    /// The rule that settled it.
+    /// The rule that resolved it.
     pub(crate) reason: Option<String>,
     pub(crate) occurrences: u32,
 }
@@ -128,8 +128,8 @@ macro_rules! cases {
                    verdicts_are_for_their_own_link, a_write_without_changes_has_no_trail,
                    a_chain_verifies_whatever_its_values;
             conflicts: an_open_conflict_stands_at_its_link, a_conflict_met_again_is_asked_anew,
-                       each_field_has_its_own_conflict, a_settled_conflict_is_kept_and_not_asked,
-                       a_settlement_ends_the_open_conflict, a_closed_conflict_is_open_no_more,
+                       each_field_has_its_own_conflict, a_resolved_conflict_is_kept_and_not_asked,
+                       a_resolution_ends_the_open_conflict, a_closed_conflict_is_open_no_more,
                        a_choice_is_read_with_its_conflict, conflicts_come_oldest_first;
             cursors: a_cursor_is_kept_for_each_side, a_later_cursor_replaces_an_earlier_one;
             fences: a_worker_that_was_taken_over_writes_nothing, a_run_that_is_over_writes_nothing,

@@ -7,7 +7,7 @@ use syncline_engine::{Side, run::Options};
 use crate::support::{Manners, World, fields};
 
 const OPEN: bool = true;
-const SETTLED: bool = false;
+const RESOLVED: bool = false;
 
 fn assert_conflict(world: &World, kind: &str, open: bool) {
     let tables = world.tables();
@@ -34,17 +34,17 @@ fn a_time_that_cannot_be_read_neither_wins_nor_loses() {
 
 /// The target's edit is the later one.
 #[rstest]
-#[case::both_ways_source("bidirectional", "source_wins", ("S", "S"), SETTLED)]
-#[case::both_ways_target("bidirectional", "target_wins", ("T", "T"), SETTLED)]
-#[case::both_ways_last("bidirectional", "last_write_wins", ("T", "T"), SETTLED)]
+#[case::both_ways_source("bidirectional", "source_wins", ("S", "S"), RESOLVED)]
+#[case::both_ways_target("bidirectional", "target_wins", ("T", "T"), RESOLVED)]
+#[case::both_ways_last("bidirectional", "last_write_wins", ("T", "T"), RESOLVED)]
 #[case::both_ways_manual("bidirectional", "manual", ("S", "T"), OPEN)]
-#[case::push_source("push", "source_wins", ("S", "S"), SETTLED)]
-#[case::push_target("push", "target_wins", ("S", "T"), SETTLED)]
-#[case::push_last("push", "last_write_wins", ("S", "T"), SETTLED)]
+#[case::push_source("push", "source_wins", ("S", "S"), RESOLVED)]
+#[case::push_target("push", "target_wins", ("S", "T"), RESOLVED)]
+#[case::push_last("push", "last_write_wins", ("S", "T"), RESOLVED)]
 #[case::push_manual("push", "manual", ("S", "T"), OPEN)]
-#[case::pull_source("pull", "source_wins", ("S", "T"), SETTLED)]
-#[case::pull_target("pull", "target_wins", ("T", "T"), SETTLED)]
-#[case::pull_last("pull", "last_write_wins", ("T", "T"), SETTLED)]
+#[case::pull_source("pull", "source_wins", ("S", "T"), RESOLVED)]
+#[case::pull_target("pull", "target_wins", ("T", "T"), RESOLVED)]
+#[case::pull_last("pull", "last_write_wins", ("T", "T"), RESOLVED)]
 #[case::pull_manual("pull", "manual", ("S", "T"), OPEN)]
 fn a_field_changed_on_both_sides_goes_by_the_strategy(
     #[case] direction: &str,
@@ -73,7 +73,7 @@ fn a_field_changed_on_both_sides_goes_by_the_strategy(
     assert_conflict(&world, "field_mismatch", open);
     let writes = u64::from(expected.0 == expected.1);
     assert_eq!((report.counts.updated, report.counts.conflicts), (writes, u64::from(open)));
-    assert_eq!((report.counts.settled, report.counts.failed), (u64::from(!open), 0));
+    assert_eq!((report.counts.resolved, report.counts.failed), (u64::from(!open), 0));
     world.assert_quiet();
 }
 
@@ -102,15 +102,15 @@ fn the_last_write_wins(#[case] source_at: i64, #[case] target_at: i64, #[case] w
 
 /// Both items existed before the first sync, and differ in one field.
 #[rstest]
-#[case::both_ways_source("bidirectional", "source_wins", ("S", "S"), SETTLED)]
-#[case::both_ways_target("bidirectional", "target_wins", ("T", "T"), SETTLED)]
-#[case::both_ways_last("bidirectional", "last_write_wins", ("T", "T"), SETTLED)]
+#[case::both_ways_source("bidirectional", "source_wins", ("S", "S"), RESOLVED)]
+#[case::both_ways_target("bidirectional", "target_wins", ("T", "T"), RESOLVED)]
+#[case::both_ways_last("bidirectional", "last_write_wins", ("T", "T"), RESOLVED)]
 #[case::both_ways_manual("bidirectional", "manual", ("S", "T"), OPEN)]
-#[case::push_source("push", "source_wins", ("S", "S"), SETTLED)]
-#[case::push_target("push", "target_wins", ("S", "T"), SETTLED)]
+#[case::push_source("push", "source_wins", ("S", "S"), RESOLVED)]
+#[case::push_target("push", "target_wins", ("S", "T"), RESOLVED)]
 #[case::push_manual("push", "manual", ("S", "T"), OPEN)]
-#[case::pull_source("pull", "source_wins", ("S", "T"), SETTLED)]
-#[case::pull_target("pull", "target_wins", ("T", "T"), SETTLED)]
+#[case::pull_source("pull", "source_wins", ("S", "T"), RESOLVED)]
+#[case::pull_target("pull", "target_wins", ("T", "T"), RESOLVED)]
 #[case::pull_manual("pull", "manual", ("S", "T"), OPEN)]
 fn a_field_that_differed_before_the_first_sync_goes_by_the_strategy(
     #[case] direction: &str,
@@ -131,7 +131,7 @@ fn a_field_that_differed_before_the_first_sync_goes_by_the_strategy(
     );
     assert_conflict(&world, "timestamp", open);
     assert_eq!(report.counts.created, 0);
-    assert_eq!((report.counts.conflicts, report.counts.settled), (u64::from(open), u64::from(!open)));
+    assert_eq!((report.counts.conflicts, report.counts.resolved), (u64::from(open), u64::from(!open)));
     world.assert_quiet();
 }
 
@@ -233,11 +233,11 @@ fn an_item_deleted_here_and_edited_there_goes_by_the_strategy(
         fields.get(name(deleted)) == Some(&"edited".to_owned().into_value())
     };
     let back = world.place(deleted).all().iter().any(edited);
-    let (conflicts, settled) = (report.counts.conflicts, report.counts.settled);
+    let (conflicts, resolved) = (report.counts.conflicts, report.counts.resolved);
     match after {
         After::Deleted => assert_eq!((there, back, conflicts), (false, false, 0)),
-        After::Back => assert_eq!((there, back, conflicts, settled), (true, true, 0, 1)),
-        After::Apart => assert_eq!((there, back, conflicts, settled), (true, false, 0, 0)),
+        After::Back => assert_eq!((there, back, conflicts, resolved), (true, true, 0, 1)),
+        After::Apart => assert_eq!((there, back, conflicts, resolved), (true, false, 0, 0)),
         After::Asked => {
             assert_eq!((there, back, conflicts), (true, false, 1));
             assert_conflict(&world, "edit_delete", OPEN);
@@ -278,7 +278,7 @@ fn different_fields_edited_on_both_sides_both_survive() {
     assert_eq!(world.target.value(&t, "name"), json!("new title"));
     assert_eq!(world.source.value(&s, "body"), json!("new notes"));
     // One item, although both its sides were written.
-    assert_eq!((report.counts.updated, report.counts.conflicts, report.counts.settled), (1, 0, 0));
+    assert_eq!((report.counts.updated, report.counts.conflicts, report.counts.resolved), (1, 0, 0));
 }
 
 #[test]
@@ -296,23 +296,23 @@ fn the_same_edit_on_both_sides_is_no_conflict_and_no_write() {
 }
 
 #[test]
-fn a_conflict_whose_winner_is_refused_is_not_settled() {
+fn a_conflict_whose_winner_is_refused_is_not_resolved() {
     let world = World::new(json!({ "conflict_strategy": "source_wins" }));
     let (s, t) = world.paired(json!({ "title": "old" }));
     world.source.edit(&s, "title", "S");
     world.target.edit(&t, "name", "T");
     world.target.refuse(|_| true);
     let report = world.sync();
-    assert_eq!((report.counts.failed, report.counts.settled), (1, 0));
+    assert_eq!((report.counts.failed, report.counts.resolved), (1, 0));
     assert_eq!(world.tables().conflicts.len(), 0);
     world.target.refuse_nothing();
     world.sync();
     assert_eq!(world.target.value(&t, "name"), json!("S"));
-    assert_conflict(&world, "field_mismatch", SETTLED);
+    assert_conflict(&world, "field_mismatch", RESOLVED);
 }
 
 #[test]
-fn a_conflict_is_not_settled_while_the_item_lacks_a_required_value() {
+fn a_conflict_is_not_resolved_while_the_item_lacks_a_required_value() {
     let required: Json = json!([
         { "source_field": "title", "target_field": "name" },
         { "source_field": "body", "target_field": "notes", "required": true },
@@ -323,7 +323,7 @@ fn a_conflict_is_not_settled_while_the_item_lacks_a_required_value() {
     world.target.edit(&t, "name", "T");
     world.source.edit(&s, "body", "");
     let report = world.sync();
-    assert_eq!((report.counts.failed, report.counts.settled, report.counts.updated), (1, 0, 0));
+    assert_eq!((report.counts.failed, report.counts.resolved, report.counts.updated), (1, 0, 0));
     assert_eq!(world.tables().conflicts.len(), 0);
     world.source.edit(&s, "body", "again");
     world.sync();

@@ -113,7 +113,7 @@ fn an_edit_between_our_read_and_our_write_is_read_and_decided_again() {
     world.target.meddle(move |place| place.edit(&edited, "name", "T"));
     let report = world.sync();
     assert_eq!(world.source.value(&s, "title"), json!("T"));
-    assert_eq!((report.counts.failed, report.counts.settled, report.counts.updated), (0, 1, 1));
+    assert_eq!((report.counts.failed, report.counts.resolved, report.counts.updated), (0, 1, 1));
     world.assert_quiet();
 }
 

@@ -76,14 +76,14 @@ fn a_choice_waits_with_an_item_that_lacks_a_required_value() {
     world.tables().choose(Side::Source);
     world.source.edit(&s, "body", "");
     assert_eq!(world.sync_with(only(1)).counts.failed, 1);
-    assert_eq!(world.tables().open_conflicts().len(), 1, "nothing was written, so nothing is settled");
+    assert_eq!(world.tables().open_conflicts().len(), 1, "nothing was written, so nothing is resolved");
     world.source.edit(&s, "body", "again");
     world.sync();
     assert_eq!(world.target.value(&t, "name"), json!("S"));
 }
 
 #[test]
-fn a_conflict_that_people_settle_on_the_platforms_closes_by_itself() {
+fn a_conflict_that_people_resolve_on_the_platforms_closes_by_itself() {
     let (world, s, _) = asked();
     world.source.edit(&s, "title", "T");
     world.sync();
@@ -154,7 +154,7 @@ fn a_choice_against_a_value_of_the_wrong_type_holds_even_where_nothing_may_be_wr
 }
 
 #[test]
-fn two_values_of_the_wrong_type_are_not_settled_by_each_other() {
+fn two_values_of_the_wrong_type_are_not_resolved_by_each_other() {
     let world = World::new(json!({ "conflict_strategy": "manual" }));
     let (s, t) = world.paired(json!({ "title": "one", "points": 3 }));
     world.source.edit(&s, "points", "many");
@@ -162,7 +162,7 @@ fn two_values_of_the_wrong_type_are_not_settled_by_each_other() {
     world.sync();
     world.tables().choose(Side::Target);
     let report = world.sync();
-    assert_eq!((report.counts.settled, report.counts.failed), (0, 1));
+    assert_eq!((report.counts.resolved, report.counts.failed), (0, 1));
     assert_eq!(world.tables().open_conflicts().len(), 1);
 }
 

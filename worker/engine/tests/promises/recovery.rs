@@ -200,7 +200,7 @@ fn writes_to_both_sides_are_each_found_out_about() {
 }
 
 #[test]
-fn an_update_overwritten_before_the_restart_is_unknown_and_settled_like_any_conflict() {
+fn an_update_overwritten_before_the_restart_is_unknown_and_resolved_like_any_conflict() {
     let world = World::new(json!({ "conflict_strategy": "target_wins" }));
     let (s, t) = world.paired(json!({ "title": "old" }));
     world.source.edit(&s, "title", "S");

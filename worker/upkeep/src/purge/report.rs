@@ -44,7 +44,7 @@ impl Kind {
             Kind::OfDeletedSyncs => "rows of deleted syncs",
             Kind::Runs => "runs",
             Kind::Changes => "changes",
-            Kind::Conflicts => "settled conflicts",
+            Kind::Conflicts => "resolved conflicts",
             Kind::StatusHistory => "stays in a status",
             Kind::Deliveries => "webhook deliveries",
             Kind::IdempotencyKeys => "idempotency keys",
