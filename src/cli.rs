@@ -1,6 +1,7 @@
 //! The command line.
 
 mod about;
+mod allow;
 mod conflicts;
 mod data;
 pub(crate) mod environment;
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::{
     about::{CompletionsArgs, ConfigArgs, InitArgs, ManArgs},
+    allow::AllowArgs,
     conflicts::{ConflictsAction, ConflictsArgs, ConflictsListArgs, ResolveArgs},
     data::{
         BackupArgs, KeepArgs, MakeArgs, MigrateAction, MigrateAgain, MigrateArgs, MigrateDown, MigrateSteps,
@@ -273,6 +275,8 @@ pub(crate) struct UpArgs {
     pub(crate) wait: WaitArgs,
     #[command(flatten)]
     pub(crate) pool: PoolArgs,
+    #[command(flatten)]
+    pub(crate) allow: AllowArgs,
 }
 
 #[derive(Debug, Args)]
@@ -319,6 +323,8 @@ pub(crate) struct ApiArgs {
     pub(crate) make: MakeArgs,
     #[command(flatten)]
     pub(crate) wait: WaitArgs,
+    #[command(flatten)]
+    pub(crate) allow: AllowArgs,
 }
 
 /// Whether a server that starts waits for another process.
@@ -398,6 +404,9 @@ pub(crate) struct SyncArgs {
 
 #[derive(Debug, Args, Clone, Default)]
 pub(crate) struct RunOptions {
+    /// Read both sides whole, also one that would be read from its cursor
+    #[arg(long)]
+    pub(crate) full: bool,
     /// Act on missing items at once, not only when they are missing a second time
     #[arg(long)]
     pub(crate) confirm_deletes: bool,

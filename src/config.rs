@@ -3,6 +3,7 @@
 //! Each file holds the settings of one concern, in a struct whose fields name their flag, variable and default. The
 //! values are passed on from here; nothing else in this package reads the environment.
 
+mod allow;
 mod connections;
 mod database;
 mod database_url;
@@ -20,6 +21,7 @@ mod worker;
 
 use std::sync::Arc;
 
+use syncline_service::allow::AllowLists;
 use syncline_upkeep::purge::Retention;
 use syncline_worker::steps::StopAt;
 
@@ -107,6 +109,8 @@ pub(crate) struct ServerConfig {
     pub(crate) worker: Option<WorkerConfig>,
     /// How long records are kept. `SYNCLINE_KEEP_*`, `SYNCLINE_PURGE_EVERY`.
     pub(crate) retention: Retention,
+    /// What sync documents over HTTP may name. `--allow-*`, `SYNCLINE_ALLOW_*`; default nothing.
+    pub(crate) allow: AllowLists,
 }
 
 impl ServerConfig {
@@ -114,8 +118,9 @@ impl ServerConfig {
     pub(crate) fn up(args: &UpArgs, reader: &mut Reader<'_>) -> Result<ServerConfig, Fault> {
         let listen = Listen::api(args.listen, reader)?;
         let server = ServerConfig::of(listen, args.migrate, args.make, args.wait, reader);
+        let allow = allow::read(&args.allow, reader)?;
         let worker = Some(WorkerConfig::read(&args.pool, reader));
-        Ok(ServerConfig { worker, retention: retention(&KeepArgs::default(), reader)?, ..server })
+        Ok(ServerConfig { worker, retention: retention(&KeepArgs::default(), reader)?, allow, ..server })
     }
 
     /// Reads the settings of `worker`.
@@ -128,7 +133,9 @@ impl ServerConfig {
 
     /// Reads the settings of `api`, which purges nothing.
     pub(crate) fn api(args: &ApiArgs, reader: &mut Reader<'_>) -> Result<ServerConfig, Fault> {
-        Ok(ServerConfig::of(Listen::api(args.listen, reader)?, args.migrate, args.make, args.wait, reader))
+        let listen = Listen::api(args.listen, reader)?;
+        let server = ServerConfig::of(listen, args.migrate, args.make, args.wait, reader);
+        Ok(ServerConfig { allow: allow::read(&args.allow, reader)?, ..server })
     }
 
     fn of(
@@ -149,6 +156,7 @@ impl ServerConfig {
             wait_for_schema,
             worker: None,
             retention: Retention::default(),
+            allow: AllowLists::default(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use syncline_engine::spec::{Finding, Severity, SyncSpec};
-use syncline_service::documents;
+use syncline_service::{Origin, documents};
 
 use crate::{
     fault::{Fault, said},
@@ -128,7 +128,8 @@ pub(crate) fn read(file: &Path) -> Result<Document, Fault> {
     let repeated = documents::repeated_names(&specs);
     let check_one = |(place, spec): (usize, SyncSpec)| {
         let twin = repeated.iter().any(|(later, _)| *later == place);
-        let (spec, mut findings) = documents::check(spec, &folder);
+        let spec = documents::resolve(spec, Some(&folder));
+        let mut findings = documents::check(&spec, Origin::CommandLine);
         if twin {
             let text =
                 format!("{:?} stands in this file twice; names are unique within a project", spec.name);

@@ -4,7 +4,10 @@ use serde_json::{Map, Value, json};
 use syncline_connectors::{Availability, Platform, platforms};
 use syncline_engine::{
     Side,
-    spec::keys::{Form, Key, Need, SYNC},
+    spec::{
+        FullRead,
+        keys::{Form, Key, Need, SYNC},
+    },
 };
 
 /// The schema of a sync document, JSON Schema draft 2020-12.
@@ -75,6 +78,9 @@ fn property(key: &Key) -> Value {
     schema
 }
 
+/// A length of time as text.
+const LENGTH: &str = r"^\s*\d+(\.\d+)?\s*(ms|s|m|h|d|w)?\s*$";
+
 fn form(form: Form) -> Value {
     match form {
         Form::Text => json!({ "type": "string" }),
@@ -92,7 +98,12 @@ fn form(form: Form) -> Value {
         Form::Number(least, most) => json!({ "type": "number", "minimum": least, "maximum": most }),
         Form::Length => json!({ "anyOf": [
             { "type": "number", "minimum": 0 },
-            { "type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*(ms|s|m|h|d|w)?\s*$" },
+            { "type": "string", "pattern": LENGTH },
+        ] }),
+        Form::FullRead => json!({ "anyOf": [
+            { "enum": FullRead::NAMES },
+            { "type": "integer", "minimum": 1 },
+            { "type": "string", "pattern": LENGTH },
         ] }),
         Form::Names(names) => {
             let names: Vec<&str> = names.iter().flat_map(|names| names.iter().copied()).collect();

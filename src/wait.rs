@@ -43,6 +43,7 @@ pub(crate) fn manual_run(
 /// The arguments of a run for these options.
 pub(crate) fn manual_args(options: &RunOptions) -> RunArgs {
     RunArgs {
+        full: options.full,
         confirm_deletes: options.confirm_deletes,
         allow_deletes: options.allow_deletes,
         ..RunArgs::default()

@@ -34,6 +34,7 @@ use crate::{
     document,
     fault::{Exit, Fault},
     output::Output,
+    wait,
     words::{count, is_are},
 };
 
@@ -162,6 +163,9 @@ async fn preview(
         meter: &open.meter,
         observer: &*observer,
         options: Options {
+            // As `syncline sync` with the same options.
+            full: wait::manual_args(&args.run).reads_everything(),
+            by_person: true,
             confirm_deletes: args.run.confirm_deletes,
             approved_deletes: args.run.allow_deletes,
             after_restore,

@@ -67,7 +67,7 @@ pub(crate) async fn run(config: &Config, server: &ServerConfig) -> Result<Exit, 
     refuse_useless_queue(&environment.queue).await?;
     let health = Arc::new(Mutex::new(None::<Health>));
     let tasks = environment.tasks.clone();
-    let state = state(config, &environment, recorder.clone(), Arc::clone(&health));
+    let state = state(config, server, &environment, recorder.clone(), Arc::clone(&health));
     let with_api = role != "worker";
     starting.ready(if with_api { syncline_api::router(state) } else { syncline_api::health_router(state) });
     tracing::info!(
@@ -204,6 +204,7 @@ async fn refuse_useless_queue(queue: &RunQueue) -> Result<(), Fault> {
 /// The parts that routes ask.
 fn state(
     config: &Config,
+    server: &ServerConfig,
     environment: &Environment,
     metrics: PrometheusHandle,
     health: Arc<Mutex<Option<Health>>>,
@@ -215,6 +216,7 @@ fn state(
         queue: environment.queue.clone(),
         version: env!("CARGO_PKG_VERSION"),
         role: config.role,
+        allow: Arc::new(server.allow.clone()),
         metrics: Some(metrics),
         queue_health: Arc::new(move || match &*health.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(health) if !health.is_well() => Err(problems(health)),

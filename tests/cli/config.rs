@@ -57,6 +57,9 @@ fn every_setting_is_listed_with_its_default() -> Result<()> {
         ("SYNCLINE_WORKER_ADDR", "127.0.0.1:8000"),
         ("SYNCLINE_MIGRATE", "true"),
         ("SYNCLINE_WAIT_FOR_SCHEMA", "false"),
+        ("SYNCLINE_ALLOW_PATHS", "none"),
+        ("SYNCLINE_ALLOW_VARIABLES", "none"),
+        ("SYNCLINE_ALLOW_HOSTS", "none"),
         ("SYNCLINE_CONCURRENCY", "4"),
         ("SYNCLINE_POLL_MS", "1000"),
         ("SYNCLINE_GRACE", "30"),
@@ -98,9 +101,11 @@ fn a_setting_comes_from_a_flag_a_variable_a_file_or_is_the_default() -> Result<(
     program.set("SYNCLINE_DB_POOL_MAX", "7");
     program.set("RUST_LOG", "sqlx=info");
     program.set("SYNCLINE_KEEP_RUNS", "2w");
+    program.set("SYNCLINE_ALLOW_HOSTS", "DB.example:5432, other");
+    program.set("SYNCLINE_ALLOW_PATHS", " ");
     ensure_listed(
         &program,
-        &["--grace", "5"],
+        &["--grace", "5", "--allow-variables", "TASKS_*"],
         &[
             ("DATABASE_URL", "postgres://ada@db.example/sync", "file: DATABASE_URL_FILE"),
             ("REDIS_URL", "rediss://bob@cache.example:6379/1", "file: REDIS_URL_FILE"),
@@ -110,6 +115,9 @@ fn a_setting_comes_from_a_flag_a_variable_a_file_or_is_the_default() -> Result<(
             ("SYNCLINE_LOG", "sqlx=info", "environment: RUST_LOG"),
             ("SYNCLINE_KEEP_RUNS", "14d", "environment: SYNCLINE_KEEP_RUNS"),
             ("SYNCLINE_GRACE", "5", "flag"),
+            ("SYNCLINE_ALLOW_PATHS", "none", "default"),
+            ("SYNCLINE_ALLOW_VARIABLES", "TASKS_*", "flag"),
+            ("SYNCLINE_ALLOW_HOSTS", "db.example:5432,other", "environment: SYNCLINE_ALLOW_HOSTS"),
         ],
     )?;
     let file = program.expect(0, &["config", "--json"])?.json()?;
@@ -263,6 +271,7 @@ fn a_malformed_address_in_a_file_is_refused_without_it(#[case] name: &str, #[cas
 #[case("SYNCLINE_WORKER_ADDR", "x", "SYNCLINE_WORKER_ADDR \"x\" is no address; write an address")]
 #[case("LOG_LEVEL", "a=b=c", "LOG_LEVEL \"a=b=c\" is not understood; write error")]
 #[case("SYNCLINE_LEASE_MS", "1", "the variable SYNCLINE_LEASE_MS")]
+#[case("SYNCLINE_ALLOW_PATHS", "data", "SYNCLINE_ALLOW_PATHS: \"data\" is not the absolute path of a folder")]
 #[case("SYNCLINE_TEST_STOP_AT", "a:b", "SYNCLINE_TEST_STOP_AT \"a:b\" is not STEP or STEP:N; unset it")]
 fn a_wrong_value_is_told_before_anything_is_opened(
     #[case] name: &str,

@@ -73,6 +73,8 @@ fn with(old: &str, new: &str) -> Result<(String, String)> {
     "entity_type: task", "match_on: { by: id }", &["match_on: must be a list, for example [id], not keys and values"]
 )]
 #[case::a_number_for_a_guard("{ max_share: 0.5, max_count: 5000 }", "5", &["delete_guard: must be keys and values", "max_share", "not 5"])]
+#[case::a_full_read_that_is_none("entity_type: task", "full_read: dayly", &["full_read: \"dayly\" is not a length of time", "\"daily\"", "a length such as 6h"])]
+#[case::a_full_read_of_another_kind("entity_type: task", "full_read: [1]", &["full_read: must be always, daily, weekly, or a length such as 6h, not a list"])]
 #[case::a_length_that_is_none("entity_type: task", "sync_interval: 5x", &["sync_interval: \"5x\" is not a length of time", "5m"])]
 #[case::an_interval_below_nothing("entity_type: task", "sync_interval: -5", &["sync_interval: must be a number of seconds", "5m"])]
 #[case::a_column_number_for_a_field("target_field: title }", "target_field: [title] }", &["field_mappings[1].target_field: must be text"])]

@@ -42,6 +42,23 @@ async fn what_is_not_there_is_named(
 }
 
 #[tokio::test]
+async fn a_run_follows_the_cursor_if_the_document_says_so_and_full_goes_before_it() -> Result<()> {
+    let places = Places::in_step(ROWS, "").await?;
+    let complete = |run: &serde_json::Value| run["details"]["complete"]["target"] == true;
+    ensure!(complete(&places.sync(0, &[])?), "a run that somebody asks for is whole");
+    places.apply("full_read: weekly")?;
+    let run = places.sync(0, &[])?;
+    ensure!(!complete(&run), "{run}");
+    for flags in [&["--full"][..], &["--confirm-deletes"], &["--allow-deletes", "1"]] {
+        let run = places.sync(0, flags)?;
+        ensure!(complete(&run), "{flags:?}: {run}");
+    }
+    places.apply("full_read: always")?;
+    ensure!(complete(&places.sync(0, &[])?), "always");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_value_that_is_no_number_is_left_alone_and_heals_when_mended() -> Result<()> {
     let places = Places::in_step(ROWS, "").await?;
     places.edit("T-000003", "points", "many")?;

@@ -78,6 +78,7 @@ fn state(db: &DatabaseConnection) -> ApiState {
         queue: RunQueue::sql(db.clone()),
         version: "1.2.3",
         role: "up",
+        allow: Arc::default(),
         metrics: None,
         queue_health: Arc::new(|| Ok(())),
         task_health: Arc::new(|| Ok(())),

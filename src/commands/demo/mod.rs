@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use syncline_entity::{sync_history, types::RunKind};
 use syncline_runs::details;
 use syncline_service::{
+    Origin,
     store::store,
     syncs::{self, StoredSync},
 };
@@ -110,7 +111,7 @@ impl Demo {
         let document = document::read(&file)?;
         document.refuse_errors()?;
         let specs: Vec<_> = document.syncs.iter().map(|sync| &sync.spec).collect();
-        store(&db, &specs).await?;
+        store(&db, &specs, Origin::CommandLine).await?;
         let stored = syncs::find(&db, NAME).await?;
         Ok(Demo { config, folder, url, db, tasks, stored })
     }

@@ -25,6 +25,10 @@ const PARAMETERS: &[&str] = &[
     "options",
 ];
 
+/// Those of them that name a file.
+const CERTIFICATES: &[&str] =
+    &["sslrootcert", "ssl-root-cert", "ssl-ca", "sslcert", "ssl-cert", "sslkey", "ssl-key"];
+
 /// Why an address is refused. Never quotes a part of it that may belong to a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
@@ -51,8 +55,7 @@ struct Parts<'a> {
 /// Checks a PostgreSQL address without connecting.
 pub fn check(url: &str) -> Result<(), AddressError> {
     let parts = Parts::of(url)?;
-    for pair in parts.query.split('&').filter(|pair| !pair.is_empty()) {
-        let name = pair.split('=').next().unwrap_or_default();
+    for (name, _) in parts.parameters() {
         if PARAMETERS.contains(&name) || name.starts_with("options[") {
             continue;
         }
@@ -75,9 +78,17 @@ pub fn shown(url: &str) -> Result<String, AddressError> {
     Ok(format!("{}://{user}{}{}", parts.scheme, parts.host, parts.path))
 }
 
+impl<'a> Parts<'a> {
+    /// The names of the parameters as they are written, and their values.
+    fn parameters(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let pairs = self.query.split('&').filter(|pair| !pair.is_empty());
+        pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+    }
+}
+
 impl Parts<'_> {
     fn of(url: &str) -> Result<Parts<'_>, AddressError> {
-        let (scheme, rest) = url.trim().split_once("://").ok_or(AddressError::Malformed)?;
+        let (scheme, rest) = url.trim_ascii().split_once("://").ok_or(AddressError::Malformed)?;
         let (before, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, path) = before.split_at(before.find('/').unwrap_or(before.len()));
         let (user, host) =
@@ -86,11 +97,42 @@ impl Parts<'_> {
         // Each of these suggests an unencoded password that was cut at its first special character.
         let malformed = scheme.is_empty()
             || rest.contains('#')
+            // The driver's parser drops some of these, and would read another address than this one.
+            || rest.contains(|letter: char| letter.is_control())
             || database.contains(['@', '/', ';', '='])
             || (user.is_none() && query.contains('@'))
             || !is_host(host);
         if malformed { Err(AddressError::Malformed) } else { Ok(Parts { scheme, user, host, path, query }) }
     }
+}
+
+/// True if a checked address names a host. Without one the driver takes a socket, or what the machine's settings name.
+pub(crate) fn names_host(url: &str) -> bool {
+    let Ok(parts) = Parts::of(url) else { return false };
+    let in_front = !parts.host.is_empty() && !parts.host.starts_with(':');
+    in_front
+        || parts.parameters().any(|(name, value)| ["host", "hostaddr"].contains(&name) && !value.is_empty())
+}
+
+/// The files of certificates and keys that the parameters of a checked address name.
+pub(crate) fn certificates(url: &str) -> Vec<String> {
+    let Ok(parts) = Parts::of(url) else { return Vec::new() };
+    let files = parts.parameters().filter(|(name, _)| CERTIFICATES.contains(name));
+    files.map(|(_, value)| decoded(value)).collect()
+}
+
+/// A parameter's value as a driver decodes it.
+fn decoded(value: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = value.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let is_code = |digits: &&[u8]| *first == b'%' && digits.iter().all(u8::is_ascii_hexdigit);
+        let digits = after.get(..2).filter(is_code).and_then(|digits| std::str::from_utf8(digits).ok());
+        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        rest = if byte.is_some() { &after[2..] } else { after };
+        bytes.push(byte.unwrap_or(if *first == b'+' { b' ' } else { *first }));
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn encoded_colon(text: &str) -> Option<usize> {
@@ -175,6 +217,15 @@ mod tests {
     #[case("sqlite://data/10:30.db", false)]
     fn a_text_that_names_no_file_may_hold_a_password(#[case] text: &str, #[case] expected: bool) {
         assert_eq!(may_hold_password(text), expected);
+    }
+
+    #[rstest]
+    #[case("postgres://db/x?sslrootcert=/srv/.\t./x")]
+    #[case("postgres://db/x?sslkey=/srv/x\u{1}")]
+    #[case("postgres://d\nb/x")]
+    fn what_a_parser_would_drop_is_refused(#[case] url: &str) {
+        assert_eq!(check(url), Err(AddressError::Malformed));
+        assert_eq!(check("postgres://db/x\n"), Ok(()));
     }
 
     #[test]

@@ -11,9 +11,11 @@ pub mod secret;
 
 mod files;
 mod look;
+mod named;
 mod scope;
 mod sql;
 mod stamp;
 
 pub use look::{Look, LookColumn};
+pub use named::{Named, Outside};
 pub use registry::{Availability, OpenOptions, Platform, no_platform, platform, platforms};

@@ -10,7 +10,7 @@ use syncline_engine::{
     spec::{Finding, check_keys, keys::Key},
 };
 
-use crate::{files, look::Look, scope::ScopeError, sql};
+use crate::{files, look::Look, named::Named, scope::ScopeError, sql};
 
 /// Every platform that a sync may name.
 static PLATFORMS: &[Platform] = &[
@@ -49,6 +49,10 @@ pub(crate) trait Wire: Send + Sync {
     /// Checks the values of a scope without opening the place.
     fn check(&self, scope: &Json) -> Result<(), ScopeError>;
 
+    /// Lists the files, variables and servers that a scope names. One that is left out is open to everyone who may
+    /// send a document over HTTP.
+    fn names(&self, scope: &Json) -> Result<Vec<Named>, ScopeError>;
+
     /// Makes relative paths in a scope absolute.
     fn resolve(&self, _scope: &mut Json, _base_dir: &Path) {}
 
@@ -75,6 +79,15 @@ impl Wire for Planned {
 
     fn check(&self, scope: &Json) -> Result<(), ScopeError> {
         if scope.is_object() { Ok(()) } else { Err(ScopeError::new("", "must be keys and values")) }
+    }
+
+    /// Refused: what this version cannot read, a later one would open.
+    fn names(&self, _: &Json) -> Result<Vec<Named>, ScopeError> {
+        let message = format!(
+            "what a place of {} names cannot be told, since the platform has no connector in this version",
+            self.0
+        );
+        Err(ScopeError::new("", message))
     }
 
     async fn open(&self, _: &Json, _: &OpenOptions) -> Result<Box<dyn Connector>, ConnectorError> {
@@ -167,9 +180,12 @@ impl Platform {
         if !findings.is_empty() {
             return findings;
         }
-        let Err(error) = self.wire.check(scope) else { return Vec::new() };
-        let path = if error.field.is_empty() { path.to_owned() } else { format!("{path}.{}", error.field) };
-        vec![Finding::error(path, error.message)]
+        self.wire.check(scope).err().into_iter().map(|error| error.at(path)).collect()
+    }
+
+    /// Lists the files, variables and servers that the scope at this path names. Opens none of them.
+    pub fn names(&self, scope: &Json, path: &str) -> Result<Vec<Named>, Finding> {
+        self.wire.names(scope).map_err(|error| error.at(path))
     }
 
     /// Makes relative paths in a scope absolute, so that it means the same wherever it is used.
@@ -228,6 +244,7 @@ mod tests {
         let jira = platform("jira").unwrap();
         assert_eq!(jira.availability(), Availability::Planned);
         assert_eq!(jira.check(&json!({"account": "acme", "project_key": "PROJ"}), "source"), []);
+        assert_eq!(jira.names(&json!({}), "source").unwrap_err().path, "source");
         let error = jira.open(&json!({}), &OpenOptions::default()).await.err().unwrap();
         assert_eq!(error.to_string(), "platform jira has no connector in this version");
     }

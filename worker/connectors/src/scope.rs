@@ -1,6 +1,7 @@
 //! Parses the scope of a sync's side: the mapping under `source:` and `target:`.
 
 use serde_json::{Map, Value as Json};
+use syncline_engine::spec::Finding;
 
 /// Why a scope cannot be used: the key and what is allowed there. Never contains a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -15,6 +16,12 @@ pub struct ScopeError {
 impl ScopeError {
     pub(crate) fn new(field: &str, message: impl Into<String>) -> Self {
         Self { field: field.to_owned(), message: message.into() }
+    }
+
+    /// The error as a finding about the scope at this path.
+    pub(crate) fn at(self, path: &str) -> Finding {
+        let path = if self.field.is_empty() { path.to_owned() } else { format!("{path}.{}", self.field) };
+        Finding::error(path, self.message)
     }
 
     fn place(&self) -> String {

@@ -13,10 +13,11 @@ mod respelled;
 mod restored;
 mod retry;
 mod send;
+mod whole;
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::{
     Item, Side,
@@ -55,8 +56,8 @@ pub struct Run<'a> {
 pub struct Options {
     /// Read both sides completely, ignoring the cursors.
     pub full: bool,
-    /// How often an incrementally read side is read completely, because only that shows deletes.
-    pub full_every: TimeDelta,
+    /// A person or a program asked for this run; a schedule did not.
+    pub by_person: bool,
     /// Act on a missing item at once instead of at the second complete listing.
     pub confirm_deletes: bool,
     /// The number of deletes that an operator has approved, beyond the guard.
@@ -74,7 +75,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             full: true,
-            full_every: TimeDelta::hours(1),
+            by_person: false,
             confirm_deletes: false,
             approved_deletes: None,
             retry_now: true,

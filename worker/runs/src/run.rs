@@ -39,6 +39,14 @@ pub struct RunArgs {
     pub newer: Map<String, Value>,
 }
 
+impl RunArgs {
+    /// True if both sides are read completely, whatever the sync's document says. Consent to deletes is about items that
+    /// only a complete reading shows to be gone.
+    pub fn reads_everything(&self) -> bool {
+        self.full || self.confirm_deletes || self.allow_deletes.is_some()
+    }
+}
+
 fn is_false(flag: &bool) -> bool {
     !flag
 }
@@ -176,6 +184,19 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_run_with_consent_to_deletes_reads_everything() {
+        let usual = RunArgs::default();
+        assert!(!usual.reads_everything());
+        for args in [
+            RunArgs { full: true, ..usual.clone() },
+            RunArgs { confirm_deletes: true, ..usual.clone() },
+            RunArgs { allow_deletes: Some(0), ..usual },
+        ] {
+            assert!(args.reads_everything(), "{args:?}");
+        }
+    }
 
     #[test]
     fn arguments_of_a_newer_version_are_kept_and_ignored() {

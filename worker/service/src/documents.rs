@@ -9,6 +9,8 @@ use syncline_engine::{
     spec::{DeletePolicy, Finding, Severity, SyncSpec, check_document},
 };
 
+use crate::Origin;
+
 /// Checks the keys of a document and of its two places, and the types of their values. If the document can be parsed
 /// all the same, its other errors are returned too.
 pub fn shape(document: &Value) -> Vec<Finding> {
@@ -42,27 +44,37 @@ pub fn repeated_names<'a>(specs: impl IntoIterator<Item = &'a SyncSpec>) -> Vec<
     specs.into_iter().enumerate().filter_map(position).collect()
 }
 
-/// Runs the remaining checks, and returns the document with absolute paths.
-pub fn check(mut spec: SyncSpec, folder: &Path) -> (SyncSpec, Vec<Finding>) {
-    let mut findings = spec.findings();
+/// Returns the document with the platforms' own names in place of aliases, and with absolute paths: relative ones start
+/// at the folder. A document over HTTP has no folder, and [`check`] refuses its relative paths.
+pub fn resolve(mut spec: SyncSpec, folder: Option<&Path>) -> SyncSpec {
     let SyncSpec { source_platform, source, target_platform, target, .. } = &mut spec;
-    for (side, name, scope) in [("source", source_platform, source), ("target", target_platform, target)] {
+    for (name, scope) in [(source_platform, source), (target_platform, target)] {
         let Some(platform) = platform(name) else { continue };
         *name = platform.name().to_owned();
-        if platform.availability() == Availability::Planned {
-            let text = format!(
-                "platform {name} has no connector in this version; a run of this sync fails until it has"
-            );
-            findings.push(Finding::warning(format!("{side}_platform"), text));
-        }
+        let Some(folder) = folder else { continue };
         let mut json = Value::Object(std::mem::take(scope));
         platform.resolve(&mut json, folder);
         if let Value::Object(resolved) = json {
             *scope = resolved;
         }
     }
-    findings.extend(removal(&spec));
-    (spec, findings)
+    spec
+}
+
+/// Runs the remaining checks on a resolved document.
+pub fn check(spec: &SyncSpec, origin: Origin<'_>) -> Vec<Finding> {
+    let mut findings = spec.findings();
+    for (side, name) in [("source", &spec.source_platform), ("target", &spec.target_platform)] {
+        if platform(name).is_some_and(|platform| platform.availability() == Availability::Planned) {
+            let text = format!(
+                "platform {name} has no connector in this version; a run of this sync fails until it has"
+            );
+            findings.push(Finding::warning(format!("{side}_platform"), text));
+        }
+    }
+    findings.extend(removal(spec));
+    findings.extend(origin.refusals(spec));
+    findings
 }
 
 /// Refuses policies other than deleting: the platforms of this version can delete, but neither close nor archive.

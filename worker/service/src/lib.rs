@@ -2,6 +2,8 @@
 //! of their own: they parse the request, call a function, and format the result or the [`Error`].
 //!
 //! - [`documents`]: checks whether a document can be stored.
+//! - [`Origin`]: where a document comes from, and what it may name for that reason.
+//! - [`allow`]: the lists of what documents over HTTP may name.
 //! - [`store`]: stores documents as syncs with their schedules.
 //! - [`syncs`]: finds stored syncs by name.
 //! - [`runs`]: requests runs.
@@ -9,13 +11,16 @@
 //! - [`pauses`]: pauses subjects.
 //! - [`dead`]: replays and discards dead letters.
 
+pub mod allow;
 pub mod conflicts;
 pub mod dead;
 pub mod documents;
 mod error;
+mod origin;
 pub mod pauses;
 pub mod runs;
 pub mod store;
 pub mod syncs;
 
 pub use error::{Error, Refusal, Unknown};
+pub use origin::Origin;

@@ -7,7 +7,7 @@ use sea_orm::{
 };
 use syncline_engine::{
     schedule::When,
-    spec::{Direction, SyncSpec},
+    spec::{Direction, Finding, SyncSpec},
 };
 use syncline_entity::{
     project, schedule, sync_config, sync_config_revision,
@@ -15,7 +15,7 @@ use syncline_entity::{
 };
 use syncline_sql::begin;
 
-use super::Error;
+use super::{Error, Origin};
 
 /// The result of storing a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,18 +28,38 @@ pub enum Stored {
     Unchanged,
 }
 
-/// Stores documents under their names: all of them, or none.
-pub async fn store(db: &DatabaseConnection, specs: &[&SyncSpec]) -> Result<Vec<Stored>, Error> {
+/// Stores documents under their names: all of them, or none. What a document may not name, coming from there, is refused
+/// here too, since no document is stored in another way.
+pub async fn store(
+    db: &DatabaseConnection,
+    specs: &[&SyncSpec],
+    origin: Origin<'_>,
+) -> Result<Vec<Stored>, Error> {
+    for spec in specs {
+        let refusals = origin.refusals(spec);
+        if !refusals.is_empty() {
+            return Err(invalid(spec, &refusals));
+        }
+    }
     let tx = begin(db).await?;
     let mut stored = Vec::new();
     for spec in specs {
-        stored.push(store_one(&tx, spec).await?);
+        stored.push(store_one(&tx, spec, origin).await?);
     }
     tx.commit().await?;
     Ok(stored)
 }
 
-async fn store_one(tx: &DatabaseTransaction, spec: &SyncSpec) -> Result<Stored, Error> {
+fn invalid(spec: &SyncSpec, findings: &[Finding]) -> Error {
+    let told = findings.iter().map(|finding| format!("{}: {}", finding.path, finding.message));
+    Error::Invalid(format!("{}: {}", spec.name, told.collect::<Vec<_>>().join("; ")))
+}
+
+async fn store_one(tx: &DatabaseTransaction, spec: &SyncSpec, origin: Origin<'_>) -> Result<Stored, Error> {
+    let (managed_by, by) = match origin {
+        Origin::CommandLine => (ManagedBy::File, "apply"),
+        Origin::Http(_) => (ManagedBy::Api, "api"),
+    };
     let json =
         serde_json::to_value(spec).map_err(|error| Error::Invalid(format!("{}: {error}", spec.name)))?;
     let now = Utc::now().trunc_subsecs(6);
@@ -68,7 +88,7 @@ async fn store_one(tx: &DatabaseTransaction, spec: &SyncSpec) -> Result<Stored, 
                 project_id: Set(project_id),
                 name: Set(spec.name.clone()),
                 revision: Set(1),
-                managed_by: Set(ManagedBy::File),
+                managed_by: Set(managed_by),
                 batch_fallback_enabled: Set(true),
                 webhook_enabled: Set(false),
                 ..Default::default()
@@ -82,7 +102,7 @@ async fn store_one(tx: &DatabaseTransaction, spec: &SyncSpec) -> Result<Stored, 
             sync_config_id: Set(config.id),
             revision: Set(config.revision),
             config_json: Set(json),
-            by: Set("apply".to_owned()),
+            by: Set(by.to_owned()),
             at: Set(now),
         };
         revision.insert(tx).await?;
@@ -128,10 +148,7 @@ async fn set_schedule(
         .filter(schedule::Column::Name.eq(SCHEDULE))
         .one(tx)
         .await?;
-    let timetable = spec.timetable().map_err(|findings| {
-        let told = findings.iter().map(|finding| format!("{}: {}", finding.path, finding.message));
-        Error::Invalid(format!("{}: {}", spec.name, told.collect::<Vec<_>>().join("; ")))
-    })?;
+    let timetable = spec.timetable().map_err(|findings| invalid(spec, &findings))?;
     let (kind, expression) = match timetable.as_ref().map(|timetable| &timetable.when) {
         Some(When::Cron(cron)) => (ScheduleKind::Cron, cron.to_string()),
         Some(When::Every(step)) => (ScheduleKind::Interval, step.num_seconds().to_string()),

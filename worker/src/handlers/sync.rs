@@ -107,15 +107,14 @@ pub(super) fn run<'a>(
     // Consent given before the restore was given for another state of the database.
     let agreed = restored.is_none_or(|since| begun.row.queued_at >= since);
     let options = Options {
-        // A run that a person asked for reads everything; scheduled runs follow the cursors.
-        full: args.full || asked,
+        full: args.reads_everything(),
+        by_person: asked,
         confirm_deletes: args.confirm_deletes && agreed,
         approved_deletes: args.allow_deletes.filter(|_| agreed),
         // After a restore every item is checked, even one that waits for its retry.
         retry_now: asked || restored.is_some(),
         only: args.links,
         after_restore: restored.is_some(),
-        ..Options::default()
     };
     Ok(Run {
         spec: &open.spec,

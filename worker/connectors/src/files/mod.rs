@@ -40,6 +40,7 @@ use self::{
 use crate::{
     answers::{found, none_sent},
     look::Look,
+    named::{Named, Outside},
     registry::{OpenOptions, Wire},
     scope::ScopeError,
 };
@@ -63,6 +64,10 @@ impl Wire for Files {
 
     fn check(&self, scope: &Json) -> Result<(), ScopeError> {
         FileScope::parse(scope).map(|_| ())
+    }
+
+    fn names(&self, scope: &Json) -> Result<Vec<Named>, ScopeError> {
+        Ok(vec![Named::new("path", Outside::File(FileScope::parse(scope)?.path))])
     }
 
     fn resolve(&self, scope: &mut Json, base_dir: &Path) {

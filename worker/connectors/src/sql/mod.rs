@@ -8,6 +8,7 @@ mod error;
 mod inspect;
 mod keys;
 mod list;
+mod names;
 mod number;
 mod rows;
 mod rules;
@@ -39,6 +40,7 @@ use self::{
 use crate::{
     answers::found,
     look::Look,
+    named::Named,
     registry::{OpenOptions, Wire},
     scope::ScopeError,
 };
@@ -65,6 +67,10 @@ impl Wire for Sql {
 
     fn check(&self, scope: &Json) -> Result<(), ScopeError> {
         SqlScope::parse(scope).map(|_| ())
+    }
+
+    fn names(&self, scope: &Json) -> Result<Vec<Named>, ScopeError> {
+        SqlScope::parse(scope)?.names()
     }
 
     fn resolve(&self, scope: &mut Json, base_dir: &Path) {

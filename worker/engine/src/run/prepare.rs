@@ -12,6 +12,7 @@ use super::{
     recover::create_on,
     report::Report,
     restored::FoundAgain,
+    whole,
 };
 use crate::{
     Item, Side,
@@ -122,13 +123,16 @@ impl Run<'_> {
     }
 
     async fn read_mode(&self, side: Side, whole: bool) -> Result<(ReadMode, Option<CursorState>), RunError> {
-        if !self.connectors.get(side).capabilities().incremental {
+        let capabilities = self.connectors.get(side).capabilities();
+        if !capabilities.incremental {
             return Ok((ReadMode::Full, None));
         }
         let now = self.clock.now();
         let state = self.store.cursor(side).await?;
-        let due =
-            |state: &CursorState| state.last_full_at.is_none_or(|at| now - at >= self.options.full_every);
+        let due = |state: &CursorState| {
+            let age = state.last_full_at.map(|at| now - at);
+            whole::is_due(self.spec.full_read, capabilities.remote, self.options.by_person, age)
+        };
         let mode = match &state {
             Some(state) if !whole && !self.options.full && !self.options.after_restore && !due(state) => {
                 state.cursor.clone().map(ReadMode::Since)

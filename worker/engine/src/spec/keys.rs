@@ -37,6 +37,8 @@ pub enum Form {
     Number(f64, f64),
     /// Seconds as a number, or a length such as `5m` or `1h`.
     Length,
+    /// A [`FullRead`](super::FullRead).
+    FullRead,
     /// One of these names; each list is a name and its aliases.
     Names(&'static [&'static [&'static str]]),
     Platform,
@@ -81,6 +83,7 @@ pub const SYNC: &[Key] = &[
     Key::default("conflict_strategy", Form::Names(Strategy::NAMES), "\"last_write_wins\"", "How conflicts are resolved, unless a field says otherwise."),
     Key::optional("batch_size", Form::Whole(1, 10_000), "Items planned, written and recorded together. Without it 50, or more where a place rewrites itself whole."),
     Key::default("sync_interval", Form::Length, "300", "From one scheduled run to the next: seconds, or a length such as 5m or 1h. 0 for none."),
+    Key::optional("full_read", Form::FullRead, "How often a side that can be read from a cursor is read whole, which alone shows every delete: always (in each run), daily, weekly, or a length such as 6h. Without it hourly and in each run that somebody asks for; daily where the place is a remote platform."),
     Key::optional("schedule", Form::Text, "A cron expression, every_15_minutes or `every 90 seconds`; replaces sync_interval."),
     Key::optional("timezone", Form::Text, "The IANA time zone of schedule and run_window; UTC without it."),
     Key::optional("run_window", Form::Text, "When scheduled runs may begin, for example `Mon-Fri 06:00-22:00`. Always, without it."),

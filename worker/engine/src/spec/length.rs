@@ -38,9 +38,14 @@ pub(super) fn fractional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f
 /// Parses whole seconds.
 pub(super) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let seconds = fractional(deserializer)?;
+    whole_seconds(seconds)
+        .ok_or_else(|| D::Error::custom(format!("{seconds} is not a whole number of seconds, 0 or more")))
+}
+
+/// The number as an integer; none if it has a fraction or is not between 0 and ten years.
+pub(super) fn whole_seconds(seconds: f64) -> Option<u64> {
     if seconds.fract() != 0.0 || !(0.0..=LONGEST).contains(&seconds) {
-        return Err(D::Error::custom(format!("{seconds} is not a whole number of seconds, 0 or more")));
+        return None;
     }
-    // Whole, and between 0 and ten years.
-    format!("{seconds:.0}").parse().map_err(D::Error::custom)
+    format!("{seconds:.0}").parse().ok()
 }

@@ -1,6 +1,7 @@
 //! The document of a sync as people write it; `apply`, `validate` and `plan` read it.
 
 mod check;
+mod full_read;
 pub mod keys;
 mod length;
 mod names;
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use check::{Finding, Severity};
+pub use full_read::FullRead;
 pub use names::{DeletePolicy, Direction, FieldType, MissedTicks, Priority, Strategy};
 pub use shape::{check_document, check_keys, unknown_keys};
 
@@ -41,6 +43,9 @@ pub struct SyncSpec {
     /// How conflicts are resolved, unless a field has its own strategy.
     #[serde(default = "default_strategy")]
     pub conflict_strategy: Strategy,
+    /// How often a side that can be read from a cursor is read whole. Default: as the capabilities of its place say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full_read: Option<FullRead>,
     /// Items planned, written and recorded together. Default: 50, or more if a place rewrites itself as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch_size: Option<u32>,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::{
-    Finding,
+    Finding, FullRead,
     keys::{Form, Key, Need, SYNC},
     length,
 };
@@ -109,6 +109,13 @@ fn check(value: &Value, key: &Key, path: &str, findings: &mut Vec<Finding>) {
             },
             None => value.as_f64().is_some_and(|seconds| seconds >= 0.0),
         },
+        Form::FullRead => match FullRead::parse(value) {
+            Some(Err(why)) => {
+                findings.push(Finding::error(path, why));
+                return;
+            }
+            parsed => parsed.is_some(),
+        },
         Form::Text | Form::Platform => is_text(value),
         Form::Character => value.as_str().is_some_and(|text| text.chars().count() == 1),
         Form::TextOrEnv => {
@@ -176,6 +183,7 @@ fn expected(key: &Key) -> String {
         Form::Whole(..) => "must be a whole number, 0 or more".to_owned(),
         Form::Number(..) => "must be a number".to_owned(),
         Form::Length => "must be a number of seconds, 0 or more, or a length such as 5m or 1h".to_owned(),
+        Form::FullRead => format!("must be {}", FullRead::ACCEPTED),
         Form::Names(names) => {
             let names: Vec<&str> = names.iter().filter_map(|names| names.first().copied()).collect();
             format!("must be one of {}", names.join(", "))
@@ -227,7 +235,7 @@ mod tests {
         json!({
             "name": "a", "project": "p", "source_platform": "csv", "source": {}, "target_platform": "sql", "target": {},
             "entity_type": "task", "direction": "push", "conflict_strategy": "manual", "batch_size": 1,
-            "sync_interval": 60, "schedule": "every_2_hours", "timezone": "UTC", "run_window": "Mon-Fri 06:00-22:00",
+            "sync_interval": 60, "full_read": "6h", "schedule": "every_2_hours", "timezone": "UTC", "run_window": "Mon-Fri 06:00-22:00",
             "missed_ticks": "skip", "priority": "low", "two_way_create": true, "enable_audit": false, "max_retries": 1,
             "retry_delay": 2.0, "delete_policy": "delete", "delete_guard": { "max_share": 0.5, "max_count": 1 },
             "match_on": ["id"], "enabled": false,

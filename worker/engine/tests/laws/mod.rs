@@ -16,8 +16,11 @@ use setup::{Setup, creates_found_again, no_way_to_tell, setup};
 use crate::support::World;
 
 pub(super) fn config() -> ProptestConfig {
-    // Failing seeds become named tests and are not stored in files.
-    ProptestConfig { failure_persistence: None, max_shrink_iters: 20_000, ..ProptestConfig::default() }
+    let usual = ProptestConfig::default();
+    // Over all laws 10,000 histories; `PROPTEST_CASES` asks for more. Failing seeds become named tests and are not stored
+    // in files.
+    let cases = usual.cases.max(1_000);
+    ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 20_000, ..usual }
 }
 
 /// Plays a history and checks after each event that no item was duplicated.

@@ -1,15 +1,15 @@
 //! Incremental reads.
 
-use chrono::TimeDelta;
 use serde_json::json;
-use syncline_engine::{ports::LinkState, run::Options};
+use syncline_engine::{ports::LinkState, run::Options, spec::FullRead};
 
 use crate::support::{Manners, World, fields};
 
-fn world(changes: serde_json::Value) -> World {
+fn world(mut changes: serde_json::Value) -> World {
+    changes["full_read"] = json!("daily");
     let manners = Manners { incremental: true, ..Manners::default() };
     let mut world = World::with(changes, manners.clone(), manners);
-    world.options = Options { full: false, full_every: TimeDelta::days(1), ..Options::default() };
+    world.options = Options { full: false, ..Options::default() };
     world
 }
 
@@ -28,6 +28,22 @@ fn an_edit_is_found_by_the_cursor_and_the_rest_is_not_read() {
     assert!(!report.complete.source);
     world.sync();
     assert_eq!(world.assert_quiet().read.source, 0);
+}
+
+#[test]
+fn a_run_that_somebody_asks_for_reads_everything_unless_the_document_says_otherwise() {
+    let mut world = world(json!({}));
+    world.source.add(fields(json!({ "title": "one" })));
+    world.sync();
+    let asked = Options { by_person: true, ..world.options.clone() };
+    assert!(!world.sync_with(asked.clone()).complete.source);
+    world.spec.full_read = Some(FullRead::Always);
+    assert!(world.sync().complete.source);
+    world.spec.full_read = None;
+    assert!(!world.sync().complete.source);
+    assert!(world.sync_with(asked).complete.source);
+    world.wait(60);
+    assert!(world.sync().complete.source, "a scheduled run is whole once an hour");
 }
 
 #[test]

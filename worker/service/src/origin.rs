@@ -1,0 +1,98 @@
+//! Where a document comes from, and what it may name for that reason.
+
+use std::path::Path;
+
+use serde_json::Value;
+use syncline_connectors::{Named, Outside, address::may_hold_password, no_platform, platform};
+use syncline_engine::spec::{Finding, SyncSpec};
+
+use crate::allow::{AllowLists, is_variable};
+
+/// Where a document comes from.
+#[derive(Debug, Clone, Copy)]
+pub enum Origin<'a> {
+    /// The command line. Its user could read the same files and reach the same hosts without Syncline.
+    CommandLine,
+    /// HTTP. Whoever may send a request acts with the rights of the server, so only what these lists have is allowed.
+    Http(&'a AllowLists),
+}
+
+impl Origin<'_> {
+    /// The errors about what a document names and may not, coming from here. What this version cannot check is an error
+    /// as well.
+    pub fn refusals(&self, spec: &SyncSpec) -> Vec<Finding> {
+        let Origin::Http(lists) = self else { return Vec::new() };
+        let sides = [
+            ("source", &spec.source_platform, &spec.source),
+            ("target", &spec.target_platform, &spec.target),
+        ];
+        let refusals = |(side, name, scope): (&str, &String, &serde_json::Map<String, Value>)| {
+            let Some(platform) = platform(name) else {
+                return vec![Finding::error(format!("{side}_platform"), no_platform(name))];
+            };
+            let scope = Value::Object(scope.clone());
+            // A key that this version does not know may name something for a later one.
+            let findings = platform.check(&scope, side);
+            if !findings.is_empty() {
+                return findings;
+            }
+            match platform.names(&scope, side) {
+                Ok(names) => names.into_iter().filter_map(|named| refusal(side, named, lists)).collect(),
+                Err(finding) => vec![finding],
+            }
+        };
+        sides.into_iter().flat_map(refusals).collect()
+    }
+}
+
+/// The error for something that is not on its list.
+fn refusal(side: &str, Named { key, what }: Named, lists: &AllowLists) -> Option<Finding> {
+    let why = match what {
+        Outside::File(path) if lists.paths.allow(&path) => return None,
+        Outside::File(path) if path.is_relative() => {
+            format!(
+                "{} is relative; over HTTP a path is absolute and inside a folder of SYNCLINE_ALLOW_PATHS",
+                shown(&path)
+            )
+        }
+        Outside::File(path) => {
+            format!(
+                "{} is not inside a folder of SYNCLINE_ALLOW_PATHS, as over HTTP it must be",
+                shown(&path)
+            )
+        }
+        // The value of a listed variable is not looked at: the operator who listed it has set it, too.
+        Outside::Variable(name) if lists.variables.allow(&name) => return None,
+        Outside::Variable(name) if is_variable(&name) => {
+            format!("the variable {name:?} is not in SYNCLINE_ALLOW_VARIABLES, as over HTTP it must be")
+        }
+        // Perhaps the address itself, written where its variable should be named.
+        Outside::Variable(_) => {
+            "env is not the name of a variable; over HTTP it must be one of SYNCLINE_ALLOW_VARIABLES"
+                .to_owned()
+        }
+        Outside::Host { host, port } if lists.hosts.allow(&host, port) => return None,
+        Outside::Host { host, port } => {
+            format!(
+                "the host {:?} is not in SYNCLINE_ALLOW_HOSTS, as over HTTP it must be",
+                format!("{host}:{port}")
+            )
+        }
+        Outside::Local => {
+            "names a Unix socket or no host; over HTTP it must name a host of SYNCLINE_ALLOW_HOSTS".to_owned()
+        }
+    };
+    Some(Finding::error(format!("{side}.{key}"), why))
+}
+
+/// A path for display; text that may be an address with a password, or a key, is left out.
+fn shown(path: &Path) -> String {
+    let text = path.display().to_string();
+    match may_hold_password(&text) || text.contains("-----BEGIN") {
+        true => "the path".to_owned(),
+        false => format!("{text:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;
