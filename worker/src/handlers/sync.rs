@@ -83,7 +83,8 @@ pub(super) async fn execute(
 /// the next scheduled run finds the marks.
 async fn look_at_everything(environment: &Environment, begun: &Begun, config: &sync_config::Model) {
     let run = match NewRun::of(config, RunKind::Sync, begun.row.sync_type) {
-        Ok(run) => run,
+        // A reading from a cursor need not show what is gone.
+        Ok(run) => NewRun { args: RunArgs { full: true, ..RunArgs::default() }, ..run },
         Err(error) => return tracing::warn!(sync = config.name, %error, "unreadable document"),
     };
     if let Err(error) = accept(&environment.db, &environment.queue, &run).await {

@@ -17,7 +17,7 @@ pub struct ConnectorError {
     /// What happened, for people: names the place, the field, the value and the remedy; never a secret.
     pub message: String,
     /// What the platform answered, if it answered.
-    pub answer: Option<Answer>,
+    pub answer: Option<Box<Answer>>,
     /// The error below this one.
     #[source]
     pub source: Option<Arc<dyn std::error::Error + Send + Sync>>,

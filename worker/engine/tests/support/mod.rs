@@ -2,6 +2,7 @@
 
 mod clock;
 mod crash;
+mod manners;
 mod place;
 mod rows;
 mod store;
@@ -10,7 +11,8 @@ mod world;
 
 pub(crate) use clock::{TestClock, TestLeave};
 pub(crate) use crash::{CrashAt, drive};
-pub(crate) use place::{Fault, Manners, Place, Shown};
+pub(crate) use manners::{Fault, Manners, Shown};
+pub(crate) use place::Place;
 pub(crate) use rows::{ChangeRow, ChangeState, ConflictRow, LinkRow};
 pub(crate) use store::MemoryStore;
 pub(crate) use tables::{Tables, through_json};

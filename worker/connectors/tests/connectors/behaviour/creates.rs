@@ -19,10 +19,10 @@ pub(super) async fn creating_twice_makes_one_item(place: &Opened) {
 
 pub(super) async fn a_created_item_is_found_at_once(place: &Opened) {
     let connector = &*place.connector;
-    assert_eq!(probe(&*connector, &[marker("sl-one")]).await, [None]);
+    assert_eq!(probe(connector, &[marker("sl-one")]).await, [None]);
     let one = create(marker("sl-one"), fields([("title", text("one"))]));
     let made = write_one(connector, one).await.unwrap();
-    let found = probe(&*connector, &[marker("sl-two"), marker("sl-one")]).await;
+    let found = probe(connector, &[marker("sl-two"), marker("sl-one")]).await;
     assert_eq!((&found[0], &found[1].as_ref().unwrap().id), (&None, &made.id));
     assert_eq!(found.len(), 2);
 }
@@ -32,7 +32,7 @@ pub(super) async fn a_create_that_leaves_no_trace_is_not_found(place: &Opened) {
     let connector = &*place.connector;
     let one = || create(marker("sl-one"), fields([("title", text("one"))]));
     let first = write_one(connector, one()).await.unwrap();
-    assert_eq!(probe(&*connector, &[marker("sl-one")]).await, [None]);
+    assert_eq!(probe(connector, &[marker("sl-one")]).await, [None]);
     let second = write_one(connector, one()).await.unwrap();
     assert_ne!(first.id, second.id);
     assert_eq!(ids(connector, ReadMode::Full).await.len(), 2);
@@ -62,7 +62,7 @@ pub(super) async fn an_asked_id_is_given(place: &Opened) {
     let id = place.free_id();
     let one = create(asked(id), fields([("id", text(id)), ("title", text("one"))]));
     assert_eq!(write_one(connector, one).await.unwrap().id, id);
-    assert_eq!(probe(&*connector, &[asked(id)]).await[0].as_ref().unwrap().id, id);
+    assert_eq!(probe(connector, &[asked(id)]).await[0].as_ref().unwrap().id, id);
     assert_eq!(ids(connector, ReadMode::Full).await, [id]);
 }
 

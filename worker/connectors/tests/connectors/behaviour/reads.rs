@@ -58,13 +58,13 @@ pub(super) async fn fetches_what_exists(place: &Opened) {
     let connector = &*place.connector;
     let (one, two) = (place.add("one").await, place.add("two").await);
     let wanted = [two, place.free_id().to_owned(), one.clone()];
-    let mut items = fetch_all(&*connector, &wanted).await;
+    let mut items = fetch_all(connector, &wanted).await;
     items.sort_by(|a, b| a.id.cmp(&b.id));
     let titles: Vec<&Value> = items.iter().map(|item| &item.fields["title"]).collect();
     assert_eq!(titles, [&text("one"), &text("two")]);
     place.retitle(&one, "one", "edited").await;
     assert_eq!(fetch(connector, &one).await.unwrap().fields["title"], text("edited"));
-    assert!(fetch_all(&*connector, &[]).await.is_empty());
+    assert!(fetch_all(connector, &[]).await.is_empty());
 }
 
 pub(super) async fn an_empty_place_is_complete(place: &Opened) {

@@ -69,7 +69,7 @@ pub(super) async fn nothing_is_written_without_leave(place: &Opened) {
     let id = place.add("one").await;
     let call = Call { leave: &Never, ..call() };
     let writes = [delete(&id), create(marker("m"), Fields::new()), update(&id, title("two"), Fields::new())];
-    let error = not_sent(&*connector, &writes, &call).await;
+    let error = not_sent(connector, &writes, &call).await;
     assert_eq!(error.kind, ErrorKind::Stopped(Stopped::LeaseLost));
     assert_eq!(ids(connector, ReadMode::Full).await, std::slice::from_ref(&id));
     assert_eq!(fetch(connector, &id).await.unwrap().fields["title"], text("one"));

@@ -1,0 +1,96 @@
+//! How a place behaves, and its faults.
+
+use std::time::Duration;
+
+use syncline_engine::{
+    capability::{ConcurrencyControl, CreateIdempotency, Removal},
+    value::Precision,
+};
+
+/// The behaviour of a place.
+#[derive(Debug, Clone)]
+pub(crate) struct Manners {
+    pub(crate) create_idempotency: CreateIdempotency,
+    /// The field that is the id.
+    pub(crate) key_field: Option<String>,
+    pub(crate) page_size: usize,
+    pub(crate) write_batch: usize,
+    pub(crate) prefers_large_batches: bool,
+    /// Its listings are consistent readings; otherwise it is asked by id for what they lack.
+    pub(crate) snapshot: bool,
+    /// It says that an item was deleted, also in listings; otherwise it only does not show it.
+    pub(crate) tombstones: bool,
+    pub(crate) incremental: bool,
+    pub(crate) modified_times: bool,
+    /// Modification times exist but cannot be parsed.
+    pub(crate) unread_times: bool,
+    pub(crate) concurrency: ConcurrencyControl,
+    /// Text is trimmed.
+    pub(crate) trims: bool,
+    /// Datetimes are stored in this precision.
+    pub(crate) precision: Option<Precision>,
+    /// Pages list the last item first.
+    pub(crate) backwards: bool,
+    /// Each page repeats the last item of the previous one, like offset paging when an item is inserted.
+    pub(crate) overlaps: bool,
+    /// Ids ignore case.
+    pub(crate) ignores_case: bool,
+    /// A field that cannot be written.
+    pub(crate) computed: Option<&'static str>,
+    pub(crate) removals: &'static [Removal],
+    pub(crate) request_timeout: Duration,
+    pub(crate) marker_visible_after: Duration,
+}
+
+impl Default for Manners {
+    fn default() -> Self {
+        Manners {
+            create_idempotency: CreateIdempotency::Native,
+            key_field: None,
+            page_size: 2,
+            write_batch: 2,
+            prefers_large_batches: false,
+            snapshot: true,
+            tombstones: false,
+            incremental: false,
+            modified_times: true,
+            unread_times: false,
+            concurrency: ConcurrencyControl::Fields,
+            trims: false,
+            precision: None,
+            backwards: false,
+            overlaps: false,
+            ignores_case: false,
+            computed: None,
+            removals: &[Removal::Delete],
+            request_timeout: Duration::ZERO,
+            marker_visible_after: Duration::ZERO,
+        }
+    }
+}
+
+/// The fault of one write call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// No fault: the next fault in the queue applies to the next call.
+    None,
+    /// The call fails and nothing was written.
+    Before,
+    /// Everything was written, and the reply was lost.
+    After,
+    /// One write after the other, each of which takes this long; asks for leave before each.
+    Slow(u32),
+    /// The reply to this write of the call alone was lost.
+    AfterOne(usize),
+}
+
+/// What a place shows of an item that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// By id only: the listing is behind, or cut short.
+    ById,
+    /// Not at all: hidden from the account.
+    Hidden,
+    /// Outside what the place lists.
+    Outside,
+}

@@ -1,0 +1,144 @@
+//! The calls that the engine makes to a place.
+
+use std::collections::VecDeque;
+
+use async_trait::async_trait;
+use syncline_engine::{
+    Item, Value,
+    capability::{Capabilities, CreateIdempotency},
+    ports::{
+        Call, Connector, ConnectorError, ErrorScope, FieldInfo, Found, Listing, ListingEnd, Marker, Probed,
+        ReadMode, Write, Written,
+    },
+};
+
+use super::{Place, gone};
+use crate::support::Fault;
+
+#[async_trait]
+impl Connector for Place {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    async fn fields(&self) -> Result<Vec<FieldInfo>, ConnectorError> {
+        Ok(Vec::new())
+    }
+
+    async fn list(&self, mode: ReadMode, _: &Call<'_>) -> Result<Box<dyn Listing>, ConnectorError> {
+        let rows = self.rows();
+        let since = match &mode {
+            ReadMode::Full => 0,
+            ReadMode::Since(cursor) => cursor.as_u64().unwrap(),
+        };
+        let mut items: Vec<Item> = rows
+            .items
+            .iter()
+            .filter(|(id, row)| row.changed > since && !rows.shown.contains_key(*id))
+            .map(|(id, row)| self.item(id, row))
+            .collect();
+        if self.manners.tombstones {
+            let deleted = rows.deleted.iter().filter(|(_, changed)| **changed > since);
+            items.extend(deleted.map(|(id, _)| gone(id)));
+        }
+        if self.manners.backwards {
+            items.reverse();
+        }
+        let mut pages: VecDeque<Vec<Item>> =
+            items.chunks(self.manners.page_size).map(<[Item]>::to_vec).collect();
+        if self.manners.overlaps {
+            let lasts: Vec<Item> = pages.iter().filter_map(|page| page.last().cloned()).collect();
+            pages.extend(lasts.into_iter().map(|item| vec![item]));
+        }
+        let end = ListingEnd {
+            complete: mode == ReadMode::Full && !rows.incomplete,
+            cursor: self.manners.incremental.then(|| rows.changes.into()),
+        };
+        Ok(Box::new(Pages { pages, end }))
+    }
+
+    async fn fetch(&self, ids: &[String], call: &Call<'_>) -> Vec<(String, Result<Found, ConnectorError>)> {
+        assert!(ids.len() <= self.manners.page_size, "{}: a fetch of {} items", self.name, ids.len());
+        call.meter.count();
+        self.rows().calls += 1;
+        ids.iter().map(|id| (id.clone(), self.look(id))).collect()
+    }
+
+    async fn probe(&self, markers: &[Marker], call: &Call<'_>) -> Result<Vec<Probed>, ConnectorError> {
+        call.meter.count();
+        self.rows().calls += 1;
+        let certain = self.manners.create_idempotency != CreateIdempotency::None;
+        let probed = |marker: &Marker| match self.find_marked(marker) {
+            Some(item) => Probed::Found(item),
+            None if certain => Probed::Absent,
+            None => Probed::CannotTell,
+        };
+        Ok(markers.iter().map(probed).collect())
+    }
+
+    fn canonical_id(&self, id: &str) -> String {
+        if self.manners.ignores_case { id.to_lowercase() } else { id.to_owned() }
+    }
+
+    fn accepts(&self, field: &str, _: &Value) -> Result<(), String> {
+        let computed = self.manners.computed == Some(field);
+        if computed { Err(format!("{} computes {field}", self.name)) } else { Ok(()) }
+    }
+
+    async fn write(&self, writes: &[Write], call: &Call<'_>) -> Vec<Written> {
+        assert!(writes.len() <= self.manners.write_batch, "{}: a batch of {}", self.name, writes.len());
+        self.meddle_now();
+        call.meter.count();
+        let fault = {
+            let mut rows = self.rows();
+            rows.calls += 1;
+            rows.write_calls += 1;
+            rows.faults.pop_front().unwrap_or(Fault::None)
+        };
+        let all = |outcome: &dyn Fn(ConnectorError) -> Written, error: ConnectorError| {
+            writes.iter().map(|_| outcome(error.clone().about(ErrorScope::Endpoint))).collect()
+        };
+        if let Err(stopped) = call.leave.check() {
+            return all(&Written::NotSent, stopped.into());
+        }
+        if fault == Fault::Before {
+            let error = ConnectorError::transient(format!("{} did not answer", self.name));
+            return all(&Written::NotSent, error);
+        }
+        if let Fault::Slow(seconds) = fault {
+            // As slow as the call before, until all are written.
+            self.rows().faults.push_front(fault);
+            return self.write_slowly(writes, call, seconds);
+        }
+        let mut results: Vec<Written> = writes.iter().map(|write| self.write_one(write).into()).collect();
+        if let Fault::AfterOne(position) = fault
+            && let Some(result) = results.get_mut(position)
+        {
+            *result = Written::Unknown(ConnectorError::transient(format!("{} was cut off", self.name)));
+        }
+        if fault == Fault::After {
+            return all(&Written::Unknown, ConnectorError::transient(format!("{} was cut off", self.name)));
+        }
+        results
+    }
+}
+
+struct Pages {
+    pages: VecDeque<Vec<Item>>,
+    end: ListingEnd,
+}
+
+#[async_trait]
+impl Listing for Pages {
+    async fn next_page(&mut self, call: &Call<'_>) -> Result<Option<Vec<Item>>, ConnectorError> {
+        let page = self.pages.pop_front();
+        if page.is_some() {
+            call.meter.count();
+        }
+        Ok(page)
+    }
+
+    fn end(&self) -> ListingEnd {
+        self.end.clone()
+    }
+}
