@@ -47,7 +47,7 @@ pub struct Write {
     /// The operation and its fields.
     pub op: WriteOp,
     /// The field values just read that the write relies on: a connector with [`Fields`] control refuses the write, as
-    /// [`ErrorKind::Conflict`], if the item no longer has them.
+    /// [`ErrorKind::Conflict`](super::ErrorKind::Conflict), if the item no longer has them.
     ///
     /// [`Fields`]: crate::capability::ConcurrencyControl::Fields
     pub expected: Fields,
@@ -60,7 +60,7 @@ pub struct Write {
 pub enum WriteOp {
     /// Creates an item. With `marker.id` the item must get that id. If an item with the marker (or with an id derived
     /// from it) already exists, it is returned as it is, so that creating twice makes one item. An item that has the
-    /// requested id without being ours is refused as [`ErrorKind::Conflict`].
+    /// requested id without being ours is refused as [`ErrorKind::Conflict`](super::ErrorKind::Conflict).
     Create {
         /// Finds the item again after a crash.
         marker: Marker,
