@@ -60,7 +60,10 @@ pub(super) fn plan(context: &Context<'_>, facts: Facts, gone: Side) -> ItemPlan 
 /// Plans a pair whose items are both missing.
 pub(super) fn both_gone(context: &Context<'_>, facts: Facts, gone: Side) -> ItemPlan {
     let confirmed = context.confirm_deletes
-        || facts.link.as_ref().is_some_and(|link| link.missing.is_some())
+        || facts
+            .link
+            .as_ref()
+            .is_some_and(|link| link.missing.is_some() && link.state != LinkState::OutOfScope)
         || Side::BOTH.into_iter().all(|side| *facts.seen.get(side) == Seen::Gone);
     let action = match &facts.link {
         Some(link) if has_ended(link, &facts.seen) => Action::Leave,
@@ -90,7 +93,9 @@ fn was_decided(facts: &Facts) -> bool {
 /// True if the platform says that the item was deleted, an earlier complete listing lacked it too, or the operator
 /// confirmed its absence.
 fn is_confirmed(context: &Context<'_>, facts: &Facts, gone: Side) -> bool {
-    let earlier = facts.link.as_ref().and_then(|link| link.missing);
+    // Of a link that was out of scope `missing` has another meaning.
+    let link = facts.link.as_ref().filter(|link| link.state != LinkState::OutOfScope);
+    let earlier = link.and_then(|link| link.missing);
     context.confirm_deletes
         || *facts.seen.get(gone) == Seen::Gone
         || earlier.is_some_and(|(side, _)| side == gone)

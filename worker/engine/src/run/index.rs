@@ -256,18 +256,19 @@ impl LinkIndex {
 
     /// Records that the link's item is there although it was not listed.
     pub(super) fn is_there(&mut self, side: Side, position: u32) {
-        self.entries[position as usize].flags |= seen(side);
+        let entry = &mut self.entries[position as usize];
+        entry.flags |= seen(side);
+        if entry.flags & OUT_OF_SCOPE != 0 && entry.flags & missing(side) != 0 {
+            entry.flags |= DIRTY;
+        }
     }
 
     /// Links with an item on this side that was not listed and whose absence nothing explains yet, except links that
-    /// have ended or are known to be out of scope.
+    /// have ended. An item that was out of scope may have been deleted since.
     pub(super) fn unexplained(&self, side: Side) -> Vec<u32> {
         let open = |position: &u32| {
-            let known = OUT_OF_SCOPE | missing(side);
             let flags = self.entry(*position).flags;
-            flags & (TOMBSTONE | BUSY) == 0
-                && flags & known != known
-                && !self.explained.get(side).contains_key(position)
+            flags & (TOMBSTONE | BUSY) == 0 && !self.explained.get(side).contains_key(position)
         };
         self.absent(side).into_iter().filter(open).collect()
     }
@@ -361,8 +362,10 @@ impl LinkIndex {
             // A link in backoff is not retried because of the absence that it already waits for.
             let waits = |side: Side| flags & WAITING != 0 && flags & missing(side) != 0;
             let known = |side: Side| flags & OUT_OF_SCOPE != 0 && flags & missing(side) != 0;
-            let absent = |side: Side| {
-                self.absence(*position, side, complete).is_some() && !waits(side) && !known(side)
+            let absent = |side: Side| match self.absence(*position, side, complete) {
+                Some(Absence::OutOfScope) => !known(side),
+                Some(Absence::Missing | Absence::Gone) => !waits(side),
+                None => false,
             };
             let ended = flags & TOMBSTONE != 0;
             flags & BUSY == 0 && (flags & DIRTY != 0 || (!ended && Side::BOTH.into_iter().any(absent)))

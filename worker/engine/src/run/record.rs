@@ -333,6 +333,12 @@ fn change_state<'r>(
     now: DateTime<Utc>,
     record: &mut Recorded,
 ) {
+    let is_back = |side: Side| {
+        matches!(plan.facts.seen.get(side), Seen::Present(_) | Seen::Missing | Seen::Gone | Seen::Never)
+    };
+    if record.state == LinkState::OutOfScope && Side::BOTH.into_iter().all(is_back) {
+        (record.state, record.missing) = (LinkState::Linked, None);
+    }
     match plan.action {
         Action::Merge => {
             record.state = LinkState::Linked;

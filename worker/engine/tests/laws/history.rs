@@ -161,6 +161,16 @@ fn picked(world: &World, side: Side, item: usize) -> Option<String> {
 }
 
 pub(super) fn play(world: &mut World, event: &Event) {
+    // Nobody approves deletes while items are hidden: that would call them gone.
+    let approved = world.options.approved_deletes;
+    if Side::BOTH.into_iter().any(|side| world.place(side).hides()) {
+        world.options.approved_deletes = None;
+    }
+    play_as_approved(world, event);
+    world.options.approved_deletes = approved;
+}
+
+fn play_as_approved(world: &mut World, event: &Event) {
     match event {
         Event::Add(side) => add(world, *side),
         Event::Edit(side, edit) => {

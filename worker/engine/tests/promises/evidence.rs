@@ -144,3 +144,22 @@ fn an_item_that_fails_to_be_read_stops_no_other() {
     world.sync();
     world.assert_quiet();
 }
+
+#[test]
+fn an_item_that_was_deleted_while_its_counterpart_was_out_of_scope_is_deleted_afterwards() {
+    let (world, ids) = linked(true, "delete");
+    let target = world.target.ids().into_iter().next().unwrap();
+    let name = world.target.get(&target).unwrap()["name"].clone();
+    let source = ids.iter().find(|id| world.source.get(id).unwrap()["title"] == name).unwrap();
+    world.target.show(&target, Some(Shown::Outside));
+    world.sync();
+    world.source.remove(source);
+    world.sync();
+    assert_eq!(world.target.ids().len(), ITEMS, "nothing is written to what is out of scope");
+    world.target.show(&target, None);
+    world.sync();
+    world.sync();
+    assert_eq!(world.target.get(&target), None);
+    assert_eq!(world.target.ids().len(), ITEMS - 1);
+    world.assert_quiet();
+}

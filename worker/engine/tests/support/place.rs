@@ -184,6 +184,11 @@ impl Place {
         };
     }
 
+    /// True if it hides an item from the account.
+    pub(crate) fn hides(&self) -> bool {
+        self.rows().shown.values().any(|shown| *shown == Shown::Hidden)
+    }
+
     /// Shows every item as usual.
     pub(crate) fn show_all(&self) {
         self.rows().shown.clear();
