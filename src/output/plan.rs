@@ -73,6 +73,7 @@ pub(crate) fn conflict_kind(kind: &str) -> &str {
         "timestamp" => "different when first compared",
         "old_base" => "different after a restore",
         "type_mismatch" => "cannot cross",
+        "refused_value" => "refused by the other side",
         "invalid_transition" => "status change not allowed",
         "ambiguous_create" => "may have been created already",
         other => other,

@@ -232,7 +232,8 @@ fn describe(
 
 /// True if the other side refused the winning value and both values are unchanged since.
 fn was_refused(state: &FieldState<'_>) -> bool {
-    unchanged_conflict(state).is_some_and(|open| open.kind == ConflictKind::TypeMismatch.as_str())
+    let refused = [ConflictKind::TypeMismatch, ConflictKind::RefusedValue];
+    unchanged_conflict(state).is_some_and(|open| refused.iter().any(|kind| open.kind == kind.as_str()))
 }
 
 /// The side that a person chose; none if the values have changed since they were shown.

@@ -40,8 +40,8 @@ struct Host {
 }
 
 impl Folders {
-    /// True if the file is inside one of the folders. Looks at the disk, since links lead elsewhere. Whoever can change
-    /// a folder on the disk could still put a link there later; that takes more than a document.
+    /// True if the file is inside one of the folders. Resolves links on the disk. A user with write access
+    /// to a folder can still add a link there later; a document alone cannot.
     pub fn allow(&self, file: &Path) -> bool {
         let Some(file) = real(file) else { return false };
         let folders = self.0.iter().filter_map(|folder| canonicalize(folder).ok());

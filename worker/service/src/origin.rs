@@ -13,7 +13,7 @@ use crate::allow::{AllowLists, is_variable};
 pub enum Origin<'a> {
     /// The command line. Its user could read the same files and reach the same hosts without Syncline.
     CommandLine,
-    /// HTTP. Whoever may send a request acts with the rights of the server, so only what these lists have is allowed.
+    /// HTTP. Requests are carried out with the rights of the server, so only what these lists have is allowed.
     Http(&'a AllowLists),
 }
 

@@ -131,7 +131,7 @@ impl Store for LinkStore {
         if let Some((at, since)) = self.origin.get() {
             return Ok(*at + since.elapsed());
         }
-        // The time of the answer, so that the sender's deadline is early rather than late.
+        // Counted from before the question, so it may be ahead by a round trip, which the sender's margin covers.
         let since = Instant::now();
         let at = clock_of(&self.db).await.map_err(database)?;
         let (at, since) = *self.origin.get_or_init(|| (at, since));

@@ -6,7 +6,7 @@ use super::{Absence, Run, RunError, Work, index, observe::bodies};
 use crate::{
     Item, Side,
     plan::{Context, Facts, ItemPlan, Seen, plan_item},
-    ports::Link,
+    ports::{Link, LinkState},
     side::Pair,
 };
 
@@ -66,6 +66,10 @@ impl Run<'_> {
                 let facts = Facts { link: Some(link.clone()), seen, may_remove: false };
                 let mut record = self.unchanged(&facts);
                 record.missing = Some((side, now));
+                if record.state == LinkState::OutOfScope {
+                    // The item that was out of scope is back.
+                    record.state = LinkState::Linked;
+                }
                 records.push(record);
             }
         }

@@ -339,8 +339,10 @@ impl LinkIndex {
             Some(Absence::OutOfScope) => false,
             None => self.is_absent(position, side) && flags & missing(side) != 0 && flags & OUT_OF_SCOPE == 0,
         };
-        let other_absent =
-            matches!(self.absence(position, side.other(), complete), Some(Absence::Missing | Absence::Gone));
+        // Nothing is written to an item that is gone as well or out of scope.
+        let other_out = flags & OUT_OF_SCOPE != 0
+            && flags & (missing(side.other()) | seen(side.other())) == missing(side.other());
+        let other_absent = other_out || self.absence(position, side.other(), complete).is_some();
         gone && flags & has(side.other()) != 0 && !other_absent
     }
 

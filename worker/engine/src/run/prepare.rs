@@ -280,7 +280,14 @@ impl Run<'_> {
         prepared: &mut Prepared,
         report: &mut Report,
     ) -> Result<(), RunError> {
-        let absent = |work: &Work| matches!(work, Work::Link { absence, .. } if is_missing(absence.source) != is_missing(absence.target));
+        // One of the two items is missing, and the other one is not out of scope.
+        let absent = |work: &Work| {
+            let Work::Link { absence, .. } = work else { return false };
+            let missing =
+                Side::BOTH.map(|side| matches!(absence.get(side), Some(Absence::Missing | Absence::Gone)));
+            let out = Side::BOTH.into_iter().any(|side| *absence.get(side) == Some(Absence::OutOfScope));
+            missing[0] != missing[1] && !out
+        };
         let work: Vec<Work> = prepared.work.iter().filter(|work| absent(work)).cloned().collect();
         for work in work.chunks(index::PAGE) {
             self.remember_absence(work).await?;
@@ -288,10 +295,6 @@ impl Run<'_> {
         report.counts.skipped += prepared.work.len() as u64;
         Ok(())
     }
-}
-
-fn is_missing(absence: Option<Absence>) -> bool {
-    matches!(absence, Some(Absence::Missing | Absence::Gone))
 }
 
 /// The cursor with which a side's next incremental read starts.

@@ -12,7 +12,7 @@ use crate::{
     mapping::Rule,
     merge::Decision,
     plan::{Action, Facts, ItemPlan, Seen, fields::value_of},
-    ports::{ConnectorError, ItemStatus, LinkRef, LinkState, Names, OpKind, Recorded, Verdict, Written},
+    ports::{ItemStatus, LinkRef, LinkState, Names, OpKind, Recorded, Verdict, Written},
     side::Pair,
     value::Fields,
 };
@@ -43,14 +43,26 @@ pub(super) fn written_item(results: &Results, side: Side) -> Option<&Item> {
     }
 }
 
-/// Why a platform left the rule's field out of a write to `side` that it carried out otherwise.
-fn left_out<'r>(results: &'r Results, side: Side, rule: &Rule) -> Option<&'r ConnectorError> {
-    match results.get(&side)? {
-        Written::Done { left_out, .. } => {
-            left_out.iter().find(|(field, _)| field == rule.field.get(side)).map(|(_, error)| error)
+/// True if a platform left the rule's field out of a write to `side` that it carried out otherwise.
+fn is_left_out(results: &Results, side: Side, rule: &Rule) -> bool {
+    match results.get(&side) {
+        Some(Written::Done { left_out, .. }) => {
+            left_out.iter().any(|(field, _)| field == rule.field.get(side))
         }
-        Written::Refused(_) | Written::Unknown(_) | Written::NotSent(_) => None,
+        _ => false,
     }
+}
+
+/// Why platforms left fields out, as text for people; none if they left nothing out.
+fn refusals(results: &Results) -> Option<String> {
+    let of_side = |(side, outcome): (&Side, &Written)| match outcome {
+        Written::Done { left_out, .. } => {
+            left_out.iter().map(|(field, error)| format!("{side}: field {field}: {error}")).collect()
+        }
+        Written::Refused(_) | Written::Unknown(_) | Written::NotSent(_) => Vec::new(),
+    };
+    let all: Vec<String> = results.iter().flat_map(of_side).collect();
+    (!all.is_empty()).then(|| all.join("; "))
 }
 
 /// What became of a write that was answered.
@@ -169,6 +181,8 @@ impl Run<'_> {
             record.error_count = plan.facts.link.as_ref().map_or(0, |link| link.error_count) + 1;
             record.retry_at = Some(retry_at(now, record.error_count));
             record.error = Some(errors.join("; "));
+        } else if record.status == ItemStatus::Conflict {
+            record.error = refusals(results);
         }
         record
     }
@@ -176,13 +190,17 @@ impl Run<'_> {
     /// True if the item just created on side `on` has a value of its own, such as a default or a computed column, in a
     /// field that flows only from there, and the copied item has none. The link must be planned once more.
     pub(super) fn carries_back(&self, plan: &ItemPlan, on: Side, returned: &Item) -> bool {
-        let new = self.mapping.typed(on, returned);
-        self.mapping.rules.iter().zip(&plan.decisions).any(|(rule, decision)| {
-            *decision == Decision::Drift
+        let is_open = |(rule, decision): &(&Rule, &Decision)| {
+            **decision == Decision::Drift
                 && rule.flow.writes(on.other())
                 && value_of(plan.now.get(on.other()), rule.field.get(on.other())).is_blank()
-                && !value_of(&new, rule.field.get(on)).is_blank()
-        })
+        };
+        let mut open = self.mapping.rules.iter().zip(&plan.decisions).filter(is_open).peekable();
+        if open.peek().is_none() {
+            return false;
+        }
+        let new = self.mapping.typed(on, returned);
+        open.any(|(rule, _)| !value_of(&new, rule.field.get(on)).is_blank())
     }
 
     /// The content that a side is known to have after a write: what was read, plus the written fields as returned. If
@@ -203,7 +221,7 @@ impl Run<'_> {
         let mut conflicts = Vec::new();
         for (rule, decision) in self.mapping.rules.iter().zip(&plan.decisions) {
             if let Decision::Write { side, .. } = decision
-                && left_out(results, *side, rule).is_some()
+                && is_left_out(results, *side, rule)
             {
                 let now = |side: Side| value_of(plan.now.get(side), rule.field.get(side)).clone();
                 let link = plan.facts.link.as_ref();
@@ -247,8 +265,7 @@ impl Run<'_> {
                 match position.and_then(|position| plan.decisions.get(position)) {
                     Some(Decision::Write { side, .. }) => {
                         let rule = position.and_then(|position| self.mapping.rules.get(position));
-                        written(*side).is_some()
-                            && rule.is_none_or(|rule| left_out(results, *side, rule).is_none())
+                        written(*side).is_some() && rule.is_none_or(|rule| !is_left_out(results, *side, rule))
                     }
                     Some(Decision::Blocked(_) | Decision::Ask) => false,
                     Some(Decision::Unchanged | Decision::Agree | Decision::Drift) | None => true,
@@ -276,7 +293,7 @@ impl Run<'_> {
             let wrote = match outcome {
                 Decision::Agree => None,
                 Decision::Write { side, .. }
-                    if written(*side).is_some() && left_out(results, *side, rule).is_none() =>
+                    if written(*side).is_some() && !is_left_out(results, *side, rule) =>
                 {
                     Some(*side)
                 }

@@ -53,7 +53,11 @@ impl Run<'_> {
                 }
                 let outcomes = match &failed {
                     Some(error) => vec![not_sent(error); chunk.len()],
-                    None => self.send_in_time(side, plans, chunk, &mut until).await,
+                    None => {
+                        let (outcomes, error) = self.send_in_time(side, plans, chunk, &mut until).await;
+                        failed = error.map(RunError::from);
+                        outcomes
+                    }
                 };
                 for ((position, _), outcome) in chunk.iter().zip(outcomes) {
                     if let Some(error) =
@@ -77,14 +81,15 @@ impl Run<'_> {
         Ok((begin + granted - granted / 10, deadline))
     }
 
-    /// Sends one call's writes, and those again for which the time ran out, as long as the lease is renewed.
+    /// Sends one call's writes, and those again for which the time ran out, as long as the lease is renewed. The error is
+    /// why the deadline could not be moved; it is not about the platform.
     async fn send_in_time(
         &self,
         side: Side,
         plans: &[ItemPlan],
         chunk: &[(usize, &Op)],
         until: &mut Duration,
-    ) -> Vec<Written> {
+    ) -> (Vec<Written>, Option<StoreError>) {
         let mut outcomes: Vec<Option<Written>> = vec![None; chunk.len()];
         loop {
             let open: Vec<usize> = (0..chunk.len()).filter(|at| outcomes[*at].is_none()).collect();
@@ -93,11 +98,11 @@ impl Run<'_> {
             if self.clock.elapsed() >= *until
                 && let Err(error) = self.prolong(until).await
             {
-                let error = not_sent(&RunError::Store(error));
-                return outcomes
-                    .into_iter()
-                    .map(|outcome| outcome.unwrap_or_else(|| error.clone()))
-                    .collect();
+                let late = || Written::NotSent(Stopped::Deadline.into());
+                return (
+                    outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(late)).collect(),
+                    Some(error),
+                );
             }
             for (at, outcome) in open.into_iter().zip(self.send_chunk(side, plans, &ops, *until).await) {
                 let late = outcome.error().is_some_and(|e| e.kind == ErrorKind::Stopped(Stopped::Deadline));
@@ -108,7 +113,7 @@ impl Run<'_> {
             let left = outcomes.iter().filter(|outcome| outcome.is_none()).count();
             if left == 0 || left == before && self.clock.elapsed() < *until {
                 let late = || Written::NotSent(Stopped::Deadline.into());
-                return outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(late)).collect();
+                return (outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(late)).collect(), None);
             }
         }
     }

@@ -9,7 +9,7 @@ const LOCAL: TimeDelta = TimeDelta::hours(1);
 /// The same for a place whose pages count against a limit.
 const REMOTE: TimeDelta = TimeDelta::days(1);
 
-/// True if the side is read whole in this run although nobody asked for that: only a whole reading shows every delete.
+/// True if the policy requires a whole reading in this run. Only a whole reading shows every delete.
 /// `policy` is the document's, `remote` the place's capability, `by_person` whether a person or a program asked for the
 /// run, and `age` the time since the last whole reading.
 pub(super) fn is_due(
@@ -23,7 +23,7 @@ pub(super) fn is_due(
         Some(FullRead::Always) => true,
         Some(FullRead::Every(seconds)) => age.num_seconds() >= i64::try_from(seconds).unwrap_or(i64::MAX),
         None if remote => age >= REMOTE,
-        // Whoever asks wants to see what is true now.
+        // A person who asks for a run expects the present state.
         None => by_person || age >= LOCAL,
     }
 }

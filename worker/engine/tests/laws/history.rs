@@ -161,7 +161,7 @@ fn picked(world: &World, side: Side, item: usize) -> Option<String> {
 }
 
 pub(super) fn play(world: &mut World, event: &Event) {
-    // Nobody approves deletes while items are hidden: that would call them gone.
+    // An approval would confirm that hidden items are deleted, so none is given while there are any.
     let approved = world.options.approved_deletes;
     if Side::BOTH.into_iter().any(|side| world.place(side).hides()) {
         world.options.approved_deletes = None;

@@ -163,3 +163,26 @@ fn an_item_that_was_deleted_while_its_counterpart_was_out_of_scope_is_deleted_af
     assert_eq!(world.target.ids().len(), ITEMS - 1);
     world.assert_quiet();
 }
+
+/// Nothing would be deleted, so the guard has nothing to hold.
+#[test]
+fn items_out_of_scope_whose_counterparts_are_gone_hold_no_run() {
+    let remote = Manners { snapshot: false, tombstones: true, ..Manners::default() };
+    let changes = json!({ "delete_policy": "delete", "delete_guard": { "max_share": 0.1, "max_count": 1 } });
+    let world = World::with(changes, remote.clone(), remote);
+    for number in 0..10 {
+        world.source.add(fields(json!({ "title": format!("{number}") })));
+    }
+    world.sync();
+    for id in world.target.ids().iter().take(5) {
+        world.target.show(id, Some(Shown::Outside));
+        let name = world.target.get(id).unwrap()["name"].clone();
+        let source = world.source.all().into_iter().find(|(_, item)| item["title"] == name).unwrap().0;
+        world.source.remove(&source);
+    }
+    for _ in 0..3 {
+        let report = world.sync();
+        assert_eq!((report.held, report.counts.deleted), (None, 0));
+    }
+    assert_eq!(world.target.ids().len(), 10);
+}

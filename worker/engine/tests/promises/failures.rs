@@ -316,11 +316,68 @@ fn a_successor_waits_for_requests_that_may_still_take_effect() {
     world.source.add(fields(json!({ "title": "one" })));
     world.target.fail([Fault::After]);
     world.try_sync().unwrap_err();
-    for _ in 0..5 {
-        assert!(matches!(world.try_sync(), Err(RunError::NotBefore(_))));
-        world.wait(1);
+    world.sync_after_five_minutes();
+    assert_eq!(world.target.ids().len(), 1);
+}
+
+/// The lease is lost while the sender is at work, and the store says so when the deadline is to be moved.
+#[test]
+fn a_sender_whose_deadline_cannot_be_moved_stops_and_blames_no_platform() {
+    let slow = Manners { write_batch: 20, ..Manners::default() };
+    let world = World::with(json!({ "batch_size": 20 }), Manners::default(), slow);
+    for number in 0..20 {
+        world.source.add(fields(json!({ "title": format!("{number}") })));
     }
+    let tables = world.tables.clone();
+    world.target.meddle(move |_| tables.lock().unwrap().shut_out());
+    world.target.fail([Fault::Slow(8)]);
+    assert!(matches!(world.try_sync(), Err(RunError::Store(StoreError::Stopped(_)))));
+    let sent = world.target.sent().len();
+    assert!((1..20).contains(&sent), "{sent}");
+    world.target.fail([]);
     world.wait(1);
     world.sync();
-    assert_eq!(world.target.ids().len(), 1);
+    assert_eq!(world.target.ids().len(), 20);
+    world.assert_quiet();
+}
+
+#[test]
+fn a_field_that_a_platform_leaves_out_is_a_conflict_of_that_field_alone() {
+    let picky = Manners { leaves_out: Some("notes"), ..Manners::default() };
+    let world = World::with(json!({}), Manners::default(), picky);
+    let s = world.source.add(fields(json!({ "title": "one", "points": 3 })));
+    world.sync();
+    let t = world.target.only();
+    world.source.edit(&s, "title", "two");
+    world.source.edit(&s, "body", "text");
+    let report = world.sync();
+    assert_eq!((report.counts.updated, report.counts.failed, report.counts.conflicts), (1, 0, 1));
+    assert_eq!(world.target.value(&t, "name"), json!("two"));
+    {
+        let tables = world.tables();
+        let [open] = &tables.open_conflicts()[..] else { panic!("{:?}", tables.conflicts) };
+        assert_eq!(
+            (open.conflict.kind.as_str(), open.conflict.field.as_deref()),
+            ("refused_value", Some("body"))
+        );
+        assert!(
+            tables.links[&1]
+                .error
+                .as_deref()
+                .is_some_and(|error| error.contains("field notes: t is too long"))
+        );
+    }
+    world.assert_quiet();
+}
+
+#[test]
+fn what_a_silent_platform_wrote_is_read_back() {
+    let silent = Manners { silent: true, trims: true, ..Manners::default() };
+    let world = World::with(json!({ "delete_policy": "delete" }), Manners::default(), silent);
+    let (s, t) = world.paired(json!({ "title": "old" }));
+    world.source.edit(&s, "title", " new ");
+    world.sync();
+    assert_eq!(world.target.value(&t, "name"), json!("new"));
+    assert_eq!(world.source.value(&s, "title"), json!(" new "), "what the target made of it is no edit");
+    world.assert_quiet();
 }

@@ -35,6 +35,10 @@ pub(crate) struct Manners {
     pub(crate) overlaps: bool,
     /// Ids ignore case.
     pub(crate) ignores_case: bool,
+    /// A field that it leaves out of every write.
+    pub(crate) leaves_out: Option<&'static str>,
+    /// It returns nothing for an update or a delete.
+    pub(crate) silent: bool,
     /// A field that cannot be written.
     pub(crate) computed: Option<&'static str>,
     pub(crate) removals: &'static [Removal],
@@ -61,6 +65,8 @@ impl Default for Manners {
             backwards: false,
             overlaps: false,
             ignores_case: false,
+            leaves_out: None,
+            silent: false,
             computed: None,
             removals: &[Removal::Delete],
             request_timeout: Duration::ZERO,

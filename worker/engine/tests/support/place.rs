@@ -285,6 +285,26 @@ impl Place {
         self.rows().items.get(id).map(|row| self.item(id, row))
     }
 
+    /// What the platform tells of one write.
+    fn answer(&self, write: &Write) -> Written {
+        let mut write = write.clone();
+        let mut left_out = Vec::new();
+        if let (WriteOp::Create { fields, .. } | WriteOp::Update { fields, .. }, Some(field)) =
+            (&mut write.op, self.manners.leaves_out)
+            && fields.remove(field).is_some()
+        {
+            left_out
+                .push((field.to_owned(), ConnectorError::permanent(format!("{} is too long", self.name))));
+        }
+        match self.write_one(&write) {
+            Ok(_) if self.manners.silent && !matches!(write.op, WriteOp::Create { .. }) => {
+                Written::Done { item: None, left_out }
+            }
+            Ok(item) => Written::Done { item: Some(item), left_out },
+            Err(error) => Written::Refused(error),
+        }
+    }
+
     fn write_slowly(&self, writes: &[Write], call: &Call<'_>, seconds: u32) -> Vec<Written> {
         let mut results = Vec::new();
         for write in writes {

@@ -122,6 +122,16 @@ impl World {
         self.run(&self.options, CrashAt::never(), TestLeave::lost_after(after))
     }
 
+    /// For five minutes every run waits for a sender; then one comes to its end.
+    pub(crate) fn sync_after_five_minutes(&self) -> Report {
+        for _ in 0..5 {
+            assert!(matches!(self.try_sync(), Err(RunError::NotBefore(_))));
+            self.wait(1);
+        }
+        self.wait(1);
+        self.sync()
+    }
+
     /// What a backup holds.
     pub(crate) fn backup(&self) -> Tables {
         self.tables().clone()

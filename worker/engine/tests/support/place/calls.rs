@@ -110,7 +110,7 @@ impl Connector for Place {
             self.rows().faults.push_front(fault);
             return self.write_slowly(writes, call, seconds);
         }
-        let mut results: Vec<Written> = writes.iter().map(|write| self.write_one(write).into()).collect();
+        let mut results: Vec<Written> = writes.iter().map(|write| self.answer(write)).collect();
         if let Fault::AfterOne(position) = fault
             && let Some(result) = results.get_mut(position)
         {
