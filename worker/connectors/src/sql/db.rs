@@ -21,6 +21,9 @@ use super::{
 const BUSY: Duration = Duration::from_secs(5);
 const ACQUIRE: Duration = Duration::from_secs(10);
 
+/// SQLite's page cache of each connection, in KiB (negative: not in pages). The operating system caches the same pages.
+const CACHE: &str = "-1024";
+
 /// A value as sent to or received from the database.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Raw {
@@ -217,7 +220,7 @@ impl Tx<'_> {
 }
 
 async fn sqlite(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
-    let options = options.create_if_missing(false).busy_timeout(BUSY);
+    let options = options.create_if_missing(false).pragma("cache_size", CACHE).busy_timeout(BUSY);
     SqlitePoolOptions::new().max_connections(2).acquire_timeout(ACQUIRE).connect_with(options).await
 }
 
