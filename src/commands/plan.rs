@@ -156,7 +156,7 @@ async fn preview(
     let run = Run {
         spec: &open.spec,
         mapping: &open.mapping,
-        connectors: Pair::new(&*open.connectors.source, &*open.connectors.target),
+        places: Pair::new(&*open.places.source, &*open.places.target),
         store: &store,
         clock: &*environment.clock,
         leave: &NoLeave,
@@ -186,7 +186,7 @@ async fn preview(
         .await;
     let failed = |error: &dyn std::fmt::Display| Fault::failed(format!("sync {:?}: {error}", spec.name));
     let report = report.map_err(|error| failed(&error))?;
-    let warnings = untyped.warnings(&open.mapping, run.connectors).await.map_err(|error| failed(&error))?;
+    let warnings = untyped.warnings(&open.mapping, run.places).await.map_err(|error| failed(&error))?;
     Ok(Preview {
         sync: spec.name.clone(),
         project: spec.project.clone(),

@@ -7,7 +7,7 @@ use syncline_engine::{
     Side,
     mapping::Mapping,
     nearest::alternatives,
-    ports::{Connector, ConnectorError, Meter},
+    ports::{ConnectorError, Meter, Place},
     side::Pair,
     spec::{FieldSpec, SyncSpec},
 };
@@ -16,7 +16,7 @@ use syncline_engine::{
 pub struct OpenSync {
     pub spec: SyncSpec,
     pub mapping: Mapping,
-    pub connectors: Pair<Box<dyn Connector>>,
+    pub places: Pair<Box<dyn Place>>,
     /// The requests made to both places.
     pub meter: Meter,
 }
@@ -42,21 +42,21 @@ pub async fn open(spec: SyncSpec, revision: i64, timeout: Duration) -> Result<Op
         Mapping::compile(&spec, revision).map_err(|error| OpenError::Document(error.to_string()))?;
     let source = open_side(&spec, Side::Source, timeout).await?;
     let target = open_side(&spec, Side::Target, timeout).await?;
-    let connectors = Pair::new(source, target);
+    let places = Pair::new(source, target);
     let mut unknown = Vec::new();
     for side in Side::BOTH {
-        unknown.extend(unknown_fields(side, connectors.get(side).as_ref(), &mapping).await?);
+        unknown.extend(unknown_fields(side, places.get(side).as_ref(), &mapping).await?);
     }
     if !unknown.is_empty() {
         return Err(OpenError::Document(unknown.join("\n")));
     }
     for side in Side::BOTH {
-        check_removal(side, connectors.get(side).as_ref(), &spec)?;
+        check_removal(side, places.get(side).as_ref(), &spec)?;
     }
-    Ok(OpenSync { spec, mapping, connectors, meter: Meter::default() })
+    Ok(OpenSync { spec, mapping, places, meter: Meter::default() })
 }
 
-async fn open_side(spec: &SyncSpec, side: Side, timeout: Duration) -> Result<Box<dyn Connector>, OpenError> {
+async fn open_side(spec: &SyncSpec, side: Side, timeout: Duration) -> Result<Box<dyn Place>, OpenError> {
     let (name, scope) = match side {
         Side::Source => (&spec.source_platform, &spec.source),
         Side::Target => (&spec.target_platform, &spec.target),
@@ -77,7 +77,7 @@ async fn open_side(spec: &SyncSpec, side: Side, timeout: Duration) -> Result<Box
 /// Checks that every mapped field exists: a misspelt one would silently never be synced.
 async fn unknown_fields(
     side: Side,
-    connector: &dyn Connector,
+    connector: &dyn Place,
     mapping: &Mapping,
 ) -> Result<Vec<String>, OpenError> {
     let fields = connector.fields().await.map_err(|error| OpenError::Place { side, error })?;
@@ -91,7 +91,7 @@ async fn unknown_fields(
     Ok(unknown.map(text).collect())
 }
 
-fn check_removal(side: Side, connector: &dyn Connector, spec: &SyncSpec) -> Result<(), OpenError> {
+fn check_removal(side: Side, connector: &dyn Place, spec: &SyncSpec) -> Result<(), OpenError> {
     use syncline_engine::{capability::Removal, spec::DeletePolicy};
     let wanted = match spec.delete_policy {
         DeletePolicy::Ignore => return Ok(()),

@@ -7,7 +7,7 @@ use syncline_engine::{
     mapping::{Mapping, Rule, Unmappable},
     merge::Decision,
     plan::ItemPlan,
-    ports::{Connector, ConnectorError},
+    ports::{ConnectorError, Place},
     side::Pair,
     spec::FieldType,
 };
@@ -32,7 +32,7 @@ impl Untyped {
     pub(super) async fn warnings(
         &self,
         mapping: &Mapping,
-        places: Pair<&dyn Connector>,
+        places: Pair<&dyn Place>,
     ) -> Result<Vec<String>, ConnectorError> {
         let mut warnings = Vec::new();
         for side in Side::BOTH {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde_json::Value as Json;
 use syncline_engine::{
     nearest::nearest,
-    ports::{Connector, ConnectorError},
+    ports::{ConnectorError, Place},
     spec::{Finding, check_keys, keys::Key},
 };
 
@@ -56,7 +56,7 @@ pub(crate) trait Wire: Send + Sync {
     /// Makes relative paths in a scope absolute.
     fn resolve(&self, _scope: &mut Json, _base_dir: &Path) {}
 
-    async fn open(&self, scope: &Json, options: &OpenOptions) -> Result<Box<dyn Connector>, ConnectorError>;
+    async fn open(&self, scope: &Json, options: &OpenOptions) -> Result<Box<dyn Place>, ConnectorError>;
 
     /// Whether this version can connect to it.
     fn availability(&self) -> Availability {
@@ -90,7 +90,7 @@ impl Wire for Planned {
         Err(ScopeError::new("", message))
     }
 
-    async fn open(&self, _: &Json, _: &OpenOptions) -> Result<Box<dyn Connector>, ConnectorError> {
+    async fn open(&self, _: &Json, _: &OpenOptions) -> Result<Box<dyn Place>, ConnectorError> {
         Err(no_connector(self.0))
     }
 
@@ -199,11 +199,7 @@ impl Platform {
     }
 
     /// Opens the place of a scope.
-    pub async fn open(
-        &self,
-        scope: &Json,
-        options: &OpenOptions,
-    ) -> Result<Box<dyn Connector>, ConnectorError> {
+    pub async fn open(&self, scope: &Json, options: &OpenOptions) -> Result<Box<dyn Place>, ConnectorError> {
         self.wire.open(scope, options).await
     }
 }

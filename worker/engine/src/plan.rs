@@ -10,7 +10,7 @@ use crate::{
     conflict::Conflict,
     mapping::Mapping,
     merge::Decision,
-    ports::{Connector, ConnectorError, Link, LinkState, Marker, OpKind},
+    ports::{ConnectorError, Link, LinkState, Marker, OpKind, Place},
     side::Pair,
     spec::SyncSpec,
     value::Fields,
@@ -22,7 +22,7 @@ pub struct Context<'a> {
     pub mapping: &'a Mapping,
     /// The connectors: their capabilities, which ids they treat as the same, which values they accept. Plans make no
     /// calls.
-    pub places: Pair<&'a dyn Connector>,
+    pub places: Pair<&'a dyn Place>,
     /// The time of the run.
     pub now: DateTime<Utc>,
     /// Act on a missing item at once instead of at the second complete listing.

@@ -23,7 +23,7 @@ use crate::{
     Item, Side,
     mapping::Mapping,
     plan::{Context, ItemPlan},
-    ports::{Call, Clock, Connector, ConnectorError, Leave, Link, Meter, Observer, Step, Store, StoreError},
+    ports::{Call, Clock, ConnectorError, Leave, Link, Meter, Observer, Place, Step, Store, StoreError},
     side::Pair,
     spec::SyncSpec,
 };
@@ -41,7 +41,7 @@ pub use report::{Counts, ItemError, Report};
 pub struct Run<'a> {
     pub spec: &'a SyncSpec,
     pub mapping: &'a Mapping,
-    pub connectors: Pair<&'a dyn Connector>,
+    pub places: Pair<&'a dyn Place>,
     pub store: &'a dyn Store,
     pub clock: &'a dyn Clock,
     pub leave: &'a dyn Leave,
@@ -90,7 +90,7 @@ impl Default for Options {
 pub enum RunError {
     /// A call to a platform failed.
     #[error("{side}: {error}")]
-    Connector {
+    Place {
         side: Side,
         #[source]
         error: ConnectorError,
@@ -265,7 +265,7 @@ impl Run<'_> {
         Context {
             spec: self.spec,
             mapping: self.mapping,
-            places: self.connectors,
+            places: self.places,
             now: self.clock.now(),
             confirm_deletes: self.options.confirm_deletes,
             after_restore: self.options.after_restore,
@@ -276,7 +276,7 @@ impl Run<'_> {
     /// Items processed together: the document's number, or else more if a place rewrites itself as a whole.
     fn batch_size(&self) -> usize {
         let wanted = |side: Side| {
-            let capabilities = self.connectors.get(side).capabilities();
+            let capabilities = self.places.get(side).capabilities();
             if capabilities.prefers_large_batches { capabilities.write_batch } else { 1 }
         };
         let usual = || SyncSpec::DEFAULT_BATCH_SIZE as usize;

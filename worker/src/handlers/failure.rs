@@ -44,7 +44,7 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         let text = error.to_string();
         match error {
-            RunError::Connector { side, error } => Failure::Place { side, kind: error.kind, text },
+            RunError::Place { side, error } => Failure::Place { side, kind: error.kind, text },
             RunError::NotBefore(time) => Failure::NotYet(text, time),
             RunError::Store(error) => error.into(),
         }

@@ -120,7 +120,7 @@ pub(super) fn run<'a>(
     Ok(Run {
         spec: &open.spec,
         mapping: &open.mapping,
-        connectors: Pair::new(&*open.connectors.source, &*open.connectors.target),
+        places: Pair::new(&*open.places.source, &*open.places.target),
         store,
         clock: &*environment.clock,
         leave,

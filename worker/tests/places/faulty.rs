@@ -7,8 +7,8 @@ use syncline_engine::{
     Item, Side, Value,
     capability::Capabilities,
     ports::{
-        Call, Connector, ConnectorError, ErrorScope, FieldInfo, Found, Listing, Marker, Probed, ReadMode,
-        Write, WriteOp, Written,
+        Call, ConnectorError, ErrorScope, FieldInfo, Found, Listing, Marker, Place, Probed, ReadMode, Write,
+        WriteOp, Written,
     },
 };
 
@@ -21,13 +21,13 @@ use crate::{
 
 /// A place behind a fault.
 pub(crate) struct Faulty {
-    pub(crate) inner: Box<dyn Connector>,
+    pub(crate) inner: Box<dyn Place>,
     pub(crate) side: Side,
     pub(crate) fault: Arc<Fault>,
 }
 
 impl Faulty {
-    pub(crate) fn new(inner: Box<dyn Connector>, side: Side, fault: &Arc<Fault>) -> Faulty {
+    pub(crate) fn new(inner: Box<dyn Place>, side: Side, fault: &Arc<Fault>) -> Faulty {
         Faulty { inner, side, fault: Arc::clone(fault) }
     }
 
@@ -161,7 +161,7 @@ impl Faulty {
 }
 
 #[async_trait]
-impl Connector for Faulty {
+impl Place for Faulty {
     fn capabilities(&self) -> &Capabilities {
         self.inner.capabilities()
     }

@@ -219,8 +219,8 @@ impl Stage {
         let open =
             open(sync.spec.clone(), 1, Duration::from_secs(30)).await.map_err(|error| error.to_string())?;
         let connectors = Both::new(
-            Faulty::new(open.connectors.source, Side::Source, fault),
-            Faulty::new(open.connectors.target, Side::Target, fault),
+            Faulty::new(open.places.source, Side::Source, fault),
+            Faulty::new(open.places.target, Side::Target, fault),
         );
         let clock = SystemClock;
         let store = LinkStore {
@@ -240,7 +240,7 @@ impl Stage {
         let run = Run {
             spec: &open.spec,
             mapping: &open.mapping,
-            connectors: Both::new(&connectors.source, &connectors.target),
+            places: Both::new(&connectors.source, &connectors.target),
             store: &store,
             clock: &clock,
             leave: &Always,

@@ -10,7 +10,7 @@ use syncline_engine::{
 
 use super::{
     blocking,
-    place::{Place, patiently},
+    location::{Location, patiently},
     read::{Index, Step, Table},
 };
 
@@ -69,7 +69,7 @@ fn rows_to_come(read: usize, offset: u64, size: u64) -> usize {
 }
 
 pub(super) struct CsvListing {
-    place: Arc<Place>,
+    place: Arc<Location>,
     stage: Stage,
     complete: bool,
 }
@@ -82,13 +82,13 @@ enum Stage {
 }
 
 impl CsvListing {
-    pub(super) fn new(place: Arc<Place>) -> Self {
+    pub(super) fn new(place: Arc<Location>) -> Self {
         Self { place, stage: Stage::Unopened, complete: false }
     }
 }
 
 /// Reads a page; the flag is true if the listing is now complete.
-fn next(place: &Place, mut reader: Box<PageReader>) -> Result<(Stage, Vec<Item>, bool), ConnectorError> {
+fn next(place: &Location, mut reader: Box<PageReader>) -> Result<(Stage, Vec<Item>, bool), ConnectorError> {
     let page = reader.rows(super::PAGE, Table::item)?;
     if !reader.ended {
         return Ok((Stage::Reading(reader), page, false));

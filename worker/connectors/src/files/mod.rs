@@ -8,8 +8,8 @@ mod error;
 mod form;
 mod header;
 mod list;
+mod location;
 mod look;
-mod place;
 mod read;
 mod record;
 mod replace;
@@ -25,14 +25,14 @@ use syncline_engine::{
     Item, Value,
     capability::{Capabilities, ConcurrencyControl, CreateIdempotency, Removal},
     ports::{
-        Call, Connector, ConnectorError, FieldInfo, Found, Listing, Marker, Probed, ReadMode, Write, Written,
+        Call, ConnectorError, FieldInfo, Found, Listing, Marker, Place, Probed, ReadMode, Write, Written,
     },
     spec::keys::Key,
 };
 
 use self::{
     list::CsvListing,
-    place::{Place, patiently},
+    location::{Location, patiently},
     replace::Replaced,
     row::Outcome,
     scope::FileScope,
@@ -74,7 +74,7 @@ impl Wire for Files {
         scope::resolve(scope, base_dir);
     }
 
-    async fn open(&self, scope: &Json, options: &OpenOptions) -> Result<Box<dyn Connector>, ConnectorError> {
+    async fn open(&self, scope: &Json, options: &OpenOptions) -> Result<Box<dyn Place>, ConnectorError> {
         let scope = FileScope { mapped: options.mapped.clone(), ..FileScope::parse(scope)? };
         // Report a missing file or missing columns before a run rather than during it.
         let file = CsvFile::new(scope);
@@ -84,7 +84,7 @@ impl Wire for Files {
 }
 
 struct CsvFile {
-    place: Arc<Place>,
+    place: Arc<Location>,
     capabilities: Capabilities,
 }
 
@@ -106,12 +106,12 @@ impl CsvFile {
             removals: &[Removal::Delete],
             remote: false,
         };
-        Self { place: Arc::new(Place::new(scope)), capabilities }
+        Self { place: Arc::new(Location::new(scope)), capabilities }
     }
 }
 
 #[async_trait]
-impl Connector for CsvFile {
+impl Place for CsvFile {
     fn capabilities(&self) -> &Capabilities {
         &self.capabilities
     }

@@ -25,7 +25,7 @@ use syncline_engine::{
     Item, Value,
     capability::{Capabilities, ConcurrencyControl, CreateIdempotency, Removal},
     ports::{
-        Call, Connector, ConnectorError, FieldInfo, Found, Listing, Marker, Probed, ReadMode, Write, Written,
+        Call, ConnectorError, FieldInfo, Found, Listing, Marker, Place, Probed, ReadMode, Write, Written,
     },
     spec::keys::Key,
 };
@@ -77,7 +77,7 @@ impl Wire for Sql {
         scope::resolve(scope, base_dir);
     }
 
-    async fn open(&self, scope: &Json, options: &OpenOptions) -> Result<Box<dyn Connector>, ConnectorError> {
+    async fn open(&self, scope: &Json, options: &OpenOptions) -> Result<Box<dyn Place>, ConnectorError> {
         let scope = SqlScope::parse(scope)?;
         let db = Db::connect(scope.target()?, options.timeout).await?;
         let table = inspect::table(&db, &scope).await?;
@@ -118,7 +118,7 @@ fn capabilities(table: &Table, mapped_key: bool) -> Capabilities {
 }
 
 #[async_trait]
-impl Connector for SqlTable {
+impl Place for SqlTable {
     fn capabilities(&self) -> &Capabilities {
         &self.capabilities
     }

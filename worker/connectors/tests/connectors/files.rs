@@ -10,7 +10,7 @@ use rstest::rstest;
 use serde_json::json;
 use syncline_engine::{
     Value,
-    ports::{Connector, ErrorKind, ReadMode},
+    ports::{ErrorKind, Place, ReadMode},
     value::Fields,
 };
 use tempfile::TempDir;
@@ -42,7 +42,7 @@ impl Csv {
         fs::read_to_string(self.path()).unwrap()
     }
 
-    async fn open(&self) -> Box<dyn Connector> {
+    async fn open(&self) -> Box<dyn Place> {
         open(&json!({ "path": self.path() })).await.unwrap()
     }
 

@@ -7,8 +7,8 @@ use syncline_connectors::{OpenOptions, platform};
 use syncline_engine::{
     Item, Value,
     ports::{
-        Call, Connector, ConnectorError, Found, Leave, Marker, Meter, Probed, ReadMode, Stopped, Write,
-        WriteOp, Written,
+        Call, ConnectorError, Found, Leave, Marker, Meter, Place, Probed, ReadMode, Stopped, Write, WriteOp,
+        Written,
     },
     value::Fields,
 };
@@ -24,17 +24,17 @@ pub(crate) enum On {
 }
 
 /// A table `tasks` with the columns id, title, points and updated_at.
-pub(crate) struct Place {
+pub(crate) struct TestPlace {
     pub(crate) folder: TempDir,
     on: On,
     database: Option<Database>,
 }
 
-impl Place {
-    pub(crate) async fn new(on: On) -> Place {
+impl TestPlace {
+    pub(crate) async fn new(on: On) -> TestPlace {
         let folder = tempfile::tempdir().unwrap();
         let database = if on == On::Postgres { Some(Database::create().await.unwrap()) } else { None };
-        let place = Place { folder, on, database };
+        let place = TestPlace { folder, on, database };
         match on {
             On::Csv => std::fs::write(place.file(), "id,title,points,updated_at\n").unwrap(),
             On::Sqlite => {
@@ -114,13 +114,13 @@ impl Place {
         json!({ "url": self.url(), "table": table })
     }
 
-    pub(crate) async fn open(&self) -> Box<dyn Connector> {
+    pub(crate) async fn open(&self) -> Box<dyn Place> {
         open(&self.scope()).await.unwrap()
     }
 }
 
 /// Opens the place of a scope.
-pub(crate) async fn open(scope: &Json) -> Result<Box<dyn Connector>, ConnectorError> {
+pub(crate) async fn open(scope: &Json) -> Result<Box<dyn Place>, ConnectorError> {
     let platform = platform(if scope.get("path").is_some() { "csv" } else { "sql" }).unwrap();
     assert_eq!(platform.check(scope, "scope"), []);
     platform.open(scope, &OpenOptions::default()).await
@@ -178,26 +178,26 @@ fn result(outcome: Written) -> WriteResult {
 }
 
 /// Each write is answered: carried out or refused.
-pub(crate) async fn write(connector: &dyn Connector, writes: &[Write]) -> Vec<WriteResult> {
+pub(crate) async fn write(connector: &dyn Place, writes: &[Write]) -> Vec<WriteResult> {
     let outcomes = connector.write(writes, &call()).await;
     assert_eq!(outcomes.len(), writes.len());
     outcomes.into_iter().map(result).collect()
 }
 
 /// None of the writes is sent; returns the error.
-pub(crate) async fn not_sent(connector: &dyn Connector, writes: &[Write], call: &Call<'_>) -> ConnectorError {
+pub(crate) async fn not_sent(connector: &dyn Place, writes: &[Write], call: &Call<'_>) -> ConnectorError {
     let mut outcomes = connector.write(writes, call).await;
     assert!(outcomes.iter().all(|outcome| matches!(outcome, Written::NotSent(_))), "{outcomes:?}");
     outcomes.remove(0).error().unwrap().clone()
 }
 
-pub(crate) async fn write_one(connector: &dyn Connector, one: Write) -> WriteResult {
+pub(crate) async fn write_one(connector: &dyn Place, one: Write) -> WriteResult {
     write(connector, &[one]).await.remove(0)
 }
 
 /// All items, the number of pages, and how the listing ended.
 pub(crate) async fn list(
-    connector: &dyn Connector,
+    connector: &dyn Place,
     mode: ReadMode,
 ) -> (Vec<Item>, syncline_engine::ports::ListingEnd) {
     let mut listing = connector.list(mode, &call()).await.unwrap();
@@ -209,12 +209,12 @@ pub(crate) async fn list(
     (items, listing.end())
 }
 
-pub(crate) async fn ids(connector: &dyn Connector, mode: ReadMode) -> Vec<String> {
+pub(crate) async fn ids(connector: &dyn Place, mode: ReadMode) -> Vec<String> {
     list(connector, mode).await.0.into_iter().map(|item| item.id).collect()
 }
 
 /// The items with these ids; the others are gone.
-pub(crate) async fn fetch_all(connector: &dyn Connector, ids: &[String]) -> Vec<Item> {
+pub(crate) async fn fetch_all(connector: &dyn Place, ids: &[String]) -> Vec<Item> {
     let found = connector.fetch(ids, &call()).await;
     assert_eq!(found.len(), ids.len());
     let item = |(id, found): (String, Result<Found, ConnectorError>)| match found.unwrap() {
@@ -230,12 +230,12 @@ pub(crate) async fn fetch_all(connector: &dyn Connector, ids: &[String]) -> Vec<
     found.into_iter().filter_map(item).collect()
 }
 
-pub(crate) async fn fetch(connector: &dyn Connector, id: &str) -> Option<Item> {
+pub(crate) async fn fetch(connector: &dyn Place, id: &str) -> Option<Item> {
     fetch_all(connector, &[id.to_owned()]).await.pop()
 }
 
 /// The items that carry the markers; none for those that no item carries.
-pub(crate) async fn probe(connector: &dyn Connector, markers: &[Marker]) -> Vec<Option<Item>> {
+pub(crate) async fn probe(connector: &dyn Place, markers: &[Marker]) -> Vec<Option<Item>> {
     let item = |probed| match probed {
         Probed::Found(item) => Some(item),
         Probed::Absent | Probed::CannotTell => None,

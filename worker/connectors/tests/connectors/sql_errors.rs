@@ -14,7 +14,7 @@ use syncline_engine::{
 use syncline_support::postgres::Database;
 
 use crate::place::{
-    On, Place, call, create, delete, fields, ids, marker, not_sent, open, text, write, write_one,
+    On, TestPlace, call, create, delete, fields, ids, marker, not_sent, open, text, write, write_one,
 };
 
 async fn error(scope: Json) -> ConnectorError {
@@ -24,7 +24,7 @@ async fn error(scope: Json) -> ConnectorError {
 #[rstest]
 #[tokio::test]
 async fn a_schema_may_be_named(#[values(On::Sqlite, On::Postgres)] on: On) {
-    let place = Place::new(on).await;
+    let place = TestPlace::new(on).await;
     let table = if on == On::Sqlite { "main.tasks" } else { "public.tasks" };
     assert_eq!(ids(&*open(&place.table(table)).await.unwrap(), ReadMode::Full).await.len(), 0);
     let missing = error(place.table("elsewhere.tasks")).await;
@@ -34,7 +34,7 @@ async fn a_schema_may_be_named(#[values(On::Sqlite, On::Postgres)] on: On) {
 #[rstest]
 #[tokio::test]
 async fn what_does_not_fit_is_said_on_opening(#[values(On::Sqlite, On::Postgres)] on: On) {
-    let place = Place::new(on).await;
+    let place = TestPlace::new(on).await;
     let scope = |field: &str, value: &str| {
         let mut scope = place.table("tasks");
         scope[field] = json!(value);
@@ -55,7 +55,7 @@ async fn what_does_not_fit_is_said_on_opening(#[values(On::Sqlite, On::Postgres)
 
 #[tokio::test]
 async fn a_locked_file_is_transient() {
-    let place = Place::new(On::Sqlite).await;
+    let place = TestPlace::new(On::Sqlite).await;
     place.insert("a", "one").await;
     let connector = place.open().await;
     let mut other = SqliteConnectOptions::new().filename(place.file()).connect().await.unwrap();
@@ -71,7 +71,7 @@ async fn a_locked_file_is_transient() {
 
 #[tokio::test]
 async fn a_missing_or_foreign_file_is_permanent_and_not_created() {
-    let place = Place::new(On::Sqlite).await;
+    let place = TestPlace::new(On::Sqlite).await;
     let path = place.folder.path().join("none.db");
     let scope =
         |parameters: &str| json!({ "url": format!("sqlite://{}{parameters}", path.display()), "table": "t" });
@@ -88,7 +88,7 @@ async fn a_missing_or_foreign_file_is_permanent_and_not_created() {
 
 #[tokio::test]
 async fn a_read_only_database_is_permanent() {
-    let place = Place::new(On::Sqlite).await;
+    let place = TestPlace::new(On::Sqlite).await;
     let connector =
         open(&json!({ "url": format!("{}?mode=ro", place.url()), "table": "tasks" })).await.unwrap();
     let error = not_sent(&*connector, &[create(marker("m"), Fields::new())], &call()).await;
@@ -98,7 +98,7 @@ async fn a_read_only_database_is_permanent() {
 
 #[tokio::test]
 async fn the_journal_mode_stays_as_it_is() {
-    let place = Place::new(On::Sqlite).await;
+    let place = TestPlace::new(On::Sqlite).await;
     write_one(&*place.open().await, create(marker("m"), Fields::new())).await.unwrap();
     let mut connection = SqliteConnectOptions::new().filename(place.file()).connect().await.unwrap();
     let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut connection).await.unwrap();
@@ -126,7 +126,7 @@ async fn passwords_are_in_no_error() {
 
 #[tokio::test]
 async fn a_row_locked_by_another_program_is_transient() {
-    let place = Place::new(On::Postgres).await;
+    let place = TestPlace::new(On::Postgres).await;
     place.insert("a", "one").await;
     let options = OpenOptions { timeout: Duration::from_millis(300), ..OpenOptions::default() };
     let connector = platform("sql").unwrap().open(&place.table("tasks"), &options).await.unwrap();
@@ -146,7 +146,7 @@ async fn a_row_locked_by_another_program_is_transient() {
 #[rstest]
 #[tokio::test]
 async fn rows_that_the_database_refuses_leave_the_others(#[values(On::Sqlite, On::Postgres)] on: On) {
-    let place = Place::new(on).await;
+    let place = TestPlace::new(on).await;
     let connector = place.open().await;
     let writes = [
         create(marker("m1"), fields([("title", text("one"))])),
@@ -177,7 +177,7 @@ async fn a_refusal_names_table_column_and_value(
     #[case] value: Value,
     #[case] expected: &str,
 ) {
-    let place = Place::new(on).await;
+    let place = TestPlace::new(on).await;
     place.execute(&format!("CREATE TABLE t (id text PRIMARY KEY, {column})")).await;
     let connector = open(&place.table("t")).await.unwrap();
     if expected.contains("UNIQUE") || expected.contains("already") {
@@ -190,7 +190,7 @@ async fn a_refusal_names_table_column_and_value(
 
 #[tokio::test]
 async fn a_trigger_that_ends_the_transaction_keeps_no_other_row_out() {
-    let place = Place::new(On::Sqlite).await;
+    let place = TestPlace::new(On::Sqlite).await;
     let stop = "CREATE TRIGGER stop BEFORE INSERT ON tasks WHEN NEW.title = 'stop' BEGIN SELECT RAISE(ROLLBACK, 'no'); END";
     place.execute(stop).await;
     let connector = place.open().await;

@@ -10,14 +10,14 @@ use syncline_engine::{
 };
 
 use crate::place::{
-    On, Place, call, create, fetch_all, fields, ids, list, marker, open, probe, text, update, write,
+    On, TestPlace, call, create, fetch_all, fields, ids, list, marker, open, probe, text, update, write,
     write_one,
 };
 
 #[rstest]
 #[tokio::test]
 async fn text_keys_are_paged_in_the_database_s_order(#[values(On::Sqlite, On::Postgres)] on: On) {
-    let place = Place::new(on).await;
+    let place = TestPlace::new(on).await;
     let odd = ["a", "A", "B", "b", "é", "z", "Z", "-1", "10", "9", " ", "a'b", "a\"b", "_", "ß", "日本"];
     let rows: Vec<String> = (0..70)
         .flat_map(|number| odd.map(|id| format!("('{}{number}', 't', 1, NULL)", id.replace('\'', "''"))))
@@ -39,7 +39,7 @@ async fn text_keys_are_paged_in_the_database_s_order(#[values(On::Sqlite, On::Po
 #[case(On::Postgres, "bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY")]
 #[tokio::test]
 async fn a_numbered_key_needs_a_marker_to_be_found_again(#[case] on: On, #[case] key: &str) {
-    let place = Place::new(on).await;
+    let place = TestPlace::new(on).await;
     place.execute(&format!("CREATE TABLE t (id {key}, title text, mark text UNIQUE)")).await;
     let plain = open(&place.table("t")).await.unwrap();
     assert_eq!(plain.capabilities().create_idempotency, CreateIdempotency::None);
@@ -77,7 +77,7 @@ impl MapIds for Vec<Option<syncline_engine::Item>> {
 #[rstest]
 #[tokio::test]
 async fn a_mapped_integer_key_is_native(#[values(On::Sqlite, On::Postgres)] on: On) {
-    let place = Place::new(on).await;
+    let place = TestPlace::new(on).await;
     place.execute("CREATE TABLE t (id integer PRIMARY KEY, title text)").await;
     let options = OpenOptions { mapped_key: true, ..OpenOptions::default() };
     let connector = platform("sql").unwrap().open(&place.table("t"), &options).await.unwrap();
@@ -105,7 +105,7 @@ async fn a_mapped_integer_key_is_native(#[values(On::Sqlite, On::Postgres)] on: 
 
 #[tokio::test]
 async fn a_uuid_key_follows_from_the_marker() {
-    let place = Place::new(On::Postgres).await;
+    let place = TestPlace::new(On::Postgres).await;
     place.execute("CREATE TABLE t (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), title text)").await;
     let connector = open(&place.table("t")).await.unwrap();
     assert_eq!(connector.capabilities().create_idempotency, CreateIdempotency::Native);
@@ -118,7 +118,7 @@ async fn a_uuid_key_follows_from_the_marker() {
 #[rstest]
 #[tokio::test]
 async fn a_version_guards_the_row(#[values(On::Sqlite, On::Postgres)] on: On) {
-    let place = Place::new(on).await;
+    let place = TestPlace::new(on).await;
     place.execute("CREATE TABLE t (id text PRIMARY KEY, title text, v integer NOT NULL)").await;
     let mut scope = place.table("t");
     scope["version"] = json!("v");
@@ -139,7 +139,7 @@ async fn a_version_guards_the_row(#[values(On::Sqlite, On::Postgres)] on: On) {
 #[rstest]
 #[tokio::test]
 async fn rows_without_a_key_are_refused(#[values(On::Sqlite, On::Postgres)] on: On) {
-    let place = Place::new(on).await;
+    let place = TestPlace::new(on).await;
     place.execute("CREATE TABLE t (id text UNIQUE, title text)").await;
     place.execute("INSERT INTO t VALUES ('a', 'x'), (NULL, 'y')").await;
     let connector = open(&place.table("t")).await.unwrap();
@@ -150,7 +150,7 @@ async fn rows_without_a_key_are_refused(#[values(On::Sqlite, On::Postgres)] on: 
 #[rstest]
 #[tokio::test]
 async fn a_view_can_be_read(#[values(On::Sqlite, On::Postgres)] on: On) {
-    let place = Place::new(on).await;
+    let place = TestPlace::new(on).await;
     place.insert("a", "one").await;
     place.execute("CREATE VIEW v AS SELECT id, title FROM tasks").await;
     let (items, end) = list(&*open(&place.table("v")).await.unwrap(), ReadMode::Full).await;

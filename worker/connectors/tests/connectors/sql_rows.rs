@@ -4,14 +4,14 @@ use rstest::rstest;
 use syncline_connectors::{OpenOptions, platform};
 use syncline_engine::{
     Value,
-    ports::{Connector, ReadMode},
+    ports::{Place, ReadMode},
 };
 
 use crate::place::{
-    On, Place, create, delete, fetch, fields, ids, marker, open, text, update, write, write_one,
+    On, TestPlace, create, delete, fetch, fields, ids, marker, open, text, update, write, write_one,
 };
 
-async fn table(place: &Place, sql: &str) -> Box<dyn Connector> {
+async fn table(place: &TestPlace, sql: &str) -> Box<dyn Place> {
     place.execute(sql).await;
     open(&place.table("t")).await.unwrap()
 }
@@ -22,7 +22,7 @@ fn row(id: &str, name: &str, value: Value) -> syncline_engine::ports::Write {
 
 #[tokio::test]
 async fn a_row_that_a_trigger_puts_elsewhere_leaves_nothing_behind() {
-    let place = Place::new(On::Postgres).await;
+    let place = TestPlace::new(On::Postgres).await;
     let connector = table(
         &place,
         "CREATE TABLE t (id serial PRIMARY KEY, v text); CREATE TABLE elsewhere () INHERITS (t); CREATE FUNCTION \
@@ -65,7 +65,7 @@ async fn a_row_that_a_trigger_puts_elsewhere_leaves_nothing_behind() {
 )]
 #[tokio::test]
 async fn a_row_that_a_trigger_refuses_is_named_and_the_others_are_written(#[case] on: On, #[case] sql: &str) {
-    let place = Place::new(on).await;
+    let place = TestPlace::new(on).await;
     let connector = table(&place, sql).await;
     let rows = [row("1", "v", text("x")), row("2", "v", text("bad")), row("3", "v", text("z"))];
     let results = write(&*connector, &rows).await;
@@ -77,7 +77,7 @@ async fn a_row_that_a_trigger_refuses_is_named_and_the_others_are_written(#[case
 
 #[tokio::test]
 async fn a_rule_that_does_not_tell_its_rows_keeps_inserts_out_and_no_updates() {
-    let place = Place::new(On::Postgres).await;
+    let place = TestPlace::new(On::Postgres).await;
     let connector = table(
         &place,
         "CREATE TABLE t (id text PRIMARY KEY, v text); INSERT INTO t VALUES ('a', 'x'); CREATE TABLE elsewhere (LIKE t); \
@@ -94,7 +94,7 @@ async fn a_rule_that_does_not_tell_its_rows_keeps_inserts_out_and_no_updates() {
 
 #[tokio::test]
 async fn a_constraint_that_replaces_rows_deletes_none() {
-    let place = Place::new(On::Sqlite).await;
+    let place = TestPlace::new(On::Sqlite).await;
     let connector = table(
         &place,
         "CREATE TABLE t (id TEXT PRIMARY KEY, v TEXT UNIQUE ON CONFLICT REPLACE); INSERT INTO t VALUES ('a', '1'), ('b', '2')",
@@ -108,7 +108,7 @@ async fn a_constraint_that_replaces_rows_deletes_none() {
 
 #[tokio::test]
 async fn a_row_too_large_for_an_index_keeps_no_other_out() {
-    let place = Place::new(On::Postgres).await;
+    let place = TestPlace::new(On::Postgres).await;
     let connector = table(&place, "CREATE TABLE t (id text PRIMARY KEY, slug text UNIQUE)").await;
     // Text that does not compress.
     let long: String = (0..400_u32)
@@ -122,7 +122,7 @@ async fn a_row_too_large_for_an_index_keeps_no_other_out() {
 
 #[tokio::test]
 async fn a_delete_that_the_database_does_not_carry_out_is_refused() {
-    let place = Place::new(On::Postgres).await;
+    let place = TestPlace::new(On::Postgres).await;
     let connector = table(
         &place,
         "CREATE TABLE t (id text PRIMARY KEY, v text); INSERT INTO t VALUES ('a', 'x'); CREATE FUNCTION f() RETURNS \
@@ -136,7 +136,7 @@ async fn a_delete_that_the_database_does_not_carry_out_is_refused() {
 
 #[tokio::test]
 async fn a_number_that_a_taken_row_leaves_is_not_two_rows() {
-    let place = Place::new(On::Sqlite).await;
+    let place = TestPlace::new(On::Sqlite).await;
     let sql = "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); CREATE TRIGGER eats AFTER INSERT ON t WHEN new.v = 'bad' \
          BEGIN DELETE FROM t WHERE id = new.id; END";
     let connector = table(&place, sql).await;
@@ -153,7 +153,7 @@ async fn rows_that_exchange_or_shift_a_unique_value_are_written(
     #[values(On::Sqlite, On::Postgres)] on: On,
     #[values("integer UNIQUE", "integer NOT NULL UNIQUE")] column: &str,
 ) {
-    let place = Place::new(on).await;
+    let place = TestPlace::new(on).await;
     let sql = format!(
         "CREATE TABLE t (id {}, pos {column}); INSERT INTO t VALUES ('a', 1), ('b', 2), ('c', 3)",
         if on == On::Sqlite { "TEXT PRIMARY KEY" } else { "text PRIMARY KEY" }
@@ -192,7 +192,7 @@ async fn a_key_in_another_spelling_is_taken(
     #[case] there: &str,
     #[case] asked: &str,
 ) {
-    let place = Place::new(on).await;
+    let place = TestPlace::new(on).await;
     let connector = table(
         &place,
         &format!("CREATE TABLE t (id {column} PRIMARY KEY, v text); INSERT INTO t VALUES ('{there}', 'x')"),
@@ -209,7 +209,7 @@ async fn a_key_in_another_spelling_is_taken(
 #[rstest]
 #[tokio::test]
 async fn what_a_column_cannot_hold_is_known_before_the_write(#[values(On::Sqlite, On::Postgres)] on: On) {
-    let place = Place::new(on).await;
+    let place = TestPlace::new(on).await;
     let connector = table(
         &place,
         "CREATE TABLE t (id text PRIMARY KEY, notes text NOT NULL, n integer NOT NULL, twice integer GENERATED ALWAYS \
@@ -228,7 +228,7 @@ async fn what_a_column_cannot_hold_is_known_before_the_write(#[values(On::Sqlite
 
 #[tokio::test]
 async fn lengths_and_labels_are_known_before_the_write() {
-    let place = Place::new(On::Postgres).await;
+    let place = TestPlace::new(On::Postgres).await;
     let sql = "CREATE TYPE mood AS ENUM ('good', 'so so'); CREATE TABLE t (id text PRIMARY KEY, v varchar(3), m mood)";
     let connector = table(&place, sql).await;
     assert_eq!(connector.accepts("m", &text("so so")), Ok(()));
@@ -241,7 +241,7 @@ async fn lengths_and_labels_are_known_before_the_write() {
 #[case("integer GENERATED BY DEFAULT AS IDENTITY")]
 #[tokio::test]
 async fn the_users_own_inserts_go_on_after_rows_with_ids_of_their_own(#[case] column: &str) {
-    let place = Place::new(On::Postgres).await;
+    let place = TestPlace::new(On::Postgres).await;
     place.execute(&format!("CREATE TABLE t (id {column} PRIMARY KEY, v text)")).await;
     let options = OpenOptions { mapped_key: true, ..OpenOptions::default() };
     let connector = platform("sql").unwrap().open(&place.table("t"), &options).await.unwrap();
@@ -254,7 +254,7 @@ async fn the_users_own_inserts_go_on_after_rows_with_ids_of_their_own(#[case] co
 #[rstest]
 #[tokio::test]
 async fn what_a_new_row_lacks_is_known_before_the_write(#[values(On::Sqlite, On::Postgres)] on: On) {
-    let place = Place::new(on).await;
+    let place = TestPlace::new(on).await;
     let sql = "CREATE TABLE t (id integer NOT NULL UNIQUE, v text, owner text NOT NULL)";
     let connector = table(&place, sql).await;
     let lacks = |fields: &[&str]| connector.creates(fields).unwrap_err();
@@ -276,7 +276,7 @@ async fn what_a_new_row_lacks_is_known_before_the_write(#[values(On::Sqlite, On:
 
 #[tokio::test]
 async fn missing_rights_are_told_with_the_statement_that_gives_them() {
-    let place = Place::new(On::Postgres).await;
+    let place = TestPlace::new(On::Postgres).await;
     place
         .execute(
             "CREATE SCHEMA closed; CREATE TABLE closed.notes (id text PRIMARY KEY); CREATE TABLE t (id text PRIMARY KEY); \
@@ -304,7 +304,7 @@ async fn missing_rights_are_told_with_the_statement_that_gives_them() {
 
 #[tokio::test]
 async fn an_empty_value_goes_into_a_domain_that_is_not_null() {
-    let place = Place::new(On::Postgres).await;
+    let place = TestPlace::new(On::Postgres).await;
     let sql = "CREATE DOMAIN line AS text NOT NULL; CREATE TABLE t (id text PRIMARY KEY, v line)";
     let connector = table(&place, sql).await;
     assert!(write_one(&*connector, row("a", "v", Value::Null)).await.is_ok());

@@ -4,20 +4,20 @@ use rstest::rstest;
 use serde_json::{Value as Json, json};
 use syncline_engine::{
     Value,
-    ports::{Connector, ReadMode},
+    ports::{Place, ReadMode},
     value::Fields,
 };
 
-use crate::place::{On, Place, fetch, fields, ids, list, now, open, text, update, write_one};
+use crate::place::{On, TestPlace, fetch, fields, ids, list, now, open, text, update, write_one};
 
-async fn cursor(connector: &dyn Connector, mode: ReadMode) -> Json {
+async fn cursor(connector: &dyn Place, mode: ReadMode) -> Json {
     list(connector, mode).await.1.cursor.unwrap()
 }
 
 #[rstest]
 #[tokio::test]
 async fn an_incremental_read_finds_what_changed(#[values(On::Sqlite, On::Postgres)] on: On) {
-    let place = Place::new(on).await;
+    let place = TestPlace::new(on).await;
     for number in 0..1200 {
         if number % 400 == 0 {
             // Equal times over more than two pages.
@@ -81,7 +81,7 @@ async fn sqlite_times_keep_their_form(
     #[case] late: &str,
     #[case] written: &str,
 ) {
-    let place = Place::new(On::Sqlite).await;
+    let place = TestPlace::new(On::Sqlite).await;
     place.execute(&format!("CREATE TABLE t (id INTEGER PRIMARY KEY, title TEXT, at {type_name})")).await;
     place.execute(&format!("INSERT INTO t VALUES (1, 'a', {early}), (2, 'b', {late})")).await;
     let scope = json!({ "url": place.url(), "table": "t", "modified": "at" });
@@ -110,7 +110,7 @@ async fn sqlite_times_keep_their_form(
 #[case::text("text", "'2025-01-01T10:00:00Z'", "'2025-01-03 10:01:00'")]
 #[tokio::test]
 async fn postgres_times_keep_their_type(#[case] type_name: &str, #[case] early: &str, #[case] late: &str) {
-    let place = Place::new(On::Postgres).await;
+    let place = TestPlace::new(On::Postgres).await;
     place.execute(&format!("CREATE TABLE t (id int PRIMARY KEY, title text, at {type_name})")).await;
     place.execute(&format!("INSERT INTO t VALUES (1, 'a', {early}), (2, 'b', {late}), (3, 'c', NULL)")).await;
     let scope = json!({ "url": place.url(), "table": "t", "modified": "at" });
@@ -128,7 +128,7 @@ async fn postgres_times_keep_their_type(#[case] type_name: &str, #[case] early: 
 #[rstest]
 #[tokio::test]
 async fn a_time_in_the_future_does_not_end_reading(#[values(On::Sqlite, On::Postgres)] on: On) {
-    let place = Place::new(on).await;
+    let place = TestPlace::new(on).await;
     place.execute("INSERT INTO tasks VALUES ('far', 't', 1, '9999-01-01 00:00:00')").await;
     let connector = place.open().await;
     let first = cursor(&*connector, ReadMode::Full).await;
@@ -142,7 +142,7 @@ async fn a_time_in_the_future_does_not_end_reading(#[values(On::Sqlite, On::Post
 #[rstest]
 #[tokio::test]
 async fn a_modified_time_that_cannot_be_read_is_told_and_stays(#[values(On::Csv, On::Sqlite)] on: On) {
-    let place = Place::new(on).await;
+    let place = TestPlace::new(on).await;
     if on == On::Csv {
         let rows = "id,title,points,updated_at\na,t,1,28/Jan/21 5:11 PM\nb,t,1,2026-3-1 9:30:00\n";
         std::fs::write(place.file(), rows).unwrap();
@@ -168,7 +168,7 @@ async fn a_modified_time_that_cannot_be_read_is_told_and_stays(#[values(On::Csv,
 #[rstest]
 #[tokio::test]
 async fn a_modified_column_that_is_written_itself_is_left_so(#[values(On::Sqlite, On::Postgres)] on: On) {
-    let place = Place::new(on).await;
+    let place = TestPlace::new(on).await;
     place.insert("a", "one").await;
     let connector = place.open().await;
     let at = Value::DateTime(syncline_engine::value::Instant::parse("2025-06-01T00:00:00Z").unwrap());

@@ -13,7 +13,7 @@ use syncline_engine::{
 };
 
 use crate::place::{
-    On, Place, create, delete, fetch, fields, ids, marker, open, text, update, write, write_one,
+    On, TestPlace, create, delete, fetch, fields, ids, marker, open, text, update, write, write_one,
 };
 
 fn at(text: &str) -> Value {
@@ -22,7 +22,7 @@ fn at(text: &str) -> Value {
 
 #[tokio::test]
 async fn sqlite_values_have_the_type_they_are_stored_in() {
-    let place = Place::new(On::Sqlite).await;
+    let place = TestPlace::new(On::Sqlite).await;
     let sql = "CREATE TABLE t (id INTEGER PRIMARY KEY, b BOOLEAN, d DATE, at DATETIME, n NUMERIC, r REAL, \
          j JSON, x, bytes BLOB, twice AS (id * 2))";
     place.execute(sql).await;
@@ -58,7 +58,7 @@ async fn sqlite_values_have_the_type_they_are_stored_in() {
 
 #[tokio::test]
 async fn postgres_values_have_the_type_of_their_column() {
-    let place = Place::new(On::Postgres).await;
+    let place = TestPlace::new(On::Postgres).await;
     place.execute("CREATE TYPE mood AS ENUM ('sad', 'glad')").await;
     let sql = "CREATE TABLE t (id uuid PRIMARY KEY, b boolean, i2 smallint, i8 bigint, f4 real, f8 double \
          precision, n numeric, v varchar(5), c char(3), m mood, d date, ts timestamp, tz \
@@ -182,7 +182,7 @@ async fn a_number_arrives_digit_for_digit_or_is_refused_by_name(
     #[case] written: &str,
     #[case] held: Option<&str>,
 ) {
-    let place = Place::new(on).await;
+    let place = TestPlace::new(on).await;
     if on == On::Postgres {
         place.execute("CREATE DOMAIN price AS numeric(10,2)").await;
     }
@@ -231,7 +231,7 @@ async fn a_value_takes_the_type_of_its_column(
     #[case] written: Value,
     #[case] expected: Option<Value>,
 ) {
-    let place = Place::new(on).await;
+    let place = TestPlace::new(on).await;
     let time = if on == On::Sqlite { "DATETIME" } else { "timestamptz" };
     let sql = format!(
         "CREATE TABLE t (id text PRIMARY KEY, i integer, r double precision, b boolean, s text, d \
@@ -260,7 +260,7 @@ async fn a_value_takes_the_type_of_its_column(
 #[rstest]
 #[tokio::test]
 async fn triggers_and_defaults_show_in_the_result(#[values(On::Sqlite, On::Postgres)] on: On) {
-    let place = Place::new(on).await;
+    let place = TestPlace::new(on).await;
     let sql = "CREATE TABLE t (id text PRIMARY KEY, title text, state text NOT NULL DEFAULT 'open', shout \
          text)";
     place.execute(sql).await;
@@ -283,7 +283,7 @@ async fn triggers_and_defaults_show_in_the_result(#[values(On::Sqlite, On::Postg
 #[rstest]
 #[tokio::test]
 async fn odd_names_are_quoted(#[values(On::Sqlite, On::Postgres)] on: On) {
-    let place = Place::new(on).await;
+    let place = TestPlace::new(on).await;
     place
         .execute(
             r#"CREATE TABLE "order ""by""" ("select" text PRIMARY KEY, "a ""b""; --" text, "Über" text)"#,
@@ -302,7 +302,7 @@ async fn odd_names_are_quoted(#[values(On::Sqlite, On::Postgres)] on: On) {
 #[rstest]
 #[tokio::test]
 async fn many_rows_are_quick(#[values(On::Sqlite, On::Postgres)] on: On) {
-    let place = Place::new(on).await;
+    let place = TestPlace::new(on).await;
     let connector = place.open().await;
     let started = std::time::Instant::now();
     for batch in 0..20 {
@@ -344,7 +344,7 @@ async fn text_arrives_as_it_is_or_is_refused(
     #[case] written: &str,
     #[case] held: Option<&str>,
 ) {
-    let place = Place::new(On::Postgres).await;
+    let place = TestPlace::new(On::Postgres).await;
     place.execute(&format!("CREATE TABLE t (id text PRIMARY KEY, n {type_name})")).await;
     let connector = open(&place.table("t")).await.unwrap();
     let new = create(marker("m"), fields([("n", text(written))]));

@@ -6,7 +6,7 @@ use crate::{
     conflict::{Conflict, ConflictKind, OpenConflict},
     mapping::{Rule, Unmappable},
     merge::{Decision, FieldState, chosen, merge_field},
-    ports::{Connector, Link, Marker, OpKind},
+    ports::{Link, Marker, OpKind, Place},
     side::Pair,
     spec::SyncSpec,
     value::Fields,
@@ -285,7 +285,7 @@ fn same_key(context: &Context<'_>, rule: &Rule, now: Pair<&Value>) -> bool {
 }
 
 /// A key's value in the target's terms, in the canonical form of its places; none if the field is no key.
-pub(crate) fn canonical_key(places: Pair<&dyn Connector>, rule: &Rule, value: &Value) -> Option<String> {
+pub(crate) fn canonical_key(places: Pair<&dyn Place>, rule: &Rule, value: &Value) -> Option<String> {
     let mut canonical = None;
     for side in [Side::Target, Side::Source] {
         let place = places.get(side);

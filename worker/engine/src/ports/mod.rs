@@ -3,14 +3,14 @@
 #![warn(missing_docs)]
 
 mod call;
-mod connector;
 mod error;
+mod place;
 mod store;
 mod write;
 
 pub use call::{Call, Meter};
-pub use connector::{Connector, Cursor, FieldInfo, Found, Listing, ListingEnd, Probed, ReadMode};
 pub use error::{Answer, ConnectorError, ErrorKind, ErrorScope};
+pub use place::{Cursor, FieldInfo, Found, Listing, ListingEnd, Place, Probed, ReadMode};
 pub use write::{Marker, Write, WriteOp, Written, changed_since_read};
 
 pub use store::{

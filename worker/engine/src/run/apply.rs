@@ -193,8 +193,7 @@ impl Run<'_> {
 
     /// Calls made for this item alone: one per write if each write is a call, or if the batch has one item.
     fn calls_alone(&self, plan: &ItemPlan, batch: usize) -> u32 {
-        let alone =
-            |op: &&Op| batch == 1 || !self.connectors.get(op.side).capabilities().prefers_large_batches;
+        let alone = |op: &&Op| batch == 1 || !self.places.get(op.side).capabilities().prefers_large_batches;
         plan.ops.iter().filter(alone).count() as u32
     }
 }

@@ -31,7 +31,7 @@ impl Run<'_> {
         for side in Side::BOTH {
             let ids = ids_to_read(side, work, &links);
             *items.get_mut(side) =
-                bodies(side, *self.connectors.get(side), &ids, kept.get_mut(side), &self.call()).await?;
+                bodies(side, *self.places.get(side), &ids, kept.get_mut(side), &self.call()).await?;
         }
         Ok(work
             .iter()

@@ -7,7 +7,7 @@ use crate::{
     hash::{Hash, canonical_json},
     mapping::{Mapping, Rule},
     plan::fields::canonical_key,
-    ports::Connector,
+    ports::Place,
     side::Pair,
     spec::SyncSpec,
     value::Fields,
@@ -32,7 +32,7 @@ pub(super) struct Unpaired {
 /// The fields that pair items.
 pub(super) struct Matcher<'a> {
     rules: Vec<&'a Rule>,
-    places: Pair<&'a dyn Connector>,
+    places: Pair<&'a dyn Place>,
     /// Also matches by all fields, so that a restored database finds its pairs again.
     alike: Option<&'a Mapping>,
 }
@@ -49,7 +49,7 @@ pub(super) struct Matched {
 
 impl<'a> Matcher<'a> {
     /// Matches by `match_on`; without it by a mapped key field; without that nothing is paired.
-    pub(super) fn new(spec: &SyncSpec, mapping: &'a Mapping, places: Pair<&'a dyn Connector>) -> Matcher<'a> {
+    pub(super) fn new(spec: &SyncSpec, mapping: &'a Mapping, places: Pair<&'a dyn Place>) -> Matcher<'a> {
         let is_key = |rule: &Rule, side: Side| {
             places.get(side).capabilities().key_field.as_ref() == Some(rule.field.get(side))
         };

@@ -7,7 +7,7 @@ use crate::{
     hash::{Hash, content_hash},
     mapping::Mapping,
     plan::Seen,
-    ports::{Call, Connector, Found as Read, ListingEnd, ReadMode},
+    ports::{Call, Found as Read, ListingEnd, Place, ReadMode},
 };
 
 use super::{
@@ -51,14 +51,14 @@ impl Observed {
 /// Reads one side to the end.
 pub(super) async fn observe(
     side: Side,
-    connector: &dyn Connector,
+    connector: &dyn Place,
     mode: ReadMode,
     mapping: &Mapping,
     matcher: &Matcher<'_>,
     index: &mut LinkIndex,
     call: &Call<'_>,
 ) -> Result<(Observed, ListingEnd), RunError> {
-    let failed = |error| RunError::Connector { side, error };
+    let failed = |error| RunError::Place { side, error };
     let mut listing = connector.list(mode, call).await.map_err(failed)?;
     let mut observed = Observed::default();
     let mut kept_bytes = 0;
@@ -98,7 +98,7 @@ pub(super) async fn observe(
 /// about more than one item.
 pub(super) async fn bodies(
     side: Side,
-    connector: &dyn Connector,
+    connector: &dyn Place,
     ids: &[String],
     kept: &mut HashMap<String, Item>,
     call: &Call<'_>,
@@ -123,7 +123,7 @@ pub(super) async fn bodies(
                 Ok(Read::Item(_) | Read::Gone) => Seen::Gone,
                 Ok(Read::NotVisible | Read::Moved { .. }) => Seen::NotVisible,
                 Ok(Read::OutOfScope) => Seen::OutOfScope,
-                Err(error) if error.stops_the_batch() => return Err(RunError::Connector { side, error }),
+                Err(error) if error.stops_the_batch() => return Err(RunError::Place { side, error }),
                 Err(error) => Seen::Unread(error),
             };
             items.insert(id, seen);

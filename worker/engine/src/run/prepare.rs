@@ -57,7 +57,7 @@ impl Run<'_> {
             index.leave_alone(link.at.id, Pair::new(creates(Side::Source), creates(Side::Target)));
         }
         let context = self.context(Pair::default());
-        let mut matcher = Matcher::new(self.spec, self.mapping, self.connectors);
+        let mut matcher = Matcher::new(self.spec, self.mapping, self.places);
         if self.options.after_restore {
             matcher = matcher.by_content(self.mapping);
         }
@@ -114,7 +114,7 @@ impl Run<'_> {
         matcher: &Matcher<'_>,
         index: &mut LinkIndex,
     ) -> Result<Reading, RunError> {
-        let connector = *self.connectors.get(side);
+        let connector = *self.places.get(side);
         let (mode, before) = self.read_mode(side, whole).await?;
         let whole = mode == ReadMode::Full;
         let (observed, end) =
@@ -123,7 +123,7 @@ impl Run<'_> {
     }
 
     async fn read_mode(&self, side: Side, whole: bool) -> Result<(ReadMode, Option<CursorState>), RunError> {
-        let capabilities = self.connectors.get(side).capabilities();
+        let capabilities = self.places.get(side).capabilities();
         if !capabilities.incremental {
             return Ok((ReadMode::Full, None));
         }
@@ -246,7 +246,7 @@ impl Run<'_> {
     /// read with fewer permissions.
     async fn look_for_absent(&self, index: &mut LinkIndex, complete: Pair<bool>) -> Result<(), RunError> {
         for side in Side::BOTH {
-            let connector = *self.connectors.get(side);
+            let connector = *self.places.get(side);
             if connector.capabilities().snapshot || !*complete.get(side) {
                 continue;
             }

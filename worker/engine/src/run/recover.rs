@@ -82,7 +82,7 @@ impl Run<'_> {
     /// may show some time later.
     fn over_at(&self, intent: &Intent) -> DateTime<Utc> {
         let delay = |op: &IntentOp| {
-            let capabilities = self.connectors.get(op.side).capabilities();
+            let capabilities = self.places.get(op.side).capabilities();
             let visible = match op.kind {
                 OpKind::Create => capabilities.marker_visible_after,
                 OpKind::Update | OpKind::Delete => std::time::Duration::ZERO,
@@ -109,7 +109,7 @@ impl Run<'_> {
         links: &[Link],
         found: &mut Evidence,
     ) -> Result<(), RunError> {
-        let connector = *self.connectors.get(side);
+        let connector = *self.places.get(side);
         let marker = |link: &Link| {
             let op = create_on(link, side)?;
             Some((link.at.id, Marker { text: op.marker.clone()?, id: op.id.clone() }))
@@ -120,7 +120,7 @@ impl Run<'_> {
             let answers = connector
                 .probe(&markers, &self.call())
                 .await
-                .map_err(|error| RunError::Connector { side, error })?;
+                .map_err(|error| RunError::Place { side, error })?;
             for ((link, _), probed) in page.iter().zip(answers) {
                 match probed {
                     Probed::Found(item) => {
@@ -139,7 +139,7 @@ impl Run<'_> {
     /// Items that the links already have: those written to and, for a base, their counterparts. Where a create was
     /// sent, the link's id belongs to an item that is long gone; an item with that id is not the created one.
     async fn look_for_items(&self, side: Side, links: &[Link], found: &mut Evidence) -> Result<(), RunError> {
-        let connector = *self.connectors.get(side);
+        let connector = *self.places.get(side);
         let id = |link: &Link| Some((link.ids.get(side).clone()?, link.at.id));
         let by_id: HashMap<String, i64> =
             links.iter().filter(|link| create_on(link, side).is_none()).filter_map(id).collect();
@@ -152,7 +152,7 @@ impl Run<'_> {
         for page in ids.chunks(connector.capabilities().page_size.max(1)) {
             for (id, read) in connector.fetch(page, &self.call()).await {
                 let Some(link) = by_id.get(&id) else { continue };
-                match read.map_err(|error| RunError::Connector { side, error })? {
+                match read.map_err(|error| RunError::Place { side, error })? {
                     Found::Item(item) if !item.deleted => {
                         found.items.insert((*link, side), item);
                     }

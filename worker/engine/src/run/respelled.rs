@@ -19,11 +19,11 @@ impl Run<'_> {
         complete: Pair<bool>,
     ) -> Result<HashMap<i64, Pair<Option<String>>>, RunError> {
         let mut ids: HashMap<i64, Pair<Option<String>>> = HashMap::new();
-        if !Side::BOTH.into_iter().any(|side| self.connectors.get(side).respells_keys()) {
+        if !Side::BOTH.into_iter().any(|side| self.places.get(side).respells_keys()) {
             return Ok(ids);
         }
         for side in Side::BOTH.into_iter().filter(|side| *complete.get(*side)) {
-            let key = self.connectors.get(side).capabilities().key_field.as_ref();
+            let key = self.places.get(side).capabilities().key_field.as_ref();
             let Some(rule) = self.mapping.rules.iter().find(|rule| key == Some(rule.field.get(side))) else {
                 continue;
             };
@@ -70,6 +70,6 @@ impl Run<'_> {
             Side::Source => rule.carry(Side::Source, value).ok()?,
             Side::Target => value.clone(),
         };
-        canonical_key(self.connectors, rule, &value)
+        canonical_key(self.places, rule, &value)
     }
 }

@@ -63,7 +63,7 @@ impl Run<'_> {
 
     /// True if items created on this side can be found again.
     fn is_certain(&self, side: Side) -> bool {
-        let idempotency = self.connectors.get(side).capabilities().create_idempotency;
+        let idempotency = self.places.get(side).capabilities().create_idempotency;
         !self.spec.creates_on(side) || idempotency != CreateIdempotency::None
     }
 
@@ -88,7 +88,7 @@ impl Run<'_> {
             items.extend(self.widows(side, index, matcher, report.complete).await?);
             let mut found = HashMap::new();
             if self.spec.creates_on(other) && self.is_certain(other) {
-                for chunk in items.chunks(self.connectors.get(other).capabilities().page_size.max(1)) {
+                for chunk in items.chunks(self.places.get(other).capabilities().page_size.max(1)) {
                     found.extend(self.probe(context, side, chunk, kept.get(side)).await?);
                 }
             }
@@ -146,7 +146,7 @@ impl Run<'_> {
     ) -> Result<HashMap<String, Item>, RunError> {
         let mut known: HashMap<String, Item> =
             ids.iter().filter_map(|id| Some((id.clone(), kept.get(id)?.clone()))).collect();
-        let seen = bodies(side, *self.connectors.get(side), ids, &mut known, &self.call()).await?;
+        let seen = bodies(side, *self.places.get(side), ids, &mut known, &self.call()).await?;
         let present = |(id, seen)| match seen {
             Seen::Present(item) => Some((id, item)),
             _ => None,
@@ -170,8 +170,8 @@ impl Run<'_> {
         };
         let (ids, markers): (Vec<String>, Vec<Marker>) = items.iter().filter_map(marker).unzip();
         let other = side.other();
-        let answers = self.connectors.get(other).probe(&markers, &self.call()).await;
-        let answers = answers.map_err(|error| RunError::Connector { side: other, error })?;
+        let answers = self.places.get(other).probe(&markers, &self.call()).await;
+        let answers = answers.map_err(|error| RunError::Place { side: other, error })?;
         let found = ids.into_iter().zip(answers);
         let present = |(id, probed)| match probed {
             Probed::Found(item) if !item.deleted => Some((id, item.id)),

@@ -93,8 +93,8 @@ impl Run<'_> {
 
     /// As many items as both places accept in one call.
     fn retry_size(&self) -> usize {
-        let takes = |connector: &dyn crate::ports::Connector| connector.capabilities().write_batch;
-        takes(self.connectors.source).min(takes(self.connectors.target)).max(self.batch_size())
+        let takes = |connector: &dyn crate::ports::Place| connector.capabilities().write_batch;
+        takes(self.places.source).min(takes(self.places.target)).max(self.batch_size())
     }
 
     /// A write retried within a run counts as one failure, however often it is refused.

@@ -46,7 +46,7 @@ impl Run<'_> {
                 .flat_map(|position| plans[*position].ops.iter().map(move |op| (*position, op)))
                 .filter(|(_, op)| op.side == side)
                 .collect();
-            let batch = self.connectors.get(side).capabilities().write_batch.max(1);
+            let batch = self.places.get(side).capabilities().write_batch.max(1);
             for chunk in ops.chunks(batch) {
                 if failed.is_none() {
                     failed = self.leave.check().err().map(RunError::from);
@@ -63,7 +63,7 @@ impl Run<'_> {
                     if let Some(error) =
                         outcome.error().filter(|error| failed.is_none() && stops(&outcome, error))
                     {
-                        failed = Some(RunError::Connector { side, error: error.clone() });
+                        failed = Some(RunError::Place { side, error: error.clone() });
                     }
                     sent.results.entry(*position).or_default().insert(side, outcome);
                 }
@@ -138,7 +138,7 @@ impl Run<'_> {
         let writes: Vec<Write> = chunk.iter().map(|(_, op)| write_of(op)).collect();
         let leave = InTime { leave: self.leave, clock: self.clock, until };
         let call = Call { leave: &leave, ..self.call() };
-        let mut outcomes = self.connectors.get(side).write(&writes, &call).await;
+        let mut outcomes = self.places.get(side).write(&writes, &call).await;
         if outcomes.len() != chunk.len() {
             let (told, asked) = (outcomes.len(), chunk.len());
             let text = format!("answered {told} of {asked} writes; this is a fault of the connector");
@@ -171,7 +171,7 @@ impl Run<'_> {
             .zip(&*outcomes)
             .filter(|((_, op), outcome)| silent(outcome) && op.kind != OpKind::Delete);
         let ids: Vec<String> = ids.filter_map(|((_, op), _)| op.id.clone()).collect();
-        let connector = self.connectors.get(side);
+        let connector = self.places.get(side);
         let mut items: HashMap<String, Item> = HashMap::new();
         for page in ids.chunks(connector.capabilities().page_size.max(1)) {
             for (id, found) in connector.fetch(page, &self.call()).await {
@@ -223,7 +223,7 @@ fn stops(outcome: &Written, error: &ConnectorError) -> bool {
 
 fn not_sent(error: &RunError) -> Written {
     Written::NotSent(match error {
-        RunError::Connector { error, .. } => error.clone(),
+        RunError::Place { error, .. } => error.clone(),
         other => ConnectorError::transient(other.to_string()),
     })
 }

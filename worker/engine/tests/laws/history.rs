@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 use syncline_engine::{
     Side,
-    ports::{Connector, Step, WriteOp},
+    ports::{Place, Step, WriteOp},
     run::Options,
     value::Fields,
 };

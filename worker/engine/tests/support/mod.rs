@@ -12,7 +12,7 @@ mod world;
 pub(crate) use clock::{TestClock, TestLeave};
 pub(crate) use crash::{CrashAt, drive};
 pub(crate) use manners::{Fault, Manners, Shown};
-pub(crate) use place::Place;
+pub(crate) use place::FakePlace;
 pub(crate) use rows::{ChangeRow, ChangeState, ConflictRow, LinkRow};
 pub(crate) use store::MemoryStore;
 pub(crate) use tables::{Tables, through_json};

@@ -20,10 +20,10 @@ use super::{Fault, Manners, Shown, TestClock};
 /// Decides which writes are refused, one by one.
 type Refusal = Box<dyn Fn(&WriteOp) -> bool + Send + Sync>;
 /// An edit by another person just before a write.
-type Meddling = Box<dyn FnOnce(&Place) + Send>;
+type Meddling = Box<dyn FnOnce(&FakePlace) + Send>;
 
 /// A platform in memory.
-pub(crate) struct Place {
+pub(crate) struct FakePlace {
     name: &'static str,
     capabilities: Capabilities,
     manners: Manners,
@@ -62,8 +62,8 @@ struct Row {
     changed: u64,
 }
 
-impl Place {
-    pub(crate) fn new(name: &'static str, manners: Manners, clock: Arc<TestClock>) -> Place {
+impl FakePlace {
+    pub(crate) fn new(name: &'static str, manners: Manners, clock: Arc<TestClock>) -> FakePlace {
         let capabilities = Capabilities {
             platform: name,
             key_field: manners.key_field.clone(),
@@ -81,7 +81,7 @@ impl Place {
             remote: false,
         };
         let (rows, refusal, meddling) = Default::default();
-        Place { name, capabilities, manners, clock, rows, refusal, meddling }
+        FakePlace { name, capabilities, manners, clock, rows, refusal, meddling }
     }
 
     fn rows(&self) -> MutexGuard<'_, Rows> {
@@ -158,7 +158,7 @@ impl Place {
     }
 
     /// Runs this edit just before the next write.
-    pub(crate) fn meddle(&self, meddling: impl FnOnce(&Place) + Send + 'static) {
+    pub(crate) fn meddle(&self, meddling: impl FnOnce(&FakePlace) + Send + 'static) {
         *self.meddling.lock().unwrap() = Some(Box::new(meddling));
     }
 

@@ -8,14 +8,14 @@ use syncline_engine::{
     Side,
     mapping::Mapping,
     plan::{ItemPlan, Op},
-    ports::{Connector, Meter, Step},
+    ports::{Meter, Place, Step},
     run::{Options, Report, Run, RunError},
     side::Pair,
     spec::SyncSpec,
     value::Fields,
 };
 
-use super::{CrashAt, Manners, MemoryStore, Place, Tables, TestClock, TestLeave, drive};
+use super::{CrashAt, FakePlace, Manners, MemoryStore, Tables, TestClock, TestLeave, drive};
 
 /// How a run came to its end.
 pub(crate) type Ended = Option<Result<Report, RunError>>;
@@ -23,8 +23,8 @@ pub(crate) type Ended = Option<Result<Report, RunError>>;
 /// A sync and everything it touches. Runs share nothing but the places and the tables, as processes do.
 pub(crate) struct World {
     pub(crate) clock: Arc<TestClock>,
-    pub(crate) source: Place,
-    pub(crate) target: Place,
+    pub(crate) source: FakePlace,
+    pub(crate) target: FakePlace,
     pub(crate) tables: Arc<Mutex<Tables>>,
     pub(crate) spec: SyncSpec,
     pub(crate) revision: i64,
@@ -58,8 +58,8 @@ impl World {
     pub(crate) fn with(changes: Json, source: Manners, target: Manners) -> World {
         let clock = Arc::new(TestClock::new());
         World {
-            source: Place::new("s", source, clock.clone()),
-            target: Place::new("t", target, clock.clone()),
+            source: FakePlace::new("s", source, clock.clone()),
+            target: FakePlace::new("t", target, clock.clone()),
             clock,
             tables: Arc::default(),
             spec: spec(changes),
@@ -70,7 +70,7 @@ impl World {
         }
     }
 
-    pub(crate) fn place(&self, side: Side) -> &Place {
+    pub(crate) fn place(&self, side: Side) -> &FakePlace {
         match side {
             Side::Source => &self.source,
             Side::Target => &self.target,
@@ -172,7 +172,7 @@ impl World {
         let run = Run {
             spec: &self.spec,
             mapping: &mapping,
-            connectors: Pair::new(&self.source as &dyn Connector, &self.target),
+            places: Pair::new(&self.source as &dyn Place, &self.target),
             store: &store,
             clock: &*self.clock,
             leave: &leave,
@@ -191,7 +191,7 @@ impl World {
         let run = Run {
             spec: &self.spec,
             mapping: &mapping,
-            connectors: Pair::new(&self.source as &dyn Connector, &self.target),
+            places: Pair::new(&self.source as &dyn Place, &self.target),
             store: &store,
             clock: &*self.clock,
             leave: &TestLeave::granted(),

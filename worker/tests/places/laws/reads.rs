@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use syncline_engine::{
     Side,
-    ports::{Call, Connector, ReadMode},
+    ports::{Call, Place, ReadMode},
 };
 use syncline_worker::open::open;
 
@@ -17,7 +17,7 @@ pub(super) async fn check(play: &mut Play<'_>, step: &Step) -> Checked<()> {
         .await
         .map_err(|error| broken(error.to_string()))?;
     let call = Call { leave: &Always, meter: &opened.meter, now: chrono::Utc::now() };
-    let pair = [(Side::Source, opened.connectors.source), (Side::Target, opened.connectors.target)];
+    let pair = [(Side::Source, opened.places.source), (Side::Target, opened.places.target)];
     for (side, connector) in pair {
         let connector = Faulty::new(connector, side, &play.fault);
         let mut listing =

@@ -7,16 +7,16 @@ use syncline_engine::{
     Item, Value,
     capability::{Capabilities, CreateIdempotency},
     ports::{
-        Call, Connector, ConnectorError, ErrorScope, FieldInfo, Found, Listing, ListingEnd, Marker, Probed,
+        Call, ConnectorError, ErrorScope, FieldInfo, Found, Listing, ListingEnd, Marker, Place, Probed,
         ReadMode, Write, Written,
     },
 };
 
-use super::{Place, gone};
+use super::{FakePlace, gone};
 use crate::support::Fault;
 
 #[async_trait]
-impl Connector for Place {
+impl Place for FakePlace {
     fn capabilities(&self) -> &Capabilities {
         &self.capabilities
     }

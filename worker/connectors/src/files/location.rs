@@ -19,7 +19,7 @@ use super::{
 };
 
 /// The state that listings and calls share.
-pub(super) struct Place {
+pub(super) struct Location {
     pub(super) scope: FileScope,
     /// The offset of each row, as of the file's last complete read or write.
     known: Mutex<Option<Arc<Known>>>,
@@ -35,7 +35,7 @@ pub(super) struct Known {
     index: Index,
 }
 
-impl Place {
+impl Location {
     pub(super) fn new(scope: FileScope) -> Self {
         Self { scope, known: Mutex::new(None), opened: Mutex::new(None), header: OnceLock::new() }
     }

@@ -12,7 +12,7 @@ pub type Cursor = serde_json::Value;
 ///
 /// A connector keeps no state of the sync and retries nothing: it reports what happened, and the engine decides.
 #[async_trait]
-pub trait Connector: Send + Sync {
+pub trait Place: Send + Sync {
     /// What this place can do. Must not change during a run.
     fn capabilities(&self) -> &Capabilities;
 
@@ -35,7 +35,7 @@ pub trait Connector: Send + Sync {
         id.to_owned()
     }
 
-    /// True if [`canonical_id`](Connector::canonical_id) may map several ids to one.
+    /// True if [`canonical_id`](Place::canonical_id) may map several ids to one.
     fn respells_keys(&self) -> bool {
         false
     }
