@@ -16,8 +16,7 @@ pub(crate) fn schema() -> Value {
     schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
     schema["title"] = json!("Syncline sync");
     schema["description"] = json!("A pair of places that Syncline keeps in step.");
-    let available =
-        || platforms().iter().filter(|platform| platform.availability() == Availability::Available);
+    let available = || platforms().filter(|platform| platform.availability() == Availability::Available);
     let scopes =
         Side::BOTH.into_iter().flat_map(|side| available().filter_map(move |platform| scope(side, platform)));
     schema["allOf"] = scopes.collect();
@@ -31,7 +30,7 @@ pub(crate) fn schema() -> Value {
 }
 
 /// The keys that the scope of a side has for this platform.
-fn scope(side: Side, platform: &Platform) -> Option<Value> {
+fn scope(side: Side, platform: &'static dyn Platform) -> Option<Value> {
     platform.keys()?;
     let names: Vec<&str> = names_of(platform).collect();
     Some(json!({
@@ -40,7 +39,7 @@ fn scope(side: Side, platform: &Platform) -> Option<Value> {
     }))
 }
 
-fn names_of(platform: &Platform) -> impl Iterator<Item = &'static str> {
+fn names_of(platform: &'static dyn Platform) -> impl Iterator<Item = &'static str> {
     std::iter::once(platform.name()).chain(platform.aliases().iter().copied())
 }
 
@@ -110,7 +109,7 @@ fn form(form: Form) -> Value {
             json!({ "enum": names })
         }
         Form::Platform => {
-            let names: Vec<&str> = platforms().iter().flat_map(names_of).collect();
+            let names: Vec<&str> = platforms().flat_map(names_of).collect();
             json!({ "enum": names })
         }
         Form::Scope => json!({ "type": "object" }),

@@ -5,11 +5,10 @@ use std::{
     fs::OpenOptions,
     io::Write as _,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use serde_json::{Map, Value, json};
-use syncline_connectors::{Look, OpenOptions as PlaceOptions, address, platform};
+use syncline_connectors::{Look, Opening, address, check_scope, platform};
 use syncline_engine::{
     nearest::{alternatives, nearest},
     spec::FieldType,
@@ -109,13 +108,13 @@ async fn place(
         scope["table"] = json!(table);
     }
     let platform = platform(name).ok_or_else(|| Fault::failed("no such platform"))?;
-    if let Some(finding) = platform.check(&scope, "").first() {
+    if let Some(finding) = check_scope(platform, &scope, "").first() {
         return Err(Fault::usage(finding.message.clone()));
     }
     let mut absolute = scope.clone();
     platform.resolve(&mut absolute, &std::env::current_dir()?);
-    let options = PlaceOptions { timeout: Duration::from_secs(30), ..PlaceOptions::default() };
-    let look = platform.look(&absolute, &options).await.map_err(|error| Fault::usage(error.to_string()))?;
+    let look =
+        platform.look(&Opening::new(&absolute)).await.map_err(|error| Fault::usage(error.to_string()))?;
     let key = choose_key(&look, key, given)?;
     let scope = if near { scope } else { absolute };
     let Value::Object(mut scope) = scope else { return Err(Fault::failed("a scope has keys")) };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use syncline_connectors::{OpenOptions, platform};
+use syncline_connectors::{Opening, platform};
 use syncline_engine::{
     Side,
     mapping::Mapping,
@@ -70,8 +70,15 @@ async fn open_side(spec: &SyncSpec, side: Side, timeout: Duration) -> Result<Box
         Side::Target => field.target_field.clone(),
     };
     let mapped: Vec<String> = spec.field_mappings.iter().map(name).collect();
-    let options = OpenOptions { mapped_key: mapped.contains(&key), mapped, timeout };
-    platform.open(&scope, &options).await.map_err(|error| OpenError::Place { side, error })
+    let opening = Opening {
+        account: None,
+        scope: &scope,
+        entity: &spec.entity_type,
+        fields: &mapped,
+        mapped_key: mapped.contains(&key),
+        timeout,
+    };
+    platform.open(&opening).await.map_err(|error| OpenError::Place { side, error })
 }
 
 /// Checks that every mapped field exists: a misspelt one would silently never be synced.
@@ -92,13 +99,7 @@ async fn unknown_fields(
 }
 
 fn check_removal(side: Side, connector: &dyn Place, spec: &SyncSpec) -> Result<(), OpenError> {
-    use syncline_engine::{capability::Removal, spec::DeletePolicy};
-    let wanted = match spec.delete_policy {
-        DeletePolicy::Ignore => return Ok(()),
-        DeletePolicy::Close => Removal::Close,
-        DeletePolicy::Archive => Removal::Archive,
-        DeletePolicy::Delete => Removal::Delete,
-    };
+    let Some(wanted) = spec.delete_policy.removal() else { return Ok(()) };
     let capabilities = connector.capabilities();
     if !spec.writes(side) || capabilities.removals.contains(&wanted) {
         return Ok(());
@@ -107,6 +108,6 @@ fn check_removal(side: Side, connector: &dyn Place, spec: &SyncSpec) -> Result<(
         "delete_policy: {} cannot {}; it can: ignore{}",
         capabilities.platform,
         spec.delete_policy,
-        if capabilities.removals.contains(&Removal::Delete) { ", delete" } else { "" }
+        capabilities.removals.iter().map(|removal| format!(", {}", removal.as_str())).collect::<String>()
     )))
 }

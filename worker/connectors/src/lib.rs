@@ -1,10 +1,12 @@
 //! The connectors to platforms: files and SQL tables so far.
 //!
-//! Start at [`registry`]: it turns the `source_platform` of a sync into a [`registry::Platform`], which checks a scope
-//! and opens a connector for it. Connectors retry nothing and keep no state of a sync; the engine decides.
+//! Start at [`registry`]: it turns the `source_platform` of a sync into a [`Platform`], which checks a scope and opens the
+//! place that it names. Connectors retry nothing and keep no state of a sync; the engine decides.
 
+mod account;
 pub mod address;
 mod answers;
+mod catalogue;
 pub mod headers;
 pub mod registry;
 pub mod secret;
@@ -12,10 +14,15 @@ pub mod secret;
 mod files;
 mod look;
 mod named;
+mod platform;
 mod scope;
 mod sql;
 mod stamp;
 
+pub use account::{Account, Budget, Identity, Token};
+pub use catalogue::{Catalogue, Container, Field, Person, Status};
 pub use look::{Look, LookColumn};
 pub use named::{Named, Outside};
-pub use registry::{Availability, OpenOptions, Platform, no_platform, platform, platforms};
+pub use platform::{Availability, Discover, Opening, Platform, check_scope, names_of};
+pub use registry::{no_platform, platform, platforms};
+pub use scope::ScopeError;

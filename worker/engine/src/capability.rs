@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a connector can do for one configured place (a table, a file, a project).
 #[derive(Debug, Clone, Serialize)]
@@ -18,10 +18,19 @@ pub struct Capabilities {
     pub incremental: bool,
     /// Items carry the time of their last change.
     pub modified_times: bool,
-    /// Items in one page of a listing or a fetch.
-    pub page_size: usize,
-    /// Writes per call.
-    pub write_batch: usize,
+    /// Most items in one page of a listing.
+    pub list_page: usize,
+    /// Most items of one fetch, and most markers of one probe.
+    pub fetch_batch: usize,
+    /// Most creates of one write call.
+    pub create_batch: usize,
+    /// Most updates and removals of one write call, beside its creates.
+    pub update_batch: usize,
+    /// Can look for items by the values of their fields; how many keys in one call. None: a new item that may have a
+    /// counterpart waits for the next whole reading.
+    pub find_batch: Option<usize>,
+    /// Can list the ids of its items for less than the items cost.
+    pub ids_listing: bool,
     /// Fewer, larger write calls are much cheaper (a file is rewritten whole).
     pub prefers_large_batches: bool,
     pub create_idempotency: CreateIdempotency,
@@ -61,12 +70,33 @@ pub enum ConcurrencyControl {
 }
 
 /// A way to remove an item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Removal {
     /// Set the item's status to a closed one.
     Close,
     /// Move the item to the platform's archive.
     Archive,
+    #[default]
     Delete,
+}
+
+impl Removal {
+    /// The delete policy that asks for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Removal::Close => "close",
+            Removal::Archive => "archive",
+            Removal::Delete => "delete",
+        }
+    }
+
+    /// What was done, for the audit trail.
+    pub fn done(self) -> &'static str {
+        match self {
+            Removal::Close => "closed",
+            Removal::Archive => "archived",
+            Removal::Delete => "deleted",
+        }
+    }
 }

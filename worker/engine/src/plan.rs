@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     Item, Side, Value,
+    capability::Removal,
     conflict::Conflict,
     mapping::Mapping,
     merge::Decision,
@@ -119,6 +120,8 @@ pub enum Action {
 pub struct Op {
     pub side: Side,
     pub kind: OpKind,
+    /// How an item is removed; of no meaning for other writes.
+    pub how: Removal,
     /// The item's id; for a create, the requested id.
     pub id: Option<String>,
     /// The marker by which a create can be found again.

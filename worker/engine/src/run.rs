@@ -2,6 +2,7 @@
 
 mod apply;
 mod batch;
+mod find;
 mod index;
 mod matching;
 mod observe;
@@ -277,7 +278,7 @@ impl Run<'_> {
     fn batch_size(&self) -> usize {
         let wanted = |side: Side| {
             let capabilities = self.places.get(side).capabilities();
-            if capabilities.prefers_large_batches { capabilities.write_batch } else { 1 }
+            if capabilities.prefers_large_batches { capabilities.create_batch } else { 1 }
         };
         let usual = || SyncSpec::DEFAULT_BATCH_SIZE as usize;
         match self.spec.batch_size {

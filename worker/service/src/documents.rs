@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, path::Path};
 
 use serde_json::Value;
-use syncline_connectors::{Availability, no_platform, platform};
+use syncline_connectors::{Availability, check_scope, no_platform, platform};
 use syncline_engine::{
     Side,
-    spec::{DeletePolicy, Finding, Severity, SyncSpec, check_document},
+    spec::{Finding, Severity, SyncSpec, check_document},
 };
 
 use crate::Origin;
@@ -25,7 +25,7 @@ pub fn shape(document: &Value) -> Vec<Finding> {
         let Some(name) = document[&name_key].as_str() else { continue };
         match platform(name) {
             Some(platform) if document[side.to_string()].is_object() => {
-                findings.extend(platform.check(&document[side.to_string()], &side.to_string()));
+                findings.extend(check_scope(platform, &document[side.to_string()], &side.to_string()));
             }
             Some(_) => {}
             None => findings.push(Finding::error(name_key, no_platform(name))),
@@ -72,19 +72,38 @@ pub fn check(spec: &SyncSpec, origin: Origin<'_>) -> Vec<Finding> {
             findings.push(Finding::warning(format!("{side}_platform"), text));
         }
     }
+    findings.extend(entity(spec));
     findings.extend(removal(spec));
     findings.extend(origin.refusals(spec));
     findings
 }
 
-/// Refuses policies other than deleting: the platforms of this version can delete, but neither close nor archive.
+/// Refuses a kind of items that a platform does not have.
+fn entity(spec: &SyncSpec) -> Option<Finding> {
+    [&spec.source_platform, &spec.target_platform].into_iter().find_map(|name| {
+        let entities = platform(name)?.entities();
+        if entities.is_empty() || entities.contains(&spec.entity_type.as_str()) {
+            return None;
+        }
+        let text = format!("{name} has no {:?}; it has: {}", spec.entity_type, entities.join(", "));
+        Some(Finding::error("entity_type", text))
+    })
+}
+
+/// Refuses a policy that a place which is written to cannot carry out.
 fn removal(spec: &SyncSpec) -> Option<Finding> {
-    if !matches!(spec.delete_policy, DeletePolicy::Close | DeletePolicy::Archive) {
-        return None;
-    }
-    let sides = [(Side::Source, &spec.source_platform), (Side::Target, &spec.target_platform)];
-    let available = |name: &str| platform(name).is_some_and(|p| p.availability() == Availability::Available);
-    let (_, name) = sides.into_iter().find(|(side, name)| spec.writes(*side) && available(name))?;
-    let text = format!("{name} cannot {}; it can: ignore, delete", spec.delete_policy);
-    Some(Finding::error("delete_policy", text))
+    let wanted = spec.delete_policy.removal()?;
+    let sides = [
+        (Side::Source, &spec.source_platform, &spec.source),
+        (Side::Target, &spec.target_platform, &spec.target),
+    ];
+    sides.into_iter().find_map(|(side, name, scope)| {
+        let declared = platform(name)?.declare(&spec.entity_type, &Value::Object(scope.clone())).ok()?;
+        if !spec.writes(side) || declared.removals.contains(&wanted) {
+            return None;
+        }
+        let can: String = declared.removals.iter().map(|removal| format!(", {}", removal.as_str())).collect();
+        let text = format!("{name} cannot {}; it can: ignore{can}", spec.delete_policy);
+        Some(Finding::error("delete_policy", text))
+    })
 }

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use serde_json::Value;
-use syncline_connectors::{Named, Outside, address::may_hold_password, no_platform, platform};
+use syncline_connectors::{
+    Named, Outside, address::may_hold_password, check_scope, names_of, no_platform, platform,
+};
 use syncline_engine::spec::{Finding, SyncSpec};
 
 use crate::allow::{AllowLists, is_variable};
@@ -32,11 +34,11 @@ impl Origin<'_> {
             };
             let scope = Value::Object(scope.clone());
             // A key that this version does not know may name something for a later one.
-            let findings = platform.check(&scope, side);
+            let findings = check_scope(platform, &scope, side);
             if !findings.is_empty() {
                 return findings;
             }
-            match platform.names(&scope, side) {
+            match names_of(platform, &scope, side) {
                 Ok(names) => names.into_iter().filter_map(|named| refusal(side, named, lists)).collect(),
                 Err(finding) => vec![finding],
             }

@@ -7,8 +7,8 @@ use syncline_engine::{
     Item, Side, Value,
     capability::Capabilities,
     ports::{
-        Call, ConnectorError, ErrorScope, FieldInfo, Found, Listing, Marker, Place, Probed, ReadMode, Write,
-        WriteOp, Written,
+        Call, ConnectorError, ErrorScope, FieldInfo, Found, Listing, Marker, Place, Position, Probed,
+        ReadMode, Write, WriteOp, Written,
     },
 };
 
@@ -83,7 +83,7 @@ impl Faulty {
                 }
                 fields.values_mut().for_each(|value| self.twist_value(value));
             }
-            WriteOp::Delete { .. } => {}
+            WriteOp::Remove { .. } => {}
         }
         write
     }
@@ -170,7 +170,12 @@ impl Place for Faulty {
         self.inner.fields().await
     }
 
-    async fn list(&self, mode: ReadMode, call: &Call<'_>) -> Result<Box<dyn Listing>, ConnectorError> {
+    async fn list(
+        &self,
+        mode: ReadMode,
+        from: Option<Position>,
+        call: &Call<'_>,
+    ) -> Result<Box<dyn Listing>, ConnectorError> {
         if let Some(place) = self.fault.place(self.side).filter(|_| self.fault.is_later_run()) {
             if self.is(Flaw::AddsALineWhenRead) {
                 harm::add_line(place);
@@ -179,7 +184,7 @@ impl Place for Faulty {
                 harm::quote_another(place, &[]).await;
             }
         }
-        let inner = self.inner.list(mode, call).await?;
+        let inner = self.inner.list(mode, from, call).await?;
         if self.fault.flaw.is_none() {
             return Ok(inner);
         }
@@ -221,7 +226,7 @@ impl Place for Faulty {
                     Item::new(marker.id.clone().unwrap_or_else(|| marker.text.clone()), fields.clone())
                 }
                 WriteOp::Update { id, fields } => Item::new(id.clone(), fields.clone()),
-                WriteOp::Delete { id } => Item { deleted: true, ..Item::new(id.clone(), [].into()) },
+                WriteOp::Remove { id, .. } => Item { deleted: true, ..Item::new(id.clone(), [].into()) },
             };
             return writes.iter().map(item).map(Written::item).collect();
         }

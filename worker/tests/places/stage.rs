@@ -17,7 +17,7 @@ use sqlx::{
     PgPool,
     sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
-use syncline_connectors::platform;
+use syncline_connectors::{check_scope, platform};
 use syncline_engine::{
     Side,
     ports::{Leave, Stopped, Unobserved},
@@ -155,7 +155,7 @@ impl Stage {
             [(&spec.source_platform, &spec.source, "source"), (&spec.target_platform, &spec.target, "target")]
         {
             let platform = platform(name).context("a platform")?;
-            findings.extend(platform.check(&Json::Object(scope.clone()), path));
+            findings.extend(check_scope(platform, &Json::Object(scope.clone()), path));
         }
         ensure!(findings.is_empty(), "the document is refused: {findings:?}");
         let row = sync_config::ActiveModel {

@@ -25,7 +25,8 @@ use syncline_engine::{
     Item, Value,
     capability::{Capabilities, ConcurrencyControl, CreateIdempotency, Removal},
     ports::{
-        Call, ConnectorError, FieldInfo, Found, Listing, Marker, Place, Probed, ReadMode, Write, Written,
+        Call, ConnectorError, FieldInfo, Found, Listing, Marker, Place, Position, Probed, ReadMode, Write,
+        Written,
     },
     spec::keys::Key,
 };
@@ -41,7 +42,7 @@ use crate::{
     answers::{found, none_sent},
     look::Look,
     named::{Named, Outside},
-    registry::{OpenOptions, Wire},
+    platform::{Opening, Platform},
     scope::ScopeError,
 };
 
@@ -53,17 +54,29 @@ const BETWEEN: Duration = Duration::from_millis(100);
 pub(crate) struct Files;
 
 #[async_trait]
-impl Wire for Files {
+impl Platform for Files {
+    fn name(&self) -> &'static str {
+        "csv"
+    }
+
+    fn aliases(&self) -> &'static [&'static str] {
+        &["files"]
+    }
+
     fn keys(&self) -> Option<&'static [Key]> {
         Some(scope::KEYS)
     }
 
-    async fn look(&self, scope: &Json, _: &OpenOptions) -> Result<Look, ConnectorError> {
-        look::look(&FileScope::parse(scope)?)
+    async fn look(&self, opening: &Opening<'_>) -> Result<Look, ConnectorError> {
+        look::look(&FileScope::parse(opening.scope)?)
     }
 
     fn check(&self, scope: &Json) -> Result<(), ScopeError> {
         FileScope::parse(scope).map(|_| ())
+    }
+
+    fn declare(&self, _: &str, scope: &Json) -> Result<Capabilities, ScopeError> {
+        FileScope::parse(scope).map(|scope| capabilities(&scope))
     }
 
     fn names(&self, scope: &Json) -> Result<Vec<Named>, ScopeError> {
@@ -74,8 +87,8 @@ impl Wire for Files {
         scope::resolve(scope, base_dir);
     }
 
-    async fn open(&self, scope: &Json, options: &OpenOptions) -> Result<Box<dyn Place>, ConnectorError> {
-        let scope = FileScope { mapped: options.mapped.clone(), ..FileScope::parse(scope)? };
+    async fn open(&self, opening: &Opening<'_>) -> Result<Box<dyn Place>, ConnectorError> {
+        let scope = FileScope { mapped: opening.fields.to_vec(), ..FileScope::parse(opening.scope)? };
         // Report a missing file or missing columns before a run rather than during it.
         let file = CsvFile::new(scope);
         file.fields().await?;
@@ -88,24 +101,32 @@ struct CsvFile {
     capabilities: Capabilities,
 }
 
+fn capabilities(scope: &FileScope) -> Capabilities {
+    Capabilities {
+        platform: "csv",
+        key_field: Some(scope.key.clone()),
+        snapshot: true,
+        incremental: false,
+        modified_times: scope.modified.is_some(),
+        list_page: PAGE,
+        fetch_batch: PAGE,
+        create_batch: 2000,
+        update_batch: 2000,
+        find_batch: None,
+        ids_listing: false,
+        prefers_large_batches: true,
+        create_idempotency: CreateIdempotency::Native,
+        request_timeout: Duration::ZERO,
+        marker_visible_after: Duration::ZERO,
+        concurrency: ConcurrencyControl::Fields,
+        removals: &[Removal::Delete],
+        remote: false,
+    }
+}
+
 impl CsvFile {
     fn new(scope: FileScope) -> Self {
-        let capabilities = Capabilities {
-            platform: "csv",
-            key_field: Some(scope.key.clone()),
-            snapshot: true,
-            incremental: false,
-            modified_times: scope.modified.is_some(),
-            page_size: PAGE,
-            write_batch: 2000,
-            prefers_large_batches: true,
-            create_idempotency: CreateIdempotency::Native,
-            request_timeout: Duration::ZERO,
-            marker_visible_after: Duration::ZERO,
-            concurrency: ConcurrencyControl::Fields,
-            removals: &[Removal::Delete],
-            remote: false,
-        };
+        let capabilities = capabilities(&scope);
         Self { place: Arc::new(Location::new(scope)), capabilities }
     }
 }
@@ -128,7 +149,12 @@ impl Place for CsvFile {
         Ok(columns.into_iter().map(field).collect())
     }
 
-    async fn list(&self, mode: ReadMode, _: &Call<'_>) -> Result<Box<dyn Listing>, ConnectorError> {
+    async fn list(
+        &self,
+        mode: ReadMode,
+        _: Option<Position>,
+        _: &Call<'_>,
+    ) -> Result<Box<dyn Listing>, ConnectorError> {
         if mode != ReadMode::Full {
             let path = self.place.scope.path.display();
             return Err(ConnectorError::permanent(format!("{path}: a file is always read as a whole")));

@@ -37,7 +37,7 @@ pub(super) struct Style<'a> {
 pub(super) fn target<'a>(write: &'a Write, key: &str) -> std::borrow::Cow<'a, str> {
     use std::borrow::Cow;
     match &write.op {
-        WriteOp::Update { id, .. } | WriteOp::Delete { id } => Cow::Borrowed(id),
+        WriteOp::Update { id, .. } | WriteOp::Remove { id, .. } => Cow::Borrowed(id),
         WriteOp::Create { marker, fields } => match (&marker.id, asked(fields, key)) {
             (Some(id), _) => Cow::Borrowed(id),
             (None, Some(id)) => Cow::Owned(id),
@@ -127,7 +127,7 @@ impl Style<'_> {
                 *changed |= self.update(row, id, fields)?;
                 Ok(row.item(self.header))
             }
-            WriteOp::Delete { .. } => {
+            WriteOp::Remove { .. } => {
                 let Some(found) = row else {
                     return Ok(Item { deleted: true, ..Item::new(id, Fields::new()) });
                 };

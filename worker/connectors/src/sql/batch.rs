@@ -86,7 +86,7 @@ impl<'a> Batch<'a> {
             .iter()
             .filter_map(|write| match &write.op {
                 WriteOp::Create { marker, .. } => Some(marker.clone()),
-                WriteOp::Update { .. } | WriteOp::Delete { .. } => None,
+                WriteOp::Update { .. } | WriteOp::Remove { .. } => None,
             })
             .collect();
         for page in markers.chunks(PAGE) {
@@ -212,7 +212,7 @@ impl<'a> Batch<'a> {
 pub(super) fn refused(table: &Table, label: &str, write: &Write, error: &ConnectorError) -> ConnectorError {
     let what = match &write.op {
         WriteOp::Create { .. } => "a new row was refused".to_owned(),
-        WriteOp::Update { id, .. } | WriteOp::Delete { id } => format!("the row {id:?} was refused"),
+        WriteOp::Update { id, .. } | WriteOp::Remove { id, .. } => format!("the row {id:?} was refused"),
     };
     // The table's label begins with the database's, which need not be repeated.
     let bare = |prefix: &str| error.message.strip_prefix(&format!("{prefix}: "));

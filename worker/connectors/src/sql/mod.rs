@@ -25,7 +25,8 @@ use syncline_engine::{
     Item, Value,
     capability::{Capabilities, ConcurrencyControl, CreateIdempotency, Removal},
     ports::{
-        Call, ConnectorError, FieldInfo, Found, Listing, Marker, Place, Probed, ReadMode, Write, Written,
+        Call, ConnectorError, FieldInfo, Found, Listing, Marker, Place, Position, Probed, ReadMode, Write,
+        Written,
     },
     spec::keys::Key,
 };
@@ -41,7 +42,7 @@ use crate::{
     answers::found,
     look::Look,
     named::Named,
-    registry::{OpenOptions, Wire},
+    platform::{Opening, Platform},
     scope::ScopeError,
 };
 
@@ -54,19 +55,31 @@ const OVERLAP: Duration = Duration::from_secs(2);
 pub(crate) struct Sql;
 
 #[async_trait]
-impl Wire for Sql {
+impl Platform for Sql {
+    fn name(&self) -> &'static str {
+        "sql"
+    }
+
+    fn aliases(&self) -> &'static [&'static str] {
+        &["sqlite", "postgres", "postgresql", "table"]
+    }
+
     fn keys(&self) -> Option<&'static [Key]> {
         Some(scope::KEYS)
     }
 
-    async fn look(&self, scope: &Json, options: &OpenOptions) -> Result<Look, ConnectorError> {
-        let scope = SqlScope::parse(scope)?;
-        let db = Db::connect(scope.target()?, options.timeout).await?;
+    async fn look(&self, opening: &Opening<'_>) -> Result<Look, ConnectorError> {
+        let scope = SqlScope::parse(opening.scope)?;
+        let db = Db::connect(scope.target()?, opening.timeout).await?;
         inspect::look(&db, &scope).await
     }
 
     fn check(&self, scope: &Json) -> Result<(), ScopeError> {
         SqlScope::parse(scope).map(|_| ())
+    }
+
+    fn declare(&self, _: &str, scope: &Json) -> Result<Capabilities, ScopeError> {
+        SqlScope::parse(scope).map(|scope| capabilities(&scope))
     }
 
     fn names(&self, scope: &Json) -> Result<Vec<Named>, ScopeError> {
@@ -77,11 +90,22 @@ impl Wire for Sql {
         scope::resolve(scope, base_dir);
     }
 
-    async fn open(&self, scope: &Json, options: &OpenOptions) -> Result<Box<dyn Place>, ConnectorError> {
-        let scope = SqlScope::parse(scope)?;
-        let db = Db::connect(scope.target()?, options.timeout).await?;
+    async fn open(&self, opening: &Opening<'_>) -> Result<Box<dyn Place>, ConnectorError> {
+        let scope = SqlScope::parse(opening.scope)?;
+        let db = Db::connect(scope.target()?, opening.timeout).await?;
         let table = inspect::table(&db, &scope).await?;
-        let capabilities = capabilities(&table, options.mapped_key);
+        let capabilities = Capabilities {
+            create_idempotency: match () {
+                () if table.marker.is_some() => CreateIdempotency::Marker,
+                () if opening.mapped_key || table.derives_key() => CreateIdempotency::Native,
+                // The database numbers new rows, and nothing in the row shows its origin.
+                () => CreateIdempotency::None,
+            },
+            key_field: Some(table.key().name.clone()),
+            incremental: table.modified.is_some(),
+            modified_times: table.modified.is_some(),
+            ..capabilities(&scope)
+        };
         Ok(Box::new(SqlTable { db, table: Arc::new(table), capabilities }))
     }
 }
@@ -92,21 +116,24 @@ struct SqlTable {
     capabilities: Capabilities,
 }
 
-fn capabilities(table: &Table, mapped_key: bool) -> Capabilities {
+fn capabilities(scope: &SqlScope) -> Capabilities {
     Capabilities {
         platform: "sql",
-        key_field: Some(table.key().name.clone()),
+        key_field: Some(scope.key.clone()),
         snapshot: true,
-        incremental: table.modified.is_some(),
-        modified_times: table.modified.is_some(),
-        page_size: PAGE,
-        write_batch: PAGE,
+        incremental: scope.modified.is_some(),
+        modified_times: scope.modified.is_some(),
+        list_page: PAGE,
+        fetch_batch: PAGE,
+        create_batch: PAGE,
+        update_batch: PAGE,
+        find_batch: None,
+        ids_listing: false,
         prefers_large_batches: false,
-        create_idempotency: match () {
-            () if table.marker.is_some() => CreateIdempotency::Marker,
-            () if mapped_key || table.derives_key() => CreateIdempotency::Native,
-            // The database numbers new rows, and nothing in the row shows its origin.
-            () => CreateIdempotency::None,
+        create_idempotency: if scope.marker.is_some() {
+            CreateIdempotency::Marker
+        } else {
+            CreateIdempotency::Native
         },
         // Each write compares the values in its own transaction, so one that arrives late finds them changed.
         request_timeout: Duration::ZERO,
@@ -134,12 +161,17 @@ impl Place for SqlTable {
         Ok(fields.map(field).collect())
     }
 
-    async fn list(&self, mode: ReadMode, call: &Call<'_>) -> Result<Box<dyn Listing>, ConnectorError> {
+    async fn list(
+        &self,
+        mode: ReadMode,
+        _: Option<Position>,
+        call: &Call<'_>,
+    ) -> Result<Box<dyn Listing>, ConnectorError> {
         let (db, table) = (self.db.clone(), self.table.clone());
         Ok(Box::new(match mode {
             ReadMode::Full => TableListing::full(db, table, call.meter).await?,
             ReadMode::Since(cursor) if table.modified.is_some() => TableListing::since(db, table, &cursor)?,
-            ReadMode::Since(_) => {
+            ReadMode::Since(_) | ReadMode::Ids => {
                 let label = &table.label;
                 let message = format!("{label}: without a `modified` column a table is read as a whole");
                 return Err(ConnectorError::permanent(message));

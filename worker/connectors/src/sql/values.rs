@@ -18,7 +18,7 @@ impl Table {
     /// The id of a write's row; none for a create whose id the database assigns.
     pub(super) fn target(&self, write: &Write) -> Option<String> {
         match &write.op {
-            WriteOp::Update { id, .. } | WriteOp::Delete { id } => Some(id.clone()),
+            WriteOp::Update { id, .. } | WriteOp::Remove { id, .. } => Some(id.clone()),
             WriteOp::Create { marker, fields } => self.asked(marker, fields).or_else(|| match self.marker {
                 Some(_) if self.key_assigned => None,
                 _ => self.derived_key(&marker.text),

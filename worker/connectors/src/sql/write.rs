@@ -165,7 +165,7 @@ impl Batch<'_> {
         match &write.op {
             WriteOp::Create { marker, fields } => self.create(marker, fields, target).await,
             WriteOp::Update { id, fields } => self.update(id, fields, write).await,
-            WriteOp::Delete { id } => self.delete(id, write).await,
+            WriteOp::Remove { id, .. } => self.delete(id, write).await,
         }
     }
 

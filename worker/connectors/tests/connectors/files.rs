@@ -52,7 +52,7 @@ impl Csv {
             Ok(connector) => connector,
             Err(error) => return error,
         };
-        let mut listing = connector.list(ReadMode::Full, &call()).await.unwrap();
+        let mut listing = connector.list(ReadMode::Full, None, &call()).await.unwrap();
         loop {
             match listing.next_page(&call()).await {
                 Ok(page) => assert!(page.is_some(), "the file was read without an error"),
@@ -227,7 +227,7 @@ async fn a_file_that_changes_while_it_is_listed_is_not_complete() {
     let rows: String = (0..600).map(|number| format!("{number},a\n")).collect();
     let csv = Csv::new(format!("id,title\n{rows}"));
     let connector = csv.open().await;
-    let mut listing = connector.list(ReadMode::Full, &call()).await.unwrap();
+    let mut listing = connector.list(ReadMode::Full, None, &call()).await.unwrap();
     assert_eq!(listing.next_page(&call()).await.unwrap().unwrap().len(), 500);
     csv.put("id,title\n1,b\n");
     while let Ok(Some(_)) = listing.next_page(&call()).await {}
@@ -240,7 +240,7 @@ async fn a_broken_row_in_a_file_being_written_may_pass() {
     let rows: String = (0..2000).map(|number| format!("{number},{},x\n", "a".repeat(200))).collect();
     let csv = Csv::new(format!("id,title,other\n{rows}"));
     let connector = csv.open().await;
-    let mut listing = connector.list(ReadMode::Full, &call()).await.unwrap();
+    let mut listing = connector.list(ReadMode::Full, None, &call()).await.unwrap();
     listing.next_page(&call()).await.unwrap();
     // The file is truncated while it is read, so that it ends in the middle of a row.
     csv.put("id,title,other\n");
@@ -363,9 +363,11 @@ async fn columns_of_one_name_are_a_list() {
 #[tokio::test]
 async fn only_mapped_columns_are_read() {
     let csv = Csv::new("id,a,b,b\n1,x,y,z\n");
-    let options = syncline_connectors::OpenOptions { mapped: vec!["a".to_owned()], ..Default::default() };
+    let (scope, mapped) = (json!({ "path": csv.path() }), ["a".to_owned()]);
+    let opening =
+        syncline_connectors::Opening { fields: &mapped, ..syncline_connectors::Opening::new(&scope) };
     let platform = syncline_connectors::platform("csv").unwrap();
-    let connector = platform.open(&json!({ "path": csv.path() }), &options).await.unwrap();
+    let connector = platform.open(&opening).await.unwrap();
     let item = fetch(&*connector, "1").await.unwrap();
     assert_eq!(item.fields, fields([("id", text("1")), ("a", text("x"))]));
 }
@@ -376,7 +378,7 @@ async fn a_page_ends_by_bytes_too() {
     let rows: String = (0..12).map(|number| format!("{number},{cell}\n")).collect();
     let csv = Csv::new(format!("id,title\n{rows}"));
     let connector = csv.open().await;
-    let mut listing = connector.list(ReadMode::Full, &call()).await.unwrap();
+    let mut listing = connector.list(ReadMode::Full, None, &call()).await.unwrap();
     let mut pages = Vec::new();
     while let Some(page) = listing.next_page(&call()).await.unwrap() {
         pages.push(page.len());
@@ -419,6 +421,7 @@ async fn a_file_in_the_hands_of_its_writer_is_read_again() {
     assert_eq!(ids(&*connector, ReadMode::Full).await, ["1", "2"]);
     writer.join().unwrap();
     fs::remove_file(csv.path()).unwrap();
-    let error = connector.list(ReadMode::Full, &call()).await.unwrap().next_page(&call()).await.unwrap_err();
+    let error =
+        connector.list(ReadMode::Full, None, &call()).await.unwrap().next_page(&call()).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Transient);
 }

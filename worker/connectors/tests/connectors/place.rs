@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value as Json, json};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, sqlite::SqliteConnectOptions};
-use syncline_connectors::{OpenOptions, platform};
+use syncline_connectors::{Opening, platform};
 use syncline_engine::{
     Item, Value,
     ports::{
@@ -123,7 +123,7 @@ impl TestPlace {
 pub(crate) async fn open(scope: &Json) -> Result<Box<dyn Place>, ConnectorError> {
     let platform = platform(if scope.get("path").is_some() { "csv" } else { "sql" }).unwrap();
     assert_eq!(platform.check(scope, "scope"), []);
-    platform.open(scope, &OpenOptions::default()).await
+    platform.open(&Opening::new(scope)).await
 }
 
 pub(crate) struct Always;
@@ -200,10 +200,10 @@ pub(crate) async fn list(
     connector: &dyn Place,
     mode: ReadMode,
 ) -> (Vec<Item>, syncline_engine::ports::ListingEnd) {
-    let mut listing = connector.list(mode, &call()).await.unwrap();
+    let mut listing = connector.list(mode, None, &call()).await.unwrap();
     let mut items = Vec::new();
     while let Some(page) = listing.next_page(&call()).await.unwrap() {
-        assert!(page.len() <= connector.capabilities().page_size);
+        assert!(page.len() <= connector.capabilities().list_page);
         items.extend(page);
     }
     (items, listing.end())
@@ -264,5 +264,9 @@ pub(crate) fn update(id: &str, fields: Fields, expected: Fields) -> Write {
 }
 
 pub(crate) fn delete(id: &str) -> Write {
-    Write { op: WriteOp::Delete { id: id.to_owned() }, expected: Fields::new(), version: None }
+    Write {
+        op: WriteOp::Remove { id: id.to_owned(), how: Removal::Delete },
+        expected: Fields::new(),
+        version: None,
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rstest::rstest;
 use serde_json::{Value as Json, json};
 use sqlx::{ConnectOptions, Connection, Executor, sqlite::SqliteConnectOptions};
-use syncline_connectors::{OpenOptions, platform};
+use syncline_connectors::{Opening, platform};
 use syncline_engine::{
     Value,
     ports::{ConnectorError, ErrorKind, ReadMode},
@@ -128,8 +128,9 @@ async fn passwords_are_in_no_error() {
 async fn a_row_locked_by_another_program_is_transient() {
     let place = TestPlace::new(On::Postgres).await;
     place.insert("a", "one").await;
-    let options = OpenOptions { timeout: Duration::from_millis(300), ..OpenOptions::default() };
-    let connector = platform("sql").unwrap().open(&place.table("tasks"), &options).await.unwrap();
+    let scope = place.table("tasks");
+    let opening = Opening { timeout: Duration::from_millis(300), ..Opening::new(&scope) };
+    let connector = platform("sql").unwrap().open(&opening).await.unwrap();
     let mut other = sqlx::PgConnection::connect(&place.url()).await.unwrap();
     other.execute("BEGIN").await.unwrap();
     other.execute("UPDATE tasks SET title = 'theirs' WHERE id = 'a'").await.unwrap();

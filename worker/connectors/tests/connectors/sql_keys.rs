@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 use serde_json::json;
-use syncline_connectors::{OpenOptions, platform};
+use syncline_connectors::{Opening, platform};
 use syncline_engine::{
     capability::CreateIdempotency,
     ports::{ErrorKind, Marker, ReadMode},
@@ -79,8 +79,9 @@ impl MapIds for Vec<Option<syncline_engine::Item>> {
 async fn a_mapped_integer_key_is_native(#[values(On::Sqlite, On::Postgres)] on: On) {
     let place = TestPlace::new(on).await;
     place.execute("CREATE TABLE t (id integer PRIMARY KEY, title text)").await;
-    let options = OpenOptions { mapped_key: true, ..OpenOptions::default() };
-    let connector = platform("sql").unwrap().open(&place.table("t"), &options).await.unwrap();
+    let scope = place.table("t");
+    let opening = Opening { mapped_key: true, ..Opening::new(&scope) };
+    let connector = platform("sql").unwrap().open(&opening).await.unwrap();
     assert_eq!(connector.capabilities().create_idempotency, CreateIdempotency::Native);
     let asked = |id: &str| Marker { text: "sl-one".to_owned(), id: Some(id.to_owned()) };
     let one = |id: &str| create(asked(id), fields([("id", text(id)), ("title", text("one"))]));
@@ -143,7 +144,7 @@ async fn rows_without_a_key_are_refused(#[values(On::Sqlite, On::Postgres)] on: 
     place.execute("CREATE TABLE t (id text UNIQUE, title text)").await;
     place.execute("INSERT INTO t VALUES ('a', 'x'), (NULL, 'y')").await;
     let connector = open(&place.table("t")).await.unwrap();
-    let error = connector.list(ReadMode::Full, &call()).await.err().unwrap();
+    let error = connector.list(ReadMode::Full, None, &call()).await.err().unwrap();
     assert!(error.message.contains("a row has no \"id\""), "{error}");
 }
 
@@ -157,6 +158,7 @@ async fn a_view_can_be_read(#[values(On::Sqlite, On::Postgres)] on: On) {
     assert_eq!((items.len(), end.complete), (1, true));
     place.execute("CREATE VIEW w AS SELECT id FROM tasks UNION ALL SELECT id FROM tasks").await;
     let connector = open(&place.table("w")).await.unwrap();
-    let error = connector.list(ReadMode::Full, &call()).await.unwrap().next_page(&call()).await.unwrap_err();
+    let error =
+        connector.list(ReadMode::Full, None, &call()).await.unwrap().next_page(&call()).await.unwrap_err();
     assert!(error.message.contains("two rows have the id \"a\""), "{error}");
 }

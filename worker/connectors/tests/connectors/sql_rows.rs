@@ -1,7 +1,7 @@
 //! A refused row is named, leaves nothing behind, and does not affect other rows.
 
 use rstest::rstest;
-use syncline_connectors::{OpenOptions, platform};
+use syncline_connectors::{Opening, platform};
 use syncline_engine::{
     Value,
     ports::{Place, ReadMode},
@@ -243,8 +243,9 @@ async fn lengths_and_labels_are_known_before_the_write() {
 async fn the_users_own_inserts_go_on_after_rows_with_ids_of_their_own(#[case] column: &str) {
     let place = TestPlace::new(On::Postgres).await;
     place.execute(&format!("CREATE TABLE t (id {column} PRIMARY KEY, v text)")).await;
-    let options = OpenOptions { mapped_key: true, ..OpenOptions::default() };
-    let connector = platform("sql").unwrap().open(&place.table("t"), &options).await.unwrap();
+    let scope = place.table("t");
+    let opening = Opening { mapped_key: true, ..Opening::new(&scope) };
+    let connector = platform("sql").unwrap().open(&opening).await.unwrap();
     let results = write(&*connector, &[row("1", "v", text("x")), row("5", "v", text("y"))]).await;
     assert!(results.iter().all(Result::is_ok), "{results:?}");
     place.execute("INSERT INTO t (v) VALUES ('by the application')").await;

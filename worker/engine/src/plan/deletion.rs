@@ -7,7 +7,6 @@ use crate::{
     conflict::{Conflict, ConflictKind, OpenConflict, Resolution},
     ports::{LinkState, OpKind},
     side::Pair,
-    spec::DeletePolicy,
     strategy::resolve,
     value::{Fields, Instant, Precision, fields_to_json},
 };
@@ -29,23 +28,24 @@ pub(super) fn plan(context: &Context<'_>, facts: Facts, gone: Side) -> ItemPlan 
         return new(facts, Action::MarkMissing(gone));
     }
     let stays = gone.other();
-    if context.spec.delete_policy == DeletePolicy::Ignore || !context.spec.writes(stays) {
-        return new(facts, Action::End(gone));
-    }
-    if let Some(problem) = cannot_delete(context, stays) {
+    let how = match context.spec.delete_policy.removal() {
+        Some(how) if context.spec.writes(stays) => how,
+        _ => return new(facts, Action::End(gone)),
+    };
+    if let Some(problem) = cannot_remove(context, stays, how) {
         let mut plan = new(facts, Action::Leave);
         plan.problems.push(problem);
         return plan;
     }
     let mut plan = new(facts, Action::Delete(stays));
     if !was_edited(context, &plan, stays) {
-        add_delete(&mut plan, stays);
+        add_delete(&mut plan, stays, how);
         return plan;
     }
     let resolution = resolve_edit_against_delete(context, &plan, gone);
     match resolution.as_ref().map(|resolution| resolution.winner) {
         None => plan.action = Action::AskDeleted(gone),
-        Some(winner) if winner == gone => add_delete(&mut plan, stays),
+        Some(winner) if winner == gone => add_delete(&mut plan, stays, how),
         Some(_) if !context.spec.writes(gone) => plan.action = Action::End(gone),
         Some(_) => {
             plan.action = Action::Create(gone);
@@ -73,13 +73,11 @@ pub(super) fn both_gone(context: &Context<'_>, facts: Facts, gone: Side) -> Item
     ItemPlan::new(facts, context.mapping, action)
 }
 
-/// Why an item of this side is not removed: closing or archiving is not deleting, and not every place can delete.
-fn cannot_delete(context: &Context<'_>, side: Side) -> Option<String> {
-    let policy = context.spec.delete_policy;
-    let can = policy == DeletePolicy::Delete
-        && context.places.get(side).capabilities().removals.contains(&Removal::Delete);
-    (!can).then(|| {
-        let platform = context.places.get(side).capabilities().platform;
+/// Why an item of this side is not removed: a place may not be able to do what the policy asks for.
+fn cannot_remove(context: &Context<'_>, side: Side, how: Removal) -> Option<String> {
+    let capabilities = context.places.get(side).capabilities();
+    (!capabilities.removals.contains(&how)).then(|| {
+        let (policy, platform) = (context.spec.delete_policy, capabilities.platform);
         format!("delete_policy {policy}: the {side} ({platform}) cannot do that; nothing was taken away. Use ignore")
     })
 }
@@ -160,7 +158,7 @@ fn whole(plan: &ItemPlan, side: Side) -> Value {
     Value::from_json(&fields_to_json(plan.now.get(side)))
 }
 
-fn add_delete(plan: &mut ItemPlan, side: Side) {
+fn add_delete(plan: &mut ItemPlan, side: Side, how: Removal) {
     let Some(item) = plan.facts.seen.get(side).item() else { return };
     let mapped = |name: &String| plan.now.get(side).contains_key(name);
     let expected: Fields =
@@ -168,6 +166,7 @@ fn add_delete(plan: &mut ItemPlan, side: Side) {
     plan.ops.push(Op {
         side,
         kind: OpKind::Delete,
+        how,
         id: Some(item.id.clone()),
         marker: None,
         fields: Vec::new(),

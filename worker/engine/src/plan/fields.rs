@@ -3,6 +3,7 @@
 use super::{Action, Context, Facts, FieldWrite, ItemPlan, Op, has_ended};
 use crate::{
     Item, Side, Value,
+    capability::Removal,
     conflict::{Conflict, ConflictKind, OpenConflict},
     mapping::{Rule, Unmappable},
     merge::{Decision, FieldState, chosen, merge_field},
@@ -109,6 +110,7 @@ fn update(context: &Context<'_>, plan: &ItemPlan, side: Side) -> Option<Op> {
     (!fields.is_empty()).then(|| Op {
         side,
         kind: OpKind::Update,
+        how: Removal::default(),
         id: Some(item.id.clone()),
         marker: None,
         fields,
@@ -208,6 +210,7 @@ pub(super) fn add_create(context: &Context<'_>, plan: &mut ItemPlan, on: Side, w
         plan.ops.push(Op {
             side: on,
             kind: OpKind::Create,
+            how: Removal::default(),
             id,
             marker: Some(marker),
             fields,

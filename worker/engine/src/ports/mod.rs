@@ -10,7 +10,9 @@ mod write;
 
 pub use call::{Call, Meter};
 pub use error::{Answer, ConnectorError, ErrorKind, ErrorScope};
-pub use place::{Cursor, FieldInfo, Found, Listing, ListingEnd, Place, Probed, ReadMode};
+pub use place::{
+    Candidates, Cursor, FieldInfo, Found, Listing, ListingEnd, MatchKey, Place, Position, Probed, ReadMode,
+};
 pub use write::{Marker, Write, WriteOp, Written, changed_since_read};
 
 pub use store::{

@@ -1,16 +1,23 @@
-//! The contract of a connector: one configured place on one platform.
+//! The contract of a place.
 
 use async_trait::async_trait;
 
 use super::{Call, ConnectorError, Marker, Write, Written};
-use crate::{Item, capability::Capabilities, value::Value};
+use crate::{
+    Item,
+    capability::Capabilities,
+    value::{Fields, Value},
+};
 
 /// Where an incremental read continues; opaque to the engine, JSON so that it can be stored.
 pub type Cursor = serde_json::Value;
 
-/// Reads and writes the items of one configured place.
+/// Where a listing that was broken off goes on; opaque to the engine, JSON so that it can be stored.
+pub type Position = serde_json::Value;
+
+/// One opened container of one entity type on a platform: a file, a table, the issues of a repository.
 ///
-/// A connector keeps no state of the sync and retries nothing: it reports what happened, and the engine decides.
+/// A place keeps no state of the sync and retries nothing: it reports what happened, and the engine decides.
 #[async_trait]
 pub trait Place: Send + Sync {
     /// What this place can do. Must not change during a run.
@@ -19,12 +26,26 @@ pub trait Place: Send + Sync {
     /// Returns the fields of the items here, for checking mappings. An empty list means that any name is accepted.
     async fn fields(&self) -> Result<Vec<FieldInfo>, ConnectorError>;
 
-    /// Starts reading items. [`ReadMode::Since`] is only asked of connectors that declare `incremental`.
-    async fn list(&self, mode: ReadMode, call: &Call<'_>) -> Result<Box<dyn Listing>, ConnectorError>;
+    /// Starts reading items, or goes on from a [position](Listing::position) of an earlier listing in the same mode.
+    /// [`ReadMode::Since`] is only asked of places that declare `incremental`, [`ReadMode::Ids`] of those that declare
+    /// `ids_listing`.
+    async fn list(
+        &self,
+        mode: ReadMode,
+        from: Option<Position>,
+        call: &Call<'_>,
+    ) -> Result<Box<dyn Listing>, ConnectorError>;
 
-    /// Reads items by id, at most `page_size` of them. Returns one answer per id, in any order; an id without an answer
+    /// Reads items by id, at most `fetch_batch` of them. Returns one answer per id, in any order; an id without an answer
     /// counts as [`Found::NotVisible`].
     async fn fetch(&self, ids: &[String], call: &Call<'_>) -> Vec<(String, Result<Found, ConnectorError>)>;
+
+    /// Looks for items by the values of their fields, at most `find_batch` keys. Returns one answer per key, in the same
+    /// order. The engine compares the values again, so a fuzzy search may return too much. Called only where `find_batch`
+    /// is declared.
+    async fn find(&self, keys: &[MatchKey], _call: &Call<'_>) -> Result<Vec<Candidates>, ConnectorError> {
+        Ok(vec![Candidates { items: Vec::new(), complete: false }; keys.len()])
+    }
 
     /// Looks for items created with these markers; returns one answer per marker, in the same order. Called only after
     /// a crash or a restore, before a create is sent again. `marker.id` is the id that the create requested, if any.
@@ -100,13 +121,37 @@ pub enum ReadMode {
     Full,
     /// The items changed since the cursor of an earlier listing.
     Since(Cursor),
+    /// The ids of every item, without fields.
+    Ids,
+}
+
+/// The values by which an item is looked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MatchKey {
+    /// Values in the place's own terms, by its names of the fields. None is blank.
+    pub fields: Fields,
+}
+
+/// What a place found for a key.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidates {
+    /// Items that may have these values.
+    pub items: Vec<Item>,
+    /// False if there may be further ones: the answer was cut, or the search timed out.
+    pub complete: bool,
 }
 
 /// A listing, read page by page.
 #[async_trait]
 pub trait Listing: Send {
-    /// The next page; `None` after the last one. Pages are never larger than `page_size`, and may be empty.
+    /// The next page; `None` after the last one. Pages are never larger than `list_page`, and may be empty.
     async fn next_page(&mut self, call: &Call<'_>) -> Result<Option<Vec<Item>>, ConnectorError>;
+
+    /// Where a later listing goes on after the pages returned so far, with every item that they lacked. None: it must
+    /// begin anew.
+    fn position(&self) -> Option<Position> {
+        None
+    }
 
     /// How the listing ended. Meaningful after `next_page` returned `None`.
     fn end(&self) -> ListingEnd;

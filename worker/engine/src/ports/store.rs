@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Cursor, Stopped};
 use crate::{
     Side, Value,
+    capability::Removal,
     conflict::{Conflict, OpenConflict},
     hash::Hash,
     side::Pair,
@@ -174,6 +175,9 @@ pub struct IntentOp {
     pub side: Side,
     /// What kind of write.
     pub kind: OpKind,
+    /// How an item is removed; of no meaning for other writes.
+    #[serde(default)]
+    pub how: Removal,
     /// The item, or the id a create asks for.
     pub id: Option<String>,
     /// What a create can be found again by.

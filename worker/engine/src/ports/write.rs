@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::ConnectorError;
 use crate::{
     Item, Side,
+    capability::Removal,
     hash::Hash,
     value::{Fields, Value},
 };
@@ -74,10 +75,12 @@ pub enum WriteOp {
         /// The fields to set.
         fields: Fields,
     },
-    /// Deletes an item. Succeeds if the item is already gone.
-    Delete {
+    /// Removes an item. Succeeds if the item is already gone, or closed or archived in the way asked for.
+    Remove {
         /// The platform's id of the item.
         id: String,
+        /// One of the ways that the place declares.
+        how: Removal,
     },
 }
 

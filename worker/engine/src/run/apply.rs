@@ -178,6 +178,7 @@ impl Run<'_> {
         IntentOp {
             side: op.side,
             kind: op.kind,
+            how: op.how,
             id: op.id.clone(),
             marker: op.marker.as_ref().map(|marker| marker.text.clone()),
             before: fields_to_json(&before),
@@ -222,7 +223,7 @@ fn changes(plan: &ItemPlan) -> Vec<Change> {
     for op in &plan.ops {
         let whole =
             |fields: Fields| Value::Object(fields.into_iter().filter(|(_, v)| !v.is_blank()).collect());
-        let rule = || op.fields.first().map_or_else(|| "deleted".to_owned(), |field| field.rule.clone());
+        let rule = || op.fields.first().map_or_else(|| op.how.done().to_owned(), |field| field.rule.clone());
         match op.kind {
             OpKind::Create => {
                 let after = op.fields.iter().map(|f| (f.field.clone(), f.after.clone())).collect();

@@ -100,6 +100,19 @@ impl<'a> Matcher<'a> {
         Some(Hash::of_bytes(text.as_bytes()))
     }
 
+    /// The values of an item's match fields in the terms of each side; none if one of them cannot be carried over.
+    pub(super) fn values(&self, side: Side, typed: &Fields) -> Option<Pair<Fields>> {
+        let mut values: Pair<Fields> = Pair::default();
+        for rule in &self.rules {
+            let value = typed.get(rule.field.get(side))?;
+            let carried = rule.carry(side, value).ok()?;
+            let other = side.other();
+            values.get_mut(side).insert(rule.field.get(side).clone(), value.clone());
+            values.get_mut(other).insert(rule.field.get(other).clone(), carried);
+        }
+        Some(values)
+    }
+
     pub(super) fn unpaired(
         &self,
         side: Side,

@@ -37,7 +37,7 @@ pub(super) struct Observed {
 
 impl Observed {
     /// Paging by position lists an item twice if others are inserted before it; it is counted once.
-    fn add_unpaired(&mut self, item: Unpaired) {
+    pub(super) fn add_unpaired(&mut self, item: Unpaired) {
         match self.places.entry(Hash::of_bytes(item.id.as_bytes())) {
             Entry::Occupied(place) => self.unpaired[*place.get()] = item,
             Entry::Vacant(place) => {
@@ -45,6 +45,16 @@ impl Observed {
                 self.unpaired.push(item);
             }
         }
+    }
+
+    /// Takes out the items without a counterpart that match.
+    pub(super) fn take_out(&mut self, matches: impl Fn(&Unpaired) -> bool) -> Vec<Unpaired> {
+        let (out, rest) = std::mem::take(&mut self.unpaired).into_iter().partition(matches);
+        self.places.clear();
+        for item in rest {
+            self.add_unpaired(item);
+        }
+        out
     }
 }
 
@@ -59,7 +69,7 @@ pub(super) async fn observe(
     call: &Call<'_>,
 ) -> Result<(Observed, ListingEnd), RunError> {
     let failed = |error| RunError::Place { side, error };
-    let mut listing = connector.list(mode, call).await.map_err(failed)?;
+    let mut listing = connector.list(mode, None, call).await.map_err(failed)?;
     let mut observed = Observed::default();
     let mut kept_bytes = 0;
     while let Some(page) = listing.next_page(call).await.map_err(failed)? {
@@ -114,7 +124,7 @@ pub(super) async fn bodies(
         }
     }
     let snapshot = connector.capabilities().snapshot;
-    for page in wanted.chunks(connector.capabilities().page_size.max(1)) {
+    for page in wanted.chunks(connector.capabilities().fetch_batch.max(1)) {
         for (id, read) in connector.fetch(page, call).await {
             let seen = match read {
                 Ok(Read::Item(item)) if !item.deleted => Seen::Present(item),

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     Absence, Run, RunError, Work,
+    find::Search,
     index::{self, LinkIndex},
     matching::{self, Matched, Matcher},
     observe::{Observed, bodies, observe},
@@ -61,7 +62,7 @@ impl Run<'_> {
         if self.options.after_restore {
             matcher = matcher.by_content(self.mapping);
         }
-        let readings = self.read(&matcher, &mut index).await?;
+        let readings = self.read(&matcher, &mut index, report).await?;
         report.read = Pair::new(readings.source.observed.count, readings.target.observed.count);
         report.complete = Pair::new(readings.source.end.complete, readings.target.end.complete);
         report.links = index.len() as u64;
@@ -90,17 +91,37 @@ impl Run<'_> {
         Ok(Prepared { work, kept, cursors, doubtful })
     }
 
-    /// Reads both sides: incrementally, or completely if matching needs it.
-    async fn read(&self, matcher: &Matcher<'_>, index: &mut LinkIndex) -> Result<Pair<Reading>, RunError> {
+    /// Reads both sides: incrementally, or completely if matching needs it and cannot search.
+    async fn read(
+        &self,
+        matcher: &Matcher<'_>,
+        index: &mut LinkIndex,
+        report: &mut Report,
+    ) -> Result<Pair<Reading>, RunError> {
         let mut readings = Pair::new(
             self.read_side(Side::Source, false, matcher, index).await?,
             self.read_side(Side::Target, false, matcher, index).await?,
         );
-        if matcher.matches() && self.has_new_items(&readings) {
-            // The counterpart of a new item, or its duplicate, may be older than the cursor.
-            for side in Side::BOTH {
-                if !readings.get(side).whole {
-                    *readings.get_mut(side) = self.read_side(side, true, matcher, index).await?;
+        if !matcher.matches() || !self.has_new_items(&readings) {
+            return Ok(readings);
+        }
+        let mut searched = HashSet::new();
+        // The counterpart of a new item, or its duplicate, may be older than the cursor.
+        for side in Side::BOTH {
+            if readings.get(side.other()).whole {
+                continue;
+            }
+            let mut observed = Pair::new(&mut readings.source.observed, &mut readings.target.observed);
+            match self.find_counterparts(side, matcher, &mut observed, index, &mut searched, report).await? {
+                Search::Done => {}
+                Search::ReadWhole => {
+                    for side in Side::BOTH.into_iter() {
+                        if readings.get(side).whole {
+                            continue;
+                        }
+                        *readings.get_mut(side) = self.read_side(side, true, matcher, index).await?;
+                    }
+                    break;
                 }
             }
         }

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::Run;
 use crate::{
     Item, Side, Value,
+    capability::Removal,
     conflict::{Conflict, ConflictKind, OpenConflict},
     hash::content_hash,
     mapping::Rule,
@@ -340,8 +341,9 @@ pub(super) fn retry_at(now: DateTime<Utc>, failures: u32) -> DateTime<Utc> {
     now + doubled.min(RETRY_MOST)
 }
 
+/// True if the plan takes the item away; one that is closed or archived stays.
 fn is_delete(plan: &ItemPlan, side: Side) -> bool {
-    plan.action == Action::Delete(side)
+    plan.action == Action::Delete(side) && plan.ops.iter().any(|op| op.how == Removal::Delete)
 }
 
 fn change_state<'r>(
@@ -377,9 +379,11 @@ fn change_state<'r>(
         }
         Action::Delete(side) if written(side).is_some() => {
             end(record, Some(side.other()));
-            // Unlike an item that stays when its link ends, this one is gone: an item that has its id later is a new
-            // one.
-            record.missing = Some((side, now));
+            if is_delete(plan, side) {
+                // Unlike an item that stays when its link ends, this one is gone: an item that has its id later is a new
+                // one.
+                record.missing = Some((side, now));
+            }
         }
         Action::End(side) => {
             let stays = plan.facts.seen.get(side.other()).item().is_some();

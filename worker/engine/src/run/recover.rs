@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use super::{Run, RunError, index};
 use crate::{
     Item, Side, Value,
+    capability::Removal,
     conflict::{Conflict, ConflictKind},
     mapping::read_as,
     plan::{Facts, Seen},
@@ -115,7 +116,7 @@ impl Run<'_> {
             Some((link.at.id, Marker { text: op.marker.clone()?, id: op.id.clone() }))
         };
         let creates: Vec<(i64, Marker)> = links.iter().filter_map(marker).collect();
-        for page in creates.chunks(connector.capabilities().page_size.max(1)) {
+        for page in creates.chunks(connector.capabilities().fetch_batch.max(1)) {
             let markers: Vec<Marker> = page.iter().map(|(_, marker)| marker.clone()).collect();
             let answers = connector
                 .probe(&markers, &self.call())
@@ -149,7 +150,7 @@ impl Run<'_> {
         };
         let deleted: HashSet<i64> = links.iter().filter(deletes).map(|link| link.at.id).collect();
         let ids: Vec<String> = by_id.keys().cloned().collect();
-        for page in ids.chunks(connector.capabilities().page_size.max(1)) {
+        for page in ids.chunks(connector.capabilities().fetch_batch.max(1)) {
             for (id, read) in connector.fetch(page, &self.call()).await {
                 let Some(link) = by_id.get(&id) else { continue };
                 match read.map_err(|error| RunError::Place { side, error })? {
@@ -212,6 +213,11 @@ impl Run<'_> {
                     record.status = ItemStatus::Conflict;
                     record.retry_at = None;
                 }
+                (Verdict::Unknown, OpKind::Delete) => {
+                    // Our own close must not look like an edit made after the delete. It is sent again.
+                    let now = facts.seen.get(op.side).item().map(|item| self.mapping.typed(op.side, item));
+                    record.base.get_mut(op.side).extend(now.unwrap_or_default());
+                }
                 (Verdict::Unknown | Verdict::NotWritten, _) => {}
             }
         }
@@ -226,6 +232,8 @@ impl Run<'_> {
             (OpKind::Delete, None) => Verdict::Confirmed,
             (OpKind::Create, None) => Verdict::NotWritten,
             (OpKind::Update, None) => Verdict::Unknown,
+            // What was closed or archived is still there, and nothing tells who did it.
+            (OpKind::Delete, Some(_)) if op.how != Removal::Delete => Verdict::Unknown,
             (OpKind::Delete, Some(_)) => Verdict::NotWritten,
             (OpKind::Update, Some(item)) => {
                 let now = self.mapping.typed(op.side, item);

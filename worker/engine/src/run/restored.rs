@@ -88,7 +88,7 @@ impl Run<'_> {
             items.extend(self.widows(side, index, matcher, report.complete).await?);
             let mut found = HashMap::new();
             if self.spec.creates_on(other) && self.is_certain(other) {
-                for chunk in items.chunks(self.places.get(other).capabilities().page_size.max(1)) {
+                for chunk in items.chunks(self.places.get(other).capabilities().fetch_batch.max(1)) {
                     found.extend(self.probe(context, side, chunk, kept.get(side)).await?);
                 }
             }

@@ -93,7 +93,7 @@ impl Run<'_> {
 
     /// As many items as both places accept in one call.
     fn retry_size(&self) -> usize {
-        let takes = |connector: &dyn crate::ports::Place| connector.capabilities().write_batch;
+        let takes = |connector: &dyn crate::ports::Place| connector.capabilities().update_batch;
         takes(self.places.source).min(takes(self.places.target)).max(self.batch_size())
     }
 

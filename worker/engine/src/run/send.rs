@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{Run, RunError, record::Results};
 use crate::{
     Item, Side,
+    capability::Capabilities,
     plan::{ItemPlan, Op},
     ports::{
         Call, Clock, ConnectorError, ErrorKind, ErrorScope, Found, ItemStatus, Leave, Marker, OpKind,
@@ -46,8 +47,7 @@ impl Run<'_> {
                 .flat_map(|position| plans[*position].ops.iter().map(move |op| (*position, op)))
                 .filter(|(_, op)| op.side == side)
                 .collect();
-            let batch = self.places.get(side).capabilities().write_batch.max(1);
-            for chunk in ops.chunks(batch) {
+            for chunk in calls(&ops, self.places.get(side).capabilities()) {
                 if failed.is_none() {
                     failed = self.leave.check().err().map(RunError::from);
                 }
@@ -173,7 +173,7 @@ impl Run<'_> {
         let ids: Vec<String> = ids.filter_map(|((_, op), _)| op.id.clone()).collect();
         let connector = self.places.get(side);
         let mut items: HashMap<String, Item> = HashMap::new();
-        for page in ids.chunks(connector.capabilities().page_size.max(1)) {
+        for page in ids.chunks(connector.capabilities().fetch_batch.max(1)) {
             for (id, found) in connector.fetch(page, &self.call()).await {
                 if let Ok(Found::Item(item)) = found {
                     items.insert(id, item);
@@ -196,6 +196,28 @@ impl Run<'_> {
             record.error_count = plan.facts.link.as_ref().map_or(0, |link| link.error_count);
         }
     }
+}
+
+/// Cuts writes into calls of as many creates, and as many updates and removals, as the place takes at once.
+fn calls<'a, 'p>(
+    mut ops: &'a [(usize, &'p Op)],
+    capabilities: &Capabilities,
+) -> impl Iterator<Item = &'a [(usize, &'p Op)]> {
+    let most = (capabilities.create_batch.max(1), capabilities.update_batch.max(1));
+    std::iter::from_fn(move || {
+        let (mut creates, mut others) = (0, 0);
+        let fits = |(_, op): &&(usize, &Op)| {
+            if op.kind == OpKind::Create {
+                creates += 1
+            } else {
+                others += 1
+            }
+            creates <= most.0 && others <= most.1
+        };
+        let (call, rest) = ops.split_at(ops.iter().take_while(fits).count());
+        ops = rest;
+        (!call.is_empty()).then_some(call)
+    })
 }
 
 /// Leave to write until the deadline of the intents.
@@ -249,7 +271,7 @@ fn write_of(op: &Op) -> Write {
             WriteOp::Create { marker, fields }
         }
         OpKind::Update => WriteOp::Update { id, fields },
-        OpKind::Delete => WriteOp::Delete { id },
+        OpKind::Delete => WriteOp::Remove { id, how: op.how },
     };
     Write { op: kind, expected: op.expected.clone(), version: op.version.clone() }
 }

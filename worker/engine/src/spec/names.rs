@@ -4,6 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::{
     Side,
+    capability::Removal,
     nearest::{listed, nearest},
 };
 
@@ -173,5 +174,17 @@ names! {
         Once = "once" | "one",
         /// Start a run for each.
         All = "all" | "each",
+    }
+}
+
+impl DeletePolicy {
+    /// How the other item is removed; none if it stays.
+    pub fn removal(self) -> Option<Removal> {
+        match self {
+            DeletePolicy::Ignore => None,
+            DeletePolicy::Close => Some(Removal::Close),
+            DeletePolicy::Archive => Some(Removal::Archive),
+            DeletePolicy::Delete => Some(Removal::Delete),
+        }
     }
 }

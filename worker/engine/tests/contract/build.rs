@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use serde_json::json;
 use syncline_engine::{
     Side, Value,
+    capability::Removal,
     conflict::{Conflict, ConflictKind, Resolution},
     hash::Hash,
     ports::{
@@ -47,6 +48,7 @@ pub(crate) fn intended(link: Option<LinkRef>, ids: Pair<Option<String>>, sides: 
     let op = |side: &Side| IntentOp {
         side: *side,
         kind: if link.is_some() { OpKind::Update } else { OpKind::Create },
+        how: Removal::default(),
         id: ids.get(*side).clone(),
         marker: link.is_none().then(|| "sl-marker".to_owned()),
         before: json!({ "title": "old" }),

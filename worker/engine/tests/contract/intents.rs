@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use serde_json::json;
 use syncline_engine::{
     Side,
+    capability::Removal,
     ports::{Clock, Intended, IntentOp, LinkState, OpKind, Verdict},
     side::Pair,
 };
@@ -64,6 +65,7 @@ pub(crate) async fn an_intent_reads_back_as_it_was(stage: &dyn Stage) {
     one.intent.ops[1] = IntentOp {
         side: Side::Target,
         kind: OpKind::Delete,
+        how: Removal::default(),
         id: Some("t1".to_owned()),
         marker: None,
         before: json!({ "title": null, "points": 1.5, "tags": ["a", { "b": true }] }),

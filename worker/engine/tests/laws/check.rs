@@ -120,7 +120,7 @@ pub(super) fn assert_every_effect_has_its_row(world: &World) {
                         |(field, value): (&String, &Value)| format!("{side} {field} {}", value.to_json());
                     effects.extend(fields.iter().map(row));
                 }
-                WriteOp::Delete { .. } => effects.push(format!("{side} delete")),
+                WriteOp::Remove { .. } => effects.push(format!("{side} delete")),
             }
         }
     }
@@ -174,7 +174,7 @@ fn write_op(op: &Op) -> WriteOp {
     match op.kind {
         OpKind::Create => WriteOp::Create { marker: op.marker.clone().unwrap(), fields },
         OpKind::Update => WriteOp::Update { id, fields },
-        OpKind::Delete => WriteOp::Delete { id },
+        OpKind::Delete => WriteOp::Remove { id, how: op.how },
     }
 }
 

@@ -202,7 +202,7 @@ fn play_as_approved(world: &mut World, event: &Event) {
                     (op, kind),
                     (WriteOp::Create { .. }, Refused::Creates)
                         | (WriteOp::Update { .. }, Refused::Updates)
-                        | (WriteOp::Delete { .. }, Refused::Deletes)
+                        | (WriteOp::Remove { .. }, Refused::Deletes)
                 )
             });
         }

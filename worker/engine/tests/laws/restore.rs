@@ -70,7 +70,7 @@ impl Before {
         self.assert_no_edit_is_lost(world);
         for side in Side::BOTH {
             let written = &world.place(side).written()[*self.written.get(side)..];
-            assert!(!written.iter().any(|op| matches!(op, WriteOp::Delete { .. })), "{written:?}");
+            assert!(!written.iter().any(|op| matches!(op, WriteOp::Remove { .. })), "{written:?}");
         }
     }
 

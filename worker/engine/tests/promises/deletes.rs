@@ -5,7 +5,7 @@ use serde_json::json;
 use syncline_engine::{
     Side,
     capability::Removal,
-    ports::{LinkState, WriteOp},
+    ports::{LinkState, Step, WriteOp},
     run::Options,
 };
 
@@ -227,7 +227,7 @@ fn a_refused_delete_is_tried_again_later_and_not_in_every_run() {
     let (world, sources, targets) = ten("delete");
     world.source.remove(&sources[0]);
     world.sync();
-    world.target.refuse(|op| matches!(op, WriteOp::Delete { .. }));
+    world.target.refuse(|op| matches!(op, WriteOp::Remove { .. }));
     let scheduled = || world.sync_with(Options { retry_now: false, ..Options::default() });
     assert_eq!(scheduled().counts.failed, 1);
     let before = world.write_calls();
@@ -239,4 +239,47 @@ fn a_refused_delete_is_tried_again_later_and_not_in_every_run() {
     world.wait(10);
     scheduled();
     assert_eq!(world.target.get(&targets[0]), None);
+}
+
+/// A pair in step beside nine others, of places that close what they remove. Closing changes a mapped field.
+fn closing() -> (World, String, String) {
+    let manners = Manners { removals: &[Removal::Close], ..Manners::default() };
+    let world = World::with(json!({ "delete_policy": "close" }), manners.clone(), manners);
+    for number in 0..9 {
+        world.source.add(fields(json!({ "title": format!("{number}") })));
+    }
+    world.sync();
+    let (s, t) = world.paired(json!({ "title": "one", "body": "open" }));
+    (world, s, t)
+}
+
+#[test]
+fn a_policy_of_closing_closes_the_counterpart_once_and_ends_the_link() {
+    let (world, s, t) = closing();
+    world.source.remove(&s);
+    world.sync();
+    assert_eq!(world.sync().counts.deleted, 1);
+    assert_eq!(world.target.get(&t).unwrap()["notes"].to_json(), "closed");
+    let closes = |op: &WriteOp| matches!(op, WriteOp::Remove { id, how: Removal::Close } if *id == t);
+    assert_eq!(world.target.written().iter().filter(|op| closes(op)).count(), 1);
+    world.assert_quiet();
+    world.target.edit(&t, "notes", "open again");
+    world.assert_quiet();
+    assert_eq!(world.source.ids().len(), 9, "an item that is opened again is not created anew");
+}
+
+#[test]
+fn a_close_whose_process_died_is_sent_again_and_is_no_edit() {
+    let (world, s, t) = closing();
+    world.source.remove(&s);
+    world.sync();
+    assert!(world.crash(Step::RemoteWritten, 0).is_none());
+    world.wait(10);
+    world.sync();
+    assert_eq!(world.target.get(&t).unwrap()["notes"].to_json(), "closed");
+    let tables = world.tables();
+    assert!(tables.links.values().any(|link| link.state == LinkState::Tombstone));
+    assert!(tables.conflicts.is_empty(), "the run's own close is not an edit after the delete");
+    drop(tables);
+    world.assert_quiet();
 }

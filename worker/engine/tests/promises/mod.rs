@@ -16,5 +16,6 @@ mod numbers;
 mod recovery;
 mod refusals;
 mod restores;
+mod search;
 mod tombstones;
 mod values;

@@ -18,6 +18,18 @@ pub(crate) struct Manners {
     pub(crate) prefers_large_batches: bool,
     /// Its listings are consistent readings; otherwise it is asked by id for what they lack.
     pub(crate) snapshot: bool,
+    /// Can search by the values of fields, for this many keys at once.
+    pub(crate) finds: Option<usize>,
+    /// A search answers with all items, and not only with those asked for.
+    pub(crate) fuzzy: bool,
+    /// A search does not know the last so many changes yet.
+    pub(crate) search_lag: u64,
+    /// A search does not tell everything.
+    pub(crate) search_is_cut: bool,
+    /// Can list ids.
+    pub(crate) ids_listing: bool,
+    /// Each call counts.
+    pub(crate) remote: bool,
     /// It says that an item was deleted, also in listings; otherwise it only does not show it.
     pub(crate) tombstones: bool,
     pub(crate) incremental: bool,
@@ -55,6 +67,12 @@ impl Default for Manners {
             write_batch: 2,
             prefers_large_batches: false,
             snapshot: true,
+            finds: None,
+            fuzzy: false,
+            search_lag: 0,
+            search_is_cut: false,
+            ids_listing: false,
+            remote: false,
             tombstones: false,
             incremental: false,
             modified_times: true,

@@ -10,7 +10,7 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use syncline_engine::{
     Item, Value,
-    capability::{Capabilities, ConcurrencyControl, CreateIdempotency},
+    capability::{Capabilities, ConcurrencyControl, CreateIdempotency, Removal},
     ports::{Call, Clock, ConnectorError, Found, Marker, Write, WriteOp, Written, changed_since_read},
     value::{Fields, Instant, Precision},
 };
@@ -70,15 +70,19 @@ impl FakePlace {
             snapshot: manners.snapshot,
             incremental: manners.incremental,
             modified_times: manners.modified_times,
-            page_size: manners.page_size,
-            write_batch: manners.write_batch,
+            list_page: manners.page_size,
+            fetch_batch: manners.page_size,
+            create_batch: manners.write_batch,
+            update_batch: manners.write_batch,
+            find_batch: manners.finds,
+            ids_listing: manners.ids_listing,
             prefers_large_batches: manners.prefers_large_batches,
             create_idempotency: manners.create_idempotency,
             request_timeout: manners.request_timeout,
             marker_visible_after: manners.marker_visible_after,
             concurrency: manners.concurrency,
             removals: manners.removals,
-            remote: false,
+            remote: manners.remote,
         };
         let (rows, refusal, meddling) = Default::default();
         FakePlace { name, capabilities, manners, clock, rows, refusal, meddling }
@@ -362,7 +366,14 @@ impl FakePlace {
                 self.note(write);
                 Ok(self.find(id).unwrap())
             }
-            WriteOp::Delete { id } => {
+            WriteOp::Remove { id, how: Removal::Close | Removal::Archive } => {
+                let Some(mut now) = self.unchanged(id, write)? else { return Ok(gone(id)) };
+                now.insert("notes".to_owned(), Value::Text("closed".to_owned()));
+                self.put(id, now, None);
+                self.note(write);
+                Ok(self.find(id).unwrap())
+            }
+            WriteOp::Remove { id, how: Removal::Delete } => {
                 let Some(before) = self.unchanged(id, write)? else { return Ok(gone(id)) };
                 self.remove(id);
                 self.note(write);

@@ -21,7 +21,7 @@ pub(super) async fn check(play: &mut Play<'_>, step: &Step) -> Checked<()> {
     for (side, connector) in pair {
         let connector = Faulty::new(connector, side, &play.fault);
         let mut listing =
-            connector.list(ReadMode::Full, &call).await.map_err(|error| broken(error.message))?;
+            connector.list(ReadMode::Full, None, &call).await.map_err(|error| broken(error.message))?;
         let mut items = Vec::new();
         while let Some(page) = listing.next_page(&call).await.map_err(|error| broken(error.message))? {
             items.extend(page);

@@ -90,7 +90,13 @@ async fn every_place_declares_what_its_cases_rely_on() {
         assert!(can.snapshot, "{}: {sure}", place.name);
         assert_eq!(can.concurrency, ConcurrencyControl::Fields, "{}: {sure}", place.name);
         assert_eq!(can.removals, [Removal::Delete], "{}: {sure}", place.name);
-        assert!(can.page_size > 0 && can.write_batch > 0 && can.marker_visible_after.is_zero());
+        assert!(
+            can.list_page > 0
+                && can.fetch_batch > 0
+                && can.create_batch > 0
+                && can.update_batch > 0
+                && can.marker_visible_after.is_zero()
+        );
         let key = can.key_field.as_deref().unwrap_or("none");
         declared.push(format!("{}: {times}, key {key}, creates {:?}", place.name, can.create_idempotency));
     }

@@ -43,7 +43,7 @@ pub(super) async fn lists_every_item_once_over_pages(place: &Opened) {
         let new =
             |number| create(marker(&format!("m{number}")), fields([("points", Value::Int(number as i64))]));
         let writes: Vec<_> = (start..start + count).map(new).collect();
-        for batch in writes.chunks(connector.capabilities().write_batch) {
+        for batch in writes.chunks(connector.capabilities().create_batch) {
             assert!(write(connector, batch).await.iter().all(Result::is_ok));
         }
         let (items, end) = list(connector, ReadMode::Full).await;
@@ -102,7 +102,7 @@ pub(super) async fn a_read_since_a_cursor_is_refused(place: &Opened) {
     let connector = &*place.connector;
     place.add("one").await;
     assert_eq!(list(connector, ReadMode::Full).await.1.cursor, None);
-    let refused = connector.list(ReadMode::Since(json!({})), &call()).await.err().unwrap();
+    let refused = connector.list(ReadMode::Since(json!({})), None, &call()).await.err().unwrap();
     assert_eq!(refused.kind, ErrorKind::Permanent);
 }
 

@@ -7,12 +7,12 @@ use syncline_engine::{
     Item, Value,
     capability::{Capabilities, CreateIdempotency},
     ports::{
-        Call, ConnectorError, ErrorScope, FieldInfo, Found, Listing, ListingEnd, Marker, Place, Probed,
-        ReadMode, Write, Written,
+        Call, Candidates, ConnectorError, ErrorScope, FieldInfo, Found, Listing, ListingEnd, Marker,
+        MatchKey, Place, Position, Probed, ReadMode, Write, WriteOp, Written,
     },
 };
 
-use super::{FakePlace, gone};
+use super::{FakePlace, Row, gone};
 use crate::support::Fault;
 
 #[async_trait]
@@ -25,10 +25,15 @@ impl Place for FakePlace {
         Ok(Vec::new())
     }
 
-    async fn list(&self, mode: ReadMode, _: &Call<'_>) -> Result<Box<dyn Listing>, ConnectorError> {
+    async fn list(
+        &self,
+        mode: ReadMode,
+        _: Option<Position>,
+        _: &Call<'_>,
+    ) -> Result<Box<dyn Listing>, ConnectorError> {
         let rows = self.rows();
         let since = match &mode {
-            ReadMode::Full => 0,
+            ReadMode::Full | ReadMode::Ids => 0,
             ReadMode::Since(cursor) => cursor.as_u64().unwrap(),
         };
         let mut items: Vec<Item> = rows
@@ -46,6 +51,9 @@ impl Place for FakePlace {
         }
         let mut pages: VecDeque<Vec<Item>> =
             items.chunks(self.manners.page_size).map(<[Item]>::to_vec).collect();
+        if pages.is_empty() {
+            pages.push_back(Vec::new());
+        }
         if self.manners.overlaps {
             let lasts: Vec<Item> = pages.iter().filter_map(|page| page.last().cloned()).collect();
             pages.extend(lasts.into_iter().map(|item| vec![item]));
@@ -62,6 +70,29 @@ impl Place for FakePlace {
         call.meter.count();
         self.rows().calls += 1;
         ids.iter().map(|id| (id.clone(), self.look(id))).collect()
+    }
+
+    async fn find(&self, keys: &[MatchKey], call: &Call<'_>) -> Result<Vec<Candidates>, ConnectorError> {
+        assert!(keys.len() <= self.manners.finds.unwrap(), "{}: a search for {} keys", self.name, keys.len());
+        call.meter.count();
+        self.rows().calls += 1;
+        let rows = self.rows();
+        let known = |row: &Row| row.changed + self.manners.search_lag <= rows.changes;
+        let has = |row: &Row, key: &MatchKey| {
+            key.fields.iter().all(|(name, value)| row.fields.get(name) == Some(value))
+        };
+        let candidates = |key: &MatchKey| Candidates {
+            items: rows
+                .items
+                .iter()
+                .filter(|(id, row)| {
+                    known(row) && !rows.shown.contains_key(*id) && (self.manners.fuzzy || has(row, key))
+                })
+                .map(|(id, row)| self.item(id, row))
+                .collect(),
+            complete: !self.manners.search_is_cut,
+        };
+        Ok(keys.iter().map(candidates).collect())
     }
 
     async fn probe(&self, markers: &[Marker], call: &Call<'_>) -> Result<Vec<Probed>, ConnectorError> {
@@ -86,7 +117,9 @@ impl Place for FakePlace {
     }
 
     async fn write(&self, writes: &[Write], call: &Call<'_>) -> Vec<Written> {
-        assert!(writes.len() <= self.manners.write_batch, "{}: a batch of {}", self.name, writes.len());
+        let creates = writes.iter().filter(|write| matches!(write.op, WriteOp::Create { .. })).count();
+        let most = creates.max(writes.len() - creates);
+        assert!(most <= self.manners.write_batch, "{}: a batch of {most}", self.name);
         self.meddle_now();
         call.meter.count();
         let fault = {

@@ -1,0 +1,142 @@
+//! What is known of a platform without a connection, and what it can tell with one.
+
+use std::{path::Path, time::Duration};
+
+use async_trait::async_trait;
+use serde_json::Value as Json;
+use syncline_engine::{
+    capability::Capabilities,
+    ports::{Call, ConnectorError, Place},
+    spec::{Finding, check_keys, keys::Key},
+};
+
+use crate::{Account, Catalogue, Identity, look::Look, named::Named, scope::ScopeError};
+
+/// A platform that a sync may name.
+#[async_trait]
+pub trait Platform: Send + Sync {
+    /// The canonical name.
+    fn name(&self) -> &'static str;
+
+    /// Other names that documents may use.
+    fn aliases(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The kinds of items, as in `entity_type`; empty if it has no kinds of its own.
+    fn entities(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The keys of a scope; none if any are accepted.
+    fn keys(&self) -> Option<&'static [Key]>;
+
+    /// Checks the values of a scope without opening the place.
+    fn check(&self, scope: &Json) -> Result<(), ScopeError>;
+
+    /// Returns what a place with this scope can do, as far as the scope tells. An opened place may do less, never more.
+    /// Pure.
+    fn declare(&self, entity: &str, scope: &Json) -> Result<Capabilities, ScopeError>;
+
+    /// Lists the files, variables and servers that a scope names. One that is left out is open to everyone who may
+    /// send a document over HTTP.
+    fn names(&self, scope: &Json) -> Result<Vec<Named>, ScopeError>;
+
+    /// Makes relative paths in a scope absolute, so that it means the same wherever it is used.
+    fn resolve(&self, _scope: &mut Json, _base_dir: &Path) {}
+
+    /// Describes the place of a scope, whichever key the scope names.
+    async fn look(&self, opening: &Opening<'_>) -> Result<Look, ConnectorError>;
+
+    /// Opens the place of a scope.
+    async fn open(&self, opening: &Opening<'_>) -> Result<Box<dyn Place>, ConnectorError>;
+
+    /// Says whom an account's credentials belong to and what they may do. Only asked of platforms with accounts.
+    async fn identify(&self, account: &Account, _call: &Call<'_>) -> Result<Identity, ConnectorError> {
+        Err(ConnectorError::permanent(format!("account {}: {} has no accounts", account.name, self.name())))
+    }
+
+    /// Lists what an account can see: containers, or the fields, statuses and people of one. Only asked of platforms with
+    /// accounts.
+    async fn discover(
+        &self,
+        account: &Account,
+        _what: Discover<'_>,
+        _call: &Call<'_>,
+    ) -> Result<Catalogue, ConnectorError> {
+        Err(ConnectorError::permanent(format!("account {}: {} has no accounts", account.name, self.name())))
+    }
+
+    /// Whether this version can connect to it.
+    fn availability(&self) -> Availability {
+        Availability::Available
+    }
+}
+
+/// What to discover.
+#[derive(Debug, Clone, Copy)]
+pub enum Discover<'a> {
+    /// The containers that the account can see.
+    Containers,
+    /// What the container of a scope has: fields, statuses, people.
+    Container(&'a Json),
+}
+
+/// What a place is opened with.
+#[derive(Debug, Clone, Copy)]
+pub struct Opening<'a> {
+    /// The credentials; none for platforms without accounts.
+    pub account: Option<&'a Account>,
+    pub scope: &'a Json,
+    /// The kind of items.
+    pub entity: &'a str,
+    /// The fields that the sync maps on this side; empty means all of them.
+    pub fields: &'a [String],
+    /// A field mapping provides the key field's value, so that a new item's id comes from the other side.
+    pub mapped_key: bool,
+    /// Timeout of one statement or request.
+    pub timeout: Duration,
+}
+
+impl<'a> Opening<'a> {
+    /// An opening of all fields of a place that needs no account.
+    pub fn new(scope: &'a Json) -> Opening<'a> {
+        Opening {
+            account: None,
+            scope,
+            entity: "record",
+            fields: &[],
+            mapped_key: false,
+            timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Whether this version can connect to a platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Availability {
+    Available,
+    /// The name is known and a sync may use it, but its runs do not start.
+    Planned,
+}
+
+/// Returns all errors in a scope at this path. Does not open the place.
+pub fn check_scope(platform: &dyn Platform, scope: &Json, path: &str) -> Vec<Finding> {
+    let findings = platform.keys().map(|keys| check_keys(scope, keys, path)).unwrap_or_default();
+    if !findings.is_empty() {
+        return findings;
+    }
+    platform.check(scope).err().into_iter().map(|error| error.at(path)).collect()
+}
+
+/// Lists the files, variables and servers that the scope at this path names. Opens none of them.
+pub fn names_of(platform: &dyn Platform, scope: &Json, path: &str) -> Result<Vec<Named>, Finding> {
+    platform.names(scope).map_err(|error| error.at(path))
+}
+
+/// An error that `check` reports as well.
+impl From<ScopeError> for ConnectorError {
+    fn from(error: ScopeError) -> Self {
+        ConnectorError::permanent(error.to_string())
+    }
+}
