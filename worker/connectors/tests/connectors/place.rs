@@ -3,9 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value as Json, json};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, sqlite::SqliteConnectOptions};
-use syncline_connectors::{Opening, platform};
+use syncline_connectors::{Opening, check_scope, platform};
 use syncline_engine::{
     Item, Value,
+    capability::Removal,
     ports::{
         Call, ConnectorError, Found, Leave, Marker, Meter, Place, Probed, ReadMode, Stopped, Write, WriteOp,
         Written,
@@ -122,7 +123,7 @@ impl TestPlace {
 /// Opens the place of a scope.
 pub(crate) async fn open(scope: &Json) -> Result<Box<dyn Place>, ConnectorError> {
     let platform = platform(if scope.get("path").is_some() { "csv" } else { "sql" }).unwrap();
-    assert_eq!(platform.check(scope, "scope"), []);
+    assert_eq!(check_scope(platform, scope, "scope"), []);
     platform.open(&Opening::new(scope)).await
 }
 
