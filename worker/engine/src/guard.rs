@@ -12,6 +12,8 @@ pub struct Held {
     /// Those of them whose counterpart the platform no longer shows without saying that it was deleted: it may be hidden
     /// from the account. Such deletes need approval.
     pub unproved: u64,
+    /// Items that other runs of the last 24 hours have removed without approval; the guard counts them as well.
+    pub recent: u64,
     /// Links of the sync.
     pub links: u64,
     /// Most deletes that need no approval.
@@ -30,9 +32,12 @@ pub fn allowed(guard: &DeleteGuard, links: u64) -> u64 {
     guard.max_count.min(share.max(1))
 }
 
-/// True if `deletes` of `links` need approval. `approved` is the number that an operator has agreed to. Deleting all
-/// items of a side always needs approval if there was more than one.
-pub fn is_held(guard: &DeleteGuard, deletes: u64, links: u64, approved: Option<u64>) -> bool {
-    let limit = allowed(guard, links).max(approved.unwrap_or(0));
-    deletes > limit || (deletes == links && links > 1 && approved.unwrap_or(0) < deletes)
+/// True if `deletes` of `links` need approval, after `recent` others. `approved` is the number that an operator has
+/// agreed to. Deleting all items of a side always needs approval if there was more than one.
+pub fn is_held(guard: &DeleteGuard, deletes: u64, recent: u64, links: u64, approved: Option<u64>) -> bool {
+    if approved.unwrap_or(0) >= deletes {
+        return false;
+    }
+    // The links that the recent deletes have ended count as well, so that a share stays the same share.
+    deletes + recent > allowed(guard, links + recent) || (deletes == links && links > 1)
 }

@@ -3,6 +3,8 @@
 mod deletion;
 pub(crate) mod fields;
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 
 use crate::{
@@ -76,6 +78,8 @@ pub struct Facts {
     /// The delete guard has counted the link, so that its items may be removed. False in runs of single items, which
     /// only mark.
     pub may_remove: bool,
+    /// When each item was read, by the clock that never goes back; zero if it comes from a listing.
+    pub read_at: Pair<Duration>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -7,6 +7,7 @@ mod index;
 mod matching;
 mod observe;
 mod prepare;
+mod recheck;
 mod record;
 mod recover;
 mod report;
@@ -228,11 +229,19 @@ impl Run<'_> {
                 self.plan_and_apply(&context, work, &mut Pair::default(), report, Stale::Fails).await?;
             more.refused.iter().for_each(|refused| report.add_refused(refused));
         }
+        // Only now are the items recorded that a later listing does not show again.
+        for (side, listing) in &prepared.listings {
+            self.store.save_listing(*side, listing.as_ref()).await?;
+        }
         if !prepared.cursors.is_empty() {
             self.store.save_cursors(&prepared.cursors).await?;
             self.observer.reached(Step::CursorSaved).await;
         }
-        Ok(())
+        match prepared.broken_off {
+            // The run is to be continued.
+            Some((side, error)) => Err(RunError::Place { side, error }),
+            None => Ok(()),
+        }
     }
 
     /// Plans a batch and carries it out. Starts again if another run wrote one of its links in between and nothing was

@@ -147,8 +147,9 @@ pub trait Listing: Send {
     /// The next page; `None` after the last one. Pages are never larger than `list_page`, and may be empty.
     async fn next_page(&mut self, call: &Call<'_>) -> Result<Option<Vec<Item>>, ConnectorError>;
 
-    /// Where a later listing goes on after the pages returned so far, with every item that they lacked. None: it must
-    /// begin anew.
+    /// Where a later listing goes on after the pages returned so far, with every item that they lacked; also after an
+    /// error. It contains what the cursor at the end needs to know of the first part. None: it must begin anew. A place
+    /// that does not know a position any more answers [`ErrorKind::Conflict`](super::ErrorKind::Conflict).
     fn position(&self) -> Option<Position> {
         None
     }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Cursor, Stopped};
+use super::{Cursor, Position, Stopped};
 use crate::{
     Side, Value,
     capability::Removal,
@@ -65,8 +65,18 @@ pub trait Store: Send + Sync {
     /// Returns where the incremental reads of a side go on; none before the first were saved.
     async fn cursor(&self, side: Side) -> Result<Option<CursorState>, StoreError>;
 
-    /// Saves the cursors of a run that read both sides to their end. Sides that are not named keep theirs.
+    /// Saves the cursors of sides that were read to their end. Sides that are not named keep theirs.
     async fn save_cursors(&self, cursors: &[(Side, CursorState)]) -> Result<(), StoreError>;
+
+    /// Returns the listing of a side that was broken off; none if the last one came to its end.
+    async fn listing(&self, side: Side) -> Result<Option<BrokenListing>, StoreError>;
+
+    /// Saves where a listing of a side was broken off; none forgets it.
+    async fn save_listing(&self, side: Side, listing: Option<&BrokenListing>) -> Result<(), StoreError>;
+
+    /// Returns how many items the other runs of this sync have removed since then, without those that an operator had
+    /// approved.
+    async fn removed_since(&self, since: DateTime<Utc>) -> Result<u64, StoreError>;
 }
 
 /// Why the store did not do what was asked. Nothing of the call was kept. Of several reasons [`StoreError::Stopped`] is
@@ -330,4 +340,15 @@ pub struct CursorState {
     pub cursor: Option<Cursor>,
     /// When the side was last read whole.
     pub last_full_at: Option<DateTime<Utc>>,
+}
+
+/// A listing that was broken off; the items of its pages are recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BrokenListing {
+    /// It was to list every item, and not only changes.
+    pub whole: bool,
+    /// Where it goes on.
+    pub position: Position,
+    /// Short hashes of the ids listed so far, 12 bytes each; empty unless it is to list every item.
+    pub seen: Vec<u8>,
 }

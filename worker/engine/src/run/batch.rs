@@ -28,15 +28,27 @@ impl Run<'_> {
             }
         }
         let mut items: Pair<HashMap<String, Seen>> = Pair::default();
+        let read_at = self.clock.elapsed();
+        let mut listed: Pair<HashSet<String>> = Pair::default();
         for side in Side::BOTH {
             let ids = ids_to_read(side, work, &links);
+            *listed.get_mut(side) =
+                ids.iter().filter(|id| kept.get(side).contains_key(*id)).cloned().collect();
             *items.get_mut(side) =
                 bodies(side, *self.places.get(side), &ids, kept.get_mut(side), &self.call()).await?;
         }
         Ok(work
             .iter()
             .filter_map(|work| facts(work, &mut links, &mut items))
-            .map(|f| plan_item(context, f))
+            .map(|mut facts| {
+                for side in Side::BOTH {
+                    let item = facts.seen.get(side).item();
+                    if item.is_some_and(|item| !listed.get(side).contains(&item.id)) {
+                        *facts.read_at.get_mut(side) = read_at;
+                    }
+                }
+                plan_item(context, facts)
+            })
             .collect())
     }
 
@@ -63,7 +75,8 @@ impl Run<'_> {
             let side = if absence.source.is_some() { Side::Source } else { Side::Target };
             if link.missing.is_none_or(|(missing, _)| missing != side) {
                 let seen = Pair::new(Seen::Missing, Seen::Missing);
-                let facts = Facts { link: Some(link.clone()), seen, may_remove: false };
+                let facts =
+                    Facts { link: Some(link.clone()), seen, may_remove: false, read_at: Pair::default() };
                 let mut record = self.unchanged(&facts);
                 record.missing = Some((side, now));
                 if record.state == LinkState::OutOfScope {
@@ -121,21 +134,22 @@ fn facts(
                 };
             let source = seen(Side::Source, &mut items.source);
             let target = seen(Side::Target, &mut items.target);
-            Some(Facts { link: Some(link), seen: Pair::new(source, target), may_remove: *may_remove })
+            let seen = Pair::new(source, target);
+            Some(Facts { link: Some(link), seen, may_remove: *may_remove, read_at: Pair::default() })
         }
         Work::Pair { source, target } => {
             let link = source.link.or(target.link).and_then(|id| links.remove(&id));
             let ids = Pair::new(source.id.as_str(), target.id.as_str());
             let link = link.map(|link| repaired(link, ids));
             let seen = Pair::new(items.source.remove(&source.id)?, items.target.remove(&target.id)?);
-            Some(Facts { link, seen: as_new(seen)?, may_remove: false })
+            Some(Facts { link, seen: as_new(seen)?, may_remove: false, read_at: Pair::default() })
         }
         Work::Single { side, item } => {
             let link = item.link.and_then(|id| links.remove(&id));
             let read = items.get_mut(*side).remove(&item.id)?;
             let mut seen = Pair::new(Seen::Never, Seen::Never);
             *seen.get_mut(*side) = read;
-            Some(Facts { link, seen: as_new(seen)?, may_remove: false })
+            Some(Facts { link, seen: as_new(seen)?, may_remove: false, read_at: Pair::default() })
         }
     }
 }

@@ -41,7 +41,7 @@ type IdKey = [u8; 12];
 /// 64 bits of a content's hash: the chance to miss an edit is one in 10^19.
 type ContentKey = NonZeroU64;
 
-fn id_key(id: &str) -> IdKey {
+pub(super) fn id_key(id: &str) -> IdKey {
     let Hash(bytes) = Hash::of_bytes(id.as_bytes());
     std::array::from_fn(|place| bytes[place])
 }
@@ -232,6 +232,17 @@ impl LinkIndex {
             both if both == HAS_SOURCE | HAS_TARGET => Found::Linked(position),
             _ if entry.flags & TOMBSTONE != 0 => Found::Linked(position),
             _ => Found::Pending(position),
+        }
+    }
+
+    /// Records the items that the earlier parts of a listing had, by their short hashes.
+    pub(super) fn see_earlier(&mut self, side: Side, seen: &[u8]) {
+        for key in seen.as_chunks::<{ size_of::<IdKey>() }>().0 {
+            let by_id = self.by_id.get(side);
+            let first = by_id.partition_point(|(hash, _)| hash < key);
+            if let Some((_, position)) = by_id.get(first).filter(|(hash, _)| hash == key) {
+                self.entries[*position as usize].flags |= of(side, SEEN_SOURCE, SEEN_TARGET);
+            }
         }
     }
 

@@ -7,12 +7,12 @@ use crate::{
     hash::{Hash, content_hash},
     mapping::Mapping,
     plan::Seen,
-    ports::{Call, Found as Read, ListingEnd, Place, ReadMode},
+    ports::{BrokenListing, Call, ConnectorError, ErrorKind, Found as Read, ListingEnd, Place, ReadMode},
 };
 
 use super::{
     RunError,
-    index::{Found, LinkIndex},
+    index::{Found, LinkIndex, id_key},
     matching::{Matcher, Unpaired},
 };
 
@@ -29,6 +29,7 @@ pub(super) struct Observed {
     pub(super) unpaired: Vec<Unpaired>,
     /// Changed and new items, up to the limits.
     pub(super) kept: HashMap<String, Item>,
+    kept_bytes: usize,
     /// Items read.
     pub(super) count: u64,
     /// The position in `unpaired` of each item, by the hash of its id.
@@ -36,6 +37,41 @@ pub(super) struct Observed {
 }
 
 impl Observed {
+    fn add(
+        &mut self,
+        side: Side,
+        item: Item,
+        mapping: &Mapping,
+        matcher: &Matcher<'_>,
+        index: &mut LinkIndex,
+    ) {
+        if item.deleted {
+            index.see_deleted(side, &item.id);
+            return;
+        }
+        self.count += 1;
+        let typed = mapping.typed(side, &item);
+        let weight = item.weight();
+        let keep = match index.see(side, &item.id, content_hash(&typed), weight) {
+            Found::Linked(position) => index.is_dirty(position),
+            Found::Pending(position) => {
+                let due = index.is_dirty(position);
+                let link = Some(index.id(position));
+                self.add_unpaired(matcher.unpaired(side, &item, &typed, link, due));
+                due
+            }
+            Found::Busy => false,
+            Found::New => {
+                self.add_unpaired(matcher.unpaired(side, &item, &typed, None, true));
+                true
+            }
+        };
+        if keep && self.kept.len() < KEPT && self.kept_bytes + weight <= KEPT_BYTES {
+            self.kept_bytes += weight;
+            self.kept.insert(item.id.clone(), item);
+        }
+    }
+
     /// Paging by position lists an item twice if others are inserted before it; it is counted once.
     pub(super) fn add_unpaired(&mut self, item: Unpaired) {
         match self.places.entry(Hash::of_bytes(item.id.as_bytes())) {
@@ -58,50 +94,74 @@ impl Observed {
     }
 }
 
-/// Reads one side to the end.
-pub(super) async fn observe(
-    side: Side,
-    connector: &dyn Place,
-    mode: ReadMode,
-    mapping: &Mapping,
-    matcher: &Matcher<'_>,
-    index: &mut LinkIndex,
-    call: &Call<'_>,
-) -> Result<(Observed, ListingEnd), RunError> {
-    let failed = |error| RunError::Place { side, error };
-    let mut listing = connector.list(mode, None, call).await.map_err(failed)?;
-    let mut observed = Observed::default();
-    let mut kept_bytes = 0;
-    while let Some(page) = listing.next_page(call).await.map_err(failed)? {
-        for item in page {
-            if item.deleted {
-                index.see_deleted(side, &item.id);
-                continue;
-            }
-            observed.count += 1;
-            let typed = mapping.typed(side, &item);
-            let weight = item.weight();
-            let keep = match index.see(side, &item.id, content_hash(&typed), weight) {
-                Found::Linked(position) => index.is_dirty(position),
-                Found::Pending(position) => {
-                    let due = index.is_dirty(position);
-                    let link = Some(index.id(position));
-                    observed.add_unpaired(matcher.unpaired(side, &item, &typed, link, due));
-                    due
+/// A listing that met an error and can go on later.
+#[derive(Debug)]
+pub(super) struct BrokenOff {
+    pub(super) listing: BrokenListing,
+    pub(super) error: ConnectorError,
+}
+
+/// How a side is read.
+pub(super) struct Reading<'a> {
+    pub(super) side: Side,
+    pub(super) place: &'a dyn Place,
+    pub(super) mode: ReadMode,
+    /// Goes on where this one was broken off.
+    pub(super) from: Option<BrokenListing>,
+}
+
+impl Reading<'_> {
+    /// Reads the side to its end, or until an error after which the listing can go on later.
+    pub(super) async fn observe(
+        self,
+        mapping: &Mapping,
+        matcher: &Matcher<'_>,
+        index: &mut LinkIndex,
+        call: &Call<'_>,
+    ) -> Result<(Observed, ListingEnd, Option<BrokenOff>), RunError> {
+        let Reading { side, place, mode, from } = self;
+        let failed = |error| RunError::Place { side, error };
+        let whole = mode == ReadMode::Full;
+        let mut seen = Vec::new();
+        let mut listing = match from {
+            Some(from) => match place.list(mode.clone(), Some(from.position), call).await {
+                Err(error) if error.kind == ErrorKind::Conflict => place.list(mode, None, call).await,
+                listing => {
+                    index.see_earlier(side, &from.seen);
+                    seen = from.seen;
+                    listing
                 }
-                Found::Busy => false,
-                Found::New => {
-                    observed.add_unpaired(matcher.unpaired(side, &item, &typed, None, true));
-                    true
+            },
+            None => place.list(mode, None, call).await,
+        }
+        .map_err(failed)?;
+        let mut observed = Observed::default();
+        loop {
+            let page = match listing.next_page(call).await {
+                Ok(None) => return Ok((observed, listing.end(), None)),
+                Ok(Some(page)) => page,
+                Err(error) => {
+                    let Some(position) = listing.position().filter(|_| can_wait(&error)) else {
+                        return Err(failed(error));
+                    };
+                    let listing = BrokenListing { whole, position, seen };
+                    let end = ListingEnd { complete: false, cursor: None };
+                    return Ok((observed, end, Some(BrokenOff { listing, error })));
                 }
             };
-            if keep && observed.kept.len() < KEPT && kept_bytes + weight <= KEPT_BYTES {
-                kept_bytes += weight;
-                observed.kept.insert(item.id.clone(), item);
+            if whole && listing.position().is_some() {
+                page.iter().for_each(|item| seen.extend(id_key(&item.id)));
+            }
+            for item in page {
+                observed.add(side, item, mapping, matcher, index);
             }
         }
     }
-    Ok((observed, listing.end()))
+}
+
+/// True if a listing that met this error may go on later.
+fn can_wait(error: &ConnectorError) -> bool {
+    matches!(error.kind, ErrorKind::RateLimited { .. } | ErrorKind::Transient)
 }
 
 /// Returns what is known of items by id: kept ones, and others fetched page by page. An error ends the run if it is

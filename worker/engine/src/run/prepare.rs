@@ -2,14 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     Absence, Run, RunError, Work,
     find::Search,
     index::{self, LinkIndex},
-    matching::{self, Matched, Matcher},
-    observe::{Observed, bodies, observe},
+    matching::{self, Matched, Matcher, Unpaired},
+    observe::{self, BrokenOff, Observed, bodies},
     recover::create_on,
     report::Report,
     restored::FoundAgain,
@@ -19,25 +19,36 @@ use crate::{
     Item, Side,
     guard::{Held, allowed, is_held},
     plan::Seen,
-    ports::{CursorState, Link, ListingEnd, ReadMode},
+    ports::{BrokenListing, ConnectorError, CursorState, Link, ListingEnd, ReadMode},
     side::Pair,
     spec::DeletePolicy,
 };
+
+/// The time over which the guard counts deletes: many small runs remove as much as a large one.
+const GUARDED: TimeDelta = TimeDelta::hours(24);
 
 /// The work of a run, with the items kept from the listings.
 pub(super) struct Prepared {
     pub(super) work: Vec<Work>,
     pub(super) kept: Pair<HashMap<String, Item>>,
     pub(super) cursors: Vec<(Side, CursorState)>,
+    /// Where listings go on, and those that have come to their end.
+    pub(super) listings: Vec<(Side, Option<BrokenListing>)>,
+    /// Why a side was not read to its end.
+    pub(super) broken_off: Option<(Side, ConnectorError)>,
     /// True per side if a create there may duplicate an existing item.
     pub(super) doubtful: Pair<bool>,
 }
 
-struct Reading {
+/// What was read of one side.
+struct Read {
     observed: Observed,
     end: ListingEnd,
     whole: bool,
     before: Option<CursorState>,
+    /// It goes on where an earlier listing was broken off.
+    resumed: bool,
+    broken: Option<BrokenOff>,
 }
 
 impl Run<'_> {
@@ -47,7 +58,9 @@ impl Run<'_> {
             let work = only.iter().map(|id| Work::link(*id, 0, false)).collect();
             // Without a listing it is unknown which items exist.
             let doubtful = self.doubtful(Pair::new(true, true));
-            return Ok(Prepared { work, kept: Pair::default(), cursors: Vec::new(), doubtful });
+            let (listings, broken_off) = Default::default();
+            let (kept, cursors) = Default::default();
+            return Ok(Prepared { work, kept, cursors, listings, broken_off, doubtful });
         }
         report.after_restore = self.options.after_restore;
         let now = self.clock.now();
@@ -62,12 +75,16 @@ impl Run<'_> {
         if self.options.after_restore {
             matcher = matcher.by_content(self.mapping);
         }
-        let readings = self.read(&matcher, &mut index, report).await?;
+        let mut readings = self.read(&matcher, &mut index, report).await?;
         report.read = Pair::new(readings.source.observed.count, readings.target.observed.count);
         report.complete = Pair::new(readings.source.end.complete, readings.target.end.complete);
         report.links = index.len() as u64;
-        let cursors =
+        let mut cursors: Vec<(Side, CursorState)> =
             Side::BOTH.into_iter().filter_map(|side| cursor_after(side, readings.get(side), now)).collect();
+        // The counterparts of new items may be in the part of the other side that was not listed yet.
+        let broken = |side: Side| readings.get(side).broken.is_some() && matcher.matches();
+        let waits = Pair::new(broken(Side::Target), broken(Side::Source));
+        let (listings, broken_off) = listings_after(&mut readings);
         let Pair { source, target } = readings;
         let mut unpaired = Pair::new(source.observed.unpaired, target.observed.unpaired);
         let kept = Pair::new(source.observed.kept, target.observed.kept);
@@ -84,11 +101,19 @@ impl Run<'_> {
         let doubtful = self.doubtful(again.left(&matched, report.complete));
         let reunited = again.reunited();
         matched.pairs.append(&mut again.pairs);
+        for side in Side::BOTH.into_iter().filter(|side| *waits.get(*side)) {
+            let put_off = put_off(matched.singles.get_mut(side));
+            if put_off > 0 {
+                // The next run must meet them again.
+                cursors.retain(|(of, _)| *of != side);
+                report.counts.skipped += put_off;
+            }
+        }
         let work = self.work(&index, matched, &mut respelled, doubtful, report);
-        self.hold(&index, reunited, report);
+        self.hold(&index, reunited, report).await?;
         let touched = work.iter().filter(|work| matches!(work, Work::Link { .. })).count() as u64;
         report.counts.unchanged = index.living().saturating_sub(touched);
-        Ok(Prepared { work, kept, cursors, doubtful })
+        Ok(Prepared { work, kept, cursors, listings, broken_off, doubtful })
     }
 
     /// Reads both sides: incrementally, or completely if matching needs it and cannot search.
@@ -97,12 +122,15 @@ impl Run<'_> {
         matcher: &Matcher<'_>,
         index: &mut LinkIndex,
         report: &mut Report,
-    ) -> Result<Pair<Reading>, RunError> {
+    ) -> Result<Pair<Read>, RunError> {
         let mut readings = Pair::new(
             self.read_side(Side::Source, false, matcher, index).await?,
             self.read_side(Side::Target, false, matcher, index).await?,
         );
-        if !matcher.matches() || !self.has_new_items(&readings) {
+        if !matcher.matches() {
+            return Ok(readings);
+        }
+        if !self.has_new_items(&readings) {
             return Ok(readings);
         }
         let mut searched = HashSet::new();
@@ -134,13 +162,17 @@ impl Run<'_> {
         whole: bool,
         matcher: &Matcher<'_>,
         index: &mut LinkIndex,
-    ) -> Result<Reading, RunError> {
-        let connector = *self.places.get(side);
+    ) -> Result<Read, RunError> {
         let (mode, before) = self.read_mode(side, whole).await?;
         let whole = mode == ReadMode::Full;
-        let (observed, end) =
-            observe(side, connector, mode, self.mapping, matcher, index, &self.call()).await?;
-        Ok(Reading { observed, end, whole, before })
+        let earlier = if self.options.after_restore { None } else { self.store.listing(side).await? };
+        // One of changes is no part of a whole one; a whole one comes to its end before changes are read again.
+        let from = earlier.filter(|earlier| earlier.whole || !whole);
+        let mode = if from.as_ref().is_some_and(|from| from.whole) { ReadMode::Full } else { mode };
+        let (whole, resumed) = (mode == ReadMode::Full, from.is_some());
+        let reading = observe::Reading { side, place: *self.places.get(side), mode, from };
+        let (observed, end, broken) = reading.observe(self.mapping, matcher, index, &self.call()).await?;
+        Ok(Read { observed, end, whole, before, resumed, broken })
     }
 
     async fn read_mode(&self, side: Side, whole: bool) -> Result<(ReadMode, Option<CursorState>), RunError> {
@@ -164,7 +196,7 @@ impl Run<'_> {
     }
 
     /// True if there are items to create or to pair.
-    fn has_new_items(&self, readings: &Pair<Reading>) -> bool {
+    fn has_new_items(&self, readings: &Pair<Read>) -> bool {
         let unpaired = |side: Side| &readings.get(side).observed.unpaired;
         let creates = |side: Side| {
             self.spec.creates_on(side.other()) && unpaired(side).iter().any(|item| item.link.is_none())
@@ -224,9 +256,14 @@ impl Run<'_> {
 
     /// Holds the run if more items are gone than the guard allows; after a restore, if any are. `reunited` counts links
     /// whose item was found under another id, by the side that lacked it.
-    fn hold(&self, index: &LinkIndex, reunited: Pair<u64>, report: &mut Report) {
+    async fn hold(
+        &self,
+        index: &LinkIndex,
+        reunited: Pair<u64>,
+        report: &mut Report,
+    ) -> Result<(), RunError> {
         if self.spec.delete_policy == DeletePolicy::Ignore {
-            return;
+            return Ok(());
         }
         let missing = |side: Side| {
             let lost = || index.lost(side, report.complete).saturating_sub(*reunited.get(side));
@@ -234,6 +271,10 @@ impl Run<'_> {
         };
         let (on_source, on_target) = (missing(Side::Source), missing(Side::Target));
         let (deletes, links) = (on_source + on_target, index.living());
+        if deletes == 0 {
+            return Ok(());
+        }
+        let recent = self.store.removed_since(self.store.now().await? - GUARDED).await?;
         let (after_restore, approved) = (self.options.after_restore, self.options.approved_deletes);
         let candidates: u64 = match self.spec.delete_policy {
             DeletePolicy::Delete => {
@@ -248,19 +289,21 @@ impl Run<'_> {
         };
         let held = match after_restore || candidates > 0 {
             true => deletes > approved.unwrap_or(0),
-            false => is_held(&self.spec.delete_guard, deletes, links, approved),
+            false => is_held(&self.spec.delete_guard, deletes, recent, links, approved),
         };
-        if deletes > 0 && held {
+        if held {
             report.held = Some(Held {
                 deletes,
+                recent,
                 links,
-                allowed: if after_restore { 0 } else { allowed(&self.spec.delete_guard, links) },
+                allowed: if after_restore { 0 } else { allowed(&self.spec.delete_guard, links + recent) },
                 after_restore,
                 unproved: candidates,
                 missing_on_source: on_source,
                 missing_on_target: on_target,
             });
         }
+        Ok(())
     }
 
     /// Asks by id for the items that a complete listing of a remote place lacks: the listing may be behind, cut short, or
@@ -318,8 +361,35 @@ impl Run<'_> {
     }
 }
 
+/// Takes out new items that have a key, and returns their number.
+fn put_off(items: &mut Vec<Unpaired>) -> u64 {
+    let before = items.len();
+    items.retain(|item| item.link.is_some() || item.key.is_none());
+    (before - items.len()) as u64
+}
+
+/// Where the sides' listings go on, and why one of them was broken off.
+#[allow(clippy::type_complexity, reason = "two parts of `Prepared`")]
+fn listings_after(
+    readings: &mut Pair<Read>,
+) -> (Vec<(Side, Option<BrokenListing>)>, Option<(Side, ConnectorError)>) {
+    let (mut listings, mut broken_off) = (Vec::new(), None);
+    for side in Side::BOTH {
+        let reading = readings.get_mut(side);
+        match reading.broken.take() {
+            Some(BrokenOff { listing, error }) => {
+                listings.push((side, Some(listing)));
+                broken_off.get_or_insert((side, error));
+            }
+            None if reading.resumed => listings.push((side, None)),
+            None => {}
+        }
+    }
+    (listings, broken_off)
+}
+
 /// The cursor with which a side's next incremental read starts.
-fn cursor_after(side: Side, reading: &Reading, now: DateTime<Utc>) -> Option<(Side, CursorState)> {
+fn cursor_after(side: Side, reading: &Read, now: DateTime<Utc>) -> Option<(Side, CursorState)> {
     let cursor = Some(reading.end.cursor.clone()?);
     let before = reading.before.as_ref().and_then(|state| state.last_full_at);
     let last_full_at = if reading.whole { Some(now) } else { before };

@@ -178,6 +178,7 @@ impl Run<'_> {
             link: Some(link.clone()),
             seen: Pair::new(seen(Side::Source), seen(Side::Target)),
             may_remove: false,
+            read_at: Pair::default(),
         };
         let mut record = self.unchanged(&facts);
         record.ids = link.ids.clone();

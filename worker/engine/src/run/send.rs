@@ -127,8 +127,34 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Sends one call's writes. Returns one outcome per write, in the same order.
+    /// Sends one call's writes, except those whose item is not as it was read. Returns one outcome per write, in the same
+    /// order.
     async fn send_chunk(
+        &self,
+        side: Side,
+        plans: &[ItemPlan],
+        chunk: &[(usize, &Op)],
+        until: Duration,
+    ) -> Vec<Written> {
+        let mut kept_back = self.recheck(side, plans, chunk).await;
+        if let Some(error) = kept_back.values().find(|outcome| matches!(outcome, Written::NotSent(_))) {
+            return vec![error.clone(); chunk.len()];
+        }
+        let open: Vec<(usize, &Op)> = chunk
+            .iter()
+            .enumerate()
+            .filter_map(|(at, op)| (!kept_back.contains_key(&at)).then_some(*op))
+            .collect();
+        let mut sent = match open.is_empty() {
+            true => Vec::new(),
+            false => self.send_compared(side, plans, &open, until).await,
+        }
+        .into_iter();
+        let outcome = |at| kept_back.remove(&at).or_else(|| sent.next());
+        (0..chunk.len()).filter_map(outcome).collect()
+    }
+
+    async fn send_compared(
         &self,
         side: Side,
         plans: &[ItemPlan],

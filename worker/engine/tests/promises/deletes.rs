@@ -283,3 +283,19 @@ fn a_close_whose_process_died_is_sent_again_and_is_no_edit() {
     drop(tables);
     world.assert_quiet();
 }
+
+#[test]
+fn the_guard_counts_the_deletes_of_the_last_day() {
+    let (world, sources, targets) = ten("delete");
+    world.source.remove(&sources[0]);
+    world.sync();
+    let now = syncline_engine::ports::Clock::now(&*world.clock);
+    world.tables().removed.push(now - chrono::TimeDelta::hours(23));
+    world.tables().removed.push(now - chrono::TimeDelta::hours(2));
+    let held = world.sync().held.unwrap();
+    assert_eq!((held.deletes, held.recent, held.allowed), (1, 2, 2));
+    assert!(world.target.get(&targets[0]).is_some());
+    world.wait(120);
+    assert!(world.sync().held.is_none(), "one of them is older than a day");
+    assert_eq!(world.target.get(&targets[0]), None);
+}

@@ -4,6 +4,7 @@ use rstest::rstest;
 use serde_json::json;
 use syncline_engine::{
     Side,
+    capability::ConcurrencyControl,
     ports::{ItemStatus, StoreError, WriteOp},
     run::{Options, RunError},
 };
@@ -379,5 +380,41 @@ fn what_a_silent_platform_wrote_is_read_back() {
     world.sync();
     assert_eq!(world.target.value(&t, "name"), json!("new"));
     assert_eq!(world.source.value(&s, "title"), json!(" new "), "what the target made of it is no edit");
+    world.assert_quiet();
+}
+
+/// Two places that cannot compare, and an item edited on both sides of which the target's edit comes from a listing.
+fn uncompared() -> (World, String, String) {
+    let manners = Manners { concurrency: ConcurrencyControl::None, ..Manners::default() };
+    let world = World::with(json!({}), manners.clone(), manners);
+    let (s, t) = world.paired(json!({ "title": "one", "body": "b" }));
+    world.source.edit(&s, "title", "renamed");
+    world.target.edit(&t, "points", 5);
+    (world, s, t)
+}
+
+#[test]
+fn a_place_that_cannot_compare_is_read_again_just_before_the_write() {
+    let (world, s, t) = uncompared();
+    let edited = t.clone();
+    world.target.meddle_at_fetch(move |place| place.edit(&edited, "name", "edited just now"));
+    world.wait(1);
+    world.sync();
+    assert_eq!(world.source.get(&s).unwrap()["title"], world.target.get(&t).unwrap()["name"]);
+    let seen = world.tables().conflicts[0].conflict.values.target.to_json();
+    assert_eq!(seen, "edited just now", "the edit is not overwritten unseen");
+    world.sync();
+    world.assert_quiet();
+}
+
+#[test]
+fn an_edit_of_another_field_beside_the_write_is_merged_by_the_next_run() {
+    let (world, s, t) = uncompared();
+    let edited = t.clone();
+    world.target.meddle(move |place| place.edit(&edited, "notes", "edited just now"));
+    world.sync();
+    world.sync();
+    assert_eq!(world.source.get(&s).unwrap()["body"].to_json(), "edited just now");
+    assert_eq!(world.target.get(&t).unwrap()["name"].to_json(), "renamed");
     world.assert_quiet();
 }

@@ -8,6 +8,7 @@ mod deletes;
 mod evidence;
 mod failures;
 mod incremental;
+mod listings;
 mod manual;
 mod mapping;
 mod matching;

@@ -26,6 +26,8 @@ pub(crate) struct Manners {
     pub(crate) search_lag: u64,
     /// A search does not tell everything.
     pub(crate) search_is_cut: bool,
+    /// Pages of listings until a limit is met, again and again; listings can go on where they were broken off.
+    pub(crate) pages_per_run: Option<usize>,
     /// Can list ids.
     pub(crate) ids_listing: bool,
     /// Each call counts.
@@ -71,6 +73,7 @@ impl Default for Manners {
             fuzzy: false,
             search_lag: 0,
             search_is_cut: false,
+            pages_per_run: None,
             ids_listing: false,
             remote: false,
             tombstones: false,

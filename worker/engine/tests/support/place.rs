@@ -31,6 +31,7 @@ pub(crate) struct FakePlace {
     rows: Mutex<Rows>,
     refusal: Mutex<Option<Refusal>>,
     meddling: Mutex<Option<Meddling>>,
+    meddling_at_fetch: Mutex<Option<Meddling>>,
 }
 
 #[derive(Default)]
@@ -84,8 +85,8 @@ impl FakePlace {
             removals: manners.removals,
             remote: manners.remote,
         };
-        let (rows, refusal, meddling) = Default::default();
-        FakePlace { name, capabilities, manners, clock, rows, refusal, meddling }
+        let (rows, refusal, meddling, meddling_at_fetch) = Default::default();
+        FakePlace { name, capabilities, manners, clock, rows, refusal, meddling, meddling_at_fetch }
     }
 
     fn rows(&self) -> MutexGuard<'_, Rows> {
@@ -164,6 +165,11 @@ impl FakePlace {
     /// Runs this edit just before the next write.
     pub(crate) fn meddle(&self, meddling: impl FnOnce(&FakePlace) + Send + 'static) {
         *self.meddling.lock().unwrap() = Some(Box::new(meddling));
+    }
+
+    /// Runs this edit just before the next reading by id.
+    pub(crate) fn meddle_at_fetch(&self, meddling: impl FnOnce(&FakePlace) + Send + 'static) {
+        *self.meddling_at_fetch.lock().unwrap() = Some(Box::new(meddling));
     }
 
     /// Runs the pending edit now, if no write has run it.

@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use syncline_engine::{
     Side,
     ports::{
-        Clock, CursorState, Intended, Link, LinkBrief, LinkRef, LinkState, Observer, Recorded, Step, Stopped,
-        Store, StoreError,
+        BrokenListing, Clock, CursorState, Intended, Link, LinkBrief, LinkRef, LinkState, Observer, Recorded,
+        Step, Stopped, Store, StoreError,
     },
 };
 
@@ -149,6 +149,24 @@ impl Store for MemoryStore {
 
     async fn cursor(&self, side: Side) -> Result<Option<CursorState>, StoreError> {
         Ok(self.tables.lock().unwrap().cursors.get(&side).cloned())
+    }
+
+    async fn listing(&self, side: Side) -> Result<Option<BrokenListing>, StoreError> {
+        Ok(self.tables.lock().unwrap().listings.get(&side).cloned())
+    }
+
+    async fn save_listing(&self, side: Side, listing: Option<&BrokenListing>) -> Result<(), StoreError> {
+        self.write(|tables| {
+            match listing {
+                Some(listing) => tables.listings.insert(side, listing.clone()),
+                None => tables.listings.remove(&side),
+            };
+            Ok(())
+        })
+    }
+
+    async fn removed_since(&self, since: DateTime<Utc>) -> Result<u64, StoreError> {
+        Ok(self.tables.lock().unwrap().removed.iter().filter(|at| **at > since).count() as u64)
     }
 
     async fn save_cursors(&self, cursors: &[(Side, CursorState)]) -> Result<(), StoreError> {

@@ -7,7 +7,8 @@ use syncline_engine::{
     Side, Value,
     conflict::{Conflict, OpenConflict},
     ports::{
-        Change, CursorState, Intended, ItemStatus, Link, LinkRef, LinkState, Recorded, StoreError, Verdict,
+        BrokenListing, Change, CursorState, Intended, ItemStatus, Link, LinkRef, LinkState, Recorded,
+        StoreError, Verdict,
     },
     side::Pair,
     value::{fields_from_json, fields_to_json},
@@ -26,6 +27,9 @@ pub(crate) struct Tables {
     pub(crate) changes: Vec<ChangeRow>,
     pub(crate) conflicts: Vec<ConflictRow>,
     pub(crate) cursors: BTreeMap<Side, CursorState>,
+    pub(crate) listings: BTreeMap<Side, BrokenListing>,
+    /// When runs of earlier tests' steps removed items; tests add to it.
+    pub(crate) removed: Vec<DateTime<Utc>>,
     /// Per run that is not over, the number of the attempt that may write.
     pub(crate) fences: BTreeMap<u32, u64>,
     /// Transactions that wrote links.

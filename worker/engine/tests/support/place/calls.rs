@@ -7,8 +7,8 @@ use syncline_engine::{
     Item, Value,
     capability::{Capabilities, CreateIdempotency},
     ports::{
-        Call, Candidates, ConnectorError, ErrorScope, FieldInfo, Found, Listing, ListingEnd, Marker,
-        MatchKey, Place, Position, Probed, ReadMode, Write, WriteOp, Written,
+        Call, Candidates, ConnectorError, ErrorKind, ErrorScope, FieldInfo, Found, Listing, ListingEnd,
+        Marker, MatchKey, Place, Position, Probed, ReadMode, Write, WriteOp, Written,
     },
 };
 
@@ -28,7 +28,7 @@ impl Place for FakePlace {
     async fn list(
         &self,
         mode: ReadMode,
-        _: Option<Position>,
+        from: Option<Position>,
         _: &Call<'_>,
     ) -> Result<Box<dyn Listing>, ConnectorError> {
         let rows = self.rows();
@@ -58,15 +58,22 @@ impl Place for FakePlace {
             let lasts: Vec<Item> = pages.iter().filter_map(|page| page.last().cloned()).collect();
             pages.extend(lasts.into_iter().map(|item| vec![item]));
         }
+        let first = from.map_or(0, |position| usize::try_from(position.as_u64().unwrap()).unwrap());
+        let pages: VecDeque<Vec<Item>> = pages.into_iter().skip(first).collect();
+        let limit = self.manners.pages_per_run;
         let end = ListingEnd {
             complete: mode == ReadMode::Full && !rows.incomplete,
             cursor: self.manners.incremental.then(|| rows.changes.into()),
         };
-        Ok(Box::new(Pages { pages, end }))
+        Ok(Box::new(Pages { pages, end, next: first, limit, read: 0 }))
     }
 
     async fn fetch(&self, ids: &[String], call: &Call<'_>) -> Vec<(String, Result<Found, ConnectorError>)> {
         assert!(ids.len() <= self.manners.page_size, "{}: a fetch of {} items", self.name, ids.len());
+        let meddling = self.meddling_at_fetch.lock().unwrap().take();
+        if let Some(meddling) = meddling {
+            meddling(self);
+        }
         call.meter.count();
         self.rows().calls += 1;
         ids.iter().map(|id| (id.clone(), self.look(id))).collect()
@@ -159,16 +166,30 @@ impl Place for FakePlace {
 struct Pages {
     pages: VecDeque<Vec<Item>>,
     end: ListingEnd,
+    /// The number of the next page.
+    next: usize,
+    limit: Option<usize>,
+    read: usize,
 }
 
 #[async_trait]
 impl Listing for Pages {
     async fn next_page(&mut self, call: &Call<'_>) -> Result<Option<Vec<Item>>, ConnectorError> {
+        if self.limit.is_some_and(|limit| self.read >= limit) && !self.pages.is_empty() {
+            let until = call.now + chrono::TimeDelta::hours(1);
+            return Err(ConnectorError::new(ErrorKind::RateLimited { until }, "the limit is used up"));
+        }
         let page = self.pages.pop_front();
         if page.is_some() {
             call.meter.count();
+            self.read += 1;
+            self.next += 1;
         }
         Ok(page)
+    }
+
+    fn position(&self) -> Option<Position> {
+        self.limit.map(|_| self.next.into())
     }
 
     fn end(&self) -> ListingEnd {

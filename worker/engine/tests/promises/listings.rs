@@ -1,0 +1,98 @@
+//! Listings that meet a limit on their way.
+
+use serde_json::json;
+use syncline_engine::{
+    ports::ErrorKind,
+    run::{Options, RunError},
+};
+
+use crate::support::{Manners, World, fields};
+
+/// A remote source that shows three pages of ten items a run, and a target that shows everything.
+fn world(document: serde_json::Value, items: usize) -> World {
+    let slow = Manners {
+        remote: true,
+        snapshot: false,
+        page_size: 10,
+        pages_per_run: Some(3),
+        ..Manners::default()
+    };
+    let mut world =
+        World::with(document, slow, Manners { page_size: 100, write_batch: 100, ..Manners::default() });
+    world.options = Options { full: false, ..Options::default() };
+    for number in 0..items {
+        world.source.add(fields(json!({ "title": format!("item {number}") })));
+    }
+    world
+}
+
+fn is_limited(result: Result<syncline_engine::run::Report, RunError>) -> bool {
+    matches!(result, Err(RunError::Place { error, .. }) if matches!(error.kind, ErrorKind::RateLimited { .. }))
+}
+
+#[test]
+fn a_run_that_meets_a_limit_records_what_it_read_and_the_next_one_goes_on() {
+    let world = world(json!({}), 95);
+    for copied in [30, 60, 90] {
+        assert!(is_limited(world.try_sync()));
+        assert_eq!(world.target.ids().len(), copied);
+        world.wait(60);
+    }
+    let report = world.sync();
+    assert_eq!((report.read.source, report.counts.created), (5, 5), "each page is read once");
+    assert!(report.complete.source, "with the ids of the earlier parts");
+    assert!(world.tables().listings.is_empty());
+    let calls = world.source.calls();
+    assert!(is_limited(world.try_sync()), "the next listing begins anew");
+    assert_eq!(world.source.calls() - calls, 0, "nothing was read by id or written");
+}
+
+#[test]
+fn what_an_earlier_part_listed_is_not_absent() {
+    let world = world(
+        json!({ "delete_policy": "delete", "delete_guard": { "max_share": 1.0, "max_count": 100 } }),
+        35,
+    );
+    assert!(is_limited(world.try_sync()));
+    world.sync();
+    for _ in 0..3 {
+        assert!(is_limited(world.try_sync()));
+        world.sync();
+    }
+    assert_eq!((world.source.ids().len(), world.target.ids().len()), (35, 35));
+}
+
+#[test]
+fn an_item_that_no_part_lists_is_absent() {
+    let world = world(json!({ "delete_policy": "delete" }), 35);
+    assert!(is_limited(world.try_sync()));
+    world.sync();
+    let gone = world.source.ids().remove(34);
+    world.source.remove(&gone);
+    for _ in 0..2 {
+        assert!(is_limited(world.try_sync()));
+        let report = world.try_sync();
+        if report.as_ref().is_ok_and(|report| report.held.is_some()) {
+            // Nothing but its absence tells of the delete, so a person approves it.
+            world.sync_with(Options { approved_deletes: Some(1), ..world.options.clone() });
+        }
+    }
+    assert!(world.tables().links.values().any(|link| link.missing.is_some() || link.deleted_side.is_some()));
+}
+
+#[test]
+fn items_of_the_other_side_wait_for_counterparts_that_were_not_listed_yet() {
+    let world = world(json!({ "match_on": ["title"] }), 35);
+    for number in 0..35 {
+        world.target.add(fields(json!({ "name": format!("item {number}") })));
+    }
+    assert!(is_limited(world.try_sync()));
+    assert_eq!(world.tables().links.len(), 30);
+    world.wait(60);
+    let report = world.sync();
+    assert_eq!(report.counts.created, 0);
+    assert_eq!(
+        (world.source.ids().len(), world.target.ids().len(), world.tables().links.len()),
+        (35, 35, 35)
+    );
+}
