@@ -22,6 +22,10 @@ pub struct Model {
     pub last_full_at: Option<DateTimeUtc>,
     /// The run that last moved it (`sync_history.run_uid`, which retention may have removed).
     pub run_id: Option<Uuid>,
+    /// Where a listing goes on that was broken off by a limit: JSON with `whole` and the connector's own `position`.
+    pub listing: Option<String>,
+    /// Short hashes of the ids that the broken listing had, 12 bytes each.
+    pub listed_ids: Option<Vec<u8>>,
     /// Raised by every write, for compare-and-set.
     pub version: i64,
 }

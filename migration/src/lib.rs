@@ -62,6 +62,7 @@ mod m20261125_000800_create_rate_buckets;
 mod m20261125_000900_create_circuit_breakers;
 mod m20261125_001000_join_waiting_runs;
 mod m20261129_000100_count_living_links;
+mod m20261129_000300_note_broken_listings;
 
 pub use error::{MigrateError, sqlstate, words, words_of_driver};
 pub use migrator::{Migrator, Rebuild, Until};
@@ -122,6 +123,7 @@ fn in_order() -> Vec<(Box<dyn MigrationTrait>, Compatibility)> {
         (Box::new(m20261125_000900_create_circuit_breakers::Migration), Expands),
         (Box::new(m20261125_001000_join_waiting_runs::Migration), Expands),
         (Box::new(m20261129_000100_count_living_links::Migration), Expands),
+        (Box::new(m20261129_000300_note_broken_listings::Migration), Expands),
     ]
 }
 

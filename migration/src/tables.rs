@@ -46,6 +46,7 @@ const DROPPED_BY: &[(&str, &str, &[Column])] = &[
     ("m20261125_000400_note_dead_runs", "sync_history", &[("dead_at", None), ("dead_reason", None)]),
     ("m20261125_000500_delay_runs", "sync_history", &[("not_before", None)]),
     ("m20261125_000700_note_run_windows", "schedules", &[("run_window", None)]),
+    ("m20261129_000300_note_broken_listings", "sync_cursors", &[("listing", None), ("listed_ids", None)]),
     (
         "m20261125_001000_join_waiting_runs",
         "sync_history",

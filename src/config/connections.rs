@@ -10,7 +10,8 @@ use crate::fault::Fault;
 pub(crate) struct PoolLimits {
     /// Connections kept open. `SYNCLINE_DB_POOL_MIN`; default 2, or 1 for SQLite and for commands that are no servers.
     pub(crate) min: u32,
-    /// Connections at most. `SYNCLINE_DB_POOL_MAX`; default 10.
+    /// Connections at most. `SYNCLINE_DB_POOL_MAX`; default 10, or 4 for SQLite, which lets one
+    /// connection write at a time.
     pub(crate) max: u32,
     /// Timeout of waiting for a free connection. `SYNCLINE_DB_POOL_ACQUIRE_MS`; default 30000.
     pub(crate) acquire: Duration,
@@ -19,9 +20,9 @@ pub(crate) struct PoolLimits {
 }
 
 impl PoolLimits {
-    /// Reads `SYNCLINE_DB_POOL_*`.
-    pub(super) fn read(needs_one: bool, reader: &mut Reader<'_>) -> Result<PoolLimits, Fault> {
-        let max = reader.number("SYNCLINE_DB_POOL_MAX", 10, 1..=1000)?;
+    /// Reads `SYNCLINE_DB_POOL_*`. `most` is the default of the maximum.
+    pub(super) fn read(needs_one: bool, most: u32, reader: &mut Reader<'_>) -> Result<PoolLimits, Fault> {
+        let max = reader.number("SYNCLINE_DB_POOL_MAX", most, 1..=1000)?;
         let usual: u32 = if needs_one { 1 } else { 2 };
         let min = reader.number("SYNCLINE_DB_POOL_MIN", usual.min(max), 0..=1000)?;
         if min > max {
@@ -45,7 +46,7 @@ mod tests {
 
     fn limits(variables: &[(&str, &str)]) -> Result<PoolLimits, String> {
         let matches = matches(&["up"]);
-        PoolLimits::read(false, &mut Reader::new(&matches, &Variables(variables)))
+        PoolLimits::read(false, 10, &mut Reader::new(&matches, &Variables(variables)))
             .map_err(|fault| fault.message)
     }
 

@@ -59,7 +59,9 @@ impl DatabaseConfig {
         // A connection to a file is cheap to open, and a command that soon ends seldom needs two; on a server, starting
         // a connection's process takes longer than most of these commands.
         let needs_one = url.is_sqlite() || !["up", "worker", "api"].contains(&role);
-        let pool = PoolLimits::read(needs_one, reader)?;
+        // SQLite lets one connection write at a time, and each keeps a thread, a page cache and prepared statements.
+        let most = if url.is_sqlite() { 4 } else { 10 };
+        let pool = PoolLimits::read(needs_one, most, reader)?;
         Ok(DatabaseConfig { url, pool, client: format!("syncline {role}") })
     }
 }

@@ -45,7 +45,7 @@ fn every_setting_is_listed_with_its_default() -> Result<()> {
     let expected = [
         ("DATABASE_URL", "sqlite://syncline.db"),
         ("SYNCLINE_DB_POOL_MIN", "1"),
-        ("SYNCLINE_DB_POOL_MAX", "10"),
+        ("SYNCLINE_DB_POOL_MAX", "4"),
         ("SYNCLINE_DB_POOL_ACQUIRE_MS", "30000"),
         ("SYNCLINE_DB_POOL_IDLE_MS", "30000"),
         ("REDIS_URL", "not set"),

@@ -61,7 +61,7 @@ fn a_pool_that_cannot_be_is_refused() -> Result<()> {
     let mut program = with_database()?;
     program.set("SYNCLINE_DB_POOL_MIN", "11");
     let refused = program.expect(2, &["stats"])?;
-    ensure_tells(&refused.stderr, &["SYNCLINE_DB_POOL_MIN 11", "SYNCLINE_DB_POOL_MAX 10", "raise"])?;
+    ensure_tells(&refused.stderr, &["SYNCLINE_DB_POOL_MIN 11", "SYNCLINE_DB_POOL_MAX 4", "raise"])?;
     program.set("SYNCLINE_DB_POOL_MIN", "few");
     ensure_tells(&program.expect(2, &["stats"])?.stderr, &["SYNCLINE_DB_POOL_MIN \"few\"", "0 to 1000"])
 }

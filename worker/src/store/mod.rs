@@ -18,11 +18,12 @@ use std::{
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr};
+use serde::{Deserialize, Serialize};
 use syncline_engine::{
     Side,
     ports::{
-        Clock, CursorState, Intended, Link, LinkBrief, LinkRef, Observer, Recorded, Stopped, Store,
-        StoreError,
+        BrokenListing, Clock, CursorState, Intended, Link, LinkBrief, LinkRef, Observer, Recorded, Stopped,
+        Store, StoreError,
     },
 };
 use syncline_entity::types::{SyncDirection, SyncMethod};
@@ -170,6 +171,35 @@ impl Store for LinkStore {
         read::cursor(&self.db, self.sync.config_id, side).await.map_err(database)
     }
 
+    async fn listing(&self, side: Side) -> Result<Option<BrokenListing>, StoreError> {
+        read::listing(&self.db, self.sync.config_id, side).await.map_err(database)
+    }
+
+    async fn save_listing(&self, side: Side, listing: Option<&BrokenListing>) -> Result<(), StoreError> {
+        let stored = listing.map(|listing| {
+            StoredListing { whole: listing.whole, position: listing.position.clone() }.to_text()
+        });
+        let seen = listing.map(|listing| listing.seen.clone());
+        let tx = self.fenced().await?;
+        let sql = "INSERT INTO sync_cursors (sync_config_id, side, container, listing, listed_ids, run_id, version) \
+                   VALUES (?, ?, '', ?, ?, ?, 0) ON CONFLICT (sync_config_id, side, container) DO UPDATE SET \
+                   listing = excluded.listing, listed_ids = excluded.listed_ids, run_id = excluded.run_id, \
+                   version = sync_cursors.version + 1";
+        let values = [
+            self.sync.config_id.into(),
+            side.as_str().into(),
+            stored.into(),
+            seen.into(),
+            self.run.id.into(),
+        ];
+        tx.execute_raw(statement(tx.get_database_backend(), sql, values)).await.map_err(database)?;
+        tx.commit().await.map_err(database)
+    }
+
+    async fn removed_since(&self, since: DateTime<Utc>) -> Result<u64, StoreError> {
+        read::removed_since(&self.db, self.sync.config_id, self.run.id, since).await.map_err(database)
+    }
+
     async fn save_cursors(&self, cursors: &[(Side, CursorState)]) -> Result<(), StoreError> {
         let tx = self.fenced().await?;
         for (side, state) in cursors {
@@ -187,5 +217,18 @@ impl Store for LinkStore {
             tx.execute_raw(statement(tx.get_database_backend(), sql, values)).await.map_err(database)?;
         }
         tx.commit().await.map_err(database)
+    }
+}
+
+/// A broken listing as its column has it.
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredListing {
+    whole: bool,
+    position: serde_json::Value,
+}
+
+impl StoredListing {
+    fn to_text(&self) -> String {
+        serde_json::json!(self).to_string()
     }
 }

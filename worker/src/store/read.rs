@@ -11,7 +11,7 @@ use syncline_engine::{
     Side, Value,
     conflict::OpenConflict,
     hash::Hash,
-    ports::{CursorState, Intent, Link, LinkBrief, LinkRef, LinkState},
+    ports::{BrokenListing, CursorState, Intent, Link, LinkBrief, LinkRef, LinkState},
     side::Pair,
     value::fields_from_json,
 };
@@ -20,6 +20,7 @@ use syncline_entity::{
     types::{self, SyncStatus},
 };
 
+use super::StoredListing;
 use syncline_sql::{marks, pieces, statement};
 use uuid::Uuid;
 
@@ -180,6 +181,37 @@ pub(super) async fn cursor(
         cursor: row.cursor.and_then(|text| serde_json::from_str(&text).ok()),
         last_full_at: row.last_full_at,
     }))
+}
+
+/// The listing of a side that was broken off. One that cannot be read is none: the side is listed from its start.
+pub(super) async fn listing(
+    db: &impl ConnectionTrait,
+    config_id: i64,
+    of: Side,
+) -> Result<Option<BrokenListing>, DbErr> {
+    let key = (config_id, entity_side(of), String::new());
+    let Some(row) = sync_cursor::Entity::find_by_id(key).one(db).await? else { return Ok(None) };
+    let position = row.listing.and_then(|text| serde_json::from_str::<StoredListing>(&text).ok());
+    Ok(position.map(|stored| BrokenListing {
+        whole: stored.whole,
+        position: stored.position,
+        seen: row.listed_ids.unwrap_or_default(),
+    }))
+}
+
+/// The items that other runs of a sync have removed since, without those that an operator had approved.
+pub(super) async fn removed_since(
+    db: &impl ConnectionTrait,
+    config_id: i64,
+    run: Uuid,
+    since: DateTime<Utc>,
+) -> Result<u64, DbErr> {
+    let sql = "SELECT CAST(COALESCE(SUM(deleted), 0) AS bigint) AS removed FROM sync_history WHERE sync_config_id = ? \
+               AND completed_at > ? AND run_uid <> ? AND deleted > 0 AND CAST(args AS text) NOT LIKE '%\"allow_deletes\":%'";
+    let values = [config_id.into(), since.into(), run.into()];
+    let row = db.query_one_raw(statement(db.get_database_backend(), sql, values)).await?;
+    let removed: i64 = row.map(|row| row.try_get("", "removed")).transpose()?.unwrap_or(0);
+    Ok(removed.unsigned_abs())
 }
 
 fn hash(text: Option<String>) -> Option<Hash> {

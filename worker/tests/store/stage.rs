@@ -166,6 +166,16 @@ impl Stage for SqlStage {
         self.execute(sql, [self.clock.now().into(), id.into()]).await;
     }
 
+    async fn end_after_removals(&self, run: u32, items: u32, approved: bool) {
+        let id = self.runs.lock().unwrap()[&run];
+        let args = if approved { json!({ "allow_deletes": items }) } else { json!({}) };
+        let row = sync_history::by_run(&self.db, id).await.unwrap().expect("the run");
+        let mut row = sync_history::ActiveModel::from(row);
+        (row.deleted, row.args) = (Set(i64::from(items)), Set(args));
+        row.update(&self.db).await.expect("the run is stored");
+        self.end(run).await;
+    }
+
     fn clock(&self) -> &TestClock {
         &self.clock
     }

@@ -79,6 +79,8 @@ pub(super) async fn links(stage: &Stage, kind: Kind) {
         high_water: Some(at(30)),
         last_full_at: Some(at(31)),
         run_id: Some(uuid(4)),
+        listing: text("{}"),
+        listed_ids: Some(vec![0, 255]),
         version: 2,
     };
     comes_back(stage, kind, row, &[]).await;

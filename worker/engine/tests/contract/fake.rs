@@ -33,6 +33,14 @@ impl Stage for Fake {
         self.tables.lock().unwrap().fences.remove(&run);
     }
 
+    async fn end_after_removals(&self, run: u32, items: u32, approved: bool) {
+        if !approved {
+            let at = std::iter::repeat_n(syncline_engine::ports::Clock::now(&*self.clock), items as usize);
+            self.tables.lock().unwrap().removed.extend(at);
+        }
+        self.end(run).await;
+    }
+
     fn clock(&self) -> &TestClock {
         &self.clock
     }

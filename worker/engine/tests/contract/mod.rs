@@ -36,6 +36,9 @@ pub(crate) trait Stage: Send + Sync {
     /// Ends a run.
     async fn end(&self, run: u32);
 
+    /// Ends a run that removed items, perhaps after an operator had approved it.
+    async fn end_after_removals(&self, run: u32, items: u32, approved: bool);
+
     /// Returns the clock of all stores of this stage.
     fn clock(&self) -> &TestClock;
 
@@ -132,7 +135,9 @@ macro_rules! cases {
                        each_field_has_its_own_conflict, a_resolved_conflict_is_kept_and_not_asked,
                        a_resolution_ends_the_open_conflict, a_closed_conflict_is_open_no_more,
                        a_choice_is_read_with_its_conflict, conflicts_come_oldest_first;
-            cursors: a_cursor_is_kept_for_each_side, a_later_cursor_replaces_an_earlier_one;
+            cursors: a_cursor_is_kept_for_each_side, a_later_cursor_replaces_an_earlier_one,
+                     a_broken_listing_is_kept_until_it_is_forgotten,
+                     removals_of_other_runs_are_counted_unless_they_were_approved;
             fences: a_worker_that_was_taken_over_writes_nothing, a_run_that_is_over_writes_nothing,
                     a_stopped_worker_hears_of_that_first, other_runs_go_on;
         }
