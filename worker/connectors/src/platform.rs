@@ -42,6 +42,11 @@ pub trait Platform: Send + Sync {
     /// send a document over HTTP.
     fn names(&self, scope: &Json) -> Result<Vec<Named>, ScopeError>;
 
+    /// True if it cannot be reached without credentials: then a scope must name an account under `account`.
+    fn needs_account(&self) -> bool {
+        false
+    }
+
     /// Makes relative paths in a scope absolute, so that it means the same wherever it is used.
     fn resolve(&self, _scope: &mut Json, _base_dir: &Path) {}
 

@@ -9,7 +9,7 @@ use syncline_engine::{
     spec::{Finding, Severity, SyncSpec, check_document},
 };
 
-use crate::Origin;
+use crate::{Origin, accounts};
 
 /// Checks the keys of a document and of its two places, and the types of their values. If the document can be parsed
 /// all the same, its other errors are returned too.
@@ -73,6 +73,7 @@ pub fn check(spec: &SyncSpec, origin: Origin<'_>) -> Vec<Finding> {
         }
     }
     findings.extend(entity(spec));
+    findings.extend(accounts::missing(spec));
     findings.extend(removal(spec));
     findings.extend(origin.refusals(spec));
     findings

@@ -7,6 +7,7 @@ use sea_orm::{
 };
 use syncline_engine::{
     schedule::When,
+    side::Pair,
     spec::{Direction, Finding, SyncSpec},
 };
 use syncline_entity::{
@@ -15,7 +16,7 @@ use syncline_entity::{
 };
 use syncline_sql::begin;
 
-use super::{Error, Origin};
+use super::{Error, Origin, accounts};
 
 /// The result of storing a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,12 +75,24 @@ async fn store_one(tx: &DatabaseTransaction, spec: &SyncSpec, origin: Origin<'_>
             new.insert(tx).await?.id
         }
     };
+    // Also for an unchanged document: the account may have been created since it was stored.
+    let accounts = accounts::resolve(tx, project_id, spec).await?.map_err(|wrong| invalid(spec, &wrong))?;
     let existing = sync_config::by_name(tx, project_id, &spec.name).await?;
     let (stored, config) = match existing {
-        Some(existing) if existing.config_json == json => (Stored::Unchanged, existing),
+        Some(existing) if existing.config_json == json => {
+            let before = Pair::new(existing.source_account_id, existing.target_account_id);
+            let config = if before == accounts {
+                existing
+            } else {
+                let mut model: sync_config::ActiveModel = existing.into();
+                set_accounts(&mut model, accounts);
+                model.update(tx).await?
+            };
+            (Stored::Unchanged, config)
+        }
         Some(existing) => {
             let mut model: sync_config::ActiveModel = existing.clone().into();
-            fill(&mut model, spec, &json);
+            fill(&mut model, spec, &json, accounts);
             model.revision = Set(existing.revision + 1);
             (Stored::Changed, model.update(tx).await?)
         }
@@ -93,7 +106,7 @@ async fn store_one(tx: &DatabaseTransaction, spec: &SyncSpec, origin: Origin<'_>
                 webhook_enabled: Set(false),
                 ..Default::default()
             };
-            fill(&mut model, spec, &json);
+            fill(&mut model, spec, &json, accounts);
             (Stored::Created, model.insert(tx).await?)
         }
     };
@@ -111,7 +124,19 @@ async fn store_one(tx: &DatabaseTransaction, spec: &SyncSpec, origin: Origin<'_>
     Ok(stored)
 }
 
-fn fill(model: &mut sync_config::ActiveModel, spec: &SyncSpec, json: &serde_json::Value) {
+/// Admission takes the accounts of a run from here.
+fn set_accounts(model: &mut sync_config::ActiveModel, accounts: Pair<Option<i64>>) {
+    model.source_account_id = Set(accounts.source);
+    model.target_account_id = Set(accounts.target);
+}
+
+fn fill(
+    model: &mut sync_config::ActiveModel,
+    spec: &SyncSpec,
+    json: &serde_json::Value,
+    accounts: Pair<Option<i64>>,
+) {
+    set_accounts(model, accounts);
     model.source_platform = Set(spec.source_platform.clone());
     model.target_platform = Set(spec.target_platform.clone());
     model.entity_type = Set(spec.entity_type.clone());
