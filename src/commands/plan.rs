@@ -17,8 +17,14 @@ use syncline_engine::{
     spec::{Severity, SyncSpec},
 };
 use syncline_entity::types::SyncMethod;
-use syncline_service::syncs::{self, display_name};
+use syncline_limits::Lane;
+use syncline_service::{
+    accounts,
+    syncs::{self, display_name},
+};
 use syncline_worker::{
+    admission::{Accounts, admit},
+    gate::Calls,
     handlers::show,
     open::open,
     steps::RunObserver,
@@ -124,7 +130,7 @@ async fn preview(
     output: &Output,
 ) -> Result<Preview, Fault> {
     let project = syncline_entity::project::by_key(db, &spec.project).await?;
-    let stored = match project {
+    let stored = match &project {
         Some(project) => syncline_entity::sync_config::by_name(db, project.id, &spec.name).await?,
         None => None,
     };
@@ -135,6 +141,19 @@ async fn preview(
     let revision = stored.as_ref().map_or(0, |stored| stored.revision);
     let after_restore = stored.as_ref().is_some_and(|stored| stored.restored_at.is_some());
     let environment = app::environment(config, db.clone())?;
+    let accounts = match &project {
+        Some(project) => accounts::resolve(db, project.id, spec).await?,
+        None => Ok(Pair::default()),
+    };
+    let accounts = accounts.map_err(|wrong| {
+        let wrong: Vec<String> =
+            wrong.iter().map(|finding| format!("{}: {}", finding.path, finding.message)).collect();
+        Fault::usage(format!("sync {:?}: {}", spec.name, wrong.join("; ")))
+    })?;
+    let platforms = Pair::new(&*spec.source_platform, &*spec.target_platform);
+    let admitted = admit(&environment.limits, Accounts::new(accounts, platforms), Lane::Edit).await;
+    let admitted = admitted.map_err(|not_now| Fault::failed(format!("sync {:?}: {not_now}", spec.name)))?;
+    let calls = Calls::through(admitted.gates(&environment.clock));
     let open = open(spec.clone(), revision, Duration::from_secs(30)).await;
     let open = open.map_err(|error| Fault::failed(format!("sync {:?}: {error}", spec.name)))?;
     let observer = Arc::new(RunObserver::default());
@@ -157,10 +176,11 @@ async fn preview(
         spec: &open.spec,
         mapping: &open.mapping,
         places: Pair::new(&*open.places.source, &*open.places.target),
+        gates: calls.gates(),
         store: &store,
         clock: &*environment.clock,
         leave: &NoLeave,
-        meter: &open.meter,
+        meter: &calls.meter,
         observer: &*observer,
         options: Options {
             // As `syncline sync` with the same options.
@@ -184,6 +204,7 @@ async fn preview(
             }
         })
         .await;
+    admitted.release().await;
     let failed = |error: &dyn std::fmt::Display| Fault::failed(format!("sync {:?}: {error}", spec.name));
     let report = report.map_err(|error| failed(&error))?;
     let warnings = untyped.warnings(&open.mapping, run.places).await.map_err(|error| failed(&error))?;

@@ -196,6 +196,7 @@ pub(crate) async fn end(environment: &Environment, clock: &TestClock, begun: &Be
         error: None,
         dead: None,
         report: Some(&report),
+        calls: counts.api_calls,
         plan: None,
         restore_over: None,
     };

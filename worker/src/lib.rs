@@ -8,6 +8,7 @@ pub mod clock;
 pub mod dispatcher;
 mod drain;
 pub mod environment;
+pub mod gate;
 pub mod handlers;
 pub mod intake;
 pub mod local;

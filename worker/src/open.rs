@@ -7,7 +7,7 @@ use syncline_engine::{
     Side,
     mapping::Mapping,
     nearest::alternatives,
-    ports::{ConnectorError, Meter, Place},
+    ports::{ConnectorError, Place},
     side::Pair,
     spec::{FieldSpec, SyncSpec},
 };
@@ -17,8 +17,6 @@ pub struct OpenSync {
     pub spec: SyncSpec,
     pub mapping: Mapping,
     pub places: Pair<Box<dyn Place>>,
-    /// The requests made to both places.
-    pub meter: Meter,
 }
 
 /// Why a sync cannot run.
@@ -53,7 +51,7 @@ pub async fn open(spec: SyncSpec, revision: i64, timeout: Duration) -> Result<Op
     for side in Side::BOTH {
         check_removal(side, places.get(side).as_ref(), &spec)?;
     }
-    Ok(OpenSync { spec, mapping, places, meter: Meter::default() })
+    Ok(OpenSync { spec, mapping, places })
 }
 
 async fn open_side(spec: &SyncSpec, side: Side, timeout: Duration) -> Result<Box<dyn Place>, OpenError> {

@@ -114,6 +114,20 @@ impl Lane {
     }
 }
 
+/// The result of a call, for the breaker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallResult {
+    /// The platform works, even if it refused the call.
+    Works,
+    /// The platform does not work: no answer, a 5xx, or credentials that it no longer accepts.
+    Fails {
+        /// A short text for display, without secrets.
+        error: String,
+    },
+    /// Not known: the call was not made, or was limited.
+    Unknown,
+}
+
 /// What a platform reported about its limits.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Learned {

@@ -25,7 +25,9 @@ use crate::{
     Item, Side,
     mapping::Mapping,
     plan::{Context, ItemPlan},
-    ports::{Call, Clock, ConnectorError, Leave, Link, Meter, Observer, Place, Step, Store, StoreError},
+    ports::{
+        Call, Clock, ConnectorError, Gate, Leave, Link, Meter, Observer, Place, Step, Store, StoreError,
+    },
     side::Pair,
     spec::SyncSpec,
 };
@@ -44,6 +46,8 @@ pub struct Run<'a> {
     pub spec: &'a SyncSpec,
     pub mapping: &'a Mapping,
     pub places: Pair<&'a dyn Place>,
+    /// What lets the requests to the places pass; the two places may belong to two accounts.
+    pub gates: Pair<&'a dyn Gate>,
     pub store: &'a dyn Store,
     pub clock: &'a dyn Clock,
     pub leave: &'a dyn Leave,
@@ -181,9 +185,9 @@ impl Run<'_> {
         done.map(|()| report)
     }
 
-    /// The context of the next call to a place.
-    fn call(&self) -> Call<'_> {
-        Call { leave: self.leave, meter: self.meter, now: self.clock.now() }
+    /// The context of the next call to the place of a side.
+    fn call(&self, side: Side) -> Call<'_> {
+        Call::new(self.leave, *self.gates.get(side), self.meter, self.clock.now())
     }
 
     /// Plans without writing. `show` receives each plan that does something.
@@ -255,16 +259,18 @@ impl Run<'_> {
         stale: Stale,
     ) -> Result<Left, RunError> {
         let before = report.clone();
+        // The requests of a batch of one are all for its link.
+        let alone = (work.len() == 1).then(|| self.meter.requests());
         for _ in 1..PLANS {
             let plans = self.plan_batch(context, work, kept).await?;
-            match self.apply(plans, report, stale).await? {
+            match self.apply(plans, report, stale, alone).await? {
                 Applied::Done(left) => return Ok(left),
                 // Its items are read again as well.
                 Applied::Outdated => *report = before.clone(),
             }
         }
         let plans = self.plan_batch(context, work, kept).await?;
-        match self.apply(plans, report, stale).await? {
+        match self.apply(plans, report, stale, alone).await? {
             Applied::Done(left) => Ok(left),
             Applied::Outdated => Err(StoreError::Outdated.into()),
         }

@@ -92,6 +92,11 @@ impl Caller {
         self
     }
 
+    /// The lane of its calls.
+    pub fn lane(&self) -> Lane {
+        self.lane
+    }
+
     /// Sets how long to wait for a turn; the default is two seconds. For a longer wait [`Caller::permit`] fails, and
     /// the job snoozes so that its slot is free for others.
     #[must_use]

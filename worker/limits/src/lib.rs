@@ -26,7 +26,7 @@ mod sql;
 use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
-pub use syncline_engine::limits::{Dimension, Lane, Learned, Observed, Refill, Rule};
+pub use syncline_engine::limits::{CallResult, Dimension, Lane, Learned, Observed, Refill, Rule};
 use syncline_queue::Error;
 
 #[doc(hidden)]
@@ -123,20 +123,6 @@ impl fmt::Display for Cause {
             Cause::Breaker => f.write_str("the platform does not work at present"),
         }
     }
-}
-
-/// The result of a call, for the breaker.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CallResult {
-    /// The platform works, even if it refused the call.
-    Works,
-    /// The platform does not work: no answer, a 5xx, or credentials that it no longer accepts.
-    Fails {
-        /// A short text for display, without secrets.
-        error: String,
-    },
-    /// Not known: the call was not made, or was limited.
-    Unknown,
 }
 
 /// The state of a subject, for display.

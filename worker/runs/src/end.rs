@@ -31,6 +31,8 @@ pub struct Ending<'a> {
     /// Why it is given up, in a few words; makes the run a dead letter.
     pub dead: Option<String>,
     pub report: Option<&'a Report>,
+    /// Requests that this attempt made to the platforms; added to those of the attempts before it.
+    pub calls: u64,
     /// The plan for display.
     pub plan: Option<Json>,
     /// The time of a restore: the sync ran on the restored database, and has now read both sides completely.
@@ -99,7 +101,7 @@ impl EndCall {
             "updated": number(counts.updated),
             "deleted": number(counts.deleted),
             "conflicts": number(counts.conflicts),
-            "calls": number(counts.api_calls),
+            "calls": number(self.ending.calls),
             "details": self.details(counts).map(|details| details.to_string()),
             "reason": self.ending.dead,
         })
@@ -227,7 +229,7 @@ async fn write(
          success = ended.good = 1, error_message = ended.error, duration_ms = ended.took, \
          items_synced = ended.synced, items_failed = ended.failed, items_skipped = ended.skipped, \
          created = ended.created, updated = ended.updated, deleted = ended.deleted, conflicts = ended.conflicts, \
-         api_calls = ended.calls, sync_metadata = {details}, rolled_up = ended.done = 1, \
+         api_calls = sync_history.api_calls + ended.calls, sync_metadata = {details}, rolled_up = ended.done = 1, \
          dead_at = CASE WHEN ended.reason IS NOT NULL THEN {now} END, dead_reason = ended.reason \
          FROM ended WHERE sync_history.run_uid = ended.run AND sync_history.fence = ended.token \
          AND {not_over} RETURNING run_uid, {of_row}",

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use syncline_engine::{
-    Side,
     ports::{ErrorKind, Stopped, StoreError},
     run::RunError,
 };
@@ -16,8 +15,6 @@ use crate::{environment::Environment, open::OpenError};
 
 /// Why a run did not finish.
 pub(super) enum Failure {
-    /// A side failed; the outcome depends on the kind of error.
-    Place { side: Side, kind: ErrorKind, text: String },
     /// A retry may help, after this delay at the earliest.
     Passing(String, Option<Duration>),
     /// The run cannot be tried before this time; that uses up no attempt.
@@ -35,7 +32,7 @@ impl From<OpenError> for Failure {
         let text = error.to_string();
         match error {
             OpenError::Document(_) => Failure::Lasting(text),
-            OpenError::Place { side, error } => Failure::Place { side, kind: error.kind, text },
+            OpenError::Place { error, .. } => of_kind(error.kind, text),
         }
     }
 }
@@ -44,7 +41,7 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         let text = error.to_string();
         match error {
-            RunError::Place { side, error } => Failure::Place { side, kind: error.kind, text },
+            RunError::Place { error, .. } => of_kind(error.kind, text),
             RunError::NotBefore(time) => Failure::NotYet(text, time),
             RunError::Store(error) => error.into(),
         }
@@ -77,19 +74,17 @@ fn of_kind(kind: ErrorKind, text: String) -> Failure {
     }
 }
 
-/// Records the failure on the run's row and returns the job's outcome.
+/// Records the failure and the requests made on the run's row, and returns the job's outcome.
 pub(super) async fn fail(
     environment: &Environment,
     begun: &Begun,
     leased: &LeasedJob,
     failure: Failure,
+    calls: u64,
 ) -> anyhow::Result<Outcome> {
     let last = leased.job.is_last_attempt();
     let mut dead = None;
     let (status, outcome_name, error, outcome) = match failure {
-        Failure::Place { kind, text, .. } => {
-            return Box::pin(fail(environment, begun, leased, of_kind(kind, text))).await;
-        }
         Failure::Passing(error, at_least) => {
             let (status, name) = if last {
                 dead = Some(format!("failed {} times", leased.job.attempt));
@@ -130,8 +125,16 @@ pub(super) async fn fail(
         );
         metrics::counter!("sync_attempts_failed_total", "outcome" => outcome_name).increment(1);
     }
-    let ending =
-        Ending { status, outcome: outcome_name, error, dead, report: None, plan: None, restore_over: None };
+    let ending = Ending {
+        status,
+        outcome: outcome_name,
+        error,
+        dead,
+        report: None,
+        calls,
+        plan: None,
+        restore_over: None,
+    };
     environment.run_book().end(begun, ending).await?;
     Ok(outcome)
 }

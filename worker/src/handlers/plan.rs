@@ -14,7 +14,7 @@ use syncline_runs::{Begun, Ending};
 use syncline_upkeep::restore;
 
 use super::{failure::Failure, run::LeaseLeave, sync};
-use crate::{environment::Environment, open::open, steps::RunObserver};
+use crate::{environment::Environment, gate::Calls, open::open, steps::RunObserver};
 
 /// Items kept with a plan's run; the counts cover all items.
 pub const ITEMS_KEPT: usize = 10_000;
@@ -27,13 +27,15 @@ pub(super) async fn execute(
     leased: &LeasedJob,
     config: &sync_config::Model,
     spec: SyncSpec,
+    calls: &Calls,
 ) -> Result<(), Failure> {
     let open = open(spec, config.revision, environment.timeout).await?;
     let observer = Arc::new(RunObserver::default());
     let store = sync::store(environment, begun, config, &open, observer.clone());
     let leave = LeaseLeave(leased.lease.clone());
     let restored = restore::restored_since(&environment.db, config, environment.clock.now()).await?;
-    let run = sync::run(environment, begun, &open, &store, &leave, &observer, restored)?;
+    let parts = sync::Parts { open: &open, calls, store: &store, leave: &leave, observer: &observer };
+    let run = sync::run(environment, begun, parts, restored)?;
     let (mut items, mut bytes) = (Vec::new(), 0);
     let report = run
         .preview(&mut |plan| {
@@ -53,6 +55,7 @@ pub(super) async fn execute(
         error: None,
         dead: None,
         report: Some(&report),
+        calls: calls.meter.requests(),
         plan: Some(plan),
         restore_over: None,
     };

@@ -21,8 +21,9 @@ use super::{
     plan, sync,
 };
 use crate::{
-    admission::{self, Accounts, Blame},
+    admission::{self, Accounts},
     environment::Environment,
+    gate::Calls,
 };
 
 /// Begins the run of a job and executes it.
@@ -46,10 +47,11 @@ pub(super) async fn handle(environment: &Environment, leased: &LeasedJob) -> any
 }
 
 async fn carry_out(environment: &Environment, begun: &Begun, leased: &LeasedJob) -> anyhow::Result<Outcome> {
+    let mut calls = Calls::unlimited();
     let ended = match &begun.config {
         Some(config) if config.deleted_at.is_none() => {
             match stored_spec(config) {
-                Ok(spec) => admitted(environment, begun, leased, config, spec).await,
+                Ok(spec) => admitted(environment, begun, leased, config, spec, &mut calls).await,
                 // The document was checked when it was stored, so a newer version stored it, whose workers can read it.
                 Err(error) => {
                     let text =
@@ -62,7 +64,7 @@ async fn carry_out(environment: &Environment, begun: &Begun, leased: &LeasedJob)
     };
     match ended {
         Ok(()) => Ok(Outcome::Done),
-        Err(failure) => fail(environment, begun, leased, failure).await,
+        Err(failure) => fail(environment, begun, leased, failure, calls.meter.requests()).await,
     }
 }
 
@@ -82,13 +84,14 @@ fn stored_spec(config: &sync_config::Model) -> Result<SyncSpec, serde_json::Erro
     serde_json::from_value(config.config_json.clone())
 }
 
-/// Runs it if its platforms may be called now, and reports the result to their breakers.
+/// Runs it if its platforms may be called now.
 async fn admitted(
     environment: &Environment,
     begun: &Begun,
     leased: &LeasedJob,
     config: &sync_config::Model,
     spec: SyncSpec,
+    calls: &mut Calls,
 ) -> Result<(), Failure> {
     let lane = admission::lane(begun);
     let admitted = match admission::admit(&environment.limits, Accounts::of(config), lane).await {
@@ -99,16 +102,9 @@ async fn admitted(
             return Err(Failure::NotYet(not_now.to_string(), until));
         }
     };
-    let ended = execute(environment, begun, leased, config, spec).await;
-    match &ended {
-        Ok(()) => admitted.finish(None, environment.clock.now()).await,
-        Err(Failure::Place { side, kind, text }) => {
-            let blame = Blame { side: *side, kind, text };
-            admitted.finish(Some(blame), environment.clock.now()).await;
-        }
-        // The error tells nothing about the platforms; dropping the permits returns them.
-        Err(_) => drop(admitted),
-    }
+    calls.gates = admitted.gates(&environment.clock);
+    let ended = execute(environment, begun, leased, config, spec, calls).await;
+    admitted.release().await;
     ended
 }
 
@@ -118,11 +114,14 @@ async fn execute(
     leased: &LeasedJob,
     config: &sync_config::Model,
     spec: SyncSpec,
+    calls: &Calls,
 ) -> Result<(), Failure> {
     match begun.row.kind {
-        RunKind::Plan => plan::execute(environment, begun, leased, config, spec).await,
+        RunKind::Plan => plan::execute(environment, begun, leased, config, spec, calls).await,
         // A resolved conflict is applied by a sync of its link alone.
-        RunKind::Sync | RunKind::Resolve => sync::execute(environment, begun, leased, config, spec).await,
+        RunKind::Sync | RunKind::Resolve => {
+            sync::execute(environment, begun, leased, config, spec, calls).await
+        }
     }
 }
 

@@ -23,6 +23,7 @@ use syncline_upkeep::restore;
 use super::{failure::Failure, run::LeaseLeave};
 use crate::{
     environment::Environment,
+    gate::Calls,
     open::{OpenSync, open},
     steps::{Progress, RunObserver},
     store::{LinkStore, RunIdentity, SyncIdentity},
@@ -37,6 +38,7 @@ pub(super) async fn execute(
     leased: &LeasedJob,
     config: &sync_config::Model,
     spec: SyncSpec,
+    calls: &Calls,
 ) -> Result<(), Failure> {
     let began = std::time::Instant::now();
     let open = open(spec, config.revision, environment.timeout).await?;
@@ -44,7 +46,8 @@ pub(super) async fn execute(
     let store = store(environment, begun, config, &open, observer.clone());
     let leave = LeaseLeave(leased.lease.clone());
     let restored = restore::restored_since(&environment.db, config, environment.clock.now()).await?;
-    let run = run(environment, begun, &open, &store, &leave, &observer, restored)?;
+    let parts = Parts { open: &open, calls, store: &store, leave: &leave, observer: &observer };
+    let run = run(environment, begun, parts, restored)?;
     let report = tokio::select! {
         report = run.execute() => report?,
         never = show_progress(leased, &observer.progress) => match never {},
@@ -67,6 +70,7 @@ pub(super) async fn execute(
         error,
         dead: None,
         report: Some(&report),
+        calls: calls.meter.requests(),
         plan: None,
         restore_over,
     };
@@ -92,14 +96,20 @@ async fn look_at_everything(environment: &Environment, begun: &Begun, config: &s
     }
 }
 
-/// Builds the engine's run from the worker's environment.
+/// What a run works with.
+pub(super) struct Parts<'a> {
+    pub(super) open: &'a OpenSync,
+    pub(super) calls: &'a Calls,
+    pub(super) store: &'a LinkStore,
+    pub(super) leave: &'a LeaseLeave,
+    pub(super) observer: &'a RunObserver,
+}
+
+/// Builds the engine's run from its parts and the worker's environment.
 pub(super) fn run<'a>(
     environment: &'a Environment,
     begun: &Begun,
-    open: &'a OpenSync,
-    store: &'a LinkStore,
-    leave: &'a LeaseLeave,
-    observer: &'a RunObserver,
+    Parts { open, calls, store, leave, observer }: Parts<'a>,
     restored: Option<DateTime<Utc>>,
 ) -> Result<Run<'a>, Failure> {
     let args: RunArgs = serde_json::from_value(begun.row.args.clone())
@@ -121,10 +131,11 @@ pub(super) fn run<'a>(
         spec: &open.spec,
         mapping: &open.mapping,
         places: Pair::new(&*open.places.source, &*open.places.target),
+        gates: calls.gates(),
         store,
         clock: &*environment.clock,
         leave,
-        meter: &open.meter,
+        meter: &calls.meter,
         observer,
         options,
     })

@@ -20,7 +20,7 @@ use sqlx::{
 use syncline_connectors::{check_scope, platform};
 use syncline_engine::{
     Side,
-    ports::{Leave, Stopped, Unobserved},
+    ports::{Gate, Leave, Meter, OpenGate, Stopped, Unobserved},
     run::{Options, Report, Run},
     side::Pair as Both,
     spec::{SyncSpec, check_document},
@@ -241,10 +241,11 @@ impl Stage {
             spec: &open.spec,
             mapping: &open.mapping,
             places: Both::new(&connectors.source, &connectors.target),
+            gates: Both::new(&OpenGate as &dyn Gate, &OpenGate),
             store: &store,
             clock: &clock,
             leave: &Always,
-            meter: &open.meter,
+            meter: &Meter::default(),
             observer: &Unobserved,
             options,
         };

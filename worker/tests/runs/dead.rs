@@ -153,6 +153,7 @@ async fn a_schedule_that_cannot_run_is_one_letter_until_a_run_succeeds(
         error: None,
         dead: None,
         report: None,
+        calls: 0,
         plan: None,
         restore_over: None,
     };

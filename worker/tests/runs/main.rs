@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod accepting;
+mod calls;
 mod dead;
 mod dispatching;
 mod events;

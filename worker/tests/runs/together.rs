@@ -26,7 +26,7 @@ async fn syncs(stage: &Stage, count: usize) -> Vec<sync_config::Model> {
 fn ending<'a>(status: RunStatus, report: Option<&'a Report>, error: Option<&str>) -> Ending<'a> {
     let error = error.map(str::to_owned);
     let dead = error.is_some().then(|| "for a test".to_owned());
-    Ending { status, outcome: "done", error, dead, report, plan: None, restore_over: None }
+    Ending { status, outcome: "done", error, dead, report, calls: 0, plan: None, restore_over: None }
 }
 
 #[rstest]

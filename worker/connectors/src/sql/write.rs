@@ -63,7 +63,7 @@ pub(super) async fn write(db: &Db, table: &Table, writes: &[Write], call: &Call<
 async fn each(db: &Db, table: &Table, writes: &[Write], call: &Call<'_>) -> Vec<Written> {
     let mut outcomes = Vec::with_capacity(writes.len());
     for (position, write) in writes.iter().enumerate() {
-        match together(db, table, std::slice::from_ref(write), call).await {
+        match together(db, table, std::slice::from_ref(write), &call.for_write(position)).await {
             Ok(done) => outcomes.extend(done.into_iter().map(Written::from)),
             Err(Undone::None(Fault::Row(error))) => {
                 outcomes.push(Written::Refused(refused(table, &db.label, write, &error)));
@@ -87,7 +87,7 @@ async fn together(db: &Db, table: &Table, writes: &[Write], call: &Call<'_>) -> 
     if writes.is_empty() {
         return Ok(Vec::new());
     }
-    call.meter.count();
+    call.count();
     let mut batch = Batch::new(table, db.begin().await?, call.now);
     let results = match batch.carry_out(writes).await {
         Ok(results) => results,

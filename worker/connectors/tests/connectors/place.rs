@@ -8,8 +8,8 @@ use syncline_engine::{
     Item, Value,
     capability::Removal,
     ports::{
-        Call, ConnectorError, Found, Leave, Marker, Meter, Place, Probed, ReadMode, Stopped, Write, WriteOp,
-        Written,
+        Call, ConnectorError, Found, Leave, Marker, Meter, OpenGate, Place, Probed, ReadMode, Stopped, Write,
+        WriteOp, Written,
     },
     value::Fields,
 };
@@ -161,7 +161,7 @@ static METER: std::sync::LazyLock<Meter> = std::sync::LazyLock::new(Meter::defau
 
 /// The context of a call with leave to write.
 pub(crate) fn call() -> Call<'static> {
-    Call { leave: &Always, meter: &METER, now: now() }
+    Call::new(&Always, &OpenGate, &METER, now())
 }
 
 /// What one write became: the item, or why it was not written.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::Stopped;
+use super::{Refusal, Stopped};
 
 /// Why a call, or one write of it, failed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -107,6 +107,15 @@ impl PartialEq for ConnectorError {
     fn eq(&self, other: &Self) -> bool {
         (self.kind, self.scope, &self.message, &self.answer)
             == (other.kind, other.scope, &other.message, &other.answer)
+    }
+}
+
+impl From<Refusal> for ConnectorError {
+    /// A refused request waits like one that the platform limited, also while the platform does not work: neither uses up
+    /// an attempt, and every other request of the account would be refused as well.
+    fn from(refusal: Refusal) -> Self {
+        let kind = ErrorKind::RateLimited { until: refusal.until };
+        Self::new(kind, refusal.why).about(ErrorScope::Account)
     }
 }
 

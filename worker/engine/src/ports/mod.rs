@@ -8,7 +8,7 @@ mod place;
 mod store;
 mod write;
 
-pub use call::{Call, Meter};
+pub use call::{Call, Gate, Meter, OpenGate, Pass, Refusal};
 pub use error::{Answer, ConnectorError, ErrorKind, ErrorScope};
 pub use place::{
     Candidates, Cursor, FieldInfo, Found, Listing, ListingEnd, MatchKey, Place, Position, Probed, ReadMode,

@@ -59,11 +59,13 @@ pub(super) enum Applied {
 }
 
 impl Run<'_> {
+    /// Carries out a batch. `alone` is the number of requests before its items were read, if it has one item.
     pub(super) async fn apply(
         &self,
         plans: Vec<ItemPlan>,
         report: &mut Report,
         stale: Stale,
+        alone: Option<u64>,
     ) -> Result<Applied, RunError> {
         let began = self.clock.now();
         let writing: Vec<usize> = (0..plans.len()).filter(|position| plans[*position].writes()).collect();
@@ -100,19 +102,25 @@ impl Run<'_> {
                 self.failed_once(plan, &mut record);
             }
             record.duration_ms = share;
-            record.calls = self.calls_alone(plan, writing.len());
+            record.calls = alone.map_or_else(|| sent.calls(position), |before| self.meter.since(before));
+            if let Some(link) = record.link {
+                record.calls = record.calls.saturating_add(self.meter.kept(link.id));
+            }
             let outdated = results.values().any(|result| refusal(result) == Some(ErrorKind::Conflict));
             if results.values().any(|result| matches!(result, Written::NotSent(_))) {
                 self.keep_in_line(plan, &mut record);
                 count_writes(plan, results, report);
             } else if let Some(link) = record.link.filter(|_| outdated && stale == Stale::Again) {
                 record.error_count = record.error_count.saturating_sub(1);
+                self.meter.keep(link.id, record.calls);
                 left.again.push(Work::link(link.id, weight_of(plan), plan.facts.may_remove));
                 count_writes(plan, results, report);
             } else if let Some(refused) = Refused::of(plan, &record, results, weight_of(plan)) {
+                self.meter.keep(refused.link, record.calls);
                 left.refused.push(refused);
                 count_writes(plan, results, report);
             } else if let Some(link) = record.link.filter(|_| self.has_more_to_carry(plan, results)) {
+                self.meter.keep(link.id, record.calls);
                 left.back.push(Work::link(link.id, weight_of(plan), false));
                 count_writes(plan, results, report);
             } else {
@@ -190,12 +198,6 @@ impl Run<'_> {
     fn has_more_to_carry(&self, plan: &ItemPlan, results: &Results) -> bool {
         let Action::Create(side) = plan.action else { return false };
         written_item(results, side).is_some_and(|new| self.carries_back(plan, side, new))
-    }
-
-    /// Calls made for this item alone: one per write if each write is a call, or if the batch has one item.
-    fn calls_alone(&self, plan: &ItemPlan, batch: usize) -> u32 {
-        let alone = |op: &&Op| batch == 1 || !self.places.get(op.side).capabilities().prefers_large_batches;
-        plan.ops.iter().filter(alone).count() as u32
     }
 }
 

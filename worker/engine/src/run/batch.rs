@@ -35,7 +35,7 @@ impl Run<'_> {
             *listed.get_mut(side) =
                 ids.iter().filter(|id| kept.get(side).contains_key(*id)).cloned().collect();
             *items.get_mut(side) =
-                bodies(side, *self.places.get(side), &ids, kept.get_mut(side), &self.call()).await?;
+                bodies(side, *self.places.get(side), &ids, kept.get_mut(side), &self.call(side)).await?;
         }
         Ok(work
             .iter()

@@ -135,7 +135,7 @@ impl Run<'_> {
             let keys: Vec<MatchKey> =
                 page.iter().map(|wanted| MatchKey { fields: wanted.values.get(side).clone() }).collect();
             let answers =
-                place.find(&keys, &self.call()).await.map_err(|error| RunError::Place { side, error })?;
+                place.find(&keys, &self.call(side)).await.map_err(|error| RunError::Place { side, error })?;
             for (at, wanted) in page.iter().enumerate() {
                 let Some(candidates) = answers.get(at).filter(|answer| answer.complete) else {
                     search.cut.insert(wanted.key);

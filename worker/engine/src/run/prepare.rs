@@ -171,7 +171,7 @@ impl Run<'_> {
         let mode = if from.as_ref().is_some_and(|from| from.whole) { ReadMode::Full } else { mode };
         let (whole, resumed) = (mode == ReadMode::Full, from.is_some());
         let reading = observe::Reading { side, place: *self.places.get(side), mode, from };
-        let (observed, end, broken) = reading.observe(self.mapping, matcher, index, &self.call()).await?;
+        let (observed, end, broken) = reading.observe(self.mapping, matcher, index, &self.call(side)).await?;
         Ok(Read { observed, end, whole, before, resumed, broken })
     }
 
@@ -321,7 +321,7 @@ impl Run<'_> {
                 let by_id: HashMap<String, u32> =
                     self.store.links(&links).await?.iter().filter_map(id).collect();
                 let ids: Vec<String> = by_id.keys().cloned().collect();
-                let mut seen = bodies(side, connector, &ids, &mut HashMap::new(), &self.call()).await?;
+                let mut seen = bodies(side, connector, &ids, &mut HashMap::new(), &self.call(side)).await?;
                 for (id, position) in by_id {
                     match seen.remove(&id).unwrap_or(Seen::NotVisible) {
                         // Read again with its batch.

@@ -119,7 +119,7 @@ impl Run<'_> {
         for page in creates.chunks(connector.capabilities().fetch_batch.max(1)) {
             let markers: Vec<Marker> = page.iter().map(|(_, marker)| marker.clone()).collect();
             let answers = connector
-                .probe(&markers, &self.call())
+                .probe(&markers, &self.call(side))
                 .await
                 .map_err(|error| RunError::Place { side, error })?;
             for ((link, _), probed) in page.iter().zip(answers) {
@@ -151,7 +151,7 @@ impl Run<'_> {
         let deleted: HashSet<i64> = links.iter().filter(deletes).map(|link| link.at.id).collect();
         let ids: Vec<String> = by_id.keys().cloned().collect();
         for page in ids.chunks(connector.capabilities().fetch_batch.max(1)) {
-            for (id, read) in connector.fetch(page, &self.call()).await {
+            for (id, read) in connector.fetch(page, &self.call(side)).await {
                 let Some(link) = by_id.get(&id) else { continue };
                 match read.map_err(|error| RunError::Place { side, error })? {
                     Found::Item(item) if !item.deleted => {

@@ -146,7 +146,7 @@ impl Run<'_> {
     ) -> Result<HashMap<String, Item>, RunError> {
         let mut known: HashMap<String, Item> =
             ids.iter().filter_map(|id| Some((id.clone(), kept.get(id)?.clone()))).collect();
-        let seen = bodies(side, *self.places.get(side), ids, &mut known, &self.call()).await?;
+        let seen = bodies(side, *self.places.get(side), ids, &mut known, &self.call(side)).await?;
         let present = |(id, seen)| match seen {
             Seen::Present(item) => Some((id, item)),
             _ => None,
@@ -170,7 +170,7 @@ impl Run<'_> {
         };
         let (ids, markers): (Vec<String>, Vec<Marker>) = items.iter().filter_map(marker).unzip();
         let other = side.other();
-        let answers = self.places.get(other).probe(&markers, &self.call()).await;
+        let answers = self.places.get(other).probe(&markers, &self.call(other)).await;
         let answers = answers.map_err(|error| RunError::Place { side: other, error })?;
         let found = ids.into_iter().zip(answers);
         let present = |(id, probed)| match probed {

@@ -20,6 +20,8 @@ use crate::{
 #[derive(Default)]
 pub(super) struct Sent {
     results: HashMap<usize, Results>,
+    /// Requests made for the writes of one plan alone.
+    calls: HashMap<usize, u32>,
     nothing: Results,
 }
 
@@ -27,6 +29,11 @@ impl Sent {
     /// The outcomes of a plan's writes, one per write.
     pub(super) fn results(&self, position: usize) -> &Results {
         self.results.get(&position).unwrap_or(&self.nothing)
+    }
+
+    /// The requests made for a plan's writes alone.
+    pub(super) fn calls(&self, position: usize) -> u32 {
+        self.calls.get(&position).copied().unwrap_or_default()
     }
 }
 
@@ -54,7 +61,8 @@ impl Run<'_> {
                 let outcomes = match &failed {
                     Some(error) => vec![not_sent(error); chunk.len()],
                     None => {
-                        let (outcomes, error) = self.send_in_time(side, plans, chunk, &mut until).await;
+                        let (outcomes, error) =
+                            self.send_in_time(side, plans, chunk, &mut until, &mut sent.calls).await;
                         failed = error.map(RunError::from);
                         outcomes
                     }
@@ -89,6 +97,7 @@ impl Run<'_> {
         plans: &[ItemPlan],
         chunk: &[(usize, &Op)],
         until: &mut Duration,
+        calls: &mut HashMap<usize, u32>,
     ) -> (Vec<Written>, Option<StoreError>) {
         let mut outcomes: Vec<Option<Written>> = vec![None; chunk.len()];
         loop {
@@ -104,7 +113,13 @@ impl Run<'_> {
                     Some(error),
                 );
             }
-            for (at, outcome) in open.into_iter().zip(self.send_chunk(side, plans, &ops, *until).await) {
+            let requests = self.meter.requests();
+            let told = self.send_chunk(side, plans, &ops, *until).await;
+            for ((position, _), more) in ops.iter().zip(self.meter.take_writes(before, requests)) {
+                let calls = calls.entry(*position).or_default();
+                *calls = calls.saturating_add(more);
+            }
+            for (at, outcome) in open.into_iter().zip(told) {
                 let late = outcome.error().is_some_and(|e| e.kind == ErrorKind::Stopped(Stopped::Deadline));
                 if !(late && matches!(outcome, Written::NotSent(_))) {
                     outcomes[at] = Some(outcome);
@@ -163,7 +178,7 @@ impl Run<'_> {
     ) -> Vec<Written> {
         let writes: Vec<Write> = chunk.iter().map(|(_, op)| write_of(op)).collect();
         let leave = InTime { leave: self.leave, clock: self.clock, until };
-        let call = Call { leave: &leave, ..self.call() };
+        let call = Call { leave: &leave, ..self.call(side) };
         let mut outcomes = self.places.get(side).write(&writes, &call).await;
         if outcomes.len() != chunk.len() {
             let (told, asked) = (outcomes.len(), chunk.len());
@@ -200,7 +215,7 @@ impl Run<'_> {
         let connector = self.places.get(side);
         let mut items: HashMap<String, Item> = HashMap::new();
         for page in ids.chunks(connector.capabilities().fetch_batch.max(1)) {
-            for (id, found) in connector.fetch(page, &self.call()).await {
+            for (id, found) in connector.fetch(page, &self.call(side)).await {
                 if let Ok(Found::Item(item)) = found {
                     items.insert(id, item);
                 }

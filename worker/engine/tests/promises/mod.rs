@@ -1,6 +1,7 @@
 //! Small cases, one promise each.
 
 mod batches;
+mod calls;
 mod conflicts;
 mod conversions;
 mod creation;

@@ -15,6 +15,8 @@ pub(crate) struct Manners {
     pub(crate) key_field: Option<String>,
     pub(crate) page_size: usize,
     pub(crate) write_batch: usize,
+    /// Requests for each write alone; 0: one for all writes of a call.
+    pub(crate) calls_per_write: u32,
     pub(crate) prefers_large_batches: bool,
     /// Its listings are consistent readings; otherwise it is asked by id for what they lack.
     pub(crate) snapshot: bool,
@@ -67,6 +69,7 @@ impl Default for Manners {
             key_field: None,
             page_size: 2,
             write_batch: 2,
+            calls_per_write: 0,
             prefers_large_batches: false,
             snapshot: true,
             finds: None,

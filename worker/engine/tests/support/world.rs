@@ -8,7 +8,7 @@ use syncline_engine::{
     Side,
     mapping::Mapping,
     plan::{ItemPlan, Op},
-    ports::{Meter, Place, Step},
+    ports::{Gate, Meter, OpenGate, Place, Step},
     run::{Options, Report, Run, RunError},
     side::Pair,
     spec::SyncSpec,
@@ -31,6 +31,8 @@ pub(crate) struct World {
     pub(crate) options: Options,
     /// Items made by hand so far.
     pub(crate) added: usize,
+    /// Requests of the last run, also if it failed.
+    requests: Mutex<u64>,
     /// Items removed by hand, as they were.
     pub(crate) removed: Vec<(Side, String, Fields)>,
 }
@@ -66,6 +68,7 @@ impl World {
             revision: 1,
             options: Options::default(),
             added: 0,
+            requests: Mutex::default(),
             removed: Vec::new(),
         }
     }
@@ -169,18 +172,22 @@ impl World {
         let mapping = self.mapping();
         let observer = Arc::new(observer);
         let store = MemoryStore::open_run(run, &self.tables, &self.clock, observer.clone());
+        let meter = Meter::default();
         let run = Run {
             spec: &self.spec,
             mapping: &mapping,
             places: Pair::new(&self.source as &dyn Place, &self.target),
+            gates: Pair::new(&OpenGate as &dyn Gate, &OpenGate),
             store: &store,
             clock: &*self.clock,
             leave: &leave,
-            meter: &Meter::default(),
+            meter: &meter,
             observer: &*observer,
             options: options.clone(),
         };
-        drive(run.execute())
+        let ended = drive(run.execute());
+        *self.requests.lock().unwrap() = meter.requests();
+        ended
     }
 
     /// What a run would do.
@@ -192,6 +199,7 @@ impl World {
             spec: &self.spec,
             mapping: &mapping,
             places: Pair::new(&self.source as &dyn Place, &self.target),
+            gates: Pair::new(&OpenGate as &dyn Gate, &OpenGate),
             store: &store,
             clock: &*self.clock,
             leave: &TestLeave::granted(),
@@ -203,6 +211,11 @@ impl World {
         let mut show = |plan: &ItemPlan| ops.extend(plan.ops.clone());
         let report = drive(run.preview(&mut show)).unwrap().unwrap();
         (report, ops)
+    }
+
+    /// Requests of the last run to both places, also if it failed.
+    pub(crate) fn requests(&self) -> u64 {
+        *self.requests.lock().unwrap()
     }
 
     /// Writes sent to either place so far.

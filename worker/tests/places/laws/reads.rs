@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use syncline_engine::{
     Side,
-    ports::{Call, Place, ReadMode},
+    ports::{Call, Meter, OpenGate, Place, ReadMode},
 };
 use syncline_worker::open::open;
 
@@ -16,7 +16,8 @@ pub(super) async fn check(play: &mut Play<'_>, step: &Step) -> Checked<()> {
     let opened = open(play.sync.spec.clone(), 1, Duration::from_secs(30))
         .await
         .map_err(|error| broken(error.to_string()))?;
-    let call = Call { leave: &Always, meter: &opened.meter, now: chrono::Utc::now() };
+    let meter = Meter::default();
+    let call = Call::new(&Always, &OpenGate, &meter, chrono::Utc::now());
     let pair = [(Side::Source, opened.places.source), (Side::Target, opened.places.target)];
     for (side, connector) in pair {
         let connector = Faulty::new(connector, side, &play.fault);

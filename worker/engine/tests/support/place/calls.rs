@@ -128,7 +128,12 @@ impl Place for FakePlace {
         let most = creates.max(writes.len() - creates);
         assert!(most <= self.manners.write_batch, "{}: a batch of {most}", self.name);
         self.meddle_now();
-        call.meter.count();
+        for position in 0..writes.len() {
+            (0..self.manners.calls_per_write).for_each(|_| call.for_write(position).count());
+        }
+        if self.manners.calls_per_write == 0 {
+            call.count();
+        }
         let fault = {
             let mut rows = self.rows();
             rows.calls += 1;
