@@ -23,13 +23,14 @@ pub struct TlsServer {
     files: TempDir,
 }
 
-pub(crate) struct Authority {
+/// A certificate authority.
+pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pub(crate) pem: String,
 }
 
 impl Authority {
-    pub(crate) fn new(name: &str) -> Result<Authority> {
+    pub fn new(name: &str) -> Result<Authority> {
         let mut params = CertificateParams::new(Vec::new())?;
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -39,8 +40,13 @@ impl Authority {
         Ok(Authority { issuer: Issuer::new(params, key), pem })
     }
 
+    /// Its certificate.
+    pub fn pem(&self) -> &str {
+        &self.pem
+    }
+
     /// Issues a certificate and its key.
-    pub(crate) fn issue(&self, hosts: &[&str], name: &str) -> Result<[String; 2]> {
+    pub fn issue(&self, hosts: &[&str], name: &str) -> Result<[String; 2]> {
         let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
         let mut params = CertificateParams::new(hosts)?;
         params.distinguished_name.push(DnType::CommonName, name);

@@ -2,6 +2,11 @@
 
 use std::fmt;
 
+use syncline_engine::ports::ConnectorError;
+use zeroize::Zeroizing;
+
+use crate::http::{Auth, Client, Dialect, Http};
+
 /// An account, as a place is opened with it.
 #[derive(Debug, Clone)]
 pub struct Account {
@@ -10,15 +15,31 @@ pub struct Account {
     /// The address of a self-hosted edition, or of a stand-in; none for the platform's own.
     pub base_url: Option<String>,
     pub token: Token,
+    /// The connections of the process.
+    pub http: Http,
 }
 
-/// A secret that cannot be shown by accident.
+impl Account {
+    /// The client of this account. `base_url` is the platform's own address, and `auth` makes the kind of authentication of
+    /// the account's secret.
+    pub fn client(
+        &self,
+        dialect: &'static dyn Dialect,
+        base_url: &str,
+        auth: impl FnOnce(Token) -> Auth,
+    ) -> Result<Client, ConnectorError> {
+        let base_url = self.base_url.as_deref().unwrap_or(base_url);
+        Client::new(&self.http, dialect, base_url, &self.name, auth(self.token.clone()))
+    }
+}
+
+/// A secret that cannot be shown by accident. Its memory is overwritten when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Token(String);
+pub struct Token(Zeroizing<String>);
 
 impl Token {
     pub fn new(text: impl Into<String>) -> Token {
-        Token(text.into())
+        Token(Zeroizing::new(text.into()))
     }
 
     /// The secret itself, for the header of a request.

@@ -1,4 +1,4 @@
-//! The connectors to platforms: files and SQL tables so far.
+//! The connectors to platforms: files and SQL tables so far, and the HTTP layer of those to come.
 //!
 //! Start at [`registry`]: it turns the `source_platform` of a sync into a [`Platform`], which checks a scope and opens the
 //! place that it names. Connectors retry nothing and keep no state of a sync; the engine decides.
@@ -8,6 +8,7 @@ pub mod address;
 mod answers;
 mod catalogue;
 pub mod headers;
+pub mod http;
 pub mod registry;
 pub mod secret;
 

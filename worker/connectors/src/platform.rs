@@ -10,7 +10,7 @@ use syncline_engine::{
     spec::{Finding, check_keys, keys::Key},
 };
 
-use crate::{Account, Catalogue, Identity, look::Look, named::Named, scope::ScopeError};
+use crate::{Account, Catalogue, Identity, http::Http, look::Look, named::Named, scope::ScopeError};
 
 /// A platform that a sync may name.
 #[async_trait]
@@ -99,8 +99,10 @@ pub struct Opening<'a> {
     pub fields: &'a [String],
     /// A field mapping provides the key field's value, so that a new item's id comes from the other side.
     pub mapped_key: bool,
-    /// Timeout of one statement or request.
+    /// Timeout of one statement. Requests over HTTP have those of `http`.
     pub timeout: Duration,
+    /// The connections of the process, for platforms without accounts; an account has its own.
+    pub http: Option<&'a Http>,
 }
 
 impl<'a> Opening<'a> {
@@ -113,6 +115,7 @@ impl<'a> Opening<'a> {
             fields: &[],
             mapped_key: false,
             timeout: Duration::from_secs(30),
+            http: None,
         }
     }
 }
