@@ -58,6 +58,8 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
                 "syncline-service",
             ]),
         ),
+        // Shares no code with the connectors, so that a misunderstanding on one side shows up in a test.
+        ("syncline-simulator", BTreeSet::from([])),
         ("syncline-support", BTreeSet::from([])),
         (
             "syncline-bench",

@@ -1,0 +1,122 @@
+//! `POST /graphql`, as far as clients of issues need it: what REST cannot do (delete and transfer an issue), and the
+//! reads around it.
+
+mod parse;
+mod read;
+mod write;
+
+use serde_json::{Map, Value, json};
+
+use self::{
+    parse::{Field, Operation, Selected},
+    read::{Node, Out},
+};
+use super::{
+    error::{Answer, Refusal},
+    state::State,
+    visit::Visit,
+};
+use crate::http::Reply;
+
+/// An error of one field. The others of the request are carried out.
+#[derive(Debug, Clone)]
+pub(super) struct Failure {
+    kind: &'static str,
+    message: String,
+}
+
+impl Failure {
+    fn new(kind: &'static str, message: impl Into<String>) -> Failure {
+        Failure { kind, message: message.into() }
+    }
+
+    fn no_node(id: &str) -> Failure {
+        Failure::new("NOT_FOUND", format!("Could not resolve to a node with the global id of '{id}'"))
+    }
+}
+
+/// The response to a request beyond the primary limit: the status is 200.
+pub(crate) fn limited(message: &str) -> Reply {
+    Reply::json(200, &json!({ "errors": [{ "type": "RATE_LIMITED", "message": message }] }))
+}
+
+/// `POST /graphql`.
+pub(crate) fn run(state: &mut State, visit: &Visit<'_>) -> Answer {
+    if visit.viewer.account.is_none() {
+        return Err(Refusal::new(401, "This endpoint requires you to be authenticated."));
+    }
+    let body = visit.call.json().map_err(|_| Refusal::new(400, "Problems parsing JSON"))?;
+    let variables = body["variables"].as_object().cloned().unwrap_or_default();
+    let operation = match parse::parse(body["query"].as_str().unwrap_or_default(), &variables) {
+        Ok(operation) => operation,
+        Err(message) => return Ok(Reply::json(200, &json!({ "errors": [{ "message": message }] }))),
+    };
+    let mut run = Run { state, visit, operation: &operation, errors: Vec::new() };
+    let root = if operation.mutation { Node::Mutation } else { Node::Query };
+    let data = run.object(&root, &operation.fields, &mut Vec::new());
+    let mut reply = json!({ "data": data });
+    if !run.errors.is_empty() {
+        reply["errors"] = Value::Array(run.errors);
+    }
+    Ok(Reply::json(200, &reply))
+}
+
+struct Run<'a> {
+    state: &'a mut State,
+    visit: &'a Visit<'a>,
+    operation: &'a Operation,
+    errors: Vec<Value>,
+}
+
+impl Run<'_> {
+    /// Resolves the selected fields of a node, in their order.
+    fn object(&mut self, node: &Node, selected: &[Selected], path: &mut Vec<Value>) -> Value {
+        let mut object = Map::new();
+        for field in self.fields(node, selected) {
+            path.push(json!(field.key));
+            let resolved = if matches!(node, Node::Mutation) {
+                write::mutate(self.state, self.visit, &field).map(Out::One)
+            } else {
+                read::resolve(self.state, self.visit, node, &field)
+            };
+            let value = match resolved {
+                Ok(Out::Leaf(value)) => value,
+                Ok(Out::One(node)) => self.object(&node, &field.fields, path),
+                Ok(Out::Many(nodes)) => {
+                    let all = nodes.into_iter().map(|node| match node {
+                        Some(node) => self.object(&node, &field.fields, path),
+                        None => Value::Null,
+                    });
+                    all.collect()
+                }
+                Err(failure) => {
+                    let error = json!({ "type": failure.kind, "path": path, "message": failure.message });
+                    self.errors.push(error);
+                    Value::Null
+                }
+            };
+            path.pop();
+            object.insert(field.key, value);
+        }
+        Value::Object(object)
+    }
+
+    /// The fields of a selection that hold for a node, with fragments spread out.
+    fn fields(&self, node: &Node, selected: &[Selected]) -> Vec<Field> {
+        let mut fields = Vec::new();
+        for selected in selected {
+            match selected {
+                Selected::Field(field) => fields.push(field.clone()),
+                Selected::On(name, inner) if name.as_deref().is_none_or(|name| node.is(name)) => {
+                    fields.extend(self.fields(node, inner));
+                }
+                Selected::On(..) => {}
+                Selected::Named(name) => {
+                    let inner = self.operation.fragments.get(name).cloned().unwrap_or_default();
+                    fields.extend(self.fields(node, &inner));
+                }
+            }
+        }
+        fields
+    }
+}

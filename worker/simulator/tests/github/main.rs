@@ -1,0 +1,17 @@
+//! The simulated GitHub over real HTTP: one test for each fact that it follows.
+
+mod access;
+mod common;
+mod control;
+mod faults;
+mod fields;
+mod graphql;
+mod hooks;
+mod issues;
+mod labels;
+mod limits;
+mod lists;
+mod page;
+mod protocol;
+mod search;
+mod transfer;
