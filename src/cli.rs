@@ -8,6 +8,7 @@ pub(crate) mod environment;
 mod help;
 mod look;
 mod queue;
+mod simulator;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -27,6 +28,7 @@ pub(crate) use self::{
         DeadAction, DeadArgs, DeadListArgs, DeadManyArgs, EnqueueArgs, JobsAction, JobsArgs, JobsListArgs,
         PageArgs, PauseArgs, ScopeArg, SubjectArgs, WhichArgs,
     },
+    simulator::{LimitsChoice, SimulatorArgs},
 };
 
 /// Options that every command takes.
@@ -165,6 +167,10 @@ pub(crate) enum Command {
     /// stays, however old it is. Batches of at most 1,024 rows; workers and other commands go on meanwhile. Workers do the
     /// same once a day by themselves.
     Purge(PurgeArgs),
+    /// Run a local stand-in of GitHub, for tests and to try things out
+    ///
+    /// It answers like GitHub's REST API for issues, and forgets everything when it ends. Nothing is sent to GitHub.
+    Simulator(SimulatorArgs),
     /// Show the settings in force, and where each comes from
     Config(Box<ConfigArgs>),
     /// Print the JSON Schema of sync documents, for editors
@@ -207,6 +213,7 @@ impl Command {
             Command::Verify(_) => "verify",
             Command::Workers => "workers",
             Command::Purge(_) => "purge",
+            Command::Simulator(_) => "simulator",
             Command::Init(_) => "init",
             Command::Config(_) => "config",
             Command::Schema => "schema",

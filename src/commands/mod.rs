@@ -21,6 +21,7 @@ pub(crate) mod restored;
 mod runs;
 mod schedules;
 mod serve;
+mod simulator;
 mod stats;
 mod sync;
 mod validate;
@@ -44,6 +45,7 @@ pub(crate) async fn run(cli: &Cli, mut reader: Reader<'_>, output: &Output) -> R
         Command::Man(args) => about::man(args),
         Command::Version => Ok(about::version(output)),
         Command::Validate(args) => validate::run(args, output),
+        Command::Simulator(args) => simulator::run(args, output).await,
         Command::Demo(args) => {
             let config = Config::of_demo(&cli.queue, &mut reader)?;
             let queue = config.queue.clone();
@@ -95,6 +97,7 @@ async fn on_database(
         Command::Workers => workers::run(config, output).await,
         // These need no database; `run` has handled them.
         Command::Demo(_)
+        | Command::Simulator(_)
         | Command::Init(_)
         | Command::Schema
         | Command::Config(_)

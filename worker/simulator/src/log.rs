@@ -26,6 +26,10 @@ pub(crate) struct Entry {
     pub(crate) seq: u64,
     pub(crate) at: String,
     pub(crate) platform: &'static str,
+    /// The event of a delivery.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) webhook: Option<String>,
+    /// `EVENT` for deliveries.
     pub(crate) method: String,
     /// The path behind the platform's prefix, with its query.
     pub(crate) url: String,
@@ -82,6 +86,7 @@ impl Log {
             seq: self.last,
             at: clock::stamp(now / 1000),
             platform,
+            webhook: webhook(call),
             method: call.method.clone(),
             url: format!("{}{query}", call.path),
             headers: headers(call),
@@ -134,6 +139,11 @@ fn write_line(file: &mut File, entry: &Entry) -> io::Result<()> {
     let mut line = serde_json::to_vec(entry)?;
     line.push(b'\n');
     file.write_all(&line)
+}
+
+/// The event of a delivery: the first part of its path.
+fn webhook(call: &Call) -> Option<String> {
+    call.segments.first().filter(|_| call.method == "EVENT").cloned()
 }
 
 /// The headers; of credentials only the scheme, since somebody may have sent a real one.

@@ -5,12 +5,13 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::{
+    access::Access,
     body::Body,
     change::By,
     error::{Answer, Refusal, field},
     render::Render,
     state::State,
-    types::{Content, Hook, Issue, Repo},
+    types::{Content, Hook, Level, Role},
     version::Version,
     visit::Visit,
 };
@@ -18,10 +19,47 @@ use crate::{clock::stamp, http::Reply, platform::Delivery};
 
 /// Announces something about an issue to the webhooks of its repository.
 pub(crate) fn announce(state: &mut State, repo: u64, number: u64, action: &str, more: Value, by: By) {
-    let Some(found) = state.repos.get(&repo).filter(|repo| !repo.hooks.is_empty()) else { return };
-    let Some(issue) = found.issues.get(&number) else { return };
-    let render = Render { state, version: Version::V2022, root: &state.root };
-    let payload = payload(&render, found, issue, action, more, by);
+    if let Some(issue) = shown(state, repo, number) {
+        send(state, repo, &issue, action, more, by);
+    }
+}
+
+/// An issue as webhooks show it; none if its repository has none.
+pub(crate) fn shown(state: &State, repo: u64, number: u64) -> Option<Value> {
+    let repo = state.repos.get(&repo).filter(|repo| !repo.hooks.is_empty())?;
+    Some(render(state).issue(repo, repo.issues.get(&number)?))
+}
+
+/// Announces that an issue has gone to another repository; `issue` is how it was.
+pub(crate) fn announce_transfer(state: &mut State, repo: u64, issue: &Value, to: (u64, u64), by: By) {
+    let Some(target) = state.repos.get(&to.0) else { return };
+    let Some(new) = target.issues.get(&to.1) else { return };
+    let render = render(state);
+    let changes =
+        json!({ "new_issue": render.issue(target, new), "new_repository": render.repo(target, READER) });
+    send(state, repo, issue, "transferred", json!({ "changes": changes }), by);
+}
+
+/// What webhooks show does not depend on who reads it.
+const READER: Access = Access { role: Role::Read, issues: Level::Read };
+
+fn render(state: &State) -> Render<'_> {
+    Render { state, version: Version::V2022, root: &state.root }
+}
+
+fn send(state: &mut State, repo: u64, issue: &Value, action: &str, more: Value, by: By) {
+    let Some(found) = state.repos.get(&repo) else { return };
+    let render = render(state);
+    let mut payload = json!({
+        "action": action,
+        "issue": issue,
+        "repository": render.repo(found, READER),
+        // A change by nobody has a sender, too.
+        "sender": render.user(by.account.or(Some(found.owner))),
+    });
+    if let (Some(payload), Value::Object(more)) = (payload.as_object_mut(), more) {
+        payload.extend(more);
+    }
     let hooks: Vec<Hook> = found.hooks.values().filter(|hook| hook.hears("issues")).cloned().collect();
     for hook in hooks {
         let delivery = delivery(state, &hook, action, &payload);
@@ -29,25 +67,11 @@ pub(crate) fn announce(state: &mut State, repo: u64, number: u64, action: &str, 
     }
 }
 
-fn payload(render: &Render<'_>, repo: &Repo, issue: &Issue, action: &str, more: Value, by: By) -> Value {
-    let access = super::access::Access { role: super::types::Role::Read, issues: super::types::Level::Read };
-    let mut payload = json!({
-        "action": action,
-        "issue": render.issue(repo, issue),
-        "repository": render.repo(repo, access),
-        "sender": render.user(by.account),
-    });
-    if let (Some(payload), Value::Object(more)) = (payload.as_object_mut(), more) {
-        payload.extend(more);
-    }
-    payload
-}
-
 /// Announces each part of an edit, as GitHub does: an edit of a title and two labels is three events.
 pub(crate) fn announce_edit(state: &mut State, repo: u64, number: u64, old: &Content, by: By) {
     let Some(found) = state.repos.get(&repo).filter(|repo| !repo.hooks.is_empty()) else { return };
     let Some(issue) = found.issues.get(&number) else { return };
-    let render = Render { state, version: Version::V2022, root: &state.root };
+    let render = render(state);
     let new = &issue.content;
     let mut events: Vec<(&str, Value)> = Vec::new();
     let mut changes = json!({});
@@ -70,10 +94,15 @@ pub(crate) fn announce_edit(state: &mut State, repo: u64, number: u64, old: &Con
     events.extend(added(&old.assignees, &new.assignees).map(|id| ("assigned", user(id))));
     events.extend(added(&new.assignees, &old.assignees).map(|id| ("unassigned", user(id))));
     if new.milestone != old.milestone {
-        events.push((if new.milestone.is_some() { "milestoned" } else { "demilestoned" }, json!({})));
+        let named = new.milestone.or(old.milestone).and_then(|number| found.milestones.get(&number));
+        let more = json!({ "milestone": named.map(|milestone| render.milestone(found, milestone)) });
+        events.push((if new.milestone.is_some() { "milestoned" } else { "demilestoned" }, more));
     }
     if new.issue_type != old.issue_type {
-        events.push((if new.issue_type.is_some() { "typed" } else { "untyped" }, json!({})));
+        let types = state.accounts.get(&found.owner).map(|owner| &owner.types);
+        let named = new.issue_type.or(old.issue_type).and_then(|id| types?.get(&id));
+        let more = json!({ "type": named.map(|known| render.issue_type(known)) });
+        events.push((if new.issue_type.is_some() { "typed" } else { "untyped" }, more));
     }
     for (action, more) in events {
         announce(state, repo, number, action, more, by);

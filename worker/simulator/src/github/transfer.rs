@@ -20,7 +20,7 @@ impl State {
         by: By,
     ) -> Result<u64, &'static str> {
         self.may_transfer((from, number), to)?;
-        hooks::announce(self, from, number, "transferred", serde_json::json!({}), by);
+        let before = hooks::shown(self, from, number);
         let (labels, milestone) = self.carried((from, number), to, make_labels);
         let id = self.fresh_id();
         let lag = i64::try_from(self.behaviour.search_lag_ms).unwrap_or(i64::MAX / 2);
@@ -54,6 +54,9 @@ impl State {
         self.forward((from, number), (to, new));
         self.count_milestones(from);
         self.count_milestones(to);
+        if let Some(before) = before {
+            hooks::announce_transfer(self, from, &before, (to, new), by);
+        }
         hooks::announce(self, to, new, "opened", serde_json::json!({}), by);
         Ok(new)
     }

@@ -2,6 +2,7 @@
 
 mod access;
 mod common;
+mod contract;
 mod control;
 mod faults;
 mod fields;

@@ -59,7 +59,8 @@ pub(super) fn create(state: &mut State, call: &Call, now: i64) -> Done {
 impl State {
     /// Adds an empty repository and returns its id.
     pub(crate) fn add_repo(&mut self, owner: u64, name: &str, private: bool, now: i64) -> u64 {
-        let id = self.name_repo(&self.login(owner).to_owned(), name, None);
+        let login = self.login(owner).to_owned();
+        let id = self.name_repo(&login, name, None);
         let repo = Repo {
             id,
             owner,
