@@ -29,6 +29,7 @@ mod reused;
 mod roles;
 mod schedules;
 mod screens;
+mod simulator;
 mod spellings;
 mod start;
 mod tables;

@@ -14,5 +14,6 @@ mod limits;
 mod lists;
 mod page;
 mod protocol;
+mod scale;
 mod search;
 mod transfer;
