@@ -75,6 +75,7 @@ async fn open_side(spec: &SyncSpec, side: Side, timeout: Duration) -> Result<Box
         fields: &mapped,
         mapped_key: mapped.contains(&key),
         timeout,
+        http: None,
     };
     platform.open(&opening).await.map_err(|error| OpenError::Place { side, error })
 }

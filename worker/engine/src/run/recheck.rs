@@ -43,7 +43,7 @@ impl Run<'_> {
             old.filter_map(|(at, (_, op))| Some((op.id.as_deref()?, (at, *op)))).collect();
         let ids: Vec<String> = by_id.keys().map(|id| (*id).to_owned()).collect();
         for page in ids.chunks(place.capabilities().fetch_batch.max(1)) {
-            for (id, found) in place.fetch(page, &self.call()).await {
+            for (id, found) in place.fetch(page, &self.call(side)).await {
                 let Some((at, op)) = by_id.remove(id.as_str()) else { continue };
                 if let Some(outcome) = refusal(op, &id, found) {
                     outcomes.insert(at, outcome);
