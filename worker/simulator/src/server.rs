@@ -228,8 +228,6 @@ fn response(reply: Reply) -> Response<Body> {
 /// A response that announces its whole length and ends before.
 fn truncated(reply: Reply, keep: f64) -> Response<Body> {
     let whole = reply.body.len();
-    // The share is of a body that fits in memory, so its length fits in a float.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss)]
     let kept = ((whole as f64 * keep.clamp(0.0, 1.0)) as usize).min(whole.saturating_sub(1));
     let part = reply.body[..kept].to_vec();
     let head = head(&reply).header("content-length", whole);

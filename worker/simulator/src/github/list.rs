@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{clock, http::Reply};
 
-/// The page of the documentation to which the refusal of deep pages leads.
+/// The refusal of pages beyond the cap.
 const TOO_DEEP: &str = "Pagination with the page parameter is not supported for large datasets, please use cursor based \
                         pagination (after/before)";
 

@@ -114,9 +114,7 @@ impl GitHub {
             return Ok(reply);
         }
         let etag = etag(call, &reply.body);
-        let known =
-            call.header("if-none-match").is_some_and(|tags| tags.split(',').any(|tag| same(tag, &etag)));
-        if known {
+        if unchanged(call, &reply, &etag) {
             if cost.counts {
                 self.state.budgets.refund(account, cost.resource, scene.now);
             }
@@ -164,6 +162,15 @@ fn etag(call: &Call, body: &[u8]) -> String {
     format!("W/\"{:016x}\"", hasher.finish())
 }
 
+/// True if the client has this response already. A tag decides before a time.
+fn unchanged(call: &Call, reply: &Reply, etag: &str) -> bool {
+    match (call.header("if-none-match"), call.header("if-modified-since")) {
+        (Some(tags), _) => tags.split(',').any(|tag| same(tag, etag)),
+        (None, Some(since)) => reply.header("last-modified") == Some(since),
+        (None, None) => false,
+    }
+}
+
 /// Compares tags weakly.
 fn same(given: &str, etag: &str) -> bool {
     let given = given.trim();
@@ -208,8 +215,13 @@ impl Platform for GitHub {
             }
         };
         let docs = route.map_or_else(|| DOCS.to_owned(), routes::Route::docs);
-        let mut reply = self.stamped(refusal.reply(&docs), scene, &seen);
-        if matches!(canned, Canned::Limited { limit: Limit::Primary, .. }) {
+        let primary = matches!(canned, Canned::Limited { limit: Limit::Primary, .. });
+        let reply = match resource {
+            Some(Resource::GraphQl) if primary => graphql::limited(&refusal.message),
+            _ => refusal.reply(&docs),
+        };
+        let mut reply = self.stamped(reply, scene, &seen);
+        if primary {
             for (_, value) in reply.headers.iter_mut().filter(|(name, _)| *name == "x-ratelimit-remaining") {
                 *value = "0".to_owned();
             }

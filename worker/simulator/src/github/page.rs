@@ -129,8 +129,8 @@ fn row(page: &mut String, state: &State, repo: &Repo, issue: &Issue, name: &str)
 fn state_of(issue: &Issue) -> (&'static str, &'static str) {
     match (issue.content.closed, issue.content.reason) {
         (false, _) => ("open", "Open"),
-        (true, Some(Reason::NotPlanned)) => ("closed", "Dropped"),
-        (true, Some(Reason::Duplicate)) => ("closed", "Double"),
+        (true, Some(Reason::NotPlanned)) => ("closed", "Not planned"),
+        (true, Some(Reason::Duplicate)) => ("closed", "Duplicate"),
         (true, _) => ("closed", "Closed"),
     }
 }

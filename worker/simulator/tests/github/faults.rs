@@ -51,6 +51,9 @@ async fn limits_are_answered_in_both_forms() {
         secondary.message().contains("secondary rate limit") && secondary.number("x-ratelimit-remaining") > 0
     );
     assert!(secondary.header("retry-after").ends_with("GMT"));
+    place.fault(json!({ "kind": "rate_limit", "limit": "primary" }));
+    let graphql = place.post("/graphql", json!({ "query": "{ viewer { login } }" })).await.expect(200);
+    assert_eq!(graphql.body["errors"][0]["type"], "RATE_LIMITED");
     place.fault(json!({ "kind": "rate_limit" }));
     assert!(place.get("/user").await.expect(403).headers.get("retry-after").is_none());
 }

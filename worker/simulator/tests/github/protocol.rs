@@ -51,6 +51,13 @@ async fn unchanged_responses_are_304_and_cost_nothing() {
     assert_eq!(again.number("x-ratelimit-used"), first.number("x-ratelimit-used"));
     place.person_creates(json!({ "title": "B" }));
     got(place.request("GET", ISSUES).header("if-none-match", &etag)).await.expect(200);
+    let path = format!("{ISSUES}/1");
+    let modified = place.get(&path).await.header("last-modified").to_owned();
+    let again = || got(place.request("GET", &path).header("if-modified-since", &modified));
+    again().await.expect(304);
+    place.control("POST", "/clock", json!({ "advance": 2 }));
+    place.patch(&path, json!({ "title": "C" })).await.expect(200);
+    again().await.expect(200);
     // Tags depend on the token.
     let place = {
         let token = place.token_of("bruno");
