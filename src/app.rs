@@ -15,7 +15,7 @@ use syncline_worker::{Environment, PoolConfig};
 
 use crate::{
     commands::restored,
-    config::{Config, LeaseConfig, RedisPlace, WorkerConfig},
+    config::{Config, LeaseConfig, RedisPlace, WorkerConfig, http},
     database::{self, Place},
     fault::{Fault, Passes},
 };
@@ -161,11 +161,13 @@ fn redis(place: &RedisPlace, limit: Option<u64>) -> Result<RedisBackend, Fault> 
 pub(crate) fn environment(config: &Config, db: DatabaseConnection) -> Result<Environment, Fault> {
     let queue = queue(config, &db)?;
     let limits = limits(config, &db)?;
+    let http = http::client(&config.http)?;
     let stop_at = config.stop_at.clone();
     let tasks = config.panic_in.as_ref().map_or_else(Tasks::default, Tasks::with_panic_in);
     Ok(Environment {
         queue,
         limits,
+        http: Some(http),
         stop_at,
         tasks,
         ..Environment::new(db, syncline_worker::local::worker_name())

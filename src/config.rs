@@ -9,6 +9,7 @@ mod database;
 mod database_url;
 mod environment;
 mod fault_tests;
+pub(crate) mod http;
 mod listen;
 mod person;
 mod queue;
@@ -21,6 +22,7 @@ mod worker;
 
 use std::sync::Arc;
 
+use syncline_connectors::http::HttpConfig;
 use syncline_service::allow::AllowLists;
 use syncline_upkeep::purge::Retention;
 use syncline_worker::steps::StopAt;
@@ -50,6 +52,8 @@ pub(crate) struct Config {
     pub(crate) database: DatabaseConfig,
     /// The location of the queue, and its limit.
     pub(crate) queue: QueueConfig,
+    /// How platforms are reached over HTTP. `SYNCLINE_HTTP_*`, `SYNCLINE_ALLOW_PRIVATE_HOSTS`, `SYNCLINE_CA_FILE`.
+    pub(crate) http: HttpConfig,
     /// The user of the program.
     pub(crate) person: PersonConfig,
     /// The width and colours of the screen.
@@ -85,11 +89,12 @@ impl Config {
         reader: &mut Reader<'_>,
     ) -> Result<Config, Fault> {
         let queue = QueueConfig::read(queue, role, reader)?;
+        let http = http::read(reader)?;
         let person = PersonConfig::read(reader);
         let screen = ScreenConfig::read(reader.environment);
         let stop_at = fault_tests::stop_at(reader)?;
         let panic_in = fault_tests::panic_in(reader)?;
-        Ok(Config { role, database, queue, person, screen, stop_at, panic_in })
+        Ok(Config { role, database, queue, http, person, screen, stop_at, panic_in })
     }
 }
 

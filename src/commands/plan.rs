@@ -5,7 +5,6 @@ mod untyped;
 use std::{
     path::Path,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
 use serde::Serialize;
@@ -154,7 +153,7 @@ async fn preview(
     let admitted = admit(&environment.limits, Accounts::new(accounts, platforms), Lane::Edit).await;
     let admitted = admitted.map_err(|not_now| Fault::failed(format!("sync {:?}: {not_now}", spec.name)))?;
     let calls = Calls::through(admitted.gates(&environment.clock));
-    let open = open(spec.clone(), revision, Duration::from_secs(30)).await;
+    let open = open(spec.clone(), revision, environment.timeout, environment.http.as_ref()).await;
     let open = open.map_err(|error| Fault::failed(format!("sync {:?}: {error}", spec.name)))?;
     let observer = Arc::new(RunObserver::default());
     let store = LinkStore {

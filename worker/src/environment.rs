@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use sea_orm::DatabaseConnection;
+use syncline_connectors::http::Http;
 use syncline_engine::ports::Clock;
 use syncline_limits::{BreakerPolicy, Limits, SqlLimits};
 use syncline_queue::Tasks;
@@ -23,7 +24,9 @@ pub struct Environment {
     pub clock: Arc<dyn Clock>,
     /// This worker's name, as recorded in attempts.
     pub worker: String,
-    /// Timeout of one call to a platform.
+    /// The HTTP client that all places share; none where no platform is reached over HTTP.
+    pub http: Option<Http>,
+    /// Timeout of one statement in a place.
     pub timeout: Duration,
     /// How long runs, changes and other records are kept.
     pub retention: Retention,
@@ -43,6 +46,7 @@ impl Environment {
             db,
             clock: Arc::new(SystemClock),
             worker: worker.into(),
+            http: None,
             timeout: Duration::from_secs(30),
             retention: Retention::default(),
             meeting: Meeting::default(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use syncline_connectors::{Opening, platform};
+use syncline_connectors::{Opening, http::Http, platform};
 use syncline_engine::{
     Side,
     mapping::Mapping,
@@ -34,12 +34,17 @@ pub enum OpenError {
     },
 }
 
-/// Opens both places of a sync.
-pub async fn open(spec: SyncSpec, revision: i64, timeout: Duration) -> Result<OpenSync, OpenError> {
+/// Opens both places of a sync. `timeout` is that of a statement, `http` the client of the process.
+pub async fn open(
+    spec: SyncSpec,
+    revision: i64,
+    timeout: Duration,
+    http: Option<&Http>,
+) -> Result<OpenSync, OpenError> {
     let mapping =
         Mapping::compile(&spec, revision).map_err(|error| OpenError::Document(error.to_string()))?;
-    let source = open_side(&spec, Side::Source, timeout).await?;
-    let target = open_side(&spec, Side::Target, timeout).await?;
+    let source = open_side(&spec, Side::Source, timeout, http).await?;
+    let target = open_side(&spec, Side::Target, timeout, http).await?;
     let places = Pair::new(source, target);
     let mut unknown = Vec::new();
     for side in Side::BOTH {
@@ -54,7 +59,12 @@ pub async fn open(spec: SyncSpec, revision: i64, timeout: Duration) -> Result<Op
     Ok(OpenSync { spec, mapping, places })
 }
 
-async fn open_side(spec: &SyncSpec, side: Side, timeout: Duration) -> Result<Box<dyn Place>, OpenError> {
+async fn open_side(
+    spec: &SyncSpec,
+    side: Side,
+    timeout: Duration,
+    http: Option<&Http>,
+) -> Result<Box<dyn Place>, OpenError> {
     let (name, scope) = match side {
         Side::Source => (&spec.source_platform, &spec.source),
         Side::Target => (&spec.target_platform, &spec.target),
@@ -75,7 +85,7 @@ async fn open_side(spec: &SyncSpec, side: Side, timeout: Duration) -> Result<Box
         fields: &mapped,
         mapped_key: mapped.contains(&key),
         timeout,
-        http: None,
+        http,
     };
     platform.open(&opening).await.map_err(|error| OpenError::Place { side, error })
 }

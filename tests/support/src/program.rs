@@ -17,7 +17,7 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Variables that the program reads and that a test must not inherit.
-const FOREIGN: [&str; 42] = [
+const FOREIGN: [&str; 54] = [
     "COLUMNS",
     "DATABASE_URL_FILE",
     "REDIS_URL_FILE",
@@ -60,6 +60,18 @@ const FOREIGN: [&str; 42] = [
     "SYNCLINE_DB_POOL_MAX",
     "SYNCLINE_DB_POOL_ACQUIRE_MS",
     "SYNCLINE_DB_POOL_IDLE_MS",
+    "SYNCLINE_ALLOW_PRIVATE_HOSTS",
+    "SYNCLINE_CA_FILE",
+    "SYNCLINE_HTTP_PROXY",
+    "SYNCLINE_HTTP_PROXY_FILE",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "NO_PROXY",
+    "no_proxy",
+    "SYNCLINE_HTTP_CONNECT_MS",
+    "SYNCLINE_HTTP_READ_MS",
+    "SYNCLINE_HTTP_TOTAL_MS",
+    "SYNCLINE_HTTP_LARGEST_BODY",
 ];
 
 /// The binary and its working folder, which contains a SQLite database.

@@ -29,7 +29,7 @@ pub(super) async fn execute(
     spec: SyncSpec,
     calls: &Calls,
 ) -> Result<(), Failure> {
-    let open = open(spec, config.revision, environment.timeout).await?;
+    let open = open(spec, config.revision, environment.timeout, environment.http.as_ref()).await?;
     let observer = Arc::new(RunObserver::default());
     let store = sync::store(environment, begun, config, &open, observer.clone());
     let leave = LeaseLeave(leased.lease.clone());

@@ -41,7 +41,7 @@ pub(super) async fn execute(
     calls: &Calls,
 ) -> Result<(), Failure> {
     let began = std::time::Instant::now();
-    let open = open(spec, config.revision, environment.timeout).await?;
+    let open = open(spec, config.revision, environment.timeout, environment.http.as_ref()).await?;
     let observer = Arc::new(RunObserver { stop_at: environment.stop_at.clone(), progress: Arc::default() });
     let store = store(environment, begun, config, &open, observer.clone());
     let leave = LeaseLeave(leased.lease.clone());

@@ -216,8 +216,9 @@ impl Stage {
         fault: &Arc<Fault>,
         options: Options,
     ) -> Result<Report, String> {
-        let open =
-            open(sync.spec.clone(), 1, Duration::from_secs(30)).await.map_err(|error| error.to_string())?;
+        let open = open(sync.spec.clone(), 1, Duration::from_secs(30), None)
+            .await
+            .map_err(|error| error.to_string())?;
         let connectors = Both::new(
             Faulty::new(open.places.source, Side::Source, fault),
             Faulty::new(open.places.target, Side::Target, fault),

@@ -76,7 +76,9 @@ async fn a_certificate_of_ones_own_authority_is_trusted_once_it_is_named() {
 fn a_file_of_authorities_that_cannot_be_used_is_named(#[case] text: Option<&str>, #[case] why: &str) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ca.pem");
-    text.map(|text| std::fs::write(&path, text).unwrap());
+    if let Some(text) = text {
+        std::fs::write(&path, text).unwrap();
+    }
     let error = Http::new(&HttpConfig { ca_file: Some(path.clone()), ..quick() }).unwrap_err();
     assert!(matches!(error, HttpError::CaFile { .. }));
     assert!(error.to_string().starts_with(&format!("{path:?} {why}")), "{error}");

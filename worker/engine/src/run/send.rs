@@ -113,12 +113,7 @@ impl Run<'_> {
                     Some(error),
                 );
             }
-            let requests = self.meter.requests();
-            let told = self.send_chunk(side, plans, &ops, *until).await;
-            for ((position, _), more) in ops.iter().zip(self.meter.take_writes(before, requests)) {
-                let calls = calls.entry(*position).or_default();
-                *calls = calls.saturating_add(more);
-            }
+            let told = self.send_chunk(side, plans, &ops, *until, calls).await;
             for (at, outcome) in open.into_iter().zip(told) {
                 let late = outcome.error().is_some_and(|e| e.kind == ErrorKind::Stopped(Stopped::Deadline));
                 if !(late && matches!(outcome, Written::NotSent(_))) {
@@ -150,8 +145,13 @@ impl Run<'_> {
         plans: &[ItemPlan],
         chunk: &[(usize, &Op)],
         until: Duration,
+        calls: &mut HashMap<usize, u32>,
     ) -> Vec<Written> {
+        let before = self.meter.requests();
         let mut kept_back = self.recheck(side, plans, chunk).await;
+        if let [(position, _)] = chunk {
+            add_calls(calls, *position, self.meter.since(before));
+        }
         if let Some(error) = kept_back.values().find(|outcome| matches!(outcome, Written::NotSent(_))) {
             return vec![error.clone(); chunk.len()];
         }
@@ -162,7 +162,7 @@ impl Run<'_> {
             .collect();
         let mut sent = match open.is_empty() {
             true => Vec::new(),
-            false => self.send_compared(side, plans, &open, until).await,
+            false => self.send_compared(side, plans, &open, until, calls).await,
         }
         .into_iter();
         let outcome = |at| kept_back.remove(&at).or_else(|| sent.next());
@@ -175,12 +175,16 @@ impl Run<'_> {
         plans: &[ItemPlan],
         chunk: &[(usize, &Op)],
         until: Duration,
+        calls: &mut HashMap<usize, u32>,
     ) -> Vec<Written> {
+        let before = self.meter.requests();
         let writes: Vec<Write> = chunk.iter().map(|(_, op)| write_of(op)).collect();
         let leave = InTime { leave: self.leave, clock: self.clock, until };
         let call = Call { leave: &leave, ..self.call(side) };
         let mut outcomes = self.places.get(side).write(&writes, &call).await;
         if outcomes.len() != chunk.len() {
+            // The counts are for writes that cannot be told apart.
+            self.meter.take_writes(0, before);
             let (told, asked) = (outcomes.len(), chunk.len());
             let text = format!("answered {told} of {asked} writes; this is a fault of the connector");
             let error = ConnectorError::transient(text).about(ErrorScope::Endpoint);
@@ -195,6 +199,9 @@ impl Run<'_> {
             }
         }
         self.read_back(side, plans, chunk, &mut outcomes).await;
+        for ((position, _), more) in chunk.iter().zip(self.meter.take_writes(chunk.len(), before)) {
+            add_calls(calls, *position, more);
+        }
         outcomes
     }
 
@@ -259,6 +266,12 @@ fn calls<'a, 'p>(
         ops = rest;
         (!call.is_empty()).then_some(call)
     })
+}
+
+/// Adds requests made for the writes of one plan alone.
+fn add_calls(calls: &mut HashMap<usize, u32>, position: usize, more: u32) {
+    let calls = calls.entry(position).or_default();
+    *calls = calls.saturating_add(more);
 }
 
 /// Leave to write until the deadline of the intents.

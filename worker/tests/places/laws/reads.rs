@@ -13,7 +13,7 @@ use crate::{faulty::Faulty, pair::Role, stage::Always};
 
 /// Opens both places anew and holds what they list against what is there.
 pub(super) async fn check(play: &mut Play<'_>, step: &Step) -> Checked<()> {
-    let opened = open(play.sync.spec.clone(), 1, Duration::from_secs(30))
+    let opened = open(play.sync.spec.clone(), 1, Duration::from_secs(30), None)
         .await
         .map_err(|error| broken(error.to_string()))?;
     let meter = Meter::default();
