@@ -18,7 +18,7 @@ use super::{
     history::{self, Edit, Event, Mishap, by_tag, name, play, tag, value},
     setup::Setup,
 };
-use crate::support::{ChangeState, World, fields};
+use crate::support::{ChangeState, Seeded, World, fields};
 
 /// No item has two counterparts, and no item is duplicated.
 #[track_caller]
@@ -29,12 +29,47 @@ pub(super) fn assert_no_doubles(world: &World) {
     }
 }
 
+/// No write has overwritten an edit that the engine had not read.
+#[track_caller]
+pub(super) fn assert_nothing_is_overwritten_unseen(world: &World) {
+    for side in Side::BOTH {
+        assert_eq!(world.place(side).blind_writes(), [""; 0], "edits that no reading had shown");
+    }
+}
+
+/// No sync has removed what nobody removed.
+#[track_caller]
+pub(super) fn assert_nothing_is_removed_by_itself(world: &World) {
+    for side in Side::BOTH {
+        for item in world.place(side).removed() {
+            assert!(world.ever_removed.contains(&tag(&item)), "{} was removed from the {side}", tag(&item));
+        }
+    }
+}
+
+/// What nobody removed is on both sides.
+#[track_caller]
+fn assert_nothing_is_missing(world: &World) {
+    for side in Side::BOTH {
+        let there: Vec<String> = by_tag(world, side).iter().map(|(_, fields)| tag(fields)).collect();
+        for number in 1..=world.added {
+            let added = json!(format!("tag {number:03}")).to_string();
+            assert!(
+                there.contains(&added) || world.ever_removed.contains(&added),
+                "{added} is gone from the {side}"
+            );
+        }
+    }
+}
+
 /// Without further faults, a few runs bring both sides in sync, and then nothing is left to do.
 #[track_caller]
 pub(super) fn assert_converges(world: &mut World) {
     settle(world);
     assert_no_doubles(world);
     world.assert_quiet();
+    assert_nothing_is_removed_by_itself(world);
+    assert_nothing_is_missing(world);
     let (source, target) = (contents_of(world, Side::Source), contents_of(world, Side::Target));
     let tags = |contents: &BTreeMap<String, Fields>| contents.keys().cloned().collect::<Vec<_>>();
     assert_eq!(tags(&source), tags(&target));
@@ -59,6 +94,7 @@ fn settle(world: &mut World) {
         world.place(side).refuse_nothing();
         world.place(side).fail([]);
         world.place(side).show_all();
+        world.place(side).lift_limits();
     }
     let full = Options { full: true, ..world.options.clone() };
     world.options = full;
@@ -200,8 +236,14 @@ pub(super) fn edits() -> impl Strategy<Value = Vec<(Side, Edit)>> {
 
 /// Edits that do not collide arrive unchanged, whatever happens to one sync.
 #[track_caller]
-pub(super) fn assert_edits_arrive(setup: &Setup, edits: &[(Side, Edit)], mishap: &Mishap) {
+pub(super) fn assert_edits_arrive(
+    setup: &Setup,
+    edits: &[(Side, Edit)],
+    mishap: &Mishap,
+    seeded: Option<Seeded>,
+) {
     let mut world = setup.world();
+    world.seeded = seeded;
     let start = json!({ "title": "old", "body": "old", "status": "In Progress", "points": 7 });
     for number in 0..4 {
         let mut item = start.clone();

@@ -4,12 +4,13 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 use syncline_engine::{
     Side,
+    capability::ConcurrencyControl,
     ports::{Place, Step, WriteOp},
     run::Options,
     value::Fields,
 };
 
-use crate::support::{Fault, LinkRow, Shown, World, fields};
+use crate::support::{FakePlace, Fault, LinkRow, Shown, World, fields};
 
 /// An event. Items are picked by their position on a side, in order of their tags.
 #[derive(Debug, Clone)]
@@ -181,6 +182,7 @@ fn play_as_approved(world: &mut World, event: &Event) {
         Event::Remove(side, item) => {
             if let Some(id) = picked(world, *side, *item) {
                 let fields = world.place(*side).get(&id).unwrap();
+                world.ever_removed.insert(tag(&fields));
                 world.place(*side).remove(&id);
                 world.removed.push((*side, id, fields));
             }
@@ -257,11 +259,16 @@ fn sync(world: &mut World, mishap: &Mishap) {
         Mishap::Meddling(side, edit) => {
             let (on, edit) = (*side, *edit);
             if let Some(id) = picked(world, on, edit.item) {
-                world.place(on).meddle(move |place| {
+                let meddling = move |place: &FakePlace| {
                     if place.get(&id).is_some() {
                         place.edit(&id, name(on, edit.field), value(on, &edit));
                     }
-                });
+                };
+                // A place that cannot compare loses an edit of the same field between the last reading and the write.
+                match world.place(on).capabilities().concurrency {
+                    ConcurrencyControl::None => world.place(on).meddle_at_intent(meddling),
+                    _ => world.place(on).meddle(meddling),
+                }
             }
             drop(world.try_sync());
             world.place(on).meddle_now();

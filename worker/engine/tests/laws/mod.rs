@@ -5,11 +5,15 @@
 mod check;
 mod history;
 mod restore;
+mod seeded;
 mod setup;
 
 use proptest::prelude::*;
 
-use check::{assert_converges, assert_every_effect_has_its_row, assert_no_doubles, contents};
+use check::{
+    assert_converges, assert_every_effect_has_its_row, assert_no_doubles,
+    assert_nothing_is_overwritten_unseen, contents,
+};
 use history::{Event, Mishap, history, play};
 use setup::{Setup, creates_found_again, no_way_to_tell, setup};
 
@@ -28,6 +32,7 @@ fn play_all(world: &mut World, events: &[Event]) {
     for event in events {
         play(world, event);
         assert_no_doubles(world);
+        assert_nothing_is_overwritten_unseen(world);
     }
 }
 
@@ -72,7 +77,7 @@ proptest! {
 
     #[test]
     fn a_preview_shows_what_the_run_then_does(setup in setup(creates_found_again()), events in history(10)) {
-        let mut world = setup.world();
+        let mut world = setup.without_limits().world();
         play_all(&mut world, &events);
         check::assert_preview_is_what_happens(&mut world);
     }
@@ -85,6 +90,7 @@ proptest! {
     ) {
         let calm: Vec<Event> = events.into_iter().map(Event::without_mishap).collect();
         let (page_size, backwards, overlaps, batch_size) = pages;
+        let setup = setup.without_limits();
         let other = Setup { page_size, backwards, overlaps, batch_size, ..setup.clone() };
         let outcome = |setup: &Setup| {
             let mut world = setup.world();
@@ -102,7 +108,7 @@ proptest! {
         targets in proptest::collection::vec(0_usize..5, 0..7),
         mishap in history::mishap(),
     ) {
-        check::assert_matching(&setup, &sources, &targets, &mishap);
+        check::assert_matching(&setup.without_limits(), &sources, &targets, &mishap);
     }
 
     #[test]
@@ -111,6 +117,6 @@ proptest! {
         edits in check::edits(),
         mishap in history::mishap(),
     ) {
-        check::assert_edits_arrive(&setup, &edits, &mishap);
+        check::assert_edits_arrive(&setup.without_limits(), &edits, &mishap, None);
     }
 }

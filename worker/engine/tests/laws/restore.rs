@@ -120,7 +120,7 @@ proptest! {
     fn an_older_database_deletes_nothing_doubles_nothing_and_loses_no_edit(
         setup in setup(creates_found_again()), events in history(16), taken in 0_usize..16,
     ) {
-        let mut world = with_times(setup).world();
+        let mut world = with_times(setup).without_limits().world();
         world.options.approved_deletes = None;
         let backup = play_with_backup(&mut world, &events, taken);
         world.wait(1);
@@ -140,7 +140,7 @@ proptest! {
     fn an_older_database_doubles_nothing_even_where_a_create_cannot_be_found_again(
         setup in setup(no_way_to_tell()), one_way in any::<bool>(), events in history(16), taken in 0_usize..16,
     ) {
-        let mut world = with_times(setup).world();
+        let mut world = with_times(setup).without_limits().world();
         world.options.approved_deletes = None;
         if one_way {
             world.spec.direction = syncline_engine::spec::Direction::SourceToTarget;
@@ -160,7 +160,7 @@ proptest! {
     fn an_older_database_comes_to_agree_once_its_deletes_are_agreed_to(
         setup in setup(creates_found_again()), events in history(14), taken in 0_usize..14,
     ) {
-        let mut world = with_times(setup).world();
+        let mut world = with_times(setup).without_limits().world();
         let backup = play_with_backup(&mut world, &events, taken);
         world.wait(1);
         let before = Before::of(&world);

@@ -2,7 +2,12 @@
 
 use proptest::prelude::*;
 use serde_json::json;
-use syncline_engine::{Side, capability::CreateIdempotency, run::Options, side::Pair};
+use syncline_engine::{
+    Side,
+    capability::{ConcurrencyControl, CreateIdempotency},
+    run::Options,
+    side::Pair,
+};
 
 use crate::support::{Manners, World, default_fields};
 
@@ -23,6 +28,12 @@ pub(super) struct Setup {
     pub(super) batch_size: u32,
     pub(super) write_batch: usize,
     pub(super) strategy: &'static str,
+    /// Remote places show so many pages of a listing a run.
+    pub(super) pages_per_run: Option<usize>,
+    /// Places compare what they write over; others are read again just before.
+    pub(super) compares: bool,
+    /// Places return nothing for an update or a removal.
+    pub(super) silent: bool,
 }
 
 impl Default for Setup {
@@ -40,6 +51,9 @@ impl Default for Setup {
             batch_size: 3,
             write_batch: 2,
             strategy: "last_write_wins",
+            pages_per_run: None,
+            compares: true,
+            silent: false,
         }
     }
 }
@@ -55,12 +69,13 @@ pub(super) fn no_way_to_tell() -> impl Strategy<Value = CreateIdempotency> {
 
 pub(super) fn setup(creates: impl Strategy<Value = CreateIdempotency>) -> impl Strategy<Value = Setup> {
     let creates = proptest::collection::vec(creates, 2);
-    let flags = (any::<[bool; 4]>(), any::<[bool; 6]>());
+    let flags = (any::<[bool; 4]>(), any::<[bool; 8]>(), proptest::option::weighted(0.3, 1_usize..3));
     let sizes = (1_usize..4, 1_u32..5, 1_usize..4);
     let strategies =
         prop_oneof![Just("last_write_wins"), Just("source_wins"), Just("target_wins"), Just("manual")];
     (creates, flags, sizes, strategies).prop_map(|(creates, flags, sizes, strategy)| {
-        let ([incremental_source, incremental_target, times_source, times_target], rest) = flags;
+        let ([incremental_source, incremental_target, times_source, times_target], rest, pages_per_run) =
+            flags;
         Setup {
             creates: Pair::new(creates[0], creates[1]),
             incremental: Pair::new(incremental_source, incremental_target),
@@ -74,11 +89,19 @@ pub(super) fn setup(creates: impl Strategy<Value = CreateIdempotency>) -> impl S
             batch_size: sizes.1,
             write_batch: sizes.2,
             strategy,
+            pages_per_run,
+            compares: rest[6],
+            silent: rest[7],
         }
     })
 }
 
 impl Setup {
+    /// The same with listings that come to their end.
+    pub(super) fn without_limits(&self) -> Setup {
+        Setup { pages_per_run: None, ..self.clone() }
+    }
+
     /// Every item has a `tag` that is never edited: two items of one side with the same tag are duplicates.
     pub(super) fn world(&self) -> World {
         let mut mappings = default_fields();
@@ -103,6 +126,9 @@ impl Setup {
             backwards: self.backwards,
             overlaps: self.overlaps,
             write_batch: self.write_batch,
+            pages_per_run: self.pages_per_run.filter(|_| remote),
+            concurrency: if self.compares { ConcurrencyControl::Fields } else { ConcurrencyControl::None },
+            silent: self.silent,
             ..Manners::default()
         };
         let side = |side: Side, trims| {

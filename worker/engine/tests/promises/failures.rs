@@ -397,7 +397,7 @@ fn uncompared() -> (World, String, String) {
 fn a_place_that_cannot_compare_is_read_again_just_before_the_write() {
     let (world, s, t) = uncompared();
     let edited = t.clone();
-    world.target.meddle_at_fetch(move |place| place.edit(&edited, "name", "edited just now"));
+    world.target.meddle_at_intent(move |place| place.edit(&edited, "name", "edited just now"));
     world.wait(1);
     world.sync();
     assert_eq!(world.source.get(&s).unwrap()["title"], world.target.get(&t).unwrap()["name"]);

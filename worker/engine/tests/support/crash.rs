@@ -7,7 +7,10 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use chrono::TimeDelta;
 use syncline_engine::ports::{Observer, Step};
+
+use super::{FakePlace, TestClock};
 
 /// Never returns from the n-th time that a step is reached, counted from 0.
 pub(crate) struct CrashAt {
@@ -39,6 +42,27 @@ impl Observer for CrashAt {
                 std::future::pending::<()>().await;
             }
         }
+    }
+}
+
+/// An observer that runs pending edits once the intents of writes are committed.
+pub(crate) struct Meddling<'a> {
+    pub(crate) inner: &'a CrashAt,
+    pub(crate) places: [&'a FakePlace; 2],
+    pub(crate) clock: &'a TestClock,
+}
+
+#[async_trait::async_trait]
+impl Observer for Meddling<'_> {
+    async fn reached(&self, step: Step) {
+        if step == Step::IntentCommitted {
+            for place in self.places.iter().filter(|place| place.is_about_to_be_edited()) {
+                // What was read for the plan is no longer recent.
+                self.clock.advance(TimeDelta::seconds(6));
+                place.edit_at_intent();
+            }
+        }
+        self.inner.reached(step).await;
     }
 }
 

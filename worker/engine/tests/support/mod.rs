@@ -2,6 +2,7 @@
 
 mod clock;
 mod crash;
+mod faulty;
 mod manners;
 mod place;
 mod rows;
@@ -10,7 +11,8 @@ mod tables;
 mod world;
 
 pub(crate) use clock::{TestClock, TestLeave};
-pub(crate) use crash::{CrashAt, drive};
+pub(crate) use crash::{CrashAt, Meddling, drive};
+pub(crate) use faulty::{FaultyClock, FaultyPlace, FaultyStore, Seeded};
 pub(crate) use manners::{Fault, Manners, Shown};
 pub(crate) use place::FakePlace;
 pub(crate) use rows::{ChangeRow, ChangeState, ConflictRow, LinkRow};

@@ -31,7 +31,7 @@ pub(crate) struct FakePlace {
     rows: Mutex<Rows>,
     refusal: Mutex<Option<Refusal>>,
     meddling: Mutex<Option<Meddling>>,
-    meddling_at_fetch: Mutex<Option<Meddling>>,
+    meddling_at_intent: Mutex<Option<Meddling>>,
 }
 
 #[derive(Default)]
@@ -45,6 +45,14 @@ struct Rows {
     deleted: BTreeMap<String, u64>,
     /// What the place shows of its items.
     shown: BTreeMap<String, Shown>,
+    /// Fields that people edited and that no reading has shown since.
+    unseen: BTreeSet<(String, String)>,
+    /// Items that syncs deleted, as they were.
+    removed: Vec<Fields>,
+    /// Writes over such a field.
+    blind: Vec<String>,
+    /// Listings meet no limit any more.
+    unlimited: bool,
     /// The next reads by id fail for these items alone.
     poisoned: BTreeSet<String>,
     calls: u64,
@@ -85,8 +93,8 @@ impl FakePlace {
             removals: manners.removals,
             remote: manners.remote,
         };
-        let (rows, refusal, meddling, meddling_at_fetch) = Default::default();
-        FakePlace { name, capabilities, manners, clock, rows, refusal, meddling, meddling_at_fetch }
+        let (rows, refusal, meddling, meddling_at_intent) = Default::default();
+        FakePlace { name, capabilities, manners, clock, rows, refusal, meddling, meddling_at_intent }
     }
 
     fn rows(&self) -> MutexGuard<'_, Rows> {
@@ -107,8 +115,12 @@ impl FakePlace {
         let mut fields = self.get(id).unwrap_or_else(|| panic!("{}: no item {id}", self.name));
         let value = Value::from_json(&value.into());
         if fields.get(field) != Some(&value) {
-            fields.insert(field.to_owned(), value);
+            let before = fields.insert(field.to_owned(), value.clone()).unwrap_or(Value::Null);
             self.put(id, fields, None);
+            // Empty text in place of nothing is no edit that anybody would miss.
+            if !before.same(&value) {
+                self.rows().unseen.insert((id.to_owned(), field.to_owned()));
+            }
         }
     }
 
@@ -140,6 +152,21 @@ impl FakePlace {
         self.rows().items.keys().cloned().collect()
     }
 
+    /// Writes that overwrote an edit which no reading had shown.
+    pub(crate) fn blind_writes(&self) -> Vec<String> {
+        self.rows().blind.clone()
+    }
+
+    /// Items that syncs deleted, as they were.
+    pub(crate) fn removed(&self) -> Vec<Fields> {
+        self.rows().removed.clone()
+    }
+
+    /// Lets listings come to their end.
+    pub(crate) fn lift_limits(&self) {
+        self.rows().unlimited = true;
+    }
+
     /// All items.
     pub(crate) fn all(&self) -> Vec<(String, Fields)> {
         self.rows().items.iter().map(|(id, row)| (id.clone(), row.fields.clone())).collect()
@@ -167,14 +194,27 @@ impl FakePlace {
         *self.meddling.lock().unwrap() = Some(Box::new(meddling));
     }
 
-    /// Runs this edit just before the next reading by id.
-    pub(crate) fn meddle_at_fetch(&self, meddling: impl FnOnce(&FakePlace) + Send + 'static) {
-        *self.meddling_at_fetch.lock().unwrap() = Some(Box::new(meddling));
+    /// Runs this edit once the next intents are committed.
+    pub(crate) fn meddle_at_intent(&self, meddling: impl FnOnce(&FakePlace) + Send + 'static) {
+        *self.meddling_at_intent.lock().unwrap() = Some(Box::new(meddling));
     }
 
-    /// Runs the pending edit now, if no write has run it.
+    /// Runs the pending edits now, if no call has run them.
     pub(crate) fn meddle_now(&self) {
-        let meddling = self.meddling.lock().unwrap().take();
+        self.run_edit(&self.meddling);
+        self.run_edit(&self.meddling_at_intent);
+    }
+
+    pub(crate) fn is_about_to_be_edited(&self) -> bool {
+        self.meddling_at_intent.lock().unwrap().is_some()
+    }
+
+    pub(crate) fn edit_at_intent(&self) {
+        self.run_edit(&self.meddling_at_intent);
+    }
+
+    fn run_edit(&self, pending: &Mutex<Option<Meddling>>) {
+        let meddling = pending.lock().unwrap().take();
         if let Some(meddling) = meddling {
             meddling(self);
         }
@@ -283,6 +323,13 @@ impl FakePlace {
         }
     }
 
+    /// Records that readings have shown the present state of these items.
+    fn show_items<'a>(rows: &mut Rows, ids: impl Iterator<Item = &'a str>) {
+        for id in ids {
+            rows.unseen.retain(|(unseen, _)| unseen != id);
+        }
+    }
+
     fn item(&self, id: &str, row: &Row) -> Item {
         let mut item = Item::new(id, row.fields.clone());
         let unread = self.manners.unread_times;
@@ -367,6 +414,13 @@ impl FakePlace {
                 let mut now = self.unchanged(id, write)?.ok_or_else(|| {
                     ConnectorError::new(syncline_engine::ports::ErrorKind::NotFound, format!("no item {id}"))
                 })?;
+                let mut rows = self.rows();
+                for field in fields.keys() {
+                    if rows.unseen.remove(&(id.clone(), field.clone())) {
+                        rows.blind.push(format!("{} {id} {field}", self.name));
+                    }
+                }
+                drop(rows);
                 now.extend(fields.clone());
                 self.put(id, now, None);
                 self.note(write);
@@ -382,6 +436,7 @@ impl FakePlace {
             WriteOp::Remove { id, how: Removal::Delete } => {
                 let Some(before) = self.unchanged(id, write)? else { return Ok(gone(id)) };
                 self.remove(id);
+                self.rows().removed.push(before.clone());
                 self.note(write);
                 let mut item = Item::new(id, before);
                 item.deleted = true;

@@ -1,6 +1,9 @@
 //! Two places, a store and a sync between them.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard},
+};
 
 use chrono::TimeDelta;
 use serde_json::{Value as Json, json};
@@ -15,7 +18,10 @@ use syncline_engine::{
     value::Fields,
 };
 
-use super::{CrashAt, FakePlace, Manners, MemoryStore, Tables, TestClock, TestLeave, drive};
+use super::{
+    CrashAt, FakePlace, FaultyClock, FaultyPlace, FaultyStore, Manners, Meddling, MemoryStore, Seeded,
+    Tables, TestClock, TestLeave, drive,
+};
 
 /// How a run came to its end.
 pub(crate) type Ended = Option<Result<Report, RunError>>;
@@ -33,6 +39,10 @@ pub(crate) struct World {
     pub(crate) added: usize,
     /// Requests of the last run, also if it failed.
     requests: Mutex<u64>,
+    /// A fault of the engine, planted for the next runs.
+    pub(crate) seeded: Option<Seeded>,
+    /// Tags of items that a person has ever removed.
+    pub(crate) ever_removed: BTreeSet<String>,
     /// Items removed by hand, as they were.
     pub(crate) removed: Vec<(Side, String, Fields)>,
 }
@@ -69,6 +79,8 @@ impl World {
             options: Options::default(),
             added: 0,
             requests: Mutex::default(),
+            seeded: None,
+            ever_removed: BTreeSet::new(),
             removed: Vec::new(),
         }
     }
@@ -173,17 +185,26 @@ impl World {
         let observer = Arc::new(observer);
         let store = MemoryStore::open_run(run, &self.tables, &self.clock, observer.clone());
         let meter = Meter::default();
+        let seeded = self.seeded;
+        let (source, target) =
+            (FaultyPlace::new(&self.source, seeded), FaultyPlace::new(&self.target, seeded));
+        let store = FaultyStore { inner: &store, seeded, tables: &self.tables };
+        let clock = FaultyClock { inner: &self.clock, seeded };
         let run = Run {
             spec: &self.spec,
             mapping: &mapping,
-            places: Pair::new(&self.source as &dyn Place, &self.target),
+            places: Pair::new(&source as &dyn Place, &target),
             gates: Pair::new(&OpenGate as &dyn Gate, &OpenGate),
             store: &store,
-            clock: &*self.clock,
+            clock: &clock,
             leave: &leave,
             meter: &meter,
-            observer: &*observer,
-            options: options.clone(),
+            observer: &Meddling {
+                inner: &observer,
+                places: [&self.source, &self.target],
+                clock: &self.clock,
+            },
+            options: Seeded::options(seeded, options),
         };
         let ended = drive(run.execute());
         *self.requests.lock().unwrap() = meter.requests();

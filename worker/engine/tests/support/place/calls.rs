@@ -31,22 +31,34 @@ impl Place for FakePlace {
         from: Option<Position>,
         _: &Call<'_>,
     ) -> Result<Box<dyn Listing>, ConnectorError> {
-        let rows = self.rows();
+        let mut rows = self.rows();
         let since = match &mode {
             ReadMode::Full | ReadMode::Ids => 0,
             ReadMode::Since(cursor) => cursor.as_u64().unwrap(),
         };
+        // Items come in the order of their ids, which edits leave alone, so a later part goes on behind the last one.
+        let (after, cursor) = match &from {
+            Some(position) => (position[0].as_str().unwrap_or_default(), position[1].as_u64().unwrap()),
+            None => ("", rows.changes),
+        };
         let mut items: Vec<Item> = rows
             .items
             .iter()
-            .filter(|(id, row)| row.changed > since && !rows.shown.contains_key(*id))
+            .filter(|(id, row)| {
+                row.changed > since
+                    && !rows.shown.contains_key(*id)
+                    && (from.is_none() || id.as_str() > after)
+            })
             .map(|(id, row)| self.item(id, row))
             .collect();
+        let listed: Vec<String> = items.iter().map(|item| item.id.clone()).collect();
+        FakePlace::show_items(&mut rows, listed.iter().map(String::as_str));
         if self.manners.tombstones {
             let deleted = rows.deleted.iter().filter(|(_, changed)| **changed > since);
             items.extend(deleted.map(|(id, _)| gone(id)));
         }
-        if self.manners.backwards {
+        let limit = self.manners.pages_per_run.filter(|_| !rows.unlimited);
+        if self.manners.backwards && self.manners.pages_per_run.is_none() {
             items.reverse();
         }
         let mut pages: VecDeque<Vec<Item>> =
@@ -58,24 +70,18 @@ impl Place for FakePlace {
             let lasts: Vec<Item> = pages.iter().filter_map(|page| page.last().cloned()).collect();
             pages.extend(lasts.into_iter().map(|item| vec![item]));
         }
-        let first = from.map_or(0, |position| usize::try_from(position.as_u64().unwrap()).unwrap());
-        let pages: VecDeque<Vec<Item>> = pages.into_iter().skip(first).collect();
-        let limit = self.manners.pages_per_run;
         let end = ListingEnd {
             complete: mode == ReadMode::Full && !rows.incomplete,
-            cursor: self.manners.incremental.then(|| rows.changes.into()),
+            cursor: self.manners.incremental.then(|| cursor.into()),
         };
-        Ok(Box::new(Pages { pages, end, next: first, limit, read: 0 }))
+        Ok(Box::new(Pages { pages, end, last: after.to_owned(), cursor, limit, read: 0 }))
     }
 
     async fn fetch(&self, ids: &[String], call: &Call<'_>) -> Vec<(String, Result<Found, ConnectorError>)> {
         assert!(ids.len() <= self.manners.page_size, "{}: a fetch of {} items", self.name, ids.len());
-        let meddling = self.meddling_at_fetch.lock().unwrap().take();
-        if let Some(meddling) = meddling {
-            meddling(self);
-        }
         call.meter.count();
         self.rows().calls += 1;
+        FakePlace::show_items(&mut self.rows(), ids.iter().map(String::as_str));
         ids.iter().map(|id| (id.clone(), self.look(id))).collect()
     }
 
@@ -127,7 +133,7 @@ impl Place for FakePlace {
         let creates = writes.iter().filter(|write| matches!(write.op, WriteOp::Create { .. })).count();
         let most = creates.max(writes.len() - creates);
         assert!(most <= self.manners.write_batch, "{}: a batch of {most}", self.name);
-        self.meddle_now();
+        self.run_edit(&self.meddling);
         for position in 0..writes.len() {
             (0..self.manners.calls_per_write).for_each(|_| call.for_write(position).count());
         }
@@ -171,8 +177,9 @@ impl Place for FakePlace {
 struct Pages {
     pages: VecDeque<Vec<Item>>,
     end: ListingEnd,
-    /// The number of the next page.
-    next: usize,
+    /// The last id listed, and the cursor of the listing's first part.
+    last: String,
+    cursor: u64,
     limit: Option<usize>,
     read: usize,
 }
@@ -185,16 +192,18 @@ impl Listing for Pages {
             return Err(ConnectorError::new(ErrorKind::RateLimited { until }, "the limit is used up"));
         }
         let page = self.pages.pop_front();
-        if page.is_some() {
+        if let Some(page) = &page {
             call.meter.count();
             self.read += 1;
-            self.next += 1;
+            if let Some(item) = page.last() {
+                self.last.clone_from(&item.id);
+            }
         }
         Ok(page)
     }
 
     fn position(&self) -> Option<Position> {
-        self.limit.map(|_| self.next.into())
+        self.limit.map(|_| serde_json::json!([self.last, self.cursor]))
     }
 
     fn end(&self) -> ListingEnd {
