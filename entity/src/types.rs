@@ -158,6 +158,8 @@ text_column! {
         Intended = "intended",
         /// The platform returned the value.
         Confirmed = "confirmed",
+        /// The platform refused the write, or it was never sent: nothing was changed.
+        NotWritten = "not_written",
         /// The result of the call was never received.
         Unknown = "unknown",
     }

@@ -63,6 +63,7 @@ mod m20261125_000900_create_circuit_breakers;
 mod m20261125_001000_join_waiting_runs;
 mod m20261129_000100_count_living_links;
 mod m20261129_000300_note_broken_listings;
+mod m20261130_000100_keep_unwritten_changes;
 
 pub use error::{MigrateError, sqlstate, words, words_of_driver};
 pub use migrator::{Migrator, Rebuild, Until};
@@ -76,7 +77,7 @@ pub const MIGRATION_TABLE: &str = "syncline_migrations";
 
 /// Every migration, oldest first, with its effect on programs that do not know it (see [`Step`]).
 fn in_order() -> Vec<(Box<dyn MigrationTrait>, Compatibility)> {
-    use Compatibility::{Expands, Requires};
+    use Compatibility::{Expands, Requires, RequiresSince};
     vec![
         (Box::new(m20261120_000100_create_projects::Migration), Requires),
         (Box::new(m20261120_000200_create_accounts::Migration), Requires),
@@ -124,6 +125,12 @@ fn in_order() -> Vec<(Box<dyn MigrationTrait>, Compatibility)> {
         (Box::new(m20261125_001000_join_waiting_runs::Migration), Expands),
         (Box::new(m20261129_000100_count_living_links::Migration), Expands),
         (Box::new(m20261129_000300_note_broken_listings::Migration), Expands),
+        // From here on a link may be out of scope. An older program takes such a link for one whose item is missing, and
+        // may delete the counterpart. The programs that know the state know this migration; the state itself needed none.
+        (
+            Box::new(m20261130_000100_keep_unwritten_changes::Migration),
+            RequiresSince("m20261129_000100_count_living_links"),
+        ),
     ]
 }
 
@@ -134,4 +141,6 @@ enum Compatibility {
     Expands,
     /// It changes or removes what such programs use, so they must refuse to run.
     Requires,
+    /// Programs that know at least this earlier migration continue to run, and older ones must refuse to.
+    RequiresSince(&'static str),
 }

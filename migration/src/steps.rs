@@ -8,7 +8,8 @@ use crate::{Compatibility, in_order};
 pub struct Step {
     pub(crate) migration: Box<dyn MigrationTrait>,
     /// A program must know at least this migration to run on this schema. A step that only adds keeps the value of the
-    /// step before it; one that changes or removes what programs use names itself.
+    /// step before it; one that changes or removes what programs use names itself, or the step since which programs
+    /// have been prepared for it.
     pub(crate) compatible_from: String,
 }
 
@@ -30,6 +31,7 @@ impl Step {
             let before = steps.last().map(|step| step.compatible_from.clone());
             let compatible_from = match (compatibility, before) {
                 (Compatibility::Expands, Some(before)) => before,
+                (Compatibility::RequiresSince(known), _) => known.to_owned(),
                 _ => migration.name().to_owned(),
             };
             steps.push(Step { migration, compatible_from });

@@ -54,6 +54,11 @@ const DROPPED_BY: &[(&str, &str, &[Column])] = &[
     ),
 ];
 
+/// Values that migrations replace in `down`, because the version below has no such value: the migration, the table, the
+/// column and the value. A new migration that does so lists it here.
+const REPLACED_BY: &[(&str, &str, &str, &str)] =
+    &[("m20261130_000100_keep_unwritten_changes", "sync_changes", "state", "'not_written'")];
+
 /// A table of Syncline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnTable {
@@ -62,12 +67,12 @@ pub struct OwnTable {
     pub rows: i64,
 }
 
-/// A column that reverting a migration drops, while its table stays.
+/// A column that loses values when a migration is reverted, while its table stays.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnColumn {
     pub table: String,
     pub name: String,
-    /// The migration whose `down` drops it.
+    /// The migration whose `down` drops it or replaces its values.
     pub dropped_by: String,
     /// The number of rows that lose a value.
     pub values: i64,
@@ -152,6 +157,23 @@ pub async fn columns_going(db: &impl ConnectionTrait, going: &[String]) -> Resul
             let (table, name) = (table.to_owned(), name.to_owned());
             columns.push(OwnColumn { table, name, dropped_by: step.clone(), values });
         }
+    }
+    Ok(columns)
+}
+
+/// The columns of which reverting these applied migrations replaces values, and the number of these values.
+pub async fn values_going(db: &impl ConnectionTrait, going: &[String]) -> Result<Vec<OwnColumn>, DbErr> {
+    let mut columns = Vec::new();
+    let goes: Vec<String> = going.iter().flat_map(|step| of_step(step)).collect();
+    let replaced = |(step, table, ..): &&(&str, &str, &str, &str)| {
+        going.iter().any(|name| name == step) && !goes.iter().any(|name| name == table)
+    };
+    for (step, table, name, value) in REPLACED_BY.iter().filter(replaced) {
+        let count = format!("SELECT COUNT(*) AS number FROM {table} WHERE {name} = {value}");
+        let row = db.query_one_raw(plain(db, count)).await?;
+        let values = row.map_or(Ok(0), |row| row.try_get("", "number"))?;
+        let (table, name) = ((*table).to_owned(), (*name).to_owned());
+        columns.push(OwnColumn { table, name, dropped_by: (*step).to_owned(), values });
     }
     Ok(columns)
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder, Select};
 use serde_json::{Value, json};
-use syncline_entity::{sync_change, sync_metadata};
+use syncline_entity::{sync_change, sync_history, sync_metadata, types::ChangeState};
 
 use crate::{
     fault::Fault,
@@ -49,13 +49,45 @@ pub(crate) async fn find(
     Ok(changes.into_iter().map(found).collect())
 }
 
+/// The rows of writes that happened, or may have.
+pub(crate) fn happened(query: Select<sync_change::Entity>) -> Select<sync_change::Entity> {
+    query.filter(sync_change::Column::State.ne(ChangeState::NotWritten))
+}
+
+/// The rows of writes that were refused or never sent. They stay on record and are no changes.
+pub(crate) fn not_written(query: Select<sync_change::Entity>) -> Select<sync_change::Entity> {
+    query.filter(sync_change::Column::State.eq(ChangeState::NotWritten))
+}
+
+/// What became of a write, in words; of one that was not written with the reason, if that is still on record.
+pub(crate) fn state(found: &Found, run: Option<&sync_history::Model>) -> String {
+    match found.change.state {
+        ChangeState::NotWritten => {
+            let reason = reason(found, run).map(|reason| format!(": {reason}")).unwrap_or_default();
+            format!("not written{reason}")
+        }
+        state => state.to_string(),
+    }
+}
+
+/// Why a write was not carried out: what its run says about the item, or its link if that run was the last one there.
+fn reason(found: &Found, run: Option<&sync_history::Model>) -> Option<String> {
+    let link = found.link.as_ref()?;
+    let names = [&link.source_key, &link.entity_id, &link.target_key, &link.external_id];
+    let errors = run.and_then(|run| run.sync_metadata.as_ref()?["errors"].as_array());
+    let is_it = |error: &&Value| names.iter().any(|name| name.as_deref() == error["item"].as_str());
+    let of_run = errors.into_iter().flatten().find(|error| error["item"].is_string() && is_it(error));
+    let of_run = of_run.and_then(|error| error["error"].as_str().map(str::to_owned));
+    of_run.or_else(|| link.last_error.clone().filter(|_| link.last_run_id == Some(found.change.run_id)))
+}
+
 /// Prints the changes of one run as a table.
-pub(crate) fn table(found: &[Found], output: &Output) {
+pub(crate) fn table(found: &[Found], run: &sync_history::Model, output: &Output) {
     let line = |found: &Found| {
         let change = &found.change;
         let mut line = vec![found.item(), change.side.to_string()];
         line.extend(values(change));
-        line.extend([change.rule.clone(), change.state.to_string()]);
+        line.extend([change.rule.clone(), state(found, Some(run))]);
         line
     };
     let head = ["item", "written to", "field", "before", "after", "rule", "state"];
@@ -69,8 +101,8 @@ pub(crate) fn values(change: &sync_change::Model) -> [String; 3] {
     [field, value(&change.before), value(&change.after)]
 }
 
-/// A change as JSON.
-pub(crate) fn as_json(found: &Found) -> Value {
+/// A change as JSON; `reason` says why it was not written.
+pub(crate) fn as_json(found: &Found, run: Option<&sync_history::Model>) -> Value {
     let change = &found.change;
     let link = found.link.as_ref();
     json!({
@@ -88,6 +120,7 @@ pub(crate) fn as_json(found: &Found) -> Value {
         "rule": change.rule,
         "origin": change.origin_system,
         "state": change.state,
+        "reason": (change.state == ChangeState::NotWritten).then(|| reason(found, run)).flatten(),
         "at": change.at,
     })
 }

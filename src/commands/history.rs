@@ -8,7 +8,7 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, Func},
 };
 use serde_json::{Value, json};
-use syncline_entity::{sync_change, sync_conflict, sync_history, sync_metadata};
+use syncline_entity::{sync_change, sync_conflict, sync_history, sync_metadata, types::ChangeState};
 use syncline_service::syncs;
 use uuid::Uuid;
 
@@ -43,15 +43,19 @@ pub(crate) async fn run(config: &Config, args: &HistoryArgs, output: &Output) ->
     let resolved = resolved(&db, &links).await?;
     let sync = |found: &Found| found.link.as_ref().and_then(|link| syncs.get(&link.sync_config_id));
     let by = |found: &Found| person_or_trigger(found, &runs, &resolved);
+    let run = |found: &Found| runs.get(&found.change.run_id);
     let as_json = |found: &Found| {
-        let mut change = changes::as_json(found);
+        let mut change = changes::as_json(found, run(found));
         change["sync"] = json!(sync(found).map(|sync| &sync.name));
         change["project"] = json!(sync(found).map(|sync| &sync.project));
         change["run"] = json!(found.change.run_id);
         change["by"] = json!(by(found));
         change
     };
-    output.data(&json!({ "item": item, "changes": found.iter().map(as_json).collect::<Vec<Value>>() }));
+    let (refused, happened): (Vec<&Found>, Vec<&Found>) =
+        found.iter().partition(|found| found.change.state == ChangeState::NotWritten);
+    let all = |found: Vec<&Found>| found.into_iter().map(as_json).collect::<Vec<Value>>();
+    output.data(&json!({ "item": item, "changes": all(happened), "not_written": all(refused) }));
     if found.is_empty() {
         output.line(format!("{item}: no changes on record{}", within(args.days)));
         return Ok(Exit::Done);
@@ -68,6 +72,7 @@ pub(crate) async fn run(config: &Config, args: &HistoryArgs, output: &Output) ->
         line.extend([
             change.origin_system.clone(),
             change.rule.clone(),
+            changes::state(found, run(found)),
             by(found),
             change.run_id.to_string(),
         ]);
@@ -83,6 +88,7 @@ pub(crate) async fn run(config: &Config, args: &HistoryArgs, output: &Output) ->
         "after",
         "value from",
         "rule",
+        "state",
         "started by",
         "run",
     ];

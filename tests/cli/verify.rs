@@ -33,6 +33,43 @@ async fn a_merge_whose_source_write_is_refused_leaves_a_whole_chain(
     Ok(())
 }
 
+/// It stays on record with its reason, and nothing takes it for a change.
+#[rstest]
+#[tokio::test]
+async fn a_refused_write_is_shown_as_not_written(
+    #[values(Own::Sqlite, Own::Postgres)] own: Own,
+) -> Result<()> {
+    let places = Places::in_step_on(own, 3, "").await?;
+    let trigger = "CREATE TRIGGER closed BEFORE UPDATE ON tasks WHEN NEW.title = 'Refused' \
+                   BEGIN SELECT RAISE(ABORT, 'closed for the holidays'); END";
+    places.table.execute(trigger).await?;
+    places.edit("T-000001", "title", "Refused")?;
+    let run = places.sync(1, &[])?;
+    let id = run["run"].as_str().unwrap_or_default();
+    let shown = places.program.expect(0, &["--json", "runs", id])?.json()?;
+    ensure!(shown["changes"] == serde_json::json!([]) && number(&shown, "changes_total")? == 0, "{shown}");
+    let refused = &shown["not_written"][0];
+    ensure!(refused["state"] == "not_written" && refused["after"] == "Refused", "{shown}");
+    ensure!(refused["reason"].as_str().is_some_and(|reason| reason.contains("holidays")), "{shown}");
+    let told = places.program.expect(0, &["runs", id])?;
+    ensure_tells(&told.stdout, &["tried and not written", "not written: ", "closed for the holidays"])?;
+    ensure!(!told.stdout.contains("changes\n"), "{}", told.stdout);
+    places.edit("T-000001", "title", "Accepted")?;
+    places.sync(0, &[])?;
+    let history = places.program.expect(0, &["--json", "history", "T-000001"])?.json()?;
+    let titles = |key: &str| -> Vec<String> {
+        let rows = history[key].as_array().cloned().unwrap_or_default();
+        rows.iter().filter(|row| row["field"] == "title").map(|row| row["after"].to_string()).collect()
+    };
+    ensure!(titles("changes") == ["\"Accepted\""], "{history}");
+    ensure!(titles("not_written").iter().all(|title| title == "\"Refused\""), "{history}");
+    ensure!(!titles("not_written").is_empty(), "{history}");
+    let told = places.program.expect(0, &["history", "T-000001"])?;
+    ensure_tells(&told.stdout, &["not written: ", "closed for the holidays", "confirmed"])?;
+    places.program.expect(0, &["verify"])?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_chain_that_lacks_a_change_is_named_by_its_item() -> Result<()> {
     let places = Places::in_step(3, "").await?;

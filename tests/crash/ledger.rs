@@ -39,9 +39,9 @@ impl Ledger {
         })
     }
 
-    /// Change rows so far, in whatever state.
+    /// Change rows so far, without those of writes that never happened.
     pub(crate) async fn changes(&self) -> Result<i64> {
-        self.number("SELECT COUNT(*) FROM sync_changes").await
+        self.number("SELECT COUNT(*) FROM sync_changes WHERE state <> 'not_written'").await
     }
 
     /// Changes that were purged.
@@ -58,7 +58,8 @@ impl Ledger {
 
     /// Nothing is half-done.
     pub(crate) async fn check_settled(&self) -> Result<()> {
-        let unsettled = self.number("SELECT COUNT(*) FROM sync_changes WHERE state <> 'confirmed'").await?;
+        let unsettled = "SELECT COUNT(*) FROM sync_changes WHERE state NOT IN ('confirmed', 'not_written')";
+        let unsettled = self.number(unsettled).await?;
         ensure!(unsettled == 0, "{unsettled} change rows are not confirmed");
         let intents = self
             .number("SELECT COUNT(*) FROM sync_metadata WHERE intent_id IS NOT NULL OR intent_deadline IS NOT NULL")
@@ -70,12 +71,13 @@ impl Ledger {
         ensure!(pending == 0, "{pending} links are unfinished");
         let jobs = self.number("SELECT COUNT(*) FROM jobs WHERE state <> 'dead'").await?;
         ensure!(jobs == 0, "{jobs} jobs are left in the queue");
-        // Each value was written once: no change row repeats the one before it.
+        // Each value was written once: no row of a change that happened repeats the one before it.
         let doubled = self
             .number(
                 "SELECT COUNT(*) FROM sync_changes AS a JOIN sync_changes AS b ON a.link_id = b.link_id \
                  AND a.side = b.side AND COALESCE(a.field, '') = COALESCE(b.field, '') AND b.seq > a.seq \
-                 AND a.after IS NOT DISTINCT FROM b.after AND a.before IS NOT DISTINCT FROM b.before",
+                 AND a.after IS NOT DISTINCT FROM b.after AND a.before IS NOT DISTINCT FROM b.before \
+                 AND a.state <> 'not_written' AND b.state <> 'not_written'",
             )
             .await?;
         ensure!(doubled == 0, "{doubled} change rows stand twice");

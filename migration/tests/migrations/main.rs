@@ -15,3 +15,4 @@ mod rows;
 mod schema;
 mod steps;
 mod support;
+mod unwritten;

@@ -18,7 +18,9 @@ impl Loss {
     pub(super) async fn of(db: &DatabaseConnection, going: &[String]) -> Result<Loss, Fault> {
         let mut tables = tables::own(db).await?;
         tables.retain(|table| going.contains(&table.made_by));
-        Ok(Loss { tables, columns: tables::columns_going(db, going).await? })
+        let mut columns = tables::columns_going(db, going).await?;
+        columns.extend(tables::values_going(db, going).await?);
+        Ok(Loss { tables, columns })
     }
 
     /// Keeps only the tables and columns of these migrations.

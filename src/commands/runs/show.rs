@@ -35,15 +35,20 @@ pub(super) async fn show(
         .order_by_asc(sync_attempt::Column::Attempt)
         .all(db)
         .await?;
-    let of_run = sync_change::Column::RunId.eq(id);
-    let total = sync_change::Entity::find().filter(of_run.clone()).count(db).await?;
-    let found = changes::find(db, sync_change::Entity::find().filter(of_run).limit(limit)).await?;
+    let of_run = || sync_change::Entity::find().filter(sync_change::Column::RunId.eq(id));
+    let (happened, refused) = (changes::happened(of_run()), changes::not_written(of_run()));
+    let (total, refused_total) = (happened.clone().count(db).await?, refused.clone().count(db).await?);
+    let found = changes::find(db, happened.limit(limit)).await?;
+    let refused = changes::find(db, refused.limit(limit)).await?;
     let open = open_conflicts(db, id).await?;
     if output.is_json() {
         let mut whole = as_json(&sync, &row, open);
         whole["attempts"] = attempts.iter().map(attempt_json).collect();
-        whole["changes"] = found.iter().map(changes::as_json).collect();
+        let as_json = |found: &changes::Found| changes::as_json(found, Some(&row));
+        whole["changes"] = found.iter().map(as_json).collect();
         whole["changes_total"] = json!(total);
+        whole["not_written"] = refused.iter().map(as_json).collect();
+        whole["not_written_total"] = json!(refused_total);
         output.data(&whole);
         return Ok(Exit::Done);
     }
@@ -70,9 +75,14 @@ pub(super) async fn show(
     if let Some(waited) = takeover(&attempts) {
         output.line(waited);
     }
-    if !found.is_empty() {
-        output.headline("changes");
-        changes::table(&found, output);
+    for (headline, found, total) in
+        [("changes", &found, total), ("tried and not written", &refused, refused_total)]
+    {
+        if found.is_empty() {
+            continue;
+        }
+        output.headline(headline);
+        changes::table(found, &row, output);
         let more = total.saturating_sub(found.len() as u64);
         if more > 0 {
             output.line(format!("... and {more} more (--limit)"));

@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, FromQueryResult, Value};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
 use syncline_engine::{
     Side,
     ports::{Change, Intended, LinkRef, Recorded, Verdict},
 };
-use syncline_entity::sync_change;
-
+use syncline_entity::types::ChangeState;
 use syncline_sql::{marks, pieces, statement};
 
 use super::{
@@ -115,7 +114,7 @@ fn row(store: &LinkStore, link: i64, tail: &mut Tail, change: &Change) -> Vec<Va
     ]
 }
 
-/// Closes the intended rows of a batch: confirmed, unknown, or removed if nothing was written.
+/// Closes the intended rows of a batch with the verdicts. Their chain stays as it is: a refused write keeps its rows.
 pub(super) async fn close_intended(tx: &DatabaseTransaction, batch: &[Recorded]) -> Result<(), DbErr> {
     let links = |side: Side, verdict: Verdict| -> Vec<i64> {
         batch
@@ -124,21 +123,34 @@ pub(super) async fn close_intended(tx: &DatabaseTransaction, batch: &[Recorded])
             .filter_map(|record| Some(record.link?.id))
             .collect()
     };
-    let mut gaps = HashMap::new();
+    let closed = [
+        (Verdict::Confirmed, ChangeState::Confirmed),
+        (Verdict::NotWritten, ChangeState::NotWritten),
+        (Verdict::Unknown, ChangeState::Unknown),
+    ];
+    close_left_out(tx, batch).await?;
     for side in Side::BOTH {
-        for piece in pieces(&links(side, Verdict::NotWritten)) {
-            remove(tx, side, piece, &mut gaps).await?;
-        }
-    }
-    close(tx, gaps).await?;
-    for side in Side::BOTH {
-        for (verdict, state) in [(Verdict::Confirmed, "confirmed"), (Verdict::Unknown, "unknown")] {
+        for (verdict, state) in closed {
             for piece in pieces(&links(side, verdict)) {
                 let sql =
                     format!("UPDATE sync_changes SET state = '{state}' WHERE {}", intended(piece.len()));
                 tx.execute_raw(statement(tx.get_database_backend(), &sql, intended_values(side, piece)))
                     .await?;
             }
+        }
+    }
+    Ok(())
+}
+
+/// Closes the rows of fields that a side left out of a write that it confirmed. There are few of them.
+async fn close_left_out(tx: &DatabaseTransaction, batch: &[Recorded]) -> Result<(), DbErr> {
+    let state = ChangeState::NotWritten;
+    let sql = format!("UPDATE sync_changes SET state = '{state}' WHERE {} AND field = ?", intended(1));
+    for record in batch {
+        let Some(link) = record.link else { continue };
+        for (side, field) in &record.left_out {
+            let values = [Value::from(side.as_str()), link.id.into(), field.clone().into()];
+            tx.execute_raw(statement(tx.get_database_backend(), &sql, values)).await?;
         }
     }
     Ok(())
@@ -151,50 +163,4 @@ fn intended(links: usize) -> String {
 
 fn intended_values(side: Side, links: &[i64]) -> impl Iterator<Item = Value> {
     std::iter::once(Value::from(side.as_str())).chain(links.iter().map(|id| Value::from(*id)))
-}
-
-/// Removes the rows of writes that a side refused: nothing was changed there. Notes where each link's chain goes on.
-async fn remove(
-    tx: &DatabaseTransaction,
-    side: Side,
-    links: &[i64],
-    gaps: &mut HashMap<i64, Tail>,
-) -> Result<(), DbErr> {
-    let sql =
-        format!("DELETE FROM sync_changes WHERE {} RETURNING link_id, seq, prev_hash", intended(links.len()));
-    let values = intended_values(side, links);
-    for row in tx.query_all_raw(statement(tx.get_database_backend(), &sql, values)).await? {
-        let before = Tail { seq: row.try_get::<i64>("", "seq")? - 1, hash: row.try_get("", "prev_hash")? };
-        let gap = gaps.entry(row.try_get("", "link_id")?).or_insert_with(|| before.clone());
-        if before.seq < gap.seq {
-            *gap = before;
-        }
-    }
-    Ok(())
-}
-
-/// Chains the rows behind a gap to the row before it. They belong to the other side's write of the
-/// same intent and are still `intended`, so no confirmed row is rewritten.
-async fn close(tx: &DatabaseTransaction, mut gaps: HashMap<i64, Tail>) -> Result<(), DbErr> {
-    let starts: Vec<(i64, i64)> = gaps.iter().map(|(link, tail)| (*link, tail.seq)).collect();
-    let backend = tx.get_database_backend();
-    for piece in pieces(&starts) {
-        let sql = format!(
-            "SELECT c.* FROM (SELECT column1 AS link, column2 AS seq FROM (VALUES {}) AS raw) AS v \
-             JOIN sync_changes c ON c.link_id = v.link AND c.seq > v.seq ORDER BY c.link_id, c.seq",
-            vec!["(CAST(? AS bigint), CAST(? AS bigint))"; piece.len()].join(", ")
-        );
-        let values = piece.iter().flat_map(|(link, seq)| [Value::from(*link), Value::from(*seq)]);
-        for row in tx.query_all_raw(statement(backend, &sql, values)).await? {
-            let mut change = sync_change::Model::from_query_result(&row, "")?;
-            let tail = gaps.entry(change.link_id).or_default();
-            (change.seq, change.prev_hash) = (tail.seq + 1, tail.hash.take());
-            let hash = chain::hash_of(&change);
-            let sql = "UPDATE sync_changes SET seq = ?, prev_hash = ?, hash = ? WHERE id = ?";
-            let values = [change.seq.into(), change.prev_hash.into(), hash.clone().into(), change.id.into()];
-            tx.execute_raw(statement(backend, sql, values)).await?;
-            *tail = Tail { seq: change.seq, hash: Some(hash) };
-        }
-    }
-    Ok(())
 }

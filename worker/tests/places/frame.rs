@@ -19,7 +19,10 @@ pub(crate) type Written = BTreeMap<String, BTreeSet<Option<String>>>;
 /// What a run has on record as written to a side.
 pub(crate) fn written(ran: &Ran, side: Side) -> Written {
     let mut written = Written::new();
-    let confirmed = ran.changes.iter().filter(|change| change.state != types::ChangeState::Intended);
+    let confirmed = ran
+        .changes
+        .iter()
+        .filter(|change| matches!(change.state, types::ChangeState::Confirmed | types::ChangeState::Unknown));
     for change in confirmed.filter(|change| (change.side == types::Side::Source) == (side == Side::Source)) {
         let link = ran.links.iter().find(|link| link.id == change.link_id);
         let key = link.and_then(|link| {

@@ -104,10 +104,46 @@ async fn an_intended_change_stays_and_is_no_chains_end(#[values(On::Sqlite, On::
     let link = stage.link(stage.sync).await;
     stage.change(link, 700).await;
     stage.change(link, 650).await;
-    // Whatever left it so: it may yet be removed as never written, and the chain then ends with the one before it.
+    // Whatever left it so: an older program may remove it as never written, and the chain then ends with the one before.
     stage.change_as(link, 600, |change| change.state = ChangeState::Intended).await;
     stage.purge(&year()).await;
     assert_eq!(stage.seqs(link).await, [2, 3]);
+}
+
+/// It goes like any other change, keeps the chain's end, and does not stand for the delete of an item.
+#[rstest]
+#[tokio::test]
+async fn a_refused_write_goes_with_its_time_and_may_be_a_chains_end(
+    #[values(On::Sqlite, On::Postgres)] on: On,
+) {
+    let stage = Stage::new(on).await;
+    let (middle, end, ended) =
+        (stage.link(stage.sync).await, stage.link(stage.sync).await, stage.link(stage.sync).await);
+    let refused = |change: &mut syncline_entity::sync_change::Model| change.state = ChangeState::NotWritten;
+    stage.change_as(middle, 700, refused).await;
+    stage.change(middle, 650).await;
+    stage.change(end, 700).await;
+    stage.change_as(end, 650, refused).await;
+    stage
+        .change_as(ended, 700, |change| {
+            (change.field, change.after, change.state) = (None, None, ChangeState::NotWritten)
+        })
+        .await;
+    stage.change(ended, 690).await;
+    stage.change_as(ended, 680, |change| (change.field, change.after) = (None, None)).await;
+    stage
+        .edit_link(ended, |link| {
+            link.link_state = Set(LinkState::Tombstone);
+            link.deleted_at = Set(Some(stage.ago(680)));
+        })
+        .await;
+    stage.purge(&year()).await;
+    assert_eq!(stage.seqs(middle).await, [2]);
+    assert_eq!(stage.seqs(end).await, [2]);
+    assert_eq!(stage.seqs(ended).await, [3]);
+    for link in [middle, end, ended] {
+        assert!(matches!(stage.chain(link).await, Chain::Whole { .. }));
+    }
 }
 
 #[rstest]

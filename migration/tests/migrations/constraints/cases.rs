@@ -146,7 +146,7 @@ constraints! {
 
     sides_of_changes: "sync_changes" Value { column: "side", wrong: "'left'", right: SIDES };
     states_of_changes: "sync_changes" Value {
-        column: "state", wrong: "'done'", right: &["'intended'", "'confirmed'", "'unknown'"],
+        column: "state", wrong: "'done'", right: &["'intended'", "'confirmed'", "'not_written'", "'unknown'"],
     };
     a_chain_has_one_change_at_each_place: "sync_changes" Twin {
         columns: &["link_id", "seq"], with: &[], room: &[("seq", "9")],

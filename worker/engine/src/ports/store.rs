@@ -52,10 +52,10 @@ pub trait Store: Send + Sync {
     /// is recorded before the next one is committed.
     async fn intend(&self, batch: &[Intended]) -> Result<Vec<LinkRef>, StoreError>;
 
-    /// Commits the results of the writes: change rows are confirmed or dropped, bases advance, conflicts open and close, the intents
+    /// Commits the results of the writes: each change row gets its verdict, bases advance, conflicts open and close, the intents
     /// end. Versions are compared as in [`intend`](Store::intend).
     ///
-    /// The chain of a link's change rows verifies afterwards, whichever rows were dropped.
+    /// No row leaves the chain of a link's changes, whatever the verdicts: it verifies before and afterwards.
     ///
     /// An item belongs to one link of a sync. An ended link leaves its id to a living link that is new or whose write was
     /// answered with that id, also within one batch; its only id is marked as ended instead. Any other link with the id
@@ -256,7 +256,7 @@ pub struct Change {
 pub enum Verdict {
     /// It is there.
     Confirmed,
-    /// It is certain that it is not: its change rows go.
+    /// It is certain that it is not: its change rows stay as `not_written`.
     NotWritten,
     /// It cannot be told: its change rows stay as `unknown`.
     Unknown,
@@ -297,6 +297,9 @@ pub struct Recorded {
     pub mapping_revision: i64,
     /// What became of the intended writes: one entry for each side written to, in any order.
     pub verdicts: Vec<(Side, Verdict)>,
+    /// Fields that a side left out of a write that it confirmed, by that side's names: their change rows become
+    /// `not_written`. The row of a created item is about the whole item and stays confirmed.
+    pub left_out: Vec<(Side, String)>,
     /// Conflicts met: open ones are kept for a person, resolved ones are recorded as such. Of one link and field at most one
     /// is open: one that is met again takes the new values and loses a choice that was made for the old ones.
     pub conflicts: Vec<Conflict>,

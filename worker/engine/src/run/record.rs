@@ -54,6 +54,15 @@ fn is_left_out(results: &Results, side: Side, rule: &Rule) -> bool {
     }
 }
 
+/// The fields that platforms left out of writes that they carried out otherwise.
+fn left_out(results: &Results) -> Vec<(Side, String)> {
+    let of_side = |(side, outcome): (&Side, &Written)| match outcome {
+        Written::Done { left_out, .. } => left_out.iter().map(|(field, _)| (*side, field.clone())).collect(),
+        Written::Refused(_) | Written::Unknown(_) | Written::NotSent(_) => Vec::new(),
+    };
+    results.iter().flat_map(of_side).collect()
+}
+
 /// Why platforms left fields out, as text for people; none if they left nothing out.
 fn refusals(results: &Results) -> Option<String> {
     let of_side = |(side, outcome): (&Side, &Written)| match outcome {
@@ -119,6 +128,7 @@ impl Run<'_> {
             retry_at: None,
             mapping_revision: self.mapping.revision,
             verdicts: Vec::new(),
+            left_out: Vec::new(),
             conflicts: Vec::new(),
             closed_conflicts: Vec::new(),
             calls: 0,
@@ -133,6 +143,7 @@ impl Run<'_> {
         let now = self.clock.now();
         record.link = link.or(record.link);
         record.verdicts.extend(results.iter().map(|(side, outcome)| (*side, verdict(outcome))));
+        record.left_out = left_out(results);
         let written = |side: Side| written_item(results, side);
         self.advance_bases(plan, results, &mut record);
         change_state(plan, &written, now, &mut record);

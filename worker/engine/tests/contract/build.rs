@@ -82,6 +82,7 @@ pub(crate) fn recorded(link: Option<LinkRef>, ids: Pair<Option<String>>) -> Reco
         retry_at: None,
         mapping_revision: 1,
         verdicts: Vec::new(),
+        left_out: Vec::new(),
         conflicts: Vec::new(),
         closed_conflicts: Vec::new(),
         calls: 0,

@@ -88,6 +88,7 @@ fn change(row: &crate::support::ChangeRow) -> KeptChange {
     let state = match row.state {
         ChangeState::Intended => "intended",
         ChangeState::Confirmed => "confirmed",
+        ChangeState::NotWritten => "not_written",
         ChangeState::Unknown => "unknown",
     };
     KeptChange {

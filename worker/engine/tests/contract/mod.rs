@@ -129,7 +129,8 @@ macro_rules! cases {
                      ended_links_name_their_side, unfinished_links_are_due, an_unanswered_create_is_marked,
                      an_outdated_record_keeps_the_whole_batch_out, typed_values_become_what_json_says;
             trail: changes_are_intended_until_the_verdict, each_side_has_its_own_verdict,
-                   verdicts_are_for_their_own_link, a_write_without_changes_has_no_trail,
+                   verdicts_are_for_their_own_link, a_refused_write_keeps_its_rows,
+                   fields_left_out_are_not_written, a_write_without_changes_has_no_trail,
                    a_chain_verifies_whatever_its_values;
             conflicts: an_open_conflict_stands_at_its_link, a_conflict_met_again_is_asked_anew,
                        each_field_has_its_own_conflict, a_resolved_conflict_is_kept_and_not_asked,

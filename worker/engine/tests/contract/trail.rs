@@ -3,7 +3,7 @@
 use serde_json::json;
 use syncline_engine::{
     Side, Value,
-    ports::{Change, Intended, LinkRef, Verdict},
+    ports::{Change, Intended, LinkRef, Recorded, Verdict},
     value::{Decimal, Instant},
 };
 
@@ -41,8 +41,8 @@ pub(crate) async fn changes_are_intended_until_the_verdict(stage: &dyn Stage) {
     assert_eq!((kept[0].rule.as_str(), &kept[2].before), ("title changed", &Value::Null));
 }
 
-/// Every pair of verdicts, with rows and verdicts in either order. A refused write leaves no row, wherever in the chain it
-/// stood, and the chain verifies before and after the link's next write.
+/// Every pair of verdicts, with rows and verdicts in either order. A refused write keeps its rows and their places, and
+/// the chain verifies before and after the link's next write.
 pub(crate) async fn each_side_has_its_own_verdict(stage: &dyn Stage) {
     let store = stage.open(1).await;
     let sides = [[Side::Source, Side::Target], [Side::Target, Side::Source]];
@@ -74,12 +74,12 @@ pub(crate) async fn each_side_has_its_own_verdict(stage: &dyn Stage) {
 }
 
 fn expect(sides: &[Side], field: &str, verdict: &impl Fn(Side) -> Verdict) -> Vec<String> {
-    let row = |side: &Side| match verdict(*side) {
-        Verdict::Confirmed => Some(format!("{} {field} confirmed", side.as_str())),
-        Verdict::Unknown => Some(format!("{} {field} unknown", side.as_str())),
-        Verdict::NotWritten => None,
+    let state = |side: Side| match verdict(side) {
+        Verdict::Confirmed => "confirmed",
+        Verdict::NotWritten => "not_written",
+        Verdict::Unknown => "unknown",
     };
-    sides.iter().filter_map(row).collect()
+    sides.iter().map(|side| format!("{side} {field} {}", state(*side))).collect()
 }
 
 pub(crate) async fn verdicts_are_for_their_own_link(stage: &dyn Stage) {
@@ -96,10 +96,54 @@ pub(crate) async fn verdicts_are_for_their_own_link(stage: &dyn Stage) {
         judged(refs[3], number(3), &both(Verdict::Confirmed)),
     ];
     store.record(&records).await.unwrap();
-    assert_eq!(rows(stage, refs[0]).await, [""; 0]);
+    assert_eq!(rows(stage, refs[0]).await, ["source title not_written", "target title not_written"]);
     assert_eq!(rows(stage, refs[1]).await, ["source title intended", "target title intended"]);
     assert_eq!(rows(stage, refs[2]).await, ["source title unknown", "target title unknown"]);
     assert_eq!(rows(stage, refs[3]).await, ["source title confirmed", "target title confirmed"]);
+}
+
+/// A write that is refused and sent again leaves both attempts on record, in their order.
+pub(crate) async fn a_refused_write_keeps_its_rows(stage: &dyn Stage) {
+    let store = stage.open(1).await;
+    let at = pairs(&*store, 1).await[0];
+    let mut write = intended(Some(at), ids("s1", "t1"), &[Side::Target]);
+    write.changes.push(change(Side::Target, "points", Value::Int(1), Value::Int(2)));
+    let at = store.intend(&[write]).await.unwrap()[0];
+    let sent = stage.kept().await.changes;
+    store.record(&[judged(at, ids("s1", "t1"), &[(Side::Target, Verdict::NotWritten)])]).await.unwrap();
+    let refused = stage.kept().await.changes;
+    let state = |rows: &[KeptChange], state: &str| -> Vec<KeptChange> {
+        rows.iter().map(|row| KeptChange { state: state.to_owned(), ..row.clone() }).collect()
+    };
+    assert_eq!(refused, state(&sent, "not_written"), "nothing but the state may change");
+    let next = intended(Some(again(&*store, at).await), ids("s1", "t1"), &[Side::Target]);
+    let at = store.intend(&[next]).await.unwrap()[0];
+    store.record(&[judged(at, ids("s1", "t1"), &[(Side::Target, Verdict::Confirmed)])]).await.unwrap();
+    let expected = ["target title not_written", "target points not_written", "target title confirmed"]
+        .map(str::to_owned);
+    assert_eq!(rows(stage, at).await, expected);
+}
+
+/// A platform carried the write out but for some fields.
+pub(crate) async fn fields_left_out_are_not_written(stage: &dyn Stage) {
+    let store = stage.open(1).await;
+    let made = pairs(&*store, 2).await;
+    let write = |at, source: &str, target: &str| {
+        let mut write = intended(Some(at), ids(source, target), &Side::BOTH);
+        write.changes.push(change(Side::Target, "points", Value::Int(1), Value::Int(2)));
+        write
+    };
+    let refs = store.intend(&[write(made[0], "s1", "t1"), write(made[1], "s2", "t2")]).await.unwrap();
+    let both = [(Side::Source, Verdict::Confirmed), (Side::Target, Verdict::Confirmed)];
+    let first = Recorded {
+        left_out: vec![(Side::Target, "title".to_owned())],
+        ..judged(refs[0], ids("s1", "t1"), &both)
+    };
+    store.record(&[first, judged(refs[1], ids("s2", "t2"), &both)]).await.unwrap();
+    let expected = ["source title confirmed", "target title not_written", "target points confirmed"];
+    assert_eq!(rows(stage, refs[0]).await, expected);
+    let expected = ["source title confirmed", "target title confirmed", "target points confirmed"];
+    assert_eq!(rows(stage, refs[1]).await, expected);
 }
 
 pub(crate) async fn a_write_without_changes_has_no_trail(stage: &dyn Stage) {

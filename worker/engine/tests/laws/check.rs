@@ -162,13 +162,14 @@ pub(super) fn assert_every_effect_has_its_row(world: &World) {
     }
     let tables = world.tables();
     assert!(tables.links.values().all(|row| row.intent.is_none()));
-    assert!(tables.changes.iter().all(|row| row.state == ChangeState::Confirmed), "{:?}", tables.changes);
+    let happened = tables.happened();
+    assert!(happened.iter().all(|row| row.state == ChangeState::Confirmed), "{happened:?}");
     let row = |change: &syncline_engine::ports::Change| match &change.field {
         Some(field) => format!("{} {field} {}", change.side, change.after.to_json()),
         None if change.after == Value::Null => format!("{} delete", change.side),
         None => format!("{} create", change.side),
     };
-    let mut rows: Vec<String> = tables.changes.iter().map(|changed| row(&changed.change)).collect();
+    let mut rows: Vec<String> = happened.iter().map(|changed| row(&changed.change)).collect();
     effects.sort();
     rows.sort();
     assert_eq!(rows, effects);

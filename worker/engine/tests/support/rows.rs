@@ -48,6 +48,7 @@ pub(crate) struct ChangeRow {
 pub(crate) enum ChangeState {
     Intended,
     Confirmed,
+    NotWritten,
     Unknown,
 }
 

@@ -39,6 +39,11 @@ pub(crate) struct Tables {
 }
 
 impl Tables {
+    /// The change rows of writes that may have happened.
+    pub(crate) fn happened(&self) -> Vec<&ChangeRow> {
+        self.changes.iter().filter(|row| row.state != ChangeState::NotWritten).collect()
+    }
+
     pub(crate) fn open_conflicts(&self) -> Vec<&ConflictRow> {
         self.conflicts.iter().filter(|row| row.open).collect()
     }
@@ -208,8 +213,11 @@ impl Tables {
         row.resolution = record.resolution.clone().or(row.resolution.take());
         (row.calls, row.duration_ms) = (record.calls, record.duration_ms);
         (row.run, row.recorded) = (run, true);
+        for (side, field) in &record.left_out {
+            self.judge(id, *side, Verdict::NotWritten, |change| change.field.as_ref() == Some(field));
+        }
         for (side, verdict) in &record.verdicts {
-            self.judge(id, *side, *verdict);
+            self.judge(id, *side, *verdict, |_| true);
         }
         for conflict in &record.conflicts {
             self.meet(id, conflict);
@@ -222,18 +230,19 @@ impl Tables {
         Ok(())
     }
 
-    fn judge(&mut self, link: i64, side: Side, verdict: Verdict) {
+    fn judge(&mut self, link: i64, side: Side, verdict: Verdict, of: impl Fn(&Change) -> bool) {
         let is_ours = |row: &ChangeRow| {
-            row.link == link && row.change.side == side && row.state == ChangeState::Intended
+            row.link == link
+                && row.change.side == side
+                && row.state == ChangeState::Intended
+                && of(&row.change)
         };
-        match verdict {
-            Verdict::NotWritten => self.changes.retain(|row| !is_ours(row)),
-            Verdict::Confirmed | Verdict::Unknown => {
-                let confirmed = verdict == Verdict::Confirmed;
-                let state = if confirmed { ChangeState::Confirmed } else { ChangeState::Unknown };
-                self.changes.iter_mut().filter(|row| is_ours(row)).for_each(|row| row.state = state);
-            }
-        }
+        let state = match verdict {
+            Verdict::Confirmed => ChangeState::Confirmed,
+            Verdict::NotWritten => ChangeState::NotWritten,
+            Verdict::Unknown => ChangeState::Unknown,
+        };
+        self.changes.iter_mut().filter(|row| is_ours(row)).for_each(|row| row.state = state);
     }
 
     /// Of one link and field at most one conflict is open; a choice holds for the values that were shown.

@@ -135,7 +135,7 @@ impl Purge<'_> {
                  (SELECT MAX(n.seq) FROM sync_changes n WHERE n.link_id = m.id AND n.state <> 'intended') AS newest, \
                  (SELECT MIN(k.seq) FROM sync_changes k WHERE k.link_id = m.id AND k.seq <= v.top AND \
                  (k.state = 'intended' OR k.at > ? OR (k.at = ? AND k.id >= ?) \
-                 OR (m.link_state = 'tombstone' AND k.field IS NULL AND k.after IS NULL))) AS first_kept \
+                 OR (m.link_state = 'tombstone' AND k.field IS NULL AND k.after IS NULL AND k.state <> 'not_written'))) AS first_kept \
                  FROM (SELECT column1 AS link, column2 AS top FROM (VALUES {}) AS raw) AS v \
                  JOIN sync_metadata m ON m.id = v.link",
                 vec!["(CAST(? AS bigint), CAST(? AS bigint))"; piece.len()].join(", ")
