@@ -27,6 +27,22 @@ pub enum ConflictKind {
 }
 
 impl ConflictKind {
+    const ALL: [ConflictKind; 8] = [
+        ConflictKind::FieldMismatch,
+        ConflictKind::EditDelete,
+        ConflictKind::Timestamp,
+        ConflictKind::OldBase,
+        ConflictKind::TypeMismatch,
+        ConflictKind::RefusedValue,
+        ConflictKind::InvalidTransition,
+        ConflictKind::AmbiguousCreate,
+    ];
+
+    /// The kind with this name.
+    pub fn parse(name: &str) -> Option<ConflictKind> {
+        ConflictKind::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
     /// The name used in the database, the API and the CLI.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -57,10 +73,59 @@ pub struct Conflict {
     pub resolution: Option<Resolution>,
 }
 
+/// What a person decided about a conflict. A strategy decides for a side.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Choice {
+    /// The source's value stands on both sides.
+    Source,
+    /// The target's value stands on both sides.
+    Target,
+    /// Each side gets back its own value from when the two last agreed.
+    Base,
+    /// Both sides get this value, which is in the source's terms.
+    Value(Value),
+}
+
+impl Choice {
+    /// The side whose value stands, if one of them does. Conflicts about a whole item can be decided for a side only.
+    pub fn side(&self) -> Option<Side> {
+        match self {
+            Choice::Source => Some(Side::Source),
+            Choice::Target => Some(Side::Target),
+            Choice::Base | Choice::Value(_) => None,
+        }
+    }
+
+    /// The name used in the database, the API and the CLI.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Choice::Source => "source",
+            Choice::Target => "target",
+            Choice::Base => "base",
+            Choice::Value(_) => "value",
+        }
+    }
+}
+
+impl From<Side> for Choice {
+    fn from(side: Side) -> Self {
+        match side {
+            Side::Source => Choice::Source,
+            Side::Target => Choice::Target,
+        }
+    }
+}
+
+impl std::fmt::Display for Choice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Resolution {
-    /// The side whose value is kept.
-    pub winner: Side,
+    /// What is kept.
+    pub winner: Choice,
     /// The rule that decided, as text for people.
     pub reason: String,
 }
@@ -75,6 +140,13 @@ pub struct OpenConflict {
     pub kind: String,
     /// The values that were shown to the person.
     pub values: Pair<Value>,
-    /// The side that a person chose; the next run applies it.
-    pub chosen: Option<Side>,
+    /// What a person chose when these values were shown; the next run applies it.
+    pub chosen: Option<Choice>,
+}
+
+impl OpenConflict {
+    /// The side that a person chose; none if they decided otherwise, or not yet.
+    pub fn chosen_side(&self) -> Option<Side> {
+        self.chosen.as_ref().and_then(Choice::side)
+    }
 }

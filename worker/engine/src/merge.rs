@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     Side, Value,
-    conflict::{Conflict, ConflictKind, OpenConflict, Resolution},
+    conflict::{Choice, Conflict, ConflictKind, OpenConflict, Resolution},
     mapping::{Rule, Unmappable, read_as},
     side::Pair,
     spec::Strategy,
@@ -44,12 +44,30 @@ pub enum Decision {
         /// The rule that decided, for the audit trail.
         rule: String,
     },
+    /// A person's decision gives both sides another value: once both writes are confirmed, the bases take them.
+    Set {
+        /// Per side, the value in its type.
+        values: Pair<Value>,
+        /// The decision, for the audit trail.
+        rule: String,
+    },
     /// The mapping's direction forbids the write: the values stay different, and the bases stay.
     Drift,
     /// Left for a person.
     Ask,
     /// The value cannot be carried over; nothing is written and the bases stay.
     Blocked(Unmappable),
+}
+
+impl Decision {
+    /// What is written to a side, and the rule that decided.
+    pub(crate) fn write_to(&self, to: Side) -> Option<(&Value, &str)> {
+        match self {
+            Decision::Write { side, value, rule } if *side == to => Some((value, rule)),
+            Decision::Set { values, rule } => Some((values.get(to), rule)),
+            _ => None,
+        }
+    }
 }
 
 /// The decision for one field, and the conflict found with it.
@@ -79,14 +97,19 @@ impl Merged {
 ///   changed  changed   new bases if they agree, else a conflict
 ///   no base            new bases if they agree, fill the blank side, else a conflict
 /// ```
+///
+/// What a person decided about these very values goes first.
 pub fn merge_field(rule: &Rule, state: &FieldState<'_>, now: DateTime<Utc>) -> Merged {
+    if let Some(choice) = chosen(rule, state) {
+        return decided(rule, state, choice);
+    }
     let Pair { source, target } = state.now;
     let changed = match state.base {
         Some(base) => Pair::new(!source.same(base.source), !target.same(base.target)),
         None => Pair::new(!source.is_blank(), !target.is_blank()),
     };
     if let Some(side) = unreadable(rule, state.now, &changed) {
-        return unreadable_value(rule, state, side);
+        return carry_from(rule, state, side, String::new());
     }
     match (changed.source, changed.target) {
         (false, false) if state.base.is_some() => Merged::plain(Decision::Unchanged),
@@ -145,18 +168,54 @@ fn unreadable(rule: &Rule, now: Pair<&Value>, changed: &Pair<bool>) -> Option<Si
     Side::BOTH.into_iter().find(|side| crosses(*side) && !is_read(*side))
 }
 
-/// Carries a value that is not of its field's type only if a person chose the other side's value to replace it.
-fn unreadable_value(rule: &Rule, state: &FieldState<'_>, side: Side) -> Merged {
-    let winner = side.other();
-    if chosen(state) != Some(winner) {
-        return carry_from(rule, state, side, String::new());
-    }
-    let reason = format!("{winner} chosen by a person");
-    let mut merged = resolved_by(rule, state, winner, reason.clone());
-    let resolution = Some(Resolution { winner, reason });
+/// Carries out what a person decided. A value that is not of its field's type is replaced only in this way.
+fn decided(rule: &Rule, state: &FieldState<'_>, choice: &Choice) -> Merged {
+    let reason = format!("{choice} chosen by a person");
+    let mut merged = match choice.side() {
+        Some(_) if rule.agrees(state.now.source, state.now.target) => return Merged::plain(Decision::Agree),
+        Some(winner) => resolved_by(rule, state, winner, reason.clone()),
+        None => Merged::plain(set(rule, state, choice, reason.clone()).unwrap_or_else(Decision::Blocked)),
+    };
+    let kind = state.open.and_then(|open| ConflictKind::parse(&open.kind));
+    let resolution = Some(Resolution { winner: choice.clone(), reason });
     // The winner's value may not parse either; then that problem is reported.
-    merged.conflict.get_or_insert_with(|| describe(rule, state, ConflictKind::TypeMismatch, resolution));
+    merged.conflict.get_or_insert_with(|| {
+        describe(rule, state, kind.unwrap_or(ConflictKind::FieldMismatch), resolution)
+    });
     merged
+}
+
+/// The decision that gives each side the value chosen for it. Nothing is written if one of them cannot have it.
+fn set(rule: &Rule, state: &FieldState<'_>, choice: &Choice, why: String) -> Result<Decision, Unmappable> {
+    let Some(values) = wanted(rule, state, choice)? else { return Ok(Decision::Ask) };
+    let differs = |side: &Side| !values.get(*side).same(state.now.get(*side));
+    for side in Side::BOTH.into_iter().filter(differs) {
+        if !rule.flow.writes(side) {
+            return Err(unwritten(rule, side, values.get(side)));
+        }
+    }
+    Ok(match (differs(&Side::Source), differs(&Side::Target)) {
+        (false, false) => Decision::Agree,
+        (true, true) => Decision::Set { values, rule: why },
+        (source, _) => {
+            let side = if source { Side::Source } else { Side::Target };
+            Decision::Write { side, value: values.get(side).clone(), rule: why }
+        }
+    })
+}
+
+/// The refusal of a value for a side that this sync does not write.
+pub fn unwritten(rule: &Rule, side: Side, value: &Value) -> Unmappable {
+    let why = format!("this sync does not write the {side}; set {value} there, or choose the {side}'s value");
+    Unmappable::Refused { side, field: rule.field.get(side).clone(), why }
+}
+
+/// The values that a choice of neither side gives both; none if the sides never agreed, so that there is no base.
+fn wanted(rule: &Rule, state: &FieldState<'_>, choice: &Choice) -> Result<Option<Pair<Value>>, Unmappable> {
+    match choice {
+        Choice::Value(value) => rule.both(value).map(Some),
+        _ => Ok(state.base.map(|base| Pair::new(base.source.clone(), base.target.clone()))),
+    }
 }
 
 fn carry_from(rule: &Rule, state: &FieldState<'_>, from: Side, why: String) -> Merged {
@@ -184,21 +243,19 @@ fn conflict(rule: &Rule, state: &FieldState<'_>, now: DateTime<Utc>) -> Merged {
         Some(_) => ConflictKind::FieldMismatch,
         None => ConflictKind::Timestamp,
     };
-    let resolution = match chosen(state) {
-        Some(side) => Some(Resolution { winner: side, reason: format!("{side} chosen by a person") }),
+    let resolution = match rule.strategy {
         // No strategy overrides a person's choice once it was asked for. With an old base the items' times are not used:
         // the later item may have been edited in another field, or only written by us.
-        None if old_base => None,
+        _ if old_base => None,
         // A time that cannot be parsed may be the later one.
-        None if rule.strategy == Strategy::LastWriteWins && (state.unread.source || state.unread.target) => {
-            None
-        }
+        Strategy::LastWriteWins if state.unread.source || state.unread.target => None,
         // The winner's value was refused. The later time may come from this sync's own write to other fields.
-        None if waits => None,
-        None => resolve(rule.strategy, state.modified, now),
+        _ if waits => None,
+        strategy => resolve(strategy, state.modified, now),
     };
-    let mut merged = match &resolution {
-        Some(resolution) => resolved_by(rule, state, resolution.winner, resolution.reason.clone()),
+    let winner = resolution.as_ref().and_then(|resolution| Some((resolution.winner.side()?, resolution)));
+    let mut merged = match winner {
+        Some((winner, resolution)) => resolved_by(rule, state, winner, resolution.reason.clone()),
         None => Merged::plain(Decision::Ask),
     };
     merged.conflict.get_or_insert_with(|| describe(rule, state, kind, resolution));
@@ -236,9 +293,22 @@ fn was_refused(state: &FieldState<'_>) -> bool {
     unchanged_conflict(state).is_some_and(|open| refused.iter().any(|kind| open.kind == kind.as_str()))
 }
 
-/// The side that a person chose; none if the values have changed since they were shown.
-pub(crate) fn chosen(state: &FieldState<'_>) -> Option<Side> {
-    unchanged_conflict(state)?.chosen
+/// What a person chose; none if the values have changed since they were shown. A value that this choice gave a side is
+/// not such a change: the write to the other side may have failed.
+pub(crate) fn chosen<'a>(rule: &Rule, state: &FieldState<'a>) -> Option<&'a Choice> {
+    let open = state.open?;
+    let choice = open.chosen.as_ref()?;
+    if choice.side().is_some() {
+        return unchanged_conflict(state).map(|_| choice);
+    }
+    let wanted = wanted(rule, state, choice);
+    let seen = |side: Side| open.values.get(side).same(state.now.get(side));
+    let set = |side: Side| match &wanted {
+        Ok(Some(values)) => values.get(side).same(state.now.get(side)),
+        Ok(None) | Err(_) => false,
+    };
+    let stands = Side::BOTH.into_iter().all(|side| seen(side) || set(side));
+    (stands && !matches!(wanted, Ok(None))).then_some(choice)
 }
 
 /// The open conflict; none if the values have changed since they were shown.

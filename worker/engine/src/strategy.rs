@@ -19,7 +19,7 @@ pub fn resolve(
     modified: Pair<Option<Instant>>,
     now: DateTime<Utc>,
 ) -> Option<Resolution> {
-    let wins = |winner: Side, reason: String| Some(Resolution { winner, reason });
+    let wins = |winner: Side, reason: String| Some(Resolution { winner: winner.into(), reason });
     match strategy {
         Strategy::Manual => None,
         Strategy::SourceWins => wins(Side::Source, "source_wins".to_owned()),

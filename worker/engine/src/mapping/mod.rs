@@ -187,6 +187,14 @@ impl Rule {
         read_as(&carried, to_type).map_err(type_error)
     }
 
+    /// A value that a person gives in the source's terms, for both sides.
+    pub fn both(&self, value: &Value) -> Result<Pair<Value>, Unmappable> {
+        let mismatch = |mismatch| Unmappable::Type { field: self.field.source.clone(), mismatch };
+        let source = read_as(value, self.field_type.source).map_err(mismatch)?;
+        let target = self.carry(Side::Source, &source)?;
+        Ok(Pair::new(source, target))
+    }
+
     /// The default in a side's terms: with a value map, the document states it in the target's.
     fn default_on(&self, side: Side, default: &Value) -> Value {
         let mapped = match (&self.values, side) {

@@ -43,7 +43,7 @@ pub(super) fn plan(context: &Context<'_>, facts: Facts, gone: Side) -> ItemPlan 
         return plan;
     }
     let resolution = resolve_edit_against_delete(context, &plan, gone);
-    match resolution.as_ref().map(|resolution| resolution.winner) {
+    match resolution.as_ref().and_then(|resolution| resolution.winner.side()) {
         None => plan.action = Action::AskDeleted(gone),
         Some(winner) if winner == gone => add_delete(&mut plan, stays, how),
         Some(_) if !context.spec.writes(gone) => plan.action = Action::End(gone),
@@ -84,7 +84,7 @@ fn cannot_remove(context: &Context<'_>, side: Side, how: Removal) -> Option<Stri
 
 /// True if a person has decided about this very delete.
 fn was_decided(facts: &Facts) -> bool {
-    let whole = |open: &OpenConflict| open.field.is_none() && open.chosen.is_some();
+    let whole = |open: &OpenConflict| open.field.is_none() && open.chosen_side().is_some();
     facts.link.as_ref().is_some_and(|link| link.conflicts.iter().any(whole))
 }
 
@@ -117,10 +117,10 @@ fn was_edited(context: &Context<'_>, plan: &ItemPlan, side: Side) -> bool {
 fn resolve_edit_against_delete(context: &Context<'_>, plan: &ItemPlan, gone: Side) -> Option<Resolution> {
     let open = plan.facts.link.as_ref().and_then(|link| link.conflicts.iter().find(|c| c.field.is_none()));
     if let Some(open) = open
-        && let Some(winner) = open.chosen
+        && let Some(winner) = open.chosen_side()
         && open.values.get(gone.other()).same(&whole(plan, gone.other()))
     {
-        return Some(Resolution { winner, reason: format!("{winner} chosen by a person") });
+        return Some(Resolution { winner: winner.into(), reason: format!("{winner} chosen by a person") });
     }
     if context.after_restore {
         // An apparent edit may be older than the delete, and an apparently untouched value newer.

@@ -53,6 +53,11 @@ pub(super) fn merge(context: &Context<'_>, facts: Facts) -> ItemPlan {
                 Ok(()) => Decision::Write { side, value, rule: why },
                 Err(problem) => Decision::Blocked(problem),
             },
+            // Neither side is written if one of them cannot be.
+            Decision::Set { values, rule: why } => match accepted_by_both(context, rule, &values) {
+                Ok(()) => Decision::Set { values, rule: why },
+                Err(problem) => Decision::Blocked(problem),
+            },
             decision => decision,
         };
         if let Decision::Blocked(problem) = &decision {
@@ -60,7 +65,7 @@ pub(super) fn merge(context: &Context<'_>, facts: Facts) -> ItemPlan {
             plan.problems.push(problem.to_string());
             // The strategy's decision cannot be carried out, and a later run must not decide differently by itself: this
             // run's write to another field renews the item's time. A person's choice remains and is tried again.
-            if let Some(conflict) = merged.conflict.as_mut().filter(|_| chosen(&state).is_none()) {
+            if let Some(conflict) = merged.conflict.as_mut().filter(|_| chosen(rule, &state).is_none()) {
                 (conflict.kind, conflict.resolution) = (ConflictKind::TypeMismatch, None);
             }
         }
@@ -93,9 +98,7 @@ fn update(context: &Context<'_>, plan: &ItemPlan, side: Side) -> Option<Op> {
     let mut fields = Vec::new();
     let mut expected = Fields::new();
     for (rule, decision) in context.mapping.rules.iter().zip(&plan.decisions) {
-        if let Decision::Write { side: to, value, rule: why } = decision
-            && *to == side
-        {
+        if let Some((value, why)) = decision.write_to(side) {
             let field = rule.field.get(side);
             // As read, not as typed: the platform compares its own form.
             expected.insert(field.clone(), value_of(&item.fields, field).clone());
@@ -103,7 +106,7 @@ fn update(context: &Context<'_>, plan: &ItemPlan, side: Side) -> Option<Op> {
                 field: field.clone(),
                 before: value_of(plan.now.get(side), field).clone(),
                 after: value.clone(),
-                rule: why.clone(),
+                rule: why.to_owned(),
             });
         }
     }
@@ -129,7 +132,7 @@ pub(super) fn create(context: &Context<'_>, facts: Facts, on: Side) -> ItemPlan 
     if facts
         .link
         .as_ref()
-        .is_some_and(|link| ambiguous_create(link).is_some_and(|open| open.chosen == Some(on)))
+        .is_some_and(|link| ambiguous_create(link).is_some_and(|open| open.chosen_side() == Some(on)))
     {
         // A run after a restore may still find out which of the unpaired items there it is; until then that item must
         // not be created on the other side as if it were new.
@@ -144,7 +147,7 @@ pub(super) fn create(context: &Context<'_>, facts: Facts, on: Side) -> ItemPlan 
 
 /// True if a create was sent and nothing has shown yet that it failed.
 pub(super) fn may_exist(link: &Link) -> bool {
-    ambiguous_create(link).is_some_and(|open| open.chosen.is_none())
+    ambiguous_create(link).is_some_and(|open| open.chosen_side().is_none())
 }
 
 pub(crate) fn ambiguous_create(link: &Link) -> Option<&OpenConflict> {
@@ -222,7 +225,7 @@ pub(super) fn add_create(context: &Context<'_>, plan: &mut ItemPlan, on: Side, w
 
 /// True if a person was asked and found no counterpart on this side.
 fn is_known_to_lack(link: Option<&Link>, on: Side) -> bool {
-    link.and_then(ambiguous_create).is_some_and(|open| open.chosen == Some(on.other()))
+    link.and_then(ambiguous_create).is_some_and(|open| open.chosen_side() == Some(on.other()))
 }
 
 /// The conflict for a counterpart that may already exist; its values show a person what to look for.
@@ -275,6 +278,18 @@ fn accepted(context: &Context<'_>, rule: &Rule, side: Side, value: &Value) -> Re
     let field = rule.field.get(side);
     let refused = |why| Unmappable::Refused { side, field: field.clone(), why };
     context.places.get(side).accepts(field, value).map_err(refused)
+}
+
+/// Ok if both places accept a value that a person chose for both, and neither has the field as its key.
+fn accepted_by_both(context: &Context<'_>, rule: &Rule, values: &Pair<Value>) -> Result<(), Unmappable> {
+    for side in Side::BOTH {
+        if is_key(context, rule, side) {
+            let why = format!("it is the key of the {side}, which stays as it is; choose the {side}'s value");
+            return Err(Unmappable::Refused { side, field: rule.field.get(side).clone(), why });
+        }
+        accepted(context, rule, side, values.get(side))?;
+    }
+    Ok(())
 }
 
 /// True if both sides spell the same key. Both sides keep their own spelling.

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     Item, Side, Value,
     mapping::Rule,
+    merge::Decision,
     plan::{Action, ItemPlan, Op},
     ports::{
         Change, ConnectorError, ErrorKind, Intended, Intent, IntentOp, ItemStatus, LinkRef, OpKind, Recorded,
@@ -174,14 +175,19 @@ impl Run<'_> {
         let before: Fields = op.fields.iter().map(|f| (f.field.clone(), f.before.clone())).collect();
         let after: Fields = op.fields.iter().map(|f| (f.field.clone(), f.after.clone())).collect();
         let other = op.side.other();
-        let sent = |rule: &&Rule| after.contains_key(rule.field.get(op.side));
+        // A value that a person chose for both sides comes from neither. Recovery then leaves the bases as they are, and
+        // the choice, which is still on record, is carried out to its end.
+        let sent = |(rule, decision): &(&Rule, &Decision)| {
+            after.contains_key(rule.field.get(op.side)) && !matches!(decision, Decision::Set { .. })
+        };
         let value = |rule: &Rule| plan.now.get(other).get(rule.field.get(other)).cloned();
         let origin: Fields = self
             .mapping
             .rules
             .iter()
+            .zip(&plan.decisions)
             .filter(sent)
-            .filter_map(|rule| Some((rule.field.get(op.side).clone(), value(rule)?)))
+            .filter_map(|(rule, _)| Some((rule.field.get(op.side).clone(), value(rule)?)))
             .collect();
         IntentOp {
             side: op.side,

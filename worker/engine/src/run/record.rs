@@ -54,6 +54,17 @@ fn is_left_out(results: &Results, side: Side, rule: &Rule) -> bool {
     }
 }
 
+/// True if a side has what was written to it in the rule's field.
+fn landed(results: &Results, side: Side, rule: &Rule) -> bool {
+    written_item(results, side).is_some() && !is_left_out(results, side, rule)
+}
+
+/// True if all sides have what a decision writes to them.
+fn all_landed(results: &Results, rule: &Rule, decision: &Decision) -> bool {
+    let written = |side: &Side| decision.write_to(*side).is_some();
+    Side::BOTH.into_iter().filter(written).all(|side| landed(results, side, rule))
+}
+
 /// The fields that platforms left out of writes that they carried out otherwise.
 fn left_out(results: &Results) -> Vec<(Side, String)> {
     let of_side = |(side, outcome): (&Side, &Written)| match outcome {
@@ -232,10 +243,15 @@ impl Run<'_> {
     fn refused_values(&self, plan: &ItemPlan, results: &Results) -> Vec<Conflict> {
         let mut conflicts = Vec::new();
         for (rule, decision) in self.mapping.rules.iter().zip(&plan.decisions) {
-            if let Decision::Write { side, .. } = decision
-                && is_left_out(results, *side, rule)
-            {
-                let now = |side: Side| value_of(plan.now.get(side), rule.field.get(side)).clone();
+            let left_out =
+                |side: &Side| decision.write_to(*side).is_some() && is_left_out(results, *side, rule);
+            if Side::BOTH.iter().any(left_out) {
+                // A side that took its part has the new value by now.
+                let written = |side: Side| decision.write_to(side).filter(|_| landed(results, side, rule));
+                let now = |side: Side| match written(side) {
+                    Some((value, _)) => value.clone(),
+                    None => value_of(plan.now.get(side), rule.field.get(side)).clone(),
+                };
                 let link = plan.facts.link.as_ref();
                 let base = link.and_then(|link| link.base.source.get(&rule.field.source).cloned());
                 conflicts.push(Conflict {
@@ -274,13 +290,14 @@ impl Run<'_> {
             Action::End(_) => true,
             Action::Merge => {
                 let position = field.as_ref().and_then(position);
-                match position.and_then(|position| plan.decisions.get(position)) {
-                    Some(Decision::Write { side, .. }) => {
-                        let rule = position.and_then(|position| self.mapping.rules.get(position));
-                        written(*side).is_some() && rule.is_none_or(|rule| !is_left_out(results, *side, rule))
+                let decided = position
+                    .and_then(|position| self.mapping.rules.get(position).zip(plan.decisions.get(position)));
+                match decided {
+                    Some((rule, decision @ (Decision::Write { .. } | Decision::Set { .. }))) => {
+                        all_landed(results, rule, decision)
                     }
-                    Some(Decision::Blocked(_) | Decision::Ask) => false,
-                    Some(Decision::Unchanged | Decision::Agree | Decision::Drift) | None => true,
+                    Some((_, Decision::Blocked(_) | Decision::Ask)) => false,
+                    Some((_, Decision::Unchanged | Decision::Agree | Decision::Drift)) | None => true,
                 }
             }
         }
@@ -302,19 +319,15 @@ impl Run<'_> {
             {
                 note_unsent(rule, outcome, side, plan, new, record);
             }
-            let wrote = match outcome {
-                Decision::Agree => None,
-                Decision::Write { side, .. }
-                    if written(*side).is_some() && !is_left_out(results, *side, rule) =>
-                {
-                    Some(*side)
-                }
+            match outcome {
+                Decision::Agree => {}
+                Decision::Write { .. } | Decision::Set { .. } if all_landed(results, rule, outcome) => {}
                 _ => continue,
-            };
+            }
             for side in Side::BOTH {
                 let field = rule.field.get(side);
-                let now =
-                    if wrote == Some(side) { returned.get(side).as_ref() } else { Some(plan.now.get(side)) };
+                let wrote = outcome.write_to(side).is_some();
+                let now = if wrote { returned.get(side).as_ref() } else { Some(plan.now.get(side)) };
                 if let Some(value) = now.and_then(|fields| fields.get(field)) {
                     record.base.get_mut(side).insert(field.clone(), value.clone());
                 }

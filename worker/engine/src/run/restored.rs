@@ -238,7 +238,7 @@ impl Run<'_> {
         let link: Vec<i64> = [source.link, target.link].into_iter().flatten().collect();
         let links = self.store.links(&link).await?;
         let found =
-            |link: &Link| ambiguous_create(link).is_some_and(|open| open.chosen == Some(side.other()));
+            |link: &Link| ambiguous_create(link).is_some_and(|open| open.chosen_side() == Some(side.other()));
         if links.iter().any(found) {
             let pair = matched.singles.source.pop().zip(matched.singles.target.pop());
             again.pairs.extend(pair);

@@ -114,7 +114,10 @@ pub(crate) fn conflict(field: Option<&str>, source: &str, target: &str) -> Confl
 }
 
 pub(crate) fn resolved(conflict: Conflict, winner: Side) -> Conflict {
-    Conflict { resolution: Some(Resolution { winner, reason: "last write wins".to_owned() }), ..conflict }
+    Conflict {
+        resolution: Some(Resolution { winner: winner.into(), reason: "last write wins".to_owned() }),
+        ..conflict
+    }
 }
 
 /// Records so many new pairs, `s1` and `t1` onwards, and returns them in that order.

@@ -2,7 +2,7 @@
 
 use syncline_engine::{
     Side,
-    conflict::{Conflict, OpenConflict},
+    conflict::{Choice, Conflict, OpenConflict},
     ports::{ItemStatus, LinkRef, LinkState, Recorded, Store},
     side::Pair,
     value::Instant,
@@ -47,11 +47,11 @@ pub(crate) async fn an_open_conflict_stands_at_its_link(stage: &dyn Stage) {
     assert_eq!(open(&*store, all[0]).await, []);
     let open = open(&*store, all[1]).await;
     assert_eq!((fields(&open), open[0].kind.as_str()), (vec![Some("title")], "field_mismatch"));
-    assert_eq!((&open[0].values, open[0].chosen), (&Pair::new(text("here"), text("there")), None));
+    assert_eq!((&open[0].values, &open[0].chosen), (&Pair::new(text("here"), text("there")), &None));
     let kept = stage.kept().await.conflicts.remove(0);
     assert_eq!((kept.id, kept.link, kept.base), (open[0].id, all[1].id, text("base")));
     assert_eq!(kept.modified, Pair::new(Some(minute(-60)), None));
-    assert_eq!((kept.open, kept.side, kept.reason, kept.occurrences), (true, None, None, 1));
+    assert_eq!((kept.open, kept.choice, kept.reason, kept.occurrences), (true, None, None, 1));
 }
 
 /// A choice was made for the values that were shown.
@@ -60,10 +60,10 @@ pub(crate) async fn a_conflict_met_again_is_asked_anew(stage: &dyn Stage) {
     let at = pairs(&*store, 1).await[0];
     meet(&*store, at, vec![conflict(Some("title"), "here", "there")], &[]).await;
     let first = open(&*store, at).await.remove(0);
-    stage.choose(first.id, Side::Source).await;
+    stage.choose(first.id, Choice::Source).await;
     meet(&*store, at, vec![conflict(Some("title"), "here", "elsewhere")], &[]).await;
     let again = open(&*store, at).await;
-    assert_eq!((again.len(), again[0].id, again[0].chosen), (1, first.id, None));
+    assert_eq!((again.len(), again[0].id, &again[0].chosen), (1, first.id, &None));
     assert_eq!(again[0].values, Pair::new(text("here"), text("elsewhere")));
     let kept = stage.kept().await.conflicts;
     assert_eq!((kept.len(), kept[0].occurrences), (1, 2));
@@ -92,8 +92,8 @@ pub(crate) async fn a_resolved_conflict_is_kept_and_not_asked(stage: &dyn Stage)
     assert_eq!(open(&*store, at).await, []);
     let kept = stage.kept().await.conflicts.remove(0);
     assert_eq!(
-        (kept.open, kept.side, kept.reason.as_deref()),
-        (false, Some(Side::Target), Some("last write wins"))
+        (kept.open, kept.choice, kept.reason.as_deref()),
+        (false, Some(Choice::Target), Some("last write wins"))
     );
     // The next one of the field is another conflict.
     meet(&*store, at, vec![conflict(Some("title"), "here", "there")], &[]).await;
@@ -109,7 +109,7 @@ pub(crate) async fn a_resolution_ends_the_open_conflict(stage: &dyn Stage) {
     meet(&*store, at, vec![resolved(asked(), Side::Source)], &[]).await;
     assert_eq!(fields(&open(&*store, at).await), [None]);
     let kept = stage.kept().await.conflicts;
-    assert_eq!((kept.len(), kept[0].open, kept[0].side), (2, false, Some(Side::Source)));
+    assert_eq!((kept.len(), kept[0].open, kept[0].choice.clone()), (2, false, Some(Choice::Source)));
     assert_eq!(kept[0].occurrences, 2);
 }
 
@@ -139,12 +139,12 @@ pub(crate) async fn a_choice_is_read_with_its_conflict(stage: &dyn Stage) {
     let several = vec![conflict(Some("title"), "here", "there"), conflict(Some("state"), "open", "closed")];
     meet(&*store, at, several, &[]).await;
     let asked = open(&*store, at).await;
-    stage.choose(asked[1].id, Side::Target).await;
-    let chosen: Vec<_> = open(&*store, at).await.iter().map(|conflict| conflict.chosen).collect();
-    assert_eq!(chosen, [None, Some(Side::Target)]);
+    stage.choose(asked[1].id, Choice::Target).await;
+    let chosen: Vec<_> = open(&*store, at).await.iter().map(|conflict| conflict.chosen.clone()).collect();
+    assert_eq!(chosen, [None, Some(Choice::Target)]);
     // A record that does not meet it leaves it alone.
     meet(&*store, at, vec![conflict(Some("title"), "here", "there")], &[]).await;
-    assert_eq!(open(&*store, at).await[1].chosen, Some(Side::Target));
+    assert_eq!(open(&*store, at).await[1].chosen, Some(Choice::Target));
 }
 
 pub(crate) async fn conflicts_come_oldest_first(stage: &dyn Stage) {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use syncline_engine::{
-    Side,
+    conflict::Choice,
     ports::{ItemStatus, Store, Unobserved},
     side::Pair,
 };
@@ -45,8 +45,8 @@ impl Stage for Fake {
         &self.clock
     }
 
-    async fn choose(&self, conflict: i64, side: Side) {
-        self.tables.lock().unwrap().conflicts[conflict as usize].chosen = Some(side);
+    async fn choose(&self, conflict: i64, choice: Choice) {
+        self.tables.lock().unwrap().conflicts[conflict as usize].chosen = Some(choice);
     }
 
     async fn kept(&self) -> Kept {
@@ -117,7 +117,7 @@ fn conflict((id, row): (usize, &crate::support::ConflictRow)) -> KeptConflict {
             conflict.modified.target.map(|instant| instant.at),
         ),
         open: row.open,
-        side: row.chosen.or(resolution.map(|resolution| resolution.winner)),
+        choice: row.chosen.clone().or_else(|| resolution.map(|resolution| resolution.winner.clone())),
         reason: resolution.map(|resolution| resolution.reason.clone()),
         occurrences: row.occurrences,
     }

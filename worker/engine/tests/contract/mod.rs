@@ -21,6 +21,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use syncline_engine::{
     Side, Value,
+    conflict::Choice,
     ports::{Names, Store},
     side::Pair,
 };
@@ -43,7 +44,7 @@ pub(crate) trait Stage: Send + Sync {
     fn clock(&self) -> &TestClock;
 
     /// Stores a person's choice for an open conflict.
-    async fn choose(&self, conflict: i64, side: Side);
+    async fn choose(&self, conflict: i64, choice: Choice);
 
     /// Returns what is stored and no call of the store returns.
     async fn kept(&self) -> Kept;
@@ -97,8 +98,8 @@ pub(crate) struct KeptConflict {
     pub(crate) values: Pair<Value>,
     pub(crate) modified: Pair<Option<DateTime<Utc>>>,
     pub(crate) open: bool,
-    /// The side whose value stands, or is to stand.
-    pub(crate) side: Option<Side>,
+    /// What stands, or is to stand.
+    pub(crate) choice: Option<Choice>,
     /// The rule that resolved it.
     pub(crate) reason: Option<String>,
     pub(crate) occurrences: u32,

@@ -2,6 +2,7 @@
 
 mod batches;
 mod calls;
+mod choices;
 mod conflicts;
 mod conversions;
 mod creation;

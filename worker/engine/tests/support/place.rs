@@ -101,6 +101,11 @@ impl FakePlace {
         self.rows.lock().unwrap()
     }
 
+    /// Leaves another field out of every write from now on.
+    pub(crate) fn leave_out(&mut self, field: Option<&'static str>) {
+        self.manners.leaves_out = field;
+    }
+
     // Edits by people.
 
     /// Adds an item; returns its id.

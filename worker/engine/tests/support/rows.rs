@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use syncline_engine::{
     Side,
-    conflict::Conflict,
+    conflict::{Choice, Conflict},
     hash::Hash,
     ports::{Change, Intent, ItemStatus, LinkBrief, LinkState, Names},
     side::Pair,
@@ -57,7 +57,7 @@ pub(crate) struct ConflictRow {
     pub(crate) link: i64,
     pub(crate) conflict: Conflict,
     pub(crate) open: bool,
-    pub(crate) chosen: Option<Side>,
+    pub(crate) chosen: Option<Choice>,
     pub(crate) occurrences: u32,
 }
 

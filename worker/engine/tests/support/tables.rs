@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use syncline_engine::{
     Side, Value,
-    conflict::{Conflict, OpenConflict},
+    conflict::{Choice, Conflict, OpenConflict},
     ports::{
         BrokenListing, Change, CursorState, Intended, ItemStatus, Link, LinkRef, LinkState, Recorded,
         StoreError, Verdict,
@@ -48,9 +48,16 @@ impl Tables {
         self.conflicts.iter().filter(|row| row.open).collect()
     }
 
-    /// A person chooses a side for every open conflict.
-    pub(crate) fn choose(&mut self, side: Side) {
-        self.conflicts.iter_mut().filter(|row| row.open).for_each(|row| row.chosen = Some(side));
+    /// A person decides every open conflict in the same way, and the links are due.
+    pub(crate) fn choose(&mut self, choice: impl Into<Choice>) {
+        let choice = choice.into();
+        self.conflicts.iter_mut().filter(|row| row.open).for_each(|row| row.chosen = Some(choice.clone()));
+        for row in self.conflicts.iter().filter(|row| row.open) {
+            if let Some(link) = self.links.get_mut(&row.link) {
+                link.retry_at = Some(DateTime::UNIX_EPOCH);
+                link.version += 1;
+            }
+        }
     }
 
     /// Another worker takes over whatever runs.
@@ -68,7 +75,7 @@ impl Tables {
                 through_json(&row.conflict.values.source),
                 through_json(&row.conflict.values.target),
             ),
-            chosen: row.chosen,
+            chosen: row.chosen.clone(),
         };
         Link {
             at: LinkRef { id, version: row.version },
