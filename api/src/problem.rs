@@ -203,6 +203,9 @@ impl From<syncline_service::Error> for Problem {
                 Refusal::SyncPaused => (StatusCode::CONFLICT, "sync-paused", "Sync paused", None),
                 Refusal::IdUsed => (StatusCode::CONFLICT, "id-used", "Id used", Some("id")),
                 Refusal::Resolved => (StatusCode::CONFLICT, "resolved", "Resolved already", None),
+                Refusal::Undecidable => {
+                    (StatusCode::UNPROCESSABLE_ENTITY, "undecidable-conflict", "Undecidable conflict", None)
+                }
                 Refusal::Contended => (StatusCode::CONFLICT, "contended", "Contended", None),
             },
             Error::Unreadable { sync, error } => {

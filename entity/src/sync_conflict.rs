@@ -35,6 +35,9 @@ pub struct Model {
     pub resolution_strategy: Option<String>,
     /// The chosen side.
     pub resolution: Option<Side>,
+    /// What a person chose that is no side, with a hash of the values that they saw.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub choice: Option<Json>,
     pub resolved: bool,
     pub resolved_at: Option<DateTimeUtc>,
     pub resolved_by: Option<String>,

@@ -64,6 +64,7 @@ mod m20261125_001000_join_waiting_runs;
 mod m20261129_000100_count_living_links;
 mod m20261129_000300_note_broken_listings;
 mod m20261130_000100_keep_unwritten_changes;
+mod m20261130_000200_store_choices;
 
 pub use error::{MigrateError, sqlstate, words, words_of_driver};
 pub use migrator::{Migrator, Rebuild, Until};
@@ -131,6 +132,7 @@ fn in_order() -> Vec<(Box<dyn MigrationTrait>, Compatibility)> {
             Box::new(m20261130_000100_keep_unwritten_changes::Migration),
             RequiresSince("m20261129_000100_count_living_links"),
         ),
+        (Box::new(m20261130_000200_store_choices::Migration), Expands),
     ]
 }
 

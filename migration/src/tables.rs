@@ -52,6 +52,7 @@ const DROPPED_BY: &[(&str, &str, &[Column])] = &[
         "sync_history",
         &[("waiting_key", None), ("cancel_requested_at", None)],
     ),
+    ("m20261130_000200_store_choices", "sync_conflicts", &[("choice", None)]),
 ];
 
 /// Values that migrations replace in `down`, because the version below has no such value: the migration, the table, the

@@ -1,6 +1,6 @@
 //! Arguments of the commands that show and resolve conflicts.
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 
 use super::LeaseArgs;
 
@@ -19,7 +19,7 @@ pub(crate) enum ConflictsAction {
     List(ConflictsListArgs),
     /// Show one conflict with its whole values
     Show(ConflictShowArgs),
-    /// Say which side is right; a job then carries it out
+    /// Say what stands: a side, the base, or a value; a job then carries it out
     Resolve(ResolveArgs),
 }
 
@@ -43,8 +43,12 @@ pub(crate) struct ConflictShowArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(override_usage = "syncline conflicts resolve --side source|target ID...\n       \
-                      syncline conflicts resolve --side source|target --sync NAME|--all")]
+#[command(
+    group = ArgGroup::new("choice").args(["side", "source", "target", "base", "value", "field"]).required(true),
+    override_usage = "syncline conflicts resolve ID... --source|--target|--base|--value VALUE\n       \
+                      syncline conflicts resolve ID --field FIELD=CHOICE...\n       \
+                      syncline conflicts resolve --sync NAME|--all --source|--target|--base"
+)]
 pub(crate) struct ResolveArgs {
     /// The conflicts' numbers, from the list
     #[arg(required_unless_present_any = ["all", "sync"], conflicts_with_all = ["all", "sync"])]
@@ -57,7 +61,22 @@ pub(crate) struct ResolveArgs {
     pub(crate) sync: Option<String>,
     /// The side whose value stands: source or target
     #[arg(long)]
-    pub(crate) side: String,
+    pub(crate) side: Option<String>,
+    /// The source's value stands on both sides
+    #[arg(long)]
+    pub(crate) source: bool,
+    /// The target's value stands on both sides
+    #[arg(long)]
+    pub(crate) target: bool,
+    /// Both sides go back to what they last agreed on
+    #[arg(long)]
+    pub(crate) base: bool,
+    /// Both sides get this value, which is in the source's terms; an empty one clears the field
+    #[arg(long, allow_hyphen_values = true, conflicts_with_all = ["all", "sync"])]
+    pub(crate) value: Option<String>,
+    /// A field of the conflict's item with its own choice: source, target, base or value:VALUE; repeatable
+    #[arg(long, value_name = "FIELD=CHOICE", conflicts_with_all = ["all", "sync"])]
+    pub(crate) field: Vec<String>,
     /// Leave the job to a running worker instead of waiting for it here
     #[arg(long)]
     pub(crate) no_wait: bool,

@@ -6,8 +6,12 @@ use sea_orm::{
     ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
 };
 use serde_json::{Value, json};
+use syncline_engine::conflict::Choice;
 use syncline_entity::{sync_conflict, sync_metadata};
-use syncline_service::syncs::{self, StoredSync};
+use syncline_service::{
+    choice::chosen,
+    syncs::{self, StoredSync},
+};
 
 use crate::{
     app,
@@ -91,17 +95,17 @@ pub(crate) fn tell(found: &[Found], output: &Output) {
     output.table(&head, found.iter().map(line).collect());
     if let Some(open) = found.iter().find(|found| !found.conflict.resolved) {
         output.line(format!(
-            "resolve one: syncline conflicts resolve {} --side source (or target)",
+            "resolve one: syncline conflicts resolve {} --source (or --target, --base, --value VALUE)",
             open.conflict.id
         ));
     }
 }
 
 fn state(conflict: &sync_conflict::Model) -> String {
-    match (conflict.resolved, conflict.resolution) {
-        (true, Some(side)) => format!("resolved: {side}"),
+    match (conflict.resolved, chosen(conflict)) {
+        (true, Some(choice)) => format!("resolved: {choice}"),
         (true, None) => "resolved".to_owned(),
-        (false, Some(side)) => format!("{side} chosen, job waits"),
+        (false, Some(choice)) => format!("{choice} chosen, job waits"),
         (false, None) => "open".to_owned(),
     }
 }
@@ -109,6 +113,11 @@ fn state(conflict: &sync_conflict::Model) -> String {
 /// A conflict as JSON.
 pub(crate) fn as_json(found: &Found) -> Value {
     let conflict = &found.conflict;
+    let choice = chosen(conflict);
+    let value = match &choice {
+        Some(Choice::Value(value)) => value.to_json(),
+        _ => Value::Null,
+    };
     json!({
         "id": conflict.id,
         "sync": found.sync.name,
@@ -123,7 +132,8 @@ pub(crate) fn as_json(found: &Found) -> Value {
         "source": conflict.source_data,
         "target": conflict.target_data,
         "resolved": conflict.resolved,
-        "resolution": conflict.resolution,
+        "resolution": choice.as_ref().map(Choice::as_str),
+        "value": value,
         "resolved_by": conflict.resolved_by,
         "resolution_strategy": conflict.resolution_strategy,
         "occurrences": conflict.occurrences,

@@ -3,6 +3,7 @@
 mod about;
 mod backup;
 mod changes;
+mod choices;
 mod common;
 mod config;
 mod conflicts;

@@ -1,13 +1,14 @@
-//! `syncline conflicts resolve`: records a person's choice and starts the runs that apply it.
+//! `syncline conflicts resolve`: records a person's choices and starts the runs that apply them.
 
 use std::collections::BTreeMap;
 
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder};
-use serde_json::json;
-use syncline_entity::{sync_conflict, sync_history, sync_metadata, types::Side};
+use serde_json::{Value as Json, json};
+use syncline_engine::{Side, Value, conflict::Choice};
+use syncline_entity::{sync_conflict, sync_history, sync_metadata};
 use syncline_runs::{sync_key, work_key};
 use syncline_service::{
-    conflicts::{Chosen, choose},
+    conflicts::{Chosen, Decision, choose},
     syncs,
 };
 
@@ -21,53 +22,114 @@ use crate::{
     wait,
 };
 
-/// Records the choice and accepts the runs that apply it, in one transaction.
+/// The choice for each conflict.
+type Choices = BTreeMap<i64, Choice>;
+
+/// Records the choices and accepts the runs that apply them, in one transaction.
 pub(super) async fn run(
     config: &Config,
     db: &DatabaseConnection,
     args: &ResolveArgs,
     output: &Output,
 ) -> Result<Exit, Fault> {
-    let side: Side = args
-        .side
-        .parse()
-        .map_err(|_| Fault::usage(format!("--side {:?} is no side; allowed: source, target", args.side)))?;
+    let one = one_choice(args)?;
     let environment = app::environment(config, db.clone())?;
-    let ids = meant(db, args).await?;
-    if ids.is_empty() {
-        output.data(&json!({ "resolution": side, "conflicts": [] }));
+    let choices: Choices = match &one {
+        Some(choice) => meant(db, args).await?.into_iter().map(|id| (id, choice.clone())).collect(),
+        None => of_fields(db, args).await?,
+    };
+    if choices.is_empty() {
+        output.data(&json!({ "resolution": one.as_ref().map(Choice::as_str), "conflicts": [] }));
         output.line("no conflicts");
         return Ok(Exit::Done);
     }
-    let chosen = choose(db, &environment.queue, &ids, side, &config.person.shown()).await?;
+    let decisions: Vec<Decision> =
+        choices.iter().map(|(id, choice)| Decision { conflict: *id, choice: choice.clone() }).collect();
+    let chosen = choose(db, &environment.queue, &decisions, &config.person.shown()).await?;
     if args.no_wait {
-        for one in &chosen {
-            output.line(format!("{side} stands; run {} carries it out", one.run));
+        for of_run in &chosen {
+            let what = one.as_ref().map_or("each choice".to_owned(), ToString::to_string);
+            output.line(format!("{what} stands; run {} carries it out", of_run.run));
         }
-        tell(&chosen, side, &BTreeMap::new(), None, output);
+        tell(&chosen, &choices, &BTreeMap::new(), None, output);
         return Ok(Exit::Done);
     }
     let lease = LeaseConfig::from(&args.lease);
     let mut open = 0;
-    for one in &chosen {
-        let row = sync_history::by_run(db, one.run).await?;
-        let key = row.map_or_else(|| sync_key(one.config.id), |row| work_key(&row));
-        wait::follow(config.role, environment.clone(), (one.run, key), lease, output).await?;
-        open = sync::open_conflicts(db, one.config.id).await?;
+    for of_run in &chosen {
+        let row = sync_history::by_run(db, of_run.run).await?;
+        let key = row.map_or_else(|| sync_key(of_run.config.id), |row| work_key(&row));
+        wait::follow(config.role, environment.clone(), (of_run.run, key), lease, output).await?;
+        open = sync::open_conflicts(db, of_run.config.id).await?;
     }
+    let ids: Vec<i64> = choices.keys().copied().collect();
     let after = sync_conflict::Entity::find().filter(sync_conflict::Column::Id.is_in(ids)).all(db).await?;
     let after: BTreeMap<i64, sync_conflict::Model> = after.into_iter().map(|row| (row.id, row)).collect();
-    tell(&chosen, side, &after, Some(open), output);
-    conclude(&chosen, side, &after, output)
+    tell(&chosen, &choices, &after, Some(open), output);
+    conclude(&chosen, &choices, &after, output)
+}
+
+/// The choice that holds for all conflicts; none if each field has its own.
+fn one_choice(args: &ResolveArgs) -> Result<Option<Choice>, Fault> {
+    let wrong = |side: &String| Fault::usage(format!("--side {side:?} is no side; allowed: source, target"));
+    if let Some(side) = &args.side {
+        return Side::parse(side).map(|side| Some(side.into())).ok_or_else(|| wrong(side));
+    }
+    let flags = [(args.source, Choice::Source), (args.target, Choice::Target), (args.base, Choice::Base)];
+    let flag = flags.into_iter().find_map(|(given, choice)| given.then_some(choice));
+    Ok(flag.or_else(|| Some(Choice::Value(Value::text(args.value.clone()?)))))
+}
+
+/// A field and its choice, from `FIELD=CHOICE`.
+fn field_and_choice(given: &str) -> Result<(&str, Choice), Fault> {
+    let wrong = || {
+        Fault::usage(format!(
+            "--field {given:?} is not FIELD=CHOICE; CHOICE is source, target, base or value:VALUE, as in \
+             --field 'title=value:New title'"
+        ))
+    };
+    // A field's name may have an equals sign, and so may a value: the first one before a known choice separates.
+    let choice = |text: &str| match text {
+        "base" => Some(Choice::Base),
+        _ => match text.strip_prefix("value:") {
+            Some(value) => Some(Choice::Value(Value::text(value))),
+            None => Side::parse(text).map(Choice::from),
+        },
+    };
+    let parts = given.match_indices('=').map(|(place, _)| (&given[..place], &given[place + 1..]));
+    parts.filter_map(|(field, text)| Some((field, choice(text)?))).next().ok_or_else(wrong)
+}
+
+/// The open conflicts of the items that the ids name, each with the choice for its field.
+async fn of_fields(db: &DatabaseConnection, args: &ResolveArgs) -> Result<Choices, Fault> {
+    let mut choices = Choices::new();
+    for id in &args.ids {
+        let named = sync_conflict::Entity::find_by_id(*id).one(db).await?;
+        let named = named
+            .ok_or_else(|| Fault::usage(format!("there is no conflict {id}; see `syncline conflicts`")))?;
+        let open = sync_conflict::open_of_link(db, named.link_id).await?;
+        for given in &args.field {
+            let (field, choice) = field_and_choice(given)?;
+            let found = open.iter().find(|conflict| conflict.field.as_deref() == Some(field));
+            let found = found.ok_or_else(|| {
+                let fields: Vec<&str> = open.iter().filter_map(|other| other.field.as_deref()).collect();
+                let there = if fields.is_empty() { "none".to_owned() } else { fields.join(", ") };
+                Fault::usage(format!(
+                    "--field {field}: the item of conflict {id} has no open conflict in this field; it has: {there}"
+                ))
+            })?;
+            if choices.insert(found.id, choice).is_some() {
+                return Err(Fault::usage(format!("--field {field} is given twice for one item")));
+            }
+        }
+    }
+    Ok(choices)
 }
 
 /// The ids of the conflicts that the arguments select.
 async fn meant(db: &DatabaseConnection, args: &ResolveArgs) -> Result<Vec<i64>, Fault> {
     if !args.ids.is_empty() {
-        let mut ids = args.ids.clone();
-        ids.sort_unstable();
-        ids.dedup();
-        return Ok(ids);
+        return Ok(args.ids.clone());
     }
     let mut query = sync_conflict::Entity::find()
         .find_also_related(sync_metadata::Entity)
@@ -82,16 +144,20 @@ async fn meant(db: &DatabaseConnection, args: &ResolveArgs) -> Result<Vec<i64>, 
 
 fn tell(
     chosen: &[Chosen],
-    side: Side,
+    choices: &Choices,
     after: &BTreeMap<i64, sync_conflict::Model>,
     open: Option<u64>,
     output: &Output,
 ) {
     let applied = |id: &i64| after.get(id).is_some_and(|conflict| conflict.resolved);
+    let name = |id: &i64| choices.get(id).map(Choice::as_str);
     let all = chosen.iter().flat_map(|one| {
         let line = |id| {
             let mut line =
-                json!({ "conflict": id, "resolution": side, "run": one.run, "applied": applied(id) });
+                json!({ "conflict": id, "resolution": name(id), "run": one.run, "applied": applied(id) });
+            if let Some(Choice::Value(value)) = choices.get(id) {
+                line["value"] = value.to_json();
+            }
             if let Some(open) = open {
                 line["open_conflicts"] = json!(open);
             }
@@ -99,34 +165,69 @@ fn tell(
         };
         one.conflicts.iter().map(line)
     });
-    let all: Vec<_> = all.collect();
+    let all: Vec<Json> = all.collect();
     match all.as_slice() {
         [only] => output.data(only),
-        _ => output.data(&json!({ "resolution": side, "conflicts": all })),
+        _ => {
+            let mut names: Vec<&str> = choices.values().map(Choice::as_str).collect();
+            names.dedup();
+            let one = if let [one] = names[..] { Some(one) } else { None };
+            output.data(&json!({ "resolution": one, "conflicts": all }));
+        }
     }
 }
 
 fn conclude(
     chosen: &[Chosen],
-    side: Side,
+    choices: &Choices,
     after: &BTreeMap<i64, sync_conflict::Model>,
     output: &Output,
 ) -> Result<Exit, Fault> {
     let mut failed = Vec::new();
     for (one, id) in chosen.iter().flat_map(|one| one.conflicts.iter().map(move |id| (one, *id))) {
-        match after.get(&id).filter(|conflict| conflict.resolved) {
-            None => failed.push(format!(
+        let Some(conflict) = after.get(&id).filter(|conflict| conflict.resolved) else {
+            failed.push(format!(
                 "conflict {id} is not resolved: its values changed since it was listed, or the run failed; see \
                  `syncline conflicts` and `syncline runs {}`",
                 one.run
-            )),
-            Some(conflict) if conflict.field.is_none() => {
-                output.line(format!("conflict {id} is resolved: the {side} stands"));
-            }
-            Some(_) => {
-                output.line(format!("conflict {id} is resolved: the {side}'s value stands on both sides"));
-            }
-        }
+            ));
+            continue;
+        };
+        let what = match choices.get(&id) {
+            Some(choice) if conflict.field.is_none() => format!("the {choice} stands"),
+            Some(Choice::Base) => "both sides are back at their base".to_owned(),
+            Some(Choice::Value(_)) => "both sides have the given value".to_owned(),
+            Some(side) => format!("the {side}'s value stands on both sides"),
+            None => "done".to_owned(),
+        };
+        output.line(format!("conflict {id} is resolved: {what}"));
     }
     if failed.is_empty() { Ok(Exit::Done) } else { Err(Fault::failed(failed.join("\n"))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_given_with_its_choice() {
+        let value = |text: &str| Choice::Value(Value::text(text));
+        for (given, field, choice) in [
+            ("title=source", "title", Choice::Source),
+            ("title=remote", "title", Choice::Target),
+            ("a=b=base", "a=b", Choice::Base),
+            ("title=value:x=y", "title", value("x=y")),
+            ("title=value:", "title", value("")),
+        ] {
+            assert_eq!(
+                field_and_choice(given).map_err(|fault| fault.message),
+                Ok((field, choice)),
+                "{given}"
+            );
+        }
+        for given in ["title", "title=both", "title=value"] {
+            let fault = field_and_choice(given).map_err(|fault| fault.message);
+            assert!(fault.is_err_and(|message| message.contains("value:VALUE")), "{given}");
+        }
+    }
 }

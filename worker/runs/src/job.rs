@@ -16,8 +16,16 @@ use super::{
 /// The queue of runs.
 pub const RUN_QUEUE: &str = "default";
 
-/// The version of a run job's payload: `{"run": "<id>"}`.
+/// The version of a run job's payload, `{"run": "<id>"}`, if every worker can carry the run out.
 pub const PAYLOAD_VERSION: i32 = 1;
+
+/// The payload version of runs that carry out choices of the base or of a value, which older workers do not know. They
+/// leave the job to newer ones.
+pub const CHOICES: i32 = 2;
+
+/// The newest payload version of a run that this program carries out. A run that uses a state, a key or a column that
+/// older workers would read wrongly gets the next one, in [`RunArgs::needs`].
+pub const NEWEST_PAYLOAD_VERSION: i32 = CHOICES;
 
 /// The prefix of waiting keys of runs with events. A run that waits under such a key collects events in its row, so no
 /// job without these events may stand in for it.
@@ -57,6 +65,8 @@ pub(super) struct Facts<'a> {
     pub(super) retry_base: Duration,
     pub(super) not_before: Option<DateTime<Utc>>,
     pub(super) attempts_used: u32,
+    /// The payload version that the run needs.
+    pub(super) needs: Option<i32>,
     /// The waiting key of the row; `None` after a worker has begun the run.
     pub(super) waiting_key: Option<&'a str>,
 }
@@ -74,6 +84,7 @@ impl<'a> Facts<'a> {
             retry_base: run.retry_base,
             not_before: run.not_before,
             attempts_used: 0,
+            needs: run.args.needs,
             waiting_key,
         }
     }
@@ -94,6 +105,7 @@ impl<'a> Facts<'a> {
             retry_base: settings.retry_base(),
             not_before: row.not_before,
             attempts_used,
+            needs: needs(&row.args),
             waiting_key: row.waiting_key.as_deref(),
         }
     }
@@ -108,7 +120,7 @@ impl<'a> Facts<'a> {
         NewJob {
             id: self.id,
             queue: RUN_QUEUE.to_owned(),
-            payload_version: PAYLOAD_VERSION,
+            payload_version: self.needs.unwrap_or_default().max(PAYLOAD_VERSION),
             priority: self.priority,
             delay,
             max_attempts: self.max_attempts.max(1),
@@ -120,6 +132,11 @@ impl<'a> Facts<'a> {
             ..NewJob::new(self.kind.as_str(), json!({ "run": self.id }))
         }
     }
+}
+
+/// Returns the payload version that a run's stored arguments ask for.
+pub fn needs(args: &serde_json::Value) -> Option<i32> {
+    args["needs"].as_i64().and_then(|version| i32::try_from(version).ok())
 }
 
 /// Returns the link of a run that is about exactly one.

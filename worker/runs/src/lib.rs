@@ -46,7 +46,9 @@ pub use details::details;
 pub use dispatch::{Dispatcher, Looked, dispatch_due};
 pub use end::Ending;
 pub use event::{MAX_EVENTS, NewEvent, accept_event};
-pub use job::{PAYLOAD_VERSION, RUN_QUEUE, link_key, sync_key, work_key};
+pub use job::{
+    CHOICES, NEWEST_PAYLOAD_VERSION, PAYLOAD_VERSION, RUN_QUEUE, link_key, needs, sync_key, work_key,
+};
 pub use lost::tell_lost;
 pub use queue::{DEFAULT_LIMIT, RunQueue};
 pub use row::{hold, queue_priority};

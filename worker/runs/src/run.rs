@@ -31,6 +31,9 @@ pub struct RunArgs {
     /// Only these links.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub links: Option<Vec<i64>>,
+    /// The payload version that a worker must read for this run, if it asks for more than every worker can do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub needs: Option<i32>,
     /// The platforms' events for the item, the oldest first; a waiting run collects later ones.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<Value>,

@@ -1,4 +1,7 @@
-//! Stores a person's choice for conflicts, and starts the runs that carry it out.
+//! Stores a person's choices for conflicts, and starts the runs that carry them out.
+//!
+//! A choice is bound to the values that the conflict shows when it is made. If a side is edited before the run, the
+//! choice does not count, and the conflict is open again with the new values.
 
 use std::collections::BTreeMap;
 
@@ -7,18 +10,31 @@ use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr,
     EntityTrait, IntoActiveModel,
 };
-use syncline_entity::{
-    sync_config, sync_conflict, sync_metadata,
-    types::{RunKind, Side},
+use syncline_engine::{
+    Side, Value,
+    conflict::Choice,
+    mapping::{Mapping, Rule},
+    merge::unwritten,
+    side::Pair,
+    spec::SyncSpec,
 };
-use syncline_runs::{Accepted, NewRun, RunArgs, RunQueue, accept_in, committed};
+use syncline_entity::{sync_config, sync_conflict, sync_metadata, types::RunKind};
+use syncline_runs::{Accepted, CHOICES, NewRun, RunArgs, RunQueue, accept_in, committed};
 use syncline_sql::{begin, statement};
 use uuid::Uuid;
 
-use super::{Error, Refusal, Unknown, runs::run_of};
+use super::{Error, Refusal, Unknown, choice::columns, runs::run_of};
 
 /// How often a choice is tried again because a run wrote to the link meanwhile.
 const TRIES: usize = 5;
+
+/// What a person decides about one conflict.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// The id of the conflict.
+    pub conflict: i64,
+    pub choice: Choice,
+}
 
 /// A run that carries out choices.
 #[derive(Debug)]
@@ -29,18 +45,17 @@ pub struct Chosen {
     pub conflicts: Vec<i64>,
 }
 
-/// Stores a person's choice of a side and accepts the runs that carry it out, in one transaction. Tries again if a run
-/// wrote to one of the links between reading and writing it.
+/// Stores a person's choices and accepts the runs that carry them out, in one transaction: all of them, or none if one
+/// cannot be carried out. Tries again if a run wrote to one of the links between reading and writing it.
 pub async fn choose(
     db: &DatabaseConnection,
     queue: &RunQueue,
-    ids: &[i64],
-    side: Side,
+    decisions: &[Decision],
     by: &str,
 ) -> Result<Vec<Chosen>, Error> {
     for _ in 0..TRIES {
         let tx = begin(db).await?;
-        match try_choose(&tx, queue, ids, side, by).await? {
+        match try_choose(&tx, queue, decisions, by).await? {
             Some(chosen) => {
                 tx.commit().await?;
                 for (_, accepted) in &chosen {
@@ -58,14 +73,14 @@ pub async fn choose(
 async fn try_choose(
     tx: &DatabaseTransaction,
     queue: &RunQueue,
-    ids: &[i64],
-    side: Side,
+    decisions: &[Decision],
     by: &str,
 ) -> Result<Option<Vec<(Chosen, Accepted)>>, Error> {
     // One run per sync for fields, and another for whole items, which also confirms deletes: the person's choice
     // confirms the absence.
-    let mut groups: BTreeMap<(i64, bool), (Vec<i64>, Vec<i64>)> = BTreeMap::new();
-    for id in ids {
+    let mut groups: BTreeMap<(i64, bool), Group> = BTreeMap::new();
+    let mut syncs = Syncs::default();
+    for Decision { conflict: id, choice } in decisions {
         let found =
             sync_conflict::Entity::find_by_id(*id).find_also_related(sync_metadata::Entity).one(tx).await?;
         let Some((conflict, Some(link))) = found else {
@@ -77,26 +92,33 @@ async fn try_choose(
         if conflict.resolved {
             return Err(Error::refused(Refusal::Resolved, format!("conflict {id} is resolved already")));
         }
-        let (links, conflicts) = groups.entry((link.sync_config_id, conflict.field.is_none())).or_default();
+        if choice.side().is_none() {
+            let config = syncs.of(tx, link.sync_config_id).await?;
+            check(config, &conflict, &link, choice)?;
+        }
+        let group = groups.entry((link.sync_config_id, conflict.field.is_none())).or_default();
         // For a second conflict the link is due already.
-        if !links.contains(&link.id) {
+        if !group.links.contains(&link.id) {
             if !make_due(tx, &link).await? {
                 return Ok(None);
             }
-            links.push(link.id);
+            group.links.push(link.id);
         }
-        conflicts.push(*id);
-        let mut choice = conflict.into_active_model();
-        choice.resolution = Set(Some(side));
-        choice.resolved_by = Set(Some(by.to_owned()));
-        choice.update(tx).await?;
+        group.conflicts.push(*id);
+        group.needs = group.needs.or(choice.side().is_none().then_some(CHOICES));
+        let (side, stored) =
+            columns(&conflict, choice, by).map_err(|error| DbErr::Json(error.to_string()))?;
+        let mut row = conflict.into_active_model();
+        row.resolution = Set(side);
+        row.choice = Set(stored);
+        row.resolved_by = Set(Some(by.to_owned()));
+        row.update(tx).await?;
     }
     let mut chosen = Vec::new();
-    for ((sync, whole), (links, conflicts)) in groups {
-        let config = sync_config::Entity::find_by_id(sync).one(tx).await?;
-        let config = config.ok_or_else(|| DbErr::RecordNotFound(format!("sync {sync} is gone")))?;
+    for ((sync, whole), Group { links, conflicts, needs }) in groups {
+        let config = syncs.of(tx, sync).await?.clone();
         let run = NewRun {
-            args: RunArgs { links: Some(links), confirm_deletes: whole, ..RunArgs::default() },
+            args: RunArgs { links: Some(links), confirm_deletes: whole, needs, ..RunArgs::default() },
             ..run_of(&config, RunKind::Resolve)?
         };
         let accepted = accept_in(tx, queue, &run).await?;
@@ -104,6 +126,81 @@ async fn try_choose(
         chosen.push((Chosen { config, run, conflicts }, accepted));
     }
     Ok(Some(chosen))
+}
+
+/// What one run carries out.
+#[derive(Default)]
+struct Group {
+    links: Vec<i64>,
+    conflicts: Vec<i64>,
+    /// The payload version that its worker must read.
+    needs: Option<i32>,
+}
+
+/// The syncs of the conflicts, each read once.
+#[derive(Default)]
+struct Syncs(BTreeMap<i64, sync_config::Model>);
+
+impl Syncs {
+    async fn of(&mut self, tx: &DatabaseTransaction, id: i64) -> Result<&sync_config::Model, Error> {
+        if let std::collections::btree_map::Entry::Vacant(place) = self.0.entry(id) {
+            let config = sync_config::Entity::find_by_id(id).one(tx).await?;
+            place.insert(config.ok_or_else(|| DbErr::RecordNotFound(format!("sync {id} is gone")))?);
+        }
+        self.0.get(&id).ok_or_else(|| DbErr::RecordNotFound(format!("sync {id} is gone")).into())
+    }
+}
+
+/// Refuses a base or a value that cannot be carried out, as far as the mapping can tell; the places are asked by the run,
+/// before it writes to either of them.
+fn check(
+    config: &sync_config::Model,
+    conflict: &sync_conflict::Model,
+    link: &sync_metadata::Model,
+    choice: &Choice,
+) -> Result<(), Error> {
+    let id = conflict.id;
+    let refused = |why: String| Error::refused(Refusal::Undecidable, format!("conflict {id}: {why}"));
+    let Some(field) = &conflict.field else {
+        return Err(refused(format!(
+            "it is about the whole item, which has no {choice}; choose source or target"
+        )));
+    };
+    let unreadable = |error: String| Error::Unreadable { sync: config.name.clone(), error };
+    let spec: SyncSpec =
+        serde_json::from_value(config.config_json.clone()).map_err(|error| unreadable(error.to_string()))?;
+    let mapping = Mapping::compile(&spec, config.revision).map_err(|error| unreadable(error.to_string()))?;
+    let rule = mapping.rule_of(Side::Source, field).ok_or_else(|| {
+        refused(format!("field {field} is not mapped any more; choose source or target, or map it again"))
+    })?;
+    let wanted = match choice {
+        Choice::Value(value) => rule.both(value).map_err(|problem| refused(problem.to_string()))?,
+        _ => base_of(rule, link).ok_or_else(|| {
+            refused(format!(
+                "field {field} has no base, because the two sides never agreed on it; choose source, target or a value"
+            ))
+        })?,
+    };
+    let shown = Pair::new(value_of(&conflict.source_data), value_of(&conflict.target_data));
+    for side in Side::BOTH {
+        let now = syncline_engine::mapping::read_as(shown.get(side), *rule.field_type.get(side));
+        let has_it = now.is_ok_and(|now| now.same(wanted.get(side)));
+        if !has_it && !rule.flow.writes(side) {
+            return Err(refused(unwritten(rule, side, wanted.get(side)).to_string()));
+        }
+    }
+    Ok(())
+}
+
+/// The last value of each side that they agreed on.
+fn base_of(rule: &Rule, link: &sync_metadata::Model) -> Option<Pair<Value>> {
+    let of =
+        |base: &Option<serde_json::Value>, field: &str| Some(Value::from_json(base.as_ref()?.get(field)?));
+    Some(Pair::new(of(&link.base_source, &rule.field.source)?, of(&link.base_target, &rule.field.target)?))
+}
+
+fn value_of(json: &Option<serde_json::Value>) -> Value {
+    json.as_ref().map_or(Value::Null, Value::from_json)
 }
 
 /// Makes the next run read a link. Returns false if the link has changed since it was read.

@@ -68,6 +68,8 @@ pub enum Refusal {
     IdUsed,
     /// The conflict is resolved already.
     Resolved,
+    /// The conflict cannot be decided in this way.
+    Undecidable,
     /// Runs kept writing to the same links.
     Contended,
 }

@@ -8,12 +8,13 @@
 //! - [`store`]: stores documents as syncs with their schedules.
 //! - [`syncs`]: finds stored syncs by name.
 //! - [`runs`]: requests runs.
-//! - [`conflicts`]: stores a person's choice.
+//! - [`conflicts`]: checks and stores a person's choice; [`choice`] is its form in the database.
 //! - [`pauses`]: pauses subjects.
 //! - [`dead`]: replays and discards dead letters.
 
 pub mod accounts;
 pub mod allow;
+pub mod choice;
 pub mod conflicts;
 pub mod dead;
 pub mod documents;

@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 use syncline_entity::types::{RunKind, SyncMethod};
 use syncline_limits::Lane;
 use syncline_queue::{LeasedJob, Outcome};
-use syncline_runs::PAYLOAD_VERSION;
+use syncline_runs::NEWEST_PAYLOAD_VERSION;
 
 use super::{purge, run};
 use crate::environment::Environment;
@@ -31,8 +31,8 @@ pub(crate) const KINDS: &[JobKind] = &[
     PURGE,
 ];
 
-/// The scheduled purge. Its version is above that of run jobs, so that a worker which knows only run jobs leaves this
-/// job to newer workers instead of moving it to the dead letters.
+/// The scheduled purge. Its version was above that of run jobs when it was new, so that a worker which knew only run jobs
+/// leaves this job to newer workers instead of moving it to the dead letters.
 pub(crate) const PURGE: JobKind = JobKind {
     name: "purge",
     payload_version: 2,
@@ -44,7 +44,7 @@ pub(crate) const PURGE: JobKind = JobKind {
 const fn run(kind: RunKind) -> JobKind {
     JobKind {
         name: kind.as_str(),
-        payload_version: PAYLOAD_VERSION,
+        payload_version: NEWEST_PAYLOAD_VERSION,
         handle: |environment, leased| Box::pin(run::handle(environment, leased)),
         lane: None,
         key: None,

@@ -106,7 +106,7 @@ pub fn show(plan: &ItemPlan, spec: &SyncSpec) -> Option<Value> {
                 "base": conflict.base.to_json(),
                 "source": conflict.values.source.to_json(),
                 "target": conflict.values.target.to_json(),
-                "winner": conflict.resolution.as_ref().map(|resolution| resolution.winner),
+                "winner": conflict.resolution.as_ref().map(|resolution| resolution.winner.as_str()),
                 "reason": conflict.resolution.as_ref().map(|resolution| resolution.reason.clone()),
             })
         })

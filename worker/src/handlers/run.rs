@@ -12,7 +12,7 @@ use syncline_engine::{
 };
 use syncline_entity::{sync_config, types::RunKind};
 use syncline_queue::{Lease, LeasedJob, Outcome};
-use syncline_runs::{Begin, Begun, bury};
+use syncline_runs::{Begin, Begun, NEWEST_PAYLOAD_VERSION, bury, needs};
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -49,6 +49,11 @@ pub(super) async fn handle(environment: &Environment, leased: &LeasedJob) -> any
 async fn carry_out(environment: &Environment, begun: &Begun, leased: &LeasedJob) -> anyhow::Result<Outcome> {
     let mut calls = Calls::unlimited();
     let ended = match &begun.config {
+        // An older program may have made the job from the row, with the payload version that it knows.
+        _ if needs(&begun.row.args).is_some_and(|version| version > NEWEST_PAYLOAD_VERSION) => {
+            let text = "this run asks for what only a newer version can do; it waits for one".to_owned();
+            Err(Failure::NotYet(text, environment.clock.now() + UNREADABLE_DELAY))
+        }
         Some(config) if config.deleted_at.is_none() => {
             match stored_spec(config) {
                 Ok(spec) => admitted(environment, begun, leased, config, spec, &mut calls).await,
@@ -68,7 +73,7 @@ async fn carry_out(environment: &Environment, begun: &Begun, leased: &LeasedJob)
     }
 }
 
-/// Delay of a run whose document only newer workers can read.
+/// Delay of a run whose document or arguments only newer workers can read.
 const UNREADABLE_DELAY: TimeDelta = TimeDelta::seconds(5);
 
 /// The stored document of a sync. Keys that only newer versions know are ignored.

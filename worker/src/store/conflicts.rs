@@ -2,6 +2,7 @@
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
 use syncline_engine::{
+    Side,
     conflict::Conflict,
     ports::{LinkRef, Recorded},
 };
@@ -42,23 +43,29 @@ async fn meet_again(
     link: i64,
     conflict: &Conflict,
 ) -> Result<bool, DbErr> {
-    // A choice holds for the values it was made for; other values are asked about anew.
+    // A choice holds for the values it was made for; other values are asked about anew. A choice that is no side is in a
+    // column of its own, with the person who made it.
     let sql = "UPDATE sync_conflicts SET occurrences = occurrences + 1, run_id = ?, conflict_type = ?, base_data = ?, \
                source_data = ?, target_data = ?, source_modified = ?, target_modified = ?, resolved = ?, resolved_at = ?, \
-               resolved_by = CASE WHEN ? THEN COALESCE(resolved_by, ?) END, \
+               resolved_by = CASE WHEN ? THEN COALESCE(resolved_by, choice ->> 'by') WHEN ? THEN \
+               COALESCE(resolved_by, ?) END, choice = CASE WHEN ? THEN choice END, \
                resolution = CASE WHEN ? THEN COALESCE(resolution, ?) END, \
                resolution_strategy = COALESCE(?, resolution_strategy), resolve_run_id = ? \
                WHERE link_id = ? AND COALESCE(field, '') = ? AND resolved = FALSE";
     let mut values = facts(store, conflict);
     let resolution = conflict.resolution.as_ref();
     let is_resolved = resolution.is_some();
+    let side = resolution.and_then(|resolution| resolution.winner.side());
+    let for_both = is_resolved && side.is_none();
     values.extend([
         is_resolved.into(),
         is_resolved.then(|| store.now()).into(),
+        for_both.into(),
         is_resolved.into(),
         "strategy".into(),
-        is_resolved.into(),
-        resolution.map(|resolution| resolution.winner.as_str()).into(),
+        for_both.into(),
+        side.is_some().into(),
+        side.map(Side::as_str).into(),
         resolution.map(|resolution| resolution.reason.clone()).into(),
         is_resolved.then_some(store.run.id).into(),
         link.into(),
@@ -84,7 +91,7 @@ async fn insert(
         resolution.is_some().into(),
         resolution.map(|_| now).into(),
         resolution.map(|_| "strategy").into(),
-        resolution.map(|resolution| resolution.winner.as_str()).into(),
+        resolution.and_then(|resolution| resolution.winner.side()).map(Side::as_str).into(),
         resolution.map(|resolution| resolution.reason.clone()).into(),
         resolution.map(|_| store.run.id).into(),
         link.into(),

@@ -20,9 +20,11 @@ use syncline_entity::{
     types::{self, SyncStatus},
 };
 
-use super::StoredListing;
+use syncline_service::choice;
 use syncline_sql::{marks, pieces, statement};
 use uuid::Uuid;
+
+use super::StoredListing;
 
 pub(super) async fn count(db: &DatabaseConnection, config_id: i64) -> Result<u64, DbErr> {
     sync_metadata::Entity::find().filter(sync_metadata::Column::SyncConfigId.eq(config_id)).count(db).await
@@ -94,12 +96,13 @@ async fn open_conflicts(
         .await?;
     for row in rows {
         let value = |json: Option<serde_json::Value>| json.as_ref().map_or(Value::Null, Value::from_json);
+        let chosen = choice::chosen(&row);
         open.entry(row.link_id).or_default().push(OpenConflict {
             id: row.id,
             field: row.field,
             kind: row.conflict_type,
             values: Pair::new(value(row.source_data), value(row.target_data)),
-            chosen: row.resolution.map(side),
+            chosen,
         });
     }
     Ok(open)

@@ -3,7 +3,7 @@
 use rand::{Rng, rngs::StdRng, seq::IndexedRandom};
 use syncline_engine::{
     Side, Value,
-    conflict::Conflict,
+    conflict::{Choice, Conflict},
     ports::{Intended, ItemStatus, Link, LinkRef, LinkState, Names, Recorded, Verdict},
     side::Pair,
 };
@@ -84,7 +84,11 @@ pub(crate) fn records(rng: &mut StdRng, seen: &Seen) -> Vec<Recorded> {
         decorate(
             rng,
             &mut record,
-            &link.conflicts.iter().map(|open| (open.id, open.field.clone(), open.chosen)).collect::<Vec<_>>(),
+            &link
+                .conflicts
+                .iter()
+                .map(|open| (open.id, open.field.clone(), open.chosen.clone()))
+                .collect::<Vec<_>>(),
         );
         if rng.random_bool(0.2) {
             record.state = LinkState::Tombstone;
@@ -113,7 +117,7 @@ fn judge(rng: &mut StdRng, link: &Link, record: &mut Recorded) {
     }
 }
 
-type Open = (i64, Option<String>, Option<Side>);
+type Open = (i64, Option<String>, Option<Choice>);
 
 fn decorate(rng: &mut StdRng, record: &mut Recorded, open: &[Open]) {
     let number = rng.random_range(0..100);
@@ -146,16 +150,17 @@ fn decorate(rng: &mut StdRng, record: &mut Recorded, open: &[Open]) {
     record.closed_conflicts = closed.collect();
 }
 
-/// A conflict of one of few fields. Where a person has chosen a side, nothing resolves it for the other.
+/// A conflict of one of few fields. Where a person has chosen, nothing resolves it in another way.
 fn met(rng: &mut StdRng, open: &[Open]) -> Conflict {
     let field = *[Some("title"), Some("state"), None].choose(rng).unwrap();
     let met = conflict(field, &format!("here {}", rng.random_range(0..9)), "there");
     if rng.random_bool(0.6) {
         return met;
     }
-    let chosen = open.iter().find(|(_, name, _)| name.as_deref() == field).and_then(|(.., chosen)| *chosen);
+    let chosen =
+        open.iter().find(|(_, name, _)| name.as_deref() == field).and_then(|(.., chosen)| chosen.clone());
     resolved(
         Conflict { base: text("agreed"), ..met },
-        chosen.unwrap_or(*[Side::Source, Side::Target].choose(rng).unwrap()),
+        chosen.unwrap_or(Choice::from(*[Side::Source, Side::Target].choose(rng).unwrap())),
     )
 }

@@ -8,13 +8,14 @@ use serde_json::json;
 use syncline_engine::ports::Clock as _;
 use syncline_engine::{
     Side,
+    conflict::Choice,
     ports::{CursorState, LinkRef, Store, StoreError},
 };
 
 use crate::{
     contract::{
         Stage,
-        build::minute,
+        build::{minute, text},
         fake::Fake,
         seen::{Seen, see},
     },
@@ -159,8 +160,11 @@ impl History {
                 let open: Vec<usize> =
                     (0..seen.kept.conflicts.len()).filter(|place| seen.kept.conflicts[*place].open).collect();
                 if let Some(place) = open.get(self.rng.random_range(0..open.len().max(1))) {
-                    self.fake.choose(seen.kept.conflicts[*place].id, Side::BOTH[who]).await;
-                    self.sql.choose(there.kept.conflicts[*place].id, Side::BOTH[who]).await;
+                    let own = Choice::Value(text("own"));
+                    let all = [Choice::Source, Choice::Target, Choice::Base, own];
+                    let choice = all[self.rng.random_range(0..all.len())].clone();
+                    self.fake.choose(seen.kept.conflicts[*place].id, choice.clone()).await;
+                    self.sql.choose(there.kept.conflicts[*place].id, choice).await;
                 }
                 Told::quietly(format!("choose of {open:?}"))
             }

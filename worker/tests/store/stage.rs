@@ -10,11 +10,13 @@ use std::{
 use async_trait::async_trait;
 use sea_orm::{
     ActiveEnum, ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectOptions, ConnectionTrait, Database,
-    DatabaseConnection, EntityTrait, QueryFilter, QueryOrder, Statement, sqlx::sqlite::SqliteSynchronous,
+    DatabaseConnection, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, Statement,
+    sqlx::sqlite::SqliteSynchronous,
 };
 use serde_json::{Value as Json, json};
 use syncline_engine::{
     Side, Value,
+    conflict::Choice,
     ports::{Clock, Names, Store, Unobserved},
     side::Pair,
 };
@@ -23,6 +25,7 @@ use syncline_entity::{
     types::{self, Direction, ManagedBy, RunKind, RunStatus, SyncDirection, SyncMethod},
 };
 use syncline_migration::{Migrator, Until};
+use syncline_service::choice::{self, columns};
 use syncline_support::postgres;
 use syncline_worker::store::{LinkStore, RunIdentity, SyncIdentity, verify::verify_all};
 use uuid::Uuid;
@@ -180,9 +183,14 @@ impl Stage for SqlStage {
         &self.clock
     }
 
-    async fn choose(&self, conflict: i64, side: Side) {
-        let sql = "UPDATE sync_conflicts SET resolution = $1, resolved_by = 'somebody' WHERE id = $2";
-        self.execute(sql, [side.as_str().into(), conflict.into()]).await;
+    async fn choose(&self, conflict: i64, choice: Choice) {
+        let row =
+            sync_conflict::Entity::find_by_id(conflict).one(&self.db).await.unwrap().expect("the conflict");
+        let (side, choice) = columns(&row, &choice, "somebody").unwrap();
+        let mut row = row.into_active_model();
+        (row.resolution, row.choice) = (Set(side), Set(choice));
+        row.resolved_by = Set(Some("somebody".to_owned()));
+        row.update(&self.db).await.unwrap();
     }
 
     async fn kept(&self) -> Kept {
@@ -245,6 +253,7 @@ fn change(row: sync_change::Model) -> KeptChange {
 }
 
 fn conflict(row: sync_conflict::Model) -> KeptConflict {
+    let choice = choice::chosen(&row);
     KeptConflict {
         id: row.id,
         link: row.link_id,
@@ -254,7 +263,7 @@ fn conflict(row: sync_conflict::Model) -> KeptConflict {
         values: Pair::new(value(row.source_data), value(row.target_data)),
         modified: Pair::new(row.source_modified, row.target_modified),
         open: !row.resolved,
-        side: row.resolution.map(side),
+        choice,
         reason: row.resolution_strategy,
         occurrences: row.occurrences as u32,
     }

@@ -5,7 +5,7 @@ use serde_json::json;
 use syncline_engine::{
     Side, Value,
     capability::Removal,
-    conflict::{Conflict, ConflictKind, Resolution},
+    conflict::{Choice, Conflict, ConflictKind, Resolution},
     hash::Hash,
     ports::{
         Change, Intended, Intent, IntentOp, ItemStatus, LinkRef, LinkState, OpKind, Recorded, Store,
@@ -113,7 +113,7 @@ pub(crate) fn conflict(field: Option<&str>, source: &str, target: &str) -> Confl
     }
 }
 
-pub(crate) fn resolved(conflict: Conflict, winner: Side) -> Conflict {
+pub(crate) fn resolved(conflict: Conflict, winner: impl Into<Choice>) -> Conflict {
     Conflict {
         resolution: Some(Resolution { winner: winner.into(), reason: "last write wins".to_owned() }),
         ..conflict

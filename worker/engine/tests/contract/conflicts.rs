@@ -1,7 +1,8 @@
 //! Conflicts: opened, met again, resolved and closed.
 
+use serde_json::json;
 use syncline_engine::{
-    Side,
+    Side, Value,
     conflict::{Choice, Conflict, OpenConflict},
     ports::{ItemStatus, LinkRef, LinkState, Recorded, Store},
     side::Pair,
@@ -145,6 +146,33 @@ pub(crate) async fn a_choice_is_read_with_its_conflict(stage: &dyn Stage) {
     // A record that does not meet it leaves it alone.
     meet(&*store, at, vec![conflict(Some("title"), "here", "there")], &[]).await;
     assert_eq!(open(&*store, at).await[1].chosen, Some(Choice::Target));
+}
+
+/// A base and a value stand beside the sides: read, forgotten with the values they were made for, kept once applied.
+pub(crate) async fn every_choice_is_kept_while_its_values_stand(stage: &dyn Stage) {
+    let store = stage.open(1).await;
+    let at = pairs(&*store, 1).await[0];
+    let of = |field: &str, source: &str| conflict(Some(field), source, "there");
+    let fields = ["title", "state", "points", "body"];
+    meet(&*store, at, fields.map(|field| of(field, "here")).to_vec(), &[]).await;
+    let asked = open(&*store, at).await;
+    let value = Choice::Value(Value::from_json(&json!({ "n": 1.50, "list": ["a", null] })));
+    let choices = [Choice::Base, value.clone(), Choice::Base, Choice::Value(text(""))];
+    for (open, choice) in asked.iter().zip(&choices) {
+        stage.choose(open.id, choice.clone()).await;
+    }
+    let chosen = |open: &[OpenConflict]| open.iter().map(|one| one.chosen.clone()).collect::<Vec<_>>();
+    assert_eq!(chosen(&open(&*store, at).await), choices.clone().map(Some));
+    // A later choice of a side replaces it, and the other way round.
+    stage.choose(asked[2].id, Choice::Target).await;
+    assert_eq!(open(&*store, at).await[2].chosen, Some(Choice::Target));
+    stage.choose(asked[2].id, Choice::Base).await;
+    let other = vec![of("state", "elsewhere"), resolved(of("title", "here"), Choice::Base)];
+    meet(&*store, at, other, &[asked[3].id]).await;
+    assert_eq!(chosen(&open(&*store, at).await), [None, Some(Choice::Base)]);
+    let kept = stage.kept().await.conflicts;
+    let choices: Vec<_> = kept.iter().map(|conflict| conflict.choice.clone()).collect();
+    assert_eq!(choices, [Some(Choice::Base), None, Some(Choice::Base), Some(Choice::Value(text("")))]);
 }
 
 pub(crate) async fn conflicts_come_oldest_first(stage: &dyn Stage) {

@@ -136,7 +136,8 @@ macro_rules! cases {
             conflicts: an_open_conflict_stands_at_its_link, a_conflict_met_again_is_asked_anew,
                        each_field_has_its_own_conflict, a_resolved_conflict_is_kept_and_not_asked,
                        a_resolution_ends_the_open_conflict, a_closed_conflict_is_open_no_more,
-                       a_choice_is_read_with_its_conflict, conflicts_come_oldest_first;
+                       a_choice_is_read_with_its_conflict,
+                       every_choice_is_kept_while_its_values_stand, conflicts_come_oldest_first;
             cursors: a_cursor_is_kept_for_each_side, a_later_cursor_replaces_an_earlier_one,
                      a_broken_listing_is_kept_until_it_is_forgotten,
                      removals_of_other_runs_are_counted_unless_they_were_approved;

@@ -5,6 +5,7 @@ use serde_json::{Value as Json, json};
 use syncline_engine::{
     Side,
     capability::ConcurrencyControl,
+    conflict::Choice,
     ports::{Place, Step, WriteOp},
     run::Options,
     value::Fields,
@@ -26,8 +27,8 @@ pub(super) enum Event {
     /// From now on a side refuses this kind of writes, or none.
     Refuse(Side, Option<Refused>),
     Sync(Mishap),
-    /// A person chooses this side in every open conflict, and the choices are applied.
-    Choose(Side),
+    /// A person decides every open conflict in this way, and the choices are applied.
+    Choose(Choice),
 }
 
 /// An edit to one field of an item.
@@ -81,6 +82,12 @@ fn side() -> impl Strategy<Value = Side> {
     prop_oneof![Just(Side::Source), Just(Side::Target)]
 }
 
+/// A value that text and numbers can have, and the status cannot.
+fn choice() -> impl Strategy<Value = Choice> {
+    let value = Choice::Value(syncline_engine::Value::text("1"));
+    prop_oneof![2 => side().prop_map(Choice::from), 1 => Just(Choice::Base), 1 => Just(value)]
+}
+
 pub(super) fn edit() -> impl Strategy<Value = Edit> {
     (0_usize..4, 0_usize..4, 0_usize..4).prop_map(|(item, field, value)| Edit { item, field, value })
 }
@@ -126,7 +133,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => (side(), 0_usize..4, shown).prop_map(|(side, item, shown)| Event::Show(side, item, shown)),
         1 => (side(), refused).prop_map(|(side, refused)| Event::Refuse(side, refused)),
         6 => mishap().prop_map(Event::Sync),
-        1 => side().prop_map(Event::Choose),
+        1 => choice().prop_map(Event::Choose),
     ]
 }
 
@@ -209,15 +216,15 @@ fn play_as_approved(world: &mut World, event: &Event) {
             });
         }
         Event::Sync(mishap) => sync(world, mishap),
-        Event::Choose(side) => choose(world, *side),
+        Event::Choose(choice) => choose(world, choice.clone()),
     }
 }
 
 /// Applies choices like the job behind a resolution: only to the affected links.
-pub(super) fn choose(world: &World, side: Side) {
+pub(super) fn choose(world: &World, choice: impl Into<Choice>) {
     let links = {
         let mut tables = world.tables();
-        tables.choose(side);
+        tables.choose(choice);
         tables.open_conflicts().iter().map(|row| row.link).collect::<Vec<i64>>()
     };
     if !links.is_empty() {
