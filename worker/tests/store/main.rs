@@ -4,12 +4,15 @@
 // Helpers of tests may fail loudly too; clippy's own exception covers test functions only.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+mod choices;
 #[path = "../../engine/tests/contract/mod.rs"]
 mod contract;
 mod draw;
 mod histories;
 mod others;
 mod stage;
+#[allow(dead_code, unused_imports, reason = "the engine's tests use more of it")]
+#[path = "../../engine/tests/support/mod.rs"]
 mod support;
 
 mod sqlite {

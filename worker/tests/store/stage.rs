@@ -90,6 +90,11 @@ impl SqlStage {
         SqlStage { db, sync, clock: Arc::new(TestClock::new()), runs: Mutex::default(), _guard: guard }
     }
 
+    /// The clock, for places that share it.
+    pub(crate) fn shared_clock(&self) -> Arc<TestClock> {
+        self.clock.clone()
+    }
+
     /// Another sync in the same database.
     pub(crate) async fn another(&self) -> SqlStage {
         let (db, sync) = (self.db.clone(), new_sync(&self.db, "another").await);
