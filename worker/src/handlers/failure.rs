@@ -27,6 +27,9 @@ pub(super) enum Failure {
     LeaseLost,
 }
 
+/// Delay of a run of which only newer workers can read all that is stored. It uses up no attempt.
+pub(super) const UNREADABLE_DELAY: TimeDelta = TimeDelta::seconds(5);
+
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         let text = error.to_string();
@@ -52,6 +55,7 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Stopped(stopped) => of_kind(ErrorKind::Stopped(stopped), stopped.to_string()),
+            StoreError::Newer { .. } => Failure::NotYet(error.to_string(), Utc::now() + UNREADABLE_DELAY),
             other => Failure::Passing(other.to_string(), None),
         }
     }

@@ -17,7 +17,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::{
-    failure::{Failure, fail},
+    failure::{Failure, UNREADABLE_DELAY, fail},
     plan, sync,
 };
 use crate::{
@@ -72,9 +72,6 @@ async fn carry_out(environment: &Environment, begun: &Begun, leased: &LeasedJob)
         Err(failure) => fail(environment, begun, leased, failure, calls.meter.requests()).await,
     }
 }
-
-/// Delay of a run whose document or arguments only newer workers can read.
-const UNREADABLE_DELAY: TimeDelta = TimeDelta::seconds(5);
 
 /// The stored document of a sync. Keys that only newer versions know are ignored.
 fn stored_spec(config: &sync_config::Model) -> Result<SyncSpec, serde_json::Error> {

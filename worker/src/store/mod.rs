@@ -109,7 +109,7 @@ impl Store for LinkStore {
     }
 
     async fn links(&self, ids: &[i64]) -> Result<Vec<Link>, StoreError> {
-        read::links(&self.db, self.sync.config_id, ids).await.map_err(database)
+        read::links(&self.db, self.sync.config_id, ids).await
     }
 
     async fn open_intents(&self) -> Result<Vec<i64>, StoreError> {

@@ -11,7 +11,9 @@ use syncline_engine::{
     Side, Value,
     conflict::OpenConflict,
     hash::Hash,
-    ports::{BrokenListing, CursorState, Intent, Link, LinkBrief, LinkRef, LinkState},
+    ports::{
+        BrokenListing, CursorState, Intent, Link, LinkBrief, LinkRef, LinkState, StoreError,
+    },
     side::Pair,
     value::fields_from_json,
 };
@@ -24,7 +26,7 @@ use syncline_service::choice;
 use syncline_sql::{marks, pieces, statement};
 use uuid::Uuid;
 
-use super::StoredListing;
+use super::{StoredListing, database};
 
 pub(super) async fn count(db: &DatabaseConnection, config_id: i64) -> Result<u64, DbErr> {
     sync_metadata::Entity::find().filter(sync_metadata::Column::SyncConfigId.eq(config_id)).count(db).await
@@ -60,22 +62,27 @@ fn brief(row: sync_metadata::LinkBrief) -> LinkBrief {
     }
 }
 
-pub(super) async fn links(db: &DatabaseConnection, config_id: i64, ids: &[i64]) -> Result<Vec<Link>, DbErr> {
+pub(super) async fn links(
+    db: &DatabaseConnection,
+    config_id: i64,
+    ids: &[i64],
+) -> Result<Vec<Link>, StoreError> {
     let mut links = Vec::with_capacity(ids.len());
     for piece in pieces(ids) {
         let mut rows = sync_metadata::Entity::find()
             .filter(sync_metadata::Column::Id.is_in(piece.iter().copied()))
             .all(db)
-            .await?;
+            .await
+            .map_err(database)?;
         // Not in the SQL: without fresh statistics PostgreSQL would take the index over the sync's links, and read them all.
         rows.retain(|row| row.sync_config_id == config_id);
         let disputed: Vec<i64> =
             rows.iter().filter(|row| row.conflicts.is_some()).map(|row| row.id).collect();
-        let mut open = open_conflicts(db, &disputed).await?;
-        links.extend(rows.into_iter().map(|row| {
+        let mut open = open_conflicts(db, &disputed).await.map_err(database)?;
+        for row in rows {
             let conflicts = open.remove(&row.id).unwrap_or_default();
-            link(row, conflicts)
-        }));
+            links.push(link(row, conflicts)?);
+        }
     }
     Ok(links)
 }
@@ -108,9 +115,11 @@ async fn open_conflicts(
     Ok(open)
 }
 
-fn link(row: sync_metadata::Model, conflicts: Vec<OpenConflict>) -> Link {
+fn link(row: sync_metadata::Model, conflicts: Vec<OpenConflict>) -> Result<Link, StoreError> {
     let fields = |json: Option<serde_json::Value>| json.as_ref().map(fields_from_json).unwrap_or_default();
-    Link {
+    let intent = intent(row.intent, row.intent_deadline);
+    let intent = intent.map_err(|error| StoreError::Newer { link: row.id, error: error.to_string() })?;
+    Ok(Link {
         at: LinkRef { id: row.id, version: row.version },
         ids: Pair::new(row.entity_id, row.external_id),
         base: Pair::new(fields(row.base_source), fields(row.base_target)),
@@ -126,18 +135,23 @@ fn link(row: sync_metadata::Model, conflicts: Vec<OpenConflict>) -> Link {
         missing: row.missing_side.map(side).zip(row.missing_since),
         error_count: u32::try_from(row.error_count).unwrap_or(0),
         mapping_revision: row.mapping_revision,
-        intent: intent(row.intent, row.intent_deadline),
+        intent,
         conflicts,
-    }
+    })
 }
 
-/// The column has the deadline that counts: a sender that stopped in good order has ended it there.
-fn intent(json: Option<serde_json::Value>, deadline: Option<DateTime<Utc>>) -> Option<Intent> {
-    let mut intent: Intent = serde_json::from_value(json?).ok()?;
+/// The column has the deadline that counts: a sender that stopped in good order has ended it there. Keys of newer versions
+/// are ignored; an intent that cannot be read at all must not pass for none, or its write would be forgotten.
+fn intent(
+    json: Option<serde_json::Value>,
+    deadline: Option<DateTime<Utc>>,
+) -> Result<Option<Intent>, serde_json::Error> {
+    let Some(json) = json else { return Ok(None) };
+    let mut intent: Intent = serde_json::from_value(json)?;
     if let Some(deadline) = deadline {
         intent.deadline = deadline;
     }
-    Some(intent)
+    Ok(Some(intent))
 }
 
 pub(super) async fn open_intents(db: &DatabaseConnection, config_id: i64) -> Result<Vec<i64>, DbErr> {

@@ -10,3 +10,4 @@ mod events;
 mod pausing;
 mod stage;
 mod together;
+mod versions;

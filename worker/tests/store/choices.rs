@@ -187,3 +187,43 @@ fn a_choice_made_for_other_values_is_not_read(
         assert_eq!((again.open, again.choice, again.values.target), (true, None, Value::text("later")));
     });
 }
+
+/// What the version before does to a conflict that it meets again: it knows no column `choice`.
+const MET_BY_AN_OLDER_PROGRAM: &str = "UPDATE sync_conflicts SET occurrences = occurrences + 1, target_data = $1, \
+    resolution = NULL, resolved_by = NULL, resolve_run_id = NULL WHERE id = $2";
+
+/// An older program beside this one takes the conflict for undecided. The choice outlives that, with the person, and does
+/// not count for values that this program shows later.
+#[rstest]
+fn an_older_program_that_meets_the_conflict_neither_loses_nor_bends_the_choice(
+    #[values(Choice::Base, value("mine"))] choice: Choice,
+    #[values("T", "later")] met: &str,
+    #[values(false, true)] on_postgres: bool,
+) {
+    wait_for(async {
+        let mut pairing = Pairing::new(on_postgres).await;
+        pairing.spec.conflict_strategy = syncline_engine::spec::Strategy::Manual;
+        let s = pairing.source.add(fields(json!({ "title": "one", "body": "old" })));
+        pairing.sync(None).await;
+        let t = pairing.target.only();
+        pairing.source.edit(&s, "body", "S");
+        pairing.target.edit(&t, "notes", "T");
+        pairing.sync(None).await;
+        let asked = pairing.kept().await.conflicts[0].clone();
+        pairing.stage.choose(asked.id, choice.clone()).await;
+        pairing.target.edit(&t, "notes", met);
+        pairing.stage.execute(MET_BY_AN_OLDER_PROGRAM, [json!(met).into(), asked.id.into()]).await;
+        let report = pairing.sync(Some(vec![asked.link])).await;
+        let conflict = pairing.kept().await.conflicts.remove(0);
+        if met == "T" {
+            let expected = if choice == Choice::Base { json!("old") } else { json!("mine") };
+            assert_eq!(pairing.values(&s, &t), (expected.clone(), expected));
+            assert_eq!((conflict.open, conflict.choice), (false, Some(choice)));
+            assert_eq!(pairing.stage.person(asked.id).await.as_deref(), Some("somebody"));
+        } else {
+            assert_eq!((report.counts.updated, report.counts.conflicts), (0, 1));
+            assert_eq!(pairing.values(&s, &t), (json!("S"), json!("later")));
+            assert_eq!((conflict.open, conflict.choice), (true, None));
+        }
+    });
+}

@@ -220,6 +220,7 @@ fn kind(error: &StoreError) -> &'static str {
     match error {
         StoreError::Stopped(_) => "stopped",
         StoreError::Outdated => "outdated",
+        StoreError::Newer { .. } => "left to a newer version",
         StoreError::Database(_) => "refused by the database",
     }
 }

@@ -101,7 +101,13 @@ impl SqlStage {
         SqlStage { db, sync, clock: self.clock.clone(), runs: Mutex::default(), _guard: self._guard.clone() }
     }
 
-    async fn execute(&self, sql: &str, values: impl IntoIterator<Item = sea_orm::Value>) {
+    /// Who resolved a conflict.
+    pub(crate) async fn person(&self, conflict: i64) -> Option<String> {
+        let row = sync_conflict::Entity::find_by_id(conflict).one(&self.db).await.unwrap();
+        row.expect("the conflict").resolved_by
+    }
+
+    pub(crate) async fn execute(&self, sql: &str, values: impl IntoIterator<Item = sea_orm::Value>) {
         let statement = Statement::from_sql_and_values(self.db.get_database_backend(), sql, values);
         assert_eq!(self.db.execute_raw(statement).await.expect("a statement").rows_affected(), 1);
     }

@@ -89,6 +89,16 @@ pub enum StoreError {
     /// Another run changed one of the links meanwhile; read again.
     #[error("another run changed a link of this batch meanwhile")]
     Outdated,
+    /// A newer version of the program began a write that this one cannot read, and so cannot find out about.
+    #[error(
+        "link {link}: a newer version began a write that this one cannot read ({error}); the run waits for one"
+    )]
+    Newer {
+        /// The link.
+        link: i64,
+        /// What is wrong with the stored write, for this version.
+        error: String,
+    },
     /// The database.
     #[error("Syncline's database: {0}")]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),
