@@ -11,9 +11,7 @@ use syncline_engine::{
     Side, Value,
     conflict::OpenConflict,
     hash::Hash,
-    ports::{
-        BrokenListing, CursorState, Intent, Link, LinkBrief, LinkRef, LinkState, StoreError,
-    },
+    ports::{BrokenListing, CursorState, Intent, Link, LinkBrief, LinkRef, LinkState, StoreError},
     side::Pair,
     value::fields_from_json,
 };
