@@ -51,8 +51,11 @@ async fn each_choice_stands_on_both_sides_with_the_person_on_record(
     places.program.expect(0, &["conflicts", "resolve", &points, "--value", "5"])?;
     ensure!(in_step(&places, "title").await? == expected && in_step(&places, "points").await? == "5");
     let all = places.program.expect(0, &["--json", "conflicts", "--all"])?.json()?;
-    let conflict =
-        all["conflicts"].as_array().into_iter().flatten().find(|one| one["id"].to_string() == title);
+    let conflict = all["conflicts"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|one| one["id"].as_i64().is_some_and(|id| id.to_string() == title));
     let person = conflict.map(|one| one["resolved_by"].clone()).unwrap_or_default();
     ensure!(conflict.is_some_and(|one| one["resolution"] == name), "{all}");
     ensure!(person.is_string() && person != "strategy" && person != "the sides agree", "{all}");
