@@ -13,6 +13,7 @@ pub mod registry;
 pub mod secret;
 
 mod files;
+mod github;
 mod look;
 mod named;
 mod platform;

@@ -10,16 +10,17 @@ use syncline_engine::{
 };
 
 use crate::{
-    Availability, Opening, Platform, files::Files, look::Look, named::Named, scope::ScopeError, sql::Sql,
+    Availability, Opening, Platform, files::Files, github::Github, look::Look, named::Named,
+    scope::ScopeError, sql::Sql,
 };
 
 /// Every platform that a sync may name.
 static PLATFORMS: &[&dyn Platform] = &[
     &Files,
     &Sql,
+    &Github,
     &Planned("jira"),
     &Planned("linear"),
-    &Planned("github"),
     &Planned("gitlab"),
     &Planned("trello"),
     &Planned("openproject"),

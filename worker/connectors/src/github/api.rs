@@ -1,0 +1,216 @@
+//! The requests about one repository.
+
+use std::sync::{Mutex, PoisonError};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Map, Value as Json, json};
+use syncline_engine::ports::{Call, ConnectorError, ErrorKind, ErrorScope};
+
+use super::{
+    limits::Cost,
+    scope::{Filter, RepoScope},
+};
+use crate::http::{Client, Failed, Reply, Request};
+
+/// Issues of a page; GitHub gives no more.
+pub(super) const PAGE: usize = 100;
+
+/// Sends the requests about one repository.
+pub(super) struct Api {
+    client: Client,
+    /// As the scope names it.
+    scope: String,
+    /// Owner and name. They change when the repository was renamed since the scope was written.
+    name: Mutex<(String, String)>,
+}
+
+/// The order of a list of issues.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Order {
+    /// Oldest change first, from this time on.
+    Updated(Option<DateTime<Utc>>),
+    /// Youngest first.
+    Created,
+}
+
+impl Api {
+    pub(super) fn new(client: Client, scope: &RepoScope) -> Api {
+        let name = Mutex::new((scope.owner.clone(), scope.name.clone()));
+        Api { client, scope: scope.full_name(), name }
+    }
+
+    /// Owner and name, as they are now.
+    pub(super) fn name(&self) -> (String, String) {
+        self.name.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// `owner/name`, as it is now.
+    pub(super) fn full_name(&self) -> String {
+        let (owner, name) = self.name();
+        format!("{owner}/{name}")
+    }
+
+    /// A page of issues and pull requests. The filter is GitHub's part of it: what it does not know is up to the caller.
+    pub(super) async fn issues(
+        &self,
+        order: Order,
+        filter: &Filter,
+        call: &Call<'_>,
+    ) -> Result<Reply, ConnectorError> {
+        let request = || {
+            let (owner, name) = self.name();
+            let request = self.client.get(&["repos", &owner, &name, "issues"]);
+            let request = request.query("state", filter.state.unwrap_or("all")).query("per_page", PAGE);
+            let request = match filter.labels.is_empty() {
+                true => request,
+                false => request.query("labels", filter.labels.join(",")),
+            };
+            let request = match order {
+                Order::Updated(since) => {
+                    let request = request.query("sort", "updated").query("direction", "asc");
+                    match since {
+                        // A poll that finds nothing costs nothing.
+                        Some(since) => request
+                            .query("since", since.to_rfc3339_opts(SecondsFormat::Secs, true))
+                            .conditional(),
+                        None => request,
+                    }
+                }
+                Order::Created => request.query("sort", "created").query("direction", "desc"),
+            };
+            priced(request, Cost::Read).or_moved()
+        };
+        let mut reply = request().send(call).await.map_err(|failed| self.about_repository(failed))?;
+        if reply.moved_to().is_some() {
+            self.relocate(call).await?;
+            reply = request().send(call).await.map_err(|failed| self.about_repository(failed))?;
+        }
+        self.settled(reply)
+    }
+
+    /// A page that GitHub named.
+    pub(super) async fn page(&self, address: &str, call: &Call<'_>) -> Result<Reply, ConnectorError> {
+        let request = priced(self.client.follow(address), Cost::Read);
+        request.send(call).await.map_err(|failed| self.about_repository(failed))
+    }
+
+    /// An issue by its number. It may have moved.
+    pub(super) async fn issue(&self, number: u64, call: &Call<'_>) -> Result<Reply, Failed> {
+        let (owner, name) = self.name();
+        let request = self.client.get(&["repos", &owner, &name, "issues", &number.to_string()]);
+        priced(request, Cost::Read).or_moved().send(call).await
+    }
+
+    /// What GitHub names as the new address. It may have moved again.
+    pub(super) async fn moved(&self, address: &str, call: &Call<'_>) -> Result<Reply, Failed> {
+        priced(self.client.follow(address), Cost::Read).or_moved().send(call).await
+    }
+
+    pub(super) async fn create(&self, body: &Map<String, Json>, call: &Call<'_>) -> Result<Reply, Failed> {
+        let (owner, name) = self.name();
+        let request = self.client.post(&["repos", &owner, &name, "issues"]).json(body);
+        priced(request, Cost::Create).send(call).await
+    }
+
+    pub(super) async fn update(
+        &self,
+        number: u64,
+        body: &Map<String, Json>,
+        call: &Call<'_>,
+    ) -> Result<Reply, Failed> {
+        let (owner, name) = self.name();
+        let request = self.client.patch(&["repos", &owner, &name, "issues", &number.to_string()]).json(body);
+        priced(request, Cost::Edit).send(call).await
+    }
+
+    /// Sets values of an organisation's fields, and leaves the others.
+    pub(super) async fn set_fields(
+        &self,
+        number: u64,
+        values: &[Json],
+        call: &Call<'_>,
+    ) -> Result<Reply, Failed> {
+        let (owner, name) = self.name();
+        let path = ["repos", &owner, &name, "issues", &number.to_string(), "issue-field-values"];
+        let request = self.client.post(&path).json(&json!({ "issue_field_values": values }));
+        priced(request, Cost::Create).send(call).await
+    }
+
+    /// Removes the value of an organisation's field.
+    pub(super) async fn clear_field(
+        &self,
+        number: u64,
+        field: u64,
+        call: &Call<'_>,
+    ) -> Result<Reply, Failed> {
+        let (owner, name) = self.name();
+        let (number, field) = (number.to_string(), field.to_string());
+        let path = ["repos", &owner, &name, "issues", &number, "issue-field-values", &field];
+        priced(self.client.delete(&path), Cost::Create).send(call).await
+    }
+
+    pub(super) async fn search(&self, query: &str, call: &Call<'_>) -> Result<Reply, Failed> {
+        let request = self.client.get(&["search", "issues"]).query("q", query).query("per_page", PAGE);
+        priced(request, Cost::Search).send(call).await
+    }
+
+    /// Reads something below the repository, or the repository itself.
+    pub(super) async fn of_repository(&self, path: &[&str], call: &Call<'_>) -> Result<Reply, Failed> {
+        let (owner, name) = self.name();
+        let path: Vec<&str> = ["repos", &owner, &name].into_iter().chain(path.iter().copied()).collect();
+        priced(self.client.get(&path).query("per_page", PAGE), Cost::Read).send(call).await
+    }
+
+    /// The fields that the owner has added to issues; none if the owner is no organisation.
+    pub(super) async fn issue_fields(&self, call: &Call<'_>) -> Result<Reply, Failed> {
+        let (owner, _) = self.name();
+        priced(self.client.get(&["orgs", &owner, "issue-fields"]), Cost::Read).send(call).await
+    }
+
+    /// Finds out what the repository is called now.
+    pub(super) async fn relocate(&self, call: &Call<'_>) -> Result<(), ConnectorError> {
+        let (owner, name) = self.name();
+        let request = priced(self.client.get(&["repos", &owner, &name]), Cost::Read).or_moved();
+        let mut reply = request.send(call).await.map_err(|failed| self.about_repository(failed))?;
+        if let Some(address) = reply.moved_to() {
+            reply = self.moved(address, call).await.map_err(|failed| self.about_repository(failed))?;
+        }
+        let found: Json = self.settled(reply)?.json()?;
+        let full = found["full_name"].as_str().and_then(|name| name.split_once('/'));
+        if let Some((owner, name)) = full {
+            tracing::warn!(scope = self.scope, now = found["full_name"].as_str(), "a repository was renamed");
+            *self.name.lock().unwrap_or_else(PoisonError::into_inner) = (owner.to_owned(), name.to_owned());
+        }
+        Ok(())
+    }
+
+    /// A reply that leads nowhere else.
+    pub(super) fn settled(&self, reply: Reply) -> Result<Reply, ConnectorError> {
+        if !(300..400).contains(&reply.status()) {
+            return Ok(reply);
+        }
+        let text = format!("repository {}: GitHub redirects without end; name it anew", self.scope);
+        Err(ConnectorError::permanent(text).about(ErrorScope::Endpoint))
+    }
+
+    /// The error of a request about the repository as a whole.
+    pub(super) fn about_repository(&self, failed: Failed) -> ConnectorError {
+        let mut error = ConnectorError::from(failed);
+        let why = match error.answer.as_ref().map(|answer| answer.status) {
+            Some(404) => {
+                "GitHub does not show it: check its name, and that the account's token has access to it"
+            }
+            Some(410) => "its issues are disabled; enable them in the settings of the repository",
+            _ => return error,
+        };
+        error.message = format!("repository {}: {why}", self.scope);
+        (error.kind, error.scope) = (ErrorKind::Permanent, ErrorScope::Endpoint);
+        error
+    }
+}
+
+/// Adds what a request costs.
+pub(super) fn priced(request: Request<'_>, cost: Cost) -> Request<'_> {
+    let costs = cost.dimensions().into_iter();
+    costs.fold(request, |request, (dimension, amount)| request.cost(dimension, amount))
+}

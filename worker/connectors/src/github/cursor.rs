@@ -1,0 +1,74 @@
+//! Where an incremental listing continues, and where a listing that was broken off goes on.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+use syncline_engine::ports::ConnectorError;
+
+/// How far an incremental listing goes back behind what was seen: a replica of GitHub's may show a change late.
+const OVERLAP: TimeDelta = TimeDelta::minutes(2);
+
+/// Where an incremental listing continues.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Seen {
+    /// The latest change seen, by GitHub's clock; none in an empty repository.
+    pub(super) until: Option<DateTime<Utc>>,
+}
+
+impl Seen {
+    pub(super) fn read(json: &Json) -> Result<Seen, ConnectorError> {
+        serde_json::from_value(json.clone())
+            .map_err(|_| ConnectorError::permanent(format!("{json} is no cursor of GitHub's issues")))
+    }
+
+    pub(super) fn write(&self) -> Json {
+        json!(self)
+    }
+
+    /// Where to begin.
+    pub(super) fn since(&self) -> Option<DateTime<Utc>> {
+        self.until.map(|until| until - OVERLAP)
+    }
+
+    /// Notes a change. Never goes back.
+    pub(super) fn note(&mut self, changed: Option<DateTime<Utc>>) {
+        self.until = self.until.max(changed);
+    }
+}
+
+/// Where a listing goes on after its pages so far.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Resume {
+    /// All changes before this were returned.
+    pub(super) since: Option<DateTime<Utc>>,
+    pub(super) seen: Seen,
+}
+
+impl Resume {
+    pub(super) fn read(json: &Json) -> Result<Resume, ConnectorError> {
+        serde_json::from_value(json.clone())
+            .map_err(|_| ConnectorError::permanent(format!("{json} is no position in GitHub's issues")))
+    }
+
+    pub(super) fn write(&self) -> Json {
+        json!(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_goes_back_by_the_overlap_and_never_further() {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        let mut seen = Seen::default();
+        assert_eq!(seen.since(), None);
+        seen.note(Some(at("2026-02-03T04:05:06Z")));
+        seen.note(Some(at("2026-01-01T00:00:00Z")));
+        seen.note(None);
+        assert_eq!(seen.since(), Some(at("2026-02-03T04:03:06Z")));
+        assert_eq!(Seen::read(&seen.write()), Ok(seen));
+        assert!(Seen::read(&json!("x")).is_err());
+    }
+}

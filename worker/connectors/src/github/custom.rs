@@ -1,0 +1,143 @@
+//! Writes the fields that an organisation has added to issues.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+use syncline_engine::{
+    Value,
+    ports::{Call, ConnectorError},
+};
+
+use super::{
+    convert, fields,
+    issue::{FieldValue, Issue},
+    issues::Issues,
+    sets,
+    write::LeftOut,
+};
+
+/// A field as the organisation defined it.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Definition {
+    pub(super) id: u64,
+    pub(super) name: String,
+    pub(super) data_type: String,
+    pub(super) options: Option<Vec<FieldOption>>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct FieldOption {
+    pub(super) name: String,
+}
+
+impl Issues {
+    /// Writes the values that the issue does not have yet. Returns the fields that GitHub refused.
+    pub(super) async fn write_custom(
+        &self,
+        wanted: &[(String, Value)],
+        issue: &mut Issue,
+        call: &Call<'_>,
+    ) -> LeftOut {
+        let changed = |(name, value): &&(String, Value)| !current(issue, name).same(&canonical(value));
+        let changed: Vec<&(String, Value)> = wanted.iter().filter(changed).collect();
+        if changed.is_empty() {
+            return Vec::new();
+        }
+        let field = |name: &str| format!("{}{name}", fields::CUSTOM);
+        let known = match self.definitions(call).await {
+            Ok(known) => known,
+            Err(error) => return changed.iter().map(|(name, _)| (field(name), error.clone())).collect(),
+        };
+        let mut left_out = Vec::new();
+        for (name, value) in changed {
+            let written = match known.get(name) {
+                None => Err(ConnectorError::permanent(format!(
+                    "the owner of {} has no issue field {name:?}",
+                    self.scope.full_name()
+                ))),
+                Some(known) => self.write_one(known, value, issue, call).await,
+            };
+            if let Err(error) = written {
+                left_out.push((field(name), error));
+            }
+        }
+        left_out
+    }
+
+    async fn write_one(
+        &self,
+        known: &Definition,
+        value: &Value,
+        issue: &mut Issue,
+        call: &Call<'_>,
+    ) -> Result<(), ConnectorError> {
+        if value.is_blank() {
+            match self.api.clear_field(issue.number, known.id, call).await {
+                Err(failed) if failed.error.answer.as_ref().is_none_or(|answer| answer.status != 404) => {
+                    return Err(failed.error);
+                }
+                // It has no value: someone else was faster.
+                _ => issue.issue_field_values.retain(|value| value.id != known.id),
+            }
+            return Ok(());
+        }
+        let value = json!({ "field_id": known.id, "value": sent(known, value)? });
+        let reply = self.api.set_fields(issue.number, &[value], call).await?;
+        issue.issue_field_values = reply.json::<Vec<FieldValue>>()?;
+        Ok(())
+    }
+
+    /// The fields of the owner by name.
+    async fn definitions(&self, call: &Call<'_>) -> Result<HashMap<String, Definition>, ConnectorError> {
+        Ok(self.read_definitions(call).await?.into_iter().map(|known| (known.name.clone(), known)).collect())
+    }
+
+    /// The fields of the owner; none if it is no organisation.
+    pub(super) async fn read_definitions(&self, call: &Call<'_>) -> Result<Vec<Definition>, ConnectorError> {
+        match self.api.issue_fields(call).await {
+            Ok(reply) => Ok(reply.json()?),
+            Err(failed) if failed.error.answer.as_ref().is_some_and(|answer| answer.status == 404) => {
+                Ok(Vec::new())
+            }
+            Err(failed) => Err(failed.into()),
+        }
+    }
+}
+
+/// The value that an issue has now.
+fn current(issue: &Issue, name: &str) -> Value {
+    let value = issue.issue_field_values.iter().find(|value| value.name.as_deref() == Some(name));
+    value.map_or(Value::Null, convert::custom)
+}
+
+/// A value as it is read: lists are sets.
+fn canonical(value: &Value) -> Value {
+    match (value, sets::names(value)) {
+        (Value::List(_), Some(names)) => sets::value(names.iter().map(String::as_str)),
+        _ => value.clone(),
+    }
+}
+
+/// The value in the form that the field takes.
+fn sent(known: &Definition, value: &Value) -> Result<Json, ConnectorError> {
+    let refused = |takes: &str| {
+        ConnectorError::permanent(format!("the issue field {:?} takes {takes}, not {value}", known.name))
+    };
+    match known.data_type.as_str() {
+        "number" => match value.to_decimal().map(|_| value.to_json()) {
+            Some(Json::Number(number)) => Ok(Json::Number(number)),
+            _ => Err(refused("a number")),
+        },
+        "multi_select" => {
+            sets::names(value).map(|names| json!(names)).ok_or_else(|| refused("a list of names"))
+        }
+        "date" => match value {
+            Value::Date(date) => Ok(json!(date.to_string())),
+            Value::Text(text) => Ok(json!(text)),
+            _ => Err(refused("a date")),
+        },
+        _ if matches!(value, Value::List(_)) => Err(refused("one value")),
+        _ => Ok(json!(value.name())),
+    }
+}

@@ -1,0 +1,198 @@
+//! What an account can see: repositories, and the fields, statuses and people of one.
+
+use serde::{Deserialize, de::DeserializeOwned};
+use syncline_engine::{
+    ports::{Call, ConnectorError},
+    spec::FieldType,
+};
+
+use super::{
+    api::{PAGE, priced},
+    fields::{self, KNOWN},
+    issues::Issues,
+    limits::Cost,
+    status::STATUSES,
+};
+use crate::{
+    Catalogue, Container, Field, Person, Status,
+    http::{Client, Failed, Reply},
+};
+
+/// Pages read at most of one list.
+const MOST_PAGES: usize = 50;
+
+#[derive(Deserialize)]
+struct Repository {
+    full_name: String,
+    description: Option<String>,
+    #[serde(default)]
+    has_issues: bool,
+    #[serde(default)]
+    archived: bool,
+    #[serde(default)]
+    permissions: Permissions,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Permissions {
+    triage: bool,
+    push: bool,
+    admin: bool,
+}
+
+#[derive(Deserialize)]
+struct Installed {
+    repositories: Vec<Repository>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct User {
+    id: u64,
+    login: String,
+    name: Option<String>,
+    email: Option<String>,
+}
+
+/// The repositories whose issues can be synced.
+pub(super) async fn repositories(client: &Client, call: &Call<'_>) -> Result<Catalogue, ConnectorError> {
+    let own = client.get(&["user", "repos"]).query("sort", "full_name").query("per_page", PAGE);
+    let first = priced(own, Cost::Read).send(call).await;
+    let found: Vec<Repository> = match first {
+        Ok(first) => pages(client, first, call, |reply| reply.json()).await?,
+        // The token of an app has no user.
+        Err(failed) if has_status(&failed, 403) => {
+            let request = client.get(&["installation", "repositories"]).query("per_page", PAGE);
+            let first = priced(request, Cost::Read).send(call).await.map_err(|_| failed)?;
+            pages(client, first, call, |reply| Ok(reply.json::<Installed>()?.repositories)).await?
+        }
+        Err(failed) => return Err(failed.into()),
+    };
+    let containers =
+        found.into_iter().filter(|repository| repository.has_issues).map(|repository| Container {
+            writable: repository.is_writable(),
+            name: repository.full_name,
+            title: repository.description.filter(|text| !text.is_empty()),
+        });
+    Ok(Catalogue { containers: containers.collect(), ..Catalogue::default() })
+}
+
+impl Repository {
+    fn is_writable(&self) -> bool {
+        let Permissions { triage, push, admin } = self.permissions;
+        !self.archived && (triage || push || admin)
+    }
+}
+
+impl Issues {
+    /// The fields, statuses and people of the repository.
+    pub(super) async fn discover(
+        &self,
+        client: &Client,
+        call: &Call<'_>,
+    ) -> Result<Catalogue, ConnectorError> {
+        let labels = self.names(client, "labels", call).await?;
+        let types = self.names(client, "issue-types", call).await?;
+        let custom = self.read_definitions(call).await?;
+        let people: Vec<User> = self.all(client, "assignees", call).await?;
+        let mut known: Vec<Field> = KNOWN
+            .iter()
+            .filter(|known| known.name != "type" || !types.is_empty())
+            .map(|known| field(*known, &labels, &types))
+            .collect();
+        known.extend(custom.into_iter().map(|custom| Field {
+            name: format!("{}{}", fields::CUSTOM, custom.name),
+            field_type: match custom.data_type.as_str() {
+                "number" => FieldType::Number,
+                "date" => FieldType::Date,
+                "multi_select" => FieldType::Array,
+                _ => FieldType::String,
+            },
+            writable: true,
+            required: false,
+            options: custom.options.into_iter().flatten().map(|option| option.name).collect(),
+            longest: None,
+        }));
+        let status = |(name, canonical): (&str, &'static str)| Status { name: name.to_owned(), canonical };
+        let person = |user: User| Person {
+            id: user.id.to_string(),
+            login: user.login,
+            name: user.name,
+            email: user.email,
+        };
+        Ok(Catalogue {
+            containers: Vec::new(),
+            fields: known,
+            statuses: STATUSES.into_iter().map(status).collect(),
+            people: people.into_iter().map(person).collect(),
+        })
+    }
+
+    async fn names(
+        &self,
+        client: &Client,
+        list: &str,
+        call: &Call<'_>,
+    ) -> Result<Vec<String>, ConnectorError> {
+        Ok(self.all::<Named>(client, list, call).await?.into_iter().map(|named| named.name).collect())
+    }
+
+    /// A whole list of the repository; empty if there is no such list in this edition or for this owner.
+    async fn all<T: DeserializeOwned>(
+        &self,
+        client: &Client,
+        list: &str,
+        call: &Call<'_>,
+    ) -> Result<Vec<T>, ConnectorError> {
+        match self.api.of_repository(&[list], call).await {
+            Ok(first) => pages(client, first, call, |reply| reply.json()).await,
+            Err(failed) if list != "labels" && has_status(&failed, 404) => Ok(Vec::new()),
+            Err(failed) => Err(self.api.about_repository(failed)),
+        }
+    }
+}
+
+fn field(known: fields::Known, labels: &[String], types: &[String]) -> Field {
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    Field {
+        name: known.name.to_owned(),
+        field_type: known.field_type,
+        writable: known.writable,
+        required: known.name == "title",
+        options: match known.name {
+            "labels" => labels.to_vec(),
+            "type" => types.to_vec(),
+            "state" => texts(&["open", "closed"]),
+            "state_reason" => texts(&["completed", "not_planned", "duplicate"]),
+            "status" => STATUSES.iter().map(|(name, _)| (*name).to_owned()).collect(),
+            _ => Vec::new(),
+        },
+        longest: known.longest.and_then(|longest| u32::try_from(longest).ok()),
+    }
+}
+
+/// Reads a list to its end.
+async fn pages<T>(
+    client: &Client,
+    first: Reply,
+    call: &Call<'_>,
+    read: fn(&Reply) -> Result<Vec<T>, Failed>,
+) -> Result<Vec<T>, ConnectorError> {
+    let mut all = read(&first)?;
+    let mut reply = first;
+    for _ in 1..MOST_PAGES {
+        let Some(address) = reply.next_page() else { break };
+        reply = priced(client.follow(address), Cost::Read).send(call).await?;
+        all.extend(read(&reply)?);
+    }
+    Ok(all)
+}
+
+fn has_status(failed: &Failed, status: u16) -> bool {
+    failed.error.answer.as_ref().is_some_and(|answer| answer.status == status)
+}

@@ -1,0 +1,147 @@
+//! Lists issues by the time of their last change, oldest first.
+//!
+//! Each page but those within one second is asked for by the time at which the one before it ended. Page numbers would
+//! lose items: an issue that is edited while it is behind us moves to the end, and all others move up by one place.
+//! This way whatever is edited meanwhile is seen again, and a listing can go on days later.
+
+use std::{collections::HashMap, sync::Arc};
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use syncline_engine::{
+    Item,
+    ports::{Call, ConnectorError, Listing, ListingEnd, Position, ReadMode},
+};
+
+use super::{
+    api::Order,
+    cursor::{Resume, Seen},
+    issue::Issue,
+    issues::Issues,
+    scope::Filter,
+};
+use crate::http::Reply;
+
+/// The unit of GitHub's times. Whether `since` includes its own second is documented in two ways.
+const SECOND: TimeDelta = TimeDelta::seconds(1);
+
+pub(super) struct IssueListing {
+    issues: Arc<Issues>,
+    whole: bool,
+    /// Begins at the first page.
+    began: Option<DateTime<Utc>>,
+    next: Next,
+    /// All changes before this were returned.
+    since: Option<DateTime<Utc>>,
+    /// Issues returned, with the time of the change, as far as a page may have them again.
+    returned: HashMap<u64, Option<DateTime<Utc>>>,
+    seen: Seen,
+    /// GitHub did not repeat itself.
+    sound: bool,
+}
+
+/// The next page.
+enum Next {
+    Since,
+    Address(String),
+    None,
+}
+
+impl IssueListing {
+    pub(super) fn new(
+        issues: Arc<Issues>,
+        mode: &ReadMode,
+        from: Option<&Position>,
+    ) -> Result<Self, ConnectorError> {
+        let start = match (from, mode) {
+            (Some(position), _) => Resume::read(position)?,
+            (None, ReadMode::Since(cursor)) => {
+                let seen = Seen::read(cursor)?;
+                Resume { since: seen.since(), seen }
+            }
+            (None, _) => Resume::default(),
+        };
+        Ok(Self {
+            issues,
+            whole: *mode == ReadMode::Full,
+            began: None,
+            next: Next::Since,
+            since: start.since,
+            returned: HashMap::new(),
+            seen: start.seen,
+            sound: true,
+        })
+    }
+
+    async fn read(&self, call: &Call<'_>) -> Result<Option<Reply>, ConnectorError> {
+        // What leaves the filter would be missed by an incremental read with it, so that one has none.
+        let none = Filter::default();
+        let filter = if self.whole { &self.issues.scope.filter } else { &none };
+        match &self.next {
+            Next::None => Ok(None),
+            Next::Since => self.issues.api.issues(Order::Updated(self.since), filter, call).await.map(Some),
+            Next::Address(address) => self.issues.api.page(address, call).await.map(Some),
+        }
+    }
+
+    /// Decides where to go on after a page that ends with a change at `last`.
+    fn advance(&mut self, address: Option<&str>, last: Option<DateTime<Utc>>) {
+        let behind = last.map(|last| last - SECOND);
+        self.next = match address {
+            None => Next::None,
+            Some(_) if behind > self.since => {
+                self.since = behind;
+                self.returned.retain(|_, changed| *changed >= behind);
+                Next::Since
+            }
+            // More issues changed in one second than a page has.
+            Some(address) => match &self.next {
+                Next::Address(before) if before == address => {
+                    self.sound = false;
+                    Next::None
+                }
+                _ => Next::Address(address.to_owned()),
+            },
+        };
+    }
+
+    /// The items of a page that were not returned before.
+    fn items(&mut self, page: &[Issue]) -> Vec<Item> {
+        let mut items = Vec::new();
+        for issue in page {
+            self.seen.note(issue.updated_at);
+            let again = self.returned.insert(issue.number, issue.updated_at) == Some(issue.updated_at);
+            if !again && self.issues.takes(issue) {
+                items.push(self.issues.item(issue));
+            }
+        }
+        items
+    }
+}
+
+#[async_trait]
+impl Listing for IssueListing {
+    async fn next_page(&mut self, call: &Call<'_>) -> Result<Option<Vec<Item>>, ConnectorError> {
+        let Some(reply) = self.read(call).await? else { return Ok(None) };
+        let page: Vec<Issue> = reply.json()?;
+        if self.began.is_none() {
+            let date = reply.header("date").and_then(|date| httpdate::parse_http_date(date).ok());
+            self.began = Some(date.map_or(call.now, DateTime::from));
+        }
+        let items = self.items(&page);
+        self.advance(reply.next_page(), page.last().and_then(|issue| issue.updated_at));
+        if matches!(self.next, Next::None) && self.whole && self.sound && self.issues.scope.filter.is_open() {
+            self.issues.memo.note_whole(self.began.unwrap_or(call.now));
+        }
+        Ok(Some(items))
+    }
+
+    fn position(&self) -> Option<Position> {
+        Some(Resume { since: self.since, seen: self.seen.clone() }.write())
+    }
+
+    /// A listing that was resumed is complete together with its earlier part.
+    fn end(&self) -> ListingEnd {
+        ListingEnd { complete: self.whole && self.sound, cursor: Some(self.seen.write()) }
+    }
+}

@@ -1,0 +1,152 @@
+//! GitHub: the issues of a repository.
+//!
+//! A place is the issues of one repository, without its pull requests. The id of an item is the number of its issue. What
+//! a create makes is found again by a comment at the end of the body, which GitHub does not show.
+
+mod api;
+mod convert;
+mod create;
+mod cursor;
+mod custom;
+mod dialect;
+mod discover;
+mod draft;
+mod fields;
+mod find;
+mod identify;
+mod issue;
+mod issues;
+mod limits;
+mod list;
+mod marker;
+mod memo;
+mod place;
+mod probe;
+mod scope;
+mod sets;
+mod status;
+mod write;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::Value as Json;
+use syncline_engine::{
+    capability::Capabilities,
+    ports::{Call, ConnectorError, ErrorKind, ErrorScope, Place},
+    spec::keys::Key,
+};
+
+use self::{
+    api::Api,
+    dialect::GithubDialect,
+    fields::KNOWN,
+    issues::Issues,
+    memo::Memo,
+    place::{IssuePlace, capabilities},
+    scope::RepoScope,
+};
+use crate::{
+    Account, Catalogue, Identity,
+    http::{Auth, Client},
+    look::{Look, LookColumn},
+    named::Named,
+    platform::{Discover, Opening, Platform},
+    scope::ScopeError,
+};
+
+/// The API of github.com. Other editions have it at `https://HOST/api/v3`.
+const BASE: &str = "https://api.github.com";
+
+static DIALECT: GithubDialect = GithubDialect;
+
+/// The registry's entry point.
+pub(crate) struct Github;
+
+#[async_trait]
+impl Platform for Github {
+    fn name(&self) -> &'static str {
+        "github"
+    }
+
+    fn entities(&self) -> &'static [&'static str] {
+        &["issue"]
+    }
+
+    fn keys(&self) -> Option<&'static [Key]> {
+        Some(scope::KEYS)
+    }
+
+    fn needs_account(&self) -> bool {
+        true
+    }
+
+    fn check(&self, scope: &Json) -> Result<(), ScopeError> {
+        RepoScope::parse(scope).map(|_| ())
+    }
+
+    fn declare(&self, _: &str, scope: &Json) -> Result<Capabilities, ScopeError> {
+        RepoScope::parse(scope).map(|_| capabilities())
+    }
+
+    /// The server is that of the account, which is not the document's.
+    fn names(&self, scope: &Json) -> Result<Vec<Named>, ScopeError> {
+        RepoScope::parse(scope).map(|_| Vec::new())
+    }
+
+    async fn look(&self, opening: &Opening<'_>) -> Result<Look, ConnectorError> {
+        RepoScope::parse(opening.scope)?;
+        let column = |known: &fields::Known| LookColumn {
+            name: known.name.to_owned(),
+            field_type: known.field_type,
+            writable: known.writable,
+        };
+        Ok(Look { columns: KNOWN.iter().map(column).collect(), ..Look::default() })
+    }
+
+    /// Sends nothing: a wrong token or name is told by the first listing.
+    async fn open(&self, opening: &Opening<'_>) -> Result<Box<dyn Place>, ConnectorError> {
+        let scope = RepoScope::parse(opening.scope)?;
+        if opening.entity != "issue" {
+            let text =
+                format!("entity_type: GitHub has issues in this version, and not {:?}", opening.entity);
+            return Err(ConnectorError::permanent(text));
+        }
+        let account = opening.account.ok_or_else(|| {
+            let text = format!("repository {}: the scope names no account with a token", scope.full_name());
+            ConnectorError::new(ErrorKind::Auth, text).about(ErrorScope::Account)
+        })?;
+        Ok(Box::new(IssuePlace {
+            issues: Arc::new(issues(client(account)?, scope)),
+            capabilities: capabilities(),
+            mapped: opening.fields.to_vec(),
+        }))
+    }
+
+    async fn identify(&self, account: &Account, call: &Call<'_>) -> Result<Identity, ConnectorError> {
+        identify::identify(&client(account)?, call).await
+    }
+
+    async fn discover(
+        &self,
+        account: &Account,
+        what: Discover<'_>,
+        call: &Call<'_>,
+    ) -> Result<Catalogue, ConnectorError> {
+        let client = client(account)?;
+        match what {
+            Discover::Containers => discover::repositories(&client, call).await,
+            Discover::Container(scope) => {
+                issues(client.clone(), RepoScope::parse(scope)?).discover(&client, call).await
+            }
+        }
+    }
+}
+
+fn client(account: &Account) -> Result<Client, ConnectorError> {
+    account.client(&DIALECT, BASE, Auth::Bearer)
+}
+
+fn issues(client: Client, scope: RepoScope) -> Issues {
+    Issues { api: Api::new(client, &scope), scope, memo: Memo::default() }
+}

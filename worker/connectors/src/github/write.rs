@@ -1,0 +1,204 @@
+//! Writes, one after the other: GitHub asks for it, and punishes parallel ones.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value as Json};
+use syncline_engine::{
+    Item,
+    capability::Removal,
+    ports::{Call, ConnectorError, ErrorKind, Write, WriteOp, Written},
+    value::Fields,
+};
+
+use super::{
+    convert,
+    create::Youngest,
+    dialect::refused_keys,
+    draft::{Draft, closing},
+    issue::Issue,
+    issues::{Issues, Seen, number},
+};
+use crate::http::{Failed, Reply};
+
+/// Fields that were not written, with the reason.
+pub(super) type LeftOut = Vec<(String, ConnectorError)>;
+
+/// What one request made of a draft.
+pub(super) struct Sent {
+    pub(super) issue: Issue,
+    pub(super) left_out: LeftOut,
+}
+
+impl Issues {
+    pub(super) async fn write(&self, writes: &[Write], call: &Call<'_>) -> Vec<Written> {
+        let mut outcomes = Vec::with_capacity(writes.len());
+        let mut stopped: Option<ConnectorError> = None;
+        let mut youngest = Youngest::default();
+        for (position, write) in writes.iter().enumerate() {
+            if let Some(error) = &stopped {
+                outcomes.push(Written::NotSent(error.clone()));
+                continue;
+            }
+            let call = call.for_write(position);
+            let outcome = match &write.op {
+                WriteOp::Create { marker, fields } => self.create(marker, fields, &mut youngest, &call).await,
+                WriteOp::Update { id, fields } => self.update(id, fields, &call).await,
+                WriteOp::Remove { id, how } => self.remove(id, *how, &call).await,
+            };
+            stopped = outcome.error().filter(|error| error.stops_the_batch()).cloned();
+            outcomes.push(outcome);
+        }
+        outcomes
+    }
+
+    /// GitHub cannot compare what it overwrites; the engine has just read the issue.
+    async fn update(&self, id: &str, fields: &Fields, call: &Call<'_>) -> Written {
+        let draft = match Draft::read(fields) {
+            Ok(draft) => draft,
+            Err(error) => return Written::Refused(error),
+        };
+        match number(id) {
+            Some(number) => self.apply(&draft, number, call).await.unwrap_or_else(Failed::written),
+            None => Written::Refused(self.gone(id, "that is no number of an issue")),
+        }
+    }
+
+    /// Closes an issue that is no longer wanted. One that is closed stays as it is, with its reason.
+    async fn remove(&self, id: &str, how: Removal, call: &Call<'_>) -> Written {
+        if how != Removal::Close {
+            let text = format!("issue #{id}: GitHub's API can close an issue, and not {} it", how.as_str());
+            return Written::Refused(ConnectorError::permanent(text));
+        }
+        let Some(number) = number(id) else {
+            return Written::Refused(self.gone(id, "that is no number of an issue"));
+        };
+        match self.look(number, call).await {
+            Ok(Seen::Here(issue)) if issue.state == "closed" => Written::item(self.item(&issue)),
+            Ok(Seen::Deleted) => {
+                Written::item(Item { deleted: true, ..Item::new(number.to_string(), Fields::new()) })
+            }
+            _ => self.apply(&closing(), number, call).await.unwrap_or_else(Failed::written),
+        }
+    }
+
+    /// Writes a draft to an issue.
+    pub(super) async fn apply(&self, draft: &Draft, number: u64, call: &Call<'_>) -> Result<Written, Failed> {
+        let marker = match self.memo.marker(number) {
+            Some(marker) => marker,
+            // The issue was not read in this run.
+            None if draft.has_body() => match self.read(number, call).await {
+                Ok(issue) => convert::item(&issue).1,
+                Err(outcome) => return Ok(*outcome),
+            },
+            None => None,
+        };
+        let request = draft.update(marker);
+        let sent = if request.is_empty() { None } else { self.patch(draft, number, request, call).await? };
+        let mut sent = match sent {
+            Some(sent) => sent,
+            // Nothing of it is part of the issue itself, or nothing was taken.
+            None => match self.read(number, call).await {
+                Ok(issue) => Sent { issue, left_out: Vec::new() },
+                Err(outcome) => return Ok(*outcome),
+            },
+        };
+        sent.left_out.extend(self.write_custom(&draft.custom, &mut sent.issue, call).await);
+        Ok(Written::Done { item: Some(self.item(&sent.issue)), left_out: sent.left_out })
+    }
+
+    /// Sends an update; what GitHub refuses in it is left out of a second one.
+    async fn patch(
+        &self,
+        draft: &Draft,
+        number: u64,
+        mut request: Map<String, Json>,
+        call: &Call<'_>,
+    ) -> Result<Option<Sent>, Failed> {
+        let mut left_out = Vec::new();
+        while !request.is_empty() {
+            let failed = match self.api.update(number, &request, call).await {
+                Ok(reply) => return sent(draft, &reply, left_out).map(Some),
+                Err(failed) => failed,
+            };
+            match without_refused(draft, &mut request, &failed, &[]) {
+                Some(more) => left_out.extend(more),
+                None => return Err(self.about_update(failed, number)),
+            }
+        }
+        let issue = self.read(number, call).await;
+        Ok(issue.ok().map(|issue| Sent { issue, left_out }))
+    }
+
+    /// The issue as it is now, or why it cannot be written to.
+    async fn read(&self, number: u64, call: &Call<'_>) -> Result<Issue, Box<Written>> {
+        let gone = |why: &str| Err(Box::new(Written::Refused(self.gone(&number.to_string(), why))));
+        match self.look(number, call).await {
+            Ok(Seen::Here(issue)) => Ok(*issue),
+            Ok(Seen::Moved(_) | Seen::Elsewhere) => gone("it was transferred"),
+            Ok(Seen::Deleted) => gone("it was deleted"),
+            Ok(Seen::NotVisible) => gone("GitHub does not show it to this account"),
+            // Nothing was sent that changes anything.
+            Err(error) => Err(Box::new(Written::NotSent(error))),
+        }
+    }
+
+    fn gone(&self, id: &str, why: &str) -> ConnectorError {
+        let text = format!("issue #{id} of {}: {why}", self.scope.full_name());
+        ConnectorError::new(ErrorKind::NotFound, text)
+    }
+
+    /// The error of an update. GitHub answers 404 also to those who may read an issue and not write to it.
+    fn about_update(&self, failed: Failed, number: u64) -> Failed {
+        let why = match status(&failed.error) {
+            Some(300..400) => "it was transferred",
+            Some(404) => "GitHub does not show it to this account, or does not let it write to it",
+            Some(410) => "it was deleted, or the issues of the repository are disabled",
+            _ => return failed,
+        };
+        let ConnectorError { message, .. } = self.gone(&number.to_string(), why);
+        Failed { error: ConnectorError { message, kind: ErrorKind::NotFound, ..failed.error }, ..failed }
+    }
+}
+
+fn status(error: &ConnectorError) -> Option<u16> {
+    error.answer.as_ref().map(|answer| answer.status)
+}
+
+/// Reads what a request made of a draft.
+pub(super) fn sent(draft: &Draft, reply: &Reply, left_out: LeftOut) -> Result<Sent, Failed> {
+    let issue: Issue = reply.json()?;
+    let mut all: HashMap<String, ConnectorError> = draft.left_out(&issue).into_iter().collect();
+    // What was refused has the better reason.
+    all.extend(left_out);
+    let mut left_out: LeftOut = all.into_iter().collect();
+    left_out.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(Sent { issue, left_out })
+}
+
+/// Takes out of a request what GitHub refused in it, so that the rest can be written. Returns the fields that are left
+/// out; none if the request cannot do without.
+pub(super) fn without_refused(
+    draft: &Draft,
+    request: &mut Map<String, Json>,
+    failed: &Failed,
+    needed: &[&str],
+) -> Option<LeftOut> {
+    let keys = refused_keys(&failed.error);
+    let removable = |key: &&str| request.contains_key(*key) && !needed.contains(key);
+    if keys.is_empty() || !keys.iter().all(removable) {
+        return None;
+    }
+    let mut left_out = Vec::new();
+    for key in keys {
+        if request.remove(key).is_some() {
+            left_out.extend(draft.fields_of(key).into_iter().map(|field| (field, failed.error.clone())));
+        }
+    }
+    // A reason is ignored without its state, and a state without its reason says something else.
+    for key in ["state", "state_reason"] {
+        if left_out.iter().any(|(field, _)| ["state", "state_reason", "status"].contains(&field.as_str())) {
+            request.remove(key);
+        }
+    }
+    Some(left_out)
+}

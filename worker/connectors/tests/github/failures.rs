@@ -1,0 +1,148 @@
+//! Limits, credentials, outages, answers that cannot be read.
+
+use chrono::{TimeDelta, Utc};
+use rstest::rstest;
+use serde_json::{Value as Json, json};
+use syncline_engine::ports::{ConnectorError, ErrorKind, ErrorScope, ReadMode, Written};
+use syncline_simulator::{Limits, Settings};
+
+use crate::world::{World, create, done, refused, update};
+
+/// How long to wait, in seconds.
+#[track_caller]
+fn wait(error: &ConnectorError) -> i64 {
+    match error.kind {
+        ErrorKind::RateLimited { until } => (until - Utc::now() + TimeDelta::milliseconds(500)).num_seconds(),
+        other => panic!("{other:?}: {error}"),
+    }
+}
+
+#[rstest]
+#[case(json!({ "kind": "rate_limit", "status": 429, "retry_after": 300 }), 299..=301)]
+#[case(json!({ "kind": "rate_limit", "status": 403, "retry_after": 90 }), 89..=91)]
+#[case(json!({ "kind": "rate_limit", "status": 403, "retry_after": null }), 59..=61)]
+#[case(json!({ "kind": "status", "status": 429, "body": {} }), 59..=61)]
+#[case(json!({ "kind": "rate_limit", "limit": "primary", "status": 403 }), 1..=3_601)]
+#[case(json!({ "kind": "rate_limit", "limit": "primary", "status": 429 }), 1..=3_601)]
+#[tokio::test]
+async fn limits_say_when_to_go_on(#[case] fault: Json, #[case] seconds: std::ops::RangeInclusive<i64>) {
+    let world = World::new().await;
+    let place = world.open().await;
+    world.fault(fault);
+    let error = world.list(&*place, ReadMode::Full).await.unwrap_err();
+    assert!(seconds.contains(&wait(&error)), "{} {error}", wait(&error));
+    assert_eq!(error.scope, ErrorScope::Account);
+}
+
+/// After too many creates GitHub refuses further ones, and nothing is doubled or lost.
+#[tokio::test]
+async fn case_115_content_creation_limit() {
+    for status in [403, 429] {
+        let world = World::with(Settings { limits: Limits::Real, ..Settings::default() }).await;
+        world.switch(json!({ "creates_a_minute": 3, "limit_status": status }));
+        let place = world.open().await;
+        let writes: Vec<_> =
+            (0..6).map(|at| create(&format!("sl-{at}"), json!({ "title": format!("{at}") }))).collect();
+        let outcomes = place.write(&writes, &world.call()).await;
+        assert!(outcomes[..3].iter().all(Written::is_done));
+        let Written::Refused(error) = &outcomes[3] else { panic!("{:?}", outcomes[3]) };
+        assert_eq!((wait(error), error.scope), (60, ErrorScope::Endpoint));
+        assert!(outcomes[4..].iter().all(|outcome| matches!(outcome, Written::NotSent(_))));
+        // Edits are not blocked.
+        done(world.write(&*place, update("1", json!({ "title": "edited" }))).await);
+        world.advance(61);
+        let outcomes = place.write(&writes[3..], &world.call()).await;
+        assert!(outcomes.iter().all(Written::is_done), "{outcomes:?}");
+        assert_eq!(world.count(), 6);
+    }
+}
+
+#[rstest]
+#[case(json!({ "revoked": true }))]
+#[case(json!({ "expires_in": 0 }))]
+#[tokio::test]
+async fn a_dead_token_is_an_error_of_the_account(#[case] change: Json) {
+    let world = World::new().await;
+    world.person_creates(json!({ "title": "T" }));
+    let place = world.open().await;
+    world.control("PATCH", &format!("/github/tokens/{}", world.token), change);
+    let listed = world.list(&*place, ReadMode::Full).await.unwrap_err();
+    let fetched = world.fetch(&*place, "1").await.unwrap_err();
+    let written = refused(world.write(&*place, update("1", json!({ "title": "U" }))).await);
+    for error in [listed, fetched, written] {
+        assert_eq!((error.kind, error.scope), (ErrorKind::Auth, ErrorScope::Account));
+        assert!(!error.message.contains(&world.token), "{error}");
+    }
+}
+
+/// The token may read this repository only.
+#[tokio::test]
+async fn a_token_without_the_permission_stops_the_batch() {
+    let world = World::new().await;
+    let made = world.control(
+        "POST",
+        "/github/tokens",
+        json!({ "account": "ada", "kind": "fine_grained", "permissions": { "issues": "read", "metadata": "read" } }),
+    );
+    let place = world.open_as(made["token"].as_str().unwrap()).await;
+    let writes = ["sl-a", "sl-b"].map(|text| create(text, json!({ "title": "T" })));
+    let outcomes = place.write(&writes, &world.call()).await;
+    let [Written::Refused(error), Written::NotSent(_)] = &outcomes[..] else { panic!("{outcomes:?}") };
+    assert_eq!((error.kind, error.scope), (ErrorKind::Permanent, ErrorScope::Endpoint));
+    assert!(error.message.contains("give the token access"), "{error}");
+}
+
+#[rstest]
+#[case(500, ErrorScope::Item)]
+#[case(502, ErrorScope::Endpoint)]
+#[case(503, ErrorScope::Endpoint)]
+#[tokio::test]
+async fn an_outage_passes(#[case] status: u16, #[case] scope: ErrorScope) {
+    let world = World::new().await;
+    let id = world.person_creates(json!({ "title": "T" }));
+    let place = world.open().await;
+    world.fault(json!({ "kind": "status", "status": status, "times": 1 }));
+    let error = world.list(&*place, ReadMode::Full).await.unwrap_err();
+    assert_eq!((error.kind, error.scope), (ErrorKind::Transient, scope));
+    // The server failed while it worked on a write.
+    world.fault(json!({ "method": "PATCH", "kind": "status", "status": status }));
+    let outcome = world.write(&*place, update(&id, json!({ "title": "U" }))).await;
+    assert!(matches!(outcome, Written::Unknown(_)), "{outcome:?}");
+    done(world.write(&*place, update(&id, json!({ "title": "U" }))).await);
+}
+
+#[rstest]
+#[case(json!({ "kind": "truncate", "keep": 0.4 }))]
+#[case(json!({ "kind": "hang", "when": "after" }))]
+#[case(json!({ "kind": "reset", "when": "after" }))]
+#[case(json!({ "kind": "status", "status": 200, "body": "<html>" }))]
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_is_no_answer(#[case] fault: Json) {
+    let world = World::new().await;
+    let id = world.person_creates(json!({ "title": "T" }));
+    let place = world.open().await;
+    let on = |method: &str| {
+        let mut fault = fault.clone();
+        fault["method"] = json!(method);
+        fault
+    };
+    world.fault(on("GET"));
+    let error = world.list(&*place, ReadMode::Full).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Transient, "{error}");
+    world.fault(on("PATCH"));
+    let outcome = world.write(&*place, update(&id, json!({ "title": "U" }))).await;
+    assert!(matches!(outcome, Written::Unknown(_)), "{outcome:?}");
+}
+
+/// A redirect that names no address, and one to another server, which must not get the token.
+#[tokio::test]
+async fn redirects_lead_nowhere_else() {
+    let world = World::new().await;
+    let place = world.open().await;
+    world.fault(json!({ "kind": "status", "status": 301, "times": 0 }));
+    let listed = world.list(&*place, ReadMode::Full).await.unwrap_err();
+    let fetched = world.fetch(&*place, "1").await.unwrap_err();
+    for error in [listed, fetched] {
+        assert_eq!((error.kind, error.scope), (ErrorKind::Permanent, ErrorScope::Endpoint), "{error}");
+    }
+}

@@ -1,0 +1,277 @@
+//! Listings: whole, since a cursor, page by page.
+
+use rstest::rstest;
+use serde_json::json;
+use syncline_engine::ports::ReadMode;
+
+use crate::world::{World, create, done, field, ids, update};
+
+/// Each issue once, oldest change first.
+fn numbers(count: u64) -> Vec<u64> {
+    (1..=count).collect()
+}
+
+#[rstest]
+#[case(0, 1)]
+#[case(1, 1)]
+#[case(100, 1)]
+#[case(101, 2)]
+#[case(1_050, 11)]
+#[tokio::test]
+async fn a_whole_listing_has_every_issue_once(#[case] count: usize, #[case] pages: usize) {
+    let world = World::new().await;
+    world.control(
+        "POST",
+        "/github/repos/acme/web/seed",
+        json!({ "items": count, "pull_requests": 0, "closed": 40 }),
+    );
+    let place = world.open().await;
+    world.forget();
+    let (items, end) = world.list(&*place, ReadMode::Full).await.unwrap();
+    let mut found = ids(&items);
+    found.sort_unstable();
+    assert_eq!(found, numbers(count as u64));
+    assert!(end.complete);
+    assert_eq!(world.requests().len(), pages);
+    assert!(items.iter().any(|item| field(item, "state") == "closed") || count < 50);
+}
+
+/// A repository that was imported has many issues of one second.
+#[tokio::test]
+async fn more_issues_of_one_second_than_a_page_are_all_listed() {
+    let world = World::new().await;
+    for second in ["2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z", "2026-01-01T00:00:02Z"] {
+        for _ in 0..150 {
+            world.person_creates(json!({ "title": "t", "created_at": second, "updated_at": second }));
+        }
+    }
+    let place = world.open().await;
+    let (items, end) = world.list(&*place, ReadMode::Full).await.unwrap();
+    let mut found = ids(&items);
+    found.sort_unstable();
+    assert_eq!(found, numbers(450));
+    assert!(end.complete);
+}
+
+#[tokio::test]
+async fn pull_requests_are_kept_out() {
+    let world = World::new().await;
+    let issue = world.person_creates(json!({ "title": "issue" }));
+    world.person_creates(json!({ "title": "pull request", "pull_request": true }));
+    let place = world.open().await;
+    let (items, end) = world.list(&*place, ReadMode::Full).await.unwrap();
+    assert_eq!(items.iter().map(|item| &item.id).collect::<Vec<_>>(), [&issue]);
+    let (items, _) = world.list(&*place, ReadMode::Since(end.cursor.unwrap())).await.unwrap();
+    assert_eq!(items.len(), 1);
+}
+
+#[tokio::test]
+async fn a_listing_since_a_cursor_has_what_changed() {
+    let world = World::new().await;
+    world.control(
+        "POST",
+        "/github/repos/acme/web/seed",
+        json!({ "items": 30, "pull_requests": 0, "every": 3600 }),
+    );
+    let place = world.open().await;
+    let (_, end) = world.list(&*place, ReadMode::Full).await.unwrap();
+    world.advance(600);
+    world.person_edits("7", json!({ "title": "edited" }));
+    let new = world.person_creates(json!({ "title": "new" }));
+    let (items, end) = world.list(&*place, ReadMode::Since(end.cursor.unwrap())).await.unwrap();
+    assert!(items.iter().any(|item| item.id == "7" && field(item, "title") == "edited"));
+    assert!(items.iter().any(|item| item.id == new));
+    assert!(items.len() < 5 && !end.complete, "{:?}", ids(&items));
+}
+
+/// Times are whole seconds, so an edit in the second of the cursor is not newer than it.
+#[tokio::test]
+async fn an_edit_in_the_second_of_the_cursor_is_not_lost() {
+    let world = World::new().await;
+    world.control("POST", "/clock", json!({ "stop": true }));
+    let id = world.person_creates(json!({ "title": "one" }));
+    let place = world.open().await;
+    let (_, end) = world.list(&*place, ReadMode::Full).await.unwrap();
+    world.person_edits(&id, json!({ "title": "two" }));
+    let (items, _) = world.list(&*place, ReadMode::Since(end.cursor.unwrap())).await.unwrap();
+    assert_eq!(field(&items[0], "title"), "two");
+}
+
+/// A replica of GitHub's may show a change after a later one.
+#[tokio::test]
+async fn the_cursor_overlaps() {
+    let world = World::new().await;
+    world.person_creates(json!({ "title": "on time", "updated_at": "2026-03-01T10:00:00Z" }));
+    let place = world.open().await;
+    let (_, end) = world.list(&*place, ReadMode::Full).await.unwrap();
+    let late = world.person_creates(json!({ "title": "late", "updated_at": "2026-03-01T09:59:00Z" }));
+    let (items, _) = world.list(&*place, ReadMode::Since(end.cursor.unwrap())).await.unwrap();
+    assert!(items.iter().any(|item| item.id == late));
+}
+
+/// Page numbers would lose an issue: each edit of one that is behind moves all others up by one place.
+#[tokio::test]
+async fn edits_while_it_is_read_lose_no_issue() {
+    let world = World::new().await;
+    world.control("POST", "/github/repos/acme/web/seed", json!({ "items": 350, "pull_requests": 0 }));
+    let place = world.open().await;
+    let mut listing = place.list(ReadMode::Full, None, &world.call()).await.unwrap();
+    let mut found = Vec::new();
+    while let Some(page) = listing.next_page(&world.call()).await.unwrap() {
+        found.extend(ids(&page));
+        for number in 1..=3 {
+            let title = format!("edited after {}", found.len());
+            world.person_edits(&number.to_string(), json!({ "title": title }));
+        }
+        assert!(found.len() < 1_000);
+    }
+    found.sort_unstable();
+    found.dedup();
+    assert_eq!(found, numbers(350));
+}
+
+#[tokio::test]
+async fn a_listing_that_was_broken_off_goes_on() {
+    let world = World::new().await;
+    world.control("POST", "/github/repos/acme/web/seed", json!({ "items": 250, "pull_requests": 0 }));
+    let place = world.open().await;
+    let mut listing = place.list(ReadMode::Full, None, &world.call()).await.unwrap();
+    let mut found = ids(&listing.next_page(&world.call()).await.unwrap().unwrap());
+    let position = listing.position().unwrap();
+    drop(listing);
+    world.person_edits("3", json!({ "title": "edited meanwhile" }));
+
+    let again = world.open().await;
+    world.forget();
+    let mut listing = again.list(ReadMode::Full, Some(position), &world.call()).await.unwrap();
+    let mut rest = Vec::new();
+    while let Some(page) = listing.next_page(&world.call()).await.unwrap() {
+        rest.extend(ids(&page));
+    }
+    assert!(rest.contains(&3) && world.requests().len() == 2, "{:?}", world.requests());
+    found.extend(rest);
+    found.sort_unstable();
+    found.dedup();
+    assert_eq!(found, numbers(250));
+}
+
+/// One request, which costs nothing.
+#[tokio::test]
+async fn a_poll_that_finds_nothing_is_one_free_request() {
+    let world = World::new().await;
+    world.control(
+        "POST",
+        "/github/repos/acme/web/seed",
+        json!({ "items": 120, "pull_requests": 0, "every": 3600 }),
+    );
+    let place = world.open().await;
+    let (_, end) = world.list(&*place, ReadMode::Full).await.unwrap();
+    let mut cursor = end.cursor.unwrap();
+    let mut poll = async |statuses: &[u64]| {
+        world.forget();
+        let (items, end) = world.list(&*place, ReadMode::Since(cursor.clone())).await.unwrap();
+        cursor = end.cursor.unwrap();
+        let log: Vec<u64> = world.log().iter().map(|entry| entry["status"].as_u64().unwrap()).collect();
+        assert_eq!(log, statuses);
+        items
+    };
+    let first = poll(&[200]).await;
+    assert_eq!(poll(&[304]).await, first, "what an earlier run could not record is still there");
+    poll(&[304]).await;
+    world.advance(3_600);
+    world.person_edits("5", json!({ "title": "edited" }));
+    assert!(poll(&[200]).await.iter().any(|item| item.id == "5"));
+    poll(&[200]).await;
+    poll(&[304]).await;
+}
+
+#[tokio::test]
+async fn an_empty_repository_can_be_polled() {
+    let world = World::new().await;
+    let place = world.open().await;
+    let (items, end) = world.list(&*place, ReadMode::Full).await.unwrap();
+    assert!(items.is_empty() && end.complete);
+    let id = world.person_creates(json!({ "title": "first" }));
+    let (items, _) = world.list(&*place, ReadMode::Since(end.cursor.unwrap())).await.unwrap();
+    assert_eq!(items[0].id, id);
+}
+
+/// What leaves the filter is no item of the place; it is still there, and not gone.
+#[tokio::test]
+async fn a_filter_limits_what_belongs_to_the_place() {
+    let world = World::new().await;
+    let kept = world.person_creates(json!({ "title": "kept", "labels": ["Sync", "bug"] }));
+    let plain = world.person_creates(json!({ "title": "plain" }));
+    let closed = world.person_creates(json!({ "title": "closed", "labels": ["sync"], "state": "closed" }));
+    let scope = json!({ "repository": "acme/web", "labels": ["sync"], "state": "open" });
+    let place = world.open_with(scope, &world.account(), &[]).await;
+    let (items, end) = world.list(&*place, ReadMode::Full).await.unwrap();
+    assert_eq!(items.iter().map(|item| &item.id).collect::<Vec<_>>(), [&kept]);
+    assert!(end.complete);
+    for id in [plain, closed] {
+        assert_eq!(world.fetch(&*place, &id).await, Ok(syncline_engine::ports::Found::OutOfScope));
+    }
+    world.person_edits(&kept, json!({ "labels": [] }));
+    let (items, _) = world.list(&*place, ReadMode::Since(end.cursor.unwrap())).await.unwrap();
+    assert!(items.is_empty());
+}
+
+/// Items born with labels, assignees and the rest have them from the first reading on.
+#[tokio::test]
+async fn case_8_fields_present_at_birth() {
+    let world = World::new().await;
+    world.control("POST", "/github/repos/acme/web/milestones", json!({ "title": "1.0" }));
+    world.person_creates(json!({
+        "title": "T", "body": "B", "labels": ["ui", "bug"], "assignees": ["bruno", "ada"], "milestone": 1,
+    }));
+    let place = world.open().await;
+    let (items, _) = world.list(&*place, ReadMode::Full).await.unwrap();
+    let read = |name: &str| field(&items[0], name);
+    assert_eq!([read("labels"), read("assignees")], [json!(["bug", "ui"]), json!(["ada", "bruno"])]);
+    assert_eq!([read("milestone"), read("state")], ["1.0", "open"]);
+}
+
+/// Issues of apps and of deleted users are synced like a person's.
+#[tokio::test]
+async fn case_5_robots_are_users_too() {
+    let world = World::new().await;
+    world.control("POST", "/github/accounts", json!({ "login": "renovate[bot]", "kind": "Bot" }));
+    world.person_creates(json!({ "title": "by an app", "as": "renovate[bot]" }));
+    let nobody = world.person_creates(json!({ "title": "by nobody", "as": null }));
+    let place = world.open().await;
+    let (items, _) = world.list(&*place, ReadMode::Full).await.unwrap();
+    assert_eq!(items.len(), 2);
+    assert_eq!(field(&items[0], "author"), "renovate[bot]");
+    let item = done(world.write(&*place, update(&nobody, json!({ "title": "edited" }))).await);
+    assert_eq!((field(&item, "author"), field(&item, "title")), (json!(null), json!("edited")));
+}
+
+/// A second reading of what was written is not a change.
+#[tokio::test]
+async fn case_10_push_then_pull_is_nothing() {
+    let world = World::new().await;
+    let place = world.open().await;
+    let fields =
+        json!({ "title": "  T  ", "body": "one\r\ntwo\n", "labels": ["BUG", "new"], "assignees": ["ADA"] });
+    let made = done(world.write(&*place, create("sl-a", fields.clone())).await);
+    let (items, _) = world.list(&*place, ReadMode::Full).await.unwrap();
+    assert_eq!(items, std::slice::from_ref(&made));
+    assert_eq!(done(world.write(&*place, update(&made.id, fields)).await).fields, made.fields);
+}
+
+/// A repository that was renamed is still found; its issues keep their numbers.
+#[tokio::test]
+async fn a_renamed_repository_is_followed() {
+    let world = World::new().await;
+    let id = world.person_creates(json!({ "title": "one" }));
+    world.control("PATCH", "/github/repos/acme/web", json!({ "name": "site" }));
+    let place = world.open().await;
+    assert_eq!(field(&world.item(&*place, &id).await, "title"), "one");
+    let place = world.open().await;
+    let (items, _) = world.list(&*place, ReadMode::Full).await.unwrap();
+    assert_eq!(items[0].id, id);
+    let item = done(world.write(&*place, update(&id, json!({ "title": "two" }))).await);
+    assert_eq!(field(&item, "title"), "two");
+    let made = done(world.write(&*world.open().await, create("sl-a", json!({ "title": "new" }))).await);
+    assert_eq!(field(&made, "title"), "new");
+}

@@ -1,0 +1,198 @@
+//! Updates: only what changed, states, sets, and edits made meanwhile.
+
+use serde_json::{Value as Json, json};
+use syncline_engine::ports::{Call, ErrorKind, Stopped, Written};
+
+use crate::world::{Never, World, close, done, field, in_part, refused, update};
+
+/// The body of the last PATCH.
+fn sent(world: &World) -> Json {
+    let log = world.log();
+    let patch = log.iter().rev().find(|entry| entry["method"] == "PATCH").unwrap_or(&Json::Null);
+    patch["body"].clone()
+}
+
+#[tokio::test]
+async fn only_what_is_given_is_sent() {
+    let world = World::new().await;
+    let id =
+        world.person_creates(json!({ "title": "one", "body": "B", "labels": ["bug"], "assignees": ["ada"] }));
+    let place = world.open().await;
+    world.forget();
+    let item = done(world.write(&*place, update(&id, json!({ "title": "two" }))).await);
+    assert_eq!((field(&item, "title"), field(&item, "body")), (json!("two"), json!("B")));
+    assert_eq!(world.requests(), ["PATCH /repos/acme/web/issues/1"]);
+    assert_eq!(sent(&world), json!({ "title": "two" }));
+    // The marker is part of the body, and this place has not read the issue yet.
+    let place = world.open().await;
+    world.forget();
+    done(world.write(&*place, update(&id, json!({ "body": "C" }))).await);
+    assert_eq!(world.requests(), ["GET /repos/acme/web/issues/1", "PATCH /repos/acme/web/issues/1"]);
+}
+
+#[tokio::test]
+async fn nothing_is_written_without_leave() {
+    let world = World::new().await;
+    let id = world.person_creates(json!({ "title": "one" }));
+    let place = world.open().await;
+    let call = Call { leave: &Never, ..world.call() };
+    let writes = [
+        update(&id, json!({ "title": "two" })),
+        crate::world::create("sl-a", json!({ "title": "T" })),
+        close(&id),
+    ];
+    let outcomes = place.write(&writes, &call).await;
+    for outcome in outcomes {
+        let Written::NotSent(error) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(error.kind, ErrorKind::Stopped(Stopped::LeaseLost));
+    }
+    assert_eq!((world.count(), world.stored(&id)["title"].clone()), (1, json!("one")));
+}
+
+/// The engine compares just before it writes; an edit of another field stays in any case.
+#[tokio::test]
+async fn an_edit_of_another_field_stays() {
+    let world = World::new().await;
+    let id = world.person_creates(json!({ "title": "one", "labels": ["a", "b"] }));
+    let place = world.open().await;
+    world.item(&*place, &id).await;
+    world.person_edits(&id, json!({ "labels": ["a"] }));
+    let item = done(world.write(&*place, update(&id, json!({ "title": "two" }))).await);
+    assert_eq!((field(&item, "title"), field(&item, "labels")), (json!("two"), json!(["a"])));
+    assert_eq!(place.capabilities().update_batch, 1, "nothing is written between the reading and the write");
+}
+
+#[tokio::test]
+async fn states_and_reasons() {
+    let world = World::new().await;
+    let id = world.person_creates(json!({ "title": "T" }));
+    let place = world.open().await;
+    for (fields, status) in [
+        (json!({ "state": "closed" }), "completed"),
+        (json!({ "state": "open" }), "open"),
+        (json!({ "state": "closed", "state_reason": "not_planned" }), "not_planned"),
+        (json!({ "state": "closed" }), "not_planned"),
+        (json!({ "status": "open" }), "open"),
+        (json!({ "status": "duplicate" }), "duplicate"),
+    ] {
+        let item = done(world.write(&*place, update(&id, fields)).await);
+        assert_eq!(field(&item, "status"), status);
+    }
+}
+
+/// GitHub takes a reason only with a change of the state.
+#[tokio::test]
+async fn the_reason_of_a_closed_issue_stays() {
+    let world = World::new().await;
+    let id = world.person_creates(json!({ "title": "T", "state": "closed" }));
+    let place = world.open().await;
+    let change = json!({ "status": "not_planned", "title": "U" });
+    let (item, left_out) = in_part(world.write(&*place, update(&id, change)).await);
+    assert_eq!((left_out, field(&item, "title")), (vec!["status".to_owned()], json!("U")));
+    let fields = json!({ "state": "closed", "state_reason": "not_planned" });
+    let (_, left_out) = in_part(world.write(&*place, update(&id, fields)).await);
+    assert_eq!(left_out, ["state_reason"]);
+}
+
+/// A finer state elsewhere maps to open: an edit of another field touches neither state nor reason.
+#[tokio::test]
+async fn case_41_lossy_map_keeps_detail() {
+    let world = World::new().await;
+    let id = world.person_creates(json!({ "title": "T", "state": "closed", "state_reason": "duplicate" }));
+    let place = world.open().await;
+    world.forget();
+    let item = done(world.write(&*place, update(&id, json!({ "title": "U" }))).await);
+    assert_eq!((sent(&world), field(&item, "status")), (json!({ "title": "U" }), json!("duplicate")));
+    let item = done(world.write(&*place, update(&id, json!({ "state": "closed" }))).await);
+    assert_eq!(field(&item, "status"), "duplicate");
+}
+
+#[tokio::test]
+async fn closing_what_is_no_longer_wanted() {
+    let world = World::new().await;
+    let id = world.person_creates(json!({ "title": "T" }));
+    let place = world.open().await;
+    assert_eq!(field(&done(world.write(&*place, close(&id)).await), "status"), "not_planned");
+    world.forget();
+    done(world.write(&*place, close(&id)).await);
+    assert_eq!(world.requests(), ["GET /repos/acme/web/issues/1"], "it is closed already");
+    let done_before = world.person_creates(json!({ "title": "T", "state": "closed" }));
+    assert_eq!(field(&done(world.write(&*place, close(&done_before)).await), "status"), "completed");
+}
+
+#[tokio::test]
+async fn sets_are_replaced_and_cleared() {
+    let world = World::new().await;
+    let id =
+        world.person_creates(json!({ "title": "T", "labels": ["b", "a"], "assignees": ["ada", "bruno"] }));
+    let place = world.open().await;
+    let read = world.item(&*place, &id).await;
+    assert_eq!(
+        (field(&read, "labels"), field(&read, "assignees")),
+        (json!(["a", "b"]), json!(["ada", "bruno"]))
+    );
+    let same = json!({ "labels": ["B", "a"], "assignees": ["bruno", "ADA"] });
+    let item = done(world.write(&*place, update(&id, same)).await);
+    assert_eq!(item.fields, read.fields, "neither order nor case counts");
+    let item =
+        done(world.write(&*place, update(&id, json!({ "labels": null, "assignees": ["bruno"] }))).await);
+    assert_eq!((field(&item, "labels"), field(&item, "assignees")), (json!([]), json!(["bruno"])));
+}
+
+/// A label that was removed here stays removed.
+#[tokio::test]
+async fn case_25_a_removed_label_stays_removed() {
+    let world = World::new().await;
+    let id = world.person_creates(json!({ "title": "T", "labels": ["a", "b"] }));
+    let place = world.open().await;
+    world.person_edits(&id, json!({ "labels": ["a"] }));
+    assert_eq!(field(&world.item(&*place, &id).await, "labels"), json!(["a"]));
+    done(world.write(&*place, update(&id, json!({ "title": "U" }))).await);
+    assert_eq!(field(&world.item(&*place, &id).await, "labels"), json!(["a"]));
+}
+
+/// The oversize text is refused before it is sent; the state is written.
+#[tokio::test]
+async fn case_68_oversize_text_does_not_hold_the_status() {
+    let world = World::new().await;
+    let id = world.person_creates(json!({ "title": "T" }));
+    let place = world.open().await;
+    let long = "x".repeat(70_000);
+    assert!(place.accepts("body", &syncline_engine::Value::Text(long)).is_err());
+    // GitHub's own limit may be lower than ours.
+    world.switch(json!({ "body_limit": 100 }));
+    let change = json!({ "body": "x".repeat(200), "state": "closed" });
+    let (item, left_out) = in_part(world.write(&*place, update(&id, change)).await);
+    assert_eq!((left_out, field(&item, "state")), (vec!["body".to_owned()], json!("closed")));
+}
+
+#[tokio::test]
+async fn a_body_that_github_cuts_is_left_out() {
+    let world = World::new().await;
+    world.switch(json!({ "body_limit": 100, "long_body": "cut" }));
+    let id = world.person_creates(json!({ "title": "T" }));
+    let place = world.open().await;
+    let (_, left_out) = in_part(world.write(&*place, update(&id, json!({ "body": "x".repeat(200) }))).await);
+    assert_eq!(left_out, ["body"]);
+}
+
+/// Whoever may read an issue and not edit it is told so.
+#[tokio::test]
+async fn an_issue_that_may_not_be_edited_is_refused() {
+    let world = World::new().await;
+    let id = world.person_creates(json!({ "title": "T", "as": "ada" }));
+    let place = world.open_as(&world.token_of("emil")).await;
+    let error = refused(world.write(&*place, update(&id, json!({ "title": "U" }))).await);
+    assert_eq!(error.kind, ErrorKind::Permanent);
+    assert_eq!(error.answer.unwrap().status, 403);
+}
+
+#[tokio::test]
+async fn requests_count_for_the_item_that_they_are_for() {
+    let world = World::new().await;
+    let id = world.person_creates(json!({ "title": "T" }));
+    let place = world.open().await;
+    let before = world.call().meter.requests();
+    done(world.write(&*place, update(&id, json!({ "title": "U" }))).await);
+    assert_eq!(world.call().meter.requests() - before, 1);
+}
