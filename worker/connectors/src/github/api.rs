@@ -27,8 +27,14 @@ pub(super) struct Api {
 /// The order of a list of issues.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Order {
-    /// Oldest change first, from this time on.
-    Updated(Option<DateTime<Utc>>),
+    /// Oldest change first.
+    Updated {
+        /// Only changes from this time on.
+        since: Option<DateTime<Utc>>,
+        /// A poll: if nothing has changed since the last one, it costs nothing. Its responses are kept in memory, which
+        /// would not pay for a whole listing.
+        poll: bool,
+    },
     /// Youngest first.
     Created,
 }
@@ -66,17 +72,17 @@ impl Api {
                 false => request.query("labels", filter.labels.join(",")),
             };
             let request = match order {
-                Order::Updated(since) => {
-                    let request = request.query("sort", "updated").query("direction", "asc");
-                    match since {
-                        // A poll that finds nothing costs nothing.
-                        Some(since) => request
-                            .query("since", since.to_rfc3339_opts(SecondsFormat::Secs, true))
-                            .conditional(),
-                        None => request,
-                    }
-                }
                 Order::Created => request.query("sort", "created").query("direction", "desc"),
+                Order::Updated { since, poll } => {
+                    let request = request.query("sort", "updated").query("direction", "asc");
+                    let request = match since {
+                        Some(since) => {
+                            request.query("since", since.to_rfc3339_opts(SecondsFormat::Secs, true))
+                        }
+                        None => request,
+                    };
+                    if poll { request.conditional() } else { request }
+                }
             };
             priced(request, Cost::Read).or_moved()
         };

@@ -16,9 +16,10 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    pub(super) fn read(json: &Json) -> Result<Seen, ConnectorError> {
-        serde_json::from_value(json.clone())
-            .map_err(|_| ConnectorError::permanent(format!("{json} is no cursor of GitHub's issues")))
+    /// A cursor that cannot be read, perhaps of a later version, begins at the first change: that costs more, and loses
+    /// nothing.
+    pub(super) fn read(json: &Json) -> Seen {
+        serde_json::from_value(json.clone()).unwrap_or_default()
     }
 
     pub(super) fn write(&self) -> Json {
@@ -47,7 +48,7 @@ pub(super) struct Resume {
 impl Resume {
     pub(super) fn read(json: &Json) -> Result<Resume, ConnectorError> {
         serde_json::from_value(json.clone())
-            .map_err(|_| ConnectorError::permanent(format!("{json} is no position in GitHub's issues")))
+            .map_err(|_| ConnectorError::conflict(format!("{json} is no position in GitHub's issues")))
     }
 
     pub(super) fn write(&self) -> Json {
@@ -57,6 +58,8 @@ impl Resume {
 
 #[cfg(test)]
 mod tests {
+    use syncline_engine::ports::ErrorKind;
+
     use super::*;
 
     #[test]
@@ -68,7 +71,8 @@ mod tests {
         seen.note(Some(at("2026-01-01T00:00:00Z")));
         seen.note(None);
         assert_eq!(seen.since(), Some(at("2026-02-03T04:03:06Z")));
-        assert_eq!(Seen::read(&seen.write()), Ok(seen));
-        assert!(Seen::read(&json!("x")).is_err());
+        assert_eq!(Seen::read(&seen.write()), seen);
+        assert_eq!(Seen::read(&json!("x")), Seen::default());
+        assert_eq!(Resume::read(&json!("x")).unwrap_err().kind, ErrorKind::Conflict);
     }
 }

@@ -11,11 +11,15 @@ use syncline_engine::{
 use super::limits;
 use crate::http::{Class, Dialect, Head, Told};
 
-/// The version of the API. The next one, 2026-03-10, only removes what is not used here, and is taken as well.
-const VERSION: &str = "2022-11-28";
+/// GitHub's manners, in one of the versions of its API. The later one removes what is not used here.
+pub(super) enum GithubDialect {
+    /// 2022-11-28, which GitHub takes if nothing is said.
+    V2022,
+    /// 2026-03-10.
+    V2026,
+}
 
-/// GitHub's manners.
-pub(super) struct GithubDialect;
+const MEDIA_TYPE: (&str, &str) = ("accept", "application/vnd.github+json");
 
 impl Dialect for GithubDialect {
     fn platform(&self) -> &'static str {
@@ -23,7 +27,10 @@ impl Dialect for GithubDialect {
     }
 
     fn headers(&self) -> &'static [(&'static str, &'static str)] {
-        &[("accept", "application/vnd.github+json"), ("x-github-api-version", VERSION)]
+        match self {
+            GithubDialect::V2022 => &[MEDIA_TYPE, ("x-github-api-version", "2022-11-28")],
+            GithubDialect::V2026 => &[MEDIA_TYPE, ("x-github-api-version", "2026-03-10")],
+        }
     }
 
     fn request_id(&self) -> &'static str {
@@ -166,7 +173,7 @@ mod tests {
 
     fn told(status: u16, body: &Json) -> Told {
         let head = Head { status, headers: &HeaderMap::new(), now: chrono::Utc::now() };
-        GithubDialect.told(&head, body.to_string().as_bytes())
+        GithubDialect::V2022.told(&head, body.to_string().as_bytes())
     }
 
     const SECONDARY: &str =

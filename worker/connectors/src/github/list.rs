@@ -56,7 +56,7 @@ impl IssueListing {
         let start = match (from, mode) {
             (Some(position), _) => Resume::read(position)?,
             (None, ReadMode::Since(cursor)) => {
-                let seen = Seen::read(cursor)?;
+                let seen = Seen::read(cursor);
                 Resume { since: seen.since(), seen }
             }
             (None, _) => Resume::default(),
@@ -79,7 +79,10 @@ impl IssueListing {
         let filter = if self.whole { &self.issues.scope.filter } else { &none };
         match &self.next {
             Next::None => Ok(None),
-            Next::Since => self.issues.api.issues(Order::Updated(self.since), filter, call).await.map(Some),
+            Next::Since => {
+                let order = Order::Updated { since: self.since, poll: !self.whole };
+                self.issues.api.issues(order, filter, call).await.map(Some)
+            }
             Next::Address(address) => self.issues.api.page(address, call).await.map(Some),
         }
     }

@@ -58,7 +58,9 @@ use crate::{
 /// The API of github.com. Other editions have it at `https://HOST/api/v3`.
 const BASE: &str = "https://api.github.com";
 
-static DIALECT: GithubDialect = GithubDialect;
+/// The version of the API for what belongs to no scope.
+static USUAL: GithubDialect = GithubDialect::V2022;
+static LATER: GithubDialect = GithubDialect::V2026;
 
 /// The registry's entry point.
 pub(crate) struct Github;
@@ -117,7 +119,7 @@ impl Platform for Github {
             ConnectorError::new(ErrorKind::Auth, text).about(ErrorScope::Account)
         })?;
         Ok(Box::new(IssuePlace {
-            issues: Arc::new(issues(client(account)?, scope)),
+            issues: Arc::new(issues(client_of(account, &scope)?, scope)),
             capabilities: capabilities(),
             mapped: opening.fields.to_vec(),
         }))
@@ -133,18 +135,23 @@ impl Platform for Github {
         what: Discover<'_>,
         call: &Call<'_>,
     ) -> Result<Catalogue, ConnectorError> {
-        let client = client(account)?;
         match what {
-            Discover::Containers => discover::repositories(&client, call).await,
+            Discover::Containers => discover::repositories(&client(account)?, call).await,
             Discover::Container(scope) => {
-                issues(client.clone(), RepoScope::parse(scope)?).discover(&client, call).await
+                let scope = RepoScope::parse(scope)?;
+                let client = client_of(account, &scope)?;
+                issues(client.clone(), scope).discover(&client, call).await
             }
         }
     }
 }
 
 fn client(account: &Account) -> Result<Client, ConnectorError> {
-    account.client(&DIALECT, BASE, Auth::Bearer)
+    account.client(&USUAL, BASE, Auth::Bearer)
+}
+
+fn client_of(account: &Account, scope: &RepoScope) -> Result<Client, ConnectorError> {
+    account.client(if scope.later_version { &LATER } else { &USUAL }, BASE, Auth::Bearer)
 }
 
 fn issues(client: Client, scope: RepoScope) -> Issues {

@@ -15,6 +15,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::optional("repo", Form::Text, "The name of the repository, if `repository` is not given."),
     Key::default("state", Form::Names(&[&["all"], &["open"], &["closed"]]), "\"all\"", "Only issues in this state."),
     Key::optional("labels", Form::TextList, "Only issues that have all of these labels."),
+    Key::default("api_version", Form::Names(&[&["2022-11-28"], &["2026-03-10"]]), "\"2022-11-28\"", "The version of GitHub's API."),
 ];
 
 /// Which issues of which repository.
@@ -23,6 +24,8 @@ pub(super) struct RepoScope {
     pub(super) owner: String,
     pub(super) name: String,
     pub(super) filter: Filter,
+    /// Version 2026-03-10 of the API instead of 2022-11-28.
+    pub(super) later_version: bool,
 }
 
 /// Which issues of the repository belong to the place.
@@ -38,7 +41,8 @@ impl RepoScope {
     pub(super) fn parse(scope: &Json) -> Result<Self, ScopeError> {
         let reader = ScopeReader::new(scope)?;
         let (owner, name) = repository(&reader)?;
-        Ok(Self { owner, name, filter: Filter { state: state(&reader)?, labels: labels(&reader)? } })
+        let filter = Filter { state: state(&reader)?, labels: labels(&reader)? };
+        Ok(Self { owner, name, filter, later_version: is_later(&reader)? })
     }
 
     /// The repository as `owner/name`.
@@ -109,6 +113,16 @@ fn state(reader: &ScopeReader<'_>) -> Result<Option<&'static str>, ScopeError> {
     }
 }
 
+fn is_later(reader: &ScopeReader<'_>) -> Result<bool, ScopeError> {
+    match reader.optional_text("api_version")?.as_deref().map(str::trim) {
+        None | Some("2022-11-28") => Ok(false),
+        Some("2026-03-10") => Ok(true),
+        Some(other) => {
+            Err(ScopeError::new("api_version", format!("must be 2022-11-28 or 2026-03-10, not {other:?}")))
+        }
+    }
+}
+
 fn labels(reader: &ScopeReader<'_>) -> Result<Vec<String>, ScopeError> {
     let refused = |what: &Json| ScopeError::new("labels", format!("must be a list of labels, not {what}"));
     let names = match reader.get("labels") {
@@ -151,6 +165,7 @@ mod tests {
     #[case(json!({"repository": "acme/.."}), "repository: \"acme/..\" is not `owner/name`")]
     #[case(json!({"repository": "a/b", "repo": "b"}), "repository: names the repository already; remove owner and repo")]
     #[case(json!({"repository": "a/b", "state": "done"}), "state: must be all, open or closed, not \"done\"")]
+    #[case(json!({"repository": "a/b", "api_version": "v3"}), "api_version: must be 2022-11-28 or 2026-03-10, not \"v3\"")]
     #[case(json!({"repository": "a/b", "labels": "bug"}), "labels: must be a list of labels, not \"bug\"")]
     #[case(json!({"repository": "a/b", "labels": ["a,b"]}), "labels: \"a,b\" has a comma, by which GitHub cannot filter")]
     fn refusals_name_the_key(#[case] scope: Json, #[case] message: &str) {

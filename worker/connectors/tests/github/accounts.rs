@@ -2,9 +2,9 @@
 
 use serde_json::{Value as Json, json};
 use syncline_connectors::{Discover, Opening, check_scope, platform};
-use syncline_engine::ports::ErrorKind;
+use syncline_engine::ports::{ErrorKind, ReadMode};
 
-use crate::world::World;
+use crate::world::{World, create, done, field, update};
 
 #[tokio::test]
 async fn a_token_is_identified() {
@@ -123,4 +123,26 @@ fn scopes_are_checked() {
         ["source.repository: \"web\" is not `owner/name`"]
     );
     assert_eq!(findings(json!({ "account": "a", "repositry": "acme/web" })).len(), 1);
+}
+
+/// The later version leaves out the singular assignee, which nothing here reads or writes.
+#[tokio::test]
+async fn both_versions_of_the_api_do() {
+    for version in ["2022-11-28", "2026-03-10"] {
+        let world = World::new().await;
+        let scope = json!({ "repository": "acme/web", "api_version": version });
+        let place = world.open_with(scope, &world.account(), &[]).await;
+        let fields = json!({ "title": "T", "body": "B", "labels": ["bug"], "assignees": ["ada"] });
+        let made = done(world.write(&*place, create("sl-a", fields)).await);
+        let item = done(
+            world
+                .write(&*place, update(&made.id, json!({ "assignees": ["bruno"], "state": "closed" })))
+                .await,
+        );
+        assert_eq!((field(&item, "assignees"), field(&item, "state")), (json!(["bruno"]), json!("closed")));
+        assert_eq!(world.list(&*place, ReadMode::Full).await.unwrap().0, [item]);
+        let sent = world.log();
+        assert!(sent.iter().all(|entry| entry["headers"]["x-github-api-version"] == version), "{sent:?}");
+        assert!(!format!("{sent:?}").contains("\"assignee\""));
+    }
 }

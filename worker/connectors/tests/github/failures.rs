@@ -1,9 +1,18 @@
 //! Limits, credentials, outages, answers that cannot be read.
 
+use std::sync::Mutex;
+
+use async_trait::async_trait;
 use chrono::{TimeDelta, Utc};
 use rstest::rstest;
 use serde_json::{Value as Json, json};
-use syncline_engine::ports::{ConnectorError, ErrorKind, ErrorScope, ReadMode, Written};
+use syncline_engine::{
+    limits::{Dimension, Lane},
+    ports::{
+        Call, ConnectorError, ErrorKind, ErrorScope, Gate, MatchKey, OpenGate, Pass, ReadMode, Refusal,
+        Written,
+    },
+};
 use syncline_simulator::{Limits, Settings};
 
 use crate::world::{World, create, done, refused, update};
@@ -145,4 +154,54 @@ async fn redirects_lead_nowhere_else() {
     for error in [listed, fetched] {
         assert_eq!((error.kind, error.scope), (ErrorKind::Permanent, ErrorScope::Endpoint), "{error}");
     }
+}
+
+/// Remembers what requests cost, and refuses creates.
+#[derive(Default)]
+struct Counting(Mutex<Vec<String>>);
+
+#[async_trait]
+impl Gate for Counting {
+    fn lane(&self) -> Lane {
+        Lane::Poll
+    }
+
+    async fn ask(&self, costs: &[(&Dimension, f64)]) -> Result<Box<dyn Pass>, Refusal> {
+        let costs: Vec<String> = costs.iter().map(|(one, amount)| format!("{} {amount}", one.name)).collect();
+        let creates = costs.iter().any(|cost| cost.starts_with("creates"));
+        self.0.lock().unwrap().push(costs.join(", "));
+        if creates {
+            let until = Utc::now() + TimeDelta::seconds(30);
+            return Err(Refusal { until, why: "too many creates".to_owned() });
+        }
+        Ok(Box::new(OpenGate))
+    }
+}
+
+#[tokio::test]
+async fn the_gate_is_asked_for_each_request() {
+    let world = World::new().await;
+    world.person_creates(json!({ "title": "T" }));
+    let place = world.open().await;
+    let gate = Counting::default();
+    let call = Call { gate: &gate, ..world.call() };
+    place.fetch(&["1".to_owned()], &call).await;
+    place.write(&[update("1", json!({ "title": "U" }))], &call).await;
+    let fields = syncline_engine::value::fields_from_json(&json!({ "title": "U" }));
+    place.find(&[MatchKey { fields }], &call).await.unwrap();
+    let outcomes =
+        place.write(&["sl-a", "sl-b"].map(|text| create(text, json!({ "title": "T" }))), &call).await;
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Written::NotSent(_))), "{outcomes:?}");
+    assert!((29..=31).contains(&wait(outcomes[0].error().unwrap())));
+    assert_eq!(world.count(), 1);
+    assert_eq!(
+        *gate.0.lock().unwrap(),
+        [
+            "concurrent 1, core 1, points 1",
+            "concurrent 1, core 1, points 5",
+            "concurrent 1, search 1",
+            "concurrent 1, core 1, points 1",
+            "concurrent 1, core 1, points 5, creates-a-minute 1, creates-an-hour 1",
+        ]
+    );
 }

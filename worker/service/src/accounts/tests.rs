@@ -34,7 +34,7 @@ fn spec(project: &str) -> SyncSpec {
     serde_json::from_value(json!({
         "name": "issues", "project": project,
         "source_platform": "jira", "source": { "account": "acme-jira", "project_key": "PROJ" },
-        "target_platform": "github", "target": { "account": "acme-github", "owner": "acme", "repo": "web" },
+        "target_platform": "trello", "target": { "account": "acme-trello", "board_id": "b" },
         "field_mappings": [{ "source_field": "summary", "target_field": "title" }],
     }))
     .unwrap()
@@ -55,15 +55,15 @@ async fn a_sync_is_stored_with_the_accounts_that_it_names() {
     assert_eq!(accounts(&db, project).await, (None, None, 1));
 
     // The same document again, once the accounts exist.
-    let github = create(&db, project, "github", "acme-github").await;
+    let trello = create(&db, project, "trello", "acme-trello").await;
     assert_eq!(store(&db, &[&spec], Origin::CommandLine).await.unwrap(), [Stored::Unchanged]);
-    assert_eq!(accounts(&db, project).await, (None, Some(github), 1));
+    assert_eq!(accounts(&db, project).await, (None, Some(trello), 1));
 
     let jira = create(&db, project, "jira", "other-jira").await;
     let mut moved = spec.clone();
     moved.source.insert("account".to_owned(), json!("other-jira"));
     assert_eq!(store(&db, &[&moved], Origin::CommandLine).await.unwrap(), [Stored::Changed]);
-    assert_eq!(accounts(&db, project).await, (Some(jira), Some(github), 2));
+    assert_eq!(accounts(&db, project).await, (Some(jira), Some(trello), 2));
 }
 
 #[tokio::test]
@@ -72,13 +72,13 @@ async fn an_account_belongs_to_one_project_and_one_platform() {
     let db = database(&folder).await;
     let default = project_id(&db, "default").await;
     create(&db, default, "jira", "acme-jira").await;
-    create(&db, default, "gitlab", "acme-github").await;
+    create(&db, default, "gitlab", "acme-trello").await;
     let refused = store(&db, &[&spec("default")], Origin::CommandLine).await.unwrap_err();
     assert!(matches!(refused, Error::Invalid(_)));
     assert_eq!(
         refused.to_string(),
-        "issues: target.account: the account \"acme-github\" is one of gitlab, and target_platform is github; name an \
-         account of github"
+        "issues: target.account: the account \"acme-trello\" is one of gitlab, and target_platform is trello; name an \
+         account of trello"
     );
 
     store(&db, &[&spec("web")], Origin::CommandLine).await.unwrap();
