@@ -1,6 +1,6 @@
 //! The requests about one repository.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value as Json, json};
@@ -20,8 +20,16 @@ pub(super) struct Api {
     client: Client,
     /// As the scope names it.
     scope: String,
-    /// Owner and name. They change when the repository was renamed since the scope was written.
-    name: Mutex<(String, String)>,
+    name: Mutex<Name>,
+}
+
+/// What the repository is called. It may have been renamed since the scope was written.
+#[derive(Debug, Clone)]
+struct Name {
+    owner: String,
+    name: String,
+    /// GitHub has said so.
+    sure: bool,
 }
 
 /// The order of a list of issues.
@@ -41,13 +49,23 @@ pub(super) enum Order {
 
 impl Api {
     pub(super) fn new(client: Client, scope: &RepoScope) -> Api {
-        let name = Mutex::new((scope.owner.clone(), scope.name.clone()));
-        Api { client, scope: scope.full_name(), name }
+        let name = Name { owner: scope.owner.clone(), name: scope.name.clone(), sure: false };
+        Api { client, scope: scope.full_name(), name: Mutex::new(name) }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Name> {
+        self.name.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Owner and name, as they are now.
-    pub(super) fn name(&self) -> (String, String) {
-        self.name.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn name(&self) -> (String, String) {
+        let known = self.known();
+        (known.owner.clone(), known.name.clone())
+    }
+
+    /// True if GitHub has said what the repository is called.
+    pub(super) fn is_sure(&self) -> bool {
+        self.known().sure
     }
 
     /// `owner/name`, as it is now.
@@ -88,7 +106,7 @@ impl Api {
         };
         let mut reply = request().send(call).await.map_err(|failed| self.about_repository(failed))?;
         if reply.moved_to().is_some() {
-            self.relocate(call).await?;
+            self.repository(call).await?;
             reply = request().send(call).await.map_err(|failed| self.about_repository(failed))?;
         }
         self.settled(reply)
@@ -160,11 +178,14 @@ impl Api {
         priced(request, Cost::Search).send(call).await
     }
 
-    /// Reads something below the repository, or the repository itself.
-    pub(super) async fn of_repository(&self, path: &[&str], call: &Call<'_>) -> Result<Reply, Failed> {
-        let (owner, name) = self.name();
-        let path: Vec<&str> = ["repos", &owner, &name].into_iter().chain(path.iter().copied()).collect();
-        priced(self.client.get(&path).query("per_page", PAGE), Cost::Read).send(call).await
+    /// The first page of a list of the repository.
+    pub(super) async fn list(&self, name: &str, call: &Call<'_>) -> Result<Reply, Failed> {
+        let (owner, repository) = self.name();
+        let request = self.client.get(&["repos", &owner, &repository, name]);
+        // Issue types are few, and come in one page.
+        let paged = name != "issue-types";
+        let request = if paged { request.query("per_page", PAGE) } else { request };
+        priced(request, Cost::Read).send(call).await
     }
 
     /// The fields that the owner has added to issues; none if the owner is no organisation.
@@ -173,8 +194,8 @@ impl Api {
         priced(self.client.get(&["orgs", &owner, "issue-fields"]), Cost::Read).send(call).await
     }
 
-    /// Finds out what the repository is called now.
-    pub(super) async fn relocate(&self, call: &Call<'_>) -> Result<(), ConnectorError> {
+    /// Reads the repository, and what it is called now.
+    pub(super) async fn repository(&self, call: &Call<'_>) -> Result<Json, ConnectorError> {
         let (owner, name) = self.name();
         let request = priced(self.client.get(&["repos", &owner, &name]), Cost::Read).or_moved();
         let mut reply = request.send(call).await.map_err(|failed| self.about_repository(failed))?;
@@ -182,12 +203,18 @@ impl Api {
             reply = self.moved(address, call).await.map_err(|failed| self.about_repository(failed))?;
         }
         let found: Json = self.settled(reply)?.json()?;
-        let full = found["full_name"].as_str().and_then(|name| name.split_once('/'));
-        if let Some((owner, name)) = full {
-            tracing::warn!(scope = self.scope, now = found["full_name"].as_str(), "a repository was renamed");
-            *self.name.lock().unwrap_or_else(PoisonError::into_inner) = (owner.to_owned(), name.to_owned());
+        if let Some((owner, name)) = found["full_name"].as_str().and_then(|name| name.split_once('/')) {
+            let now = Name { owner: owner.to_owned(), name: name.to_owned(), sure: true };
+            let before = std::mem::replace(&mut *self.known(), now);
+            if !(before.owner.eq_ignore_ascii_case(owner) && before.name.eq_ignore_ascii_case(name)) {
+                tracing::warn!(
+                    scope = self.scope,
+                    now = found["full_name"].as_str(),
+                    "a repository was renamed"
+                );
+            }
         }
-        Ok(())
+        Ok(found)
     }
 
     /// A reply that leads nowhere else.

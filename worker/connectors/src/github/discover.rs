@@ -149,7 +149,7 @@ impl Issues {
         list: &str,
         call: &Call<'_>,
     ) -> Result<Vec<T>, ConnectorError> {
-        match self.api.of_repository(&[list], call).await {
+        match self.api.list(list, call).await {
             Ok(first) => pages(client, first, call, |reply| reply.json()).await,
             Err(failed) if list != "labels" && has_status(&failed, 404) => Ok(Vec::new()),
             Err(failed) => Err(self.api.about_repository(failed)),

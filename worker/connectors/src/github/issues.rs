@@ -57,12 +57,12 @@ impl Issues {
 
     async fn found(&self, number: u64, reply: &Reply, call: &Call<'_>) -> Result<Seen, ConnectorError> {
         let issue: Box<Issue> = reply.json()?;
-        if !self.is_here(&issue) {
+        if !self.is_here(&issue) && !self.api.is_sure() {
             // Perhaps the whole repository has another name.
-            self.api.relocate(call).await?;
-            if !self.is_here(&issue) {
-                return Ok(Seen::Elsewhere);
-            }
+            self.api.repository(call).await?;
+        }
+        if !self.is_here(&issue) {
+            return Ok(Seen::Elsewhere);
         }
         Ok(if issue.number == number { Seen::Here(issue) } else { Seen::Moved(issue) })
     }
@@ -77,20 +77,15 @@ impl Issues {
         match error.answer.as_ref().map(|answer| answer.status) {
             Some(404) => Ok(Seen::NotVisible),
             // The same status says that the repository has no issues any more, which deletes none of them.
-            Some(410) => {
-                let repository = self.api.of_repository(&[], call).await;
-                let repository: serde_json::Value = repository.map_err(ConnectorError::from)?.json()?;
-                match repository["has_issues"].as_bool() {
-                    Some(true) => Ok(Seen::Deleted),
-                    _ => {
-                        let name = self.scope.full_name();
-                        let text = format!(
-                            "repository {name}: its issues are disabled; enable them in its settings"
-                        );
-                        Err(ConnectorError::new(ErrorKind::Permanent, text).about(ErrorScope::Endpoint))
-                    }
+            Some(410) => match self.api.repository(call).await?["has_issues"].as_bool() {
+                Some(true) => Ok(Seen::Deleted),
+                _ => {
+                    let name = self.scope.full_name();
+                    let text =
+                        format!("repository {name}: its issues are disabled; enable them in its settings");
+                    Err(ConnectorError::new(ErrorKind::Permanent, text).about(ErrorScope::Endpoint))
                 }
-            }
+            },
             _ => Err(error),
         }
     }
