@@ -10,7 +10,7 @@ use super::{
     limits::Cost,
     scope::{Filter, RepoScope},
 };
-use crate::http::{Client, Failed, Reply, Request};
+use crate::http::{Client, Failed, GraphqlReply, Reply, Request};
 
 /// Issues of a page; GitHub gives no more.
 pub(super) const PAGE: usize = 100;
@@ -18,6 +18,8 @@ pub(super) const PAGE: usize = 100;
 /// Sends the requests about one repository.
 pub(super) struct Api {
     client: Client,
+    /// Of GraphQL, whose address is another one in other editions.
+    graphql: Client,
     /// As the scope names it.
     scope: String,
     name: Mutex<Name>,
@@ -48,9 +50,9 @@ pub(super) enum Order {
 }
 
 impl Api {
-    pub(super) fn new(client: Client, scope: &RepoScope) -> Api {
+    pub(super) fn new(client: Client, graphql: Client, scope: &RepoScope) -> Api {
         let name = Name { owner: scope.owner.clone(), name: scope.name.clone(), sure: false };
-        Api { client, scope: scope.full_name(), name: Mutex::new(name) }
+        Api { client, graphql, scope: scope.full_name(), name: Mutex::new(name) }
     }
 
     fn known(&self) -> MutexGuard<'_, Name> {
@@ -171,6 +173,14 @@ impl Api {
         let (number, field) = (number.to_string(), field.to_string());
         let path = ["repos", &owner, &name, "issues", &number, "issue-field-values", &field];
         priced(self.client.delete(&path), Cost::Create).send(call).await
+    }
+
+    /// Deletes an issue by its id in GraphQL: the REST API cannot.
+    pub(super) async fn delete_issue(&self, id: &Json, call: &Call<'_>) -> Result<GraphqlReply, Failed> {
+        const TEXT: &str = "mutation($id: ID!) { deleteIssue(input: {issueId: $id}) { clientMutationId } }";
+        let costs = Cost::Delete.dimensions().into_iter();
+        let request = self.graphql.mutation(&["graphql"], TEXT, id);
+        costs.fold(request, |request, (dimension, amount)| request.cost(dimension, amount)).send(call).await
     }
 
     pub(super) async fn search(&self, query: &str, call: &Call<'_>) -> Result<Reply, Failed> {

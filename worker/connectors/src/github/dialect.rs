@@ -3,6 +3,7 @@
 //! <https://docs.github.com/rest/using-the-rest-api/troubleshooting-the-rest-api>
 
 use serde::Deserialize;
+use serde_json::Value as Json;
 use syncline_engine::{
     limits::Observed,
     ports::{ConnectorError, ErrorScope},
@@ -50,6 +51,23 @@ impl Dialect for GithubDialect {
             None => text,
         };
         Told { class, scope, code: body.code(), message: Some(message), retry_in: None }
+    }
+
+    fn graphql(&self, error: &Json) -> Told {
+        let text = |key: &str| error[key].as_str().map(str::to_owned);
+        let code = text("type");
+        let class = match code.as_deref() {
+            Some("RATE_LIMITED") => Some(Class::RateLimited),
+            Some("NOT_FOUND") => Some(Class::NotFound),
+            _ => Some(Class::Permanent),
+        };
+        let message = match (code.as_deref(), text("message")) {
+            (Some("FORBIDDEN" | "INSUFFICIENT_SCOPES"), Some(message)) => {
+                Some(format!("{message}; only administrators of the repository may delete issues"))
+            }
+            (_, message) => message,
+        };
+        Told { class, code, message, ..Told::default() }
     }
 }
 
@@ -166,7 +184,7 @@ impl ErrorBody {
 mod tests {
     use reqwest::header::HeaderMap;
     use rstest::rstest;
-    use serde_json::{Value as Json, json};
+    use serde_json::json;
     use syncline_engine::ports::Answer;
 
     use super::*;

@@ -10,6 +10,8 @@ use serde_json::Value as Json;
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Issue {
     pub(super) number: u64,
+    /// Its id in GraphQL.
+    pub(super) node_id: Option<String>,
     pub(super) title: String,
     pub(super) body: Option<String>,
     /// `open` or `closed`.

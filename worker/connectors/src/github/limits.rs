@@ -16,6 +16,7 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 struct Limits {
     core: Dimension,
     search: Dimension,
+    graphql: Dimension,
     /// One endpoint may be asked for so many points a minute. All of them share this one, so that none exceeds it.
     points: Dimension,
     /// Created content in a minute and in an hour. Editing does not count.
@@ -27,6 +28,7 @@ struct Limits {
 static LIMITS: LazyLock<Limits> = LazyLock::new(|| Limits {
     core: Dimension::windowed("core", 5_000.0, HOUR),
     search: Dimension::windowed("search", 30.0, MINUTE),
+    graphql: Dimension::windowed("graphql", 5_000.0, HOUR),
     points: Dimension::windowed("points", 900.0, MINUTE),
     creates_a_minute: Dimension::windowed("creates-a-minute", 80.0, MINUTE),
     creates_an_hour: Dimension::windowed("creates-an-hour", 500.0, HOUR).with_burst(80.0),
@@ -41,6 +43,8 @@ pub(super) enum Cost {
     Search,
     Edit,
     Create,
+    /// By GraphQL.
+    Delete,
 }
 
 impl Cost {
@@ -52,6 +56,7 @@ impl Cost {
             Cost::Search => costs.push((&limits.search, 1.0)),
             Cost::Read => costs.extend([(&limits.core, 1.0), (&limits.points, 1.0)]),
             Cost::Edit => costs.extend([(&limits.core, 1.0), (&limits.points, 5.0)]),
+            Cost::Delete => costs.extend([(&limits.graphql, 1.0), (&limits.points, 5.0)]),
             Cost::Create => costs.extend([
                 (&limits.core, 1.0),
                 (&limits.points, 5.0),
@@ -74,6 +79,7 @@ pub(super) fn observed<'a>(header: impl Fn(&str) -> Option<&'a str>, now: DateTi
     let dimension = match header("x-ratelimit-resource") {
         Some("core") => &LIMITS.core,
         Some("search") => &LIMITS.search,
+        Some("graphql") => &LIMITS.graphql,
         _ => return Vec::new(),
     };
     HEADERS.observe(dimension, header, now).into_iter().collect()

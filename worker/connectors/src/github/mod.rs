@@ -22,6 +22,7 @@ mod marker;
 mod memo;
 mod place;
 mod probe;
+mod remove;
 mod scope;
 mod sets;
 mod status;
@@ -119,7 +120,7 @@ impl Platform for Github {
             ConnectorError::new(ErrorKind::Auth, text).about(ErrorScope::Account)
         })?;
         Ok(Box::new(IssuePlace {
-            issues: Arc::new(issues(client_of(account, &scope)?, scope)),
+            issues: Arc::new(issues(account, scope)?.0),
             capabilities: capabilities(),
             mapped: opening.fields.to_vec(),
         }))
@@ -138,9 +139,8 @@ impl Platform for Github {
         match what {
             Discover::Containers => discover::repositories(&client(account)?, call).await,
             Discover::Container(scope) => {
-                let scope = RepoScope::parse(scope)?;
-                let client = client_of(account, &scope)?;
-                issues(client.clone(), scope).discover(&client, call).await
+                let (issues, client) = issues(account, RepoScope::parse(scope)?)?;
+                issues.discover(&client, call).await
             }
         }
     }
@@ -150,10 +150,15 @@ fn client(account: &Account) -> Result<Client, ConnectorError> {
     account.client(&USUAL, BASE, Auth::Bearer)
 }
 
-fn client_of(account: &Account, scope: &RepoScope) -> Result<Client, ConnectorError> {
-    account.client(if scope.later_version { &LATER } else { &USUAL }, BASE, Auth::Bearer)
-}
-
-fn issues(client: Client, scope: RepoScope) -> Issues {
-    Issues { api: Api::new(client, &scope), scope, memo: Memo::default() }
+/// The issues of a scope, and the client for what is not about its repository alone.
+fn issues(account: &Account, scope: RepoScope) -> Result<(Issues, Client), ConnectorError> {
+    let dialect = if scope.later_version { &LATER } else { &USUAL };
+    let client = account.client(dialect, BASE, Auth::Bearer)?;
+    // The REST API of Enterprise Server is at /api/v3, and GraphQL at /api/graphql.
+    let base = account.base_url.as_deref().map(|base| base.trim_end_matches('/'));
+    let above = base.and_then(|base| base.strip_suffix("/v3")).map(str::to_owned);
+    let account = Account { base_url: above.or_else(|| account.base_url.clone()), ..account.clone() };
+    let graphql = account.client(dialect, BASE, Auth::Bearer)?;
+    let api = Api::new(client.clone(), graphql, &scope);
+    Ok((Issues { api, scope, memo: Memo::default() }, client))
 }

@@ -52,7 +52,8 @@ pub(super) fn capabilities() -> Capabilities {
         // A list may come from a replica that is behind.
         marker_visible_after: Duration::from_secs(10),
         concurrency: ConcurrencyControl::None,
-        removals: &[Removal::Close],
+        // Only administrators may delete; others are refused when it comes to it.
+        removals: &[Removal::Close, Removal::Delete],
         remote: true,
     }
 }

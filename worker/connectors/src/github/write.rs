@@ -4,8 +4,6 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value as Json};
 use syncline_engine::{
-    Item,
-    capability::Removal,
     ports::{Call, ConnectorError, ErrorKind, Write, WriteOp, Written},
     value::Fields,
 };
@@ -14,7 +12,7 @@ use super::{
     convert,
     create::Youngest,
     dialect::refused_keys,
-    draft::{Draft, closing},
+    draft::Draft,
     issue::Issue,
     issues::{Issues, Seen, number},
 };
@@ -60,24 +58,6 @@ impl Issues {
         match number(id) {
             Some(number) => self.apply(&draft, number, call).await.unwrap_or_else(Failed::written),
             None => Written::Refused(self.gone(id, "that is no number of an issue")),
-        }
-    }
-
-    /// Closes an issue that is no longer wanted. One that is closed stays as it is, with its reason.
-    async fn remove(&self, id: &str, how: Removal, call: &Call<'_>) -> Written {
-        if how != Removal::Close {
-            let text = format!("issue #{id}: GitHub's API can close an issue, and not {} it", how.as_str());
-            return Written::Refused(ConnectorError::permanent(text));
-        }
-        let Some(number) = number(id) else {
-            return Written::Refused(self.gone(id, "that is no number of an issue"));
-        };
-        match self.look(number, call).await {
-            Ok(Seen::Here(issue)) if issue.state == "closed" => Written::item(self.item(&issue)),
-            Ok(Seen::Deleted) => {
-                Written::item(Item { deleted: true, ..Item::new(number.to_string(), Fields::new()) })
-            }
-            _ => self.apply(&closing(), number, call).await.unwrap_or_else(Failed::written),
         }
     }
 
@@ -130,7 +110,7 @@ impl Issues {
     }
 
     /// The issue as it is now, or why it cannot be written to.
-    async fn read(&self, number: u64, call: &Call<'_>) -> Result<Issue, Box<Written>> {
+    pub(super) async fn read(&self, number: u64, call: &Call<'_>) -> Result<Issue, Box<Written>> {
         let gone = |why: &str| Err(Box::new(Written::Refused(self.gone(&number.to_string(), why))));
         match self.look(number, call).await {
             Ok(Seen::Here(issue)) => Ok(*issue),
@@ -142,7 +122,7 @@ impl Issues {
         }
     }
 
-    fn gone(&self, id: &str, why: &str) -> ConnectorError {
+    pub(super) fn gone(&self, id: &str, why: &str) -> ConnectorError {
         let text = format!("issue #{id} of {}: {why}", self.scope.full_name());
         ConnectorError::new(ErrorKind::NotFound, text)
     }

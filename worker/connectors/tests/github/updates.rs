@@ -1,9 +1,9 @@
 //! Updates: only what changed, states, sets, and edits made meanwhile.
 
 use serde_json::{Value as Json, json};
-use syncline_engine::ports::{Call, ErrorKind, Stopped, Written};
+use syncline_engine::ports::{Call, ErrorKind, ErrorScope, Found, Stopped, Written};
 
-use crate::world::{Never, World, close, done, field, in_part, refused, update};
+use crate::world::{Never, World, close, delete, done, field, in_part, refused, update};
 
 /// The body of the last PATCH.
 fn sent(world: &World) -> Json {
@@ -195,4 +195,25 @@ async fn requests_count_for_the_item_that_they_are_for() {
     let before = world.call().meter.requests();
     done(world.write(&*place, update(&id, json!({ "title": "U" }))).await);
     assert_eq!(world.call().meter.requests() - before, 1);
+}
+
+#[tokio::test]
+async fn deleting_is_for_administrators() {
+    let world = World::new().await;
+    let id = world.person_creates(json!({ "title": "T" }));
+    let place = world.open_as(&world.token_of("bruno")).await;
+    let error = refused(world.write(&*place, delete(&id)).await);
+    assert_eq!((error.kind, error.scope), (ErrorKind::Permanent, ErrorScope::Item));
+    assert!(error.message.contains("only administrators"), "{error}");
+    assert_eq!(world.count(), 1);
+
+    let place = world.open().await;
+    let call = Call { leave: &Never, ..world.call() };
+    assert!(matches!(place.write(&[delete(&id)], &call).await[..], [Written::NotSent(_)]));
+    for _ in 0..2 {
+        let item = done(world.write(&*place, delete(&id)).await);
+        assert_eq!((item.id.as_str(), item.deleted), (id.as_str(), true));
+    }
+    assert_eq!(world.fetch(&*place, &id).await, Ok(Found::Gone));
+    assert_eq!(refused(world.write(&*place, delete("99")).await).kind, ErrorKind::NotFound);
 }

@@ -252,6 +252,10 @@ pub(crate) fn close(id: &str) -> Write {
     write(WriteOp::Remove { id: id.to_owned(), how: Removal::Close })
 }
 
+pub(crate) fn delete(id: &str) -> Write {
+    write(WriteOp::Remove { id: id.to_owned(), how: Removal::Delete })
+}
+
 /// The item of a write that was applied in full.
 #[track_caller]
 pub(crate) fn done(written: Written) -> Item {
