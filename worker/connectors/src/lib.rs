@@ -1,4 +1,4 @@
-//! The connectors to platforms: files and SQL tables so far, and the HTTP layer of those to come.
+//! The connectors to platforms: files, SQL tables and GitHub so far, and the HTTP layer that they share.
 //!
 //! Start at [`registry`]: it turns the `source_platform` of a sync into a [`Platform`], which checks a scope and opens the
 //! place that it names. Connectors retry nothing and keep no state of a sync; the engine decides.

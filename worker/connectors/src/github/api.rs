@@ -149,6 +149,13 @@ impl Api {
         priced(request, Cost::Edit).send(call).await
     }
 
+    /// The values of an organisation's fields.
+    pub(super) async fn field_values(&self, number: u64, call: &Call<'_>) -> Result<Reply, Failed> {
+        let (owner, name) = self.name();
+        let path = ["repos", &owner, &name, "issues", &number.to_string(), "issue-field-values"];
+        priced(self.client.get(&path).query("per_page", PAGE), Cost::Read).send(call).await
+    }
+
     /// Sets values of an organisation's fields, and leaves the others.
     pub(super) async fn set_fields(
         &self,

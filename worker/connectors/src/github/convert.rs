@@ -39,7 +39,7 @@ pub(super) fn item(issue: &Issue) -> (Item, Option<String>) {
     set("created_at", time(issue.created_at));
     set("updated_at", time(issue.updated_at));
     set("closed_at", time(issue.closed_at));
-    for value in &issue.issue_field_values {
+    for value in issue.issue_field_values.iter().flatten() {
         if let Some(name) = &value.name {
             set(&format!("{}{name}", fields::CUSTOM), custom(value));
         }

@@ -108,6 +108,10 @@ impl Issues {
     async fn complete(&self, draft: &Draft, made: Sent, call: &Call<'_>) -> Written {
         let Sent { mut issue, mut left_out } = made;
         let Some(rest) = draft.after_create(&issue) else {
+            // A new issue has no values but those written here; if they cannot be read, the next run does.
+            if let Err(error) = self.fill(&mut issue, call).await {
+                tracing::debug!(%error, "the fields of a new issue could not be read");
+            }
             left_out.extend(self.write_custom(&draft.custom, &mut issue, call).await);
             return Written::Done { item: Some(self.item(&issue)), left_out };
         };

@@ -32,6 +32,21 @@ pub(super) struct FieldOption {
 }
 
 impl Issues {
+    /// Reads the values of the organisation's fields if the sync maps one and the answer did not have them.
+    pub(super) async fn fill(&self, issue: &mut Issue, call: &Call<'_>) -> Result<(), ConnectorError> {
+        if !self.maps_custom || issue.issue_field_values.is_some() || self.memo.has_no_fields() {
+            return Ok(());
+        }
+        match self.api.field_values(issue.number, call).await {
+            Ok(reply) => issue.issue_field_values = Some(reply.json()?),
+            Err(failed) if failed.error.answer.as_ref().is_some_and(|answer| answer.status == 404) => {
+                self.memo.note_no_fields();
+            }
+            Err(failed) => return Err(failed.into()),
+        }
+        Ok(())
+    }
+
     /// Writes the values that the issue does not have yet. Returns the fields that GitHub refused.
     pub(super) async fn write_custom(
         &self,
@@ -78,13 +93,16 @@ impl Issues {
                     return Err(failed.error);
                 }
                 // It has no value: someone else was faster.
-                _ => issue.issue_field_values.retain(|value| value.id != known.id),
+                _ => issue
+                    .issue_field_values
+                    .iter_mut()
+                    .for_each(|all| all.retain(|value| value.id != known.id)),
             }
             return Ok(());
         }
         let value = json!({ "field_id": known.id, "value": sent(known, value)? });
         let reply = self.api.set_fields(issue.number, &[value], call).await?;
-        issue.issue_field_values = reply.json::<Vec<FieldValue>>()?;
+        issue.issue_field_values = Some(reply.json::<Vec<FieldValue>>()?);
         Ok(())
     }
 
@@ -107,7 +125,8 @@ impl Issues {
 
 /// The value that an issue has now.
 fn current(issue: &Issue, name: &str) -> Value {
-    let value = issue.issue_field_values.iter().find(|value| value.name.as_deref() == Some(name));
+    let mut values = issue.issue_field_values.iter().flatten();
+    let value = values.find(|value| value.name.as_deref() == Some(name));
     value.map_or(Value::Null, convert::custom)
 }
 

@@ -211,5 +211,4 @@ pub(super) fn closing() -> Draft {
 }
 
 #[cfg(test)]
-#[path = "draft_tests.rs"]
 mod tests;

@@ -39,10 +39,15 @@ impl Issues {
         };
         let Some(phrase) = phrase(title) else { return Ok(unknown()) };
         let query = format!("repo:{} is:issue in:title \"{phrase}\"", self.api.full_name());
-        let results: Results = self.api.search(&query, call).await?.json()?;
+        let mut results: Results = self.api.search(&query, call).await?.json()?;
         let complete = !results.incomplete_results && results.total_count <= results.items.len();
-        let items = results.items.iter().filter(|issue| self.takes(issue)).map(|issue| self.item(issue));
-        Ok(Candidates { items: items.collect(), complete })
+        results.items.retain(|issue| self.takes(issue));
+        let mut items = Vec::new();
+        for issue in &mut results.items {
+            self.fill(issue, call).await?;
+            items.push(self.item(issue));
+        }
+        Ok(Candidates { items, complete })
     }
 }
 

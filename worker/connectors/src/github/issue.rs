@@ -25,8 +25,8 @@ pub(super) struct Issue {
     /// None where the owner has no issue types, too.
     #[serde(rename = "type")]
     pub(super) issue_type: Option<IssueType>,
-    #[serde(default)]
-    pub(super) issue_field_values: Vec<FieldValue>,
+    /// None if the answer does not tell: it does not follow that there are none.
+    pub(super) issue_field_values: Option<Vec<FieldValue>>,
     /// None for the issues of deleted users.
     pub(super) user: Option<User>,
     pub(super) comments: Option<u64>,

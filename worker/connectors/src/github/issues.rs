@@ -15,6 +15,8 @@ pub(super) struct Issues {
     pub(super) api: Api,
     pub(super) scope: RepoScope,
     pub(super) memo: Memo,
+    /// The sync maps a field that an organisation has added to issues.
+    pub(super) maps_custom: bool,
 }
 
 /// An issue that was asked for by its number.
@@ -92,15 +94,17 @@ impl Issues {
 
     /// What is known of an item.
     pub(super) async fn fetch(&self, id: &str, call: &Call<'_>) -> Result<Found, ConnectorError> {
-        let Some(number) = number(id) else { return Ok(Found::NotVisible) };
-        Ok(match self.look(number, call).await? {
-            Seen::Here(issue) | Seen::Moved(issue) if !self.takes(&issue) => Found::OutOfScope,
-            Seen::Here(issue) => Found::Item(self.item(&issue)),
-            Seen::Moved(issue) => Found::Moved { id: issue.id(), item: self.item(&issue) },
-            Seen::Elsewhere => Found::OutOfScope,
-            Seen::Deleted => Found::Gone,
-            Seen::NotVisible => Found::NotVisible,
-        })
+        let Some(asked) = number(id) else { return Ok(Found::NotVisible) };
+        let mut issue = match self.look(asked, call).await? {
+            Seen::Here(issue) | Seen::Moved(issue) if self.takes(&issue) => issue,
+            Seen::Here(_) | Seen::Moved(_) | Seen::Elsewhere => return Ok(Found::OutOfScope),
+            Seen::Deleted => return Ok(Found::Gone),
+            Seen::NotVisible => return Ok(Found::NotVisible),
+        };
+        self.fill(&mut issue, call).await?;
+        let item = self.item(&issue);
+        let is_same = issue.number == asked;
+        Ok(if is_same { Found::Item(item) } else { Found::Moved { id: issue.id(), item } })
     }
 
     /// True if an issue of this repository belongs to the place.

@@ -109,7 +109,10 @@ impl IssueListing {
     }
 
     /// The items of a page that were not returned before.
-    fn items(&mut self, page: &[Issue]) -> Vec<Item> {
+    async fn items(&mut self, page: &mut [Issue], call: &Call<'_>) -> Result<Vec<Item>, ConnectorError> {
+        for issue in page.iter_mut().filter(|issue| self.issues.takes(issue)) {
+            self.issues.fill(issue, call).await?;
+        }
         let mut items = Vec::new();
         for issue in page {
             self.seen.note(issue.updated_at);
@@ -118,7 +121,7 @@ impl IssueListing {
                 items.push(self.issues.item(issue));
             }
         }
-        items
+        Ok(items)
     }
 }
 
@@ -126,12 +129,12 @@ impl IssueListing {
 impl Listing for IssueListing {
     async fn next_page(&mut self, call: &Call<'_>) -> Result<Option<Vec<Item>>, ConnectorError> {
         let Some(reply) = self.read(call).await? else { return Ok(None) };
-        let page: Vec<Issue> = reply.json()?;
+        let mut page: Vec<Issue> = reply.json()?;
         if self.began.is_none() {
             let date = reply.header("date").and_then(|date| httpdate::parse_http_date(date).ok());
             self.began = Some(date.map_or(call.now, DateTime::from));
         }
-        let items = self.items(&page);
+        let items = self.items(&mut page, call).await?;
         self.advance(reply.next_page(), page.last().and_then(|issue| issue.updated_at));
         if matches!(self.next, Next::None) && self.whole && self.sound && self.issues.scope.filter.is_open() {
             self.issues.memo.note_whole(self.began.unwrap_or(call.now));

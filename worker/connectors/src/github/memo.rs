@@ -1,4 +1,4 @@
-//! What a place has seen of markers while it is open. Nothing of it outlives the run.
+//! What a place has seen while it is open, above all markers. Nothing of it outlives the run.
 
 use std::{
     collections::HashMap,
@@ -22,6 +22,8 @@ struct Seen {
     whole: Option<DateTime<Utc>>,
     /// A marker did not find room.
     full: bool,
+    /// Issues have no fields of an organisation here.
+    no_fields: bool,
 }
 
 impl Memo {
@@ -61,6 +63,14 @@ impl Memo {
     pub(super) fn whole(&self) -> Option<DateTime<Utc>> {
         let seen = self.seen();
         seen.whole.filter(|_| !seen.full)
+    }
+
+    pub(super) fn has_no_fields(&self) -> bool {
+        self.seen().no_fields
+    }
+
+    pub(super) fn note_no_fields(&self) {
+        self.seen().no_fields = true;
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {

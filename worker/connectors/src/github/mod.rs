@@ -119,8 +119,10 @@ impl Platform for Github {
             let text = format!("repository {}: the scope names no account with a token", scope.full_name());
             ConnectorError::new(ErrorKind::Auth, text).about(ErrorScope::Account)
         })?;
+        let (mut issues, _) = issues(account, scope)?;
+        issues.maps_custom = opening.fields.iter().any(|field| fields::custom(field).is_some());
         Ok(Box::new(IssuePlace {
-            issues: Arc::new(issues(account, scope)?.0),
+            issues: Arc::new(issues),
             capabilities: capabilities(),
             mapped: opening.fields.to_vec(),
         }))
@@ -160,5 +162,5 @@ fn issues(account: &Account, scope: RepoScope) -> Result<(Issues, Client), Conne
     let account = Account { base_url: above.or_else(|| account.base_url.clone()), ..account.clone() };
     let graphql = account.client(dialect, BASE, Auth::Bearer)?;
     let api = Api::new(client.clone(), graphql, &scope);
-    Ok((Issues { api, scope, memo: Memo::default() }, client))
+    Ok((Issues { api, scope, memo: Memo::default(), maps_custom: false }, client))
 }

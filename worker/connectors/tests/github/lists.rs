@@ -275,3 +275,26 @@ async fn a_renamed_repository_is_followed() {
     let made = done(world.write(&*world.open().await, create("sl-a", json!({ "title": "new" }))).await);
     assert_eq!(field(&made, "title"), "new");
 }
+
+/// A list may leave out the fields of an organisation; it does not follow that they are empty.
+#[tokio::test]
+async fn case_107_fields_that_a_list_leaves_out_are_not_empty() {
+    let world = World::new().await;
+    let effort = json!({ "name": "Effort", "data_type": "number" });
+    world.control("POST", "/github/orgs/acme/issue-fields", effort);
+    let id = world.person_creates(json!({ "title": "T", "fields": { "Effort": 3 } }));
+    let mut issue = world.stored(&id);
+    issue.as_object_mut().unwrap().remove("issue_field_values").unwrap();
+    world.fault(json!({
+        "path": "/repos/acme/web/issues", "kind": "status", "status": 200, "times": 0, "body": [issue],
+    }));
+    let mapped = ["title", "fields.Effort"];
+    let place = world.open_with(json!({ "repository": "acme/web" }), &world.account(), &mapped).await;
+    let (items, _) = world.list(&*place, ReadMode::Full).await.unwrap();
+    assert_eq!(field(&items[0], "fields.Effort"), 3);
+    // Where the sync maps none, nothing more is asked for.
+    let place = world.open().await;
+    world.forget();
+    world.list(&*place, ReadMode::Full).await.unwrap();
+    assert_eq!(world.requests().len(), 1);
+}
