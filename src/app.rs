@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use sea_orm::DatabaseConnection;
+use syncline_accounts::Broker;
 use syncline_limits::{BreakerPolicy, Limits, RedisLimits, SqlLimits};
 use syncline_migration::{
     Migrator, Until,
@@ -157,6 +158,11 @@ fn redis(place: &RedisPlace, limit: Option<u64>) -> Result<RedisBackend, Fault> 
     RedisBackend::new(&place.url, config).map_err(|error| Fault::usage(format!("REDIS_URL: {error}")))
 }
 
+/// What gets the secrets of accounts. Opens nothing.
+pub(crate) fn broker(config: &Config) -> Broker {
+    Broker::new(config.accounts.clone())
+}
+
 /// The environment of this process's jobs.
 pub(crate) fn environment(config: &Config, db: DatabaseConnection) -> Result<Environment, Fault> {
     let queue = queue(config, &db)?;
@@ -167,6 +173,7 @@ pub(crate) fn environment(config: &Config, db: DatabaseConnection) -> Result<Env
     Ok(Environment {
         queue,
         limits,
+        broker: broker(config).sharing(http.clone()),
         http: Some(http),
         stop_at,
         tasks,

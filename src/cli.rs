@@ -1,6 +1,7 @@
 //! The command line.
 
 mod about;
+mod accounts;
 mod allow;
 mod conflicts;
 mod data;
@@ -16,6 +17,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::{
     about::{CompletionsArgs, ConfigArgs, InitArgs, ManArgs},
+    accounts::{
+        AccountArgs, AccountsAction, AccountsAddArgs, AccountsArgs, AccountsKeyArgs, AccountsPauseArgs,
+        AccountsRotateArgs, DiscoverArgs, SecretArgs,
+    },
     allow::AllowArgs,
     conflicts::{ConflictsAction, ConflictsArgs, ConflictsListArgs, ResolveArgs},
     data::{
@@ -123,6 +128,8 @@ pub(crate) enum Command {
     /// The older name of `mark-restored --show`
     #[command(hide = true)]
     Restored(RestoredShowArgs),
+    /// Add, list, check, rotate or remove accounts on platforms
+    Accounts(AccountsArgs),
     /// Write the document of a sync, from what two places look like
     Init(InitArgs),
     /// Store the syncs of YAML files
@@ -194,6 +201,7 @@ impl Command {
             Command::Migrate(_) => "migrate",
             Command::Backup(_) => "backup",
             Command::MarkRestored(_) | Command::Restored(_) => "mark-restored",
+            Command::Accounts(_) => "accounts",
             Command::Apply(_) => "apply",
             Command::Validate(_) => "validate",
             Command::Plan(_) => "plan",

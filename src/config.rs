@@ -3,6 +3,7 @@
 //! Each file holds the settings of one concern, in a struct whose fields name their flag, variable and default. The
 //! values are passed on from here; nothing else in this package reads the environment.
 
+mod accounts;
 mod allow;
 mod connections;
 mod database;
@@ -54,6 +55,8 @@ pub(crate) struct Config {
     pub(crate) queue: QueueConfig,
     /// How platforms are reached over HTTP. `SYNCLINE_HTTP_*`, `SYNCLINE_ALLOW_PRIVATE_HOSTS`, `SYNCLINE_CA_FILE`.
     pub(crate) http: HttpConfig,
+    /// The keys of secrets, and Vault. `SYNCLINE_SECRET_KEY*`, `VAULT_*`.
+    pub(crate) accounts: syncline_accounts::Settings,
     /// The user of the program.
     pub(crate) person: PersonConfig,
     /// The width and colours of the screen.
@@ -90,11 +93,12 @@ impl Config {
     ) -> Result<Config, Fault> {
         let queue = QueueConfig::read(queue, role, reader)?;
         let http = http::read(reader)?;
+        let accounts = accounts::read(&http, reader)?;
         let person = PersonConfig::read(reader);
         let screen = ScreenConfig::read(reader.environment);
         let stop_at = fault_tests::stop_at(reader)?;
         let panic_in = fault_tests::panic_in(reader)?;
-        Ok(Config { role, database, queue, http, person, screen, stop_at, panic_in })
+        Ok(Config { role, database, queue, http, accounts, person, screen, stop_at, panic_in })
     }
 }
 

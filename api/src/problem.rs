@@ -207,6 +207,10 @@ impl From<syncline_service::Error> for Problem {
                     (StatusCode::UNPROCESSABLE_ENTITY, "undecidable-conflict", "Undecidable conflict", None)
                 }
                 Refusal::Contended => (StatusCode::CONFLICT, "contended", "Contended", None),
+                Refusal::AccountExists => {
+                    (StatusCode::CONFLICT, "account-exists", "Account exists", Some("name"))
+                }
+                Refusal::AccountUsed => (StatusCode::CONFLICT, "account-used", "Account used", None),
             },
             Error::Unreadable { sync, error } => {
                 tracing::error!(sync, error, "the stored document cannot be read");

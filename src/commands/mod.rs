@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod about;
+mod accounts;
 mod apply;
 mod backup;
 mod changes;
@@ -29,7 +30,7 @@ mod verify;
 mod workers;
 
 use crate::{
-    cli::{Cli, Command, RestoredArgs},
+    cli::{AccountsAction, AccountsArgs, Cli, Command, RestoredArgs},
     config::{self as settings, Config, Reader, ServerConfig},
     fault::{Exit, Fault},
     output::Output,
@@ -39,6 +40,9 @@ use crate::{
 pub(crate) async fn run(cli: &Cli, mut reader: Reader<'_>, output: &Output) -> Result<Exit, Fault> {
     match &cli.command {
         Command::Init(args) => init::run(args, output).await,
+        Command::Accounts(AccountsArgs { action: Some(AccountsAction::Key(args)) }) => {
+            accounts::key(args, output)
+        }
         Command::Schema => about::schema(),
         Command::Config(args) => config::run(&settings::all(cli, args, reader)?, output),
         Command::Completions(args) => about::completions(args),
@@ -74,6 +78,7 @@ async fn on_database(
         Command::Backup(args) => backup::run(config, args, output).await,
         Command::MarkRestored(args) => restored::run(config, args, output).await,
         Command::Restored(_) => restored::run(config, &RestoredArgs { show: true, yes: false }, output).await,
+        Command::Accounts(args) => accounts::run(config, args, output).await,
         Command::Apply(args) => apply::run(config, args, output).await,
         Command::Plan(args) => plan::run(config, args, output).await,
         Command::Sync(args) => sync::run(config, args, output).await,

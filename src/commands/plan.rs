@@ -25,7 +25,6 @@ use syncline_worker::{
     admission::{Accounts, admit},
     gate::Calls,
     handlers::show,
-    open::open,
     steps::RunObserver,
     store::{LinkStore, RunIdentity, SyncIdentity},
 };
@@ -153,7 +152,7 @@ async fn preview(
     let admitted = admit(&environment.limits, Accounts::new(accounts, platforms), Lane::Edit).await;
     let admitted = admitted.map_err(|not_now| Fault::failed(format!("sync {:?}: {not_now}", spec.name)))?;
     let calls = Calls::through(admitted.gates(&environment.clock));
-    let open = open(spec.clone(), revision, environment.timeout, environment.http.as_ref()).await;
+    let open = environment.opener().open(spec.clone(), revision).await;
     let open = open.map_err(|error| Fault::failed(format!("sync {:?}: {error}", spec.name)))?;
     let observer = Arc::new(RunObserver::default());
     let store = LinkStore {

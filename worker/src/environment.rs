@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use sea_orm::DatabaseConnection;
+use syncline_accounts::Broker;
 use syncline_connectors::http::Http;
 use syncline_engine::ports::Clock;
 use syncline_limits::{BreakerPolicy, Limits, SqlLimits};
@@ -10,7 +11,7 @@ use syncline_queue::Tasks;
 use syncline_runs::{Meeting, RunBook, RunQueue};
 use syncline_upkeep::purge::Retention;
 
-use crate::{clock::SystemClock, steps::StopAt};
+use crate::{clock::SystemClock, open::Opener, steps::StopAt};
 
 /// What handlers share. Clones share it too.
 #[derive(Clone)]
@@ -21,6 +22,8 @@ pub struct Environment {
     pub queue: RunQueue,
     /// Rate limits and circuit breakers of accounts, shared by all replicas.
     pub limits: Arc<dyn Limits>,
+    /// The secrets of accounts.
+    pub broker: Broker,
     pub clock: Arc<dyn Clock>,
     /// This worker's name, as recorded in attempts.
     pub worker: String,
@@ -44,6 +47,7 @@ impl Environment {
             queue: RunQueue::sql(db.clone()),
             limits: Arc::new(SqlLimits::new(db.clone(), BreakerPolicy::default())),
             db,
+            broker: Broker::default(),
             clock: Arc::new(SystemClock),
             worker: worker.into(),
             http: None,
@@ -53,6 +57,11 @@ impl Environment {
             tasks: Tasks::default(),
             stop_at: None,
         }
+    }
+
+    /// Opens the places of this worker's runs.
+    pub fn opener(&self) -> Opener<'_> {
+        Opener { db: &self.db, broker: &self.broker, http: self.http.as_ref(), timeout: self.timeout }
     }
 
     /// The store that begins and ends this worker's runs.

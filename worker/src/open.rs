@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use sea_orm::DatabaseConnection;
+use syncline_accounts::Broker;
 use syncline_connectors::{Opening, http::Http, platform};
 use syncline_engine::{
     Side,
@@ -34,18 +36,65 @@ pub enum OpenError {
     },
 }
 
-/// Opens both places of a sync. `timeout` is that of a statement, `http` the client of the process.
-pub async fn open(
+/// Opens the places of syncs, each with the account that its document names.
+#[derive(Debug, Clone, Copy)]
+pub struct Opener<'a> {
+    /// Syncline's own database, where accounts are.
+    pub db: &'a DatabaseConnection,
+    pub broker: &'a Broker,
+    /// The connections of the process, for places without accounts.
+    pub http: Option<&'a Http>,
+    /// Timeout of one statement.
+    pub timeout: Duration,
+}
+
+impl Opener<'_> {
+    /// Opens both places of a sync.
+    pub async fn open(&self, spec: SyncSpec, revision: i64) -> Result<OpenSync, OpenError> {
+        let mapping =
+            Mapping::compile(&spec, revision).map_err(|error| OpenError::Document(error.to_string()))?;
+        let source = self.open_side(&spec, Side::Source).await?;
+        let target = self.open_side(&spec, Side::Target).await?;
+        checked(spec, mapping, Pair::new(source, target)).await
+    }
+
+    async fn open_side(&self, spec: &SyncSpec, side: Side) -> Result<Box<dyn Place>, OpenError> {
+        let (name, scope) = match side {
+            Side::Source => (&spec.source_platform, &spec.source),
+            Side::Target => (&spec.target_platform, &spec.target),
+        };
+        let platform = platform(name)
+            .ok_or_else(|| OpenError::Document(format!("{side}_platform: there is no platform {name:?}")))?;
+        let account = self
+            .broker
+            .of_place(self.db, &spec.project, platform.name(), scope)
+            .await
+            .map_err(|error| OpenError::Place { side, error: error.into() })?;
+        let scope = serde_json::Value::Object(scope.clone());
+        let key = scope.get("key").and_then(|key| key.as_str()).unwrap_or("id").to_owned();
+        let name = |field: &FieldSpec| match side {
+            Side::Source => field.source_field.clone(),
+            Side::Target => field.target_field.clone(),
+        };
+        let mapped: Vec<String> = spec.field_mappings.iter().map(name).collect();
+        let opening = Opening {
+            account: account.as_ref(),
+            scope: &scope,
+            entity: &spec.entity_type,
+            fields: &mapped,
+            mapped_key: mapped.contains(&key),
+            timeout: self.timeout,
+            http: self.http,
+        };
+        platform.open(&opening).await.map_err(|error| OpenError::Place { side, error })
+    }
+}
+
+async fn checked(
     spec: SyncSpec,
-    revision: i64,
-    timeout: Duration,
-    http: Option<&Http>,
+    mapping: Mapping,
+    places: Pair<Box<dyn Place>>,
 ) -> Result<OpenSync, OpenError> {
-    let mapping =
-        Mapping::compile(&spec, revision).map_err(|error| OpenError::Document(error.to_string()))?;
-    let source = open_side(&spec, Side::Source, timeout, http).await?;
-    let target = open_side(&spec, Side::Target, timeout, http).await?;
-    let places = Pair::new(source, target);
     let mut unknown = Vec::new();
     for side in Side::BOTH {
         unknown.extend(unknown_fields(side, places.get(side).as_ref(), &mapping).await?);
@@ -57,37 +106,6 @@ pub async fn open(
         check_removal(side, places.get(side).as_ref(), &spec)?;
     }
     Ok(OpenSync { spec, mapping, places })
-}
-
-async fn open_side(
-    spec: &SyncSpec,
-    side: Side,
-    timeout: Duration,
-    http: Option<&Http>,
-) -> Result<Box<dyn Place>, OpenError> {
-    let (name, scope) = match side {
-        Side::Source => (&spec.source_platform, &spec.source),
-        Side::Target => (&spec.target_platform, &spec.target),
-    };
-    let platform = platform(name)
-        .ok_or_else(|| OpenError::Document(format!("{side}_platform: there is no platform {name:?}")))?;
-    let scope = serde_json::Value::Object(scope.clone());
-    let key = scope.get("key").and_then(|key| key.as_str()).unwrap_or("id").to_owned();
-    let name = |field: &FieldSpec| match side {
-        Side::Source => field.source_field.clone(),
-        Side::Target => field.target_field.clone(),
-    };
-    let mapped: Vec<String> = spec.field_mappings.iter().map(name).collect();
-    let opening = Opening {
-        account: None,
-        scope: &scope,
-        entity: &spec.entity_type,
-        fields: &mapped,
-        mapped_key: mapped.contains(&key),
-        timeout,
-        http,
-    };
-    platform.open(&opening).await.map_err(|error| OpenError::Place { side, error })
 }
 
 /// Checks that every mapped field exists: a misspelt one would silently never be synced.

@@ -40,6 +40,11 @@ pub(crate) fn of_variable(
     }
 }
 
+/// The value of the variable `NAME`, or of the file that `NAME_FILE` names; none if neither is set.
+pub fn variable(name: &str, get: impl Fn(&str) -> Option<OsString>) -> Result<Option<String>, String> {
+    Ok(of_variable(name, get)?.map(|secret| secret.value))
+}
+
 /// The error if both forms of a variable are set.
 pub fn both_set(name: &str) -> String {
     format!("{name} and {name}_FILE are both set, and only one of them can be meant; unset the other")

@@ -1,6 +1,9 @@
-//! Finds the accounts that a document names under `source.account` and `target.account`.
+//! Accounts: what may be asked of them, and which ones a document names under `source.account` and `target.account`.
 
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
+mod manage;
+
+use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter};
+use syncline_accounts::built_in;
 use syncline_connectors::platform;
 use syncline_engine::{
     Side,
@@ -9,6 +12,13 @@ use syncline_engine::{
     spec::{Finding, SyncSpec},
 };
 use syncline_entity::account;
+
+use crate::syncs::display_name;
+
+pub use self::manage::{
+    BY_ITSELF, KnownAccount, NewAccount, NewSecret, Reencrypted, add, all, find, no_key, pause_refused,
+    reencrypt, remove, rotate, saved, syncs_of,
+};
 
 /// One side of a document, as far as its account is concerned.
 struct Place<'a> {
@@ -38,6 +48,17 @@ pub async fn resolve(
         }
     }
     Ok(if findings.is_empty() { Ok(ids) } else { Err(findings) })
+}
+
+/// Stores the accounts that a document names and that exist by themselves.
+pub(crate) async fn save_built_in(
+    tx: &DatabaseTransaction,
+    project_id: i64,
+    spec: &SyncSpec,
+) -> Result<(), DbErr> {
+    let places = places(spec);
+    let named = places.iter().filter_map(|place| Some((place.name?, place.platform)));
+    manage::save_built_in(tx, project_id, named).await
 }
 
 /// The sides of a document that name no account although their platform needs one.
@@ -82,6 +103,8 @@ async fn resolve_one(
             Ok(Err(Finding::error(path, text)))
         }
         None if !place.needed => Ok(Ok(None)),
+        // It exists by itself; storing the sync stores it.
+        None if built_in::find(name).is_some_and(|account| account.name == platform) => Ok(Ok(None)),
         None => {
             let known = account::Entity::find()
                 .filter(account::Column::ProjectId.eq(project_id))
@@ -89,7 +112,10 @@ async fn resolve_one(
                 .all(db)
                 .await?;
             let hint = match known.is_empty() {
-                true => format!("it has none of {platform} yet; create the account first"),
+                true => format!(
+                    "it has none of {platform} yet; add it: syncline accounts add {} --platform {platform}",
+                    display_name(project, name)
+                ),
                 false => {
                     let names = known.iter().map(|account| account.name.as_str());
                     alternatives(name, names, &format!("its accounts of {platform} are:"))

@@ -72,6 +72,10 @@ pub enum Refusal {
     Undecidable,
     /// Runs kept writing to the same links.
     Contended,
+    /// There is an account with this name.
+    AccountExists,
+    /// Syncs use the account.
+    AccountUsed,
 }
 
 impl Error {

@@ -1,7 +1,7 @@
 //! The requests of people and programs. The command line and the HTTP API both call these functions and have no rules
 //! of their own: they parse the request, call a function, and format the result or the [`Error`].
 //!
-//! - [`accounts`]: finds the accounts that documents name.
+//! - [`accounts`]: adds, lists, rotates and removes accounts, and finds those that documents name.
 //! - [`documents`]: checks whether a document can be stored.
 //! - [`Origin`]: where a document comes from, and what it may name for that reason.
 //! - [`allow`]: the lists of what documents over HTTP may name.

@@ -76,6 +76,7 @@ async fn store_one(tx: &DatabaseTransaction, spec: &SyncSpec, origin: Origin<'_>
         }
     };
     // Also for an unchanged document: the account may have been created since it was stored.
+    accounts::save_built_in(tx, project_id, spec).await?;
     let accounts = accounts::resolve(tx, project_id, spec).await?.map_err(|wrong| invalid(spec, &wrong))?;
     let existing = sync_config::by_name(tx, project_id, &spec.name).await?;
     let (stored, config) = match existing {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use syncline_engine::{
-    ports::{ErrorKind, Stopped, StoreError},
+    Side,
+    ports::{ConnectorError, ErrorKind, ErrorScope, Stopped, StoreError},
     run::RunError,
 };
 use syncline_entity::types::RunStatus;
@@ -21,6 +22,8 @@ pub(super) enum Failure {
     NotYet(String, DateTime<Utc>),
     /// A retry changes nothing.
     Lasting(String),
+    /// The account of this side is refused, and with it every run of the account.
+    Refused(Side, String),
     /// A person or a program cancelled the run.
     Cancelled,
     /// Another worker has the lease, or this worker ends.
@@ -35,7 +38,7 @@ impl From<OpenError> for Failure {
         let text = error.to_string();
         match error {
             OpenError::Document(_) => Failure::Lasting(text),
-            OpenError::Place { error, .. } => of_kind(error.kind, text),
+            OpenError::Place { side, error } => of_place(side, &error, text),
         }
     }
 }
@@ -44,7 +47,7 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         let text = error.to_string();
         match error {
-            RunError::Place { error, .. } => of_kind(error.kind, text),
+            RunError::Place { side, error } => of_place(side, &error, text),
             RunError::NotBefore(time) => Failure::NotYet(text, time),
             RunError::Store(error) => error.into(),
         }
@@ -64,6 +67,13 @@ impl From<StoreError> for Failure {
 impl From<sea_orm::DbErr> for Failure {
     fn from(error: sea_orm::DbErr) -> Self {
         Failure::Passing(format!("Syncline's database: {error}"), None)
+    }
+}
+
+fn of_place(side: Side, error: &ConnectorError, text: String) -> Failure {
+    match (error.kind, error.scope) {
+        (ErrorKind::Auth, ErrorScope::Account) => Failure::Refused(side, text),
+        (kind, _) => of_kind(kind, text),
     }
 }
 
@@ -104,7 +114,7 @@ pub(super) async fn fail(
             let delay = delay.to_std().unwrap_or(Duration::from_secs(1));
             (RunStatus::Queued, "snoozed", Some(reason), Outcome::Snooze { delay })
         }
-        Failure::Lasting(error) => {
+        Failure::Lasting(error) | Failure::Refused(_, error) => {
             let reason = "trying again would not help".to_owned();
             dead = Some(reason.clone());
             (RunStatus::Failed, "dead", Some(error.clone()), Outcome::Dead { reason, error })

@@ -14,7 +14,7 @@ use syncline_runs::{Begun, Ending};
 use syncline_upkeep::restore;
 
 use super::{failure::Failure, run::LeaseLeave, sync};
-use crate::{environment::Environment, gate::Calls, open::open, steps::RunObserver};
+use crate::{environment::Environment, gate::Calls, steps::RunObserver};
 
 /// Items kept with a plan's run; the counts cover all items.
 pub const ITEMS_KEPT: usize = 10_000;
@@ -29,7 +29,7 @@ pub(super) async fn execute(
     spec: SyncSpec,
     calls: &Calls,
 ) -> Result<(), Failure> {
-    let open = open(spec, config.revision, environment.timeout, environment.http.as_ref()).await?;
+    let open = environment.opener().open(spec, config.revision).await?;
     let observer = Arc::new(RunObserver::default());
     let store = sync::store(environment, begun, config, &open, observer.clone());
     let leave = LeaseLeave(leased.lease.clone());

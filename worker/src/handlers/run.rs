@@ -7,12 +7,14 @@ use std::{
 
 use chrono::TimeDelta;
 use syncline_engine::{
+    Side,
     ports::{Leave, Stopped},
     spec::{SyncSpec, unknown_keys},
 };
 use syncline_entity::{sync_config, types::RunKind};
 use syncline_queue::{Lease, LeasedJob, Outcome};
 use syncline_runs::{Begin, Begun, NEWEST_PAYLOAD_VERSION, bury, needs};
+use syncline_service::accounts;
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -67,9 +69,34 @@ async fn carry_out(environment: &Environment, begun: &Begun, leased: &LeasedJob)
         }
         _ => Err(Failure::Lasting("the sync was deleted".to_owned())),
     };
+    if let (Err(Failure::Refused(side, error)), Some(config)) = (&ended, &begun.config) {
+        pause_refused(environment, config, *side, error).await;
+    }
     match ended {
         Ok(()) => Ok(Outcome::Done),
         Err(failure) => fail(environment, begun, leased, failure, calls.meter.requests()).await,
+    }
+}
+
+/// Pauses the account that was refused: this run fails, and the others wait for a person instead of failing as well.
+async fn pause_refused(environment: &Environment, config: &sync_config::Model, side: Side, error: &str) {
+    let id = match side {
+        Side::Source => config.source_account_id,
+        Side::Target => config.target_account_id,
+    };
+    let Some(id) = id else { return };
+    match accounts::pause_refused(&environment.db, &environment.queue, id, error).await {
+        Ok(true) => {
+            tracing::warn!(
+                sync = config.name,
+                account = id,
+                error,
+                "the account is refused, and paused until a person resumes it"
+            );
+            metrics::counter!("syncline_accounts_paused_total").increment(1);
+        }
+        Ok(false) => {}
+        Err(error) => tracing::warn!(account = id, %error, "the refused account could not be paused"),
     }
 }
 

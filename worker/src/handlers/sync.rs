@@ -24,7 +24,7 @@ use super::{failure::Failure, run::LeaseLeave};
 use crate::{
     environment::Environment,
     gate::Calls,
-    open::{OpenSync, open},
+    open::OpenSync,
     steps::{Progress, RunObserver},
     store::{LinkStore, RunIdentity, SyncIdentity},
 };
@@ -41,7 +41,7 @@ pub(super) async fn execute(
     calls: &Calls,
 ) -> Result<(), Failure> {
     let began = std::time::Instant::now();
-    let open = open(spec, config.revision, environment.timeout, environment.http.as_ref()).await?;
+    let open = environment.opener().open(spec, config.revision).await?;
     let observer = Arc::new(RunObserver { stop_at: environment.stop_at.clone(), progress: Arc::default() });
     let store = store(environment, begun, config, &open, observer.clone());
     let leave = LeaseLeave(leased.lease.clone());

@@ -32,7 +32,7 @@ use syncline_entity::{
 use syncline_migration::{Migrator, Until};
 use syncline_worker::{
     clock::SystemClock,
-    open::open,
+    open::{OpenSync, Opener},
     store::{LinkStore, RunIdentity, SyncIdentity},
 };
 use tempfile::TempDir;
@@ -193,6 +193,13 @@ impl Stage {
         Ok(RunIdentity { id, fence: row.fence, method: SyncMethod::Manual })
     }
 
+    /// Opens both places of a document.
+    pub(crate) async fn open(&self, spec: &SyncSpec) -> Result<OpenSync, String> {
+        let broker = syncline_accounts::Broker::default();
+        let opener = Opener { db: &self.db, broker: &broker, http: None, timeout: Duration::from_secs(30) };
+        opener.open(spec.clone(), 1).await.map_err(|error| error.to_string())
+    }
+
     /// One run, from opening the places to its end. `fault` is what the places get wrong.
     pub(crate) async fn run(&self, sync: &Sync, fault: &Arc<Fault>, options: Options) -> Result<Ran> {
         let run = self.begin(sync).await?;
@@ -216,9 +223,7 @@ impl Stage {
         fault: &Arc<Fault>,
         options: Options,
     ) -> Result<Report, String> {
-        let open = open(sync.spec.clone(), 1, Duration::from_secs(30), None)
-            .await
-            .map_err(|error| error.to_string())?;
+        let open = self.open(&sync.spec).await?;
         let connectors = Both::new(
             Faulty::new(open.places.source, Side::Source, fault),
             Faulty::new(open.places.target, Side::Target, fault),

@@ -67,6 +67,11 @@ impl Http {
         Ok(Http { shared: Arc::new(Shared { client, guard, etags, config: config.clone() }) })
     }
 
+    /// Checks the address of a platform without calling it.
+    pub fn check_base(&self, base_url: &str) -> Result<(), ConnectorError> {
+        Base::parse(base_url, &self.shared.guard).map(|_| ())
+    }
+
     /// The settings that it was made of.
     pub fn config(&self) -> &HttpConfig {
         &self.shared.config

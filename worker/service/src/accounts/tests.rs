@@ -99,8 +99,8 @@ async fn a_platform_that_needs_an_account_is_refused_without_one() {
         refused(None).await,
         Err("source.account: is missing: jira needs the name of an account of the sync's project".to_owned())
     );
-    let told = "source.account: the project \"default\" has no account \"acme\"; it has none of jira yet; create the \
-                account first";
+    let told = "source.account: the project \"default\" has no account \"acme\"; it has none of jira yet; add it: \
+                syncline accounts add acme --platform jira";
     assert_eq!(refused(Some("acme")).await, Err(told.to_owned()));
 
     let id = create(&db, project, "jira", "acme-jira").await;

@@ -1,21 +1,18 @@
 //! What a run wrote, the next run reads.
 
-use std::time::Duration;
+
 
 use syncline_engine::{
     Side,
     ports::{Call, Meter, OpenGate, Place, ReadMode},
 };
-use syncline_worker::open::open;
 
 use super::{Checked, Failure, Law, Play, Step, crossing};
 use crate::{faulty::Faulty, pair::Role, stage::Always};
 
 /// Opens both places anew and holds what they list against what is there.
 pub(super) async fn check(play: &mut Play<'_>, step: &Step) -> Checked<()> {
-    let opened = open(play.sync.spec.clone(), 1, Duration::from_secs(30), None)
-        .await
-        .map_err(|error| broken(error.to_string()))?;
+    let opened = play.stage.open(&play.sync.spec).await.map_err(broken)?;
     let meter = Meter::default();
     let call = Call::new(&Always, &OpenGate, &meter, chrono::Utc::now());
     let pair = [(Side::Source, opened.places.source), (Side::Target, opened.places.target)];

@@ -1,0 +1,165 @@
+//! `syncline accounts`: the accounts on platforms and their secrets.
+
+mod check;
+mod key;
+mod reach;
+mod secret;
+mod show;
+
+use sea_orm::DatabaseConnection;
+use serde_json::json;
+use syncline_accounts::{Broker, Reference};
+use syncline_runs::pause::{self, NewPause, Subject};
+use syncline_service::accounts::{self, KnownAccount, NewAccount, NewSecret};
+
+use self::secret::secret;
+pub(crate) use self::{key::run as key, reach::Reach};
+use crate::{
+    app,
+    cli::{AccountsAction, AccountsAddArgs, AccountsArgs, AccountsPauseArgs, AccountsRotateArgs},
+    config::Config,
+    fault::{Exit, Fault},
+    output::Output,
+    words::count,
+};
+
+/// Carries out what is asked of accounts.
+pub(crate) async fn run(config: &Config, args: &AccountsArgs, output: &Output) -> Result<Exit, Fault> {
+    let broker = app::broker(config);
+    let db = app::connect(config).await?;
+    match &args.action {
+        None | Some(AccountsAction::List) => show::list(&db, output).await,
+        Some(AccountsAction::Add(args)) => add(&db, &broker, args, output).await,
+        Some(AccountsAction::Show(args)) => show::show(&db, &broker, &args.name, output).await,
+        Some(AccountsAction::Check(args)) => check::run(config, &db, &args.name, output).await,
+        Some(AccountsAction::Remove(args)) => remove(&db, &args.name, output).await,
+        Some(AccountsAction::Rotate(args)) => rotate(config, &db, &broker, args, output).await,
+        Some(AccountsAction::Pause(args)) => pause(config, &db, args, output).await,
+        Some(AccountsAction::Resume(args)) => resume(config, &db, &args.name, output).await,
+        // It needs no database, and `commands::run` has handled it.
+        Some(AccountsAction::Key(args)) => key(args, output),
+    }
+}
+
+async fn add(
+    db: &DatabaseConnection,
+    broker: &Broker,
+    args: &AccountsAddArgs,
+    output: &Output,
+) -> Result<Exit, Fault> {
+    let secret = secret(&args.secret, &args.name, broker)?;
+    let new =
+        NewAccount { name: &args.name, platform: &args.platform, base_url: args.base_url.as_deref(), secret };
+    let added = accounts::add(db, broker, &new).await?;
+    output.data(&show::as_json(&added));
+    output.line(format!("added the account {added} of {}; {}", added.row.platform, kept(&added)));
+    missing_here(broker, &added, &new.secret, output).await;
+    output.line(format!("next: syncline accounts check {added}"));
+    Ok(Exit::Done)
+}
+
+/// A variable or file that this process does not have may be there for the workers.
+async fn missing_here(broker: &Broker, account: &KnownAccount, secret: &NewSecret, output: &Output) {
+    if !matches!(secret, NewSecret::Reference(Reference::Env(_) | Reference::File(_))) {
+        return;
+    }
+    if let Err(error) = broker.secret(&account.row).await {
+        output.note(&format!("warning: {error}"));
+    }
+}
+
+/// Where the secret of an account is kept, as a sentence.
+fn kept(account: &KnownAccount) -> String {
+    match (&account.row.secret_ref, &account.row.key_id) {
+        (Some(reference), _) => format!("its secret is at {reference}"),
+        (None, Some(key)) => format!("its secret is encrypted with the key {key}"),
+        (None, None) => "it has no secret".to_owned(),
+    }
+}
+
+async fn remove(db: &DatabaseConnection, name: &str, output: &Output) -> Result<Exit, Fault> {
+    let account = accounts::find(db, name).await?;
+    accounts::remove(db, &account).await?;
+    output.data(&json!({ "account": account.row.name, "project": account.project, "removed": true }));
+    output.line(format!("removed the account {account} and its secret"));
+    Ok(Exit::Done)
+}
+
+async fn rotate(
+    config: &Config,
+    db: &DatabaseConnection,
+    broker: &Broker,
+    args: &AccountsRotateArgs,
+    output: &Output,
+) -> Result<Exit, Fault> {
+    let Some(name) = &args.name else { return reencrypt(db, broker, output).await };
+    let account = accounts::find(db, name).await?;
+    let secret = secret(&args.secret, name, broker)?;
+    let (rotated, resumed) =
+        accounts::rotate(db, &app::queue(config, db)?, broker, &account, &secret).await?;
+    output.data(&json!({ "account": show::as_json(&rotated), "resumed": resumed }));
+    output.line(format!("the account {rotated} has another secret; {}", kept(&rotated)));
+    if resumed {
+        output.line("it was paused because the former secret was refused; it goes on");
+    }
+    missing_here(broker, &rotated, &secret, output).await;
+    Ok(Exit::Done)
+}
+
+async fn reencrypt(db: &DatabaseConnection, broker: &Broker, output: &Output) -> Result<Exit, Fault> {
+    let done = accounts::reencrypt(db, broker).await?;
+    let id = broker.keys().current.as_ref().map(syncline_accounts::Key::id).unwrap_or_default();
+    output.data(&json!({ "key": id, "moved": done.moved, "kept": done.kept }));
+    let moved = done.moved.len() as u64;
+    output.line(format!(
+        "{} now under the key {id}; {} before",
+        count(moved, "secret is", "secrets are"),
+        done.kept
+    ));
+    if moved > 0 {
+        output.line("once every process has the new key, SYNCLINE_SECRET_KEY_PREVIOUS can go");
+    }
+    Ok(Exit::Done)
+}
+
+async fn pause(
+    config: &Config,
+    db: &DatabaseConnection,
+    args: &AccountsPauseArgs,
+    output: &Output,
+) -> Result<Exit, Fault> {
+    let account = accounts::saved(db, accounts::find(db, &args.name).await?).await?;
+    let new = NewPause {
+        subject: Subject::Account(account.row.id),
+        project_id: Some(account.row.project_id),
+        reason: args.reason.clone(),
+        by: config.person.shown(),
+    };
+    let begun = syncline_service::pauses::pause(db, &app::queue(config, db)?, &new).await?;
+    output.data(
+        &json!({ "account": account.row.name, "project": account.project, "paused": true, "changed": begun }),
+    );
+    output.line(if begun {
+        format!("the account {account} is paused; what runs goes on, and nothing more begins. `syncline accounts resume {account}` ends it")
+    } else {
+        format!("the account {account} was paused already")
+    });
+    Ok(Exit::Done)
+}
+
+async fn resume(
+    config: &Config,
+    db: &DatabaseConnection,
+    name: &str,
+    output: &Output,
+) -> Result<Exit, Fault> {
+    let account = accounts::find(db, name).await?;
+    let ended = pause::resume(db, &app::queue(config, db)?, &Subject::Account(account.row.id)).await?;
+    output.data(&json!({ "account": account.row.name, "project": account.project, "paused": false, "changed": ended }));
+    output.line(if ended {
+        format!("the account {account} goes on")
+    } else {
+        format!("the account {account} was not paused")
+    });
+    Ok(Exit::Done)
+}

@@ -1,0 +1,75 @@
+//! `syncline accounts check`: who an account is and what it may do.
+
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseConnection};
+use serde_json::json;
+use syncline_accounts::fingerprint;
+use syncline_connectors::Identity;
+use syncline_entity::account;
+use syncline_service::accounts::{self, KnownAccount};
+
+use super::{Reach, show};
+use crate::{
+    config::Config,
+    fault::{Exit, Fault},
+    output::Output,
+};
+
+/// Logs in and tells what the platform says of the account.
+pub(super) async fn run(
+    config: &Config,
+    db: &DatabaseConnection,
+    name: &str,
+    output: &Output,
+) -> Result<Exit, Fault> {
+    let account = accounts::find(db, name).await?;
+    let reach = Reach::of(config, db, &account).await?;
+    let identity = reach.identify().await;
+    let print = fingerprint(&reach.account.token);
+    reach.release().await;
+    let identity = identity.map_err(|error| Fault::failed(error.to_string()))?;
+    remember(db, &account, &identity).await?;
+    let paused = show::pauses(db).await?.remove(&account.row.id);
+    let mut json = show::as_json(&account);
+    json["secret"]["fingerprint"] = json!(print);
+    json["identity"] = json!(identity);
+    json["paused"] = json!(paused.is_some());
+    output.data(&json);
+    tell(&account, &identity, output);
+    output.line(format!("{}, fingerprint {print}", super::kept(&account)));
+    if let Some(paused) = &paused {
+        output.line(show::paused_line(&account, paused));
+    }
+    Ok(Exit::Done)
+}
+
+fn tell(account: &KnownAccount, identity: &Identity, output: &Output) {
+    let Identity { id, name, scopes, missing, budget } = identity;
+    output.line(format!("account {account}: {name} on {} (id {id})", account.row.platform));
+    if !scopes.is_empty() {
+        output.line(format!("it may: {}", scopes.join(", ")));
+    }
+    if missing.is_empty() {
+        output.line("nothing that a sync needs is known to be missing");
+    }
+    for missing in missing {
+        output.line(format!("missing: {missing}"));
+    }
+    if let Some(budget) = budget {
+        output.line(format!(
+            "{} of {} requests are left; all of them again at {} UTC",
+            budget.remaining,
+            budget.limit,
+            budget.resets_at.format("%H:%M:%S")
+        ));
+    }
+}
+
+/// Keeps the permissions, for those who look at the account later.
+async fn remember(db: &DatabaseConnection, known: &KnownAccount, identity: &Identity) -> Result<(), Fault> {
+    if known.row.id == 0 || identity.scopes.is_empty() {
+        return Ok(());
+    }
+    let scopes = Set(Some(json!(identity.scopes)));
+    account::ActiveModel { id: Set(known.row.id), scopes, ..Default::default() }.update(db).await?;
+    Ok(())
+}

@@ -1,0 +1,121 @@
+//! `syncline accounts list` and `show`.
+
+use std::collections::HashMap;
+
+use sea_orm::DatabaseConnection;
+use serde_json::{Value, json};
+use syncline_accounts::Broker;
+use syncline_runs::pause::{self, Paused, Subject};
+use syncline_service::accounts::{self, KnownAccount};
+
+use crate::{
+    fault::{Exit, Fault},
+    output::Output,
+    words::date,
+};
+
+/// The kinds of places of a secret.
+fn kind(account: &KnownAccount) -> &'static str {
+    match (account.row.secret_ref.as_deref(), &account.row.secret_enc) {
+        (Some(reference), _) if reference.starts_with("env:") => "variable",
+        (Some(reference), _) if reference.starts_with("file:") => "file",
+        (Some(reference), _) if reference.starts_with("vault:") => "vault",
+        (Some(_), _) => "reference",
+        (None, Some(_)) => "encrypted",
+        (None, None) => "none",
+    }
+}
+
+/// An account as JSON, without its secret.
+pub(super) fn as_json(account: &KnownAccount) -> Value {
+    json!({
+        "name": account.row.name,
+        "project": account.project,
+        "platform": account.row.platform,
+        "base_url": account.row.base_url,
+        "secret": { "kind": kind(account), "reference": account.row.secret_ref, "key": account.row.key_id },
+        "scopes": account.row.scopes,
+    })
+}
+
+/// Lists all accounts.
+pub(super) async fn list(db: &DatabaseConnection, output: &Output) -> Result<Exit, Fault> {
+    let all = accounts::all(db).await?;
+    let paused = pauses(db).await?;
+    let json = all.iter().map(|account| {
+        let mut json = as_json(account);
+        json["paused"] = json!(paused.contains_key(&account.row.id));
+        json
+    });
+    output.data(&json!({ "accounts": json.collect::<Vec<_>>() }));
+    if all.is_empty() {
+        output.line("no accounts; add one: syncline accounts add NAME --platform PLATFORM");
+        return Ok(Exit::Done);
+    }
+    let line = |account: &KnownAccount| {
+        let state = if paused.contains_key(&account.row.id) { "paused" } else { "ready" };
+        let secret = account.row.secret_ref.clone().unwrap_or_else(|| kind(account).to_owned());
+        let address = account.row.base_url.clone().unwrap_or_default();
+        vec![account.to_string(), account.row.platform.clone(), secret, address, state.to_owned()]
+    };
+    output.table(&["account", "platform", "secret", "address", "state"], all.iter().map(line).collect());
+    Ok(Exit::Done)
+}
+
+/// Shows one account.
+pub(super) async fn show(
+    db: &DatabaseConnection,
+    broker: &Broker,
+    name: &str,
+    output: &Output,
+) -> Result<Exit, Fault> {
+    let account = accounts::find(db, name).await?;
+    let syncs = accounts::syncs_of(db, &account).await?;
+    let paused = pauses(db).await?.remove(&account.row.id);
+    let fingerprint = broker.fingerprint(&account.row).await;
+    let mut json = as_json(&account);
+    json["syncs"] = json!(syncs);
+    json["paused"] = json!(
+        paused.as_ref().map(|paused| json!({ "reason": paused.reason, "by": paused.by, "at": paused.at }))
+    );
+    match &fingerprint {
+        Ok(fingerprint) => json["secret"]["fingerprint"] = json!(fingerprint),
+        Err(error) => json["secret"]["error"] = json!(error.to_string()),
+    }
+    output.data(&json);
+    let address = account.row.base_url.as_ref().map(|address| format!(" at {address}")).unwrap_or_default();
+    output.line(format!("account {account}: {}{address}", account.row.platform));
+    let known = match &fingerprint {
+        Ok(Some(fingerprint)) => format!(", fingerprint {fingerprint}"),
+        _ => String::new(),
+    };
+    output.line(format!("{}{known}", super::kept(&account)));
+    if syncs.is_empty() {
+        output.line("no sync uses it");
+    } else {
+        output.line(format!("used by {}", syncs.join(", ")));
+    }
+    if let Some(paused) = &paused {
+        output.line(paused_line(&account, paused));
+    }
+    if let Err(error) = &fingerprint {
+        output.error(&error.to_string());
+    }
+    Ok(Exit::Done)
+}
+
+/// Why and since when an account is paused, and how to end it.
+pub(super) fn paused_line(account: &KnownAccount, paused: &Paused) -> String {
+    let reason = paused.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let by = if paused.by.is_empty() { String::new() } else { format!(" by {}", paused.by) };
+    format!("paused{by} since {} UTC{reason}; `syncline accounts resume {account}` ends it", date(paused.at))
+}
+
+/// The pauses of accounts, by their ids.
+pub(super) async fn pauses(db: &DatabaseConnection) -> Result<HashMap<i64, Paused>, Fault> {
+    let of_account = |paused: Paused| match paused.subject {
+        Subject::Account(id) => Some((id, paused)),
+        _ => None,
+    };
+    Ok(pause::list(db).await?.into_iter().filter_map(of_account).collect())
+}

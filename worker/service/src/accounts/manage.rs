@@ -1,0 +1,384 @@
+//! Adds, lists, rotates and removes accounts.
+
+use std::fmt;
+
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection,
+    DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder,
+};
+use syncline_accounts::{Broker, Keyring, Owner, Reference, built_in, seal};
+use syncline_connectors::{Availability, Token, no_platform, platform};
+use syncline_engine::nearest::alternatives;
+use syncline_entity::{account, pause, project, sync_config, types::PauseScope, webhook_delivery};
+use syncline_runs::{
+    RunQueue,
+    pause::{self as pauses, NewPause, Subject},
+};
+use syncline_sql::begin;
+
+use crate::{Error, Refusal, Unknown, syncs::display_name};
+
+/// Who pauses an account whose secret was refused.
+pub const BY_ITSELF: &str = "syncline";
+
+/// An account and the key of its project. Displayed as commands take it: `PROJECT/NAME` outside the default project.
+#[derive(Debug, Clone)]
+pub struct KnownAccount {
+    pub project: String,
+    /// Its id is 0 if it exists by itself and no sync has used it yet.
+    pub row: account::Model,
+}
+
+impl fmt::Display for KnownAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&display_name(&self.project, &self.row.name))
+    }
+}
+
+/// Where a secret comes from.
+#[derive(Debug, Clone)]
+pub enum NewSecret {
+    /// It is kept elsewhere.
+    Reference(Reference),
+    /// It is encrypted in the database.
+    Value(Token),
+}
+
+/// An account to add.
+#[derive(Debug, Clone)]
+pub struct NewAccount<'a> {
+    /// `NAME`, or `PROJECT/NAME` outside the default project.
+    pub name: &'a str,
+    pub platform: &'a str,
+    pub base_url: Option<&'a str>,
+    pub secret: NewSecret,
+}
+
+/// Adds an account, and its project if that does not exist.
+pub async fn add(
+    db: &DatabaseConnection,
+    broker: &Broker,
+    new: &NewAccount<'_>,
+) -> Result<KnownAccount, Error> {
+    let (key, name) = split(new.name);
+    for (what, text) in [("name", name), ("name, its project", key)] {
+        check_name(what, text)?;
+    }
+    let found = platform(new.platform).ok_or_else(|| {
+        Error::unknown(Unknown::Platform, format!("platform: {}", no_platform(new.platform)))
+    })?;
+    if found.availability() == Availability::Available && !found.needs_account() {
+        return Err(Error::Invalid(format!(
+            "platform: {} needs no account; name its place in the sync",
+            found.name()
+        )));
+    }
+    if let Some(address) = new.base_url {
+        let http = broker.http().map_err(Error::Invalid)?;
+        http.check_base(address).map_err(|error| Error::Invalid(error.message))?;
+    }
+    let tx = begin(db).await?;
+    let project = ensure_project(&tx, key).await?;
+    if account::by_name(&tx, project.id, name).await?.is_some() {
+        let shown = display_name(key, name);
+        let text = format!(
+            "name: there is an account {shown:?} already; give it another secret with `syncline accounts rotate {shown}`"
+        );
+        return Err(Error::refused(Refusal::AccountExists, text));
+    }
+    let row = account::ActiveModel {
+        project_id: Set(project.id),
+        platform: Set(found.name().to_owned()),
+        name: Set(name.to_owned()),
+        base_url: Set(new.base_url.map(|address| address.trim().to_owned())),
+        ..Default::default()
+    };
+    // The secret is bound to the row's id, which only the database gives.
+    let row = row.insert(&tx).await?;
+    let row = set_secret(&tx, broker.keys(), row, &new.secret).await?;
+    tx.commit().await?;
+    Ok(KnownAccount { project: project.key, row })
+}
+
+/// All accounts by project and name, with those of the default project that exist by themselves.
+pub async fn all(db: &DatabaseConnection) -> Result<Vec<KnownAccount>, DbErr> {
+    let rows = account::Entity::find()
+        .find_also_related(project::Entity)
+        .order_by_asc(project::Column::Key)
+        .order_by_asc(account::Column::Name)
+        .all(db)
+        .await?;
+    let known = |(row, project): (account::Model, Option<project::Model>)| KnownAccount {
+        project: project.map_or_else(default_project, |project| project.key),
+        row,
+    };
+    let mut all: Vec<KnownAccount> = rows.into_iter().map(known).collect();
+    let stored = |all: &[KnownAccount], name: &str| {
+        all.iter().any(|known| known.project == "default" && known.row.name == name)
+    };
+    for built_in in built_in::present() {
+        if !stored(&all, built_in.name) {
+            all.push(KnownAccount { project: default_project(), row: built_in.unsaved() });
+        }
+    }
+    Ok(all)
+}
+
+fn default_project() -> String {
+    "default".to_owned()
+}
+
+/// Finds an account by name; `PROJECT/NAME` outside the default project.
+pub async fn find(db: &DatabaseConnection, name: &str) -> Result<KnownAccount, Error> {
+    let (key, own) = split(name);
+    if let Some(project) = project::by_key(db, key).await?
+        && let Some(row) = account::by_name(db, project.id, own).await?
+    {
+        return Ok(KnownAccount { project: project.key, row });
+    }
+    if let Some(built_in) = built_in::find(own) {
+        return Ok(KnownAccount { project: key.to_owned(), row: built_in.unsaved() });
+    }
+    let known: Vec<String> = all(db).await?.iter().map(ToString::to_string).collect();
+    let hint = if known.is_empty() {
+        "none is known yet: `syncline accounts add NAME --platform PLATFORM`".to_owned()
+    } else {
+        alternatives(name, known.iter().map(String::as_str), "the accounts are:")
+    };
+    Err(Error::unknown(Unknown::Account, format!("there is no account {name:?}; {hint}")))
+}
+
+/// The names of the syncs that use an account, by id or by name.
+pub async fn syncs_of(db: &impl ConnectionTrait, account: &KnownAccount) -> Result<Vec<String>, DbErr> {
+    let rows = sync_config::Entity::find()
+        .filter(sync_config::Column::ProjectId.eq(account.row.project_id))
+        .filter(sync_config::Column::DeletedAt.is_null())
+        .order_by_asc(sync_config::Column::Name)
+        .all(db)
+        .await?;
+    let id = Some(account.row.id);
+    let uses = |row: &sync_config::Model| {
+        let named = |side: &str, platform: &str| {
+            platform == account.row.platform && row.config_json[side]["account"] == account.row.name.as_str()
+        };
+        row.source_account_id == id
+            || row.target_account_id == id
+            || named("source", &row.source_platform)
+            || named("target", &row.target_platform)
+    };
+    Ok(rows.iter().filter(|row| uses(row)).map(|row| display_name(&account.project, &row.name)).collect())
+}
+
+/// Removes an account that no sync uses, with its secret, its pause and its deliveries.
+pub async fn remove(db: &DatabaseConnection, account: &KnownAccount) -> Result<(), Error> {
+    stored(account, "remove")?;
+    let id = account.row.id;
+    let tx = begin(db).await?;
+    let used = syncs_of(&tx, account).await?;
+    if !used.is_empty() {
+        let text = format!(
+            "the account {:?} is used by {}; give them another account first, or delete them",
+            account.to_string(),
+            used.join(", ")
+        );
+        return Err(Error::refused(Refusal::AccountUsed, text));
+    }
+    // Deleted syncs are kept for a while; they need no account any more.
+    for column in [sync_config::Column::SourceAccountId, sync_config::Column::TargetAccountId] {
+        let none = sea_orm::sea_query::Expr::value(Option::<i64>::None);
+        sync_config::Entity::update_many().col_expr(column, none).filter(column.eq(id)).exec(&tx).await?;
+    }
+    webhook_delivery::Entity::delete_many()
+        .filter(webhook_delivery::Column::AccountId.eq(id))
+        .exec(&tx)
+        .await?;
+    pause::Entity::delete_many()
+        .filter(pause::Column::Scope.eq(PauseScope::Account))
+        .filter(pause::Column::Subject.eq(id.to_string()))
+        .exec(&tx)
+        .await?;
+    account::Entity::delete_by_id(id).exec(&tx).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Gives an account another secret. Ends the pause that a refused secret began; returns true if there was one.
+pub async fn rotate(
+    db: &DatabaseConnection,
+    queue: &RunQueue,
+    broker: &Broker,
+    account: &KnownAccount,
+    secret: &NewSecret,
+) -> Result<(KnownAccount, bool), Error> {
+    stored(account, "rotate")?;
+    let row = set_secret(db, broker.keys(), account.row.clone(), secret).await?;
+    let id = row.id;
+    let paused = pause::of_subject(db, PauseScope::Account, &id.to_string()).await?;
+    let resumed = match paused {
+        Some(paused) if paused.by == BY_ITSELF => pauses::resume(db, queue, &Subject::Account(id)).await?,
+        _ => false,
+    };
+    Ok((KnownAccount { project: account.project.clone(), row }, resumed))
+}
+
+/// What became of the encrypted secrets.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Reencrypted {
+    /// Now under the current key.
+    pub moved: Vec<String>,
+    /// They were under it already.
+    pub kept: usize,
+}
+
+/// Encrypts every encrypted secret under the current key: all of them, or none.
+pub async fn reencrypt(db: &DatabaseConnection, broker: &Broker) -> Result<Reencrypted, Error> {
+    let keys = broker.keys();
+    let current = keys.current.as_ref().ok_or_else(no_key)?.id();
+    let tx = begin(db).await?;
+    let rows = account::Entity::find().find_also_related(project::Entity).all(&tx).await?;
+    let mut done = Reencrypted::default();
+    for (row, project) in rows {
+        if row.secret_enc.is_none() {
+            continue;
+        }
+        if row.key_id.as_ref() == Some(&current) {
+            done.kept += 1;
+            continue;
+        }
+        let shown = display_name(project.as_ref().map_or("default", |project| &project.key), &row.name);
+        let token = broker.secret(&row).await.map_err(|error| Error::Invalid(error.to_string()))?;
+        set_secret(&tx, keys, row, &NewSecret::Value(token)).await?;
+        done.moved.push(shown);
+    }
+    tx.commit().await?;
+    Ok(done)
+}
+
+/// Pauses an account whose secret the platform refuses, so that its runs wait instead of failing one after another.
+/// Returns false if it was paused already. `why` names the cause and no secret.
+pub async fn pause_refused(
+    db: &DatabaseConnection,
+    queue: &RunQueue,
+    id: i64,
+    why: &str,
+) -> Result<bool, Error> {
+    let Some(row) = account::Entity::find_by_id(id).one(db).await? else { return Ok(false) };
+    let new = NewPause {
+        subject: Subject::Account(id),
+        project_id: Some(row.project_id),
+        reason: Some(why.to_owned()),
+        by: BY_ITSELF.to_owned(),
+    };
+    Ok(pauses::pause(db, queue, &new).await?)
+}
+
+/// Stores an account that exists by itself, so that syncs and pauses can refer to it; others are stored already.
+pub async fn saved(db: &impl ConnectionTrait, account: KnownAccount) -> Result<KnownAccount, Error> {
+    if account.row.id != 0 {
+        return Ok(account);
+    }
+    let project = ensure_project(db, &account.project).await?;
+    let row = match account::by_name(db, project.id, &account.row.name).await? {
+        Some(row) => row,
+        None => save(db, project.id, &account.row).await?,
+    };
+    Ok(KnownAccount { project: project.key, row })
+}
+
+pub(super) async fn save(
+    db: &impl ConnectionTrait,
+    project: i64,
+    row: &account::Model,
+) -> Result<account::Model, DbErr> {
+    let new = account::ActiveModel {
+        project_id: Set(project),
+        platform: Set(row.platform.clone()),
+        name: Set(row.name.clone()),
+        secret_ref: Set(row.secret_ref.clone()),
+        ..Default::default()
+    };
+    new.insert(db).await
+}
+
+async fn ensure_project(db: &impl ConnectionTrait, key: &str) -> Result<project::Model, DbErr> {
+    if let Some(project) = project::by_key(db, key).await? {
+        return Ok(project);
+    }
+    let new =
+        project::ActiveModel { key: Set(key.to_owned()), name: Set(key.to_owned()), ..Default::default() };
+    new.insert(db).await
+}
+
+fn stored(account: &KnownAccount, verb: &str) -> Result<(), Error> {
+    if account.row.id != 0 {
+        return Ok(());
+    }
+    let from = account.row.secret_ref.as_deref().unwrap_or_default().trim_start_matches("env:");
+    let text = format!(
+        "the account {:?} exists while the variable {from} is set, so there is nothing to {verb}; change the variable",
+        account.to_string()
+    );
+    Err(Error::Invalid(text))
+}
+
+async fn set_secret(
+    db: &impl ConnectionTrait,
+    keys: &Keyring,
+    row: account::Model,
+    secret: &NewSecret,
+) -> Result<account::Model, Error> {
+    let (reference, sealed, key_id) = match secret {
+        NewSecret::Reference(reference) => (Some(reference.to_string()), None, None),
+        NewSecret::Value(token) => {
+            let key = keys.current.as_ref().ok_or_else(no_key)?;
+            let owner = Owner { account: row.id, platform: &row.platform, base_url: row.base_url.as_deref() };
+            let sealed = seal(key, owner, token).map_err(Error::Invalid)?;
+            (None, Some(sealed), Some(key.id()))
+        }
+    };
+    let mut row: account::ActiveModel = row.into();
+    row.secret_ref = Set(reference);
+    row.secret_enc = Set(sealed);
+    row.key_id = Set(key_id);
+    // They were those of the older secret.
+    row.scopes = Set(None);
+    Ok(row.update(db).await?)
+}
+
+/// The error of a secret that cannot be stored, with the command that makes a key.
+pub fn no_key() -> Error {
+    Error::Invalid(
+        "a secret is stored encrypted only, and no key is set; make one with `syncline accounts key` and set it as \
+         SYNCLINE_SECRET_KEY or in the file that SYNCLINE_SECRET_KEY_FILE names, for every process, or store a reference with \
+         --secret env:NAME"
+            .to_owned(),
+    )
+}
+
+fn check_name(what: &str, text: &str) -> Result<(), Error> {
+    let allowed = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    if (1..=100).contains(&text.len()) && text.chars().all(allowed) {
+        return Ok(());
+    }
+    Err(Error::Invalid(format!("{what}: {text:?} must have 1 to 100 letters, digits, '-', '_' or '.'")))
+}
+
+fn split(name: &str) -> (&str, &str) {
+    name.split_once('/').unwrap_or(("default", name))
+}
+
+/// For transactions that store a document: the accounts it names that exist by themselves.
+pub(crate) async fn save_built_in(
+    tx: &DatabaseTransaction,
+    project: i64,
+    named: impl Iterator<Item = (&str, &str)>,
+) -> Result<(), DbErr> {
+    for (name, platform) in named {
+        if let Some(built_in) = built_in::find(name).filter(|built_in| built_in.name == platform)
+            && account::by_name(tx, project, name).await?.is_none()
+        {
+            save(tx, project, &built_in.unsaved()).await?;
+        }
+    }
+    Ok(())
+}
