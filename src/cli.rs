@@ -18,7 +18,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use self::{
     about::{CompletionsArgs, ConfigArgs, InitArgs, ManArgs},
     accounts::{
-        AccountArgs, AccountsAction, AccountsAddArgs, AccountsArgs, AccountsKeyArgs, AccountsPauseArgs,
+        AccountsAction, AccountsAddArgs, AccountsArgs, AccountsKeyArgs, AccountsPauseArgs,
         AccountsRotateArgs, DiscoverArgs, SecretArgs,
     },
     allow::AllowArgs,
@@ -130,12 +130,14 @@ pub(crate) enum Command {
     Restored(RestoredShowArgs),
     /// Add, list, check, rotate or remove accounts on platforms
     Accounts(AccountsArgs),
+    /// List the places of an account, or what one of them has
+    Discover(DiscoverArgs),
     /// Write the document of a sync, from what two places look like
     Init(InitArgs),
     /// Store the syncs of YAML files
     Apply(ApplyArgs),
     /// Check the syncs of YAML files without storing them
-    Validate(FileArgs),
+    Validate(ValidateArgs),
     /// Show what a sync would change, without writing
     Plan(PlanArgs),
     /// Run a sync now and wait until it ends
@@ -202,6 +204,7 @@ impl Command {
             Command::Backup(_) => "backup",
             Command::MarkRestored(_) | Command::Restored(_) => "mark-restored",
             Command::Accounts(_) => "accounts",
+            Command::Discover(_) => "discover",
             Command::Apply(_) => "apply",
             Command::Validate(_) => "validate",
             Command::Plan(_) => "plan",
@@ -364,6 +367,15 @@ pub(crate) struct ApplyArgs {
     pub(crate) files: FileArgs,
     #[command(flatten)]
     pub(crate) make: MakeArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ValidateArgs {
+    #[command(flatten)]
+    pub(crate) files: FileArgs,
+    /// Open both places, too, and check mapped fields and values against what is there
+    #[arg(long)]
+    pub(crate) online: bool,
 }
 
 #[derive(Debug, Args)]

@@ -28,10 +28,18 @@ pub(crate) struct ConfigArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct InitArgs {
-    /// The source: a CSV file, a database's URL, or env:NAME for a URL in an environment variable
-    pub(crate) source: String,
+    /// The source: a CSV file, a database's URL, env:NAME for a URL in an environment variable, or ACCOUNT/PLACE
+    #[arg(required_unless_present = "from")]
+    source: Option<String>,
     /// The target, in the same way
-    pub(crate) target: String,
+    #[arg(required_unless_present = "to")]
+    target: Option<String>,
+    /// Another way to name the source
+    #[arg(long = "source", value_name = "PLACE", conflicts_with_all = ["source", "target"], requires = "to")]
+    from: Option<String>,
+    /// Another way to name the target
+    #[arg(long = "target", value_name = "PLACE", conflicts_with_all = ["source", "target"], requires = "from")]
+    to: Option<String>,
     /// The target's table, where it is a database
     #[arg(long, visible_alias = "target-table")]
     pub(crate) table: Option<String>,
@@ -50,4 +58,16 @@ pub(crate) struct InitArgs {
     /// Replace the file if it is there
     #[arg(long)]
     pub(crate) force: bool,
+}
+
+impl InitArgs {
+    /// The source of either form.
+    pub(crate) fn source(&self) -> &str {
+        self.from.as_deref().or(self.source.as_deref()).unwrap_or_default()
+    }
+
+    /// The target of either form.
+    pub(crate) fn target(&self) -> &str {
+        self.to.as_deref().or(self.target.as_deref()).unwrap_or_default()
+    }
 }

@@ -1,5 +1,8 @@
 //! `syncline init`: writes a document for two places, based on their columns.
 
+mod remote;
+mod suggest;
+
 use std::{
     fmt::Write as _,
     fs::OpenOptions,
@@ -14,8 +17,11 @@ use syncline_engine::{
     spec::FieldType,
 };
 
+use self::remote::Drafted;
 use crate::{
+    app,
     cli::InitArgs,
+    config::Config,
     fault::{Exit, Fault},
     output::Output,
 };
@@ -33,9 +39,71 @@ struct Place {
     key: String,
 }
 
-/// Inspects both places and writes a document.
-pub(crate) async fn run(args: &InitArgs, output: &Output) -> Result<Exit, Fault> {
+/// Inspects both places and writes a document. `config` reads the settings, which only accounts need.
+pub(crate) async fn run(
+    args: &InitArgs,
+    config: impl FnOnce() -> Result<Config, Fault>,
+    output: &Output,
+) -> Result<Exit, Fault> {
+    if [args.source(), args.target()].into_iter().any(remote::may_be_account) {
+        return with_accounts(args, &config()?, output).await;
+    }
     let name = args.name.clone().unwrap_or_else(|| name_of(args));
+    let file = file_of(args, &name)?;
+    let near = is_near(&file);
+    let source = source(args, near).await?;
+    let target = target(args, near).await?;
+    if source.platform == target.platform && source.scope == target.scope {
+        return Err(Fault::usage(format!("{} is named twice; a sync needs two places", args.source())));
+    }
+    let text = document(&name, &source, &target)?;
+    write(args, &name, &file, &text, output)
+}
+
+/// The same with at least one place behind an account.
+async fn with_accounts(args: &InitArgs, config: &Config, output: &Output) -> Result<Exit, Fault> {
+    let db = app::connect_or_imagine(config).await?;
+    // The name depends on the places, and only where they are near does the file's name matter to them.
+    let near = args.output.as_deref().is_none_or(is_near);
+    let source = match remote::account(&db, args.source()).await? {
+        Some((account, place)) => Drafted::discovered(config, &db, &account, place).await?,
+        None => Drafted::local(source(args, near).await.map_err(|fault| unknown(args.source(), fault))?),
+    };
+    let target = match remote::account(&db, args.target()).await? {
+        Some((account, place)) => Drafted::discovered(config, &db, &account, place).await?,
+        None => Drafted::local(target(args, near).await.map_err(|fault| unknown(args.target(), fault))?),
+    };
+    let name = args.name.clone().or_else(|| source.name()).or_else(|| target.name());
+    let name = name.unwrap_or_else(|| name_of(args));
+    let file = file_of(args, &name)?;
+    let text = remote::document(&name, &source, &target)?;
+    write(args, &name, &file, &text, output)
+}
+
+/// A place that is neither a file nor of an account.
+fn unknown(given: &str, fault: Fault) -> Fault {
+    if !remote::may_be_account(given) {
+        return fault;
+    }
+    let account = given.split('/').next().unwrap_or_default();
+    Fault::usage(format!("{}; nor is there an account {account:?}: see `syncline accounts`", fault.message))
+}
+
+async fn source(args: &InitArgs, near: bool) -> Result<Place, Fault> {
+    place(args.source(), args.source_table.as_deref(), args.key.as_deref(), near, "--source-table").await
+}
+
+async fn target(args: &InitArgs, near: bool) -> Result<Place, Fault> {
+    place(args.target(), args.table.as_deref(), args.key.as_deref(), near, "--table").await
+}
+
+/// True if the document is written into the present folder, so that relative paths in it mean the same.
+fn is_near(file: &Path) -> bool {
+    file.parent().is_none_or(|folder| folder.as_os_str().is_empty())
+}
+
+/// The file to write, which must not be there.
+fn file_of(args: &InitArgs, name: &str) -> Result<PathBuf, Fault> {
     let file = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.yaml")));
     if file.exists() && !args.force {
         return Err(Fault::usage(format!(
@@ -43,21 +111,16 @@ pub(crate) async fn run(args: &InitArgs, output: &Output) -> Result<Exit, Fault>
             file.display()
         )));
     }
-    let near = file.parent().is_none_or(|folder| folder.as_os_str().is_empty());
-    let source =
-        place(&args.source, args.source_table.as_deref(), args.key.as_deref(), near, "--source-table")
-            .await?;
-    let target = place(&args.target, args.table.as_deref(), args.key.as_deref(), near, "--table").await?;
-    if source.platform == target.platform && source.scope == target.scope {
-        return Err(Fault::usage(format!("{} is named twice; a sync needs two places", args.source)));
-    }
-    let text = document(&name, &source, &target)?;
+    Ok(file)
+}
+
+fn write(args: &InitArgs, name: &str, file: &Path, text: &str, output: &Output) -> Result<Exit, Fault> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).create_new(!args.force);
-    let written = options.open(&file).and_then(|mut open| open.write_all(text.as_bytes()));
+    let written = options.open(file).and_then(|mut open| open.write_all(text.as_bytes()));
     written.map_err(|error| Fault::failed(format!("{}: {error}", file.display())))?;
     output.line(format!("wrote {}", file.display()));
-    if [&args.source, &args.target].into_iter().any(|given| has_password(given)) {
+    if [args.source(), args.target()].into_iter().any(has_password) {
         output.note(
             "a password stands in it; with env:VARIABLE in place of the URL it stays out of the document",
         );
@@ -70,7 +133,7 @@ pub(crate) async fn run(args: &InitArgs, output: &Output) -> Result<Exit, Fault>
 /// The name of the sync: that of the target's table, or of the file.
 fn name_of(args: &InitArgs) -> String {
     let stem = |text: &str| Path::new(text).file_stem().map(|stem| stem.to_string_lossy().into_owned());
-    let name = args.table.clone().or_else(|| stem(&args.source)).unwrap_or_default();
+    let name = args.table.clone().or_else(|| stem(args.source())).unwrap_or_default();
     let safe = name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' });
     let safe: String = safe.take(100).collect();
     if safe.is_empty() { "sync".to_owned() } else { safe }

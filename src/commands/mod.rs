@@ -9,6 +9,7 @@ mod config;
 mod conflicts;
 mod dead;
 mod demo;
+mod discover;
 mod enqueue;
 mod history;
 mod init;
@@ -39,7 +40,7 @@ use crate::{
 /// Runs the command of the command line.
 pub(crate) async fn run(cli: &Cli, mut reader: Reader<'_>, output: &Output) -> Result<Exit, Fault> {
     match &cli.command {
-        Command::Init(args) => init::run(args, output).await,
+        Command::Init(args) => init::run(args, || Config::read(cli, &mut reader), output).await,
         Command::Accounts(AccountsArgs { action: Some(AccountsAction::Key(args)) }) => {
             accounts::key(args, output)
         }
@@ -48,7 +49,7 @@ pub(crate) async fn run(cli: &Cli, mut reader: Reader<'_>, output: &Output) -> R
         Command::Completions(args) => about::completions(args),
         Command::Man(args) => about::man(args),
         Command::Version => Ok(about::version(output)),
-        Command::Validate(args) => validate::run(args, output),
+        Command::Validate(args) => validate::run(args, || Config::read(cli, &mut reader), output).await,
         Command::Simulator(args) => simulator::run(args, output).await,
         Command::Demo(args) => {
             let config = Config::of_demo(&cli.queue, &mut reader)?;
@@ -78,6 +79,7 @@ async fn on_database(
         Command::Backup(args) => backup::run(config, args, output).await,
         Command::MarkRestored(args) => restored::run(config, args, output).await,
         Command::Restored(_) => restored::run(config, &RestoredArgs { show: true, yes: false }, output).await,
+        Command::Discover(args) => discover::run(config, args, output).await,
         Command::Accounts(args) => accounts::run(config, args, output).await,
         Command::Apply(args) => apply::run(config, args, output).await,
         Command::Plan(args) => plan::run(config, args, output).await,

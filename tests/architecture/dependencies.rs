@@ -16,6 +16,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("syncline-entity", BTreeSet::from(["syncline-sql"])),
         ("syncline-queue", BTreeSet::from(["syncline-sql"])),
         ("syncline-connectors", BTreeSet::from(["syncline-engine"])),
+        ("syncline-accounts", BTreeSet::from(["syncline-connectors", "syncline-engine", "syncline-entity"])),
         ("syncline-limits", BTreeSet::from(["syncline-engine", "syncline-queue", "syncline-sql"])),
         (
             "syncline-runs",
@@ -24,6 +25,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         (
             "syncline-service",
             BTreeSet::from([
+                "syncline-accounts",
                 "syncline-connectors",
                 "syncline-engine",
                 "syncline-entity",
@@ -36,6 +38,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         (
             "syncline-worker",
             BTreeSet::from([
+                "syncline-accounts",
                 "syncline-connectors",
                 "syncline-engine",
                 "syncline-entity",

@@ -84,6 +84,14 @@ fn every_setting_is_listed_with_its_default() -> Result<()> {
         ("SYNCLINE_PURGE_EVERY", "1d"),
         ("SYNCLINE_LOG", "info"),
         ("SYNCLINE_LOG_FORMAT", "text"),
+        ("SYNCLINE_SECRET_KEY", "not set"),
+        ("SYNCLINE_SECRET_KEY_PREVIOUS", "not set"),
+        ("VAULT_ADDR", "not set"),
+        ("VAULT_NAMESPACE", "none"),
+        ("VAULT_APPROLE_MOUNT", "approle"),
+        ("VAULT_ROLE_ID", "not set"),
+        ("VAULT_TOKEN", "not set"),
+        ("VAULT_SECRET_ID", "not set"),
         ("COLUMNS", "as the terminal has"),
     ];
     ensure_listed(&unset()?, &[], &expected.map(|(variable, value)| (variable, value, "default")))?;

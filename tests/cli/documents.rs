@@ -71,7 +71,10 @@ fn a_sync_is_not_stored_before_its_account() -> Result<()> {
     let refused = program.expect(2, &["apply", "sync.yaml"])?;
     ensure_tells(
         &refused.stderr,
-        &["target.account: the project \"default\" has no account \"acme-github\"", "create the account first"],
+        &[
+            "target.account: the project \"default\" has no account \"acme-github\"",
+            "create the account first",
+        ],
     )
 }
 

@@ -1,6 +1,7 @@
 //! The built binary: what it answers, what it promises, and what it does when a place is not as it should be.
 
 mod about;
+mod accounts;
 mod backup;
 mod changes;
 mod choices;
@@ -11,6 +12,7 @@ mod database;
 mod deletes;
 mod demo;
 mod directions;
+mod discover;
 mod disk;
 mod documents;
 mod examples;

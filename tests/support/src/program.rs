@@ -17,7 +17,7 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Variables that the program reads and that a test must not inherit.
-const FOREIGN: [&str; 54] = [
+const FOREIGN: [&str; 71] = [
     "COLUMNS",
     "DATABASE_URL_FILE",
     "REDIS_URL_FILE",
@@ -60,6 +60,23 @@ const FOREIGN: [&str; 54] = [
     "SYNCLINE_DB_POOL_MAX",
     "SYNCLINE_DB_POOL_ACQUIRE_MS",
     "SYNCLINE_DB_POOL_IDLE_MS",
+    "SYNCLINE_SECRET_KEY",
+    "SYNCLINE_SECRET_KEY_FILE",
+    "SYNCLINE_SECRET_KEY_PREVIOUS",
+    "SYNCLINE_SECRET_KEY_PREVIOUS_FILE",
+    "VAULT_ADDR",
+    "VAULT_URL",
+    "VAULT_TOKEN",
+    "VAULT_TOKEN_FILE",
+    "VAULT_ROLE_ID",
+    "VAULT_SECRET_ID",
+    "VAULT_SECRET_ID_FILE",
+    "VAULT_APPROLE_MOUNT",
+    "VAULT_NAMESPACE",
+    "GITHUB_TOKEN",
+    "GITHUB_TOKEN_FILE",
+    "LINEAR_API_KEY",
+    "LINEAR_API_KEY_FILE",
     "SYNCLINE_ALLOW_PRIVATE_HOSTS",
     "SYNCLINE_CA_FILE",
     "SYNCLINE_HTTP_PROXY",
@@ -123,6 +140,11 @@ impl Program {
     /// Sets a variable for all later commands.
     pub fn set(&mut self, name: &str, value: &str) {
         self.environment.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// The value that [`Program::set`] gave a variable.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        self.environment.get(name).cloned()
     }
 
     /// Writes a file into the folder.

@@ -6,7 +6,7 @@ use chrono::Utc;
 use serde_json::{Value as Json, json};
 use syncline_connectors::{
     Token,
-    http::{AllowPrivate, Auth, Client, Dialect, Head, Http, HttpConfig, Reply, Told},
+    http::{AllowPrivate, Auth, Class, Client, Dialect, Head, Http, HttpConfig, Reply, Request, Told},
 };
 use syncline_engine::ports::{Call, ConnectorError, ErrorKind, Leave, Meter, OpenGate, Stopped};
 use tokio::sync::Mutex;
@@ -163,10 +163,7 @@ impl Vault {
         Ok(self.namespaced(client.get(segments)).send(&call(&meter)).await?)
     }
 
-    fn namespaced<'c>(
-        &self,
-        request: syncline_connectors::http::Request<'c>,
-    ) -> syncline_connectors::http::Request<'c> {
+    fn namespaced<'c>(&self, request: Request<'c>) -> Request<'c> {
         match &self.settings.namespace {
             Some(namespace) => request.header("x-vault-namespace", namespace.clone()),
             None => request,
@@ -254,9 +251,13 @@ impl Dialect for VaultDialect {
 
     fn told(&self, head: &Head<'_>, body: &[u8]) -> Told {
         let body: Json = serde_json::from_slice(body).unwrap_or_default();
-        // Sealed, or on standby: another moment, or another node, answers.
-        let class = matches!(head.status, 429 | 472 | 473 | 503)
-            .then_some(syncline_connectors::http::Class::Transient);
+        let class = match head.status {
+            // Vault does not tell a token without rights from one that is no more.
+            401 | 403 => Some(Class::Auth),
+            // Sealed, or on standby: another moment, or another node, answers.
+            429 | 472 | 473 | 503 => Some(Class::Transient),
+            _ => None,
+        };
         Told { class, message: body["errors"][0].as_str().map(str::to_owned), ..Told::default() }
     }
 }

@@ -3,11 +3,14 @@
 use std::{path::Path, time::Duration};
 
 use async_trait::async_trait;
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 use syncline_engine::{
     capability::Capabilities,
     ports::{Call, ConnectorError, Place},
-    spec::{Finding, check_keys, keys::Key},
+    spec::{
+        Finding, check_keys,
+        keys::{Form, Key},
+    },
 };
 
 use crate::{Account, Catalogue, Identity, http::Http, look::Look, named::Named, scope::ScopeError};
@@ -147,4 +150,12 @@ impl From<ScopeError> for ConnectorError {
     fn from(error: ScopeError) -> Self {
         ConnectorError::permanent(error.to_string())
     }
+}
+
+/// The scope of a place that `discover` lists, without its account. The first text of a platform's scopes behind `account`
+/// names the place; none if there is no such key.
+pub fn scope_of(platform: &dyn Platform, container: &str) -> Option<Map<String, Json>> {
+    let names = |key: &&Key| matches!(key.form, Form::Text) && key.name != "account";
+    let key = platform.keys()?.iter().find(names)?;
+    Some(Map::from_iter([(key.name.to_owned(), Json::String(container.to_owned()))]))
 }

@@ -1,7 +1,5 @@
 //! What a run wrote, the next run reads.
 
-
-
 use syncline_engine::{
     Side,
     ports::{Call, Meter, OpenGate, Place, ReadMode},
