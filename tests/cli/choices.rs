@@ -55,7 +55,7 @@ async fn each_choice_stands_on_both_sides_with_the_person_on_record(
         .as_array()
         .into_iter()
         .flatten()
-        .find(|one| one["id"].as_i64().is_some_and(|id| id.to_string() == title));
+        .find(|one| one["id"].as_i64() == title.parse().ok());
     let person = conflict.map(|one| one["resolved_by"].clone()).unwrap_or_default();
     ensure!(conflict.is_some_and(|one| one["resolution"] == name), "{all}");
     ensure!(person.is_string() && person != "strategy" && person != "the sides agree", "{all}");

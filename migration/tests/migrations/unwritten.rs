@@ -3,14 +3,14 @@
 use rstest::rstest;
 use syncline_migration::{Migrator, check::Fit, tables::values_going};
 
-use crate::support::{On, Postgres, Sqlite, TestDatabase, empty};
+use crate::support::{On, Postgres, Sqlite, TestDatabase, empty, names};
 
 const STEP: &str = "m20261130_000100_keep_unwritten_changes";
 
 /// A database at the step before it, with a link and three changes.
 async fn before(on: On) -> TestDatabase {
     let test = empty(on).await;
-    test.up_to("count_living_links").await;
+    test.steps_up(names().iter().position(|name| name == STEP).unwrap()).await;
     let test = test.with_link().await;
     for (seq, state) in [(1, "confirmed"), (2, "unknown"), (3, "intended")] {
         insert(&test, seq, state).await.unwrap();

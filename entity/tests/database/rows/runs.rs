@@ -78,7 +78,7 @@ pub(super) async fn runs(stage: &Stage, kind: Kind) {
         target_modified: Some(at(49)),
         resolution_strategy: text("manual"),
         resolution: Some(Side::Source),
-        choice: Some(json!({ "take": "base", "seen": "ab", "by": "mia" })),
+        choice: Some(odd()),
         resolved: true,
         resolved_at: Some(at(50)),
         resolved_by: text("ada"),
