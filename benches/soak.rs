@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use sqlx::{ConnectOptions, Connection, Executor, Row, SqliteConnection, sqlite::SqliteConnectOptions};
-use syncline_support::{program::Program, serving::Serving};
+use syncline_support::{http::client, program::Program, serving::Serving};
 
 const SYNCS: usize = 500;
 const SECONDS: u32 = 5;
@@ -56,7 +56,7 @@ async fn soak(metrics: Metrics, runs: u64) -> Result<()> {
         tokio::time::sleep(Duration::from_secs(2)).await;
         if metrics == Metrics::ReadEachMinute && read.elapsed() >= READ_EVERY {
             read = Instant::now();
-            let text = reqwest::get(serving.url("/metrics")).await?.text().await?;
+            let text = client().get(serving.url("/metrics")).send().await?.text().await?;
             ensure!(text.contains("sync_runs_total"), "/metrics has no count of runs");
         }
         let (done, failed, late) = progress(&mut db).await?;

@@ -16,7 +16,7 @@ const TIMES: usize = 200;
 pub(crate) async fn lists(program: &Program) -> Result<()> {
     println!("{:<58} {:>8} {:>8} {:>8}", "asked", "p50 ms", "p99 ms", "max ms");
     let api = program.serve(&["api"])?;
-    let client = reqwest::Client::new();
+    let client = syncline_support::http::client();
     for path in [
         "/api/v1/sync/stats",
         "/api/v1/sync/stats?window=90m",

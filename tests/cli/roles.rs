@@ -1,22 +1,24 @@
 //! `up`, `api` and `worker`: what they answer, whom they answer, and how they end.
 
 use anyhow::{Context, Result, ensure};
-use reqwest::{Client, StatusCode, header};
+use reqwest::{StatusCode, header};
 use rstest::rstest;
 use serde_json::{Value, json};
-use syncline_support::serving::{Serving, until};
+use syncline_support::{
+    http::client,
+    serving::{Serving, until},
+};
 
 use super::common::{Places, ensure_tells, program, with_database};
 
 async fn get(role: &Serving, path: &str) -> Result<(StatusCode, String)> {
-    let answer = Client::new().get(role.url(path)).send().await?;
+    let answer = client().get(role.url(path)).send().await?;
     Ok((answer.status(), answer.text().await?))
 }
 
 /// Asks for a run of `tasks` and answers the job's path.
 async fn ask(role: &Serving) -> Result<String> {
-    let answer =
-        Client::new().post(role.url("/api/v1/jobs")).json(&json!({ "sync": "tasks" })).send().await?;
+    let answer = client().post(role.url("/api/v1/jobs")).json(&json!({ "sync": "tasks" })).send().await?;
     ensure!(answer.status() == StatusCode::ACCEPTED, "{answer:?}");
     let place = answer.headers().get(header::LOCATION).context("a location")?.to_str()?.to_owned();
     let job: Value = answer.json().await?;
@@ -134,7 +136,7 @@ async fn what_the_api_takes_waits_for_a_worker() -> Result<()> {
 async fn an_unknown_sync_is_told_over_http() -> Result<()> {
     let program = with_database()?;
     let api = program.serve(&["api"])?;
-    let asked = Client::new().post(api.url("/api/v1/jobs")).json(&json!({ "sync": "nobody" }));
+    let asked = client().post(api.url("/api/v1/jobs")).json(&json!({ "sync": "nobody" }));
     let answer = asked.send().await?;
     ensure!(answer.status() == StatusCode::NOT_FOUND, "{answer:?}");
     ensure!(answer.headers()[header::CONTENT_TYPE] == "application/problem+json", "{answer:?}");
@@ -145,10 +147,10 @@ async fn an_unknown_sync_is_told_over_http() -> Result<()> {
 async fn a_request_for_another_host_is_refused() -> Result<()> {
     let program = with_database()?;
     let api = program.serve(&["api"])?;
-    let foreign = Client::new().get(api.url("/api/v1")).header(header::HOST, "evil.example").send().await?;
+    let foreign = client().get(api.url("/api/v1")).header(header::HOST, "evil.example").send().await?;
     ensure!(foreign.status() == StatusCode::MISDIRECTED_REQUEST, "{foreign:?}");
     let local = format!("localhost:{}", api.address.port());
-    let local = Client::new().get(api.url("/api/v1")).header(header::HOST, local).send().await?;
+    let local = client().get(api.url("/api/v1")).header(header::HOST, local).send().await?;
     ensure!(local.status() == StatusCode::OK, "{local:?}");
     Ok(())
 }
@@ -157,7 +159,7 @@ async fn a_request_for_another_host_is_refused() -> Result<()> {
 async fn a_foreign_page_starts_nothing() -> Result<()> {
     let places = Places::new(3, "").await?;
     let api = places.program.serve(&["api"])?;
-    let asked = Client::new().post(api.url("/api/v1/jobs")).json(&json!({ "sync": "tasks" }));
+    let asked = client().post(api.url("/api/v1/jobs")).json(&json!({ "sync": "tasks" }));
     let answer = asked.header(header::ORIGIN, "https://evil.example").send().await?;
     ensure!(answer.status() == StatusCode::FORBIDDEN, "{answer:?}");
     let runs = places.program.expect(0, &["--json", "runs"])?.json()?;
@@ -213,7 +215,7 @@ async fn the_environment_says_where_a_role_listens(
     program.set(name, &format!("{before}{port}"));
     let _running = program.start(&[role])?;
     let url = format!("http://127.0.0.1:{port}/healthz");
-    until("it answers there", async || Ok(Client::new().get(&url).send().await.ok().map(|_| ()))).await
+    until("it answers there", async || Ok(client().get(&url).send().await.ok().map(|_| ()))).await
 }
 
 #[test]

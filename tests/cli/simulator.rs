@@ -6,8 +6,9 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use reqwest::{Client, StatusCode};
+use reqwest::StatusCode;
 use serde_json::Value;
+use syncline_support::http::client;
 
 use super::common::{ensure_tells, program};
 
@@ -40,7 +41,7 @@ async fn the_simulator_prints_its_address_and_serves_the_example() -> Result<()>
     let document: Value = serde_json::from_str(&document)?;
     let (api, token) = (document["github"].as_str(), document["example"]["token"].as_str());
     let (api, token) = (api.context("an address")?, token.context("a token")?);
-    let request = Client::new().get(format!("{api}/repos/acme/web/issues?state=all"));
+    let request = client().get(format!("{api}/repos/acme/web/issues?state=all"));
     let answer = request.header("user-agent", "tests").bearer_auth(token).send().await?;
     ensure!(answer.status() == StatusCode::OK, "{answer:?}");
     let issues: Vec<Value> = answer.json().await?;

@@ -1,10 +1,10 @@
 //! Background tasks that panic: each is started again, the process says so once, and work goes on.
 
 use anyhow::{Result, ensure};
-use reqwest::{Client, StatusCode};
+use reqwest::StatusCode;
 use rstest::rstest;
 use serde_json::{Value, json};
-use syncline_support::{redis::Server, serving::until};
+use syncline_support::{http::client, redis::Server, serving::until};
 
 use super::common::{Places, ensure_tells};
 
@@ -29,7 +29,7 @@ async fn a_task_that_panics_is_started_again_and_work_goes_on(#[case] task: &str
     places.program.set("SYNCLINE_TEST_PANIC_IN", task);
     let up = places.program.serve(&["up"])?;
     until("it has panicked", async || Ok(up.log().contains("a background task ended").then_some(()))).await?;
-    let client = Client::new();
+    let client = client();
     let answer = client.get(up.url("/readyz")).send().await?;
     let (status, text) = (answer.status(), answer.text().await?);
     ensure!(status == StatusCode::SERVICE_UNAVAILABLE, "{status}: {text}");

@@ -8,9 +8,9 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use reqwest::{Client, StatusCode};
+use reqwest::StatusCode;
 use serde_json::json;
-use syncline_support::{postgres::Database, program::Program, redis::Server, serving::until};
+use syncline_support::{http::client, postgres::Database, program::Program, redis::Server, serving::until};
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, UnixStream},
@@ -64,7 +64,7 @@ async fn stage() -> Result<(Program, Arc<Database>, u16, u16)> {
 }
 
 async fn look(listen: u16, path: &str) -> Result<Option<(StatusCode, String)>> {
-    let Ok(answer) = Client::new().get(format!("http://127.0.0.1:{listen}{path}")).send().await else {
+    let Ok(answer) = client().get(format!("http://127.0.0.1:{listen}{path}")).send().await else {
         return Ok(None);
     };
     Ok(Some((answer.status(), answer.text().await?)))
@@ -174,7 +174,7 @@ async fn the_api_fails_soon_while_its_database_is_away_and_works_again_after_it(
     let url = format!("http://127.0.0.1:{listen}/api/v1/jobs");
     for _ in 0..3 {
         let began = Instant::now();
-        let answer = Client::new().post(&url).json(&json!({ "sync": "tasks" })).send().await?;
+        let answer = client().post(&url).json(&json!({ "sync": "tasks" })).send().await?;
         let (status, text) = (answer.status(), answer.text().await?);
         ensure!(status == StatusCode::SERVICE_UNAVAILABLE, "{status}: {text}");
         ensure_tells(&text, &["database-unavailable"])?;
@@ -182,7 +182,7 @@ async fn the_api_fails_soon_while_its_database_is_away_and_works_again_after_it(
     }
     let _open = Way::open(way, &database).await?;
     until("it works again", async || {
-        let answer = Client::new().get(&url).send().await?;
+        let answer = client().get(&url).send().await?;
         Ok((answer.status() == StatusCode::OK).then_some(()))
     })
     .await?;

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, ensure};
 use syncline_support::{
+    http::client,
     large::{Volume, fill},
     places::{Table, document, edit_csv, write_csv},
     postgres::Database,
@@ -73,7 +74,7 @@ async fn every_statement_finds_its_rows_by_an_index() -> Result<()> {
     program.expect(0, &["runs", listed["runs"][0]["run"].as_str().unwrap_or_default()])?;
     let up = program.serve(&["up"])?;
     for path in ["/readyz", "/metrics", "/api/v1/sync/stats", "/api/v1/sync/stats?window=all"] {
-        let answer = reqwest::get(up.url(path)).await?;
+        let answer = client().get(up.url(path)).send().await?;
         ensure!(answer.status().is_success(), "{path}: {answer:?}");
     }
     ensure!(up.terminate()? == Some(0));

@@ -1,6 +1,7 @@
 //! Shared code of integration tests: processes, places with rows, and comparisons of them.
 
 pub mod cost;
+pub mod http;
 pub mod large;
 pub mod places;
 pub mod plans;

@@ -145,7 +145,7 @@ impl Place {
 
 /// A client that follows no redirects.
 pub(crate) fn client() -> Client {
-    Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+    syncline_support::http::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
 }
 
 pub(crate) async fn got(request: reqwest::RequestBuilder) -> Got {

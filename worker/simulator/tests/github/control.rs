@@ -116,6 +116,6 @@ async fn several_simulators_run_side_by_side_and_stop() {
     assert!(other.get(ISSUES).await.numbers().is_empty());
     let url = one.running.url();
     one.running.stop().await;
-    assert!(reqwest::get(url).await.is_err());
+    assert!(syncline_support::http::client().get(url).send().await.is_err());
     other.get("/user").await.expect(200);
 }
