@@ -5,6 +5,7 @@ mod accounts;
 mod allow;
 mod conflicts;
 mod data;
+mod documents;
 pub(crate) mod environment;
 mod help;
 mod look;
@@ -27,6 +28,7 @@ pub(crate) use self::{
         BackupArgs, KeepArgs, MakeArgs, MigrateAction, MigrateAgain, MigrateArgs, MigrateDown, MigrateSteps,
         MigrateUp, PurgeArgs, RestoredArgs, RestoredShowArgs,
     },
+    documents::{ApplyArgs, ValidateArgs},
     help::command,
     look::{HistoryArgs, RunsArgs},
     queue::{
@@ -359,40 +361,6 @@ pub(crate) struct WaitArgs {
         default_value_t = false
     )]
     pub(crate) wait_for_schema: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ApplyArgs {
-    #[command(flatten)]
-    pub(crate) files: FileArgs,
-    #[command(flatten)]
-    pub(crate) make: MakeArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ValidateArgs {
-    #[command(flatten)]
-    pub(crate) files: FileArgs,
-    /// Open both places, too, and check mapped fields and values against what is there
-    #[arg(long)]
-    pub(crate) online: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct FileArgs {
-    /// YAML files, or folders of them; `-` reads standard input
-    #[arg(value_name = "FILE", required_unless_present = "files")]
-    paths: Vec<PathBuf>,
-    /// Another way to name a file; may be given several times
-    #[arg(short, long = "file", value_name = "FILE", num_args = 1..)]
-    files: Vec<PathBuf>,
-}
-
-impl FileArgs {
-    /// The files of both forms.
-    pub(crate) fn all(&self) -> Vec<PathBuf> {
-        [&*self.paths, &*self.files].concat()
-    }
 }
 
 #[derive(Debug, Args)]

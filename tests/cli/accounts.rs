@@ -1,7 +1,8 @@
 //! Accounts, from a key to a sync through one, against the simulator of GitHub; and that no secret is told anywhere.
 
 use std::{
-    io::Write,
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
     process::{Output, Stdio},
 };
 
@@ -98,6 +99,15 @@ impl Stage {
     }
 }
 
+/// The whole answer to a request.
+fn get(address: SocketAddr, path: &str) -> Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
 fn ensure_absent(where_: &str, text: &str, secrets: &[&str]) -> Result<()> {
     for secret in secrets {
         if let Some(place) = text.find(secret) {
@@ -152,6 +162,15 @@ async fn from_a_key_to_a_sync_and_no_secret_is_told() -> Result<()> {
     ensure_tells(&rotated, &["it goes on"])?;
     stage.run(0, &["sync", "issues"], "")?;
 
+    let api = stage.program.serve(&["api"])?;
+    for path in ["jobs", "dead", "queues", "schedules", "sync/stats", "workers"] {
+        let answer = get(api.address, &format!("/api/v1/{path}"))?;
+        ensure!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+        ensure_absent(path, &answer, &[&token, "pLanted"])?;
+    }
+    ensure_absent("the log of the API", &api.log(), &[&token, "pLanted"])?;
+    drop(api);
+
     let key = stage.program.expect(0, &["config", "--json"])?.stdout;
     let secrets = [&*token, "pLanted"];
     ensure_absent("the settings", &key, &secrets)?;
@@ -190,12 +209,16 @@ async fn an_encrypted_secret_belongs_to_its_account_and_key() -> Result<()> {
     // Rows that were exchanged, and an address that was changed behind Syncline's back.
     let pool =
         SqlitePool::connect(&format!("sqlite://{}", stage.program.path("syncline.db").display())).await?;
-    let swap =
-        "UPDATE accounts SET secret_enc = (SELECT b.secret_enc FROM accounts b WHERE b.id <> accounts.id)";
-    sqlx::query(swap).execute(&pool).await?;
+    let sealed: Vec<Vec<u8>> =
+        sqlx::query_scalar("SELECT secret_enc FROM accounts ORDER BY name").fetch_all(&pool).await?;
+    let give = async |bytes: &[u8]| {
+        let update = sqlx::query("UPDATE accounts SET secret_enc = ? WHERE name = 'one'");
+        update.bind(bytes.to_vec()).execute(&pool).await
+    };
+    give(&sealed[1]).await?;
     let (_, refused) = stage.run(1, &["accounts", "check", "one"], "")?;
     ensure_tells(&refused, &["belongs to another account"])?;
-    sqlx::query(swap).execute(&pool).await?;
+    give(&sealed[0]).await?;
     stage.run(0, &["accounts", "check", "one"], "")?;
     sqlx::query("UPDATE accounts SET base_url = 'http://127.0.0.1:9/steal'").execute(&pool).await?;
     let (_, refused) = stage.run(1, &["accounts", "check", "one"], "")?;
@@ -225,7 +248,7 @@ fn references_are_stored_and_listed_and_removed() -> Result<()> {
     program.set("COLUMNS", "80");
     let add = ["accounts", "add", "team/acme", "--platform", "github", "--secret", "env:ACME_TOKEN"];
     let added = program.expect(0, &add)?;
-    ensure_tells(&added.stderr, &["ACME_TOKEN, which is not set"])?;
+    ensure_tells(&added.stderr, &["ACME_TOKEN", "which is not", "ACME_TOKEN_FILE"])?;
     ensure_tells(&program.expect(0, &["accounts"])?.stdout, &["team/acme", "env:ACME_TOKEN"])?;
     program.expect(0, &["accounts", "pause", "team/acme", "--reason", "holidays"])?;
     ensure_tells(

@@ -78,7 +78,7 @@ fn a_sync_is_not_stored_before_its_account() -> Result<()> {
         &refused.stderr,
         &[
             "target.account: the project \"default\" has no account \"acme-github\"",
-            "create the account first",
+            "add it: syncline accounts add acme-github --platform github",
         ],
     )
 }

@@ -143,7 +143,7 @@ impl Broker {
                 "it has no secret; set one with `syncline accounts rotate`".to_owned(),
             ));
         };
-        seal::open(&self.shared.keys, owner(row), sealed).map_err(|message| failed(Cause::Secret, message))
+        seal::open(&self.shared.keys, owner(row), sealed).map_err(|(cause, message)| failed(cause, message))
     }
 
     /// The fingerprint of a row's secret, if it can be told without asking another server.
@@ -157,12 +157,12 @@ impl Broker {
     /// What a reference refers to, or why it cannot be had.
     async fn resolve(&self, reference: &Reference) -> Result<Token, (Cause, String)> {
         match reference {
-            Reference::Env(name) => of_variable(name).map_err(|error| (Cause::Secret, error)),
-            Reference::File(path) => of_file(path).map_err(|error| (Cause::Secret, error)),
+            Reference::Env(name) => of_variable(name).map_err(|error| (Cause::Process, error)),
+            Reference::File(path) => of_file(path).map_err(|error| (Cause::Process, error)),
             Reference::Vault { mount, path, key } => {
                 let vault = self.shared.vault.as_ref().ok_or_else(|| {
                     let text = format!("its secret is at {reference}, and no Vault is configured; set VAULT_ADDR, and VAULT_TOKEN or VAULT_ROLE_ID with VAULT_SECRET_ID");
-                    (Cause::Secret, text)
+                    (Cause::Process, text)
                 })?;
                 vault.read(&self.shared.http, mount, path, key).await.map_err(
                     |VaultError { passing, message }| {

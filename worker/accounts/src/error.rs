@@ -17,8 +17,10 @@ pub struct AccountError {
 /// What the caller can do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// The secret is missing or cannot be read: a person has to set it.
+    /// The secret is missing, damaged or refused, wherever it is used: a person has to set it.
     Secret,
+    /// This process lacks the variable, the file, the key or the login that the secret needs; another one may have it.
+    Process,
     /// The account or its address is wrong: a person has to correct it.
     Account,
     /// Vault or the database does not answer: it may pass.
@@ -35,7 +37,7 @@ impl From<AccountError> for ConnectorError {
     fn from(error: AccountError) -> Self {
         let kind = match error.cause {
             Cause::Secret => ErrorKind::Auth,
-            Cause::Account => ErrorKind::Permanent,
+            Cause::Process | Cause::Account => ErrorKind::Permanent,
             Cause::Passing => ErrorKind::Transient,
         };
         ConnectorError::new(kind, error.to_string()).about(ErrorScope::Account)

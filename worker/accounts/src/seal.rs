@@ -14,7 +14,7 @@ use syncline_entity::secret::Sealed;
 use zeroize::Zeroizing;
 
 use crate::{
-    Key, Keyring,
+    Cause, Key, Keyring,
     key::{ID_LENGTH, hex},
 };
 
@@ -63,32 +63,35 @@ pub fn seal(key: &Key, owner: Owner<'_>, secret: &Token) -> Result<Sealed, Strin
 }
 
 /// Decrypts a secret of this owner. The error says what is wrong and the remedy.
-pub fn open(keys: &Keyring, owner: Owner<'_>, sealed: &Sealed) -> Result<Token, String> {
+pub fn open(keys: &Keyring, owner: Owner<'_>, sealed: &Sealed) -> Result<Token, (Cause, String)> {
     const REMEDY: &str = "set it anew with `syncline accounts rotate`";
-    let broken = || format!("its encrypted secret is damaged; {REMEDY}");
+    let broken = || (Cause::Secret, format!("its encrypted secret is damaged; {REMEDY}"));
     let (version, rest) = sealed.0.split_first().ok_or_else(broken)?;
     if *version != VERSION {
-        return Err("its secret was encrypted by a newer version; use that, or set it anew".to_owned());
+        let text = "its secret was encrypted by a newer version; use that, or set it anew";
+        return Err((Cause::Process, text.to_owned()));
     }
     let (id, rest) = rest.split_first_chunk::<ID_LENGTH>().ok_or_else(broken)?;
     let (nonce, encrypted) = rest.split_first_chunk::<NONCE_LENGTH>().ok_or_else(broken)?;
     let key = keys.find(id).ok_or_else(|| {
         let id = hex(id);
-        match &keys.current {
+        let text = match &keys.current {
             None => format!("its secret is encrypted with the key {id}, and no key is set; set SYNCLINE_SECRET_KEY or SYNCLINE_SECRET_KEY_FILE"),
             Some(current) => format!(
                 "its secret is encrypted with the key {id}, and SYNCLINE_SECRET_KEY is {}; set the former as \
                  SYNCLINE_SECRET_KEY_PREVIOUS, or {REMEDY}",
                 current.id()
             ),
-        }
+        };
+        (Cause::Process, text)
     })?;
     let associated = owner.associated(id);
     let payload = Payload { msg: encrypted, aad: &associated };
     let plain = cipher(key).decrypt(&XNonce::from(*nonce), payload).map_err(|_| {
-        format!(
+        let text = format!(
             "its encrypted secret was damaged, or belongs to another account or another base URL, and is not used; {REMEDY}"
-        )
+        );
+        (Cause::Secret, text)
     })?;
     let plain = Zeroizing::new(plain);
     let text = std::str::from_utf8(&plain).map_err(|_| broken())?;
@@ -128,7 +131,7 @@ mod tests {
             Owner { base_url: Some("https://evil.example"), ..OWNER },
             Owner { base_url: Some(""), ..OWNER },
         ] {
-            let refused = open(&keys, other, &sealed).unwrap_err();
+            let (_, refused) = open(&keys, other, &sealed).unwrap_err();
             assert!(refused.contains("belongs to another account"), "{refused}");
         }
     }
@@ -151,9 +154,10 @@ mod tests {
         let (old, new) = (key(), key());
         let sealed = seal(&old, OWNER, &Token::new("secret")).unwrap();
         assert!(open(&ring(Some(new.clone()), Some(old.clone())), OWNER, &sealed).is_ok());
-        let refused = open(&ring(Some(new.clone()), None), OWNER, &sealed).unwrap_err();
+        let (_, refused) = open(&ring(Some(new.clone()), None), OWNER, &sealed).unwrap_err();
         assert!(refused.contains(&old.id()) && refused.contains(&new.id()), "{refused}");
-        let refused = open(&Keyring::default(), OWNER, &sealed).unwrap_err();
+        let (cause, refused) = open(&Keyring::default(), OWNER, &sealed).unwrap_err();
+        assert_eq!(cause, Cause::Process);
         assert!(refused.contains("set SYNCLINE_SECRET_KEY or SYNCLINE_SECRET_KEY_FILE"), "{refused}");
     }
 }
