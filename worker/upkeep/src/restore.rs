@@ -123,7 +123,11 @@ async fn mark(
     let note = "UPDATE installation SET restored_at = ?, restored_from = ? WHERE id = 1";
     run(note, vec![now.into(), from.into()]).await?;
     run("DELETE FROM sync_cursors", vec![]).await?;
-    let absent = "UPDATE sync_metadata SET missing_since = NULL, missing_side = NULL, version = version + 1 \
+    // An edit beside the absent item was seen and not carried: without hashes it is news once the item is back. The hash
+    // of a deleted item stays, because a stale listing may show that item.
+    let absent = "UPDATE sync_metadata SET missing_since = NULL, missing_side = NULL, version = version + 1, \
+                  source_hash = CASE WHEN link_state = 'tombstone' THEN source_hash END, \
+                  target_hash = CASE WHEN link_state = 'tombstone' THEN target_hash END \
                   WHERE missing_side IS NOT NULL";
     run(absent, vec![]).await?;
     let due = "UPDATE schedules SET next_tick_at = ? WHERE paused_at IS NULL AND next_tick_at IS NOT NULL";

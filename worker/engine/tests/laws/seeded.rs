@@ -7,7 +7,7 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 use serde_json::json;
-use syncline_engine::Side;
+use syncline_engine::{Side, run::Options, side::Pair};
 
 use super::{
     Event, Setup, assert_converges, assert_every_effect_has_its_row, assert_no_doubles,
@@ -17,7 +17,7 @@ use super::{
     history::{Edit, Mishap, history, mishap, play},
     setup,
 };
-use crate::support::{Fault, Manners, Seeded, World, fields};
+use crate::support::{Fault, Manners, Seeded, Shown, World, fields};
 
 /// What a history is made of.
 type Draw = (Setup, Vec<Event>, Vec<(Side, Edit)>, Mishap);
@@ -49,8 +49,28 @@ fn obey(seeded: Option<Seeded>, (setup, events, edits, mishap): &Draw) {
     play(&mut world, &Event::Sync(Mishap::None));
     assert_every_effect_has_its_row(&world);
     assert_edits_arrive(&setup.without_limits(), edits, mishap, seeded);
+    assert_item_runs_only_mark(seeded);
     assert_listings_end(seeded, events.len());
     assert_deadlines(seeded, events.len());
+}
+
+/// A run of one item that is not shown any more removes nothing.
+fn assert_item_runs_only_mark(seeded: Option<Seeded>) {
+    let setup = Setup { remote: Pair::new(true, true), ..Setup::default() };
+    let mut world = setup.world();
+    for _ in 0..3 {
+        play(&mut world, &Event::Add(Side::Source));
+    }
+    world.sync();
+    world.seeded = seeded;
+    let hidden = world.source.ids().remove(0);
+    world.source.show(&hidden, Some(Shown::Hidden));
+    drop(world.try_sync_with(Options {
+        only: Some(vec![1]),
+        approved_deletes: None,
+        ..world.options.clone()
+    }));
+    assert_nothing_is_removed_by_itself(&world);
 }
 
 /// A listing of three pages a run ends after as many runs as it takes, and nothing is read twice.

@@ -9,7 +9,7 @@ use syncline_engine::{
     run::Options,
 };
 
-use crate::support::{Manners, Tables, World, fields};
+use crate::support::{Manners, Shown, Tables, World, fields};
 
 /// Two-way, with deletes; `None` for a target that numbers its rows and cannot store a marker.
 fn world(target: CreateIdempotency) -> World {
@@ -332,5 +332,24 @@ fn an_edit_of_one_side_arrives_as_always() {
     let report = world.sync();
     assert_eq!((report.counts.updated, report.counts.conflicts), (1, 0), "{report:?}");
     assert_eq!(world.target.value(&t, "name"), json!("second"));
+    world.assert_quiet();
+}
+
+/// The edit was seen and not carried, because its counterpart was not shown, and the restore forgets that it was not.
+#[test]
+fn an_edit_beside_an_item_that_was_not_shown_is_carried_after_a_restore() {
+    let remote = Manners { snapshot: false, ..Manners::default() };
+    let mut world = World::with(json!({}), Manners::default(), remote);
+    let (s, t) = world.paired(json!({ "title": "one" }));
+    world.source.edit(&s, "title", "edited");
+    world.target.show(&t, Some(Shown::Hidden));
+    world.sync();
+    let backup = world.backup();
+    world.target.show(&t, None);
+    world.restore(&backup);
+    world.sync();
+    world.options.after_restore = false;
+    world.sync();
+    assert_eq!(world.target.value(&t, "name"), json!("edited"));
     world.assert_quiet();
 }

@@ -11,7 +11,7 @@ use syncline_engine::{
     Side,
     mapping::Mapping,
     plan::{ItemPlan, Op},
-    ports::{Gate, Meter, OpenGate, Place, Step},
+    ports::{Gate, LinkState, Meter, OpenGate, Place, Step},
     run::{Options, Report, Run, RunError},
     side::Pair,
     spec::SyncSpec,
@@ -159,7 +159,12 @@ impl World {
         *tables = backup.clone();
         tables.fences = fences;
         tables.cursors.clear();
-        tables.links.values_mut().for_each(|row| row.missing = None);
+        for row in tables.links.values_mut().filter(|row| row.missing.is_some()) {
+            row.missing = None;
+            if row.state != LinkState::Tombstone {
+                row.hash = Pair::default();
+            }
+        }
         drop(tables);
         self.options.after_restore = true;
     }
