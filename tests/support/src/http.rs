@@ -5,7 +5,7 @@ use std::sync::Arc;
 use reqwest::{Client, ClientBuilder};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 
-/// A client that trusts nobody: servers of tests have no TLS.
+/// A client without certificate authorities: servers of tests have no TLS.
 #[expect(clippy::expect_used, reason = "there is nothing that could fail")]
 pub fn client() -> Client {
     builder().build().expect("a client")

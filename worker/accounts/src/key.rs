@@ -12,7 +12,7 @@ const LENGTH: usize = 32;
 /// Bytes of a key's id.
 pub(crate) const ID_LENGTH: usize = 8;
 
-/// What the id of a key is derived with; it says nothing about the key.
+/// The context with which the id of a key is derived. The key cannot be computed from its id.
 const ID_CONTEXT: &str = "syncline accounts 2026-11-30 the id of a key";
 
 /// A key of 256 bits. Its output is its id.

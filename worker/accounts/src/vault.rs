@@ -225,7 +225,7 @@ fn failed(message: String) -> VaultError {
     VaultError { passing: false, message }
 }
 
-/// Reading a secret is no part of a run's writes and is limited by nobody.
+/// Always grants leave: reading a secret writes nothing, and no limit counts it.
 struct Always;
 
 impl Leave for Always {

@@ -46,7 +46,7 @@ impl Wanted {
                 return Err(("state_reason", format!("an open issue cannot have the reason {reason:?}")));
             }
             (Some("open"), _) => Some(Wanted::Open),
-            // A reason alone belongs to a closed issue; no reason says nothing about the state.
+            // Only closed issues have a reason. An empty reason without a state leaves the state as it is.
             (None, Some(None)) => None,
             (_, reason) => Some(Wanted::Closed { reason: reason.flatten() }),
         };

@@ -132,7 +132,7 @@ impl Guard {
             Reach::Public => true,
             _ if self.allow.has_address(address.ip()) => true,
             Reach::Private => listed,
-            // Whoever rules a name could point it there.
+            // The owner of a name could point it to such an address.
             Reach::Special => false,
         };
         let first = found.first().copied();

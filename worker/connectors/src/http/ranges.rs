@@ -13,7 +13,7 @@ pub(super) enum Reach {
     Public,
     /// A host of this machine or of a private network.
     Private,
-    /// A metadata service of a cloud, or an address that names no single host. Nobody means these by a host's name.
+    /// A metadata service of a cloud, or an address that names no single host. A host's name never stands for these.
     Special,
 }
 

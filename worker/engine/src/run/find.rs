@@ -7,7 +7,6 @@ use super::{
     index::{Found, LinkIndex},
     matching::{Matcher, Unpaired},
     observe::Observed,
-    report::Report,
 };
 use crate::{
     Side,
@@ -22,6 +21,31 @@ struct Wanted {
     id: String,
     key: Hash,
     values: Pair<Fields>,
+}
+
+/// The keys of new items that wait for the next whole reading. They are put off after the pairing and not before: an item
+/// that is taken out cannot keep its counterpart from being created again.
+#[derive(Default)]
+pub(super) struct Waiting {
+    /// Their counterparts may be among items that were not read; a pair of items that were read is one.
+    pub(super) alone: HashSet<Hash>,
+    /// A search did not tell everything, so that even a pair may be the wrong one.
+    pub(super) unsure: HashSet<Hash>,
+    /// Keys that were searched for on both sides.
+    searched: HashSet<Hash>,
+}
+
+impl Waiting {
+    /// True if a new item without a counterpart waits.
+    pub(super) fn has(&self, item: &Unpaired) -> bool {
+        let waits = |key: &Hash| self.alone.contains(key) || self.unsure.contains(key);
+        item.link.is_none() && item.key.as_ref().is_some_and(waits)
+    }
+
+    /// True if a pair may be the wrong one.
+    pub(super) fn doubts(&self, item: &Unpaired) -> bool {
+        item.key.as_ref().is_some_and(|key| self.unsure.contains(key))
+    }
 }
 
 /// How the search for counterparts ended.
@@ -45,36 +69,38 @@ impl Run<'_> {
     /// Adds to what was read the items that may be the counterpart of a new item of this side, or share its key on its
     /// own side.
     ///
-    /// Keys in `searched` were looked for on both sides before; those looked for now are added.
-    ///
     /// A new item waits for the next whole reading if a search does not tell everything, or if the other side is remote
-    /// and cannot search.
+    /// and cannot search. In a rare run that reads this side at once, the other one is read whole as well: otherwise the two
+    /// would have to be due in the same run. `other_in_parts`: the other side was read whole in several runs, and is not
+    /// read again.
     pub(super) async fn find_counterparts(
         &self,
         side: Side,
+        (own_at_once, other_in_parts): (bool, bool),
         matcher: &Matcher<'_>,
         observed: &mut Pair<&mut Observed>,
         index: &mut LinkIndex,
-        searched: &mut HashSet<Hash>,
-        report: &mut Report,
+        waiting: &mut Waiting,
     ) -> Result<Search, RunError> {
         let other = side.other();
         let capabilities = self.places.get(other).capabilities();
         let whole = index.len().div_ceil(capabilities.list_page.max(1)).max(1);
-        let waits: Vec<Unpaired> =
-            match (capabilities.find_batch, self.wanted(side, matcher, observed.get(side), searched)) {
-                (None, _) if capabilities.remote => {
-                    observed.get_mut(side).take_out(|item| item.link.is_none() && item.key.is_some())
+        let wanted = self.wanted(side, matcher, observed.get(side), &waiting.searched);
+        match (capabilities.find_batch, wanted) {
+            (Some(keys), Some(wanted)) if other_in_parts || wanted.len().div_ceil(keys.max(1)) <= whole => {
+                waiting.searched.extend(wanted.iter().map(|wanted| wanted.key));
+                let cut = self.find_each(side, wanted, matcher, observed, index).await?;
+                if own_at_once && !other_in_parts && !cut.is_empty() {
+                    return Ok(Search::ReadWhole);
                 }
-                (Some(keys), Some(wanted)) if wanted.len().div_ceil(keys.max(1)) <= whole => {
-                    searched.extend(wanted.iter().map(|wanted| wanted.key));
-                    let cut = self.find_each(side, wanted, matcher, observed, index).await?;
-                    let is_cut = |item: &Unpaired| item.key.is_some_and(|key| cut.contains(&key));
-                    observed.get_mut(side).take_out(|item| item.link.is_none() && is_cut(item))
-                }
-                _ => return Ok(Search::ReadWhole),
-            };
-        report.counts.skipped += waits.len() as u64;
+                waiting.unsure.extend(cut);
+            }
+            (None, _) | (Some(_), None) if other_in_parts || capabilities.remote && !own_at_once => {
+                let new = observed.get(side).unpaired.iter().filter(|item| item.link.is_none());
+                waiting.alone.extend(new.filter_map(|item| item.key));
+            }
+            _ => return Ok(Search::ReadWhole),
+        }
         Ok(Search::Done)
     }
 

@@ -82,16 +82,6 @@ impl Observed {
             }
         }
     }
-
-    /// Takes out the items without a counterpart that match.
-    pub(super) fn take_out(&mut self, matches: impl Fn(&Unpaired) -> bool) -> Vec<Unpaired> {
-        let (out, rest) = std::mem::take(&mut self.unpaired).into_iter().partition(matches);
-        self.places.clear();
-        for item in rest {
-            self.add_unpaired(item);
-        }
-        out
-    }
 }
 
 /// A listing that met an error and can go on later.
@@ -122,23 +112,35 @@ impl Reading<'_> {
         let Reading { side, place, mode, from } = self;
         let failed = |error| RunError::Place { side, error };
         let whole = mode == ReadMode::Full;
-        let mut seen = Vec::new();
-        let mut listing = match from {
-            Some(from) => match place.list(mode.clone(), Some(from.position), call).await {
-                Err(error) if error.kind == ErrorKind::Conflict => place.list(mode, None, call).await,
-                listing => {
-                    index.see_earlier(side, &from.seen);
-                    seen = from.seen;
-                    listing
-                }
-            },
-            None => place.list(mode, None, call).await,
+        let (mut seen, mut position) = (Vec::new(), None);
+        if let Some(from) = from {
+            (seen, position) = (from.seen, Some(from.position));
+        }
+        let mut resumes = position.is_some();
+        let mut listing = match place.list(mode.clone(), position, call).await {
+            // The position is not known any more, so the listing begins anew.
+            Err(error) if resumes && error.kind == ErrorKind::Conflict => {
+                (resumes, seen) = (false, Vec::new());
+                place.list(mode.clone(), None, call).await
+            }
+            listing => listing,
         }
         .map_err(failed)?;
         let mut observed = Observed::default();
         loop {
             let page = match listing.next_page(call).await {
-                Ok(None) => return Ok((observed, listing.end(), None)),
+                // Some places look at the position with the first page only.
+                Err(error) if resumes && error.kind == ErrorKind::Conflict => {
+                    (resumes, seen) = (false, Vec::new());
+                    listing = place.list(mode.clone(), None, call).await.map_err(failed)?;
+                    continue;
+                }
+                Ok(None) => {
+                    if resumes {
+                        index.see_earlier(side, &seen);
+                    }
+                    return Ok((observed, listing.end(), None));
+                }
                 Ok(Some(page)) => page,
                 Err(error) => {
                     let Some(position) = listing.position().filter(|_| can_wait(&error)) else {
@@ -149,6 +151,9 @@ impl Reading<'_> {
                     return Ok((observed, end, Some(BrokenOff { listing, error })));
                 }
             };
+            if std::mem::take(&mut resumes) {
+                index.see_earlier(side, &seen);
+            }
             if whole && listing.position().is_some() {
                 page.iter().for_each(|item| seen.extend(id_key(&item.id)));
             }

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     Absence, Run, RunError, Work,
-    find::Search,
+    find::{Search, Waiting},
     index::{self, LinkIndex},
     matching::{self, Matched, Matcher, Unpaired},
     observe::{self, BrokenOff, Observed, bodies},
@@ -44,10 +44,14 @@ pub(super) struct Prepared {
 struct Read {
     observed: Observed,
     end: ListingEnd,
+    /// It was read whole, perhaps in several runs.
     whole: bool,
+    /// It was read whole by this run alone, so that every item without a link is known.
+    at_once: bool,
     before: Option<CursorState>,
-    /// It goes on where an earlier listing was broken off.
-    resumed: bool,
+    /// The store has where an earlier listing was broken off; it is over once the side was read to its end, in whichever
+    /// way.
+    stored: bool,
     broken: Option<BrokenOff>,
 }
 
@@ -75,7 +79,8 @@ impl Run<'_> {
         if self.options.after_restore {
             matcher = matcher.by_content(self.mapping);
         }
-        let mut readings = self.read(&matcher, &mut index, report).await?;
+        let mut waiting = Waiting::default();
+        let mut readings = self.read(&matcher, &mut index, &mut waiting).await?;
         report.read = Pair::new(readings.source.observed.count, readings.target.observed.count);
         report.complete = Pair::new(readings.source.end.complete, readings.target.end.complete);
         report.links = index.len() as u64;
@@ -101,6 +106,15 @@ impl Run<'_> {
         let doubtful = self.doubtful(again.left(&matched, report.complete));
         let reunited = again.reunited();
         matched.pairs.append(&mut again.pairs);
+        let pairs = matched.pairs.len();
+        matched.pairs.retain(|(source, _)| !waiting.doubts(source));
+        report.counts.skipped += (pairs - matched.pairs.len()) as u64;
+        for side in Side::BOTH {
+            let singles = matched.singles.get_mut(side);
+            let new = singles.len();
+            singles.retain(|item| !waiting.has(item));
+            report.counts.skipped += (new - singles.len()) as u64;
+        }
         for side in Side::BOTH.into_iter().filter(|side| *waits.get(*side)) {
             let put_off = put_off(matched.singles.get_mut(side));
             if put_off > 0 {
@@ -121,29 +135,29 @@ impl Run<'_> {
         &self,
         matcher: &Matcher<'_>,
         index: &mut LinkIndex,
-        report: &mut Report,
+        waiting: &mut Waiting,
     ) -> Result<Pair<Read>, RunError> {
         let mut readings = Pair::new(
             self.read_side(Side::Source, false, matcher, index).await?,
             self.read_side(Side::Target, false, matcher, index).await?,
         );
-        if !matcher.matches() {
+        if !matcher.matches() || !self.has_new_items(&readings) {
             return Ok(readings);
         }
-        if !self.has_new_items(&readings) {
-            return Ok(readings);
-        }
-        let mut searched = HashSet::new();
         // The counterpart of a new item, or its duplicate, may be older than the cursor.
         for side in Side::BOTH {
-            if readings.get(side.other()).whole {
+            // Of a listing that was broken off, `put_off` takes care.
+            if readings.get(side.other()).at_once || readings.get(side.other()).broken.is_some() {
                 continue;
             }
+            let reading = |side: Side| readings.get(side);
+            let incremental = self.places.get(side).capabilities().incremental;
+            let how = (incremental && reading(side).at_once, reading(side.other()).whole);
             let mut observed = Pair::new(&mut readings.source.observed, &mut readings.target.observed);
-            match self.find_counterparts(side, matcher, &mut observed, index, &mut searched, report).await? {
+            match self.find_counterparts(side, how, matcher, &mut observed, index, waiting).await? {
                 Search::Done => {}
                 Search::ReadWhole => {
-                    for side in Side::BOTH.into_iter() {
+                    for side in Side::BOTH {
                         if readings.get(side).whole {
                             continue;
                         }
@@ -167,12 +181,14 @@ impl Run<'_> {
         let whole = mode == ReadMode::Full;
         let earlier = if self.options.after_restore { None } else { self.store.listing(side).await? };
         // One of changes is no part of a whole one; a whole one comes to its end before changes are read again.
+        let stored = earlier.is_some();
         let from = earlier.filter(|earlier| earlier.whole || !whole);
         let mode = if from.as_ref().is_some_and(|from| from.whole) { ReadMode::Full } else { mode };
-        let (whole, resumed) = (mode == ReadMode::Full, from.is_some());
+        let whole = mode == ReadMode::Full;
+        let at_once = whole && from.is_none();
         let reading = observe::Reading { side, place: *self.places.get(side), mode, from };
         let (observed, end, broken) = reading.observe(self.mapping, matcher, index, &self.call(side)).await?;
-        Ok(Read { observed, end, whole, before, resumed, broken })
+        Ok(Read { observed, end, whole, at_once: at_once && broken.is_none(), before, stored, broken })
     }
 
     async fn read_mode(&self, side: Side, whole: bool) -> Result<(ReadMode, Option<CursorState>), RunError> {
@@ -381,7 +397,7 @@ fn listings_after(
                 listings.push((side, Some(listing)));
                 broken_off.get_or_insert((side, error));
             }
-            None if reading.resumed => listings.push((side, None)),
+            None if reading.stored => listings.push((side, None)),
             None => {}
         }
     }

@@ -206,6 +206,10 @@ impl Run<'_> {
             record.error = Some(errors.join("; "));
         } else if record.status == ItemStatus::Conflict {
             record.error = refusals(results);
+        } else if Side::BOTH.into_iter().any(|side| *plan.facts.seen.get(side) == Seen::NotVisible) {
+            // The cursor has passed what was to be done; it is still to be done once the item is shown.
+            record.error_count = plan.facts.link.as_ref().map_or(0, |link| link.error_count) + 1;
+            record.retry_at = Some(retry_at(now, record.error_count));
         }
         record
     }

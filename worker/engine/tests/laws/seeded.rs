@@ -24,8 +24,7 @@ type Draw = (Setup, Vec<Event>, Vec<(Side, Edit)>, Mishap);
 
 /// Plays one drawn history under each law.
 fn obey(seeded: Option<Seeded>, (setup, events, edits, mishap): &Draw) {
-    let hides = |event: &Event| matches!(event, Event::Show(_, _, Some(Shown::Hidden)));
-    let mut world = if events.iter().any(hides) { setup.without_limits() } else { setup.clone() }.world();
+    let mut world = setup.world();
     world.seeded = seeded;
     // A single item would fall under the guard.
     for side in [Side::Source, Side::Target, Side::Source] {

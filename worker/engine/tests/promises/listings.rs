@@ -6,7 +6,7 @@ use syncline_engine::{
     run::{Options, RunError},
 };
 
-use crate::support::{Manners, World, fields};
+use crate::support::{Manners, Shown, World, fields};
 
 /// A remote source that shows three pages of ten items a run, and a target that shows everything.
 fn world(document: serde_json::Value, items: usize) -> World {
@@ -95,4 +95,28 @@ fn items_of_the_other_side_wait_for_counterparts_that_were_not_listed_yet() {
         (world.source.ids().len(), world.target.ids().len(), world.tables().links.len()),
         (35, 35, 35)
     );
+}
+
+/// A link that waits for its counterpart, whose item was hidden while a listing was under way.
+#[test]
+fn a_refused_item_that_was_hidden_during_a_listing_in_parts_is_copied_in_the_end() {
+    let slow =
+        Manners { remote: true, snapshot: false, page_size: 1, pages_per_run: Some(1), ..Manners::default() };
+    let world =
+        World::with(json!({ "two_way_create": true, "delete_policy": "delete" }), slow, Manners::default());
+    let hidden = world.source.add(fields(json!({ "title": "one" })));
+    world.source.add(fields(json!({ "title": "two" })));
+    world.target.refuse(|_| true);
+    drop(world.try_sync());
+    world.source.show(&hidden, Some(Shown::Hidden));
+    drop(world.try_sync());
+    world.target.refuse_nothing();
+    world.source.show_all();
+    world.source.lift_limits();
+    for _ in 0..6 {
+        world.sync();
+        world.wait(60);
+    }
+    assert_eq!(world.target.ids().len(), 2);
+    world.assert_quiet();
 }

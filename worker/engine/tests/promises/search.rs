@@ -125,3 +125,29 @@ fn an_index_that_lags_hides_nothing_that_a_listing_shows() {
     assert_eq!(world.sync().counts.created, 0);
     assert!(world.tables().links.values().any(|link| link.ids.target.as_deref() == Some(&there)));
 }
+
+/// The source is always read whole, and the target neither that nor searched.
+#[test]
+fn an_item_that_waits_keeps_its_counterpart_from_being_created_again() {
+    let remote = Manners { incremental: true, remote: true, snapshot: false, ..Manners::default() };
+    let document = json!({ "match_on": ["title"], "two_way_create": true });
+    let mut world = World::with(document, Manners::default(), remote);
+    world.options = Options { full: false, ..Options::default() };
+    world.source.add(fields(json!({ "title": "old" })));
+    world.sync();
+    world.source.add(fields(json!({ "title": "new" })));
+    world.target.add(fields(json!({ "name": "new" })));
+    assert_eq!(world.sync().counts.created, 0);
+    assert_eq!((world.source.ids().len(), world.target.ids().len()), (2, 2));
+    assert_eq!(world.tables().links.len(), 2, "both were read, so they are a pair");
+}
+
+#[test]
+fn candidates_of_an_answer_that_was_cut_are_not_created_on_the_other_side() {
+    let mut world = world(Manners { search_is_cut: true, ..searching() });
+    world.spec.two_way_create = true;
+    add_unseen(&world, "one");
+    world.source.add(fields(json!({ "title": "one" })));
+    assert_eq!(world.sync().counts.created, 0);
+    assert_eq!((world.source.ids().len(), world.target.ids().len()), (41, 41));
+}
