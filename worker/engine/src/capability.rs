@@ -29,8 +29,6 @@ pub struct Capabilities {
     /// Can look for items by the values of their fields; how many keys in one call. None: a new item that may have a
     /// counterpart waits for the next whole reading.
     pub find_batch: Option<usize>,
-    /// Can list the ids of its items for less than the items cost.
-    pub ids_listing: bool,
     /// Fewer, larger write calls are much cheaper (a file is rewritten whole).
     pub prefers_large_batches: bool,
     pub create_idempotency: CreateIdempotency,

@@ -113,7 +113,6 @@ fn capabilities(scope: &FileScope) -> Capabilities {
         create_batch: 2000,
         update_batch: 2000,
         find_batch: None,
-        ids_listing: false,
         prefers_large_batches: true,
         create_idempotency: CreateIdempotency::Native,
         request_timeout: Duration::ZERO,

@@ -45,7 +45,6 @@ pub(super) fn capabilities() -> Capabilities {
         // Each key is a search, of which there are 30 a minute.
         find_batch: Some(1),
         // A list of issues always has their bodies.
-        ids_listing: false,
         prefers_large_batches: false,
         create_idempotency: CreateIdempotency::Marker,
         request_timeout: Duration::from_secs(60),
@@ -74,9 +73,6 @@ impl Place for IssuePlace {
         from: Option<Position>,
         _: &Call<'_>,
     ) -> Result<Box<dyn Listing>, ConnectorError> {
-        if mode == ReadMode::Ids {
-            return Err(ConnectorError::permanent("GitHub has no list of the numbers of issues alone"));
-        }
         Ok(Box::new(IssueListing::new(self.issues.clone(), &mode, from.as_ref())?))
     }
 

@@ -128,7 +128,6 @@ fn capabilities(scope: &SqlScope) -> Capabilities {
         create_batch: PAGE,
         update_batch: PAGE,
         find_batch: None,
-        ids_listing: false,
         prefers_large_batches: false,
         create_idempotency: if scope.marker.is_some() {
             CreateIdempotency::Marker
@@ -171,7 +170,7 @@ impl Place for SqlTable {
         Ok(Box::new(match mode {
             ReadMode::Full => TableListing::full(db, table, call.meter).await?,
             ReadMode::Since(cursor) if table.modified.is_some() => TableListing::since(db, table, &cursor)?,
-            ReadMode::Since(_) | ReadMode::Ids => {
+            ReadMode::Since(_) => {
                 let label = &table.label;
                 let message = format!("{label}: without a `modified` column a table is read as a whole");
                 return Err(ConnectorError::permanent(message));

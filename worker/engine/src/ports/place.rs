@@ -27,8 +27,7 @@ pub trait Place: Send + Sync {
     async fn fields(&self) -> Result<Vec<FieldInfo>, ConnectorError>;
 
     /// Starts reading items, or goes on from a [position](Listing::position) of an earlier listing in the same mode.
-    /// [`ReadMode::Since`] is only asked of places that declare `incremental`, [`ReadMode::Ids`] of those that declare
-    /// `ids_listing`.
+    /// [`ReadMode::Since`] is only asked of places that declare `incremental`.
     async fn list(
         &self,
         mode: ReadMode,
@@ -121,8 +120,6 @@ pub enum ReadMode {
     Full,
     /// The items changed since the cursor of an earlier listing.
     Since(Cursor),
-    /// The ids of every item, without fields.
-    Ids,
 }
 
 /// The values by which an item is looked for.

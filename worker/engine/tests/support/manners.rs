@@ -30,8 +30,6 @@ pub(crate) struct Manners {
     pub(crate) search_is_cut: bool,
     /// Pages of listings until a limit is met, again and again; listings can go on where they were broken off.
     pub(crate) pages_per_run: Option<usize>,
-    /// Can list ids.
-    pub(crate) ids_listing: bool,
     /// Each call counts.
     pub(crate) remote: bool,
     /// It says that an item was deleted, also in listings; otherwise it only does not show it.
@@ -77,7 +75,6 @@ impl Default for Manners {
             search_lag: 0,
             search_is_cut: false,
             pages_per_run: None,
-            ids_listing: false,
             remote: false,
             tombstones: false,
             incremental: false,

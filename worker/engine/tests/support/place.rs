@@ -84,7 +84,6 @@ impl FakePlace {
             create_batch: manners.write_batch,
             update_batch: manners.write_batch,
             find_batch: manners.finds,
-            ids_listing: manners.ids_listing,
             prefers_large_batches: manners.prefers_large_batches,
             create_idempotency: manners.create_idempotency,
             request_timeout: manners.request_timeout,

@@ -33,7 +33,7 @@ impl Place for FakePlace {
     ) -> Result<Box<dyn Listing>, ConnectorError> {
         let mut rows = self.rows();
         let since = match &mode {
-            ReadMode::Full | ReadMode::Ids => 0,
+            ReadMode::Full => 0,
             ReadMode::Since(cursor) => cursor.as_u64().unwrap(),
         };
         // Items come in the order of their ids, which edits leave alone, so a later part goes on behind the last one.
