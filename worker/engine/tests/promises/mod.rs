@@ -5,6 +5,7 @@ mod calls;
 mod choices;
 mod conflicts;
 mod conversions;
+mod cost;
 mod creation;
 mod deletes;
 mod evidence;

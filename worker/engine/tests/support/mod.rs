@@ -2,6 +2,7 @@
 
 mod clock;
 mod crash;
+mod endless;
 mod faulty;
 mod manners;
 mod place;
@@ -12,6 +13,7 @@ mod world;
 
 pub(crate) use clock::{TestClock, TestLeave};
 pub(crate) use crash::{CrashAt, Meddling, drive};
+pub(crate) use endless::Endless;
 pub(crate) use faulty::{FaultyClock, FaultyPlace, FaultyStore, Seeded};
 pub(crate) use manners::{Fault, Manners, Shown};
 pub(crate) use place::FakePlace;

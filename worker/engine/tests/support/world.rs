@@ -185,20 +185,38 @@ impl World {
         self.run_as(0, options, observer, leave)
     }
 
+    /// A run whose source is another place.
+    pub(crate) fn try_sync_from(&self, source: &dyn Place) -> Result<Report, RunError> {
+        let target = FaultyPlace::new(&self.target, self.seeded);
+        let places = Pair::new(source, &target as &dyn Place);
+        self.run_between(places, 0, &self.options, CrashAt::never(), TestLeave::granted()).unwrap()
+    }
+
     fn run_as(&self, run: u32, options: &Options, observer: CrashAt, leave: TestLeave) -> Ended {
+        let source = FaultyPlace::new(&self.source, self.seeded);
+        let target = FaultyPlace::new(&self.target, self.seeded);
+        self.run_between(Pair::new(&source as &dyn Place, &target), run, options, observer, leave)
+    }
+
+    fn run_between(
+        &self,
+        places: Pair<&dyn Place>,
+        run: u32,
+        options: &Options,
+        observer: CrashAt,
+        leave: TestLeave,
+    ) -> Ended {
         let mapping = self.mapping();
         let observer = Arc::new(observer);
         let store = MemoryStore::open_run(run, &self.tables, &self.clock, observer.clone());
         let meter = Meter::default();
         let seeded = self.seeded;
-        let (source, target) =
-            (FaultyPlace::new(&self.source, seeded), FaultyPlace::new(&self.target, seeded));
         let store = FaultyStore { inner: &store, seeded, tables: &self.tables };
         let clock = FaultyClock { inner: &self.clock, seeded };
         let run = Run {
             spec: &self.spec,
             mapping: &mapping,
-            places: Pair::new(&source as &dyn Place, &target),
+            places,
             gates: Pair::new(&OpenGate as &dyn Gate, &OpenGate),
             store: &store,
             clock: &clock,
