@@ -20,6 +20,8 @@ pub struct Model {
     pub high_water: Option<DateTimeUtc>,
     /// When a complete listing last ended.
     pub last_full_at: Option<DateTimeUtc>,
+    /// The account whose complete listing last counted, by the platform's own id of it.
+    pub reader: Option<String>,
     /// The run that last moved it (`sync_history.run_uid`, which retention may have removed).
     pub run_id: Option<Uuid>,
     /// Where a listing goes on that was broken off by a limit: JSON with `whole` and the connector's own `position`.

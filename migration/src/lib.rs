@@ -65,6 +65,7 @@ mod m20261129_000100_count_living_links;
 mod m20261129_000300_note_broken_listings;
 mod m20261130_000100_keep_unwritten_changes;
 mod m20261130_000200_store_choices;
+mod m20261130_000300_note_readers;
 
 pub use error::{MigrateError, sqlstate, words, words_of_driver};
 pub use migrator::{Migrator, Rebuild, Until};
@@ -133,6 +134,7 @@ fn in_order() -> Vec<(Box<dyn MigrationTrait>, Compatibility)> {
             RequiresSince("m20261129_000100_count_living_links"),
         ),
         (Box::new(m20261130_000200_store_choices::Migration), Expands),
+        (Box::new(m20261130_000300_note_readers::Migration), Expands),
     ]
 }
 

@@ -39,6 +39,8 @@ pub struct Capabilities {
     pub concurrency: ConcurrencyControl,
     /// The delete policies that it can carry out, besides `ignore`.
     pub removals: &'static [Removal],
+    /// An item can get another id while it stays here; [`Found::Moved`](crate::ports::Found::Moved) then tells its new one.
+    pub ids_change: bool,
     /// Each call crosses a network and counts against a platform's limit.
     pub remote: bool,
 }

@@ -1,5 +1,6 @@
 //! One run of a sync: recover, read both sides, plan, apply, save cursors.
 
+mod absent;
 mod apply;
 mod batch;
 mod find;

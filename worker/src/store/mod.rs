@@ -203,15 +203,16 @@ impl Store for LinkStore {
     async fn save_cursors(&self, cursors: &[(Side, CursorState)]) -> Result<(), StoreError> {
         let tx = self.fenced().await?;
         for (side, state) in cursors {
-            let sql = "INSERT INTO sync_cursors (sync_config_id, side, container, cursor, last_full_at, run_id, version) \
-                       VALUES (?, ?, '', ?, ?, ?, 0) ON CONFLICT (sync_config_id, side, container) DO UPDATE SET \
-                       cursor = excluded.cursor, last_full_at = excluded.last_full_at, run_id = excluded.run_id, \
-                       version = sync_cursors.version + 1";
+            let sql = "INSERT INTO sync_cursors (sync_config_id, side, container, cursor, last_full_at, reader, run_id, \
+                       version) VALUES (?, ?, '', ?, ?, ?, ?, 0) ON CONFLICT (sync_config_id, side, container) DO UPDATE \
+                       SET cursor = excluded.cursor, last_full_at = excluded.last_full_at, reader = excluded.reader, \
+                       run_id = excluded.run_id, version = sync_cursors.version + 1";
             let values = [
                 self.sync.config_id.into(),
                 side.as_str().into(),
                 state.cursor.as_ref().map(ToString::to_string).into(),
                 state.last_full_at.into(),
+                state.reader.clone().into(),
                 self.run.id.into(),
             ];
             tx.execute_raw(statement(tx.get_database_backend(), sql, values)).await.map_err(database)?;

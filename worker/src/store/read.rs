@@ -195,6 +195,7 @@ pub(super) async fn cursor(
         // A cursor that cannot be read is no cursor: the side is read whole.
         cursor: row.cursor.and_then(|text| serde_json::from_str(&text).ok()),
         last_full_at: row.last_full_at,
+        reader: row.reader,
     }))
 }
 

@@ -148,7 +148,8 @@ impl History {
             }
             80..85 => {
                 let number = self.rng.random_range(0..100);
-                let state = CursorState { cursor: Some(json!([number])), last_full_at: Some(minute(number)) };
+                let (cursor, reader) = (Some(json!([number])), Some(format!("{number}")));
+                let state = CursorState { cursor, last_full_at: Some(minute(number)), reader };
                 let saved = [(Side::BOTH[who], state)];
                 Told::of(
                     format!("{saved:?}"),

@@ -119,6 +119,7 @@ fn capabilities(scope: &FileScope) -> Capabilities {
         marker_visible_after: Duration::ZERO,
         concurrency: ConcurrencyControl::Fields,
         removals: &[Removal::Delete],
+        ids_change: false,
         remote: false,
     }
 }

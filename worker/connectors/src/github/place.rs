@@ -53,6 +53,8 @@ pub(super) fn capabilities() -> Capabilities {
         concurrency: ConcurrencyControl::None,
         // Only administrators may delete; others are refused when it comes to it.
         removals: &[Removal::Close, Removal::Delete],
+        // A transferred issue that comes back has another number.
+        ids_change: true,
         remote: true,
     }
 }

@@ -139,6 +139,7 @@ fn capabilities(scope: &SqlScope) -> Capabilities {
         marker_visible_after: Duration::ZERO,
         concurrency: ConcurrencyControl::Fields,
         removals: &[Removal::Delete],
+        ids_change: false,
         remote: false,
     }
 }

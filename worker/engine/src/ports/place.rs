@@ -26,6 +26,13 @@ pub trait Place: Send + Sync {
     /// Returns the fields of the items here, for checking mappings. An empty list means that any name is accepted.
     async fn fields(&self) -> Result<Vec<FieldInfo>, ConnectorError>;
 
+    /// Checks with the platform that this account may still read the place, and returns who it is, by an id that another
+    /// account does not have; none for places without accounts. Asked after a complete listing: one that another account
+    /// read, or none, tells nothing about what it lacks.
+    async fn reader(&self, _call: &Call<'_>) -> Result<Option<String>, ConnectorError> {
+        Ok(None)
+    }
+
     /// Starts reading items, or goes on from a [position](Listing::position) of an earlier listing in the same mode.
     /// [`ReadMode::Since`] is only asked of places that declare `incremental`.
     async fn list(

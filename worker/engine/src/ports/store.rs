@@ -353,6 +353,8 @@ pub struct CursorState {
     pub cursor: Option<Cursor>,
     /// When the side was last read whole.
     pub last_full_at: Option<DateTime<Utc>>,
+    /// The account that then read it, as [`Place::reader`](super::Place::reader) names it.
+    pub reader: Option<String>,
 }
 
 /// A listing that was broken off; the items of its pages are recorded.

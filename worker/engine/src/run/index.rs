@@ -284,6 +284,24 @@ impl LinkIndex {
         self.absent(side).into_iter().filter(open).collect()
     }
 
+    /// Links whose item was out of scope on this side and was not listed.
+    pub(super) fn out_of_scope(&self, side: Side) -> Vec<u32> {
+        let out = |position: &u32| {
+            let flags = self.entry(*position).flags;
+            flags & OUT_OF_SCOPE != 0 && flags & missing(side) != 0 && flags & BUSY == 0
+        };
+        self.absent(side).into_iter().filter(out).collect()
+    }
+
+    /// True if a link has this item and has not ended.
+    pub(super) fn has(&self, side: Side, id: &str) -> bool {
+        let key = id_key(id);
+        let by_id = self.by_id.get(side);
+        let first = by_id.partition_point(|(hash, _)| *hash < key);
+        let same = by_id[first..].iter().take_while(|(hash, _)| *hash == key);
+        same.into_iter().any(|(_, position)| self.entry(*position).flags & TOMBSTONE == 0)
+    }
+
     /// Why the link's item was not listed; none if it was, or if the listing was incomplete and nothing else tells.
     pub(super) fn absence(&self, position: u32, side: Side, complete: Pair<bool>) -> Option<Absence> {
         let flags = self.entry(position).flags;
@@ -317,7 +335,7 @@ impl LinkIndex {
         (0..self.entries.len() as u32).filter(|position| self.is_absent(*position, side)).collect()
     }
 
-    /// Records that the link's item was listed under another spelling of its id.
+    /// Records that the link's item is there under another id, or under another spelling of its id.
     pub(super) fn found_again(&mut self, side: Side, position: u32) {
         self.entries[position as usize].flags |= seen(side) | DIRTY;
     }

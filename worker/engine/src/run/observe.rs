@@ -189,20 +189,37 @@ pub(super) async fn bodies(
         }
     }
     let snapshot = connector.capabilities().snapshot;
-    for page in wanted.chunks(connector.capabilities().fetch_batch.max(1)) {
-        for (id, read) in connector.fetch(page, call).await {
-            let seen = match read {
-                Ok(Read::Item(item)) if !item.deleted => Seen::Present(item),
-                // Without the platform's own word an absence must be seen twice.
-                Ok(Read::Item(_) | Read::Gone) if snapshot => Seen::Missing,
-                Ok(Read::Item(_) | Read::Gone) => Seen::Gone,
-                Ok(Read::NotVisible | Read::Moved { .. }) => Seen::NotVisible,
-                Ok(Read::OutOfScope) => Seen::OutOfScope,
-                Err(error) if error.stops_the_batch() => return Err(RunError::Place { side, error }),
-                Err(error) => Seen::Unread(error),
-            };
-            items.insert(id, seen);
-        }
+    for (id, read) in fetch(side, connector, &wanted, call).await? {
+        let seen = match read {
+            Ok(Read::Item(item)) if !item.deleted => Seen::Present(item),
+            // Without the platform's own word an absence must be seen twice.
+            Ok(Read::Item(_) | Read::Gone) if snapshot => Seen::Missing,
+            Ok(Read::Item(_) | Read::Gone) => Seen::Gone,
+            // A reading of the whole side follows an item to its new id.
+            Ok(Read::NotVisible | Read::Moved { .. }) => Seen::NotVisible,
+            Ok(Read::OutOfScope) => Seen::OutOfScope,
+            Err(error) => Seen::Unread(error),
+        };
+        items.insert(id, seen);
     }
     Ok(items)
+}
+
+/// Asks for items by id, page by page. An error ends the run if it is about more than one item.
+pub(super) async fn fetch(
+    side: Side,
+    connector: &dyn Place,
+    ids: &[String],
+    call: &Call<'_>,
+) -> Result<Vec<(String, Result<Read, ConnectorError>)>, RunError> {
+    let mut found = Vec::with_capacity(ids.len());
+    for page in ids.chunks(connector.capabilities().fetch_batch.max(1)) {
+        for (id, read) in connector.fetch(page, call).await {
+            match read {
+                Err(error) if error.stops_the_batch() => return Err(RunError::Place { side, error }),
+                read => found.push((id, read)),
+            }
+        }
+    }
+    Ok(found)
 }

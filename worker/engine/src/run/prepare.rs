@@ -9,16 +9,16 @@ use super::{
     find::{Search, Waiting},
     index::{self, LinkIndex},
     matching::{self, Matched, Matcher, Unpaired},
-    observe::{self, BrokenOff, Observed, bodies},
+    observe::{self, BrokenOff, Observed},
     recover::create_on,
     report::Report,
+    respelled::NewIds,
     restored::FoundAgain,
     whole,
 };
 use crate::{
     Item, Side,
     guard::{Held, allowed, is_held},
-    plan::Seen,
     ports::{BrokenListing, ConnectorError, CursorState, Link, ListingEnd, ReadMode},
     side::Pair,
     spec::DeletePolicy,
@@ -49,6 +49,8 @@ struct Read {
     /// It was read whole by this run alone, so that every item without a link is known.
     at_once: bool,
     before: Option<CursorState>,
+    /// The account whose whole reading is the last one that counts.
+    reader: Option<String>,
     /// The store has where an earlier listing was broken off; it is over once the side was read to its end, in whichever
     /// way.
     stored: bool,
@@ -81,6 +83,9 @@ impl Run<'_> {
         }
         let mut waiting = Waiting::default();
         let mut readings = self.read(&matcher, &mut index, &mut waiting).await?;
+        for side in Side::BOTH {
+            self.check_reader(side, readings.get_mut(side), &index, report).await?;
+        }
         report.read = Pair::new(readings.source.observed.count, readings.target.observed.count);
         report.complete = Pair::new(readings.source.end.complete, readings.target.end.complete);
         report.links = index.len() as u64;
@@ -94,8 +99,8 @@ impl Run<'_> {
         let mut unpaired = Pair::new(source.observed.unpaired, target.observed.unpaired);
         let kept = Pair::new(source.observed.kept, target.observed.kept);
         let mut again = FoundAgain::default();
-        let mut respelled = self.respelled(&mut index, &mut unpaired, report.complete).await?;
-        self.look_for_absent(&mut index, report.complete).await?;
+        let mut ids = self.respelled(&mut index, &mut unpaired, report.complete).await?;
+        self.look_for_absent(&mut index, &mut unpaired, &mut ids, report).await?;
         if self.options.after_restore {
             again = self.find_by_markers(&context, &index, &matcher, &mut unpaired, &kept, report).await?;
         }
@@ -123,7 +128,7 @@ impl Run<'_> {
                 report.counts.skipped += put_off;
             }
         }
-        let work = self.work(&index, matched, &mut respelled, doubtful, report);
+        let work = self.work(&index, matched, &mut ids, doubtful, report);
         self.hold(&index, reunited, report).await?;
         let touched = work.iter().filter(|work| matches!(work, Work::Link { .. })).count() as u64;
         report.counts.unchanged = index.living().saturating_sub(touched);
@@ -188,16 +193,45 @@ impl Run<'_> {
         let at_once = whole && from.is_none();
         let reading = observe::Reading { side, place: *self.places.get(side), mode, from };
         let (observed, end, broken) = reading.observe(self.mapping, matcher, index, &self.call(side)).await?;
-        Ok(Read { observed, end, whole, at_once: at_once && broken.is_none(), before, stored, broken })
+        let reader = before.as_ref().and_then(|before| before.reader.clone());
+        Ok(Read { observed, end, whole, at_once: at_once && broken.is_none(), before, reader, stored, broken })
+    }
+
+    /// A complete listing counts as one only if the same account as before read it, or if it lacks no item of a link.
+    async fn check_reader(
+        &self,
+        side: Side,
+        reading: &mut Read,
+        index: &LinkIndex,
+        report: &mut Report,
+    ) -> Result<(), RunError> {
+        let place = *self.places.get(side);
+        if !reading.end.complete || place.capabilities().snapshot {
+            return Ok(());
+        }
+        let reader =
+            place.reader(&self.call(side)).await.map_err(|error| RunError::Place { side, error })?;
+        let is_another = reading.reader.is_some() && reader.is_some() && reader != reading.reader;
+        let lacks = || !index.unexplained(side).is_empty();
+        if is_another && self.options.approved_deletes.is_none() && lacks() {
+            reading.end.complete = false;
+            report.add_other_reader(side, index.unexplained(side).len());
+        } else if reader.is_some() {
+            reading.reader = reader;
+        }
+        Ok(())
     }
 
     async fn read_mode(&self, side: Side, whole: bool) -> Result<(ReadMode, Option<CursorState>), RunError> {
         let capabilities = self.places.get(side).capabilities();
-        if !capabilities.incremental {
+        if capabilities.snapshot && !capabilities.incremental {
             return Ok((ReadMode::Full, None));
         }
         let now = self.clock.now();
         let state = self.store.cursor(side).await?;
+        if !capabilities.incremental {
+            return Ok((ReadMode::Full, state));
+        }
         let due = |state: &CursorState| {
             let age = state.last_full_at.map(|at| now - at);
             whole::is_due(self.spec.full_read, capabilities.remote, self.options.by_person, age)
@@ -226,7 +260,7 @@ impl Run<'_> {
         &self,
         index: &LinkIndex,
         matched: Matched,
-        respelled: &mut HashMap<i64, Pair<Option<String>>>,
+        ids: &mut NewIds,
         doubtful: Pair<bool>,
         report: &mut Report,
     ) -> Vec<Work> {
@@ -236,7 +270,7 @@ impl Run<'_> {
         let absence = |position, side: Side| index.absence(position, side, complete);
         let link = |position| Work::Link {
             id: index.id(position),
-            ids: respelled.remove(&index.id(position)).unwrap_or_default(),
+            ids: ids.remove(&index.id(position)).unwrap_or_default(),
             absence: Pair::new(absence(position, Side::Source), absence(position, Side::Target)),
             may_remove: index.may_remove(position, complete),
             weight: index.weight(position),
@@ -322,38 +356,6 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Asks by id for the items that a complete listing of a remote place lacks: the listing may be behind, cut short, or
-    /// read with fewer permissions.
-    async fn look_for_absent(&self, index: &mut LinkIndex, complete: Pair<bool>) -> Result<(), RunError> {
-        for side in Side::BOTH {
-            let connector = *self.places.get(side);
-            if connector.capabilities().snapshot || !*complete.get(side) {
-                continue;
-            }
-            for page in index.unexplained(side).chunks(index::PAGE) {
-                let links: Vec<i64> = page.iter().map(|position| index.id(*position)).collect();
-                let positions: HashMap<i64, u32> = links.iter().copied().zip(page.iter().copied()).collect();
-                let id = |link: &Link| Some((link.ids.get(side).clone()?, *positions.get(&link.at.id)?));
-                let by_id: HashMap<String, u32> =
-                    self.store.links(&links).await?.iter().filter_map(id).collect();
-                let ids: Vec<String> = by_id.keys().cloned().collect();
-                let mut seen = bodies(side, connector, &ids, &mut HashMap::new(), &self.call(side)).await?;
-                for (id, position) in by_id {
-                    match seen.remove(&id).unwrap_or(Seen::NotVisible) {
-                        // Read again with its batch.
-                        Seen::Present(_) | Seen::Unread(_) => index.is_there(side, position),
-                        Seen::Gone => index.explain(side, position, Absence::Gone),
-                        Seen::OutOfScope => index.explain(side, position, Absence::OutOfScope),
-                        Seen::Missing | Seen::NotVisible | Seen::Never => {
-                            index.explain(side, position, Absence::Missing);
-                        }
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// A held run writes nothing to the platforms, but records which items were absent.
     pub(super) async fn mark_missing(
         &self,
@@ -406,8 +408,11 @@ fn listings_after(
 
 /// The cursor with which a side's next incremental read starts.
 fn cursor_after(side: Side, reading: &Read, now: DateTime<Utc>) -> Option<(Side, CursorState)> {
-    let cursor = Some(reading.end.cursor.clone()?);
+    let cursor = reading.end.cursor.clone();
+    if cursor.is_none() && (reading.reader.is_none() || !reading.end.complete) {
+        return None;
+    }
     let before = reading.before.as_ref().and_then(|state| state.last_full_at);
     let last_full_at = if reading.whole { Some(now) } else { before };
-    Some((side, CursorState { cursor, last_full_at }))
+    Some((side, CursorState { cursor, last_full_at, reader: reading.reader.clone() }))
 }

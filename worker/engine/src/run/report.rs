@@ -151,6 +151,27 @@ impl Report {
         refused.errors.iter().for_each(|error| self.add_error(&refused.item, error));
     }
 
+    /// Reports that another account than before read a side, and does not see all items.
+    pub(super) fn add_other_reader(&mut self, side: Side, unseen: usize) {
+        self.counts.failed += 1;
+        let error = format!(
+            "another account than before reads this side, and does not see {unseen} of the linked items; they do not count \
+             as deleted. Give the account access, or accept their absence with --allow-deletes"
+        );
+        self.add_error(side.as_str(), &error);
+    }
+
+    /// Reports items whose new id another link has.
+    pub(super) fn add_merged(&mut self, id: &str, now: &str) {
+        self.counts.failed += 1;
+        self.add_error(
+            id,
+            &format!(
+                "the platform has merged it into {now}, which is linked already; its counterpart is left alone"
+            ),
+        );
+    }
+
     /// Reports items that share their match fields; a person must pair them.
     pub(super) fn add_ambiguous(&mut self, match_on: &[String], sources: &[String], targets: &[String]) {
         let by = if match_on.is_empty() { "key".to_owned() } else { match_on.join(", ") };

@@ -10,6 +10,9 @@ use super::{
 };
 use crate::{Item, Side, Value, mapping::Rule, plan::fields::canonical_key, side::Pair, value::Fields};
 
+/// The present ids of items, by link, where they are not those of the links.
+pub(super) type NewIds = HashMap<i64, Pair<Option<String>>>;
+
 impl Run<'_> {
     /// The present ids of links' items. The items are removed from `unpaired`, and their links count as seen.
     pub(super) async fn respelled(
@@ -17,8 +20,8 @@ impl Run<'_> {
         index: &mut LinkIndex,
         unpaired: &mut Pair<Vec<Unpaired>>,
         complete: Pair<bool>,
-    ) -> Result<HashMap<i64, Pair<Option<String>>>, RunError> {
-        let mut ids: HashMap<i64, Pair<Option<String>>> = HashMap::new();
+    ) -> Result<NewIds, RunError> {
+        let mut ids = NewIds::new();
         if !Side::BOTH.into_iter().any(|side| self.places.get(side).respells_keys()) {
             return Ok(ids);
         }

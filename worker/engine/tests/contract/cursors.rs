@@ -10,7 +10,7 @@ use syncline_engine::{
 use super::{Stage, build::minute};
 
 fn state(cursor: Option<serde_json::Value>, full: i64) -> CursorState {
-    CursorState { cursor, last_full_at: Some(minute(full)) }
+    CursorState { cursor, last_full_at: Some(minute(full)), reader: Some(format!("reader {full}")) }
 }
 
 pub(crate) async fn a_cursor_is_kept_for_each_side(stage: &dyn Stage) {
@@ -19,7 +19,7 @@ pub(crate) async fn a_cursor_is_kept_for_each_side(stage: &dyn Stage) {
     store.save_cursors(&[(Side::Source, source.clone())]).await.unwrap();
     assert_eq!(store.cursor(Side::Source).await.unwrap(), Some(source.clone()));
     assert_eq!(store.cursor(Side::Target).await.unwrap(), None);
-    let target = CursorState { cursor: None, last_full_at: None };
+    let target = CursorState { cursor: None, last_full_at: None, reader: None };
     store.save_cursors(&[(Side::Target, target.clone())]).await.unwrap();
     // Another run goes on from them.
     let next = stage.open(2).await;

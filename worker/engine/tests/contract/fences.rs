@@ -28,7 +28,7 @@ async fn set_up(store: &dyn Store) -> Vec<LinkRef> {
 }
 
 fn cursor(text: &str) -> CursorState {
-    CursorState { cursor: Some(json!(text)), last_full_at: None }
+    CursorState { cursor: Some(json!(text)), last_full_at: None, reader: None }
 }
 
 /// Every call that writes stops, and leaves everything as it was.

@@ -24,6 +24,10 @@ pub(super) enum Event {
     Wait,
     /// From now on a side shows an item otherwise: by id only, not at all, or as outside what it lists.
     Show(Side, usize, Option<Shown>),
+    /// From now on a side shows an empty place, because its token is dead, or everything again.
+    Token(Side, bool),
+    /// An item gets another id.
+    Renumber(Side, usize),
     /// From now on a side refuses this kind of writes, or none.
     Refuse(Side, Option<Refused>),
     Sync(Mishap),
@@ -131,6 +135,8 @@ fn event() -> impl Strategy<Value = Event> {
         1 => side().prop_map(Event::Restore),
         2 => Just(Event::Wait),
         1 => (side(), 0_usize..4, shown).prop_map(|(side, item, shown)| Event::Show(side, item, shown)),
+        1 => (side(), any::<bool>()).prop_map(|(side, dead)| Event::Token(side, dead)),
+        1 => (side(), 0_usize..4).prop_map(|(side, item)| Event::Renumber(side, item)),
         1 => (side(), refused).prop_map(|(side, refused)| Event::Refuse(side, refused)),
         6 => mishap().prop_map(Event::Sync),
         1 => choice().prop_map(Event::Choose),
@@ -147,6 +153,7 @@ impl Event {
             Event::Sync(_) => Event::Sync(Mishap::None),
             Event::Refuse(side, _) => Event::Refuse(side, None),
             Event::Show(side, item, _) => Event::Show(side, item, None),
+            Event::Token(side, _) => Event::Token(side, false),
             other => other,
         }
     }
@@ -201,6 +208,19 @@ fn play_as_approved(world: &mut World, event: &Event) {
             let remote = !world.place(*side).capabilities().snapshot;
             if let Some(id) = picked(world, *side, *item).filter(|_| remote) {
                 world.place(*side).show(&id, *shown);
+            }
+        }
+        Event::Token(side, dead) => {
+            if !world.place(*side).capabilities().snapshot {
+                world.place(*side).read_as((!dead).then_some("us"));
+            }
+        }
+        Event::Renumber(side, item) => {
+            // A reading of changes, or of a part, does not tell a new item from one that has another id.
+            let place = world.place(*side);
+            let whole = place.capabilities().ids_change && !place.is_read_in_parts();
+            if let Some(id) = picked(world, *side, *item).filter(|_| whole) {
+                place.renumber(&id);
             }
         }
         Event::Refuse(side, None) => world.place(*side).refuse_nothing(),

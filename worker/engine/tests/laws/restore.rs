@@ -24,8 +24,9 @@ fn play_with_backup(world: &mut World, events: &[Event], taken: usize) -> Tables
         if number == taken {
             backup = world.backup();
         }
-        // An item restored here has lost its marker, so it looks like a new one.
-        if matches!(event, Event::Restore(_)) {
+        // An item restored here has lost its marker, and one with another id is not the origin that its counterpart's
+        // marker names: both look like new ones.
+        if matches!(event, Event::Restore(_) | Event::Renumber(..)) {
             continue;
         }
         play(world, event);
@@ -34,7 +35,10 @@ fn play_with_backup(world: &mut World, events: &[Event], taken: usize) -> Tables
     world.source.refuse_nothing();
     world.target.refuse_nothing();
     // After a restore an item that no listing has cannot be told from one that was never there.
-    Side::BOTH.into_iter().for_each(|side| world.place(side).show_all());
+    for side in Side::BOTH {
+        world.place(side).show_all();
+        world.place(side).renew_token();
+    }
     backup
 }
 

@@ -117,6 +117,7 @@ impl Setup {
         });
         let manners = |creates, incremental, modified_times, trims, remote: bool| Manners {
             snapshot: !remote,
+            ids_change: remote,
             tombstones: remote && self.tombstones,
             create_idempotency: creates,
             incremental,

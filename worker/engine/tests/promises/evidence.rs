@@ -186,3 +186,87 @@ fn items_out_of_scope_whose_counterparts_are_gone_hold_no_run() {
     }
     assert_eq!(world.target.ids().len(), 10);
 }
+
+/// Case 26: an expired token shows an empty site, here again and again.
+#[test]
+fn a_listing_under_a_dead_token_is_no_evidence() {
+    for policy in ["delete", "close"] {
+        let remote = Manners {
+            snapshot: false,
+            removals: &[syncline_engine::capability::Removal::Delete, syncline_engine::capability::Removal::Close],
+            ..Manners::default()
+        };
+        let world = World::with(document(policy), remote.clone(), remote);
+        for title in ["a", "b", "c"] {
+            world.source.add(fields(json!({ "title": title })));
+        }
+        world.sync();
+        world.source.read_as(None);
+        for _ in 0..3 {
+            let ended = world.try_sync_with(allowing(10));
+            assert!(matches!(ended, Err(syncline_engine::run::RunError::Place { side: Side::Source, .. })));
+            world.wait(60);
+        }
+        world.source.read_as(Some("us"));
+        world.assert_quiet();
+        assert_eq!(world.target.ids().len(), 3);
+    }
+}
+
+#[test]
+fn what_another_account_does_not_see_is_not_removed() {
+    let (world, ids) = linked(false, "close");
+    world.source.read_as(Some("us"));
+    world.sync();
+    world.source.read_as(Some("them"));
+    ids.iter().take(3).for_each(|id| world.source.show(id, Some(Shown::Hidden)));
+    let report = assert_nothing_goes(&world);
+    assert!(report.errors.iter().any(|error| error.error.contains("does not see 3 of the linked items")));
+    // With access to all of them it is the reader whose listings count.
+    ids.iter().take(3).for_each(|id| world.source.show(id, None));
+    assert_eq!(world.sync().errors, []);
+    world.source.remove(&ids[0]);
+    assert_eq!(world.sync().counts.missing, 1);
+}
+
+/// Case 22: the link follows, and there is no third item.
+#[test]
+fn an_item_that_comes_back_under_another_id_keeps_its_counterpart() {
+    for incremental in [false, true] {
+        let remote = Manners {
+            snapshot: false,
+            remote: true,
+            ids_change: true,
+            tombstones: true,
+            incremental,
+            ..Manners::default()
+        };
+        let mut world = World::with(document("delete"), remote.clone(), remote);
+        world.options = Options { full: false, ..Options::default() };
+        let ids: Vec<String> =
+            ["a", "b"].map(|title| world.source.add(fields(json!({ "title": title })))).into();
+        world.sync();
+        // The daily reading finds it outside.
+        world.wait(2_000);
+        world.source.show(&ids[0], Some(Shown::Outside));
+        world.sync();
+        assert!(world.tables().links.values().any(|link| link.state == LinkState::OutOfScope));
+        let now = world.source.renumber(&ids[0]);
+        world.source.edit(&now, "title", "back");
+        world.sync();
+        assert_eq!((world.source.ids().len(), world.target.ids().len()), (2, 2), "incremental: {incremental}");
+        assert!(world.target.all().iter().any(|(_, item)| item["name"].to_json() == json!("back")));
+        let followed = |link: &crate::support::LinkRow| link.ids.source.as_deref() == Some(&now);
+        assert!(world.tables().links.values().any(|link| followed(link) && link.state == LinkState::Linked));
+        world.assert_quiet();
+    }
+}
+
+/// Case 19: both items are linked, so neither link can have the other's id.
+#[test]
+fn an_item_that_is_merged_into_a_linked_one_is_reported_and_its_counterpart_stays() {
+    let (world, ids) = linked(false, "delete");
+    world.source.merge_into(&ids[0], &ids[1]);
+    let report = assert_nothing_goes(&world);
+    assert!(report.errors.iter().any(|error| error.error.contains("merged it into")), "{:?}", report.errors);
+}

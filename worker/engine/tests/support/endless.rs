@@ -48,6 +48,7 @@ impl Endless {
             marker_visible_after: std::time::Duration::ZERO,
             concurrency: ConcurrencyControl::None,
             removals: &[],
+            ids_change: false,
             remote: true,
         };
         let read = Mutex::new(vec![0; items.div_ceil(page)]);

@@ -32,6 +32,8 @@ pub(crate) struct Manners {
     pub(crate) pages_per_run: Option<usize>,
     /// Each call counts.
     pub(crate) remote: bool,
+    /// Its items can get another id.
+    pub(crate) ids_change: bool,
     /// It says that an item was deleted, also in listings; otherwise it only does not show it.
     pub(crate) tombstones: bool,
     pub(crate) incremental: bool,
@@ -76,6 +78,7 @@ impl Default for Manners {
             search_is_cut: false,
             pages_per_run: None,
             remote: false,
+            ids_change: false,
             tombstones: false,
             incremental: false,
             modified_times: true,

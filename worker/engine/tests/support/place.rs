@@ -53,6 +53,10 @@ struct Rows {
     blind: Vec<String>,
     /// Listings meet no limit any more.
     unlimited: bool,
+    /// The present ids of items that got another one.
+    moved: BTreeMap<String, String>,
+    /// Who reads it; none if the credentials are dead.
+    reader: Option<Option<&'static str>>,
     /// The next reads by id fail for these items alone.
     poisoned: BTreeSet<String>,
     calls: u64,
@@ -90,6 +94,7 @@ impl FakePlace {
             marker_visible_after: manners.marker_visible_after,
             concurrency: manners.concurrency,
             removals: manners.removals,
+            ids_change: manners.ids_change,
             remote: manners.remote,
         };
         let (rows, refusal, meddling, meddling_at_intent) = Default::default();
@@ -248,6 +253,46 @@ impl FakePlace {
         self.rows().shown.clear();
     }
 
+    /// The item gets another id, as an issue that is transferred and comes back.
+    pub(crate) fn renumber(&self, id: &str) -> String {
+        let fields = self.get(id).unwrap();
+        let now = self.new_id(&Fields::new(), None);
+        let marker = self.rows().items.get(id).and_then(|row| row.marker.clone());
+        self.rows().items.remove(id);
+        self.put(&now, fields, marker);
+        self.merge_into(id, &now);
+        now
+    }
+
+    /// The item is one with another item from now on.
+    pub(crate) fn merge_into(&self, id: &str, now: &str) {
+        let mut rows = self.rows();
+        rows.items.remove(id);
+        rows.shown.remove(id);
+        rows.moved.insert(id.to_owned(), now.to_owned());
+    }
+
+    /// A dead token is renewed.
+    pub(crate) fn renew_token(&self) {
+        let mut rows = self.rows();
+        rows.reader = rows.reader.map(|_| Some("us"));
+    }
+
+    /// Another account reads it; none is a dead token that shows an empty place.
+    pub(crate) fn read_as(&self, reader: Option<&'static str>) {
+        self.rows().reader = Some(reader);
+    }
+
+    /// Who reads it, if anything was said about that.
+    pub(crate) fn read_by(&self) -> Option<Option<&'static str>> {
+        self.rows().reader
+    }
+
+    /// True if some runs see changes only, or a part.
+    pub(crate) fn is_read_in_parts(&self) -> bool {
+        self.manners.incremental || self.manners.pages_per_run.is_some()
+    }
+
     /// Reads by id fail for these items alone.
     pub(crate) fn poison(&self, ids: impl IntoIterator<Item = String>) {
         self.rows().poisoned = ids.into_iter().collect();
@@ -382,10 +427,18 @@ impl FakePlace {
     }
 
     fn look(&self, id: &str) -> Result<Found, ConnectorError> {
-        let (shown, poisoned) = {
+        let (shown, poisoned, moved, dead) = {
             let rows = self.rows();
-            (rows.shown.get(id).copied(), rows.poisoned.contains(id))
+            let moved = std::iter::successors(rows.moved.get(id), |now| rows.moved.get(*now)).last();
+            let moved = moved.filter(|now| !rows.shown.contains_key(*now)).cloned();
+            (rows.shown.get(id).copied(), rows.poisoned.contains(id), moved, rows.reader == Some(None))
         };
+        if dead {
+            return Ok(Found::NotVisible);
+        }
+        if let Some((now, item)) = moved.and_then(|now| Some((now.clone(), self.find(&now)?))) {
+            return Ok(Found::Moved { id: now, item });
+        }
         if poisoned {
             return Err(ConnectorError::transient(format!("{}: {id} always answers 500", self.name)));
         }

@@ -21,6 +21,7 @@ pub(crate) enum Seeded {
     OutOfScopeIsGone,
     ChangesAreEverything,
     LimitIsTheEnd,
+    TrustsAnyReader,
     // About what was written.
     UnknownIsNotWritten,
     NotSentIsWritten,
@@ -45,11 +46,12 @@ pub(crate) enum Seeded {
 }
 
 impl Seeded {
-    pub(crate) const ALL: [Seeded; 22] = [
+    pub(crate) const ALL: [Seeded; 23] = [
         Seeded::NotVisibleIsGone,
         Seeded::OutOfScopeIsGone,
         Seeded::ChangesAreEverything,
         Seeded::LimitIsTheEnd,
+        Seeded::TrustsAnyReader,
         Seeded::UnknownIsNotWritten,
         Seeded::NotSentIsWritten,
         Seeded::RefusedIsWritten,

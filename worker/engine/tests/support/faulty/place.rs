@@ -44,6 +44,10 @@ impl Place for FaultyPlace<'_> {
         self.inner.fields().await
     }
 
+    async fn reader(&self, call: &Call<'_>) -> Result<Option<String>, ConnectorError> {
+        if self.is(Seeded::TrustsAnyReader) { Ok(None) } else { self.inner.reader(call).await }
+    }
+
     async fn list(
         &self,
         mode: ReadMode,

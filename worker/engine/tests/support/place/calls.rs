@@ -25,6 +25,14 @@ impl Place for FakePlace {
         Ok(Vec::new())
     }
 
+    async fn reader(&self, _: &Call<'_>) -> Result<Option<String>, ConnectorError> {
+        match self.rows().reader {
+            None => Ok(None),
+            Some(Some(reader)) => Ok(Some(reader.to_owned())),
+            Some(None) => Err(ConnectorError::new(ErrorKind::Auth, "the token is dead")),
+        }
+    }
+
     async fn list(
         &self,
         mode: ReadMode,
@@ -46,6 +54,7 @@ impl Place for FakePlace {
             .iter()
             .filter(|(id, row)| {
                 row.changed > since
+                    && rows.reader != Some(None)
                     && !rows.shown.contains_key(*id)
                     && (from.is_none() || id.as_str() > after)
             })
@@ -86,6 +95,7 @@ impl Place for FakePlace {
     }
 
     async fn find(&self, keys: &[MatchKey], call: &Call<'_>) -> Result<Vec<Candidates>, ConnectorError> {
+        self.reader(call).await?;
         assert!(keys.len() <= self.manners.finds.unwrap(), "{}: a search for {} keys", self.name, keys.len());
         call.meter.count();
         self.rows().calls += 1;
@@ -109,6 +119,7 @@ impl Place for FakePlace {
     }
 
     async fn probe(&self, markers: &[Marker], call: &Call<'_>) -> Result<Vec<Probed>, ConnectorError> {
+        self.reader(call).await?;
         call.meter.count();
         self.rows().calls += 1;
         let certain = self.manners.create_idempotency != CreateIdempotency::None;
@@ -151,6 +162,9 @@ impl Place for FakePlace {
         };
         if let Err(stopped) = call.leave.check() {
             return all(&Written::NotSent, stopped.into());
+        }
+        if let Err(dead) = self.reader(call).await {
+            return all(&Written::NotSent, dead);
         }
         if fault == Fault::Before {
             let error = ConnectorError::transient(format!("{} did not answer", self.name));
