@@ -408,6 +408,13 @@ pub(crate) struct RunOptions {
     /// Agree to so many deletes, past the sync's delete_guard
     #[arg(long, value_name = "COUNT")]
     pub(crate) allow_deletes: Option<u64>,
+    /// Only this item, by its id; repeat it for more. Nothing is listed and nothing deleted
+    #[arg(long = "item", value_name = "ID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(conflicts_with_all = ["full", "confirm_deletes", "allow_deletes"])]
+    pub(crate) items: Vec<String>,
+    /// The side of --item
+    #[arg(long, value_name = "SIDE", value_parser = ["source", "target"], requires = "items")]
+    pub(crate) side: Option<String>,
 }
 
 #[derive(Debug, Args, Default)]

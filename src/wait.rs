@@ -5,6 +5,7 @@ use std::{io::IsTerminal, sync::Arc, time::Duration};
 use chrono::Utc;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sea_orm::DatabaseConnection;
+use syncline_engine::Side;
 use syncline_entity::{
     sync_config, sync_history,
     types::{RunKind, RunStatus, SyncMethod},
@@ -42,6 +43,10 @@ pub(crate) fn manual_run(
 
 /// The arguments of a run for these options.
 pub(crate) fn manual_args(options: &RunOptions) -> RunArgs {
+    if !options.items.is_empty() {
+        let side = if options.side.as_deref() == Some("target") { Side::Target } else { Side::Source };
+        return RunArgs::of_items(side, options.items.clone());
+    }
     RunArgs {
         full: options.full,
         confirm_deletes: options.confirm_deletes,

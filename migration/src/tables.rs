@@ -53,6 +53,7 @@ const DROPPED_BY: &[(&str, &str, &[Column])] = &[
         &[("waiting_key", None), ("cancel_requested_at", None)],
     ),
     ("m20261130_000200_store_choices", "sync_conflicts", &[("choice", None)]),
+    ("m20261130_000300_note_readers", "sync_cursors", &[("reader", None)]),
 ];
 
 /// Values that migrations replace in `down`, because the version below has no such value: the migration, the table, the

@@ -170,6 +170,7 @@ async fn preview(
         clock: environment.clock.clone(),
         observer: observer.clone(),
     };
+    let asked = wait::manual_args(&args.run);
     let run = Run {
         spec: &open.spec,
         mapping: &open.mapping,
@@ -182,7 +183,8 @@ async fn preview(
         observer: &*observer,
         options: Options {
             // As `syncline sync` with the same options.
-            full: wait::manual_args(&args.run).reads_everything(),
+            full: asked.reads_everything(),
+            scope: asked.scope(),
             by_person: true,
             confirm_deletes: args.run.confirm_deletes,
             approved_deletes: args.run.allow_deletes,

@@ -59,6 +59,25 @@ async fn a_run_follows_the_cursor_if_the_document_says_so_and_full_goes_before_i
 }
 
 #[tokio::test]
+async fn a_run_of_an_item_reads_and_writes_that_item_alone() -> Result<()> {
+    let places = Places::in_step(ROWS, "").await?;
+    places.edit("T-000001", "title", "One")?;
+    places.edit("T-000002", "title", "Two")?;
+    let run = places.sync(0, &["--item", "T-000002"])?;
+    ensure!(number(&run, "updated")? == 1 && run["details"]["complete"]["source"] == false, "{run}");
+    ensure!(places.both("T-000002", "title").await? == [Some("Two".to_owned()), Some("Two".to_owned())]);
+    let both = places.both("T-000001", "title").await?;
+    ensure!(both[0] != both[1], "{both:?}");
+    let shown = places.told(0, &["--item", "T-000002", "--side", "target"])?;
+    ensure_tells(&shown.stdout, &["nothing"])?;
+    let refused = places.told(2, &["--item", "T-000002", "--full"])?;
+    ensure_tells(&refused.stderr, &["--item", "--full"])?;
+    places.sync(0, &[])?;
+    ensure!(places.ensure_in_step().await?.len() == ROWS);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_value_that_is_no_number_is_left_alone_and_heals_when_mended() -> Result<()> {
     let places = Places::in_step(ROWS, "").await?;
     places.edit("T-000003", "points", "many")?;

@@ -80,6 +80,10 @@ async fn a_wrong_request_says_what_is_wrong() {
     assert!(field == "kind" && detail.contains("`plan`"), "{field}: {detail}");
     assert_eq!(refused(json!({"sync": "a", "priority": "urgent"})).await.0, "priority");
     assert_eq!(refused(json!({"sync": "a", "allow_deletes": -1})).await.0, "allow_deletes");
+    assert_eq!(refused(json!({"sync": "a", "items": {"side": "left", "ids": ["1"]}})).await.0, "items.side");
+    assert_eq!(refused(json!({"sync": "a", "items": {"side": "source", "ids": []}})).await.0, "items.ids");
+    let beside = json!({"sync": "a", "full": true, "items": {"side": "source", "ids": ["1"]}});
+    assert_eq!(refused(beside).await.0, "items");
     assert!(sync_history::Entity::find().all(&stage.db).await.unwrap().is_empty());
 }
 

@@ -5,6 +5,7 @@ mod apply;
 mod batch;
 mod find;
 mod index;
+mod items;
 mod matching;
 mod observe;
 mod prepare;
@@ -71,11 +72,21 @@ pub struct Options {
     pub approved_deletes: Option<u64>,
     /// Retry failed items now, ignoring their backoff.
     pub retry_now: bool,
-    /// Process only these links, without listing anything.
-    pub only: Option<Vec<i64>>,
+    pub scope: Scope,
     /// The links come from a backup and are older than the two places. Every delete needs approval; existing items are
     /// found again instead of created twice; if an old base cannot tell an edit from an echo, a person decides.
     pub after_restore: bool,
+}
+
+/// What a run is about. Only a run of all removes anything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Scope {
+    #[default]
+    All,
+    /// These links. Nothing is listed.
+    Links(Vec<i64>),
+    /// These items of one side, with or without a link. Nothing is listed; the counterparts of new ones are searched for.
+    Items { side: Side, ids: Vec<String> },
 }
 
 impl Default for Options {
@@ -86,7 +97,7 @@ impl Default for Options {
             confirm_deletes: false,
             approved_deletes: None,
             retry_now: true,
-            only: None,
+            scope: Scope::All,
             after_restore: false,
         }
     }

@@ -23,9 +23,12 @@ pub const PAYLOAD_VERSION: i32 = 1;
 /// leave the job to newer ones.
 pub const CHOICES: i32 = 2;
 
+/// The payload version of runs of single items, which older workers would take for runs of everything.
+pub(crate) const ITEMS: i32 = 3;
+
 /// The newest payload version of a run that this program carries out. A run that uses a state, a key or a column that
 /// older workers would read wrongly gets the next one, in [`RunArgs::needs`].
-pub const NEWEST_PAYLOAD_VERSION: i32 = CHOICES;
+pub const NEWEST_PAYLOAD_VERSION: i32 = ITEMS;
 
 /// The prefix of waiting keys of runs with events. A run that waits under such a key collects events in its row, so no
 /// job without these events may stand in for it.

@@ -52,7 +52,7 @@ pub use job::{
 pub use lost::tell_lost;
 pub use queue::{DEFAULT_LIMIT, RunQueue};
 pub use row::{hold, queue_priority};
-pub use run::{Accepted, NewRun, RunArgs};
+pub use run::{Accepted, Items, NewRun, RunArgs};
 
 /// Outcomes of attempts that do not count: the run could not be tried, or a stopping worker gave it back.
 pub const UNCOUNTED: [&str; 2] = ["snoozed", "returned"];

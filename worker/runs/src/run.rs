@@ -5,7 +5,11 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use syncline_engine::spec::{self, SyncSpec};
+use syncline_engine::{
+    Side,
+    run::Scope,
+    spec::{self, SyncSpec},
+};
 use syncline_entity::{
     sync_config,
     types::{Priority as StoredPriority, RunKind, SyncMethod},
@@ -13,7 +17,7 @@ use syncline_entity::{
 use syncline_queue::Priority;
 use uuid::Uuid;
 
-use super::row::queue_priority;
+use super::{job::ITEMS, row::queue_priority};
 
 /// The arguments of a run; kept on its row.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +35,9 @@ pub struct RunArgs {
     /// Only these links.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub links: Option<Vec<i64>>,
+    /// Only these items of one side.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub items: Option<Items>,
     /// The payload version that a worker must read for this run, if it asks for more than every worker can do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub needs: Option<i32>,
@@ -42,7 +49,28 @@ pub struct RunArgs {
     pub newer: Map<String, Value>,
 }
 
+/// Items of one side, by their ids.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Items {
+    pub side: Side,
+    pub ids: Vec<String>,
+}
+
 impl RunArgs {
+    /// A run of some items of one side.
+    pub fn of_items(side: Side, ids: Vec<String>) -> RunArgs {
+        RunArgs { items: Some(Items { side, ids }), needs: Some(ITEMS), ..RunArgs::default() }
+    }
+
+    /// What the run is about.
+    pub fn scope(&self) -> Scope {
+        match (&self.links, &self.items) {
+            (Some(links), _) => Scope::Links(links.clone()),
+            (None, Some(Items { side, ids })) => Scope::Items { side: *side, ids: ids.clone() },
+            (None, None) => Scope::All,
+        }
+    }
+
     /// True if both sides are read completely, whatever the sync's document says. Consent to deletes is about items that
     /// only a complete reading shows to be gone.
     pub fn reads_everything(&self) -> bool {

@@ -8,7 +8,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use syncline_engine::{
-    run::{Options, Report, Run},
+    run::{Options, Report, Run, Scope},
     side::Pair,
     spec::SyncSpec,
 };
@@ -63,7 +63,7 @@ pub(super) async fn execute(
         "the run is over"
     );
     let restore_over = restored.filter(|_| is_whole(&report));
-    let is_of_single_items = run.options.only.is_some();
+    let is_of_single_items = run.options.scope != Scope::All;
     let ending = Ending {
         status,
         outcome: "done",
@@ -124,7 +124,7 @@ pub(super) fn run<'a>(
         approved_deletes: args.allow_deletes.filter(|_| agreed),
         // After a restore every item is checked, even one that waits for its retry.
         retry_now: asked || restored.is_some(),
-        only: args.links,
+        scope: args.scope(),
         after_restore: restored.is_some(),
     };
     Ok(Run {

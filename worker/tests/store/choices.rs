@@ -7,7 +7,7 @@ use syncline_engine::{
     conflict::Choice,
     mapping::Mapping,
     ports::{Gate, Meter, OpenGate, Place, Unobserved},
-    run::{Options, Report, Run},
+    run::{Options, Report, Run, Scope},
     side::Pair,
     spec::SyncSpec,
 };
@@ -41,7 +41,7 @@ impl Pairing {
         Pairing { source: place("s"), target: place("t"), stage, spec }
     }
 
-    async fn sync(&self, only: Option<Vec<i64>>) -> Report {
+    async fn sync(&self, scope: Scope) -> Report {
         let mapping = Mapping::compile(&self.spec, 1).unwrap();
         let store = self.stage.open(1).await;
         let run = Run {
@@ -54,7 +54,7 @@ impl Pairing {
             leave: &TestLeave::granted(),
             meter: &Meter::default(),
             observer: &Unobserved,
-            options: Options { only, ..Options::default() },
+            options: Options { scope, ..Options::default() },
         };
         run.execute().await.unwrap()
     }
@@ -95,12 +95,12 @@ fn a_field_left_out_is_a_conflict_that_every_choice_resolves(
     wait_for(async {
         let mut pairing = Pairing::new(on_postgres).await;
         let s = pairing.source.add(fields(json!({ "title": "one", "body": "old" })));
-        pairing.sync(None).await;
+        pairing.sync(Scope::All).await;
         let t = pairing.target.only();
         pairing.target.leave_out(Some("notes"));
         pairing.source.edit(&s, "title", "two");
         pairing.source.edit(&s, "body", "far too long");
-        let report = pairing.sync(None).await;
+        let report = pairing.sync(Scope::All).await;
         assert_eq!((report.counts.updated, report.counts.conflicts, report.counts.failed), (1, 1, 0));
         assert_eq!(pairing.target.value(&t, "name"), json!("two"), "the other fields are written");
         let kept = pairing.kept().await;
@@ -121,7 +121,7 @@ fn a_field_left_out_is_a_conflict_that_every_choice_resolves(
             pairing.target.leave_out(None);
         }
         pairing.stage.choose(*id, choice.clone()).await;
-        let report = pairing.sync(Some(vec![*link])).await;
+        let report = pairing.sync(Scope::Links(vec![*link])).await;
         assert_eq!((report.counts.resolved, report.counts.conflicts, report.counts.failed), (1, 0, 0));
         assert_eq!(pairing.values(&s, &t), (json!(expected), json!(expected)));
         let kept = pairing.kept().await;
@@ -129,7 +129,7 @@ fn a_field_left_out_is_a_conflict_that_every_choice_resolves(
         let conflict = &kept.conflicts[0];
         assert_eq!((conflict.open, &conflict.choice), (false, &Some(choice.clone())));
         assert_eq!(conflict.reason.as_deref(), Some(format!("{choice} chosen by a person").as_str()));
-        assert_eq!(pairing.sync(None).await.counts.updated, 0);
+        assert_eq!(pairing.sync(Scope::All).await.counts.updated, 0);
     });
 }
 
@@ -141,14 +141,14 @@ fn a_chosen_value_that_is_left_out_is_asked_about_with_what_there_is_now(
     wait_for(async {
         let mut pairing = Pairing::new(on_postgres).await;
         let s = pairing.source.add(fields(json!({ "title": "one", "body": "old" })));
-        pairing.sync(None).await;
+        pairing.sync(Scope::All).await;
         let t = pairing.target.only();
         pairing.target.leave_out(Some("notes"));
         pairing.source.edit(&s, "body", "far too long");
-        pairing.sync(None).await;
+        pairing.sync(Scope::All).await;
         let asked = pairing.kept().await.conflicts[0].clone();
         pairing.stage.choose(asked.id, value("still too long")).await;
-        assert_eq!(pairing.sync(Some(vec![asked.link])).await.counts.conflicts, 1);
+        assert_eq!(pairing.sync(Scope::Links(vec![asked.link])).await.counts.conflicts, 1);
         assert_eq!(pairing.values(&s, &t), (json!("still too long"), json!("old")));
         let again = pairing.kept().await.conflicts.remove(0);
         assert_eq!(
@@ -157,7 +157,7 @@ fn a_chosen_value_that_is_left_out_is_asked_about_with_what_there_is_now(
         );
         assert_eq!((again.values.source, again.base), (Value::text("still too long"), Value::text("old")));
         pairing.stage.choose(asked.id, Choice::Base).await;
-        pairing.sync(Some(vec![asked.link])).await;
+        pairing.sync(Scope::Links(vec![asked.link])).await;
         assert_eq!(pairing.values(&s, &t), (json!("old"), json!("old")));
         assert!(!pairing.kept().await.conflicts[0].open);
     });
@@ -173,15 +173,15 @@ fn a_choice_made_for_other_values_is_not_read(
         let mut pairing = Pairing::new(on_postgres).await;
         pairing.spec.conflict_strategy = syncline_engine::spec::Strategy::Manual;
         let s = pairing.source.add(fields(json!({ "title": "one", "body": "old" })));
-        pairing.sync(None).await;
+        pairing.sync(Scope::All).await;
         let t = pairing.target.only();
         pairing.source.edit(&s, "body", "S");
         pairing.target.edit(&t, "notes", "T");
-        pairing.sync(None).await;
+        pairing.sync(Scope::All).await;
         let asked = pairing.kept().await.conflicts[0].clone();
         pairing.stage.choose(asked.id, choice).await;
         pairing.target.edit(&t, "notes", "later");
-        let report = pairing.sync(Some(vec![asked.link])).await;
+        let report = pairing.sync(Scope::Links(vec![asked.link])).await;
         assert_eq!((report.counts.updated, report.counts.conflicts), (0, 1));
         assert_eq!(pairing.values(&s, &t), (json!("S"), json!("later")));
         let again = pairing.kept().await.conflicts.remove(0);
@@ -205,16 +205,16 @@ fn an_older_program_that_meets_the_conflict_neither_loses_nor_bends_the_choice(
         let mut pairing = Pairing::new(on_postgres).await;
         pairing.spec.conflict_strategy = syncline_engine::spec::Strategy::Manual;
         let s = pairing.source.add(fields(json!({ "title": "one", "body": "old" })));
-        pairing.sync(None).await;
+        pairing.sync(Scope::All).await;
         let t = pairing.target.only();
         pairing.source.edit(&s, "body", "S");
         pairing.target.edit(&t, "notes", "T");
-        pairing.sync(None).await;
+        pairing.sync(Scope::All).await;
         let asked = pairing.kept().await.conflicts[0].clone();
         pairing.stage.choose(asked.id, choice.clone()).await;
         pairing.target.edit(&t, "notes", met);
         pairing.stage.execute(MET_BY_AN_OLDER_PROGRAM, [json!(met).into(), asked.id.into()]).await;
-        let report = pairing.sync(Some(vec![asked.link])).await;
+        let report = pairing.sync(Scope::Links(vec![asked.link])).await;
         let conflict = pairing.kept().await.conflicts.remove(0);
         if met == "T" {
             let expected = if choice == Choice::Base { json!("old") } else { json!("mine") };

@@ -8,7 +8,7 @@ use axum::{
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use syncline_engine::hash::digest;
+use syncline_engine::{Side, hash::digest};
 use syncline_entity::types::{Priority as StoredPriority, RunKind, RunStatus};
 use syncline_runs::{RunArgs, queue_priority};
 use syncline_service::{
@@ -42,12 +42,22 @@ pub struct NewJob {
     pub confirm_deletes: bool,
     /// Consent to this many deletes, past the guard.
     pub allow_deletes: Option<u64>,
+    /// Only these items of one side.
+    pub items: Option<Items>,
     /// The job's id, if the caller chooses it: a second request with the same id finds the same job.
     pub id: Option<Uuid>,
     /// Seconds until the run may begin.
     pub delay: Option<u64>,
     /// The run begins no earlier than this.
     pub not_before: Option<DateTime<Utc>>,
+}
+
+/// Items of one side, by their ids.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Items {
+    pub side: Side,
+    pub ids: Vec<String>,
 }
 
 fn default_project() -> String {
@@ -156,17 +166,28 @@ fn request(asked: &NewJob) -> Result<Request, Problem> {
         }
         (None, time) => time,
     };
-    Ok(Request {
-        kind: match asked.kind {
-            JobKind::Sync => RunKind::Sync,
-            JobKind::Plan => RunKind::Plan,
-        },
-        args: RunArgs {
+    let args = match &asked.items {
+        Some(Items { ids, .. }) if ids.is_empty() || ids.iter().any(String::is_empty) => {
+            return Err(invalid("items.ids", "names no item; give the ids of one or more"));
+        }
+        Some(_) if asked.full || asked.confirm_deletes || asked.allow_deletes.is_some() => {
+            let why = "stands beside full, confirm_deletes or allow_deletes, which are about whole sides";
+            return Err(invalid("items", why));
+        }
+        Some(Items { side, ids }) => RunArgs::of_items(*side, ids.clone()),
+        None => RunArgs {
             full: asked.full,
             confirm_deletes: asked.confirm_deletes,
             allow_deletes: asked.allow_deletes,
             ..RunArgs::default()
         },
+    };
+    Ok(Request {
+        kind: match asked.kind {
+            JobKind::Sync => RunKind::Sync,
+            JobKind::Plan => RunKind::Plan,
+        },
+        args,
         priority: asked.priority.map(queue_priority),
         not_before,
         fixed_time: asked.not_before.is_some(),

@@ -78,6 +78,7 @@ pub(super) async fn links(stage: &Stage, kind: Kind) {
         cursor: text("page 2"),
         high_water: Some(at(30)),
         last_full_at: Some(at(31)),
+        reader: Some("583231".to_owned()),
         run_id: Some(uuid(4)),
         listing: text("{}"),
         listed_ids: Some(vec![0, 255]),

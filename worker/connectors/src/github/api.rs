@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json, json};
 use syncline_engine::ports::{Call, ConnectorError, ErrorKind, ErrorScope};
 
 use super::{
+    identify::owner,
     limits::Cost,
     scope::{Filter, RepoScope},
 };
@@ -232,6 +233,12 @@ impl Api {
             }
         }
         Ok(found)
+    }
+
+    /// Whom the token belongs to, while the repository is still shown to it.
+    pub(super) async fn reader(&self, call: &Call<'_>) -> Result<String, ConnectorError> {
+        self.repository(call).await?;
+        Ok(owner(&self.client, call).await?.id)
     }
 
     /// A reply that leads nowhere else.

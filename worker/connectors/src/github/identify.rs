@@ -41,6 +41,11 @@ struct Core {
 /// Asks for the token's user; the token of an app has none, and is known by its repositories.
 pub(super) async fn identify(client: &Client, call: &Call<'_>) -> Result<Identity, ConnectorError> {
     let budget = budget(client, call).await?;
+    Ok(Identity { budget, ..owner(client, call).await? })
+}
+
+/// The token's user, without the budget.
+pub(super) async fn owner(client: &Client, call: &Call<'_>) -> Result<Identity, ConnectorError> {
     let user = match priced(client.get(&["user"]), Cost::Read).send(call).await {
         Ok(user) => user,
         Err(failed) if failed.error.answer.as_ref().is_some_and(|answer| answer.status == 403) => {
@@ -55,7 +60,7 @@ pub(super) async fn identify(client: &Client, call: &Call<'_>) -> Result<Identit
                 name,
                 scopes: Vec::new(),
                 missing: Vec::new(),
-                budget,
+                budget: None,
             });
         }
         Err(failed) => return Err(failed.into()),
@@ -63,7 +68,13 @@ pub(super) async fn identify(client: &Client, call: &Call<'_>) -> Result<Identit
     let scopes = scopes(&user);
     let missing = scopes.as_deref().map(missing).unwrap_or_default();
     let User { id, login } = user.json()?;
-    Ok(Identity { id: id.to_string(), name: login, scopes: scopes.unwrap_or_default(), missing, budget })
+    Ok(Identity {
+        id: id.to_string(),
+        name: login,
+        scopes: scopes.unwrap_or_default(),
+        missing,
+        budget: None,
+    })
 }
 
 /// The scopes of a classic token. Other tokens have permissions, which GitHub does not list.

@@ -69,6 +69,10 @@ impl Place for IssuePlace {
         Ok(fields::infos(&self.mapped))
     }
 
+    async fn reader(&self, call: &Call<'_>) -> Result<Option<String>, ConnectorError> {
+        self.issues.api.reader(call).await.map(Some)
+    }
+
     async fn list(
         &self,
         mode: ReadMode,

@@ -163,7 +163,7 @@ pub trait Listing: Send {
 }
 
 /// How a listing ended.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ListingEnd {
     /// Every item of the place was listed: an absence is evidence of deletion. False for incremental reads and for a
     /// place that changed while it was read.

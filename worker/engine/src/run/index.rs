@@ -246,13 +246,23 @@ impl LinkIndex {
         }
     }
 
-    /// Records that the platform listed the item as deleted.
-    pub(super) fn see_deleted(&mut self, side: Side, id: &str) {
+    /// Records why the item with this id was not listed.
+    pub(super) fn explain_id(&mut self, side: Side, id: &str, absence: Absence) {
         let by_id = self.by_id.get(side);
         let key = id_key(id);
         let first = by_id.partition_point(|(hash, _)| *hash < key);
         if let Some((_, position)) = by_id.get(first).filter(|(hash, _)| *hash == key).copied() {
-            self.explain(side, position, Absence::Gone);
+            self.explain(side, position, absence);
+        }
+    }
+
+    /// Takes all links out of this run whose item of this side was neither read nor explained.
+    pub(super) fn leave_others_alone(&mut self, side: Side) {
+        for (position, entry) in self.entries.iter_mut().enumerate() {
+            let explained = self.explained.get(side).contains_key(&(position as u32));
+            if entry.flags & seen(side) == 0 && !explained {
+                entry.flags |= BUSY;
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use crate::{
 };
 
 use super::{
-    RunError,
+    Absence, RunError,
     index::{Found, LinkIndex, id_key},
     matching::{Matcher, Unpaired},
 };
@@ -37,7 +37,7 @@ pub(super) struct Observed {
 }
 
 impl Observed {
-    fn add(
+    pub(super) fn add(
         &mut self,
         side: Side,
         item: Item,
@@ -46,7 +46,7 @@ impl Observed {
         index: &mut LinkIndex,
     ) {
         if item.deleted {
-            index.see_deleted(side, &item.id);
+            index.explain_id(side, &item.id, Absence::Gone);
             return;
         }
         self.count += 1;

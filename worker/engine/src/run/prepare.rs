@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Absence, Run, RunError, Work,
+    Absence, Run, RunError, Scope, Work,
     find::{Search, Waiting},
     index::{self, LinkIndex},
     matching::{self, Matched, Matcher, Unpaired},
@@ -41,8 +41,9 @@ pub(super) struct Prepared {
 }
 
 /// What was read of one side.
-struct Read {
-    observed: Observed,
+#[derive(Default)]
+pub(super) struct Read {
+    pub(super) observed: Observed,
     end: ListingEnd,
     /// It was read whole, perhaps in several runs.
     whole: bool,
@@ -60,7 +61,7 @@ struct Read {
 impl Run<'_> {
     /// Reads both sides and lists the work. Leaves the links alone that another run is writing.
     pub(super) async fn prepare(&self, busy: &[Link], report: &mut Report) -> Result<Prepared, RunError> {
-        if let Some(only) = &self.options.only {
+        if let Scope::Links(only) = &self.options.scope {
             let work = only.iter().map(|id| Work::link(*id, 0, false)).collect();
             // Without a listing it is unknown which items exist.
             let doubtful = self.doubtful(Pair::new(true, true));
@@ -82,7 +83,12 @@ impl Run<'_> {
             matcher = matcher.by_content(self.mapping);
         }
         let mut waiting = Waiting::default();
-        let mut readings = self.read(&matcher, &mut index, &mut waiting).await?;
+        let mut readings = match &self.options.scope {
+            Scope::Items { side, ids } => {
+                self.read_items(*side, ids, &matcher, &mut index, &mut waiting, report).await?
+            }
+            Scope::All | Scope::Links(_) => self.read(&matcher, &mut index, &mut waiting).await?,
+        };
         for side in Side::BOTH {
             self.check_reader(side, readings.get_mut(side), &index, report).await?;
         }
@@ -194,7 +200,16 @@ impl Run<'_> {
         let reading = observe::Reading { side, place: *self.places.get(side), mode, from };
         let (observed, end, broken) = reading.observe(self.mapping, matcher, index, &self.call(side)).await?;
         let reader = before.as_ref().and_then(|before| before.reader.clone());
-        Ok(Read { observed, end, whole, at_once: at_once && broken.is_none(), before, reader, stored, broken })
+        Ok(Read {
+            observed,
+            end,
+            whole,
+            at_once: at_once && broken.is_none(),
+            before,
+            reader,
+            stored,
+            broken,
+        })
     }
 
     /// A complete listing counts as one only if the same account as before read it, or if it lacks no item of a link.
@@ -209,8 +224,7 @@ impl Run<'_> {
         if !reading.end.complete || place.capabilities().snapshot {
             return Ok(());
         }
-        let reader =
-            place.reader(&self.call(side)).await.map_err(|error| RunError::Place { side, error })?;
+        let reader = place.reader(&self.call(side)).await.map_err(|error| RunError::Place { side, error })?;
         let is_another = reading.reader.is_some() && reader.is_some() && reader != reading.reader;
         let lacks = || !index.unexplained(side).is_empty();
         if is_another && self.options.approved_deletes.is_none() && lacks() {
@@ -265,6 +279,7 @@ impl Run<'_> {
         report: &mut Report,
     ) -> Vec<Work> {
         let complete = report.complete;
+        let is_whole = self.options.scope == Scope::All;
         let taken: HashSet<i64> =
             matched.pairs.iter().flat_map(|(source, target)| [source.link, target.link]).flatten().collect();
         let absence = |position, side: Side| index.absence(position, side, complete);
@@ -272,7 +287,7 @@ impl Run<'_> {
             id: index.id(position),
             ids: ids.remove(&index.id(position)).unwrap_or_default(),
             absence: Pair::new(absence(position, Side::Source), absence(position, Side::Target)),
-            may_remove: index.may_remove(position, complete),
+            may_remove: is_whole && index.may_remove(position, complete),
             weight: index.weight(position),
         };
         let mut work: Vec<Work> = index
@@ -312,7 +327,7 @@ impl Run<'_> {
         reunited: Pair<u64>,
         report: &mut Report,
     ) -> Result<(), RunError> {
-        if self.spec.delete_policy == DeletePolicy::Ignore {
+        if self.spec.delete_policy == DeletePolicy::Ignore || self.options.scope != Scope::All {
             return Ok(());
         }
         let missing = |side: Side| {

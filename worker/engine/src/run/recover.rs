@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
-use super::{Run, RunError, index};
+use super::{Run, RunError, Scope, index};
 use crate::{
     Item, Side, Value,
     capability::Removal,
@@ -35,7 +35,7 @@ impl Run<'_> {
     /// links alone that another run is writing, and returns them.
     pub(super) async fn recover(&self) -> Result<Vec<Link>, RunError> {
         let mut open = self.store.open_intents().await?;
-        if let Some(only) = &self.options.only {
+        if let Scope::Links(only) = &self.options.scope {
             open.retain(|link| only.contains(link));
         }
         let mut busy = Vec::new();
@@ -66,9 +66,9 @@ impl Run<'_> {
         if waiting.is_empty() {
             return Ok(Vec::new());
         }
-        let live = match &self.options.only {
-            None => self.store.live_intents(&waiting).await?,
-            Some(_) => Vec::new(),
+        let live = match &self.options.scope {
+            Scope::All | Scope::Items { .. } => self.store.live_intents(&waiting).await?,
+            Scope::Links(_) => Vec::new(),
         };
         let (busy, rest) = std::mem::take(links).into_iter().partition(|link| live.contains(&link.at.id));
         *links = rest;

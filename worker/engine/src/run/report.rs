@@ -7,7 +7,7 @@ use crate::{
     Side,
     guard::Held,
     plan::{Action, ItemPlan},
-    ports::{ItemStatus, OpKind},
+    ports::{ConnectorError, ItemStatus, OpKind},
     side::Pair,
 };
 
@@ -149,6 +149,12 @@ impl Report {
         self.counts.conflicts += refused.conflicts;
         self.counts.resolved += refused.resolved;
         refused.errors.iter().for_each(|error| self.add_error(&refused.item, error));
+    }
+
+    /// Reports an item that could not be read.
+    pub(super) fn add_unread(&mut self, id: &str, error: &ConnectorError) {
+        self.counts.failed += 1;
+        self.add_error(id, &error.to_string());
     }
 
     /// Reports that another account than before read a side, and does not see all items.

@@ -7,7 +7,7 @@ use syncline_engine::{
     capability::ConcurrencyControl,
     conflict::Choice,
     ports::{Place, Step, WriteOp},
-    run::Options,
+    run::{Options, Scope},
     value::Fields,
 };
 
@@ -31,6 +31,8 @@ pub(super) enum Event {
     /// From now on a side refuses this kind of writes, or none.
     Refuse(Side, Option<Refused>),
     Sync(Mishap),
+    /// A run of one item, which a place has told about.
+    SyncItem(Side, usize),
     /// A person decides every open conflict in this way, and the choices are applied.
     Choose(Choice),
 }
@@ -139,6 +141,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => (side(), 0_usize..4).prop_map(|(side, item)| Event::Renumber(side, item)),
         1 => (side(), refused).prop_map(|(side, refused)| Event::Refuse(side, refused)),
         6 => mishap().prop_map(Event::Sync),
+        1 => (side(), 0_usize..4).prop_map(|(side, item)| Event::SyncItem(side, item)),
         1 => choice().prop_map(Event::Choose),
     ]
 }
@@ -236,6 +239,15 @@ fn play_as_approved(world: &mut World, event: &Event) {
             });
         }
         Event::Sync(mishap) => sync(world, mishap),
+        Event::SyncItem(side, item) => {
+            let removed = world.removed.iter().rev().find(|(on, ..)| on == side).map(|(_, id, _)| id.clone());
+            let id = if *item == 3 { removed } else { picked(world, *side, *item) };
+            if let Some(id) = id {
+                let scope = Scope::Items { side: *side, ids: vec![id] };
+                drop(world.try_sync_with(Options { scope, ..world.options.clone() }));
+                world.wait(1);
+            }
+        }
         Event::Choose(choice) => choose(world, choice.clone()),
     }
 }
@@ -248,7 +260,7 @@ pub(super) fn choose(world: &World, choice: impl Into<Choice>) {
         tables.open_conflicts().iter().map(|row| row.link).collect::<Vec<i64>>()
     };
     if !links.is_empty() {
-        drop(world.try_sync_with(Options { only: Some(links), ..world.options.clone() }));
+        drop(world.try_sync_with(Options { scope: Scope::Links(links), ..world.options.clone() }));
         world.wait(1);
     }
 }

@@ -7,7 +7,11 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 use serde_json::json;
-use syncline_engine::{Side, run::Options, side::Pair};
+use syncline_engine::{
+    Side,
+    run::{Options, Scope},
+    side::Pair,
+};
 
 use super::{
     Event, Setup, assert_converges, assert_every_effect_has_its_row, assert_no_doubles,
@@ -66,7 +70,7 @@ fn assert_item_runs_only_mark(seeded: Option<Seeded>) {
     let hidden = world.source.ids().remove(0);
     world.source.show(&hidden, Some(Shown::Hidden));
     drop(world.try_sync_with(Options {
-        only: Some(vec![1]),
+        scope: Scope::Links(vec![1]),
         approved_deletes: None,
         ..world.options.clone()
     }));

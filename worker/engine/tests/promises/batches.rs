@@ -1,7 +1,7 @@
 //! Batch sizes and previews.
 
 use serde_json::json;
-use syncline_engine::run::Options;
+use syncline_engine::run::{Options, Scope};
 
 use crate::support::{Manners, World, fields};
 
@@ -63,7 +63,7 @@ fn a_run_for_some_links_deals_with_them_only() {
     let (two, t) = world.paired(json!({ "title": "two" }));
     world.source.edit(&one, "title", "edited");
     world.source.edit(&two, "title", "edited");
-    world.sync_with(Options { only: Some(vec![2]), ..Options::default() });
+    world.sync_with(Options { scope: Scope::Links(vec![2]), ..Options::default() });
     assert_eq!(world.target.value(&t, "name"), json!("edited"));
     assert_eq!(world.sync().counts.updated, 1);
 }

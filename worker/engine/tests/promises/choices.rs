@@ -6,13 +6,13 @@ use syncline_engine::{
     Side, Value,
     conflict::Choice,
     ports::{Change, ItemStatus, Step},
-    run::Options,
+    run::{Options, Scope},
 };
 
 use crate::support::{ChangeState, Fault, World};
 
 fn only(link: i64) -> Options {
-    Options { only: Some(vec![link]), ..Options::default() }
+    Options { scope: Scope::Links(vec![link]), ..Options::default() }
 }
 
 fn value(text: &str) -> Choice {

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use syncline_engine::{
     Side,
     ports::LinkState,
-    run::{Options, Report},
+    run::{Options, Report, Scope},
 };
 
 use crate::support::{Manners, Shown, World, fields};
@@ -80,7 +80,8 @@ fn a_run_of_single_items_removes_nothing() {
             .unwrap()
             .0;
         for _ in 0..3 {
-            let only = Options { only: Some(vec![link]), confirm_deletes: true, ..Options::default() };
+            let only =
+                Options { scope: Scope::Links(vec![link]), confirm_deletes: true, ..Options::default() };
             let report = world.sync_with(only);
             assert_eq!(report.left_for_whole_run, u64::from(tombstones));
             assert_eq!(world.target.ids().len(), ITEMS);
@@ -108,7 +109,7 @@ fn a_marked_item_that_the_platform_calls_deleted_goes_with_the_next_whole_run() 
         .iter()
         .find(|(_, link)| link.ids.source.as_deref() == Some(&ids[7]))
         .map(|(id, _)| *id);
-    world.sync_with(Options { only: link.map(|link| vec![link]), ..Options::default() });
+    world.sync_with(Options { scope: Scope::Links(vec![link.unwrap()]), ..Options::default() });
     let report = world.sync();
     assert_eq!((report.counts.deleted, world.target.ids().len()), (1, ITEMS - 1));
     world.assert_quiet();
@@ -193,7 +194,10 @@ fn a_listing_under_a_dead_token_is_no_evidence() {
     for policy in ["delete", "close"] {
         let remote = Manners {
             snapshot: false,
-            removals: &[syncline_engine::capability::Removal::Delete, syncline_engine::capability::Removal::Close],
+            removals: &[
+                syncline_engine::capability::Removal::Delete,
+                syncline_engine::capability::Removal::Close,
+            ],
             ..Manners::default()
         };
         let world = World::with(document(policy), remote.clone(), remote);
@@ -254,7 +258,11 @@ fn an_item_that_comes_back_under_another_id_keeps_its_counterpart() {
         let now = world.source.renumber(&ids[0]);
         world.source.edit(&now, "title", "back");
         world.sync();
-        assert_eq!((world.source.ids().len(), world.target.ids().len()), (2, 2), "incremental: {incremental}");
+        assert_eq!(
+            (world.source.ids().len(), world.target.ids().len()),
+            (2, 2),
+            "incremental: {incremental}"
+        );
         assert!(world.target.all().iter().any(|(_, item)| item["name"].to_json() == json!("back")));
         let followed = |link: &crate::support::LinkRow| link.ids.source.as_deref() == Some(&now);
         assert!(world.tables().links.values().any(|link| followed(link) && link.state == LinkState::Linked));

@@ -2,12 +2,16 @@
 
 use rstest::rstest;
 use serde_json::json;
-use syncline_engine::{Side, ports::ItemStatus, run::Options};
+use syncline_engine::{
+    Side,
+    ports::ItemStatus,
+    run::{Options, Scope},
+};
 
 use crate::support::World;
 
 fn only(link: i64) -> Options {
-    Options { only: Some(vec![link]), ..Options::default() }
+    Options { scope: Scope::Links(vec![link]), ..Options::default() }
 }
 
 /// A pair with an open conflict in its title.

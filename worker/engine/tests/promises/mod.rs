@@ -11,6 +11,7 @@ mod deletes;
 mod evidence;
 mod failures;
 mod incremental;
+mod items;
 mod listings;
 mod manual;
 mod mapping;

@@ -6,7 +6,7 @@ use syncline_engine::{
     Side,
     capability::CreateIdempotency,
     ports::{LinkState, Step},
-    run::Options,
+    run::{Options, Scope},
 };
 
 use crate::support::{ChangeState, Manners, World, fields};
@@ -248,7 +248,7 @@ fn an_unanswered_create_without_a_marker_is_left_to_a_person() {
     assert_eq!(world.target.ids().len(), 1);
     world.target.remove(&world.target.only());
     world.tables().choose(Side::Source);
-    world.sync_with(Options { only: Some(vec![1]), ..Options::default() });
+    world.sync_with(Options { scope: Scope::Links(vec![1]), ..Options::default() });
     assert_eq!(world.target.value(&world.target.only(), "name"), json!("one"));
     assert_eq!(world.tables().open_conflicts().len(), 0);
     world.assert_quiet();
@@ -267,7 +267,7 @@ fn what_an_unanswered_create_may_have_made_is_not_carried_back() {
     assert_eq!((world.source.ids().len(), world.target.ids().len()), (1, 1));
     // A person found the item, so nothing is created for it any more, on neither side.
     world.tables().choose(Side::Target);
-    world.sync_with(Options { only: Some(vec![1]), ..Options::default() });
+    world.sync_with(Options { scope: Scope::Links(vec![1]), ..Options::default() });
     assert_eq!(world.tables().open_conflicts().len(), 0);
     assert_eq!((world.source.ids().len(), world.target.ids().len()), (1, 1));
 }
@@ -344,7 +344,7 @@ fn a_run_of_everything_leaves_alone_what_another_run_is_writing(#[case] create: 
         world.source.edit(&s, "title", "edited");
         1
     };
-    let only = Options { only: Some(vec![link]), ..Options::default() };
+    let only = Options { scope: Scope::Links(vec![link]), ..Options::default() };
     assert!(world.crash_other(&only, Step::RemoteWritten, 0).is_none());
     world.source.edit(&other, "title", "changed");
     let report = world.sync();

@@ -6,7 +6,7 @@ use syncline_engine::{
     Side,
     capability::CreateIdempotency,
     ports::{LinkState, Step},
-    run::Options,
+    run::{Options, Scope},
 };
 
 use crate::support::{Manners, Shown, Tables, World, fields};
@@ -32,7 +32,7 @@ fn sizes(world: &World) -> (usize, usize) {
 fn answer(world: &World, side: Side) {
     let links: Vec<i64> = world.tables().open_conflicts().iter().map(|row| row.link).collect();
     world.tables().choose(side);
-    world.sync_with(Options { only: Some(links), ..world.options.clone() });
+    world.sync_with(Options { scope: Scope::Links(links), ..world.options.clone() });
 }
 
 fn approved(world: &World, count: u64) -> Options {

@@ -25,6 +25,8 @@ pub(crate) struct Tables {
     pub(crate) deadlines: Vec<(DateTime<Utc>, DateTime<Utc>)>,
     pub(crate) links: BTreeMap<i64, LinkRow>,
     pub(crate) changes: Vec<ChangeRow>,
+    /// So many of the first changes have their verdict.
+    judged: usize,
     pub(crate) conflicts: Vec<ConflictRow>,
     pub(crate) cursors: BTreeMap<Side, CursorState>,
     pub(crate) listings: BTreeMap<Side, BrokenListing>,
@@ -249,7 +251,12 @@ impl Tables {
             Verdict::NotWritten => ChangeState::NotWritten,
             Verdict::Unknown => ChangeState::Unknown,
         };
-        self.changes.iter_mut().filter(|row| is_ours(row)).for_each(|row| row.state = state);
+        let is_open = |row: &ChangeRow| row.state == ChangeState::Intended;
+        self.judged += self.changes[self.judged..].iter().take_while(|row| !is_open(row)).count();
+        // The rows of one intent stand together.
+        let open = self.changes[self.judged..].iter_mut().skip_while(|row| row.link != link || !is_open(row));
+        let of_link = open.take_while(|row| row.link == link);
+        of_link.filter(|row| is_ours(row)).for_each(|row| row.state = state);
     }
 
     /// Of one link and field at most one conflict is open; a choice holds for the values that were shown.

@@ -6,7 +6,10 @@ mod store;
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use syncline_engine::{ports::Clock, run::Options};
+use syncline_engine::{
+    ports::Clock,
+    run::{Options, Scope},
+};
 
 pub(crate) use place::FaultyPlace;
 pub(crate) use store::FaultyStore;
@@ -78,9 +81,12 @@ impl Seeded {
         match seeded {
             Some(Seeded::DropsTheGuard) => Options { approved_deletes: Some(u64::MAX), ..asked },
             Some(Seeded::FirstAbsenceCounts) => Options { confirm_deletes: true, ..asked },
-            Some(Seeded::ItemRunsRemove) if asked.only.is_some() => {
-                Options { only: None, approved_deletes: Some(u64::MAX), confirm_deletes: true, ..asked }
-            }
+            Some(Seeded::ItemRunsRemove) if asked.scope != Scope::All => Options {
+                scope: Scope::All,
+                approved_deletes: Some(u64::MAX),
+                confirm_deletes: true,
+                ..asked
+            },
             _ => asked,
         }
     }
