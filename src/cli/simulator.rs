@@ -30,6 +30,6 @@ pub(crate) struct SimulatorArgs {
 pub(crate) enum LimitsChoice {
     /// As the platform does.
     Real,
-    /// Never; the headers tell of large budgets.
+    /// Never, as on a server whose limits are disabled.
     Off,
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub enum Limits {
     /// As the platforms enforce them.
     Real,
-    /// Never; responses carry the headers of large budgets.
+    /// Never, as on a server whose limits are disabled: no response tells of a limit.
     #[default]
     Off,
 }

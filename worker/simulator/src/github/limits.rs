@@ -13,9 +13,6 @@ pub(crate) const DOCS: &str = "https://docs.github.com/rest/using-the-rest-api/r
 /// Requests an hour without credentials.
 const ANONYMOUS: u64 = 60;
 
-/// The limit in headers when none is enforced.
-const LARGE: u64 = 1_000_000;
-
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 3_600_000;
 
@@ -121,7 +118,7 @@ pub(crate) struct Rules<'a> {
 impl Rules<'_> {
     fn limit(&self, account: u64, resource: Resource) -> u64 {
         match (self.limits, resource) {
-            (Limits::Off, _) => LARGE,
+            (Limits::Off, _) => u64::MAX,
             (Limits::Real, Resource::Search) => self.behaviour.searches_a_minute,
             (Limits::Real, _) if account == 0 => ANONYMOUS,
             (Limits::Real, _) => self.behaviour.hourly,
@@ -135,6 +132,12 @@ impl Budgets {
         let window = self.window(account, resource, rules.now);
         let limit = window.limit.unwrap_or_else(|| rules.limit(account, resource));
         Budget { limit, used: window.used, reset: (window.start + resource.window()).div_euclid(1000) }
+    }
+
+    /// True if there is such a budget. One that the control API has set holds even if limits are off.
+    pub(crate) fn has(&self, account: u64, resource: Resource, rules: &Rules<'_>) -> bool {
+        let set = || self.used.get(&account)?.windows.get(&resource)?.limit;
+        rules.limits == Limits::Real || set().is_some()
     }
 
     fn window(&mut self, account: u64, resource: Resource, now: i64) -> &mut Window {
@@ -158,7 +161,6 @@ impl Budgets {
             return Ok(());
         }
         let budget = self.budget(account, cost.resource, rules);
-        // A budget that the control API has set holds even if limits are off.
         if budget.remaining() == 0 {
             return Err(primary(account, None, rules.behaviour));
         }
@@ -234,10 +236,19 @@ impl Budgets {
         self.used.clear();
     }
 
-    /// The body of `GET /rate_limit`.
-    pub(crate) fn overview(&mut self, account: u64, version: Version, rules: &Rules<'_>) -> Value {
+    /// The body of `GET /rate_limit`, or the refusal of a server whose limits are disabled.
+    pub(crate) fn overview(
+        &mut self,
+        account: u64,
+        version: Version,
+        rules: &Rules<'_>,
+    ) -> Result<Value, Refusal> {
+        let all = [Resource::Core, Resource::Search, Resource::GraphQl];
+        if !all.into_iter().any(|resource| self.has(account, resource, rules)) {
+            return Err(Refusal::new(404, "Rate limiting is not enabled."));
+        }
         let mut resources = Map::new();
-        for resource in [Resource::Core, Resource::Search, Resource::GraphQl] {
+        for resource in all {
             resources.insert(resource.name().to_owned(), self.budget(account, resource, rules).json());
         }
         let core = resources["core"].clone();
@@ -245,7 +256,7 @@ impl Budgets {
         if version == Version::V2022 {
             body["rate"] = core;
         }
-        body
+        Ok(body)
     }
 }
 

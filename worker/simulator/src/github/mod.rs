@@ -49,6 +49,7 @@ use crate::{
     fault::Limit,
     http::{Call, Reply},
     platform::{Canned, Delivery, Platform, Scene},
+    settings::Limits,
 };
 
 /// The page of errors that belong to no route.
@@ -128,8 +129,10 @@ impl GitHub {
         let behaviour = self.state.behaviour.clone();
         let rules = Rules { limits: scene.limits, behaviour: &behaviour, now: scene.now };
         let resource = seen.resource.unwrap_or(Resource::Core);
-        let budget = self.state.budgets.budget(seen.viewer.account.unwrap_or(0), resource, &rules);
-        reply = budget.stamp(reply, resource);
+        let account = seen.viewer.account.unwrap_or(0);
+        if self.state.budgets.has(account, resource, &rules) {
+            reply = self.state.budgets.budget(account, resource, &rules).stamp(reply, resource);
+        }
         if let Some(version) = seen.version {
             reply = reply.with("x-github-api-version-selected", version.name());
         }
@@ -144,7 +147,10 @@ impl GitHub {
             );
         }
         let id = format!("{:016X}", self.state.random.next());
+        // Of the simulator's clock, like the times of resets.
+        let now = chrono::DateTime::from_timestamp_millis(scene.now).unwrap_or_default();
         reply
+            .with("date", now.format("%a, %d %b %Y %H:%M:%S GMT").to_string())
             .with("x-github-media-type", "github.v3; format=json")
             .with("x-github-request-id", id)
             .with("vary", "Accept, Authorization, Cookie, X-GitHub-OTP, Accept-Encoding, X-Requested-With")
@@ -220,7 +226,9 @@ impl Platform for GitHub {
             Some(Resource::GraphQl) if primary => graphql::limited(&refusal.message),
             _ => refusal.reply(&docs),
         };
-        let mut reply = self.stamped(reply, scene, &seen);
+        // Only a server with limits refuses for one.
+        let limits = if matches!(canned, Canned::Limited { .. }) { Limits::Real } else { scene.limits };
+        let mut reply = self.stamped(reply, &Scene { limits, ..*scene }, &seen);
         if primary {
             for (_, value) in reply.headers.iter_mut().filter(|(name, _)| *name == "x-ratelimit-remaining") {
                 *value = "0".to_owned();

@@ -60,7 +60,7 @@ pub(crate) fn rate_limit(state: &mut State, visit: &Visit<'_>) -> Answer {
     let account = visit.viewer.account.unwrap_or(0);
     let behaviour = state.behaviour.clone();
     let rules = super::limits::Rules { limits: visit.limits, behaviour: &behaviour, now: visit.now };
-    Ok(Reply::json(200, &state.budgets.overview(account, visit.version, &rules)))
+    Ok(Reply::json(200, &state.budgets.overview(account, visit.version, &rules)?))
 }
 
 /// `GET /repos/{}/{}/assignees`.

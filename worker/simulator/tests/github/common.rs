@@ -2,7 +2,7 @@
 
 use reqwest::{Client, Method, header::HeaderMap};
 use serde_json::{Value, json};
-use syncline_simulator::{Running, Settings, Simulator};
+use syncline_simulator::{Limits, Running, Settings, Simulator};
 
 /// A simulator with the public repository `acme/web`, the private `acme/secret`, and three people: `ada` administrates,
 /// `bruno` may write, `emil` may read.
@@ -59,6 +59,11 @@ pub(crate) const ISSUES: &str = "/repos/acme/web/issues";
 impl Place {
     pub(crate) async fn new() -> Place {
         Place::with(Settings::default()).await
+    }
+
+    /// One whose limits are enforced.
+    pub(crate) async fn limited() -> Place {
+        Place::with(Settings { limits: Limits::Real, ..Settings::default() }).await
     }
 
     pub(crate) async fn with(settings: Settings) -> Place {

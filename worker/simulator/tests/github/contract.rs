@@ -6,7 +6,7 @@
 use std::{path::Path, process::Command};
 
 use serde_json::{Value, json};
-use syncline_simulator::Settings;
+use syncline_simulator::{Limits, Settings};
 
 use crate::common::{ISSUES, Place};
 
@@ -18,7 +18,8 @@ async fn responses_fit_the_contract() {
     };
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("exchanges.jsonl");
-    let place = Place::with(Settings { log: Some(file.clone()), ..Settings::default() }).await;
+    let settings = Settings { limits: Limits::Real, log: Some(file.clone()), ..Settings::default() };
+    let place = Place::with(settings).await;
     exercise(&place).await;
     let checked = Command::new(Path::new(&contracts).join("check-openapi"))
         .args(["--quiet", "--only", "github"])

@@ -69,7 +69,7 @@ async fn an_issue_is_transferred() {
 
 #[tokio::test]
 async fn nodes_and_repositories_are_read() {
-    let place = Place::new().await;
+    let place = Place::limited().await;
     place.person_creates(json!({ "title": "A", "state": "closed" }));
     let read = place.get(&format!("{ISSUES}/1")).await.body;
     let query = "query($id: ID!) { nodes(ids: [$id, \"I_none\"]) { __typename ...Short } \

@@ -1,17 +1,12 @@
 //! Rate limits, enforced and not.
 
 use serde_json::{Value, json};
-use syncline_simulator::{Limits, Settings};
 
-use crate::common::{ISSUES, Place, got};
-
-async fn limited() -> Place {
-    Place::with(Settings { limits: Limits::Real, ..Settings::default() }).await
-}
+use crate::common::{Got, ISSUES, Place, got};
 
 #[tokio::test]
 async fn every_response_tells_the_budget() {
-    let place = limited().await;
+    let place = Place::limited().await;
     let first = place.get("/user").await.expect(200);
     assert_eq!((first.number("x-ratelimit-limit"), first.number("x-ratelimit-remaining")), (5_000, 4_999));
     assert_eq!((first.number("x-ratelimit-used"), first.header("x-ratelimit-resource")), (1, "core"));
@@ -34,7 +29,7 @@ async fn every_response_tells_the_budget() {
 
 #[tokio::test]
 async fn an_exhausted_budget_is_refused_until_its_window_ends() {
-    let place = limited().await;
+    let place = Place::limited().await;
     place.control("PUT", "/github/budget", json!({ "account": "ada", "remaining": 1, "reset_in": 120 }));
     place.get("/user").await.expect(200);
     let refused = place.get("/user").await.expect(403);
@@ -49,7 +44,7 @@ async fn an_exhausted_budget_is_refused_until_its_window_ends() {
 
 #[tokio::test]
 async fn without_credentials_the_budget_is_sixty() {
-    let place = limited().await.acting("");
+    let place = Place::limited().await.acting("");
     assert_eq!(place.get("/repos/acme/web").await.number("x-ratelimit-limit"), 60);
     for _ in 1..60 {
         place.get("/repos/acme/web").await.expect(200);
@@ -59,7 +54,7 @@ async fn without_credentials_the_budget_is_sixty() {
 
 #[tokio::test]
 async fn eighty_creations_a_minute_and_five_hundred_an_hour() {
-    let place = limited().await;
+    let place = Place::limited().await;
     place.control("POST", "/clock", json!({ "stop": true }));
     for _ in 0..80 {
         place.post(ISSUES, json!({ "title": "A" })).await.expect(201);
@@ -90,7 +85,7 @@ async fn eighty_creations_a_minute_and_five_hundred_an_hour() {
 
 #[tokio::test]
 async fn points_a_minute_count_writes_five_times() {
-    let place = limited().await;
+    let place = Place::limited().await;
     place.control("POST", "/clock", json!({ "stop": true }));
     place.person_creates(json!({ "title": "A" }));
     for at in 0..180 {
@@ -105,7 +100,7 @@ async fn points_a_minute_count_writes_five_times() {
 
 #[tokio::test]
 async fn too_many_requests_at_once_are_refused() {
-    let place = limited().await;
+    let place = Place::limited().await;
     place.control("PATCH", "/settings", json!({ "latency_ms": 300 }));
     place.control("PATCH", "/github/settings", json!({ "concurrent": 5 }));
     let requests = (0..10).map(|_| got(place.request("GET", "/user")));
@@ -116,7 +111,7 @@ async fn too_many_requests_at_once_are_refused() {
 
 #[tokio::test]
 async fn search_and_graphql_have_budgets_of_their_own() {
-    let place = limited().await;
+    let place = Place::limited().await;
     let search = "/search/issues?q=repo:acme/web%20x";
     for _ in 0..30 {
         assert_eq!(place.get(search).await.expect(200).header("x-ratelimit-resource"), "search");
@@ -134,13 +129,28 @@ async fn search_and_graphql_have_budgets_of_their_own() {
     assert_eq!(refused.body["errors"][0]["type"], "RATE_LIMITED");
 }
 
+/// As Enterprise Server answers unless somebody enables its limits.
 #[tokio::test]
-async fn switched_off_limits_still_send_headers() {
+async fn a_server_without_limits_tells_of_none() {
     let place = Place::new().await;
     for _ in 0..120 {
         place.post(ISSUES, json!({ "title": "A" })).await.expect(201);
     }
-    assert!(place.get("/user").await.number("x-ratelimit-remaining") > 900_000);
+    let silent = |got: &Got| got.headers.keys().all(|name| !name.as_str().starts_with("x-ratelimit"));
+    assert!(
+        silent(&place.get("/user").await.expect(200)) && silent(&place.get("/nothing").await.expect(404))
+    );
+    let refused = place.get("/rate_limit").await.expect(404);
+    assert_eq!(refused.message(), "Rate limiting is not enabled.");
+    assert!(silent(&refused));
+    let query = json!({ "query": "{ rateLimit { cost } }" });
+    assert_eq!(place.post("/graphql", query).await.expect(200).body["data"], json!({ "rateLimit": null }));
+    // A budget that is set by hand holds all the same.
+    place.control("PUT", "/github/budget", json!({ "account": "ada", "remaining": 1 }));
+    assert_eq!(place.get("/user").await.expect(200).number("x-ratelimit-remaining"), 0);
+    place.get("/user").await.expect(403);
+    place.get("/rate_limit").await.expect(200);
+    place.control("DELETE", "/github/budget", Value::Null);
     place.control("PATCH", "/settings", json!({ "limits": "real" }));
     assert_eq!(place.get("/user").await.number("x-ratelimit-limit"), 5_000);
 }

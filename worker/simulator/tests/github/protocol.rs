@@ -14,7 +14,7 @@ async fn a_user_agent_is_required() {
 
 #[tokio::test]
 async fn versions_are_chosen_by_header() {
-    let place = Place::new().await;
+    let place = Place::limited().await;
     place.person_creates(json!({ "title": "A", "assignees": ["bruno"] }));
     let at = |version: &'static str| {
         let request = place.request("GET", &format!("{ISSUES}/1")).header("x-github-api-version", version);
@@ -41,7 +41,7 @@ async fn versions_are_chosen_by_header() {
 
 #[tokio::test]
 async fn unchanged_responses_are_304_and_cost_nothing() {
-    let place = Place::new().await;
+    let place = Place::limited().await;
     place.person_creates(json!({ "title": "A" }));
     let first = place.get(ISSUES).await.expect(200);
     let etag = first.header("etag").to_owned();

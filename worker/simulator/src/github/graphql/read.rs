@@ -118,7 +118,13 @@ fn text<'a>(args: &'a Map<String, Value>, name: &str) -> &'a str {
 fn of_query(state: &State, visit: &Visit<'_>, field: &Field) -> Result<Out, Failure> {
     Ok(match field.name.as_str() {
         "viewer" => Out::One(Node::Account(visit.viewer.account.unwrap_or(0))),
-        "rateLimit" => Out::One(Node::RateLimit),
+        "rateLimit" => {
+            let rules = Rules { limits: visit.limits, behaviour: &state.behaviour, now: visit.now };
+            match state.budgets.has(visit.viewer.account.unwrap_or(0), Resource::GraphQl, &rules) {
+                true => Out::One(Node::RateLimit),
+                false => Out::Leaf(Value::Null),
+            }
+        }
         "node" => Out::One(by_id(state, visit, text(&field.args, "id"))?),
         "nodes" => {
             let ids = field.args.get("ids").and_then(Value::as_array).cloned().unwrap_or_default();
