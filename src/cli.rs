@@ -19,8 +19,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use self::{
     about::{CompletionsArgs, ConfigArgs, InitArgs, ManArgs},
     accounts::{
-        AccountsAction, AccountsAddArgs, AccountsArgs, AccountsKeyArgs, AccountsPauseArgs,
-        AccountsRotateArgs, DiscoverArgs, SecretArgs,
+        AccountsAction, AccountsAddArgs, AccountsArgs, AccountsKeyArgs, AccountsLimitsArgs,
+        AccountsPauseArgs, AccountsRotateArgs, DiscoverArgs, SecretArgs, Switch,
     },
     allow::AllowArgs,
     conflicts::{ConflictsAction, ConflictsArgs, ConflictsListArgs, ResolveArgs},

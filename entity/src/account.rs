@@ -29,6 +29,9 @@ pub struct Model {
     /// State of the circuit breaker, shared by replicas.
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub breaker: Option<Json>,
+    /// False if its server limits nothing, as a self-hosted edition may be set up: then only the number of requests at
+    /// once is kept to.
+    pub keeps_limits: bool,
 }
 
 /// A sync refers to two accounts, so that side is in [`super::sync_config::Relation`].

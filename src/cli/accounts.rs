@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 #[derive(Debug, Args)]
 pub(crate) struct AccountsArgs {
@@ -27,6 +27,11 @@ pub(crate) enum AccountsAction {
     Remove(AccountArgs),
     /// Give an account another secret, or encrypt all of them with the present key
     Rotate(AccountsRotateArgs),
+    /// Say whether an account keeps the limits of its platform
+    ///
+    /// A server of your own may limit nothing, as GitHub Enterprise Server does unless somebody enables its limits. With
+    /// `off` the account is called as fast as the server answers.
+    Limits(AccountsLimitsArgs),
     /// Keep the syncs of an account from starting runs
     Pause(AccountsPauseArgs),
     /// End the pause of an account
@@ -58,8 +63,27 @@ pub(crate) struct AccountsAddArgs {
     /// The address of a self-hosted edition, or of a stand-in [default: the platform's own]
     #[arg(long, value_name = "URL")]
     pub(crate) base_url: Option<String>,
+    /// Whether the account keeps the limits of the platform; off for a server of your own that limits nothing
+    #[arg(long, value_enum, default_value_t = Switch::On)]
+    pub(crate) limits: Switch,
     #[command(flatten)]
     pub(crate) secret: SecretArgs,
+}
+
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Switch {
+    On,
+    Off,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AccountsLimitsArgs {
+    /// The account; `PROJECT/NAME` outside the default project
+    pub(crate) name: String,
+    /// Whether it keeps the limits of the platform
+    #[arg(value_enum)]
+    pub(crate) limits: Switch,
 }
 
 #[derive(Debug, Args)]

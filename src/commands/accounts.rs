@@ -16,7 +16,10 @@ use self::secret::secret;
 pub(crate) use self::{key::run as key, reach::Reach};
 use crate::{
     app,
-    cli::{AccountsAction, AccountsAddArgs, AccountsArgs, AccountsPauseArgs, AccountsRotateArgs},
+    cli::{
+        AccountsAction, AccountsAddArgs, AccountsArgs, AccountsLimitsArgs, AccountsPauseArgs,
+        AccountsRotateArgs, Switch,
+    },
     config::Config,
     fault::{Exit, Fault},
     output::Output,
@@ -34,6 +37,7 @@ pub(crate) async fn run(config: &Config, args: &AccountsArgs, output: &Output) -
         Some(AccountsAction::Check(args)) => check::run(config, &db, &args.name, output).await,
         Some(AccountsAction::Remove(args)) => remove(&db, &args.name, output).await,
         Some(AccountsAction::Rotate(args)) => rotate(config, &db, &broker, args, output).await,
+        Some(AccountsAction::Limits(args)) => limits(&db, args, output).await,
         Some(AccountsAction::Pause(args)) => pause(config, &db, args, output).await,
         Some(AccountsAction::Resume(args)) => resume(config, &db, &args.name, output).await,
         // It needs no database, and `commands::run` has handled it.
@@ -48,11 +52,19 @@ async fn add(
     output: &Output,
 ) -> Result<Exit, Fault> {
     let secret = secret(&args.secret, &args.name, broker)?;
-    let new =
-        NewAccount { name: &args.name, platform: &args.platform, base_url: args.base_url.as_deref(), secret };
+    let new = NewAccount {
+        name: &args.name,
+        platform: &args.platform,
+        base_url: args.base_url.as_deref(),
+        keeps_limits: args.limits == Switch::On,
+        secret,
+    };
     let added = accounts::add(db, broker, &new).await?;
     output.data(&show::as_json(&added));
     output.line(format!("added the account {added} of {}; {}", added.row.platform, kept(&added)));
+    if !added.row.keeps_limits {
+        output.line(show::NO_LIMITS);
+    }
     missing_here(broker, &added, &new.secret, output).await;
     output.line(format!("next: syncline accounts check {added}"));
     Ok(Exit::Done)
@@ -119,6 +131,18 @@ async fn reencrypt(db: &DatabaseConnection, broker: &Broker, output: &Output) ->
     if moved > 0 {
         output.line("once every process has the new key, SYNCLINE_SECRET_KEY_PREVIOUS can go");
     }
+    Ok(Exit::Done)
+}
+
+async fn limits(db: &DatabaseConnection, args: &AccountsLimitsArgs, output: &Output) -> Result<Exit, Fault> {
+    let account = accounts::find(db, &args.name).await?;
+    let set = accounts::set_limits(db, &account, args.limits == Switch::On).await?;
+    output.data(&show::as_json(&set));
+    output.line(match set.row.keeps_limits {
+        true => format!("the account {set} keeps the limits of {}", set.row.platform),
+        false => format!("the account {set}: {}", show::NO_LIMITS),
+    });
+    output.line("runs that begin from now on follow it");
     Ok(Exit::Done)
 }
 

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use sqlx::{Column, Row, SqlitePool};
-use syncline_simulator::{Running, Settings, Simulator};
+use syncline_simulator::{Limits, Running, Settings, Simulator};
 use syncline_support::program::Program;
 
 use super::common::{ensure_tells, with_database};
@@ -25,7 +25,8 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) async fn new() -> Result<Stage> {
-        let simulator = Simulator::start(Settings::default()).await?;
+        let settings = Settings { limits: Limits::Real, ..Settings::default() };
+        let simulator = Simulator::start(settings).await?;
         let (_, example) = simulator.control("POST", "/example", &json!({ "items": 3 }));
         let token = example["github"]["token"].as_str().with_context(|| example.to_string())?.to_owned();
         let mut program = with_database()?;
@@ -273,4 +274,38 @@ async fn a_variable_makes_an_account_by_itself() -> Result<()> {
     let (_, refused) = stage.run(2, &["accounts", "remove", "github"], "")?;
     ensure_tells(&refused, &["is used by issues"])?;
     ensure_absent("the database", &stage.dump().await?, &["pLanted"])
+}
+
+/// Enterprise Server limits nothing unless somebody enables its limits.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_keeps_the_limits_of_its_platform_unless_told_otherwise() -> Result<()> {
+    let stage = Stage::new().await?;
+    let address = stage.simulator.github();
+    stage.add("usual", &stage.token)?;
+    let add = ["accounts", "add", "fast", "--platform", "github", "--limits", "off"];
+    let (_, refused) = stage.run(2, &add, &stage.token)?;
+    ensure_tells(&refused, &["limits: off", "no base URL"])?;
+    let (added, _) = stage.run(0, &[&add[..], &["--base-url", &address]].concat(), &stage.token)?;
+    ensure_tells(&added, &["limits are off"])?;
+    ensure_tells(&stage.run(0, &["accounts", "show", "fast"], "")?.0, &["limits are off"])?;
+    let (listed, _) = stage.run(0, &["--json", "accounts"], "")?;
+    let listed: Value = serde_json::from_str(&listed)?;
+    let limits: Vec<_> =
+        listed["accounts"].as_array().into_iter().flatten().map(|account| &account["limits"]).collect();
+    ensure!(limits == ["off", "on"], "{listed}");
+
+    // A server with limits, then one without.
+    ensure_tells(&stage.run(0, &["accounts", "check", "fast"], "")?.0, &["accounts limits fast on"])?;
+    let (checked, _) = stage.run(0, &["accounts", "check", "usual"], "")?;
+    ensure!(!checked.contains("accounts limits"), "{checked}");
+    stage.simulator.control("PATCH", "/settings", &json!({ "limits": "off" }));
+    ensure_tells(&stage.run(0, &["accounts", "check", "usual"], "")?.0, &["accounts limits usual off"])?;
+    let (checked, _) = stage.run(0, &["accounts", "check", "fast"], "")?;
+    ensure_tells(&checked, &["the server limits nothing, and the account keeps no limits"])?;
+    let (set, _) = stage.run(0, &["accounts", "limits", "usual", "off"], "")?;
+    ensure_tells(&set, &["the account usual: limits are off"])?;
+    stage.run(0, &["accounts", "check", "usual"], "")?;
+    let (set, _) = stage.run(0, &["--json", "accounts", "limits", "usual", "on"], "")?;
+    ensure!(serde_json::from_str::<Value>(&set)?["limits"] == "on", "{set}");
+    Ok(())
 }

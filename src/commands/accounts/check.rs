@@ -43,7 +43,7 @@ pub(super) async fn run(
 }
 
 fn tell(account: &KnownAccount, identity: &Identity, output: &Output) {
-    let Identity { id, name, scopes, missing, budget } = identity;
+    let Identity { id, name, scopes, missing, limited, budget } = identity;
     output.line(format!("account {account}: {name} on {} (id {id})", account.row.platform));
     if !scopes.is_empty() {
         output.line(format!("it may: {}", scopes.join(", ")));
@@ -61,6 +61,19 @@ fn tell(account: &KnownAccount, identity: &Identity, output: &Output) {
             budget.limit,
             budget.resets_at.format("%H:%M:%S")
         ));
+    }
+    match (limited, account.row.keeps_limits) {
+        (Some(false), true) => output.line(format!(
+            "the server limits nothing, and the account keeps the limits of {} all the same; `syncline accounts limits \
+             {account} off` makes its syncs faster",
+            account.row.platform
+        )),
+        (Some(false), false) => output.line("the server limits nothing, and the account keeps no limits"),
+        (Some(true), false) => output.line(format!(
+            "the server limits requests, and the account does not keep its limits: it may be blocked for a while; `syncline \
+             accounts limits {account} on` ends that"
+        )),
+        _ => {}
     }
 }
 

@@ -14,6 +14,10 @@ use crate::{
     words::date,
 };
 
+/// What an account without limits does.
+pub(super) const NO_LIMITS: &str =
+    "limits are off: it is called as fast as the server answers, with several requests at once";
+
 /// The kinds of places of a secret.
 fn kind(account: &KnownAccount) -> &'static str {
     match (account.row.secret_ref.as_deref(), &account.row.secret_enc) {
@@ -35,6 +39,7 @@ pub(super) fn as_json(account: &KnownAccount) -> Value {
         "base_url": account.row.base_url,
         "secret": { "kind": kind(account), "reference": account.row.secret_ref, "key": account.row.key_id },
         "scopes": account.row.scopes,
+        "limits": if account.row.keeps_limits { "on" } else { "off" },
     })
 }
 
@@ -54,11 +59,16 @@ pub(super) async fn list(db: &DatabaseConnection, output: &Output) -> Result<Exi
     }
     let line = |account: &KnownAccount| {
         let state = if paused.contains_key(&account.row.id) { "paused" } else { "ready" };
+        let limits = if account.row.keeps_limits { "on" } else { "off" };
         let secret = account.row.secret_ref.clone().unwrap_or_else(|| kind(account).to_owned());
         let address = account.row.base_url.clone().unwrap_or_default();
-        vec![account.to_string(), account.row.platform.clone(), secret, address, state.to_owned()]
+        let [limits, state] = [limits, state].map(str::to_owned);
+        vec![account.to_string(), account.row.platform.clone(), secret, address, limits, state]
     };
-    output.table(&["account", "platform", "secret", "address", "state"], all.iter().map(line).collect());
+    output.table(
+        &["account", "platform", "secret", "address", "limits", "state"],
+        all.iter().map(line).collect(),
+    );
     Ok(Exit::Done)
 }
 
@@ -90,6 +100,9 @@ pub(super) async fn show(
         _ => String::new(),
     };
     output.line(format!("{}{known}", super::kept(&account)));
+    if !account.row.keeps_limits {
+        output.line(NO_LIMITS);
+    }
     if syncs.is_empty() {
         output.line("no sync uses it");
     } else {

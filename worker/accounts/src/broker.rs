@@ -126,7 +126,13 @@ impl Broker {
     pub async fn account(&self, row: &account::Model) -> Result<Account, AccountError> {
         let token = self.secret(row).await?;
         let http = self.http().map_err(|error| AccountError::new(&row.name, Cause::Account, error))?;
-        Ok(Account { name: row.name.clone(), base_url: row.base_url.clone(), token, http })
+        Ok(Account {
+            name: row.name.clone(),
+            base_url: row.base_url.clone(),
+            token,
+            keeps_limits: row.keeps_limits,
+            http,
+        })
     }
 
     /// The secret of a row.

@@ -36,6 +36,7 @@ impl BuiltIn {
             scopes: None,
             paused_at: None,
             breaker: None,
+            keeps_limits: true,
         }
     }
 }

@@ -103,6 +103,7 @@ fn row(reference: &str) -> account::Model {
         scopes: None,
         paused_at: None,
         breaker: None,
+        keeps_limits: true,
     }
 }
 

@@ -15,6 +15,8 @@ pub struct Account {
     /// The address of a self-hosted edition, or of a stand-in; none for the platform's own.
     pub base_url: Option<String>,
     pub token: Token,
+    /// False if the server limits nothing: then of the platform's limits only the number of requests at once is kept to.
+    pub keeps_limits: bool,
     /// The connections of the process.
     pub http: Http,
 }
@@ -29,7 +31,8 @@ impl Account {
         auth: impl FnOnce(Token) -> Auth,
     ) -> Result<Client, ConnectorError> {
         let base_url = self.base_url.as_deref().unwrap_or(base_url);
-        Client::new(&self.http, dialect, base_url, &self.name, auth(self.token.clone()))
+        let client = Client::new(&self.http, dialect, base_url, &self.name, auth(self.token.clone()))?;
+        Ok(client.keeping_limits(self.keeps_limits))
     }
 }
 
@@ -65,6 +68,8 @@ pub struct Identity {
     pub scopes: Vec<String>,
     /// What they may not do and a sync needs, with the remedy.
     pub missing: Vec<String>,
+    /// Whether the server limits requests at all; none if the platform does not tell.
+    pub limited: Option<bool>,
     /// The requests left, the limit, and when it is full again; none if the platform does not tell.
     pub budget: Option<Budget>,
 }

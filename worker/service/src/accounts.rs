@@ -17,7 +17,7 @@ use crate::syncs::display_name;
 
 pub use self::manage::{
     BY_ITSELF, KnownAccount, NewAccount, NewSecret, Reencrypted, add, all, find, no_key, pause_refused,
-    reencrypt, remove, rotate, saved, syncs_of,
+    reencrypt, remove, rotate, saved, set_limits, syncs_of,
 };
 
 /// One side of a document, as far as its account is concerned.

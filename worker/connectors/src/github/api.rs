@@ -56,6 +56,11 @@ impl Api {
         Api { client, graphql, scope: scope.full_name(), name: Mutex::new(name) }
     }
 
+    /// False if the server limits nothing.
+    pub(super) fn keeps_limits(&self) -> bool {
+        self.client.keeps_limits()
+    }
+
     fn known(&self) -> MutexGuard<'_, Name> {
         self.name.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -6,6 +6,7 @@ use syncline_engine::{
     ports::{Call, ConnectorError, Marker, Written},
     value::Fields,
 };
+use tokio::sync::OnceCell;
 
 use super::{
     draft::Draft,
@@ -18,14 +19,14 @@ use crate::http::Failed;
 
 /// The youngest issues by their markers, read at most once for all creates of a call.
 #[derive(Default)]
-pub(super) struct Youngest(Option<HashMap<String, Issue>>);
+pub(super) struct Youngest(OnceCell<HashMap<String, Issue>>);
 
 impl Issues {
     pub(super) async fn create(
         &self,
         marker: &Marker,
         fields: &Fields,
-        youngest: &mut Youngest,
+        youngest: &Youngest,
         call: &Call<'_>,
     ) -> Written {
         let draft = match Draft::read(fields) {
@@ -60,7 +61,7 @@ impl Issues {
     async fn made_before(
         &self,
         marker: &str,
-        youngest: &mut Youngest,
+        youngest: &Youngest,
         call: &Call<'_>,
     ) -> Result<Option<Issue>, ConnectorError> {
         if let Some(number) = self.memo.number(marker)
@@ -68,10 +69,7 @@ impl Issues {
         {
             return Ok(Some(*issue));
         }
-        let known = match &mut youngest.0 {
-            Some(known) => known,
-            none => none.insert(self.by_marker(call).await?),
-        };
+        let known = youngest.0.get_or_try_init(|| self.by_marker(call)).await?;
         Ok(known.get(marker).cloned())
     }
 

@@ -8,10 +8,14 @@ use syncline_engine::ports::ConnectorError;
 /// How far an incremental listing goes back behind what was seen: a replica of GitHub's may show a change late.
 const OVERLAP: TimeDelta = TimeDelta::minutes(2);
 
+/// The unit of GitHub's times.
+const SECOND: TimeDelta = TimeDelta::seconds(1);
+
 /// Where an incremental listing continues.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Seen {
-    /// The latest change seen, by GitHub's clock; none in an empty repository.
+    /// The latest change seen, by GitHub's clock, or later if it is certain that nothing was missed; none in an empty
+    /// repository.
     pub(super) until: Option<DateTime<Utc>>,
 }
 
@@ -34,6 +38,16 @@ impl Seen {
     /// Notes a change. Never goes back.
     pub(super) fn note(&mut self, changed: Option<DateTime<Utc>>) {
         self.until = self.until.max(changed);
+    }
+
+    /// Has the next listing begin behind the last change of one that began at `began`, if a change of that time cannot
+    /// show up any more. Otherwise each poll would list it again, with whatever else changed in the same minutes. The
+    /// address of the next poll stays the same as long as nothing changes.
+    pub(super) fn settle(&mut self, last: DateTime<Utc>, began: DateTime<Utc>) {
+        let behind = last + SECOND;
+        if began >= behind + OVERLAP {
+            self.note(Some(behind + OVERLAP));
+        }
     }
 }
 
@@ -74,5 +88,18 @@ mod tests {
         assert_eq!(Seen::read(&seen.write()), seen);
         assert_eq!(Seen::read(&json!("x")), Seen::default());
         assert_eq!(Resume::read(&json!("x")).unwrap_err().kind, ErrorKind::Conflict);
+    }
+
+    #[test]
+    fn a_change_that_is_old_enough_is_not_listed_again() {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        let last = at("2026-02-03T04:05:06Z");
+        let mut seen = Seen { until: Some(last) };
+        seen.settle(last, at("2026-02-03T04:07:06Z"));
+        assert_eq!(seen.since(), Some(at("2026-02-03T04:03:06Z")), "it may have been missed");
+        seen.settle(last, at("2026-02-03T04:07:07Z"));
+        assert_eq!(seen.since(), Some(at("2026-02-03T04:05:07Z")));
+        seen.settle(last, at("2026-02-03T09:00:00Z"));
+        assert_eq!(seen.since(), Some(at("2026-02-03T04:05:07Z")), "the address stays");
     }
 }

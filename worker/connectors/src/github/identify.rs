@@ -40,11 +40,11 @@ struct Core {
 
 /// Asks for the token's user; the token of an app has none, and is known by its repositories.
 pub(super) async fn identify(client: &Client, call: &Call<'_>) -> Result<Identity, ConnectorError> {
-    let budget = budget(client, call).await?;
-    Ok(Identity { budget, ..owner(client, call).await? })
+    let (limited, budget) = budget(client, call).await?;
+    Ok(Identity { limited, budget, ..owner(client, call).await? })
 }
 
-/// The token's user, without the budget.
+/// The token's user, without what its limits are.
 pub(super) async fn owner(client: &Client, call: &Call<'_>) -> Result<Identity, ConnectorError> {
     let user = match priced(client.get(&["user"]), Cost::Read).send(call).await {
         Ok(user) => user,
@@ -60,6 +60,7 @@ pub(super) async fn owner(client: &Client, call: &Call<'_>) -> Result<Identity, 
                 name,
                 scopes: Vec::new(),
                 missing: Vec::new(),
+                limited: None,
                 budget: None,
             });
         }
@@ -73,6 +74,7 @@ pub(super) async fn owner(client: &Client, call: &Call<'_>) -> Result<Identity, 
         name: login,
         scopes: scopes.unwrap_or_default(),
         missing,
+        limited: None,
         budget: None,
     })
 }
@@ -99,18 +101,19 @@ fn missing(scopes: &[String]) -> Vec<String> {
     missing
 }
 
-/// What is left of the primary limit. Asking for it costs nothing.
-async fn budget(client: &Client, call: &Call<'_>) -> Result<Option<Budget>, ConnectorError> {
+/// Whether there are limits, and what is left of the primary one. Asking for it costs nothing.
+async fn budget(client: &Client, call: &Call<'_>) -> Result<(Option<bool>, Option<Budget>), ConnectorError> {
     let reply = match client.get(&["rate_limit"]).send(call).await {
         Ok(reply) => reply,
-        // Editions without limits answer so.
+        // Enterprise Server answers so while its limits are disabled, which they are unless somebody enables them.
         Err(failed) if failed.error.answer.as_ref().is_some_and(|answer| answer.status == 404) => {
-            return Ok(None);
+            return Ok((Some(false), None));
         }
         Err(failed) => return Err(failed.into()),
     };
     let Core { limit, remaining, reset } = reply.json::<Limits>()?.resources.core;
-    Ok(DateTime::from_timestamp(reset, 0).map(|resets_at| Budget { limit, remaining, resets_at }))
+    let budget = DateTime::from_timestamp(reset, 0).map(|resets_at| Budget { limit, remaining, resets_at });
+    Ok((Some(true), budget))
 }
 
 #[cfg(test)]

@@ -36,6 +36,8 @@ pub(super) struct IssueListing {
     /// Issues returned, with the time of the change, as far as a page may have them again.
     returned: HashMap<u64, Option<DateTime<Utc>>>,
     seen: Seen,
+    /// The last change listed.
+    last: Option<DateTime<Utc>>,
     /// GitHub did not repeat itself.
     sound: bool,
 }
@@ -69,6 +71,7 @@ impl IssueListing {
             since: start.since,
             returned: HashMap::new(),
             seen: start.seen,
+            last: None,
             sound: true,
         })
     }
@@ -116,6 +119,7 @@ impl IssueListing {
         let mut items = Vec::new();
         for issue in page {
             self.seen.note(issue.updated_at);
+            self.last = self.last.max(issue.updated_at);
             let again = self.returned.insert(issue.number, issue.updated_at) == Some(issue.updated_at);
             if !again && self.issues.takes(issue) {
                 items.push(self.issues.item(issue));
@@ -148,6 +152,11 @@ impl Listing for IssueListing {
 
     /// A listing that was resumed is complete together with its earlier part.
     fn end(&self) -> ListingEnd {
-        ListingEnd { complete: self.whole && self.sound, cursor: Some(self.seen.write()) }
+        let mut seen = self.seen.clone();
+        let at_end = matches!(self.next, Next::None) && self.sound;
+        if let (Some(last), Some(began), true) = (self.last, self.began, at_end) {
+            seen.settle(last, began);
+        }
+        ListingEnd { complete: self.whole && self.sound, cursor: Some(seen.write()) }
     }
 }

@@ -1,7 +1,12 @@
-//! Writes, one after the other: GitHub asks for it, and punishes parallel ones.
+//! Writes, one after the other: GitHub asks for it, and punishes parallel ones. A server without limits gets several at
+//! once.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
 
+use futures_util::{StreamExt, stream};
 use serde_json::{Map, Value as Json};
 use syncline_engine::{
     ports::{Call, ConnectorError, ErrorKind, Write, WriteOp, Written},
@@ -18,6 +23,9 @@ use super::{
 };
 use crate::http::{Failed, Reply};
 
+/// Writes under way at once on a server without limits.
+const AT_ONCE: usize = 8;
+
 /// Fields that were not written, with the reason.
 pub(super) type LeftOut = Vec<(String, ConnectorError)>;
 
@@ -27,26 +35,79 @@ pub(super) struct Sent {
     pub(super) left_out: LeftOut,
 }
 
+/// The writes of one call.
+struct Batch<'w> {
+    writes: &'w [Write],
+    youngest: Youngest,
+    /// Why nothing more is sent.
+    stopped: Mutex<Option<ConnectorError>>,
+}
+
+impl Batch<'_> {
+    fn stopped(&self) -> Option<ConnectorError> {
+        self.stopped.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note(&self, outcome: &Written) {
+        if let Some(error) = outcome.error().filter(|error| error.stops_the_batch()) {
+            self.stopped.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| error.clone());
+        }
+    }
+}
+
+/// The positions of writes, those of one issue together: they are sent in their order.
+fn groups(writes: &[Write]) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = Vec::with_capacity(writes.len());
+    let mut of: HashMap<(bool, &str), usize> = HashMap::with_capacity(writes.len());
+    for (position, write) in writes.iter().enumerate() {
+        let key = match &write.op {
+            WriteOp::Create { marker, .. } => (true, marker.text.as_str()),
+            WriteOp::Update { id, .. } | WriteOp::Remove { id, .. } => (false, id.as_str()),
+        };
+        let group = *of.entry(key).or_insert(groups.len());
+        match groups.get_mut(group) {
+            Some(group) => group.push(position),
+            None => groups.push(vec![position]),
+        }
+    }
+    groups
+}
+
 impl Issues {
     pub(super) async fn write(&self, writes: &[Write], call: &Call<'_>) -> Vec<Written> {
-        let mut outcomes = Vec::with_capacity(writes.len());
-        let mut stopped: Option<ConnectorError> = None;
-        let mut youngest = Youngest::default();
-        for (position, write) in writes.iter().enumerate() {
-            if let Some(error) = &stopped {
-                outcomes.push(Written::NotSent(error.clone()));
-                continue;
-            }
-            let call = call.for_write(position);
-            let outcome = match &write.op {
-                WriteOp::Create { marker, fields } => self.create(marker, fields, &mut youngest, &call).await,
-                WriteOp::Update { id, fields } => self.update(id, fields, &call).await,
-                WriteOp::Remove { id, how } => self.remove(id, *how, &call).await,
+        let at_once = if self.api.keeps_limits() { 1 } else { AT_ONCE };
+        let batch = Batch { writes, youngest: Youngest::default(), stopped: Mutex::default() };
+        let groups = stream::iter(groups(writes));
+        let written = groups.map(|group| self.write_in_order(group, &batch, call)).buffer_unordered(at_once);
+        let mut outcomes: Vec<(usize, Written)> = written.flat_map(stream::iter).collect().await;
+        outcomes.sort_by_key(|(position, _)| *position);
+        outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+    }
+
+    async fn write_in_order(
+        &self,
+        positions: Vec<usize>,
+        batch: &Batch<'_>,
+        call: &Call<'_>,
+    ) -> Vec<(usize, Written)> {
+        let mut outcomes = Vec::with_capacity(positions.len());
+        for position in positions {
+            let outcome = match batch.stopped() {
+                Some(error) => Written::NotSent(error),
+                None => self.carry_out(&batch.writes[position].op, batch, &call.for_write(position)).await,
             };
-            stopped = outcome.error().filter(|error| error.stops_the_batch()).cloned();
-            outcomes.push(outcome);
+            batch.note(&outcome);
+            outcomes.push((position, outcome));
         }
         outcomes
+    }
+
+    async fn carry_out(&self, op: &WriteOp, batch: &Batch<'_>, call: &Call<'_>) -> Written {
+        match op {
+            WriteOp::Create { marker, fields } => self.create(marker, fields, &batch.youngest, call).await,
+            WriteOp::Update { id, fields } => self.update(id, fields, call).await,
+            WriteOp::Remove { id, how } => self.remove(id, *how, call).await,
+        }
     }
 
     /// GitHub cannot compare what it overwrites; the engine has just read the issue.

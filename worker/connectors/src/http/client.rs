@@ -92,6 +92,7 @@ pub struct Client {
     pub(super) base: Base,
     pub(super) auth: Auth,
     pub(super) account: Arc<str>,
+    pub(super) keeps_limits: bool,
 }
 
 impl Client {
@@ -104,7 +105,18 @@ impl Client {
         auth: Auth,
     ) -> Result<Client, ConnectorError> {
         let base = Base::parse(base_url, &http.shared.guard)?;
-        Ok(Client { http: http.clone(), dialect, base, auth, account: account.into() })
+        Ok(Client { http: http.clone(), dialect, base, auth, account: account.into(), keeps_limits: true })
+    }
+
+    /// Whether the requests are charged to the platform's limits. Otherwise only the number of requests at once is.
+    #[must_use]
+    pub fn keeping_limits(self, keeps_limits: bool) -> Client {
+        Client { keeps_limits, ..self }
+    }
+
+    /// True if the requests are charged to the platform's limits.
+    pub fn keeps_limits(&self) -> bool {
+        self.keeps_limits
     }
 
     /// A request that reads. Each segment of the path is percent-encoded.

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use reqwest::{
     Response,
-    header::{CONTENT_TYPE, HeaderMap, IF_NONE_MATCH},
+    header::{CONTENT_TYPE, DATE, HeaderMap, IF_NONE_MATCH},
 };
 use syncline_engine::{
     limits::{CallResult, Learned},
@@ -127,7 +127,11 @@ impl Request<'_> {
         let observed = dialect.observed(&head);
         let body = match (head.status, cached) {
             (304, Some(cached)) => {
-                let reply = self.reply(about, cached.status, cached.headers, cached.body, true);
+                let mut kept = cached.headers;
+                if let Some(date) = headers.get(DATE) {
+                    kept.insert(DATE, date.clone());
+                }
+                let reply = self.reply(about, cached.status, kept, cached.body, true);
                 return Judged::works(reply, observed);
             }
             (301 | 302 | 307 | 308, _) if self.may_move => Ok(Vec::new()),

@@ -4,7 +4,10 @@ use std::fmt;
 
 use reqwest::Method;
 use serde::Serialize;
-use syncline_engine::{limits::Dimension, ports::ConnectorError};
+use syncline_engine::{
+    limits::{Dimension, Rule},
+    ports::ConnectorError,
+};
 use url::Url;
 
 use super::Client;
@@ -67,9 +70,11 @@ impl<'c> Request<'c> {
         self
     }
 
-    /// Adds a cost in a dimension of the platform's limits.
+    /// Adds a cost in a dimension of the platform's limits. Rates are not charged if the account's server has none.
     pub fn cost(mut self, dimension: &'c Dimension, amount: f64) -> Self {
-        self.costs.push((dimension, amount));
+        if self.client.keeps_limits || matches!(dimension.rule, Rule::Concurrent { .. }) {
+            self.costs.push((dimension, amount));
+        }
         self
     }
 

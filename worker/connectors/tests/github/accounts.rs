@@ -3,12 +3,13 @@
 use serde_json::{Value as Json, json};
 use syncline_connectors::{Discover, Opening, check_scope, platform};
 use syncline_engine::ports::{ErrorKind, ReadMode};
+use syncline_simulator::{Limits, Settings};
 
 use crate::world::{World, create, done, field, update};
 
 #[tokio::test]
 async fn a_token_is_identified() {
-    let world = World::new().await;
+    let world = World::with(Settings { limits: Limits::Real, ..Settings::default() }).await;
     let github = platform("github").unwrap();
     let identity = github.identify(&world.account(), &world.call()).await.unwrap();
     assert_eq!(
@@ -16,7 +17,7 @@ async fn a_token_is_identified() {
         ("ada", &["repo".to_owned(), "read:org".to_owned()][..])
     );
     assert_eq!(identity.missing, Vec::<String>::new());
-    assert!(identity.budget.unwrap().remaining > 0);
+    assert_eq!((identity.limited, identity.budget.unwrap().remaining > 0), (Some(true), true));
 
     let made =
         world.control("POST", "/github/tokens", json!({ "account": "emil", "scopes": ["public_repo"] }));
@@ -28,6 +29,14 @@ async fn a_token_is_identified() {
     let error = github.identify(&world.account_of("ghp_wrong"), &world.call()).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Auth);
     assert!(!error.message.contains("ghp_wrong"));
+}
+
+/// Enterprise Server has its limits disabled unless somebody enables them.
+#[tokio::test]
+async fn a_server_without_limits_is_told() {
+    let world = World::new().await;
+    let identity = platform("github").unwrap().identify(&world.account(), &world.call()).await.unwrap();
+    assert_eq!((identity.limited, identity.budget), (Some(false), None));
 }
 
 #[tokio::test]

@@ -101,12 +101,58 @@ async fn an_edit_in_the_second_of_the_cursor_is_not_lost() {
 #[tokio::test]
 async fn the_cursor_overlaps() {
     let world = World::new().await;
-    world.person_creates(json!({ "title": "on time", "updated_at": "2026-03-01T10:00:00Z" }));
+    world.person_creates(json!({ "title": "on time" }));
     let place = world.open().await;
     let (_, end) = world.list(&*place, ReadMode::Full).await.unwrap();
-    let late = world.person_creates(json!({ "title": "late", "updated_at": "2026-03-01T09:59:00Z" }));
+    let time = (chrono::Utc::now() - chrono::TimeDelta::seconds(60)).to_rfc3339();
+    let late = world.person_creates(json!({ "title": "late", "updated_at": time }));
     let (items, _) = world.list(&*place, ReadMode::Since(end.cursor.unwrap())).await.unwrap();
     assert!(items.iter().any(|item| item.id == late));
+}
+
+/// What a replica cannot show late any more is not listed again, and the address of the poll stays, so that it costs
+/// nothing.
+#[tokio::test]
+async fn once_nothing_has_changed_for_a_while_a_poll_lists_nothing() {
+    let world = World::new().await;
+    for title in ["one", "two", "three"] {
+        world.person_creates(json!({ "title": title }));
+    }
+    let place = world.open().await;
+    let (_, end) = world.list(&*place, ReadMode::Full).await.unwrap();
+    let mut cursor = end.cursor.unwrap();
+    let mut counts = Vec::new();
+    for wait in [60, 70, 60, 3_600] {
+        world.advance(wait);
+        let (items, end) = world.list(&*place, ReadMode::Since(cursor)).await.unwrap();
+        counts.push(items.len());
+        cursor = end.cursor.unwrap();
+    }
+    assert_eq!((counts[0], &counts[2..]), (3, &[0, 0][..]), "{counts:?}");
+    world.forget();
+    let (items, end) = world.list(&*place, ReadMode::Since(cursor)).await.unwrap();
+    assert_eq!((items.len(), &world.log()[0]["status"]), (0, &json!(304)));
+    world.person_edits("2", json!({ "title": "edited" }));
+    let (items, _) = world.list(&*place, ReadMode::Since(end.cursor.unwrap())).await.unwrap();
+    assert_eq!(ids(&items), [2]);
+}
+
+/// The list was unchanged (304), but time has passed.
+#[tokio::test]
+async fn an_unchanged_list_is_left_behind_as_well() {
+    let world = World::new().await;
+    world.person_creates(json!({ "title": "one" }));
+    let place = world.open().await;
+    let (_, end) = world.list(&*place, ReadMode::Full).await.unwrap();
+    let mut cursor = end.cursor.unwrap();
+    let mut counts = Vec::new();
+    for wait in [0, 0, 180, 0] {
+        world.advance(wait);
+        let (items, end) = world.list(&*place, ReadMode::Since(cursor)).await.unwrap();
+        counts.push(items.len());
+        cursor = end.cursor.unwrap();
+    }
+    assert_eq!(counts, [1, 1, 1, 0]);
 }
 
 /// Page numbers would lose an issue: each edit of one that is behind moves all others up by one place.

@@ -161,6 +161,7 @@ impl World {
             name: "acme-github".to_owned(),
             base_url: Some(self.running.github()),
             token: Token::new(token),
+            keeps_limits: true,
             http: self.http.clone(),
         }
     }

@@ -83,7 +83,13 @@ pub(crate) fn client_with(url: &str, config: HttpConfig) -> Client {
 
 pub(crate) fn account(url: &str, config: HttpConfig) -> Account {
     let http = Http::new(&config).unwrap();
-    Account { name: "acme-1".to_owned(), base_url: Some(url.to_owned()), token: Token::new(SECRET), http }
+    Account {
+        name: "acme-1".to_owned(),
+        base_url: Some(url.to_owned()),
+        token: Token::new(SECRET),
+        keeps_limits: true,
+        http,
+    }
 }
 
 /// Settings that reach this machine and give up soon.

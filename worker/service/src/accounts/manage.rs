@@ -51,6 +51,8 @@ pub struct NewAccount<'a> {
     pub name: &'a str,
     pub platform: &'a str,
     pub base_url: Option<&'a str>,
+    /// False if its server limits nothing.
+    pub keeps_limits: bool,
     pub secret: NewSecret,
 }
 
@@ -77,6 +79,7 @@ pub async fn add(
         let http = broker.http().map_err(Error::Invalid)?;
         http.check_base(address).map_err(|error| Error::Invalid(error.message))?;
     }
+    check_limits(new.keeps_limits, new.base_url, found.name())?;
     let tx = begin(db).await?;
     let project = ensure_project(&tx, key).await?;
     if account::by_name(&tx, project.id, name).await?.is_some() {
@@ -91,6 +94,7 @@ pub async fn add(
         platform: Set(found.name().to_owned()),
         name: Set(name.to_owned()),
         base_url: Set(new.base_url.map(|address| address.trim().to_owned())),
+        keeps_limits: Set(new.keeps_limits),
         ..Default::default()
     };
     // The secret is bound to the row's id, which only the database gives.
@@ -219,6 +223,34 @@ pub async fn rotate(
         _ => false,
     };
     Ok((KnownAccount { project: account.project.clone(), row }, resumed))
+}
+
+/// Sets whether an account keeps the limits of its platform.
+pub async fn set_limits(
+    db: &DatabaseConnection,
+    account: &KnownAccount,
+    keeps_limits: bool,
+) -> Result<KnownAccount, Error> {
+    check_limits(keeps_limits, account.row.base_url.as_deref(), &account.row.platform)?;
+    let KnownAccount { project, mut row } = account.clone();
+    // One that exists by itself has no address of its own, so it always keeps them.
+    if row.keeps_limits != keeps_limits {
+        let change =
+            account::ActiveModel { id: Set(row.id), keeps_limits: Set(keeps_limits), ..Default::default() };
+        row = change.update(db).await?;
+    }
+    Ok(KnownAccount { project, row })
+}
+
+/// A platform's own service has limits, whatever the account says.
+fn check_limits(keeps_limits: bool, base_url: Option<&str>, platform: &str) -> Result<(), Error> {
+    if keeps_limits || base_url.is_some() {
+        return Ok(());
+    }
+    Err(Error::Invalid(format!(
+        "limits: off is for a server of your own that limits nothing; the account has no base URL, and {platform} itself \
+         has limits"
+    )))
 }
 
 /// What became of the encrypted secrets.
