@@ -111,7 +111,10 @@ pub(crate) enum ColorChoice {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Try it: two places kept in step in a temporary folder
+    /// Try it: two repositories of a simulated GitHub kept in step
+    ///
+    /// It shows a first sync, edits on both sides, a conflict, an outage and a loss of access, and then stays, with
+    /// addresses to look at. Nothing leaves this machine, and all is gone at the end.
     Demo(DemoArgs),
     /// Run everything in one process: API, worker and schedules
     Up(UpArgs),
@@ -238,7 +241,23 @@ impl Command {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct DemoArgs {
+    #[command(subcommand)]
+    pub(crate) action: Option<DemoAction>,
+    /// End when all is shown, and leave nothing behind
+    #[arg(long)]
+    pub(crate) exit: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DemoAction {
+    /// See it work on a CSV file and a SQLite table in a temporary folder, which stays
+    Files(DemoFilesArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoFilesArgs {
     /// Keep the demo's files in this folder, which must be empty or missing
     #[arg(long, value_name = "DIR")]
     pub(crate) keep: Option<PathBuf>,

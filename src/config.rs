@@ -147,6 +147,19 @@ impl ServerConfig {
         Ok(ServerConfig { allow: allow::read(&args.allow, reader)?, ..server })
     }
 
+    /// API, worker and schedules with the defaults, on an address of this machine.
+    pub(crate) fn here(address: std::net::SocketAddr) -> ServerConfig {
+        ServerConfig {
+            listen: Listen { address, or_next: false },
+            migrate: false,
+            among_other_tables: false,
+            wait_for_schema: false,
+            worker: Some(WorkerConfig::USUAL),
+            retention: Retention::default(),
+            allow: AllowLists::default(),
+        }
+    }
+
     fn of(
         listen: Listen,
         migrate: bool,

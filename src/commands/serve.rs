@@ -43,8 +43,13 @@ async fn connect(config: &Config, server: &ServerConfig) -> Result<(DatabaseConn
 /// Serves until a signal: `up` is API, worker and schedules in one process, `worker` jobs and schedules, `api` the HTTP
 /// API.
 pub(crate) async fn run(config: &Config, server: &ServerConfig) -> Result<Exit, Fault> {
+    let listener = bind(server.listen).await?;
+    on(config, server, listener).await
+}
+
+/// The same, on an address that was taken already.
+pub(crate) async fn on(config: &Config, server: &ServerConfig, listener: TcpListener) -> Result<Exit, Fault> {
     let (role, listen) = (config.role, server.listen);
-    let listener = bind(listen).await?;
     let listens = listener.local_addr()?;
     if listens.port() != listen.address.port() && listen.address.port() != 0 {
         tracing::info!("{} is in use, so {role} listens on {listens}", listen.address);

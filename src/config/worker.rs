@@ -29,6 +29,15 @@ pub(crate) struct LeaseConfig {
 }
 
 impl WorkerConfig {
+    /// The defaults, for a command without flags for it.
+    pub(crate) const USUAL: WorkerConfig = WorkerConfig {
+        concurrency: 4,
+        poll: Duration::from_secs(1),
+        overdue: Duration::from_secs(60),
+        grace: Duration::from_secs(30),
+        lease: LeaseConfig::USUAL,
+    };
+
     /// Reads the settings that clap has checked.
     pub(super) fn read(args: &PoolArgs, reader: &mut Reader<'_>) -> WorkerConfig {
         reader.note_argument("concurrency", "SYNCLINE_CONCURRENCY", args.concurrency);

@@ -1,10 +1,15 @@
 //! The demo: a first look that needs nothing, and leaves something to try.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+    process::{Child, Stdio},
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use syncline_support::program::Program;
+use syncline_support::{http::client, program::Program};
 
 use super::common::{ensure_tells, program};
 
@@ -16,10 +21,143 @@ fn quiet() -> Result<Program> {
     Ok(program)
 }
 
+/// The names in the folder of temporary files.
+fn left(program: &Program) -> Result<Vec<String>> {
+    let entries = std::fs::read_dir(program.folder())?;
+    entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+}
+
 #[test]
-fn the_demo_shows_plans_results_a_conflict_and_numbers() -> Result<()> {
+fn the_demo_goes_through_a_conflict_an_outage_and_a_loss_of_access() -> Result<()> {
     let program = quiet()?;
-    let told = program.expect(0, &["demo"])?;
+    let before = left(&program)?;
+    let began = Instant::now();
+    let demo = program.expect(0, &["--json", "demo", "--exit"])?.json()?;
+    ensure!(began.elapsed() < Duration::from_secs(20), "it took {:?}", began.elapsed());
+    ensure!(left(&program)? == before, "it left {:?}", left(&program)?);
+    let steps = demo["steps"].as_array().context("steps")?;
+    let step = |name: &str| steps.iter().find(|step| step["name"] == name).context(name.to_owned());
+
+    ensure!(step("plan")?["counts"]["created"] == 200, "{}", step("plan")?);
+    let first = step("first_sync")?;
+    ensure!(first["created"] == 200 && first["updated"] == 0 && first["success"] == true, "{first}");
+    let edits = step("edits")?;
+    ensure!(edits["created"] == 1 && edits["updated"] == 2 && edits["open_conflicts"] == 1, "{edits}");
+    let conflict = &demo["conflicts"][0];
+    ensure!(conflict["field"] == "title" && conflict["entity_id"] == "7", "{conflict}");
+    ensure!(conflict["source"] != conflict["target"], "{conflict}");
+
+    let outage = step("outage")?;
+    ensure!(outage["status"] == "completed" && outage["updated"] == 1, "{outage}");
+    ensure!(outage["attempts"].as_u64() >= Some(2), "{outage}");
+    ensure!(outage["first_error"].as_str().is_some_and(|error| error.contains("503")), "{outage}");
+
+    let lost = step("lost_access")?;
+    ensure!(lost["success"] == false && lost["deleted"] == 0, "{lost}");
+    ensure!(lost["error"].as_str().is_some_and(|error| error.contains("GitHub does not show it")), "{lost}");
+    ensure!(lost["before"] == lost["after"] && lost["after"][0]["issues"] == 401, "{lost}");
+    let again = step("access_again")?;
+    ensure!(again["status"] == "completed" && again["updated"] == 1, "{again}");
+
+    let nothing = step("no_change")?;
+    for count in ["created", "updated", "deleted"] {
+        ensure!(nothing[count] == 0, "{nothing}");
+    }
+    ensure!(nothing["api_calls"].as_u64() <= Some(4), "{nothing}");
+    for repository in ["acme/web", "globex/web"] {
+        ensure!(demo["repositories"][repository]["issues"] == 401, "{}", demo["repositories"]);
+    }
+    Ok(())
+}
+
+#[test]
+fn the_demo_fits_eighty_columns() -> Result<()> {
+    let output = quiet()?.command(&["demo", "--exit"]).env("COLUMNS", "80").output()?;
+    let (told, noted) = (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?);
+    ensure!(output.status.success(), "{told}{noted}");
+    ensure_tells(
+        &told,
+        &[
+            "What a first sync would do",
+            "200 created",
+            "#17 has the new label and the new text on both sides",
+            "The conflict",
+            "An outage",
+            "503",
+            "A loss of access",
+            "nothing was deleted",
+            "#80, closed meanwhile in acme/web, is closed in globex/web.",
+            "Nothing is new",
+        ],
+    )?;
+    for line in told.lines().chain(noted.lines()) {
+        ensure!(line.chars().count() <= 80, "too long: {line}");
+    }
+    Ok(())
+}
+
+/// The demo in the background; it ends with the test.
+struct Background(Child);
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Everything goes on, and ends without a trace.
+#[tokio::test]
+async fn the_demo_stays_with_addresses_to_look_at() -> Result<()> {
+    let program = quiet()?;
+    let before = left(&program)?;
+    let mut demo = Background(program.command(&["--json", "demo"]).stdout(Stdio::piped()).spawn()?);
+    let child = &mut demo.0;
+    let mut out = child.stdout.take().context("standard output is piped")?;
+    let (mut text, mut part) = (Vec::new(), [0; 4096]);
+    let demo: Value = loop {
+        let read = out.read(&mut part)?;
+        ensure!(read > 0, "it ended: {}", String::from_utf8_lossy(&text));
+        text.extend_from_slice(&part[..read]);
+        if let Ok(document) = serde_json::from_slice(&text) {
+            break document;
+        }
+    };
+    let address = |value: &Value| value.as_str().context("an address").map(str::to_owned);
+    let (page, syncline) = (address(&demo["simulator"]["page"])?, address(&demo["syncline"])?);
+    let control = address(&demo["simulator"]["control"])?;
+    ensure!(client().get(&page).send().await?.text().await?.contains("acme/web"));
+    let began = Instant::now();
+    while !client().get(format!("{syncline}/readyz")).send().await?.status().is_success() {
+        ensure!(began.elapsed() < Duration::from_secs(30), "it does not become ready");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // The schedule carries what a person edits.
+    let issue = |repository: &str| format!("{control}/github/repos/{repository}/issues/90");
+    let edit = client().patch(issue("acme/web")).body("{\"labels\": [\"urgent\"]}").send().await?;
+    ensure!(edit.status().is_success(), "{edit:?}");
+    let began = Instant::now();
+    while !client().get(issue("globex/web")).send().await?.text().await?.contains("\"urgent\"") {
+        ensure!(began.elapsed() < Duration::from_secs(30), "the edit did not arrive");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let next: Vec<&str> = demo["next"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let exports: Vec<&str> = next.iter().filter(|line| line.starts_with("export ")).copied().collect();
+    for command in next.iter().filter(|line| !line.starts_with("export ")) {
+        let script = format!("{}; {command}", exports.join("; "));
+        let done = program.shell(&["-c", &script]).output()?;
+        ensure!(done.status.success(), "{command}: {done:?}");
+    }
+    let stop = std::process::Command::new("kill").arg(child.id().to_string()).status()?;
+    ensure!(stop.success() && child.wait()?.success(), "it does not end well");
+    ensure!(left(&program)? == before, "it left {:?}", left(&program)?);
+    Ok(())
+}
+
+#[test]
+fn the_demo_of_files_shows_plans_results_a_conflict_and_numbers() -> Result<()> {
+    let program = quiet()?;
+    let told = program.expect(0, &["demo", "files"])?;
     ensure!(told.stderr.is_empty(), "{}", told.stderr);
     ensure_tells(
         &told.stdout,
@@ -47,8 +185,8 @@ fn the_demo_shows_plans_results_a_conflict_and_numbers() -> Result<()> {
 }
 
 #[test]
-fn the_demo_for_programs_is_one_document() -> Result<()> {
-    let demo = quiet()?.expect(0, &["--json", "demo"])?.json()?;
+fn the_demo_of_files_for_programs_is_one_document() -> Result<()> {
+    let demo = quiet()?.expect(0, &["--json", "demo", "files"])?.json()?;
     let steps = demo["steps"].as_array().context("steps")?;
     ensure!(steps.len() == 5, "{demo}");
     ensure!(steps[0]["plan"]["counts"]["created"] == 300, "{}", steps[0]);
@@ -68,7 +206,7 @@ fn the_demo_for_programs_is_one_document() -> Result<()> {
 #[test]
 fn the_commands_at_the_end_resolve_the_conflict() -> Result<()> {
     let program = quiet()?;
-    let demo = program.expect(0, &["--json", "demo", "--keep", "here"])?.json()?;
+    let demo = program.expect(0, &["--json", "demo", "files", "--keep", "here"])?.json()?;
     let next: Vec<&str> = demo["next"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let line = |part: &str| next.iter().find(|line| line.contains(part)).context(part.to_owned());
     let export = line("export DATABASE_URL")?;
@@ -91,7 +229,7 @@ fn the_commands_at_the_end_resolve_the_conflict() -> Result<()> {
 #[test]
 fn kept_files_go_where_they_are_wanted() -> Result<()> {
     let program = quiet()?;
-    let demo = program.expect(0, &["--json", "demo", "--keep", "a/new/folder"])?.json()?;
+    let demo = program.expect(0, &["--json", "demo", "files", "--keep", "a/new/folder"])?.json()?;
     let folder = PathBuf::from(demo["folder"].as_str().context("a folder")?);
     ensure!(folder == program.path("a/new/folder"), "{}", folder.display());
     for name in ["backlog.csv", "tasks.db", "sync.yaml", "syncline.db"] {
@@ -105,7 +243,7 @@ fn a_folder_with_something_in_it_is_left_alone() -> Result<()> {
     let program = quiet()?;
     std::fs::create_dir(program.path("mine"))?;
     program.write("mine/notes.txt", "mine")?;
-    let refused = program.expect(2, &["demo", "--keep", "mine"])?;
+    let refused = program.expect(2, &["demo", "files", "--keep", "mine"])?;
     ensure_tells(&refused.stderr, &["--keep", "mine", "not empty"])?;
     let left = |folder: &Path| Ok::<_, anyhow::Error>(std::fs::read_dir(folder)?.count());
     ensure!(left(&program.path("mine"))? == 1);

@@ -122,6 +122,7 @@ async fn what_is_piped_has_no_colour_unless_asked_for() -> Result<()> {
 #[rstest]
 #[case(&[])]
 #[case(&["demo"])]
+#[case(&["demo", "files"])]
 #[case(&["up"])]
 #[case(&["worker"])]
 #[case(&["api"])]

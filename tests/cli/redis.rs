@@ -48,7 +48,7 @@ async fn the_demo_runs_on_redis_as_well() -> Result<()> {
     let folder = program.folder().display().to_string();
     program.set("TMPDIR", &folder);
     program.set("REDIS_URL", &server.url());
-    let told = program.expect(0, &["demo"])?;
+    let told = program.expect(0, &["demo", "files"])?;
     ensure_tells(&told.stdout, &["First sync", "backlog: completed", "Third sync: nothing has changed"])
 }
 

@@ -1,4 +1,4 @@
-//! `syncline demo`: two places kept in step in a temporary folder, by the same code as in production.
+//! `syncline demo files`: a file and a table kept in step in a temporary folder, by the same code as in production.
 
 mod backlog;
 
@@ -14,10 +14,13 @@ use syncline_service::{
     syncs::{self, StoredSync},
 };
 
-use super::{conflicts, plan, stats, sync};
+use super::{
+    super::{conflicts, plan, stats, sync},
+    program,
+};
 use crate::{
     app::{self, Make},
-    cli::{ConflictsListArgs, DemoArgs, RunOptions, StatsArgs, StatsBy},
+    cli::{ConflictsListArgs, DemoFilesArgs, RunOptions, StatsArgs, StatsBy},
     config::{Config, DatabaseUrl, LeaseConfig},
     document,
     fault::{Exit, Fault},
@@ -28,7 +31,7 @@ use crate::{
 const NAME: &str = "backlog";
 
 /// Runs a first sync, a second one with edits on both sides, and one without changes.
-pub(crate) async fn run(config: Config, args: &DemoArgs, output: &Output) -> Result<Exit, Fault> {
+pub(crate) async fn run(config: Config, args: &DemoFilesArgs, output: &Output) -> Result<Exit, Fault> {
     let folder = folder(args)?;
     let demo = Demo::set_up(config, folder).await?;
     output.headline("A backlog in a CSV file, a table in SQLite, and one document that ties them");
@@ -76,7 +79,7 @@ pub(crate) async fn run(config: Config, args: &DemoArgs, output: &Output) -> Res
     Ok(Exit::Done)
 }
 
-fn folder(args: &DemoArgs) -> Result<PathBuf, Fault> {
+fn folder(args: &DemoFilesArgs) -> Result<PathBuf, Fault> {
     let Some(folder) = &args.keep else {
         // The folder is kept, so that the commands shown at the end can be tried.
         return Ok(tempfile::Builder::new().prefix("syncline-demo-").tempdir()?.keep());
@@ -173,13 +176,6 @@ impl Demo {
         next.push(format!("rm -r {}  # when you are done", self.folder.display()));
         next
     }
-}
-
-/// The name under which the shell found this program.
-fn program() -> String {
-    let called = std::env::args().next().filter(|name| !name.contains('/'));
-    let path = || std::env::current_exe().ok().map(|path| path.display().to_string());
-    called.or_else(path).unwrap_or_else(|| "syncline".to_owned())
 }
 
 async fn open_tasks(folder: &Path) -> Result<DatabaseConnection, Fault> {
