@@ -4,7 +4,10 @@
 //! lose items: an issue that is edited while it is behind us moves to the end, and all others move up by one place.
 //! This way whatever is edited meanwhile is seen again, and a listing can go on days later.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -31,6 +34,8 @@ pub(super) struct IssueListing {
     /// Begins at the first page.
     began: Option<DateTime<Utc>>,
     next: Next,
+    /// The addresses followed since then.
+    followed: HashSet<String>,
     /// All changes before this were returned.
     since: Option<DateTime<Utc>>,
     /// Issues returned, with the time of the change, as far as a page may have them again.
@@ -68,6 +73,7 @@ impl IssueListing {
             whole: *mode == ReadMode::Full,
             began: None,
             next: Next::Since,
+            followed: HashSet::new(),
             since: start.since,
             returned: HashMap::new(),
             seen: start.seen,
@@ -97,17 +103,17 @@ impl IssueListing {
             None => Next::None,
             Some(_) if behind > self.since => {
                 self.since = behind;
+                self.followed.clear();
                 self.returned.retain(|_, changed| *changed >= behind);
                 Next::Since
             }
             // More issues changed in one second than a page has.
-            Some(address) => match &self.next {
-                Next::Address(before) if before == address => {
-                    self.sound = false;
-                    Next::None
-                }
-                _ => Next::Address(address.to_owned()),
-            },
+            Some(address) if self.followed.insert(address.to_owned()) => Next::Address(address.to_owned()),
+            // The pages go in a circle.
+            Some(_) => {
+                self.sound = false;
+                Next::None
+            }
         };
     }
 

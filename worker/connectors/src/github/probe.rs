@@ -1,11 +1,11 @@
 //! Looks for markers. GitHub's search is behind by seconds or minutes, so the issues themselves are read, youngest first.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use syncline_engine::{
     Item,
-    ports::{Call, ConnectorError, Found, Marker, Probed},
+    ports::{Call, ConnectorError, ErrorScope, Found, Marker, Probed},
 };
 
 use super::{api::Order, issue::Issue, issues::Issues, marker::Body, scope::Filter};
@@ -32,6 +32,7 @@ impl Issues {
         }
         let until = self.memo.whole().map(|began| began - LAG);
         let mut page = if found.len() < markers.len() { Some(self.youngest(call).await?) } else { None };
+        let mut followed = HashSet::new();
         while let Some(reply) = page {
             let issues: Vec<Issue> = reply.json()?;
             for issue in issues.iter().filter(|issue| !issue.is_pull_request()) {
@@ -43,6 +44,10 @@ impl Issues {
             }
             page = match reply.next_page() {
                 Some(address) if found.len() < markers.len() && !is_before(issues.last(), until) => {
+                    if !followed.insert(address.to_owned()) {
+                        let text = "GitHub's list of issues goes in a circle, so what it lacks is not known";
+                        return Err(ConnectorError::transient(text).about(ErrorScope::Endpoint));
+                    }
                     Some(self.api.page(address, call).await?)
                 }
                 _ => None,
