@@ -49,7 +49,7 @@ use self::{
 };
 use crate::{
     Account, Catalogue, Identity,
-    http::{Auth, Client},
+    http::{Auth, Client, HttpConfig},
     look::{Look, LookColumn},
     named::Named,
     platform::{Discover, Opening, Platform},
@@ -89,7 +89,7 @@ impl Platform for Github {
     }
 
     fn declare(&self, _: &str, scope: &Json) -> Result<Capabilities, ScopeError> {
-        RepoScope::parse(scope).map(|_| capabilities())
+        RepoScope::parse(scope).map(|_| capabilities(HttpConfig::default().total_timeout))
     }
 
     /// The server is that of the account, which is not the document's.
@@ -123,7 +123,7 @@ impl Platform for Github {
         issues.maps_custom = opening.fields.iter().any(|field| fields::custom(field).is_some());
         Ok(Box::new(IssuePlace {
             issues: Arc::new(issues),
-            capabilities: capabilities(),
+            capabilities: capabilities(account.http.config().total_timeout),
             mapped: opening.fields.to_vec(),
         }))
     }

@@ -29,8 +29,11 @@ pub(super) struct IssuePlace {
     pub(super) mapped: Vec<String>,
 }
 
-/// What the issues of a repository can do.
-pub(super) fn capabilities() -> Capabilities {
+/// GitHub gives up after ten seconds of work on a request.
+const LONGEST_WORK: Duration = Duration::from_secs(10);
+
+/// What the issues of a repository can do, if a request is waited for so long.
+pub(super) fn capabilities(total_timeout: Duration) -> Capabilities {
     Capabilities {
         platform: "github",
         key_field: None,
@@ -47,7 +50,7 @@ pub(super) fn capabilities() -> Capabilities {
         // A list of issues always has their bodies.
         prefers_large_batches: false,
         create_idempotency: CreateIdempotency::Marker,
-        request_timeout: Duration::from_secs(60),
+        request_timeout: total_timeout.max(LONGEST_WORK),
         // A list may come from a replica that is behind.
         marker_visible_after: Duration::from_secs(10),
         concurrency: ConcurrencyControl::None,
