@@ -10,3 +10,6 @@ mod sql_keys;
 mod sql_rows;
 mod sql_times;
 mod sql_types;
+#[path = "../github/world.rs"]
+#[allow(dead_code, reason = "shared with the tests of GitHub, which use all of it")]
+mod world;

@@ -92,17 +92,6 @@ impl TestPlace {
         }
     }
 
-    /// Edits a row without the connector.
-    pub(crate) async fn retitle(&self, id: &str, from: &str, to: &str) {
-        if self.on == On::Csv {
-            let text = std::fs::read_to_string(self.file()).unwrap();
-            std::fs::write(self.file(), text.replace(&format!("{id},{from},"), &format!("{id},{to},")))
-                .unwrap();
-        } else {
-            self.execute(&format!("UPDATE tasks SET title = '{to}' WHERE id = '{id}'")).await;
-        }
-    }
-
     pub(crate) fn scope(&self) -> Json {
         match self.on {
             On::Csv => json!({ "path": self.file(), "modified": "updated_at" }),

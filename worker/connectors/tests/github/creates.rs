@@ -29,41 +29,6 @@ async fn a_create_may_be_closed() {
 }
 
 #[tokio::test]
-async fn creating_twice_makes_one_issue() {
-    let world = World::new().await;
-    let place = world.open().await;
-    let one = || create("sl-a", json!({ "title": "T" }));
-    let first = done(world.write(&*place, one()).await);
-    world.person_edits(&first.id, json!({ "title": "edited" }));
-    let outcomes = place.write(&[one(), one()], &world.call()).await;
-    // Another process has seen nothing of it.
-    let other = world.write(&*world.open().await, one()).await;
-    for outcome in outcomes.into_iter().chain([other]) {
-        let item = done(outcome);
-        assert_eq!((&item.id, field(&item, "title")), (&first.id, json!("edited")));
-    }
-    assert_eq!(world.count(), 1);
-}
-
-/// The answer is lost; the issue is there, and is adopted by its marker.
-#[tokio::test]
-async fn case_2_create_answered_too_late() {
-    for kind in ["hang", "reset"] {
-        let world = World::new().await;
-        let place = world.open().await;
-        world.fault(json!({ "method": "POST", "path": "/repos/*/*/issues", "kind": kind, "when": "after" }));
-        let outcome = world.write(&*place, create("sl-a", json!({ "title": "T" }))).await;
-        assert!(matches!(outcome, Written::Unknown(_)), "{outcome:?}");
-        // The process starts anew, and search is behind.
-        let place = world.open().await;
-        let found = world.probe(&*place, &["sl-b", "sl-a"]).await;
-        assert_eq!(found, [None, Some("1".to_owned())]);
-        assert_eq!(done(world.write(&*place, create("sl-a", json!({ "title": "T" }))).await).id, "1");
-        assert_eq!(world.count(), 1);
-    }
-}
-
-#[tokio::test]
 async fn a_create_that_did_not_arrive_is_made_by_the_second() {
     let world = World::new().await;
     let place = world.open().await;

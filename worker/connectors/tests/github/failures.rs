@@ -13,9 +13,8 @@ use syncline_engine::{
         Written,
     },
 };
-use syncline_simulator::{Limits, Settings};
 
-use crate::world::{World, create, done, refused, update};
+use crate::world::{World, create, done, update};
 
 /// How long to wait, in seconds.
 #[track_caller]
@@ -41,47 +40,6 @@ async fn limits_say_when_to_go_on(#[case] fault: Json, #[case] seconds: std::ops
     let error = world.list(&*place, ReadMode::Full).await.unwrap_err();
     assert!(seconds.contains(&wait(&error)), "{} {error}", wait(&error));
     assert_eq!(error.scope, ErrorScope::Account);
-}
-
-/// After too many creates GitHub refuses further ones, and nothing is doubled or lost.
-#[tokio::test]
-async fn case_115_content_creation_limit() {
-    for status in [403, 429] {
-        let world = World::with(Settings { limits: Limits::Real, ..Settings::default() }).await;
-        world.switch(json!({ "creates_a_minute": 3, "limit_status": status }));
-        let place = world.open().await;
-        let writes: Vec<_> =
-            (0..6).map(|at| create(&format!("sl-{at}"), json!({ "title": format!("{at}") }))).collect();
-        let outcomes = place.write(&writes, &world.call()).await;
-        assert!(outcomes[..3].iter().all(Written::is_done));
-        let Written::Refused(error) = &outcomes[3] else { panic!("{:?}", outcomes[3]) };
-        assert_eq!((wait(error), error.scope), (60, ErrorScope::Endpoint));
-        assert!(outcomes[4..].iter().all(|outcome| matches!(outcome, Written::NotSent(_))));
-        // Edits are not blocked.
-        done(world.write(&*place, update("1", json!({ "title": "edited" }))).await);
-        world.advance(61);
-        let outcomes = place.write(&writes[3..], &world.call()).await;
-        assert!(outcomes.iter().all(Written::is_done), "{outcomes:?}");
-        assert_eq!(world.count(), 6);
-    }
-}
-
-#[rstest]
-#[case(json!({ "revoked": true }))]
-#[case(json!({ "expires_in": 0 }))]
-#[tokio::test]
-async fn a_dead_token_is_an_error_of_the_account(#[case] change: Json) {
-    let world = World::new().await;
-    world.person_creates(json!({ "title": "T" }));
-    let place = world.open().await;
-    world.control("PATCH", &format!("/github/tokens/{}", world.token), change);
-    let listed = world.list(&*place, ReadMode::Full).await.unwrap_err();
-    let fetched = world.fetch(&*place, "1").await.unwrap_err();
-    let written = refused(world.write(&*place, update("1", json!({ "title": "U" }))).await);
-    for error in [listed, fetched, written] {
-        assert_eq!((error.kind, error.scope), (ErrorKind::Auth, ErrorScope::Account));
-        assert!(!error.message.contains(&world.token), "{error}");
-    }
 }
 
 /// The token may read this repository only.

@@ -18,7 +18,7 @@ fn numbers(count: u64) -> Vec<u64> {
 #[case(101, 2)]
 #[case(1_050, 11)]
 #[tokio::test]
-async fn a_whole_listing_has_every_issue_once(#[case] count: usize, #[case] pages: usize) {
+async fn a_whole_listing_takes_a_request_for_each_page(#[case] count: usize, #[case] pages: usize) {
     let world = World::new().await;
     world.control(
         "POST",
@@ -63,51 +63,6 @@ async fn pull_requests_are_kept_out() {
     assert_eq!(items.iter().map(|item| &item.id).collect::<Vec<_>>(), [&issue]);
     let (items, _) = world.list(&*place, ReadMode::Since(end.cursor.unwrap())).await.unwrap();
     assert_eq!(items.len(), 1);
-}
-
-#[tokio::test]
-async fn a_listing_since_a_cursor_has_what_changed() {
-    let world = World::new().await;
-    world.control(
-        "POST",
-        "/github/repos/acme/web/seed",
-        json!({ "items": 30, "pull_requests": 0, "every": 3600 }),
-    );
-    let place = world.open().await;
-    let (_, end) = world.list(&*place, ReadMode::Full).await.unwrap();
-    world.advance(600);
-    world.person_edits("7", json!({ "title": "edited" }));
-    let new = world.person_creates(json!({ "title": "new" }));
-    let (items, end) = world.list(&*place, ReadMode::Since(end.cursor.unwrap())).await.unwrap();
-    assert!(items.iter().any(|item| item.id == "7" && field(item, "title") == "edited"));
-    assert!(items.iter().any(|item| item.id == new));
-    assert!(items.len() < 5 && !end.complete, "{:?}", ids(&items));
-}
-
-/// Times are whole seconds, so an edit in the second of the cursor is not newer than it.
-#[tokio::test]
-async fn an_edit_in_the_second_of_the_cursor_is_not_lost() {
-    let world = World::new().await;
-    world.control("POST", "/clock", json!({ "stop": true }));
-    let id = world.person_creates(json!({ "title": "one" }));
-    let place = world.open().await;
-    let (_, end) = world.list(&*place, ReadMode::Full).await.unwrap();
-    world.person_edits(&id, json!({ "title": "two" }));
-    let (items, _) = world.list(&*place, ReadMode::Since(end.cursor.unwrap())).await.unwrap();
-    assert_eq!(field(&items[0], "title"), "two");
-}
-
-/// A replica of GitHub's may show a change after a later one.
-#[tokio::test]
-async fn the_cursor_overlaps() {
-    let world = World::new().await;
-    world.person_creates(json!({ "title": "on time" }));
-    let place = world.open().await;
-    let (_, end) = world.list(&*place, ReadMode::Full).await.unwrap();
-    let time = (chrono::Utc::now() - chrono::TimeDelta::seconds(60)).to_rfc3339();
-    let late = world.person_creates(json!({ "title": "late", "updated_at": time }));
-    let (items, _) = world.list(&*place, ReadMode::Since(end.cursor.unwrap())).await.unwrap();
-    assert!(items.iter().any(|item| item.id == late));
 }
 
 /// What a replica cannot show late any more is not listed again, and the address of the poll stays, so that it costs
@@ -176,31 +131,6 @@ async fn edits_while_it_is_read_lose_no_issue() {
     assert_eq!(found, numbers(350));
 }
 
-#[tokio::test]
-async fn a_listing_that_was_broken_off_goes_on() {
-    let world = World::new().await;
-    world.control("POST", "/github/repos/acme/web/seed", json!({ "items": 250, "pull_requests": 0 }));
-    let place = world.open().await;
-    let mut listing = place.list(ReadMode::Full, None, &world.call()).await.unwrap();
-    let mut found = ids(&listing.next_page(&world.call()).await.unwrap().unwrap());
-    let position = listing.position().unwrap();
-    drop(listing);
-    world.person_edits("3", json!({ "title": "edited meanwhile" }));
-
-    let again = world.open().await;
-    world.forget();
-    let mut listing = again.list(ReadMode::Full, Some(position), &world.call()).await.unwrap();
-    let mut rest = Vec::new();
-    while let Some(page) = listing.next_page(&world.call()).await.unwrap() {
-        rest.extend(ids(&page));
-    }
-    assert!(rest.contains(&3) && world.requests().len() == 2, "{:?}", world.requests());
-    found.extend(rest);
-    found.sort_unstable();
-    found.dedup();
-    assert_eq!(found, numbers(250));
-}
-
 /// One request, which costs nothing.
 #[tokio::test]
 async fn a_poll_that_finds_nothing_is_one_free_request() {
@@ -231,17 +161,6 @@ async fn a_poll_that_finds_nothing_is_one_free_request() {
     poll(&[304]).await;
 }
 
-#[tokio::test]
-async fn an_empty_repository_can_be_polled() {
-    let world = World::new().await;
-    let place = world.open().await;
-    let (items, end) = world.list(&*place, ReadMode::Full).await.unwrap();
-    assert!(items.is_empty() && end.complete);
-    let id = world.person_creates(json!({ "title": "first" }));
-    let (items, _) = world.list(&*place, ReadMode::Since(end.cursor.unwrap())).await.unwrap();
-    assert_eq!(items[0].id, id);
-}
-
 /// What leaves the filter is no item of the place; it is still there, and not gone.
 #[tokio::test]
 async fn a_filter_limits_what_belongs_to_the_place() {
@@ -262,49 +181,6 @@ async fn a_filter_limits_what_belongs_to_the_place() {
     assert!(items.is_empty());
 }
 
-/// Items born with labels, assignees and the rest have them from the first reading on.
-#[tokio::test]
-async fn case_8_fields_present_at_birth() {
-    let world = World::new().await;
-    world.control("POST", "/github/repos/acme/web/milestones", json!({ "title": "1.0" }));
-    world.person_creates(json!({
-        "title": "T", "body": "B", "labels": ["ui", "bug"], "assignees": ["bruno", "ada"], "milestone": 1,
-    }));
-    let place = world.open().await;
-    let (items, _) = world.list(&*place, ReadMode::Full).await.unwrap();
-    let read = |name: &str| field(&items[0], name);
-    assert_eq!([read("labels"), read("assignees")], [json!(["bug", "ui"]), json!(["ada", "bruno"])]);
-    assert_eq!([read("milestone"), read("state")], ["1.0", "open"]);
-}
-
-/// Issues of apps and of deleted users are synced like a person's.
-#[tokio::test]
-async fn case_5_robots_are_users_too() {
-    let world = World::new().await;
-    world.control("POST", "/github/accounts", json!({ "login": "renovate[bot]", "kind": "Bot" }));
-    world.person_creates(json!({ "title": "by an app", "as": "renovate[bot]" }));
-    let nobody = world.person_creates(json!({ "title": "by nobody", "as": null }));
-    let place = world.open().await;
-    let (items, _) = world.list(&*place, ReadMode::Full).await.unwrap();
-    assert_eq!(items.len(), 2);
-    assert_eq!(field(&items[0], "author"), "renovate[bot]");
-    let item = done(world.write(&*place, update(&nobody, json!({ "title": "edited" }))).await);
-    assert_eq!((field(&item, "author"), field(&item, "title")), (json!(null), json!("edited")));
-}
-
-/// A second reading of what was written is not a change.
-#[tokio::test]
-async fn case_10_push_then_pull_is_nothing() {
-    let world = World::new().await;
-    let place = world.open().await;
-    let fields =
-        json!({ "title": "  T  ", "body": "one\r\ntwo\n", "labels": ["BUG", "new"], "assignees": ["ADA"] });
-    let made = done(world.write(&*place, create("sl-a", fields.clone())).await);
-    let (items, _) = world.list(&*place, ReadMode::Full).await.unwrap();
-    assert_eq!(items, std::slice::from_ref(&made));
-    assert_eq!(done(world.write(&*place, update(&made.id, fields)).await).fields, made.fields);
-}
-
 /// A repository that was renamed is still found; its issues keep their numbers.
 #[tokio::test]
 async fn a_renamed_repository_is_followed() {
@@ -320,27 +196,4 @@ async fn a_renamed_repository_is_followed() {
     assert_eq!(field(&item, "title"), "two");
     let made = done(world.write(&*world.open().await, create("sl-a", json!({ "title": "new" }))).await);
     assert_eq!(field(&made, "title"), "new");
-}
-
-/// A list may leave out the fields of an organisation; it does not follow that they are empty.
-#[tokio::test]
-async fn case_107_fields_that_a_list_leaves_out_are_not_empty() {
-    let world = World::new().await;
-    let effort = json!({ "name": "Effort", "data_type": "number" });
-    world.control("POST", "/github/orgs/acme/issue-fields", effort);
-    let id = world.person_creates(json!({ "title": "T", "fields": { "Effort": 3 } }));
-    let mut issue = world.stored(&id);
-    issue.as_object_mut().unwrap().remove("issue_field_values").unwrap();
-    world.fault(json!({
-        "path": "/repos/acme/web/issues", "kind": "status", "status": 200, "times": 0, "body": [issue],
-    }));
-    let mapped = ["title", "fields.Effort"];
-    let place = world.open_with(json!({ "repository": "acme/web" }), &world.account(), &mapped).await;
-    let (items, _) = world.list(&*place, ReadMode::Full).await.unwrap();
-    assert_eq!(field(&items[0], "fields.Effort"), 3);
-    // Where the sync maps none, nothing more is asked for.
-    let place = world.open().await;
-    world.forget();
-    world.list(&*place, ReadMode::Full).await.unwrap();
-    assert_eq!(world.requests().len(), 1);
 }

@@ -3,11 +3,15 @@
 
 mod absences;
 mod accounts;
+mod cases;
 mod creates;
 mod failures;
 mod finds;
 mod lists;
 mod probes;
+#[path = "../http/server.rs"]
+#[allow(dead_code, reason = "shared with the tests of the HTTP layer, which use all of it")]
+mod server;
 mod texts;
 mod updates;
 mod world;

@@ -18,17 +18,6 @@ async fn a_marker_is_found_on_any_page() {
     assert_eq!(world.probe(&*place, &["sl-none", "sl-a"]).await, [None, Some(made.id)]);
 }
 
-/// Search is behind, and the probe does not use it.
-#[tokio::test]
-async fn case_4_probe_survives_index_lag() {
-    let world = World::new().await;
-    world.switch(json!({ "search_lag_ms": 60_000 }));
-    let place = world.open().await;
-    world.fault(json!({ "method": "POST", "path": "/repos/*/*/issues", "kind": "reset", "when": "after" }));
-    world.write(&*place, create("sl-a", json!({ "title": "T" }))).await;
-    assert_eq!(world.probe(&*place, &["sl-a"]).await, [Some("1".to_owned())]);
-}
-
 /// After a whole reading the issues are not read again for each call.
 #[tokio::test]
 async fn a_whole_reading_knows_all_markers() {

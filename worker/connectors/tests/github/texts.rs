@@ -17,19 +17,6 @@ async fn line_ends_are_one_kind() {
     assert_eq!(field(&item, "body"), "one\nthree\n");
 }
 
-#[tokio::test]
-async fn an_empty_body_and_none_are_the_same() {
-    let world = World::new().await;
-    let place = world.open().await;
-    let id = world.person_creates(json!({ "title": "T", "body": null }));
-    assert_eq!(field(&world.item(&*place, &id).await, "body"), json!(null));
-    let item = done(world.write(&*place, update(&id, json!({ "body": "" }))).await);
-    assert_eq!(field(&item, "body"), json!(null));
-    done(world.write(&*place, update(&id, json!({ "body": "text" }))).await);
-    let item = done(world.write(&*place, update(&id, json!({ "body": null }))).await);
-    assert_eq!(field(&item, "body"), json!(null));
-}
-
 /// People edit the text around the comment; it stays, is never doubled, and nobody reads it.
 #[tokio::test]
 async fn the_marker_survives_edits_on_both_sides() {
@@ -79,18 +66,4 @@ async fn the_longest_body_fits_with_its_marker() {
         let item = done(world.write(&*place, create(&marker, fields)).await);
         assert_eq!(item.fields["body"], text(longest));
     }
-}
-
-#[tokio::test]
-async fn every_script_survives() {
-    let world = World::new().await;
-    let place = world.open().await;
-    let text = "Größe 📏 — 日本語 עברית\u{200d}👩‍👩‍👧 <b>&amp;</b> `a|b` 2 ** 3 @ada #1 \\ \"\u{0301}e";
-    let fields =
-        json!({ "title": text, "body": format!("{text}\n\n- [ ] {text}\n"), "labels": ["größe 📏"] });
-    let item = done(world.write(&*place, create("sl-a", fields.clone())).await);
-    for name in ["title", "body", "labels"] {
-        assert_eq!(field(&item, name), fields[name], "{name}");
-    }
-    assert_eq!(world.item(&*world.open().await, &item.id).await, item);
 }

@@ -1,7 +1,7 @@
 //! Updates: only what changed, states, sets, and edits made meanwhile.
 
 use serde_json::{Value as Json, json};
-use syncline_engine::ports::{Call, ErrorKind, ErrorScope, Found, Stopped, Written};
+use syncline_engine::ports::{Call, ErrorKind, ErrorScope, Found, Written};
 
 use crate::world::{Never, World, close, delete, done, field, in_part, refused, update};
 
@@ -28,38 +28,6 @@ async fn only_what_is_given_is_sent() {
     world.forget();
     done(world.write(&*place, update(&id, json!({ "body": "C" }))).await);
     assert_eq!(world.requests(), ["GET /repos/acme/web/issues/1", "PATCH /repos/acme/web/issues/1"]);
-}
-
-#[tokio::test]
-async fn nothing_is_written_without_leave() {
-    let world = World::new().await;
-    let id = world.person_creates(json!({ "title": "one" }));
-    let place = world.open().await;
-    let call = Call { leave: &Never, ..world.call() };
-    let writes = [
-        update(&id, json!({ "title": "two" })),
-        crate::world::create("sl-a", json!({ "title": "T" })),
-        close(&id),
-    ];
-    let outcomes = place.write(&writes, &call).await;
-    for outcome in outcomes {
-        let Written::NotSent(error) = outcome else { panic!("{outcome:?}") };
-        assert_eq!(error.kind, ErrorKind::Stopped(Stopped::LeaseLost));
-    }
-    assert_eq!((world.count(), world.stored(&id)["title"].clone()), (1, json!("one")));
-}
-
-/// The engine compares just before it writes; an edit of another field stays in any case.
-#[tokio::test]
-async fn an_edit_of_another_field_stays() {
-    let world = World::new().await;
-    let id = world.person_creates(json!({ "title": "one", "labels": ["a", "b"] }));
-    let place = world.open().await;
-    world.item(&*place, &id).await;
-    world.person_edits(&id, json!({ "labels": ["a"] }));
-    let item = done(world.write(&*place, update(&id, json!({ "title": "two" }))).await);
-    assert_eq!((field(&item, "title"), field(&item, "labels")), (json!("two"), json!(["a"])));
-    assert_eq!(place.capabilities().update_batch, 1, "nothing is written between the reading and the write");
 }
 
 #[tokio::test]
@@ -137,33 +105,6 @@ async fn sets_are_replaced_and_cleared() {
     let item =
         done(world.write(&*place, update(&id, json!({ "labels": null, "assignees": ["bruno"] }))).await);
     assert_eq!((field(&item, "labels"), field(&item, "assignees")), (json!([]), json!(["bruno"])));
-}
-
-/// A label that was removed here stays removed.
-#[tokio::test]
-async fn case_25_a_removed_label_stays_removed() {
-    let world = World::new().await;
-    let id = world.person_creates(json!({ "title": "T", "labels": ["a", "b"] }));
-    let place = world.open().await;
-    world.person_edits(&id, json!({ "labels": ["a"] }));
-    assert_eq!(field(&world.item(&*place, &id).await, "labels"), json!(["a"]));
-    done(world.write(&*place, update(&id, json!({ "title": "U" }))).await);
-    assert_eq!(field(&world.item(&*place, &id).await, "labels"), json!(["a"]));
-}
-
-/// The oversize text is refused before it is sent; the state is written.
-#[tokio::test]
-async fn case_68_oversize_text_does_not_hold_the_status() {
-    let world = World::new().await;
-    let id = world.person_creates(json!({ "title": "T" }));
-    let place = world.open().await;
-    let long = "x".repeat(70_000);
-    assert!(place.accepts("body", &syncline_engine::Value::Text(long)).is_err());
-    // GitHub's own limit may be lower than ours.
-    world.switch(json!({ "body_limit": 100 }));
-    let change = json!({ "body": "x".repeat(200), "state": "closed" });
-    let (item, left_out) = in_part(world.write(&*place, update(&id, change)).await);
-    assert_eq!((left_out, field(&item, "state")), (vec!["body".to_owned()], json!("closed")));
 }
 
 #[tokio::test]

@@ -166,6 +166,11 @@ impl World {
         }
     }
 
+    /// The account at another server.
+    pub(crate) fn account_at(&self, base_url: String) -> Account {
+        Account { base_url: Some(base_url), ..self.account() }
+    }
+
     pub(crate) async fn open(&self) -> Box<dyn Place> {
         self.open_with(json!({ "repository": "acme/web" }), &self.account(), &[]).await
     }

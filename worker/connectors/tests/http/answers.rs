@@ -112,7 +112,7 @@ async fn a_long_text_of_a_platform_is_shortened() {
 }
 
 #[tokio::test]
-async fn refused_credentials_name_the_remedy_also_with_a_status_of_200() {
+async fn case_26_an_expired_token_looks_like_an_empty_site() {
     let server = Server::answering(401, &[], "").await;
     let failed = client(&server.url()).get(&["items"]).send(&Stage::new().call()).await.unwrap_err();
     assert!(failed.error.message.ends_with("missing, wrong or expired: set a valid one"), "{failed}");

@@ -83,7 +83,7 @@ async fn an_error_about_all_fails_the_operation(#[case] body: Json, #[case] kind
 
 #[rstest]
 #[tokio::test]
-async fn a_limit_in_the_errors_is_a_limit_of_the_account(#[values(200, 400)] status: u16) {
+async fn case_112_a_400_that_is_a_429(#[values(200, 400)] status: u16) {
     let stage = Stage::new();
     let body = json!({
         "data": { "a": 1, "b": null },

@@ -60,6 +60,7 @@ async fn times_of_resets_count_from_the_platforms_clock() {
 #[rstest]
 #[case::seconds(429, "120", 120)]
 #[case::forbidden(403, "30", 30)]
+#[case::longer_than_a_minute(429, "300", 300)]
 #[case::maintenance(503, "30", 30)]
 #[case::capped(429, "999999999", 24 * 3600)]
 #[tokio::test]

@@ -125,7 +125,7 @@ fn nothing_that_holds_a_secret_shows_it() {
 }
 
 #[tokio::test]
-async fn each_kind_of_authentication_is_a_header() {
+async fn case_142_key_and_bearer() {
     let server = Server::answering(200, &[], "{}").await;
     let token = || Token::new("open sesame");
     let http = Http::new(&quick()).unwrap();

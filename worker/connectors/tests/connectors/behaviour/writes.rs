@@ -1,116 +1,171 @@
-//! Updates and deletes.
+//! Updates and removals.
 
 use syncline_engine::{
     Value,
-    ports::{Call, ErrorKind, ReadMode, Stopped, Written},
+    capability::Removal,
+    ports::{Call, ErrorKind, Stopped, Write, WriteOp, Written},
     value::Fields,
 };
 
-use super::places::Opened;
-use crate::place::{
-    Never, call, create, delete, fetch, fields, ids, marker, not_sent, text, update, write, write_one,
-};
+use super::stage::Stage;
+use crate::place::{Never, call, create, delete, fields, marker, not_sent, text, update, write, write_one};
 
-fn title(title: &str) -> Fields {
-    fields([("title", text(title))])
+pub(super) async fn an_update_leaves_other_fields_alone(place: &dyn Stage) {
+    let (id, roles) = (place.add("one").await, place.roles());
+    let before = place.fetch(&id).await.unwrap();
+    let change = update(&id, fields([(roles.text, text("two, \"quoted\"\nlines"))]), Fields::new());
+    let after = place.write_one(change).await.unwrap();
+    assert_eq!(after.fields[roles.text], text("two, \"quoted\"\nlines"));
+    // Its time changes, and nothing else.
+    let changed: Vec<&String> =
+        before.fields.keys().filter(|name| before.fields[*name] != after.fields[*name]).collect();
+    assert!(changed.iter().all(|name| [roles.text, "updated_at"].contains(&name.as_str())), "{changed:?}");
+    assert_eq!(place.fetch(&id).await.unwrap(), after);
+    let cleared = update(&id, fields([(roles.text, Value::Null)]), Fields::new());
+    assert_eq!(place.write_one(cleared).await.unwrap().fields[roles.text], Value::Null);
 }
 
-pub(super) async fn an_update_leaves_other_fields_alone(place: &Opened) {
-    let connector = &*place.connector;
-    let id = place.add("one").await;
-    let before = fetch(connector, &id).await.unwrap();
-    let change = update(&id, title("two, \"quoted\"\nlines"), Fields::new());
-    let after = write_one(connector, change).await.unwrap();
-    assert_eq!(after.fields["title"], text("two, \"quoted\"\nlines"));
-    assert_eq!(after.fields["points"], before.fields["points"]);
-    assert_eq!(fetch(connector, &id).await.unwrap(), after);
-    let cleared = update(&id, fields([("points", Value::Null)]), Fields::new());
-    assert_eq!(write_one(connector, cleared).await.unwrap().fields["points"], Value::Null);
+/// The connector has not seen it.
+pub(super) async fn an_edit_of_another_field_stays(place: &dyn Stage) {
+    let (id, roles) = (place.add("one").await, place.roles());
+    place.fetch(&id).await.unwrap();
+    place.edit(&id, roles.text, "theirs".into()).await;
+    let item = place.write_one(update(&id, place.titled("ours"), place.titled("one"))).await.unwrap();
+    assert_eq!((place.title_of(&item), &item.fields[roles.text]), (text("ours"), &text("theirs")));
 }
 
 /// Not even leave is asked.
-pub(super) async fn a_write_that_changes_nothing_is_none(place: &Opened) {
-    let connector = &*place.connector;
+pub(super) async fn a_write_that_changes_nothing_is_none(place: &dyn Stage) {
     let id = place.add("one").await;
-    let before = fetch(connector, &id).await;
-    let same = update(&id, fields([("title", text("one")), ("id", text(&id))]), Fields::new());
+    let before = place.fetch(&id).await;
+    let mut same = place.titled("one");
+    same.extend(place.capabilities().key_field.clone().map(|key| (key, text(&id))));
     let call = Call { leave: &Never, ..call() };
-    let outcomes = connector.write(&[same], &call).await;
+    let outcomes = place.place().write(&[update(&id, same, Fields::new())], &call).await;
     let [Written::Done { item: Some(item), .. }] = &outcomes[..] else { panic!("{outcomes:?}") };
-    assert_eq!((Some(item), fetch(connector, &id).await.as_ref()), (before.as_ref(), before.as_ref()));
+    assert_eq!((Some(item), place.fetch(&id).await.as_ref()), (before.as_ref(), before.as_ref()));
 }
 
-pub(super) async fn one_refused_item_leaves_the_others(place: &Opened) {
-    let connector = &*place.connector;
+pub(super) async fn writing_the_same_again_changes_nothing(place: &dyn Stage) {
     let id = place.add("one").await;
+    let before = place.fetch(&id).await;
+    let same = update(&id, place.titled("one"), place.titled("one"));
+    assert_eq!(Some(place.write_one(same).await.unwrap()), before);
+    assert_eq!(place.fetch(&id).await, before);
+}
+
+pub(super) async fn one_refused_item_leaves_the_others(place: &dyn Stage) {
+    let (id, roles) = (place.add("one").await, place.roles());
     let writes = [
-        update(&id, title("two"), Fields::new()),
-        update(place.free_id(), title("two"), Fields::new()),
-        create(marker("m1"), fields([("colour", text("red"))])),
-        update(&id, fields([("id", text("99"))]), Fields::new()),
-        create(marker("m2"), title("three")),
+        update(&id, place.titled("two"), Fields::new()),
+        update(place.free_id(), place.titled("two"), Fields::new()),
+        create(marker("m1"), {
+            let mut fields = place.titled("red");
+            fields.insert("colour".to_owned(), text("red"));
+            fields
+        }),
+        update(&id, fields([(roles.fixed, text("99"))]), Fields::new()),
+        create(marker("m2"), place.titled("three")),
+        update(&id, fields([("colour", text("red"))]), Fields::new()),
     ];
-    let results = write(connector, &writes).await;
+    let results = place.write(&writes).await;
     let kinds: Vec<Option<ErrorKind>> = results.iter().map(|r| r.as_ref().err().map(|e| e.kind)).collect();
     let permanent = Some(ErrorKind::Permanent);
-    assert_eq!(kinds, [None, Some(ErrorKind::NotFound), permanent, permanent, None]);
-    let columns = results[2].as_ref().unwrap_err();
-    assert!(columns.message.contains("\"colour\"") && columns.message.contains("id, title"), "{columns}");
-    let mut found = ids(connector, ReadMode::Full).await;
+    assert_eq!(kinds, [None, Some(ErrorKind::NotFound), permanent, permanent, None, permanent]);
+    for (result, field) in [(2, "\"colour\""), (3, roles.fixed), (5, "\"colour\"")] {
+        let error = results[result].as_ref().unwrap_err();
+        assert!(error.message.contains(field), "{field}: {error}");
+    }
     let mut expected = vec![id.clone(), results[4].as_ref().unwrap().id.clone()];
-    found.sort();
     expected.sort();
-    assert_eq!(found, expected);
-    assert_eq!(fetch(connector, &id).await.unwrap().fields["title"], text("two"));
+    assert_eq!(place.ids().await, expected);
+    assert_eq!(place.title_of(&place.fetch(&id).await.unwrap()), text("two"));
 }
 
-pub(super) async fn nothing_is_written_without_leave(place: &Opened) {
-    let connector = &*place.connector;
+pub(super) async fn nothing_is_written_without_leave(place: &dyn Stage) {
     let id = place.add("one").await;
     let call = Call { leave: &Never, ..call() };
-    let writes = [delete(&id), create(marker("m"), Fields::new()), update(&id, title("two"), Fields::new())];
-    let error = not_sent(connector, &writes, &call).await;
-    assert_eq!(error.kind, ErrorKind::Stopped(Stopped::LeaseLost));
-    assert_eq!(ids(connector, ReadMode::Full).await, std::slice::from_ref(&id));
-    assert_eq!(fetch(connector, &id).await.unwrap().fields["title"], text("one"));
+    let writes = [
+        delete(&id),
+        create(marker("m"), place.titled("new")),
+        update(&id, place.titled("two"), Fields::new()),
+    ];
+    for writes in place.calls(&writes) {
+        let error = not_sent(place.place(), &writes, &call).await;
+        assert_eq!(error.kind, ErrorKind::Stopped(Stopped::LeaseLost));
+    }
+    assert_eq!(place.ids().await, std::slice::from_ref(&id));
+    assert_eq!(place.title_of(&place.fetch(&id).await.unwrap()), text("one"));
 }
 
-pub(super) async fn a_foreign_edit_is_not_overwritten(place: &Opened) {
-    let connector = &*place.connector;
+pub(super) async fn a_foreign_edit_is_not_overwritten(place: &dyn Stage) {
     let (edited, same) = (place.add("one").await, place.add("one").await);
-    let read = title("one");
-    place.retitle(&edited, "one", "theirs").await;
-    let ours = |id: &str| update(id, title("ours"), read.clone());
+    let read = place.titled("one");
+    place.edit(&edited, place.roles().title, "theirs".into()).await;
+    let ours = |id: &str| update(id, place.titled("ours"), read.clone());
     let mut gone = delete(&edited);
     gone.expected = read.clone();
-    let results = write(connector, &[ours(&edited), gone, ours(&same)]).await;
+    let results = write(place.place(), &[ours(&edited), gone, ours(&same)]).await;
     for refused in &results[..2] {
         let refused = refused.as_ref().unwrap_err();
         assert_eq!(refused.kind, ErrorKind::Conflict);
         assert!(refused.message.contains("\"theirs\""), "{refused}");
     }
-    assert_eq!(results[2].as_ref().unwrap().fields["title"], text("ours"));
-    assert_eq!(fetch(connector, &edited).await.unwrap().fields["title"], text("theirs"));
+    assert_eq!(place.title_of(results[2].as_ref().unwrap()), text("ours"));
+    assert_eq!(place.title_of(&place.fetch(&edited).await.unwrap()), text("theirs"));
 }
 
 /// Each write finds what the ones before it left.
-pub(super) async fn writes_to_one_item_follow_their_order(place: &Opened) {
-    let connector = &*place.connector;
+pub(super) async fn writes_to_one_item_follow_their_order(place: &dyn Stage) {
     let id = place.add("one").await;
     let writes = [
-        update(&id, title("two"), title("one")),
-        update(&id, title("three"), title("one")),
-        update(&id, title("four"), title("two")),
+        update(&id, place.titled("two"), place.titled("one")),
+        update(&id, place.titled("three"), place.titled("one")),
+        update(&id, place.titled("four"), place.titled("two")),
     ];
-    let results = write(connector, &writes).await;
+    let results = write(place.place(), &writes).await;
     assert_eq!(results.iter().map(Result::is_err).collect::<Vec<_>>(), [false, true, false]);
-    assert_eq!(fetch(connector, &id).await.unwrap().fields["title"], text("four"));
+    assert_eq!(place.title_of(&place.fetch(&id).await.unwrap()), text("four"));
 }
 
-pub(super) async fn deleting_twice_succeeds(place: &Opened) {
-    let connector = &*place.connector;
+/// The last one wins, since the place cannot compare.
+pub(super) async fn an_item_is_written_alone(place: &dyn Stage) {
+    let id = place.add("one").await;
+    assert_eq!(place.capabilities().update_batch, 1, "nothing is written between the reading and the write");
+    let writes = ["two", "three"].map(|title| update(&id, place.titled(title), Fields::new()));
+    assert!(place.write(&writes).await.iter().all(Result::is_ok));
+    assert_eq!(place.title_of(&place.fetch(&id).await.unwrap()), text("three"));
+}
+
+pub(super) async fn deleting_twice_succeeds(place: &dyn Stage) {
     let (one, two) = (place.add("one").await, place.add("two").await);
-    assert!(write_one(connector, delete(&one)).await.unwrap().deleted);
-    assert!(write_one(connector, delete(&one)).await.unwrap().deleted);
-    assert_eq!(ids(connector, ReadMode::Full).await, [two]);
+    assert!(place.write_one(delete(&one)).await.unwrap().deleted);
+    assert!(place.write_one(delete(&one)).await.unwrap().deleted);
+    // By a process that has not seen it.
+    assert!(write_one(&*place.again().await, delete(&one)).await.unwrap().deleted);
+    assert_eq!(place.ids().await, [two]);
+    assert!(place.fetch(&one).await.is_none());
+}
+
+fn close(id: &str) -> Write {
+    let op = WriteOp::Remove { id: id.to_owned(), how: Removal::Close };
+    Write { op, expected: Fields::new(), version: None }
+}
+
+/// By its field, and as a removal.
+pub(super) async fn an_item_closes_and_opens_again(place: &dyn Stage) {
+    let (field, open, closed) = place.roles().state.unwrap();
+    let id = place.add("one").await;
+    let set = |value: &str| update(&id, fields([(field, text(value))]), Fields::new());
+    for (write, state) in [
+        (set(closed), closed),
+        (set(open), open),
+        (close(&id), closed),
+        (close(&id), closed),
+        (set(open), open),
+    ] {
+        assert_eq!(place.write_one(write).await.unwrap().fields[field], text(state));
+        assert_eq!(place.fetch(&id).await.unwrap().fields[field], text(state));
+    }
+    assert_eq!(place.ids().await, [id], "a closed item is still one of the place");
 }
