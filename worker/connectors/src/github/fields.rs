@@ -2,7 +2,7 @@
 
 use syncline_engine::{Value, ports::FieldInfo, spec::FieldType};
 
-use super::{marker, sets, status};
+use super::{marker, quiet, sets, status};
 
 /// A field of every issue.
 #[derive(Debug, Clone, Copy)]
@@ -110,7 +110,10 @@ fn fits(known: &Known, value: &Value) -> Result<(), String> {
         Value::Text(text) => text.clone(),
         other => other.name(),
     };
-    let length = marker::unified(&text).chars().count();
+    let unified = marker::unified(&text);
+    // In a copy what would notify people takes some characters more.
+    let stored = if known.name == "body" { quiet::quieted(&unified) } else { unified };
+    let length = stored.chars().count();
     match known.longest {
         Some(longest) if length > longest => {
             Err(format!("takes {longest} characters, and the text has {length}; shorten it"))

@@ -2,6 +2,10 @@
 //!
 //! It identifies the issue that a create made, also after the answer was lost. Readers of the `body` field do not see it,
 //! and what they write does not touch it.
+//!
+//! The text beside a marker came from elsewhere, so it is kept from notifying people; see [`quiet`].
+
+use super::quiet;
 
 /// The longest body that GitHub accepts, in characters.
 const LONGEST: usize = 65_536;
@@ -38,6 +42,9 @@ impl Body {
                 before => format!("{before}{after}"),
             };
         }
+        if marker.is_some() {
+            text = quiet::restored(&text);
+        }
         Body { text, marker }
     }
 
@@ -46,7 +53,7 @@ impl Body {
         match &self.marker {
             None => self.text.clone(),
             Some(marker) if self.text.is_empty() => format!("{BEFORE}{marker}{AFTER}"),
-            Some(marker) => format!("{}\n\n{BEFORE}{marker}{AFTER}", self.text),
+            Some(marker) => format!("{}\n\n{BEFORE}{marker}{AFTER}", quiet::quieted(&self.text)),
         }
     }
 }
@@ -113,6 +120,18 @@ mod tests {
     #[case("line\r\nend\r", "line\nend\n", None)]
     fn bodies_are_taken_apart(#[case] stored: &str, #[case] text: &str, #[case] marker: Option<&str>) {
         assert_eq!(Body::read(stored), body(text, marker));
+    }
+
+    /// The text of a person is as it is; that of a copy is quiet, and nobody sees it.
+    #[test]
+    fn a_copy_notifies_nobody() {
+        let copy = body("@ada: see #12", Some("sl-a"));
+        assert_eq!(copy.write(), "@\u{200b}ada: see #\u{200b}12\n\n<!-- syncline:sl-a -->");
+        assert_eq!(Body::read(&copy.write()), copy);
+        assert_eq!(body("@ada", None).write(), "@ada");
+        assert_eq!(Body::read("@\u{200b}ada").text, "@\u{200b}ada");
+        // Written before copies were kept quiet, or by a person into a copy.
+        assert_eq!(Body::read("@ada\n\n<!-- syncline:sl-a -->").text, "@ada");
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod marker;
 mod memo;
 mod place;
 mod probe;
+mod quiet;
 mod remove;
 mod scope;
 mod sets;

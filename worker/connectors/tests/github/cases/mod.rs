@@ -3,6 +3,7 @@
 
 mod creates;
 mod limits;
+mod mentions;
 mod moves;
 mod reads;
 mod sets;
