@@ -1,0 +1,202 @@
+//! Ten rounds of edits on both sides while the platform fails and workers are killed. At the end both sides are equal,
+//! nothing is there twice, each edit is there or lost to a conflict on record, and two more runs write nothing.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
+
+use super::{
+    draw::Draw,
+    faults::{Trouble, cause, rounds},
+    places::{Record, Side},
+    stage::{COMMON, FIELDS, LEFT, RIGHT, Stage},
+};
+
+/// Items of each side; `SYNCLINE_TEST_ROWS` sets another number.
+const ITEMS: usize = 1_000;
+/// `SYNCLINE_TEST_SEED` sets another.
+const SEED: u64 = 20_261_130;
+/// Edits of each side in a round.
+const EDITS: usize = 25;
+/// New items of each side in a round.
+const NEW: usize = 3;
+
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// The value that each side gave a field in this round, by the pair's source id.
+type Edits = BTreeMap<(String, &'static str), [Option<String>; 2]>;
+
+struct Campaign<'a> {
+    stage: &'a Stage,
+    sides: [Side<'a>; 2],
+    draw: Draw,
+    /// All items are on both sides from the start.
+    shared: bool,
+}
+
+impl Campaign<'_> {
+    /// Items of which half are on both sides.
+    async fn fill(&mut self, items: usize) -> Result<()> {
+        let all = if self.shared { items } else { items + items / 2 };
+        for number in 0..all {
+            let status = if self.draw.chance(30) { "completed" } else { "open" };
+            let mut record = Record::from([
+                ("title", format!("Item {number} of the backlog")),
+                ("body", format!("Steps:\n\n1. Open page {number}\n2. Wait")),
+                ("status", status.to_owned()),
+            ]);
+            if self.draw.chance(50) {
+                record.insert("labels", ["bug", "needs triage", "bug,ui"][number % 3].to_owned());
+            }
+            for (at, side) in self.sides.iter().enumerate() {
+                // Half of each side are on both.
+                if self.shared || at == 0 && number < items || at == 1 && number >= items / 2 {
+                    side.create(&record).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Random edits of both sides, and new items.
+    async fn edit(&mut self, round: usize) -> Result<Edits> {
+        let pairs: Vec<(String, String)> =
+            self.stage.ledger.pairs().await?.into_iter().map(|(target, source)| (source, target)).collect();
+        let both = [self.sides[0].read().await?, self.sides[1].read().await?];
+        let mut edits = Edits::new();
+        // Some items are edited on both sides.
+        let shared: Vec<usize> = (0..EDITS / 3).map(|_| self.draw.below(pairs.len())).collect();
+        for at in 0..2 {
+            for number in 0..EDITS {
+                let pair = shared.get(number).copied().unwrap_or_else(|| self.draw.below(pairs.len()));
+                let ids = [&pairs[pair].0, &pairs[pair].1];
+                let record = both[at].get(ids[at]).context("the item of a link")?;
+                let fields: &[&'static str] = match self.sides[at].has_labels() {
+                    true => &["title", "body", "status", "labels"],
+                    false => &["title", "body", "status"],
+                };
+                let field = *self.draw.pick(fields);
+                let key = (ids[0].clone(), field);
+                // Sets are merged element by element, which the other tests look at.
+                if edits.get(&key).is_some_and(|edit| edit[at].is_some() || field == "labels") {
+                    continue;
+                }
+                let value = match field {
+                    "status" if record["status"] == "open" => "completed".to_owned(),
+                    "status" => "open".to_owned(),
+                    "labels" => format!("bug,round {round}"),
+                    _ => format!("{field} {} of side {at} in round {round}", ids[0]),
+                };
+                self.sides[at].edit(ids[at], field, &value).await?;
+                edits.entry(key).or_default()[at] = Some(value);
+            }
+            for number in 0..NEW {
+                let title = format!("New {number} of side {at} in round {round}");
+                let record = Record::from([
+                    ("title", title),
+                    ("body", "new".to_owned()),
+                    ("status", "open".to_owned()),
+                ]);
+                self.sides[at].create(&record).await?;
+            }
+        }
+        Ok(edits)
+    }
+
+    /// Runs with workers that are killed, and then until all is in step.
+    async fn run(&self, trouble: &Trouble) -> Result<usize> {
+        cause(&self.stage.github, trouble).await?;
+        for kill in trouble.kills {
+            self.stage.github.forget().await?;
+            let mut running = self.stage.program.start(&["sync", "issues"])?;
+            self.stage.github.wait_for(*kill, &mut running).await?;
+            running.kill()?;
+        }
+        let runs = self.stage.settle().await?;
+        // A run that found everything in step may have come after one that could not tell what its writes became.
+        self.stage.sync()?;
+        Ok(runs)
+    }
+
+    async fn ensure_in_step(&self, edits: &Edits) -> Result<()> {
+        self.stage.ledger.ensure_settled().await?;
+        let pairs = self.stage.ledger.pairs().await?;
+        let [mut left, right] = [self.sides[0].read().await?, self.sides[1].read().await?];
+        let (lefts, rights) = (left.len(), right.len());
+        ensure!(
+            lefts == pairs.len() && rights == pairs.len(),
+            "{lefts} items, {rights} items, {} links",
+            pairs.len()
+        );
+        let conflicts = self.stage.ledger.conflicts().await?;
+        let labels = self.sides.iter().all(Side::has_labels);
+        for (id, there) in &right {
+            let source = pairs.get(id).with_context(|| format!("{id} is in no link: {there:?}"))?;
+            let mut here = left.remove(source).with_context(|| format!("{source} is gone"))?;
+            if !labels {
+                here.remove("labels");
+            }
+            ensure!(here == *there, "{source} is {here:?}, and its counterpart {id} is {there:?}");
+            for ((_, field), edit) in edits.range((source.clone(), "")..=(source.clone(), "~")) {
+                let Some(now) = here.get(field) else { continue };
+                let wanted: Vec<&String> = edit.iter().flatten().collect();
+                ensure!(wanted.contains(&now), "{source}.{field} is {now:?}, and people wrote {wanted:?}");
+                let lost = wanted.iter().any(|value| *value != now);
+                let key = (source.clone(), (*field).to_owned());
+                ensure!(
+                    !lost || conflicts.get(&key) == Some(&true),
+                    "{key:?}: an edit was lost without a conflict"
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn run(stage: &Stage, sides: [Side<'_>; 2]) -> Result<()> {
+    let (items, seed) = (setting("SYNCLINE_TEST_ROWS", ITEMS as u64), setting("SYNCLINE_TEST_SEED", SEED));
+    println!("seed {seed}: {items} items");
+    let mut campaign = Campaign { stage, sides, draw: Draw(seed), shared: true };
+    campaign.fill(items as usize).await?;
+    let began = std::time::Instant::now();
+    campaign.run(&Trouble { faults: Vec::new(), kills: &[40, 300] }).await?;
+    campaign.ensure_in_step(&Edits::new()).await?;
+    println!("first sync: {:?}", began.elapsed());
+    for (round, trouble) in rounds().iter().enumerate() {
+        let edits = campaign.edit(round).await?;
+        let runs = campaign.run(trouble).await.with_context(|| format!("round {round}"))?;
+        stage.github.control("DELETE", "/faults", json!(null)).await?;
+        campaign.ensure_in_step(&edits).await.with_context(|| format!("round {round}"))?;
+        println!("round {round}: {} edits, {runs} runs, {:?}", edits.len(), began.elapsed());
+    }
+    let before = [campaign.sides[0].read().await?, campaign.sides[1].read().await?];
+    stage.ensure_quiet().await?;
+    let after = [campaign.sides[0].read().await?, campaign.sides[1].read().await?];
+    ensure!(before == after, "the last two runs wrote something");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn repository_to_repository() -> Result<()> {
+    let stage = Stage::new().await?;
+    stage.apply("")?;
+    let repository = |name| Side::Repository { github: &stage.github, name };
+    run(&stage, [repository(LEFT), repository(RIGHT)]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn repository_to_table() -> Result<()> {
+    let stage = Stage::new().await?;
+    let table = Side::table(&stage.program.path("issues.db")).await?;
+    let fields: String =
+        FIELDS.lines().filter(|line| !line.contains("labels")).map(|line| format!("{line}\n")).collect();
+    stage.apply_document(&format!(
+        "name: issues\nsource_platform: github\nsource: {{ account: acme, repository: {LEFT} }}\ntarget_platform: sql\n\
+         target: {{ url: \"sqlite://issues.db\", table: issues, modified: updated_at, marker: mark }}\n{COMMON}{fields}"
+    ))?;
+    let repository = Side::Repository { github: &stage.github, name: LEFT };
+    run(&stage, [repository, table]).await
+}
