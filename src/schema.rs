@@ -5,7 +5,7 @@ use syncline_connectors::{Availability, Platform, platforms};
 use syncline_engine::{
     Side,
     spec::{
-        FullRead,
+        Category, FullRead,
         keys::{Form, Key, Need, SYNC},
     },
 };
@@ -119,6 +119,13 @@ fn form(form: Form) -> Value {
         Form::ValueMap => json!({
             "type": "object", "additionalProperties": { "type": ["string", "number", "boolean", "null"] }
         }),
+        Form::Statuses => {
+            let name = json!({ "type": "string", "minLength": 1 });
+            let names = json!({ "anyOf": [name, { "type": "array", "minItems": 1, "items": name }] });
+            let of = |category: &Category| (category.as_str().to_owned(), names.clone());
+            let categories: serde_json::Map<String, Value> = Category::ALL.iter().map(of).collect();
+            json!({ "type": "object", "additionalProperties": false, "properties": categories })
+        }
         Form::Any => json!({}),
     }
 }

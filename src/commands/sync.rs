@@ -104,8 +104,21 @@ pub(crate) fn results(sync: &StoredSync, row: &sync_history::Model, output: &Out
     if both_gone > 0 {
         output.line(format!("{}: both items are gone", count(both_gone, "link ended", "links ended")));
     }
+    notes(&details, output);
     if details["after_restore"] == true {
         output.line("Syncline's database was restored before this run: syncline mark-restored --show");
+    }
+}
+
+/// Prints what a run left alone.
+fn notes(details: &Value, output: &Output) {
+    let notes = details["notes"].as_array().map(Vec::as_slice).unwrap_or_default();
+    for note in notes.iter().take(ERRORS_SHOWN) {
+        let text = |key: &str| note[key].as_str().unwrap_or("?");
+        output.line(format!("note: {}: {}", text("item"), text("error")));
+    }
+    if notes.len() > ERRORS_SHOWN {
+        output.line(format!("and {} more notes; --json has them", notes.len() - ERRORS_SHOWN));
     }
 }
 

@@ -57,6 +57,10 @@ impl Output {
             let line = format!("    conflict in {field} ({kind}): source {source}, target {target}; {rule}");
             self.line(self.paint(&line, Style::new().yellow()));
         }
+        for note in list(item, "notes") {
+            let note = note.as_str().unwrap_or_default();
+            self.line(self.paint(&format!("    {note}"), Style::new().dimmed()));
+        }
         for problem in problems {
             let problem = problem.as_str().unwrap_or_default();
             self.line(self.paint(&format!("    {problem}"), Style::new().red()));

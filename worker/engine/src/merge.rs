@@ -1,5 +1,7 @@
 //! Three-way merge of one field.
 
+mod sets;
+
 use chrono::{DateTime, Utc};
 
 use crate::{
@@ -44,11 +46,12 @@ pub enum Decision {
         /// The rule that decided, for the audit trail.
         rule: String,
     },
-    /// A person's decision gives both sides another value: once both writes are confirmed, the bases take them.
+    /// Both sides get another value, by a person's decision or because two sets were merged: once both writes are
+    /// confirmed, the bases take them.
     Set {
         /// Per side, the value in its type.
         values: Pair<Value>,
-        /// The decision, for the audit trail.
+        /// The reason, for the audit trail.
         rule: String,
     },
     /// The mapping's direction forbids the write: the values stay different, and the bases stay.
@@ -111,6 +114,16 @@ pub fn merge_field(rule: &Rule, state: &FieldState<'_>, now: DateTime<Utc>) -> M
     if let Some(side) = unreadable(rule, state.now, &changed) {
         return carry_from(rule, state, side, String::new());
     }
+    // With an old base what looks added may be what was removed since.
+    if rule.is_set() && !state.outdated && open_about_old_base(state).is_none() {
+        return sets::merge(rule, state);
+    }
+    if changed.source || changed.target {
+        let strangers = |side: Side| rule.strangers(side, state.now.get(side)).into_iter();
+        if let Some(stranger) = Side::BOTH.into_iter().flat_map(strangers).next().filter(|_| !rule.is_set()) {
+            return Merged::plain(Decision::Blocked(stranger));
+        }
+    }
     match (changed.source, changed.target) {
         (false, false) if state.base.is_some() => Merged::plain(Decision::Unchanged),
         (false, false) => fill_default(rule),
@@ -163,7 +176,7 @@ fn fill_default(rule: &Rule) -> Merged {
 /// The side whose new value flows to the other but does not parse as the field's type, if any. Values that do not flow
 /// need no parsing.
 fn unreadable(rule: &Rule, now: Pair<&Value>, changed: &Pair<bool>) -> Option<Side> {
-    let is_read = |side: Side| read_as(now.get(side), *rule.field_type.get(side)).is_ok();
+    let is_read = |side: Side| read_as(now.get(side), rule.meaning(side)).is_ok();
     let crosses = |side: Side| *changed.get(side) && rule.flow.writes(side.other());
     Side::BOTH.into_iter().find(|side| crosses(*side) && !is_read(*side))
 }
@@ -214,7 +227,12 @@ pub fn unwritten(rule: &Rule, side: Side, value: &Value) -> Unmappable {
 fn wanted(rule: &Rule, state: &FieldState<'_>, choice: &Choice) -> Result<Option<Pair<Value>>, Unmappable> {
     match choice {
         Choice::Value(value) => rule.both(value).map(Some),
-        _ => Ok(state.base.map(|base| Pair::new(base.source.clone(), base.target.clone()))),
+        _ => {
+            let of = |side: Side, base: &Value| rule.keeping(side, base.clone(), state.now.get(side));
+            let both =
+                |base: Pair<&Value>| Pair::new(of(Side::Source, base.source), of(Side::Target, base.target));
+            Ok(state.base.map(both))
+        }
     }
 }
 
@@ -223,7 +241,8 @@ fn carry_from(rule: &Rule, state: &FieldState<'_>, from: Side, why: String) -> M
     if !rule.flow.writes(to) {
         return Merged::plain(Decision::Drift);
     }
-    match rule.carry(from, state.now.get(from)) {
+    let carried = rule.carry(from, state.now.get(from));
+    match carried.map(|value| rule.keeping(to, value, state.now.get(to))) {
         Ok(value) if value.same(state.now.get(to)) => Merged::plain(Decision::Agree),
         Ok(value) => Merged::plain(Decision::Write { side: to, value, rule: why }),
         Err(problem) => {

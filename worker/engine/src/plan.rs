@@ -96,6 +96,8 @@ pub struct ItemPlan {
     pub conflicts: Vec<Conflict>,
     /// What could not be carried over, as messages for people.
     pub problems: Vec<String>,
+    /// What is left alone because the other side has no counterpart of it; no failure.
+    pub notes: Vec<String>,
 }
 
 /// What a plan does to a link.
@@ -162,6 +164,7 @@ impl ItemPlan {
             decisions: Vec::new(),
             conflicts: vec![],
             problems: vec![],
+            notes: vec![],
         }
     }
 

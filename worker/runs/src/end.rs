@@ -121,6 +121,7 @@ impl EndCall {
             "unlinked": counts.unlinked,
             "resolved": counts.resolved,
             "errors": report.errors,
+            "notes": report.notes,
         });
         if report.after_restore {
             details["after_restore"] = json!(true);

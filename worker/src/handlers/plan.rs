@@ -69,7 +69,13 @@ pub fn show(plan: &ItemPlan, spec: &SyncSpec) -> Option<Value> {
         Action::LeaveScope(side) => format!("outside what the {side} lists; left alone until it is back"),
         Action::End(side) => format!("gone from {side}, link ends"),
         Action::AskDeleted(side) => format!("deleted on {side}, edited since: a person decides"),
-        _ if plan.ops.is_empty() && plan.conflicts.is_empty() && plan.problems.is_empty() => return None,
+        _ if plan.ops.is_empty()
+            && plan.conflicts.is_empty()
+            && plan.problems.is_empty()
+            && plan.notes.is_empty() =>
+        {
+            return None;
+        }
         Action::Create(side) if plan.ops.is_empty() && plan.problems.is_empty() => {
             format!("may be on {side} already: a person decides")
         }
@@ -117,6 +123,7 @@ pub fn show(plan: &ItemPlan, spec: &SyncSpec) -> Option<Value> {
         "writes": writes,
         "conflicts": conflicts,
         "problems": plan.problems,
+        "notes": plan.notes,
     }))
 }
 

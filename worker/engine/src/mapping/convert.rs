@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
+use super::set;
 use crate::{
     Value,
     spec::FieldType,
@@ -28,6 +29,9 @@ fn wanted(field_type: FieldType) -> &'static str {
             "a datetime (YYYY-MM-DD HH:MM:SS or RFC 3339, the year with four digits, at most microseconds)"
         }
         FieldType::Array => "a list",
+        FieldType::Set | FieldType::People => "a list of single values",
+        FieldType::Person => "one person",
+        FieldType::Status => "a status",
         FieldType::Object => "an object",
         FieldType::Json => "JSON",
     }
@@ -46,6 +50,8 @@ pub fn read_as(value: &Value, field_type: FieldType) -> Result<Value, Mismatch> 
         FieldType::Date => to_date(value),
         FieldType::DateTime => to_datetime(value),
         FieldType::Array => to_list(value).map(plain),
+        FieldType::Set | FieldType::People => to_set(value),
+        FieldType::Person | FieldType::Status => to_word(value),
         FieldType::Object => to_object(value).map(plain),
         FieldType::Json => Some(plain(to_json(value))),
     };
@@ -162,6 +168,35 @@ fn to_list(value: &Value) -> Option<Value> {
         Value::Object(_) | Value::Null => None,
         single => Some(Value::List(vec![single.clone()])),
     }
+}
+
+/// A text without white space around it; a list of one is its element.
+fn to_word(value: &Value) -> Option<Value> {
+    match value {
+        Value::List(values) => match values.as_slice() {
+            [one] => to_word(one),
+            _ => None,
+        },
+        Value::Object(_) => None,
+        value => match to_text(value)? {
+            Value::Text(text) if text.trim().is_empty() => Some(Value::Null),
+            Value::Text(text) => Some(Value::text(text.trim())),
+            other => Some(other),
+        },
+    }
+}
+
+/// A list of texts in the canonical order of sets; null without any.
+fn to_set(value: &Value) -> Option<Value> {
+    let Value::List(values) = to_list(value)? else { return None };
+    let text = |value: &Value| match value {
+        Value::List(_) | Value::Object(_) => None,
+        value => to_text(value),
+    };
+    let texts: Vec<Value> = values.iter().map(text).collect::<Option<_>>()?;
+    let texts =
+        texts.into_iter().filter_map(|text| if let Value::Text(text) = text { Some(text) } else { None });
+    Some(set::canonical(texts))
 }
 
 fn to_object(value: &Value) -> Option<Value> {

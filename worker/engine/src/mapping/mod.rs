@@ -1,19 +1,25 @@
 //! Which field of one side maps to which field of the other, and how values are converted.
 
 mod convert;
+mod people;
+mod set;
+mod statuses;
+mod terms;
 mod values;
 
 pub use convert::{Mismatch, read_as};
+pub use people::{Identity, People, PeopleOfSync};
+pub use set::Elements;
 
 use crate::{
     Item, Side, Value,
     hash::{Hash, content_hash},
     ports::Link,
     side::Pair,
-    spec::{Direction, FieldSpec, FieldType, Strategy, SyncSpec},
+    spec::{Category, Direction, FieldSpec, FieldType, Strategy, SyncSpec},
     value::Fields,
 };
-use values::ValueMap;
+use terms::{Terms, Word};
 
 /// The compiled mapping of a sync.
 #[derive(Debug, Clone)]
@@ -38,7 +44,7 @@ pub struct Rule {
     /// How conflicts in this field are resolved.
     pub strategy: Strategy,
     default_value: Option<Value>,
-    values: Option<ValueMap>,
+    terms: Terms,
 }
 
 /// Why a value cannot be carried over; the field of the other side stays untouched.
@@ -52,13 +58,22 @@ pub enum Unmappable {
         mismatch: Mismatch,
     },
     /// The value map has no entry for the value.
-    #[error("field {field}: no mapping for value {value}; add it to {map} of this field")]
+    #[error("field {field}: no mapping for value {value}; {remedy}")]
     Value {
         /// The field's name on the side that the value comes from.
         field: String,
         value: String,
-        /// `values` or `back`.
-        map: &'static str,
+        remedy: String,
+    },
+    /// The other side has no counterpart of this person, or of this status: both sides keep what they have.
+    #[error("{side}: field {field}: {value} has no counterpart on the {} and is left alone; {remedy}", side.other())]
+    Stranger {
+        /// The side that the value comes from.
+        side: Side,
+        /// The field's name on that side.
+        field: String,
+        value: String,
+        remedy: String,
     },
     /// The other side cannot store the value.
     #[error("field {field}: {why}")]
@@ -78,6 +93,13 @@ pub enum Unmappable {
     },
 }
 
+impl Unmappable {
+    /// True if it is no failure: the item is in step as far as it can be.
+    pub fn is_note(&self) -> bool {
+        matches!(self, Unmappable::Stranger { .. })
+    }
+}
+
 /// Why this version cannot use a document's mapping.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -89,6 +111,32 @@ impl Mapping {
         let rules =
             spec.field_mappings.iter().map(|field| Rule::compile(spec, field)).collect::<Result<_, _>>()?;
         Ok(Mapping { rules, revision })
+    }
+
+    /// True if a field holds people, so that the table of people is needed.
+    pub fn has_people(&self) -> bool {
+        self.rules.iter().any(|rule| rule.terms.has_people())
+    }
+
+    /// Sets the table of people. `revision` is raised with each change of the table: the fields are compared anew.
+    pub fn set_people(&mut self, people: &PeopleOfSync, revision: i64) {
+        if self.has_people() {
+            self.rules.iter_mut().for_each(|rule| rule.terms.set_people(people));
+            self.revision = (self.revision << 32) | (revision & 0xffff_ffff);
+        }
+    }
+
+    /// Sets the statuses that platforms have. `known` returns those of a side's field; none if the platform has none of its
+    /// own.
+    pub fn set_statuses(&mut self, known: impl Fn(Side, &str) -> Vec<(String, Category)>) {
+        for rule in &mut self.rules {
+            for side in Side::BOTH {
+                let own = known(side, rule.field.get(side));
+                if let Some(statuses) = rule.terms.statuses_mut(side).filter(|_| !own.is_empty()) {
+                    statuses.learn(own);
+                }
+            }
+        }
     }
 
     /// The mapped fields of an item, typed. A value that is not of its field's type stays as read.
@@ -157,25 +205,39 @@ impl Rule {
             required: field.required,
             strategy: field.conflict_strategy.unwrap_or(spec.conflict_strategy),
             default_value: field.default_value.as_ref().map(Value::from_json),
-            values: ValueMap::compile(&field.values, &field.back),
+            terms: Terms::compile(field),
         })
     }
 
-    /// Converts the typed value of side `from` to the other side's terms.
+    /// True if the field is a set on either side.
+    pub fn is_set(&self) -> bool {
+        let is = |side: Side| matches!(self.field_type.get(side), FieldType::Set | FieldType::People);
+        is(Side::Source) || is(Side::Target)
+    }
+
+    /// The type as which a side's values are understood.
+    pub fn meaning(&self, side: Side) -> FieldType {
+        if self.is_set() { FieldType::Set } else { *self.field_type.get(side) }
+    }
+
+    /// Converts the typed value of side `from` to the other side's terms. Elements of a set that the other side cannot have
+    /// are left out.
     pub fn carry(&self, from: Side, value: &Value) -> Result<Value, Unmappable> {
         let to = from.other();
-        let to_type = *self.field_type.get(to);
         let name = self.field.get(from);
         let type_error = |mismatch| Unmappable::Type { field: name.clone(), mismatch };
-        let value = read_as(value, *self.field_type.get(from)).map_err(type_error)?;
-        let carried = match &self.values {
-            _ if value.is_blank() => Value::Null,
-            Some(map) => map.carry(from, &value).ok_or_else(|| Unmappable::Value {
-                field: name.clone(),
-                value: value.to_string(),
-                map: if from == Side::Source { "values" } else { "back" },
-            })?,
-            None => value,
+        let value = read_as(value, self.meaning(from)).map_err(type_error)?;
+        let carried = match value {
+            value if value.is_blank() => Value::Null,
+            value if self.is_set() => {
+                let elements = self.elements(from, &value);
+                let words = elements.shared().filter_map(|element| elements.word_there(element).cloned());
+                set::canonical(words)
+            }
+            value if self.terms.translates() => {
+                self.terms.carry(from, &value).map_err(|word| self.unmappable(from, &value, &word))?
+            }
+            value => value,
         };
         let carried = match &self.default_value {
             Some(default) if carried.is_blank() => self.default_on(to, default),
@@ -184,7 +246,74 @@ impl Rule {
         if carried.is_blank() && self.required {
             return Err(Unmappable::Required { field: name.clone() });
         }
-        read_as(&carried, to_type).map_err(type_error)
+        read_as(&carried, *self.field_type.get(to)).map_err(type_error)
+    }
+
+    fn unmappable(&self, from: Side, value: &Value, word: &Word) -> Unmappable {
+        let remedy = self.terms.remedy(from, value);
+        let (field, value) = (self.field.get(from).clone(), value.to_string());
+        match word {
+            Word::Stranger => Unmappable::Stranger { side: from, field, value, remedy },
+            Word::Is(_) | Word::OneWay | Word::NotInMap => Unmappable::Value { field, value, remedy },
+        }
+    }
+
+    /// The elements of a side's set.
+    pub fn elements(&self, side: Side, value: &Value) -> Elements {
+        let set = read_as(value, FieldType::Set).unwrap_or(Value::Null);
+        Elements::new(&set, |element| self.terms.word(side, element))
+    }
+
+    /// A set as a side's value.
+    pub fn set(&self, side: Side, elements: impl Iterator<Item = String>) -> Result<Value, Unmappable> {
+        let value = set::canonical(elements);
+        if value.is_blank() && self.required {
+            return Err(Unmappable::Required { field: self.field.get(side.other()).clone() });
+        }
+        let field = || self.field.get(side.other()).clone();
+        read_as(&value, *self.field_type.get(side))
+            .map_err(|mismatch| Unmappable::Type { field: field(), mismatch })
+    }
+
+    /// The part of a side's value that the other side can have: what a base keeps. An element that gets a counterpart later
+    /// then counts as added.
+    pub fn shared(&self, side: Side, value: &Value) -> Value {
+        if !self.is_set() || !self.terms.translates() {
+            return value.clone();
+        }
+        let elements = self.elements(side, value);
+        if elements.own().is_empty() {
+            return value.clone();
+        }
+        let shared = set::canonical(elements.shared().cloned());
+        read_as(&shared, *self.field_type.get(side)).unwrap_or(shared)
+    }
+
+    /// A value for a side, with those elements of its present set that the other side cannot have.
+    pub fn keeping(&self, side: Side, value: Value, now: &Value) -> Value {
+        if !self.is_set() || !self.terms.translates() {
+            return value;
+        }
+        let own = self.elements(side, now).own().to_vec();
+        let Ok(given) = read_as(&value, FieldType::Set) else { return value };
+        let both = set::canonical(set::elements(&given).map(str::to_owned).chain(own));
+        read_as(&both, *self.field_type.get(side)).unwrap_or(value)
+    }
+
+    /// What of a side's value has no counterpart on the other side, although that is written: a person, or a status.
+    pub fn strangers(&self, side: Side, value: &Value) -> Vec<Unmappable> {
+        if !self.flow.writes(side.other()) || !self.terms.translates() {
+            return Vec::new();
+        }
+        let stranger = |value: &Value| match self.terms.carry(side, value) {
+            Err(word @ Word::Stranger) => Some(self.unmappable(side, value, &word)),
+            Ok(_) | Err(_) => None,
+        };
+        match read_as(value, self.meaning(side)) {
+            Ok(Value::Null) | Err(_) => Vec::new(),
+            Ok(Value::List(elements)) if self.is_set() => elements.iter().filter_map(stranger).collect(),
+            Ok(value) => stranger(&value).into_iter().collect(),
+        }
     }
 
     /// A value that a person gives in the source's terms, for both sides.
@@ -197,11 +326,12 @@ impl Rule {
 
     /// The default in a side's terms: with a value map, the document states it in the target's.
     fn default_on(&self, side: Side, default: &Value) -> Value {
-        let mapped = match (&self.values, side) {
-            (Some(map), Side::Source) => map.carry(Side::Target, default),
-            _ => None,
-        };
-        mapped.unwrap_or_else(|| default.clone())
+        match side {
+            Side::Source if self.terms.translates() && !self.is_set() => {
+                self.terms.carry(Side::Target, default).unwrap_or_else(|_| default.clone())
+            }
+            _ => default.clone(),
+        }
     }
 
     /// True if the two sides already agree, as far as the mapping can tell: a lossy map keeps the value that the other
@@ -210,9 +340,16 @@ impl Rule {
         if source.is_blank() && target.is_blank() {
             return true;
         }
+        if self.is_set() {
+            let (source, target) = (self.elements(Side::Source, source), self.elements(Side::Target, target));
+            return source.shared().all(|element| target.has_counterpart(&source, element))
+                && target.shared().all(|element| source.has_counterpart(&target, element));
+        }
         let agrees_from = |from: Side, value: &Value, other: &Value| {
             self.carry(from, value).is_ok_and(|carried| carried.same(other))
         };
-        agrees_from(Side::Source, source, target) || agrees_from(Side::Target, target, source)
+        agrees_from(Side::Source, source, target)
+            || agrees_from(Side::Target, target, source)
+            || self.terms.are_alike(source, target)
     }
 }

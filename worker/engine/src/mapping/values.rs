@@ -27,6 +27,17 @@ impl ValueMap {
         Some(ValueMap { to_target, to_source })
     }
 
+    /// The key of the document with the entries for values of a side.
+    pub(super) fn key(from: Side) -> &'static str {
+        if from == Side::Source { "values" } else { "back" }
+    }
+
+    /// True if an entry for the other side's values has this side's value.
+    pub(super) fn leads_to(&self, side: Side, value: &str) -> bool {
+        let map = if side == Side::Source { &self.to_source } else { &self.to_target };
+        map.values().any(|known| known.name() == value)
+    }
+
     /// The counterpart of a value, if the map has an entry for it.
     pub(super) fn carry(&self, from: Side, value: &Value) -> Option<Value> {
         let map = if from == Side::Source { &self.to_target } else { &self.to_source };

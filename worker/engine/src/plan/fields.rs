@@ -60,7 +60,11 @@ pub(super) fn merge(context: &Context<'_>, facts: Facts) -> ItemPlan {
             },
             decision => decision,
         };
-        if let Decision::Blocked(problem) = &decision {
+        for side in Side::BOTH {
+            let strangers = rule.strangers(side, now.get(side));
+            plan.notes.extend(strangers.iter().map(ToString::to_string));
+        }
+        if let Some(problem) = failure(&decision) {
             required_missing |= matches!(problem, Unmappable::Required { .. });
             plan.problems.push(problem.to_string());
             // The strategy's decision cannot be carried out, and a later run must not decide differently by itself: this
@@ -77,6 +81,14 @@ pub(super) fn merge(context: &Context<'_>, facts: Facts) -> ItemPlan {
     }
     tell_unread(&mut plan);
     plan
+}
+
+/// Why a field cannot be carried over, unless it is left alone.
+fn failure(decision: &Decision) -> Option<&Unmappable> {
+    match decision {
+        Decision::Blocked(problem) if !problem.is_note() => Some(problem),
+        _ => None,
+    }
 }
 
 /// Reports a time that cannot be parsed if it matters: it would have decided a conflict, or a write renews it.
@@ -168,6 +180,8 @@ pub(super) fn add_create(context: &Context<'_>, plan: &mut ItemPlan, on: Side, w
             continue;
         }
         let needed = context.places.get(on).needs(rule.field.get(on));
+        let strangers = rule.strangers(from, value_of(plan.now.get(from), rule.field.get(from)));
+        plan.notes.extend(strangers.iter().map(ToString::to_string));
         let carried = rule.carry(from, value_of(plan.now.get(from), rule.field.get(from)));
         let accepted = carried.and_then(|value| {
             if needed || !value.is_blank() {
@@ -177,9 +191,11 @@ pub(super) fn add_create(context: &Context<'_>, plan: &mut ItemPlan, on: Side, w
         });
         let decision = match accepted {
             Ok(value) => Decision::Write { side: on, value, rule: why.to_owned() },
+            Err(problem) if problem.is_note() && !needed && !rule.required => Decision::Blocked(problem),
             Err(problem) => {
                 // Without such a field the platform would refuse the item, or give it a wrong id.
                 required_missing |= matches!(problem, Unmappable::Required { .. })
+                    || problem.is_note()
                     || matches!(problem, Unmappable::Refused { .. }) && (needed || is_key(context, rule, on));
                 plan.problems.push(problem.to_string());
                 Decision::Blocked(problem)

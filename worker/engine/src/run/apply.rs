@@ -271,6 +271,7 @@ fn count_writes(plan: &ItemPlan, results: &Results, report: &mut Report) {
 
 fn count(plan: &ItemPlan, results: &Results, record: &Recorded, report: &mut Report) {
     count_writes(plan, results, report);
+    report.add_notes(plan);
     report.counts.add_absence(plan);
     report.left_for_whole_run +=
         u64::from(matches!(plan.action, Action::MarkMissing(_)) && !plan.facts.may_remove);

@@ -206,6 +206,8 @@ impl Run<'_> {
             record.error = Some(errors.join("; "));
         } else if record.status == ItemStatus::Conflict {
             record.error = refusals(results);
+        } else if !plan.notes.is_empty() {
+            record.error = Some(plan.notes.join("; "));
         } else if Side::BOTH.into_iter().any(|side| *plan.facts.seen.get(side) == Seen::NotVisible) {
             // The cursor has passed what was to be done; it is still to be done once the item is shown.
             record.error_count = plan.facts.link.as_ref().map_or(0, |link| link.error_count) + 1;
@@ -333,7 +335,7 @@ impl Run<'_> {
                 let wrote = outcome.write_to(side).is_some();
                 let now = if wrote { returned.get(side).as_ref() } else { Some(plan.now.get(side)) };
                 if let Some(value) = now.and_then(|fields| fields.get(field)) {
-                    record.base.get_mut(side).insert(field.clone(), value.clone());
+                    record.base.get_mut(side).insert(field.clone(), rule.shared(side, value));
                 }
             }
         }
@@ -359,8 +361,8 @@ fn note_unsent(
         Decision::Drift => value.clone(),
         _ => return,
     };
-    record.base.get_mut(on).insert(field.clone(), own.clone());
-    record.base.get_mut(on.other()).insert(copied.clone(), crossed);
+    record.base.get_mut(on).insert(field.clone(), rule.shared(on, own));
+    record.base.get_mut(on.other()).insert(copied.clone(), rule.shared(on.other(), &crossed));
 }
 
 /// The time of the next retry after `failures` in a row.

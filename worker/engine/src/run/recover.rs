@@ -271,10 +271,11 @@ impl Run<'_> {
             let Some(rule) = self.mapping.rule_of(op.side, &field) else { continue };
             let Some(origin) = origins.get(&field) else { continue };
             let origin_field = rule.field.get(other);
-            record.base.get_mut(other).insert(origin_field.clone(), self.typed(other, origin_field, origin));
+            let origin = rule.shared(other, &self.typed(other, origin_field, origin));
+            record.base.get_mut(other).insert(origin_field.clone(), origin);
             let sent = self.typed(op.side, &field, &sent);
             let kept = now.get(&field).filter(|now| is_what_became_of(&sent, now)).cloned();
-            record.base.get_mut(op.side).insert(field, kept.unwrap_or(sent));
+            record.base.get_mut(op.side).insert(field, rule.shared(op.side, &kept.unwrap_or(sent)));
         }
     }
 }

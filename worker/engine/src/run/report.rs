@@ -32,6 +32,8 @@ pub struct Report {
     pub ambiguous: u64,
     /// Some of the failed items.
     pub errors: Vec<ItemError>,
+    /// Some of the items of which a part was left alone.
+    pub notes: Vec<ItemError>,
     /// Items are gone that this run may not act on: it read only some links, or the guard had not counted them. A run of
     /// the whole sync acts on them.
     pub left_for_whole_run: u64,
@@ -132,6 +134,13 @@ impl Report {
         if self.errors.len() < ERRORS_KEPT {
             self.errors.push(ItemError { item: item.to_owned(), error: error.to_owned() });
         }
+    }
+
+    /// Adds what was left alone of an item.
+    pub(super) fn add_notes(&mut self, plan: &ItemPlan) {
+        let room = ERRORS_KEPT.saturating_sub(self.notes.len());
+        let note = |note: &String| ItemError { item: plan.label().to_owned(), error: note.clone() };
+        self.notes.extend(plan.notes.iter().take(room).map(note));
     }
 
     /// Adds an item without a link for which nothing is to do, or that could not be read.

@@ -92,6 +92,7 @@ impl SyncSpec {
                 findings.push(Finding::error(format!("{path}.direction"), "contradicts bidirectional: true"));
             }
             check_values(field, self.flow(field), &path, findings);
+            field.check_statuses(&path, findings);
             if let Some(transform) = &field.transform {
                 findings.push(Finding::warning(
                     format!("{path}.transform"),

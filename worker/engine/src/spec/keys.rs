@@ -1,7 +1,7 @@
 //! The keys of a document: the allowed values and the meaning of each. Input is checked against these tables, and the
 //! JSON Schema is generated from them.
 
-use super::names::{DeletePolicy, Direction, FieldType, MissedTicks, Priority, Strategy};
+use super::names::{DeletePolicy, Direction, FieldType, MissedTicks, Priority, StatusMatching, Strategy};
 
 /// A key of a mapping.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +51,8 @@ pub enum Form {
     KeysList(&'static [Key]),
     /// A mapping from names to scalar values.
     ValueMap,
+    /// A mapping from categories of statuses to a name or a list of names.
+    Statuses,
     Any,
 }
 
@@ -113,6 +115,9 @@ pub const FIELD: &[Key] = &[
     Key::optional("default_value", Form::Any, "Written where the other side has no value; with `values`, one of the target's."),
     Key::optional("values", Form::ValueMap, "Source value to target value; a value that is not named stays as it is."),
     Key::optional("back", Form::ValueMap, "Target value to source value, where `values` cannot be turned round."),
+    Key::optional("source_statuses", Form::Statuses, "Of a status: the source's names by category (todo, in_progress, in_review, done, cancelled), the preferred one first. They add to those of its platform."),
+    Key::optional("target_statuses", Form::Statuses, "Of a status: the target's names by category, the preferred one first. They add to those of its platform."),
+    Key::default("status_matching", Form::Names(StatusMatching::NAMES), "\"strict\"", "Of a status: whether one of no known category is an error of its field, or is left alone with a note."),
     Key::optional("transform", Form::Text, "A named transform, from source to target. This version has none."),
     Key::optional("conflict_strategy", Form::Names(Strategy::NAMES), "How conflicts in this field are resolved."),
 ];

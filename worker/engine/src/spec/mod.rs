@@ -6,6 +6,7 @@ pub mod keys;
 mod length;
 mod names;
 mod shape;
+mod statuses;
 mod timetable;
 
 use std::collections::BTreeMap;
@@ -14,8 +15,11 @@ use serde::{Deserialize, Serialize};
 
 pub use check::{Finding, Severity};
 pub use full_read::FullRead;
-pub use names::{DeletePolicy, Direction, FieldType, MissedTicks, Priority, Strategy};
+pub use names::{
+    Category, DeletePolicy, Direction, FieldType, MissedTicks, Priority, StatusMatching, Strategy,
+};
 pub use shape::{check_document, check_keys, unknown_keys};
+pub use statuses::{Names, StatusNames};
 
 /// Two places to keep in sync, and how.
 ///
@@ -126,6 +130,15 @@ pub struct FieldSpec {
     /// Target value to source value, if `values` cannot be inverted.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub back: BTreeMap<String, serde_json::Value>,
+    /// Of a status: the source's names by category, the preferred ones first. Others of its platform are known as well.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub source_statuses: StatusNames,
+    /// Of a status: the target's names by category.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub target_statuses: StatusNames,
+    /// How to handle a status of no known category.
+    #[serde(default = "default_matching", skip_serializing_if = "is_default_matching")]
+    pub status_matching: StatusMatching,
     /// A named transform, from source to target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transform: Option<String>,
@@ -207,6 +220,12 @@ fn default_delete_policy() -> DeletePolicy {
 }
 fn default_type() -> FieldType {
     FieldType::String
+}
+fn default_matching() -> StatusMatching {
+    StatusMatching::Strict
+}
+fn is_default_matching(matching: &StatusMatching) -> bool {
+    *matching == default_matching()
 }
 fn default_share() -> f64 {
     0.1

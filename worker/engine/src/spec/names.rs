@@ -159,9 +159,38 @@ names! {
         Date = "date",
         DateTime = "datetime" | "timestamp",
         Array = "array" | "list",
+        /// Texts of which order and repetition do not count.
+        Set = "set",
+        /// A person, named as the side names people.
+        Person = "person",
+        /// A set of persons.
+        People = "people" | "persons",
+        /// A status, which has a category.
+        Status = "status",
         /// A JSON object.
         Object = "object",
         Json = "json",
+    }
+}
+
+names! {
+    /// The categories that the statuses of all platforms fall into, in the order of work.
+    Category ("status category") {
+        Todo = "todo",
+        InProgress = "in_progress",
+        InReview = "in_review",
+        Done = "done",
+        Cancelled = "cancelled" | "canceled",
+    }
+}
+
+names! {
+    /// How to handle a status of no known category.
+    StatusMatching ("status_matching") {
+        /// It is an error of its field.
+        Strict = "strict",
+        /// Both sides keep what they have, with a note.
+        Lenient = "lenient",
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::{
     Finding, FullRead,
     keys::{Form, Key, Need, SYNC},
-    length,
+    length, statuses,
 };
 use crate::nearest::alternatives;
 
@@ -95,6 +95,10 @@ fn check(value: &Value, key: &Key, path: &str, findings: &mut Vec<Finding>) {
             }
             None => false,
         },
+        Form::Statuses => {
+            findings.extend(statuses::check(value, path));
+            return;
+        }
         Form::Names(names) => match value.as_str() {
             Some(text) => return name(text, key, names, path, findings),
             None => false,
@@ -202,6 +206,7 @@ fn expected(key: &Key) -> String {
         Form::ValueMap => {
             "must be names and values, for example { \"To Do\": open, Done: closed }".to_owned()
         }
+        Form::Statuses => "must be categories and names, for example { done: Released }".to_owned(),
         Form::Scope => "must be keys and values, for example { path: tasks.csv }".to_owned(),
         Form::Any => "must be a value".to_owned(),
     }
@@ -232,6 +237,15 @@ mod tests {
     };
 
     fn full() -> Value {
+        let mut document = most();
+        let field = &mut document["field_mappings"][0];
+        field["source_statuses"] = json!({ "todo": "New" });
+        field["target_statuses"] = json!({ "done": ["Done"] });
+        field["status_matching"] = json!("lenient");
+        document
+    }
+
+    fn most() -> Value {
         json!({
             "name": "a", "project": "p", "source_platform": "csv", "source": {}, "target_platform": "sql", "target": {},
             "entity_type": "task", "direction": "push", "conflict_strategy": "manual", "batch_size": 1,

@@ -66,8 +66,8 @@ pub(super) enum Mishap {
 
 /// The edited fields, by side, and their values: blank ones, values that the other side cannot distinguish, and text
 /// that the target normalises.
-const NAMES: [(&str, &str); 4] =
-    [("title", "name"), ("body", "notes"), ("status", "state"), ("points", "points")];
+const NAMES: [(&str, &str); 5] =
+    [("title", "name"), ("body", "notes"), ("status", "state"), ("points", "points"), ("labels", "labels")];
 
 pub(super) fn name(side: Side, field: usize) -> &'static str {
     let (source, target) = NAMES[field % NAMES.len()];
@@ -80,6 +80,7 @@ pub(super) fn value(side: Side, edit: &Edit) -> Json {
         (2, Side::Source) => pick(&[json!("To Do"), json!("In Progress"), json!("Done"), json!(null)]),
         (2, Side::Target) => pick(&[json!("open"), json!("closed"), json!("")]),
         (3, _) => pick(&[json!(1), json!(2), json!("3"), json!(null)]),
+        (4, _) => pick(&[json!(["a"]), json!(["b", "a"]), json!(["c"]), json!([])]),
         _ => pick(&[json!("a"), json!("b"), json!(" c "), json!("")]),
     }
 }
@@ -95,7 +96,7 @@ fn choice() -> impl Strategy<Value = Choice> {
 }
 
 pub(super) fn edit() -> impl Strategy<Value = Edit> {
-    (0_usize..4, 0_usize..4, 0_usize..4).prop_map(|(item, field, value)| Edit { item, field, value })
+    (0_usize..4, 0_usize..5, 0_usize..4).prop_map(|(item, field, value)| Edit { item, field, value })
 }
 
 pub(super) fn mishap() -> impl Strategy<Value = Mishap> {

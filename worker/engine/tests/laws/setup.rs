@@ -106,7 +106,9 @@ impl Setup {
     pub(super) fn world(&self) -> World {
         let mut mappings = default_fields();
         let tag = json!({ "source_field": "tag", "target_field": "tag" });
-        mappings.as_array_mut().unwrap().push(tag);
+        let mut labels = json!({ "source_field": "labels", "target_field": "labels" });
+        (labels["source_type"], labels["target_type"]) = (json!("set"), json!("set"));
+        mappings.as_array_mut().unwrap().extend([tag, labels]);
         let document = json!({
             "field_mappings": mappings,
             "conflict_strategy": self.strategy,

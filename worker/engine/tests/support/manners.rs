@@ -43,6 +43,8 @@ pub(crate) struct Manners {
     pub(crate) concurrency: ConcurrencyControl,
     /// Text is trimmed.
     pub(crate) trims: bool,
+    /// Elements of lists are stored in upper case, each once.
+    pub(crate) shouts: bool,
     /// Datetimes are stored in this precision.
     pub(crate) precision: Option<Precision>,
     /// Pages list the last item first.
@@ -85,6 +87,7 @@ impl Default for Manners {
             unread_times: false,
             concurrency: ConcurrencyControl::Fields,
             trims: false,
+            shouts: false,
             precision: None,
             backwards: false,
             overlaps: false,

@@ -254,6 +254,12 @@ impl FakePlace {
             (Value::DateTime(instant), Some(precision)) => {
                 Value::DateTime(Instant::new(instant.at, precision))
             }
+            (Value::List(values), _) if self.manners.shouts => {
+                let mut values: Vec<Value> =
+                    values.iter().map(|value| Value::text(value.name().to_uppercase())).collect();
+                values.dedup();
+                Value::List(values)
+            }
             (value, _) => value.clone(),
         }
     }

@@ -9,12 +9,12 @@ use chrono::TimeDelta;
 use serde_json::{Value as Json, json};
 use syncline_engine::{
     Side,
-    mapping::Mapping,
+    mapping::{Mapping, PeopleOfSync},
     plan::{ItemPlan, Op},
     ports::{Gate, LinkState, Meter, OpenGate, Place, Step},
     run::{Options, Report, Run, RunError},
     side::Pair,
-    spec::SyncSpec,
+    spec::{Category, SyncSpec},
     value::Fields,
 };
 
@@ -34,6 +34,10 @@ pub(crate) struct World {
     pub(crate) tables: Arc<Mutex<Tables>>,
     pub(crate) spec: SyncSpec,
     pub(crate) revision: i64,
+    /// The statuses that the target's platform has.
+    pub(crate) statuses: Vec<(String, Category)>,
+    /// The table of people, and how often it was changed.
+    pub(crate) people: (PeopleOfSync, i64),
     pub(crate) options: Options,
     /// Items made by hand so far.
     pub(crate) added: usize,
@@ -76,6 +80,8 @@ impl World {
             tables: Arc::default(),
             spec: spec(changes),
             revision: 1,
+            statuses: Vec::new(),
+            people: Default::default(),
             options: Options::default(),
             added: 0,
             requests: Mutex::default(),
@@ -97,7 +103,13 @@ impl World {
     }
 
     pub(crate) fn mapping(&self) -> Mapping {
-        Mapping::compile(&self.spec, self.revision).unwrap()
+        let mut mapping = Mapping::compile(&self.spec, self.revision).unwrap();
+        mapping.set_people(&self.people.0, self.people.1);
+        mapping.set_statuses(|side, _| match side {
+            Side::Source => Vec::new(),
+            Side::Target => self.statuses.clone(),
+        });
+        mapping
     }
 
     /// The document is edited.
