@@ -26,7 +26,7 @@ pub(crate) async fn run(
     }
     let syncs: Vec<_> = documents.iter().flat_map(|document| &document.syncs).collect();
     if args.online {
-        online::check(&config()?, syncs.iter().map(|sync| &sync.spec)).await?;
+        online::check(&config()?, syncs.iter().map(|sync| &sync.spec), output).await?;
     }
     for sync in &syncs {
         output.line(format!(

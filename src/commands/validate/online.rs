@@ -3,36 +3,59 @@
 use sea_orm::DatabaseConnection;
 use serde_json::Value;
 use syncline_connectors::{Catalogue, Discover, platform};
-use syncline_engine::{Side, nearest::alternatives, spec::SyncSpec};
+use syncline_engine::{Side, nearest::alternatives, side::Pair, spec::SyncSpec};
 use syncline_service::{accounts, syncs::display_name};
 
-use crate::{app, commands::accounts::Reach, config::Config, fault::Fault};
+use crate::{app, commands::accounts::Reach, config::Config, fault::Fault, output::Output};
 
-/// Opens both places of every sync, and checks its fields and values against them. The fault lists all that is wrong.
-pub(super) async fn check(config: &Config, specs: impl Iterator<Item = &SyncSpec>) -> Result<(), Fault> {
+/// Opens both places of every sync, and checks its fields and values against them. The fault lists all that is wrong; what
+/// may be meant is a note.
+pub(super) async fn check(
+    config: &Config,
+    specs: impl Iterator<Item = &SyncSpec>,
+    output: &Output,
+) -> Result<(), Fault> {
     let db = app::connect_or_imagine(config).await?;
     let mut wrong = Vec::new();
     for spec in specs {
         let name = display_name(&spec.project, &spec.name);
-        let found = one(config, &db, spec).await?;
+        let mut warnings = Vec::new();
+        let found = one(config, &db, spec, &mut warnings).await?;
+        warnings.iter().for_each(|text| output.note(&format!("warning: {name}: {text}")));
         wrong.extend(found.into_iter().map(|text| format!("{name}: {text}")));
     }
     if wrong.is_empty() { Ok(()) } else { Err(Fault::usage(wrong.join("\n"))) }
 }
 
-async fn one(config: &Config, db: &DatabaseConnection, spec: &SyncSpec) -> Result<Vec<String>, Fault> {
+async fn one(
+    config: &Config,
+    db: &DatabaseConnection,
+    spec: &SyncSpec,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<String>, Fault> {
     let environment = app::environment(config, db.clone())?;
     if let Err(error) = environment.opener().open(spec.clone(), 0).await {
         return Ok(error.to_string().lines().map(str::to_owned).collect());
     }
     let mut wrong = Vec::new();
+    let mut public = Pair::new(None, None);
     for side in Side::BOTH {
         match catalogue(config, db, spec, side).await {
-            Ok(Some(catalogue)) => wrong.extend(values(spec, side, &catalogue)),
+            Ok(Some(catalogue)) => {
+                wrong.extend(values(spec, side, &catalogue));
+                *public.get_mut(side) = catalogue.containers.first().map(|container| container.public);
+            }
             Ok(None) => {}
             Err(fault) => wrong.push(format!("{side}: {}", fault.message)),
         }
     }
+    warnings.extend(Side::BOTH.into_iter().filter(|to| spec.direction.writes(*to)).filter_map(|to| {
+        let from = to.other();
+        let widens = *public.get(from) == Some(false) && *public.get(to) == Some(true);
+        widens.then(|| {
+            format!("the {from} is private, and the {to} is public: everyone may read what is copied there")
+        })
+    }));
     Ok(wrong)
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// What was discovered. Parts that were not asked for are empty.
+/// What was discovered. Parts that were not asked for are empty. Of one container, `containers` has that one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Catalogue {
     pub containers: Vec<Container>,
@@ -19,6 +19,8 @@ pub struct Container {
     pub title: Option<String>,
     /// The account may write to it.
     pub writable: bool,
+    /// Everyone may read it.
+    pub public: bool,
 }
 
 /// A field of the items of a container.

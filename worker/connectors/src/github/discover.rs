@@ -29,6 +29,7 @@ struct Repository {
     has_issues: bool,
     #[serde(default)]
     archived: bool,
+    private: bool,
     #[serde(default)]
     permissions: Permissions,
 }
@@ -73,16 +74,20 @@ pub(super) async fn repositories(client: &Client, call: &Call<'_>) -> Result<Cat
         }
         Err(failed) => return Err(failed.into()),
     };
-    let containers =
-        found.into_iter().filter(|repository| repository.has_issues).map(|repository| Container {
-            writable: repository.is_writable(),
-            name: repository.full_name,
-            title: repository.description.filter(|text| !text.is_empty()),
-        });
+    let containers = found.into_iter().filter(|repository| repository.has_issues).map(Repository::container);
     Ok(Catalogue { containers: containers.collect(), ..Catalogue::default() })
 }
 
 impl Repository {
+    fn container(self) -> Container {
+        Container {
+            writable: self.is_writable(),
+            public: !self.private,
+            name: self.full_name,
+            title: self.description.filter(|text| !text.is_empty()),
+        }
+    }
+
     fn is_writable(&self) -> bool {
         let Permissions { triage, push, admin } = self.permissions;
         !self.archived && (triage || push || admin)
@@ -96,6 +101,11 @@ impl Issues {
         client: &Client,
         call: &Call<'_>,
     ) -> Result<Catalogue, ConnectorError> {
+        let repository = self.api.repository(call).await?;
+        let repository: Repository = serde_json::from_value(repository).map_err(|error| {
+            let text = format!("repository {}: it cannot be read: {error}", self.scope.full_name());
+            ConnectorError::transient(text)
+        })?;
         let labels = self.names(client, "labels", call).await?;
         let types = self.names(client, "issue-types", call).await?;
         let custom = self.read_definitions(call).await?;
@@ -126,7 +136,7 @@ impl Issues {
             email: user.email,
         };
         Ok(Catalogue {
-            containers: Vec::new(),
+            containers: vec![repository.container()],
             fields: known,
             statuses: STATUSES.into_iter().map(status).collect(),
             people: people.into_iter().map(person).collect(),
