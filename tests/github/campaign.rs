@@ -33,15 +33,12 @@ struct Campaign<'a> {
     stage: &'a Stage,
     sides: [Side<'a>; 2],
     draw: Draw,
-    /// All items are on both sides from the start.
-    shared: bool,
 }
 
 impl Campaign<'_> {
-    /// Items of which half are on both sides.
+    /// So many items on each side, half of which are on both.
     async fn fill(&mut self, items: usize) -> Result<()> {
-        let all = if self.shared { items } else { items + items / 2 };
-        for number in 0..all {
+        for number in 0..items + items / 2 {
             let status = if self.draw.chance(30) { "completed" } else { "open" };
             let mut record = Record::from([
                 ("title", format!("Item {number} of the backlog")),
@@ -52,8 +49,7 @@ impl Campaign<'_> {
                 record.insert("labels", ["bug", "needs triage", "bug,ui"][number % 3].to_owned());
             }
             for (at, side) in self.sides.iter().enumerate() {
-                // Half of each side are on both.
-                if self.shared || at == 0 && number < items || at == 1 && number >= items / 2 {
+                if at == 0 && number < items || at == 1 && number >= items / 2 {
                     side.create(&record).await?;
                 }
             }
@@ -159,7 +155,7 @@ impl Campaign<'_> {
 async fn run(stage: &Stage, sides: [Side<'_>; 2]) -> Result<()> {
     let (items, seed) = (setting("SYNCLINE_TEST_ROWS", ITEMS as u64), setting("SYNCLINE_TEST_SEED", SEED));
     println!("seed {seed}: {items} items");
-    let mut campaign = Campaign { stage, sides, draw: Draw(seed), shared: true };
+    let mut campaign = Campaign { stage, sides, draw: Draw(seed) };
     campaign.fill(items as usize).await?;
     let began = std::time::Instant::now();
     campaign.run(&Trouble { faults: Vec::new(), kills: &[40, 300] }).await?;

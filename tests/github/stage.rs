@@ -25,9 +25,8 @@ pub(crate) struct Github {
 }
 
 impl Github {
-    async fn start(program: &Program, limits: &str) -> Result<Github> {
-        let arguments =
-            ["--json", "simulator", "--listen", "127.0.0.1:0", "--items", "0", "--limits", limits];
+    async fn start(program: &Program) -> Result<Github> {
+        let arguments = ["--json", "simulator", "--listen", "127.0.0.1:0", "--items", "0", "--limits", "off"];
         let mut command = program.command(&arguments);
         let mut process =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
@@ -141,11 +140,6 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) async fn new() -> Result<Stage> {
-        Stage::with_limits("off").await
-    }
-
-    /// With limits `real` or `off`.
-    pub(crate) async fn with_limits(limits: &str) -> Result<Stage> {
         let mut program = Program::new(BINARY)?;
         for (name, value) in [
             ("SYNCLINE_LEASE_MS", "2000"),
@@ -156,7 +150,7 @@ impl Stage {
         ] {
             program.set(name, value);
         }
-        let github = Github::start(&program, limits).await?;
+        let github = Github::start(&program).await?;
         github.control("POST", "/reset", Json::Null).await?;
         let members = json!({ "ada": "admin", "bruno": "write" });
         for name in ["left", "right"] {
@@ -168,7 +162,7 @@ impl Stage {
         program.set("ACME_TOKEN", &token);
         program.expect(0, &["migrate", "up"])?;
         let arguments = ["accounts", "add", "acme", "--platform", "github", "--base-url", &github.api];
-        program.expect(0, &[&arguments[..], &["--secret", "env:ACME_TOKEN"]].concat())?;
+        program.expect(0, &[&arguments[..], &["--limits", "off", "--secret", "env:ACME_TOKEN"]].concat())?;
         let ledger = Ledger::open(&program.path("syncline.db")).await?;
         Ok(Stage { program, github, ledger, token })
     }

@@ -45,23 +45,3 @@ async fn case_116_a_wait_is_kept_by_all_syncs() -> Result<()> {
     ensure!(stage.ledger.number(attempts).await? == 2);
     Ok(())
 }
-
-/// The limits are known, so none is ever met: 200 new issues in the pace that GitHub allows.
-#[tokio::test(flavor = "multi_thread")]
-async fn case_115_two_hundred_creates_provoke_no_limit() -> Result<()> {
-    let stage = Stage::with_limits("real").await?;
-    stage.apply("")?;
-    for number in 0..200 {
-        stage.github.create(LEFT, json!({ "title": format!("Item {number}") })).await?;
-    }
-    stage.github.forget().await?;
-    let mut running = stage.program.start(&["sync", "issues"])?;
-    ensure!(running.wait()? == Some(0), "it ends with everything in step");
-    let log = stage.github.get("/log").await?;
-    let entries = log["entries"].as_array().context("entries")?;
-    let refused: Vec<&Json> =
-        entries.iter().filter(|entry| entry["status"] == 403 || entry["status"] == 429).collect();
-    ensure!(refused.is_empty(), "{} requests met a limit: {}", refused.len(), refused[0]);
-    ensure!(stage.github.issues(RIGHT).await?.len() == 200, "each issue is there once");
-    stage.ensure_quiet().await
-}
