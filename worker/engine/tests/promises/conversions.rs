@@ -104,6 +104,18 @@ fn what_a_type_cannot_hold_is_refused_and_shown(#[case] target_type: &str, #[cas
     assert!(!mismatch.value.is_empty());
 }
 
+/// A day is the midnight of UTC with which it begins, and comes back as the day, whatever the season.
+#[rstest]
+fn case_145_date_only_to_date_time(
+    #[values("2026-10-30", "2026-03-29", "2026-12-31", "2028-02-29")] day: &str,
+) {
+    let (there, back) = (rule("date", "datetime"), rule("datetime", "date"));
+    let instant = there.carry(Side::Source, &Value::from_json(&json!(day))).unwrap();
+    assert_eq!(instant.to_json(), format!("{day}T00:00:00Z"));
+    assert_eq!(there.carry(Side::Target, &instant).unwrap().to_json(), day);
+    assert_eq!(back.carry(Side::Source, &instant).unwrap().to_json(), day);
+}
+
 #[rstest]
 fn nothing_is_nothing_in_every_type(
     #[values("string", "number", "boolean", "date", "datetime", "array", "object", "json")] from: &str,

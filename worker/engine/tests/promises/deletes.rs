@@ -35,7 +35,7 @@ fn ten(policy: &str) -> (World, Vec<String>, Vec<String>) {
 #[rstest]
 #[case(Side::Source)]
 #[case(Side::Target)]
-fn the_first_absence_only_marks_and_the_second_acts(#[case] side: Side) {
+fn case_34_only_two_complete_readings_remove(#[case] side: Side) {
     let (world, sources, targets) = ten("delete");
     let (gone, stays) = if side == Side::Source { (&sources, &targets) } else { (&targets, &sources) };
     world.place(side).remove(&gone[0]);
