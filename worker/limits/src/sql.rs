@@ -3,9 +3,9 @@
 //! Each subject has one row of `circuit_breakers`, which is also its lock, and one row of `rate_buckets` per dimension.
 //! Each operation is a transaction: it locks the subject's row, reads, lets [`Account`] decide, and writes what
 //! changed. On SQLite the transaction is immediate, so that it waits for the lock at the start instead of failing
-//! later.
+//! later. Operations of one process that meet share a transaction: a run may have several requests under way.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use async_trait::async_trait;
 use sea_orm::{DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult, TransactionTrait};
@@ -13,7 +13,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use syncline_engine::limits::Learned;
-use syncline_queue::Error;
+use syncline_queue::{Error, Together};
 use syncline_sql::{Binds, begin};
 
 use super::{
@@ -24,25 +24,99 @@ use super::{
     memory::TestClock,
 };
 
+/// Operations that share a transaction at most.
+const MOST: usize = 64;
+
 /// Limits in a SQL database that has Syncline's schema.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SqlLimits {
-    db: DatabaseConnection,
-    policy: BreakerPolicy,
-    clock: Option<TestClock>,
+    store: Store,
+    line: Together<Asked, Result<Told, Error>>,
+}
+
+impl fmt::Debug for SqlLimits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqlLimits").field("policy", &self.store.policy).finish_non_exhaustive()
+    }
+}
+
+/// An operation on one subject.
+enum Asked {
+    Take(Request),
+    Finish { subject: String, ticket: Ticket, result: CallResult, learned: Learned },
+}
+
+/// The result of an operation.
+enum Told {
+    Taken(Answer),
+    Finished(Phase),
 }
 
 impl SqlLimits {
     pub fn new(db: DatabaseConnection, policy: BreakerPolicy) -> Self {
-        Self { db, policy, clock: None }
+        Self::of(Store { db, policy, clock: None })
     }
 
     /// Uses a clock that a test sets.
     #[doc(hidden)]
     #[must_use]
-    pub fn with_clock(mut self, clock: TestClock) -> Self {
-        self.clock = Some(clock);
-        self
+    pub fn with_clock(self, clock: TestClock) -> Self {
+        Self::of(Store { clock: Some(clock), ..self.store })
+    }
+
+    fn of(store: Store) -> Self {
+        let own = store.clone();
+        let line = Together::new(MOST, move |asked| {
+            let store = own.clone();
+            Box::pin(async move { store.carry_out(asked).await })
+        });
+        Self { store, line }
+    }
+
+    async fn ask(&self, asked: Asked) -> Result<Told, Error> {
+        self.line.call(asked).await.map_err(|cut| DbErr::Custom(cut.to_string()))?
+    }
+}
+
+/// The database and what decides over its rows.
+#[derive(Clone)]
+struct Store {
+    db: DatabaseConnection,
+    policy: BreakerPolicy,
+    clock: Option<TestClock>,
+}
+
+impl Store {
+    /// Carries out operations, those of one subject in one transaction and in their order.
+    async fn carry_out(&self, asked: Vec<Asked>) -> Vec<Result<Told, Error>> {
+        let mut of: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (position, asked) in asked.iter().enumerate() {
+            of.entry(asked.subject().to_owned()).or_default().push(position);
+        }
+        let mut told: Vec<Option<Result<Told, Error>>> = asked.iter().map(|_| None).collect();
+        for (subject, positions) in of {
+            let asked: Vec<&Asked> = positions.iter().map(|position| &asked[*position]).collect();
+            let decide = |account: &mut Account, now: Micros| -> Vec<Told> {
+                asked.iter().map(|asked| asked.decide(&self.policy, account, now)).collect()
+            };
+            match self.decide(&subject, decide).await {
+                Ok(decided) => {
+                    for (position, decided) in positions.into_iter().zip(decided) {
+                        told[position] = Some(Ok(decided));
+                    }
+                }
+                Err(error) => {
+                    let text = error.to_string();
+                    let mut first = Some(error);
+                    for position in positions {
+                        let error = first.take().unwrap_or_else(|| DbErr::Custom(text.clone()).into());
+                        told[position] = Some(Err(error));
+                    }
+                }
+            }
+        }
+        // Each has its subject, and so its result.
+        told.into_iter().flatten().collect()
     }
 
     /// Runs a decision about a subject while its row is locked.
@@ -67,10 +141,36 @@ impl SqlLimits {
     }
 }
 
+impl Asked {
+    fn subject(&self) -> &str {
+        match self {
+            Asked::Take(request) => &request.subject,
+            Asked::Finish { subject, .. } => subject,
+        }
+    }
+
+    fn decide(&self, policy: &BreakerPolicy, account: &mut Account, now: Micros) -> Told {
+        match self {
+            Asked::Take(request) => Told::Taken(account.take(policy, request, now)),
+            Asked::Finish { ticket, result, learned, .. } => {
+                Told::Finished(account.finish(policy, ticket, result, learned, now))
+            }
+        }
+    }
+}
+
+/// The error of a result that belongs to another operation.
+fn mixed_up() -> Error {
+    DbErr::Custom("the limits answered another question".to_owned()).into()
+}
+
 #[async_trait]
 impl Limits for SqlLimits {
     async fn take(&self, request: &Request) -> Result<Answer, Error> {
-        self.decide(&request.subject, |account, now| account.take(&self.policy, request, now)).await
+        match self.ask(Asked::Take(request.clone())).await? {
+            Told::Taken(answer) => Ok(answer),
+            Told::Finished(_) => Err(mixed_up()),
+        }
     }
 
     async fn finish(
@@ -80,22 +180,27 @@ impl Limits for SqlLimits {
         result: &CallResult,
         learned: &Learned,
     ) -> Result<Phase, Error> {
-        self.decide(subject, |account, now| account.finish(&self.policy, ticket, result, learned, now)).await
+        let (subject, ticket) = (subject.to_owned(), ticket.clone());
+        let asked = Asked::Finish { subject, ticket, result: result.clone(), learned: learned.clone() };
+        match self.ask(asked).await? {
+            Told::Finished(phase) => Ok(phase),
+            Told::Taken(_) => Err(mixed_up()),
+        }
     }
 
     async fn status(&self, subject: &str) -> Result<SubjectStatus, Error> {
-        let tx = self.db.begin().await?;
+        let tx = self.store.db.begin().await?;
         let mut binds = Binds::new(&tx);
         let text = format!("SELECT {BREAKER} FROM circuit_breakers WHERE subject = {}", binds.bind(subject));
         let breaker = binds.all(&tx, text).await?.into_iter().next();
         let (account, now) = read(&tx, subject, breaker.as_ref()).await?;
         tx.rollback().await?;
-        let now = self.clock.as_ref().map_or(now, |clock| clock.now() as Micros);
+        let now = self.store.clock.as_ref().map_or(now, |clock| clock.now() as Micros);
         Ok(account.status(subject, now))
     }
 
     async fn forget(&self, subject: &str) -> Result<(), Error> {
-        let tx = self.db.begin().await?;
+        let tx = self.store.db.begin().await?;
         for table in ["circuit_breakers", "rate_buckets"] {
             let mut binds = Binds::new(&tx);
             let text = format!("DELETE FROM {table} WHERE subject = {}", binds.bind(subject));
