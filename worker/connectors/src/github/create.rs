@@ -1,12 +1,16 @@
 //! Creates issues, each once.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use syncline_engine::{
     ports::{Call, ConnectorError, Marker, Written},
     value::Fields,
 };
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 
 use super::{
     draft::Draft,
@@ -17,18 +21,22 @@ use super::{
 };
 use crate::http::Failed;
 
-/// The youngest issues by their markers, read at most once for all creates of a call.
+/// How long the youngest issues stay known. What is created meanwhile by this place is known by other means.
+const KEPT: Duration = Duration::from_secs(30);
+
+/// The youngest issues by their markers, as they were read a moment ago.
 #[derive(Default)]
-pub(super) struct Youngest(OnceCell<HashMap<String, Issue>>);
+pub(super) struct Youngest(Mutex<Option<(Instant, Arc<HashMap<String, Issue>>)>>);
+
+impl Youngest {
+    /// Forgets them: an issue may have been created without an answer.
+    pub(super) async fn forget(&self) {
+        *self.0.lock().await = None;
+    }
+}
 
 impl Issues {
-    pub(super) async fn create(
-        &self,
-        marker: &Marker,
-        fields: &Fields,
-        youngest: &Youngest,
-        call: &Call<'_>,
-    ) -> Written {
+    pub(super) async fn create(&self, marker: &Marker, fields: &Fields, call: &Call<'_>) -> Written {
         let draft = match Draft::read(fields) {
             Ok(_) if !fields.contains_key("title") => {
                 return Written::Refused(ConnectorError::permanent(
@@ -42,14 +50,20 @@ impl Issues {
             Ok(draft) => draft,
             Err(error) => return Written::Refused(error),
         };
-        match self.made_before(&marker.text, youngest, call).await {
+        match self.made_before(&marker.text, call).await {
             Ok(Some(issue)) => return Written::item(self.item(&issue)),
             Ok(None) => {}
             Err(error) => return Written::NotSent(error),
         }
         let made = match self.post(&draft, &marker.text, call).await {
             Ok(made) => made,
-            Err(failed) => return failed.written(),
+            Err(failed) => {
+                let outcome = failed.written();
+                if matches!(outcome, Written::Unknown(_)) {
+                    self.youngest.forget().await;
+                }
+                return outcome;
+            }
         };
         // So that it is found although the list of issues may be behind.
         self.memo.note(made.issue.number, Some(&marker.text));
@@ -58,18 +72,22 @@ impl Issues {
 
     /// The issue that an earlier create with this marker made. Most of them were seen in this run; one whose answer was
     /// lost is among the youngest.
-    async fn made_before(
-        &self,
-        marker: &str,
-        youngest: &Youngest,
-        call: &Call<'_>,
-    ) -> Result<Option<Issue>, ConnectorError> {
+    async fn made_before(&self, marker: &str, call: &Call<'_>) -> Result<Option<Issue>, ConnectorError> {
         if let Some(number) = self.memo.number(marker)
             && let Seen::Here(issue) | Seen::Moved(issue) = self.look(number, call).await?
         {
             return Ok(Some(*issue));
         }
-        let known = youngest.0.get_or_try_init(|| self.by_marker(call)).await?;
+        let mut youngest = self.youngest.0.lock().await;
+        let known = match &*youngest {
+            Some((read, known)) if read.elapsed() < KEPT => known.clone(),
+            _ => {
+                let read = Instant::now();
+                let known = Arc::new(self.by_marker(call).await?);
+                *youngest = Some((read, known.clone()));
+                known
+            }
+        };
         Ok(known.get(marker).cloned())
     }
 

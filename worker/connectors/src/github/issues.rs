@@ -5,7 +5,7 @@ use syncline_engine::{
     ports::{Call, ConnectorError, ErrorKind, ErrorScope, Found},
 };
 
-use super::{api::Api, convert, issue::Issue, memo::Memo, scope::RepoScope};
+use super::{api::Api, convert, create::Youngest, issue::Issue, memo::Memo, scope::RepoScope};
 use crate::http::{Failed, Reply};
 
 /// Redirects followed for one issue: it may have been transferred more than once.
@@ -15,6 +15,7 @@ pub(super) struct Issues {
     pub(super) api: Api,
     pub(super) scope: RepoScope,
     pub(super) memo: Memo,
+    pub(super) youngest: Youngest,
     /// The sync maps a field that an organisation has added to issues.
     pub(super) maps_custom: bool,
 }

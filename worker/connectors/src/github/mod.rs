@@ -41,6 +41,7 @@ use syncline_engine::{
 
 use self::{
     api::Api,
+    create::Youngest,
     dialect::GithubDialect,
     fields::KNOWN,
     issues::Issues,
@@ -163,5 +164,8 @@ fn issues(account: &Account, scope: RepoScope) -> Result<(Issues, Client), Conne
     let account = Account { base_url: above.or_else(|| account.base_url.clone()), ..account.clone() };
     let graphql = account.client(dialect, BASE, Auth::Bearer)?;
     let api = Api::new(client.clone(), graphql, &scope);
-    Ok((Issues { api, scope, memo: Memo::default(), maps_custom: false }, client))
+    Ok((
+        Issues { api, scope, memo: Memo::default(), youngest: Youngest::default(), maps_custom: false },
+        client,
+    ))
 }

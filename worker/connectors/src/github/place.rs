@@ -20,8 +20,9 @@ use super::{
     list::IssueListing,
 };
 
-/// Requests under way at once when issues are read by number.
+/// Requests under way at once when issues are read by number: usually, and on a server without limits.
 const AT_ONCE: usize = 4;
+const AT_ONCE_WITHOUT_LIMITS: usize = 10;
 
 pub(super) struct IssuePlace {
     pub(super) issues: Arc<Issues>,
@@ -88,7 +89,9 @@ impl Place for IssuePlace {
     async fn fetch(&self, ids: &[String], call: &Call<'_>) -> Vec<(String, Result<Found, ConnectorError>)> {
         let mut answers = Vec::with_capacity(ids.len());
         let mut stopped: Option<ConnectorError> = None;
-        for some in ids.chunks(AT_ONCE) {
+        let keeps_limits = self.issues.api.keeps_limits();
+        let at_once = if keeps_limits { AT_ONCE } else { AT_ONCE_WITHOUT_LIMITS };
+        for some in ids.chunks(at_once) {
             if let Some(error) = &stopped {
                 answers.extend(some.iter().map(|id| (id.clone(), Err(error.clone()))));
                 continue;

@@ -15,7 +15,6 @@ use syncline_engine::{
 
 use super::{
     convert,
-    create::Youngest,
     dialect::refused_keys,
     draft::Draft,
     issue::Issue,
@@ -24,7 +23,7 @@ use super::{
 use crate::http::{Failed, Reply};
 
 /// Writes under way at once on a server without limits.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 10;
 
 /// Fields that were not written, with the reason.
 pub(super) type LeftOut = Vec<(String, ConnectorError)>;
@@ -38,7 +37,6 @@ pub(super) struct Sent {
 /// The writes of one call.
 struct Batch<'w> {
     writes: &'w [Write],
-    youngest: Youngest,
     /// Why nothing more is sent.
     stopped: Mutex<Option<ConnectorError>>,
 }
@@ -76,7 +74,7 @@ fn groups(writes: &[Write]) -> Vec<Vec<usize>> {
 impl Issues {
     pub(super) async fn write(&self, writes: &[Write], call: &Call<'_>) -> Vec<Written> {
         let at_once = if self.api.keeps_limits() { 1 } else { AT_ONCE };
-        let batch = Batch { writes, youngest: Youngest::default(), stopped: Mutex::default() };
+        let batch = Batch { writes, stopped: Mutex::default() };
         let groups = stream::iter(groups(writes));
         let written = groups.map(|group| self.write_in_order(group, &batch, call)).buffer_unordered(at_once);
         let mut outcomes: Vec<(usize, Written)> = written.flat_map(stream::iter).collect().await;
@@ -94,7 +92,7 @@ impl Issues {
         for position in positions {
             let outcome = match batch.stopped() {
                 Some(error) => Written::NotSent(error),
-                None => self.carry_out(&batch.writes[position].op, batch, &call.for_write(position)).await,
+                None => self.carry_out(&batch.writes[position].op, &call.for_write(position)).await,
             };
             batch.note(&outcome);
             outcomes.push((position, outcome));
@@ -102,9 +100,9 @@ impl Issues {
         outcomes
     }
 
-    async fn carry_out(&self, op: &WriteOp, batch: &Batch<'_>, call: &Call<'_>) -> Written {
+    async fn carry_out(&self, op: &WriteOp, call: &Call<'_>) -> Written {
         match op {
-            WriteOp::Create { marker, fields } => self.create(marker, fields, &batch.youngest, call).await,
+            WriteOp::Create { marker, fields } => self.create(marker, fields, call).await,
             WriteOp::Update { id, fields } => self.update(id, fields, call).await,
             WriteOp::Remove { id, how } => self.remove(id, *how, call).await,
         }

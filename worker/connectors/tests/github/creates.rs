@@ -172,3 +172,29 @@ async fn types_and_issue_fields_of_an_organisation() {
         in_part(world.write(&*place, crate::world::update(&item.id, json!({ "fields.Nothing": 1 }))).await);
     assert_eq!(left_out, ["fields.Nothing"]);
 }
+
+/// The place has read the youngest issues before, and reads them again once an answer was lost.
+#[tokio::test]
+async fn a_lost_create_is_found_by_the_place_that_sent_it() {
+    let world = World::new().await;
+    let place = world.open().await;
+    done(world.write(&*place, create("sl-a", json!({ "title": "A" }))).await);
+    world.fault(json!({ "method": "POST", "path": "/repos/*/*/issues", "kind": "reset", "when": "after" }));
+    let one = || create("sl-b", json!({ "title": "B" }));
+    assert!(matches!(world.write(&*place, one()).await, Written::Unknown(_)));
+    assert_eq!(done(world.write(&*place, one()).await).id, "2");
+    assert_eq!(world.count(), 2);
+}
+
+#[tokio::test]
+async fn creates_read_the_youngest_issues_once() {
+    let world = World::new().await;
+    let place = world.open().await;
+    for call in 0..5 {
+        let writes: Vec<_> =
+            (0..4).map(|at| create(&format!("sl-{call}-{at}"), json!({ "title": "T" }))).collect();
+        assert!(place.write(&writes, &world.call()).await.iter().all(Written::is_done));
+    }
+    let reads = world.requests().iter().filter(|request| request.starts_with("GET")).count();
+    assert_eq!((reads, world.count()), (1, 20));
+}

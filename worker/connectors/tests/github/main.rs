@@ -13,5 +13,6 @@ mod probes;
 #[allow(dead_code, reason = "shared with the tests of the HTTP layer, which use all of it")]
 mod server;
 mod texts;
+mod unlimited;
 mod updates;
 mod world;
