@@ -9,6 +9,7 @@ mod documents;
 pub(crate) mod environment;
 mod help;
 mod look;
+mod people;
 mod queue;
 mod simulator;
 
@@ -31,6 +32,7 @@ pub(crate) use self::{
     documents::{ApplyArgs, ValidateArgs},
     help::command,
     look::{HistoryArgs, RunsArgs},
+    people::{PeopleAction, PeopleArgs, PeopleSyncArgs},
     queue::{
         DeadAction, DeadArgs, DeadListArgs, DeadManyArgs, EnqueueArgs, JobsAction, JobsArgs, JobsListArgs,
         PageArgs, PauseArgs, ScopeArg, SubjectArgs, WhichArgs,
@@ -137,6 +139,8 @@ pub(crate) enum Command {
     Accounts(AccountsArgs),
     /// List the places of an account, or what one of them has
     Discover(DiscoverArgs),
+    /// List people, and say who is who on which platform
+    People(PeopleArgs),
     /// Write the document of a sync, from what two places look like
     Init(InitArgs),
     /// Store the syncs of YAML files
@@ -210,6 +214,7 @@ impl Command {
             Command::MarkRestored(_) | Command::Restored(_) => "mark-restored",
             Command::Accounts(_) => "accounts",
             Command::Discover(_) => "discover",
+            Command::People(_) => "people",
             Command::Apply(_) => "apply",
             Command::Validate(_) => "validate",
             Command::Plan(_) => "plan",

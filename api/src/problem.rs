@@ -197,6 +197,7 @@ impl From<syncline_service::Error> for Problem {
                 Unknown::Queue => (StatusCode::NOT_FOUND, "unknown-queue", "Unknown queue", None),
                 Unknown::Account => (StatusCode::NOT_FOUND, "unknown-account", "Unknown account", None),
                 Unknown::Platform => (StatusCode::NOT_FOUND, "unknown-platform", "Unknown platform", None),
+                Unknown::Person => (StatusCode::NOT_FOUND, "unknown-person", "Unknown person", None),
             },
             Error::Refused { why, .. } => match why {
                 Refusal::QueuePaused => (StatusCode::CONFLICT, "queue-paused", "Queue paused", None),

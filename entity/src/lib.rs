@@ -20,6 +20,7 @@ pub mod job_result;
 pub mod job_unique_window;
 pub mod maintenance_task;
 pub mod pause;
+pub mod person_identity;
 pub mod prelude;
 pub mod project;
 pub mod rate_bucket;

@@ -13,6 +13,7 @@ pub use crate::job_result::Entity as JobResult;
 pub use crate::job_unique_window::Entity as JobUniqueWindow;
 pub use crate::maintenance_task::Entity as MaintenanceTask;
 pub use crate::pause::Entity as Pause;
+pub use crate::person_identity::Entity as PersonIdentity;
 pub use crate::project::Entity as Project;
 pub use crate::rate_bucket::Entity as RateBucket;
 pub use crate::schedule::Entity as Schedule;

@@ -15,6 +15,8 @@ pub struct Model {
     pub key: String,
     /// Name for people.
     pub name: String,
+    /// Raised with each change of the people of this project.
+    pub people_revision: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -33,6 +35,8 @@ pub enum Relation {
     Pauses,
     #[sea_orm(has_many = "super::alert::Entity")]
     Alerts,
+    #[sea_orm(has_many = "super::person_identity::Entity")]
+    People,
 }
 
 impl Related<super::account::Entity> for Entity {
@@ -74,6 +78,12 @@ impl Related<super::pause::Entity> for Entity {
 impl Related<super::alert::Entity> for Entity {
     fn to() -> RelationDef {
         Relation::Alerts.def()
+    }
+}
+
+impl Related<super::person_identity::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::People.def()
     }
 }
 

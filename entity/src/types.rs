@@ -240,6 +240,22 @@ text_column! {
 }
 
 text_column! {
+    /// How an identity came to its person.
+    MatchedBy {
+        /// It is a person of its own.
+        None = "none",
+        /// Somebody has the same e-mail address.
+        Email = "email",
+        /// One person alone has the same name.
+        Name = "name",
+        /// A person said so.
+        Hand = "hand",
+        /// A person said that it is nobody else; it is not matched again.
+        Apart = "apart",
+    }
+}
+
+text_column! {
     /// The severity of an alert.
     AlertLevel {
         /// For information.

@@ -55,6 +55,7 @@ const DROPPED_BY: &[(&str, &str, &[Column])] = &[
     ("m20261130_000200_store_choices", "sync_conflicts", &[("choice", None)]),
     ("m20261130_000300_note_readers", "sync_cursors", &[("reader", None)]),
     ("m20261130_000500_switch_limits_off", "accounts", &[("keeps_limits", Some("true"))]),
+    ("m20261130_000600_create_person_identities", "projects", &[("people_revision", Some("0"))]),
 ];
 
 /// Values that migrations replace in `down`, because the version below has no such value: the migration, the table, the

@@ -16,6 +16,7 @@ mod init;
 mod jobs;
 mod migrate;
 mod pauses;
+mod people;
 mod plan;
 mod purge;
 mod queues;
@@ -79,6 +80,7 @@ async fn on_database(
         Command::Backup(args) => backup::run(config, args, output).await,
         Command::MarkRestored(args) => restored::run(config, args, output).await,
         Command::Restored(_) => restored::run(config, &RestoredArgs { show: true, yes: false }, output).await,
+        Command::People(args) => people::run(config, args, output).await,
         Command::Discover(args) => discover::run(config, args, output).await,
         Command::Accounts(args) => accounts::run(config, args, output).await,
         Command::Apply(args) => apply::run(config, args, output).await,

@@ -22,6 +22,7 @@ mod migrate;
 mod migrations;
 mod mistakes;
 mod output;
+mod people;
 mod plans;
 mod pools;
 mod postgres;

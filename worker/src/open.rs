@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sea_orm::DatabaseConnection;
+use sea_orm::{DatabaseConnection, DbErr};
 use syncline_accounts::Broker;
 use syncline_connectors::{Opening, http::Http, platform};
 use syncline_engine::{
@@ -13,6 +13,7 @@ use syncline_engine::{
     side::Pair,
     spec::{FieldSpec, SyncSpec},
 };
+use syncline_service::people;
 
 /// A sync that can run.
 pub struct OpenSync {
@@ -27,6 +28,9 @@ pub enum OpenError {
     /// This version cannot use its document or its mapping.
     #[error("{0}")]
     Document(String),
+    /// Syncline's own database.
+    #[error("Syncline's database: {0}")]
+    Database(#[source] DbErr),
     /// A place could not be opened.
     #[error("{side}: {error}")]
     Place {
@@ -51,8 +55,8 @@ pub struct Opener<'a> {
 impl Opener<'_> {
     /// Opens both places of a sync.
     pub async fn open(&self, spec: SyncSpec, revision: i64) -> Result<OpenSync, OpenError> {
-        let mapping =
-            Mapping::compile(&spec, revision).map_err(|error| OpenError::Document(error.to_string()))?;
+        let mapping = people::mapping(self.db, &spec, revision).await.map_err(OpenError::Database)?;
+        let mapping = mapping.map_err(|error| OpenError::Document(error.to_string()))?;
         let source = self.open_side(&spec, Side::Source).await?;
         let target = self.open_side(&spec, Side::Target).await?;
         checked(spec, mapping, Pair::new(source, target)).await

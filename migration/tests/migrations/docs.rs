@@ -16,6 +16,7 @@ const AREAS: &[(&str, &[&str])] = &[
         &[
             "projects",
             "accounts",
+            "person_identities",
             "sync_configs",
             "sync_config_revisions",
             "schedules",

@@ -75,6 +75,12 @@ pub trait Platform: Send + Sync {
         Err(ConnectorError::permanent(format!("account {}: {} has no accounts", account.name, self.name())))
     }
 
+    /// The statuses that a field of these items can have on this platform, whatever the place, each with its category; the
+    /// preferred one of a category first. Empty if the field holds none, or the platform has no statuses of its own.
+    fn statuses(&self, _entity: &str, _field: &str) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
     /// Whether this version can connect to it.
     fn availability(&self) -> Availability {
         Availability::Available

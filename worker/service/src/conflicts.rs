@@ -11,19 +11,14 @@ use sea_orm::{
     EntityTrait, IntoActiveModel,
 };
 use syncline_engine::{
-    Side, Value,
-    conflict::Choice,
-    mapping::{Mapping, Rule},
-    merge::unwritten,
-    side::Pair,
-    spec::SyncSpec,
+    Side, Value, conflict::Choice, mapping::Rule, merge::unwritten, side::Pair, spec::SyncSpec,
 };
 use syncline_entity::{sync_config, sync_conflict, sync_metadata, types::RunKind};
 use syncline_runs::{Accepted, CHOICES, NewRun, RunArgs, RunQueue, accept_in, committed};
 use syncline_sql::{begin, statement};
 use uuid::Uuid;
 
-use super::{Error, Refusal, Unknown, choice::columns, runs::run_of};
+use super::{Error, Refusal, Unknown, choice::columns, people, runs::run_of};
 
 /// How often a choice is tried again because a run wrote to the link meanwhile.
 const TRIES: usize = 5;
@@ -94,7 +89,7 @@ async fn try_choose(
         }
         if choice.side().is_none() {
             let config = syncs.of(tx, link.sync_config_id).await?;
-            check(config, &conflict, &link, choice)?;
+            check(tx, config, &conflict, &link, choice).await?;
         }
         let group = groups.entry((link.sync_config_id, conflict.field.is_none())).or_default();
         // For a second conflict the link is due already.
@@ -153,7 +148,8 @@ impl Syncs {
 
 /// Refuses a base or a value that cannot be carried out, as far as the mapping can tell; the places are asked by the run,
 /// before it writes to either of them.
-fn check(
+async fn check(
+    tx: &DatabaseTransaction,
     config: &sync_config::Model,
     conflict: &sync_conflict::Model,
     link: &sync_metadata::Model,
@@ -169,7 +165,8 @@ fn check(
     let unreadable = |error: String| Error::Unreadable { sync: config.name.clone(), error };
     let spec: SyncSpec =
         serde_json::from_value(config.config_json.clone()).map_err(|error| unreadable(error.to_string()))?;
-    let mapping = Mapping::compile(&spec, config.revision).map_err(|error| unreadable(error.to_string()))?;
+    let mapping = people::mapping(tx, &spec, config.revision).await?;
+    let mapping = mapping.map_err(|error| unreadable(error.to_string()))?;
     let rule = mapping.rule_of(Side::Source, field).ok_or_else(|| {
         refused(format!("field {field} is not mapped any more; choose source or target, or map it again"))
     })?;

@@ -6,7 +6,8 @@ use serde_json::Value;
 use syncline_connectors::{Availability, check_scope, no_platform, platform};
 use syncline_engine::{
     Side,
-    spec::{Finding, Severity, SyncSpec, check_document},
+    nearest::alternatives,
+    spec::{Finding, Names, Severity, SyncSpec, check_document},
 };
 
 use crate::{Origin, accounts};
@@ -75,6 +76,7 @@ pub fn check(spec: &SyncSpec, origin: Origin<'_>) -> Vec<Finding> {
     findings.extend(entity(spec));
     findings.extend(accounts::missing(spec));
     findings.extend(removal(spec));
+    findings.extend(statuses(spec));
     findings.extend(origin.refusals(spec));
     findings
 }
@@ -89,6 +91,34 @@ fn entity(spec: &SyncSpec) -> Option<Finding> {
         let text = format!("{name} has no {:?}; it has: {}", spec.entity_type, entities.join(", "));
         Some(Finding::error("entity_type", text))
     })
+}
+
+/// Refuses statuses that a platform with statuses of its own does not have.
+fn statuses(spec: &SyncSpec) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (position, field) in spec.field_mappings.iter().enumerate() {
+        let sides = [
+            ("source", &spec.source_platform, &field.source_field, &field.source_statuses),
+            ("target", &spec.target_platform, &field.target_field, &field.target_statuses),
+        ];
+        for (side, name, field, stated) in sides {
+            let Some(platform) = platform(name) else { continue };
+            let known = platform.statuses(&spec.entity_type, field);
+            let known = || known.iter().map(|(name, _)| *name);
+            for name in stated.values().flat_map(Names::iter) {
+                if known().next().is_some() && !known().any(|known| known == name) {
+                    let text = format!(
+                        "{field:?} of {} has no status {name:?}; {}",
+                        platform.name(),
+                        alternatives(name, known(), "it has:")
+                    );
+                    let path = format!("field_mappings[{position}].{side}_statuses");
+                    findings.push(Finding::error(path, text));
+                }
+            }
+        }
+    }
+    findings
 }
 
 /// Refuses a policy that a place which is written to cannot carry out.

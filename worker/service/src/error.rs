@@ -55,6 +55,8 @@ pub enum Unknown {
     Account,
     /// By name.
     Platform,
+    /// By an identity.
+    Person,
 }
 
 /// Why a request is refused.

@@ -10,6 +10,7 @@
 //! - [`runs`]: requests runs.
 //! - [`conflicts`]: checks and stores a person's choice; [`choice`] is its form in the database.
 //! - [`pauses`]: pauses subjects.
+//! - [`people`]: which identities are one person, and the mapping of a sync with its people and statuses.
 //! - [`dead`]: replays and discards dead letters.
 
 pub mod accounts;
@@ -21,6 +22,7 @@ pub mod documents;
 mod error;
 mod origin;
 pub mod pauses;
+pub mod people;
 pub mod runs;
 pub mod store;
 pub mod syncs;

@@ -37,6 +37,7 @@ impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         let text = error.to_string();
         match error {
+            OpenError::Database(error) => error.into(),
             OpenError::Document(_) => Failure::Lasting(text),
             OpenError::Place { side, error } => of_place(side, &error, text),
         }

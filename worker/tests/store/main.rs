@@ -10,6 +10,7 @@ mod contract;
 mod draw;
 mod histories;
 mod others;
+mod people;
 mod stage;
 #[allow(dead_code, unused_imports, reason = "the engine's tests use more of it")]
 #[path = "../../engine/tests/support/mod.rs"]

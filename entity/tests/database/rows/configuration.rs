@@ -20,7 +20,8 @@ pub(super) async fn configuration(stage: &Stage, kind: Kind) {
         restored_from: text("a copy"),
     };
     comes_back(stage, kind, row, &[]).await;
-    let row = project::Model { id: 7, key: "web".to_owned(), name: "Web \u{1F600}".to_owned() };
+    let row =
+        project::Model { id: 7, key: "web".to_owned(), name: "Web \u{1F600}".to_owned(), people_revision: 3 };
     comes_back(stage, kind, row, &[]).await;
     let row = account::Model {
         id: 7,

@@ -226,6 +226,19 @@ constraints! {
     };
     pauses_go_with_their_project: "pauses" Stray { column: "project_id", parent_goes: WithIt };
 
+    how_identities_were_matched: "person_identities" Value {
+        column: "matched_by", wrong: "'guess'", right: &["'none'", "'email'", "'name'", "'hand'", "'apart'"],
+    };
+    an_account_knows_an_identity_once: "person_identities" Twin {
+        columns: &["account_id", "remote_id"], with: &[("account_id", "1")], room: &[("remote_id", "'other'")],
+    };
+    a_text_names_one_person: "person_identities" Twin {
+        columns: &["project_id", "remote_id"], with: &[("account_id", "NULL")],
+        room: &[("remote_id", "'other'")],
+    };
+    identities_go_with_their_project: "person_identities" Stray { column: "project_id", parent_goes: WithIt };
+    identities_go_with_their_account: "person_identities" Stray { column: "account_id", parent_goes: WithIt };
+
     levels_of_alerts: "alerts" Value {
         column: "level", wrong: "'loud'", right: &["'info'", "'warning'", "'critical'"],
     };

@@ -196,6 +196,15 @@ impl Api {
         costs.fold(request, |request, (dimension, amount)| request.cost(dimension, amount)).send(call).await
     }
 
+    /// Reads names and public e-mail addresses by ids of GraphQL, at most 100: lists of the REST API have neither.
+    pub(super) async fn profiles(&self, ids: &[&str], call: &Call<'_>) -> Result<GraphqlReply, Failed> {
+        const TEXT: &str =
+            "query($ids: [ID!]!) { nodes(ids: $ids) { ... on User { databaseId name email } } }";
+        let costs = Cost::Query.dimensions().into_iter();
+        let request = self.graphql.query(&["graphql"], TEXT, &json!({ "ids": ids }));
+        costs.fold(request, |request, (dimension, amount)| request.cost(dimension, amount)).send(call).await
+    }
+
     pub(super) async fn search(&self, query: &str, call: &Call<'_>) -> Result<Reply, Failed> {
         let request = self.client.get(&["search", "issues"]).query("q", query).query("per_page", PAGE);
         priced(request, Cost::Search).send(call).await

@@ -1,6 +1,9 @@
 //! What an account can see: repositories, and the fields, statuses and people of one.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value as Json;
 use syncline_engine::{
     ports::{Call, ConnectorError},
     spec::FieldType,
@@ -55,10 +58,21 @@ struct Named {
 #[derive(Deserialize)]
 struct User {
     id: u64,
+    node_id: Option<String>,
     login: String,
+}
+
+/// What a person shows of themselves.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Profile {
+    database_id: u64,
     name: Option<String>,
     email: Option<String>,
 }
+
+/// Profiles read in one request.
+const PROFILES: usize = 100;
 
 /// The repositories whose issues can be synced.
 pub(super) async fn repositories(client: &Client, call: &Call<'_>) -> Result<Catalogue, ConnectorError> {
@@ -120,7 +134,7 @@ impl Issues {
             field_type: match custom.data_type.as_str() {
                 "number" => FieldType::Number,
                 "date" => FieldType::Date,
-                "multi_select" => FieldType::Array,
+                "multi_select" => FieldType::Set,
                 _ => FieldType::String,
             },
             writable: true,
@@ -129,11 +143,12 @@ impl Issues {
             longest: None,
         }));
         let status = |(name, canonical): (&str, &'static str)| Status { name: name.to_owned(), canonical };
-        let person = |user: User| Person {
-            id: user.id.to_string(),
-            login: user.login,
-            name: user.name,
-            email: user.email,
+        let mut profiles = self.profiles(&people, call).await;
+        let person = |user: User| {
+            let profile = profiles.remove(&user.id);
+            let (name, email) = profile.map(|profile| (profile.name, profile.email)).unwrap_or_default();
+            let told = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+            Person { id: user.id.to_string(), login: user.login, name: told(name), email: told(email) }
         };
         Ok(Catalogue {
             containers: vec![repository.container()],
@@ -141,6 +156,26 @@ impl Issues {
             statuses: STATUSES.into_iter().map(status).collect(),
             people: people.into_iter().map(person).collect(),
         })
+    }
+
+    /// What people show of themselves, by their ids. Without it they are known by their logins.
+    async fn profiles(&self, people: &[User], call: &Call<'_>) -> HashMap<u64, Profile> {
+        let mut profiles = HashMap::new();
+        let ids: Vec<&str> = people.iter().filter_map(|user| user.node_id.as_deref()).collect();
+        for ids in ids.chunks(PROFILES) {
+            match self.api.profiles(ids, call).await {
+                Ok(reply) => {
+                    let nodes = reply.data["nodes"].as_array().into_iter().flatten();
+                    let read = |node: &Json| serde_json::from_value::<Profile>(node.clone()).ok();
+                    profiles.extend(nodes.filter_map(read).map(|profile| (profile.database_id, profile)));
+                }
+                Err(failed) => {
+                    tracing::warn!(error = %failed.error, "names and e-mail addresses of people were not read");
+                    break;
+                }
+            }
+        }
+        profiles
     }
 
     async fn names(

@@ -44,6 +44,8 @@ pub(super) enum Cost {
     Edit,
     Create,
     /// By GraphQL.
+    Query,
+    /// By GraphQL.
     Delete,
 }
 
@@ -56,6 +58,7 @@ impl Cost {
             Cost::Search => costs.push((&limits.search, 1.0)),
             Cost::Read => costs.extend([(&limits.core, 1.0), (&limits.points, 1.0)]),
             Cost::Edit => costs.extend([(&limits.core, 1.0), (&limits.points, 5.0)]),
+            Cost::Query => costs.extend([(&limits.graphql, 1.0), (&limits.points, 1.0)]),
             Cost::Delete => costs.extend([(&limits.graphql, 1.0), (&limits.points, 5.0)]),
             Cost::Create => costs.extend([
                 (&limits.core, 1.0),

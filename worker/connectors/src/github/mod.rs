@@ -78,6 +78,10 @@ impl Platform for Github {
         &["issue"]
     }
 
+    fn statuses(&self, _: &str, field: &str) -> &'static [(&'static str, &'static str)] {
+        status::of_field(field)
+    }
+
     fn keys(&self) -> Option<&'static [Key]> {
         Some(scope::KEYS)
     }

@@ -11,6 +11,18 @@ const REASONS: [&str; 3] = ["completed", "not_planned", "duplicate"];
 pub(super) const STATUSES: [(&str, &str); 4] =
     [("open", "todo"), ("completed", "done"), ("not_planned", "cancelled"), ("duplicate", "cancelled")];
 
+/// The values of `state`, likewise.
+const STATES: [(&str, &str); 2] = [("open", "todo"), ("closed", "done")];
+
+/// The statuses of a field; empty if it holds none.
+pub(super) fn of_field(field: &str) -> &'static [(&'static str, &'static str)] {
+    match field {
+        "status" => &STATUSES,
+        "state" => &STATES,
+        _ => &[],
+    }
+}
+
 /// The status of an issue. A closed issue without a reason counts as completed: it is older than reasons.
 pub(super) fn of(issue: &Issue) -> &str {
     match issue.state.as_str() {

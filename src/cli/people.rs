@@ -1,0 +1,70 @@
+//! Arguments of `people`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Args)]
+pub(crate) struct PeopleArgs {
+    /// The project of the people
+    #[arg(long, global = true, default_value = "default")]
+    pub(crate) project: String,
+    #[command(subcommand)]
+    pub(crate) action: Option<PeopleAction>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PeopleAction {
+    /// List the people, what each account calls them, and how they were matched
+    List,
+    /// Ask an account for the people of a place, and match them with those who are known
+    ///
+    /// People are matched by e-mail address, then by a name that only one person has. Whoever was mapped by hand stays.
+    Sync(PeopleSyncArgs),
+    /// Say that two identities are one person
+    ///
+    /// An identity is ACCOUNT:LOGIN, or a text as it stands in files and tables; one with a colon is written with `text:`
+    /// before it.
+    Map(PeopleMapArgs),
+    /// Take an identity out of its person; it is not matched again by itself
+    Unmap(PeopleUnmapArgs),
+    /// Map the people of a YAML file, as `export` writes it: all of them, or none
+    Import(PeopleImportArgs),
+    /// Write the people as YAML
+    Export(PeopleExportArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PeopleSyncArgs {
+    /// The account, without its project
+    pub(crate) account: String,
+    /// A place of the account, as `syncline discover ACCOUNT` names it
+    pub(crate) place: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PeopleMapArgs {
+    /// An identity of the person
+    pub(crate) person: String,
+    /// The identity that becomes theirs as well
+    pub(crate) identity: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PeopleUnmapArgs {
+    /// The identity
+    pub(crate) identity: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PeopleImportArgs {
+    /// The file; - for standard input
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PeopleExportArgs {
+    /// Write into this file instead of printing it
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}

@@ -1,0 +1,80 @@
+//! People in YAML files.
+
+use std::{io::Read, path::Path};
+
+use sea_orm::DatabaseConnection;
+use serde_json::json;
+use syncline_service::people::{self, Entry};
+
+use crate::{
+    fault::{Exit, Fault, said},
+    output::Output,
+    words::count,
+};
+
+/// Maps the people of a file.
+pub(super) async fn import(
+    db: &DatabaseConnection,
+    project: &str,
+    file: &Path,
+    output: &Output,
+) -> Result<Exit, Fault> {
+    let name = file.display();
+    let text = match file.to_str() {
+        Some("-") => {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text).map(|_| text)
+        }
+        _ => std::fs::read_to_string(file),
+    };
+    let text = text.map_err(|error| Fault::usage(format!("{name}: {}", said(&error))))?;
+    let entries: Vec<Entry> = match text.trim() {
+        "" => Vec::new(),
+        text => serde_saphyr::from_str(text).map_err(|error| {
+            let keys = "a list of people, each with name, email, accounts { ACCOUNT: LOGIN } and texts";
+            Fault::usage(format!("{name}: must be {keys}: {error}"))
+        })?,
+    };
+    let done = people::import(db, project, &entries).await;
+    let done = done.map_err(|error| {
+        let mut fault = Fault::from(error);
+        fault.message = format!("{name}: {}", fault.message);
+        fault
+    })?;
+    output.data(
+        &json!({ "project": project, "people": done.people, "identities": done.identities, "new": done.new }),
+    );
+    output.line(format!(
+        "mapped {} with {}, {} of them new",
+        count(done.people as u64, "person", "people"),
+        count(done.identities as u64, "identity", "identities"),
+        done.new
+    ));
+    Ok(Exit::Done)
+}
+
+/// Writes the people of a project.
+pub(super) async fn export(
+    db: &DatabaseConnection,
+    project: &str,
+    file: Option<&Path>,
+    output: &Output,
+) -> Result<Exit, Fault> {
+    let id = people::project(db, project).await?.id;
+    let entries = people::export(&people::list(db, id).await?);
+    let text = serde_saphyr::to_string(&entries).map_err(|error| Fault::failed(error.to_string()))?;
+    match file {
+        Some(file) => {
+            std::fs::write(file, text)
+                .map_err(|error| Fault::usage(format!("{}: {}", file.display(), said(&error))))?;
+            output.data(&json!({ "project": project, "people": entries.len(), "file": file }));
+            let people = count(entries.len() as u64, "person", "people");
+            output.line(format!("wrote {people} into {}", file.display()));
+        }
+        None => {
+            output.data(&json!({ "project": project, "people": entries }));
+            output.verbatim(text.trim_end());
+        }
+    }
+    Ok(Exit::Done)
+}
