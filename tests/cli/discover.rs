@@ -61,7 +61,9 @@ async fn a_draft_is_valid_and_syncs() -> Result<()> {
             "source_field: \"status\", target_field: \"state\"",
             "source_field: \"number\", target_field: \"id\"",
             "direction: source_to_target",
-            "# people of the source",
+            "source_field: \"assignees\", target_field: \"owner\", source_type: people, target_type: people",
+            "source_type: status, target_type: status",
+            "# people in assignees cross if they are known on both sides",
             "# not mapped, of the source: labels",
         ],
     )?;
@@ -102,7 +104,7 @@ async fn two_repositories_are_drafted_with_all_their_fields() -> Result<()> {
     let shown: Value = stage.program.expect(0, &["--json", "validate", "--online", "both.yaml"])?.json()?;
     ensure!(shown["online"] == true, "{shown}");
     let draft = std::fs::read_to_string(stage.program.path("both.yaml"))?;
-    ensure_tells(&draft, &["source_field: \"labels\", target_field: \"labels\"", "source_type: array"])?;
+    ensure_tells(&draft, &["source_field: \"labels\", target_field: \"labels\"", "source_type: set"])?;
     let refused = stage.program.expect(2, &["init", "acme-github/acme/web", "nobody/acme/web"])?.stderr;
     ensure_tells(&refused, &["syncline accounts"])
 }

@@ -191,10 +191,5 @@ fn write_field(text: &mut String, one: &Suggested<'_>) {
     if let Some(direction) = one.direction {
         let _ = write!(text, ", direction: {direction}");
     }
-    for (key, values) in [("values", &one.values), ("back", &one.back)] {
-        if !values.is_empty() {
-            let _ = write!(text, ", {key}: {}", json!(values));
-        }
-    }
     let _ = writeln!(text, " }}");
 }

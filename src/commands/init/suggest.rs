@@ -1,26 +1,21 @@
 //! A suggested mapping between two places, at least one of which is behind an account.
 
-use std::collections::BTreeMap;
-
-use serde_json::{Value, json};
 use syncline_connectors::{Catalogue, Field, Status};
 use syncline_engine::spec::FieldType;
 
 /// Names that platforms use for the same thing.
-const PAIRS: [&[&str]; 8] = [
+const PAIRS: [&[&str]; 10] = [
     &["title", "name", "summary", "subject"],
     &["body", "description", "content", "details", "notes"],
     &["status", "state"],
     &["labels", "tags"],
+    &["assignees", "assignee", "owner", "owners", "members"],
+    &["author", "reporter", "creator", "requester"],
     &["type", "issuetype", "kind"],
     &["priority"],
     &["duedate", "due", "dueon", "deadline"],
     &["number", "id", "key"],
 ];
-
-/// Names of fields that hold people.
-const PEOPLE: [&str; 8] =
-    ["assignee", "assignees", "owner", "author", "reporter", "creator", "requester", "members"];
 
 /// What is known of a side.
 pub(super) struct Side<'a> {
@@ -36,8 +31,6 @@ pub(super) struct Suggested<'a> {
     pub(super) target: &'a Field,
     /// None: both ways.
     pub(super) direction: Option<&'static str>,
-    pub(super) values: BTreeMap<String, Value>,
-    pub(super) back: BTreeMap<String, Value>,
 }
 
 /// The mapping, and what could not be mapped, in sentences.
@@ -60,8 +53,15 @@ pub(super) fn suggest<'a>(source: &Side<'a>, target: &Side<'a>) -> Suggestion<'a
             let Some(place) = found else { return true };
             let other = right.remove(place);
             let direction = direction(source, target, one, other).flatten();
-            let (values, back) = statuses(source, target, one, other, &mut remarks);
-            fields.push(Suggested { source: one, target: other, direction, values, back });
+            let suggested = Suggested { source: one, target: other, direction };
+            match types(&suggested) {
+                (FieldType::Status, _) => statuses(source, target, &mut remarks),
+                (FieldType::Person | FieldType::People, _) => {
+                    people(source, target, &suggested, &mut remarks)
+                }
+                _ => {}
+            }
+            fields.push(suggested);
             false
         });
     }
@@ -81,33 +81,14 @@ pub(super) fn suggest<'a>(source: &Side<'a>, target: &Side<'a>) -> Suggestion<'a
     Suggestion { fields, remarks }
 }
 
-/// The fields of a side that may be mapped. People, and the parts of a status that stands in one field, are left out.
+/// The fields of a side that may be mapped: without the parts of a status that stands in one field.
 fn candidates<'a>(side: &Side<'a>, remarks: &mut Vec<String>) -> Vec<&'a Field> {
-    let has_status = !side.catalogue.statuses.is_empty()
-        && side.catalogue.fields.iter().any(|field| field.name == "status");
-    let is_part = |field: &Field| has_status && ["state", "state_reason"].contains(&&*field.name);
-    let is_person = |field: &Field| PEOPLE.contains(&&*plain(&field.name));
-    let (mut people, mut parts, mut rest) = (Vec::new(), Vec::new(), Vec::new());
-    for field in &side.catalogue.fields {
-        if is_person(field) {
-            people.push(&*field.name);
-        } else if is_part(field) {
-            parts.push(&*field.name);
-        } else {
-            rest.push(field);
-        }
-    }
-    if !people.is_empty() {
-        let logins: Vec<&str> = side.catalogue.people.iter().map(|person| &*person.login).take(10).collect();
-        let known = if logins.is_empty() { String::new() } else { format!(" ({})", logins.join(", ")) };
-        remarks.push(format!(
-            "people of the {}, which are not matched by themselves: {}{known}; map them with `values`",
-            side.name,
-            people.join(", ")
-        ));
-    }
+    let has_status = side.catalogue.fields.iter().any(|field| field.field_type == FieldType::Status);
+    let is_part = |field: &&Field| has_status && ["state", "state_reason"].contains(&&*field.name);
+    let (parts, rest): (Vec<&Field>, Vec<&Field>) = side.catalogue.fields.iter().partition(is_part);
     if !parts.is_empty() {
-        remarks.push(format!("of the {}, part of status: {}", side.name, parts.join(", ")));
+        let names: Vec<&str> = parts.iter().map(|field| &*field.name).collect();
+        remarks.push(format!("of the {}, part of status: {}", side.name, names.join(", ")));
     }
     rest
 }
@@ -148,57 +129,39 @@ fn direction(
     }
 }
 
-type Values = BTreeMap<String, Value>;
-
-/// Pairs the statuses of both sides by what they mean.
-fn statuses(
-    source: &Side<'_>,
-    target: &Side<'_>,
-    one: &Field,
-    other: &Field,
-    remarks: &mut Vec<String>,
-) -> (Values, Values) {
-    let (left, right) = (&source.catalogue.statuses, &target.catalogue.statuses);
-    let is_status = |field: &Field| ["status", "state"].contains(&&*plain(&field.name));
-    if !is_status(one) || !is_status(other) {
-        return Default::default();
-    }
-    for (side, statuses, others) in [(source, left, right), (target, right, left)] {
-        if others.is_empty() && !statuses.is_empty() {
-            let names: Vec<&str> = statuses.iter().map(|status| &*status.name).collect();
+/// Tells what is known of the statuses, and where others are named.
+fn statuses(source: &Side<'_>, target: &Side<'_>, remarks: &mut Vec<String>) {
+    for (side, other) in [(source, target), (target, source)] {
+        let named = |status: &Status| format!("{} ({})", status.name, status.canonical);
+        let known: Vec<String> = side.catalogue.statuses.iter().map(named).collect();
+        if known.is_empty() {
+            let (side, other) = (side.name, other.name);
             remarks.push(format!(
-                "the {} takes only these statuses: {}; map others with `values`",
-                side.name,
-                names.join(", ")
+                "statuses of the {side} have the names todo, in_progress, in_review, done, cancelled; those that it has instead \
+                 go under {side}_statuses, for example {side}_statuses: {{ in_review: [Review, QA] }}, by what they mean on \
+                 the {other}"
             ));
+        } else {
+            remarks.push(format!("statuses of the {}: {}", side.name, known.join(", ")));
         }
     }
-    if left.is_empty() || right.is_empty() || same_names(left, right) {
-        return Default::default();
-    }
-    (by_meaning(left, right, source.name, remarks), by_meaning(right, left, target.name, remarks))
 }
 
-fn same_names(left: &[Status], right: &[Status]) -> bool {
-    left.len() == right.len() && left.iter().all(|status| right.iter().any(|other| other.name == status.name))
-}
-
-/// For each status the one of the same name, else the first of the same meaning.
-fn by_meaning(from: &[Status], to: &[Status], side: &str, remarks: &mut Vec<String>) -> Values {
-    let mut values = Values::new();
-    for status in from {
-        let named = to.iter().find(|other| other.name.eq_ignore_ascii_case(&status.name));
-        match named.or_else(|| to.iter().find(|other| other.canonical == status.canonical)) {
-            Some(other) => {
-                values.insert(status.name.clone(), json!(other.name));
-            }
-            None => remarks.push(format!(
-                "the status {:?} of the {side} ({}) has no counterpart; an item in it keeps its status on the other side",
-                status.name, status.canonical
-            )),
+/// Tells how people are matched.
+fn people(source: &Side<'_>, target: &Side<'_>, suggested: &Suggested<'_>, remarks: &mut Vec<String>) {
+    let mut known = Vec::new();
+    for side in [source, target] {
+        let logins: Vec<&str> = side.catalogue.people.iter().map(|person| &*person.login).take(10).collect();
+        if !logins.is_empty() {
+            known.push(format!("the {} has {}", side.name, logins.join(", ")));
         }
     }
-    values
+    let known = if known.is_empty() { String::new() } else { format!(" ({})", known.join("; ")) };
+    remarks.push(format!(
+        "people in {} cross if they are known on both sides{known}: `syncline people sync` and `syncline people map`; others are \
+         left alone",
+        suggested.source.name
+    ));
 }
 
 /// A field's name, and why it may be hard to map.
@@ -250,52 +213,60 @@ mod tests {
 
     fn told(suggestion: &Suggestion<'_>) -> Vec<String> {
         let line = |one: &Suggested<'_>| {
-            format!("{} {} {}", one.source.name, one.target.name, one.direction.unwrap_or("both"))
+            let kind = types(one).0;
+            format!("{} {} {} {kind}", one.source.name, one.target.name, one.direction.unwrap_or("both"))
         };
         suggestion.fields.iter().map(line).collect()
     }
 
     #[test]
     fn equal_names_come_before_known_pairs_and_keys_go_one_way() {
-        let github = catalogue(
-            &["title", "body", "state", "status", "labels", "assignees", "!number", "!url"],
+        let mut github = catalogue(
+            &["title", "body", "state", "status", "labels", "assignees", "!author", "!number", "!url"],
             &[("open", "todo"), ("completed", "done")],
         );
-        let csv = catalogue(&["id", "Title", "description", "state", "owner"], &[]);
+        for (at, kind) in
+            [(3, FieldType::Status), (4, FieldType::Set), (5, FieldType::People), (6, FieldType::Person)]
+        {
+            github.fields[at].field_type = kind;
+        }
+        let csv = catalogue(&["id", "Title", "description", "state", "owner", "tags"], &[]);
         let suggestion = suggest(&side("source", &github, None), &side("target", &csv, Some("id")));
         assert_eq!(
             told(&suggestion),
-            ["title Title both", "body description both", "status state both", "number id source_to_target"]
+            [
+                "title Title both string",
+                "body description both string",
+                "status state both status",
+                "labels tags both set",
+                "assignees owner both people",
+                "number id source_to_target string"
+            ]
         );
         let remarks = suggestion.remarks.join("\n");
         for part in [
-            "people of the source",
-            "assignees",
-            "owner",
+            "people in assignees cross if they are known on both sides",
             "of the source, part of status: state",
-            "takes only these statuses: open, completed",
-            "labels, url (read only)",
+            "statuses of the source: open (todo), completed (done)",
+            "target_statuses: { in_review: [Review, QA] }",
+            "author (read only), url (read only)",
         ] {
             assert!(remarks.contains(part), "{part}: {remarks}");
         }
         let back = suggest(&side("source", &csv, Some("id")), &side("target", &github, None));
-        assert_eq!(told(&back), ["Title title both", "description body both", "state status both"]);
+        let titles: Vec<String> = told(&back).into_iter().take(2).collect();
+        assert_eq!(titles, ["Title title both string", "description body both string"]);
     }
 
     #[test]
-    fn statuses_are_paired_by_meaning_and_those_without_a_counterpart_are_told() {
-        let one =
-            catalogue(&["status"], &[("open", "todo"), ("completed", "done"), ("not_planned", "cancelled")]);
-        let other =
-            catalogue(&["state"], &[("Backlog", "todo"), ("Doing", "in_progress"), ("Completed", "done")]);
+    fn statuses_of_two_platforms_are_paired_by_category() {
+        let mut one = catalogue(&["status"], &[("open", "todo"), ("completed", "done")]);
+        let mut other = catalogue(&["status"], &[("Backlog", "todo"), ("Doing", "in_progress")]);
+        one.fields[0].field_type = FieldType::Status;
+        other.fields[0].field_type = FieldType::Status;
         let suggestion = suggest(&side("source", &one, None), &side("target", &other, None));
-        let [status] = &*suggestion.fields else { panic!("one field") };
-        assert_eq!(json!(status.values), json!({ "open": "Backlog", "completed": "Completed" }));
-        assert_eq!(json!(status.back), json!({ "Backlog": "open", "Completed": "completed" }));
+        assert_eq!(told(&suggestion), ["status status both status"]);
         let remarks = suggestion.remarks.join("\n");
-        assert!(
-            remarks.contains("\"not_planned\" of the source") && remarks.contains("\"Doing\" of the target"),
-            "{remarks}"
-        );
+        assert!(remarks.contains("statuses of the target: Backlog (todo), Doing (in_progress)"), "{remarks}");
     }
 }

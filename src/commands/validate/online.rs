@@ -3,7 +3,12 @@
 use sea_orm::DatabaseConnection;
 use serde_json::Value;
 use syncline_connectors::{Catalogue, Discover, platform};
-use syncline_engine::{Side, nearest::alternatives, side::Pair, spec::SyncSpec};
+use syncline_engine::{
+    Side,
+    nearest::alternatives,
+    side::Pair,
+    spec::{FieldType, SyncSpec},
+};
 use syncline_service::{accounts, syncs::display_name};
 
 use crate::{app, commands::accounts::Reach, config::Config, fault::Fault, output::Output};
@@ -92,7 +97,7 @@ fn values(spec: &SyncSpec, side: Side, catalogue: &Catalogue) -> Vec<String> {
         };
         let Some(field) = catalogue.fields.iter().find(|field| field.name == *name) else { continue };
         // A place that makes new labels as they come lists those that it has, not those that it takes.
-        if field.options.is_empty() || field.field_type == syncline_engine::spec::FieldType::Array {
+        if field.options.is_empty() || [FieldType::Array, FieldType::Set].contains(&field.field_type) {
             continue;
         }
         let named = keys.keys().map(String::as_str).chain(values.values().filter_map(Value::as_str));

@@ -32,14 +32,14 @@ pub(super) const KNOWN: [Known; 16] = [
     text("body", marker::LONGEST_TEXT),
     written("state", FieldType::String),
     written("state_reason", FieldType::String),
-    written("status", FieldType::String),
-    written("labels", FieldType::Array),
-    written("assignees", FieldType::Array),
+    written("status", FieldType::Status),
+    written("labels", FieldType::Set),
+    written("assignees", FieldType::People),
     written("type", FieldType::String),
     read("milestone", FieldType::String),
     read("number", FieldType::Number),
     read("url", FieldType::String),
-    read("author", FieldType::String),
+    read("author", FieldType::Person),
     read("comments", FieldType::Number),
     read("created_at", FieldType::DateTime),
     read("updated_at", FieldType::DateTime),
@@ -149,7 +149,7 @@ fn accepts_assignees(value: &Value) -> Result<(), String> {
 
 fn names_of(value: &Value) -> Result<Vec<String>, String> {
     sets::names(value).ok_or_else(|| {
-        format!("takes a list of names, and the value is {}; map it with the type array", value.kind())
+        format!("takes a list of names, and the value is {}; map it with the type set", value.kind())
     })
 }
 
