@@ -73,6 +73,27 @@ async fn a_repository_is_discovered() {
     assert!(found.people.iter().any(|person| person.login == "bruno"));
 }
 
+/// Lists of people have logins alone; what people show of themselves takes one request more for a hundred of them.
+#[tokio::test]
+async fn names_and_public_addresses_of_people_are_discovered() {
+    let world = World::new().await;
+    let shown = json!({ "name": "Bruno B.", "email": "bruno@example.org" });
+    world.control("PATCH", "/github/accounts/bruno", shown);
+    let scope = json!({ "repository": "acme/web" });
+    let github = platform("github").unwrap();
+    let bruno = async || {
+        let found =
+            github.discover(&world.account(), Discover::Container(&scope), &world.call()).await.unwrap();
+        let bruno = found.people.into_iter().find(|person| person.login == "bruno").unwrap();
+        (bruno.name, bruno.email)
+    };
+    world.forget();
+    assert_eq!(bruno().await, (Some("Bruno B.".to_owned()), Some("bruno@example.org".to_owned())));
+    assert_eq!(world.requests().iter().filter(|request| *request == "POST /graphql").count(), 1);
+    world.fault(json!({ "method": "POST", "path": "/graphql", "kind": "status", "status": 502 }));
+    assert_eq!(bruno().await, (None, None), "known by the login alone");
+}
+
 /// A user has neither issue types nor issue fields.
 #[tokio::test]
 async fn a_users_repository_is_discovered() {
