@@ -1,8 +1,8 @@
 //! Configuration: projects, accounts, syncs.
 
 use syncline_entity::{
-    account, installation, pause, project, schedule, secret::Sealed, sync_config, sync_config_revision,
-    types::*,
+    account, installation, pause, person_identity, project, schedule, secret::Sealed, sync_config,
+    sync_config_revision, types::*,
 };
 
 use super::{Kind, comes_back, odd, text, uuid};
@@ -109,6 +109,18 @@ pub(super) async fn configuration(stage: &Stage, kind: Kind) {
         reason: text("maintenance"),
         by: "ada".to_owned(),
         at: at(12),
+    };
+    comes_back(stage, kind, row, &[]).await;
+    let row = person_identity::Model {
+        id: 7,
+        project_id: 7,
+        person: uuid(9),
+        account_id: Some(7),
+        remote_id: "11".to_owned(),
+        login: text("ada-q"),
+        name: text("Ada Quist"),
+        email: text("ada@example.org"),
+        matched_by: MatchedBy::Hand,
     };
     comes_back(stage, kind, row, &[]).await;
 }
