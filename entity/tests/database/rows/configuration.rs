@@ -35,6 +35,7 @@ pub(super) async fn configuration(stage: &Stage, kind: Kind) {
         scopes: Some(odd()),
         paused_at: Some(at(1)),
         breaker: Some(odd()),
+        keeps_limits: false,
     };
     // The secret is a reference or is stored here, never both.
     comes_back(stage, kind, row.clone(), &[account::Column::SecretEnc]).await;
