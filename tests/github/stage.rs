@@ -117,7 +117,7 @@ impl Github {
         let deadline = Instant::now() + Duration::from_secs(60);
         while self.mutations().await?.len() < mutations && !running.has_ended()? {
             ensure!(Instant::now() < deadline, "fewer than {mutations} writes arrived");
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Ok(())
     }

@@ -46,6 +46,34 @@ async fn case_20_moved_outside_the_scope() -> Result<()> {
     stage.ensure_quiet().await
 }
 
+/// Back in the repository it has another number. The link follows, its counterpart gets what changed meanwhile, and there
+/// is never a third issue.
+#[tokio::test(flavor = "multi_thread")]
+async fn case_22_issue_transferred_and_back() -> Result<()> {
+    let stage = Stage::new().await?;
+    stage.apply("delete_policy: close")?;
+    let numbers = pairs(&stage, 3).await?;
+    let elsewhere = json!({ "owner": "acme", "name": "elsewhere", "members": { "ada": "admin" } });
+    stage.github.control("POST", "/github/repos", elsewhere).await?;
+    let path = format!("/github/repos/{LEFT}/issues/{}/transfer", numbers[1]);
+    let counterpart = stage.github.titled(RIGHT, "Item 1").await?["number"].clone();
+    let away = stage.github.control("POST", &path, json!({ "to": "acme/elsewhere" })).await?;
+    stage.program.expect(0, &["sync", "issues", "--full"])?;
+    let number = away["number"].as_u64().context("a number")?;
+    stage.github.edit("acme/elsewhere", number, json!({ "title": "Edited away" })).await?;
+    let path = format!("/github/repos/acme/elsewhere/issues/{number}/transfer");
+    let back = stage.github.control("POST", &path, json!({ "to": LEFT })).await?;
+    ensure!(back["number"] != numbers[1], "{back}");
+    for _ in 0..2 {
+        stage.program.expect(0, &["sync", "issues", "--full", "--confirm-deletes"])?;
+    }
+    let (left, right) = (stage.github.issues(LEFT).await?, stage.github.issues(RIGHT).await?);
+    ensure!(left.len() == 3 && right.len() == 3, "{} issues, and {} counterparts", left.len(), right.len());
+    ensure!(states(&right) == ["open"; 3]);
+    ensure!(stage.github.titled(RIGHT, "Edited away").await?["number"] == counterpart);
+    stage.ensure_quiet().await
+}
+
 /// The token expires: the run says so and deletes nothing; with a valid token it goes on where it was.
 #[tokio::test(flavor = "multi_thread")]
 async fn case_26_an_expired_token_deletes_nothing() -> Result<()> {
