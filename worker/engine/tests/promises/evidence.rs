@@ -190,7 +190,7 @@ fn items_out_of_scope_whose_counterparts_are_gone_hold_no_run() {
 
 /// Case 26: an expired token shows an empty site, here again and again.
 #[test]
-fn a_listing_under_a_dead_token_is_no_evidence() {
+fn case_26_a_listing_under_a_dead_token_is_no_evidence() {
     for policy in ["delete", "close"] {
         let remote = Manners {
             snapshot: false,
@@ -233,9 +233,9 @@ fn what_another_account_does_not_see_is_not_removed() {
     assert_eq!(world.sync().counts.missing, 1);
 }
 
-/// Case 22: the link follows, and there is no third item.
+/// The link follows, and there is no third item.
 #[test]
-fn an_item_that_comes_back_under_another_id_keeps_its_counterpart() {
+fn case_22_and_32_an_item_under_another_id_keeps_its_counterpart() {
     for incremental in [false, true] {
         let remote = Manners {
             snapshot: false,
@@ -270,9 +270,9 @@ fn an_item_that_comes_back_under_another_id_keeps_its_counterpart() {
     }
 }
 
-/// Case 19: both items are linked, so neither link can have the other's id.
+/// Both items are linked, so neither link can have the other's id.
 #[test]
-fn an_item_that_is_merged_into_a_linked_one_is_reported_and_its_counterpart_stays() {
+fn case_19_and_31_a_merge_into_a_linked_item_is_reported_and_deletes_nothing() {
     let (world, ids) = linked(false, "delete");
     world.source.merge_into(&ids[0], &ids[1]);
     let report = assert_nothing_goes(&world);
