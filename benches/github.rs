@@ -2,7 +2,8 @@
 //!
 //! `cargo bench --bench github` runs the release binary against a simulator of its own, both on the same machine. It prints
 //! how many issues a second a first sync copies into an empty repository, with how many requests, and the processor time of
-//! a poll that finds nothing new: that of a whole `syncline sync`, and that of one more poll in a worker that runs.
+//! a poll that finds nothing new: that of a whole `syncline sync`, and that of one more poll in a worker that runs, without
+//! what the worker uses in the same time when it has nothing to do.
 
 #![allow(clippy::print_stdout, reason = "its table is its purpose")]
 
@@ -152,6 +153,9 @@ async fn worker(program: &Program, simulator: &Simulator) -> Result<()> {
         poll(program)?;
     }
     let (took, used) = (began.elapsed(), processor(pid)? - before);
+    let before = processor(pid)?;
+    tokio::time::sleep(took).await;
+    let used = used.saturating_sub(processor(pid)? - before);
     let each = Cost { wall: took / POLLS, user: used.as_secs_f64() / f64::from(POLLS), ..Cost::default() };
     tell("no change, in a worker", &each, None, simulator.requests().await? / POLLS as usize);
     up.0.kill()?;

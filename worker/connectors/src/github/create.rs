@@ -24,9 +24,12 @@ use crate::http::Failed;
 /// How long the youngest issues stay known. What is created meanwhile by this place is known by other means.
 const KEPT: Duration = Duration::from_secs(30);
 
-/// The youngest issues by their markers, as they were read a moment ago.
+/// Issues by their markers.
+type ByMarker = Arc<HashMap<String, Issue>>;
+
+/// The youngest issues, and when they were read.
 #[derive(Default)]
-pub(super) struct Youngest(Mutex<Option<(Instant, Arc<HashMap<String, Issue>>)>>);
+pub(super) struct Youngest(Mutex<Option<(Instant, ByMarker)>>);
 
 impl Youngest {
     /// Forgets them: an issue may have been created without an answer.
