@@ -69,7 +69,7 @@ async fn a_run_of_an_item_reads_and_writes_that_item_alone() -> Result<()> {
     let both = places.both("T-000001", "title").await?;
     ensure!(both[0] != both[1], "{both:?}");
     let shown = places.told(0, &["--item", "T-000002", "--side", "target"])?;
-    ensure_tells(&shown.stdout, &["nothing"])?;
+    ensure_tells(&shown.stdout, &["0 updated", "30 unchanged"])?;
     let refused = places.told(2, &["--item", "T-000002", "--full"])?;
     ensure_tells(&refused.stderr, &["--item", "--full"])?;
     places.sync(0, &[])?;
