@@ -32,8 +32,11 @@ struct Case {
     name: &'static str,
     needs: &'static str,
     applies: fn(&dyn Stage) -> bool,
-    run: for<'a> fn(&'a dyn Stage) -> Pin<Box<dyn Future<Output = ()> + 'a>>,
+    run: for<'a> fn(&'a dyn Stage) -> Playing<'a>,
 }
+
+/// A case that is being played.
+type Playing<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 impl Case {
     /// Runs the case on every place that has what it needs.

@@ -41,7 +41,7 @@ pub(super) async fn a_listing_that_met_a_limit_goes_on(place: &dyn Stage) {
     place.fail(Fault::Limit).await;
     let error = listing.next_page(&call()).await.unwrap_err();
     assert!(matches!(error.kind, ErrorKind::RateLimited { .. }), "{error}");
-    let position = listing.position().expect("a remote place says where to go on");
+    let position = listing.position().unwrap();
     drop(listing);
     let edited = found[0].clone();
     place.edit(&edited, place.roles().title, "edited meanwhile".into()).await;
