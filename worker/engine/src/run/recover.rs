@@ -11,7 +11,7 @@ use super::{Run, RunError, Scope, index};
 use crate::{
     Item, Side, Value,
     capability::Removal,
-    conflict::{Conflict, ConflictKind},
+    conflict::{Conflict, ConflictKind, Resolution},
     mapping::read_as,
     plan::{Facts, Seen},
     ports::{
@@ -207,6 +207,7 @@ impl Run<'_> {
                         // The bases of a replaced item do not apply to its replacement.
                         record.base = Pair::default();
                     }
+                    record.conflicts.extend(self.decided(op, link));
                     self.advance_recovered(op, facts.seen.get(op.side).item(), &mut record);
                 }
                 (Verdict::Unknown, OpKind::Create) => {
@@ -258,6 +259,38 @@ impl Run<'_> {
     fn typed(&self, side: Side, field: &str, value: &Value) -> Value {
         let rule = self.mapping.rule_of(side, field);
         rule.and_then(|rule| read_as(value, *rule.field_type.get(side)).ok()).unwrap_or_else(|| value.clone())
+    }
+
+    /// The conflicts that a write settled: it put an edit in the place of another one. The run that decided them ended before
+    /// it recorded them. Of sets both edits are kept.
+    fn decided(&self, op: &IntentOp, link: &Link) -> Vec<Conflict> {
+        let other = op.side.other();
+        let origins = fields_from_json(&op.origin);
+        let conflict = |(field, before): (String, Value)| {
+            let rule = self.mapping.rule_of(op.side, &field)?;
+            let origin_field = rule.field.get(other);
+            let before = self.typed(op.side, &field, &before);
+            let origin = self.typed(other, origin_field, origins.get(&field)?);
+            let (here, there) =
+                (link.base.get(op.side).get(&field)?, link.base.get(other).get(origin_field)?);
+            if before.same(here) || origin.same(there) || matches!(before, Value::List(_)) {
+                return None;
+            }
+            let base = link.base.get(Side::Source).get(rule.field.get(Side::Source));
+            let mut values = Pair::new(Value::Null, Value::Null);
+            *values.get_mut(op.side) = before;
+            *values.get_mut(other) = origin;
+            let reason = "decided by a run that ended early".to_owned();
+            Some(Conflict {
+                field: Some(rule.field.get(Side::Source).clone()),
+                kind: ConflictKind::FieldMismatch,
+                base: base.cloned().unwrap_or(Value::Null),
+                values,
+                modified: Pair::new(None, None),
+                resolution: Some(Resolution { winner: other.into(), reason }),
+            })
+        };
+        fields_from_json(&op.before).into_iter().filter_map(conflict).collect()
     }
 
     /// Sets the bases of a write that happened: what the side returned, or what was sent if the item was edited since,

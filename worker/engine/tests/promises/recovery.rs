@@ -197,6 +197,28 @@ fn writes_to_both_sides_are_each_found_out_about() {
     }
 }
 
+/// The value that was overwritten is on record, although the run died before it recorded the conflict.
+#[test]
+fn a_conflict_that_a_run_settled_before_it_died_is_on_record() {
+    let world = World::new(json!({ "conflict_strategy": "source_wins" }));
+    let (s, t) = world.paired(json!({ "title": "old", "body": "old" }));
+    world.source.edit(&s, "title", "S");
+    world.target.edit(&t, "name", "T");
+    world.source.edit(&s, "body", "only here");
+    assert!(world.crash(Step::RemoteWritten, 0).is_none());
+    world.wait(5);
+    world.sync();
+    assert_eq!(world.target.get(&t), Some(fields(json!({ "name": "S", "notes": "only here" }))));
+    let found: Vec<(Option<String>, bool)> = world
+        .tables()
+        .conflicts
+        .iter()
+        .map(|row| (row.conflict.field.clone(), row.conflict.resolution.is_some()))
+        .collect();
+    assert_eq!(found, [(Some("title".to_owned()), true)]);
+    world.assert_quiet();
+}
+
 #[test]
 fn an_update_overwritten_before_the_restart_is_unknown_and_resolved_like_any_conflict() {
     let world = World::new(json!({ "conflict_strategy": "target_wins" }));
