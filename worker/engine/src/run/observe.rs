@@ -21,6 +21,8 @@ use super::{
 const KEPT: usize = 2_000;
 /// Most bytes of the kept items.
 const KEPT_BYTES: usize = 2 << 20;
+/// The same where reading an item again is a request.
+const KEPT_BYTES_REMOTE: usize = 8 << 20;
 
 /// What was read from one side.
 #[derive(Debug, Default)]
@@ -30,6 +32,7 @@ pub(super) struct Observed {
     /// Changed and new items, up to the limits.
     pub(super) kept: HashMap<String, Item>,
     kept_bytes: usize,
+    remote: bool,
     /// Items read.
     pub(super) count: u64,
     /// The position in `unpaired` of each item, by the hash of its id.
@@ -66,7 +69,8 @@ impl Observed {
                 true
             }
         };
-        if keep && self.kept.len() < KEPT && self.kept_bytes + weight <= KEPT_BYTES {
+        let most = if self.remote { KEPT_BYTES_REMOTE } else { KEPT_BYTES };
+        if keep && self.kept.len() < KEPT && self.kept_bytes + weight <= most {
             self.kept_bytes += weight;
             self.kept.insert(item.id.clone(), item);
         }
@@ -126,7 +130,7 @@ impl Reading<'_> {
             listing => listing,
         }
         .map_err(failed)?;
-        let mut observed = Observed::default();
+        let mut observed = Observed { remote: place.capabilities().remote, ..Observed::default() };
         loop {
             let page = match listing.next_page(call).await {
                 // Some places look at the position with the first page only.
