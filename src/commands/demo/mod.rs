@@ -2,6 +2,7 @@
 
 mod files;
 mod github;
+mod words;
 
 use crate::{
     cli::{DemoAction, DemoArgs},

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::commands::demo::words::{THINGS, VERBS};
+
 /// Tasks in the backlog.
 const ROWS: usize = 300;
 
@@ -59,32 +61,6 @@ pub(super) const EDITS_TOLD: [&str; 8] = [
     "table: T-302 is new",
 ];
 
-const VERBS: [&str; 10] = [
-    "Fix",
-    "Speed up",
-    "Document",
-    "Rewrite",
-    "Test",
-    "Review",
-    "Remove",
-    "Translate",
-    "Monitor",
-    "Simplify",
-];
-const THINGS: [&str; 12] = [
-    "the login form",
-    "invoice export",
-    "the search index",
-    "password reset mails",
-    "the import of \"legacy\" orders",
-    "rate limits",
-    "the nightly backup",
-    "cart totals, taxes included",
-    "the mobile menu",
-    "session handling",
-    "the audit report",
-    "webhook retries",
-];
 const PEOPLE: [&str; 6] = ["ada", "grace", "linus", "noor", "sam", ""];
 const STATUSES: [&str; 3] = ["To Do", "In Progress", "Done"];
 

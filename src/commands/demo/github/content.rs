@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::commands::demo::words::{THINGS, VERBS};
+
 /// The two repositories.
 pub(super) const HERE: &str = "acme/web";
 pub(super) const THERE: &str = "globex/web";
@@ -30,35 +32,9 @@ field_mappings:
   - { source_field: title, target_field: title, required: true, conflict_strategy: manual }
   - { source_field: body, target_field: body }
   - { source_field: status, target_field: status }
-  - { source_field: labels, target_field: labels, source_type: array, target_type: array }
+  - { source_field: labels, target_field: labels, source_type: set, target_type: set }
 ";
 
-const VERBS: [&str; 10] = [
-    "Fix",
-    "Speed up",
-    "Document",
-    "Rewrite",
-    "Test",
-    "Review",
-    "Remove",
-    "Translate",
-    "Monitor",
-    "Simplify",
-];
-const THINGS: [&str; 12] = [
-    "the login form",
-    "invoice export",
-    "the search index",
-    "password reset mails",
-    "the import of orders",
-    "rate limits",
-    "the nightly backup",
-    "cart totals",
-    "the mobile menu",
-    "session handling",
-    "the audit report",
-    "webhook retries",
-];
 const PLACES: [&str; 4] = ["in the shop", "for partners", "on the admin pages", "in the app"];
 const LABELS: [&[&str]; 4] = [&["bug"], &[], &["docs"], &["bug", "triage"]];
 
