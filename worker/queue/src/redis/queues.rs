@@ -4,7 +4,7 @@
 //! job is remembered until it is settled, and an id is looked up in one queue after the other.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -26,6 +26,8 @@ pub(super) struct Queues(Mutex<Known>);
 #[derive(Debug, Default)]
 struct Known {
     names: Vec<Arc<str>>,
+    /// Those that other processes can find, too.
+    published: HashSet<Arc<str>>,
     asked: Option<Instant>,
     claimed: HashMap<Uuid, Arc<str>>,
 }
@@ -35,14 +37,22 @@ impl Queues {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes a queue; true if it is new.
-    pub(super) fn learn(&self, name: &str) -> bool {
+    /// Notes a queue.
+    pub(super) fn learn(&self, name: &str) {
         let mut known = self.lock();
-        let new = !known.names.iter().any(|other| &**other == name);
-        if new {
+        if !known.names.iter().any(|other| &**other == name) {
             known.names.push(name.into());
         }
-        new
+    }
+
+    /// Notes a queue that is in the list of all.
+    fn learn_published(&self, name: &str) {
+        self.learn(name);
+        self.lock().published.insert(name.into());
+    }
+
+    fn is_published(&self, name: &str) -> bool {
+        self.lock().published.contains(name)
     }
 
     pub(super) fn names(&self) -> Vec<Arc<str>> {
@@ -97,7 +107,7 @@ impl RedisBackend {
                 scan.arg("SSCAN").arg(&key).arg(&cursor).arg("COUNT").arg(1000);
                 let [next, names] = reply::several(self.connection.run(&scan).await?)?;
                 for name in reply::texts(names)? {
-                    self.queues.learn(&String::from_utf8_lossy(&name));
+                    self.queues.learn_published(&String::from_utf8_lossy(&name));
                 }
                 cursor = reply::bytes(next)?;
                 if cursor == b"0" {
@@ -118,20 +128,14 @@ impl RedisBackend {
         Ok(self.queues.of(leases))
     }
 
-    /// Notes a queue that is pushed to, and publishes it to other processes.
+    /// Notes a queue that is pushed to, and publishes it to other processes. A claim alone publishes none.
     pub(super) async fn announce(&self, queue: &str) -> Result<(), Error> {
-        if !self.queues.is_announced(queue) {
+        if !self.queues.is_published(queue) {
             let mut add = Cmd::new();
             add.arg("SADD").arg(keys::queues(&self.config.prefix)).arg(queue);
             self.connection.run(&add).await?;
-            self.queues.learn(queue);
+            self.queues.learn_published(queue);
         }
         Ok(())
-    }
-}
-
-impl Queues {
-    fn is_announced(&self, queue: &str) -> bool {
-        self.lock().names.iter().any(|name| &**name == queue)
     }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use syncline_queue::{
-    Backend, JobQuery, NewJob, Priority, RedisBackend, RedisConfig, State,
+    Backend, ClaimRequest, JobQuery, NewJob, Priority, RedisBackend, RedisConfig, State,
     client::{Client, ClientError, SyncRequest},
 };
 use syncline_support::redis::{Cluster, Server, shared_url};
@@ -132,4 +132,26 @@ async fn a_client_pushes_jobs_too_and_refuses_what_no_worker_would_take() {
     assert!(matches!(refused, ClientError::Document(_)), "{refused:?}");
     let lost = Client::connect("redis://:secret@127.0.0.1:1/", &prefix).await.expect_err("no server");
     assert!(!format!("{lost} {lost:?}").contains("secret"), "{lost:?}");
+}
+
+/// A worker that has only claimed so far publishes its queue with the first dead letter.
+#[tokio::test]
+async fn a_refused_request_is_found_by_other_processes() {
+    let (url, prefix) = place();
+    push(&url, &format!("{{{prefix}:default}}:inbox"), "x").await;
+    let worker = backend(&url, &prefix);
+    let claim = ClaimRequest {
+        queue: QUEUE.to_owned(),
+        worker_id: "worker".to_owned(),
+        limit: 1,
+        lease: LEASE,
+        concurrency_key: None,
+        overdue_by: None,
+    };
+    assert!(worker.claim(&claim).await.expect("a claim").jobs.is_empty());
+    let entry = worker.take_from_inbox(QUEUE, 1, LEASE).await.expect("the store").remove(0);
+    assert!(worker.refuse_from_inbox(QUEUE, &entry, entry.id, "why", "x").await.expect("the store"));
+    let other = backend(&url, &prefix);
+    assert_eq!(other.get(entry.id).await.expect("the store").map(|job| job.state), Some(State::Dead));
+    assert!(other.discard(entry.id).await.expect("the store"));
 }
