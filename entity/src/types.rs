@@ -250,7 +250,7 @@ text_column! {
         Name = "name",
         /// A person said so.
         Hand = "hand",
-        /// A person said that it is nobody else; it is not matched again.
+        /// A user took it out of its person; `people sync` does not match it again.
         Apart = "apart",
     }
 }

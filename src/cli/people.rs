@@ -19,7 +19,7 @@ pub(crate) enum PeopleAction {
     List,
     /// Ask an account for the people of a place, and match them with those who are known
     ///
-    /// People are matched by e-mail address, then by a name that only one person has. Whoever was mapped by hand stays.
+    /// Identities are matched by e-mail address, then by a name that only one person has. Those mapped by hand are kept.
     Sync(PeopleSyncArgs),
     /// Say that two identities are one person
     ///

@@ -141,7 +141,7 @@ async fn case_47_an_unmapped_assignee_is_left_alone_until_mapped_by_hand() -> Re
     board.edit_row(",Open", "Stranger,Open")?;
     ensure_tells(&board.sync()?, &["Stranger"])?;
     ensure!(board.names("assignees", "login") == ["cleo"]);
-    // Mapped by hand, both cross with the next run, although nobody has edited anything.
+    // Both are mapped by hand and cross with the next run, without an edit on either side.
     program.expect(0, &["people", "map", "acme-github:ada", "Stranger"])?;
     program.expect(0, &["people", "map", "acme-github:cleo", "Cleo C."])?;
     board.sync()?;

@@ -71,7 +71,7 @@ impl Side<'_> {
                     "status" if value == "open" => json!({ "state": "open" }),
                     "status" => json!({ "state": "closed", "state_reason": value }),
                     "labels" => json!({ "labels": value.split(',').collect::<Vec<_>>() }),
-                    // Whoever edits a text leaves the comment below it.
+                    // An edit keeps the comment with the marker below the text.
                     "body" => {
                         let issue = github.get(&format!("/github/repos/{name}/issues/{id}")).await?;
                         let stored = issue["body"].as_str().unwrap_or_default().replace("\r\n", "\n");

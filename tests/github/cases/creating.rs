@@ -70,7 +70,7 @@ async fn case_11_first_sync_twice() -> Result<()> {
     stage.ensure_quiet().await
 }
 
-/// Without a base nobody knows which of two values is the later one.
+/// Without a base it is unknown which of two values is the later one.
 #[tokio::test(flavor = "multi_thread")]
 async fn case_14_overwrites_are_announced() -> Result<()> {
     let stage = Stage::new().await?;

@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(Body::read(stored), body(text, marker));
     }
 
-    /// The text of a person is as it is; that of a copy is quiet, and nobody sees it.
+    /// A text without a marker is stored as given. A copy is stored with breaks, which reading removes.
     #[test]
     fn a_copy_notifies_nobody() {
         let copy = body("@ada: see #12", Some("sl-a"));
