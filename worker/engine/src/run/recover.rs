@@ -273,7 +273,7 @@ impl Run<'_> {
             let origin = self.typed(other, origin_field, origins.get(&field)?);
             let (here, there) =
                 (link.base.get(op.side).get(&field)?, link.base.get(other).get(origin_field)?);
-            if before.same(here) || origin.same(there) || matches!(before, Value::List(_)) {
+            if before.same(here) || origin.same(there) || rule.is_set() {
                 return None;
             }
             let base = link.base.get(Side::Source).get(rule.field.get(Side::Source));

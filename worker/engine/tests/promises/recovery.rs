@@ -219,6 +219,22 @@ fn a_conflict_that_a_run_settled_before_it_died_is_on_record() {
     world.assert_quiet();
 }
 
+/// A list is replaced as a whole, unlike a set.
+#[test]
+fn a_settled_conflict_of_a_list_is_on_record_too() {
+    let rule = json!({ "source_field": "tags", "target_field": "tags", "source_type": "array", "target_type": "array" });
+    let world = World::new(json!({ "conflict_strategy": "source_wins", "field_mappings": [rule] }));
+    let (s, t) = world.paired(json!({ "tags": ["old"] }));
+    world.source.edit(&s, "tags", json!(["S"]));
+    world.target.edit(&t, "tags", json!(["T"]));
+    assert!(world.crash(Step::RemoteWritten, 0).is_none());
+    world.wait(1);
+    world.sync();
+    assert_eq!(world.target.value(&t, "tags"), json!(["S"]));
+    assert_eq!(world.tables().conflicts.len(), 1);
+    world.assert_quiet();
+}
+
 #[test]
 fn an_update_overwritten_before_the_restart_is_unknown_and_resolved_like_any_conflict() {
     let world = World::new(json!({ "conflict_strategy": "target_wins" }));
