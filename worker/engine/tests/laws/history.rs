@@ -243,7 +243,12 @@ fn play_as_approved(world: &mut World, event: &Event) {
         Event::SyncItem(side, item) => {
             let removed = world.removed.iter().rev().find(|(on, ..)| on == side).map(|(_, id, _)| id.clone());
             let id = if *item == 3 { removed } else { picked(world, *side, *item) };
-            if let Some(id) = id {
+            // Like a reading of changes, it does not tell a new item from one that has another id.
+            let known = |id: &String| {
+                let linked = |row: &LinkRow| row.ids.get(*side).as_ref() == Some(id);
+                !world.place(*side).is_renumbered(id) || world.tables().links.values().any(linked)
+            };
+            if let Some(id) = id.filter(known) {
                 let scope = Scope::Items { side: *side, ids: vec![id] };
                 drop(world.try_sync_with(Options { scope, ..world.options.clone() }));
                 world.wait(1);

@@ -69,6 +69,8 @@ proptest! {
             // No edits before the successor has recovered the writes.
             play(&mut world, &Event::Sync(Mishap::None));
         }
+        world.source.renew_token();
+        world.target.renew_token();
         world.source.refuse_nothing();
         world.target.refuse_nothing();
         play(&mut world, &Event::Sync(Mishap::None));

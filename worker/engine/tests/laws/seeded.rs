@@ -48,6 +48,8 @@ fn obey(seeded: Option<Seeded>, (setup, events, edits, mishap): &Draw) {
         play(&mut world, event);
         play(&mut world, &Event::Sync(Mishap::None));
     }
+    world.source.renew_token();
+    world.target.renew_token();
     world.source.refuse_nothing();
     world.target.refuse_nothing();
     play(&mut world, &Event::Sync(Mishap::None));

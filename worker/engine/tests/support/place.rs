@@ -322,13 +322,18 @@ impl FakePlace {
         let (shown, poisoned, moved, dead) = {
             let rows = self.rows();
             let moved = std::iter::successors(rows.moved.get(id), |now| rows.moved.get(*now)).last();
-            let moved = moved.filter(|now| !rows.shown.contains_key(*now)).cloned();
+            let moved = moved.cloned();
+            // An item that has another id is shown as that one is.
+            let id = moved.as_deref().unwrap_or(id);
             (rows.shown.get(id).copied(), rows.poisoned.contains(id), moved, rows.reader == Some(None))
         };
         if dead {
             return Ok(Found::NotVisible);
         }
-        if let Some((now, item)) = moved.and_then(|now| Some((now.clone(), self.find(&now)?))) {
+        let is_shown = matches!(shown, None | Some(Shown::ById));
+        if let Some((now, item)) =
+            moved.filter(|_| is_shown).and_then(|now| Some((now.clone(), self.find(&now)?)))
+        {
             return Ok(Found::Moved { id: now, item });
         }
         if poisoned {

@@ -82,6 +82,11 @@ impl FakePlace {
         now
     }
 
+    /// True if an item had another id before this one.
+    pub(crate) fn is_renumbered(&self, id: &str) -> bool {
+        self.rows().moved.values().any(|now| now == id)
+    }
+
     /// The item is one with another item from now on.
     pub(crate) fn merge_into(&self, id: &str, now: &str) {
         let mut rows = self.rows();
