@@ -1,5 +1,6 @@
 //! `syncline init`: writes a document for two places, based on their columns.
 
+mod ordered;
 mod remote;
 mod suggest;
 

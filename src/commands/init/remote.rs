@@ -10,6 +10,7 @@ use syncline_service::{accounts, accounts::KnownAccount};
 
 use super::{
     Place,
+    ordered::value_maps,
     suggest::{Side, Suggested, suggest, types},
 };
 use crate::{
@@ -191,5 +192,15 @@ fn write_field(text: &mut String, one: &Suggested<'_>) {
     if let Some(direction) = one.direction {
         let _ = write!(text, ", direction: {direction}");
     }
+    if let Some(maps) = value_maps(one.source, one.target) {
+        let _ = write!(text, ",\n      values: {},\n      back: {}", flow(&maps.values), flow(&maps.back));
+    }
     let _ = writeln!(text, " }}");
+}
+
+/// A value map as a YAML mapping in one line.
+fn flow(pairs: &[(String, String)]) -> String {
+    let pairs: Vec<String> =
+        pairs.iter().map(|(from, to)| format!("{}: {}", json!(from), json!(to))).collect();
+    format!("{{ {} }}", pairs.join(", "))
 }
