@@ -206,6 +206,9 @@ impl Run<'_> {
     pub async fn preview(&self, show: &mut (dyn FnMut(&ItemPlan) + Send)) -> Result<Report, RunError> {
         let mut report = Report::default();
         let mut prepared = self.prepare(&[], &mut report).await?;
+        if !prepared.work.is_empty() {
+            self.learn_statuses().await?;
+        }
         let context = self.context(prepared.doubtful);
         for work in batches(&prepared.work, self.batch_size()) {
             for plan in self.plan_batch(&context, work, &mut prepared.kept).await? {
@@ -223,6 +226,9 @@ impl Run<'_> {
             return self.mark_missing(&mut prepared, report).await;
         }
         let total = prepared.work.len() as u64;
+        if total > 0 {
+            self.learn_statuses().await?;
+        }
         let context = self.context(prepared.doubtful);
         let mut left = Left::default();
         let mut done = 0;
@@ -286,6 +292,20 @@ impl Run<'_> {
             Applied::Done(left) => Ok(left),
             Applied::Outdated => Err(StoreError::Outdated.into()),
         }
+    }
+
+    /// Asks the places which statuses they have, if a field holds statuses and they were not asked yet. A poll that finds
+    /// nothing needs none of them.
+    async fn learn_statuses(&self) -> Result<(), RunError> {
+        for side in Side::BOTH {
+            let fields: Vec<String> = self.mapping.fields_with_statuses(side).map(str::to_owned).collect();
+            for field in fields {
+                let own = self.places.get(side).statuses(&field, &self.call(side)).await;
+                let own = own.map_err(|error| RunError::Place { side, error })?;
+                self.mapping.learn_statuses(side, &field, own);
+            }
+        }
+        Ok(())
     }
 
     /// The context of every item's plan; `doubtful` as in [`Context`].

@@ -139,6 +139,21 @@ impl Mapping {
         }
     }
 
+    /// The fields of a side that hold statuses, and of which its place was not asked yet.
+    pub fn fields_with_statuses(&self, side: Side) -> impl Iterator<Item = &str> {
+        let asks = move |rule: &&Rule| rule.terms.statuses(side).is_some_and(|known| !known.has_asked());
+        self.rules.iter().filter(asks).map(move |rule| rule.field.get(side).as_str())
+    }
+
+    /// Sets the statuses that a field has in the place of a side; none if it has none of its own.
+    pub fn learn_statuses(&self, side: Side, field: &str, own: Vec<(String, Category)>) {
+        for rule in self.rules.iter().filter(|rule| rule.field.get(side) == field) {
+            if let Some(statuses) = rule.terms.statuses(side) {
+                statuses.learn_from_place(own.clone());
+            }
+        }
+    }
+
     /// The mapped fields of an item, typed. A value that is not of its field's type stays as read.
     pub fn typed(&self, side: Side, item: &Item) -> Fields {
         self.typed_fields(side, &item.fields)
@@ -191,6 +206,11 @@ fn retype(value: &Value, field_type: FieldType) -> Value {
 }
 
 impl Rule {
+    /// True if the field holds statuses.
+    pub(crate) fn has_statuses(&self) -> bool {
+        self.terms.statuses(Side::Source).is_some()
+    }
+
     fn compile(spec: &SyncSpec, field: &FieldSpec) -> Result<Rule, MappingError> {
         if let Some(transform) = &field.transform {
             return Err(MappingError(format!(

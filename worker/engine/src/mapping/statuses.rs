@@ -1,5 +1,7 @@
 //! Statuses by their category.
 
+use std::sync::{Arc, OnceLock};
+
 use crate::spec::{Category, StatusNames};
 
 /// The statuses of one side, those that are preferred first.
@@ -7,8 +9,10 @@ use crate::spec::{Category, StatusNames};
 pub(super) struct Statuses {
     /// Of the document.
     stated: Vec<(String, Category)>,
-    /// Of the platform.
+    /// Of the platform, whatever the place.
     known: Vec<(String, Category)>,
+    /// Of the place, once it was asked; empty if it has none of its own. Clones learn together.
+    learned: Arc<OnceLock<Vec<(String, Category)>>>,
 }
 
 impl Statuses {
@@ -17,7 +21,11 @@ impl Statuses {
             names.iter().map(|name| (name.to_owned(), *category)).collect::<Vec<_>>()
         };
         let known = Category::ALL.iter().map(|category| (category.as_str().to_owned(), *category));
-        Statuses { stated: stated.iter().flat_map(of).collect(), known: known.collect() }
+        Statuses {
+            stated: stated.iter().flat_map(of).collect(),
+            known: known.collect(),
+            learned: Arc::default(),
+        }
     }
 
     /// Replaces Syncline's own words by the statuses that the platform has.
@@ -25,8 +33,23 @@ impl Statuses {
         self.known = known;
     }
 
+    /// Sets what the place has, which goes before what is known of its platform. Only the first answer counts.
+    pub(super) fn learn_from_place(&self, own: Vec<(String, Category)>) {
+        let _ = self.learned.set(own);
+    }
+
+    /// True if the place was asked.
+    pub(super) fn has_asked(&self) -> bool {
+        self.learned.get().is_some()
+    }
+
+    /// The statuses of the place, or else of its platform.
+    fn own(&self) -> &[(String, Category)] {
+        self.learned.get().filter(|own| !own.is_empty()).unwrap_or(&self.known)
+    }
+
     fn all(&self) -> impl Iterator<Item = &(String, Category)> {
-        self.stated.iter().chain(&self.known)
+        self.stated.iter().chain(self.own())
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
@@ -46,8 +69,8 @@ impl Statuses {
         let of = |wanted: Category| {
             let is = move |(_, category): &&(String, Category)| *category == wanted;
             let stated = self.stated.iter().find(is);
-            let same = || self.known.iter().filter(is).find(|(name, _)| name == status);
-            stated.or_else(same).or_else(|| self.known.iter().find(is)).map(|(name, _)| name.as_str())
+            let same = || self.own().iter().filter(is).find(|(name, _)| name == status);
+            stated.or_else(same).or_else(|| self.own().iter().find(is)).map(|(name, _)| name.as_str())
         };
         let nearest: &[Category] = match category {
             Category::Todo => &[Category::Todo, Category::InProgress, Category::InReview],
@@ -97,6 +120,20 @@ mod tests {
         assert_eq!(github.category("duplicate"), Some(Category::Cancelled));
         assert_eq!(github.name(Category::InProgress, "x"), Some("open"));
         assert_eq!(github.category("in_progress"), None);
+    }
+
+    #[test]
+    fn what_the_place_has_goes_before_what_its_platform_has() {
+        let jira = statuses(json!({}));
+        let clone = jira.clone();
+        assert!(!jira.has_asked());
+        clone.learn_from_place(vec![("Erledigt".to_owned(), Category::Done)]);
+        assert!(jira.has_asked());
+        assert_eq!(jira.name(Category::Cancelled, "x"), Some("Erledigt"));
+        assert_eq!(jira.category("done"), None);
+        let csv = statuses(json!({}));
+        csv.learn_from_place(Vec::new());
+        assert_eq!(csv.category("Done"), Some(Category::Done));
     }
 
     #[test]

@@ -66,6 +66,13 @@ impl Terms {
         }
     }
 
+    pub(super) fn statuses(&self, side: Side) -> Option<&Statuses> {
+        match &self.kind {
+            Kind::Statuses { of, .. } => Some(of.get(side)),
+            Kind::Same | Kind::People(_) => None,
+        }
+    }
+
     pub(super) fn set_people(&mut self, people: &PeopleOfSync) {
         if let Kind::People(known) = &mut self.kind {
             *known = people.clone();

@@ -6,6 +6,7 @@ use super::{Call, ConnectorError, Marker, Write, Written};
 use crate::{
     Item,
     capability::Capabilities,
+    spec::Category,
     value::{Fields, Value},
 };
 
@@ -25,6 +26,18 @@ pub trait Place: Send + Sync {
 
     /// Returns the fields of the items here, for checking mappings. An empty list means that any name is accepted.
     async fn fields(&self) -> Result<Vec<FieldInfo>, ConnectorError>;
+
+    /// The statuses that a field of the items can have in this place, each with its category, the preferred one of a
+    /// category first; none if it has no others than [its platform](crate::mapping::Mapping::set_statuses). Asked for each
+    /// field that is mapped as a status, and only by a run that plans something: a place whose statuses take a request keeps
+    /// them for some minutes.
+    async fn statuses(
+        &self,
+        _field: &str,
+        _call: &Call<'_>,
+    ) -> Result<Vec<(String, Category)>, ConnectorError> {
+        Ok(Vec::new())
+    }
 
     /// Checks with the platform that this account may still read the place, and returns who it is, by an id that another
     /// account does not have; none for places without accounts. Asked after a complete listing: one that another account

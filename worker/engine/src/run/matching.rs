@@ -75,6 +75,11 @@ impl<'a> Matcher<'a> {
         !self.rules.is_empty()
     }
 
+    /// True if items are matched by a field that holds statuses.
+    pub(super) fn has_statuses(&self) -> bool {
+        self.rules.iter().any(|rule| rule.has_statuses())
+    }
+
     /// The hash of an item's match fields, in the target's terms.
     pub(super) fn key(&self, side: Side, typed: &Fields) -> Option<Hash> {
         if self.rules.is_empty() {

@@ -79,6 +79,10 @@ impl Run<'_> {
         }
         let context = self.context(Pair::default());
         let mut matcher = Matcher::new(self.spec, self.mapping, self.places);
+        // A first run needs them in any case. If a limit ends it here, nothing that it has read is lost.
+        if index.len() == 0 || self.options.after_restore || matcher.has_statuses() {
+            self.learn_statuses().await?;
+        }
         if self.options.after_restore {
             matcher = matcher.by_content(self.mapping);
         }

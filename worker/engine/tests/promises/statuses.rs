@@ -69,6 +69,36 @@ fn case_41_a_lossy_map_keeps_detail_and_reopening_takes_the_preferred_open_statu
     world.assert_quiet();
 }
 
+/// They take a request, which a poll that finds nothing does without.
+#[test]
+fn a_place_is_asked_for_its_statuses_when_something_is_planned() {
+    let world = world(json!({ "source_statuses": {}, "target_statuses": { "cancelled": "Verworfen" } }));
+    world.source.set_statuses(&[
+        ("Offen", Category::Todo),
+        ("QA", Category::InReview),
+        ("Fertig", Category::Done),
+    ]);
+    world.target.set_statuses(&[
+        ("Neu", Category::Todo),
+        ("Erledigt", Category::Done),
+        ("Verworfen", Category::Cancelled),
+    ]);
+    let (source, target) = world.paired(json!({ "title": "a", "status": "QA" }));
+    assert_eq!(world.target.value(&target, "state"), json!("Neu"), "not that of its platform");
+    world.assert_quiet();
+    let idle = world.requests();
+    world.source.edit(&source, "title", json!("b"));
+    world.sync();
+    let edited = world.requests();
+    world.source.set_statuses(&[]);
+    world.target.set_statuses(&[]);
+    world.source.edit(&source, "title", json!("c"));
+    world.sync();
+    assert_eq!(edited - world.requests(), 2, "one for each side");
+    world.assert_quiet();
+    assert_eq!(world.requests(), idle);
+}
+
 #[test]
 fn strict_an_unknown_status_is_an_error_of_its_field() {
     let world = world(json!({}));

@@ -13,6 +13,7 @@ use syncline_engine::{
     Item, Value,
     capability::{Capabilities, ConcurrencyControl, CreateIdempotency, Removal},
     ports::{Call, Clock, ConnectorError, Found, Marker, Write, WriteOp, Written, changed_since_read},
+    spec::Category,
     value::{Fields, Instant, Precision},
 };
 
@@ -58,6 +59,8 @@ struct Rows {
     moved: BTreeMap<String, String>,
     /// Who reads it; none if the credentials are dead.
     reader: Option<Option<&'static str>>,
+    /// The statuses that this place has beside those of its platform.
+    statuses: Vec<(String, Category)>,
     /// The next reads by id fail for these items alone.
     poisoned: BTreeSet<String>,
     calls: u64,
@@ -109,6 +112,11 @@ impl FakePlace {
     /// Leaves another field out of every write from now on.
     pub(crate) fn leave_out(&mut self, field: Option<&'static str>) {
         self.manners.leaves_out = field;
+    }
+
+    /// Gives the place statuses of its own.
+    pub(crate) fn set_statuses(&self, own: &[(&str, Category)]) {
+        self.rows().statuses = own.iter().map(|(name, category)| ((*name).to_owned(), *category)).collect();
     }
 
     // Edits by people.

@@ -8,6 +8,7 @@ use syncline_engine::{
         Call, Candidates, ConnectorError, ErrorKind, FieldInfo, Found, Listing, ListingEnd, Marker, MatchKey,
         Place, Position, Probed, ReadMode, Write, WriteOp, Written,
     },
+    spec::Category,
     value::Fields,
 };
 
@@ -46,6 +47,14 @@ impl Place for FaultyPlace<'_> {
 
     async fn reader(&self, call: &Call<'_>) -> Result<Option<String>, ConnectorError> {
         if self.is(Seeded::TrustsAnyReader) { Ok(None) } else { self.inner.reader(call).await }
+    }
+
+    async fn statuses(
+        &self,
+        field: &str,
+        call: &Call<'_>,
+    ) -> Result<Vec<(String, Category)>, ConnectorError> {
+        self.inner.statuses(field, call).await
     }
 
     async fn list(
