@@ -7,7 +7,7 @@ use syncline_engine::{
     Side,
     nearest::alternatives,
     side::Pair,
-    spec::{FieldType, SyncSpec},
+    spec::{FieldType, Names, SyncSpec},
 };
 use syncline_service::{accounts, syncs::display_name};
 
@@ -96,6 +96,21 @@ fn values(spec: &SyncSpec, side: Side, catalogue: &Catalogue) -> Vec<String> {
             Side::Target => (&mapping.target_field, &mapping.back, &mapping.values),
         };
         let Some(field) = catalogue.fields.iter().find(|field| field.name == *name) else { continue };
+        if field.field_type == FieldType::Status && !catalogue.statuses.is_empty() {
+            let stated = match side {
+                Side::Source => &mapping.source_statuses,
+                Side::Target => &mapping.target_statuses,
+            };
+            let has = || catalogue.statuses.iter().map(|status| status.name.as_str());
+            for stated in
+                stated.values().flat_map(Names::iter).filter(|stated| !has().any(|known| known == *stated))
+            {
+                let known = alternatives(stated, has(), "it has:");
+                wrong.push(format!(
+                    "field_mappings[{place}]: the {side} has no status {stated:?}, which {side}_statuses names; {known}"
+                ));
+            }
+        }
         // A place that makes new labels as they come lists those that it has, not those that it takes.
         if field.options.is_empty() || [FieldType::Array, FieldType::Set].contains(&field.field_type) {
             continue;
