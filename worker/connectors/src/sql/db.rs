@@ -5,6 +5,7 @@
 
 use std::{future::Future, time::Duration};
 
+use futures_util::TryStreamExt;
 use sqlx::{
     AssertSqlSafe, Connection, Executor, PgConnection, PgPool, Postgres, Row as _, Sqlite, SqliteConnection,
     SqlitePool, Transaction, TypeInfo, ValueRef,
@@ -23,6 +24,8 @@ const ACQUIRE: Duration = Duration::from_secs(10);
 
 /// SQLite's page cache of each connection, in KiB (negative: not in pages). The operating system caches the same pages.
 const CACHE: &str = "-1024";
+/// Rows that SQLite's thread reads ahead, which may be large. With the driver's 50 a reading is no faster.
+const ROWS_AHEAD: usize = 16;
 
 /// A value as sent to or received from the database.
 #[derive(Debug, Clone, PartialEq)]
@@ -127,10 +130,22 @@ impl Db {
 
     /// Runs a statement outside of transactions and returns its rows.
     pub(super) async fn rows(&self, sql: String, arguments: &[Raw]) -> Result<Vec<Vec<Raw>>, ConnectorError> {
+        self.rows_within(usize::MAX, sql, arguments).await
+    }
+
+    /// The first rows of a statement: all of them, or as many as are needed for more than `most` bytes of text.
+    pub(super) async fn rows_within(
+        &self,
+        most: usize,
+        sql: String,
+        arguments: &[Raw],
+    ) -> Result<Vec<Vec<Raw>>, ConnectorError> {
         let rows = async {
             match &self.pool {
-                Pool::Sqlite(pool) => sqlite_rows(&mut *pool.acquire().await?, sql, arguments).await,
-                Pool::Postgres(pool) => postgres_rows(&mut *pool.acquire().await?, sql, arguments).await,
+                Pool::Sqlite(pool) => sqlite_rows(&mut *pool.acquire().await?, sql, arguments, most).await,
+                Pool::Postgres(pool) => {
+                    postgres_rows(&mut *pool.acquire().await?, sql, arguments, most).await
+                }
             }
         };
         self.in_time(rows).await.map_err(Fault::into_error)
@@ -172,8 +187,8 @@ impl Tx<'_> {
         let Tx { inner, db } = self;
         db.in_time(async {
             match inner {
-                Inner::Sqlite(tx) => sqlite_rows(tx, sql, arguments).await,
-                Inner::Postgres(tx) => postgres_rows(tx, sql, arguments).await,
+                Inner::Sqlite(tx) => sqlite_rows(tx, sql, arguments, usize::MAX).await,
+                Inner::Postgres(tx) => postgres_rows(tx, sql, arguments, usize::MAX).await,
             }
         })
         .await
@@ -221,6 +236,7 @@ impl Tx<'_> {
 
 async fn sqlite(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
     let options = options.create_if_missing(false).pragma("cache_size", CACHE).busy_timeout(BUSY);
+    let options = options.row_buffer_size(ROWS_AHEAD);
     SqlitePoolOptions::new().max_connections(2).acquire_timeout(ACQUIRE).connect_with(options).await
 }
 
@@ -283,13 +299,30 @@ fn bind_postgres<'q>(sql: String, arguments: &'q [Raw]) -> PostgresQuery<'q> {
     })
 }
 
+/// Reads rows one by one, since the driver's form of them takes as much memory again, until they have more than `most`
+/// bytes.
 async fn sqlite_rows(
     connection: &mut SqliteConnection,
     sql: String,
     arguments: &[Raw],
+    most: usize,
 ) -> Result<Vec<Vec<Raw>>, sqlx::Error> {
-    let rows = bind_sqlite(sql, arguments).fetch_all(connection).await?;
-    rows.iter().map(|row| (0..row.len()).map(|position| sqlite_raw(row, position)).collect()).collect()
+    let mut rows = bind_sqlite(sql, arguments).fetch(connection);
+    let (mut raws, mut bytes) = (Vec::new(), 0);
+    while bytes <= most
+        && let Some(row) = rows.try_next().await?
+    {
+        let raw: Vec<Raw> =
+            (0..row.len()).map(|position| sqlite_raw(&row, position)).collect::<Result<_, _>>()?;
+        bytes += weight(&raw);
+        raws.push(raw);
+    }
+    Ok(raws)
+}
+
+pub(super) fn weight(raw: &[Raw]) -> usize {
+    let text = |raw: &Raw| if let Raw::Text(text) = raw { text.len() } else { 0 };
+    raw.iter().map(text).sum()
 }
 
 fn sqlite_raw(row: &sqlx::sqlite::SqliteRow, position: usize) -> Result<Raw, sqlx::Error> {
@@ -309,14 +342,24 @@ fn sqlite_raw(row: &sqlx::sqlite::SqliteRow, position: usize) -> Result<Raw, sql
     })
 }
 
+/// Like [`sqlite_rows`].
 async fn postgres_rows(
     connection: &mut PgConnection,
     sql: String,
     arguments: &[Raw],
+    most: usize,
 ) -> Result<Vec<Vec<Raw>>, sqlx::Error> {
-    let rows = bind_postgres(sql, arguments).fetch_all(connection).await?;
+    let mut rows = bind_postgres(sql, arguments).fetch(connection);
     let raw = |row: &sqlx::postgres::PgRow, position| {
         row.try_get::<Option<String>, _>(position).map(|text| text.map_or(Raw::Null, Raw::Text))
     };
-    rows.iter().map(|row| (0..row.len()).map(|position| raw(row, position)).collect()).collect()
+    let (mut raws, mut bytes) = (Vec::new(), 0);
+    while bytes <= most
+        && let Some(row) = rows.try_next().await?
+    {
+        let read: Vec<Raw> = (0..row.len()).map(|position| raw(&row, position)).collect::<Result<_, _>>()?;
+        bytes += weight(&read);
+        raws.push(read);
+    }
+    Ok(raws)
 }

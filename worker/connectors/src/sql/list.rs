@@ -20,7 +20,7 @@ use super::{
     OVERLAP, PAGE,
     column::{Column, Kind},
     convert::instant_of,
-    db::{Db, Dialect, Raw},
+    db::{Db, Dialect, Raw, weight},
     table::{Row, Statement, Table, quoted},
 };
 use crate::stamp::Stamp;
@@ -124,14 +124,17 @@ impl TableListing {
         self.high_water = self.high_water.max(seen);
     }
 
-    /// One page of the current phase; reads an extra row to know whether another page follows.
+    /// One page of the current phase; reads an extra row to know whether another page follows. A page of large rows ends
+    /// early, and then another one may follow that is empty.
     async fn page(
         &mut self,
         statement: (String, Vec<Raw>),
         last: Option<&Row>,
         meter: &Meter,
     ) -> Result<Page, ConnectorError> {
-        let raws = self.rows(statement.0, &statement.1, meter).await?;
+        meter.count();
+        let raws = self.db.rows_within(PAGE_BYTES, statement.0, &statement.1).await?;
+        let cut = raws.len() <= self.limit && raws.iter().map(|raw| weight(raw)).sum::<usize>() > PAGE_BYTES;
         let mut rows = raws.into_iter().map(|raw| self.table.row(raw)).collect::<Result<Vec<_>, _>>()?;
         for position in 0..rows.len() {
             let before = if position == 0 { last } else { Some(&rows[position - 1]) };
@@ -142,7 +145,7 @@ impl TableListing {
                 return Err(ConnectorError::permanent(message));
             }
         }
-        let more = rows.len() > self.limit;
+        let more = rows.len() > self.limit || cut;
         rows.truncate(self.limit);
         let largest = rows.iter().map(|row| row.item.weight()).max().unwrap_or(0).max(1);
         self.limit = (self.limit * 8).min(PAGE).min(PAGE_BYTES / largest).max(1);
