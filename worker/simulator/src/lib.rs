@@ -10,6 +10,7 @@ mod deliver;
 mod fault;
 mod github;
 mod http;
+mod jira;
 mod log;
 mod page;
 mod platform;
@@ -61,6 +62,11 @@ impl Running {
     /// Returns the base URL of GitHub's REST API; GraphQL is at `/graphql` below it.
     pub fn github(&self) -> String {
         format!("{}/github", self.url())
+    }
+
+    /// Returns the address of the simulated Jira site; its REST API is below `/rest/api/3`.
+    pub fn jira(&self) -> String {
+        format!("{}/jira", self.url())
     }
 
     /// Makes a request to the control API in process; the path is the one behind `/_control`. Returns the status and the

@@ -7,6 +7,7 @@ use crate::{
     fault::Limit,
     github::GitHub,
     http::{Call, Reply},
+    jira::Jira,
     settings::Limits,
 };
 
@@ -69,5 +70,5 @@ pub(crate) trait Platform: Send {
 
 /// All platforms, empty.
 pub(crate) fn all(seed: u64) -> Vec<Box<dyn Platform>> {
-    vec![Box::new(GitHub::new(seed))]
+    vec![Box::new(GitHub::new(seed)), Box::new(Jira::new(seed))]
 }

@@ -1,0 +1,133 @@
+//! Where the facts about Jira differ or may change: one switch each, set through `/_control/jira/settings`.
+
+use serde::{Deserialize, Serialize};
+
+/// The switches.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Behaviour {
+    /// Milliseconds until a change is in the search index.
+    pub(crate) index_lag_ms: u64,
+    /// What a search shows of an edited issue until then.
+    pub(crate) lagging_edit: Lagging,
+    /// What a dead API token is answered with.
+    pub(crate) dead_token: DeadToken,
+    /// The longest page with fields, and with ids and keys alone.
+    pub(crate) page_max: usize,
+    pub(crate) page_max_ids: usize,
+    /// The longest page whatever is asked for; 0 for the limits above.
+    pub(crate) short_pages: usize,
+    /// Every so many pages one is empty although more follow; 0 for never.
+    pub(crate) empty_pages: usize,
+    /// The first item of each later page is left out.
+    pub(crate) page_gaps: bool,
+    /// The last item of each page is the first one of the next.
+    pub(crate) page_repeats: bool,
+    /// The token of a page is the one that was sent, so that paging never ends.
+    pub(crate) stuck_token: bool,
+    /// How long a page token holds.
+    pub(crate) page_token_seconds: i64,
+    /// A search for a project, key or id that is not there or hidden is refused; else it finds nothing.
+    pub(crate) refuse_missing: bool,
+    /// Keys of properties that JQL may search, as an app declares them.
+    pub(crate) indexed_properties: Vec<String>,
+    /// The longest summary.
+    pub(crate) summary_limit: usize,
+    /// Summaries are counted in UTF-16 units; else in characters.
+    pub(crate) summary_utf16: bool,
+    /// The longest text, in characters.
+    pub(crate) text_limit: usize,
+    /// What of a document counts.
+    pub(crate) text_counts: TextCounts,
+    /// The server normalises documents: joins equal neighbours, drops empty marks and attributes, names people anew.
+    pub(crate) normalise_adf: bool,
+    /// The longest property, in bytes, and the longest body of a request.
+    pub(crate) property_limit: usize,
+    pub(crate) body_limit: usize,
+    /// A change of a property changes `updated`, too.
+    pub(crate) property_touches: bool,
+    /// Times of `changelog/bulkfetch` are numbers (milliseconds); else texts.
+    pub(crate) bulk_changelog_numbers: bool,
+    /// A refresh token that was used already ends the whole grant.
+    pub(crate) reuse_ends_grant: bool,
+    /// Seconds that an access token holds.
+    pub(crate) access_token_seconds: i64,
+    /// Requests a second at one endpoint: GET and POST, and PUT and DELETE; 0 for no limit.
+    pub(crate) burst_reads: usize,
+    pub(crate) burst_writes: usize,
+    /// Writes of one issue in 2 and in 30 seconds; 0 for no limit.
+    pub(crate) issue_writes_2s: usize,
+    pub(crate) issue_writes_30s: usize,
+    /// Points an hour of an OAuth app; 0 for no limit.
+    pub(crate) quota_points: u64,
+    /// The quota is one of the tenant; else of the app.
+    pub(crate) quota_of_tenant: bool,
+    /// Refusals by a limit have `Retry-After`.
+    pub(crate) retry_after: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Lagging {
+    /// As it was before the edit.
+    Old,
+    Missing,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum DeadToken {
+    /// As if there were no credentials: 200 and empty.
+    Anonymous,
+    /// 401.
+    Unauthorized,
+    /// 403.
+    Forbidden,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TextCounts {
+    /// The characters that a reader sees.
+    Text,
+    /// The whole document as JSON.
+    Json,
+}
+
+impl Default for Behaviour {
+    fn default() -> Behaviour {
+        Behaviour {
+            index_lag_ms: 1_000,
+            lagging_edit: Lagging::Old,
+            dead_token: DeadToken::Anonymous,
+            page_max: 100,
+            page_max_ids: 5_000,
+            short_pages: 0,
+            empty_pages: 0,
+            page_gaps: false,
+            page_repeats: false,
+            stuck_token: false,
+            page_token_seconds: 7 * 24 * 3600,
+            refuse_missing: true,
+            indexed_properties: Vec::new(),
+            summary_limit: 255,
+            summary_utf16: true,
+            text_limit: 32_767,
+            text_counts: TextCounts::Text,
+            normalise_adf: true,
+            property_limit: 32_768,
+            body_limit: 5 * 1024 * 1024,
+            property_touches: false,
+            bulk_changelog_numbers: false,
+            reuse_ends_grant: false,
+            access_token_seconds: 3_600,
+            burst_reads: 100,
+            burst_writes: 50,
+            issue_writes_2s: 20,
+            issue_writes_30s: 100,
+            quota_points: 65_000,
+            quota_of_tenant: false,
+            retry_after: true,
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! JQL, as far as issues are looked for: its grammar, its meaning, and its order.
+
+mod check;
+mod order;
+mod parse;
+mod resolve;
+
+pub(crate) use self::{
+    check::{Check, Compare},
+    order::{Order, ordered},
+    parse::parse,
+    resolve::{Asker, resolve},
+};

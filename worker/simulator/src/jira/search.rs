@@ -1,0 +1,384 @@
+//! The search routes: pages by token only, from an index that lags behind.
+
+use std::{
+    collections::BTreeSet,
+    hash::{DefaultHasher, Hash, Hasher},
+    iter::Peekable,
+    ops::Bound,
+    sync::Arc,
+};
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    base64,
+    error::{Answer, Refusal},
+    index::{Place, Rank, place},
+    jql::{self, Asker, Check, Compare, Order, ordered},
+    render::Wanted,
+    state::State,
+    types::Issue,
+    visit::Visit,
+};
+use crate::http::Reply;
+
+/// Issues that a search may be told to see at once, and properties that it may return.
+const RECONCILED: usize = 50;
+const PROPERTIES: usize = 5;
+
+const UNBOUNDED: &str =
+    "Unbounded JQL queries are not allowed here. Please add a search restriction to your query.";
+
+/// What a search asks for.
+struct Request {
+    jql: String,
+    token: Option<String>,
+    size: i64,
+    wanted: Wanted,
+    reconciled: Vec<u64>,
+}
+
+/// Where a page begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Position {
+    /// Pages before this one.
+    page: u64,
+    /// Behind this place of the rank.
+    after: Option<Place>,
+    /// Behind so many issues of a sorted result.
+    skipped: usize,
+}
+
+/// `GET` and `POST /search/jql`.
+pub(crate) fn search(state: &mut State, visit: &Visit<'_>) -> Answer {
+    let request = if visit.call.method == "POST" { of_body(visit)? } else { of_query(visit)? };
+    if request.reconciled.len() > RECONCILED || request.wanted.properties.len() > PROPERTIES {
+        return Err(Refusal::new(400, "Too many values: reconcileIssues takes 50, properties takes 5."));
+    }
+    state.catch_up(visit.now);
+    for id in &request.reconciled {
+        state.index_now(*id);
+    }
+    let (check, order) = read(state, visit, &request.jql)?;
+    let behaviour = state.behaviour.clone();
+    let max = if request.wanted.ids_only() { behaviour.page_max_ids } else { behaviour.page_max };
+    let Ok(asked) = usize::try_from(request.size) else {
+        return Err(Refusal::new(400, "The value of maxResults must not be negative."));
+    };
+    if asked == 0 || asked > behaviour.page_max_ids {
+        let most = behaviour.page_max_ids;
+        return Err(Refusal::new(400, format!("The value of maxResults must be between 1 and {most}.")));
+    }
+    let short = if behaviour.short_pages == 0 { usize::MAX } else { behaviour.short_pages };
+    let size = asked.min(max).min(short);
+    let from = match &request.token {
+        Some(token) => position(token, &request.jql, visit, behaviour.page_token_seconds)?,
+        None => Position::default(),
+    };
+    let empty = behaviour.empty_pages > 0 && (from.page + 1).is_multiple_of(behaviour.empty_pages as u64);
+    let mut found = if empty { Vec::new() } else { matching(state, visit, (&check, &order), from, size + 1) };
+    let more = empty || found.len() > size;
+    found.truncate(size);
+    let mut next = Position { page: from.page + 1, skipped: from.skipped + found.len(), ..from };
+    if let (Order::Ranked(rank, _), Some(last)) = (&order, found.last()) {
+        next.after = Some(place(last, *rank));
+    }
+    if behaviour.page_repeats && found.len() > 1 {
+        let before = &found[found.len() - 2];
+        next.skipped -= 1;
+        next.after = if let Order::Ranked(rank, _) = &order { Some(place(before, *rank)) } else { None };
+    }
+    if behaviour.page_gaps && from.page > 0 && !found.is_empty() {
+        found.remove(0);
+    }
+    let render = visit.render(state);
+    let issues: Vec<Value> = found.iter().map(|issue| render.issue(issue, &request.wanted)).collect();
+    let mut page = json!({ "issues": issues, "isLast": !more });
+    if more {
+        let token = request.token.filter(|_| behaviour.stuck_token);
+        page["nextPageToken"] = json!(token.unwrap_or_else(|| token_of(next, &request.jql, visit.now)));
+    }
+    if request.wanted.expands("names") || request.wanted.expands("schema") {
+        names(state, &request.wanted, &mut page);
+    }
+    Ok(Reply::json(200, &page))
+}
+
+/// Moves names and schemas from the issues to the page, where searches have them.
+fn names(state: &State, wanted: &Wanted, page: &mut Value) {
+    for part in ["names", "schema"].into_iter().filter(|part| wanted.expands(part)) {
+        let mut all = Map::new();
+        for issue in page["issues"].as_array_mut().into_iter().flatten() {
+            if let Some(Value::Object(of_issue)) = issue.as_object_mut().and_then(|issue| issue.remove(part))
+            {
+                all.extend(of_issue);
+            }
+        }
+        all.retain(|id, _| state.fields.contains_key(id));
+        page[part] = Value::Object(all);
+    }
+}
+
+/// `POST /search/approximate-count`.
+pub(crate) fn count(state: &mut State, visit: &Visit<'_>) -> Answer {
+    let body = visit.body()?;
+    state.catch_up(visit.now);
+    let (check, order) = read(state, visit, body.get("jql").and_then(Value::as_str).unwrap_or_default())?;
+    let found = matching(state, visit, (&check, &order), Position::default(), usize::MAX);
+    Ok(Reply::json(200, &json!({ "count": found.len() })))
+}
+
+/// The former search, which is gone.
+pub(crate) fn removed(_: &mut State, _: &Visit<'_>) -> Answer {
+    let message = "The requested API has been removed. Please migrate to the /rest/api/3/search/jql API. A full migration guideline is available at https://developer.atlassian.com/changelog/#CHANGE-2046";
+    Err(Refusal::new(410, message))
+}
+
+fn of_body(visit: &Visit<'_>) -> Result<Request, Refusal> {
+    let body = visit.body()?;
+    let known = [
+        "jql",
+        "nextPageToken",
+        "maxResults",
+        "fields",
+        "expand",
+        "properties",
+        "fieldsByKeys",
+        "reconcileIssues",
+    ];
+    if body.keys().any(|key| !known.contains(&key.as_str())) {
+        return Err(Refusal::new(
+            400,
+            "Invalid request payload. Refer to the REST API documentation and try again.",
+        ));
+    }
+    let texts = |key: &str| {
+        let items = body.get(key).and_then(Value::as_array).into_iter().flatten();
+        items.filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let wrong = |key: &str| Refusal::new(400, format!("'{key}' is of a wrong type."));
+    let mut wanted = Wanted::new(&texts("fields"), "id");
+    wanted.properties = texts("properties");
+    wanted.expand = match body.get("expand") {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::String(list)) => list.split(',').map(|part| part.trim().to_owned()).collect(),
+        Some(_) => return Err(wrong("expand")),
+    };
+    Ok(Request {
+        jql: body.get("jql").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        token: body.get("nextPageToken").and_then(Value::as_str).map(str::to_owned),
+        size: match body.get("maxResults") {
+            None | Some(Value::Null) => 50,
+            Some(size) => size.as_i64().ok_or_else(|| wrong("maxResults"))?,
+        },
+        wanted,
+        reconciled: body
+            .get("reconcileIssues")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_u64)
+            .collect(),
+    })
+}
+
+fn of_query(visit: &Visit<'_>) -> Result<Request, Refusal> {
+    let size = visit.call.query("maxResults").unwrap_or("50");
+    Ok(Request {
+        jql: visit.call.query("jql").unwrap_or_default().to_owned(),
+        token: visit.call.query("nextPageToken").filter(|token| !token.is_empty()).map(str::to_owned),
+        size: size.parse().map_err(|_| Refusal::new(400, format!("'{size}' is no number.")))?,
+        wanted: visit.wanted("id"),
+        reconciled: visit.list("reconcileIssues").iter().filter_map(|id| id.parse().ok()).collect(),
+    })
+}
+
+/// Reads a query, which must be bounded.
+fn read(state: &State, visit: &Visit<'_>, text: &str) -> Result<(Check, Order), Refusal> {
+    let wrong = |message: String| Refusal::new(400, message);
+    let query = jql::parse(text).map_err(wrong)?;
+    let Some(clause) = query.clause else { return Err(Refusal::new(400, UNBOUNDED)) };
+    let asker = Asker { state, viewer: &visit.viewer, now: visit.now };
+    let check = jql::resolve(asker, &clause).map_err(wrong)?;
+    let order = Order::read(state, &query.order).map_err(wrong)?;
+    let mut narrow = Narrow::default();
+    narrow.add(state, &check);
+    let one = narrow.projects.is_some_and(|projects| projects.len() == 1);
+    Ok(match order {
+        // Numbers rank keys within one project only.
+        Order::Ranked(Rank::Number, down) if !one => (check, Order::Sorted(vec![("key".to_owned(), down)])),
+        order => (check, order),
+    })
+}
+
+/// What narrows a search down without a look at each issue.
+#[derive(Default)]
+struct Narrow {
+    projects: Option<BTreeSet<u64>>,
+    ids: Option<BTreeSet<u64>>,
+    from: Option<i64>,
+    until: Option<i64>,
+}
+
+fn meet(one: Option<BTreeSet<u64>>, other: &BTreeSet<u64>) -> Option<BTreeSet<u64>> {
+    Some(one.map_or_else(|| other.clone(), |one| &one & other))
+}
+
+impl Narrow {
+    fn add(&mut self, state: &State, check: &Check) {
+        match check {
+            Check::All(checks) => checks.iter().for_each(|check| self.add(state, check)),
+            Check::Project(ids) => self.projects = meet(self.projects.take(), ids),
+            Check::Id(ids) => self.ids = meet(self.ids.take(), ids),
+            Check::Updated(Compare::AtLeast | Compare::More, at) => self.from = self.from.max(Some(*at)),
+            Check::Updated(Compare::AtMost | Compare::Less, at) => {
+                self.until = Some(self.until.map_or(*at, |until| until.min(*at)));
+            }
+            Check::Words(_, words) if matches!(check, Check::Words(text, _) if text.is_summary()) => {
+                for word in words.iter().filter(|word| !word.ends_with('*')) {
+                    let none = BTreeSet::new();
+                    self.ids = meet(self.ids.take(), state.index.with_word(word).unwrap_or(&none));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The matching issues from a position on, at most so many.
+fn matching(
+    state: &State,
+    visit: &Visit<'_>,
+    (check, order): (&Check, &Order),
+    from: Position,
+    most: usize,
+) -> Vec<Arc<Issue>> {
+    let mut narrow = Narrow::default();
+    narrow.add(state, check);
+    let seen = state.projects.values().filter(|project| visit.viewer.may(project, "BROWSE_PROJECTS"));
+    let projects: Vec<u64> = seen
+        .map(|project| project.id)
+        .filter(|id| narrow.projects.as_ref().is_none_or(|ids| ids.contains(id)))
+        .collect();
+    let takes = |issue: &&Arc<Issue>| {
+        projects.contains(&issue.project) && visit.viewer.in_level(issue) && check.takes(state, issue)
+    };
+    let doc = |id: &u64| state.index.doc(*id);
+    match order {
+        Order::Sorted(fields) => {
+            let found: Vec<Arc<Issue>> = match &narrow.ids {
+                Some(ids) => ids.iter().filter_map(doc).filter(takes).cloned().collect(),
+                None => {
+                    let ranks = projects.iter().filter_map(|id| state.index.rank(*id, Rank::Id)).flatten();
+                    ranks.filter_map(|(_, id)| doc(id)).filter(takes).cloned().collect()
+                }
+            };
+            ordered(state, found, fields).into_iter().skip(from.skipped).take(most).collect()
+        }
+        Order::Ranked(rank, down) => {
+            if let Some(ids) = &narrow.ids {
+                let mut found: Vec<&Arc<Issue>> = ids.iter().filter_map(doc).filter(takes).collect();
+                found.sort_by_key(|issue| place(issue, *rank));
+                if *down {
+                    found.reverse();
+                }
+                let behind = |issue: &&Arc<Issue>| match from.after {
+                    Some(after) if *down => place(issue, *rank) < after,
+                    Some(after) => place(issue, *rank) > after,
+                    None => true,
+                };
+                return found.into_iter().filter(behind).take(most).cloned().collect();
+            }
+            let walk = Walk::new(state, &projects, (*rank, *down), from.after, &narrow);
+            walk.filter_map(|(_, id)| doc(&id)).filter(takes).take(most).cloned().collect()
+        }
+    }
+}
+
+/// The places of several projects in one order.
+struct Walk<'s> {
+    heads: Vec<Peekable<Box<dyn Iterator<Item = Place> + 's>>>,
+    down: bool,
+}
+
+impl<'s> Walk<'s> {
+    fn new(
+        state: &'s State,
+        projects: &[u64],
+        (rank, down): (Rank, bool),
+        after: Option<Place>,
+        narrow: &Narrow,
+    ) -> Walk<'s> {
+        let by_updated = rank == Rank::Updated;
+        let mut low =
+            narrow.from.filter(|_| by_updated).map_or(Bound::Unbounded, |at| Bound::Included((at, 0)));
+        let mut high = narrow
+            .until
+            .filter(|_| by_updated)
+            .map_or(Bound::Unbounded, |at| Bound::Included((at, u64::MAX)));
+        let beyond = |bound: &Bound<Place>, after: Place| matches!(bound, Bound::Included(at) if if down { *at < after } else { *at > after });
+        match after {
+            Some(after) if down && !beyond(&high, after) => high = Bound::Excluded(after),
+            Some(after) if !down && !beyond(&low, after) => low = Bound::Excluded(after),
+            _ => {}
+        }
+        let crossed = match (&low, &high) {
+            (Bound::Included(low), Bound::Included(high)) => low > high,
+            (Bound::Included(low) | Bound::Excluded(low), Bound::Included(high) | Bound::Excluded(high)) => {
+                low >= high
+            }
+            _ => false,
+        };
+        let ranks = projects.iter().filter(|_| !crossed).filter_map(|id| state.index.rank(*id, rank));
+        let heads = ranks.map(|places| {
+            let range = places.range((low, high)).copied();
+            let boxed: Box<dyn Iterator<Item = Place>> =
+                if down { Box::new(range.rev()) } else { Box::new(range) };
+            boxed.peekable()
+        });
+        Walk { heads: heads.collect(), down }
+    }
+}
+
+impl Iterator for Walk<'_> {
+    type Item = Place;
+
+    fn next(&mut self) -> Option<Place> {
+        let down = self.down;
+        let firsts = self.heads.iter_mut().enumerate();
+        let firsts = firsts.filter_map(|(at, head)| head.peek().map(|place| (*place, at)));
+        let (_, at) = if down { firsts.max() } else { firsts.min() }?;
+        self.heads[at].next()
+    }
+}
+
+fn hash(jql: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    jql.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Writes a token. It belongs to its query.
+fn token_of(position: Position, jql: &str, now: i64) -> String {
+    let (rank, id) = position.after.map_or((String::new(), 0), |(rank, id)| (rank.to_string(), id));
+    let text = format!("{:x}:{now}:{}:{rank}:{id}:{}", hash(jql), position.page, position.skipped);
+    base64::encode(text.as_bytes())
+}
+
+/// Reads a token.
+fn position(token: &str, jql: &str, visit: &Visit<'_>, seconds: i64) -> Result<Position, Refusal> {
+    let wrong = || Refusal::new(400, "The provided next page token is invalid or expired.");
+    let text = base64::decode(token).and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(wrong)?;
+    let parts: Vec<&str> = text.split(':').collect();
+    let [of, at, page, rank, id, skipped] = parts.as_slice() else { return Err(wrong()) };
+    let at: i64 = at.parse().map_err(|_| wrong())?;
+    if *of != format!("{:x}", hash(jql)) || visit.now >= at.saturating_add(seconds.saturating_mul(1000)) {
+        return Err(wrong());
+    }
+    let after = rank.parse().ok().zip(id.parse().ok());
+    Ok(Position {
+        page: page.parse().map_err(|_| wrong())?,
+        after,
+        skipped: skipped.parse().map_err(|_| wrong())?,
+    })
+}
