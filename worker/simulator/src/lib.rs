@@ -9,8 +9,10 @@ mod control;
 mod deliver;
 mod fault;
 mod github;
+mod graphql;
 mod http;
 mod jira;
+mod linear;
 mod log;
 mod page;
 mod platform;
@@ -67,6 +69,11 @@ impl Running {
     /// Returns the address of the simulated Jira site; its REST API is below `/rest/api/3`.
     pub fn jira(&self) -> String {
         format!("{}/jira", self.url())
+    }
+
+    /// Returns the base URL of Linear's API: GraphQL is at `/graphql` and OAuth at `/oauth/token` below it.
+    pub fn linear(&self) -> String {
+        format!("{}/linear", self.url())
     }
 
     /// Makes a request to the control API in process; the path is the one behind `/_control`. Returns the status and the

@@ -8,6 +8,7 @@ use crate::{
     github::GitHub,
     http::{Call, Reply},
     jira::Jira,
+    linear::Linear,
     settings::Limits,
 };
 
@@ -70,5 +71,5 @@ pub(crate) trait Platform: Send {
 
 /// All platforms, empty.
 pub(crate) fn all(seed: u64) -> Vec<Box<dyn Platform>> {
-    vec![Box::new(GitHub::new(seed)), Box::new(Jira::new(seed))]
+    vec![Box::new(GitHub::new(seed)), Box::new(Jira::new(seed)), Box::new(Linear::new(seed))]
 }

@@ -48,7 +48,7 @@ async fn control_works_over_http() {
     let place = Place::new().await;
     let url = format!("{}/_control", place.running.url());
     let overview = got(place.client.get(&url)).await.expect(200);
-    assert_eq!(overview.body["platforms"][0], "github");
+    assert!(overview.body["platforms"].as_array().unwrap().contains(&json!("github")));
     let made =
         got(place.client.post(format!("{url}/github/repos")).json(&json!({ "owner": "new", "name": "r" })))
             .await;
