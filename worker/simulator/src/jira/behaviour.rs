@@ -46,6 +46,8 @@ pub(crate) struct Behaviour {
     pub(crate) body_limit: usize,
     /// A change of a property changes `updated`, too.
     pub(crate) property_touches: bool,
+    /// Histories have null for what a value was not; else the key is left out.
+    pub(crate) changelog_nulls: bool,
     /// Times of `changelog/bulkfetch` are numbers (milliseconds); else texts.
     pub(crate) bulk_changelog_numbers: bool,
     /// A refresh token that was used already ends the whole grant.
@@ -118,6 +120,7 @@ impl Default for Behaviour {
             property_limit: 32_768,
             body_limit: 5 * 1024 * 1024,
             property_touches: false,
+            changelog_nulls: false,
             bulk_changelog_numbers: false,
             reuse_ends_grant: false,
             access_token_seconds: 3_600,

@@ -255,7 +255,7 @@ pub(crate) fn fetch_many(state: &mut State, visit: &Visit<'_>) -> Answer {
     }
     let render = visit.render(state);
     let issues: Vec<Value> = found.values().map(|issue| render.issue(issue, &wanted)).collect();
-    Ok(Reply::json(200, &json!({ "expand": "schema,names", "issues": issues, "issueErrors": errors })))
+    Ok(Reply::json(200, &json!({ "issues": issues, "issueErrors": errors })))
 }
 
 /// `PUT /issue/archive`, for administrators.

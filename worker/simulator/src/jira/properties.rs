@@ -49,7 +49,7 @@ pub(crate) fn set(state: &mut State, visit: &Visit<'_>) -> Answer {
     };
     let status = if issue.properties.contains_key(&key) { 200 } else { 201 };
     write(state, visit, issue.id, key, Some(value));
-    Ok(Reply::empty(status))
+    Ok(Reply::json(status, &json!({})))
 }
 
 /// `DELETE /issue/{}/properties/{}`.

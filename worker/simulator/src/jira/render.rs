@@ -237,6 +237,9 @@ impl Render<'_> {
                     "to": item.to,
                     "toString": item.to_text,
                 });
+                if let Some(keys) = shown.as_object_mut().filter(|_| !self.state.behaviour.changelog_nulls) {
+                    keys.retain(|_, value| !value.is_null());
+                }
                 if item.field != "Key" {
                     shown["fieldId"] = json!(item.field_id);
                 }

@@ -134,15 +134,8 @@ pub(crate) fn resolutions(state: &mut State, visit: &Visit<'_>) -> Answer {
 
 /// `GET /resolution/search`.
 pub(crate) fn search_resolutions(state: &mut State, visit: &Visit<'_>) -> Answer {
-    let (render, usual) = (visit.render(state), state.resolutions.first().map(|one| one.id));
-    let shown = state.resolutions.iter().map(|one| {
-        let mut shown = render.resolution(one);
-        shown["isDefault"] = json!(Some(one.id) == usual);
-        if let Some(shown) = shown.as_object_mut() {
-            shown.remove("self");
-        }
-        shown
-    });
+    let render = visit.render(state);
+    let shown = state.resolutions.iter().map(|one| render.resolution(one));
     visit.page("resolution/search", shown.collect(), 50)
 }
 

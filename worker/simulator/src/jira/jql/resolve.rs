@@ -85,6 +85,10 @@ impl Asker<'_> {
 
     /// A field that the viewer may know of.
     fn field(&self, name: &str) -> Option<&Field> {
+        // JQL calls custom fields by their names and as `cf[10001]` only.
+        if name.starts_with("customfield_") {
+            return None;
+        }
         let field = self.state.field(name)?;
         let own = field.project.and_then(|id| self.state.projects.get(&id));
         let seen = own.is_none_or(|project| self.viewer.may(project, "BROWSE_PROJECTS"));
