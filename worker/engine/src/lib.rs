@@ -17,6 +17,7 @@ pub mod merge;
 pub mod nearest;
 pub mod plan;
 pub mod ports;
+pub mod richtext;
 pub mod run;
 pub mod schedule;
 pub mod side;

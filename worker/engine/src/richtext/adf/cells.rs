@@ -1,0 +1,204 @@
+//! Tables.
+
+use serde_json::{Value as Json, json};
+
+use super::{
+    islands::Islands,
+    lines,
+    node::{content, kind, made, marks, number, text},
+    read,
+};
+use crate::richtext::{
+    loss::{self, Counter},
+    plain,
+    read::table,
+    tidy::tidy,
+    tree::{Align, Block, Inline},
+};
+
+/// How many columns a table has at most.
+const COLUMNS: usize = 256;
+
+/// A table, as far as Markdown can show it.
+pub(super) fn read(node: &Json, depth: usize, lost: &mut Counter) -> Option<Block> {
+    let mut rows: Vec<Vec<Vec<Inline>>> = Vec::new();
+    let mut alignments: Vec<Vec<Align>> = Vec::new();
+    // Per column, how many rows a cell from above still covers.
+    let mut covered: Vec<usize> = Vec::new();
+    for (number_of_row, row) in content(node).iter().enumerate() {
+        let mut cells: Vec<Vec<Inline>> = Vec::new();
+        let from_above = |cells: &mut Vec<Vec<Inline>>, covered: &mut Vec<usize>| {
+            while let Some(rows) = covered.get_mut(cells.len()).filter(|rows| **rows > 0) {
+                *rows -= 1;
+                cells.push(Vec::new());
+            }
+        };
+        for cell in content(row) {
+            from_above(&mut cells, &mut covered);
+            let (columns, below) = (span(cell, "colspan"), span(cell, "rowspan"));
+            if columns > 1 || below > 1 {
+                lost.add(loss::SPANS);
+            }
+            if (kind(cell) == "tableHeader") != (number_of_row == 0) {
+                lost.add(loss::HEADERS);
+            }
+            let at = cells.len();
+            let (line, align) = cell_line(cell, depth + 1, lost);
+            if alignments.len() <= at {
+                alignments.resize(at + 1, Vec::new());
+            }
+            if !line.is_empty() {
+                alignments[at].push(align);
+            }
+            cells.push(line);
+            cells.resize((at + columns).min(COLUMNS.max(at + 1)), Vec::new());
+            if covered.len() < cells.len() {
+                covered.resize(cells.len(), 0);
+            }
+            covered[at..cells.len()].fill(below - 1);
+        }
+        from_above(&mut cells, &mut covered);
+        rows.push(cells);
+    }
+    let shared = |all: &Vec<Align>| match all.first() {
+        Some(first) if all.iter().all(|align| align == first) => *first,
+        _ => Align::Left,
+    };
+    if rows.iter().all(Vec::is_empty) {
+        return None;
+    }
+    Some(table(alignments.iter().map(shared).collect(), rows))
+}
+
+fn span(cell: &Json, name: &str) -> usize {
+    number(cell, name).map_or(1, |number| usize::try_from(number).unwrap_or(COLUMNS)).clamp(1, COLUMNS)
+}
+
+/// The text of a cell in one line, and how it is aligned.
+fn cell_line(cell: &Json, depth: usize, lost: &mut Counter) -> (Vec<Inline>, Align) {
+    let mut line = Vec::new();
+    let mut align = Align::Left;
+    for block in content(cell) {
+        let aligned = marks(block).iter().find(|mark| kind(mark) == "alignment");
+        if let Some(mark) = aligned {
+            align = if text(mark, "align") == Some("center") { Align::Center } else { Align::Right };
+        }
+        for shown in match kind(block) {
+            "paragraph" => vec![Block::Paragraph(lines::read(content(block), lost))],
+            _ => read::blocks(block, depth, lost),
+        } {
+            if !line.is_empty() {
+                line.push(Inline::Break);
+            }
+            match shown {
+                Block::Paragraph(content) => line.extend(content),
+                other => {
+                    lost.add(loss::CELLS);
+                    for (index, text) in plain::write(&[other]).split('\n').enumerate() {
+                        if index > 0 {
+                            line.push(Inline::Break);
+                        }
+                        line.push(Inline::text(text));
+                    }
+                }
+            }
+        }
+    }
+    (tidy(line), align)
+}
+
+/// The node of a table. Cells that show the same as at their place before keep their nodes.
+pub(super) fn write(
+    alignments: &[Align],
+    rows: &[Vec<Vec<Inline>>],
+    before: Option<&Json>,
+    moved: &mut Islands,
+) -> Json {
+    let before = before.filter(|node| kind(node) == "table");
+    let old_rows = before.map(content).unwrap_or_default();
+    let shown: Vec<Block> = old_rows.iter().map(row_shown).collect();
+    let wanted: Vec<Block> = rows.iter().map(|row| row_block(row)).collect();
+    let mut pairs: Vec<Option<(usize, bool)>> = vec![None; rows.len()];
+    for step in crate::richtext::align::align(&shown, &wanted) {
+        use crate::richtext::align::Step;
+        match step {
+            Step::Same(i, j) => pairs[j] = Some((i, true)),
+            Step::Changed(i, j) => pairs[j] = Some((i, false)),
+            Step::Removed(i) => moved.collect(&old_rows[i]),
+            Step::Added(_) => {}
+        }
+    }
+    let same_shape = before.is_some_and(|node| {
+        let mut unseen = Counter::default();
+        matches!(read(node, 0, &mut unseen), Some(Block::Table { alignments: old, .. }) if old == alignments)
+    });
+    let mut made_rows = Vec::with_capacity(rows.len());
+    for (index, row) in rows.iter().enumerate() {
+        let pair = pairs.get(index).copied().flatten().filter(|_| same_shape);
+        if let Some((old, true)) = pair {
+            made_rows.push(old_rows[old].clone());
+            continue;
+        }
+        let old = pair.map(|(old, _)| &old_rows[old]);
+        made_rows.push(write_row(row, alignments, index == 0, old, moved));
+    }
+    made("table", before, &[], Some(made_rows))
+}
+
+fn row_block(row: &[Vec<Inline>]) -> Block {
+    Block::Table { alignments: Vec::new(), rows: vec![row.to_vec()] }
+}
+
+fn row_shown(row: &Json) -> Block {
+    let mut unseen = Counter::default();
+    row_block(&content(row).iter().map(|cell| cell_line(cell, 1, &mut unseen).0).collect::<Vec<_>>())
+}
+
+fn write_row(
+    row: &[Vec<Inline>],
+    alignments: &[Align],
+    is_header: bool,
+    old: Option<&Json>,
+    moved: &mut Islands,
+) -> Json {
+    let mut unseen = Counter::default();
+    let old_cells = old.map(content).unwrap_or_default();
+    let matching = old_cells.len() == row.len();
+    let mut cells = Vec::with_capacity(row.len());
+    for (column, line) in row.iter().enumerate() {
+        let old_cell = old_cells.get(column).filter(|_| matching);
+        if let Some(cell) = old_cell.filter(|cell| cell_line(cell, 1, &mut unseen).0 == *line) {
+            cells.push(cell.clone());
+            continue;
+        }
+        let kind_of_cell = match old_cell.map(kind) {
+            Some(kind @ ("tableHeader" | "tableCell")) => kind,
+            _ if is_header => "tableHeader",
+            _ => "tableCell",
+        };
+        let mut local = Islands::default();
+        if let Some(cell) = old_cell {
+            local.collect(cell);
+        }
+        let block = match line.as_slice() {
+            [image @ Inline::Image { .. }] => super::build::picture(image),
+            line => {
+                let content = lines::write(line, &mut local, moved);
+                let mut paragraph = json!({"type": "paragraph", "content": content});
+                let align = match alignments.get(column) {
+                    Some(Align::Center) => Some("center"),
+                    Some(Align::Right) => Some("end"),
+                    _ => None,
+                };
+                if let (Some(align), Some(object)) = (align, paragraph.as_object_mut()) {
+                    let mark = json!([{"type": "alignment", "attrs": {"align": align}}]);
+                    object.insert("marks".to_owned(), mark);
+                }
+                paragraph
+            }
+        };
+        moved.take_up(local);
+        cells.push(made(kind_of_cell, old_cell, &[], Some(vec![block])));
+    }
+    made("tableRow", old, &[], Some(cells))
+}

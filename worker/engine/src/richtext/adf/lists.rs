@@ -1,0 +1,116 @@
+//! The items of lists.
+
+use serde_json::Value as Json;
+
+use super::{
+    lines,
+    node::{content, kind, text},
+    read,
+};
+use crate::richtext::{
+    loss::Counter,
+    read::item as read_item,
+    tree::{Block, Inline, Item, Loose},
+};
+
+/// The nodes of each item: one, and for a task also the tasks below it.
+pub(super) fn groups(list: &Json) -> Vec<Vec<&Json>> {
+    let mut groups: Vec<Vec<&Json>> = Vec::new();
+    for node in content(list) {
+        match groups.last_mut() {
+            Some(group) if kind(node) == "taskList" => group.push(node),
+            _ => groups.push(vec![node]),
+        }
+    }
+    groups
+}
+
+pub(super) fn item(nodes: &[&Json], depth: usize, lost: &mut Counter) -> Item {
+    let Some((first, below)) = nodes.split_first() else { return Item::default() };
+    let mut blocks = match kind(first) {
+        "taskItem" | "decisionItem" => match lines::read(content(first), lost) {
+            line if line.is_empty() => Vec::new(),
+            line => vec![Block::Paragraph(line)],
+        },
+        "taskList" => read::blocks(first, depth, lost),
+        _ => read::all(content(first), depth, lost),
+    };
+    for node in below {
+        let more = read::blocks(node, depth, lost);
+        // Two lists of tasks below one task are one.
+        match (blocks.last_mut(), more.as_slice()) {
+            (
+                Some(Block::List { start: None, items, .. }),
+                [Block::List { start: None, items: more, .. }],
+            ) => {
+                items.extend(more.iter().cloned());
+            }
+            _ => blocks.extend(more),
+        }
+    }
+    if matches!(kind(first), "taskItem" | "blockTaskItem") {
+        return Item { checked: Some(text(first, "state") == Some("DONE")), blocks };
+    }
+    boxed(blocks)
+}
+
+/// An item whose text begins with a box.
+fn boxed(mut blocks: Vec<Block>) -> Item {
+    if let Some(Block::Paragraph(line)) = blocks.first_mut() {
+        if let Some(Inline::Text { text, marks }) = line.first_mut() {
+            let plain = marks.is_plain();
+            let checked = match text.get(..4).filter(|_| plain) {
+                Some("[ ] ") => Some(false),
+                Some("[x] " | "[X] ") => Some(true),
+                _ => None,
+            };
+            if checked.is_some() {
+                text.drain(..4);
+                if text.is_empty() {
+                    line.remove(0);
+                }
+                return Item { checked, blocks };
+            }
+        }
+    }
+    read_item(None, blocks)
+}
+
+/// True if a list can be a list of tasks: all items have a box, and nothing below but such lists.
+pub(super) fn is_tasks(start: Option<u64>, items: &[Item]) -> bool {
+    start.is_none() && !items.is_empty() && items.iter().all(is_task)
+}
+
+fn is_task(item: &Item) -> bool {
+    let below = match item.blocks.as_slice() {
+        [Block::Paragraph(line), below @ ..] if !matches!(line.as_slice(), [Inline::Image { .. }]) => below,
+        below => below,
+    };
+    let is_list =
+        |block: &Block| matches!(block, Block::List { start, items, .. } if is_tasks(*start, items));
+    item.checked.is_some() && below.len() < 2 && below.iter().all(is_list)
+}
+
+/// An item of another list, with its box as text.
+pub(super) fn with_box(item: &Item) -> Vec<Block> {
+    let sign = match item.checked {
+        None => return item.blocks.clone(),
+        Some(true) => "[x] ",
+        Some(false) => "[ ] ",
+    };
+    let mut blocks = item.blocks.clone();
+    match blocks.first_mut() {
+        Some(Block::Paragraph(line)) => match line.first_mut() {
+            Some(Inline::Text { text, marks }) if marks.is_plain() => text.insert_str(0, sign),
+            _ => line.insert(0, Inline::text(sign)),
+        },
+        _ => blocks.insert(0, Block::paragraph(sign.trim_end(), None)),
+    }
+    blocks
+}
+
+/// A list with boxes as text.
+pub(super) fn without_boxes(start: Option<u64>, items: &[Item], loose: Loose) -> Block {
+    let plain = |item: &Item| Item { checked: None, blocks: with_box(item) };
+    Block::List { start, items: items.iter().map(plain).collect(), loose }
+}

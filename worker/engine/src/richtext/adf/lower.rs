@@ -1,0 +1,250 @@
+//! Expresses blocks by what Jira's documents allow at their place.
+
+use super::lists;
+use crate::richtext::{
+    Dialect,
+    loss::{self, Counter},
+    lower::titled,
+    tidy::tidy,
+    tree::{Block, Inline, Item, Loose, Marks, RawKind, Style},
+    write::write,
+};
+
+/// What a block stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Document,
+    Item,
+    Quote,
+    Panel,
+    /// A section that is collapsed, at the top level.
+    Expand,
+    /// A collapsed section within one.
+    NestedExpand,
+}
+
+impl Place {
+    fn has_headings(self) -> bool {
+        !matches!(self, Place::Item | Place::Quote)
+    }
+
+    fn has_rules(self) -> bool {
+        !matches!(self, Place::Item | Place::Quote)
+    }
+
+    fn has_quotes(self) -> bool {
+        matches!(self, Place::Document | Place::Expand | Place::NestedExpand)
+    }
+
+    fn has_panels(self) -> bool {
+        self.has_quotes()
+    }
+
+    fn has_tasks(self) -> bool {
+        self != Place::Quote
+    }
+
+    fn has_tables(self) -> bool {
+        matches!(self, Place::Document | Place::Expand)
+    }
+
+    /// What a collapsed section is here.
+    fn section(self) -> Option<Place> {
+        match self {
+            Place::Document => Some(Place::Expand),
+            Place::Expand => Some(Place::NestedExpand),
+            _ => None,
+        }
+    }
+}
+
+pub(super) fn lower(blocks: &[Block], place: Place, lost: &mut Counter) -> Vec<Block> {
+    blocks.iter().flat_map(|block| lower_block(block, place, lost)).collect()
+}
+
+fn lower_block(block: &Block, place: Place, lost: &mut Counter) -> Vec<Block> {
+    let one = match block {
+        Block::Paragraph(content) => match picture(content, lost) {
+            Some(picture) => picture,
+            None => match line(content, lost) {
+                content if content.is_empty() => return Vec::new(),
+                content => Block::Paragraph(content),
+            },
+        },
+        Block::Heading { level, content } => {
+            let content = line(content, lost);
+            if place.has_headings() {
+                Block::Heading { level: *level, content }
+            } else {
+                lost.add(loss::HEADINGS);
+                match bold(content) {
+                    content if content.is_empty() => return Vec::new(),
+                    content => Block::Paragraph(content),
+                }
+            }
+        }
+        Block::Quote(blocks) if place.has_quotes() => Block::Quote(lower(blocks, Place::Quote, lost)),
+        Block::Quote(blocks) => {
+            lost.add(loss::QUOTES);
+            return lower(blocks, place, lost);
+        }
+        Block::Alert { kind, blocks } if place.has_panels() => {
+            Block::Alert { kind: *kind, blocks: lower(blocks, Place::Panel, lost) }
+        }
+        Block::Alert { kind, blocks } => {
+            lost.add(loss::NESTED_ALERTS);
+            let title = Block::paragraph(kind.name(), Some(Style::Strong));
+            return std::iter::once(title).chain(lower(blocks, place, lost)).collect();
+        }
+        Block::Details { title, blocks } => match place.section() {
+            Some(inside) => Block::Details { title: title.clone(), blocks: lower(blocks, inside, lost) },
+            None => {
+                lost.add(loss::DETAILS);
+                return titled(title).into_iter().chain(lower(blocks, place, lost)).collect();
+            }
+        },
+        Block::List { start, items, loose } => list(*start, items, *loose, place, lost),
+        Block::Code { language, text } => {
+            let word = language.split_whitespace().next().unwrap_or_default();
+            if word != language {
+                lost.add(loss::LANGUAGE);
+            }
+            Block::Code { language: word.to_owned(), text: text.clone() }
+        }
+        Block::Rule if place.has_rules() => Block::Rule,
+        Block::Rule => {
+            lost.add(loss::RULES);
+            Block::paragraph("———", None)
+        }
+        Block::Table { alignments, rows } if place.has_tables() => {
+            let mut cell = |content: &Vec<Inline>| match picture(content, lost) {
+                Some(Block::Paragraph(content)) => content,
+                _ => line(content, lost),
+            };
+            let rows = rows.iter().map(|row| row.iter().map(&mut cell).collect()).collect();
+            Block::Table { alignments: alignments.clone(), rows }
+        }
+        Block::Table { .. } => {
+            lost.add(loss::TABLES);
+            let mut unseen = Counter::default();
+            let text = write(std::slice::from_ref(block), Dialect::Markdown, &mut unseen);
+            Block::Code { language: "markdown".to_owned(), text }
+        }
+        Block::Raw { kind: RawKind::Comment, .. } => {
+            lost.add(loss::COMMENTS);
+            return Vec::new();
+        }
+        Block::Raw { kind, source } => {
+            let (language, what) = match kind {
+                RawKind::Html => ("html", loss::HTML),
+                _ => ("markdown", loss::UNREAD),
+            };
+            lost.add(what);
+            Block::Code { language: language.to_owned(), text: source.clone() }
+        }
+    };
+    vec![one]
+}
+
+/// A list, with the items' blocks as they are allowed in items, which begin with a paragraph.
+fn list(start: Option<u64>, items: &[Item], loose: Loose, place: Place, lost: &mut Counter) -> Block {
+    let mut item =
+        |item: &Item| Item { checked: item.checked, blocks: lower(&item.blocks, Place::Item, lost) };
+    let items: Vec<Item> = items.iter().map(&mut item).collect();
+    if place.has_tasks() && lists::is_tasks(start, &items) {
+        return Block::List { start, items, loose };
+    }
+    if items.iter().any(|item| item.checked.is_some()) {
+        // They are shown as text, and read as boxes.
+        return lists::without_boxes(start, &items, loose);
+    }
+    Block::List { start, items, loose }
+}
+
+/// A paragraph that is nothing but an image, which stands by itself.
+fn picture(content: &[Inline], lost: &mut Counter) -> Option<Block> {
+    let shown: Vec<&Inline> = content.iter().filter(|part| !matches!(part, Inline::Comment(_))).collect();
+    let [Inline::Image { url, alt, title, link }] = shown.as_slice() else { return None };
+    if !is_remote(url) {
+        return None;
+    }
+    if shown.len() < content.len() {
+        lost.add(loss::COMMENTS);
+    }
+    let link = link.clone().filter(|link| is_safe(&link.url));
+    let keeps = link.as_ref().is_none_or(|link| link.title.is_empty());
+    if !title.is_empty() || !keeps {
+        lost.add(loss::IMAGE_LINKS);
+    }
+    let link = link.map(|link| Box::new(crate::richtext::tree::Link { title: String::new(), ..*link }));
+    let image = Inline::Image { url: url.clone(), alt: alt.clone(), title: String::new(), link };
+    Some(Block::Paragraph(vec![image]))
+}
+
+fn is_remote(url: &str) -> bool {
+    ["https://", "http://"]
+        .iter()
+        .any(|scheme| url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)))
+}
+
+/// True if a link may lead to an address.
+fn is_safe(url: &str) -> bool {
+    let start: String =
+        url.chars().filter(|sign| !sign.is_whitespace() && !sign.is_control()).take(12).collect();
+    let start = start.to_ascii_lowercase();
+    !start.is_empty()
+        && !["javascript:", "vbscript:", "data:", "file:"].iter().any(|scheme| start.starts_with(scheme))
+}
+
+fn line(content: &[Inline], lost: &mut Counter) -> Vec<Inline> {
+    let mut lowered = Vec::with_capacity(content.len());
+    for part in content {
+        match part {
+            Inline::Text { text, marks } => {
+                let marks = allowed(marks, lost);
+                lowered.push(Inline::Text { text: text.clone(), marks });
+            }
+            Inline::Image { url, alt, .. } => {
+                lost.add(loss::IMAGES);
+                let text = if alt.is_empty() { url.clone() } else { alt.clone() };
+                let link = crate::richtext::tree::Link { url: url.clone(), title: String::new() };
+                let marks = Marks { link: Some(Box::new(link)), ..Marks::default() };
+                lowered.push(Inline::Text { text, marks: allowed(&marks, lost) });
+            }
+            Inline::Comment(_) => lost.add(loss::COMMENTS),
+            Inline::Break => lowered.push(Inline::Break),
+        }
+    }
+    tidy(lowered)
+}
+
+fn allowed(marks: &Marks, lost: &mut Counter) -> Marks {
+    let mut marks = marks.clone();
+    if marks.link.as_ref().is_some_and(|link| !is_safe(&link.url)) {
+        lost.add(loss::LINKS);
+        marks.link = None;
+    }
+    if marks.has(Style::Code) {
+        let others: Vec<Style> =
+            Style::ALL.into_iter().filter(|style| *style != Style::Code && marks.has(*style)).collect();
+        if !others.is_empty() {
+            lost.add(loss::BOLD_CODE);
+        }
+        others.into_iter().for_each(|style| marks.remove(style));
+    }
+    if marks.has(Style::Sub) && marks.has(Style::Sup) {
+        lost.add(loss::SCRIPTS);
+        marks.remove(Style::Sup);
+    }
+    marks
+}
+
+fn bold(content: Vec<Inline>) -> Vec<Inline> {
+    let bold = |part: Inline| match part {
+        Inline::Text { text, marks } if !marks.has(Style::Code) => {
+            Inline::Text { text, marks: marks.with(Style::Strong) }
+        }
+        part => part,
+    };
+    tidy(content.into_iter().map(bold).collect())
+}

@@ -1,0 +1,57 @@
+//! Jira's documents: the Atlassian Document Format (ADF).
+//!
+//! A document is shown as Markdown. What Markdown has no form for is shown as a short text, and stands in the document as
+//! long as that text does: when a text is written, the present document is at hand, and every block that is still the
+//! same keeps its node.
+//!
+//! <https://developer.atlassian.com/cloud/jira/platform/apis/document/structure/>
+
+mod build;
+mod cells;
+mod islands;
+mod lines;
+mod lists;
+mod lower;
+mod node;
+mod read;
+
+use serde_json::{Value as Json, json};
+
+use super::{Converted, Dialect, Loss, blocks as read_blocks, loss::Counter, tree::Block, write::write_each};
+use build::Builder;
+use lower::Place;
+
+/// A document as Markdown. Null is an empty text, and a text is itself.
+pub fn adf_to_markdown(document: &Json) -> Converted {
+    if let Json::String(text) = document {
+        return Converted { text: text.clone(), losses: Vec::new() };
+    }
+    let mut lost = Counter::default();
+    let groups = read::groups(top(document), &mut lost);
+    let slices: Vec<&[Block]> = groups.iter().map(Vec::as_slice).collect();
+    let (text, _) = write_each(&slices, Dialect::Markdown, &mut lost);
+    Converted { text, losses: lost.losses() }
+}
+
+/// Markdown as a document, and what could not be expressed.
+///
+/// `present` is the document that is to be replaced. Blocks that are the same keep their nodes; within the others, nodes
+/// that Markdown has no form for are found by the texts that they are shown as.
+pub fn markdown_to_adf(text: &str, present: Option<&Json>) -> (Json, Vec<Loss>) {
+    let mut lost = Counter::default();
+    let blocks = lower::lower(&read_blocks(text, Dialect::Markdown), Place::Document, &mut lost);
+    let present = present.map(top).unwrap_or_default();
+    let mut unseen = Counter::default();
+    let groups = read::groups(present, &mut unseen);
+    let slices: Vec<&[Block]> = groups.iter().map(Vec::as_slice).collect();
+    // What a person saw of the document is what comes out of its Markdown.
+    let shown = write_each(&slices, Dialect::Markdown, &mut unseen).1.unwrap_or(groups);
+    let mut builder = Builder::new();
+    let content = builder.blocks(&blocks, present, &shown);
+    (json!({"version": 1, "type": "doc", "content": content}), lost.losses())
+}
+
+/// The nodes of the top level.
+fn top(document: &Json) -> &[Json] {
+    node::content(document)
+}

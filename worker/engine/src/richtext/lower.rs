@@ -1,0 +1,97 @@
+//! Expresses blocks by what a dialect has.
+
+use super::{
+    Dialect,
+    loss::{self, Counter},
+    tidy::tidy,
+    tree::{Block, Inline, Item, Marks, RawKind, Style},
+};
+
+/// The blocks as a dialect can write them.
+pub(super) fn lower(blocks: &[Block], to: Dialect, lost: &mut Counter) -> Vec<Block> {
+    if to.has_html() {
+        return blocks.to_vec();
+    }
+    blocks.iter().flat_map(|block| lower_block(block, to, lost)).collect()
+}
+
+fn lower_block(block: &Block, to: Dialect, lost: &mut Counter) -> Vec<Block> {
+    let one = match block {
+        Block::Paragraph(content) => match line(content, false, lost) {
+            content if content.is_empty() => return Vec::new(),
+            content => Block::Paragraph(content),
+        },
+        Block::Heading { level, content } => {
+            Block::Heading { level: *level, content: line(content, true, lost) }
+        }
+        Block::Quote(blocks) => Block::Quote(lower(blocks, to, lost)),
+        Block::Alert { kind, blocks } => {
+            lost.add(loss::ALERTS);
+            let mut inner = vec![Block::paragraph(kind.name(), Some(Style::Strong))];
+            inner.extend(lower(blocks, to, lost));
+            Block::Quote(inner)
+        }
+        Block::Details { title, blocks } => {
+            lost.add(loss::DETAILS);
+            return titled(title).into_iter().chain(lower(blocks, to, lost)).collect();
+        }
+        Block::List { start, items, loose } => {
+            let item = |item: &Item| Item { checked: item.checked, blocks: lower(&item.blocks, to, lost) };
+            Block::List { start: *start, items: items.iter().map(item).collect(), loose: *loose }
+        }
+        Block::Table { alignments, rows } => {
+            let mut cell = |content: &Vec<Inline>| line(content, true, lost);
+            let rows = rows.iter().map(|row| row.iter().map(&mut cell).collect()).collect();
+            Block::Table { alignments: alignments.clone(), rows }
+        }
+        Block::Raw { kind: RawKind::Comment, .. } => {
+            lost.add(loss::COMMENTS);
+            return Vec::new();
+        }
+        Block::Raw { kind: RawKind::Html, source } => {
+            lost.add(loss::HTML);
+            Block::Code { language: "html".to_owned(), text: source.clone() }
+        }
+        Block::Raw { kind: RawKind::Markdown, .. } | Block::Code { .. } | Block::Rule => block.clone(),
+    };
+    vec![one]
+}
+
+/// The title of a section as a paragraph of its own, if it has one.
+pub(super) fn titled(title: &str) -> Option<Block> {
+    (!title.is_empty()).then(|| Block::paragraph(title, Some(Style::Strong)))
+}
+
+/// A line without the styles that only HTML has.
+fn line(content: &[Inline], is_single: bool, lost: &mut Counter) -> Vec<Inline> {
+    let mut drop = |marks: &Marks| {
+        let mut marks = marks.clone();
+        for (style, what) in
+            [(Style::Underline, loss::UNDERLINE), (Style::Sub, loss::SCRIPTS), (Style::Sup, loss::SCRIPTS)]
+        {
+            if marks.has(style) {
+                lost.add(what);
+                marks.remove(style);
+            }
+        }
+        marks
+    };
+    let mut lowered = Vec::with_capacity(content.len());
+    let (mut breaks, mut comments) = (0, 0);
+    for part in content {
+        match part {
+            Inline::Text { text, marks } => {
+                lowered.push(Inline::Text { text: text.clone(), marks: drop(marks) });
+            }
+            Inline::Break if is_single => {
+                breaks += 1;
+                lowered.push(Inline::text(" "));
+            }
+            Inline::Comment(_) => comments += 1,
+            part => lowered.push(part.clone()),
+        }
+    }
+    (0..breaks).for_each(|_| lost.add(loss::LINE_BREAKS));
+    (0..comments).for_each(|_| lost.add(loss::COMMENTS));
+    tidy(lowered)
+}

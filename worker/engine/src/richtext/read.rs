@@ -1,0 +1,579 @@
+//! Reads Markdown.
+
+use std::ops::Range;
+
+use pulldown_cmark::{
+    Alignment, BlockQuoteKind, CodeBlockKind, CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd,
+};
+
+use super::{
+    Dialect, html, plain,
+    tidy::tidy,
+    tree::{Alert, Align, Block, Inline, Item, Link, Loose, Marks, RawKind, Style},
+};
+
+/// How deeply blocks are nested at most; a block that goes deeper is opaque.
+const DEEPEST: usize = 24;
+
+/// How deeply collapsed sections are nested at most in one place.
+const DEEPEST_DETAILS: usize = 4;
+
+/// Elements of HTML that may be open at a time in one line.
+const OPEN_TAGS: usize = 32;
+
+/// A block of a text, and the bytes that it was read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    pub block: Block,
+    pub range: Range<usize>,
+}
+
+/// Reads a text. The bytes between the pieces are blank, or define the addresses of links.
+pub fn read(text: &str, dialect: Dialect) -> Vec<Piece> {
+    if dialect == Dialect::Plain {
+        return plain::read(text);
+    }
+    let options = Options::ENABLE_TABLES
+        | Options::ENABLE_STRIKETHROUGH
+        | Options::ENABLE_TASKLISTS
+        | Options::ENABLE_FOOTNOTES
+        | Options::ENABLE_GFM;
+    let mut reader = Reader::new(text, dialect);
+    for (event, range) in Parser::new_ext(text, options).into_offset_iter() {
+        reader.event(event, range);
+    }
+    reader.finish()
+}
+
+enum Kind {
+    Root,
+    Paragraph,
+    Heading(u8),
+    Quote(Option<Alert>),
+    List(Option<u64>),
+    Item,
+    Code(String),
+    Html,
+    Table(Vec<Align>),
+    Row,
+    Cell,
+    Note(String),
+    /// A block that the tree has not.
+    Unread,
+}
+
+/// A block that is being read.
+struct Frame {
+    kind: Kind,
+    blocks: Vec<Piece>,
+    content: Vec<Inline>,
+    /// Elements of HTML that are open: their style, and where in `content` each began.
+    open: Vec<(Style, usize)>,
+    text: String,
+    items: Vec<Item>,
+    rows: Vec<Vec<Vec<Inline>>>,
+    cells: Vec<Vec<Inline>>,
+    checked: Option<bool>,
+    loose: bool,
+}
+
+struct Reader<'a> {
+    source: &'a str,
+    dialect: Dialect,
+    stack: Vec<Frame>,
+    /// How many blocks are open that are nested too deeply to be read.
+    skipped: usize,
+    /// True if the present block of the top level is nested too deeply.
+    too_deep: bool,
+    styles: [u32; 3],
+    links: Vec<Link>,
+    image: Option<Picture>,
+}
+
+struct Picture {
+    url: String,
+    title: String,
+    alt: String,
+    /// Images in the description of the image.
+    inner: usize,
+}
+
+impl Frame {
+    fn new(kind: Kind) -> Frame {
+        Frame {
+            kind,
+            blocks: Vec::new(),
+            content: Vec::new(),
+            open: Vec::new(),
+            text: String::new(),
+            items: Vec::new(),
+            rows: Vec::new(),
+            cells: Vec::new(),
+            checked: None,
+            loose: false,
+        }
+    }
+
+    fn line(&mut self) -> Vec<Inline> {
+        self.open.clear();
+        tidy(std::mem::take(&mut self.content))
+    }
+
+    /// Ends the paragraph of an item whose text stands in no paragraph of its own.
+    fn end_line(&mut self, range: Range<usize>) {
+        if self.content.is_empty() {
+            return;
+        }
+        let content = self.line();
+        if !content.is_empty() {
+            self.blocks.push(Piece { block: Block::Paragraph(content), range });
+        }
+    }
+}
+
+impl<'a> Reader<'a> {
+    fn new(source: &'a str, dialect: Dialect) -> Reader<'a> {
+        Reader {
+            source,
+            dialect,
+            stack: vec![Frame::new(Kind::Root)],
+            skipped: 0,
+            too_deep: false,
+            styles: [0; 3],
+            links: Vec::new(),
+            image: None,
+        }
+    }
+
+    fn top(&mut self) -> &mut Frame {
+        if self.stack.is_empty() {
+            self.stack.push(Frame::new(Kind::Root));
+        }
+        let last = self.stack.len() - 1;
+        &mut self.stack[last]
+    }
+
+    fn event(&mut self, event: Event<'_>, range: Range<usize>) {
+        if self.skipped > 0 {
+            match event {
+                Event::Start(tag) if is_block(&tag.to_end()) => self.skipped += 1,
+                Event::End(tag) if is_block(&tag) => self.skipped -= 1,
+                _ => {}
+            }
+            return;
+        }
+        match event {
+            Event::Start(tag) => self.start(tag, range),
+            Event::End(tag) => self.end(tag, range),
+            Event::Text(text) => self.text(&text),
+            Event::Code(text) => {
+                let marks = self.marks().with(Style::Code);
+                self.inline(Inline::Text { text: text.to_string(), marks });
+            }
+            Event::Html(text) => self.top().text.push_str(&text),
+            Event::InlineHtml(text) => self.tag(&text),
+            Event::SoftBreak if self.dialect.breaks_lines() => self.inline(Inline::Break),
+            Event::SoftBreak => self.text("\n"),
+            Event::HardBreak => self.inline(Inline::Break),
+            Event::Rule => self.block(Block::Rule, range),
+            Event::TaskListMarker(checked) => {
+                let item = self.stack.iter_mut().rev().find(|frame| matches!(frame.kind, Kind::Item));
+                if let Some(item) = item {
+                    item.checked = Some(checked);
+                }
+            }
+            Event::FootnoteReference(label) => self.text(&format!("[^{label}]")),
+            Event::InlineMath(text) | Event::DisplayMath(text) => self.text(&text),
+        }
+    }
+
+    fn start(&mut self, tag: Tag<'_>, range: Range<usize>) {
+        let kind = match tag {
+            Tag::Emphasis => return self.styles[0] += 1,
+            Tag::Strong => return self.styles[1] += 1,
+            Tag::Strikethrough => return self.styles[2] += 1,
+            Tag::Link { dest_url, title, link_type, .. } => {
+                let mail = matches!(link_type, pulldown_cmark::LinkType::Email);
+                let url = if mail { format!("mailto:{dest_url}") } else { dest_url.to_string() };
+                return self.links.push(Link { url, title: title.to_string() });
+            }
+            Tag::Image { dest_url, title, .. } => return self.begin_image(&dest_url, &title),
+            Tag::Superscript | Tag::Subscript => return,
+            Tag::Paragraph => Kind::Paragraph,
+            Tag::Heading { level, .. } => Kind::Heading(level_of(level)),
+            Tag::BlockQuote(kind) => Kind::Quote(kind.map(alert)),
+            Tag::List(start) => Kind::List(start),
+            Tag::Item => Kind::Item,
+            Tag::CodeBlock(CodeBlockKind::Fenced(language)) => Kind::Code(language.trim().to_owned()),
+            Tag::CodeBlock(CodeBlockKind::Indented) => Kind::Code(String::new()),
+            Tag::HtmlBlock => Kind::Html,
+            Tag::Table(alignments) => Kind::Table(alignments.iter().map(align).collect()),
+            Tag::TableHead | Tag::TableRow => Kind::Row,
+            Tag::TableCell => Kind::Cell,
+            Tag::FootnoteDefinition(label) => Kind::Note(label.to_string()),
+            Tag::DefinitionList
+            | Tag::DefinitionListTitle
+            | Tag::DefinitionListDefinition
+            | Tag::MetadataBlock(_) => Kind::Unread,
+        };
+        if self.stack.len() > DEEPEST {
+            self.too_deep = true;
+            self.skipped = 1;
+            return;
+        }
+        let before = range.start..range.start;
+        if matches!(kind, Kind::Paragraph) {
+            if let Some(list) = self.stack.len().checked_sub(2).and_then(|at| self.stack.get_mut(at)) {
+                list.loose |= matches!(list.kind, Kind::List(_));
+            }
+        }
+        if matches!(self.top().kind, Kind::Item) {
+            self.top().end_line(before);
+        }
+        self.stack.push(Frame::new(kind));
+    }
+
+    fn end(&mut self, tag: TagEnd, range: Range<usize>) {
+        match tag {
+            TagEnd::Emphasis => return self.styles[0] = self.styles[0].saturating_sub(1),
+            TagEnd::Strong => return self.styles[1] = self.styles[1].saturating_sub(1),
+            TagEnd::Strikethrough => return self.styles[2] = self.styles[2].saturating_sub(1),
+            TagEnd::Link => return self.end_link(),
+            TagEnd::Image => return self.end_image(),
+            TagEnd::Superscript | TagEnd::Subscript => return,
+            _ => {}
+        }
+        if self.stack.len() < 2 {
+            return;
+        }
+        let Some(mut frame) = self.stack.pop() else { return };
+        frame.end_line_of_item(range.clone());
+        let block = match frame.kind {
+            Kind::Item => {
+                let blocks = unpieced(folded(std::mem::take(&mut frame.blocks)));
+                return self.top().items.push(item(frame.checked, blocks));
+            }
+            Kind::Row => return self.top().rows.push(frame.cells),
+            Kind::Cell => {
+                let cell = frame.line();
+                return self.top().cells.push(cell);
+            }
+            Kind::Root => return,
+            Kind::Html => return self.html(&frame.text, range),
+            Kind::Paragraph => Block::Paragraph(frame.line()),
+            Kind::Heading(level) => Block::Heading { level, content: frame.line() },
+            Kind::Quote(None) => Block::Quote(unpieced(folded(frame.blocks))),
+            Kind::Quote(Some(kind)) => Block::Alert { kind, blocks: unpieced(folded(frame.blocks)) },
+            Kind::List(start) => Block::List { start, items: frame.items, loose: Loose(frame.loose) },
+            Kind::Code(language) => Block::Code { language, text: without_end(frame.text) },
+            Kind::Table(alignments) => table(alignments, frame.rows),
+            Kind::Note(label) => match note(&label, unpieced(frame.blocks)) {
+                Some(block) => block,
+                None => self.raw(&range),
+            },
+            Kind::Unread => self.raw(&range),
+        };
+        if matches!(&block, Block::Paragraph(content) if content.is_empty()) {
+            return;
+        }
+        self.block(block, range);
+    }
+
+    fn raw(&self, range: &Range<usize>) -> Block {
+        let source = self.source.get(range.clone()).unwrap_or_default();
+        Block::Raw { kind: RawKind::Markdown, source: source.trim_end().to_owned() }
+    }
+
+    /// Adds a block that is complete.
+    fn block(&mut self, block: Block, range: Range<usize>) {
+        let at_top = self.stack.len() == 1;
+        let range = if at_top { whole_lines(self.source, range) } else { range };
+        let block = if at_top && std::mem::take(&mut self.too_deep) { self.raw(&range) } else { block };
+        self.top().blocks.push(Piece { block, range });
+    }
+
+    fn html(&mut self, source: &str, range: Range<usize>) {
+        let block = match html::block(source) {
+            html::Html::Image { url, alt } => {
+                Block::Paragraph(vec![Inline::Image { url, alt, title: String::new(), link: None }])
+            }
+            html::Html::Raw(kind) => Block::Raw { kind, source: source.trim_end().to_owned() },
+            html::Html::Details(_) | html::Html::DetailsEnd => {
+                Block::Raw { kind: RawKind::Html, source: source.trim_end().to_owned() }
+            }
+        };
+        self.block(block, range);
+    }
+
+    fn marks(&self) -> Marks {
+        let mut marks = Marks { link: self.links.last().cloned().map(Box::new), ..Marks::default() };
+        let styles = [Style::Emphasis, Style::Strong, Style::Strike];
+        for (style, count) in styles.into_iter().zip(self.styles) {
+            if count > 0 {
+                marks.add(style);
+            }
+        }
+        marks
+    }
+
+    fn text(&mut self, text: &str) {
+        if let Some(image) = &mut self.image {
+            return image.alt.push_str(text);
+        }
+        match self.top().kind {
+            Kind::Code(_) | Kind::Html => self.top().text.push_str(text),
+            _ => {
+                let marks = self.marks();
+                let text = CowStr::from(text).replace('\0', "\u{fffd}");
+                self.top().content.push(Inline::Text { text, marks });
+            }
+        }
+    }
+
+    fn inline(&mut self, part: Inline) {
+        match &mut self.image {
+            Some(image) => match part {
+                Inline::Text { text, .. } => image.alt.push_str(&text),
+                _ => image.alt.push(' '),
+            },
+            None => self.top().content.push(part),
+        }
+    }
+
+    fn begin_image(&mut self, url: &str, title: &str) {
+        match &mut self.image {
+            Some(image) => image.inner += 1,
+            None => {
+                let (url, title) = (url.to_owned(), title.to_owned());
+                self.image = Some(Picture { url, title, alt: String::new(), inner: 0 });
+            }
+        }
+    }
+
+    fn end_image(&mut self) {
+        match &mut self.image {
+            Some(image) if image.inner > 0 => image.inner -= 1,
+            _ => {
+                let Some(Picture { url, title, alt, .. }) = self.image.take() else { return };
+                let alt = alt.split_whitespace().collect::<Vec<_>>().join(" ");
+                let link = self.links.last().cloned().map(Box::new);
+                self.inline(Inline::Image { url, alt, title, link });
+            }
+        }
+    }
+
+    fn end_link(&mut self) {
+        let Some(link) = self.links.pop() else { return };
+        // A link without a text shows nothing.
+        let is_empty = match self.top().content.last() {
+            Some(Inline::Text { marks, .. }) => marks.link.as_deref() != Some(&link),
+            Some(Inline::Image { link: of, .. }) => of.as_deref() != Some(&link),
+            _ => true,
+        };
+        if is_empty && !link.url.is_empty() && self.image.is_none() {
+            let text = link.url.clone();
+            let marks = Marks { link: Some(Box::new(link)), ..self.marks() };
+            self.inline(Inline::Text { text, marks });
+        }
+    }
+
+    fn tag(&mut self, source: &str) {
+        if self.image.is_some() {
+            return self.text(source);
+        }
+        let marks = self.marks();
+        let has_html = self.dialect.has_html();
+        let frame = self.top();
+        match html::tag(source) {
+            html::Tag::Comment if has_html => frame.content.push(Inline::Comment(source.to_owned())),
+            html::Tag::Break if has_html => frame.content.push(Inline::Break),
+            html::Tag::Image { url, alt } if has_html => {
+                frame.content.push(Inline::Image { url, alt, title: String::new(), link: marks.link });
+            }
+            // Shown as it is, unless the end follows.
+            html::Tag::Open(style) if has_html && frame.open.len() < OPEN_TAGS => {
+                frame.open.push((style, frame.content.len()));
+                frame.content.push(Inline::Text { text: source.to_owned(), marks });
+            }
+            html::Tag::Close(style) if has_html && frame.open.iter().any(|(open, _)| *open == style) => {
+                let Some(at) = frame.open.iter().rposition(|(open, _)| *open == style) else { return };
+                let (_, start) = frame.open[at];
+                frame.open.truncate(at);
+                if let Some(Inline::Text { text, .. }) = frame.content.get_mut(start) {
+                    text.clear();
+                }
+                for part in frame.content.iter_mut().skip(start) {
+                    if let Inline::Text { marks, .. } = part {
+                        marks.add(style);
+                    }
+                }
+            }
+            _ => frame.content.push(Inline::Text { text: source.to_owned(), marks }),
+        }
+    }
+
+    fn finish(mut self) -> Vec<Piece> {
+        let frame = self.stack.drain(..).next();
+        let mut pieces = folded(frame.map(|frame| frame.blocks).unwrap_or_default());
+        // Nothing depends on it, but ranges that overlap would double bytes.
+        let mut end = 0;
+        pieces.retain_mut(|piece| {
+            piece.range.start = piece.range.start.max(end);
+            let is_kept = piece.range.start < piece.range.end;
+            end = end.max(piece.range.end);
+            is_kept
+        });
+        pieces
+    }
+}
+
+impl Frame {
+    fn end_line_of_item(&mut self, range: Range<usize>) {
+        if matches!(self.kind, Kind::Item | Kind::Quote(_) | Kind::Note(_)) {
+            self.end_line(range);
+        }
+    }
+}
+
+fn is_block(tag: &TagEnd) -> bool {
+    !matches!(
+        tag,
+        TagEnd::Emphasis
+            | TagEnd::Strong
+            | TagEnd::Strikethrough
+            | TagEnd::Link
+            | TagEnd::Image
+            | TagEnd::Superscript
+            | TagEnd::Subscript
+    )
+}
+
+fn level_of(level: HeadingLevel) -> u8 {
+    match level {
+        HeadingLevel::H1 => 1,
+        HeadingLevel::H2 => 2,
+        HeadingLevel::H3 => 3,
+        HeadingLevel::H4 => 4,
+        HeadingLevel::H5 => 5,
+        HeadingLevel::H6 => 6,
+    }
+}
+
+fn alert(kind: BlockQuoteKind) -> Alert {
+    match kind {
+        BlockQuoteKind::Note => Alert::Note,
+        BlockQuoteKind::Tip => Alert::Tip,
+        BlockQuoteKind::Important => Alert::Important,
+        BlockQuoteKind::Warning => Alert::Warning,
+        BlockQuoteKind::Caution => Alert::Caution,
+    }
+}
+
+fn align(alignment: &Alignment) -> Align {
+    match alignment {
+        Alignment::None | Alignment::Left => Align::Left,
+        Alignment::Center => Align::Center,
+        Alignment::Right => Align::Right,
+    }
+}
+
+/// An item. A box without a text is no task to the parser, but it is one to a reader.
+pub(super) fn item(checked: Option<bool>, mut blocks: Vec<Block>) -> Item {
+    let boxed = match blocks.first() {
+        Some(Block::Paragraph(content)) if checked.is_none() => match content.as_slice() {
+            [Inline::Text { text, marks }] if marks.is_plain() => match text.as_str() {
+                "[ ]" => Some(false),
+                "[x]" | "[X]" => Some(true),
+                _ => None,
+            },
+            _ => None,
+        },
+        _ => None,
+    };
+    if boxed.is_some() {
+        blocks.remove(0);
+    }
+    Item { checked: checked.or(boxed), blocks }
+}
+
+pub(super) fn table(mut alignments: Vec<Align>, mut rows: Vec<Vec<Vec<Inline>>>) -> Block {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    rows.iter_mut().for_each(|row| row.resize(columns, Vec::new()));
+    alignments.resize(columns, Align::Left);
+    Block::Table { alignments, rows }
+}
+
+/// A footnote reads as a paragraph that begins with its sign.
+fn note(label: &str, blocks: Vec<Block>) -> Option<Block> {
+    match blocks.as_slice() {
+        [Block::Paragraph(content)] => {
+            let mut whole = vec![Inline::text(format!("[^{label}]: "))];
+            whole.extend(content.iter().cloned());
+            Some(Block::Paragraph(tidy(whole)))
+        }
+        _ => None,
+    }
+}
+
+fn without_end(mut text: String) -> String {
+    if text.contains('\r') {
+        text = text.replace("\r\n", "\n");
+    }
+    if text.ends_with('\n') {
+        text.pop();
+    }
+    text.replace('\0', "\u{fffd}")
+}
+
+/// A range from the beginning of its line, without blank lines at its end.
+fn whole_lines(source: &str, range: Range<usize>) -> Range<usize> {
+    let (before, inside) =
+        (source.get(..range.start).unwrap_or_default(), source.get(range).unwrap_or_default());
+    let start = before.trim_end_matches([' ', '\t']).len();
+    let start =
+        if before[..start].is_empty() || before[..start].ends_with('\n') { start } else { before.len() };
+    start..before.len() + inside.trim_end_matches(['\n', '\r', ' ', '\t']).len()
+}
+
+fn unpieced(pieces: Vec<Piece>) -> Vec<Block> {
+    pieces.into_iter().map(|piece| piece.block).collect()
+}
+
+/// Joins what stands between `<details>` and `</details>`.
+fn folded(pieces: Vec<Piece>) -> Vec<Piece> {
+    let marker = |piece: &Piece| match &piece.block {
+        Block::Raw { kind: RawKind::Html, source } => Some(html::block(source)),
+        _ => None,
+    };
+    if !pieces.iter().any(|piece| matches!(marker(piece), Some(html::Html::DetailsEnd))) {
+        return pieces;
+    }
+    // The blocks outside, and those within each section that is open: its title, and how it began.
+    let mut levels: Vec<(Vec<Piece>, Option<(String, Piece)>)> = vec![(Vec::new(), None)];
+    for piece in pieces {
+        match marker(&piece) {
+            Some(html::Html::Details(title)) if levels.len() <= DEEPEST_DETAILS => {
+                levels.push((Vec::new(), Some((title, piece))));
+            }
+            Some(html::Html::DetailsEnd) if levels.len() > 1 => {
+                let Some((blocks, Some((title, begin)))) = levels.pop() else { continue };
+                let block = Block::Details { title, blocks: unpieced(blocks) };
+                let range = begin.range.start..piece.range.end;
+                if let Some((outer, _)) = levels.last_mut() {
+                    outer.push(Piece { block, range });
+                }
+            }
+            _ => {
+                if let Some((blocks, _)) = levels.last_mut() {
+                    blocks.push(piece);
+                }
+            }
+        }
+    }
+    let mut out = Vec::new();
+    for (blocks, begin) in levels {
+        out.extend(begin.map(|(_, piece)| piece));
+        out.extend(blocks);
+    }
+    out
+}

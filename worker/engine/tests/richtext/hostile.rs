@@ -1,0 +1,125 @@
+//! Texts that were made to do harm.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use syncline_engine::richtext::{Dialect, adf_to_markdown, convert, markdown_to_adf, same};
+
+use crate::schema;
+
+/// Texts that nest, repeat and break off.
+fn texts() -> Vec<String> {
+    let n = 100_000;
+    let mut all: Vec<String> = Vec::new();
+    for sign in [
+        ">",
+        "> ",
+        "- ",
+        "1. ",
+        "*",
+        "**",
+        "_",
+        "~~",
+        "[",
+        "](",
+        "![",
+        "`",
+        "<",
+        "<u>",
+        "<b><i>",
+        "</u>",
+        "<!--",
+        "&",
+        "&#",
+        "|",
+        "\\",
+        "# ",
+        "\t",
+        "\u{0}",
+        "\r",
+        "\n\n",
+        "(",
+        "<a href=",
+        "[^1]",
+        "[a]: b\n",
+        "```\n",
+        "<details>\n\n",
+        "</details>\n\n",
+        "a\\\n",
+        "https://",
+        "@a ",
+        "\u{200b}",
+        "é",
+        "- [ ] a\n",
+        "|a",
+        "|-",
+        "*a _b ",
+        "[a][",
+        "<br>",
+        "> - ",
+        "- > ",
+        "a\n===\n",
+    ] {
+        all.push(sign.repeat(n));
+        all.push(format!("{}a", sign.repeat(n)));
+        all.push(format!("a {}\n\nb", sign.repeat(n / 2)));
+    }
+    all.push("x".repeat(1_000_000));
+    all.push("word ".repeat(200_000));
+    all.push("a\n".repeat(200_000));
+    all.push("a\n\n".repeat(100_000));
+    all.push(format!("|{}\n|{}\n{}", "a|".repeat(10_000), "-|".repeat(10_000), "|b\n".repeat(10_000)));
+    all.push((0..3_000).map(|depth| format!("{}- a\n", " ".repeat(2 * (depth % 300)))).collect());
+    all.push((0..20_000).map(|index| format!("**a{index}:**b ")).collect());
+    all
+}
+
+#[test]
+fn no_text_takes_long_or_breaks_anything() {
+    let mut slow = Vec::new();
+    for text in texts() {
+        let begun = Instant::now();
+        let (document, _) = markdown_to_adf(&text, None);
+        let back = adf_to_markdown(&document).text;
+        let _ = markdown_to_adf(&back, Some(&document));
+        let _ = convert(&text, Dialect::GitHub, Dialect::Linear);
+        let _ = convert(&text, Dialect::GitHub, Dialect::Plain);
+        let _ = convert(&text, Dialect::Plain, Dialect::Linear);
+        assert!(same(&text, &format!("{text}\n"), Dialect::Markdown) || text.len() > 10);
+        schema::check(&document);
+        let taken = begun.elapsed();
+        if taken > Duration::from_secs(8) {
+            slow.push((text.chars().take(20).collect::<String>(), text.len(), taken));
+        }
+    }
+    assert!(slow.is_empty(), "{slow:?}");
+}
+
+#[test]
+fn documents_are_not_trusted() {
+    let mut deep = json!({"type": "paragraph", "content": [{"type": "text", "text": "a"}]});
+    // The JSON of responses is not nested more deeply than 128 levels.
+    for _ in 0..60 {
+        deep = json!({"type": "blockquote", "content": [deep]});
+    }
+    let strange = [
+        json!([]),
+        json!(3),
+        json!({"type": 3, "content": "a"}),
+        json!({"content": [null, 1, "a", [], {}]}),
+        json!({"content": [{"type": "heading", "attrs": {"level": -3}}, {"type": "heading", "attrs": {"level": 1e300}}]}),
+        json!({"content": [{"type": "orderedList", "attrs": {"order": 1e30}, "content": [{}]}]}),
+        json!({"content": [{"type": "table", "content": [{"content": [{"attrs": {"colspan": 1e12, "rowspan": 1e12}}]}, {}, {"content": [{}]}]}]}),
+        json!({"content": [{"type": "text", "text": ""}, {"type": "text"}, {"type": "hardBreak"}]}),
+        json!({"content": [{"type": "mention", "attrs": {"text": "\u{0}\n[x](y)"}}]}),
+        json!({"content": [{"type": "taskList", "content": [{"type": "taskList", "content": []}]}]}),
+        json!({"content": [{"type": "date", "attrs": {"timestamp": "99999999999999999999"}}]}),
+        json!({"content": [deep]}),
+    ];
+    for document in strange {
+        let text = adf_to_markdown(&document).text;
+        let _ = markdown_to_adf(&text, Some(&document));
+        let _ = markdown_to_adf("other", Some(&document));
+        let _ = markdown_to_adf("> > > a\n\n| a |\n|---|", Some(&document));
+    }
+}
