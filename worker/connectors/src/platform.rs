@@ -50,6 +50,11 @@ pub trait Platform: Send + Sync {
         false
     }
 
+    /// What the address of an account must be, if the platform has no address of its own.
+    fn needs_address(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Makes relative paths in a scope absolute, so that it means the same wherever it is used.
     fn resolve(&self, _scope: &mut Json, _base_dir: &Path) {}
 

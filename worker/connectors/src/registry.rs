@@ -10,7 +10,7 @@ use syncline_engine::{
 };
 
 use crate::{
-    Availability, Opening, Platform, files::Files, github::Github, look::Look, named::Named,
+    Availability, Opening, Platform, files::Files, github::Github, jira::Jira, look::Look, named::Named,
     scope::ScopeError, sql::Sql,
 };
 
@@ -19,7 +19,7 @@ static PLATFORMS: &[&dyn Platform] = &[
     &Files,
     &Sql,
     &Github,
-    &Planned("jira"),
+    &Jira,
     &Planned("linear"),
     &Planned("gitlab"),
     &Planned("trello"),
@@ -129,11 +129,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_planned_platform_is_known_but_does_not_open() {
-        let jira = platform("jira").unwrap();
-        assert_eq!(jira.availability(), Availability::Planned);
-        assert_eq!(check_scope(jira, &json!({"account": "acme", "project_key": "PROJ"}), "source"), []);
-        assert_eq!(names_of(jira, &json!({}), "source").unwrap_err().path, "source");
-        let error = jira.open(&Opening::new(&json!({}))).await.err().unwrap();
-        assert_eq!(error.to_string(), "platform jira has no connector in this version");
+        let trello = platform("trello").unwrap();
+        assert_eq!(trello.availability(), Availability::Planned);
+        assert_eq!(check_scope(trello, &json!({"account": "acme", "board": "b"}), "source"), []);
+        assert_eq!(names_of(trello, &json!({}), "source").unwrap_err().path, "source");
+        let error = trello.open(&Opening::new(&json!({}))).await.err().unwrap();
+        assert_eq!(error.to_string(), "platform trello has no connector in this version");
     }
 }

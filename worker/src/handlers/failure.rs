@@ -82,7 +82,9 @@ fn of_kind(kind: ErrorKind, text: String) -> Failure {
     match kind {
         ErrorKind::RateLimited { until } => Failure::NotYet(text, until),
         ErrorKind::Transient | ErrorKind::Conflict => Failure::Passing(text, None),
-        ErrorKind::Permanent | ErrorKind::Auth | ErrorKind::NotFound => Failure::Lasting(text),
+        ErrorKind::Permanent | ErrorKind::NoTransition | ErrorKind::Auth | ErrorKind::NotFound => {
+            Failure::Lasting(text)
+        }
         ErrorKind::Stopped(Stopped::Cancelled) => Failure::Cancelled,
         ErrorKind::Stopped(Stopped::LeaseLost) => Failure::LeaseLost,
         ErrorKind::Stopped(Stopped::Deadline) => Failure::Passing(text, None),

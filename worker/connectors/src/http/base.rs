@@ -42,6 +42,10 @@ impl Base {
         Ok(Base(url))
     }
 
+    pub(super) fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
     /// An address below the base. Each segment is percent-encoded, so that no value can lead elsewhere.
     pub(super) fn join(&self, segments: &[&str]) -> Result<Url, ConnectorError> {
         let leads_up = |segment: &&&str| {

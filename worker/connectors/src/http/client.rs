@@ -10,6 +10,7 @@ use super::{
     base::Base,
     etag::EtagCache,
     guard::{Guard, Resolver},
+    kept::Kept,
     tls,
 };
 
@@ -23,6 +24,7 @@ pub(super) struct Shared {
     pub(super) client: reqwest::Client,
     pub(super) guard: Arc<Guard>,
     pub(super) etags: EtagCache,
+    pub(super) kept: Kept,
     pub(super) config: HttpConfig,
 }
 
@@ -63,8 +65,8 @@ impl Http {
             builder = builder.proxy(proxy.build().map_err(unusable)?);
         }
         let client = builder.build().map_err(unusable)?;
-        let etags = EtagCache::default();
-        Ok(Http { shared: Arc::new(Shared { client, guard, etags, config: config.clone() }) })
+        let (etags, kept) = Default::default();
+        Ok(Http { shared: Arc::new(Shared { client, guard, etags, kept, config: config.clone() }) })
     }
 
     /// Checks the address of a platform without calling it.

@@ -136,6 +136,9 @@ impl Request<'_> {
             }
             (301 | 302 | 307 | 308, _) if self.may_move => Ok(Vec::new()),
             (200..=299, _) => body::read(response, shared.config.largest_body).await,
+            (status, _) if self.in_parts == Some(status) => {
+                body::read(response, shared.config.largest_body).await
+            }
             _ => {
                 let body = body::read_refusal(response).await;
                 let told = dialect.told(&head, &body);

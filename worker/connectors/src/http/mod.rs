@@ -49,6 +49,7 @@ mod etag;
 mod exchange;
 mod graphql;
 mod guard;
+mod kept;
 mod ranges;
 mod reply;
 mod request;

@@ -25,6 +25,8 @@ pub struct Request<'c> {
     pub(super) changes: bool,
     pub(super) conditional: bool,
     pub(super) may_move: bool,
+    /// A refusal with this status is a reply.
+    pub(super) in_parts: Option<u16>,
 }
 
 impl<'c> Request<'c> {
@@ -40,6 +42,7 @@ impl<'c> Request<'c> {
             changes,
             conditional: false,
             may_move: false,
+            in_parts: None,
         }
     }
 
@@ -97,6 +100,12 @@ impl<'c> Request<'c> {
     /// [`Reply::moved_to`]: super::Reply::moved_to
     pub fn or_moved(mut self) -> Self {
         self.may_move = true;
+        self
+    }
+
+    /// Takes a refusal with this status as a reply: its body tells about each part of a batch.
+    pub fn or_refused_in_parts(mut self, status: u16) -> Self {
+        self.in_parts = Some(status);
         self
     }
 }

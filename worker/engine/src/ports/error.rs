@@ -35,6 +35,8 @@ pub enum ErrorKind {
     Transient,
     /// A retry fails until a person corrects the data or the configuration.
     Permanent,
+    /// The platform's workflow leads from the item's status to no such status.
+    NoTransition,
     /// Credentials are missing, wrong or expired.
     Auth,
     /// The item does not exist.

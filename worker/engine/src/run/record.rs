@@ -13,7 +13,9 @@ use crate::{
     mapping::Rule,
     merge::Decision,
     plan::{Action, Facts, ItemPlan, Seen, fields::value_of},
-    ports::{ItemStatus, LinkRef, LinkState, Names, OpKind, Recorded, Verdict, Written},
+    ports::{
+        ConnectorError, ErrorKind, ItemStatus, LinkRef, LinkState, Names, OpKind, Recorded, Verdict, Written,
+    },
     side::Pair,
     value::Fields,
 };
@@ -46,12 +48,13 @@ pub(super) fn written_item(results: &Results, side: Side) -> Option<&Item> {
 
 /// True if a platform left the rule's field out of a write to `side` that it carried out otherwise.
 fn is_left_out(results: &Results, side: Side, rule: &Rule) -> bool {
-    match results.get(&side) {
-        Some(Written::Done { left_out, .. }) => {
-            left_out.iter().any(|(field, _)| field == rule.field.get(side))
-        }
-        _ => false,
-    }
+    why_left_out(results, side, rule).is_some()
+}
+
+/// Why a platform left a rule's field out.
+fn why_left_out<'a>(results: &'a Results, side: Side, rule: &Rule) -> Option<&'a ConnectorError> {
+    let Some(Written::Done { left_out, .. }) = results.get(&side) else { return None };
+    left_out.iter().find(|(field, _)| field == rule.field.get(side)).map(|(_, error)| error)
 }
 
 /// True if a side has what was written to it in the rule's field.
@@ -249,9 +252,14 @@ impl Run<'_> {
     fn refused_values(&self, plan: &ItemPlan, results: &Results) -> Vec<Conflict> {
         let mut conflicts = Vec::new();
         for (rule, decision) in self.mapping.rules.iter().zip(&plan.decisions) {
-            let left_out =
-                |side: &Side| decision.write_to(*side).is_some() && is_left_out(results, *side, rule);
-            if Side::BOTH.iter().any(left_out) {
+            let left_out = |side: Side| {
+                decision.write_to(side).is_some().then(|| why_left_out(results, side, rule)).flatten()
+            };
+            if let Some(error) = Side::BOTH.into_iter().find_map(left_out) {
+                let kind = match error.kind {
+                    ErrorKind::NoTransition => ConflictKind::InvalidTransition,
+                    _ => ConflictKind::RefusedValue,
+                };
                 // A side that took its part has the new value by now.
                 let written = |side: Side| decision.write_to(side).filter(|_| landed(results, side, rule));
                 let now = |side: Side| match written(side) {
@@ -262,7 +270,7 @@ impl Run<'_> {
                 let base = link.and_then(|link| link.base.source.get(&rule.field.source).cloned());
                 conflicts.push(Conflict {
                     field: Some(rule.field.source.clone()),
-                    kind: ConflictKind::RefusedValue,
+                    kind,
                     base: base.unwrap_or(Value::Null),
                     values: Pair::new(now(Side::Source), now(Side::Target)),
                     modified: Pair::default(),

@@ -79,6 +79,13 @@ pub async fn add(
         let http = broker.http().map_err(Error::Invalid)?;
         http.check_base(address).map_err(|error| Error::Invalid(error.message))?;
     }
+    if let (None, Some(address)) = (new.base_url, found.needs_address()) {
+        let text = format!(
+            "base_url: {} has no address that all accounts share; give that of yours: {address}",
+            found.name()
+        );
+        return Err(Error::Invalid(text));
+    }
     check_limits(new.keeps_limits, new.base_url, found.name())?;
     let tx = begin(db).await?;
     let project = ensure_project(&tx, key).await?;

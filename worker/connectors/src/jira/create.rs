@@ -1,0 +1,371 @@
+//! Creates issues in batches, each once.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value as Json, json};
+use syncline_engine::{
+    Item, Value,
+    ports::{Answer, Call, ConnectorError, ErrorKind, Marker, Write, WriteOp, Written},
+    value::Fields,
+};
+
+use super::{
+    columns::Column,
+    dialect::refused_fields,
+    draft::Draft,
+    issue::{Created, Issue, NotMade},
+    issues::Issues,
+    marker,
+    meta::ScreenField,
+};
+use crate::http::{Failed, Reply};
+
+/// A create that is to be sent.
+struct Pending<'w> {
+    /// Its position in the call.
+    position: usize,
+    marker: &'w Marker,
+    values: &'w Fields,
+    draft: Draft,
+    type_id: String,
+    /// What is to be sent of it.
+    fields: Map<String, Json>,
+}
+
+/// Issues of one call, by the positions of their creates.
+type Outcomes = HashMap<usize, Written>;
+
+impl Issues {
+    /// Creates issues; `from` is the position of the first one in the call.
+    pub(super) async fn create(&self, writes: &[Write], from: usize, call: &Call<'_>) -> Vec<Written> {
+        let mut outcomes = Outcomes::new();
+        let mut pending = Vec::new();
+        // A marker that comes twice is one issue.
+        let mut first: HashMap<&str, usize> = HashMap::new();
+        let mut again: Vec<(usize, usize)> = Vec::new();
+        for (offset, write) in writes.iter().enumerate() {
+            let WriteOp::Create { marker, fields } = &write.op else { continue };
+            let position = from + offset;
+            if let Some(first) = first.get(marker.text.as_str()) {
+                again.push((position, *first));
+                continue;
+            }
+            first.insert(&marker.text, position);
+            match self.prepare(position, marker, fields, call).await {
+                Ok(ready) => pending.push(ready),
+                Err(outcome) => {
+                    outcomes.insert(position, *outcome);
+                }
+            }
+        }
+        if let Err(error) = self.take_made(&mut pending, &mut outcomes, call).await {
+            pending.drain(..).for_each(|one| {
+                outcomes.insert(one.position, Written::NotSent(error.clone()));
+            });
+        }
+        self.send(pending, &mut outcomes, call).await;
+        for (position, first) in again {
+            if let Some(outcome) = outcomes.get(&first).cloned() {
+                outcomes.insert(position, outcome);
+            }
+        }
+        let missing = || Written::NotSent(ConnectorError::transient("it was not sent"));
+        (from..from + writes.len())
+            .map(|position| outcomes.remove(&position).unwrap_or_else(missing))
+            .collect()
+    }
+
+    /// Reads a create, and holds it against the screen of its type.
+    async fn prepare<'w>(
+        &self,
+        position: usize,
+        marker: &'w Marker,
+        values: &'w Fields,
+        call: &Call<'_>,
+    ) -> Result<Pending<'w>, Box<Written>> {
+        let refused = |error: ConnectorError| Box::new(Written::Refused(error));
+        let mut draft = self.draft(values, call).await?;
+        if !draft.values.contains_key("summary") {
+            return Err(refused(ConnectorError::permanent(
+                "an issue needs a summary; map the field summary",
+            )));
+        }
+        let not_sent = |error: ConnectorError| Box::new(Written::NotSent(error));
+        let name = draft.issue_type.clone().unwrap_or_else(|| self.scope.issue_type.clone());
+        let types = self.api.known_types(call).await.map_err(not_sent)?;
+        let same = |known: &&super::meta::IssueType| known.name.to_lowercase() == name.to_lowercase();
+        let Some(found) = types.iter().find(same) else {
+            let names: Vec<&str> = types.iter().map(|known| known.name.as_str()).collect();
+            let key = if draft.issue_type.is_some() { "field issuetype" } else { "issue_type of the scope" };
+            let text = match names.is_empty() {
+                true => format!("project {}: the account may not create issues there", self.scope.project),
+                false => format!(
+                    "{key}: the project {} has no issue type {name:?}; it has {}",
+                    self.scope.project,
+                    names.join(", ")
+                ),
+            };
+            return Err(refused(ConnectorError::permanent(text)));
+        };
+        let mut fields = draft.create();
+        let screen = self.api.screen(&found.id, call).await.map_err(not_sent)?;
+        self.fit(&mut fields, &mut draft, &found.id, &found.name, &screen).map_err(refused)?;
+        Ok(Pending { position, marker, values, draft, type_id: found.id.clone(), fields })
+    }
+
+    /// Leaves out what the screen does not have. Fails if it insists on a field that has no value.
+    fn fit(
+        &self,
+        fields: &mut Map<String, Json>,
+        draft: &mut Draft,
+        type_id: &str,
+        type_name: &str,
+        screen: &[ScreenField],
+    ) -> Result<(), ConnectorError> {
+        let on_screen = |id: &str| screen.is_empty() || screen.iter().any(|field| field.id() == id);
+        let left: Vec<String> = fields
+            .keys()
+            .filter(|id| !on_screen(id) || self.memo.is_not_settable(type_id, id))
+            .cloned()
+            .collect();
+        for id in left {
+            fields.remove(&id);
+            let text = format!(
+                "field {}: it is not on the screen on which issues of the type {type_name} are created in {}; add it there",
+                draft.name_of(&id),
+                self.scope.project
+            );
+            draft.left_out.push((draft.name_of(&id), ConnectorError::permanent(text)));
+        }
+        let given = |field: &&ScreenField| {
+            ["project", "issuetype"].contains(&field.id())
+                || field.has_default_value
+                || fields.contains_key(field.id())
+        };
+        let missing: Vec<String> = screen
+            .iter()
+            .filter(|field| field.required && !given(field))
+            // Jira itself names the person who creates an issue as its reporter.
+            .filter(|field| field.id() != "reporter")
+            .map(|field| format!("{} ({})", field.name, field.id()))
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(ConnectorError::permanent(format!(
+            "project {}: issues of the type {type_name} need a value for {}; map the field, or make it optional in Jira",
+            self.scope.project,
+            missing.join(", ")
+        )))
+    }
+
+    /// Takes out the creates whose issues an earlier call has made. Most of them were seen in this run; one whose answer was
+    /// lost is among the youngest.
+    async fn take_made(
+        &self,
+        pending: &mut Vec<Pending<'_>>,
+        outcomes: &mut Outcomes,
+        call: &Call<'_>,
+    ) -> Result<(), ConnectorError> {
+        if pending.is_empty() {
+            return Ok(());
+        }
+        let markers: Vec<String> = pending.iter().map(|one| one.marker.text.clone()).collect();
+        let markers: Vec<&str> = markers.iter().map(String::as_str).collect();
+        let mut looked = self.youngest.lock().await;
+        let made: HashMap<String, u64> = if *looked || self.memo.whole().is_some() {
+            let id = |marker: &&str| Some(((*marker).to_owned(), self.memo.marked(marker)?));
+            markers.iter().filter_map(id).collect()
+        } else {
+            let made = self.marked(&markers, false, call).await?;
+            *looked = true;
+            made
+        };
+        drop(looked);
+        if made.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<String> = made.values().map(u64::to_string).collect();
+        let asked: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let columns = self.columns(call).await?;
+        let mut items: HashMap<String, Item> = HashMap::new();
+        for found in self.look(&asked, call).await? {
+            if let Some(issue) = found? {
+                items.insert(issue.id.clone(), self.item(&issue, &columns));
+            }
+        }
+        pending.retain(|one| {
+            let item = made.get(&one.marker.text).and_then(|id| items.get(&id.to_string()));
+            if let Some(item) = item {
+                outcomes.insert(one.position, Written::item(item.clone()));
+            }
+            item.is_none()
+        });
+        Ok(())
+    }
+
+    /// Sends creates; what Jira refuses in one of them is left out of a second one.
+    async fn send(&self, mut pending: Vec<Pending<'_>>, outcomes: &mut Outcomes, call: &Call<'_>) {
+        let mut made = Vec::new();
+        while !pending.is_empty() {
+            let bodies: Vec<Json> = pending.iter().map(|one| self.body(one)).collect();
+            // The requests of a single create are for it alone.
+            let alone = call.for_write(pending[0].position);
+            let call = if pending.len() == 1 { &alone } else { call };
+            let created = match self.api.create(&bodies, call).await {
+                Ok(reply) => read(&reply),
+                Err(failed) => Err(failed),
+            };
+            let Created { issues, errors } = match created {
+                Ok(created) => created,
+                Err(failed) => {
+                    let outcome = self.about_create(failed).written();
+                    if matches!(outcome, Written::Unknown(_)) {
+                        *self.youngest.lock().await = false;
+                    }
+                    pending.drain(..).for_each(|one| {
+                        outcomes.insert(one.position, outcome.clone());
+                    });
+                    break;
+                }
+            };
+            let mut errors: HashMap<usize, NotMade> = errors
+                .into_iter()
+                .enumerate()
+                .map(|(at, error)| (error.failed_element_number.unwrap_or(at), error))
+                .collect();
+            let mut issues = issues.into_iter();
+            let mut once_more = Vec::new();
+            for (at, mut one) in pending.drain(..).enumerate() {
+                if let Some(error) = errors.remove(&at) {
+                    match self.without_refused(&mut one, &error) {
+                        Ok(()) => once_more.push(one),
+                        Err(error) => {
+                            outcomes.insert(one.position, Written::Refused(error));
+                        }
+                    }
+                } else if let Some(issue) = issues.next() {
+                    if let Ok(id) = issue.id.parse() {
+                        self.memo.note_marker(&one.marker.text, id);
+                    }
+                    self.memo.note_written(&issue.id);
+                    made.push((one, issue));
+                } else {
+                    let error = ConnectorError::transient("Jira did not say what became of the issue");
+                    outcomes.insert(one.position, Written::Unknown(error));
+                }
+            }
+            pending = once_more;
+        }
+        self.complete(made, outcomes, call).await;
+    }
+
+    fn body(&self, one: &Pending<'_>) -> Json {
+        let mut fields = one.fields.clone();
+        fields.insert("project".to_owned(), json!({ "key": self.scope.project }));
+        fields.insert("issuetype".to_owned(), json!({ "id": one.type_id }));
+        json!({ "fields": fields, "properties": [marker::property(&one.marker.text)] })
+    }
+
+    /// Takes out of a create what Jira refused in it. The error if it cannot do without.
+    fn without_refused(&self, one: &mut Pending<'_>, refused: &NotMade) -> Result<(), ConnectorError> {
+        let flaws = &refused.element_errors;
+        let mut error =
+            ConnectorError::permanent(format!("project {}: {}", self.scope.project, flaws.text()));
+        let status = refused.status.unwrap_or(400);
+        error.answer = Some(Box::new(Answer { status, code: flaws.code(), request_id: None }));
+        if status == 429 || status >= 500 {
+            error.kind = ErrorKind::Transient;
+            return Err(error);
+        }
+        let ids = refused_fields(&error);
+        let removable = |id: &&str| *id != "summary" && one.fields.contains_key(*id);
+        if ids.is_empty() || !ids.iter().all(removable) {
+            // A screen that was kept may be another one by now.
+            self.api.forget_screen(&one.type_id);
+            return Err(error);
+        }
+        for id in ids {
+            one.fields.remove(id);
+            // Only that it cannot be set holds for other issues as well; another value may be taken.
+            if flaws.says_not_settable(id) {
+                self.memo.note_not_settable(&one.type_id, id);
+            }
+            one.draft.left_out.push((one.draft.name_of(id), error.clone()));
+        }
+        Ok(())
+    }
+
+    /// Reads the new issues, and gives them their statuses. They exist, so what fails now is left out; the next run sees it.
+    async fn complete(
+        &self,
+        made: Vec<(Pending<'_>, super::issue::Made)>,
+        outcomes: &mut Outcomes,
+        call: &Call<'_>,
+    ) {
+        if made.is_empty() {
+            return;
+        }
+        let ids: Vec<&str> = made.iter().map(|(_, issue)| issue.id.as_str()).collect();
+        let mut issues: HashMap<String, Issue> = self.read_made(&ids, call).await;
+        let columns = self.columns(call).await.unwrap_or_default();
+        for (one, made) in &made {
+            let call = call.for_write(one.position);
+            let mut left_out = one.draft.left_out.clone();
+            let mut issue = issues.remove(&made.id);
+            if let Some(status) = &one.draft.status {
+                let present = issue
+                    .as_ref()
+                    .and_then(|issue| issue.status().map(|(id, name)| (id.to_owned(), name.to_owned())));
+                let type_id = Some(one.type_id.clone());
+                match self
+                    .set_status(&made.id, status, present, type_id, &one.draft, &mut left_out, &call)
+                    .await
+                {
+                    Ok(false) => {}
+                    Ok(true) => issue = self.look_one(&made.id, &call).await.ok().flatten().or(issue),
+                    Err(failed) => left_out.push((one.draft.name_of("status"), failed.error)),
+                }
+            }
+            let item = match issue {
+                Some(issue) => self.item(&issue, &columns),
+                None => as_sent(&made.id, &made.key, one.values, &columns),
+            };
+            outcomes.insert(one.position, Written::Done { item: Some(item), left_out });
+        }
+    }
+
+    async fn read_made(&self, ids: &[&str], call: &Call<'_>) -> HashMap<String, Issue> {
+        let mut issues = HashMap::new();
+        match self.look(ids, call).await {
+            Ok(found) => {
+                let found = found.into_iter().filter_map(|one| one.ok().flatten());
+                issues.extend(found.map(|issue| (issue.id.clone(), issue)));
+            }
+            Err(error) => tracing::warn!(%error, "new issues could not be read"),
+        }
+        issues
+    }
+
+    /// The error of creates as a whole.
+    fn about_create(&self, failed: Failed) -> Failed {
+        let sent = failed.sent;
+        let about_all =
+            failed.error.answer.as_ref().is_some_and(|answer| [403, 404].contains(&answer.status));
+        if about_all && failed.error.kind != ErrorKind::Auth {
+            return Failed { error: self.api.about_project(failed), sent };
+        }
+        failed
+    }
+}
+
+fn read(reply: &Reply) -> Result<Created, Failed> {
+    reply.json()
+}
+
+/// A new issue that could not be read: what was sent of it.
+fn as_sent(id: &str, key: &str, values: &Fields, columns: &[Column]) -> Item {
+    let value = |column: &Column| values.get(&column.name).cloned().unwrap_or(Value::Null);
+    let fields = columns.iter().map(|column| (column.name.clone(), value(column))).collect();
+    Item { key: Some(key.to_owned()), ..Item::new(id, fields) }
+}
