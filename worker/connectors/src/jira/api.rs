@@ -79,6 +79,12 @@ impl Api {
         self.priced(request, Cost::Read(ids.len())).send(call).await
     }
 
+    /// One issue by its id or key, as it is now.
+    pub(super) async fn issue(&self, id: &str, fields: &[String], call: &Call<'_>) -> Result<Reply, Failed> {
+        let request = self.client.get(path!["issue", id]).query("fields", fields.join(","));
+        self.priced(request.query("properties", super::marker::PROPERTY), Cost::Read(1)).send(call).await
+    }
+
     /// Creates issues, at most 50. A reply tells of each whether it was made, also if none was.
     pub(super) async fn create(&self, issues: &[Json], call: &Call<'_>) -> Result<Reply, Failed> {
         let request = self.client.post(path!["issue", "bulk"]).json(&json!({ "issueUpdates": issues }));

@@ -219,8 +219,8 @@ mod tests {
             "summary": "two\nlines ", "priority": "High", "assignee": null, "parent": "PROJ-1",
             "labels": ["needs triage", "new"], "status": "Done", "resolution": "Fixed",
         }));
-        let known =
-            Known { labels: Some(vec!["needs␣triage".to_owned(), "old".to_owned()]), ..Known::default() };
+        let mut known = Known::default();
+        known.labels = Some(vec!["needs␣triage".to_owned(), "old".to_owned()]);
         assert_eq!(
             Json::Object(draft.update(&known)),
             json!({
@@ -247,9 +247,8 @@ mod tests {
 
     #[test]
     fn case_67_a_long_summary_is_shortened_on_the_border_of_a_character() {
-        let fields = draft(&json!({ "summary": format!("{}📏", "é".repeat(255)) })).create();
-        let summary = fields["summary"].as_str().unwrap();
-        assert_eq!((summary.chars().count(), summary.ends_with("é…")), (255, true));
+        let fields = draft(&json!({ "summary": format!("{}📏📏", "é".repeat(252)) })).create();
+        assert_eq!(fields["summary"], json!(format!("{}📏…", "é".repeat(252))));
     }
 
     #[test]

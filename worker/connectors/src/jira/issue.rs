@@ -90,10 +90,8 @@ pub(super) struct Fetched {
 
 /// An issue that Jira could not return for now.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub(super) struct Unfetched {
     pub(super) id: Option<String>,
-    pub(super) error_message: Option<String>,
 }
 
 /// What became of a batch of creates.

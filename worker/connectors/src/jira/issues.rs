@@ -115,23 +115,37 @@ impl Issues {
                 others.push(issue);
             }
         }
-        let failed = |id: &str| {
-            issue_errors.iter().find(|error| error.id.as_deref() == Some(id)).map(|error| {
-                let why = error.error_message.as_deref().unwrap_or("Jira could not read it");
-                ConnectorError::transient(format!("issue {id}: {why}"))
-            })
-        };
         let mut answers = Vec::with_capacity(ids.len());
         for id in ids {
-            let found = by_name.get(*id).cloned();
-            answers.push(match (found, failed(id)) {
-                (Some(issue), _) => Ok(Some(issue)),
-                (None, Some(error)) => Err(error),
-                (None, None) if ids.len() == 1 => Ok(others.pop()),
-                (None, None) => Ok(None),
+            let failed = || issue_errors.iter().any(|error| error.id.as_deref() == Some(id));
+            answers.push(match by_name.get(*id).cloned() {
+                Some(issue) => Ok(Some(issue)),
+                None if failed() => self.look_alone(id, &columns, call).await,
+                None if ids.len() == 1 => Ok(others.pop()),
+                None => Ok(None),
             });
         }
         Ok(answers)
+    }
+
+    /// An issue that Jira could not return with others.
+    async fn look_alone(
+        &self,
+        id: &str,
+        columns: &[Column],
+        call: &Call<'_>,
+    ) -> Result<Option<Issue>, ConnectorError> {
+        match self.api.issue(id, &columns::asked(columns), call).await {
+            Ok(reply) => {
+                let issue: Issue = reply.json()?;
+                self.note(&issue, columns);
+                Ok(Some(issue))
+            }
+            Err(failed) if failed.error.answer.as_ref().is_some_and(|answer| answer.status == 404) => {
+                Ok(None)
+            }
+            Err(failed) => Err(failed.into()),
+        }
     }
 
     /// One issue by id or key as it is now.

@@ -46,13 +46,35 @@ pub(super) fn write(text: &str, _present: Option<&Json>, longest: usize) -> Json
     json!({ "type": "doc", "version": 1, "content": blocks })
 }
 
-/// A text of at most so many characters, and true if it was cut.
+/// A text of at most so many characters, and true if it was cut. A character beyond the first 65,536 counts twice, as Jira
+/// counts it in summaries.
 pub(super) fn shortened(text: &str, longest: usize) -> (String, bool) {
-    match text.char_indices().nth(longest) {
-        None => (text.to_owned(), false),
-        Some(_) => {
-            let end = text.char_indices().nth(longest.saturating_sub(1)).map_or(text.len(), |(end, _)| end);
-            (format!("{}…", text[..end].trim_end()), true)
+    const END: char = '…';
+    let mut length = 0;
+    let mut end = 0;
+    for (at, letter) in text.char_indices() {
+        length += letter.len_utf16();
+        if length < longest {
+            end = at + letter.len_utf8();
         }
+        if length > longest {
+            return (format!("{}{END}", text[..end].trim_end()), true);
+        }
+    }
+    (text.to_owned(), false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn case_67_texts_are_cut_on_the_border_of_a_character() {
+        let cut = |text: &str, longest| shortened(text, longest).0;
+        assert_eq!(shortened("abc", 3), ("abc".to_owned(), false));
+        assert_eq!(shortened("abcd", 3), ("ab…".to_owned(), true));
+        assert_eq!(cut("a📏b", 4), "a📏b");
+        assert_eq!((cut("a📏bc", 4).as_str(), cut("a📏b", 3).as_str()), ("a📏…", "a…"));
+        assert_eq!(cut("ab cd", 4), "ab…");
     }
 }
