@@ -18,7 +18,9 @@ mod jira;
 mod look;
 mod named;
 mod platform;
+mod prose;
 mod scope;
+mod sets;
 mod sql;
 mod stamp;
 

@@ -11,8 +11,9 @@ use super::{
     fields,
     issue::{FieldValue, Issue},
     marker::Body,
-    sets, status,
+    status,
 };
+use crate::sets;
 
 /// The item of an issue, and the marker in its body.
 pub(super) fn item(issue: &Issue) -> (Item, Option<String>) {

@@ -13,9 +13,9 @@ use super::{
     convert, fields,
     issue::{FieldValue, Issue},
     issues::Issues,
-    sets,
     write::LeftOut,
 };
+use crate::sets;
 
 /// A field as the organisation defined it.
 #[derive(Debug, Clone, Deserialize)]

@@ -7,9 +7,9 @@ use super::{
     fields,
     issue::Issue,
     marker::{self, Body},
-    sets,
     status::{self, Wanted},
 };
+use crate::sets;
 
 /// What an issue is to be. None, or nothing, is left as it is.
 #[derive(Debug, Clone, Default, PartialEq)]

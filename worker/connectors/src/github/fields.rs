@@ -2,7 +2,8 @@
 
 use syncline_engine::{Value, ports::FieldInfo, spec::FieldType};
 
-use super::{marker, quiet, sets, status};
+use super::{marker, quiet, status};
+use crate::sets;
 
 /// A field of every issue.
 #[derive(Debug, Clone, Copy)]

@@ -25,7 +25,6 @@ mod probe;
 mod quiet;
 mod remove;
 mod scope;
-mod sets;
 mod status;
 mod write;
 

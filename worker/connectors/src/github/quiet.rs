@@ -7,6 +7,8 @@
 //!
 //! <https://docs.github.com/get-started/writing-on-github/working-with-advanced-formatting/autolinked-references-and-urls>
 
+use crate::prose;
+
 /// Shows nothing, and ends a mention or a reference.
 const BREAK: char = '\u{200b}';
 
@@ -25,54 +27,7 @@ pub(super) fn restored(text: &str) -> String {
 /// Puts in one break or redirect at each place that may need it, or takes one out. Both find the same places, since those
 /// that are there already do not count.
 fn changed(text: &str, quiet: bool) -> String {
-    let mut made = String::with_capacity(text.len() + 16);
-    let mut fence: Option<Fence> = None;
-    for line in text.split_inclusive('\n') {
-        match &fence {
-            Some(open) => {
-                made.push_str(line);
-                if open.ends_at(line) {
-                    fence = None;
-                }
-            }
-            None => match Fence::begins(line) {
-                Some(open) => {
-                    made.push_str(line);
-                    fence = Some(open);
-                }
-                None => change_line(line, quiet, &mut made),
-            },
-        }
-    }
-    made
-}
-
-/// Lines of code between two fences.
-struct Fence {
-    sign: char,
-    length: usize,
-}
-
-impl Fence {
-    fn begins(line: &str) -> Option<Fence> {
-        let (sign, length, rest) = Fence::read(line)?;
-        // A backtick after them makes it a span of code.
-        (sign != '`' || !rest.contains('`')).then_some(Fence { sign, length })
-    }
-
-    fn ends_at(&self, line: &str) -> bool {
-        Fence::read(line).is_some_and(|(sign, length, rest)| {
-            sign == self.sign && length >= self.length && rest.trim().is_empty()
-        })
-    }
-
-    fn read(line: &str) -> Option<(char, usize, &str)> {
-        let bare = line.trim_start_matches(' ');
-        let sign = bare.chars().next().filter(|sign| ['`', '~'].contains(sign))?;
-        let rest = bare.trim_start_matches(sign);
-        let length = bare.len() - rest.len();
-        (length >= 3 && line.len() - bare.len() < 4).then_some((sign, length, rest))
-    }
+    prose::outside_code(text, |line, made| change_line(line, quiet, made))
 }
 
 fn change_line(line: &str, quiet: bool, made: &mut String) {
@@ -83,7 +38,7 @@ fn change_line(line: &str, quiet: bool, made: &mut String) {
     while let Some(sign) = rest.chars().next() {
         let in_word = before.is_some_and(|before| before.is_ascii_alphanumeric() || before == '_');
         let taken = match sign {
-            '`' if !escaped => Some(copy_code(rest, made)),
+            '`' if !escaped => Some(prose::copy_code(rest, made)),
             'h' | 'H' => copy_address(rest, quiet, made),
             '@' if !in_word => change_behind("@", rest, quiet, made),
             // `&#39;` is a sign, and `](#12)` leads to a heading.
@@ -120,23 +75,6 @@ fn change_behind(signs: &str, rest: &str, quiet: bool, made: &mut String) -> Opt
             found.len() + BREAK.len_utf8()
         }),
     }
-}
-
-/// Copies a span of code, or the backticks that begin none. A span ends on its line: only then is it surely one. A bar
-/// might end the cell of a table.
-fn copy_code(rest: &str, made: &mut String) -> usize {
-    let length = rest.len() - rest.trim_start_matches('`').len();
-    let mut at = length;
-    while let Some(start) = rest[at..].find('`').map(|found| at + found) {
-        let run = rest[start..].len() - rest[start..].trim_start_matches('`').len();
-        at = start + run;
-        if run == length && !rest[length..start].contains('|') {
-            made.push_str(&rest[..at]);
-            return at;
-        }
-    }
-    made.push_str(&rest[..length]);
-    length
 }
 
 /// Copies an address; one of an issue leads through the redirect, or no longer does.

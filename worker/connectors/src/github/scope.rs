@@ -3,8 +3,11 @@
 use serde_json::Value as Json;
 use syncline_engine::spec::keys::{Form, Key};
 
-use super::{issue::Issue, sets};
-use crate::scope::{ScopeError, ScopeReader};
+use super::issue::Issue;
+use crate::{
+    scope::{ScopeError, ScopeReader},
+    sets,
+};
 
 /// The keys of a scope.
 #[rustfmt::skip]

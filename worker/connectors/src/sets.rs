@@ -1,16 +1,16 @@
-//! Sets of names: labels and logins. GitHub ignores their case, keeps none twice, and returns them in an order of its own.
+//! Sets of names: labels and logins. Platforms ignore their case, keep none twice, and return them in an order of their own.
 
 use std::cmp::Ordering;
 
 use syncline_engine::Value;
 
-/// True if GitHub takes both for one name.
-pub(super) fn same(a: &str, b: &str) -> bool {
+/// True if both are one name to a platform.
+pub(crate) fn same(a: &str, b: &str) -> bool {
     order(a, b) == Ordering::Equal
 }
 
 /// Sorted and without repetitions, so that equal sets are equal lists. Of two spellings the first one given stays.
-pub(super) fn canonical(mut names: Vec<String>) -> Vec<String> {
+pub(crate) fn canonical(mut names: Vec<String>) -> Vec<String> {
     // The sort is stable, and only neighbours can be equal after it.
     names.sort_by(|a, b| order(a, b));
     names.dedup_by(|later, first| same(later, first));
@@ -18,12 +18,12 @@ pub(super) fn canonical(mut names: Vec<String>) -> Vec<String> {
 }
 
 /// A canonical set as a field's value.
-pub(super) fn value<'a>(names: impl Iterator<Item = &'a str>) -> Value {
+pub(crate) fn value<'a>(names: impl Iterator<Item = &'a str>) -> Value {
     Value::List(canonical(names.map(str::to_owned).collect()).into_iter().map(Value::Text).collect())
 }
 
 /// Reads the names of a field's value; none if it is no list of names. A blank value is the empty set.
-pub(super) fn names(value: &Value) -> Option<Vec<String>> {
+pub(crate) fn names(value: &Value) -> Option<Vec<String>> {
     let name = |value: &Value| match value {
         Value::Text(text) => Some(text.trim().to_owned()),
         Value::Int(_) | Value::Float(_) | Value::Decimal(_) => Some(value.name()),
@@ -37,13 +37,13 @@ pub(super) fn names(value: &Value) -> Option<Vec<String>> {
 }
 
 /// True if the names given, in any order, are those of the canonical set.
-pub(super) fn are<'a>(set: &[String], names: impl Iterator<Item = &'a str>) -> bool {
+pub(crate) fn are<'a>(set: &[String], names: impl Iterator<Item = &'a str>) -> bool {
     let names = canonical(names.map(str::to_owned).collect());
     set.len() == names.len() && set.iter().zip(&names).all(|(a, b)| same(a, b))
 }
 
 /// The names of a set that are not among those given.
-pub(super) fn missing<'a>(set: &[String], names: impl Iterator<Item = &'a str>) -> Vec<String> {
+pub(crate) fn missing<'a>(set: &[String], names: impl Iterator<Item = &'a str>) -> Vec<String> {
     let names: Vec<&str> = names.collect();
     set.iter().filter(|name| !names.iter().any(|known| same(known, name))).cloned().collect()
 }
