@@ -105,8 +105,8 @@ impl GraphqlReply {
                 path.map(|part| part.as_str().map_or_else(|| part.to_string(), str::to_owned)).collect();
             Some(GraphqlError { path, failed })
         };
-        let errors: Vec<GraphqlError> = match body["errors"].take() {
-            Json::Array(errors) => errors.into_iter().filter_map(error).collect(),
+        let errors: Vec<GraphqlError> = match body.get_mut("errors").map(Json::take) {
+            Some(Json::Array(errors)) => errors.into_iter().filter_map(error).collect(),
             _ => Vec::new(),
         };
         match (body.get("data").is_some(), errors.first()) {
