@@ -35,8 +35,8 @@ pub enum ResetForm {
     Milliseconds,
     /// Seconds since the epoch, as GitHub does.
     EpochSeconds,
-    /// Milliseconds since the epoch, as Linear does.
-    EpochMilliseconds,
+    /// Seconds or milliseconds since the epoch, told apart by their size: Linear has sent both.
+    Epoch,
     /// A date and time of ISO 8601, as Jira does.
     Iso8601,
 }
@@ -50,7 +50,10 @@ impl ResetForm {
             ResetForm::Seconds => seconds(value),
             ResetForm::Milliseconds => seconds(value).map(|time| time / 1_000),
             ResetForm::EpochSeconds => at(DateTime::from_timestamp(whole(value)?, 0)),
-            ResetForm::EpochMilliseconds => at(DateTime::from_timestamp_millis(whole(value)?)),
+            ResetForm::Epoch => match whole(value)? {
+                millis @ 1_000_000_000_000.. => at(DateTime::from_timestamp_millis(millis)),
+                seconds => at(DateTime::from_timestamp(seconds, 0)),
+            },
             ResetForm::Iso8601 => at(iso8601(value)),
         }
     }

@@ -64,7 +64,7 @@ fn resets_are_read_in_the_platforms_forms() {
         (ResetForm::Seconds, "90".to_owned(), 90_000),
         (ResetForm::Milliseconds, "2500".to_owned(), 2_500),
         (ResetForm::EpochSeconds, (epoch + 90).to_string(), 90_000),
-        (ResetForm::EpochMilliseconds, (epoch * 1_000 + 2_500).to_string(), 2_500),
+        (ResetForm::Epoch, (epoch * 1_000 + 2_500).to_string(), 2_500),
         (ResetForm::Iso8601, "2026-11-20T11:00:00Z".to_owned(), 3_600_000),
         (ResetForm::Iso8601, "2026-11-20T11:00Z".to_owned(), 3_600_000),
         (ResetForm::EpochSeconds, (epoch - 90).to_string(), 0),
@@ -105,7 +105,7 @@ proptest! {
     fn no_header_makes_it_panic_or_wait_too_long(text in "\\PC{0,40}|[0-9]{0,30}(\\.[0-9]{0,5})?", epoch in 0i64..4_000_000_000) {
         let now = DateTime::from_timestamp(epoch, 0).expect("a time");
         prop_assert!(retry_after(&text, now).is_none_or(|wait| wait <= LONGEST_WAIT));
-        for form in [ResetForm::Seconds, ResetForm::Milliseconds, ResetForm::EpochSeconds, ResetForm::EpochMilliseconds, ResetForm::Iso8601] {
+        for form in [ResetForm::Seconds, ResetForm::Milliseconds, ResetForm::EpochSeconds, ResetForm::Epoch, ResetForm::Iso8601] {
             prop_assert!(form.read(&text, now).is_none_or(|wait| wait <= LONGEST_WAIT));
         }
     }
