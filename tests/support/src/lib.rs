@@ -1,5 +1,6 @@
 //! Shared code of integration tests: processes, places with rows, and comparisons of them.
 
+pub mod contracts;
 pub mod cost;
 pub mod http;
 pub mod large;

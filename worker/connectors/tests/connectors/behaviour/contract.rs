@@ -1,26 +1,12 @@
 //! The recorded traffic of the suite against the platforms' own descriptions of their APIs.
 //!
-//! SYNCLINE_CONTRACTS names a folder with a program `check-openapi` that reads recorded exchanges as JSON lines. Without
-//! it, or without Node, the test says so and passes.
+//! Without a [checker](contracts::checker) the test says so and passes.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{path::Path, process::Command};
+
+use syncline_support::contracts;
 
 use super::{CASES, kinds, stage::Kind};
-
-/// The checker; none, with the reason, if it cannot run here.
-fn checker() -> Result<PathBuf, &'static str> {
-    let folder = std::env::var_os("SYNCLINE_CONTRACTS")
-        .ok_or("SYNCLINE_CONTRACTS names no folder with a contract checker")?;
-    let program = Path::new(&folder).join("check-openapi");
-    match Command::new("node").arg("--version").output() {
-        _ if !program.is_file() => Err("the folder of SYNCLINE_CONTRACTS has no program check-openapi"),
-        Err(_) => Err("there is no node to run the contract checker"),
-        Ok(_) => Ok(program),
-    }
-}
 
 /// Runs every case that applies, and records what is sent.
 async fn record(kind: &dyn Kind, file: &Path) {
@@ -41,7 +27,7 @@ fn is_refusal(warning: &str) -> bool {
 #[tokio::test]
 #[allow(clippy::print_stdout, reason = "the test says aloud what it did not check, and shows the warnings")]
 async fn recorded_traffic_fits_the_contracts() {
-    let checker = match checker() {
+    let checker = match contracts::checker() {
         Ok(checker) => checker,
         Err(why) => return println!("NOT CHECKED: {why}"),
     };
