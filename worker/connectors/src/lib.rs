@@ -1,4 +1,4 @@
-//! The connectors to platforms: files, SQL tables, GitHub and Jira so far, and the HTTP layer that they share.
+//! The connectors to platforms: files, SQL tables, GitHub, Jira and Linear so far, and the HTTP layer that they share.
 //!
 //! Start at [`registry`]: it turns the `source_platform` of a sync into a [`Platform`], which checks a scope and opens the
 //! place that it names. Connectors retry nothing and keep no state of a sync; the engine decides.
@@ -15,6 +15,7 @@ pub mod secret;
 mod files;
 mod github;
 mod jira;
+mod linear;
 mod look;
 mod named;
 mod platform;

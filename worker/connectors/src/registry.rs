@@ -10,8 +10,8 @@ use syncline_engine::{
 };
 
 use crate::{
-    Availability, Opening, Platform, files::Files, github::Github, jira::Jira, look::Look, named::Named,
-    scope::ScopeError, sql::Sql,
+    Availability, Opening, Platform, files::Files, github::Github, jira::Jira, linear::Linear, look::Look,
+    named::Named, scope::ScopeError, sql::Sql,
 };
 
 /// Every platform that a sync may name.
@@ -20,7 +20,7 @@ static PLATFORMS: &[&dyn Platform] = &[
     &Sql,
     &Github,
     &Jira,
-    &Planned("linear"),
+    &Linear,
     &Planned("gitlab"),
     &Planned("trello"),
     &Planned("openproject"),

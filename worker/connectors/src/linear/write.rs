@@ -1,0 +1,307 @@
+//! Writes. Creates go in one request that makes all of them or none; updates and removals in one document, of which each
+//! part may fail alone.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::Deserialize;
+use serde_json::{Map, Value as Json};
+use syncline_engine::{
+    Item,
+    ports::{Call, ConnectorError, ErrorKind, Write, WriteOp, Written},
+};
+
+use super::{
+    documents::Step,
+    draft::{Draft, Input, LeftOut},
+    ids,
+    issue::Issue,
+    issues::Issues,
+    labels::Named,
+};
+use crate::http::{Failed, Sent};
+
+/// Mutations of one document.
+pub(super) const MOST_STEPS: usize = 20;
+
+/// How often a write is sent again without what was refused in it.
+const MOST_TRIES: usize = 4;
+
+/// A mutation to be sent, for the write at this position of the call.
+pub(super) struct Job {
+    pub(super) at: usize,
+    pub(super) id: String,
+    pub(super) step: Step,
+    pub(super) input: Input,
+}
+
+impl Job {
+    /// Its id and its input, as far as its mutation takes them.
+    fn step(&self) -> (Step, Option<&str>, Json) {
+        let id = Some(self.id.as_str()).filter(|_| self.step != Step::Create);
+        let takes_input = matches!(self.step, Step::Create | Step::Update);
+        let input = if takes_input { Json::Object(self.input.keys.clone()) } else { Json::Null };
+        (self.step, id, input)
+    }
+
+    /// The keys that its input cannot do without.
+    fn needed(&self) -> &'static [&'static str] {
+        if self.step == Step::Create { &["title", "id", "teamId"] } else { &[] }
+    }
+}
+
+/// The outcomes of a call, by position.
+#[derive(Default)]
+pub(super) struct Outcomes {
+    written: HashMap<usize, Written>,
+    /// Why nothing more is sent.
+    pub(super) stopped: Option<ConnectorError>,
+}
+
+impl Outcomes {
+    /// Notes the outcome of a write.
+    pub(super) fn put(&mut self, at: usize, outcome: Written) {
+        if let Some(error) = outcome.error().filter(|error| error.stops_the_batch()) {
+            self.stopped.get_or_insert_with(|| error.clone());
+        }
+        self.written.insert(at, outcome);
+    }
+
+    /// Notes that a request failed which several writes were in.
+    pub(super) fn fail(&mut self, jobs: Vec<Job>, failed: &Failed) {
+        for (n, job) in jobs.into_iter().enumerate() {
+            let outcome = match failed.sent {
+                // One refusal for all of them: it is told once.
+                Sent::Refused if n > 0 && failed.error.stops_the_batch() => {
+                    Written::NotSent(failed.error.clone())
+                }
+                _ => failed.clone().written(),
+            };
+            self.put(job.at, outcome);
+        }
+    }
+
+    /// The outcome of a write, if it has one.
+    pub(super) fn of(&self, at: usize) -> Option<&Written> {
+        self.written.get(&at)
+    }
+
+    fn in_order(mut self, count: usize) -> Vec<Written> {
+        let stopped = self.stopped.take();
+        let why = || stopped.clone().unwrap_or_else(|| ConnectorError::transient("it was not sent"));
+        (0..count).map(|at| self.written.remove(&at).unwrap_or_else(|| Written::NotSent(why()))).collect()
+    }
+}
+
+/// What a mutation answers.
+#[derive(Deserialize)]
+struct Payload {
+    #[serde(default)]
+    success: bool,
+    issue: Option<Issue>,
+    /// Of an archive or a deletion; null if nothing is left of it.
+    entity: Option<Issue>,
+}
+
+impl Issues {
+    pub(super) async fn write(&self, writes: &[Write], call: &Call<'_>) -> Vec<Written> {
+        let mut outcomes = Outcomes::default();
+        self.create(writes, &mut outcomes, call).await;
+        if outcomes.stopped.is_none() {
+            self.change(writes, &mut outcomes, call).await;
+        }
+        outcomes.in_order(writes.len())
+    }
+
+    /// Updates and removals, in their order.
+    async fn change(&self, writes: &[Write], outcomes: &mut Outcomes, call: &Call<'_>) {
+        let mut drafts = Vec::new();
+        let mut removals = Vec::new();
+        for (at, write) in writes.iter().enumerate() {
+            match &write.op {
+                WriteOp::Create { .. } => {}
+                WriteOp::Update { id, fields } => match (ids::canonical(id), Draft::read(fields)) {
+                    (None, _) => outcomes.put(at, Written::Refused(gone(id, "that is no id of an issue"))),
+                    (_, Err(error)) => outcomes.put(at, Written::Refused(error)),
+                    (Some(id), Ok(draft)) => drafts.push((at, id, draft)),
+                },
+                WriteOp::Remove { id, how } => removals.push((at, id.clone(), *how)),
+            }
+        }
+        let jobs = async {
+            let labels = self.labels_of_drafts(drafts.iter().map(|(_, _, draft)| draft), call).await?;
+            let mut jobs = self.updates(drafts, labels.as_ref(), outcomes, call).await?;
+            jobs.extend(self.removals(removals, outcomes, call).await?);
+            Ok(jobs)
+        };
+        let mut jobs: Vec<Job> = match jobs.await {
+            Ok(jobs) => jobs,
+            Err(error) => return outcomes.stopped = Some(error),
+        };
+        jobs.sort_by_key(|job| job.at);
+        self.send(jobs, outcomes, call).await;
+    }
+
+    async fn updates(
+        &self,
+        drafts: Vec<(usize, String, Draft)>,
+        labels: Option<&Named>,
+        outcomes: &mut Outcomes,
+        call: &Call<'_>,
+    ) -> Result<Vec<Job>, ConnectorError> {
+        let mut jobs = Vec::with_capacity(drafts.len());
+        let mut met = HashSet::new();
+        for (at, id, draft) in drafts {
+            let mut input = draft.input(self, &id, labels, call).await?;
+            // What is known of an issue is from before the first write to it.
+            if let Some(present) = self.labels_of(&id).filter(|_| met.insert(id.clone())) {
+                input.change_labels(&present);
+            }
+            if input.keys.is_empty() {
+                outcomes.put(at, Written::Done { item: None, left_out: input.left_out });
+            } else {
+                jobs.push(Job { at, id, step: Step::Update, input });
+            }
+        }
+        Ok(jobs)
+    }
+
+    /// What the labels in drafts are called; none if there are none.
+    pub(super) async fn labels_of_drafts<'d>(
+        &self,
+        drafts: impl Iterator<Item = &'d Draft>,
+        call: &Call<'_>,
+    ) -> Result<Option<Named>, ConnectorError> {
+        let lists: Vec<&Vec<String>> = drafts.filter_map(|draft| draft.labels.as_ref()).collect();
+        if lists.is_empty() {
+            Ok(None)
+        } else {
+            self.named(lists.into_iter().flatten(), call).await.map(Some)
+        }
+    }
+
+    /// Sends mutations, as many in a document as it takes. What is refused in one is left out of a second one.
+    pub(super) async fn send(&self, jobs: Vec<Job>, outcomes: &mut Outcomes, call: &Call<'_>) {
+        let mut jobs = jobs;
+        for _ in 0..MOST_TRIES {
+            let mut again = Vec::new();
+            while !jobs.is_empty() && outcomes.stopped.is_none() {
+                let rest = jobs.split_off(jobs.len().min(MOST_STEPS));
+                let some = std::mem::replace(&mut jobs, rest);
+                again.extend(self.send_document(some, outcomes, call).await);
+            }
+            jobs = again;
+        }
+        debug_assert!(jobs.is_empty() || outcomes.stopped.is_some());
+    }
+
+    /// Sends one document. Returns the mutations that are to be sent again.
+    async fn send_document(&self, jobs: Vec<Job>, outcomes: &mut Outcomes, call: &Call<'_>) -> Vec<Job> {
+        let steps: Vec<(Step, Option<&str>, Json)> = jobs.iter().map(Job::step).collect();
+        let call = &match &jobs[..] {
+            [only] => call.for_write(only.at),
+            _ => *call,
+        };
+        let mut again = Vec::new();
+        match self.api.mutate(&steps, call).await {
+            Ok(mut reply) => {
+                for (n, job) in jobs.into_iter().enumerate() {
+                    let answered = reply.part::<Payload>(&format!("m{n}"));
+                    again.extend(self.answered(job, answered, outcomes, call).await);
+                }
+            }
+            Err(failed) if is_about_parts(&failed) && jobs.len() > 1 => {
+                // It does not tell which part is wrong. All of them may be sent again, since each sets what it sets.
+                for job in jobs {
+                    let done = Box::pin(self.send_document(vec![job], outcomes, call)).await;
+                    again.extend(done);
+                    if outcomes.stopped.is_some() {
+                        break;
+                    }
+                }
+            }
+            Err(failed) if is_about_parts(&failed) => {
+                for job in jobs {
+                    again.extend(self.answered(job, Err(failed.clone()), outcomes, call).await);
+                }
+            }
+            Err(failed) => outcomes.fail(jobs, &failed),
+        }
+        again
+    }
+
+    /// Notes what became of a mutation; returns it if it is to be sent again without what was refused.
+    async fn answered(
+        &self,
+        mut job: Job,
+        answered: Result<Payload, Failed>,
+        outcomes: &mut Outcomes,
+        call: &Call<'_>,
+    ) -> Option<Job> {
+        let payload = match answered {
+            Ok(payload) => payload,
+            Err(failed) if is_about_parts(&failed) => {
+                let needed = job.needed();
+                if job.input.leave_refused(&failed.error, needed) && !job.input.keys.is_empty() {
+                    return Some(job);
+                }
+                outcomes.put(job.at, self.refused(&job, failed));
+                return None;
+            }
+            Err(failed) => {
+                outcomes.put(job.at, failed.written());
+                return None;
+            }
+        };
+        let outcome = match (payload.success, payload.issue.or(payload.entity)) {
+            (false, _) => {
+                let text = format!("issue {}: Linear says that it was not carried out", job.id);
+                Written::Refused(ConnectorError::permanent(text))
+            }
+            (true, issue) => {
+                let left_out = std::mem::take(&mut job.input.left_out);
+                self.written(&job, issue, left_out, call).await
+            }
+        };
+        outcomes.put(job.at, outcome);
+        None
+    }
+
+    /// The outcome of a mutation that was carried out.
+    async fn written(&self, job: &Job, issue: Option<Issue>, left_out: LeftOut, call: &Call<'_>) -> Written {
+        let deleted = job.step == Step::Trash;
+        let item = match issue {
+            // The names of labels may not be told now; then the engine reads the item.
+            Some(issue) => self.item(issue, call).await.ok(),
+            None if deleted => Some(Item::new(job.id.clone(), syncline_engine::value::Fields::new())),
+            None => None,
+        };
+        Written::Done { item: item.map(|item| Item { deleted: deleted || item.deleted, ..item }), left_out }
+    }
+
+    /// The outcome of a mutation that was refused. Everything in it may have been refused for a field that is left out.
+    fn refused(&self, job: &Job, failed: Failed) -> Written {
+        if job.input.keys.is_empty() && job.step == Step::Update {
+            return Written::Done { item: None, left_out: job.input.left_out.clone() };
+        }
+        if failed.error.kind == ErrorKind::NotFound && job.step != Step::Create {
+            let why = "Linear does not show it to this account: it was deleted for good, or is in a team that it does not see";
+            return Written::Refused(ConnectorError { message: gone(&job.id, why).message, ..failed.error });
+        }
+        failed.written()
+    }
+}
+
+/// True if a refusal is about what is in the request: a part of it may pass alone.
+pub(super) fn is_about_parts(failed: &Failed) -> bool {
+    let kinds = [ErrorKind::Permanent, ErrorKind::NotFound, ErrorKind::Conflict];
+    failed.sent == Sent::Refused && kinds.contains(&failed.error.kind) && !failed.error.stops_the_batch()
+}
+
+pub(super) fn gone(id: &str, why: &str) -> ConnectorError {
+    ConnectorError::new(ErrorKind::NotFound, format!("issue {id}: {why}"))
+}
+
+/// An input without anything.
+pub(super) fn nothing() -> Input {
+    Input { keys: Map::new(), left_out: LeftOut::new() }
+}
