@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json, json};
 use syncline_engine::ports::{Call, ConnectorError, ErrorKind, ErrorScope};
 
 use super::{
-    documents::{self, ISSUE_COST, REST_COST, Step},
+    documents::{self, ENTRY_COST, ISSUE_COST, REST_COST, Step},
     issue::{Issue, Page, Whole},
     limits,
     scope::TeamScope,
@@ -19,9 +19,6 @@ pub(super) const PAGE: usize = 100;
 
 /// Entries of a page of labels, people or teams.
 const LIST_PAGE: usize = 100;
-
-/// What an entry of such a page costs.
-const ENTRY_COST: f64 = 4.0;
 
 /// Pages read at most of such a list.
 const MOST_PAGES: usize = 50;
@@ -96,14 +93,15 @@ pub(super) async fn all<T: DeserializeOwned>(
     Ok(all)
 }
 
-/// Sends a query without lists.
+/// Sends a query whose lists have so many entries at most.
 pub(super) async fn one(
     client: &Client,
     text: &str,
     variables: &Json,
+    entries: usize,
     call: &Call<'_>,
 ) -> Result<GraphqlReply, Failed> {
-    query(client, text, variables, REST_COST, call).await
+    query(client, text, variables, REST_COST + ENTRY_COST * entries as f64, call).await
 }
 
 impl Api {
@@ -138,7 +136,7 @@ impl Api {
     /// Whom the secret belongs to, while the team is still shown to it.
     pub(super) async fn reader(&self, call: &Call<'_>) -> Result<String, ConnectorError> {
         let variables = json!({ "team": self.scope.team_filter() });
-        let mut reply = one(&self.client, documents::READER, &variables, call).await?;
+        let mut reply = one(&self.client, documents::READER, &variables, 1, call).await?;
         self.is_shown(reply.part("teams"))?;
         let viewer: Seen = reply.part("viewer")?;
         Ok(viewer.id)

@@ -10,7 +10,7 @@ use syncline_engine::{
 
 use super::{
     documents::Step,
-    draft::Draft,
+    draft::{Draft, LeftOut},
     ids,
     issue::Issue,
     issues::Issues,
@@ -68,7 +68,7 @@ impl Issues {
             input.keys.insert("id".to_owned(), json!(id));
             input.keys.insert("teamId".to_owned(), json!(team));
             input.keys.extend(project.iter().map(|project| ("projectId".to_owned(), json!(project))));
-            jobs.push(Job { at, id, step: Step::Create, input });
+            jobs.push(Job { at, id, step: Step::Create, input, is_new: false });
         }
         Ok(jobs)
     }
@@ -112,33 +112,30 @@ impl Issues {
         let mut there = match self.by_ids(&ids, call).await {
             Ok(there) => there,
             // Nothing was created, but what was there before is not known.
-            Err(error) => {
-                let failed = Failed { error, sent: Sent::No };
-                return outcomes.fail(jobs, &failed);
-            }
+            Err(error) => return outcomes.fail(jobs, &Failed { error, sent: Sent::No }),
         };
         let mut rest = Vec::new();
         for job in jobs {
             match there.remove(&job.id) {
                 Some(issue) => {
-                    let outcome = self.before(issue, call).await;
+                    let outcome = self.before(issue, LeftOut::new(), call).await;
                     outcomes.put(job.at, outcome);
                 }
-                None => rest.push(job),
+                None => rest.push(Job { is_new: true, ..job }),
             }
         }
         tracing::debug!(error = %failed.error, rest = rest.len(), "creates are sent one by one");
         self.send(rest, outcomes, call).await;
     }
 
-    /// The outcome of a create whose issue an earlier one made.
-    async fn before(&self, issue: Issue, call: &Call<'_>) -> Written {
+    /// The outcome of a create whose issue is there.
+    pub(super) async fn before(&self, issue: Issue, left_out: LeftOut, call: &Call<'_>) -> Written {
         if issue.is_trashed() {
             let why = "it was created before and is in the trash of Linear; restore it there, or delete it for good";
             return Written::Refused(gone(&issue.identifier, why));
         }
         match self.item(issue, call).await {
-            Ok(item) => Written::item(item),
+            Ok(item) => Written::Done { item: Some(item), left_out },
             Err(error) => Written::NotSent(error),
         }
     }

@@ -2,13 +2,16 @@
 
 use serde::Deserialize;
 use serde_json::json;
-use syncline_engine::ports::{Call, ConnectorError};
+use syncline_engine::{
+    ports::{Call, ConnectorError},
+    spec::Category,
+};
 
 use super::{
     api, documents,
     fields::{self, KNOWN, PRIORITIES},
     issues::Issues,
-    status::categories,
+    status::{WorkflowState, categories},
     team::{Estimates, Team},
 };
 use crate::{Catalogue, Container, Field, Person, Status, http::Client};
@@ -38,9 +41,9 @@ impl Issues {
         let team = self.team(call).await?;
         let labels = self.labels(call).await?.names();
         let people = self.people(call).await?;
-        let status = |(state, canonical): (&super::status::WorkflowState, &'static str)| Status {
+        let status = |(state, category): (&WorkflowState, Category)| Status {
             name: state.name.clone(),
-            canonical,
+            canonical: category.as_str(),
         };
         let statuses: Vec<Status> = categories(&team.states).into_iter().map(status).collect();
         let field = |known: &fields::Known| Field {

@@ -13,8 +13,12 @@ macro_rules! issue {
     };
 }
 
-/// What one issue costs in complexity: an object is a point, a property a tenth.
-pub(super) const ISSUE_COST: f64 = 10.0;
+/// What one issue of a list costs in complexity: an object is a point, a property a tenth, and what is said of the page
+/// counts for each of its entries.
+pub(super) const ISSUE_COST: f64 = 11.0;
+
+/// What a label, a person, a team or a state of a list costs, at most.
+pub(super) const ENTRY_COST: f64 = 5.0;
 
 /// What a document costs beside its issues.
 pub(super) const REST_COST: f64 = 5.0;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 use syncline_engine::{
     Value,
-    ports::{Call, ConnectorError},
+    ports::{Call, ConnectorError, ErrorKind},
     value::Fields,
 };
 
@@ -12,24 +12,18 @@ use super::{fields, ids, issues::Issues, labels::Named, quiet};
 /// Fields that were not written, with the reason.
 pub(super) type LeftOut = Vec<(String, ConnectorError)>;
 
-/// The keys of inputs, and the fields behind them.
-const KEYS: [(&str, &str); 9] = [
-    ("title", "title"),
-    ("description", "description"),
-    ("stateId", "status"),
-    ("priority", "priority"),
-    ("estimate", "estimate"),
-    ("labelIds", "labels"),
-    ("assigneeId", "assignee"),
-    ("dueDate", "due_date"),
-    ("parentId", "parent"),
+/// The keys of inputs, the fields behind them, and other words by which errors name them.
+const KEYS: [(&[&str], &str, &[&str]); 9] = [
+    (&["title"], "title", &[]),
+    (&["description"], "description", &[]),
+    (&["stateId"], "status", &["state", "WorkflowState"]),
+    (&["priority"], "priority", &[]),
+    (&["estimate"], "estimate", &["Estimates"]),
+    (&["labelIds", "addedLabelIds", "removedLabelIds"], "labels", &["labels", "label", "IssueLabel"]),
+    (&["assigneeId"], "assignee", &["assignee", "User"]),
+    (&["dueDate"], "due_date", &[]),
+    (&["parentId"], "parent", &["parent"]),
 ];
-
-/// The field behind a key of an input.
-pub(super) fn field_of(key: &str) -> Option<&'static str> {
-    let key = if ["addedLabelIds", "removedLabelIds"].contains(&key) { "labelIds" } else { key };
-    KEYS.iter().find(|(known, _)| *known == key).map(|(_, field)| *field)
-}
 
 /// What an issue is to be, as far as it can be told without asking Linear. None, or nothing, is left as it is.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -176,23 +170,28 @@ impl Input {
         self.keys.retain(|_, value| !value.is_null() && value != &json!([]));
     }
 
-    /// Takes out what Linear refused in it, so that the rest can be written. False if the text names no key of the input,
-    /// or one that it cannot do without.
+    /// Takes out what Linear refused in it, so that the rest can be written. False if the error names nothing of the input,
+    /// or something that it cannot do without.
     pub(super) fn leave_refused(&mut self, error: &ConnectorError, needed: &[&str]) -> bool {
         let words: Vec<&str> = error.message.split(|letter: char| !letter.is_ascii_alphanumeric()).collect();
-        let named = |key: &&String| {
-            words.contains(&key.as_str()) || (*key == "description" && words.contains(&"Description"))
-        };
-        let keys: Vec<String> =
-            self.keys.keys().filter(named).filter(|key| field_of(key).is_some()).cloned().collect();
-        if keys.is_empty() || keys.iter().any(|key| needed.contains(&key.as_str())) {
-            return false;
+        let mut left = false;
+        for (keys, field, others) in KEYS {
+            let is_sent = keys.iter().any(|key| self.keys.contains_key(*key));
+            // Of an issue that is not found, the parent may be the one.
+            let is_parent =
+                field == "parent" && error.kind == ErrorKind::NotFound && words.contains(&"Issue");
+            let is_named = keys.iter().chain(others).any(|word| words.contains(word)) || is_parent;
+            if !(is_sent && is_named) {
+                continue;
+            }
+            if keys.iter().any(|key| needed.contains(key)) {
+                return false;
+            }
+            keys.iter().for_each(|key| _ = self.keys.remove(*key));
+            self.left_out.push((field.to_owned(), error.clone()));
+            left = true;
         }
-        for key in keys {
-            self.keys.remove(&key);
-            self.left_out.extend(field_of(&key).map(|field| (field.to_owned(), error.clone())));
-        }
-        true
+        left
     }
 }
 
@@ -253,7 +252,8 @@ mod tests {
         assert!(!change.leave_refused(&error("no such thing"), &[]));
         assert!(!change.leave_refused(&error("title is too long"), &["title"]));
         assert!(change.leave_refused(&error("description must be shorter than 250000"), &["title"]));
-        assert!(change.leave_refused(&error("addedLabelIds: no such label"), &[]));
+        assert!(change.leave_refused(&error("labelIds not exclusive child labels"), &[]));
+        assert!(!change.leave_refused(&error("labelIds not exclusive child labels"), &[]), "it is out");
         assert_eq!(Json::Object(change.keys), json!({ "title": "T" }));
         let fields: Vec<String> = change.left_out.into_iter().map(|(field, _)| field).collect();
         assert_eq!(fields, ["description", "labels"]);

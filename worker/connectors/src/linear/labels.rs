@@ -89,11 +89,19 @@ impl Issues {
                 return Ok(());
             }
         };
+        // Where one fails, there is no data, although others were made.
+        let is_void = reply.data.is_null();
         for (n, name) in names.iter().enumerate() {
-            match reply.part::<Made>(&format!("m{n}")) {
-                Ok(made) => labels.add(vec![made.issue_label]),
-                Err(failed) => _ = refused.insert(name.to_lowercase(), about(name, &failed.error)),
+            let part = format!("m{n}");
+            let failed = reply.errors.iter().find(|error| error.path.first() == Some(&part));
+            match failed.map(|error| error.failed.error.clone()) {
+                Some(error) => _ = refused.insert(name.to_lowercase(), about(name, &error)),
+                None if is_void => {}
+                None => labels.add(vec![reply.part::<Made>(&part)?.issue_label]),
             }
+        }
+        if is_void {
+            *labels = Labels::read(&self.api, call).await?;
         }
         Ok(())
     }

@@ -10,10 +10,12 @@ use syncline_engine::{
         Call, Candidates, ConnectorError, FieldInfo, Found, Listing, Marker, MatchKey, Place, Position,
         Probed, ReadMode, Write, Written,
     },
+    spec::Category,
 };
 
 use super::{
-    api::PAGE, fields, find, ids, issue::Issue, issues::Issues, list::IssueListing, write::MOST_STEPS,
+    api::PAGE, fields, find, ids, issue::Issue, issues::Issues, list::IssueListing, status::categories,
+    write::MOST_STEPS,
 };
 
 /// Issues that one request creates at most.
@@ -59,6 +61,19 @@ impl Place for IssuePlace {
 
     async fn fields(&self) -> Result<Vec<FieldInfo>, ConnectorError> {
         Ok(fields::infos())
+    }
+
+    async fn statuses(
+        &self,
+        field: &str,
+        call: &Call<'_>,
+    ) -> Result<Vec<(String, Category)>, ConnectorError> {
+        if field != "status" {
+            return Ok(Vec::new());
+        }
+        let team = self.issues.team(call).await?;
+        let statuses = categories(&team.states).into_iter();
+        Ok(statuses.map(|(state, category)| (state.name.clone(), category)).collect())
     }
 
     async fn reader(&self, call: &Call<'_>) -> Result<Option<String>, ConnectorError> {

@@ -7,6 +7,7 @@ use syncline_engine::{
     Item,
     capability::Removal,
     ports::{Call, ConnectorError, Written},
+    spec::Category,
     value::Fields,
 };
 
@@ -41,7 +42,7 @@ impl Issues {
                 continue;
             };
             match self.removal(issue, how, call).await? {
-                Ok((step, input)) => jobs.push(Job { at, id: issue.id.clone(), step, input }),
+                Ok((step, input)) => jobs.push(Job { at, id: issue.id.clone(), step, input, is_new: false }),
                 Err(outcome) => outcomes.put(at, outcome),
             }
         }
@@ -73,8 +74,9 @@ impl Issues {
             Removal::Delete => Ok((Step::Trash, input)),
             Removal::Close => {
                 let team = self.team(call).await?;
-                let closed =
-                    categories(&team.states).into_iter().find(|(_, category)| *category == "cancelled");
+                let closed = categories(&team.states)
+                    .into_iter()
+                    .find(|(_, category)| *category == Category::Cancelled);
                 match closed {
                     Some((state, _)) => {
                         input.keys.insert("stateId".to_owned(), json!(state.id));

@@ -1,6 +1,7 @@
 //! The workflow states of a team, and what Syncline calls them.
 
 use serde::Deserialize;
+use syncline_engine::spec::Category;
 
 /// A state of a team's workflow.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -14,7 +15,7 @@ pub(super) struct WorkflowState {
 
 /// The states in the order of work, each with Syncline's own word; of a category the one that a new status gets comes
 /// first.
-pub(super) fn categories(states: &[WorkflowState]) -> Vec<(&WorkflowState, &'static str)> {
+pub(super) fn categories(states: &[WorkflowState]) -> Vec<(&WorkflowState, Category)> {
     let mut states: Vec<&WorkflowState> = states.iter().collect();
     states.sort_by(|a, b| rank(a).cmp(&rank(b)).then(a.position.total_cmp(&b.position)));
     let started: Vec<&str> =
@@ -23,11 +24,11 @@ pub(super) fn categories(states: &[WorkflowState]) -> Vec<(&WorkflowState, &'sta
     let named = states.iter().any(|state| state.kind == "started" && says_review(&state.name));
     let last = started.last().copied().filter(|_| started.len() > 1 && !named);
     let category = |state: &WorkflowState| match state.kind.as_str() {
-        "started" if says_review(&state.name) || last == Some(&*state.id) => "in_review",
-        "started" => "in_progress",
-        "completed" => "done",
-        "canceled" | "duplicate" => "cancelled",
-        _ => "todo",
+        "started" if says_review(&state.name) || last == Some(&*state.id) => Category::InReview,
+        "started" => Category::InProgress,
+        "completed" => Category::Done,
+        "canceled" | "duplicate" => Category::Cancelled,
+        _ => Category::Todo,
     };
     states.into_iter().map(|state| (state, category(state))).collect()
 }
@@ -59,7 +60,10 @@ mod tests {
                 position: at as f64,
             })
             .collect();
-        categories(&states).into_iter().map(|(state, category)| (state.name.clone(), category)).collect()
+        categories(&states)
+            .into_iter()
+            .map(|(state, category)| (state.name.clone(), category.as_str()))
+            .collect()
     }
 
     #[test]

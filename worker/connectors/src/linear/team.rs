@@ -126,7 +126,7 @@ impl Estimates {
 impl Team {
     pub(super) async fn read(api: &Api, call: &Call<'_>) -> Result<Team, ConnectorError> {
         let variables = json!({ "team": api.scope.team_filter(), "first": MOST_STATES });
-        let mut reply = api::one(&api.client, documents::TEAM, &variables, call).await?;
+        let mut reply = api::one(&api.client, documents::TEAM, &variables, MOST_STATES, call).await?;
         let teams: Whole<Settings> = reply.part("teams")?;
         let states: Whole<WorkflowState> = reply.part("workflowStates")?;
         let settings = teams.nodes.into_iter().next().ok_or_else(|| api.not_shown())?;
@@ -229,7 +229,7 @@ impl People {
 /// The project of a scope, by its name or its id.
 pub(super) async fn project(api: &Api, call: &Call<'_>) -> Result<Option<String>, ConnectorError> {
     let Some(filter) = api.scope.project_filter() else { return Ok(None) };
-    let mut reply = api::one(&api.client, documents::PROJECTS, &json!({ "filter": filter }), call).await?;
+    let mut reply = api::one(&api.client, documents::PROJECTS, &json!({ "filter": filter }), 2, call).await?;
     let found: Whole<Named> = reply.part("projects")?;
     match &found.nodes[..] {
         [project] => Ok(Some(project.id.clone())),

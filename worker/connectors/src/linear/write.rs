@@ -32,9 +32,34 @@ pub(super) struct Job {
     pub(super) id: String,
     pub(super) step: Step,
     pub(super) input: Input,
+    /// Of a create: it was looked for, and is not there.
+    pub(super) is_new: bool,
+}
+
+/// A mutation without an outcome.
+struct Open {
+    job: Job,
+    /// Why it was refused; none if there is no answer to it.
+    refused: Option<Failed>,
+}
+
+impl Open {
+    /// True if nothing can have come of it.
+    fn is_certain(&self) -> bool {
+        self.job.is_new && self.refused.is_some()
+    }
 }
 
 impl Job {
+    /// True if an issue is as this removal leaves it.
+    fn is_carried_out(&self, issue: &Issue) -> bool {
+        match self.step {
+            Step::Archive => issue.archived_at.is_some(),
+            Step::Trash => issue.is_trashed(),
+            _ => false,
+        }
+    }
+
     /// Its id and its input, as far as its mutation takes them.
     fn step(&self) -> (Step, Option<&str>, Json) {
         let id = Some(self.id.as_str()).filter(|_| self.step != Step::Create);
@@ -159,7 +184,7 @@ impl Issues {
             if input.keys.is_empty() {
                 outcomes.put(at, Written::Done { item: None, left_out: input.left_out });
             } else {
-                jobs.push(Job { at, id, step: Step::Update, input });
+                jobs.push(Job { at, id, step: Step::Update, input, is_new: false });
             }
         }
         Ok(jobs)
@@ -179,79 +204,124 @@ impl Issues {
         }
     }
 
-    /// Sends mutations, as many in a document as it takes. What is refused in one is left out of a second one.
+    /// Sends mutations, as many in a document as it takes, until each has an outcome. What is refused in one is left out of
+    /// a second one.
     pub(super) async fn send(&self, jobs: Vec<Job>, outcomes: &mut Outcomes, call: &Call<'_>) {
         let mut jobs = jobs;
         for _ in 0..MOST_TRIES {
-            let mut again = Vec::new();
+            let mut open = Vec::new();
             while !jobs.is_empty() && outcomes.stopped.is_none() {
                 let rest = jobs.split_off(jobs.len().min(MOST_STEPS));
                 let some = std::mem::replace(&mut jobs, rest);
-                again.extend(self.send_document(some, outcomes, call).await);
+                self.send_document(some, &mut open, outcomes, call).await;
             }
-            jobs = again;
+            jobs = self.settle(open, outcomes, call).await;
         }
-        debug_assert!(jobs.is_empty() || outcomes.stopped.is_some());
+        for job in jobs {
+            let text = format!("issue {}: Linear does not tell whether it was written", job.id);
+            outcomes.put(job.at, Written::Unknown(ConnectorError::transient(text)));
+        }
     }
 
-    /// Sends one document. Returns the mutations that are to be sent again.
-    async fn send_document(&self, jobs: Vec<Job>, outcomes: &mut Outcomes, call: &Call<'_>) -> Vec<Job> {
+    /// Sends one document. What it does not settle is added to `open`.
+    async fn send_document(
+        &self,
+        jobs: Vec<Job>,
+        open: &mut Vec<Open>,
+        outcomes: &mut Outcomes,
+        call: &Call<'_>,
+    ) {
         let steps: Vec<(Step, Option<&str>, Json)> = jobs.iter().map(Job::step).collect();
         let call = &match &jobs[..] {
             [only] => call.for_write(only.at),
             _ => *call,
         };
-        let mut again = Vec::new();
-        match self.api.mutate(&steps, call).await {
-            Ok(mut reply) => {
-                for (n, job) in jobs.into_iter().enumerate() {
-                    let answered = reply.part::<Payload>(&format!("m{n}"));
-                    again.extend(self.answered(job, answered, outcomes, call).await);
-                }
-            }
+        let mut reply = match self.api.mutate(&steps, call).await {
+            Ok(reply) => reply,
             Err(failed) if is_about_parts(&failed) && jobs.len() > 1 => {
                 // It does not tell which part is wrong. All of them may be sent again, since each sets what it sets.
                 for job in jobs {
-                    let done = Box::pin(self.send_document(vec![job], outcomes, call)).await;
-                    again.extend(done);
+                    Box::pin(self.send_document(vec![job], open, outcomes, call)).await;
                     if outcomes.stopped.is_some() {
                         break;
                     }
                 }
+                return;
             }
             Err(failed) if is_about_parts(&failed) => {
-                for job in jobs {
-                    again.extend(self.answered(job, Err(failed.clone()), outcomes, call).await);
-                }
+                let refused = |job| Open { job, refused: Some(failed.clone()) };
+                return open.extend(jobs.into_iter().map(refused));
             }
-            Err(failed) => outcomes.fail(jobs, &failed),
+            Err(failed) => return outcomes.fail(jobs, &failed),
+        };
+        // A mutation never answers null. Where one fails, there is no data at all, although others were carried out.
+        let is_void = reply.data.is_null();
+        for (n, job) in jobs.into_iter().enumerate() {
+            let name = format!("m{n}");
+            let has_failed =
+                reply.errors.iter().any(|error| error.path.first().is_none_or(|first| *first == name));
+            if is_void && !has_failed {
+                open.push(Open { job, refused: None });
+                continue;
+            }
+            match reply.part::<Payload>(&name) {
+                Ok(payload) => self.answered(job, payload, outcomes, call).await,
+                Err(failed) if is_about_parts(&failed) => open.push(Open { job, refused: Some(failed) }),
+                Err(failed) => outcomes.put(job.at, failed.written()),
+            }
+        }
+    }
+
+    /// Decides about mutations that were refused, or of which the answer tells nothing. Returns those that are to be sent
+    /// again.
+    async fn settle(&self, open: Vec<Open>, outcomes: &mut Outcomes, call: &Call<'_>) -> Vec<Job> {
+        let is_unclear = |open: &&Open| open.job.step != Step::Update && !open.is_certain();
+        let ids: Vec<String> = open.iter().filter(is_unclear).map(|open| open.job.id.clone()).collect();
+        let there = match self.by_ids(&ids, call).await {
+            Ok(there) => there,
+            Err(error) => {
+                for Open { job, refused } in open {
+                    let outcome = match refused {
+                        Some(failed) => failed.written(),
+                        None => Written::Unknown(error.clone()),
+                    };
+                    outcomes.put(job.at, outcome);
+                }
+                return Vec::new();
+            }
+        };
+        let mut again = Vec::new();
+        for Open { mut job, refused } in open {
+            let is_known = job.step == Step::Create && !ids.contains(&job.id);
+            let outcome = match (there.get(&job.id), refused) {
+                (Some(issue), _) if job.step == Step::Create && !is_known => {
+                    self.before(issue.clone(), std::mem::take(&mut job.input.left_out), call).await
+                }
+                (Some(issue), _) if job.is_carried_out(issue) => {
+                    self.written(&job, Some(issue.clone()), LeftOut::new(), call).await
+                }
+                (_, None) => {
+                    again.push(job);
+                    continue;
+                }
+                (_, Some(failed)) => {
+                    // It was looked for and is not there, or is no create.
+                    job.is_new = true;
+                    let needed = job.needed();
+                    if job.input.leave_refused(&failed.error, needed) && !job.input.keys.is_empty() {
+                        again.push(job);
+                        continue;
+                    }
+                    self.refused(&job, failed)
+                }
+            };
+            outcomes.put(job.at, outcome);
         }
         again
     }
 
-    /// Notes what became of a mutation; returns it if it is to be sent again without what was refused.
-    async fn answered(
-        &self,
-        mut job: Job,
-        answered: Result<Payload, Failed>,
-        outcomes: &mut Outcomes,
-        call: &Call<'_>,
-    ) -> Option<Job> {
-        let payload = match answered {
-            Ok(payload) => payload,
-            Err(failed) if is_about_parts(&failed) => {
-                let needed = job.needed();
-                if job.input.leave_refused(&failed.error, needed) && !job.input.keys.is_empty() {
-                    return Some(job);
-                }
-                outcomes.put(job.at, self.refused(&job, failed));
-                return None;
-            }
-            Err(failed) => {
-                outcomes.put(job.at, failed.written());
-                return None;
-            }
-        };
+    /// Notes what a mutation answered.
+    async fn answered(&self, mut job: Job, payload: Payload, outcomes: &mut Outcomes, call: &Call<'_>) {
         let outcome = match (payload.success, payload.issue.or(payload.entity)) {
             (false, _) => {
                 let text = format!("issue {}: Linear says that it was not carried out", job.id);
@@ -263,7 +333,6 @@ impl Issues {
             }
         };
         outcomes.put(job.at, outcome);
-        None
     }
 
     /// The outcome of a mutation that was carried out.
