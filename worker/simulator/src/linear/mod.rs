@@ -82,6 +82,9 @@ impl Linear {
             None => reply,
         };
         let rules = Rules { limits: scene.limits, behaviour: &self.state.behaviour, now: scene.now };
+        // Of the simulator's clock, like the times of issues.
+        let now = chrono::DateTime::from_timestamp_millis(scene.now).unwrap_or_default();
+        let reply = reply.with("date", now.format("%a, %d %b %Y %H:%M:%S GMT").to_string());
         self.state.budgets.stamp(reply, &viewer, &rules)
     }
 
