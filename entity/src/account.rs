@@ -32,6 +32,8 @@ pub struct Model {
     /// False if its server limits nothing, as a self-hosted edition may be set up: then only the number of requests at
     /// once is kept to.
     pub keeps_limits: bool,
+    /// Until then one process exchanges the refresh token of its secret, and no other one may.
+    pub refresh_until: Option<DateTimeUtc>,
 }
 
 /// A sync refers to two accounts, so that side is in [`super::sync_config::Relation`].

@@ -68,6 +68,7 @@ mod m20261130_000200_store_choices;
 mod m20261130_000300_note_readers;
 mod m20261130_000500_switch_limits_off;
 mod m20261130_000600_create_person_identities;
+mod m20261130_000800_lease_token_refreshes;
 
 pub use error::{MigrateError, sqlstate, words, words_of_driver};
 pub use migrator::{Migrator, Rebuild, Until};
@@ -139,6 +140,7 @@ fn in_order() -> Vec<(Box<dyn MigrationTrait>, Compatibility)> {
         (Box::new(m20261130_000300_note_readers::Migration), Expands),
         (Box::new(m20261130_000500_switch_limits_off::Migration), Expands),
         (Box::new(m20261130_000600_create_person_identities::Migration), Expands),
+        (Box::new(m20261130_000800_lease_token_refreshes::Migration), Expands),
     ]
 }
 

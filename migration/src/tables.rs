@@ -56,6 +56,7 @@ const DROPPED_BY: &[(&str, &str, &[Column])] = &[
     ("m20261130_000300_note_readers", "sync_cursors", &[("reader", None)]),
     ("m20261130_000500_switch_limits_off", "accounts", &[("keeps_limits", Some("true"))]),
     ("m20261130_000600_create_person_identities", "projects", &[("people_revision", Some("0"))]),
+    ("m20261130_000800_lease_token_refreshes", "accounts", &[("refresh_until", None)]),
 ];
 
 /// Values that migrations replace in `down`, because the version below has no such value: the migration, the table, the

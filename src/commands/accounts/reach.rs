@@ -35,7 +35,7 @@ impl Reach {
         let platform = platform(name).ok_or_else(|| {
             Fault::usage(format!("account {known}: this version knows no platform {name:?}"))
         })?;
-        let account = environment.broker.account(&known.row).await;
+        let account = environment.broker.account(db, &known.row).await;
         let account = account.map_err(|error| Fault::failed(error.to_string()))?;
         let id = Some(known.row.id).filter(|id| *id != 0);
         let accounts = Accounts::new(Pair::new(id, None), Pair::new(name, ""));

@@ -15,7 +15,7 @@ use syncline_connectors::{
 use syncline_entity::{account, project};
 
 use crate::{
-    AccountError, Cause, Keyring, Owner, Reference, VaultSettings, built_in, seal,
+    AccountError, Cause, Grant, Keyring, Owner, Reference, VaultSettings, built_in, seal,
     vault::{Vault, VaultError},
 };
 
@@ -111,7 +111,7 @@ impl Broker {
                 );
                 Err(AccountError::new(name, Cause::Account, text))
             }
-            Some(row) => self.account(&row).await.map(Some),
+            Some(row) => self.account(db, &row).await.map(Some),
             None if known.is_some_and(|platform| !platform.needs_account()) => Ok(None),
             None => {
                 let text = format!(
@@ -122,9 +122,14 @@ impl Broker {
         }
     }
 
-    /// The account of a row, with its secret.
-    pub async fn account(&self, row: &account::Model) -> Result<Account, AccountError> {
-        let token = self.secret(row).await?;
+    /// The account of a row, with what its requests are sent with: its secret, or an access token that the secret gets.
+    pub async fn account(
+        &self,
+        db: &DatabaseConnection,
+        row: &account::Model,
+    ) -> Result<Account, AccountError> {
+        let secret = self.secret(row).await?;
+        let token = if Grant::is_one(&secret) { self.access(db, row).await? } else { secret };
         let http = self.http().map_err(|error| AccountError::new(&row.name, Cause::Account, error))?;
         Ok(Account {
             name: row.name.clone(),
@@ -198,7 +203,7 @@ fn reference(row: &account::Model) -> Option<Result<Reference, String>> {
     row.secret_ref.as_deref().map(str::parse)
 }
 
-fn owner(row: &account::Model) -> Owner<'_> {
+pub(crate) fn owner(row: &account::Model) -> Owner<'_> {
     Owner { account: row.id, platform: &row.platform, base_url: row.base_url.as_deref() }
 }
 

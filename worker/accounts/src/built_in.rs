@@ -37,6 +37,7 @@ impl BuiltIn {
             paused_at: None,
             breaker: None,
             keeps_limits: true,
+            refresh_until: None,
         }
     }
 }

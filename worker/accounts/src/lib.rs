@@ -12,13 +12,16 @@
 mod broker;
 pub mod built_in;
 mod error;
+mod grant;
 mod key;
+mod oauth;
 mod reference;
 mod seal;
 mod vault;
 
 pub use broker::{Broker, Settings, fingerprint};
 pub use error::{AccountError, Cause};
+pub use grant::Grant;
 pub use key::{Key, Keyring};
 pub use reference::Reference;
 pub use seal::{Owner, open, seal};

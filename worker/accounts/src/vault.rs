@@ -217,7 +217,7 @@ fn status(error: &ConnectorError) -> String {
     error.answer.as_ref().map(|answer| format!(" ({})", answer.status)).unwrap_or_default()
 }
 
-fn passing(error: &ConnectorError) -> bool {
+pub(crate) fn passing(error: &ConnectorError) -> bool {
     matches!(error.kind, ErrorKind::Transient | ErrorKind::RateLimited { .. })
 }
 
@@ -238,7 +238,7 @@ impl Leave for Always {
     }
 }
 
-fn call(meter: &Meter) -> Call<'_> {
+pub(crate) fn call(meter: &Meter) -> Call<'_> {
     Call::new(&Always, &OpenGate, meter, Utc::now())
 }
 

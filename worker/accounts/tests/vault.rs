@@ -105,6 +105,7 @@ fn row(reference: &str) -> account::Model {
         paused_at: None,
         breaker: None,
         keeps_limits: true,
+        refresh_until: None,
     }
 }
 

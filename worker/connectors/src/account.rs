@@ -38,16 +38,29 @@ impl Account {
 
 /// A secret that cannot be shown by accident. Its memory is overwritten when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Token(Zeroizing<String>);
+pub struct Token {
+    text: Zeroizing<String>,
+    is_access: bool,
+}
 
 impl Token {
     pub fn new(text: impl Into<String>) -> Token {
-        Token(Zeroizing::new(text.into()))
+        Token { text: Zeroizing::new(text.into()), is_access: false }
+    }
+
+    /// An access token of OAuth.
+    pub fn access(text: impl Into<String>) -> Token {
+        Token { is_access: true, ..Token::new(text) }
     }
 
     /// The secret itself, for the header of a request.
     pub fn reveal(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// True for what [`Token::access`] made: some platforms take it in another form than other secrets.
+    pub fn is_access(&self) -> bool {
+        self.is_access
     }
 }
 

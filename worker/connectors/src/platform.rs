@@ -55,6 +55,11 @@ pub trait Platform: Send + Sync {
         None
     }
 
+    /// Where its access tokens of OAuth come from; none if accounts on it have no such tokens.
+    fn token_endpoint(&self) -> Option<TokenEndpoint> {
+        None
+    }
+
     /// Makes relative paths in a scope absolute, so that it means the same wherever it is used.
     fn resolve(&self, _scope: &mut Json, _base_dir: &Path) {}
 
@@ -90,6 +95,13 @@ pub trait Platform: Send + Sync {
     fn availability(&self) -> Availability {
         Availability::Available
     }
+}
+
+/// Where access tokens come from: a path below the platform's own address, or below that of the account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenEndpoint {
+    pub base: &'static str,
+    pub path: &'static [&'static str],
 }
 
 /// What to discover.

@@ -36,6 +36,7 @@ pub(super) async fn configuration(stage: &Stage, kind: Kind) {
         paused_at: Some(at(1)),
         breaker: Some(odd()),
         keeps_limits: false,
+        refresh_until: Some(at(2)),
     };
     // The secret is a reference or is stored here, never both.
     comes_back(stage, kind, row.clone(), &[account::Column::SecretEnc]).await;

@@ -86,7 +86,7 @@ impl Request<'_> {
             builder = builder.header(name, value);
         }
         if let Some(body) = self.body.take() {
-            builder = builder.header(CONTENT_TYPE, "application/json").body(body);
+            builder = builder.header(CONTENT_TYPE, self.media_type).body(body);
         }
         let key = self.conditional.then(|| etag::key(&client.auth, headers.iter().copied(), url));
         let cached = key.as_ref().and_then(|key| shared.etags.get(key));

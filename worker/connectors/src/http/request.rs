@@ -20,6 +20,7 @@ pub struct Request<'c> {
     pub(super) url: Result<Url, ConnectorError>,
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Option<Vec<u8>>,
+    pub(super) media_type: &'static str,
     pub(super) costs: Vec<(&'c Dimension, f64)>,
     /// It changes something: it needs leave, and without an answer its effect is unknown.
     pub(super) changes: bool,
@@ -38,6 +39,7 @@ impl<'c> Request<'c> {
             url,
             headers: Vec::new(),
             body: None,
+            media_type: "application/json",
             costs: Vec::new(),
             changes,
             conditional: false,
@@ -70,6 +72,14 @@ impl<'c> Request<'c> {
             }
             Err(_) => {}
         }
+        self
+    }
+
+    /// Sends names and values as a form.
+    pub fn form(mut self, values: &[(&str, &str)]) -> Self {
+        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(values).finish();
+        self.body = Some(form.into_bytes());
+        self.media_type = "application/x-www-form-urlencoded";
         self
     }
 

@@ -36,7 +36,11 @@ static KEY: LinearDialect = LinearDialect(Form::Key);
 static ACCESS: LinearDialect = LinearDialect(Form::Bearer);
 
 /// The form of a secret: keys are sent bare, tokens that say what they are behind `Bearer`.
-fn form(secret: &str) -> (Form, &str) {
+fn form(token: &Token) -> (Form, &str) {
+    let secret = token.reveal();
+    if token.is_access() {
+        return (Form::Bearer, secret);
+    }
     let bearer = secret.get(..BEARER.len()).filter(|start| start.eq_ignore_ascii_case(BEARER));
     match bearer {
         Some(_) => (Form::Bearer, secret[BEARER.len()..].trim_start()),
@@ -47,7 +51,7 @@ fn form(secret: &str) -> (Form, &str) {
 
 /// How the secret of an account is sent.
 pub(super) fn auth(token: &Token) -> Auth {
-    match form(token.reveal()) {
+    match form(token) {
         (Form::Bearer, secret) => Auth::Bearer(Token::new(secret)),
         (Form::Key, secret) => Auth::Header { name: "authorization", value: Token::new(secret) },
     }
@@ -55,7 +59,7 @@ pub(super) fn auth(token: &Token) -> Auth {
 
 /// The manners towards the secret of an account.
 pub(super) fn dialect(token: &Token) -> &'static LinearDialect {
-    if form(token.reveal()).0 == Form::Key { &KEY } else { &ACCESS }
+    if form(token).0 == Form::Key { &KEY } else { &ACCESS }
 }
 
 #[cfg(test)]
@@ -72,6 +76,7 @@ mod tests {
     #[case("abc", Form::Key, "abc")]
     #[case("ü", Form::Key, "ü")]
     fn secrets_have_a_form(#[case] secret: &str, #[case] expected: Form, #[case] sent: &str) {
-        assert_eq!(form(secret), (expected, sent));
+        assert_eq!(form(&Token::new(secret)), (expected, sent));
+        assert_eq!(form(&Token::access(secret)), (Form::Bearer, secret));
     }
 }

@@ -52,7 +52,7 @@ use crate::{
     http::{Client, HttpConfig},
     look::{Look, LookColumn},
     named::Named,
-    platform::{Discover, Opening, Platform},
+    platform::{Discover, Opening, Platform, TokenEndpoint},
     scope::ScopeError,
 };
 
@@ -78,6 +78,10 @@ impl Platform for Linear {
 
     fn needs_account(&self) -> bool {
         true
+    }
+
+    fn token_endpoint(&self) -> Option<TokenEndpoint> {
+        Some(TokenEndpoint { base: BASE, path: &["oauth", "token"] })
     }
 
     fn check(&self, scope: &Json) -> Result<(), ScopeError> {
