@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json, json};
 use syncline_engine::ports::{Call, ConnectorError, ErrorKind, ErrorScope};
 
 use super::{
-    documents::{self, ENTRY_COST, ISSUE_COST, REST_COST, Step},
+    documents::{self, ISSUE_COST, REST_COST, Step},
     issue::{Issue, Page, Whole},
     limits,
     scope::TeamScope,
@@ -67,10 +67,10 @@ async fn query(
     request.send(call).await
 }
 
-/// Reads a list to its end. `text` takes `first` and `after`, and answers with `name`.
+/// Reads a list to its end. `text` takes `first` and `after`, and answers with `name`; an entry costs so much.
 pub(super) async fn all<T: DeserializeOwned>(
     client: &Client,
-    text: &str,
+    (text, entry_cost): (&str, f64),
     name: &str,
     variables: &Json,
     call: &Call<'_>,
@@ -80,7 +80,7 @@ pub(super) async fn all<T: DeserializeOwned>(
     let mut all = Vec::new();
     let mut followed = HashSet::new();
     for _ in 0..MOST_PAGES {
-        let cost = REST_COST + ENTRY_COST * LIST_PAGE as f64;
+        let cost = REST_COST + entry_cost * LIST_PAGE as f64;
         let mut reply = query(client, text, &variables, cost, call).await?;
         let page: Page<T> = reply.part(name)?;
         let next = page.next().map(str::to_owned);
@@ -93,15 +93,14 @@ pub(super) async fn all<T: DeserializeOwned>(
     Ok(all)
 }
 
-/// Sends a query whose lists have so many entries at most.
+/// Sends a query whose lists cost so much.
 pub(super) async fn one(
     client: &Client,
-    text: &str,
+    (text, cost): (&str, f64),
     variables: &Json,
-    entries: usize,
     call: &Call<'_>,
 ) -> Result<GraphqlReply, Failed> {
-    query(client, text, variables, REST_COST + ENTRY_COST * entries as f64, call).await
+    query(client, text, variables, REST_COST + cost, call).await
 }
 
 impl Api {
@@ -136,7 +135,7 @@ impl Api {
     /// Whom the secret belongs to, while the team is still shown to it.
     pub(super) async fn reader(&self, call: &Call<'_>) -> Result<String, ConnectorError> {
         let variables = json!({ "team": self.scope.team_filter() });
-        let mut reply = one(&self.client, documents::READER, &variables, 1, call).await?;
+        let mut reply = one(&self.client, (documents::READER, 0.0), &variables, call).await?;
         self.is_shown(reply.part("teams"))?;
         let viewer: Seen = reply.part("viewer")?;
         Ok(viewer.id)

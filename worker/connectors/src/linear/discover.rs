@@ -8,7 +8,8 @@ use syncline_engine::{
 };
 
 use super::{
-    api, documents,
+    api,
+    documents::{self, TEAM_COST},
     fields::{self, KNOWN, PRIORITIES},
     issues::Issues,
     status::{WorkflowState, categories},
@@ -24,7 +25,8 @@ struct Listed {
 
 /// The teams whose issues can be synced.
 pub(super) async fn teams(client: &Client, call: &Call<'_>) -> Result<Catalogue, ConnectorError> {
-    let mut teams: Vec<Listed> = api::all(client, documents::TEAMS, "teams", &json!({}), call).await?;
+    let mut teams: Vec<Listed> =
+        api::all(client, (documents::TEAMS, TEAM_COST), "teams", &json!({}), call).await?;
     teams.sort_by(|a, b| a.key.cmp(&b.key));
     let containers = teams.into_iter().map(|team| container(team.key, team.name)).collect();
     Ok(Catalogue { containers, ..Catalogue::default() })

@@ -17,8 +17,11 @@ macro_rules! issue {
 /// counts for each of its entries.
 pub(super) const ISSUE_COST: f64 = 11.0;
 
-/// What a label, a person, a team or a state of a list costs, at most.
-pub(super) const ENTRY_COST: f64 = 5.0;
+/// What other entries of lists cost, likewise.
+pub(super) const LABEL_COST: f64 = 5.0;
+pub(super) const PERSON_COST: f64 = 3.0;
+pub(super) const TEAM_COST: f64 = 3.0;
+pub(super) const STATE_COST: f64 = 1.5;
 
 /// What a document costs beside its issues.
 pub(super) const REST_COST: f64 = 5.0;

@@ -26,7 +26,7 @@ struct Workspace {
 }
 
 pub(super) async fn identify(client: &Client, call: &Call<'_>) -> Result<Identity, ConnectorError> {
-    let mut reply = api::one(client, documents::VIEWER, &json!({}), 0, call).await?;
+    let mut reply = api::one(client, (documents::VIEWER, 0.0), &json!({}), call).await?;
     let viewer: Viewer = reply.part("viewer")?;
     let workspace: Workspace = reply.part("organization")?;
     let budget = budget(reply.reply());

@@ -9,7 +9,7 @@ use syncline_engine::ports::{Call, ConnectorError};
 
 use super::{
     api::{self, Api},
-    documents,
+    documents::{self, LABEL_COST, PERSON_COST, STATE_COST},
     issue::{Named, Whole},
     status::WorkflowState,
 };
@@ -126,7 +126,9 @@ impl Estimates {
 impl Team {
     pub(super) async fn read(api: &Api, call: &Call<'_>) -> Result<Team, ConnectorError> {
         let variables = json!({ "team": api.scope.team_filter(), "first": MOST_STATES });
-        let mut reply = api::one(&api.client, documents::TEAM, &variables, MOST_STATES, call).await?;
+        let mut reply =
+            api::one(&api.client, (documents::TEAM, STATE_COST * MOST_STATES as f64), &variables, call)
+                .await?;
         let teams: Whole<Settings> = reply.part("teams")?;
         let states: Whole<WorkflowState> = reply.part("workflowStates")?;
         let settings = teams.nodes.into_iter().next().ok_or_else(|| api.not_shown())?;
@@ -202,7 +204,8 @@ impl Labels {
 }
 
 async fn of_filter(api: &Api, filter: &Json, call: &Call<'_>) -> Result<Vec<Label>, ConnectorError> {
-    api::all(&api.client, documents::LABELS, "issueLabels", &json!({ "filter": filter }), call).await
+    api::all(&api.client, (documents::LABELS, LABEL_COST), "issueLabels", &json!({ "filter": filter }), call)
+        .await
 }
 
 /// The people of the workspace.
@@ -211,7 +214,8 @@ pub(super) struct People(pub(super) Vec<User>);
 
 impl People {
     pub(super) async fn read(api: &Api, call: &Call<'_>) -> Result<People, ConnectorError> {
-        let users: Vec<User> = api::all(&api.client, documents::PEOPLE, "users", &json!({}), call).await?;
+        let users: Vec<User> =
+            api::all(&api.client, (documents::PEOPLE, PERSON_COST), "users", &json!({}), call).await?;
         Ok(People(users.into_iter().filter(|user| user.active).collect()))
     }
 
@@ -229,7 +233,8 @@ impl People {
 /// The project of a scope, by its name or its id.
 pub(super) async fn project(api: &Api, call: &Call<'_>) -> Result<Option<String>, ConnectorError> {
     let Some(filter) = api.scope.project_filter() else { return Ok(None) };
-    let mut reply = api::one(&api.client, documents::PROJECTS, &json!({ "filter": filter }), 2, call).await?;
+    let mut reply =
+        api::one(&api.client, (documents::PROJECTS, 3.0), &json!({ "filter": filter }), call).await?;
     let found: Whole<Named> = reply.part("projects")?;
     match &found.nodes[..] {
         [project] => Ok(Some(project.id.clone())),

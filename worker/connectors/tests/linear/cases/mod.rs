@@ -1,0 +1,7 @@
+//! The cases that people met with other tools, by their numbers.
+
+mod absences;
+mod creates;
+mod limits;
+mod texts;
+mod values;
