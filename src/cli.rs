@@ -13,6 +13,7 @@ mod people;
 mod queue;
 mod run;
 mod simulator;
+mod tokens;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -40,6 +41,7 @@ pub(crate) use self::{
     },
     run::{RunOptions, SyncArgs},
     simulator::{LimitsChoice, SimulatorArgs},
+    tokens::{AuditArgs, TokensAction, TokensArgs, TokensCreateArgs},
 };
 
 /// Options that every command takes.
@@ -126,6 +128,12 @@ pub(crate) enum Command {
     Worker(WorkerArgs),
     /// Run the HTTP API
     Api(ApiArgs),
+    /// Make, list or revoke the tokens of the API
+    ///
+    /// Without a token, only programs of this machine can use the API. From the first token on, every request needs one.
+    Tokens(TokensArgs),
+    /// Show who changed what, when and from where
+    Audit(AuditArgs),
     /// Change the schema of Syncline's database, or show it
     Migrate(MigrateArgs),
     /// Copy Syncline's database into a file while workers run
@@ -211,6 +219,8 @@ impl Command {
             Command::Up(_) => "up",
             Command::Worker(_) => "worker",
             Command::Api(_) => "api",
+            Command::Tokens(_) => "tokens",
+            Command::Audit(_) => "audit",
             Command::Migrate(_) => "migrate",
             Command::Backup(_) => "backup",
             Command::MarkRestored(_) | Command::Restored(_) => "mark-restored",

@@ -24,9 +24,10 @@ mod worker;
 use std::sync::Arc;
 
 use syncline_connectors::http::HttpConfig;
-use syncline_service::allow::AllowLists;
+use syncline_service::{Caller, allow::AllowLists};
 use syncline_upkeep::purge::Retention;
 use syncline_worker::steps::StopAt;
+use zeroize::Zeroizing;
 
 pub(crate) use self::{
     database::DatabaseConfig,
@@ -78,6 +79,11 @@ impl Config {
         Config::with(role, database, &cli.queue, reader)
     }
 
+    /// Who gives the command, for the audit log.
+    pub(crate) fn caller(&self) -> Caller {
+        Caller::person(self.person.shown())
+    }
+
     /// Reads the settings of a demo, which creates a database of its own.
     pub(crate) fn of_demo(queue: &QueueArgs, reader: &mut Reader<'_>) -> Result<Config, Fault> {
         let role = "demo";
@@ -120,6 +126,8 @@ pub(crate) struct ServerConfig {
     pub(crate) retention: Retention,
     /// What sync documents over HTTP may name. `--allow-*`, `SYNCLINE_ALLOW_*`; default nothing.
     pub(crate) allow: AllowLists,
+    /// A token of the API with all permissions. `SYNCLINE_TOKEN`, `SYNCLINE_TOKEN_FILE`; default none.
+    pub(crate) token: Option<Zeroizing<String>>,
 }
 
 impl ServerConfig {
@@ -129,7 +137,14 @@ impl ServerConfig {
         let server = ServerConfig::of(listen, args.migrate, args.make, args.wait, reader);
         let allow = allow::read(&args.allow, reader)?;
         let worker = Some(WorkerConfig::read(&args.pool, reader));
-        Ok(ServerConfig { worker, retention: retention(&KeepArgs::default(), reader)?, allow, ..server })
+        let token = token(reader)?;
+        Ok(ServerConfig {
+            worker,
+            retention: retention(&KeepArgs::default(), reader)?,
+            allow,
+            token,
+            ..server
+        })
     }
 
     /// Reads the settings of `worker`.
@@ -144,7 +159,7 @@ impl ServerConfig {
     pub(crate) fn api(args: &ApiArgs, reader: &mut Reader<'_>) -> Result<ServerConfig, Fault> {
         let listen = Listen::api(args.listen, reader)?;
         let server = ServerConfig::of(listen, args.migrate, args.make, args.wait, reader);
-        Ok(ServerConfig { allow: allow::read(&args.allow, reader)?, ..server })
+        Ok(ServerConfig { allow: allow::read(&args.allow, reader)?, token: token(reader)?, ..server })
     }
 
     /// API, worker and schedules with the defaults, on an address of this machine.
@@ -157,6 +172,7 @@ impl ServerConfig {
             worker: Some(WorkerConfig::USUAL),
             retention: Retention::default(),
             allow: AllowLists::default(),
+            token: None,
         }
     }
 
@@ -179,8 +195,21 @@ impl ServerConfig {
             worker: None,
             retention: Retention::default(),
             allow: AllowLists::default(),
+            token: None,
         }
     }
+}
+
+/// `SYNCLINE_TOKEN`, or the file in `SYNCLINE_TOKEN_FILE`.
+fn token(reader: &mut Reader<'_>) -> Result<Option<Zeroizing<String>>, Fault> {
+    const NAME: &str = "SYNCLINE_TOKEN";
+    let secret = reader.secret(NAME)?;
+    let (shown, origin) = match &secret {
+        Some(secret) => ("***", secret.origin.clone()),
+        None => ("not set", Origin::Default),
+    };
+    reader.note(NAME, shown, origin);
+    Ok(secret.map(|secret| Zeroizing::new(secret.value)))
 }
 
 /// Reads the retention, from the flags of `purge` and from variables.

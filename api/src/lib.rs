@@ -3,7 +3,7 @@
 //! It never syncs: work that takes longer than a query becomes a job for a worker. Errors are problem documents (RFC
 //! 9457), and the host of every request is checked first.
 
-mod bind;
+mod access;
 mod extract;
 mod guard;
 mod outage;
@@ -14,8 +14,9 @@ mod serve;
 mod starting;
 mod state;
 pub mod stats;
+mod table;
 
-pub use bind::check_bind;
+pub use access::Peer;
 pub use outage::Probe;
 pub use problem::{FieldError, Problem};
 pub use router::{health_router, router};

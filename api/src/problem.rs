@@ -7,7 +7,7 @@ use axum::{
     Json,
     http::{
         HeaderValue, StatusCode,
-        header::{CONTENT_TYPE, RETRY_AFTER},
+        header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
     },
     response::{IntoResponse, Response},
 };
@@ -148,10 +148,13 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let retry_after = self.retry_after;
+        let (retry_after, denied) = (self.retry_after, status == StatusCode::UNAUTHORIZED);
         let mut response = (status, [(CONTENT_TYPE, PROBLEM_JSON)], Json(self)).into_response();
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        if denied {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
     }
@@ -198,6 +201,8 @@ impl From<syncline_service::Error> for Problem {
                 Unknown::Account => (StatusCode::NOT_FOUND, "unknown-account", "Unknown account", None),
                 Unknown::Platform => (StatusCode::NOT_FOUND, "unknown-platform", "Unknown platform", None),
                 Unknown::Person => (StatusCode::NOT_FOUND, "unknown-person", "Unknown person", None),
+                Unknown::Token => (StatusCode::NOT_FOUND, "unknown-token", "Unknown token", None),
+                Unknown::Job => (StatusCode::NOT_FOUND, "unknown-job", "Unknown job", None),
             },
             Error::Refused { why, .. } => match why {
                 Refusal::QueuePaused => (StatusCode::CONFLICT, "queue-paused", "Queue paused", None),
@@ -212,6 +217,8 @@ impl From<syncline_service::Error> for Problem {
                     (StatusCode::CONFLICT, "account-exists", "Account exists", Some("name"))
                 }
                 Refusal::AccountUsed => (StatusCode::CONFLICT, "account-used", "Account used", None),
+                Refusal::JobOver => (StatusCode::CONFLICT, "job-over", "Job over", None),
+                Refusal::NoToken => (StatusCode::CONFLICT, "no-token", "No token", None),
             },
             Error::Unreadable { sync, error } => {
                 tracing::error!(sync, error, "the stored document cannot be read");

@@ -5,53 +5,93 @@ use std::{any::Any, sync::Arc, time::Duration};
 use axum::{
     Router,
     extract::Request,
-    http::{Method, StatusCode, Uri},
+    http::{HeaderValue, Method, StatusCode, Uri},
     middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::get,
 };
+use syncline_service::Scope;
 use tokio::time::timeout;
 use tower_http::{catch_panic::CatchPanicLayer, trace::TraceLayer};
 
 use crate::{
+    access::{Need, REQUEST_ID, RequestId},
     guard::guard,
     outage::{Outage, fail_soon},
     problem::Problem,
-    routes::{configs, dead, health, index, jobs, metrics, queues, schedules, stats, workers},
+    routes::{configs, dead, health, jobs, metrics, queues, schedules, stats, workers},
     state::ApiState,
+    table::Table,
 };
 
 /// Timeout of a whole request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Routes `/healthz`, `/readyz` and `/metrics`, which every role serves.
+/// Routes `/healthz`, `/readyz` and `/metrics`, for probes and scrapers, which need no token.
 pub fn health_router(state: ApiState) -> Router {
-    finish(health_routes(), state)
+    finish(open_health_routes(), state)
 }
 
-/// The routes of [`health_router`], and `/api/v1`.
+/// `/api/v1`, and the routes of [`health_router`]. If others than this machine can ask, they need a token here, too.
 pub fn router(state: ApiState) -> Router {
-    let api = Router::new()
-        .route("/api/v1", get(index::index))
-        .route("/api/v1/jobs", get(jobs::list::list).post(jobs::create))
-        .route("/api/v1/jobs/{id}", get(jobs::show))
-        .route("/api/v1/jobs/{id}/cancel", post(jobs::cancel))
-        .route("/api/v1/dead", get(jobs::list::list_dead))
-        .route("/api/v1/dead/replay", post(dead::replay))
-        .route("/api/v1/dead/discard", post(dead::discard))
-        .route("/api/v1/queues", get(queues::list))
-        .route("/api/v1/queues/{name}/pause", post(queues::pause))
-        .route("/api/v1/queues/{name}/resume", post(queues::resume))
-        .route("/api/v1/schedules", get(schedules::list))
-        .route("/api/v1/sync/configs/{id}/pause", post(configs::pause))
-        .route("/api/v1/sync/configs/{id}/resume", post(configs::resume))
-        .route("/api/v1/sync/stats", get(stats::show))
-        .route("/api/v1/workers", get(workers::list))
+    let (read, operate) = (Need::of(Scope::Read), Need::of(Scope::Operate));
+    let (read_all, operate_all) = (Need::of_all_projects(Scope::Read), Need::of_all_projects(Scope::Operate));
+    let table = Table::new(&state)
+        .get(
+            read,
+            "/api/v1/jobs",
+            "List or search jobs: state, sync, project, kind, key, text, older_than, queue, limit, cursor",
+            jobs::list::list,
+        )
+        .post(Need::of(Scope::Enqueue), "/api/v1/jobs", "Put a run of a sync in line", jobs::create)
+        .get(read, "/api/v1/jobs/{id}", "Where a run stands, what it did, and its attempts", jobs::show)
+        .post(
+            operate,
+            "/api/v1/jobs/{id}/cancel",
+            "End a waiting job, ask a running one to stop",
+            jobs::cancel,
+        )
+        .get(read, "/api/v1/dead", "List or search dead letters", jobs::list::list_dead)
+        .post(
+            operate,
+            "/api/v1/dead/replay",
+            "Put dead letters in line again: ids, a filter, or all",
+            dead::replay,
+        )
+        .post(
+            Need::of(Scope::Admin),
+            "/api/v1/dead/discard",
+            "Take dead letters off the list: ids, a filter, or all",
+            dead::discard,
+        )
+        .get(read_all, "/api/v1/queues", "Jobs by queue and priority", queues::list)
+        .post(operate_all, "/api/v1/queues/{name}/pause", "Let nothing of a queue begin", queues::pause)
+        .post(operate_all, "/api/v1/queues/{name}/resume", "Let it go on", queues::resume)
+        .get(read, "/api/v1/schedules", "When syncs run by themselves", schedules::list)
+        .post(operate, "/api/v1/sync/configs/{id}/pause", "Let no run of a sync begin", configs::pause)
+        .post(operate, "/api/v1/sync/configs/{id}/resume", "Let it go on", configs::resume)
+        .get(
+            read,
+            "/api/v1/sync/stats",
+            "Numbers per sync and in total: sync, project, platform, entity_type, window",
+            stats::show,
+        )
+        .get(read_all, "/api/v1/workers", "The processes that run jobs", workers::list);
+    let api = table
+        .with_index(read, "/api/v1", "This list")
         .route_layer(from_fn_with_state(Outage::new(Arc::clone(&state.database_answers)), fail_soon));
-    finish(health_routes().merge(api), state)
+    let health = match state.gate.is_local() {
+        true => open_health_routes(),
+        false => Table::new(&state)
+            .get(read_all, "/healthz", "200 while the process lives", health::healthz)
+            .get(read_all, "/readyz", "200 when work can be done, else 503 and why not", health::readyz)
+            .get(read_all, "/metrics", "Metrics in Prometheus' text format", metrics::metrics)
+            .into_router(),
+    };
+    finish(health.merge(api), state)
 }
 
-fn health_routes() -> Router<ApiState> {
+fn open_health_routes() -> Router<ApiState> {
     Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
@@ -67,7 +107,25 @@ fn finish(routes: Router<ApiState>, state: ApiState) -> Router {
         .layer(from_fn(in_time))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(guard))
-        .layer(TraceLayer::new_for_http().on_failure(()))
+        .layer(TraceLayer::new_for_http().make_span_with(span).on_failure(()))
+        .layer(from_fn(identified))
+}
+
+/// Gives each request its id.
+async fn identified(mut request: Request, next: Next) -> Response {
+    let id = RequestId::of(request.headers());
+    request.extensions_mut().insert(id.clone());
+    let mut response = next.run(request).await;
+    if let Ok(id) = HeaderValue::from_str(&id.0) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+/// The span of a request. A query string may hold what must not be in a log.
+fn span(request: &Request) -> tracing::Span {
+    let id = request.extensions().get::<RequestId>().map(|id| id.0.as_str());
+    tracing::debug_span!("request", method = %request.method(), path = request.uri().path(), request_id = id)
 }
 
 async fn unknown_route(uri: Uri) -> Problem {
@@ -117,7 +175,7 @@ fn panicked(payload: Box<dyn Any + Send + 'static>) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use axum::body::Body;
+    use axum::{body::Body, routing::post};
     use tower::ServiceExt;
 
     use super::*;

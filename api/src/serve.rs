@@ -3,13 +3,14 @@
 
 use std::{
     io::{self, ErrorKind},
+    net::SocketAddr,
     pin::pin,
     sync::Arc,
     time::Duration,
 };
 
-use axum::Router;
-use hyper::server::conn::http1;
+use axum::{Router, http::Request};
+use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
@@ -21,6 +22,9 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use crate::access::Peer;
 
 /// Timeout of the head of a request, and of an idle connection.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -38,8 +42,8 @@ const DRAIN: Duration = Duration::from_secs(10);
 pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) -> io::Result<()> {
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
-    while let Some((stream, slot)) = accept(&listener, &slots, &mut connections, &shutdown).await {
-        connections.spawn(connection(stream, router.clone(), shutdown.clone(), slot));
+    while let Some(((stream, peer), slot)) = accept(&listener, &slots, &mut connections, &shutdown).await {
+        connections.spawn(connection(stream, peer, router.clone(), shutdown.clone(), slot));
     }
     drop(listener);
     let open = connections.len();
@@ -62,12 +66,12 @@ async fn accept(
     slots: &Arc<Semaphore>,
     connections: &mut JoinSet<()>,
     shutdown: &CancellationToken,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+) -> Option<((TcpStream, SocketAddr), OwnedSemaphorePermit)> {
     let next = async {
         let slot = Arc::clone(slots).acquire_owned().await.ok()?;
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => return Some((stream, slot)),
+                Ok(accepted) => return Some((accepted, slot)),
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
                     tracing::error!(%error, "no connection can be accepted; trying again in a second");
@@ -104,6 +108,7 @@ fn note(ended: Result<(), JoinError>) {
 
 async fn connection(
     stream: TcpStream,
+    peer: SocketAddr,
     router: Router,
     shutdown: CancellationToken,
     _slot: OwnedSemaphorePermit,
@@ -111,11 +116,15 @@ async fn connection(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection stays with delayed writes");
     }
+    let service = router.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer));
+        request
+    });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     let mut served = pin!(served);
     let ended = tokio::select! {
         ended = served.as_mut() => ended,

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use metrics_exporter_prometheus::PrometheusHandle;
 use sea_orm::DatabaseConnection;
 use syncline_runs::RunQueue;
-use syncline_service::allow::AllowLists;
+use syncline_service::{allow::AllowLists, tokens::Gate};
 
 use crate::outage::Probe;
 
@@ -27,6 +27,8 @@ pub struct ApiState {
     pub version: &'static str,
     /// The role of this process: api, worker or up.
     pub role: &'static str,
+    /// Who may ask.
+    pub gate: Gate,
     /// What sync documents in requests may name.
     pub allow: Arc<AllowLists>,
     /// The recorder of metrics; none: only the queue's gauges are served.
@@ -48,6 +50,7 @@ impl fmt::Debug for ApiState {
             .field("queue", &self.queue)
             .field("version", &self.version)
             .field("role", &self.role)
+            .field("gate", &self.gate)
             .field("allow", &self.allow)
             .field("metrics", &self.metrics.is_some())
             .finish_non_exhaustive()

@@ -15,7 +15,7 @@ pub struct Model {
     pub name: String,
     /// The only project it is valid for; null for all.
     pub project_id: Option<i64>,
-    /// Its permissions: a list of `read`, `enqueue`, `admin`.
+    /// Its permissions: a list of `read`, `data:read`, `enqueue`, `operate`, `admin`.
     #[sea_orm(column_type = "JsonBinary")]
     pub scopes: Json,
     pub created_at: DateTimeUtc,

@@ -20,7 +20,7 @@ pub struct Model {
     pub subject_kind: String,
     /// Null if there is only one of the kind.
     pub subject_id: Option<String>,
-    /// Further details; never a secret.
+    /// `from`, `before` and `after`; never a secret, nor the value of a field.
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub details: Option<Json>,
     /// The id of the request, as in log lines.

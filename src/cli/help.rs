@@ -10,7 +10,10 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ("Accounts", &["accounts", "discover", "people"]),
     ("What happened", &["runs", "history", "conflicts", "stats", "schedules", "verify"]),
     ("Queue and workers", &["queues", "jobs", "dead", "workers", "pause", "resume", "pauses"]),
-    ("Servers and database", &["up", "worker", "api", "migrate", "backup", "mark-restored", "purge"]),
+    (
+        "Servers and database",
+        &["up", "worker", "api", "tokens", "audit", "migrate", "backup", "mark-restored", "purge"],
+    ),
 ];
 
 /// The command line, with the overview as its help.

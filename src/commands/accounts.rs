@@ -9,8 +9,11 @@ mod show;
 use sea_orm::DatabaseConnection;
 use serde_json::json;
 use syncline_accounts::{Broker, Reference};
-use syncline_runs::pause::{self, NewPause, Subject};
-use syncline_service::accounts::{self, KnownAccount, NewAccount, NewSecret};
+use syncline_runs::pause::Subject;
+use syncline_service::{
+    accounts::{self, KnownAccount, NewAccount, NewSecret},
+    pauses,
+};
 
 use self::secret::secret;
 pub(crate) use self::{key::run as key, reach::Reach};
@@ -32,12 +35,12 @@ pub(crate) async fn run(config: &Config, args: &AccountsArgs, output: &Output) -
     let db = app::connect(config).await?;
     match &args.action {
         None | Some(AccountsAction::List) => show::list(&db, output).await,
-        Some(AccountsAction::Add(args)) => add(&db, &broker, args, output).await,
+        Some(AccountsAction::Add(args)) => add(config, &db, &broker, args, output).await,
         Some(AccountsAction::Show(args)) => show::show(&db, &broker, &args.name, output).await,
         Some(AccountsAction::Check(args)) => check::run(config, &db, &args.name, output).await,
-        Some(AccountsAction::Remove(args)) => remove(&db, &args.name, output).await,
+        Some(AccountsAction::Remove(args)) => remove(config, &db, &args.name, output).await,
         Some(AccountsAction::Rotate(args)) => rotate(config, &db, &broker, args, output).await,
-        Some(AccountsAction::Limits(args)) => limits(&db, args, output).await,
+        Some(AccountsAction::Limits(args)) => limits(config, &db, args, output).await,
         Some(AccountsAction::Pause(args)) => pause(config, &db, args, output).await,
         Some(AccountsAction::Resume(args)) => resume(config, &db, &args.name, output).await,
         // It needs no database, and `commands::run` has handled it.
@@ -46,6 +49,7 @@ pub(crate) async fn run(config: &Config, args: &AccountsArgs, output: &Output) -
 }
 
 async fn add(
+    config: &Config,
     db: &DatabaseConnection,
     broker: &Broker,
     args: &AccountsAddArgs,
@@ -59,7 +63,7 @@ async fn add(
         keeps_limits: args.limits == Switch::On,
         secret,
     };
-    let added = accounts::add(db, broker, &new).await?;
+    let added = accounts::add(db, broker, &config.caller(), &new).await?;
     output.data(&show::as_json(&added));
     output.line(format!("added the account {added} of {}; {}", added.row.platform, kept(&added)));
     if !added.row.keeps_limits {
@@ -89,9 +93,14 @@ fn kept(account: &KnownAccount) -> String {
     }
 }
 
-async fn remove(db: &DatabaseConnection, name: &str, output: &Output) -> Result<Exit, Fault> {
+async fn remove(
+    config: &Config,
+    db: &DatabaseConnection,
+    name: &str,
+    output: &Output,
+) -> Result<Exit, Fault> {
     let account = accounts::find(db, name).await?;
-    accounts::remove(db, &account).await?;
+    accounts::remove(db, &config.caller(), &account).await?;
     output.data(&json!({ "account": account.row.name, "project": account.project, "removed": true }));
     output.line(format!("removed the account {account} and its secret"));
     Ok(Exit::Done)
@@ -104,11 +113,11 @@ async fn rotate(
     args: &AccountsRotateArgs,
     output: &Output,
 ) -> Result<Exit, Fault> {
-    let Some(name) = &args.name else { return reencrypt(db, broker, output).await };
+    let Some(name) = &args.name else { return reencrypt(config, db, broker, output).await };
     let account = accounts::find(db, name).await?;
     let secret = secret(&args.secret, name, broker)?;
     let (rotated, resumed) =
-        accounts::rotate(db, &app::queue(config, db)?, broker, &account, &secret).await?;
+        accounts::rotate(db, &app::queue(config, db)?, broker, &config.caller(), &account, &secret).await?;
     output.data(&json!({ "account": show::as_json(&rotated), "resumed": resumed }));
     output.line(format!("the account {rotated} has another secret; {}", kept(&rotated)));
     if resumed {
@@ -118,8 +127,13 @@ async fn rotate(
     Ok(Exit::Done)
 }
 
-async fn reencrypt(db: &DatabaseConnection, broker: &Broker, output: &Output) -> Result<Exit, Fault> {
-    let done = accounts::reencrypt(db, broker).await?;
+async fn reencrypt(
+    config: &Config,
+    db: &DatabaseConnection,
+    broker: &Broker,
+    output: &Output,
+) -> Result<Exit, Fault> {
+    let done = accounts::reencrypt(db, broker, &config.caller()).await?;
     let id = broker.keys().current.as_ref().map(syncline_accounts::Key::id).unwrap_or_default();
     output.data(&json!({ "key": id, "moved": done.moved, "kept": done.kept }));
     let moved = done.moved.len() as u64;
@@ -134,9 +148,14 @@ async fn reencrypt(db: &DatabaseConnection, broker: &Broker, output: &Output) ->
     Ok(Exit::Done)
 }
 
-async fn limits(db: &DatabaseConnection, args: &AccountsLimitsArgs, output: &Output) -> Result<Exit, Fault> {
+async fn limits(
+    config: &Config,
+    db: &DatabaseConnection,
+    args: &AccountsLimitsArgs,
+    output: &Output,
+) -> Result<Exit, Fault> {
     let account = accounts::find(db, &args.name).await?;
-    let set = accounts::set_limits(db, &account, args.limits == Switch::On).await?;
+    let set = accounts::set_limits(db, &config.caller(), &account, args.limits == Switch::On).await?;
     output.data(&show::as_json(&set));
     output.line(match set.row.keeps_limits {
         true => format!("the account {set} keeps the limits of {}", set.row.platform),
@@ -153,13 +172,9 @@ async fn pause(
     output: &Output,
 ) -> Result<Exit, Fault> {
     let account = accounts::saved(db, accounts::find(db, &args.name).await?).await?;
-    let new = NewPause {
-        subject: Subject::Account(account.row.id),
-        project_id: Some(account.row.project_id),
-        reason: args.reason.clone(),
-        by: config.person.shown(),
-    };
-    let begun = syncline_service::pauses::pause(db, &app::queue(config, db)?, &new).await?;
+    let subject = (Subject::Account(account.row.id), Some(account.row.project_id));
+    let (queue, caller) = (app::queue(config, db)?, config.caller());
+    let begun = pauses::pause(db, &queue, &caller, subject, args.reason.clone()).await?;
     output.data(
         &json!({ "account": account.row.name, "project": account.project, "paused": true, "changed": begun }),
     );
@@ -178,7 +193,8 @@ async fn resume(
     output: &Output,
 ) -> Result<Exit, Fault> {
     let account = accounts::find(db, name).await?;
-    let ended = pause::resume(db, &app::queue(config, db)?, &Subject::Account(account.row.id)).await?;
+    let subject = (Subject::Account(account.row.id), Some(account.row.project_id));
+    let ended = pauses::resume(db, &app::queue(config, db)?, &config.caller(), subject).await?;
     output.data(&json!({ "account": account.row.name, "project": account.project, "paused": false, "changed": ended }));
     output.line(if ended {
         format!("the account {account} goes on")

@@ -29,7 +29,7 @@ pub(crate) async fn run(config: &Config, args: &ApplyArgs, output: &Output) -> R
     let mut done = Vec::new();
     let syncs: Vec<_> = documents.iter().flat_map(|document| &document.syncs).collect();
     let specs: Vec<_> = syncs.iter().map(|sync| &sync.spec).collect();
-    for (sync, stored) in syncs.iter().zip(store(&db, &specs, Origin::CommandLine).await?) {
+    for (sync, stored) in syncs.iter().zip(store(&db, &config.caller(), &specs, Origin::CommandLine).await?) {
         let word = match stored {
             Stored::Created => "created",
             Stored::Changed => "changed",

@@ -35,8 +35,8 @@ pub(crate) async fn run(config: &Config, args: &DeadArgs, output: &Output) -> Re
         Some(DeadAction::Show(args)) => {
             jobs::show(&db, &queue, ids::job(&db, &queue, &args.id).await?, output).await
         }
-        Some(DeadAction::Replay(args)) => many(&db, &queue, args, What::Replay, output).await,
-        Some(DeadAction::Discard(args)) => many(&db, &queue, args, What::Discard, output).await,
+        Some(DeadAction::Replay(args)) => many(config, (&db, &queue), args, What::Replay, output).await,
+        Some(DeadAction::Discard(args)) => many(config, (&db, &queue), args, What::Discard, output).await,
         Some(DeadAction::List(args)) => list(&db, &queue, args, output).await,
         None => list(&db, &queue, &args.list, output).await,
     }
@@ -87,8 +87,8 @@ enum What {
 }
 
 async fn many(
-    db: &DatabaseConnection,
-    queue: &RunQueue,
+    config: &Config,
+    (db, queue): (&DatabaseConnection, &RunQueue),
     args: &DeadManyArgs,
     what: What,
     output: &Output,
@@ -124,7 +124,7 @@ async fn many(
         output.line("nothing was done");
         return Ok(Exit::Failed);
     }
-    carry_out(db, queue, &ids, what, output).await
+    carry_out(config, (db, queue), &ids, what, output).await
 }
 
 /// Asks for confirmation; without a terminal it fails with the count.
@@ -142,15 +142,15 @@ fn confirm(verb: &str, count: usize) -> Result<bool, Fault> {
 }
 
 async fn carry_out(
-    db: &DatabaseConnection,
-    queue: &RunQueue,
+    config: &Config,
+    (db, queue): (&DatabaseConnection, &RunQueue),
     ids: &[Uuid],
     what: What,
     output: &Output,
 ) -> Result<Exit, Fault> {
     let done = match what {
-        What::Discard => dead::discard(db, queue, ids).await,
-        What::Replay => dead::replay(db, queue, ids).await,
+        What::Discard => dead::discard(db, queue, &config.caller(), ids).await,
+        What::Replay => dead::replay(db, queue, &config.caller(), ids).await,
     };
     let Done { done, replayed, left, stopped } = done;
     match stopped {

@@ -34,7 +34,8 @@ pub(crate) async fn run(config: &Config, args: &EnqueueArgs, output: &Output) ->
         id: None,
         waits_for_pauses: args.wait,
     };
-    let Enqueued { id, joined, .. } = enqueue(&db, &app::queue(config, &db)?, &sync, &request).await?;
+    let queue = app::queue(config, &db)?;
+    let Enqueued { id, joined, .. } = enqueue(&db, &queue, &config.caller(), &sync, &request).await?;
     // If the run waits for the end of a pause, the lack of a worker is not what delays it.
     let pause = holding(&db, &sync, &sync.to_string()).await?.map(|holding| holding.to_string());
     output.data(&json!({

@@ -6,13 +6,16 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::{Value, json};
 use syncline_entity::{sync_attempt, sync_history, types::RunStatus};
-use syncline_queue::{Cancelled, Job};
+use syncline_queue::Job;
 use syncline_runs::{
-    RunCancelled, RunQueue,
+    RunQueue,
     holding::holding,
     listing::{self, Listed, Listing, Standing},
 };
-use syncline_service::syncs::{self, StoredSync};
+use syncline_service::{
+    Caller, Error, Refusal, Unknown, runs,
+    syncs::{self, StoredSync},
+};
 use uuid::Uuid;
 
 use super::dead;
@@ -38,7 +41,7 @@ pub(crate) async fn run(config: &Config, args: &JobsArgs, output: &Output) -> Re
             show(&db, &queue, ids::job(&db, &queue, &args.id).await?, output).await
         }
         Some(JobsAction::Cancel(args)) => {
-            cancel(&db, &queue, &ids::jobs(&db, &queue, &args.ids).await?, output).await
+            cancel(&db, &queue, &config.caller(), &ids::jobs(&db, &queue, &args.ids).await?, output).await
         }
         Some(JobsAction::List(args)) => list(&db, &queue, args, output).await,
         Some(JobsAction::Dead(_)) | None => list(&db, &queue, &args.list, output).await,
@@ -313,21 +316,18 @@ fn attempt_json(row: &sync_attempt::Model) -> Value {
 async fn cancel(
     db: &DatabaseConnection,
     queue: &RunQueue,
+    caller: &Caller,
     ids: &[Uuid],
     output: &Output,
 ) -> Result<Exit, Fault> {
     let (mut told, mut exit) = (Vec::new(), Exit::Done);
     for id in ids {
-        let word = match syncline_runs::cancel(db, queue, *id).await? {
-            RunCancelled::Ended => "cancelled",
-            RunCancelled::Requested => "asked to stop",
-            RunCancelled::Over => "over already",
-            // A job that is not a run.
-            RunCancelled::Unknown => match queue.cancel(*id).await? {
-                Cancelled::Removed => "cancelled",
-                Cancelled::Requested => "asked to stop",
-                Cancelled::Unknown => "unknown",
-            },
+        let word = match runs::cancel(db, queue, caller, *id).await {
+            Ok(false) => "cancelled",
+            Ok(true) => "asked to stop",
+            Err(Error::Refused { why: Refusal::JobOver, .. }) => "over already",
+            Err(Error::Unknown { what: Unknown::Job, .. }) => "unknown",
+            Err(error) => return Err(error.into()),
         };
         if matches!(word, "over already" | "unknown") {
             exit = Exit::Failed;

@@ -3,6 +3,7 @@
 mod about;
 mod accounts;
 mod apply;
+mod audit;
 mod backup;
 mod changes;
 mod config;
@@ -27,6 +28,7 @@ mod serve;
 mod simulator;
 mod stats;
 mod sync;
+mod tokens;
 mod validate;
 mod verify;
 mod workers;
@@ -76,6 +78,8 @@ async fn on_database(
         Command::Up(args) => serve::run(config, &ServerConfig::up(args, &mut reader)?).await,
         Command::Worker(args) => serve::run(config, &ServerConfig::worker(args, &mut reader)?).await,
         Command::Api(args) => serve::run(config, &ServerConfig::api(args, &mut reader)?).await,
+        Command::Tokens(args) => tokens::run(config, args, output).await,
+        Command::Audit(args) => audit::run(config, args, output).await,
         Command::Migrate(args) => migrate::run(config, args, output).await,
         Command::Backup(args) => backup::run(config, args, output).await,
         Command::MarkRestored(args) => restored::run(config, args, output).await,

@@ -3,7 +3,7 @@
 use sea_orm::{DatabaseConnection, EntityTrait};
 use serde_json::json;
 use syncline_entity::{account, types::PauseScope};
-use syncline_runs::pause::{self, NewPause, Paused, Subject};
+use syncline_runs::pause::{self, Paused, Subject};
 use syncline_service::{pauses, syncs};
 
 use crate::{
@@ -17,9 +17,9 @@ use crate::{
 /// Begins a pause.
 pub(crate) async fn pause(config: &Config, args: &PauseArgs, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(config).await?;
-    let (subject, project_id) = subject(&db, &args.subject).await?;
-    let new = NewPause { subject, project_id, reason: args.reason.clone(), by: config.person.shown() };
-    let begun = pauses::pause(&db, &app::queue(config, &db)?, &new).await?;
+    let subject = subject(&db, &args.subject).await?;
+    let (queue, caller) = (app::queue(config, &db)?, config.caller());
+    let begun = pauses::pause(&db, &queue, &caller, subject, args.reason.clone()).await?;
     let what = shown(&args.subject);
     output.data(&json!({ "subject": what, "paused": true, "changed": begun }));
     output.line(if begun {
@@ -35,8 +35,8 @@ pub(crate) async fn pause(config: &Config, args: &PauseArgs, output: &Output) ->
 /// Ends a pause.
 pub(crate) async fn resume(config: &Config, args: &SubjectArgs, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(config).await?;
-    let (subject, _) = subject(&db, args).await?;
-    let ended = pause::resume(&db, &app::queue(config, &db)?, &subject).await?;
+    let subject = subject(&db, args).await?;
+    let ended = pauses::resume(&db, &app::queue(config, &db)?, &config.caller(), subject).await?;
     let what = shown(args);
     output.data(&json!({ "subject": what, "paused": false, "changed": ended }));
     output.line(if ended { format!("{what} goes on") } else { format!("{what} was not paused") });

@@ -29,15 +29,17 @@ pub(crate) async fn run(config: &Config, args: &PeopleArgs, output: &Output) -> 
         None | Some(PeopleAction::List) => list(&db, project, output).await,
         Some(PeopleAction::Sync(args)) => sync(config, &db, project, args, output).await,
         Some(PeopleAction::Map(args)) => {
-            mapped(&people::map(&db, project, &args.person, &args.identity).await?, output)
+            mapped(&people::map(&db, &config.caller(), project, &args.person, &args.identity).await?, output)
         }
         Some(PeopleAction::Unmap(args)) => {
-            let done = people::unmap(&db, project, &args.identity).await?;
+            let done = people::unmap(&db, &config.caller(), project, &args.identity).await?;
             output.data(&as_json(&done.person));
             output.line(format!("{} is a person of their own now, and is not matched again", args.identity));
             Ok(Exit::Done)
         }
-        Some(PeopleAction::Import(args)) => file::import(&db, project, &args.file, output).await,
+        Some(PeopleAction::Import(args)) => {
+            file::import(&db, &config.caller(), project, &args.file, output).await
+        }
         Some(PeopleAction::Export(args)) => file::export(&db, project, args.output.as_deref(), output).await,
     }
 }
@@ -98,7 +100,7 @@ async fn sync(
     let found = reach.discover(Discover::Container(&scope)).await;
     reach.release().await;
     let found = found.map_err(|error| Fault::failed(error.to_string()))?;
-    let done = people::discovered(db, &account, &found.people).await?;
+    let done = people::discovered(db, &config.caller(), &account, &found.people).await?;
     output.data(&json!({
         "account": account.row.name, "project": account.project, "place": args.place, "found": done.found,
         "new": done.new, "changed": done.changed, "matched_by_email": done.matched_by_email,

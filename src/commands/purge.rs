@@ -30,7 +30,7 @@ pub(crate) async fn run(
     let watch =
         Shown { bar: bar(output), stop_at: environment.stop_at.clone(), shutdown: shutdown::on_signals()? };
     let now = environment.clock.now();
-    let report = purge(&environment.db, now, retention, !args.yes, "syncline purge", &watch).await;
+    let report = purge(&environment.db, now, retention, !args.yes, &config.caller().actor, &watch).await;
     watch.bar.finish_and_clear();
     let report = report?;
     if !args.yes && !args.dry_run && report.removed() > 0 {

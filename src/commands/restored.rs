@@ -4,9 +4,12 @@ use std::io::Write;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::DatabaseConnection;
-use serde_json::json;
+use serde_json::{Value, json};
 use syncline_entity::installation;
-use syncline_service::syncs::{self, StoredSync};
+use syncline_service::{
+    audit::{self, Entry},
+    syncs::{self, StoredSync},
+};
 use syncline_upkeep::restore;
 
 use crate::{
@@ -25,7 +28,16 @@ pub(crate) async fn run(config: &Config, args: &RestoredArgs, output: &Output) -
         return Err(unconfirmed(&db).await?);
     }
     if args.yes {
-        restore::mark_by_hand(&db, now()).await?;
+        let marked = restore::mark_by_hand(&db, now()).await?;
+        let entry = Entry {
+            action: "database.mark-restored",
+            kind: "database",
+            id: None,
+            project: None,
+            before: Value::Null,
+            after: json!({ "syncs": marked }),
+        };
+        audit::record(&db, &config.caller(), entry).await?;
     }
     let row = installation::the(&db).await?;
     let (at, from) = row.map(|row| (row.restored_at, row.restored_from)).unwrap_or_default();

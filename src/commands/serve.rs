@@ -13,6 +13,7 @@ use syncline_api::{ApiState, Starting};
 use syncline_entity::sync_config;
 use syncline_queue::Health;
 use syncline_runs::RunQueue;
+use syncline_service::tokens::{self, Gate};
 use syncline_worker::{Environment, dispatcher};
 use tokio::{net::TcpListener, task::JoinError, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -72,8 +73,10 @@ pub(crate) async fn on(config: &Config, server: &ServerConfig, listener: TcpList
     refuse_useless_queue(&environment.queue).await?;
     let health = Arc::new(Mutex::new(None::<Health>));
     let tasks = environment.tasks.clone();
-    let state = state(config, server, &environment, recorder.clone(), Arc::clone(&health));
     let with_api = role != "worker";
+    let gate = if with_api { gate(&db, server, listens).await? } else { Gate::local() };
+    let state =
+        ApiState { gate, ..state(config, server, &environment, recorder.clone(), Arc::clone(&health)) };
     starting.ready(if with_api { syncline_api::router(state) } else { syncline_api::health_router(state) });
     tracing::info!(
         role,
@@ -206,6 +209,19 @@ async fn refuse_useless_queue(queue: &RunQueue) -> Result<(), Fault> {
     }
 }
 
+/// Who may use the API. An address that other machines can reach needs a token.
+async fn gate(db: &DatabaseConnection, server: &ServerConfig, listens: SocketAddr) -> Result<Gate, Fault> {
+    let local = listens.ip().to_canonical().is_loopback();
+    if !local {
+        tokens::check_public(db, &listens.to_string(), server.token.is_some()).await?;
+    }
+    let gate = if local { Gate::local() } else { Gate::public() };
+    match &server.token {
+        Some(token) => Ok(gate.with_given(db, token).await?),
+        None => Ok(gate),
+    }
+}
+
 /// The parts that routes ask.
 fn state(
     config: &Config,
@@ -221,6 +237,7 @@ fn state(
         queue: environment.queue.clone(),
         version: env!("CARGO_PKG_VERSION"),
         role: config.role,
+        gate: Gate::local(),
         allow: Arc::new(server.allow.clone()),
         metrics: Some(metrics),
         queue_health: Arc::new(move || match &*health.lock().unwrap_or_else(PoisonError::into_inner) {

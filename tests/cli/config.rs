@@ -67,6 +67,7 @@ fn every_setting_is_listed_with_its_default() -> Result<()> {
         ("SYNCLINE_ALLOW_PATHS", "none"),
         ("SYNCLINE_ALLOW_VARIABLES", "none"),
         ("SYNCLINE_ALLOW_HOSTS", "none"),
+        ("SYNCLINE_TOKEN", "not set"),
         ("SYNCLINE_CONCURRENCY", "4"),
         ("SYNCLINE_POLL_MS", "1000"),
         ("SYNCLINE_GRACE", "30"),

@@ -39,6 +39,7 @@ mod start;
 mod tables;
 mod tasks;
 mod tls;
+mod tokens;
 mod verify;
 mod waits;
 mod workers;

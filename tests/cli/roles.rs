@@ -170,10 +170,13 @@ async fn a_foreign_page_starts_nothing() -> Result<()> {
 #[rstest]
 #[case::up("up", "0.0.0.0:0")]
 #[case::api("api", "[::]:0")]
-#[case::worker("worker", "192.0.2.1:8000")]
-fn an_address_that_others_can_reach_is_refused(#[case] role: &str, #[case] address: &str) -> Result<()> {
+fn an_address_that_others_can_reach_needs_a_token(#[case] role: &str, #[case] address: &str) -> Result<()> {
     let refused = with_database()?.expect(2, &[role, "--listen", address])?;
-    ensure_tells(&refused.stderr, &[address, "can be reached by other machines", "127.0.0.1:"])
+    let host = address.trim_end_matches(":0");
+    ensure_tells(
+        &refused.stderr,
+        &[host, "can be reached by other machines", "syncline tokens create", "SYNCLINE_TOKEN"],
+    )
 }
 
 #[test]

@@ -3,11 +3,14 @@
 use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use syncline_runs::listing::{self, Standing};
-use syncline_service::dead::{self, Done};
+use syncline_service::{
+    Caller,
+    dead::{self, Done},
+};
 use uuid::Uuid;
 
 use super::jobs::{JobFilter, list::listing};
-use crate::{extract::JsonBody, problem::Problem, state::ApiState};
+use crate::{access::By, extract::JsonBody, problem::Problem, state::ApiState};
 
 /// Selects dead letters: by id, by a filter, or all.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -56,18 +59,20 @@ pub struct LeftLetter {
 
 pub(crate) async fn replay(
     State(api): State<ApiState>,
+    By(caller): By,
     JsonBody(asked): JsonBody<DeadLetters>,
 ) -> Result<Json<DeadDone>, Problem> {
-    let ids = meant(&api, &asked).await?;
-    done(ids.len(), dead::replay(&api.db, &api.queue, &ids).await)
+    let ids = meant(&api, &caller, &asked).await?;
+    done(ids.len(), dead::replay(&api.db, &api.queue, &caller, &ids).await)
 }
 
 pub(crate) async fn discard(
     State(api): State<ApiState>,
+    By(caller): By,
     JsonBody(asked): JsonBody<DeadLetters>,
 ) -> Result<Json<DeadDone>, Problem> {
-    let ids = meant(&api, &asked).await?;
-    done(ids.len(), dead::discard(&api.db, &api.queue, &ids).await)
+    let ids = meant(&api, &caller, &asked).await?;
+    done(ids.len(), dead::discard(&api.db, &api.queue, &caller, &ids).await)
 }
 
 fn done(count: usize, done: Done) -> Result<Json<DeadDone>, Problem> {
@@ -80,7 +85,7 @@ fn done(count: usize, done: Done) -> Result<Json<DeadDone>, Problem> {
 }
 
 /// The ids of the selection. A selection by filter or by `all` must have the expected count or be confirmed.
-async fn meant(api: &ApiState, asked: &DeadLetters) -> Result<Vec<Uuid>, Problem> {
+async fn meant(api: &ApiState, caller: &Caller, asked: &DeadLetters) -> Result<Vec<Uuid>, Problem> {
     let invalid =
         |detail: &str| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-body", "Invalid body", detail);
     let filter = match (asked.ids.as_slice(), &asked.filter, asked.all) {
@@ -90,7 +95,7 @@ async fn meant(api: &ApiState, asked: &DeadLetters) -> Result<Vec<Uuid>, Problem
         ([], None, false) => return Err(invalid("Say which dead letters: ids, a filter, or all: true")),
         _ => return Err(invalid("Give ids, or a filter, or all: true, and not two of them")),
     };
-    let listing = listing(api, &filter, Standing::Dead).await?;
+    let listing = listing(api, caller, &filter, Standing::Dead).await?;
     let ids = listing::dead_ids(&api.db, &api.queue, &listing).await?;
     if asked.confirm || asked.count == Some(ids.len()) {
         return Ok(ids);

@@ -6,10 +6,10 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use syncline_queue::{Count, Priority, State as JobState};
-use syncline_runs::pause::{self, NewPause, Subject};
+use syncline_runs::pause::Subject;
 use syncline_service::pauses::{self, known_queues};
 
-use crate::{extract::JsonBody, problem::Problem, state::ApiState};
+use crate::{access::By, extract::JsonBody, problem::Problem, state::ApiState};
 
 /// All queues.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -86,19 +86,21 @@ fn class(priority: Priority, counts: &[Count]) -> QueueClass {
 
 pub(crate) async fn pause(
     State(api): State<ApiState>,
+    By(caller): By,
     Path(name): Path<String>,
     JsonBody(PauseReason { reason }): JsonBody<PauseReason>,
 ) -> Result<Json<PauseDone>, Problem> {
-    let subject = Subject::Queue(name);
-    let new = NewPause { subject, project_id: None, reason, by: "api".to_owned() };
-    let changed = pauses::pause(&api.db, &api.queue, &new).await?;
+    let subject = (Subject::Queue(name), None);
+    let changed = pauses::pause(&api.db, &api.queue, &caller, subject, reason).await?;
     Ok(Json(PauseDone { paused: true, changed }))
 }
 
 pub(crate) async fn resume(
     State(api): State<ApiState>,
+    By(caller): By,
     Path(name): Path<String>,
 ) -> Result<Json<PauseDone>, Problem> {
-    let changed = pause::resume(&api.db, &api.queue, &Subject::Queue(name)).await?;
+    let subject = (Subject::Queue(name), None);
+    let changed = pauses::resume(&api.db, &api.queue, &caller, subject).await?;
     Ok(Json(PauseDone { paused: false, changed }))
 }

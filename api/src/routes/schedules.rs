@@ -7,7 +7,7 @@ use serde::Serialize;
 use syncline_entity::{schedule, sync_config, types::ScheduleKind};
 use syncline_runs::pause;
 
-use crate::{problem::Problem, state::ApiState};
+use crate::{access::By, problem::Problem, state::ApiState};
 
 /// All schedules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -41,7 +41,7 @@ pub struct ScheduleView {
     pub last_tick_at: Option<DateTime<Utc>>,
 }
 
-pub(crate) async fn list(State(api): State<ApiState>) -> Result<Json<ScheduleList>, Problem> {
+pub(crate) async fn list(State(api): State<ApiState>, By(caller): By) -> Result<Json<ScheduleList>, Problem> {
     let rows = schedule::Entity::find()
         .find_also_related(sync_config::Entity)
         .order_by_asc(schedule::Column::Id)
@@ -49,7 +49,9 @@ pub(crate) async fn list(State(api): State<ApiState>) -> Result<Json<ScheduleLis
         .await?;
     let paused = pause::paused_of(&api.db, rows.iter().map(|(row, _)| row.sync_config_id)).await?;
     let live = rows.into_iter().filter_map(|(row, config)| {
-        let config = config.filter(|config| config.deleted_at.is_none())?;
+        let seen =
+            |config: &sync_config::Model| config.deleted_at.is_none() && caller.sees(config.project_id);
+        let config = config.filter(seen)?;
         Some(ScheduleView {
             sync_id: config.id,
             enabled: config.enabled,

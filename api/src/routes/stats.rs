@@ -1,10 +1,13 @@
 //! `GET /api/v1/sync/stats`: numbers per sync and in total.
 
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, http::StatusCode};
+use sea_orm::EntityTrait;
 use serde::Deserialize;
+use syncline_entity::project;
 
 use super::jobs::unknown_sync;
 use crate::{
+    access::By,
     extract::{StrictQuery, invalid_query},
     problem::Problem,
     state::ApiState,
@@ -24,15 +27,20 @@ pub(crate) struct StatsQuery {
 
 pub(crate) async fn show(
     State(api): State<ApiState>,
+    By(caller): By,
     StrictQuery(query): StrictQuery<StatsQuery>,
 ) -> Result<Json<Stats>, Problem> {
     let window = match query.window {
         Some(text) => text.parse().map_err(|error: String| invalid_query("window", &error))?,
         None => Default::default(),
     };
+    let project = match caller.project {
+        None => query.project,
+        Some(own) => Some(own_project(&api, own, query.project).await?),
+    };
     let filter = StatsFilter {
         sync: query.sync,
-        project: query.project,
+        project,
         platform: query.platform,
         entity_type: query.entity_type,
         window,
@@ -45,4 +53,18 @@ pub(crate) async fn show(
         return Err(unknown_sync(sync, filter.project.as_deref()));
     }
     Ok(Json(stats))
+}
+
+/// The key of a caller's only project. Any other one is unknown to them.
+async fn own_project(api: &ApiState, own: i64, asked: Option<String>) -> Result<String, Problem> {
+    let own = project::Entity::find_by_id(own).one(&api.db).await?.map(|project| project.key);
+    match (own, asked) {
+        (Some(own), None) => Ok(own),
+        (Some(own), Some(asked)) if own == asked => Ok(own),
+        (_, asked) => {
+            let detail = format!("There is no project {:?}", asked.unwrap_or_default());
+            Err(Problem::new(StatusCode::NOT_FOUND, "unknown-project", "Unknown project", &*detail)
+                .with_field("project", detail))
+        }
+    }
 }

@@ -4,7 +4,6 @@ use axum::{
     body::Body,
     http::{Request, request::Builder},
 };
-use syncline_api::routes::index::ROUTES;
 
 use crate::stage::Stage;
 
@@ -102,11 +101,12 @@ async fn the_list_of_routes_is_the_routes() {
     let stage = Stage::sqlite().await;
     let index = stage.get("/api/v1").await.json();
     assert_eq!((index["name"].as_str(), index["version"].as_str()), (Some("syncline"), Some("1.2.3")));
-    assert_eq!(index["routes"].as_array().unwrap().len(), ROUTES.len());
-    for route in ROUTES {
-        let path = route.path.replace("{id}", "not-a-uuid");
-        let request = Request::builder().method(route.method).uri(&path).header("host", "localhost");
-        let reply = stage.send(request.body(Body::empty()).unwrap()).await;
-        assert!(reply.status != 404 && reply.status != 405, "{} {path}: {}", route.method, reply.status);
+    let routes = index["routes"].as_array().unwrap();
+    assert!(routes.iter().any(|route| route["path"] == "/api/v1" && route["scope"] == "read"), "{index}");
+    for route in routes {
+        let (method, path) = (route["method"].as_str().unwrap(), route["path"].as_str().unwrap());
+        let request = Request::builder().method(method).uri(path.replace("{id}", "not-a-uuid"));
+        let reply = stage.send(request.header("host", "localhost").body(Body::empty()).unwrap()).await;
+        assert!(reply.status != 404 && reply.status != 405, "{method} {path}: {}", reply.status);
     }
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "in a test this is how to fail")]
 
+mod access;
 mod boundary;
 mod health;
 mod jobs;

@@ -21,6 +21,7 @@ use syncline_entity::{
 };
 use syncline_migration::{Migrator, Until};
 use syncline_runs::RunQueue;
+use syncline_service::tokens::Gate;
 use syncline_support::postgres;
 use tower::ServiceExt;
 
@@ -78,6 +79,7 @@ fn state(db: &DatabaseConnection) -> ApiState {
         queue: RunQueue::sql(db.clone()),
         version: "1.2.3",
         role: "up",
+        gate: Gate::local(),
         allow: Arc::default(),
         metrics: None,
         queue_health: Arc::new(|| Ok(())),

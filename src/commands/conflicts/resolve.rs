@@ -45,7 +45,7 @@ pub(super) async fn run(
     }
     let decisions: Vec<Decision> =
         choices.iter().map(|(id, choice)| Decision { conflict: *id, choice: choice.clone() }).collect();
-    let chosen = choose(db, &environment.queue, &decisions, &config.person.shown()).await?;
+    let chosen = choose(db, &environment.queue, &decisions, &config.caller()).await?;
     if args.no_wait {
         for of_run in &chosen {
             let what = one.as_ref().map_or("each choice".to_owned(), ToString::to_string);

@@ -4,7 +4,10 @@ use std::{io::Read, path::Path};
 
 use sea_orm::DatabaseConnection;
 use serde_json::json;
-use syncline_service::people::{self, Entry};
+use syncline_service::{
+    Caller,
+    people::{self, Entry},
+};
 
 use crate::{
     fault::{Exit, Fault, said},
@@ -15,6 +18,7 @@ use crate::{
 /// Maps the people of a file.
 pub(super) async fn import(
     db: &DatabaseConnection,
+    caller: &Caller,
     project: &str,
     file: &Path,
     output: &Output,
@@ -35,7 +39,7 @@ pub(super) async fn import(
             Fault::usage(format!("{name}: must be {keys}: {error}"))
         })?,
     };
-    let done = people::import(db, project, &entries).await;
+    let done = people::import(db, caller, project, &entries).await;
     let done = done.map_err(|error| {
         let mut fault = Fault::from(error);
         fault.message = format!("{name}: {}", fault.message);

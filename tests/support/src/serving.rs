@@ -33,10 +33,12 @@ struct Log {
 }
 
 impl Program {
-    /// Starts `up`, `api` or `worker` on a free port and waits until it listens.
+    /// Starts `up`, `api` or `worker`, on a free port of this machine unless told otherwise, and waits until it listens.
     pub fn serve(&self, arguments: &[&str]) -> Result<Serving> {
         let mut command = self.command(arguments);
-        command.args(["--listen", "127.0.0.1:0"]);
+        if !arguments.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let stderr = child.stderr.take().context("standard error is piped")?;
         let log = Arc::new(Log::default());

@@ -76,6 +76,8 @@ pub struct Listing {
     pub queue: String,
     pub standing: Standing,
     pub sync: Option<i64>,
+    /// Only runs of syncs of this project.
+    pub project: Option<i64>,
     pub kind: Option<String>,
     /// Only with this unique, concurrency or order key.
     pub key: Option<String>,
@@ -96,6 +98,7 @@ impl Listing {
             queue: RUN_QUEUE.to_owned(),
             standing,
             sync: None,
+            project: None,
             kind: None,
             key: None,
             text: None,
@@ -238,11 +241,12 @@ async fn in_queue(
         };
         let found = queue.list(&query).await?;
         page.next = found.next;
-        let syncs = syncs_of(db, &found.jobs).await?;
+        let syncs = syncs_of(db, &found.jobs, asked.project).await?;
         let listed = found.jobs.into_iter().filter_map(|job| {
             let sync = syncs.get(&job.id).copied();
-            // A dead run is listed by its row.
-            (state != State::Dead || sync.is_none()).then(|| listed(job, sync))
+            // A dead run is listed by its row. A job without a run belongs to no project.
+            let listed_here = state != State::Dead || sync.is_none();
+            (listed_here && (asked.project.is_none() || sync.is_some())).then(|| listed(job, sync))
         });
         page.jobs.extend(listed.filter(|job| asked.takes(job)));
         if page.next.is_none() || page.jobs.len() >= asked.limit {
@@ -252,11 +256,19 @@ async fn in_queue(
     Ok(page)
 }
 
-async fn syncs_of(db: &DatabaseConnection, jobs: &[Job]) -> Result<HashMap<Uuid, i64>, Error> {
+async fn syncs_of(
+    db: &DatabaseConnection,
+    jobs: &[Job],
+    project: Option<i64>,
+) -> Result<HashMap<Uuid, i64>, Error> {
     if jobs.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows: Vec<(Uuid, i64)> = sync_history::Entity::find()
+    let mut query = sync_history::Entity::find();
+    if let Some(project) = project {
+        query = query.filter(sync_history::Column::ProjectId.eq(project));
+    }
+    let rows: Vec<(Uuid, i64)> = query
         .select_only()
         .columns([sync_history::Column::RunUid, sync_history::Column::SyncConfigId])
         .filter(sync_history::Column::RunUid.is_in(jobs.iter().map(|job| job.id)))
@@ -310,6 +322,9 @@ async fn undispatched(db: &impl ConnectionTrait, asked: &Listing) -> Result<List
             .limit(PAGE as u64);
         if let Some(sync) = asked.sync {
             query = query.filter(sync_history::Column::SyncConfigId.eq(sync));
+        }
+        if let Some(project) = asked.project {
+            query = query.filter(sync_history::Column::ProjectId.eq(project));
         }
         if let Some(age) = asked.older_than {
             let age = TimeDelta::from_std(age).unwrap_or(TimeDelta::MAX);
@@ -375,7 +390,7 @@ async fn letters(db: &DatabaseConnection, queue: &RunQueue, asked: &Listing) -> 
     }
     while let Some(after) = runs.take() {
         let query = DeadQuery {
-            project: None,
+            project: asked.project,
             sync: asked.sync,
             text: asked.text.clone(),
             older_than: asked.older_than,
@@ -395,7 +410,7 @@ async fn letters(db: &DatabaseConnection, queue: &RunQueue, asked: &Listing) -> 
         }
     }
     // A job without a run has no sync.
-    if asked.sync.is_some() {
+    if asked.sync.is_some() || asked.project.is_some() {
         return Ok(page);
     }
     if page.jobs.len() >= asked.limit {

@@ -10,6 +10,7 @@ use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr,
     EntityTrait, IntoActiveModel,
 };
+use serde_json::{Value as Json, json};
 use syncline_engine::{
     Side, Value, conflict::Choice, mapping::Rule, merge::unwritten, side::Pair, spec::SyncSpec,
 };
@@ -18,7 +19,13 @@ use syncline_runs::{Accepted, CHOICES, NewRun, RunArgs, RunQueue, accept_in, com
 use syncline_sql::{begin, statement};
 use uuid::Uuid;
 
-use super::{Error, Refusal, Unknown, choice::columns, people, runs::run_of};
+use super::{
+    Caller, Error, Refusal, Unknown,
+    audit::{self, Entry},
+    choice::columns,
+    people,
+    runs::run_of,
+};
 
 /// How often a choice is tried again because a run wrote to the link meanwhile.
 const TRIES: usize = 5;
@@ -46,11 +53,11 @@ pub async fn choose(
     db: &DatabaseConnection,
     queue: &RunQueue,
     decisions: &[Decision],
-    by: &str,
+    caller: &Caller,
 ) -> Result<Vec<Chosen>, Error> {
     for _ in 0..TRIES {
         let tx = begin(db).await?;
-        match try_choose(&tx, queue, decisions, by).await? {
+        match try_choose(&tx, queue, decisions, caller).await? {
             Some(chosen) => {
                 tx.commit().await?;
                 for (_, accepted) in &chosen {
@@ -69,7 +76,7 @@ async fn try_choose(
     tx: &DatabaseTransaction,
     queue: &RunQueue,
     decisions: &[Decision],
-    by: &str,
+    caller: &Caller,
 ) -> Result<Option<Vec<(Chosen, Accepted)>>, Error> {
     // One run per sync for fields, and another for whole items, which also confirms deletes: the person's choice
     // confirms the absence.
@@ -78,12 +85,14 @@ async fn try_choose(
     for Decision { conflict: id, choice } in decisions {
         let found =
             sync_conflict::Entity::find_by_id(*id).find_also_related(sync_metadata::Entity).one(tx).await?;
-        let Some((conflict, Some(link))) = found else {
-            return Err(Error::unknown(
-                Unknown::Conflict,
-                format!("there is no conflict {id}; see `syncline conflicts`"),
-            ));
+        let unknown = || {
+            Error::unknown(Unknown::Conflict, format!("there is no conflict {id}; see `syncline conflicts`"))
         };
+        let Some((conflict, Some(link))) = found else { return Err(unknown()) };
+        let project = syncs.of(tx, link.sync_config_id).await?.project_id;
+        if !caller.sees(project) {
+            return Err(unknown());
+        }
         if conflict.resolved {
             return Err(Error::refused(Refusal::Resolved, format!("conflict {id} is resolved already")));
         }
@@ -102,12 +111,22 @@ async fn try_choose(
         group.conflicts.push(*id);
         group.needs = group.needs.or(choice.side().is_none().then_some(CHOICES));
         let (side, stored) =
-            columns(&conflict, choice, by).map_err(|error| DbErr::Json(error.to_string()))?;
+            columns(&conflict, choice, &caller.actor).map_err(|error| DbErr::Json(error.to_string()))?;
         let mut row = conflict.into_active_model();
         row.resolution = Set(side);
         row.choice = Set(stored);
-        row.resolved_by = Set(Some(by.to_owned()));
+        row.resolved_by = Set(Some(caller.actor.clone()));
         row.update(tx).await?;
+        // A value that was chosen is in the changes of the run, and not here.
+        let entry = Entry {
+            action: "conflict.resolve",
+            kind: "conflict",
+            id: Some(id.to_string()),
+            project: Some(project),
+            before: Json::Null,
+            after: json!({ "take": choice.as_str(), "link": link.id }),
+        };
+        audit::record(tx, caller, entry).await?;
     }
     let mut chosen = Vec::new();
     for ((sync, whole), Group { links, conflicts, needs }) in groups {

@@ -1,6 +1,7 @@
 //! Replays and discards dead letters.
 
 use sea_orm::DatabaseConnection;
+use serde_json::{Value, json};
 use syncline_queue::Error;
 use syncline_runs::{
     RunQueue,
@@ -8,6 +9,12 @@ use syncline_runs::{
     listing::{discard as discard_one, replay as replay_one},
 };
 use uuid::Uuid;
+
+use super::{
+    Caller,
+    audit::{self, Entry},
+    runs,
+};
 
 /// Why a letter was left: it is not, or no longer, a dead letter.
 pub const NOT_DEAD: &str = "not dead";
@@ -25,11 +32,11 @@ pub struct Done {
     pub stopped: Option<Error>,
 }
 
-/// Accepts a new run for each letter.
-pub async fn replay(db: &DatabaseConnection, queue: &RunQueue, ids: &[Uuid]) -> Done {
+/// Accepts a new run for each letter. Those that the caller does not see are left.
+pub async fn replay(db: &DatabaseConnection, queue: &RunQueue, caller: &Caller, ids: &[Uuid]) -> Done {
     let mut done = Done::default();
     for id in ids {
-        match replay_one(db, queue, *id).await {
+        match replayed(db, queue, caller, *id).await {
             Ok(Replayed::As(run)) => {
                 done.replayed.push((*id, run));
                 done.done += 1;
@@ -42,14 +49,14 @@ pub async fn replay(db: &DatabaseConnection, queue: &RunQueue, ids: &[Uuid]) -> 
             }
         }
     }
-    done
+    note(db, caller, "dead.replay", ids, done).await
 }
 
-/// Removes each letter from the dead letters.
-pub async fn discard(db: &DatabaseConnection, queue: &RunQueue, ids: &[Uuid]) -> Done {
+/// Removes each letter from the dead letters. Those that the caller does not see are left.
+pub async fn discard(db: &DatabaseConnection, queue: &RunQueue, caller: &Caller, ids: &[Uuid]) -> Done {
     let mut done = Done::default();
     for id in ids {
-        match discard_one(db, queue, *id).await {
+        match discarded(db, queue, caller, *id).await {
             Ok(true) => done.done += 1,
             Ok(false) => done.left.push((*id, NOT_DEAD)),
             Err(error) => {
@@ -57,6 +64,52 @@ pub async fn discard(db: &DatabaseConnection, queue: &RunQueue, ids: &[Uuid]) ->
                 break;
             }
         }
+    }
+    note(db, caller, "dead.discard", ids, done).await
+}
+
+async fn replayed(
+    db: &DatabaseConnection,
+    queue: &RunQueue,
+    caller: &Caller,
+    id: Uuid,
+) -> Result<Replayed, Error> {
+    if !runs::is_seen(db, caller, id).await? {
+        return Ok(Replayed::NotDead);
+    }
+    replay_one(db, queue, id).await
+}
+
+async fn discarded(
+    db: &DatabaseConnection,
+    queue: &RunQueue,
+    caller: &Caller,
+    id: Uuid,
+) -> Result<bool, Error> {
+    Ok(runs::is_seen(db, caller, id).await? && discard_one(db, queue, id).await?)
+}
+
+/// Ids that a row of the audit log lists.
+const LISTED: usize = 100;
+
+/// Writes to the audit log what was done, also when an error stopped it.
+async fn note(db: &DatabaseConnection, caller: &Caller, action: &str, ids: &[Uuid], mut done: Done) -> Done {
+    if done.done == 0 {
+        return done;
+    }
+    let left = |id: &&Uuid| !done.left.iter().any(|(left, _)| left == *id);
+    let listed: Vec<&Uuid> = ids.iter().filter(left).take(done.done.min(LISTED)).collect();
+    let after = json!({ "count": done.done, "ids": listed });
+    let entry = Entry {
+        action,
+        kind: "dead letter",
+        id: listed.first().filter(|_| done.done == 1).map(ToString::to_string),
+        project: caller.project,
+        before: Value::Null,
+        after,
+    };
+    if let Err(error) = audit::record(db, caller, entry).await {
+        done.stopped.get_or_insert(error.into());
     }
     done
 }

@@ -57,6 +57,10 @@ pub enum Unknown {
     Platform,
     /// By an identity.
     Person,
+    /// By id.
+    Token,
+    /// By id.
+    Job,
 }
 
 /// Why a request is refused.
@@ -78,6 +82,10 @@ pub enum Refusal {
     AccountExists,
     /// Syncs use the account.
     AccountUsed,
+    /// The job is over.
+    JobOver,
+    /// There is no token, and the address is public.
+    NoToken,
 }
 
 impl Error {

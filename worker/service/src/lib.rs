@@ -12,9 +12,15 @@
 //! - [`pauses`]: pauses subjects.
 //! - [`people`]: which identities are one person, and the mapping of a sync with its people and statuses.
 //! - [`dead`]: replays and discards dead letters.
+//! - [`tokens`]: makes, revokes and checks the tokens of the API.
+//! - [`Caller`]: who asks, and what they may do.
+//! - [`audit`]: records who changed what.
+//! - [`redact`]: takes values out of what callers without `data:read` are shown.
 
 pub mod accounts;
 pub mod allow;
+pub mod audit;
+mod caller;
 pub mod choice;
 pub mod conflicts;
 pub mod dead;
@@ -23,9 +29,12 @@ mod error;
 mod origin;
 pub mod pauses;
 pub mod people;
+pub mod redact;
 pub mod runs;
 pub mod store;
 pub mod syncs;
+pub mod tokens;
 
+pub use caller::{Caller, Scope, Scopes};
 pub use error::{Error, Refusal, Unknown};
 pub use origin::Origin;

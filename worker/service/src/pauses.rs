@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use sea_orm::{DatabaseConnection, DbErr, EntityTrait};
-use serde_json::Value;
+use serde_json::{Value, json};
 use syncline_connectors::{no_platform, platform};
 use syncline_engine::nearest::alternatives;
 use syncline_entity::{account, types::PauseScope, worker};
@@ -12,7 +12,11 @@ use syncline_runs::{
     pause::{self, NewPause, Subject},
 };
 
-use super::{Error, Unknown, syncs};
+use super::{
+    Caller, Error, Unknown,
+    audit::{self, Entry},
+    syncs,
+};
 
 /// Returns the queue of runs, and all queues that live workers serve.
 pub async fn known_queues(db: &DatabaseConnection) -> Result<BTreeSet<String>, DbErr> {
@@ -58,13 +62,55 @@ pub async fn subject(
 
 /// Begins a pause. Returns false if the subject was paused already. A queue without workers is refused, as its name
 /// must be a mistake.
-pub async fn pause(db: &DatabaseConnection, queue: &RunQueue, new: &NewPause) -> Result<bool, Error> {
-    if let Subject::Queue(name) = &new.subject {
+pub async fn pause(
+    db: &DatabaseConnection,
+    queue: &RunQueue,
+    caller: &Caller,
+    (subject, project_id): (Subject, Option<i64>),
+    reason: Option<String>,
+) -> Result<bool, Error> {
+    if let Subject::Queue(name) = &subject {
         let known = known_queues(db).await?;
         if !known.contains(name) {
             let queues = alternatives(name, known.iter().map(String::as_str), "queues with workers are");
             return Err(Error::unknown(Unknown::Queue, format!("there is no queue {name:?}; {queues}")));
         }
     }
-    Ok(pause::pause(db, queue, new).await?)
+    let new = NewPause { subject, project_id, reason, by: caller.actor.clone() };
+    let begun = pause::pause(db, queue, &new).await?;
+    if begun {
+        let after = json!({ "paused": true, "reason": new.reason });
+        audit::record(db, caller, entry("pause", &new.subject, project_id, Value::Null, after)).await?;
+    }
+    Ok(begun)
+}
+
+/// Ends a pause. Returns false if there was none.
+pub async fn resume(
+    db: &DatabaseConnection,
+    queue: &RunQueue,
+    caller: &Caller,
+    (subject, project_id): (Subject, Option<i64>),
+) -> Result<bool, Error> {
+    let paused = pause::of_subject(db, &subject).await?;
+    let ended = pause::resume(db, queue, &subject).await?;
+    if ended {
+        let before = paused.map(
+            |paused| json!({ "paused": true, "reason": paused.reason, "by": paused.by, "at": paused.at }),
+        );
+        let before = before.unwrap_or_default();
+        audit::record(db, caller, entry("resume", &subject, project_id, before, Value::Null)).await?;
+    }
+    Ok(ended)
+}
+
+fn entry<'a>(
+    action: &'a str,
+    subject: &Subject,
+    project: Option<i64>,
+    before: Value,
+    after: Value,
+) -> Entry<'a> {
+    let kind = subject.scope().as_str();
+    Entry { action, kind, id: Some(subject.name()), project, before, after }
 }

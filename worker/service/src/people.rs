@@ -14,6 +14,7 @@ use sea_orm::{
     QueryOrder,
     sea_query::{Expr, ExprTrait},
 };
+use serde_json::{Value, json};
 use syncline_connectors::Person;
 use syncline_entity::{account, person_identity, project, types::MatchedBy};
 use syncline_sql::begin;
@@ -23,7 +24,7 @@ pub use self::{
     file::{Entry, Imported, Words, export, import},
     place::{mapping, of_project},
 };
-use crate::{Error, Unknown, accounts::KnownAccount};
+use crate::{Caller, Error, Unknown, accounts::KnownAccount, audit};
 
 /// A person with everything that is known of them.
 #[derive(Debug, Clone)]
@@ -115,6 +116,7 @@ pub struct Discovered {
 /// that only one person has.
 pub async fn discovered(
     db: &DatabaseConnection,
+    caller: &Caller,
     account: &KnownAccount,
     people: &[Person],
 ) -> Result<Discovered, Error> {
@@ -162,9 +164,29 @@ pub async fn discovered(
     (done.matched_by_email, done.matched_by_name) = matching::match_all(&tx, project, id).await?;
     if done.new + done.changed + done.matched_by_email + done.matched_by_name > 0 {
         touch(&tx, project).await?;
+        let after = json!({
+            "account": account.row.name, "new": done.new, "changed": done.changed,
+            "matched_by_email": done.matched_by_email, "matched_by_name": done.matched_by_name,
+        });
+        note(&tx, caller, project, "people.sync", None, after).await?;
     }
     tx.commit().await?;
     Ok(done)
+}
+
+/// Writes a change of people to the audit log, without names and addresses.
+async fn note(
+    tx: &DatabaseTransaction,
+    caller: &Caller,
+    project: i64,
+    action: &str,
+    person: Option<Uuid>,
+    after: Value,
+) -> Result<(), DbErr> {
+    let id = person.map(|person| person.to_string());
+    let entry =
+        audit::Entry { action, kind: "person", id, project: Some(project), before: Value::Null, after };
+    audit::record(tx, caller, entry).await
 }
 
 /// What `map` and `unmap` did.
@@ -178,7 +200,13 @@ pub struct Mapped {
 
 /// Makes two identities one person: the second one moves to the person of the first one. An identity of the second one's
 /// account that the person has by then is taken out. Identities that are not known yet are added.
-pub async fn map(db: &DatabaseConnection, project: &str, one: &str, other: &str) -> Result<Mapped, Error> {
+pub async fn map(
+    db: &DatabaseConnection,
+    caller: &Caller,
+    project: &str,
+    one: &str,
+    other: &str,
+) -> Result<Mapped, Error> {
     let tx = begin(db).await?;
     let project = self::project(&tx, project).await?;
     let one = place::find_or_add(&tx, &project, one).await?;
@@ -190,12 +218,19 @@ pub async fn map(db: &DatabaseConnection, project: &str, one: &str, other: &str)
     let apart = join(&tx, &one, &other).await?;
     touch(&tx, project).await?;
     let mapped = shown(&tx, project, one.person, &apart).await?;
+    let after = json!({ "identities": [one.id, other.id], "apart": apart });
+    note(&tx, caller, project, "people.map", Some(one.person), after).await?;
     tx.commit().await?;
     Ok(mapped)
 }
 
 /// Takes an identity out of its person. It is not matched again by itself.
-pub async fn unmap(db: &DatabaseConnection, project: &str, identity: &str) -> Result<Mapped, Error> {
+pub async fn unmap(
+    db: &DatabaseConnection,
+    caller: &Caller,
+    project: &str,
+    identity: &str,
+) -> Result<Mapped, Error> {
     let tx = begin(db).await?;
     let project = self::project(&tx, project).await?;
     let row = place::find(&tx, &project, identity).await?;
@@ -203,6 +238,7 @@ pub async fn unmap(db: &DatabaseConnection, project: &str, identity: &str) -> Re
     let person = take_out(&tx, &row).await?;
     touch(&tx, project).await?;
     let mapped = shown(&tx, project, person, &[]).await?;
+    note(&tx, caller, project, "people.unmap", Some(row.person), json!({ "apart": [row.id] })).await?;
     tx.commit().await?;
     Ok(mapped)
 }

@@ -1,19 +1,25 @@
 //! Requests runs.
 
 use chrono::{DateTime, SubsecRound, Utc};
-use sea_orm::{DatabaseConnection, DbErr};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
+use serde_json::{Value, json};
 use syncline_engine::spec::SyncSpec;
 use syncline_entity::{
     sync_config, sync_history,
     types::{RunKind, RunStatus, SyncMethod},
 };
-use syncline_queue::Priority;
+use syncline_queue::{Cancelled, Priority};
 use syncline_runs::{
-    Accepted, NewRun, RunArgs, RunQueue, accept, holding::holding, pause::Subject, queue_priority,
+    Accepted, NewRun, RunArgs, RunCancelled, RunQueue, accept, holding::holding, pause::Subject,
+    queue_priority,
 };
 use uuid::Uuid;
 
-use super::{Error, Refusal, syncs::StoredSync};
+use super::{
+    Caller, Error, Refusal, Unknown,
+    audit::{self, Entry},
+    syncs::StoredSync,
+};
 
 /// A request for a run.
 #[derive(Debug, Clone)]
@@ -64,6 +70,7 @@ pub async fn refuse_paused(db: &DatabaseConnection, sync: &StoredSync) -> Result
 pub async fn enqueue(
     db: &DatabaseConnection,
     queue: &RunQueue,
+    caller: &Caller,
     sync: &StoredSync,
     request: &Request,
 ) -> Result<Enqueued, Error> {
@@ -92,6 +99,9 @@ pub async fn enqueue(
     if joined && let Some(first) = accepted_before(db, &run, request).await? {
         return Ok(first);
     }
+    if !joined {
+        note_accepted(db, caller, id, &run).await?;
+    }
     let status = match joined {
         true => sync_history::by_run(db, id).await?.map_or(RunStatus::Queued, |row| row.status),
         false => RunStatus::Queued,
@@ -119,4 +129,68 @@ async fn accepted_before(
         row.kind, row.args
     );
     Err(Error::refused(Refusal::IdUsed, message))
+}
+
+/// Writes to the audit log that a run was accepted.
+pub async fn note_accepted(
+    db: &impl ConnectionTrait,
+    caller: &Caller,
+    id: Uuid,
+    run: &NewRun,
+) -> Result<(), DbErr> {
+    let entry = Entry {
+        action: "run.enqueue",
+        kind: "run",
+        id: Some(id.to_string()),
+        project: Some(run.project_id),
+        before: Value::Null,
+        after: json!({
+            "sync": run.sync_config_id, "kind": run.kind, "args": run.args, "not_before": run.not_before,
+        }),
+    };
+    audit::record(db, caller, entry).await
+}
+
+/// True if a caller sees the run with this id, or the job without a run. Only those who see all projects see the latter.
+pub async fn is_seen(db: &impl ConnectionTrait, caller: &Caller, id: Uuid) -> Result<bool, DbErr> {
+    if caller.project.is_none() {
+        return Ok(true);
+    }
+    Ok(sync_history::by_run(db, id).await?.is_some_and(|run| caller.sees(run.project_id)))
+}
+
+/// Cancels a run, or a job without a run. A waiting one ends at once (false), a running one is asked to stop (true).
+pub async fn cancel(
+    db: &DatabaseConnection,
+    queue: &RunQueue,
+    caller: &Caller,
+    id: Uuid,
+) -> Result<bool, Error> {
+    let unknown = || Error::unknown(Unknown::Job, format!("there is no job {id} that could be cancelled"));
+    if !is_seen(db, caller, id).await? {
+        return Err(unknown());
+    }
+    let asked = match syncline_runs::cancel(db, queue, id).await? {
+        RunCancelled::Ended => false,
+        RunCancelled::Requested => true,
+        RunCancelled::Over => {
+            let text = format!("the job {id} is over and cannot be cancelled");
+            return Err(Error::refused(Refusal::JobOver, text));
+        }
+        RunCancelled::Unknown => match queue.cancel(id).await? {
+            Cancelled::Removed => false,
+            Cancelled::Requested => true,
+            Cancelled::Unknown => return Err(unknown()),
+        },
+    };
+    let entry = Entry {
+        action: "run.cancel",
+        kind: "run",
+        id: Some(id.to_string()),
+        project: sync_history::by_run(db, id).await?.map(|run| run.project_id),
+        before: Value::Null,
+        after: json!({ "result": if asked { "requested" } else { "cancelled" } }),
+    };
+    audit::record(db, caller, entry).await?;
+    Ok(asked)
 }

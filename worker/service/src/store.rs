@@ -5,6 +5,7 @@ use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseConnection, DatabaseTransaction, EntityTrait,
     QueryFilter,
 };
+use serde_json::json;
 use syncline_engine::{
     schedule::When,
     side::Pair,
@@ -16,7 +17,10 @@ use syncline_entity::{
 };
 use syncline_sql::begin;
 
-use super::{Error, Origin, accounts};
+use super::{
+    Caller, Error, Origin, accounts,
+    audit::{self, Entry},
+};
 
 /// The result of storing a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +37,7 @@ pub enum Stored {
 /// here too, since no document is stored in another way.
 pub async fn store(
     db: &DatabaseConnection,
+    caller: &Caller,
     specs: &[&SyncSpec],
     origin: Origin<'_>,
 ) -> Result<Vec<Stored>, Error> {
@@ -45,7 +50,7 @@ pub async fn store(
     let tx = begin(db).await?;
     let mut stored = Vec::new();
     for spec in specs {
-        stored.push(store_one(&tx, spec, origin).await?);
+        stored.push(store_one(&tx, caller, spec, origin).await?);
     }
     tx.commit().await?;
     Ok(stored)
@@ -56,10 +61,15 @@ fn invalid(spec: &SyncSpec, findings: &[Finding]) -> Error {
     Error::Invalid(format!("{}: {}", spec.name, told.collect::<Vec<_>>().join("; ")))
 }
 
-async fn store_one(tx: &DatabaseTransaction, spec: &SyncSpec, origin: Origin<'_>) -> Result<Stored, Error> {
-    let (managed_by, by) = match origin {
-        Origin::CommandLine => (ManagedBy::File, "apply"),
-        Origin::Http(_) => (ManagedBy::Api, "api"),
+async fn store_one(
+    tx: &DatabaseTransaction,
+    caller: &Caller,
+    spec: &SyncSpec,
+    origin: Origin<'_>,
+) -> Result<Stored, Error> {
+    let managed_by = match origin {
+        Origin::CommandLine => ManagedBy::File,
+        Origin::Http(_) => ManagedBy::Api,
     };
     let json =
         serde_json::to_value(spec).map_err(|error| Error::Invalid(format!("{}: {error}", spec.name)))?;
@@ -116,10 +126,23 @@ async fn store_one(tx: &DatabaseTransaction, spec: &SyncSpec, origin: Origin<'_>
             sync_config_id: Set(config.id),
             revision: Set(config.revision),
             config_json: Set(json),
-            by: Set(by.to_owned()),
+            by: Set(caller.actor.clone()),
             at: Set(now),
         };
         revision.insert(tx).await?;
+        let before = match stored {
+            Stored::Changed => json!({ "revision": config.revision - 1 }),
+            _ => serde_json::Value::Null,
+        };
+        let entry = Entry {
+            action: "sync.store",
+            kind: "sync",
+            id: Some(config.id.to_string()),
+            project: Some(project_id),
+            before,
+            after: json!({ "name": spec.name, "revision": config.revision }),
+        };
+        audit::record(tx, caller, entry).await?;
     }
     set_schedule(tx, &config, spec, now).await?;
     Ok(stored)

@@ -6,7 +6,7 @@ use sea_orm::{DatabaseConnection, DbErr, EntityTrait};
 use syncline_engine::nearest::{listed, nearest};
 use syncline_entity::{project, sync_config};
 
-use super::{Error, Unknown};
+use super::{Caller, Error, Unknown};
 
 /// A stored sync and the key of its project. Displayed as commands take it: `PROJECT/NAME` outside the default project.
 #[derive(Debug, Clone)]
@@ -60,6 +60,29 @@ pub async fn find_in(db: &DatabaseConnection, key: &str, name: &str) -> Result<S
         format!("{near}stored are: {}", listed(&known, 10))
     };
     Err(Error::unknown(what, format!("there is no sync {wanted:?}; {hint}")))
+}
+
+/// Finds a sync that a caller sees, by its name and its project's key; without a key in the caller's own project. What
+/// they do not see is as unknown as what does not exist.
+pub async fn find_seen(
+    db: &DatabaseConnection,
+    caller: &Caller,
+    key: Option<&str>,
+    name: &str,
+) -> Result<StoredSync, Error> {
+    let project = match (key, caller.project) {
+        (None, Some(own)) => project::Entity::find_by_id(own).one(db).await?,
+        (key, _) => project::by_key(db, key.unwrap_or("default")).await?,
+    };
+    let Some(project) = project.filter(|project| caller.sees(project.id)) else {
+        let text = format!("there is no project {:?}", key.unwrap_or("default"));
+        return Err(Error::unknown(Unknown::Project, text));
+    };
+    let Some(row) = sync_config::by_name(db, project.id, name).await? else {
+        let text = format!("there is no sync {name:?} in the project {:?}", project.key);
+        return Err(Error::unknown(Unknown::Sync, text));
+    };
+    Ok(StoredSync { project: project.key, row })
 }
 
 /// Returns the name for the command line: `PROJECT/NAME` outside the default project.

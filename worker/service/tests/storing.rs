@@ -5,7 +5,7 @@ use serde_json::json;
 use syncline_engine::spec::SyncSpec;
 use syncline_entity::{sync_config, sync_config_revision, types::ManagedBy};
 use syncline_migration::{Migrator, Until};
-use syncline_service::{Error, Origin, allow::AllowLists, store::store};
+use syncline_service::{Caller, Error, Origin, allow::AllowLists, store::store};
 
 #[tokio::test]
 async fn a_document_over_http_is_stored_if_everything_in_it_is_listed() {
@@ -28,17 +28,18 @@ async fn a_document_over_http_is_stored_if_everything_in_it_is_listed() {
         variables: "TASKS_URL".parse().unwrap(),
         ..AllowLists::default()
     };
-    let refused = store(&db, &[&inside, &outside], Origin::Http(&lists)).await.unwrap_err();
+    let mia = Caller::person("mia");
+    let refused = store(&db, &mia, &[&inside, &outside], Origin::Http(&lists)).await.unwrap_err();
     assert!(matches!(refused, Error::Invalid(_)));
     let told = "outside: source.path: \"/etc/passwd\" is not inside a folder of SYNCLINE_ALLOW_PATHS";
     assert!(refused.to_string().starts_with(told), "{refused}");
     assert_eq!(sync_config::Entity::find().all(&db).await.unwrap(), []);
 
-    store(&db, &[&inside], Origin::Http(&lists)).await.unwrap();
-    store(&db, &[&outside], Origin::CommandLine).await.unwrap();
+    store(&db, &mia, &[&inside], Origin::Http(&lists)).await.unwrap();
+    store(&db, &mia, &[&outside], Origin::CommandLine).await.unwrap();
     let stored = sync_config::Entity::find().all(&db).await.unwrap();
     let stored: Vec<_> = stored.iter().map(|sync| (&*sync.name, sync.managed_by)).collect();
     assert_eq!(stored, [("inside", ManagedBy::Api), ("outside", ManagedBy::File)]);
     let revisions = sync_config_revision::Entity::find().all(&db).await.unwrap();
-    assert_eq!(revisions.iter().map(|row| &*row.by).collect::<Vec<_>>(), ["api", "apply"]);
+    assert_eq!(revisions.iter().map(|row| &*row.by).collect::<Vec<_>>(), ["mia", "mia"]);
 }

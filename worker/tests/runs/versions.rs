@@ -9,7 +9,10 @@ use syncline_engine::{Value, conflict::Choice};
 use syncline_entity::{sync_attempt, sync_conflict, types::RunStatus};
 use syncline_queue::{Lease, LeasedJob, Outcome, Settlement};
 use syncline_runs::{CHOICES, NEWEST_PAYLOAD_VERSION, NewRun, PAYLOAD_VERSION, RunArgs, accept};
-use syncline_service::conflicts::{Decision, choose};
+use syncline_service::{
+    Caller,
+    conflicts::{Decision, choose},
+};
 use uuid::Uuid;
 
 use crate::stage::{On, Stage, new, whole};
@@ -173,7 +176,7 @@ async fn a_choice_that_older_versions_do_not_know_is_left_to_newer_ones(
         };
         let conflict = row.insert(&stage.db).await.unwrap().id;
         let decision = Decision { conflict, choice: choice.clone() };
-        let chosen = choose(&stage.db, &stage.queue, &[decision], "mia").await.unwrap();
+        let chosen = choose(&stage.db, &stage.queue, &[decision], &Caller::person("mia")).await.unwrap();
         let job = stage.queue.get(chosen[0].run).await.unwrap().expect("the job");
         assert_eq!(job.payload_version, version, "{choice}");
         let row = sync_conflict::Entity::find_by_id(conflict).one(&stage.db).await.unwrap().unwrap();

@@ -7,6 +7,7 @@ use syncline_connectors::Person;
 use syncline_engine::{Side, Value, spec::SyncSpec};
 use syncline_entity::{account, person_identity, project, types::MatchedBy};
 use syncline_service::{
+    Caller,
     accounts::KnownAccount,
     people::{self, Discovered, Entry},
 };
@@ -26,6 +27,10 @@ impl On {
             On::Postgres => SqlStage::postgres().await,
         }
     }
+}
+
+fn caller() -> Caller {
+    Caller::person("mia")
 }
 
 /// A project with two accounts.
@@ -82,10 +87,10 @@ fn people_are_stored_matched_and_kept_as_a_person_has_mapped_them(
             person("12", "ben", "Ben", ""),
             person("13", "sam", "Sam", ""),
         ];
-        let done = people::discovered(db, &hub, &at_hub).await.unwrap();
+        let done = people::discovered(db, &caller(), &hub, &at_hub).await.unwrap();
         assert_eq!(done, Discovered { found: 3, new: 3, ..Discovered::default() });
         assert_eq!(revision(db).await, 1);
-        assert_eq!(people::discovered(db, &hub, &at_hub).await.unwrap().new, 0);
+        assert_eq!(people::discovered(db, &caller(), &hub, &at_hub).await.unwrap().new, 0);
         assert_eq!(revision(db).await, 1, "nothing has changed");
         let at_desk = [
             person("A", "A", "A. Quist", "ADA@example.org"),
@@ -93,7 +98,7 @@ fn people_are_stored_matched_and_kept_as_a_person_has_mapped_them(
             person("S", "S", "Sam", ""),
             person("T", "T", "Sam", ""),
         ];
-        let done = people::discovered(db, &desk, &at_desk).await.unwrap();
+        let done = people::discovered(db, &caller(), &desk, &at_desk).await.unwrap();
         assert_eq!((done.matched_by_email, done.matched_by_name), (1, 1));
         let matched = [
             "hub:ada (none), desk:A (email)",
@@ -104,17 +109,17 @@ fn people_are_stored_matched_and_kept_as_a_person_has_mapped_them(
         ];
         assert_eq!(told(db).await, matched);
         // A person knows better.
-        let mapped = people::map(db, "web", "hub:SAM", "desk:T").await.unwrap();
+        let mapped = people::map(db, &caller(), "web", "hub:SAM", "desk:T").await.unwrap();
         assert_eq!(mapped.person.identities.len(), 2);
-        people::unmap(db, "web", "desk:B").await.unwrap();
+        people::unmap(db, &caller(), "web", "desk:B").await.unwrap();
         // A new login and a hidden address of somebody who is known by the id.
         let renamed = [
             person("11", "ada-q", "Ada", ""),
             person("12", "ben", "Ben", ""),
             person("13", "sam", "Sam", ""),
         ];
-        assert_eq!(people::discovered(db, &hub, &renamed).await.unwrap().changed, 1);
-        let done = people::discovered(db, &desk, &at_desk).await.unwrap();
+        assert_eq!(people::discovered(db, &caller(), &hub, &renamed).await.unwrap().changed, 1);
+        let done = people::discovered(db, &caller(), &desk, &at_desk).await.unwrap();
         assert_eq!((done.new, done.changed, done.matched_by_email, done.matched_by_name), (0, 0, 0, 0));
         let kept = [
             "hub:ada-q (none), desk:A (email)",
@@ -143,22 +148,22 @@ fn a_file_brings_all_of_its_people_or_none(#[values(On::Sqlite, On::Postgres)] o
         let wrong = entries(json!([
             { "accounts": { "hub": "ada" }, "texts": ["Ada"] }, { "accounts": { "nowhere": "ben" } },
         ]));
-        let refused = people::import(db, "web", &wrong).await.unwrap_err().to_string();
+        let refused = people::import(db, &caller(), "web", &wrong).await.unwrap_err().to_string();
         assert!(refused.contains("entry 2: accounts: the project has no account \"nowhere\""), "{refused}");
         assert_eq!(told(db).await, Vec::<String>::new());
         let right = entries(json!([
             { "name": "Ada", "accounts": { "hub": ["ada", "ada2"] }, "texts": ["ada@example.org", "Ada"] },
             { "accounts": { "hub": "ben", "desk": "B" } },
         ]));
-        let done = people::import(db, "web", &right).await.unwrap();
+        let done = people::import(db, &caller(), "web", &right).await.unwrap();
         assert_eq!((done.people, done.identities, done.new), (2, 6, 6));
-        let again = people::import(db, "web", &right).await.unwrap();
+        let again = people::import(db, &caller(), "web", &right).await.unwrap();
         assert_eq!((again.identities, again.new), (6, 0));
         let project = people::project(db, "web").await.unwrap().id;
         assert_eq!(people::export(&people::list(db, project).await.unwrap()), right);
         // What an entry no longer has is taken out.
         let less = entries(json!([{ "accounts": { "hub": "ben" } }]));
-        people::import(db, "web", &less).await.unwrap();
+        people::import(db, &caller(), "web", &less).await.unwrap();
         assert!(told(db).await.contains(&"desk:B (apart)".to_owned()), "{:?}", told(db).await);
     });
 }
@@ -192,7 +197,7 @@ fn a_run_gets_the_people_of_its_project_and_sees_when_they_have_changed(
         let file = spec("csv", json!(null), "state");
         let (before, first) = carried(&file, 0, json!(["ada"])).await;
         assert_eq!(before, json!(null));
-        people::map(db, "web", "hub:ada", "Ada Q.").await.unwrap();
+        people::map(db, &caller(), "web", "hub:ada", "Ada Q.").await.unwrap();
         let (after, second) = carried(&file, 0, json!(["ada", "ben"])).await;
         assert_eq!(after, json!(["Ada Q."]));
         assert_ne!(first, second);

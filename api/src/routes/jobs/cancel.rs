@@ -2,12 +2,11 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Serialize;
-use syncline_queue::Cancelled;
-use syncline_runs::RunCancelled;
+use syncline_service::runs;
 use uuid::Uuid;
 
 use super::{Links, address};
-use crate::{extract::JobId, problem::Problem, state::ApiState};
+use crate::{access::By, extract::JobId, problem::Problem, state::ApiState};
 
 /// The result of a request to cancel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -20,24 +19,11 @@ pub struct CancelledJob {
 
 pub(crate) async fn cancel(
     State(api): State<ApiState>,
+    By(caller): By,
     JobId(id): JobId,
 ) -> Result<(StatusCode, Json<CancelledJob>), Problem> {
-    let (status, result) = match syncline_runs::cancel(&api.db, &api.queue, id).await? {
-        RunCancelled::Ended => (StatusCode::OK, "cancelled"),
-        RunCancelled::Requested => (StatusCode::ACCEPTED, "requested"),
-        RunCancelled::Over => {
-            let detail = format!("The job {id} is over and cannot be cancelled");
-            return Err(Problem::new(StatusCode::CONFLICT, "job-over", "Job over", detail));
-        }
-        // A job that is not a run.
-        RunCancelled::Unknown => match api.queue.cancel(id).await? {
-            Cancelled::Removed => (StatusCode::OK, "cancelled"),
-            Cancelled::Requested => (StatusCode::ACCEPTED, "requested"),
-            Cancelled::Unknown => {
-                let detail = format!("There is no job {id} that could be cancelled");
-                return Err(Problem::new(StatusCode::NOT_FOUND, "unknown-job", "Unknown job", detail));
-            }
-        },
-    };
+    let asked = runs::cancel(&api.db, &api.queue, &caller, id).await?;
+    let (status, result) =
+        if asked { (StatusCode::ACCEPTED, "requested") } else { (StatusCode::OK, "cancelled") };
     Ok((status, Json(CancelledJob { id, result, links: Links { this: address(id), parent: None } })))
 }

@@ -14,12 +14,12 @@ use syncline_runs::{RunArgs, queue_priority};
 use syncline_service::{
     Error, Unknown,
     runs::{Enqueued, Request, enqueue},
-    syncs::find_in,
+    syncs::find_seen,
 };
 use uuid::{Builder, Uuid};
 
 use super::{Links, address};
-use crate::{extract::JsonBody, problem::Problem, state::ApiState};
+use crate::{access::By, extract::JsonBody, problem::Problem, state::ApiState};
 
 /// A run to enqueue. Unknown keys are refused.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -27,9 +27,8 @@ use crate::{extract::JsonBody, problem::Problem, state::ApiState};
 pub struct NewJob {
     /// The sync's name.
     pub sync: String,
-    /// The sync's project.
-    #[serde(default = "default_project")]
-    pub project: String,
+    /// The sync's project; by default the token's, or `default`.
+    pub project: Option<String>,
     #[serde(default)]
     pub kind: JobKind,
     /// The priority; by default that of the sync.
@@ -60,10 +59,6 @@ pub struct Items {
     pub ids: Vec<String>,
 }
 
-fn default_project() -> String {
-    "default".to_owned()
-}
-
 /// The kinds of run that can be requested.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -92,6 +87,7 @@ pub struct AcceptedJob {
 
 pub(crate) async fn create(
     State(api): State<ApiState>,
+    By(caller): By,
     headers: HeaderMap,
     JsonBody(mut asked): JsonBody<NewJob>,
 ) -> Result<impl IntoResponse, Problem> {
@@ -99,10 +95,12 @@ pub(crate) async fn create(
         asked.id = id_of_key(&headers)?;
     }
     let request = request(&asked)?;
-    let sync = find_in(&api.db, &asked.project, &asked.sync).await.map_err(|error| unknown(error, &asked))?;
-    let enqueued =
-        enqueue(&api.db, &api.queue, &sync, &request).await.map_err(|error| unknown(error, &asked))?;
-    Ok(answer(sync.row.name, asked.project, asked.kind, &enqueued))
+    let sync = find_seen(&api.db, &caller, asked.project.as_deref(), &asked.sync).await;
+    let sync = sync.map_err(|error| unknown(error, &asked))?;
+    let enqueued = enqueue(&api.db, &api.queue, &caller, &sync, &request)
+        .await
+        .map_err(|error| unknown(error, &asked))?;
+    Ok(answer(sync.row.name, sync.project, asked.kind, &enqueued))
 }
 
 type Answer = (StatusCode, [(HeaderName, String); 1], Json<AcceptedJob>);
@@ -137,11 +135,14 @@ const LONGEST_KEY: usize = 255;
 fn unknown(error: Error, asked: &NewJob) -> Problem {
     match error {
         Error::Unknown { what: Unknown::Project, .. } => {
-            let detail = format!("There is no project {:?}", asked.project);
+            let project = asked.project.as_deref().unwrap_or("default");
+            let detail = format!("There is no project {project:?}");
             Problem::new(StatusCode::NOT_FOUND, "unknown-project", "Unknown project", &*detail)
                 .with_field("project", detail)
         }
-        Error::Unknown { what: Unknown::Sync, .. } => unknown_sync(&asked.sync, Some(&asked.project)),
+        Error::Unknown { what: Unknown::Sync, .. } => {
+            unknown_sync(&asked.sync, Some(asked.project.as_deref().unwrap_or("default")))
+        }
         other => other.into(),
     }
 }

@@ -7,16 +7,18 @@ use chrono::{DateTime, Utc};
 use sea_orm::EntityTrait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use syncline_entity::{project, sync_config};
-use syncline_queue::Error;
+use syncline_entity::sync_config;
+use syncline_queue::Error as QueueError;
 use syncline_runs::{
     RUN_QUEUE,
     listing::{self, Listed, Listing, Standing},
 };
+use syncline_service::{Caller, Error, syncs::find_seen};
 use uuid::Uuid;
 
 use super::{Links, address, unknown_sync};
 use crate::{
+    access::By,
     extract::{StrictQuery, invalid_query},
     problem::Problem,
     state::ApiState,
@@ -97,34 +99,41 @@ pub struct ListedJob {
 
 pub(crate) async fn list(
     State(api): State<ApiState>,
+    By(caller): By,
     StrictQuery(query): StrictQuery<JobsQuery>,
 ) -> Result<Json<JobList>, Problem> {
     let state = query.state.as_deref().unwrap_or("waiting");
     let standing = state.parse().map_err(|error: String| invalid_query("state", &error))?;
-    listed(&api, query, standing).await
+    listed(&api, &caller, query, standing).await
 }
 
 pub(crate) async fn list_dead(
     State(api): State<ApiState>,
+    By(caller): By,
     StrictQuery(query): StrictQuery<JobsQuery>,
 ) -> Result<Json<JobList>, Problem> {
     if query.state.as_deref().is_some_and(|state| state != "dead") {
         return Err(invalid_query("state", "all that is listed here is dead"));
     }
-    listed(&api, query, Standing::Dead).await
+    listed(&api, &caller, query, Standing::Dead).await
 }
 
-async fn listed(api: &ApiState, query: JobsQuery, standing: Standing) -> Result<Json<JobList>, Problem> {
+async fn listed(
+    api: &ApiState,
+    caller: &Caller,
+    query: JobsQuery,
+    standing: Standing,
+) -> Result<Json<JobList>, Problem> {
     let limit = query.limit.unwrap_or(100);
     if !(1..=1_000).contains(&limit) {
         return Err(invalid_query("limit", "not between 1 and 1000"));
     }
     let JobsQuery { queue, sync, project, kind, key, text, older_than, cursor, .. } = query;
     let filter = JobFilter { queue, sync, project, kind, key, text, older_than };
-    let mut asked = listing(api, &filter, standing).await?;
+    let mut asked = listing(api, caller, &filter, standing).await?;
     (asked.limit, asked.after) = (usize::from(limit), cursor);
     let page = listing::list(&api.db, &api.queue, &asked).await.map_err(|error| match error {
-        Error::Refused(_) if asked.after.is_some() => {
+        QueueError::Refused(_) if asked.after.is_some() => {
             invalid_query("cursor", "no cursor that a list of these jobs gave")
         }
         other => other.into(),
@@ -138,6 +147,7 @@ async fn listed(api: &ApiState, query: JobsQuery, standing: Standing) -> Result<
 /// Converts a filter to a query.
 pub(crate) async fn listing(
     api: &ApiState,
+    caller: &Caller,
     filter: &JobFilter,
     standing: Standing,
 ) -> Result<Listing, Problem> {
@@ -148,12 +158,13 @@ pub(crate) async fn listing(
         None => None,
     };
     let sync = match &filter.sync {
-        Some(sync) => Some(sync_id(api, sync, filter.project.as_deref()).await?),
+        Some(sync) => Some(sync_id(api, caller, sync, filter.project.as_deref()).await?),
         None => None,
     };
     Ok(Listing {
         queue: filter.queue.clone().unwrap_or_else(|| RUN_QUEUE.to_owned()),
         sync,
+        project: caller.project,
         kind: filter.kind.clone(),
         key: filter.key.clone(),
         text: filter.text.clone(),
@@ -162,13 +173,12 @@ pub(crate) async fn listing(
     })
 }
 
-async fn sync_id(api: &ApiState, sync: &str, key: Option<&str>) -> Result<i64, Problem> {
-    let project = project::by_key(&api.db, key.unwrap_or("default")).await?;
-    let found = match project {
-        Some(project) => sync_config::by_name(&api.db, project.id, sync).await?,
-        None => None,
-    };
-    found.map(|config| config.id).ok_or_else(|| unknown_sync(sync, key))
+async fn sync_id(api: &ApiState, caller: &Caller, sync: &str, key: Option<&str>) -> Result<i64, Problem> {
+    match find_seen(&api.db, caller, key, sync).await {
+        Ok(sync) => Ok(sync.id),
+        Err(Error::Unknown { .. }) => Err(unknown_sync(sync, key)),
+        Err(other) => Err(other.into()),
+    }
 }
 
 /// Parses a number and a unit, up to ten years.

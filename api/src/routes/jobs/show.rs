@@ -13,11 +13,12 @@ use syncline_entity::{
 };
 use syncline_queue::{Job, State as JobState};
 use syncline_runs::details;
+use syncline_service::{redact, runs::is_seen};
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{Links, address};
-use crate::{extract::JobId, problem::Problem, state::ApiState};
+use crate::{access::By, extract::JobId, problem::Problem, state::ApiState};
 
 /// Timeout of the queue's store.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -134,9 +135,14 @@ pub(crate) enum Shown {
     Letter(Box<LetterView>),
 }
 
-pub(crate) async fn show(State(api): State<ApiState>, JobId(id): JobId) -> Result<Json<Shown>, Problem> {
-    let Some(run) = sync_history::by_run(&api.db, id).await? else {
-        if let Some(letter) = letter(&api, id).await {
+pub(crate) async fn show(
+    State(api): State<ApiState>,
+    By(caller): By,
+    JobId(id): JobId,
+) -> Result<Json<Shown>, Problem> {
+    let seen = is_seen(&api.db, &caller, id).await?;
+    let Some(run) = sync_history::by_run(&api.db, id).await?.filter(|_| seen) else {
+        if seen && let Some(letter) = letter(&api, id).await {
             return Ok(Json(Shown::Letter(Box::new(letter))));
         }
         let detail = format!("There is no job {id}; old ones are removed");
@@ -155,7 +161,9 @@ pub(crate) async fn show(State(api): State<ApiState>, JobId(id): JobId) -> Resul
         None => queue(&api, id).await,
         Some(_) => None,
     };
-    Ok(Json(Shown::Job(Box::new(view(run, sync, attempts, queue)))))
+    let mut job = view(run, sync, attempts, queue);
+    job.details = job.details.map(|details| redact::details(&caller, details));
+    Ok(Json(Shown::Job(Box::new(job))))
 }
 
 async fn letter(api: &ApiState, id: Uuid) -> Option<LetterView> {

@@ -114,7 +114,7 @@ impl Demo {
         let document = document::read(&file)?;
         document.refuse_errors()?;
         let specs: Vec<_> = document.syncs.iter().map(|sync| &sync.spec).collect();
-        store(&db, &specs, Origin::CommandLine).await?;
+        store(&db, &config.caller(), &specs, Origin::CommandLine).await?;
         let stored = syncs::find(&db, NAME).await?;
         Ok(Demo { config, folder, url, db, tasks, stored })
     }

@@ -86,13 +86,13 @@ async fn tell(config: &Config, folder: &Path, output: &Output) -> Result<Told, F
         keeps_limits: false,
         secret: NewSecret::Reference(Reference::File(token)),
     };
-    accounts::add(&db, &app::broker(config), &account).await?;
+    accounts::add(&db, &app::broker(config), &config.caller(), &account).await?;
     let file = folder.join("issues.yaml");
     std::fs::write(&file, DOCUMENT)?;
     let document = document::read(&file)?;
     document.refuse_errors()?;
     let specs: Vec<_> = document.syncs.iter().map(|sync| &sync.spec).collect();
-    store(&db, &specs, Origin::CommandLine).await?;
+    store(&db, &config.caller(), &specs, Origin::CommandLine).await?;
     let sync = syncs::find(&db, content::NAME).await?;
     let data = Story { config, db: &db, sync: &sync, stage: &stage, output }.tell().await?;
     Ok(Told { stage, db, data })

@@ -6,6 +6,7 @@ use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection,
     DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder,
 };
+use serde_json::{Value, json};
 use syncline_accounts::{Broker, Keyring, Owner, Reference, built_in, seal};
 use syncline_connectors::{Availability, Token, no_platform, platform};
 use syncline_engine::nearest::alternatives;
@@ -16,7 +17,11 @@ use syncline_runs::{
 };
 use syncline_sql::begin;
 
-use crate::{Error, Refusal, Unknown, syncs::display_name};
+use crate::{
+    Caller, Error, Refusal, Unknown,
+    audit::{self, Entry},
+    syncs::display_name,
+};
 
 /// Who pauses an account whose secret was refused.
 pub const BY_ITSELF: &str = "syncline";
@@ -60,6 +65,7 @@ pub struct NewAccount<'a> {
 pub async fn add(
     db: &DatabaseConnection,
     broker: &Broker,
+    caller: &Caller,
     new: &NewAccount<'_>,
 ) -> Result<KnownAccount, Error> {
     let (key, name) = split(new.name);
@@ -107,8 +113,23 @@ pub async fn add(
     // The secret is bound to the row's id, which only the database gives.
     let row = row.insert(&tx).await?;
     let row = set_secret(&tx, broker.keys(), row, &new.secret).await?;
+    audit::record(&tx, caller, entry("account.add", &row, Value::Null, told(&row))).await?;
     tx.commit().await?;
     Ok(KnownAccount { project: project.key, row })
+}
+
+/// A change of an account.
+fn entry<'a>(action: &'a str, row: &account::Model, before: Value, after: Value) -> Entry<'a> {
+    let id = Some(row.id.to_string());
+    Entry { action, kind: "account", id, project: Some(row.project_id), before, after }
+}
+
+/// An account for the audit log: where its secret is, and not the secret.
+fn told(row: &account::Model) -> Value {
+    json!({
+        "name": row.name, "platform": row.platform, "base_url": row.base_url, "keeps_limits": row.keeps_limits,
+        "secret": row.secret_ref, "encrypted_with": row.key_id,
+    })
 }
 
 /// All accounts by project and name, with those of the default project that exist by themselves.
@@ -181,7 +202,7 @@ pub async fn syncs_of(db: &impl ConnectionTrait, account: &KnownAccount) -> Resu
 }
 
 /// Removes an account that no sync uses, with its secret, its pause and its deliveries.
-pub async fn remove(db: &DatabaseConnection, account: &KnownAccount) -> Result<(), Error> {
+pub async fn remove(db: &DatabaseConnection, caller: &Caller, account: &KnownAccount) -> Result<(), Error> {
     stored(account, "remove")?;
     let id = account.row.id;
     let tx = begin(db).await?;
@@ -209,6 +230,8 @@ pub async fn remove(db: &DatabaseConnection, account: &KnownAccount) -> Result<(
         .exec(&tx)
         .await?;
     account::Entity::delete_by_id(id).exec(&tx).await?;
+    let row = &account.row;
+    audit::record(&tx, caller, entry("account.remove", row, told(row), Value::Null)).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -218,11 +241,15 @@ pub async fn rotate(
     db: &DatabaseConnection,
     queue: &RunQueue,
     broker: &Broker,
+    caller: &Caller,
     account: &KnownAccount,
     secret: &NewSecret,
 ) -> Result<(KnownAccount, bool), Error> {
     stored(account, "rotate")?;
-    let row = set_secret(db, broker.keys(), account.row.clone(), secret).await?;
+    let tx = begin(db).await?;
+    let row = set_secret(&tx, broker.keys(), account.row.clone(), secret).await?;
+    audit::record(&tx, caller, entry("account.rotate", &row, told(&account.row), told(&row))).await?;
+    tx.commit().await?;
     let id = row.id;
     let paused = pause::of_subject(db, PauseScope::Account, &id.to_string()).await?;
     let resumed = match paused {
@@ -235,6 +262,7 @@ pub async fn rotate(
 /// Sets whether an account keeps the limits of its platform.
 pub async fn set_limits(
     db: &DatabaseConnection,
+    caller: &Caller,
     account: &KnownAccount,
     keeps_limits: bool,
 ) -> Result<KnownAccount, Error> {
@@ -244,7 +272,10 @@ pub async fn set_limits(
     if row.keeps_limits != keeps_limits {
         let change =
             account::ActiveModel { id: Set(row.id), keeps_limits: Set(keeps_limits), ..Default::default() };
-        row = change.update(db).await?;
+        let tx = begin(db).await?;
+        row = change.update(&tx).await?;
+        audit::record(&tx, caller, entry("account.limits", &row, told(&account.row), told(&row))).await?;
+        tx.commit().await?;
     }
     Ok(KnownAccount { project, row })
 }
@@ -270,7 +301,11 @@ pub struct Reencrypted {
 }
 
 /// Encrypts every encrypted secret under the current key: all of them, or none.
-pub async fn reencrypt(db: &DatabaseConnection, broker: &Broker) -> Result<Reencrypted, Error> {
+pub async fn reencrypt(
+    db: &DatabaseConnection,
+    broker: &Broker,
+    caller: &Caller,
+) -> Result<Reencrypted, Error> {
     let keys = broker.keys();
     let current = keys.current.as_ref().ok_or_else(no_key)?.id();
     let tx = begin(db).await?;
@@ -286,7 +321,9 @@ pub async fn reencrypt(db: &DatabaseConnection, broker: &Broker) -> Result<Reenc
         }
         let shown = display_name(project.as_ref().map_or("default", |project| &project.key), &row.name);
         let token = broker.secret(&row).await.map_err(|error| Error::Invalid(error.to_string()))?;
-        set_secret(&tx, keys, row, &NewSecret::Value(token)).await?;
+        let before = told(&row);
+        let row = set_secret(&tx, keys, row, &NewSecret::Value(token)).await?;
+        audit::record(&tx, caller, entry("account.rotate", &row, before, told(&row))).await?;
         done.moved.push(shown);
     }
     tx.commit().await?;

@@ -5,7 +5,7 @@ use syncline_migration::{Migrator, Until};
 
 use super::*;
 use crate::{
-    Error, Origin,
+    Caller, Error, Origin,
     store::{Stored, store},
 };
 
@@ -51,18 +51,24 @@ async fn a_sync_is_stored_with_the_accounts_that_it_names() {
     let db = database(&folder).await;
     let project = project_id(&db, "default").await;
     let spec = spec("default");
-    store(&db, &[&spec], Origin::CommandLine).await.unwrap();
+    store(&db, &Caller::person("mia"), &[&spec], Origin::CommandLine).await.unwrap();
     assert_eq!(accounts(&db, project).await, (None, None, 1));
 
     // The same document again, once the accounts exist.
     let trello = create(&db, project, "trello", "acme-trello").await;
-    assert_eq!(store(&db, &[&spec], Origin::CommandLine).await.unwrap(), [Stored::Unchanged]);
+    assert_eq!(
+        store(&db, &Caller::person("mia"), &[&spec], Origin::CommandLine).await.unwrap(),
+        [Stored::Unchanged]
+    );
     assert_eq!(accounts(&db, project).await, (None, Some(trello), 1));
 
     let jira = create(&db, project, "jira", "other-jira").await;
     let mut moved = spec.clone();
     moved.source.insert("account".to_owned(), json!("other-jira"));
-    assert_eq!(store(&db, &[&moved], Origin::CommandLine).await.unwrap(), [Stored::Changed]);
+    assert_eq!(
+        store(&db, &Caller::person("mia"), &[&moved], Origin::CommandLine).await.unwrap(),
+        [Stored::Changed]
+    );
     assert_eq!(accounts(&db, project).await, (Some(jira), Some(trello), 2));
 }
 
@@ -73,7 +79,8 @@ async fn an_account_belongs_to_one_project_and_one_platform() {
     let default = project_id(&db, "default").await;
     create(&db, default, "jira", "acme-jira").await;
     create(&db, default, "gitlab", "acme-trello").await;
-    let refused = store(&db, &[&spec("default")], Origin::CommandLine).await.unwrap_err();
+    let refused =
+        store(&db, &Caller::person("mia"), &[&spec("default")], Origin::CommandLine).await.unwrap_err();
     assert!(matches!(refused, Error::Invalid(_)));
     assert_eq!(
         refused.to_string(),
@@ -81,7 +88,7 @@ async fn an_account_belongs_to_one_project_and_one_platform() {
          account of trello"
     );
 
-    store(&db, &[&spec("web")], Origin::CommandLine).await.unwrap();
+    store(&db, &Caller::person("mia"), &[&spec("web")], Origin::CommandLine).await.unwrap();
     assert_eq!(accounts(&db, project_id(&db, "web").await).await, (None, None, 1));
 }
 

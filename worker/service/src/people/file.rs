@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseConnection, DatabaseTransaction};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use syncline_entity::{account, person_identity, types::MatchedBy};
 use syncline_sql::begin;
 use uuid::Uuid;
 
-use super::{KnownPerson, list, place, set, take_out, touch};
-use crate::{Error, Unknown};
+use super::{KnownPerson, list, note, place, set, take_out, touch};
+use crate::{Caller, Error, Unknown};
 
 /// A person in a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,7 +82,12 @@ pub fn export(people: &[KnownPerson]) -> Vec<Entry> {
 
 /// Makes the identities of each entry one person, as if they were mapped by hand: all entries, or none. People who are in
 /// no entry stay as they are.
-pub async fn import(db: &DatabaseConnection, project: &str, entries: &[Entry]) -> Result<Imported, Error> {
+pub async fn import(
+    db: &DatabaseConnection,
+    caller: &Caller,
+    project: &str,
+    entries: &[Entry],
+) -> Result<Imported, Error> {
     let tx = begin(db).await?;
     let project = super::project(&tx, project).await?.id;
     let mut done = Imported { people: entries.len(), ..Imported::default() };
@@ -118,6 +124,8 @@ pub async fn import(db: &DatabaseConnection, project: &str, entries: &[Entry]) -
     }
     if !entries.is_empty() {
         touch(&tx, project).await?;
+        let after = json!({ "people": done.people, "identities": done.identities, "new": done.new });
+        note(&tx, caller, project, "people.import", None, after).await?;
     }
     tx.commit().await?;
     Ok(done)

@@ -1,0 +1,55 @@
+//! `syncline audit`: who changed what.
+
+use serde_json::{Value, json};
+use syncline_entity::audit_log;
+use syncline_service::audit::{self, AuditQuery};
+
+use crate::{
+    app,
+    cli::AuditArgs,
+    config::Config,
+    fault::{Exit, Fault},
+    output::Output,
+    words::date,
+};
+
+/// Lists rows of the audit log.
+pub(crate) async fn run(config: &Config, args: &AuditArgs, output: &Output) -> Result<Exit, Fault> {
+    let db = app::connect(config).await?;
+    let asked = AuditQuery {
+        actor: args.actor.clone(),
+        action: args.action.clone(),
+        kind: args.kind.clone(),
+        id: args.id.clone(),
+        before: args.after,
+        limit: args.limit,
+    };
+    let rows = audit::list(&db, &config.caller(), &asked).await?;
+    output.data(&json!({ "changes": rows.iter().map(as_json).collect::<Vec<_>>() }));
+    if rows.is_empty() {
+        output.line("no changes");
+        return Ok(Exit::Done);
+    }
+    let line = |row: &audit_log::Model| {
+        let subject = row.subject_id.as_ref().map(|id| format!("{} {id}", row.subject_kind));
+        vec![
+            row.id.to_string(),
+            date(row.at),
+            row.actor.clone(),
+            row.action.clone(),
+            subject.unwrap_or_else(|| row.subject_kind.clone()),
+        ]
+    };
+    output.table(&["number", "time (UTC)", "who", "action", "subject"], rows.iter().map(line).collect());
+    if let Some(last) = rows.last().filter(|_| rows.len() as u64 == args.limit) {
+        output.line(format!("older ones: syncline audit --after {}", last.id));
+    }
+    Ok(Exit::Done)
+}
+
+fn as_json(row: &audit_log::Model) -> Value {
+    json!({
+        "id": row.id, "at": row.at, "actor": row.actor, "action": row.action, "subject_kind": row.subject_kind,
+        "subject_id": row.subject_id, "details": row.details, "request_id": row.request_id,
+    })
+}

@@ -1,0 +1,93 @@
+//! The audit log: one row for each change that a person or a program asked for.
+//!
+//! A call that changes several subjects writes a row for each; they share the request id. Where the change is a
+//! transaction, its rows are part of it. Values of fields and secrets are never written here: the former are in
+//! `sync_changes`.
+
+use chrono::{SubsecRound, Utc};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect,
+};
+use serde_json::{Map, Value};
+use syncline_entity::audit_log;
+
+use crate::Caller;
+
+/// A change.
+#[derive(Debug, Clone)]
+pub struct Entry<'a> {
+    /// For example `account.rotate`.
+    pub action: &'a str,
+    /// For example `account`.
+    pub kind: &'a str,
+    /// The id or name of the subject, if there are several of the kind.
+    pub id: Option<String>,
+    pub project: Option<i64>,
+    /// Null if there was nothing before.
+    pub before: Value,
+    /// Null if there is nothing any more.
+    pub after: Value,
+}
+
+/// Writes a row.
+pub async fn record(db: &impl ConnectionTrait, caller: &Caller, entry: Entry<'_>) -> Result<(), DbErr> {
+    let mut details = Map::from_iter([("from".to_owned(), Value::from(caller.from.as_str()))]);
+    for (name, value) in [("before", entry.before), ("after", entry.after)] {
+        if !value.is_null() {
+            details.insert(name.to_owned(), value);
+        }
+    }
+    let row = audit_log::ActiveModel {
+        project_id: Set(entry.project),
+        at: Set(Utc::now().trunc_subsecs(6)),
+        actor: Set(caller.actor.clone()),
+        action: Set(entry.action.to_owned()),
+        subject_kind: Set(entry.kind.to_owned()),
+        subject_id: Set(entry.id),
+        details: Set(Some(Value::Object(details))),
+        request_id: Set(Some(caller.request_id.clone())),
+        ..Default::default()
+    };
+    row.insert(db).await.map(|_| ())
+}
+
+/// Selects rows of the log.
+#[derive(Debug, Clone, Default)]
+pub struct AuditQuery {
+    pub actor: Option<String>,
+    pub action: Option<String>,
+    pub kind: Option<String>,
+    pub id: Option<String>,
+    /// Only rows with smaller ids: the last one of the page before.
+    pub before: Option<i64>,
+    pub limit: u64,
+}
+
+/// The rows that a caller may see, the latest first.
+pub async fn list(
+    db: &impl ConnectionTrait,
+    caller: &Caller,
+    asked: &AuditQuery,
+) -> Result<Vec<audit_log::Model>, DbErr> {
+    use audit_log::Column;
+    let mut query = audit_log::Entity::find().order_by_desc(Column::Id).limit(asked.limit);
+    if let Some(project) = caller.project {
+        query = query.filter(Column::ProjectId.eq(project));
+    }
+    let texts = [
+        (Column::Actor, &asked.actor),
+        (Column::Action, &asked.action),
+        (Column::SubjectKind, &asked.kind),
+        (Column::SubjectId, &asked.id),
+    ];
+    for (column, text) in texts {
+        if let Some(text) = text {
+            query = query.filter(column.eq(text));
+        }
+    }
+    if let Some(before) = asked.before {
+        query = query.filter(Column::Id.lt(before));
+    }
+    query.all(db).await
+}
