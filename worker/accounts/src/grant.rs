@@ -129,7 +129,9 @@ mod tests {
         let grant = |lasts: i64| {
             let from = until - TimeDelta::minutes(lasts);
             let access = Access { token: "a".to_owned(), from, until };
-            Grant { access: Some(access), ..Grant::read(&Token::new(WHOLE)).unwrap() }
+            let mut grant = Grant::read(&Token::new(WHOLE)).unwrap();
+            grant.access = Some(access);
+            grant
         };
         let at = |before: i64| until - TimeDelta::minutes(before);
         assert!(grant(60).fresh(at(16)).is_some() && grant(60).fresh(at(14)).is_none());
