@@ -14,7 +14,7 @@ pub(crate) struct SimulatorArgs {
     /// Whether rate limits are enforced
     #[arg(long, value_enum, default_value_t = LimitsChoice::Real)]
     pub(crate) limits: LimitsChoice,
-    /// Issues in each of the two repositories of the example
+    /// Issues in each repository and project of the example
     #[arg(long, default_value_t = 25, value_name = "COUNT")]
     pub(crate) items: u32,
     /// Append every request and its response to this file, one JSON object a line

@@ -1,4 +1,4 @@
-//! `syncline simulator`: a local stand-in of GitHub with an example to work on.
+//! `syncline simulator`: local stand-ins of GitHub and Jira with an example to work on.
 
 use serde_json::{Value, json};
 use syncline_simulator::{Limits, Settings, Simulator};
@@ -24,21 +24,27 @@ pub(crate) async fn run(args: &SimulatorArgs, output: &Output) -> Result<Exit, F
     };
     let running = Simulator::start(settings).await.map_err(|error| failed(args, &error))?;
     let (_, example) = running.control("POST", "/example", &json!({ "items": args.items }));
-    let github = &example["github"];
-    let (url, api) = (running.url(), running.github());
-    output.headline("A simulated GitHub; nothing leaves this machine, and all is gone at the end");
+    let (github, jira) = (&example["github"], &example["jira"]);
+    let (url, api, site) = (running.url(), running.github(), running.jira());
+    let user = format!("{}:{}", text(&jira["email"]), text(&jira["token"]));
+    output.headline("A simulated GitHub and Jira; nothing leaves this machine, all is gone at the end");
     for (name, value) in [
-        ("API", api.as_str()),
+        ("GitHub", api.as_str()),
         ("Token", text(&github["token"])),
+        ("Jira", site.as_str()),
+        ("User", user.as_str()),
         ("Page", &format!("{url}/")),
         ("Control", &format!("{url}/_control")),
     ] {
         output.verbatim(format!("  {name:<8} {value}"));
     }
-    let repositories: Vec<&str> = github["repositories"].as_array().into_iter().flatten().map(text).collect();
+    let texts = |list: &Value| list.as_array().into_iter().flatten().map(text).map(str::to_owned).collect();
+    let (repositories, projects): (Vec<String>, Vec<String>) =
+        (texts(&github["repositories"]), texts(&jira["projects"]));
     output.line(format!(
-        "It has the repositories {} with {} issues each. Limits are {}.",
+        "It has the repositories {} and the projects {} with {} issues each. Limits are {}.",
         repositories.join(" and "),
+        projects.join(" and "),
         args.items,
         match args.limits {
             LimitsChoice::Real => "enforced",
@@ -46,14 +52,18 @@ pub(crate) async fn run(args: &SimulatorArgs, output: &Output) -> Result<Exit, F
         }
     ));
     output.headline("Try next");
-    let first = repositories.first().copied().unwrap_or_default();
+    let first = repositories.first().map_or("", String::as_str);
     output.verbatim(format!(
         "  curl -H 'Authorization: Bearer {}' {api}/repos/{first}/issues",
         text(&github["token"])
     ));
+    let first = projects.first().map_or("", String::as_str);
+    output.verbatim(format!("  curl -u {user} {site}/rest/api/3/issue/{first}-1"));
     output.line("Ctrl-C ends it.");
-    output
-        .data(&json!({ "url": url, "github": api, "control": format!("{url}/_control"), "example": github }));
+    output.data(&json!({
+        "url": url, "github": api, "jira": site, "control": format!("{url}/_control"),
+        "example": github, "jira_example": jira,
+    }));
     shutdown.cancelled().await;
     running.stop().await;
     Ok(Exit::Done)

@@ -46,6 +46,11 @@ async fn the_simulator_prints_its_address_and_serves_the_example() -> Result<()>
     ensure!(answer.status() == StatusCode::OK, "{answer:?}");
     let issues: Vec<Value> = answer.json().await?;
     ensure!(issues.len() == 3, "{issues:?}");
+    let (site, jira) = (document["jira"].as_str(), &document["jira_example"]);
+    let request = client().get(format!("{}/rest/api/3/issue/WEB-3", site.context("an address")?));
+    let (email, token) = (jira["email"].as_str(), jira["token"].as_str());
+    let answer = request.basic_auth(email.context("an address")?, token).send().await?;
+    ensure!(answer.status() == StatusCode::OK, "{answer:?}");
     let stop = std::process::Command::new("kill").arg(running.0.id().to_string()).status()?;
     ensure!(stop.success() && running.0.wait()?.success(), "it does not end well");
     let mut rest = String::new();

@@ -170,7 +170,7 @@ impl Meters {
         let reply = reply
             .with("x-ratelimit-limit", limit.to_string())
             .with("x-ratelimit-remaining", left.to_string())
-            .with("x-ratelimit-reset", time::minute(reset));
+            .with("x-ratelimit-reset", time::reset(reset));
         if left * 5 < limit { reply.with("x-ratelimit-nearlimit", "true") } else { reply }
     }
 
@@ -191,7 +191,7 @@ pub(crate) fn refusal(
         .with("ratelimit-reason", reason.name())
         .with("x-ratelimit-limit", limit.to_string())
         .with("x-ratelimit-remaining", "0")
-        .with("x-ratelimit-reset", time::minute(reset));
+        .with("x-ratelimit-reset", time::reset(reset));
     match wait {
         Some(wait) if behaviour.retry_after => refusal.with("retry-after", wait.to_string()),
         _ => refusal,

@@ -10,6 +10,7 @@ mod change;
 mod changelog;
 mod control;
 mod error;
+mod find;
 mod index;
 mod input;
 mod issues;

@@ -12,9 +12,9 @@ pub(crate) fn stamp(millis: i64, zone: Tz) -> String {
     at(millis).with_timezone(&zone).format("%Y-%m-%dT%H:%M:%S%.3f%z").to_string()
 }
 
-/// A time as `2026-11-20T10:15Z`, as resets of limits are written.
-pub(crate) fn minute(millis: i64) -> String {
-    at(millis).format("%Y-%m-%dT%H:%MZ").to_string()
+/// A time as `2026-11-20T10:15:31Z`, at the next whole second, as resets of limits are written.
+pub(crate) fn reset(millis: i64) -> String {
+    at(millis + 999).format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// Reads a time with an offset, with or without a colon, as milliseconds.

@@ -76,8 +76,14 @@ fn one(value: &Value, parent: &str, depth: usize) -> Result<(), String> {
         return text_node(node, parent);
     }
     let rule = rules::of(name).ok_or_else(|| format!("there is no node {name}"))?;
-    let may_hold = !matches!(rule.content, Content::None);
-    keys(node, if may_hold { &["type", "attrs", "content", "marks"] } else { &["type", "attrs", "marks"] })?;
+    let mut known = vec!["type", "attrs"];
+    if !matches!(rule.content, Content::None) {
+        known.push("content");
+    }
+    if !rule.marks.is_empty() || rules::TAKES_MARKS.contains(&name) {
+        known.push("marks");
+    }
+    keys(node, &known)?;
     if !rule.attrs.is_empty() || node.contains_key("attrs") {
         attrs::check(node.get("attrs"), rule.attrs, rule.needs_attrs)
             .map_err(|why| format!("{name}: {why}"))?;
@@ -136,7 +142,6 @@ fn marks(node: &Map<String, Value>, allowed: &[&str]) -> Result<(), String> {
         Some(Value::Array(list)) => list,
         Some(_) => return Err("marks are no list".to_owned()),
     };
-    let mut seen = Vec::new();
     for mark in list {
         let keys_of = mark.as_object().ok_or("a mark is an object")?;
         keys(keys_of, &["type", "attrs"])?;
@@ -145,11 +150,7 @@ fn marks(node: &Map<String, Value>, allowed: &[&str]) -> Result<(), String> {
         if !allowed.contains(&name) {
             return Err(format!("mark {name} cannot stand here"));
         }
-        if seen.contains(&name) {
-            return Err(format!("mark {name} stands twice"));
-        }
         attrs::check(mark.get("attrs"), specs, needed).map_err(|why| format!("mark {name}: {why}"))?;
-        seen.push(name);
     }
     Ok(())
 }

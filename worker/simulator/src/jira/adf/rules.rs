@@ -418,6 +418,9 @@ pub(crate) const FORMATS: &[&str] =
     &["link", "em", "strong", "strike", "subsup", "underline", "textColor", "annotation", "backgroundColor"];
 pub(crate) const WITH_CODE: &[&str] = &["code", "link", "annotation"];
 
+/// Nodes that have `marks`, if only an empty list, besides those whose rule names some.
+pub(crate) const TAKES_MARKS: &[&str] = &["paragraph", "heading", "codeBlock", "expand"];
+
 /// The marks that a block may have because of where it stands.
 pub(crate) fn block_marks(node: &str, parent: &str) -> &'static [&'static str] {
     match (node, parent) {
