@@ -10,7 +10,7 @@ use super::{
     state::State,
     transitions,
     values::id_or,
-    visit::Visit,
+    visit::{Shape, Visit},
 };
 use crate::http::Reply;
 
@@ -232,6 +232,9 @@ fn texts(body: &Map<String, Value>, key: &str) -> Vec<String> {
 /// `POST /issue/bulkfetch`. Former keys lead to moved issues; what is not there or hidden is listed apart.
 pub(crate) fn fetch_many(state: &mut State, visit: &Visit<'_>) -> Answer {
     let body = visit.body()?;
+    let lists = ["issueIdsOrKeys", "fields", "expand", "properties"].map(|key| (key, Shape::Texts));
+    let known: Vec<_> = lists.into_iter().chain([("fieldsByKeys", Shape::Bool)]).collect();
+    visit.fits(&body, &known)?;
     let names = texts(&body, "issueIdsOrKeys");
     if names.is_empty() || names.len() > BULK_FETCH {
         return Err(Refusal::new(

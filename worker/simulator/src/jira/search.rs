@@ -12,7 +12,7 @@ use super::{
     jql::{self, Asker, Check, Order},
     render::Wanted,
     state::State,
-    visit::Visit,
+    visit::{Shape, Visit},
 };
 use crate::http::Reply;
 
@@ -120,48 +120,29 @@ pub(crate) fn removed(_: &mut State, _: &Visit<'_>) -> Answer {
 fn of_body(visit: &Visit<'_>) -> Result<Request, Refusal> {
     let body = visit.body()?;
     let known = [
-        "jql",
-        "nextPageToken",
-        "maxResults",
-        "fields",
-        "expand",
-        "properties",
-        "fieldsByKeys",
-        "reconcileIssues",
+        ("jql", Shape::Text),
+        ("nextPageToken", Shape::Text),
+        ("maxResults", Shape::Number),
+        ("fields", Shape::Texts),
+        ("expand", Shape::Text),
+        ("properties", Shape::Texts),
+        ("fieldsByKeys", Shape::Bool),
+        ("reconcileIssues", Shape::Numbers),
     ];
-    if body.keys().any(|key| !known.contains(&key.as_str())) {
-        return Err(Refusal::new(
-            400,
-            "Invalid request payload. Refer to the REST API documentation and try again.",
-        ));
-    }
-    let texts = |key: &str| {
-        let items = body.get(key).and_then(Value::as_array).into_iter().flatten();
-        items.filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
-    };
-    let wrong = |key: &str| Refusal::new(400, format!("'{key}' is of a wrong type."));
+    visit.fits(&body, &known)?;
+    let list = |key: &str| body.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let texts = |key: &str| list(key).iter().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>();
+    let text = |key: &str| body.get(key).and_then(Value::as_str);
     let mut wanted = Wanted::new(&texts("fields"), "id");
     wanted.properties = texts("properties");
-    wanted.expand = match body.get("expand") {
-        None | Some(Value::Null) => Vec::new(),
-        Some(Value::String(list)) => list.split(',').map(|part| part.trim().to_owned()).collect(),
-        Some(_) => return Err(wrong("expand")),
-    };
+    let parts = text("expand").unwrap_or_default().split(',').map(str::trim);
+    wanted.expand = parts.filter(|part| !part.is_empty()).map(str::to_owned).collect();
     Ok(Request {
-        jql: body.get("jql").and_then(Value::as_str).unwrap_or_default().to_owned(),
-        token: body.get("nextPageToken").and_then(Value::as_str).map(str::to_owned),
-        size: match body.get("maxResults") {
-            None | Some(Value::Null) => 50,
-            Some(size) => size.as_i64().ok_or_else(|| wrong("maxResults"))?,
-        },
+        jql: text("jql").unwrap_or_default().to_owned(),
+        token: text("nextPageToken").map(str::to_owned),
+        size: body.get("maxResults").and_then(Value::as_i64).unwrap_or(50),
         wanted,
-        reconciled: body
-            .get("reconcileIssues")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_u64)
-            .collect(),
+        reconciled: list("reconcileIssues").iter().filter_map(Value::as_u64).collect(),
     })
 }
 

@@ -13,6 +13,33 @@ use super::{
 };
 use crate::http::{Call, Reply};
 
+/// The type of a value in a body.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Shape {
+    Text,
+    Number,
+    Bool,
+    Texts,
+    Numbers,
+}
+
+impl Shape {
+    fn takes(self, value: &Value) -> bool {
+        let all = |test: fn(&Value) -> bool| value.as_array().is_some_and(|items| items.iter().all(test));
+        match self {
+            Shape::Text => value.is_string(),
+            Shape::Number => value.is_i64(),
+            Shape::Bool => value.is_boolean(),
+            Shape::Texts => all(Value::is_string),
+            Shape::Numbers => all(Value::is_u64),
+        }
+    }
+}
+
+fn bad_payload() -> Refusal {
+    Refusal::new(400, "Invalid request payload. Refer to the REST API documentation and try again.")
+}
+
 /// A request at a route.
 pub(crate) struct Visit<'a> {
     pub(crate) call: &'a Call,
@@ -43,11 +70,17 @@ impl Visit<'_> {
                 400,
                 "There was an error parsing JSON. Check that your request body is valid.",
             )),
-            _ => Err(Refusal::new(
-                400,
-                "Invalid request payload. Refer to the REST API documentation and try again.",
-            )),
+            _ => Err(bad_payload()),
         }
+    }
+
+    /// Refuses a body with keys that the route does not know, or with values of another type.
+    pub(crate) fn fits(&self, body: &Map<String, Value>, known: &[(&str, Shape)]) -> Result<(), Refusal> {
+        let fits = |(key, value): (&String, &Value)| {
+            let shape = known.iter().find(|(name, _)| name == key).map(|(_, shape)| shape);
+            value.is_null() && shape.is_some() || shape.is_some_and(|shape| shape.takes(value))
+        };
+        if body.iter().all(fits) { Ok(()) } else { Err(bad_payload()) }
     }
 
     /// A number of the query.

@@ -118,6 +118,10 @@ async fn many_are_read_in_the_order_of_their_ids() {
     let many: Vec<String> = (0..101).map(|at| format!("SYNC-{at}")).collect();
     place.post("/issue/bulkfetch", json!({ "issueIdsOrKeys": many })).await.expect(400);
     place.post("/issue/bulkfetch", json!({ "issueIdsOrKeys": [] })).await.expect(400);
+    place
+        .post("/issue/bulkfetch", json!({ "issueIdsOrKeys": ["SYNC-1"], "expand": "names" }))
+        .await
+        .expect(400);
 }
 
 #[tokio::test]

@@ -244,6 +244,9 @@ async fn only_what_is_asked_for_is_in_a_result() {
         json!({ "jql": "project = SYNC", "startAt": 0 }),
         json!({ "jql": "project = SYNC", "validateQuery": "none" }),
         json!({ "jql": "project = SYNC", "expand": ["names"] }),
+        json!({ "jql": "project = SYNC", "fields": "summary" }),
+        json!({ "jql": "project = SYNC", "reconcileIssues": ["10001"] }),
+        json!({ "jql": "project = SYNC", "maxResults": "50" }),
         json!({ "jql": "project = SYNC", "maxResults": 5_001 }),
         json!({ "jql": "project = SYNC", "properties": ["1", "2", "3", "4", "5", "6"] }),
     ] {
