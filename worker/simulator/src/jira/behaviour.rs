@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Behaviour {
     /// Milliseconds until a change is in the search index.
     pub(crate) index_lag_ms: u64,
+    /// How many of 100 changes lag; the others are in the index at once.
+    pub(crate) lagging_percent: usize,
     /// What a search shows of an edited issue until then.
     pub(crate) lagging_edit: Lagging,
     /// What a dead API token is answered with.
@@ -100,6 +102,7 @@ impl Default for Behaviour {
     fn default() -> Behaviour {
         Behaviour {
             index_lag_ms: 1_000,
+            lagging_percent: 100,
             lagging_edit: Lagging::Old,
             dead_token: DeadToken::Anonymous,
             page_max: 100,

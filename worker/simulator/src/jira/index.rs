@@ -109,8 +109,9 @@ impl State {
 
     /// Lets the index see an issue after the lag.
     pub(crate) fn index_later(&mut self, id: u64, now: i64, lag: Option<u64>) {
+        let own = lag.is_some();
         let lag = lag.unwrap_or(self.behaviour.index_lag_ms);
-        if lag == 0 {
+        if lag == 0 || !(own || self.random.chance(self.behaviour.lagging_percent)) {
             self.index_now(id);
             return;
         }
@@ -118,6 +119,12 @@ impl State {
             self.index.remove(id);
         }
         self.index.pending.insert((now.saturating_add(i64::try_from(lag).unwrap_or(i64::MAX)), id));
+    }
+
+    /// Hides an issue from searches for a time.
+    pub(crate) fn hide_from_index(&mut self, id: u64, now: i64, millis: u64) {
+        self.index.remove(id);
+        self.index.pending.insert((now.saturating_add(i64::try_from(millis).unwrap_or(i64::MAX)), id));
     }
 
     /// Indexes what is due.

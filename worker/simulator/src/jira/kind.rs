@@ -129,7 +129,7 @@ impl Field {
     }
 }
 
-/// The system fields: id, name, kind, and whether the navigator shows them.
+/// The system fields: id, name, kind.
 pub(crate) const SYSTEM: [(&str, &str, Kind); 18] = [
     ("project", "Project", Kind::Project),
     ("issuetype", "Issue Type", Kind::IssueType),

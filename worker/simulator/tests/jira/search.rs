@@ -176,9 +176,24 @@ async fn an_edited_issue_is_old_or_missing_until_the_lag_is_over() {
     place.control("POST", "/clock", json!({ "advance": 10 }));
     assert_eq!(place.search("summary ~ newer").await.keys(), [key.as_str()]);
     assert!(place.search("summary ~ new").await.keys().is_empty(), "old words are forgotten");
+    place.control("POST", &format!("/jira/issues/{key}/index"), json!({ "hide_ms": 3_000 }));
+    assert!(place.search("project = SYNC").await.keys().is_empty());
+    place.control("POST", "/clock", json!({ "advance": 3 }));
+    assert_eq!(place.search("project = SYNC").await.keys(), [key.as_str()]);
     // One item may lag on its own.
     place.control("PATCH", &format!("/jira/issues/{key}"), json!({ "summary": "Slow", "lag_ms": 0 }));
     assert_eq!(place.search("summary ~ slow").await.keys(), [key.as_str()]);
+}
+
+#[tokio::test]
+async fn some_changes_may_lag_and_others_not() {
+    let place = Place::new().await;
+    place.settings(json!({ "index_lag_ms": 600_000, "lagging_percent": 20 }));
+    for _ in 0..100 {
+        place.person_creates(json!({ "summary": "A" }));
+    }
+    let found = place.search("project = SYNC").await.expect(200).keys().len();
+    assert!((60..=95).contains(&found), "{found} of 100");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Controls of issues: what a person does in the browser.
 
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -202,10 +203,23 @@ pub(super) fn one(state: &mut State, call: &Call, route: (&str, &[&str]), id: u6
                 return Err(Reply::refused(422, "the issue cannot be moved there"));
             }
         }
-        ("POST", ["index"]) => state.index_now(id),
+        ("POST", ["index"]) => {
+            let index: Indexing = read(call)?;
+            match index.hide_ms {
+                Some(millis) => state.hide_from_index(id, now, millis),
+                None => state.index_now(id),
+            }
+        }
         _ => return Err(unknown()),
     }
     reply(state, 200, id)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Indexing {
+    /// Searches do not find the issue for so long.
+    hide_ms: Option<u64>,
 }
 
 /// Lets only these people see an issue; null for everybody.

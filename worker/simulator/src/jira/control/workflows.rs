@@ -64,9 +64,10 @@ struct NewTransition {
     users: Option<Vec<String>>,
     #[serde(default)]
     screen: Vec<NewScreenField>,
-    /// The resolution that it sets, or null for none; `Done` by itself for a status of the last category.
+    /// The resolution that it sets; the first one if left out and the status is of the last category.
     #[serde(default)]
     resolution: Value,
+    /// It sets no resolution.
     #[serde(default)]
     no_resolution: bool,
 }
