@@ -355,3 +355,56 @@ impl Parser {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, json};
+
+    use super::*;
+
+    #[test]
+    fn documents_are_parsed() {
+        let text = r#"
+            # A comment
+            mutation Gone($id: ID!, $many: [Int!] = [1, 2]) {
+                first: deleteIssue(input: {issueId: $id, clientMutationId: "a \"b\" \u00e9\ud83d\ude80"}) @skip(if: false) { ...Name }
+            }
+            fragment Name on Repository { id name text(body: """
+                one
+                  two
+            """) }
+        "#;
+        let document = document(text).unwrap();
+        let operation = &document.operations[0];
+        assert_eq!((operation.kind, operation.name.as_deref()), (OperationKind::Mutation, Some("Gone")));
+        assert_eq!(operation.variables[1].of.to_string(), "[Int!]");
+        let variables = Map::from_iter([("id".to_owned(), json!("I_1"))]);
+        let Selection::Field(field) = &operation.selection[0] else { panic!("a field") };
+        assert_eq!(
+            (field.key.as_str(), field.name.as_str(), field.directives.len()),
+            ("first", "deleteIssue", 1)
+        );
+        let input = field.args[0].value.json(&variables);
+        assert_eq!(input, json!({ "issueId": "I_1", "clientMutationId": "a \"b\" é🚀" }));
+        let Selection::Field(text) = &document.fragments["Name"].selection[2] else { panic!("a field") };
+        assert_eq!(text.args[0].value.json(&variables), json!("one\n  two"));
+        assert_eq!((operation.at.line, operation.at.column), (3, 13));
+    }
+
+    #[test]
+    fn mistakes_are_told() {
+        for text in [
+            "query { user(login: \"a) }",
+            "query { a { b }",
+            "",
+            "{ a(b: ) }",
+            "{ }",
+            "{ a ? }",
+            "{ a(b: 1..2) }",
+        ] {
+            assert!(document(text).is_err(), "{text}");
+        }
+        let error = document("query {\n  user(: 1) }").unwrap_err();
+        assert_eq!((error.at.line, error.at.column), (2, 8));
+    }
+}

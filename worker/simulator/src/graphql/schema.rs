@@ -66,7 +66,7 @@ pub(crate) enum Definition {
 }
 
 /// An argument, or a field of an input type.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct InputField {
     pub(crate) name: String,
     pub(crate) of: TypeRef,
@@ -94,7 +94,17 @@ impl Schema {
         }
         let mut parser = Parser::new(text)?;
         while parser.kind() != Kind::End {
+            describe(&mut parser);
             let kind = parser.name()?;
+            if kind == "directive" {
+                directive(&mut parser)?;
+                continue;
+            }
+            if kind == "schema" {
+                // The roots have their usual names.
+                object(&mut parser)?;
+                continue;
+            }
             let name = parser.name()?;
             let definition = match kind.as_str() {
                 "scalar" => Definition::Scalar,
@@ -102,7 +112,9 @@ impl Schema {
                     parser.expect("{")?;
                     let mut values = Vec::new();
                     while !parser.eat("}") {
+                        describe(&mut parser);
                         values.push(parser.name()?);
+                        parser.directives()?;
                     }
                     Definition::Enum(values)
                 }
@@ -111,6 +123,11 @@ impl Schema {
                     Definition::Input(inputs(&mut parser, "}")?)
                 }
                 "type" | "interface" => object(&mut parser)?,
+                "union" => {
+                    parser.expect("=")?;
+                    alternatives(&mut parser)?;
+                    Definition::Object { interfaces: Vec::new(), fields: HashMap::new() }
+                }
                 _ => return Err(parser.unexpected()),
             };
             schema.types.insert(name, definition);
@@ -128,6 +145,34 @@ impl Schema {
     }
 }
 
+/// Skips a description.
+fn describe(parser: &mut Parser) {
+    if parser.kind() == Kind::Text {
+        parser.skip();
+    }
+}
+
+/// Skips the definition of a directive.
+fn directive(parser: &mut Parser) -> Result<(), SyntaxError> {
+    parser.expect("@")?;
+    parser.name()?;
+    if parser.eat("(") {
+        inputs(parser, ")")?;
+    }
+    parser.eat("repeatable");
+    parser.expect("on")?;
+    alternatives(parser)
+}
+
+fn alternatives(parser: &mut Parser) -> Result<(), SyntaxError> {
+    parser.eat("|");
+    parser.name()?;
+    while parser.eat("|") {
+        parser.name()?;
+    }
+    Ok(())
+}
+
 fn object(parser: &mut Parser) -> Result<Definition, SyntaxError> {
     let mut interfaces = Vec::new();
     if parser.eat("implements") {
@@ -139,6 +184,7 @@ fn object(parser: &mut Parser) -> Result<Definition, SyntaxError> {
     parser.expect("{")?;
     let mut fields = HashMap::new();
     while !parser.eat("}") {
+        describe(parser);
         let name = parser.name()?;
         let args = if parser.eat("(") { inputs(parser, ")")? } else { Vec::new() };
         parser.expect(":")?;
@@ -152,6 +198,7 @@ fn object(parser: &mut Parser) -> Result<Definition, SyntaxError> {
 fn inputs(parser: &mut Parser, end: &str) -> Result<Vec<InputField>, SyntaxError> {
     let mut fields = Vec::new();
     while !parser.eat(end) {
+        describe(parser);
         let name = parser.name()?;
         parser.expect(":")?;
         let of = parser.type_ref()?;

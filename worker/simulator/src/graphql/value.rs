@@ -242,7 +242,6 @@ fn kind(name: &str) -> &'static str {
 fn whole(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| {
         let number = value.as_f64()?;
-        #[allow(clippy::cast_possible_truncation, reason = "the number is whole and within the range")]
         (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64)
     })
 }

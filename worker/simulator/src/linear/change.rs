@@ -73,7 +73,6 @@ impl State {
             team.last_number += 1;
             team.last_number
         };
-        #[allow(clippy::cast_precision_loss, reason = "numbers are far below 2^52")]
         let quiet = Quiet {
             sort: -(number as f64) * 10.0,
             subscribers: by.user.into_iter().collect(),
@@ -85,7 +84,7 @@ impl State {
             number,
             previous: Vec::new(),
             content: Content {
-                title: String::new(),
+                title: change.title.clone().unwrap_or_default(),
                 description: None,
                 state,
                 priority: 0,
@@ -115,19 +114,23 @@ impl State {
             hidden: false,
         };
         self.insert(issue);
+        self.sync_id += 1;
         self.edit_issue(id, Change { team: None, ..change }, by);
         Some(id)
     }
 
     /// Changes an issue. One that changes nothing is no update, and neither is one of order or subscribers.
     pub(crate) fn edit_issue(&mut self, id: Id, change: Change, by: &By) {
+        // Before the issue is taken out, since its text may name itself.
+        let description = change.description.map(|text| text.map(|text| self.stored(&text)));
+        let change = Change { description, ..change };
         let Some(mut issue) = self.take(id) else { return };
         let before = (issue.content.clone(), issue.team, issue.trashed);
         let old_state = issue.content.state;
         if let Some(team) = change.team.filter(|team| *team != issue.team) {
             self.move_to(&mut issue, team, change.state);
         }
-        self.apply(&mut issue, change, by.now);
+        apply(&mut issue, change, by.now);
         if issue.content.state != old_state {
             self.entered(&mut issue, old_state, by.now);
         }
@@ -144,44 +147,6 @@ impl State {
             if let Some(parent) = new.and_then(|parent| self.issues.get_mut(&parent)) {
                 parent.children.insert(id);
             }
-        }
-    }
-
-    fn apply(&self, issue: &mut Issue, change: Change, now: i64) {
-        let content = &mut issue.content;
-        if let Some(title) = change.title {
-            content.title = title;
-        }
-        if let Some(text) = change.description {
-            content.description = text.map(|text| self.stored(&text)).filter(|text| !text.is_empty());
-        }
-        if let Some(state) = change.state {
-            content.state = state;
-        }
-        content.priority = change.priority.unwrap_or(content.priority);
-        content.estimate = change.estimate.unwrap_or(content.estimate);
-        if let Some(due) = change.due {
-            content.due = due;
-        }
-        content.assignee = change.assignee.unwrap_or(content.assignee);
-        content.delegate = change.delegate.unwrap_or(content.delegate);
-        if let Some(labels) = change.labels {
-            content.labels = labels;
-        }
-        content.parent = change.parent.unwrap_or(content.parent);
-        content.project = change.project.unwrap_or(content.project);
-        content.snoozed = change.snoozed.unwrap_or(content.snoozed);
-        if let Some(trashed) = change.trashed {
-            issue.trashed = trashed;
-            issue.archived = trashed.then_some(now);
-        }
-        issue.completed = change.completed.or(issue.completed);
-        let quiet = &mut issue.quiet;
-        quiet.sort = change.sort.unwrap_or(quiet.sort);
-        quiet.priority_sort = change.priority_sort.unwrap_or(quiet.priority_sort);
-        quiet.sub_issue_sort = change.sub_issue_sort.or(quiet.sub_issue_sort);
-        if let Some(subscribers) = change.subscribers {
-            quiet.subscribers = subscribers;
         }
     }
 
@@ -287,5 +252,44 @@ impl State {
         if self.behaviour.attachment_bumps {
             self.set_updated(issue, now);
         }
+    }
+}
+
+/// Puts what changes into an issue.
+fn apply(issue: &mut Issue, change: Change, now: i64) {
+    let content = &mut issue.content;
+    if let Some(title) = change.title {
+        content.title = title;
+    }
+    if let Some(text) = change.description {
+        content.description = text.filter(|text| !text.is_empty());
+    }
+    if let Some(state) = change.state {
+        content.state = state;
+    }
+    content.priority = change.priority.unwrap_or(content.priority);
+    content.estimate = change.estimate.unwrap_or(content.estimate);
+    if let Some(due) = change.due {
+        content.due = due;
+    }
+    content.assignee = change.assignee.unwrap_or(content.assignee);
+    content.delegate = change.delegate.unwrap_or(content.delegate);
+    if let Some(labels) = change.labels {
+        content.labels = labels;
+    }
+    content.parent = change.parent.unwrap_or(content.parent);
+    content.project = change.project.unwrap_or(content.project);
+    content.snoozed = change.snoozed.unwrap_or(content.snoozed);
+    if let Some(trashed) = change.trashed {
+        issue.trashed = trashed;
+        issue.archived = trashed.then_some(now);
+    }
+    issue.completed = change.completed.or(issue.completed);
+    let quiet = &mut issue.quiet;
+    quiet.sort = change.sort.unwrap_or(quiet.sort);
+    quiet.priority_sort = change.priority_sort.unwrap_or(quiet.priority_sort);
+    quiet.sub_issue_sort = change.sub_issue_sort.or(quiet.sub_issue_sort);
+    if let Some(subscribers) = change.subscribers {
+        quiet.subscribers = subscribers;
     }
 }

@@ -129,12 +129,6 @@ impl Rules<'_> {
     }
 }
 
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "amounts are positive and far below 2^52"
-)]
 impl Budgets {
     /// Returns the state of a budget; none if it is not limited. One that the control API has set holds even if limits are
     /// off.
@@ -158,7 +152,7 @@ impl Budgets {
         points: u64,
         fields: &[Selected],
         rules: &Rules<'_>,
-    ) -> Result<(), Exceeded> {
+    ) -> Result<(), Box<Exceeded>> {
         let costs = [(Resource::Requests, 1), (Resource::Complexity, points)];
         for (resource, cost) in costs {
             if let Some(budget) = self.budget(viewer, resource, rules)
@@ -187,7 +181,12 @@ impl Budgets {
         Ok(())
     }
 
-    fn endpoints(&mut self, viewer: &Viewer, fields: &[Selected], rules: &Rules<'_>) -> Result<(), Exceeded> {
+    fn endpoints(
+        &mut self,
+        viewer: &Viewer,
+        fields: &[Selected],
+        rules: &Rules<'_>,
+    ) -> Result<(), Box<Exceeded>> {
         for field in fields {
             let Some((limit, seconds)) = rules.behaviour.endpoint_limits.get(&field.name) else { continue };
             let window = i64::try_from(*seconds).unwrap_or(3_600) * 1_000;
@@ -241,7 +240,6 @@ impl Budgets {
     }
 }
 
-#[allow(clippy::cast_precision_loss, reason = "limits and times are far below 2^52")]
 impl Bucket {
     /// What has not drained until now.
     fn now(&self, limit: u64, now: i64) -> f64 {
@@ -251,7 +249,7 @@ impl Bucket {
 }
 
 /// The refusal of a request beyond a budget.
-pub(crate) fn beyond(resource: Resource, budget: &Budget, requested: u64) -> Exceeded {
+pub(crate) fn beyond(resource: Resource, budget: &Budget, requested: u64) -> Box<Exceeded> {
     let what = match resource {
         Resource::Requests => "requests",
         Resource::Complexity => "complexity points",
@@ -261,18 +259,18 @@ pub(crate) fn beyond(resource: Resource, budget: &Budget, requested: u64) -> Exc
         "allowed": false, "requested": requested, "remaining": budget.remaining, "limit": budget.limit, "duration": 3_600_000,
     });
     let failure = Failure::new(Kind::RateLimited, message).with_meta(json!({ "rateLimitResult": result }));
-    Exceeded { failure, reset: budget.reset, endpoint: None }
+    Box::new(Exceeded { failure, reset: budget.reset, endpoint: None })
 }
 
 /// The refusal of a request beyond the limit of one query or mutation.
-pub(crate) fn beyond_endpoint(name: &str, limit: u64, seconds: u64, reset: i64) -> Exceeded {
+pub(crate) fn beyond_endpoint(name: &str, limit: u64, seconds: u64, reset: i64) -> Box<Exceeded> {
     let message =
         format!("Rate limit exceeded. Only {limit} requests are allowed per {seconds} seconds. {DOCS}");
     let result = json!({
         "allowed": false, "requested": 1, "remaining": 0, "limit": limit, "duration": seconds * 1_000,
     });
     let failure = Failure::new(Kind::RateLimited, message).with_meta(json!({ "rateLimitResult": result }));
-    Exceeded { failure, reset, endpoint: Some(Endpoint { name: name.to_owned(), limit, reset }) }
+    Box::new(Exceeded { failure, reset, endpoint: Some(Endpoint { name: name.to_owned(), limit, reset }) })
 }
 
 /// The response to a request beyond a limit.

@@ -17,14 +17,12 @@ mod read;
 mod run;
 mod scalars;
 mod seed;
+mod served;
 mod state;
 mod types;
 mod write;
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, LazyLock},
-};
+use std::{collections::HashMap, sync::Arc};
 
 use serde_json::{Map, Value};
 
@@ -32,28 +30,16 @@ use self::{
     access::Viewer,
     error::{Failure, Kind},
     limits::{Resource, Rules},
+    served::SCHEMA,
     state::State,
 };
 use crate::{
     fault::Limit,
-    graphql::{self, Definition, Document, Schema},
+    graphql::{self, Document},
     http::{Call, Reply},
     platform::{Canned, Delivery, Platform, Scene},
     settings::Limits,
 };
-
-/// What is served. The text is part of the program and its tests read it, so it is right.
-static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
-    let mut schema = Schema::read(include_str!("schema.graphql")).unwrap_or_default();
-    let of_issue = match schema.get("Issue") {
-        Some(Definition::Object { fields, .. }) => fields.clone(),
-        _ => HashMap::new(),
-    };
-    if let Some(Definition::Object { fields, .. }) = schema.types.get_mut("IssueSearchResult") {
-        fields.extend(of_issue);
-    }
-    schema
-});
 
 /// Parsed documents that are kept. Clients send the same few again and again.
 const KEPT: usize = 256;

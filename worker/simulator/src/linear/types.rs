@@ -94,6 +94,12 @@ pub(crate) struct Team {
     pub(crate) updated: i64,
 }
 
+impl Team {
+    pub(crate) fn visibility(&self) -> &'static str {
+        if self.private { "private" } else { "public" }
+    }
+}
+
 /// The kind of a workflow state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -223,3 +223,9 @@ pub(crate) async fn got(request: reqwest::RequestBuilder) -> Got {
     let body = serde_json::from_str(&text).unwrap_or(Value::Null);
     Got { status, headers, text, body }
 }
+
+/// Adds the body of a form to a request.
+pub(crate) fn form(request: reqwest::RequestBuilder, fields: &[(&str, &str)]) -> reqwest::RequestBuilder {
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    request.header("content-type", "application/x-www-form-urlencoded").body(body)
+}

@@ -1,22 +1,21 @@
 //! `POST /graphql`, as far as clients of issues need it: what REST cannot do (delete and transfer an issue), and the
 //! reads around it.
 
-mod parse;
 mod read;
 mod write;
 
 use serde_json::{Map, Value, json};
 
-use self::{
-    parse::{Field, Operation, Selected},
-    read::{Node, Out},
-};
+use self::read::{Node, Out};
 use super::{
     error::{Answer, Refusal},
     state::State,
     visit::Visit,
 };
-use crate::http::Reply;
+use crate::{
+    graphql::{Document, OperationKind, Selection, document},
+    http::Reply,
+};
 
 /// An error of one field. The others of the request are carried out.
 #[derive(Debug, Clone)]
@@ -46,14 +45,25 @@ pub(crate) fn run(state: &mut State, visit: &Visit<'_>) -> Answer {
         return Err(Refusal::new(401, "This endpoint requires you to be authenticated."));
     }
     let body = visit.call.json().map_err(|_| Refusal::new(400, "Problems parsing JSON"))?;
-    let variables = body["variables"].as_object().cloned().unwrap_or_default();
-    let operation = match parse::parse(body["query"].as_str().unwrap_or_default(), &variables) {
-        Ok(operation) => operation,
-        Err(message) => return Ok(Reply::json(200, &json!({ "errors": [{ "message": message }] }))),
+    let failed = |message: &str| Ok(Reply::json(200, &json!({ "errors": [{ "message": message }] })));
+    let document = match document(body["query"].as_str().unwrap_or_default()) {
+        Ok(document) => document,
+        Err(error) => return failed(&error.message),
     };
-    let mut run = Run { state, visit, operation: &operation, errors: Vec::new() };
-    let root = if operation.mutation { Node::Mutation } else { Node::Query };
-    let data = run.object(&root, &operation.fields, &mut Vec::new());
+    // Of several operations the first one runs.
+    let Some(operation) = document.operations.first() else {
+        return failed("A query attribute must be specified and must be a string.");
+    };
+    let mut variables = body["variables"].as_object().cloned().unwrap_or_default();
+    for variable in &operation.variables {
+        if let Some(default) = &variable.default {
+            let default = default.json(&Map::new());
+            variables.entry(variable.name.clone()).or_insert(default);
+        }
+    }
+    let root = if operation.kind == OperationKind::Mutation { Node::Mutation } else { Node::Query };
+    let mut run = Run { state, visit, document: &document, variables, errors: Vec::new() };
+    let data = run.object(&root, &operation.selection, &mut Vec::new());
     let mut reply = json!({ "data": data });
     if !run.errors.is_empty() {
         reply["errors"] = Value::Array(run.errors);
@@ -61,16 +71,26 @@ pub(crate) fn run(state: &mut State, visit: &Visit<'_>) -> Answer {
     Ok(Reply::json(200, &reply))
 }
 
+/// A field to be resolved, with the values of its arguments.
+struct Field {
+    /// The key in the response: the alias, or the name.
+    key: String,
+    name: String,
+    args: Map<String, Value>,
+    fields: Vec<Selection>,
+}
+
 struct Run<'a> {
     state: &'a mut State,
     visit: &'a Visit<'a>,
-    operation: &'a Operation,
+    document: &'a Document,
+    variables: Map<String, Value>,
     errors: Vec<Value>,
 }
 
 impl Run<'_> {
     /// Resolves the selected fields of a node, in their order.
-    fn object(&mut self, node: &Node, selected: &[Selected], path: &mut Vec<Value>) -> Value {
+    fn object(&mut self, node: &Node, selected: &[Selection], path: &mut Vec<Value>) -> Value {
         let mut object = Map::new();
         for field in self.fields(node, selected) {
             path.push(json!(field.key));
@@ -102,18 +122,28 @@ impl Run<'_> {
     }
 
     /// The fields of a selection that hold for a node, with fragments spread out.
-    fn fields(&self, node: &Node, selected: &[Selected]) -> Vec<Field> {
+    fn fields(&self, node: &Node, selected: &[Selection]) -> Vec<Field> {
         let mut fields = Vec::new();
         for selected in selected {
             match selected {
-                Selected::Field(field) => fields.push(field.clone()),
-                Selected::On(name, inner) if name.as_deref().is_none_or(|name| node.is(name)) => {
-                    fields.extend(self.fields(node, inner));
+                Selection::Field(field) => {
+                    let args =
+                        field.args.iter().map(|arg| (arg.name.clone(), arg.value.json(&self.variables)));
+                    fields.push(Field {
+                        key: field.key.clone(),
+                        name: field.name.clone(),
+                        args: args.collect(),
+                        fields: field.selection.clone(),
+                    });
                 }
-                Selected::On(..) => {}
-                Selected::Named(name) => {
-                    let inner = self.operation.fragments.get(name).cloned().unwrap_or_default();
-                    fields.extend(self.fields(node, &inner));
+                Selection::On { on, selection, .. } if on.as_deref().is_none_or(|name| node.is(name)) => {
+                    fields.extend(self.fields(node, selection));
+                }
+                Selection::On { .. } => {}
+                Selection::Spread { name, .. } => {
+                    let fragment = self.document.fragments.get(name);
+                    let inner = fragment.map(|fragment| fragment.selection.as_slice()).unwrap_or_default();
+                    fields.extend(self.fields(node, inner));
                 }
             }
         }

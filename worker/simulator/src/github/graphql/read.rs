@@ -9,8 +9,7 @@ use super::{
         types::{Issue, Repo},
         visit::Visit,
     },
-    Failure,
-    parse::Field,
+    Failure, Field,
 };
 use crate::clock::stamp;
 

@@ -4,8 +4,7 @@ use serde_json::Value;
 
 use super::{
     super::{access::Access, change::By, state::State, visit::Visit},
-    Failure,
-    parse::Field,
+    Failure, Field,
     read::{Node, Out, by_id},
 };
 

@@ -2,7 +2,7 @@
 //! browser, and what time does to tokens and limits.
 
 mod accounts;
-mod issues;
+pub(crate) mod issues;
 pub(crate) mod show;
 mod teams;
 

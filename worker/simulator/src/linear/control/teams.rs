@@ -89,7 +89,6 @@ pub(super) fn create(state: &mut State, call: &Call, now: i64) -> Done {
 }
 
 fn put_state(state: &mut State, team: Id, new: &NewState, now: i64) -> Id {
-    #[allow(clippy::cast_precision_loss, reason = "a team has few states")]
     let next = state.states_of(team).len() as f64;
     let color = new.color.as_deref().unwrap_or("#e2e2e2");
     state.add_state(team, &new.name, new.kind, new.position.unwrap_or(next), color, now)

@@ -19,7 +19,6 @@ impl Got {
         Got::Text(text.to_owned())
     }
 
-    #[allow(clippy::cast_precision_loss, reason = "times are far below 2^52")]
     fn time(millis: Option<i64>) -> Got {
         millis.map_or(Got::Null, |millis| Got::Number(millis as f64))
     }
@@ -85,7 +84,6 @@ impl View<'_> {
                 ("null", _) => *value == Value::Bool(many.is_empty()),
                 ("some", Some(filter)) => many.iter().any(|item| self.matches(*item, filter)),
                 ("every", Some(filter)) => many.iter().all(|item| self.matches(*item, filter)),
-                #[allow(clippy::cast_precision_loss, reason = "counts are small")]
                 ("length", Some(filter)) => filter
                     .iter()
                     .all(|(operator, value)| compare(&Got::Number(many.len() as f64), operator, value)),
@@ -124,6 +122,7 @@ impl View<'_> {
                 "key" => Got::text(&team.key),
                 "name" => Got::text(&team.name),
                 "private" => Got::Flag(team.private),
+                "visibility" => Got::text(team.visibility()),
                 "members" => Got::Many(team.members.iter().copied().map(Item::User).collect()),
                 _ => Got::Null,
             }),
@@ -168,7 +167,6 @@ impl View<'_> {
         }
     }
 
-    #[allow(clippy::cast_precision_loss, reason = "numbers are far below 2^52")]
     fn of_issue(&self, id: Id, key: &str) -> Got {
         let Some(issue) = self.state.issues.get(&id) else { return Got::Null };
         let content = &issue.content;

@@ -15,7 +15,6 @@ pub(crate) const PRIORITIES: [&str; 5] = ["No priority", "Urgent", "High", "Medi
 
 impl View<'_> {
     /// Resolves a field of an issue.
-    #[allow(clippy::cast_precision_loss, reason = "numbers are far below 2^52")]
     pub(super) fn issue(&self, id: Id, field: &Selected) -> Result<Out, Failure> {
         let issue = self.state.issues.get(&id).ok_or_else(|| Failure::not_found("Issue"))?;
         let content = &issue.content;

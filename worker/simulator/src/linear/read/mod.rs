@@ -8,6 +8,7 @@ mod others;
 mod query;
 
 pub(crate) use self::{
+    issue::PRIORITIES,
     list::PAGE,
     node::{Item, Node, Out},
     query::query,

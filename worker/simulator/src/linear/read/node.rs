@@ -125,7 +125,6 @@ impl Out {
         millis.map_or(Out::Null, |millis| Out::Text(super::super::scalars::stamp(millis)))
     }
 
-    #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
     pub(crate) fn count(count: usize) -> Out {
         Out::Number(count as f64)
     }

@@ -94,6 +94,7 @@ impl View<'_> {
             "key" => Out::text(team.key.as_str()),
             "name" | "displayName" => Out::text(team.name.as_str()),
             "private" => Out::Flag(team.private),
+            "visibility" => Out::text(team.visibility()),
             "timezone" => Out::text("Etc/UTC"),
             "autoArchivePeriod" => Out::Number(6.0),
             "defaultIssueEstimate" => Out::Number(if team.allow_zero { 0.0 } else { 1.0 }),

@@ -129,7 +129,6 @@ impl View<'_> {
         Ok(Out::One(Node::Page(Arc::new(page))))
     }
 
-    #[allow(clippy::cast_precision_loss, reason = "amounts are far below 2^52")]
     fn rate_limits(&self) -> Out {
         let limit = |resource: Resource, name: &'static str| {
             let budget = self.state.budgets.budget(self.viewer, resource, &self.limits)?;

@@ -15,7 +15,7 @@ use super::{
     draft::Draft,
 };
 
-fn object<'a>(visit: &'a Visit<'_>, name: &str) -> Map<String, Value> {
+fn object(visit: &Visit<'_>, name: &str) -> Map<String, Value> {
     visit.field.args.get(name).and_then(Value::as_object).cloned().unwrap_or_default()
 }
 

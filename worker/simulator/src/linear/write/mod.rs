@@ -59,7 +59,6 @@ impl Visit<'_> {
     }
 
     /// The result of a mutation: the record, or the records, under its name.
-    #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
     fn result(&self, state: &State, of: &'static str, name: &'static str, value: Out) -> Out {
         let sync_id = Out::Number(state.sync_id as f64);
         Out::One(Node::Payload(
