@@ -101,10 +101,10 @@ impl Viewer {
         state.issue(name).filter(|issue| self.sees(state, issue)).ok_or_else(|| Failure::not_found("Issue"))
     }
 
-    /// Refuses what needs a scope that the token lacks. `admin` and `write` hold the narrower ones.
+    /// Refuses what needs a scope that the token lacks. `admin` and `write` hold the narrower ones, and every token may read.
     pub(crate) fn may(&self, scope: &str) -> Result<(), Failure> {
         let has = |scope: &str| self.scopes.iter().any(|given| given == scope);
-        if has("admin") || has(scope) || (scope != "admin" && has("write")) {
+        if scope == "read" || has("admin") || has(scope) || (scope != "admin" && has("write")) {
             return Ok(());
         }
         Err(Failure::new(Kind::Forbidden, format!("Invalid scope: `{scope}` required")))

@@ -127,10 +127,11 @@ impl State {
         let Some(mut issue) = self.take(id) else { return };
         let before = (issue.content.clone(), issue.team, issue.trashed);
         let old_state = issue.content.state;
-        if let Some(team) = change.team.filter(|team| *team != issue.team) {
-            self.move_to(&mut issue, team, change.state);
-        }
+        let (team, state) = (change.team.filter(|team| *team != issue.team), change.state);
         apply(&mut issue, change, by.now);
+        if let Some(team) = team {
+            self.move_to(&mut issue, team, state);
+        }
         if issue.content.state != old_state {
             self.entered(&mut issue, old_state, by.now);
         }

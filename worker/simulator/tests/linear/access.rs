@@ -81,6 +81,7 @@ async fn scopes_are_required() {
     place.create(json!({ "title": "B" })).await;
     assert_eq!(place.update(id, json!({ "title": "B" })).await.code(), "FORBIDDEN");
     let place = place.acting(&write);
+    place.graphql(WHO, json!({})).await.data();
     place.update(id, json!({ "title": "B" })).await.data();
 }
 

@@ -207,6 +207,15 @@ async fn an_issue_of_another_team_has_another_identifier() {
     let back = place.control("POST", "/linear/issues/OPS-2/move", json!({ "team": "ENG" }));
     assert_eq!((&back["identifier"], &back["id"]), (&json!("ENG-3"), &json!(id)));
     assert_eq!(back["previous_identifiers"], json!(["ENG-1", "OPS-2"]));
+    place.control("POST", "/linear/issues/ENG-3/move", json!({ "team": "OPS" }));
+    let added = json!({ "teamId": place.team, "addedLabelIds": [place.label("only here")] });
+    place.update(id, added).await.data();
+    let labels =
+        place.read(id, "labels { nodes { name team { key } } }").await["labels"]["nodes"].to_string();
+    assert!(
+        labels.contains("only here") && !labels.contains("OPS"),
+        "a move and its labels in one go: {labels}"
+    );
 }
 
 #[tokio::test]
