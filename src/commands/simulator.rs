@@ -1,7 +1,7 @@
-//! `syncline simulator`: local stand-ins of GitHub and Jira with an example to work on.
+//! `syncline simulator`: a local stand-in of GitHub, Jira and Linear with examples to work on.
 
 use serde_json::{Value, json};
-use syncline_simulator::{Limits, Settings, Simulator};
+use syncline_simulator::{Limits, Running, Settings, Simulator};
 
 use crate::{
     cli::{LimitsChoice, SimulatorArgs},
@@ -24,27 +24,19 @@ pub(crate) async fn run(args: &SimulatorArgs, output: &Output) -> Result<Exit, F
     };
     let running = Simulator::start(settings).await.map_err(|error| failed(args, &error))?;
     let (_, example) = running.control("POST", "/example", &json!({ "items": args.items }));
-    let (github, jira) = (&example["github"], &example["jira"]);
-    let (url, api, site) = (running.url(), running.github(), running.jira());
-    let user = format!("{}:{}", text(&jira["email"]), text(&jira["token"]));
-    output.headline("A simulated GitHub and Jira; nothing leaves this machine, all is gone at the end");
-    for (name, value) in [
-        ("GitHub", api.as_str()),
-        ("Token", text(&github["token"])),
-        ("Jira", site.as_str()),
-        ("User", user.as_str()),
-        ("Page", &format!("{url}/")),
-        ("Control", &format!("{url}/_control")),
-    ] {
+    let url = running.url();
+    let places = platforms(&running, &example);
+    output.headline("Simulated platforms; nothing leaves this machine, and all is gone at the end");
+    for (name, value) in [("Page", format!("{url}/")), ("Control", format!("{url}/_control"))] {
         output.verbatim(format!("  {name:<8} {value}"));
     }
-    let texts = |list: &Value| list.as_array().into_iter().flatten().map(text).map(str::to_owned).collect();
-    let (repositories, projects): (Vec<String>, Vec<String>) =
-        (texts(&github["repositories"]), texts(&jira["projects"]));
+    for place in &places {
+        output.verbatim(format!("  {:<8} {}", place.platform, place.api));
+        output.verbatim(format!("  {:<8} secret {}", "", place.secret));
+        output.verbatim(format!("  {:<8} places {}", "", place.names.join(", ")));
+    }
     output.line(format!(
-        "It has the repositories {} and the projects {} with {} issues each. Limits are {}.",
-        repositories.join(" and "),
-        projects.join(" and "),
+        "Each place has {} issues. Limits are {}.",
         args.items,
         match args.limits {
             LimitsChoice::Real => "enforced",
@@ -52,25 +44,52 @@ pub(crate) async fn run(args: &SimulatorArgs, output: &Output) -> Result<Exit, F
         }
     ));
     output.headline("Try next");
-    let first = repositories.first().map_or("", String::as_str);
-    output.verbatim(format!(
-        "  curl -H 'Authorization: Bearer {}' {api}/repos/{first}/issues",
-        text(&github["token"])
-    ));
-    let first = projects.first().map_or("", String::as_str);
-    output.verbatim(format!("  curl -u {user} {site}/rest/api/3/issue/{first}-1"));
+    output.verbatim("  export SYNCLINE_ALLOW_PRIVATE_HOSTS=127.0.0.1");
+    for place in &places {
+        let Place { platform, api, secret, .. } = place;
+        let variable = format!("{}_SECRET", platform.to_ascii_uppercase());
+        output.verbatim(format!("  export {variable}={secret}"));
+        output.verbatim(format!("  syncline accounts add my-{platform} --platform {platform} \\"));
+        output.verbatim(format!("    --base-url {api} --secret env:{variable}"));
+    }
     output.line("Ctrl-C ends it.");
-    output.data(&json!({
-        "url": url, "github": api, "jira": site, "control": format!("{url}/_control"),
-        "example": github, "jira_example": jira,
-    }));
+    let mut shown = json!({ "url": url, "control": format!("{url}/_control"), "example": example });
+    for place in places {
+        shown[place.platform] = json!(place.api);
+        shown["example"][place.platform]["secret"] = json!(place.secret);
+    }
+    output.data(&shown);
     shutdown.cancelled().await;
     running.stop().await;
     Ok(Exit::Done)
 }
 
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
+/// What a person needs to know of a platform with its example.
+struct Place {
+    platform: &'static str,
+    /// The base URL of its API.
+    api: String,
+    /// The secret of an account on it.
+    secret: String,
+    names: Vec<String>,
+}
+
+fn platforms(running: &Running, example: &Value) -> Vec<Place> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let place = |platform, api, containers: &str| {
+        let made: &Value = &example[platform];
+        let secret = match &made["email"] {
+            Value::String(email) => format!("{email}:{}", text(&made["token"])),
+            _ => text(&made["token"]),
+        };
+        let names = made[containers].as_array().into_iter().flatten().map(text).collect();
+        Place { platform, api, secret, names }
+    };
+    vec![
+        place("github", running.github(), "repositories"),
+        place("jira", running.jira(), "projects"),
+        place("linear", running.linear(), "teams"),
+    ]
 }
 
 /// Says which of the settings could not be used.

@@ -39,14 +39,14 @@ async fn the_simulator_prints_its_address_and_serves_the_example() -> Result<()>
         line.clear();
     }
     let document: Value = serde_json::from_str(&document)?;
-    let (api, token) = (document["github"].as_str(), document["example"]["token"].as_str());
+    let (api, token) = (document["github"].as_str(), document["example"]["github"]["secret"].as_str());
     let (api, token) = (api.context("an address")?, token.context("a token")?);
     let request = client().get(format!("{api}/repos/acme/web/issues?state=all"));
     let answer = request.header("user-agent", "tests").bearer_auth(token).send().await?;
     ensure!(answer.status() == StatusCode::OK, "{answer:?}");
     let issues: Vec<Value> = answer.json().await?;
     ensure!(issues.len() == 3, "{issues:?}");
-    let (site, jira) = (document["jira"].as_str(), &document["jira_example"]);
+    let (site, jira) = (document["jira"].as_str(), &document["example"]["jira"]);
     let request = client().get(format!("{}/rest/api/3/issue/WEB-3", site.context("an address")?));
     let (email, token) = (jira["email"].as_str(), jira["token"].as_str());
     let answer = request.basic_auth(email.context("an address")?, token).send().await?;

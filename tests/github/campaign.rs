@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
+use syncline_support::draw::Draw;
 
 use super::{
-    draw::Draw,
     faults::{Trouble, cause, met, rounds},
     places::{Record, Side},
     stage::{COMMON, FIELDS, LEFT, RIGHT, Stage},

@@ -2,9 +2,7 @@
 
 mod campaign;
 mod cases;
-mod draw;
 mod faults;
-mod ledger;
 mod places;
 mod stage;
 

@@ -1,66 +1,32 @@
 //! The program with an account, and the simulator as another process.
 
 use std::{
-    io::{BufRead, BufReader},
-    process::{Child, Stdio},
+    ops::Deref,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value as Json, json};
-use syncline_support::{http, program::Program};
+use syncline_support::{ledger::Ledger, program::Program, simulator::SimulatorProcess};
 
-use super::{BINARY, ledger::Ledger};
+use super::BINARY;
 
 /// The two repositories of most syncs.
 pub(crate) const LEFT: &str = "acme/left";
 pub(crate) const RIGHT: &str = "acme/right";
 
-/// A simulator in a process of its own; it ends with the test.
-pub(crate) struct Github {
-    process: Child,
-    control: String,
-    api: String,
-    client: reqwest::Client,
+/// The simulated GitHub.
+pub(crate) struct Github(SimulatorProcess);
+
+impl Deref for Github {
+    type Target = SimulatorProcess;
+
+    fn deref(&self) -> &SimulatorProcess {
+        &self.0
+    }
 }
 
 impl Github {
-    async fn start(program: &Program) -> Result<Github> {
-        let arguments = ["--json", "simulator", "--listen", "127.0.0.1:0", "--items", "0", "--limits", "off"];
-        let mut command = program.command(&arguments);
-        let mut process =
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
-        let out = process.stdout.take().context("standard output is piped")?;
-        let mut document = String::new();
-        for line in BufReader::new(out).lines() {
-            let line = line?;
-            document.push_str(&line);
-            if line == "}" {
-                break;
-            }
-        }
-        let shown: Json = serde_json::from_str(&document).context(document)?;
-        let text = |key: &str| shown[key].as_str().map(str::to_owned).context("an address");
-        Ok(Github { control: text("control")?, api: text("github")?, process, client: http::client() })
-    }
-
-    /// Uses the control API, which must succeed.
-    pub(crate) async fn control(&self, method: &str, path: &str, body: Json) -> Result<Json> {
-        let method = reqwest::Method::from_bytes(method.as_bytes())?;
-        let mut request = self.client.request(method.clone(), format!("{}{path}", self.control));
-        if !body.is_null() {
-            request = request.json(&body);
-        }
-        let answer = request.send().await?;
-        let (status, text) = (answer.status(), answer.text().await?);
-        ensure!(status.is_success(), "{method} {path}: {status} {text}");
-        Ok(serde_json::from_str(&text).unwrap_or_default())
-    }
-
-    pub(crate) async fn get(&self, path: &str) -> Result<Json> {
-        self.control("GET", path, Json::Null).await
-    }
-
     /// A person creates an issue; returns its number.
     pub(crate) async fn create(&self, repository: &str, issue: Json) -> Result<u64> {
         let made = self.control("POST", &format!("/github/repos/{repository}/issues"), issue).await?;
@@ -90,44 +56,6 @@ impl Github {
         ensure!(issues.len() == 1, "{} issues of {repository} are titled {title:?}", issues.len());
         Ok(issues.remove(0))
     }
-
-    pub(crate) async fn fault(&self, fault: Json) -> Result<()> {
-        self.control("POST", "/faults", fault).await?;
-        Ok(())
-    }
-
-    /// The requests that change something since the log was forgotten.
-    pub(crate) async fn mutations(&self) -> Result<Vec<Json>> {
-        let log = self.get("/log").await?;
-        let entries = log["entries"].as_array().context("entries")?;
-        Ok(entries.iter().filter(|entry| entry["method"] != "GET").cloned().collect())
-    }
-
-    pub(crate) async fn forget(&self) -> Result<()> {
-        self.control("DELETE", "/log", Json::Null).await?;
-        Ok(())
-    }
-
-    /// Waits until so many requests that change something have arrived, or the process has ended.
-    pub(crate) async fn wait_for(
-        &self,
-        mutations: usize,
-        running: &mut syncline_support::program::Running,
-    ) -> Result<()> {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while self.mutations().await?.len() < mutations && !running.has_ended()? {
-            ensure!(Instant::now() < deadline, "fewer than {mutations} writes arrived");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Github {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 /// The program, an account `acme`, and the repositories.
@@ -150,8 +78,7 @@ impl Stage {
         ] {
             program.set(name, value);
         }
-        let github = Github::start(&program).await?;
-        github.control("POST", "/reset", Json::Null).await?;
+        let github = Github(SimulatorProcess::start(&program).await?);
         let members = json!({ "ada": "admin", "bruno": "write" });
         for name in ["left", "right"] {
             let repository = json!({ "owner": "acme", "name": name, "members": members });
@@ -161,7 +88,8 @@ impl Stage {
         let token = token["token"].as_str().context("a token")?.to_owned();
         program.set("ACME_TOKEN", &token);
         program.expect(0, &["migrate", "up"])?;
-        let arguments = ["accounts", "add", "acme", "--platform", "github", "--base-url", &github.api];
+        let arguments =
+            ["accounts", "add", "acme", "--platform", "github", "--base-url", github.api("github")?];
         program.expect(0, &[&arguments[..], &["--limits", "off", "--secret", "env:ACME_TOKEN"]].concat())?;
         let ledger = Ledger::open(&program.path("syncline.db")).await?;
         Ok(Stage { program, github, ledger, token })

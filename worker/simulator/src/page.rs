@@ -39,7 +39,8 @@ pub(crate) fn document(status: u16, title: &str, body: &str) -> Reply {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <title>{title} · Syncline simulator</title><style>{STYLE}</style></head>\
          <body><header><a href=\"/\">Syncline simulator</a><span>a stand-in, not the real platforms</span>\
-         <a href=\"/page/github\">GitHub</a><a href=\"/page/jira\">Jira</a></header>\
+         <a href=\"/page/github\">GitHub</a><a href=\"/page/jira\">Jira</a>\
+         <a href=\"/page/linear\">Linear</a></header>\
          <main>{body}</main></body></html>\n",
         title = Text(title)
     );

@@ -8,30 +8,30 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
 
-pub(crate) struct Ledger(SqlitePool);
+pub struct Ledger(SqlitePool);
 
 impl Ledger {
-    pub(crate) async fn open(file: &Path) -> Result<Ledger> {
+    pub async fn open(file: &Path) -> Result<Ledger> {
         let options =
             SqliteConnectOptions::new().filename(file).busy_timeout(std::time::Duration::from_secs(10));
         Ok(Ledger(SqlitePoolOptions::new().max_connections(1).connect_with(options).await?))
     }
 
-    pub(crate) async fn number(&self, sql: &'static str) -> Result<i64> {
+    pub async fn number(&self, sql: &'static str) -> Result<i64> {
         Ok(sqlx::query_scalar(sql).fetch_one(&self.0).await?)
     }
 
-    pub(crate) async fn text(&self, sql: &'static str) -> Result<String> {
+    pub async fn text(&self, sql: &'static str) -> Result<String> {
         Ok(sqlx::query_scalar(sql).fetch_one(&self.0).await?)
     }
 
-    pub(crate) async fn execute(&self, sql: &'static str) -> Result<()> {
+    pub async fn execute(&self, sql: &'static str) -> Result<()> {
         sqlx::query(sql).execute(&self.0).await?;
         Ok(())
     }
 
     /// Change rows, meetings of conflicts, and changes of links.
-    pub(crate) async fn written(&self) -> Result<[i64; 3]> {
+    pub async fn written(&self) -> Result<[i64; 3]> {
         Ok([
             self.number("SELECT COUNT(*) FROM sync_changes").await?,
             self.number("SELECT COALESCE(SUM(occurrences), 0) FROM sync_conflicts").await?,
@@ -40,7 +40,7 @@ impl Ledger {
     }
 
     /// Source ids by target ids of the links that live. An id in two links is an error.
-    pub(crate) async fn pairs(&self) -> Result<BTreeMap<String, String>> {
+    pub async fn pairs(&self) -> Result<BTreeMap<String, String>> {
         let sql = "SELECT entity_id, external_id FROM sync_metadata WHERE link_state = 'linked'";
         let rows: Vec<(String, String)> = sqlx::query_as(sql).fetch_all(&self.0).await?;
         let pairs: BTreeMap<String, String> = rows.iter().cloned().map(|(s, t)| (t, s)).collect();
@@ -50,7 +50,7 @@ impl Ledger {
     }
 
     /// Source ids and fields of all conflicts so far, and whether they are resolved.
-    pub(crate) async fn conflicts(&self) -> Result<BTreeMap<(String, String), bool>> {
+    pub async fn conflicts(&self) -> Result<BTreeMap<(String, String), bool>> {
         let sql = "SELECT l.entity_id, COALESCE(c.field, ''), c.resolved FROM sync_conflicts AS c \
                    JOIN sync_metadata AS l ON l.id = c.link_id WHERE l.entity_id IS NOT NULL";
         let rows: Vec<(String, String, bool)> = sqlx::query_as(sql).fetch_all(&self.0).await?;
@@ -58,7 +58,7 @@ impl Ledger {
     }
 
     /// Nothing is half-done.
-    pub(crate) async fn ensure_settled(&self) -> Result<()> {
+    pub async fn ensure_settled(&self) -> Result<()> {
         for (what, sql) in [
             (
                 "change rows without a verdict",
