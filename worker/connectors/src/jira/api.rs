@@ -220,6 +220,9 @@ impl Api {
     pub(super) fn about_project(&self, failed: Failed) -> ConnectorError {
         let mut error = ConnectorError::from(failed);
         let project = &self.project;
+        if matches!(error.kind, ErrorKind::RateLimited { .. } | ErrorKind::Auth) {
+            return error;
+        }
         match error.answer.as_ref().map(|answer| answer.status) {
             Some(404) => {
                 error.message = format!(
@@ -234,9 +237,7 @@ impl Api {
             }
             _ => return error,
         }
-        if !matches!(error.kind, ErrorKind::RateLimited { .. } | ErrorKind::Auth) {
-            (error.kind, error.scope) = (ErrorKind::Permanent, ErrorScope::Endpoint);
-        }
+        (error.kind, error.scope) = (ErrorKind::Permanent, ErrorScope::Endpoint);
         error
     }
 }

@@ -239,6 +239,10 @@ pub(super) fn read(json: &Json) -> Value {
             };
             labels::value(values.iter().filter_map(name).collect())
         }
+        Json::Number(number) => {
+            let whole = number.as_f64().filter(|number| number.fract() == 0.0);
+            whole.map_or_else(|| Value::from_json(json), Value::float)
+        }
         json => Value::from_json(json),
     }
 }

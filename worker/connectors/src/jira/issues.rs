@@ -97,7 +97,7 @@ impl Issues {
         let reply = match self.api.fetch(ids, &columns::asked(&columns), call).await {
             Ok(reply) => reply,
             // None of them is shown.
-            Err(failed) if failed.error.answer.as_ref().is_some_and(|answer| answer.status == 404) => {
+            Err(failed) if failed.error.kind == ErrorKind::NotFound => {
                 return Ok(ids.iter().map(|_| Ok(None)).collect());
             }
             Err(failed) => return Err(failed.into()),
@@ -141,9 +141,7 @@ impl Issues {
                 self.note(&issue, columns);
                 Ok(Some(issue))
             }
-            Err(failed) if failed.error.answer.as_ref().is_some_and(|answer| answer.status == 404) => {
-                Ok(None)
-            }
+            Err(failed) if failed.error.kind == ErrorKind::NotFound => Ok(None),
             Err(failed) => Err(failed.into()),
         }
     }

@@ -3,7 +3,7 @@
 use syncline_engine::{
     Item,
     capability::Removal,
-    ports::{Call, ConnectorError, Written},
+    ports::{Call, ConnectorError, ErrorKind, Written},
     value::Fields,
 };
 
@@ -56,6 +56,7 @@ impl Issues {
         let gone = || Written::item(Item { deleted: true, ..Item::new(id, Fields::new()) });
         let Some(mut failed) = failed else { return gone() };
         match failed.error.answer.as_ref().map(|answer| answer.status) {
+            _ if failed.error.kind == ErrorKind::Auth => failed.written(),
             // It is gone, or hidden. Who may still see the project would have seen the issue, too.
             Some(404) => match self.api.reader(call).await {
                 Ok(_) => gone(),

@@ -1,49 +1,30 @@
 //! Rich text: Markdown for the other side, the Atlassian Document Format for Jira.
 
-use serde_json::{Value as Json, json};
-use syncline_engine::Value;
+use serde_json::Value as Json;
+use syncline_engine::{
+    Value,
+    richtext::{adf_to_markdown, markdown_to_adf},
+};
 
 /// The text of a document.
 pub(super) fn read(document: &Json) -> Value {
-    let mut text = String::new();
-    for (number, block) in document["content"].as_array().into_iter().flatten().enumerate() {
-        if number > 0 {
-            text.push_str("\n\n");
-        }
-        collect(block, &mut text);
-    }
+    let text = adf_to_markdown(document).text;
     if text.is_empty() { Value::Null } else { Value::Text(text) }
 }
 
-fn collect(node: &Json, text: &mut String) {
-    match node["type"].as_str() {
-        Some("text") => text.push_str(node["text"].as_str().unwrap_or_default()),
-        Some("hardBreak") => text.push('\n'),
-        _ => node["content"].as_array().into_iter().flatten().for_each(|child| collect(child, text)),
-    }
-}
-
-/// The document of a text. Blocks that `present` has already stay as they are there.
-/// One of more than so many characters is shortened.
-pub(super) fn write(text: &str, _present: Option<&Json>, longest: usize) -> Json {
+/// The document of a text; null if there is none. Blocks that `present` has already stay as they are there. A text of more
+/// than so many characters is shortened.
+pub(super) fn write(text: &str, present: Option<&Json>, longest: usize) -> Json {
     if text.trim().is_empty() {
         return Json::Null;
     }
     let (text, _) = shortened(text, longest);
-    let paragraph = |text: &str| {
-        let mut content = Vec::new();
-        for (number, line) in text.split('\n').enumerate() {
-            if number > 0 {
-                content.push(json!({ "type": "hardBreak" }));
-            }
-            if !line.is_empty() {
-                content.push(json!({ "type": "text", "text": line }));
-            }
-        }
-        json!({ "type": "paragraph", "content": content })
-    };
-    let blocks: Vec<Json> = text.split("\n\n").map(paragraph).collect();
-    json!({ "type": "doc", "version": 1, "content": blocks })
+    let present = present.filter(|document| document.is_object());
+    let (document, losses) = markdown_to_adf(&text, present);
+    if !losses.is_empty() {
+        tracing::debug!(?losses, "a text was written without what Jira cannot show");
+    }
+    document
 }
 
 /// A text of at most so many characters, and true if it was cut. A character beyond the first 65,536 counts twice, as Jira

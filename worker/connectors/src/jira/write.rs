@@ -214,8 +214,7 @@ impl Issues {
 
     /// The error of an update. Jira answers 404 also to those who may not see the issue any more.
     fn about_update(&self, failed: Failed, id: &str) -> Failed {
-        let status = failed.error.answer.as_ref().map(|answer| answer.status);
-        if status != Some(404) {
+        if failed.error.kind != ErrorKind::NotFound {
             return failed;
         }
         let ConnectorError { message, .. } =

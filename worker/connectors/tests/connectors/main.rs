@@ -4,6 +4,9 @@
 mod behaviour;
 mod files;
 mod files_model;
+#[path = "../jira/world.rs"]
+#[allow(dead_code, reason = "shared with the tests of Jira, which use all of it")]
+mod jira;
 mod place;
 mod sql_errors;
 mod sql_keys;

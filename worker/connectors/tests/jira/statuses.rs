@@ -97,8 +97,8 @@ async fn a_status_that_no_transition_leads_to_is_left_out() {
 async fn an_account_without_the_permission_makes_no_transition() {
     let world = World::new().await;
     let id = world.person_creates(json!({ "summary": "one" }));
-    let members = json!({ "ada": ["BROWSE_PROJECTS", "EDIT_ISSUES"] });
-    world.control("PATCH", "/jira/projects/SYNC", json!({ "members": members }));
+    let role = json!({ "role": ["BROWSE_PROJECTS", "EDIT_ISSUES"] });
+    world.control("PUT", "/jira/projects/SYNC/members/ada", role);
     let place = world.open().await;
     let (item, left_out) = in_part(world.write(&*place, update(&id, json!({ "status": "Done" }))).await);
     assert_eq!((left_out, field(&item, "status")), (vec!["status".to_owned()], json!("To Do")));

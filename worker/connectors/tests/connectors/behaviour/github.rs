@@ -73,6 +73,7 @@ impl Stage for Repository {
             set: Some("labels"),
             date: Some("fields.Due"),
             state: Some(("state", "open", "closed")),
+            shortens: None,
         }
     }
 

@@ -8,6 +8,7 @@ mod contract;
 mod creates;
 mod failures;
 mod github;
+mod jira;
 mod pages;
 mod reads;
 mod stage;
@@ -24,7 +25,9 @@ use self::stage::{Fault, Kind, Stage};
 /// All kinds of places.
 fn kinds() -> Vec<&'static dyn Kind> {
     let tables = tables::TABLES.iter().map(|kind| kind as &dyn Kind);
-    tables.chain(github::VERSIONS.iter().map(|kind| kind as &dyn Kind)).collect()
+    let github = github::VERSIONS.iter().map(|kind| kind as &dyn Kind);
+    let jira = jira::PROJECTS.iter().map(|kind| kind as &dyn Kind);
+    tables.chain(github).chain(jira).collect()
 }
 
 /// A case, to be run on a place of its own.
@@ -189,6 +192,8 @@ async fn every_place_declares_what_its_cases_rely_on() {
         "postgresql, numbered and marked: incremental, key id, creates Marker, compares Fields, [Delete]",
         "github 2022-11-28: incremental, key none, creates Marker, compares None, [Close, Delete], finds 1",
         "github 2026-03-10: incremental, key none, creates Marker, compares None, [Close, Delete], finds 1",
+        "jira SYNC: incremental, key none, creates Marker, compares None, [Close, Delete], finds 10",
+        "jira TEAM: incremental, key none, creates Marker, compares None, [Close, Delete], finds 10",
     ];
     assert_eq!(declared, expected);
 }

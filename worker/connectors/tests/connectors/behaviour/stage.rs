@@ -40,6 +40,11 @@ pub(super) trait Stage: Send + Sync {
     /// Which fields of this place play which part.
     fn roles(&self) -> Roles;
 
+    /// True if a long text that was read is what was written, as far as the place keeps texts.
+    fn is_same_text(&self, read: &Value, written: &str) -> bool {
+        matches!(read, Value::Text(read) if read == written)
+    }
+
     /// An id that items may have here, and none has.
     fn free_id(&self) -> &'static str;
 
@@ -85,6 +90,8 @@ pub(super) struct Roles {
     pub(super) date: Option<&'static str>,
     /// The field, its value for open items, and its value for closed ones.
     pub(super) state: Option<(&'static str, &'static str, &'static str)>,
+    /// So many characters of the long text arrive whole, and a much longer one is shortened. None: it is refused.
+    pub(super) shortens: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -166,7 +166,15 @@ impl Stage for Opened {
     }
 
     fn roles(&self) -> Roles {
-        Roles { title: "title", text: "notes", fixed: "id", set: None, date: Some("due"), state: None }
+        Roles {
+            title: "title",
+            text: "notes",
+            fixed: "id",
+            set: None,
+            date: Some("due"),
+            state: None,
+            shortens: None,
+        }
     }
 
     fn free_id(&self) -> &'static str {

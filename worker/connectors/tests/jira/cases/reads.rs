@@ -8,7 +8,7 @@ use crate::world::{World, create, done, field, ids, update};
 
 /// The listing ends as incomplete after a bounded number of requests, so that nothing is taken for deleted.
 #[rstest]
-#[case(json!({ "stuck_token": true }), 150)]
+#[case(json!({ "stuck_token": true }), 350)]
 #[case(json!({ "stuck_token": true, "empty_pages": 1 }), 0)]
 #[tokio::test]
 async fn case_97_a_token_that_comes_again_ends_the_listing_as_incomplete(

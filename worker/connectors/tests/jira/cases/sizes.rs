@@ -29,7 +29,7 @@ async fn case_65_a_description_that_is_too_long_is_shortened() {
 async fn case_67_a_long_title_is_shortened_on_the_border_of_a_character() {
     let world = World::new().await;
     let place = world.open().await;
-    let title = format!("{} 📏📏📏", "Exports ".repeat(31));
+    let title = format!("{} 📏📏📏📏📏", "Exports ".repeat(31));
     let made = done(world.write(&*place, create("sl-a", json!({ "summary": title }))).await);
     let short = field(&made, "summary");
     let short = short.as_str().unwrap();
