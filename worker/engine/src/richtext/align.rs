@@ -249,6 +249,11 @@ fn alike<T: Part>(a: &Side<'_, T>, b: &Side<'_, T>, i: &Range, j: &Range) -> Vec
     pairs
 }
 
+/// True if two parts share most of their words.
+pub(super) fn are_alike<T: Part>(a: &T, b: &T) -> bool {
+    likeness(&words_of(a), &words_of(b)) > 500
+}
+
 /// The words of a part, sorted; those of a long one are cut, since some of them are enough.
 fn words_of(part: &impl Part) -> Vec<u64> {
     let mut words = Vec::new();

@@ -24,70 +24,88 @@ pub(super) struct Position {
     pub(super) behind: Option<char>,
 }
 
+/// What is known of a text before its signs are looked at.
+struct Text<'a> {
+    text: &'a str,
+    at: Position,
+    /// Where the sign behind a number stands that makes it an item of a list.
+    numbered: Option<usize>,
+    starts_block: bool,
+    /// True if there may be two ends of a line that strikes text through.
+    has_tildes: bool,
+    /// Where the last closing bracket stands that makes what is before it a link.
+    link: Option<usize>,
+}
+
 /// Appends a text.
 pub(super) fn push(out: &mut String, text: &str, at: Position) {
-    let numbered = if at.at_line_start { number(text) } else { None };
-    let starts_block = at.at_line_start && begins_block(text);
-    let tildes = text.matches('~').count();
+    if at.care != Care::Natural {
+        for sign in text.chars() {
+            if "\\`*_{}[]<>()#+-.!|~&:=$@^\"'".contains(sign) {
+                out.push('\\');
+            }
+            out.push(sign);
+        }
+        return;
+    }
+    let of = Text {
+        text,
+        at,
+        numbered: if at.at_line_start { number(text) } else { None },
+        starts_block: at.at_line_start && begins_block(text),
+        has_tildes: text.bytes().filter(|sign| *sign == b'~').nth(1).is_some(),
+        link: ["](", "][", "]:"].into_iter().filter_map(|end| text.rfind(end)).max(),
+    };
     let mut before = at.before;
+    // What was decided for the run of equal signs that the present one is in.
+    let mut run: Option<(char, bool)> = None;
     let mut signs = text.char_indices().peekable();
     while let Some((index, sign)) = signs.next() {
         let behind = signs.peek().map(|(_, next)| *next).or(at.behind);
-        let escape = match at.care {
-            Care::Natural => {
-                let rest = &text[index + sign.len_utf8()..];
-                let is_first = index == 0;
-                (is_first && starts_block)
-                    || numbered == Some(index)
-                    || is_markup(sign, before, behind, rest, at, is_first, tildes)
-            }
-            Care::Careful | Care::Bare => "\\`*_{}[]<>()#+-.!|~&:=$@^\"'".contains(sign),
+        let escape = match run {
+            Some((of, escape)) if of == sign => escape,
+            _ => of.is_markup(index, sign, before, behind),
         };
         if escape || (at.in_table && sign == '|') {
             out.push('\\');
         }
         out.push(sign);
-        // What stands before a run of signs counts for each of them.
-        if !(matches!(sign, '*' | '_') && behind == Some(sign)) {
-            before = Some(sign);
-        }
+        run = matches!(sign, '*' | '_').then_some((sign, escape));
+        before = Some(sign);
     }
 }
 
-fn is_markup(
-    sign: char,
-    before: Option<char>,
-    behind: Option<char>,
-    rest: &str,
-    at: Position,
-    is_first: bool,
-    tildes: usize,
-) -> bool {
-    let is_space = |letter: Option<char>| letter.is_none_or(char::is_whitespace);
-    let is_word = |letter: Option<char>| letter.is_some_and(char::is_alphanumeric);
-    match sign {
-        '`' => true,
-        '\\' => behind.is_none_or(|next| next.is_ascii_punctuation()),
-        '*' | '_' => {
-            let next = rest.trim_start_matches(sign).chars().next().or(at.behind);
-            let in_word = sign == '_' && is_word(before) && is_word(next);
-            let apart = before.is_some_and(char::is_whitespace) && is_space(next);
-            !in_word && !apart
+impl Text<'_> {
+    fn is_markup(&self, index: usize, sign: char, before: Option<char>, behind: Option<char>) -> bool {
+        let is_space = |letter: Option<char>| letter.is_none_or(char::is_whitespace);
+        let is_word = |letter: Option<char>| letter.is_some_and(char::is_alphanumeric);
+        let is_first = index == 0;
+        if (is_first && self.starts_block) || self.numbered == Some(index) {
+            return true;
         }
-        '~' => tildes > 1 || behind == Some('~') || before == Some('~'),
-        '[' => at.in_link || opens_link(rest) || (is_first && at.at_line_start && begins_mark(rest)),
-        ']' => at.in_link,
-        '<' => behind.is_none_or(|next| next.is_ascii_alphabetic() || "/!?".contains(next)),
-        '&' => is_entity(rest),
-        '!' => rest.is_empty() && behind.is_none_or(|next| next == '['),
-        _ => false,
+        let rest = &self.text[index + sign.len_utf8()..];
+        match sign {
+            '`' => true,
+            '\\' => behind.is_none_or(|next| next.is_ascii_punctuation()),
+            '*' | '_' => {
+                let next = rest.trim_start_matches(sign).chars().next().or(self.at.behind);
+                let in_word = sign == '_' && is_word(before) && is_word(next);
+                let apart = before.is_some_and(char::is_whitespace) && is_space(next);
+                !in_word && !apart
+            }
+            '~' => self.has_tildes || behind == Some('~') || before == Some('~'),
+            '[' => {
+                self.at.in_link
+                    || self.link.is_some_and(|end| end > index)
+                    || (is_first && self.at.at_line_start && begins_mark(rest))
+            }
+            ']' => self.at.in_link,
+            '<' => behind.is_none_or(|next| next.is_ascii_alphabetic() || "/!?".contains(next)),
+            '&' => is_entity(rest),
+            '!' => rest.is_empty() && behind.is_none_or(|next| next == '['),
+            _ => false,
+        }
     }
-}
-
-/// True if a bracket is closed by what makes it a link.
-fn opens_link(rest: &str) -> bool {
-    let near = rest.char_indices().nth(500).map_or(rest, |(end, _)| &rest[..end]);
-    near.contains("](") || near.contains("][") || near.contains("]:")
 }
 
 /// True for a box, and for the mark of an alert.

@@ -83,7 +83,13 @@ impl Writer<'_> {
                 escape::push(&mut self.out, alt, at);
                 self.out.push_str(&destination(url, title, self.line.in_table));
             }
-            Inline::Comment(source) => self.out.push_str(source),
+            Inline::Comment(source) => {
+                if self.at_line_start {
+                    // At the beginning of a line it would be a block of its own.
+                    self.out.push_str("&nbsp;");
+                }
+                self.out.push_str(source);
+            }
         }
         self.at_line_start = false;
     }

@@ -12,6 +12,7 @@ mod html;
 mod inline;
 mod loss;
 mod lower;
+mod merge;
 mod plain;
 mod read;
 mod tidy;
@@ -20,6 +21,7 @@ mod write;
 
 pub use adf::{adf_to_markdown, markdown_to_adf};
 pub use loss::{Form, Loss, losses};
+pub use merge::{Collision, express, in_place_of, merge};
 pub use read::{Piece, read};
 pub use tree::{Alert, Align, Block, Inline, Item, Link, Marks, RawKind, Style};
 

@@ -7,9 +7,8 @@ use super::tree::{Inline, Link, Marks, Style};
 
 pub(super) fn tidy(content: Vec<Inline>) -> Vec<Inline> {
     let mut tidied = Tidied { out: Vec::with_capacity(content.len()), space: String::new() };
-    for part in content {
+    for part in joined(content) {
         match part {
-            Inline::Text { text, .. } if text.is_empty() => {}
             Inline::Text { text, marks } if marks.has(Style::Code) => {
                 tidied.push(Inline::Text { text: text.replace(['\n', '\r'], " "), marks });
             }
@@ -54,26 +53,22 @@ impl Tidied {
         match self.out.last() {
             Some(last @ (Inline::Text { .. } | Inline::Image { .. } | Inline::Comment(_))) => {
                 if !space.is_empty() {
-                    let marks = marks_of(last).shared(&marks_of(&part));
+                    let mut marks = marks_of(last).shared(&marks_of(&part));
+                    // Two addresses are two links.
+                    if is_address(last) || is_address(&part) {
+                        marks.link = None;
+                    }
                     self.out.push(Inline::Text { text: collapsed(&space), marks });
                 }
             }
-            _ => self.edge(&space),
+            _ => {}
         }
         self.out.push(part);
     }
 
-    /// White space at the end of a line shows nothing; other spaces than the usual ones were put there on purpose.
+    /// White space at an end of a line shows nothing.
     fn end_line(&mut self) {
-        let space = std::mem::take(&mut self.space);
-        self.edge(&space);
-    }
-
-    fn edge(&mut self, space: &str) {
-        let kept: String = space.chars().filter(|letter| !is_space(*letter)).collect();
-        if !kept.is_empty() {
-            self.out.push(Inline::text(kept));
-        }
+        self.space.clear();
     }
 }
 
@@ -102,6 +97,11 @@ fn marks_of(part: &Inline) -> Marks {
     }
 }
 
+/// True for a link that shows where it leads.
+fn is_address(part: &Inline) -> bool {
+    matches!(part, Inline::Text { text, marks } if marks.link.as_ref().is_some_and(|link| link.url == *text))
+}
+
 fn joined(content: Vec<Inline>) -> Vec<Inline> {
     let mut out: Vec<Inline> = Vec::with_capacity(content.len());
     for part in content {
@@ -111,6 +111,7 @@ fn joined(content: Vec<Inline>) -> Vec<Inline> {
             {
                 before.push_str(&text);
             }
+            (_, Inline::Text { text, .. }) if text.is_empty() => {}
             (_, part) => out.push(part),
         }
     }

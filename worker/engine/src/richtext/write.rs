@@ -53,14 +53,7 @@ pub(super) fn write_each(
     for (index, block) in all.iter().enumerate() {
         let before = index.checked_sub(1).and_then(|before| all.get(before)).copied();
         let alternate = alternates(before, block, &parts[..index]);
-        let written = |care: Care| one(block, Style { dialect, care, alternate });
-        let returns =
-            |text: &String| matches!(read_blocks(text, dialect).as_slice(), [read] if read == *block);
-        let part = [Care::Natural, Care::Careful].into_iter().map(written).find(returns);
-        let part = part.unwrap_or_else(|| {
-            lost.add(loss::SPELLING);
-            written(Care::Bare)
-        });
+        let part = spelled(block, dialect, alternate, lost);
         expected.extend(read_blocks(&part, dialect));
         if let Some(place) = parts.get_mut(index) {
             *place = part;
@@ -80,6 +73,20 @@ pub(super) fn write_each(
         shown = Some(groups.iter().map(group).collect());
     }
     (text, shown)
+}
+
+/// One block so that it is read again as it is, if that can be done.
+pub(super) fn spelled(block: &Block, dialect: Dialect, alternate: bool, lost: &mut Counter) -> String {
+    if dialect == Dialect::Plain {
+        return plain::write(std::slice::from_ref(block));
+    }
+    let written = |care: Care| one(block, Style { dialect, care, alternate });
+    let returns = |text: &String| matches!(read_blocks(text, dialect).as_slice(), [read] if read == block);
+    let part = [Care::Natural, Care::Careful].into_iter().map(written).find(returns);
+    part.unwrap_or_else(|| {
+        lost.add(loss::SPELLING);
+        written(Care::Bare)
+    })
 }
 
 fn joined(parts: &[String]) -> String {
@@ -208,7 +215,8 @@ fn list(start: Option<u64>, items: &[Item], loose: bool, style: Style) -> String
             if let Some(previous) = previous {
                 text.push_str(if !loose && joins(previous, block) { "\n" } else { "\n\n" });
             } else if item.checked.is_some() && !matches!(block, Block::Paragraph(_)) {
-                text = format!("{}\n\n", checked.trim_end());
+                // A blank line would end the item.
+                text = format!("{}\n", checked.trim_end());
             }
             text.push_str(&part);
             parts.push(part);

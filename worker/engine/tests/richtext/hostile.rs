@@ -8,7 +8,7 @@ use syncline_engine::richtext::{Dialect, adf_to_markdown, convert, markdown_to_a
 use crate::schema;
 
 /// Texts that nest, repeat and break off.
-fn texts() -> Vec<String> {
+pub(crate) fn texts() -> Vec<String> {
     let n = 100_000;
     let mut all: Vec<String> = Vec::new();
     for sign in [

@@ -5,5 +5,6 @@
 mod adf;
 mod hostile;
 mod markdown;
+mod merges;
 mod schema;
 mod trees;

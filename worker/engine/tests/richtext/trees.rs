@@ -90,8 +90,13 @@ pub(crate) fn markdown() -> impl Strategy<Value = String> {
     prop::collection::vec(nested, 0..5).prop_map(|all| all.join("\n\n"))
 }
 
+/// RICHTEXT_CASES sets how many texts are tried.
+fn cases() -> u32 {
+    std::env::var("RICHTEXT_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(400)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     /// What a document cannot express is named, and nothing else is lost.
     #[test]

@@ -124,7 +124,7 @@ impl Builder {
     fn block(&mut self, block: &Block, before: Option<&Json>) -> Json {
         match block {
             Block::Paragraph(line) => match line.as_slice() {
-                [image @ Inline::Image { .. }] => picture(image),
+                [image @ Inline::Image { .. }] => picture(image, "center"),
                 line => {
                     let line = self.line(line, before);
                     made("paragraph", before, &[], Some(line))
@@ -325,7 +325,7 @@ fn nested(nodes: Vec<Json>) -> Vec<Json> {
 }
 
 /// The node of an image.
-pub(super) fn picture(image: &Inline) -> Json {
+pub(super) fn picture(image: &Inline, layout: &str) -> Json {
     let Inline::Image { url, alt, link, .. } = image else { return empty_paragraph() };
     let mut attributes = json!({"type": "external", "url": url});
     if let Some(object) = attributes.as_object_mut().filter(|_| !alt.is_empty()) {
@@ -335,7 +335,7 @@ pub(super) fn picture(image: &Inline) -> Json {
     if let (Some(link), Some(object)) = (link, media.as_object_mut()) {
         object.insert("marks".to_owned(), json!([{"type": "link", "attrs": {"href": link.url}}]));
     }
-    json!({"type": "mediaSingle", "attrs": {"layout": "center"}, "content": [media]})
+    json!({"type": "mediaSingle", "attrs": {"layout": layout}, "content": [media]})
 }
 
 fn has_columns(node: &Json) -> bool {

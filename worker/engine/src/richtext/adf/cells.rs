@@ -3,6 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::{
+    build,
     islands::Islands,
     lines,
     node::{content, kind, made, marks, number, text},
@@ -22,7 +23,7 @@ const COLUMNS: usize = 256;
 /// A table, as far as Markdown can show it.
 pub(super) fn read(node: &Json, depth: usize, lost: &mut Counter) -> Option<Block> {
     let mut rows: Vec<Vec<Vec<Inline>>> = Vec::new();
-    let mut alignments: Vec<Vec<Align>> = Vec::new();
+    let mut alignments: Vec<Vec<Aligned>> = Vec::new();
     // Per column, how many rows a cell from above still covers.
     let mut covered: Vec<usize> = Vec::new();
     for (number_of_row, row) in content(node).iter().enumerate() {
@@ -47,9 +48,7 @@ pub(super) fn read(node: &Json, depth: usize, lost: &mut Counter) -> Option<Bloc
             if alignments.len() <= at {
                 alignments.resize(at + 1, Vec::new());
             }
-            if !line.is_empty() {
-                alignments[at].push(align);
-            }
+            alignments[at].push(align);
             cells.push(line);
             cells.resize((at + columns).min(COLUMNS.max(at + 1)), Vec::new());
             if covered.len() < cells.len() {
@@ -60,29 +59,48 @@ pub(super) fn read(node: &Json, depth: usize, lost: &mut Counter) -> Option<Bloc
         from_above(&mut cells, &mut covered);
         rows.push(cells);
     }
-    let shared = |all: &Vec<Align>| match all.first() {
-        Some(first) if all.iter().all(|align| align == first) => *first,
-        _ => Align::Left,
-    };
     if rows.iter().all(Vec::is_empty) {
         return None;
     }
-    Some(table(alignments.iter().map(shared).collect(), rows))
+    Some(table(alignments.iter().map(|cells| shared(cells)).collect(), rows))
 }
 
 fn span(cell: &Json, name: &str) -> usize {
     number(cell, name).map_or(1, |number| usize::try_from(number).unwrap_or(COLUMNS)).clamp(1, COLUMNS)
 }
 
+/// How a cell is aligned. Text tells more than an image or an empty cell, which are often left as they come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Aligned {
+    align: Align,
+    is_text: bool,
+}
+
+/// The alignment of a column: that of all its cells, if they have the same.
+fn shared(cells: &[Aligned]) -> Align {
+    let texts: Vec<&Aligned> = cells.iter().filter(|cell| cell.is_text).collect();
+    let cells: Vec<&Aligned> = if texts.is_empty() { cells.iter().collect() } else { texts };
+    match cells.split_first() {
+        Some((first, others)) if others.iter().all(|cell| cell.align == first.align) => first.align,
+        _ => Align::Left,
+    }
+}
+
 /// The text of a cell in one line, and how it is aligned.
-fn cell_line(cell: &Json, depth: usize, lost: &mut Counter) -> (Vec<Inline>, Align) {
+fn cell_line(cell: &Json, depth: usize, lost: &mut Counter) -> (Vec<Inline>, Aligned) {
     let mut line = Vec::new();
     let mut align = Align::Left;
+    let mut is_text = false;
     for block in content(cell) {
-        let aligned = marks(block).iter().find(|mark| kind(mark) == "alignment");
-        if let Some(mark) = aligned {
-            align = if text(mark, "align") == Some("center") { Align::Center } else { Align::Right };
+        let aligned =
+            marks(block).iter().find(|mark| kind(mark) == "alignment").and_then(|mark| text(mark, "align"));
+        let layout = text(block, "layout").filter(|_| kind(block) == "mediaSingle");
+        match aligned.or(layout) {
+            Some("center") => align = Align::Center,
+            Some("end" | "align-end") => align = Align::Right,
+            _ => {}
         }
+        is_text |= kind(block) == "paragraph" && !content(block).is_empty();
         for shown in match kind(block) {
             "paragraph" => vec![Block::Paragraph(lines::read(content(block), lost))],
             _ => read::blocks(block, depth, lost),
@@ -104,7 +122,7 @@ fn cell_line(cell: &Json, depth: usize, lost: &mut Counter) -> (Vec<Inline>, Ali
             }
         }
     }
-    (tidy(line), align)
+    (tidy(line), Aligned { align, is_text })
 }
 
 /// The node of a table. Cells that show the same as at their place before keep their nodes.
@@ -180,25 +198,33 @@ fn write_row(
         if let Some(cell) = old_cell {
             local.collect(cell);
         }
+        let align = alignments.get(column).copied().unwrap_or_default();
         let block = match line.as_slice() {
-            [image @ Inline::Image { .. }] => super::build::picture(image),
-            line => {
-                let content = lines::write(line, &mut local, moved);
-                let mut paragraph = json!({"type": "paragraph", "content": content});
-                let align = match alignments.get(column) {
-                    Some(Align::Center) => Some("center"),
-                    Some(Align::Right) => Some("end"),
-                    _ => None,
-                };
-                if let (Some(align), Some(object)) = (align, paragraph.as_object_mut()) {
-                    let mark = json!([{"type": "alignment", "attrs": {"align": align}}]);
-                    object.insert("marks".to_owned(), mark);
-                }
-                paragraph
-            }
+            [image @ Inline::Image { .. }] => picture(image, align),
+            line => paragraph(lines::write(line, &mut local, moved), align),
         };
         moved.take_up(local);
         cells.push(made(kind_of_cell, old_cell, &[], Some(vec![block])));
     }
     made("tableRow", old, &[], Some(cells))
+}
+
+fn paragraph(content: Vec<Json>, align: Align) -> Json {
+    let marks = |align: &str| json!([{"type": "alignment", "attrs": {"align": align}}]);
+    match align {
+        Align::Left => json!({"type": "paragraph", "content": content}),
+        Align::Center => json!({"type": "paragraph", "content": content, "marks": marks("center")}),
+        Align::Right => json!({"type": "paragraph", "content": content, "marks": marks("end")}),
+    }
+}
+
+fn picture(image: &Inline, align: Align) -> Json {
+    build::picture(
+        image,
+        match align {
+            Align::Left => "align-start",
+            Align::Center => "center",
+            Align::Right => "align-end",
+        },
+    )
 }

@@ -102,6 +102,7 @@ pub(super) fn with_box(item: &Item) -> Vec<Block> {
     match blocks.first_mut() {
         Some(Block::Paragraph(line)) => match line.first_mut() {
             Some(Inline::Text { text, marks }) if marks.is_plain() => text.insert_str(0, sign),
+            Some(Inline::Image { .. }) => blocks.insert(0, Block::paragraph(sign.trim_end(), None)),
             _ => line.insert(0, Inline::text(sign)),
         },
         _ => blocks.insert(0, Block::paragraph(sign.trim_end(), None)),
