@@ -58,6 +58,9 @@ pub(super) const CUSTOM: &str = "fields.";
 
 /// The name or the id of a field that somebody has added, if it is one.
 pub(super) fn custom(field: &str) -> Option<&str> {
+    if is_custom_id(field) {
+        return Some(field);
+    }
     field.strip_prefix(CUSTOM).map(str::trim).filter(|name| !name.is_empty())
 }
 
@@ -220,5 +223,6 @@ mod tests {
         assert!(!is_custom_id("customfield_") && !is_custom_id("Story Points"));
         assert_eq!(custom("fields. Story Points"), Some("Story Points"));
         assert_eq!((custom("summary"), custom("fields.")), (None, None));
+        assert_eq!(custom("customfield_10001"), custom("fields.customfield_10001"));
     }
 }

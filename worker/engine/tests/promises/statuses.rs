@@ -4,7 +4,7 @@ use rstest::rstest;
 use serde_json::{Value as Json, json};
 use syncline_engine::spec::{Category, SyncSpec, check_document};
 
-use crate::support::World;
+use crate::support::{Manners, World, fields};
 
 fn mappings(changes: Json) -> Json {
     let mut status = json!({
@@ -97,6 +97,22 @@ fn a_place_is_asked_for_its_statuses_when_something_is_planned() {
     assert_eq!(edited - world.requests(), 2, "one for each side");
     world.assert_quiet();
     assert_eq!(world.requests(), idle);
+}
+
+#[test]
+fn a_status_that_no_transition_leads_to_is_a_conflict_of_its_own_kind() {
+    let rigid = Manners { leaves_out: Some("state"), ..Manners::default() };
+    let world = World::with(json!({ "field_mappings": mappings(json!({})) }), Manners::default(), rigid);
+    let source = world.source.add(fields(json!({ "title": "a", "status": "To Do" })));
+    world.sync();
+    world.source.edit(&source, "status", json!("Done"));
+    world.sync();
+    let tables = world.tables();
+    let [.., open] = &tables.open_conflicts()[..] else { panic!("{:?}", tables.conflicts) };
+    assert_eq!(
+        (open.conflict.kind.as_str(), open.conflict.field.as_deref()),
+        ("invalid_transition", Some("status"))
+    );
 }
 
 #[test]

@@ -12,7 +12,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use syncline_engine::{
     Item, Value,
     capability::{Capabilities, ConcurrencyControl, CreateIdempotency, Removal},
-    ports::{Call, Clock, ConnectorError, Found, Marker, Write, WriteOp, Written, changed_since_read},
+    ports::{
+        Call, Clock, ConnectorError, ErrorKind, Found, Marker, Write, WriteOp, Written, changed_since_read,
+    },
     spec::Category,
     value::{Fields, Instant, Precision},
 };
@@ -299,8 +301,13 @@ impl FakePlace {
             (&mut write.op, self.manners.leaves_out)
             && fields.remove(field).is_some()
         {
-            left_out
-                .push((field.to_owned(), ConnectorError::permanent(format!("{} is too long", self.name))));
+            let error = match field {
+                "state" => {
+                    ConnectorError::new(ErrorKind::NoTransition, format!("{} has no transition", self.name))
+                }
+                _ => ConnectorError::permanent(format!("{} is too long", self.name)),
+            };
+            left_out.push((field.to_owned(), error));
         }
         match self.write_one(&write) {
             Ok(_) if self.manners.silent && !matches!(write.op, WriteOp::Create { .. }) => {

@@ -19,7 +19,7 @@ async fn record(kind: &dyn Kind, file: &Path) {
 }
 
 fn is_refusal(warning: &str) -> bool {
-    ["401", "403", "429", "503"]
+    ["401", "403", "404", "429", "503"]
         .iter()
         .any(|status| warning.contains(&format!("response status {status} is not in the contract")))
 }
@@ -43,7 +43,8 @@ async fn recorded_traffic_fits_the_contracts() {
         println!("{}:\n{told}{errors}", kind.name());
         assert!(checked.status.success(), "{}: an exchange does not fit the contract", kind.name());
         assert!(told.lines().any(|line| line.contains(platform)), "nothing was checked:\n{told}{errors}");
-        // The descriptions leave out that any request may be limited, refused for its token, or meet an outage.
+        // The descriptions leave out that any request may be limited, refused for its token, be about something hidden, or
+        // meet an outage.
         let warnings = told.lines().filter(|line| line.trim_start().starts_with('~'));
         let others: Vec<&str> = warnings.filter(|line| !is_refusal(line)).collect();
         assert!(others.is_empty(), "{}: warnings that nothing explains: {others:#?}", kind.name());
