@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json};
 use syncline_engine::{
     capability::Capabilities,
     ports::{Call, ConnectorError, Place},
+    richtext::Dialect,
     spec::{
         Finding, check_keys,
         keys::{Form, Key},
@@ -89,6 +90,11 @@ pub trait Platform: Send + Sync {
     /// preferred one of a category first. Empty if the field holds none, or the platform has no statuses of its own.
     fn statuses(&self, _entity: &str, _field: &str) -> &'static [(&'static str, &'static str)] {
         &[]
+    }
+
+    /// How a field of these items spells its texts, whatever the place.
+    fn text_form(&self, _entity: &str, _field: &str) -> Dialect {
+        Dialect::Markdown
     }
 
     /// Whether this version can connect to it.

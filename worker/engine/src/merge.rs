@@ -1,6 +1,7 @@
 //! Three-way merge of one field.
 
 mod sets;
+mod texts;
 
 use chrono::{DateTime, Utc};
 
@@ -108,7 +109,10 @@ pub fn merge_field(rule: &Rule, state: &FieldState<'_>, now: DateTime<Utc>) -> M
     }
     let Pair { source, target } = state.now;
     let changed = match state.base {
-        Some(base) => Pair::new(!source.same(base.source), !target.same(base.target)),
+        Some(base) => Pair::new(
+            !rule.same(Side::Source, source, base.source),
+            !rule.same(Side::Target, target, base.target),
+        ),
         None => Pair::new(!source.is_blank(), !target.is_blank()),
     };
     if let Some(side) = unreadable(rule, state.now, &changed) {
@@ -132,7 +136,7 @@ pub fn merge_field(rule: &Rule, state: &FieldState<'_>, now: DateTime<Utc>) -> M
         (false, true) if is_doubtful(rule, state, Side::Target) => conflict(rule, state, now),
         (true, false) => carry_from(rule, state, Side::Source, "source changed".to_owned()),
         (false, true) => carry_from(rule, state, Side::Target, "target changed".to_owned()),
-        (true, true) => conflict(rule, state, now),
+        (true, true) => texts::merge(rule, state).unwrap_or_else(|| conflict(rule, state, now)),
     }
 }
 
@@ -142,7 +146,7 @@ pub fn merge_field(rule: &Rule, state: &FieldState<'_>, now: DateTime<Utc>) -> M
 fn is_doubtful(rule: &Rule, state: &FieldState<'_>, changed: Side) -> bool {
     let left_alone = changed.other();
     let asked = open_about_old_base(state)
-        .is_some_and(|open| open.values.get(left_alone).same(state.now.get(left_alone)));
+        .is_some_and(|open| rule.same(left_alone, open.values.get(left_alone), state.now.get(left_alone)));
     rule.flow.writes(left_alone) && (asked || state.outdated && may_be_set_back(state, left_alone))
 }
 
@@ -201,7 +205,7 @@ fn decided(rule: &Rule, state: &FieldState<'_>, choice: &Choice) -> Merged {
 /// The decision that gives each side the value chosen for it. Nothing is written if one of them cannot have it.
 fn set(rule: &Rule, state: &FieldState<'_>, choice: &Choice, why: String) -> Result<Decision, Unmappable> {
     let Some(values) = wanted(rule, state, choice)? else { return Ok(Decision::Ask) };
-    let differs = |side: &Side| !values.get(*side).same(state.now.get(*side));
+    let differs = |side: &Side| !rule.same(*side, values.get(*side), state.now.get(*side));
     for side in Side::BOTH.into_iter().filter(differs) {
         if !rule.flow.writes(side) {
             return Err(unwritten(rule, side, values.get(side)));
@@ -242,8 +246,12 @@ fn carry_from(rule: &Rule, state: &FieldState<'_>, from: Side, why: String) -> M
         return Merged::plain(Decision::Drift);
     }
     let carried = rule.carry(from, state.now.get(from));
-    match carried.map(|value| rule.keeping(to, value, state.now.get(to))) {
-        Ok(value) if value.same(state.now.get(to)) => Merged::plain(Decision::Agree),
+    let placed = |value: Value| {
+        let merged = if value.is_blank() { None } else { texts::one_sided(rule, state, from) };
+        merged.unwrap_or_else(|| rule.keeping(to, value, state.now.get(to)))
+    };
+    match carried.map(placed) {
+        Ok(value) if rule.same(to, &value, state.now.get(to)) => Merged::plain(Decision::Agree),
         Ok(value) => Merged::plain(Decision::Write { side: to, value, rule: why }),
         Err(problem) => {
             let conflict = matches!(problem, Unmappable::Type { .. })

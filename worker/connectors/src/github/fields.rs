@@ -30,7 +30,7 @@ const fn text(name: &'static str, longest: usize) -> Known {
 /// The fields of every issue.
 pub(super) const KNOWN: [Known; 16] = [
     text("title", 256),
-    text("body", marker::LONGEST_TEXT),
+    Known { field_type: FieldType::RichText, ..text("body", marker::LONGEST_TEXT) },
     written("state", FieldType::String),
     written("state_reason", FieldType::String),
     written("status", FieldType::Status),

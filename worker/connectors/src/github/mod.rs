@@ -35,6 +35,7 @@ use serde_json::Value as Json;
 use syncline_engine::{
     capability::Capabilities,
     ports::{Call, ConnectorError, ErrorKind, ErrorScope, Place},
+    richtext::Dialect,
     spec::keys::Key,
 };
 
@@ -79,6 +80,10 @@ impl Platform for Github {
 
     fn statuses(&self, _: &str, field: &str) -> &'static [(&'static str, &'static str)] {
         status::of_field(field)
+    }
+
+    fn text_form(&self, _: &str, field: &str) -> Dialect {
+        if field == "body" { Dialect::GitHub } else { Dialect::Markdown }
     }
 
     fn keys(&self) -> Option<&'static [Key]> {

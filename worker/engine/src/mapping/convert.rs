@@ -21,7 +21,7 @@ pub struct Mismatch {
 
 fn wanted(field_type: FieldType) -> &'static str {
     match field_type {
-        FieldType::String => "text",
+        FieldType::String | FieldType::RichText => "text",
         FieldType::Number => "a number (digits with at most one decimal point, no separators)",
         FieldType::Boolean => "a boolean (true, false, yes, no, 1, 0)",
         FieldType::Date => "a date (YYYY-MM-DD, the year with four digits)",
@@ -44,7 +44,7 @@ pub fn read_as(value: &Value, field_type: FieldType) -> Result<Value, Mismatch> 
         return Ok(Value::Null);
     }
     let read = match field_type {
-        FieldType::String => to_text(value),
+        FieldType::String | FieldType::RichText => to_text(value),
         FieldType::Number => to_number(value),
         FieldType::Boolean => to_boolean(value),
         FieldType::Date => to_date(value),

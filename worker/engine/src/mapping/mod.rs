@@ -15,6 +15,7 @@ use crate::{
     Item, Side, Value,
     hash::{Hash, content_hash},
     ports::Link,
+    richtext::{self, Dialect},
     side::Pair,
     spec::{Category, Direction, FieldSpec, FieldType, Strategy, SyncSpec},
     value::Fields,
@@ -45,6 +46,8 @@ pub struct Rule {
     pub strategy: Strategy,
     default_value: Option<Value>,
     terms: Terms,
+    /// How each side spells its texts.
+    dialects: Pair<Dialect>,
 }
 
 /// Why a value cannot be carried over; the field of the other side stays untouched.
@@ -154,6 +157,15 @@ impl Mapping {
         }
     }
 
+    /// Sets how the platforms spell their texts.
+    pub fn set_text_forms(&mut self, known: impl Fn(Side, &str) -> Dialect) {
+        for rule in &mut self.rules {
+            for side in Side::BOTH {
+                *rule.dialects.get_mut(side) = known(side, rule.field.get(side));
+            }
+        }
+    }
+
     /// The mapped fields of an item, typed. A value that is not of its field's type stays as read.
     pub fn typed(&self, side: Side, item: &Item) -> Fields {
         self.typed_fields(side, &item.fields)
@@ -226,6 +238,7 @@ impl Rule {
             strategy: field.conflict_strategy.unwrap_or(spec.conflict_strategy),
             default_value: field.default_value.as_ref().map(Value::from_json),
             terms: Terms::compile(field),
+            dialects: Pair::default(),
         })
     }
 
@@ -235,9 +248,52 @@ impl Rule {
         is(Side::Source) || is(Side::Target)
     }
 
+    /// True if the field is a text with markup on either side.
+    pub fn is_rich_text(&self) -> bool {
+        let is = |side: Side| *self.field_type.get(side) == FieldType::RichText;
+        (is(Side::Source) || is(Side::Target)) && !self.is_set() && !self.terms.translates()
+    }
+
     /// The type as which a side's values are understood.
     pub fn meaning(&self, side: Side) -> FieldType {
-        if self.is_set() { FieldType::Set } else { *self.field_type.get(side) }
+        match self.is_set() {
+            true => FieldType::Set,
+            false if self.is_rich_text() => FieldType::RichText,
+            false => *self.field_type.get(side),
+        }
+    }
+
+    /// True if two values of a side are the same. How a text is spelled does not count.
+    pub fn same(&self, side: Side, one: &Value, other: &Value) -> bool {
+        match (one, other) {
+            _ if one.same(other) => true,
+            (Value::Text(one), Value::Text(other)) if self.is_rich_text() => {
+                richtext::same(one, other, *self.dialects.get(side))
+            }
+            _ => false,
+        }
+    }
+
+    /// Merges the texts of both sides, block by block. None if they are no texts, or both edited the same block.
+    pub fn merge_texts(&self, base: Pair<&Value>, now: Pair<&Value>) -> Option<Pair<Value>> {
+        let text = |side: Side, value: &Value| match read_as(value, self.meaning(side)) {
+            Ok(Value::Text(text)) => Some(text),
+            Ok(Value::Null) => Some(String::new()),
+            _ => None,
+        };
+        let both = |of: Pair<&Value>| {
+            Some(Pair::new(text(Side::Source, of.source)?, text(Side::Target, of.target)?))
+        };
+        if !self.is_rich_text() {
+            return None;
+        }
+        let (base, now) = (both(base)?, both(now)?);
+        let base = Pair::new(base.source.as_str(), base.target.as_str());
+        let now = Pair::new(now.source.as_str(), now.target.as_str());
+        let merged = richtext::merge(base, now, self.dialects).ok()?;
+        let value =
+            |side: Side| read_as(&Value::text(merged.get(side).as_str()), *self.field_type.get(side)).ok();
+        Some(Pair::new(value(Side::Source)?, value(Side::Target)?))
     }
 
     /// Converts the typed value of side `from` to the other side's terms. Elements of a set that the other side cannot have
@@ -256,6 +312,9 @@ impl Rule {
             }
             value if self.terms.translates() => {
                 self.terms.carry(from, &value).map_err(|word| self.unmappable(from, &value, &word))?
+            }
+            Value::Text(text) if self.is_rich_text() => {
+                Value::Text(richtext::express(&text, *self.dialects.get(from), *self.dialects.get(to)))
             }
             value => value,
         };
@@ -309,8 +368,14 @@ impl Rule {
         read_as(&shared, *self.field_type.get(side)).unwrap_or(shared)
     }
 
-    /// A value for a side, with those elements of its present set that the other side cannot have.
+    /// A value for a side, with those elements of its present set that the other side cannot have, and with those blocks of
+    /// its present text as they are spelled there.
     pub fn keeping(&self, side: Side, value: Value, now: &Value) -> Value {
+        if self.is_rich_text()
+            && let (Value::Text(text), Value::Text(now)) = (&value, now)
+        {
+            return Value::Text(richtext::in_place_of(text, now, *self.dialects.get(side)));
+        }
         if !self.is_set() || !self.terms.translates() {
             return value;
         }
@@ -366,7 +431,7 @@ impl Rule {
                 && target.shared().all(|element| source.has_counterpart(&target, element));
         }
         let agrees_from = |from: Side, value: &Value, other: &Value| {
-            self.carry(from, value).is_ok_and(|carried| carried.same(other))
+            self.carry(from, value).is_ok_and(|carried| self.same(from.other(), &carried, other))
         };
         agrees_from(Side::Source, source, target)
             || agrees_from(Side::Target, target, source)

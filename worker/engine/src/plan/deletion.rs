@@ -110,7 +110,7 @@ fn was_edited(context: &Context<'_>, plan: &ItemPlan, side: Side) -> bool {
         let field = rule.field.get(side);
         // A field without a base never agreed, so it cannot have been edited since.
         rule.flow.writes(side.other())
-            && base.get(field).is_some_and(|base| !base.same(fields::value_of(now, field)))
+            && base.get(field).is_some_and(|base| !rule.same(side, base, fields::value_of(now, field)))
     })
 }
 

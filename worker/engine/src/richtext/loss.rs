@@ -11,14 +11,6 @@ pub struct Loss {
     pub count: usize,
 }
 
-/// A form in which a platform keeps texts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Form {
-    Text(Dialect),
-    /// Jira's documents.
-    Adf,
-}
-
 pub(super) const COMMENTS: &str = "comments of HTML are left out";
 pub(super) const HTML: &str = "HTML is shown as code";
 pub(super) const UNREAD: &str = "what is nested too deeply is shown as code";
@@ -54,37 +46,23 @@ pub(super) const PANELS: &str = "panels lose their own icon and colour";
 pub(super) const DECISIONS: &str = "decisions are shown as a list";
 pub(super) const EMPTY: &str = "empty paragraphs are not shown";
 
-/// What cannot be kept when a text goes from one form to another.
-pub fn losses(from: Form, to: Form) -> Vec<&'static str> {
-    let shows: &[&str] = match from {
-        Form::Adf => &[
-            MENTIONS,
-            ISLANDS,
-            FILES,
-            MACROS,
-            COLOURS,
-            LAYOUT,
-            ANNOTATIONS,
-            CELLS,
-            SPANS,
-            HEADERS,
-            PANELS,
-            DECISIONS,
-            EMPTY,
-        ],
-        Form::Text(_) => &[],
-    };
-    let from_html = from != Form::Text(Dialect::Linear);
-    let takes: Vec<&str> = match (from, to) {
-        (from, to) if from == to => return Vec::new(),
-        (Form::Text(Dialect::Plain), _) => return Vec::new(),
-        (_, Form::Text(Dialect::Plain)) => vec![MARKUP],
-        (_, Form::Text(Dialect::Markdown | Dialect::GitHub)) => Vec::new(),
-        (_, Form::Text(Dialect::Linear)) => match from_html {
-            true => vec![ALERTS, DETAILS, UNDERLINE, SCRIPTS, LINE_BREAKS, HTML, COMMENTS, SPELLING],
-            false => Vec::new(),
-        },
-        (_, Form::Adf) => {
+/// What cannot be kept when a text goes from one dialect to another. Beside it, what Jira shows as text
+/// ([`shown_by_jira`]) arrives as text everywhere.
+pub fn losses(from: Dialect, to: Dialect) -> Vec<&'static str> {
+    let has_html = from.has_html();
+    match (from, to) {
+        (from, to) if from == to => Vec::new(),
+        (Dialect::Plain, _) | (_, Dialect::Markdown | Dialect::GitHub) => Vec::new(),
+        (_, Dialect::Plain) => vec![MARKUP],
+        (_, Dialect::Linear) if has_html => {
+            let mut all = vec![ALERTS, DETAILS, UNDERLINE, SCRIPTS, LINE_BREAKS, SPELLING];
+            if from != Dialect::Jira {
+                all.extend([HTML, COMMENTS]);
+            }
+            all
+        }
+        (_, Dialect::Linear) => Vec::new(),
+        (_, Dialect::Jira) => {
             let mut all = vec![
                 IMAGES,
                 IMAGE_LINKS,
@@ -94,17 +72,34 @@ pub fn losses(from: Form, to: Form) -> Vec<&'static str> {
                 QUOTES,
                 RULES,
                 TABLES,
-                HTML,
                 UNREAD,
                 LANGUAGE,
             ];
-            if from_html {
-                all.extend([COMMENTS, NESTED_ALERTS, DETAILS]);
+            if has_html {
+                all.extend([HTML, COMMENTS, NESTED_ALERTS, DETAILS, SCRIPTS]);
             }
             all
         }
-    };
-    shows.iter().copied().chain(takes).collect()
+    }
+}
+
+/// What a document of Jira shows as text, or not at all. It stays in Jira as it is, until its own block is changed.
+pub fn shown_by_jira() -> [&'static str; 13] {
+    [
+        MENTIONS,
+        ISLANDS,
+        FILES,
+        MACROS,
+        COLOURS,
+        LAYOUT,
+        ANNOTATIONS,
+        CELLS,
+        SPANS,
+        HEADERS,
+        PANELS,
+        DECISIONS,
+        EMPTY,
+    ]
 }
 
 /// Counts losses.

@@ -1,7 +1,7 @@
 //! Expresses blocks by what a dialect has.
 
 use super::{
-    Dialect,
+    Dialect, adf,
     loss::{self, Counter},
     tidy::tidy,
     tree::{Block, Inline, Item, Marks, RawKind, Style},
@@ -9,6 +9,9 @@ use super::{
 
 /// The blocks as a dialect can write them.
 pub(super) fn lower(blocks: &[Block], to: Dialect, lost: &mut Counter) -> Vec<Block> {
+    if to == Dialect::Jira {
+        return adf::lower(blocks, lost);
+    }
     if to.has_html() {
         return blocks.to_vec();
     }

@@ -15,14 +15,16 @@ mod lower;
 mod merge;
 mod plain;
 mod read;
+mod shorten;
 mod tidy;
 mod tree;
 mod write;
 
 pub use adf::{adf_to_markdown, markdown_to_adf};
-pub use loss::{Form, Loss, losses};
+pub use loss::{Loss, losses, shown_by_jira};
 pub use merge::{Collision, express, in_place_of, merge};
 pub use read::{Piece, read};
+pub use shorten::{Measure, shortened, shorter};
 pub use tree::{Alert, Align, Block, Inline, Item, Link, Marks, RawKind, Style};
 
 /// How a platform reads and spells a text.
@@ -34,6 +36,8 @@ pub enum Dialect {
     Markdown,
     /// Issues on GitHub: as above, but a line end is shown as one.
     GitHub,
+    /// Markdown that Jira's connector reads from documents and makes documents of: only what those can express.
+    Jira,
     /// Linear: no HTML, no alerts.
     Linear,
     /// No markup at all.
@@ -48,7 +52,7 @@ impl Dialect {
 
     /// True if elements of HTML are understood.
     fn has_html(self) -> bool {
-        matches!(self, Dialect::Markdown | Dialect::GitHub)
+        matches!(self, Dialect::Markdown | Dialect::GitHub | Dialect::Jira)
     }
 }
 

@@ -40,7 +40,12 @@ pub(super) fn write_each(
         let before = index.checked_sub(1).and_then(|before| all.get(before)).copied();
         parts.push(one(
             block,
-            Style { dialect, care: Care::Natural, alternate: alternates(before, block, &parts) },
+            Style {
+                dialect,
+                care: Care::Natural,
+                alternate: alternates(before, block, &parts),
+                in_list: false,
+            },
         ));
     }
     let text = joined(&parts);
@@ -80,7 +85,7 @@ pub(super) fn spelled(block: &Block, dialect: Dialect, alternate: bool, lost: &m
     if dialect == Dialect::Plain {
         return plain::write(std::slice::from_ref(block));
     }
-    let written = |care: Care| one(block, Style { dialect, care, alternate });
+    let written = |care: Care| one(block, Style { dialect, care, alternate, in_list: false });
     let returns = |text: &String| matches!(read_blocks(text, dialect).as_slice(), [read] if read == block);
     let part = [Care::Natural, Care::Careful].into_iter().map(written).find(returns);
     part.unwrap_or_else(|| {
@@ -101,6 +106,8 @@ pub(super) struct Style {
     pub(super) care: Care,
     /// Write a list with the other kind of marker, since one is before it.
     pub(super) alternate: bool,
+    /// In a list, where dashes behind a dash would be a line across.
+    pub(super) in_list: bool,
 }
 
 /// True if a list follows a list, with which it would be one.
@@ -145,7 +152,7 @@ pub(super) fn one(block: &Block, style: Style) -> String {
         }
         Block::List { start, items, loose } => list(*start, items, loose.0, style),
         Block::Code { language, text } => code(language, text),
-        Block::Rule => "---".to_owned(),
+        Block::Rule => if style.in_list { "___" } else { "---" }.to_owned(),
         Block::Table { alignments, rows } => table(alignments, rows, |cell| line(cell, true, true)),
         Block::Raw { source, .. } => source.clone(),
     }
@@ -211,7 +218,7 @@ fn list(start: Option<u64>, items: &[Item], loose: bool, style: Style) -> String
         let mut parts: Vec<String> = Vec::new();
         for block in &item.blocks {
             let alternate = alternates(previous, block, &parts);
-            let part = one(block, Style { alternate, ..style });
+            let part = one(block, Style { alternate, in_list: true, ..style });
             if let Some(previous) = previous {
                 text.push_str(if !loose && joins(previous, block) { "\n" } else { "\n\n" });
             } else if item.checked.is_some() && !matches!(block, Block::Paragraph(_)) {

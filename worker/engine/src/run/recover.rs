@@ -262,7 +262,7 @@ impl Run<'_> {
     }
 
     /// The conflicts that a write settled: it put an edit in the place of another one. The run that decided them ended before
-    /// it recorded them. Of sets both edits are kept.
+    /// it recorded them. Of sets, and of texts that merge, both edits are kept.
     fn decided(&self, op: &IntentOp, link: &Link) -> Vec<Conflict> {
         let other = op.side.other();
         let origins = fields_from_json(&op.origin);
@@ -273,7 +273,11 @@ impl Run<'_> {
             let origin = self.typed(other, origin_field, origins.get(&field)?);
             let (here, there) =
                 (link.base.get(op.side).get(&field)?, link.base.get(other).get(origin_field)?);
-            if before.same(here) || origin.same(there) || rule.is_set() {
+            let (mut bases, mut both) = (Pair::new(here, here), Pair::new(&before, &before));
+            *bases.get_mut(other) = there;
+            *both.get_mut(other) = &origin;
+            let merges = || rule.is_set() || rule.merge_texts(bases, both).is_some();
+            if rule.same(op.side, &before, here) || rule.same(other, &origin, there) || merges() {
                 return None;
             }
             let base = link.base.get(Side::Source).get(rule.field.get(Side::Source));
@@ -307,7 +311,10 @@ impl Run<'_> {
             let origin = rule.shared(other, &self.typed(other, origin_field, origin));
             record.base.get_mut(other).insert(origin_field.clone(), origin);
             let sent = self.typed(op.side, &field, &sent);
-            let kept = now.get(&field).filter(|now| is_what_became_of(&sent, now)).cloned();
+            let kept = now
+                .get(&field)
+                .filter(|now| rule.same(op.side, &sent, now) || is_what_became_of(&sent, now))
+                .cloned();
             record.base.get_mut(op.side).insert(field, rule.shared(op.side, &kept.unwrap_or(sent)));
         }
     }

@@ -152,6 +152,8 @@ names! {
     /// The type that a field's values are read and written as.
     FieldType ("type") {
         String = "string" | "text",
+        /// Markdown, of which the spelling does not count.
+        RichText = "rich_text" | "markdown",
         /// A whole number or one with a fraction.
         Number = "number" | "integer" | "float",
         Boolean = "boolean" | "bool",

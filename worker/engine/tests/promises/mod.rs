@@ -25,5 +25,6 @@ mod restores;
 mod search;
 mod sets;
 mod statuses;
+mod texts;
 mod tombstones;
 mod values;

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod adf;
+mod examples;
 mod hostile;
+mod lengths;
 mod markdown;
 mod merges;
 mod schema;

@@ -108,6 +108,9 @@ proptest! {
             !losses.is_empty() || !back.losses.is_empty() || same(&text, &back.text, Dialect::Markdown),
             "{text}\n--- came back as\n{}\n{document:#}", back.text
         );
+        // It is what the engine takes for the text that it sent.
+        let sent = convert(&text, Dialect::Markdown, Dialect::Jira);
+        prop_assert!(same(&sent.text, &back.text, Dialect::Jira), "{}\n--- came back as\n{}", sent.text, back.text);
         // What was lost is lost once.
         let (again, losses) = markdown_to_adf(&back.text, Some(&document));
         prop_assert!(losses.is_empty(), "{losses:?}\n{}", back.text);

@@ -33,12 +33,15 @@ pub async fn mapping(
         Ok(mapping) => mapping,
         Err(error) => return Ok(Err(error)),
     };
+    let of = |side: Side| match side {
+        Side::Source => platform(&spec.source_platform),
+        Side::Target => platform(&spec.target_platform),
+    };
+    mapping.set_text_forms(|side, field| {
+        of(side).map_or_else(Default::default, |platform| platform.text_form(&spec.entity_type, field))
+    });
     mapping.set_statuses(|side, field| {
-        let name = match side {
-            Side::Source => &spec.source_platform,
-            Side::Target => &spec.target_platform,
-        };
-        let known = platform(name).map_or(&[][..], |platform| platform.statuses(&spec.entity_type, field));
+        let known = of(side).map_or(&[][..], |platform| platform.statuses(&spec.entity_type, field));
         let status =
             |(name, category): &(&str, &str)| Some(((*name).to_owned(), Category::parse(category).ok()?));
         known.iter().filter_map(status).collect()

@@ -51,6 +51,11 @@ pub fn markdown_to_adf(text: &str, present: Option<&Json>) -> (Json, Vec<Loss>) 
     (json!({"version": 1, "type": "doc", "content": content}), lost.losses())
 }
 
+/// Blocks as a document can express them.
+pub(super) fn lower(blocks: &[Block], lost: &mut Counter) -> Vec<Block> {
+    lower::lower(blocks, Place::Document, lost)
+}
+
 /// The nodes of the top level.
 fn top(document: &Json) -> &[Json] {
     node::content(document)
