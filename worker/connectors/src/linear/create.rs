@@ -59,7 +59,7 @@ impl Issues {
             return Ok(Vec::new());
         }
         let team = self.team(call).await?.id.clone();
-        let project = self.project(call).await?.map(str::to_owned);
+        let project = self.project(call).await?;
         let labels = self.labels_of_drafts(drafts.iter().map(|(_, _, draft)| draft), call).await?;
         let mut jobs = Vec::with_capacity(drafts.len());
         for (at, id, draft) in drafts {
@@ -67,7 +67,7 @@ impl Issues {
             input.without_nothing();
             input.keys.insert("id".to_owned(), json!(id));
             input.keys.insert("teamId".to_owned(), json!(team));
-            input.keys.extend(project.iter().map(|project| ("projectId".to_owned(), json!(project))));
+            input.keys.extend(project.iter().map(|project| ("projectId".to_owned(), json!(**project))));
             jobs.push(Job { at, id, step: Step::Create, input, is_new: false });
         }
         Ok(jobs)

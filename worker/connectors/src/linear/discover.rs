@@ -53,7 +53,7 @@ impl Issues {
             field_type: known.field_type,
             writable: known.writable && !(known.name == "estimate" && team.estimates == Estimates::None),
             required: known.name == "title",
-            options: options(known.name, team, &labels, &statuses),
+            options: options(known.name, &team, &labels, &statuses),
             longest: known.longest.and_then(|longest| u32::try_from(longest).ok()),
         };
         Ok(Catalogue {

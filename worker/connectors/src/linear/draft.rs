@@ -99,7 +99,10 @@ impl Draft {
             input.set("description", if text.is_empty() { Json::Null } else { json!(text) });
         }
         if let Some(name) = &self.status {
-            let team = issues.team(call).await?;
+            let mut team = issues.team(call).await?;
+            if team.state(name).is_none() && issues.forget() {
+                team = issues.team(call).await?;
+            }
             match team.state(name) {
                 Some(state) => input.set("stateId", json!(state.id)),
                 None => {
@@ -115,15 +118,21 @@ impl Draft {
         match &self.assignee {
             None => {}
             Some(None) => input.set("assigneeId", Json::Null),
-            Some(Some(word)) => match issues.people(call).await?.find(word) {
-                Some(user) => input.set("assigneeId", json!(user.id)),
-                None => {
-                    let why = format!(
-                        "the workspace has no active person {word:?}; map people to their display names"
-                    );
-                    input.leave("assignee", why);
+            Some(Some(word)) => {
+                let mut people = issues.people(call).await?;
+                if people.find(word).is_none() && issues.forget() {
+                    people = issues.people(call).await?;
                 }
-            },
+                match people.find(word) {
+                    Some(user) => input.set("assigneeId", json!(user.id)),
+                    None => {
+                        let why = format!(
+                            "the workspace has no active person {word:?}; map people to their display names"
+                        );
+                        input.leave("assignee", why);
+                    }
+                }
+            }
         }
         if let Some(points) = self.estimate {
             match issues.team(call).await?.estimates.takes(points) {
@@ -152,8 +161,8 @@ impl Input {
 
     /// Says what to add and what to take away, instead of all labels: one that somebody else adds meanwhile stays.
     pub(super) fn change_labels(&mut self, present: &[String]) {
-        let Some(Json::Array(wanted)) = self.keys.remove("labelIds") else { return };
-        let wanted: Vec<&str> = wanted.iter().filter_map(Json::as_str).collect();
+        let Some(Json::Array(all)) = self.keys.remove("labelIds") else { return };
+        let wanted: Vec<&str> = all.iter().filter_map(Json::as_str).collect();
         let added: Vec<&str> =
             wanted.iter().copied().filter(|id| !present.iter().any(|known| known == id)).collect();
         let removed: Vec<&String> = present.iter().filter(|id| !wanted.contains(&id.as_str())).collect();
@@ -162,6 +171,10 @@ impl Input {
         }
         if !removed.is_empty() {
             self.set("removedLabelIds", json!(removed));
+        }
+        // A mutation has to say something, and its answer has the item.
+        if self.keys.is_empty() {
+            self.set("labelIds", json!(all));
         }
     }
 
@@ -242,7 +255,7 @@ mod tests {
         assert_eq!(Json::Object(change.keys), json!({ "addedLabelIds": ["a"], "removedLabelIds": ["c"] }));
         let mut same = input(json!({ "labelIds": ["a"] }));
         same.change_labels(&["a".to_owned()]);
-        assert!(same.keys.is_empty());
+        assert_eq!(Json::Object(same.keys), json!({ "labelIds": ["a"] }));
     }
 
     #[test]

@@ -2,7 +2,11 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use serde_json::json;
@@ -10,7 +14,7 @@ use syncline_engine::{
     Item,
     ports::{Call, ConnectorError, Found},
 };
-use tokio::sync::{Mutex as AsyncMutex, OnceCell};
+use tokio::sync::Mutex as AsyncMutex;
 
 use super::{
     api::Api,
@@ -22,43 +26,72 @@ use super::{
 /// Issues whose labels are remembered at most.
 const MOST_KNOWN: usize = 100_000;
 
+/// The name under which people are kept: they are those of the workspace.
+const PEOPLE: &str = "people";
+
+/// How long what a team calls things is kept, for all syncs of the process.
+const KEPT: Duration = Duration::from_secs(10 * 60);
+
 pub(super) struct Issues {
     pub(super) api: Api,
     /// The sync maps the labels. Their names take a request.
     maps_labels: bool,
-    team: OnceCell<Team>,
-    people: OnceCell<People>,
-    project: OnceCell<Option<String>>,
-    labels: AsyncMutex<Option<Arc<Labels>>>,
+    /// Held while labels are read or made, so that none is made twice.
+    labels: AsyncMutex<()>,
+    /// What was kept turned out to be old, and was read again.
+    read_anew: AtomicBool,
     /// The labels of the issues read so far.
     known: Mutex<HashMap<String, Vec<String>>>,
 }
 
 impl Issues {
     pub(super) fn new(api: Api, maps_labels: bool) -> Issues {
-        Issues {
-            api,
-            maps_labels,
-            team: OnceCell::new(),
-            people: OnceCell::new(),
-            project: OnceCell::new(),
-            labels: AsyncMutex::default(),
-            known: Mutex::default(),
+        let (labels, read_anew, known) = Default::default();
+        Issues { api, maps_labels, labels, read_anew, known }
+    }
+
+    fn name(&self, what: &str) -> String {
+        format!("{what} of {}", self.api.scope.team.as_str())
+    }
+
+    pub(super) async fn team(&self, call: &Call<'_>) -> Result<Arc<Team>, ConnectorError> {
+        let name = self.name("team");
+        match self.api.client.kept(&name, KEPT) {
+            Some(kept) => Ok(kept),
+            None => Ok(self.api.client.keep(&name, Team::read(&self.api, call).await?)),
         }
     }
 
-    pub(super) async fn team(&self, call: &Call<'_>) -> Result<&Team, ConnectorError> {
-        self.team.get_or_try_init(|| Team::read(&self.api, call)).await
-    }
-
-    pub(super) async fn people(&self, call: &Call<'_>) -> Result<&People, ConnectorError> {
-        self.people.get_or_try_init(|| People::read(&self.api, call)).await
+    pub(super) async fn people(&self, call: &Call<'_>) -> Result<Arc<People>, ConnectorError> {
+        match self.api.client.kept(PEOPLE, KEPT) {
+            Some(kept) => Ok(kept),
+            None => Ok(self.api.client.keep(PEOPLE, People::read(&self.api, call).await?)),
+        }
     }
 
     /// The id of the project of the scope, if it has one.
-    pub(super) async fn project(&self, call: &Call<'_>) -> Result<Option<&str>, ConnectorError> {
-        let project = self.project.get_or_try_init(|| team::project(&self.api, call)).await?;
-        Ok(project.as_deref())
+    pub(super) async fn project(&self, call: &Call<'_>) -> Result<Option<Arc<String>>, ConnectorError> {
+        let Some(project) = &self.api.scope.project else { return Ok(None) };
+        let name = format!("project {}", project.as_str());
+        match self.api.client.kept(&name, KEPT) {
+            Some(kept) => Ok(Some(kept)),
+            None => {
+                let read = team::project(&self.api, project, call).await?;
+                Ok(Some(self.api.client.keep(&name, read)))
+            }
+        }
+    }
+
+    /// Forgets what is kept, since something is not in it or was refused. False if that has been done by this place
+    /// already.
+    pub(super) fn forget(&self) -> bool {
+        let again = !self.read_anew.swap(true, Ordering::Relaxed);
+        if again {
+            for name in [self.name("team"), self.name("labels"), PEOPLE.to_owned()] {
+                self.api.client.forget(&name);
+            }
+        }
+        again
     }
 
     /// The labels that are known, with at least those of the team and of the workspace.
@@ -72,17 +105,15 @@ impl Issues {
         call: &Call<'_>,
         change: impl AsyncFnOnce(&mut Labels) -> Result<bool, ConnectorError>,
     ) -> Result<Arc<Labels>, ConnectorError> {
-        let mut known = self.labels.lock().await;
-        let labels = match &*known {
-            Some(labels) => labels.clone(),
-            None => Arc::new(Labels::read(&self.api, call).await?),
+        let _one = self.labels.lock().await;
+        let name = self.name("labels");
+        let client = &self.api.client;
+        let labels = match client.kept::<Labels>(&name, KEPT) {
+            Some(kept) => kept,
+            None => client.keep(&name, Labels::read(&self.api, call).await?),
         };
-        let labels = known.insert(labels);
-        let mut copy = Labels::clone(labels);
-        if change(&mut copy).await? {
-            *labels = Arc::new(copy);
-        }
-        Ok(labels.clone())
+        let mut copy = Labels::clone(&labels);
+        Ok(if change(&mut copy).await? { client.keep(&name, copy) } else { labels })
     }
 
     /// The items of issues. The names of labels are asked for if there are any.

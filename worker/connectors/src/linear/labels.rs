@@ -73,8 +73,8 @@ impl Issues {
         struct Made {
             issue_label: Label,
         }
-        let team = &self.team(call).await?.id;
-        let step = |name: &String| (Step::Label, None, json!({ "name": name, "teamId": team }));
+        let team = self.team(call).await?;
+        let step = |name: &String| (Step::Label, None, json!({ "name": name, "teamId": team.id }));
         let steps: Vec<(Step, Option<&str>, Json)> = names.iter().map(step).collect();
         let about = |name: &str, error: &ConnectorError| {
             let message = format!("field labels: the label {name:?} cannot be made: {error}");

@@ -50,7 +50,7 @@ impl Name {
     }
 
     /// A filter that has the id, or the text under this key.
-    fn filter(&self, key: &str) -> Json {
+    pub(super) fn filter(&self, key: &str) -> Json {
         match self {
             Name::Id(id) => json!({ "id": { "eq": id } }),
             Name::Text(text) => json!({ key: { "eq": text } }),

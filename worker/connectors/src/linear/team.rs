@@ -1,5 +1,5 @@
 //! What the values of a team's issues are called: its states, labels, people, and its scale of estimates. Each part is
-//! read once while a place is open, and only if it is needed.
+//! read only if it is needed, and kept for some minutes.
 
 use std::collections::HashMap;
 
@@ -11,6 +11,7 @@ use super::{
     api::{self, Api},
     documents::{self, LABEL_COST, PERSON_COST, STATE_COST},
     issue::{Named, Whole},
+    scope::Name,
     status::WorkflowState,
 };
 use crate::sets;
@@ -230,18 +231,20 @@ impl People {
     }
 }
 
-/// The project of a scope, by its name or its id.
-pub(super) async fn project(api: &Api, call: &Call<'_>) -> Result<Option<String>, ConnectorError> {
-    let Some(filter) = api.scope.project_filter() else { return Ok(None) };
+/// The id of a scope's project.
+pub(super) async fn project(api: &Api, project: &Name, call: &Call<'_>) -> Result<String, ConnectorError> {
+    let filter = project.filter("name");
     let mut reply =
         api::one(&api.client, (documents::PROJECTS, 3.0), &json!({ "filter": filter }), call).await?;
     let found: Whole<Named> = reply.part("projects")?;
     match &found.nodes[..] {
-        [project] => Ok(Some(project.id.clone())),
+        [found] => Ok(found.id.clone()),
         found => {
-            let name = api.scope.project.as_ref().map_or("", |project| project.as_str());
             let why = if found.is_empty() { "Linear shows no such project" } else { "there are several" };
-            Err(ConnectorError::permanent(format!("project {name:?}: {why}; name it by its id")))
+            Err(ConnectorError::permanent(format!(
+                "project {:?}: {why}; name it by its id",
+                project.as_str()
+            )))
         }
     }
 }

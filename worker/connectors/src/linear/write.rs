@@ -307,6 +307,8 @@ impl Issues {
                 (_, Some(failed)) => {
                     // It was looked for and is not there, or is no create.
                     job.is_new = true;
+                    // What it was made of may be out of date.
+                    self.forget();
                     let needed = job.needed();
                     if job.input.leave_refused(&failed.error, needed) && !job.input.keys.is_empty() {
                         again.push(job);
