@@ -7,6 +7,9 @@ mod files_model;
 #[path = "../jira/world.rs"]
 #[allow(dead_code, reason = "shared with the tests of Jira, which use all of it")]
 mod jira;
+#[path = "../linear/world.rs"]
+#[allow(dead_code, reason = "shared with the tests of Linear, which use all of it")]
+mod linear;
 mod place;
 mod sql_errors;
 mod sql_keys;

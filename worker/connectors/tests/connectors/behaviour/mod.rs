@@ -9,6 +9,7 @@ mod creates;
 mod failures;
 mod github;
 mod jira;
+mod linear;
 mod pages;
 mod reads;
 mod stage;
@@ -27,7 +28,7 @@ fn kinds() -> Vec<&'static dyn Kind> {
     let tables = tables::TABLES.iter().map(|kind| kind as &dyn Kind);
     let github = github::VERSIONS.iter().map(|kind| kind as &dyn Kind);
     let jira = jira::PROJECTS.iter().map(|kind| kind as &dyn Kind);
-    tables.chain(github).chain(jira).collect()
+    tables.chain(github).chain(jira).chain([&linear::Linear as &dyn Kind]).collect()
 }
 
 /// A case, to be run on a place of its own.
@@ -121,8 +122,10 @@ cases! {
     creates::a_created_item_is_found_at_once:
         |stage| repeats_safely(stage) && stage.capabilities().marker_visible_after.is_zero();
     creates::a_create_that_leaves_no_trace_is_not_found: |stage| !repeats_safely(stage);
-    creates::a_marker_is_the_id_of_its_item:
-        |stage| stage.capabilities().create_idempotency == CreateIdempotency::Native;
+    creates::a_marker_is_the_id_of_its_item: |stage| {
+        stage.capabilities().create_idempotency == CreateIdempotency::Native
+            && stage.capabilities().key_field.is_some()
+    };
     creates::an_asked_id_is_given: |stage| stage.capabilities().key_field.is_some();
     creates::an_asked_id_that_is_taken_is_refused: |stage| stage.capabilities().key_field.is_some();
     creates::batches_may_be_as_large_as_declared: |_| true;
@@ -194,6 +197,7 @@ async fn every_place_declares_what_its_cases_rely_on() {
         "github 2026-03-10: incremental, key none, creates Marker, compares None, [Close, Delete], finds 1",
         "jira SYNC: incremental, key none, creates Marker, compares None, [Close, Delete], finds 10",
         "jira TEAM: incremental, key none, creates Marker, compares None, [Close, Delete], finds 10",
+        "linear: incremental, key none, creates Native, compares None, [Close, Archive, Delete], finds 20",
     ];
     assert_eq!(declared, expected);
 }

@@ -71,6 +71,11 @@ pub(super) trait Stage: Send + Sync {
         &[]
     }
 
+    /// All updates of a call are one request.
+    fn writes_at_once(&self) -> bool {
+        false
+    }
+
     async fn fail(&self, fault: Fault) {
         panic!("{fault:?} cannot be asked for here");
     }
