@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant};
 
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use sea_orm::{ColumnTrait, Condition, DatabaseConnection, DbErr, EntityTrait, QueryFilter, sea_query::Expr};
 use serde_json::Value as Json;
 use syncline_connectors::{
@@ -41,7 +41,9 @@ const USUAL: i64 = 3_600;
 /// What became of an exchange.
 enum Exchanged {
     /// New tokens are stored.
-    Done(Token),
+    Stored(Token),
+    /// The platform does not answer, and the access token at hand has not ended.
+    Kept(Token),
     /// The stored secret is another one than was sent.
     Superseded,
 }
@@ -65,9 +67,13 @@ impl Broker {
             if let Some(token) = grant.fresh(now) {
                 return Ok(token);
             }
-            if claim(db, &row, &sealed).await.map_err(database)? {
-                match self.exchange(db, &row, &grant, &sealed).await? {
-                    Exchanged::Done(token) => return Ok(token),
+            if let Some(claimed) = claim(db, &row, &sealed).await.map_err(database)? {
+                let exchanged = self.exchange(db, &row, &grant, &sealed).await;
+                if !matches!(exchanged, Ok(Exchanged::Stored(_))) {
+                    release(db, &row, claimed).await;
+                }
+                match exchanged? {
+                    Exchanged::Stored(token) | Exchanged::Kept(token) => return Ok(token),
                     Exchanged::Superseded => {}
                 }
             } else if let Some(token) = grant.valid(now) {
@@ -117,13 +123,10 @@ impl Broker {
                 if now.is_ok_and(|now| now.is_some_and(|now| now.secret_enc.as_ref() != Some(sealed))) {
                     return Ok(Exchanged::Superseded);
                 }
-                if let Err(error) = release(db, row, sealed).await {
-                    tracing::warn!(account = row.name, %error, "the claim of an exchange ends by itself");
-                }
                 return match grant.valid(Utc::now()).filter(|_| error.cause == Cause::Passing) {
                     Some(token) => {
                         tracing::warn!(%error, "the access token at hand is used until it ends");
-                        Ok(Exchanged::Done(token))
+                        Ok(Exchanged::Kept(token))
                     }
                     None => Err(error),
                 };
@@ -148,7 +151,7 @@ impl Broker {
             }
         }
         let token = next.valid(Utc::now());
-        token.map(Exchanged::Done).ok_or_else(|| {
+        token.map(Exchanged::Stored).ok_or_else(|| {
             failed(Cause::Passing, "the access token that it was given has ended already".to_owned())
         })
     }
@@ -202,31 +205,40 @@ impl Broker {
 /// No access token is taken for longer, whatever the platform says.
 const MONTH: TimeDelta = TimeDelta::days(30);
 
-/// Claims the exchange for this process. False if another one has it, or the secret is not this one any more.
-async fn claim(db: &DatabaseConnection, row: &account::Model, sealed: &Sealed) -> Result<bool, DbErr> {
+/// Claims the exchange for this process, and returns until when. None if another one has it, or the secret is not this one
+/// any more.
+async fn claim(
+    db: &DatabaseConnection,
+    row: &account::Model,
+    sealed: &Sealed,
+) -> Result<Option<DateTime<Utc>>, DbErr> {
     let now = Utc::now();
+    // Whole seconds are the same in every database.
+    let until = (now + CLAIM).trunc_subsecs(0);
     let is_free = Condition::any()
         .add(account::Column::RefreshUntil.is_null())
         .add(account::Column::RefreshUntil.lt(now));
     let claimed = account::Entity::update_many()
-        .col_expr(account::Column::RefreshUntil, Expr::value(Some(now + CLAIM)))
+        .col_expr(account::Column::RefreshUntil, Expr::value(Some(until)))
         .filter(account::Column::Id.eq(row.id))
         .filter(account::Column::SecretEnc.eq(sealed.clone()))
         .filter(is_free)
         .exec(db)
         .await?;
-    Ok(claimed.rows_affected == 1)
+    Ok((claimed.rows_affected == 1).then_some(until))
 }
 
-/// Ends the claim of an exchange that failed.
-async fn release(db: &DatabaseConnection, row: &account::Model, sealed: &Sealed) -> Result<(), DbErr> {
-    account::Entity::update_many()
-        .col_expr(account::Column::RefreshUntil, Expr::value(Option::<chrono::DateTime<Utc>>::None))
+/// Ends a claim of this process.
+async fn release(db: &DatabaseConnection, row: &account::Model, claimed: DateTime<Utc>) {
+    let released = account::Entity::update_many()
+        .col_expr(account::Column::RefreshUntil, Expr::value(Option::<DateTime<Utc>>::None))
         .filter(account::Column::Id.eq(row.id))
-        .filter(account::Column::SecretEnc.eq(sealed.clone()))
+        .filter(account::Column::RefreshUntil.eq(claimed))
         .exec(db)
-        .await
-        .map(|_| ())
+        .await;
+    if let Err(error) = released {
+        tracing::warn!(account = row.name, %error, "the claim of an exchange ends by itself");
+    }
 }
 
 /// Stores new tokens in place of those that they were exchanged for, and ends the claim. False if others are stored.
@@ -240,7 +252,7 @@ async fn store(
     let stored = account::Entity::update_many()
         .col_expr(account::Column::SecretEnc, Expr::value(next.clone()))
         .col_expr(account::Column::KeyId, Expr::value(key))
-        .col_expr(account::Column::RefreshUntil, Expr::value(Option::<chrono::DateTime<Utc>>::None))
+        .col_expr(account::Column::RefreshUntil, Expr::value(Option::<DateTime<Utc>>::None))
         .filter(account::Column::Id.eq(row.id))
         .filter(account::Column::SecretEnc.eq(sealed.clone()))
         .exec(db)

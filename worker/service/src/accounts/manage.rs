@@ -7,7 +7,7 @@ use sea_orm::{
     DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder,
 };
 use serde_json::{Value, json};
-use syncline_accounts::{Broker, Keyring, Owner, Reference, built_in, seal};
+use syncline_accounts::{Broker, Grant, Keyring, Owner, Reference, built_in, seal};
 use syncline_connectors::{Availability, Token, no_platform, platform};
 use syncline_engine::nearest::alternatives;
 use syncline_entity::{account, pause, project, sync_config, types::PauseScope, webhook_delivery};
@@ -407,6 +407,7 @@ async fn set_secret(
         NewSecret::Reference(reference) => (Some(reference.to_string()), None, None),
         NewSecret::Value(token) => {
             let key = keys.current.as_ref().ok_or_else(no_key)?;
+            check_grant(&row.platform, token)?;
             let owner = Owner { account: row.id, platform: &row.platform, base_url: row.base_url.as_deref() };
             let sealed = seal(key, owner, token).map_err(Error::Invalid)?;
             (None, Some(sealed), Some(key.id()))
@@ -418,7 +419,23 @@ async fn set_secret(
     row.key_id = Set(key_id);
     // They were those of the older secret.
     row.scopes = Set(None);
+    row.refresh_until = Set(None);
     Ok(row.update(db).await?)
+}
+
+/// A secret that is meant to be a grant of OAuth is one, and the platform takes it.
+fn check_grant(name: &str, secret: &Token) -> Result<(), Error> {
+    if !Grant::is_one(secret) {
+        return Ok(());
+    }
+    Grant::read(secret).map_err(Error::Invalid)?;
+    // Of a platform without a connector nothing is known yet.
+    match platform(name).filter(|platform| platform.availability() == Availability::Available) {
+        Some(platform) if platform.token_endpoint().is_none() => Err(Error::Invalid(format!(
+            "the secret is a grant of OAuth, which {name} does not have here; set a token"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// The error of a secret that cannot be stored, with the command that makes a key.
