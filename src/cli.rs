@@ -12,6 +12,7 @@ mod look;
 mod people;
 mod queue;
 mod run;
+mod serve;
 mod simulator;
 mod tokens;
 
@@ -40,6 +41,7 @@ pub(crate) use self::{
         PageArgs, PauseArgs, ScopeArg, SubjectArgs, WhichArgs,
     },
     run::{RunOptions, SyncArgs},
+    serve::ServeArgs,
     simulator::{LimitsChoice, SimulatorArgs},
     tokens::{AuditArgs, TokensAction, TokensArgs, TokensCreateArgs},
 };
@@ -311,7 +313,7 @@ pub(crate) struct LeaseArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct UpArgs {
-    /// Address of the API, which only this machine can reach [default: 127.0.0.1:8080, or the port in SYNC_PORT]
+    /// Address of the API; others than this machine need a token [default: 127.0.0.1:8080, or the port in SYNC_PORT]
     #[arg(long, env = "SYNCLINE_API_ADDR", value_parser = environment::listen)]
     pub(crate) listen: Option<SocketAddr>,
     /// Bring an older schema up at the start
@@ -331,6 +333,8 @@ pub(crate) struct UpArgs {
     pub(crate) wait: WaitArgs,
     #[command(flatten)]
     pub(crate) pool: PoolArgs,
+    #[command(flatten)]
+    pub(crate) serve: ServeArgs,
     #[command(flatten)]
     pub(crate) allow: AllowArgs,
 }
@@ -361,7 +365,7 @@ pub(crate) struct WorkerArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ApiArgs {
-    /// Address of the API, which only this machine can reach [default: 127.0.0.1:8080, or the port in SYNC_PORT]
+    /// Address of the API; others than this machine need a token [default: 127.0.0.1:8080, or the port in SYNC_PORT]
     #[arg(long, env = "SYNCLINE_API_ADDR", value_parser = environment::listen)]
     pub(crate) listen: Option<SocketAddr>,
     /// Bring an older schema up at the start; replicas leave it to `syncline migrate up`
@@ -379,6 +383,8 @@ pub(crate) struct ApiArgs {
     pub(crate) make: MakeArgs,
     #[command(flatten)]
     pub(crate) wait: WaitArgs,
+    #[command(flatten)]
+    pub(crate) serve: ServeArgs,
     #[command(flatten)]
     pub(crate) allow: AllowArgs,
 }

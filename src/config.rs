@@ -18,6 +18,7 @@ mod reader;
 mod retention;
 mod screen;
 mod secret;
+mod server;
 mod telemetry;
 mod worker;
 
@@ -38,6 +39,7 @@ pub(crate) use self::{
     queue::{QueueConfig, RedisPlace},
     reader::{Origin, Reader, Setting},
     screen::ScreenConfig,
+    server::Reach,
     telemetry::TelemetryConfig,
     worker::{LeaseConfig, WorkerConfig},
 };
@@ -128,6 +130,8 @@ pub(crate) struct ServerConfig {
     pub(crate) allow: AllowLists,
     /// A token of the API with all permissions. `SYNCLINE_TOKEN`, `SYNCLINE_TOKEN_FILE`; default none.
     pub(crate) token: Option<Zeroizing<String>>,
+    /// How it is reached.
+    pub(crate) reach: Reach,
 }
 
 impl ServerConfig {
@@ -137,14 +141,9 @@ impl ServerConfig {
         let server = ServerConfig::of(listen, args.migrate, args.make, args.wait, reader);
         let allow = allow::read(&args.allow, reader)?;
         let worker = Some(WorkerConfig::read(&args.pool, reader));
-        let token = token(reader)?;
-        Ok(ServerConfig {
-            worker,
-            retention: retention(&KeepArgs::default(), reader)?,
-            allow,
-            token,
-            ..server
-        })
+        let (token, reach) = (token(reader)?, Reach::api(&args.serve, reader)?);
+        let retention = retention(&KeepArgs::default(), reader)?;
+        Ok(ServerConfig { worker, retention, allow, token, reach, ..server })
     }
 
     /// Reads the settings of `worker`.
@@ -152,14 +151,17 @@ impl ServerConfig {
         let listen = Listen::worker(args.listen, reader)?;
         let server = ServerConfig::of(listen, args.migrate, args.make, args.wait, reader);
         let worker = Some(WorkerConfig::read(&args.pool, reader));
-        Ok(ServerConfig { worker, retention: retention(&KeepArgs::default(), reader)?, ..server })
+        let reach = Reach::worker(reader)?;
+        Ok(ServerConfig { worker, retention: retention(&KeepArgs::default(), reader)?, reach, ..server })
     }
 
     /// Reads the settings of `api`, which purges nothing.
     pub(crate) fn api(args: &ApiArgs, reader: &mut Reader<'_>) -> Result<ServerConfig, Fault> {
         let listen = Listen::api(args.listen, reader)?;
         let server = ServerConfig::of(listen, args.migrate, args.make, args.wait, reader);
-        Ok(ServerConfig { allow: allow::read(&args.allow, reader)?, token: token(reader)?, ..server })
+        let allow = allow::read(&args.allow, reader)?;
+        let (token, reach) = (token(reader)?, Reach::api(&args.serve, reader)?);
+        Ok(ServerConfig { allow, token, reach, ..server })
     }
 
     /// API, worker and schedules with the defaults, on an address of this machine.
@@ -173,6 +175,7 @@ impl ServerConfig {
             retention: Retention::default(),
             allow: AllowLists::default(),
             token: None,
+            reach: Reach::default(),
         }
     }
 
@@ -196,6 +199,7 @@ impl ServerConfig {
             retention: Retention::default(),
             allow: AllowLists::default(),
             token: None,
+            reach: Reach::default(),
         }
     }
 }

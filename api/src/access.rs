@@ -1,6 +1,6 @@
 //! Admits callers to routes: who they are, and whether they may do what the route does.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use axum::{
     extract::{FromRequestParts, Request, State},
@@ -8,7 +8,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use syncline_service::{Caller, Scope};
+use syncline_service::{Caller, Scope, tokens::Denied};
 use uuid::Uuid;
 
 use crate::{problem::Problem, state::ApiState};
@@ -23,21 +23,33 @@ const LONGEST_ID: usize = 128;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
 
-/// What a route needs of its caller.
+/// What a route needs of its caller, and how long it may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Need {
     pub(crate) scope: Scope,
     /// The route is about all projects at once, so a caller of one project has no use of it.
     pub(crate) all_projects: bool,
+    pub(crate) within: Duration,
 }
+
+/// How long a request may take.
+pub(crate) const USUAL: Duration = Duration::from_secs(30);
+
+/// How long a request about many things may take.
+const LONG: Duration = Duration::from_secs(300);
 
 impl Need {
     pub(crate) const fn of(scope: Scope) -> Need {
-        Need { scope, all_projects: false }
+        Need { scope, all_projects: false, within: USUAL }
     }
 
     pub(crate) const fn of_all_projects(scope: Scope) -> Need {
-        Need { scope, all_projects: true }
+        Need { scope, all_projects: true, within: USUAL }
+    }
+
+    /// For a route about many things, which takes its time.
+    pub(crate) const fn long(self) -> Need {
+        Need { within: LONG, ..self }
     }
 }
 
@@ -62,21 +74,33 @@ pub(crate) async fn admit(
 ) -> Response {
     let (mut parts, body) = request.into_parts();
     match caller(&api, need, &parts).await {
-        Ok(caller) => {
+        Ok((caller, left)) => {
             parts.extensions.insert(caller);
-            next.run(Request::from_parts(parts, body)).await
+            let mut response = next.run(Request::from_parts(parts, body)).await;
+            response.headers_mut().extend(left);
+            response
         }
         Err(problem) => problem.into_response(),
     }
 }
 
-async fn caller(api: &ApiState, need: Need, parts: &Parts) -> Result<Caller, Problem> {
+/// The caller, and the headers that say how much they may still ask.
+async fn caller(api: &ApiState, need: Need, parts: &Parts) -> Result<(Caller, HeaderMap), Problem> {
     refuse_token_in_query(&parts.uri)?;
     let token = token(&parts.headers)?;
     let admitted = api.gate.admit(&api.db, token).await?;
-    let mut caller = admitted.map_err(|_| unauthenticated())?;
-    if let Some(Peer(address)) = parts.extensions.get() {
-        caller.from = address.ip().to_canonical().to_string();
+    let address = parts.extensions.get().map(|Peer(address)| address.ip());
+    let mut caller = match admitted {
+        Ok(caller) => caller,
+        Err(Denied::Missing) => return Err(unauthenticated()),
+        Err(Denied::Wrong) => {
+            address.map_or(Ok(()), |address| api.rates.count_wrong(address))?;
+            return Err(unauthenticated());
+        }
+    };
+    let left = api.rates.count(&caller, need.scope)?;
+    if let Some(address) = address {
+        caller.from = address.to_canonical().to_string();
     }
     if let Some(RequestId(id)) = parts.extensions.get() {
         caller.request_id.clone_from(id);
@@ -91,7 +115,7 @@ async fn caller(api: &ApiState, need: Need, parts: &Parts) -> Result<Caller, Pro
             "This is about all projects, and the token is for one of them; use one without a project";
         return Err(Problem::new(StatusCode::FORBIDDEN, "one-project", "Token of one project", detail));
     }
-    Ok(caller)
+    Ok((caller, left))
 }
 
 fn has(caller: &Caller) -> String {

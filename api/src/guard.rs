@@ -1,28 +1,26 @@
 //! Protection against web pages that call the API through the browser of their visitor.
 //!
-//! The server listens on loopback only, but a page may point a name of its own at 127.0.0.1 (DNS rebinding) and then
-//! count as the same origin. Such a request has the page's host in its Host header, so any host that is not loopback is
-//! refused. A page that submits a form across sites sends the right host, but its Origin header differs.
+//! A page that points a name of its own at this server is refused by that name ([`Hosts`]). A page that submits a form
+//! across sites sends the right host, but its Origin header differs.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use axum::{
-    extract::Request,
+    extract::{Request, State},
     http::{
         HeaderMap, HeaderValue, Method, StatusCode, Uri,
         header::{CACHE_CONTROL, HOST, ORIGIN, X_CONTENT_TYPE_OPTIONS},
-        uri::Authority,
     },
     middleware::Next,
     response::{IntoResponse, Response},
 };
 
-use crate::problem::Problem;
+use crate::{hosts::Hosts, problem::Problem};
 
-/// Accepts requests whose host is this machine and whose origin is no other site.
-pub(crate) async fn guard(request: Request, next: Next) -> Response {
-    let checked = check_host(request.uri(), request.headers())
-        .and_then(|()| check_origin(request.method(), request.headers()));
+/// Accepts requests whose host is this server and whose origin is no other site.
+pub(crate) async fn guard(State(hosts): State<Arc<Hosts>>, request: Request, next: Next) -> Response {
+    let checked = check_host(&hosts, request.uri(), request.headers())
+        .and_then(|()| check_origin(&hosts, request.method(), request.uri(), request.headers()));
     let mut response = match checked {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
@@ -33,48 +31,28 @@ pub(crate) async fn guard(request: Request, next: Next) -> Response {
     response
 }
 
-fn check_host(uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
-    let mut named = uri.authority().is_some();
-    if let Some(authority) = uri.authority() {
-        loopback(authority.as_str())?;
+fn check_host(hosts: &Hosts, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+    let named = headers.get_all(HOST).iter().map(|value| value.to_str().unwrap_or("(not ASCII)"));
+    let mut named = uri.authority().map(|authority| authority.as_str()).into_iter().chain(named).peekable();
+    if named.peek().is_none() {
+        return Err(misdirected(hosts, "The request names no host"));
     }
-    for value in headers.get_all(HOST) {
-        loopback(value.to_str().unwrap_or("(not ASCII)"))?;
-        named = true;
+    match named.find(|host| !hosts.answer_for(host)) {
+        Some(foreign) => Err(misdirected(hosts, &format!("This server does not answer for {foreign:?}"))),
+        None => Ok(()),
     }
-    if named { Ok(()) } else { Err(misdirected("The request names no host")) }
 }
 
-fn loopback(authority: &str) -> Result<(), Problem> {
-    if is_loopback(authority) {
-        return Ok(());
-    }
-    Err(misdirected(&format!("This server does not answer for {authority:?}")))
+fn misdirected(hosts: &Hosts, what: &str) -> Problem {
+    let remedy = match hosts.is_local() {
+        true => "address it as localhost, 127.0.0.1 or [::1]",
+        false => "its operator lists its names in SYNCLINE_PUBLIC_URL or SYNCLINE_ALLOWED_HOSTS",
+    };
+    let detail = format!("{what}: {remedy}");
+    Problem::new(StatusCode::MISDIRECTED_REQUEST, "foreign-host", "Foreign host", detail)
 }
 
-fn misdirected(what: &str) -> Problem {
-    Problem::new(
-        StatusCode::MISDIRECTED_REQUEST,
-        "foreign-host",
-        "Foreign host",
-        format!("{what}: address it as localhost, 127.0.0.1 or [::1]"),
-    )
-}
-
-/// True for localhost, 127.0.0.0/8 and `[::1]`, with any port.
-fn is_loopback(authority: &str) -> bool {
-    let Ok(authority) = authority.parse::<Authority>() else { return false };
-    let host = authority.host();
-    let is_host = host.eq_ignore_ascii_case("localhost")
-        || host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
-        || host
-            .strip_prefix('[')
-            .and_then(|host| host.strip_suffix(']'))
-            .is_some_and(|host| host.parse() == Ok(Ipv6Addr::LOCALHOST));
-    is_host && !authority.as_str().contains('@')
-}
-
-fn check_origin(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
+fn check_origin(hosts: &Hosts, method: &Method, own: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
     if [Method::GET, Method::HEAD, Method::OPTIONS].contains(method) {
         return Ok(());
     }
@@ -86,11 +64,13 @@ fn check_origin(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
             format!("A page of {from} may not change anything here"),
         ))
     };
+    let host = own.authority().map(|authority| authority.as_str());
+    let host = host.or_else(|| headers.get(HOST)?.to_str().ok());
     for origin in headers.get_all(ORIGIN) {
         let origin = origin.to_str().unwrap_or("(not ASCII)");
         let uri = origin.parse::<Uri>().ok();
         let authority = uri.as_ref().filter(|uri| uri.scheme().is_some()).and_then(Uri::authority);
-        if !authority.is_some_and(|authority| is_loopback(authority.as_str())) {
+        if !authority.is_some_and(|authority| hosts.are_own_pages(authority.as_str(), host)) {
             return foreign(origin);
         }
     }
@@ -106,31 +86,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn loopback_has_few_names() {
-        for good in ["localhost", "LocalHost:80", "127.0.0.1", "127.1.2.3:9", "[::1]", "[::1]:8000"] {
-            assert!(is_loopback(good), "{good}");
-        }
-        for bad in [
-            "",
-            "example.com",
-            "localhost.example.com",
-            "example.com@localhost",
-            "localhost@example.com",
-            "127.0.0.1.nip.io",
-            "[::]",
-            "[::2]:80",
-            "::1",
-            "0.0.0.0",
-            "10.0.0.1:8000",
-            "2130706433",
-            "127.1",
-        ] {
-            assert!(!is_loopback(bad), "{bad}");
-        }
-    }
-
-    #[test]
     fn a_foreign_page_changes_nothing() {
+        let hosts = Hosts::local();
+        let check_origin = |method: &Method, headers: &HeaderMap| {
+            check_origin(&hosts, method, &Uri::from_static("/"), headers)
+        };
         let from = |origin: &str| HeaderMap::from_iter([(ORIGIN, origin.parse().unwrap())]);
         for bad in ["null", "https://example.com", "http://localhost.example.com:80", "localhost"] {
             assert!(check_origin(&Method::POST, &from(bad)).is_err(), "{bad}");

@@ -4,10 +4,14 @@
 //! 9457), and the host of every request is checked first.
 
 mod access;
+mod budget;
+mod connections;
 mod extract;
 mod guard;
+mod hosts;
 mod outage;
 mod problem;
+mod rates;
 mod router;
 pub mod routes;
 mod serve;
@@ -15,11 +19,15 @@ mod starting;
 mod state;
 pub mod stats;
 mod table;
+mod tls;
 
 pub use access::Peer;
+pub use hosts::Hosts;
 pub use outage::Probe;
 pub use problem::{FieldError, Problem};
-pub use router::{health_router, router};
+pub use rates::{Limits, Rates};
+pub use router::{ops_router, router};
 pub use serve::serve;
 pub use starting::Starting;
-pub use state::{ApiState, PartHealth, Readiness};
+pub use state::{ApiState, PartHealth, Parts, Readiness};
+pub use tls::Tls;

@@ -4,7 +4,7 @@ use std::{any::Any, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderValue, Method, StatusCode, Uri},
     middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
@@ -12,27 +12,27 @@ use axum::{
 };
 use syncline_service::Scope;
 use tokio::time::timeout;
+use tower::{ServiceExt, service_fn};
 use tower_http::{catch_panic::CatchPanicLayer, trace::TraceLayer};
 
 use crate::{
-    access::{Need, REQUEST_ID, RequestId},
+    access::{Need, REQUEST_ID, RequestId, USUAL},
+    budget::{Budget, REQUESTS, in_turn},
     guard::guard,
+    hosts::Hosts,
     outage::{Outage, fail_soon},
     problem::Problem,
-    routes::{configs, dead, health, jobs, metrics, queues, schedules, stats, workers},
+    routes::{configs, dead, health, jobs, metrics, overall, queues, schedules, stats, workers},
     state::ApiState,
     table::Table,
 };
 
-/// Timeout of a whole request.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Routes `/healthz`, `/readyz` and `/metrics`, for probes and scrapers, which need no token.
-pub fn health_router(state: ApiState) -> Router {
-    finish(open_health_routes(), state)
+/// Routes about the process and the installation, for probes, scrapers and monitors, which need no token.
+pub fn ops_router(state: ApiState) -> Router {
+    finish(open_ops_routes(), state)
 }
 
-/// `/api/v1`, and the routes of [`health_router`]. If others than this machine can ask, they need a token here, too.
+/// `/api/v1`, and the routes of [`ops_router`]. If others than this machine can ask, they need a token here, too.
 pub fn router(state: ApiState) -> Router {
     let (read, operate) = (Need::of(Scope::Read), Need::of(Scope::Operate));
     let (read_all, operate_all) = (Need::of_all_projects(Scope::Read), Need::of_all_projects(Scope::Operate));
@@ -53,13 +53,13 @@ pub fn router(state: ApiState) -> Router {
         )
         .get(read, "/api/v1/dead", "List or search dead letters", jobs::list::list_dead)
         .post(
-            operate,
+            operate.long(),
             "/api/v1/dead/replay",
             "Put dead letters in line again: ids, a filter, or all",
             dead::replay,
         )
         .post(
-            Need::of(Scope::Admin),
+            Need::of(Scope::Admin).long(),
             "/api/v1/dead/discard",
             "Take dead letters off the list: ids, a filter, or all",
             dead::discard,
@@ -79,36 +79,71 @@ pub fn router(state: ApiState) -> Router {
         .get(read_all, "/api/v1/workers", "The processes that run jobs", workers::list);
     let api = table
         .with_index(read, "/api/v1", "This list")
-        .route_layer(from_fn_with_state(Outage::new(Arc::clone(&state.database_answers)), fail_soon));
-    let health = match state.gate.is_local() {
-        true => open_health_routes(),
+        .route_layer(from_fn_with_state(Outage::new(Arc::clone(&state.database_answers)), fail_soon))
+        .route_layer(from_fn_with_state(Budget::of(REQUESTS), in_turn));
+    let ops = match state.gate.is_local() {
+        true => open_ops_routes(),
         false => Table::new(&state)
             .get(read_all, "/healthz", "200 while the process lives", health::healthz)
             .get(read_all, "/readyz", "200 when work can be done, else 503 and why not", health::readyz)
             .get(read_all, "/metrics", "Metrics in Prometheus' text format", metrics::metrics)
+            .get(read_all, "/health", "How the parts are, and since when", overall::health)
+            .get(read_all, "/alerts", "The alerts that are not over", overall::alerts)
             .into_router(),
     };
-    finish(health.merge(api), state)
+    finish(ops.merge(api), state)
 }
 
-fn open_health_routes() -> Router<ApiState> {
+fn open_ops_routes() -> Router<ApiState> {
     Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::metrics))
+        .route("/health", get(overall::health))
+        .route("/alerts", get(overall::alerts))
+        .route_layer(from_fn_with_state(USUAL, in_time))
 }
 
 /// Adds the middleware. The layer added last sees a request first.
 fn finish(routes: Router<ApiState>, state: ApiState) -> Router {
-    routes
+    let hosts = Arc::clone(&state.hosts);
+    let routes = routes
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
         .with_state(state)
-        .layer(from_fn(in_time))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn(guard))
+        .layer(from_fn_with_state(Arc::clone(&hosts), guard))
         .layer(TraceLayer::new_for_http().make_span_with(span).on_failure(()))
-        .layer(from_fn(identified))
+        .layer(from_fn(identified));
+    under(hosts, routes)
+}
+
+/// The same routes under the prefix of the public address, too: a proxy may leave it on, or take it off.
+fn under(hosts: Arc<Hosts>, routes: Router) -> Router {
+    if hosts.prefix().is_empty() {
+        return routes;
+    }
+    let service = service_fn(move |mut request: Request| {
+        if let Some(uri) = without(hosts.prefix(), request.uri()) {
+            *request.uri_mut() = uri;
+        }
+        routes.clone().oneshot(request)
+    });
+    Router::new().fallback_service(service)
+}
+
+/// An address without the prefix of its path; none if it has another one.
+fn without(prefix: &str, uri: &Uri) -> Option<Uri> {
+    let rest = uri.path().strip_prefix(prefix)?;
+    let path = match rest {
+        "" => "/",
+        rest if rest.starts_with('/') => rest,
+        _ => return None,
+    };
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(format!("{path}{query}").parse().ok()?);
+    Uri::from_parts(parts).ok()
 }
 
 /// Gives each request its id.
@@ -138,13 +173,14 @@ async fn wrong_method(method: Method, uri: Uri) -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", "Method not allowed", detail)
 }
 
-async fn in_time(request: Request, next: Next) -> Response {
-    match timeout(REQUEST_TIMEOUT, next.run(request)).await {
+/// Gives up a request that takes too long.
+pub(crate) async fn in_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+    match timeout(limit, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
             let detail = format!(
                 "It took longer than {} seconds and was given up; whether it was done is not known",
-                REQUEST_TIMEOUT.as_secs()
+                limit.as_secs()
             );
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", "Timeout", detail)
                 .with_retry_after(5)
@@ -175,10 +211,8 @@ fn panicked(payload: Box<dyn Any + Send + 'static>) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use axum::{body::Body, routing::post};
-    use tower::ServiceExt;
-
     use super::*;
+    use axum::{body::Body, routing::post};
 
     async fn status(router: Router, request: Request) -> StatusCode {
         let response = router.oneshot(request).await.unwrap();
@@ -186,9 +220,22 @@ mod tests {
         response.status()
     }
 
+    #[test]
+    fn a_prefix_is_taken_off_whole() {
+        let of = |uri: &str| without("/tools/sync", &uri.parse().unwrap()).map(|uri| uri.to_string());
+        assert_eq!(of("/tools/sync/api/v1?a=b").as_deref(), Some("/api/v1?a=b"));
+        assert_eq!(of("/tools/sync").as_deref(), Some("/"));
+        assert_eq!(of("https://a/tools/sync/healthz").as_deref(), Some("https://a/healthz"));
+        for other in ["/api/v1", "/tools/syncline/api", "/", "/tools/sync2"] {
+            assert_eq!(of(other), None, "{other}");
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn what_takes_too_long_is_given_up() {
-        let router = Router::new().route("/", get(std::future::pending::<()>)).layer(from_fn(in_time));
+        let router = Router::new()
+            .route("/", get(std::future::pending::<()>))
+            .layer(from_fn_with_state(USUAL, in_time));
         assert_eq!(status(router, Request::new(Body::empty())).await, StatusCode::SERVICE_UNAVAILABLE);
     }
 

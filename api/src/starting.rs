@@ -28,6 +28,8 @@ pub struct Starting {
     role: &'static str,
     version: &'static str,
     metrics: PrometheusHandle,
+    /// Whether health and metrics need no token.
+    open: bool,
     waits_for: Arc<Mutex<String>>,
     router: Arc<OnceLock<Router>>,
 }
@@ -36,7 +38,12 @@ impl Starting {
     /// A process of this role and version that has just begun.
     pub fn new(role: &'static str, version: &'static str, metrics: PrometheusHandle) -> Self {
         let waits_for = Arc::new(Mutex::new("it has just begun to start".to_owned()));
-        Self { role, version, metrics, waits_for, router: Arc::default() }
+        Self { role, version, metrics, open: true, waits_for, router: Arc::default() }
+    }
+
+    /// The same process on another address. Health and metrics are told there if they need no token.
+    pub fn beside(&self, open: bool) -> Self {
+        Self { open, router: Arc::default(), ..self.clone() }
     }
 
     /// Notes what the process waits for, for people.
@@ -75,6 +82,7 @@ async fn serve(State(starting): State<Starting>, request: Request) -> Response {
         };
     }
     match request.uri().path() {
+        _ if !starting.open => starting.not_ready().problem.with_retry_after(RETRY_AFTER).into_response(),
         "/healthz" => {
             Json(Alive { status: "ok", role: starting.role, version: starting.version }).into_response()
         }

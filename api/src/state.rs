@@ -8,7 +8,11 @@ use sea_orm::DatabaseConnection;
 use syncline_runs::RunQueue;
 use syncline_service::{allow::AllowLists, tokens::Gate};
 
-use crate::outage::Probe;
+use crate::{hosts::Hosts, outage::Probe, rates::Rates, routes::overall::Book};
+
+/// How parts of the installation were when they were last asked. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Parts(pub(crate) Book);
 
 /// Checks a part of this process; the reason of a failure is for display.
 pub type PartHealth = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
@@ -29,6 +33,12 @@ pub struct ApiState {
     pub role: &'static str,
     /// Who may ask.
     pub gate: Gate,
+    /// The names under which this server is addressed.
+    pub hosts: Arc<Hosts>,
+    /// How much a caller may ask.
+    pub rates: Rates,
+    /// How the parts of the installation were when last asked.
+    pub parts: Parts,
     /// What sync documents in requests may name.
     pub allow: Arc<AllowLists>,
     /// The recorder of metrics; none: only the queue's gauges are served.
@@ -51,6 +61,7 @@ impl fmt::Debug for ApiState {
             .field("version", &self.version)
             .field("role", &self.role)
             .field("gate", &self.gate)
+            .field("hosts", &self.hosts)
             .field("allow", &self.allow)
             .field("metrics", &self.metrics.is_some())
             .finish_non_exhaustive()

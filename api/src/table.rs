@@ -12,6 +12,7 @@ use syncline_service::Scope;
 
 use crate::{
     access::{Need, admit},
+    router::in_time,
     routes::index,
     state::ApiState,
 };
@@ -72,8 +73,9 @@ impl Table {
         T: 'static,
     {
         let admission = from_fn_with_state((self.api.clone(), need), admit);
-        self.router = self.router.route(path, on(filter, handler).route_layer(admission));
-        let Need { scope, all_projects } = need;
+        let limit = from_fn_with_state(need.within, in_time);
+        self.router = self.router.route(path, on(filter, handler).route_layer(admission).route_layer(limit));
+        let Need { scope, all_projects, .. } = need;
         self.routes.push(Route { method: name(&method), path, scope, all_projects, summary });
         self
     }
@@ -85,7 +87,7 @@ impl Table {
         path: &'static str,
         summary: &'static str,
     ) -> Router<ApiState> {
-        let Need { scope, all_projects } = need;
+        let Need { scope, all_projects, .. } = need;
         self.routes.push(Route { method: "GET", path, scope, all_projects, summary });
         self.routes.sort_by_key(|route| (route.path, route.method));
         let admission = from_fn_with_state((self.api.clone(), need), admit);

@@ -1,5 +1,7 @@
 //! `syncline up`, `worker` and `api`: the roles that stay.
 
+mod reached;
+
 use std::{
     io,
     net::SocketAddr,
@@ -9,15 +11,16 @@ use std::{
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, PaginatorTrait, QueryFilter};
-use syncline_api::{ApiState, Starting};
+use syncline_api::{ApiState, Hosts, Limits, Parts, Rates, Starting};
 use syncline_entity::sync_config;
 use syncline_queue::Health;
 use syncline_runs::RunQueue;
-use syncline_service::tokens::{self, Gate};
+use syncline_service::tokens::Gate;
 use syncline_worker::{Environment, dispatcher};
 use tokio::{net::TcpListener, task::JoinError, time::timeout};
 use tokio_util::sync::CancellationToken;
 
+use self::reached::Ops;
 use crate::{
     app::{self, Make},
     config::{Config, Listen, ServerConfig},
@@ -44,7 +47,7 @@ async fn connect(config: &Config, server: &ServerConfig) -> Result<(DatabaseConn
 /// Serves until a signal: `up` is API, worker and schedules in one process, `worker` jobs and schedules, `api` the HTTP
 /// API.
 pub(crate) async fn run(config: &Config, server: &ServerConfig) -> Result<Exit, Fault> {
-    let listener = bind(server.listen).await?;
+    let listener = bind("--listen", server.listen).await?;
     on(config, server, listener).await
 }
 
@@ -57,10 +60,14 @@ pub(crate) async fn on(config: &Config, server: &ServerConfig, listener: TcpList
     }
     let shutdown = shutdown::on_signals()?;
     let recorder = recorder()?;
-    let starting = Starting::new(role, env!("CARGO_PKG_VERSION"), recorder.clone());
+    let (with_api, hosts) = (role != "worker", reached::hosts(server, listens)?);
+    let started = Starting::new(role, env!("CARGO_PKG_VERSION"), recorder.clone());
+    let starting = started.beside(!with_api || hosts.is_local());
     // The API outlives the worker, so that a draining process still tells how it is.
     let served = CancellationToken::new();
-    let mut api = tokio::spawn(syncline_api::serve(listener, starting.router(), served.clone()));
+    let tls = server.reach.tls.clone();
+    let mut api = tokio::spawn(syncline_api::serve(listener, tls, starting.router(), served.clone()));
+    let ops = Ops::begin(server, &started, &served).await?;
     let waited = shutdown.run_until_cancelled(wait_for_database(config, server, listens, &starting)).await;
     let Some(found) = waited else {
         served.cancel();
@@ -73,14 +80,19 @@ pub(crate) async fn on(config: &Config, server: &ServerConfig, listener: TcpList
     refuse_useless_queue(&environment.queue).await?;
     let health = Arc::new(Mutex::new(None::<Health>));
     let tasks = environment.tasks.clone();
-    let with_api = role != "worker";
-    let gate = if with_api { gate(&db, server, listens).await? } else { Gate::local() };
-    let state =
-        ApiState { gate, ..state(config, server, &environment, recorder.clone(), Arc::clone(&health)) };
-    starting.ready(if with_api { syncline_api::router(state) } else { syncline_api::health_router(state) });
+    let mut state = state(config, server, &environment, recorder.clone(), Arc::clone(&health));
+    if let Some(ops) = &ops {
+        ops.ready(server, &state)?;
+    }
+    if with_api {
+        state.gate = reached::gate(&db, server, &hosts, listens).await?;
+    }
+    state.hosts = Arc::new(hosts);
+    starting.ready(if with_api { syncline_api::router(state) } else { syncline_api::ops_router(state) });
     tracing::info!(
         role,
         listen = %listens,
+        ops = ops.as_ref().map(|ops| ops.listens.to_string()),
         database,
         schema = app::newest_migration(&db).await?,
         syncs = sync_config::Entity::find()
@@ -172,7 +184,7 @@ fn may_pass(fault: &Fault, server: &ServerConfig) -> bool {
 const PORTS: u16 = 100;
 
 /// Listens at the address, or at the next free port if the address is the default.
-async fn bind(listen: Listen) -> Result<TcpListener, Fault> {
+async fn bind(flag: &str, listen: Listen) -> Result<TcpListener, Fault> {
     let mut address = listen.address;
     let last = address.port().saturating_add(if listen.or_next { PORTS } else { 0 });
     loop {
@@ -191,7 +203,7 @@ async fn bind(listen: Listen) -> Result<TcpListener, Fault> {
             error.to_string().split(" (os error").next().unwrap_or_default().to_owned()
         };
         return Err(Fault::usage(format!(
-            "--listen {address}: {why}; choose another port, or 127.0.0.1:0 for any free one"
+            "{flag} {address}: {why}; choose another port, or 127.0.0.1:0 for any free one"
         )));
     }
 }
@@ -206,19 +218,6 @@ async fn refuse_useless_queue(queue: &RunQueue) -> Result<(), Fault> {
         Ok(Err(error)) if error.needs_a_person().is_some() => Err(error.into()),
         // The worker waits for a store that is away.
         _ => Ok(()),
-    }
-}
-
-/// Who may use the API. An address that other machines can reach needs a token.
-async fn gate(db: &DatabaseConnection, server: &ServerConfig, listens: SocketAddr) -> Result<Gate, Fault> {
-    let local = listens.ip().to_canonical().is_loopback();
-    if !local {
-        tokens::check_public(db, &listens.to_string(), server.token.is_some()).await?;
-    }
-    let gate = if local { Gate::local() } else { Gate::public() };
-    match &server.token {
-        Some(token) => Ok(gate.with_given(db, token).await?),
-        None => Ok(gate),
     }
 }
 
@@ -238,6 +237,9 @@ fn state(
         version: env!("CARGO_PKG_VERSION"),
         role: config.role,
         gate: Gate::local(),
+        hosts: Arc::new(Hosts::local()),
+        rates: Rates::new(server.reach.limits.unwrap_or(Limits::NONE)),
+        parts: Parts::default(),
         allow: Arc::new(server.allow.clone()),
         metrics: Some(metrics),
         queue_health: Arc::new(move || match &*health.lock().unwrap_or_else(PoisonError::into_inner) {

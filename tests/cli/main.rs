@@ -28,6 +28,7 @@ mod pools;
 mod postgres;
 mod purge;
 mod queue;
+mod reached;
 mod redis;
 mod reused;
 mod roles;

@@ -6,6 +6,7 @@ pub mod health;
 pub mod index;
 pub mod jobs;
 pub(crate) mod metrics;
+pub(crate) mod overall;
 pub mod queues;
 pub mod schedules;
 pub(crate) mod stats;

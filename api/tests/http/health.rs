@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{body::Body, http::Request};
-use syncline_api::{health_router, router};
+use syncline_api::{ops_router, router};
 
 use crate::stage::{Stage, send};
 
@@ -51,7 +51,7 @@ async fn a_schema_check_that_hangs_is_not_waited_for() {
     let stage = Stage::sqlite().await;
     let mut state = stage.state.clone();
     state.ready = Arc::new(|| Box::pin(std::future::pending()));
-    let problem = send(&health_router(state), get("/readyz")).await.problem(503, "not-ready");
+    let problem = send(&ops_router(state), get("/readyz")).await.problem(503, "not-ready");
     assert_eq!(problem["checks"]["schema"], "no answer within 2 seconds");
 }
 
@@ -74,7 +74,7 @@ async fn metrics_hold_the_queue() {
 #[tokio::test]
 async fn a_worker_serves_its_health_and_nothing_else() {
     let stage = Stage::sqlite().await;
-    let worker = health_router(stage.state.clone());
+    let worker = ops_router(stage.state.clone());
     for path in ["/healthz", "/readyz", "/metrics"] {
         assert_eq!(send(&worker, get(path)).await.status, 200, "{path}");
     }

@@ -7,6 +7,8 @@ mod boundary;
 mod health;
 mod jobs;
 mod queue;
+mod reach;
 mod serve;
 mod stage;
 mod stats;
+mod tls;

@@ -14,7 +14,7 @@ use sea_orm::{
     sqlx::sqlite::SqliteJournalMode,
 };
 use serde_json::{Value, json};
-use syncline_api::{ApiState, router};
+use syncline_api::{ApiState, Hosts, Limits, Parts, Rates, router};
 use syncline_entity::{
     project, sync_config,
     types::{Direction, ManagedBy},
@@ -80,6 +80,9 @@ fn state(db: &DatabaseConnection) -> ApiState {
         version: "1.2.3",
         role: "up",
         gate: Gate::local(),
+        hosts: Arc::new(Hosts::local()),
+        rates: Rates::new(Limits::NONE),
+        parts: Parts::default(),
         allow: Arc::default(),
         metrics: None,
         queue_health: Arc::new(|| Ok(())),

@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use reqwest::{Client, ClientBuilder};
-use rustls::{ClientConfig, RootCertStore, crypto::ring};
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::ring,
+    pki_types::{CertificateDer, pem::PemObject},
+};
 
 /// A client without certificate authorities: servers of tests have no TLS.
 #[expect(clippy::expect_used, reason = "there is nothing that could fail")]
@@ -13,12 +17,25 @@ pub fn client() -> Client {
 
 /// The builder of such a client. In this workspace reqwest is built without cryptography of its own, since the product
 /// passes it ring; a client without any does not start.
-#[expect(clippy::expect_used, reason = "ring has these versions")]
 pub fn builder() -> ClientBuilder {
+    with(RootCertStore::empty())
+}
+
+/// The builder of a client that trusts one authority, by its certificate in PEM.
+#[expect(clippy::expect_used, reason = "a wrong certificate is a mistake in the test")]
+pub fn trusting(authority: &str) -> ClientBuilder {
+    let certificate = CertificateDer::from_pem_slice(authority.as_bytes()).expect("a certificate");
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate).expect("the certificate of an authority");
+    with(roots)
+}
+
+#[expect(clippy::expect_used, reason = "ring has these versions")]
+fn with(roots: RootCertStore) -> ClientBuilder {
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("the versions of TLS")
-        .with_root_certificates(RootCertStore::empty())
+        .with_root_certificates(roots)
         .with_no_client_auth();
     Client::builder().tls_backend_preconfigured(config)
 }

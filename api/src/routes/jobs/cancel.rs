@@ -25,5 +25,5 @@ pub(crate) async fn cancel(
     let asked = runs::cancel(&api.db, &api.queue, &caller, id).await?;
     let (status, result) =
         if asked { (StatusCode::ACCEPTED, "requested") } else { (StatusCode::OK, "cancelled") };
-    Ok((status, Json(CancelledJob { id, result, links: Links { this: address(id), parent: None } })))
+    Ok((status, Json(CancelledJob { id, result, links: Links { this: address(&api, id), parent: None } })))
 }

@@ -100,14 +100,14 @@ pub(crate) async fn create(
     let enqueued = enqueue(&api.db, &api.queue, &caller, &sync, &request)
         .await
         .map_err(|error| unknown(error, &asked))?;
-    Ok(answer(sync.row.name, sync.project, asked.kind, &enqueued))
+    Ok(answer(&api, sync.row.name, sync.project, asked.kind, &enqueued))
 }
 
 type Answer = (StatusCode, [(HeaderName, String); 1], Json<AcceptedJob>);
 
-fn answer(sync: String, project: String, kind: JobKind, enqueued: &Enqueued) -> Answer {
+fn answer(api: &ApiState, sync: String, project: String, kind: JobKind, enqueued: &Enqueued) -> Answer {
     let Enqueued { id, status, joined } = *enqueued;
-    let links = Links { this: address(id), parent: None };
+    let links = Links { this: address(api, id), parent: None };
     let location = [(LOCATION, links.this.clone())];
     (StatusCode::ACCEPTED, location, Json(AcceptedJob { id, sync, project, kind, status, joined, links }))
 }

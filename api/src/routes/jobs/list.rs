@@ -140,7 +140,7 @@ async fn listed(
     })?;
     let configs = sync_config::Entity::find().all(&api.db).await?;
     let names: HashMap<i64, String> = configs.into_iter().map(|config| (config.id, config.name)).collect();
-    let jobs = page.jobs.into_iter().map(|job| view(job, &names)).collect();
+    let jobs = page.jobs.into_iter().map(|job| view(api, job, &names)).collect();
     Ok(Json(JobList { jobs, next_cursor: page.next }))
 }
 
@@ -195,7 +195,7 @@ pub(crate) fn age(text: &str) -> Option<Duration> {
     number.checked_mul(unit).filter(|seconds| *seconds <= 10 * 366 * 86_400).map(Duration::from_secs)
 }
 
-fn view(job: Listed, names: &HashMap<i64, String>) -> ListedJob {
+fn view(api: &ApiState, job: Listed, names: &HashMap<i64, String>) -> ListedJob {
     ListedJob {
         id: job.id,
         state: job.standing.as_str(),
@@ -212,6 +212,6 @@ fn view(job: Listed, names: &HashMap<i64, String>) -> ListedJob {
         cancel_requested: job.cancel_requested,
         reason: job.reason,
         error: job.error,
-        links: Links { this: address(job.id), parent: None },
+        links: Links { this: address(api, job.id), parent: None },
     }
 }

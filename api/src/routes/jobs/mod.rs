@@ -16,6 +16,8 @@ pub use show::{AttemptView, ItemCounts, JobView, QueueView};
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::state::ApiState;
+
 /// Paths of related resources.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Links {
@@ -28,6 +30,6 @@ pub struct Links {
 }
 
 /// The path of a job.
-fn address(id: Uuid) -> String {
-    format!("/api/v1/jobs/{id}")
+fn address(api: &ApiState, id: Uuid) -> String {
+    format!("{}/api/v1/jobs/{id}", api.hosts.prefix())
 }

@@ -161,7 +161,7 @@ pub(crate) async fn show(
         None => queue(&api, id).await,
         Some(_) => None,
     };
-    let mut job = view(run, sync, attempts, queue);
+    let mut job = view(&api, run, sync, attempts, queue);
     job.details = job.details.map(|details| redact::details(&caller, details));
     Ok(Json(Shown::Job(Box::new(job))))
 }
@@ -178,7 +178,7 @@ async fn letter(api: &ApiState, id: Uuid) -> Option<LetterView> {
         args: job.payload.clone(),
         completed_at: job.finished_at,
         error: job.last_error.clone(),
-        links: Links { this: address(id), parent: None },
+        links: Links { this: address(api, id), parent: None },
         queue: queue_view(job),
     })
 }
@@ -196,6 +196,7 @@ async fn queue(api: &ApiState, id: Uuid) -> Option<QueueView> {
 }
 
 fn view(
+    api: &ApiState,
     run: sync_history::Model,
     sync: Option<(sync_config::Model, Option<project::Model>)>,
     attempts: Vec<sync_attempt::Model>,
@@ -232,7 +233,10 @@ fn view(
         correlation_id: run.correlation_id,
         attempts: attempts.into_iter().map(attempt_view).collect(),
         queue,
-        links: Links { this: address(run.run_uid), parent: run.parent_run_id.map(address) },
+        links: Links {
+            this: address(api, run.run_uid),
+            parent: run.parent_run_id.map(|id| address(api, id)),
+        },
     }
 }
 
