@@ -1,7 +1,7 @@
 //! Texts without markup.
 
 use super::{
-    read::Piece,
+    read::{Piece, printable},
     tidy::tidy,
     tree::{Block, Inline},
 };
@@ -20,7 +20,7 @@ pub(super) fn read(text: &str) -> Vec<Piece> {
                 true => start = at,
                 false => content.push(Inline::Break),
             }
-            content.push(Inline::text(bare.replace('\0', "\u{fffd}")));
+            content.push(Inline::text(printable(bare)));
             end = at + bare.len();
         }
         at += line.len();

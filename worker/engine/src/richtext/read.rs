@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use pulldown_cmark::{
-    Alignment, BlockQuoteKind, CodeBlockKind, CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd,
+    Alignment, BlockQuoteKind, CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd,
 };
 
 use super::{
@@ -168,7 +168,7 @@ impl<'a> Reader<'a> {
             Event::Text(text) => self.text(&text),
             Event::Code(text) => {
                 let marks = self.marks().with(Style::Code);
-                self.inline(Inline::Text { text: text.to_string(), marks });
+                self.inline(Inline::Text { text: printable(&text), marks });
             }
             Event::Html(text) => self.top().text.push_str(&text),
             Event::InlineHtml(text) => self.tag(&text),
@@ -195,7 +195,7 @@ impl<'a> Reader<'a> {
             Tag::Link { dest_url, title, link_type, .. } => {
                 let mail = matches!(link_type, pulldown_cmark::LinkType::Email);
                 let url = if mail { format!("mailto:{dest_url}") } else { dest_url.to_string() };
-                return self.links.push(Link { url, title: title.to_string() });
+                return self.links.push(Link { url: printable(&url), title: one_line(&title) });
             }
             Tag::Image { dest_url, title, .. } => return self.begin_image(&dest_url, &title),
             Tag::Superscript | Tag::Subscript => return,
@@ -297,9 +297,9 @@ impl<'a> Reader<'a> {
             html::Html::Image { url, alt } => {
                 Block::Paragraph(vec![Inline::Image { url, alt, title: String::new(), link: None }])
             }
-            html::Html::Raw(kind) => Block::Raw { kind, source: source.trim_end().to_owned() },
+            html::Html::Raw(kind) => Block::Raw { kind, source: source.trim().to_owned() },
             html::Html::Details(_) | html::Html::DetailsEnd => {
-                Block::Raw { kind: RawKind::Html, source: source.trim_end().to_owned() }
+                Block::Raw { kind: RawKind::Html, source: source.trim().to_owned() }
             }
         };
         self.block(block, range);
@@ -324,7 +324,7 @@ impl<'a> Reader<'a> {
             Kind::Code(_) | Kind::Html => self.top().text.push_str(text),
             _ => {
                 let marks = self.marks();
-                let text = CowStr::from(text).replace('\0', "\u{fffd}");
+                let text = printable(text);
                 self.top().content.push(Inline::Text { text, marks });
             }
         }
@@ -344,7 +344,7 @@ impl<'a> Reader<'a> {
         match &mut self.image {
             Some(image) => image.inner += 1,
             None => {
-                let (url, title) = (url.to_owned(), title.to_owned());
+                let (url, title) = (printable(url), one_line(title));
                 self.image = Some(Picture { url, title, alt: String::new(), inner: 0 });
             }
         }
@@ -355,7 +355,7 @@ impl<'a> Reader<'a> {
             Some(image) if image.inner > 0 => image.inner -= 1,
             _ => {
                 let Some(Picture { url, title, alt, .. }) = self.image.take() else { return };
-                let alt = alt.split_whitespace().collect::<Vec<_>>().join(" ");
+                let alt = one_line(&alt);
                 let link = self.links.last().cloned().map(Box::new);
                 self.inline(Inline::Image { url, alt, title, link });
             }
@@ -522,7 +522,16 @@ fn without_end(mut text: String) -> String {
     if text.ends_with('\n') {
         text.pop();
     }
-    text.replace('\0', "\u{fffd}")
+    printable(&text)
+}
+
+/// A text without control characters, which show nothing and which some platforms refuse.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().filter(|sign| !sign.is_control() || matches!(sign, '\t' | '\n')).collect()
+}
+
+fn one_line(text: &str) -> String {
+    printable(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// A range from the beginning of its line, without blank lines at its end.

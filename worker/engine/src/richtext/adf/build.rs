@@ -14,6 +14,7 @@ use super::{
 use crate::richtext::{
     align::{Step, align},
     loss::Counter,
+    read::printable,
     tree::{Block, Inline, Item},
 };
 
@@ -22,6 +23,8 @@ pub(super) struct Builder {
     moved: Islands,
     /// How many ids were given.
     ids: u64,
+    /// In a quote, which has no tasks.
+    in_quote: bool,
 }
 
 /// Where a block of the present document stands: in which node, and in which column of it.
@@ -43,7 +46,7 @@ enum Run {
 
 impl Builder {
     pub(super) fn new() -> Builder {
-        Builder { moved: Islands::default(), ids: 0 }
+        Builder { moved: Islands::default(), ids: 0, in_quote: false }
     }
 
     /// The nodes of blocks. `shown` is what each node of `present` is shown as.
@@ -135,25 +138,25 @@ impl Builder {
                 made("heading", before, &[("level", json!(level))], Some(line))
             }
             Block::Quote(blocks) => {
-                let inner = self.inner(blocks, before.filter(|node| kind(node) == "blockquote"));
+                let inner = self.inner(blocks, before.filter(|node| kind(node) == "blockquote"), true);
                 made("blockquote", before, &[], Some(inner))
             }
             Block::Alert { kind: alert, blocks } => {
                 let old = before.filter(|node| kind(node) == "panel");
-                let inner = self.inner(blocks, old);
+                let inner = self.inner(blocks, old, false);
                 let same = old.filter(|node| read::alert(node) == *alert);
                 let kind_of_panel = [("panelType", json!(read::panel(*alert)))];
                 made("panel", same, if same.is_some() { &[] } else { &kind_of_panel }, Some(inner))
             }
             Block::Details { title, blocks } => {
                 let old = before.filter(|node| ["expand", "nestedExpand"].contains(&kind(node)));
-                let inner = self.inner(blocks, old);
+                let inner = self.inner(blocks, old, false);
                 made("expand", old, &[("title", json!(title))], Some(nested(inner)))
             }
             Block::List { start, items, .. } => self.list(*start, items, before),
             Block::Code { language, text } => {
                 let old = before.filter(|node| kind(node) == "codeBlock");
-                let text = lines::printable(text);
+                let text = printable(text);
                 let content =
                     if text.is_empty() { vec![] } else { vec![json!({"type": "text", "text": text})] };
                 let given = [("language", json!(language))];
@@ -181,11 +184,13 @@ impl Builder {
     }
 
     /// The nodes within a block, which has at least one.
-    fn inner(&mut self, blocks: &[Block], before: Option<&Json>) -> Vec<Json> {
+    fn inner(&mut self, blocks: &[Block], before: Option<&Json>, in_quote: bool) -> Vec<Json> {
         let present = before.map(content).unwrap_or_default();
         let mut unseen = Counter::default();
         let shown = read::groups(present, &mut unseen);
+        let outside = std::mem::replace(&mut self.in_quote, in_quote);
         let nodes = self.blocks(blocks, present, &shown);
+        self.in_quote = outside;
         if nodes.is_empty() { vec![empty_paragraph()] } else { nodes }
     }
 
@@ -196,7 +201,7 @@ impl Builder {
         };
         let kind_of_list = match start {
             Some(_) => "orderedList",
-            None if lists::is_tasks(start, items) => "taskList",
+            None if !self.in_quote && lists::is_tasks(start, items) => "taskList",
             None if old_kind == "decisionList" && items.iter().all(is_line) => "decisionList",
             None => "bulletList",
         };
@@ -279,7 +284,7 @@ impl Builder {
                 if let Some(node) = first.filter(|_| old.is_none()) {
                     self.moved.collect(node);
                 }
-                let mut nodes = self.inner(&blocks, old);
+                let mut nodes = self.inner(&blocks, old, false);
                 if !nodes
                     .first()
                     .is_some_and(|node| ["paragraph", "mediaSingle", "codeBlock"].contains(&kind(node)))

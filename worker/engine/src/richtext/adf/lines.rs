@@ -8,6 +8,7 @@ use super::{
 };
 use crate::richtext::{
     loss::{self, Counter},
+    read::printable,
     tidy::tidy,
     tree::{Inline, Link, Marks, Style},
 };
@@ -46,11 +47,6 @@ fn push(node: &Json, content: &mut Vec<Inline>, lost: &mut Counter) {
             });
         }
     }
-}
-
-/// A text without control characters.
-pub(super) fn printable(text: &str) -> String {
-    text.chars().filter(|sign| !sign.is_control() || matches!(sign, '\t' | '\n')).collect()
 }
 
 fn read_marks(node: &Json, lost: &mut Counter) -> Marks {

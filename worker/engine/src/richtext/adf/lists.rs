@@ -10,7 +10,7 @@ use super::{
 use crate::richtext::{
     loss::Counter,
     read::item as read_item,
-    tree::{Block, Inline, Item, Loose},
+    tree::{Block, Inline, Item},
 };
 
 /// The nodes of each item: one, and for a task also the tasks below it.
@@ -91,7 +91,7 @@ fn is_task(item: &Item) -> bool {
     item.checked.is_some() && below.len() < 2 && below.iter().all(is_list)
 }
 
-/// An item of another list, with its box as text.
+/// The blocks of an item of another list, with its box as text, which is read as a box.
 pub(super) fn with_box(item: &Item) -> Vec<Block> {
     let sign = match item.checked {
         None => return item.blocks.clone(),
@@ -108,10 +108,4 @@ pub(super) fn with_box(item: &Item) -> Vec<Block> {
         _ => blocks.insert(0, Block::paragraph(sign.trim_end(), None)),
     }
     blocks
-}
-
-/// A list with boxes as text.
-pub(super) fn without_boxes(start: Option<u64>, items: &[Item], loose: Loose) -> Block {
-    let plain = |item: &Item| Item { checked: None, blocks: with_box(item) };
-    Block::List { start, items: items.iter().map(plain).collect(), loose }
 }

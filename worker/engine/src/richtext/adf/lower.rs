@@ -1,12 +1,11 @@
 //! Expresses blocks by what Jira's documents allow at their place.
 
-use super::lists;
 use crate::richtext::{
     Dialect,
     loss::{self, Counter},
     lower::titled,
     tidy::tidy,
-    tree::{Block, Inline, Item, Loose, Marks, RawKind, Style},
+    tree::{Block, Inline, Item, Marks, RawKind, Style},
     write::write,
 };
 
@@ -38,10 +37,6 @@ impl Place {
 
     fn has_panels(self) -> bool {
         self.has_quotes()
-    }
-
-    fn has_tasks(self) -> bool {
-        self != Place::Quote
     }
 
     fn has_tables(self) -> bool {
@@ -103,7 +98,11 @@ fn lower_block(block: &Block, place: Place, lost: &mut Counter) -> Vec<Block> {
                 return titled(title).into_iter().chain(lower(blocks, place, lost)).collect();
             }
         },
-        Block::List { start, items, loose } => list(*start, items, *loose, place, lost),
+        Block::List { start, items, loose } => {
+            let item =
+                |item: &Item| Item { checked: item.checked, blocks: lower(&item.blocks, Place::Item, lost) };
+            Block::List { start: *start, items: items.iter().map(item).collect(), loose: *loose }
+        }
         Block::Code { language, text } => {
             let word = language.split_whitespace().next().unwrap_or_default();
             if word != language {
@@ -144,21 +143,6 @@ fn lower_block(block: &Block, place: Place, lost: &mut Counter) -> Vec<Block> {
         }
     };
     vec![one]
-}
-
-/// A list, with the items' blocks as they are allowed in items, which begin with a paragraph.
-fn list(start: Option<u64>, items: &[Item], loose: Loose, place: Place, lost: &mut Counter) -> Block {
-    let mut item =
-        |item: &Item| Item { checked: item.checked, blocks: lower(&item.blocks, Place::Item, lost) };
-    let items: Vec<Item> = items.iter().map(&mut item).collect();
-    if place.has_tasks() && lists::is_tasks(start, &items) {
-        return Block::List { start, items, loose };
-    }
-    if items.iter().any(|item| item.checked.is_some()) {
-        // They are shown as text, and read as boxes.
-        return lists::without_boxes(start, &items, loose);
-    }
-    Block::List { start, items, loose }
 }
 
 /// A paragraph that is nothing but an image, which stands by itself.

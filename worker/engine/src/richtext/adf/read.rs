@@ -8,6 +8,7 @@ use super::{
 };
 use crate::richtext::{
     loss::{self, Counter},
+    read::printable,
     tidy::tidy,
     tree::{Alert, Block, Inline, Link, Loose, Marks},
 };
@@ -47,7 +48,7 @@ pub(super) fn blocks(node: &Json, depth: usize, lost: &mut Counter) -> Vec<Block
             Block::Alert { kind: alert(node), blocks: inner(lost) }
         }
         "expand" | "nestedExpand" => {
-            let title = lines::printable(text(node, "title").unwrap_or_default());
+            let title = printable(text(node, "title").unwrap_or_default());
             let title = title.split_whitespace().collect::<Vec<_>>().join(" ");
             Block::Details { title, blocks: inner(lost) }
         }
@@ -65,7 +66,7 @@ pub(super) fn blocks(node: &Json, depth: usize, lost: &mut Counter) -> Vec<Block
                 content(node).iter().filter_map(|part| part.get("text").and_then(Json::as_str)).collect();
             let language = text(node, "language").unwrap_or_default().trim().replace(['\n', '\r'], " ");
             let code = lines.concat().replace("\r\n", "\n");
-            Block::Code { language: lines::printable(&language), text: lines::printable(&code) }
+            Block::Code { language: printable(&language), text: printable(&code) }
         }
         "rule" => Block::Rule,
         "table" => return cells::read(node, depth, lost).into_iter().collect(),
@@ -74,7 +75,7 @@ pub(super) fn blocks(node: &Json, depth: usize, lost: &mut Counter) -> Vec<Block
             lost.add(loss::ISLANDS);
             match text(node, "url") {
                 Some(url) => {
-                    let url = lines::printable(url.trim());
+                    let url = printable(url.trim());
                     let link = Some(Box::new(Link { url: url.clone(), title: String::new() }));
                     Block::Paragraph(vec![Inline::Text {
                         text: url,
@@ -159,9 +160,9 @@ fn picture(media: &Json, single: &Json, lost: &mut Counter) -> Inline {
         lost.add(loss::FILES);
         return Inline::text(format!("[{}]", islands::file(media)));
     };
-    let alt = lines::printable(text(media, "alt").unwrap_or_default());
+    let alt = printable(text(media, "alt").unwrap_or_default());
     let alt = alt.split_whitespace().collect::<Vec<_>>().join(" ");
     let link = marks(media).iter().chain(marks(single)).find_map(|mark| text(mark, "href"));
-    let link = link.map(|url| Box::new(Link { url: lines::printable(url), title: String::new() }));
-    Inline::Image { url: lines::printable(url), alt, title: String::new(), link }
+    let link = link.map(|url| Box::new(Link { url: printable(url), title: String::new() }));
+    Inline::Image { url: printable(url), alt, title: String::new(), link }
 }
