@@ -225,9 +225,13 @@ mod tests {
             &["title", "body", "state", "status", "labels", "assignees", "!author", "!number", "!url"],
             &[("open", "todo"), ("completed", "done")],
         );
-        for (at, kind) in
-            [(3, FieldType::Status), (4, FieldType::Set), (5, FieldType::People), (6, FieldType::Person)]
-        {
+        for (at, kind) in [
+            (1, FieldType::RichText),
+            (3, FieldType::Status),
+            (4, FieldType::Set),
+            (5, FieldType::People),
+            (6, FieldType::Person),
+        ] {
             github.fields[at].field_type = kind;
         }
         let csv = catalogue(&["id", "Title", "description", "state", "owner", "tags"], &[]);
@@ -236,7 +240,7 @@ mod tests {
             told(&suggestion),
             [
                 "title Title both string",
-                "body description both string",
+                "body description both rich_text",
                 "status state both status",
                 "labels tags both set",
                 "assignees owner both people",
@@ -255,7 +259,7 @@ mod tests {
         }
         let back = suggest(&side("source", &csv, Some("id")), &side("target", &github, None));
         let titles: Vec<String> = told(&back).into_iter().take(2).collect();
-        assert_eq!(titles, ["Title title both string", "description body both string"]);
+        assert_eq!(titles, ["Title title both string", "description body both rich_text"]);
     }
 
     #[test]

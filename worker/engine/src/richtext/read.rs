@@ -266,6 +266,8 @@ impl<'a> Reader<'a> {
             Kind::Quote(Some(kind)) => Block::Alert { kind, blocks: unpieced(folded(frame.blocks)) },
             Kind::List(start) => Block::List { start, items: frame.items, loose: Loose(frame.loose) },
             Kind::Code(language) => Block::Code { language, text: without_end(frame.text) },
+            // Few signs can make many empty cells.
+            Kind::Table(_) if cells_of(&frame.rows) > range.len() + 10_000 => self.raw(&range),
             Kind::Table(alignments) => table(alignments, frame.rows),
             Kind::Note(label) => match note(&label, unpieced(frame.blocks)) {
                 Some(block) => block,
@@ -501,6 +503,10 @@ pub(super) fn table(mut alignments: Vec<Align>, mut rows: Vec<Vec<Vec<Inline>>>)
     rows.iter_mut().for_each(|row| row.resize(columns, Vec::new()));
     alignments.resize(columns, Align::Left);
     Block::Table { alignments, rows }
+}
+
+fn cells_of(rows: &[Vec<Vec<Inline>>]) -> usize {
+    rows.iter().map(Vec::len).max().unwrap_or(0).saturating_mul(rows.len())
 }
 
 /// A footnote reads as a paragraph that begins with its sign.

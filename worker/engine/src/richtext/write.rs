@@ -138,7 +138,10 @@ pub(super) fn one(block: &Block, style: Style) -> String {
         }
         Block::Quote(blocks) => quoted(&inner(blocks, style)),
         Block::Alert { kind, blocks } => {
-            quoted(format!("[!{}]\n{}", kind.name().to_ascii_uppercase(), inner(blocks, style)).trim_end())
+            // Other blocks than paragraphs may not begin right behind a line of text.
+            let gap = if matches!(blocks.first(), Some(Block::Paragraph(_))) { "" } else { "\n" };
+            let name = kind.name().to_ascii_uppercase();
+            quoted(format!("[!{name}]\n{gap}{}", inner(blocks, style)).trim_end())
         }
         Block::Details { title, blocks } => {
             let title = if title.is_empty() {

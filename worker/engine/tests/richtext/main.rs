@@ -6,6 +6,7 @@ mod adf;
 mod examples;
 mod hostile;
 mod lengths;
+mod losses;
 mod markdown;
 mod merges;
 mod schema;
