@@ -31,6 +31,12 @@ impl Part for Block {
     }
 }
 
+impl<T: Part> Part for &T {
+    fn each_text<'a>(&'a self, see: &mut impl FnMut(&'a str)) {
+        (**self).each_text(see);
+    }
+}
+
 impl Part for Item {
     fn each_text<'a>(&'a self, see: &mut impl FnMut(&'a str)) {
         self.blocks.iter().for_each(|block| block.texts(see));

@@ -533,6 +533,10 @@ fn without_end(mut text: String) -> String {
 
 /// A text without control characters, which show nothing and which some platforms refuse.
 pub(super) fn printable(text: &str) -> String {
+    let is_plain = |byte: u8| byte >= b' ' && byte < 0x7f || matches!(byte, b'\t' | b'\n');
+    if text.bytes().all(is_plain) {
+        return text.to_owned();
+    }
     text.chars().filter(|sign| !sign.is_control() || matches!(sign, '\t' | '\n')).collect()
 }
 

@@ -78,6 +78,11 @@ fn is_space(letter: char) -> bool {
 
 /// Runs of white space as one space.
 fn collapsed(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let is_plain = |pair: &[u8]| pair != b"  " && pair.iter().all(|byte| (b' '..0x7f).contains(byte));
+    if bytes.len() > 1 && bytes.windows(2).all(is_plain) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
         if !is_space(letter) {
@@ -103,6 +108,14 @@ fn is_address(part: &Inline) -> bool {
 }
 
 fn joined(content: Vec<Inline>) -> Vec<Inline> {
+    let is_empty = |part: &Inline| matches!(part, Inline::Text { text, .. } if text.is_empty());
+    let joins = |pair: &[Inline]| match pair {
+        [Inline::Text { marks: one, .. }, Inline::Text { marks: other, .. }] => one == other,
+        _ => false,
+    };
+    if !content.iter().any(is_empty) && !content.windows(2).any(joins) {
+        return content;
+    }
     let mut out: Vec<Inline> = Vec::with_capacity(content.len());
     for part in content {
         match (out.last_mut(), part) {

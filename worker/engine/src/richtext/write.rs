@@ -3,6 +3,8 @@
 //! A block is written in the way that people write it, and read again. If it does not come back as it was, it is written
 //! more carefully.
 
+use std::borrow::Cow;
+
 use super::{
     Dialect, blocks as read_blocks,
     escape::Care,
@@ -14,13 +16,21 @@ use super::{
     tree::{Align, Block, Inline, Item},
 };
 
+/// The blocks as a dialect can write them, copied only if that is not as they are.
+fn lower_all<'a>(blocks: &'a [Block], dialect: Dialect, lost: &mut Counter) -> Cow<'a, [Block]> {
+    match dialect {
+        Dialect::Markdown | Dialect::GitHub => Cow::Borrowed(blocks),
+        _ => Cow::Owned(lower(blocks, dialect, lost)),
+    }
+}
+
 /// Writes blocks in a dialect.
 pub(super) fn write(blocks: &[Block], dialect: Dialect, lost: &mut Counter) -> String {
     write_each(std::slice::from_ref(&blocks), dialect, lost).0
 }
 
-/// Writes groups of blocks one behind the other. Returns the text, and how many blocks of the text, when it is read, are of
-/// each group; none if that cannot be told.
+/// Writes groups of blocks one behind the other. Returns the text, and which blocks each group becomes when the text is read;
+/// none if they are the same, or if that cannot be told.
 pub(super) fn write_each(
     groups: &[&[Block]],
     dialect: Dialect,
@@ -33,8 +43,9 @@ pub(super) fn write_each(
         }
         return (plain::write(&all), None);
     }
-    let groups: Vec<Vec<Block>> = groups.iter().map(|blocks| lower(blocks, dialect, lost)).collect();
-    let all: Vec<&Block> = groups.iter().flatten().collect();
+    let groups: Vec<Cow<'_, [Block]>> =
+        groups.iter().map(|blocks| lower_all(blocks, dialect, lost)).collect();
+    let all: Vec<&Block> = groups.iter().flat_map(|group| group.iter()).collect();
     let mut parts: Vec<String> = Vec::with_capacity(all.len());
     for (index, block) in all.iter().enumerate() {
         let before = index.checked_sub(1).and_then(|before| all.get(before)).copied();
@@ -51,7 +62,7 @@ pub(super) fn write_each(
     let text = joined(&parts);
     let read = read_blocks(&text, dialect);
     if read.len() == all.len() && read.iter().zip(&all).all(|(read, block)| read == *block) {
-        return (text, Some(groups));
+        return (text, None);
     }
     // Something does not come back: each block by itself, and more carefully where that is so.
     let mut expected: Vec<Block> = Vec::with_capacity(all.len());
@@ -71,7 +82,7 @@ pub(super) fn write_each(
     if read == expected {
         let mut rest = read.into_iter();
         let mut count = counts.into_iter();
-        let group = |group: &Vec<Block>| {
+        let group = |group: &Cow<'_, [Block]>| {
             let size = count.by_ref().take(group.len()).sum();
             rest.by_ref().take(size).collect()
         };

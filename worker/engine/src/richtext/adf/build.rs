@@ -52,7 +52,8 @@ impl Builder {
     /// The nodes of blocks. `shown` is what each node of `present` is shown as.
     pub(super) fn blocks(&mut self, blocks: &[Block], present: &[Json], shown: &[Vec<Block>]) -> Vec<Json> {
         let (old, owners) = flattened(present, shown);
-        let steps = align(&old, blocks);
+        let wanted: Vec<&Block> = blocks.iter().collect();
+        let steps = align(&old, &wanted);
         for step in &steps {
             if let Step::Removed(i) = step {
                 let is_whole = owners[*i].column.is_none();
@@ -352,7 +353,7 @@ fn is_container(node: &Json) -> bool {
 }
 
 /// The blocks that the present nodes are shown as, and which node each is of.
-fn flattened(present: &[Json], shown: &[Vec<Block>]) -> (Vec<Block>, Vec<Owner>) {
+fn flattened<'a>(present: &[Json], shown: &'a [Vec<Block>]) -> (Vec<&'a Block>, Vec<Owner>) {
     let (mut old, mut owners) = (Vec::new(), Vec::new());
     for (node, blocks) in shown.iter().enumerate().take(present.len()) {
         let columns: Vec<usize> = if has_columns(&present[node]) {
@@ -367,7 +368,7 @@ fn flattened(present: &[Json], shown: &[Vec<Block>]) -> (Vec<Block>, Vec<Owner>)
         for (index, block) in blocks.iter().enumerate() {
             let column = is_container(&present[node]).then(|| columns.get(index).copied().unwrap_or(0));
             owners.push(Owner { node, column });
-            old.push(block.clone());
+            old.push(block);
         }
     }
     (old, owners)

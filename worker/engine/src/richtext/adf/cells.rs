@@ -10,6 +10,7 @@ use super::{
     read,
 };
 use crate::richtext::{
+    align::{Step, align},
     loss::{self, Counter},
     plain,
     read::table,
@@ -135,10 +136,11 @@ pub(super) fn write(
     let before = before.filter(|node| kind(node) == "table");
     let old_rows = before.map(content).unwrap_or_default();
     let shown: Vec<Block> = old_rows.iter().map(row_shown).collect();
-    let wanted: Vec<Block> = rows.iter().map(|row| row_block(row)).collect();
+    let wanted: Vec<Block> =
+        if before.is_some() { rows.iter().map(|row| row_block(row)).collect() } else { Vec::new() };
     let mut pairs: Vec<Option<(usize, bool)>> = vec![None; rows.len()];
-    for step in crate::richtext::align::align(&shown, &wanted) {
-        use crate::richtext::align::Step;
+    let steps = if before.is_some() { align(&shown, &wanted) } else { Vec::new() };
+    for step in steps {
         match step {
             Step::Same(i, j) => pairs[j] = Some((i, true)),
             Step::Changed(i, j) => pairs[j] = Some((i, false)),
@@ -210,12 +212,16 @@ fn write_row(
 }
 
 fn paragraph(content: Vec<Json>, align: Align) -> Json {
-    let marks = |align: &str| json!([{"type": "alignment", "attrs": {"align": align}}]);
-    match align {
-        Align::Left => json!({"type": "paragraph", "content": content}),
-        Align::Center => json!({"type": "paragraph", "content": content, "marks": marks("center")}),
-        Align::Right => json!({"type": "paragraph", "content": content, "marks": marks("end")}),
+    let mut node = made("paragraph", None, &[], Some(content));
+    let align = match align {
+        Align::Left => return node,
+        Align::Center => "center",
+        Align::Right => "end",
+    };
+    if let Some(object) = node.as_object_mut() {
+        object.insert("marks".to_owned(), json!([{"type": "alignment", "attrs": {"align": align}}]));
     }
+    node
 }
 
 fn picture(image: &Inline, align: Align) -> Json {

@@ -97,11 +97,13 @@ fn write_text(text: &str, marks: &Marks, local: &mut Islands, moved: &mut Island
     let push = |text: &str, nodes: &mut Vec<Json>| {
         let text = printable(text);
         if !text.is_empty() {
-            let mut node = json!({"type": "text", "text": text});
-            if let Some(object) = node.as_object_mut().filter(|_| !marks_json.is_empty()) {
-                object.insert("marks".to_owned(), Json::Array(marks_json.clone()));
+            let mut node = serde_json::Map::new();
+            node.insert("type".to_owned(), Json::from("text"));
+            node.insert("text".to_owned(), Json::String(text));
+            if !marks_json.is_empty() {
+                node.insert("marks".to_owned(), Json::Array(marks_json.clone()));
             }
-            nodes.push(node);
+            nodes.push(Json::Object(node));
         }
     };
     let mut rest = text;

@@ -181,6 +181,16 @@ fn is_safe(url: &str) -> bool {
 }
 
 fn line(content: &[Inline], lost: &mut Counter) -> Vec<Inline> {
+    let is_allowed = |part: &Inline| match part {
+        Inline::Text { marks, .. } => {
+            marks.is_plain() || (!marks.has(Style::Code) && !marks.has(Style::Sub) && marks.link.is_none())
+        }
+        Inline::Break => true,
+        Inline::Image { .. } | Inline::Comment(_) => false,
+    };
+    if content.iter().all(is_allowed) {
+        return content.to_vec();
+    }
     let mut lowered = Vec::with_capacity(content.len());
     for part in content {
         match part {

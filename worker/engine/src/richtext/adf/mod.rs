@@ -15,7 +15,9 @@ mod lower;
 mod node;
 mod read;
 
-use serde_json::{Value as Json, json};
+use std::collections::HashSet;
+
+use serde_json::Value as Json;
 
 use super::{Converted, Dialect, Loss, blocks as read_blocks, loss::Counter, tree::Block, write::write_each};
 use build::Builder;
@@ -43,12 +45,22 @@ pub fn markdown_to_adf(text: &str, present: Option<&Json>) -> (Json, Vec<Loss>) 
     let present = present.map(top).unwrap_or_default();
     let mut unseen = Counter::default();
     let groups = read::groups(present, &mut unseen);
-    let slices: Vec<&[Block]> = groups.iter().map(Vec::as_slice).collect();
-    // What a person saw of the document is what comes out of its Markdown.
-    let shown = write_each(&slices, Dialect::Markdown, &mut unseen).1.unwrap_or(groups);
+    let wanted: HashSet<&Block> = blocks.iter().collect();
+    // What a person saw of a node is what comes out of its Markdown, which is rarely something else.
+    let seen = |group: Vec<Block>| match group.iter().all(|block| wanted.contains(block)) {
+        true => group,
+        false => write_each(&[&group], Dialect::Markdown, &mut Counter::default())
+            .1
+            .map_or(group, |all| all.concat()),
+    };
+    let shown: Vec<Vec<Block>> = groups.into_iter().map(seen).collect();
     let mut builder = Builder::new();
     let content = builder.blocks(&blocks, present, &shown);
-    (json!({"version": 1, "type": "doc", "content": content}), lost.losses())
+    let mut document = node::made("doc", None, &[], Some(content));
+    if let Some(object) = document.as_object_mut() {
+        object.insert("version".to_owned(), Json::from(1));
+    }
+    (document, lost.losses())
 }
 
 /// Blocks as a document can express them.
