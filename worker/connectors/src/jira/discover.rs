@@ -93,6 +93,7 @@ impl Api {
                 ("user", _) => FieldType::Person,
                 ("array", Some("user")) => FieldType::People,
                 ("array", _) => FieldType::Set,
+                _ if field.schema.is_rich() => FieldType::RichText,
                 _ => FieldType::String,
             },
             writable: field.schema.is_written(),

@@ -85,7 +85,7 @@ impl Draft {
                 self.texts.insert(name.to_owned(), plain());
                 return Ok(());
             }
-            "summary" => json!(text::shortened(&line(&plain()), LONGEST_LINE).0),
+            "summary" => json!(text::shortened(&line(&plain()), LONGEST_LINE)),
             "assignee" | "reporter" => {
                 fields::person(value)?.map_or(Json::Null, |id| json!({ "accountId": id }))
             }
@@ -110,7 +110,7 @@ impl Draft {
         }
         match schema.write(value) {
             Ok(Json::String(text)) if schema.kind == "string" => {
-                self.values.insert(column.id.clone(), json!(text::shortened(&line(&text), LONGEST_LINE).0));
+                self.values.insert(column.id.clone(), json!(text::shortened(&line(&text), LONGEST_LINE)));
             }
             Ok(json) => {
                 self.values.insert(column.id.clone(), json);

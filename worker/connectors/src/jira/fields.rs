@@ -34,8 +34,8 @@ pub(super) const LONGEST_TEXT: usize = 32_767;
 /// The fields of every issue.
 pub(super) const KNOWN: [Known; 18] = [
     text("summary", LONGEST_LINE),
-    text("description", LONGEST_TEXT),
-    text("environment", LONGEST_TEXT),
+    Known { field_type: FieldType::RichText, ..text("description", LONGEST_TEXT) },
+    Known { field_type: FieldType::RichText, ..text("environment", LONGEST_TEXT) },
     written("status", FieldType::Status),
     written("resolution", FieldType::String),
     written("priority", FieldType::String),

@@ -38,6 +38,7 @@ use serde_json::Value as Json;
 use syncline_engine::{
     capability::Capabilities,
     ports::{Call, ConnectorError, ErrorKind, ErrorScope, Place},
+    richtext::Dialect,
     spec::keys::Key,
 };
 
@@ -71,6 +72,11 @@ impl Platform for Jira {
 
     fn entities(&self) -> &'static [&'static str] {
         &["issue"]
+    }
+
+    fn text_form(&self, _: &str, field: &str) -> Dialect {
+        let is_document = ["description", "environment"].contains(&field) || fields::custom(field).is_some();
+        if is_document { Dialect::Jira } else { Dialect::Markdown }
     }
 
     fn keys(&self) -> Option<&'static [Key]> {

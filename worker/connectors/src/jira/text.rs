@@ -3,8 +3,11 @@
 use serde_json::Value as Json;
 use syncline_engine::{
     Value,
-    richtext::{adf_to_markdown, markdown_to_adf},
+    richtext::{self, Dialect, Measure, adf_to_markdown, markdown_to_adf},
 };
+
+/// At the end of a text that was too long.
+const GOES_ON: &str = "*(The text goes on. It is too long for Jira.)*";
 
 /// The text of a document.
 pub(super) fn read(document: &Json) -> Value {
@@ -18,31 +21,22 @@ pub(super) fn write(text: &str, present: Option<&Json>, longest: usize) -> Json 
     if text.trim().is_empty() {
         return Json::Null;
     }
-    let (text, _) = shortened(text, longest);
+    let cut = richtext::shortened(text, Dialect::Jira, longest, Measure::Characters, GOES_ON);
+    let text = cut.as_deref().unwrap_or(text);
     let present = present.filter(|document| document.is_object());
-    let (document, losses) = markdown_to_adf(&text, present);
+    let (document, losses) = markdown_to_adf(text, present);
     if !losses.is_empty() {
         tracing::debug!(?losses, "a text was written without what Jira cannot show");
     }
     document
 }
 
-/// A text of at most so many characters, and true if it was cut. A character beyond the first 65,536 counts twice, as Jira
-/// counts it in summaries.
-pub(super) fn shortened(text: &str, longest: usize) -> (String, bool) {
-    const END: char = '…';
-    let mut length = 0;
-    let mut end = 0;
-    for (at, letter) in text.char_indices() {
-        length += letter.len_utf16();
-        if length < longest {
-            end = at + letter.len_utf8();
-        }
-        if length > longest {
-            return (format!("{}{END}", text[..end].trim_end()), true);
-        }
+/// A line of at most so many characters. A character beyond the first 65,536 counts twice, as Jira counts it.
+pub(super) fn shortened(line: &str, longest: usize) -> String {
+    match Measure::Utf16.of(line) > longest {
+        false => line.to_owned(),
+        true => format!("{}…", richtext::shorter(line, longest.saturating_sub(1), Measure::Utf16).trim_end()),
     }
-    (text.to_owned(), false)
 }
 
 #[cfg(test)]
@@ -51,11 +45,15 @@ mod tests {
 
     #[test]
     fn case_67_texts_are_cut_on_the_border_of_a_character() {
-        let cut = |text: &str, longest| shortened(text, longest).0;
-        assert_eq!(shortened("abc", 3), ("abc".to_owned(), false));
-        assert_eq!(shortened("abcd", 3), ("ab…".to_owned(), true));
-        assert_eq!(cut("a📏b", 4), "a📏b");
-        assert_eq!((cut("a📏bc", 4).as_str(), cut("a📏b", 3).as_str()), ("a📏…", "a…"));
-        assert_eq!(cut("ab cd", 4), "ab…");
+        for (text, longest, expected) in [
+            ("abc", 3, "abc"),
+            ("abcd", 3, "ab…"),
+            ("a📏b", 4, "a📏b"),
+            ("a📏bc", 4, "a📏…"),
+            ("a📏b", 3, "a…"),
+            ("ab cd", 4, "ab…"),
+        ] {
+            assert_eq!(shortened(text, longest), expected);
+        }
     }
 }
