@@ -17,6 +17,7 @@ mod disk;
 mod documents;
 mod examples;
 mod files;
+mod jira;
 mod making;
 mod migrate;
 mod migrations;

@@ -1,6 +1,8 @@
 //! The limits of GitHub, as Syncline keeps to them, against those that the simulator enforces. Time is virtual: whoever has
 //! to wait moves both clocks on.
 
+mod jira;
+
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, ensure};

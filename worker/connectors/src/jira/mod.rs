@@ -22,6 +22,7 @@ mod list;
 mod marker;
 mod memo;
 mod meta;
+mod pending;
 mod place;
 mod probe;
 mod remove;
