@@ -232,7 +232,7 @@ fn a_delete_policy_that_no_place_can_carry_out_is_refused(#[case] policy: &str) 
     );
     // Platforms that will be able to are believed.
     let planned =
-        document(&format!("delete_policy: {policy}\nsource_platform: jira\ntarget_platform: linear"));
+        document(&format!("delete_policy: {policy}\nsource_platform: openproject\ntarget_platform: trello"));
     program.write("sync.yaml", &planned)?;
     program.expect(0, &["validate", "sync.yaml"])?;
     Ok(())

@@ -42,7 +42,7 @@ fn requests(stage: &Stage, platform: &str) -> Result<Vec<String>> {
     Ok(entries.iter().filter(|entry| entry["platform"] == platform).map(line).collect())
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_account_is_checked_and_its_projects_are_discovered() -> Result<()> {
     let stage = stage().await?;
     let (checked, _) = stage.run(0, &["accounts", "check", "acme-jira"], "")?;
@@ -56,7 +56,7 @@ async fn an_account_is_checked_and_its_projects_are_discovered() -> Result<()> {
     ensure_tells(&found, &["fields.Story Points", "In Progress", "in_progress", "ada@acme.example"])
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_document_is_drafted_and_held_against_its_places() -> Result<()> {
     let stage = stage().await?;
     let init =
@@ -87,7 +87,7 @@ async fn a_document_is_drafted_and_held_against_its_places() -> Result<()> {
 }
 
 /// The example as it stands: it comes to rest, edits cross, and a poll that finds nothing is one request to a side.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_example_runs_as_it_stands() -> Result<()> {
     let stage = stage().await?;
     for (account, place) in [("acme-jira", "WEB"), ("acme-github", "acme/web")] {
