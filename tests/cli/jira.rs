@@ -99,9 +99,9 @@ async fn the_example_runs_as_it_stands() -> Result<()> {
         Ok(serde_json::from_str(&told)?)
     };
     let first = sync(&stage)?;
-    ensure!(first["failed"] == 0 && first["created"].as_u64() > Some(0), "{first}");
+    ensure!(first["items_failed"] == 0 && first["created"].as_u64() > Some(0), "{first}");
     let idle = sync(&stage)?;
-    ensure!(idle["created"] == 0 && idle["updated"] == 0 && idle["failed"] == 0, "{idle}");
+    ensure!(idle["created"] == 0 && idle["updated"] == 0 && idle["items_failed"] == 0, "{idle}");
     // What a run has written is read again for some minutes.
     control(&stage, "POST", "/clock", json!({ "advance": 900 }))?;
     sync(&stage)?;
@@ -114,7 +114,7 @@ async fn the_example_runs_as_it_stands() -> Result<()> {
     let title = issue["fields"]["summary"].as_str().context("a summary")?.to_owned();
     control(&stage, "PATCH", "/jira/issues/WEB-1", json!({ "status": "Done", "summary": "Edited in Jira" }))?;
     let edited = sync(&stage)?;
-    ensure!(edited["updated"] == 1 && edited["failed"] == 0, "{edited}");
+    ensure!(edited["updated"] == 1 && edited["items_failed"] == 0, "{edited}");
     let there = control(&stage, "GET", "/github/repos/acme/web/issues", Value::Null)?;
     let there = there.as_array().into_iter().flatten().find(|issue| issue["title"] == "Edited in Jira");
     let there = there.with_context(|| format!("no counterpart of {title:?}"))?;
@@ -132,7 +132,7 @@ async fn the_example_runs_as_it_stands() -> Result<()> {
     ensure!(issue["fields"]["description"]["content"].as_array().map(Vec::len) == Some(2), "{issue}");
     for _ in 0..2 {
         let idle = sync(&stage)?;
-        ensure!(idle["updated"] == 0 && idle["failed"] == 0, "{idle}");
+        ensure!(idle["updated"] == 0 && idle["items_failed"] == 0, "{idle}");
     }
     Ok(())
 }

@@ -27,6 +27,7 @@ impl Run<'_> {
                 }
             }
         }
+        links.values().for_each(|link| forget_stale(link, kept));
         let mut items: Pair<HashMap<String, Seen>> = Pair::default();
         let read_at = self.clock.elapsed();
         let mut listed: Pair<HashSet<String>> = Pair::default();
@@ -90,6 +91,18 @@ impl Run<'_> {
             self.store.record(&records).await?;
         }
         Ok(())
+    }
+}
+
+/// Drops a listed item that is older than the link knows it: a platform's index may be behind our own writes, and would
+/// undo them. The item is read by its id instead.
+fn forget_stale(link: &Link, kept: &mut Pair<HashMap<String, Item>>) {
+    for side in Side::BOTH {
+        let (Some(id), Some(known)) = (link.ids.get(side), *link.modified.get(side)) else { continue };
+        let is_older = |item: &Item| item.modified.is_some_and(|modified| modified.at < known);
+        if kept.get(side).get(id).is_some_and(is_older) {
+            kept.get_mut(side).remove(id);
+        }
     }
 }
 

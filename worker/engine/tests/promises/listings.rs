@@ -120,3 +120,27 @@ fn a_refused_item_that_was_hidden_during_a_listing_in_parts_is_copied_in_the_end
     assert_eq!(world.target.ids().len(), 2);
     world.assert_quiet();
 }
+
+/// The index of a platform is behind: its listing shows an item as it was before our own write.
+#[test]
+fn a_listing_that_is_behind_undoes_no_write() {
+    let world = World::new(json!({}));
+    let (source, target) = world.paired(json!({ "title": "one", "points": 1 }));
+    world.target.lag(&target);
+    world.source.edit(&source, "title", "two");
+    world.sync();
+    world.wait(1);
+    for _ in 0..2 {
+        let report = world.sync();
+        assert_eq!((report.counts.updated, report.counts.conflicts), (0, 0), "{report:?}");
+    }
+    assert_eq!(world.source.value(&source, "title"), json!("two"));
+    assert_eq!(world.target.value(&target, "name"), json!("two"));
+    // An edit of a person is seen, too, since the item is read by its id.
+    world.target.edit(&target, "name", "three");
+    world.sync();
+    assert_eq!(world.source.value(&source, "title"), json!("three"));
+    world.target.catch_up();
+    world.wait(1);
+    world.assert_quiet();
+}

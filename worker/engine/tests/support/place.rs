@@ -61,6 +61,8 @@ struct Rows {
     moved: BTreeMap<String, String>,
     /// Who reads it; none if the credentials are dead.
     reader: Option<Option<&'static str>>,
+    /// What listings show of items until they catch up.
+    stale: BTreeMap<String, Row>,
     /// The statuses that this place has beside those of its platform.
     statuses: Vec<(String, Category)>,
     /// The next reads by id fail for these items alone.
@@ -114,6 +116,17 @@ impl FakePlace {
     /// Leaves another field out of every write from now on.
     pub(crate) fn leave_out(&mut self, field: Option<&'static str>) {
         self.manners.leaves_out = field;
+    }
+
+    /// Listings show an item as it is now, whatever becomes of it, until they catch up.
+    pub(crate) fn lag(&self, id: &str) {
+        let mut rows = self.rows();
+        let row = rows.items[id].clone();
+        rows.stale.insert(id.to_owned(), row);
+    }
+
+    pub(crate) fn catch_up(&self) {
+        self.rows().stale.clear();
     }
 
     /// Gives the place statuses of its own.

@@ -67,7 +67,7 @@ impl Place for FakePlace {
                     && !rows.shown.contains_key(*id)
                     && (from.is_none() || id.as_str() > after)
             })
-            .map(|(id, row)| self.item(id, row))
+            .map(|(id, row)| self.item(id, rows.stale.get(id).unwrap_or(row)))
             .collect();
         let listed: Vec<String> = items.iter().map(|item| item.id.clone()).collect();
         FakePlace::show_items(&mut rows, listed.iter().map(String::as_str));
