@@ -14,7 +14,7 @@ use super::{
     ids,
     issue::Issue,
     issues::Issues,
-    write::{Job, Outcomes, gone, is_about_parts},
+    job::{Job, Outcomes, gone, is_about_parts},
 };
 use crate::http::{Failed, Sent};
 

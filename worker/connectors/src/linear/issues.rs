@@ -20,7 +20,8 @@ use super::{
     api::Api,
     convert, ids,
     issue::Issue,
-    team::{self, Labels, People, Team},
+    label::Labels,
+    team::{self, People, Team},
 };
 
 /// Issues whose labels are remembered at most.

@@ -9,7 +9,7 @@ use syncline_engine::ports::{Call, ConnectorError};
 use super::{
     documents::Step,
     issues::Issues,
-    team::{Label, Labels},
+    label::{Label, Labels},
 };
 use crate::sets;
 

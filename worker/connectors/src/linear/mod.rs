@@ -19,6 +19,8 @@ mod identify;
 mod ids;
 mod issue;
 mod issues;
+mod job;
+mod label;
 mod labels;
 mod limits;
 mod list;

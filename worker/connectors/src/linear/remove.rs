@@ -16,8 +16,8 @@ use super::{
     ids,
     issue::Issue,
     issues::Issues,
+    job::{Job, Outcomes, gone, nothing},
     status::categories,
-    write::{Job, Outcomes, gone, nothing},
 };
 
 impl Issues {
