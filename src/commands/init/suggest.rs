@@ -85,7 +85,9 @@ pub(super) fn suggest<'a>(source: &Side<'a>, target: &Side<'a>) -> Suggestion<'a
 fn candidates<'a>(side: &Side<'a>, remarks: &mut Vec<String>) -> Vec<&'a Field> {
     let has_status = side.catalogue.fields.iter().any(|field| field.field_type == FieldType::Status);
     let is_part = |field: &&Field| has_status && ["state", "state_reason"].contains(&&*field.name);
-    let (parts, rest): (Vec<&Field>, Vec<&Field>) = side.catalogue.fields.iter().partition(is_part);
+    // A parent is an item of its own place, which is called otherwise on the other side.
+    let fields = side.catalogue.fields.iter().filter(|field| field.name != "parent");
+    let (parts, rest): (Vec<&Field>, Vec<&Field>) = fields.partition(is_part);
     if !parts.is_empty() {
         let names: Vec<&str> = parts.iter().map(|field| &*field.name).collect();
         remarks.push(format!("of the {}, part of status: {}", side.name, names.join(", ")));

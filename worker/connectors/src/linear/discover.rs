@@ -79,7 +79,11 @@ impl Issues {
 fn options(field: &str, team: &Team, labels: &[String], statuses: &[Status]) -> Vec<String> {
     match (field, &team.estimates) {
         ("status", _) => statuses.iter().map(|status| status.name.clone()).collect(),
-        ("priority", _) => PRIORITIES.iter().map(|name| (*name).to_owned()).collect(),
+        // The most urgent first; the number of none is the lowest.
+        ("priority", _) => {
+            let (none, urgent_first) = PRIORITIES.split_at(1);
+            urgent_first.iter().chain(none).map(|name| (*name).to_owned()).collect()
+        }
         ("labels", _) => labels.to_vec(),
         ("estimate", Estimates::Scale(scale)) => scale.iter().map(i64::to_string).collect(),
         _ => Vec::new(),

@@ -58,7 +58,7 @@ async fn a_team_tells_its_fields_statuses_and_people() {
     ];
     assert_eq!(statuses, expected);
     let field = |name: &str| found.fields.iter().find(|field| field.name == name).unwrap();
-    assert_eq!(field("priority").options, ["No priority", "Urgent", "High", "Medium", "Low"]);
+    assert_eq!(field("priority").options, ["Urgent", "High", "Medium", "Low", "No priority"]);
     assert_eq!(field("estimate").options, ["1", "2", "3", "5", "8"]);
     let labels = &field("labels").options;
     assert!(labels.contains(&"Bug".to_owned()) && labels.contains(&"Frontend".to_owned()));
