@@ -7,7 +7,7 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
     http::{
         HeaderMap, StatusCode,
-        header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT},
+        header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT},
         request::Parts,
     },
 };
@@ -16,10 +16,10 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::problem::Problem;
+use crate::{json::parse, problem::Problem};
 
 /// The largest body that is accepted, in bytes.
-const BODY_LIMIT: usize = 1 << 20;
+pub(crate) const BODY_LIMIT: usize = 1 << 20;
 
 /// A larger body is read and discarded up to this many bytes.
 const DISCARD_LIMIT: usize = 16 << 20;
@@ -35,6 +35,14 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
+        if request.headers().contains_key(CONTENT_ENCODING) {
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported-media-type",
+                "Unsupported media type",
+                "The body must not be compressed: send it without the header content-encoding",
+            ));
+        }
         if !is_json(request.headers()) {
             return Err(Problem::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -43,19 +51,22 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
                 "The body must be JSON: send it with the header content-type: application/json",
             ));
         }
-        // A client that sends `Expect: 100-continue` gets the refusal before it sends the body.
-        let headers = request.headers();
-        let announced = announced(headers).unwrap_or(0);
-        if announced > DISCARD_LIMIT as u64 || (announced > BODY_LIMIT as u64 && headers.contains_key(EXPECT))
-        {
-            return Err(too_large());
-        }
-        let bytes = timeout(BODY_TIMEOUT, read(request.into_body())).await.map_err(|_| {
-            let detail = format!("The body did not arrive within {} seconds", BODY_TIMEOUT.as_secs());
-            Problem::new(StatusCode::REQUEST_TIMEOUT, "body-timeout", "Request timeout", detail)
-        })??;
-        parse(&bytes).map(Self)
+        let (parts, body) = request.into_parts();
+        parse(&whole(&parts.headers, body).await?).map(Self)
     }
+}
+
+/// The whole body, if it is no larger than it may be and arrives in time.
+pub(crate) async fn whole(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Problem> {
+    // A client that sends `Expect: 100-continue` gets the refusal before it sends the body.
+    let announced = announced(headers).unwrap_or(0);
+    if announced > DISCARD_LIMIT as u64 || (announced > BODY_LIMIT as u64 && headers.contains_key(EXPECT)) {
+        return Err(too_large());
+    }
+    timeout(BODY_TIMEOUT, read(body)).await.map_err(|_| {
+        let detail = format!("The body did not arrive within {} seconds", BODY_TIMEOUT.as_secs());
+        Problem::new(StatusCode::REQUEST_TIMEOUT, "body-timeout", "Request timeout", detail)
+    })?
 }
 
 /// Reads a body to its end, or to `DISCARD_LIMIT`: a client that still sends when the connection closes would see a
@@ -97,38 +108,6 @@ fn too_large() -> Problem {
     )
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let path = error.path().to_string();
-        let cause = error.into_inner();
-        if cause.is_data() { wrong_field(&path, &cause.to_string()) } else { malformed(&cause) }
-    })?;
-    deserializer.end().map_err(|error| malformed(&error))?;
-    Ok(value)
-}
-
-fn malformed(error: &serde_json::Error) -> Problem {
-    Problem::new(
-        StatusCode::BAD_REQUEST,
-        "malformed-json",
-        "Malformed JSON",
-        format!("The body is not JSON: {error}"),
-    )
-}
-
-fn wrong_field(path: &str, message: &str) -> Problem {
-    // The field's name is more useful than the position in the text.
-    let message = message.split(" at line ").next().unwrap_or(message);
-    let problem = |detail: String| {
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-body", "Invalid body", detail)
-    };
-    match field_of(path, message) {
-        Some(field) => problem(about(&field, message)).with_field(field, message),
-        None => problem(message.to_owned()),
-    }
-}
-
 /// The field that a message is about: from the message for an unknown, missing or duplicate one, else from the path.
 fn field_of(path: &str, message: &str) -> Option<String> {
     for start in ["unknown field `", "missing field `", "duplicate field `"] {
@@ -155,11 +134,26 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for StrictQuery<T>
         Query::try_from_uri(&parts.uri).map(|Query(value)| Self(value)).map_err(|rejection| {
             let text = rejection.body_text();
             let message = text.rsplit_once("query string: ").map_or(text.as_str(), |(_, message)| message);
-            match message.find(" field `").and_then(|_| field_of(".", last_part(message))) {
-                Some(field) => invalid_query(&field, last_part(message)),
-                None => Problem::new(StatusCode::BAD_REQUEST, "invalid-query", "Invalid query", message),
+            if message.contains(" field `")
+                && let Some(field) = field_of(".", last_part(message))
+            {
+                return invalid_query(&field, last_part(message));
+            }
+            match message.split_once(": ") {
+                Some((field, why)) if !field.contains(' ') => invalid_query(field, in_words(why)),
+                _ => Problem::new(StatusCode::BAD_REQUEST, "invalid-query", "Invalid query", message),
             }
         })
+    }
+}
+
+/// A message of the standard library in the API's words.
+fn in_words(message: &str) -> &str {
+    match message {
+        "invalid digit found in string" | "cannot parse integer from empty string" => "is not a whole number",
+        "number too large to fit in target type" => "is too large",
+        "number too small to fit in target type" => "is too small",
+        other => other,
     }
 }
 
@@ -197,43 +191,7 @@ impl<S: Send + Sync> FromRequestParts<S> for JobId {
 
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize;
-
     use super::*;
-
-    #[derive(Debug, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    #[allow(dead_code, reason = "only read")]
-    struct Asked {
-        sync: String,
-        full: Option<bool>,
-    }
-
-    fn refused(body: &str) -> Problem {
-        parse::<Asked>(body.as_bytes()).unwrap_err()
-    }
-
-    #[test]
-    fn a_wrong_field_is_named() {
-        let unknown = refused(r#"{"sync": "a", "ful": true}"#);
-        assert_eq!(unknown.status, 422);
-        assert_eq!(unknown.errors[0].field, "ful");
-        assert!(unknown.detail.contains("expected `sync` or `full`"), "{}", unknown.detail);
-
-        let mistyped = refused(r#"{"sync": "a", "full": "yes"}"#);
-        assert_eq!(mistyped.errors[0].field, "full");
-        assert!(!mistyped.detail.contains("line"), "{}", mistyped.detail);
-
-        assert_eq!(refused("{}").errors[0].field, "sync");
-        assert!(refused("[1, 2]").errors.is_empty() || refused("7").errors.is_empty());
-    }
-
-    #[test]
-    fn what_is_not_json_is_malformed() {
-        for body in ["", "{", "{\"sync\": \"a\"} x", "sync=a"] {
-            assert_eq!(refused(body).status, 400, "{body}");
-        }
-    }
 
     #[test]
     fn json_is_known_by_its_essence() {

@@ -19,7 +19,8 @@ use crate::{hosts::Hosts, problem::Problem};
 
 /// Accepts requests whose host is this server and whose origin is no other site.
 pub(crate) async fn guard(State(hosts): State<Arc<Hosts>>, request: Request, next: Next) -> Response {
-    let checked = check_host(&hosts, request.uri(), request.headers())
+    let checked = check_address(request.uri())
+        .and_then(|()| check_host(&hosts, request.uri(), request.headers()))
         .and_then(|()| check_origin(&hosts, request.method(), request.uri(), request.headers()));
     let mut response = match checked {
         Ok(()) => next.run(request).await,
@@ -29,6 +30,16 @@ pub(crate) async fn guard(State(hosts): State<Arc<Hosts>>, request: Request, nex
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// No text that is stored contains NUL, and databases stumble over it.
+fn check_address(uri: &Uri) -> Result<(), Problem> {
+    let address = uri.path_and_query().map_or("", |address| address.as_str());
+    if !address.contains("%00") {
+        return Ok(());
+    }
+    let detail = "The address contains the character NUL";
+    Err(Problem::new(StatusCode::BAD_REQUEST, "invalid-query", "Invalid query", detail))
 }
 
 fn check_host(hosts: &Hosts, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {

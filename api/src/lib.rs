@@ -6,12 +6,15 @@
 mod access;
 mod budget;
 mod connections;
+mod cursor;
 mod extract;
 mod guard;
 mod hosts;
+mod json;
 mod outage;
 mod problem;
 mod rates;
+mod repeat;
 mod router;
 pub mod routes;
 mod serve;
@@ -22,6 +25,7 @@ mod table;
 mod tls;
 
 pub use access::Peer;
+pub use cursor::Cursors;
 pub use hosts::Hosts;
 pub use outage::Probe;
 pub use problem::{FieldError, Problem};

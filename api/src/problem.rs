@@ -5,6 +5,7 @@
 
 use axum::{
     Json,
+    body::Body,
     http::{
         HeaderValue, StatusCode,
         header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
@@ -43,8 +44,19 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
     /// Seconds until a retry is worthwhile.
-    #[serde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u32>,
+}
+
+/// A problem with what is known of its request.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    problem: &'a Problem,
+    /// The id of the request; log lines and the audit log have it.
+    request_id: &'a str,
+    /// The path of a page about the kind.
+    docs: String,
 }
 
 fn kind_urn<S: Serializer>(kind: &str, serializer: S) -> Result<S::Ok, S::Error> {
@@ -61,10 +73,36 @@ fn instance_urn<S: Serializer>(instance: &Option<Uuid>, serializer: S) -> Result
 /// An error of one field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FieldError {
-    /// The field's name in the request.
+    /// The field's name in the request, such as `items.ids.0`.
     pub field: String,
+    /// Its JSON Pointer in the body; none for a key of the query string.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
+    /// The kind of error; stable across releases.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
     /// What is wrong, and which values are allowed.
     pub detail: String,
+    /// What was probably meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl FieldError {
+    /// An error of the part of a body that a JSON Pointer names.
+    pub(crate) fn at(pointer: &str, code: &'static str, detail: impl Into<String>) -> Self {
+        let field = pointer.trim_start_matches('/').replace('/', ".").replace("~1", "/").replace("~0", "~");
+        Self { field, pointer: Some(pointer.to_owned()), code: Some(code), detail: detail.into(), hint: None }
+    }
+
+    /// The error as part of a sentence.
+    pub(crate) fn told(&self) -> String {
+        let hint = self.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+        match self.field.as_str() {
+            "" => format!("{}{hint}", self.detail),
+            field => format!("{field}: {}{hint}", self.detail),
+        }
+    }
 }
 
 impl Problem {
@@ -88,7 +126,8 @@ impl Problem {
 
     /// Adds an error of one field.
     pub fn with_field(mut self, field: impl Into<String>, detail: impl Into<String>) -> Self {
-        self.errors.push(FieldError { field: field.into(), detail: detail.into() });
+        let (field, detail) = (field.into(), detail.into());
+        self.errors.push(FieldError { field, pointer: None, code: None, detail, hint: None });
         self
     }
 
@@ -145,11 +184,22 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// The document of a problem that a request has met; `prefix` stands before the paths of the server.
+    pub(crate) fn told(&self, request_id: &str, prefix: &str) -> Body {
+        let docs = format!("{prefix}/docs/problems#{}", self.kind);
+        Body::from(serde_json::to_vec(&Told { problem: self, request_id, docs }).unwrap_or_default())
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let (retry_after, denied) = (self.retry_after, status == StatusCode::UNAUTHORIZED);
+        let kept = self.clone();
         let mut response = (status, [(CONTENT_TYPE, PROBLEM_JSON)], Json(self)).into_response();
+        // What is known of the request is added outside of the handler.
+        response.extensions_mut().insert(kept);
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }

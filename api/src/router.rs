@@ -5,8 +5,8 @@ use std::{any::Any, sync::Arc, time::Duration};
 use axum::{
     Router,
     extract::{Request, State},
-    http::{HeaderValue, Method, StatusCode, Uri},
-    middleware::{Next, from_fn, from_fn_with_state},
+    http::{HeaderValue, Method, StatusCode, Uri, header::CONTENT_LENGTH},
+    middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -22,7 +22,7 @@ use crate::{
     hosts::Hosts,
     outage::{Outage, fail_soon},
     problem::Problem,
-    routes::{configs, dead, health, jobs, metrics, overall, queues, schedules, stats, workers},
+    routes::{configs, dead, docs, health, jobs, metrics, overall, queues, schedules, stats, workers},
     state::ApiState,
     table::Table,
 };
@@ -40,7 +40,7 @@ pub fn router(state: ApiState) -> Router {
         .get(
             read,
             "/api/v1/jobs",
-            "List or search jobs: state, sync, project, kind, key, text, older_than, queue, limit, cursor",
+            "List or search jobs: state, sync, project, kind, key, text, older_than, q, queue, limit, cursor",
             jobs::list::list,
         )
         .post(Need::of(Scope::Enqueue), "/api/v1/jobs", "Put a run of a sync in line", jobs::create)
@@ -79,6 +79,7 @@ pub fn router(state: ApiState) -> Router {
         .get(read_all, "/api/v1/workers", "The processes that run jobs", workers::list);
     let api = table
         .with_index(read, "/api/v1", "This list")
+        .route("/docs/problems", get(docs::problems))
         .route_layer(from_fn_with_state(Outage::new(Arc::clone(&state.database_answers)), fail_soon))
         .route_layer(from_fn_with_state(Budget::of(REQUESTS), in_turn));
     let ops = match state.gate.is_local() {
@@ -114,7 +115,7 @@ fn finish(routes: Router<ApiState>, state: ApiState) -> Router {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(Arc::clone(&hosts), guard))
         .layer(TraceLayer::new_for_http().make_span_with(span).on_failure(()))
-        .layer(from_fn(identified));
+        .layer(from_fn_with_state(Arc::clone(&hosts), identified));
     under(hosts, routes)
 }
 
@@ -146,11 +147,15 @@ fn without(prefix: &str, uri: &Uri) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
-/// Gives each request its id.
-async fn identified(mut request: Request, next: Next) -> Response {
+/// Gives each request its id, and each problem the id of its request.
+async fn identified(State(hosts): State<Arc<Hosts>>, mut request: Request, next: Next) -> Response {
     let id = RequestId::of(request.headers());
     request.extensions_mut().insert(id.clone());
     let mut response = next.run(request).await;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        *response.body_mut() = problem.told(&id.0, hosts.prefix());
+        response.headers_mut().remove(CONTENT_LENGTH);
+    }
     if let Ok(id) = HeaderValue::from_str(&id.0) {
         response.headers_mut().insert(REQUEST_ID, id);
     }

@@ -8,7 +8,7 @@ use sea_orm::DatabaseConnection;
 use syncline_runs::RunQueue;
 use syncline_service::{allow::AllowLists, tokens::Gate};
 
-use crate::{hosts::Hosts, outage::Probe, rates::Rates, routes::overall::Book};
+use crate::{cursor::Cursors, hosts::Hosts, outage::Probe, rates::Rates, routes::overall::Book};
 
 /// How parts of the installation were when they were last asked. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +37,8 @@ pub struct ApiState {
     pub hosts: Arc<Hosts>,
     /// How much a caller may ask.
     pub rates: Rates,
+    /// Signs the cursors of lists.
+    pub cursors: Cursors,
     /// How the parts of the installation were when last asked.
     pub parts: Parts,
     /// What sync documents in requests may name.

@@ -12,6 +12,7 @@ use syncline_service::Scope;
 
 use crate::{
     access::{Need, admit},
+    repeat::once,
     router::in_time,
     routes::index,
     state::ApiState,
@@ -72,9 +73,11 @@ impl Table {
         H: Handler<T, ApiState>,
         T: 'static,
     {
-        let admission = from_fn_with_state((self.api.clone(), need), admit);
-        let limit = from_fn_with_state(need.within, in_time);
-        self.router = self.router.route(path, on(filter, handler).route_layer(admission).route_layer(limit));
+        let route = on(filter, handler)
+            .route_layer(from_fn_with_state(self.api.clone(), once))
+            .route_layer(from_fn_with_state((self.api.clone(), need), admit))
+            .route_layer(from_fn_with_state(need.within, in_time));
+        self.router = self.router.route(path, route);
         let Need { scope, all_projects, .. } = need;
         self.routes.push(Route { method: name(&method), path, scope, all_projects, summary });
         self

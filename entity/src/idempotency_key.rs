@@ -11,9 +11,9 @@ pub struct Model {
     pub id: i64,
     /// The caller's token; null for callers without one, who share one key space.
     pub token_id: Option<i64>,
-    /// As chosen by the caller.
+    /// Method and path, and the key that the caller chose for it.
     pub key: String,
-    /// Hash, in hex, of method, path and body: another request under the same key is refused.
+    /// Hash of the body, in hex: another request under the same key is refused.
     pub request_hash: String,
     /// Null while the request is being served.
     pub response_status: Option<i16>,

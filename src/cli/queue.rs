@@ -85,6 +85,12 @@ pub(crate) struct WhichArgs {
     /// Only older than this: 90s, 10m, 2h, 7d
     #[arg(long, value_name = "AGE", value_parser = age)]
     pub(crate) older_than: Option<Duration>,
+    /// Only what this filter says, such as 'sync:a,b -error:timeout age:>10m word'
+    ///
+    /// Keys: sync, project, kind, priority, key, worker, error, reason, age (age:>2h), since (since:<2026-11-01). KEY:* is any
+    /// value, a dash before a term negates it, and a word is looked for in all of them.
+    #[arg(long)]
+    pub(crate) filter: Option<String>,
     /// Only of this queue
     #[arg(long, default_value = "default", value_name = "QUEUE")]
     pub(crate) of_queue: String,

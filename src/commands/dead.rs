@@ -99,6 +99,7 @@ async fn many(
         || which.kind.is_some()
         || which.key.is_some()
         || which.text.is_some()
+        || which.filter.is_some()
         || which.older_than.is_some();
     let ids = match (args.ids.is_empty(), filtered, args.all) {
         (false, false, false) => ids::dead(db, queue, &args.ids).await?,
@@ -108,7 +109,7 @@ async fn many(
         }
         (true, false, false) => {
             return Err(Fault::usage(format!(
-                "say which dead letters to {verb}: their ids, a filter (--sync, --text, --older-than, --kind, --key), or --all"
+                "say which dead letters to {verb}: their ids, a filter (--filter, --sync, --text, --older-than, --kind, --key), or --all"
             )));
         }
         _ => return Err(Fault::usage("name ids, or a filter, or --all, and not two of them")),

@@ -13,7 +13,9 @@ use syncline_runs::{
     listing::{self, Listed, Listing, Standing},
 };
 use syncline_service::{
-    Caller, Error, Refusal, Unknown, runs,
+    Caller, Error, Refusal, Unknown,
+    filter::jobs::of_jobs,
+    runs,
     syncs::{self, StoredSync},
 };
 use uuid::Uuid;
@@ -104,7 +106,12 @@ pub(crate) async fn listing(
         Some(name) => Some(syncs::find(db, name).await?.id),
         None => None,
     };
+    let also = match &which.filter {
+        Some(filter) => Some(of_jobs(db, filter).await?),
+        None => None,
+    };
     Ok(Listing {
+        also,
         queue: which.of_queue.clone(),
         sync,
         kind: which.kind.clone(),

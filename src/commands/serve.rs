@@ -11,7 +11,7 @@ use std::{
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, PaginatorTrait, QueryFilter};
-use syncline_api::{ApiState, Hosts, Limits, Parts, Rates, Starting};
+use syncline_api::{ApiState, Cursors, Hosts, Limits, Parts, Rates, Starting};
 use syncline_entity::sync_config;
 use syncline_queue::Health;
 use syncline_runs::RunQueue;
@@ -239,6 +239,7 @@ fn state(
         gate: Gate::local(),
         hosts: Arc::new(Hosts::local()),
         rates: Rates::new(server.reach.limits.unwrap_or(Limits::NONE)),
+        cursors: Cursors::default(),
         parts: Parts::default(),
         allow: Arc::new(server.allow.clone()),
         metrics: Some(metrics),

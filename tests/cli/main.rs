@@ -31,6 +31,7 @@ mod purge;
 mod queue;
 mod reached;
 mod redis;
+mod repeated;
 mod reused;
 mod roles;
 mod schedules;

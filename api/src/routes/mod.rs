@@ -2,6 +2,7 @@
 
 pub mod configs;
 pub mod dead;
+pub(crate) mod docs;
 pub mod health;
 pub mod index;
 pub mod jobs;

@@ -37,8 +37,12 @@ fn request(method: &str, path: &str, token: &str, body: &str) -> Request<Body> {
 }
 
 async fn project(stage: &Stage, key: &str) -> i64 {
-    let row =
-        project::ActiveModel { key: Set(key.to_owned()), name: Set(key.to_owned()), ..Default::default() };
+    let row = project::ActiveModel {
+        key: Set(key.to_owned()),
+        name: Set(key.to_owned()),
+        people_revision: Set(0),
+        ..Default::default()
+    };
     row.insert(&stage.db).await.unwrap().id
 }
 

@@ -14,7 +14,7 @@ use sea_orm::{
     sqlx::sqlite::SqliteJournalMode,
 };
 use serde_json::{Value, json};
-use syncline_api::{ApiState, Hosts, Limits, Parts, Rates, router};
+use syncline_api::{ApiState, Cursors, Hosts, Limits, Parts, Rates, router};
 use syncline_entity::{
     project, sync_config,
     types::{Direction, ManagedBy},
@@ -82,6 +82,7 @@ fn state(db: &DatabaseConnection) -> ApiState {
         gate: Gate::local(),
         hosts: Arc::new(Hosts::local()),
         rates: Rates::new(Limits::NONE),
+        cursors: Cursors::default(),
         parts: Parts::default(),
         allow: Arc::default(),
         metrics: None,

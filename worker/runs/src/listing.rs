@@ -3,7 +3,7 @@
 //! Waiting and running jobs are read from the queue, jobs that are not queued from the rows, and dead ones from both:
 //! dead runs are rows, while a dead job without a run is only in the queue.
 
-use std::{collections::HashMap, fmt, str::FromStr, time::Duration};
+use std::{collections::HashMap, fmt, str::FromStr, sync::Arc, time::Duration};
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use sea_orm::{
@@ -85,6 +85,8 @@ pub struct Listing {
     pub text: Option<String>,
     /// Only accepted, or given up, at least this long ago.
     pub older_than: Option<Duration>,
+    /// What else must hold.
+    pub also: Option<Also>,
     /// The largest number of jobs in the page.
     pub limit: usize,
     /// [`ListedPage::next`] of the previous page; `None` for the first page.
@@ -103,6 +105,7 @@ impl Listing {
             key: None,
             text: None,
             older_than: None,
+            also: None,
             limit: 100,
             after: None,
         }
@@ -111,6 +114,17 @@ impl Listing {
     fn takes(&self, job: &Listed) -> bool {
         self.sync.is_none_or(|sync| job.sync == Some(sync))
             && self.kind.as_ref().is_none_or(|kind| job.kind == *kind)
+            && self.also.as_ref().is_none_or(|also| (also.0)(job))
+    }
+}
+
+/// A condition on a job, for filters that the stores do not know.
+#[derive(Clone)]
+pub struct Also(pub Arc<dyn Fn(&Listed) -> bool + Send + Sync>);
+
+impl fmt::Debug for Also {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Also")
     }
 }
 

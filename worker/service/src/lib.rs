@@ -14,6 +14,8 @@
 //! - [`dead`]: replays and discards dead letters.
 //! - [`tokens`]: makes, revokes and checks the tokens of the API.
 //! - [`Caller`]: who asks, and what they may do.
+//! - [`filter`]: the filter grammar of lists.
+//! - [`idempotency`]: answers repeated requests with the first answer.
 //! - [`audit`]: records who changed what.
 //! - [`redact`]: takes values out of what callers without `data:read` are shown.
 
@@ -26,6 +28,8 @@ pub mod conflicts;
 pub mod dead;
 pub mod documents;
 mod error;
+pub mod filter;
+pub mod idempotency;
 mod origin;
 pub mod pauses;
 pub mod people;

@@ -8,7 +8,7 @@ use axum::{
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use syncline_engine::{Side, hash::digest};
+use syncline_engine::Side;
 use syncline_entity::types::{Priority as StoredPriority, RunKind, RunStatus};
 use syncline_runs::{RunArgs, queue_priority};
 use syncline_service::{
@@ -16,10 +16,10 @@ use syncline_service::{
     runs::{Enqueued, Request, enqueue},
     syncs::find_seen,
 };
-use uuid::{Builder, Uuid};
+use uuid::Uuid;
 
 use super::{Links, address};
-use crate::{access::By, extract::JsonBody, problem::Problem, state::ApiState};
+use crate::{access::By, extract::JsonBody, problem::Problem, repeat::id_of, state::ApiState};
 
 /// A run to enqueue. Unknown keys are refused.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -92,7 +92,7 @@ pub(crate) async fn create(
     JsonBody(mut asked): JsonBody<NewJob>,
 ) -> Result<impl IntoResponse, Problem> {
     if asked.id.is_none() {
-        asked.id = id_of_key(&headers)?;
+        asked.id = id_of(&caller, &headers)?;
     }
     let request = request(&asked)?;
     let sync = find_seen(&api.db, &caller, asked.project.as_deref(), &asked.sync).await;
@@ -111,25 +111,6 @@ fn answer(api: &ApiState, sync: String, project: String, kind: JobKind, enqueued
     let location = [(LOCATION, links.this.clone())];
     (StatusCode::ACCEPTED, location, Json(AcceptedJob { id, sync, project, kind, status, joined, links }))
 }
-
-/// The id of an `Idempotency-Key`: a UUID as it is, any other key by its hash.
-fn id_of_key(headers: &HeaderMap) -> Result<Option<Uuid>, Problem> {
-    let Some(key) = headers.get("idempotency-key") else { return Ok(None) };
-    let text = key.to_str().ok().map(str::trim).filter(|key| !key.is_empty() && key.len() <= LONGEST_KEY);
-    let Some(text) = text else {
-        let detail = format!("Idempotency-Key is not 1 to {LONGEST_KEY} characters of ASCII");
-        return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid-header", "Invalid header", detail));
-    };
-    if let Ok(id) = text.parse() {
-        return Ok(Some(id));
-    }
-    let hash = digest(text.as_bytes());
-    let bytes = hash.get(..32).and_then(|hex| Uuid::try_parse(hex).ok()).unwrap_or_default().into_bytes();
-    Ok(Some(Builder::from_custom_bytes(bytes).into_uuid()))
-}
-
-/// The longest `Idempotency-Key`, in characters.
-const LONGEST_KEY: usize = 255;
 
 /// Converts an error; an unknown sync is reported with the names in the request.
 fn unknown(error: Error, asked: &NewJob) -> Problem {

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
 use sea_orm::EntityTrait;
 use serde::{Deserialize, Serialize};
@@ -13,12 +13,13 @@ use syncline_runs::{
     RUN_QUEUE,
     listing::{self, Listed, Listing, Standing},
 };
-use syncline_service::{Caller, Error, syncs::find_seen};
+use syncline_service::{Caller, Error, filter::jobs::of_jobs, syncs::find_seen};
 use uuid::Uuid;
 
 use super::{Links, address, unknown_sync};
 use crate::{
     access::By,
+    cursor,
     extract::{StrictQuery, invalid_query},
     problem::Problem,
     state::ApiState,
@@ -36,12 +37,13 @@ pub(crate) struct JobsQuery {
     key: Option<String>,
     text: Option<String>,
     older_than: Option<String>,
+    q: Option<String>,
     limit: Option<u16>,
     cursor: Option<String>,
 }
 
 /// Selects jobs by their properties.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct JobFilter {
     /// Of this queue; `default` if missing.
@@ -57,6 +59,8 @@ pub struct JobFilter {
     pub text: Option<String>,
     /// At least this old: `10m`.
     pub older_than: Option<String>,
+    /// A filter such as `sync:a,b -error:timeout age:>10m`.
+    pub q: Option<String>,
 }
 
 /// A page of jobs.
@@ -128,20 +132,27 @@ async fn listed(
     if !(1..=1_000).contains(&limit) {
         return Err(invalid_query("limit", "not between 1 and 1000"));
     }
-    let JobsQuery { queue, sync, project, kind, key, text, older_than, cursor, .. } = query;
-    let filter = JobFilter { queue, sync, project, kind, key, text, older_than };
+    let JobsQuery { queue, sync, project, kind, key, text, older_than, q, cursor, .. } = query;
+    let filter = JobFilter { queue, sync, project, kind, key, text, older_than, q };
     let mut asked = listing(api, caller, &filter, standing).await?;
-    (asked.limit, asked.after) = (usize::from(limit), cursor);
+    let list = (standing.as_str(), caller.project, &filter);
+    asked.limit = usize::from(limit);
+    if let Some(cursor) = cursor {
+        asked.after = Some(api.cursors.open(&api.db, &list, &cursor).await?);
+    }
     let page = listing::list(&api.db, &api.queue, &asked).await.map_err(|error| match error {
-        QueueError::Refused(_) if asked.after.is_some() => {
-            invalid_query("cursor", "no cursor that a list of these jobs gave")
-        }
+        // A position of a version that read it in another way.
+        QueueError::Refused(_) if asked.after.is_some() => cursor::invalid(),
         other => other.into(),
     })?;
+    let next_cursor = match page.next {
+        Some(position) => Some(api.cursors.sign(&api.db, &list, &position).await?),
+        None => None,
+    };
     let configs = sync_config::Entity::find().all(&api.db).await?;
     let names: HashMap<i64, String> = configs.into_iter().map(|config| (config.id, config.name)).collect();
     let jobs = page.jobs.into_iter().map(|job| view(api, job, &names)).collect();
-    Ok(Json(JobList { jobs, next_cursor: page.next }))
+    Ok(Json(JobList { jobs, next_cursor }))
 }
 
 /// Converts a filter to a query.
@@ -161,7 +172,12 @@ pub(crate) async fn listing(
         Some(sync) => Some(sync_id(api, caller, sync, filter.project.as_deref()).await?),
         None => None,
     };
+    let also = match &filter.q {
+        Some(q) => Some(of_jobs(&api.db, q).await.map_err(invalid_filter)?),
+        None => None,
+    };
     Ok(Listing {
+        also,
         queue: filter.queue.clone().unwrap_or_else(|| RUN_QUEUE.to_owned()),
         sync,
         project: caller.project,
@@ -171,6 +187,16 @@ pub(crate) async fn listing(
         older_than,
         ..Listing::new(standing)
     })
+}
+
+fn invalid_filter(error: Error) -> Problem {
+    match error {
+        Error::Invalid(why) => {
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-filter", "Invalid filter", &*why)
+                .with_field("q", why)
+        }
+        other => other.into(),
+    }
 }
 
 async fn sync_id(api: &ApiState, caller: &Caller, sync: &str, key: Option<&str>) -> Result<i64, Problem> {

@@ -1,0 +1,165 @@
+//! Bodies and addresses that are hostile, or wrong in ways that used to be told badly.
+
+use axum::{body::Body, http::Request};
+use serde_json::json;
+
+use crate::stage::Stage;
+
+#[tokio::test]
+async fn a_hostile_body_is_refused_with_its_reason() {
+    let stage = Stage::sqlite().await;
+    stage.sync("own", |_| {}).await;
+    let mut one_over = br#"{"sync": "own", "x": ""#.to_vec();
+    one_over.resize((1 << 20) - 1, b'a');
+    one_over.extend(b"\"}");
+    let exact = &one_over[1..];
+    assert_eq!(exact.len(), 1 << 20);
+    for (body, status, kind) in [
+        (format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000)).into_bytes(), 400, "nested-too-deep"),
+        (one_over.clone(), 413, "body-too-large"),
+        (br#"{"sync": "own", "sync": "own"}"#.to_vec(), 400, "duplicate-key"),
+        (br#"{"sync": "own", "allow_deletes": 9223372036854775808}"#.to_vec(), 202, ""),
+        (br#"{"sync": "own", "allow_deletes": 18446744073709551616}"#.to_vec(), 422, "invalid-body"),
+        (br#"{"sync": "own", "delay": NaN}"#.to_vec(), 400, "malformed-json"),
+        (b"{\"sync\": \"\xc3\x28\"}".to_vec(), 400, "malformed-json"),
+        (br#"{"sync": "o\u0000wn"}"#.to_vec(), 422, "invalid-body"),
+        (
+            br#"["own", "default", "sync", null, false, false, null, null, 0, null]"#.to_vec(),
+            422,
+            "invalid-body",
+        ),
+        (br#"{"sync": "' OR 1=1 --"}"#.to_vec(), 404, "unknown-sync"),
+        (br#"{"sync": "own", "project": "%"}"#.to_vec(), 404, "unknown-project"),
+        (br#"{"sync": "own", "kind": "return redis.call('FLUSHALL')"}"#.to_vec(), 422, "invalid-body"),
+        (br#"{"sync": "own", "id": "x"}"#.to_vec(), 422, "invalid-body"),
+        (br#"{"sync": "own", "status": "completed", "sync_config_id": 1}"#.to_vec(), 422, "invalid-body"),
+    ] {
+        let post = Request::post("/api/v1/jobs").header("host", "localhost");
+        let request = post.header("content-type", "application/json").body(Body::from(body.clone())).unwrap();
+        let reply = stage.send(request).await;
+        let start = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
+        if status == 202 {
+            assert_eq!(reply.status, 202, "{start}: {}", reply.text);
+        } else {
+            assert_eq!(reply.status, status, "{start}: {}", reply.text);
+            reply.problem(status, kind);
+        }
+    }
+    let gzip = Request::post("/api/v1/jobs").header("host", "localhost").header("content-encoding", "gzip");
+    let gzip =
+        gzip.header("content-type", "application/json").body(Body::from(&b"\x1f\x8b\x08"[..])).unwrap();
+    stage.send(gzip).await.problem(415, "unsupported-media-type");
+}
+
+#[tokio::test]
+async fn a_hostile_address_is_refused_with_its_reason() {
+    let stage = Stage::sqlite().await;
+    for (path, status, kind) in [
+        ("/api/v1/jobs?limit=-1", 400, "invalid-query"),
+        ("/api/v1/jobs?limit=1000000000", 400, "invalid-query"),
+        ("/api/v1/jobs?sort=name", 400, "invalid-query"),
+        ("/api/v1/jobs?text=%00", 400, "invalid-query"),
+        ("/api/v1/jobs?cursor=%27%3B--", 400, "invalid-cursor"),
+        ("/api/v1/jobs/../../etc/passwd", 404, "unknown-route"),
+        ("/api/v1/jobs/..%2f..%2fetc%2fpasswd", 400, "invalid-id"),
+        ("/api/v1/sync/configs/%2e%2e/pause", 405, "wrong-method"),
+        ("/api/v1/jobs/%00", 400, "invalid-query"),
+    ] {
+        let reply = stage.get(path).await;
+        assert_eq!(reply.status, status, "{path}: {}", reply.text);
+        reply.problem(status, kind);
+        assert!(!reply.text.contains("number too large"), "{path}: {}", reply.text);
+    }
+}
+
+#[tokio::test]
+async fn a_problem_names_its_request_and_its_page() {
+    let stage = Stage::sqlite().await;
+    let request = Request::post("/api/v1/jobs").header("host", "localhost").header("x-request-id", "r-1");
+    let request = request.header("content-type", "application/json");
+    let body = json!({ "ful": true, "priority": 3, "items": { "side": "source", "ids": [1] } });
+    let reply = stage.send(request.body(Body::from(body.to_string())).unwrap()).await;
+    let problem = reply.problem(422, "invalid-body");
+    assert_eq!((&problem["request_id"], reply.header("x-request-id")), (&json!("r-1"), "r-1"));
+    let pointers: Vec<_> =
+        problem["errors"].as_array().unwrap().iter().filter_map(|error| error["pointer"].as_str()).collect();
+    for pointer in ["/ful", "/priority", "/items/ids/0", "/sync"] {
+        assert!(pointers.contains(&pointer), "{pointer}: {problem}");
+    }
+    let (page, anchor) = problem["docs"].as_str().unwrap().split_once('#').unwrap();
+    let page = stage.get(page).await;
+    assert_eq!((page.status.as_u16(), page.header("content-type")), (200, "text/html; charset=utf-8"));
+    assert!(page.text.contains(&format!("id=\"{anchor}\"")), "{}", page.text);
+    assert!(page.header("content-security-policy").contains("default-src 'none'"));
+}
+
+/// Every kind that the code can answer has its paragraph, and every paragraph its kind.
+#[test]
+fn the_page_of_problems_has_every_kind_of_the_code() {
+    let mut code = String::new();
+    let mut folders = vec![std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => code.push_str(&std::fs::read_to_string(path).unwrap()),
+            }
+        }
+    }
+    let mut kinds = std::collections::BTreeSet::new();
+    for (at, _) in code.match_indices("StatusCode::") {
+        // The status, then the kind: the first text after it, if it is no title.
+        let after = &code[at..(at + 160).min(code.len())];
+        let Some(kind) = after.split('"').nth(1) else { continue };
+        let before = after.split('"').next().unwrap();
+        let is_refusal = !before.contains("::OK") && !before.contains("::ACCEPTED");
+        let is_next = is_refusal && before.matches(',').count() == 1 && !before.contains([';', '{', '.']);
+        if is_next && kind.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-') {
+            kinds.insert(kind.to_owned());
+        }
+    }
+    assert!(kinds.len() > 40 && kinds.contains("busy") && kinds.contains("duplicate-key"), "{kinds:?}");
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/problems.md")).unwrap();
+    let told: std::collections::BTreeSet<String> =
+        page.lines().filter_map(|line| line.strip_prefix("## ")).map(str::to_owned).collect();
+    let missing: Vec<_> = kinds.difference(&told).collect();
+    assert!(missing.is_empty(), "docs/problems.md lacks {missing:?}");
+    let gone: Vec<_> = told.difference(&kinds).collect();
+    assert!(gone.is_empty(), "docs/problems.md tells of {gone:?}, which the code does not have");
+}
+
+#[tokio::test]
+async fn a_cursor_is_good_for_its_own_list_and_cannot_be_made_up() {
+    let stage = Stage::sqlite().await;
+    for name in ["a", "b", "c"] {
+        stage.sync(name, |_| {}).await;
+        stage.post("/api/v1/jobs", json!({ "sync": name })).await;
+    }
+    let first = stage.get("/api/v1/jobs?limit=1").await.json();
+    let cursor = first["next_cursor"].as_str().unwrap().to_owned();
+    let second = stage.get(&format!("/api/v1/jobs?limit=2&cursor={cursor}")).await.json();
+    assert_eq!(second["jobs"].as_array().unwrap().len(), 2, "{second}");
+    for foreign in
+        ["/api/v1/dead?", "/api/v1/jobs?kind=sync&", "/api/v1/jobs?state=running&", "/api/v1/jobs?q=sync:a&"]
+    {
+        stage.get(&format!("{foreign}cursor={cursor}")).await.problem(400, "invalid-cursor");
+    }
+    let mut forged = 0;
+    for place in 0..cursor.len() {
+        for letter in ['A', 'b', '7', '_'] {
+            let mut other: Vec<char> = cursor.chars().collect();
+            if other[place] == letter {
+                continue;
+            }
+            other[place] = letter;
+            let other: String = other.into_iter().collect();
+            // The last letter may have bits that mean nothing, and a text with other ones is refused as well.
+            stage.get(&format!("/api/v1/jobs?limit=2&cursor={other}")).await.problem(400, "invalid-cursor");
+            forged += 1;
+        }
+    }
+    assert!(forged > 50, "{forged}");
+    let long = "A".repeat(5_000);
+    stage.get(&format!("/api/v1/jobs?cursor={long}")).await.problem(400, "invalid-cursor");
+}
