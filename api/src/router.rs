@@ -22,7 +22,9 @@ use crate::{
     hosts::Hosts,
     outage::{Outage, fail_soon},
     problem::Problem,
-    routes::{configs, dead, docs, health, jobs, metrics, overall, queues, schedules, stats, workers},
+    routes::{
+        audit, configs, dead, docs, health, jobs, metrics, overall, queues, schedules, stats, tokens, workers,
+    },
     state::ApiState,
     table::Table,
 };
@@ -35,6 +37,7 @@ pub fn ops_router(state: ApiState) -> Router {
 /// `/api/v1`, and the routes of [`ops_router`]. If others than this machine can ask, they need a token here, too.
 pub fn router(state: ApiState) -> Router {
     let (read, operate) = (Need::of(Scope::Read), Need::of(Scope::Operate));
+    let admin = Need::of(Scope::Admin);
     let (read_all, operate_all) = (Need::of_all_projects(Scope::Read), Need::of_all_projects(Scope::Operate));
     let table = Table::new(&state)
         .get(
@@ -59,7 +62,7 @@ pub fn router(state: ApiState) -> Router {
             dead::replay,
         )
         .post(
-            Need::of(Scope::Admin).long(),
+            admin.long(),
             "/api/v1/dead/discard",
             "Take dead letters off the list: ids, a filter, or all",
             dead::discard,
@@ -76,6 +79,14 @@ pub fn router(state: ApiState) -> Router {
             "Numbers per sync and in total: sync, project, platform, entity_type, window",
             stats::show,
         )
+        .get(
+            admin,
+            "/api/v1/audit",
+            "Who changed what: actor, action, subject_kind, subject_id, limit, cursor",
+            audit::list,
+        )
+        .get(admin, "/api/v1/tokens", "The tokens of the API, without their texts", tokens::list)
+        .delete(admin, "/api/v1/tokens/{id}", "End a token at once", tokens::revoke)
         .get(read_all, "/api/v1/workers", "The processes that run jobs", workers::list);
     let api = table
         .with_index(read, "/api/v1", "This list")

@@ -61,6 +61,20 @@ impl Table {
         self.on(MethodFilter::POST, Method::POST, need, (path, summary), handler)
     }
 
+    pub(crate) fn delete<H, T>(
+        self,
+        need: Need,
+        path: &'static str,
+        summary: &'static str,
+        handler: H,
+    ) -> Table
+    where
+        H: Handler<T, ApiState>,
+        T: 'static,
+    {
+        self.on(MethodFilter::DELETE, Method::DELETE, need, (path, summary), handler)
+    }
+
     fn on<H, T>(
         mut self,
         filter: MethodFilter,
@@ -105,5 +119,9 @@ impl Table {
 }
 
 fn name(method: &Method) -> &'static str {
-    if *method == Method::POST { "POST" } else { "GET" }
+    match *method {
+        Method::POST => "POST",
+        Method::DELETE => "DELETE",
+        _ => "GET",
+    }
 }

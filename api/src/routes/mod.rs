@@ -1,5 +1,6 @@
 //! One file per resource. The types are the bodies of requests and responses.
 
+pub mod audit;
 pub mod configs;
 pub mod dead;
 pub(crate) mod docs;
@@ -11,4 +12,5 @@ pub(crate) mod overall;
 pub mod queues;
 pub mod schedules;
 pub(crate) mod stats;
+pub mod tokens;
 pub mod workers;

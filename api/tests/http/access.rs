@@ -69,13 +69,18 @@ async fn every_route_takes_its_own_scope_and_no_other() {
     for scope in Scope::ALL {
         tokens.insert(scope, token(&stage, &[scope], None).await);
     }
+    token(&stage, &[Scope::Read], Some("default")).await;
+    let spare = tokens.len() + 1;
     let index = send(&router, request("GET", "/api/v1", &tokens[&Scope::Read], "")).await.json();
     let mut seen = 0;
     for route in index["routes"].as_array().unwrap() {
         let (method, path) = (route["method"].as_str().unwrap(), route["path"].as_str().unwrap());
         let needed: Scope = route["scope"].as_str().unwrap().parse().unwrap();
         let (path, body) = body_of(method, path, "default", run);
-        let path = path.replace("{id}", &sync.to_string());
+        let path = match path.strip_suffix("/tokens/{id}") {
+            Some(start) => format!("{start}/tokens/{spare}"),
+            None => path.replace("{id}", &sync.to_string()),
+        };
         for (scope, token) in &tokens {
             let reply = send(&router, request(method, &path, token, &body)).await;
             if *scope == needed || *scope == Scope::Admin {
@@ -120,6 +125,8 @@ async fn a_token_of_one_project_finds_nothing_of_another() {
         reply.json()["id"].as_str().unwrap().to_owned()
     };
     let (own_run, foreign_run) = (run_of("own", "web").await, run_of("foreign-sync", "other-project").await);
+    let foreign_token = token(&stage, &[Scope::Read], Some("other-project")).await;
+    let foreign_token = foreign_token.split('_').nth(2).unwrap().to_owned();
     let token = token(&stage, &[Scope::Admin], Some("web")).await;
     let router = router(syncline_api::ApiState { gate: Gate::public(), ..stage.state.clone() });
     let ask =
@@ -130,6 +137,7 @@ async fn a_token_of_one_project_finds_nothing_of_another() {
         ("POST", format!("/api/v1/jobs/{foreign_run}/cancel"), String::new()),
         ("POST", format!("/api/v1/sync/configs/{foreign}/pause"), "{}".to_owned()),
         ("POST", format!("/api/v1/sync/configs/{foreign}/resume"), String::new()),
+        ("DELETE", format!("/api/v1/tokens/{foreign_token}"), String::new()),
         ("GET", "/api/v1/jobs?sync=foreign-sync&project=other-project".to_owned(), String::new()),
         ("GET", "/api/v1/sync/stats?project=other-project".to_owned(), String::new()),
         (
@@ -142,6 +150,7 @@ async fn a_token_of_one_project_finds_nothing_of_another() {
         assert_eq!(reply.status, 404, "{method} {path}: {}", reply.text);
         // The same answer as for what does not exist, but for the name that was asked for.
         let missing = path.replace(&foreign_run, &Uuid::now_v7().to_string());
+        let missing = missing.replace(&format!("/tokens/{foreign_token}"), "/tokens/999");
         let missing = missing.replace(&format!("/{foreign}/"), "/999/").replace("foreign-sync", "nowhere");
         let missing = missing.replace("other-project", "nowhere");
         let body = body.replace("foreign-sync", "nowhere").replace("other-project", "nowhere");
@@ -153,6 +162,8 @@ async fn a_token_of_one_project_finds_nothing_of_another() {
         "/api/v1/jobs?state=undispatched",
         "/api/v1/dead",
         "/api/v1/schedules",
+        "/api/v1/audit",
+        "/api/v1/tokens",
         "/api/v1/sync/stats",
     ] {
         let reply = ask("GET", path, "").await;
@@ -289,4 +300,35 @@ impl Stage {
     async fn audit(&self) -> Vec<audit_log::Model> {
         audit_log::Entity::find().order_by_asc(audit_log::Column::Id).all(&self.db).await.unwrap()
     }
+}
+
+#[tokio::test]
+async fn the_log_and_the_tokens_are_listed_for_admins() {
+    let stage = Stage::sqlite().await;
+    let token = token(&stage, &[Scope::Admin], None).await;
+    let spare = self::token(&stage, &[Scope::Read], None).await;
+    let ask = async |method: &str, path: &str| stage.send(request(method, path, &token, "")).await;
+    let listed = ask("GET", "/api/v1/tokens").await;
+    assert!(!listed.text.contains(&token[14..]) && !listed.text.contains("hash"), "{}", listed.text);
+    assert_eq!(listed.json()["tokens"][1]["scopes"], json!(["read"]), "{}", listed.text);
+    let id = listed.json()["tokens"][1]["id"].as_i64().unwrap();
+    let revoked = ask("DELETE", &format!("/api/v1/tokens/{id}")).await.json();
+    assert_eq!((&revoked["changed"], &revoked["token"]["standing"]), (&json!(true), &json!("revoked")));
+    assert_eq!(ask("DELETE", &format!("/api/v1/tokens/{id}")).await.json()["changed"], false);
+    stage.send(request("GET", "/api/v1/jobs", &spare, "")).await.problem(401, "unauthenticated");
+    ask("DELETE", "/api/v1/tokens/999").await.problem(404, "unknown-token");
+    ask("DELETE", "/api/v1/tokens/x").await.problem(400, "invalid-id");
+
+    let first = ask("GET", "/api/v1/audit?limit=2").await.json();
+    let actions = |page: &Value| -> Vec<String> {
+        let rows = page["changes"].as_array().unwrap().iter();
+        rows.map(|row| row["action"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(actions(&first), ["token.revoke", "token.create"]);
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = ask("GET", &format!("/api/v1/audit?limit=2&cursor={cursor}")).await.json();
+    assert_eq!((actions(&second), &second["next_cursor"]), (vec!["token.create".to_owned()], &Value::Null));
+    ask("GET", &format!("/api/v1/audit?action=pause&cursor={cursor}")).await.problem(400, "invalid-cursor");
+    let revokes = ask("GET", &format!("/api/v1/audit?action=token.revoke&subject_id={id}")).await.json();
+    assert_eq!(revokes["changes"][0]["actor"], "token admin", "{revokes}");
 }

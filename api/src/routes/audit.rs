@@ -1,0 +1,103 @@
+//! `GET /api/v1/audit`: who changed what.
+
+use axum::{Json, extract::State};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use syncline_entity::audit_log;
+use syncline_service::audit::{self, AuditQuery};
+
+use crate::{
+    access::By,
+    cursor,
+    extract::{StrictQuery, invalid_query},
+    problem::Problem,
+    state::ApiState,
+};
+
+/// Which changes to list. Unknown keys are refused.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChangesQuery {
+    actor: Option<String>,
+    action: Option<String>,
+    subject_kind: Option<String>,
+    subject_id: Option<String>,
+    limit: Option<u16>,
+    cursor: Option<String>,
+}
+
+/// A page of changes, the latest first.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ChangeList {
+    pub changes: Vec<Change>,
+    /// The `cursor` of the next page; none at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// A change.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Change {
+    pub id: i64,
+    pub at: DateTime<Utc>,
+    /// A person as `user@host`, or a token by name.
+    pub actor: String,
+    /// For example `account.rotate`.
+    pub action: String,
+    pub subject_kind: String,
+    /// None if there is only one of the kind, or if several were changed.
+    pub subject_id: Option<String>,
+    /// `from`, `before` and `after`.
+    pub details: Option<Value>,
+    pub request_id: Option<String>,
+}
+
+pub(crate) async fn list(
+    State(api): State<ApiState>,
+    By(caller): By,
+    StrictQuery(query): StrictQuery<ChangesQuery>,
+) -> Result<Json<ChangeList>, Problem> {
+    let limit = query.limit.unwrap_or(100);
+    if !(1..=1_000).contains(&limit) {
+        return Err(invalid_query("limit", "not between 1 and 1000"));
+    }
+    let ChangesQuery { actor, action, subject_kind, subject_id, cursor, .. } = query;
+    let list = ("audit", caller.project, &actor, &action, &subject_kind, &subject_id);
+    let before = match cursor {
+        Some(cursor) => {
+            let position = api.cursors.open(&api.db, &list, &cursor).await?;
+            Some(position.parse().map_err(|_| cursor::invalid())?)
+        }
+        None => None,
+    };
+    // One more tells whether there is another page.
+    let asked = AuditQuery {
+        actor: actor.clone(),
+        action: action.clone(),
+        kind: subject_kind.clone(),
+        id: subject_id.clone(),
+        before,
+        limit: u64::from(limit) + 1,
+    };
+    let mut rows = audit::list(&api.db, &caller, &asked).await?;
+    let more = rows.len() > usize::from(limit);
+    rows.truncate(usize::from(limit));
+    let next_cursor = match rows.last() {
+        Some(last) if more => Some(api.cursors.sign(&api.db, &list, &last.id.to_string()).await?),
+        _ => None,
+    };
+    Ok(Json(ChangeList { changes: rows.into_iter().map(view).collect(), next_cursor }))
+}
+
+fn view(row: audit_log::Model) -> Change {
+    Change {
+        id: row.id,
+        at: row.at,
+        actor: row.actor,
+        action: row.action,
+        subject_kind: row.subject_kind,
+        subject_id: row.subject_id,
+        details: row.details,
+        request_id: row.request_id,
+    }
+}
