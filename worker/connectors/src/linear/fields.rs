@@ -29,7 +29,7 @@ pub(super) const LONGEST_TEXT: usize = 250_000;
 /// The fields of every issue.
 pub(super) const KNOWN: [Known; 19] = [
     written("title", FieldType::String),
-    Known { longest: Some(LONGEST_TEXT), ..written("description", FieldType::String) },
+    Known { longest: Some(LONGEST_TEXT), ..written("description", FieldType::RichText) },
     written("status", FieldType::Status),
     written("priority", FieldType::String),
     written("estimate", FieldType::Number),

@@ -39,6 +39,7 @@ use serde_json::Value as Json;
 use syncline_engine::{
     capability::Capabilities,
     ports::{Call, ConnectorError, ErrorKind, ErrorScope, Place},
+    richtext::Dialect,
     spec::keys::Key,
 };
 
@@ -80,6 +81,10 @@ impl Platform for Linear {
 
     fn needs_account(&self) -> bool {
         true
+    }
+
+    fn text_form(&self, _: &str, field: &str) -> Dialect {
+        if field == "description" { Dialect::Linear } else { Dialect::Markdown }
     }
 
     fn token_endpoint(&self) -> Option<TokenEndpoint> {
