@@ -113,6 +113,8 @@ async fn the_example_runs_as_it_stands() -> Result<()> {
     let issue = control(&stage, "GET", "/jira/issues/WEB-1", Value::Null)?;
     let title = issue["fields"]["summary"].as_str().context("a summary")?.to_owned();
     control(&stage, "PATCH", "/jira/issues/WEB-1", json!({ "status": "Done", "summary": "Edited in Jira" }))?;
+    // Jira's index shows it a little later.
+    control(&stage, "POST", "/clock", json!({ "advance": 5 }))?;
     let edited = sync(&stage)?;
     ensure!(edited["updated"] == 1 && edited["items_failed"] == 0, "{edited}");
     let there = control(&stage, "GET", "/github/repos/acme/web/issues", Value::Null)?;
