@@ -49,10 +49,7 @@ impl Issues {
     }
 
     async fn delete(&self, id: &str, call: &Call<'_>) -> Written {
-        let failed = match self.api.delete(id, call).await {
-            Ok(_) => None,
-            Err(failed) => Some(failed),
-        };
+        let failed = self.api.delete(id, call).await.err();
         let gone = || Written::item(Item { deleted: true, ..Item::new(id, Fields::new()) });
         let Some(mut failed) = failed else { return gone() };
         match failed.error.answer.as_ref().map(|answer| answer.status) {
