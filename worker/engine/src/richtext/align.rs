@@ -199,10 +199,8 @@ fn longest(equal: &impl Fn(usize, usize) -> bool, i: Range, j: Range, out: &mut 
 /// Pairs parts that differ by how many words they share. Where as many went as came, they are taken for each other.
 fn changed<T: Part>(a: &Side<'_, T>, b: &Side<'_, T>, i: Range, j: Range, steps: &mut Vec<Step>) {
     let mut pairs: Vec<(usize, usize)> = Vec::new();
-    if i.len() != j.len() || i.len() > 1 {
-        if i.len().saturating_mul(j.len()) <= CELLS {
-            pairs = alike(a, b, &i, &j);
-        }
+    if (i.len() != j.len() || i.len() > 1) && i.len().saturating_mul(j.len()) <= CELLS {
+        pairs = alike(a, b, &i, &j);
     }
     let (mut x, mut y) = (i.start, j.start);
     pairs.push((i.end, j.end));
@@ -287,6 +285,6 @@ fn likeness(a: &[u64], b: &[u64]) -> u32 {
         }
     }
     let all = a.len() + b.len();
-    let share = if all == 0 { 0 } else { 2 * common * 1000 / all };
+    let share = (2 * common * 1000).checked_div(all).unwrap_or(0);
     if share < 333 { 0 } else { share as u32 }
 }

@@ -118,11 +118,11 @@ pub(super) fn block(source: &str) -> Html {
     if text.eq_ignore_ascii_case("</details>") {
         return Html::DetailsEnd;
     }
-    if text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("<img")) && text.matches('<').count() == 1
+    if text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("<img"))
+        && text.matches('<').count() == 1
+        && let Tag::Image { url, alt } = tag(text)
     {
-        if let Tag::Image { url, alt } = tag(text) {
-            return Html::Image { url, alt };
-        }
+        return Html::Image { url, alt };
     }
     details(text).map_or(Html::Raw(RawKind::Html), Html::Details)
 }

@@ -1,7 +1,8 @@
 //! Texts without markup.
 
 use super::{
-    read::{Piece, printable},
+    parts::printable,
+    read::Piece,
     tidy::tidy,
     tree::{Block, Inline},
 };
@@ -87,10 +88,10 @@ fn line(content: &[Inline]) -> String {
                 let next = content.get(index + 1);
                 let goes_on =
                     matches!(next, Some(Inline::Text { marks: next, .. }) if next.link == marks.link);
-                if let Some(link) = marks.link.as_ref().filter(|_| !goes_on) {
-                    if !out.ends_with(&link.url) {
-                        out.push_str(&format!(" ({})", link.url));
-                    }
+                if let Some(link) = marks.link.as_ref().filter(|_| !goes_on)
+                    && !out.ends_with(&link.url)
+                {
+                    out.push_str(&format!(" ({})", link.url));
                 }
             }
             Inline::Break => out.push('\n'),

@@ -2,21 +2,22 @@
 
 use std::ops::Range;
 
-use pulldown_cmark::{
-    Alignment, BlockQuoteKind, CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd,
-};
+use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
 use super::{
-    Dialect, html, plain,
+    Dialect, html,
+    parts::{
+        alert, align, cells_of, is_block, item, level_of, note, one_line, printable, table, whole_lines,
+        without_end,
+    },
+    plain,
+    sections::{folded, unpieced},
     tidy::tidy,
     tree::{Alert, Align, Block, Inline, Item, Link, Loose, Marks, RawKind, Style},
 };
 
 /// How deeply blocks are nested at most; a block that goes deeper is opaque.
 const DEEPEST: usize = 24;
-
-/// How deeply collapsed sections are nested at most in one place.
-const DEEPEST_DETAILS: usize = 4;
 
 /// Elements of HTML that may be open at a time in one line.
 const OPEN_TAGS: usize = 32;
@@ -222,10 +223,10 @@ impl<'a> Reader<'a> {
             return;
         }
         let before = range.start..range.start;
-        if matches!(kind, Kind::Paragraph) {
-            if let Some(list) = self.stack.len().checked_sub(2).and_then(|at| self.stack.get_mut(at)) {
-                list.loose |= matches!(list.kind, Kind::List(_));
-            }
+        if matches!(kind, Kind::Paragraph)
+            && let Some(list) = self.stack.len().checked_sub(2).and_then(|at| self.stack.get_mut(at))
+        {
+            list.loose |= matches!(list.kind, Kind::List(_));
         }
         if matches!(self.top().kind, Kind::Item) {
             self.top().end_line(before);
@@ -435,164 +436,4 @@ impl Frame {
             self.end_line(range);
         }
     }
-}
-
-fn is_block(tag: &TagEnd) -> bool {
-    !matches!(
-        tag,
-        TagEnd::Emphasis
-            | TagEnd::Strong
-            | TagEnd::Strikethrough
-            | TagEnd::Link
-            | TagEnd::Image
-            | TagEnd::Superscript
-            | TagEnd::Subscript
-    )
-}
-
-fn level_of(level: HeadingLevel) -> u8 {
-    match level {
-        HeadingLevel::H1 => 1,
-        HeadingLevel::H2 => 2,
-        HeadingLevel::H3 => 3,
-        HeadingLevel::H4 => 4,
-        HeadingLevel::H5 => 5,
-        HeadingLevel::H6 => 6,
-    }
-}
-
-fn alert(kind: BlockQuoteKind) -> Alert {
-    match kind {
-        BlockQuoteKind::Note => Alert::Note,
-        BlockQuoteKind::Tip => Alert::Tip,
-        BlockQuoteKind::Important => Alert::Important,
-        BlockQuoteKind::Warning => Alert::Warning,
-        BlockQuoteKind::Caution => Alert::Caution,
-    }
-}
-
-fn align(alignment: &Alignment) -> Align {
-    match alignment {
-        Alignment::None | Alignment::Left => Align::Left,
-        Alignment::Center => Align::Center,
-        Alignment::Right => Align::Right,
-    }
-}
-
-/// An item. A box without a text is no task to the parser, but it is one to a reader.
-pub(super) fn item(checked: Option<bool>, mut blocks: Vec<Block>) -> Item {
-    let boxed = match blocks.first() {
-        Some(Block::Paragraph(content)) if checked.is_none() => match content.as_slice() {
-            [Inline::Text { text, marks }] if marks.is_plain() => match text.as_str() {
-                "[ ]" => Some(false),
-                "[x]" | "[X]" => Some(true),
-                _ => None,
-            },
-            _ => None,
-        },
-        _ => None,
-    };
-    if boxed.is_some() {
-        blocks.remove(0);
-    }
-    Item { checked: checked.or(boxed), blocks }
-}
-
-pub(super) fn table(mut alignments: Vec<Align>, mut rows: Vec<Vec<Vec<Inline>>>) -> Block {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    rows.iter_mut().for_each(|row| row.resize(columns, Vec::new()));
-    alignments.resize(columns, Align::Left);
-    Block::Table { alignments, rows }
-}
-
-fn cells_of(rows: &[Vec<Vec<Inline>>]) -> usize {
-    rows.iter().map(Vec::len).max().unwrap_or(0).saturating_mul(rows.len())
-}
-
-/// A footnote reads as a paragraph that begins with its sign.
-fn note(label: &str, blocks: Vec<Block>) -> Option<Block> {
-    match blocks.as_slice() {
-        [Block::Paragraph(content)] => {
-            let mut whole = vec![Inline::text(format!("[^{label}]: "))];
-            whole.extend(content.iter().cloned());
-            Some(Block::Paragraph(tidy(whole)))
-        }
-        _ => None,
-    }
-}
-
-fn without_end(mut text: String) -> String {
-    if text.contains('\r') {
-        text = text.replace("\r\n", "\n");
-    }
-    if text.ends_with('\n') {
-        text.pop();
-    }
-    printable(&text)
-}
-
-/// A text without control characters, which show nothing and which some platforms refuse.
-pub(super) fn printable(text: &str) -> String {
-    let is_plain = |byte: u8| byte >= b' ' && byte < 0x7f || matches!(byte, b'\t' | b'\n');
-    if text.bytes().all(is_plain) {
-        return text.to_owned();
-    }
-    text.chars().filter(|sign| !sign.is_control() || matches!(sign, '\t' | '\n')).collect()
-}
-
-fn one_line(text: &str) -> String {
-    printable(&text.split_whitespace().collect::<Vec<_>>().join(" "))
-}
-
-/// A range from the beginning of its line, without blank lines at its end.
-fn whole_lines(source: &str, range: Range<usize>) -> Range<usize> {
-    let (before, inside) =
-        (source.get(..range.start).unwrap_or_default(), source.get(range).unwrap_or_default());
-    let start = before.trim_end_matches([' ', '\t']).len();
-    let start =
-        if before[..start].is_empty() || before[..start].ends_with('\n') { start } else { before.len() };
-    start..before.len() + inside.trim_end_matches(['\n', '\r', ' ', '\t']).len()
-}
-
-fn unpieced(pieces: Vec<Piece>) -> Vec<Block> {
-    pieces.into_iter().map(|piece| piece.block).collect()
-}
-
-/// Joins what stands between `<details>` and `</details>`.
-fn folded(pieces: Vec<Piece>) -> Vec<Piece> {
-    let marker = |piece: &Piece| match &piece.block {
-        Block::Raw { kind: RawKind::Html, source } => Some(html::block(source)),
-        _ => None,
-    };
-    if !pieces.iter().any(|piece| matches!(marker(piece), Some(html::Html::DetailsEnd))) {
-        return pieces;
-    }
-    // The blocks outside, and those within each section that is open: its title, and how it began.
-    let mut levels: Vec<(Vec<Piece>, Option<(String, Piece)>)> = vec![(Vec::new(), None)];
-    for piece in pieces {
-        match marker(&piece) {
-            Some(html::Html::Details(title)) if levels.len() <= DEEPEST_DETAILS => {
-                levels.push((Vec::new(), Some((title, piece))));
-            }
-            Some(html::Html::DetailsEnd) if levels.len() > 1 => {
-                let Some((blocks, Some((title, begin)))) = levels.pop() else { continue };
-                let block = Block::Details { title, blocks: unpieced(blocks) };
-                let range = begin.range.start..piece.range.end;
-                if let Some((outer, _)) = levels.last_mut() {
-                    outer.push(Piece { block, range });
-                }
-            }
-            _ => {
-                if let Some((blocks, _)) = levels.last_mut() {
-                    blocks.push(piece);
-                }
-            }
-        }
-    }
-    let mut out = Vec::new();
-    for (blocks, begin) in levels {
-        out.extend(begin.map(|(_, piece)| piece));
-        out.extend(blocks);
-    }
-    out
 }

@@ -50,18 +50,16 @@ impl Tidied {
 
     fn push(&mut self, part: Inline) {
         let space = std::mem::take(&mut self.space);
-        match self.out.last() {
-            Some(last @ (Inline::Text { .. } | Inline::Image { .. } | Inline::Comment(_))) => {
-                if !space.is_empty() {
-                    let mut marks = marks_of(last).shared(&marks_of(&part));
-                    // Two addresses are two links.
-                    if is_address(last) || is_address(&part) {
-                        marks.link = None;
-                    }
-                    self.out.push(Inline::Text { text: collapsed(&space), marks });
-                }
+        if let Some(last @ (Inline::Text { .. } | Inline::Image { .. } | Inline::Comment(_))) =
+            self.out.last()
+            && !space.is_empty()
+        {
+            let mut marks = marks_of(last).shared(&marks_of(&part));
+            // Two addresses are two links.
+            if is_address(last) || is_address(&part) {
+                marks.link = None;
             }
-            _ => {}
+            self.out.push(Inline::Text { text: collapsed(&space), marks });
         }
         self.out.push(part);
     }

@@ -30,10 +30,10 @@ fn read() -> Option<Json> {
 /// Fails if a document does not fit the schema.
 #[track_caller]
 pub(crate) fn check(document: &Json) {
-    if let Some(schema) = schema() {
-        if let Err(why) = fits(document, schema, schema, "") {
-            panic!("{why}\n{document:#}");
-        }
+    if let Some(schema) = schema()
+        && let Err(why) = fits(document, schema, schema, "")
+    {
+        panic!("{why}\n{document:#}");
     }
 }
 

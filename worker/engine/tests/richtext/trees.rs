@@ -22,7 +22,7 @@ fn word() -> impl Strategy<Value = String> {
 
 fn line() -> impl Strategy<Value = String> {
     let plain = prop::collection::vec(word(), 1..5).prop_map(|words| words.join(" "));
-    let part = plain.prop_recursive(3, 12, 3, |inner| {
+    plain.prop_recursive(3, 12, 3, |inner| {
         prop_oneof![
             inner.clone().prop_map(|text| format!("**{text}**")),
             inner.clone().prop_map(|text| format!("*{text}*")),
@@ -37,8 +37,7 @@ fn line() -> impl Strategy<Value = String> {
             (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("{a}\\\n{b}")),
             (inner.clone(), inner).prop_map(|(a, b)| format!("{a}<!-- c -->{b}")),
         ]
-    });
-    part
+    })
 }
 
 fn indented(text: &str, prefix: &str) -> String {

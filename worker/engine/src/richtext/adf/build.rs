@@ -14,7 +14,7 @@ use super::{
 use crate::richtext::{
     align::{Step, align},
     loss::Counter,
-    read::printable,
+    parts::printable,
     tree::{Block, Inline, Item},
 };
 
@@ -319,11 +319,11 @@ fn is_interchangeable(a: &str, b: &str) -> bool {
 /// Sections within a section have a name of their own.
 fn nested(nodes: Vec<Json>) -> Vec<Json> {
     let rename = |mut node: Json| {
-        if kind(&node) == "expand" {
-            if let Some(object) = node.as_object_mut() {
-                object.insert("type".to_owned(), json!("nestedExpand"));
-                object.remove("marks");
-            }
+        if kind(&node) == "expand"
+            && let Some(object) = node.as_object_mut()
+        {
+            object.insert("type".to_owned(), json!("nestedExpand"));
+            object.remove("marks");
         }
         node
     };

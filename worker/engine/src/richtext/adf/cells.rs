@@ -12,8 +12,8 @@ use super::{
 use crate::richtext::{
     align::{Step, align},
     loss::{self, Counter},
+    parts::table,
     plain,
-    read::table,
     tidy::tidy,
     tree::{Align, Block, Inline},
 };

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::richtext::{
     loss::{self, Counter},
-    read::printable,
+    parts::printable,
     tidy::tidy,
     tree::{Inline, Link, Marks, Style},
 };
@@ -88,10 +88,10 @@ pub(super) fn write(content: &[Inline], local: &mut Islands, moved: &mut Islands
 }
 
 fn write_text(text: &str, marks: &Marks, local: &mut Islands, moved: &mut Islands, nodes: &mut Vec<Json>) {
-    if let Some(link) = marks.link.as_ref().filter(|link| link.url == *text) {
-        if let Some(card) = local.link(&link.url).or_else(|| moved.link(&link.url)) {
-            return nodes.push(card);
-        }
+    if let Some(link) = marks.link.as_ref().filter(|link| link.url == *text)
+        && let Some(card) = local.link(&link.url).or_else(|| moved.link(&link.url))
+    {
+        return nodes.push(card);
     }
     let marks_json = write_marks(marks);
     let push = |text: &str, nodes: &mut Vec<Json>| {
@@ -108,8 +108,9 @@ fn write_text(text: &str, marks: &Marks, local: &mut Islands, moved: &mut Island
     };
     let mut rest = text;
     let may_show = marks.link.is_none() && !marks.has(Style::Code) && !(local.is_empty() && moved.is_empty());
-    while may_show {
-        let Some((range, node)) = local.first(rest).or_else(|| moved.first(rest)) else { break };
+    while let Some((range, node)) =
+        may_show.then(|| local.first(rest).or_else(|| moved.first(rest))).flatten()
+    {
         push(&rest[..range.start], nodes);
         nodes.push(node);
         rest = &rest[range.end..];

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::richtext::{
     loss::Counter,
-    read::item as read_item,
+    parts::item as read_item,
     tree::{Block, Inline, Item},
 };
 
@@ -56,21 +56,21 @@ pub(super) fn item(nodes: &[&Json], depth: usize, lost: &mut Counter) -> Item {
 
 /// An item whose text begins with a box.
 fn boxed(mut blocks: Vec<Block>) -> Item {
-    if let Some(Block::Paragraph(line)) = blocks.first_mut() {
-        if let Some(Inline::Text { text, marks }) = line.first_mut() {
-            let plain = marks.is_plain();
-            let checked = match text.get(..4).filter(|_| plain) {
-                Some("[ ] ") => Some(false),
-                Some("[x] " | "[X] ") => Some(true),
-                _ => None,
-            };
-            if checked.is_some() {
-                text.drain(..4);
-                if text.is_empty() {
-                    line.remove(0);
-                }
-                return Item { checked, blocks };
+    if let Some(Block::Paragraph(line)) = blocks.first_mut()
+        && let Some(Inline::Text { text, marks }) = line.first_mut()
+    {
+        let plain = marks.is_plain();
+        let checked = match text.get(..4).filter(|_| plain) {
+            Some("[ ] ") => Some(false),
+            Some("[x] " | "[X] ") => Some(true),
+            _ => None,
+        };
+        if checked.is_some() {
+            text.drain(..4);
+            if text.is_empty() {
+                line.remove(0);
             }
+            return Item { checked, blocks };
         }
     }
     read_item(None, blocks)

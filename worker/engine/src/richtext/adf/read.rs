@@ -8,7 +8,7 @@ use super::{
 };
 use crate::richtext::{
     loss::{self, Counter},
-    read::printable,
+    parts::printable,
     tidy::tidy,
     tree::{Alert, Block, Inline, Link, Loose, Marks},
 };
