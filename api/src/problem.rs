@@ -131,6 +131,12 @@ impl Problem {
         self
     }
 
+    /// Adds an error of the part of the body that a JSON Pointer names.
+    pub(crate) fn with_pointer(mut self, pointer: &str, detail: impl Into<String>) -> Self {
+        self.errors.push(FieldError::at(pointer, "invalid-value", detail));
+        self
+    }
+
     /// Sets the seconds until a retry is worthwhile.
     pub fn with_retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);

@@ -89,7 +89,7 @@ pub(crate) struct WhichArgs {
     ///
     /// Keys: sync, project, kind, priority, key, worker, error, reason, age (age:>2h), since (since:<2026-11-01). KEY:* is any
     /// value, a dash before a term negates it, and a word is looked for in all of them.
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub(crate) filter: Option<String>,
     /// Only of this queue
     #[arg(long, default_value = "default", value_name = "QUEUE")]

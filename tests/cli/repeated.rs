@@ -11,8 +11,8 @@ use syncline_support::{
 
 use super::common::program;
 
-const DOCUMENT: &str = "name: tasks\nsource_platform: csv\nsource: { path: a.csv, key: id }\ntarget_platform: jsonl\n\
-                        target: { path: b.jsonl, key: id }\nfield_mappings:\n  \
+const DOCUMENT: &str = "name: tasks\nsource_platform: csv\nsource: { path: a.csv, key: id }\ntarget_platform: sql\n\
+                        target: { url: 'sqlite://b.db', table: b, key: id }\nfield_mappings:\n  \
                         - { source_field: title, target_field: title }\n";
 
 fn post(api: &Serving) -> RequestBuilder {

@@ -11,13 +11,13 @@ use syncline_runs::pause::Subject;
 use syncline_service::{Caller, pauses};
 
 use super::queues::{PauseDone, PauseReason};
-use crate::{access::By, extract::JsonBody, problem::Problem, state::ApiState};
+use crate::{access::By, extract::MaybeJson, problem::Problem, state::ApiState};
 
 pub(crate) async fn pause(
     State(api): State<ApiState>,
     By(caller): By,
     Path(id): Path<String>,
-    JsonBody(PauseReason { reason }): JsonBody<PauseReason>,
+    MaybeJson(PauseReason { reason }): MaybeJson<PauseReason>,
 ) -> Result<Json<PauseDone>, Problem> {
     let config = find(&api, &caller, &id).await?;
     let subject = (Subject::Sync(config.id), Some(config.project_id));

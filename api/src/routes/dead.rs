@@ -97,7 +97,8 @@ async fn meant(api: &ApiState, caller: &Caller, asked: &DeadLetters) -> Result<V
     };
     let listing = listing(api, caller, &filter, Standing::Dead).await?;
     let ids = listing::dead_ids(&api.db, &api.queue, &listing).await?;
-    if asked.confirm || asked.count == Some(ids.len()) {
+    // Nothing needs no confirmation.
+    if ids.is_empty() || asked.confirm || asked.count == Some(ids.len()) {
         return Ok(ids);
     }
     let there = ids.len();

@@ -9,7 +9,7 @@ use syncline_queue::{Count, Priority, State as JobState};
 use syncline_runs::pause::Subject;
 use syncline_service::pauses::{self, known_queues};
 
-use crate::{access::By, extract::JsonBody, problem::Problem, state::ApiState};
+use crate::{access::By, extract::MaybeJson, problem::Problem, state::ApiState};
 
 /// All queues.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -88,7 +88,7 @@ pub(crate) async fn pause(
     State(api): State<ApiState>,
     By(caller): By,
     Path(name): Path<String>,
-    JsonBody(PauseReason { reason }): JsonBody<PauseReason>,
+    MaybeJson(PauseReason { reason }): MaybeJson<PauseReason>,
 ) -> Result<Json<PauseDone>, Problem> {
     let subject = (Subject::Queue(name), None);
     let changed = pauses::pause(&api.db, &api.queue, &caller, subject, reason).await?;

@@ -105,7 +105,9 @@ async fn the_list_of_routes_is_the_routes() {
     assert!(routes.iter().any(|route| route["path"] == "/api/v1" && route["scope"] == "read"), "{index}");
     for route in routes {
         let (method, path) = (route["method"].as_str().unwrap(), route["path"].as_str().unwrap());
-        let request = Request::builder().method(method).uri(path.replace("{id}", "not-a-uuid"));
+        let request = Request::builder()
+            .method(method)
+            .uri(path.replace("{id}", "not-a-uuid").replace("{name}", "default"));
         let reply = stage.send(request.header("host", "localhost").body(Body::empty()).unwrap()).await;
         assert!(reply.status != 404 && reply.status != 405, "{method} {path}: {}", reply.status);
     }

@@ -163,3 +163,23 @@ async fn a_cursor_is_good_for_its_own_list_and_cannot_be_made_up() {
     let long = "A".repeat(5_000);
     stage.get(&format!("/api/v1/jobs?cursor={long}")).await.problem(400, "invalid-cursor");
 }
+
+#[tokio::test]
+async fn what_needs_nothing_said_takes_no_body() {
+    let stage = Stage::sqlite().await;
+    let sync = stage.sync("own", |_| {}).await;
+    for path in ["/api/v1/queues/default/pause", &format!("/api/v1/sync/configs/{sync}/pause")] {
+        let bare = Request::post(path).header("host", "localhost").body(Body::empty()).unwrap();
+        assert_eq!(stage.send(bare).await.json()["changed"], true, "{path}");
+        let text = Request::post(path).header("host", "localhost").body(Body::from("moving")).unwrap();
+        stage.send(text).await.problem(415, "unsupported-media-type");
+        stage.post(path, "[]").await.problem(422, "invalid-body");
+    }
+    let none = stage.post("/api/v1/dead/discard", json!({ "all": true })).await;
+    assert_eq!(
+        (none.status.as_u16(), &none.json()["count"]),
+        (200, &json!(0)),
+        "nothing is dead: {}",
+        none.text
+    );
+}

@@ -184,5 +184,5 @@ const LONGEST_DELAY: TimeDelta = TimeDelta::days(3_660);
 fn invalid(field: &str, detail: &str) -> Problem {
     let whole = format!("{field}: {detail}");
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-body", "Invalid body", whole)
-        .with_field(field, detail)
+        .with_pointer(&format!("/{}", field.replace('.', "/")), detail)
 }
