@@ -72,7 +72,7 @@ mod tests {
             ("x-ratelimit-complexity-remaining", "1999000.5"),
         ];
         let find = |name: &str| headers.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
-        let told = observed(&find, now);
+        let told = observed(find, now);
         let [requests, complexity] = &told[..] else { panic!("{told:?}") };
         assert_eq!((requests.limit, requests.remaining), (Some(5_000.0), Some(12.0)));
         assert_eq!(requests.reset_in, Some(Duration::from_secs(wait)));

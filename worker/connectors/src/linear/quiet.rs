@@ -59,8 +59,9 @@ fn live(rest: &str) -> Option<usize> {
             let is = |scheme: &&str| {
                 rest.get(..scheme.len()).is_some_and(|found| found.eq_ignore_ascii_case(scheme))
             };
-            let end = ["https://", "http://"].into_iter().find(is)?.len();
-            is_of_linear(behind(end)).then_some(end)
+            // Behind the colon: what stands there then is taken for no address at all.
+            let end = ["https:", "http:"].into_iter().find(is)?.len();
+            behind(end).strip_prefix("//").is_some_and(is_of_linear).then_some(end)
         }
         first if first.is_ascii_uppercase() => {
             let end = rest.find(|letter: char| !letter.is_ascii_uppercase() && !letter.is_ascii_digit())?;
@@ -99,8 +100,8 @@ mod tests {
         "see ENG-*12 and A1-*3, not eng-12, X-ray or LONGNAME-1"
     )]
     #[case("ada@acme.example, @ home, ABC", "ada@acme.example, @ home, ABC")]
-    #[case("https://linear.app/acme/issue/ENG-12/title", "https://*linear.app/acme/issue/ENG-*12/title")]
-    #[case("[me](https://linear.app/acme/profiles/ada)", "[me](https://*linear.app/acme/profiles/ada)")]
+    #[case("https://linear.app/acme/issue/ENG-12/title", "https:*//linear.app/acme/issue/ENG-*12/title")]
+    #[case("[me](https://linear.app/acme/profiles/ada)", "[me](https:*//linear.app/acme/profiles/ada)")]
     #[case(
         "https://linear.app/docs and https://github.com/a/b/issues/1",
         "https://linear.app/docs and https://github.com/a/b/issues/1"

@@ -83,11 +83,7 @@ fn case_113_no_list_is_nested_in_another_one() {
         for word in text.replace('{', " { ").replace('}', " } ").split_whitespace() {
             match word {
                 "{" => open.push(false),
-                "}" => {
-                    if open.pop() == Some(true) {
-                        lists -= 1;
-                    }
-                }
+                "}" => lists -= usize::from(open.pop() == Some(true)),
                 "nodes" => {
                     lists += 1;
                     *open.last_mut().unwrap() = true;

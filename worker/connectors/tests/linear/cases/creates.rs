@@ -47,8 +47,9 @@ async fn case_10_push_then_pull_is_nothing() {
     let made = done(world.write(&*place, create("sl-a", fields)).await);
     let edited = done(world.write(&*place, update(&made.id, json!({ "description": "+ a\n+ b" }))).await);
     let (items, _) = world.list(&*place, ReadMode::Since(end.cursor.unwrap())).await.unwrap();
-    assert_eq!(items, [edited.clone()]);
-    assert_eq!(world.list(&*place, ReadMode::Full).await.unwrap().0, [edited.clone()]);
+    let only = std::slice::from_ref(&edited);
+    assert_eq!(items, only);
+    assert_eq!(world.list(&*place, ReadMode::Full).await.unwrap().0, only);
     assert_eq!(world.item(&*place, &made.id).await, edited);
     assert_eq!(field(&edited, "labels"), json!(["Bug"]));
 }

@@ -28,13 +28,15 @@ async fn case_49_and_50_mentions_come_home_and_reach_nobody(#[case] text: &str) 
     assert!(!world.stored(&made.id)["description"].as_str().unwrap().contains("again @ada"));
 }
 
-/// A person's own issue keeps what the person wrote.
+/// A person's own issue keeps what the person wrote, with the mention that Linear made of it.
 #[tokio::test]
 async fn case_49_a_text_of_ones_own_stays_as_it_is() {
     let world = World::new().await;
     let place = world.open().await;
     let id = world.person_creates(json!({ "title": "T", "description": "ask @bruno" }));
-    assert_eq!(field(&world.item(&*place, &id).await, "description"), "ask @bruno");
+    let stored = world.stored(&id)["description"].clone();
+    assert!(stored.as_str().unwrap().contains("/profiles/bruno"), "{stored}");
+    assert_eq!(field(&world.item(&*place, &id).await, "description"), stored);
 }
 
 /// Inside and outside of code.
