@@ -197,7 +197,7 @@ pub(crate) enum Command {
     /// stays, however old it is. Batches of at most 1,024 rows; workers and other commands go on meanwhile. Workers do the
     /// same once a day by themselves.
     Purge(PurgeArgs),
-    /// Run local stand-ins of GitHub and Jira, for tests and to try things out
+    /// Run local stand-ins of GitHub, Jira and Linear to try things on
     ///
     /// It answers like GitHub's REST API for issues, and forgets everything when it ends. Nothing is sent to GitHub.
     Simulator(SimulatorArgs),
