@@ -15,6 +15,7 @@ mod directions;
 mod discover;
 mod disk;
 mod documents;
+mod drafts;
 mod examples;
 mod files;
 mod jira;

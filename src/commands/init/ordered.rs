@@ -27,9 +27,28 @@ pub(super) fn value_maps(one: &Field, other: &Field) -> Option<ValueMaps> {
     })
 }
 
-/// Gives each option its counterpart: the one with the same name, else one at the same height between the counterparts of
-/// its neighbours that have one.
+/// Gives each option its counterpart. One that says that there is no value has no place in the order: its counterpart is
+/// such an option, else the one in the middle.
 fn paired(from: &[String], to: &[String]) -> Vec<(String, String)> {
+    let (unset_from, ordered_from): (Vec<String>, Vec<String>) = from.iter().cloned().partition(is_unset);
+    let (unset_to, ordered_to): (Vec<String>, Vec<String>) = to.iter().cloned().partition(is_unset);
+    if ordered_to.is_empty() {
+        return in_order(from, to);
+    }
+    let mut pairs = in_order(&ordered_from, &ordered_to);
+    let middle = unset_to.first().unwrap_or(&ordered_to[ordered_to.len() / 2]);
+    pairs.extend(unset_from.into_iter().map(|option| (option, middle.clone())));
+    pairs
+}
+
+fn is_unset(option: &String) -> bool {
+    let option = option.trim().to_lowercase();
+    option == "none" || option == "unset" || option.starts_with("no ")
+}
+
+/// Pairs options: one with the one of the same name, else with one at the same height between the counterparts of its
+/// neighbours that have one.
+fn in_order(from: &[String], to: &[String]) -> Vec<(String, String)> {
     let named = |name: &String| to.iter().position(|other| other.eq_ignore_ascii_case(name));
     let mut counterparts = Vec::with_capacity(from.len());
     let mut at = 0;
@@ -87,6 +106,22 @@ mod tests {
             ["Highest Urgent", "High High", "Medium Medium", "Low Low", "Lowest Low"]
         );
         assert_eq!(told(&maps.back), ["Urgent Highest", "High High", "Medium Medium", "Low Low"]);
+    }
+
+    #[test]
+    fn an_option_without_a_value_is_not_the_lowest_one() {
+        let jira = field("priority", &["Highest", "High", "Medium", "Low", "Lowest"]);
+        let linear = field("priority", &["Urgent", "High", "Medium", "Low", "No priority"]);
+        let maps = value_maps(&linear, &jira).unwrap();
+        let expected = ["Urgent Highest", "High High", "Medium Medium", "Low Low", "No priority Medium"];
+        assert_eq!(told(&maps.values), expected);
+        assert_eq!(
+            told(&maps.back),
+            ["Highest Urgent", "High High", "Medium Medium", "Low Low", "Lowest Low"]
+        );
+        let other = field("priority", &["None", "Top", "Bottom"]);
+        let maps = value_maps(&linear, &other).unwrap();
+        assert_eq!(maps.values.last().unwrap().1, "None");
     }
 
     #[test]

@@ -1,18 +1,24 @@
 //! A suggested mapping between two places, at least one of which is behind an account.
 
-use syncline_connectors::{Catalogue, Field, Status};
+use syncline_connectors::{Catalogue, Field, Person, Status};
 use syncline_engine::spec::FieldType;
 
+use super::ordered::value_maps;
+
+/// Who wrote an item. A platform names the account that created the copy, so these cross to files and tables alone.
+const AUTHORS: &[&str] = &["author", "reporter", "creator", "requester"];
+
 /// Names that platforms use for the same thing.
-const PAIRS: [&[&str]; 10] = [
+const PAIRS: [&[&str]; 11] = [
     &["title", "name", "summary", "subject"],
     &["body", "description", "content", "details", "notes"],
     &["status", "state"],
     &["labels", "tags"],
     &["assignees", "assignee", "owner", "owners", "members"],
-    &["author", "reporter", "creator", "requester"],
+    AUTHORS,
     &["type", "issuetype", "kind"],
     &["priority"],
+    &["estimate", "storypoints", "storypointestimate", "points"],
     &["duedate", "due", "dueon", "deadline"],
     &["number", "id", "key"],
 ];
@@ -48,7 +54,9 @@ pub(super) fn suggest<'a>(source: &Side<'a>, target: &Side<'a>) -> Suggestion<'a
     for fits in [equal as fn(&str, &str) -> bool, known] {
         left.retain(|one| {
             let found = right.iter().position(|other| {
-                fits(&one.name, &other.name) && direction(source, target, one, other).is_some()
+                fits(&one.name, &other.name)
+                    && direction(source, target, one, other).is_some()
+                    && have_one_language(one, other)
             });
             let Some(place) = found else { return true };
             let other = right.remove(place);
@@ -65,6 +73,7 @@ pub(super) fn suggest<'a>(source: &Side<'a>, target: &Side<'a>) -> Suggestion<'a
             false
         });
     }
+    unlike(&left, &right, &mut remarks);
     let place = |field: &Field| source.catalogue.fields.iter().position(|known| known.name == field.name);
     fields.sort_by_key(|suggested| place(suggested.source));
     for (side, rest) in [(source, &left), (target, &right)] {
@@ -95,8 +104,37 @@ fn candidates<'a>(side: &Side<'a>, remarks: &mut Vec<String>) -> Vec<&'a Field> 
     rest
 }
 
-/// Letters and digits in lower case.
+/// False if each side has values of its own for a field, and no order says which are counterparts. Labels are made where
+/// they are missing, and statuses and people have their own translation.
+fn have_one_language(one: &Field, other: &Field) -> bool {
+    let is_choice = |field: &Field| field.field_type == FieldType::String && !field.options.is_empty();
+    let covers = |all: &Field, some: &Field| some.options.iter().all(|option| all.options.contains(option));
+    !is_choice(one)
+        || !is_choice(other)
+        || (covers(one, other) && covers(other, one))
+        || value_maps(one, other).is_some()
+}
+
+/// Tells which fields are left out since their values differ.
+fn unlike(left: &[&Field], right: &[&Field], remarks: &mut Vec<String>) {
+    for one in left {
+        let named = |other: &&&Field| equal(&one.name, &other.name) || known(&one.name, &other.name);
+        let Some(other) = right.iter().find(named).filter(|other| !have_one_language(one, other)) else {
+            continue;
+        };
+        remarks.push(format!(
+            "{} and {} have other values ({}; {}): a mapping of them needs all in values and back",
+            one.name,
+            other.name,
+            one.options.join(", "),
+            other.options.join(", ")
+        ));
+    }
+}
+
+/// Letters and digits in lower case, of a field that somebody has added without the word before its name.
 fn plain(name: &str) -> String {
+    let name = name.strip_prefix("fields.").unwrap_or(name);
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
@@ -118,6 +156,10 @@ fn direction(
     other: &Field,
 ) -> Option<Option<&'static str>> {
     let is_key = |side: &Side<'_>, field: &Field| side.key == Some(&*field.name);
+    let tells_author = |field: &Field| AUTHORS.contains(&&*plain(&field.name));
+    if source.key.is_none() && target.key.is_none() && (tells_author(one) || tells_author(other)) {
+        return None;
+    }
     match (is_key(source, one), is_key(target, other)) {
         (false, false) => {}
         (false, true) if !one.writable => return Some(Some("source_to_target")),
@@ -153,9 +195,14 @@ fn statuses(source: &Side<'_>, target: &Side<'_>, remarks: &mut Vec<String>) {
 fn people(source: &Side<'_>, target: &Side<'_>, suggested: &Suggested<'_>, remarks: &mut Vec<String>) {
     let mut known = Vec::new();
     for side in [source, target] {
-        let logins: Vec<&str> = side.catalogue.people.iter().map(|person| &*person.login).take(10).collect();
-        if !logins.is_empty() {
-            known.push(format!("the {} has {}", side.name, logins.join(", ")));
+        // Where people have no login there is an id, which tells nobody who they are.
+        let called = |person: &Person| match &person.name {
+            Some(name) if person.login == person.id => name.clone(),
+            _ => person.login.clone(),
+        };
+        let names: Vec<String> = side.catalogue.people.iter().map(called).take(10).collect();
+        if !names.is_empty() {
+            known.push(format!("the {} has {}", side.name, names.join(", ")));
         }
     }
     let known = if known.is_empty() { String::new() } else { format!(" ({})", known.join("; ")) };
@@ -262,6 +309,28 @@ mod tests {
         let back = suggest(&side("source", &csv, Some("id")), &side("target", &github, None));
         let titles: Vec<String> = told(&back).into_iter().take(2).collect();
         assert_eq!(titles, ["Title title both string", "description body both rich_text"]);
+    }
+
+    /// Jira's and GitHub's types have names of their own, and an author is who made the copy.
+    #[test]
+    fn authors_and_values_without_counterparts_are_left_to_a_person() {
+        let mut jira = catalogue(&["summary", "reporter", "issuetype", "fields.Story Points"], &[]);
+        let mut other = catalogue(&["title", "!creator", "type", "estimate"], &[]);
+        jira.fields[2].options = vec!["Task".to_owned(), "Epic".to_owned()];
+        other.fields[2].options = vec!["Task".to_owned(), "Bug".to_owned()];
+        let suggestion = suggest(&side("source", &jira, None), &side("target", &other, None));
+        assert_eq!(
+            told(&suggestion),
+            ["summary title both string", "fields.Story Points estimate both string"]
+        );
+        let remarks = suggestion.remarks.join("\n");
+        assert!(
+            remarks.contains("issuetype and type have other values (Task, Epic; Task, Bug)"),
+            "{remarks}"
+        );
+        other.fields[2].options.clone_from(&jira.fields[2].options);
+        let suggestion = suggest(&side("source", &jira, None), &side("target", &other, None));
+        assert!(told(&suggestion).contains(&"issuetype type both string".to_owned()));
     }
 
     #[test]
