@@ -119,7 +119,7 @@ pub(crate) enum ColorChoice {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Try it: two repositories of a simulated GitHub kept in step
+    /// Try it: a simulated Jira project and GitHub repository kept in step
     ///
     /// It shows a first sync, edits on both sides, a conflict, an outage and a loss of access, and then stays, with
     /// addresses to look at. Nothing leaves this machine, and all is gone at the end.
@@ -199,7 +199,7 @@ pub(crate) enum Command {
     Purge(PurgeArgs),
     /// Run local stand-ins of GitHub, Jira and Linear to try things on
     ///
-    /// It answers like GitHub's REST API for issues, and forgets everything when it ends. Nothing is sent to GitHub.
+    /// It answers like their APIs for issues, and forgets everything when it ends. Nothing is sent to the platforms.
     Simulator(SimulatorArgs),
     /// Show the settings in force, and where each comes from
     Config(Box<ConfigArgs>),

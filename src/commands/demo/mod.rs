@@ -1,7 +1,7 @@
 //! `syncline demo`: a first look that needs nothing, by the same code as in production.
 
 mod files;
-mod github;
+mod issues;
 mod words;
 
 use crate::{
@@ -11,11 +11,11 @@ use crate::{
     output::Output,
 };
 
-/// Shows two repositories of a simulated GitHub, or a file and a table.
+/// Shows a project and a repository of simulated platforms, or a file and a table.
 pub(crate) async fn run(config: Config, args: &DemoArgs, output: &Output) -> Result<Exit, Fault> {
     match &args.action {
         Some(DemoAction::Files(args)) => files::run(config, args, output).await,
-        None => github::run(config, args.exit, output).await,
+        None => issues::run(config, args.exit, output).await,
     }
 }
 

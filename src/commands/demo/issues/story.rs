@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     super::super::{conflicts, plan, sync},
-    content::{EACH, HERE, SHARED, THERE},
+    content::{self, EACH, FIRST, LAST, PROJECT, REPOSITORY, SHARED},
     stage::Stage,
 };
 use crate::{
@@ -26,8 +26,9 @@ use crate::{
 /// How often to look whether the outage was noticed.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// The text that a person gives issue 17 in the second repository.
-const TEXT: &str = "It happens with old browsers only.";
+/// What people make of the first and the last paragraph of the same text.
+const FIRST_EDITED: &str = "It happens with old browsers only.";
+const LAST_EDITED: &str = "A fix is planned for **Friday**.";
 
 pub(super) struct Story<'a> {
     pub(super) config: &'a Config,
@@ -41,14 +42,18 @@ impl Story<'_> {
     /// Tells it, and returns what happened.
     pub(super) async fn tell(&self) -> Result<Value, Fault> {
         let output = self.output;
-        output.headline("Two repositories of a simulated GitHub, and one document that ties them");
-        output.line(format!("{HERE} and {THERE} have {EACH} issues each, and {SHARED} of them are in both."));
+        output.headline("A project in Jira, a repository on GitHub, and one document that ties them");
+        output.line(format!(
+            "{PROJECT} and {REPOSITORY} have {EACH} issues each, and {SHARED} of them are in both. Both platforms are \
+             simulated."
+        ));
         output.line("Nothing leaves this machine.");
         let mut steps = vec![self.plan().await?];
         steps.push(self.step("first_sync", "First sync: pairs by title, and copies the rest").await?);
         self.stage.later(10)?;
         let edits = self.edit_both_sides()?;
         steps.push(self.step("edits", "Second sync").await?);
+        self.merged()?;
         let found = self.conflict().await?;
         steps.push(self.outage().await?);
         steps.push(self.lost_access().await?);
@@ -57,7 +62,7 @@ impl Story<'_> {
         let requests = steps.last().map_or(0, |step| step["api_calls"].as_u64().unwrap_or(0));
         output.line(format!("It took {} to find that out.", count(requests, "request", "requests")));
         Ok(json!({
-            "repositories": { HERE: self.stage.count(HERE)?, THERE: self.stage.count(THERE)? },
+            "places": { PROJECT: self.stage.count_jira()?, REPOSITORY: self.stage.count_github()? },
             "edits": edits,
             "steps": steps,
             "conflicts": found,
@@ -100,41 +105,62 @@ impl Story<'_> {
         Ok(step)
     }
 
-    /// People edit issues of both repositories. Returns the edits in words.
+    /// People edit issues on both sides. Returns the edits in words.
     fn edit_both_sides(&self) -> Result<Vec<String>, Fault> {
-        let here = |number, change: Value| self.stage.person_edits(HERE, number, &change);
-        let there = |number, change: Value| self.stage.person_edits(THERE, number, &change);
-        here(17, json!({ "labels": ["urgent"] }))?;
-        there(17, json!({ "body": TEXT }))?;
-        there(42, json!({ "state": "closed", "state_reason": "not_planned" }))?;
-        let new = json!({ "title": "Write the post-mortem of the outage", "body": "By Friday." });
-        let new = self.stage.person_creates(HERE, &new)?["number"].as_u64().unwrap_or_default();
-        here(7, json!({ "title": "Simplify the login form, and test it" }))?;
-        there(7, json!({ "title": "Simplify the login page" }))?;
+        let stage = self.stage;
+        let text = content::issue(16, 0).text;
+        let edited = text.replace(FIRST, FIRST_EDITED);
+        stage.edit_in_jira(17, &json!({ "labels": ["urgent"], "description": edited }))?;
+        stage.edit_in_github(17, &json!({ "body": text.replace(LAST, LAST_EDITED) }))?;
+        stage.edit_in_jira(31, &json!({ "status": "In Progress" }))?;
+        stage.edit_in_jira(33, &json!({ "status": "Done" }))?;
+        stage.edit_in_github(42, &json!({ "state": "closed", "state_reason": "completed" }))?;
+        let new = json!({ "summary": "Write the post-mortem of the outage", "description": "By Friday." });
+        let new = stage.create_in_jira(&new)?;
+        stage.edit_in_jira(7, &json!({ "summary": "Simplify the login form, and test it" }))?;
+        stage.edit_in_github(7, &json!({ "title": "Simplify the login page" }))?;
         let edits = vec![
-            format!("{HERE}: #17 is labelled urgent, #{new} is new"),
-            format!("{THERE}: #17 gets another text, #42 is closed as not planned"),
-            "both: #7 gets another title, and not the same".to_owned(),
+            format!("Jira:   {PROJECT}-17 is labelled urgent, and its text begins otherwise"),
+            format!("        {PROJECT}-31 is In Progress, {PROJECT}-33 is Done, {new} is new"),
+            "GitHub: the text of #17 ends otherwise, #42 is closed as completed".to_owned(),
+            "both:   number 7 gets another title, and not the same".to_owned(),
         ];
         self.output.headline("Ten minutes later people have worked on both sides");
         for edit in &edits {
-            self.output.line(format!("  {edit}"));
+            self.output.verbatim(format!("  {edit}"));
         }
         Ok(edits)
     }
 
     /// Shows what became of the edits.
-    async fn conflict(&self) -> Result<Value, Fault> {
-        let seen = |repository: &str| {
-            let issue = self.stage.issue(repository, 17)?;
-            let body = issue["body"].as_str().unwrap_or_default();
-            let labelled =
-                issue["labels"].as_array().is_some_and(|all| all.iter().any(|l| l["name"] == "urgent"));
-            Ok::<_, Fault>(labelled && body.starts_with(TEXT))
-        };
-        if seen(HERE)? && seen(THERE)? {
-            self.output.line("#17 has the new label and the new text on both sides: fields are merged.");
+    fn merged(&self) -> Result<(), Fault> {
+        let (there, here) = (self.stage.in_github(17)?, self.stage.in_jira(17)?);
+        let body = there["body"].as_str().unwrap_or_default();
+        let description = here["description"].to_string();
+        let texts = body.contains(FIRST_EDITED)
+            && body.contains(LAST_EDITED)
+            && description.contains(FIRST_EDITED)
+            && description.contains("Friday");
+        let labelled =
+            there["labels"].as_array().is_some_and(|all| all.iter().any(|l| l["name"] == "urgent"));
+        if texts && labelled {
+            self.output.line(
+                "#17 has the new label, and its text begins and ends as edited on both sides: fields are merged, and texts by \
+                 paragraph.",
+            );
         }
+        self.output.line(format!(
+            "{PROJECT}-31 is {}, and #31 is {}; #33 is {}; {PROJECT}-42 is {}: statuses go by their category.",
+            self.stage.status_in_jira(31)?,
+            self.stage.state_in_github(31)?,
+            self.stage.state_in_github(33)?,
+            self.stage.status_in_jira(42)?,
+        ));
+        Ok(())
+    }
+
+    /// Shows what is left for a person.
+    async fn conflict(&self) -> Result<Value, Fault> {
         self.output.headline("The conflict: one field, two values, and titles are for a person to decide");
         let wanted = ConflictsListArgs { limit: 10, ..ConflictsListArgs::default() };
         let found = conflicts::find(self.db, &wanted).await?;
@@ -146,7 +172,7 @@ impl Story<'_> {
     async fn outage(&self) -> Result<Value, Fault> {
         let title = "An outage: GitHub answers 503 to everything, then comes back";
         self.output.headline(title);
-        self.stage.person_edits(THERE, 60, &json!({ "state": "closed", "state_reason": "completed" }))?;
+        self.stage.edit_in_github(60, &json!({ "state": "closed", "state_reason": "completed" }))?;
         self.stage.begin_outage()?;
         let id = Uuid::now_v7();
         let run = NewRun { id: Some(id), ..self.manual_run()? };
@@ -161,9 +187,8 @@ impl Story<'_> {
         let attempts = attempts.all(self.db).await?.len();
         let mut step = self.told("outage", title, &row).await?;
         self.output.line(format!(
-            "The same run went on by itself, with try {attempts}; #60, closed during the outage in {THERE}, is {} in \
-             {HERE}.",
-            self.stage.issue(HERE, 60)?["state"].as_str().unwrap_or_default()
+            "The same run went on by itself, with try {attempts}; {PROJECT}-60, closed on GitHub during the outage, is {}.",
+            self.stage.status_in_jira(60)?
         ));
         step["attempts"] = json!(attempts);
         step["first_error"] = json!(error);
@@ -182,23 +207,23 @@ impl Story<'_> {
         }
     }
 
-    /// The account may not see the second repository any more.
+    /// The account may not see the project any more.
     async fn lost_access(&self) -> Result<Value, Fault> {
-        let title = "A loss of access: the account may not see the second repository any more";
+        let title = "A loss of access: the account may not see the Jira project any more";
         self.output.headline(title);
-        let before = [self.stage.count(HERE)?, self.stage.count(THERE)?];
+        let before = [self.stage.count_jira()?, self.stage.count_github()?];
         self.stage.let_in(false)?;
         let row = self.to_end(&self.manual_run()?).await?;
         let mut step = self.told("lost_access", title, &row).await?;
         for error in sync::errors(&row) {
             self.output.line(format!("  {error}"));
         }
-        let after = [self.stage.count(HERE)?, self.stage.count(THERE)?];
+        let after = [self.stage.count_jira()?, self.stage.count_github()?];
         if before == after {
             self.output.line(format!(
-                "Every issue of {THERE} is out of sight, the document says delete_policy: delete, and nothing was deleted: \
-                 {HERE} has its {} issues.",
-                after[0]["issues"]
+                "Every issue of {PROJECT} is out of sight, the document says delete_policy: delete, and nothing was deleted: \
+                 {REPOSITORY} has its {} issues.",
+                after[1]["issues"]
             ));
         }
         step["before"] = json!(before);
@@ -209,14 +234,12 @@ impl Story<'_> {
     async fn access_again(&self) -> Result<Value, Fault> {
         let title = "The account gets its access back";
         self.output.headline(title);
-        self.stage.person_edits(HERE, 80, &json!({ "state": "closed", "state_reason": "completed" }))?;
+        self.stage.edit_in_jira(80, &json!({ "status": "Done" }))?;
         self.stage.let_in(true)?;
         let row = self.to_end(&self.manual_run()?).await?;
         let step = self.told("access_again", title, &row).await?;
-        self.output.line(format!(
-            "#80, closed meanwhile in {HERE}, is {} in {THERE}.",
-            self.stage.issue(THERE, 80)?["state"].as_str().unwrap_or_default()
-        ));
+        self.output
+            .line(format!("{PROJECT}-80, Done meanwhile, is {} on GitHub.", self.stage.state_in_github(80)?));
         Ok(step)
     }
 }

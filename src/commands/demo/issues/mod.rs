@@ -1,4 +1,5 @@
-//! `syncline demo`: two repositories of a simulated GitHub kept in step, also through an outage and a loss of access.
+//! `syncline demo`: a project of a simulated Jira and a repository of a simulated GitHub kept in step, also through an
+//! outage and a loss of access.
 
 mod content;
 mod stage;
@@ -76,17 +77,8 @@ struct Told {
 async fn tell(config: &Config, folder: &Path, output: &Output) -> Result<Told, Fault> {
     let stage = Stage::set_up(Utc::now().timestamp()).await?;
     let (db, _) = app::connect_or_make(config, Make::default()).await?;
-    let token = folder.join("token");
-    std::fs::write(&token, &stage.token)?;
-    let address = stage.api();
-    let account = NewAccount {
-        name: "demo",
-        platform: "github",
-        base_url: Some(&address),
-        keeps_limits: false,
-        secret: NewSecret::Reference(Reference::File(token)),
-    };
-    accounts::add(&db, &app::broker(config), &config.caller(), &account).await?;
+    add_account(config, &db, folder, ("jira", &stage.jira(), &stage.jira_secret)).await?;
+    add_account(config, &db, folder, ("github", &stage.github(), &stage.github_secret)).await?;
     let file = folder.join("issues.yaml");
     std::fs::write(&file, DOCUMENT)?;
     let document = document::read(&file)?;
@@ -96,6 +88,26 @@ async fn tell(config: &Config, folder: &Path, output: &Output) -> Result<Told, F
     let sync = syncs::find(&db, content::NAME).await?;
     let data = Story { config, db: &db, sync: &sync, stage: &stage, output }.tell().await?;
     Ok(Told { stage, db, data })
+}
+
+/// Adds an account, whose secret is in a file: platform, base URL and secret.
+async fn add_account(
+    config: &Config,
+    db: &DatabaseConnection,
+    folder: &Path,
+    (platform, address, secret): (&str, &str, &str),
+) -> Result<(), Fault> {
+    let file = folder.join(format!("{platform}-secret"));
+    std::fs::write(&file, secret)?;
+    let account = NewAccount {
+        name: &format!("demo-{platform}"),
+        platform,
+        base_url: Some(address),
+        keeps_limits: false,
+        secret: NewSecret::Reference(Reference::File(file)),
+    };
+    accounts::add(db, &app::broker(config), &config.caller(), &account).await?;
+    Ok(())
 }
 
 /// Runs the API, a worker and the schedule until a signal, beside the simulator.
@@ -110,11 +122,11 @@ async fn stay(
     let address = listener.local_addr()?;
     let api = format!("http://{address}/api/v1/sync/stats");
     let addresses = stage.addresses();
-    output.headline("Everything goes on, and the two repositories are synced every 5 seconds");
-    output.line("Edit an issue on the first page, and look at it in the other repository.");
+    output.headline("Everything goes on, and both sides are synced every 5 seconds");
+    output.line("Edit an issue on one of the first two pages, and look at it on the other.");
     for (name, value) in [
-        ("Issues", addresses["page"].as_str().unwrap_or_default()),
-        ("GitHub", addresses["api"].as_str().unwrap_or_default()),
+        ("Jira", addresses["pages"]["jira"].as_str().unwrap_or_default()),
+        ("GitHub", addresses["pages"]["github"].as_str().unwrap_or_default()),
         ("Syncline", &api),
         ("Files", &folder.display().to_string()),
     ] {
@@ -145,8 +157,8 @@ fn next(data: &Value) -> Vec<String> {
         next.push(format!("{program} conflicts resolve {id} --side source  # resolve the conflict"));
     }
     next.push(format!("{program} runs  # what ran"));
-    next.push(format!("{program} history 17  # what was changed in one issue"));
-    next.push(format!("{program} accounts check demo  # whom the token belongs to"));
-    next.push(format!("{program} discover demo {}  # what a repository has", content::HERE));
+    next.push(format!("{program} history {}-17  # what was changed in one issue", content::PROJECT));
+    next.push(format!("{program} accounts check demo-jira  # whom the token belongs to"));
+    next.push(format!("{program} discover demo-github {}  # what it has", content::REPOSITORY));
     next
 }
