@@ -30,8 +30,8 @@ pub(super) fn value_maps(one: &Field, other: &Field) -> Option<ValueMaps> {
 /// Gives each option its counterpart. One that says that there is no value has no place in the order: its counterpart is
 /// such an option, else the one in the middle.
 fn paired(from: &[String], to: &[String]) -> Vec<(String, String)> {
-    let (unset_from, ordered_from): (Vec<String>, Vec<String>) = from.iter().cloned().partition(is_unset);
-    let (unset_to, ordered_to): (Vec<String>, Vec<String>) = to.iter().cloned().partition(is_unset);
+    let (unset_from, ordered_from): (Vec<String>, Vec<String>) = from.iter().cloned().partition(|option| is_unset(option));
+    let (unset_to, ordered_to): (Vec<String>, Vec<String>) = to.iter().cloned().partition(|option| is_unset(option));
     if ordered_to.is_empty() {
         return in_order(from, to);
     }
@@ -41,7 +41,7 @@ fn paired(from: &[String], to: &[String]) -> Vec<(String, String)> {
     pairs
 }
 
-fn is_unset(option: &String) -> bool {
+fn is_unset(option: &str) -> bool {
     let option = option.trim().to_lowercase();
     option == "none" || option == "unset" || option.starts_with("no ")
 }
