@@ -46,7 +46,7 @@ const LABELS: &str = "source_field: \"labels\", target_field: \"labels\", source
 #[case::jira_to_github("my-jira/WEB", "my-github/acme/web", &[
     "\"summary\", target_field: \"title\"",
     "\"description\", target_field: \"body\", source_type: rich_text, target_type: rich_text",
-    "\"assignee\", target_field: \"assignees\", source_type: person, target_type: people",
+    "\"assignee\", target_field: \"assignees\", source_type: person, target_type: people, direction: source_to_target",
     "# issuetype and type have other values",
 ])]
 #[case::linear_to_jira("my-linear/ENG", "my-jira/WEB", &[
@@ -62,7 +62,7 @@ const LABELS: &str = "source_field: \"labels\", target_field: \"labels\", source
 #[case::github_to_linear("my-github/acme/web", "my-linear/ENG", &[
     "\"title\", target_field: \"title\"",
     "\"body\", target_field: \"description\", source_type: rich_text, target_type: rich_text",
-    "\"assignees\", target_field: \"assignee\", source_type: people, target_type: person",
+    "\"assignees\", target_field: \"assignee\", source_type: people, target_type: person, direction: target_to_source",
 ])]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_draft_between_two_platforms_runs_as_it_stands(
@@ -71,6 +71,10 @@ async fn a_draft_between_two_platforms_runs_as_it_stands(
     #[case] lines: &[&str],
 ) -> Result<()> {
     let stage = stage().await?;
+    // Several people on GitHub do not fit where there is one.
+    let several = json!({ "assignees": ["ada", "bruno"] });
+    let (status, issue) = stage.simulator.control("PATCH", "/github/repos/acme/web/issues/1", &several);
+    ensure!(status < 300, "{issue}");
     stage.run(0, &["init", "--source", source, "--target", target, "--name", "issues"], "")?;
     let draft = std::fs::read_to_string(stage.program.path("issues.yaml"))?;
     ensure_tells(&draft, &[STATUS, LABELS])?;

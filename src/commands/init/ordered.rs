@@ -30,8 +30,10 @@ pub(super) fn value_maps(one: &Field, other: &Field) -> Option<ValueMaps> {
 /// Gives each option its counterpart. One that says that there is no value has no place in the order: its counterpart is
 /// such an option, else the one in the middle.
 fn paired(from: &[String], to: &[String]) -> Vec<(String, String)> {
-    let (unset_from, ordered_from): (Vec<String>, Vec<String>) = from.iter().cloned().partition(|option| is_unset(option));
-    let (unset_to, ordered_to): (Vec<String>, Vec<String>) = to.iter().cloned().partition(|option| is_unset(option));
+    let (unset_from, ordered_from): (Vec<String>, Vec<String>) =
+        from.iter().cloned().partition(|option| is_unset(option));
+    let (unset_to, ordered_to): (Vec<String>, Vec<String>) =
+        to.iter().cloned().partition(|option| is_unset(option));
     if ordered_to.is_empty() {
         return in_order(from, to);
     }

@@ -166,10 +166,19 @@ fn direction(
         _ => return None,
     }
     match (one.writable, other.writable) {
-        (true, true) => Some(None),
+        (true, true) => Some(from_one_person(one, other)),
         (false, true) => Some(Some("source_to_target")),
         (true, false) => Some(Some("target_to_source")),
         (false, false) => None,
+    }
+}
+
+/// The direction between one person and several: from the one, since several are not one.
+fn from_one_person(one: &Field, other: &Field) -> Option<&'static str> {
+    match (one.field_type, other.field_type) {
+        (FieldType::Person, FieldType::People) => Some("source_to_target"),
+        (FieldType::People, FieldType::Person) => Some("target_to_source"),
+        _ => None,
     }
 }
 
@@ -211,6 +220,13 @@ fn people(source: &Side<'_>, target: &Side<'_>, suggested: &Suggested<'_>, remar
          left alone",
         suggested.source.name
     ));
+    if from_one_person(suggested.source, suggested.target).is_some() {
+        remarks.push(format!(
+            "{} and {}: one side has one person and the other several, so the one goes across, and who else is assigned stays; \
+             without the direction an item with several fails",
+            suggested.source.name, suggested.target.name
+        ));
+    }
 }
 
 /// A field's name, and why it may be hard to map.
@@ -331,6 +347,17 @@ mod tests {
         other.fields[2].options.clone_from(&jira.fields[2].options);
         let suggestion = suggest(&side("source", &jira, None), &side("target", &other, None));
         assert!(told(&suggestion).contains(&"issuetype type both string".to_owned()));
+    }
+
+    #[test]
+    fn one_person_goes_to_several_and_not_back() {
+        let (mut jira, mut github) = (catalogue(&["assignee"], &[]), catalogue(&["assignees"], &[]));
+        jira.fields[0].field_type = FieldType::Person;
+        github.fields[0].field_type = FieldType::People;
+        let suggestion = suggest(&side("source", &jira, None), &side("target", &github, None));
+        assert_eq!(told(&suggestion), ["assignee assignees source_to_target person"]);
+        let suggestion = suggest(&side("source", &github, None), &side("target", &jira, None));
+        assert_eq!(told(&suggestion), ["assignees assignee target_to_source people"]);
     }
 
     #[test]
