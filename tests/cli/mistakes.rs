@@ -50,7 +50,7 @@ fn with(old: &str, new: &str) -> Result<(String, String)> {
 #[case::an_unknown_direction(
     "entity_type: task", "direction: sideways", &["\"sideways\"", "bidirectional", "source_to_target"]
 )]
-#[case::an_unknown_type("source_type: number", "source_type: nummer", &["\"nummer\"; did you mean \"number\"?", "datetime", "json"])]
+#[case::an_unknown_type("source_type: number", "source_type: nummer", &["\"nummer\"; did you mean \"number\"?", "datetime", "rich_text"])]
 #[case::an_unknown_delete_policy("delete_policy: delete", "delete_policy: shred", &["\"shred\"", "ignore", "archive"])]
 #[case::an_unknown_source_platform(
     "source_platform: csv", "source_platform: cvs", &["source_platform", "\"cvs\"; did you mean \"csv\"? this version has csv, sql"]
