@@ -33,7 +33,7 @@ async fn create(db: &DatabaseConnection, project: i64, platform: &str, name: &st
 fn spec(project: &str) -> SyncSpec {
     serde_json::from_value(json!({
         "name": "issues", "project": project,
-        "source_platform": "jira", "source": { "account": "acme-jira", "project_key": "PROJ" },
+        "source_platform": "openproject", "source": { "account": "acme-tasks", "project_id": "7" },
         "target_platform": "trello", "target": { "account": "acme-trello", "board_id": "b" },
         "field_mappings": [{ "source_field": "summary", "target_field": "title" }],
     }))
@@ -62,14 +62,14 @@ async fn a_sync_is_stored_with_the_accounts_that_it_names() {
     );
     assert_eq!(accounts(&db, project).await, (None, Some(trello), 1));
 
-    let jira = create(&db, project, "jira", "other-jira").await;
+    let tasks = create(&db, project, "openproject", "other-tasks").await;
     let mut moved = spec.clone();
-    moved.source.insert("account".to_owned(), json!("other-jira"));
+    moved.source.insert("account".to_owned(), json!("other-tasks"));
     assert_eq!(
         store(&db, &Caller::person("mia"), &[&moved], Origin::CommandLine).await.unwrap(),
         [Stored::Changed]
     );
-    assert_eq!(accounts(&db, project).await, (Some(jira), Some(trello), 2));
+    assert_eq!(accounts(&db, project).await, (Some(tasks), Some(trello), 2));
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn an_account_belongs_to_one_project_and_one_platform() {
     let folder = tempfile::tempdir().unwrap();
     let db = database(&folder).await;
     let default = project_id(&db, "default").await;
-    create(&db, default, "jira", "acme-jira").await;
+    create(&db, default, "openproject", "acme-tasks").await;
     create(&db, default, "gitlab", "acme-trello").await;
     let refused =
         store(&db, &Caller::person("mia"), &[&spec("default")], Origin::CommandLine).await.unwrap_err();

@@ -121,7 +121,7 @@ fn both_sides_are_checked(#[case] source: Value, #[case] told: &str) {
 #[test]
 fn what_cannot_be_checked_is_refused() {
     let paths = [
-        ("jira", json!({ "url": "http://internal" }), "source"),
+        ("openproject", json!({ "url": "http://internal" }), "source"),
         ("csv", json!({ "path": "/usr/a.csv", "later": "/etc/passwd" }), "source.later"),
         ("fax", json!({}), "source_platform"),
     ];
