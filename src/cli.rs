@@ -119,7 +119,7 @@ pub(crate) enum ColorChoice {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Try it: a simulated Jira project and GitHub repository kept in step
+    /// Try it: a simulated Jira and GitHub, kept in step
     ///
     /// It shows a first sync, edits on both sides, a conflict, an outage and a loss of access, and then stays, with
     /// addresses to look at. Nothing leaves this machine, and all is gone at the end.
