@@ -14,6 +14,7 @@ use super::{
     issue::{Created, Issue, NotMade},
     issues::Issues,
     pending::Pending,
+    write::passes,
 };
 use crate::http::{Failed, Reply};
 
@@ -189,6 +190,11 @@ impl Issues {
                 {
                     Ok(false) => {}
                     Ok(true) => issue = self.look_one(&made.id, &call).await.ok().flatten().or(issue),
+                    // The issue is there, and its status is not refused for good: the next run finds both.
+                    Err(failed) if passes(&failed.error) => {
+                        outcomes.insert(one.position, Written::Unknown(failed.error));
+                        continue;
+                    }
                     Err(failed) => left_out.push((one.draft.name_of("status"), failed.error)),
                 }
             }

@@ -114,6 +114,8 @@ impl Issues {
                 Ok(false) => {}
                 // Nothing of the write has happened.
                 Err(failed) if issue.is_none() && left_out.is_empty() => return failed.written(),
+                // The fields are written. The status is not refused for good, so that the next run finds out what is there.
+                Err(failed) if passes(&failed.error) => return Written::Unknown(failed.error),
                 Err(failed) => left_out.push((draft.name_of("status"), failed.error)),
             }
         }
@@ -221,4 +223,10 @@ impl Issues {
             self.gone(id, "it was deleted, or Jira does not show it to this account");
         Failed { error: ConnectorError { message, kind: ErrorKind::NotFound, ..failed.error }, ..failed }
     }
+}
+
+/// True if what failed may work later, without a person.
+pub(super) fn passes(error: &ConnectorError) -> bool {
+    use ErrorKind::{Auth, RateLimited, Stopped, Transient};
+    matches!(error.kind, Auth | RateLimited { .. } | Stopped(_) | Transient)
 }
