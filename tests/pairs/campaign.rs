@@ -187,17 +187,22 @@ async fn run(source: Place, target: Place) -> Result<()> {
     Ok(())
 }
 
-/// All pairs at once, since they spend most of the time waiting.
-#[tokio::test(flavor = "multi_thread")]
-async fn each_pair_comes_to_agree_through_faults_and_kills() -> Result<()> {
-    let pairs = [
-        (Place::Project, Place::Repository),
-        (Place::Team, Place::Repository),
-        (Place::Team, Place::Project),
-    ];
-    let runs = pairs.map(|(source, target)| tokio::spawn(run(source, target)));
+/// Runs pairs at once, since they spend most of the time waiting.
+async fn together(pairs: &[(Place, Place)]) -> Result<()> {
+    let runs: Vec<_> = pairs.iter().map(|(source, target)| tokio::spawn(run(*source, *target))).collect();
     for (run, (source, target)) in runs.into_iter().zip(pairs) {
         run.await?.with_context(|| format!("{} to {}", source.platform(), target.platform()))?;
     }
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_platform_and_github_come_to_agree_through_faults_and_kills() -> Result<()> {
+    together(&[(Place::Project, Place::Repository), (Place::Team, Place::Repository)]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes several minutes, since creates in Jira are found again only after its searches show them"]
+async fn linear_and_jira_come_to_agree_through_faults_and_kills() -> Result<()> {
+    together(&[(Place::Team, Place::Project)]).await
 }
