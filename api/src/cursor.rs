@@ -58,7 +58,7 @@ impl Cursors {
         let opened = bytes.and_then(|bytes| {
             let (signed, position) = bytes.split_at_checked(SIGNATURE)?;
             let position = std::str::from_utf8(position).ok()?;
-            // Comparing hashes of the two tells nobody how much of a guess was right.
+            // Compared by their hashes, so that the time taken does not depend on how many bytes are right.
             let right = blake3::hash(&signature(&key, list, position));
             (blake3::hash(signed) == right).then(|| position.to_owned())
         });

@@ -1,8 +1,8 @@
 //! The names under which the server is addressed.
 //!
 //! A web page may point a name of its own at this server (DNS rebinding) and then count as the same origin. Such a
-//! request has the page's name in its Host header, so names that nobody has listed are refused. An address of digits
-//! cannot be rebound; it is refused only where nobody but this machine may ask anyway.
+//! request has the page's name in its Host header, so names that are not listed are refused. An address of digits
+//! cannot be rebound; it is refused only where the server listens on loopback alone.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -49,7 +49,7 @@ impl Hosts {
         Hosts { local: true, names: Vec::new(), prefix: String::new() }
     }
 
-    /// True if nobody but this machine can ask.
+    /// True if the server listens on loopback alone.
     pub fn is_local(&self) -> bool {
         self.local
     }

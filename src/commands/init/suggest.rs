@@ -204,7 +204,7 @@ fn statuses(source: &Side<'_>, target: &Side<'_>, remarks: &mut Vec<String>) {
 fn people(source: &Side<'_>, target: &Side<'_>, suggested: &Suggested<'_>, remarks: &mut Vec<String>) {
     let mut known = Vec::new();
     for side in [source, target] {
-        // Where people have no login there is an id, which tells nobody who they are.
+        // Where people have no login there is an id, by which a reader does not know them.
         let called = |person: &Person| match &person.name {
             Some(name) if person.login == person.id => name.clone(),
             _ => person.login.clone(),

@@ -221,7 +221,7 @@ async fn case_140_a_hiccup_of_the_token_endpoint_passes() {
     }
     *world.endpoint.down.lock().unwrap() = None;
     assert_eq!(world.token().await.unwrap(), "access-1");
-    // Nobody answers, and the token at hand still holds.
+    // The endpoint does not answer, and the stored access token is still valid.
     world.endpoint.lasts.store(4, Ordering::SeqCst);
     world.set("hunter2", "refresh-1").await;
     assert_eq!(world.token().await.unwrap(), "access-2");

@@ -67,7 +67,8 @@ async fn query(
     request.send(call).await
 }
 
-/// Reads a list to its end. `text` takes `first` and `after`, and answers with `name`; an entry costs so much.
+/// Reads a list to its end. `text` takes `first` and `after`, and answers with `name`; `entry_cost` is the complexity of
+/// an entry.
 pub(super) async fn all<T: DeserializeOwned>(
     client: &Client,
     (text, entry_cost): (&str, f64),

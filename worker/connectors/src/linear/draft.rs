@@ -32,7 +32,7 @@ pub(super) struct Draft {
     plain: Map<String, Json>,
     description: Option<String>,
     status: Option<String>,
-    /// The person, or nobody.
+    /// The person; none unassigns.
     assignee: Option<Option<String>>,
     estimate: Option<i64>,
     pub(super) labels: Option<Vec<String>>,
