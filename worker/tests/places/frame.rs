@@ -28,6 +28,11 @@ pub(crate) fn written(ran: &Ran, side: Side) -> Written {
         let key = link.and_then(|link| {
             if side == Side::Source { link.entity_id.clone() } else { link.external_id.clone() }
         });
+        let ended = link.is_some_and(|link| link.link_state == types::LinkState::Tombstone);
+        // The link of a row that is gone gives up its key when a new row takes it; that row is on record itself.
+        if ended && key.is_none() && change.after.is_none() {
+            continue;
+        }
         written.entry(key.unwrap_or_default()).or_default().insert(change.field.clone());
     }
     written

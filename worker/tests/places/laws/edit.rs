@@ -8,6 +8,7 @@ use crate::{
     frame,
     meaning::{Meaning, Sort},
     pair::{Kind, Role},
+    snapshot::Seen,
     values,
 };
 
@@ -40,14 +41,16 @@ struct Edited {
     now: Meaning,
 }
 
+/// True for a link that is in step. A value that waits for a person is an edit that a delete does not overrule.
+fn settled(link: &Link, last: &Step) -> bool {
+    link.link_state == LinkState::Linked
+        && link.last_error.is_none()
+        && last.ran.conflicts.iter().all(|conflict| conflict.link_id != link.id)
+}
+
 /// Edits a cell of a link that is in step.
 async fn edit(play: &mut Play<'_>, last: &Step) -> Checked<Option<Edited>> {
-    let settled = |link: &&Link| {
-        link.link_state == LinkState::Linked
-            && link.last_error.is_none()
-            && last.ran.conflicts.iter().all(|conflict| conflict.link_id != link.id)
-    };
-    let links: Vec<&Link> = last.ran.links.iter().filter(settled).collect();
+    let links: Vec<&Link> = last.ran.links.iter().filter(|link| settled(link, last)).collect();
     if links.is_empty() {
         return Ok(None);
     }
@@ -155,12 +158,7 @@ async fn carried(play: &mut Play<'_>, edited: Edited, refused: Vec<Link>) -> Che
 
 /// A row that is taken away on one side goes on the other, where deletes are carried.
 pub(super) async fn row_removed(play: &mut Play<'_>, last: &Step) -> Checked<()> {
-    let links: Vec<&Link> = last
-        .ran
-        .links
-        .iter()
-        .filter(|link| link.link_state == LinkState::Linked && link.last_error.is_none())
-        .collect();
+    let links: Vec<&Link> = last.ran.links.iter().filter(|link| settled(link, last)).collect();
     if links.is_empty() || !play.pair.deletes {
         return Ok(());
     }
@@ -178,8 +176,9 @@ pub(super) async fn row_removed(play: &mut Play<'_>, last: &Step) -> Checked<()>
     let step = play.run(options).await?;
     play.hold_frame(&step, Law::Edit)?;
     let places = (step.before.get(side.other()), step.after.get(side.other()));
-    let gone: Vec<&str> =
-        places.0.rows.iter().map(|row| row.key.as_str()).filter(|key| places.1.row(key).is_none()).collect();
+    // SQLite gives the key of a row that is gone to the next new one.
+    let is_gone = |row: &&Seen| places.1.row(&row.key).is_none_or(|now| now.tag != row.tag);
+    let gone: Vec<&str> = places.0.rows.iter().filter(is_gone).map(|row| row.key.as_str()).collect();
     let asked = step.ran.conflicts.iter().any(|conflict| conflict.link_id == link.id);
     let excused = asked || step.ran.links.iter().any(|now| now.id == link.id && now.last_error.is_some());
     if gone != [other] && !(excused && gone.is_empty()) {
