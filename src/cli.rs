@@ -205,6 +205,8 @@ pub(crate) enum Command {
     Config(Box<ConfigArgs>),
     /// Print the JSON Schema of sync documents, for editors
     Schema,
+    /// Print the OpenAPI document of the HTTP API
+    Openapi,
     /// Print the completions of a shell
     Completions(CompletionsArgs),
     /// Print the manual page
@@ -252,6 +254,7 @@ impl Command {
             Command::Init(_) => "init",
             Command::Config(_) => "config",
             Command::Schema => "schema",
+            Command::Openapi => "openapi",
             Command::Completions(_) => "completions",
             Command::Man(_) => "man",
             Command::Version => "version",

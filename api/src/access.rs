@@ -30,6 +30,8 @@ pub(crate) struct Need {
     /// The route is about all projects at once, so a caller of one project has no use of it.
     pub(crate) all_projects: bool,
     pub(crate) within: Duration,
+    /// On this machine nobody needs a token for it.
+    pub(crate) open_here: bool,
 }
 
 /// How long a request may take.
@@ -40,11 +42,16 @@ const LONG: Duration = Duration::from_secs(300);
 
 impl Need {
     pub(crate) const fn of(scope: Scope) -> Need {
-        Need { scope, all_projects: false, within: USUAL }
+        Need { scope, all_projects: false, within: USUAL, open_here: false }
     }
 
     pub(crate) const fn of_all_projects(scope: Scope) -> Need {
-        Need { scope, all_projects: true, within: USUAL }
+        Need { all_projects: true, ..Need::of(scope) }
+    }
+
+    /// For a route that needs no token on this machine, for probes and people.
+    pub(crate) const fn open_here(self) -> Need {
+        Need { open_here: true, ..self }
     }
 
     /// For a route about many things, which takes its time.

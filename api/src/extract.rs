@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use axum::{
     body::{Body, HttpBody},
-    extract::{FromRequest, FromRequestParts, Path, Query, Request},
+    extract::{
+        FromRequest, FromRequestParts, Path, Query, Request, path::ErrorKind, rejection::PathRejection,
+    },
     http::{
         HeaderMap, StatusCode,
         header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, TRANSFER_ENCODING},
@@ -184,6 +186,37 @@ fn last_part(message: &str) -> &str {
 pub(crate) fn invalid_query(field: &str, detail: &str) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "invalid-query", "Invalid query", about(field, detail))
         .with_field(field, detail)
+}
+
+/// The parameters of the path: `InPath<i64>` for one, `InPath<(i64, String)>` for two.
+#[derive(Debug)]
+pub(crate) struct InPath<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for InPath<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let rejection = match Path::from_request_parts(parts, state).await {
+            Ok(Path(read)) => return Ok(Self(read)),
+            Err(rejection) => rejection,
+        };
+        let PathRejection::FailedToDeserializePathParams(failed) = &rejection else {
+            return Err(Problem::internal(&rejection));
+        };
+        let (value, expected) = match failed.kind() {
+            ErrorKind::ParseError { value, expected_type }
+            | ErrorKind::ParseErrorAtIndex { value, expected_type, .. }
+            | ErrorKind::ParseErrorAtKey { value, expected_type, .. } => match *expected_type {
+                "i64" => (value.as_str(), "a whole number below 2^63"),
+                other => (value.as_str(), other),
+            },
+            ErrorKind::InvalidUtf8InPathParam { .. } => ("the address", "text in UTF-8"),
+            _ => ("the address", "what the route takes"),
+        };
+        let detail = format!("{value:?} in the path is not {expected}");
+        Err(Problem::new(StatusCode::BAD_REQUEST, "invalid-id", "Invalid id", &*detail)
+            .with_field("id", detail))
+    }
 }
 
 /// The job id in the path.

@@ -14,6 +14,7 @@ use axum::{
 };
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// The media type of a problem document.
@@ -26,19 +27,23 @@ const OUTAGE_RETRY: u32 = 5;
 const FULL_RETRY: u32 = 30;
 
 /// Why a request failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Problem {
     /// The kind of problem; stable across releases.
     #[serde(rename = "type", serialize_with = "kind_urn")]
+    #[schema(value_type = String, pattern = "^urn:syncline:problem:[a-z-]+$")]
     pub kind: &'static str,
     /// The kind as a short text.
+    #[schema(value_type = String)]
     pub title: &'static str,
     /// The HTTP status code.
+    #[schema(minimum = 400, maximum = 599)]
     pub status: u16,
     /// What is wrong with this request, and what to do.
     pub detail: String,
     /// The id of this occurrence; the log has the same id.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "instance_urn")]
+    #[schema(value_type = Option<String>, pattern = "^urn:uuid:")]
     pub instance: Option<Uuid>,
     /// Errors of single fields of the request.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -46,17 +51,12 @@ pub struct Problem {
     /// Seconds until a retry is worthwhile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u32>,
-}
-
-/// A problem with what is known of its request.
-#[derive(Serialize)]
-struct Told<'a> {
-    #[serde(flatten)]
-    problem: &'a Problem,
     /// The id of the request; log lines and the audit log have it.
-    request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
     /// The path of a page about the kind.
-    docs: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub docs: Option<String>,
 }
 
 fn kind_urn<S: Serializer>(kind: &str, serializer: S) -> Result<S::Ok, S::Error> {
@@ -71,7 +71,7 @@ fn instance_urn<S: Serializer>(instance: &Option<Uuid>, serializer: S) -> Result
 }
 
 /// An error of one field.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
     /// The field's name in the request, such as `items.ids.0`.
     pub field: String,
@@ -80,6 +80,7 @@ pub struct FieldError {
     pub pointer: Option<String>,
     /// The kind of error; stable across releases.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub code: Option<&'static str>,
     /// What is wrong, and which values are allowed.
     pub detail: String,
@@ -121,6 +122,8 @@ impl Problem {
             instance: None,
             errors: Vec::new(),
             retry_after: None,
+            request_id: None,
+            docs: None,
         }
     }
 
@@ -192,9 +195,10 @@ impl Problem {
 
 impl Problem {
     /// The document of a problem that a request has met; `prefix` stands before the paths of the server.
-    pub(crate) fn told(&self, request_id: &str, prefix: &str) -> Body {
-        let docs = format!("{prefix}/docs/problems#{}", self.kind);
-        Body::from(serde_json::to_vec(&Told { problem: self, request_id, docs }).unwrap_or_default())
+    pub(crate) fn told(mut self, request_id: &str, prefix: &str) -> Body {
+        self.docs = Some(format!("{prefix}/docs/problems#{}", self.kind));
+        self.request_id = Some(request_id.to_owned());
+        Body::from(serde_json::to_vec(&self).unwrap_or_default())
     }
 }
 

@@ -3,117 +3,46 @@
 use std::{any::Any, sync::Arc, time::Duration};
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::{Request, State},
     http::{HeaderValue, Method, StatusCode, Uri, header::CONTENT_LENGTH},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
-    routing::get,
 };
-use syncline_service::Scope;
 use tokio::time::timeout;
 use tower::{ServiceExt, service_fn};
 use tower_http::{catch_panic::CatchPanicLayer, trace::TraceLayer};
 
 use crate::{
-    access::{Need, REQUEST_ID, RequestId, USUAL},
+    access::{REQUEST_ID, RequestId},
     budget::{Budget, REQUESTS, in_turn},
     guard::guard,
     hosts::Hosts,
     outage::{Outage, fail_soon},
     problem::Problem,
-    routes::{
-        audit, configs, dead, docs, health, jobs, metrics, overall, queues, schedules, stats, tokens, workers,
-    },
+    routes::{self, docs, index::Document},
     state::ApiState,
-    table::Table,
 };
 
 /// Routes about the process and the installation, for probes, scrapers and monitors, which need no token.
 pub fn ops_router(state: ApiState) -> Router {
-    finish(open_ops_routes(), state)
+    finish(routes::ops().open_router(), state)
 }
 
-/// `/api/v1`, and the routes of [`ops_router`]. If others than this machine can ask, they need a token here, too.
+/// The API, its pages, and the routes of [`ops_router`]. If others than this machine can ask, these need a token, too.
 pub fn router(state: ApiState) -> Router {
-    let (read, operate) = (Need::of(Scope::Read), Need::of(Scope::Operate));
-    let admin = Need::of(Scope::Admin);
-    let (read_all, operate_all) = (Need::of_all_projects(Scope::Read), Need::of_all_projects(Scope::Operate));
-    let table = Table::new(&state)
-        .get(
-            read,
-            "/api/v1/jobs",
-            "List or search jobs: state, sync, project, kind, key, text, older_than, q, queue, limit, cursor",
-            jobs::list::list,
-        )
-        .post(Need::of(Scope::Enqueue), "/api/v1/jobs", "Put a run of a sync in line", jobs::create)
-        .get(read, "/api/v1/jobs/{id}", "Where a run stands, what it did, and its attempts", jobs::show)
-        .post(
-            operate,
-            "/api/v1/jobs/{id}/cancel",
-            "End a waiting job, ask a running one to stop",
-            jobs::cancel,
-        )
-        .get(read, "/api/v1/dead", "List or search dead letters", jobs::list::list_dead)
-        .post(
-            operate.long(),
-            "/api/v1/dead/replay",
-            "Put dead letters in line again: ids, a filter, or all",
-            dead::replay,
-        )
-        .post(
-            admin.long(),
-            "/api/v1/dead/discard",
-            "Take dead letters off the list: ids, a filter, or all",
-            dead::discard,
-        )
-        .get(read_all, "/api/v1/queues", "Jobs by queue and priority", queues::list)
-        .post(operate_all, "/api/v1/queues/{name}/pause", "Let nothing of a queue begin", queues::pause)
-        .post(operate_all, "/api/v1/queues/{name}/resume", "Let it go on", queues::resume)
-        .get(read, "/api/v1/schedules", "When syncs run by themselves", schedules::list)
-        .post(operate, "/api/v1/sync/configs/{id}/pause", "Let no run of a sync begin", configs::pause)
-        .post(operate, "/api/v1/sync/configs/{id}/resume", "Let it go on", configs::resume)
-        .get(
-            read,
-            "/api/v1/sync/stats",
-            "Numbers per sync and in total: sync, project, platform, entity_type, window",
-            stats::show,
-        )
-        .get(
-            admin,
-            "/api/v1/audit",
-            "Who changed what: actor, action, subject_kind, subject_id, limit, cursor",
-            audit::list,
-        )
-        .get(admin, "/api/v1/tokens", "The tokens of the API, without their texts", tokens::list)
-        .delete(admin, "/api/v1/tokens/{id}", "End a token at once", tokens::revoke)
-        .get(read_all, "/api/v1/workers", "The processes that run jobs", workers::list);
-    let api = table
-        .with_index(read, "/api/v1", "This list")
-        .route("/docs/problems", get(docs::problems))
+    let api = routes::api()
+        .router(&state)
+        .layer(Extension(Document::default()))
         .route_layer(from_fn_with_state(Outage::new(Arc::clone(&state.database_answers)), fail_soon))
+        .merge(docs::router(state.docs))
         .route_layer(from_fn_with_state(Budget::of(REQUESTS), in_turn));
-    let ops = match state.gate.is_local() {
-        true => open_ops_routes(),
-        false => Table::new(&state)
-            .get(read_all, "/healthz", "200 while the process lives", health::healthz)
-            .get(read_all, "/readyz", "200 when work can be done, else 503 and why not", health::readyz)
-            .get(read_all, "/metrics", "Metrics in Prometheus' text format", metrics::metrics)
-            .get(read_all, "/health", "How the parts are, and since when", overall::health)
-            .get(read_all, "/alerts", "The alerts that are not over", overall::alerts)
-            .into_router(),
-    };
-    finish(ops.merge(api), state)
+    finish(routes::ops().router(&state).merge(api), state)
 }
 
-fn open_ops_routes() -> Router<ApiState> {
-    Router::new()
-        .route("/healthz", get(health::healthz))
-        .route("/readyz", get(health::readyz))
-        .route("/metrics", get(metrics::metrics))
-        .route("/health", get(overall::health))
-        .route("/alerts", get(overall::alerts))
-        .route_layer(from_fn_with_state(USUAL, in_time))
+/// The OpenAPI document of a server of this version, as JSON.
+pub fn openapi(version: &str) -> serde_json::Result<String> {
+    routes::document(version, "").to_pretty_json()
 }
 
 /// Adds the middleware. The layer added last sees a request first.
@@ -179,8 +108,8 @@ fn span(request: &Request) -> tracing::Span {
     tracing::debug_span!("request", method = %request.method(), path = request.uri().path(), request_id = id)
 }
 
-async fn unknown_route(uri: Uri) -> Problem {
-    let detail = format!("There is nothing at {}; GET /api/v1 lists the routes", uri.path());
+pub(crate) async fn unknown_route(uri: Uri) -> Problem {
+    let detail = format!("There is nothing at {}; GET /openapi.json lists the routes", uri.path());
     Problem::new(StatusCode::NOT_FOUND, "unknown-route", "Unknown route", detail)
 }
 
@@ -228,7 +157,11 @@ fn panicked(payload: Box<dyn Any + Send + 'static>) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::{body::Body, routing::post};
+    use crate::access::USUAL;
+    use axum::{
+        body::Body,
+        routing::{get, post},
+    };
 
     async fn status(router: Router, request: Request) -> StatusCode {
         let response = router.oneshot(request).await.unwrap();

@@ -41,6 +41,8 @@ pub struct ApiState {
     pub cursors: Cursors,
     /// How the parts of the installation were when last asked.
     pub parts: Parts,
+    /// True if there are pages about the API.
+    pub docs: bool,
     /// What sync documents in requests may name.
     pub allow: Arc<AllowLists>,
     /// The recorder of metrics; none: only the queue's gauges are served.
@@ -64,8 +66,35 @@ impl fmt::Debug for ApiState {
             .field("role", &self.role)
             .field("gate", &self.gate)
             .field("hosts", &self.hosts)
+            .field("docs", &self.docs)
             .field("allow", &self.allow)
             .field("metrics", &self.metrics.is_some())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+impl ApiState {
+    /// The state of an API without stores, for routes that ask none.
+    pub(crate) fn nowhere() -> ApiState {
+        let db = DatabaseConnection::default();
+        ApiState {
+            db: db.clone(),
+            queue: RunQueue::sql(db),
+            version: "1.2.3",
+            role: "api",
+            gate: Gate::local(),
+            hosts: Arc::new(Hosts::local()),
+            rates: Rates::new(crate::Limits::NONE),
+            cursors: Cursors::default(),
+            parts: Parts::default(),
+            docs: true,
+            allow: Arc::default(),
+            metrics: None,
+            queue_health: Arc::new(|| Ok(())),
+            task_health: Arc::new(|| Ok(())),
+            database_answers: Arc::new(|| Box::pin(async { true })),
+            ready: Arc::new(|| Box::pin(async { Ok(()) })),
+        }
     }
 }

@@ -1,127 +1,149 @@
-//! The table of routes: each with what it needs of its caller, and its line in the index.
+//! The table of routes: each handler with what it needs of its caller. The routes are guarded, and described in the
+//! document, by the same entries.
 
 use axum::{
     Router,
-    handler::Handler,
-    http::Method,
-    middleware::from_fn_with_state,
-    routing::{MethodFilter, get, on},
+    extract::{Request, State},
+    middleware::{Next, from_fn_with_state},
+    response::Response,
 };
-use serde::Serialize;
-use syncline_service::Scope;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::UtoipaMethodRouter;
 
 use crate::{
     access::{Need, admit},
+    deprecation::Deprecation,
+    document,
     repeat::once,
     router::in_time,
-    routes::index,
     state::ApiState,
 };
 
-/// A route, as the index lists it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Route {
-    /// The HTTP method.
-    pub method: &'static str,
-    /// The path; `{...}` marks a parameter.
-    pub path: &'static str,
-    /// The scope that a token needs for it.
-    pub scope: Scope,
-    /// True if it is about all projects, and so not for a token of one.
-    pub all_projects: bool,
-    pub summary: &'static str,
-}
+/// Routes that are guarded by what they need.
+#[derive(Default)]
+pub(crate) struct Table(Vec<Entry>);
 
-/// Routes that are guarded by what they need. There is no way to add one that is open.
-#[derive(Debug)]
-pub(crate) struct Table {
-    api: ApiState,
-    router: Router<ApiState>,
-    routes: Vec<Route>,
+struct Entry {
+    need: Need,
+    deprecation: Option<Deprecation>,
+    routes: UtoipaMethodRouter<ApiState>,
 }
 
 impl Table {
-    pub(crate) fn new(api: &ApiState) -> Table {
-        Table { api: api.clone(), router: Router::new(), routes: Vec::new() }
-    }
-
-    pub(crate) fn get<H, T>(self, need: Need, path: &'static str, summary: &'static str, handler: H) -> Table
-    where
-        H: Handler<T, ApiState>,
-        T: 'static,
-    {
-        self.on(MethodFilter::GET, Method::GET, need, (path, summary), handler)
-    }
-
-    pub(crate) fn post<H, T>(self, need: Need, path: &'static str, summary: &'static str, handler: H) -> Table
-    where
-        H: Handler<T, ApiState>,
-        T: 'static,
-    {
-        self.on(MethodFilter::POST, Method::POST, need, (path, summary), handler)
-    }
-
-    pub(crate) fn delete<H, T>(
-        self,
-        need: Need,
-        path: &'static str,
-        summary: &'static str,
-        handler: H,
-    ) -> Table
-    where
-        H: Handler<T, ApiState>,
-        T: 'static,
-    {
-        self.on(MethodFilter::DELETE, Method::DELETE, need, (path, summary), handler)
-    }
-
-    fn on<H, T>(
-        mut self,
-        filter: MethodFilter,
-        method: Method,
-        need: Need,
-        (path, summary): (&'static str, &'static str),
-        handler: H,
-    ) -> Table
-    where
-        H: Handler<T, ApiState>,
-        T: 'static,
-    {
-        let route = on(filter, handler)
-            .route_layer(from_fn_with_state(self.api.clone(), once))
-            .route_layer(from_fn_with_state((self.api.clone(), need), admit))
-            .route_layer(from_fn_with_state(need.within, in_time));
-        self.router = self.router.route(path, route);
-        let Need { scope, all_projects, .. } = need;
-        self.routes.push(Route { method: name(&method), path, scope, all_projects, summary });
+    /// Adds a handler, as `routes!(handler)`; its path and method stand in its `#[utoipa::path]`.
+    pub(crate) fn add(mut self, need: Need, routes: UtoipaMethodRouter<ApiState>) -> Table {
+        self.0.push(Entry { need, deprecation: None, routes });
         self
     }
 
-    /// Adds a route that lists all of these routes, itself among them.
-    pub(crate) fn with_index(
+    /// Adds a handler that will be removed.
+    // The first route that is to go uses it; until then tests alone do.
+    #[cfg_attr(not(test), expect(dead_code))]
+    pub(crate) fn add_deprecated(
         mut self,
         need: Need,
-        path: &'static str,
-        summary: &'static str,
-    ) -> Router<ApiState> {
-        let Need { scope, all_projects, .. } = need;
-        self.routes.push(Route { method: "GET", path, scope, all_projects, summary });
-        self.routes.sort_by_key(|route| (route.path, route.method));
-        let admission = from_fn_with_state((self.api.clone(), need), admit);
-        let listed =
-            get(index::index).route_layer(admission).layer(axum::Extension(index::Routes::from(self.routes)));
-        self.router.route(path, listed)
+        deprecation: Deprecation,
+        routes: UtoipaMethodRouter<ApiState>,
+    ) -> Table {
+        self.0.push(Entry { need, deprecation: Some(deprecation), routes });
+        self
     }
 
-    pub(crate) fn into_router(self) -> Router<ApiState> {
-        self.router
+    /// Both tables.
+    pub(crate) fn and(mut self, other: Table) -> Table {
+        self.0.extend(other.0);
+        self
+    }
+
+    /// The routes, guarded.
+    pub(crate) fn router(self, api: &ApiState) -> Router<ApiState> {
+        let open_here = api.gate.is_local();
+        self.0.into_iter().fold(Router::new(), |router, entry| {
+            let open = entry.need.open_here && open_here;
+            guarded(router, entry, (!open).then_some(api))
+        })
+    }
+
+    /// The routes for everyone, for a listener that only machines reach.
+    pub(crate) fn open_router(self) -> Router<ApiState> {
+        self.0.into_iter().fold(Router::new(), |router, entry| guarded(router, entry, None))
+    }
+
+    /// What the routes are.
+    pub(crate) fn document(self) -> OpenApi {
+        let mut document = document::empty();
+        for Entry { need, deprecation, routes: (schemas, paths, _) } in self.0 {
+            document::add(&mut document, schemas, paths, need, deprecation.as_ref());
+        }
+        document
     }
 }
 
-fn name(method: &Method) -> &'static str {
-    match *method {
-        Method::POST => "POST",
-        Method::DELETE => "DELETE",
-        _ => "GET",
+/// Adds an entry to a router; without a state it is open.
+fn guarded(router: Router<ApiState>, entry: Entry, api: Option<&ApiState>) -> Router<ApiState> {
+    let Entry { need, deprecation, routes: (_, paths, mut routes) } = entry;
+    if let Some(api) = api {
+        routes = routes
+            .route_layer(from_fn_with_state(api.clone(), once))
+            .route_layer(from_fn_with_state((api.clone(), need), admit));
+    }
+    routes = routes.route_layer(from_fn_with_state(need.within, in_time));
+    if let Some(deprecation) = deprecation {
+        routes = routes.route_layer(from_fn_with_state(deprecation, announce));
+    }
+    paths.paths.into_keys().fold(router, |router, path| router.route(&path, routes.clone()))
+}
+
+async fn announce(State(deprecation): State<Deprecation>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.headers_mut().extend(deprecation.headers());
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, body::Body, http::StatusCode};
+    use chrono::NaiveDate;
+    use syncline_service::Scope;
+    use tower::ServiceExt;
+    use utoipa_axum::routes;
+
+    use super::*;
+
+    /// Tell something old
+    #[utoipa::path(get, path = "/old", operation_id = "old", responses((status = 200, description = "Old.")))]
+    async fn old() -> StatusCode {
+        StatusCode::OK
+    }
+
+    fn marked() -> Table {
+        let day = |month| NaiveDate::from_ymd_opt(2027, month, 1).unwrap();
+        let deprecation = Deprecation { since: day(1), until: day(7), instead: "/new" };
+        Table::default().add_deprecated(Need::of(Scope::Read), deprecation, routes!(old))
+    }
+
+    #[test]
+    fn a_marked_route_is_marked_in_the_document() {
+        let document = serde_json::to_value(marked().document()).unwrap();
+        let operation = &document["paths"]["/old"]["get"];
+        assert_eq!(operation["deprecated"], true);
+        let told = operation["description"].as_str().unwrap();
+        assert_eq!(told, "Deprecated since 2027-01-01, and gone from 2027-07-01 on. Use /new.");
+        assert!(operation["responses"]["200"]["headers"]["Sunset"].is_object(), "{operation}");
+    }
+
+    #[tokio::test]
+    async fn a_marked_route_says_so_in_every_answer() {
+        for (path, status) in [("/old", 200), ("/new", 404)] {
+            let router: Router = marked().open_router().with_state(ApiState::nowhere());
+            let request = axum::http::Request::get(path).body(Body::empty()).unwrap();
+            let response = router.oneshot(request).await.unwrap();
+            assert_eq!(response.status(), status);
+            let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap());
+            let marked = status == 200;
+            assert_eq!(header("deprecation"), marked.then_some("@1798761600"));
+            assert_eq!(header("sunset"), marked.then_some("Thu, 01 Jul 2027 00:00:00 GMT"));
+            assert_eq!(header("link"), marked.then_some("</new>; rel=\"successor-version\""));
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! `syncline completions`, `man`, `schema` and `version`: information about the program itself.
+//! `syncline completions`, `man`, `schema`, `openapi` and `version`: information about the program itself.
 
 use std::io::Write;
 
@@ -33,6 +33,13 @@ pub(crate) fn man(args: &ManArgs) -> Result<Exit, Fault> {
 /// Prints the JSON Schema of sync documents.
 pub(crate) fn schema() -> Result<Exit, Fault> {
     print(format!("{:#}\n", schema::schema()).as_bytes())
+}
+
+/// Prints the OpenAPI document, as a server of this version has it at `/openapi.json`.
+pub(crate) fn openapi() -> Result<Exit, Fault> {
+    let document = syncline_api::openapi(env!("CARGO_PKG_VERSION"));
+    let document = document.map_err(|error| Fault::failed(format!("the document: {error}")))?;
+    print(format!("{document}\n").as_bytes())
 }
 
 /// Prints the version and what it was built for.

@@ -48,6 +48,7 @@ pub(crate) async fn run(cli: &Cli, mut reader: Reader<'_>, output: &Output) -> R
             accounts::key(args, output)
         }
         Command::Schema => about::schema(),
+        Command::Openapi => about::openapi(),
         Command::Config(args) => config::run(&settings::all(cli, args, reader)?, output),
         Command::Completions(args) => about::completions(args),
         Command::Man(args) => about::man(args),
@@ -113,6 +114,7 @@ async fn on_database(
         | Command::Simulator(_)
         | Command::Init(_)
         | Command::Schema
+        | Command::Openapi
         | Command::Config(_)
         | Command::Completions(_)
         | Command::Man(_)

@@ -241,6 +241,7 @@ fn state(
         rates: Rates::new(server.reach.limits.unwrap_or(Limits::NONE)),
         cursors: Cursors::default(),
         parts: Parts::default(),
+        docs: !server.reach.without_docs,
         allow: Arc::new(server.allow.clone()),
         metrics: Some(metrics),
         queue_health: Arc::new(move || match &*health.lock().unwrap_or_else(PoisonError::into_inner) {

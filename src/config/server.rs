@@ -23,6 +23,8 @@ pub(crate) struct Reach {
     pub(crate) tls: Option<Tls>,
     /// Requests a second and token. `SYNCLINE_API_READS`, default 50; `SYNCLINE_API_WRITES`, default 200; 0: no limit.
     pub(crate) limits: Option<Limits>,
+    /// True if there are no pages about the API at `/docs`. `SYNCLINE_DOCS`, `on` or `off`; default `on`.
+    pub(crate) without_docs: bool,
 }
 
 impl Reach {
@@ -57,6 +59,7 @@ impl Reach {
                 reads: NonZeroU32::new(reader.number("SYNCLINE_API_READS", 50, 0..=1_000_000)?),
                 writes: NonZeroU32::new(reader.number("SYNCLINE_API_WRITES", 200, 0..=1_000_000)?),
             }),
+            without_docs: !docs(reader)?,
         };
         reach.hosts(true)?;
         Ok(reach)
@@ -67,6 +70,18 @@ impl Reach {
         let (url, allowed) = (self.public_url.as_deref(), self.allowed_hosts.as_deref());
         Hosts::new(loopback, url, allowed).map_err(Fault::usage)
     }
+}
+
+fn docs(reader: &mut Reader<'_>) -> Result<bool, Fault> {
+    const NAME: &str = "SYNCLINE_DOCS";
+    let (on, origin) = match reader.environment.text(NAME)?.as_deref() {
+        None => (true, Origin::Default),
+        Some("on") => (true, Origin::Variable(NAME.to_owned())),
+        Some("off") => (false, Origin::Variable(NAME.to_owned())),
+        Some(other) => return Err(Fault::usage(format!("{NAME} {other:?} is neither \"on\" nor \"off\""))),
+    };
+    reader.note(NAME, if on { "on" } else { "off" }, origin);
+    Ok(on)
 }
 
 fn text(reader: &mut Reader<'_>, name: &'static str) -> Result<Option<String>, Fault> {

@@ -57,6 +57,16 @@ fn the_schema_has_the_keys_that_are_taken() -> Result<()> {
 }
 
 #[test]
+fn the_document_of_the_api_is_printed_without_a_database() -> Result<()> {
+    let program = program()?;
+    let document: Value = serde_json::from_str(&program.expect(0, &["openapi"])?.stdout)?;
+    ensure!(document["openapi"] == "3.1.0" && document["info"]["version"] == env!("CARGO_PKG_VERSION"));
+    ensure!(document["paths"]["/api/v1/jobs"]["post"]["x-scope"] == "enqueue", "{}", document["paths"]);
+    ensure!(!program.path("syncline.db").exists());
+    Ok(())
+}
+
+#[test]
 fn completions_and_manual_pages_are_printed() -> Result<()> {
     let program = program()?;
     for shell in ["bash", "zsh", "fish"] {

@@ -75,6 +75,7 @@ fn every_setting_is_listed_with_its_default() -> Result<()> {
         ("SYNCLINE_TLS_KEY", "not set"),
         ("SYNCLINE_API_READS", "50"),
         ("SYNCLINE_API_WRITES", "200"),
+        ("SYNCLINE_DOCS", "on"),
         ("SYNCLINE_CONCURRENCY", "4"),
         ("SYNCLINE_POLL_MS", "1000"),
         ("SYNCLINE_GRACE", "30"),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use syncline_entity::audit_log;
 use syncline_service::audit::{self, AuditQuery};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     access::By,
@@ -16,19 +17,36 @@ use crate::{
 };
 
 /// Which changes to list. Unknown keys are refused.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChangesQuery {
+    /// Only changes of this person or token.
+    #[param(max_length = 255)]
     actor: Option<String>,
+    /// Only changes of this kind, such as `account.rotate`.
+    #[param(max_length = 255)]
     action: Option<String>,
+    /// Only changes of things of this kind, such as `sync`.
+    #[param(max_length = 255)]
     subject_kind: Option<String>,
+    /// Only changes of the thing with this id.
+    #[param(max_length = 255)]
     subject_id: Option<String>,
+    /// The most changes of a page; 100 if it is left out.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<u16>,
+    /// The `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
 /// A page of changes, the latest first.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(examples(json!({ "changes": [{
+    "id": 7, "at": "2026-11-20T13:44:17.832345Z", "actor": "mia@desk", "action": "pause", "subject_kind": "sync",
+    "subject_id": "3", "details": { "from": "192.0.2.7", "before": null, "after": { "reason": "moving" } },
+    "request_id": "01a1f933-66bd-7084-846c-c8cc3a4a2c5a",
+}], "next_cursor": null })))]
 pub struct ChangeList {
     pub changes: Vec<Change>,
     /// The `cursor` of the next page; none at the end.
@@ -36,7 +54,7 @@ pub struct ChangeList {
 }
 
 /// A change.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Change {
     pub id: i64,
     pub at: DateTime<Utc>,
@@ -52,6 +70,15 @@ pub struct Change {
     pub request_id: Option<String>,
 }
 
+/// List who changed what
+#[utoipa::path(
+    get,
+    path = "/api/v1/audit",
+    operation_id = "list_changes",
+    tag = "access",
+    params(ChangesQuery),
+    responses((status = 200, description = "The latest changes first.", body = ChangeList)),
+)]
 pub(crate) async fn list(
     State(api): State<ApiState>,
     By(caller): By,

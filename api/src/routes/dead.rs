@@ -7,14 +7,16 @@ use syncline_service::{
     Caller,
     dead::{self, Done},
 };
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::jobs::{JobFilter, list::listing};
 use crate::{access::By, extract::JsonBody, problem::Problem, state::ApiState};
 
 /// Selects dead letters: by id, by a filter, or all.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(examples(json!({ "filter": { "sync": "tasks", "older_than": "10m" }, "count": 12 })))]
 pub struct DeadLetters {
     /// The dead letters with these ids.
     pub ids: Vec<Uuid>,
@@ -29,7 +31,10 @@ pub struct DeadLetters {
 }
 
 /// The result of a replay or discard.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(examples(json!({ "count": 1, "done": 1, "left": [], "replayed": [
+    { "id": "01a1f933-66bd-7084-846c-c8cc3a4a2c5a", "run": "01a1f934-0000-7084-846c-c8cc3a4a2c5a" },
+] })))]
 pub struct DeadDone {
     /// How many were selected.
     pub count: usize,
@@ -42,7 +47,7 @@ pub struct DeadDone {
 }
 
 /// A dead letter that was replayed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ReplayedLetter {
     pub id: Uuid,
     /// The new run.
@@ -50,13 +55,23 @@ pub struct ReplayedLetter {
 }
 
 /// A dead letter that was left unchanged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct LeftLetter {
     pub id: Uuid,
     /// Why it was left.
+    #[schema(value_type = String)]
     pub why: &'static str,
 }
 
+/// Put dead letters in line again: ids, a filter, or all
+#[utoipa::path(
+    post,
+    path = "/api/v1/dead/replay",
+    operation_id = "replay_dead",
+    tag = "dead letters",
+    request_body = DeadLetters,
+    responses((status = 200, description = "What was replayed, and what was not.", body = DeadDone)),
+)]
 pub(crate) async fn replay(
     State(api): State<ApiState>,
     By(caller): By,
@@ -66,6 +81,15 @@ pub(crate) async fn replay(
     done(ids.len(), dead::replay(&api.db, &api.queue, &caller, &ids).await)
 }
 
+/// Take dead letters off the list: ids, a filter, or all
+#[utoipa::path(
+    post,
+    path = "/api/v1/dead/discard",
+    operation_id = "discard_dead",
+    tag = "dead letters",
+    request_body = DeadLetters,
+    responses((status = 200, description = "What was discarded, and what was not.", body = DeadDone)),
+)]
 pub(crate) async fn discard(
     State(api): State<ApiState>,
     By(caller): By,

@@ -10,6 +10,7 @@ use axum::{
 };
 use serde::Serialize;
 use tokio::time::timeout;
+use utoipa::ToSchema;
 
 use crate::{problem::Problem, state::ApiState};
 
@@ -17,31 +18,50 @@ use crate::{problem::Problem, state::ApiState};
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The response of `/healthz`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(examples(json!({ "status": "ok", "role": "up", "version": "1.2.3" })))]
 pub struct Alive {
     /// Always `ok`.
+    #[schema(value_type = String)]
     pub status: &'static str,
     /// The role of the process: api, worker or up.
+    #[schema(value_type = String)]
     pub role: &'static str,
     /// The version of the binary.
+    #[schema(value_type = String)]
     pub version: &'static str,
 }
 
+/// Tell that the process lives
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    operation_id = "healthz",
+    tag = "installation",
+    responses((status = 200, description = "The process lives.", body = Alive)),
+)]
 pub(crate) async fn healthz(State(api): State<ApiState>) -> Json<Alive> {
     Json(Alive { status: "ok", role: api.role, version: api.version })
 }
 
 /// The checks of readiness; each is `ok` or the reason of its failure.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(examples(json!({ "state": "ready", "checks": { "database": "ok", "schema": "ok", "queue": "ok", "tasks": "ok" } })))]
 pub struct Ready {
     /// `ready` or `not ready`.
+    #[schema(schema_with = states)]
     pub state: &'static str,
     /// `database`, `schema`, `queue` and `tasks`.
+    #[schema(value_type = BTreeMap<String, String>)]
     pub checks: BTreeMap<&'static str, String>,
 }
 
+fn states() -> utoipa::openapi::Schema {
+    crate::schema::one_of(["ready", "not ready"])
+}
+
 /// The response if a check failed.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct NotReady {
     #[serde(flatten)]
     pub problem: Problem,
@@ -50,6 +70,22 @@ pub struct NotReady {
     pub ready: Ready,
 }
 
+/// Tell whether work can be done
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    operation_id = "readyz",
+    tag = "installation",
+    responses(
+        (status = 200, description = "Work can be done.", body = Ready),
+        (
+            status = 503,
+            description = "Something is missing; `checks` says what.",
+            body = NotReady,
+            content_type = "application/problem+json",
+        ),
+    ),
+)]
 pub(crate) async fn readyz(State(api): State<ApiState>) -> Response {
     let database = database(&api).await;
     // Without a database the schema cannot be checked, and a second error would add nothing.

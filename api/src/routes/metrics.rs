@@ -23,6 +23,14 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
+/// Show the metrics of the process and the length of the queue
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    operation_id = "metrics",
+    tag = "installation",
+    responses((status = 200, description = "Prometheus' text format.", body = String, content_type = "text/plain")),
+)]
 pub(crate) async fn metrics(State(api): State<ApiState>) -> impl IntoResponse {
     let mut text = api.metrics.as_ref().map(|metrics| metrics.render()).unwrap_or_default();
     text.push_str(&process::gauges());

@@ -14,3 +14,62 @@ pub mod schedules;
 pub(crate) mod stats;
 pub mod tokens;
 pub mod workers;
+
+use syncline_service::Scope;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::routes;
+
+use crate::{access::Need, document, table::Table};
+
+const READ: Need = Need::of(Scope::Read);
+const ENQUEUE: Need = Need::of(Scope::Enqueue);
+const OPERATE: Need = Need::of(Scope::Operate);
+const ADMIN: Need = Need::of(Scope::Admin);
+const READ_ALL: Need = Need::of_all_projects(Scope::Read);
+const OPERATE_ALL: Need = Need::of_all_projects(Scope::Operate);
+/// What probes and people of this machine may ask without a token.
+const OPEN_HERE: Need = READ_ALL.open_here();
+
+/// Routes about the process and the installation, for probes, scrapers and monitors.
+pub(crate) fn ops() -> Table {
+    Table::default()
+        .add(OPEN_HERE, routes!(health::healthz))
+        .add(OPEN_HERE, routes!(health::readyz))
+        .add(OPEN_HERE, routes!(metrics::metrics))
+        .add(OPEN_HERE, routes!(overall::health))
+        .add(OPEN_HERE, routes!(overall::alerts))
+}
+
+/// All other routes that the document has.
+pub(crate) fn api() -> Table {
+    Table::default()
+        .add(READ, routes!(index::index))
+        .add(READ.open_here(), routes!(index::document))
+        // Jobs and dead letters.
+        .add(READ, routes!(jobs::list::list))
+        .add(ENQUEUE, routes!(jobs::create::create))
+        .add(READ, routes!(jobs::show::show))
+        .add(OPERATE, routes!(jobs::cancel::cancel))
+        .add(READ, routes!(jobs::list::list_dead))
+        .add(OPERATE.long(), routes!(dead::replay))
+        .add(ADMIN.long(), routes!(dead::discard))
+        // Queues, schedules, workers.
+        .add(READ_ALL, routes!(queues::list))
+        .add(OPERATE_ALL, routes!(queues::pause))
+        .add(OPERATE_ALL, routes!(queues::resume))
+        .add(READ, routes!(schedules::list))
+        .add(READ_ALL, routes!(workers::list))
+        // Syncs.
+        .add(OPERATE, routes!(configs::pause))
+        .add(OPERATE, routes!(configs::resume))
+        .add(READ, routes!(stats::show))
+        // Access.
+        .add(ADMIN, routes!(audit::list))
+        .add(ADMIN, routes!(tokens::list))
+        .add(ADMIN, routes!(tokens::revoke))
+}
+
+/// The document of a server of this version, whose paths have a prefix.
+pub(crate) fn document(version: &str, prefix: &str) -> OpenApi {
+    document::of_server(ops().and(api()).document(), version, prefix)
+}

@@ -11,18 +11,19 @@ use axum::{Json, extract::State};
 use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use serde::Serialize;
-use syncline_entity::{circuit_breaker, sync_history, worker};
+use syncline_entity::{circuit_breaker, sync_history, types::AlertLevel, worker};
 use syncline_queue::State as JobState;
 use syncline_runs::RUN_QUEUE;
 use tokio::time::timeout;
+use utoipa::ToSchema;
 
-use crate::{problem::Problem, state::ApiState};
+use crate::{problem::Problem, schema::words, state::ApiState};
 
 /// Timeout of each part.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How a part is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Status {
     Healthy,
@@ -35,7 +36,7 @@ pub(crate) enum Status {
 pub(crate) type Book = Arc<Mutex<BTreeMap<&'static str, Component>>>;
 
 /// A part of the installation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Component {
     status: Status,
     /// Since when this process has seen it so.
@@ -46,8 +47,12 @@ pub(crate) struct Component {
 }
 
 /// The response.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(examples(json!({ "overall": "degraded", "activeSyncs": 1, "queueSize": 3, "components": {
+    "database": { "status": "healthy", "since": "2026-11-20T13:44:17.832345Z" },
+    "platforms": { "status": "degraded", "since": "2026-11-20T13:44:17.832345Z", "reason": "an account gets no calls" },
+} })))]
 pub(crate) struct Overall {
     /// The worst status of a part.
     overall: Status,
@@ -55,6 +60,7 @@ pub(crate) struct Overall {
     active_syncs: Option<u64>,
     /// Jobs that wait; none if the queue does not say.
     queue_size: Option<u64>,
+    #[schema(value_type = BTreeMap<String, Component>)]
     components: BTreeMap<&'static str, Component>,
 }
 
@@ -62,6 +68,14 @@ type Seen = (Status, Option<String>);
 
 const WELL: Seen = (Status::Healthy, None);
 
+/// Tell how the parts of the installation are, and since when
+#[utoipa::path(
+    get,
+    path = "/health",
+    operation_id = "health",
+    tag = "installation",
+    responses((status = 200, description = "The parts, and the worst of their states.", body = Overall)),
+)]
 pub(crate) async fn health(State(api): State<ApiState>) -> Json<Overall> {
     let (database, queue, workers, platforms, active) =
         tokio::join!(database(&api), queue(&api), workers(&api), platforms(&api), active(&api));
@@ -142,12 +156,13 @@ async fn active(api: &ApiState) -> Option<u64> {
 }
 
 /// An alert that is not over.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct Alert {
     id: i64,
     rule: String,
     subject: String,
-    level: syncline_entity::types::AlertLevel,
+    #[schema(schema_with = words::<AlertLevel>)]
+    level: AlertLevel,
     value: f64,
     threshold: f64,
     message: String,
@@ -157,12 +172,24 @@ pub(crate) struct Alert {
 }
 
 /// All alerts that are not over.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(examples(json!({ "alerts": [{
+    "id": 1, "rule": "queue_age", "subject": "default", "level": "warning", "value": 720.0, "threshold": 600.0,
+    "message": "Jobs wait for 12 minutes", "raised_at": "2026-11-20T13:44:17.832345Z", "acknowledged_at": null,
+    "acknowledged_by": null,
+}] })))]
 pub(crate) struct Alerts {
     alerts: Vec<Alert>,
 }
 
-/// `GET /alerts`.
+/// List the alerts that are not over
+#[utoipa::path(
+    get,
+    path = "/alerts",
+    operation_id = "list_alerts",
+    tag = "installation",
+    responses((status = 200, description = "The alerts.", body = Alerts)),
+)]
 pub(crate) async fn alerts(State(api): State<ApiState>) -> Result<Json<Alerts>, Problem> {
     use syncline_entity::alert;
     let open = alert::Entity::find().filter(alert::Column::ClearedAt.is_null()).all(&api.db).await?;

@@ -1,23 +1,30 @@
 //! `GET /api/v1/queues`, and pausing a queue.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
 use syncline_queue::{Count, Priority, State as JobState};
 use syncline_runs::pause::Subject;
 use syncline_service::pauses::{self, known_queues};
+use utoipa::ToSchema;
 
-use crate::{access::By, extract::MaybeJson, problem::Problem, state::ApiState};
+use crate::{
+    access::By,
+    extract::{InPath, MaybeJson},
+    problem::Problem,
+    schema::priority,
+    state::ApiState,
+};
 
 /// All queues.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(examples(json!({ "queues": [{ "queue": "default", "paused": false, "limit": 100000, "priorities": [
+    { "priority": "high", "waiting": 3, "delayed": 1, "running": 2, "dead": 0, "oldest_seconds": 4.2 },
+] }] })))]
 pub struct QueueList {
     pub queues: Vec<Queue>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Queue {
     pub queue: String,
     /// True if no job of it begins.
@@ -28,8 +35,9 @@ pub struct Queue {
     pub priorities: Vec<QueueClass>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct QueueClass {
+    #[schema(schema_with = priority)]
     pub priority: &'static str,
     /// Waiting jobs, including the delayed ones.
     pub waiting: u64,
@@ -41,15 +49,17 @@ pub struct QueueClass {
     pub oldest_seconds: Option<f64>,
 }
 
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(examples(json!({ "reason": "the platform is being moved" })))]
 pub struct PauseReason {
     /// A text for display.
     pub reason: Option<String>,
 }
 
 /// The result of a pause or resume.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(examples(json!({ "paused": true, "changed": true })))]
 pub struct PauseDone {
     /// True if it is paused now.
     pub paused: bool,
@@ -57,6 +67,14 @@ pub struct PauseDone {
     pub changed: bool,
 }
 
+/// List the queues, with their jobs by priority
+#[utoipa::path(
+    get,
+    path = "/api/v1/queues",
+    operation_id = "list_queues",
+    tag = "queues",
+    responses((status = 200, description = "All queues.", body = QueueList)),
+)]
 pub(crate) async fn list(State(api): State<ApiState>) -> Result<Json<QueueList>, Problem> {
     let mut queues = Vec::new();
     for queue in known_queues(&api.db).await? {
@@ -84,10 +102,20 @@ fn class(priority: Priority, counts: &[Count]) -> QueueClass {
     }
 }
 
+/// Let no job of a queue begin
+#[utoipa::path(
+    post,
+    path = "/api/v1/queues/{name}/pause",
+    operation_id = "pause_queue",
+    tag = "queues",
+    params(("name" = String, Path, description = "The name of the queue, such as `default`.")),
+    request_body = Option<PauseReason>,
+    responses((status = 200, description = "The queue is paused.", body = PauseDone)),
+)]
 pub(crate) async fn pause(
     State(api): State<ApiState>,
     By(caller): By,
-    Path(name): Path<String>,
+    InPath(name): InPath<String>,
     MaybeJson(PauseReason { reason }): MaybeJson<PauseReason>,
 ) -> Result<Json<PauseDone>, Problem> {
     let subject = (Subject::Queue(name), None);
@@ -95,10 +123,19 @@ pub(crate) async fn pause(
     Ok(Json(PauseDone { paused: true, changed }))
 }
 
+/// Let the jobs of a queue begin again
+#[utoipa::path(
+    post,
+    path = "/api/v1/queues/{name}/resume",
+    operation_id = "resume_queue",
+    tag = "queues",
+    params(("name" = String, Path, description = "The name of the queue, such as `default`.")),
+    responses((status = 200, description = "The queue is no longer paused.", body = PauseDone)),
+)]
 pub(crate) async fn resume(
     State(api): State<ApiState>,
     By(caller): By,
-    Path(name): Path<String>,
+    InPath(name): InPath<String>,
 ) -> Result<Json<PauseDone>, Problem> {
     let subject = (Subject::Queue(name), None);
     let changed = pauses::resume(&api.db, &api.queue, &caller, subject).await?;

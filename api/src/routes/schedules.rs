@@ -6,18 +6,24 @@ use sea_orm::{EntityTrait, QueryOrder};
 use serde::Serialize;
 use syncline_entity::{schedule, sync_config, types::ScheduleKind};
 use syncline_runs::pause;
+use utoipa::ToSchema;
 
-use crate::{access::By, problem::Problem, state::ApiState};
+use crate::{access::By, problem::Problem, schema::words, state::ApiState};
 
 /// All schedules.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(examples(json!({ "schedules": [{
+    "sync_id": 3, "sync": "tasks", "enabled": true, "paused": false, "kind": "cron", "expression": "0 6 * * 1-5",
+    "timezone": "Europe/Berlin", "run_window": null, "missed_ticks": "once",
+    "next_tick_at": "2026-11-23T05:00:00Z", "last_tick_at": "2026-11-20T05:00:00Z",
+}] })))]
 pub struct ScheduleList {
     /// The oldest first.
     pub schedules: Vec<ScheduleView>,
 }
 
 /// The schedule of one sync.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ScheduleView {
     pub sync_id: i64,
     /// The sync's name.
@@ -27,6 +33,7 @@ pub struct ScheduleView {
     /// True if the schedule, its sync, an account of the sync or a platform is paused.
     pub paused: bool,
     /// How `expression` is read: interval or cron.
+    #[schema(schema_with = words::<ScheduleKind>)]
     pub kind: ScheduleKind,
     /// Seconds, or a cron expression.
     pub expression: String,
@@ -41,6 +48,14 @@ pub struct ScheduleView {
     pub last_tick_at: Option<DateTime<Utc>>,
 }
 
+/// List when syncs run by themselves
+#[utoipa::path(
+    get,
+    path = "/api/v1/schedules",
+    operation_id = "list_schedules",
+    tag = "schedules",
+    responses((status = 200, description = "All schedules.", body = ScheduleList)),
+)]
 pub(crate) async fn list(State(api): State<ApiState>, By(caller): By) -> Result<Json<ScheduleList>, Problem> {
     let rows = schedule::Entity::find()
         .find_also_related(sync_config::Entity)

@@ -4,6 +4,7 @@ use axum::{Json, extract::State, http::StatusCode};
 use sea_orm::EntityTrait;
 use serde::Deserialize;
 use syncline_entity::project;
+use utoipa::IntoParams;
 
 use super::jobs::unknown_sync;
 use crate::{
@@ -15,16 +16,32 @@ use crate::{
 };
 
 /// Which numbers to count. Unknown keys are refused.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StatsQuery {
+    /// Only the sync with this name.
     sync: Option<String>,
+    /// Only syncs of this project.
     project: Option<String>,
+    /// Only syncs with this platform on either side.
     platform: Option<String>,
+    /// Only syncs of this type of item.
     entity_type: Option<String>,
+    /// Runs that ended within this time: a number and `m`, `h`, `d` or `w`, or `all`; `24h` if it is left out.
+    #[param(pattern = "^(all|[1-9][0-9]{0,8}[mhdw])$", example = "7d")]
     window: Option<String>,
 }
 
+/// Show numbers per sync and in total
+#[utoipa::path(
+    get,
+    path = "/api/v1/sync/stats",
+    operation_id = "show_statistics",
+    tag = "statistics",
+    params(StatsQuery),
+    responses((status = 200, description = "The numbers.", body = Stats)),
+)]
 pub(crate) async fn show(
     State(api): State<ApiState>,
     By(caller): By,

@@ -5,18 +5,24 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 use syncline_entity::worker::{self, Seen};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{problem::Problem, state::ApiState};
 
 /// The registered workers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(examples(json!({ "workers": [{
+    "id": "01a1f933-66bd-7084-846c-c8cc3a4a2c5a", "name": "desk-4711", "role": "up", "host": "desk", "pid": 4711, "version": "1.2.3",
+    "queues": ["default"], "concurrency": 4, "running": 1, "stopping": false, "live": true, "silent_ms": 1200,
+    "since": "2026-11-20T13:44:17.832345Z",
+}] })))]
 pub struct WorkerList {
     /// The oldest first.
     pub workers: Vec<WorkerView>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct WorkerView {
     /// The id of this registration.
     pub id: Uuid,
@@ -44,6 +50,14 @@ pub struct WorkerView {
     pub since: Option<DateTime<Utc>>,
 }
 
+/// List the processes that run jobs
+#[utoipa::path(
+    get,
+    path = "/api/v1/workers",
+    operation_id = "list_workers",
+    tag = "installation",
+    responses((status = 200, description = "The registered workers.", body = WorkerList)),
+)]
 pub(crate) async fn list(State(api): State<ApiState>) -> Result<Json<WorkerList>, Problem> {
     let seen = worker::all(&api.db).await?;
     Ok(Json(WorkerList { workers: seen.into_iter().map(view).collect() }))

@@ -16,8 +16,10 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbErr};
 use serde::Serialize;
 use syncline_entity::types::{RunStatus, SyncStatus};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::schema::{counts, words};
 pub use window::Window;
 
 /// Which syncs to count, and over what time. Without a filter: all that are not deleted.
@@ -35,7 +37,18 @@ pub struct StatsFilter {
     pub window: Window,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(examples(json!({
+    "window": "24h", "since": "2026-11-19T13:44:17.832345Z", "until": "2026-11-20T13:44:17.832345Z", "syncs": [],
+    "by_platform": {}, "by_entity_type": {}, "total": {
+    "links": { "pending": 0, "in_progress": 0, "completed": 3, "failed": 0, "skipped": 0, "conflict": 0 },
+    "open_conflicts": 0,
+    "runs": { "queued": 0, "in_progress": 0, "completed": 4, "failed": 0, "cancelled": 0, "held": 0 },
+    "success_rate": 1.0, "duration_ms": { "p50": 11, "p95": 13, "max": 13 }, "items_synced": 4, "items_failed": 0,
+    "items_skipped": 5, "created": 3, "updated": 1, "deleted": 0, "conflicts": 1, "api_calls": 16,
+    "throughput": 93.0
+    },
+})))]
 pub struct Stats {
     /// The window in the form of the request.
     pub window: String,
@@ -54,7 +67,7 @@ pub struct Stats {
 }
 
 /// The numbers of one sync.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct SyncStats {
     /// The sync's name.
     pub sync: String,
@@ -74,9 +87,10 @@ pub struct SyncStats {
     pub numbers: Numbers,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct LastRun {
     pub id: Uuid,
+    #[schema(schema_with = words::<RunStatus>)]
     pub status: RunStatus,
     /// True if it did its work; none until it is over.
     pub success: Option<bool>,
@@ -91,13 +105,15 @@ pub struct LastRun {
 }
 
 /// The numbers of one sync or of several.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Numbers {
     /// Links by the status of their last sync, including tombstones until they are purged.
+    #[schema(schema_with = counts::<SyncStatus>)]
     pub links: BTreeMap<SyncStatus, i64>,
     /// Conflicts that wait to be resolved.
     pub open_conflicts: i64,
     /// Runs by status; those not over yet are counted whatever the window.
+    #[schema(schema_with = counts::<RunStatus>)]
     pub runs: BTreeMap<RunStatus, i64>,
     /// Share of runs that did all their work, of those that completed or failed.
     pub success_rate: Option<f64>,
@@ -119,7 +135,7 @@ pub struct Numbers {
 }
 
 /// Durations of runs, in milliseconds; percentiles by nearest rank, accurate to 1 %.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Durations {
     /// The median.
     pub p50: i64,

@@ -16,10 +16,13 @@ use syncline_service::{
 };
 use uuid::Uuid;
 
-use crate::stage::{Reply, Stage, send};
+use crate::{
+    document::{Operation, operations},
+    stage::{Reply, Stage, send},
+};
 
 /// Makes a token for these scopes.
-async fn token(stage: &Stage, scopes: &[Scope], project: Option<&str>) -> String {
+pub(crate) async fn token(stage: &Stage, scopes: &[Scope], project: Option<&str>) -> String {
     let name = scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join("+");
     let scopes = scopes.iter().copied().collect();
     let new = NewToken { name: &name, scopes, project, expires_at: None, environment: "test" };
@@ -71,11 +74,9 @@ async fn every_route_takes_its_own_scope_and_no_other() {
     }
     token(&stage, &[Scope::Read], Some("default")).await;
     let spare = tokens.len() + 1;
-    let index = send(&router, request("GET", "/api/v1", &tokens[&Scope::Read], "")).await.json();
     let mut seen = 0;
-    for route in index["routes"].as_array().unwrap() {
-        let (method, path) = (route["method"].as_str().unwrap(), route["path"].as_str().unwrap());
-        let needed: Scope = route["scope"].as_str().unwrap().parse().unwrap();
+    for Operation { method, path, value } in operations() {
+        let needed: Scope = value["x-scope"].as_str().unwrap().parse().unwrap();
         let (path, body) = body_of(method, path, "default", run);
         let path = match path.strip_suffix("/tokens/{id}") {
             Some(start) => format!("{start}/tokens/{spare}"),
@@ -102,11 +103,7 @@ async fn every_route_takes_its_own_scope_and_no_other() {
         let bare = Request::builder().method(method).uri(&path).header("host", "localhost");
         send(&router, bare.body(Body::from(body)).unwrap()).await.problem(401, "unauthenticated");
     }
-    assert!(seen >= 5 * 15, "only {seen} were tried");
-    for path in ["/healthz", "/readyz", "/metrics"] {
-        send(&router, request("GET", path, "x", "")).await.problem(401, "unauthenticated");
-        assert_eq!(send(&router, request("GET", path, &tokens[&Scope::Read], "")).await.status, 200);
-    }
+    assert!(seen >= 5 * 20, "only {seen} were tried");
 }
 
 /// Whether a reply has a trace of the foreign project.

@@ -4,6 +4,8 @@
 
 mod access;
 mod boundary;
+mod conforms;
+mod document;
 mod health;
 mod jobs;
 mod queue;

@@ -25,6 +25,8 @@ use syncline_service::tokens::Gate;
 use syncline_support::postgres;
 use tower::ServiceExt;
 
+use crate::conforms;
+
 pub(crate) struct Stage {
     pub(crate) db: DatabaseConnection,
     pub(crate) state: ApiState,
@@ -84,6 +86,7 @@ fn state(db: &DatabaseConnection) -> ApiState {
         rates: Rates::new(Limits::NONE),
         cursors: Cursors::default(),
         parts: Parts::default(),
+        docs: true,
         allow: Arc::default(),
         metrics: None,
         queue_health: Arc::new(|| Ok(())),
@@ -159,8 +162,12 @@ impl Stage {
 }
 
 pub(crate) async fn send(router: &Router, request: Request<Body>) -> Reply {
+    let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
     let response = router.clone().oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let bytes = to_bytes(body, 16 << 20).await.expect("a body");
-    Reply { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
+    let text = String::from_utf8(bytes.to_vec()).unwrap();
+    let reply = Reply { status: parts.status, headers: parts.headers, text };
+    conforms::check(&method, &path, &reply);
+    reply
 }

@@ -16,14 +16,23 @@ use syncline_service::{
     runs::{Enqueued, Request, enqueue},
     syncs::find_seen,
 };
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{Links, address};
-use crate::{access::By, extract::JsonBody, problem::Problem, repeat::id_of, state::ApiState};
+use crate::{
+    access::By,
+    extract::JsonBody,
+    problem::Problem,
+    repeat::id_of,
+    schema::{maybe_words, one_of, words},
+    state::ApiState,
+};
 
 /// A run to enqueue. Unknown keys are refused.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "sync": "tasks", "priority": "high" })))]
 pub struct NewJob {
     /// The sync's name.
     pub sync: String,
@@ -32,6 +41,7 @@ pub struct NewJob {
     #[serde(default)]
     pub kind: JobKind,
     /// The priority; by default that of the sync.
+    #[schema(schema_with = maybe_words::<StoredPriority>)]
     pub priority: Option<StoredPriority>,
     /// Read both sides completely.
     #[serde(default)]
@@ -40,27 +50,35 @@ pub struct NewJob {
     #[serde(default)]
     pub confirm_deletes: bool,
     /// Consent to this many deletes, past the guard.
+    #[schema(maximum = 9007199254740991_u64)]
     pub allow_deletes: Option<u64>,
     /// Only these items of one side.
     pub items: Option<Items>,
     /// The job's id, if the caller chooses it: a second request with the same id finds the same job.
     pub id: Option<Uuid>,
     /// Seconds until the run may begin.
+    #[schema(maximum = 316224000)]
     pub delay: Option<u64>,
     /// The run begins no earlier than this.
     pub not_before: Option<DateTime<Utc>>,
 }
 
 /// Items of one side, by their ids.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Items {
+    #[schema(schema_with = sides)]
     pub side: Side,
+    #[schema(min_items = 1)]
     pub ids: Vec<String>,
 }
 
+fn sides() -> utoipa::openapi::Schema {
+    one_of(["source", "target"])
+}
+
 /// The kinds of run that can be requested.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JobKind {
     /// Plan and apply.
@@ -71,7 +89,11 @@ pub enum JobKind {
 }
 
 /// A job that was enqueued, or found in the queue.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(examples(json!({
+    "id": "01a1f933-66bd-7084-846c-c8cc3a4a2c5a", "sync": "tasks", "project": "default", "kind": "sync", "status": "queued", "joined": false,
+    "links": { "self": "/api/v1/jobs/01a1f933-66bd-7084-846c-c8cc3a4a2c5a" },
+})))]
 pub struct AcceptedJob {
     /// The id of the job and of its run.
     pub id: Uuid,
@@ -79,12 +101,27 @@ pub struct AcceptedJob {
     pub sync: String,
     pub project: String,
     pub kind: JobKind,
+    #[schema(schema_with = words::<RunStatus>)]
     pub status: RunStatus,
     /// True if the same run was waiting already, and this is that one.
     pub joined: bool,
     pub links: Links,
 }
 
+/// Put a run of a sync in line
+#[utoipa::path(
+    post,
+    path = "/api/v1/jobs",
+    operation_id = "create_job",
+    tag = "jobs",
+    request_body = NewJob,
+    responses((
+        status = 202,
+        description = "The run waits, or waited already.",
+        body = AcceptedJob,
+        headers(("Location" = String, description = "The path of the job.")),
+    )),
+)]
 pub(crate) async fn create(
     State(api): State<ApiState>,
     By(caller): By,

@@ -14,6 +14,7 @@ use syncline_runs::{
     listing::{self, Listed, Listing, Standing},
 };
 use syncline_service::{Caller, Error, filter::jobs::of_jobs, syncs::find_seen};
+use utoipa::{IntoParams, ToSchema, openapi::Schema};
 use uuid::Uuid;
 
 use super::{Links, address, unknown_sync};
@@ -22,28 +23,48 @@ use crate::{
     cursor,
     extract::{StrictQuery, invalid_query},
     problem::Problem,
+    schema::{one_of, priority},
     state::ApiState,
 };
 
 /// Which jobs to list. Unknown keys are refused.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct JobsQuery {
+    /// Which jobs; `waiting` if it is left out.
+    #[param(schema_with = standings)]
     state: Option<String>,
+    /// Of this queue; `default` if it is left out.
     queue: Option<String>,
+    /// Of the sync with this name.
     sync: Option<String>,
+    /// The sync's project.
     project: Option<String>,
+    /// Of this kind, such as `sync` or `plan`.
     kind: Option<String>,
+    /// With this unique, concurrency or order key.
     key: Option<String>,
+    /// With this text in the arguments, the error or the reason.
     text: Option<String>,
+    /// At least this old: a number and `s`, `m`, `h`, `d` or `w`.
+    #[param(pattern = "^[0-9]{1,2}[smhdw]$", example = "10m")]
     older_than: Option<String>,
+    /// A filter such as `sync:a,b -error:timeout age:>10m`.
     q: Option<String>,
+    /// The most jobs of a page; 100 if it is left out.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<u16>,
+    /// The `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
+fn standings() -> Schema {
+    one_of(Standing::ALL.map(Standing::as_str))
+}
+
 /// Selects jobs by their properties.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct JobFilter {
     /// Of this queue; `default` if missing.
@@ -64,7 +85,13 @@ pub struct JobFilter {
 }
 
 /// A page of jobs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(examples(json!({ "jobs": [{
+    "id": "01a1f933-66bd-7084-846c-c8cc3a4a2c5a", "state": "waiting", "sync": "tasks", "kind": "sync", "priority": "high", "attempt": 0,
+    "max_attempts": 8, "run_at": "2026-11-20T13:43:32.472408Z", "since": "2026-11-20T13:43:32.472408Z",
+    "key": "sync:3", "worker": null, "progress": null, "cancel_requested": false, "reason": null, "error": null,
+    "links": { "self": "/api/v1/jobs/01a1f933-66bd-7084-846c-c8cc3a4a2c5a" },
+}], "next_cursor": null })))]
 pub struct JobList {
     pub jobs: Vec<ListedJob>,
     /// The `cursor` of the next page; none at the end.
@@ -72,15 +99,17 @@ pub struct JobList {
 }
 
 /// A job in a list.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ListedJob {
     /// The id of the job and of its run.
     pub id: Uuid,
     /// waiting, running, undispatched or dead.
+    #[schema(schema_with = standings)]
     pub state: &'static str,
     /// The sync's name; none for a job that is not a run.
     pub sync: Option<String>,
     pub kind: String,
+    #[schema(schema_with = priority)]
     pub priority: &'static str,
     /// Attempts begun, if the queue has the job.
     pub attempt: Option<u32>,
@@ -101,6 +130,15 @@ pub struct ListedJob {
     pub links: Links,
 }
 
+/// List or search jobs
+#[utoipa::path(
+    get,
+    path = "/api/v1/jobs",
+    operation_id = "list_jobs",
+    tag = "jobs",
+    params(JobsQuery),
+    responses((status = 200, description = "A page of jobs.", body = JobList)),
+)]
 pub(crate) async fn list(
     State(api): State<ApiState>,
     By(caller): By,
@@ -111,6 +149,15 @@ pub(crate) async fn list(
     listed(&api, &caller, query, standing).await
 }
 
+/// List or search dead letters
+#[utoipa::path(
+    get,
+    path = "/api/v1/dead",
+    operation_id = "list_dead",
+    tag = "dead letters",
+    params(JobsQuery),
+    responses((status = 200, description = "A page of dead letters.", body = JobList)),
+)]
 pub(crate) async fn list_dead(
     State(api): State<ApiState>,
     By(caller): By,

@@ -1,25 +1,24 @@
 //! Jobs: runs of syncs in the queue.
 
-mod cancel;
-mod create;
+pub(crate) mod cancel;
+pub(crate) mod create;
 pub(crate) mod list;
-mod show;
+pub(crate) mod show;
 
 pub use cancel::CancelledJob;
-pub(crate) use cancel::cancel;
+pub(crate) use create::unknown_sync;
 pub use create::{AcceptedJob, JobKind, NewJob};
-pub(crate) use create::{create, unknown_sync};
 pub use list::{JobFilter, JobList, ListedJob};
-pub(crate) use show::show;
 pub use show::{AttemptView, ItemCounts, JobView, QueueView};
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::state::ApiState;
 
 /// Paths of related resources.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Links {
     /// The path of the job itself.
     #[serde(rename = "self")]

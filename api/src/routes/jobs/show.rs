@@ -15,26 +15,51 @@ use syncline_queue::{Job, State as JobState};
 use syncline_runs::details;
 use syncline_service::{redact, runs::is_seen};
 use tokio::time::timeout;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{Links, address};
-use crate::{access::By, extract::JobId, problem::Problem, state::ApiState};
+use crate::{
+    access::By,
+    extract::JobId,
+    problem::Problem,
+    schema::{one_of, words},
+    state::ApiState,
+};
 
 /// Timeout of the queue's store.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A job: its run, and its state in the queue.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(examples(json!({
+    "id": "01a1f933-66bd-7084-846c-c8cc3a4a2c5a", "sync": "tasks", "project": "default", "kind": "sync", "method": "manual", "priority": "high",
+    "status": "completed", "success": true, "args": {}, "queued_at": "2026-11-20T13:43:32.472408Z",
+    "started_at": "2026-11-20T13:43:32.475012Z", "completed_at": "2026-11-20T13:43:32.486817Z", "duration_ms": 11,
+    "counts": {
+        "items_synced": 4, "items_failed": 0, "items_skipped": 5, "created": 3, "updated": 1, "deleted": 0,
+        "conflicts": 1, "api_calls": 16,
+    },
+    "error": null, "details": null, "correlation_id": "01a1f933-66bd-7084-846c-c8cc3a4a2c5a", "attempts": [{
+        "attempt": 1, "worker": "desk-4711", "started_at": "2026-11-20T13:43:32.475012Z",
+        "ended_at": "2026-11-20T13:43:32.486817Z", "outcome": "done", "error": null,
+    }],
+    "queue": null, "links": { "self": "/api/v1/jobs/01a1f933-66bd-7084-846c-c8cc3a4a2c5a" },
+})))]
 pub struct JobView {
     /// The id of the job and of its run.
     pub id: Uuid,
     /// The sync's name; none if the sync was purged.
     pub sync: Option<String>,
     pub project: Option<String>,
+    #[schema(schema_with = words::<RunKind>)]
     pub kind: RunKind,
     /// What triggered it.
+    #[schema(schema_with = words::<SyncMethod>)]
     pub method: SyncMethod,
+    #[schema(schema_with = words::<Priority>)]
     pub priority: Priority,
+    #[schema(schema_with = words::<RunStatus>)]
     pub status: RunStatus,
     /// True if the run did its work; none until it is over.
     pub success: Option<bool>,
@@ -63,7 +88,7 @@ pub struct JobView {
     pub links: Links,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[allow(missing_docs, reason = "the fields are the columns of sync_history")]
 pub struct ItemCounts {
     pub items_synced: i64,
@@ -76,7 +101,7 @@ pub struct ItemCounts {
     pub api_calls: i64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct AttemptView {
     /// The number of the attempt, from 1.
     pub attempt: i32,
@@ -90,9 +115,10 @@ pub struct AttemptView {
 }
 
 /// A job as the queue has it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct QueueView {
     /// waiting, running or dead.
+    #[schema(schema_with = states)]
     pub state: &'static str,
     /// Attempts begun.
     pub attempt: u32,
@@ -110,13 +136,18 @@ pub struct QueueView {
     pub dead_reason: Option<String>,
 }
 
+fn states() -> utoipa::openapi::Schema {
+    one_of(["waiting", "running", "dead"])
+}
+
 /// A dead letter that is not a run: a refused request from the inbox, under the id in the request.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct LetterView {
     pub id: Uuid,
     /// `inbox`, or the kind of its job.
     pub kind: String,
     /// `failed`, as for a run that was given up.
+    #[schema(schema_with = words::<RunStatus>)]
     pub status: RunStatus,
     /// The request.
     pub args: Value,
@@ -128,13 +159,22 @@ pub(crate) struct LetterView {
 }
 
 /// The response: a run, or a dead letter that is not a run.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum Shown {
     Job(Box<JobView>),
     Letter(Box<LetterView>),
 }
 
+/// Show where a run stands, what it did, and its attempts
+#[utoipa::path(
+    get,
+    path = "/api/v1/jobs/{id}",
+    operation_id = "show_job",
+    tag = "jobs",
+    params(("id" = Uuid, Path, description = "The id of the job and of its run.")),
+    responses((status = 200, description = "The job.", body = Shown)),
+)]
 pub(crate) async fn show(
     State(api): State<ApiState>,
     By(caller): By,
