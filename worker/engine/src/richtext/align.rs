@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    hash::{DefaultHasher, Hash, Hasher},
+    hash::{Hash, Hasher},
 };
 
 use super::tree::{Block, Item};
@@ -55,13 +55,56 @@ impl<'a, T: Part> Side<'a, T> {
 }
 
 fn hash_of(of: &(impl Hash + ?Sized)) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = Quick::default();
     of.hash(&mut hasher);
     hasher.finish()
 }
 
+/// Hashes quickly. What has the same hash is compared, so nothing depends on who wrote the text.
+#[derive(Debug, Default)]
+pub(super) struct Quick(u64);
+
+impl Quick {
+    fn add(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
+impl Hasher for Quick {
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        words.iter().for_each(|word| self.add(u64::from_le_bytes(*word)));
+        if !rest.is_empty() {
+            self.add(rest.iter().fold(rest.len() as u64, |word, byte| word << 8 | u64::from(*byte)));
+        }
+    }
+
+    fn write_u8(&mut self, number: u8) {
+        self.add(u64::from(number));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.add(number);
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.add(number as u64);
+    }
+
+    fn write_isize(&mut self, number: isize) {
+        self.add(number as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0 ^ self.0 >> 32
+    }
+}
+
 /// Aligns two sequences.
 pub(super) fn align<T: Part>(before: &[T], after: &[T]) -> Vec<Step> {
+    if before.is_empty() {
+        return (0..after.len()).map(Step::Added).collect();
+    }
     let (before, after) = (Side::new(before), Side::new(after));
     let mut same = Vec::new();
     let ends = (0..before.parts.len(), 0..after.parts.len());
@@ -198,8 +241,12 @@ fn longest(equal: &impl Fn(usize, usize) -> bool, i: Range, j: Range, out: &mut 
 
 /// Pairs parts that differ by how many words they share. Where as many went as came, they are taken for each other.
 fn changed<T: Part>(a: &Side<'_, T>, b: &Side<'_, T>, i: Range, j: Range, steps: &mut Vec<Step>) {
+    if i.is_empty() && j.is_empty() {
+        return;
+    }
     let mut pairs: Vec<(usize, usize)> = Vec::new();
-    if (i.len() != j.len() || i.len() > 1) && i.len().saturating_mul(j.len()) <= CELLS {
+    let is_plain = i.is_empty() || j.is_empty() || (i.len() == 1 && j.len() == 1);
+    if !is_plain && i.len().saturating_mul(j.len()) <= CELLS {
         pairs = alike(a, b, &i, &j);
     }
     let (mut x, mut y) = (i.start, j.start);

@@ -48,11 +48,16 @@ pub(super) fn push(out: &mut String, text: &str, at: Position) {
         }
         return;
     }
+    let starts_block = at.at_line_start && begins_block(text);
+    let numbered = if at.at_line_start { number(text) } else { None };
+    if !starts_block && numbered.is_none() && !text.bytes().any(may_be_markup) {
+        return out.push_str(text);
+    }
     let of = Text {
         text,
         at,
-        numbered: if at.at_line_start { number(text) } else { None },
-        starts_block: at.at_line_start && begins_block(text),
+        numbered,
+        starts_block,
         has_tildes: text.bytes().filter(|sign| *sign == b'~').nth(1).is_some(),
         link: ["](", "][", "]:"].into_iter().filter_map(|end| text.rfind(end)).max(),
     };
@@ -73,6 +78,10 @@ pub(super) fn push(out: &mut String, text: &str, at: Position) {
         run = matches!(sign, '*' | '_').then_some((sign, escape));
         before = Some(sign);
     }
+}
+
+fn may_be_markup(sign: u8) -> bool {
+    matches!(sign, b'`' | b'\\' | b'*' | b'_' | b'~' | b'[' | b']' | b'<' | b'&' | b'!' | b'|')
 }
 
 impl Text<'_> {

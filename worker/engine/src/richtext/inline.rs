@@ -1,5 +1,7 @@
 //! Writes a line of text with its marks.
 
+use std::borrow::Cow;
+
 use super::{
     Dialect,
     escape::{self, Care, Position},
@@ -20,15 +22,15 @@ pub(super) struct Line {
 }
 
 /// A mark that has begun, and what ends it.
-struct Open {
-    mark: Mark,
-    end: String,
+struct Open<'a> {
+    mark: Mark<'a>,
+    end: Cow<'static, str>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Mark {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mark<'a> {
     Styled(Style),
-    Linked(Link),
+    Linked(&'a Link),
 }
 
 /// How far ahead the end of a mark is looked for, to begin the longest one first.
@@ -38,7 +40,7 @@ struct Writer<'a> {
     line: Line,
     content: &'a [Inline],
     out: String,
-    open: Vec<Open>,
+    open: Vec<Open<'a>>,
     at_line_start: bool,
 }
 
@@ -52,22 +54,22 @@ pub(super) fn write(content: &[Inline], line: Line) -> String {
     writer.out
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
     fn part(&mut self, index: usize) {
         let Some(part) = self.content.get(index) else { return };
         let wanted = self.marks(part, index);
-        let keeps = |open: &Open| wanted.contains(&open.mark);
+        let keeps = |open: &Open<'_>| wanted.contains(&open.mark);
         let first = self.open.iter().position(|open| !keeps(open)).unwrap_or(self.open.len());
         self.close_down_to(first);
         if self.autolink(index) {
             self.at_line_start = false;
             return;
         }
-        let is_open = |mark: &Mark| self.open.iter().any(|open| open.mark == *mark);
-        let mut missing: Vec<(usize, Mark)> = wanted
+        let is_open = |mark: &Mark<'_>| self.open.iter().any(|open| open.mark == *mark);
+        let mut missing: Vec<(usize, Mark<'_>)> = wanted
             .into_iter()
             .filter(|mark| !is_open(mark))
-            .map(|mark| (self.extent(&mark, index), mark))
+            .map(|mark| (self.extent(mark, index), mark))
             .collect();
         missing.sort_by(|(a, _), (b, _)| b.cmp(a));
         for (extent, mark) in missing {
@@ -95,18 +97,14 @@ impl Writer<'_> {
     }
 
     /// The marks of a part. A break is within what is open on both sides of it.
-    fn marks(&self, part: &Inline, index: usize) -> Vec<Mark> {
+    fn marks(&self, part: &'a Inline, index: usize) -> Vec<Mark<'a>> {
         match part {
             Inline::Text { marks, .. } => self.written(marks),
-            Inline::Image { link, .. } => link.iter().map(|link| Mark::Linked((**link).clone())).collect(),
+            Inline::Image { link, .. } => link.iter().map(|link| Mark::Linked(link)).collect(),
             Inline::Break => match self.content.get(index + 1) {
                 Some(Inline::Text { marks, .. }) => {
                     let next = self.written(marks);
-                    self.open
-                        .iter()
-                        .map(|open| open.mark.clone())
-                        .filter(|mark| next.contains(mark))
-                        .collect()
+                    self.open.iter().map(|open| open.mark).filter(|mark| next.contains(mark)).collect()
                 }
                 _ => Vec::new(),
             },
@@ -114,8 +112,11 @@ impl Writer<'_> {
         }
     }
 
-    fn written(&self, marks: &Marks) -> Vec<Mark> {
-        let mut all: Vec<Mark> = marks.link.iter().map(|link| Mark::Linked((**link).clone())).collect();
+    fn written(&self, marks: &'a Marks) -> Vec<Mark<'a>> {
+        if marks.is_plain() {
+            return Vec::new();
+        }
+        let mut all: Vec<Mark<'_>> = marks.link.iter().map(|link| Mark::Linked(link)).collect();
         if self.line.care != Care::Bare {
             let styles = Style::ALL.into_iter().filter(|style| *style != Style::Code && marks.has(*style));
             all.extend(styles.map(Mark::Styled));
@@ -124,10 +125,10 @@ impl Writer<'_> {
     }
 
     /// How many parts from `index` on have a mark.
-    fn extent(&self, mark: &Mark, index: usize) -> usize {
+    fn extent(&self, mark: Mark<'_>, index: usize) -> usize {
         let has = |part: &Inline| match part {
             Inline::Text { marks, .. } => match mark {
-                Mark::Styled(style) => marks.has(*style),
+                Mark::Styled(style) => marks.has(style),
                 Mark::Linked(link) => marks.link.as_deref() == Some(link),
             },
             Inline::Image { link, .. } => matches!(mark, Mark::Linked(of) if link.as_deref() == Some(of)),
@@ -137,15 +138,15 @@ impl Writer<'_> {
         self.content.iter().skip(index).take(LOOK_AHEAD).take_while(|part| has(part)).count()
     }
 
-    fn begin(&mut self, mark: Mark, end: usize) {
-        let (begin, end) = match &mark {
-            Mark::Linked(link) => ("[".to_owned(), destination(&link.url, &link.title, self.line.in_table)),
+    fn begin(&mut self, mark: Mark<'a>, end: usize) {
+        let (begin, end) = match mark {
+            Mark::Linked(link) => ("[", Cow::Owned(destination(&link.url, &link.title, self.line.in_table))),
             Mark::Styled(style) => {
-                let (begin, end) = self.signs(*style, end);
-                (begin.to_owned(), end.to_owned())
+                let (begin, end) = self.signs(style, end);
+                (begin, Cow::Borrowed(end))
             }
         };
-        self.out.push_str(&begin);
+        self.out.push_str(begin);
         self.open.push(Open { mark, end });
     }
 
@@ -208,9 +209,8 @@ impl Writer<'_> {
         let Some(Inline::Text { text, marks }) = self.content.get(index) else { return false };
         let Some(link) = &marks.link else { return false };
         let is_mail = link.url.strip_prefix("mailto:") == Some(text) && text.contains('@');
-        let is_alone = self.extent(&Mark::Linked((**link).clone()), index) == 1
-            && (*marks == Marks { link: marks.link.clone(), ..Marks::default() })
-            && self.open.is_empty();
+        let is_alone =
+            self.extent(Mark::Linked(link), index) == 1 && marks.styles == 0 && self.open.is_empty();
         if !is_alone || !link.title.is_empty() || (link.url != *text && !is_mail) {
             return false;
         }
@@ -266,8 +266,14 @@ impl Writer<'_> {
         let pad =
             text.starts_with('`') || text.ends_with('`') || (text.starts_with(' ') && text.ends_with(' '));
         let pad = if pad && !is_blank { " " } else { "" };
-        let text = if self.line.in_table { text.replace('|', "\\|") } else { text.to_owned() };
-        self.out.push_str(&format!("{fence}{pad}{text}{pad}{fence}"));
+        self.out.push_str(&fence);
+        self.out.push_str(pad);
+        match self.line.in_table {
+            true => self.out.push_str(&text.replace('|', "\\|")),
+            false => self.out.push_str(text),
+        }
+        self.out.push_str(pad);
+        self.out.push_str(&fence);
     }
 
     fn line_break(&mut self, index: usize) {

@@ -3,15 +3,17 @@
 //! Each side has its own base, since each side spells a text in its own way. What one side changed goes to the other; what
 //! neither changed keeps its bytes on both.
 
+use std::{borrow::Cow, ops::Range};
+
 use super::{
     Dialect,
     align::{Part, Step, align, are_alike},
     blocks as read_blocks,
     loss::Counter,
     lower::lower,
-    read::{Piece, read},
+    read::read,
     tree::{Block, Item},
-    write::{spelled, write},
+    write::{spelled, write, write_each},
 };
 use crate::side::Pair;
 
@@ -22,46 +24,62 @@ pub struct Collision;
 
 /// Merges the edits of both sides. Returns the text of each side.
 pub fn merge(base: Pair<&str>, now: Pair<&str>, dialects: Pair<Dialect>) -> Result<Pair<String>, Collision> {
-    let of = |text: Pair<&str>| {
-        Pair::new(read_blocks(text.source, dialects.source), read_blocks(text.target, dialects.target))
-    };
-    let base = of(base);
-    let pieces = Pair::new(read(now.source, dialects.source), read(now.target, dialects.target));
-    let blocks = |pieces: &[Piece]| pieces.iter().map(|piece| piece.block.clone()).collect::<Vec<_>>();
-    let parts = Pair::new(blocks(&pieces.source), blocks(&pieces.target));
-    let merged = three_way(
-        Pair::new(&base.source, &base.target),
-        Pair::new(&parts.source, &parts.target),
-        &merge_block,
-    )
-    .ok_or(Collision)?;
+    let source = read_blocks(base.source, dialects.source);
+    let is_one = base.source == base.target && dialects.source == dialects.target;
+    let target = if is_one { None } else { Some(read_blocks(base.target, dialects.target)) };
+    let base = Pair::new(source.as_slice(), target.as_deref().unwrap_or(&source));
+    let texts = Pair::new(Parts::new(now.source, dialects.source), Parts::new(now.target, dialects.target));
+    let blocks = Pair::new(texts.source.blocks.as_slice(), texts.target.blocks.as_slice());
+    let merged = three_way(base, blocks, &merge_block).ok_or(Collision)?;
     let (source, target): (Vec<_>, Vec<_>) =
         merged.into_iter().map(|entry| (entry.source, entry.target)).unzip();
-    let source = assemble(now.source, &pieces.source, source, dialects.source).ok_or(Collision)?;
-    let target = assemble(now.target, &pieces.target, target, dialects.target).ok_or(Collision)?;
+    let source = assemble(&texts.source, source).ok_or(Collision)?;
+    let target = assemble(&texts.target, target).ok_or(Collision)?;
     Ok(Pair::new(source, target))
 }
 
 /// A text as another dialect spells it. It stays as it is if it says the same there.
 pub fn express(text: &str, from: Dialect, to: Dialect) -> String {
-    let blocks = read_blocks(text, from);
-    let mut unseen = Counter::default();
-    if from == to || (to != Dialect::Plain && lower(&blocks, to, &mut unseen) == read_blocks(text, to)) {
+    if from == to {
         return text.to_owned();
     }
-    write(&blocks, to, &mut unseen)
+    let mut unseen = Counter::default();
+    let blocks = read_blocks(text, from);
+    if to == Dialect::Plain {
+        return write(blocks, to, &mut unseen);
+    }
+    let blocks = lower(blocks, to, &mut unseen);
+    if blocks == read_blocks(text, to) {
+        return text.to_owned();
+    }
+    write_each(&[blocks], to, &mut unseen).0
 }
 
 /// A text in place of another one of the same dialect, of which every block that stays keeps its bytes.
 pub fn in_place_of(text: &str, now: &str, dialect: Dialect) -> String {
-    let (wanted, pieces) = (read_blocks(text, dialect), read(now, dialect));
-    let parts: Vec<Block> = pieces.iter().map(|piece| piece.block.clone()).collect();
-    let slots = align(&parts, &wanted).into_iter().filter_map(|step| match step {
+    let (wanted, now) = (read_blocks(text, dialect), Parts::new(now, dialect));
+    let slots = align(&now.blocks, &wanted).into_iter().filter_map(|step| match step {
         Step::Same(i, _) => Some(Slot::Own(i)),
         Step::Changed(_, j) | Step::Added(j) => Some(Slot::New(wanted[j].clone())),
         Step::Removed(_) => None,
     });
-    assemble(now, &pieces, slots.collect(), dialect).unwrap_or_else(|| text.to_owned())
+    assemble(&now, slots.collect()).unwrap_or_else(|| text.to_owned())
+}
+
+/// A text in its blocks, with where each stands.
+struct Parts<'a> {
+    text: &'a str,
+    dialect: Dialect,
+    blocks: Vec<Block>,
+    ranges: Vec<Range<usize>>,
+}
+
+impl<'a> Parts<'a> {
+    fn new(text: &'a str, dialect: Dialect) -> Parts<'a> {
+        let (blocks, ranges) =
+            read(text, dialect).into_iter().map(|piece| (piece.block, piece.range)).unzip();
+        Parts { text, dialect, blocks, ranges }
+    }
 }
 
 /// What stands at one place of a side's text.
@@ -272,15 +290,17 @@ fn whole<T: Clone>(merged: Vec<Pair<Slot<T>>>, source: &[T]) -> Vec<T> {
 }
 
 /// Puts a side's text together. None if it could not be read as what it is to be.
-fn assemble(text: &str, pieces: &[Piece], slots: Vec<Slot<Block>>, dialect: Dialect) -> Option<String> {
-    let ends = |at: usize| pieces.get(at + 1).map_or(text.len(), |next| next.range.start);
+fn assemble(of: &Parts<'_>, slots: Vec<Slot<Block>>) -> Option<String> {
+    let Parts { text, dialect, blocks, ranges } = of;
+    let (text, dialect) = (*text, *dialect);
+    let ends = |at: usize| ranges.get(at + 1).map_or(text.len(), |next| next.start);
     let mut out = String::with_capacity(text.len() + 64);
-    let mut expected: Vec<Block> = Vec::with_capacity(slots.len());
+    let mut expected: Vec<Cow<'_, Block>> = Vec::with_capacity(slots.len());
     let mut unseen = Counter::default();
     // The bytes between blocks that are used; what else defines the addresses of links is kept at the end.
-    let mut used = vec![false; pieces.len()];
+    let mut used = vec![false; ranges.len()];
     let mut last: Option<usize> = None;
-    let lead = text.get(..pieces.first().map_or(text.len(), |first| first.range.start))?;
+    let lead = text.get(..ranges.first().map_or(text.len(), |first| first.start))?;
     let keeps_lead = !lead.trim().is_empty() || matches!(slots.first(), Some(Slot::Own(0)));
     if keeps_lead {
         out.push_str(lead);
@@ -289,10 +309,10 @@ fn assemble(text: &str, pieces: &[Piece], slots: Vec<Slot<Block>>, dialect: Dial
         match slot {
             Slot::None => {}
             Slot::Own(at) => {
-                let piece = pieces.get(at)?;
+                let range = ranges.get(at)?.clone();
                 let gap = last
                     .filter(|last| last + 1 == at)
-                    .and_then(|last| Some((last, text.get(pieces.get(last)?.range.end..piece.range.start)?)));
+                    .and_then(|last| Some((last, text.get(ranges.get(last)?.end..range.start)?)));
                 match gap {
                     Some((last, gap)) => {
                         used[last] = true;
@@ -301,33 +321,33 @@ fn assemble(text: &str, pieces: &[Piece], slots: Vec<Slot<Block>>, dialect: Dial
                     None if at > 0 || !keeps_lead || !expected.is_empty() => separate(&mut out),
                     None => {}
                 }
-                out.push_str(text.get(piece.range.clone())?);
-                expected.push(piece.block.clone());
+                out.push_str(text.get(range)?);
+                expected.push(Cow::Borrowed(blocks.get(at)?));
                 last = Some(at);
             }
             Slot::New(block) => {
-                for block in lower(std::slice::from_ref(&block), dialect, &mut unseen) {
-                    let after_list = matches!((expected.last(), &block),
+                for block in lower(vec![block], dialect, &mut unseen) {
+                    let after_list = matches!((expected.last().map(AsRef::as_ref), &block),
                         (Some(Block::List { start: a, .. }), Block::List { start: b, .. }) if a.is_some() == b.is_some());
-                    let alternate = after_list && !is_alternate(text, pieces, last, &out);
+                    let alternate = after_list && !is_alternate(of, last, &out);
                     let written = spelled(&block, dialect, alternate, &mut unseen);
                     if written.is_empty() {
                         continue;
                     }
                     separate(&mut out);
                     out.push_str(&written);
-                    expected.extend(read_blocks(&written, dialect));
+                    expected.extend(read_blocks(&written, dialect).into_iter().map(Cow::Owned));
                 }
                 last = None;
             }
         }
     }
-    if let Some(at) = last.filter(|at| at + 1 == pieces.len()) {
+    if let Some(at) = last.filter(|at| at + 1 == ranges.len()) {
         used[at] = true;
-        out.push_str(text.get(pieces.get(at)?.range.end..)?);
+        out.push_str(text.get(ranges.get(at)?.end..)?);
     }
     for (at, _) in used.iter().enumerate().filter(|(_, used)| !**used) {
-        let gap = text.get(pieces.get(at)?.range.end..ends(at))?.trim();
+        let gap = text.get(ranges.get(at)?.end..ends(at))?.trim();
         if !gap.is_empty() {
             separate(&mut out);
             out.push_str(gap);
@@ -339,16 +359,21 @@ fn assemble(text: &str, pieces: &[Piece], slots: Vec<Slot<Block>>, dialect: Dial
     if text.contains("\r\n") {
         out = out.replace("\r\n", "\n").replace('\n', "\r\n");
     }
-    if read_blocks(&out, dialect) == expected {
+    let is_expected = |text: &str| {
+        let read = read_blocks(text, dialect);
+        read.len() == expected.len() && read.iter().zip(&expected).all(|(read, block)| read == block.as_ref())
+    };
+    if is_expected(&out) {
         return Some(out);
     }
-    let whole = write(&expected, dialect, &mut unseen);
-    (read_blocks(&whole, dialect) == expected).then_some(whole)
+    let all = expected.iter().map(|block| block.as_ref().clone()).collect();
+    let whole = write(all, dialect, &mut unseen);
+    is_expected(&whole).then_some(whole)
 }
 
 /// True if the list that was written last has the other kind of marker.
-fn is_alternate(text: &str, pieces: &[Piece], last: Option<usize>, out: &str) -> bool {
-    let own = last.and_then(|at| text.get(pieces.get(at)?.range.clone()));
+fn is_alternate(of: &Parts<'_>, last: Option<usize>, out: &str) -> bool {
+    let own = last.and_then(|at| of.text.get(of.ranges.get(at)?.clone()));
     let list = own.unwrap_or_else(|| out.rsplit("\n\n").next().unwrap_or_default());
     super::write::marker_is_alternate(list)
 }

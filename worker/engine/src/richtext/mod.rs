@@ -74,7 +74,7 @@ pub(crate) fn blocks(text: &str, dialect: Dialect) -> Vec<Block> {
 /// Writes a text in another dialect.
 pub fn convert(text: &str, from: Dialect, to: Dialect) -> Converted {
     let mut lost = loss::Counter::default();
-    let text = write::write(&blocks(text, from), to, &mut lost);
+    let text = write::write(blocks(text, from), to, &mut lost);
     Converted { text, losses: lost.losses() }
 }
 

@@ -93,23 +93,27 @@ pub(super) fn note(label: &str, blocks: Vec<Block>) -> Option<Block> {
     }
 }
 
-pub(super) fn without_end(mut text: String) -> String {
+pub(super) fn without_end(text: &str) -> String {
     if text.contains('\r') {
-        text = text.replace("\r\n", "\n");
+        let text = text.replace("\r\n", "\n");
+        return printable(text.strip_suffix('\n').unwrap_or(&text));
     }
-    if text.ends_with('\n') {
-        text.pop();
-    }
-    printable(&text)
+    printable(text.strip_suffix('\n').unwrap_or(text))
 }
 
 /// A text without control characters, which show nothing and which some platforms refuse.
 pub(super) fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    push_printable(&mut out, text);
+    out
+}
+
+pub(super) fn push_printable(out: &mut String, text: &str) {
     let is_plain = |byte: u8| (b' '..0x7f).contains(&byte) || matches!(byte, b'\t' | b'\n');
     if text.bytes().all(is_plain) {
-        return text.to_owned();
+        return out.push_str(text);
     }
-    text.chars().filter(|sign| !sign.is_control() || matches!(sign, '\t' | '\n')).collect()
+    out.extend(text.chars().filter(|sign| !sign.is_control() || matches!(sign, '\t' | '\n')));
 }
 
 pub(super) fn one_line(text: &str) -> String {

@@ -1,17 +1,17 @@
 //! Reads Markdown.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
 use super::{
     Dialect, html,
     parts::{
-        alert, align, cells_of, is_block, item, level_of, note, one_line, printable, table, whole_lines,
-        without_end,
+        alert, align, cells_of, is_block, item, level_of, note, one_line, printable, push_printable, table,
+        whole_lines, without_end,
     },
     plain,
-    sections::{folded, unpieced},
+    sections::{folded, folded_from},
     tidy::tidy,
     tree::{Alert, Align, Block, Inline, Item, Link, Loose, Marks, RawKind, Style},
 };
@@ -47,7 +47,6 @@ pub fn read(text: &str, dialect: Dialect) -> Vec<Piece> {
 }
 
 enum Kind {
-    Root,
     Paragraph,
     Heading(u8),
     Quote(Option<Alert>),
@@ -63,17 +62,13 @@ enum Kind {
     Unread,
 }
 
-/// A block that is being read.
+/// A block that is being read, and where what is in it begins among what the reader has.
 struct Frame {
     kind: Kind,
-    blocks: Vec<Piece>,
-    content: Vec<Inline>,
-    /// Elements of HTML that are open: their style, and where in `content` each began.
-    open: Vec<(Style, usize)>,
-    text: String,
-    items: Vec<Item>,
-    rows: Vec<Vec<Vec<Inline>>>,
-    cells: Vec<Vec<Inline>>,
+    blocks: usize,
+    content: usize,
+    open: usize,
+    items: usize,
     checked: Option<bool>,
     loose: bool,
 }
@@ -82,12 +77,21 @@ struct Reader<'a> {
     source: &'a str,
     dialect: Dialect,
     stack: Vec<Frame>,
+    blocks: Vec<Piece>,
+    content: Vec<Inline>,
+    /// Elements of HTML that are open: their style, and where in `content` each began.
+    open: Vec<(Style, usize)>,
+    items: Vec<Item>,
+    rows: Vec<Vec<Vec<Inline>>>,
+    cells: Vec<Vec<Inline>>,
+    /// The lines of a block of code or of HTML.
+    text: String,
     /// How many blocks are open that are nested too deeply to be read.
     skipped: usize,
     /// True if the present block of the top level is nested too deeply.
     too_deep: bool,
     styles: [u32; 3],
-    links: Vec<Link>,
+    links: Vec<Arc<Link>>,
     image: Option<Picture>,
 }
 
@@ -99,45 +103,19 @@ struct Picture {
     inner: usize,
 }
 
-impl Frame {
-    fn new(kind: Kind) -> Frame {
-        Frame {
-            kind,
-            blocks: Vec::new(),
-            content: Vec::new(),
-            open: Vec::new(),
-            text: String::new(),
-            items: Vec::new(),
-            rows: Vec::new(),
-            cells: Vec::new(),
-            checked: None,
-            loose: false,
-        }
-    }
-
-    fn line(&mut self) -> Vec<Inline> {
-        self.open.clear();
-        tidy(std::mem::take(&mut self.content))
-    }
-
-    /// Ends the paragraph of an item whose text stands in no paragraph of its own.
-    fn end_line(&mut self, range: Range<usize>) {
-        if self.content.is_empty() {
-            return;
-        }
-        let content = self.line();
-        if !content.is_empty() {
-            self.blocks.push(Piece { block: Block::Paragraph(content), range });
-        }
-    }
-}
-
 impl<'a> Reader<'a> {
     fn new(source: &'a str, dialect: Dialect) -> Reader<'a> {
         Reader {
             source,
             dialect,
-            stack: vec![Frame::new(Kind::Root)],
+            stack: Vec::new(),
+            blocks: Vec::new(),
+            content: Vec::new(),
+            open: Vec::new(),
+            items: Vec::new(),
+            rows: Vec::new(),
+            cells: Vec::new(),
+            text: String::new(),
             skipped: 0,
             too_deep: false,
             styles: [0; 3],
@@ -146,12 +124,21 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn top(&mut self) -> &mut Frame {
-        if self.stack.is_empty() {
-            self.stack.push(Frame::new(Kind::Root));
+    /// Ends the line that began at a place of `content`.
+    fn line(&mut self, frame: &Frame) -> Vec<Inline> {
+        self.open.truncate(frame.open);
+        tidy(self.content.split_off(frame.content))
+    }
+
+    /// Ends the paragraph of a block whose text stands in no paragraph of its own.
+    fn end_line(&mut self, frame: &Frame, range: Range<usize>) {
+        if self.content.len() <= frame.content {
+            return;
         }
-        let last = self.stack.len() - 1;
-        &mut self.stack[last]
+        let content = self.line(frame);
+        if !content.is_empty() {
+            self.blocks.push(Piece { block: Block::Paragraph(content), range });
+        }
     }
 
     fn event(&mut self, event: Event<'_>, range: Range<usize>) {
@@ -171,10 +158,10 @@ impl<'a> Reader<'a> {
                 let marks = self.marks().with(Style::Code);
                 self.inline(Inline::Text { text: printable(&text), marks });
             }
-            Event::Html(text) => self.top().text.push_str(&text),
+            Event::Html(text) => self.text.push_str(&text),
             Event::InlineHtml(text) => self.tag(&text),
             Event::SoftBreak if self.dialect.breaks_lines() => self.inline(Inline::Break),
-            Event::SoftBreak => self.text("\n"),
+            Event::SoftBreak => self.text(" "),
             Event::HardBreak => self.inline(Inline::Break),
             Event::Rule => self.block(Block::Rule, range),
             Event::TaskListMarker(checked) => {
@@ -196,7 +183,7 @@ impl<'a> Reader<'a> {
             Tag::Link { dest_url, title, link_type, .. } => {
                 let mail = matches!(link_type, pulldown_cmark::LinkType::Email);
                 let url = if mail { format!("mailto:{dest_url}") } else { dest_url.to_string() };
-                return self.links.push(Link { url: printable(&url), title: one_line(&title) });
+                return self.links.push(Arc::new(Link { url: printable(&url), title: one_line(&title) }));
             }
             Tag::Image { dest_url, title, .. } => return self.begin_image(&dest_url, &title),
             Tag::Superscript | Tag::Subscript => return,
@@ -217,21 +204,30 @@ impl<'a> Reader<'a> {
             | Tag::DefinitionListDefinition
             | Tag::MetadataBlock(_) => Kind::Unread,
         };
-        if self.stack.len() > DEEPEST {
+        if self.stack.len() >= DEEPEST {
             self.too_deep = true;
             self.skipped = 1;
             return;
         }
-        let before = range.start..range.start;
         if matches!(kind, Kind::Paragraph)
             && let Some(list) = self.stack.len().checked_sub(2).and_then(|at| self.stack.get_mut(at))
         {
             list.loose |= matches!(list.kind, Kind::List(_));
         }
-        if matches!(self.top().kind, Kind::Item) {
-            self.top().end_line(before);
+        if let Some(item) = self.stack.pop_if(|frame| matches!(frame.kind, Kind::Item)) {
+            self.end_line(&item, range.start..range.start);
+            self.stack.push(item);
         }
-        self.stack.push(Frame::new(kind));
+        self.text.clear();
+        self.stack.push(Frame {
+            kind,
+            blocks: self.blocks.len(),
+            content: self.content.len(),
+            open: self.open.len(),
+            items: self.items.len(),
+            checked: None,
+            loose: false,
+        });
     }
 
     fn end(&mut self, tag: TagEnd, range: Range<usize>) {
@@ -244,37 +240,51 @@ impl<'a> Reader<'a> {
             TagEnd::Superscript | TagEnd::Subscript => return,
             _ => {}
         }
-        if self.stack.len() < 2 {
-            return;
+        let Some(frame) = self.stack.pop() else { return };
+        if matches!(frame.kind, Kind::Item | Kind::Quote(_) | Kind::Note(_)) {
+            self.end_line(&frame, range.clone());
         }
-        let Some(mut frame) = self.stack.pop() else { return };
-        frame.end_line_of_item(range.clone());
         let block = match frame.kind {
             Kind::Item => {
-                let blocks = unpieced(folded(std::mem::take(&mut frame.blocks)));
-                return self.top().items.push(item(frame.checked, blocks));
+                let blocks = folded_from(&mut self.blocks, frame.blocks);
+                return self.items.push(item(frame.checked, blocks));
             }
-            Kind::Row => return self.top().rows.push(frame.cells),
+            Kind::Row => return self.rows.push(std::mem::take(&mut self.cells)),
             Kind::Cell => {
-                let cell = frame.line();
-                return self.top().cells.push(cell);
+                let cell = self.line(&frame);
+                return self.cells.push(cell);
             }
-            Kind::Root => return,
-            Kind::Html => return self.html(&frame.text, range),
-            Kind::Paragraph => Block::Paragraph(frame.line()),
-            Kind::Heading(level) => Block::Heading { level, content: frame.line() },
-            Kind::Quote(None) => Block::Quote(unpieced(folded(frame.blocks))),
-            Kind::Quote(Some(kind)) => Block::Alert { kind, blocks: unpieced(folded(frame.blocks)) },
-            Kind::List(start) => Block::List { start, items: frame.items, loose: Loose(frame.loose) },
-            Kind::Code(language) => Block::Code { language, text: without_end(frame.text) },
-            // Few signs can make many empty cells.
-            Kind::Table(_) if cells_of(&frame.rows) > range.len() + 10_000 => self.raw(&range),
-            Kind::Table(alignments) => table(alignments, frame.rows),
-            Kind::Note(label) => match note(&label, unpieced(frame.blocks)) {
-                Some(block) => block,
-                None => self.raw(&range),
-            },
-            Kind::Unread => self.raw(&range),
+            Kind::Html => {
+                let source = std::mem::take(&mut self.text);
+                return self.html(&source, range);
+            }
+            Kind::Paragraph => Block::Paragraph(self.line(&frame)),
+            Kind::Heading(level) => Block::Heading { level, content: self.line(&frame) },
+            Kind::Quote(None) => Block::Quote(folded_from(&mut self.blocks, frame.blocks)),
+            Kind::Quote(Some(kind)) => {
+                Block::Alert { kind, blocks: folded_from(&mut self.blocks, frame.blocks) }
+            }
+            Kind::List(start) => {
+                let items = self.items.split_off(frame.items);
+                Block::List { start, items, loose: Loose(frame.loose) }
+            }
+            Kind::Code(language) => Block::Code { language, text: without_end(&self.text) },
+            Kind::Table(alignments) => {
+                let rows = std::mem::take(&mut self.rows);
+                // Few signs can make many empty cells.
+                match cells_of(&rows) > range.len() + 10_000 {
+                    true => self.raw(&range),
+                    false => table(alignments, rows),
+                }
+            }
+            Kind::Note(label) => {
+                let blocks = self.blocks.drain(frame.blocks..).map(|piece| piece.block).collect();
+                note(&label, blocks).unwrap_or_else(|| self.raw(&range))
+            }
+            Kind::Unread => {
+                self.blocks.truncate(frame.blocks);
+                self.raw(&range)
+            }
         };
         if matches!(&block, Block::Paragraph(content) if content.is_empty()) {
             return;
@@ -289,10 +299,10 @@ impl<'a> Reader<'a> {
 
     /// Adds a block that is complete.
     fn block(&mut self, block: Block, range: Range<usize>) {
-        let at_top = self.stack.len() == 1;
+        let at_top = self.stack.is_empty();
         let range = if at_top { whole_lines(self.source, range) } else { range };
         let block = if at_top && std::mem::take(&mut self.too_deep) { self.raw(&range) } else { block };
-        self.top().blocks.push(Piece { block, range });
+        self.blocks.push(Piece { block, range });
     }
 
     fn html(&mut self, source: &str, range: Range<usize>) {
@@ -309,7 +319,7 @@ impl<'a> Reader<'a> {
     }
 
     fn marks(&self) -> Marks {
-        let mut marks = Marks { link: self.links.last().cloned().map(Box::new), ..Marks::default() };
+        let mut marks = Marks { link: self.links.last().cloned(), ..Marks::default() };
         let styles = [Style::Emphasis, Style::Strong, Style::Strike];
         for (style, count) in styles.into_iter().zip(self.styles) {
             if count > 0 {
@@ -323,14 +333,24 @@ impl<'a> Reader<'a> {
         if let Some(image) = &mut self.image {
             return image.alt.push_str(text);
         }
-        match self.top().kind {
-            Kind::Code(_) | Kind::Html => self.top().text.push_str(text),
-            _ => {
-                let marks = self.marks();
-                let text = printable(text);
-                self.top().content.push(Inline::Text { text, marks });
-            }
+        if let Some(Frame { kind: Kind::Code(_) | Kind::Html, .. }) = self.stack.last() {
+            return self.text.push_str(text);
         }
+        let marks = self.marks();
+        // The text of an element of HTML goes when the element ends.
+        let is_tag = self.open.last().is_some_and(|(_, at)| at + 1 == self.content.len());
+        match self.last() {
+            Some(Inline::Text { text: before, marks: of }) if *of == marks && !is_tag => {
+                push_printable(before, text);
+            }
+            _ => self.content.push(Inline::Text { text: printable(text), marks }),
+        }
+    }
+
+    /// The last part of the present line.
+    fn last(&mut self) -> Option<&mut Inline> {
+        let start = self.stack.last().map_or(0, |frame| frame.content);
+        self.content.get_mut(start..)?.last_mut()
     }
 
     fn inline(&mut self, part: Inline) {
@@ -339,7 +359,7 @@ impl<'a> Reader<'a> {
                 Inline::Text { text, .. } => image.alt.push_str(&text),
                 _ => image.alt.push(' '),
             },
-            None => self.top().content.push(part),
+            None => self.content.push(part),
         }
     }
 
@@ -359,7 +379,7 @@ impl<'a> Reader<'a> {
             _ => {
                 let Some(Picture { url, title, alt, .. }) = self.image.take() else { return };
                 let alt = one_line(&alt);
-                let link = self.links.last().cloned().map(Box::new);
+                let link = self.links.last().cloned();
                 self.inline(Inline::Image { url, alt, title, link });
             }
         }
@@ -368,14 +388,15 @@ impl<'a> Reader<'a> {
     fn end_link(&mut self) {
         let Some(link) = self.links.pop() else { return };
         // A link without a text shows nothing.
-        let is_empty = match self.top().content.last() {
-            Some(Inline::Text { marks, .. }) => marks.link.as_deref() != Some(&link),
-            Some(Inline::Image { link: of, .. }) => of.as_deref() != Some(&link),
+        let is_empty = match self.last() {
+            Some(Inline::Text { marks: Marks { link: of, .. }, .. } | Inline::Image { link: of, .. }) => {
+                of.as_ref() != Some(&link)
+            }
             _ => true,
         };
         if is_empty && !link.url.is_empty() && self.image.is_none() {
             let text = link.url.clone();
-            let marks = Marks { link: Some(Box::new(link)), ..self.marks() };
+            let marks = Marks { link: Some(link), ..self.marks() };
             self.inline(Inline::Text { text, marks });
         }
     }
@@ -386,38 +407,39 @@ impl<'a> Reader<'a> {
         }
         let marks = self.marks();
         let has_html = self.dialect.has_html();
-        let frame = self.top();
+        let before = self.stack.last().map_or(0, |frame| frame.open);
         match html::tag(source) {
-            html::Tag::Comment if has_html => frame.content.push(Inline::Comment(source.to_owned())),
-            html::Tag::Break if has_html => frame.content.push(Inline::Break),
+            html::Tag::Comment if has_html => self.content.push(Inline::Comment(source.to_owned())),
+            html::Tag::Break if has_html => self.content.push(Inline::Break),
             html::Tag::Image { url, alt } if has_html => {
-                frame.content.push(Inline::Image { url, alt, title: String::new(), link: marks.link });
+                self.content.push(Inline::Image { url, alt, title: String::new(), link: marks.link });
             }
             // Shown as it is, unless the end follows.
-            html::Tag::Open(style) if has_html && frame.open.len() < OPEN_TAGS => {
-                frame.open.push((style, frame.content.len()));
-                frame.content.push(Inline::Text { text: source.to_owned(), marks });
+            html::Tag::Open(style) if has_html && self.open.len() < before + OPEN_TAGS => {
+                self.open.push((style, self.content.len()));
+                self.content.push(Inline::Text { text: source.to_owned(), marks });
             }
-            html::Tag::Close(style) if has_html && frame.open.iter().any(|(open, _)| *open == style) => {
-                let Some(at) = frame.open.iter().rposition(|(open, _)| *open == style) else { return };
-                let (_, start) = frame.open[at];
-                frame.open.truncate(at);
-                if let Some(Inline::Text { text, .. }) = frame.content.get_mut(start) {
+            html::Tag::Close(style)
+                if has_html && self.open[before..].iter().any(|(open, _)| *open == style) =>
+            {
+                let Some(at) = self.open.iter().rposition(|(open, _)| *open == style) else { return };
+                let (_, start) = self.open[at];
+                self.open.truncate(at);
+                if let Some(Inline::Text { text, .. }) = self.content.get_mut(start) {
                     text.clear();
                 }
-                for part in frame.content.iter_mut().skip(start) {
+                for part in self.content.iter_mut().skip(start) {
                     if let Inline::Text { marks, .. } = part {
                         marks.add(style);
                     }
                 }
             }
-            _ => frame.content.push(Inline::Text { text: source.to_owned(), marks }),
+            _ => self.content.push(Inline::Text { text: source.to_owned(), marks }),
         }
     }
 
     fn finish(mut self) -> Vec<Piece> {
-        let frame = self.stack.drain(..).next();
-        let mut pieces = folded(frame.map(|frame| frame.blocks).unwrap_or_default());
+        let mut pieces = folded(std::mem::take(&mut self.blocks));
         // Nothing depends on it, but ranges that overlap would double bytes.
         let mut end = 0;
         pieces.retain_mut(|piece| {
@@ -427,13 +449,5 @@ impl<'a> Reader<'a> {
             is_kept
         });
         pieces
-    }
-}
-
-impl Frame {
-    fn end_line_of_item(&mut self, range: Range<usize>) {
-        if matches!(self.kind, Kind::Item | Kind::Quote(_) | Kind::Note(_)) {
-            self.end_line(range);
-        }
     }
 }

@@ -12,17 +12,32 @@ const DEEPEST: usize = 4;
 /// The blocks of a section that is open; its title and its first line, unless it is what is outside of all.
 type Level = (Vec<Piece>, Option<(String, Piece)>);
 
-pub(super) fn unpieced(pieces: Vec<Piece>) -> Vec<Block> {
+/// Takes the blocks from a place on, and joins them.
+pub(super) fn folded_from(pieces: &mut Vec<Piece>, start: usize) -> Vec<Block> {
+    if has_end(pieces.get(start..).unwrap_or_default()) {
+        return unpieced(folded(pieces.split_off(start)));
+    }
+    pieces.drain(start..).map(|piece| piece.block).collect()
+}
+
+fn unpieced(pieces: Vec<Piece>) -> Vec<Block> {
     pieces.into_iter().map(|piece| piece.block).collect()
+}
+
+fn marker(piece: &Piece) -> Option<html::Html> {
+    match &piece.block {
+        Block::Raw { kind: RawKind::Html, source } => Some(html::block(source)),
+        _ => None,
+    }
+}
+
+fn has_end(pieces: &[Piece]) -> bool {
+    pieces.iter().any(|piece| matches!(marker(piece), Some(html::Html::DetailsEnd)))
 }
 
 /// Joins what stands between `<details>` and `</details>`.
 pub(super) fn folded(pieces: Vec<Piece>) -> Vec<Piece> {
-    let marker = |piece: &Piece| match &piece.block {
-        Block::Raw { kind: RawKind::Html, source } => Some(html::block(source)),
-        _ => None,
-    };
-    if !pieces.iter().any(|piece| matches!(marker(piece), Some(html::Html::DetailsEnd))) {
+    if !has_end(&pieces) {
         return pieces;
     }
     // The blocks outside, and those within each section that is open: its title, and how it began.

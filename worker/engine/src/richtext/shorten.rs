@@ -50,7 +50,7 @@ pub fn shortened(
         if read_blocks(cut, dialect) == kept {
             cut.to_owned()
         } else {
-            write(kept, dialect, &mut Counter::default())
+            write(kept.to_vec(), dialect, &mut Counter::default())
         }
     };
     let (mut low, mut high) = (0, pieces.len());
@@ -64,8 +64,7 @@ pub fn shortened(
     let words = blocks.first().map(|block| plain::write(std::slice::from_ref(block))).unwrap_or_default();
     let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
     let spelled = |words: &str| {
-        let block = Block::paragraph(words, None);
-        with_note(&write(std::slice::from_ref(&block), dialect, &mut Counter::default()))
+        with_note(&write(vec![Block::paragraph(words, None)], dialect, &mut Counter::default()))
     };
     let ends: Vec<usize> = words.char_indices().map(|(at, _)| at).collect();
     let (mut low, mut high) = (0, ends.len().saturating_sub(1));

@@ -3,16 +3,22 @@
 //! White space is one space, and stands outside of marks that begin or end with it. Neighbours with equal marks are one.
 //! Addresses are links. Breaks at the ends show nothing and go.
 
+use std::sync::Arc;
+
 use super::tree::{Inline, Link, Marks, Style};
 
 pub(super) fn tidy(content: Vec<Inline>) -> Vec<Inline> {
+    // Most lines are so already.
+    if is_tidy(&content) {
+        return content;
+    }
     let mut tidied = Tidied { out: Vec::with_capacity(content.len()), space: String::new() };
     for part in joined(content) {
         match part {
             Inline::Text { text, marks } if marks.has(Style::Code) => {
                 tidied.push(Inline::Text { text: text.replace(['\n', '\r'], " "), marks });
             }
-            Inline::Text { text, marks } => tidied.text(&text, marks),
+            Inline::Text { text, marks } => tidied.text(text, marks),
             Inline::Break => {
                 tidied.end_line();
                 // A line break at the very beginning shows nothing.
@@ -37,10 +43,13 @@ struct Tidied {
 }
 
 impl Tidied {
-    fn text(&mut self, text: &str, marks: Marks) {
+    fn text(&mut self, text: String, marks: Marks) {
         let core = text.trim();
         if core.is_empty() {
-            return self.space.push_str(text);
+            return self.space.push_str(&text);
+        }
+        if core.len() == text.len() && is_collapsed(core) {
+            return self.push(Inline::Text { text, marks });
         }
         let start = core.as_ptr() as usize - text.as_ptr() as usize;
         self.space.push_str(&text[..start]);
@@ -49,18 +58,18 @@ impl Tidied {
     }
 
     fn push(&mut self, part: Inline) {
-        let space = std::mem::take(&mut self.space);
-        if let Some(last @ (Inline::Text { .. } | Inline::Image { .. } | Inline::Comment(_))) =
-            self.out.last()
-            && !space.is_empty()
+        if !self.space.is_empty()
+            && let Some(last @ (Inline::Text { .. } | Inline::Image { .. } | Inline::Comment(_))) =
+                self.out.last()
         {
             let mut marks = marks_of(last).shared(&marks_of(&part));
             // Two addresses are two links.
             if is_address(last) || is_address(&part) {
                 marks.link = None;
             }
-            self.out.push(Inline::Text { text: collapsed(&space), marks });
+            self.out.push(Inline::Text { text: collapsed(&self.space), marks });
         }
+        self.space.clear();
         self.out.push(part);
     }
 
@@ -74,11 +83,55 @@ fn is_space(letter: char) -> bool {
     matches!(letter, ' ' | '\t' | '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
+/// True if nothing is to be done; false if that is not plain to see.
+fn is_tidy(content: &[Inline]) -> bool {
+    let holds_space = |at: Option<usize>| {
+        let neighbour = at.and_then(|at| content.get(at));
+        neighbour.is_some_and(|part| !matches!(part, Inline::Break))
+    };
+    content.iter().enumerate().all(|(index, part)| {
+        let before = index.checked_sub(1);
+        match part {
+            Inline::Text { text, marks } => {
+                let joins = |of: &Inline| matches!(of, Inline::Text { marks: of, .. } if of == marks);
+                if text.is_empty() || before.and_then(|at| content.get(at)).is_some_and(joins) {
+                    return false;
+                }
+                if marks.has(Style::Code) {
+                    return !text.contains(['\n', '\r']);
+                }
+                let (starts, ends) = (text.starts_with(' '), text.ends_with(' '));
+                text != " "
+                    && (marks.is_plain() || !(starts || ends))
+                    && (!starts || holds_space(before))
+                    && (!ends || holds_space(Some(index + 1)))
+                    && is_collapsed(text)
+                    && (marks.link.is_some() || !text.contains("://"))
+            }
+            Inline::Break => before.is_some() && index + 1 < content.len(),
+            Inline::Image { .. } | Inline::Comment(_) => true,
+        }
+    })
+}
+
+/// True if all white space is single spaces.
+fn is_collapsed(text: &str) -> bool {
+    let mut before = 0;
+    for byte in text.bytes() {
+        if !(b' '..0x7f).contains(&byte) {
+            return !text.contains("  ") && !text.contains(|sign: char| sign != ' ' && sign.is_whitespace());
+        }
+        if byte == b' ' && before == b' ' {
+            return false;
+        }
+        before = byte;
+    }
+    true
+}
+
 /// Runs of white space as one space.
 fn collapsed(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let is_plain = |pair: &[u8]| pair != b"  " && pair.iter().all(|byte| (b' '..0x7f).contains(byte));
-    if bytes.len() > 1 && bytes.windows(2).all(is_plain) {
+    if is_collapsed(text) {
         return text.to_owned();
     }
     let mut out = String::with_capacity(text.len());
@@ -152,7 +205,7 @@ fn linked(content: Vec<Inline>) -> Vec<Inline> {
                 out.push(Inline::Text { text: rest[..start].to_owned(), marks: marks.clone() });
             }
             let url = rest[start..end].to_owned();
-            let link = Some(Box::new(Link { url: url.clone(), title: String::new() }));
+            let link = Some(Arc::new(Link { url: url.clone(), title: String::new() }));
             out.push(Inline::Text { text: url, marks: Marks { link, ..marks.clone() } });
             before = rest[..end].chars().next_back();
             rest = &rest[end..];

@@ -1,6 +1,9 @@
 //! The tree of a text.
 
-use std::hash::{Hash, Hasher};
+use std::{
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 /// A part of a text that stands on lines of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -123,7 +126,7 @@ pub enum Inline {
         alt: String,
         title: String,
         /// Where it leads, if it is a link.
-        link: Option<Box<Link>>,
+        link: Option<Arc<Link>>,
     },
     /// A comment of HTML, with its signs.
     Comment(String),
@@ -133,7 +136,7 @@ pub enum Inline {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Marks {
     pub(super) styles: u8,
-    pub link: Option<Box<Link>>,
+    pub link: Option<Arc<Link>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

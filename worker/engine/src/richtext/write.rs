@@ -3,8 +3,6 @@
 //! A block is written in the way that people write it, and read again. If it does not come back as it was, it is written
 //! more carefully.
 
-use std::borrow::Cow;
-
 use super::{
     Dialect, blocks as read_blocks,
     escape::Care,
@@ -16,36 +14,25 @@ use super::{
     tree::{Align, Block, Inline, Item},
 };
 
-/// The blocks as a dialect can write them, copied only if that is not as they are.
-fn lower_all<'a>(blocks: &'a [Block], dialect: Dialect, lost: &mut Counter) -> Cow<'a, [Block]> {
-    match dialect {
-        Dialect::Markdown | Dialect::GitHub => Cow::Borrowed(blocks),
-        _ => Cow::Owned(lower(blocks, dialect, lost)),
-    }
-}
-
 /// Writes blocks in a dialect.
-pub(super) fn write(blocks: &[Block], dialect: Dialect, lost: &mut Counter) -> String {
-    write_each(std::slice::from_ref(&blocks), dialect, lost).0
+pub(super) fn write(blocks: Vec<Block>, dialect: Dialect, lost: &mut Counter) -> String {
+    if dialect == Dialect::Plain {
+        if blocks.iter().any(|block| !matches!(block, Block::Paragraph(_))) {
+            lost.add(loss::MARKUP);
+        }
+        return plain::write(&blocks);
+    }
+    write_each(&[lower(blocks, dialect, lost)], dialect, lost).0
 }
 
-/// Writes groups of blocks one behind the other. Returns the text, and which blocks each group becomes when the text is read;
-/// none if they are the same, or if that cannot be told.
+/// Writes groups of blocks that the dialect can express, one behind the other. Returns the text, and which blocks each group
+/// becomes when the text is read; none if they are the same, or if that cannot be told.
 pub(super) fn write_each(
-    groups: &[&[Block]],
+    groups: &[Vec<Block>],
     dialect: Dialect,
     lost: &mut Counter,
 ) -> (String, Option<Vec<Vec<Block>>>) {
-    if dialect == Dialect::Plain {
-        let all: Vec<Block> = groups.concat();
-        if all.iter().any(|block| !matches!(block, Block::Paragraph(_))) {
-            lost.add(loss::MARKUP);
-        }
-        return (plain::write(&all), None);
-    }
-    let groups: Vec<Cow<'_, [Block]>> =
-        groups.iter().map(|blocks| lower_all(blocks, dialect, lost)).collect();
-    let all: Vec<&Block> = groups.iter().flat_map(|group| group.iter()).collect();
+    let all: Vec<&Block> = groups.iter().flatten().collect();
     let mut parts: Vec<String> = Vec::with_capacity(all.len());
     for (index, block) in all.iter().enumerate() {
         let before = index.checked_sub(1).and_then(|before| all.get(before)).copied();
@@ -82,7 +69,7 @@ pub(super) fn write_each(
     if read == expected {
         let mut rest = read.into_iter();
         let mut count = counts.into_iter();
-        let group = |group: &Cow<'_, [Block]>| {
+        let group = |group: &Vec<Block>| {
             let size = count.by_ref().take(group.len()).sum();
             rest.by_ref().take(size).collect()
         };

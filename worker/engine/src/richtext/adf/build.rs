@@ -51,6 +51,9 @@ impl Builder {
 
     /// The nodes of blocks. `shown` is what each node of `present` is shown as.
     pub(super) fn blocks(&mut self, blocks: &[Block], present: &[Json], shown: &[Vec<Block>]) -> Vec<Json> {
+        if present.is_empty() {
+            return blocks.iter().map(|block| self.block(block, None)).collect();
+        }
         let (old, owners) = flattened(present, shown);
         let wanted: Vec<&Block> = blocks.iter().collect();
         let steps = align(&old, &wanted);
@@ -208,7 +211,7 @@ impl Builder {
         };
         let old =
             before.filter(|_| ["orderedList", "bulletList", "taskList", "decisionList"].contains(&old_kind));
-        let groups = old.map(lists::groups).unwrap_or_default();
+        let groups: Vec<&[Json]> = lists::groups(old.map(content).unwrap_or_default()).collect();
         let mut unseen = Counter::default();
         let shown: Vec<Item> = groups.iter().map(|nodes| lists::item(nodes, 1, &mut unseen)).collect();
         let mut nodes = Vec::with_capacity(items.len());
@@ -219,10 +222,10 @@ impl Builder {
                     if kind_of_list == old_kind || is_interchangeable(kind_of_list, old_kind) =>
                 {
                     let _ = j;
-                    nodes.extend(groups[i].iter().map(|node| (*node).clone()));
+                    nodes.extend_from_slice(groups[i]);
                 }
                 Step::Same(i, j) | Step::Changed(i, j) => {
-                    nodes.extend(self.item(kind_of_list, &items[j], &groups[i]));
+                    nodes.extend(self.item(kind_of_list, &items[j], groups[i]));
                 }
                 Step::Added(j) => nodes.extend(self.item(kind_of_list, &items[j], &[])),
             }
@@ -244,8 +247,8 @@ impl Builder {
     }
 
     /// The nodes of an item. `old` are those in whose place they stand.
-    fn item(&mut self, kind_of_list: &str, item: &Item, old: &[&Json]) -> Vec<Json> {
-        let first = old.first().copied();
+    fn item(&mut self, kind_of_list: &str, item: &Item, old: &[Json]) -> Vec<Json> {
+        let first = old.first();
         match kind_of_list {
             "taskList" => {
                 let (line, below) = match item.blocks.split_first() {
@@ -260,9 +263,8 @@ impl Builder {
                 }
                 let line = self.line(line, first);
                 let mut nodes = vec![made("taskItem", first, &given, Some(line))];
-                let old_below: Vec<&&Json> = old.iter().skip(1).collect();
                 for (index, block) in below.iter().enumerate() {
-                    nodes.push(self.block(block, old_below.get(index).map(|node| **node)));
+                    nodes.push(self.block(block, old.get(index + 1)));
                 }
                 nodes
             }

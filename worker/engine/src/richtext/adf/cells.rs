@@ -6,7 +6,7 @@ use super::{
     build,
     islands::Islands,
     lines,
-    node::{content, kind, made, marks, number, text},
+    node::{Parts, content, kind, made, parts, text},
     read,
 };
 use crate::richtext::{
@@ -28,24 +28,26 @@ pub(super) fn read(node: &Json, depth: usize, lost: &mut Counter) -> Option<Bloc
     // Per column, how many rows a cell from above still covers.
     let mut covered: Vec<usize> = Vec::new();
     for (number_of_row, row) in content(node).iter().enumerate() {
-        let mut cells: Vec<Vec<Inline>> = Vec::new();
+        let row = content(row);
+        let mut cells: Vec<Vec<Inline>> = Vec::with_capacity(row.len());
         let from_above = |cells: &mut Vec<Vec<Inline>>, covered: &mut Vec<usize>| {
             while let Some(rows) = covered.get_mut(cells.len()).filter(|rows| **rows > 0) {
                 *rows -= 1;
                 cells.push(Vec::new());
             }
         };
-        for cell in content(row) {
+        for cell in row {
+            let cell = parts(cell);
             from_above(&mut cells, &mut covered);
-            let (columns, below) = (span(cell, "colspan"), span(cell, "rowspan"));
+            let (columns, below) = (span(&cell, "colspan"), span(&cell, "rowspan"));
             if columns > 1 || below > 1 {
                 lost.add(loss::SPANS);
             }
-            if (kind(cell) == "tableHeader") != (number_of_row == 0) {
+            if (cell.kind == "tableHeader") != (number_of_row == 0) {
                 lost.add(loss::HEADERS);
             }
             let at = cells.len();
-            let (line, align) = cell_line(cell, depth + 1, lost);
+            let (line, align) = cell_line(cell.content, depth + 1, lost);
             if alignments.len() <= at {
                 alignments.resize(at + 1, Vec::new());
             }
@@ -66,8 +68,8 @@ pub(super) fn read(node: &Json, depth: usize, lost: &mut Counter) -> Option<Bloc
     Some(table(alignments.iter().map(|cells| shared(cells)).collect(), rows))
 }
 
-fn span(cell: &Json, name: &str) -> usize {
-    number(cell, name).map_or(1, |number| usize::try_from(number).unwrap_or(COLUMNS)).clamp(1, COLUMNS)
+fn span(cell: &Parts<'_>, name: &str) -> usize {
+    cell.number(name).map_or(1, |number| usize::try_from(number).unwrap_or(COLUMNS)).clamp(1, COLUMNS)
 }
 
 /// How a cell is aligned. Text tells more than an image or an empty cell, which are often left as they come.
@@ -88,24 +90,32 @@ fn shared(cells: &[Aligned]) -> Align {
 }
 
 /// The text of a cell in one line, and how it is aligned.
-fn cell_line(cell: &Json, depth: usize, lost: &mut Counter) -> (Vec<Inline>, Aligned) {
+fn cell_line(blocks: &[Json], depth: usize, lost: &mut Counter) -> (Vec<Inline>, Aligned) {
     let mut line = Vec::new();
     let mut align = Align::Left;
     let mut is_text = false;
-    for block in content(cell) {
+    for block in blocks {
+        let of = parts(block);
         let aligned =
-            marks(block).iter().find(|mark| kind(mark) == "alignment").and_then(|mark| text(mark, "align"));
-        let layout = text(block, "layout").filter(|_| kind(block) == "mediaSingle");
+            of.marks.iter().find(|mark| kind(mark) == "alignment").and_then(|mark| text(mark, "align"));
+        let layout = if of.kind == "mediaSingle" { of.stated("layout") } else { None };
         match aligned.or(layout) {
             Some("center") => align = Align::Center,
             Some("end" | "align-end") => align = Align::Right,
             _ => {}
         }
-        is_text |= kind(block) == "paragraph" && !content(block).is_empty();
-        for shown in match kind(block) {
-            "paragraph" => vec![Block::Paragraph(lines::read(content(block), lost))],
-            _ => read::blocks(block, depth, lost),
-        } {
+        if of.kind == "paragraph" {
+            is_text |= !of.content.is_empty();
+            match lines::read(of.content, lost) {
+                content if line.is_empty() => line = content,
+                content => {
+                    line.push(Inline::Break);
+                    line.extend(content);
+                }
+            }
+            continue;
+        }
+        for shown in read::blocks(block, depth, lost) {
             if !line.is_empty() {
                 line.push(Inline::Break);
             }
@@ -171,7 +181,8 @@ fn row_block(row: &[Vec<Inline>]) -> Block {
 
 fn row_shown(row: &Json) -> Block {
     let mut unseen = Counter::default();
-    row_block(&content(row).iter().map(|cell| cell_line(cell, 1, &mut unseen).0).collect::<Vec<_>>())
+    let cells = content(row).iter().map(|cell| cell_line(content(cell), 1, &mut unseen).0).collect();
+    Block::Table { alignments: Vec::new(), rows: vec![cells] }
 }
 
 fn write_row(
@@ -187,7 +198,7 @@ fn write_row(
     let mut cells = Vec::with_capacity(row.len());
     for (column, line) in row.iter().enumerate() {
         let old_cell = old_cells.get(column).filter(|_| matching);
-        if let Some(cell) = old_cell.filter(|cell| cell_line(cell, 1, &mut unseen).0 == *line) {
+        if let Some(cell) = old_cell.filter(|cell| cell_line(content(cell), 1, &mut unseen).0 == *line) {
             cells.push(cell.clone());
             continue;
         }

@@ -1,10 +1,12 @@
 //! Lines of text: inline nodes to the tree, and back.
 
+use std::sync::Arc;
+
 use serde_json::{Value as Json, json};
 
 use super::{
     islands::{Islands, Shown, shown},
-    node::{attribute, kind, marks, text},
+    node::{attribute, kind, parts, text},
 };
 use crate::richtext::{
     loss::{self, Counter},
@@ -23,16 +25,17 @@ pub(super) fn read(nodes: &[Json], lost: &mut Counter) -> Vec<Inline> {
 }
 
 fn push(node: &Json, content: &mut Vec<Inline>, lost: &mut Counter) {
-    match kind(node) {
+    let of = parts(node);
+    match of.kind {
         "text" => {
-            let marks = read_marks(node, lost);
-            let text = node.get("text").and_then(Json::as_str).unwrap_or_default();
-            for (index, line) in text.split('\n').enumerate() {
-                if index > 0 {
-                    content.push(Inline::Break);
-                }
+            let marks = read_marks(of.marks, lost);
+            let mut lines = of.text.split('\n');
+            let last = lines.next_back().unwrap_or_default();
+            for line in lines {
                 content.push(Inline::Text { text: printable(line), marks: marks.clone() });
+                content.push(Inline::Break);
             }
+            content.push(Inline::Text { text: printable(last), marks });
         }
         "hardBreak" => content.push(Inline::Break),
         _ => {
@@ -41,7 +44,7 @@ fn push(node: &Json, content: &mut Vec<Inline>, lost: &mut Counter) {
             content.push(match how {
                 Shown::Text(text) => Inline::text(text),
                 Shown::Link(url) => {
-                    let link = Some(Box::new(Link { url: url.clone(), title: String::new() }));
+                    let link = Some(Arc::new(Link { url: url.clone(), title: String::new() }));
                     Inline::Text { text: url, marks: Marks { link, ..Marks::default() } }
                 }
             });
@@ -49,9 +52,9 @@ fn push(node: &Json, content: &mut Vec<Inline>, lost: &mut Counter) {
     }
 }
 
-fn read_marks(node: &Json, lost: &mut Counter) -> Marks {
+fn read_marks(marks: &[Json], lost: &mut Counter) -> Marks {
     let mut all = Marks::default();
-    for mark in marks(node) {
+    for mark in marks {
         match kind(mark) {
             "strong" => all.add(Style::Strong),
             "em" => all.add(Style::Emphasis),
@@ -63,7 +66,7 @@ fn read_marks(node: &Json, lost: &mut Counter) -> Marks {
             "link" => {
                 let title = attribute(mark, "title").and_then(Json::as_str).unwrap_or_default();
                 all.link = text(mark, "href").map(|url| {
-                    Box::new(Link { url: printable(url.trim()), title: printable(title).replace('\n', " ") })
+                    Arc::new(Link { url: printable(url.trim()), title: printable(title).replace('\n', " ") })
                 });
             }
             "annotation" => lost.add(loss::ANNOTATIONS),
@@ -93,15 +96,14 @@ fn write_text(text: &str, marks: &Marks, local: &mut Islands, moved: &mut Island
     {
         return nodes.push(card);
     }
-    let marks_json = write_marks(marks);
     let push = |text: &str, nodes: &mut Vec<Json>| {
         let text = printable(text);
         if !text.is_empty() {
             let mut node = serde_json::Map::new();
             node.insert("type".to_owned(), Json::from("text"));
             node.insert("text".to_owned(), Json::String(text));
-            if !marks_json.is_empty() {
-                node.insert("marks".to_owned(), Json::Array(marks_json.clone()));
+            if !marks.is_plain() {
+                node.insert("marks".to_owned(), Json::Array(write_marks(marks)));
             }
             nodes.push(Json::Object(node));
         }

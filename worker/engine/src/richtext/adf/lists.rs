@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::{
     lines,
-    node::{content, kind, text},
+    node::{kind, parts},
     read,
 };
 use crate::richtext::{
@@ -14,26 +14,20 @@ use crate::richtext::{
 };
 
 /// The nodes of each item: one, and for a task also the tasks below it.
-pub(super) fn groups(list: &Json) -> Vec<Vec<&Json>> {
-    let mut groups: Vec<Vec<&Json>> = Vec::new();
-    for node in content(list) {
-        match groups.last_mut() {
-            Some(group) if kind(node) == "taskList" => group.push(node),
-            _ => groups.push(vec![node]),
-        }
-    }
-    groups
+pub(super) fn groups(nodes: &[Json]) -> impl Iterator<Item = &[Json]> {
+    nodes.chunk_by(|_, next| kind(next) == "taskList")
 }
 
-pub(super) fn item(nodes: &[&Json], depth: usize, lost: &mut Counter) -> Item {
+pub(super) fn item(nodes: &[Json], depth: usize, lost: &mut Counter) -> Item {
     let Some((first, below)) = nodes.split_first() else { return Item::default() };
-    let mut blocks = match kind(first) {
-        "taskItem" | "decisionItem" => match lines::read(content(first), lost) {
+    let of = parts(first);
+    let mut blocks = match of.kind {
+        "taskItem" | "decisionItem" => match lines::read(of.content, lost) {
             line if line.is_empty() => Vec::new(),
             line => vec![Block::Paragraph(line)],
         },
         "taskList" => read::blocks(first, depth, lost),
-        _ => read::all(content(first), depth, lost),
+        _ => read::all(of.content, depth, lost),
     };
     for node in below {
         let more = read::blocks(node, depth, lost);
@@ -48,8 +42,8 @@ pub(super) fn item(nodes: &[&Json], depth: usize, lost: &mut Counter) -> Item {
             _ => blocks.extend(more),
         }
     }
-    if matches!(kind(first), "taskItem" | "blockTaskItem") {
-        return Item { checked: Some(text(first, "state") == Some("DONE")), blocks };
+    if matches!(of.kind, "taskItem" | "blockTaskItem") {
+        return Item { checked: Some(of.stated("state") == Some("DONE")), blocks };
     }
     boxed(blocks)
 }

@@ -1,11 +1,13 @@
 //! Expresses blocks by what Jira's documents allow at their place.
 
+use std::sync::Arc;
+
 use crate::richtext::{
     Dialect,
     loss::{self, Counter},
     lower::titled,
     tidy::tidy,
-    tree::{Block, Inline, Item, Marks, RawKind, Style},
+    tree::{Block, Inline, Item, Link, Marks, RawKind, Style},
     write::write,
 };
 
@@ -53,27 +55,29 @@ impl Place {
     }
 }
 
-pub(super) fn lower(blocks: &[Block], place: Place, lost: &mut Counter) -> Vec<Block> {
-    blocks.iter().flat_map(|block| lower_block(block, place, lost)).collect()
+pub(super) fn lower(blocks: Vec<Block>, place: Place, lost: &mut Counter) -> Vec<Block> {
+    let mut lowered = Vec::with_capacity(blocks.len());
+    blocks.into_iter().for_each(|block| lower_block(block, place, &mut lowered, lost));
+    lowered
 }
 
-fn lower_block(block: &Block, place: Place, lost: &mut Counter) -> Vec<Block> {
-    let one = match block {
-        Block::Paragraph(content) => match picture(content, lost) {
-            Some(picture) => picture,
+fn lower_block(block: Block, place: Place, out: &mut Vec<Block>, lost: &mut Counter) {
+    out.push(match block {
+        Block::Paragraph(content) => match picture(&content, lost) {
+            Some(picture) => Block::Paragraph(picture),
             None => match line(content, lost) {
-                content if content.is_empty() => return Vec::new(),
+                content if content.is_empty() => return,
                 content => Block::Paragraph(content),
             },
         },
         Block::Heading { level, content } => {
             let content = line(content, lost);
             if place.has_headings() {
-                Block::Heading { level: *level, content }
+                Block::Heading { level, content }
             } else {
                 lost.add(loss::HEADINGS);
                 match bold(content) {
-                    content if content.is_empty() => return Vec::new(),
+                    content if content.is_empty() => return,
                     content => Block::Paragraph(content),
                 }
             }
@@ -81,34 +85,35 @@ fn lower_block(block: &Block, place: Place, lost: &mut Counter) -> Vec<Block> {
         Block::Quote(blocks) if place.has_quotes() => Block::Quote(lower(blocks, Place::Quote, lost)),
         Block::Quote(blocks) => {
             lost.add(loss::QUOTES);
-            return lower(blocks, place, lost);
+            return out.extend(lower(blocks, place, lost));
         }
         Block::Alert { kind, blocks } if place.has_panels() => {
-            Block::Alert { kind: *kind, blocks: lower(blocks, Place::Panel, lost) }
+            Block::Alert { kind, blocks: lower(blocks, Place::Panel, lost) }
         }
         Block::Alert { kind, blocks } => {
             lost.add(loss::NESTED_ALERTS);
-            let title = Block::paragraph(kind.name(), Some(Style::Strong));
-            return std::iter::once(title).chain(lower(blocks, place, lost)).collect();
+            out.push(Block::paragraph(kind.name(), Some(Style::Strong)));
+            return out.extend(lower(blocks, place, lost));
         }
         Block::Details { title, blocks } => match place.section() {
-            Some(inside) => Block::Details { title: title.clone(), blocks: lower(blocks, inside, lost) },
+            Some(inside) => Block::Details { title, blocks: lower(blocks, inside, lost) },
             None => {
                 lost.add(loss::DETAILS);
-                return titled(title).into_iter().chain(lower(blocks, place, lost)).collect();
+                out.extend(titled(&title));
+                return out.extend(lower(blocks, place, lost));
             }
         },
         Block::List { start, items, loose } => {
             let item =
-                |item: &Item| Item { checked: item.checked, blocks: lower(&item.blocks, Place::Item, lost) };
-            Block::List { start: *start, items: items.iter().map(item).collect(), loose: *loose }
+                |item: Item| Item { checked: item.checked, blocks: lower(item.blocks, Place::Item, lost) };
+            Block::List { start, items: items.into_iter().map(item).collect(), loose }
         }
         Block::Code { language, text } => {
             let word = language.split_whitespace().next().unwrap_or_default();
             if word != language {
                 lost.add(loss::LANGUAGE);
             }
-            Block::Code { language: word.to_owned(), text: text.clone() }
+            Block::Code { language: word.to_owned(), text }
         }
         Block::Rule if place.has_rules() => Block::Rule,
         Block::Rule => {
@@ -116,37 +121,34 @@ fn lower_block(block: &Block, place: Place, lost: &mut Counter) -> Vec<Block> {
             Block::paragraph("———", None)
         }
         Block::Table { alignments, rows } if place.has_tables() => {
-            let mut cell = |content: &Vec<Inline>| match picture(content, lost) {
-                Some(Block::Paragraph(content)) => content,
-                _ => line(content, lost),
-            };
-            let rows = rows.iter().map(|row| row.iter().map(&mut cell).collect()).collect();
-            Block::Table { alignments: alignments.clone(), rows }
+            let mut cell =
+                |content: Vec<Inline>| picture(&content, lost).unwrap_or_else(|| line(content, lost));
+            let rows = rows.into_iter().map(|row| row.into_iter().map(&mut cell).collect()).collect();
+            Block::Table { alignments, rows }
         }
         Block::Table { .. } => {
             lost.add(loss::TABLES);
             let mut unseen = Counter::default();
-            let text = write(std::slice::from_ref(block), Dialect::Markdown, &mut unseen);
+            let text = write(vec![block], Dialect::Markdown, &mut unseen);
             Block::Code { language: "markdown".to_owned(), text }
         }
-        Block::Raw { kind: RawKind::Comment, .. } => {
-            lost.add(loss::COMMENTS);
-            return Vec::new();
-        }
+        Block::Raw { kind: RawKind::Comment, .. } => return lost.add(loss::COMMENTS),
         Block::Raw { kind, source } => {
             let (language, what) = match kind {
                 RawKind::Html => ("html", loss::HTML),
                 _ => ("markdown", loss::UNREAD),
             };
             lost.add(what);
-            Block::Code { language: language.to_owned(), text: source.clone() }
+            Block::Code { language: language.to_owned(), text: source }
         }
-    };
-    vec![one]
+    });
 }
 
-/// A paragraph that is nothing but an image, which stands by itself.
-fn picture(content: &[Inline], lost: &mut Counter) -> Option<Block> {
+/// A line that is nothing but an image, which stands by itself.
+fn picture(content: &[Inline], lost: &mut Counter) -> Option<Vec<Inline>> {
+    if !content.iter().any(|part| matches!(part, Inline::Image { .. })) {
+        return None;
+    }
     let shown: Vec<&Inline> = content.iter().filter(|part| !matches!(part, Inline::Comment(_))).collect();
     let [Inline::Image { url, alt, title, link }] = shown.as_slice() else { return None };
     if !is_remote(url) {
@@ -160,9 +162,9 @@ fn picture(content: &[Inline], lost: &mut Counter) -> Option<Block> {
     if !title.is_empty() || !keeps {
         lost.add(loss::IMAGE_LINKS);
     }
-    let link = link.map(|link| Box::new(crate::richtext::tree::Link { title: String::new(), ..*link }));
+    let link = link.map(|link| Arc::new(Link { url: link.url.clone(), title: String::new() }));
     let image = Inline::Image { url: url.clone(), alt: alt.clone(), title: String::new(), link };
-    Some(Block::Paragraph(vec![image]))
+    Some(vec![image])
 }
 
 fn is_remote(url: &str) -> bool {
@@ -180,7 +182,7 @@ fn is_safe(url: &str) -> bool {
         && !["javascript:", "vbscript:", "data:", "file:"].iter().any(|scheme| start.starts_with(scheme))
 }
 
-fn line(content: &[Inline], lost: &mut Counter) -> Vec<Inline> {
+fn line(content: Vec<Inline>, lost: &mut Counter) -> Vec<Inline> {
     let is_allowed = |part: &Inline| match part {
         Inline::Text { marks, .. } => {
             marks.is_plain() || (!marks.has(Style::Code) && !marks.has(Style::Sub) && marks.link.is_none())
@@ -189,21 +191,21 @@ fn line(content: &[Inline], lost: &mut Counter) -> Vec<Inline> {
         Inline::Image { .. } | Inline::Comment(_) => false,
     };
     if content.iter().all(is_allowed) {
-        return content.to_vec();
+        return content;
     }
     let mut lowered = Vec::with_capacity(content.len());
     for part in content {
         match part {
             Inline::Text { text, marks } => {
                 let marks = allowed(marks, lost);
-                lowered.push(Inline::Text { text: text.clone(), marks });
+                lowered.push(Inline::Text { text, marks });
             }
             Inline::Image { url, alt, .. } => {
                 lost.add(loss::IMAGES);
-                let text = if alt.is_empty() { url.clone() } else { alt.clone() };
-                let link = crate::richtext::tree::Link { url: url.clone(), title: String::new() };
-                let marks = Marks { link: Some(Box::new(link)), ..Marks::default() };
-                lowered.push(Inline::Text { text, marks: allowed(&marks, lost) });
+                let text = if alt.is_empty() { url.clone() } else { alt };
+                let link = Link { url, title: String::new() };
+                let marks = Marks { link: Some(Arc::new(link)), ..Marks::default() };
+                lowered.push(Inline::Text { text, marks: allowed(marks, lost) });
             }
             Inline::Comment(_) => lost.add(loss::COMMENTS),
             Inline::Break => lowered.push(Inline::Break),
@@ -212,8 +214,7 @@ fn line(content: &[Inline], lost: &mut Counter) -> Vec<Inline> {
     tidy(lowered)
 }
 
-fn allowed(marks: &Marks, lost: &mut Counter) -> Marks {
-    let mut marks = marks.clone();
+fn allowed(mut marks: Marks, lost: &mut Counter) -> Marks {
     if marks.link.as_ref().is_some_and(|link| !is_safe(&link.url)) {
         lost.add(loss::LINKS);
         marks.link = None;

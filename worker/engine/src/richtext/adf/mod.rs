@@ -15,11 +15,14 @@ mod lower;
 mod node;
 mod read;
 
-use std::collections::HashSet;
+use std::{collections::HashSet, hash::BuildHasherDefault};
 
 use serde_json::Value as Json;
 
-use super::{Converted, Dialect, Loss, blocks as read_blocks, loss::Counter, tree::Block, write::write_each};
+use super::{
+    Converted, Dialect, Loss, align::Quick, blocks as read_blocks, loss::Counter, tree::Block,
+    write::write_each,
+};
 use build::Builder;
 use lower::Place;
 
@@ -30,8 +33,7 @@ pub fn adf_to_markdown(document: &Json) -> Converted {
     }
     let mut lost = Counter::default();
     let groups = read::groups(top(document), &mut lost);
-    let slices: Vec<&[Block]> = groups.iter().map(Vec::as_slice).collect();
-    let (text, _) = write_each(&slices, Dialect::Markdown, &mut lost);
+    let (text, _) = write_each(&groups, Dialect::Markdown, &mut lost);
     Converted { text, losses: lost.losses() }
 }
 
@@ -41,17 +43,23 @@ pub fn adf_to_markdown(document: &Json) -> Converted {
 /// that Markdown has no form for are found by the texts that they are shown as.
 pub fn markdown_to_adf(text: &str, present: Option<&Json>) -> (Json, Vec<Loss>) {
     let mut lost = Counter::default();
-    let blocks = lower::lower(&read_blocks(text, Dialect::Markdown), Place::Document, &mut lost);
+    let blocks = lower::lower(read_blocks(text, Dialect::Markdown), Place::Document, &mut lost);
     let present = present.map(top).unwrap_or_default();
     let mut unseen = Counter::default();
     let groups = read::groups(present, &mut unseen);
-    let wanted: HashSet<&Block> = blocks.iter().collect();
+    let wanted: HashSet<&Block, BuildHasherDefault<Quick>> = match groups.is_empty() {
+        true => HashSet::default(),
+        false => blocks.iter().collect(),
+    };
     // What a person saw of a node is what comes out of its Markdown, which is rarely something else.
     let seen = |group: Vec<Block>| match group.iter().all(|block| wanted.contains(block)) {
         true => group,
-        false => write_each(&[&group], Dialect::Markdown, &mut Counter::default())
-            .1
-            .map_or(group, |all| all.concat()),
+        false => {
+            let groups = [group];
+            let (_, shown) = write_each(&groups, Dialect::Markdown, &mut Counter::default());
+            let [group] = groups;
+            shown.map_or(group, |all| all.concat())
+        }
     };
     let shown: Vec<Vec<Block>> = groups.into_iter().map(seen).collect();
     let mut builder = Builder::new();
@@ -64,7 +72,7 @@ pub fn markdown_to_adf(text: &str, present: Option<&Json>) -> (Json, Vec<Loss>) 
 }
 
 /// Blocks as a document can express them.
-pub(super) fn lower(blocks: &[Block], lost: &mut Counter) -> Vec<Block> {
+pub(super) fn lower(blocks: Vec<Block>, lost: &mut Counter) -> Vec<Block> {
     lower::lower(blocks, Place::Document, lost)
 }
 

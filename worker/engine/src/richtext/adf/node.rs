@@ -1,6 +1,42 @@
 //! What nodes have in common.
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
+
+/// What a node has, found at one go.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Parts<'a> {
+    pub(super) kind: &'a str,
+    pub(super) text: &'a str,
+    pub(super) attributes: Option<&'a Map<String, Json>>,
+    pub(super) content: &'a [Json],
+    pub(super) marks: &'a [Json],
+}
+
+pub(super) fn parts(node: &Json) -> Parts<'_> {
+    let mut parts = Parts::default();
+    for (name, value) in node.as_object().into_iter().flatten() {
+        match (name.as_str(), value) {
+            ("type", Json::String(kind)) => parts.kind = kind,
+            ("text", Json::String(text)) => parts.text = text,
+            ("attrs", Json::Object(attributes)) => parts.attributes = Some(attributes),
+            ("content", Json::Array(nodes)) => parts.content = nodes,
+            ("marks", Json::Array(marks)) => parts.marks = marks,
+            _ => {}
+        }
+    }
+    parts
+}
+
+impl Parts<'_> {
+    /// An attribute that is a text with something in it.
+    pub(super) fn stated(&self, name: &str) -> Option<&str> {
+        self.attributes?.get(name)?.as_str().filter(|text| !text.trim().is_empty())
+    }
+
+    pub(super) fn number(&self, name: &str) -> Option<u64> {
+        whole(self.attributes?.get(name)?)
+    }
+}
 
 pub(super) fn kind(node: &Json) -> &str {
     node.get("type").and_then(Json::as_str).unwrap_or_default()
@@ -23,9 +59,8 @@ pub(super) fn text<'a>(node: &'a Json, name: &str) -> Option<&'a str> {
     attribute(node, name).and_then(Json::as_str).filter(|text| !text.trim().is_empty())
 }
 
-/// An attribute that is a whole number, however it is written.
-pub(super) fn number(node: &Json, name: &str) -> Option<u64> {
-    let value = attribute(node, name)?;
+/// A whole number, however it is written.
+fn whole(value: &Json) -> Option<u64> {
     value
         .as_u64()
         .or_else(|| value.as_f64().filter(|number| (0.0..1e15).contains(number)).map(|number| number as u64))
@@ -38,14 +73,13 @@ pub(super) fn made(
     given: &[(&str, Json)],
     content: Option<Vec<Json>>,
 ) -> Json {
-    let mut attributes = before
-        .filter(|before| self::kind(before) == kind)
-        .and_then(|before| before.get("attrs")?.as_object().cloned())
-        .unwrap_or_default();
+    let before = before.filter(|before| self::kind(before) == kind);
+    let mut attributes =
+        before.and_then(|before| before.get("attrs")?.as_object().cloned()).unwrap_or_default();
     for (name, value) in given {
         attributes.insert((*name).to_owned(), value.clone());
     }
-    let mut node = serde_json::Map::new();
+    let mut node = Map::new();
     node.insert("type".to_owned(), Json::from(kind));
     if !attributes.is_empty() {
         node.insert("attrs".to_owned(), Json::Object(attributes));
@@ -53,8 +87,7 @@ pub(super) fn made(
     if let Some(content) = content {
         node.insert("content".to_owned(), Json::Array(content));
     }
-    let marks = before.filter(|before| self::kind(before) == kind).and_then(|before| before.get("marks"));
-    if let Some(marks) = marks {
+    if let Some(marks) = before.and_then(|before| before.get("marks")) {
         node.insert("marks".to_owned(), marks.clone());
     }
     Json::Object(node)

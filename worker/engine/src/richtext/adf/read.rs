@@ -1,10 +1,12 @@
 //! Nodes to the tree.
 
+use std::sync::Arc;
+
 use serde_json::Value as Json;
 
 use super::{
     cells, islands, lines, lists,
-    node::{content, kind, marks, number, text},
+    node::{content, kind, marks, parts, text},
 };
 use crate::richtext::{
     loss::{self, Counter},
@@ -30,41 +32,41 @@ pub(super) fn blocks(node: &Json, depth: usize, lost: &mut Counter) -> Vec<Block
         lost.add(loss::UNREAD);
         return vec![Block::paragraph("[nested too deeply]", None)];
     }
-    let inner = |lost: &mut Counter| all(content(node), depth + 1, lost);
-    if marks(node).iter().any(|mark| matches!(kind(mark), "alignment" | "indentation" | "breakout")) {
+    let of = parts(node);
+    let inner = |lost: &mut Counter| all(of.content, depth + 1, lost);
+    if of.marks.iter().any(|mark| matches!(kind(mark), "alignment" | "indentation" | "breakout")) {
         lost.add(loss::LAYOUT);
     }
-    let block = match kind(node) {
-        "paragraph" => return paragraph(lines::read(content(node), lost), lost),
+    let block = match of.kind {
+        "paragraph" => return paragraph(lines::read(of.content, lost), lost),
         "heading" => {
-            let level = number(node, "level").unwrap_or(1).clamp(1, 6) as u8;
-            Block::Heading { level, content: lines::read(content(node), lost) }
+            let level = of.number("level").unwrap_or(1).clamp(1, 6) as u8;
+            Block::Heading { level, content: lines::read(of.content, lost) }
         }
         "blockquote" => Block::Quote(inner(lost)),
         "panel" => {
-            if ["panelIcon", "panelIconText", "panelColor"].iter().any(|name| text(node, name).is_some()) {
+            if ["panelIcon", "panelIconText", "panelColor"].iter().any(|name| of.stated(name).is_some()) {
                 lost.add(loss::PANELS);
             }
             Block::Alert { kind: alert(node), blocks: inner(lost) }
         }
         "expand" | "nestedExpand" => {
-            let title = printable(text(node, "title").unwrap_or_default());
+            let title = printable(of.stated("title").unwrap_or_default());
             let title = title.split_whitespace().collect::<Vec<_>>().join(" ");
             Block::Details { title, blocks: inner(lost) }
         }
         "bulletList" | "orderedList" | "taskList" | "decisionList" => {
-            if kind(node) == "decisionList" {
+            if of.kind == "decisionList" {
                 lost.add(loss::DECISIONS);
             }
-            let start = (kind(node) == "orderedList").then(|| number(node, "order").unwrap_or(1));
-            let groups = lists::groups(node);
-            let items = groups.iter().map(|nodes| lists::item(nodes, depth + 1, lost)).collect();
+            let start = (of.kind == "orderedList").then(|| of.number("order").unwrap_or(1));
+            let items = lists::groups(of.content).map(|nodes| lists::item(nodes, depth + 1, lost)).collect();
             Block::List { start, items, loose: Loose(false) }
         }
         "codeBlock" => {
             let lines: Vec<&str> =
-                content(node).iter().filter_map(|part| part.get("text").and_then(Json::as_str)).collect();
-            let language = text(node, "language").unwrap_or_default().trim().replace(['\n', '\r'], " ");
+                of.content.iter().filter_map(|part| part.get("text").and_then(Json::as_str)).collect();
+            let language = of.stated("language").unwrap_or_default().trim().replace(['\n', '\r'], " ");
             let code = lines.concat().replace("\r\n", "\n");
             Block::Code { language: printable(&language), text: printable(&code) }
         }
@@ -73,10 +75,10 @@ pub(super) fn blocks(node: &Json, depth: usize, lost: &mut Counter) -> Vec<Block
         "mediaSingle" | "mediaGroup" | "media" => return media(node, lost),
         "blockCard" | "embedCard" => {
             lost.add(loss::ISLANDS);
-            match text(node, "url") {
+            match of.stated("url") {
                 Some(url) => {
                     let url = printable(url.trim());
-                    let link = Some(Box::new(Link { url: url.clone(), title: String::new() }));
+                    let link = Some(Arc::new(Link { url: url.clone(), title: String::new() }));
                     Block::Paragraph(vec![Inline::Text {
                         text: url,
                         marks: Marks { link, ..Marks::default() },
@@ -92,7 +94,7 @@ pub(super) fn blocks(node: &Json, depth: usize, lost: &mut Counter) -> Vec<Block
         | "multiBodiedExtension"
         | "extensionFrame"
         | "doc" => {
-            lost.add(if kind(node).starts_with("layout") { loss::LAYOUT } else { loss::MACROS });
+            lost.add(if of.kind.starts_with("layout") { loss::LAYOUT } else { loss::MACROS });
             return inner(lost);
         }
         "text" | "hardBreak" => return paragraph(lines::read(std::slice::from_ref(node), lost), lost),
@@ -163,6 +165,6 @@ fn picture(media: &Json, single: &Json, lost: &mut Counter) -> Inline {
     let alt = printable(text(media, "alt").unwrap_or_default());
     let alt = alt.split_whitespace().collect::<Vec<_>>().join(" ");
     let link = marks(media).iter().chain(marks(single)).find_map(|mark| text(mark, "href"));
-    let link = link.map(|url| Box::new(Link { url: printable(url), title: String::new() }));
+    let link = link.map(|url| Arc::new(Link { url: printable(url), title: String::new() }));
     Inline::Image { url: printable(url), alt, title: String::new(), link }
 }
