@@ -4,6 +4,7 @@ mod campaign;
 mod chain;
 mod document;
 mod place;
+mod sizes;
 mod stage;
 mod trouble;
 

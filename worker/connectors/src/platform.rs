@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 use syncline_engine::{
     capability::Capabilities,
     ports::{Call, ConnectorError, Place},
-    richtext::Dialect,
+    richtext::TextForm,
     spec::{
         Finding, check_keys,
         keys::{Form, Key},
@@ -92,9 +92,10 @@ pub trait Platform: Send + Sync {
         &[]
     }
 
-    /// How a field of these items spells its texts, whatever the place.
-    fn text_form(&self, _entity: &str, _field: &str) -> Dialect {
-        Dialect::Markdown
+    /// How a field of these items spells its texts, whatever the place, and how long they may be. A sync shortens a longer
+    /// text.
+    fn text_form(&self, _entity: &str, _field: &str) -> TextForm {
+        TextForm::default()
     }
 
     /// Whether this version can connect to it.

@@ -1,5 +1,6 @@
 //! Three-way merge of one field.
 
+mod copies;
 mod sets;
 mod texts;
 
@@ -22,6 +23,8 @@ pub struct FieldState<'a> {
     pub now: Pair<&'a Value>,
     /// Per side, the value it last returned; none before the field was first synced.
     pub base: Option<Pair<&'a Value>>,
+    /// The page that shows each item, if it has one.
+    pub pages: Pair<Option<&'a str>>,
     /// When each item was last modified.
     pub modified: Pair<Option<Instant>>,
     /// True per side if the item's modification time cannot be parsed.
@@ -104,6 +107,17 @@ impl Merged {
 ///
 /// What a person decided about these very values goes first.
 pub fn merge_field(rule: &Rule, state: &FieldState<'_>, now: DateTime<Utc>) -> Merged {
+    let mut merged = decision_for(rule, state, now);
+    if let Decision::Set { values, .. } = &mut merged.decision {
+        for side in Side::BOTH {
+            let value = std::mem::replace(values.get_mut(side), Value::Null);
+            *values.get_mut(side) = rule.fitted(side, value, *state.pages.get(side.other()));
+        }
+    }
+    merged
+}
+
+fn decision_for(rule: &Rule, state: &FieldState<'_>, now: DateTime<Utc>) -> Merged {
     if let Some(choice) = chosen(rule, state) {
         return decided(rule, state, choice);
     }
@@ -245,10 +259,16 @@ fn carry_from(rule: &Rule, state: &FieldState<'_>, from: Side, why: String) -> M
     if !rule.flow.writes(to) {
         return Merged::plain(Decision::Drift);
     }
+    let copy = rule.shortened_side(state.base, state.now);
+    if copy == Some(from) {
+        return copies::carry(rule, state, from, why);
+    }
     let carried = rule.carry(from, state.now.get(from));
     let placed = |value: Value| {
-        let merged = if value.is_blank() { None } else { texts::one_sided(rule, state, from) };
-        merged.unwrap_or_else(|| rule.keeping(to, value, state.now.get(to)))
+        let merges = copy.is_none() && !value.is_blank() && !rule.is_too_long(to, &value);
+        let merged = if merges { texts::one_sided(rule, state, from) } else { None };
+        let merged = merged.filter(|merged| !rule.is_too_long(to, merged));
+        merged.unwrap_or_else(|| copies::placed(rule, state, to, value))
     };
     match carried.map(placed) {
         Ok(value) if rule.same(to, &value, state.now.get(to)) => Merged::plain(Decision::Agree),

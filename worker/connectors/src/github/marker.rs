@@ -5,6 +5,8 @@
 //!
 //! The text beside a marker came from elsewhere, so it is kept from notifying people; see [`quiet`].
 
+use syncline_engine::richtext::{Dialect, Limit, Measure, TextForm};
+
 use super::quiet;
 
 /// The longest body that GitHub accepts, in characters.
@@ -12,6 +14,12 @@ const LONGEST: usize = 65_536;
 
 /// The longest text that a body may have beside its marker, in characters.
 pub(super) const LONGEST_TEXT: usize = LONGEST - 100;
+
+/// What a sync shortens a body to. The rest is room for what keeps a copy from notifying people.
+pub(super) const FORM: TextForm = TextForm {
+    dialect: Dialect::GitHub,
+    limit: Some(Limit { longest: LONGEST_TEXT - 2_000, measure: Measure::Characters }),
+};
 
 const BEFORE: &str = "<!-- syncline:";
 const AFTER: &str = " -->";

@@ -35,7 +35,7 @@ use serde_json::Value as Json;
 use syncline_engine::{
     capability::Capabilities,
     ports::{Call, ConnectorError, ErrorKind, ErrorScope, Place},
-    richtext::Dialect,
+    richtext::TextForm,
     spec::keys::Key,
 };
 
@@ -82,8 +82,8 @@ impl Platform for Github {
         status::of_field(field)
     }
 
-    fn text_form(&self, _: &str, field: &str) -> Dialect {
-        if field == "body" { Dialect::GitHub } else { Dialect::Markdown }
+    fn text_form(&self, _: &str, field: &str) -> TextForm {
+        if field == "body" { marker::FORM } else { TextForm::default() }
     }
 
     fn keys(&self) -> Option<&'static [Key]> {

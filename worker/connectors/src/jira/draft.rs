@@ -8,7 +8,7 @@ use syncline_engine::{Value, ports::ConnectorError, value::Fields};
 use super::{
     columns::Column,
     convert::line,
-    fields::{self, LONGEST_LINE, LONGEST_TEXT},
+    fields::{self, LONGEST_LINE},
     labels,
     memo::Known,
     text,
@@ -136,7 +136,7 @@ impl Draft {
             .map(|(id, value)| (id.clone(), value.clone()))
             .collect();
         for (id, text) in &self.texts {
-            let document = text::write(text, None, LONGEST_TEXT);
+            let document = text::write(text, None);
             if !document.is_null() {
                 fields.insert(id.clone(), document);
             }
@@ -151,7 +151,7 @@ impl Draft {
     pub(super) fn update(&self, known: &Known) -> Map<String, Json> {
         let mut fields: Map<String, Json> = self.values.clone().into_iter().collect();
         for (id, text) in &self.texts {
-            fields.insert(id.clone(), text::write(text, known.texts.get(id), LONGEST_TEXT));
+            fields.insert(id.clone(), text::write(text, known.texts.get(id)));
         }
         if let Some(name) = &self.issue_type {
             fields.insert("issuetype".to_owned(), json!({ "name": name }));

@@ -39,7 +39,7 @@ use serde_json::Value as Json;
 use syncline_engine::{
     capability::Capabilities,
     ports::{Call, ConnectorError, ErrorKind, ErrorScope, Place},
-    richtext::Dialect,
+    richtext::TextForm,
     spec::keys::Key,
 };
 
@@ -75,9 +75,9 @@ impl Platform for Jira {
         &["issue"]
     }
 
-    fn text_form(&self, _: &str, field: &str) -> Dialect {
+    fn text_form(&self, _: &str, field: &str) -> TextForm {
         let is_document = ["description", "environment"].contains(&field) || fields::custom(field).is_some();
-        if is_document { Dialect::Jira } else { Dialect::Markdown }
+        if is_document { text::FORM } else { TextForm::default() }
     }
 
     fn keys(&self) -> Option<&'static [Key]> {

@@ -3,11 +3,16 @@
 use serde_json::Value as Json;
 use syncline_engine::{
     Value,
-    richtext::{self, Dialect, Measure, adf_to_markdown, markdown_to_adf},
+    richtext::{self, Dialect, Limit, Measure, TextForm, adf_to_markdown, markdown_to_adf},
 };
 
-/// At the end of a text that was too long.
-const GOES_ON: &str = "*(The text goes on. It is too long for Jira.)*";
+use super::fields::LONGEST_TEXT;
+
+/// How a document is spelled, and what a sync shortens it to.
+pub(super) const FORM: TextForm = TextForm {
+    dialect: Dialect::Jira,
+    limit: Some(Limit { longest: LONGEST_TEXT, measure: Measure::Characters }),
+};
 
 /// The text of a document.
 pub(super) fn read(document: &Json) -> Value {
@@ -15,13 +20,14 @@ pub(super) fn read(document: &Json) -> Value {
     if text.is_empty() { Value::Null } else { Value::Text(text) }
 }
 
-/// The document of a text; null if there is none. Blocks that `present` has already stay as they are there. A text of more
-/// than so many characters is shortened.
-pub(super) fn write(text: &str, present: Option<&Json>, longest: usize) -> Json {
+/// The document of a text; null if there is none. Blocks that `present` has already stay as they are there. A text of a
+/// field that is mapped by its name has not been shortened before.
+pub(super) fn write(text: &str, present: Option<&Json>) -> Json {
     if text.trim().is_empty() {
         return Json::Null;
     }
-    let cut = richtext::shortened(text, Dialect::Jira, longest, Measure::Characters, GOES_ON);
+    let note = || richtext::note(None, Dialect::Jira);
+    let cut = richtext::shortened(text, Dialect::Jira, LONGEST_TEXT, Measure::Characters, note);
     let text = cut.as_deref().unwrap_or(text);
     let present = present.filter(|document| document.is_object());
     let (document, losses) = markdown_to_adf(text, present);

@@ -1,6 +1,12 @@
 //! The fields of issues: names, types, which of them can be written, and which values they take.
 
-use syncline_engine::{Value, ports::FieldInfo, spec::FieldType, value::parse_date};
+use syncline_engine::{
+    Value,
+    ports::FieldInfo,
+    richtext::{Dialect, Limit, Measure, TextForm},
+    spec::FieldType,
+    value::parse_date,
+};
 
 use super::quiet;
 use crate::sets;
@@ -25,6 +31,12 @@ const fn read(name: &'static str, field_type: FieldType) -> Known {
 
 /// The longest description, in characters. Linear documents no limit; this one is reported.
 pub(super) const LONGEST_TEXT: usize = 250_000;
+
+/// What a sync shortens a description to. The rest is room for what keeps a copy from notifying people.
+pub(super) const FORM: TextForm = TextForm {
+    dialect: Dialect::Linear,
+    limit: Some(Limit { longest: LONGEST_TEXT - 6_000, measure: Measure::Characters }),
+};
 
 /// The fields of every issue.
 pub(super) const KNOWN: [Known; 19] = [

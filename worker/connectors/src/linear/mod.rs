@@ -39,7 +39,7 @@ use serde_json::Value as Json;
 use syncline_engine::{
     capability::Capabilities,
     ports::{Call, ConnectorError, ErrorKind, ErrorScope, Place},
-    richtext::Dialect,
+    richtext::TextForm,
     spec::keys::Key,
 };
 
@@ -83,8 +83,8 @@ impl Platform for Linear {
         true
     }
 
-    fn text_form(&self, _: &str, field: &str) -> Dialect {
-        if field == "description" { Dialect::Linear } else { Dialect::Markdown }
+    fn text_form(&self, _: &str, field: &str) -> TextForm {
+        if field == "description" { fields::FORM } else { TextForm::default() }
     }
 
     fn token_endpoint(&self) -> Option<TokenEndpoint> {

@@ -1,6 +1,7 @@
 //! Which field of one side maps to which field of the other, and how values are converted.
 
 mod convert;
+mod lengths;
 mod people;
 mod set;
 mod statuses;
@@ -15,7 +16,7 @@ use crate::{
     Item, Side, Value,
     hash::{Hash, content_hash},
     ports::Link,
-    richtext::{self, Dialect},
+    richtext::{self, Dialect, TextForm},
     side::Pair,
     spec::{Category, Direction, FieldSpec, FieldType, Strategy, SyncSpec},
     value::Fields,
@@ -46,8 +47,8 @@ pub struct Rule {
     pub strategy: Strategy,
     default_value: Option<Value>,
     terms: Terms,
-    /// How each side spells its texts.
-    dialects: Pair<Dialect>,
+    /// How each side spells its texts, and how long they may be.
+    forms: Pair<TextForm>,
 }
 
 /// Why a value cannot be carried over; the field of the other side stays untouched.
@@ -158,10 +159,10 @@ impl Mapping {
     }
 
     /// Sets how the platforms spell their texts.
-    pub fn set_text_forms(&mut self, known: impl Fn(Side, &str) -> Dialect) {
+    pub fn set_text_forms(&mut self, known: impl Fn(Side, &str) -> TextForm) {
         for rule in &mut self.rules {
             for side in Side::BOTH {
-                *rule.dialects.get_mut(side) = known(side, rule.field.get(side));
+                *rule.forms.get_mut(side) = known(side, rule.field.get(side));
             }
         }
     }
@@ -238,7 +239,7 @@ impl Rule {
             strategy: field.conflict_strategy.unwrap_or(spec.conflict_strategy),
             default_value: field.default_value.as_ref().map(Value::from_json),
             terms: Terms::compile(field),
-            dialects: Pair::default(),
+            forms: Pair::default(),
         })
     }
 
@@ -268,29 +269,39 @@ impl Rule {
         match (one, other) {
             _ if one.same(other) => true,
             (Value::Text(one), Value::Text(other)) if self.is_rich_text() => {
-                richtext::same(one, other, *self.dialects.get(side))
+                richtext::same(one, other, self.dialect(side))
             }
             _ => false,
         }
     }
 
-    /// Merges the texts of both sides, block by block. None if they are no texts, or both edited the same block.
-    pub fn merge_texts(&self, base: Pair<&Value>, now: Pair<&Value>) -> Option<Pair<Value>> {
+    fn dialect(&self, side: Side) -> Dialect {
+        self.forms.get(side).dialect
+    }
+
+    fn dialects(&self) -> Pair<Dialect> {
+        Pair::new(self.forms.source.dialect, self.forms.target.dialect)
+    }
+
+    /// The texts of both sides; none if one of them is something else.
+    fn texts(&self, of: Pair<&Value>) -> Option<Pair<String>> {
         let text = |side: Side, value: &Value| match read_as(value, self.meaning(side)) {
             Ok(Value::Text(text)) => Some(text),
             Ok(Value::Null) => Some(String::new()),
             _ => None,
         };
-        let both = |of: Pair<&Value>| {
-            Some(Pair::new(text(Side::Source, of.source)?, text(Side::Target, of.target)?))
-        };
+        Some(Pair::new(text(Side::Source, of.source)?, text(Side::Target, of.target)?))
+    }
+
+    /// Merges the texts of both sides, block by block. None if they are no texts, or both edited the same block.
+    pub fn merge_texts(&self, base: Pair<&Value>, now: Pair<&Value>) -> Option<Pair<Value>> {
         if !self.is_rich_text() {
             return None;
         }
-        let (base, now) = (both(base)?, both(now)?);
+        let (base, now) = (self.texts(base)?, self.texts(now)?);
         let base = Pair::new(base.source.as_str(), base.target.as_str());
         let now = Pair::new(now.source.as_str(), now.target.as_str());
-        let merged = richtext::merge(base, now, self.dialects).ok()?;
+        let merged = richtext::merge(base, now, self.dialects()).ok()?;
         let value =
             |side: Side| read_as(&Value::text(merged.get(side).as_str()), *self.field_type.get(side)).ok();
         Some(Pair::new(value(Side::Source)?, value(Side::Target)?))
@@ -314,7 +325,7 @@ impl Rule {
                 self.terms.carry(from, &value).map_err(|word| self.unmappable(from, &value, &word))?
             }
             Value::Text(text) if self.is_rich_text() => {
-                Value::Text(richtext::express(&text, *self.dialects.get(from), *self.dialects.get(to)))
+                Value::Text(richtext::express(&text, self.dialect(from), self.dialect(to)))
             }
             value => value,
         };
@@ -374,7 +385,7 @@ impl Rule {
         if self.is_rich_text()
             && let (Value::Text(text), Value::Text(now)) = (&value, now)
         {
-            return Value::Text(richtext::in_place_of(text, now, *self.dialects.get(side)));
+            return Value::Text(richtext::in_place_of(text, now, self.dialect(side)));
         }
         if !self.is_set() || !self.terms.translates() {
             return value;
@@ -431,7 +442,10 @@ impl Rule {
                 && target.shared().all(|element| source.has_counterpart(&target, element));
         }
         let agrees_from = |from: Side, value: &Value, other: &Value| {
-            self.carry(from, value).is_ok_and(|carried| self.same(from.other(), &carried, other))
+            let to = from.other();
+            let agrees =
+                |carried: Value| self.same(to, &carried, other) || self.is_copy_of(to, other, &carried);
+            self.carry(from, value).is_ok_and(agrees)
         };
         agrees_from(Side::Source, source, target)
             || agrees_from(Side::Target, target, source)

@@ -1,7 +1,7 @@
 //! Three-way merge of a text, block by block. Edits of different blocks are both kept; two edits of one block are a conflict
 //! of the whole field, which the sync's strategy resolves.
 
-use super::{Decision, FieldState, Merged, open_about_old_base};
+use super::{Decision, FieldState, Merged, copies, open_about_old_base};
 use crate::{
     Side, Value,
     mapping::{Rule, Unmappable},
@@ -16,8 +16,11 @@ pub(super) fn merge(rule: &Rule, state: &FieldState<'_>) -> Option<Merged> {
     if is_blank(Side::Source) || is_blank(Side::Target) {
         return None;
     }
-    let values = rule.merge_texts(base, state.now)?;
-    Some(Merged::plain(decide(rule, state, values)))
+    let values = match rule.shortened_side(state.base, state.now) {
+        Some(copy) => copies::merged(rule, state, base, copy)?,
+        None => rule.merge_texts(base, state.now)?,
+    };
+    Some(Merged::plain(decide(rule, state, values, "both texts merged".to_owned())))
 }
 
 /// The text of side `from` for the other side, which did not edit its own: only the changed blocks are written anew there.
@@ -31,13 +34,12 @@ pub(super) fn one_sided(rule: &Rule, state: &FieldState<'_>, from: Side) -> Opti
     Some(merged.get(to).clone()).filter(|value| !value.is_blank())
 }
 
-fn decide(rule: &Rule, state: &FieldState<'_>, values: Pair<Value>) -> Decision {
+pub(super) fn decide(rule: &Rule, state: &FieldState<'_>, values: Pair<Value>, why: String) -> Decision {
     if values.source.is_blank() && rule.required {
         return Decision::Blocked(Unmappable::Required { field: rule.field.source.clone() });
     }
     let differs = |side: Side| !rule.same(side, values.get(side), state.now.get(side));
     let writes = |side: Side| differs(side) && rule.flow.writes(side);
-    let why = "both texts merged".to_owned();
     match (writes(Side::Source), writes(Side::Target)) {
         (true, true) => Decision::Set { values, rule: why },
         (true, false) => Decision::Write { side: Side::Source, value: values.source, rule: why },

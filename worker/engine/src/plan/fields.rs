@@ -22,6 +22,8 @@ pub(super) fn merge(context: &Context<'_>, facts: Facts) -> ItemPlan {
     let modified = Pair::new(modified(Side::Source), modified(Side::Target));
     let unread = |side: Side| plan.facts.seen.get(side).item().is_some_and(|item| item.unread.is_some());
     let unread = Pair::new(unread(Side::Source), unread(Side::Target));
+    let page = |side: Side| plan.facts.seen.get(side).item().and_then(|item| item.url.as_deref());
+    let pages = Pair::new(page(Side::Source), page(Side::Target));
     let link = plan.facts.link.as_ref();
     let modified_before = link.map(|link| link.modified).unwrap_or_default();
     let mut required_missing = false;
@@ -38,7 +40,7 @@ pub(super) fn merge(context: &Context<'_>, facts: Facts) -> ItemPlan {
             continue;
         }
         let outdated = context.after_restore;
-        let state = FieldState { now, base, modified, unread, modified_before, open, outdated };
+        let state = FieldState { now, base, pages, modified, unread, modified_before, open, outdated };
         let mut merged = merge_field(rule, &state, context.now);
         let decision = match merged.decision {
             // The key identifies the item: it is compared, never written.
@@ -184,6 +186,7 @@ pub(super) fn add_create(context: &Context<'_>, plan: &mut ItemPlan, on: Side, w
         plan.notes.extend(strangers.iter().map(ToString::to_string));
         let carried = rule.carry(from, value_of(plan.now.get(from), rule.field.get(from)));
         let accepted = carried.and_then(|value| {
+            let value = rule.fitted(on, value, item.url.as_deref());
             if needed || !value.is_blank() {
                 accepted(context, rule, on, &value)?;
             }

@@ -7,6 +7,7 @@
 
 mod adf;
 mod align;
+mod copies;
 mod escape;
 mod html;
 mod inline;
@@ -23,10 +24,11 @@ mod tree;
 mod write;
 
 pub use adf::{adf_to_markdown, markdown_to_adf};
+pub use copies::{is_shortened, merge_into_whole, note, same_copies};
 pub use loss::{Loss, losses, shown_by_jira};
 pub use merge::{Collision, express, in_place_of, merge};
 pub use read::{Piece, read};
-pub use shorten::{Measure, shortened, shorter};
+pub use shorten::{Limit, Measure, shortened, shorter};
 pub use tree::{Alert, Align, Block, Inline, Item, Link, Marks, RawKind, Style};
 
 /// How a platform reads and spells a text.
@@ -55,6 +57,19 @@ impl Dialect {
     /// True if elements of HTML are understood.
     fn has_html(self) -> bool {
         matches!(self, Dialect::Markdown | Dialect::GitHub | Dialect::Jira)
+    }
+}
+
+/// How a platform spells the texts of a field, and how long they may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TextForm {
+    pub dialect: Dialect,
+    pub limit: Option<Limit>,
+}
+
+impl From<Dialect> for TextForm {
+    fn from(dialect: Dialect) -> TextForm {
+        TextForm { dialect, limit: None }
     }
 }
 

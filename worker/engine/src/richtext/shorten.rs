@@ -21,6 +21,13 @@ impl Measure {
     }
 }
 
+/// How long a text may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    pub longest: usize,
+    pub measure: Measure,
+}
+
 /// A text of at most `longest`, cut behind a block and with a note at its end, which says where the rest is. None if the text
 /// fits as it is. A block that is too long by itself is cut behind a word, without its markup.
 pub fn shortened(
@@ -28,14 +35,15 @@ pub fn shortened(
     dialect: Dialect,
     longest: usize,
     measure: Measure,
-    note: &str,
+    note: impl FnOnce() -> String,
 ) -> Option<String> {
     if measure.of(text) <= longest {
         return None;
     }
+    let note = note();
     let fits = |text: &str| measure.of(text) <= longest;
     let with_note = |kept: &str| match kept.trim_end() {
-        "" => note.to_owned(),
+        "" => note.clone(),
         kept => format!("{kept}\n\n{note}"),
     };
     let pieces = read(text, dialect);
@@ -74,7 +82,7 @@ pub fn shortened(
     }
     let kept = ends.get(low).and_then(|end| words.get(..*end)).unwrap_or_default();
     let kept = kept.rsplit_once(' ').map_or(kept, |(before, _)| before);
-    let cut = if kept.is_empty() { note.to_owned() } else { spelled(kept) };
+    let cut = if kept.is_empty() { note.clone() } else { spelled(kept) };
     Some(if fits(&cut) { cut } else { shorter(&cut, longest, measure) })
 }
 

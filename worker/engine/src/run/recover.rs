@@ -276,7 +276,7 @@ impl Run<'_> {
             let (mut bases, mut both) = (Pair::new(here, here), Pair::new(&before, &before));
             *bases.get_mut(other) = there;
             *both.get_mut(other) = &origin;
-            let merges = || rule.is_set() || rule.merge_texts(bases, both).is_some();
+            let merges = || rule.is_set() || rule.merges(bases, both);
             if rule.same(op.side, &before, here) || rule.same(other, &origin, there) || merges() {
                 return None;
             }

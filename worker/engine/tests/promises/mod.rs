@@ -12,6 +12,7 @@ mod evidence;
 mod failures;
 mod incremental;
 mod items;
+mod lengths;
 mod listings;
 mod manual;
 mod mapping;

@@ -204,6 +204,7 @@ fn merged(now: Pair<&Value>, base: Option<Pair<&Value>>) -> Pair<Value> {
     let state = FieldState {
         now,
         base,
+        pages: Pair::default(),
         modified: Pair::default(),
         unread: Pair::new(false, false),
         modified_before: Pair::default(),

@@ -105,7 +105,7 @@ fn a_text_is_carried_into_the_dialect_of_the_other_side() {
     let spec: SyncSpec = serde_json::from_value(document).unwrap();
     let mut mapping = Mapping::compile(&spec, 1).unwrap();
     let dialects = Pair::new(Dialect::GitHub, Dialect::Linear);
-    mapping.set_text_forms(|side, _| *dialects.get(side));
+    mapping.set_text_forms(|side, _| (*dialects.get(side)).into());
     let rule = &mapping.rules[0];
     let carry = |from: Side, text: &str| rule.carry(from, &Value::text(text)).unwrap();
     assert_eq!(carry(Side::Source, "a\nb"), Value::text("a\\\nb"));

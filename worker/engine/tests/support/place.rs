@@ -296,6 +296,7 @@ impl FakePlace {
 
     fn item(&self, id: &str, row: &Row) -> Item {
         let mut item = Item::new(id, row.fields.clone());
+        item.url = row.fields.get("url").map(Value::name);
         let unread = self.manners.unread_times;
         item.modified = (self.manners.modified_times && !unread).then_some(row.modified);
         item.unread = unread.then(|| "the column \"at\" holds \"5:11 PM\"".to_owned());

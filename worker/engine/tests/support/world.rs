@@ -12,6 +12,7 @@ use syncline_engine::{
     mapping::{Mapping, PeopleOfSync},
     plan::{ItemPlan, Op},
     ports::{Gate, LinkState, Meter, OpenGate, Place, Step},
+    richtext::TextForm,
     run::{Options, Report, Run, RunError},
     side::Pair,
     spec::{Category, SyncSpec},
@@ -36,6 +37,8 @@ pub(crate) struct World {
     pub(crate) revision: i64,
     /// The statuses that the target's platform has.
     pub(crate) statuses: Vec<(String, Category)>,
+    /// How the platforms spell their texts.
+    pub(crate) forms: Pair<TextForm>,
     /// The table of people, and how often it was changed.
     pub(crate) people: (PeopleOfSync, i64),
     pub(crate) options: Options,
@@ -81,6 +84,7 @@ impl World {
             spec: spec(changes),
             revision: 1,
             statuses: Vec::new(),
+            forms: Pair::default(),
             people: Default::default(),
             options: Options::default(),
             added: 0,
@@ -104,6 +108,7 @@ impl World {
 
     pub(crate) fn mapping(&self) -> Mapping {
         let mut mapping = Mapping::compile(&self.spec, self.revision).unwrap();
+        mapping.set_text_forms(|side, _| *self.forms.get(side));
         mapping.set_people(&self.people.0, self.people.1);
         mapping.set_statuses(|side, _| match side {
             Side::Source => Vec::new(),
