@@ -49,6 +49,34 @@ fn without_accounts() -> String {
 }
 
 #[test]
+fn what_texts_lose_is_told() -> Result<()> {
+    let program = program()?;
+    let field = "  - { source_field: description, target_field: body, source_type: rich_text }\n";
+    program.write("sync.yaml", &format!("{JIRA_TO_GITHUB}{field}"))?;
+    let told = program.expect(0, &["validate", "sync.yaml"])?.stderr;
+    let lines = [
+        "note: texts from the source in body of github:\n  - mentions are shown as names\n",
+        "note: texts from the target in description of jira:\n  - images within a line become links\n",
+    ];
+    ensure_tells(&told, &lines)?;
+    ensure!(
+        told.lines().filter(|line| line.starts_with("  - ")).all(|line| line.chars().count() <= 80),
+        "{told}"
+    );
+    let told = program.expect(0, &["--json", "validate", "sync.yaml"])?.json()?;
+    let losses = &told["syncs"][0]["losses"];
+    ensure!(losses[0]["to"] == "target" && losses[0]["fields"] == serde_json::json!(["body"]), "{told}");
+    ensure!(losses[0]["lost"].as_array().is_some_and(|all| all.len() == 13), "{told}");
+    ensure!(losses[1]["lost"][0] == "images within a line become links", "{told}");
+    program.write("sync.yaml", JIRA_TO_GITHUB)?;
+    ensure!(
+        !program.expect(0, &["validate", "sync.yaml"])?.stderr.contains("note:"),
+        "it has no text with markup"
+    );
+    Ok(())
+}
+
+#[test]
 fn the_manual_s_document_is_taken_as_written() -> Result<()> {
     let program = program()?;
     program.write("sync.yaml", JIRA_TO_GITHUB)?;

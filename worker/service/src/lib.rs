@@ -30,6 +30,7 @@ pub mod documents;
 mod error;
 pub mod filter;
 pub mod idempotency;
+pub mod losses;
 mod origin;
 pub mod pauses;
 pub mod people;
