@@ -46,5 +46,6 @@ mod tls;
 mod tokens;
 mod verify;
 mod waits;
+mod walks;
 mod workers;
 mod writers;

@@ -1,0 +1,59 @@
+# Asks the API for a run of a sync, waits for its end, and prints the numbers of the sync:
+# python3 walk.py NAME   (Python 3.9 or later, nothing to install)
+# SYNCLINE_URL is the server, http://127.0.0.1:8080 without it; SYNCLINE_TOKEN a token with the scopes read and enqueue.
+import json, os, sys, time, urllib.error, urllib.parse, urllib.request, uuid
+
+BASE = os.environ.get("SYNCLINE_URL", "http://127.0.0.1:8080").rstrip("/")
+TOKEN = os.environ.get("SYNCLINE_TOKEN")
+WAIT = 120  # seconds
+
+
+def call(method, path, body=None, **headers):
+    """Sends a request. A problem that the server tells ends the program with its text."""
+    headers = {name.replace("_", "-"): value for name, value in headers.items()}
+    if TOKEN:
+        headers["authorization"] = f"Bearer {TOKEN}"
+    data = None
+    if body is not None:
+        data = json.dumps(body).encode()
+        headers["content-type"] = "application/json"
+    request = urllib.request.Request(BASE + path, data, headers, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        told = error.read().decode(errors="replace")
+        try:
+            problem = json.loads(told)
+            told = problem.get("detail") or problem.get("title") or told
+        except ValueError:
+            pass
+        sys.exit(f"{method} {path}: {error.code}: {told}")
+    except OSError as error:
+        sys.exit(f"{method} {path}: {error}; is the server at {BASE}?")
+
+
+def main():
+    if len(sys.argv) != 2:
+        print("usage: python3 walk.py NAME", file=sys.stderr)
+        sys.exit(2)
+    name = sys.argv[1]
+    # With the key a request that is sent twice, because its answer got lost, asks for one run.
+    run = call("POST", "/api/v1/jobs", {"sync": name}, idempotency_key=str(uuid.uuid4()))
+    print(f"run {run['id']}: {run['status']}")
+    deadline = time.monotonic() + WAIT
+    while run["status"] in ("queued", "in_progress"):
+        if time.monotonic() > deadline:
+            sys.exit(f"run {run['id']} has not ended within {WAIT} seconds; does a worker run?")
+        time.sleep(0.2)
+        run = call("GET", run["links"]["self"])
+    print(f"run {run['id']}: {run['status']}")
+    counts = run.get("counts") or {}
+    print(", ".join(f"{counts.get(what, 0)} {what}" for what in ("created", "updated", "deleted", "conflicts")))
+    query = urllib.parse.urlencode({"sync": name, "window": "24h"})
+    for sync in call("GET", f"/api/v1/sync/stats?{query}")["syncs"]:
+        print(f"{sync['sync']}: {sync['links']['completed']} items in step, {sync['runs']['completed']} runs in 24 hours")
+    sys.exit(0 if run.get("success") else 1)
+
+
+main()
