@@ -1,5 +1,7 @@
 //! Content hashes: BLAKE3 of canonical JSON.
 
+use std::borrow::Borrow;
+
 use crate::value::{Fields, Value};
 
 /// The first 128 bits of a BLAKE3 hash: the chance that two of 10^9 values collide is one in 10^20.
@@ -20,11 +22,12 @@ impl Hash {
     /// Parses 32 hexadecimal digits.
     pub fn parse(text: &str) -> Option<Hash> {
         let mut bytes = [0; 16];
-        if text.len() != 32 || !text.is_ascii() {
+        if text.len() != 32 {
             return None;
         }
-        for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+        let digit = |digit: u8| char::from(digit).to_digit(16);
+        for (byte, [high, low]) in bytes.iter_mut().zip(text.as_bytes().as_chunks::<2>().0) {
+            *byte = (digit(*high)? * 16 + digit(*low)?) as u8;
         }
         Some(Hash(bytes))
     }
@@ -45,6 +48,16 @@ pub fn digest(bytes: &[u8]) -> String {
 pub fn content_hash(fields: &Fields) -> Hash {
     let mut text = String::with_capacity(256);
     write_object(&mut text, fields);
+    Hash::of_bytes(text.as_bytes())
+}
+
+/// The hash of fields in the order of their names, like [`content_hash`]. `text` is written over.
+pub(crate) fn hash_of_members<'a, V: Borrow<Value>>(
+    text: &mut String,
+    members: impl Iterator<Item = (&'a str, V)>,
+) -> Hash {
+    text.clear();
+    write_members(text, members);
     Hash::of_bytes(text.as_bytes())
 }
 
@@ -94,9 +107,17 @@ fn write_value(out: &mut String, value: &Value) {
 }
 
 fn write_object(out: &mut String, fields: &Fields) {
+    write_members(out, fields.iter().map(|(name, value)| (name.as_str(), value)));
+}
+
+fn write_members<'a, V: Borrow<Value>>(out: &mut String, members: impl Iterator<Item = (&'a str, V)>) {
     out.push('{');
     let mut first = true;
-    for (name, value) in fields.iter().filter(|(_, value)| !value.is_blank()) {
+    for (name, value) in members {
+        let value: &Value = value.borrow();
+        if value.is_blank() {
+            continue;
+        }
         if !std::mem::take(&mut first) {
             out.push(',');
         }
@@ -109,19 +130,23 @@ fn write_object(out: &mut String, fields: &Fields) {
 
 fn write_text(out: &mut String, text: &str) {
     out.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            control if (control as u32) < 0x20 => {
+    let mut rest = text;
+    // These are bytes of their own in UTF-8, so what lies between them is whole.
+    while let Some(at) = rest.bytes().position(|byte| byte < 0x20 || matches!(byte, b'"' | b'\\')) {
+        out.push_str(&rest[..at]);
+        match rest.as_bytes()[at] {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            control => {
                 use std::fmt::Write;
-                let _ = write!(out, "\\u{:04x}", control as u32);
+                let _ = write!(out, "\\u{control:04x}");
             }
-            other => out.push(other),
         }
+        rest = &rest[at + 1..];
     }
+    out.push_str(rest);
     out.push('"');
 }

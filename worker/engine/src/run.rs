@@ -6,6 +6,7 @@ mod batch;
 mod find;
 mod index;
 mod items;
+mod keys;
 mod matching;
 mod observe;
 mod prepare;

@@ -1,5 +1,7 @@
 //! Parses values as a field type and converts them to another.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
 use super::set;
@@ -62,6 +64,18 @@ pub fn read_as(value: &Value, field_type: FieldType) -> Result<Value, Mismatch> 
         }
         Mismatch { value: shown, wanted: wanted(field_type) }
     })
+}
+
+/// A value as its field's type if it can be read so, else as it is.
+pub(super) fn retyped(value: &Value, field_type: FieldType) -> Cow<'_, Value> {
+    match (field_type, value) {
+        (FieldType::String | FieldType::RichText, Value::Text(_))
+        | (FieldType::Number, Value::Int(_))
+        | (FieldType::Boolean, Value::Bool(_))
+        | (FieldType::Date, Value::Date(_))
+        | (FieldType::DateTime, Value::DateTime(_)) => Cow::Borrowed(value),
+        _ => read_as(value, field_type).map_or(Cow::Borrowed(value), Cow::Owned),
+    }
 }
 
 fn to_text(value: &Value) -> Option<Value> {

@@ -1,5 +1,6 @@
 //! Which field of one side maps to which field of the other, and how values are converted.
 
+mod content;
 mod convert;
 mod lengths;
 mod people;
@@ -8,13 +9,14 @@ mod statuses;
 mod terms;
 mod values;
 
+pub use content::ContentHasher;
 pub use convert::{Mismatch, read_as};
 pub use people::{Identity, People, PeopleOfSync};
 pub use set::Elements;
 
 use crate::{
     Item, Side, Value,
-    hash::{Hash, content_hash},
+    hash::Hash,
     ports::Link,
     richtext::{self, Dialect, TextForm},
     side::Pair,
@@ -206,7 +208,7 @@ impl Mapping {
     }
 
     pub fn hash(&self, side: Side, item: &Item) -> Hash {
-        content_hash(&self.typed(side, item))
+        self.hasher(side).hash(&item.fields)
     }
 
     pub fn rule_of(&self, side: Side, field: &str) -> Option<&Rule> {
@@ -215,7 +217,7 @@ impl Mapping {
 }
 
 fn retype(value: &Value, field_type: FieldType) -> Value {
-    read_as(value, field_type).unwrap_or_else(|_| value.clone())
+    convert::retyped(value, field_type).into_owned()
 }
 
 impl Rule {

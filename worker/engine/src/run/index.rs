@@ -4,7 +4,10 @@ use std::{collections::HashMap, num::NonZeroU64};
 
 use chrono::{DateTime, Utc};
 
-use super::Absence;
+use super::{
+    Absence,
+    keys::{IdKey, first_of, id_key},
+};
 use crate::{
     Side,
     hash::Hash,
@@ -35,16 +38,8 @@ struct Entry {
     kib: Pair<u16>,
 }
 
-/// 96 bits of an id's hash: the chance that two of a million ids collide is one in 10^17.
-type IdKey = [u8; 12];
-
 /// 64 bits of a content's hash: the chance to miss an edit is one in 10^19.
 type ContentKey = NonZeroU64;
-
-pub(super) fn id_key(id: &str) -> IdKey {
-    let Hash(bytes) = Hash::of_bytes(id.as_bytes());
-    std::array::from_fn(|place| bytes[place])
-}
 
 fn content_key(Hash(bytes): Hash) -> ContentKey {
     let number = u64::from_le_bytes(std::array::from_fn(|place| bytes[place]));
@@ -199,7 +194,7 @@ impl LinkIndex {
     pub(super) fn see(&mut self, side: Side, id: &str, content: Hash, weight: usize) -> Found {
         let by_id = self.by_id.get(side);
         let key = id_key(id);
-        let first = by_id.partition_point(|(hash, _)| *hash < key);
+        let first = first_of(by_id, key);
         let Some((_, position)) = by_id.get(first).filter(|(hash, _)| *hash == key).copied() else {
             return Found::New;
         };
@@ -239,7 +234,7 @@ impl LinkIndex {
     pub(super) fn see_earlier(&mut self, side: Side, seen: &[u8]) {
         for key in seen.as_chunks::<{ size_of::<IdKey>() }>().0 {
             let by_id = self.by_id.get(side);
-            let first = by_id.partition_point(|(hash, _)| hash < key);
+            let first = first_of(by_id, *key);
             if let Some((_, position)) = by_id.get(first).filter(|(hash, _)| hash == key) {
                 self.entries[*position as usize].flags |= of(side, SEEN_SOURCE, SEEN_TARGET);
             }
@@ -250,7 +245,7 @@ impl LinkIndex {
     pub(super) fn explain_id(&mut self, side: Side, id: &str, absence: Absence) {
         let by_id = self.by_id.get(side);
         let key = id_key(id);
-        let first = by_id.partition_point(|(hash, _)| *hash < key);
+        let first = first_of(by_id, key);
         if let Some((_, position)) = by_id.get(first).filter(|(hash, _)| *hash == key).copied() {
             self.explain(side, position, absence);
         }
@@ -307,7 +302,7 @@ impl LinkIndex {
     pub(super) fn has(&self, side: Side, id: &str) -> bool {
         let key = id_key(id);
         let by_id = self.by_id.get(side);
-        let first = by_id.partition_point(|(hash, _)| *hash < key);
+        let first = first_of(by_id, key);
         let same = by_id[first..].iter().take_while(|(hash, _)| *hash == key);
         same.into_iter().any(|(_, position)| self.entry(*position).flags & TOMBSTONE == 0)
     }

@@ -18,10 +18,18 @@ impl Run<'_> {
         report: &mut Report,
     ) -> Result<Pair<Read>, RunError> {
         let mut readings: Pair<Read> = Pair::default();
+        let mut content = self.mapping.hasher(side);
         for (id, found) in fetch(side, *self.places.get(side), ids, &self.call(side)).await? {
             match found {
                 Ok(Found::Item(item) | Found::Moved { item, .. }) => {
-                    readings.get_mut(side).observed.add(side, item, self.mapping, matcher, index);
+                    readings.get_mut(side).observed.add(
+                        side,
+                        item,
+                        self.mapping,
+                        &mut content,
+                        matcher,
+                        index,
+                    );
                 }
                 Ok(Found::Gone) => index.explain_id(side, &id, Absence::Gone),
                 Ok(Found::OutOfScope) => index.explain_id(side, &id, Absence::OutOfScope),

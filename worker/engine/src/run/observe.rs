@@ -4,15 +4,16 @@ use std::collections::{HashMap, hash_map::Entry};
 
 use crate::{
     Item, Side,
-    hash::{Hash, content_hash},
-    mapping::Mapping,
+    hash::Hash,
+    mapping::{ContentHasher, Mapping},
     plan::Seen,
     ports::{BrokenListing, Call, ConnectorError, ErrorKind, Found as Read, ListingEnd, Place, ReadMode},
 };
 
 use super::{
     Absence, RunError,
-    index::{Found, LinkIndex, id_key},
+    index::{Found, LinkIndex},
+    keys::id_key,
     matching::{Matcher, Unpaired},
 };
 
@@ -45,6 +46,7 @@ impl Observed {
         side: Side,
         item: Item,
         mapping: &Mapping,
+        content: &mut ContentHasher<'_>,
         matcher: &Matcher<'_>,
         index: &mut LinkIndex,
     ) {
@@ -53,18 +55,19 @@ impl Observed {
             return;
         }
         self.count += 1;
-        let typed = mapping.typed(side, &item);
         let weight = item.weight();
-        let keep = match index.see(side, &item.id, content_hash(&typed), weight) {
+        let keep = match index.see(side, &item.id, content.hash(&item.fields), weight) {
             Found::Linked(position) => index.is_dirty(position),
             Found::Pending(position) => {
                 let due = index.is_dirty(position);
                 let link = Some(index.id(position));
+                let typed = mapping.typed(side, &item);
                 self.add_unpaired(matcher.unpaired(side, &item, &typed, link, due));
                 due
             }
             Found::Busy => false,
             Found::New => {
+                let typed = mapping.typed(side, &item);
                 self.add_unpaired(matcher.unpaired(side, &item, &typed, None, true));
                 true
             }
@@ -130,6 +133,7 @@ impl Reading<'_> {
             listing => listing,
         }
         .map_err(failed)?;
+        let mut content = mapping.hasher(side);
         let mut observed = Observed { remote: place.capabilities().remote, ..Observed::default() };
         loop {
             let page = match listing.next_page(call).await {
@@ -162,7 +166,7 @@ impl Reading<'_> {
                 page.iter().for_each(|item| seen.extend(id_key(&item.id)));
             }
             for item in page {
-                observed.add(side, item, mapping, matcher, index);
+                observed.add(side, item, mapping, &mut content, matcher, index);
             }
         }
     }
