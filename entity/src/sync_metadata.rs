@@ -2,6 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{DbBackend, DerivePartialModel, FromQueryResult, Statement};
+use serde::Deserialize;
 
 use crate::types::{IntentKind, LinkState, Side, SyncDirection, SyncMethod, SyncStatus};
 
@@ -99,13 +100,11 @@ pub struct Model {
     pub conflicts: Option<Json>,
 }
 
-/// What a run needs to know about each link before it reads the whole row; read 500 per statement.
-#[derive(Clone, Debug, PartialEq, Eq, DerivePartialModel)]
+/// What a run needs to know about each link before it reads the whole row; read 1,000 per statement.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, DerivePartialModel)]
 #[sea_orm(entity = "Entity")]
 pub struct LinkBrief {
     pub id: i64,
-    /// For compare-and-set.
-    pub version: i64,
     pub entity_id: Option<String>,
     pub external_id: Option<String>,
     /// Hash of the source's base.
@@ -122,8 +121,6 @@ pub struct LinkBrief {
     pub next_attempt_at: Option<DateTimeUtc>,
     /// The mapping revision that related the two bases.
     pub mapping_revision: i64,
-    /// The write in progress.
-    pub intent_id: Option<Uuid>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -180,6 +177,10 @@ impl Related<super::status_history::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
+/// The columns of [`LinkBrief`], in order.
+const BRIEF: &str = "id, entity_id, external_id, source_hash, target_hash, sync_status, link_state, missing_side, \
+                     next_attempt_at, mapping_revision";
+
 /// The next links of a sync after `after`, in order of id, at most `limit`.
 pub async fn briefs(
     db: &impl ConnectionTrait,
@@ -196,10 +197,33 @@ pub async fn briefs(
     };
     let [sync, first, limited] = marks;
     let sql = format!(
-        "SELECT id, version, entity_id, external_id, source_hash, target_hash, sync_status, link_state, missing_side, \
-         next_attempt_at, mapping_revision, intent_id FROM sync_metadata WHERE sync_config_id = {sync} AND id > {first} \
-         ORDER BY id LIMIT {limited} + 0"
+        "SELECT {BRIEF} FROM sync_metadata WHERE sync_config_id = {sync} AND id > {first} ORDER BY id \
+         LIMIT {limited} + 0"
     );
-    let values = [sync_config_id.into(), after.into(), i64::try_from(limit).unwrap_or(i64::MAX).into()];
+    let values = [sync_config_id, after, i64::try_from(limit).unwrap_or(i64::MAX)].map(sea_orm::Value::from);
+    if backend == DbBackend::Sqlite
+        && let Some(links) = packed(db, &sql, values.clone()).await?
+    {
+        return Ok(links);
+    }
     LinkBrief::find_by_statement(Statement::from_sql_and_values(backend, sql, values)).all(db).await
+}
+
+/// The links as the one row of a statement: for SQLite's driver a row costs more than reading it. None if a value is not
+/// in the form in which Syncline writes it.
+async fn packed(
+    db: &impl ConnectionTrait,
+    sql: &str,
+    values: [sea_orm::Value; 3],
+) -> Result<Option<Vec<LinkBrief>>, DbErr> {
+    // The aggregate follows the order of its subquery; should it not, the order is mended below.
+    let sql =
+        format!("SELECT '[' || coalesce(group_concat(json_array({BRIEF})), '') || ']' AS links FROM ({sql})");
+    let row = db.query_one_raw(Statement::from_sql_and_values(DbBackend::Sqlite, sql, values)).await?;
+    let Some(row) = row else { return Ok(None) };
+    let text: String = row.try_get("", "links")?;
+    // A list is read as a struct by the order of its fields.
+    let Ok(mut links) = serde_json::from_str::<Vec<LinkBrief>>(&text) else { return Ok(None) };
+    links.sort_by_key(|link| link.id);
+    Ok(Some(links))
 }

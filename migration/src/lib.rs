@@ -69,6 +69,8 @@ mod m20261130_000300_note_readers;
 mod m20261130_000500_switch_limits_off;
 mod m20261130_000600_create_person_identities;
 mod m20261130_000800_lease_token_refreshes;
+mod m20261130_000900_order_links;
+mod m20261130_001000_drop_running_keys;
 
 pub use error::{MigrateError, sqlstate, words, words_of_driver};
 pub use migrator::{Migrator, Rebuild, Until};
@@ -141,6 +143,8 @@ fn in_order() -> Vec<(Box<dyn MigrationTrait>, Compatibility)> {
         (Box::new(m20261130_000500_switch_limits_off::Migration), Expands),
         (Box::new(m20261130_000600_create_person_identities::Migration), Expands),
         (Box::new(m20261130_000800_lease_token_refreshes::Migration), Expands),
+        (Box::new(m20261130_000900_order_links::Migration), Expands),
+        (Box::new(m20261130_001000_drop_running_keys::Migration), Expands),
     ]
 }
 
