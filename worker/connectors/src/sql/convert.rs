@@ -17,18 +17,18 @@ use crate::stamp::{self, Stamp, Written, instant_of_int};
 
 impl Column {
     /// Converts what was read; an error for bytes that are no text.
-    pub(super) fn value(&self, raw: &Raw) -> Result<Value, String> {
+    pub(super) fn value(&self, raw: Raw) -> Result<Value, String> {
         Ok(match raw {
             Raw::Null => Value::Null,
             Raw::Binary => return Err(format!("the column {:?} holds bytes that are no text", self.name)),
             Raw::Int(number) => match self.kind {
-                Kind::Bool if matches!(number, 0 | 1) => Value::Bool(*number == 1),
-                Kind::DateTime(_) => instant_of_int(*number).map_or(Value::Int(*number), Value::DateTime),
-                _ => Value::Int(*number),
+                Kind::Bool if matches!(number, 0 | 1) => Value::Bool(number == 1),
+                Kind::DateTime(_) => instant_of_int(number).map_or(Value::Int(number), Value::DateTime),
+                _ => Value::Int(number),
             },
-            Raw::Real(number) if number.is_finite() => Value::float(*number),
+            Raw::Real(number) if number.is_finite() => Value::float(number),
             Raw::Real(number) => Value::Text(number.to_string()),
-            Raw::Text(text) => typed(self.kind, text).unwrap_or_else(|| Value::Text(text.clone())),
+            Raw::Text(text) => typed(self.kind, &text).unwrap_or(Value::Text(text)),
         })
     }
 

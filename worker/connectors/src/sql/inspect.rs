@@ -21,6 +21,8 @@ struct Found {
     numbered: Option<String>,
     /// Views declare no unique columns.
     is_view: bool,
+    /// All columns hold stored values (SQLite).
+    is_stored: bool,
     rules: Rules,
 }
 
@@ -103,6 +105,8 @@ pub(super) async fn table(db: &Db, scope: &SqlScope) -> Result<Table, ConnectorE
         modified,
         version,
         marker,
+        listed: vec![true; found.columns.len()],
+        is_stored: found.is_stored,
         key_assigned: numbered || found.columns[key].has_default,
         key_nullable: !numbered && !found.columns[key].not_null,
         spelling: found.rules.spelling,
@@ -186,7 +190,8 @@ async fn sqlite(db: &Db, scope: &SqlScope) -> Result<Option<Found>, ConnectorErr
     unique.extend(only_key.map(|row| text(row, 0)));
     let numbered = numbered.map(|row| text(row, 0));
     let rules = rules::sqlite(db, &at, &scope.key).await?;
-    Ok(Some(Found { columns, unique, numbered, is_view: text(list, 0) == "view", rules }))
+    let is_stored = text(list, 0) == "table" && rows.iter().all(|row| row[5] == Raw::Int(0));
+    Ok(Some(Found { columns, unique, numbered, is_view: text(list, 0) == "view", is_stored, rules }))
 }
 
 async fn postgres(db: &Db, scope: &SqlScope) -> Result<Option<Found>, ConnectorError> {
@@ -234,7 +239,7 @@ async fn postgres(db: &Db, scope: &SqlScope) -> Result<Option<Found>, ConnectorE
     let unique = db.rows(unique.to_owned(), &oid).await?.iter().map(|row| text(row, 0)).collect();
     let is_view = ["v", "m", "f"].contains(&text(relation, 1).as_str());
     let rules = rules::postgres(db, &relation[0], &scope.key).await?;
-    Ok(Some(Found { columns, unique, numbered: None, is_view, rules }))
+    Ok(Some(Found { columns, unique, numbered: None, is_view, is_stored: false, rules }))
 }
 
 /// Learns how times are written in columns whose type does not determine it.

@@ -21,7 +21,8 @@ use super::{
     column::{Column, Kind},
     convert::instant_of,
     db::{Db, Dialect, Raw, weight},
-    table::{Row, Statement, Table, quoted},
+    packed,
+    table::{Statement, Table, quoted},
 };
 use crate::stamp::Stamp;
 
@@ -38,23 +39,25 @@ pub(super) struct TableListing {
     high_water: Option<DateTime<Utc>>,
     /// Rows of the next page.
     limit: usize,
+    /// Whether the next page is read packed.
+    packs: bool,
 }
 
 /// The next rows to read, from after `last`.
 enum Phase {
     /// All rows, by key.
     All {
-        last: Option<Row>,
+        last: Option<Last>,
     },
     /// Rows without a time, by key.
     Untimed {
         since: DateTime<Utc>,
-        last: Option<Row>,
+        last: Option<Last>,
     },
     /// Rows changed since a time, by time and key.
     Timed {
         since: DateTime<Utc>,
-        last: Option<Row>,
+        last: Option<Last>,
     },
     Ended,
 }
@@ -90,7 +93,8 @@ impl TableListing {
     }
 
     fn new(db: Db, table: Arc<Table>, phase: Phase) -> Self {
-        Self { db, table, phase, complete: false, high_water: None, limit: FIRST_PAGE }
+        let packs = packed::suits(&table);
+        Self { db, table, phase, complete: false, high_water: None, limit: FIRST_PAGE, packs }
     }
 
     async fn rows(
@@ -129,34 +133,60 @@ impl TableListing {
     async fn page(
         &mut self,
         statement: (String, Vec<Raw>),
-        last: Option<&Row>,
+        last: Option<&Last>,
         meter: &Meter,
     ) -> Result<Page, ConnectorError> {
         meter.count();
-        let raws = self.db.rows_within(PAGE_BYTES, statement.0, &statement.1).await?;
-        let cut = raws.len() <= self.limit && raws.iter().map(|raw| weight(raw)).sum::<usize>() > PAGE_BYTES;
-        let mut rows = raws.into_iter().map(|raw| self.table.row(raw)).collect::<Result<Vec<_>, _>>()?;
-        for position in 0..rows.len() {
-            let before = if position == 0 { last } else { Some(&rows[position - 1]) };
-            if before.is_some_and(|before| before.item.id == rows[position].item.id) {
+        let (mut raws, cut) = self.read(statement).await?;
+        let more = raws.len() > self.limit || cut;
+        raws.truncate(self.limit);
+        let mut next = None;
+        if let Some(raw) = raws.last().filter(|_| more) {
+            next = Some(Last { id: self.table.id_of(raw)?, raw: raw.clone() });
+        }
+        let mut items: Vec<Item> = Vec::with_capacity(raws.len());
+        for raw in raws {
+            let item = self.table.listed(raw)?;
+            let before = items.last().map(|item| &item.id).or(last.map(|last| &last.id));
+            if before == Some(&item.id) {
                 // Only views get here: a table's key is known to be unique.
-                let message =
-                    format!("{}: two rows have the id {:?}", self.table.label, rows[position].item.id);
+                let message = format!("{}: two rows have the id {:?}", self.table.label, item.id);
                 return Err(ConnectorError::permanent(message));
             }
+            items.push(item);
         }
-        let more = rows.len() > self.limit || cut;
-        rows.truncate(self.limit);
-        let largest = rows.iter().map(|row| row.item.weight()).max().unwrap_or(0).max(1);
+        let largest = items.iter().map(Item::weight).max().unwrap_or(0).max(1);
         self.limit = (self.limit * 8).min(PAGE).min(PAGE_BYTES / largest).max(1);
-        Ok(Page { last: rows.last().filter(|_| more).cloned(), rows })
+        Ok(Page { last: next, items })
+    }
+
+    /// The rows of a page, and whether they are fewer than the statement has because of their size.
+    async fn read(&mut self, statement: (String, Vec<Raw>)) -> Result<(Vec<Vec<Raw>>, bool), ConnectorError> {
+        if self.packs {
+            let sql = packed::statement(&self.table, &statement.0, PAGE_BYTES / self.limit);
+            let row = self.db.rows(sql, &statement.1).await?;
+            match packed::rows(&self.table, &row) {
+                Some(rows) => return Ok((rows, false)),
+                None => self.packs = false,
+            }
+        }
+        let raws = self.db.rows_within(PAGE_BYTES, statement.0, &statement.1).await?;
+        let cut = raws.len() <= self.limit && raws.iter().map(|raw| weight(raw)).sum::<usize>() > PAGE_BYTES;
+        Ok((raws, cut))
     }
 }
 
 struct Page {
-    rows: Vec<Row>,
+    items: Vec<Item>,
     /// The last row, if more rows follow.
-    last: Option<Row>,
+    last: Option<Last>,
+}
+
+/// The last row of a page.
+#[derive(Clone)]
+struct Last {
+    id: String,
+    raw: Vec<Raw>,
 }
 
 #[async_trait]
@@ -192,8 +222,8 @@ impl Listing for TableListing {
                 let page = self
                     .page(by_time(&table, since, last.as_ref(), self.limit), last.as_ref(), call.meter)
                     .await?;
-                for row in &page.rows {
-                    self.raise(row.item.modified);
+                for item in &page.items {
+                    self.raise(item.modified);
                 }
                 let next =
                     page.last.clone().map_or(Phase::Ended, |last| Phase::Timed { since, last: Some(last) });
@@ -201,7 +231,7 @@ impl Listing for TableListing {
             }
         };
         self.phase = next;
-        Ok(Some(page.rows.into_iter().map(|row| row.item).collect()))
+        Ok(Some(page.items))
     }
 
     fn end(&self) -> ListingEnd {
@@ -214,9 +244,9 @@ impl Listing for TableListing {
 }
 
 /// Rows by key, all of them or those whose `untimed` column is null.
-fn by_key(table: &Table, untimed: Option<usize>, last: Option<&Row>, limit: usize) -> (String, Vec<Raw>) {
+fn by_key(table: &Table, untimed: Option<usize>, last: Option<&Last>, limit: usize) -> (String, Vec<Raw>) {
     let key = format!("t.{}", quoted(&table.key().name));
-    let mut statement = table.select();
+    let mut statement = table.select_listed();
     statement.push(&format!(" WHERE {key} IS NOT NULL"));
     if let Some(position) = untimed {
         statement.push(&format!(" AND t.{} IS NULL", quoted(&table.columns[position].name)));
@@ -229,10 +259,10 @@ fn by_key(table: &Table, untimed: Option<usize>, last: Option<&Row>, limit: usiz
 }
 
 /// Rows changed since a time, by time and key.
-fn by_time(table: &Table, since: DateTime<Utc>, last: Option<&Row>, limit: usize) -> (String, Vec<Raw>) {
+fn by_time(table: &Table, since: DateTime<Utc>, last: Option<&Last>, limit: usize) -> (String, Vec<Raw>) {
     let Some(position) = table.modified else { return by_key(table, None, last, limit) };
     let (key, time) = (format!("t.{}", quoted(&table.key().name)), ordered(table, position));
-    let mut statement = table.select();
+    let mut statement = table.select_listed();
     statement.push(&format!(" WHERE {key} IS NOT NULL AND "));
     not_before(&mut statement, &table.columns[position], position, &time, since, table.dialect);
     if let Some(last) = last {

@@ -10,6 +10,7 @@ mod keys;
 mod list;
 mod names;
 mod number;
+mod packed;
 mod rows;
 mod rules;
 mod scope;
@@ -93,7 +94,8 @@ impl Platform for Sql {
     async fn open(&self, opening: &Opening<'_>) -> Result<Box<dyn Place>, ConnectorError> {
         let scope = SqlScope::parse(opening.scope)?;
         let db = Db::connect(scope.target()?, opening.timeout).await?;
-        let table = inspect::table(&db, &scope).await?;
+        let mut table = inspect::table(&db, &scope).await?;
+        table.list_only(opening.fields);
         let capabilities = Capabilities {
             create_idempotency: match () {
                 () if table.marker.is_some() => CreateIdempotency::Marker,

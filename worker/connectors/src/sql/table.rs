@@ -23,6 +23,10 @@ pub(super) struct Table {
     pub(super) modified: Option<usize>,
     pub(super) version: Option<usize>,
     pub(super) marker: Option<usize>,
+    /// For each column, whether it becomes a field of listed items.
+    pub(super) listed: Vec<bool>,
+    /// All columns hold stored values (SQLite), as opposed to those of views and computed ones.
+    pub(super) is_stored: bool,
     /// The database assigns the key of a new row.
     pub(super) key_assigned: bool,
     pub(super) key_nullable: bool,
@@ -60,6 +64,11 @@ pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// The name of a column in a listing's statement.
+pub(super) fn alias(position: usize) -> String {
+    format!("c{position}")
+}
+
 impl Table {
     pub(super) fn position(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.name == name)
@@ -80,6 +89,29 @@ impl Table {
         // The alias matters: in PostgreSQL, ORDER BY "id" would sort by the text that is selected under that name.
         let sql = format!("SELECT {} FROM {} AS t", columns.join(", "), self.name);
         Statement { table: self, sql, arguments: Vec::new() }
+    }
+
+    /// A statement that selects what listed items need; other columns are null. The columns are named by [`alias`].
+    pub(super) fn select_listed(&self) -> Statement<'_> {
+        let read = |(position, column): (usize, &Column)| match self.reads(position) {
+            true => format!("{} AS {}", self.read(column), alias(position)),
+            false => "NULL".to_owned(),
+        };
+        let columns: Vec<String> = self.columns.iter().enumerate().map(read).collect();
+        let sql = format!("SELECT {} FROM {} AS t", columns.join(", "), self.name);
+        Statement { table: self, sql, arguments: Vec::new() }
+    }
+
+    /// Makes listed items have these fields and the key; empty means all columns.
+    pub(super) fn list_only(&mut self, fields: &[String]) {
+        let wanted = |name: &String| fields.is_empty() || fields.contains(name) || *name == self.key().name;
+        self.listed = self.columns.iter().map(|column| wanted(&column.name)).collect();
+    }
+
+    /// True if a listing needs this column.
+    pub(super) fn reads(&self, position: usize) -> bool {
+        let place = Some(position);
+        self.listed[position] || position == self.key || place == self.modified || place == self.version
     }
 
     /// A statement that begins with `sql`.
@@ -141,40 +173,56 @@ impl Table {
         }
     }
 
-    /// Converts a row to an item.
+    /// Converts a row with all its columns to an item.
     pub(super) fn row(&self, raw: Vec<Raw>) -> Result<Row, ConnectorError> {
-        let id = match &raw[self.key] {
-            Raw::Int(number) => number.to_string(),
-            Raw::Text(text) if !text.is_empty() => text.clone(),
-            Raw::Real(number) => number.to_string(),
-            Raw::Text(_) | Raw::Null | Raw::Binary => {
-                let message = format!("{}: a row has no usable {:?}", self.label, self.key().name);
-                return Err(ConnectorError::permanent(message));
+        let item = self.item(raw.clone(), |_| true)?;
+        Ok(Row { raw, item })
+    }
+
+    /// Converts a listed row to an item.
+    pub(super) fn listed(&self, raw: Vec<Raw>) -> Result<Item, ConnectorError> {
+        self.item(raw, |position| self.listed[position])
+    }
+
+    fn item(&self, mut raw: Vec<Raw>, is_field: impl Fn(usize) -> bool) -> Result<Item, ConnectorError> {
+        let id = self.id_of(&raw)?;
+        let (mut modified, mut unreadable) = (None, None);
+        if let Some(position) = self.modified {
+            modified = instant_of(&raw[position]);
+            if modified.is_none() && raw[position] != Raw::Null {
+                let (column, content) = (&self.columns[position].name, raw[position].shown());
+                unreadable = (!content.trim().is_empty()).then(|| unread(column, &content));
             }
-        };
+        }
+        let version = self.version.and_then(|position| match &raw[position] {
+            Raw::Int(number) => Some(number.to_string()),
+            Raw::Text(text) => Some(text.clone()),
+            _ => None,
+        });
         let mut fields = Fields::new();
         for (position, column) in self.columns.iter().enumerate() {
-            if Some(position) != self.marker {
-                let value = column.value(&raw[position]).map_err(|what| {
+            if Some(position) != self.marker && is_field(position) {
+                let value = std::mem::replace(&mut raw[position], Raw::Null);
+                let value = column.value(value).map_err(|what| {
                     ConnectorError::permanent(format!("{}, row {id}: {what}; mend the row", self.label))
                 })?;
                 fields.insert(column.name.clone(), value);
             }
         }
-        let mut item = Item::new(id, fields);
-        if let Some(position) = self.modified {
-            item.modified = instant_of(&raw[position]);
-            if item.modified.is_none() && raw[position] != Raw::Null {
-                let (column, content) = (&self.columns[position].name, raw[position].shown());
-                item.unread = (!content.trim().is_empty()).then(|| unread(column, &content));
+        Ok(Item { modified, unread: unreadable, version, ..Item::new(id, fields) })
+    }
+
+    /// The id of a row.
+    pub(super) fn id_of(&self, raw: &[Raw]) -> Result<String, ConnectorError> {
+        match &raw[self.key] {
+            Raw::Int(number) => Ok(number.to_string()),
+            Raw::Text(text) if !text.is_empty() => Ok(text.clone()),
+            Raw::Real(number) => Ok(number.to_string()),
+            Raw::Text(_) | Raw::Null | Raw::Binary => {
+                let message = format!("{}: a row has no usable {:?}", self.label, self.key().name);
+                Err(ConnectorError::permanent(message))
             }
         }
-        item.version = self.version.and_then(|position| match &raw[position] {
-            Raw::Int(number) => Some(number.to_string()),
-            Raw::Text(text) => Some(text.clone()),
-            _ => None,
-        });
-        Ok(Row { raw, item })
     }
 }
 

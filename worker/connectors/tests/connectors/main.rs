@@ -13,6 +13,7 @@ mod linear;
 mod place;
 mod sql_errors;
 mod sql_keys;
+mod sql_lists;
 mod sql_rows;
 mod sql_times;
 mod sql_types;
