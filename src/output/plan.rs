@@ -79,6 +79,7 @@ pub(crate) fn conflict_kind(kind: &str) -> &str {
         "type_mismatch" => "cannot cross",
         "refused_value" => "refused by the other side",
         "invalid_transition" => "status change not allowed",
+        "lost_update" => "an edit was overwritten",
         "ambiguous_create" => "may have been created already",
         other => other,
     }

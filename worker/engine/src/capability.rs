@@ -37,6 +37,12 @@ pub struct Capabilities {
     /// How long after a create its marker may still be invisible to a probe.
     pub marker_visible_after: Duration,
     pub concurrency: ConcurrencyControl,
+    /// Fields that a write sets after the others, or leads to their value through other ones. One that broke off may have
+    /// left them in between, which is no edit.
+    pub stepwise: &'static [&'static str],
+    /// Keeps who changed which field of an item, and when: a write tells what it has
+    /// [overwritten](crate::ports::Done::overwritten), and a successor who was the [last](crate::ports::Place::wrote).
+    pub history: bool,
     /// The delete policies that it can carry out, besides `ignore`.
     pub removals: &'static [Removal],
     /// An item can get another id while it stays here; [`Found::Moved`](crate::ports::Found::Moved) then tells its new one.

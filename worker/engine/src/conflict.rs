@@ -22,12 +22,14 @@ pub enum ConflictKind {
     RefusedValue,
     /// The other side's status has no transition to the new one.
     InvalidTransition,
+    /// A write of this sync has overwritten an edit that was made since the item was read. The conflict shows that edit.
+    LostUpdate,
     /// A create was sent without a reply, and the platform offers no way to find out whether it happened.
     AmbiguousCreate,
 }
 
 impl ConflictKind {
-    const ALL: [ConflictKind; 8] = [
+    const ALL: [ConflictKind; 9] = [
         ConflictKind::FieldMismatch,
         ConflictKind::EditDelete,
         ConflictKind::Timestamp,
@@ -35,6 +37,7 @@ impl ConflictKind {
         ConflictKind::TypeMismatch,
         ConflictKind::RefusedValue,
         ConflictKind::InvalidTransition,
+        ConflictKind::LostUpdate,
         ConflictKind::AmbiguousCreate,
     ];
 
@@ -53,6 +56,7 @@ impl ConflictKind {
             ConflictKind::TypeMismatch => "type_mismatch",
             ConflictKind::RefusedValue => "refused_value",
             ConflictKind::InvalidTransition => "invalid_transition",
+            ConflictKind::LostUpdate => "lost_update",
             ConflictKind::AmbiguousCreate => "ambiguous_create",
         }
     }

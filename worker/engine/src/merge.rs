@@ -203,6 +203,9 @@ fn unreadable(rule: &Rule, now: Pair<&Value>, changed: &Pair<bool>) -> Option<Si
 fn decided(rule: &Rule, state: &FieldState<'_>, choice: &Choice) -> Merged {
     let reason = format!("{choice} chosen by a person");
     let mut merged = match choice.side() {
+        Some(side) if lost_on(rule, state) == Some(side) => {
+            Merged::plain(set(rule, state, choice, reason.clone()).unwrap_or_else(Decision::Blocked))
+        }
         Some(_) if rule.agrees(state.now.source, state.now.target) => return Merged::plain(Decision::Agree),
         Some(winner) => resolved_by(rule, state, winner, reason.clone()),
         None => Merged::plain(set(rule, state, choice, reason.clone()).unwrap_or_else(Decision::Blocked)),
@@ -245,7 +248,18 @@ pub fn unwritten(rule: &Rule, side: Side, value: &Value) -> Unmappable {
 fn wanted(rule: &Rule, state: &FieldState<'_>, choice: &Choice) -> Result<Option<Pair<Value>>, Unmappable> {
     match choice {
         Choice::Value(value) => rule.both(value).map(Some),
-        _ => {
+        // The overwritten edit comes back; the other value is what both have.
+        Choice::Source | Choice::Target => {
+            let lost = choice.side().filter(|side| lost_on(rule, state) == Some(*side));
+            let Some((side, open)) = lost.zip(state.open) else {
+                return Ok(Some(Pair::new(state.now.source.clone(), state.now.target.clone())));
+            };
+            let value = open.values.get(side);
+            let mut both = Pair::new(value.clone(), value.clone());
+            *both.get_mut(side.other()) = rule.carry(side, value)?;
+            Ok(Some(both))
+        }
+        Choice::Base => {
             let of = |side: Side, base: &Value| rule.keeping(side, base.clone(), state.now.get(side));
             let both =
                 |base: Pair<&Value>| Pair::new(of(Side::Source, base.source), of(Side::Target, base.target));
@@ -340,16 +354,29 @@ fn was_refused(state: &FieldState<'_>) -> bool {
     unchanged_conflict(state).is_some_and(|open| refused.iter().any(|kind| open.kind == kind.as_str()))
 }
 
+/// The side on which a write has overwritten the edit that an open conflict shows; none if a later run has changed the base.
+fn lost_on(rule: &Rule, state: &FieldState<'_>) -> Option<Side> {
+    let open = state.open.filter(|open| open.kind == ConflictKind::LostUpdate.as_str())?;
+    let base = state.base?;
+    let is_base = |side: Side| rule.same(side, open.values.get(side), base.get(side));
+    Side::BOTH.into_iter().find(|side| !is_base(*side) && is_base(side.other()))
+}
+
 /// What a person chose; none if the values have changed since they were shown. A value that this choice gave a side is
 /// not such a change: the write to the other side may have failed.
 pub(crate) fn chosen<'a>(rule: &Rule, state: &FieldState<'a>) -> Option<&'a Choice> {
     let open = state.open?;
     let choice = open.chosen.as_ref()?;
-    if choice.side().is_some() {
+    let base = state.base.filter(|_| lost_on(rule, state).is_some());
+    if choice.side().is_some() && base.is_none() {
         return unchanged_conflict(state).map(|_| choice);
     }
     let wanted = wanted(rule, state, choice);
-    let seen = |side: Side| open.values.get(side).same(state.now.get(side));
+    let seen = |side: Side| match base {
+        // Both have what the write has put in the place of the edit.
+        Some(base) => rule.same(side, base.get(side), state.now.get(side)),
+        None => open.values.get(side).same(state.now.get(side)),
+    };
     let set = |side: Side| match &wanted {
         Ok(Some(values)) => values.get(side).same(state.now.get(side)),
         Ok(None) | Err(_) => false,

@@ -7,7 +7,7 @@ use syncline_engine::{
     Item, Side, Value,
     capability::Capabilities,
     ports::{
-        Call, ConnectorError, ErrorScope, FieldInfo, Found, Listing, Marker, Place, Position, Probed,
+        Call, ConnectorError, Done, ErrorScope, FieldInfo, Found, Listing, Marker, Place, Position, Probed,
         ReadMode, Write, WriteOp, Written,
     },
 };
@@ -119,7 +119,9 @@ impl Faulty {
 
     async fn after_write(&self, writes: &[Write], results: &mut [Written], call: &Call<'_>) {
         for (write, result) in writes.iter().zip(results.iter_mut()) {
-            if let (WriteOp::Create { .. }, Written::Done { item: Some(item), .. }) = (&write.op, &*result) {
+            if let (WriteOp::Create { .. }, Written::Done(Done { item: Some(item), .. })) =
+                (&write.op, &*result)
+            {
                 self.fault.created().push((self.side, item.id.clone()));
             }
             if self.is(Flaw::WritesWhatItRefuses) && result.is_done() {

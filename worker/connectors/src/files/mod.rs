@@ -118,6 +118,8 @@ fn capabilities(scope: &FileScope) -> Capabilities {
         request_timeout: Duration::ZERO,
         marker_visible_after: Duration::ZERO,
         concurrency: ConcurrencyControl::Fields,
+        stepwise: &[],
+        history: false,
         removals: &[Removal::Delete],
         ids_change: false,
         remote: false,

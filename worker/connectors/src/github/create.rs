@@ -7,7 +7,7 @@ use std::{
 };
 
 use syncline_engine::{
-    ports::{Call, ConnectorError, Marker, Written},
+    ports::{Call, ConnectorError, Done, Marker, Written},
     value::Fields,
 };
 use tokio::sync::Mutex;
@@ -132,10 +132,10 @@ impl Issues {
                 tracing::debug!(%error, "the fields of a new issue could not be read");
             }
             left_out.extend(self.write_custom(&draft.custom, &mut issue, call).await);
-            return Written::Done { item: Some(self.item(&issue)), left_out };
+            return Written::done(Some(self.item(&issue)), left_out);
         };
         let item = match self.apply(&rest, issue.number, call).await.unwrap_or_else(Failed::written) {
-            Written::Done { item, left_out: more } => {
+            Written::Done(Done { item, left_out: more, .. }) => {
                 left_out.extend(more);
                 item
             }
@@ -145,7 +145,7 @@ impl Issues {
                 Some(self.item(&issue))
             }
         };
-        Written::Done { item, left_out }
+        Written::done(item, left_out)
     }
 
     /// The error of a create: what is not there is the repository.

@@ -55,6 +55,8 @@ pub(super) fn capabilities(total_timeout: Duration) -> Capabilities {
         // A list may come from a replica that is behind.
         marker_visible_after: Duration::from_secs(10),
         concurrency: ConcurrencyControl::None,
+        stepwise: &["state", "state_reason", "status"],
+        history: false,
         // Only administrators may delete; others are refused when it comes to it.
         removals: &[Removal::Close, Removal::Delete],
         // A transferred issue that comes back has another number.

@@ -144,7 +144,7 @@ impl Issues {
         // Without their values the item would look as if it had none; the engine reads it instead.
         let filled = self.fill(&mut sent.issue, call).await.is_ok();
         sent.left_out.extend(self.write_custom(&draft.custom, &mut sent.issue, call).await);
-        Ok(Written::Done { item: filled.then(|| self.item(&sent.issue)), left_out: sent.left_out })
+        Ok(Written::done(filled.then(|| self.item(&sent.issue)), sent.left_out))
     }
 
     /// Sends an update; what GitHub refuses in it is left out of a second one.

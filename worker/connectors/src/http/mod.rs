@@ -30,7 +30,7 @@
 //! async fn close(client: &Client, number: &str, call: &Call<'_>) -> Written {
 //!     let request = client.patch(&["repos", "acme", "web", "issues", number]).cost(&REST, 1.0);
 //!     match request.json(&serde_json::json!({ "state": "closed" })).send(call).await {
-//!         Ok(_) => Written::Done { item: None, left_out: Vec::new() },
+//!         Ok(_) => Written::done(None, Vec::new()),
 //!         Err(failed) => failed.written(),
 //!     }
 //! }

@@ -85,6 +85,12 @@ impl Api {
         self.priced(request.query("properties", super::marker::PROPERTY), Cost::Read(1)).send(call).await
     }
 
+    /// One issue with its latest changes.
+    pub(super) async fn history(&self, id: &str, call: &Call<'_>) -> Result<Reply, Failed> {
+        let request = self.client.get(path!["issue", id]).query("fields", "updated");
+        self.priced(request.query("expand", "changelog"), Cost::Read(1)).send(call).await
+    }
+
     /// Creates issues, at most 50. A reply tells of each whether it was made, also if none was.
     pub(super) async fn create(&self, issues: &[Json], call: &Call<'_>) -> Result<Reply, Failed> {
         let request = self.client.post(path!["issue", "bulk"]).json(&json!({ "issueUpdates": issues }));
@@ -98,7 +104,8 @@ impl Api {
         body: &Map<String, Json>,
         call: &Call<'_>,
     ) -> Result<Reply, Failed> {
-        let request = self.client.put(path!["issue", id]).query("returnIssue", true).json(body);
+        let request = self.client.put(path!["issue", id]).query("returnIssue", true);
+        let request = request.query("expand", "changelog").json(body);
         self.priced(request, Cost::Write).send(call).await
     }
 

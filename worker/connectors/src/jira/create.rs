@@ -5,18 +5,18 @@ use std::collections::HashMap;
 use serde_json::Value as Json;
 use syncline_engine::{
     Item, Value,
-    ports::{Call, ConnectorError, ErrorKind, Write, WriteOp, Written},
+    ports::{Call, ConnectorError, Done, ErrorKind, Write, WriteOp, Written},
     value::Fields,
 };
 
 use super::{
     columns::Column,
-    issue::{Created, Issue, NotMade},
+    draft::LeftOut,
+    issue::{Created, Issue, Made, NotMade},
     issues::Issues,
     pending::Pending,
-    write::passes,
 };
-use crate::http::{Failed, Reply};
+use crate::http::{Failed, Reply, Sent};
 
 /// Issues of one call, by the positions of their creates.
 type Outcomes = HashMap<usize, Written>;
@@ -163,12 +163,7 @@ impl Issues {
     }
 
     /// Reads the new issues, and gives them their statuses. They exist, so what fails now is left out; the next run sees it.
-    async fn complete(
-        &self,
-        made: Vec<(Pending<'_>, super::issue::Made)>,
-        outcomes: &mut Outcomes,
-        call: &Call<'_>,
-    ) {
+    async fn complete(&self, made: Vec<(Pending<'_>, Made)>, outcomes: &mut Outcomes, call: &Call<'_>) {
         if made.is_empty() {
             return;
         }
@@ -177,32 +172,41 @@ impl Issues {
         let columns = self.columns(call).await.unwrap_or_default();
         for (one, made) in &made {
             let call = call.for_write(one.position);
-            let mut left_out = one.draft.left_out.clone();
+            let (mut left_out, mut halfway) = (one.draft.left_out.clone(), Fields::new());
             let mut issue = issues.remove(&made.id);
             if let Some(status) = &one.draft.status {
                 let present = issue
                     .as_ref()
                     .and_then(|issue| issue.status().map(|(id, name)| (id.to_owned(), name.to_owned())));
                 let type_id = Some(one.type_id.clone());
-                match self
+                let moved = self
                     .set_status(&made.id, status, present, type_id, &one.draft, &mut left_out, &call)
-                    .await
-                {
-                    Ok(false) => {}
-                    Ok(true) => issue = self.look_one(&made.id, &call).await.ok().flatten().or(issue),
-                    // The issue is there, and its status is not refused for good: the next run finds both.
-                    Err(failed) if passes(&failed.error) => {
+                    .await;
+                if moved.hops > 0 {
+                    issue = self.look_one(&made.id, &call).await.ok().flatten().or(issue);
+                }
+                match moved.error {
+                    None => {}
+                    Some(failed) if failed.sent == Sent::Unknown => {
                         outcomes.insert(one.position, Written::Unknown(failed.error));
                         continue;
                     }
-                    Err(failed) => left_out.push((one.draft.name_of("status"), failed.error)),
+                    Some(failed) => {
+                        left_out.push((one.draft.name_of("status"), failed.error));
+                        if moved.hops > 0 {
+                            halfway.insert(one.draft.name_of("status"), Value::Text(moved.status));
+                        }
+                    }
                 }
             }
             let item = match issue {
                 Some(issue) => self.item(&issue, &columns),
-                None => as_sent(&made.id, &made.key, one.values, &columns),
+                None => as_sent(made, one.values, &columns, &left_out),
             };
-            outcomes.insert(one.position, Written::Done { item: Some(item), left_out });
+            outcomes.insert(
+                one.position,
+                Written::Done(Done { item: Some(item), left_out, halfway, ..Done::default() }),
+            );
         }
     }
 
@@ -234,9 +238,10 @@ fn read(reply: &Reply) -> Result<Created, Failed> {
     reply.json()
 }
 
-/// A new issue that could not be read: what was sent of it.
-fn as_sent(id: &str, key: &str, values: &Fields, columns: &[Column]) -> Item {
+/// A new issue that could not be read: what was written of it. The engine looks again at what was left out.
+fn as_sent(made: &Made, values: &Fields, columns: &[Column], left_out: &LeftOut) -> Item {
     let value = |column: &Column| values.get(&column.name).cloned().unwrap_or(Value::Null);
-    let fields = columns.iter().map(|column| (column.name.clone(), value(column))).collect();
-    Item { key: Some(key.to_owned()), ..Item::new(id, fields) }
+    let written = columns.iter().filter(|column| left_out.iter().all(|(field, _)| *field != column.name));
+    let fields = written.map(|column| (column.name.clone(), value(column))).collect();
+    Item { key: Some(made.key.clone()), ..Item::new(made.id.as_str(), fields) }
 }

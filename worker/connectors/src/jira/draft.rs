@@ -122,6 +122,14 @@ impl Draft {
         }
     }
 
+    /// The ids of the fields that an update sets.
+    pub(super) fn written(&self) -> impl Iterator<Item = &str> {
+        let labels = self.labels.is_some().then_some("labels");
+        let issue_type = self.issue_type.is_some().then_some("issuetype");
+        let plain = self.values.keys().chain(self.texts.keys()).map(String::as_str);
+        plain.chain(labels).chain(issue_type)
+    }
+
     /// The name in mappings of a field of Jira's.
     pub(super) fn name_of(&self, id: &str) -> String {
         self.names.get(id).cloned().unwrap_or_else(|| id.to_owned())

@@ -1,9 +1,10 @@
 //! An issue as Jira returns it, as far as it is read here.
 
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
-use super::marker;
+use super::{columns, marker};
 
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Issue {
@@ -18,6 +19,52 @@ pub(super) struct Issue {
     pub(super) fields: Map<String, Json>,
     #[serde(default)]
     properties: Json,
+    /// Its latest changes, if they were asked for.
+    #[serde(default)]
+    pub(super) changelog: Changelog,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct Changelog {
+    #[serde(default)]
+    pub(super) histories: Vec<Entry>,
+}
+
+/// What one person changed at once.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Entry {
+    pub(super) id: String,
+    created: String,
+    #[serde(default)]
+    author: Json,
+    #[serde(default)]
+    items: Vec<Change>,
+}
+
+/// The change of one field.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Change {
+    field: String,
+    field_id: Option<String>,
+    pub(super) from: Option<String>,
+    pub(super) from_string: Option<String>,
+}
+
+impl Entry {
+    pub(super) fn at(&self) -> Option<DateTime<Utc>> {
+        columns::instant(&Json::from(self.created.as_str())).map(|instant| instant.at)
+    }
+
+    /// The account that made it.
+    pub(super) fn author(&self) -> Option<&str> {
+        self.author["accountId"].as_str()
+    }
+
+    /// Its change of a field.
+    pub(super) fn of(&self, id: &str) -> Option<&Change> {
+        self.items.iter().find(|change| change.field_id.as_deref().unwrap_or(&change.field) == id)
+    }
 }
 
 impl Issue {

@@ -8,7 +8,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use serde_json::Value as Json;
 
-use super::{issue::Issue, workflow::Graph};
+use super::{columns, issue::Issue, workflow::Graph};
 
 /// Issues of which the marker is kept at most: some 20 MB.
 const MOST_MARKERS: usize = 200_000;
@@ -48,6 +48,8 @@ pub(super) struct Known {
     pub(super) status: Option<(String, String)>,
     /// As Jira stores them; none if they were not read.
     pub(super) labels: Option<Vec<String>>,
+    /// When it was last changed by then.
+    pub(super) updated: Option<DateTime<Utc>>,
     /// The rich texts by the ids of their fields, null where there is none.
     pub(super) texts: HashMap<String, Json>,
     weight: usize,
@@ -74,6 +76,7 @@ impl Memo {
                 .fields
                 .contains_key("labels")
                 .then(|| issue.labels().into_iter().map(str::to_owned).collect()),
+            updated: columns::instant(issue.field("updated")).map(|instant| instant.at),
             texts,
             weight,
             turn,

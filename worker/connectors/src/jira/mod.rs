@@ -13,6 +13,7 @@ mod discover;
 mod draft;
 mod fields;
 mod find;
+mod history;
 mod identify;
 mod issue;
 mod issues;

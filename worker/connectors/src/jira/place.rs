@@ -48,6 +48,8 @@ pub(super) fn capabilities(total_timeout: Duration) -> Capabilities {
         // The index may be behind.
         marker_visible_after: Duration::from_secs(90),
         concurrency: ConcurrencyControl::None,
+        stepwise: &["status"],
+        history: true,
         // Who may not delete is refused when it comes to it.
         removals: &[Removal::Close, Removal::Delete],
         ids_change: false,
@@ -100,6 +102,10 @@ impl Place for IssuePlace {
 
     async fn probe(&self, markers: &[Marker], call: &Call<'_>) -> Result<Vec<Probed>, ConnectorError> {
         self.issues.probe(markers, call).await
+    }
+
+    async fn wrote(&self, id: &str, field: &str, call: &Call<'_>) -> Result<bool, ConnectorError> {
+        self.issues.wrote(id, field, call).await
     }
 
     fn canonical_id(&self, id: &str) -> String {

@@ -35,6 +35,8 @@ pub(super) struct Moving<'m> {
 pub(super) struct Moved {
     /// Transitions were made.
     pub(super) hops: usize,
+    /// The name of the status to which they led.
+    pub(super) status: String,
     /// Why the issue is not where it was to be.
     pub(super) error: Option<Failed>,
     /// The resolution was not taken.
@@ -44,10 +46,11 @@ pub(super) struct Moved {
 impl Issues {
     /// Leads an issue to a status.
     pub(super) async fn lead(&self, mut issue: Moving<'_>, wanted: &Wanted<'_>, call: &Call<'_>) -> Moved {
-        let mut moved = Moved { hops: 0, error: None, resolution: None };
+        let mut moved = Moved { hops: 0, status: String::new(), error: None, resolution: None };
         if let Err(failed) = self.walk(&mut issue, wanted, &mut moved, call).await {
             moved.error = Some(failed);
         }
+        moved.status = issue.status.1;
         moved
     }
 

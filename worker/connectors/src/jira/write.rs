@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value as Json};
 use syncline_engine::{
-    ports::{Call, ConnectorError, ErrorKind, Write, WriteOp, Written},
+    Value,
+    ports::{Call, ConnectorError, Done, ErrorKind, Write, WriteOp, Written, changed_since_read},
     value::Fields,
 };
 
@@ -12,7 +13,7 @@ use super::{
     fields,
     issue::Issue,
     issues::{Issues, number},
-    transition::{Moving, Wanted},
+    transition::{Moved, Moving, Wanted},
 };
 use crate::http::{Failed, Sent};
 
@@ -28,11 +29,10 @@ impl Issues {
             let done = match &stopped {
                 Some(error) => (0..count).map(|_| Written::NotSent(error.clone())).collect(),
                 None if creates > 0 => self.create(&writes[from..from + creates], from, call).await,
-                None => vec![self.carry_out(&writes[from].op, &call.for_write(from)).await],
+                None => vec![self.carry_out(&writes[from], &call.for_write(from)).await],
             };
-            let stops = |outcome: &&Written| outcome.error().is_some_and(ConnectorError::stops_the_batch);
             if stopped.is_none() {
-                stopped = done.iter().find(stops).and_then(Written::error).cloned();
+                stopped = done.iter().find_map(Written::stopper).cloned();
             }
             for (place, outcome) in outcomes[from..from + count].iter_mut().zip(done) {
                 *place = Some(outcome);
@@ -43,16 +43,16 @@ impl Issues {
         outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(missing)).collect()
     }
 
-    async fn carry_out(&self, op: &WriteOp, call: &Call<'_>) -> Written {
-        match op {
+    async fn carry_out(&self, write: &Write, call: &Call<'_>) -> Written {
+        match &write.op {
             WriteOp::Create { .. } => Written::NotSent(ConnectorError::transient("it was not sent")),
-            WriteOp::Update { id, fields } => self.update(id, fields, call).await,
+            WriteOp::Update { id, fields } => self.update(id, fields, &write.expected, call).await,
             WriteOp::Remove { id, how } => self.remove(id, *how, call).await,
         }
     }
 
-    /// Jira cannot compare what it overwrites; the engine has just read the issue.
-    async fn update(&self, id: &str, values: &Fields, call: &Call<'_>) -> Written {
+    /// Jira cannot compare what it overwrites; the engine has just read the issue, and the history tells of an edit since.
+    async fn update(&self, id: &str, values: &Fields, expected: &Fields, call: &Call<'_>) -> Written {
         if number(id).is_none() {
             return Written::Refused(self.gone(id, "that is no id of an issue"));
         }
@@ -60,7 +60,7 @@ impl Issues {
             Ok(draft) => draft,
             Err(outcome) => return *outcome,
         };
-        self.apply(id, &draft, call).await
+        self.apply(id, &draft, expected, call).await
     }
 
     /// Reads what is to be written.
@@ -79,8 +79,8 @@ impl Issues {
     }
 
     /// Writes a draft to an issue: its fields, then its status.
-    pub(super) async fn apply(&self, id: &str, draft: &Draft, call: &Call<'_>) -> Written {
-        let mut left_out = draft.left_out.clone();
+    async fn apply(&self, id: &str, draft: &Draft, expected: &Fields, call: &Call<'_>) -> Written {
+        let (mut left_out, mut halfway) = (draft.left_out.clone(), Fields::new());
         let mut known = self.memo.known(id);
         let needs_text =
             |known: &super::memo::Known| draft.texts.keys().all(|id| known.texts.contains_key(id));
@@ -90,16 +90,25 @@ impl Issues {
         if !is_enough && (!draft.texts.is_empty() || draft.status.is_some()) {
             // It was not read in this run, or too long ago.
             match self.present(id, call).await {
-                Ok(_) => known = self.memo.known(id),
+                Ok(issue) => {
+                    known = self.memo.known(id);
+                    if let Err(edited) = self.unchanged(&issue, expected, call).await {
+                        return Written::Refused(edited);
+                    }
+                }
                 Err(outcome) => return *outcome,
             }
         }
         let known = known.unwrap_or_default();
         let body = draft.update(&known);
-        let mut issue = None;
+        let (mut issue, mut wrote) = (None, false);
+        let mut overwritten = Fields::new();
         if !body.is_empty() {
             match self.put(id, draft, body, &mut left_out, call).await {
-                Ok(found) => issue = found,
+                Ok(found) => {
+                    overwritten = self.overwritten(draft, &known, found.as_ref(), call).await;
+                    (issue, wrote) = (found, true);
+                }
                 Err(failed) => return self.about_update(failed, id).written(),
             }
         }
@@ -109,17 +118,28 @@ impl Issues {
                 Some((status.to_owned(), name.to_owned()))
             });
             let present = present.or(known.status);
-            match self.set_status(id, status, present, known.type_id, draft, &mut left_out, call).await {
-                Ok(true) => issue = None,
-                Ok(false) => {}
-                // Nothing of the write has happened.
-                Err(failed) if issue.is_none() && left_out.is_empty() => return failed.written(),
-                // The fields are written. The status is not refused for good, so that the next run finds out what is there.
-                Err(failed) if passes(&failed.error) => return Written::Unknown(failed.error),
-                Err(failed) => left_out.push((draft.name_of("status"), failed.error)),
+            let moved = self.set_status(id, status, present, known.type_id, draft, &mut left_out, call).await;
+            if moved.hops > 0 {
+                issue = None;
+            }
+            match moved.error {
+                None => {}
+                Some(failed) if failed.sent == Sent::Unknown => return Written::Unknown(failed.error),
+                Some(failed) if !wrote && failed.error.kind != ErrorKind::NoTransition && moved.hops == 0 => {
+                    return failed.written();
+                }
+                Some(failed) => {
+                    left_out.push((draft.name_of("status"), failed.error));
+                    if moved.hops > 0 {
+                        halfway.insert(draft.name_of("status"), Value::Text(moved.status));
+                    }
+                }
             }
         }
-        self.written(id, issue, left_out, call).await
+        match self.written(id, issue, left_out, call).await {
+            Written::Done(done) => Written::Done(Done { halfway, overwritten, ..done }),
+            outcome => outcome,
+        }
     }
 
     /// The outcome of a write that was carried out: with the issue as it is now.
@@ -138,7 +158,23 @@ impl Issues {
         };
         let columns = self.columns(call).await.ok();
         let item = issue.zip(columns).map(|(issue, columns)| self.item(&issue, &columns));
-        Written::Done { item, left_out }
+        Written::done(item, left_out)
+    }
+
+    /// Fails if an issue that was just read is not what the write relies on.
+    async fn unchanged(
+        &self,
+        issue: &Issue,
+        expected: &Fields,
+        call: &Call<'_>,
+    ) -> Result<(), ConnectorError> {
+        let columns = self.columns(call).await?;
+        let now = self.item(issue, &columns);
+        let Some((field, (before, now))) = changed_since_read(expected, &now.fields).pop_first() else {
+            return Ok(());
+        };
+        let text = format!("issue {}: it was edited meanwhile: {field} was {before} and is {now}", issue.id);
+        Err(ConnectorError::conflict(text))
     }
 
     /// The issue as it is now, or why it cannot be written to.
@@ -179,7 +215,7 @@ impl Issues {
         Ok(None)
     }
 
-    /// Changes the status, if it is another one. Returns true if transitions were made.
+    /// Changes the status, if it is another one.
     #[allow(clippy::too_many_arguments, reason = "what is known of the issue, and what is to be told of it")]
     pub(super) async fn set_status(
         &self,
@@ -190,28 +226,21 @@ impl Issues {
         draft: &Draft,
         left_out: &mut LeftOut,
         call: &Call<'_>,
-    ) -> Result<bool, Failed> {
+    ) -> Moved {
+        let still = |status, error| Moved { hops: 0, status, error, resolution: None };
         let Some((status, type_id)) = present.zip(type_id) else {
             let error = ConnectorError::transient(format!("issue {id}: Jira does not show its status"));
-            return Err(Failed { error, sent: Sent::No });
+            return still(String::new(), Some(Failed { error, sent: Sent::No }));
         };
         if status.1 == wanted {
-            return Ok(false);
+            return still(status.1, None);
         }
         let moving = Moving { id, type_id: &type_id, status, resolution: draft.resolution.as_ref() };
-        let moved = self.lead(moving, &Wanted::Named(wanted), call).await;
-        if let Some(error) = moved.resolution {
+        let mut moved = self.lead(moving, &Wanted::Named(wanted), call).await;
+        if let Some(error) = moved.resolution.take() {
             left_out.push((draft.name_of("resolution"), error));
         }
-        match moved.error {
-            None => Ok(moved.hops > 0),
-            // What is there and what is not is told by the issue.
-            Some(failed) if moved.hops > 0 || failed.error.kind == ErrorKind::NoTransition => {
-                left_out.push((draft.name_of("status"), failed.error));
-                Ok(moved.hops > 0)
-            }
-            Some(failed) => Err(failed),
-        }
+        moved
     }
 
     /// The error of an update. Jira answers 404 also to those who may not see the issue any more.
@@ -223,10 +252,4 @@ impl Issues {
             self.gone(id, "it was deleted, or Jira does not show it to this account");
         Failed { error: ConnectorError { message, kind: ErrorKind::NotFound, ..failed.error }, ..failed }
     }
-}
-
-/// True if what failed may work later, without a person.
-pub(super) fn passes(error: &ConnectorError) -> bool {
-    use ErrorKind::{Auth, RateLimited, Stopped, Transient};
-    matches!(error.kind, Auth | RateLimited { .. } | Stopped(_) | Transient)
 }

@@ -97,7 +97,7 @@ impl Issues {
         };
         for job in jobs {
             let outcome = match items.remove(&job.id) {
-                Some(item) => Written::Done { item: Some(item), left_out: job.input.left_out },
+                Some(item) => Written::done(Some(item), job.input.left_out),
                 None => {
                     let text = format!("issue {}: Linear's answer to its create lacks it", job.id);
                     Written::Unknown(ConnectorError::transient(text))
@@ -135,7 +135,7 @@ impl Issues {
             return Written::Refused(gone(&issue.identifier, why));
         }
         match self.item(issue, call).await {
-            Ok(item) => Written::Done { item: Some(item), left_out },
+            Ok(item) => Written::done(Some(item), left_out),
             Err(error) => Written::NotSent(error),
         }
     }

@@ -46,6 +46,8 @@ pub(super) fn capabilities(total_timeout: Duration) -> Capabilities {
         // A reading by id may come from a replica that is behind.
         marker_visible_after: Duration::from_secs(10),
         concurrency: ConcurrencyControl::None,
+        stepwise: &[],
+        history: false,
         removals: &[Removal::Close, Removal::Archive, Removal::Delete],
         // An issue keeps its id when it moves to another team.
         ids_change: false,

@@ -92,7 +92,7 @@ impl Issues {
                 input.change_labels(&present);
             }
             if input.keys.is_empty() {
-                outcomes.put(at, Written::Done { item: None, left_out: input.left_out });
+                outcomes.put(at, Written::done(None, input.left_out));
             } else {
                 jobs.push(Job { at, id, step: Step::Update, input, is_new: false });
             }
@@ -256,13 +256,13 @@ impl Issues {
             None if deleted => Some(Item::new(job.id.clone(), syncline_engine::value::Fields::new())),
             None => None,
         };
-        Written::Done { item: item.map(|item| Item { deleted: deleted || item.deleted, ..item }), left_out }
+        Written::done(item.map(|item| Item { deleted: deleted || item.deleted, ..item }), left_out)
     }
 
     /// The outcome of a mutation that was refused. Everything in it may have been refused for a field that is left out.
     fn refused(&self, job: &Job, failed: Failed) -> Written {
         if job.input.keys.is_empty() && job.step == Step::Update {
-            return Written::Done { item: None, left_out: job.input.left_out.clone() };
+            return Written::done(None, job.input.left_out.clone());
         }
         if failed.error.kind == ErrorKind::NotFound && job.step != Step::Create {
             let why = "Linear does not show it to this account: it was deleted for good, or is in a team that it does not see";

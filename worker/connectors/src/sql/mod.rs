@@ -140,6 +140,8 @@ fn capabilities(scope: &SqlScope) -> Capabilities {
         request_timeout: Duration::ZERO,
         marker_visible_after: Duration::ZERO,
         concurrency: ConcurrencyControl::Fields,
+        stepwise: &[],
+        history: false,
         removals: &[Removal::Delete],
         ids_change: false,
         remote: false,

@@ -8,8 +8,8 @@ use syncline_engine::{
     Item, Value,
     capability::Removal,
     ports::{
-        Call, ConnectorError, Found, Leave, Marker, Meter, OpenGate, Place, Probed, ReadMode, Stopped, Write,
-        WriteOp, Written,
+        Call, ConnectorError, Done, Found, Leave, Marker, Meter, OpenGate, Place, Probed, ReadMode, Stopped,
+        Write, WriteOp, Written,
     },
     value::Fields,
 };
@@ -158,7 +158,7 @@ pub(crate) type WriteResult = Result<Item, ConnectorError>;
 
 fn result(outcome: Written) -> WriteResult {
     match outcome {
-        Written::Done { item, left_out } => {
+        Written::Done(Done { item, left_out, .. }) => {
             assert_eq!(left_out, []);
             Ok(item.unwrap())
         }

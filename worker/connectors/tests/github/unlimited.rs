@@ -7,7 +7,7 @@ use serde_json::json;
 use syncline_connectors::Account;
 use syncline_engine::{
     limits::{Dimension, Lane},
-    ports::{Call, Gate, Meter, OpenGate, Pass, Place, ReadMode, Refusal, Write, Written},
+    ports::{Call, Done, Gate, Meter, OpenGate, Pass, Place, ReadMode, Refusal, Write, Written},
 };
 
 use crate::world::{Always, World, create, update};
@@ -67,7 +67,7 @@ async fn writes_go_out_at_once_and_answer_in_their_order() {
         let outcomes = place.write(&creates(name, 20), &world.call()).await;
         took.push(began.elapsed());
         for (at, outcome) in outcomes.iter().enumerate() {
-            let Written::Done { item: Some(item), .. } = outcome else { panic!("{outcome:?}") };
+            let Written::Done(Done { item: Some(item), .. }) = outcome else { panic!("{outcome:?}") };
             assert_eq!(item.fields["title"].name(), format!("{name} {at}"));
         }
     }

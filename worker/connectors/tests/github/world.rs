@@ -12,8 +12,8 @@ use syncline_engine::{
     Item, Value,
     capability::Removal,
     ports::{
-        Call, ConnectorError, Found, Leave, ListingEnd, Marker, Meter, OpenGate, Place, Probed, ReadMode,
-        Stopped, Write, WriteOp, Written,
+        Call, ConnectorError, Done, Found, Leave, ListingEnd, Marker, Meter, OpenGate, Place, Probed,
+        ReadMode, Stopped, Write, WriteOp, Written,
     },
     value::{Fields, fields_from_json},
 };
@@ -274,7 +274,7 @@ pub(crate) fn done(written: Written) -> Item {
 #[track_caller]
 pub(crate) fn in_part(written: Written) -> (Item, Vec<String>) {
     match written {
-        Written::Done { item, left_out } => {
+        Written::Done(Done { item, left_out, .. }) => {
             (item.unwrap(), left_out.into_iter().map(|(field, _)| field).collect())
         }
         other => panic!("{other:?}"),

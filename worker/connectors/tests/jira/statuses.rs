@@ -2,11 +2,11 @@
 
 use serde_json::json;
 use syncline_engine::{
-    ports::{ErrorKind, Written},
+    ports::{Done, ErrorKind, Written},
     spec::Category,
 };
 
-use crate::world::{World, done, field, in_part, update};
+use crate::world::{World, create, done, field, in_part, update};
 
 /// One cached reading, and one write a hop; the last request reads what has become of it.
 #[tokio::test]
@@ -68,6 +68,52 @@ async fn a_status_goes_with_other_fields() {
     assert_eq!(world.item(&*place, &id).await, item);
 }
 
+/// Where it is by then is told, and it goes on from there.
+#[tokio::test]
+async fn a_status_that_a_limit_stops_halfway_is_due() {
+    let world = World::new().await;
+    world.workflow(
+        json!([
+            { "name": "Open", "category": "new" }, { "name": "Doing", "category": "indeterminate" },
+            { "name": "Closed", "category": "done" },
+        ]),
+        json!([
+            { "name": "Begin", "from": ["Open"], "to": "Doing" },
+            { "name": "End", "from": ["Doing"], "to": "Closed" },
+        ]),
+    );
+    let id = world.person_creates(json!({ "summary": "one" }));
+    let place = world.open().await;
+    let path = "/rest/api/3/issue/*/transitions";
+    world.fault(json!({ "method": "POST", "path": path, "nth": 2, "kind": "rate_limit", "retry_after": 1 }));
+    let write = update(&id, json!({ "summary": "two", "status": "Closed" }));
+    let outcome = world.write(&*place, write.clone()).await;
+    let Written::Done(done) = outcome else { panic!("{outcome:?}") };
+    let (left_out, error) = &done.left_out[0];
+    assert_eq!((left_out.as_str(), error.passes()), ("status", true), "{error}");
+    assert!(matches!(error.kind, ErrorKind::RateLimited { .. }), "{error}");
+    assert_eq!(done.halfway["status"].name(), "Doing");
+    assert_eq!(world.shown(&id, "summary"), "two");
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    let item = crate::world::done(world.write(&*world.open().await, write).await);
+    assert_eq!(field(&item, "status"), "Closed");
+}
+
+/// The issue is there, and has the status of a new one until the next run.
+#[tokio::test]
+async fn a_status_that_fails_behind_a_create_is_due() {
+    let world = World::new().await;
+    let place = world.open().await;
+    let path = "/rest/api/3/issue/*/transitions";
+    world.fault(json!({ "method": "POST", "path": path, "kind": "rate_limit", "retry_after": 1 }));
+    let outcome = world.write(&*place, create("sl-a", json!({ "summary": "one", "status": "Done" }))).await;
+    let Written::Done(Done { item: Some(item), left_out, halfway, .. }) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!((left_out.len(), left_out[0].1.passes(), halfway.len()), (1, true, 0));
+    assert_eq!(field(&item, "status"), "To Do");
+}
+
 /// The other fields are written all the same.
 #[tokio::test]
 async fn a_status_that_no_transition_leads_to_is_left_out() {
@@ -84,7 +130,7 @@ async fn a_status_that_no_transition_leads_to_is_left_out() {
         json!({ "status": "Parked" }),
     ] {
         let outcome = world.write(&*place, update(&id, change)).await;
-        let Written::Done { left_out, item: Some(item) } = outcome else { panic!("{outcome:?}") };
+        let Written::Done(Done { left_out, item: Some(item), .. }) = outcome else { panic!("{outcome:?}") };
         assert_eq!(
             (left_out.len(), left_out[0].0.as_str(), left_out[0].1.kind),
             (1, "status", ErrorKind::NoTransition)

@@ -1,7 +1,11 @@
 //! Changes of issues.
 
 use serde_json::{Value as Json, json};
-use syncline_engine::ports::ErrorKind;
+use syncline_engine::{
+    Value,
+    ports::{ErrorKind, Written},
+    value::fields_from_json,
+};
 
 use crate::world::{World, close, delete, done, field, in_part, refused, update};
 
@@ -42,6 +46,57 @@ async fn every_field_can_be_changed_and_cleared() {
         let value = item.fields.get(name).unwrap();
         assert!(value.is_blank(), "{name}: {value}");
     }
+}
+
+/// Jira compares nothing; its history tells what an update has overwritten.
+#[tokio::test]
+async fn an_edit_since_the_reading_is_told_by_the_history() {
+    let world = World::new().await;
+    let id = world.person_creates(json!({ "summary": "one", "description": "text", "labels": ["a"] }));
+    let place = world.open().await;
+    world.person_edits(&id, json!({ "summary": "read", "priority": "High" }));
+    world.item(&*place, &id).await;
+    let bruno = world.person("bruno");
+    let theirs = json!({
+        "as": "bruno", "summary": "theirs", "description": "their text", "duedate": "2026-12-24",
+        "assignee": "bruno", "priority": "Low", "environment": "theirs alone",
+    });
+    world.person_edits(&id, theirs);
+    let ours = json!({
+        "summary": "ours", "description": "our text", "duedate": null, "assignee": null, "priority": "Medium",
+        "labels": ["b"],
+    });
+    let overwritten = |outcome| match outcome {
+        Written::Done(done) => Value::Object(done.overwritten).to_json(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        overwritten(world.write(&*place, update(&id, ours)).await),
+        json!({
+            "summary": "theirs", "description": "their text", "duedate": "2026-12-24", "assignee": bruno,
+            "priority": "Low",
+        })
+    );
+    let more = json!({ "summary": "ours, too", "priority": "High" });
+    assert_eq!(overwritten(world.write(&*place, update(&id, more)).await), json!({}));
+    assert!(place.wrote(&id, "summary", &world.call()).await.unwrap());
+    assert!(!place.wrote(&id, "environment", &world.call()).await.unwrap());
+    world.person_edits(&id, json!({ "as": "bruno", "summary": "theirs again" }));
+    assert!(!place.wrote(&id, "summary", &world.call()).await.unwrap());
+}
+
+/// It is read just before the write, since nothing was known of it.
+#[tokio::test]
+async fn an_issue_that_is_not_as_expected_is_not_written() {
+    let world = World::new().await;
+    let id = world.person_creates(json!({ "summary": "one" }));
+    world.person_moves(&id, "In Progress");
+    let mut write = update(&id, json!({ "status": "Done" }));
+    write.expected = fields_from_json(&json!({ "status": "To Do" }));
+    let error = refused(world.write(&*world.open().await, write).await);
+    assert_eq!(error.kind, ErrorKind::Conflict);
+    assert!(error.message.contains("status was \"To Do\" and is \"In Progress\""), "{error}");
+    assert_eq!(world.shown(&id, "status")["name"], "In Progress");
 }
 
 /// Labels are added and removed one by one: what others add meanwhile stays.

@@ -12,7 +12,7 @@ use syncline_engine::{
     Item, Value,
     capability::Removal,
     ports::{
-        Call, ConnectorError, Found, Gate, Leave, ListingEnd, Marker, Meter, OpenGate, Place, Probed,
+        Call, ConnectorError, Done, Found, Gate, Leave, ListingEnd, Marker, Meter, OpenGate, Place, Probed,
         ReadMode, Stopped, Write, WriteOp, Written,
     },
     value::{Fields, fields_from_json},
@@ -278,7 +278,7 @@ pub(crate) fn done(written: Written) -> Item {
 #[track_caller]
 pub(crate) fn in_part(written: Written) -> (Item, Vec<String>) {
     match written {
-        Written::Done { item, left_out } => {
+        Written::Done(Done { item, left_out, .. }) => {
             let told = |(field, error): (String, ConnectorError)| format!("{field}: {error}");
             (item.unwrap(), left_out.into_iter().map(told).collect())
         }

@@ -97,6 +97,13 @@ impl ConnectorError {
         self
     }
 
+    /// True if it says nothing about what was written: the same write may be taken later. Otherwise a person corrects
+    /// something first.
+    pub fn passes(&self) -> bool {
+        use ErrorKind::{Auth, Conflict, RateLimited, Stopped, Transient};
+        matches!(self.kind, Auth | Conflict | RateLimited { .. } | Stopped(_) | Transient)
+    }
+
     /// True if the rest of a batch would fail for the same reason.
     pub fn stops_the_batch(&self) -> bool {
         self.scope != ErrorScope::Item

@@ -13,7 +13,7 @@ pub use error::{Answer, ConnectorError, ErrorKind, ErrorScope};
 pub use place::{
     Candidates, Cursor, FieldInfo, Found, Listing, ListingEnd, MatchKey, Place, Position, Probed, ReadMode,
 };
-pub use write::{Marker, Write, WriteOp, Written, changed_since_read};
+pub use write::{Done, Marker, Write, WriteOp, Written, changed_since_read};
 
 pub use store::{
     BrokenListing, Change, CursorState, Intended, Intent, IntentOp, ItemStatus, Link, LinkBrief, LinkRef,

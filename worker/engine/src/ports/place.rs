@@ -70,6 +70,12 @@ pub trait Place: Send + Sync {
     /// a crash or a restore, before a create is sent again. `marker.id` is the id that the create requested, if any.
     async fn probe(&self, markers: &[Marker], call: &Call<'_>) -> Result<Vec<Probed>, ConnectorError>;
 
+    /// True if the last change of a field was made by this account, by the platform's history. Asked only where `history`
+    /// is declared, after a crash, for fields that are [written in steps](crate::capability::Capabilities::stepwise).
+    async fn wrote(&self, _id: &str, _field: &str, _call: &Call<'_>) -> Result<bool, ConnectorError> {
+        Ok(false)
+    }
+
     /// Returns the canonical form of an id: two ids with the same form name one item. Pure.
     fn canonical_id(&self, id: &str) -> String {
         id.to_owned()

@@ -87,14 +87,8 @@ pub enum WriteOp {
 /// What became of one write.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Written {
-    /// Applied.
-    Done {
-        /// The item as the platform has it now (after a delete: as it was, or with `deleted` set). None: the platform
-        /// returned nothing.
-        item: Option<Item>,
-        /// Fields that the platform refused, with the reason; the others are written.
-        left_out: Vec<(String, ConnectorError)>,
-    },
+    /// Applied, at least in part.
+    Done(Done),
     /// Certainly not applied.
     Refused(ConnectorError),
     /// Sent, and no answer tells whether it was applied.
@@ -103,21 +97,60 @@ pub enum Written {
     NotSent(ConnectorError),
 }
 
+/// A write that was applied.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Done {
+    /// The item as the platform has it now (after a delete: as it was, or with `deleted` set). None: the platform
+    /// returned nothing.
+    pub item: Option<Item>,
+    /// Fields that were not written, with the reason; the others are. One whose error [passes](ConnectorError::passes) is
+    /// written again by the next run; any other is refused, and a person decides.
+    pub left_out: Vec<(String, ConnectorError)>,
+    /// Values that left out fields got on the way: a status that takes several transitions was led through some of them.
+    pub halfway: Fields,
+    /// Values that others had given written fields since they were read: the write has overwritten them. Only a platform
+    /// that keeps a history tells.
+    pub overwritten: Fields,
+}
+
+impl Done {
+    /// The fields that are to be written again, each with its reason.
+    pub fn due(&self) -> impl Iterator<Item = &(String, ConnectorError)> {
+        self.left_out.iter().filter(|(_, error)| error.passes())
+    }
+}
+
 impl Written {
     /// A write that the platform answered with the item.
     pub fn item(item: Item) -> Written {
-        Written::Done { item: Some(item), left_out: Vec::new() }
+        Written::done(Some(item), Vec::new())
+    }
+
+    /// A write that was applied, without the fields that are left out.
+    pub fn done(item: Option<Item>, left_out: Vec<(String, ConnectorError)>) -> Written {
+        Written::Done(Done { item, left_out, ..Done::default() })
+    }
+
+    /// The error after which nothing more is sent in the call; none if the other writes are tried.
+    pub fn stopper(&self) -> Option<&ConnectorError> {
+        match self {
+            Written::Done(done) => {
+                done.left_out.iter().map(|(_, error)| error).find(|error| error.stops_the_batch())
+            }
+            Written::NotSent(error) => Some(error),
+            Written::Refused(error) | Written::Unknown(error) => Some(error).filter(|e| e.stops_the_batch()),
+        }
     }
 
     /// True if the write was applied, at least in part.
     pub fn is_done(&self) -> bool {
-        matches!(self, Written::Done { .. })
+        matches!(self, Written::Done(_))
     }
 
     /// The error of a write that was not applied, or whose outcome is unknown.
     pub fn error(&self) -> Option<&ConnectorError> {
         match self {
-            Written::Done { .. } => None,
+            Written::Done(_) => None,
             Written::Refused(error) | Written::Unknown(error) | Written::NotSent(error) => Some(error),
         }
     }

@@ -108,7 +108,11 @@ impl Run<'_> {
                 record.calls = record.calls.saturating_add(self.meter.kept(link.id));
             }
             let outdated = results.values().any(|result| refusal(result) == Some(ErrorKind::Conflict));
-            if results.values().any(|result| matches!(result, Written::NotSent(_))) {
+            // A limit or a dead token in the middle of an item is like one before it.
+            if results
+                .values()
+                .any(|result| !matches!(result, Written::Refused(_)) && result.stopper().is_some())
+            {
                 self.keep_in_line(plan, &mut record);
                 count_writes(plan, results, report);
             } else if let Some(link) = record.link.filter(|_| outdated && stale == Stale::Again) {
@@ -211,7 +215,7 @@ impl Run<'_> {
 fn unknown(results: &Results) -> Option<&ConnectorError> {
     results.values().find_map(|result| match result {
         Written::Unknown(error) => Some(error),
-        Written::Done { .. } | Written::Refused(_) | Written::NotSent(_) => None,
+        Written::Done(_) | Written::Refused(_) | Written::NotSent(_) => None,
     })
 }
 

@@ -4,18 +4,19 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::Run;
+use super::{
+    Run,
+    left_out::{all_landed, left_out, note_due, refusals},
+};
 use crate::{
     Item, Side, Value,
     capability::Removal,
-    conflict::{Conflict, ConflictKind, OpenConflict},
+    conflict::{Conflict, OpenConflict},
     hash::content_hash,
     mapping::Rule,
     merge::Decision,
     plan::{Action, Facts, ItemPlan, Seen, fields::value_of},
-    ports::{
-        ConnectorError, ErrorKind, ItemStatus, LinkRef, LinkState, Names, OpKind, Recorded, Verdict, Written,
-    },
+    ports::{Done, ItemStatus, LinkRef, LinkState, Names, OpKind, Recorded, Verdict, Written},
     side::Pair,
     value::Fields,
 };
@@ -31,68 +32,32 @@ const RETRY_MOST: TimeDelta = TimeDelta::hours(6);
 /// Why an item could not be carried out.
 pub(super) fn errors(plan: &ItemPlan, results: &Results) -> Vec<String> {
     let mut errors = plan.problems.clone();
-    errors.extend(results.values().filter_map(|result| match result {
-        Written::Refused(error) => Some(error.to_string()),
-        Written::Done { .. } | Written::Unknown(_) | Written::NotSent(_) => None,
-    }));
+    for (side, outcome) in results {
+        match outcome {
+            Written::Refused(error) => errors.push(error.to_string()),
+            Written::Done(done) => errors.extend(
+                done.due()
+                    .filter(|(_, error)| !error.stops_the_batch())
+                    .map(|(field, e)| format!("{side}: field {field}: {e}")),
+            ),
+            Written::Unknown(_) | Written::NotSent(_) => {}
+        }
+    }
     errors
 }
 
 /// The item that a side returned after its write.
 pub(super) fn written_item(results: &Results, side: Side) -> Option<&Item> {
     match results.get(&side)? {
-        Written::Done { item, .. } => item.as_ref(),
+        Written::Done(Done { item, .. }) => item.as_ref(),
         Written::Refused(_) | Written::Unknown(_) | Written::NotSent(_) => None,
     }
-}
-
-/// True if a platform left the rule's field out of a write to `side` that it carried out otherwise.
-fn is_left_out(results: &Results, side: Side, rule: &Rule) -> bool {
-    why_left_out(results, side, rule).is_some()
-}
-
-/// Why a platform left a rule's field out.
-fn why_left_out<'a>(results: &'a Results, side: Side, rule: &Rule) -> Option<&'a ConnectorError> {
-    let Some(Written::Done { left_out, .. }) = results.get(&side) else { return None };
-    left_out.iter().find(|(field, _)| field == rule.field.get(side)).map(|(_, error)| error)
-}
-
-/// True if a side has what was written to it in the rule's field.
-fn landed(results: &Results, side: Side, rule: &Rule) -> bool {
-    written_item(results, side).is_some() && !is_left_out(results, side, rule)
-}
-
-/// True if all sides have what a decision writes to them.
-fn all_landed(results: &Results, rule: &Rule, decision: &Decision) -> bool {
-    let written = |side: &Side| decision.write_to(*side).is_some();
-    Side::BOTH.into_iter().filter(written).all(|side| landed(results, side, rule))
-}
-
-/// The fields that platforms left out of writes that they carried out otherwise.
-fn left_out(results: &Results) -> Vec<(Side, String)> {
-    let of_side = |(side, outcome): (&Side, &Written)| match outcome {
-        Written::Done { left_out, .. } => left_out.iter().map(|(field, _)| (*side, field.clone())).collect(),
-        Written::Refused(_) | Written::Unknown(_) | Written::NotSent(_) => Vec::new(),
-    };
-    results.iter().flat_map(of_side).collect()
-}
-
-/// Why platforms left fields out, as text for people; none if they left nothing out.
-fn refusals(results: &Results) -> Option<String> {
-    let of_side = |(side, outcome): (&Side, &Written)| match outcome {
-        Written::Done { left_out, .. } => {
-            left_out.iter().map(|(field, error)| format!("{side}: field {field}: {error}")).collect()
-        }
-        Written::Refused(_) | Written::Unknown(_) | Written::NotSent(_) => Vec::new(),
-    };
-    let all: Vec<String> = results.iter().flat_map(of_side).collect();
-    (!all.is_empty()).then(|| all.join("; "))
 }
 
 /// What became of a write that was answered.
 fn verdict(outcome: &Written) -> Verdict {
     match outcome {
-        Written::Done { .. } => Verdict::Confirmed,
+        Written::Done(_) => Verdict::Confirmed,
         Written::Refused(_) | Written::NotSent(_) => Verdict::NotWritten,
         Written::Unknown(_) => Verdict::Unknown,
     }
@@ -178,10 +143,15 @@ impl Run<'_> {
         let errors = errors(plan, results);
         // A conflict whose winner could not be written is not resolved yet; the next run meets it again.
         let stands = |conflict: &&Conflict| {
-            conflict.resolution.is_none() || self.has_come_about(plan, &conflict.field, results)
+            conflict.resolution.is_none()
+                || self.has_come_about(plan, &conflict.field, results)
+                || self
+                    .due(plan, results)
+                    .any(|(rule, _)| conflict.field.as_ref() == Some(&rule.field.source))
         };
         record.conflicts = plan.conflicts.iter().filter(stands).cloned().collect();
         record.conflicts.extend(self.refused_values(plan, results));
+        record.conflicts.extend(self.lost_updates(plan, results));
         record.resolution =
             record.conflicts.iter().rev().find_map(|c| Some(c.resolution.as_ref()?.reason.clone()));
         record.closed_conflicts = self.closed(plan, &record, results);
@@ -248,39 +218,6 @@ impl Run<'_> {
         returned
     }
 
-    /// A conflict for each field that a platform left out of a write that it carried out otherwise.
-    fn refused_values(&self, plan: &ItemPlan, results: &Results) -> Vec<Conflict> {
-        let mut conflicts = Vec::new();
-        for (rule, decision) in self.mapping.rules.iter().zip(&plan.decisions) {
-            let left_out = |side: Side| {
-                decision.write_to(side).is_some().then(|| why_left_out(results, side, rule)).flatten()
-            };
-            if let Some(error) = Side::BOTH.into_iter().find_map(left_out) {
-                let kind = match error.kind {
-                    ErrorKind::NoTransition => ConflictKind::InvalidTransition,
-                    _ => ConflictKind::RefusedValue,
-                };
-                // A side that took its part has the new value by now.
-                let written = |side: Side| decision.write_to(side).filter(|_| landed(results, side, rule));
-                let now = |side: Side| match written(side) {
-                    Some((value, _)) => value.clone(),
-                    None => value_of(plan.now.get(side), rule.field.get(side)).clone(),
-                };
-                let link = plan.facts.link.as_ref();
-                let base = link.and_then(|link| link.base.source.get(&rule.field.source).cloned());
-                conflicts.push(Conflict {
-                    field: Some(rule.field.source.clone()),
-                    kind,
-                    base: base.unwrap_or(Value::Null),
-                    values: Pair::new(now(Side::Source), now(Side::Target)),
-                    modified: Pair::default(),
-                    resolution: None,
-                });
-            }
-        }
-        conflicts
-    }
-
     /// Open conflicts of earlier runs that this run has closed.
     fn closed(&self, plan: &ItemPlan, record: &Recorded, results: &Results) -> Vec<i64> {
         let asked = |field: &Option<String>| {
@@ -288,7 +225,11 @@ impl Run<'_> {
         };
         let earlier = plan.facts.link.iter().flat_map(|link| &link.conflicts);
         earlier
-            .filter(|open| !asked(&open.field) && self.has_come_about(plan, &open.field, results))
+            .filter(|open| {
+                !asked(&open.field)
+                    && self.has_come_about(plan, &open.field, results)
+                    && !self.is_still_lost(plan, open)
+            })
             .map(|open| open.id)
             .collect()
     }
@@ -333,6 +274,11 @@ impl Run<'_> {
             {
                 note_unsent(rule, outcome, side, plan, new, record);
             }
+            for side in Side::BOTH {
+                if let Some(value) = self.halfway(results, side, rule) {
+                    record.base.get_mut(side).insert(rule.field.get(side).clone(), rule.shared(side, &value));
+                }
+            }
             match outcome {
                 Decision::Agree => {}
                 Decision::Write { .. } | Decision::Set { .. } if all_landed(results, rule, outcome) => {}
@@ -346,6 +292,16 @@ impl Run<'_> {
                     record.base.get_mut(side).insert(field.clone(), rule.shared(side, value));
                 }
             }
+        }
+        for (rule, side) in self.due(plan, results) {
+            let value = match returned.get(side).as_ref().filter(|_| plan.action == Action::Create(side)) {
+                Some(new) => self
+                    .halfway(results, side, rule)
+                    .unwrap_or_else(|| value_of(new, rule.field.get(side)).clone()),
+                None => self.left_with(plan, results, side, rule),
+            };
+            let origin = value_of(plan.now.get(side.other()), rule.field.get(side.other()));
+            note_due(rule, side, &value, origin, &mut record.base);
         }
     }
 }

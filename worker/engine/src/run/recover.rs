@@ -23,11 +23,20 @@ use crate::{
 
 /// What the places show of the intents' items.
 #[derive(Default)]
-struct Evidence {
+pub(super) struct Evidence {
     /// The items that are there.
-    items: HashMap<(i64, Side), Item>,
+    pub(super) items: HashMap<(i64, Side), Item>,
     /// Where a place could not tell.
     untold: HashSet<(i64, Side)>,
+    /// Fields that a write has left on the way to their value.
+    pub(super) halfway: HashSet<(i64, Side, String)>,
+}
+
+impl Evidence {
+    pub(super) fn halfway_of(&self, link: &Link, on: Side) -> impl Iterator<Item = &String> {
+        let is_there = move |(id, side, _): &&(i64, Side, String)| *id == link.at.id && *side == on;
+        self.halfway.iter().filter(is_there).map(|(_, _, field)| field)
+    }
 }
 
 impl Run<'_> {
@@ -99,6 +108,7 @@ impl Run<'_> {
         for side in Side::BOTH {
             self.look_for_creates(side, links, &mut found).await?;
             self.look_for_items(side, links, &mut found).await?;
+            self.look_halfway(side, links, &mut found).await?;
         }
         Ok(found)
     }
@@ -188,8 +198,10 @@ impl Run<'_> {
         record.mapping_revision = link.mapping_revision;
         for op in link.intent.iter().flat_map(|intent| &intent.ops) {
             let untold = found.untold.contains(&(link.at.id, op.side));
-            let verdict = self.verdict(op, facts.seen.get(op.side).item(), untold);
+            let halfway: Vec<&String> = found.halfway_of(link, op.side).collect();
+            let verdict = self.verdict(op, facts.seen.get(op.side).item(), untold, &halfway);
             record.verdicts.push((op.side, verdict));
+            record.left_out.extend(halfway.iter().map(|field| (op.side, (*field).clone())));
             match (verdict, op.kind) {
                 (Verdict::Confirmed, OpKind::Delete) => {
                     record.state = LinkState::Tombstone;
@@ -209,6 +221,7 @@ impl Run<'_> {
                     }
                     record.conflicts.extend(self.decided(op, link));
                     self.advance_recovered(op, facts.seen.get(op.side).item(), &mut record);
+                    self.note_halfway(op, link, found, &mut record);
                 }
                 (Verdict::Unknown, OpKind::Create) => {
                     record.conflicts.push(ambiguous_create(op));
@@ -220,14 +233,18 @@ impl Run<'_> {
                     let now = facts.seen.get(op.side).item().map(|item| self.mapping.typed(op.side, item));
                     record.base.get_mut(op.side).extend(now.unwrap_or_default());
                 }
-                (Verdict::Unknown | Verdict::NotWritten, _) => {}
+                (Verdict::Unknown, OpKind::Update) => {
+                    self.note_halfway(op, link, found, &mut record);
+                }
+                (Verdict::NotWritten, _) => {}
             }
         }
         record
     }
 
     /// The verdict on a write, derived from the present item. `untold`: the place could not tell whether it is there.
-    fn verdict(&self, op: &IntentOp, item: Option<&Item>, untold: bool) -> Verdict {
+    /// Of an update the fields that it left on the way do not count.
+    fn verdict(&self, op: &IntentOp, item: Option<&Item>, untold: bool, halfway: &[&String]) -> Verdict {
         match (op.kind, item) {
             (OpKind::Create, Some(_)) => Verdict::Confirmed,
             (_, None) if untold => Verdict::Unknown,
@@ -240,10 +257,12 @@ impl Run<'_> {
             (OpKind::Update, Some(item)) => {
                 let now = self.mapping.typed(op.side, item);
                 let is = |wanted: &serde_json::Value| {
-                    fields_from_json(wanted).iter().all(|(field, value)| {
-                        let now = now.get(field).unwrap_or(&Value::Null);
-                        is_what_became_of(&self.typed(op.side, field, value), now)
-                    })
+                    fields_from_json(wanted).iter().filter(|(field, _)| !halfway.contains(field)).all(
+                        |(field, value)| {
+                            let now = now.get(field).unwrap_or(&Value::Null);
+                            is_what_became_of(&self.typed(op.side, field, value), now)
+                        },
+                    )
                 };
                 if is(&op.after) {
                     Verdict::Confirmed
@@ -256,7 +275,7 @@ impl Run<'_> {
         }
     }
 
-    fn typed(&self, side: Side, field: &str, value: &Value) -> Value {
+    pub(super) fn typed(&self, side: Side, field: &str, value: &Value) -> Value {
         let rule = self.mapping.rule_of(side, field);
         rule.and_then(|rule| read_as(value, *rule.field_type.get(side)).ok()).unwrap_or_else(|| value.clone())
     }
@@ -327,7 +346,7 @@ pub(super) fn create_on(link: &Link, side: Side) -> Option<&IntentOp> {
 
 /// True if a platform may have made this value of the one it was sent. Many trim white space around text or change its
 /// line ends.
-fn is_what_became_of(sent: &Value, now: &Value) -> bool {
+pub(super) fn is_what_became_of(sent: &Value, now: &Value) -> bool {
     let words = |value: &Value| match value {
         Value::Null => Some(Vec::new()),
         Value::Text(text) => Some(text.split_whitespace().map(str::to_owned).collect::<Vec<_>>()),

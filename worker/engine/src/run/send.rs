@@ -8,9 +8,9 @@ use super::{Run, RunError, record::Results};
 use crate::{
     Item, Side,
     capability::Capabilities,
-    plan::{ItemPlan, Op},
+    plan::{FieldWrite, ItemPlan, Op},
     ports::{
-        Call, Clock, ConnectorError, ErrorKind, ErrorScope, Found, ItemStatus, Leave, Marker, OpKind,
+        Call, Clock, ConnectorError, Done, ErrorKind, ErrorScope, Found, ItemStatus, Leave, Marker, OpKind,
         Recorded, Stopped, StoreError, Write, WriteOp, Written,
     },
     value::Fields,
@@ -68,9 +68,7 @@ impl Run<'_> {
                     }
                 };
                 for ((position, _), outcome) in chunk.iter().zip(outcomes) {
-                    if let Some(error) =
-                        outcome.error().filter(|error| failed.is_none() && stops(&outcome, error))
-                    {
+                    if let Some(error) = outcome.stopper().filter(|_| failed.is_none()) {
                         failed = Some(RunError::Place { side, error: error.clone() });
                     }
                     sent.results.entry(*position).or_default().insert(side, outcome);
@@ -199,6 +197,7 @@ impl Run<'_> {
             }
         }
         self.read_back(side, plans, chunk, &mut outcomes).await;
+        outcomes.iter_mut().for_each(unknown_where_untold);
         for ((position, _), more) in chunk.iter().zip(self.meter.take_writes(chunk.len(), before)) {
             add_calls(calls, *position, more);
         }
@@ -213,7 +212,7 @@ impl Run<'_> {
         chunk: &[(usize, &Op)],
         outcomes: &mut [Written],
     ) {
-        let silent = |outcome: &Written| matches!(outcome, Written::Done { item: None, .. });
+        let silent = |outcome: &Written| matches!(outcome, Written::Done(Done { item: None, .. }));
         let ids = chunk
             .iter()
             .zip(&*outcomes)
@@ -229,10 +228,10 @@ impl Run<'_> {
             }
         }
         for ((position, op), outcome) in chunk.iter().zip(outcomes) {
-            let Written::Done { item: item @ None, .. } = outcome else { continue };
+            let Written::Done(done @ Done { item: None, .. }) = outcome else { continue };
             let id = op.id.clone().unwrap_or_default();
             let read = items.remove(&id);
-            *item = Some(read.unwrap_or_else(|| as_sent(&plans[*position], op, id)));
+            done.item = Some(read.unwrap_or_else(|| as_sent(&plans[*position], op, id, done)));
         }
     }
 
@@ -292,11 +291,6 @@ impl Leave for InTime<'_> {
     }
 }
 
-/// True if nothing more is sent after this outcome.
-fn stops(outcome: &Written, error: &ConnectorError) -> bool {
-    matches!(outcome, Written::NotSent(_)) || error.stops_the_batch()
-}
-
 fn not_sent(error: &RunError) -> Written {
     Written::NotSent(match error {
         RunError::Place { error, .. } => error.clone(),
@@ -304,14 +298,29 @@ fn not_sent(error: &RunError) -> Written {
     })
 }
 
-/// The item with the fields that were sent; without any for a delete.
-fn as_sent(plan: &ItemPlan, op: &Op, id: String) -> Item {
+/// Without the value of a field that is to be written again nothing tells an edit of it: the next run finds out.
+fn unknown_where_untold(outcome: &mut Written) {
+    let Written::Done(done) = &*outcome else { return };
+    let has = |field: &String| {
+        done.halfway.contains_key(field)
+            || done.item.as_ref().is_some_and(|item| item.fields.contains_key(field))
+    };
+    let untold = done.due().find(|(field, _)| !has(field)).map(|(_, error)| error.clone());
+    if let Some(error) = untold {
+        *outcome = Written::Unknown(error);
+    }
+}
+
+/// The item with the fields that were written; without any for a delete.
+fn as_sent(plan: &ItemPlan, op: &Op, id: String, done: &Done) -> Item {
     if op.kind == OpKind::Delete {
         return Item { deleted: true, ..Item::new(id, Fields::new()) };
     }
     let seen = plan.facts.seen.get(op.side).item().cloned();
     let mut item = seen.unwrap_or_else(|| Item::new(id, Fields::new()));
-    item.fields.extend(op.fields.iter().map(|write| (write.field.clone(), write.after.clone())));
+    let is_written = |write: &&FieldWrite| done.left_out.iter().all(|(field, _)| *field != write.field);
+    let written = op.fields.iter().filter(is_written);
+    item.fields.extend(written.map(|write| (write.field.clone(), write.after.clone())));
     item.version = None;
     item
 }

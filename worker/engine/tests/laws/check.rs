@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use syncline_engine::{
     Side, Value,
+    conflict::Conflict,
     mapping::Rule,
     plan::Op,
     ports::{LinkState, OpKind, WriteOp},
@@ -18,7 +19,7 @@ use super::{
     history::{self, Edit, Event, Mishap, by_tag, name, play, tag, value},
     setup::Setup,
 };
-use crate::support::{ChangeState, Seeded, World, fields};
+use crate::support::{ChangeState, Overwritten, Seeded, World, fields};
 
 /// No item has two counterparts, and no item is duplicated.
 #[track_caller]
@@ -34,6 +35,16 @@ pub(super) fn assert_no_doubles(world: &World) {
 pub(super) fn assert_nothing_is_overwritten_unseen(world: &World) {
     for side in Side::BOTH {
         assert_eq!(world.place(side).blind_writes(), [""; 0], "edits that no reading had shown");
+        let mapping = world.mapping();
+        for Overwritten { field, edit, sent } in world.place(side).overwritten() {
+            let rule = mapping.rule_of(side, &field).unwrap();
+            let edit = rule_reads(rule, side, &edit);
+            let shown = |conflict: &Conflict| conflict.values.get(side).same(&edit);
+            assert!(
+                rule.same(side, &edit, &sent) || world.tables().lost.iter().any(shown),
+                "{edit} in {field} was overwritten on the {side}, and nothing tells"
+            );
+        }
     }
 }
 

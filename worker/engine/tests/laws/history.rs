@@ -108,11 +108,13 @@ pub(super) fn mishap() -> impl Strategy<Value = Mishap> {
         Just(Step::CursorSaved),
     ];
     let one = (0_usize..3).prop_map(Fault::AfterOne);
-    let fault = prop_oneof![Just(Fault::Before), Just(Fault::After), one];
+    let part = (0_usize..2, 0_usize..5).prop_map(|(write, field)| Fault::LeavesOut(write, field));
+    let halfway = (0_usize..2).prop_map(Fault::Halfway);
+    let fault = prop_oneof![Just(Fault::Before), Just(Fault::After), one, part, halfway];
     prop_oneof![
         3 => Just(Mishap::None),
         4 => (step, 0_usize..3).prop_map(|(step, nth)| Mishap::Crash(step, nth)),
-        2 => (side(), fault, 0_usize..3).prop_map(|(side, fault, nth)| Mishap::Call(side, fault, nth)),
+        3 => (side(), fault, 0_usize..3).prop_map(|(side, fault, nth)| Mishap::Call(side, fault, nth)),
         1 => (0_usize..8).prop_map(Mishap::LeaseLost),
         2 => (side(), edit()).prop_map(|(side, edit)| Mishap::Meddling(side, edit)),
     ]
@@ -309,9 +311,11 @@ fn sync(world: &mut World, mishap: &Mishap) {
                         place.edit(&id, name(on, edit.field), value(on, &edit));
                     }
                 };
-                // A place that cannot compare loses an edit of the same field between the last reading and the write.
-                match world.place(on).capabilities().concurrency {
-                    ConcurrencyControl::None => world.place(on).meddle_at_intent(meddling),
+                // A place that cannot compare loses an edit of the same field between the last reading and the write; a
+                // history tells of it.
+                let can = world.place(on).capabilities();
+                match can.concurrency {
+                    ConcurrencyControl::None if !can.history => world.place(on).meddle_at_intent(meddling),
                     _ => world.place(on).meddle(meddling),
                 }
             }

@@ -34,6 +34,8 @@ pub(super) struct Setup {
     pub(super) compares: bool,
     /// Places return nothing for an update or a removal.
     pub(super) silent: bool,
+    /// Places lead statuses to their values in steps, and keep a history.
+    pub(super) stepwise: bool,
 }
 
 impl Default for Setup {
@@ -54,6 +56,7 @@ impl Default for Setup {
             pages_per_run: None,
             compares: true,
             silent: false,
+            stepwise: false,
         }
     }
 }
@@ -69,7 +72,7 @@ pub(super) fn no_way_to_tell() -> impl Strategy<Value = CreateIdempotency> {
 
 pub(super) fn setup(creates: impl Strategy<Value = CreateIdempotency>) -> impl Strategy<Value = Setup> {
     let creates = proptest::collection::vec(creates, 2);
-    let flags = (any::<[bool; 4]>(), any::<[bool; 8]>(), proptest::option::weighted(0.3, 1_usize..3));
+    let flags = (any::<[bool; 4]>(), any::<[bool; 9]>(), proptest::option::weighted(0.3, 1_usize..3));
     let sizes = (1_usize..4, 1_u32..5, 1_usize..4);
     let strategies =
         prop_oneof![Just("last_write_wins"), Just("source_wins"), Just("target_wins"), Just("manual")];
@@ -92,6 +95,7 @@ pub(super) fn setup(creates: impl Strategy<Value = CreateIdempotency>) -> impl S
             pages_per_run,
             compares: rest[6],
             silent: rest[7],
+            stepwise: rest[8],
         }
     })
 }
@@ -132,6 +136,8 @@ impl Setup {
             pages_per_run: self.pages_per_run.filter(|_| remote),
             concurrency: if self.compares { ConcurrencyControl::Fields } else { ConcurrencyControl::None },
             silent: self.silent,
+            stepwise: if self.stepwise { &["status", "state"] } else { &[] },
+            history: self.stepwise,
             ..Manners::default()
         };
         let side = |side: Side, trims| {

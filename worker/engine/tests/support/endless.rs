@@ -47,6 +47,8 @@ impl Endless {
             request_timeout: std::time::Duration::ZERO,
             marker_visible_after: std::time::Duration::ZERO,
             concurrency: ConcurrencyControl::None,
+            stepwise: &[],
+            history: false,
             removals: &[],
             ids_change: false,
             remote: true,

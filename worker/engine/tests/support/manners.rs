@@ -41,6 +41,10 @@ pub(crate) struct Manners {
     /// Modification times exist but cannot be parsed.
     pub(crate) unread_times: bool,
     pub(crate) concurrency: ConcurrencyControl,
+    /// Fields that it leads to their value in steps.
+    pub(crate) stepwise: &'static [&'static str],
+    /// Tells who changed a field last.
+    pub(crate) history: bool,
     /// Text is trimmed.
     pub(crate) trims: bool,
     /// Elements of lists are stored in upper case, each once.
@@ -55,6 +59,8 @@ pub(crate) struct Manners {
     pub(crate) ignores_case: bool,
     /// A field that it leaves out of every write.
     pub(crate) leaves_out: Option<&'static str>,
+    /// A limit keeps that field out, and not the platform's refusal.
+    pub(crate) is_limited: bool,
     /// It returns nothing for an update or a delete.
     pub(crate) silent: bool,
     /// A field that cannot be written.
@@ -86,6 +92,8 @@ impl Default for Manners {
             modified_times: true,
             unread_times: false,
             concurrency: ConcurrencyControl::Fields,
+            stepwise: &[],
+            history: false,
             trims: false,
             shouts: false,
             precision: None,
@@ -93,6 +101,7 @@ impl Default for Manners {
             overlaps: false,
             ignores_case: false,
             leaves_out: None,
+            is_limited: false,
             silent: false,
             computed: None,
             removals: &[Removal::Delete],
@@ -115,6 +124,10 @@ pub(crate) enum Fault {
     Slow(u32),
     /// The reply to this write of the call alone was lost.
     AfterOne(usize),
+    /// A field of this write of the call alone was not written, and may be later.
+    LeavesOut(usize, usize),
+    /// This write was broken off in a field that takes steps, and its reply was lost.
+    Halfway(usize),
 }
 
 /// What a place shows of an item that is there.

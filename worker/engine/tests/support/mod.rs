@@ -16,7 +16,7 @@ pub(crate) use crash::{CrashAt, Meddling, drive};
 pub(crate) use endless::Endless;
 pub(crate) use faulty::{FaultyClock, FaultyPlace, FaultyStore, Seeded};
 pub(crate) use manners::{Fault, Manners, Shown};
-pub(crate) use place::FakePlace;
+pub(crate) use place::{FakePlace, Overwritten};
 pub(crate) use rows::{ChangeRow, ChangeState, ConflictRow, LinkRow};
 pub(crate) use store::MemoryStore;
 pub(crate) use tables::{Tables, through_json};

@@ -2,6 +2,7 @@
 
 mod calls;
 mod faults;
+mod parts;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -13,7 +14,8 @@ use syncline_engine::{
     Item, Value,
     capability::{Capabilities, ConcurrencyControl, CreateIdempotency, Removal},
     ports::{
-        Call, Clock, ConnectorError, ErrorKind, Found, Marker, Write, WriteOp, Written, changed_since_read,
+        Call, Clock, ConnectorError, Done, ErrorKind, Found, Marker, Write, WriteOp, Written,
+        changed_since_read,
     },
     spec::Category,
     value::{Fields, Instant, Precision},
@@ -51,6 +53,10 @@ struct Rows {
     shown: BTreeMap<String, Shown>,
     /// Fields that people edited and that no reading has shown since.
     unseen: BTreeSet<(String, String)>,
+    /// Fields that a sync was the last to change.
+    ours: BTreeSet<(String, String)>,
+    /// Edits that a write has overwritten, and told of.
+    overwritten: Vec<Overwritten>,
     /// Items that syncs deleted, as they were.
     removed: Vec<Fields>,
     /// Writes over such a field.
@@ -72,6 +78,14 @@ struct Rows {
     written: Vec<WriteOp>,
     /// When slow writes were sent.
     sent: Vec<DateTime<Utc>>,
+}
+
+/// An edit that a write has overwritten.
+#[derive(Debug, Clone)]
+pub(crate) struct Overwritten {
+    pub(crate) field: String,
+    pub(crate) edit: Value,
+    pub(crate) sent: Value,
 }
 
 #[derive(Clone)]
@@ -101,6 +115,8 @@ impl FakePlace {
             request_timeout: manners.request_timeout,
             marker_visible_after: manners.marker_visible_after,
             concurrency: manners.concurrency,
+            stepwise: manners.stepwise,
+            history: manners.history,
             removals: manners.removals,
             ids_change: manners.ids_change,
             remote: manners.remote,
@@ -150,6 +166,7 @@ impl FakePlace {
         if fields.get(field) != Some(&value) {
             let before = fields.insert(field.to_owned(), value.clone()).unwrap_or(Value::Null);
             self.put(id, fields, None);
+            self.rows().ours.remove(&(id.to_owned(), field.to_owned()));
             // Empty text in place of nothing is no edit that anybody would miss.
             if !before.same(&value) {
                 self.rows().unseen.insert((id.to_owned(), field.to_owned()));
@@ -315,7 +332,11 @@ impl FakePlace {
             (&mut write.op, self.manners.leaves_out)
             && fields.remove(field).is_some()
         {
+            let until = self.clock.now() + TimeDelta::minutes(1);
             let error = match field {
+                _ if self.manners.is_limited => {
+                    ConnectorError::new(ErrorKind::RateLimited { until }, "the limit is used up")
+                }
                 "state" => {
                     ConnectorError::new(ErrorKind::NoTransition, format!("{} has no transition", self.name))
                 }
@@ -323,11 +344,18 @@ impl FakePlace {
             };
             left_out.push((field.to_owned(), error));
         }
+        let overwritten = self.about_to_overwrite(&write);
+        let is_silent = self.manners.silent && !matches!(write.op, WriteOp::Create { .. });
         match self.write_one(&write) {
-            Ok(_) if self.manners.silent && !matches!(write.op, WriteOp::Create { .. }) => {
-                Written::Done { item: None, left_out }
+            Ok(item) => {
+                self.note_overwritten(&write, &overwritten);
+                Written::Done(Done {
+                    item: (!is_silent).then_some(item),
+                    left_out,
+                    overwritten,
+                    ..Done::default()
+                })
             }
-            Ok(item) => Written::Done { item: Some(item), left_out },
             Err(error) => Written::Refused(error),
         }
     }
@@ -399,7 +427,7 @@ impl FakePlace {
                 })?;
                 let mut rows = self.rows();
                 for field in fields.keys() {
-                    if rows.unseen.remove(&(id.clone(), field.clone())) {
+                    if rows.unseen.remove(&(id.clone(), field.clone())) && !self.manners.history {
                         rows.blind.push(format!("{} {id} {field}", self.name));
                     }
                 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use syncline_engine::{
     Side, Value,
-    conflict::{Choice, Conflict, OpenConflict},
+    conflict::{Choice, Conflict, ConflictKind, OpenConflict},
     ports::{
         BrokenListing, Change, CursorState, Intended, ItemStatus, Link, LinkRef, LinkState, Recorded,
         StoreError, Verdict,
@@ -28,6 +28,8 @@ pub(crate) struct Tables {
     /// So many of the first changes have their verdict.
     judged: usize,
     pub(crate) conflicts: Vec<ConflictRow>,
+    /// Conflicts about edits that were overwritten, as they were first met.
+    pub(crate) lost: Vec<Conflict>,
     pub(crate) cursors: BTreeMap<Side, CursorState>,
     pub(crate) listings: BTreeMap<Side, BrokenListing>,
     /// When runs of earlier tests' steps removed items; tests add to it.
@@ -228,6 +230,8 @@ impl Tables {
         for (side, verdict) in &record.verdicts {
             self.judge(id, *side, *verdict, |_| true);
         }
+        let lost = record.conflicts.iter().filter(|conflict| conflict.kind == ConflictKind::LostUpdate);
+        self.lost.extend(lost.cloned());
         for conflict in &record.conflicts {
             self.meet(id, conflict);
         }

@@ -139,6 +139,10 @@ cases! {
     writes::a_foreign_edit_is_not_overwritten: compares_fields;
     writes::writes_to_one_item_follow_their_order: compares_fields;
     writes::an_item_is_written_alone: |stage| stage.capabilities().concurrency == ConcurrencyControl::None;
+    writes::an_overwritten_edit_is_told: |stage| stage.capabilities().history;
+    writes::an_overwritten_edit_is_lost: |stage| {
+        stage.capabilities().concurrency == ConcurrencyControl::None && !stage.capabilities().history
+    };
     writes::deleting_twice_succeeds: |stage| removes(stage, Removal::Delete);
     writes::an_item_closes_and_opens_again:
         |stage| removes(stage, Removal::Close) && stage.roles().state.is_some();
@@ -180,6 +184,12 @@ async fn every_place_declares_what_its_cases_rely_on() {
         if let Some(keys) = can.find_batch {
             line += &format!(", finds {keys}");
         }
+        if can.history {
+            line += ", a history";
+        }
+        if !can.stepwise.is_empty() {
+            line += &format!(", {} in steps", can.stepwise.join(" "));
+        }
         declared.push(line);
     }
     let expected = [
@@ -193,10 +203,10 @@ async fn every_place_declares_what_its_cases_rely_on() {
         "postgresql without times: whole, key id, creates Native, compares Fields, [Delete]",
         "postgresql, numbered: incremental, key id, creates None, compares Fields, [Delete]",
         "postgresql, numbered and marked: incremental, key id, creates Marker, compares Fields, [Delete]",
-        "github 2022-11-28: incremental, key none, creates Marker, compares None, [Close, Delete], finds 1",
-        "github 2026-03-10: incremental, key none, creates Marker, compares None, [Close, Delete], finds 1",
-        "jira SYNC: incremental, key none, creates Marker, compares None, [Close, Delete], finds 10",
-        "jira TEAM: incremental, key none, creates Marker, compares None, [Close, Delete], finds 10",
+        "github 2022-11-28: incremental, key none, creates Marker, compares None, [Close, Delete], finds 1, state state_reason status in steps",
+        "github 2026-03-10: incremental, key none, creates Marker, compares None, [Close, Delete], finds 1, state state_reason status in steps",
+        "jira SYNC: incremental, key none, creates Marker, compares None, [Close, Delete], finds 10, a history, status in steps",
+        "jira TEAM: incremental, key none, creates Marker, compares None, [Close, Delete], finds 10, a history, status in steps",
         "linear: incremental, key none, creates Native, compares None, [Close, Archive, Delete], finds 20",
     ];
     assert_eq!(declared, expected);

@@ -3,7 +3,7 @@
 use syncline_engine::{
     Value,
     capability::Removal,
-    ports::{Call, ErrorKind, Stopped, Write, WriteOp, Written},
+    ports::{Call, Done, ErrorKind, Stopped, Write, WriteOp, Written},
     value::Fields,
 };
 
@@ -37,6 +37,32 @@ pub(super) async fn an_edit_of_another_field_stays(place: &dyn Stage) {
     assert_eq!((place.title_of(&item), &item.fields[roles.text]), (text("ours"), &text("theirs")));
 }
 
+/// The history tells of an edit since the reading, and of nothing else.
+pub(super) async fn an_overwritten_edit_is_told(place: &dyn Stage) {
+    let id = place.add("one").await;
+    place.fetch(&id).await.unwrap();
+    place.edit(&id, place.roles().title, "theirs".into()).await;
+    assert_eq!(overwritten(place, &id, "ours").await, place.titled("theirs"));
+    assert_eq!(overwritten(place, &id, "ours, too").await, Fields::new());
+    assert!(place.place().wrote(&id, place.roles().title, &call()).await.unwrap());
+}
+
+pub(super) async fn an_overwritten_edit_is_lost(place: &dyn Stage) {
+    let id = place.add("one").await;
+    place.fetch(&id).await.unwrap();
+    place.edit(&id, place.roles().title, "theirs".into()).await;
+    assert_eq!(overwritten(place, &id, "ours").await, Fields::new());
+    assert!(!place.place().wrote(&id, place.roles().title, &call()).await.unwrap());
+}
+
+async fn overwritten(place: &dyn Stage, id: &str, title: &str) -> Fields {
+    let write = update(id, place.titled(title), place.titled("one"));
+    match &place.place().write(&[write], &call()).await[..] {
+        [Written::Done(done)] => done.overwritten.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Not even leave is asked.
 pub(super) async fn a_write_that_changes_nothing_is_none(place: &dyn Stage) {
     let id = place.add("one").await;
@@ -45,7 +71,7 @@ pub(super) async fn a_write_that_changes_nothing_is_none(place: &dyn Stage) {
     same.extend(place.capabilities().key_field.clone().map(|key| (key, text(&id))));
     let call = Call { leave: &Never, ..call() };
     let outcomes = place.place().write(&[update(&id, same, Fields::new())], &call).await;
-    let [Written::Done { item: Some(item), .. }] = &outcomes[..] else { panic!("{outcomes:?}") };
+    let [Written::Done(Done { item: Some(item), .. })] = &outcomes[..] else { panic!("{outcomes:?}") };
     assert_eq!((Some(item), place.fetch(&id).await.as_ref()), (before.as_ref(), before.as_ref()));
 }
 

@@ -92,3 +92,20 @@ async fn case_145_a_day_stays_the_day(#[case] zone: &str) {
         assert_eq!((field(&made, "duedate"), world.shown(&made.id, "duedate")), (json!(day), json!(day)));
     }
 }
+
+/// Jira's index may show a change four minutes late. A poll goes back by more.
+#[tokio::test]
+async fn case_106_late_index() {
+    let world = World::new().await;
+    world.person_creates(json!({ "summary": "on time" }));
+    let place = world.open().await;
+    let (_, end) = world.list(&*place, ReadMode::Full).await.unwrap();
+    let late = world.person_creates(json!({ "summary": "late", "lag_ms": 240_000 }));
+    let new = world.person_creates(json!({ "summary": "new" }));
+    let (items, end) = world.list(&*place, ReadMode::Since(end.cursor.unwrap())).await.unwrap();
+    let (late, new): (u64, u64) = (late.parse().unwrap(), new.parse().unwrap());
+    assert!(ids(&items).contains(&new) && !ids(&items).contains(&late), "{items:?}");
+    world.advance(241);
+    let (items, _) = world.list(&*place, ReadMode::Since(end.cursor.unwrap())).await.unwrap();
+    assert!(ids(&items).contains(&late), "{items:?}");
+}

@@ -1,7 +1,7 @@
 //! Ways through workflows.
 
 use serde_json::{Value as Json, json};
-use syncline_engine::ports::ErrorKind;
+use syncline_engine::ports::{Done, ErrorKind, Written};
 
 use crate::world::{World, done, field, in_part, update};
 
@@ -103,7 +103,7 @@ async fn a_transition_that_asks_for_more_than_is_given_is_refused() {
     let place = world.open().await;
     world.forget();
     let outcome = world.write(&*place, update(&issue, json!({ "status": "Closed" }))).await;
-    let syncline_engine::ports::Written::Done { left_out, .. } = &outcome else { panic!("{outcome:?}") };
+    let Written::Done(Done { left_out, .. }) = &outcome else { panic!("{outcome:?}") };
     assert_eq!(left_out[0].1.kind, ErrorKind::NoTransition);
     assert!(left_out[0].1.message.contains(&format!("Reason ({id})")), "{}", left_out[0].1);
     assert_eq!(transitions_of(&world), Vec::<Json>::new());
@@ -131,8 +131,8 @@ async fn case_40_three_hops_and_a_crash() {
     world.forget();
     let outcome = world.write(&*world.open().await, write.clone()).await;
     assert_eq!(world.shown(&id, "status")["name"], "Doing");
-    let left: Vec<String> = in_part(outcome).1;
-    assert_eq!(left, ["status"]);
+    // Nothing tells whether the second one arrived; what is there is no edit by a person.
+    assert!(matches!(outcome, Written::Unknown(_)), "{outcome:?}");
     let item = done(world.write(&*world.open().await, write.clone()).await);
     assert_eq!(field(&item, "status"), "Closed");
     let mut made = transitions_of(&world);

@@ -29,7 +29,10 @@ pub(crate) enum Seeded {
     UnknownIsNotWritten,
     NotSentIsWritten,
     RefusedIsWritten,
+    LeftOutIsRefused,
+    HalfwayIsAnEdit,
     SkipsTheLastReading,
+    ForgetsLostUpdates,
     ForgetsWhatItExpects,
     MarksCreatesAtRandom,
     SendsAfterTheDeadline,
@@ -49,7 +52,7 @@ pub(crate) enum Seeded {
 }
 
 impl Seeded {
-    pub(crate) const ALL: [Seeded; 23] = [
+    pub(crate) const ALL: [Seeded; 26] = [
         Seeded::NotVisibleIsGone,
         Seeded::OutOfScopeIsGone,
         Seeded::ChangesAreEverything,
@@ -58,7 +61,10 @@ impl Seeded {
         Seeded::UnknownIsNotWritten,
         Seeded::NotSentIsWritten,
         Seeded::RefusedIsWritten,
+        Seeded::LeftOutIsRefused,
+        Seeded::HalfwayIsAnEdit,
         Seeded::SkipsTheLastReading,
+        Seeded::ForgetsLostUpdates,
         Seeded::ForgetsWhatItExpects,
         Seeded::MarksCreatesAtRandom,
         Seeded::SendsAfterTheDeadline,

@@ -87,6 +87,10 @@ impl Place for FaultyPlace<'_> {
         self.inner.probe(markers, call).await
     }
 
+    async fn wrote(&self, id: &str, field: &str, call: &Call<'_>) -> Result<bool, ConnectorError> {
+        Ok(!self.is(Seeded::HalfwayIsAnEdit) && self.inner.wrote(id, field, call).await?)
+    }
+
     fn canonical_id(&self, id: &str) -> String {
         self.inner.canonical_id(id)
     }
@@ -109,6 +113,17 @@ impl Place for FaultyPlace<'_> {
         }
         let mut outcomes = self.inner.write(&writes, call).await;
         for (write, outcome) in writes.iter().zip(&mut outcomes) {
+            if let Written::Done(done) = outcome {
+                if self.is(Seeded::HalfwayIsAnEdit) {
+                    done.halfway = Fields::new();
+                }
+                if self.is(Seeded::ForgetsLostUpdates) {
+                    done.overwritten = Fields::new();
+                }
+                if self.is(Seeded::LeftOutIsRefused) {
+                    done.left_out.iter_mut().for_each(|(_, error)| error.kind = ErrorKind::Permanent);
+                }
+            }
             let is_taken_for_written = match outcome {
                 Written::Unknown(error) if self.is(Seeded::UnknownIsNotWritten) => {
                     *outcome = Written::Refused(ConnectorError::transient(error.message.clone()));
@@ -116,7 +131,7 @@ impl Place for FaultyPlace<'_> {
                 }
                 Written::NotSent(_) => self.is(Seeded::NotSentIsWritten),
                 Written::Refused(_) => self.is(Seeded::RefusedIsWritten),
-                Written::Unknown(_) | Written::Done { .. } => false,
+                Written::Unknown(_) | Written::Done(_) => false,
             };
             if is_taken_for_written {
                 *outcome = as_sent(write);

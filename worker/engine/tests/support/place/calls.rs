@@ -140,6 +140,12 @@ impl Place for FakePlace {
         Ok(markers.iter().map(probed).collect())
     }
 
+    async fn wrote(&self, id: &str, field: &str, call: &Call<'_>) -> Result<bool, ConnectorError> {
+        assert!(self.manners.history, "{} keeps no history", self.name);
+        call.meter.count();
+        Ok(self.rows().ours.contains(&(id.to_owned(), field.to_owned())))
+    }
+
     fn canonical_id(&self, id: &str) -> String {
         if self.manners.ignores_case { id.to_lowercase() } else { id.to_owned() }
     }
@@ -184,7 +190,12 @@ impl Place for FakePlace {
             self.rows().faults.push_front(fault);
             return self.write_slowly(writes, call, seconds);
         }
-        let mut results: Vec<Written> = writes.iter().map(|write| self.answer(write)).collect();
+        let answer = |(position, write): (usize, &Write)| match fault {
+            Fault::LeavesOut(at, field) if at == position => self.answer_in_part(write, Some(field)),
+            Fault::Halfway(at) if at == position => self.answer_in_part(write, None),
+            _ => self.answer(write),
+        };
+        let mut results: Vec<Written> = writes.iter().enumerate().map(answer).collect();
         if let Fault::AfterOne(position) = fault
             && let Some(result) = results.get_mut(position)
         {
