@@ -94,12 +94,12 @@ async fn case_14_overwrites_are_announced() -> Result<()> {
     Ok(())
 }
 
-/// A changed default is for items that come later: those that have the earlier one keep it, which may be a person's value
-/// by now. The plan says that nothing changes, and nothing does.
+/// Items that have the earlier default are listed in the plan, and changed only after the document is applied. What a person
+/// wrote there stays.
 #[tokio::test(flavor = "multi_thread")]
 async fn case_16_config_default_changed() -> Result<()> {
     let stage = Stage::new().await?;
-    stage.program.write("issues.csv", "id,title,notes\n1,one,\n2,two,kept\n")?;
+    stage.program.write("issues.csv", "id,title,notes\n1,one,\n2,two,kept\n4,four,\n")?;
     let document = |default: &str| {
         format!(
             "name: issues\nsource_platform: csv\nsource: {{ path: issues.csv, key: id }}\ntarget_platform: github\n\
@@ -110,17 +110,27 @@ async fn case_16_config_default_changed() -> Result<()> {
     };
     stage.apply_document(&document("first default"))?;
     stage.sync()?;
-    ensure!(stage.github.titled(RIGHT, "one").await?["body"].as_str().unwrap_or_default().contains("first"));
+    let body = async |title: &str| -> Result<String> {
+        Ok(stage.github.titled(RIGHT, title).await?["body"].as_str().unwrap_or_default().to_owned())
+    };
+    ensure!(body("one").await?.contains("first"));
+    let four = stage.github.titled(RIGHT, "four").await?["number"].as_u64().unwrap_or_default();
+    stage.github.edit(RIGHT, four, json!({ "body": "a person's" })).await?;
+    stage.sync()?;
     stage.program.write("sync.yaml", &document("second default"))?;
     stage.github.forget().await?;
     let planned = stage.program.expect(0, &["plan", "-f", "sync.yaml"])?.stdout;
-    ensure!(planned.contains("0 to update") && planned.contains("2 unchanged"), "{planned}");
+    ensure!(planned.contains("1 to update") && planned.contains("second default"), "{planned}");
+    ensure!(stage.github.mutations().await?.is_empty(), "a plan writes nothing");
+    stage.sync()?;
+    ensure!(body("one").await?.contains("first"), "nothing changes before the document is applied");
     stage.program.expect(0, &["apply", "-f", "sync.yaml"])?;
     stage.sync()?;
-    ensure!(stage.github.mutations().await?.is_empty(), "nothing is written");
+    ensure!(stage.github.mutations().await?.len() == 1, "one item is changed");
+    ensure!(body("one").await?.contains("second") && body("four").await?.contains("a person's"));
     stage.ensure_quiet().await?;
-    ensure!(stage.github.titled(RIGHT, "one").await?["body"].as_str().unwrap_or_default().contains("first"));
-    stage.program.write("issues.csv", "id,title,notes\n1,one,\n2,two,kept\n3,three,\n")?;
+    stage.github.forget().await?;
+    stage.program.write("issues.csv", "id,title,notes\n1,one,\n2,two,kept\n3,three,\n4,four,\n")?;
     stage.sync()?;
     ensure!(
         stage.github.titled(RIGHT, "three").await?["body"].as_str().unwrap_or_default().contains("second")

@@ -35,6 +35,8 @@ pub struct FieldState<'a> {
     pub open: Option<&'a OpenConflict>,
     /// The base comes from a backup: both sides may have agreed on other values since.
     pub outdated: bool,
+    /// The mapping was edited since the base was taken.
+    pub revised: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -143,7 +145,9 @@ fn decision_for(rule: &Rule, state: &FieldState<'_>, now: DateTime<Utc>) -> Merg
         }
     }
     match (changed.source, changed.target) {
-        (false, false) if state.base.is_some() => Merged::plain(Decision::Unchanged),
+        (false, false) if state.base.is_some() => {
+            Merged::plain(new_default(rule, state).unwrap_or(Decision::Unchanged))
+        }
         (false, false) => fill_default(rule),
         _ if rule.agrees(source, target) => Merged::plain(Decision::Agree),
         (true, false) if is_doubtful(rule, state, Side::Source) => conflict(rule, state, now),
@@ -189,6 +193,23 @@ fn fill_default(rule: &Rule) -> Merged {
         Ok(value) if !value.is_blank() => Decision::Write { side, value, rule: "default".to_owned() },
         _ => Decision::Agree,
     })
+}
+
+/// The edited default of a field, for an item that has the earlier one: the side that values come from has none, and nobody
+/// has edited the other one since.
+fn new_default(rule: &Rule, state: &FieldState<'_>) -> Option<Decision> {
+    let side = if rule.flow.writes(Side::Target) { Side::Target } else { Side::Source };
+    let (from, now) = (side.other(), state.now.get(side));
+    let comes_back = || rule.carry(side, now).is_ok_and(|value| value.is_blank());
+    if !state.revised || state.outdated || !state.now.get(from).is_blank() {
+        return None;
+    }
+    // What a map takes to nothing may be a person's.
+    if !now.is_blank() && rule.flow.writes(from) && comes_back() {
+        return None;
+    }
+    let value = rule.carry(from, &Value::Null).ok().filter(|value| !value.is_blank())?;
+    (!rule.same(side, &value, now)).then(|| Decision::Write { side, value, rule: "default".to_owned() })
 }
 
 /// The side whose new value flows to the other but does not parse as the field's type, if any. Values that do not flow

@@ -102,6 +102,32 @@ fn a_default_is_filled_in_where_neither_side_has_a_value() {
     world.assert_quiet();
 }
 
+/// Items that have the earlier one get it; a value of a person's stays.
+#[test]
+fn an_edited_default_is_written_where_the_earlier_one_stands() {
+    let mappings = |default: &str| {
+        json!([
+            { "source_field": "title", "target_field": "name" },
+            { "source_field": "body", "target_field": "notes", "default_value": default, "direction": "push" },
+        ])
+    };
+    let mut world = World::new(json!({ "field_mappings": mappings("first") }));
+    let pairs: Vec<_> =
+        ["", "", "own"].map(|body| world.paired(json!({ "title": "one", "body": body }))).into();
+    world.target.edit(&pairs[1].1, "notes", "theirs");
+    world.sync();
+    world.revise(json!({ "field_mappings": mappings("second") }));
+    assert_eq!(world.preview().1.len(), 1, "the plan shows it");
+    world.sync();
+    let notes = || pairs.iter().map(|(_, target)| world.target.value(target, "notes")).collect::<Vec<_>>();
+    assert_eq!(notes(), [json!("second"), json!("theirs"), json!("own")]);
+    world.assert_quiet();
+    // Without an edit of the mapping nothing is written again.
+    world.target.edit(&pairs[0].1, "notes", "theirs");
+    world.sync();
+    assert_eq!(notes()[0], json!("theirs"));
+}
+
 #[test]
 fn a_default_of_a_mapped_value_comes_back_as_the_sources_own() {
     let mappings = json!([

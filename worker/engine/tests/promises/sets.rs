@@ -210,6 +210,7 @@ fn merged(now: Pair<&Value>, base: Option<Pair<&Value>>) -> Pair<Value> {
         modified_before: Pair::default(),
         open: None,
         outdated: false,
+        revised: false,
     };
     let merged = merge_field(&rule(), &state, TestClock::new().now());
     assert_eq!(merged.conflict, None);
