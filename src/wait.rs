@@ -54,6 +54,7 @@ pub(crate) fn manual_args(options: &RunOptions) -> RunArgs {
         full: options.full,
         confirm_deletes: options.confirm_deletes,
         allow_deletes: options.allow_deletes,
+        allow_deletes_of: options.allow_deletes_of.clone(),
         ..RunArgs::default()
     }
 }

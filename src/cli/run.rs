@@ -28,9 +28,13 @@ pub(crate) struct RunOptions {
     /// Agree to so many deletes, past the sync's delete_guard
     #[arg(long, value_name = "COUNT")]
     pub(crate) allow_deletes: Option<u64>,
+    /// Agree to the delete of this item's counterpart only, by either's id; repeat it for more
+    #[arg(long = "allow-delete", value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(conflicts_with = "allow_deletes")]
+    pub(crate) allow_deletes_of: Vec<String>,
     /// Only this item, by its id; repeat it for more. Nothing is listed and nothing deleted
     #[arg(long = "item", value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
-    #[arg(conflicts_with_all = ["full", "confirm_deletes", "allow_deletes"])]
+    #[arg(conflicts_with_all = ["full", "confirm_deletes", "allow_deletes", "allow_deletes_of"])]
     pub(crate) items: Vec<String>,
     /// The side of --item
     #[arg(long, value_name = "SIDE", value_parser = ["source", "target"], requires = "items")]

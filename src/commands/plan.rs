@@ -188,6 +188,7 @@ async fn preview(
             by_person: true,
             confirm_deletes: args.run.confirm_deletes,
             approved_deletes: args.run.allow_deletes,
+            approved_items: args.run.allow_deletes_of.clone(),
             after_restore,
             ..Options::default()
         },
@@ -284,7 +285,7 @@ pub(crate) fn tell(plan: &Value, limit: usize, output: &Output) -> Exit {
     if let Some(deletes) = plan["held"]["deletes"].as_u64() {
         output.line(format!(
             "a run would be held: {} {} gone, more than delete_guard lets pass; if that is right: syncline sync {name} \
-             --allow-deletes {deletes}",
+             --allow-deletes {deletes}, or --allow-delete ID for each of them",
             count(deletes, "item", "items"),
             is_are(deletes),
         ));

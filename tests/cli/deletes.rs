@@ -119,6 +119,22 @@ async fn a_file_emptied_to_its_header_deletes_nothing_until_told_to() -> Result<
     Ok(())
 }
 
+#[tokio::test]
+async fn deletes_are_agreed_to_by_name() -> Result<()> {
+    let guard = "delete_guard: { max_share: 0.1, max_count: 20 }";
+    let places = Places::in_step(ROWS, guard).await?;
+    places.table.execute("DELETE FROM tasks WHERE id <= 'T-000040'").await?;
+    let told = places.told(1, &["--confirm-deletes"])?;
+    ensure_tells(&told.stderr, &["held", "40 of 300", "--allow-delete ID"])?;
+    let named = ["--confirm-deletes", "--allow-delete", "T-000007", "--allow-delete", "T-000008"];
+    let run = places.sync(0, &named)?;
+    ensure!(number(&run, "deleted")? == 2, "{run}");
+    ensure!(places.items()?.len() == ROWS - 2, "others were deleted");
+    let told = places.told(1, &["--allow-delete", "T-000050"])?;
+    ensure_tells(&told.stderr, &["T-000050", "no linked item of this id is gone"])?;
+    Ok(())
+}
+
 #[rstest]
 #[tokio::test]
 async fn agreeing_to_fewer_deletes_than_there_are_holds_the_run_all_the_same(

@@ -17,6 +17,16 @@ fn id(reply: &Value) -> Uuid {
 }
 
 #[tokio::test]
+async fn deletes_are_agreed_to_by_the_names_of_items() {
+    let stage = Stage::sqlite().await;
+    stage.sync("a", |_| {}).await;
+    let reply = stage.post("/api/v1/jobs", json!({"sync": "a", "allow_deletes_of": ["T-1", "T-2"]})).await;
+    assert_eq!(reply.status, 202, "{}", reply.text);
+    let row = sync_history::by_run(&stage.db, id(&reply.json())).await.unwrap().expect("its row");
+    assert_eq!(row.args, json!({"allow_deletes_of": ["T-1", "T-2"]}));
+}
+
+#[tokio::test]
 async fn a_run_is_accepted_with_the_settings_of_its_sync() {
     let stage = Stage::sqlite().await;
     let sync = stage.sync("a", |_| {}).await;
@@ -82,6 +92,9 @@ async fn a_wrong_request_says_what_is_wrong() {
     assert_eq!(refused(json!({"sync": "a", "allow_deletes": -1})).await.0, "allow_deletes");
     assert_eq!(refused(json!({"sync": "a", "items": {"side": "left", "ids": ["1"]}})).await.0, "items.side");
     assert_eq!(refused(json!({"sync": "a", "items": {"side": "source", "ids": []}})).await.0, "items.ids");
+    assert_eq!(refused(json!({"sync": "a", "allow_deletes_of": [""]})).await.0, "allow_deletes_of");
+    let twice = json!({"sync": "a", "allow_deletes": 1, "allow_deletes_of": ["T-1"]});
+    assert_eq!(refused(twice).await.0, "allow_deletes_of");
     let beside = json!({"sync": "a", "full": true, "items": {"side": "source", "ids": ["1"]}});
     assert_eq!(refused(beside).await.0, "items");
     assert!(sync_history::Entity::find().all(&stage.db).await.unwrap().is_empty());

@@ -74,6 +74,9 @@ pub struct Options {
     pub confirm_deletes: bool,
     /// The number of deletes that an operator has approved, beyond the guard.
     pub approved_deletes: Option<u64>,
+    /// Items whose deletes an operator has approved, by the id of either item of their links. Only these are removed, and
+    /// the others, which stay, do not hold the run. Empty: none was named.
+    pub approved_items: Vec<String>,
     /// Retry failed items now, ignoring their backoff.
     pub retry_now: bool,
     pub scope: Scope,
@@ -100,6 +103,7 @@ impl Default for Options {
             by_person: false,
             confirm_deletes: false,
             approved_deletes: None,
+            approved_items: Vec::new(),
             retry_now: true,
             scope: Scope::All,
             after_restore: false,

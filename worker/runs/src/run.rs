@@ -32,6 +32,9 @@ pub struct RunArgs {
     /// Allow up to this many deletes, past the delete guard.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_deletes: Option<u64>,
+    /// Allow the deletes of these items, by the id of either item of their links, and no others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allow_deletes_of: Vec<String>,
     /// Only these links.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub links: Option<Vec<i64>>,
@@ -74,7 +77,7 @@ impl RunArgs {
     /// True if both sides are read completely, whatever the sync's document says. Consent to deletes is about items that
     /// only a complete reading shows to be gone.
     pub fn reads_everything(&self) -> bool {
-        self.full || self.confirm_deletes || self.allow_deletes.is_some()
+        self.full || self.confirm_deletes || self.allow_deletes.is_some() || !self.allow_deletes_of.is_empty()
     }
 }
 
@@ -223,7 +226,8 @@ mod tests {
         for args in [
             RunArgs { full: true, ..usual.clone() },
             RunArgs { confirm_deletes: true, ..usual.clone() },
-            RunArgs { allow_deletes: Some(0), ..usual },
+            RunArgs { allow_deletes: Some(0), ..usual.clone() },
+            RunArgs { allow_deletes_of: vec!["T-1".to_owned()], ..usual },
         ] {
             assert!(args.reads_everything(), "{args:?}");
         }

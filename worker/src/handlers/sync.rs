@@ -122,6 +122,7 @@ pub(super) fn run<'a>(
         by_person: asked,
         confirm_deletes: args.confirm_deletes && agreed,
         approved_deletes: args.allow_deletes.filter(|_| agreed),
+        approved_items: if agreed { args.allow_deletes_of.clone() } else { Vec::new() },
         // After a restore every item is checked, even one that waits for its retry.
         retry_now: asked || restored.is_some(),
         scope: args.scope(),
@@ -192,7 +193,7 @@ fn verdict(report: &Report) -> (RunStatus, Option<String>) {
             let text = format!(
                 "held: Syncline's database was restored to an older state, so nothing is deleted unasked; {} of {} items \
                  would be deleted ({} are gone from the source, {} from the target). If that is right, run the sync with \
-                 --allow-deletes {}",
+                 --allow-deletes {}, or name them with --allow-delete ID",
                 held.deletes, held.links, held.missing_on_source, held.missing_on_target, held.deletes
             );
             (RunStatus::Held, Some(text))
@@ -201,7 +202,7 @@ fn verdict(report: &Report) -> (RunStatus, Option<String>) {
             let text = format!(
                 "held: {} of {} items would be deleted ({} are gone from the source, {} from the target); of {} of them the \
                  platform does not say that they were deleted: they may be hidden from the account. If they are gone, run \
-                 the sync with --allow-deletes {}",
+                 the sync with --allow-deletes {}, or name them with --allow-delete ID",
                 held.deletes,
                 held.links,
                 held.missing_on_source,
@@ -214,7 +215,8 @@ fn verdict(report: &Report) -> (RunStatus, Option<String>) {
         Some(held) => {
             let text = format!(
                 "held: {} of {} items would be deleted ({} are gone from the source, {} from the target), and \
-                 delete_guard lets {} pass; if that is right, run the sync with --allow-deletes {}",
+                 delete_guard lets {} pass; if that is right, run the sync with --allow-deletes {}, \
+                 or name them with --allow-delete ID",
                 held.deletes,
                 held.links,
                 held.missing_on_source,

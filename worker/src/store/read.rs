@@ -219,7 +219,7 @@ pub(super) async fn removed_since(
     since: DateTime<Utc>,
 ) -> Result<u64, DbErr> {
     let sql = "SELECT CAST(COALESCE(SUM(deleted), 0) AS bigint) AS removed FROM sync_history WHERE sync_config_id = ? \
-               AND completed_at > ? AND run_uid <> ? AND deleted > 0 AND CAST(args AS text) NOT LIKE '%\"allow_deletes\":%'";
+               AND completed_at > ? AND run_uid <> ? AND deleted > 0 AND CAST(args AS text) NOT LIKE '%\"allow_deletes%'";
     let values = [config_id.into(), since.into(), run.into()];
     let row = db.query_one_raw(statement(db.get_database_backend(), sql, values)).await?;
     let removed: i64 = row.map(|row| row.try_get("", "removed")).transpose()?.unwrap_or(0);

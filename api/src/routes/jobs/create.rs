@@ -52,6 +52,9 @@ pub struct NewJob {
     /// Consent to this many deletes, past the guard.
     #[schema(maximum = 9007199254740991_u64)]
     pub allow_deletes: Option<u64>,
+    /// Consent to the deletes of these items alone, by the id of either item of their links.
+    #[serde(default)]
+    pub allow_deletes_of: Vec<String>,
     /// Only these items of one side.
     pub items: Option<Items>,
     /// The job's id, if the caller chooses it: a second request with the same id finds the same job.
@@ -61,6 +64,12 @@ pub struct NewJob {
     pub delay: Option<u64>,
     /// The run begins no earlier than this.
     pub not_before: Option<DateTime<Utc>>,
+}
+
+impl NewJob {
+    fn consents(&self) -> bool {
+        self.allow_deletes.is_some() || !self.allow_deletes_of.is_empty()
+    }
 }
 
 /// Items of one side, by their ids.
@@ -185,11 +194,17 @@ fn request(asked: &NewJob) -> Result<Request, Problem> {
         }
         (None, time) => time,
     };
+    if asked.allow_deletes_of.iter().any(String::is_empty) {
+        return Err(invalid("allow_deletes_of", "names an item with an empty id; give the ids of items"));
+    }
+    if asked.allow_deletes.is_some() && !asked.allow_deletes_of.is_empty() {
+        return Err(invalid("allow_deletes_of", "stands beside allow_deletes; give one of them"));
+    }
     let args = match &asked.items {
         Some(Items { ids, .. }) if ids.is_empty() || ids.iter().any(String::is_empty) => {
             return Err(invalid("items.ids", "names no item; give the ids of one or more"));
         }
-        Some(_) if asked.full || asked.confirm_deletes || asked.allow_deletes.is_some() => {
+        Some(_) if asked.full || asked.confirm_deletes || asked.consents() => {
             let why = "stands beside full, confirm_deletes or allow_deletes, which are about whole sides";
             return Err(invalid("items", why));
         }
@@ -198,6 +213,7 @@ fn request(asked: &NewJob) -> Result<Request, Problem> {
             full: asked.full,
             confirm_deletes: asked.confirm_deletes,
             allow_deletes: asked.allow_deletes,
+            allow_deletes_of: asked.allow_deletes_of.clone(),
             ..RunArgs::default()
         },
     };

@@ -1,6 +1,9 @@
 //! A compact index of all links of a sync in memory: tells changed items from unchanged ones.
 
-use std::{collections::HashMap, num::NonZeroU64};
+use std::{
+    collections::{HashMap, HashSet},
+    num::NonZeroU64,
+};
 
 use chrono::{DateTime, Utc};
 
@@ -28,6 +31,8 @@ pub(super) struct LinkIndex {
     unanswered: Pair<bool>,
     /// Why items were not listed, as far as anything but the listing tells; by position.
     explained: Pair<HashMap<u32, Absence>>,
+    /// Of these links alone items are removed, if any were named.
+    approved: Option<HashSet<u32>>,
 }
 
 struct Entry {
@@ -104,6 +109,7 @@ impl LinkIndex {
             by_id: Pair::new(Vec::new(), Vec::new()),
             unanswered: Pair::new(false, false),
             explained: Pair::default(),
+            approved: None,
         };
         let mut after = 0;
         loop {
@@ -192,12 +198,7 @@ impl LinkIndex {
 
     /// Records that an item was read, and whether its content has changed.
     pub(super) fn see(&mut self, side: Side, id: &str, content: Hash, weight: usize) -> Found {
-        let by_id = self.by_id.get(side);
-        let key = id_key(id);
-        let first = first_of(by_id, key);
-        let Some((_, position)) = by_id.get(first).filter(|(hash, _)| *hash == key).copied() else {
-            return Found::New;
-        };
+        let Some(position) = self.position(side, id) else { return Found::New };
         let entry = &mut self.entries[position as usize];
         entry.flags |= seen(side);
         if entry.flags & BUSY != 0 {
@@ -363,7 +364,35 @@ impl LinkIndex {
 
     /// True if the delete guard counts the link.
     pub(super) fn may_remove(&self, position: u32, complete: Pair<bool>) -> bool {
-        Side::BOTH.into_iter().any(|side| self.is_lost(position, side, complete))
+        self.approved.as_ref().is_none_or(|approved| approved.contains(&position))
+            && Side::BOTH.into_iter().any(|side| self.is_lost(position, side, complete))
+    }
+
+    /// Lets only those links lose their items that have one of these ids. Returns the ids of which no item is gone.
+    pub(super) fn approve<'i>(&mut self, ids: &'i [String], complete: Pair<bool>) -> Vec<&'i str> {
+        let mut approved = HashSet::new();
+        let mut unknown = Vec::new();
+        for id in ids {
+            let of_side = |side: Side| self.position(side, id);
+            let known = Side::BOTH.into_iter().filter_map(of_side);
+            let lost: Vec<u32> = known
+                .filter(|position| Side::BOTH.into_iter().any(|side| self.is_lost(*position, side, complete)))
+                .collect();
+            if lost.is_empty() {
+                unknown.push(id.as_str());
+            }
+            approved.extend(lost);
+        }
+        self.approved = Some(approved);
+        unknown
+    }
+
+    /// The link that has an item of this id.
+    fn position(&self, side: Side, id: &str) -> Option<u32> {
+        let by_id = self.by_id.get(side);
+        let key = id_key(id);
+        let first = first_of(by_id, key);
+        by_id.get(first).filter(|(hash, _)| *hash == key).map(|(_, position)| *position)
     }
 
     fn is_lost(&self, position: u32, side: Side, complete: Pair<bool>) -> bool {

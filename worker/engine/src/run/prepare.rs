@@ -111,6 +111,11 @@ impl Run<'_> {
         let mut again = FoundAgain::default();
         let mut ids = self.respelled(&mut index, &mut unpaired, report.complete).await?;
         self.look_for_absent(&mut index, &mut unpaired, &mut ids, report).await?;
+        if !self.options.approved_items.is_empty() {
+            for id in index.approve(&self.options.approved_items, report.complete) {
+                report.add_not_gone(id);
+            }
+        }
         if self.options.after_restore {
             again = self.find_by_markers(&context, &index, &matcher, &mut unpaired, &kept, report).await?;
         }
@@ -332,6 +337,10 @@ impl Run<'_> {
         report: &mut Report,
     ) -> Result<(), RunError> {
         if self.spec.delete_policy == DeletePolicy::Ignore || self.options.scope != Scope::All {
+            return Ok(());
+        }
+        // What was not named stays.
+        if !self.options.approved_items.is_empty() {
             return Ok(());
         }
         let missing = |side: Side| {

@@ -166,6 +166,13 @@ impl Report {
         self.add_error(id, &error.to_string());
     }
 
+    /// Reports an id that was approved for a delete, although its item is there.
+    pub(super) fn add_not_gone(&mut self, id: &str) {
+        self.counts.failed += 1;
+        let error = "no delete was approved for it: no linked item of this id is gone; `syncline plan` lists those that are";
+        self.add_error(id, error);
+    }
+
     /// Reports that another account than before read a side, and does not see all items.
     pub(super) fn add_other_reader(&mut self, side: Side, unseen: usize) {
         self.counts.failed += 1;

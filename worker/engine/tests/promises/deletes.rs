@@ -59,6 +59,29 @@ fn a_confirmed_delete_acts_at_once() {
     world.assert_quiet();
 }
 
+/// The rest stays, and is asked about by the next run.
+#[test]
+fn deletes_are_approved_by_the_names_of_their_items() {
+    let (world, sources, targets) = ten("delete");
+    for source in &sources[..4] {
+        world.source.remove(source);
+    }
+    let run = |approved: &[&String]| {
+        let approved_items = approved.iter().map(|id| (*id).clone()).collect();
+        world.sync_with(Options { approved_items, ..Options::default() })
+    };
+    assert!(run(&[]).held.is_some());
+    // By the id of either item; another one is there.
+    let report = run(&[&sources[0], &targets[1], &sources[9]]);
+    assert_eq!((report.held.is_none(), report.counts.deleted, report.counts.failed), (true, 2, 1));
+    assert_eq!(report.errors[0].item, sources[9]);
+    let left = |at: usize| world.target.get(&targets[at]).is_some();
+    assert_eq!([left(0), left(1), left(2), left(3), left(9)], [false, false, true, true, true]);
+    assert!(run(&[]).held.is_some(), "nobody has agreed to the others");
+    assert_eq!(run(&[&sources[2]]).counts.deleted, 1);
+    assert_eq!(world.target.ids().len(), 7);
+}
+
 #[test]
 fn an_item_that_was_absent_once_and_comes_back_is_in_step_again() {
     let (world, sources, targets) = ten("delete");
