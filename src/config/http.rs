@@ -4,7 +4,10 @@ use std::{path::PathBuf, time::Duration};
 
 use syncline_connectors::http::{AllowPrivate, Http, HttpConfig, HttpError, Proxy};
 
-use super::reader::{Origin, Reader};
+use super::{
+    fault_tests,
+    reader::{Origin, Reader},
+};
 use crate::fault::Fault;
 
 /// Reads `SYNCLINE_HTTP_*`, `SYNCLINE_ALLOW_PRIVATE_HOSTS`, `SYNCLINE_CA_FILE` and the variables of proxies.
@@ -33,6 +36,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<HttpConfig, Fault> {
         total_timeout: Duration::from_millis(total),
         // `SYNCLINE_HTTP_LARGEST_BODY`, in bytes; default 33554432.
         largest_body: reader.number("SYNCLINE_HTTP_LARGEST_BODY", 32 << 20, 1 << 20..=1 << 30)?,
+        patience: fault_tests::patience(reader)?.unwrap_or(Duration::MAX),
     };
     if config.ca_file.is_some() || config.proxy.is_some() {
         // Reads the file of authorities, so that a wrong one is told before anything is opened.

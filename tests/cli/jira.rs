@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
+use syncline_support::ledger::Ledger;
 
 use super::{accounts::Stage, common::ensure_tells};
 
@@ -84,6 +85,44 @@ async fn a_document_is_drafted_and_held_against_its_places() -> Result<()> {
         &refused,
         &["the source has no status \"Finished\", which source_statuses names; it has: To Do"],
     )
+}
+
+/// It is no item of the place any more: its counterpart stays as it is, and no whole reading is needed to know.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issue_that_leaves_the_filter_is_noticed_by_the_next_poll() -> Result<()> {
+    let stage = stage().await?;
+    let example = std::fs::read_to_string(EXAMPLE)?;
+    let filtered = example.replace("project_key: WEB }", "project_key: WEB, jql: labels = kept }");
+    ensure!(filtered != example);
+    stage.program.write("filtered.yaml", &filtered)?;
+    stage.run(0, &["apply", "filtered.yaml"], "")?;
+    let issue = json!({ "summary": "Once inside", "labels": ["kept"] });
+    let made = control(&stage, "POST", "/jira/projects/WEB/issues", issue)?;
+    let path = format!("/jira/issues/{}", made["id"].as_str().context("an id")?);
+    let poll = || -> Result<Value> {
+        control(&stage, "POST", "/clock", json!({ "advance": 900 }))?;
+        control(&stage, "DELETE", "/log", Value::Null)?;
+        let (told, _) = stage.run(0, &["--json", "sync", "jira-to-github"], "")?;
+        Ok(serde_json::from_str(&told)?)
+    };
+    ensure!(poll()?["created"] == 1);
+    poll()?;
+    control(&stage, "PATCH", &path, json!({ "summary": "Outside", "labels": [] }))?;
+    let run = poll()?;
+    ensure!(run["updated"] == 0 && run["items_failed"] == 0, "{run}");
+    // The changes, and which of them the filter finds.
+    let mut searches = requests(&stage, "jira")?;
+    searches.retain(|request| request.ends_with("/search/jql"));
+    ensure!(searches.len() == 2, "{searches:?}");
+    let ledger = Ledger::open(&stage.program.path("syncline.db")).await?;
+    let out = "SELECT COUNT(*) FROM sync_metadata WHERE link_state = 'out_of_scope'";
+    ensure!(ledger.number(out).await? == 1);
+    control(&stage, "PATCH", &path, json!({ "labels": ["kept"] }))?;
+    ensure!(poll()?["updated"] == 1, "it is back");
+    let there = control(&stage, "GET", "/github/repos/acme/web/issues", Value::Null)?;
+    let titles: Vec<&Value> = there.as_array().into_iter().flatten().map(|issue| &issue["title"]).collect();
+    ensure!(titles.contains(&&json!("Outside")) && !titles.contains(&&json!("Once inside")));
+    Ok(())
 }
 
 /// The example as it stands: it comes to rest, edits cross, and a poll that finds nothing is one request to a side.

@@ -23,6 +23,7 @@ fn nothing_private_is_reached_and_no_proxy_used_unless_told_otherwise() {
     assert_eq!((config.connect_timeout, config.read_timeout), (usual.connect_timeout, usual.read_timeout));
     assert_eq!((config.total_timeout, config.largest_body), (usual.total_timeout, usual.largest_body));
     assert!(config.proxy.is_none() && config.ca_file.is_none());
+    assert_eq!(config.patience, usual.patience);
     for (name, value) in [
         ("SYNCLINE_ALLOW_PRIVATE_HOSTS", "none"),
         ("SYNCLINE_CA_FILE", "not set"),

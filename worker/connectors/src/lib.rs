@@ -24,13 +24,14 @@ mod scope;
 mod sets;
 mod sql;
 mod stamp;
+mod tracker;
 
 pub use account::{Account, Budget, Identity, Token};
 pub use catalogue::{Catalogue, Container, Field, Person, Status};
 pub use look::{Look, LookColumn};
 pub use named::{Named, Outside};
 pub use platform::{
-    Availability, Discover, Opening, Platform, TokenEndpoint, check_scope, names_of, scope_of,
+    Availability, Discover, Opening, Platform, TokenEndpoint, check_scope, names_of, own_host, scope_of,
 };
 pub use registry::{no_platform, platform, platforms};
 pub use scope::ScopeError;

@@ -14,6 +14,8 @@ use syncline_engine::{
     },
 };
 
+use url::Url;
+
 use crate::{Account, Catalogue, Identity, http::Http, look::Look, named::Named, scope::ScopeError};
 
 /// A platform that a sync may name.
@@ -54,6 +56,11 @@ pub trait Platform: Send + Sync {
     /// What the address of an account must be, if the platform has no address of its own.
     fn needs_address(&self) -> Option<&'static str> {
         None
+    }
+
+    /// The hosts of the vendor's own service, whose limits hold for everyone; `*.` stands for any name before the rest.
+    fn own_hosts(&self) -> &'static [&'static str] {
+        &[]
     }
 
     /// Where its access tokens of OAuth come from; none if accounts on it have no such tokens.
@@ -188,4 +195,39 @@ pub fn scope_of(platform: &dyn Platform, container: &str) -> Option<Map<String, 
     let names = |key: &&Key| matches!(key.form, Form::Text) && key.name != "account";
     let key = platform.keys()?.iter().find(names)?;
     Some(Map::from_iter([(key.name.to_owned(), Json::String(container.to_owned()))]))
+}
+
+/// The host of an address, if it belongs to the vendor's own service.
+pub fn own_host(platform: &dyn Platform, address: &str) -> Option<String> {
+    let address = Url::parse(address.trim()).ok()?;
+    let host = address.host_str()?.trim_end_matches('.');
+    let is_own = |own: &&str| match own.strip_prefix('*') {
+        Some(end) => host.ends_with(end),
+        None => host == *own,
+    };
+    platform.own_hosts().iter().any(|own| is_own(&own)).then(|| host.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::platform;
+
+    #[rstest]
+    #[case("github", "https://api.github.com", Some("api.github.com"))]
+    #[case("github", "https://API.GitHub.com./", Some("api.github.com"))]
+    #[case("github", "https://api.acme.ghe.com", Some("api.acme.ghe.com"))]
+    #[case("github", "https://github.acme.example/api/v3", None)]
+    #[case("github", "https://api.github.com.example", None)]
+    #[case("github", "https://notghe.com", None)]
+    #[case("jira", "https://acme.atlassian.net", Some("acme.atlassian.net"))]
+    #[case("jira", "https://api.atlassian.com/ex/jira/1", Some("api.atlassian.com"))]
+    #[case("jira", "http://127.0.0.1:8090/jira", None)]
+    #[case("linear", "https://api.linear.app", Some("api.linear.app"))]
+    #[case("linear", "no address", None)]
+    fn the_hosts_of_vendors_are_known(#[case] name: &str, #[case] address: &str, #[case] host: Option<&str>) {
+        assert_eq!(own_host(platform(name).unwrap(), address).as_deref(), host);
+    }
 }

@@ -21,6 +21,9 @@ pub struct Item {
     pub version: Option<String>,
     /// The platform lists this record as deleted (a tombstone).
     pub deleted: bool,
+    /// The platform lists this record as changed, and the place does not take it (any more): a filter of the scope leaves
+    /// it out. Only its id counts.
+    pub out_of_scope: bool,
 }
 
 impl Item {
@@ -35,7 +38,13 @@ impl Item {
             unread: None,
             version: None,
             deleted: false,
+            out_of_scope: false,
         }
+    }
+
+    /// An item that left the place.
+    pub fn outside(id: impl Into<String>) -> Self {
+        Self { out_of_scope: true, ..Self::new(id, Fields::new()) }
     }
 
     /// Approximate bytes of memory that its fields take.

@@ -199,7 +199,7 @@ impl Api {
     /// Reads names and public e-mail addresses by ids of GraphQL, at most 100: lists of the REST API have neither.
     pub(super) async fn profiles(&self, ids: &[&str], call: &Call<'_>) -> Result<GraphqlReply, Failed> {
         const TEXT: &str =
-            "query($ids: [ID!]!) { nodes(ids: $ids) { ... on User { databaseId name email } } }";
+            "query($ids: [ID!]!) { nodes(ids: $ids) { __typename ... on User { databaseId name email } } }";
         let costs = Cost::Query.dimensions().into_iter();
         let request = self.graphql.query(&["graphql"], TEXT, &json!({ "ids": ids }));
         costs.fold(request, |request, (dimension, amount)| request.cost(dimension, amount)).send(call).await

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     Catalogue, Container, Field, Person, Status,
     http::{Client, Failed, Reply},
+    tracker::Known,
 };
 
 /// Pages read at most of one list.
@@ -202,7 +203,7 @@ impl Issues {
     }
 }
 
-fn field(known: fields::Known, labels: &[String], types: &[String]) -> Field {
+fn field(known: Known, labels: &[String], types: &[String]) -> Field {
     let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
     Field {
         name: known.name.to_owned(),

@@ -3,29 +3,10 @@
 use syncline_engine::{Value, ports::FieldInfo, spec::FieldType};
 
 use super::{marker, quiet, status};
-use crate::sets;
-
-/// A field of every issue.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Known {
-    pub(super) name: &'static str,
-    pub(super) field_type: FieldType,
-    pub(super) writable: bool,
-    /// The most characters.
-    pub(super) longest: Option<usize>,
-}
-
-const fn written(name: &'static str, field_type: FieldType) -> Known {
-    Known { name, field_type, writable: true, longest: None }
-}
-
-const fn read(name: &'static str, field_type: FieldType) -> Known {
-    Known { name, field_type, writable: false, longest: None }
-}
-
-const fn text(name: &'static str, longest: usize) -> Known {
-    Known { longest: Some(longest), ..written(name, FieldType::String) }
-}
+use crate::{
+    sets,
+    tracker::{self, Known, read, text, written},
+};
 
 /// The fields of every issue.
 pub(super) const KNOWN: [Known; 16] = [
@@ -65,17 +46,8 @@ pub(super) fn custom(field: &str) -> Option<&str> {
 /// The fields of a place. An organisation's fields are known by name only where the sync maps them: their names take a
 /// request, and `discover` makes it.
 pub(super) fn infos(mapped: &[String]) -> Vec<FieldInfo> {
-    let known = KNOWN.iter().map(|field| FieldInfo {
-        name: field.name.to_owned(),
-        type_name: field.field_type.as_str().to_owned(),
-        writable: field.writable,
-    });
-    let custom = mapped.iter().filter(|name| custom(name).is_some()).map(|name| FieldInfo {
-        name: name.clone(),
-        type_name: "issue field".to_owned(),
-        writable: true,
-    });
-    known.chain(custom).collect()
+    let added = mapped.iter().filter(|name| custom(name).is_some());
+    tracker::infos(&KNOWN, added, "issue field")
 }
 
 /// Ok if the field can be written with this value.

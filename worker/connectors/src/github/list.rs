@@ -11,22 +11,38 @@ use std::{
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 use syncline_engine::{
     Item,
     ports::{Call, ConnectorError, Listing, ListingEnd, Position, ReadMode},
 };
 
-use super::{
-    api::Order,
-    cursor::{Resume, Seen},
-    issue::Issue,
-    issues::Issues,
-    scope::Filter,
+use super::{api::Order, issue::Issue, issues::Issues, scope::Filter};
+use crate::{
+    http::Reply,
+    tracker::cursor::{Lateness, Seen, start},
 };
-use crate::http::Reply;
 
 /// The unit of GitHub's times. Whether `since` includes its own second is documented in two ways.
 const SECOND: TimeDelta = TimeDelta::seconds(1);
+
+/// A replica of GitHub's may show a change late.
+const LATENESS: Lateness = Lateness { overlap: TimeDelta::minutes(2), unit: SECOND };
+
+/// Where a listing goes on after its pages so far.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Resume {
+    /// All changes before this were returned.
+    since: Option<DateTime<Utc>>,
+    seen: Seen,
+}
+
+impl From<Seen> for Resume {
+    fn from(seen: Seen) -> Self {
+        Self { since: seen.since(&LATENESS), seen }
+    }
+}
 
 pub(super) struct IssueListing {
     issues: Arc<Issues>,
@@ -60,30 +76,23 @@ impl IssueListing {
         mode: &ReadMode,
         from: Option<&Position>,
     ) -> Result<Self, ConnectorError> {
-        let start = match (from, mode) {
-            (Some(position), _) => Resume::read(position)?,
-            (None, ReadMode::Since(cursor)) => {
-                let seen = Seen::read(cursor);
-                Resume { since: seen.since(), seen }
-            }
-            (None, _) => Resume::default(),
-        };
+        let Resume { since, seen } = start(mode, from, "GitHub")?;
         Ok(Self {
             issues,
             whole: *mode == ReadMode::Full,
             began: None,
             next: Next::Since,
             followed: HashSet::new(),
-            since: start.since,
+            since,
             returned: HashMap::new(),
-            seen: start.seen,
+            seen,
             last: None,
             sound: true,
         })
     }
 
     async fn read(&self, call: &Call<'_>) -> Result<Option<Reply>, ConnectorError> {
-        // What leaves the filter would be missed by an incremental read with it, so that one has none.
+        // What leaves the filter would be missed by an incremental listing with it, so that one has none.
         let none = Filter::default();
         let filter = if self.whole { &self.issues.scope.filter } else { &none };
         match &self.next {
@@ -127,8 +136,13 @@ impl IssueListing {
             self.seen.note(issue.updated_at);
             self.last = self.last.max(issue.updated_at);
             let again = self.returned.insert(issue.number, issue.updated_at) == Some(issue.updated_at);
-            if !again && self.issues.takes(issue) {
+            if again || issue.is_pull_request() {
+                continue;
+            }
+            if self.issues.takes(issue) {
                 items.push(self.issues.item(issue));
+            } else if !self.whole {
+                items.push(Item::outside(issue.id()));
             }
         }
         Ok(items)
@@ -141,8 +155,7 @@ impl Listing for IssueListing {
         let Some(reply) = self.read(call).await? else { return Ok(None) };
         let mut page: Vec<Issue> = reply.json()?;
         if self.began.is_none() {
-            let date = reply.header("date").and_then(|date| httpdate::parse_http_date(date).ok());
-            self.began = Some(date.map_or(call.now, DateTime::from));
+            self.began = Some(reply.date().unwrap_or(call.now));
         }
         let items = self.items(&mut page, call).await?;
         self.advance(reply.next_page(), page.last().and_then(|issue| issue.updated_at));
@@ -153,7 +166,7 @@ impl Listing for IssueListing {
     }
 
     fn position(&self) -> Option<Position> {
-        Some(Resume { since: self.since, seen: self.seen.clone() }.write())
+        Some(json!(Resume { since: self.since, seen: self.seen.clone() }))
     }
 
     /// A listing that was resumed is complete together with its earlier part.
@@ -161,7 +174,7 @@ impl Listing for IssueListing {
         let mut seen = self.seen.clone();
         let at_end = matches!(self.next, Next::None) && self.sound;
         if let (Some(last), Some(began), true) = (self.last, self.began, at_end) {
-            seen.settle(last, began);
+            seen.settle(&LATENESS, last, began);
         }
         ListingEnd { complete: self.whole && self.sound, cursor: Some(seen.write()) }
     }

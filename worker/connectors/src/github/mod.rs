@@ -6,7 +6,6 @@
 mod api;
 mod convert;
 mod create;
-mod cursor;
 mod custom;
 mod dialect;
 mod discover;
@@ -34,7 +33,7 @@ use async_trait::async_trait;
 use serde_json::Value as Json;
 use syncline_engine::{
     capability::Capabilities,
-    ports::{Call, ConnectorError, ErrorKind, ErrorScope, Place},
+    ports::{Call, ConnectorError, Place},
     richtext::TextForm,
     spec::keys::Key,
 };
@@ -52,10 +51,11 @@ use self::{
 use crate::{
     Account, Catalogue, Identity,
     http::{Auth, Client, HttpConfig},
-    look::{Look, LookColumn},
+    look::Look,
     named::Named,
     platform::{Discover, Opening, Platform},
     scope::ScopeError,
+    tracker,
 };
 
 /// The API of github.com. Other editions have it at `https://HOST/api/v3`.
@@ -94,12 +94,16 @@ impl Platform for Github {
         true
     }
 
+    fn own_hosts(&self) -> &'static [&'static str] {
+        &["api.github.com", "github.com", "*.ghe.com"]
+    }
+
     fn check(&self, scope: &Json) -> Result<(), ScopeError> {
         RepoScope::parse(scope).map(|_| ())
     }
 
     fn declare(&self, _: &str, scope: &Json) -> Result<Capabilities, ScopeError> {
-        RepoScope::parse(scope).map(|_| capabilities(HttpConfig::default().total_timeout))
+        RepoScope::parse(scope).map(|_| capabilities(&HttpConfig::default(), false))
     }
 
     /// The server is that of the account, which is not the document's.
@@ -109,31 +113,19 @@ impl Platform for Github {
 
     async fn look(&self, opening: &Opening<'_>) -> Result<Look, ConnectorError> {
         RepoScope::parse(opening.scope)?;
-        let column = |known: &fields::Known| LookColumn {
-            name: known.name.to_owned(),
-            field_type: known.field_type,
-            writable: known.writable,
-        };
-        Ok(Look { columns: KNOWN.iter().map(column).collect(), ..Look::default() })
+        Ok(tracker::look(&KNOWN))
     }
 
     /// Sends nothing: a wrong token or name is told by the first listing.
     async fn open(&self, opening: &Opening<'_>) -> Result<Box<dyn Place>, ConnectorError> {
         let scope = RepoScope::parse(opening.scope)?;
-        if opening.entity != "issue" {
-            let text =
-                format!("entity_type: GitHub has issues in this version, and not {:?}", opening.entity);
-            return Err(ConnectorError::permanent(text));
-        }
-        let account = opening.account.ok_or_else(|| {
-            let text = format!("repository {}: the scope names no account with a token", scope.full_name());
-            ConnectorError::new(ErrorKind::Auth, text).about(ErrorScope::Account)
-        })?;
+        let account =
+            tracker::account(opening, "GitHub", &format!("repository {}", scope.full_name()), "a token")?;
         let (mut issues, _) = issues(account, scope)?;
         issues.maps_custom = opening.fields.iter().any(|field| fields::custom(field).is_some());
         Ok(Box::new(IssuePlace {
             issues: Arc::new(issues),
-            capabilities: capabilities(account.http.config().total_timeout),
+            capabilities: capabilities(account.http.config(), account.keeps_limits),
             mapped: opening.fields.to_vec(),
         }))
     }

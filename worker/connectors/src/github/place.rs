@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 use syncline_engine::{
     Value,
     capability::{Capabilities, ConcurrencyControl, CreateIdempotency, Removal},
@@ -18,11 +18,16 @@ use super::{
     fields,
     issues::{Issues, number},
     list::IssueListing,
+    write::Stopped,
 };
+use crate::{http::HttpConfig, tracker};
 
-/// Requests under way at once when issues are read by number: usually, and on a server without limits.
+/// Requests under way at once when issues are read by number.
 const AT_ONCE: usize = 4;
-const AT_ONCE_WITHOUT_LIMITS: usize = 10;
+/// Requests under way at once on a server without limits.
+pub(super) const AT_ONCE_WITHOUT_LIMITS: usize = 10;
+/// Updates of one call on a server without limits: as many as it takes in about a second.
+const UPDATES_WITHOUT_LIMITS: usize = 50;
 
 pub(super) struct IssuePlace {
     pub(super) issues: Arc<Issues>,
@@ -33,8 +38,8 @@ pub(super) struct IssuePlace {
 /// GitHub gives up after ten seconds of work on a request.
 const LONGEST_WORK: Duration = Duration::from_secs(10);
 
-/// What the issues of a repository can do, if a request is waited for so long.
-pub(super) fn capabilities(total_timeout: Duration) -> Capabilities {
+/// What the issues of a repository can do, if the network is reached in this way.
+pub(super) fn capabilities(http: &HttpConfig, keeps_limits: bool) -> Capabilities {
     Capabilities {
         platform: "github",
         key_field: None,
@@ -45,15 +50,15 @@ pub(super) fn capabilities(total_timeout: Duration) -> Capabilities {
         fetch_batch: 100,
         create_batch: 20,
         // So that each issue is read again just before it is written, and not before the writes of others.
-        update_batch: 1,
+        update_batch: if keeps_limits { 1 } else { UPDATES_WITHOUT_LIMITS },
         // Each key is a search, of which there are 30 a minute.
         find_batch: Some(1),
         // A list of issues always has their bodies.
         prefers_large_batches: false,
         create_idempotency: CreateIdempotency::Marker,
-        request_timeout: total_timeout.max(LONGEST_WORK),
+        request_timeout: http.total_timeout.max(http.patient(LONGEST_WORK)),
         // A list may come from a replica that is behind.
-        marker_visible_after: Duration::from_secs(10),
+        marker_visible_after: http.patient(Duration::from_secs(10)),
         concurrency: ConcurrencyControl::None,
         stepwise: &["state", "state_reason", "status"],
         history: false,
@@ -62,6 +67,23 @@ pub(super) fn capabilities(total_timeout: Duration) -> Capabilities {
         // A transferred issue that comes back has another number.
         ids_change: true,
         remote: true,
+    }
+}
+
+impl IssuePlace {
+    /// Reads an issue, unless an earlier one of the batch met an error that is about more than itself.
+    async fn read(
+        &self,
+        id: &str,
+        stopped: &Stopped,
+        call: &Call<'_>,
+    ) -> (String, Result<Found, ConnectorError>) {
+        let found = match stopped.error() {
+            Some(error) => Err(error),
+            None => self.issues.fetch(id, call).await,
+        };
+        stopped.note(found.as_ref().err());
+        (id.to_owned(), found)
     }
 }
 
@@ -89,21 +111,11 @@ impl Place for IssuePlace {
     }
 
     async fn fetch(&self, ids: &[String], call: &Call<'_>) -> Vec<(String, Result<Found, ConnectorError>)> {
-        let mut answers = Vec::with_capacity(ids.len());
-        let mut stopped: Option<ConnectorError> = None;
         let keeps_limits = self.issues.api.keeps_limits();
         let at_once = if keeps_limits { AT_ONCE } else { AT_ONCE_WITHOUT_LIMITS };
-        for some in ids.chunks(at_once) {
-            if let Some(error) = &stopped {
-                answers.extend(some.iter().map(|id| (id.clone(), Err(error.clone()))));
-                continue;
-            }
-            let read = join_all(some.iter().map(|id| self.issues.fetch(id, call))).await;
-            let fatal = read.iter().filter_map(|answer| answer.as_ref().err());
-            stopped = fatal.filter(|error| error.stops_the_batch()).map(Clone::clone).next();
-            answers.extend(some.iter().cloned().zip(read));
-        }
-        answers
+        let stopped = Stopped::default();
+        let read = stream::iter(0..ids.len()).map(|at| self.read(&ids[at], &stopped, call));
+        read.buffered(at_once).collect().await
     }
 
     async fn find(&self, keys: &[MatchKey], call: &Call<'_>) -> Result<Vec<Candidates>, ConnectorError> {
@@ -127,10 +139,7 @@ impl Place for IssuePlace {
     }
 
     fn creates(&self, names: &[&str]) -> Result<(), String> {
-        if names.contains(&"title") {
-            return Ok(());
-        }
-        Err("an issue needs a title: map the field title, and give it a default_value".to_owned())
+        tracker::creates(names, "title")
     }
 
     async fn write(&self, writes: &[Write], call: &Call<'_>) -> Vec<Written> {

@@ -19,11 +19,9 @@ use super::{
     draft::Draft,
     issue::Issue,
     issues::{Issues, Seen, number},
+    place::AT_ONCE_WITHOUT_LIMITS,
 };
 use crate::http::{Failed, Reply};
-
-/// Writes under way at once on a server without limits.
-const AT_ONCE: usize = 10;
 
 /// Fields that were not written, with the reason.
 pub(super) type LeftOut = Vec<(String, ConnectorError)>;
@@ -34,21 +32,18 @@ pub(super) struct Sent {
     pub(super) left_out: LeftOut,
 }
 
-/// The writes of one call.
-struct Batch<'w> {
-    writes: &'w [Write],
-    /// Why nothing more is sent.
-    stopped: Mutex<Option<ConnectorError>>,
-}
+/// Why nothing more of a batch is sent.
+#[derive(Default)]
+pub(super) struct Stopped(Mutex<Option<ConnectorError>>);
 
-impl Batch<'_> {
-    fn stopped(&self) -> Option<ConnectorError> {
-        self.stopped.lock().unwrap_or_else(PoisonError::into_inner).clone()
+impl Stopped {
+    pub(super) fn error(&self) -> Option<ConnectorError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn note(&self, outcome: &Written) {
-        if let Some(error) = outcome.error().filter(|error| error.stops_the_batch()) {
-            self.stopped.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| error.clone());
+    pub(super) fn note(&self, error: Option<&ConnectorError>) {
+        if let Some(error) = error.filter(|error| error.stops_the_batch()) {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| error.clone());
         }
     }
 }
@@ -73,10 +68,11 @@ fn groups(writes: &[Write]) -> Vec<Vec<usize>> {
 
 impl Issues {
     pub(super) async fn write(&self, writes: &[Write], call: &Call<'_>) -> Vec<Written> {
-        let at_once = if self.api.keeps_limits() { 1 } else { AT_ONCE };
-        let batch = Batch { writes, stopped: Mutex::default() };
+        let at_once = if self.api.keeps_limits() { 1 } else { AT_ONCE_WITHOUT_LIMITS };
+        let stopped = Stopped::default();
         let groups = stream::iter(groups(writes));
-        let written = groups.map(|group| self.write_in_order(group, &batch, call)).buffer_unordered(at_once);
+        let written =
+            groups.map(|group| self.write_in_order(group, writes, &stopped, call)).buffer_unordered(at_once);
         let mut outcomes: Vec<(usize, Written)> = written.flat_map(stream::iter).collect().await;
         outcomes.sort_by_key(|(position, _)| *position);
         outcomes.into_iter().map(|(_, outcome)| outcome).collect()
@@ -85,16 +81,17 @@ impl Issues {
     async fn write_in_order(
         &self,
         positions: Vec<usize>,
-        batch: &Batch<'_>,
+        writes: &[Write],
+        stopped: &Stopped,
         call: &Call<'_>,
     ) -> Vec<(usize, Written)> {
         let mut outcomes = Vec::with_capacity(positions.len());
         for position in positions {
-            let outcome = match batch.stopped() {
+            let outcome = match stopped.error() {
                 Some(error) => Written::NotSent(error),
-                None => self.carry_out(&batch.writes[position].op, &call.for_write(position)).await,
+                None => self.carry_out(&writes[position].op, &call.for_write(position)).await,
             };
-            batch.note(&outcome);
+            stopped.note(outcome.error());
             outcomes.push((position, outcome));
         }
         outcomes

@@ -110,6 +110,11 @@ impl Client {
         Ok(Client { http: http.clone(), dialect, base, auth, account: account.into(), keeps_limits: true })
     }
 
+    /// The name of the credentials.
+    pub fn account(&self) -> &str {
+        &self.account
+    }
+
     /// Whether the requests are charged to the platform's limits. Otherwise only the number of requests at once is.
     #[must_use]
     pub fn keeping_limits(self, keeps_limits: bool) -> Client {

@@ -25,6 +25,16 @@ pub struct HttpConfig {
     pub total_timeout: Duration,
     /// The largest response in bytes, decompressed.
     pub largest_body: usize,
+    /// The longest that a platform is waited for after a request whose answer was lost, whatever is known of it. Only for
+    /// tests, whose stand-ins do their work at once.
+    pub patience: Duration,
+}
+
+impl HttpConfig {
+    /// How long an effect of a platform is waited for that may come so late.
+    pub(crate) fn patient(&self, late: Duration) -> Duration {
+        late.min(self.patience)
+    }
 }
 
 impl Default for HttpConfig {
@@ -37,6 +47,7 @@ impl Default for HttpConfig {
             read_timeout: Duration::from_secs(30),
             total_timeout: Duration::from_secs(60),
             largest_body: 32 << 20,
+            patience: Duration::MAX,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A successful response.
 
+use chrono::{DateTime, Utc};
 use reqwest::header::{HeaderMap, LINK, LOCATION};
 use serde::de::DeserializeOwned;
 use syncline_engine::ports::{ConnectorError, ErrorKind};
@@ -57,6 +58,11 @@ impl Reply {
             // The platform answered that it was applied, and not what it has become.
             Failed::new(if self.changes { Sent::Unknown } else { Sent::Refused }, error)
         })
+    }
+
+    /// The platform's clock when it answered.
+    pub fn date(&self) -> Option<DateTime<Utc>> {
+        self.header("date").and_then(|date| httpdate::parse_http_date(date).ok()).map(DateTime::from)
     }
 
     /// The address of the next page, from the header `Link`.

@@ -13,7 +13,7 @@ const LIST_PAGE: usize = 50;
 /// Pages read at most of one list.
 const MOST_PAGES: usize = 200;
 /// Ids of which a search can be asked to show the present state.
-const RECONCILED: usize = 50;
+pub(super) const RECONCILED: usize = 50;
 
 /// The path of an endpoint below the site.
 macro_rules! path {
@@ -62,7 +62,27 @@ impl Api {
             body["reconcileIssues"] = json!(some);
         }
         let request = self.client.post(path!["search", "jql"]).json(&body).reads();
-        self.priced(request, Cost::Read(PAGE)).send(call).await.map_err(|failed| self.about_project(failed))
+        match self.priced(request, Cost::Read(PAGE)).send(call).await {
+            Ok(reply) => Ok(reply),
+            Err(failed) => Err(self.about_search(failed.into(), call).await),
+        }
+    }
+
+    /// The error of a search. Of a project that the account may not see, Jira says that JQL has no such value, so the
+    /// project is asked for.
+    async fn about_search(&self, mut error: ConnectorError, call: &Call<'_>) -> ConnectorError {
+        if !is_of_status(&error, &[400, 403, 404]) {
+            return error;
+        }
+        if let Err(hidden) = self.project(call).await {
+            return hidden;
+        }
+        error.message = format!(
+            "project {}: Jira refuses the search: {}; check the jql of the scope",
+            self.project, error.message
+        );
+        (error.kind, error.scope) = (ErrorKind::Permanent, ErrorScope::Endpoint);
+        error
     }
 
     /// Issues by their ids or keys, as they are now, at most 100.
@@ -226,27 +246,29 @@ impl Api {
     /// The error of a request about the project as a whole.
     pub(super) fn about_project(&self, failed: Failed) -> ConnectorError {
         let mut error = ConnectorError::from(failed);
-        let project = &self.project;
-        if matches!(error.kind, ErrorKind::RateLimited { .. } | ErrorKind::Auth) {
+        let (project, account) = (&self.project, self.client.account());
+        if is_of_status(&error, &[404]) {
+            error.message = format!(
+                "project {project}: Jira does not show it to the account {account}; check the key, and give the \
+                 account's user the permission Browse projects there"
+            );
+        } else if is_of_status(&error, &[400, 403]) {
+            error.message = format!(
+                "project {project}: {}; check the key, and what the user of the account {account} may do there",
+                error.message
+            );
+        } else {
             return error;
-        }
-        match error.answer.as_ref().map(|answer| answer.status) {
-            Some(404) => {
-                error.message = format!(
-                    "project {project}: Jira does not show it: check its key, and that the account may browse it"
-                );
-            }
-            Some(400 | 403) => {
-                error.message = format!(
-                    "project {project}: {}; check its key, the jql of the scope, and that the account may browse the project",
-                    error.message
-                );
-            }
-            _ => return error,
         }
         (error.kind, error.scope) = (ErrorKind::Permanent, ErrorScope::Endpoint);
         error
     }
+}
+
+/// True of an answer with one of these statuses that is about neither limits nor credentials.
+fn is_of_status(error: &ConnectorError, statuses: &[u16]) -> bool {
+    !matches!(error.kind, ErrorKind::RateLimited { .. } | ErrorKind::Auth)
+        && error.answer.as_ref().is_some_and(|answer| statuses.contains(&answer.status))
 }
 
 /// The id of a user, which outlives a change of name or e-mail address.

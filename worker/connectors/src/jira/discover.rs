@@ -14,7 +14,7 @@ use super::{
     fields::{self, KNOWN, LONGEST_LINE, LONGEST_TEXT},
     meta::{Definition, ScreenField},
 };
-use crate::{Catalogue, Container, Field, Person, Status};
+use crate::{Catalogue, Container, Field, Person, Status, tracker::Known};
 
 /// Options listed at most of one field.
 const MOST_OPTIONS: usize = 200;
@@ -108,7 +108,7 @@ impl Api {
     }
 }
 
-fn of_known(known: fields::Known, screens: &BTreeMap<String, ScreenField>, types: &[String]) -> Field {
+fn of_known(known: Known, screens: &BTreeMap<String, ScreenField>, types: &[String]) -> Field {
     let screen = screens.get(known.name);
     Field {
         name: known.name.to_owned(),

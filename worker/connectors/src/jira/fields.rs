@@ -3,35 +3,14 @@
 use syncline_engine::{Value, ports::FieldInfo, spec::FieldType, value::parse_date};
 
 use super::labels;
-
-/// A field of every issue. Its name is Jira's id of it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Known {
-    pub(super) name: &'static str,
-    pub(super) field_type: FieldType,
-    pub(super) writable: bool,
-    /// The most characters. A longer text is shortened.
-    pub(super) longest: Option<usize>,
-}
-
-const fn written(name: &'static str, field_type: FieldType) -> Known {
-    Known { name, field_type, writable: true, longest: None }
-}
-
-const fn read(name: &'static str, field_type: FieldType) -> Known {
-    Known { name, field_type, writable: false, longest: None }
-}
-
-const fn text(name: &'static str, longest: usize) -> Known {
-    Known { longest: Some(longest), ..written(name, FieldType::String) }
-}
+use crate::tracker::{self, Known, read, text, written};
 
 /// Characters of a summary, at most.
 pub(super) const LONGEST_LINE: usize = 255;
 /// Characters of a description, of an environment and of a text of several lines, at most.
 pub(super) const LONGEST_TEXT: usize = 32_767;
 
-/// The fields of every issue.
+/// The fields of every issue; their names are Jira's ids of them.
 pub(super) const KNOWN: [Known; 18] = [
     text("summary", LONGEST_LINE),
     Known { field_type: FieldType::RichText, ..text("description", LONGEST_TEXT) },
@@ -76,17 +55,8 @@ pub(super) fn known(field: &str) -> Option<&'static Known> {
 
 /// The fields of a place. Added fields are those that the sync maps: to list them takes a request, and `discover` makes it.
 pub(super) fn infos(mapped: &[String]) -> Vec<FieldInfo> {
-    let known = KNOWN.iter().map(|field| FieldInfo {
-        name: field.name.to_owned(),
-        type_name: field.field_type.as_str().to_owned(),
-        writable: field.writable,
-    });
-    let custom = mapped.iter().filter(|name| custom(name).is_some()).map(|name| FieldInfo {
-        name: name.clone(),
-        type_name: "custom field".to_owned(),
-        writable: true,
-    });
-    known.chain(custom).collect()
+    let added = mapped.iter().filter(|name| custom(name).is_some());
+    tracker::infos(&KNOWN, added, "custom field")
 }
 
 /// Ok if the field can be written with this value, as far as it is known without a request.

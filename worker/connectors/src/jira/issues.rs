@@ -1,6 +1,9 @@
 //! The issues of one project: what all operations of a place share.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use syncline_engine::{
     Item,
@@ -9,7 +12,7 @@ use syncline_engine::{
 use tokio::sync::OnceCell;
 
 use super::{
-    api::{Api, Search},
+    api::{Api, RECONCILED, Search},
     columns::{self, Column},
     convert, fields,
     issue::{Fetched, Issue, Page},
@@ -201,26 +204,62 @@ impl Issues {
                 here.push(issue.id.clone());
             }
         }
-        if self.scope.jql.is_none() || here.is_empty() {
-            return Ok(here);
+        Ok(self.by_filter(here, call).await?.0)
+    }
+
+    /// Of these issues of the project, those that the filter finds, and those that it does not. What Jira does not show any
+    /// more is in neither.
+    pub(super) async fn by_filter(
+        &self,
+        ids: Vec<String>,
+        call: &Call<'_>,
+    ) -> Result<(Vec<String>, Vec<String>), ConnectorError> {
+        if self.scope.jql.is_none() {
+            return Ok((ids, Vec::new()));
         }
-        let mut taken = Vec::with_capacity(here.len());
-        // The index may be behind, so it is asked to show these as they are, which it does for 50 at once.
-        for ids in here.chunks(50) {
-            let search = Search {
-                jql: format!("{} AND id in ({})", self.scope.jql(), ids.join(", ")),
-                fields: vec!["project".to_owned()],
-                reconcile: ids.iter().filter_map(|id| id.parse().ok()).collect(),
-                token: None,
+        let (mut inside, mut outside) = (Vec::new(), Vec::new());
+        // The index may be behind, so it is asked to show these as they are.
+        for ids in ids.chunks(RECONCILED) {
+            let mut ids = ids.to_vec();
+            let found = match self.filtered(&ids, call).await {
+                Err(error) if error.answer.as_ref().is_some_and(|answer| answer.status == 400) => {
+                    // Jira refuses ids that it does not show: one of the issues may have been deleted since it was read.
+                    let asked: Vec<&str> = ids.iter().map(String::as_str).collect();
+                    let there = self.look(&asked, call).await?.into_iter();
+                    let there: Vec<String> = there.filter_map(|one| Some(one.ok()??.id)).collect();
+                    if there.len() == ids.len() {
+                        return Err(error);
+                    }
+                    ids = there;
+                    self.filtered(&ids, call).await?
+                }
+                found => found?,
             };
-            let page: Page = self.api.search(&search, call).await?.json()?;
-            if page.next().is_some() {
-                let text = "Jira did not say which issues the jql of the scope finds; try again";
-                return Err(ConnectorError::transient(text).about(ErrorScope::Endpoint));
-            }
-            taken.extend(page.issues.into_iter().map(|issue| issue.id));
+            let (found, others): (Vec<String>, Vec<String>) =
+                ids.into_iter().partition(|id| found.contains(id));
+            inside.extend(found);
+            outside.extend(others);
         }
-        Ok(taken)
+        Ok((inside, outside))
+    }
+
+    /// Those of some issues that the filter finds.
+    async fn filtered(&self, ids: &[String], call: &Call<'_>) -> Result<HashSet<String>, ConnectorError> {
+        if ids.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let search = Search {
+            jql: format!("{} AND id in ({})", self.scope.jql(), ids.join(", ")),
+            fields: vec!["project".to_owned()],
+            reconcile: ids.iter().filter_map(|id| id.parse().ok()).collect(),
+            token: None,
+        };
+        let page: Page = self.api.search(&search, call).await?.json()?;
+        if page.next().is_some() {
+            let text = "Jira did not say which issues the jql of the scope finds; try again";
+            return Err(ConnectorError::transient(text).about(ErrorScope::Endpoint));
+        }
+        Ok(page.issues.into_iter().map(|issue| issue.id).collect())
     }
 
     /// True if an issue is in the project. The key of a project may have changed since the scope was written.

@@ -7,6 +7,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use serde_json::json;
 use syncline_engine::{
     Item,
     ports::{Call, ConnectorError, ErrorKind, Listing, ListingEnd, Position, ReadMode},
@@ -15,10 +16,11 @@ use syncline_engine::{
 use super::{
     api::{PAGE, Search},
     columns,
-    cursor::{Resume, Seen, in_jql},
+    cursor::{LATENESS, Resume, in_jql},
     issue::{Issue, Page},
     issues::Issues,
 };
+use crate::tracker::cursor::{Seen, start};
 
 /// Pages without any issue in a row, after which a listing is given up: Jira has been seen to return them without end.
 const MOST_EMPTY: usize = 5;
@@ -52,14 +54,7 @@ impl IssueListing {
         from: Option<&Position>,
     ) -> Result<Self, ConnectorError> {
         let whole = *mode == ReadMode::Full;
-        let resume = match (from, mode) {
-            (Some(position), _) => Resume::read(position)?,
-            (None, ReadMode::Since(cursor)) => {
-                let seen = Seen::read(cursor);
-                Resume { from: seen.since(), seen, ..Resume::default() }
-            }
-            (None, ReadMode::Full) => Resume::default(),
-        };
+        let resume: Resume = start(mode, from, "Jira")?;
         Ok(Self {
             issues,
             whole,
@@ -74,12 +69,15 @@ impl IssueListing {
         })
     }
 
-    /// The JQL from the present place on.
+    /// The JQL from the present place on. What leaves the filter would be missed by an incremental listing with it, so that
+    /// one has none.
     fn jql(&self) -> String {
-        let field = if self.whole { "created" } else { "updated" };
+        let scope = &self.issues.scope;
+        let (field, issues) =
+            if self.whole { ("created", scope.jql()) } else { ("updated", scope.whole_project()) };
         let since = self.resume.from.map(|from| format!(" AND {field} >= {}", in_jql(from)));
         // Without an upper bound: it would hide an issue that changes again and again.
-        format!("{}{} ORDER BY {field} ASC, key ASC", self.issues.scope.jql(), since.unwrap_or_default())
+        format!("{issues}{} ORDER BY {field} ASC, key ASC", since.unwrap_or_default())
     }
 
     async fn read(&mut self, call: &Call<'_>) -> Result<(Page, Option<DateTime<Utc>>), ConnectorError> {
@@ -107,8 +105,24 @@ impl IssueListing {
         }
         self.is_old_token = false;
         let reply = answer?;
-        let date = reply.header("date").and_then(|date| httpdate::parse_http_date(date).ok());
-        Ok((reply.json()?, date.map(DateTime::from)))
+        Ok((reply.json()?, reply.date()))
+    }
+
+    /// The changed issues of a page that the filter does not find. What was deleted meanwhile leaves the page.
+    async fn take_outside(
+        &self,
+        page: &mut Page,
+        call: &Call<'_>,
+    ) -> Result<HashSet<String>, ConnectorError> {
+        if self.whole || self.issues.scope.jql.is_none() {
+            return Ok(HashSet::new());
+        }
+        let ids = page.issues.iter().map(|issue| issue.id.clone()).collect();
+        let (inside, outside) = self.issues.by_filter(ids, call).await?;
+        let (inside, outside): (HashSet<String>, HashSet<String>) =
+            (inside.into_iter().collect(), outside.into_iter().collect());
+        page.issues.retain(|issue| inside.contains(&issue.id) || outside.contains(&issue.id));
+        Ok(outside)
     }
 
     /// Decides where to go on after a page.
@@ -161,10 +175,11 @@ impl Listing for IssueListing {
             return Ok(None);
         }
         let (mut page, date) = self.read(call).await?;
-        let began = *self.resume.began.get_or_insert(date.unwrap_or(call.now));
         let columns = self.issues.columns(call).await?;
         // More than were asked for would be a fault of Jira's, and more than the engine takes.
         page.issues.truncate(PAGE);
+        let outside = self.take_outside(&mut page, call).await?;
+        let began = *self.resume.began.get_or_insert(date.unwrap_or(call.now));
         let mut items = Vec::with_capacity(page.issues.len());
         for issue in &page.issues {
             let changed = time(issue, "updated");
@@ -172,7 +187,9 @@ impl Listing for IssueListing {
             self.last = self.last.max(changed);
             // An issue that was edited meanwhile is on a later page once more.
             let is_new = issue.id.parse().map_or(true, |id| self.returned.insert(id));
-            if is_new || !self.whole {
+            if outside.contains(&issue.id) {
+                items.push(Item::outside(issue.id.as_str()));
+            } else if is_new || !self.whole {
                 items.push(self.issues.item(issue, &columns));
             }
         }
@@ -184,7 +201,7 @@ impl Listing for IssueListing {
     }
 
     fn position(&self) -> Option<Position> {
-        Some(self.resume.write())
+        Some(json!(self.resume))
     }
 
     /// A listing that was resumed is complete together with its earlier part.
@@ -192,7 +209,7 @@ impl Listing for IssueListing {
         let mut seen = self.seen();
         let at_end = self.next == Next::None && self.sound;
         if let (Some(last), Some(began), true) = (self.last, self.resume.began, at_end && !self.whole) {
-            seen.settle(last, began);
+            seen.settle(&LATENESS, last, began);
         }
         // What a broken whole listing lacks may have changed long ago.
         let cursor = (self.sound || !self.whole).then(|| seen.write());

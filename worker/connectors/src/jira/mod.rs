@@ -39,7 +39,7 @@ use async_trait::async_trait;
 use serde_json::Value as Json;
 use syncline_engine::{
     capability::Capabilities,
-    ports::{Call, ConnectorError, ErrorKind, ErrorScope, Place},
+    ports::{Call, ConnectorError, ErrorScope, Place},
     richtext::TextForm,
     spec::keys::Key,
 };
@@ -55,10 +55,11 @@ use self::{
 use crate::{
     Account, Catalogue, Identity, Token,
     http::{Auth, HttpConfig},
-    look::{Look, LookColumn},
+    look::Look,
     named::Named,
     platform::{Discover, Opening, Platform},
     scope::ScopeError,
+    tracker,
 };
 
 static DIALECT: JiraDialect = JiraDialect;
@@ -93,12 +94,16 @@ impl Platform for Jira {
         Some("https://SITE.atlassian.net, or https://api.atlassian.com/ex/jira/CLOUD-ID for an OAuth token")
     }
 
+    fn own_hosts(&self) -> &'static [&'static str] {
+        &["*.atlassian.net", "*.jira.com", "api.atlassian.com"]
+    }
+
     fn check(&self, scope: &Json) -> Result<(), ScopeError> {
         ProjectScope::parse(scope).map(|_| ())
     }
 
     fn declare(&self, _: &str, scope: &Json) -> Result<Capabilities, ScopeError> {
-        ProjectScope::parse(scope).map(|_| capabilities(HttpConfig::default().total_timeout))
+        ProjectScope::parse(scope).map(|_| capabilities(&HttpConfig::default()))
     }
 
     /// The site is that of the account, which is not the document's.
@@ -108,29 +113,17 @@ impl Platform for Jira {
 
     async fn look(&self, opening: &Opening<'_>) -> Result<Look, ConnectorError> {
         ProjectScope::parse(opening.scope)?;
-        let column = |known: &fields::Known| LookColumn {
-            name: known.name.to_owned(),
-            field_type: known.field_type,
-            writable: known.writable,
-        };
-        Ok(Look { columns: KNOWN.iter().map(column).collect(), ..Look::default() })
+        Ok(tracker::look(&KNOWN))
     }
 
     /// Sends nothing: a wrong token or key is told by the first listing.
     async fn open(&self, opening: &Opening<'_>) -> Result<Box<dyn Place>, ConnectorError> {
         let scope = ProjectScope::parse(opening.scope)?;
-        if opening.entity != "issue" {
-            let text = format!("entity_type: Jira has issues in this version, and not {:?}", opening.entity);
-            return Err(ConnectorError::permanent(text));
-        }
-        let account = opening.account.ok_or_else(|| {
-            let text = format!("project {}: the scope names no account with a token", scope.project);
-            ConnectorError::new(ErrorKind::Auth, text).about(ErrorScope::Account)
-        })?;
+        let account = tracker::account(opening, "Jira", &format!("project {}", scope.project), "a token")?;
         let issues = Issues::new(api(account, &scope.project)?, scope, opening.fields);
         Ok(Box::new(IssuePlace {
             issues: Arc::new(issues),
-            capabilities: capabilities(account.http.config().total_timeout),
+            capabilities: capabilities(account.http.config()),
         }))
     }
 

@@ -19,6 +19,7 @@ use super::{
     issues::{Issues, number},
     list::IssueListing,
 };
+use crate::{http::HttpConfig, tracker};
 
 pub(super) struct IssuePlace {
     pub(super) issues: Arc<Issues>,
@@ -28,8 +29,8 @@ pub(super) struct IssuePlace {
 /// Jira's gateway gives up after a minute of work on a request.
 const LONGEST_WORK: Duration = Duration::from_secs(60);
 
-/// What the issues of a project can do, if a request is waited for so long.
-pub(super) fn capabilities(total_timeout: Duration) -> Capabilities {
+/// What the issues of a project can do, if the network is reached in this way.
+pub(super) fn capabilities(http: &HttpConfig) -> Capabilities {
     Capabilities {
         platform: "jira",
         key_field: None,
@@ -44,9 +45,9 @@ pub(super) fn capabilities(total_timeout: Duration) -> Capabilities {
         find_batch: Some(find::KEYS),
         prefers_large_batches: true,
         create_idempotency: CreateIdempotency::Marker,
-        request_timeout: total_timeout.max(LONGEST_WORK),
+        request_timeout: http.total_timeout.max(http.patient(LONGEST_WORK)),
         // The index may be behind.
-        marker_visible_after: Duration::from_secs(90),
+        marker_visible_after: http.patient(Duration::from_secs(90)),
         concurrency: ConcurrencyControl::None,
         stepwise: &["status"],
         history: true,
@@ -117,10 +118,7 @@ impl Place for IssuePlace {
     }
 
     fn creates(&self, names: &[&str]) -> Result<(), String> {
-        if names.contains(&"summary") {
-            return Ok(());
-        }
-        Err("an issue needs a summary: map the field summary, and give it a default_value".to_owned())
+        tracker::creates(names, "summary")
     }
 
     async fn write(&self, writes: &[Write], call: &Call<'_>) -> Vec<Written> {

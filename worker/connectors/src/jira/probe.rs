@@ -56,7 +56,7 @@ impl Issues {
         let columns = self.columns(call).await?;
         let mut search = Search {
             // Also those that the filter of the scope does not find: the create was ours.
-            jql: format!("project = \"{}\" ORDER BY created DESC, key DESC", self.scope.project),
+            jql: format!("{} ORDER BY created DESC, key DESC", self.scope.whole_project()),
             fields: columns::asked(&columns),
             reconcile: self.memo.recent(),
             token: None,

@@ -63,11 +63,16 @@ impl ProjectScope {
 
     /// The JQL of the place, to which a restriction may be added.
     pub(super) fn jql(&self) -> String {
-        let project = format!("project = \"{}\"", self.project);
+        let project = self.whole_project();
         match &self.jql {
             None => project,
             Some(filter) => format!("{project} AND ({filter})"),
         }
+    }
+
+    /// The JQL of the project without the filter.
+    pub(super) fn whole_project(&self) -> String {
+        format!("project = \"{}\"", self.project)
     }
 }
 

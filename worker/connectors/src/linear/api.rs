@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value as Json, json};
 use syncline_engine::ports::{Call, ConnectorError, ErrorKind, ErrorScope};
@@ -51,7 +52,7 @@ pub(super) struct Query<'a> {
 /// A page of issues, and when it was made.
 pub(super) struct Issues {
     pub(super) page: Page<Issue>,
-    pub(super) date: Option<String>,
+    pub(super) date: Option<DateTime<Utc>>,
 }
 
 /// Sends a query that finds so much.
@@ -114,7 +115,7 @@ impl Api {
         let cost = REST_COST + ISSUE_COST * asked.first as f64;
         let mut reply = query(&self.client, documents::ISSUES, &variables, cost, call).await?;
         self.is_shown(reply.part("teams"))?;
-        let date = reply.reply().header("date").map(str::to_owned);
+        let date = reply.reply().date();
         Ok(Issues { page: reply.part("issues")?, date })
     }
 

@@ -10,12 +10,12 @@ use syncline_engine::{
 use super::{
     api,
     documents::{self, TEAM_COST},
-    fields::{self, KNOWN, PRIORITIES},
+    fields::{KNOWN, PRIORITIES},
     issues::Issues,
     status::{WorkflowState, categories},
     team::{Estimates, Team},
 };
-use crate::{Catalogue, Container, Field, Person, Status, http::Client};
+use crate::{Catalogue, Container, Field, Person, Status, http::Client, tracker::Known};
 
 #[derive(Deserialize)]
 struct Listed {
@@ -48,7 +48,7 @@ impl Issues {
             canonical: category.as_str(),
         };
         let statuses: Vec<Status> = categories(&team.states).into_iter().map(status).collect();
-        let field = |known: &fields::Known| Field {
+        let field = |known: &Known| Field {
             name: known.name.to_owned(),
             field_type: known.field_type,
             writable: known.writable && !(known.name == "estimate" && team.estimates == Estimates::None),

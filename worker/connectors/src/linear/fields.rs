@@ -9,25 +9,10 @@ use syncline_engine::{
 };
 
 use super::quiet;
-use crate::sets;
-
-/// A field of every issue.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Known {
-    pub(super) name: &'static str,
-    pub(super) field_type: FieldType,
-    pub(super) writable: bool,
-    /// The most characters.
-    pub(super) longest: Option<usize>,
-}
-
-const fn written(name: &'static str, field_type: FieldType) -> Known {
-    Known { name, field_type, writable: true, longest: None }
-}
-
-const fn read(name: &'static str, field_type: FieldType) -> Known {
-    Known { name, field_type, writable: false, longest: None }
-}
+use crate::{
+    sets,
+    tracker::{self, Known, read, written},
+};
 
 /// The longest description, in characters. Linear documents no limit; this one is reported.
 pub(super) const LONGEST_TEXT: usize = 250_000;
@@ -65,12 +50,7 @@ pub(super) const KNOWN: [Known; 19] = [
 pub(super) const PRIORITIES: [&str; 5] = ["No priority", "Urgent", "High", "Medium", "Low"];
 
 pub(super) fn infos() -> Vec<FieldInfo> {
-    let info = |field: &Known| FieldInfo {
-        name: field.name.to_owned(),
-        type_name: field.field_type.as_str().to_owned(),
-        writable: field.writable,
-    };
-    KNOWN.iter().map(info).collect()
+    tracker::infos(&KNOWN, [].into_iter(), "")
 }
 
 /// Ok if the field can be written with this value, as far as it can be told without asking Linear.

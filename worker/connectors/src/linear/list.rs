@@ -7,7 +7,8 @@
 use std::{collections::HashSet, sync::Arc};
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 use syncline_engine::{
     Item,
@@ -16,16 +17,43 @@ use syncline_engine::{
 
 use super::{
     api::{PAGE, Query},
-    cursor::{Resume, Seen, written},
     issue::Issue,
     issues::Issues,
 };
+use crate::tracker::cursor::{Lateness, Seen, start};
+
+/// A change may show up late.
+const LATENESS: Lateness = Lateness { overlap: TimeDelta::minutes(2), unit: TimeDelta::milliseconds(1) };
 
 /// Issues of the first page of changes. Most polls find none, and pay for as many as they ask for.
 const POLL_PAGE: usize = 25;
 
 /// Pages without an issue that are followed by others, at most.
 const MOST_EMPTY: usize = 20;
+
+/// Where a listing goes on after its pages so far. Both orders go back in time, and what is changed or created meanwhile
+/// is seen by the listing after this one.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Resume {
+    /// Nothing changed before this is listed.
+    since: Option<DateTime<Utc>>,
+    /// Everything created (or, of changes, changed) after this was returned.
+    until: Option<DateTime<Utc>>,
+    /// When it began, by Linear's clock.
+    began: Option<DateTime<Utc>>,
+    seen: Seen,
+}
+
+impl From<Seen> for Resume {
+    fn from(seen: Seen) -> Self {
+        Self { since: seen.since(&LATENESS), seen, ..Self::default() }
+    }
+}
+
+/// A time as Linear's filters take it.
+fn written(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
 
 pub(super) struct IssueListing {
     issues: Arc<Issues>,
@@ -51,14 +79,7 @@ impl IssueListing {
         mode: &ReadMode,
         from: Option<&Position>,
     ) -> Result<Self, ConnectorError> {
-        let at = match (from, mode) {
-            (Some(position), _) => Resume::read(position)?,
-            (None, ReadMode::Since(cursor)) => {
-                let seen = Seen::read(cursor);
-                Resume { since: seen.since(), seen, ..Resume::default() }
-            }
-            (None, _) => Resume::default(),
-        };
+        let at: Resume = start(mode, from, "Linear")?;
         // Otherwise the first page was returned by an earlier listing.
         let first = at.until.is_none() && at.began.is_none();
         Ok(Self {
@@ -119,8 +140,7 @@ impl IssueListing {
     }
 
     /// Notes what the first page tells: what changes later is for the next listing.
-    fn begin(&mut self, issues: &[Issue], date: Option<&str>) {
-        let date = date.and_then(|date| httpdate::parse_http_date(date).ok()).map(DateTime::from);
+    fn begin(&mut self, issues: &[Issue], date: Option<DateTime<Utc>>) {
         self.at.began = date;
         self.at.seen.note(if self.whole { date } else { issues.iter().map(|issue| issue.updated_at).max() });
         self.first = false;
@@ -142,10 +162,14 @@ impl Listing for IssueListing {
         };
         let found = self.issues.api.issues(asked, call).await?;
         let issues = &found.page.nodes;
-        let here: Vec<Issue> = issues.iter().filter(|issue| self.lists(issue)).cloned().collect();
-        let items = self.issues.items(&here, call).await?;
+        let (here, others): (Vec<Issue>, Vec<Issue>) =
+            issues.iter().cloned().partition(|issue| self.lists(issue));
+        let mut items = self.issues.items(&here, call).await?;
+        if !self.whole {
+            items.extend(others.into_iter().map(|issue| Item::outside(issue.id)));
+        }
         if self.first {
-            self.begin(issues, found.date.as_deref());
+            self.begin(issues, found.date);
         }
         self.last = self.last.max(issues.iter().map(|issue| issue.updated_at).max());
         self.returned = issues.last().map(|issue| self.order(issue)).or(self.returned);
@@ -155,15 +179,25 @@ impl Listing for IssueListing {
 
     fn position(&self) -> Option<Position> {
         // A time, since a place in a list may not outlive the list.
-        Some(Resume { until: self.returned, ..self.at.clone() }.write())
+        Some(json!(Resume { until: self.returned, ..self.at.clone() }))
     }
 
     /// A listing that was resumed is complete together with its earlier part.
     fn end(&self) -> ListingEnd {
         let mut seen = self.at.seen.clone();
         if let (Some(last), Some(began), true) = (self.last, self.at.began, self.sound && !self.whole) {
-            seen.settle(last, began);
+            seen.settle(&LATENESS, last, began);
         }
         ListingEnd { complete: self.whole && self.sound && self.ended, cursor: Some(seen.write()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_milliseconds() {
+        assert_eq!(written("2026-02-03T04:05:06Z".parse().unwrap()), "2026-02-03T04:05:06.000Z");
     }
 }

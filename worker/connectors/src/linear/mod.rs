@@ -8,7 +8,6 @@ mod api;
 mod auth;
 mod convert;
 mod create;
-mod cursor;
 mod dialect;
 mod discover;
 mod documents;
@@ -38,7 +37,7 @@ use async_trait::async_trait;
 use serde_json::Value as Json;
 use syncline_engine::{
     capability::Capabilities,
-    ports::{Call, ConnectorError, ErrorKind, ErrorScope, Place},
+    ports::{Call, ConnectorError, Place},
     richtext::TextForm,
     spec::keys::Key,
 };
@@ -53,10 +52,11 @@ use self::{
 use crate::{
     Account, Catalogue, Identity,
     http::{Client, HttpConfig},
-    look::{Look, LookColumn},
+    look::Look,
     named::Named,
     platform::{Discover, Opening, Platform, TokenEndpoint},
     scope::ScopeError,
+    tracker,
 };
 
 /// The address before `/graphql`.
@@ -91,12 +91,16 @@ impl Platform for Linear {
         Some(TokenEndpoint { base: BASE, path: &["oauth", "token"] })
     }
 
+    fn own_hosts(&self) -> &'static [&'static str] {
+        &["api.linear.app"]
+    }
+
     fn check(&self, scope: &Json) -> Result<(), ScopeError> {
         TeamScope::parse(scope).map(|_| ())
     }
 
     fn declare(&self, _: &str, scope: &Json) -> Result<Capabilities, ScopeError> {
-        TeamScope::parse(scope).map(|_| capabilities(HttpConfig::default().total_timeout))
+        TeamScope::parse(scope).map(|_| capabilities(&HttpConfig::default()))
     }
 
     /// The server is that of the account, which is not the document's.
@@ -106,31 +110,19 @@ impl Platform for Linear {
 
     async fn look(&self, opening: &Opening<'_>) -> Result<Look, ConnectorError> {
         TeamScope::parse(opening.scope)?;
-        let column = |known: &fields::Known| LookColumn {
-            name: known.name.to_owned(),
-            field_type: known.field_type,
-            writable: known.writable,
-        };
-        Ok(Look { columns: KNOWN.iter().map(column).collect(), ..Look::default() })
+        Ok(tracker::look(&KNOWN))
     }
 
     /// Sends nothing: a wrong secret or team is told by the first listing.
     async fn open(&self, opening: &Opening<'_>) -> Result<Box<dyn Place>, ConnectorError> {
         let scope = TeamScope::parse(opening.scope)?;
-        if opening.entity != "issue" {
-            let text =
-                format!("entity_type: Linear has issues in this version, and not {:?}", opening.entity);
-            return Err(ConnectorError::permanent(text));
-        }
-        let account = opening.account.ok_or_else(|| {
-            let text = format!("team {}: the scope names no account with an API key", scope.team.as_str());
-            ConnectorError::new(ErrorKind::Auth, text).about(ErrorScope::Account)
-        })?;
+        let account =
+            tracker::account(opening, "Linear", &format!("team {}", scope.team.as_str()), "an API key")?;
         let maps_labels = opening.fields.is_empty() || opening.fields.iter().any(|field| field == "labels");
         let api = Api { client: client(account)?, scope };
         Ok(Box::new(IssuePlace {
             issues: Arc::new(Issues::new(api, maps_labels)),
-            capabilities: capabilities(account.http.config().total_timeout),
+            capabilities: capabilities(account.http.config()),
         }))
     }
 

@@ -17,6 +17,7 @@ use super::{
     api::PAGE, fields, find, ids, issue::Issue, issues::Issues, list::IssueListing, status::categories,
     write::MOST_STEPS,
 };
+use crate::{http::HttpConfig, tracker};
 
 /// Issues that one request creates at most.
 const CREATES: usize = 50;
@@ -26,8 +27,8 @@ pub(super) struct IssuePlace {
     pub(super) capabilities: Capabilities,
 }
 
-/// What the issues of a team can do, if a request is waited for so long.
-pub(super) fn capabilities(total_timeout: Duration) -> Capabilities {
+/// What the issues of a team can do, if the network is reached in this way.
+pub(super) fn capabilities(http: &HttpConfig) -> Capabilities {
     Capabilities {
         platform: "linear",
         key_field: None,
@@ -42,9 +43,9 @@ pub(super) fn capabilities(total_timeout: Duration) -> Capabilities {
         find_batch: Some(find::KEYS),
         prefers_large_batches: false,
         create_idempotency: CreateIdempotency::Native,
-        request_timeout: total_timeout,
+        request_timeout: http.total_timeout,
         // A reading by id may come from a replica that is behind.
-        marker_visible_after: Duration::from_secs(10),
+        marker_visible_after: http.patient(Duration::from_secs(10)),
         concurrency: ConcurrencyControl::None,
         stepwise: &[],
         history: false,
@@ -118,10 +119,7 @@ impl Place for IssuePlace {
     }
 
     fn creates(&self, names: &[&str]) -> Result<(), String> {
-        if names.contains(&"title") {
-            return Ok(());
-        }
-        Err("an issue needs a title: map the field title, and give it a default_value".to_owned())
+        tracker::creates(names, "title")
     }
 
     async fn write(&self, writes: &[Write], call: &Call<'_>) -> Vec<Written> {

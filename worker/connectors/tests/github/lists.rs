@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 use serde_json::json;
-use syncline_engine::ports::ReadMode;
+use syncline_engine::{Item, ports::ReadMode};
 
 use crate::world::{World, create, done, field, ids, update};
 
@@ -177,8 +177,13 @@ async fn a_filter_limits_what_belongs_to_the_place() {
         assert_eq!(world.fetch(&*place, &id).await, Ok(syncline_engine::ports::Found::OutOfScope));
     }
     world.person_edits(&kept, json!({ "labels": [] }));
+    let pull = json!({ "title": "a pull request", "pull_request": true });
+    world.person_creates(pull);
+    // Of the changes, what the filter leaves out is told as such; pull requests never are items.
     let (items, _) = world.list(&*place, ReadMode::Since(end.cursor.unwrap())).await.unwrap();
-    assert!(items.is_empty());
+    let left = items.iter().find(|item| item.id == kept);
+    assert_eq!(left, Some(&Item::outside(kept)));
+    assert!(items.iter().all(|item| item.out_of_scope) && items.len() == 3, "{items:#?}");
 }
 
 /// A repository that was renamed is still found; its issues keep their numbers.

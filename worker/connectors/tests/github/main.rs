@@ -12,6 +12,9 @@ mod probes;
 #[path = "../http/server.rs"]
 #[allow(dead_code, reason = "shared with the tests of the HTTP layer, which use all of it")]
 mod server;
+#[path = "../simulated/mod.rs"]
+#[allow(dead_code, reason = "shared, and no platform's tests use all of it")]
+mod simulated;
 mod texts;
 mod unlimited;
 mod updates;

@@ -4,7 +4,7 @@ use std::{sync::Mutex, time::Instant};
 
 use async_trait::async_trait;
 use serde_json::json;
-use syncline_connectors::Account;
+use syncline_connectors::{Account, platform};
 use syncline_engine::{
     limits::{Dimension, Lane},
     ports::{Call, Done, Gate, Meter, OpenGate, Pass, Place, ReadMode, Refusal, Write, Written},
@@ -73,6 +73,34 @@ async fn writes_go_out_at_once_and_answer_in_their_order() {
     }
     assert!(took[1] * 2 < took[0], "{took:?}");
     assert_eq!(world.count(), 40);
+}
+
+/// Also what was declared without an account holds: an opened place may do less.
+#[tokio::test]
+async fn updates_go_out_at_once_only_without_limits() {
+    let world = World::new().await;
+    let declared =
+        platform("github").unwrap().declare("issue", &json!({ "repository": "acme/web" })).unwrap();
+    for (keeps_limits, most) in [(true, 1), (false, declared.update_batch)] {
+        assert_eq!(open(&world, keeps_limits).await.capabilities().update_batch, most);
+    }
+    assert!(declared.update_batch > 1);
+}
+
+/// Issues are read several at once, and after an error of the account no more are asked for.
+#[tokio::test]
+async fn reading_stops_at_an_error_of_the_account() {
+    let world = World::new().await;
+    let ids: Vec<String> =
+        (0..40).map(|at| world.person_creates(json!({ "title": format!("{at}") }))).collect();
+    let place = open(&world, false).await;
+    let found = place.fetch(&ids, &world.call()).await;
+    assert!(found.iter().zip(&ids).all(|((id, found), asked)| id == asked && found.is_ok()));
+    world.control("PATCH", &format!("/github/tokens/{}", world.token), json!({ "revoked": true }));
+    world.forget();
+    let found = place.fetch(&ids, &world.call()).await;
+    assert!(found.len() == 40 && found.iter().all(|(_, found)| found.is_err()));
+    assert!(world.requests().len() <= 20, "{}", world.requests().len());
 }
 
 /// Two writes of one issue keep their order, and one marker makes one issue.

@@ -81,15 +81,17 @@ async fn a_project_that_is_not_shown_is_named() {
     let place = world.open_with(scope, &world.account_of(&world.token_of("emil")), &[]).await;
     let error = world.list(&*place, ReadMode::Full).await.unwrap_err();
     assert_eq!((error.kind, error.scope), (ErrorKind::Permanent, ErrorScope::Endpoint));
-    assert!(error.message.starts_with("project SEC: "), "{error}");
-    assert!(
-        place
-            .reader(&world.call())
-            .await
-            .unwrap_err()
-            .message
-            .starts_with("project SEC: Jira does not show it")
-    );
+    let told = "project SEC: Jira does not show it to the account acme-jira; check the key, and give the account's user \
+                the permission Browse projects there";
+    assert_eq!(error.message, told);
+    let cursor = json!({ "until": "2026-11-30T12:00:00Z" });
+    assert_eq!(world.list(&*place, ReadMode::Since(cursor)).await.unwrap_err().message, told);
+    // Where a search finds nothing instead, the end of a whole reading tells.
+    world.switch(json!({ "refuse_missing": false }));
+    assert!(world.list(&*place, ReadMode::Full).await.unwrap().0.is_empty());
+    let error = place.reader(&world.call()).await.unwrap_err();
+    assert_eq!((error.scope, error.message.as_str()), (ErrorScope::Endpoint, told));
+    world.switch(json!({ "refuse_missing": true }));
     let outcome = world.write(&*place, create("sl-a", json!({ "summary": "x" }))).await;
     assert!(!outcome.is_done() && outcome.error().unwrap().message.contains("SEC"), "{outcome:?}");
 }
@@ -101,7 +103,11 @@ async fn a_filter_that_jira_does_not_take_is_told() {
     let place = world.open_with(scope, &world.account(), &[]).await;
     let error = world.list(&*place, ReadMode::Full).await.unwrap_err();
     assert_eq!(error.scope, ErrorScope::Endpoint);
-    assert!(error.message.contains("colour") && error.message.contains("the jql of the scope"), "{error}");
+    assert!(error.message.starts_with("project SYNC: Jira refuses the search: "), "{error}");
+    assert!(
+        error.message.contains("colour") && error.message.ends_with("check the jql of the scope"),
+        "{error}"
+    );
 }
 
 /// Jira tells when the hour of a quota is over, or how long to wait.

@@ -157,6 +157,58 @@ async fn a_filter_limits_what_belongs_to_the_place() {
     assert_eq!(world.fetch(&*place, &kept).await, Ok(Found::OutOfScope));
 }
 
+/// Of the changes, what the filter leaves out is told as such: one more request for 50 changes, and none without one.
+#[tokio::test]
+async fn a_poll_tells_what_left_the_filter() {
+    let world = World::new().await;
+    let make = |number| world.person_creates(json!({ "summary": format!("{number}"), "labels": ["sync"] }));
+    let all: Vec<String> = (0..60).map(make).collect();
+    let scope = json!({ "project_key": "SYNC", "jql": "labels = sync" });
+    let place = world.open_with(scope, &world.account(), &[]).await;
+    let (_, end) = world.list(&*place, ReadMode::Full).await.unwrap();
+    world.advance(3_600);
+    let (_, end) = world.list(&*place, ReadMode::Since(end.cursor.unwrap())).await.unwrap();
+    world.forget();
+    let since = ReadMode::Since(end.cursor.unwrap());
+    let (items, _) = world.list(&*place, since.clone()).await.unwrap();
+    assert_eq!((items.len(), world.requests().len()), (0, 1));
+
+    world.person_edits(&all[0], json!({ "labels": [] }));
+    world.person_edits(&all[1], json!({ "summary": "stays" }));
+    world.forget();
+    let (items, _) = world.list(&*place, since.clone()).await.unwrap();
+    let told: Vec<(&str, bool)> = items.iter().map(|item| (item.id.as_str(), item.out_of_scope)).collect();
+    assert_eq!(told, [(all[0].as_str(), true), (all[1].as_str(), false)]);
+    assert_eq!(world.requests().len(), 2);
+    for id in &all {
+        world.person_edits(id, json!({ "priority": "High" }));
+    }
+    world.forget();
+    let (items, _) = world.list(&*place, since).await.unwrap();
+    assert_eq!(items.iter().filter(|item| item.out_of_scope).count(), 1);
+    assert_eq!((items.len(), world.requests().len()), (60, 3));
+}
+
+/// Jira refuses to search among ids of which it does not show one.
+#[tokio::test]
+async fn an_issue_that_is_deleted_during_a_poll_with_a_filter_stops_nothing() {
+    let world = World::new().await;
+    let make = |summary| world.person_creates(json!({ "summary": summary, "labels": ["sync"] }));
+    let (kept, gone) = (make("kept"), make("gone"));
+    let scope = json!({ "project_key": "SYNC", "jql": "labels = sync" });
+    let place = world.open_with(scope, &world.account(), &[]).await;
+    world.control("PATCH", "/settings", json!({ "latency_ms": 300 }));
+    // While the filter is asked for.
+    let deleting = async {
+        tokio::time::sleep(std::time::Duration::from_millis(450)).await;
+        world.person_deletes(&gone);
+    };
+    let cursor = ReadMode::Since(json!({}));
+    let (listed, ()) = tokio::join!(world.list(&*place, cursor), deleting);
+    let (items, _) = listed.unwrap();
+    assert_eq!(items.iter().map(|item| &item.id).collect::<Vec<_>>(), [&kept]);
+}
+
 /// A project whose key was changed is still found; its issues keep their ids.
 #[tokio::test]
 async fn a_project_with_another_key_is_followed() {

@@ -9,6 +9,9 @@ mod failures;
 mod finds;
 mod lists;
 mod probes;
+#[path = "../simulated/mod.rs"]
+#[allow(dead_code, reason = "shared, and no platform's tests use all of it")]
+mod simulated;
 mod statuses;
 mod updates;
 mod world;

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use rstest::rstest;
 use serde_json::json;
-use syncline_engine::ports::{ErrorKind, ErrorScope, ReadMode};
+use syncline_engine::{
+    Item,
+    ports::{ErrorKind, ErrorScope, ReadMode},
+};
 
 use crate::world::{World, create, done, field, titles, update};
 
@@ -128,8 +131,14 @@ async fn a_project_narrows_the_place() {
     assert_eq!(field(&made, "project"), "Launch");
     world.person_edits(&outside, json!({ "title": "outside, edited" }));
     done(world.write(&*place, update(&inside, json!({ "title": "inside, edited" }))).await);
-    let (items, _) = world.list(&*place, ReadMode::Since(end.cursor.unwrap())).await.unwrap();
+    let since = ReadMode::Since(end.cursor.unwrap());
+    let (mut items, _) = world.list(&*place, since.clone()).await.unwrap();
+    // Of the changes, what the filter leaves out is told as such.
+    items.retain(|item| *item != Item::outside(outside.as_str()));
     assert_eq!(titles(&items), ["inside, edited", "made"]);
+    world.person_edits(&inside, json!({ "project": null }));
+    let (items, _) = world.list(&*place, since).await.unwrap();
+    assert!(items.contains(&Item::outside(inside)), "{items:#?}");
 }
 
 /// A listing that was broken off goes on at a time; what was edited meanwhile is for the next one.

@@ -10,6 +10,9 @@ mod finds;
 mod limits;
 mod lists;
 mod probes;
+#[path = "../simulated/mod.rs"]
+#[allow(dead_code, reason = "shared, and no platform's tests use all of it")]
+mod simulated;
 mod texts;
 mod updates;
 mod world;

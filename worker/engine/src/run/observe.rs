@@ -54,6 +54,10 @@ impl Observed {
             index.explain_id(side, &item.id, Absence::Gone);
             return;
         }
+        if item.out_of_scope {
+            index.explain_id(side, &item.id, Absence::OutOfScope);
+            return;
+        }
         self.count += 1;
         let weight = item.weight();
         let keep = match index.see(side, &item.id, content.hash(&item.fields), weight) {

@@ -131,7 +131,8 @@ async fn case_97_the_same_token_again() {
         "created_at": "2026-01-01T00:00:00Z" });
     for page in [json!([]), json!([issue])] {
         let (world, server) = (World::new().await, circling(page.to_string()).await);
-        let (scope, account) = (json!({ "repository": "acme/web" }), world.account_at(server.url()));
+        let (scope, account) =
+            (json!({ "repository": "acme/web" }), world.account_at(server.url(), &world.token));
         let opening = Opening { account: Some(&account), entity: "issue", ..Opening::new(&scope) };
         let place = platform("github").unwrap().open(&opening).await.unwrap();
         let (items, end) = world.list(&*place, ReadMode::Full).await.unwrap();
