@@ -285,6 +285,9 @@ async fn an_account_keeps_the_limits_of_its_platform_unless_told_otherwise() -> 
     let add = ["accounts", "add", "fast", "--platform", "github", "--limits", "off"];
     let (_, refused) = stage.run(2, &add, &stage.token)?;
     ensure_tells(&refused, &["limits: off", "no base URL"])?;
+    let of_vendor = [&add[..], &["--base-url", "https://api.github.com"]].concat();
+    let (_, refused) = stage.run(2, &of_vendor, &stage.token)?;
+    ensure_tells(&refused, &["limits: off", "api.github.com is a host of github itself"])?;
     let (added, _) = stage.run(0, &[&add[..], &["--base-url", &address]].concat(), &stage.token)?;
     ensure_tells(&added, &["limits are off"])?;
     ensure_tells(&stage.run(0, &["accounts", "show", "fast"], "")?.0, &["limits are off"])?;

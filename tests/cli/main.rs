@@ -18,6 +18,7 @@ mod documents;
 mod drafts;
 mod examples;
 mod files;
+mod grants;
 mod jira;
 mod making;
 mod migrate;

@@ -1,6 +1,7 @@
 //! Accounts: what may be asked of them, and which ones a document names under `source.account` and `target.account`.
 
 mod manage;
+mod reencrypt;
 
 use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter};
 use syncline_accounts::built_in;
@@ -16,9 +17,10 @@ use syncline_entity::account;
 use crate::syncs::display_name;
 
 pub use self::manage::{
-    BY_ITSELF, KnownAccount, NewAccount, NewSecret, Reencrypted, add, all, find, no_key, pause_refused,
-    reencrypt, remove, rotate, saved, set_limits, syncs_of,
+    BY_ITSELF, KnownAccount, NewAccount, NewSecret, add, all, find, no_key, pause_refused, remove, rotate,
+    saved, set_limits, syncs_of,
 };
+pub use self::reencrypt::{Reencrypted, reencrypt};
 
 /// One side of a document, as far as its account is concerned.
 struct Place<'a> {

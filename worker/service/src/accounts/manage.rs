@@ -8,9 +8,11 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 use syncline_accounts::{Broker, Grant, Keyring, Owner, Reference, built_in, seal};
-use syncline_connectors::{Availability, Token, no_platform, platform};
+use syncline_connectors::{Availability, Token, no_platform, own_host, platform};
 use syncline_engine::nearest::alternatives;
-use syncline_entity::{account, pause, project, sync_config, types::PauseScope, webhook_delivery};
+use syncline_entity::{
+    account, pause, project, secret::Sealed, sync_config, types::PauseScope, webhook_delivery,
+};
 use syncline_runs::{
     RunQueue,
     pause::{self as pauses, NewPause, Subject},
@@ -119,13 +121,13 @@ pub async fn add(
 }
 
 /// A change of an account.
-fn entry<'a>(action: &'a str, row: &account::Model, before: Value, after: Value) -> Entry<'a> {
+pub(super) fn entry<'a>(action: &'a str, row: &account::Model, before: Value, after: Value) -> Entry<'a> {
     let id = Some(row.id.to_string());
     Entry { action, kind: "account", id, project: Some(row.project_id), before, after }
 }
 
 /// An account for the audit log: where its secret is, and not the secret.
-fn told(row: &account::Model) -> Value {
+pub(super) fn told(row: &account::Model) -> Value {
     json!({
         "name": row.name, "platform": row.platform, "base_url": row.base_url, "keeps_limits": row.keeps_limits,
         "secret": row.secret_ref, "encrypted_with": row.key_id,
@@ -281,53 +283,19 @@ pub async fn set_limits(
 }
 
 /// A platform's own service has limits, whatever the account says.
-fn check_limits(keeps_limits: bool, base_url: Option<&str>, platform: &str) -> Result<(), Error> {
-    if keeps_limits || base_url.is_some() {
+fn check_limits(keeps_limits: bool, base_url: Option<&str>, name: &str) -> Result<(), Error> {
+    if keeps_limits {
         return Ok(());
     }
-    Err(Error::Invalid(format!(
-        "limits: off is for a server of your own that limits nothing; the account has no base URL, and {platform} itself \
-         has limits"
-    )))
-}
-
-/// What became of the encrypted secrets.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Reencrypted {
-    /// Now under the current key.
-    pub moved: Vec<String>,
-    /// They were under it already.
-    pub kept: usize,
-}
-
-/// Encrypts every encrypted secret under the current key: all of them, or none.
-pub async fn reencrypt(
-    db: &DatabaseConnection,
-    broker: &Broker,
-    caller: &Caller,
-) -> Result<Reencrypted, Error> {
-    let keys = broker.keys();
-    let current = keys.current.as_ref().ok_or_else(no_key)?.id();
-    let tx = begin(db).await?;
-    let rows = account::Entity::find().find_also_related(project::Entity).all(&tx).await?;
-    let mut done = Reencrypted::default();
-    for (row, project) in rows {
-        if row.secret_enc.is_none() {
-            continue;
-        }
-        if row.key_id.as_ref() == Some(&current) {
-            done.kept += 1;
-            continue;
-        }
-        let shown = display_name(project.as_ref().map_or("default", |project| &project.key), &row.name);
-        let token = broker.secret(&row).await.map_err(|error| Error::Invalid(error.to_string()))?;
-        let before = told(&row);
-        let row = set_secret(&tx, keys, row, &NewSecret::Value(token)).await?;
-        audit::record(&tx, caller, entry("account.rotate", &row, before, told(&row))).await?;
-        done.moved.push(shown);
-    }
-    tx.commit().await?;
-    Ok(done)
+    let why = match (base_url, platform(name)) {
+        (None, _) => format!("the account has no base URL, and {name} itself has limits"),
+        (Some(address), Some(platform)) => match own_host(platform, address) {
+            Some(host) => format!("{host} is a host of {name} itself, whose limits hold for everyone"),
+            None => return Ok(()),
+        },
+        (Some(_), None) => return Ok(()),
+    };
+    Err(Error::Invalid(format!("limits: off is for a server of your own that limits nothing; {why}")))
 }
 
 /// Pauses an account whose secret the platform refuses, so that its runs wait instead of failing one after another.
@@ -406,11 +374,9 @@ async fn set_secret(
     let (reference, sealed, key_id) = match secret {
         NewSecret::Reference(reference) => (Some(reference.to_string()), None, None),
         NewSecret::Value(token) => {
-            let key = keys.current.as_ref().ok_or_else(no_key)?;
             check_grant(&row.platform, token)?;
-            let owner = Owner { account: row.id, platform: &row.platform, base_url: row.base_url.as_deref() };
-            let sealed = seal(key, owner, token).map_err(Error::Invalid)?;
-            (None, Some(sealed), Some(key.id()))
+            let (sealed, key_id) = sealed(keys, &row, token)?;
+            (None, Some(sealed), Some(key_id))
         }
     };
     let mut row: account::ActiveModel = row.into();
@@ -421,6 +387,13 @@ async fn set_secret(
     row.scopes = Set(None);
     row.refresh_until = Set(None);
     Ok(row.update(db).await?)
+}
+
+/// A secret under the current key, and the key's id.
+pub(super) fn sealed(keys: &Keyring, row: &account::Model, token: &Token) -> Result<(Sealed, String), Error> {
+    let key = keys.current.as_ref().ok_or_else(no_key)?;
+    let owner = Owner { account: row.id, platform: &row.platform, base_url: row.base_url.as_deref() };
+    Ok((seal(key, owner, token).map_err(Error::Invalid)?, key.id()))
 }
 
 /// A secret that is meant to be a grant of OAuth is one, and the platform takes it.
