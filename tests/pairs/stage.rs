@@ -23,6 +23,8 @@ impl Stage {
             ("SYNCLINE_HTTP_CONNECT_MS", "1000"),
             ("SYNCLINE_HTTP_READ_MS", "3000"),
             ("SYNCLINE_HTTP_TOTAL_MS", "4000"),
+            // The simulator does the work of a request at once, and its searches show everything.
+            ("SYNCLINE_TEST_PATIENCE_MS", "1000"),
         ] {
             program.set(name, value);
         }
@@ -54,9 +56,9 @@ impl Stage {
     }
 
     /// Runs until everything is in step and nothing is left of earlier runs: a run leaves alone what a killed one was
-    /// writing, while that one waits until the writes can be found, for some 100 seconds in Jira. Returns the number of runs.
+    /// writing, while that one waits until the writes can be found. Returns the number of runs.
     pub(crate) async fn settle(&self, name: &str) -> Result<usize> {
-        let deadline = Instant::now() + Duration::from_secs(300);
+        let deadline = Instant::now() + Duration::from_secs(180);
         let mut run = 0;
         loop {
             run += 1;
@@ -66,7 +68,7 @@ impl Stage {
                 return Ok(run);
             }
             ensure!(Instant::now() < deadline, "not in step after {run} runs: {settled:?} {finished:?}");
-            tokio::time::sleep(Duration::from_secs(3)).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
 

@@ -30,33 +30,25 @@ impl Trouble {
     }
 }
 
-/// Ten rounds. After a write without an answer, and after a kill, the next run waits until that write cannot take effect
-/// any more: for some twenty seconds, and for two minutes where Jira may have created something that its searches do not
-/// show yet. So not each round has one, and with Jira fewer have. The waits that the platform asks for are short.
-pub(crate) fn rounds(sides: [Place; 2]) -> Vec<Trouble> {
-    let jira = sides.contains(&Place::Project);
-    let kills = |kills: &'static [usize]| if jira { &[] } else { kills };
+/// Ten rounds. After a write without an answer, and after a kill, the next run waits for some seconds until that write
+/// cannot take effect any more, so not each round has one. The waits that the platform asks for are short.
+pub(crate) fn rounds() -> Vec<Trouble> {
     let after = |kind: &str| json!({ "kind": kind, "when": "after" });
     let cut = || json!({ "kind": "truncate", "keep": 0.4 });
     let limit = |retry_after: u64| json!({ "kind": "rate_limit", "retry_after": retry_after });
     let status = |status: u16| json!({ "kind": "status", "status": status });
     let with = |faults: Vec<(On, u64, Json)>, kills: &'static [usize]| Trouble { faults, kills };
-    // A create that was refused may be sent again at once.
-    let create = |side: usize, fault: Json| {
-        let slow = sides[side] == Place::Project;
-        (On::Create(side), 1, if slow { limit(1) } else { fault })
-    };
     vec![
         with(Vec::new(), &[]),
         with(vec![(On::Update(0), 2, limit(1)), (On::Create(1), 1, limit(1))], &[]),
         with(vec![(On::Read(0), 1, status(503)), (On::Read(1), 1, cut())], &[]),
-        with(vec![(On::Update(1), 2, after("hang")), create(0, after("hang"))], &[5]),
+        with(vec![(On::Update(1), 2, after("hang")), (On::Create(0), 1, after("hang"))], &[5]),
         with(vec![(On::Update(1), 3, limit(1)), (On::Read(0), 1, status(500))], &[]),
         with(vec![(On::Update(0), 3, limit(1)), (On::Read(1), 1, limit(1))], &[]),
-        with(vec![(On::Update(0), 3, cut()), create(1, cut())], kills(&[4])),
+        with(vec![(On::Update(0), 3, cut()), (On::Create(1), 1, cut())], &[4]),
         with(vec![(On::Read(1), 1, limit(2)), (On::Update(1), 2, limit(1))], &[]),
         with(vec![(On::Read(0), 1, cut()), (On::Read(1), 1, after("reset"))], &[]),
-        with(vec![create(0, status(502)), (On::Update(1), 3, after("reset"))], kills(&[8])),
+        with(vec![(On::Create(0), 1, status(502)), (On::Update(1), 3, after("reset"))], &[8]),
     ]
 }
 
