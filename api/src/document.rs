@@ -6,12 +6,13 @@ use serde_json::json;
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
-        Components, Content, Info, License, OpenApi, OpenApiBuilder, Paths, Ref, RefOr, Schema, Server,
+        Components, Content, Info, License, OpenApi, OpenApiBuilder, Paths, Ref, RefOr, Required, Schema,
+        Server,
         extensions::Extensions,
         header::HeaderBuilder,
         path::{HttpMethod, Operation, Parameter, ParameterBuilder, ParameterIn, PathItem},
         response::Response,
-        schema::{ObjectBuilder, SchemaType, Type},
+        schema::{AnyOfBuilder, ObjectBuilder, SchemaType, Type},
         security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
         tag::TagBuilder,
     },
@@ -98,6 +99,7 @@ pub(crate) fn add(
             }
         }
     }
+    let schemas = schemas.into_iter().map(|(name, schema)| (name, any_of(schema)));
     document.components.get_or_insert_default().schemas.extend(schemas);
 }
 
@@ -173,6 +175,13 @@ fn never_null(schema: &mut RefOr<Schema>) {
     }
 }
 
+/// A value of one of several forms may look like another one of them, too.
+fn any_of(schema: RefOr<Schema>) -> RefOr<Schema> {
+    let RefOr::T(Schema::OneOf(one_of)) = schema else { return schema };
+    let any_of = AnyOfBuilder::new().description(one_of.description).examples(one_of.examples);
+    RefOr::T(one_of.items.into_iter().fold(any_of, AnyOfBuilder::item).build().into())
+}
+
 fn deprecate(operation: &mut Operation, deprecation: &Deprecation) {
     operation.deprecated = Some(utoipa::openapi::Deprecated::True);
     let told = operation.description.take().map(|told| format!("{told}\n\n")).unwrap_or_default();
@@ -200,10 +209,11 @@ fn key() -> Parameter {
     ParameterBuilder::new()
         .name("Idempotency-Key")
         .parameter_in(ParameterIn::Header)
+        .required(Required::False)
         .description(Some(
-            "A request that is sent again with its key is carried out once: the answer is the first one's.",
+            "A request that is sent again with its key is carried out once: the answer is the first one's. \
+             1 to 255 printable characters, new for each request; a UUID will do.",
         ))
         .schema(Some(text("^[!-~]([ -~]{0,253}[!-~])?$")))
-        .example(Some(json!("order-7-2")))
         .build()
 }

@@ -15,7 +15,10 @@ use axum::{
 };
 use utoipa::{
     IntoParams,
-    openapi::path::{Parameter, ParameterBuilder, ParameterIn},
+    openapi::{
+        Required,
+        path::{Parameter, ParameterBuilder, ParameterIn},
+    },
 };
 
 use crate::{document, problem::Problem};
@@ -83,7 +86,7 @@ impl IntoParams for IfMatch {
         let header = ParameterBuilder::new().name("If-Match").parameter_in(ParameterIn::Header);
         let told = "The `ETag` of what was read. If it has changed since, the request is refused (412).";
         let text = document::text(r#"^(\*|"[!#-~]{0,64}")$"#);
-        vec![header.description(Some(told)).schema(Some(text)).build()]
+        vec![header.required(Required::False).description(Some(told)).schema(Some(text)).build()]
     }
 }
 

@@ -22,16 +22,12 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChangesQuery {
     /// Only changes of this person or token.
-    #[param(max_length = 255)]
     actor: Option<String>,
     /// Only changes of this kind, such as `account.rotate`.
-    #[param(max_length = 255)]
     action: Option<String>,
     /// Only changes of things of this kind, such as `sync`.
-    #[param(max_length = 255)]
     subject_kind: Option<String>,
     /// Only changes of the thing with this id.
-    #[param(max_length = 255)]
     subject_id: Option<String>,
     /// The most changes of a page; 100 if it is left out.
     #[param(minimum = 1, maximum = 1000)]

@@ -25,7 +25,8 @@ pub struct DeadLetters {
     /// All dead letters.
     pub all: bool,
     /// How many the caller expects; with any other number nothing is changed.
-    pub count: Option<usize>,
+    #[schema(maximum = 4294967295_u32, format = "uint32")]
+    pub count: Option<u32>,
     /// Proceed however many there are.
     pub confirm: bool,
 }
@@ -113,7 +114,15 @@ async fn meant(api: &ApiState, caller: &Caller, asked: &DeadLetters) -> Result<V
     let invalid =
         |detail: &str| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-body", "Invalid body", detail);
     let filter = match (asked.ids.as_slice(), &asked.filter, asked.all) {
-        ([_, ..], None, false) => return Ok(asked.ids.clone()),
+        ([_, ..], None, false) => {
+            let all = asked.ids.len();
+            return match asked.count {
+                Some(count) if usize::try_from(count) != Ok(all) => Err(not_confirmed(format!(
+                    "{all} ids were given, and not {count} as expected; nothing was done"
+                ))),
+                _ => Ok(asked.ids.clone()),
+            };
+        }
         ([], Some(filter), false) => filter.clone(),
         ([], None, true) => JobFilter::default(),
         ([], None, false) => return Err(invalid("Say which dead letters: ids, a filter, or all: true")),
@@ -122,7 +131,7 @@ async fn meant(api: &ApiState, caller: &Caller, asked: &DeadLetters) -> Result<V
     let listing = listing(api, caller, &filter, Standing::Dead).await?;
     let ids = listing::dead_ids(&api.db, &api.queue, &listing).await?;
     // Nothing needs no confirmation.
-    if ids.is_empty() || asked.confirm || asked.count == Some(ids.len()) {
+    if ids.is_empty() || asked.confirm || asked.count.map(usize::try_from) == Some(Ok(ids.len())) {
         return Ok(ids);
     }
     let there = ids.len();
@@ -132,5 +141,9 @@ async fn meant(api: &ApiState, caller: &Caller, asked: &DeadLetters) -> Result<V
             "There are {there} such dead letters; send \"count\": {there} or \"confirm\": true to go on"
         ),
     };
-    Err(Problem::new(StatusCode::CONFLICT, "not-confirmed", "Not confirmed", detail))
+    Err(not_confirmed(detail))
+}
+
+fn not_confirmed(detail: String) -> Problem {
+    Problem::new(StatusCode::CONFLICT, "not-confirmed", "Not confirmed", detail)
 }

@@ -38,7 +38,7 @@ pub(crate) fn operations() -> Vec<Operation> {
 /// The examples of a content, each held against its schema.
 fn examples(content: &'static Value, pointer: &str, what: &str) -> usize {
     let (schema, _) = resolved(&content["schema"]);
-    let alternatives = schema["oneOf"].as_array().into_iter().flatten();
+    let alternatives = schema["anyOf"].as_array().into_iter().flatten();
     let of_schemas =
         alternatives.chain([schema]).flat_map(|schema| resolved(schema).0["examples"].as_array());
     let mut found: Vec<&Value> = of_schemas.flatten().collect();

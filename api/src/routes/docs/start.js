@@ -23,7 +23,7 @@ function show(spec, token) {
     spec,
     dom_id: "#ui",
     deepLinking: true,
-    docExpansion: "none",
+    docExpansion: "list",
     filter: true,
     persistAuthorization: false,
     queryConfigEnabled: false,

@@ -48,7 +48,7 @@ pub(crate) struct JobsQuery {
     /// With this text in the arguments, the error or the reason.
     text: Option<String>,
     /// At least this old: a number and `s`, `m`, `h`, `d` or `w`.
-    #[param(pattern = "^[0-9]{1,2}[smhdw]$", example = "10m")]
+    #[param(pattern = "^([0-9]{1,8}s|[0-9]{1,6}m|[0-9]{1,4}h|[0-9]{1,3}d|[0-9]{1,2}w)$", example = "10m")]
     older_than: Option<String>,
     /// A filter such as `sync:a,b -error:timeout age:>10m`.
     q: Option<String>,
@@ -79,6 +79,7 @@ pub struct JobFilter {
     /// With this text in the arguments, the error or the reason.
     pub text: Option<String>,
     /// At least this old: `10m`.
+    #[schema(pattern = "^([0-9]{1,8}s|[0-9]{1,6}m|[0-9]{1,4}h|[0-9]{1,3}d|[0-9]{1,2}w)$")]
     pub older_than: Option<String>,
     /// A filter such as `sync:a,b -error:timeout age:>10m`.
     pub q: Option<String>,
