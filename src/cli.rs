@@ -14,6 +14,7 @@ mod queue;
 mod run;
 mod serve;
 mod simulator;
+mod syncs;
 mod tokens;
 
 use std::{net::SocketAddr, path::PathBuf};
@@ -43,6 +44,7 @@ pub(crate) use self::{
     run::{RunOptions, SyncArgs},
     serve::ServeArgs,
     simulator::{LimitsChoice, SimulatorArgs},
+    syncs::{SyncsAction, SyncsArgs, SyncsDeleteArgs, SyncsDiffArgs, SyncsListArgs},
     tokens::{AuditArgs, TokensAction, TokensArgs, TokensCreateArgs},
 };
 
@@ -159,6 +161,8 @@ pub(crate) enum Command {
     Apply(ApplyArgs),
     /// Check the syncs of YAML files without storing them
     Validate(ValidateArgs),
+    /// List, show, compare, export or delete stored syncs
+    Syncs(SyncsArgs),
     /// Show what a sync would change, without writing
     Plan(PlanArgs),
     /// Run a sync now and wait until it ends
@@ -233,6 +237,7 @@ impl Command {
             Command::People(_) => "people",
             Command::Apply(_) => "apply",
             Command::Validate(_) => "validate",
+            Command::Syncs(_) => "syncs",
             Command::Plan(_) => "plan",
             Command::Sync(_) => "sync",
             Command::Enqueue(_) => "enqueue",

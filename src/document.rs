@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use syncline_engine::spec::{Finding, Severity, SyncSpec};
-use syncline_service::{Origin, documents};
+use syncline_service::{Origin, documents, yaml};
 
 use crate::{
     fault::{Fault, said},
-    positions::{Positions, from_yaml},
+    positions::Positions,
 };
 
 #[derive(Debug)]
@@ -121,7 +121,7 @@ pub(crate) fn read(file: &Path) -> Result<Document, Fault> {
         let wrong: Vec<String> = in_order(wrong.iter()).into_iter().map(|one| one.line_of(&shown)).collect();
         return Err(Fault::usage(wrong.join("\n")));
     }
-    let specs: Vec<SyncSpec> = from_yaml(&text).map_err(misread)?;
+    let specs: Vec<SyncSpec> = yaml::parse(&text).map_err(misread)?;
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder =
         std::path::absolute(folder).map_err(|error| Fault::usage(format!("{}: {error}", shown.display())))?;

@@ -4,11 +4,12 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::Value;
 use serde_saphyr::Spanned;
 use syncline_engine::spec::Finding;
+use syncline_service::yaml;
 
 /// A value of a document, with the positions of its children.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ pub(crate) struct Positions(Vec<Spanned<Node>>);
 impl Positions {
     /// Parses a text of one or more documents.
     pub(crate) fn read(text: &str) -> Result<Positions, serde_saphyr::Error> {
-        Ok(Positions(from_yaml(text)?))
+        Ok(Positions(yaml::parse(text)?))
     }
 
     /// The documents as JSON.
@@ -58,12 +59,6 @@ impl Positions {
         }
         Some(place)
     }
-}
-
-/// Only `true` and `false` are booleans: `n` is a valid name of a column, and `no` of a status.
-pub(crate) fn from_yaml<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, serde_saphyr::Error> {
-    let options = serde_saphyr::options! { strict_booleans: true };
-    serde_saphyr::from_multiple_with_options(text, options)
 }
 
 impl Node {

@@ -12,11 +12,12 @@ use serde::de::{
 };
 use serde_json::{Map, Value};
 
+pub(crate) use self::words::pointer;
 use self::{given::Given, words::finding};
 use crate::problem::{FieldError, Problem};
 
 /// How deep objects and lists may be nested.
-const DEEPEST: usize = 32;
+pub(crate) const DEEPEST: usize = 32;
 
 /// Most errors that are told at once.
 const MOST_ERRORS: usize = 20;
@@ -27,6 +28,16 @@ const NUMBER: &str = "$serde_json::private::Number";
 /// Reads a body.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     read(value(bytes)?)
+}
+
+/// Reads a body that is an object of any keys.
+pub(crate) fn object(bytes: &[u8]) -> Result<Value, Problem> {
+    let value = value(bytes)?;
+    if value.is_object() {
+        Ok(value)
+    } else {
+        Err(invalid("The body must be an object".to_owned(), Vec::new()))
+    }
 }
 
 /// Reads a value that JSON was parsed to. It is read again without each faulty part, to find the next one.

@@ -14,8 +14,11 @@ use axum::{
 };
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 use serde::{Serialize, Serializer};
+use syncline_engine::spec::Severity;
 use utoipa::ToSchema;
 use uuid::Uuid;
+
+use crate::json::pointer;
 
 /// The media type of a problem document.
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
@@ -263,6 +266,9 @@ impl From<syncline_service::Error> for Problem {
                 Unknown::Person => (StatusCode::NOT_FOUND, "unknown-person", "Unknown person", None),
                 Unknown::Token => (StatusCode::NOT_FOUND, "unknown-token", "Unknown token", None),
                 Unknown::Job => (StatusCode::NOT_FOUND, "unknown-job", "Unknown job", None),
+                Unknown::Run => (StatusCode::NOT_FOUND, "unknown-run", "Unknown run", None),
+                Unknown::Link => (StatusCode::NOT_FOUND, "unknown-mapping", "Unknown mapping", None),
+                Unknown::Revision => (StatusCode::NOT_FOUND, "unknown-revision", "Unknown revision", None),
             },
             Error::Refused { why, .. } => match why {
                 Refusal::QueuePaused => (StatusCode::CONFLICT, "queue-paused", "Queue paused", None),
@@ -279,12 +285,26 @@ impl From<syncline_service::Error> for Problem {
                 Refusal::AccountUsed => (StatusCode::CONFLICT, "account-used", "Account used", None),
                 Refusal::JobOver => (StatusCode::CONFLICT, "job-over", "Job over", None),
                 Refusal::NoToken => (StatusCode::CONFLICT, "no-token", "No token", None),
+                Refusal::SyncExists => (StatusCode::CONFLICT, "sync-exists", "Sync exists", Some("name")),
+                Refusal::Outdated => {
+                    (StatusCode::PRECONDITION_FAILED, "changed-since", "Changed since", None)
+                }
+                Refusal::ConflictMoved => (StatusCode::CONFLICT, "conflict-moved", "Conflict moved", None),
+                Refusal::Unsuitable => {
+                    (StatusCode::UNPROCESSABLE_ENTITY, "unsuitable-sync", "Unsuitable sync", None)
+                }
             },
             Error::Unreadable { sync, error } => {
                 tracing::error!(sync, error, "the stored document cannot be read");
                 (StatusCode::CONFLICT, "unreadable-sync", "Unreadable sync", None)
             }
+            Error::Invalid(text) if text.starts_with("filter: ") => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "invalid-filter", "Invalid filter", Some("q"))
+            }
             Error::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid-body", "Invalid body", None),
+            Error::Document { .. } => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "invalid-document", "Invalid document", None)
+            }
             Error::Database(_) | Error::Queue(_) => {
                 return match error {
                     Error::Database(error) => error.into(),
@@ -293,13 +313,21 @@ impl From<syncline_service::Error> for Problem {
                 };
             }
         };
+        let findings = match &error {
+            Error::Document { findings, .. } => findings.clone(),
+            _ => Vec::new(),
+        };
         let detail = match error {
             Error::Unreadable { sync, .. } => {
                 format!("This version cannot read the stored document of the sync {sync:?}; apply it again")
             }
             other => other.to_string(),
         };
-        let problem = Self::new(status, kind, title, &*detail);
+        let mut problem = Self::new(status, kind, title, &*detail);
+        let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+        problem.errors.extend(errors.map(|finding| {
+            FieldError::at(&pointer(&finding.path), "invalid-value", finding.message.as_str())
+        }));
         match field {
             Some(field) => problem.with_field(field, detail),
             None => problem,

@@ -71,6 +71,7 @@ mod m20261130_000600_create_person_identities;
 mod m20261130_000800_lease_token_refreshes;
 mod m20261130_000900_order_links;
 mod m20261130_001000_drop_running_keys;
+mod m20261130_001100_index_lists;
 
 pub use error::{MigrateError, sqlstate, words, words_of_driver};
 pub use migrator::{Migrator, Rebuild, Until};
@@ -145,6 +146,7 @@ fn in_order() -> Vec<(Box<dyn MigrationTrait>, Compatibility)> {
         (Box::new(m20261130_000800_lease_token_refreshes::Migration), Expands),
         (Box::new(m20261130_000900_order_links::Migration), Expands),
         (Box::new(m20261130_001000_drop_running_keys::Migration), Expands),
+        (Box::new(m20261130_001100_index_lists::Migration), Expands),
     ]
 }
 

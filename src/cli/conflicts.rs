@@ -31,6 +31,11 @@ pub(crate) struct ConflictsListArgs {
     /// Resolved ones, too
     #[arg(long)]
     pub(crate) all: bool,
+    /// Only what this filter says, such as 'field:title age:>2d -kind:timestamp word'
+    ///
+    /// Keys: sync, project, field, kind, entity_type, item, resolution, by, seen, age and since.
+    #[arg(long, allow_hyphen_values = true)]
+    pub(crate) filter: Option<String>,
     /// Conflicts listed
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub(crate) limit: u64,
@@ -47,18 +52,21 @@ pub(crate) struct ConflictShowArgs {
     group = ArgGroup::new("choice").args(["side", "source", "target", "base", "value", "field"]).required(true),
     override_usage = "syncline conflicts resolve ID... --source|--target|--base|--value VALUE\n       \
                       syncline conflicts resolve ID --field FIELD=CHOICE...\n       \
-                      syncline conflicts resolve --sync NAME|--all --source|--target|--base"
+                      syncline conflicts resolve --sync NAME|--filter FILTER|--all --source|--target|--base"
 )]
 pub(crate) struct ResolveArgs {
     /// The conflicts' numbers, from the list
-    #[arg(required_unless_present_any = ["all", "sync"], conflicts_with_all = ["all", "sync"])]
+    #[arg(required_unless_present_any = ["all", "sync", "filter"], conflicts_with_all = ["all", "sync", "filter"])]
     pub(crate) ids: Vec<i64>,
     /// Every open conflict
-    #[arg(long, conflicts_with = "sync")]
+    #[arg(long, conflicts_with_all = ["sync", "filter"])]
     pub(crate) all: bool,
     /// Every open conflict of this sync
     #[arg(long)]
     pub(crate) sync: Option<String>,
+    /// Every open conflict that this filter selects, as in the list
+    #[arg(long, allow_hyphen_values = true)]
+    pub(crate) filter: Option<String>,
     /// The side whose value stands: source or target
     #[arg(long)]
     pub(crate) side: Option<String>,
@@ -72,10 +80,10 @@ pub(crate) struct ResolveArgs {
     #[arg(long)]
     pub(crate) base: bool,
     /// Both sides get this value, which is in the source's terms; an empty one clears the field
-    #[arg(long, allow_hyphen_values = true, conflicts_with_all = ["all", "sync"])]
+    #[arg(long, allow_hyphen_values = true, conflicts_with_all = ["all", "sync", "filter"])]
     pub(crate) value: Option<String>,
     /// A field of the conflict's item with its own choice: source, target, base or value:VALUE; repeatable
-    #[arg(long, value_name = "FIELD=CHOICE", conflicts_with_all = ["all", "sync"])]
+    #[arg(long, value_name = "FIELD=CHOICE", conflicts_with_all = ["all", "sync", "filter"])]
     pub(crate) field: Vec<String>,
     /// Leave the job to a running worker instead of waiting for it here
     #[arg(long)]

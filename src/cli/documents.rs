@@ -12,6 +12,9 @@ pub(crate) struct ApplyArgs {
     pub(crate) files: FileArgs,
     #[command(flatten)]
     pub(crate) make: MakeArgs,
+    /// Only say what would change, and store nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

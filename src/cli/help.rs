@@ -6,7 +6,7 @@ use super::Cli;
 
 /// The groups of commands, in the order of their first use.
 const GROUPS: [(&str, &[&str]); 5] = [
-    ("Syncs", &["demo", "init", "apply", "validate", "plan", "sync", "enqueue"]),
+    ("Syncs", &["demo", "init", "apply", "validate", "syncs", "plan", "sync", "enqueue"]),
     ("Accounts", &["accounts", "discover", "people"]),
     ("What happened", &["runs", "history", "conflicts", "stats", "schedules", "verify"]),
     ("Queue and workers", &["queues", "jobs", "dead", "workers", "pause", "resume", "pauses"]),

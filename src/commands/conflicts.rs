@@ -2,15 +2,16 @@
 
 mod resolve;
 
-use sea_orm::{
-    ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
-};
+use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
 use syncline_engine::conflict::Choice;
-use syncline_entity::{sync_conflict, sync_metadata};
+use syncline_entity::sync_conflict;
 use syncline_service::{
+    Caller,
     choice::chosen,
-    syncs::{self, StoredSync},
+    conflicts::{self, ConflictsQuery, FoundConflict},
+    scan::Start,
+    syncs,
 };
 
 use crate::{
@@ -33,34 +34,34 @@ pub(crate) async fn run(config: &Config, args: &ConflictsArgs, output: &Output) 
     }
 }
 
-/// A conflict with its link and its sync.
-pub(crate) struct Found {
-    pub(crate) conflict: sync_conflict::Model,
-    pub(crate) link: sync_metadata::Model,
-    pub(crate) sync: StoredSync,
-}
-
 /// Conflicts, the latest first.
-pub(crate) async fn find(db: &DatabaseConnection, args: &ConflictsListArgs) -> Result<Vec<Found>, Fault> {
-    let mut query = sync_conflict::Entity::find()
-        .find_also_related(sync_metadata::Entity)
-        .order_by_desc(sync_conflict::Column::Id)
-        .limit(args.limit);
-    if !args.all {
-        // The same literal as in the partial index, which a bound value would not match.
-        query = query.filter(Expr::cust("sync_conflicts.resolved = false"));
+pub(crate) async fn find(
+    db: &DatabaseConnection,
+    args: &ConflictsListArgs,
+) -> Result<Vec<FoundConflict>, Fault> {
+    let sync = match &args.sync {
+        Some(name) => Some(syncs::find(db, name).await?.id),
+        None => None,
+    };
+    let resolved = (!args.all).then_some(false);
+    let mut asked = ConflictsQuery {
+        sync,
+        resolved,
+        filter: args.filter.clone(),
+        start: Start::First,
+        limit: args.limit,
+    };
+    let mut found = Vec::new();
+    loop {
+        asked.limit = args.limit - found.len() as u64;
+        // A person at this command sees all projects.
+        let page = conflicts::list(db, &Caller::person("command line"), &asked).await?;
+        found.extend(page.rows);
+        match page.next {
+            Some(next) if (found.len() as u64) < args.limit => asked.start = Start::After(next),
+            _ => return Ok(found),
+        }
     }
-    if let Some(name) = &args.sync {
-        let config = syncs::find(db, name).await?;
-        query = query.filter(sync_metadata::Column::SyncConfigId.eq(config.id));
-    }
-    let syncs = syncs::all(db).await?;
-    let found = query.all(db).await?.into_iter().filter_map(|(conflict, link)| {
-        let link = link?;
-        let sync = syncs.get(&link.sync_config_id)?.clone();
-        Some(Found { conflict, link, sync })
-    });
-    Ok(found.collect())
 }
 
 async fn list(db: &DatabaseConnection, args: &ConflictsListArgs, output: &Output) -> Result<Exit, Fault> {
@@ -71,12 +72,12 @@ async fn list(db: &DatabaseConnection, args: &ConflictsListArgs, output: &Output
 }
 
 /// Prints conflicts as a table.
-pub(crate) fn tell(found: &[Found], output: &Output) {
+pub(crate) fn tell(found: &[FoundConflict], output: &Output) {
     if found.is_empty() {
         output.line("no conflicts");
         return;
     }
-    let line = |found: &Found| {
+    let line = |found: &FoundConflict| {
         let conflict = &found.conflict;
         let value = |json: &Option<Value>| shown(&json.clone().unwrap_or_default());
         vec![
@@ -111,7 +112,7 @@ fn state(conflict: &sync_conflict::Model) -> String {
 }
 
 /// A conflict as JSON.
-pub(crate) fn as_json(found: &Found) -> Value {
+pub(crate) fn as_json(found: &FoundConflict) -> Value {
     let conflict = &found.conflict;
     let choice = chosen(conflict);
     let value = match &choice {
@@ -144,14 +145,7 @@ pub(crate) fn as_json(found: &Found) -> Value {
 
 /// Prints one conflict with its complete values.
 async fn show(db: &DatabaseConnection, id: i64, output: &Output) -> Result<Exit, Fault> {
-    let found =
-        sync_conflict::Entity::find_by_id(id).find_also_related(sync_metadata::Entity).one(db).await?;
-    let Some((conflict, Some(link))) = found else {
-        return Err(Fault::usage(format!("there is no conflict {id}; see `syncline conflicts`")));
-    };
-    let sync = syncs::by_id(db, link.sync_config_id).await?;
-    let sync = sync.ok_or_else(|| Fault::failed(format!("the sync of conflict {id} is gone")))?;
-    let found = Found { conflict, link, sync };
+    let found = conflicts::get(db, &Caller::person("command line"), id).await?;
     output.data(&as_json(&found));
     let conflict = &found.conflict;
     let field = conflict.field.as_deref().unwrap_or("(whole item)");

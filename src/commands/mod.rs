@@ -28,6 +28,7 @@ mod serve;
 mod simulator;
 mod stats;
 mod sync;
+mod syncs;
 mod tokens;
 mod validate;
 mod verify;
@@ -89,6 +90,7 @@ async fn on_database(
         Command::Discover(args) => discover::run(config, args, output).await,
         Command::Accounts(args) => accounts::run(config, args, output).await,
         Command::Apply(args) => apply::run(config, args, output).await,
+        Command::Syncs(args) => syncs::run(config, args, output).await,
         Command::Plan(args) => plan::run(config, args, output).await,
         Command::Sync(args) => sync::run(config, args, output).await,
         Command::Enqueue(args) => enqueue::run(config, args, output).await,

@@ -41,6 +41,7 @@ mod screens;
 mod simulator;
 mod spellings;
 mod start;
+mod syncs;
 mod tables;
 mod tasks;
 mod tls;

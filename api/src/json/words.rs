@@ -77,7 +77,7 @@ fn given(found: &str) -> String {
 }
 
 /// The JSON Pointer of a path such as `items.ids[0]`.
-fn pointer(path: &str) -> String {
+pub(crate) fn pointer(path: &str) -> String {
     let mut pointer = String::new();
     for part in path.split('.').filter(|part| !part.is_empty()) {
         let mut places = part.split('[');

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
 use serde_json::{Value as Json, json};
 use syncline_engine::{Side, Value, conflict::Choice};
-use syncline_entity::{sync_conflict, sync_history, sync_metadata};
+use syncline_entity::{sync_conflict, sync_history};
 use syncline_runs::{sync_key, work_key};
 use syncline_service::{
-    conflicts::{Chosen, Decision, choose},
+    Caller,
+    conflicts::{Chosen, Decision, choose, open_ids},
     syncs,
 };
 
@@ -44,7 +45,7 @@ pub(super) async fn run(
         return Ok(Exit::Done);
     }
     let decisions: Vec<Decision> =
-        choices.iter().map(|(id, choice)| Decision { conflict: *id, choice: choice.clone() }).collect();
+        choices.iter().map(|(id, choice)| Decision::new(*id, choice.clone())).collect();
     let chosen = choose(db, &environment.queue, &decisions, &config.caller()).await?;
     if args.no_wait {
         for of_run in &chosen {
@@ -131,15 +132,11 @@ async fn meant(db: &DatabaseConnection, args: &ResolveArgs) -> Result<Vec<i64>, 
     if !args.ids.is_empty() {
         return Ok(args.ids.clone());
     }
-    let mut query = sync_conflict::Entity::find()
-        .find_also_related(sync_metadata::Entity)
-        .filter(sync_conflict::Column::Resolved.eq(false))
-        .order_by_asc(sync_conflict::Column::Id);
-    if let Some(name) = &args.sync {
-        let config = syncs::find(db, name).await?;
-        query = query.filter(sync_metadata::Column::SyncConfigId.eq(config.id));
-    }
-    Ok(query.all(db).await?.into_iter().map(|(conflict, _)| conflict.id).collect())
+    let sync = match &args.sync {
+        Some(name) => Some(syncs::find(db, name).await?.id),
+        None => None,
+    };
+    Ok(open_ids(db, &Caller::person("command line"), sync, args.filter.clone()).await?)
 }
 
 fn tell(

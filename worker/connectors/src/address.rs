@@ -29,6 +29,9 @@ const PARAMETERS: &[&str] = &[
 const CERTIFICATES: &[&str] =
     &["sslrootcert", "ssl-root-cert", "ssl-ca", "sslcert", "ssl-cert", "sslkey", "ssl-key"];
 
+/// What stands in place of a password in an address that is shown and may be sent back.
+pub const MASK: &str = "***";
+
 /// Why an address is refused. Never quotes a part of it that may belong to a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
@@ -76,6 +79,34 @@ pub fn shown(url: &str) -> Result<String, AddressError> {
         parts.user.map(|user| &user[..user.find(':').or_else(|| encoded_colon(user)).unwrap_or(user.len())]);
     let user = user.filter(|user| !user.is_empty()).map(|user| format!("{user}@")).unwrap_or_default();
     Ok(format!("{}://{user}{}{}", parts.scheme, parts.host, parts.path))
+}
+
+/// The address with [`MASK`] in place of each password, and otherwise as it is. A text that cannot be split into the parts
+/// of an address and may hold a password is replaced as a whole.
+pub fn masked(url: &str) -> String {
+    if !may_hold_password(url) && encoded_colon(url).is_none() {
+        return url.to_owned();
+    }
+    let Ok(parts) = Parts::of(url) else { return MASK.to_owned() };
+    let user = match parts.user {
+        Some(user) => match user.find(':').or_else(|| encoded_colon(user)) {
+            Some(colon) => format!("{}:{MASK}@", &user[..colon]),
+            None => format!("{user}@"),
+        },
+        None => String::new(),
+    };
+    let parameter = |(name, value): (&str, &str)| match name {
+        "password" => format!("{name}={MASK}"),
+        _ => format!("{name}={value}"),
+    };
+    let query = parts.parameters().map(parameter).collect::<Vec<_>>().join("&");
+    let query = if query.is_empty() { query } else { format!("?{query}") };
+    format!("{}://{user}{}{}{query}", parts.scheme, parts.host, parts.path)
+}
+
+/// True if a text has [`MASK`] where an address has a password.
+pub fn is_masked(text: &str) -> bool {
+    text == MASK || text.contains(":***@") || text.contains("password=***")
 }
 
 impl<'a> Parts<'a> {
@@ -178,6 +209,32 @@ mod tests {
     fn an_address_is_shown_without_its_secrets(#[case] url: &str, #[case] expected: &str) {
         assert_eq!(check(url), Ok(()));
         assert_eq!(shown(url).as_deref(), Ok(expected));
+    }
+
+    #[rstest]
+    #[case(
+        "postgres://app:hunter2@db:5432/x?sslmode=require",
+        "postgres://app:***@db:5432/x?sslmode=require"
+    )]
+    #[case("postgres://app%3Ahunter2@db/x", "postgres://app:***@db/x")]
+    #[case(
+        "postgres:///x?host=/run&password=hunter2&user=app",
+        "postgres:///x?host=/run&password=***&user=app"
+    )]
+    #[case("postgres://app:hun/ter2@db/x", "***")]
+    #[case("Server=db;Password=hunter2", "***")]
+    fn a_masked_address_is_itself_without_the_password(#[case] url: &str, #[case] shown: &str) {
+        assert_eq!(masked(url), shown);
+        assert!(is_masked(shown) && !is_masked(url), "{url}");
+        assert_eq!(masked(shown), shown);
+    }
+
+    #[test]
+    fn what_holds_no_password_is_not_masked() {
+        for text in ["sqlite://tasks.db", "postgres://app@db/x", "backlog.csv", "", "a:b"] {
+            assert_eq!(masked(text), text);
+            assert!(!is_masked(text));
+        }
     }
 
     /// Every position of a special character in a password, with different surroundings.

@@ -64,7 +64,7 @@ pub fn chosen(conflict: &sync_conflict::Model) -> Option<Choice> {
 }
 
 /// The hash of the values that a conflict shows, the same for the same values on both databases.
-fn seen(conflict: &sync_conflict::Model) -> String {
+pub fn seen(conflict: &sync_conflict::Model) -> String {
     let canonical =
         |json: &Option<Json>| canonical_json(&json.as_ref().map_or(Value::Null, Value::from_json));
     let values = [canonical(&conflict.source_data), canonical(&conflict.target_data)];

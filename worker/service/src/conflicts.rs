@@ -3,6 +3,9 @@
 //! A choice is bound to the values that the conflict shows when it is made. If a side is edited before the run, the
 //! choice does not count, and the conflict is open again with the new values.
 
+mod listing;
+mod strategy;
+
 use std::collections::BTreeMap;
 
 use chrono::{SubsecRound, Utc};
@@ -19,6 +22,10 @@ use syncline_runs::{Accepted, CHOICES, NewRun, RunArgs, RunQueue, accept_in, com
 use syncline_sql::{begin, statement};
 use uuid::Uuid;
 
+pub use self::{
+    listing::{COLUMNS, ConflictGroup, ConflictsQuery, FoundConflict, get, groups, list, open_ids},
+    strategy::{Asked, FieldChoice, decide},
+};
 use super::{
     Caller, Error, Refusal, Unknown,
     audit::{self, Entry},
@@ -36,6 +43,15 @@ pub struct Decision {
     /// The id of the conflict.
     pub conflict: i64,
     pub choice: Choice,
+    /// The hash of the values that they saw ([`seen`](crate::choice::seen)); none: whatever the values are now.
+    pub seen: Option<String>,
+}
+
+impl Decision {
+    /// A choice for a conflict, whatever its values are now.
+    pub fn new(conflict: i64, choice: Choice) -> Decision {
+        Decision { conflict, choice, seen: None }
+    }
 }
 
 /// A run that carries out choices.
@@ -82,7 +98,7 @@ async fn try_choose(
     // confirms the absence.
     let mut groups: BTreeMap<(i64, bool), Group> = BTreeMap::new();
     let mut syncs = Syncs::default();
-    for Decision { conflict: id, choice } in decisions {
+    for Decision { conflict: id, choice, seen } in decisions {
         let found =
             sync_conflict::Entity::find_by_id(*id).find_also_related(sync_metadata::Entity).one(tx).await?;
         let unknown = || {
@@ -95,6 +111,11 @@ async fn try_choose(
         }
         if conflict.resolved {
             return Err(Error::refused(Refusal::Resolved, format!("conflict {id} is resolved already")));
+        }
+        if seen.as_ref().is_some_and(|seen| *seen != crate::choice::seen(&conflict)) {
+            let text =
+                format!("the values of conflict {id} have changed since they were read; look at them again");
+            return Err(Error::refused(Refusal::ConflictMoved, text));
         }
         if choice.side().is_none() {
             let config = syncs.of(tx, link.sync_config_id).await?;

@@ -35,6 +35,27 @@ pub fn shape(document: &Value) -> Vec<Finding> {
     findings
 }
 
+/// Reads a document that is JSON: the sync, and the warnings about it. It fails with everything that is wrong.
+pub fn read(
+    document: &Value,
+    folder: Option<&Path>,
+    origin: Origin<'_>,
+) -> Result<(SyncSpec, Vec<Finding>), Vec<Finding>> {
+    let wrong = shape(document);
+    if !wrong.is_empty() {
+        return Err(wrong);
+    }
+    // What the shape lets through and the reader does not is an error of this program's tables.
+    let spec = serde_json::from_value(document.clone())
+        .map_err(|error| vec![Finding::error("", error.to_string())])?;
+    let spec = resolve(spec, folder);
+    let findings = check(&spec, origin);
+    match findings.iter().any(|finding| finding.severity == Severity::Error) {
+        true => Err(findings),
+        false => Ok((spec, findings)),
+    }
+}
+
 /// Names are unique within a project: returns the positions of the documents whose name an earlier one has, each with
 /// the position of the latest earlier one.
 pub fn repeated_names<'a>(specs: impl IntoIterator<Item = &'a SyncSpec>) -> Vec<(usize, usize)> {

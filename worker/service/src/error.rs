@@ -1,6 +1,7 @@
 //! Why a request failed.
 
 use sea_orm::DbErr;
+use syncline_engine::spec::Finding;
 
 /// Why a request failed; none of it was carried out. The text names the problem, its cause and the remedy.
 #[derive(Debug, thiserror::Error)]
@@ -31,9 +32,17 @@ pub enum Error {
         /// The text of the JSON parser.
         error: String,
     },
-    /// The document is invalid.
+    /// The request is invalid.
     #[error("{0}")]
     Invalid(String),
+    /// A document cannot be stored.
+    #[error("{}", told(name, findings))]
+    Document {
+        /// The name of its sync, as far as it has one.
+        name: String,
+        /// All that is wrong with it.
+        findings: Vec<Finding>,
+    },
     #[error(transparent)]
     Database(#[from] DbErr),
     #[error(transparent)]
@@ -61,6 +70,12 @@ pub enum Unknown {
     Token,
     /// By id.
     Job,
+    /// By id.
+    Run,
+    /// By id.
+    Link,
+    /// By number.
+    Revision,
 }
 
 /// Why a request is refused.
@@ -86,6 +101,23 @@ pub enum Refusal {
     JobOver,
     /// There is no token, and the address is public.
     NoToken,
+    /// There is a sync with this name.
+    SyncExists,
+    /// It was changed since the caller read it.
+    Outdated,
+    /// The values of the conflict have changed since the caller saw them.
+    ConflictMoved,
+    /// The sync cannot do what is asked of it.
+    Unsuitable,
+}
+
+fn told(name: &str, findings: &[Finding]) -> String {
+    let of = |finding: &Finding| match finding.path.as_str() {
+        "" => finding.message.clone(),
+        path => format!("{path}: {}", finding.message),
+    };
+    let told = findings.iter().map(of).collect::<Vec<_>>().join("; ");
+    if name.is_empty() { told } else { format!("{name}: {told}") }
 }
 
 impl Error {

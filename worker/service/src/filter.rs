@@ -8,7 +8,10 @@
 //!
 //! All terms must hold. Letters count alike in upper and lower case in words only.
 
+pub mod entries;
 pub mod jobs;
+pub mod rows;
+mod times;
 
 use syncline_engine::nearest::alternatives;
 

@@ -6,39 +6,55 @@
 //! - [`Origin`]: where a document comes from, and what it may name for that reason.
 //! - [`allow`]: the lists of what documents over HTTP may name.
 //! - [`store`]: stores documents as syncs with their schedules.
+//! - [`configs`]: lists, shows, changes and deletes stored syncs; [`differences`] compares their documents, and
+//!   [`passwords`] keeps secrets out of what is shown.
+//! - [`yaml`]: documents as text.
 //! - [`syncs`]: finds stored syncs by name.
-//! - [`runs`]: requests runs.
+//! - [`runs`]: requests runs; [`start`] does so in the words of older systems.
+//! - [`announce`]: syncs an item that a program says was changed.
 //! - [`conflicts`]: checks and stores a person's choice; [`choice`] is its form in the database.
 //! - [`pauses`]: pauses subjects.
 //! - [`people`]: which identities are one person, and the mapping of a sync with its people and statuses.
 //! - [`dead`]: replays and discards dead letters.
 //! - [`tokens`]: makes, revokes and checks the tokens of the API.
 //! - [`Caller`]: who asks, and what they may do.
-//! - [`filter`]: the filter grammar of lists.
+//! - [`filter`]: the filter grammar of lists; [`scan`] reads pages of large tables.
+//! - [`status`]: how each sync stands.
+//! - [`history`], [`links`]: runs with what they changed, and links with their changes.
 //! - [`idempotency`]: answers repeated requests with the first answer.
 //! - [`audit`]: records who changed what.
 //! - [`redact`]: takes values out of what callers without `data:read` are shown.
 
 pub mod accounts;
 pub mod allow;
+pub mod announce;
 pub mod audit;
 mod caller;
 pub mod choice;
+pub mod configs;
 pub mod conflicts;
 pub mod dead;
+pub mod differences;
 pub mod documents;
 mod error;
 pub mod filter;
+pub mod history;
 pub mod idempotency;
 pub mod losses;
+pub mod links;
 mod origin;
+pub mod passwords;
 pub mod pauses;
 pub mod people;
 pub mod redact;
 pub mod runs;
+pub mod scan;
+pub mod start;
+pub mod status;
 pub mod store;
 pub mod syncs;
 pub mod tokens;
+pub mod yaml;
 
 pub use caller::{Caller, Scope, Scopes};
 pub use error::{Error, Refusal, Unknown};

@@ -3,7 +3,7 @@
 use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseConnection, DatabaseTransaction, EntityTrait,
-    QueryFilter,
+    QueryFilter, QuerySelect, SqlErr,
 };
 use serde_json::json;
 use syncline_engine::{
@@ -18,8 +18,9 @@ use syncline_entity::{
 use syncline_sql::begin;
 
 use super::{
-    Caller, Error, Origin, accounts,
+    Caller, Error, Origin, Refusal, Unknown, accounts,
     audit::{self, Entry},
+    passwords,
 };
 
 /// The result of storing a document.
@@ -33,6 +34,44 @@ pub enum Stored {
     Unchanged,
 }
 
+impl Stored {
+    /// The name in commands and in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Stored::Created => "created",
+            Stored::Changed => "changed",
+            Stored::Unchanged => "unchanged",
+        }
+    }
+}
+
+/// What must hold for a document to be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expected {
+    Anything,
+    /// There is no sync with this name.
+    New,
+    /// The sync with this id has the document's name and project, and this revision if one is given.
+    Sync {
+        id: i64,
+        revision: Option<i64>,
+    },
+}
+
+/// A document that was stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Applied {
+    pub stored: Stored,
+    /// The sync.
+    pub id: i64,
+    /// The revision after it was stored.
+    pub revision: i64,
+    /// The document that was stored before.
+    pub before: Option<serde_json::Value>,
+    /// The document as it is stored.
+    pub after: serde_json::Value,
+}
+
 /// Stores documents under their names: all of them, or none. What a document may not name, coming from there, is refused
 /// here too, since no document is stored in another way.
 pub async fn store(
@@ -41,54 +80,63 @@ pub async fn store(
     specs: &[&SyncSpec],
     origin: Origin<'_>,
 ) -> Result<Vec<Stored>, Error> {
-    for spec in specs {
-        let refusals = origin.refusals(spec);
-        if !refusals.is_empty() {
-            return Err(invalid(spec, &refusals));
-        }
-    }
+    let applied = apply(db, caller, specs, origin, false).await?;
+    Ok(applied.into_iter().map(|applied| applied.stored).collect())
+}
+
+/// Stores documents under their names: all of them, or none. A dry run does the same in a transaction that it takes back.
+pub async fn apply(
+    db: &DatabaseConnection,
+    caller: &Caller,
+    specs: &[&SyncSpec],
+    origin: Origin<'_>,
+    dry_run: bool,
+) -> Result<Vec<Applied>, Error> {
     let tx = begin(db).await?;
-    let mut stored = Vec::new();
+    let mut applied = Vec::new();
     for spec in specs {
-        stored.push(store_one(&tx, caller, spec, origin).await?);
+        applied.push(store_one(&tx, caller, spec, origin, Expected::Anything).await?);
     }
-    tx.commit().await?;
-    Ok(stored)
+    if dry_run {
+        tx.rollback().await?
+    } else {
+        tx.commit().await?
+    }
+    Ok(applied)
 }
 
-fn invalid(spec: &SyncSpec, findings: &[Finding]) -> Error {
-    let told = findings.iter().map(|finding| format!("{}: {}", finding.path, finding.message));
-    Error::Invalid(format!("{}: {}", spec.name, told.collect::<Vec<_>>().join("; ")))
+pub(crate) fn invalid(spec: &SyncSpec, findings: &[Finding]) -> Error {
+    Error::Document { name: spec.name.clone(), findings: findings.to_vec() }
 }
 
-async fn store_one(
+/// Stores one document. It fails with all the findings about it.
+pub(crate) async fn store_one(
     tx: &DatabaseTransaction,
     caller: &Caller,
     spec: &SyncSpec,
     origin: Origin<'_>,
-) -> Result<Stored, Error> {
+    expected: Expected,
+) -> Result<Applied, Error> {
+    let refusals = origin.refusals(spec);
+    if !refusals.is_empty() {
+        return Err(invalid(spec, &refusals));
+    }
     let managed_by = match origin {
         Origin::CommandLine => ManagedBy::File,
         Origin::Http(_) => ManagedBy::Api,
     };
+    let now = Utc::now().trunc_subsecs(6);
+    let project_id = project_of(tx, caller, spec).await?;
+    let existing = existing(tx, project_id, spec, expected).await?;
+    let mut spec = spec.clone();
+    let before = existing.as_ref().map(|existing| existing.config_json.clone());
+    passwords::restored(&mut spec, before.as_ref()).map_err(|wrong| invalid(&spec, &wrong))?;
+    let spec = &spec;
     let json =
         serde_json::to_value(spec).map_err(|error| Error::Invalid(format!("{}: {error}", spec.name)))?;
-    let now = Utc::now().trunc_subsecs(6);
-    let project_id = match project::by_key(tx, &spec.project).await? {
-        Some(project) => project.id,
-        None => {
-            let new = project::ActiveModel {
-                key: Set(spec.project.clone()),
-                name: Set(spec.project.clone()),
-                ..Default::default()
-            };
-            new.insert(tx).await?.id
-        }
-    };
     // Also for an unchanged document: the account may have been created since it was stored.
     accounts::save_built_in(tx, project_id, spec).await?;
     let accounts = accounts::resolve(tx, project_id, spec).await?.map_err(|wrong| invalid(spec, &wrong))?;
-    let existing = sync_config::by_name(tx, project_id, &spec.name).await?;
     let (stored, config) = match existing {
         Some(existing) if existing.config_json == json => {
             let before = Pair::new(existing.source_account_id, existing.target_account_id);
@@ -118,14 +166,19 @@ async fn store_one(
                 ..Default::default()
             };
             fill(&mut model, spec, &json, accounts);
-            (Stored::Created, model.insert(tx).await?)
+            let inserted = model.insert(tx).await.map_err(|error| match error.sql_err() {
+                // Another request has stored it meanwhile.
+                Some(SqlErr::UniqueConstraintViolation(_)) => exists(spec),
+                _ => error.into(),
+            })?;
+            (Stored::Created, inserted)
         }
     };
     if stored != Stored::Unchanged {
         let revision = sync_config_revision::ActiveModel {
             sync_config_id: Set(config.id),
             revision: Set(config.revision),
-            config_json: Set(json),
+            config_json: Set(json.clone()),
             by: Set(caller.actor.clone()),
             at: Set(now),
         };
@@ -145,7 +198,63 @@ async fn store_one(
         audit::record(tx, caller, entry).await?;
     }
     set_schedule(tx, &config, spec, now).await?;
-    Ok(stored)
+    Ok(Applied { stored, id: config.id, revision: config.revision, before, after: json })
+}
+
+/// The project of a document. A caller who sees all projects makes one that does not exist.
+async fn project_of(tx: &DatabaseTransaction, caller: &Caller, spec: &SyncSpec) -> Result<i64, Error> {
+    match project::by_key(tx, &spec.project).await? {
+        Some(project) if caller.sees(project.id) => Ok(project.id),
+        None if caller.project.is_none() => {
+            let new = project::ActiveModel {
+                key: Set(spec.project.clone()),
+                name: Set(spec.project.clone()),
+                ..Default::default()
+            };
+            Ok(new.insert(tx).await?.id)
+        }
+        _ => Err(Error::unknown(Unknown::Project, format!("there is no project {:?}", spec.project))),
+    }
+}
+
+/// The stored sync that a document replaces; locked, so that two documents get two revisions.
+async fn existing(
+    tx: &DatabaseTransaction,
+    project_id: i64,
+    spec: &SyncSpec,
+    expected: Expected,
+) -> Result<Option<sync_config::Model>, Error> {
+    let found = sync_config::Entity::find()
+        .filter(sync_config::Column::ProjectId.eq(project_id))
+        .filter(sync_config::Column::Name.eq(&spec.name))
+        .filter(sync_config::Column::DeletedAt.is_null())
+        .lock_exclusive()
+        .one(tx)
+        .await?;
+    match (expected, &found) {
+        (Expected::Anything, _) | (Expected::New, None) => Ok(found),
+        (Expected::New, Some(_)) => Err(exists(spec)),
+        (Expected::Sync { id, revision }, Some(row)) if row.id == id => match revision {
+            Some(revision) if revision != row.revision => Err(outdated(&spec.name, revision, row.revision)),
+            _ => Ok(found),
+        },
+        (Expected::Sync { .. }, _) => {
+            Err(Error::unknown(Unknown::Sync, format!("there is no sync {:?} any more", spec.name)))
+        }
+    }
+}
+
+fn exists(spec: &SyncSpec) -> Error {
+    let text = format!(
+        "the project {:?} has a sync {:?} already; change that one, or choose another name",
+        spec.project, spec.name
+    );
+    Error::refused(Refusal::SyncExists, text)
+}
+
+pub(crate) fn outdated(name: &str, expected: i64, is: i64) -> Error {
+    let text = format!("the sync {name:?} has revision {is}, and not {expected}; read it again");
+    Error::refused(Refusal::Outdated, text)
 }
 
 /// Admission takes the accounts of a run from here.

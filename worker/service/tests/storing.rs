@@ -30,7 +30,7 @@ async fn a_document_over_http_is_stored_if_everything_in_it_is_listed() {
     };
     let mia = Caller::person("mia");
     let refused = store(&db, &mia, &[&inside, &outside], Origin::Http(&lists)).await.unwrap_err();
-    assert!(matches!(refused, Error::Invalid(_)));
+    assert!(matches!(refused, Error::Document { .. }));
     let told = "outside: source.path: \"/etc/passwd\" is not inside a folder of SYNCLINE_ALLOW_PATHS";
     assert!(refused.to_string().starts_with(told), "{refused}");
     assert_eq!(sync_config::Entity::find().all(&db).await.unwrap(), []);

@@ -175,7 +175,7 @@ async fn a_choice_that_older_versions_do_not_know_is_left_to_newer_ones(
             ..Default::default()
         };
         let conflict = row.insert(&stage.db).await.unwrap().id;
-        let decision = Decision { conflict, choice: choice.clone() };
+        let decision = Decision::new(conflict, choice.clone());
         let chosen = choose(&stage.db, &stage.queue, &[decision], &Caller::person("mia")).await.unwrap();
         let job = stage.queue.get(chosen[0].run).await.unwrap().expect("the job");
         assert_eq!(job.payload_version, version, "{choice}");

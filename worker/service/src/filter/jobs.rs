@@ -1,12 +1,12 @@
 //! The filter of lists of jobs and dead letters.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
 
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Utc};
 use sea_orm::DatabaseConnection;
 use syncline_runs::listing::{Also, Listed};
 
-use super::{Term, Test, parse};
+use super::{Term, Test, parse, times};
 use crate::{Error, syncs};
 
 /// The keys.
@@ -18,7 +18,7 @@ type Names = HashMap<i64, (String, String)>;
 
 /// What a filter asks of a job. Times are as of now.
 pub async fn of_jobs(db: &DatabaseConnection, text: &str) -> Result<Also, Error> {
-    let terms = parse(text, &KEYS)?.into_iter().map(|term| Checked::of(term, Utc::now()));
+    let terms = parse(text, &KEYS)?.into_iter().map(Checked::of);
     let terms: Vec<Checked> = terms.collect::<Result<_, Error>>()?;
     let syncs = syncs::all(db).await?.into_values();
     let names: Names = syncs.map(|sync| (sync.id, (sync.row.name, sync.project))).collect();
@@ -34,29 +34,8 @@ struct Checked {
 }
 
 impl Checked {
-    fn of(term: Term, now: DateTime<Utc>) -> Result<Checked, Error> {
-        let bound = match (term.key.as_deref(), &term.test) {
-            (Some("age"), Test::Above(value) | Test::Below(value)) => {
-                let age = length(value).ok_or_else(|| {
-                    Error::Invalid(format!(
-                        "filter: age: {value:?} is no length of time such as 10m, 2h or 7d"
-                    ))
-                })?;
-                Some(now - age)
-            }
-            (Some("since"), Test::Above(value) | Test::Below(value)) => Some(time(value)?),
-            (Some("age" | "since"), _) => {
-                let text =
-                    "filter: age takes a length as in age:>10m, since a day or time as in since:>2026-11-01";
-                return Err(Error::Invalid(text.to_owned()));
-            }
-            (Some(key), Test::Above(_) | Test::Below(_)) => {
-                return Err(Error::Invalid(format!(
-                    "filter: {key} has no order; only age and since take < and >"
-                )));
-            }
-            _ => None,
-        };
+    fn of(term: Term) -> Result<Checked, Error> {
+        let bound = times::bound(&term, &["age", "since"])?;
         Ok(Checked { term, bound })
     }
 
@@ -102,31 +81,6 @@ fn contains(text: &str, word: &str) -> bool {
     text.to_lowercase().contains(&word.to_lowercase())
 }
 
-/// A day or a time.
-fn time(value: &str) -> Result<DateTime<Utc>, Error> {
-    let day = value.parse::<NaiveDate>().map(|day| day.and_time(NaiveTime::MIN).and_utc());
-    let time = day.or_else(|_| value.parse::<DateTime<Utc>>());
-    time.map_err(|_| {
-        Error::Invalid(format!(
-            "filter: since: {value:?} is no day such as 2026-11-01, and no time such as 2026-11-01T12:00:00Z"
-        ))
-    })
-}
-
-/// A number and a unit, up to ten years.
-fn length(text: &str) -> Option<Duration> {
-    let unit = match text.chars().last()? {
-        's' => 1,
-        'm' => 60,
-        'h' => 3_600,
-        'd' => 86_400,
-        'w' => 7 * 86_400,
-        _ => return None,
-    };
-    let number: u64 = text[..text.len() - 1].parse().ok()?;
-    number.checked_mul(unit).filter(|seconds| *seconds <= 10 * 366 * 86_400).map(Duration::from_secs)
-}
-
 #[cfg(test)]
 mod tests {
     use syncline_queue::Priority;
@@ -160,8 +114,7 @@ mod tests {
             (1, ("tasks".to_owned(), "default".to_owned())),
             (2, ("docs".to_owned(), "web".to_owned())),
         ]);
-        let terms =
-            parse(text, &KEYS).unwrap().into_iter().map(|term| Checked::of(term, Utc::now()).unwrap());
+        let terms = parse(text, &KEYS).unwrap().into_iter().map(|term| Checked::of(term).unwrap());
         terms.collect::<Vec<_>>().iter().all(|term| term.holds(job, &names))
     }
 
@@ -225,7 +178,7 @@ mod tests {
             "kind:<a",
         ] {
             let term = parse(wrong, &KEYS).unwrap().remove(0);
-            assert!(Checked::of(term, Utc::now()).is_err(), "{wrong}");
+            assert!(Checked::of(term).is_err(), "{wrong}");
         }
     }
 }
