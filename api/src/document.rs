@@ -30,12 +30,15 @@ const TOKEN: &str = "token";
 const KEY: &str = "IdempotencyKey";
 
 /// What the tags of operations stand for.
-const TAGS: [(&str, &str); 9] = [
+const TAGS: [(&str, &str); 12] = [
     ("jobs", "Runs of syncs: waiting, running, dead, done."),
     ("dead letters", "Runs that were given up."),
     ("queues", "What waits, and what is paused."),
     ("schedules", "When syncs run by themselves."),
     ("syncs", "The documents that say what is kept in step."),
+    ("history", "Runs, and what they changed."),
+    ("mappings", "Which item of one side is which of the other."),
+    ("conflicts", "Where the two sides disagree."),
     ("statistics", "Numbers per sync and in total."),
     ("access", "Tokens, and the log of changes."),
     ("installation", "How the processes and stores are."),

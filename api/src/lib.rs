@@ -15,6 +15,8 @@ mod guard;
 mod hosts;
 mod json;
 mod outage;
+mod page;
+mod prefer;
 mod problem;
 mod rates;
 mod repeat;

@@ -1,67 +1,174 @@
-//! `POST /api/v1/sync/configs/{id}/pause` and `/resume`.
+//! `/api/v1/sync/configs`: the stored syncs.
 
-use axum::{Json, extract::State, http::StatusCode};
-use sea_orm::EntityTrait;
-use syncline_entity::sync_config;
-use syncline_runs::pause::Subject;
-use syncline_service::{Caller, pauses};
+mod body;
+pub mod change;
+pub mod list;
+pub(crate) mod pause;
+pub mod revisions;
+pub mod run;
+pub mod text;
+pub mod validate;
 
-use super::queues::{PauseDone, PauseReason};
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::Value;
+use syncline_engine::spec::{Finding, Severity};
+use syncline_entity::types::{Direction, ManagedBy};
+use syncline_service::{Origin, configs, syncs::StoredSync};
+use utoipa::ToSchema;
+
 use crate::{
-    access::By,
-    extract::{InPath, MaybeJson},
     problem::Problem,
+    schema::{one_of, words},
     state::ApiState,
 };
 
-/// Let no run of a sync begin
-#[utoipa::path(
-    post,
-    path = "/api/v1/sync/configs/{id}/pause",
-    operation_id = "pause_sync",
-    tag = "syncs",
-    params(("id" = i64, Path, minimum = 1, description = "The id of the sync.")),
-    request_body = Option<PauseReason>,
-    responses((status = 200, description = "The sync is paused.", body = PauseDone)),
-)]
-pub(crate) async fn pause(
-    State(api): State<ApiState>,
-    By(caller): By,
-    InPath(id): InPath<i64>,
-    MaybeJson(PauseReason { reason }): MaybeJson<PauseReason>,
-) -> Result<Json<PauseDone>, Problem> {
-    let config = find(&api, &caller, id).await?;
-    let subject = (Subject::Sync(config.id), Some(config.project_id));
-    let changed = pauses::pause(&api.db, &api.queue, &caller, subject, reason).await?;
-    Ok(Json(PauseDone { paused: true, changed }))
+/// A stored sync.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(examples(json!({
+    "id": 3, "name": "tasks", "project": "default", "source_platform": "csv", "target_platform": "sql",
+    "entity_type": "task", "direction": "bidirectional", "conflict_strategy": "last_write_wins", "enabled": true,
+    "paused": false, "revision": 2, "managed_by": "api", "last_sync_at": null, "links": {
+        "self": "/api/v1/sync/configs/3", "revisions": "/api/v1/sync/configs/3/revisions",
+        "history": "/api/v1/sync/history?config_id=3" },
+})))]
+pub struct SyncView {
+    pub id: i64,
+    /// Unique within its project.
+    pub name: String,
+    /// The key of its project.
+    pub project: String,
+    pub source_platform: String,
+    pub target_platform: String,
+    /// The kind of the synced items.
+    pub entity_type: String,
+    #[schema(schema_with = words::<Direction>)]
+    pub direction: Direction,
+    pub conflict_strategy: String,
+    /// True if schedules start runs.
+    pub enabled: bool,
+    /// True if a pause keeps its runs from beginning.
+    pub paused: bool,
+    /// Grows with each change of the document; the `ETag` has it, too.
+    pub revision: i64,
+    /// Where the document is maintained.
+    #[schema(schema_with = words::<ManagedBy>)]
+    pub managed_by: ManagedBy,
+    /// When a run last ended.
+    pub last_sync_at: Option<DateTime<Utc>>,
+    pub links: SyncLinks,
 }
 
-/// Let the runs of a sync begin again
-#[utoipa::path(
-    post,
-    path = "/api/v1/sync/configs/{id}/resume",
-    operation_id = "resume_sync",
-    tag = "syncs",
-    params(("id" = i64, Path, minimum = 1, description = "The id of the sync.")),
-    responses((status = 200, description = "The sync is no longer paused.", body = PauseDone)),
-)]
-pub(crate) async fn resume(
-    State(api): State<ApiState>,
-    By(caller): By,
-    InPath(id): InPath<i64>,
-) -> Result<Json<PauseDone>, Problem> {
-    let config = find(&api, &caller, id).await?;
-    let subject = (Subject::Sync(config.id), Some(config.project_id));
-    let changed = pauses::resume(&api.db, &api.queue, &caller, subject).await?;
-    Ok(Json(PauseDone { paused: false, changed }))
+/// Paths of related resources.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SyncLinks {
+    /// The path of the sync itself.
+    #[serde(rename = "self")]
+    pub this: String,
+    pub revisions: String,
+    /// The runs of the sync.
+    pub history: String,
 }
 
-async fn find(api: &ApiState, caller: &Caller, id: i64) -> Result<sync_config::Model, Problem> {
-    let found = sync_config::Entity::find_by_id(id).one(&api.db).await?;
-    let seen = |config: &sync_config::Model| config.deleted_at.is_none() && caller.sees(config.project_id);
-    found.filter(seen).ok_or_else(|| {
-        let detail =
-            format!("There is no sync with the id {id}; GET /api/v1/schedules lists those there are");
-        Problem::new(StatusCode::NOT_FOUND, "unknown-sync", "Unknown sync", detail)
+/// A stored sync with its document.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(examples(json!({
+    "id": 3, "name": "tasks", "project": "default", "source_platform": "csv", "target_platform": "sql",
+    "entity_type": "task", "direction": "bidirectional", "conflict_strategy": "last_write_wins", "enabled": true,
+    "paused": false, "revision": 2, "managed_by": "api", "last_sync_at": null, "links": {
+        "self": "/api/v1/sync/configs/3", "revisions": "/api/v1/sync/configs/3/revisions",
+        "history": "/api/v1/sync/history?config_id=3" },
+    "document": { "name": "tasks", "source_platform": "csv" }, "warnings": [],
+})))]
+pub struct SyncWithDocument {
+    #[serde(flatten)]
+    pub sync: SyncView,
+    /// The document, with `***` for each password. Sent back, such a password stays as it is.
+    #[schema(value_type = Object)]
+    pub document: Value,
+    /// What may keep its runs from succeeding.
+    pub warnings: Vec<Remark>,
+}
+
+/// A remark on a document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(examples(json!({
+    "severity": "error", "path": "delete_policy", "pointer": "/delete_policy",
+    "message": "csv cannot archive; it can: ignore, delete",
+})))]
+pub struct Remark {
+    /// `error`: the document cannot be stored; `warning`: a run of it may fail.
+    #[schema(schema_with = severities)]
+    pub severity: &'static str,
+    /// The key: `field_mappings[2].values`.
+    pub path: String,
+    /// The key as a JSON Pointer.
+    pub pointer: String,
+    /// What is wrong, and what to do.
+    pub message: String,
+}
+
+fn severities() -> utoipa::openapi::Schema {
+    one_of(["error", "warning"])
+}
+
+pub(crate) fn remark(finding: Finding) -> Remark {
+    let severity = match finding.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    Remark {
+        severity,
+        pointer: crate::json::pointer(&finding.path),
+        path: finding.path,
+        message: finding.message,
+    }
+}
+
+/// What documents in requests may name.
+fn origin(api: &ApiState) -> Origin<'_> {
+    Origin::Http(&api.allow)
+}
+
+pub(crate) fn path_of(api: &ApiState, id: i64) -> String {
+    format!("{}/api/v1/sync/configs/{id}", api.hosts.prefix())
+}
+
+fn view(api: &ApiState, sync: &StoredSync, paused: &HashSet<i64>) -> SyncView {
+    let this = path_of(api, sync.id);
+    SyncView {
+        id: sync.id,
+        name: sync.name.clone(),
+        project: sync.project.clone(),
+        source_platform: sync.source_platform.clone(),
+        target_platform: sync.target_platform.clone(),
+        entity_type: sync.entity_type.clone(),
+        direction: sync.direction,
+        conflict_strategy: sync.conflict_strategy.clone(),
+        enabled: sync.enabled,
+        paused: paused.contains(&sync.id),
+        revision: sync.revision,
+        managed_by: sync.managed_by,
+        last_sync_at: sync.last_sync_at,
+        links: SyncLinks {
+            revisions: format!("{this}/revisions"),
+            history: format!("{}/api/v1/sync/history?config_id={}", api.hosts.prefix(), sync.id),
+            this,
+        },
+    }
+}
+
+async fn whole(
+    api: &ApiState,
+    sync: &StoredSync,
+    warnings: Vec<Finding>,
+) -> Result<SyncWithDocument, Problem> {
+    let paused = configs::paused(&api.db, std::slice::from_ref(sync)).await?;
+    Ok(SyncWithDocument {
+        sync: view(api, sync, &paused),
+        document: configs::document(sync),
+        warnings: warnings.into_iter().map(remark).collect(),
     })
 }

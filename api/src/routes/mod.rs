@@ -1,17 +1,23 @@
 //! One file per resource. The types are the bodies of requests and responses.
 
+pub mod announce;
 pub mod audit;
 pub mod configs;
+pub mod conflicts;
 pub mod dead;
 pub(crate) mod docs;
 pub mod health;
+pub mod history;
 pub mod index;
 pub mod jobs;
+pub mod mappings;
 pub(crate) mod metrics;
 pub(crate) mod overall;
 pub mod queues;
 pub mod schedules;
+pub mod start;
 pub(crate) mod stats;
+pub mod status;
 pub mod tokens;
 pub mod workers;
 
@@ -60,9 +66,42 @@ pub(crate) fn api() -> Table {
         .add(READ, routes!(schedules::list))
         .add(READ_ALL, routes!(workers::list))
         // Syncs.
-        .add(OPERATE, routes!(configs::pause))
-        .add(OPERATE, routes!(configs::resume))
+        .add(READ, routes!(configs::list::list))
+        .add(ADMIN, routes!(configs::change::create))
+        .add(READ, routes!(configs::list::show))
+        .add(ADMIN, routes!(configs::change::patch))
+        .add(ADMIN, routes!(configs::change::delete))
+        .add(READ, routes!(configs::text::export))
+        .add(ADMIN, routes!(configs::text::apply))
+        .add(READ, routes!(configs::validate::posted))
+        .add(READ, routes!(configs::validate::stored))
+        .add(ENQUEUE, routes!(configs::run::run))
+        .add(ENQUEUE, routes!(configs::run::dry_run))
+        .add(OPERATE, routes!(configs::pause::pause))
+        .add(OPERATE, routes!(configs::pause::resume))
+        .add(READ, routes!(configs::revisions::list))
+        .add(READ, routes!(configs::revisions::show))
+        .add(ADMIN, routes!(configs::revisions::restore))
+        .add(READ, routes!(configs::revisions::diff))
+        .add(ENQUEUE.long(), routes!(start::start))
+        .add(ENQUEUE.long(), routes!(start::start_at_older_address))
+        .add(ENQUEUE, routes!(announce::update))
+        .add(READ, routes!(status::show))
         .add(READ, routes!(stats::show))
+        .add(READ, routes!(stats::series))
+        // What happened.
+        .add(READ, routes!(history::list::list))
+        .add(READ, routes!(history::of_run::one))
+        .add(READ, routes!(history::of_run::changes))
+        .add(READ, routes!(history::of_run::items))
+        .add(READ, routes!(history::plan::plan))
+        .add(READ, routes!(mappings::list))
+        .add(READ, routes!(mappings::show))
+        .add(READ, routes!(mappings::history))
+        .add(READ, routes!(conflicts::list::list))
+        .add(READ, routes!(conflicts::list::groups))
+        .add(READ, routes!(conflicts::list::show))
+        .add(OPERATE, routes!(conflicts::resolve::resolve))
         // Access.
         .add(ADMIN, routes!(audit::list))
         .add(ADMIN, routes!(tokens::list))

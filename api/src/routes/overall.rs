@@ -80,7 +80,18 @@ pub(crate) async fn health(State(api): State<ApiState>) -> Json<Overall> {
     let (database, queue, workers, platforms, active) =
         tokio::join!(database(&api), queue(&api), workers(&api), platforms(&api), active(&api));
     let (queue, queue_size) = queue;
-    let seen = [("database", database), ("queue", queue), ("workers", workers), ("platforms", platforms)];
+    let tasks = match (api.task_health)() {
+        Ok(()) => WELL,
+        Err(reason) => (Status::Degraded, Some(reason)),
+    };
+    let seen = [
+        ("database", database),
+        ("queue", queue),
+        ("workers", workers),
+        ("platforms", platforms),
+        // The background tasks: what waits goes into the queue, and schedules fire.
+        ("eventProcessor", tasks),
+    ];
     let components: BTreeMap<_, _> =
         seen.into_iter().map(|(name, seen)| (name, noted(&api.parts.0, name, seen))).collect();
     let overall = components.values().map(|part| part.status).max().unwrap_or(Status::Healthy);

@@ -3,7 +3,8 @@
 use axum::{Json, extract::State, http::StatusCode};
 use sea_orm::EntityTrait;
 use serde::Deserialize;
-use syncline_entity::project;
+use syncline_entity::{project, types::Span};
+use syncline_service::Caller;
 use utoipa::IntoParams;
 
 use super::jobs::unknown_sync;
@@ -12,7 +13,7 @@ use crate::{
     extract::{StrictQuery, invalid_query},
     problem::Problem,
     state::ApiState,
-    stats::{Stats, StatsFilter, stats},
+    stats::{Series, Stats, StatsFilter, series as series_of, stats, steps},
 };
 
 /// Which numbers to count. Unknown keys are refused.
@@ -47,21 +48,7 @@ pub(crate) async fn show(
     By(caller): By,
     StrictQuery(query): StrictQuery<StatsQuery>,
 ) -> Result<Json<Stats>, Problem> {
-    let window = match query.window {
-        Some(text) => text.parse().map_err(|error: String| invalid_query("window", &error))?,
-        None => Default::default(),
-    };
-    let project = match caller.project {
-        None => query.project,
-        Some(own) => Some(own_project(&api, own, query.project).await?),
-    };
-    let filter = StatsFilter {
-        sync: query.sync,
-        project,
-        platform: query.platform,
-        entity_type: query.entity_type,
-        window,
-    };
+    let filter = filter(&api, &caller, query).await?;
     let stats = stats(&api.db, &filter).await?;
     // An unknown name is probably a typing error.
     if let Some(sync) = &filter.sync
@@ -70,6 +57,72 @@ pub(crate) async fn show(
         return Err(unknown_sync(sync, filter.project.as_deref()));
     }
     Ok(Json(stats))
+}
+
+/// Which numbers to show over time. Unknown keys are refused.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SeriesQuery {
+    /// Only the sync with this name.
+    sync: Option<String>,
+    /// Only syncs of this project.
+    project: Option<String>,
+    /// Only syncs with this platform on either side.
+    platform: Option<String>,
+    /// Only syncs of this type of item.
+    entity_type: Option<String>,
+    /// Runs that ended within this time: a number and `m`, `h`, `d` or `w`, or `all`; `24h` if it is left out.
+    #[param(pattern = "^(all|[1-9][0-9]{0,8}[mhdw])$", example = "7d")]
+    window: Option<String>,
+    /// The length of a span; `hour` if it is left out.
+    #[param(schema_with = steps)]
+    step: Option<String>,
+}
+
+/// Show numbers of runs over time
+///
+/// Spans in which no run ended are left out; of more than 2,000 spans the latest are shown.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sync/stats/series",
+    operation_id = "show_series",
+    tag = "statistics",
+    params(SeriesQuery),
+    responses((status = 200, description = "The numbers of each span.", body = Series)),
+)]
+pub(crate) async fn series(
+    State(api): State<ApiState>,
+    By(caller): By,
+    StrictQuery(query): StrictQuery<SeriesQuery>,
+) -> Result<Json<Series>, Problem> {
+    let SeriesQuery { sync, project, platform, entity_type, window, step } = query;
+    let span: Span = match step.as_deref() {
+        None => Span::Hour,
+        Some(step) => step
+            .parse()
+            .map_err(|_| invalid_query("step", &format!("must be hour, day or month, and is {step:?}")))?,
+    };
+    let query = StatsQuery { sync, project, platform, entity_type, window };
+    Ok(Json(series_of(&api.db, &filter(&api, &caller, query).await?, span).await?))
+}
+
+async fn filter(api: &ApiState, caller: &Caller, query: StatsQuery) -> Result<StatsFilter, Problem> {
+    let window = match query.window {
+        Some(text) => text.parse().map_err(|error: String| invalid_query("window", &error))?,
+        None => Default::default(),
+    };
+    let project = match caller.project {
+        None => query.project,
+        Some(own) => Some(own_project(api, own, query.project).await?),
+    };
+    Ok(StatsFilter {
+        sync: query.sync,
+        project,
+        platform: query.platform,
+        entity_type: query.entity_type,
+        window,
+    })
 }
 
 /// The key of a caller's only project. Any other one is unknown to them.

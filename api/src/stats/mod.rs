@@ -7,6 +7,7 @@
 mod pieces;
 mod query;
 mod scope;
+mod series;
 mod tally;
 mod window;
 
@@ -20,6 +21,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::schema::{counts, words};
+pub(crate) use series::steps;
+pub use series::{Point, Series, series};
 pub use window::Window;
 
 /// Which syncs to count, and over what time. Without a filter: all that are not deleted.

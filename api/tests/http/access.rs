@@ -58,6 +58,7 @@ fn body_of(method: &str, path: &str, project: &str, run: &str) -> (String, Strin
         ("POST", _) => json!({}),
         _ => Value::Null,
     };
+    let path = path.replace("{run}", run).replace("{revision}", "1");
     (path, if body.is_null() { String::new() } else { body.to_string() })
 }
 
@@ -74,12 +75,19 @@ async fn every_route_takes_its_own_scope_and_no_other() {
     }
     token(&stage, &[Scope::Read], Some("default")).await;
     let spare = tokens.len() + 1;
+    // What is deleted is no other route's.
+    let deleted = stage.sync("deleted", |_| {}).await;
+    let (link, conflict) = crate::history::link(&stage, sync, run.parse().unwrap()).await;
+    stage.revision(sync).await;
     let mut seen = 0;
     for Operation { method, path, value } in operations() {
         let needed: Scope = value["x-scope"].as_str().unwrap().parse().unwrap();
         let (path, body) = body_of(method, path, "default", run);
         let path = match path.strip_suffix("/tokens/{id}") {
             Some(start) => format!("{start}/tokens/{spare}"),
+            None if method == "DELETE" => path.replace("{id}", &deleted.to_string()),
+            None if path.contains("/mappings/") => path.replace("{id}", &link.to_string()),
+            None if path.contains("/conflicts/") => path.replace("{id}", &conflict.to_string()),
             None => path.replace("{id}", &sync.to_string()),
         };
         for (scope, token) in &tokens {
@@ -122,6 +130,8 @@ async fn a_token_of_one_project_finds_nothing_of_another() {
         reply.json()["id"].as_str().unwrap().to_owned()
     };
     let (own_run, foreign_run) = (run_of("own", "web").await, run_of("foreign-sync", "other-project").await);
+    let (foreign_link, foreign_conflict) =
+        crate::history::link(&stage, foreign, foreign_run.parse().unwrap()).await;
     let foreign_token = token(&stage, &[Scope::Read], Some("other-project")).await;
     let foreign_token = foreign_token.split('_').nth(2).unwrap().to_owned();
     let token = token(&stage, &[Scope::Admin], Some("web")).await;
@@ -133,6 +143,30 @@ async fn a_token_of_one_project_finds_nothing_of_another() {
         ("GET", format!("/api/v1/jobs/{foreign_run}"), String::new()),
         ("POST", format!("/api/v1/jobs/{foreign_run}/cancel"), String::new()),
         ("POST", format!("/api/v1/sync/configs/{foreign}/pause"), "{}".to_owned()),
+        ("GET", format!("/api/v1/sync/configs/{foreign}/revisions"), String::new()),
+        ("GET", format!("/api/v1/sync/configs/{foreign}/diff"), String::new()),
+        ("POST", format!("/api/v1/sync/configs/{foreign}/run"), "{}".to_owned()),
+        ("POST", format!("/api/v1/sync/configs/{foreign}/dry-run"), "{}".to_owned()),
+        ("POST", format!("/api/v1/sync/configs/{foreign}/validate"), String::new()),
+        ("POST", format!("/api/v1/sync/configs/{foreign}/revisions/1/restore"), String::new()),
+        ("GET", format!("/api/v1/sync/history/{foreign_run}"), String::new()),
+        ("GET", format!("/api/v1/sync/history/{foreign_run}/changes"), String::new()),
+        ("GET", format!("/api/v1/sync/history/{foreign_run}/items"), String::new()),
+        ("GET", format!("/api/v1/sync/history/{foreign_run}/plan"), String::new()),
+        ("GET", format!("/api/v1/sync/history?config_id={foreign}"), String::new()),
+        ("GET", format!("/api/v1/sync/mappings/{foreign_link}"), String::new()),
+        ("GET", format!("/api/v1/sync/mappings/{foreign_link}/history"), String::new()),
+        ("GET", format!("/api/v1/sync/conflicts/{foreign_conflict}"), String::new()),
+        (
+            "POST",
+            format!("/api/v1/sync/conflicts/{foreign_conflict}/resolve"),
+            json!({ "take": "source" }).to_string(),
+        ),
+        (
+            "POST",
+            "/sync/start".to_owned(),
+            json!({ "sync": "foreign-sync", "project_id": "other-project" }).to_string(),
+        ),
         ("POST", format!("/api/v1/sync/configs/{foreign}/resume"), String::new()),
         ("DELETE", format!("/api/v1/tokens/{foreign_token}"), String::new()),
         ("GET", "/api/v1/jobs?sync=foreign-sync&project=other-project".to_owned(), String::new()),
@@ -149,6 +183,9 @@ async fn a_token_of_one_project_finds_nothing_of_another() {
         let missing = path.replace(&foreign_run, &Uuid::now_v7().to_string());
         let missing = missing.replace(&format!("/tokens/{foreign_token}"), "/tokens/999");
         let missing = missing.replace(&format!("/{foreign}/"), "/999/").replace("foreign-sync", "nowhere");
+        let missing = missing.replace(&format!("config_id={foreign}"), "config_id=999");
+        let missing = missing.replace(&format!("mappings/{foreign_link}"), "mappings/999");
+        let missing = missing.replace(&format!("conflicts/{foreign_conflict}"), "conflicts/999");
         let missing = missing.replace("other-project", "nowhere");
         let body = body.replace("foreign-sync", "nowhere").replace("other-project", "nowhere");
         let absent = ask(method, &missing, &body).await;
@@ -162,6 +199,15 @@ async fn a_token_of_one_project_finds_nothing_of_another() {
         "/api/v1/audit",
         "/api/v1/tokens",
         "/api/v1/sync/stats",
+        "/api/v1/sync/stats/series",
+        "/api/v1/sync/configs",
+        "/api/v1/sync/configs.yaml",
+        "/api/v1/sync/status",
+        "/api/v1/sync/history",
+        "/api/v1/sync/history?q=-sync:x",
+        "/api/v1/sync/mappings",
+        "/api/v1/sync/conflicts",
+        "/api/v1/sync/conflicts/groups",
     ] {
         let reply = ask("GET", path, "").await;
         assert!(reply.status == 200 && !leaks(&reply), "{path}: {}", reply.text);

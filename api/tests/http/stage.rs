@@ -16,7 +16,7 @@ use sea_orm::{
 use serde_json::{Value, json};
 use syncline_api::{ApiState, Cursors, Hosts, Limits, Parts, Rates, router};
 use syncline_entity::{
-    project, sync_config,
+    project, sync_config, sync_config_revision,
     types::{Direction, ManagedBy},
 };
 use syncline_migration::{Migrator, Until};
@@ -158,6 +158,20 @@ impl Stage {
         };
         change(&mut row);
         row.insert(&self.db).await.expect("a sync").id
+    }
+}
+
+impl Stage {
+    /// The revision of a sync that was not stored by a document.
+    pub(crate) async fn revision(&self, sync: i64) {
+        let row = sync_config_revision::ActiveModel {
+            sync_config_id: Set(sync),
+            revision: Set(1),
+            config_json: Set(json!({ "name": "own" })),
+            by: Set("mia".to_owned()),
+            at: Set(chrono::Utc::now()),
+        };
+        row.insert(&self.db).await.expect("a revision");
     }
 }
 

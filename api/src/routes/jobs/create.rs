@@ -152,10 +152,20 @@ pub(crate) async fn create(
 type Answer = (StatusCode, [(HeaderName, String); 1], Json<AcceptedJob>);
 
 fn answer(api: &ApiState, sync: String, project: String, kind: JobKind, enqueued: &Enqueued) -> Answer {
+    let job = accepted(api, sync, project, kind, enqueued);
+    (StatusCode::ACCEPTED, [(LOCATION, job.links.this.clone())], Json(job))
+}
+
+pub(crate) fn accepted(
+    api: &ApiState,
+    sync: String,
+    project: String,
+    kind: JobKind,
+    enqueued: &Enqueued,
+) -> AcceptedJob {
     let Enqueued { id, status, joined } = *enqueued;
     let links = Links { this: address(api, id), parent: None };
-    let location = [(LOCATION, links.this.clone())];
-    (StatusCode::ACCEPTED, location, Json(AcceptedJob { id, sync, project, kind, status, joined, links }))
+    AcceptedJob { id, sync, project, kind, status, joined, links }
 }
 
 /// Converts an error; an unknown sync is reported with the names in the request.
@@ -184,7 +194,7 @@ pub(crate) fn unknown_sync(sync: &str, project: Option<&str>) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "unknown-sync", "Unknown sync", &*detail).with_field("sync", detail)
 }
 
-fn request(asked: &NewJob) -> Result<Request, Problem> {
+pub(crate) fn request(asked: &NewJob) -> Result<Request, Problem> {
     let not_before = match (asked.delay, asked.not_before) {
         (Some(_), Some(_)) => return Err(invalid("delay", "stands beside not_before; give one of them")),
         (Some(seconds), None) => {
