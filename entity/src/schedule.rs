@@ -25,7 +25,7 @@ pub struct Model {
     pub next_tick_at: Option<DateTimeUtc>,
     /// The last tick that started a run.
     pub last_tick_at: Option<DateTimeUtc>,
-    /// Read only by older replicas. Schedules are paused with their sync, by `pauses`.
+    /// Set while the schedule itself is paused. It is also paused with its sync, by `pauses`.
     pub paused_at: Option<DateTimeUtc>,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,

@@ -75,6 +75,10 @@ pub struct Model {
     pub waiting_key: Option<String>,
     /// When its cancellation was requested while it ran.
     pub cancel_requested_at: Option<DateTimeUtc>,
+    /// The kind of error that made it a dead letter.
+    pub error_kind: Option<String>,
+    /// Dead letters of one cause have the same; null until it is known.
+    pub error_fingerprint: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -38,6 +38,32 @@ text_column! {
 }
 
 text_column! {
+    /// What an operation does with its subjects.
+    OperationAction {
+        /// Replays dead letters.
+        Replay = "replay",
+        /// Discards dead letters.
+        Discard = "discard",
+        /// Resolves conflicts.
+        Resolve = "resolve",
+    }
+}
+
+text_column! {
+    /// The state of an operation.
+    OperationState {
+        /// Counted, and not started.
+        Previewed = "previewed",
+        /// A worker carries it out, or will.
+        Running = "running",
+        Done = "done",
+        /// Stopped on request; what it did stays done.
+        Cancelled = "cancelled",
+        Failed = "failed",
+    }
+}
+
+text_column! {
     /// What triggered a sync.
     SyncMethod {
         /// An event from the platform.

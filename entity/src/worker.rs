@@ -42,6 +42,8 @@ pub struct Model {
     pub beat_ms: i64,
     pub started_at: i64,
     pub heartbeat_at: i64,
+    /// It was asked to end; it reads this with each heartbeat.
+    pub draining: bool,
 }
 
 /// Workers have no references: jobs and attempts keep a worker's name longer than its row exists.

@@ -162,7 +162,7 @@ async fn has_compatibility(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
 }
 
 /// True if the schema of unqualified names has this table.
-pub(crate) async fn has_table(db: &impl ConnectionTrait, table: &str) -> Result<bool, DbErr> {
+pub async fn has_table(db: &impl ConnectionTrait, table: &str) -> Result<bool, DbErr> {
     let query = match db.get_database_backend() {
         DbBackend::Postgres => Query::select()
             .expr(Expr::val(1))

@@ -72,6 +72,9 @@ mod m20261130_000800_lease_token_refreshes;
 mod m20261130_000900_order_links;
 mod m20261130_001000_drop_running_keys;
 mod m20261130_001100_index_lists;
+mod m20261130_001200_count_dead_letters;
+mod m20261130_001210_create_operations;
+mod m20261130_001220_drain_workers;
 
 pub use error::{MigrateError, sqlstate, words, words_of_driver};
 pub use migrator::{Migrator, Rebuild, Until};
@@ -147,6 +150,9 @@ fn in_order() -> Vec<(Box<dyn MigrationTrait>, Compatibility)> {
         (Box::new(m20261130_000900_order_links::Migration), Expands),
         (Box::new(m20261130_001000_drop_running_keys::Migration), Expands),
         (Box::new(m20261130_001100_index_lists::Migration), Expands),
+        (Box::new(m20261130_001200_count_dead_letters::Migration), Expands),
+        (Box::new(m20261130_001210_create_operations::Migration), Expands),
+        (Box::new(m20261130_001220_drain_workers::Migration), Expands),
     ]
 }
 

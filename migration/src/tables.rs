@@ -10,6 +10,7 @@ const MADE_BY: &[(&str, &str)] = &[
     ("sync_states_folded", "m20261120_000600_align_sync_schema"),
     ("sync_link_counts", "m20261122_002200_count_links"),
     ("sync_conflict_counts", "m20261122_002300_count_open_conflicts"),
+    ("dead_letter_counts", "m20261130_001200_count_dead_letters"),
 ];
 
 /// A column and its default value, as SQL.
@@ -57,6 +58,12 @@ const DROPPED_BY: &[(&str, &str, &[Column])] = &[
     ("m20261130_000500_switch_limits_off", "accounts", &[("keeps_limits", Some("true"))]),
     ("m20261130_000600_create_person_identities", "projects", &[("people_revision", Some("0"))]),
     ("m20261130_000800_lease_token_refreshes", "accounts", &[("refresh_until", None)]),
+    (
+        "m20261130_001200_count_dead_letters",
+        "sync_history",
+        &[("error_kind", None), ("error_fingerprint", None)],
+    ),
+    ("m20261130_001220_drain_workers", "workers", &[("draining", Some("false"))]),
 ];
 
 /// Values that migrations replace in `down`, because the version below has no such value: the migration, the table, the

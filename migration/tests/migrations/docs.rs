@@ -52,6 +52,8 @@ const AREAS: &[(&str, &[&str])] = &[
             "circuit_breakers",
             "maintenance_tasks",
             "sync_stats",
+            "dead_letter_counts",
+            "operations",
         ],
     ),
     ("The outside", &["webhook_deliveries", "api_tokens", "idempotency_keys", "alerts", "audit_log"]),

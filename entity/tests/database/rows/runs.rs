@@ -46,6 +46,8 @@ pub(super) async fn runs(stage: &Stage, kind: Kind) {
         not_before: Some(at(71)),
         waiting_key: text("sync:7:sync:{}"),
         cancel_requested_at: Some(at(72)),
+        error_kind: text("permanent"),
+        error_fingerprint: text("0123456789abcdef"),
     };
     comes_back(stage, kind, row, &[]).await;
     let mut row = sync_stats::Model::empty(7, "issue", Span::Month, Span::Month.begin_of(at(44)));

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use syncline_entity::{
-    alert, circuit_breaker, job, job_result, job_unique_window, maintenance_task, rate_bucket, types::*,
-    worker,
+    alert, circuit_breaker, dead_letter_count, job, job_result, job_unique_window, maintenance_task,
+    operation, rate_bucket, types::*, worker,
 };
 
 use super::{Kind, comes_back, odd, text, uuid};
@@ -117,6 +117,37 @@ pub(super) async fn work(stage: &Stage, kind: Kind) {
         beat_ms: 5000,
         started_at: 1,
         heartbeat_at: i64::MAX,
+        draining: true,
+    };
+    comes_back(stage, kind, row, &[]).await;
+    let row = operation::Model {
+        id: 7,
+        operation_uid: uuid(22),
+        project_id: Some(7),
+        action: OperationAction::Discard,
+        filter: odd(),
+        cutoff: at(66),
+        state: OperationState::Cancelled,
+        reason: text("of no use any more"),
+        total: 700_000,
+        done: 12,
+        skipped: 3,
+        cursor: text("1700000000000000-7"),
+        token: text("t7"),
+        actor: "ada".to_owned(),
+        token_id: Some(7),
+        created_at: at(67),
+        started_at: Some(at(68)),
+        completed_at: Some(at(69)),
+        cancel_requested_at: Some(at(73)),
+        error: text("the store is away"),
+    };
+    comes_back(stage, kind, row, &[]).await;
+    let row = dead_letter_count::Model {
+        sync_config_id: 7,
+        fingerprint: "0123456789abcdef".to_owned(),
+        slot: 3,
+        letters: i64::MAX,
     };
     comes_back(stage, kind, row, &[]).await;
     let row = maintenance_task::Model {

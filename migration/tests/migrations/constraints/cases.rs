@@ -287,6 +287,28 @@ constraints! {
         column: "sync_config_id", parent_goes: WithIt,
     };
 
+    a_slot_counts_letters_once: "dead_letter_counts" Twin {
+        columns: &["sync_config_id", "fingerprint", "slot"], with: &[], room: &[("slot", "-1")],
+    };
+    counts_of_letters_go_with_their_sync: "dead_letter_counts" Stray {
+        column: "sync_config_id", parent_goes: WithIt,
+    };
+
+    actions_of_operations: "operations" Value {
+        column: "action", wrong: "'delete'", right: &["'replay'", "'discard'", "'resolve'"],
+    };
+    states_of_operations: "operations" Value {
+        column: "state", wrong: "'waiting'",
+        right: &["'previewed'", "'running'", "'done'", "'cancelled'", "'failed'"],
+    };
+    an_operation_has_an_id_of_its_own: "operations" Twin {
+        columns: &["operation_uid"], with: &[("token", "NULL")], room: &[("operation_uid", "'0190a1b2c3d47e5f8a9b0c1d00009999'")],
+    };
+    a_token_starts_one_operation: "operations" Twin {
+        columns: &["token"], with: &[("token", "'t'")], room: &[("token", "'other'")],
+    };
+    operations_go_with_their_project: "operations" Stray { column: "project_id", parent_goes: WithIt };
+
     a_plan_is_approved_once: "approvals" Twin {
         columns: &["run_id", "plan_hash"], with: &[], room: &[("plan_hash", "'other'")],
     };

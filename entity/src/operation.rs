@@ -1,0 +1,70 @@
+//! Operations: changes of many subjects in the background, and previews of them.
+
+use sea_orm::entity::prelude::*;
+
+use crate::types::{OperationAction, OperationState};
+
+/// An operation, or the preview of one.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "operations")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    /// The id everywhere else, and the id of its job.
+    #[sea_orm(unique)]
+    pub operation_uid: Uuid,
+    /// The only project that it concerns; null: all.
+    pub project_id: Option<i64>,
+    pub action: OperationAction,
+    /// The filter of the subjects.
+    #[sea_orm(column_type = "JsonBinary")]
+    pub filter: Json,
+    /// Subjects that came later are not concerned.
+    pub cutoff: DateTimeUtc,
+    pub state: OperationState,
+    /// The reason that was given for it.
+    pub reason: Option<String>,
+    /// The number of subjects at the preview.
+    pub total: i64,
+    pub done: i64,
+    /// Subjects that were left, because they had changed or could not be changed.
+    pub skipped: i64,
+    /// How far it has come. It is raised in the transaction of the changes.
+    pub cursor: Option<String>,
+    /// Starts it; null once it was used.
+    pub token: Option<String>,
+    /// Who asked for it.
+    pub actor: String,
+    /// The id of their token of the API.
+    pub token_id: Option<i64>,
+    pub created_at: DateTimeUtc,
+    pub started_at: Option<DateTimeUtc>,
+    pub completed_at: Option<DateTimeUtc>,
+    pub cancel_requested_at: Option<DateTimeUtc>,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    #[sea_orm(
+        belongs_to = "super::project::Entity",
+        from = "Column::ProjectId",
+        to = "super::project::Column::Id",
+        on_delete = "Cascade"
+    )]
+    Project,
+}
+
+impl Related<super::project::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Project.def()
+    }
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// The operation with this id.
+pub async fn by_uid(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<Model>, DbErr> {
+    Entity::find().filter(Column::OperationUid.eq(id)).one(db).await
+}
