@@ -400,6 +400,9 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
     /// Removes a dead job. Returns false if the job is not dead.
     async fn discard(&self, id: Uuid) -> Result<bool, Error>;
 
+    /// Changes the priority of a waiting job, which keeps its due time. Returns false if the job is not waiting.
+    async fn set_priority(&self, id: Uuid, priority: Priority) -> Result<bool, Error>;
+
     /// Counts the jobs by state and priority, leaving out zero counts.
     async fn counts(&self, queue: &str) -> Result<Vec<Count>, Error>;
 

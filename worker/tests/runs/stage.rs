@@ -23,7 +23,7 @@ use syncline_entity::{
 use syncline_migration::{Migrator, Until};
 use syncline_queue::{
     Backend, Cancelled, ClaimRequest, Claimed, ClaimedJob, Count, Error, Job, JobQuery, LeaseRef, NewJob,
-    Page, Pushed, Renewal, Rescued, Settled, Settlement, SqlBackend,
+    Page, Priority, Pushed, Renewal, Rescued, Settled, Settlement, SqlBackend,
 };
 use syncline_runs::{Accepted, Dispatcher, NewRun, RUN_QUEUE, RunQueue};
 use syncline_support::postgres;
@@ -289,6 +289,9 @@ impl Backend for Store {
     }
     async fn discard(&self, id: Uuid) -> Result<bool, Error> {
         self.there()?.discard(id).await
+    }
+    async fn set_priority(&self, id: Uuid, priority: Priority) -> Result<bool, Error> {
+        self.there()?.set_priority(id, priority).await
     }
     async fn counts(&self, queue: &str) -> Result<Vec<Count>, Error> {
         self.there()?.counts(queue).await

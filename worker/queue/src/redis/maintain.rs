@@ -13,7 +13,10 @@ use super::{
     reply,
     script::{CHANGE, PAUSE, PROGRESS, RENEW, RESCUE},
 };
-use crate::backend::{Cancelled, Error, LeaseRef, Next, Renewal, Rescued};
+use crate::{
+    backend::{Cancelled, Error, LeaseRef, Next, Renewal, Rescued},
+    job::Priority,
+};
 
 /// Leases per call of the script.
 const CHUNK: usize = 500;
@@ -89,7 +92,7 @@ pub(super) async fn progress(
 }
 
 pub(super) async fn cancel(backend: &RedisBackend, id: Uuid) -> Result<Cancelled, Error> {
-    Ok(match change(backend, "cancel", id).await? {
+    Ok(match change(backend, "cancel", id, 0).await? {
         b'g' => {
             // The removed job may have blocked others.
             bump(&backend.wakeups);
@@ -104,21 +107,31 @@ pub(super) async fn cancel(backend: &RedisBackend, id: Uuid) -> Result<Cancelled
 }
 
 pub(super) async fn replay(backend: &RedisBackend, id: Uuid) -> Result<bool, Error> {
-    let replayed = change(backend, "replay", id).await? == b'w';
+    let replayed = change(backend, "replay", id, 0).await? == b'w';
     backend.wake_if(replayed);
     Ok(replayed)
 }
 
 pub(super) async fn discard(backend: &RedisBackend, id: Uuid) -> Result<bool, Error> {
-    Ok(change(backend, "discard", id).await? == b'g')
+    Ok(change(backend, "discard", id, 0).await? == b'g')
+}
+
+pub(super) async fn set_priority(
+    backend: &RedisBackend,
+    id: Uuid,
+    priority: Priority,
+) -> Result<bool, Error> {
+    let changed = change(backend, "priority", id, priority.rank()).await? == b'w';
+    backend.wake_if(changed);
+    Ok(changed)
 }
 
 /// Changes one job, whichever queue it is in; returns the script's letter.
-async fn change(backend: &RedisBackend, what: &str, id: Uuid) -> Result<u8, Error> {
+async fn change(backend: &RedisBackend, what: &str, id: Uuid, rank: i16) -> Result<u8, Error> {
     for queue in backend.all_queues().await? {
         let base = backend.base(&queue);
         let mut call = CHANGE.call(&base);
-        call.arg(what).arg(id.as_bytes());
+        call.arg(what).arg(id.as_bytes()).arg(rank);
         let letter = reply::bytes(backend.run(&CHANGE, &base, &call).await?)?;
         if letter != b"u" {
             return letter.first().copied().ok_or_else(|| reply::strange("nothing"));

@@ -46,7 +46,7 @@ use crate::{
         Backend, Cancelled, ClaimRequest, Claimed, Count, Error, JobQuery, LeaseRef, Page, Pushed, Renewal,
         Rescued, Settled, Settlement,
     },
-    job::{Job, NewJob},
+    job::{Job, NewJob, Priority},
     together::Together,
 };
 
@@ -244,6 +244,10 @@ impl Backend for RedisBackend {
 
     async fn discard(&self, id: Uuid) -> Result<bool, Error> {
         maintain::discard(self, id).await
+    }
+
+    async fn set_priority(&self, id: Uuid, priority: Priority) -> Result<bool, Error> {
+        maintain::set_priority(self, id, priority).await
     }
 
     async fn counts(&self, queue: &str) -> Result<Vec<Count>, Error> {

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     backend::{Cancelled, Error, LeaseRef, Next, Renewal, Rescued},
+    job::Priority,
     state::State,
 };
 
@@ -150,6 +151,20 @@ pub(super) async fn replay(db: &DatabaseConnection, id: Uuid, origin: &Origin) -
 
 pub(super) async fn discard(db: &DatabaseConnection, id: Uuid) -> Result<bool, Error> {
     Ok(change(db, id, "DELETE FROM jobs WHERE id = $1 AND state = 'dead'").await?)
+}
+
+pub(super) async fn set_priority(
+    db: &DatabaseConnection,
+    id: Uuid,
+    priority: Priority,
+    origin: &Origin,
+) -> Result<bool, Error> {
+    let text = format!(
+        "UPDATE jobs SET priority = {} WHERE id = $1 AND state = 'waiting' RETURNING id{}",
+        priority.rank(),
+        origin.due(db.get_database_backend())
+    );
+    Ok(change(db, id, &text).await?)
 }
 
 /// Runs a statement about one job, `$1`; true if it changed the job.

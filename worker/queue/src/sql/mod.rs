@@ -32,7 +32,7 @@ use crate::{
         Backend, Cancelled, ClaimRequest, Claimed, Count, Error, JobQuery, LeaseRef, Page, Pushed, Renewal,
         Rescued, Settled, Settlement,
     },
-    job::{Job, NewJob},
+    job::{Job, NewJob, Priority},
     meter,
 };
 
@@ -214,6 +214,14 @@ impl Backend for SqlBackend {
 
     async fn discard(&self, id: Uuid) -> Result<bool, Error> {
         maintain::discard(&self.db, id).await
+    }
+
+    async fn set_priority(&self, id: Uuid, priority: Priority) -> Result<bool, Error> {
+        let turn = self.turn().await;
+        let changed = maintain::set_priority(&self.db, id, priority, &self.origin).await?;
+        drop(turn);
+        self.wake_if(changed);
+        Ok(changed)
     }
 
     async fn counts(&self, queue: &str) -> Result<Vec<Count>, Error> {

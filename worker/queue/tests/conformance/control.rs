@@ -43,6 +43,41 @@ pub(crate) async fn a_resumed_queue_wakes_its_workers(stage: &Stage) {
     worker.stop().await;
 }
 
+pub(crate) async fn a_waiting_job_gets_another_priority(stage: &Stage) {
+    let backend = &*stage.backend;
+    let one = || Some(Concurrency::one("key"));
+    let jobs = [
+        job("first"),
+        job("second"),
+        NewJob { delay: Duration::from_secs(3_600), ..job("late") },
+        NewJob { concurrency: one(), ..job("runs") },
+        NewJob { concurrency: one(), ..job("parked") },
+    ];
+    backend.push(&jobs).await.expect("a push");
+    let claimed = claim(backend, 4).await;
+    assert_eq!(kinds(&claimed), ["first", "second", "runs"]);
+    for job in &claimed[..2] {
+        backend.give_back(&[job.lease_ref()]).await.expect("given back");
+    }
+    let set =
+        async |at: usize, priority| backend.set_priority(jobs[at].id, priority).await.expect("a change");
+    assert!(set(1, Priority::Critical).await && set(2, Priority::High).await);
+    assert!(set(4, Priority::Low).await);
+    assert!(!set(3, Priority::Low).await, "it runs");
+    assert!(!backend.set_priority(uuid::Uuid::now_v7(), Priority::Low).await.expect("an answer"));
+    let priority = async |at: usize| backend.get(jobs[at].id).await.expect("a look").expect("a job").priority;
+    assert_eq!((priority(2).await, priority(4).await), (Priority::High, Priority::Low));
+    assert_eq!(kinds(&claim(backend, 9).await), ["second", "first"]);
+    settle(backend, &claimed[2], Outcome::Done).await;
+    assert_eq!(claim_one(backend).await.kind, "parked");
+    let counts = backend.counts(QUEUE).await.expect("counts");
+    let waits = |priority| {
+        let of = counts.iter().filter(|count| count.state == State::Waiting && count.priority == priority);
+        of.map(|count| count.jobs).sum::<u64>()
+    };
+    assert_eq!(Priority::ALL.map(waits), [0, 1, 0, 0]);
+}
+
 async fn listed(stage: &Stage, query: &JobQuery) -> Vec<Job> {
     let (mut jobs, mut query) = (Vec::new(), query.clone());
     // A page may be short; its cursor leads to the next one.

@@ -35,7 +35,8 @@ macro_rules! promises {
             room: a_full_queue_takes_no_more, a_limit_holds_for_many_pushers,
                   what_was_accepted_is_put_back_past_the_limit, attempts_used_before_count,
                   a_store_knows_what_it_holds;
-            control: a_paused_queue_gives_nothing, a_resumed_queue_wakes_its_workers, jobs_are_listed_by_state,
+            control: a_paused_queue_gives_nothing, a_resumed_queue_wakes_its_workers,
+                  a_waiting_job_gets_another_priority, jobs_are_listed_by_state,
                   a_list_goes_on_where_its_page_ended, a_strange_cursor_is_refused, jobs_are_found,
                   old_jobs_are_found, a_job_that_cannot_be_read_holds_up_no_other;
             history: the_dead_have_their_history, a_history_is_bounded;

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 use syncline_queue::{
     Backend, Cancelled, ClaimRequest, Claimed, Count, Error, Job, JobQuery, LeaseRef, NewJob, Next, Outcome,
-    Page, Part, Pushed, Renewal, Rescued, Settled, Settlement, SourceConfig,
+    Page, Part, Priority, Pushed, Renewal, Rescued, Settled, Settlement, SourceConfig,
 };
 use tokio::sync::{Semaphore, mpsc, watch};
 use uuid::Uuid;
@@ -129,6 +129,10 @@ impl Backend for Flaky {
 
     async fn discard(&self, id: Uuid) -> Result<bool, Error> {
         self.call()?.discard(id).await
+    }
+
+    async fn set_priority(&self, id: Uuid, priority: Priority) -> Result<bool, Error> {
+        self.call()?.set_priority(id, priority).await
     }
 
     async fn counts(&self, queue: &str) -> Result<Vec<Count>, Error> {

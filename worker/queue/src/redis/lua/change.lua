@@ -1,4 +1,4 @@
--- Changes one job. ARGV: what (cancel, replay, discard), id.
+-- Changes one job. ARGV: what (cancel, replay, discard, priority), id, and for priority its rank.
 -- Result: 'u' it is not there or not in a state for this, 'g' it is gone, 'w' it waits, 's' it runs and was asked to stop.
 local call, base = redis.call, KEYS[1]
 local JOBS, META, DEAD, LAST_ERRORS, REASONS, STOP = base .. N.jobs, base .. N.meta, base .. N.dead, base .. N.errors, base .. N.reasons, base .. N.stop
@@ -39,6 +39,26 @@ if what == 'replay' then
     end
   end
   line_up(id, job, now, false)
+  wake()
+  return 'w'
+end
+
+if what == 'priority' then
+  if is_dead or not job or lease_of(id, job.rank) then return 'u' end
+  local before, queued = job.rank, job.concurrency and call('ZSCORE', of(N.queued, job.concurrency), id)
+  job.rank = tonumber(ARGV[3])
+  if call('ZREM', delayed(before), id) == 1 then
+    write(id, blob, job)
+    line_up(id, job, now, false)
+  elseif call('ZREM', base .. N.parked .. before, id) == 1 then
+    write(id, blob, job)
+    park(id, job, queued)
+  elseif call('LREM', base .. N.line .. before, 0, id) > 0 then
+    write(id, blob, job)
+    line_up(id, job, now, false)
+  else
+    return 'u'
+  end
   wake()
   return 'w'
 end
