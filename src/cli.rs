@@ -4,6 +4,7 @@ mod about;
 mod accounts;
 mod allow;
 mod conflicts;
+mod control;
 mod data;
 mod documents;
 pub(crate) mod environment;
@@ -15,6 +16,7 @@ mod run;
 mod serve;
 mod simulator;
 mod syncs;
+mod stats;
 mod tokens;
 
 use std::{net::SocketAddr, path::PathBuf};
@@ -29,6 +31,10 @@ pub(crate) use self::{
     },
     allow::AllowArgs,
     conflicts::{ConflictsAction, ConflictsArgs, ConflictsListArgs, ResolveArgs},
+    control::{
+        DeadGroupsArgs, OperationsAction, OperationsArgs, ProjectsAction, ProjectsArgs, QueuesAction,
+        QueuesArgs, SchedulesAction, SchedulesArgs, WorkersAction, WorkersArgs,
+    },
     data::{
         BackupArgs, KeepArgs, MakeArgs, MigrateAction, MigrateAgain, MigrateArgs, MigrateDown, MigrateSteps,
         MigrateUp, PurgeArgs, RestoredArgs, RestoredShowArgs,
@@ -36,7 +42,7 @@ pub(crate) use self::{
     documents::{ApplyArgs, ValidateArgs},
     help::command,
     look::{HistoryArgs, RunsArgs},
-    people::{PeopleAction, PeopleArgs, PeopleSyncArgs},
+    people::{PeopleAction, PeopleArgs, PeopleExportArgs, PeopleFormat, PeopleImportArgs, PeopleSyncArgs},
     queue::{
         DeadAction, DeadArgs, DeadListArgs, DeadManyArgs, EnqueueArgs, JobsAction, JobsArgs, JobsListArgs,
         PageArgs, PauseArgs, ScopeArg, SubjectArgs, WhichArgs,
@@ -45,6 +51,7 @@ pub(crate) use self::{
     serve::ServeArgs,
     simulator::{LimitsChoice, SimulatorArgs},
     syncs::{SyncsAction, SyncsArgs, SyncsDeleteArgs, SyncsDiffArgs, SyncsListArgs},
+    stats::{RebuildArgs, StatsAction, StatsArgs, StatsBy},
     tokens::{AuditArgs, TokensAction, TokensArgs, TokensCreateArgs},
 };
 
@@ -155,6 +162,8 @@ pub(crate) enum Command {
     Discover(DiscoverArgs),
     /// List people, and say who is who on which platform
     People(PeopleArgs),
+    /// List projects, or create one
+    Projects(ProjectsArgs),
     /// Write the document of a sync, from what two places look like
     Init(InitArgs),
     /// Store the syncs of YAML files
@@ -171,18 +180,20 @@ pub(crate) enum Command {
     Enqueue(EnqueueArgs),
     /// List, search, show or cancel the jobs in the queue
     Jobs(JobsArgs),
-    /// List, search, show, replay or discard jobs that were given up
+    /// List, group, show, replay or discard jobs that were given up
     Dead(DeadArgs),
-    /// Count the jobs of each queue and priority
-    Queues,
+    /// List, show or cancel changes of many things in the background
+    Operations(OperationsArgs),
+    /// Count the jobs of each queue, or the slots that they need
+    Queues(QueuesArgs),
     /// Keep a queue, sync, account or platform from starting runs
     Pause(PauseArgs),
     /// End a pause
     Resume(SubjectArgs),
     /// List the pauses
     Pauses,
-    /// List the schedules of the syncs and their next runs
-    Schedules,
+    /// List, run, pause or resume the schedules of the syncs
+    Schedules(SchedulesArgs),
     /// List runs, or show one with its changes
     Runs(RunsArgs),
     /// Show what was changed in one item, when and by which run
@@ -193,8 +204,8 @@ pub(crate) enum Command {
     Stats(StatsArgs),
     /// Check that the audit trail of changes is whole
     Verify(VerifyArgs),
-    /// List the worker processes of this database
-    Workers,
+    /// List the worker processes of this database, or ask one to end
+    Workers(WorkersArgs),
     /// Remove old runs, changes, conflicts and deleted syncs for good
     ///
     /// It shows what would go, and removes it with --yes. What an open conflict, an open intent or a tombstone needs
@@ -243,17 +254,19 @@ impl Command {
             Command::Enqueue(_) => "enqueue",
             Command::Jobs(_) => "jobs",
             Command::Dead(_) => "dead",
-            Command::Queues => "queues",
+            Command::Operations(_) => "operations",
+            Command::Projects(_) => "projects",
+            Command::Queues(_) => "queues",
             Command::Pause(_) => "pause",
             Command::Resume(_) => "resume",
             Command::Pauses => "pauses",
-            Command::Schedules => "schedules",
+            Command::Schedules(_) => "schedules",
             Command::Runs(_) => "runs",
             Command::History(_) => "history",
             Command::Conflicts(_) => "conflicts",
             Command::Stats(_) => "stats",
             Command::Verify(_) => "verify",
-            Command::Workers => "workers",
+            Command::Workers(_) => "workers",
             Command::Purge(_) => "purge",
             Command::Simulator(_) => "simulator",
             Command::Init(_) => "init",
@@ -432,56 +445,6 @@ pub(crate) struct VerifyArgs {
     /// Only this sync's changes; `PROJECT/NAME` outside the default project
     #[arg(long)]
     pub(crate) sync: Option<String>,
-}
-
-#[derive(Debug, Args, Default)]
-#[command(args_conflicts_with_subcommands = true)]
-pub(crate) struct StatsArgs {
-    #[command(subcommand)]
-    pub(crate) action: Option<StatsAction>,
-    /// Only this sync
-    #[arg(long)]
-    pub(crate) sync: Option<String>,
-    /// Only syncs with this platform on either side
-    #[arg(long)]
-    pub(crate) platform: Option<String>,
-    /// Only this kind of item
-    #[arg(long)]
-    pub(crate) entity_type: Option<String>,
-    /// How far back: 90m, 24h, 7d, 2w, all
-    #[arg(long, default_value = "7d")]
-    pub(crate) window: String,
-    /// What a line of the table stands for; a sync counts for both its platforms
-    #[arg(long, value_enum, default_value_t = StatsBy::Sync)]
-    pub(crate) by: StatsBy,
-}
-
-/// What a line of the table stands for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum StatsBy {
-    #[default]
-    Sync,
-    Platform,
-    EntityType,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum StatsAction {
-    /// Count anew from history, as far back as it goes. Workers may run meanwhile
-    ///
-    /// Statistics outlive history: hours of which they know more runs than history still has are left alone.
-    Rebuild(RebuildArgs),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct RebuildArgs {
-    /// Only this sync's
-    #[arg(long)]
-    pub(crate) sync: Option<String>,
-    /// Only so far back (90m, 24h, 7d, 2w), and there believe history even where the statistics know more runs: name a
-    /// time within which no run was purged
-    #[arg(long, value_name = "WINDOW")]
-    pub(crate) since: Option<String>,
 }
 
 #[cfg(test)]

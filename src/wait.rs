@@ -11,9 +11,9 @@ use syncline_entity::{
     types::{RunKind, RunStatus, SyncMethod},
 };
 use syncline_queue::State;
-use syncline_runs::{Accepted, NewRun, RunArgs, accept, dead, holding::holding, sync_key};
+use syncline_runs::{NewRun, RunArgs, accept_noted, dead, holding::holding, sync_key};
 use syncline_service::{
-    runs::{note_accepted, run_of},
+    runs::{noting, run_of},
     syncs,
 };
 use syncline_worker::{Environment, PoolConfig};
@@ -68,11 +68,9 @@ pub(crate) async fn run_to_end(
     output: &Output,
 ) -> Result<sync_history::Model, Fault> {
     let environment = app::environment(config, db.clone())?;
-    let accepted = accept(db, &environment.queue, run).await?;
+    let noting = noting(&config.caller(), std::slice::from_ref(run));
+    let accepted = accept_noted(db, &environment.queue, run, Some(noting)).await?;
     let id = accepted.id().ok_or_else(|| Fault::failed("the run's schedule has fired already"))?;
-    if let Accepted::New(_) = accepted {
-        note_accepted(db, &config.caller(), id, run).await?;
-    }
     follow(config.role, environment, (id, sync_key(run.sync_config_id)), lease, output).await
 }
 

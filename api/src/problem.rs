@@ -269,6 +269,9 @@ impl From<syncline_service::Error> for Problem {
                 Unknown::Run => (StatusCode::NOT_FOUND, "unknown-run", "Unknown run", None),
                 Unknown::Link => (StatusCode::NOT_FOUND, "unknown-mapping", "Unknown mapping", None),
                 Unknown::Revision => (StatusCode::NOT_FOUND, "unknown-revision", "Unknown revision", None),
+                Unknown::Operation => (StatusCode::NOT_FOUND, "unknown-operation", "Unknown operation", None),
+                Unknown::Schedule => (StatusCode::NOT_FOUND, "unknown-schedule", "Unknown schedule", None),
+                Unknown::Worker => (StatusCode::NOT_FOUND, "unknown-worker", "Unknown worker", None),
             },
             Error::Refused { why, .. } => match why {
                 Refusal::QueuePaused => (StatusCode::CONFLICT, "queue-paused", "Queue paused", None),
@@ -293,6 +296,8 @@ impl From<syncline_service::Error> for Problem {
                 Refusal::Unsuitable => {
                     (StatusCode::UNPROCESSABLE_ENTITY, "unsuitable-sync", "Unsuitable sync", None)
                 }
+                Refusal::NoPreview => (StatusCode::CONFLICT, "no-preview", "No preview", None),
+                Refusal::ProjectExists => (StatusCode::CONFLICT, "project-exists", "Project exists", None),
             },
             Error::Unreadable { sync, error } => {
                 tracing::error!(sync, error, "the stored document cannot be read");
@@ -301,6 +306,7 @@ impl From<syncline_service::Error> for Problem {
             Error::Invalid(text) if text.starts_with("filter: ") => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "invalid-filter", "Invalid filter", Some("q"))
             }
+            Error::Forbidden { .. } => (StatusCode::FORBIDDEN, "missing-scope", "Missing scope", None),
             Error::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid-body", "Invalid body", None),
             Error::Document { .. } => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "invalid-document", "Invalid document", None)

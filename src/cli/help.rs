@@ -7,9 +7,9 @@ use super::Cli;
 /// The groups of commands, in the order of their first use.
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Syncs", &["demo", "init", "apply", "validate", "syncs", "plan", "sync", "enqueue"]),
-    ("Accounts", &["accounts", "discover", "people"]),
+    ("Accounts", &["accounts", "discover", "people", "projects"]),
     ("What happened", &["runs", "history", "conflicts", "stats", "schedules", "verify"]),
-    ("Queue and workers", &["queues", "jobs", "dead", "workers", "pause", "resume", "pauses"]),
+    ("Queue and workers", &["queues", "jobs", "dead", "operations", "workers", "pause", "resume", "pauses"]),
     (
         "Servers and database",
         &["up", "worker", "api", "tokens", "audit", "migrate", "backup", "mark-restored", "purge"],

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 #[derive(Debug, Args)]
 pub(crate) struct PeopleArgs {
@@ -28,9 +28,9 @@ pub(crate) enum PeopleAction {
     Map(PeopleMapArgs),
     /// Take an identity out of its person; it is not matched again by itself
     Unmap(PeopleUnmapArgs),
-    /// Map the people of a YAML file, as `export` writes it: all of them, or none
+    /// Map the people of a YAML or CSV file, as `export` writes it: all, or none
     Import(PeopleImportArgs),
-    /// Write the people as YAML
+    /// Write the people as YAML or CSV
     Export(PeopleExportArgs),
 }
 
@@ -60,6 +60,17 @@ pub(crate) struct PeopleUnmapArgs {
 pub(crate) struct PeopleImportArgs {
     /// The file; - for standard input
     pub(crate) file: PathBuf,
+    /// The form of the file [default: csv if its name ends with .csv, else yaml]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<PeopleFormat>,
+}
+
+/// The form of a file of people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PeopleFormat {
+    Yaml,
+    /// A row a person, with a column for each account.
+    Csv,
 }
 
 #[derive(Debug, Args)]
@@ -67,4 +78,7 @@ pub(crate) struct PeopleExportArgs {
     /// Write into this file instead of printing it
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// The form of the file [default: csv if its name ends with .csv, else yaml]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<PeopleFormat>,
 }

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use syncline_queue::Priority;
 use syncline_runs::listing::Standing;
 
-use super::{RunOptions, look::one_of};
+use super::{DeadGroupsArgs, RunOptions, look::one_of};
 
 #[derive(Debug, Args)]
 pub(crate) struct EnqueueArgs {
@@ -131,6 +131,8 @@ pub(crate) struct DeadArgs {
 pub(crate) enum DeadAction {
     /// List dead letters, the latest first, or search them
     List(DeadListArgs),
+    /// List groups of dead letters: those of one sync with one cause
+    Groups(DeadGroupsArgs),
     /// Show one with all its attempts
     Show(JobIdArgs),
     /// Put dead letters in line again, their attempts counted from nothing
@@ -141,6 +143,9 @@ pub(crate) enum DeadAction {
 
 #[derive(Debug, Args)]
 pub(crate) struct DeadListArgs {
+    /// Only of this group, as `syncline dead groups` shows it
+    #[arg(long)]
+    pub(crate) group: Option<String>,
     #[command(flatten)]
     pub(crate) which: WhichArgs,
     #[command(flatten)]
@@ -151,8 +156,17 @@ pub(crate) struct DeadListArgs {
 pub(crate) struct DeadManyArgs {
     /// Their ids, or the beginnings of them
     pub(crate) ids: Vec<String>,
+    /// Those of this group, as `syncline dead groups` shows it
+    #[arg(long)]
+    pub(crate) group: Option<String>,
     #[command(flatten)]
     pub(crate) which: WhichArgs,
+    /// Leave it to the workers, as an operation that `syncline operations` shows; for many
+    #[arg(long, conflicts_with_all = ["ids", "key", "older_than"])]
+    pub(crate) background: bool,
+    /// Why; more than 10,000 are discarded in the background with a reason only
+    #[arg(long, requires = "background")]
+    pub(crate) why: Option<String>,
     /// All there are
     #[arg(long)]
     pub(crate) all: bool,

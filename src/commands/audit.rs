@@ -1,8 +1,10 @@
 //! `syncline audit`: who changed what.
 
+use sea_orm::{DatabaseConnection, DbErr};
 use serde_json::{Value, json};
 use syncline_entity::audit_log;
-use syncline_service::audit::{self, AuditQuery};
+use syncline_migration::check;
+use syncline_service::audit::{self, AuditQuery, Entry};
 
 use crate::{
     app,
@@ -45,6 +47,28 @@ pub(crate) async fn run(config: &Config, args: &AuditArgs, output: &Output) -> R
         output.line(format!("older ones: syncline audit --after {}", last.id));
     }
     Ok(Exit::Done)
+}
+
+/// Writes that a command has changed the installation as a whole. The change is done by then, so a log that cannot be written
+/// is a warning. A schema may be too old to have a log, or be gone.
+pub(super) async fn note(
+    config: &Config,
+    db: &DatabaseConnection,
+    (action, kind): (&str, &str),
+    after: Value,
+    output: &Output,
+) {
+    let (before, id, project) = (Value::Null, None, None);
+    let written = async {
+        if check::has_table(db, "audit_log").await? {
+            let entry = Entry { action, kind, id, project, before, after };
+            audit::record(db, &config.caller(), entry).await?;
+        }
+        Ok::<_, DbErr>(())
+    };
+    if let Err(error) = written.await {
+        output.note(&format!("warning: it is done, and could not be written to the audit log: {error}"));
+    }
 }
 
 fn as_json(row: &audit_log::Model) -> Value {

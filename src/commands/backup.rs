@@ -17,6 +17,7 @@ use sea_orm::{
 use serde_json::json;
 use tempfile::NamedTempFile;
 
+use super::audit;
 use crate::{
     app,
     cli::BackupArgs,
@@ -39,6 +40,8 @@ pub(crate) async fn run(config: &Config, args: &BackupArgs, output: &Output) -> 
     let began = Instant::now();
     let taken = copy(&db, &place, &args.file, args.force).await?;
     let took = began.elapsed();
+    let after = json!({ "file": args.file, "bytes": taken.bytes, "schema": taken.schema });
+    audit::note(config, &db, ("database.backup", "database"), after, output).await;
     output.data(&json!({
         "file": args.file,
         "bytes": taken.bytes,

@@ -7,19 +7,24 @@ use std::{
 
 use sea_orm::DatabaseConnection;
 use serde_json::json;
+use syncline_entity::types::OperationAction;
 use syncline_queue::Error;
 use syncline_runs::{
     RunQueue,
-    listing::{self, Listed, Standing},
+    dead::{self as letters, Group, GroupQuery},
+    listing::{self, Listed, Listing, Standing},
 };
-use syncline_service::dead::{self, Done, NOT_DEAD};
-use syncline_service::syncs::StoredSync;
+use syncline_service::{
+    dead::{self, Done, NOT_DEAD},
+    operations::{self, Letters},
+    syncs::{self, StoredSync},
+};
 use uuid::Uuid;
 
-use super::jobs;
+use super::{jobs, workers};
 use crate::{
     app,
-    cli::{DeadAction, DeadArgs, DeadListArgs, DeadManyArgs, PageArgs},
+    cli::{DeadAction, DeadArgs, DeadGroupsArgs, DeadListArgs, DeadManyArgs, PageArgs},
     config::Config,
     fault::{Exit, Fault},
     ids,
@@ -38,6 +43,7 @@ pub(crate) async fn run(config: &Config, args: &DeadArgs, output: &Output) -> Re
         Some(DeadAction::Replay(args)) => many(config, (&db, &queue), args, What::Replay, output).await,
         Some(DeadAction::Discard(args)) => many(config, (&db, &queue), args, What::Discard, output).await,
         Some(DeadAction::List(args)) => list(&db, &queue, args, output).await,
+        Some(DeadAction::Groups(args)) => groups(&db, args, output).await,
         None => list(&db, &queue, &args.list, output).await,
     }
 }
@@ -49,8 +55,57 @@ async fn list(
     output: &Output,
 ) -> Result<Exit, Fault> {
     let asked = jobs::listing(db, &args.which, &args.page, Standing::Dead).await?;
+    let asked = Listing { group: args.group.clone(), ..asked };
     let page = listing::list(db, queue, &asked).await?;
     jobs::tell(db, &page.jobs, page.next.as_deref(), "no dead letters", output).await
+}
+
+/// Lists groups of dead letters.
+async fn groups(db: &DatabaseConnection, args: &DeadGroupsArgs, output: &Output) -> Result<Exit, Fault> {
+    let sync = match &args.sync {
+        Some(name) => Some(syncs::find(db, name).await?.id),
+        None => None,
+    };
+    let query = GroupQuery {
+        sync,
+        kind: args.error_kind.clone(),
+        text: args.text.clone(),
+        order: args.sort,
+        limit: args.limit,
+        skip: args.skip,
+        ..GroupQuery::default()
+    };
+    let groups = letters::groups(db, &query).await?;
+    let known = syncs::all(db).await?;
+    let sync_of = |group: &Group| known.get(&group.sync).map(ToString::to_string).unwrap_or_default();
+    let json = groups.iter().map(|group| {
+        json!({
+            "group": group.fingerprint, "sync": known.get(&group.sync).map(|sync| &sync.name),
+            "project": known.get(&group.sync).map(|sync| &sync.project), "error_kind": group.kind,
+            "letters": group.letters, "first_at": group.first_at, "last_at": group.last_at, "latest": group.latest,
+            "reason": group.reason, "error": group.error,
+        })
+    });
+    output.data(&json!({ "groups": json.collect::<Vec<_>>() }));
+    if groups.is_empty() {
+        output.line("no dead letters");
+        return Ok(Exit::Done);
+    }
+    let line = |group: &Group| {
+        vec![
+            group.fingerprint.clone(),
+            sync_of(group),
+            group.kind.clone().unwrap_or_default(),
+            group.letters.to_string(),
+            since(group.first_at),
+            since(group.last_at),
+            group.error.clone().unwrap_or_default(),
+        ]
+    };
+    let head = ["group", "sync", "kind", "letters", "first", "latest", "error"];
+    output.table(&head, groups.iter().map(line).collect());
+    output.line("syncline dead replay --group GROUP tries all of a group again");
+    Ok(Exit::Done)
 }
 
 /// Prints dead letters with their error and the reason why they were given up.
@@ -95,7 +150,8 @@ async fn many(
 ) -> Result<Exit, Fault> {
     let verb = if what == What::Replay { "replay" } else { "discard" };
     let which = &args.which;
-    let filtered = which.sync.is_some()
+    let filtered = args.group.is_some()
+        || which.sync.is_some()
         || which.kind.is_some()
         || which.key.is_some()
         || which.text.is_some()
@@ -104,12 +160,16 @@ async fn many(
     let ids = match (args.ids.is_empty(), filtered, args.all) {
         (false, false, false) => ids::dead(db, queue, &args.ids).await?,
         (true, true, false) | (true, false, true) => {
+            if args.background {
+                return in_background(config, (db, queue), args, what, output).await;
+            }
             let asked = jobs::listing(db, which, &PageArgs { limit: 1, after: None }, Standing::Dead).await?;
+            let asked = Listing { group: args.group.clone(), ..asked };
             listing::dead_ids(db, queue, &asked).await?
         }
         (true, false, false) => {
             return Err(Fault::usage(format!(
-                "say which dead letters to {verb}: their ids, a filter (--filter, --sync, --text, --older-than, --kind, --key), or --all"
+                "say which dead letters to {verb}: their ids, a filter (--group, --filter, --sync, --text, --older-than, --kind, --key), or --all"
             )));
         }
         _ => return Err(Fault::usage("name ids, or a filter, or --all, and not two of them")),
@@ -126,6 +186,46 @@ async fn many(
         return Ok(Exit::Failed);
     }
     carry_out(config, (db, queue), &ids, what, output).await
+}
+
+/// Starts an operation that workers carry out.
+async fn in_background(
+    config: &Config,
+    (db, queue): (&DatabaseConnection, &RunQueue),
+    args: &DeadManyArgs,
+    what: What,
+    output: &Output,
+) -> Result<Exit, Fault> {
+    let sync = match &args.which.sync {
+        Some(name) => Some(syncs::find(db, name).await?.id),
+        None => None,
+    };
+    let letters = Letters {
+        sync,
+        group: args.group.clone(),
+        kind: args.which.kind.clone(),
+        text: args.which.text.clone(),
+        q: args.which.filter.clone(),
+    };
+    let (action, verb) = match what {
+        What::Replay => (OperationAction::Replay, "replay"),
+        What::Discard => (OperationAction::Discard, "discard"),
+    };
+    let caller = config.caller();
+    let preview = operations::preview(db, &caller, action, &letters).await?;
+    let total = preview.row.total.unsigned_abs();
+    if !args.yes && !confirm(verb, usize::try_from(total).unwrap_or(usize::MAX))? {
+        output.line("nothing was done");
+        return Ok(Exit::Failed);
+    }
+    let row = operations::start(db, queue, &caller, &preview.token, args.why.as_deref()).await?;
+    output.data(&super::operations::as_json(&row));
+    output
+        .line(format!("workers {verb} {total} dead letters: syncline operations show {}", row.operation_uid));
+    if !workers::any(db).await? {
+        output.line(workers::NONE);
+    }
+    Ok(Exit::Done)
 }
 
 /// Asks for confirmation; without a terminal it fails with the count.

@@ -12,6 +12,7 @@ use syncline_migration::{
 use syncline_worker::roster;
 
 use self::loss::Loss;
+use super::audit;
 use crate::{
     app,
     cli::{MigrateAction, MigrateAgain, MigrateArgs, MigrateDown, MigrateSteps, MigrateUp},
@@ -29,7 +30,7 @@ pub(crate) async fn run(config: &Config, args: &MigrateArgs, output: &Output) ->
     let migrator = app::migrator(config);
     match &args.action {
         MigrateAction::Up(args) => up(config, &migrator, args, output).await?,
-        MigrateAction::Down(args) => down(&app::look(config).await?, &migrator, args, output).await?,
+        MigrateAction::Down(args) => down(config, &app::look(config).await?, &migrator, args, output).await?,
         MigrateAction::Status { steps } => {
             let place = Place::look(&config.database).await?;
             // For an empty database on a server the status is shown: every migration is pending.
@@ -76,6 +77,9 @@ async fn up(config: &Config, migrator: &Migrator, args: &MigrateUp, output: &Out
     }
     let db = place.open_or_make(args.make.among_other_tables).await?;
     let done = migrator.up(&db, &until).await?;
+    if !done.is_empty() {
+        audit::note(config, &db, ("schema.migrate", "schema"), json!({ "applied": done }), output).await;
+    }
     let rows = check::status(&db).await?;
     output.data(&with_status(&rows, json!({ "applied": done, "rows_gone": [] })));
     if let Some(made) = made {
@@ -92,6 +96,7 @@ async fn up(config: &Config, migrator: &Migrator, args: &MigrateUp, output: &Out
 }
 
 async fn down(
+    config: &Config,
     db: &DatabaseConnection,
     migrator: &Migrator,
     args: &MigrateDown,
@@ -110,6 +115,9 @@ async fn down(
     }
     refuse_beside_workers(db).await?;
     let done = migrator.down(db, &until).await?;
+    if !done.is_empty() {
+        audit::note(config, db, ("schema.migrate", "schema"), json!({ "taken_back": done }), output).await;
+    }
     loss.keep_of(&done);
     loss.tell_gone(output);
     let rows = check::status(db).await?;
@@ -217,6 +225,8 @@ async fn rebuild(
     }
     refuse_beside_workers(db).await?;
     let done = migrator.rebuild(db, how, true).await?;
+    let after = json!({ "made_anew": done.iter().filter(|step| step.up).count() });
+    audit::note(config, db, ("schema.rebuild", "schema"), after, output).await;
     loss.tell_gone(output);
     let mut told = json!({});
     loss.add_to(&mut told);

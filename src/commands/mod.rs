@@ -16,9 +16,11 @@ mod history;
 mod init;
 mod jobs;
 mod migrate;
+mod operations;
 mod pauses;
 mod people;
 mod plan;
+mod projects;
 mod purge;
 mod queues;
 pub(crate) mod restored;
@@ -96,11 +98,13 @@ async fn on_database(
         Command::Enqueue(args) => enqueue::run(config, args, output).await,
         Command::Jobs(args) => jobs::run(config, args, output).await,
         Command::Dead(args) => dead::run(config, args, output).await,
-        Command::Queues => queues::run(config, output).await,
+        Command::Operations(args) => operations::run(config, args, output).await,
+        Command::Projects(args) => projects::run(config, args, output).await,
+        Command::Queues(args) => queues::run(config, args, output).await,
         Command::Pause(args) => pauses::pause(config, args, output).await,
         Command::Resume(args) => pauses::resume(config, args, output).await,
         Command::Pauses => pauses::list(config, output).await,
-        Command::Schedules => schedules::run(config, output).await,
+        Command::Schedules(args) => schedules::run(config, args, output).await,
         Command::Runs(args) => runs::run(config, args, output).await,
         Command::History(args) => history::run(config, args, output).await,
         Command::Conflicts(args) => conflicts::run(config, args, output).await,
@@ -110,7 +114,7 @@ async fn on_database(
         }
         Command::Stats(args) => stats::run(config, args, output).await,
         Command::Verify(args) => verify::run(config, args, output).await,
-        Command::Workers => workers::run(config, output).await,
+        Command::Workers(args) => workers::run(config, args, output).await,
         // These need no database; `run` has handled them.
         Command::Demo(_)
         | Command::Simulator(_)

@@ -37,10 +37,8 @@ pub(crate) async fn run(config: &Config, args: &PeopleArgs, output: &Output) -> 
             output.line(format!("{} is a person of their own now, and is not matched again", args.identity));
             Ok(Exit::Done)
         }
-        Some(PeopleAction::Import(args)) => {
-            file::import(&db, &config.caller(), project, &args.file, output).await
-        }
-        Some(PeopleAction::Export(args)) => file::export(&db, project, args.output.as_deref(), output).await,
+        Some(PeopleAction::Import(args)) => file::import(&db, &config.caller(), project, args, output).await,
+        Some(PeopleAction::Export(args)) => file::export(&db, project, args, output).await,
     }
 }
 

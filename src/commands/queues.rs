@@ -1,37 +1,66 @@
 //! `syncline queues`: counts the jobs of each queue and priority.
 
-use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, PaginatorTrait, QueryFilter};
+use std::collections::HashMap;
+
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
 use serde_json::{Value, json};
 use syncline_entity::{sync_history, types};
 use syncline_queue::{Count, Priority, State};
 use syncline_runs::{
     RUN_QUEUE, RunQueue,
     listing::{self, Listing, Standing},
+    queue_priority,
 };
-use syncline_service::pauses::known_queues;
+use syncline_service::{pauses::known_queues, queues};
 
 use crate::{
     app,
+    cli::{QueuesAction, QueuesArgs},
     config::Config,
     fault::{Exit, Fault},
     output::Output,
     words::age,
 };
 
-pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Fault> {
+pub(crate) async fn run(config: &Config, args: &QueuesArgs, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(config).await?;
     let queue = app::queue(config, &db)?;
+    match &args.action {
+        Some(QueuesAction::Scale(args)) => scale(&db, &queue, &args.name, output).await,
+        None | Some(QueuesAction::List) => list(&db, &queue, output).await,
+    }
+}
+
+/// Tells how many slots the jobs of a queue need.
+async fn scale(
+    db: &DatabaseConnection,
+    queue: &RunQueue,
+    name: &str,
+    output: &Output,
+) -> Result<Exit, Fault> {
+    let scale = queues::scale(db, queue, name).await?;
+    output.data(&json!({
+        "queue": name, "runnable": scale.runnable, "running": scale.running, "wanted_slots": scale.wanted_slots,
+        "slots": scale.slots, "oldest_seconds": scale.oldest.as_secs_f64(),
+    }));
+    let row =
+        [scale.runnable, scale.running, scale.wanted_slots, scale.slots].map(|number| number.to_string());
+    output.table(&["runnable", "running", "wanted slots", "slots there are"], vec![row.to_vec()]);
+    Ok(Exit::Done)
+}
+
+async fn list(db: &DatabaseConnection, queue: &RunQueue, output: &Output) -> Result<Exit, Fault> {
     let (mut json, mut rows) = (Vec::new(), Vec::new());
-    for name in known_queues(&db).await? {
+    for name in known_queues(db).await? {
         let counts = queue.counts(&name).await?;
         let paused = queue.is_paused(&name).await?;
         let mut classes: Vec<Class> =
             Priority::ALL.into_iter().map(|priority| Class::of(priority, &counts)).collect();
         if name == RUN_QUEUE {
-            let dead = dead(&db, &queue).await?;
+            let dead = dead(db, queue).await?;
             for class in &mut classes {
-                class.add_undispatched(&db).await?;
-                class.dead = dead.iter().filter(|priority| **priority == class.priority).count() as u64;
+                class.add_undispatched(db).await?;
+                class.dead = dead.get(&class.priority).copied().unwrap_or(0);
             }
         }
         for class in &classes {
@@ -57,17 +86,33 @@ pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Fault>
     Ok(Exit::Done)
 }
 
-/// The priorities of the jobs that `syncline dead` lists. The queue's own count differs: it may still contain a dead
-/// job whose run is recorded as dead already, and it lacks dead runs whose job is gone.
-async fn dead(db: &DatabaseConnection, queue: &RunQueue) -> Result<Vec<Priority>, Fault> {
-    let mut asked = Listing { limit: 1000, ..Listing::new(Standing::Dead) };
-    let mut priorities = Vec::new();
+/// The number of dead letters of each priority, as `syncline dead` lists them. The queue's own count differs: it may still
+/// contain a dead job whose run is recorded as dead already, and it lacks dead runs whose job is gone.
+async fn dead(db: &DatabaseConnection, queue: &RunQueue) -> Result<HashMap<Priority, u64>, Fault> {
+    let mut counts: HashMap<Priority, u64> = HashMap::new();
+    let rows: Vec<(types::Priority, i64)> = sync_history::Entity::find()
+        .select_only()
+        .column(sync_history::Column::Priority)
+        .column_as(sync_history::Column::Id.count(), "letters")
+        .filter(sync_history::Column::DeadAt.is_not_null())
+        .group_by(sync_history::Column::Priority)
+        .into_tuple()
+        .all(db)
+        .await?;
+    for (priority, letters) in rows {
+        *counts.entry(queue_priority(priority)).or_default() += letters.unsigned_abs();
+    }
+    // Dead jobs without a run.
+    let mut asked =
+        Listing { limit: 1000, after: Some(listing::AFTER_RUNS.to_owned()), ..Listing::new(Standing::Dead) };
     loop {
         let page = listing::list(db, queue, &asked).await?;
-        priorities.extend(page.jobs.iter().map(|job| job.priority));
+        for job in &page.jobs {
+            *counts.entry(job.priority).or_default() += 1;
+        }
         match page.next {
             Some(next) => asked.after = Some(next),
-            None => return Ok(priorities),
+            None => return Ok(counts),
         }
     }
 }

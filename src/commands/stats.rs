@@ -20,7 +20,7 @@ use crate::{
 pub(crate) async fn run(config: &Config, args: &StatsArgs, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(config).await?;
     if let Some(StatsAction::Rebuild(args)) = &args.action {
-        return rebuild::run(&db, args, output).await;
+        return rebuild::run(config, &db, args, output).await;
     }
     let stats = collect(&db, args).await?;
     output.data(&stats);

@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use sea_orm::DatabaseConnection;
 use serde_json::json;
 use syncline_runs::listing::{self, Listing, Standing};
+use syncline_service::workers as service;
 use syncline_worker::roster::{self, Liveness, Registered};
 
 use crate::{
     app,
+    cli::{WorkersAction, WorkersArgs},
     config::Config,
     fault::{Exit, Fault},
     output::Output,
@@ -26,8 +28,11 @@ pub(super) async fn any(db: &DatabaseConnection) -> Result<bool, Fault> {
     Ok(roster::live(db).await?.iter().any(serves))
 }
 
-pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Fault> {
+pub(crate) async fn run(config: &Config, args: &WorkersArgs, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(config).await?;
+    if let Some(WorkersAction::Drain(args)) = &args.action {
+        return drain(config, &db, &args.worker, output).await;
+    }
     let workers = roster::all(&db).await?;
     let leased = leased(config, &db).await?;
     output.data(&json!({ "workers": workers }));
@@ -37,6 +42,27 @@ pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Fault>
     }
     let head = ["worker", "command", "state", "running", "version", "since (UTC)", "heartbeat"];
     output.table(&head, workers.iter().map(|worker| line(worker, &leased)).collect());
+    Ok(Exit::Done)
+}
+
+/// Asks a worker to end.
+async fn drain(
+    config: &Config,
+    db: &DatabaseConnection,
+    which: &str,
+    output: &Output,
+) -> Result<Exit, Fault> {
+    let (worker, asked) = service::drain(db, &config.caller(), which).await?;
+    output.data(&json!({ "id": worker.id, "worker": worker.name, "draining": true, "changed": asked }));
+    let shown = format!("{} on {}", worker.pid, worker.host);
+    output.line(if asked {
+        format!(
+            "the worker {shown} ends when its jobs have ended; it hears of this within {} s",
+            worker.beat_ms / 1000
+        )
+    } else {
+        format!("the worker {shown} was asked to end already")
+    });
     Ok(Exit::Done)
 }
 

@@ -8,6 +8,7 @@ mod choices;
 mod common;
 mod config;
 mod conflicts;
+mod control;
 mod database;
 mod deletes;
 mod demo;

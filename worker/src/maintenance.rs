@@ -14,6 +14,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, Que
 use serde_json::{Value, json};
 use syncline_entity::maintenance_task;
 use syncline_queue::NewJob;
+use syncline_service::operations;
 use syncline_sql::{begin, statement};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -45,11 +46,26 @@ pub struct Task {
 }
 
 /// All tasks. To add one, add a line.
-pub const TASKS: &[Task] = &[Task {
-    name: "purge",
-    every: |environment| environment.retention.every.length(),
-    work: Work::Job(handlers::purge_job),
-}];
+pub const TASKS: &[Task] = &[
+    Task {
+        name: "purge",
+        every: |environment| environment.retention.every.length(),
+        work: Work::Job(handlers::purge_job),
+    },
+    Task {
+        name: "operations",
+        every: |_| Some(LOOK_EVERY),
+        work: Work::Here(|environment| {
+            Box::pin(async move {
+                let pushed = operations::push_lost(&environment.db, &environment.queue).await?;
+                if pushed > 0 {
+                    tracing::warn!(operations = pushed, "the queue had lost operations; they are put back");
+                }
+                Ok(json!({ "put_back": pushed }))
+            })
+        }),
+    },
+];
 
 /// Takes ticks until shutdown.
 pub async fn run(environment: Environment, shutdown: CancellationToken) {

@@ -174,6 +174,7 @@ impl Registration {
             db: environment.db.clone(),
             beats: 0,
             failing: false,
+            draining: false,
         };
         heart.beat(false).await;
         let ended = CancellationToken::new();
@@ -211,6 +212,8 @@ struct Heart {
     db: DatabaseConnection,
     beats: u64,
     failing: bool,
+    /// A person asked the worker to end.
+    draining: bool,
 }
 
 impl Heart {
@@ -229,6 +232,10 @@ impl Heart {
                 () = time::sleep(self.beat) => {}
             }
             self.beat(stopping).await;
+            if self.draining && !stopping {
+                tracing::info!("the worker was asked to end: it takes no more jobs");
+                shutdown.cancel();
+            }
         }
         let remove = worker::Entity::delete_by_id(self.id).exec(&self.db);
         let told = time::timeout(PATIENCE, remove).await.map_err(|_| "no answer in time".to_owned());
@@ -240,7 +247,10 @@ impl Heart {
     /// Sends a heartbeat. A failure is logged once, until the next success.
     async fn beat(&mut self, stopping: bool) {
         let written = match time::timeout(PATIENCE, self.write(stopping)).await {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(draining)) => {
+                self.draining = draining;
+                Ok(())
+            }
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err("no answer in time".to_owned()),
         };
@@ -256,7 +266,8 @@ impl Heart {
 
     /// Writes the row in one statement, whether it exists or not: another worker may have removed it as dead, or the
     /// tables may be new. A row of the same name is that of an earlier process with the same process id.
-    async fn write(&mut self, stopping: bool) -> Result<(), DbErr> {
+    /// Returns true if the worker was asked to end.
+    async fn write(&mut self, stopping: bool) -> Result<bool, DbErr> {
         let backend = self.db.get_database_backend();
         let now = worker::now(backend);
         let sql = format!(
@@ -267,7 +278,9 @@ impl Heart {
              pid = excluded.pid, version = excluded.version, schema_version = excluded.schema_version, \
              queues = excluded.queues, concurrency = excluded.concurrency, running = excluded.running, \
              stopping = excluded.stopping, beat_ms = excluded.beat_ms, heartbeat_at = excluded.heartbeat_at, \
-             started_at = CASE WHEN workers.id = excluded.id THEN workers.started_at ELSE excluded.started_at END"
+             started_at = CASE WHEN workers.id = excluded.id THEN workers.started_at ELSE excluded.started_at END, \
+             draining = CASE WHEN workers.id = excluded.id THEN workers.draining ELSE excluded.draining END \
+             RETURNING draining"
         );
         let millis = |length: Duration| i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
         let values = [
@@ -285,11 +298,12 @@ impl Heart {
             millis(self.beat).into(),
             millis(self.since.elapsed()).saturating_mul(1000).into(),
         ];
-        self.db.execute_raw(statement(backend, &sql, values)).await?;
+        let row = self.db.query_one_raw(statement(backend, &sql, values)).await?;
+        let draining = row.map(|row| row.try_get("", "draining")).transpose()?.unwrap_or(false);
         if self.beats.is_multiple_of(TIDY_EACH) {
             worker::forget_dead(&self.db, millis(REMEMBERED) * 1000).await?;
         }
         self.beats += 1;
-        Ok(())
+        Ok(draining)
     }
 }

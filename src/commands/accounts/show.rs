@@ -18,18 +18,6 @@ use crate::{
 pub(super) const NO_LIMITS: &str =
     "limits are off: it is called as fast as the server answers, with several requests at once";
 
-/// The kinds of places of a secret.
-fn kind(account: &KnownAccount) -> &'static str {
-    match (account.row.secret_ref.as_deref(), &account.row.secret_enc) {
-        (Some(reference), _) if reference.starts_with("env:") => "variable",
-        (Some(reference), _) if reference.starts_with("file:") => "file",
-        (Some(reference), _) if reference.starts_with("vault:") => "vault",
-        (Some(_), _) => "reference",
-        (None, Some(_)) => "encrypted",
-        (None, None) => "none",
-    }
-}
-
 /// An account as JSON, without its secret.
 pub(super) fn as_json(account: &KnownAccount) -> Value {
     json!({
@@ -37,7 +25,7 @@ pub(super) fn as_json(account: &KnownAccount) -> Value {
         "project": account.project,
         "platform": account.row.platform,
         "base_url": account.row.base_url,
-        "secret": { "kind": kind(account), "reference": account.row.secret_ref, "key": account.row.key_id },
+        "secret": { "kind": account.secret_kind(), "reference": account.row.secret_ref, "key": account.row.key_id },
         "scopes": account.row.scopes,
         "limits": if account.row.keeps_limits { "on" } else { "off" },
     })
@@ -60,7 +48,7 @@ pub(super) async fn list(db: &DatabaseConnection, output: &Output) -> Result<Exi
     let line = |account: &KnownAccount| {
         let state = if paused.contains_key(&account.row.id) { "paused" } else { "ready" };
         let limits = if account.row.keeps_limits { "on" } else { "off" };
-        let secret = account.row.secret_ref.clone().unwrap_or_else(|| kind(account).to_owned());
+        let secret = account.row.secret_ref.clone().unwrap_or_else(|| account.secret_kind().to_owned());
         let address = account.row.base_url.clone().unwrap_or_default();
         let [limits, state] = [limits, state].map(str::to_owned);
         vec![account.to_string(), account.row.platform.clone(), secret, address, limits, state]

@@ -1,4 +1,4 @@
-//! People in YAML files.
+//! People in YAML and CSV files.
 
 use std::{io::Read, path::Path};
 
@@ -10,6 +10,7 @@ use syncline_service::{
 };
 
 use crate::{
+    cli::{PeopleExportArgs, PeopleFormat, PeopleImportArgs},
     fault::{Exit, Fault, said},
     output::Output,
     words::count,
@@ -20,7 +21,7 @@ pub(super) async fn import(
     db: &DatabaseConnection,
     caller: &Caller,
     project: &str,
-    file: &Path,
+    PeopleImportArgs { file, format }: &PeopleImportArgs,
     output: &Output,
 ) -> Result<Exit, Fault> {
     let name = file.display();
@@ -32,9 +33,12 @@ pub(super) async fn import(
         _ => std::fs::read_to_string(file),
     };
     let text = text.map_err(|error| Fault::usage(format!("{name}: {}", said(&error))))?;
-    let entries: Vec<Entry> = match text.trim() {
-        "" => Vec::new(),
-        text => serde_saphyr::from_str(text).map_err(|error| {
+    let entries: Vec<Entry> = match (format_of(*format, Some(file.as_path())), text.trim()) {
+        (_, "") => Vec::new(),
+        (PeopleFormat::Csv, _) => {
+            people::from_csv(&text).map_err(|error| Fault::usage(format!("{name}: {error}")))?
+        }
+        (PeopleFormat::Yaml, text) => serde_saphyr::from_str(text).map_err(|error| {
             let keys = "a list of people, each with name, email, accounts { ACCOUNT: LOGIN } and texts";
             Fault::usage(format!("{name}: must be {keys}: {error}"))
         })?,
@@ -57,16 +61,27 @@ pub(super) async fn import(
     Ok(Exit::Done)
 }
 
+/// The form of a file, by its name if none is given.
+fn format_of(given: Option<PeopleFormat>, file: Option<&Path>) -> PeopleFormat {
+    let is_csv = |file: &Path| file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv"));
+    given.unwrap_or(if file.is_some_and(is_csv) { PeopleFormat::Csv } else { PeopleFormat::Yaml })
+}
+
 /// Writes the people of a project.
 pub(super) async fn export(
     db: &DatabaseConnection,
     project: &str,
-    file: Option<&Path>,
+    PeopleExportArgs { output: file, format }: &PeopleExportArgs,
     output: &Output,
 ) -> Result<Exit, Fault> {
     let id = people::project(db, project).await?.id;
     let entries = people::export(&people::list(db, id).await?);
-    let text = serde_saphyr::to_string(&entries).map_err(|error| Fault::failed(error.to_string()))?;
+    let text = match format_of(*format, file.as_deref()) {
+        PeopleFormat::Csv => people::to_csv(&entries)?,
+        PeopleFormat::Yaml => {
+            serde_saphyr::to_string(&entries).map_err(|error| Fault::failed(error.to_string()))?
+        }
+    };
     match file {
         Some(file) => {
             std::fs::write(file, text)

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::DatabaseConnection;
 use serde::Serialize;
+use serde_json::json;
 use syncline_api::stats::Window;
 use syncline_runs::catch_up;
 use syncline_service::syncs;
@@ -10,6 +11,8 @@ use syncline_upkeep::stats::{Rebuilt, fold_slots, rebuild, recount};
 
 use crate::{
     cli::RebuildArgs,
+    commands::audit,
+    config::Config,
     fault::{Exit, Fault},
     output::Output,
 };
@@ -36,7 +39,12 @@ struct SyncDone {
 }
 
 /// Rebuilds the statistics and prints the corrections.
-pub(super) async fn run(db: &DatabaseConnection, args: &RebuildArgs, output: &Output) -> Result<Exit, Fault> {
+pub(super) async fn run(
+    config: &Config,
+    db: &DatabaseConnection,
+    args: &RebuildArgs,
+    output: &Output,
+) -> Result<Exit, Fault> {
     let since = args.since.as_deref().map(since).transpose()?.flatten();
     let syncs = match &args.sync {
         Some(name) => vec![syncs::find(db, name).await?],
@@ -62,6 +70,9 @@ pub(super) async fn run(db: &DatabaseConnection, args: &RebuildArgs, output: &Ou
         done.syncs.push(SyncDone { sync, project, runs, counts_corrected });
     }
     fold_slots(db).await?;
+    let syncs: Vec<&str> = done.syncs.iter().map(|sync| sync.sync.as_str()).collect();
+    let after = json!({ "syncs": syncs, "since": args.since, "caught_up": done.caught_up });
+    audit::note(config, db, ("stats.rebuild", "statistics"), after, output).await;
     output.data(&done);
     tell(&done, output);
     Ok(Exit::Done)

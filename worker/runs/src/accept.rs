@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::{
     accept_together::AcceptCall,
+    batch::{self, Noting},
     dispatch::{self, Handed},
     job::{Facts, link_of, waiting_key},
     pause,
@@ -26,12 +27,22 @@ const TRIES: usize = 5;
 ///
 /// Concurrent requests share a transaction.
 pub async fn accept(db: &DatabaseConnection, queue: &RunQueue, run: &NewRun) -> Result<Accepted, Error> {
+    accept_noted(db, queue, run, None).await
+}
+
+/// The same, with a row of the audit log in the transaction of a new run.
+pub async fn accept_noted(
+    db: &DatabaseConnection,
+    queue: &RunQueue,
+    run: &NewRun,
+    noting: Option<Noting>,
+) -> Result<Accepted, Error> {
     queue.check_room(db).await?;
     let key = waiting_key(run).map_err(|error| DbErr::Json(error.to_string()))?;
     if run.tick.is_some() || run.not_before.is_some() {
-        return accept_alone(db, queue, run, key.as_deref()).await;
+        return accept_alone(db, queue, run, key.as_deref(), noting.as_ref()).await;
     }
-    let asked = AcceptCall { db: db.clone(), queue: queue.clone(), run: Arc::new(run.clone()), key };
+    let asked = AcceptCall { db: db.clone(), queue: queue.clone(), run: Arc::new(run.clone()), key, noting };
     queue.accepting().call(asked).await.map_err(|cut| Error::Unavailable(cut.into()))?
 }
 
@@ -41,12 +52,14 @@ pub(super) async fn accept_alone(
     queue: &RunQueue,
     run: &NewRun,
     key: Option<&str>,
+    noting: Option<&Noting>,
 ) -> Result<Accepted, Error> {
     if queue.same_database().is_some() {
         let _turn = queue.turn(db).await;
         let tx = begin(db).await?;
         return match accept_as(&tx, queue, run, key).await {
-            Ok(accepted @ Accepted::New(_)) => {
+            Ok(accepted @ Accepted::New(id)) => {
+                batch::note(&tx, noting, &[id]).await?;
                 tx.commit().await?;
                 queue.wake();
                 Ok(accepted)
@@ -58,10 +71,18 @@ pub(super) async fn accept_alone(
         };
     }
     let now = Utc::now().trunc_subsecs(6);
-    let inserted = match insert(db, run, key, now, false).await? {
+    let turn = queue.turn(db).await;
+    let tx = begin(db).await?;
+    let inserted = match insert(&tx, run, key, now, false).await? {
         Inserted::New(inserted) => inserted,
-        Inserted::InTheWay(accepted) => return Ok(accepted),
+        Inserted::InTheWay(accepted) => {
+            tx.rollback().await?;
+            return Ok(accepted);
+        }
     };
+    batch::note(&tx, noting, &[inserted.id]).await?;
+    tx.commit().await?;
+    drop(turn);
     if inserted.paused {
         return Ok(Accepted::New(inserted.id));
     }

@@ -8,7 +8,7 @@ use syncline_sql::{begin, statement};
 use uuid::Uuid;
 
 use super::{
-    RunBook,
+    RunBook, cause,
     statistics::{self, ENDED},
 };
 
@@ -52,10 +52,13 @@ pub async fn bury(
     let backend = tx.get_database_backend();
     let sql = format!(
         "UPDATE sync_history SET status = 'failed', success = FALSE, completed_at = ?, error_message = ?, \
-         fence = fence + 1, waiting_key = NULL, rolled_up = TRUE, dead_at = ?, dead_reason = ? \
+         fence = fence + 1, waiting_key = NULL, rolled_up = TRUE, dead_at = ?, dead_reason = ?, \
+         error_kind = ?, error_fingerprint = ? \
          WHERE run_uid = ? AND completed_at IS NULL RETURNING {ENDED}"
     );
-    let values = [now.into(), error.into(), now.into(), reason.into(), run.into()];
+    let kind = cause::kind_of(reason);
+    let mark = cause::fingerprint(kind, error);
+    let values = [now.into(), error.into(), now.into(), reason.into(), kind.into(), mark.into(), run.into()];
     let Some(ended) = tx.query_one_raw(statement(backend, &sql, values)).await? else {
         return tx.rollback().await;
     };

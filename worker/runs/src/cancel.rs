@@ -1,10 +1,10 @@
 //! Cancels runs.
 
 use chrono::{SubsecRound, Utc};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
-use syncline_entity::sync_history;
+use sea_orm::{ActiveModelTrait, ConnectionTrait, DatabaseConnection, DbErr};
+use syncline_entity::{audit_log, sync_history};
 use syncline_queue::{Cancelled, Error};
-use syncline_sql::statement;
+use syncline_sql::{begin, statement};
 use uuid::Uuid;
 
 use super::{dispatch::is_waiting, queue::RunQueue};
@@ -25,11 +25,22 @@ pub enum RunCancelled {
 /// Cancels a run: a waiting one ends at once, whether or not the queue has it; a running one is asked to stop. The
 /// request is stored: if the worker dies before it has stopped, no other worker begins the run again.
 pub async fn cancel(db: &DatabaseConnection, queue: &RunQueue, run: Uuid) -> Result<RunCancelled, Error> {
+    cancel_noted(db, queue, run, |_, _| None).await
+}
+
+/// The same, with a row of the audit log in the transaction of the change. The row is made from the run, and from whether
+/// the run was only asked to stop.
+pub async fn cancel_noted(
+    db: &DatabaseConnection,
+    queue: &RunQueue,
+    run: Uuid,
+    note: impl Fn(&sync_history::Model, bool) -> Option<audit_log::ActiveModel>,
+) -> Result<RunCancelled, Error> {
     let Some(row) = sync_history::by_run(db, run).await? else { return Ok(RunCancelled::Unknown) };
     if row.completed_at.is_some() {
         return Ok(RunCancelled::Over);
     }
-    if is_waiting(&row) && end_waiting(db, run).await? {
+    if is_waiting(&row) && end_waiting(db, run, note(&row, false)).await? {
         // A worker that claims the job nevertheless finds the run over.
         if let Err(error) = queue.cancel(run).await {
             tracing::debug!(%run, %error, "cancelled; the queue's store still holds the job");
@@ -39,9 +50,15 @@ pub async fn cancel(db: &DatabaseConnection, queue: &RunQueue, run: Uuid) -> Res
     let sql = "UPDATE sync_history SET cancel_requested_at = COALESCE(cancel_requested_at, ?) \
                WHERE run_uid = ? AND completed_at IS NULL";
     let values = [Utc::now().trunc_subsecs(6).into(), run.into()];
-    if db.execute_raw(statement(db.get_database_backend(), sql, values)).await?.rows_affected() == 0 {
+    let tx = begin(db).await?;
+    if tx.execute_raw(statement(tx.get_database_backend(), sql, values)).await?.rows_affected() == 0 {
+        tx.rollback().await?;
         return Ok(RunCancelled::Over);
     }
+    if let Some(note) = note(&row, true) {
+        note.insert(&tx).await?;
+    }
+    tx.commit().await?;
     match queue.cancel(run).await? {
         Cancelled::Requested => Ok(RunCancelled::Requested),
         // The worker died and the run waited for the next one; or the queue lost the job, and so the worker lost its
@@ -60,8 +77,18 @@ pub async fn end_if_asked(db: &DatabaseConnection, run: Uuid) -> Result<bool, Db
 }
 
 /// Ends a run that no worker has.
-async fn end_waiting(db: &DatabaseConnection, run: Uuid) -> Result<bool, DbErr> {
-    end(db, run, "cancelled", "AND status = 'queued'").await
+async fn end_waiting(
+    db: &DatabaseConnection,
+    run: Uuid,
+    note: Option<audit_log::ActiveModel>,
+) -> Result<bool, DbErr> {
+    let tx = begin(db).await?;
+    let ended = end(&tx, run, "cancelled", "AND status = 'queued'").await?;
+    if let (Some(note), true) = (note, ended) {
+        note.insert(&tx).await?;
+    }
+    tx.commit().await?;
+    Ok(ended)
 }
 
 /// Ends a run as cancelled, and keeps any worker from writing to it. Workers add it to the statistics later.
@@ -69,7 +96,7 @@ pub(super) async fn end_cancelled(db: &DatabaseConnection, run: Uuid, why: &str)
     end(db, run, why, "").await
 }
 
-async fn end(db: &DatabaseConnection, run: Uuid, why: &str, only: &str) -> Result<bool, DbErr> {
+async fn end(db: &impl ConnectionTrait, run: Uuid, why: &str, only: &str) -> Result<bool, DbErr> {
     let sql = format!(
         "UPDATE sync_history SET status = 'cancelled', success = FALSE, completed_at = ?, error_message = ?, \
          fence = fence + 1, waiting_key = NULL, cancel_requested_at = COALESCE(cancel_requested_at, ?) \

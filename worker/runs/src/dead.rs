@@ -10,20 +10,16 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder,
     Value,
 };
-use syncline_entity::{sync_attempt, sync_config, sync_history};
+use syncline_entity::{sync_attempt, sync_history};
 use syncline_queue::Error;
-use syncline_sql::{begin, marks, statement};
+use syncline_sql::statement;
 use uuid::Uuid;
 
-use super::{
-    accept::{accept_in, committed},
-    queue::RunQueue,
-    row::queue_priority,
-    run::{Accepted, NewRun},
+use super::queue::RunQueue;
+pub use super::{
+    groups::{Group, GroupOrder, GroupQuery, counted, groups},
+    replay::{Left, NotingLetters, Replays, TOGETHER, discard_all, discard_in, replay_all, replay_in},
 };
-
-/// Dead letters replayed or discarded together.
-const BATCH: u64 = 200;
 
 /// Selects dead letters; all of them by default.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +30,22 @@ pub struct DeadQuery {
     pub text: Option<String>,
     /// Only dead for at least this long.
     pub older_than: Option<Duration>,
+    /// Only with this fingerprint.
+    pub group: Option<String>,
+    /// Only of this kind of run.
+    pub kind: Option<String>,
+    /// Only dead since this time, or earlier.
+    pub until: Option<DateTime<Utc>>,
+}
+
+impl DeadQuery {
+    /// True if the counts of the groups tell how many letters it selects.
+    fn is_counted(&self) -> bool {
+        self.text.as_ref().is_none_or(String::is_empty)
+            && self.older_than.is_none()
+            && self.kind.is_none()
+            && self.until.is_none()
+    }
 }
 
 /// A page of dead letters, the latest first.
@@ -49,19 +61,7 @@ pub struct DeadPage {
 pub enum Replayed {
     /// This run does the work now: a new one, or an equal one that waits already.
     As(Uuid),
-    /// The run is not a dead letter.
-    NotDead,
-    /// Its sync was deleted, so a replay would only die again.
-    SyncGone,
-}
-
-/// The result of replaying several dead letters.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct ReplayedMany {
-    /// Runs that do their work now.
-    pub replayed: u64,
-    /// Left alone, since their sync was deleted.
-    pub sync_gone: u64,
+    Left(Left),
 }
 
 struct Filter {
@@ -93,7 +93,31 @@ fn filter(backend: DbBackend, query: &DeadQuery) -> Filter {
         let before = Utc::now().checked_sub_signed(age).unwrap_or(DateTime::UNIX_EPOCH).trunc_subsecs(6);
         and("dead_at <= ?", &[before.into()]);
     }
+    if let Some(group) = &query.group {
+        match group.as_str() {
+            "" => and("error_fingerprint IS NULL", &[]),
+            group => and("error_fingerprint = ?", &[group.into()]),
+        }
+    }
+    if let Some(kind) = &query.kind {
+        and("kind = ?", &[kind.as_str().into()]);
+    }
+    if let Some(until) = query.until {
+        and("dead_at <= ?", &[until.into()]);
+    }
     filter
+}
+
+/// Lists the ids of dead letters, the latest first, and the cursor after the last one.
+pub async fn page(
+    db: &impl ConnectionTrait,
+    query: &DeadQuery,
+    limit: u64,
+    after: Option<&str>,
+) -> Result<(Vec<Uuid>, Option<String>), Error> {
+    let rows = rows(db, query, limit, after).await?;
+    let last = rows.last().map(|(id, _, dead_at)| cursor_at(*dead_at, *id));
+    Ok((rows.into_iter().map(|(_, run, _)| run).collect(), last))
 }
 
 /// Lists dead letters, the latest first. A cursor that this function did not create gives [`Error::Refused`].
@@ -103,18 +127,7 @@ pub async fn list(
     limit: u64,
     after: Option<&str>,
 ) -> Result<DeadPage, Error> {
-    let backend = db.get_database_backend();
-    let Filter { mut text, mut values } = filter(backend, query);
-    if let Some(after) = after {
-        let (dead_at, id) =
-            read_cursor(after).ok_or_else(|| Error::Refused("no cursor of this list".into()))?;
-        text += " AND (dead_at, id) < (?, ?)";
-        values.extend([dead_at.into(), id.into()]);
-    }
-    values.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
-    let sql = format!("SELECT id FROM sync_history WHERE {text} ORDER BY dead_at DESC, id DESC LIMIT ?");
-    let found = db.query_all_raw(statement(backend, &sql, values)).await?;
-    let ids: Vec<i64> = found.iter().map(|row| row.try_get("", "id")).collect::<Result<_, DbErr>>()?;
+    let ids: Vec<i64> = rows(db, query, limit, after).await?.into_iter().map(|(id, ..)| id).collect();
     let full = ids.len() as u64 == limit;
     let runs = sync_history::Entity::find()
         .filter(sync_history::Column::Id.is_in(ids))
@@ -126,8 +139,38 @@ pub async fn list(
     Ok(DeadPage { runs, next })
 }
 
+/// The row id, run and time of each letter.
+async fn rows(
+    db: &impl ConnectionTrait,
+    query: &DeadQuery,
+    limit: u64,
+    after: Option<&str>,
+) -> Result<Vec<(i64, Uuid, DateTime<Utc>)>, Error> {
+    let backend = db.get_database_backend();
+    let Filter { mut text, mut values } = filter(backend, query);
+    if let Some(after) = after {
+        let (dead_at, id) =
+            read_cursor(after).ok_or_else(|| Error::Refused("no cursor of this list".into()))?;
+        text += " AND (dead_at, id) < (?, ?)";
+        values.extend([dead_at.into(), id.into()]);
+    }
+    values.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
+    let sql = format!(
+        "SELECT id, run_uid, dead_at FROM sync_history WHERE {text} ORDER BY dead_at DESC, id DESC LIMIT ? + 0"
+    );
+    let found = db.query_all_raw(statement(backend, &sql, values)).await?;
+    let read = |row: &sea_orm::QueryResult| {
+        Ok((row.try_get("", "id")?, row.try_get("", "run_uid")?, row.try_get("", "dead_at")?))
+    };
+    found.iter().map(read).collect::<Result<_, DbErr>>().map_err(Error::from)
+}
+
 fn cursor(row: &sync_history::Model) -> Option<String> {
-    Some(format!("{}-{}", row.dead_at?.timestamp_micros(), row.id))
+    Some(cursor_at(row.dead_at?, row.id))
+}
+
+fn cursor_at(dead_at: DateTime<Utc>, id: i64) -> String {
+    format!("{}-{id}", dead_at.timestamp_micros())
 }
 
 fn read_cursor(text: &str) -> Option<(DateTime<Utc>, i64)> {
@@ -137,6 +180,9 @@ fn read_cursor(text: &str) -> Option<(DateTime<Utc>, i64)> {
 
 /// Counts the selected dead letters.
 pub async fn count(db: &impl ConnectionTrait, query: &DeadQuery) -> Result<u64, Error> {
+    if query.is_counted() {
+        return Ok(counted(db, query.project, query.sync, query.group.as_deref()).await?);
+    }
     let backend = db.get_database_backend();
     let Filter { text, values } = filter(backend, query);
     let sql = format!("SELECT count(*) AS runs FROM sync_history WHERE {text}");
@@ -163,98 +209,15 @@ pub async fn show(
 /// Accepts a new run with the kind and arguments of a dead one, which becomes its parent. The same transaction removes
 /// the dead run from the dead letters.
 pub async fn replay(db: &DatabaseConnection, queue: &RunQueue, run: Uuid) -> Result<Replayed, Error> {
-    queue.check_room(db).await?;
-    let tx = begin(db).await?;
-    match replay_within(&tx, queue, run).await {
-        Ok(Ok(accepted)) => {
-            tx.commit().await?;
-            committed(db, queue, accepted).await;
-            Ok(accepted.id().map_or(Replayed::NotDead, Replayed::As))
-        }
-        Ok(Err(not)) => {
-            tx.rollback().await?;
-            Ok(not)
-        }
-        Err(error) => {
-            tx.rollback().await?;
-            Err(error)
-        }
-    }
-}
-
-async fn replay_within(
-    tx: &sea_orm::DatabaseTransaction,
-    queue: &RunQueue,
-    run: Uuid,
-) -> Result<Result<Accepted, Replayed>, Error> {
-    if !clear(tx, "run_uid = ?", run.into()).await? {
-        return Ok(Err(Replayed::NotDead));
-    }
-    let Some(dead) = sync_history::by_run(tx, run).await? else { return Ok(Err(Replayed::NotDead)) };
-    let config = sync_config::Entity::find_by_id(dead.sync_config_id).one(tx).await?;
-    let Some(config) = config.filter(|config| config.deleted_at.is_none()) else {
-        return Ok(Err(Replayed::SyncGone));
-    };
-    let read = |error: serde_json::Error| Error::Refused(error.into());
-    let usual = NewRun::of(&config, dead.kind, dead.sync_type).map_err(read)?;
-    let again = NewRun {
-        priority: queue_priority(dead.priority),
-        args: serde_json::from_value(dead.args).map_err(read)?,
-        parent: Some(dead.run_uid),
-        correlation: Some(dead.correlation_id),
-        ..usual
-    };
-    accept_in(tx, queue, &again).await.map(Ok)
-}
-
-/// Replays all selected letters one by one. A full queue ends this with [`Error::Full`]; earlier replays stay.
-pub async fn replay_many(
-    db: &DatabaseConnection,
-    queue: &RunQueue,
-    query: &DeadQuery,
-) -> Result<ReplayedMany, Error> {
-    let mut many = ReplayedMany::default();
-    let mut after = None;
-    loop {
-        let page = list(db, query, BATCH, after.as_deref()).await?;
-        for run in page.runs {
-            match replay(db, queue, run.run_uid).await? {
-                Replayed::As(_) => many.replayed += 1,
-                Replayed::SyncGone => many.sync_gone += 1,
-                Replayed::NotDead => {}
-            }
-        }
-        match page.next {
-            Some(next) => after = Some(next),
-            None => return Ok(many),
-        }
-    }
+    let replays = replay_all(db, queue, None, &[run], None).await?;
+    Ok(match (replays.replayed.first(), replays.left.first()) {
+        (Some((_, run)), _) => Replayed::As(*run),
+        (None, Some((_, left))) => Replayed::Left(*left),
+        (None, None) => Replayed::Left(Left::NotDead),
+    })
 }
 
 /// Removes a run from the dead letters and does nothing else. Returns false if it is not one.
 pub async fn discard(db: &DatabaseConnection, run: Uuid) -> Result<bool, Error> {
-    clear(db, "run_uid = ?", run.into()).await
-}
-
-/// Discards all selected letters. Returns how many.
-pub async fn discard_many(db: &DatabaseConnection, query: &DeadQuery) -> Result<u64, Error> {
-    let mut discarded = 0;
-    loop {
-        let page = list(db, query, BATCH, None).await?;
-        if page.runs.is_empty() {
-            return Ok(discarded);
-        }
-        let sql = format!(
-            "UPDATE sync_history SET dead_at = NULL WHERE dead_at IS NOT NULL AND id IN ({})",
-            marks(page.runs.len())
-        );
-        let values = page.runs.iter().map(|row| Value::from(row.id));
-        discarded +=
-            db.execute_raw(statement(db.get_database_backend(), &sql, values)).await?.rows_affected();
-    }
-}
-
-async fn clear(db: &impl ConnectionTrait, which: &str, value: Value) -> Result<bool, Error> {
-    let sql = format!("UPDATE sync_history SET dead_at = NULL WHERE {which} AND dead_at IS NOT NULL");
-    Ok(db.execute_raw(statement(db.get_database_backend(), &sql, [value])).await?.rows_affected() > 0)
+    Ok(!discard_all(db, None, &[run], None).await?.is_empty())
 }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{
     Begun, RunBook,
     book::{are_distinct, cut_short},
-    details, letters, restored,
+    cause, details, letters, restored,
     row::not_over,
     statistics::{self, ENDED},
 };
@@ -28,8 +28,8 @@ pub struct Ending<'a> {
     pub outcome: &'static str,
     /// The text of the failure.
     pub error: Option<String>,
-    /// Why it is given up, in a few words; makes the run a dead letter.
-    pub dead: Option<String>,
+    /// Why it is given up; makes the run a dead letter.
+    pub dead: Option<GivenUp>,
     pub report: Option<&'a Report>,
     /// Requests that this attempt made to the platforms; added to those of the attempts before it.
     pub calls: u64,
@@ -37,6 +37,15 @@ pub struct Ending<'a> {
     pub plan: Option<Json>,
     /// The time of a restore: the sync ran on the restored database, and has now read both sides completely.
     pub restore_over: Option<DateTime<Utc>>,
+}
+
+/// Why a run is given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenUp {
+    /// In a few words.
+    pub reason: String,
+    /// One of [`kinds`](super::kinds).
+    pub kind: &'static str,
 }
 
 impl RunBook {
@@ -86,6 +95,8 @@ impl EndCall {
         let over = self.over();
         let success = self.ending.status == RunStatus::Completed && counts.failed == 0;
         let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        let dead = self.ending.dead.as_ref();
+        let error = |dead: &GivenUp| self.ending.error.clone().unwrap_or_else(|| dead.reason.clone());
         json!({
             "run": self.run.simple().to_string(),
             "token": self.fence,
@@ -103,7 +114,9 @@ impl EndCall {
             "conflicts": number(counts.conflicts),
             "calls": number(self.ending.calls),
             "details": self.details(counts).map(|details| details.to_string()),
-            "reason": self.ending.dead,
+            "reason": dead.map(|dead| &dead.reason),
+            "cause": dead.map(|dead| dead.kind),
+            "mark": dead.map(|dead| cause::fingerprint(dead.kind, &error(dead))),
         })
     }
 
@@ -222,6 +235,8 @@ async fn write(
         number("calls"),
         text("details"),
         text("reason"),
+        text("cause"),
+        text("mark"),
     ];
     let (rows, now) = (binds.rows(rows, &columns), binds.bind(now));
     let text = format!(
@@ -231,7 +246,8 @@ async fn write(
          items_synced = ended.synced, items_failed = ended.failed, items_skipped = ended.skipped, \
          created = ended.created, updated = ended.updated, deleted = ended.deleted, conflicts = ended.conflicts, \
          api_calls = sync_history.api_calls + ended.calls, sync_metadata = {details}, rolled_up = ended.done = 1, \
-         dead_at = CASE WHEN ended.reason IS NOT NULL THEN {now} END, dead_reason = ended.reason \
+         dead_at = CASE WHEN ended.reason IS NOT NULL THEN {now} END, dead_reason = ended.reason, \
+         error_kind = ended.cause, error_fingerprint = ended.mark \
          FROM ended WHERE sync_history.run_uid = ended.run AND sync_history.fence = ended.token \
          AND {not_over} RETURNING run_uid, {of_row}",
         details = binds.json("ended.details"),

@@ -14,42 +14,50 @@
 
 mod accept;
 mod accept_together;
+mod batch;
 mod begin;
 mod book;
 mod bury;
 mod cancel;
 mod catch_up;
+mod cause;
 pub mod dead;
 mod details;
 mod dispatch;
 mod end;
 mod event;
+mod groups;
 pub mod holding;
 mod job;
 mod letters;
 pub mod listing;
 mod lost;
 pub mod pause;
+mod priority;
 mod queue;
+mod replay;
 mod restored;
 mod row;
 mod run;
 pub mod statistics;
 
-pub use accept::{accept, accept_in, committed};
+pub use accept::{accept, accept_in, accept_noted, committed};
+pub use batch::{Noting, accept_many};
 pub use begin::{Begin, Begun};
 pub use book::{Meeting, RunBook};
 pub use bury::bury;
-pub use cancel::{RunCancelled, cancel, end_if_asked};
+pub use cancel::{RunCancelled, cancel, cancel_noted, end_if_asked};
 pub use catch_up::catch_up;
+pub use cause::{kinds, sort_letters};
 pub use details::details;
 pub use dispatch::{Dispatcher, Looked, dispatch_due};
-pub use end::Ending;
+pub use end::{Ending, GivenUp};
 pub use event::{MAX_EVENTS, NewEvent, accept_event};
 pub use job::{
     CHOICES, NEWEST_PAYLOAD_VERSION, PAYLOAD_VERSION, RUN_QUEUE, link_key, needs, sync_key, work_key,
 };
 pub use lost::tell_lost;
+pub use priority::set_priority;
 pub use queue::{DEFAULT_LIMIT, RunQueue};
 pub use row::{hold, queue_priority};
 pub use run::{Accepted, Items, NewRun, RunArgs};

@@ -16,11 +16,14 @@ use uuid::Uuid;
 
 use super::{
     RUN_QUEUE,
-    dead::{self, DeadQuery, Replayed},
+    dead::{self, DeadQuery, Left, Replayed},
     job::work_key,
     queue::RunQueue,
     row::queue_priority,
 };
+
+/// The cursor in a list of dead letters after all runs; the dead jobs without a run follow.
+pub const AFTER_RUNS: &str = "job:";
 
 /// Rows read together.
 const PAGE: usize = 200;
@@ -85,6 +88,8 @@ pub struct Listing {
     pub text: Option<String>,
     /// Only accepted, or given up, at least this long ago.
     pub older_than: Option<Duration>,
+    /// Only dead letters of this group, by its fingerprint.
+    pub group: Option<String>,
     /// What else must hold.
     pub also: Option<Also>,
     /// The largest number of jobs in the page.
@@ -105,6 +110,7 @@ impl Listing {
             key: None,
             text: None,
             older_than: None,
+            group: None,
             also: None,
             limit: 100,
             after: None,
@@ -205,7 +211,7 @@ pub async fn replay(db: &DatabaseConnection, queue: &RunQueue, id: Uuid) -> Resu
     if let Some(accepted) = replay_request(queue, id).await? {
         return Ok(accepted);
     }
-    Ok(if queue.replay(id).await? { Replayed::As(id) } else { Replayed::NotDead })
+    Ok(if queue.replay(id).await? { Replayed::As(id) } else { Replayed::Left(Left::NotDead) })
 }
 
 /// Puts a refused request back into the inbox, under the id of its dead letter. `None`: the letter is not a request.
@@ -366,6 +372,11 @@ async fn undispatched(db: &impl ConnectionTrait, asked: &Listing) -> Result<List
     }
 }
 
+/// A dead run as it is listed.
+pub fn of_letter(row: &sync_history::Model) -> Listed {
+    of_row(row, Standing::Dead)
+}
+
 fn of_row(row: &sync_history::Model, standing: Standing) -> Listed {
     Listed {
         id: row.run_uid,
@@ -389,7 +400,7 @@ fn of_row(row: &sync_history::Model, standing: Standing) -> Listed {
 /// Lists dead runs, then dead jobs without runs; each with the latest first.
 async fn letters(db: &DatabaseConnection, queue: &RunQueue, asked: &Listing) -> Result<ListedPage, Error> {
     const RUNS: &str = "run:";
-    const JOBS: &str = "job:";
+    const JOBS: &str = AFTER_RUNS;
     let (mut runs, jobs) = match asked.after.as_deref() {
         None => (Some(None), None),
         Some(after) => match (after.strip_prefix(RUNS), after.strip_prefix(JOBS)) {
@@ -408,6 +419,9 @@ async fn letters(db: &DatabaseConnection, queue: &RunQueue, asked: &Listing) -> 
             sync: asked.sync,
             text: asked.text.clone(),
             older_than: asked.older_than,
+            group: asked.group.clone(),
+            kind: asked.kind.clone(),
+            until: None,
         };
         let room = asked.limit - page.jobs.len();
         let found = dead::list(db, &query, room as u64, after.as_deref()).await?;
@@ -423,8 +437,8 @@ async fn letters(db: &DatabaseConnection, queue: &RunQueue, asked: &Listing) -> 
             None => {}
         }
     }
-    // A job without a run has no sync.
-    if asked.sync.is_some() || asked.project.is_some() {
+    // A job without a run has no sync, and is in no group.
+    if asked.sync.is_some() || asked.project.is_some() || asked.group.is_some() {
         return Ok(page);
     }
     if page.jobs.len() >= asked.limit {

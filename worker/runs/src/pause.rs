@@ -7,8 +7,8 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, SubsecRound, Utc};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QueryOrder, Value};
-use syncline_entity::{pause, types::PauseScope};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QueryOrder, Value};
+use syncline_entity::{audit_log, pause, types::PauseScope};
 use syncline_queue::Error;
 use syncline_sql::{begin, marks, statement};
 use uuid::Uuid;
@@ -66,6 +66,8 @@ pub struct NewPause {
     pub reason: Option<String>,
     /// The name of the person or program.
     pub by: String,
+    /// The row of the audit log, written in the same transaction.
+    pub note: Option<audit_log::ActiveModel>,
 }
 
 /// A pause in force.
@@ -107,7 +109,12 @@ pub async fn pause(db: &DatabaseConnection, queue: &RunQueue, pause: &NewPause) 
         pause.by.clone().into(),
         Utc::now().trunc_subsecs(6).into(),
     ];
-    let written = db.execute_raw(statement(db.get_database_backend(), sql, values)).await?;
+    let tx = begin(db).await?;
+    let written = tx.execute_raw(statement(tx.get_database_backend(), sql, values)).await?;
+    if let (Some(note), true) = (&pause.note, written.rows_affected() > 0) {
+        note.clone().insert(&tx).await?;
+    }
+    tx.commit().await?;
     if let Subject::Queue(name) = &pause.subject
         && let Err(error) = queue.pause(name).await
     {
@@ -118,6 +125,16 @@ pub async fn pause(db: &DatabaseConnection, queue: &RunQueue, pause: &NewPause) 
 
 /// Ends a pause and hands over the runs that waited for its end. Returns false if there was no pause.
 pub async fn resume(db: &DatabaseConnection, queue: &RunQueue, subject: &Subject) -> Result<bool, Error> {
+    resume_noted(db, queue, subject, None).await
+}
+
+/// The same, with a row of the audit log in the transaction that ends a pause.
+pub async fn resume_noted(
+    db: &DatabaseConnection,
+    queue: &RunQueue,
+    subject: &Subject,
+    note: Option<audit_log::ActiveModel>,
+) -> Result<bool, Error> {
     let tx = begin(db).await?;
     let backend = tx.get_database_backend();
     let sql = "DELETE FROM pauses WHERE scope = ? AND subject = ?";
@@ -131,6 +148,9 @@ pub async fn resume(db: &DatabaseConnection, queue: &RunQueue, subject: &Subject
     if let Some((table, id)) = older {
         let sql = format!("UPDATE {table} SET paused_at = NULL WHERE id = ? AND paused_at IS NOT NULL");
         ended += tx.execute_raw(statement(backend, &sql, [id.into()])).await?.rows_affected();
+    }
+    if let (Some(note), true) = (note, ended > 0) {
+        note.insert(&tx).await?;
     }
     tx.commit().await?;
     if let Subject::Queue(name) = subject {

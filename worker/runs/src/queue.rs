@@ -152,23 +152,44 @@ impl RunQueue {
     /// Refuses a run if there is no room. All runs count that are not over, whether they run or wait in the queue, for
     /// a store that is down, or for the end of a pause.
     pub async fn check_room(&self, db: &DatabaseConnection) -> Result<(), Error> {
+        self.check_room_for(db, 1).await
+    }
+
+    /// Refuses several runs if there is no room for all of them.
+    pub async fn check_room_for(&self, db: &DatabaseConnection, runs: u64) -> Result<(), Error> {
         let mut counted = self.shared.counted.lock().await;
-        let waiting = match *counted {
-            Some((at, waiting)) if at.elapsed() < COUNT_HOLDS => {
-                waiting + self.shared.since.load(Ordering::Relaxed)
-            }
-            _ => {
-                self.shared.since.store(0, Ordering::Relaxed);
-                let waiting = self.waiting(db).await?;
-                *counted = Some((Instant::now(), waiting));
-                waiting
-            }
-        };
-        if waiting < self.limit {
-            self.shared.since.fetch_add(1, Ordering::Relaxed);
+        let waiting = self.waiting_now(db, &mut counted).await?;
+        if waiting.saturating_add(runs) <= self.limit {
+            self.shared.since.fetch_add(runs, Ordering::Relaxed);
             return Ok(());
         }
         Err(Error::Full { queue: RUN_QUEUE.to_owned(), waiting, limit: self.limit })
+    }
+
+    /// Takes room for as many runs as there is, up to `most`.
+    pub async fn take_room(&self, db: &DatabaseConnection, most: u64) -> Result<u64, Error> {
+        let mut counted = self.shared.counted.lock().await;
+        let waiting = self.waiting_now(db, &mut counted).await?;
+        let room = most.min(self.limit.saturating_sub(waiting));
+        self.shared.since.fetch_add(room, Ordering::Relaxed);
+        Ok(room)
+    }
+
+    /// The latest count with the runs accepted since, or a new count if it is old.
+    async fn waiting_now(
+        &self,
+        db: &DatabaseConnection,
+        counted: &mut Option<(Instant, u64)>,
+    ) -> Result<u64, Error> {
+        if let Some((at, waiting)) = *counted
+            && at.elapsed() < COUNT_HOLDS
+        {
+            return Ok(waiting + self.shared.since.load(Ordering::Relaxed));
+        }
+        self.shared.since.store(0, Ordering::Relaxed);
+        let waiting = self.waiting(db).await?;
+        *counted = Some((Instant::now(), waiting));
+        Ok(waiting)
     }
 
     /// Returns the number of unfinished runs or of waiting jobs, whichever is larger; the queue may have jobs without

@@ -2,9 +2,11 @@
 
 mod manage;
 mod reencrypt;
+mod seen;
 
 use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter};
 use syncline_accounts::built_in;
+pub use syncline_accounts::{Broker, Reference};
 use syncline_connectors::platform;
 use syncline_engine::{
     Side,
@@ -16,11 +18,13 @@ use syncline_entity::account;
 
 use crate::syncs::display_name;
 
+pub(crate) use self::manage::check_name;
 pub use self::manage::{
     BY_ITSELF, KnownAccount, NewAccount, NewSecret, add, all, find, no_key, pause_refused, remove, rotate,
     saved, set_limits, syncs_of,
 };
 pub use self::reencrypt::{Reencrypted, reencrypt};
+pub use self::seen::{find_seen, name_in_project, remember, seen};
 
 /// One side of a document, as far as its account is concerned.
 struct Place<'a> {

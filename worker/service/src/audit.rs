@@ -32,13 +32,18 @@ pub struct Entry<'a> {
 
 /// Writes a row.
 pub async fn record(db: &impl ConnectionTrait, caller: &Caller, entry: Entry<'_>) -> Result<(), DbErr> {
+    row(caller, entry).insert(db).await.map(|_| ())
+}
+
+/// A row for a function that writes it in the transaction of the change.
+pub fn row(caller: &Caller, entry: Entry<'_>) -> audit_log::ActiveModel {
     let mut details = Map::from_iter([("from".to_owned(), Value::from(caller.from.as_str()))]);
     for (name, value) in [("before", entry.before), ("after", entry.after)] {
         if !value.is_null() {
             details.insert(name.to_owned(), value);
         }
     }
-    let row = audit_log::ActiveModel {
+    audit_log::ActiveModel {
         project_id: Set(entry.project),
         at: Set(Utc::now().trunc_subsecs(6)),
         actor: Set(caller.actor.clone()),
@@ -48,8 +53,7 @@ pub async fn record(db: &impl ConnectionTrait, caller: &Caller, entry: Entry<'_>
         details: Set(Some(Value::Object(details))),
         request_id: Set(Some(caller.request_id.clone())),
         ..Default::default()
-    };
-    row.insert(db).await.map(|_| ())
+    }
 }
 
 /// Selects rows of the log.

@@ -1,11 +1,14 @@
 //! Replays and discards dead letters.
 
-use sea_orm::DatabaseConnection;
+use std::collections::HashSet;
+
+use sea_orm::{ActiveModelTrait, ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QuerySelect};
 use serde_json::{Value, json};
+use syncline_entity::{audit_log, sync_history};
 use syncline_queue::Error;
 use syncline_runs::{
     RunQueue,
-    dead::Replayed,
+    dead::{self, Left, Replayed},
     listing::{discard as discard_one, replay as replay_one},
 };
 use uuid::Uuid;
@@ -13,7 +16,6 @@ use uuid::Uuid;
 use super::{
     Caller,
     audit::{self, Entry},
-    runs,
 };
 
 /// Why a letter was left: it is not, or no longer, a dead letter.
@@ -35,81 +37,111 @@ pub struct Done {
 /// Accepts a new run for each letter. Those that the caller does not see are left.
 pub async fn replay(db: &DatabaseConnection, queue: &RunQueue, caller: &Caller, ids: &[Uuid]) -> Done {
     let mut done = Done::default();
-    for id in ids {
-        match replayed(db, queue, caller, *id).await {
-            Ok(Replayed::As(run)) => {
-                done.replayed.push((*id, run));
-                done.done += 1;
-            }
-            Ok(Replayed::NotDead) => done.left.push((*id, NOT_DEAD)),
-            Ok(Replayed::SyncGone) => done.left.push((*id, "its sync was deleted")),
-            Err(error) => {
-                done.stopped = Some(error);
-                break;
-            }
-        }
-    }
-    note(db, caller, "dead.replay", ids, done).await
+    done.stopped = replay_runs(db, queue, caller, ids, &mut done).await.err();
+    done
 }
 
 /// Removes each letter from the dead letters. Those that the caller does not see are left.
 pub async fn discard(db: &DatabaseConnection, queue: &RunQueue, caller: &Caller, ids: &[Uuid]) -> Done {
     let mut done = Done::default();
-    for id in ids {
-        match discarded(db, queue, caller, *id).await {
-            Ok(true) => done.done += 1,
-            Ok(false) => done.left.push((*id, NOT_DEAD)),
-            Err(error) => {
-                done.stopped = Some(error);
-                break;
+    done.stopped = discard_runs(db, queue, caller, ids, &mut done).await.err();
+    done
+}
+
+async fn replay_runs(
+    db: &DatabaseConnection,
+    queue: &RunQueue,
+    caller: &Caller,
+    ids: &[Uuid],
+    done: &mut Done,
+) -> Result<(), Error> {
+    let noting = |letters: &[Uuid]| note(caller, "dead.replay", letters);
+    for ids in ids.chunks(dead::TOGETHER) {
+        let (runs, jobs) = parted(db, caller, ids).await?;
+        if !runs.is_empty() {
+            let replays = dead::replay_all(db, queue, caller.project, &runs, Some(&noting)).await?;
+            done.done += replays.replayed.len();
+            done.replayed.extend(&replays.replayed);
+            done.left.extend(replays.left.iter().map(|(id, left)| (*id, why(*left))));
+        }
+        for id in jobs {
+            match replay_one(db, queue, id).await? {
+                Replayed::As(run) => {
+                    note(caller, "dead.replay", &[id]).insert(db).await?;
+                    done.replayed.push((id, run));
+                    done.done += 1;
+                }
+                Replayed::Left(left) => done.left.push((id, why(left))),
             }
         }
     }
-    note(db, caller, "dead.discard", ids, done).await
+    Ok(())
 }
 
-async fn replayed(
+async fn discard_runs(
     db: &DatabaseConnection,
     queue: &RunQueue,
     caller: &Caller,
-    id: Uuid,
-) -> Result<Replayed, Error> {
-    if !runs::is_seen(db, caller, id).await? {
-        return Ok(Replayed::NotDead);
+    ids: &[Uuid],
+    done: &mut Done,
+) -> Result<(), Error> {
+    let noting = |letters: &[Uuid]| note(caller, "dead.discard", letters);
+    for ids in ids.chunks(dead::TOGETHER) {
+        let (runs, jobs) = parted(db, caller, ids).await?;
+        let gone: HashSet<Uuid> = match runs.is_empty() {
+            true => HashSet::new(),
+            false => dead::discard_all(db, caller.project, &runs, Some(&noting)).await?.into_iter().collect(),
+        };
+        done.done += gone.len();
+        done.left.extend(runs.iter().filter(|id| !gone.contains(id)).map(|id| (*id, NOT_DEAD)));
+        for id in jobs {
+            if discard_one(db, queue, id).await? {
+                note(caller, "dead.discard", &[id]).insert(db).await?;
+                done.done += 1;
+            } else {
+                done.left.push((id, NOT_DEAD));
+            }
+        }
     }
-    replay_one(db, queue, id).await
+    Ok(())
 }
 
-async fn discarded(
+/// Parts the letters of runs from those of jobs without a run, which only callers that see all projects see.
+async fn parted(
     db: &DatabaseConnection,
-    queue: &RunQueue,
     caller: &Caller,
-    id: Uuid,
-) -> Result<bool, Error> {
-    Ok(runs::is_seen(db, caller, id).await? && discard_one(db, queue, id).await?)
+    ids: &[Uuid],
+) -> Result<(Vec<Uuid>, Vec<Uuid>), Error> {
+    let runs: Vec<Uuid> = sync_history::Entity::find()
+        .select_only()
+        .column(sync_history::Column::RunUid)
+        .filter(sync_history::Column::RunUid.is_in(ids.iter().copied()))
+        .into_tuple()
+        .all(db)
+        .await?;
+    let runs: HashSet<Uuid> = runs.into_iter().collect();
+    let without = |id: &Uuid| caller.project.is_none() && !runs.contains(id);
+    Ok(ids.iter().copied().partition(|id| !without(id)))
 }
 
-/// Ids that a row of the audit log lists.
-const LISTED: usize = 100;
-
-/// Writes to the audit log what was done, also when an error stopped it.
-async fn note(db: &DatabaseConnection, caller: &Caller, action: &str, ids: &[Uuid], mut done: Done) -> Done {
-    if done.done == 0 {
-        return done;
+/// Why a letter was left, in words.
+pub fn why(left: Left) -> &'static str {
+    match left {
+        Left::NotDead => NOT_DEAD,
+        Left::SyncGone => "its sync was deleted",
+        Left::Unreadable => "this version cannot read it or the document of its sync",
     }
-    let left = |id: &&Uuid| !done.left.iter().any(|(left, _)| left == *id);
-    let listed: Vec<&Uuid> = ids.iter().filter(left).take(done.done.min(LISTED)).collect();
-    let after = json!({ "count": done.done, "ids": listed });
+}
+
+/// The row of the audit log for letters that were changed in one transaction.
+fn note(caller: &Caller, action: &str, letters: &[Uuid]) -> audit_log::ActiveModel {
     let entry = Entry {
         action,
         kind: "dead letter",
-        id: listed.first().filter(|_| done.done == 1).map(ToString::to_string),
+        id: letters.first().filter(|_| letters.len() == 1).map(ToString::to_string),
         project: caller.project,
         before: Value::Null,
-        after,
+        after: json!({ "count": letters.len(), "ids": letters }),
     };
-    if let Err(error) = audit::record(db, caller, entry).await {
-        done.stopped.get_or_insert(error.into());
-    }
-    done
+    audit::row(caller, entry)
 }

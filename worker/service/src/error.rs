@@ -3,6 +3,8 @@
 use sea_orm::DbErr;
 use syncline_engine::spec::Finding;
 
+use crate::Scope;
+
 /// Why a request failed; none of it was carried out. The text names the problem, its cause and the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -19,6 +21,13 @@ pub enum Error {
     Refused {
         /// The reason for programs.
         why: Refusal,
+        /// The text for display.
+        message: String,
+    },
+    /// The caller lacks a scope.
+    #[error("{message}")]
+    Forbidden {
+        needed: Scope,
         /// The text for display.
         message: String,
     },
@@ -76,6 +85,12 @@ pub enum Unknown {
     Link,
     /// By number.
     Revision,
+    /// By id.
+    Operation,
+    /// By id.
+    Schedule,
+    /// By name or id.
+    Worker,
 }
 
 /// Why a request is refused.
@@ -109,6 +124,10 @@ pub enum Refusal {
     ConflictMoved,
     /// The sync cannot do what is asked of it.
     Unsuitable,
+    /// No preview has the token.
+    NoPreview,
+    /// There is a project with this key.
+    ProjectExists,
 }
 
 fn told(name: &str, findings: &[Finding]) -> String {

@@ -16,6 +16,9 @@
 //! - [`pauses`]: pauses subjects.
 //! - [`people`]: which identities are one person, and the mapping of a sync with its people and statuses.
 //! - [`dead`]: replays and discards dead letters.
+//! - [`operations`]: previews and starts changes of many subjects, and carries them out.
+//! - [`schedules`], [`workers`], [`queues`]: what is asked of them.
+//! - [`projects`]: lists and creates projects.
 //! - [`tokens`]: makes, revokes and checks the tokens of the API.
 //! - [`Caller`]: who asks, and what they may do.
 //! - [`filter`]: the filter grammar of lists; [`scan`] reads pages of large tables.
@@ -42,10 +45,13 @@ pub mod history;
 pub mod idempotency;
 pub mod losses;
 pub mod links;
+pub mod operations;
 mod origin;
 pub mod passwords;
 pub mod pauses;
 pub mod people;
+pub mod projects;
+pub mod queues;
 pub mod redact;
 pub mod runs;
 pub mod scan;
@@ -55,6 +61,11 @@ pub mod store;
 pub mod syncs;
 pub mod tokens;
 pub mod yaml;
+pub mod schedules;
+pub mod store;
+pub mod syncs;
+pub mod tokens;
+pub mod workers;
 
 pub use caller::{Caller, Scope, Scopes};
 pub use error::{Error, Refusal, Unknown};

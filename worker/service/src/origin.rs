@@ -8,7 +8,13 @@ use syncline_connectors::{
 };
 use syncline_engine::spec::{Finding, SyncSpec};
 
-use crate::allow::{AllowLists, is_variable};
+use syncline_accounts::Reference;
+
+use crate::{
+    Error,
+    accounts::NewSecret,
+    allow::{AllowLists, is_variable},
+};
 
 /// Where a document comes from.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +51,72 @@ impl Origin<'_> {
         };
         sides.into_iter().flat_map(refusals).collect()
     }
+}
+
+impl Origin<'_> {
+    /// Refuses an account whose secret may not be named from here, or would be sent where it may not go.
+    pub fn check_account(&self, base_url: Option<&str>, secret: &NewSecret) -> Result<(), Error> {
+        let (Origin::Http(lists), NewSecret::Reference(reference)) = (self, secret) else { return Ok(()) };
+        let refused = |why: String| Err(Error::Invalid(why));
+        match reference {
+            Reference::Env(name) if !lists.variables.allow(name) => {
+                return refused(format!(
+                    "secret.env: the variable {name:?} is not in SYNCLINE_ALLOW_VARIABLES, as over HTTP it must be"
+                ));
+            }
+            Reference::File(path) if !lists.paths.allow(path) => {
+                return refused(format!(
+                    "secret.file: {} is not inside a folder of SYNCLINE_ALLOW_PATHS, as over HTTP it must be",
+                    shown(path)
+                ));
+            }
+            Reference::Vault { .. } => {
+                return refused(
+                    "secret: a reference to Vault is set at the command line: `syncline accounts add`"
+                        .to_owned(),
+                );
+            }
+            Reference::Env(_) | Reference::File(_) => {}
+        }
+        let Some(address) = base_url else { return Ok(()) };
+        let allowed = host_of(address).is_some_and(|(host, port)| lists.hosts.allow(&host, port));
+        if allowed {
+            return Ok(());
+        }
+        refused(
+            "base_url: its host is not in SYNCLINE_ALLOW_HOSTS; over HTTP a secret that the server keeps is sent to no other \
+             host. Give the secret itself as secret.value, or add the account at the command line"
+                .to_owned(),
+        )
+    }
+}
+
+/// The host and port of an address over HTTP, if it is written so plainly that every reader of addresses agrees on them.
+fn host_of(address: &str) -> Option<(String, u16)> {
+    let (rest, usual) = match (address.strip_prefix("https://"), address.strip_prefix("http://")) {
+        (Some(rest), _) => (rest, 443),
+        (_, Some(rest)) => (rest, 80),
+        _ => return None,
+    };
+    let authority = rest.split_once('/').map_or(rest, |(authority, _)| authority);
+    let bracketed = authority.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    let (host, port) = match bracketed {
+        Some((host, port)) => (host, port),
+        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
+    };
+    let plain = |letter: char| match bracketed {
+        Some(_) => letter.is_ascii_hexdigit() || letter == ':',
+        None => letter.is_ascii_alphanumeric() || letter == '-' || letter == '.',
+    };
+    if host.is_empty() || !host.chars().all(plain) {
+        return None;
+    }
+    let port = match port.strip_prefix(':') {
+        Some(port) => port.parse().ok()?,
+        None if port.is_empty() => usual,
+        None => return None,
+    };
+    Some((host.to_owned(), port))
 }
 
 /// The error for something that is not on its list.

@@ -76,13 +76,10 @@ pub async fn pause(
             return Err(Error::unknown(Unknown::Queue, format!("there is no queue {name:?}; {queues}")));
         }
     }
-    let new = NewPause { subject, project_id, reason, by: caller.actor.clone() };
-    let begun = pause::pause(db, queue, &new).await?;
-    if begun {
-        let after = json!({ "paused": true, "reason": new.reason });
-        audit::record(db, caller, entry("pause", &new.subject, project_id, Value::Null, after)).await?;
-    }
-    Ok(begun)
+    let after = json!({ "paused": true, "reason": reason });
+    let note = audit::row(caller, entry("pause", &subject, project_id, Value::Null, after));
+    let new = NewPause { subject, project_id, reason, by: caller.actor.clone(), note: Some(note) };
+    Ok(pause::pause(db, queue, &new).await?)
 }
 
 /// Ends a pause. Returns false if there was none.
@@ -93,15 +90,11 @@ pub async fn resume(
     (subject, project_id): (Subject, Option<i64>),
 ) -> Result<bool, Error> {
     let paused = pause::of_subject(db, &subject).await?;
-    let ended = pause::resume(db, queue, &subject).await?;
-    if ended {
-        let before = paused.map(
-            |paused| json!({ "paused": true, "reason": paused.reason, "by": paused.by, "at": paused.at }),
-        );
-        let before = before.unwrap_or_default();
-        audit::record(db, caller, entry("resume", &subject, project_id, before, Value::Null)).await?;
-    }
-    Ok(ended)
+    let before = paused
+        .map(|paused| json!({ "paused": true, "reason": paused.reason, "by": paused.by, "at": paused.at }));
+    let note =
+        audit::row(caller, entry("resume", &subject, project_id, before.unwrap_or_default(), Value::Null));
+    Ok(pause::resume_noted(db, queue, &subject, Some(note)).await?)
 }
 
 fn entry<'a>(

@@ -4,6 +4,7 @@
 mod file;
 mod matching;
 mod place;
+mod table;
 
 use std::collections::BTreeMap;
 
@@ -23,6 +24,7 @@ use uuid::Uuid;
 pub use self::{
     file::{Entry, Imported, Words, export, import},
     place::{mapping, of_project},
+    table::{from_csv, to_csv},
 };
 use crate::{Caller, Error, Unknown, accounts::KnownAccount, audit};
 

@@ -10,7 +10,7 @@ use syncline_engine::{
 };
 use syncline_entity::types::RunStatus;
 use syncline_queue::{LeasedJob, Outcome};
-use syncline_runs::{Begun, Ending};
+use syncline_runs::{Begun, Ending, GivenUp, kinds};
 
 use crate::{environment::Environment, open::OpenError};
 
@@ -100,11 +100,13 @@ pub(super) async fn fail(
     calls: u64,
 ) -> anyhow::Result<Outcome> {
     let last = leased.job.is_last_attempt();
+    let kind = if matches!(failure, Failure::Refused(..)) { kinds::AUTH } else { kinds::PERMANENT };
     let mut dead = None;
     let (status, outcome_name, error, outcome) = match failure {
         Failure::Passing(error, at_least) => {
             let (status, name) = if last {
-                dead = Some(format!("failed {} times", leased.job.attempt));
+                let reason = format!("failed {} times", leased.job.attempt);
+                dead = Some(GivenUp { reason, kind: kinds::TRANSIENT });
                 (RunStatus::Failed, "dead")
             } else {
                 (RunStatus::Queued, "retry")
@@ -119,7 +121,7 @@ pub(super) async fn fail(
         }
         Failure::Lasting(error) | Failure::Refused(_, error) => {
             let reason = "trying again would not help".to_owned();
-            dead = Some(reason.clone());
+            dead = Some(GivenUp { reason: reason.clone(), kind });
             (RunStatus::Failed, "dead", Some(error.clone()), Outcome::Dead { reason, error })
         }
         Failure::Cancelled => (RunStatus::Cancelled, "cancelled", None, Outcome::Cancelled),

@@ -5,8 +5,9 @@ use syncline_entity::types::{RunKind, SyncMethod};
 use syncline_limits::Lane;
 use syncline_queue::{LeasedJob, Outcome};
 use syncline_runs::NEWEST_PAYLOAD_VERSION;
+use syncline_service::operations;
 
-use super::{purge, run};
+use super::{operation, purge, run};
 use crate::environment::Environment;
 
 /// Executes a job. An error means that Syncline's own database failed.
@@ -29,6 +30,7 @@ pub(crate) const KINDS: &[JobKind] = &[
     JobKind { lane: Some(by_method), ..run(RunKind::Plan) },
     JobKind { lane: Some(|_| Lane::Edit), ..run(RunKind::Resolve) },
     PURGE,
+    OPERATION,
 ];
 
 /// The scheduled purge. Its version was above that of run jobs when it was new, so that a worker which knew only run jobs
@@ -39,6 +41,15 @@ pub(crate) const PURGE: JobKind = JobKind {
     handle: |environment, leased| Box::pin(purge::handle(environment, leased)),
     lane: None,
     key: Some("maintenance:purge"),
+};
+
+/// Changes of many subjects. Each job has a key of its own.
+const OPERATION: JobKind = JobKind {
+    name: operations::KIND,
+    payload_version: operations::PAYLOAD_VERSION,
+    handle: |environment, leased| Box::pin(operation::handle(environment, leased)),
+    lane: None,
+    key: None,
 };
 
 const fn run(kind: RunKind) -> JobKind {

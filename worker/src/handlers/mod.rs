@@ -2,6 +2,7 @@
 
 mod failure;
 pub(crate) mod kinds;
+mod operation;
 mod plan;
 mod purge;
 mod run;

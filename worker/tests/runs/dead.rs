@@ -7,7 +7,8 @@ use syncline_entity::{sync_config, types::RunStatus};
 use syncline_queue::{JobQuery, Lease, LeasedJob, Settlement, State};
 use syncline_runs::{
     RUN_QUEUE, accept,
-    dead::{self, DeadQuery, Replayed},
+    dead::{self, DeadQuery, GroupOrder, GroupQuery, Left, Replayed},
+    sort_letters,
 };
 use uuid::Uuid;
 
@@ -99,7 +100,7 @@ async fn a_letter_is_replayed_as_a_run_of_its_own_or_discarded(
     assert_eq!((after.parent_run_id, after.correlation_id), (Some(a), before.correlation_id));
     assert_eq!((after.kind, &after.args), (before.kind, &before.args));
     assert_eq!(stage.claim().await.expect("the job").id, again);
-    assert_eq!(dead::replay(&stage.db, &stage.queue, a).await.unwrap(), Replayed::NotDead);
+    assert_eq!(dead::replay(&stage.db, &stage.queue, a).await.unwrap(), Replayed::Left(Left::NotDead));
 
     assert!(dead::discard(&stage.db, b).await.unwrap());
     assert!(!dead::discard(&stage.db, b).await.unwrap());
@@ -119,10 +120,94 @@ async fn many_are_replayed_or_discarded_by_what_they_say(#[values(On::Sqlite, On
     let gone = stage.run(ids[0]).await.sync_config_id;
     stage.execute(&format!("UPDATE sync_configs SET deleted_at = CURRENT_TIMESTAMP WHERE id = {gone}")).await;
     let all = DeadQuery::default();
-    let many = dead::replay_many(&stage.db, &stage.queue, &all).await.unwrap();
-    assert_eq!((many.replayed, many.sync_gone), (4, 1));
-    assert_eq!(dead::discard_many(&stage.db, &all).await.unwrap(), 1);
+    let unknown = Uuid::now_v7();
+    let asked: Vec<Uuid> = ids.iter().copied().chain([unknown]).collect();
+    let many = dead::replay_all(&stage.db, &stage.queue, None, &asked, None).await.unwrap();
+    assert_eq!(many.replayed.iter().map(|(id, _)| *id).collect::<Vec<_>>(), ids[1..]);
+    let mut left = many.left.clone();
+    left.sort_by_key(|(id, _)| *id);
+    assert_eq!(left, [(ids[0], Left::SyncGone), (unknown, Left::NotDead)]);
+    for (id, run) in &many.replayed {
+        assert_eq!(stage.run(*run).await.parent_run_id, Some(*id));
+        assert!(stage.queue.get(*run).await.unwrap().is_some(), "the queue has its job");
+    }
+    assert_eq!(dead::discard_all(&stage.db, None, &asked, None).await.unwrap(), [ids[0]]);
     assert_eq!(dead::count(&stage.db, &all).await.unwrap(), 0);
+}
+
+#[rstest]
+#[tokio::test]
+async fn letters_of_one_cause_are_a_group_and_triggers_count_it(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let stage = Stage::new(on).await;
+    let config = stage.sync("a").await;
+    let other = stage.sync("b").await;
+    let dead = |sync: &sync_config::Model, from: u32, to: u32, error: &str| {
+        (from..to)
+            .map(|n| {
+                let run = Uuid::now_v7();
+                let at = format!("2026-01-01T00:{n:02}:00+00:00");
+                let id = match on {
+                    On::Sqlite => format!("x'{}'", run.simple()),
+                    _ => format!("'{run}'"),
+                };
+                format!(
+                    "({id}, 1, {}, {id}, 'sync', 'manual', 2, '{{}}', 'failed', '{at}', '{at}', '{at}', \
+                     'trying again would not help', '{}')",
+                    sync.id,
+                    error.replace("{n}", &n.to_string()),
+                )
+            })
+            .collect::<Vec<_>>()
+    };
+    let mut rows = dead(&config, 0, 40, "item T-{n} has no title");
+    rows.extend(dead(&config, 40, 43, "no such column"));
+    rows.extend(dead(&other, 10, 20, "item T-{n} has no title"));
+    let insert = format!(
+        "INSERT INTO sync_history (run_uid, project_id, sync_config_id, correlation_id, kind, sync_type, priority, args, \
+         status, queued_at, completed_at, dead_at, dead_reason, error_message) VALUES {}",
+        rows.join(", ")
+    );
+    stage.execute(&insert).await;
+    let groups = async |query: GroupQuery| {
+        let groups = dead::groups(&stage.db, &GroupQuery { limit: 10, ..query }).await.unwrap();
+        groups.into_iter().map(|group| (group.sync, group.letters)).collect::<Vec<_>>()
+    };
+    // Older programs give no cause; a worker adds it.
+    assert_eq!(groups(GroupQuery::default()).await, [(config.id, 43), (other.id, 10)]);
+    assert_eq!(sort_letters(&stage.db, 1_000).await.unwrap(), 53);
+    assert_eq!(sort_letters(&stage.db, 1_000).await.unwrap(), 0);
+    let order = |order| GroupQuery { order, ..GroupQuery::default() };
+    assert_eq!(groups(order(GroupOrder::Newest)).await, [(config.id, 3), (config.id, 40), (other.id, 10)]);
+    assert_eq!(groups(order(GroupOrder::Rarest)).await, [(config.id, 3), (other.id, 10), (config.id, 40)]);
+    assert_eq!(groups(order(GroupOrder::Most)).await, [(config.id, 40), (other.id, 10), (config.id, 3)]);
+    let text = Some("NO SUCH".to_owned());
+    assert_eq!(groups(GroupQuery { text, ..GroupQuery::default() }).await, [(config.id, 3)]);
+    assert_eq!(groups(GroupQuery { project: Some(99), ..GroupQuery::default() }).await, []);
+    let kind = Some("lost".to_owned());
+    assert_eq!(groups(GroupQuery { kind, ..GroupQuery::default() }).await, []);
+    let query = GroupQuery { sync: Some(config.id), skip: 1, limit: 1, ..order(GroupOrder::Rarest) };
+    let group = dead::groups(&stage.db, &query).await.unwrap().remove(0);
+    assert_eq!((group.kind.as_deref(), group.letters), (Some("permanent"), 40));
+    assert_eq!(group.error.as_deref(), Some("item T-39 has no title"));
+    assert_eq!((group.last_at - group.first_at).num_minutes(), 39);
+
+    let query = DeadQuery { group: Some(group.fingerprint.clone()), ..DeadQuery::default() };
+    assert_eq!(dead::count(&stage.db, &query).await.unwrap(), 50, "the cause is the same in both syncs");
+    let of_sync = DeadQuery { sync: Some(config.id), ..query };
+    assert_eq!(dead::count(&stage.db, &of_sync).await.unwrap(), 40);
+    let (ids, after) = dead::page(&stage.db, &of_sync, 30, None).await.unwrap();
+    let (rest, _) = dead::page(&stage.db, &of_sync, 30, after.as_deref()).await.unwrap();
+    assert_eq!((ids.len(), rest.len()), (30, 10));
+    // Runs with equal arguments wait once.
+    let replays = dead::replay_all(&stage.db, &stage.queue, None, &ids, None).await.unwrap();
+    let first = replays.replayed[0].1;
+    assert_eq!(replays.replayed.len(), 30);
+    assert!(replays.replayed.iter().all(|(_, run)| *run == first));
+    dead::discard_all(&stage.db, None, &rest, None).await.unwrap();
+    assert_eq!(groups(order(GroupOrder::Rarest)).await, [(config.id, 3), (other.id, 10)]);
+    stage.execute(&format!("DELETE FROM sync_history WHERE sync_config_id = {}", other.id)).await;
+    assert_eq!(groups(order(GroupOrder::Rarest)).await, [(config.id, 3)]);
+    assert_eq!(dead::count(&stage.db, &DeadQuery::default()).await.unwrap(), 3);
 }
 
 #[rstest]

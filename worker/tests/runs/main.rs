@@ -7,6 +7,7 @@ mod calls;
 mod dead;
 mod dispatching;
 mod events;
+mod many;
 mod pausing;
 mod stage;
 mod together;

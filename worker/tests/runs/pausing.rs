@@ -13,7 +13,13 @@ use syncline_runs::{
 use crate::stage::{On, Stage, new, whole};
 
 fn pause_of(subject: Subject) -> NewPause {
-    NewPause { subject, project_id: None, reason: Some("holidays".to_owned()), by: "ann".to_owned() }
+    NewPause {
+        subject,
+        project_id: None,
+        reason: Some("holidays".to_owned()),
+        by: "ann".to_owned(),
+        note: None,
+    }
 }
 
 async fn handle_next(stage: &Stage) -> Outcome {

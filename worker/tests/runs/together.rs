@@ -10,7 +10,7 @@ use syncline_entity::{
     sync_config, sync_stats,
     types::{RunStatus, Span},
 };
-use syncline_runs::{Accepted, Begin, Ending, NewRun, RunArgs, accept};
+use syncline_runs::{Accepted, Begin, Ending, GivenUp, NewRun, RunArgs, accept, kinds};
 use uuid::Uuid;
 
 use crate::stage::{On, Stage, new, whole};
@@ -25,7 +25,7 @@ async fn syncs(stage: &Stage, count: usize) -> Vec<sync_config::Model> {
 
 fn ending<'a>(status: RunStatus, report: Option<&'a Report>, error: Option<&str>) -> Ending<'a> {
     let error = error.map(str::to_owned);
-    let dead = error.is_some().then(|| "for a test".to_owned());
+    let dead = error.is_some().then(|| GivenUp { reason: "for a test".to_owned(), kind: kinds::PERMANENT });
     Ending { status, outcome: "done", error, dead, report, calls: 0, plan: None, restore_over: None }
 }
 

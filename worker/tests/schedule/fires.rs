@@ -163,8 +163,13 @@ async fn a_paused_sync_makes_up_for_its_ticks_when_it_is_resumed() {
     let stage = Stage::new(On::Sqlite).await;
     let (row, worker) = (stage.scheduled("paused", "0 * * * *").await, stage.worker(0));
     let subject = Subject::Sync(row.sync_config_id);
-    let new =
-        NewPause { subject: subject.clone(), project_id: Some(1), reason: None, by: "a test".to_owned() };
+    let new = NewPause {
+        subject: subject.clone(),
+        project_id: Some(1),
+        reason: None,
+        by: "a test".to_owned(),
+        note: None,
+    };
     assert!(pause::pause(&stage.db, &worker.queue, &new).await.expect("a pause"));
     for _ in 0..3 {
         stage.fire().await;

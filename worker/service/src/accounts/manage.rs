@@ -42,6 +42,20 @@ impl fmt::Display for KnownAccount {
     }
 }
 
+impl KnownAccount {
+    /// The kind of place of its secret.
+    pub fn secret_kind(&self) -> &'static str {
+        match (self.row.secret_ref.as_deref(), &self.row.secret_enc) {
+            (Some(reference), _) if reference.starts_with("env:") => "variable",
+            (Some(reference), _) if reference.starts_with("file:") => "file",
+            (Some(reference), _) if reference.starts_with("vault:") => "vault",
+            (Some(_), _) => "reference",
+            (None, Some(_)) => "encrypted",
+            (None, None) => "none",
+        }
+    }
+}
+
 /// Where a secret comes from.
 #[derive(Debug, Clone)]
 pub enum NewSecret {
@@ -312,6 +326,7 @@ pub async fn pause_refused(
         project_id: Some(row.project_id),
         reason: Some(why.to_owned()),
         by: BY_ITSELF.to_owned(),
+        note: None,
     };
     Ok(pauses::pause(db, queue, &new).await?)
 }
@@ -421,7 +436,7 @@ pub fn no_key() -> Error {
     )
 }
 
-fn check_name(what: &str, text: &str) -> Result<(), Error> {
+pub(crate) fn check_name(what: &str, text: &str) -> Result<(), Error> {
     let allowed = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
     if (1..=100).contains(&text.len()) && text.chars().all(allowed) {
         return Ok(());

@@ -16,9 +16,14 @@ pub const KEYS: [&str; 10] =
 /// A sync's name and its project's key.
 type Names = HashMap<i64, (String, String)>;
 
-/// What a filter asks of a job. Times are as of now.
+/// What a filter asks of a job. Lengths of time end now.
 pub async fn of_jobs(db: &DatabaseConnection, text: &str) -> Result<Also, Error> {
-    let terms = parse(text, &KEYS)?.into_iter().map(Checked::of);
+    of_jobs_at(db, text, Utc::now()).await
+}
+
+/// What a filter asks of a job. Lengths of time end at `now`.
+pub async fn of_jobs_at(db: &DatabaseConnection, text: &str, now: DateTime<Utc>) -> Result<Also, Error> {
+    let terms = parse(text, &KEYS)?.into_iter().map(|term| Checked::of(term, now));
     let terms: Vec<Checked> = terms.collect::<Result<_, Error>>()?;
     let syncs = syncs::all(db).await?.into_values();
     let names: Names = syncs.map(|sync| (sync.id, (sync.row.name, sync.project))).collect();

@@ -136,3 +136,48 @@ fn what_cannot_be_checked_is_refused() {
         assert_eq!(refused.iter().map(|finding| &*finding.path).collect::<Vec<_>>(), [path]);
     }
 }
+
+#[test]
+fn accounts_over_http_name_secrets_and_hosts_of_the_lists_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().canonicalize().unwrap().display().to_string();
+    let lists = lists(&folder, "CRM_*", "jira.example:8443,[::1]");
+    let check = |base_url: Option<&str>, secret: &str| {
+        let secret = NewSecret::Reference(secret.parse().unwrap());
+        Origin::Http(&lists).check_account(base_url, &secret).map_err(|error| error.to_string())
+    };
+    assert_eq!(check(None, "env:CRM_TOKEN"), Ok(()));
+    assert_eq!(check(None, &format!("file:{folder}/crm")), Ok(()));
+    for (secret, told) in [
+        ("env:HOME", "SYNCLINE_ALLOW_VARIABLES"),
+        ("file:/etc/shadow", "SYNCLINE_ALLOW_PATHS"),
+        (&format!("file:{folder}/../other/shadow"), "SYNCLINE_ALLOW_PATHS"),
+        ("vault:secret/crm#token", "command line"),
+    ] {
+        let error = check(None, secret).unwrap_err();
+        assert!(error.contains(told), "{secret}: {error}");
+    }
+    for good in ["https://jira.example:8443", "https://JIRA.example:8443/base", "http://[::1]:7"] {
+        assert_eq!(check(Some(good), "env:CRM_TOKEN"), Ok(()), "{good}");
+    }
+    for bad in [
+        "https://jira.example",
+        "https://evil.example:8443",
+        "https://jira.example:8443@evil.example",
+        "https://jira.example:8443\\@evil.example",
+        "https:\\\\jira.example:8443",
+        "https:///jira.example:8443",
+        "https://jira.example:8443?x",
+        "https://jira.example:",
+        "ftp://jira.example:8443",
+        "https://jira.example:8443\t",
+    ] {
+        let error = check(Some(bad), "env:CRM_TOKEN").unwrap_err();
+        assert!(error.contains("SYNCLINE_ALLOW_HOSTS"), "{bad}: {error}");
+    }
+    // The caller's own secret may go where the caller says; whoever dials checks the address.
+    let own = NewSecret::Value(syncline_connectors::Token::new("t"));
+    assert!(Origin::Http(&lists).check_account(Some("https://any.example"), &own).is_ok());
+    let named = NewSecret::Reference("env:HOME".parse().unwrap());
+    assert!(Origin::CommandLine.check_account(None, &named).is_ok());
+}

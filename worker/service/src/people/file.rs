@@ -37,7 +37,7 @@ pub enum Words {
 }
 
 impl Words {
-    fn all(&self) -> &[String] {
+    pub(super) fn all(&self) -> &[String] {
         match self {
             Words::One(word) => std::slice::from_ref(word),
             Words::Several(words) => words,

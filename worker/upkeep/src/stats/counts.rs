@@ -1,4 +1,4 @@
-//! The counts of links and open conflicts, which triggers keep: folds their slots, and recounts.
+//! The counts of links, open conflicts and dead letters, which triggers keep: folds their slots, and recounts.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
 use syncline_runs::statistics::lock_sync;
@@ -13,7 +13,7 @@ struct Counts {
     anew: &'static str,
 }
 
-const COUNTS: [Counts; 2] = [
+const COUNTS: [Counts; 3] = [
     Counts {
         table: "sync_link_counts",
         key: "sync_config_id, entity_type, sync_status",
@@ -27,6 +27,14 @@ const COUNTS: [Counts; 2] = [
         number: "conflicts",
         anew: "SELECT m.sync_config_id, COUNT(*) AS number FROM sync_conflicts x JOIN sync_metadata m ON m.id = x.link_id \
                WHERE x.resolved = FALSE AND m.sync_config_id = ? GROUP BY m.sync_config_id",
+    },
+    Counts {
+        table: "dead_letter_counts",
+        key: "sync_config_id, fingerprint",
+        number: "letters",
+        anew: "SELECT sync_config_id, COALESCE(error_fingerprint, '') AS fingerprint, COUNT(*) AS number \
+               FROM sync_history WHERE dead_at IS NOT NULL AND sync_config_id = ? \
+               GROUP BY sync_config_id, COALESCE(error_fingerprint, '')",
     },
 ];
 
@@ -43,8 +51,10 @@ impl Counts {
 }
 
 /// Folds the counts of PostgreSQL's connections into one row per count. Slots in use are left for the next time. SQLite
-/// has one slot.
+/// has one slot. Removes the counts of causes without letters.
 pub async fn fold_slots(db: &DatabaseConnection) -> Result<(), DbErr> {
+    let none = "DELETE FROM dead_letter_counts WHERE slot = 0 AND letters = 0";
+    db.execute_raw(statement(db.get_database_backend(), none, [])).await?;
     if db.get_database_backend() != DbBackend::Postgres {
         return Ok(());
     }
@@ -60,7 +70,7 @@ pub async fn fold_slots(db: &DatabaseConnection) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Recounts a sync's links and open conflicts, and corrects the counts. Returns how many were wrong.
+/// Recounts a sync's links, open conflicts and dead letters, and corrects the counts. Returns how many were wrong.
 ///
 /// One statement reads rows and counts as of one moment and adds the difference, so writers need not wait.
 pub async fn recount(db: &DatabaseConnection, sync: i64) -> Result<u64, DbErr> {

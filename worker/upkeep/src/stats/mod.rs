@@ -1,5 +1,5 @@
 //! Keeps the statistics up to date: adds runs that ended without them, and folds the slots that triggers use in
-//! `sync_link_counts` and `sync_conflict_counts`.
+//! `sync_link_counts`, `sync_conflict_counts` and `dead_letter_counts`.
 
 mod counts;
 mod rebuild;
@@ -7,7 +7,7 @@ mod rebuild;
 use std::time::Duration;
 
 use sea_orm::{DatabaseConnection, DbErr};
-use syncline_runs::catch_up;
+use syncline_runs::{catch_up, sort_letters};
 use tokio_util::sync::CancellationToken;
 
 pub use counts::{fold_slots, recount};
@@ -34,10 +34,12 @@ pub async fn run(db: DatabaseConnection, shutdown: CancellationToken) {
     shutdown.run_until_cancelled(forever).await;
 }
 
-/// Adds a bounded number of runs that are not in the statistics yet, and folds the counts of links and conflicts.
+/// Adds a bounded number of runs that are not in the statistics yet, adds the cause to dead letters that have none, and
+/// folds the counts of links, conflicts and dead letters.
 /// Returns the number of added runs.
 pub async fn tidy(db: &DatabaseConnection) -> Result<u64, DbErr> {
     fold_slots(db).await?;
+    sort_letters(db, AT_ONCE).await?;
     let added = catch_up(db, AT_ONCE).await?;
     if added > 0 {
         tracing::info!(runs = added, "added runs to the statistics that ended without them");
