@@ -33,6 +33,7 @@ const KEY: &str = "IdempotencyKey";
 const TAGS: [(&str, &str); 12] = [
     ("jobs", "Runs of syncs: waiting, running, dead, done."),
     ("dead letters", "Runs that were given up."),
+    ("operations", "Changes of many things in the background."),
     ("queues", "What waits, and what is paused."),
     ("schedules", "When syncs run by themselves."),
     ("syncs", "The documents that say what is kept in step."),
@@ -40,7 +41,9 @@ const TAGS: [(&str, &str); 12] = [
     ("mappings", "Which item of one side is which of the other."),
     ("conflicts", "Where the two sides disagree."),
     ("statistics", "Numbers per sync and in total."),
-    ("access", "Tokens, and the log of changes."),
+    ("accounts", "What platforms are reached with."),
+    ("people", "Who is who on which platform."),
+    ("access", "Projects, tokens, and the log of changes."),
     ("installation", "How the processes and stores are."),
     ("document", "This document."),
 ];

@@ -39,5 +39,5 @@ pub use rates::{Limits, Rates};
 pub use router::{openapi, ops_router, router};
 pub use serve::serve;
 pub use starting::Starting;
-pub use state::{ApiState, PartHealth, Parts, Readiness};
+pub use state::{ApiState, Identify, LookAround, PartHealth, Parts, Platforms, Readiness};
 pub use tls::Tls;

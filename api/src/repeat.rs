@@ -58,6 +58,14 @@ pub(crate) fn id_of(caller: &Caller, headers: &HeaderMap) -> Result<Option<Uuid>
     Ok(Some(Builder::from_custom_bytes(bytes).into_uuid()))
 }
 
+/// The same for a part of what a request makes.
+pub(crate) fn id_of_part(caller: &Caller, headers: &HeaderMap, part: usize) -> Result<Option<Uuid>, Problem> {
+    let Some(key) = key(headers)? else { return Ok(None) };
+    let hash = digest(format!("{:?}\n{key}\n{part}", caller.token).as_bytes());
+    let bytes = hash.get(..32).and_then(|hex| Uuid::try_parse(hex).ok()).unwrap_or_default().into_bytes();
+    Ok(Some(Builder::from_custom_bytes(bytes).into_uuid()))
+}
+
 /// Carries out a request with a key once.
 pub(crate) async fn once(
     State(api): State<ApiState>,

@@ -5,8 +5,13 @@ use std::{fmt, sync::Arc};
 use futures_util::future::BoxFuture;
 use metrics_exporter_prometheus::PrometheusHandle;
 use sea_orm::DatabaseConnection;
+use syncline_connectors::{Catalogue, Identity};
 use syncline_runs::RunQueue;
-use syncline_service::{allow::AllowLists, tokens::Gate};
+use syncline_service::{
+    accounts::{Broker, KnownAccount},
+    allow::AllowLists,
+    tokens::Gate,
+};
 
 use crate::{cursor::Cursors, hosts::Hosts, outage::Probe, rates::Rates, routes::overall::Book};
 
@@ -19,6 +24,34 @@ pub type PartHealth = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 
 /// Checks whether the database's schema lets this process serve; the reason of a failure is for display.
 pub type Readiness = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+
+/// Asks a platform who an account is; the reason of a failure is for display.
+pub type Identify = Arc<dyn Fn(KnownAccount) -> BoxFuture<'static, Result<Identity, String>> + Send + Sync>;
+
+/// Asks a platform what an account can see: its places, or what one of them has.
+pub type LookAround =
+    Arc<dyn Fn(KnownAccount, Option<String>) -> BoxFuture<'static, Result<Catalogue, String>> + Send + Sync>;
+
+/// How platforms are reached.
+#[derive(Clone)]
+pub struct Platforms {
+    /// Seals and checks the secrets of accounts.
+    pub broker: Broker,
+    pub identify: Identify,
+    pub discover: LookAround,
+}
+
+impl Default for Platforms {
+    /// Reaches none.
+    fn default() -> Self {
+        let none = || "this process reaches no platform".to_owned();
+        Self {
+            broker: Broker::default(),
+            identify: Arc::new(move |_| Box::pin(async move { Err(none()) })),
+            discover: Arc::new(move |_, _| Box::pin(async move { Err(none()) })),
+        }
+    }
+}
 
 /// The parts that the binary passes to the API. Clones share them.
 #[derive(Clone)]
@@ -43,8 +76,10 @@ pub struct ApiState {
     pub parts: Parts,
     /// True if there are pages about the API.
     pub docs: bool,
-    /// What sync documents in requests may name.
+    /// What sync documents and accounts in requests may name.
     pub allow: Arc<AllowLists>,
+    /// How platforms are reached.
+    pub platforms: Platforms,
     /// The recorder of metrics; none: only the queue's gauges are served.
     pub metrics: Option<PrometheusHandle>,
     /// The last known state of the worker's store; `Ok` where there is no worker.
@@ -90,6 +125,7 @@ impl ApiState {
             parts: Parts::default(),
             docs: true,
             allow: Arc::default(),
+            platforms: Platforms::default(),
             metrics: None,
             queue_health: Arc::new(|| Ok(())),
             task_health: Arc::new(|| Ok(())),

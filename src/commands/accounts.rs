@@ -16,7 +16,7 @@ use syncline_service::{
 };
 
 use self::secret::secret;
-pub(crate) use self::{key::run as key, reach::Reach};
+pub(crate) use self::{check::identity, key::run as key, reach::Reach};
 use crate::{
     app,
     cli::{

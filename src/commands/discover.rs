@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 use syncline_connectors::{Catalogue, Discover, scope_of};
-use syncline_service::accounts;
+use syncline_service::accounts::{self, KnownAccount};
+use syncline_worker::Environment;
 
 use super::accounts::Reach;
 use crate::{
@@ -41,6 +42,24 @@ pub(crate) async fn run(config: &Config, args: &DiscoverArgs, output: &Output) -
     contents(place, &catalogue, output);
     output.line(format!("in a document: source: {}", Value::Object(scope)));
     Ok(Exit::Done)
+}
+
+/// What an account can see: its places, or what one of them has.
+pub(crate) async fn catalogue(
+    environment: &Environment,
+    account: &KnownAccount,
+    place: Option<&str>,
+) -> Result<Catalogue, Fault> {
+    let reach = Reach::within(environment, account).await?;
+    let found = match place {
+        None => reach.discover(Discover::Containers).await,
+        Some(place) => {
+            let scope = Value::Object(scope(reach.platform, &account.row.name, place)?);
+            reach.discover(Discover::Container(&scope)).await
+        }
+    };
+    reach.release().await;
+    found.map_err(|error| Fault::failed(error.to_string()))
 }
 
 /// The scope of a place of an account.

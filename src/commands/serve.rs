@@ -11,7 +11,7 @@ use std::{
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, PaginatorTrait, QueryFilter};
-use syncline_api::{ApiState, Cursors, Hosts, Limits, Parts, Rates, Starting};
+use syncline_api::{ApiState, Cursors, Hosts, Limits, Parts, Platforms, Rates, Starting};
 use syncline_entity::sync_config;
 use syncline_queue::Health;
 use syncline_runs::RunQueue;
@@ -21,6 +21,7 @@ use tokio::{net::TcpListener, task::JoinError, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use self::reached::Ops;
+use super::{accounts, discover};
 use crate::{
     app::{self, Make},
     config::{Config, Listen, ServerConfig},
@@ -243,6 +244,7 @@ fn state(
         parts: Parts::default(),
         docs: !server.reach.without_docs,
         allow: Arc::new(server.allow.clone()),
+        platforms: platforms(environment),
         metrics: Some(metrics),
         queue_health: Arc::new(move || match &*health.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(health) if !health.is_well() => Err(problems(health)),
@@ -260,6 +262,27 @@ fn state(
         ready: Arc::new(move || {
             let database = database.clone();
             Box::pin(async move { app::check_schema(&database).await })
+        }),
+    }
+}
+
+/// How the API reaches platforms: as commands do, within the limits of the account.
+fn platforms(environment: &Environment) -> Platforms {
+    let [one, other] = [environment.clone(), environment.clone()];
+    Platforms {
+        broker: environment.broker.clone(),
+        identify: Arc::new(move |account| {
+            let environment = one.clone();
+            Box::pin(async move {
+                accounts::identity(&environment, &account).await.map_err(|fault| fault.message)
+            })
+        }),
+        discover: Arc::new(move |account, place| {
+            let environment = other.clone();
+            Box::pin(async move {
+                let found = discover::catalogue(&environment, &account, place.as_deref()).await;
+                found.map_err(|fault| fault.message)
+            })
         }),
     }
 }

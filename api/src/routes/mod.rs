@@ -1,10 +1,12 @@
 //! One file per resource. The types are the bodies of requests and responses.
 
 pub mod announce;
+pub mod accounts;
 pub mod audit;
 pub mod configs;
 pub mod conflicts;
 pub mod dead;
+pub mod dead_groups;
 pub(crate) mod docs;
 pub mod health;
 pub mod history;
@@ -12,7 +14,11 @@ pub mod index;
 pub mod jobs;
 pub mod mappings;
 pub(crate) mod metrics;
+pub mod operations;
 pub(crate) mod overall;
+pub mod pauses;
+pub mod people;
+pub mod projects;
 pub mod queues;
 pub mod schedules;
 pub mod start;
@@ -28,6 +34,7 @@ use utoipa_axum::routes;
 use crate::{access::Need, document, table::Table};
 
 const READ: Need = Need::of(Scope::Read);
+const DATA_READ: Need = Need::of(Scope::DataRead);
 const ENQUEUE: Need = Need::of(Scope::Enqueue);
 const OPERATE: Need = Need::of(Scope::Operate);
 const ADMIN: Need = Need::of(Scope::Admin);
@@ -56,15 +63,30 @@ pub(crate) fn api() -> Table {
         .add(ENQUEUE, routes!(jobs::create::create))
         .add(READ, routes!(jobs::show::show))
         .add(OPERATE, routes!(jobs::cancel::cancel))
+        .add(OPERATE, routes!(jobs::priority::set_priority))
         .add(READ, routes!(jobs::list::list_dead))
         .add(OPERATE.long(), routes!(dead::replay))
         .add(ADMIN.long(), routes!(dead::discard))
+        .add(READ, routes!(dead_groups::list))
+        .add(READ, routes!(dead_groups::show))
+        // Changes of many.
+        .add(OPERATE, routes!(operations::preview))
+        .add(OPERATE, routes!(operations::start))
+        .add(READ, routes!(operations::list))
+        .add(READ, routes!(operations::show))
+        .add(OPERATE, routes!(operations::cancel))
         // Queues, schedules, workers.
         .add(READ_ALL, routes!(queues::list))
         .add(OPERATE_ALL, routes!(queues::pause))
         .add(OPERATE_ALL, routes!(queues::resume))
+        .add(READ_ALL, routes!(queues::scale))
+        .add(READ, routes!(pauses::list))
         .add(READ, routes!(schedules::list))
+        .add(OPERATE, routes!(schedules::run))
+        .add(OPERATE, routes!(schedules::pause))
+        .add(OPERATE, routes!(schedules::resume))
         .add(READ_ALL, routes!(workers::list))
+        .add(OPERATE_ALL, routes!(workers::drain))
         // Syncs.
         .add(READ, routes!(configs::list::list))
         .add(ADMIN, routes!(configs::change::create))
@@ -102,7 +124,26 @@ pub(crate) fn api() -> Table {
         .add(READ, routes!(conflicts::list::groups))
         .add(READ, routes!(conflicts::list::show))
         .add(OPERATE, routes!(conflicts::resolve::resolve))
+        // Accounts and people.
+        .add(READ, routes!(accounts::list))
+        .add(READ, routes!(accounts::show))
+        .add(ADMIN, routes!(accounts::change::create))
+        .add(ADMIN, routes!(accounts::change::change))
+        .add(ADMIN, routes!(accounts::change::remove))
+        .add(ADMIN, routes!(accounts::change::rotate))
+        .add(OPERATE, routes!(accounts::change::pause))
+        .add(OPERATE, routes!(accounts::change::resume))
+        .add(ADMIN, routes!(accounts::reach::check))
+        .add(ADMIN, routes!(accounts::reach::discover))
+        .add(DATA_READ, routes!(people::list))
+        .add(DATA_READ, routes!(people::show))
+        .add(DATA_READ, routes!(people::export))
+        .add(ADMIN, routes!(people::map))
+        .add(ADMIN, routes!(people::import))
         // Access.
+        .add(READ, routes!(projects::list))
+        .add(ADMIN, routes!(projects::create))
+        .add(ADMIN, routes!(tokens::create))
         .add(ADMIN, routes!(audit::list))
         .add(ADMIN, routes!(tokens::list))
         .add(ADMIN, routes!(tokens::revoke))

@@ -141,3 +141,48 @@ pub(crate) async fn resume(
     let changed = pauses::resume(&api.db, &api.queue, &caller, subject).await?;
     Ok(Json(PauseDone { paused: false, changed }))
 }
+
+/// What a queue has to do now.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+#[schema(examples(json!({
+    "runnable": 12, "running": 4, "wanted_slots": 16, "slots": 8, "oldest_seconds": 1.5,
+})))]
+pub struct QueueScale {
+    /// Due jobs that free slots could begin; of jobs that run one after the other, such as those of one sync, one at a
+    /// time. 0 while the queue is paused.
+    #[schema(minimum = 0)]
+    pub runnable: u64,
+    #[schema(minimum = 0)]
+    pub running: u64,
+    /// The slots that would be busy now if there were enough.
+    #[schema(minimum = 0)]
+    pub wanted_slots: u64,
+    /// The slots of the workers that take jobs of this queue.
+    #[schema(minimum = 0)]
+    pub slots: u64,
+    /// Seconds since the earliest runnable job became due.
+    pub oldest_seconds: f64,
+}
+
+/// Tell how many slots the jobs of a queue need
+#[utoipa::path(
+    get,
+    path = "/api/v1/queues/{name}/scale",
+    operation_id = "scale_queue",
+    tag = "queues",
+    params(("name" = String, Path, description = "The name of the queue.")),
+    responses((status = 200, description = "What the queue has to do now.", body = QueueScale)),
+)]
+pub(crate) async fn scale(
+    State(api): State<ApiState>,
+    InPath(name): InPath<String>,
+) -> Result<Json<QueueScale>, Problem> {
+    let scale = syncline_service::queues::scale(&api.db, &api.queue, &name).await?;
+    Ok(Json(QueueScale {
+        runnable: scale.runnable,
+        running: scale.running,
+        wanted_slots: scale.wanted_slots,
+        slots: scale.slots,
+        oldest_seconds: scale.oldest.as_secs_f64(),
+    }))
+}

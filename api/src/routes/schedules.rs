@@ -1,19 +1,22 @@
-//! `GET /api/v1/schedules`: the schedules of syncs.
+//! `/api/v1/schedules`: the schedules of syncs.
 
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
 use sea_orm::{EntityTrait, QueryOrder};
 use serde::Serialize;
 use syncline_entity::{schedule, sync_config, types::ScheduleKind};
-use syncline_runs::pause;
+use syncline_runs::pause as pauses;
+use syncline_service::schedules;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
-use crate::{access::By, problem::Problem, schema::words, state::ApiState};
+use super::queues::PauseDone;
+use crate::{access::By, extract::InPath, problem::Problem, schema::words, state::ApiState};
 
 /// All schedules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(examples(json!({ "schedules": [{
-    "sync_id": 3, "sync": "tasks", "enabled": true, "paused": false, "kind": "cron", "expression": "0 6 * * 1-5",
+    "id": 2, "sync_id": 3, "sync": "tasks", "enabled": true, "paused": false, "kind": "cron", "expression": "0 6 * * 1-5",
     "timezone": "Europe/Berlin", "run_window": null, "missed_ticks": "once",
     "next_tick_at": "2026-11-23T05:00:00Z", "last_tick_at": "2026-11-20T05:00:00Z",
 }] })))]
@@ -25,6 +28,7 @@ pub struct ScheduleList {
 /// The schedule of one sync.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ScheduleView {
+    pub id: i64,
     pub sync_id: i64,
     /// The sync's name.
     pub sync: String,
@@ -62,12 +66,13 @@ pub(crate) async fn list(State(api): State<ApiState>, By(caller): By) -> Result<
         .order_by_asc(schedule::Column::Id)
         .all(&api.db)
         .await?;
-    let paused = pause::paused_of(&api.db, rows.iter().map(|(row, _)| row.sync_config_id)).await?;
+    let paused = pauses::paused_of(&api.db, rows.iter().map(|(row, _)| row.sync_config_id)).await?;
     let live = rows.into_iter().filter_map(|(row, config)| {
         let seen =
             |config: &sync_config::Model| config.deleted_at.is_none() && caller.sees(config.project_id);
         let config = config.filter(seen)?;
         Some(ScheduleView {
+            id: row.id,
             sync_id: config.id,
             enabled: config.enabled,
             paused: row.paused_at.is_some() || paused.contains(&config.id),
@@ -82,4 +87,73 @@ pub(crate) async fn list(State(api): State<ApiState>, By(caller): By) -> Result<
         })
     });
     Ok(Json(ScheduleList { schedules: live.collect() }))
+}
+
+/// A run that was asked for instead of waiting for the next tick.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(examples(json!({ "run": "01a1f933-66bd-7084-846c-c8cc3a4a2c5a", "joined": false })))]
+pub struct ScheduledRun {
+    /// The id of the run and of its job.
+    pub run: Uuid,
+    /// True if the same run was waiting already, and this is that one.
+    pub joined: bool,
+}
+
+/// Put the run of a schedule in line now
+///
+/// Its next tick comes all the same.
+#[utoipa::path(
+    post,
+    path = "/api/v1/schedules/{id}/run",
+    operation_id = "run_schedule",
+    tag = "schedules",
+    params(("id" = i64, Path, minimum = 1, description = "The id of the schedule.")),
+    responses((status = 202, description = "The run waits, or waited already.", body = ScheduledRun)),
+)]
+pub(crate) async fn run(
+    State(api): State<ApiState>,
+    By(caller): By,
+    InPath(id): InPath<i64>,
+) -> Result<(StatusCode, Json<ScheduledRun>), Problem> {
+    let known = schedules::find(&api.db, &caller, id).await?;
+    let run = schedules::run(&api.db, &api.queue, &caller, &known).await?;
+    Ok((StatusCode::ACCEPTED, Json(ScheduledRun { run: run.id, joined: run.joined })))
+}
+
+/// Let no tick of a schedule start a run
+#[utoipa::path(
+    post,
+    path = "/api/v1/schedules/{id}/pause",
+    operation_id = "pause_schedule",
+    tag = "schedules",
+    params(("id" = i64, Path, minimum = 1, description = "The id of the schedule.")),
+    responses((status = 200, description = "The schedule is paused.", body = PauseDone)),
+)]
+pub(crate) async fn pause(
+    State(api): State<ApiState>,
+    By(caller): By,
+    InPath(id): InPath<i64>,
+) -> Result<Json<PauseDone>, Problem> {
+    let known = schedules::find(&api.db, &caller, id).await?;
+    let changed = schedules::pause(&api.db, &caller, &known).await?;
+    Ok(Json(PauseDone { paused: true, changed }))
+}
+
+/// Let the ticks of a schedule start runs again
+#[utoipa::path(
+    post,
+    path = "/api/v1/schedules/{id}/resume",
+    operation_id = "resume_schedule",
+    tag = "schedules",
+    params(("id" = i64, Path, minimum = 1, description = "The id of the schedule.")),
+    responses((status = 200, description = "The schedule itself is not paused.", body = PauseDone)),
+)]
+pub(crate) async fn resume(
+    State(api): State<ApiState>,
+    By(caller): By,
+    InPath(id): InPath<i64>,
+) -> Result<Json<PauseDone>, Problem> {
+    let known = schedules::find(&api.db, &caller, id).await?;
+    let changed = schedules::resume(&api.db, &caller, &known).await?;
+    Ok(Json(PauseDone { paused: false, changed }))
 }

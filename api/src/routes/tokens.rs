@@ -1,18 +1,30 @@
-//! `GET /api/v1/tokens`, `DELETE /api/v1/tokens/{id}`: the tokens of the API. They are made at the command line.
+//! `/api/v1/tokens`: the tokens of the API.
 
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use sea_orm::EntityTrait;
+use serde::{Deserialize, Serialize};
+use syncline_entity::project;
 use syncline_service::{
-    Scope,
-    tokens::{self, KnownToken},
+    Scope, Scopes,
+    tokens::{self, KnownToken, NewToken},
 };
 use utoipa::{
     ToSchema,
     openapi::{RefOr, Schema, schema::ArrayBuilder},
 };
 
-use crate::{access::By, extract::InPath, problem::Problem, schema::one_of, state::ApiState};
+use crate::{
+    access::By,
+    extract::{InPath, JsonBody},
+    problem::Problem,
+    schema::one_of,
+    state::ApiState,
+};
 
 /// All tokens that the caller sees.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -76,6 +88,86 @@ pub struct RevokedToken {
 pub(crate) async fn list(State(api): State<ApiState>, By(caller): By) -> Result<Json<TokenList>, Problem> {
     let all = tokens::list(&api.db, &caller).await?;
     Ok(Json(TokenList { tokens: all.iter().map(view).collect() }))
+}
+
+/// A token to make.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "name": "ci", "scopes": ["read", "enqueue"], "expires_at": "2027-11-20T00:00:00Z" })))]
+pub struct NewTokenBody {
+    /// For people; rows of the audit log have it.
+    #[schema(min_length = 1, max_length = 100)]
+    pub name: String,
+    #[schema(schema_with = scopes)]
+    pub scopes: Vec<String>,
+    /// The only project it sees; by default that of the caller's token.
+    pub project: Option<String>,
+    /// It never ends if this is left out.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// A word in the token that tells people which installation it is for; `live` if it is left out.
+    #[schema(max_length = 20)]
+    pub environment: Option<String>,
+}
+
+/// A token that was made. Its text is shown once, and cannot be found again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(examples(json!({
+    "id": 2, "name": "ci", "scopes": ["read", "enqueue"], "project": null, "expires_at": null, "token": "sl_live_2_...",
+})))]
+pub struct MadeToken {
+    pub id: i64,
+    pub name: String,
+    #[schema(schema_with = scopes)]
+    pub scopes: Vec<&'static str>,
+    pub project: Option<String>,
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Send it as `authorization: Bearer TOKEN`.
+    pub token: String,
+}
+
+/// Make a token of the API
+///
+/// Send no Idempotency-Key: the response would be stored for its repetition, and with it the token.
+#[utoipa::path(
+    post,
+    path = "/api/v1/tokens",
+    operation_id = "create_token",
+    tag = "access",
+    request_body = NewTokenBody,
+    responses((status = 201, description = "The token, shown once.", body = MadeToken)),
+)]
+pub(crate) async fn create(
+    State(api): State<ApiState>,
+    By(caller): By,
+    headers: HeaderMap,
+    JsonBody(asked): JsonBody<NewTokenBody>,
+) -> Result<(StatusCode, Json<MadeToken>), Problem> {
+    if headers.contains_key("idempotency-key") {
+        let detail =
+            "A token is shown once, so the answer is not kept: send the request without Idempotency-Key";
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid-header", "Invalid header", detail));
+    }
+    let scopes = asked.scopes.iter().map(|name| name.parse::<Scope>()).collect::<Result<Scopes, String>>();
+    let scopes = scopes.map_err(|why| {
+        let whole = format!("scopes: {why}");
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-body", "Invalid body", whole)
+            .with_pointer("/scopes", why)
+    })?;
+    let own = match caller.project {
+        Some(own) => project::Entity::find_by_id(own).one(&api.db).await?.map(|project| project.key),
+        None => None,
+    };
+    let new = NewToken {
+        name: &asked.name,
+        scopes,
+        project: asked.project.as_deref().or(own.as_deref()),
+        expires_at: asked.expires_at,
+        environment: asked.environment.as_deref().unwrap_or("live"),
+    };
+    let (token, text) = tokens::create(&api.db, &caller, &new).await?;
+    let TokenView { id, name, scopes, project, expires_at, .. } = view(&token);
+    let made = MadeToken { id, name, scopes, project, expires_at, token: text.as_str().to_owned() };
+    Ok((StatusCode::CREATED, Json(made)))
 }
 
 /// End a token at once

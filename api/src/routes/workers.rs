@@ -1,20 +1,21 @@
-//! `GET /api/v1/workers`: the processes that run jobs on this database.
+//! `/api/v1/workers`: the processes that run jobs on this database.
 
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 use syncline_entity::worker::{self, Seen};
+use syncline_service::workers;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{problem::Problem, state::ApiState};
+use crate::{access::By, extract::InPath, problem::Problem, state::ApiState};
 
 /// The registered workers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(examples(json!({ "workers": [{
     "id": "01a1f933-66bd-7084-846c-c8cc3a4a2c5a", "name": "desk-4711", "role": "up", "host": "desk", "pid": 4711, "version": "1.2.3",
-    "queues": ["default"], "concurrency": 4, "running": 1, "stopping": false, "live": true, "silent_ms": 1200,
+    "queues": ["default"], "concurrency": 4, "running": 1, "stopping": false, "draining": false, "live": true, "silent_ms": 1200,
     "since": "2026-11-20T13:44:17.832345Z",
 }] })))]
 pub struct WorkerList {
@@ -43,6 +44,8 @@ pub struct WorkerView {
     pub running: i32,
     /// True if it takes no more jobs.
     pub stopping: bool,
+    /// True if it was asked to end; it hears of this with its next heartbeat.
+    pub draining: bool,
     /// True if its last heartbeat is recent enough.
     pub live: bool,
     /// Milliseconds since the last heartbeat.
@@ -77,8 +80,43 @@ fn view(seen: Seen) -> WorkerView {
         concurrency: worker.concurrency,
         running: worker.running,
         stopping: worker.stopping,
+        draining: worker.draining,
         live,
         silent_ms: silent / 1000,
         since: DateTime::from_timestamp_micros(worker.started_at),
     }
+}
+
+/// The result of asking a worker to end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(examples(json!({
+    "id": "01a1f933-66bd-7084-846c-c8cc3a4a2c5a", "name": "desk-4711", "draining": true, "changed": true,
+})))]
+pub struct DrainDone {
+    pub id: Uuid,
+    pub name: String,
+    pub draining: bool,
+    /// True if this request changed that.
+    pub changed: bool,
+}
+
+/// Ask a worker to end when its present jobs have ended
+///
+/// It hears of this with its next heartbeat, takes no more jobs, and ends as on a SIGTERM, with its process.
+#[utoipa::path(
+    post,
+    path = "/api/v1/workers/{id}/drain",
+    operation_id = "drain_worker",
+    tag = "installation",
+    params(("id" = String, Path, description = "The id of the worker, or its name.")),
+    responses((status = 202, description = "The worker ends, or does so already.", body = DrainDone)),
+)]
+pub(crate) async fn drain(
+    State(api): State<ApiState>,
+    By(caller): By,
+    InPath(id): InPath<String>,
+) -> Result<(StatusCode, Json<DrainDone>), Problem> {
+    let (worker, changed) = workers::drain(&api.db, &caller, &id).await?;
+    let done = DrainDone { id: worker.id, name: worker.name, draining: worker.draining, changed };
+    Ok((StatusCode::ACCEPTED, Json(done)))
 }

@@ -9,7 +9,7 @@ use axum::{
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, QueryOrder};
 use serde_json::{Value, json};
 use syncline_api::{Peer, router};
-use syncline_entity::{audit_log, project};
+use syncline_entity::{account, audit_log, project};
 use syncline_service::{
     Caller, Scope,
     tokens::{self, Gate, NewToken},
@@ -62,10 +62,53 @@ fn body_of(method: &str, path: &str, project: &str, run: &str) -> (String, Strin
     (path, if body.is_null() { String::new() } else { body.to_string() })
 }
 
+/// Things that routes name, and the path with their ids.
+async fn with_things(stage: &Stage, path: &str, sync: i64) -> String {
+    if path.starts_with("/api/v1/accounts/{id}") {
+        // A former request may have removed the account.
+        let name = Uuid::now_v7().to_string();
+        let new = account::ActiveModel {
+            project_id: Set(1),
+            platform: Set("github".to_owned()),
+            name: Set(name),
+            secret_ref: Set(Some("env:NONE".to_owned())),
+            ..Default::default()
+        };
+        let id = new.insert(&stage.db).await.unwrap().id;
+        return path.replace("{id}", &id.to_string());
+    }
+    if path.starts_with("/api/v1/workers/{id}") {
+        let name = Uuid::now_v7().to_string();
+        stage
+            .execute(&format!(
+                "INSERT INTO workers (id, name, role, host, pid, version, schema_version, queues, concurrency, running, \
+                 stopping, beat_ms, started_at, heartbeat_at) VALUES (randomblob(16), '{name}', 'worker', 'h', 1, '1', '1', \
+                 '[]', 1, 0, FALSE, 3600000, 0, CAST(unixepoch('subsec') * 1000000 AS INTEGER))"
+            ))
+            .await;
+        return path.replace("{id}", &name);
+    }
+    path.replace("{fingerprint}", "abc").replace("{id}", &sync.to_string())
+}
+
 #[tokio::test]
 async fn every_route_takes_its_own_scope_and_no_other() {
     let stage = Stage::sqlite().await;
     let sync = stage.sync("own", |_| {}).await;
+    stage
+        .execute(&format!(
+            "INSERT INTO schedules (id, sync_config_id, name, kind, expression, timezone, missed_policy, created_at, \
+             updated_at) VALUES ({sync}, {sync}, 'default', 'interval', '60', 'UTC', 'once', CURRENT_TIMESTAMP, \
+             CURRENT_TIMESTAMP)"
+        ))
+        .await;
+    stage.post("/api/v1/jobs", json!({ "sync": "own", "kind": "plan" })).await;
+    stage
+        .execute(
+            "UPDATE sync_history SET status = 'failed', completed_at = queued_at, dead_at = queued_at, \
+             error_fingerprint = 'abc', waiting_key = NULL",
+        )
+        .await;
     let accepted = stage.post("/api/v1/jobs", json!({ "sync": "own" })).await.json();
     let run = accepted["id"].as_str().unwrap();
     let router = router(syncline_api::ApiState { gate: Gate::public(), ..stage.state.clone() });
@@ -85,10 +128,12 @@ async fn every_route_takes_its_own_scope_and_no_other() {
         let (path, body) = body_of(method, path, "default", run);
         let path = match path.strip_suffix("/tokens/{id}") {
             Some(start) => format!("{start}/tokens/{spare}"),
-            None if method == "DELETE" => path.replace("{id}", &deleted.to_string()),
+            None if method == "DELETE" && path.contains("/configs/") => {
+                path.replace("{id}", &deleted.to_string())
+            }
             None if path.contains("/mappings/") => path.replace("{id}", &link.to_string()),
             None if path.contains("/conflicts/") => path.replace("{id}", &conflict.to_string()),
-            None => path.replace("{id}", &sync.to_string()),
+            None => with_things(&stage, &path, sync).await,
         };
         for (scope, token) in &tokens {
             let reply = send(&router, request(method, &path, token, &body)).await;
@@ -132,6 +177,14 @@ async fn a_token_of_one_project_finds_nothing_of_another() {
     let (own_run, foreign_run) = (run_of("own", "web").await, run_of("foreign-sync", "other-project").await);
     let (foreign_link, foreign_conflict) =
         crate::history::link(&stage, foreign, foreign_run.parse().unwrap()).await;
+    let account = account::ActiveModel {
+        project_id: Set(other),
+        platform: Set("github".to_owned()),
+        name: Set("foreign-sync-account".to_owned()),
+        secret_ref: Set(Some("env:NONE".to_owned())),
+        ..Default::default()
+    };
+    let foreign_account = account.insert(&stage.db).await.unwrap().id;
     let foreign_token = token(&stage, &[Scope::Read], Some("other-project")).await;
     let foreign_token = foreign_token.split('_').nth(2).unwrap().to_owned();
     let token = token(&stage, &[Scope::Admin], Some("web")).await;
@@ -169,6 +222,12 @@ async fn a_token_of_one_project_finds_nothing_of_another() {
         ),
         ("POST", format!("/api/v1/sync/configs/{foreign}/resume"), String::new()),
         ("DELETE", format!("/api/v1/tokens/{foreign_token}"), String::new()),
+        ("POST", format!("/api/v1/jobs/{foreign_run}/priority"), json!({ "priority": "low" }).to_string()),
+        ("GET", format!("/api/v1/accounts/{foreign_account}"), String::new()),
+        ("DELETE", format!("/api/v1/accounts/{foreign_account}"), String::new()),
+        ("POST", format!("/api/v1/accounts/{foreign_account}/check"), String::new()),
+        ("GET", "/api/v1/people?project=other-project".to_owned(), String::new()),
+        ("GET", "/api/v1/dead/groups?sync=foreign-sync&project=other-project".to_owned(), String::new()),
         ("GET", "/api/v1/jobs?sync=foreign-sync&project=other-project".to_owned(), String::new()),
         ("GET", "/api/v1/sync/stats?project=other-project".to_owned(), String::new()),
         (
@@ -186,6 +245,7 @@ async fn a_token_of_one_project_finds_nothing_of_another() {
         let missing = missing.replace(&format!("config_id={foreign}"), "config_id=999");
         let missing = missing.replace(&format!("mappings/{foreign_link}"), "mappings/999");
         let missing = missing.replace(&format!("conflicts/{foreign_conflict}"), "conflicts/999");
+        let missing = missing.replace(&format!("/accounts/{foreign_account}"), "/accounts/999");
         let missing = missing.replace("other-project", "nowhere");
         let body = body.replace("foreign-sync", "nowhere").replace("other-project", "nowhere");
         let absent = ask(method, &missing, &body).await;
@@ -208,6 +268,12 @@ async fn a_token_of_one_project_finds_nothing_of_another() {
         "/api/v1/sync/mappings",
         "/api/v1/sync/conflicts",
         "/api/v1/sync/conflicts/groups",
+        "/api/v1/accounts",
+        "/api/v1/dead/groups",
+        "/api/v1/operations",
+        "/api/v1/pauses",
+        "/api/v1/people",
+        "/api/v1/projects",
     ] {
         let reply = ask("GET", path, "").await;
         assert!(reply.status == 200 && !leaks(&reply), "{path}: {}", reply.text);
@@ -224,6 +290,8 @@ async fn a_token_of_one_project_finds_nothing_of_another() {
     for (method, path) in [
         ("GET", "/api/v1/queues"),
         ("GET", "/api/v1/workers"),
+        ("POST", "/api/v1/workers/nobody/drain"),
+        ("GET", "/api/v1/queues/default/scale"),
         ("GET", "/metrics"),
         ("POST", "/api/v1/queues/default/pause"),
         ("POST", "/api/v1/queues/default/resume"),

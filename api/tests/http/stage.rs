@@ -10,11 +10,11 @@ use axum::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set},
-    ConnectOptions, Database, DatabaseConnection,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection,
     sqlx::sqlite::SqliteJournalMode,
 };
 use serde_json::{Value, json};
-use syncline_api::{ApiState, Cursors, Hosts, Limits, Parts, Rates, router};
+use syncline_api::{ApiState, Cursors, Hosts, Limits, Parts, Platforms, Rates, router};
 use syncline_entity::{
     project, sync_config, sync_config_revision,
     types::{Direction, ManagedBy},
@@ -88,6 +88,7 @@ fn state(db: &DatabaseConnection) -> ApiState {
         parts: Parts::default(),
         docs: true,
         allow: Arc::default(),
+        platforms: Platforms::default(),
         metrics: None,
         queue_health: Arc::new(|| Ok(())),
         task_health: Arc::new(|| Ok(())),
@@ -119,6 +120,10 @@ impl Stage {
     fn over(db: DatabaseConnection, guard: impl Any + Send + Sync) -> Self {
         let state = state(&db);
         Self { db, router: router(state.clone()), state, _guard: Box::new(guard) }
+    }
+
+    pub(crate) async fn execute(&self, sql: &str) {
+        self.db.execute_unprepared(sql).await.expect(sql);
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Reply {

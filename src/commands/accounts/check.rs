@@ -1,11 +1,11 @@
 //! `syncline accounts check`: who an account is and what it may do.
 
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseConnection};
+use sea_orm::DatabaseConnection;
 use serde_json::json;
 use syncline_accounts::fingerprint;
 use syncline_connectors::Identity;
-use syncline_entity::account;
 use syncline_service::accounts::{self, KnownAccount};
+use syncline_worker::Environment;
 
 use super::{Reach, show};
 use crate::{
@@ -27,7 +27,7 @@ pub(super) async fn run(
     let print = fingerprint(&reach.account.token);
     reach.release().await;
     let identity = identity.map_err(|error| Fault::failed(error.to_string()))?;
-    remember(db, &account, &identity).await?;
+    accounts::remember(db, &account, &identity.scopes).await?;
     let paused = show::pauses(db).await?.remove(&account.row.id);
     let mut json = show::as_json(&account);
     json["secret"]["fingerprint"] = json!(print);
@@ -40,6 +40,14 @@ pub(super) async fn run(
         output.line(show::paused_line(&account, paused));
     }
     Ok(Exit::Done)
+}
+
+/// Asks the platform who an account is.
+pub(crate) async fn identity(environment: &Environment, account: &KnownAccount) -> Result<Identity, Fault> {
+    let reach = Reach::within(environment, account).await?;
+    let identity = reach.identify().await;
+    reach.release().await;
+    identity.map_err(|error| Fault::failed(error.to_string()))
 }
 
 fn tell(account: &KnownAccount, identity: &Identity, output: &Output) {
@@ -75,14 +83,4 @@ fn tell(account: &KnownAccount, identity: &Identity, output: &Output) {
         )),
         _ => {}
     }
-}
-
-/// Keeps the permissions, for those who look at the account later.
-async fn remember(db: &DatabaseConnection, known: &KnownAccount, identity: &Identity) -> Result<(), Fault> {
-    if known.row.id == 0 || identity.scopes.is_empty() {
-        return Ok(());
-    }
-    let scopes = Set(Some(json!(identity.scopes)));
-    account::ActiveModel { id: Set(known.row.id), scopes, ..Default::default() }.update(db).await?;
-    Ok(())
 }

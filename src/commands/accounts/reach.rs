@@ -1,6 +1,6 @@
 //! Requests of a command to an account's platform, within its limits.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use chrono::Utc;
 use sea_orm::DatabaseConnection;
@@ -11,7 +11,10 @@ use syncline_engine::{
 };
 use syncline_limits::Lane;
 use syncline_service::accounts::KnownAccount;
-use syncline_worker::admission::{Accounts, Admitted, admit};
+use syncline_worker::{
+    Environment,
+    admission::{Accounts, Admitted, admit},
+};
 
 use crate::{app, config::Config, fault::Fault};
 
@@ -20,7 +23,7 @@ pub(crate) struct Reach {
     pub(crate) platform: &'static dyn Platform,
     pub(crate) account: Account,
     admitted: Admitted,
-    clock: std::sync::Arc<dyn syncline_engine::ports::Clock>,
+    clock: Arc<dyn syncline_engine::ports::Clock>,
 }
 
 impl Reach {
@@ -30,18 +33,22 @@ impl Reach {
         db: &DatabaseConnection,
         known: &KnownAccount,
     ) -> Result<Reach, Fault> {
-        let environment = app::environment(config, db.clone())?;
+        Self::within(&app::environment(config, db.clone())?, known).await
+    }
+
+    /// The same in an environment that there is already.
+    pub(crate) async fn within(environment: &Environment, known: &KnownAccount) -> Result<Reach, Fault> {
         let name = &*known.row.platform;
         let platform = platform(name).ok_or_else(|| {
             Fault::usage(format!("account {known}: this version knows no platform {name:?}"))
         })?;
-        let account = environment.broker.account(db, &known.row).await;
+        let account = environment.broker.account(&environment.db, &known.row).await;
         let account = account.map_err(|error| Fault::failed(error.to_string()))?;
         let id = Some(known.row.id).filter(|id| *id != 0);
         let accounts = Accounts::new(Pair::new(id, None), Pair::new(name, ""));
         let admitted = admit(&environment.limits, accounts, Lane::Edit).await;
         let admitted = admitted.map_err(|not_now| Fault::failed(format!("account {known}: {not_now}")))?;
-        Ok(Reach { platform, account, admitted, clock: environment.clock })
+        Ok(Reach { platform, account, admitted, clock: Arc::clone(&environment.clock) })
     }
 
     /// Asks who the account is.

@@ -3,11 +3,12 @@
 use axum::{
     Json,
     extract::State,
-    http::{HeaderMap, HeaderName, StatusCode, header::LOCATION},
-    response::IntoResponse,
+    http::{HeaderMap, StatusCode, header::LOCATION},
+    response::{IntoResponse, Response},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use syncline_engine::Side;
 use syncline_entity::types::{Priority as StoredPriority, RunKind, RunStatus};
 use syncline_runs::{RunArgs, queue_priority};
@@ -19,10 +20,14 @@ use syncline_service::{
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Links, address};
+use super::{
+    Links, address,
+    many::{AcceptedJobs, NewJobs, create_many},
+};
 use crate::{
     access::By,
     extract::JsonBody,
+    json::read,
     problem::Problem,
     repeat::id_of,
     schema::{maybe_words, one_of, words},
@@ -117,26 +122,48 @@ pub struct AcceptedJob {
     pub links: Links,
 }
 
-/// Put a run of a sync in line
+/// One job, or several.
+#[derive(Deserialize, ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "the document has it; the handler reads either")]
+enum OneOrMany {
+    One(NewJob),
+    Several(NewJobs),
+}
+
+/// Put runs of syncs in line: one, or up to 1,000 in one transaction
+///
+/// Of several jobs, each is accepted or refused, and the response has the result of each in the order of the request. If the
+/// queue has no room for all of them, none is accepted.
 #[utoipa::path(
     post,
     path = "/api/v1/jobs",
     operation_id = "create_job",
     tag = "jobs",
-    request_body = NewJob,
-    responses((
-        status = 202,
-        description = "The run waits, or waited already.",
-        body = AcceptedJob,
-        headers(("Location" = String, description = "The path of the job.")),
-    )),
+    request_body = OneOrMany,
+    responses(
+        (
+            status = 202,
+            description = "The run waits, or waited already.",
+            body = AcceptedJob,
+            headers(("Location" = String, description = "The path of the job.")),
+        ),
+        (status = 207, description = "Of several jobs: what became of each.", body = AcceptedJobs),
+    ),
 )]
 pub(crate) async fn create(
     State(api): State<ApiState>,
     By(caller): By,
     headers: HeaderMap,
-    JsonBody(mut asked): JsonBody<NewJob>,
-) -> Result<impl IntoResponse, Problem> {
+    JsonBody(mut body): JsonBody<Map<String, Value>>,
+) -> Result<Response, Problem> {
+    if let Some(jobs) = body.remove("jobs") {
+        if let Some(other) = body.keys().next() {
+            return Err(invalid(other, "stands beside jobs; it belongs into an entry of that list"));
+        }
+        return create_many(&api, &caller, &headers, jobs).await;
+    }
+    let mut asked: NewJob = read(Value::Object(body))?;
     if asked.id.is_none() {
         asked.id = id_of(&caller, &headers)?;
     }
@@ -146,16 +173,12 @@ pub(crate) async fn create(
     let enqueued = enqueue(&api.db, &api.queue, &caller, &sync, &request)
         .await
         .map_err(|error| unknown(error, &asked))?;
-    Ok(answer(&api, sync.row.name, sync.project, asked.kind, &enqueued))
+    let job = accepted(&api, sync.row.name, sync.project, asked.kind, &enqueued);
+    let location = [(LOCATION, job.links.this.clone())];
+    Ok((StatusCode::ACCEPTED, location, Json(job)).into_response())
 }
 
-type Answer = (StatusCode, [(HeaderName, String); 1], Json<AcceptedJob>);
-
-fn answer(api: &ApiState, sync: String, project: String, kind: JobKind, enqueued: &Enqueued) -> Answer {
-    let job = accepted(api, sync, project, kind, enqueued);
-    (StatusCode::ACCEPTED, [(LOCATION, job.links.this.clone())], Json(job))
-}
-
+/// A job as it was accepted.
 pub(crate) fn accepted(
     api: &ApiState,
     sync: String,
@@ -169,7 +192,7 @@ pub(crate) fn accepted(
 }
 
 /// Converts an error; an unknown sync is reported with the names in the request.
-fn unknown(error: Error, asked: &NewJob) -> Problem {
+pub(super) fn unknown(error: Error, asked: &NewJob) -> Problem {
     match error {
         Error::Unknown { what: Unknown::Project, .. } => {
             let project = asked.project.as_deref().unwrap_or("default");
@@ -244,7 +267,7 @@ pub(crate) fn request(asked: &NewJob) -> Result<Request, Problem> {
 /// The longest delay of a job.
 const LONGEST_DELAY: TimeDelta = TimeDelta::days(3_660);
 
-fn invalid(field: &str, detail: &str) -> Problem {
+pub(super) fn invalid(field: &str, detail: &str) -> Problem {
     let whole = format!("{field}: {detail}");
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-body", "Invalid body", whole)
         .with_pointer(&format!("/{}", field.replace('.', "/")), detail)

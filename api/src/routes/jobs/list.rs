@@ -50,6 +50,9 @@ pub(crate) struct JobsQuery {
     /// At least this old: a number and `s`, `m`, `h`, `d` or `w`.
     #[param(pattern = "^([0-9]{1,8}s|[0-9]{1,6}m|[0-9]{1,4}h|[0-9]{1,3}d|[0-9]{1,2}w)$", example = "10m")]
     older_than: Option<String>,
+    /// Dead letters of this group, by its fingerprint.
+    #[param(max_length = 64)]
+    group: Option<String>,
     /// A filter such as `sync:a,b -error:timeout age:>10m`.
     q: Option<String>,
     /// The most jobs of a page; 100 if it is left out.
@@ -83,6 +86,9 @@ pub struct JobFilter {
     pub older_than: Option<String>,
     /// A filter such as `sync:a,b -error:timeout age:>10m`.
     pub q: Option<String>,
+    /// Dead letters of this group, by its fingerprint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
 }
 
 /// A page of jobs.
@@ -180,8 +186,8 @@ async fn listed(
     if !(1..=1_000).contains(&limit) {
         return Err(invalid_query("limit", "not between 1 and 1000"));
     }
-    let JobsQuery { queue, sync, project, kind, key, text, older_than, q, cursor, .. } = query;
-    let filter = JobFilter { queue, sync, project, kind, key, text, older_than, q };
+    let JobsQuery { queue, sync, project, kind, key, text, older_than, group, q, cursor, .. } = query;
+    let filter = JobFilter { queue, sync, project, kind, key, text, older_than, q, group };
     let mut asked = listing(api, caller, &filter, standing).await?;
     let list = (standing.as_str(), caller.project, &filter);
     asked.limit = usize::from(limit);
@@ -197,10 +203,14 @@ async fn listed(
         Some(position) => Some(api.cursors.sign(&api.db, &list, &position).await?),
         None => None,
     };
+    Ok(Json(JobList { jobs: views(api, page.jobs).await?, next_cursor }))
+}
+
+/// Jobs with the names of their syncs.
+pub(crate) async fn views(api: &ApiState, jobs: Vec<Listed>) -> Result<Vec<ListedJob>, Problem> {
     let configs = sync_config::Entity::find().all(&api.db).await?;
     let names: HashMap<i64, String> = configs.into_iter().map(|config| (config.id, config.name)).collect();
-    let jobs = page.jobs.into_iter().map(|job| view(api, job, &names)).collect();
-    Ok(Json(JobList { jobs, next_cursor }))
+    Ok(jobs.into_iter().map(|job| view(api, job, &names)).collect())
 }
 
 /// Converts a filter to a query.
@@ -233,6 +243,7 @@ pub(crate) async fn listing(
         key: filter.key.clone(),
         text: filter.text.clone(),
         older_than,
+        group: filter.group.clone(),
         ..Listing::new(standing)
     })
 }
@@ -247,7 +258,13 @@ fn invalid_filter(error: Error) -> Problem {
     }
 }
 
-async fn sync_id(api: &ApiState, caller: &Caller, sync: &str, key: Option<&str>) -> Result<i64, Problem> {
+/// The id of a sync that the caller sees.
+pub(crate) async fn sync_id(
+    api: &ApiState,
+    caller: &Caller,
+    sync: &str,
+    key: Option<&str>,
+) -> Result<i64, Problem> {
     match find_seen(&api.db, caller, key, sync).await {
         Ok(sync) => Ok(sync.id),
         Err(Error::Unknown { .. }) => Err(unknown_sync(sync, key)),

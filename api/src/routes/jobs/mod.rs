@@ -3,12 +3,15 @@
 pub(crate) mod cancel;
 pub(crate) mod create;
 pub(crate) mod list;
+mod many;
+pub(crate) mod priority;
 pub(crate) mod show;
 
 pub use cancel::CancelledJob;
 pub(crate) use create::unknown_sync;
 pub use create::{AcceptedJob, JobKind, NewJob};
 pub use list::{JobFilter, JobList, ListedJob};
+pub use many::{AcceptedJobs, JobResult, NewJobs};
 pub use show::{AttemptView, ItemCounts, JobView, QueueView};
 
 use serde::Serialize;

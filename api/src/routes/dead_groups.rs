@@ -1,0 +1,209 @@
+//! `GET /api/v1/dead/groups`: dead letters by sync and cause.
+
+use axum::{Json, extract::State, http::StatusCode};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use syncline_runs::{
+    dead::{Group, GroupOrder, GroupQuery, groups},
+    kinds,
+};
+use syncline_service::{Caller, syncs};
+use utoipa::{IntoParams, ToSchema, openapi::Schema};
+use uuid::Uuid;
+
+use super::jobs::list::sync_id;
+use crate::{
+    access::By,
+    cursor,
+    extract::{InPath, StrictQuery, invalid_query},
+    problem::Problem,
+    schema::one_of,
+    state::ApiState,
+};
+
+/// Which groups to list. Unknown keys are refused.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GroupsQuery {
+    /// Of the sync with this name.
+    #[param(max_length = 255)]
+    sync: Option<String>,
+    /// The sync's project.
+    #[param(max_length = 255)]
+    project: Option<String>,
+    /// Of this kind of error.
+    #[param(schema_with = error_kinds)]
+    error_kind: Option<String>,
+    /// With this text in the latest error, in upper or lower case.
+    #[param(max_length = 255)]
+    text: Option<String>,
+    /// Which come first; `newest` if it is left out.
+    #[param(schema_with = orders)]
+    sort: Option<String>,
+    /// The most groups of a page; 50 if it is left out.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u16>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+fn error_kinds() -> Schema {
+    one_of(kinds::ALL)
+}
+
+fn orders() -> Schema {
+    one_of(GroupOrder::ALL.map(GroupOrder::as_str))
+}
+
+/// A page of groups of dead letters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(examples(json!({ "groups": [{
+    "group": "3fb0c1d2e3f40516", "sync": "tasks", "project": "default", "error_kind": "permanent", "letters": 12,
+    "first_at": "2026-11-20T13:43:32.472408Z", "last_at": "2026-11-20T14:01:00.000000Z",
+    "latest": "01a1f933-66bd-7084-846c-c8cc3a4a2c5a", "reason": "trying again would not help",
+    "error": "HTTP 422: \"priority\" is not on the screen",
+}], "next_cursor": null })))]
+pub struct GroupList {
+    pub groups: Vec<GroupView>,
+    /// The `cursor` of the next page; none at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// The dead letters of one sync with one cause.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct GroupView {
+    /// The fingerprint of the cause; other syncs may have a group with the same.
+    pub group: String,
+    /// The sync's name; none if the sync was purged.
+    pub sync: Option<String>,
+    pub project: Option<String>,
+    /// The kind of error; none until a worker has added it.
+    pub error_kind: Option<String>,
+    #[schema(minimum = 1)]
+    pub letters: i64,
+    pub first_at: DateTime<Utc>,
+    pub last_at: DateTime<Utc>,
+    /// The latest letter.
+    pub latest: Uuid,
+    /// Why that was given up.
+    pub reason: Option<String>,
+    /// Its error.
+    pub error: Option<String>,
+}
+
+/// List dead letters by sync and cause
+#[utoipa::path(
+    get,
+    path = "/api/v1/dead/groups",
+    operation_id = "list_dead_groups",
+    tag = "dead letters",
+    params(GroupsQuery),
+    responses((status = 200, description = "A page of groups.", body = GroupList)),
+)]
+pub(crate) async fn list(
+    State(api): State<ApiState>,
+    By(caller): By,
+    StrictQuery(query): StrictQuery<GroupsQuery>,
+) -> Result<Json<GroupList>, Problem> {
+    listed(&api, &caller, query, None).await.map(Json)
+}
+
+/// Show the groups with one cause
+#[utoipa::path(
+    get,
+    path = "/api/v1/dead/groups/{fingerprint}",
+    operation_id = "show_dead_group",
+    tag = "dead letters",
+    params(("fingerprint" = String, Path, description = "The fingerprint of the cause.")),
+    responses((status = 200, description = "A group of each sync that has letters of this cause.", body = GroupList)),
+)]
+pub(crate) async fn show(
+    State(api): State<ApiState>,
+    By(caller): By,
+    InPath(fingerprint): InPath<String>,
+) -> Result<Json<GroupList>, Problem> {
+    let query = GroupsQuery { limit: Some(MOST), ..GroupsQuery::default() };
+    let found = listed(&api, &caller, query, Some(fingerprint.clone())).await?;
+    if found.groups.is_empty() {
+        let detail = format!(
+            "There are no dead letters of the group {fingerprint:?}; GET /api/v1/dead/groups lists groups"
+        );
+        return Err(Problem::new(StatusCode::NOT_FOUND, "unknown-group", "Unknown group", detail));
+    }
+    Ok(Json(found))
+}
+
+/// The most groups of a page.
+const MOST: u16 = 200;
+
+async fn listed(
+    api: &ApiState,
+    caller: &Caller,
+    query: GroupsQuery,
+    fingerprint: Option<String>,
+) -> Result<GroupList, Problem> {
+    let limit = query.limit.unwrap_or(50);
+    if !(1..=MOST).contains(&limit) {
+        return Err(invalid_query("limit", "not between 1 and 200"));
+    }
+    let GroupsQuery { sync, project, error_kind, text, sort, cursor, .. } = query;
+    if let Some(kind) = error_kind.as_deref().filter(|kind| !kinds::ALL.contains(kind)) {
+        let all = kinds::ALL.join(", ");
+        return Err(invalid_query("error_kind", &format!("{kind:?} is no kind of error: {all}")));
+    }
+    let order = match &sort {
+        Some(sort) => sort.parse().map_err(|why: String| invalid_query("sort", &why))?,
+        None => GroupOrder::Newest,
+    };
+    if project.is_some() && sync.is_none() {
+        return Err(invalid_query("project", "stands without a sync; name one"));
+    }
+    let id = match &sync {
+        Some(name) => Some(sync_id(api, caller, name, project.as_deref()).await?),
+        None => None,
+    };
+    let list = ("dead groups", caller.project, &sync, &project, &error_kind, &text, order.as_str());
+    let skip: u64 = match cursor {
+        Some(cursor) => {
+            let position = api.cursors.open(&api.db, &list, &cursor).await?;
+            position.parse().map_err(|_| cursor::invalid())?
+        }
+        None => 0,
+    };
+    let asked = GroupQuery {
+        project: caller.project,
+        sync: id,
+        fingerprint,
+        kind: error_kind.clone(),
+        text: text.clone(),
+        order,
+        // One more tells whether there is another page.
+        limit: u64::from(limit) + 1,
+        skip,
+    };
+    let mut found = groups(&api.db, &asked).await?;
+    let more = found.len() > usize::from(limit);
+    found.truncate(usize::from(limit));
+    let next_cursor = match more {
+        true => Some(api.cursors.sign(&api.db, &list, &(skip + u64::from(limit)).to_string()).await?),
+        false => None,
+    };
+    let known = syncs::all(&api.db).await?;
+    let view = |group: Group| {
+        let sync = known.get(&group.sync);
+        GroupView {
+            sync: sync.map(|sync| sync.row.name.clone()),
+            project: sync.map(|sync| sync.project.clone()),
+            group: group.fingerprint,
+            error_kind: group.kind,
+            letters: group.letters,
+            first_at: group.first_at,
+            last_at: group.last_at,
+            latest: group.latest,
+            reason: group.reason,
+            error: group.error,
+        }
+    };
+    Ok(GroupList { groups: found.into_iter().map(view).collect(), next_cursor })
+}

@@ -1,0 +1,307 @@
+//! `/api/v1/people`: who is who on which platform.
+
+use axum::{
+    Json,
+    extract::{Request, State},
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+};
+use sea_orm::EntityTrait;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use syncline_entity::{project, types::MatchedBy};
+use syncline_service::{
+    Caller, Error, Unknown,
+    people::{self, Entry, KnownIdentity, KnownPerson},
+};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::{
+    access::By,
+    extract::{InPath, JsonBody, StrictQuery, invalid_query, whole},
+    json::parse,
+    problem::Problem,
+    schema::words,
+    state::ApiState,
+};
+
+/// Of which project. Unknown keys are refused.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProjectQuery {
+    /// The project; by default the token's, or `default`.
+    #[param(max_length = 255)]
+    project: Option<String>,
+}
+
+/// Of which project, and in which form. Unknown keys are refused.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExportQuery {
+    /// The project; by default the token's, or `default`.
+    #[param(max_length = 255)]
+    project: Option<String>,
+    /// `json` if it is left out.
+    #[param(schema_with = formats)]
+    format: Option<String>,
+}
+
+fn formats() -> utoipa::openapi::Schema {
+    crate::schema::one_of(["json", "csv"])
+}
+
+/// The people of a project.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(examples(json!({ "project": "default", "people": [{
+    "id": "01a1f933-66bd-7084-846c-c8cc3a4a2c5a", "name": "Ada Lovelace", "email": "ada@example.com", "identities": [
+        { "account": "acme", "id": "583231", "login": "ada", "name": "Ada Lovelace", "email": null, "matched_by": "name" },
+    ],
+}] })))]
+pub struct PersonList {
+    pub project: String,
+    /// By name.
+    pub people: Vec<PersonView>,
+}
+
+/// A person and what accounts, files and tables call them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(examples(json!({
+    "id": "01a1f933-66bd-7084-846c-c8cc3a4a2c5a", "name": "Ada Lovelace", "email": "ada@example.com", "identities": [],
+})))]
+pub struct PersonView {
+    pub id: Uuid,
+    pub name: String,
+    pub email: Option<String>,
+    pub identities: Vec<IdentityView>,
+}
+
+/// What one account, or a text in files and tables, calls a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct IdentityView {
+    /// None for a text in files and tables.
+    pub account: Option<String>,
+    /// The platform's id, or the text.
+    pub id: String,
+    pub login: Option<String>,
+    pub name: Option<String>,
+    pub email: Option<String>,
+    /// How it came to its person.
+    #[schema(schema_with = words::<MatchedBy>)]
+    pub matched_by: MatchedBy,
+}
+
+/// Two identities that are one person.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "person": "acme:ada", "identity": "jira:5b10a2844c20165700ede21g" })))]
+pub struct NewMapping {
+    /// The project; by default the token's, or `default`.
+    pub project: Option<String>,
+    /// An identity of the person: `ACCOUNT:LOGIN`, or a text as it stands in files and tables.
+    #[schema(max_length = 1024)]
+    pub person: String,
+    /// The identity that becomes theirs as well.
+    #[schema(max_length = 1024)]
+    pub identity: String,
+}
+
+/// The person after a change, and the identities that are people of their own now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(examples(json!({
+    "person": { "id": "01a1f933-66bd-7084-846c-c8cc3a4a2c5a", "name": "Ada", "email": null, "identities": [] }, "apart": [],
+})))]
+pub struct MappedPerson {
+    pub person: PersonView,
+    pub apart: Vec<IdentityView>,
+}
+
+/// People to map, as the export has them.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "people": [{ "name": "Ada Lovelace", "accounts": { "acme": "ada" }, "texts": ["Ada"] }] })))]
+pub struct PeopleFile {
+    #[schema(value_type = Vec<Object>)]
+    pub people: Vec<Entry>,
+}
+
+/// What an import did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(examples(json!({ "people": 1, "identities": 2, "new": 1 })))]
+pub struct ImportedPeople {
+    pub people: usize,
+    pub identities: usize,
+    /// Not known before.
+    pub new: usize,
+}
+
+/// List people
+#[utoipa::path(
+    get,
+    path = "/api/v1/people",
+    operation_id = "list_people",
+    tag = "people",
+    params(ProjectQuery),
+    responses((status = 200, description = "The people of the project.", body = PersonList)),
+)]
+pub(crate) async fn list(
+    State(api): State<ApiState>,
+    By(caller): By,
+    StrictQuery(ProjectQuery { project }): StrictQuery<ProjectQuery>,
+) -> Result<Json<PersonList>, Problem> {
+    let project = of(&api, &caller, project.as_deref()).await?;
+    let people = people::list(&api.db, project.id).await?;
+    Ok(Json(PersonList { project: project.key, people: people.iter().map(view).collect() }))
+}
+
+/// Show a person
+#[utoipa::path(
+    get,
+    path = "/api/v1/people/{id}",
+    operation_id = "show_person",
+    tag = "people",
+    params(("id" = Uuid, Path, description = "The id of the person."), ProjectQuery),
+    responses((status = 200, description = "The person.", body = PersonView)),
+)]
+pub(crate) async fn show(
+    State(api): State<ApiState>,
+    By(caller): By,
+    InPath(id): InPath<Uuid>,
+    StrictQuery(ProjectQuery { project }): StrictQuery<ProjectQuery>,
+) -> Result<Json<PersonView>, Problem> {
+    let project = of(&api, &caller, project.as_deref()).await?;
+    let people = people::list(&api.db, project.id).await?;
+    let found = people.iter().map(view).find(|person| person.id == id);
+    let unknown = || {
+        let message = format!("there is no person {id} in the project {:?}", project.key);
+        Error::Unknown { what: Unknown::Person, message }
+    };
+    Ok(Json(found.ok_or_else(unknown)?))
+}
+
+/// Make two identities one person
+#[utoipa::path(
+    post,
+    path = "/api/v1/people/map",
+    operation_id = "map_people",
+    tag = "people",
+    request_body = NewMapping,
+    responses((status = 200, description = "The person.", body = MappedPerson)),
+)]
+pub(crate) async fn map(
+    State(api): State<ApiState>,
+    By(caller): By,
+    JsonBody(asked): JsonBody<NewMapping>,
+) -> Result<Json<MappedPerson>, Problem> {
+    let project = of(&api, &caller, asked.project.as_deref()).await?;
+    let done = people::map(&api.db, &caller, &project.key, &asked.person, &asked.identity).await?;
+    Ok(Json(MappedPerson { person: view(&done.person), apart: done.apart.iter().map(identity).collect() }))
+}
+
+/// Map the people of a file: all of them, or none
+#[utoipa::path(
+    post,
+    path = "/api/v1/people/import",
+    operation_id = "import_people",
+    tag = "people",
+    params(ProjectQuery),
+    request_body(content(
+        (PeopleFile = "application/json"),
+        (String = "text/csv"),
+    )),
+    responses((status = 200, description = "All are mapped.", body = ImportedPeople)),
+)]
+pub(crate) async fn import(
+    State(api): State<ApiState>,
+    By(caller): By,
+    StrictQuery(ProjectQuery { project }): StrictQuery<ProjectQuery>,
+    request: Request,
+) -> Result<Json<ImportedPeople>, Problem> {
+    let project = of(&api, &caller, project.as_deref()).await?;
+    let (parts, body) = request.into_parts();
+    let given = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let entries = match essence.as_str() {
+        "application/json" => parse::<PeopleFile>(&whole(&parts.headers, body).await?)?.people,
+        "text/csv" => {
+            let bytes = whole(&parts.headers, body).await?;
+            let text = String::from_utf8(bytes).map_err(|_| {
+                let detail = "The body is not text in UTF-8";
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-body", "Invalid body", detail)
+            })?;
+            people::from_csv(&text)?
+        }
+        _ => {
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported-media-type",
+                "Unsupported media type",
+                "The body must be JSON or CSV: send it with content-type: application/json or text/csv",
+            ));
+        }
+    };
+    let done = people::import(&api.db, &caller, &project.key, &entries).await?;
+    Ok(Json(ImportedPeople { people: done.people, identities: done.identities, new: done.new }))
+}
+
+/// Write the people of a project, as `import` reads them
+#[utoipa::path(
+    get,
+    path = "/api/v1/people/export",
+    operation_id = "export_people",
+    tag = "people",
+    params(ExportQuery),
+    responses((status = 200, description = "The people.", content(
+        (Value = "application/json", example = json!({ "people": [{ "name": "Ada", "accounts": { "acme": "ada" } }] })),
+        (String = "text/csv"),
+    ))),
+)]
+pub(crate) async fn export(
+    State(api): State<ApiState>,
+    By(caller): By,
+    StrictQuery(ExportQuery { project, format }): StrictQuery<ExportQuery>,
+) -> Result<Response, Problem> {
+    let project = of(&api, &caller, project.as_deref()).await?;
+    let entries = people::export(&people::list(&api.db, project.id).await?);
+    match format.as_deref() {
+        None | Some("json") => Ok(Json(serde_json::json!({ "people": entries })).into_response()),
+        Some("csv") => {
+            Ok(([(CONTENT_TYPE, "text/csv; charset=utf-8")], people::to_csv(&entries)?).into_response())
+        }
+        Some(other) => Err(invalid_query("format", &format!("{other:?} is neither json nor csv"))),
+    }
+}
+
+/// The project that is meant, if the caller sees it.
+async fn of(api: &ApiState, caller: &Caller, key: Option<&str>) -> Result<project::Model, Problem> {
+    let found = match (key, caller.project) {
+        (None, Some(own)) => project::Entity::find_by_id(own).one(&api.db).await?,
+        (key, _) => project::by_key(&api.db, key.unwrap_or("default")).await?,
+    };
+    found.filter(|project| caller.sees(project.id)).ok_or_else(|| {
+        let message = format!("there is no project {:?}", key.unwrap_or("default"));
+        Error::Unknown { what: Unknown::Project, message }.into()
+    })
+}
+
+fn view(person: &KnownPerson) -> PersonView {
+    PersonView {
+        id: person.identities.first().map(|identity| identity.row.person).unwrap_or_default(),
+        name: person.name().to_owned(),
+        email: person.email().map(str::to_owned),
+        identities: person.identities.iter().map(identity).collect(),
+    }
+}
+
+fn identity(known: &KnownIdentity) -> IdentityView {
+    IdentityView {
+        account: known.account.clone(),
+        id: known.row.remote_id.clone(),
+        login: known.row.login.clone(),
+        name: known.row.name.clone(),
+        email: known.row.email.clone(),
+        matched_by: known.row.matched_by,
+    }
+}
