@@ -15,8 +15,8 @@ mod queue;
 mod run;
 mod serve;
 mod simulator;
-mod syncs;
 mod stats;
+mod syncs;
 mod tokens;
 
 use std::{net::SocketAddr, path::PathBuf};
@@ -50,8 +50,8 @@ pub(crate) use self::{
     run::{RunOptions, SyncArgs},
     serve::ServeArgs,
     simulator::{LimitsChoice, SimulatorArgs},
-    syncs::{SyncsAction, SyncsArgs, SyncsDeleteArgs, SyncsDiffArgs, SyncsListArgs},
     stats::{RebuildArgs, StatsAction, StatsArgs, StatsBy},
+    syncs::{SyncsAction, SyncsArgs, SyncsDeleteArgs, SyncsDiffArgs, SyncsListArgs},
     tokens::{AuditArgs, TokensAction, TokensArgs, TokensCreateArgs},
 };
 

@@ -1,7 +1,7 @@
 //! One file per resource. The types are the bodies of requests and responses.
 
-pub mod announce;
 pub mod accounts;
+pub mod announce;
 pub mod audit;
 pub mod configs;
 pub mod conflicts;

@@ -41,7 +41,8 @@ pub(super) fn merge(context: &Context<'_>, facts: Facts) -> ItemPlan {
         }
         let outdated = context.after_restore;
         let revised = link.is_some_and(|link| link.mapping_revision != context.mapping.revision);
-        let state = FieldState { now, base, pages, modified, unread, modified_before, open, outdated, revised };
+        let state =
+            FieldState { now, base, pages, modified, unread, modified_before, open, outdated, revised };
         let mut merged = merge_field(rule, &state, context.now);
         let decision = match merged.decision {
             // The key identifies the item: it is compared, never written.
