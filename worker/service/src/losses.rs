@@ -83,8 +83,8 @@ mod tests {
     #[rstest]
     #[case("github", "github", "bidirectional", &[])]
     #[case("github", "linear", "bidirectional", &[(Side::Target, "description", 8)])]
-    #[case("github", "jira", "bidirectional", &[(Side::Target, "description", 15), (Side::Source, "body", 13)])]
-    #[case("github", "jira", "source_to_target", &[(Side::Target, "description", 15)])]
+    #[case("github", "jira", "bidirectional", &[(Side::Target, "description", 16), (Side::Source, "body", 13)])]
+    #[case("github", "jira", "source_to_target", &[(Side::Target, "description", 16)])]
     #[case("linear", "jira", "target_to_source", &[(Side::Source, "description", 19)])]
     fn losses_are_those_of_the_pair(
         #[case] source: &str,

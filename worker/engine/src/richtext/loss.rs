@@ -74,6 +74,7 @@ pub fn losses(from: Dialect, to: Dialect) -> Vec<&'static str> {
                 TABLES,
                 UNREAD,
                 LANGUAGE,
+                SPELLING,
             ];
             if has_html {
                 all.extend([HTML, COMMENTS, NESTED_ALERTS, DETAILS, SCRIPTS]);

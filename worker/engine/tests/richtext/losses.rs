@@ -42,6 +42,14 @@ fn unnamed(found: &[Loss], named: &[&str]) -> Vec<&'static str> {
     found.iter().map(|loss| loss.what).filter(|what| !named.contains(what)).collect()
 }
 
+/// What is left of the lists would be read as a line across.
+#[test]
+fn lists_of_nothing_but_a_comment_lose_what_is_named() {
+    let found = convert("- - - <!-- comment -->\n", Dialect::Markdown, Dialect::Jira).losses;
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(unnamed(&found, &losses(Dialect::Markdown, Dialect::Jira)).is_empty(), "{found:?}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
