@@ -13,6 +13,7 @@ pub mod approval;
 pub mod audit_log;
 pub mod circuit_breaker;
 pub mod dead_letter_count;
+pub mod event;
 pub mod histogram;
 pub mod idempotency_key;
 pub mod installation;

@@ -7,6 +7,7 @@ pub use crate::approval::Entity as Approval;
 pub use crate::audit_log::Entity as AuditLog;
 pub use crate::circuit_breaker::Entity as CircuitBreaker;
 pub use crate::dead_letter_count::Entity as DeadLetterCount;
+pub use crate::event::Entity as Event;
 pub use crate::idempotency_key::Entity as IdempotencyKey;
 pub use crate::installation::Entity as Installation;
 pub use crate::job::Entity as Job;

@@ -166,6 +166,48 @@ impl RunStatus {
 }
 
 text_column! {
+    /// What an event of the live feed tells.
+    EventType {
+        RunAccepted = "run.accepted",
+        RunStarted = "run.started",
+        /// Single items may have failed.
+        RunCompleted = "run.completed",
+        RunFailed = "run.failed",
+        RunHeld = "run.held",
+        RunCancelled = "run.cancelled",
+        /// It goes back in line: an attempt failed, or its worker gave it back.
+        JobMoved = "job.moved",
+        JobDead = "job.dead",
+        JobReplayed = "job.replayed",
+        /// Both sides changed.
+        ConflictDetected = "conflict.detected",
+        /// It is still open, with the values of now.
+        ConflictUpdated = "conflict.updated",
+        /// A person decided; a run carries it out.
+        ConflictChosen = "conflict.chosen",
+        ConflictResolved = "conflict.resolved",
+        /// Items were written to a side. One event is about up to 200 items of a run.
+        ItemCreated = "item.created",
+        ItemChanged = "item.changed",
+        ItemDeleted = "item.deleted",
+        ItemFailed = "item.failed",
+        ConfigCreated = "config.created",
+        ConfigRevised = "config.revised",
+        ConfigPaused = "config.paused",
+        ConfigResumed = "config.resumed",
+        /// Its secret was refused, so that it was paused.
+        AccountBlocked = "account.blocked",
+        AccountRecovered = "account.recovered",
+        WorkerJoined = "worker.joined",
+        /// It takes no new jobs and ends with those that it has.
+        WorkerDraining = "worker.draining",
+        WorkerLeft = "worker.left",
+        /// Its heartbeats stopped.
+        WorkerLost = "worker.lost",
+    }
+}
+
+text_column! {
     /// What a run does.
     RunKind {
         /// Plan and apply.

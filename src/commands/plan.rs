@@ -160,11 +160,13 @@ async fn preview(
         run: RunIdentity { id: uuid::Uuid::nil(), fence: 0, method: SyncMethod::Manual },
         // No sync has this id, so a document that is not stored has no links.
         sync: SyncIdentity {
+            project_id: stored.as_ref().map_or(-1, |stored| stored.project_id),
             config_id: stored.map_or(-1, |stored| stored.id),
             entity_type: open.spec.entity_type.clone(),
             direction: syncline_entity::types::SyncDirection::Bidirectional,
             platforms: [open.spec.source_platform.clone(), open.spec.target_platform.clone()],
         },
+        intended: Mutex::default(),
         open_intents: Mutex::default(),
         origin: std::sync::OnceLock::new(),
         clock: environment.clock.clone(),

@@ -44,6 +44,8 @@ pub(super) fn read(args: &KeepArgs, reader: &mut Reader<'_>) -> Result<Retention
             usual.deleted_syncs,
             reader,
         )?,
+        events: usual.events,
+        events_count: usual.events_count,
         // `SYNCLINE_PURGE_EVERY`; default 1d.
         every: interval(usual.every, reader)?,
     })

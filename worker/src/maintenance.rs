@@ -65,7 +65,22 @@ pub const TASKS: &[Task] = &[
             })
         }),
     },
+    // A busy installation writes a day's limit of them within minutes.
+    Task { name: "events", every: |_| Some(Duration::from_secs(60)), work: Work::Here(purge_events) },
 ];
+
+/// How long a tick removes events.
+const EVENTS_AT_MOST: Duration = Duration::from_secs(5);
+
+fn purge_events(
+    environment: &Environment,
+) -> Pin<Box<dyn Future<Output = anyhow::Result<Value>> + Send + '_>> {
+    Box::pin(async move {
+        let (db, now) = (&environment.db, environment.clock.now());
+        let removed = syncline_upkeep::purge::events(db, now, &environment.retention, EVENTS_AT_MOST).await?;
+        Ok(json!({ "removed": removed }))
+    })
+}
 
 /// Takes ticks until shutdown.
 pub async fn run(environment: Environment, shutdown: CancellationToken) {

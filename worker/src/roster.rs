@@ -11,13 +11,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, EntityTrait};
 use serde::Serialize;
 use serde_json::json;
-use syncline_entity::worker;
+use syncline_entity::{
+    event::{self, NewEvent},
+    types::EventType,
+    worker,
+};
 use syncline_runs::RUN_QUEUE;
-use syncline_sql::statement;
+use syncline_sql::{begin, statement};
 use tokio::{sync::Mutex, task::JoinHandle, time};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -175,6 +179,7 @@ impl Registration {
             beats: 0,
             failing: false,
             draining: false,
+            told: None,
         };
         heart.beat(false).await;
         let ended = CancellationToken::new();
@@ -214,6 +219,8 @@ struct Heart {
     failing: bool,
     /// A person asked the worker to end.
     draining: bool,
+    /// The last event that was written.
+    told: Option<EventType>,
 }
 
 impl Heart {
@@ -237,8 +244,7 @@ impl Heart {
                 shutdown.cancel();
             }
         }
-        let remove = worker::Entity::delete_by_id(self.id).exec(&self.db);
-        let told = time::timeout(PATIENCE, remove).await.map_err(|_| "no answer in time".to_owned());
+        let told = time::timeout(PATIENCE, self.remove()).await.map_err(|_| "no answer in time".to_owned());
         if let Err(error) = told.and_then(|result| result.map_err(|error| error.to_string())) {
             tracing::debug!(error, "the worker's row stays until it is old");
         }
@@ -262,6 +268,29 @@ impl Heart {
             Ok(()) | Err(_) => {}
         }
         self.failing = written.is_err();
+    }
+
+    /// What has changed since the last beat that was written.
+    fn news(&self, stopping: bool) -> Option<EventType> {
+        match self.told {
+            None => Some(EventType::WorkerJoined),
+            Some(EventType::WorkerJoined) if stopping => Some(EventType::WorkerDraining),
+            Some(_) => None,
+        }
+    }
+
+    async fn tell(&self, db: &impl ConnectionTrait, kind: EventType) -> Result<(), DbErr> {
+        let facts = json!({ "name": self.name, "role": self.role, "concurrency": self.concurrency });
+        let event = NewEvent::new(kind, None, facts).about(&self.name).of_queue(RUN_QUEUE);
+        event::record(db, Utc::now().trunc_subsecs(6), [event]).await
+    }
+
+    async fn remove(&self) -> Result<(), DbErr> {
+        let tx = begin(&self.db).await?;
+        if worker::Entity::delete_by_id(self.id).exec(&tx).await?.rows_affected > 0 {
+            self.tell(&tx, EventType::WorkerLeft).await?;
+        }
+        tx.commit().await
     }
 
     /// Writes the row in one statement, whether it exists or not: another worker may have removed it as dead, or the
@@ -300,6 +329,19 @@ impl Heart {
         ];
         let row = self.db.query_one_raw(statement(backend, &sql, values)).await?;
         let draining = row.map(|row| row.try_get("", "draining")).transpose()?.unwrap_or(false);
+        let row = statement(backend, &sql, values);
+        match self.news(stopping) {
+            Some(kind) => {
+                let tx = begin(&self.db).await?;
+                tx.execute_raw(row).await?;
+                self.tell(&tx, kind).await?;
+                tx.commit().await?;
+                self.told = Some(kind);
+            }
+            None => {
+                self.db.execute_raw(row).await?;
+            }
+        }
         if self.beats.is_multiple_of(TIDY_EACH) {
             worker::forget_dead(&self.db, millis(REMEMBERED) * 1000).await?;
         }

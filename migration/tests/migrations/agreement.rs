@@ -36,6 +36,7 @@ entities!(
     audit_log,
     circuit_breaker,
     dead_letter_count,
+    event,
     idempotency_key,
     installation,
     job,

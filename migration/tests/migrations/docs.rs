@@ -56,7 +56,10 @@ const AREAS: &[(&str, &[&str])] = &[
             "operations",
         ],
     ),
-    ("The outside", &["webhook_deliveries", "api_tokens", "idempotency_keys", "alerts", "audit_log"]),
+    (
+        "The outside",
+        &["webhook_deliveries", "api_tokens", "idempotency_keys", "alerts", "audit_log", "events"],
+    ),
 ];
 
 fn root() -> PathBuf {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, Value};
-use syncline_entity::{sync_history, types::RunStatus};
+use syncline_entity::{event::record, sync_history, types::RunStatus};
 use syncline_queue::{Error, Pushed};
 use syncline_sql::{begin, statement};
 use uuid::Uuid;
@@ -17,6 +17,7 @@ use super::{
     pause,
     queue::RunQueue,
     run::{Accepted, NewRun},
+    told,
 };
 
 /// How often an insert tries again if the conflicting run disappears between two statements.
@@ -81,6 +82,7 @@ pub(super) async fn accept_alone(
         }
     };
     batch::note(&tx, noting, &[inserted.id]).await?;
+    record(&tx, now, [told::accepted(inserted.id, run)]).await?;
     tx.commit().await?;
     drop(turn);
     if inserted.paused {
@@ -127,6 +129,7 @@ pub(super) async fn accept_as(
             return Ok(Accepted::Joined(winner));
         }
     }
+    record(tx, now, [told::accepted(inserted.id, run)]).await?;
     Ok(Accepted::New(inserted.id))
 }
 

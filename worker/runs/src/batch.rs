@@ -8,7 +8,7 @@ use std::{
 use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr};
 use serde_json::json;
-use syncline_entity::{audit_log, types::RunStatus};
+use syncline_entity::{audit_log, event::record, types::RunStatus};
 use syncline_queue::{Error, NewJob, Pushed};
 use syncline_sql::{Binds, Kind, begin, moment};
 use uuid::Uuid;
@@ -20,6 +20,7 @@ use super::{
     pause,
     queue::RunQueue,
     run::{Accepted, NewRun},
+    told,
 };
 
 /// Rows per statement.
@@ -131,6 +132,11 @@ pub(super) async fn accept_in_one(
             }
         }
     }
+    let mut seen = HashSet::new();
+    let is_new = |one: &&Asked<'_>| matches!(batch.accepted.get(&one.id), Some(Accepted::New(_)));
+    let new = asked.iter().filter(is_new).filter(|one| seen.insert(one.id));
+    let events: Vec<_> = new.map(|one| told::accepted(one.id, one.run)).collect();
+    record(tx, now, events).await?;
     Ok(batch)
 }
 

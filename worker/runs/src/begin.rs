@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult};
 use serde_json::json;
-use syncline_entity::{sync_config, sync_history};
+use syncline_entity::{event::record, sync_config, sync_history, types::EventType};
 use syncline_sql::{Binds, Kind, begin};
 use uuid::Uuid;
 
@@ -17,6 +17,7 @@ use super::{
     pause,
     row::not_over,
     statistics::of_syncs,
+    told::About,
 };
 
 /// A run that this worker has begun.
@@ -117,11 +118,17 @@ async fn begin_in_one(book: &RunBook, asked: &[BeginCall]) -> Result<HashMap<Uui
         tx.rollback().await?;
         return Ok(HashMap::new());
     }
+    let attempts: HashMap<Uuid, u32> = asked.iter().map(|one| (one.run, one.attempt)).collect();
+    let started = |row: &sync_history::Model| {
+        let facts = json!({ "kind": row.kind, "attempt": attempts.get(&row.run_uid), "worker": book.worker });
+        About::row(row).event(EventType::RunStarted, facts)
+    };
+    let events: Vec<_> = rows.iter().map(started).collect();
+    record(&tx, now, events).await?;
     let syncs: BTreeSet<i64> = rows.iter().map(|row| row.sync_config_id).collect();
     let configs = configs(&tx, &syncs).await?;
     let intents = open_intents(&tx, &syncs).await?;
     tx.commit().await?;
-    let attempts: HashMap<Uuid, u32> = asked.iter().map(|one| (one.run, one.attempt)).collect();
     let begun = |row: sync_history::Model| {
         let begun = Begun {
             attempt: attempts.get(&row.run_uid).copied().unwrap_or(1),

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
-use syncline_entity::sync_history;
+use syncline_entity::{event::record, sync_history};
 use syncline_queue::Error;
 use syncline_sql::{begin, statement};
 use uuid::Uuid;
@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::{
     RunBook, cause,
     statistics::{self, ENDED},
+    told::{self, About, TOLD},
 };
 
 impl RunBook {
@@ -18,8 +19,13 @@ impl RunBook {
     pub async fn give_back(&self, run: Uuid) -> Result<(), DbErr> {
         let tx = begin(&self.db).await?;
         let backend = tx.get_database_backend();
-        let sql = "UPDATE sync_history SET fence = fence + 1, status = 'queued' WHERE run_uid = ? AND completed_at IS NULL";
-        tx.execute_raw(statement(backend, sql, [run.into()])).await?;
+        let sql = format!(
+            "UPDATE sync_history SET fence = fence + 1, status = 'queued' \
+             WHERE run_uid = ? AND completed_at IS NULL RETURNING sync_config_id, {TOLD}"
+        );
+        if let Some(row) = tx.query_one_raw(statement(backend, &sql, [run.into()])).await? {
+            record(&tx, self.clock.now(), [told::moved(About::returned(run, &row)?, "returned")]).await?;
+        }
         let sql = "UPDATE sync_attempts SET outcome = 'returned', ended_at = ? \
                    WHERE run_id = ? AND worker = ? AND ended_at IS NULL";
         let values = [self.clock.now().into(), run.into(), self.worker.clone().into()];
@@ -54,7 +60,7 @@ pub async fn bury(
         "UPDATE sync_history SET status = 'failed', success = FALSE, completed_at = ?, error_message = ?, \
          fence = fence + 1, waiting_key = NULL, rolled_up = TRUE, dead_at = ?, dead_reason = ?, \
          error_kind = ?, error_fingerprint = ? \
-         WHERE run_uid = ? AND completed_at IS NULL RETURNING {ENDED}"
+         WHERE run_uid = ? AND completed_at IS NULL RETURNING {ENDED}, {TOLD}"
     );
     let kind = cause::kind_of(reason);
     let mark = cause::fingerprint(kind, error);
@@ -65,6 +71,8 @@ pub async fn bury(
     let lost =
         "UPDATE sync_attempts SET outcome = 'lost', ended_at = ? WHERE run_id = ? AND ended_at IS NULL";
     tx.execute_raw(statement(backend, lost, [now.into(), run.into()])).await?;
+    let events = [told::over(run, &ended, Some(error))?, told::dead(About::returned(run, &ended)?)];
+    record(&tx, now, events).await?;
     if statistics::counts(&ended)? {
         let entity_type = statistics::lock_sync(&tx, ended.try_get("", "sync_config_id")?).await?;
         statistics::add(&tx, &[statistics::of_ended(&ended, &entity_type)?]).await?;

@@ -2,12 +2,17 @@
 
 use chrono::{SubsecRound, Utc};
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DatabaseConnection, DbErr};
-use syncline_entity::{audit_log, sync_history};
+use syncline_entity::{audit_log, event::record, sync_history};
 use syncline_queue::{Cancelled, Error};
 use syncline_sql::{begin, statement};
 use uuid::Uuid;
 
-use super::{dispatch::is_waiting, queue::RunQueue};
+use super::{
+    dispatch::is_waiting,
+    queue::RunQueue,
+    statistics::ENDED,
+    told::{self, TOLD},
+};
 
 /// The result of a request to cancel a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,9 +105,16 @@ async fn end(db: &impl ConnectionTrait, run: Uuid, why: &str, only: &str) -> Res
     let sql = format!(
         "UPDATE sync_history SET status = 'cancelled', success = FALSE, completed_at = ?, error_message = ?, \
          fence = fence + 1, waiting_key = NULL, cancel_requested_at = COALESCE(cancel_requested_at, ?) \
-         WHERE run_uid = ? AND completed_at IS NULL {only}"
+         WHERE run_uid = ? AND completed_at IS NULL {only} RETURNING {ENDED}, {TOLD}"
     );
     let now = Utc::now().trunc_subsecs(6);
     let values = [now.into(), why.into(), now.into(), run.into()];
-    Ok(db.execute_raw(statement(db.get_database_backend(), &sql, values)).await?.rows_affected() > 0)
+    let tx = begin(db).await?;
+    let Some(ended) = tx.query_one_raw(statement(tx.get_database_backend(), &sql, values)).await? else {
+        tx.rollback().await?;
+        return Ok(false);
+    };
+    record(&tx, now, [told::over(run, &ended, None)?]).await?;
+    tx.commit().await?;
+    Ok(true)
 }

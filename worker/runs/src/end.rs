@@ -7,7 +7,10 @@ use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult};
 use serde_json::{Value as Json, json};
 use syncline_engine::run::{Counts, Report};
-use syncline_entity::types::{RunKind, RunStatus};
+use syncline_entity::{
+    event::record,
+    types::{RunKind, RunStatus},
+};
 use syncline_sql::{Binds, Kind, begin, statement};
 use uuid::Uuid;
 
@@ -17,6 +20,7 @@ use super::{
     cause, details, letters, restored,
     row::not_over,
     statistics::{self, ENDED},
+    told::{self, About, TOLD},
 };
 
 /// How a run, or one of its attempts, ended.
@@ -57,6 +61,7 @@ impl RunBook {
             fence: begun.row.fence,
             attempt: begun.attempt,
             sync: begun.row.sync_config_id,
+            about: About::row(&begun.row),
             counted: begun.row.kind != RunKind::Plan,
             whole: begun.row.kind == RunKind::Sync && begun.row.link_id.is_none(),
             scheduled: begun.row.schedule_id.is_some(),
@@ -74,6 +79,7 @@ pub(super) struct EndCall {
     fence: i64,
     attempt: u32,
     sync: i64,
+    about: About,
     /// The run counts in the statistics.
     counted: bool,
     /// It is a run of the whole sync.
@@ -185,6 +191,7 @@ async fn end_in_one(book: &RunBook, asked: &[EndCall]) -> Result<HashMap<Uuid, Q
     }
     let asked: Vec<&EndCall> = asked.iter().filter(|one| ended.contains_key(&one.run)).collect();
     end_attempts(&tx, &asked, now).await?;
+    tell(&tx, &asked, &ended, now).await?;
     let counted: Vec<&EndCall> = asked.iter().copied().filter(|one| one.over() && one.counted).collect();
     if !counted.is_empty() {
         // From here on the rows of the syncs are locked, and so are their statistics.
@@ -206,6 +213,27 @@ async fn end_in_one(book: &RunBook, asked: &[EndCall]) -> Result<HashMap<Uuid, Q
     }
     tx.commit().await?;
     Ok(ended)
+}
+
+/// Writes the events of the runs.
+async fn tell(
+    tx: &DatabaseTransaction,
+    asked: &[&EndCall],
+    ended: &HashMap<Uuid, QueryResult>,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let mut events = Vec::with_capacity(asked.len());
+    for one in asked {
+        let Some(row) = ended.get(&one.run).filter(|_| one.over()) else {
+            events.push(told::moved(one.about, one.ending.outcome));
+            continue;
+        };
+        events.push(told::over(one.run, row, one.ending.error.as_deref())?);
+        if one.ending.dead.is_some() {
+            events.push(told::dead(one.about));
+        }
+    }
+    record(tx, now, events).await
 }
 
 /// Writes the rows of the runs. Returns those that no other worker has taken over.
@@ -239,6 +267,7 @@ async fn write(
         text("mark"),
     ];
     let (rows, now) = (binds.rows(rows, &columns), binds.bind(now));
+    let columns = format!("{ENDED}, {TOLD}");
     let text = format!(
         "WITH ended AS MATERIALIZED {rows} \
          UPDATE sync_history SET status = ended.status, completed_at = CASE WHEN ended.done = 1 THEN {now} END, \
@@ -254,12 +283,12 @@ async fn write(
         not_over = not_over(binds.backend),
         of_row = match binds.backend {
             // Some columns of `ended` have the same names.
-            DbBackend::Postgres => ENDED
+            DbBackend::Postgres => columns
                 .split(", ")
                 .map(|column| format!("sync_history.{}", column.trim()))
                 .collect::<Vec<_>>()
                 .join(", "),
-            _ => ENDED.to_owned(),
+            _ => columns,
         },
     );
     let ended = binds.all(tx, text).await?.into_iter();

@@ -40,6 +40,7 @@ mod restored;
 mod row;
 mod run;
 pub mod statistics;
+mod told;
 
 pub use accept::{accept, accept_in, accept_noted, committed};
 pub use batch::{Noting, accept_many};

@@ -1,13 +1,28 @@
 //! The log line of an expired lease: a job's id alone shows neither its sync nor its worker.
 
+use chrono::{SubsecRound, Utc};
 use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder};
-use syncline_entity::{sync_attempt, sync_config, sync_history};
+use serde_json::json;
+use syncline_entity::{
+    event::{self, NewEvent},
+    sync_attempt, sync_config, sync_history,
+    types::EventType,
+};
 use uuid::Uuid;
 
-/// Warns that the worker of a run did not renew its lease.
+use super::RUN_QUEUE;
+
+/// Warns that the worker of a run did not renew its lease, and writes the event of it.
 pub async fn tell_lost(db: &DatabaseConnection, run: Uuid) {
     // Without the database the line lacks the sync and the worker.
     let (sync, worker) = of_run(db, run).await.unwrap_or_default();
+    if let Some(name) = &worker {
+        let facts = json!({ "name": name, "run": run });
+        let event = NewEvent::new(EventType::WorkerLost, None, facts).about(name).of_queue(RUN_QUEUE);
+        if let Err(error) = event::record(db, Utc::now().trunc_subsecs(6), [event]).await {
+            tracing::debug!(%error, "the live feed is not told of the lost worker");
+        }
+    }
     tracing::warn!(
         sync,
         worker,

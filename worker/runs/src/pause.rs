@@ -7,8 +7,17 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, SubsecRound, Utc};
-use sea_orm::{ActiveModelTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QueryOrder, Value};
-use syncline_entity::{audit_log, pause, types::PauseScope};
+use sea_orm::{
+    ActiveModelTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, QueryOrder,
+    Value,
+};
+use serde_json::json;
+use syncline_entity::{
+    audit_log,
+    event::{NewEvent, record},
+    pause,
+    types::{EventType, PauseScope},
+};
 use syncline_queue::Error;
 use syncline_sql::{begin, marks, statement};
 use uuid::Uuid;
@@ -114,6 +123,9 @@ pub async fn pause(db: &DatabaseConnection, queue: &RunQueue, pause: &NewPause) 
     if let (Some(note), true) = (&pause.note, written.rows_affected() > 0) {
         note.clone().insert(&tx).await?;
     }
+    if written.rows_affected() > 0 {
+        tell(&tx, &pause.subject, true, &pause.by).await?;
+    }
     tx.commit().await?;
     if let Subject::Queue(name) = &pause.subject
         && let Err(error) = queue.pause(name).await
@@ -152,6 +164,9 @@ pub async fn resume_noted(
     if let (Some(note), true) = (note, ended > 0) {
         note.insert(&tx).await?;
     }
+    if ended > 0 {
+        tell(&tx, subject, false, "").await?;
+    }
     tx.commit().await?;
     if let Subject::Queue(name) = subject {
         if let Err(error) = queue.resume(name).await {
@@ -162,6 +177,27 @@ pub async fn resume_noted(
         tracing::warn!(%error, "the pause is over; waiting runs go to the queue when its store is back");
     }
     Ok(ended > 0)
+}
+
+/// Writes the event of a pause of a sync or an account, or of its end.
+async fn tell(tx: &DatabaseTransaction, subject: &Subject, begun: bool, by: &str) -> Result<(), DbErr> {
+    let (table, id, kind) = match (subject, begun) {
+        (Subject::Sync(id), true) => ("sync_configs", *id, EventType::ConfigPaused),
+        (Subject::Sync(id), false) => ("sync_configs", *id, EventType::ConfigResumed),
+        (Subject::Account(id), true) => ("accounts", *id, EventType::AccountBlocked),
+        (Subject::Account(id), false) => ("accounts", *id, EventType::AccountRecovered),
+        (Subject::Queue(_) | Subject::Platform(_), _) => return Ok(()),
+    };
+    let sql = format!("SELECT project_id, name FROM {table} WHERE id = ?");
+    let row = tx.query_one_raw(statement(tx.get_database_backend(), &sql, [id.into()])).await?;
+    let Some(row) = row else { return Ok(()) };
+    let mut facts = json!({ "name": row.try_get::<String>("", "name")? });
+    if begun {
+        facts["by"] = json!(by);
+    }
+    let event = NewEvent::new(kind, Some(row.try_get("", "project_id")?), facts).about(id);
+    let event = if matches!(subject, Subject::Sync(_)) { event.of_sync(id) } else { event };
+    record(tx, Utc::now().trunc_subsecs(6), [event]).await
 }
 
 /// Lists all pauses, the oldest first, including those that an older version stored.

@@ -2,12 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
+use chrono::{SubsecRound, Utc};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend,
     DbErr, EntityTrait, FromQueryResult, QueryFilter,
 };
 use serde_json::json;
-use syncline_entity::{audit_log, sync_config, sync_history};
+use syncline_entity::{audit_log, event::record, sync_config, sync_history, types::EventType};
 use syncline_queue::Error;
 use syncline_sql::{Binds, Kind, begin};
 use uuid::Uuid;
@@ -18,6 +19,7 @@ use super::{
     queue::RunQueue,
     row::queue_priority,
     run::NewRun,
+    told::About,
 };
 
 /// Letters replayed or discarded in one transaction.
@@ -89,6 +91,12 @@ pub async fn replay_in(
         let run = replays.batch.accepted.get(&one.id).and_then(|accepted| accepted.id()).unwrap_or(one.id);
         replays.replayed.push((row.run_uid, run));
     }
+    let events: Vec<_> = again
+        .iter()
+        .zip(&replays.replayed)
+        .map(|((row, ..), (_, run))| About::row(row).event(EventType::JobReplayed, json!({ "as": run })))
+        .collect();
+    record(tx, Utc::now().trunc_subsecs(6), events).await?;
     let done: HashSet<Uuid> = replays.replayed.iter().map(|(letter, _)| *letter).collect();
     let not = letters.iter().filter(|letter| !done.contains(letter));
     replays.left = not.map(|letter| (*letter, left.remove(letter).unwrap_or(Left::NotDead))).collect();

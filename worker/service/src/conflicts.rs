@@ -17,7 +17,11 @@ use serde_json::{Value as Json, json};
 use syncline_engine::{
     Side, Value, conflict::Choice, mapping::Rule, merge::unwritten, side::Pair, spec::SyncSpec,
 };
-use syncline_entity::{sync_config, sync_conflict, sync_metadata, types::RunKind};
+use syncline_entity::{
+    event::{self, NewEvent},
+    sync_config, sync_conflict, sync_metadata,
+    types::{EventType, RunKind},
+};
 use syncline_runs::{Accepted, CHOICES, NewRun, RunArgs, RunQueue, accept_in, committed};
 use syncline_sql::{begin, statement};
 use uuid::Uuid;
@@ -98,6 +102,7 @@ async fn try_choose(
     // confirms the absence.
     let mut groups: BTreeMap<(i64, bool), Group> = BTreeMap::new();
     let mut syncs = Syncs::default();
+    let mut told = Vec::new();
     for Decision { conflict: id, choice, seen } in decisions {
         let found =
             sync_conflict::Entity::find_by_id(*id).find_also_related(sync_metadata::Entity).one(tx).await?;
@@ -148,7 +153,13 @@ async fn try_choose(
             after: json!({ "take": choice.as_str(), "link": link.id }),
         };
         audit::record(tx, caller, entry).await?;
+        let facts = json!({
+            "conflict": id, "link": link.id, "sync": link.sync_config_id, "take": choice.as_str(), "by": caller.actor,
+        });
+        let event = NewEvent::new(EventType::ConflictChosen, Some(project), facts).about(id);
+        told.push(event.of_sync(link.sync_config_id).of_links(&[link.id]));
     }
+    event::record(tx, Utc::now().trunc_subsecs(6), told).await?;
     let mut chosen = Vec::new();
     for ((sync, whole), Group { links, conflicts, needs }) in groups {
         let config = syncs.of(tx, sync).await?.clone();

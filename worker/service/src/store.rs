@@ -12,8 +12,9 @@ use syncline_engine::{
     spec::{Direction, Finding, SyncSpec},
 };
 use syncline_entity::{
+    event::{self, NewEvent},
     project, schedule, sync_config, sync_config_revision,
-    types::{self, ManagedBy, ScheduleKind},
+    types::{self, EventType, ManagedBy, ScheduleKind},
 };
 use syncline_sql::begin;
 
@@ -196,6 +197,13 @@ pub(crate) async fn store_one(
             after: json!({ "name": spec.name, "revision": config.revision }),
         };
         audit::record(tx, caller, entry).await?;
+        let kind = match stored {
+            Stored::Created => EventType::ConfigCreated,
+            _ => EventType::ConfigRevised,
+        };
+        let facts = json!({ "name": spec.name, "revision": config.revision });
+        let event = NewEvent::new(kind, Some(project_id), facts).about(config.id).of_sync(config.id);
+        event::record(tx, now, [event]).await?;
     }
     set_schedule(tx, &config, spec, now).await?;
     Ok(Applied { stored, id: config.id, revision: config.revision, before, after: json })

@@ -154,11 +154,13 @@ pub(super) fn store(
         db: environment.db.clone(),
         run: RunIdentity { id: begun.row.run_uid, fence: begun.row.fence, method: begun.row.sync_type },
         sync: SyncIdentity {
+            project_id: config.project_id,
             config_id: config.id,
             entity_type: open.spec.entity_type.clone(),
             direction: config.direction.into(),
             platforms: [open.spec.source_platform.clone(), open.spec.target_platform.clone()],
         },
+        intended: Mutex::default(),
         open_intents: Mutex::new(Some(begun.open_intents.clone())),
         origin: std::sync::OnceLock::new(),
         clock: environment.clock.clone(),

@@ -1,48 +1,70 @@
 //! Conflicts: opened, met again, resolved; and their summary on the link, in the same transaction.
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
+use serde_json::{Value as Json, json};
 use syncline_engine::{
     Side,
     conflict::Conflict,
     ports::{LinkRef, Recorded},
 };
-use syncline_entity::sync_conflict;
-
+use syncline_entity::{event::NewEvent, sync_conflict, types::EventType};
 use syncline_sql::statement;
 
 use super::LinkStore;
 
-/// Writes the conflicts of a batch.
+/// Writes the conflicts of a batch. Returns their events.
 pub(super) async fn record(
     store: &LinkStore,
     tx: &DatabaseTransaction,
     batch: &[Recorded],
     refs: &[LinkRef],
-) -> Result<(), DbErr> {
+) -> Result<Vec<NewEvent>, DbErr> {
+    let mut told = Vec::new();
     for (record, at) in batch.iter().zip(refs) {
         if record.conflicts.is_empty() && record.closed_conflicts.is_empty() {
             continue;
         }
         for conflict in &record.conflicts {
-            if !meet_again(store, tx, at.id, conflict).await? {
-                insert(store, tx, at.id, conflict).await?;
-            }
+            let known = meet_again(store, tx, at.id, conflict).await?;
+            let id = match known {
+                Some(id) => id,
+                None => insert(store, tx, at.id, conflict).await?,
+            };
+            let kind = match (&conflict.resolution, known) {
+                (Some(_), _) => EventType::ConflictResolved,
+                (None, Some(_)) => EventType::ConflictUpdated,
+                (None, None) => EventType::ConflictDetected,
+            };
+            let facts = json!({ "kind": conflict.kind.as_str(), "field": conflict.field });
+            told.push(event(store, kind, at.id, id, facts));
         }
         for id in &record.closed_conflicts {
-            close(store, tx, *id).await?;
+            if close(store, tx, *id).await? {
+                told.push(event(store, EventType::ConflictResolved, at.id, *id, json!({})));
+            }
         }
         sync_conflict::summarise(tx, at.id).await?;
     }
-    Ok(())
+    Ok(told)
 }
 
-/// Updates or resolves the open row of the same link and field. False if there is none.
+fn event(store: &LinkStore, kind: EventType, link: i64, conflict: i64, mut facts: Json) -> NewEvent {
+    let sync = store.sync.config_id;
+    facts["conflict"] = json!(conflict);
+    facts["link"] = json!(link);
+    facts["sync"] = json!(sync);
+    facts["run"] = json!(store.run.id);
+    let event = NewEvent::new(kind, Some(store.sync.project_id), facts).about(conflict);
+    event.of_sync(sync).of_links(&[link])
+}
+
+/// Updates or resolves the open row of the same link and field, and returns its id; none if there is none.
 async fn meet_again(
     store: &LinkStore,
     tx: &DatabaseTransaction,
     link: i64,
     conflict: &Conflict,
-) -> Result<bool, DbErr> {
+) -> Result<Option<i64>, DbErr> {
     // A choice holds for the values it was made for; other values are asked about anew. A choice that is no side is in a
     // column of its own, with the person who made it.
     let sql = "UPDATE sync_conflicts SET occurrences = occurrences + 1, run_id = ?, conflict_type = ?, base_data = ?, \
@@ -51,7 +73,7 @@ async fn meet_again(
                COALESCE(resolved_by, ?) END, choice = CASE WHEN ? THEN choice END, \
                resolution = CASE WHEN ? THEN COALESCE(resolution, ?) END, \
                resolution_strategy = COALESCE(?, resolution_strategy), resolve_run_id = ? \
-               WHERE link_id = ? AND COALESCE(field, '') = ? AND resolved = FALSE";
+               WHERE link_id = ? AND COALESCE(field, '') = ? AND resolved = FALSE RETURNING id";
     let mut values = facts(store, conflict);
     let resolution = conflict.resolution.as_ref();
     let is_resolved = resolution.is_some();
@@ -71,8 +93,8 @@ async fn meet_again(
         link.into(),
         conflict.field.clone().unwrap_or_default().into(),
     ]);
-    let done = tx.execute_raw(statement(tx.get_database_backend(), sql, values)).await?;
-    Ok(done.rows_affected() > 0)
+    let met = tx.query_one_raw(statement(tx.get_database_backend(), sql, values)).await?;
+    met.map(|row| row.try_get("", "id")).transpose()
 }
 
 async fn insert(
@@ -80,10 +102,10 @@ async fn insert(
     tx: &DatabaseTransaction,
     link: i64,
     conflict: &Conflict,
-) -> Result<(), DbErr> {
+) -> Result<i64, DbErr> {
     let sql = "INSERT INTO sync_conflicts (run_id, conflict_type, base_data, source_data, target_data, source_modified, \
                target_modified, resolved, resolved_at, resolved_by, resolution, resolution_strategy, resolve_run_id, \
-               link_id, field, occurrences, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)";
+               link_id, field, occurrences, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?) RETURNING id";
     let mut values = facts(store, conflict);
     let resolution = conflict.resolution.as_ref();
     let now = store.now();
@@ -98,8 +120,8 @@ async fn insert(
         conflict.field.clone().into(),
         now.into(),
     ]);
-    tx.execute_raw(statement(tx.get_database_backend(), sql, values)).await?;
-    Ok(())
+    let made = tx.query_one_raw(statement(tx.get_database_backend(), sql, values)).await?;
+    made.ok_or(DbErr::RecordNotInserted)?.try_get("", "id")
 }
 
 fn facts(store: &LinkStore, conflict: &Conflict) -> Vec<Value> {
@@ -114,11 +136,10 @@ fn facts(store: &LinkStore, conflict: &Conflict) -> Vec<Value> {
     ]
 }
 
-/// The sides no longer disagree, or a person's choice has been carried out.
-async fn close(store: &LinkStore, tx: &DatabaseTransaction, id: i64) -> Result<(), DbErr> {
+/// The sides no longer disagree, or a person's choice has been carried out. False if it was resolved before.
+async fn close(store: &LinkStore, tx: &DatabaseTransaction, id: i64) -> Result<bool, DbErr> {
     let sql = "UPDATE sync_conflicts SET resolved = ?, resolved_at = ?, \
                resolved_by = COALESCE(resolved_by, 'the sides agree'), resolve_run_id = ? WHERE id = ? AND resolved = FALSE";
     let values = [true.into(), store.now().into(), store.run.id.into(), id.into()];
-    tx.execute_raw(statement(tx.get_database_backend(), sql, values)).await?;
-    Ok(())
+    Ok(tx.execute_raw(statement(tx.get_database_backend(), sql, values)).await?.rows_affected() > 0)
 }

@@ -4,6 +4,7 @@ pub(crate) mod bulk;
 pub mod chain;
 mod changes;
 mod conflicts;
+mod events;
 mod intend;
 mod read;
 mod record;
@@ -11,6 +12,7 @@ mod reused;
 pub mod verify;
 
 use std::{
+    collections::HashMap,
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Instant,
 };
@@ -22,8 +24,8 @@ use serde::{Deserialize, Serialize};
 use syncline_engine::{
     Side,
     ports::{
-        BrokenListing, Clock, CursorState, Intended, Link, LinkBrief, LinkRef, Observer, Recorded, Stopped,
-        Store, StoreError,
+        BrokenListing, Clock, CursorState, Intended, Link, LinkBrief, LinkRef, Observer, OpKind, Recorded,
+        Stopped, Store, StoreError,
     },
 };
 use syncline_entity::types::{SyncDirection, SyncMethod};
@@ -36,6 +38,8 @@ pub struct LinkStore {
     pub run: RunIdentity,
     pub sync: SyncIdentity,
     pub clock: Arc<dyn Clock>,
+    /// What was intended for links by this run, and is not recorded yet.
+    pub intended: Mutex<HashMap<i64, OpKind>>,
     /// Links with an open intent when the run began; taken by the first call of `open_intents`.
     pub open_intents: Mutex<Option<Vec<i64>>>,
     /// The database's time when it was first asked, and when that was here.
@@ -56,6 +60,7 @@ pub struct RunIdentity {
 /// Values that all links of a sync share.
 #[derive(Debug, Clone)]
 pub struct SyncIdentity {
+    pub project_id: i64,
     pub config_id: i64,
     pub entity_type: String,
     pub direction: SyncDirection,
@@ -153,6 +158,7 @@ impl Store for LinkStore {
         let refs = intend::intend(self, &tx, batch).await?;
         changes::insert(self, &tx, batch, &refs).await.map_err(database)?;
         tx.commit().await.map_err(database)?;
+        events::note_intended(self, batch, &refs);
         Ok(refs)
     }
 
@@ -163,8 +169,12 @@ impl Store for LinkStore {
             self.observer.reached(syncline_engine::ports::Step::Confirmed).await;
         }
         let refs = record::record(self, &tx, batch).await?;
-        conflicts::record(self, &tx, batch, &refs).await.map_err(database)?;
-        tx.commit().await.map_err(database)
+        let mut told = events::of_items(self, batch, &refs);
+        told.extend(conflicts::record(self, &tx, batch, &refs).await.map_err(database)?);
+        syncline_entity::event::record(&tx, self.now(), told).await.map_err(database)?;
+        tx.commit().await.map_err(database)?;
+        events::forget_intended(self, &refs);
+        Ok(())
     }
 
     async fn cursor(&self, side: Side) -> Result<Option<CursorState>, StoreError> {

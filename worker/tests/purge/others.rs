@@ -1,14 +1,17 @@
 //! Resolved conflicts, stays, deliveries, keys, and the audit log.
 
+use std::time::Duration;
+
+use chrono::TimeDelta;
 use rstest::rstest;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, PaginatorTrait};
 use serde_json::json;
 use syncline_entity::{
-    account, audit_log, idempotency_key, project, status_history, sync_conflict,
-    types::{DeliveryStatus, Side},
+    account, audit_log, event, idempotency_key, project, status_history, sync_conflict,
+    types::{DeliveryStatus, EventType, Side},
     webhook_delivery,
 };
-use syncline_upkeep::purge::{Age, Count, Kind, Retention};
+use syncline_upkeep::purge::{Age, Count, Kind, Retention, Unwatched, events, purge};
 
 use crate::stage::{On, Stage, kept};
 
@@ -109,6 +112,30 @@ async fn a_key_goes_when_it_expires(#[values(On::Sqlite, On::Postgres)] on: On) 
     }
     assert_eq!(stage.purge(&Retention::default()).await.kinds[&Kind::IdempotencyKeys].removed, 1);
     assert_eq!(idempotency_key::Entity::find().count(&stage.db).await.unwrap(), 1);
+}
+
+#[rstest]
+#[tokio::test]
+async fn events_go_after_a_day_or_when_there_are_too_many(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let stage = Stage::new(on).await;
+    let write = async |days: i64, many: usize| {
+        let event = event::NewEvent::new(EventType::RunStarted, None, json!({}));
+        event::record(&stage.db, stage.ago(days), vec![event; many]).await.unwrap();
+    };
+    write(2, 300).await;
+    write(0, 4).await;
+    let kept = async || event::bounds(&stage.db).await.unwrap();
+    let dry = purge(&stage.db, stage.now, &Retention::default(), true, "me", &Unwatched).await.unwrap();
+    assert_eq!((dry.kinds[&Kind::Events].removed, kept().await), (300, Some((1, 304))));
+    assert_eq!(stage.purge(&Retention::default()).await.kinds[&Kind::Events].removed, 300);
+    assert_eq!(kept().await, Some((301, 304)));
+    let few = Retention { events_count: Count::Newest(2), ..Retention::default() };
+    assert_eq!(events(&stage.db, stage.now, &few, Duration::from_secs(9)).await.unwrap(), 2);
+    assert_eq!(kept().await, Some((303, 304)));
+    // The newest tells how far the feed has come.
+    let later = stage.now + TimeDelta::days(9);
+    assert_eq!(events(&stage.db, later, &few, Duration::from_secs(9)).await.unwrap(), 1);
+    assert_eq!(kept().await, Some((304, 304)));
 }
 
 #[rstest]

@@ -1,7 +1,7 @@
 //! Data from outside requests.
 
 use serde_json::json;
-use syncline_entity::{api_token, audit_log, idempotency_key, types::*, webhook_delivery};
+use syncline_entity::{api_token, audit_log, event, idempotency_key, types::*, webhook_delivery};
 
 use super::{Kind, comes_back, odd, text, uuid};
 use crate::stage::{Stage, at};
@@ -53,6 +53,17 @@ pub(super) async fn requests(stage: &Stage, kind: Kind) {
         response_body: Some((0..=255).collect()),
         created_at: at(76),
         expires_at: at(77),
+    };
+    comes_back(stage, kind, row, &[]).await;
+    let row = event::Model {
+        seq: 7,
+        id: uuid(40),
+        project_id: Some(7),
+        rooms: "sync:7 entity:8".to_owned(),
+        kind: "item.changed".to_owned(),
+        subject: text("7"),
+        time: at(78),
+        data: odd(),
     };
     comes_back(stage, kind, row, &[]).await;
 }

@@ -11,6 +11,7 @@
 
 mod changes;
 mod deleted;
+mod events;
 mod others;
 mod pace;
 mod report;
@@ -24,6 +25,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr};
 
+pub use events::events;
 pub use report::{Kind, Report, Tally};
 pub use retention::{Age, Count, NoAge, NoCount, Retention};
 
@@ -72,15 +74,7 @@ pub async fn purge(
     actor: &str,
     watch: &dyn Watch,
 ) -> Result<Report, DbErr> {
-    let mut purge = Purge {
-        db,
-        now,
-        retention,
-        actor,
-        watch,
-        pace: Pace::new(dry_run),
-        report: Report { dry_run, complete: true, ..Report::default() },
-    };
+    let mut purge = Purge::new(db, now, retention, dry_run, actor, watch);
     for kind in Kind::ALL {
         purge.report.kinds.entry(kind).or_default();
     }
@@ -90,6 +84,20 @@ pub async fn purge(
     purge.rest_of_tables().await?;
     purge.note().await?;
     Ok(purge.report)
+}
+
+impl<'a> Purge<'a> {
+    fn new(
+        db: &'a DatabaseConnection,
+        now: DateTime<Utc>,
+        retention: &'a Retention,
+        dry_run: bool,
+        actor: &'a str,
+        watch: &'a dyn Watch,
+    ) -> Purge<'a> {
+        let report = Report { dry_run, complete: true, ..Report::default() };
+        Purge { db, now, retention, actor, watch, pace: Pace::new(dry_run), report }
+    }
 }
 
 impl Purge<'_> {

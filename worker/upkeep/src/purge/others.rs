@@ -32,7 +32,7 @@ impl Purge<'_> {
             let walk = Walk::by_time("at", before);
             self.sweep(Sweep { kind: Kind::AuditLog, table: "audit_log", walk, ..Sweep::default() }).await?;
         }
-        Ok(())
+        self.events().await
     }
 
     /// Purges conflicts that were resolved long ago.

@@ -21,11 +21,12 @@ pub enum Kind {
     Deliveries,
     IdempotencyKeys,
     AuditLog,
+    Events,
 }
 
 impl Kind {
     /// All kinds, in order.
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 10] = [
         Kind::DeletedSyncs,
         Kind::OfDeletedSyncs,
         Kind::Runs,
@@ -35,6 +36,7 @@ impl Kind {
         Kind::Deliveries,
         Kind::IdempotencyKeys,
         Kind::AuditLog,
+        Kind::Events,
     ];
 
     /// Returns the name for display.
@@ -49,6 +51,7 @@ impl Kind {
             Kind::Deliveries => "webhook deliveries",
             Kind::IdempotencyKeys => "idempotency keys",
             Kind::AuditLog => "audit log entries",
+            Kind::Events => "events of the live feed",
         }
     }
 }

@@ -134,6 +134,10 @@ pub struct Retention {
     pub deliveries_count: Count,
     /// Entries of the audit log.
     pub audit: Age,
+    /// Events of the live feed.
+    pub events: Age,
+    /// Events of the live feed in total, counted by their positions, whatever their age.
+    pub events_count: Count,
     /// Deleted syncs and all their rows, from their deletion.
     pub deleted_syncs: Age,
     /// The interval of scheduled purges; for ever: this worker schedules none.
@@ -151,6 +155,8 @@ impl Default for Retention {
             deliveries: Age::days(30),
             deliveries_count: Count::All,
             audit: Age::days(365),
+            events: Age::days(1),
+            events_count: Count::Newest(1_000_000),
             deleted_syncs: Age::days(30),
             every: Age::days(1),
         }
