@@ -52,7 +52,7 @@ pub(crate) use self::{
     simulator::{LimitsChoice, SimulatorArgs},
     stats::{RebuildArgs, StatsAction, StatsArgs, StatsBy},
     syncs::{SyncsAction, SyncsArgs, SyncsDeleteArgs, SyncsDiffArgs, SyncsListArgs},
-    tokens::{AuditArgs, TokensAction, TokensArgs, TokensCreateArgs},
+    tokens::{AuditArgs, EventsArgs, TokensAction, TokensArgs, TokensCreateArgs},
 };
 
 /// Options that every command takes.
@@ -145,6 +145,8 @@ pub(crate) enum Command {
     Tokens(TokensArgs),
     /// Show who changed what, when and from where
     Audit(AuditArgs),
+    /// Show what happened lately, and what happens now
+    Events(EventsArgs),
     /// Change the schema of Syncline's database, or show it
     Migrate(MigrateArgs),
     /// Copy Syncline's database into a file while workers run
@@ -240,6 +242,7 @@ impl Command {
             Command::Api(_) => "api",
             Command::Tokens(_) => "tokens",
             Command::Audit(_) => "audit",
+            Command::Events(_) => "events",
             Command::Migrate(_) => "migrate",
             Command::Backup(_) => "backup",
             Command::MarkRestored(_) | Command::Restored(_) => "mark-restored",

@@ -1,4 +1,4 @@
-//! Arguments of `tokens` and `audit`.
+//! Arguments of `tokens`, `audit` and `events`.
 
 use std::time::Duration;
 
@@ -68,4 +68,23 @@ pub(crate) struct AuditArgs {
     /// Go on after the row with this number
     #[arg(long, value_name = "NUMBER")]
     pub(crate) after: Option<i64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EventsArgs {
+    /// Only events of this room, such as sync:4 or project:default
+    #[arg(long = "room", value_name = "ROOM")]
+    pub(crate) rooms: Vec<String>,
+    /// Only events of this type, such as run.completed or run.*
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) types: Vec<String>,
+    /// Go on after the event with this position
+    #[arg(long, value_name = "POSITION")]
+    pub(crate) after: Option<i64>,
+    /// Positions looked at, the latest ones
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=100_000))]
+    pub(crate) limit: i64,
+    /// Wait for more events until it is interrupted
+    #[arg(long)]
+    pub(crate) follow: bool,
 }

@@ -12,6 +12,7 @@ mod dead;
 mod demo;
 mod discover;
 mod enqueue;
+mod events;
 mod history;
 mod init;
 mod jobs;
@@ -84,6 +85,7 @@ async fn on_database(
         Command::Api(args) => serve::run(config, &ServerConfig::api(args, &mut reader)?).await,
         Command::Tokens(args) => tokens::run(config, args, output).await,
         Command::Audit(args) => audit::run(config, args, output).await,
+        Command::Events(args) => events::run(config, args, output).await,
         Command::Migrate(args) => migrate::run(config, args, output).await,
         Command::Backup(args) => backup::run(config, args, output).await,
         Command::MarkRestored(args) => restored::run(config, args, output).await,

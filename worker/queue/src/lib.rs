@@ -66,7 +66,7 @@ pub use redis::{
 };
 pub use retry::{MAX_DELAY, RetryPolicy, jitter};
 #[cfg(feature = "sql")]
-pub use sql::SqlBackend;
+pub use sql::{Bell, SqlBackend};
 pub use state::{State, UnknownState};
 #[cfg(feature = "source")]
 pub use tasks::{Down, Tasks};

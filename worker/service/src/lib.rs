@@ -24,6 +24,8 @@
 //! - [`filter`]: the filter grammar of lists; [`scan`] reads pages of large tables.
 //! - [`status`]: how each sync stands.
 //! - [`history`], [`links`]: runs with what they changed, and links with their changes.
+//! - [`feed`]: the live feed of events.
+//! - [`filter`]: the filter grammar of lists.
 //! - [`idempotency`]: answers repeated requests with the first answer.
 //! - [`audit`]: records who changed what.
 //! - [`redact`]: takes values out of what callers without `data:read` are shown.
@@ -40,6 +42,7 @@ pub mod dead;
 pub mod differences;
 pub mod documents;
 mod error;
+pub mod feed;
 pub mod filter;
 pub mod history;
 pub mod idempotency;

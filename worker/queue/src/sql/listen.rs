@@ -11,11 +11,22 @@ use sea_orm::{
 };
 use tokio::time;
 
-use super::{
-    SqlBackend, bump,
-    notify::{CHANNEL, Notice},
-};
 use crate::{health::chain, retry::StoreBackoff};
+
+/// What is listened to, and what happens then.
+pub(super) struct Ears<'a> {
+    pub(super) db: &'a DatabaseConnection,
+    /// The channel's name, as an expression in SQL; null if its table is missing.
+    pub(super) channel: &'a str,
+    /// The payload that only this listener sends.
+    pub(super) hello: String,
+    /// What is late while nothing is heard, for the log.
+    pub(super) late: &'a str,
+    /// Called when listening begins: something may have happened before.
+    pub(super) begin: &'a (dyn Fn() + Sync),
+    /// Called with each payload.
+    pub(super) hear: &'a (dyn Fn(&str) + Sync),
+}
 
 /// How long a listener waits for its own greeting.
 const HELLO: Duration = Duration::from_secs(5);
@@ -29,7 +40,7 @@ const LATER: Duration = Duration::from_secs(5 * 60);
 enum Deaf {
     #[error("the connection could not be used")]
     Failed(#[from] sqlx::Error),
-    #[error("the table `jobs` is not there")]
+    #[error("the table is not there")]
     NoTable,
     #[error("the connection was closed")]
     Closed,
@@ -42,8 +53,8 @@ enum Deaf {
     NotPassedOn,
 }
 
-/// Listens for ever. A failure is logged when it begins. After the first success workers look for jobs once.
-pub(super) async fn listen(backend: &SqlBackend, shared: &PgPool) {
+/// Listens for ever. A failure is logged when it begins.
+pub(super) async fn listen(ears: &Ears<'_>, shared: &PgPool) {
     let own = shared
         .options()
         .clone()
@@ -57,7 +68,7 @@ pub(super) async fn listen(backend: &SqlBackend, shared: &PgPool) {
     let mut told = false;
     loop {
         let mut heard = false;
-        let deaf = hear(backend, &own, &mut heard).await;
+        let deaf = hear(ears, &own, &mut heard).await;
         if heard {
             backoff.reset();
             told = false;
@@ -70,10 +81,7 @@ pub(super) async fn listen(backend: &SqlBackend, shared: &PgPool) {
                 "other processes are not heard for a moment; listening anew"
             );
         } else {
-            tracing::warn!(
-                error = chain(&deaf),
-                "jobs of other processes start up to a poll interval late: they are not heard"
-            );
+            tracing::warn!(error = chain(&deaf), "{}: other processes are not heard", ears.late);
             told = true;
         }
         let wait = if matches!(deaf, Deaf::NotPassedOn) { LATER } else { backoff.next() };
@@ -82,43 +90,35 @@ pub(super) async fn listen(backend: &SqlBackend, shared: &PgPool) {
 }
 
 /// Listens on one connection until it fails; sets `heard` once it works.
-async fn hear(backend: &SqlBackend, own: &PgPool, heard: &mut bool) -> Deaf {
-    match try_hear(backend, own, heard).await {
+async fn hear(ears: &Ears<'_>, own: &PgPool, heard: &mut bool) -> Deaf {
+    match try_hear(ears, own, heard).await {
         Ok(never) => match never {},
         Err(deaf) => deaf,
     }
 }
 
-async fn try_hear(
-    backend: &SqlBackend,
-    own: &PgPool,
-    heard: &mut bool,
-) -> Result<std::convert::Infallible, Deaf> {
+async fn try_hear(ears: &Ears<'_>, own: &PgPool, heard: &mut bool) -> Result<std::convert::Infallible, Deaf> {
     let mut listener = PgListener::connect_with(own).await?;
     listener.eager_reconnect(false);
-    let channel: Option<String> = sqlx::query_scalar(AssertSqlSafe(format!("SELECT {CHANNEL}")))
+    let channel: Option<String> = sqlx::query_scalar(AssertSqlSafe(format!("SELECT {}", ears.channel)))
         .persistent(false)
         .fetch_one(&mut listener)
         .await?;
     let channel = channel.ok_or(Deaf::NoTable)?;
     listener.listen(&channel).await?;
     // Sent through another connection, as the notices of other processes are.
-    greet(&backend.db, &format!("hello {}", backend.origin)).await?;
+    greet(ears).await?;
     let hello = async {
-        loop {
-            if next(backend, &mut listener).await? == Notice::Hello {
-                return Ok::<_, Deaf>(());
-            }
-        }
+        while !next(ears, &mut listener).await? {}
+        Ok::<_, Deaf>(())
     };
     time::timeout(HELLO, hello).await.map_err(|_| Deaf::NotPassedOn)??;
     *heard = true;
     tracing::debug!(channel, "listening for other processes");
     // Look for what came before; from now on notices arrive.
-    bump(&backend.wakeups);
-    bump(&backend.cancellations);
+    (ears.begin)();
     loop {
-        match time::timeout(PULSE, next(backend, &mut listener)).await {
+        match time::timeout(PULSE, next(ears, &mut listener)).await {
             Ok(notice) => {
                 notice?;
             }
@@ -130,20 +130,20 @@ async fn try_hear(
     }
 }
 
-/// Waits for a notice and passes it on to this process's workers.
-async fn next(backend: &SqlBackend, listener: &mut PgListener) -> Result<Notice, Deaf> {
+/// Waits for a notice and passes it on. True: it is the listener's own greeting.
+async fn next(ears: &Ears<'_>, listener: &mut PgListener) -> Result<bool, Deaf> {
     let notification = listener.try_recv().await?.ok_or(Deaf::Closed)?;
-    let notice = Notice::read(notification.payload(), &backend.origin);
-    match notice {
-        Notice::Due => bump(&backend.wakeups),
-        Notice::Stop => bump(&backend.cancellations),
-        Notice::Hello | Notice::Nothing => {}
+    let payload = notification.payload();
+    let is_hello = payload == ears.hello;
+    if !is_hello {
+        (ears.hear)(payload);
     }
-    Ok(notice)
+    Ok(is_hello)
 }
 
-async fn greet(db: &DatabaseConnection, text: &str) -> Result<(), Deaf> {
-    let sql = format!("SELECT pg_notify({CHANNEL}, $1) IS NULL");
-    sqlx::query(AssertSqlSafe(sql)).bind(text).execute(db.get_postgres_connection_pool()).await?;
+async fn greet(ears: &Ears<'_>) -> Result<(), Deaf> {
+    let sql = format!("SELECT pg_notify({}, $1) IS NULL", ears.channel);
+    let greeting = sqlx::query(AssertSqlSafe(sql)).bind(&ears.hello);
+    greeting.execute(ears.db.get_postgres_connection_pool()).await?;
     Ok(())
 }

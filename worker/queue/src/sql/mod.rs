@@ -3,6 +3,7 @@
 //! Each call is one statement where possible. Statements name the token they act under, so no transaction stays open
 //! between them. Times are microseconds since the epoch by the database's clock.
 
+mod bell;
 mod claim;
 mod control;
 mod error;
@@ -25,8 +26,13 @@ use serde_json::Value;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
 use uuid::Uuid;
 
+pub use self::bell::Bell;
 pub(crate) use self::error::words;
-use self::{notify::Origin, room::Room};
+use self::{
+    listen::Ears,
+    notify::{Notice, Origin},
+    room::Room,
+};
 use crate::{
     backend::{
         Backend, Cancelled, ClaimRequest, Claimed, Count, Error, JobQuery, LeaseRef, Page, Pushed, Renewal,
@@ -201,7 +207,24 @@ impl Backend for SqlBackend {
 
     async fn listen(&self, _queue: &str) {
         if self.db.get_database_backend() == DbBackend::Postgres {
-            listen::listen(self, self.db.get_postgres_connection_pool()).await;
+            let bump_all = || {
+                bump(&self.wakeups);
+                bump(&self.cancellations);
+            };
+            let hear = |payload: &str| match Notice::read(payload, &self.origin) {
+                Notice::Due => bump(&self.wakeups),
+                Notice::Stop => bump(&self.cancellations),
+                Notice::Nothing => {}
+            };
+            let ears = Ears {
+                db: &self.db,
+                channel: notify::CHANNEL,
+                hello: format!("hello {}", self.origin),
+                late: "jobs of other processes start up to a poll interval late",
+                begin: &bump_all,
+                hear: &hear,
+            };
+            listen::listen(&ears, self.db.get_postgres_connection_pool()).await;
         }
         std::future::pending::<()>().await;
     }

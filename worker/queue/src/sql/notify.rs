@@ -161,8 +161,6 @@ pub(super) enum Notice {
     Due,
     /// A running job was asked to stop.
     Stop,
-    /// The listener's own greeting.
-    Hello,
     /// Not for this process.
     Nothing,
 }
@@ -172,7 +170,6 @@ impl Notice {
     pub(super) fn read(payload: &str, own: &Origin) -> Notice {
         let is_own = payload.ends_with(&own.to_string());
         match payload.split(' ').next() {
-            Some("hello") if is_own => Notice::Hello,
             Some("due") if !is_own => Notice::Due,
             Some("stop") if !is_own => Notice::Stop,
             Some(_) | None => Notice::Nothing,
@@ -185,12 +182,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_notice_is_for_everybody_else_and_a_hello_for_oneself() {
+    fn a_notice_is_for_everybody_else() {
         let (own, other) = (Origin::new(), Origin::new());
         let read = |what: &str, from: &Origin| Notice::read(&format!("{what} some queue {from}"), &own);
         assert_eq!([read("due", &other), read("stop", &other)], [Notice::Due, Notice::Stop]);
         assert_eq!([read("due", &own), read("stop", &own), read("hello", &other)], [Notice::Nothing; 3]);
-        assert_eq!(read("hello", &own), Notice::Hello);
         assert_eq!([Notice::read("", &own), read("dues", &other)], [Notice::Nothing; 2]);
     }
 
