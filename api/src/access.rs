@@ -80,7 +80,7 @@ pub(crate) async fn admit(
     next: Next,
 ) -> Response {
     let (mut parts, body) = request.into_parts();
-    match caller(&api, need, &parts).await {
+    match of_header(&api, need, &parts).await {
         Ok((caller, left)) => {
             parts.extensions.insert(caller);
             let mut response = next.run(Request::from_parts(parts, body)).await;
@@ -91,10 +91,18 @@ pub(crate) async fn admit(
     }
 }
 
-/// The caller, and the headers that say how much they may still ask.
-async fn caller(api: &ApiState, need: Need, parts: &Parts) -> Result<(Caller, HeaderMap), Problem> {
+async fn of_header(api: &ApiState, need: Need, parts: &Parts) -> Result<(Caller, HeaderMap), Problem> {
+    caller(api, need, parts, token(&parts.headers)?).await
+}
+
+/// The caller with this token, and the headers that say how much they may still ask.
+pub(crate) async fn caller(
+    api: &ApiState,
+    need: Need,
+    parts: &Parts,
+    token: Option<&str>,
+) -> Result<(Caller, HeaderMap), Problem> {
     refuse_token_in_query(&parts.uri)?;
-    let token = token(&parts.headers)?;
     let admitted = api.gate.admit(&api.db, token).await?;
     let address = parts.extensions.get().map(|Peer(address)| address.ip());
     let mut caller = match admitted {
@@ -133,7 +141,7 @@ fn has(caller: &Caller) -> String {
 }
 
 /// The token of the header `Authorization`. A header that has none, or two of them, is a wrong token.
-fn token(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+pub(crate) fn token(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let mut given = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = given.next() else { return Ok(None) };
     let text = value.to_str().ok().filter(|_| given.next().is_none());

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    convert::Infallible,
     pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
@@ -10,7 +11,11 @@ use std::{
     task::{Context, Poll},
 };
 
-use axum::body::{Body, Bytes, HttpBody};
+use axum::{
+    body::{Body, Bytes, HttpBody},
+    extract::FromRequestParts,
+    http::request::Parts,
+};
 use hyper::body::{Frame, SizeHint};
 use tokio_util::sync::CancellationToken;
 
@@ -68,6 +73,13 @@ impl Connections {
     }
 }
 
+impl Connections {
+    /// True if no connection is open.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).places.is_empty()
+    }
+}
+
 /// The most connections for a limit of open files.
 fn most(files: Option<u64>) -> usize {
     let files = files.and_then(|files| usize::try_from(files).ok()).unwrap_or(usize::MAX);
@@ -113,6 +125,32 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).places.remove(&self.number);
+    }
+}
+
+/// Keeps a connection and its place for as long as a stream runs: the server gives a WebSocket's connection away.
+#[derive(Debug, Clone)]
+pub(crate) struct Held(Option<Arc<(Arc<Seat>, Running)>>);
+
+impl Held {
+    pub(crate) fn of(seat: &Arc<Seat>) -> Held {
+        Held(Some(Arc::new((Arc::clone(seat), seat.counter().begin()))))
+    }
+
+    /// Ends the connection.
+    pub(crate) fn leave(&self) {
+        if let Some(held) = &self.0 {
+            held.0.place.leave.cancel();
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Held {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        // A connection of HTTP/2 has other streams, and tests have none.
+        Ok(parts.extensions.remove().unwrap_or(Held(None)))
     }
 }
 

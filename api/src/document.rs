@@ -30,7 +30,7 @@ const TOKEN: &str = "token";
 const KEY: &str = "IdempotencyKey";
 
 /// What the tags of operations stand for.
-const TAGS: [(&str, &str); 12] = [
+const TAGS: [(&str, &str); 13] = [
     ("jobs", "Runs of syncs: waiting, running, dead, done."),
     ("dead letters", "Runs that were given up."),
     ("operations", "Changes of many things in the background."),
@@ -40,6 +40,7 @@ const TAGS: [(&str, &str); 12] = [
     ("history", "Runs, and what they changed."),
     ("mappings", "Which item of one side is which of the other."),
     ("conflicts", "Where the two sides disagree."),
+    ("events", "What happens, as it happens."),
     ("statistics", "Numbers per sync and in total."),
     ("accounts", "What platforms are reached with."),
     ("people", "Who is who on which platform."),

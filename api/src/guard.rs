@@ -64,15 +64,20 @@ fn misdirected(hosts: &Hosts, what: &str) -> Problem {
 }
 
 fn check_origin(hosts: &Hosts, method: &Method, own: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
-    if [Method::GET, Method::HEAD, Method::OPTIONS].contains(method) {
-        return Ok(());
+    match [Method::GET, Method::HEAD, Method::OPTIONS].contains(method) {
+        true => Ok(()),
+        false => check_page(hosts, own, headers),
     }
+}
+
+/// Accepts a request that no page of another site makes. A WebSocket begins as a GET, and a page may read what comes.
+pub(crate) fn check_page(hosts: &Hosts, own: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
     let foreign = |from: &str| {
         Err(Problem::new(
             StatusCode::FORBIDDEN,
             "foreign-origin",
             "Foreign origin",
-            format!("A page of {from} may not change anything here"),
+            format!("A page of {from} may neither change nor watch anything here"),
         ))
     };
     let host = own.authority().map(|authority| authority.as_str());

@@ -18,6 +18,7 @@ use crate::{
     budget::{Budget, REQUESTS, in_turn},
     guard::guard,
     hosts::Hosts,
+    live,
     outage::{Outage, fail_soon},
     problem::Problem,
     routes::{self, docs, index::Document},
@@ -36,6 +37,7 @@ pub fn router(state: ApiState) -> Router {
         .layer(Extension(Document::default()))
         .route_layer(from_fn_with_state(Outage::new(Arc::clone(&state.database_answers)), fail_soon))
         .merge(docs::router(state.docs))
+        .merge(live::router())
         .route_layer(from_fn_with_state(Budget::of(REQUESTS), in_turn));
     finish(routes::ops().router(&state).merge(api), state)
 }

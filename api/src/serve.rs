@@ -6,6 +6,7 @@ use std::{
     io::{self, ErrorKind},
     net::SocketAddr,
     pin::pin,
+    sync::Arc,
     time::Duration,
 };
 
@@ -27,7 +28,7 @@ use tower::ServiceExt;
 
 use crate::{
     access::Peer,
-    connections::{Connections, Running, Seat, Sent},
+    connections::{Connections, Held, Running, Seat, Sent},
     tls::{HTTP_2, Tls},
 };
 
@@ -59,6 +60,7 @@ pub async fn serve(
     let all = Connections::new();
     let mut connections = JoinSet::new();
     while let Some((stream, peer, seat)) = accept(&listener, &all, &mut connections, &shutdown).await {
+        let seat = Arc::new(seat);
         let one = Connection { peer, router: router.clone(), shutdown: shutdown.clone(), seat };
         connections.spawn(one.serve(stream, tls.clone()));
     }
@@ -68,6 +70,10 @@ pub async fn serve(
     let drained = timeout(DRAIN, async {
         while let Some(ended) = connections.join_next().await {
             note(ended);
+        }
+        // WebSockets have left their connections' tasks.
+        while !all.is_empty() {
+            sleep(LOOK_EVERY).await;
         }
     });
     if drained.await.is_err() {
@@ -133,7 +139,7 @@ struct Connection {
     peer: SocketAddr,
     router: Router,
     shutdown: CancellationToken,
-    seat: Seat,
+    seat: Arc<Seat>,
 }
 
 impl Connection {
@@ -160,12 +166,13 @@ impl Connection {
     }
 
     /// Serves requests of HTTP/1.
-    async fn one(&self, io: impl Read + Write + Unpin) {
+    async fn one(&self, io: impl Read + Write + Unpin + Send + 'static) {
         let served = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIMEOUT)
             .max_buf_size(MAX_HEAD as usize)
-            .serve_connection(io, service_fn(|request| self.answer(request)));
+            .serve_connection(io, service_fn(|request| self.answer(request)))
+            .with_upgrades();
         let mut served = pin!(served);
         let ended = tokio::select! {
             ended = served.as_mut() => ended,
@@ -209,6 +216,8 @@ impl Connection {
         &self,
         request: Request<Incoming>,
     ) -> impl Future<Output = Result<Response, Infallible>> + use<> {
+        let mut request = request;
+        request.extensions_mut().insert(Held::of(&self.seat));
         answer(self.router.clone(), self.peer, self.seat.counter().begin(), request)
     }
 }

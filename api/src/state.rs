@@ -13,7 +13,7 @@ use syncline_service::{
     tokens::Gate,
 };
 
-use crate::{cursor::Cursors, hosts::Hosts, outage::Probe, rates::Rates, routes::overall::Book};
+use crate::{cursor::Cursors, hosts::Hosts, live::Live, outage::Probe, rates::Rates, routes::overall::Book};
 
 /// How parts of the installation were when they were last asked. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -76,6 +76,8 @@ pub struct ApiState {
     pub parts: Parts,
     /// True if there are pages about the API.
     pub docs: bool,
+    /// The live feed.
+    pub live: Live,
     /// What sync documents and accounts in requests may name.
     pub allow: Arc<AllowLists>,
     /// How platforms are reached.

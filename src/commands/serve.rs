@@ -11,9 +11,9 @@ use std::{
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, PaginatorTrait, QueryFilter};
-use syncline_api::{ApiState, Cursors, Hosts, Limits, Parts, Platforms, Rates, Starting};
+use syncline_api::{ApiState, Cursors, Hosts, Limits, Live, Parts, Platforms, Rates, Starting};
 use syncline_entity::sync_config;
-use syncline_queue::Health;
+use syncline_queue::{Health, Tasks};
 use syncline_runs::RunQueue;
 use syncline_service::tokens::Gate;
 use syncline_worker::{Environment, dispatcher};
@@ -81,11 +81,13 @@ pub(crate) async fn on(config: &Config, server: &ServerConfig, listener: TcpList
     refuse_useless_queue(&environment.queue).await?;
     let health = Arc::new(Mutex::new(None::<Health>));
     let tasks = environment.tasks.clone();
-    let mut state = state(config, server, &environment, recorder.clone(), Arc::clone(&health));
+    let live = Live::new(db.clone(), served.clone());
+    let mut state = state(config, server, &environment, recorder.clone(), Arc::clone(&health), live.clone());
     if let Some(ops) = &ops {
         ops.ready(server, &state)?;
     }
     if with_api {
+        keep_feed(&live, &tasks, &served);
         state.gate = reached::gate(&db, server, &hosts, listens).await?;
     }
     state.hosts = Arc::new(hosts);
@@ -229,6 +231,7 @@ fn state(
     environment: &Environment,
     metrics: PrometheusHandle,
     health: Arc<Mutex<Option<Health>>>,
+    live: Live,
 ) -> ApiState {
     let (database, tasks) = (environment.db.clone(), environment.tasks.clone());
     let url = config.database.url.clone();
@@ -243,6 +246,7 @@ fn state(
         cursors: Cursors::default(),
         parts: Parts::default(),
         docs: !server.reach.without_docs,
+        live,
         allow: Arc::new(server.allow.clone()),
         platforms: platforms(environment),
         metrics: Some(metrics),
@@ -284,6 +288,25 @@ fn platforms(environment: &Environment) -> Platforms {
                 found.map_err(|fault| fault.message)
             })
         }),
+    }
+}
+
+/// Reads the events of the live feed until the API ends.
+fn keep_feed(live: &Live, tasks: &Tasks, over: &CancellationToken) {
+    for name in ["live feed", "live feed's listener"] {
+        let (feed, tasks, over) = (live.feed.clone(), tasks.clone(), over.clone());
+        tokio::spawn(async move {
+            let work = || async {
+                let forever = async {
+                    match name {
+                        "live feed" => feed.relay().await,
+                        _ => feed.listen().await,
+                    }
+                };
+                over.run_until_cancelled(forever).await;
+            };
+            tasks.keep(name, &over, work).await;
+        });
     }
 }
 

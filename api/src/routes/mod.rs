@@ -31,7 +31,7 @@ use syncline_service::Scope;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::routes;
 
-use crate::{access::Need, document, table::Table};
+use crate::{access::Need, document, live, table::Table};
 
 const READ: Need = Need::of(Scope::Read);
 const DATA_READ: Need = Need::of(Scope::DataRead);
@@ -140,6 +140,8 @@ pub(crate) fn api() -> Table {
         .add(DATA_READ, routes!(people::export))
         .add(ADMIN, routes!(people::map))
         .add(ADMIN, routes!(people::import))
+        // The live feed. `/ws` is beside the document.
+        .add(READ, routes!(live::sse::events))
         // Access.
         .add(READ, routes!(projects::list))
         .add(ADMIN, routes!(projects::create))

@@ -39,7 +39,7 @@ fn request(method: &str, path: &str, token: &str, body: &str) -> Request<Body> {
     builder.header("content-type", "application/json").body(Body::from(body.to_owned())).unwrap()
 }
 
-async fn project(stage: &Stage, key: &str) -> i64 {
+pub(crate) async fn project(stage: &Stage, key: &str) -> i64 {
     let row = project::ActiveModel {
         key: Set(key.to_owned()),
         name: Set(key.to_owned()),

@@ -9,6 +9,7 @@ mod document;
 mod health;
 mod history;
 mod jobs;
+mod live;
 mod many;
 mod queue;
 mod reach;

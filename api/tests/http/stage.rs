@@ -14,7 +14,7 @@ use sea_orm::{
     sqlx::sqlite::SqliteJournalMode,
 };
 use serde_json::{Value, json};
-use syncline_api::{ApiState, Cursors, Hosts, Limits, Parts, Platforms, Rates, router};
+use syncline_api::{ApiState, Cursors, Hosts, Limits, Live, Parts, Platforms, Rates, router};
 use syncline_entity::{
     project, sync_config, sync_config_revision,
     types::{Direction, ManagedBy},
@@ -23,6 +23,7 @@ use syncline_migration::{Migrator, Until};
 use syncline_runs::RunQueue;
 use syncline_service::tokens::Gate;
 use syncline_support::postgres;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::conforms;
@@ -75,6 +76,16 @@ async fn migrate(db: &DatabaseConnection) {
     Migrator::new().up(db, &Until::End).await.expect("the migrations");
 }
 
+/// A feed whose streams end after their beginning, since requests of these tests are read to their end.
+fn live(db: &DatabaseConnection) -> Live {
+    let stop = CancellationToken::new();
+    stop.cancel();
+    let live = Live::new(db.clone(), stop);
+    let feed = live.feed.clone();
+    tokio::spawn(async move { feed.relay().await });
+    live
+}
+
 fn state(db: &DatabaseConnection) -> ApiState {
     ApiState {
         db: db.clone(),
@@ -87,6 +98,7 @@ fn state(db: &DatabaseConnection) -> ApiState {
         cursors: Cursors::default(),
         parts: Parts::default(),
         docs: true,
+        live: live(db),
         allow: Arc::default(),
         platforms: Platforms::default(),
         metrics: None,

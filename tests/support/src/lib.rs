@@ -3,6 +3,7 @@
 pub mod contracts;
 pub mod cost;
 pub mod draw;
+pub mod events;
 pub mod http;
 pub mod large;
 pub mod ledger;
