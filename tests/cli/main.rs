@@ -21,6 +21,7 @@ mod examples;
 mod files;
 mod grants;
 mod jira;
+mod live;
 mod making;
 mod migrate;
 mod migrations;
