@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, PaginatorTrait, QueryFilter,
-    QueryOrder,
+    ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, EntityTrait, PaginatorTrait,
+    QueryFilter, QueryOrder,
 };
 use syncline_engine::{
     Side, Value,
@@ -153,9 +153,13 @@ fn intent(
 }
 
 pub(super) async fn open_intents(db: &DatabaseConnection, config_id: i64) -> Result<Vec<i64>, DbErr> {
-    // The plus keeps both databases from reading all links of the sync: few links have an intent, and an index has those.
-    let sql = "SELECT id FROM sync_metadata WHERE intent_deadline IS NOT NULL AND +sync_config_id = ?";
-    let rows = db.query_all_raw(statement(db.get_database_backend(), sql, [config_id.into()])).await?;
+    // Few links have an intent, and an index has those. The plus keeps SQLite from reading all links of the sync instead.
+    let backend = db.get_database_backend();
+    let plus = if backend == DbBackend::Sqlite { "+" } else { "" };
+    let sql = format!(
+        "SELECT id FROM sync_metadata WHERE intent_deadline IS NOT NULL AND {plus}sync_config_id = ?"
+    );
+    let rows = db.query_all_raw(statement(backend, &sql, [config_id.into()])).await?;
     rows.iter().map(|row| row.try_get("", "id")).collect()
 }
 
