@@ -49,13 +49,15 @@ async fn each_absence_has_its_own_word() {
         "not visible",
     ];
     assert_eq!(found, expected);
-    // A whole listing has what is here, and an incremental one the tombstone, too.
+    // A whole listing has what is here; an incremental one tells of the tombstone and of what is in the archive, too.
     let (items, whole) = world.list(&*place, ReadMode::Full).await.unwrap();
     assert_eq!((titles(&items), whole.complete), (vec!["here".to_owned()], true));
     let (items, _) = world.list(&*place, ReadMode::Since(end.cursor.unwrap())).await.unwrap();
     let tombstones: Vec<&String> = items.iter().filter(|item| item.deleted).map(|item| &item.id).collect();
     assert_eq!(tombstones, [trashed]);
-    assert!(items.iter().all(|item| item.deleted || item.id == *here), "{items:?}");
+    let others = items.iter().filter(|item| !item.deleted && !item.out_of_scope);
+    assert!(others.clone().count() == 1 && others.clone().all(|item| item.id == *here), "{items:?}");
+    assert_eq!(items.iter().filter(|item| item.out_of_scope).count(), 1, "{items:?}");
 }
 
 /// What comes back is the same item.
