@@ -30,7 +30,7 @@ const TOKEN: &str = "token";
 const KEY: &str = "IdempotencyKey";
 
 /// What the tags of operations stand for.
-const TAGS: [(&str, &str); 13] = [
+const TAGS: [(&str, &str); 16] = [
     ("jobs", "Runs of syncs: waiting, running, dead, done."),
     ("dead letters", "Runs that were given up."),
     ("operations", "Changes of many things in the background."),

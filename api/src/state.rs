@@ -117,7 +117,7 @@ impl ApiState {
         let db = DatabaseConnection::default();
         ApiState {
             db: db.clone(),
-            queue: RunQueue::sql(db),
+            queue: RunQueue::sql(db.clone()),
             version: "1.2.3",
             role: "api",
             gate: Gate::local(),
@@ -126,6 +126,7 @@ impl ApiState {
             cursors: Cursors::default(),
             parts: Parts::default(),
             docs: true,
+            live: Live::new(db.clone(), tokio_util::sync::CancellationToken::new()),
             allow: Arc::default(),
             platforms: Platforms::default(),
             metrics: None,

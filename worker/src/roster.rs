@@ -327,21 +327,19 @@ impl Heart {
             millis(self.beat).into(),
             millis(self.since.elapsed()).saturating_mul(1000).into(),
         ];
-        let row = self.db.query_one_raw(statement(backend, &sql, values)).await?;
-        let draining = row.map(|row| row.try_get("", "draining")).transpose()?.unwrap_or(false);
         let row = statement(backend, &sql, values);
-        match self.news(stopping) {
+        let row = match self.news(stopping) {
             Some(kind) => {
                 let tx = begin(&self.db).await?;
-                tx.execute_raw(row).await?;
+                let row = tx.query_one_raw(row).await?;
                 self.tell(&tx, kind).await?;
                 tx.commit().await?;
                 self.told = Some(kind);
+                row
             }
-            None => {
-                self.db.execute_raw(row).await?;
-            }
-        }
+            None => self.db.query_one_raw(row).await?,
+        };
+        let draining = row.map(|row| row.try_get("", "draining")).transpose()?.unwrap_or(false);
         if self.beats.is_multiple_of(TIDY_EACH) {
             worker::forget_dead(&self.db, millis(REMEMBERED) * 1000).await?;
         }

@@ -8,7 +8,6 @@ use axum::{
 };
 use sea_orm::EntityTrait;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use syncline_entity::{project, types::MatchedBy};
 use syncline_service::{
     Caller, Error, Unknown,

@@ -2,7 +2,6 @@
 
 use axum::{body::Body, http::Request};
 use rstest::rstest;
-use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 use syncline_api::{ApiState, router};
 use syncline_service::operations::{Step, step};

@@ -78,7 +78,7 @@ pub async fn cancel_noted(
 /// Ends a run whose cancellation was requested and which no worker may begin. Returns false if no cancellation was
 /// requested.
 pub async fn end_if_asked(db: &DatabaseConnection, run: Uuid) -> Result<bool, DbErr> {
-    end(db, run, "cancelled", "AND cancel_requested_at IS NOT NULL").await
+    end(db, run, "cancelled", "AND cancel_requested_at IS NOT NULL", None).await
 }
 
 /// Ends a run that no worker has.
@@ -87,21 +87,21 @@ async fn end_waiting(
     run: Uuid,
     note: Option<audit_log::ActiveModel>,
 ) -> Result<bool, DbErr> {
-    let tx = begin(db).await?;
-    let ended = end(&tx, run, "cancelled", "AND status = 'queued'").await?;
-    if let (Some(note), true) = (note, ended) {
-        note.insert(&tx).await?;
-    }
-    tx.commit().await?;
-    Ok(ended)
+    end(db, run, "cancelled", "AND status = 'queued'", note).await
 }
 
 /// Ends a run as cancelled, and keeps any worker from writing to it. Workers add it to the statistics later.
 pub(super) async fn end_cancelled(db: &DatabaseConnection, run: Uuid, why: &str) -> Result<bool, DbErr> {
-    end(db, run, why, "").await
+    end(db, run, why, "", None).await
 }
 
-async fn end(db: &impl ConnectionTrait, run: Uuid, why: &str, only: &str) -> Result<bool, DbErr> {
+async fn end(
+    db: &DatabaseConnection,
+    run: Uuid,
+    why: &str,
+    only: &str,
+    note: Option<audit_log::ActiveModel>,
+) -> Result<bool, DbErr> {
     let sql = format!(
         "UPDATE sync_history SET status = 'cancelled', success = FALSE, completed_at = ?, error_message = ?, \
          fence = fence + 1, waiting_key = NULL, cancel_requested_at = COALESCE(cancel_requested_at, ?) \
@@ -115,6 +115,9 @@ async fn end(db: &impl ConnectionTrait, run: Uuid, why: &str, only: &str) -> Res
         return Ok(false);
     };
     record(&tx, now, [told::over(run, &ended, None)?]).await?;
+    if let Some(note) = note {
+        note.insert(&tx).await?;
+    }
     tx.commit().await?;
     Ok(true)
 }

@@ -25,7 +25,6 @@
 //! - [`status`]: how each sync stands.
 //! - [`history`], [`links`]: runs with what they changed, and links with their changes.
 //! - [`feed`]: the live feed of events.
-//! - [`filter`]: the filter grammar of lists.
 //! - [`idempotency`]: answers repeated requests with the first answer.
 //! - [`audit`]: records who changed what.
 //! - [`redact`]: takes values out of what callers without `data:read` are shown.
@@ -62,10 +61,7 @@ pub mod schedules;
 pub mod start;
 pub mod status;
 pub mod store;
-pub mod store;
 pub mod syncs;
-pub mod syncs;
-pub mod tokens;
 pub mod tokens;
 pub mod workers;
 pub mod yaml;

@@ -157,7 +157,7 @@ mod tests {
             "name": "a", "project": "web", "source_platform": "csv", "source": { "path": "/tmp/a b.csv", "key": "no" },
             "target_platform": "sql",
             "target": { "url": "postgres://app:p%40ss@db/x?sslmode=require", "table": "t", "env": { "env": "X" } },
-            "schedule": "*/15 * * * *", "timezone": "Europe/Berlin", "retry_delay": 2.5, "match_on": strange,
+            "schedule": "*/15 * * * *", "timezone": "Europe/Berlin", "retry_delay": 2.5, "match_on": strange.to_vec(),
             "delete_guard": { "max_share": 0.25, "max_count": 18446744073709551615_u64 },
             "field_mappings": [
                 { "source_field": "id", "target_field": "id", "values": values, "default_value": 1.50, "required": true },

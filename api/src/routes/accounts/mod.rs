@@ -1,7 +1,7 @@
 //! `/api/v1/accounts`: the accounts on platforms. Secrets go in and never come out.
 
-pub(crate) mod change;
-pub(crate) mod reach;
+pub mod change;
+pub mod reach;
 
 use std::collections::HashMap;
 

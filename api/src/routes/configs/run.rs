@@ -43,6 +43,8 @@ pub struct RunRequest {
     /// Consent to this many deletes, past the guard.
     #[schema(maximum = 9007199254740991_u64)]
     pub allow_deletes: Option<u64>,
+    /// Consent to the deletes of these items alone, by the id of either item of their links.
+    pub allow_deletes_of: Vec<String>,
     /// Only these items of one side.
     pub items: Option<Items>,
     /// The run's id, if the caller chooses it: a second request with the same id finds the same run.
@@ -116,7 +118,17 @@ async fn begin(
     asked: RunRequest,
 ) -> Result<Response, Problem> {
     let sync = configs::get(&api.db, &caller, id).await?;
-    let RunRequest { priority, full, confirm_deletes, allow_deletes, items, id, delay, not_before } = asked;
+    let RunRequest {
+        priority,
+        full,
+        confirm_deletes,
+        allow_deletes,
+        allow_deletes_of,
+        items,
+        id,
+        delay,
+        not_before,
+    } = asked;
     let id = match id {
         Some(id) => Some(id),
         None => id_of(&caller, headers)?,
@@ -129,6 +141,7 @@ async fn begin(
         full,
         confirm_deletes,
         allow_deletes,
+        allow_deletes_of,
         items,
         id,
         delay,

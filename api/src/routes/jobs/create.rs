@@ -78,7 +78,7 @@ impl NewJob {
 }
 
 /// Items of one side, by their ids.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Items {
     #[schema(schema_with = sides)]

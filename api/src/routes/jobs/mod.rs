@@ -4,7 +4,7 @@ pub(crate) mod cancel;
 pub(crate) mod create;
 pub(crate) mod list;
 mod many;
-pub(crate) mod priority;
+pub mod priority;
 pub(crate) mod show;
 
 pub use cancel::CancelledJob;

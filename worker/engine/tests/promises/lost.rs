@@ -70,7 +70,6 @@ fn a_person_decides_about_an_overwritten_edit(#[case] choice: Choice, #[case] ti
 fn a_later_edit_of_the_field_settles_it() {
     let (world, source, target) = overwritten();
     world.target.edit(&target, "name", "again");
-    world.tables().choose(Choice::Source);
     world.wait(1);
     world.sync();
     assert_eq!(world.source.value(&source, "title"), json!("again"));

@@ -38,7 +38,7 @@ impl Entries {
     /// Parses a filter with these keys, some of which are times.
     pub fn parse(text: &str, keys: &[&'static str], of_time: &[&str]) -> Result<Entries, Error> {
         let checked = |term: Term| {
-            let bound = times::bound(&term, of_time)?;
+            let bound = times::bound(&term, of_time, Utc::now())?;
             Ok((term, bound))
         };
         let terms = parse(text, keys)?.into_iter().map(checked).collect::<Result<_, Error>>()?;

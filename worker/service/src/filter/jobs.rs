@@ -39,8 +39,8 @@ struct Checked {
 }
 
 impl Checked {
-    fn of(term: Term) -> Result<Checked, Error> {
-        let bound = times::bound(&term, &["age", "since"])?;
+    fn of(term: Term, now: DateTime<Utc>) -> Result<Checked, Error> {
+        let bound = times::bound(&term, &["age", "since"], now)?;
         Ok(Checked { term, bound })
     }
 
@@ -119,7 +119,8 @@ mod tests {
             (1, ("tasks".to_owned(), "default".to_owned())),
             (2, ("docs".to_owned(), "web".to_owned())),
         ]);
-        let terms = parse(text, &KEYS).unwrap().into_iter().map(|term| Checked::of(term).unwrap());
+        let terms =
+            parse(text, &KEYS).unwrap().into_iter().map(|term| Checked::of(term, Utc::now()).unwrap());
         terms.collect::<Vec<_>>().iter().all(|term| term.holds(job, &names))
     }
 
@@ -183,7 +184,7 @@ mod tests {
             "kind:<a",
         ] {
             let term = parse(wrong, &KEYS).unwrap().remove(0);
-            assert!(Checked::of(term).is_err(), "{wrong}");
+            assert!(Checked::of(term, Utc::now()).is_err(), "{wrong}");
         }
     }
 }

@@ -98,7 +98,7 @@ fn of_column(term: &Term, column: Column, of_time: &[&str], ids: &Ids<'_>) -> Re
         let sign = if matches!(term.test, Test::Above(_)) { ">" } else { "<" };
         return Ok(Condition::of(format!("({sql} {sign} ?)"), [number.into()]));
     }
-    let bound = times::bound(term, of_time)?;
+    let bound = times::bound(term, of_time, chrono::Utc::now())?;
     if let Some(bound) = bound {
         // `age:>1h` is before the bound, `since:>DAY` after it.
         let later = matches!(term.test, Test::Above(_)) != (key == "age");

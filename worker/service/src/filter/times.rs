@@ -7,8 +7,13 @@ use chrono::{DateTime, NaiveDate, NaiveTime, SubsecRound, Utc};
 use super::{Term, Test};
 use crate::Error;
 
-/// The bound of a term whose key is a time. Such a key needs a bound, and no other key takes one.
-pub(super) fn bound(term: &Term, of_time: &[&str]) -> Result<Option<DateTime<Utc>>, Error> {
+/// The bound of a term whose key is a time. Such a key needs a bound, and no other key takes one. Lengths of time end at
+/// `now`.
+pub(super) fn bound(
+    term: &Term,
+    of_time: &[&str],
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, Error> {
     let Some(key) = term.key.as_deref() else { return Ok(None) };
     let is_time = of_time.contains(&key);
     match &term.test {
@@ -16,7 +21,7 @@ pub(super) fn bound(term: &Term, of_time: &[&str]) -> Result<Option<DateTime<Utc
             let age = length(value).ok_or_else(|| {
                 Error::Invalid(format!("filter: age: {value:?} is no length of time such as 10m, 2h or 7d"))
             })?;
-            Ok(Some((Utc::now() - age).trunc_subsecs(6)))
+            Ok(Some((now - age).trunc_subsecs(6)))
         }
         Test::Above(value) | Test::Below(value) if is_time => time(key, value).map(Some),
         Test::Is(_) | Test::Present if is_time => {
