@@ -71,8 +71,9 @@ async fn a_sync_is_created_once_and_changed_by_what_differs() {
         (json!({ "name": "b" }), vec!["name"]),
         (json!({ "project": "web" }), vec!["project"]),
         (
+            // A key that is missing is an error of the object that lacks it.
             json!({ "priority": 3, "batch_size": "x", "field_mappings": null }),
-            vec!["batch_size", "field_mappings", "priority"],
+            vec!["", "batch_size", "priority"],
         ),
         (json!({ "source": { "path": null } }), vec!["source.path"]),
     ] {

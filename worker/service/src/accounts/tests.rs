@@ -81,7 +81,7 @@ async fn an_account_belongs_to_one_project_and_one_platform() {
     create(&db, default, "gitlab", "acme-trello").await;
     let refused =
         store(&db, &Caller::person("mia"), &[&spec("default")], Origin::CommandLine).await.unwrap_err();
-    assert!(matches!(refused, Error::Invalid(_)));
+    assert!(matches!(refused, Error::Document { .. }), "{refused:?}");
     assert_eq!(
         refused.to_string(),
         "issues: target.account: the account \"acme-trello\" is one of gitlab, and target_platform is trello; name an \
