@@ -58,7 +58,9 @@ fn the_demo_goes_through_a_conflict_an_outage_and_a_loss_of_access() -> Result<(
     let lost = step("lost_access")?;
     ensure!(lost["success"] == false && lost["deleted"] == 0, "{lost}");
     ensure!(
-        lost["error"].as_str().is_some_and(|error| error.contains("that the account may browse the project")),
+        lost["error"]
+            .as_str()
+            .is_some_and(|error| error.contains("give the account's user the permission Browse projects")),
         "{lost}"
     );
     ensure!(lost["before"] == lost["after"] && lost["after"][1]["issues"] == 401, "{lost}");
