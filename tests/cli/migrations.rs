@@ -58,7 +58,7 @@ fn one_step_at_a_time() -> Result<()> {
     ensure!(status(&program)?.1 == 5);
     program.expect(0, &["migrate", "down"])?;
     ensure!(status(&program)?.1 == 4);
-    program.expect(0, &["migrate", "down", "--steps", "2"])?;
+    program.expect(0, &["migrate", "down", "--steps", "2", "--yes"])?;
     ensure!(status(&program)?.1 == 2);
     let last = program.expect(0, &["--json", "migrate", "status", "--steps", "2"])?.json()?;
     let (names, _) = status(&program)?;
@@ -123,7 +123,7 @@ async fn an_older_schema_is_refused_and_the_command_that_mends_it_is_named(
     #[case] arguments: &[&str],
 ) -> Result<()> {
     let places = Places::new(3, "").await?;
-    places.program.expect(0, &["migrate", "down", "--steps", "2"])?;
+    places.program.expect(0, &["migrate", "down", "--steps", "2", "--yes"])?;
     let before = status(&places.program)?;
     let refused = places.program.expect(2, arguments)?;
     ensure_tells(&refused.stderr, &["lacks 2 migrations", "syncline migrate up"])?;
