@@ -90,7 +90,7 @@ async fn an_edit_since_the_reading_is_told_by_the_history() {
 async fn an_issue_that_is_not_as_expected_is_not_written() {
     let world = World::new().await;
     let id = world.person_creates(json!({ "summary": "one" }));
-    world.person_moves(&id, "In Progress");
+    world.person_edits(&id, json!({ "status": "In Progress" }));
     let mut write = update(&id, json!({ "status": "Done" }));
     write.expected = fields_from_json(&json!({ "status": "To Do" }));
     let error = refused(world.write(&*world.open().await, write).await);
