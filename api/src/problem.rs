@@ -3,6 +3,8 @@
 //! An error that the caller can correct is described in the response. Any other, above all an error text of the
 //! database, goes to the log under an id, and the caller gets the id.
 
+use std::ops::{Deref, DerefMut};
+
 use axum::{
     Json,
     body::Body,
@@ -15,7 +17,10 @@ use axum::{
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 use serde::{Serialize, Serializer};
 use syncline_engine::spec::Severity;
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema},
+};
 use uuid::Uuid;
 
 use crate::json::pointer;
@@ -29,9 +34,14 @@ const OUTAGE_RETRY: u32 = 5;
 /// Seconds until a retry when the queue is full.
 const FULL_RETRY: u32 = 30;
 
+/// Why a request failed. It is behind a pointer, since most requests succeed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Problem(Box<Told>);
+
 /// Why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Problem {
+pub struct Told {
     /// The kind of problem; stable across releases.
     #[serde(rename = "type", serialize_with = "kind_urn")]
     #[schema(value_type = String, pattern = "^urn:syncline:problem:[a-z-]+$")]
@@ -60,6 +70,32 @@ pub struct Problem {
     /// The path of a page about the kind.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub docs: Option<String>,
+}
+
+impl Deref for Problem {
+    type Target = Told;
+
+    fn deref(&self) -> &Told {
+        &self.0
+    }
+}
+
+impl DerefMut for Problem {
+    fn deref_mut(&mut self) -> &mut Told {
+        &mut self.0
+    }
+}
+
+impl PartialSchema for Problem {
+    fn schema() -> RefOr<Schema> {
+        Told::schema()
+    }
+}
+
+impl ToSchema for Problem {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        Told::schemas(schemas);
+    }
 }
 
 fn kind_urn<S: Serializer>(kind: &str, serializer: S) -> Result<S::Ok, S::Error> {
@@ -117,7 +153,7 @@ impl Problem {
         title: &'static str,
         detail: impl Into<String>,
     ) -> Self {
-        Self {
+        Self(Box::new(Told {
             kind,
             title,
             status: status.as_u16(),
@@ -127,7 +163,7 @@ impl Problem {
             retry_after: None,
             request_id: None,
             docs: None,
-        }
+        }))
     }
 
     /// Adds an error of one field.

@@ -189,8 +189,8 @@ impl Session {
                 Ok(By(caller))
             }
             Err(problem) => Err(match problem.status {
-                403 => end(Close::Forbidden, problem.detail),
-                429 => end(Close::Limit, problem.detail),
+                403 => end(Close::Forbidden, problem.detail.clone()),
+                429 => end(Close::Limit, problem.detail.clone()),
                 500.. => end(Close::Outage, "the database is away; come back"),
                 _ => end(Close::Unauthenticated, "the token is not valid"),
             }),
