@@ -132,6 +132,17 @@ mod tests {
         assert!(operation["responses"]["200"]["headers"]["Sunset"].is_object(), "{operation}");
     }
 
+    #[test]
+    fn each_schema_has_a_name_of_its_own() {
+        let mut named = std::collections::BTreeMap::new();
+        for entry in crate::routes::ops().and(crate::routes::api()).0 {
+            for (name, schema) in entry.routes.0 {
+                let first = named.entry(name.clone()).or_insert_with(|| schema.clone());
+                assert!(*first == schema, "two types are {name} in the document; rename one of them");
+            }
+        }
+    }
+
     #[tokio::test]
     async fn a_marked_route_says_so_in_every_answer() {
         for (path, status) in [("/old", 200), ("/new", 404)] {

@@ -106,8 +106,8 @@ pub(crate) struct GroupsQuery {
 /// Open conflicts by sync, field and kind, the largest group first; at most 1,000 groups.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(examples(json!({ "groups": [] })))]
-pub struct GroupList {
-    pub groups: Vec<GroupView>,
+pub struct ConflictGroupList {
+    pub groups: Vec<ConflictGroupView>,
 }
 
 /// Open conflicts of one sync, field and kind.
@@ -116,7 +116,7 @@ pub struct GroupList {
     "config_id": 3, "sync": "tasks", "project": "default", "field": "title", "kind": "field_mismatch", "conflicts": 12,
     "oldest": "2026-11-20T13:44:17Z", "latest": "2026-11-20T14:00:00Z", "q": "sync:tasks field:title kind:field_mismatch",
 })))]
-pub struct GroupView {
+pub struct ConflictGroupView {
     pub config_id: i64,
     pub sync: String,
     pub project: String,
@@ -138,13 +138,13 @@ pub struct GroupView {
     operation_id = "list_conflict_groups",
     tag = "conflicts",
     params(GroupsQuery),
-    responses((status = 200, description = "The groups.", body = GroupList)),
+    responses((status = 200, description = "The groups.", body = ConflictGroupList)),
 )]
 pub(crate) async fn groups(
     State(api): State<ApiState>,
     By(caller): By,
     StrictQuery(query): StrictQuery<GroupsQuery>,
-) -> Result<Json<GroupList>, Problem> {
+) -> Result<Json<ConflictGroupList>, Problem> {
     let sync = match query.config_id {
         Some(id) => Some(configs::get(&api.db, &caller, id).await?.id),
         None => None,
@@ -155,7 +155,7 @@ pub(crate) async fn groups(
             Some(field) => format!("field:{}", quoted(field)),
             None => "-field:*".to_owned(),
         };
-        GroupView {
+        ConflictGroupView {
             q: format!("sync:{} {field} kind:{}", quoted(&group.sync.to_string()), group.kind),
             config_id: group.sync.id,
             sync: group.sync.row.name,
@@ -167,7 +167,7 @@ pub(crate) async fn groups(
             latest: group.latest,
         }
     };
-    Ok(Json(GroupList { groups: found.into_iter().map(group).collect() }))
+    Ok(Json(ConflictGroupList { groups: found.into_iter().map(group).collect() }))
 }
 
 /// A value of a filter.
