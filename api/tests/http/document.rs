@@ -71,7 +71,7 @@ async fn every_operation_says_all_of_itself() {
         if !value["tags"].as_array().is_some_and(|own| own.len() == 1 && tags.contains(&&own[0])) {
             missing("one tag of TAGS in api/src/document.rs");
         }
-        if !value["x-scope"].as_str().is_some_and(|scope| scope.parse::<Scope>().is_ok()) {
+        if value["x-scope"].as_str().is_none_or(|scope| scope.parse::<Scope>().is_err()) {
             missing("x-scope");
         }
         for name in path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {

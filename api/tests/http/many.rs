@@ -85,7 +85,7 @@ async fn dead(stage: &Stage, sync: i64, runs: std::ops::Range<u32>, error: &str)
             false => format!("x'0190a1b2c3d47e5f8a9b0000{n:08x}'"),
         };
         let (at, error) = (
-            format!("'2026-01-01 00:{:02}:{:02}+00:00'", n / 60 % 60, n % 60),
+            format!("'2026-01-01T00:{:02}:{:02}+00:00'", n / 60 % 60, n % 60),
             error.replace("{n}", &n.to_string()),
         );
         let args = format!("{{\"allow_deletes\":{n}}}");
@@ -156,10 +156,10 @@ async fn an_operation_is_previewed_started_and_cancelled(#[values(false, true)] 
     let filtered = preview("replay", json!({ "q": "T-77" })).await.json();
     assert_eq!(filtered["count"], 11, "T-77, T-770 to T-779");
     preview("replay", json!({ "sync": "nowhere" })).await.problem(404, "unknown-sync");
-    preview("replay", json!({ "q": "odd:1" })).await.problem(422, "invalid-body");
+    preview("replay", json!({ "q": "odd:1" })).await.problem(422, "invalid-filter");
     preview("resolve", json!({})).await.problem(422, "invalid-body");
     // What dies later is not meant.
-    stage.execute("UPDATE sync_history SET dead_at = '2126-01-01 00:00:00+00:00' WHERE error_message LIKE '%T-1299'").await;
+    stage.execute("UPDATE sync_history SET dead_at = '2126-01-01T00:00:00+00:00' WHERE error_message LIKE '%T-1299'").await;
 
     let start = async |token: &Value| stage.post("/api/v1/operations", json!({ "token": token })).await;
     let started = start(&shown["token"]).await;
