@@ -28,16 +28,16 @@ async fn a_pool_is_as_large_as_it_is_told_and_its_connections_have_a_name() -> R
     let count = async |name: &str| -> Result<i64> {
         Ok(sqlx::query_scalar(named).bind(name).fetch_one(&server).await?)
     };
-    until("five connections", async || Ok((count("syncline api").await? == 5).then_some(()))).await?;
-    let worker = program.serve(&["worker"])?;
     // The pool and the one that listens.
+    until("five and one", async || Ok((count("syncline api").await? == 6).then_some(()))).await?;
+    let worker = program.serve(&["worker"])?;
     until("five and one", async || Ok((count("syncline worker").await? == 6).then_some(()))).await?;
     ensure!(api.terminate()? == Some(0) && worker.terminate()? == Some(0));
 
     let address = format!("{}?application_name=ours", database.url());
     program.set("DATABASE_URL", &address);
     let _api = program.serve(&["api"])?;
-    until("a name of one's own", async || Ok((count("ours").await? == 5).then_some(()))).await
+    until("a name of one's own", async || Ok((count("ours").await? == 6).then_some(()))).await
 }
 
 #[tokio::test]

@@ -205,7 +205,7 @@ pub fn own_host(platform: &dyn Platform, address: &str) -> Option<String> {
         Some(end) => host.ends_with(end),
         None => host == *own,
     };
-    platform.own_hosts().iter().any(|own| is_own(&own)).then(|| host.to_owned())
+    platform.own_hosts().iter().any(is_own).then(|| host.to_owned())
 }
 
 #[cfg(test)]
