@@ -28,6 +28,8 @@ use crate::{
 const TOKEN: &str = "token";
 /// The name of the parameter of requests that may be repeated.
 const KEY: &str = "IdempotencyKey";
+/// The operation that takes no such key: its answer is shown once.
+const NEVER_REPEATED: &str = "create_token";
 
 /// What the tags of operations stand for.
 const TAGS: [(&str, &str); 16] = [
@@ -149,7 +151,7 @@ fn complete(operation: &mut Operation, method: &HttpMethod, need: Need) {
         }
     }
     let changes = *method != HttpMethod::Get;
-    if changes {
+    if changes && operation.operation_id.as_deref() != Some(NEVER_REPEATED) {
         let key = Ref::new(format!("#/components/parameters/{KEY}"));
         operation.parameters.get_or_insert_default().push(RefOr::Ref(key));
     }

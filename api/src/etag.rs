@@ -85,7 +85,7 @@ impl IntoParams for IfMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let header = ParameterBuilder::new().name("If-Match").parameter_in(ParameterIn::Header);
         let told = "The `ETag` of what was read. If it has changed since, the request is refused (412).";
-        let text = document::text(r#"^(\*|"[!#-~]{0,64}")$"#);
+        let text = document::text(r#"^(\*|"[0-9a-f]{1,64}")$"#);
         vec![header.required(Required::False).description(Some(told)).schema(Some(text)).build()]
     }
 }

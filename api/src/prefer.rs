@@ -11,11 +11,14 @@ use syncline_entity::sync_history;
 use tokio::time::{Instant, sleep};
 use utoipa::{
     IntoParams,
-    openapi::path::{Parameter, ParameterBuilder, ParameterIn},
+    openapi::{
+        path::{Parameter, ParameterBuilder, ParameterIn},
+        schema::{ObjectBuilder, Type},
+    },
 };
 use uuid::Uuid;
 
-use crate::{document, problem::Problem};
+use crate::problem::Problem;
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 /// The header of an answer that has waited.
@@ -79,7 +82,8 @@ impl IntoParams for Wait {
         let told =
             "`wait=N`: wait up to N seconds, at most 25, for the end of the run. Then the answer is 200.";
         let header = ParameterBuilder::new().name("Prefer").parameter_in(ParameterIn::Header);
-        let text = document::text("^wait=[0-9]{1,4}$");
+        // Other preferences are no error (RFC 7240).
+        let text = ObjectBuilder::new().schema_type(Type::String).build();
         vec![header.description(Some(told)).schema(Some(text)).build()]
     }
 }

@@ -27,16 +27,13 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub(crate) struct GroupsQuery {
     /// Of the sync with this name.
-    #[param(max_length = 255)]
     sync: Option<String>,
     /// The sync's project.
-    #[param(max_length = 255)]
     project: Option<String>,
     /// Of this kind of error.
     #[param(schema_with = error_kinds)]
     error_kind: Option<String>,
     /// With this text in the latest error, in upper or lower case.
-    #[param(max_length = 255)]
     text: Option<String>,
     /// Which come first; `newest` if it is left out.
     #[param(schema_with = orders)]

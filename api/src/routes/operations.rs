@@ -18,7 +18,7 @@ use crate::{
     cursor,
     extract::{InPath, JsonBody, StrictQuery, invalid_query},
     problem::Problem,
-    schema::words,
+    schema::{one_of, words},
     state::ApiState,
 };
 
@@ -27,9 +27,13 @@ use crate::{
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({ "action": "replay", "filter": { "group": "3fb0c1d2e3f40516" } })))]
 pub struct NewPreview {
-    #[schema(schema_with = words::<OperationAction>)]
+    #[schema(schema_with = startable)]
     pub action: OperationAction,
     pub filter: LetterFilter,
+}
+
+fn startable() -> utoipa::openapi::Schema {
+    one_of([OperationAction::Replay, OperationAction::Discard].map(|action| action.to_string()))
 }
 
 /// Selects dead letters. Without any key all are meant.

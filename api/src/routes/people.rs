@@ -1,5 +1,7 @@
 //! `/api/v1/people`: who is who on which platform.
 
+use std::collections::BTreeMap;
+
 use axum::{
     Json,
     extract::{Request, State},
@@ -8,12 +10,19 @@ use axum::{
 };
 use sea_orm::EntityTrait;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use syncline_entity::{project, types::MatchedBy};
 use syncline_service::{
     Caller, Error, Unknown,
     people::{self, Entry, KnownIdentity, KnownPerson},
 };
-use utoipa::{IntoParams, ToSchema};
+use utoipa::{
+    IntoParams, ToSchema,
+    openapi::{
+        Schema,
+        schema::{AnyOfBuilder, ArrayBuilder, ObjectBuilder, Type},
+    },
+};
 use uuid::Uuid;
 
 use crate::{
@@ -100,10 +109,10 @@ pub struct NewMapping {
     /// The project; by default the token's, or `default`.
     pub project: Option<String>,
     /// An identity of the person: `ACCOUNT:LOGIN`, or a text as it stands in files and tables.
-    #[schema(max_length = 1024)]
+    #[schema(min_length = 1, max_length = 1024)]
     pub person: String,
     /// The identity that becomes theirs as well.
-    #[schema(max_length = 1024)]
+    #[schema(min_length = 1, max_length = 1024)]
     pub identity: String,
 }
 
@@ -122,8 +131,31 @@ pub struct MappedPerson {
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({ "people": [{ "name": "Ada Lovelace", "accounts": { "acme": "ada" }, "texts": ["Ada"] }] })))]
 pub struct PeopleFile {
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<PersonInFile>)]
     pub people: Vec<Entry>,
+}
+
+/// A person in a file. Unknown keys are refused.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "it is the schema of an entry, whose type is the service's")]
+struct PersonInFile {
+    name: Option<String>,
+    email: Option<String>,
+    /// Account to login, or to the id where the platform has no logins; several in a list.
+    #[schema(schema_with = words_of_accounts)]
+    #[serde(default)]
+    accounts: BTreeMap<String, Value>,
+    /// Texts in files and tables, the one that is written first.
+    #[serde(default)]
+    texts: Vec<String>,
+}
+
+fn words_of_accounts() -> Schema {
+    let word = || ObjectBuilder::new().schema_type(Type::String);
+    let words = AnyOfBuilder::new().item(word()).item(ArrayBuilder::new().items(word())).build();
+    let all = ObjectBuilder::new().schema_type(Type::Object).additional_properties(Some(Schema::from(words)));
+    all.build().into()
 }
 
 /// What an import did.

@@ -60,6 +60,14 @@ fn scopes() -> Schema {
     ArrayBuilder::new().items(RefOr::T(one_of(Scope::ALL.map(Scope::as_str)))).build().into()
 }
 
+fn one_or_more() -> Schema {
+    ArrayBuilder::new()
+        .items(RefOr::T(one_of(Scope::ALL.map(Scope::as_str))))
+        .min_items(Some(1))
+        .build()
+        .into()
+}
+
 fn standings() -> Schema {
     one_of(["valid", "expired", "revoked"])
 }
@@ -96,9 +104,13 @@ pub(crate) async fn list(State(api): State<ApiState>, By(caller): By) -> Result<
 #[schema(examples(json!({ "name": "ci", "scopes": ["read", "enqueue"], "expires_at": "2027-11-20T00:00:00Z" })))]
 pub struct NewTokenBody {
     /// For people; rows of the audit log have it.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     pub name: String,
-    #[schema(schema_with = scopes)]
+    #[schema(schema_with = one_or_more)]
     pub scopes: Vec<String>,
     /// The only project it sees; by default that of the caller's token.
     pub project: Option<String>,

@@ -80,7 +80,8 @@ impl<S: Send + Sync> FromRequest<S> for OneDocument {
     async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
         let mut documents = read(request).await?;
         match (documents.pop(), documents.is_empty()) {
-            (Some(document), true) => Ok(Self(document)),
+            (Some(document), true) if document.is_object() => Ok(Self(document)),
+            (Some(_), true) => Err(invalid("The document must have keys and values")),
             _ => Err(invalid("The body must be one document; several go to /api/v1/sync/configs.yaml")),
         }
     }

@@ -30,7 +30,7 @@ use crate::{
     operation_id = "create_sync",
     tag = "syncs",
     request_body(description = "The document of the sync, as `syncline schema` describes it.", content(
-        (SyncDocument = "application/json"), (String = "application/yaml"))),
+        (SyncDocument = "application/json"), (SyncDocument = "application/yaml"))),
     responses((status = 201, description = "The sync is stored.", body = SyncWithDocument, headers(
         ("ETag" = String, description = "The revision, for `If-Match`."),
         ("Location" = String, description = "The path of the sync.")))),

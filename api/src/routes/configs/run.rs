@@ -41,7 +41,7 @@ pub struct RunRequest {
     /// Treat missing items as deleted at once.
     pub confirm_deletes: bool,
     /// Consent to this many deletes, past the guard.
-    #[schema(maximum = 9007199254740991_u64)]
+    #[schema(maximum = 18446744073709551615_u64, format = "uint64")]
     pub allow_deletes: Option<u64>,
     /// Consent to the deletes of these items alone, by the id of either item of their links.
     pub allow_deletes_of: Vec<String>,

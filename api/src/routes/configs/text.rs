@@ -41,7 +41,7 @@ pub(crate) struct ExportQuery {
     operation_id = "export_syncs",
     tag = "syncs",
     params(ExportQuery),
-    responses((status = 200, description = "The documents.", body = String, content_type = "application/yaml")),
+    responses((status = 200, description = "The documents.", body = serde_json::Value, content_type = "application/yaml")),
 )]
 pub(crate) async fn export(
     State(api): State<ApiState>,
@@ -103,7 +103,7 @@ fn results() -> utoipa::openapi::Schema {
     tag = "syncs",
     params(ApplyQuery),
     request_body(description = "One or more documents.", content(
-        (String = "application/yaml"), (SyncDocument = "application/json"))),
+        (SyncDocument = "application/yaml"), (SyncDocument = "application/json"))),
     responses((status = 200, description = "What became of each document.", body = AppliedDocuments)),
 )]
 pub(crate) async fn apply(

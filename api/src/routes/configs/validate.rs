@@ -35,7 +35,7 @@ fn validation(findings: Vec<Finding>) -> Validation {
     operation_id = "validate_document",
     tag = "syncs",
     request_body(description = "The document of a sync.", content(
-        (SyncDocument = "application/json"), (String = "application/yaml"))),
+        (SyncDocument = "application/json"), (SyncDocument = "application/yaml"))),
     responses((status = 200, description = "What is wrong with it, if anything is.", body = Validation)),
 )]
 pub(crate) async fn posted(

@@ -17,7 +17,10 @@ use syncline_service::{
     runs::{Enqueued, Request, enqueue},
     syncs::find_seen,
 };
-use utoipa::ToSchema;
+use utoipa::{
+    ToSchema,
+    openapi::schema::{ArrayBuilder, ObjectBuilder, Type},
+};
 use uuid::Uuid;
 
 use super::{
@@ -83,8 +86,13 @@ impl NewJob {
 pub struct Items {
     #[schema(schema_with = sides)]
     pub side: Side,
-    #[schema(min_items = 1)]
+    #[schema(schema_with = ids)]
     pub ids: Vec<String>,
+}
+
+fn ids() -> utoipa::openapi::Schema {
+    let id = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1));
+    ArrayBuilder::new().items(id).min_items(Some(1)).build().into()
 }
 
 fn sides() -> utoipa::openapi::Schema {

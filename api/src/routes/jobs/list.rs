@@ -51,7 +51,6 @@ pub(crate) struct JobsQuery {
     #[param(pattern = "^([0-9]{1,8}s|[0-9]{1,6}m|[0-9]{1,4}h|[0-9]{1,3}d|[0-9]{1,2}w)$", example = "10m")]
     older_than: Option<String>,
     /// Dead letters of this group, by its fingerprint.
-    #[param(max_length = 64)]
     group: Option<String>,
     /// A filter such as `sync:a,b -error:timeout age:>10m`.
     q: Option<String>,
