@@ -51,7 +51,7 @@ pub(crate) enum JobsAction {
     Cancel(JobIdsArgs),
     /// The same as `syncline dead`
     #[command(hide = true)]
-    Dead(DeadArgs),
+    Dead(Box<DeadArgs>),
 }
 
 #[derive(Debug, Args)]

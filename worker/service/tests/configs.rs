@@ -1,5 +1,7 @@
 //! Stored syncs: created, changed, deleted, applied, and compared with what they were.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, too")]
+
 use std::path::Path;
 
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, Database, DatabaseConnection, EntityTrait};

@@ -1,5 +1,7 @@
 //! Lists of runs, links and conflicts: pages, filters, and what a caller sees.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, too")]
+
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
 use serde_json::json;
