@@ -47,13 +47,13 @@ impl Default for Window {
 }
 
 impl Window {
-    /// The beginning of a window that ends now; none for all time, and for a window longer than the calendar.
+    /// The beginning of a window that ends now; none for all time, and for a window that begins before 1970.
     pub fn since(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         match self {
             Window::All => None,
             Window::Last(number, unit) => {
                 let length = TimeDelta::seconds(i64::from(number) * unit.seconds());
-                now.checked_sub_signed(length)
+                now.checked_sub_signed(length).filter(|since| *since >= DateTime::UNIX_EPOCH)
             }
         }
     }
@@ -105,6 +105,7 @@ mod tests {
         let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         assert_eq!(Window::Last(7, Unit::Days).since(now), DateTime::from_timestamp(1_799_395_200, 0));
         assert_eq!(Window::All.since(now), None);
+        assert_eq!(Window::Last(51_320_118, Unit::Hours).since(now), None);
         assert_eq!("4294967295w".parse::<Window>().unwrap().since(now), None);
     }
 }
