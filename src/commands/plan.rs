@@ -136,7 +136,10 @@ async fn preview(
         Some(stored) => sync::open_conflicts(db, stored.id).await?,
         None => 0,
     };
-    let revision = stored.as_ref().map_or(0, |stored| stored.revision);
+    // A document that differs from the stored one is the next revision: all items are compared anew, as after `apply`.
+    let planned = serde_json::to_value(spec).map_err(|error| Fault::failed(error.to_string()))?;
+    let revision =
+        stored.as_ref().map_or(0, |stored| stored.revision + i64::from(stored.config_json != planned));
     let after_restore = stored.as_ref().is_some_and(|stored| stored.restored_at.is_some());
     let environment = app::environment(config, db.clone())?;
     let accounts = match &project {
