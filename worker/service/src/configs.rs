@@ -1,4 +1,4 @@
-//! Stored syncs: lists, shows, changes and deletes them. Documents of programs come as JSON; [`documents`](crate::documents)
+//! Stored syncs: lists, shows, changes and deletes them. Documents of programs come as JSON; [`documents`]
 //! checks them, and [`store`](crate::store) alone stores them.
 
 mod change;
