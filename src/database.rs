@@ -49,6 +49,9 @@ pub(crate) async fn open(config: &DatabaseConfig) -> Result<DatabaseConnection, 
         // By default every use of a connection costs a round trip for a test.
         .test_before_acquire_if_idle_for(IDLE_UNASKED);
     if url.is_sqlite() {
+        // Connections to a file do not grow old. Without these limits the pool runs no upkeep of its own, which can spin
+        // for ever in sqlx 0.9.0: its count of idle connections may be below zero for a moment.
+        options.idle_timeout(None).max_lifetime(None);
         options.map_sqlx_sqlite_opts(|sqlite| {
             sqlite
                 .pragma("journal_mode", "WAL")

@@ -237,7 +237,14 @@ impl Tx<'_> {
 async fn sqlite(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
     let options = options.create_if_missing(false).pragma("cache_size", CACHE).busy_timeout(BUSY);
     let options = options.row_buffer_size(ROWS_AHEAD);
-    SqlitePoolOptions::new().max_connections(2).acquire_timeout(ACQUIRE).connect_with(options).await
+    // A place is open for one run. Without limits of age the pool has no upkeep, which can spin for ever in sqlx 0.9.0.
+    SqlitePoolOptions::new()
+        .max_connections(2)
+        .acquire_timeout(ACQUIRE)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options)
+        .await
 }
 
 async fn postgres(
@@ -266,14 +273,17 @@ async fn postgres(
         timeout.min(BUSY * 2).as_millis(),
         (timeout * 2).as_millis(),
     );
-    let pool = PgPoolOptions::new().max_connections(4).acquire_timeout(ACQUIRE).after_connect(
-        move |connection, _| {
+    let pool = PgPoolOptions::new()
+        .max_connections(4)
+        .acquire_timeout(ACQUIRE)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .after_connect(move |connection, _| {
             let limits = limits.clone();
             Box::pin(
                 async move { connection.execute(sqlx::raw_sql(AssertSqlSafe(limits))).await.map(|_| ()) },
             )
-        },
-    );
+        });
     Ok(pool.connect_lazy_with(options))
 }
 
