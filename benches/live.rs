@@ -62,7 +62,7 @@ async fn main() -> Result<()> {
     drop(first);
     write_for(&db, born, a_second, AFTER).await?;
     let newest = write(&db, born).await?;
-    // Nobody else writes, so this is the position of the last one.
+    // This program is the only writer, so the last event has the next position.
     last.store(newest + 1, Ordering::Relaxed);
     write(&db, born).await?;
     let (mut calm, mut rough, mut events) = (Vec::new(), Vec::new(), None);

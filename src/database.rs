@@ -45,13 +45,13 @@ pub(crate) async fn open(config: &DatabaseConfig) -> Result<DatabaseConnection, 
         .max_connections(pool.max)
         .acquire_timeout(pool.acquire)
         .connect_timeout(PATIENCE)
-        .idle_timeout(pool.idle)
+        // With a limit of age the pool runs an upkeep, which can spin without end in sqlx 0.9.0: a connection may be taken
+        // before the count of idle ones has it, and the upkeep then counts down from 2^64 without a pause.
+        .idle_timeout(None)
+        .max_lifetime(None)
         // By default every use of a connection costs a round trip for a test.
         .test_before_acquire_if_idle_for(IDLE_UNASKED);
     if url.is_sqlite() {
-        // Connections to a file do not grow old. Without these limits the pool runs no upkeep of its own, which can spin
-        // for ever in sqlx 0.9.0: its count of idle connections may be below zero for a moment.
-        options.idle_timeout(None).max_lifetime(None);
         options.map_sqlx_sqlite_opts(|sqlite| {
             sqlite
                 .pragma("journal_mode", "WAL")
@@ -93,7 +93,7 @@ async fn probe(url: &DatabaseUrl) -> Result<(), Fault> {
 pub(crate) async fn in_memory() -> Result<DatabaseConnection, Fault> {
     let mut options = ConnectOptions::new("sqlite::memory:");
     // Each connection would have a database of its own.
-    options.sqlx_logging(false).min_connections(1).max_connections(1);
+    options.sqlx_logging(false).min_connections(1).max_connections(1).idle_timeout(None).max_lifetime(None);
     Ok(Database::connect(options).await?)
 }
 

@@ -30,7 +30,7 @@ pub(crate) struct Need {
     /// The route is about all projects at once, so a caller of one project has no use of it.
     pub(crate) all_projects: bool,
     pub(crate) within: Duration,
-    /// On this machine nobody needs a token for it.
+    /// Needs no token from this machine.
     pub(crate) open_here: bool,
 }
 

@@ -15,8 +15,6 @@ pub(crate) struct PoolLimits {
     pub(crate) max: u32,
     /// Timeout of waiting for a free connection. `SYNCLINE_DB_POOL_ACQUIRE_MS`; default 30000.
     pub(crate) acquire: Duration,
-    /// Connections that are idle for so long are closed. `SYNCLINE_DB_POOL_IDLE_MS`; default 30000.
-    pub(crate) idle: Duration,
 }
 
 impl PoolLimits {
@@ -31,9 +29,7 @@ impl PoolLimits {
             )));
         }
         let acquire = reader.number("SYNCLINE_DB_POOL_ACQUIRE_MS", 30_000, 100..=3_600_000)?;
-        let idle = reader.number("SYNCLINE_DB_POOL_IDLE_MS", 30_000, 1000..=3_600_000)?;
-        let (acquire, idle) = (Duration::from_millis(acquire), Duration::from_millis(idle));
-        Ok(PoolLimits { min, max, acquire, idle })
+        Ok(PoolLimits { min, max, acquire: Duration::from_millis(acquire) })
     }
 }
 
@@ -53,17 +49,15 @@ mod tests {
     #[test]
     fn a_pool_has_from_two_to_ten_connections_unless_told_otherwise() {
         let half_a_minute = Duration::from_secs(30);
-        let usual = PoolLimits { min: 2, max: 10, acquire: half_a_minute, idle: half_a_minute };
+        let usual = PoolLimits { min: 2, max: 10, acquire: half_a_minute };
         assert_eq!(limits(&[]), Ok(usual));
         assert_eq!(limits(&[("SYNCLINE_DB_POOL_MAX", "1")]), Ok(PoolLimits { min: 1, max: 1, ..usual }));
         let told = limits(&[
             ("SYNCLINE_DB_POOL_MIN", "0"),
             ("SYNCLINE_DB_POOL_MAX", "50"),
             ("SYNCLINE_DB_POOL_ACQUIRE_MS", "500"),
-            ("SYNCLINE_DB_POOL_IDLE_MS", "1000"),
         ]);
-        let (acquire, idle) = (Duration::from_millis(500), Duration::from_secs(1));
-        assert_eq!(told, Ok(PoolLimits { min: 0, max: 50, acquire, idle }));
+        assert_eq!(told, Ok(PoolLimits { min: 0, max: 50, acquire: Duration::from_millis(500) }));
     }
 
     #[test]
@@ -74,7 +68,6 @@ mod tests {
             ("MIN", "-1", "\"-1\" is not a whole number from 0"),
             ("MIN", "11", "11 is more than SYNCLINE_DB_POOL_MAX 10"),
             ("ACQUIRE_MS", "0", "\"0\" is not a whole number from 100"),
-            ("IDLE_MS", "1", "\"1\" is not a whole number from 1000"),
         ] {
             let name = format!("SYNCLINE_DB_POOL_{name}");
             let refused = limits(&[(&name, value)]).expect_err("a pool that cannot be");

@@ -47,7 +47,6 @@ fn every_setting_is_listed_with_its_default() -> Result<()> {
         ("SYNCLINE_DB_POOL_MIN", "1"),
         ("SYNCLINE_DB_POOL_MAX", "4"),
         ("SYNCLINE_DB_POOL_ACQUIRE_MS", "30000"),
-        ("SYNCLINE_DB_POOL_IDLE_MS", "30000"),
         ("REDIS_URL", "not set"),
         ("SYNCLINE_QUEUE", "sql"),
         ("SYNCLINE_QUEUE_PREFIX", "syncline"),

@@ -305,9 +305,12 @@ async fn values_that_go_with_a_step_down_are_named(
     let down = ["migrate", "down", "--to", "page_unfinished_runs"];
     let refused = stage.program.expect(2, &down)?;
     ensure_tells(&refused.stdout, &["schedules.run_window  1"])?;
-    ensure_tells(&refused.stderr, &["1 value in 1 column", "--yes", "nothing was done"])?;
+    ensure_tells(
+        &refused.stderr,
+        &["this deletes 1 row in 1 table and 1 value in 1 column", "--yes", "nothing was done"],
+    )?;
     let refused = stage.program.expect(2, &[&["--json"], &down[..]].concat())?;
-    ensure_tells(&refused.stderr, &["schedules.run_window 1)"])?;
+    ensure_tells(&refused.stderr, &["(events 1, schedules.run_window 1)"])?;
     let tried = stage.program.expect(0, &[&down[..], &["--dry-run"]].concat())?;
     ensure_tells(&tried.stdout, &["schedules.run_window would go with its 1 value", "rolled back"])?;
     ensure!(stage.applied()? == applied);

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Variables that the program reads and that a test must not inherit.
-const FOREIGN: [&str; 71] = [
+const FOREIGN: [&str; 70] = [
     "COLUMNS",
     "DATABASE_URL_FILE",
     "REDIS_URL_FILE",
@@ -59,7 +59,6 @@ const FOREIGN: [&str; 71] = [
     "SYNCLINE_DB_POOL_MIN",
     "SYNCLINE_DB_POOL_MAX",
     "SYNCLINE_DB_POOL_ACQUIRE_MS",
-    "SYNCLINE_DB_POOL_IDLE_MS",
     "SYNCLINE_SECRET_KEY",
     "SYNCLINE_SECRET_KEY_FILE",
     "SYNCLINE_SECRET_KEY_PREVIOUS",

@@ -195,8 +195,8 @@ fn fill_default(rule: &Rule) -> Merged {
     })
 }
 
-/// The edited default of a field, for an item that has the earlier one: the side that values come from has none, and nobody
-/// has edited the other one since.
+/// Returns the decision to write the edited default of a field: the side that values come from is blank, and the other side
+/// still has the earlier default.
 fn new_default(rule: &Rule, state: &FieldState<'_>) -> Option<Decision> {
     let side = if rule.flow.writes(Side::Target) { Side::Target } else { Side::Source };
     let (from, now) = (side.other(), state.now.get(side));

@@ -75,7 +75,7 @@ fn before(change: &Change, column: Option<&Column>) -> Value {
     }
 }
 
-/// The changes of a field, the latest first. Jira lists them so, and says nothing about their order.
+/// The changes of a field, the latest first. Jira's description promises no order, so they are sorted by their ids.
 fn changes<'i>(issue: &'i Issue, id: &str) -> Vec<&'i Entry> {
     let mut changes: Vec<&Entry> =
         issue.changelog.histories.iter().filter(|entry| entry.of(id).is_some()).collect();

@@ -68,7 +68,7 @@ async fn query(
     request.send(call).await
 }
 
-/// Reads a list to its end. `text` takes `first` and `after`, and answers with `name`; `entry_cost` is the complexity of
+/// Reads all pages of a list. `text` takes `first` and `after`, and answers with `name`; `entry_cost` is the complexity of
 /// an entry.
 pub(super) async fn all<T: DeserializeOwned>(
     client: &Client,

@@ -237,7 +237,7 @@ impl Tx<'_> {
 async fn sqlite(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
     let options = options.create_if_missing(false).pragma("cache_size", CACHE).busy_timeout(BUSY);
     let options = options.row_buffer_size(ROWS_AHEAD);
-    // A place is open for one run. Without limits of age the pool has no upkeep, which can spin for ever in sqlx 0.9.0.
+    // A place is open for one run. Without limits of age the pool has no upkeep, which can spin without end in sqlx 0.9.0.
     SqlitePoolOptions::new()
         .max_connections(2)
         .acquire_timeout(ACQUIRE)

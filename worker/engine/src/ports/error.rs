@@ -97,8 +97,8 @@ impl ConnectorError {
         self
     }
 
-    /// True if it says nothing about what was written: the same write may be taken later. Otherwise a person corrects
-    /// something first.
+    /// True if the same write may succeed later without a change: the platform did not judge its values. Otherwise a person
+    /// must correct something first.
     pub fn passes(&self) -> bool {
         use ErrorKind::{Auth, Conflict, RateLimited, Stopped, Transient};
         matches!(self.kind, Auth | Conflict | RateLimited { .. } | Stopped(_) | Transient)
