@@ -41,7 +41,8 @@ pub(crate) async fn open(config: &DatabaseConfig) -> Result<DatabaseConnection, 
     options
         // At info, so RUST_LOG=sqlx=info shows every statement and nothing does by default.
         .sqlx_logging(true)
-        .min_connections(pool.min)
+        // A second connection beside the first could not set the mode of a new file.
+        .min_connections(if url.is_sqlite() { 0 } else { pool.min })
         .max_connections(pool.max)
         .acquire_timeout(pool.acquire)
         .connect_timeout(PATIENCE)

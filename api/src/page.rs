@@ -1,7 +1,8 @@
 //! Pages of lists: how many entries, and where the next page begins.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use syncline_service::scan::Start;
+use utoipa::IntoParams;
 
 use crate::{cursor, extract::invalid_query, problem::Problem, state::ApiState};
 
@@ -10,6 +11,18 @@ const MOST: u16 = 200;
 
 /// Entries of a page without a `limit`.
 const USUAL: u16 = 50;
+
+/// Which page to list. Unknown keys are refused.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PageQuery {
+    /// The most entries of a page; 50 if it is left out.
+    #[param(minimum = 1, maximum = 200)]
+    pub(crate) limit: Option<u16>,
+    /// The `next_cursor` of the page before.
+    pub(crate) cursor: Option<String>,
+}
 
 /// The number of entries of a page.
 pub(crate) fn limit(given: Option<u16>) -> Result<u64, Problem> {

@@ -57,6 +57,9 @@ pub(crate) fn version(output: &Output) -> Exit {
 
 fn print(bytes: &[u8]) -> Result<Exit, Fault> {
     let mut out = std::io::stdout().lock();
-    out.write_all(bytes).and_then(|()| out.flush())?;
-    Ok(Exit::Done)
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        // The reader has what it wanted (`| head`).
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Exit::Done),
+        written => written.map(|()| Exit::Done).map_err(Fault::from),
+    }
 }

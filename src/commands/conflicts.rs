@@ -151,10 +151,10 @@ async fn show(db: &DatabaseConnection, id: i64, output: &Output) -> Result<Exit,
     let field = conflict.field.as_deref().unwrap_or("(whole item)");
     output.line(format!("conflict {id}: sync {}, item {}, {field}", found.sync, words::item(&found.link)));
     output.line(format!(
-        "{}, {} since {} UTC; found by run {}",
+        "{}, since {} UTC; {}; last looked at by run {}",
         conflict_kind(&conflict.conflict_type),
-        state(conflict),
         words::date(conflict.created_at),
+        state(conflict),
         conflict.run_id
     ));
     let values =

@@ -67,13 +67,9 @@ fn show(event: &Arc<Delivery>, output: &Output) {
     output.data(&data);
     let text = |name: &str| data[name].as_str().unwrap_or_default().to_owned();
     let time: String = text("time").chars().take(19).collect();
-    output.line(format!(
-        "{:>8}  {}  {:<19}  {}",
-        event.seq,
-        time.replace('T', " "),
-        event.kind,
-        text("subject")
-    ));
+    // The beginning of a run's id, which `runs` takes, fits the line into 80 columns.
+    let subject: String = text("subject").chars().take(24).collect();
+    output.line(format!("{:>8}  {}  {:<19}  {}", event.seq, time.replace('T', " "), event.kind, subject));
 }
 
 /// A task that ends with this value.

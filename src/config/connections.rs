@@ -8,7 +8,8 @@ use crate::fault::Fault;
 /// The limits of the connection pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PoolLimits {
-    /// Connections kept open. `SYNCLINE_DB_POOL_MIN`; default 2, or 1 for SQLite and for commands that are no servers.
+    /// Connections opened at the start; a file's are opened as they are needed. `SYNCLINE_DB_POOL_MIN`; default 2, or 1
+    /// for SQLite and for commands that are no servers.
     pub(crate) min: u32,
     /// Connections at most. `SYNCLINE_DB_POOL_MAX`; default 10, or 4 for SQLite, which lets one
     /// connection write at a time.

@@ -10,8 +10,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     access::By,
-    cursor,
     extract::{StrictQuery, invalid_query},
+    page,
     problem::Problem,
     state::ApiState,
 };
@@ -86,13 +86,7 @@ pub(crate) async fn list(
     }
     let ChangesQuery { actor, action, subject_kind, subject_id, cursor, .. } = query;
     let list = ("audit", caller.project, &actor, &action, &subject_kind, &subject_id);
-    let before = match cursor {
-        Some(cursor) => {
-            let position = api.cursors.open(&api.db, &list, &cursor).await?;
-            Some(position.parse().map_err(|_| cursor::invalid())?)
-        }
-        None => None,
-    };
+    let before = page::after(&api, &list, cursor.as_deref()).await?;
     // One more tells whether there is another page.
     let asked = AuditQuery {
         actor: actor.clone(),
@@ -105,10 +99,8 @@ pub(crate) async fn list(
     let mut rows = audit::list(&api.db, &caller, &asked).await?;
     let more = rows.len() > usize::from(limit);
     rows.truncate(usize::from(limit));
-    let next_cursor = match rows.last() {
-        Some(last) if more => Some(api.cursors.sign(&api.db, &list, &last.id.to_string()).await?),
-        _ => None,
-    };
+    let last = rows.last().map(|row| row.id).filter(|_| more);
+    let next_cursor = page::next(&api, &list, last).await?;
     Ok(Json(ChangeList { changes: rows.into_iter().map(view).collect(), next_cursor }))
 }
 

@@ -14,8 +14,8 @@ use uuid::Uuid;
 use super::jobs::list::sync_id;
 use crate::{
     access::By,
-    cursor,
     extract::{InPath, StrictQuery, invalid_query},
+    page::{self, PageQuery},
     problem::Problem,
     schema::one_of,
     state::ApiState,
@@ -61,15 +61,15 @@ fn orders() -> Schema {
     "latest": "01a1f933-66bd-7084-846c-c8cc3a4a2c5a", "reason": "trying again would not help",
     "error": "HTTP 422: \"priority\" is not on the screen",
 }], "next_cursor": null })))]
-pub struct GroupList {
-    pub groups: Vec<GroupView>,
+pub struct DeadGroupList {
+    pub groups: Vec<DeadGroupView>,
     /// The `cursor` of the next page; none at the end.
     pub next_cursor: Option<String>,
 }
 
 /// The dead letters of one sync with one cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct GroupView {
+pub struct DeadGroupView {
     /// The fingerprint of the cause; other syncs may have a group with the same.
     pub group: String,
     /// The sync's name; none if the sync was purged.
@@ -96,13 +96,13 @@ pub struct GroupView {
     operation_id = "list_dead_groups",
     tag = "dead letters",
     params(GroupsQuery),
-    responses((status = 200, description = "A page of groups.", body = GroupList)),
+    responses((status = 200, description = "A page of groups.", body = DeadGroupList)),
 )]
 pub(crate) async fn list(
     State(api): State<ApiState>,
     By(caller): By,
     StrictQuery(query): StrictQuery<GroupsQuery>,
-) -> Result<Json<GroupList>, Problem> {
+) -> Result<Json<DeadGroupList>, Problem> {
     listed(&api, &caller, query, None).await.map(Json)
 }
 
@@ -112,15 +112,16 @@ pub(crate) async fn list(
     path = "/api/v1/dead/groups/{fingerprint}",
     operation_id = "show_dead_group",
     tag = "dead letters",
-    params(("fingerprint" = String, Path, description = "The fingerprint of the cause.")),
-    responses((status = 200, description = "A group of each sync that has letters of this cause.", body = GroupList)),
+    params(("fingerprint" = String, Path, description = "The fingerprint of the cause."), PageQuery),
+    responses((status = 200, description = "A group of each sync that has letters of this cause.", body = DeadGroupList)),
 )]
 pub(crate) async fn show(
     State(api): State<ApiState>,
     By(caller): By,
     InPath(fingerprint): InPath<String>,
-) -> Result<Json<GroupList>, Problem> {
-    let query = GroupsQuery { limit: Some(MOST), ..GroupsQuery::default() };
+    StrictQuery(PageQuery { limit, cursor }): StrictQuery<PageQuery>,
+) -> Result<Json<DeadGroupList>, Problem> {
+    let query = GroupsQuery { limit, cursor, ..GroupsQuery::default() };
     let found = listed(&api, &caller, query, Some(fingerprint.clone())).await?;
     if found.groups.is_empty() {
         let detail = format!(
@@ -131,19 +132,13 @@ pub(crate) async fn show(
     Ok(Json(found))
 }
 
-/// The most groups of a page.
-const MOST: u16 = 200;
-
 async fn listed(
     api: &ApiState,
     caller: &Caller,
     query: GroupsQuery,
     fingerprint: Option<String>,
-) -> Result<GroupList, Problem> {
-    let limit = query.limit.unwrap_or(50);
-    if !(1..=MOST).contains(&limit) {
-        return Err(invalid_query("limit", "not between 1 and 200"));
-    }
+) -> Result<DeadGroupList, Problem> {
+    let limit = page::limit(query.limit)?;
     let GroupsQuery { sync, project, error_kind, text, sort, cursor, .. } = query;
     if let Some(kind) = error_kind.as_deref().filter(|kind| !kinds::ALL.contains(kind)) {
         let all = kinds::ALL.join(", ");
@@ -160,36 +155,29 @@ async fn listed(
         Some(name) => Some(sync_id(api, caller, name, project.as_deref()).await?),
         None => None,
     };
-    let list = ("dead groups", caller.project, &sync, &project, &error_kind, &text, order.as_str());
-    let skip: u64 = match cursor {
-        Some(cursor) => {
-            let position = api.cursors.open(&api.db, &list, &cursor).await?;
-            position.parse().map_err(|_| cursor::invalid())?
-        }
-        None => 0,
-    };
+    let list =
+        ("dead groups", caller.project, &fingerprint, &sync, &project, &error_kind, &text, order.as_str());
+    let skip = page::after(api, &list, cursor.as_deref()).await?.unwrap_or(0);
     let asked = GroupQuery {
         project: caller.project,
         sync: id,
-        fingerprint,
+        fingerprint: fingerprint.clone(),
         kind: error_kind.clone(),
         text: text.clone(),
         order,
         // One more tells whether there is another page.
-        limit: u64::from(limit) + 1,
-        skip,
+        limit: limit + 1,
+        skip: u64::try_from(skip).unwrap_or_default(),
     };
     let mut found = groups(&api.db, &asked).await?;
-    let more = found.len() > usize::from(limit);
-    found.truncate(usize::from(limit));
-    let next_cursor = match more {
-        true => Some(api.cursors.sign(&api.db, &list, &(skip + u64::from(limit)).to_string()).await?),
-        false => None,
-    };
+    let more = found.len() as u64 > limit;
+    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let end = skip.saturating_add_unsigned(limit);
+    let next_cursor = page::next(api, &list, more.then_some(end)).await?;
     let known = syncs::all(&api.db).await?;
     let view = |group: Group| {
         let sync = known.get(&group.sync);
-        GroupView {
+        DeadGroupView {
             sync: sync.map(|sync| sync.row.name.clone()),
             project: sync.map(|sync| sync.project.clone()),
             group: group.fingerprint,
@@ -202,5 +190,5 @@ async fn listed(
             error: group.error,
         }
     };
-    Ok(GroupList { groups: found.into_iter().map(view).collect(), next_cursor })
+    Ok(DeadGroupList { groups: found.into_iter().map(view).collect(), next_cursor })
 }

@@ -25,7 +25,7 @@ use super::history::{
 use crate::{
     access::By,
     extract::{InPath, StrictQuery, invalid_query},
-    page,
+    page::{self, PageQuery},
     problem::Problem,
     schema::{maybe_words, words},
     state::ApiState,
@@ -218,32 +218,20 @@ pub(crate) async fn show(
     Ok(Json(view(&caller, link, &known, true)))
 }
 
-/// How much to list. Unknown keys are refused.
-#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct MappingHistoryQuery {
-    /// The most changes of a page; 50 if it is left out.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u16>,
-    /// The `next_cursor` of the page before.
-    cursor: Option<String>,
-}
-
 /// List the changes of a link, the latest first
 #[utoipa::path(
     get,
     path = "/api/v1/sync/mappings/{id}/history",
     operation_id = "list_changes_of_mapping",
     tag = "mappings",
-    params(("id" = i64, Path, minimum = 1, description = "The id of the link."), MappingHistoryQuery),
+    params(("id" = i64, Path, minimum = 1, description = "The id of the link."), PageQuery),
     responses((status = 200, description = "A page of changes.", body = ChangesOfRun)),
 )]
 pub(crate) async fn history(
     State(api): State<ApiState>,
     By(caller): By,
     InPath(id): InPath<i64>,
-    StrictQuery(query): StrictQuery<MappingHistoryQuery>,
+    StrictQuery(query): StrictQuery<PageQuery>,
 ) -> Result<Json<ChangesOfRun>, Problem> {
     let limit = page::limit(query.limit)?;
     let list = ("mapping", id);

@@ -9,14 +9,14 @@ use syncline_entity::{
     types::{OperationAction, OperationState},
 };
 use syncline_service::operations::{self, Letters};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::jobs::{ListedJob, list::sync_id};
 use crate::{
     access::By,
-    cursor,
-    extract::{InPath, JsonBody, StrictQuery, invalid_query},
+    extract::{InPath, JsonBody, StrictQuery},
+    page::{self, PageQuery},
     problem::Problem,
     schema::{one_of, words},
     state::ApiState,
@@ -126,18 +126,6 @@ pub struct OperationList {
     pub next_cursor: Option<String>,
 }
 
-/// Which operations to list. Unknown keys are refused.
-#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct OperationsQuery {
-    /// The most operations of a page; 50 if it is left out.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u16>,
-    /// The `next_cursor` of the page before.
-    cursor: Option<String>,
-}
-
 /// Count the dead letters that an operation would change
 #[utoipa::path(
     post,
@@ -195,33 +183,22 @@ pub(crate) async fn start(
     path = "/api/v1/operations",
     operation_id = "list_operations",
     tag = "operations",
-    params(OperationsQuery),
+    params(PageQuery),
     responses((status = 200, description = "The latest operations first.", body = OperationList)),
 )]
 pub(crate) async fn list(
     State(api): State<ApiState>,
     By(caller): By,
-    StrictQuery(OperationsQuery { limit, cursor }): StrictQuery<OperationsQuery>,
+    StrictQuery(PageQuery { limit, cursor }): StrictQuery<PageQuery>,
 ) -> Result<Json<OperationList>, Problem> {
-    let limit = limit.unwrap_or(50);
-    if !(1..=200).contains(&limit) {
-        return Err(invalid_query("limit", "not between 1 and 200"));
-    }
+    let limit = page::limit(limit)?;
     let list = ("operations", caller.project);
-    let before = match cursor {
-        Some(cursor) => {
-            let position = api.cursors.open(&api.db, &list, &cursor).await?;
-            Some(position.parse().map_err(|_| cursor::invalid())?)
-        }
-        None => None,
-    };
-    let mut rows = operations::list(&api.db, &caller, u64::from(limit) + 1, before).await?;
-    let more = rows.len() > usize::from(limit);
-    rows.truncate(usize::from(limit));
-    let next_cursor = match rows.last() {
-        Some(last) if more => Some(api.cursors.sign(&api.db, &list, &last.id.to_string()).await?),
-        _ => None,
-    };
+    let before = page::after(&api, &list, cursor.as_deref()).await?;
+    let mut rows = operations::list(&api.db, &caller, limit + 1, before).await?;
+    let more = rows.len() as u64 > limit;
+    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let last = rows.last().map(|row| row.id).filter(|_| more);
+    let next_cursor = page::next(&api, &list, last).await?;
     Ok(Json(OperationList { operations: rows.into_iter().map(view).collect(), next_cursor }))
 }
 

@@ -16,7 +16,7 @@ use crate::{
     access::By,
     etag::{IfMatch, Tag},
     extract::{InPath, StrictQuery},
-    page,
+    page::{self, PageQuery},
     problem::Problem,
     state::ApiState,
 };
@@ -51,32 +51,20 @@ pub struct RevisionWithDocument {
     pub document: Value,
 }
 
-/// How many revisions to list. Unknown keys are refused.
-#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RevisionsQuery {
-    /// The most revisions of a page; 50 if it is left out.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u16>,
-    /// The `next_cursor` of the page before.
-    cursor: Option<String>,
-}
-
 /// List the revisions of a sync
 #[utoipa::path(
     get,
     path = "/api/v1/sync/configs/{id}/revisions",
     operation_id = "list_revisions",
     tag = "syncs",
-    params(("id" = i64, Path, minimum = 1, description = "The id of the sync."), RevisionsQuery),
+    params(("id" = i64, Path, minimum = 1, description = "The id of the sync."), PageQuery),
     responses((status = 200, description = "A page of revisions.", body = RevisionList)),
 )]
 pub(crate) async fn list(
     State(api): State<ApiState>,
     By(caller): By,
     InPath(id): InPath<i64>,
-    StrictQuery(query): StrictQuery<RevisionsQuery>,
+    StrictQuery(query): StrictQuery<PageQuery>,
 ) -> Result<Json<RevisionList>, Problem> {
     let limit = page::limit(query.limit)?;
     let list = ("revisions", id);

@@ -2,19 +2,19 @@
 
 use axum::{Json, extract::State};
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use syncline_entity::types::SyncStatus;
 use syncline_service::{
     Caller, Scope, history, redact,
     syncs::{self, StoredSync},
 };
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::change::{ChangeView, item, view};
 use crate::{
     access::By,
     extract::{JobId, StrictQuery},
-    page,
+    page::{self, PageQuery},
     problem::Problem,
     routes::jobs::{
         JobView,
@@ -42,18 +42,6 @@ pub(crate) async fn one(
     show(State(api), By(caller), JobId(run)).await
 }
 
-/// How much of a run to list. Unknown keys are refused.
-#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct OfRunQuery {
-    /// The most entries of a page; 50 if it is left out.
-    #[param(minimum = 1, maximum = 200)]
-    pub(super) limit: Option<u16>,
-    /// The `next_cursor` of the page before.
-    pub(super) cursor: Option<String>,
-}
-
 /// A page of changes.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(examples(json!({ "changes": [], "next_cursor": null })))]
@@ -69,14 +57,14 @@ pub struct ChangesOfRun {
     path = "/api/v1/sync/history/{run}/changes",
     operation_id = "list_changes_of_run",
     tag = "history",
-    params(("run" = uuid::Uuid, Path, description = "The id of the run."), OfRunQuery),
+    params(("run" = uuid::Uuid, Path, description = "The id of the run."), PageQuery),
     responses((status = 200, description = "A page of changes.", body = ChangesOfRun)),
 )]
 pub(crate) async fn changes(
     State(api): State<ApiState>,
     By(caller): By,
     JobId(run): JobId,
-    StrictQuery(query): StrictQuery<OfRunQuery>,
+    StrictQuery(query): StrictQuery<PageQuery>,
 ) -> Result<Json<ChangesOfRun>, Problem> {
     let limit = page::limit(query.limit)?;
     let list = ("changes", run);
@@ -134,14 +122,14 @@ pub struct ItemsOfRun {
     path = "/api/v1/sync/history/{run}/items",
     operation_id = "list_items_of_run",
     tag = "history",
-    params(("run" = uuid::Uuid, Path, description = "The id of the run."), OfRunQuery),
+    params(("run" = uuid::Uuid, Path, description = "The id of the run."), PageQuery),
     responses((status = 200, description = "A page of items.", body = ItemsOfRun)),
 )]
 pub(crate) async fn items(
     State(api): State<ApiState>,
     By(caller): By,
     JobId(run): JobId,
-    StrictQuery(query): StrictQuery<OfRunQuery>,
+    StrictQuery(query): StrictQuery<PageQuery>,
 ) -> Result<Json<ItemsOfRun>, Problem> {
     let limit = page::limit(query.limit)?;
     let list = ("items", run);

@@ -9,11 +9,10 @@ use syncline_service::{history, redact};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::of_run::OfRunQuery;
 use crate::{
     access::By,
     extract::{JobId, StrictQuery},
-    page,
+    page::{self, PageQuery},
     problem::Problem,
     schema::words,
     state::ApiState,
@@ -50,14 +49,14 @@ pub struct PlanPage {
     path = "/api/v1/sync/history/{run}/plan",
     operation_id = "show_plan",
     tag = "history",
-    params(("run" = Uuid, Path, description = "The id of the run."), OfRunQuery),
+    params(("run" = Uuid, Path, description = "The id of the run."), PageQuery),
     responses((status = 200, description = "A page of the plan.", body = PlanPage)),
 )]
 pub(crate) async fn plan(
     State(api): State<ApiState>,
     By(caller): By,
     JobId(run): JobId,
-    StrictQuery(query): StrictQuery<OfRunQuery>,
+    StrictQuery(query): StrictQuery<PageQuery>,
 ) -> Result<Json<PlanPage>, Problem> {
     let limit = page::limit(query.limit)?;
     let list = ("plan", run);
