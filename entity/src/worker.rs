@@ -61,7 +61,7 @@ pub fn now(backend: DbBackend) -> &'static str {
 }
 
 /// True if the schema has this table.
-pub async fn exists(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
+async fn exists(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
     let sql = match db.get_database_backend() {
         DbBackend::Postgres => "SELECT 1 WHERE to_regclass('workers') IS NOT NULL",
         _ => "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'workers'",
@@ -82,8 +82,58 @@ pub struct Seen {
 impl Seen {
     /// True if its last heartbeat is recent enough.
     pub fn is_live(&self) -> bool {
-        self.silent <= self.worker.beat_ms.saturating_mul(1000 * BEATS_MISSED)
+        is_recent(self.silent, self.worker.beat_ms)
     }
+}
+
+/// A worker's row without the columns that later migrations added, and the time since its last heartbeat.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct Process {
+    pub name: String,
+    pub role: String,
+    pub host: String,
+    pub pid: i64,
+    pub version: String,
+    pub schema_version: String,
+    pub concurrency: i32,
+    pub running: i32,
+    pub stopping: bool,
+    pub beat_ms: i64,
+    pub started_at: i64,
+    pub heartbeat_at: i64,
+    /// Microseconds since its last heartbeat, by the database's clock.
+    pub silent: i64,
+}
+
+impl Process {
+    /// True if its last heartbeat is recent enough.
+    pub fn is_live(&self) -> bool {
+        is_recent(self.silent, self.beat_ms)
+    }
+}
+
+fn is_recent(silent: i64, beat_ms: i64) -> bool {
+    silent <= beat_ms.saturating_mul(1000 * BEATS_MISSED)
+}
+
+/// All registered workers, oldest first, on any schema that has the table: a migrator reads them between two
+/// migrations.
+pub async fn processes(db: &impl ConnectionTrait) -> Result<Vec<Process>, DbErr> {
+    if !exists(db).await? {
+        return Ok(Vec::new());
+    }
+    let silent = format!("{} - heartbeat_at", now(db.get_database_backend()));
+    Entity::find()
+        .select_only()
+        .columns([Column::Name, Column::Role, Column::Host, Column::Pid, Column::Version, Column::SchemaVersion])
+        .columns([Column::Concurrency, Column::Running, Column::Stopping, Column::BeatMs])
+        .columns([Column::StartedAt, Column::HeartbeatAt])
+        .expr_as(Expr::cust(silent), "silent")
+        .order_by_asc(Column::StartedAt)
+        .order_by_asc(Column::Id)
+        .into_model::<Process>()
+        .all(db)
+        .await
 }
 
 /// All registered workers, oldest first.

@@ -88,17 +88,16 @@ pub struct Registered {
     pub silent_ms: i64,
 }
 
-impl From<worker::Seen> for Registered {
-    fn from(seen: worker::Seen) -> Self {
-        let standing = match (seen.is_live(), seen.worker.stopping) {
-            _ if local::is_dead(&seen.worker.name) => Liveness::Dead,
+impl From<worker::Process> for Registered {
+    fn from(worker: worker::Process) -> Self {
+        let standing = match (worker.is_live(), worker.stopping) {
+            _ if local::is_dead(&worker.name) => Liveness::Dead,
             (true, false) => Liveness::Live,
             (true, true) => Liveness::Stopping,
             (false, _) => Liveness::Silent,
         };
-        let (worker, silent) = (seen.worker, seen.silent);
         Self {
-            silent_ms: (silent / 1000).max(0),
+            silent_ms: (worker.silent / 1000).max(0),
             name: worker.name,
             role: worker.role,
             host: worker.host,
@@ -116,10 +115,7 @@ impl From<worker::Seen> for Registered {
 
 /// All registered workers, also those that are gone; none where the schema has no table of them yet.
 pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<Registered>, DbErr> {
-    if !worker::exists(db).await? {
-        return Ok(Vec::new());
-    }
-    Ok(worker::all(db).await?.into_iter().map(Registered::from).collect())
+    Ok(worker::processes(db).await?.into_iter().map(Registered::from).collect())
 }
 
 /// The workers that run jobs on this database now, as far as that is known: those with recent heartbeats whose process
