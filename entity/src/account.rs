@@ -29,10 +29,10 @@ pub struct Model {
     /// State of the circuit breaker, shared by replicas.
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub breaker: Option<Json>,
-    /// False if its server limits nothing, as a self-hosted edition may be set up: then only the number of requests at
-    /// once is kept to.
+    /// False if its server has no rate limits, as a self-hosted edition may be configured: then only the number of
+    /// concurrent requests is limited.
     pub keeps_limits: bool,
-    /// Until then one process exchanges the refresh token of its secret, and no other one may.
+    /// Until then one process exchanges the refresh token of its secret; no other process may.
     pub refresh_until: Option<DateTimeUtc>,
 }
 

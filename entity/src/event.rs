@@ -1,10 +1,10 @@
-//! The events of the live feed: what happened, in the order in which it was written.
+//! The events of the live feed, in the order of writing.
 //!
-//! An event is written in the transaction that causes it, so there is none of what was rolled back. It holds ids, states
-//! and counts, and never the value of a field. Rows are kept for a day.
+//! An event is written in the transaction that causes it, so a rollback removes it. It contains ids, states and counts,
+//! and never the value of a field. Rows are kept for a day.
 //!
-//! Readers are woken by a notice. Notices are hints: PostgreSQL commits transactions with notices one after the other, so
-//! a process sends few of them, and a reader looks again for a while after each.
+//! Readers are woken by a notice. Notices are hints: PostgreSQL commits transactions with notices one after the other,
+//! so a process sends few of them, and a reader polls again for a while after each.
 
 use std::{
     sync::{LazyLock, Mutex, PoisonError},
@@ -28,7 +28,7 @@ pub struct Model {
     pub id: Uuid,
     /// Null for the whole installation.
     pub project_id: Option<i64>,
-    /// What else it is about: `sync:ID`, `entity:LINK`, `queue:NAME`, with spaces between.
+    /// Further subjects: `sync:ID`, `entity:LINK`, `queue:NAME`, separated by spaces.
     pub rooms: String,
     /// A name of [`EventType`], or one that only later versions know.
     #[sea_orm(column_name = "type")]
@@ -60,30 +60,30 @@ pub struct NewEvent {
 }
 
 impl NewEvent {
-    /// An event about nothing in particular.
+    /// Creates an event without a subject or rooms.
     pub fn new(kind: EventType, project: Option<i64>, data: Json) -> NewEvent {
         NewEvent { kind, project, rooms: String::new(), subject: None, data }
     }
 
-    /// Names the run, conflict, sync or account that it is about.
+    /// Sets the id of the run, conflict, sync or account.
     #[must_use]
     pub fn about(self, subject: impl ToString) -> NewEvent {
         NewEvent { subject: Some(subject.to_string()), ..self }
     }
 
-    /// Shows it to those who watch a sync.
+    /// Adds the room of a sync.
     #[must_use]
     pub fn of_sync(self, sync: i64) -> NewEvent {
         self.in_room(&format!("sync:{sync}"))
     }
 
-    /// Shows it to those who watch one of these links.
+    /// Adds the rooms of these links.
     #[must_use]
     pub fn of_links(self, links: &[i64]) -> NewEvent {
         links.iter().take(MOST_LINKS).fold(self, |event, link| event.in_room(&format!("entity:{link}")))
     }
 
-    /// Shows it to those who watch a queue.
+    /// Adds the room of a queue.
     #[must_use]
     pub fn of_queue(self, queue: &str) -> NewEvent {
         self.in_room(&format!("queue:{queue}"))
@@ -148,17 +148,17 @@ fn row(event: NewEvent) -> Json {
     })
 }
 
-/// The channel of PostgreSQL on which processes hear of events, for the table that this connection sees.
+/// The PostgreSQL channel of the notices, for the table that this connection sees.
 pub const CHANNEL: &str =
     "(SELECT 'syncline_events_' || relnamespace::text FROM pg_class WHERE oid = to_regclass('events'))";
 
-/// The shortest time between two notices of this process. A reader looks again for longer than this after each.
+/// The shortest time between two notices of this process. A reader polls for longer than this after each.
 pub const NOTICE_EVERY: Duration = Duration::from_millis(100);
 
 /// Counts the calls of [`record`] in this process.
 static RECORDED: LazyLock<watch::Sender<u64>> = LazyLock::new(watch::Sender::default);
 
-/// Changes when this process writes events. The transaction may end a moment later, and may fail.
+/// Changes when this process writes events, which may be before their transaction commits or fails.
 pub fn recorded() -> watch::Receiver<u64> {
     RECORDED.subscribe()
 }
@@ -174,14 +174,14 @@ fn may_notify() -> bool {
     may
 }
 
-/// The events after a position, the oldest first, at most `limit`.
+/// Returns the events after a position, the oldest first, at most `limit`.
 pub async fn after(db: &impl ConnectionTrait, seq: i64, limit: u64) -> Result<Vec<Model>, DbErr> {
     Entity::find().filter(Column::Seq.gt(seq)).order_by_asc(Column::Seq).limit(limit).all(db).await
 }
 
-/// The positions of the oldest and the newest event; none if there is none.
+/// Returns the positions of the oldest and the newest event; none if there are no events.
 pub async fn bounds(db: &impl ConnectionTrait) -> Result<Option<(i64, i64)>, DbErr> {
-    // Two subqueries, so that each is a look into the index.
+    // Two subqueries, so that each is one index lookup.
     let sql = "SELECT (SELECT MIN(seq) FROM events) AS oldest, (SELECT MAX(seq) FROM events) AS newest";
     let Some(row) = db.query_one_raw(statement(db.get_database_backend(), sql, [])).await? else {
         return Ok(None);

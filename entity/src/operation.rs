@@ -19,23 +19,23 @@ pub struct Model {
     /// The filter of the subjects.
     #[sea_orm(column_type = "JsonBinary")]
     pub filter: Json,
-    /// Subjects that came later are not concerned.
+    /// Later subjects are not included.
     pub cutoff: DateTimeUtc,
     pub state: OperationState,
-    /// The reason that was given for it.
+    /// The given reason.
     pub reason: Option<String>,
     /// The number of subjects at the preview.
     pub total: i64,
     pub done: i64,
-    /// Subjects that were left, because they had changed or could not be changed.
+    /// Subjects that were skipped, because they had changed or could not be changed.
     pub skipped: i64,
-    /// How far it has come. It is raised in the transaction of the changes.
+    /// The position of the last changed subject, updated in the transaction of the changes.
     pub cursor: Option<String>,
-    /// Starts it; null once it was used.
+    /// Starts it; null once used.
     pub token: Option<String>,
-    /// Who asked for it.
+    /// The name of the requesting caller.
     pub actor: String,
-    /// The id of their token of the API.
+    /// The id of the caller's API token.
     pub token_id: Option<i64>,
     pub created_at: DateTimeUtc,
     pub started_at: Option<DateTimeUtc>,

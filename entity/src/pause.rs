@@ -17,7 +17,7 @@ pub struct Model {
     pub subject: String,
     /// The project of a sync or account; null for what all projects share.
     pub project_id: Option<i64>,
-    /// In the words of the person who paused it.
+    /// As given by the person who paused it.
     pub reason: Option<String>,
     pub by: String,
     pub at: DateTimeUtc,

@@ -1,4 +1,4 @@
-//! Identities of people: what an account, or a text in files and tables, calls a person.
+//! Identities of people: the id or name that an account, or a text in files and tables, uses for a person.
 
 use sea_orm::entity::prelude::*;
 
@@ -16,11 +16,11 @@ pub struct Model {
     pub account_id: Option<i64>,
     /// The platform's id, or the text.
     pub remote_id: String,
-    /// What fields of the platform call the person, if that is not the id.
+    /// The name of the person in fields of the platform, if that is not the id.
     pub login: Option<String>,
     pub name: Option<String>,
     pub email: Option<String>,
-    /// How it came to its person.
+    /// How it was assigned to its person.
     pub matched_by: MatchedBy,
 }
 

@@ -16,7 +16,7 @@ pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i64,
     pub link_id: i64,
-    /// The run that last met it (`sync_history.run_uid`, which retention may have removed).
+    /// The run that last detected it (`sync_history.run_uid`, which retention may have removed).
     pub run_id: Uuid,
     /// Null for the item as a whole.
     pub field: Option<String>,
@@ -35,7 +35,7 @@ pub struct Model {
     pub resolution_strategy: Option<String>,
     /// The chosen side.
     pub resolution: Option<Side>,
-    /// What a person chose that is no side, with a hash of the values that they saw.
+    /// A person's choice of the base or of another value, with a hash of the values that were shown.
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub choice: Option<Json>,
     pub resolved: bool,
@@ -43,11 +43,11 @@ pub struct Model {
     pub resolved_by: Option<String>,
     /// The run that applies the choice (a `run_uid`).
     pub resolve_run_id: Option<Uuid>,
-    /// How often runs met it.
+    /// How often runs detected it.
     pub occurrences: i32,
     /// When it was left to a person because it recurred too often.
     pub escalated_at: Option<DateTimeUtc>,
-    /// When it was first met.
+    /// When it was first detected.
     pub created_at: DateTimeUtc,
 }
 
@@ -59,7 +59,7 @@ pub enum Relation {
         to = "super::sync_metadata::Column::Id"
     )]
     Link,
-    /// The run that last met it; missing once retention has removed the run.
+    /// The run that last detected it; missing once retention has removed the run.
     #[sea_orm(
         belongs_to = "super::sync_history::Entity",
         from = "Column::RunId",

@@ -20,13 +20,13 @@ pub struct Model {
     pub high_water: Option<DateTimeUtc>,
     /// When a complete listing last ended.
     pub last_full_at: Option<DateTimeUtc>,
-    /// The account whose complete listing last counted, by the platform's own id of it.
+    /// The account that read the last complete listing, by the platform's own id of it.
     pub reader: Option<String>,
     /// The run that last moved it (`sync_history.run_uid`, which retention may have removed).
     pub run_id: Option<Uuid>,
-    /// Where a listing goes on that was broken off by a limit: JSON with `whole` and the connector's own `position`.
+    /// Where to resume a listing that a limit interrupted: JSON with `whole` and the connector's own `position`.
     pub listing: Option<String>,
-    /// Short hashes of the ids that the broken listing had, 12 bytes each.
+    /// Short hashes of the ids that the interrupted listing had returned, 12 bytes each.
     pub listed_ids: Option<Vec<u8>>,
     /// Raised by every write, for compare-and-set.
     pub version: i64,

@@ -77,7 +77,7 @@ pub struct Model {
     pub cancel_requested_at: Option<DateTimeUtc>,
     /// The kind of error that made it a dead letter.
     pub error_kind: Option<String>,
-    /// Dead letters of one cause have the same; null until it is known.
+    /// The same for all dead letters of one cause; null until it is known.
     pub error_fingerprint: Option<String>,
 }
 
@@ -114,7 +114,7 @@ pub enum Relation {
     /// The changes that it wrote.
     #[sea_orm(has_many = "super::sync_change::Entity")]
     Changes,
-    /// The conflicts that it met last.
+    /// The conflicts that it detected last.
     #[sea_orm(has_many = "super::sync_conflict::Entity")]
     Conflicts,
     /// The webhook deliveries that it processes.

@@ -209,20 +209,20 @@ pub async fn briefs(
     LinkBrief::find_by_statement(Statement::from_sql_and_values(backend, sql, values)).all(db).await
 }
 
-/// The links as the one row of a statement: for SQLite's driver a row costs more than reading it. None if a value is not
-/// in the form in which Syncline writes it.
+/// Returns the links as the one row of a statement: for SQLite's driver a row costs more than reading it. None if a
+/// value is not in the form in which Syncline writes it.
 async fn packed(
     db: &impl ConnectionTrait,
     sql: &str,
     values: [sea_orm::Value; 3],
 ) -> Result<Option<Vec<LinkBrief>>, DbErr> {
-    // The aggregate follows the order of its subquery; should it not, the order is mended below.
+    // The aggregate follows the order of its subquery; if it does not, the sort below restores the order.
     let sql =
         format!("SELECT '[' || coalesce(group_concat(json_array({BRIEF})), '') || ']' AS links FROM ({sql})");
     let row = db.query_one_raw(Statement::from_sql_and_values(DbBackend::Sqlite, sql, values)).await?;
     let Some(row) = row else { return Ok(None) };
     let text: String = row.try_get("", "links")?;
-    // A list is read as a struct by the order of its fields.
+    // serde reads a JSON array as a struct by the order of its fields.
     let Ok(mut links) = serde_json::from_str::<Vec<LinkBrief>>(&text) else { return Ok(None) };
     links.sort_by_key(|link| link.id);
     Ok(Some(links))

@@ -64,7 +64,7 @@ pub struct NewSyncState {
 pub struct NewConflict {
     /// The state whose sides disagree.
     pub state_id: i64,
-    /// The run that met it (`sync_history.run_uid`).
+    /// The run that detected it (`sync_history.run_uid`).
     pub run_id: Uuid,
     /// None for the item as a whole.
     pub field: Option<String>,

@@ -54,10 +54,10 @@ text_column! {
     OperationState {
         /// Counted, and not started.
         Previewed = "previewed",
-        /// A worker carries it out, or will.
+        /// A worker carries it out or will do so.
         Running = "running",
         Done = "done",
-        /// Stopped on request; what it did stays done.
+        /// Stopped on request; completed changes remain.
         Cancelled = "cancelled",
         Failed = "failed",
     }
@@ -166,7 +166,7 @@ impl RunStatus {
 }
 
 text_column! {
-    /// What an event of the live feed tells.
+    /// The type of an event of the live feed.
     EventType {
         RunAccepted = "run.accepted",
         RunStarted = "run.started",
@@ -175,15 +175,15 @@ text_column! {
         RunFailed = "run.failed",
         RunHeld = "run.held",
         RunCancelled = "run.cancelled",
-        /// It goes back in line: an attempt failed, or its worker gave it back.
+        /// The job waits again: an attempt failed, or its worker gave it back.
         JobMoved = "job.moved",
         JobDead = "job.dead",
         JobReplayed = "job.replayed",
         /// Both sides changed.
         ConflictDetected = "conflict.detected",
-        /// It is still open, with the values of now.
+        /// It is still open, with new values.
         ConflictUpdated = "conflict.updated",
-        /// A person decided; a run carries it out.
+        /// A person chose; a run will apply the choice.
         ConflictChosen = "conflict.chosen",
         ConflictResolved = "conflict.resolved",
         /// Items were written to a side. One event is about up to 200 items of a run.
@@ -195,11 +195,11 @@ text_column! {
         ConfigRevised = "config.revised",
         ConfigPaused = "config.paused",
         ConfigResumed = "config.resumed",
-        /// Its secret was refused, so that it was paused.
+        /// Its secret was refused, so it was paused.
         AccountBlocked = "account.blocked",
         AccountRecovered = "account.recovered",
         WorkerJoined = "worker.joined",
-        /// It takes no new jobs and ends with those that it has.
+        /// It claims no new jobs and ends when its present jobs have ended.
         WorkerDraining = "worker.draining",
         WorkerLeft = "worker.left",
         /// Its heartbeats stopped.
@@ -310,15 +310,15 @@ text_column! {
 text_column! {
     /// How an identity came to its person.
     MatchedBy {
-        /// It is a person of its own.
+        /// It was not matched to another identity.
         None = "none",
-        /// Somebody has the same e-mail address.
+        /// Another identity has the same e-mail address.
         Email = "email",
-        /// One person alone has the same name.
+        /// Exactly one other person has the same name.
         Name = "name",
-        /// A person said so.
+        /// A person set it.
         Hand = "hand",
-        /// A user took it out of its person; `people sync` does not match it again.
+        /// A user separated it from its person; `people sync` does not match it again.
         Apart = "apart",
     }
 }

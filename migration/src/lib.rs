@@ -137,8 +137,9 @@ fn in_order() -> Vec<(Box<dyn MigrationTrait>, Compatibility)> {
         (Box::new(m20261125_001000_join_waiting_runs::Migration), Expands),
         (Box::new(m20261129_000100_count_living_links::Migration), Expands),
         (Box::new(m20261129_000300_note_broken_listings::Migration), Expands),
-        // From here on a link may be out of scope. An older program takes such a link for one whose item is missing, and
-        // may delete the counterpart. The programs that know the state know this migration; the state itself needed none.
+        // From here on a link may be out of scope. An older program takes such a link for one whose item is missing,
+        // and may delete the counterpart. Programs that know the state also know this migration; the state itself
+        // needed no migration.
         (
             Box::new(m20261130_000100_keep_unwritten_changes::Migration),
             RequiresSince("m20261129_000100_count_living_links"),

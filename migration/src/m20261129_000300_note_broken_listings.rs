@@ -1,5 +1,5 @@
-//! Adds where a listing of a side goes on that was broken off by a limit: its place's own position, and short hashes of
-//! the ids that it listed so far, because only with these is a resumed listing a complete one. Null where the last one
+//! Stores where to resume a listing of a side that a limit interrupted: the connector's own position, and short hashes
+//! of the ids listed so far, without which the resumed listing would not count as complete. Null if the last listing
 //! came to its end.
 
 use sea_orm_migration::{prelude::*, schema::*};

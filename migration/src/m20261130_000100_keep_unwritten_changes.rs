@@ -1,12 +1,12 @@
-//! Lets a change row say that its write was refused: `not_written`. Such rows were deleted from their chain, so nobody
-//! could see afterwards what had been tried; now a row is never deleted from the chain.
+//! Adds the state `not_written` of change rows whose write was refused. Such rows were deleted from their chain, so
+//! refused writes left no trace; now no row is deleted from a chain.
 //!
-//! Expands: a program that does not know the state runs beside this one, and still deletes the rows of its own refused
-//! writes. Its worker compares the state in SQL only (`intended`, `confirmed`), and so does its purge; its `history`,
+//! Expands: a program that does not know the state can run beside this one, and still deletes the rows of its own
+//! refused writes. Its worker and its purge compare the state in SQL only (`intended`, `confirmed`). Its `history`,
 //! `runs ID` and `verify` name the unknown state and fail, so that no refused write is taken for a change.
 //!
-//! On the way down the rows become `unknown`, the only state of the older program that claims neither that the value is
-//! there nor that a write is under way. Deleting them would break their chains. The hashes do not cover the state.
+//! `down` turns the rows into `unknown`, the only state of the older program that claims neither that the value was
+//! written nor that a write is in progress. Deleting them would break their chains. The hashes do not cover the state.
 
 use sea_orm::DbBackend;
 use sea_orm_migration::{prelude::*, schema::*};
@@ -19,7 +19,7 @@ pub(crate) struct Migration;
 const BEFORE: &[&str] = &["intended", "confirmed", "unknown"];
 const AFTER: &[&str] = &["intended", "confirmed", "not_written", "unknown"];
 
-/// The rebuilt table, until the old one is dropped.
+/// The name of the rebuilt table until the old one is dropped.
 const REBUILT: &str = "sync_changes_rebuilt";
 
 const COLUMNS: &str =
@@ -50,8 +50,8 @@ async fn allow(manager: &SchemaManager<'_>, states: &'static [&'static str]) -> 
     run(manager, &replace).await
 }
 
-/// SQLite cannot alter a CHECK, so the rows are copied into a new table. No table refers to this one. Numbers of removed
-/// rows are not given again.
+/// SQLite cannot alter a CHECK, so the rows are copied into a new table. No table refers to this one. The numbers of
+/// deleted rows are not reused.
 async fn rebuild(manager: &SchemaManager<'_>, states: &'static [&'static str]) -> Result<(), DbErr> {
     let table = Table::create()
         .table(REBUILT)

@@ -1,11 +1,11 @@
 //! Stores a person's choice of the base or of a value of their own for a conflict: what was chosen, by whom, and a hash
 //! of the two values that were shown. A chosen side stays in `resolution`, where older programs look for it.
 //!
-//! Expands: to a program that does not know the column such a conflict is open and undecided, so it asks and applies
-//! nothing. The run that carries the choice out has a payload version that leaves its job to newer workers. If such a
-//! program meets the conflict with other values meanwhile, the hash no longer fits and the choice does not count.
+//! Expands: to a program that does not know the column, such a conflict is open and undecided, so it applies nothing.
+//! The run that applies the choice has a payload version that leaves its job to newer workers. If an older program
+//! detects the conflict with other values meanwhile, the hash no longer matches and the choice is ignored.
 //!
-//! On the way down undecided is what these conflicts become.
+//! `down` makes these conflicts undecided.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -1,5 +1,5 @@
-//! Adds which account last read a side whole: what another account does not see does not count as deleted. Null where the
-//! place has no accounts, and before its first reading.
+//! Stores which account last read a side completely: items that another account cannot see do not count as deleted.
+//! Null where the place has no accounts, and before the first complete reading.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

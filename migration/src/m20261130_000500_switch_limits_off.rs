@@ -1,5 +1,5 @@
-//! Adds whether an account keeps the limits of its platform. A self-hosted server that limits nothing is not to be called
-//! as slowly as one that does. Accounts that exist keep them.
+//! Adds whether an account keeps the limits of its platform. Calls to a self-hosted server without limits need no
+//! throttling. Existing accounts keep the limits.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

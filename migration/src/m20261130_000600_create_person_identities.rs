@@ -1,8 +1,7 @@
-//! Creates the identities of people: what accounts, and texts in files and tables, call them. Identities with the same
-//! `person` are one person.
+//! Creates the identities of people: the ids and names that accounts, and texts in files and tables, use for them.
+//! Identities with the same `person` are one person.
 //!
-//! `projects.people_revision` is raised with each change, by which runs see that fields with people are to be compared
-//! anew.
+//! `projects.people_revision` is raised with each change; runs then compare fields with people again.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

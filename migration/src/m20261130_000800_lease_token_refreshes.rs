@@ -1,5 +1,5 @@
-//! Adds until when one process exchanges an account's refresh token. A token is good for one exchange, so that only one
-//! process may send it.
+//! Adds a lease for the exchange of an account's refresh token. A token is valid for one exchange, so only one process
+//! may send it.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

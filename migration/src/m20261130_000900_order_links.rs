@@ -1,5 +1,5 @@
-//! Adds an index of the links of a sync in their order. A run reads all of them page by page; without it SQLite sorts
-//! the sync's links anew for each page.
+//! Adds an index of the links of a sync in their order. A run reads all of them page by page; without the index SQLite
+//! sorts the sync's links for each page.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,5 +1,5 @@
-//! Drops an index that each claim of a job with a unique key wrote, and that nothing reads: a key stands only while its
-//! job waits.
+//! Drops an index that each claim of a job with a unique key wrote, and that nothing reads: a key applies only while
+//! its job waits.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,6 +1,7 @@
-//! Groups dead letters by what went wrong: each gets a kind of error and a fingerprint, which letters of one cause share.
+//! Groups dead letters by cause: each gets a kind of error and a fingerprint, which letters of one cause share.
 //! Triggers count the letters of each sync and fingerprint, as for links (`count_links`), so that the groups of 700,000
-//! letters are listed without reading them. Letters without a fingerprint count under an empty one until a worker adds it.
+//! letters are listed without reading them. Letters without a fingerprint count under an empty one until a worker adds
+//! it.
 
 use sea_orm::DbBackend;
 use sea_orm_migration::{prelude::*, schema::*};

@@ -2,8 +2,8 @@
 //! group. A preview is a row, too: it has the filter, the time up to which subjects count, and their number, and its token
 //! starts exactly that.
 //!
-//! `cursor` is how far a started operation has come. It is raised in the transaction of the changes, and only from the
-//! value that was read, so that a worker which goes on after another changes nothing twice.
+//! `cursor` is the progress of a started operation. It is raised in the transaction of the changes, by compare-and-set,
+//! so that a worker that continues after another changes nothing twice.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -1,5 +1,5 @@
-//! Notes that a worker was asked to take no more jobs and to end when its present ones have ended. It reads this with
-//! each heartbeat.
+//! Adds the request that a worker drains: it claims no more jobs and ends when its present ones have ended. The worker
+//! reads the request with each heartbeat.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -1,6 +1,6 @@
-//! Creates the events of the live feed: what happened, in the order in which it was written, for a day.
+//! Creates the events of the live feed, in the order of writing. They are kept for a day.
 //!
-//! Every run adds rows, so the table has one index and no foreign key. Events of a deleted project go with their age.
+//! Every run adds rows, so the table has one index and no foreign key. Events of a deleted project expire by age.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -1,9 +1,9 @@
 //! Checks before a run begins whether calls to its platforms are allowed.
 //!
-//! A platform that is down or asked for a pause parks the jobs of its account: they snooze and use up no attempt. A sync
-//! of places without accounts, such as files and SQL tables, needs no admission. The run's own permit reports no result:
-//! each request asks the gate of its place ([`crate::gate`]) and reports how it ended, so that the breaker counts
-//! requests and no failure twice.
+//! A platform that is down or asked for a pause parks the jobs of its account: they snooze and use up no attempt. A
+//! sync of places without accounts, such as files and SQL tables, needs no admission. The run's own permit reports no
+//! result: each request asks the gate of its place ([`crate::gate`]) and reports its result, so that the breaker counts
+//! requests and counts no failure twice.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use syncline_runs::Begun;
 
 use crate::{gate::AccountGate, handlers::kinds};
 
-/// The lane of a run: first runs that a person or an event asked for, then retries, then scheduled runs.
+/// Returns the lane of a run: first attempts by their trigger, see [`kinds`], all others as retries.
 pub(crate) fn lane(begun: &Begun) -> Lane {
     lane_of(begun.row.kind, begun.row.sync_type, begun.attempt)
 }
@@ -38,7 +38,7 @@ fn lane_of(kind: RunKind, method: SyncMethod, attempt: u32) -> Lane {
 pub struct Accounts<'a>(Pair<Option<(i64, &'a str)>>);
 
 impl<'a> Accounts<'a> {
-    /// Accounts by their ids; none for a place without an account.
+    /// Creates the accounts from their ids; `None` for a place without an account.
     pub fn new(ids: Pair<Option<i64>>, platforms: Pair<&'a str>) -> Self {
         Accounts(Pair::new(
             ids.source.map(|id| (id, platforms.source)),
@@ -77,7 +77,7 @@ pub async fn admit(limits: &Arc<dyn Limits>, accounts: Accounts<'_>, lane: Lane)
         }
         let caller = Caller::new(Arc::clone(limits), format!("account:{id}"), format!("{platform}/{id}"));
         let caller = caller.with_lane(lane);
-        // The dropped permits of the accounts before this one are returned.
+        // Returning early drops the permits of the accounts before this one, which returns them.
         let permit = caller.permit(&[]).await?;
         admitted.accounts.push(Account { id, sides: vec![side], caller: caller.under(&permit), permit });
     }
@@ -85,7 +85,7 @@ pub async fn admit(limits: &Arc<dyn Limits>, accounts: Accounts<'_>, lane: Lane)
 }
 
 impl Admitted {
-    /// The gates of both places; a place without an account has an open one.
+    /// Returns the gates of both places; the gate of a place without an account is always open.
     pub fn gates(&self, clock: &Arc<dyn Clock>) -> Pair<Box<dyn Gate>> {
         let gate = |side: Side| -> Box<dyn Gate> {
             match self.accounts.iter().find(|account| account.sides.contains(&side)) {

@@ -1,4 +1,4 @@
-//! Pushes the runs that are due into the queue and moves the dead letters of runs out of the queue.
+//! Pushes due runs into the queue and moves the dead letters of runs out of the queue.
 //!
 //! Every process that accepts or executes runs has one dispatcher, without a leader; [`syncline_runs::Dispatcher`]
 //! describes one pass.
@@ -14,7 +14,7 @@ use crate::environment::Environment;
 
 /// Time between two passes when the last one found nothing to do.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// The queue's dead letters are checked once in so many passes.
+/// The queue's dead letters are checked in one of this many passes.
 const LETTERS_EACH: u32 = 5;
 /// Timeout of one call to the queue's store.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -76,8 +76,8 @@ pub async fn run(environment: Environment, shutdown: CancellationToken) {
     shutdown.run_until_cancelled(forever).await;
 }
 
-/// Pages through the queue's dead letters, one page per pass, and moves those of runs to their rows. Usually that is
-/// done when the job dies; this finds the dead letters of processes that ended before they could do it.
+/// Pages through the queue's dead letters, one page per pass, and moves those of runs to their rows. Usually that
+/// happens when the job dies; this handles the dead letters of processes that ended before they could do it.
 #[derive(Debug, Default)]
 struct Letters {
     after: Option<String>,

@@ -1,4 +1,4 @@
-//! How a worker ends: it starts no new jobs, lets runs finish for a while, and then gives back those that still run.
+//! Ends a worker: it starts no new jobs, lets runs finish for a while, and then gives back those that still run.
 
 use std::{
     collections::HashMap,
@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{environment::Environment, handlers};
 
-/// How long a handler may take to stop after its interrupt. Then it is dropped: its writes are fenced, and its
-/// successor finds out what it had sent to a platform, as after a crash.
+/// How long a handler may take to stop after its interrupt. Then it is dropped: its writes are fenced, and the next
+/// worker looks up the writes that it had sent to a platform, as after a crash.
 pub(crate) const MOMENT: Duration = Duration::from_secs(3);
 
 /// The running jobs, and whether they are interrupted. Clones share them.

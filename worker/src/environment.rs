@@ -1,4 +1,4 @@
-//! What handlers share: the database, the queue, the limits and the clock.
+//! The shared dependencies of handlers: the database, the queue, the limits and the clock.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ use syncline_upkeep::purge::Retention;
 
 use crate::{clock::SystemClock, open::Opener, steps::StopAt};
 
-/// What handlers share. Clones share it too.
+/// The shared dependencies of handlers. Clones share them.
 #[derive(Clone)]
 pub struct Environment {
     /// Syncline's own database.
@@ -27,7 +27,7 @@ pub struct Environment {
     pub clock: Arc<dyn Clock>,
     /// This worker's name, as recorded in attempts.
     pub worker: String,
-    /// The HTTP client that all places share; none where no platform is reached over HTTP.
+    /// The HTTP client that all places share; `None` if no platform is reached over HTTP.
     pub http: Option<Http>,
     /// Timeout of one statement in a place.
     pub timeout: Duration,
@@ -41,7 +41,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// The default environment over a database, with the queue in the same database.
+    /// Creates the default environment over a database, with the queue in the same database.
     pub fn new(db: DatabaseConnection, worker: impl Into<String>) -> Self {
         Self {
             queue: RunQueue::sql(db.clone()),
@@ -59,12 +59,12 @@ impl Environment {
         }
     }
 
-    /// Opens the places of this worker's runs.
+    /// Returns the opener of the places of this worker's runs.
     pub fn opener(&self) -> Opener<'_> {
         Opener { db: &self.db, broker: &self.broker, http: self.http.as_ref(), timeout: self.timeout }
     }
 
-    /// The store that begins and ends this worker's runs.
+    /// Returns the run book of this worker.
     pub fn run_book(&self) -> RunBook {
         RunBook {
             db: self.db.clone(),

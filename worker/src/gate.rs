@@ -1,4 +1,5 @@
-//! The gates of a run's places: each request asks the shared limits of its account, and tells its breaker how it ended.
+//! The gates of a run's places: each request asks the shared limits of its account, and reports its result to the
+//! breaker.
 
 use std::sync::Arc;
 
@@ -10,32 +11,32 @@ use syncline_engine::{
 };
 use syncline_limits::{CallResult, Caller, Dimension, Lane, Learned, Permit};
 
-/// How a run calls its places.
+/// The calls of a run to its places.
 pub struct Calls {
     /// The requests made to both places.
     pub meter: Meter,
-    /// Two places may belong to two accounts.
+    /// One per place, since two places may belong to two accounts.
     pub gates: Pair<Box<dyn Gate>>,
 }
 
 impl Calls {
-    /// Calls that pass these gates, counted from zero.
+    /// Creates calls through these gates, counted from zero.
     pub fn through(gates: Pair<Box<dyn Gate>>) -> Self {
         Self { meter: Meter::default(), gates }
     }
 
-    /// Calls of places without accounts.
+    /// Creates calls of places without accounts.
     pub fn unlimited() -> Self {
         Self::through(Pair::new(Box::new(OpenGate), Box::new(OpenGate)))
     }
 
-    /// The gates as a run takes them.
+    /// Returns the gates for the engine.
     pub fn gates(&self) -> Pair<&dyn Gate> {
         Pair::new(&*self.gates.source, &*self.gates.target)
     }
 }
 
-/// The gate of a place that belongs to an account.
+/// The gate of a place with an account.
 pub(crate) struct AccountGate {
     pub(crate) caller: Caller,
     pub(crate) clock: Arc<dyn Clock>,

@@ -21,7 +21,7 @@ use crate::environment::Environment;
 
 /// Delay between two polls of an empty inbox.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// Delay after an error of the store or the database, or when the queue is full.
+/// Delay after an error of the store or the database, or if the queue is full.
 const BACK_OFF: Duration = Duration::from_secs(2);
 /// Requests taken at once.
 const AT_ONCE: usize = 100;
@@ -93,8 +93,8 @@ pub async fn take(environment: &Environment, redis: &RedisBackend) -> anyhow::Re
     }
 }
 
-/// The id under which the sender looks for a refused request: the one in the request, or the entry's own where the
-/// request has none or where a run or a job has that id already.
+/// Returns the id under which the sender looks for a refused request: the one in the request, or the entry's own if the
+/// request has none or if a run or a job has that id already.
 async fn letter_id(environment: &Environment, entry: &InboxEntry) -> anyhow::Result<Uuid> {
     let request: Option<serde_json::Value> = serde_json::from_slice(&entry.text).ok();
     let named = request.and_then(|request| request["id"].as_str()?.parse().ok());

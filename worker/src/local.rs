@@ -1,7 +1,7 @@
-//! Workers of this machine: their names, and whether one that holds a job is certainly dead.
+//! Workers of this machine: their names, and whether a worker that holds a job is certainly dead.
 //!
-//! A lease protects against workers on other machines, whose processes cannot be checked. A worker that ran on this
-//! machine can be: when its process is gone, its lease need not run out first. Only Linux tells reliably; elsewhere the
+//! Leases cover workers on other machines, whose processes cannot be checked. For a worker of this machine the process
+//! can be checked: once it is gone, its lease need not run out first. Only Linux reports this reliably; elsewhere the
 //! lease decides.
 
 use std::{fs, io, path::Path, time::Duration};
@@ -17,12 +17,12 @@ use uuid::Uuid;
 
 use crate::environment::Environment;
 
-/// This process's name as a worker: host, process id, and a hash of the scope in which that id is unique.
+/// Returns this process's name as a worker: host, process id, and a hash of the scope in which that id is unique.
 pub fn worker_name() -> String {
     format!("{}-{}-{}", host(), std::process::id(), world().unwrap_or_else(|| "0".to_owned()))
 }
 
-/// The host name of this machine.
+/// Returns the host name of this machine.
 pub fn host() -> String {
     let name =
         fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok());
@@ -31,8 +31,8 @@ pub fn host() -> String {
         .unwrap_or_else(|| "worker".to_owned())
 }
 
-/// The scope in which process ids are comparable: one boot of one kernel, one PID namespace, since two containers may
-/// have the same host name and process id, and one user, since `/proc` may hide the processes of others.
+/// Returns the scope in which process ids are comparable: one boot of one kernel; one PID namespace, since two
+/// containers may have the same host name and process id; and one user, since `/proc` may hide the processes of others.
 fn world() -> Option<String> {
     // A /proc of another namespace than ours numbers processes differently.
     if fs::read_link("/proc/self").ok()? != Path::new(&std::process::id().to_string()) {
@@ -56,7 +56,7 @@ fn user() -> Option<u32> {
     None
 }
 
-/// True if a worker of this scope no longer exists. False if that cannot be known.
+/// True if a worker of this scope no longer exists; false if that cannot be determined.
 pub(crate) fn is_dead(worker: &str) -> bool {
     let Some((rest, world_of_worker)) = worker.rsplit_once('-') else { return false };
     let process = rest.rsplit_once('-').and_then(|(_, process)| process.parse::<u32>().ok());
@@ -70,7 +70,7 @@ pub(crate) fn is_dead(worker: &str) -> bool {
 
 /// The most running jobs checked at the start. In a larger installation other workers find the rest.
 const LOOKED_AT: usize = 10_000;
-/// Timeout of the queue's store. The takeover delays the start of a worker by no more than that.
+/// Timeout of the queue's store, and so the longest delay of a worker's start by the takeover.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Ends the leases of dead workers of this machine, so that their runs continue at once.
@@ -105,9 +105,9 @@ async fn take_over(environment: &Environment) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Ends the intent deadlines of a dead worker's run: it sends nothing more. What it sent last may still take effect, for
-/// which recovery allows a platform's time-out. Only while the dead
-/// worker made the last attempt at the run: another process may have taken it over.
+/// Ends the intent deadlines of a dead worker's run, since the worker sends nothing more. Its last request may still
+/// take effect, so recovery waits for a platform's timeout. Applies only while the dead worker made the last attempt at
+/// the run: another process may have taken it over.
 async fn forget_deadlines(environment: &Environment, run: Uuid, worker: &str) -> Result<(), DbErr> {
     let sql = "UPDATE sync_metadata SET intent_deadline = ? WHERE last_run_id = ? AND intent_deadline IS NOT NULL \
                AND ? = (SELECT t.worker FROM sync_attempts t WHERE t.run_id = ? ORDER BY t.attempt DESC LIMIT 1)";

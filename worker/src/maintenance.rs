@@ -32,7 +32,7 @@ pub type Here =
 pub enum Work {
     /// The tick pushes this job.
     Job(fn() -> NewJob),
-    /// The worker that took the tick does it. It must end in a few seconds, since the other tasks wait for it.
+    /// The worker that took the tick does the work. It must end in a few seconds, since the other tasks wait for it.
     Here(Here),
 }
 
@@ -40,7 +40,7 @@ pub enum Work {
 pub struct Task {
     /// The key of the task's row.
     pub name: &'static str,
-    /// The interval between two ticks; none: this worker takes no ticks.
+    /// The interval between two ticks; `None`: this worker takes no ticks.
     pub every: fn(&Environment) -> Option<Duration>,
     pub work: Work,
 }
@@ -65,11 +65,11 @@ pub const TASKS: &[Task] = &[
             })
         }),
     },
-    // A busy installation writes a day's limit of them within minutes.
+    // A busy installation writes a day's limit of events within minutes.
     Task { name: "events", every: |_| Some(Duration::from_secs(60)), work: Work::Here(purge_events) },
 ];
 
-/// How long a tick removes events.
+/// The time limit for removing events in one tick.
 const EVENTS_AT_MOST: Duration = Duration::from_secs(5);
 
 fn purge_events(
@@ -134,7 +134,7 @@ pub async fn fire_due(environment: &Environment, tasks: &[Task]) -> anyhow::Resu
 /// Ten years: longer than any installation waits, and still a valid date in every database.
 const LONGEST: TimeDelta = TimeDelta::days(3_650);
 
-/// Inserts the row of a task that has none yet.
+/// Inserts the row of a task if it is missing.
 async fn make_known(environment: &Environment, task: &Task, every: TimeDelta) -> Result<(), DbErr> {
     let sql = "INSERT INTO maintenance_tasks (task, every_seconds, next_at, enabled) VALUES (?, ?, ?, ?) \
                ON CONFLICT (task) DO NOTHING";
@@ -145,9 +145,9 @@ async fn make_known(environment: &Environment, task: &Task, every: TimeDelta) ->
     Ok(())
 }
 
-/// A random duration between a tenth of `length` and all of it.
+/// Returns a random duration between a tenth of `length` and all of it.
 fn within(length: TimeDelta) -> TimeDelta {
-    // The last bits of a version 7 UUID are random, and no other source of randomness is needed here.
+    // The last bits of a version 7 UUID are random, which suffices here.
     let random = (Uuid::now_v7().as_u128() & u128::from(u32::MAX)) as i64;
     let tenth = length / 10;
     tenth + TimeDelta::milliseconds((length - tenth).num_milliseconds() / 1_000 * (random % 1_000))
@@ -195,7 +195,7 @@ async fn take(
     Ok(())
 }
 
-/// Keeps the result of a task's last tick for display.
+/// Stores the result of a task's last tick for display.
 pub async fn note(environment: &Environment, task: &str, result: &Value) -> Result<(), DbErr> {
     let sql = "UPDATE maintenance_tasks SET last_result = ? WHERE task = ?";
     let db = &environment.db;

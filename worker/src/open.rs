@@ -28,7 +28,7 @@ pub enum OpenError {
     /// This version cannot use its document or its mapping.
     #[error("{0}")]
     Document(String),
-    /// Syncline's own database.
+    /// Syncline's own database failed.
     #[error("Syncline's database: {0}")]
     Database(#[source] DbErr),
     /// A place could not be opened.

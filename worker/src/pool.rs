@@ -34,21 +34,21 @@ pub struct PoolConfig {
     pub concurrency: usize,
     /// How long a claim holds without renewal.
     pub lease: Duration,
-    /// How long to wait before looking again when nothing woke the pool.
+    /// How long to wait before the next poll if nothing wakes the pool.
     pub poll_interval: Duration,
     /// Only jobs of this concurrency key; for a command that waits for one sync.
     pub only: Option<String>,
-    /// Fire schedules too.
+    /// Whether to fire schedules.
     pub schedules: bool,
-    /// Listen for jobs of other processes; takes a connection of its own on PostgreSQL.
+    /// Whether to listen for jobs of other processes; uses a separate connection on PostgreSQL.
     pub listen: bool,
-    /// A job that has been due for so long goes first, whatever its priority.
+    /// A job that has been due for this long is claimed first, whatever its priority.
     pub overdue: Duration,
     /// How long running jobs may take to end at shutdown; then they are given back.
     pub grace: Duration,
     /// Interval of the heartbeat in `workers`.
     pub heartbeat: Duration,
-    /// Which command this is, for people who list workers.
+    /// The command of the process, for lists of workers.
     pub role: String,
     /// The newest migration that this program knows.
     pub schema_version: String,
@@ -75,7 +75,8 @@ impl Default for PoolConfig {
     }
 }
 
-/// Runs jobs until shutdown and is registered in `workers` meanwhile. `health` gets the health of the queue's source.
+/// Runs jobs until shutdown; the worker is registered in `workers` meanwhile. `health` gets the health of the queue's
+/// source.
 pub async fn run(
     environment: Environment,
     config: PoolConfig,
@@ -97,7 +98,7 @@ async fn work(
 ) -> anyhow::Result<()> {
     let background = background(&environment, &config, &shutdown);
     if let Err(error) = local::take_over_from_the_dead(&environment).await {
-        // Their leases run out then. The fetcher logs an outage of the queue's store.
+        // The leases of the dead then run out. The fetcher logs an outage of the queue's store.
         let is_away = error.downcast_ref::<syncline_queue::Error>().is_some_and(|error| error.is_temporary());
         if !is_away {
             tracing::warn!(error = chain(error.as_ref()), "could not look for runs of dead workers");
@@ -137,24 +138,24 @@ async fn work(
         Ok::<_, io::Error>(())
     };
     monitor.run_with_signal(signal).await?;
-    // The pool itself cannot be started again: its claims on the queue are gone.
+    // The pool itself cannot be restarted: its claims on the queue are gone.
     ensure!(stops.is_cancelled(), "the worker pool ended by itself; start the process again");
     end_in_time(background).await;
     Ok(())
 }
 
-/// Ends when the grace time is over and interrupted jobs had their moment to stop.
+/// Returns when the grace time is over and interrupted jobs had [`drain::MOMENT`] to stop.
 async fn drained(drain: Drain, grace: Duration) {
     tokio::time::sleep(grace).await;
     drain.interrupt();
-    // A little longer than handlers have. The monitor ends before if all jobs end in time.
+    // A little longer than handlers have. The monitor ends earlier if all jobs end in time.
     tokio::time::sleep(drain::MOMENT + Duration::from_secs(1)).await;
     if !drain.is_idle() {
         tracing::warn!("some jobs could not be given back; their leases will run out");
     }
 }
 
-/// Listens until the pool is over. A store without notifications returns at once, and this waits all the same.
+/// Listens until the pool is over. A store without notifications returns at once; this function waits nevertheless.
 async fn listen(queue: &dyn Backend, over: &CancellationToken) {
     let listening = async {
         queue.listen(RUN_QUEUE).await;
@@ -163,7 +164,7 @@ async fn listen(queue: &dyn Backend, over: &CancellationToken) {
     over.run_until_cancelled(listening).await;
 }
 
-/// How long background tasks may take to end. Without a limit a silent database would block the end.
+/// How long background tasks may take to end. Without a limit a database that does not answer would block the shutdown.
 const TASKS_END: Duration = Duration::from_secs(5);
 
 /// Waits for background tasks to end, and aborts those that do not.
@@ -178,7 +179,7 @@ async fn end_in_time(background: Vec<JoinHandle<()>>) {
 /// A background task of a pool, by its name.
 type Work = fn(Environment, CancellationToken) -> BoxFuture<'static, ()>;
 
-/// Starts what a pool does beside its jobs.
+/// Returns the background tasks of a pool.
 fn background(
     environment: &Environment,
     config: &PoolConfig,
@@ -222,8 +223,8 @@ fn source_config(environment: &Environment, config: &PoolConfig) -> SourceConfig
     source.lease = config.lease;
     source.poll_interval = config.poll_interval;
     source.overdue = config.overdue;
-    // A lease that ran out is noticed within two seconds, since waits are drawn up to one and a half of this.
-    // A command that waits for its own run looks less often.
+    // An expired lease is noticed within two seconds, since waits are drawn up to one and a half of this. A command
+    // that waits for its own run checks less often.
     let often = Duration::from_millis(if config.schedules { 1_300 } else { 5_000 });
     source.rescue_interval = (config.lease / 5).clamp(Duration::from_millis(100), often);
     source.concurrency_key = config.only.clone();
@@ -274,7 +275,7 @@ fn observe(environment: &Environment, event: &SourceEvent) {
         let environment = environment.clone();
         tokio::spawn(async move {
             if let Err(failed) = environment.run_book().move_letter(run, &reason, &error).await {
-                // The dispatcher looks through the queue's dead letters and tries again.
+                // The dispatcher pages through the queue's dead letters and tries again.
                 tracing::warn!(%run, error = format!("{failed:#}"), "a dead run could not be noted yet");
             }
         });

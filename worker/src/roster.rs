@@ -1,4 +1,5 @@
-//! The worker registry: one row per worker while it runs, and what the rows tell about workers that are gone.
+//! The worker registry: one row per worker while it runs, and the state of workers that are gone, as derived from the
+//! rows.
 //!
 //! No run depends on it. Leases and fences keep runs safe; the registry is for display and for commands that must not
 //! drop the tables while a worker uses them.
@@ -30,12 +31,12 @@ use crate::{environment::Environment, local, pool::PoolConfig};
 
 /// How long rows of killed workers are kept for display.
 const REMEMBERED: Duration = Duration::from_secs(60 * 60);
-/// Timeout of one call. The row delays neither the start nor the end of a worker for longer.
+/// Timeout of one call, and so the longest delay of a worker's start or end by the registry.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Old rows are removed at the first heartbeat and then once in so many.
+/// Old rows are removed at the first heartbeat and then at one in this many.
 const TIDY_EACH: u64 = 30;
 
-/// The state of a worker, as far as it is known.
+/// The known state of a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Liveness {
@@ -113,12 +114,12 @@ impl From<worker::Process> for Registered {
     }
 }
 
-/// All registered workers, also those that are gone; none where the schema has no table of them yet.
+/// Returns all registered workers, including those that are gone; none if the schema has no table of workers yet.
 pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<Registered>, DbErr> {
     Ok(worker::processes(db).await?.into_iter().map(Registered::from).collect())
 }
 
-/// The workers that run jobs on this database now, as far as that is known: those with recent heartbeats whose process
+/// Returns the workers that run jobs on this database now, as far as known: those with recent heartbeats whose process
 /// has not certainly ended.
 pub async fn live(db: &impl ConnectionTrait) -> Result<Vec<Registered>, DbErr> {
     let mut workers = all(db).await?;
@@ -187,7 +188,7 @@ impl Registration {
         Registration { running, ended, beats }
     }
 
-    /// The counter of running jobs, for the pool.
+    /// Returns the counter of running jobs, for the pool.
     pub(crate) fn running(&self) -> RunningJobs {
         RunningJobs(Arc::clone(&self.running))
     }
@@ -266,7 +267,7 @@ impl Heart {
         self.failing = written.is_err();
     }
 
-    /// What has changed since the last beat that was written.
+    /// Returns the event of what changed since the last written heartbeat.
     fn news(&self, stopping: bool) -> Option<EventType> {
         match self.told {
             None => Some(EventType::WorkerJoined),

@@ -92,7 +92,7 @@ pub async fn fire_due(environment: &Environment) -> Result<Option<DateTime<Utc>>
     Ok(next.flatten())
 }
 
-/// Schedules that are not paused, of syncs that are enabled, not deleted and not paused.
+/// Selects schedules that are not paused, of syncs that are enabled, not deleted and not paused.
 fn live() -> Condition {
     Condition::all()
         .add(schedule::Column::PausedAt.is_null())
@@ -157,7 +157,7 @@ async fn fire(
     }
     let followers = fires.iter().skip(1).copied().map(Some).chain([next]);
     for following in followers {
-        // A run that must not be merged with one that waits gets the time it was meant for.
+        // A run that must not be merged with a waiting one starts no earlier than its tick.
         let not_before = (schedule.missed == MissedTicks::All).then_some(current);
         let run = NewRun { tick: Some((row.id, current)), not_before, ..run.clone() };
         let moved = fire_tick(environment, row, config, &run, current, following, now).await?;
@@ -167,7 +167,7 @@ async fn fire(
     Ok(())
 }
 
-/// Advances the schedule and accepts the run, both or neither. False if another worker was first.
+/// Advances the schedule and accepts the run, both or neither. Returns false if another worker was first.
 async fn fire_tick(
     environment: &Environment,
     row: &schedule::Model,
@@ -193,7 +193,8 @@ async fn fire_tick(
             tracing::debug!(sync = config.name, run = %id, %tick, "a run waits already");
         }
         Ok(Accepted::TickTaken) => {
-            // Only after a restored backup or an edit by hand: the schedule is at a tick that has its run already.
+            // Possible only after a restored backup or a manual edit: the schedule is at a tick that has its run
+            // already.
             tx.rollback().await?;
             return Ok(move_on(&environment.db, row, tick, Some(tick), next, now).await?);
         }
@@ -205,7 +206,7 @@ async fn fire_tick(
     Ok(true)
 }
 
-/// Advances a schedule from a tick. False if it is no longer at that tick, or was edited.
+/// Advances a schedule from a tick. Returns false if it is no longer at that tick, or was edited.
 async fn move_on(
     db: &impl ConnectionTrait,
     row: &schedule::Model,

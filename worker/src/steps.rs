@@ -11,7 +11,7 @@ use syncline_engine::ports::{Observer, Step};
 /// A step to stop at: its name and how many times it is reached, from 1.
 ///
 /// It exists for crash tests on the real program: at the step the process reports it on standard error and blocks, and
-/// the test kills it there. Written `remote_written:2`; the queue's own step is `acknowledged`.
+/// the test kills it there. The text form is `remote_written:2`; the queue's own step is `acknowledged`.
 #[derive(Debug)]
 pub struct StopAt {
     step: String,
@@ -61,7 +61,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Items done and items in all.
+    /// Returns the items done and all items.
     pub fn get(&self) -> (u64, u64) {
         (self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed))
     }

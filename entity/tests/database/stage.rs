@@ -1,4 +1,4 @@
-//! A database per test: a file for SQLite, a server of our own for PostgreSQL.
+//! A database per test: a file for SQLite, the test binary's own server for PostgreSQL.
 
 use std::{
     any::Any,

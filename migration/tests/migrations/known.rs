@@ -1,4 +1,4 @@
-//! What a binary can find out about a database before it changes it.
+//! What a binary can detect about a database before changing it.
 
 use rstest::rstest;
 use syncline_migration::{Migrator, Until, check, tables::columns_going};

@@ -14,7 +14,7 @@ pub(crate) enum On {
 
 pub(crate) use On::{Postgres, Sqlite};
 
-/// An empty database of a test's own.
+/// An empty database for one test.
 pub(crate) struct TestDatabase {
     pub(crate) db: DatabaseConnection,
     pub(crate) on: On,

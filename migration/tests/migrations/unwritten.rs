@@ -1,4 +1,5 @@
-//! `keep_unwritten_changes`: the rows of the audit trail on the way up and down, and who may run beside it.
+//! `keep_unwritten_changes`: the rows of the audit trail after `up` and `down`, and the programs that may run beside
+//! it.
 
 use rstest::rstest;
 use syncline_migration::{Migrator, check::Fit, tables::values_going};
@@ -7,7 +8,7 @@ use crate::support::{On, Postgres, Sqlite, TestDatabase, empty, names};
 
 const STEP: &str = "m20261130_000100_keep_unwritten_changes";
 
-/// A database at the step before it, with a link and three changes.
+/// Returns a database at the step before it, with a link and three changes.
 async fn before(on: On) -> TestDatabase {
     let test = empty(on).await;
     test.steps_up(names().iter().position(|name| name == STEP).unwrap()).await;
@@ -15,7 +16,7 @@ async fn before(on: On) -> TestDatabase {
     for (seq, state) in [(1, "confirmed"), (2, "unknown"), (3, "intended")] {
         insert(&test, seq, state).await.unwrap();
     }
-    // The newest number was given, and is not given again.
+    // The newest number was used and is not reused.
     test.run("DELETE FROM sync_changes WHERE seq = 3").await;
     test
 }
@@ -82,8 +83,8 @@ async fn on_the_way_down_no_row_goes_and_no_refused_write_becomes_a_change(
     assert_eq!(values_going(&test.db, &going).await.unwrap()[0].values, 0);
 }
 
-/// Links out of scope came in after `count_living_links`: the programs that know that one run beside this schema, and
-/// released ones that would take such a link for one whose item is missing do not.
+/// Links out of scope were introduced after `count_living_links`. Programs that know them may run beside this schema;
+/// released ones, which would take such a link for one whose item is missing, may not.
 #[rstest]
 #[tokio::test]
 async fn the_program_before_it_runs_beside_it_and_released_ones_do_not(#[values(Sqlite, Postgres)] on: On) {

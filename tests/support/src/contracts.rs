@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-/// The checker; none, with the reason, if it cannot run here.
+/// Returns the checker, or the reason why it cannot run.
 pub fn checker() -> Result<PathBuf, &'static str> {
     let folder = std::env::var_os("SYNCLINE_CONTRACTS")
         .ok_or("SYNCLINE_CONTRACTS names no folder with a contract checker")?;

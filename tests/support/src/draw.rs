@@ -1,4 +1,4 @@
-//! SplitMix64: the same numbers for the same seed, everywhere.
+//! SplitMix64: a random generator that returns the same numbers for the same seed on every platform.
 
 pub struct Draw(pub u64);
 
@@ -11,7 +11,7 @@ impl Draw {
         mixed ^ (mixed >> 31)
     }
 
-    /// Below the limit, which is not 0.
+    /// Returns a number below the limit, which is not 0.
     pub fn below(&mut self, limit: usize) -> usize {
         (self.next() % limit as u64) as usize
     }

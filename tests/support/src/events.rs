@@ -34,12 +34,12 @@ impl Events {
         Ok(Events { response, text: String::new(), found: VecDeque::new(), position: None })
     }
 
-    /// The id to go on from.
+    /// Returns the id to resume from.
     pub fn position(&self) -> Option<i64> {
         self.position
     }
 
-    /// The next event. None: the stream has ended, or broke off.
+    /// Returns the next event; `None` if the stream has ended or was cut off.
     pub async fn next(&mut self) -> Result<Option<Event>> {
         loop {
             if let Some(found) = self.found.pop_front() {
@@ -70,7 +70,7 @@ impl Events {
         Ok(())
     }
 
-    /// The ids of the next events.
+    /// Returns the ids of the next events.
     pub async fn ids(&mut self, many: usize) -> Result<Vec<i64>> {
         let mut ids = Vec::with_capacity(many);
         while ids.len() < many {

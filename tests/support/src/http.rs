@@ -1,4 +1,4 @@
-//! HTTP clients of tests.
+//! HTTP clients for tests.
 
 use std::sync::Arc;
 
@@ -9,19 +9,19 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject},
 };
 
-/// A client without certificate authorities: servers of tests have no TLS.
+/// Returns a client without certificate authorities: servers of tests have no TLS.
 #[expect(clippy::expect_used, reason = "there is nothing that could fail")]
 pub fn client() -> Client {
     builder().build().expect("a client")
 }
 
-/// The builder of such a client. In this workspace reqwest is built without cryptography of its own, since the product
+/// Returns the builder of such a client. In this workspace reqwest is built without a TLS provider, since the product
 /// passes it ring; a client without any does not start.
 pub fn builder() -> ClientBuilder {
     with(RootCertStore::empty())
 }
 
-/// The builder of a client that trusts one authority, by its certificate in PEM.
+/// Returns the builder of a client that trusts one authority, given its certificate in PEM.
 #[expect(clippy::expect_used, reason = "a wrong certificate is a mistake in the test")]
 pub fn trusting(authority: &str) -> ClientBuilder {
     let certificate = CertificateDer::from_pem_slice(authority.as_bytes()).expect("a certificate");

@@ -1,4 +1,4 @@
-//! Syncline's database, read from outside.
+//! Queries Syncline's database from outside the program.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -30,7 +30,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Change rows, meetings of conflicts, and changes of links.
+    /// Returns the number of change rows, of conflict occurrences, and of changes of links.
     pub async fn written(&self) -> Result<[i64; 3]> {
         Ok([
             self.number("SELECT COUNT(*) FROM sync_changes").await?,
@@ -39,7 +39,7 @@ impl Ledger {
         ])
     }
 
-    /// Source ids by target ids of the links that live. An id in two links is an error.
+    /// Returns source ids by target ids of the live links. An id in two links is an error.
     pub async fn pairs(&self) -> Result<BTreeMap<String, String>> {
         let sql = "SELECT entity_id, external_id FROM sync_metadata WHERE link_state = 'linked'";
         let rows: Vec<(String, String)> = sqlx::query_as(sql).fetch_all(&self.0).await?;
@@ -49,7 +49,7 @@ impl Ledger {
         Ok(pairs)
     }
 
-    /// Source ids and fields of all conflicts so far, and whether they are resolved.
+    /// Returns source ids and fields of all conflicts so far, and whether they are resolved.
     pub async fn conflicts(&self) -> Result<BTreeMap<(String, String), bool>> {
         let sql = "SELECT l.entity_id, COALESCE(c.field, ''), c.resolved FROM sync_conflicts AS c \
                    JOIN sync_metadata AS l ON l.id = c.link_id WHERE l.entity_id IS NOT NULL";
@@ -57,7 +57,7 @@ impl Ledger {
         Ok(rows.into_iter().map(|(item, field, resolved)| ((item, field), resolved)).collect())
     }
 
-    /// Nothing is half-done.
+    /// Fails if any work is unfinished.
     pub async fn ensure_settled(&self) -> Result<()> {
         for (what, sql) in [
             (

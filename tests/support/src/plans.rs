@@ -38,7 +38,7 @@ impl Database {
         self.execute(&format!("ALTER DATABASE {} RESET session_preload_libraries", self.name())).await
     }
 
-    /// The number of logged statements, and the distinct ones that scan a large table sequentially.
+    /// Returns the number of logged statements, and the distinct ones that scan a large table sequentially.
     pub fn scans(&self) -> Result<(usize, Vec<Scan>)> {
         let log = std::fs::read_to_string(self.log_file()).context("the server's log")?;
         let (mut noted, mut scans) = (0, Vec::new());
@@ -57,7 +57,7 @@ impl Database {
     }
 }
 
-/// The JSON documents of auto_explain: each line of one except the first begins with a tab.
+/// Returns the JSON documents of auto_explain: each line of one except the first begins with a tab.
 fn plans(log: &str) -> Vec<Value> {
     let mut plans = Vec::new();
     let mut document = String::new();

@@ -15,10 +15,10 @@ use tokio::sync::OnceCell;
 const MISSING: &str = "these tests need PostgreSQL's server programs (initdb, postgres). Install them: \
      apt-get install postgresql, dnf install postgresql-server, or brew install postgresql";
 
-/// Timeout of starting a server. It takes a second, on a busy machine longer.
+/// Timeout of starting a server, which takes about a second, and longer on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Runs the server until the tests' end of the pipe is closed, which happens however they end.
+/// Runs the server until the test process closes its end of the pipe, which happens however it ends.
 const KEEPER: &str = r#"
 trap '' INT TERM
 "$@" </dev/null >"$FOLDER/log" 2>&1 &
@@ -87,7 +87,7 @@ impl Database {
         Ok(Database { server, name })
     }
 
-    /// Creates an empty database on a server of its own, for tests that would disturb others.
+    /// Creates an empty database on its own server, for tests that would disturb others.
     pub async fn alone() -> Result<Database> {
         let server: &'static Server = Box::leak(Box::new(Server::plain().await?));
         Database { server, name: "postgres".to_owned() }.beside().await
@@ -226,7 +226,7 @@ fn as_postgres(program: &Path) -> Command {
     command
 }
 
-/// Redirects the output to a file, since a process that stays behind would keep a pipe open.
+/// Redirects the output to a file, since a process left behind would keep a pipe open.
 fn run(command: &mut Command) -> Result<()> {
     let file = tempfile::NamedTempFile::new()?;
     let both = || File::options().append(true).open(file.path()).map(Stdio::from);

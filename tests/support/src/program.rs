@@ -1,4 +1,4 @@
-//! Runs the built binary in a folder of its own.
+//! Runs the built binary in its own folder.
 
 use std::{
     collections::BTreeMap,
@@ -141,7 +141,7 @@ impl Program {
         self.environment.insert(name.to_owned(), value.to_owned());
     }
 
-    /// The value that [`Program::set`] gave a variable.
+    /// Returns the value that [`Program::set`] gave a variable.
     pub fn variable(&self, name: &str) -> Option<String> {
         self.environment.get(name).cloned()
     }
@@ -151,17 +151,17 @@ impl Program {
         Ok(std::fs::write(self.path(name), text)?)
     }
 
-    /// A command that is not started yet.
+    /// Returns a command that is not started yet.
     pub fn command(&self, arguments: &[&str]) -> Command {
         self.settled(Command::new(&self.binary), arguments)
     }
 
-    /// A shell with the same folder and settings that is not started yet.
+    /// Returns a shell with the same folder and settings that is not started yet.
     pub fn shell(&self, arguments: &[&str]) -> Command {
         self.settled(Command::new("bash"), arguments)
     }
 
-    /// Sets the command's folder and variables, without variables inherited from the tester.
+    /// Sets the command's folder and variables, and removes variables inherited from the test process.
     fn settled(&self, mut command: Command, arguments: &[&str]) -> Command {
         for name in FOREIGN {
             command.env_remove(name);
@@ -262,7 +262,7 @@ impl Program {
 pub struct Running(pub(crate) Child);
 
 impl Running {
-    /// Its process id.
+    /// Returns its process id.
     pub fn id(&self) -> u32 {
         self.0.id()
     }

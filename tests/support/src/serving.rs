@@ -1,4 +1,4 @@
-//! Background roles: starts them, reads their address and their log.
+//! Processes in the background: starts them, and reads their address and their log.
 
 use std::{
     io::{BufRead, BufReader},
@@ -12,13 +12,13 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::program::{Program, Running};
 
-/// Timeout of everything that tests wait for.
+/// The longest wait for a process.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The interval of polls.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// A role in the background, and its log.
+/// A background process, and its log.
 pub struct Serving {
     /// The address that it listens on.
     pub address: SocketAddr,
@@ -33,7 +33,8 @@ struct Log {
 }
 
 impl Program {
-    /// Starts `up`, `api` or `worker`, on a free port of this machine unless told otherwise, and waits until it listens.
+    /// Starts `up`, `api` or `worker`, on a free port of this machine unless the arguments name one, and waits until it
+    /// listens.
     pub fn serve(&self, arguments: &[&str]) -> Result<Serving> {
         let mut command = self.command(arguments);
         if !arguments.contains(&"--listen") {
@@ -113,7 +114,7 @@ impl Log {
 
     fn wait(&self) {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        // Whether a line or the timeout woke it, the caller checks again.
+        // Woken by a new line or by the timeout; the caller checks again in both cases.
         drop(self.more.wait_timeout(lines, LOOK_EVERY));
     }
 }

@@ -1,4 +1,4 @@
-//! The simulator of platforms as a process of its own.
+//! The simulator of platforms as a separate process.
 
 use std::{
     io::{BufRead, BufReader},
@@ -42,7 +42,7 @@ impl SimulatorProcess {
         Ok(simulator)
     }
 
-    /// The base URL of a platform's API.
+    /// Returns the base URL of a platform's API.
     pub fn api(&self, platform: &str) -> Result<&str> {
         self.shown[platform].as_str().context("an address")
     }
@@ -71,7 +71,7 @@ impl SimulatorProcess {
         Ok(())
     }
 
-    /// The requests that change something since the log was forgotten.
+    /// Returns the requests that change something since the log was last cleared.
     pub async fn mutations(&self) -> Result<Vec<Json>> {
         let log = self.get("/log").await?;
         let entries = log["entries"].as_array().context("entries")?;
@@ -83,7 +83,7 @@ impl SimulatorProcess {
         Ok(())
     }
 
-    /// Waits until so many requests that change something have arrived, or the process has ended.
+    /// Waits until this many requests that change something have arrived, or the process has ended.
     pub async fn wait_for(&self, mutations: usize, running: &mut Running) -> Result<()> {
         let deadline = Instant::now() + Duration::from_secs(60);
         while self.mutations().await?.len() < mutations && !running.has_ended()? {
@@ -101,7 +101,7 @@ impl Drop for SimulatorProcess {
     }
 }
 
-/// True if a request changes something: searches and queries are posted, too.
+/// True if a request changes something: searches and queries are posted, but change nothing.
 fn changes(entry: &Json) -> bool {
     let url = entry["url"].as_str().unwrap_or_default();
     let path = url.split('?').next().unwrap_or_default();

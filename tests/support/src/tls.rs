@@ -16,7 +16,7 @@ use crate::postgres::Server;
 /// Connections over the network need TLS, and the user `certified` also needs a certificate.
 const ACCESS: &str = "local all all trust\nhostssl all certified all cert\nhostssl all all all trust\n";
 
-/// A server with a certificate for `localhost`, on a port of its own.
+/// A server with a certificate for `localhost`, on its own port.
 pub struct TlsServer {
     server: Server,
     port: u16,
@@ -70,7 +70,7 @@ impl TlsServer {
             fs::write(files.path().join(name), text)?;
         }
         let [certificate, key] = ours.issue(&["localhost"], "localhost")?;
-        // Free now; no other process takes ports of this kind at random.
+        // The port is free now; no other process takes ephemeral ports at random.
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let settings = |folder: &Path| -> Result<Vec<String>> {
             let write = |name: &str, text: &str| -> Result<String> {

@@ -12,7 +12,7 @@ use super::{
 
 /// The name under which probes of an open breaker hold their slots; no dimension may have it.
 pub(super) const PROBES: &str = "";
-/// How long to wait for a slot; nothing tells when one becomes free.
+/// How long to wait for a slot; the store does not notify callers when one becomes free.
 pub(super) const SLOT_WAIT: Micros = 100_000.0;
 /// How long to wait while other calls probe a platform.
 pub(super) const PROBE_WAIT: Micros = 2_000_000.0;

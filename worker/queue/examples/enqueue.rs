@@ -1,4 +1,4 @@
-//! Asks for a run of a sync, and pushes a job of one's own.
+//! Requests a run of a sync, and pushes a job of the caller's own kind.
 //!
 //! ```text
 //! REDIS_URL=redis://127.0.0.1:6379 cargo run -p syncline-queue --example enqueue -- jira-github-sync
@@ -17,12 +17,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let sync = env::args().nth(1).ok_or("say which sync: enqueue NAME")?;
     let client = Client::connect(&url, "syncline").await?;
 
-    // A run: a worker checks the request and writes the run under this id, which can be looked up from then on.
+    // A worker checks the request and writes the run under this id, which can be looked up from then on.
     let mut request = SyncRequest::new(sync);
     request.priority = Some(Priority::High);
     let run = client.enqueue_sync(request).await?;
 
-    // A job of one's own, for whoever works on that queue: no worker of Syncline does.
+    // A job for the caller's own workers on that queue; no worker of Syncline runs it.
     let job = NewJob {
         queue: "reports".to_owned(),
         delay: Duration::from_secs(60),

@@ -366,7 +366,7 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
         None
     }
 
-    /// Ends the waits of [`Backend::claim_next`] on this instance: each claims what is there and returns.
+    /// Ends the waits of [`Backend::claim_next`] on this instance: each claims the jobs that are due and returns.
     async fn rouse(&self, _queue: &str) {}
 
     /// Extends leases, also expired ones that were not rescued yet.
@@ -406,8 +406,8 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
     /// Counts the jobs by state and priority, leaving out zero counts.
     async fn counts(&self, queue: &str) -> Result<Vec<Count>, Error>;
 
-    /// Stops all claims from a queue until it is resumed; restarts of workers do not end the pause. Running jobs go on.
-    /// Returns false if the queue was paused already.
+    /// Stops all claims from a queue until it is resumed; restarts of workers do not end the pause. Running jobs
+    /// continue. Returns false if the queue was paused already.
     async fn pause(&self, queue: &str) -> Result<bool, Error>;
 
     /// Allows claims again. Returns false if the queue was not paused.

@@ -43,8 +43,8 @@ impl<Q: Send + 'static, A: Send + 'static> Together<Q, A> {
         Self { line: Arc::new(Mutex::new(line)), carry_out: Arc::new(carry_out), most: most.max(1) }
     }
 
-    /// Makes a call. If its caller drops the future, a lone call ends there, as any future does; a call that goes with
-    /// others is carried out all the same.
+    /// Makes a call. If the caller drops the future, a lone call is cancelled; a call that was sent with others is
+    /// still carried out.
     pub async fn call(&self, request: Q) -> Result<A, CutShort> {
         let begun = {
             let mut line = locked(&self.line);

@@ -23,15 +23,15 @@ use super::{
 /// How often an insert tries again if the conflicting run disappears between two statements.
 const TRIES: usize = 5;
 
-/// Accepts a run. If the queue has its own store and that store is down, the run is accepted all the same: its row
-/// waits for the dispatcher. If the queue is full the run is refused, and nothing is written.
+/// Accepts a run. If the queue has its own store and that store is down, the run is still accepted: its row waits for
+/// the dispatcher. If the queue is full, the run is refused and nothing is written.
 ///
 /// Concurrent requests share a transaction.
 pub async fn accept(db: &DatabaseConnection, queue: &RunQueue, run: &NewRun) -> Result<Accepted, Error> {
     accept_noted(db, queue, run, None).await
 }
 
-/// The same, with a row of the audit log in the transaction of a new run.
+/// As [`accept`], with a row of the audit log in the transaction of a new run.
 pub async fn accept_noted(
     db: &DatabaseConnection,
     queue: &RunQueue,
@@ -108,7 +108,7 @@ pub async fn accept_in(tx: &DatabaseTransaction, queue: &RunQueue, run: &NewRun)
     accept_as(tx, queue, run, key.as_deref()).await
 }
 
-/// The same with a waiting key of the caller's choice.
+/// As [`accept_in`], with a waiting key of the caller's choice.
 pub(super) async fn accept_as(
     tx: &DatabaseTransaction,
     queue: &RunQueue,
@@ -123,7 +123,7 @@ pub(super) async fn accept_as(
     };
     if let (Some(sql), false) = (sql, inserted.paused) {
         let job = Facts::new(inserted.id, run, key).job(now);
-        // A run that waits for a retry has no waiting key any more, but its job still stands in for others.
+        // A run that waits for a retry has no waiting key any more, but its job still joins equal ones.
         if let Some(winner) = sql.push_in(tx, &[job]).await?.first().copied().and_then(Pushed::winner) {
             undo(tx, inserted.id).await?;
             return Ok(Accepted::Joined(winner));
@@ -164,7 +164,7 @@ enum Inserted {
     InTheWay(Accepted),
 }
 
-/// Writes the row, unless an equal run waits, the tick has had its run, or the id is in use. `dispatched`: the caller
+/// Writes the row, unless an equal run waits, the tick already has a run, or the id is in use. `dispatched`: the caller
 /// writes the job in the same transaction.
 async fn insert(
     db: &impl ConnectionTrait,
@@ -234,7 +234,7 @@ async fn try_insert(
     Ok(row.map(|row| Ok::<_, DbErr>(Row { id, paused: row.try_get("", "paused")? })).transpose()?)
 }
 
-/// Finds what kept the row from being written; `None` if it is gone by now.
+/// Finds the run that kept the row from being written; `None` if it no longer does.
 async fn in_the_way(
     db: &impl ConnectionTrait,
     id: Uuid,

@@ -28,7 +28,7 @@ pub(super) struct AcceptCall {
 }
 
 impl AcceptCall {
-    /// The row's id: the caller's, or one that is chosen once.
+    /// Returns the row's id: the caller's, or one that is generated once.
     fn id(&self) -> Uuid {
         self.run.id.unwrap_or_default()
     }

@@ -26,7 +26,7 @@ use super::{
 /// Rows per statement.
 const CHUNK: usize = 500;
 
-/// Makes the row of the audit log for runs that were accepted now. It is written in their transaction.
+/// Creates the row of the audit log for the runs accepted by a transaction. It is written in that transaction.
 pub type Noting = Arc<dyn Fn(&[Uuid]) -> audit_log::ActiveModel + Send + Sync>;
 
 /// Writes the row of the audit log.
@@ -60,8 +60,8 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// Gives the queue the jobs of a committed batch, or wakes it. A store that is down is no error: the dispatcher hands
-    /// the jobs over later.
+    /// Pushes the jobs of a committed batch, or wakes the queue. A store that is down is no error: the dispatcher
+    /// pushes the jobs later.
     pub(super) async fn committed(&mut self, db: &DatabaseConnection, queue: &RunQueue) {
         if queue.same_database().is_some() {
             queue.wake();
@@ -84,7 +84,7 @@ impl Batch {
         }
     }
 
-    /// The ids of the runs that are new.
+    /// Returns the ids of the new runs.
     pub(super) fn new_runs(&self) -> Vec<Uuid> {
         let new = |accepted: &Accepted| match accepted {
             Accepted::New(id) => Some(*id),
@@ -123,7 +123,7 @@ pub(super) async fn accept_in_one(
             batch.jobs.extend(jobs);
             continue;
         };
-        // A run that waits for a retry has no waiting key any more, but its job still stands in for others.
+        // A run that waits for a retry has no waiting key any more, but its job still joins equal ones.
         let pushed = sql.push_in(tx, &jobs).await?;
         for (job, winner) in jobs.iter().zip(pushed.into_iter().map(Pushed::winner)) {
             if let Some(winner) = winner {
@@ -140,7 +140,7 @@ pub(super) async fn accept_in_one(
     Ok(batch)
 }
 
-/// Accepts all of the runs within the caller's transaction: one in conflict joins the run that it is in conflict with.
+/// Accepts all of the runs within the caller's transaction: a run in conflict with another one joins it.
 pub(super) async fn accept_all_in(
     tx: &DatabaseTransaction,
     queue: &RunQueue,
@@ -152,7 +152,7 @@ pub(super) async fn accept_all_in(
     for one in rest {
         let accepted = match one.key.and_then(|key| winners.get(key)) {
             Some(winner) => Accepted::Joined(*winner),
-            // The run in conflict has begun since. A store of its own gets the job from the dispatcher.
+            // The run in conflict has begun since. If the queue has its own store, the dispatcher pushes the job.
             None => {
                 let run = NewRun { id: Some(one.id), ..one.run.clone() };
                 accept_as(tx, queue, &run, one.key).await?
@@ -163,7 +163,7 @@ pub(super) async fn accept_all_in(
     Ok(batch)
 }
 
-/// The runs that wait under these keys.
+/// Returns the runs that wait under these keys.
 async fn waiting<'a>(
     tx: &DatabaseTransaction,
     keys: impl Iterator<Item = &'a str>,
@@ -184,9 +184,9 @@ async fn waiting<'a>(
     binds.all(tx, text).await?.iter().map(read).collect()
 }
 
-/// Accepts runs in one transaction, with a row of the audit log for those that are new; answers in their order. A run
-/// equal to one that waits, or to an earlier one of the list, joins that one. If the queue has no room for all of them, all
-/// are refused.
+/// Accepts runs in one transaction, with a row of the audit log for the new ones; returns the results in order. A run
+/// equal to a waiting one, or to an earlier one of the list, joins that one. If the queue has no room for all of them,
+/// all are refused.
 pub async fn accept_many(
     db: &DatabaseConnection,
     queue: &RunQueue,

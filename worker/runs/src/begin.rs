@@ -28,8 +28,8 @@ pub struct Begun {
     pub attempt: u32,
     /// Its sync, as of the beginning.
     pub config: Option<sync_config::Model>,
-    /// Links of its sync with an open intent: a write that was begun and whose outcome is not recorded. As of the same
-    /// moment.
+    /// Links of its sync with an open intent: a write that was begun and whose outcome is not recorded. Read at the
+    /// same moment as `config`.
     pub open_intents: Vec<i64>,
 }
 
@@ -97,7 +97,7 @@ pub(super) async fn begin_together(asked: Vec<BeginCall>) -> Vec<Result<Option<B
 
 /// Ends attempts that were left open: their worker is lost.
 const LOSE: &str = "UPDATE sync_attempts SET outcome = 'lost'";
-/// An attempt that was given back is not used up, so the next worker takes its row; the text of `error` keeps the
+/// An attempt that was given back is not used up, so the next worker reuses its row; `error` keeps the name of the
 /// earlier worker.
 const AGAIN: &str = "ON CONFLICT (run_id, attempt) DO UPDATE SET worker = excluded.worker, \
                      started_at = excluded.started_at, ended_at = NULL, outcome = NULL, \
@@ -196,7 +196,7 @@ async fn raise_on_sqlite(
     Ok(rows)
 }
 
-/// As [`raise_on_sqlite`], but in one statement, since round trips are what costs.
+/// As [`raise_on_sqlite`], but in one statement, since round trips dominate the cost.
 async fn raise_on_postgres(
     tx: &impl ConnectionTrait,
     book: &RunBook,

@@ -14,8 +14,8 @@ use super::{
 };
 
 impl RunBook {
-    /// Gives a run back whose worker is ending without an outcome of the run: the rest of that attempt can write no
-    /// more, and the attempt does not count.
+    /// Gives a run back whose worker ends without an outcome of the run: the fence keeps the rest of that attempt from
+    /// writing, and the attempt does not count.
     pub async fn give_back(&self, run: Uuid) -> Result<(), DbErr> {
         let tx = begin(&self.db).await?;
         let backend = tx.get_database_backend();
@@ -46,7 +46,7 @@ impl RunBook {
 }
 
 /// Ends a run whose job died without its worker (a crash loop, an unreadable payload), and makes it a dead letter. A
-/// run that is over stays as it is.
+/// run that is over is not changed.
 pub async fn bury(
     db: &DatabaseConnection,
     run: Uuid,

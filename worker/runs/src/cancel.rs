@@ -33,8 +33,8 @@ pub async fn cancel(db: &DatabaseConnection, queue: &RunQueue, run: Uuid) -> Res
     cancel_noted(db, queue, run, |_, _| None).await
 }
 
-/// The same, with a row of the audit log in the transaction of the change. The row is made from the run, and from whether
-/// the run was only asked to stop.
+/// As [`cancel`], with a row of the audit log in the transaction of the change. The row is created from the run and
+/// from whether only a stop was requested.
 pub async fn cancel_noted(
     db: &DatabaseConnection,
     queue: &RunQueue,
@@ -81,7 +81,7 @@ pub async fn end_if_asked(db: &DatabaseConnection, run: Uuid) -> Result<bool, Db
     end(db, run, "cancelled", "AND cancel_requested_at IS NOT NULL", None).await
 }
 
-/// Ends a run that no worker has.
+/// Ends a run that no worker executes.
 async fn end_waiting(
     db: &DatabaseConnection,
     run: Uuid,

@@ -1,13 +1,13 @@
 //! The cause of a dead letter: a kind of error, and a fingerprint that letters of one cause share.
 //!
-//! The fingerprint is a hash of the kind and of the error's text without what differs from item to item and from time to
-//! time: numbers, ids, quoted parts and addresses.
+//! The fingerprint is a hash of the kind and of the error's text without the parts that differ between letters of one
+//! cause: numbers, ids, quoted parts and addresses.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
 use serde_json::json;
 use syncline_sql::{Binds, Kind, statement};
 
-/// The longest text that counts, in characters.
+/// The longest text that is hashed, in characters.
 const LONGEST: usize = 400;
 
 /// Rows in one statement.
@@ -19,7 +19,7 @@ pub mod kinds {
     pub const AUTH: &str = "auth";
     /// A retry would change nothing.
     pub const PERMANENT: &str = "permanent";
-    /// It failed as often as it may be tried.
+    /// It failed in each of its attempts.
     pub const TRANSIENT: &str = "transient";
     /// Its workers died, or lost it.
     pub const LOST: &str = "lost";
@@ -29,7 +29,7 @@ pub mod kinds {
     pub const ALL: [&str; 5] = [AUTH, PERMANENT, TRANSIENT, LOST, UNREADABLE];
 }
 
-/// The kind of a letter of which only the reason is known.
+/// Returns the kind of a letter of which only the reason is known.
 pub(super) fn kind_of(reason: &str) -> &'static str {
     if reason.starts_with("failed ") {
         kinds::TRANSIENT
@@ -42,14 +42,14 @@ pub(super) fn kind_of(reason: &str) -> &'static str {
     }
 }
 
-/// The fingerprint of an error: 16 hexadecimal digits.
+/// Returns the fingerprint of an error: 16 hexadecimal digits.
 pub(super) fn fingerprint(kind: &str, error: &str) -> String {
     let text = format!("{kind}\n{}", general(error));
     let hash = blake3::hash(text.as_bytes()).to_hex();
     hash.as_str().chars().take(16).collect()
 }
 
-/// The text without what differs between letters of one cause.
+/// Returns the text without the parts that differ between letters of one cause.
 fn general(error: &str) -> String {
     let mut text = String::new();
     let mut rest: String = error.chars().take(LONGEST).collect();
@@ -79,14 +79,14 @@ fn begins_word(before: &str) -> bool {
     before.chars().next_back().is_none_or(|last| !last.is_alphanumeric())
 }
 
-/// The length of a quoted part, with its quotation marks.
+/// Returns the length of a quoted part, with its quotation marks.
 fn quoted(text: &str, mark: char) -> Option<usize> {
     let inside = &text[mark.len_utf8()..];
     let end = inside.find(mark)?;
     Some(end + 2 * mark.len_utf8())
 }
 
-/// The length of a word that has a digit, or is an address.
+/// Returns the length of a word that has a digit, or is an address.
 fn word(text: &str) -> Option<usize> {
     let blank = text.find(char::is_whitespace).unwrap_or(text.len());
     let whole = &text[..blank];
@@ -98,7 +98,7 @@ fn word(text: &str) -> Option<usize> {
     word.chars().any(|letter| letter.is_ascii_digit()).then_some(word.len())
 }
 
-/// Adds the cause to dead letters that have none: older programs gave them up. Returns how many it found; fewer than the
+/// Adds the cause to dead letters without one, which older programs wrote. Returns how many it found; fewer than the
 /// limit means that there are no more.
 pub async fn sort_letters(db: &DatabaseConnection, limit: u64) -> Result<u64, DbErr> {
     let mut found = 0;

@@ -34,12 +34,12 @@ pub struct DeadQuery {
     pub group: Option<String>,
     /// Only of this kind of run.
     pub kind: Option<String>,
-    /// Only dead since this time, or earlier.
+    /// Only dead at this time or before.
     pub until: Option<DateTime<Utc>>,
 }
 
 impl DeadQuery {
-    /// True if the counts of the groups tell how many letters it selects.
+    /// True if the triggers' counts include the number of selected letters.
     fn is_counted(&self) -> bool {
         self.text.as_ref().is_none_or(String::is_empty)
             && self.older_than.is_none()
@@ -139,7 +139,7 @@ pub async fn list(
     Ok(DeadPage { runs, next })
 }
 
-/// The row id, run and time of each letter.
+/// Returns the row id, run and time of each letter.
 async fn rows(
     db: &impl ConnectionTrait,
     query: &DeadQuery,
@@ -217,7 +217,7 @@ pub async fn replay(db: &DatabaseConnection, queue: &RunQueue, run: Uuid) -> Res
     })
 }
 
-/// Removes a run from the dead letters and does nothing else. Returns false if it is not one.
+/// Removes a run from the dead letters without replaying it. Returns false if it is not a dead letter.
 pub async fn discard(db: &DatabaseConnection, run: Uuid) -> Result<bool, Error> {
     Ok(!discard_all(db, None, &[run], None).await?.is_empty())
 }

@@ -8,12 +8,12 @@ const RESOLVED: &str = "resolved";
 /// Its stored key: programs of earlier versions cannot read the counts of a plan without it.
 const STORED: &str = "settled";
 
-/// The details of a run, as commands and the API show them.
+/// Returns the details of a run, as commands and the API show them.
 pub fn details(run: &sync_history::Model) -> Option<Json> {
     run.sync_metadata.clone().map(|details| rename(details, STORED, RESOLVED))
 }
 
-/// The details of a run, as they are stored.
+/// Returns the details of a run, as they are stored.
 pub(super) fn stored(details: Json) -> Json {
     rename(details, RESOLVED, STORED)
 }

@@ -1,12 +1,12 @@
-//! Gives the queue the runs that are due in the database but missing in the queue.
+//! Pushes due runs of the database that the queue lacks.
 //!
-//! A look searches for two kinds of runs. Those that were never handed over, which have an index of their own, were
-//! accepted while the store was down, or parked while their sync was paused. Those that were handed over are looked up
-//! in the queue by id, one page per look plus the newest page, so that the cost of a look does not grow with the number
-//! of waiting runs; once a run is missing, the pages follow each other without a wait.
+//! A pass searches for two kinds of runs. Runs that were never dispatched, which have their own index, were accepted
+//! while the store was down, or parked while their sync was paused. Dispatched runs are looked up in the queue by id,
+//! one page per pass plus the newest page, so that the cost of a pass does not grow with the number of waiting runs;
+//! once a run is missing, the pages follow each other without a wait.
 //!
-//! Every process that accepts or executes runs does this, without a leader: pushing a run that is there already changes
-//! nothing.
+//! Every process that accepts or executes runs does this, without a leader: pushing a run that the queue already has
+//! changes nothing.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -30,10 +30,10 @@ const OLD_ENOUGH: TimeDelta = TimeDelta::seconds(5);
 /// The timeout of one call to the store.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The result of a look.
+/// The result of a pass.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Looked {
-    /// Runs handed over for the first time.
+    /// Runs dispatched for the first time.
     pub dispatched: usize,
     /// Lost runs that were put back.
     pub put_back: usize,
@@ -43,7 +43,7 @@ pub struct Looked {
     pub more: bool,
 }
 
-/// Searches for runs that are missing in the queue, one look at a time.
+/// Searches for runs that are missing in the queue, one pass at a time.
 #[derive(Debug)]
 pub struct Dispatcher {
     db: DatabaseConnection,
@@ -64,7 +64,7 @@ impl Dispatcher {
         Self { old_enough: TimeDelta::from_std(old_enough).unwrap_or(OLD_ENOUGH), ..self }
     }
 
-    /// Takes one look. It fails if the store is down; what was done before that stays done.
+    /// Makes one pass. It fails if the store is down; completed work remains.
     pub async fn look(&mut self) -> Result<Looked, Error> {
         pause::assert(&self.db, &self.queue).await?;
         let mut looked = dispatch_older(&self.db, &self.queue, self.old_enough).await?;
@@ -141,7 +141,7 @@ impl Dispatcher {
     }
 }
 
-/// Hands over all due runs at once; used after the end of a pause.
+/// Dispatches all due runs at once; used after the end of a pause.
 pub async fn dispatch_due(db: &DatabaseConnection, queue: &RunQueue) -> Result<usize, Error> {
     let mut dispatched = 0;
     loop {
@@ -183,7 +183,7 @@ async fn dispatch_older(
     Ok(looked)
 }
 
-/// Hands over one run that was just committed.
+/// Dispatches one run that was just committed.
 pub(super) async fn dispatch_run(db: &DatabaseConnection, queue: &RunQueue, run: Uuid) -> Result<(), Error> {
     let sql = format!(
         "SELECT h.id FROM sync_history h JOIN sync_configs c ON c.id = h.sync_config_id WHERE h.run_uid = ? \
@@ -197,14 +197,14 @@ pub(super) async fn dispatch_run(db: &DatabaseConnection, queue: &RunQueue, run:
     dispatch_rows(db, queue, row.as_slice()).await.map(drop)
 }
 
-/// The result of handing a run to the queue.
+/// The result of dispatching a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Handed {
     /// The queue has it.
     Over,
     /// Another run stands in for it; this one has ended.
     Joined(Uuid),
-    /// Not handed over; a later look tries again.
+    /// Not dispatched; a later pass tries again.
     Later,
 }
 
@@ -280,7 +280,7 @@ pub(super) async fn hand_over(
     let live = unfinished_of(db, &winners).await?;
     for (job, pushed) in jobs.iter().zip(&mut pushed) {
         let Some(winner) = pushed.winner().filter(|winner| !live.contains(winner)) else { continue };
-        // A job without a run would never end, and would stand in for others for ever.
+        // A job without a run would never end, and equal runs would join it for ever.
         tracing::warn!(job = %winner, run = %job.id, "a job stands for a run and has none itself; it is removed");
         queue.cancel(winner).await?;
         if let Some(again) = queue.push_within(std::slice::from_ref(job)).await?.first() {

@@ -21,7 +21,7 @@ pub enum GroupOrder {
 impl GroupOrder {
     pub const ALL: [GroupOrder; 3] = [GroupOrder::Newest, GroupOrder::Rarest, GroupOrder::Most];
 
-    /// The name in commands and in the API.
+    /// Returns the name in commands and in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             GroupOrder::Newest => "newest",
@@ -142,7 +142,7 @@ pub async fn groups(db: &impl ConnectionTrait, query: &GroupQuery) -> Result<Vec
     rows.iter().map(read).collect()
 }
 
-/// A column of the first or last letter of a group. Two conditions, since no index serves one for both.
+/// Selects a column of the first or last letter of a group. Two conditions, since no index serves one for both.
 fn letter(column: &str, order: &str) -> String {
     let one = |condition: &str| {
         format!(
@@ -153,7 +153,7 @@ fn letter(column: &str, order: &str) -> String {
     format!("CASE WHEN s.fingerprint = '' THEN {} ELSE {} END", one("IS NULL"), one("= s.fingerprint"))
 }
 
-/// The number of dead letters, from the counts.
+/// Returns the number of dead letters, from the counts.
 pub async fn counted(
     db: &impl ConnectionTrait,
     project: Option<i64>,

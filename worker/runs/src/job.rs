@@ -19,8 +19,8 @@ pub const RUN_QUEUE: &str = "default";
 /// The version of a run job's payload, `{"run": "<id>"}`, if every worker can carry the run out.
 pub const PAYLOAD_VERSION: i32 = 1;
 
-/// The payload version of runs that carry out choices of the base or of a value, which older workers do not know. They
-/// leave the job to newer ones.
+/// The payload version of runs that apply choices of the base or of a value. Older workers do not know such choices and
+/// leave the job to newer workers.
 pub const CHOICES: i32 = 2;
 
 /// The payload version of runs of single items, which older workers would take for runs of everything.
@@ -31,7 +31,7 @@ pub(crate) const ITEMS: i32 = 3;
 pub const NEWEST_PAYLOAD_VERSION: i32 = ITEMS;
 
 /// The prefix of waiting keys of runs with events. A run that waits under such a key collects events in its row, so no
-/// job without these events may stand in for it.
+/// job without these events may replace its job.
 pub(super) const EVENT_KEY: &str = "event:";
 
 /// The longest key, in bytes, that both databases can index. A run with a longer one gets no key, so two such runs are
@@ -116,9 +116,9 @@ impl<'a> Facts<'a> {
     pub(super) fn job(&self, now: DateTime<Utc>) -> NewJob {
         let ahead = self.not_before.and_then(|time| (time - now).to_std().ok());
         let delay = ahead.map_or(Duration::ZERO, |ahead| ahead + CLOCK_STEP);
-        // Runs of one item may execute beside runs of the whole sync, but one after the other; the links in the store
-        // show which of two runs that meet at one item must read again. A command that waits for its own run claims by
-        // the concurrency key.
+        // Runs of one item may execute beside runs of the whole sync, but one after the other; if two runs reach the
+        // same item, the links in the store show which of them must read it again. A command that waits for its own run
+        // claims by the concurrency key.
         let key = self.link.map_or_else(|| sync_key(self.sync), link_key);
         NewJob {
             id: self.id,
@@ -152,7 +152,7 @@ pub(super) fn link_of(args: &RunArgs) -> Option<i64> {
 pub(super) fn waiting_key(run: &NewRun) -> Result<Option<String>, serde_json::Error> {
     let args = serde_json::to_string(&run.args)?;
     let mut key = format!("{}:{}:{args}", sync_key(run.sync_config_id), run.kind);
-    // A delayed run must not stand in for one that may begin at once.
+    // A delayed run must not absorb one that may begin at once.
     if let Some(time) = run.not_before {
         key += &format!(":{}", time.timestamp());
     }

@@ -7,7 +7,7 @@
 //!
 //! - [`RunQueue`] is the queue of runs, in any store.
 //! - [`accept`] and [`accept_in`] accept a run, [`accept_event`] an event of one item.
-//! - [`Dispatcher`] gives the queue the due runs that it lacks: runs accepted while the store was down, runs of a sync
+//! - [`Dispatcher`] pushes the due runs that the queue lacks: runs accepted while the store was down, runs of a sync
 //!   that was paused, and all runs after the store was emptied.
 //! - [`RunBook`] begins runs under a new fence and ends them under the same one; it adds [`statistics`] as they end.
 //! - [`pause`], [`cancel`](cancel()) and [`dead`] are the actions of users.

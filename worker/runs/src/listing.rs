@@ -47,7 +47,7 @@ impl Standing {
     pub const ALL: [Standing; 4] =
         [Standing::Running, Standing::Waiting, Standing::Undispatched, Standing::Dead];
 
-    /// The name in commands and in the API.
+    /// Returns the name in commands and in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Standing::Waiting => "waiting",
@@ -90,7 +90,7 @@ pub struct Listing {
     pub older_than: Option<Duration>,
     /// Only dead letters of this group, by its fingerprint.
     pub group: Option<String>,
-    /// What else must hold.
+    /// A further condition.
     pub also: Option<Also>,
     /// The largest number of jobs in the page.
     pub limit: usize,
@@ -124,7 +124,7 @@ impl Listing {
     }
 }
 
-/// A condition on a job, for filters that the stores do not know.
+/// A condition on a job, for filters that the stores do not support.
 #[derive(Clone)]
 pub struct Also(pub Arc<dyn Fn(&Listed) -> bool + Send + Sync>);
 
@@ -372,7 +372,7 @@ async fn undispatched(db: &impl ConnectionTrait, asked: &Listing) -> Result<List
     }
 }
 
-/// A dead run as it is listed.
+/// Converts the row of a dead run to a listed job.
 pub fn of_letter(row: &sync_history::Model) -> Listed {
     of_row(row, Standing::Dead)
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::RUN_QUEUE;
 
-/// Warns that the worker of a run did not renew its lease, and writes the event of it.
+/// Warns that the worker of a run did not renew its lease, and writes the event.
 pub async fn tell_lost(db: &DatabaseConnection, run: Uuid) {
     // Without the database the line lacks the sync and the worker.
     let (sync, worker) = of_run(db, run).await.unwrap_or_default();

@@ -1,8 +1,9 @@
-//! Pauses, stored in `pauses`: what must not run until a person resumes it.
+//! Pauses, stored in `pauses`: subjects whose work must not run until a person resumes them.
 //!
-//! A paused queue gives out no jobs. A sync is paused by itself, its account or its platform. No waiting run of it is
-//! dispatched, and one that a worker claims is parked: its job leaves the queue, its row waits. Running ones go on.
-//! Columns `paused_at` of older versions count as pauses and are no longer written; a resume clears them.
+//! A paused queue gives out no jobs. A sync is paused by itself, its account or its platform: no waiting run of it is
+//! dispatched, and one that a worker claims is parked, which removes its job from the queue and keeps its row. Running
+//! ones continue. Columns `paused_at` of older versions count as pauses and are no longer written; a resume clears
+//! them.
 
 use std::collections::HashSet;
 
@@ -135,12 +136,12 @@ pub async fn pause(db: &DatabaseConnection, queue: &RunQueue, pause: &NewPause) 
     Ok(written.rows_affected() > 0)
 }
 
-/// Ends a pause and hands over the runs that waited for its end. Returns false if there was no pause.
+/// Ends a pause and dispatches the runs that waited for its end. Returns false if there was no pause.
 pub async fn resume(db: &DatabaseConnection, queue: &RunQueue, subject: &Subject) -> Result<bool, Error> {
     resume_noted(db, queue, subject, None).await
 }
 
-/// The same, with a row of the audit log in the transaction that ends a pause.
+/// As [`resume`], with a row of the audit log in the transaction that ends the pause.
 pub async fn resume_noted(
     db: &DatabaseConnection,
     queue: &RunQueue,
@@ -179,7 +180,7 @@ pub async fn resume_noted(
     Ok(ended > 0)
 }
 
-/// Writes the event of a pause of a sync or an account, or of its end.
+/// Writes the event that a pause of a sync or an account began or ended.
 async fn tell(tx: &DatabaseTransaction, subject: &Subject, begun: bool, by: &str) -> Result<(), DbErr> {
     let (table, id, kind) = match (subject, begun) {
         (Subject::Sync(id), true) => ("sync_configs", *id, EventType::ConfigPaused),
@@ -278,8 +279,8 @@ pub(super) async fn park_all(db: &DatabaseConnection, runs: impl Iterator<Item =
     Ok(())
 }
 
-/// Makes the store pause the queue of runs exactly while a pause is stored in the database: a store that was emptied
-/// has lost the pause, and one that was down did not get it.
+/// Pauses the queue of runs in the store exactly while a pause is stored in the database: an emptied store has lost the
+/// pause, and a store that was down did not get it.
 pub(super) async fn assert(db: &DatabaseConnection, queue: &RunQueue) -> Result<(), Error> {
     let wanted = pause::of_subject(db, PauseScope::Queue, RUN_QUEUE).await?.is_some();
     match (wanted, queue.is_paused(RUN_QUEUE).await?) {

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::queue::RunQueue;
 
-/// Changes the priority of a run that waits, in its row and in the queue, with a row of the audit log. Returns false if the
-/// run does not wait.
+/// Changes the priority of a waiting run, in its row and in the queue, with a row of the audit log. Returns false if
+/// the run does not wait.
 pub async fn set_priority(
     db: &DatabaseConnection,
     queue: &RunQueue,
@@ -26,7 +26,7 @@ pub async fn set_priority(
     }
     note.insert(&tx).await?;
     tx.commit().await?;
-    // A queue that does not have the run yet, or is away, gets it with the priority of its row.
+    // If the queue lacks the run or is down, the dispatcher pushes the run later with the priority of its row.
     if let Err(error) = queue.set_priority(run, priority).await {
         tracing::warn!(%run, %error, "the priority is on record; the queue's store has the former one");
     }

@@ -36,7 +36,7 @@ const LEFT_ALONE: Duration = Duration::from_secs(1);
 /// The queue of runs. Clones share it.
 ///
 /// It dereferences to [`Backend`]. With a queue in the same database a run's row and its job are written in one
-/// transaction; with any other store the row is committed first, and the job follows, at the latest through the
+/// transaction. With any other store the row is committed first and the job is pushed afterwards, if necessary by the
 /// dispatcher.
 #[derive(Debug, Clone)]
 pub struct RunQueue {
@@ -65,7 +65,7 @@ struct Shared {
 impl RunQueue {
     /// Creates a queue in the same database as the runs.
     pub fn sql(db: DatabaseConnection) -> Self {
-        // The limit is checked when runs are accepted; a second count would be useless.
+        // The limit is checked when runs are accepted, so the store need not count again.
         let sql = SqlBackend::new(db).with_limit(u64::MAX);
         let writer = sql.writer();
         Self { sql: Some(sql.clone()), writer, ..Self::foreign(Arc::new(sql)) }
@@ -149,13 +149,13 @@ impl RunQueue {
         self.sql.is_none()
     }
 
-    /// Refuses a run if there is no room. All runs count that are not over, whether they run or wait in the queue, for
-    /// a store that is down, or for the end of a pause.
+    /// Returns an error if there is no room for a run. All runs count that are not over: running, waiting in the queue,
+    /// or waiting for a store that is down or for the end of a pause.
     pub async fn check_room(&self, db: &DatabaseConnection) -> Result<(), Error> {
         self.check_room_for(db, 1).await
     }
 
-    /// Refuses several runs if there is no room for all of them.
+    /// Returns an error if there is no room for all of several runs.
     pub async fn check_room_for(&self, db: &DatabaseConnection, runs: u64) -> Result<(), Error> {
         let mut counted = self.shared.counted.lock().await;
         let waiting = self.waiting_now(db, &mut counted).await?;
@@ -166,7 +166,7 @@ impl RunQueue {
         Err(Error::Full { queue: RUN_QUEUE.to_owned(), waiting, limit: self.limit })
     }
 
-    /// Takes room for as many runs as there is, up to `most`.
+    /// Reserves room for as many runs as possible, up to `most`. Returns the number.
     pub async fn take_room(&self, db: &DatabaseConnection, most: u64) -> Result<u64, Error> {
         let mut counted = self.shared.counted.lock().await;
         let waiting = self.waiting_now(db, &mut counted).await?;
@@ -175,7 +175,7 @@ impl RunQueue {
         Ok(room)
     }
 
-    /// The latest count with the runs accepted since, or a new count if it is old.
+    /// Returns the latest count plus the runs accepted since, or a new count if it is old.
     async fn waiting_now(
         &self,
         db: &DatabaseConnection,

@@ -25,12 +25,12 @@ use super::{
 /// Letters replayed or discarded in one transaction.
 pub const TOGETHER: usize = 500;
 
-/// Why a letter was left.
+/// Why a letter was skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Left {
-    /// The run is not a dead letter, or no longer.
+    /// The run is not a dead letter, or no longer one.
     NotDead,
-    /// Its sync was deleted, so a replay would only die again.
+    /// Its sync was deleted, so a replay would fail again.
     SyncGone,
     /// This version cannot read its arguments, or the document of its sync.
     Unreadable,
@@ -39,14 +39,14 @@ pub enum Left {
 /// The replays of a transaction.
 #[derive(Debug, Default)]
 pub struct Replays {
-    /// Each letter with the run that does its work now: a new one, or an equal one that waits already.
+    /// Each letter with the run that does its work now: a new one, or an equal waiting one.
     pub replayed: Vec<(Uuid, Uuid)>,
     pub left: Vec<(Uuid, Left)>,
     batch: Batch,
 }
 
 impl Replays {
-    /// Gives the queue the new jobs, or wakes it. Call it after the commit.
+    /// Pushes the new jobs, or wakes the queue. Call it after the commit.
     pub async fn committed(&mut self, db: &DatabaseConnection, queue: &RunQueue) {
         self.batch.committed(db, queue).await;
         for (_, run) in &mut self.replayed {
@@ -57,8 +57,8 @@ impl Replays {
     }
 }
 
-/// Accepts a new run with the kind and arguments of each dead one, which becomes its parent. The same transaction removes
-/// the dead runs from the dead letters. Letters outside of `project` are left.
+/// Accepts a new run with the kind and arguments of each dead one, which becomes its parent. The same transaction
+/// removes the dead runs from the dead letters. Letters outside of `project` are skipped.
 pub async fn replay_in(
     tx: &DatabaseTransaction,
     queue: &RunQueue,
@@ -114,7 +114,7 @@ fn new_run(dead: &sync_history::Model, config: &sync_config::Model) -> Result<Ne
     })
 }
 
-/// The dead ones of these runs, locked until the transaction ends.
+/// Returns those of the runs that are dead, locked until the transaction ends.
 async fn locked(
     tx: &DatabaseTransaction,
     project: Option<i64>,
@@ -160,8 +160,8 @@ async fn cleared(tx: &impl ConnectionTrait, rows: impl Iterator<Item = i64>) -> 
     binds.run(tx, text).await
 }
 
-/// Removes runs from the dead letters and does nothing else. Returns those that were removed. Letters outside of `project`
-/// are left.
+/// Removes runs from the dead letters without replaying them. Returns the removed ones. Letters outside of `project`
+/// are skipped.
 pub async fn discard_in(
     tx: &DatabaseTransaction,
     project: Option<i64>,
@@ -172,10 +172,10 @@ pub async fn discard_in(
     Ok(rows.into_iter().map(|row| row.run_uid).collect())
 }
 
-/// Makes the row of the audit log for the letters that were replayed or discarded in one transaction.
+/// Creates the row of the audit log for the letters that one transaction replayed or discarded.
 pub type NotingLetters<'a> = &'a (dyn Fn(&[Uuid]) -> audit_log::ActiveModel + Send + Sync);
 
-/// Replays letters, at most [`TOGETHER`] of them, in a transaction of their own.
+/// Replays letters, at most [`TOGETHER`] of them, in their own transaction.
 pub async fn replay_all(
     db: &DatabaseConnection,
     queue: &RunQueue,
@@ -195,7 +195,7 @@ pub async fn replay_all(
     Ok(replays)
 }
 
-/// Discards letters, at most [`TOGETHER`] of them, in a transaction of their own. Returns those that were discarded.
+/// Discards letters, at most [`TOGETHER`] of them, in their own transaction. Returns those that were discarded.
 pub async fn discard_all(
     db: &DatabaseConnection,
     project: Option<i64>,

@@ -32,7 +32,7 @@ pub struct RunArgs {
     /// Allow up to this many deletes, past the delete guard.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_deletes: Option<u64>,
-    /// Allow the deletes of these items, by the id of either item of their links, and no others.
+    /// Allow the deletes of these items and no others; each is named by the id of either item of its link.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allow_deletes_of: Vec<String>,
     /// Only these links.
@@ -41,7 +41,7 @@ pub struct RunArgs {
     /// Only these items of one side.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub items: Option<Items>,
-    /// The payload version that a worker must read for this run, if it asks for more than every worker can do.
+    /// The payload version that a worker must support for this run, if not every worker can execute it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub needs: Option<i32>,
     /// The platforms' events for the item, the oldest first; a waiting run collects later ones.
@@ -60,12 +60,12 @@ pub struct Items {
 }
 
 impl RunArgs {
-    /// A run of some items of one side.
+    /// Creates the arguments of a run of some items of one side.
     pub fn of_items(side: Side, ids: Vec<String>) -> RunArgs {
         RunArgs { items: Some(Items { side, ids }), needs: Some(ITEMS), ..RunArgs::default() }
     }
 
-    /// What the run is about.
+    /// Returns the scope of the run.
     pub fn scope(&self) -> Scope {
         match (&self.links, &self.items) {
             (Some(links), _) => Scope::Links(links.clone()),
@@ -74,8 +74,8 @@ impl RunArgs {
         }
     }
 
-    /// True if both sides are read completely, whatever the sync's document says. Consent to deletes is about items that
-    /// only a complete reading shows to be gone.
+    /// True if both sides are read completely, whatever the sync's document says. Consent to deletes requires it: only
+    /// a complete reading shows which items are gone.
     pub fn reads_everything(&self) -> bool {
         self.full || self.confirm_deletes || self.allow_deletes.is_some() || !self.allow_deletes_of.is_empty()
     }
@@ -90,7 +90,7 @@ pub struct NewRun {
     pub project_id: i64,
     pub sync_config_id: i64,
     pub kind: RunKind,
-    /// What started it.
+    /// The trigger.
     pub method: SyncMethod,
     pub priority: Priority,
     pub args: RunArgs,
@@ -199,7 +199,7 @@ pub enum Accepted {
     New(Uuid),
     /// An equal run waits already, or this id was accepted before; the id of that run.
     Joined(Uuid),
-    /// This tick of the schedule has had its run.
+    /// This tick of the schedule already has a run.
     TickTaken,
 }
 

@@ -1,4 +1,4 @@
-//! The events of runs, for the live feed.
+//! The events of runs in the live feed.
 
 use sea_orm::{DbErr, QueryResult};
 use serde_json::{Value as Json, json};
@@ -14,7 +14,7 @@ use super::{RUN_QUEUE, job::link_of, run::NewRun};
 /// The columns of `sync_history` that an event of an ended run needs, beside those of the statistics.
 pub(super) const TOLD: &str = "project_id, link_id";
 
-/// What a run is about.
+/// The subject of a run's events.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct About {
     pub(super) run: Uuid,
@@ -49,14 +49,14 @@ impl About {
     }
 }
 
-/// The event of a run that was accepted.
+/// Returns the event of an accepted run.
 pub(super) fn accepted(run: Uuid, new: &NewRun) -> NewEvent {
     let about = About { run, project: new.project_id, sync: new.sync_config_id, link: link_of(&new.args) };
     let facts = json!({ "kind": new.kind, "method": new.method, "priority": new.priority.as_str() });
     about.event(EventType::RunAccepted, facts)
 }
 
-/// The event of a run that is over. The row has the columns of the statistics and [`TOLD`].
+/// Returns the event of a run that is over. The row has the columns of the statistics and [`TOLD`].
 pub(super) fn over(run: Uuid, ended: &QueryResult, error: Option<&str>) -> Result<NewEvent, DbErr> {
     let status: String = ended.try_get("", "status")?;
     let mut facts = json!({
@@ -87,12 +87,12 @@ pub(super) fn over(run: Uuid, ended: &QueryResult, error: Option<&str>) -> Resul
     Ok(About::returned(run, ended)?.event(kind, facts))
 }
 
-/// The event of a run that goes back in line. An error's text may hold a field's value, so it is not told.
+/// Returns the event of a run that waits again. It omits the error's text, which may contain a field's value.
 pub(super) fn moved(about: About, why: &str) -> NewEvent {
     about.event(EventType::JobMoved, json!({ "from": "running", "to": "waiting", "why": why }))
 }
 
-/// The event of a run that was given up.
+/// Returns the event of a run that was given up.
 pub(super) fn dead(about: About) -> NewEvent {
     about.event(EventType::JobDead, json!({}))
 }

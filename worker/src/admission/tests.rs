@@ -23,7 +23,7 @@ fn failed() -> CallResult {
     CallResult::Fails { error: "HTTP 503".to_owned() }
 }
 
-/// Requests of one run to its target, each with this result.
+/// Makes requests of one run to its target, each with one of these results.
 async fn requests(limits: &Arc<dyn Limits>, results: impl IntoIterator<Item = CallResult>) {
     let admitted = admit(limits, accounts(Some(1), Some(2)), Lane::Poll).await.expect("a run");
     let gates = admitted.gates(&clock());
@@ -49,7 +49,7 @@ async fn places_without_accounts_ask_nobody() {
 #[tokio::test]
 async fn failed_requests_park_the_runs_of_their_account_alone() {
     let limits = limits();
-    // Of one run: it need not fail itself for the breaker to hear of them.
+    // All of one run: the breaker counts its requests even if the run itself does not fail.
     requests(&limits, vec![failed(); 5]).await;
     let refused = admit(&limits, accounts(None, Some(2)), Lane::Edit).await.expect_err("parked");
     assert_eq!(refused.cause, Some(Cause::Breaker));
@@ -97,7 +97,7 @@ async fn a_refusal_is_an_error_of_the_account_with_its_time() {
     let in_ten_minutes: DateTime<Utc> = Utc::now() + TimeDelta::seconds(590);
     assert!(refused.until > in_ten_minutes, "{refused:?}");
     assert!(error.answer.is_none() && error.stops_the_batch());
-    // A limit is no outage, and the other account is not concerned.
+    // A rate limit is no outage, and the other account is not affected.
     assert_eq!(limits.status("account:2").await.expect("the store").phase, Phase::Closed);
     gates.source.ask(&[]).await.expect("another account");
 }
@@ -127,7 +127,7 @@ async fn both_sides_of_one_account_are_one() {
     refusal(&*gates.target, &[(&one, 1.0)]).await;
 }
 
-/// The run's permit is the probe; its requests pass with it, and close the breaker when they succeed.
+/// The run's permit is the probe; its requests belong to the probe, and close the breaker when they succeed.
 #[tokio::test]
 async fn after_an_outage_one_run_tries_with_its_requests() {
     let clock_of_limits = TestClock::at(1_800_000_000_000_000);

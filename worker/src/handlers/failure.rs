@@ -22,7 +22,7 @@ pub(super) enum Failure {
     NotYet(String, DateTime<Utc>),
     /// A retry changes nothing.
     Lasting(String),
-    /// The account of this side is refused, and with it every run of the account.
+    /// The platform refused the account of this side, which affects every run of the account.
     Refused(Side, String),
     /// A person or a program cancelled the run.
     Cancelled,
@@ -30,7 +30,7 @@ pub(super) enum Failure {
     LeaseLost,
 }
 
-/// Delay of a run of which only newer workers can read all that is stored. It uses up no attempt.
+/// The delay of a run whose stored data only newer workers can read. It uses up no attempt.
 pub(super) const UNREADABLE_DELAY: TimeDelta = TimeDelta::seconds(5);
 
 impl From<OpenError> for Failure {
@@ -125,7 +125,7 @@ pub(super) async fn fail(
             (RunStatus::Failed, "dead", Some(error.clone()), Outcome::Dead { reason, error })
         }
         Failure::Cancelled => (RunStatus::Cancelled, "cancelled", None, Outcome::Cancelled),
-        // This worker ends and gives the run back: another worker continues it, and no attempt is used.
+        // This worker is ending and gives the run back: another worker continues it, and no attempt is used.
         Failure::LeaseLost if leased.lease.is_interrupted() && !leased.lease.is_lost() => {
             tracing::info!("the worker stops; the run is given back");
             (RunStatus::Queued, "returned", None, Outcome::Snooze { delay: Duration::ZERO })

@@ -19,9 +19,9 @@ pub(crate) struct JobKind {
     /// The newest payload version that this program reads. A job with a newer one is left to newer workers.
     pub(crate) payload_version: i32,
     pub(crate) handle: Handler,
-    /// The lane of its calls to platforms, by what triggered it; none: it calls no platform.
+    /// The lane of its calls to platforms, by trigger; `None`: it calls no platform.
     pub(crate) lane: Option<fn(SyncMethod) -> Lane>,
-    /// The key under which at most one job waits and one runs; none: runs have their own keys.
+    /// The key under which at most one job waits and one runs; `None`: each job has its own key.
     pub(crate) key: Option<&'static str>,
 }
 
@@ -33,8 +33,8 @@ pub(crate) const KINDS: &[JobKind] = &[
     OPERATION,
 ];
 
-/// The scheduled purge. Its version was above that of run jobs when it was new, so that a worker which knew only run jobs
-/// leaves this job to newer workers instead of moving it to the dead letters.
+/// The scheduled purge. Its first version was above that of run jobs, so that a worker that knew only run jobs leaves
+/// this job to newer workers instead of moving it to the dead letters.
 pub(crate) const PURGE: JobKind = JobKind {
     name: "purge",
     payload_version: 2,
@@ -43,7 +43,7 @@ pub(crate) const PURGE: JobKind = JobKind {
     key: Some("maintenance:purge"),
 };
 
-/// Changes of many subjects. Each job has a key of its own.
+/// Changes of many subjects. Each job has its own key.
 const OPERATION: JobKind = JobKind {
     name: operations::KIND,
     payload_version: operations::PAYLOAD_VERSION,
@@ -62,12 +62,12 @@ const fn run(kind: RunKind) -> JobKind {
     }
 }
 
-/// The kind with this name. A job with any other name is treated as a run; its row has the run kind.
+/// Returns the kind with this name. A job with any other name is treated as a run; its row has the run kind.
 pub(crate) fn of(name: &str) -> &'static JobKind {
     KINDS.iter().find(|kind| kind.name == name).unwrap_or(&KINDS[0])
 }
 
-/// Runs that a person or an event asked for go before scheduled ones.
+/// Runs that a person or an event triggered come before scheduled ones.
 fn by_method(method: SyncMethod) -> Lane {
     match method {
         SyncMethod::Manual | SyncMethod::Webhook => Lane::Edit,

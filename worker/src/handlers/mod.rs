@@ -17,7 +17,7 @@ use syncline_queue::{LeasedJob, Outcome};
 
 use crate::environment::Environment;
 
-/// Delay of a job with a newer payload version, so that workers which can read it get it.
+/// Delay of a job with a newer payload version, so that workers that can read it get it.
 const LEFT_TO_NEWER: Duration = Duration::from_secs(5);
 
 /// Runs one job. Errors of the run are outcomes; an error here means that Syncline's own database failed.

@@ -1,4 +1,5 @@
-//! Operations: changes of many subjects, step by step. An operation is no run of a sync; its row tells how far it has come.
+//! Operations: changes of many subjects, step by step. An operation is not a run of a sync; its row stores its
+//! progress.
 
 use std::{
     str::FromStr,
@@ -44,7 +45,7 @@ async fn carry_out(environment: &Environment, leased: &LeasedJob, id: Uuid) -> a
         if leased.lease.cancel_requested() {
             operations::stop(&environment.db, id).await?;
         } else if !leased.lease.valid() {
-            // Another worker has it, or this one ends; the next one goes on from the row.
+            // Another worker has it, or this one ends; the next worker continues from the row.
             return Ok(Outcome::Snooze { delay: Duration::ZERO });
         }
         match operations::step(&environment.db, &environment.queue, id).await? {

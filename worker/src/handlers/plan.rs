@@ -1,4 +1,4 @@
-//! A plan: what a sync would do, without doing it.
+//! A plan: the changes that a sync would make, computed without making them.
 
 use std::sync::Arc;
 
@@ -16,9 +16,9 @@ use syncline_upkeep::restore;
 use super::{failure::Failure, run::LeaseLeave, sync};
 use crate::{environment::Environment, gate::Calls, steps::RunObserver};
 
-/// Items kept with a plan's run; the counts cover all items.
+/// The most items stored with a plan's run; the counts cover all items.
 pub const ITEMS_KEPT: usize = 10_000;
-/// Bytes of JSON kept at most. In memory they take many times as much.
+/// The most stored bytes of JSON. In memory they take many times as much.
 const BYTES_KEPT: usize = 2 << 20;
 
 pub(super) async fn execute(
@@ -62,7 +62,7 @@ pub(super) async fn execute(
     if environment.run_book().end(begun, ending).await? { Ok(()) } else { Err(Failure::LeaseLost) }
 }
 
-/// A plan as JSON; none for an item that does not change.
+/// Returns a plan as JSON; `None` for an item that does not change.
 pub fn show(plan: &ItemPlan, spec: &SyncSpec) -> Option<Value> {
     let action = match plan.action {
         Action::MarkMissing(side) => missing(side, spec),
@@ -127,7 +127,7 @@ pub fn show(plan: &ItemPlan, spec: &SyncSpec) -> Option<Value> {
     }))
 }
 
-/// What the engine decides if the item is still missing in the next run.
+/// Describes the engine's decision if the item is still missing in the next run.
 fn missing(side: Side, spec: &SyncSpec) -> String {
     let other = side.other();
     if spec.delete_policy == DeletePolicy::Ignore || !spec.writes(other) {

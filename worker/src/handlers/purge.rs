@@ -1,4 +1,5 @@
-//! The scheduled purge. It is no run of a sync, so its only row is that of its job; its result is kept with its task.
+//! The scheduled purge. It is not a run of a sync, so its only row is that of its job; its result is stored with its
+//! task.
 
 use std::{
     sync::Mutex,
@@ -17,14 +18,14 @@ use crate::{environment::Environment, maintenance};
 /// How often the displayed progress is updated.
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 
-/// The job of a tick. At most one waits and at most one runs.
+/// Returns the job of a tick. At most one waits and at most one runs.
 pub fn purge_job() -> NewJob {
     let key = PURGE.key;
     NewJob {
         queue: RUN_QUEUE.to_owned(),
         payload_version: PURGE.payload_version,
         priority: Priority::Low,
-        // Every worker that is stopped during the job uses up an attempt, and the rows it removed stay removed.
+        // Each worker that is stopped during the job uses up an attempt, while the removed rows stay removed.
         max_attempts: 20,
         unique: key.map(str::to_owned),
         concurrency: key.map(Concurrency::one),

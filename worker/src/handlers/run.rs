@@ -39,7 +39,7 @@ pub(super) async fn handle(environment: &Environment, leased: &LeasedJob) -> any
     };
     let begun = match environment.run_book().begin(run, job.attempt).await? {
         Begin::Begun(begun) => begun,
-        // The run's row waits for the end of the pause; then the dispatcher makes another job of it.
+        // The run's row waits for the end of the pause; then the dispatcher pushes a new job for it.
         Begin::Parked => return Ok(Outcome::Cancelled),
         // A worker finished it earlier, and only the acknowledgement was lost.
         Begin::Over => return Ok(Outcome::Done),
@@ -51,7 +51,7 @@ pub(super) async fn handle(environment: &Environment, leased: &LeasedJob) -> any
 async fn carry_out(environment: &Environment, begun: &Begun, leased: &LeasedJob) -> anyhow::Result<Outcome> {
     let mut calls = Calls::unlimited();
     let ended = match &begun.config {
-        // An older program may have made the job from the row, with the payload version that it knows.
+        // An older program may have created the job from the row, with the payload version that it knows.
         _ if needs(&begun.row.args).is_some_and(|version| version > NEWEST_PAYLOAD_VERSION) => {
             let text = "this run asks for what only a newer version can do; it waits for one".to_owned();
             Err(Failure::NotYet(text, environment.clock.now() + UNREADABLE_DELAY))
@@ -59,7 +59,8 @@ async fn carry_out(environment: &Environment, begun: &Begun, leased: &LeasedJob)
         Some(config) if config.deleted_at.is_none() => {
             match stored_spec(config) {
                 Ok(spec) => admitted(environment, begun, leased, config, spec, &mut calls).await,
-                // The document was checked when it was stored, so a newer version stored it, whose workers can read it.
+                // The document was checked when it was stored, so a newer version stored it, and newer workers can read
+                // it.
                 Err(error) => {
                     let text =
                         format!("this version cannot read the stored document of {:?}: {error}", config.name);
@@ -78,7 +79,8 @@ async fn carry_out(environment: &Environment, begun: &Begun, leased: &LeasedJob)
     }
 }
 
-/// Pauses the account that was refused: this run fails, and the others wait for a person instead of failing as well.
+/// Pauses the account that was refused: this run fails, and its other runs wait for a person instead of failing as
+/// well.
 async fn pause_refused(environment: &Environment, config: &sync_config::Model, side: Side, error: &str) {
     let id = match side {
         Side::Source => config.source_account_id,
@@ -100,7 +102,7 @@ async fn pause_refused(environment: &Environment, config: &sync_config::Model, s
     }
 }
 
-/// The stored document of a sync. Keys that only newer versions know are ignored.
+/// Parses the stored document of a sync. Keys that only newer versions know are ignored.
 fn stored_spec(config: &sync_config::Model) -> Result<SyncSpec, serde_json::Error> {
     let unknown = unknown_keys(&config.config_json);
     if !unknown.is_empty() {
@@ -113,7 +115,7 @@ fn stored_spec(config: &sync_config::Model) -> Result<SyncSpec, serde_json::Erro
     serde_json::from_value(config.config_json.clone())
 }
 
-/// Runs it if its platforms may be called now.
+/// Executes the run if its platforms may be called now.
 async fn admitted(
     environment: &Environment,
     begun: &Begun,
@@ -154,7 +156,7 @@ async fn execute(
     }
 }
 
-/// A job's lease, in the form that the engine checks.
+/// Adapts a job's lease to the engine's check.
 pub(super) struct LeaseLeave(pub(super) Lease);
 
 impl Leave for LeaseLeave {

@@ -83,11 +83,11 @@ pub(super) async fn execute(
     Ok(())
 }
 
-/// Asks for a run of the whole sync: a run of single items found some of them gone, and may not act on that. Without it
-/// the next scheduled run finds the marks.
+/// Requests a run of the whole sync: a run of single items found some of them gone, and may not act on that. If the
+/// request fails, the next scheduled run finds the marks.
 async fn look_at_everything(environment: &Environment, begun: &Begun, config: &sync_config::Model) {
     let run = match NewRun::of(config, RunKind::Sync, begun.row.sync_type) {
-        // A reading from a cursor need not show what is gone.
+        // Reading from a cursor does not show which items are gone.
         Ok(run) => NewRun { args: RunArgs { full: true, ..RunArgs::default() }, ..run },
         Err(error) => return tracing::warn!(sync = config.name, %error, "unreadable document"),
     };
@@ -96,7 +96,7 @@ async fn look_at_everything(environment: &Environment, begun: &Begun, config: &s
     }
 }
 
-/// What a run works with.
+/// The parts of a run.
 pub(super) struct Parts<'a> {
     pub(super) open: &'a OpenSync,
     pub(super) calls: &'a Calls,
@@ -142,7 +142,7 @@ pub(super) fn run<'a>(
     })
 }
 
-/// The store of the sync's links, for this run.
+/// Creates the store of the sync's links, for this run.
 pub(super) fn store(
     environment: &Environment,
     begun: &Begun,
@@ -188,7 +188,8 @@ fn is_whole(report: &Report) -> bool {
     report.held.is_none() && report.complete == Pair::new(true, true) && report.ambiguous == 0
 }
 
-/// A held run wrote nothing and is over: it does not wait for consent, the next run asks again.
+/// Returns the status of a run, and why it was held. A held run wrote nothing and is over: it does not wait for
+/// consent; the next run asks again.
 fn verdict(report: &Report) -> (RunStatus, Option<String>) {
     match &report.held {
         Some(held) if held.after_restore => {

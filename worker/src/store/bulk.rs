@@ -1,4 +1,4 @@
-//! Many rows in one statement, on both databases.
+//! Writes many rows in one statement, on both databases.
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, Value};
 use syncline_engine::ports::LinkRef;
@@ -9,24 +9,24 @@ use syncline_sql::{SIZES, marks, pieces, statement};
 #[derive(Clone, Copy)]
 pub(super) struct Column {
     pub(super) name: &'static str,
-    /// PostgreSQL needs it where a value is not next to its column.
+    /// The type of the column; PostgreSQL needs it where a value is not next to its column.
     sql_type: &'static str,
-    /// Null leaves the value that is there.
+    /// Null leaves the stored value unchanged.
     keeps: bool,
 }
 
-/// A column that takes the value given.
+/// Returns a column that is set to the given value.
 pub(super) const fn set(name: &'static str, sql_type: &'static str) -> Column {
     Column { name, sql_type, keeps: false }
 }
 
-/// A column that keeps its value where none is given.
+/// Returns a column that keeps its value if none is given.
 pub(super) const fn keep(name: &'static str, sql_type: &'static str) -> Column {
     Column { name, sql_type, keeps: true }
 }
 
-/// Updates links by id and version, and raises the version. Returns how many links had the
-/// expected version. The values of a large link are megabytes, so they are moved and not copied.
+/// Updates links by id and version, and raises the version. Returns how many links had the expected version. The values
+/// of a large link are megabytes, so they are moved and not copied.
 pub(super) async fn update_links(
     tx: &DatabaseTransaction,
     columns: &[Column],
@@ -68,7 +68,7 @@ pub(super) async fn update_links(
     Ok(updated)
 }
 
-/// One link by itself: a large one would be copied once more on its way through a list of values.
+/// Updates a single link: in a list of values, a large one would be copied once more.
 async fn update_link(
     tx: &DatabaseTransaction,
     columns: &[Column],
@@ -87,7 +87,7 @@ async fn update_link(
 }
 
 impl Column {
-    /// Sets the column to the value of an expression.
+    /// Returns the assignment of an expression to the column.
     fn assigned(&self, value: &str) -> String {
         let Column { name, keeps, .. } = self;
         if *keeps {
@@ -98,7 +98,7 @@ impl Column {
     }
 }
 
-/// A bound value, with its type where PostgreSQL needs it.
+/// Returns the placeholder of a bound value, with its type where PostgreSQL needs it.
 fn mark(backend: DbBackend, sql_type: &str) -> String {
     if backend == DbBackend::Postgres { format!("CAST(? AS {sql_type})") } else { "?".to_owned() }
 }

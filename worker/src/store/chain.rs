@@ -1,4 +1,4 @@
-//! The chain of a link's changes: how a change is hashed, and whether a stored chain is whole.
+//! The chain of a link's changes: computes the hash of a change, and checks whether a stored chain is whole.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, prelude::*};
@@ -12,7 +12,7 @@ use uuid::Uuid;
 /// Changes read at once.
 const PAGE: u64 = 500;
 
-/// What the hash of a change covers. The state is no part of it: it changes, the change does not.
+/// The hashed content of a change. It excludes the state, which is updated later.
 pub(super) struct Content<'a> {
     pub(super) previous: Option<&'a str>,
     pub(super) link: i64,
@@ -26,7 +26,7 @@ pub(super) struct Content<'a> {
     pub(super) at: DateTime<Utc>,
 }
 
-/// The hash of a change, in hex.
+/// Returns the hash of a change, in hex.
 pub(super) fn hash(content: &Content<'_>) -> String {
     let parts = [
         content.previous.unwrap_or_default().to_owned(),
@@ -43,7 +43,7 @@ pub(super) fn hash(content: &Content<'_>) -> String {
     digest(parts.join("\u{1f}").as_bytes())
 }
 
-/// What was found of a link's chain.
+/// The state of a link's chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Chain {
     /// Whole, from its beginning or from the checkpoint that a purge left.
@@ -53,17 +53,18 @@ pub enum Chain {
         /// Changes that were purged before them.
         purged: i64,
     },
-    /// The change of this place is not what was written, or does not follow the one before it.
+    /// The change at this position differs from what was written, or does not follow the one before it.
     Broken {
-        /// Its place.
+        /// Its position.
         seq: i64,
         /// What is wrong with it.
         reason: &'static str,
     },
 }
 
-/// Checks a link's chain: each change against its own hash and against the one before it, the first of a purged chain
-/// against the checkpoint. A write to the link meanwhile may make a whole chain look broken: check a broken one again.
+/// Checks a link's chain: each change against its own hash and against the one before it, and the first change of a
+/// purged chain against the checkpoint. A concurrent write to the link may make a whole chain look broken, so check a
+/// broken one again.
 pub async fn verify(db: &impl ConnectionTrait, link: i64) -> Result<Chain, DbErr> {
     let checkpoint = sync_change_checkpoint::Entity::find_by_id(link).one(db).await?;
     let purged = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.purged);
@@ -112,7 +113,7 @@ pub(super) fn wrong(
     (hash_of(change) != change.hash).then_some("its content is not what its hash was made of")
 }
 
-/// The hash that a stored change should have, in hex.
+/// Returns the hash that a stored change should have, in hex.
 pub fn hash_of(change: &sync_change::Model) -> String {
     let value = |json: &Option<serde_json::Value>| json.as_ref().map_or(Value::Null, Value::from_json);
     hash(&Content {

@@ -114,7 +114,8 @@ fn row(store: &LinkStore, link: i64, tail: &mut Tail, change: &Change) -> Vec<Va
     ]
 }
 
-/// Closes the intended rows of a batch with the verdicts. Their chain stays as it is: a refused write keeps its rows.
+/// Sets the state of the intended rows of a batch by the verdicts. No row is deleted: the rows of a refused write stay
+/// in the chain.
 pub(super) async fn close_intended(tx: &DatabaseTransaction, batch: &[Recorded]) -> Result<(), DbErr> {
     let links = |side: Side, verdict: Verdict| -> Vec<i64> {
         batch
@@ -142,7 +143,7 @@ pub(super) async fn close_intended(tx: &DatabaseTransaction, batch: &[Recorded])
     Ok(())
 }
 
-/// Closes the rows of fields that a side left out of a write that it confirmed. There are few of them.
+/// Sets the state of the rows of fields that a side left out of a confirmed write. There are few of them.
 async fn close_left_out(tx: &DatabaseTransaction, batch: &[Recorded]) -> Result<(), DbErr> {
     let state = ChangeState::NotWritten;
     let sql = format!("UPDATE sync_changes SET state = '{state}' WHERE {} AND field = ?", intended(1));
@@ -156,7 +157,8 @@ async fn close_left_out(tx: &DatabaseTransaction, batch: &[Recorded]) -> Result<
     Ok(())
 }
 
-/// A link has one open intent at a time, so its intended rows are those of this one, whichever run wrote them.
+/// Selects the intended rows of links. A link has one open intent at a time, so these rows belong to it, whichever run
+/// wrote them.
 fn intended(links: usize) -> String {
     format!("state = 'intended' AND side = ? AND link_id IN ({})", marks(links))
 }

@@ -1,4 +1,4 @@
-//! Conflicts: opened, met again, resolved; and their summary on the link, in the same transaction.
+//! Conflicts: opens, updates and resolves them, and updates their summary on the link in the same transaction.
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
 use serde_json::{Value as Json, json};
@@ -58,15 +58,15 @@ fn event(store: &LinkStore, kind: EventType, link: i64, conflict: i64, mut facts
     event.of_sync(sync).of_links(&[link])
 }
 
-/// Updates or resolves the open row of the same link and field, and returns its id; none if there is none.
+/// Updates or resolves the open row of the same link and field, and returns its id; `None` if there is none.
 async fn meet_again(
     store: &LinkStore,
     tx: &DatabaseTransaction,
     link: i64,
     conflict: &Conflict,
 ) -> Result<Option<i64>, DbErr> {
-    // A choice holds for the values it was made for; other values are asked about anew. A choice that is no side is in a
-    // column of its own, with the person who made it.
+    // A choice applies to the values it was made for; other values need a new choice. A choice of the base or of a
+    // value is in its own column, with the person who made it.
     let sql = "UPDATE sync_conflicts SET occurrences = occurrences + 1, run_id = ?, conflict_type = ?, base_data = ?, \
                source_data = ?, target_data = ?, source_modified = ?, target_modified = ?, resolved = ?, resolved_at = ?, \
                resolved_by = CASE WHEN ? THEN COALESCE(resolved_by, choice ->> 'by') WHEN ? THEN \
@@ -136,7 +136,8 @@ fn facts(store: &LinkStore, conflict: &Conflict) -> Vec<Value> {
     ]
 }
 
-/// The sides no longer disagree, or a person's choice has been carried out. False if it was resolved before.
+/// Resolves a conflict: the sides no longer disagree, or a person's choice has been applied. Returns false if it was
+/// resolved before.
 async fn close(store: &LinkStore, tx: &DatabaseTransaction, id: i64) -> Result<bool, DbErr> {
     let sql = "UPDATE sync_conflicts SET resolved = ?, resolved_at = ?, \
                resolved_by = COALESCE(resolved_by, 'the sides agree'), resolve_run_id = ? WHERE id = ? AND resolved = FALSE";

@@ -1,4 +1,4 @@
-//! The events of items, for the live feed: one for up to [`MOST_LINKS`] items to which the same happened.
+//! The events of items in the live feed: one event for up to [`MOST_LINKS`] items with the same kind of change.
 
 use std::{collections::BTreeMap, sync::PoisonError};
 
@@ -11,7 +11,7 @@ use syncline_entity::{
 
 use super::LinkStore;
 
-/// Keeps what is written for each link until it is recorded, which does not tell.
+/// Remembers the operation on each link until it is recorded, since the record does not contain it.
 pub(super) fn note_intended(store: &LinkStore, batch: &[Intended], refs: &[LinkRef]) {
     let mut noted = store.intended.lock().unwrap_or_else(PoisonError::into_inner);
     for (intended, at) in batch.iter().zip(refs) {
@@ -30,7 +30,7 @@ pub(super) fn forget_intended(store: &LinkStore, refs: &[LinkRef]) {
     }
 }
 
-/// The events of a batch.
+/// Returns the events of a batch.
 pub(super) fn of_items(store: &LinkStore, batch: &[Recorded], refs: &[LinkRef]) -> Vec<NewEvent> {
     let mut links: BTreeMap<EventType, Vec<i64>> = BTreeMap::new();
     {
@@ -40,7 +40,7 @@ pub(super) fn of_items(store: &LinkStore, batch: &[Recorded], refs: &[LinkRef]) 
                 let kind = match noted.get(&at.id) {
                     Some(OpKind::Create) => EventType::ItemCreated,
                     Some(OpKind::Delete) => EventType::ItemDeleted,
-                    // The write of an earlier attempt that is found to be there, too.
+                    // Includes a write of an earlier attempt that turns out to have arrived.
                     Some(OpKind::Update) | None => EventType::ItemChanged,
                 };
                 links.entry(kind).or_default().push(at.id);

@@ -35,7 +35,7 @@ const NEW: [&str; 10] = [
     "version",
 ];
 
-/// Writes intents to links, making the links that do not exist yet. Returns ids and versions in the order of the batch.
+/// Writes intents to links, creating missing links. Returns ids and versions in the order of the batch.
 pub(super) async fn intend(
     store: &LinkStore,
     tx: &DatabaseTransaction,

@@ -38,11 +38,11 @@ pub struct LinkStore {
     pub run: RunIdentity,
     pub sync: SyncIdentity,
     pub clock: Arc<dyn Clock>,
-    /// What was intended for links by this run, and is not recorded yet.
+    /// The operations that this run intended for links and has not recorded yet.
     pub intended: Mutex<HashMap<i64, OpKind>>,
     /// Links with an open intent when the run began; taken by the first call of `open_intents`.
     pub open_intents: Mutex<Option<Vec<i64>>>,
-    /// The database's time when it was first asked, and when that was here.
+    /// The database's time at the first query, and the local time of that moment.
     pub origin: OnceLock<(DateTime<Utc>, Instant)>,
     /// Called after change rows are confirmed and before the commit.
     pub observer: Arc<dyn Observer>,
@@ -77,7 +77,7 @@ impl SyncIdentity {
     }
 }
 
-/// The time by PostgreSQL's clock.
+/// Returns the time by PostgreSQL's clock.
 async fn clock_of(db: &DatabaseConnection) -> Result<DateTime<Utc>, DbErr> {
     let sql = "SELECT clock_timestamp() AS now";
     let row = db.query_one_raw(statement(db.get_database_backend(), sql, [])).await?;
@@ -89,7 +89,7 @@ pub(crate) fn database(error: DbErr) -> StoreError {
 }
 
 impl LinkStore {
-    /// Begins a transaction that holds the run's row and has checked its fence.
+    /// Begins a transaction that locks the run's row and has checked its fence.
     async fn fenced(&self) -> Result<DatabaseTransaction, StoreError> {
         let tx = begin(&self.db).await.map_err(database)?;
         if !syncline_runs::hold(&tx, self.run.id, self.run.fence).await.map_err(database)? {
@@ -137,7 +137,7 @@ impl Store for LinkStore {
         if let Some((at, since)) = self.origin.get() {
             return Ok(*at + since.elapsed());
         }
-        // Counted from before the question, so it may be ahead by a round trip, which the sender's margin covers.
+        // Counted from before the query, so it may be ahead by a round trip, which the sender's margin covers.
         let since = Instant::now();
         let at = clock_of(&self.db).await.map_err(database)?;
         let (at, since) = *self.origin.get_or_init(|| (at, since));
@@ -231,7 +231,7 @@ impl Store for LinkStore {
     }
 }
 
-/// A broken listing as its column has it.
+/// An interrupted listing as stored in its column.
 #[derive(Debug, Serialize, Deserialize)]
 struct StoredListing {
     whole: bool,

@@ -1,4 +1,4 @@
-//! Reading links, in brief and whole.
+//! Reads links, in brief and whole.
 
 use std::collections::HashMap;
 
@@ -54,7 +54,7 @@ fn brief(row: sync_metadata::LinkBrief) -> LinkBrief {
         out_of_scope: row.link_state == types::LinkState::OutOfScope,
         retry_at,
         missing: row.missing_side.map(side),
-        // A pending link has nothing else that a person could be asked about.
+        // A pending link has no other open question for a person.
         unanswered: row.link_state == types::LinkState::Pending && row.sync_status == SyncStatus::Conflict,
         mapping_revision: row.mapping_revision,
     }
@@ -72,7 +72,8 @@ pub(super) async fn links(
             .all(db)
             .await
             .map_err(database)?;
-        // Not in the SQL: without fresh statistics PostgreSQL would take the index over the sync's links, and read them all.
+        // Filtered here and not in SQL: without fresh statistics PostgreSQL would use the index over the sync's links,
+        // and read all of them.
         rows.retain(|row| row.sync_config_id == config_id);
         let disputed: Vec<i64> =
             rows.iter().filter(|row| row.conflicts.is_some()).map(|row| row.id).collect();
@@ -138,8 +139,9 @@ fn link(row: sync_metadata::Model, conflicts: Vec<OpenConflict>) -> Result<Link,
     })
 }
 
-/// The column has the deadline that counts: a sender that stopped in good order has ended it there. Keys of newer versions
-/// are ignored; an intent that cannot be read at all must not pass for none, or its write would be forgotten.
+/// Reads an intent with the deadline of its column, which is authoritative: a sender that stopped in order has ended it
+/// there. Keys of newer versions are ignored. An intent that cannot be read is an error, since ignoring it would lose
+/// its write.
 fn intent(
     json: Option<serde_json::Value>,
     deadline: Option<DateTime<Utc>>,
@@ -153,7 +155,8 @@ fn intent(
 }
 
 pub(super) async fn open_intents(db: &DatabaseConnection, config_id: i64) -> Result<Vec<i64>, DbErr> {
-    // Few links have an intent, and an index has those. The plus keeps SQLite from reading all links of the sync instead.
+    // Few links have an intent, and a partial index contains those. The plus keeps SQLite from reading all links of the
+    // sync instead.
     let backend = db.get_database_backend();
     let plus = if backend == DbBackend::Sqlite { "+" } else { "" };
     let sql = format!(
@@ -163,7 +166,7 @@ pub(super) async fn open_intents(db: &DatabaseConnection, config_id: i64) -> Res
     rows.iter().map(|row| row.try_get("", "id")).collect()
 }
 
-/// Links whose open intent belongs to another run that is not over.
+/// Returns the links whose open intent belongs to another run that is not over.
 pub(super) async fn live_intents(
     db: &DatabaseConnection,
     run: Uuid,
@@ -192,14 +195,14 @@ pub(super) async fn cursor(
     let key = (config_id, entity_side(of), String::new());
     let row = sync_cursor::Entity::find_by_id(key).one(db).await?;
     Ok(row.map(|row| CursorState {
-        // A cursor that cannot be read is no cursor: the side is read whole.
+        // A cursor that cannot be read is ignored: the side is read completely.
         cursor: row.cursor.and_then(|text| serde_json::from_str(&text).ok()),
         last_full_at: row.last_full_at,
         reader: row.reader,
     }))
 }
 
-/// The listing of a side that was broken off. One that cannot be read is none: the side is listed from its start.
+/// Returns the interrupted listing of a side. One that cannot be read is ignored: the side is listed from its start.
 pub(super) async fn listing(
     db: &impl ConnectionTrait,
     config_id: i64,
@@ -215,7 +218,7 @@ pub(super) async fn listing(
     }))
 }
 
-/// The items that other runs of a sync have removed since, without those that an operator had approved.
+/// Returns the items that other runs of a sync have removed since, except those that an operator approved.
 pub(super) async fn removed_since(
     db: &impl ConnectionTrait,
     config_id: i64,
@@ -241,7 +244,7 @@ fn side(side: types::Side) -> Side {
     }
 }
 
-/// The engine's side as the column's.
+/// Converts the engine's side to the column's.
 pub(super) fn entity_side(side: Side) -> types::Side {
     match side {
         Side::Source => types::Side::Source,

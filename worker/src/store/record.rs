@@ -1,4 +1,4 @@
-//! The state of links after their items have been dealt with.
+//! Writes the state of links after their items were processed.
 
 use sea_orm::{DatabaseTransaction, Value};
 use syncline_engine::{
@@ -86,7 +86,7 @@ pub(super) async fn record(
         .collect()
 }
 
-/// Links that this record makes: pairs found in step, items that could not be created yet.
+/// Inserts the links that this record creates: pairs found in sync, and items that could not be created yet.
 async fn insert_new(
     store: &LinkStore,
     tx: &DatabaseTransaction,
@@ -178,7 +178,7 @@ fn state_values(store: &LinkStore, record: &Recorded) -> Vec<Value> {
     ]
 }
 
-/// A link whose write is looked up again keeps its `next_attempt_at`.
+/// Returns the new status. A link whose write is looked up again keeps its `next_attempt_at`.
 fn status(record: &Recorded) -> &'static str {
     match record.status {
         ItemStatus::Skipped if record.retry_at.is_some() => "pending",

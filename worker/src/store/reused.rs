@@ -14,17 +14,17 @@ use syncline_sql::{marks, pieces, statement};
 
 use super::LinkStore;
 
-/// The column of each side's id, and the other one.
+/// The column of each side's id, and that of the opposite side.
 const COLUMNS: [(Side, &str, &str); 2] =
     [(Side::Source, "entity_id", "external_id"), (Side::Target, "external_id", "entity_id")];
 
-/// Takes one of its ids from a row that is to keep at least one.
+/// Returns the assignments that clear one id of a row and keep the other.
 fn without(own: &str, other: &str) -> String {
     format!("{own} = CASE WHEN {other} IS NULL THEN {own} || ' (ended ' || id || ')' END")
 }
 
-/// Takes these ids from ended links, so that living ones can have them. A link has at least one id, so that its only one
-/// is marked as ended instead.
+/// Clears these ids of ended links, so that live ones can use them. A link must have an id, so the only id of a link is
+/// marked as ended instead.
 pub(super) async fn release<'a>(
     store: &LinkStore,
     tx: &DatabaseTransaction,
@@ -48,9 +48,9 @@ pub(super) async fn release<'a>(
     Ok(())
 }
 
-/// The same for links that end in the very batch in which a living one takes their id: a row is deleted, and the next one
-/// is given its number. Returns the batch as it is to be written; the rows make way for it at once, since no database
-/// accepts an id twice while it writes them one after the other.
+/// As [`release`], for links that end in the same batch in which a live one takes their id: a row is deleted, and the
+/// next one gets its number. Returns the batch to write. The ids are released before the batch, since no database
+/// accepts an id twice while the rows are written one after the other.
 pub(super) async fn release_within<'a>(
     tx: &DatabaseTransaction,
     batch: &'a [Recorded],

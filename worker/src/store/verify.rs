@@ -20,7 +20,7 @@ const PAGE: usize = 1_000;
 pub struct BrokenLink {
     /// The link.
     pub link: sync_metadata::Model,
-    /// The place of the first change that does not fit.
+    /// The position of the first change that does not fit.
     pub seq: i64,
     /// What is wrong with it.
     pub reason: &'static str,
@@ -46,8 +46,8 @@ struct Open {
     broken: bool,
 }
 
-/// Checks the chain of every link, or of one sync's links. Runs may go on meanwhile: what looks broken is checked again
-/// in one snapshot.
+/// Checks the chain of every link, or of one sync's links. Runs may write meanwhile, so a chain that looks broken is
+/// checked again in one snapshot.
 pub async fn verify_all(db: &DatabaseConnection, sync: Option<i64>) -> Result<Verified, DbErr> {
     let mut verified = Verified::default();
     let mut open = Open::default();
@@ -110,7 +110,8 @@ async fn checkpoints(
     Ok(rows.into_iter().map(|row| (row.link_id, (row.seq, row.hash))).collect())
 }
 
-/// Links of which a purge left changes that are gone now. The purge of a deleted sync removes all of them.
+/// Returns the links with a checkpoint but without changes: a purge keeps some changes of each link, so these were
+/// lost. Only the purge of a deleted sync removes all of them.
 async fn emptied(db: &DatabaseConnection, sync: Option<i64>) -> Result<Vec<i64>, DbErr> {
     let of_sync = if sync.is_some() { "AND m.sync_config_id = ?" } else { "" };
     let sql = format!(
@@ -123,7 +124,7 @@ async fn emptied(db: &DatabaseConnection, sync: Option<i64>) -> Result<Vec<i64>,
     rows.iter().map(|row| row.try_get("", "link_id")).collect()
 }
 
-/// Checks one link again while nothing can change under the reader.
+/// Checks one link again in one snapshot.
 async fn confirmed(db: &DatabaseConnection, link: i64) -> Result<Option<BrokenLink>, DbErr> {
     let tx = snapshot(db).await?;
     let chain = chain::verify(&tx, link).await?;
@@ -136,7 +137,7 @@ async fn confirmed(db: &DatabaseConnection, link: i64) -> Result<Option<BrokenLi
 }
 
 async fn snapshot(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
-    // SQLite's readers always see one state.
+    // SQLite's readers always see one snapshot.
     let postgres = db.get_database_backend() == DbBackend::Postgres;
     let options = TransactionOptions {
         isolation_level: postgres.then_some(IsolationLevel::RepeatableRead),

@@ -3,8 +3,8 @@
 //! A restored database looks like any other: its links are consistent, but older than the places they refer to. Only
 //! its location differs. The installation's row keeps a fingerprint of the location, and a copy made by `syncline
 //! backup` is marked as a copy. Each process compares at its start; the first one that sees a difference marks every
-//! sync, in one transaction. Then the engine's option `after_restore` applies to a
-//! sync until a run has read both its sides completely and left nothing to decide.
+//! sync, in one transaction. Then the engine's option `after_restore` applies to a sync until a run has read both its
+//! sides completely and left nothing for a person to decide.
 
 mod place;
 
@@ -14,7 +14,7 @@ use syncline_entity::{installation, sync_config};
 use syncline_sql::{begin, statement};
 use uuid::Uuid;
 
-/// How often the installation's row notes that it is in use.
+/// How often the installation's row records that it is in use.
 const SEEN_EVERY: TimeDelta = TimeDelta::hours(1);
 
 /// The backup may have been too old for a sync that is first stored this soon after a restore.
@@ -123,8 +123,8 @@ async fn mark(
     let note = "UPDATE installation SET restored_at = ?, restored_from = ? WHERE id = 1";
     run(note, vec![now.into(), from.into()]).await?;
     run("DELETE FROM sync_cursors", vec![]).await?;
-    // An edit beside the absent item was seen and not carried: without hashes it is news once the item is back. The hash
-    // of a deleted item stays, because a stale listing may show that item.
+    // An edit beside the absent item was detected and not copied: without hashes it counts as new once the item is
+    // back. The hash of a deleted item stays, because a stale listing may show that item.
     let absent = "UPDATE sync_metadata SET missing_since = NULL, missing_side = NULL, version = version + 1, \
                   source_hash = CASE WHEN link_state = 'tombstone' THEN source_hash END, \
                   target_hash = CASE WHEN link_state = 'tombstone' THEN target_hash END \

@@ -7,10 +7,10 @@ use crate::support::TestDatabase;
 
 /// Rows that every kind of table accepts.
 const ODD: &[&str] = &[
-    // Two entities claim one target, one of them without a name of its own: the newer gets it.
+    // Two entities claim one target, one of them without its own name: the newer gets it.
     "'issue','O-1','X-1','synced','2024-02-01 10:00:00',NULL,'a',NULL,NULL,NULL,NULL,NULL,NULL",
     "'issue',NULL,'X-1','synced','2024-01-01 10:00:00',NULL,'b',NULL,NULL,NULL,NULL,NULL,NULL",
-    // Nothing at all, twice.
+    // No values at all, twice.
     "NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL",
     "NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL",
     "'','','','','2024-01-01 10:00:00','2024-01-02 10:00:00','',NULL,'',NULL,0,NULL,NULL",

@@ -17,7 +17,7 @@ impl Cluster {
         Cluster::begin(None)
     }
 
-    /// The same with TLS.
+    /// As [`Cluster::start`], with TLS.
     pub fn start_tls() -> Result<Cluster> {
         Cluster::begin(Some(Arc::new(Certificate::new()?)))
     }

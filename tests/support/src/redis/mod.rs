@@ -1,6 +1,6 @@
-//! Redis servers of the tests: one, a cluster, and one behind sentinels.
+//! Redis servers of the tests: a single one, a cluster, and one behind sentinels.
 //!
-//! Each has a free port and a folder of its own. It ends when it is dropped, and when the process ends in any way.
+//! Each has a free port and its own folder. It ends when it is dropped, and when the test process ends in any way.
 
 mod certificate;
 mod cluster;
@@ -23,10 +23,10 @@ use anyhow::{Context, Result, bail, ensure};
 const MISSING: &str = "these tests need Redis' server program (redis-server). Install it: \
      apt-get install redis-server, dnf install redis, or brew install redis";
 
-/// Timeout of starting a server. It takes a moment, on a busy machine longer.
+/// Timeout of starting a server, which is usually quick, but takes longer on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Runs the server until the tests' end of the pipe is closed, which happens however they end.
+/// Runs the server until the test process closes its end of the pipe, which happens however it ends.
 const KEEPER: &str = r#"
 trap '' INT TERM
 "$@" </dev/null >>"$FOLDER/log" 2>&1 &
@@ -48,7 +48,7 @@ pub struct Server {
     keeper: Option<Child>,
 }
 
-/// The server that the tests of one binary share, each with its own keys; the first call starts it.
+/// Returns the URL of the server that the tests of one binary share, each with its own keys; the first call starts it.
 pub fn shared_url() -> Result<String> {
     static SHARED: Mutex<Option<Server>> = Mutex::new(None);
     let mut shared = SHARED.lock().map_err(|_| anyhow::anyhow!("the first start failed"))?;
@@ -64,7 +64,7 @@ impl Server {
         Server::start_on(free_port()?, options)
     }
 
-    /// The same on this port.
+    /// As [`Server::start`], on this port.
     pub fn start_on(port: u16, options: &[&str]) -> Result<Server> {
         Server::begin(port, options, None)
     }
@@ -79,7 +79,7 @@ impl Server {
         Server::begin(free_port()?, options, certificate)
     }
 
-    /// The authority's certificate of a server with TLS; `server.pem` and `server.key` are in the same folder.
+    /// Returns the authority's certificate of a server with TLS; `server.pem` and `server.key` are in the same folder.
     pub fn authority(&self) -> Option<PathBuf> {
         self.tls.as_ref().map(|(_, certificate)| certificate.authority())
     }
@@ -104,7 +104,7 @@ impl Server {
         self.port
     }
 
-    /// The port of the server's URL: that of TLS if it speaks TLS.
+    /// Returns the port of the server's URL: that of TLS if it speaks TLS.
     fn open_port(&self) -> u16 {
         self.tls.as_ref().map_or(self.port, |(port, _)| *port)
     }

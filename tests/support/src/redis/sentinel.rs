@@ -24,7 +24,7 @@ impl Watched {
         Watched::begin(None)
     }
 
-    /// The same with TLS.
+    /// As [`Watched::start`], with TLS.
     pub fn start_tls() -> Result<Watched> {
         Watched::begin(Some(Arc::new(Certificate::new()?)))
     }

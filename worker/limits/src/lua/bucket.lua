@@ -1,14 +1,14 @@
--- What take.lua and finish.lua share: a dimension's bucket and the arithmetic of its rate. It says the same as
--- bucket.rs, in the same order, so that both come to the same doubles. LONGEST, HOLD, MEMORY, SAME_WINDOW,
--- SLOT_WAIT, PROBE_WAIT and MAX_DELAY are put before it by redis.rs.
+-- Shared by take.lua and finish.lua: a dimension's bucket and the arithmetic of its rate. The operations are those of
+-- bucket.rs, in the same order, so that both compute the same doubles. redis.rs prepends the constants LONGEST, HOLD,
+-- MEMORY, SAME_WINDOW, SLOT_WAIT, PROBE_WAIT and MAX_DELAY.
 --
 -- The state of a subject is one hash:
---   b   no call at all before this time          n   the last serial number given out
---   f   failures in a row                        t   when the last of them was
+--   b   no call before this time                 n   the last serial number given out
+--   f   failures in a row                        t   the time of the last failure
 --   o   how often the breaker opened             k   how often since it was last closed
---   u   open until; 0 when closed                s   tries that succeeded since it was last open
---   e   what the last failure said               d:NAME  a bucket: full_at left until limit wanted0 wanted1 wanted2
--- Slots in use are one sorted set per dimension: serial number -> when it ends. Times are microseconds.
+--   u   open until; 0 when closed                s   successful probes since it was last open
+--   e   the text of the last failure             d:NAME  a bucket: full_at left until limit wanted0 wanted1 wanted2
+-- Slots in use are one sorted set per dimension: serial number -> end. Times are microseconds.
 
 local function clock(given)
   if given ~= '' then return tonumber(given) end
@@ -35,7 +35,7 @@ local function write_bucket(key, name, bucket)
   redis.call('HSET', key, 'd:' .. name, table.concat(parts, ' '))
 end
 
--- The rate with the limit that the platform told.
+-- Returns the rate with the limit that the platform reported.
 local function told(rate, limit)
   if limit > 0 then
     return { limit = limit, window = rate.window, burst = rate.burst * limit / rate.limit, at_reset = rate.at_reset }

@@ -1,12 +1,12 @@
--- Gives back what a grant holds, notes how it went, takes in what the platform said.
+-- Returns the slots of a grant, records the result of the call, and applies what the platform reported.
 --
 -- KEYS  1 the state, 2.. the sorted sets in which the grant holds a slot
 -- ARGV  1 the time, or '' for the server's; 2 the serial number; 3 the epoch; 4 'works', 'fails' or 'unknown';
---       5 the failure's text; 6 failures until it opens; 7 how far apart they may be; 8 open for; 9 at most;
---       10 unused; 11 successes until it closes; 12 blocked for, or ''; 13 for how long the state is kept (ms);
---       then for each thing observed: name, limit, window, burst, at_reset, and what was said, '' for nothing:
+--       5 the failure's text; 6 failures until it opens; 7 their longest distance; 8 open for; 9 at most;
+--       10 unused; 11 successes until it closes; 12 blocked for, or ''; 13 how long the state is kept (ms);
+--       then for each observation: name, limit, window, burst, at_reset, and the reported values, '' if absent:
 --       limit, remaining, reset_in
--- Gives the phase: 0 closed, 1 open, 2 half-open.
+-- Result: the phase: 0 closed, 1 open, 2 half-open.
 
 local state = KEYS[1]
 local now = clock(ARGV[1])
@@ -63,7 +63,7 @@ for at = 13, #ARGV - 8, 8 do
       local reset_in = ARGV[at + 8] ~= '' and tonumber(ARGV[at + 8]) or rate.window
       local until_ = now + math.min(reset_in, MAX_DELAY)
       local live = bucket.until_ > now
-      -- An answer that was overtaken by a later window's says nothing.
+      -- Ignore an answer that is older than the current window.
       if not (live and until_ < bucket.until_ - SAME_WINDOW) then
         if live and until_ <= bucket.until_ + SAME_WINDOW then
           bucket.left = math.min(bucket.left, remaining)

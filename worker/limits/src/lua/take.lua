@@ -1,11 +1,11 @@
--- Takes everything that is asked for, or nothing.
+-- Takes all requested costs, or none.
 --
--- KEYS  1 the state, 2 the slots of tries, 3.. the slots of each cost's dimension
--- ARGV  1 the time, or '' for the server's; 2 the lane's rank; 3 its reserve; 4 tries at once; 5 how long a try may
---       last; 6 the serial number of a try under which this happens, or ''; 7 for how long the state is kept (ms);
+-- KEYS  1 the state, 2 the slots of probes, 3.. the slots of each cost's dimension
+-- ARGV  1 the time, or '' for the server's; 2 the lane's rank; 3 its reserve; 4 concurrent probes; 5 the timeout of a
+--       probe; 6 the serial number of the probe that this call belongs to, or ''; 7 how long the state is kept (ms);
 --       then for each cost: name, 'rate', amount, limit, window, burst, at_reset
 --                       or: name, 'slot', amount, usable, hold, 0, 0
--- Gives {1, serial, epoch, try, quiet} or {0, wait, cause}; a cause is 'breaker', 'blocked' or 'dimension:NAME'.
+-- Result: {1, serial, epoch, probe, quiet} or {0, wait, cause}; a cause is 'breaker', 'blocked' or 'dimension:NAME'.
 
 local state = KEYS[1]
 local now = clock(ARGV[1])
@@ -18,7 +18,7 @@ local known = redis.call('HMGET', state, unpack(fields))
 local open_until, epoch, failures, blocked = number(known[1] or nil), number(known[2] or nil), number(known[3] or nil),
   number(known[4] or nil)
 
--- The breaker, then a block.
+-- Check the breaker, then a block by the platform.
 local half_open = open_until ~= 0 and now >= open_until
 local under_try = false
 if open_until ~= 0 and not half_open then return { 0, exact(open_until - now), 'breaker' } end
@@ -31,7 +31,7 @@ if half_open then
 end
 if blocked > now then return { 0, exact(blocked - now), 'blocked' } end
 
--- What each dimension would have us wait.
+-- Returns how long a dimension makes the request wait.
 local function wait_for_rate(bucket, rate, amount)
   rate = told(rate, bucket.limit)
   local usable = rate.burst * (1 - reserve)
@@ -84,7 +84,7 @@ if longest > 0 then
   return { 0, exact(longest), cause }
 end
 
--- Nothing stands in the way.
+-- Nothing prevents the call.
 local serial = redis.call('HINCRBY', state, 'n', 1)
 local try = half_open and not under_try
 if try then

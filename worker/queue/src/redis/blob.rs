@@ -3,7 +3,7 @@
 //! ```text
 //!  at  bytes
 //!   0   1  4 + priority (4 is the version of this form, times four)
-//!   1   2  flags: which of the optional parts are there
+//!   1   2  flags: which of the optional parts are present
 //!   3   4  attempts used, without the current one
 //!   7   7  due, microseconds since the epoch        up to here it changes, from here on never
 //!  14   7  pushed, the same

@@ -123,7 +123,7 @@ impl Connection {
             ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown)
         ) || error.to_string().contains("READONLY");
         match self.address.servers {
-            // A cluster's connection repairs itself as long as any node is there.
+            // A cluster's connection reconnects by itself as long as any node is reachable.
             Servers::Cluster(_) => error.kind() == ErrorKind::ClusterConnectionNotFound,
             _ => error.is_io_error() || error.kind() == ErrorKind::Parse || demoted,
         }

@@ -12,9 +12,9 @@
 //! | `dead` | sorted set | ids of dead jobs, by time of death |
 //! | `errors`, `reasons`, `progress` | hash | id to last error, reason of death, progress |
 //! | `stop` | set | ids of running jobs whose cancellation was requested |
-//! | `meta` | hash | the last token, the pause, who claims, the number of cancelled marks per line and of dead jobs |
-//! | `wake` | list | a token while there is work that no process was notified of |
-//! | `ears` | sorted set | who listens; `told:NAME` is a list with cancels and early ends of waits for one of them |
+//! | `meta` | hash | the last token, the pause, the claiming workers, the number of cancelled marks per line and of dead jobs |
+//! | `wake` | list | a token while no process was notified of waiting work |
+//! | `ears` | sorted set | listening processes; `told:NAME` is a list with cancels and early ends of waits for one of them |
 //! | `u:KEY` | hash | `w`: the job that waits with a unique key |
 //! | `c:KEY` | set | ids of a concurrency key that run |
 //! | `q:KEY` | sorted set | ids that are blocked by a concurrency key |
@@ -61,12 +61,12 @@ pub(super) fn queues(prefix: &str) -> String {
     format!("{prefix}:queues")
 }
 
-/// Returns the key of the token that is there while there is work.
+/// Returns the key of the wake-up token, which exists while there may be work.
 pub(super) fn wake(base: &str) -> String {
     format!("{base}wake")
 }
 
-/// Returns the list through which a listener hears of cancels.
+/// Returns the list through which a listener is notified of cancels.
 pub(super) fn told(base: &str, ear: &str) -> String {
     format!("{base}told:{ear}")
 }

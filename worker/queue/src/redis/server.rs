@@ -10,7 +10,7 @@ static WARNED: AtomicBool = AtomicBool::new(false);
 /// The oldest version that has all commands.
 const OLDEST: (u32, u32) = (6, 2);
 
-/// Refuses a server that is too old, and warns of one that evicts keys when memory is short.
+/// Returns an error for a server that is too old, and warns of one that evicts keys when memory is short.
 pub(super) fn check(told: &Value) -> Result<(), RedisError> {
     let mut lines = Vec::new();
     gather(told, &mut lines);

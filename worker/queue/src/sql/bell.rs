@@ -1,4 +1,4 @@
-//! A notice between processes that there is something to read, for tables other than `jobs`.
+//! Notifies processes of new rows in tables other than `jobs`.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::{
     listen::{self, Ears},
 };
 
-/// Hears the notices of one channel of PostgreSQL. On SQLite it hears nothing.
+/// Listens to one channel of PostgreSQL. On SQLite it receives no notices.
 #[derive(Debug, Clone)]
 pub struct Bell {
     db: DatabaseConnection,
@@ -21,13 +21,13 @@ pub struct Bell {
 }
 
 impl Bell {
-    /// Creates a bell. `channel` is the channel's name as an expression in SQL. `late` says for the log what is late
-    /// while nothing is heard.
+    /// Creates a bell. `channel` is the channel's name as an expression in SQL. `late` names, for the log, what is
+    /// delayed while listening fails.
     pub fn new(db: DatabaseConnection, channel: &'static str, late: &'static str) -> Bell {
         Bell { db, channel, late, rung: Arc::default() }
     }
 
-    /// Changes with each notice, and when listening begins. A notice that is lost with its connection is lost.
+    /// Changes with each notice, and when listening begins. Notices sent while the connection is broken are lost.
     pub fn rung(&self) -> watch::Receiver<u64> {
         self.rung.subscribe()
     }

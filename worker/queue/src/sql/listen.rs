@@ -13,14 +13,14 @@ use tokio::time;
 
 use crate::{health::chain, retry::StoreBackoff};
 
-/// What is listened to, and what happens then.
+/// A channel, and the callbacks for its notices.
 pub(super) struct Ears<'a> {
     pub(super) db: &'a DatabaseConnection,
     /// The channel's name, as an expression in SQL; null if its table is missing.
     pub(super) channel: &'a str,
     /// The payload that only this listener sends.
     pub(super) hello: String,
-    /// What is late while nothing is heard, for the log.
+    /// What is delayed while listening fails, for the log.
     pub(super) late: &'a str,
     /// Called when listening begins: something may have happened before.
     pub(super) begin: &'a (dyn Fn() + Sync),
@@ -35,7 +35,7 @@ const PULSE: Duration = Duration::from_secs(60);
 /// How long to wait before a retry where listening does not work.
 const LATER: Duration = Duration::from_secs(5 * 60);
 
-/// Why nothing can be heard.
+/// Why listening failed.
 #[derive(Debug, thiserror::Error)]
 enum Deaf {
     #[error("the connection could not be used")]

@@ -1,4 +1,4 @@
-//! Purges events of the live feed, by age and by count. They are written all the time, so this runs each minute, too.
+//! Purges events of the live feed, by age and by count. Events are written continuously, so this also runs each minute.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use syncline_sql::statement;
 
 use super::{Count, Kind, Purge, Retention, Watch};
 
-/// Stops a purge after a while; the next one goes on.
+/// Stops a purge after a time limit; the next purge continues.
 struct Until(Instant);
 
 impl Watch for Until {
@@ -18,7 +18,7 @@ impl Watch for Until {
     }
 }
 
-/// Removes the events past their limit, for at most this long. Returns how many.
+/// Removes the events past their limit, for at most this long. Returns their number.
 pub async fn events(
     db: &DatabaseConnection,
     now: DateTime<Utc>,
@@ -32,7 +32,7 @@ pub async fn events(
 }
 
 impl Purge<'_> {
-    /// The newest event stays: it tells how far the feed has come.
+    /// The newest event stays: it marks the position that the feed has reached.
     pub(super) async fn events(&mut self) -> Result<(), DbErr> {
         let Some((_, newest)) = bounds(self.db).await? else { return Ok(()) };
         let pushed_out = match self.retention.events_count {
@@ -66,7 +66,7 @@ impl Purge<'_> {
         Ok(())
     }
 
-    /// Removes the events up to this one. False: the purge was stopped.
+    /// Removes the events up to this one. Returns false if the purge was stopped.
     async fn remove_events(&mut self, last: i64, count: u64) -> Result<bool, DbErr> {
         if self.is_dry() {
             self.report.remove(Kind::Events, count);

@@ -35,7 +35,7 @@ use syncline_sql::{begin, statement};
 /// Observes a purge.
 #[async_trait]
 pub trait Watch: Send + Sync {
-    /// Returns whether to go on. Called before every batch.
+    /// True if the purge may continue. Called before every batch.
     fn may_go_on(&self) -> bool {
         true
     }
@@ -65,7 +65,7 @@ struct Purge<'a> {
 }
 
 /// Removes the rows past their limit, or counts them if `dry_run` is set. Returns early, with `complete` false, if
-/// `watch` stops it. The audit log names `actor` as the one who removed the rows.
+/// `watch` stops it. `actor` is the actor in the audit log.
 pub async fn purge(
     db: &DatabaseConnection,
     now: DateTime<Utc>,

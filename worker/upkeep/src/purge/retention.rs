@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 const DAY: u64 = 86_400;
 
-/// How long a thing is kept: a duration, or for ever.
+/// How long rows are kept: a duration, or for ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Age {
     /// Never purged by age.
@@ -22,7 +22,7 @@ impl Age {
         Age::Seconds(days * DAY)
     }
 
-    /// Returns the time before which things may be removed; `None` if none may.
+    /// Returns the time before which rows may be removed; `None` if none may.
     pub fn cutoff(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         match self {
             Age::Forever => None,
@@ -79,7 +79,7 @@ impl FromStr for Age {
     }
 }
 
-/// The largest number of things kept.
+/// The largest number of rows kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Count {
     /// Never purged by count.
@@ -114,8 +114,8 @@ impl FromStr for Count {
     }
 }
 
-/// What is kept, and for how long. A thing is removed if its age or its count is past its limit, and no open work needs
-/// it.
+/// How long each kind of row is kept. A row is removed if its age or its count is past its limit, and no open work
+/// needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retention {
     /// Runs that are over, from their end.

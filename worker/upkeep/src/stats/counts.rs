@@ -50,7 +50,7 @@ impl Counts {
     }
 }
 
-/// Folds the counts of PostgreSQL's connections into one row per count. Slots in use are left for the next time. SQLite
+/// Folds the counts of PostgreSQL's connections into one row per count; slots in use are left for the next call. SQLite
 /// has one slot. Removes the counts of causes without letters.
 pub async fn fold_slots(db: &DatabaseConnection) -> Result<(), DbErr> {
     let none = "DELETE FROM dead_letter_counts WHERE slot = 0 AND letters = 0";

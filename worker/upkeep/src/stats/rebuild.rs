@@ -1,4 +1,4 @@
-//! Recounts statistics from history, as far back as it goes.
+//! Recounts statistics from history, as far as history goes back.
 
 use std::collections::{BTreeMap, BTreeSet};
 

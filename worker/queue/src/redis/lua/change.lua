@@ -1,5 +1,5 @@
 -- Changes one job. ARGV: what (cancel, replay, discard, priority), id, and for priority its rank.
--- Result: 'u' it is not there or not in a state for this, 'g' it is gone, 'w' it waits, 's' it runs and was asked to stop.
+-- Result: 'u' the job is unknown or in the wrong state, 'g' removed, 'w' waiting, 's' running, a stop was requested.
 local call, base = redis.call, KEYS[1]
 local JOBS, META, DEAD, LAST_ERRORS, REASONS, STOP = base .. N.jobs, base .. N.meta, base .. N.dead, base .. N.errors, base .. N.reasons, base .. N.stop
 local h = helpers()
@@ -66,7 +66,7 @@ end
 if is_dead then return 'u' end
 if job and lease_of(id, job.rank) then
   call('SADD', STOP, id)
-  -- Whoever listens is told, each through a list of its own.
+  -- Notify each listener through its own list.
   call('ZREMRANGEBYSCORE', base .. N.ears, '-inf', now - 30000000)
   for _, ear in ipairs(call('ZRANGE', base .. N.ears, 0, 999)) do
     local told = of(N.told, ear)
@@ -77,10 +77,10 @@ if job and lease_of(id, job.rank) then
   return 's'
 end
 if not job then
-  -- It cannot be read, and whoever meets it in line will put it with the dead.
+  -- The job cannot be read. The claim that reaches it in line moves it to the dead jobs.
   return 'u'
 end
--- In line it leaves a mark, since a place in the middle is not found quickly; elsewhere it leaves nothing.
+-- Finding a place in the middle of the line is slow, so a cancelled job leaves a mark there. Elsewhere it is removed.
 local in_line = call('ZREM', delayed(job.rank), id) == 0 and not unpark(id, job)
 leave(id, job, now)
 if in_line then

@@ -1,5 +1,5 @@
--- Takes due jobs.
--- ARGV: worker, at most so many, lease, overdue bound or '', concurrency key or ''; times in microseconds.
+-- Claims due jobs.
+-- ARGV: worker, limit, lease, overdue bound or '', concurrency key or ''; times in microseconds.
 -- Result: time until the next delayed job or -1, 1 if there may be more, the members (id .. token), the blobs, and for
 -- each job with a last error: its position and that error.
 local call, base, h = redis.call, KEYS[1], nil
@@ -23,18 +23,19 @@ for rank = 0, 3 do
   if due and due > now and (not next_due or due < next_due) then next_due = due end
 end
 
--- Tokens grow with time, so that they go on growing even if the store has lost all it knew. A token is that, then
--- slot * 8 + plain * 4 + priority: what a settlement wants to know without a look at the job.
+-- The first part of a token grows with the clock, so that tokens keep growing even after the store has lost its data.
+-- The last two bytes are slot * 8 + plain * 4 + priority, so that a settlement need not read the job.
 local stem, slot
 local function token(rank, plain)
   if not stem then
     stem = math.max((tonumber(known[2]) or 0) + 1, math.floor(now / 64))
-    -- The first write of a script is refused when memory is short, unless it takes none: see allow_writes.
+    -- When memory is short, the server refuses a script at its first write, unless that write needs no memory: see
+    -- allow_writes.
     call('DEL', base .. N.nothing)
     call('HSET', META, 'token', string.format('%.0f', stem))
     slot = known[3]
     if not slot then
-      -- Workers are numbered in a ring; whoever was there a whole ring ago gives way.
+      -- Slots are reused after 8,192 workers.
       slot = call('HINCRBY', META, 'slots', 1) % 8192
       local before = call('HGET', META, 's:' .. slot)
       if before then call('HDEL', META, 'n:' .. before) end
@@ -47,7 +48,7 @@ end
 local members, blobs, errors, leases = {}, {}, {}, {}
 local looked, bound = 0, limit + 1000
 
--- Takes a job that has keys or a past.
+-- Claims a job that has keys or earlier attempts.
 local function take(id, blob, job)
   local last = h.start(id, job)
   local member = id .. token(job.rank, 0)
@@ -58,8 +59,8 @@ local function take(id, blob, job)
   if last then errors[#errors + 1] = { #members, last } end
 end
 
--- Looks at ids from the front of a line, takes what may start, and cuts them off the line. Nothing leaves the line before
--- its lease stands; what goes back to the front of a line does so after the cut.
+-- Examines ids from the front of a line, claims the jobs that may start, and trims the ids off the line. Leases are
+-- written before the trim, so that no job is lost in between; jobs that return to the front of a line do so after it.
 local function from_front(rank, count)
   local line = base .. N.line .. rank
   local ids = call('LRANGE', line, 0, count - 1)
@@ -71,7 +72,7 @@ local function from_front(rank, count)
   for at, id in ipairs(ids) do
     local blob = found[at]
     if not blob then
-      -- Nobody knows it.
+      -- No job has this id any more.
     elseif blob == 'G' then
       call('HDEL', JOBS, id)
       ghosts = ghosts + 1
@@ -107,7 +108,7 @@ local function from_front(rank, count)
   if #leases > 0 then call('ZADD', base .. N.running .. rank, unpack(leases)) end
   call('LTRIM', line, #ids, -1)
   if ghosts > 0 then call('HINCRBY', META, 'g' .. rank, -ghosts) end
-  -- A place in line that was given to a job which stands aside for another reason goes to the next.
+  -- A concurrency slot was released for a job that is now parked for its order key; the next job of the key gets it.
   if freed then
     for _, key in ipairs(freed) do h.release(key) end
   end
@@ -115,7 +116,7 @@ local function from_front(rank, count)
 end
 
 if ARGV[5] ~= '' then
-  -- Jobs of one concurrency key: those that stand aside, and those among the first of each line.
+  -- Jobs of one concurrency key: the parked ones, and those among the first 500 of each line.
   h = h or helpers()
   local key = ARGV[5]
   for rank = 0, 3 do
@@ -149,7 +150,7 @@ if ARGV[5] ~= '' then
     if #leases > 0 then call('ZADD', h.running(rank), unpack(leases)) end
   end
 elseif ARGV[4] ~= '' then
-  -- Of the four heads the one that was due first, again and again.
+  -- Repeatedly claims the one of the four heads that has been due for the longest time.
   h = h or helpers()
   local function head_due(rank)
     for _ = 1, 100 do
@@ -180,7 +181,7 @@ else
     more = more
       or call('EXISTS', base .. N.line .. 0, base .. N.line .. 1, base .. N.line .. 2, base .. N.line .. 3) > 0
   end
-  -- Somebody else may take what is left.
+  -- Leave the remaining work to another process.
   if more and redis.pcall('EXISTS', base .. N.wake) == 0 then redis.pcall('RPUSH', base .. N.wake, '1') end
 end
 return { next_due and next_due - now or -1, more and 1 or 0, members, blobs, errors }

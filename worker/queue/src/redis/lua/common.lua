@@ -1,9 +1,10 @@
--- What several scripts share, as a table of functions. KEYS[1] is the queue's base, `{PREFIX:QUEUE}:`; the names of the
--- other keys are in keys.rs, which puts them where N.name stands. All keys of a queue are in one slot, so that a cluster
--- has no objection. Scripts that run often make the table only when they meet something that needs it, since making it
--- takes longer than all the rest of a call for a few plain jobs.
+-- Functions that several scripts share, as a table. KEYS[1] is the queue's base, `{PREFIX:QUEUE}:`; keys.rs has the
+-- names of the other keys and replaces each N.name by one. All keys of a queue share one hash tag, as a cluster
+-- requires. Frequent scripts create the table only when they need it: creating it takes longer than the rest of a call
+-- for a few plain jobs.
 --
--- A job's blob (blob.rs has the whole of it): '<BHI4I7' 4 + priority, flags, attempts used, due; then what never changes.
+-- A job's blob (blob.rs describes all of it): '<BHI4I7' 4 + priority, flags, attempts used, due; the rest never
+-- changes.
 local function helpers()
 local call, base = redis.call, KEYS[1]
 local JOBS, META, WAKE, DEAD = base .. N.jobs, base .. N.meta, base .. N.wake, base .. N.dead
@@ -26,7 +27,7 @@ end
 
 local function has(flags, flag) return flags % (flag + flag) >= flag end
 
--- Takes a blob apart; nil if it is not one that this version wrote.
+-- Decodes a blob; nil if it is not in this version's form.
 local function open(blob)
   if #blob < FIXED then return nil end
   local mark, flags, attempt, due = unpack_blob('<BHI4I7', blob)
@@ -58,16 +59,16 @@ local function write(id, blob, job)
   call('HSET', JOBS, id, head .. sub(blob, 15))
 end
 
--- A token that says there is work; one is enough. Whatever is wrong with it, work is found by looking.
+-- Adds the wake-up token; one is enough. Errors are ignored: workers also find the work by polling.
 local function wake()
   if redis.pcall('EXISTS', WAKE) == 0 then redis.pcall('RPUSH', WAKE, '1') end
 end
 
--- The first write of a script is refused when memory is short, unless it takes none; those after it are not. Whatever
--- lets work be taken, done and gone starts with this one.
+-- When memory is short, the server refuses a script at its first write, unless that write needs no memory; later writes
+-- are accepted. Scripts that claim, settle and remove jobs begin with this write.
 local function allow_writes() call('DEL', base .. N.nothing) end
 
--- Brings delayed jobs that are due into line. Gives when the next is due, and whether more are due already.
+-- Moves delayed jobs that are due into line. Returns when the next one is due, and whether more are due already.
 local function promote(rank, now)
   local key = delayed(rank)
   local head = call('ZRANGE', key, 0, 0, 'WITHSCORES')
@@ -83,7 +84,7 @@ local function promote(rank, now)
   return next_due, next_due <= now
 end
 
--- Puts a job that waits at the end or the front of its line, or to those that wait for their time.
+-- Puts a waiting job at the end or the front of its line, or among the delayed jobs.
 local function line_up(id, job, now, front)
   if job.due > now then
     call('ZADD', delayed(job.rank), job.due, id)
@@ -94,11 +95,11 @@ local function line_up(id, job, now, front)
   end
 end
 
--- A parked job stands beside the line: its key is busy, or it is not the first of its order key.
+-- Parks a job beside the line: its key is busy, or it is not the first of its order key.
 local function park(id, job, with_key)
   call('ZADD', parked(job.rank), job.due, id)
   if with_key and job.concurrency then
-    -- In order of priority, then due time to the millisecond, then id.
+    -- Ordered by priority, then due time to the millisecond, then id.
     call('ZADD', of(N.queued, job.concurrency), job.rank * 1e14 + math.floor(job.due / 1000), id)
   end
 end
@@ -108,7 +109,7 @@ local function unpark(id, job)
   return call('ZREM', parked(job.rank), id) == 1
 end
 
--- A place of a concurrency key may be free: the first parked job that fits goes to the front of its line.
+-- A slot of a concurrency key may be free: moves the first parked job that fits to the front of its line.
 local function release(key)
   local queued = of(N.queued, key)
   local ids = call('ZRANGE', queued, 0, 15)
@@ -129,7 +130,7 @@ local function release(key)
   return false
 end
 
--- The first of an order key may have changed: if it is parked for that reason, it gets into line.
+-- The first job of an order key may have changed: if it is parked for that reason, it returns to the line.
 local function advance(key, now)
   local head = call('ZRANGE', of(N.order, key), 0, 0)[1]
   if not head then return end
@@ -142,7 +143,7 @@ local function advance(key, now)
   end
 end
 
--- A job with a unique key waits (again): with its key, unless another one that waits has it by now.
+-- Takes the unique key for a job that waits (again), unless another waiting job has the key.
 local function unique_waits(id, job)
   if not job.unique or has(job.flags, LOST) then return end
   local own = of(N.unique, job.unique)
@@ -154,14 +155,14 @@ local function unique_waits(id, job)
   end
 end
 
--- A job with a unique key waits no more.
+-- Releases the unique key of a job that no longer waits.
 local function unique_goes(id, job)
   if not job.unique or has(job.flags, LOST) then return end
   local own = of(N.unique, job.unique)
   if call('HGET', own, 'w') == id then call('DEL', own) end
 end
 
--- Nothing of a job stays but its blob; the keys' places are given up.
+-- Releases the keys of a job; only its blob remains.
 local function let_go(id, job, now)
   unique_goes(id, job)
   if job.order then
@@ -174,7 +175,7 @@ local function let_go(id, job, now)
   end
 end
 
--- A job leaves the queue.
+-- Removes a job from the queue.
 local function leave(id, job, now)
   let_go(id, job, now)
   call('HDEL', JOBS, id)
@@ -184,7 +185,7 @@ local function leave(id, job, now)
   if has(job.flags, HISTORY) then call('DEL', of(N.history, id)) end
 end
 
--- An attempt failed: how (0 retry, 1 dead, 2 crashed), by whom, and what was wrong.
+-- Records a failed attempt: how (0 retry, 1 dead, 2 crashed), the worker, and the error.
 local function note_failure(id, job, now, how, worker, err)
   local key = of(N.history, id)
   local name = worker or ''
@@ -195,7 +196,7 @@ local function note_failure(id, job, now, how, worker, err)
   if not has(job.flags, ERROR) then job.flags = job.flags + ERROR end
 end
 
--- A job is dead. The blob is written with the attempts and flags that `job` has by now.
+-- Makes a job dead. Writes the blob with the current attempts and flags of `job`.
 local function die(id, blob, job, now, reason)
   let_go(id, job, now)
   write(id, blob, job)
@@ -206,15 +207,15 @@ local function die(id, blob, job, now, reason)
   call('HINCRBY', META, 'x' .. job.rank, 1)
 end
 
--- What nobody understands is put with the dead, for a person to look at.
+-- Moves a job that cannot be read to the dead jobs, for a person to inspect.
 local function bury(id, now)
   call('ZADD', DEAD, now, id)
   call('HSET', REASONS, id, 'it cannot be read')
   call('HINCRBY', META, 'x' .. N.unknown_rank, 1)
 end
 
--- The lease of a running job by its id: its member and its end. Members are id .. token, so that a settlement needs no
--- look; this one does, through all that run with its priority.
+-- Returns the member and the end of a running job's lease. Members are id .. token, so a settlement needs no search;
+-- this function searches all running jobs of the priority.
 local function lease_of(id, rank)
   local pattern = string.gsub(id, '[%*%?%[%]\\%^%-]', '\\%0') .. '*'
   local cursor = '0'
@@ -227,13 +228,13 @@ local function lease_of(id, rank)
   until cursor == '0'
 end
 
--- Who claimed: the last two bytes of a member are slot * 8 + plain * 4 + priority.
+-- Returns the worker of a claim: the last two bytes of a member are slot * 8 + plain * 4 + priority.
 local function worker_of(member)
   local low = unpack_blob('>H', member, 23)
   return call('HGET', META, 's:' .. math.floor(low / 8))
 end
 
--- Why a job must stand aside: nothing, 'order' or 'busy'.
+-- Returns why a job cannot start: nil, 'order' or 'busy'.
 local function hindrance(id, job)
   if job.order then
     local head = call('ZRANGE', of(N.order, job.order), 0, 0)[1]
@@ -242,7 +243,7 @@ local function hindrance(id, job)
   if job.concurrency and call('SCARD', of(N.busy, job.concurrency)) >= job.limit then return 'busy' end
 end
 
--- A job takes the places of its keys. Gives its last error if there is one.
+-- Takes the slots of a job's keys. Returns its last error if there is one.
 local function start(id, job)
   if job.order then call('ZADD', of(N.order, job.order), -1, id) end
   if job.concurrency then call('SADD', of(N.busy, job.concurrency), id) end
@@ -250,7 +251,7 @@ local function start(id, job)
   return has(job.flags, ERROR) and call('HGET', LAST_ERRORS, id)
 end
 
--- How many jobs wait. A cancelled one leaves a mark in its line until that is met.
+-- Returns the number of waiting jobs. A cancelled job leaves a mark in its line until a claim reaches the mark.
 local function waits()
   local sum = 0
   for rank = 0, 3 do
@@ -265,7 +266,7 @@ local function lives(id)
   return blob and blob ~= 'G'
 end
 
--- The job that waits with this unique key.
+-- Returns the job that waits with this unique key.
 local function winner(key)
   local own = of(N.unique, key)
   local id = call('HGET', own, 'w')
@@ -273,7 +274,7 @@ local function winner(key)
   call('DEL', own)
 end
 
--- The same id again: its old place must not count as a second one.
+-- Removes the mark of a cancelled job whose id is pushed again, so that its old place does not count as a second one.
 local function forget_ghost(id)
   for rank = 0, 3 do
     if call('LREM', waiting(rank), 0, id) > 0 then call('HINCRBY', META, 'g' .. rank, -1) end

@@ -1,5 +1,5 @@
--- How many jobs there are. Result: for each priority: in line, delayed, parked, parked and not due, running, dead, and
--- for how long (microseconds) a waiting one has been due, since when a running and a dead one has been there.
+-- Counts jobs. Result: for each priority: in line, delayed, parked, parked and not due, running, dead, and in
+-- microseconds the longest time since a waiting one was due, and since a running and a dead one was pushed.
 local call, base = redis.call, KEYS[1]
 local JOBS, META, DEAD, FIXED = base .. N.jobs, base .. N.meta, base .. N.dead, 39
 local byte, sub, unpack_blob = string.byte, string.sub, struct.unpack
@@ -23,7 +23,7 @@ for _, id in ipairs(call('ZRANGE', DEAD, 0, 99)) do
   dead_ages[rank] = math.max(dead_ages[rank] or 0, pushed_ago({ id }))
 end
 for rank = 0, 3 do
-  -- The first of the line has been due for the longest time; one that was cancelled there has no say.
+  -- The first job in line has been due for the longest time; marks of cancelled jobs are skipped.
   local oldest = 0
   for _, id in ipairs(call('LRANGE', waiting(rank), 0, 99)) do
     local blob = call('HGET', JOBS, id)
@@ -41,13 +41,14 @@ for rank = 0, 3 do
     math.max(0, call('LLEN', waiting(rank)) - (tonumber(meta[rank + 1]) or 0)),
     call('ZCARD', delayed(rank)),
     call('ZCARD', parked(rank)),
-    -- What is due and was not brought into line yet is not delayed.
+    -- Due jobs that were not moved into line yet do not count as delayed.
     call('ZCOUNT', parked(rank), '(' .. string.format('%.0f', now), '+inf')
       + call('ZCOUNT', delayed(rank), '(' .. string.format('%.0f', now), '+inf'),
     call('ZCARD', running(rank)),
     math.max(0, tonumber(meta[rank + 5]) or 0),
     oldest,
-    -- Of those whose lease ends first; whoever runs for long renews, so this is a good guess and not a look at all.
+    -- Estimated from the jobs whose leases end first, since long-running jobs renew theirs; an exact value needs every
+    -- job.
     pushed_ago(call('ZRANGE', running(rank), 0, 99)),
     dead_ages[rank] or 0,
   }

@@ -1,4 +1,4 @@
--- Says that somebody listens. ARGV: the listener's name, or with 'deaf' after it that it does not any more.
+-- Registers a listener. ARGV: its name; with 'deaf' after it, the listener is removed.
 local call, base = redis.call, KEYS[1]
 local h = helpers()
 local clock = h.clock

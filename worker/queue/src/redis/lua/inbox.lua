@@ -1,8 +1,8 @@
--- The inbox: what other services pushed and no worker has settled yet.
--- ARGV: 'take' LEASE ID...             as many entries as there are ids, those whose lease ran out first
---       'settle' ID...                 they are dealt with
---       'refuse' ID JOB HEAD REST ERROR REASON    it goes to the dead letters, as a job with this blob
--- Result: of 'take' the id, the text and '1' if somebody had it before, for each; of the others how many it met.
+-- The inbox: requests that other services pushed and no worker has settled yet.
+-- ARGV: 'take' LEASE ID...             takes up to as many entries as there are ids, those with an expired lease first
+--       'settle' ID...                 removes the entries
+--       'refuse' ID JOB HEAD REST ERROR REASON    moves the entry to the dead letters, as a job with this blob
+-- Result: 'take': for each entry the id, the text, and '1' if it was taken before; others: the number of entries found.
 local call, base = redis.call, KEYS[1]
 local pack = struct.pack
 local LAST_ERRORS, ERROR = base .. N.errors, 64

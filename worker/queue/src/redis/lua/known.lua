@@ -1,4 +1,4 @@
--- Which jobs are there. ARGV: ids. Result: a letter per id, 1 or 0.
+-- Returns which jobs exist. ARGV: ids. Result: a letter per id, 1 or 0.
 local call, base = redis.call, KEYS[1]
 local JOBS = base .. N.jobs
 local answers = {}

@@ -1,7 +1,8 @@
--- Shows jobs. ARGV: 'ids' ID..., or the name of a place (line, delayed, parked, running with a priority; dead), where the
--- page before ended ('' or member), its score, and how many to look at.
--- Result: where this page ended (member, score) or nothing at the end, and for each job: id, blob, state (w, r, x),
--- score, token of 8 bytes, worker, last error, reason, progress, 1 if asked to stop, history. What is not there is ''.
+-- Returns jobs for display. ARGV: 'ids' ID..., or the name of a place (line, delayed, parked, running with a priority;
+-- dead), the end of the previous page ('' or member), its score, and how many to examine.
+-- Result: the end of this page (member, score) or nothing at the end, and for each job: id, blob, state (w, r, x),
+-- score, token of 8 bytes, worker, last error, reason, progress, 1 if a stop was requested, history. Absent values are
+-- ''.
 local call, base = redis.call, KEYS[1]
 local JOBS, DEAD, LAST_ERRORS, REASONS, PROGRESS, STOP, ERROR, HISTORY = base .. N.jobs, base .. N.dead, base .. N.errors, base .. N.reasons, base .. N.progress, base .. N.stop, 64, 128
 local sub = string.sub
@@ -45,7 +46,8 @@ local place, last, last_score, count = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[
 local key = base .. place
 local found, ended = {}, {}
 if sub(place, 1, 1) == N.line then
-  -- The line is cut at its front, so that whoever is not in it any more had everybody before him leave as well.
+  -- The line is trimmed only at its front: if the last job of the previous page has left it, so have all jobs before
+  -- it.
   local from = last ~= '' and call('LPOS', key, last) or false
   from = from and from + 1 or 0
   local ids = call('LRANGE', key, from, from + count - 1)

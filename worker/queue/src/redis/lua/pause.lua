@@ -1,4 +1,4 @@
--- ARGV: pause, resume or ask. Result: 1 if that changed something (ask: if it is paused).
+-- ARGV: pause, resume or ask. Result: 1 if the state changed (ask: if the queue is paused).
 local call, base = redis.call, KEYS[1]
 local META = base .. N.meta
 local h = helpers()

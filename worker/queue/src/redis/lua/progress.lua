@@ -1,4 +1,4 @@
--- Notes how far a job has come. ARGV: member (id .. token), JSON. Result: 1, or 0 if the claim is stale.
+-- Stores a job's progress. ARGV: member (id .. token), JSON. Result: 1, or 0 if the claim is stale.
 local call, base = redis.call, KEYS[1]
 local PROGRESS = base .. N.progress
 local byte, sub = string.byte, string.sub

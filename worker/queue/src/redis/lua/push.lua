@@ -1,10 +1,10 @@
--- Puts jobs in line.
--- ARGV: the limit of waiting jobs or -1, how many jobs the whole call has, then groups of either
+-- Adds jobs to the queue.
+-- ARGV: the limit of waiting jobs or -1, the number of jobs in the whole call, then groups of either
 --   'p' COUNT PRIORITY HEAD (ID REST)...     jobs that are due, have no keys and share the first seven bytes
 --   'j' ID DELAY HEAD REST                   one job
--- REST is the blob from byte 22 on; the times between are the store's.
--- Result: one letter per job (n new, k known, j joined) and the winners of the joined ones in turn; or how many wait if
--- there is no room.
+-- REST is the blob from byte 22 on; the script writes the times between the two.
+-- Result: one letter per job (n new, k known, j joined) and the winners of the joined ones in turn; or, if there is no
+-- room, the number of waiting jobs.
 local call, base, h = redis.call, KEYS[1], nil
 local JOBS, WAKE = base .. N.jobs, base .. N.wake
 local limit, total = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -14,7 +14,7 @@ local times = struct.pack('<I7I7', now, now)
 local answers, winners, promoted, woken, one = {}, {}, {}, false, nil
 
 if limit >= 0 and call('HLEN', JOBS) + total > limit then
-  -- Near the limit: only what is really new counts.
+  -- Near the limit, count only the jobs that are new.
   h = helpers()
   local before, new, at = h.waits(), total, 3
   if before + total > limit then
@@ -35,7 +35,7 @@ if limit >= 0 and call('HLEN', JOBS) + total > limit then
   end
 end
 
--- What came due before is in line before.
+-- Delayed jobs that are due already come before the pushed ones.
 local function promote(rank)
   if promoted[rank] then return end
   promoted[rank] = true
@@ -54,7 +54,7 @@ while ARGV[at] do
     local known = call('HMGET', JOBS, unpack(ids))
     local fresh, fields = {}, {}
     for one = 1, count do
-      -- A cancelled job leaves a mark of one letter until its place in line is met.
+      -- A cancelled job leaves a mark of one letter until a claim reaches its place in line.
       if known[one] and known[one] ~= 'G' then
         answers[#answers + 1] = 'k'
       else
@@ -70,7 +70,7 @@ while ARGV[at] do
     end
     if #fresh > 0 then
       promote(rank)
-      -- The line first: an id without a job is passed over, a job without a place would never start.
+      -- Write the line first: an id without a job is skipped, while a job without a place would never start.
       call('RPUSH', base .. N.line .. rank, unpack(fresh))
       call('HSET', JOBS, unpack(fields))
       woken = true
@@ -114,6 +114,6 @@ while ARGV[at] do
     at = at + 5
   end
 end
--- One token is enough. Whatever is wrong with it, work is found by looking.
+-- One token is enough. Errors are ignored: workers also find the work by polling.
 if woken and redis.pcall('EXISTS', WAKE) == 0 then redis.pcall('RPUSH', WAKE, '1') end
 return { table.concat(answers), winners }

@@ -1,4 +1,4 @@
--- Looks for leases that ran out. ARGV: at most so many.
+-- Finds expired leases. ARGV: the largest number.
 -- Result: for each its id, a letter (g gone, w waiting, x dead) and the reason of death or ''.
 local call, base = redis.call, KEYS[1]
 local JOBS, PROGRESS, STOP = base .. N.jobs, base .. N.progress, base .. N.stop
@@ -54,7 +54,7 @@ for rank = 0, 3 do
       rescued[#rescued + 1] = { id, 'x', 'it cannot be read' }
     end
   end
-  -- A job that stands aside and has nothing to wait for, for whatever reason, finds its way back.
+  -- Returns parked jobs that no key blocks any more to the line, in case an earlier step missed them.
   for _, id in ipairs(call('ZRANDMEMBER', parked(rank), 5)) do
     local blob = call('HGET', JOBS, id)
     local job = blob and open(blob)

@@ -1,13 +1,13 @@
--- Stores how jobs went.
+-- Stores the outcomes of jobs.
 -- ARGV: how many plain jobs of each priority are done, four numbers; their members; then for each other settlement five
 -- values: what, member, and
 --   'd' '' '' ''                  done, cancelled  'b' '' '' ''                given back, never started
 --   'r' ERROR FRACTION AT_LEAST   failed           's' DELAY '' ''             could not be tried
 --   'x' ERROR REASON ''           failed for good
--- A member is id .. token; a job is plain if it has neither keys nor a past. FRACTION is how much of the longest delay is
--- waited, times in microseconds.
--- Result: a letter per settlement (- stale, g gone, w waiting, x dead), the delays and reasons of the latter two in turn,
--- and 1 if there may be something to claim.
+-- A member is id .. token; a job is plain if it has no keys and no earlier attempts. FRACTION is the part of the
+-- longest delay to wait; times are in microseconds.
+-- Result: a letter per settlement (- stale, g gone, w waiting, x dead), the delays and reasons of the latter two in
+-- turn, and 1 if there may be jobs to claim.
 local call, base = redis.call, KEYS[1]
 local byte, sub = string.byte, string.sub
 local JOBS, PROGRESS, STOP = base .. N.jobs, base .. N.progress, base .. N.stop
@@ -80,7 +80,7 @@ while ARGV[at] do
   local job = blob and open(blob)
   local answer = '-'
   if job then
-    -- The attempt under way counts from here on, unless it is given back.
+    -- The current attempt counts from here on, unless the job is given back.
     job.attempt = job.attempt + 1
     local stopped = call('SISMEMBER', STOP, id) == 1
     if what == 'd' or (stopped and what ~= 'x' and (what ~= 'r' or job.attempt < job.max)) then
@@ -121,7 +121,7 @@ while ARGV[at] do
       answer = 'x'
     end
   elseif blob then
-    -- Nobody can read it any more.
+    -- The job cannot be read.
     call('ZREM', running(rank), member)
     bury(id, now)
     details[#details + 1] = 'it cannot be read'
@@ -129,8 +129,8 @@ while ARGV[at] do
   end
   answers[#answers + 1] = answer
 end
--- What is given back gets its old place: the one that was due first is put in front last. The caller has the ids in
--- descending order, since Lua compares text by the server's locale.
+-- Jobs that are given back return to their old places, so the one that was due first is pushed to the front last. The
+-- caller passes the ids in descending order, since Lua compares text by the server's locale.
 table.sort(fronts, function(one, other)
   if one[3].due ~= other[3].due then return one[3].due > other[3].due end
   return one[4] < other[4]
