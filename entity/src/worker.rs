@@ -125,7 +125,14 @@ pub async fn processes(db: &impl ConnectionTrait) -> Result<Vec<Process>, DbErr>
     let silent = format!("{} - heartbeat_at", now(db.get_database_backend()));
     Entity::find()
         .select_only()
-        .columns([Column::Name, Column::Role, Column::Host, Column::Pid, Column::Version, Column::SchemaVersion])
+        .columns([
+            Column::Name,
+            Column::Role,
+            Column::Host,
+            Column::Pid,
+            Column::Version,
+            Column::SchemaVersion,
+        ])
         .columns([Column::Concurrency, Column::Running, Column::Stopping, Column::BeatMs])
         .columns([Column::StartedAt, Column::HeartbeatAt])
         .expr_as(Expr::cust(silent), "silent")
