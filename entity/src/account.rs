@@ -63,7 +63,7 @@ impl Related<super::webhook_delivery::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The account with this name in a project.
+/// Returns the account with this name in a project.
 pub async fn by_name(db: &impl ConnectionTrait, project_id: i64, name: &str) -> Result<Option<Model>, DbErr> {
     Entity::find().filter(Column::ProjectId.eq(project_id)).filter(Column::Name.eq(name)).one(db).await
 }

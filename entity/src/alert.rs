@@ -51,7 +51,7 @@ impl Related<super::project::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Every open alert, newest first.
+/// Returns every open alert, newest first.
 pub async fn open(db: &impl ConnectionTrait) -> Result<Vec<Model>, DbErr> {
     Entity::find().filter(Column::ClearedAt.is_null()).order_by_desc(Column::Id).all(db).await
 }

@@ -52,7 +52,7 @@ impl Related<super::idempotency_key::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The token with this hash, unless revoked. The caller checks expiry by its own clock.
+/// Returns the token with this hash, unless revoked. The caller checks expiry by its own clock.
 pub async fn by_hash(db: &impl ConnectionTrait, hash: &str) -> Result<Option<Model>, DbErr> {
     Entity::find().filter(Column::Hash.eq(hash)).filter(Column::RevokedAt.is_null()).one(db).await
 }

@@ -46,7 +46,7 @@ impl Related<super::project::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The latest entries about a subject, newest first, at most `limit`.
+/// Returns the latest entries about a subject, newest first, at most `limit`.
 pub async fn of_subject(
     db: &impl ConnectionTrait,
     kind: &str,

@@ -59,12 +59,12 @@ impl Histogram {
         Ok(())
     }
 
-    /// The number of values.
+    /// Returns the number of values.
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
     }
 
-    /// The given percentile by nearest rank, within 1 %; none without values.
+    /// Returns the given percentile by nearest rank, within 1 %; `None` without values.
     pub fn percentile(&self, percent: u64) -> Option<i64> {
         let rank = (self.count() * percent).div_ceil(100).max(1);
         let mut seen = 0;
@@ -76,14 +76,14 @@ impl Histogram {
     }
 }
 
-/// The class of a value: the value itself, or its highest seven bits and the number of bits after them.
+/// Returns the class of a value: the value itself, or its highest seven bits and the number of bits after them.
 fn class(value: i64) -> usize {
     let value = u64::try_from(value).unwrap_or(0);
     let shift = u64::from((u64::BITS - value.leading_zeros()).saturating_sub(EXACT.ilog2()));
     usize::try_from(shift * CLASSES + (value >> shift)).unwrap_or(usize::MAX)
 }
 
-/// The middle of a class's values.
+/// Returns the middle of a class's values.
 fn middle(class: usize) -> i64 {
     let class = class as u64;
     if class < EXACT {

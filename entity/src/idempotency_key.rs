@@ -47,7 +47,7 @@ impl Related<super::api_token::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The stored row for a key of a caller.
+/// Returns the stored row for a key of a caller.
 pub async fn of_caller(
     db: &impl ConnectionTrait,
     token_id: Option<i64>,

@@ -64,7 +64,7 @@ impl Related<super::project::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The operation with this id.
+/// Returns the operation with this id.
 pub async fn by_uid(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<Model>, DbErr> {
     Entity::find().filter(Column::OperationUid.eq(id)).one(db).await
 }

@@ -41,7 +41,7 @@ impl Related<super::project::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The pause of a subject, if any.
+/// Returns the pause of a subject, if any.
 pub async fn of_subject(
     db: &impl ConnectionTrait,
     scope: PauseScope,

@@ -89,7 +89,7 @@ impl Related<super::person_identity::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The project with this key.
+/// Returns the project with this key.
 pub async fn by_key(db: &impl ConnectionTrait, key: &str) -> Result<Option<Model>, DbErr> {
     Entity::find().filter(Column::Key.eq(key)).one(db).await
 }

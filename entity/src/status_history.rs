@@ -41,7 +41,7 @@ impl Related<super::sync_metadata::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The stays of both sides of a link, in the order they were entered.
+/// Returns the stays of both sides of a link, in the order they were entered.
 pub async fn of_link(db: &impl ConnectionTrait, link_id: i64) -> Result<Vec<Model>, DbErr> {
     Entity::find()
         .filter(Column::LinkId.eq(link_id))
@@ -51,7 +51,7 @@ pub async fn of_link(db: &impl ConnectionTrait, link_id: i64) -> Result<Vec<Mode
         .await
 }
 
-/// The item's present status.
+/// Returns the item's present status.
 pub async fn current(db: &impl ConnectionTrait, link_id: i64, side: Side) -> Result<Option<Model>, DbErr> {
     Entity::find()
         .filter(Column::LinkId.eq(link_id))

@@ -69,12 +69,12 @@ impl Related<super::sync_history::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The last change of a link, which determines the next one's `seq` and `prev_hash`.
+/// Returns the last change of a link, which determines the next one's `seq` and `prev_hash`.
 pub async fn last_of_link(db: &impl ConnectionTrait, link_id: i64) -> Result<Option<Model>, DbErr> {
     Entity::find().filter(Column::LinkId.eq(link_id)).order_by_desc(Column::Seq).one(db).await
 }
 
-/// The changes of a run, in the order of writing.
+/// Returns the changes of a run, in the order of writing.
 pub async fn of_run(db: &impl ConnectionTrait, run: Uuid) -> Result<Vec<Model>, DbErr> {
     Entity::find().filter(Column::RunId.eq(run)).order_by_asc(Column::Id).all(db).await
 }

@@ -131,7 +131,7 @@ impl Related<super::sync_history::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The sync with this name in a project, unless it was deleted.
+/// Returns the sync with this name in a project, unless it was deleted.
 pub async fn by_name(db: &impl ConnectionTrait, project_id: i64, name: &str) -> Result<Option<Model>, DbErr> {
     Entity::find()
         .filter(Column::ProjectId.eq(project_id))

@@ -83,7 +83,7 @@ impl Related<super::sync_history::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The open conflicts of a link, oldest first.
+/// Returns the open conflicts of a link, oldest first.
 pub async fn open_of_link(db: &impl ConnectionTrait, link_id: i64) -> Result<Vec<Model>, DbErr> {
     Entity::find()
         .filter(Column::LinkId.eq(link_id))
@@ -93,7 +93,7 @@ pub async fn open_of_link(db: &impl ConnectionTrait, link_id: i64) -> Result<Vec
         .await
 }
 
-/// The open conflict of a link and field; without a field, the one about the item as a whole.
+/// Returns the open conflict of a link and field; without a field, the one about the item as a whole.
 pub async fn open_of_field(
     db: &impl ConnectionTrait,
     link_id: i64,

@@ -181,7 +181,7 @@ impl Related<super::approval::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The run with this id.
+/// Returns the run with this id.
 pub async fn by_run(db: &impl ConnectionTrait, run: Uuid) -> Result<Option<Model>, DbErr> {
     Entity::find().filter(Column::RunUid.eq(run)).one(db).await
 }

@@ -181,7 +181,7 @@ impl ActiveModelBehavior for ActiveModel {}
 const BRIEF: &str = "id, entity_id, external_id, source_hash, target_hash, sync_status, link_state, missing_side, \
                      next_attempt_at, mapping_revision";
 
-/// The next links of a sync after `after`, in order of id, at most `limit`.
+/// Returns the next links of a sync after `after`, in order of id, at most `limit`.
 pub async fn briefs(
     db: &impl ConnectionTrait,
     sync_config_id: i64,

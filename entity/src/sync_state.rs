@@ -143,7 +143,7 @@ impl From<DbErr> for SyncStateError {
     }
 }
 
-/// The state of a source item in a sync.
+/// Returns the state of a source item in a sync.
 pub async fn by_entity(
     db: &impl ConnectionTrait,
     sync_config_id: i64,
@@ -157,7 +157,7 @@ pub async fn by_entity(
         .await
 }
 
-/// The state of a target item in a sync.
+/// Returns the state of a target item in a sync.
 pub async fn by_jira_id(
     db: &impl ConnectionTrait,
     sync_config_id: i64,
@@ -213,7 +213,7 @@ pub async fn create(
     existing(db, &new).await?.ok_or(SyncStateError::Database(DbErr::RecordNotInserted))
 }
 
-/// The state with the given ids, if they belong to one state.
+/// Returns the state with the given ids, if they belong to one state.
 async fn existing(
     db: &impl ConnectionTrait,
     new: &NewSyncState,

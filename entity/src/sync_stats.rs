@@ -139,14 +139,14 @@ impl Model {
         }
     }
 
-    /// The total number of runs.
+    /// Returns the total number of runs.
     pub fn runs(&self) -> i64 {
         self.runs_completed + self.runs_failed + self.runs_cancelled + self.runs_held
     }
 }
 
 impl Span {
-    /// The start of the span that contains a time.
+    /// Returns the start of the span that contains a time.
     pub fn begin_of(self, time: DateTime<Utc>) -> DateTime<Utc> {
         let date = time.date_naive();
         let begin = match self {
@@ -163,7 +163,7 @@ impl Span {
         begin.and_time(NaiveTime::MIN).and_utc()
     }
 
-    /// The first start of a span not before a time; the latest possible time if there is none.
+    /// Returns the first start of a span not before a time; the latest possible time if there is none.
     pub fn begin_from(self, time: DateTime<Utc>) -> DateTime<Utc> {
         let begin = self.begin_of(time);
         if begin == time {

@@ -39,7 +39,7 @@ macro_rules! text_column {
         }
 
         impl $name {
-            /// The value as stored in the database.
+            /// Returns the value as stored in the database.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $value,)+

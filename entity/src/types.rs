@@ -120,7 +120,7 @@ text_column! {
 }
 
 impl Side {
-    /// The opposite side.
+    /// Returns the opposite side.
     pub const fn other(self) -> Self {
         match self {
             Self::Source => Self::Target,
@@ -381,7 +381,7 @@ pub enum Priority {
 }
 
 impl Priority {
-    /// The name for people and documents.
+    /// Returns the name for people and documents.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Critical => "critical",

@@ -73,7 +73,7 @@ pub async fn due(db: &impl ConnectionTrait, limit: u64) -> Result<Vec<Model>, Db
         .await
 }
 
-/// The latest delivery of an account; a watchdog checks by it that deliveries still arrive.
+/// Returns the latest delivery of an account; a watchdog checks by it that deliveries still arrive.
 pub async fn latest(db: &impl ConnectionTrait, account_id: i64) -> Result<Option<Model>, DbErr> {
     Entity::find().filter(Column::AccountId.eq(account_id)).order_by_desc(Column::ReceivedAt).one(db).await
 }

@@ -52,7 +52,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The SQL expression for the database's clock in the unit of these rows.
+/// Returns the SQL expression for the database's clock in the unit of these rows.
 pub fn now(backend: DbBackend) -> &'static str {
     match backend {
         DbBackend::Postgres => "(SELECT (extract(epoch from statement_timestamp()) * 1000000)::bigint)",
@@ -116,7 +116,7 @@ fn is_recent(silent: i64, beat_ms: i64) -> bool {
     silent <= beat_ms.saturating_mul(1000 * BEATS_MISSED)
 }
 
-/// All registered workers, oldest first, on any schema that has the table: a migrator reads them between two
+/// Returns all registered workers, oldest first, on any schema that has the table: a migrator reads them between two
 /// migrations.
 pub async fn processes(db: &impl ConnectionTrait) -> Result<Vec<Process>, DbErr> {
     if !exists(db).await? {
@@ -143,7 +143,7 @@ pub async fn processes(db: &impl ConnectionTrait) -> Result<Vec<Process>, DbErr>
         .await
 }
 
-/// All registered workers, oldest first.
+/// Returns all registered workers, oldest first.
 pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<Seen>, DbErr> {
     let silent = format!("{} - heartbeat_at", now(db.get_database_backend()));
     Entity::find()
@@ -155,7 +155,7 @@ pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<Seen>, DbErr> {
         .await
 }
 
-/// The workers whose last heartbeat is recent enough.
+/// Returns the workers whose last heartbeat is recent enough.
 pub async fn live(db: &impl ConnectionTrait) -> Result<Vec<Seen>, DbErr> {
     let mut seen = all(db).await?;
     seen.retain(Seen::is_live);

@@ -77,7 +77,7 @@ impl Difference {
     }
 }
 
-/// Every migration that this program knows or the database has, oldest first.
+/// Returns every migration that this program knows or the database has, oldest first.
 pub async fn status(db: &impl ConnectionTrait) -> Result<Vec<MigrationStatus>, DbErr> {
     let mut applied = applied(db).await?;
     let mut all: Vec<MigrationStatus> = Migrator::new()
@@ -105,7 +105,7 @@ pub async fn status(db: &impl ConnectionTrait) -> Result<Vec<MigrationStatus>, D
     Ok(all)
 }
 
-/// The migrations that the database lacks, oldest first.
+/// Returns the migrations that the database lacks, oldest first.
 pub async fn pending(db: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
     Ok(compare(db).await?.pending)
 }
@@ -122,7 +122,7 @@ pub(crate) struct AppliedRow {
     pub(crate) compatible_from: Option<String>,
 }
 
-/// The applied migrations by name; empty if the table does not exist.
+/// Returns the applied migrations by name; empty if the table does not exist.
 pub(crate) async fn applied(db: &impl ConnectionTrait) -> Result<BTreeMap<String, AppliedRow>, DbErr> {
     if !has_table(db, MIGRATION_TABLE).await? {
         return Ok(BTreeMap::new());

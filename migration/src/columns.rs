@@ -3,12 +3,12 @@
 use sea_orm::Statement;
 use sea_orm_migration::prelude::*;
 
-/// A constraint that limits a column to a set of values. Allows null if the column does.
+/// Returns a constraint that limits a column to a set of values. Allows null if the column does.
 pub(crate) fn one_of(column: &'static str, values: &[&'static str]) -> Expr {
     Expr::col(column).is_in(values.iter().copied())
 }
 
-/// A foreign key that refuses to delete a referenced row.
+/// Returns a foreign key that refuses to delete a referenced row.
 pub(crate) fn reference(
     table: &'static str,
     column: &'static str,

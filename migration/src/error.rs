@@ -69,7 +69,7 @@ pub enum MigrateError {
     Database(#[from] DbErr),
 }
 
-/// The driver's error, if the driver caused it.
+/// Returns the driver's error, if the driver caused it.
 pub(crate) fn driver(error: &DbErr) -> Option<&sqlx::Error> {
     match error {
         DbErr::Exec(RuntimeErr::SqlxError(error))
@@ -93,7 +93,7 @@ pub fn sqlstate(error: &sqlx::Error) -> Option<&str> {
     Some(error.code())
 }
 
-/// A database's message, without the driver's additions and without lines of the database's source code.
+/// Returns a database's message, without the driver's additions and without lines of the database's source code.
 pub fn words(error: &DbErr) -> String {
     driver(error).map_or_else(|| error.to_string(), words_of_driver)
 }

@@ -87,7 +87,7 @@ use sea_orm_migration::MigrationTrait;
 /// The table that records applied migrations.
 pub const MIGRATION_TABLE: &str = "syncline_migrations";
 
-/// Every migration, oldest first, with its effect on programs that do not know it (see [`Step`]).
+/// Returns every migration, oldest first, with its effect on programs that do not know it (see [`Step`]).
 fn in_order() -> Vec<(Box<dyn MigrationTrait>, Compatibility)> {
     use Compatibility::{Expands, Requires, RequiresSince};
     vec![

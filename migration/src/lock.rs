@@ -73,7 +73,7 @@ pub(crate) fn is_busy(error: &DbErr) -> bool {
     }
 }
 
-/// A one-off statement as text, which is not prepared.
+/// Returns a one-off statement as text, which is not prepared.
 pub(crate) fn plain(db: &impl ConnectionTrait, sql: impl Into<String>) -> Statement {
     Statement::from_string(db.get_database_backend(), sql)
 }

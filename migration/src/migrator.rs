@@ -73,7 +73,7 @@ impl Migrator {
         Self { steps: Step::all(), hook: None }
     }
 
-    /// The migrations of a program whose newest is `newest`.
+    /// Returns the migrations of a program whose newest is `newest`.
     pub fn as_of(newest: &str) -> Self {
         let mut migrator = Self::new();
         migrator.steps.retain(|step| step.name() <= newest);
@@ -85,7 +85,7 @@ impl Migrator {
         Self { hook: Some(hook), ..self }
     }
 
-    /// The migrations, oldest first.
+    /// Returns the migrations, oldest first.
     pub fn steps(&self) -> &[Step] {
         &self.steps
     }
@@ -155,7 +155,7 @@ impl Migrator {
         }
     }
 
-    /// The names of the migrations that [`Migrator::down`] would revert, newest first.
+    /// Returns the names of the migrations that [`Migrator::down`] would revert, newest first.
     pub async fn to_take_back(
         &self,
         db: &DatabaseConnection,
@@ -251,7 +251,7 @@ impl Migrator {
         Ok(done)
     }
 
-    /// The next step, chosen from what is applied now; none if the goal is reached.
+    /// Returns the next step, chosen from what is applied now; `None` if the goal is reached.
     async fn next(
         &self,
         tx: &DatabaseTransaction,
@@ -284,7 +284,7 @@ impl Migrator {
         Err(MigrateError::Newer(unknown.into_iter().map(|unknown| unknown.name).collect()))
     }
 
-    /// The goal with its migration's full name, after checking that it lies ahead.
+    /// Returns the goal with its migration's full name, after checking that it lies ahead.
     async fn resolved(
         &self,
         db: &DatabaseConnection,
@@ -320,7 +320,8 @@ impl Migrator {
     }
 }
 
-/// The error of one step of several in one transaction. Such a step cannot give up its lock and be retried alone.
+/// Returns the error of one step of several in one transaction. Such a step cannot give up its lock and be retried
+/// alone.
 async fn stopped(db: &DatabaseConnection, step: &str, error: DbErr) -> MigrateError {
     if lock::is_busy(&error) {
         return MigrateError::Busy { step: step.to_owned(), waited_s: lock::TABLE_LOCK_S };

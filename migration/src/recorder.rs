@@ -49,7 +49,7 @@ impl Recorder {
         db
     }
 
-    /// The statements recorded since the last call.
+    /// Returns the statements recorded since the last call.
     pub(crate) fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

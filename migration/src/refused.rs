@@ -7,7 +7,7 @@ use crate::{
     lock::plain,
 };
 
-/// The error of a step, with a remedy if the database's message allows one.
+/// Returns the error of a step, with a remedy if the database's message allows one.
 pub(crate) async fn explained(db: &DatabaseConnection, step: &str, error: DbErr) -> MigrateError {
     let (step, said) = (step.to_owned(), words(&error));
     let taken = match db.get_database_backend() {
@@ -29,7 +29,7 @@ pub(crate) async fn explained(db: &DatabaseConnection, step: &str, error: DbErr)
     if taken { MigrateError::Taken { step, said } } else { MigrateError::Step { step, error } }
 }
 
-/// The statement that grants the PostgreSQL user the missing privilege.
+/// Returns the statement that grants the PostgreSQL user the missing privilege.
 async fn remedy(db: &DatabaseConnection) -> Result<String, DbErr> {
     let sql = "SELECT quote_ident(current_user) AS role, quote_ident(current_schema()) AS schema, \
                current_setting('search_path') AS path, \

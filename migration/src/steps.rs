@@ -19,12 +19,12 @@ impl Step {
         self.migration.name()
     }
 
-    /// A program must know at least this migration to run on this schema.
+    /// Returns the oldest migration that a program must know to run on this schema.
     pub fn compatible_from(&self) -> &str {
         &self.compatible_from
     }
 
-    /// Every step that this program knows, oldest first.
+    /// Returns every step that this program knows, oldest first.
     pub(crate) fn all() -> Vec<Step> {
         let mut steps: Vec<Step> = Vec::new();
         for (migration, compatibility) in in_order() {

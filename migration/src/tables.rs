@@ -104,7 +104,7 @@ pub enum Contents {
 /// The table of older installations, which a migration folds in.
 const OLDER: &str = "sync_states";
 
-/// The owners of the tables in the schema of unqualified names. Ignores tables of PostgreSQL's extensions.
+/// Returns the owners of the tables in the schema of unqualified names. Ignores tables of PostgreSQL's extensions.
 pub async fn contents(db: &impl ConnectionTrait) -> Result<Contents, DbErr> {
     if check::has_table(db, MIGRATION_TABLE).await? {
         return Ok(Contents::Schema);
@@ -131,7 +131,7 @@ pub async fn contents(db: &impl ConnectionTrait) -> Result<Contents, DbErr> {
     Ok(if names.is_empty() { Contents::Nothing } else { Contents::Foreign(names) })
 }
 
-/// The tables that the applied migrations made, in order of creation, with their row counts.
+/// Returns the tables that the applied migrations made, in order of creation, with their row counts.
 pub async fn own(db: &impl ConnectionTrait) -> Result<Vec<OwnTable>, DbErr> {
     let mut tables = Vec::new();
     for (name, made_by) in made_by(db).await? {
@@ -142,7 +142,7 @@ pub async fn own(db: &impl ConnectionTrait) -> Result<Vec<OwnTable>, DbErr> {
     Ok(tables)
 }
 
-/// The existing tables that the applied migrations made, oldest first, with the migration.
+/// Returns the existing tables that the applied migrations made, oldest first, with the migration.
 pub(crate) async fn made_by(db: &impl ConnectionTrait) -> Result<Vec<(String, String)>, DbErr> {
     let applied = check::applied(db).await?;
     let mut tables = Vec::new();
@@ -156,7 +156,8 @@ pub(crate) async fn made_by(db: &impl ConnectionTrait) -> Result<Vec<(String, St
     Ok(tables)
 }
 
-/// The columns that reverting these applied migrations drops from tables that stay, and the number of values in each.
+/// Returns the columns that reverting these applied migrations drops from tables that stay, and the number of values in
+/// each.
 pub async fn columns_going(db: &impl ConnectionTrait, going: &[String]) -> Result<Vec<OwnColumn>, DbErr> {
     let mut columns = Vec::new();
     let goes: Vec<String> = going.iter().flat_map(|step| of_step(step)).collect();
@@ -173,7 +174,7 @@ pub async fn columns_going(db: &impl ConnectionTrait, going: &[String]) -> Resul
     Ok(columns)
 }
 
-/// The columns of which reverting these applied migrations replaces values, and the number of these values.
+/// Returns the columns of which reverting these applied migrations replaces values, and the number of these values.
 pub async fn values_going(db: &impl ConnectionTrait, going: &[String]) -> Result<Vec<OwnColumn>, DbErr> {
     let mut columns = Vec::new();
     let goes: Vec<String> = going.iter().flat_map(|step| of_step(step)).collect();
@@ -190,7 +191,7 @@ pub async fn values_going(db: &impl ConnectionTrait, going: &[String]) -> Result
     Ok(columns)
 }
 
-/// The columns that a migration drops in `down`: table, column, default value.
+/// Returns the columns that a migration drops in `down`: table, column, default value.
 fn dropped_by(
     step: &str,
 ) -> impl Iterator<Item = (&'static str, &'static str, Option<&'static str>)> + use<'_> {
@@ -198,7 +199,7 @@ fn dropped_by(
     of_step.flat_map(|(_, table, columns)| columns.iter().map(|(column, usual)| (*table, *column, *usual)))
 }
 
-/// The tables that a migration makes.
+/// Returns the tables that a migration makes.
 pub fn of_step(name: &str) -> Vec<String> {
     let named = name.split_once("_create_").map(|(_, table)| table.to_owned());
     let others = MADE_BY.iter().filter(|(_, made_by)| *made_by == name).map(|(table, _)| (*table).to_owned());

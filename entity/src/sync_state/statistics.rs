@@ -35,7 +35,7 @@ pub struct Statistics {
 }
 
 impl Statistics {
-    /// The number of states.
+    /// Returns the number of states.
     pub fn total(&self) -> u64 {
         self.by_status.values().sum()
     }

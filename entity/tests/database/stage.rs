@@ -46,7 +46,7 @@ async fn migrate(db: &DatabaseConnection) {
 }
 
 impl On {
-    /// An empty database with the complete schema.
+    /// Creates an empty database with the complete schema.
     pub(crate) async fn stage(self) -> Stage {
         match self {
             Self::Sqlite => {
@@ -71,7 +71,7 @@ impl On {
 }
 
 impl Stage {
-    /// A sync from target to source, so that no result has the default direction by accident.
+    /// Creates a sync from target to source, so that no result has the default direction by accident.
     pub(crate) async fn sync(&self, name: &str) -> i64 {
         let row = sync_config::ActiveModel {
             id: NotSet,
@@ -88,7 +88,7 @@ impl Stage {
         row.insert(&self.db).await.expect("a sync").id
     }
 
-    /// The plan of every statement that `work` runs.
+    /// Returns the plan of every statement that `work` runs.
     pub(crate) async fn plans<T>(&mut self, work: impl AsyncFnOnce(&DatabaseConnection) -> T) -> Vec<String> {
         let seen: Arc<Mutex<Vec<Statement>>> = Arc::default();
         let log = seen.clone();
@@ -131,7 +131,7 @@ impl Stage {
     }
 }
 
-/// A time on one day, by seconds, with microseconds.
+/// Returns a time on one day, by seconds, with microseconds.
 pub(crate) fn at(second: u32) -> DateTimeUtc {
     format!("2025-03-04T05:{:02}:{:02}.678901Z", second / 60, second % 60).parse().expect("a time")
 }

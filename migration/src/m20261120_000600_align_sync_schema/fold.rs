@@ -52,7 +52,7 @@ pub(super) async fn fold(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     older::forget(manager).await
 }
 
-/// The next groups, together [`BATCH`] rows unless a single group has more.
+/// Returns the next groups, together [`BATCH`] rows unless a single group has more.
 async fn read(
     manager: &SchemaManager<'_>,
     groups: &mut impl Iterator<Item = groups::Group>,

@@ -11,7 +11,7 @@ use super::older::{self, Age};
 /// Only the first becomes columns.
 pub(super) type Group = Vec<i64>;
 
-/// The groups, newest first, so that of two with the same external id the newer one gets it.
+/// Returns the groups, newest first, so that of two with the same external id the newer one gets it.
 pub(super) async fn of_all(manager: &SchemaManager<'_>) -> Result<Vec<Group>, DbErr> {
     let mut groups = HashMap::new();
     let mut rows: Vec<(Age, i64, usize)> = Vec::new();

@@ -24,7 +24,7 @@ pub(super) struct Link {
 /// Links by `(entity_type, entity_id)`.
 pub(super) type Links = HashMap<(String, String), Vec<Link>>;
 
-/// The links of the same entities, in any sync.
+/// Returns the links of the same entities, in any sync.
 pub(super) async fn of_states<'a>(
     manager: &SchemaManager<'_>,
     states: impl Iterator<Item = &'a State> + Clone,
@@ -62,7 +62,7 @@ fn link(row: &QueryResult) -> Result<Link, DbErr> {
     })
 }
 
-/// The link for a state: among the links of several syncs the one with the same external id, else the oldest.
+/// Returns the link for a state: among the links of several syncs the one with the same external id, else the oldest.
 pub(super) fn partner(links: &mut Links, state: &State) -> Option<Link> {
     let key = (state.entity_type.clone(), state.entity_id.clone()?);
     let mut candidates = links.remove(&key)?;

@@ -138,7 +138,7 @@ fn as_text(backend: DbBackend, column: &str) -> String {
     }
 }
 
-/// The keys of the rows after a number; empty if there are no more.
+/// Returns the keys of the rows after a number; empty if there are no more.
 pub(super) async fn keys(manager: &SchemaManager<'_>, after: i64) -> Result<Vec<Key>, DbErr> {
     let columns =
         &["entity_type", "entity_id", "jira_id", "sync_status", "last_sync_local", "last_sync_remote"];
@@ -159,7 +159,7 @@ pub(super) async fn keys(manager: &SchemaManager<'_>, after: i64) -> Result<Vec<
         .collect()
 }
 
-/// The rows with these numbers.
+/// Returns the rows with these numbers.
 pub(super) async fn states(
     manager: &SchemaManager<'_>,
     numbers: impl Iterator<Item = i64>,
@@ -238,7 +238,7 @@ fn entity_type(row: &Map<String, Value>) -> String {
     known.unwrap_or(UNKNOWN).to_owned()
 }
 
-/// The status, the last attempt, and the last success.
+/// Returns the status, the last attempt, and the last success.
 fn last_sync(row: &Map<String, Value>) -> (&'static str, Option<DateTime<Utc>>, Option<DateTime<Utc>>) {
     let text = |column: &str| row.get(column).and_then(Value::as_str);
     let time = |column: &str| text(column).and_then(parse_time);
@@ -255,7 +255,7 @@ fn conflicts(backend: DbBackend, text: String) -> Value {
     }
 }
 
-/// The status under its present name. A sync that was in progress then has ended, so it is due again.
+/// Returns the status under its present name. A sync that was in progress then has ended, so it is due again.
 fn status(older: Option<&str>) -> &'static str {
     match older.map(str::to_lowercase).as_deref() {
         Some("completed" | "synced") => "completed",
@@ -267,14 +267,14 @@ fn status(older: Option<&str>) -> &'static str {
 }
 
 impl State {
-    /// The id of the link for this row, if the row has an id that a link can have. Ids with the prefix are left to
-    /// [`unnamed`], whose ids must be unique.
+    /// Returns the id of the link for this row, if the row has an id that a link can have. Ids with the prefix are left
+    /// to [`unnamed`], whose ids must be unique.
     pub(super) fn link_id(&self) -> Option<String> {
         let id = self.entity_id.as_ref();
         id.filter(|id| id.len() <= LONGEST_ID && !id.starts_with(UNNAMED)).cloned()
     }
 
-    /// The id of the link for a row without a usable id; `legacy` keeps the original row.
+    /// Returns the id of the link for a row without a usable id; `legacy` keeps the original row.
     pub(super) fn unnamed(&self) -> String {
         format!("{UNNAMED}{}", self.number)
     }

@@ -75,7 +75,7 @@ async fn give_back(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     }
 }
 
-/// A time that was stored as text. SQLite itself stores times as text, so it is restored exactly as written.
+/// Returns a time that was stored as text. SQLite itself stores times as text, so it is restored exactly as written.
 fn time(backend: DbBackend, value: &Json) -> Value {
     match backend {
         DbBackend::Sqlite => value.as_str().into(),

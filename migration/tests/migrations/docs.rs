@@ -175,7 +175,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|letter: char| !letter.is_alphanumeric() && letter != '_')
 }
 
-/// The purpose of each table: the first sentence of its entity's file.
+/// Returns the purpose of each table: the first sentence of its entity's file.
 fn purposes() -> Vec<(String, String)> {
     let mut purposes = Vec::new();
     for entry in std::fs::read_dir(root().join("entity/src")).unwrap() {
@@ -208,7 +208,7 @@ fn all_migrations() -> String {
     text
 }
 
-/// The first sentence of a file's module doc.
+/// Returns the first sentence of a file's module doc.
 fn first_sentence(source: &str) -> String {
     let lines = source.lines().map_while(|line| line.strip_prefix("//!"));
     let doc: Vec<&str> = lines.map(str::trim).take_while(|line| !line.is_empty()).collect();

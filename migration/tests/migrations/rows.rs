@@ -45,8 +45,8 @@ pub(crate) async fn row(test: &TestDatabase, table: &Table, shape: Shape, number
     row
 }
 
-/// A value that the referenced table has: the last for a full row, the one before it for a sparse one, so that both
-/// rows of an insert have a parent of their own. A table that refers to itself may have none yet.
+/// Returns a value that the referenced table has: the last for a full row, the one before it for a sparse one, so that
+/// both rows of an insert have a parent of their own. A table that refers to itself may have none yet.
 async fn parent(test: &TestDatabase, table: &str, column: &str, shape: Shape) -> String {
     let value = match test.on {
         On::Sqlite => format!("quote({column})"),
@@ -131,7 +131,7 @@ pub(crate) struct Dump {
     pub(crate) rows: Vec<Vec<Option<String>>>,
 }
 
-/// Every row of every table, except counts of other tables' rows, which `count_living_links` recomputes.
+/// Returns every row of every table, except counts of other tables' rows, which `count_living_links` recomputes.
 pub(crate) async fn dump(test: &TestDatabase) -> Vec<Dump> {
     let mut dumps = Vec::new();
     for table in schema::tables(test).await.into_iter().filter(|table| table.name != "sync_link_counts") {
@@ -161,7 +161,7 @@ pub(crate) async fn dump_columns(test: &TestDatabase, table: String, columns: Ve
     Dump { table, columns, rows }
 }
 
-/// The text of the bytes in hex, if they are text.
+/// Returns the text of the bytes in hex, if they are text.
 fn readable(hex: &str) -> Option<String> {
     let digit = |digit: u8| if digit < b'A' { digit - b'0' } else { digit - b'A' + 10 };
     let bytes = hex.as_bytes().chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect();

@@ -30,7 +30,7 @@ pub(crate) async fn empty(on: On) -> TestDatabase {
     }
 }
 
-/// A SQLite database that is a copy of one ([`TestDatabase::into_bytes`]), or an empty one.
+/// Creates a SQLite database that is a copy of one ([`TestDatabase::into_bytes`]), or an empty one.
 pub(crate) async fn sqlite(copy_of: &[u8]) -> TestDatabase {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join(FILE);
@@ -42,7 +42,7 @@ pub(crate) async fn sqlite(copy_of: &[u8]) -> TestDatabase {
     }
 }
 
-/// An existing PostgreSQL database.
+/// Opens an existing PostgreSQL database.
 pub(crate) async fn at(url: String) -> TestDatabase {
     TestDatabase { db: connect(url).await, on: Postgres, folder: None }
 }
@@ -61,7 +61,7 @@ pub(crate) async fn migrated(on: On) -> TestDatabase {
 }
 
 impl TestDatabase {
-    /// The file of a SQLite database.
+    /// Returns the file of a SQLite database.
     pub(crate) async fn into_bytes(self) -> Vec<u8> {
         self.db.close().await.unwrap();
         std::fs::read(self.folder.unwrap().path().join(FILE)).unwrap()
@@ -80,14 +80,14 @@ impl TestDatabase {
         rows(&self.db, sql).await
     }
 
-    /// The rows of a query whose columns are all text, a null as `-`.
+    /// Returns the rows of a query whose columns are all text, a null as `-`.
     pub(crate) async fn texts(&self, sql: &str) -> Vec<Vec<String>> {
         let rows = self.values(sql).await;
         let text = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
         rows.into_iter().map(|row| row.into_iter().map(text).collect()).collect()
     }
 
-    /// The rows of a query whose columns are all text.
+    /// Returns the rows of a query whose columns are all text.
     pub(crate) async fn values(&self, sql: &str) -> Vec<Vec<Option<String>>> {
         values(&self.db, sql).await
     }
@@ -121,7 +121,7 @@ impl TestDatabase {
         Migrator::new().down(&self.db, &Until::Steps(1)).await.unwrap();
     }
 
-    /// A sync and one link of it, for the older table's rows to match.
+    /// Creates a sync and one link of it, for the older table's rows to match.
     pub(crate) async fn with_link(self) -> Self {
         self.run(SYNC).await;
         self.run(LINK).await;

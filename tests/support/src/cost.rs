@@ -46,7 +46,7 @@ pub fn measure(program: &Program, binary: &str, arguments: &[&str]) -> Result<Co
     Ok(cost)
 }
 
-/// The kernel's peak of the resident size of the shell's child, in KiB.
+/// Returns the kernel's peak of the resident size of the shell's child, in KiB.
 fn peak_of_child(shell: u32) -> Option<u64> {
     let children = fs::read_to_string(format!("/proc/{shell}/task/{shell}/children")).ok()?;
     let child = children.split_whitespace().next()?;

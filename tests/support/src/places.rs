@@ -14,7 +14,7 @@ pub type Items = BTreeMap<String, BTreeMap<String, String>>;
 /// The fields of both places besides the key.
 pub const FIELDS: [&str; 3] = ["title", "state", "points"];
 
-/// A row of the backlog, determined by its number.
+/// Returns a row of the backlog, determined by its number.
 pub fn row(number: usize) -> [String; 4] {
     let state = ["open", "closed"][number % 2];
     [
@@ -126,7 +126,8 @@ impl Table {
     }
 }
 
-/// The document of a sync between `backlog.csv` and the table; `more` are further lines, which may replace those here.
+/// Returns the document of a sync between `backlog.csv` and the table; `more` are further lines, which may replace
+/// those here.
 pub fn document(more: &str) -> String {
     let mut lines: Vec<String> = r#"name: tasks
 source_platform: csv

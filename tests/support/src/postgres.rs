@@ -102,7 +102,7 @@ impl Database {
         self.server.url(&self.name)
     }
 
-    /// The URL for the user `locked`, who needs a password; the test must create this user.
+    /// Returns the URL for the user `locked`, who needs a password; the test must create this user.
     pub fn locked_url(&self, password: &str) -> String {
         self.url().replace("postgres://postgres@", &format!("postgres://locked:{password}@"))
     }
@@ -111,7 +111,7 @@ impl Database {
         &self.name
     }
 
-    /// The log of the server, which includes other databases of the same test.
+    /// Returns the log of the server, which includes other databases of the same test.
     pub fn log_file(&self) -> PathBuf {
         self.server.folder.join("log")
     }
@@ -189,12 +189,12 @@ impl Server {
     }
 }
 
-/// The folder of PostgreSQL's programs, clients included.
+/// Returns the folder of PostgreSQL's programs, clients included.
 pub fn bin() -> PathBuf {
     programs()
 }
 
-/// The folder of PostgreSQL's programs: on the path, or the newest installed version.
+/// Returns the folder of PostgreSQL's programs: on the path, or the newest installed version.
 fn programs() -> PathBuf {
     let installed = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let version = |folder: &PathBuf| -> u32 {

@@ -114,7 +114,7 @@ impl Finished {
 }
 
 impl Program {
-    /// The binary in a new folder. The lease of jobs is 600 ms.
+    /// Creates a new folder for the binary. The lease of jobs is 600 ms.
     pub fn new(binary: &str) -> Result<Program> {
         let folder = tempfile::Builder::new().prefix("syncline-test-").tempdir()?;
         let database = format!("sqlite://{}", folder.path().join("syncline.db").display());
@@ -126,12 +126,12 @@ impl Program {
         Ok(Program { binary: binary.into(), folder, environment })
     }
 
-    /// The working folder.
+    /// Returns the working folder.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// A path in the working folder.
+    /// Returns a path in the working folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

@@ -65,7 +65,7 @@ impl Program {
 }
 
 impl Serving {
-    /// The URL of a path.
+    /// Returns the URL of a path.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }

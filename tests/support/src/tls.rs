@@ -101,12 +101,12 @@ impl TlsServer {
         self.server.execute(sql).await
     }
 
-    /// A database's URL on the local socket, for checks.
+    /// Returns a database's URL on the local socket, for checks.
     pub fn local_url(&self, database: &str) -> String {
         self.server.url(database)
     }
 
-    /// A database's URL over the network for a user and a host, with parameters.
+    /// Returns a database's URL over the network for a user and a host, with parameters.
     pub fn url(&self, user: &str, host: &str, database: &str, parameters: &str) -> String {
         format!("postgres://{user}:s3cret@{host}:{}/{database}?{parameters}", self.port)
     }

@@ -58,7 +58,7 @@ impl Default for BreakerPolicy {
 }
 
 impl BreakerPolicy {
-    /// The numbers that scripts take.
+    /// Returns the numbers that scripts take.
     pub(super) fn numbers(&self) -> [f64; 6] {
         [
             f64::from(self.failures),

@@ -77,7 +77,7 @@ impl Rate {
         }
     }
 
-    /// The numbers that scripts take.
+    /// Returns the numbers that scripts take.
     pub(super) fn numbers(self) -> [f64; 4] {
         let at_reset = if self.refill == Refill::AtReset { 1.0 } else { 0.0 };
         [self.limit, self.window, self.burst, at_reset]

@@ -92,7 +92,7 @@ impl Caller {
         self
     }
 
-    /// The lane of its calls.
+    /// Returns the lane of its calls.
     pub fn lane(&self) -> Lane {
         self.lane
     }

@@ -64,7 +64,7 @@ impl RedisLimits {
         self
     }
 
-    /// The time argument of scripts; empty for the server's clock.
+    /// Returns the time argument of scripts; empty for the server's clock.
     fn now(&self) -> String {
         self.clock.as_ref().map(|clock| clock.now().to_string()).unwrap_or_default()
     }

@@ -159,7 +159,7 @@ impl Asked {
     }
 }
 
-/// The error of a result that belongs to another operation.
+/// Returns the error of a result that belongs to another operation.
 fn mixed_up() -> Error {
     DbErr::Custom("the limits answered another question".to_owned()).into()
 }

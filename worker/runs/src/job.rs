@@ -42,17 +42,17 @@ const LONGEST_KEY: usize = 1_000;
 /// to one step early.
 const CLOCK_STEP: Duration = Duration::from_millis(1);
 
-/// The concurrency key of a sync: one of its runs executes at a time.
+/// Returns the concurrency key of a sync: one of its runs executes at a time.
 pub fn sync_key(sync_config_id: i64) -> String {
     format!("sync:{sync_config_id}")
 }
 
-/// The key of runs of one item (a link), which execute one after the other.
+/// Returns the key of runs of one item (a link), which execute one after the other.
 pub fn link_key(link_id: i64) -> String {
     format!("link:{link_id}")
 }
 
-/// The concurrency key for the run of this row: its link's if the run is about one item, otherwise its sync's.
+/// Returns the concurrency key for the run of this row: its link's if the run is about one item, otherwise its sync's.
 pub fn work_key(row: &sync_history::Model) -> String {
     row.link_id.map_or_else(|| sync_key(row.sync_config_id), link_key)
 }

@@ -48,7 +48,7 @@ impl Subject {
         }
     }
 
-    /// The text in `pauses.subject`.
+    /// Returns the text in `pauses.subject`.
     pub fn name(&self) -> String {
         match self {
             Subject::Queue(name) | Subject::Platform(name) => name.clone(),

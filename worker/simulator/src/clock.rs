@@ -1,4 +1,4 @@
-//! The simulator's time. Tests move it on, so that an hour of a limit passes at once.
+//! The simulator's time. Tests advance it, so that an hour of a limit passes at once.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
@@ -7,17 +7,17 @@ use chrono::{DateTime, SecondsFormat, Utc};
 pub(crate) struct Clock {
     /// Milliseconds that this clock is ahead of the machine's.
     ahead: i64,
-    /// The time at which the clock stands.
+    /// The time at which the clock was stopped.
     stopped: Option<i64>,
 }
 
 impl Clock {
-    /// Milliseconds since 1970.
+    /// Returns milliseconds since 1970.
     pub(crate) fn now(&self) -> i64 {
         self.stopped.unwrap_or_else(|| Utc::now().timestamp_millis() + self.ahead)
     }
 
-    /// Moves the clock on; it never goes back.
+    /// Advances the clock; it never goes back.
     pub(crate) fn advance(&mut self, millis: i64) {
         let millis = millis.max(0);
         match &mut self.stopped {
@@ -26,7 +26,7 @@ impl Clock {
         }
     }
 
-    /// Stops the clock, or lets it run on from where it stands.
+    /// Stops the clock, or lets it continue from the time at which it was stopped.
     pub(crate) fn stop(&mut self, stop: bool) {
         let now = self.now();
         if stop {
@@ -41,7 +41,7 @@ impl Clock {
     }
 }
 
-/// Seconds since 1970 as `2026-11-20T10:15:30Z`.
+/// Formats seconds since 1970 as `2026-11-20T10:15:30Z`.
 pub(crate) fn stamp(seconds: i64) -> String {
     DateTime::<Utc>::from_timestamp(seconds, 0).unwrap_or_default().to_rfc3339_opts(SecondsFormat::Secs, true)
 }

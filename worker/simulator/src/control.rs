@@ -1,4 +1,4 @@
-//! The control API below `/_control`: clock, settings, faults, the log, and each platform's own part.
+//! The control API below `/_control`: clock, settings, faults, the log, and each platform's own routes.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::{
     world::World,
 };
 
-/// Answers a request; its path is the one behind `/_control`.
+/// Handles a request; its path is the one below `/_control`.
 pub(crate) fn answer(world: &mut World, call: &Call) -> Reply {
     let parts = call.parts();
     match (call.method.as_str(), parts.as_slice()) {
@@ -98,7 +98,7 @@ fn settings(world: &mut World, call: &Call) -> Reply {
     }
 }
 
-/// Returns settings with the keys of the body in place of their own.
+/// Returns the settings with the keys of the body replaced.
 pub(crate) fn patched<T>(settings: &T, call: &Call) -> Result<T, Reply>
 where
     T: serde::Serialize + serde::de::DeserializeOwned,

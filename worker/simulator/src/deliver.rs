@@ -16,10 +16,10 @@ use crate::{
     world::Shared,
 };
 
-/// How long a receiver may take.
+/// The timeout of a receiver.
 const WAIT: Duration = Duration::from_secs(10);
 
-/// Sends what waits, in the background. Faults of the method `EVENT` double or drop deliveries.
+/// Sends pending deliveries in the background. Faults of the method `EVENT` double or drop deliveries.
 pub(crate) fn send_waiting(shared: &Shared) {
     let waiting = {
         let mut world = shared.lock();
@@ -39,7 +39,7 @@ pub(crate) fn send_waiting(shared: &Shared) {
         }
         due
     };
-    // Without a runtime (a call in process from a plain test) nothing can be sent.
+    // Without a runtime (a call in process from a synchronous test) nothing can be sent.
     let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
     for (prefix, delivery) in waiting {
         let shared = shared.clone();
@@ -53,7 +53,7 @@ pub(crate) fn send_waiting(shared: &Shared) {
     }
 }
 
-/// A delivery as a request, for the matching of faults and for the log.
+/// Converts a delivery to a request, for the matching of faults and for the log.
 fn as_call(delivery: &Delivery) -> Call {
     let mut call = Call::new("EVENT", &delivery.event, "", delivery.url.clone());
     call.body.clone_from(&delivery.body);

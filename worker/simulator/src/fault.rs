@@ -1,25 +1,25 @@
-//! Faults on demand: which requests fail, how often, and in which way.
+//! Faults on demand: which requests fail, how often, and how.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::http::Call;
 
-/// Which requests meet a fault.
+/// Selects the requests that a fault applies to.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Match {
     /// The method, such as `POST`; any if left out. Deliveries of webhooks have the method `EVENT`.
     method: Option<String>,
-    /// The path behind the platform's prefix; `*` stands for one part and `**` for the rest.
+    /// The path below the platform's prefix; `*` stands for one segment and `**` for the rest.
     path: Option<String>,
     /// The platform's prefix, such as `github`.
     platform: Option<String>,
-    /// A text that the request's body holds.
+    /// A text that the request's body contains.
     body_contains: Option<String>,
     /// The first matching request that fails, counted from 1.
     nth: u64,
-    /// How many matching requests fail from there on; 0 for all.
+    /// How many matching requests fail from then on; 0 for all.
     times: u64,
 }
 
@@ -69,11 +69,11 @@ fn half() -> f64 {
     0.5
 }
 
-/// What happens to the request.
+/// The effect of a fault.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Kind {
-    /// Answers with a status instead of doing anything; without a body the platform's usual one.
+    /// Responds with a status instead of executing the request; without a body, with the platform's usual one.
     Status {
         status: u16,
         #[serde(default)]
@@ -82,7 +82,7 @@ pub(crate) enum Kind {
         #[serde(default)]
         retry_after: Option<Value>,
     },
-    /// Answers as if a limit was exceeded.
+    /// Responds as if a limit was exceeded.
     RateLimit {
         #[serde(default)]
         limit: Limit,
@@ -92,7 +92,7 @@ pub(crate) enum Kind {
         #[serde(default)]
         retry_after: Option<Value>,
     },
-    /// Never answers; the connection closes after so many seconds.
+    /// Never responds; the connection closes after this many seconds.
     Hang {
         #[serde(default)]
         when: When,
@@ -104,12 +104,12 @@ pub(crate) enum Kind {
         #[serde(default)]
         when: When,
     },
-    /// Does the request and cuts the response's body after this share of its bytes.
+    /// Executes the request and cuts the response's body after this share of its bytes.
     Truncate {
         #[serde(default = "half")]
         keep: f64,
     },
-    /// Answers late.
+    /// Responds late.
     Delay { millis: u64 },
     /// Delivers a webhook twice, under two delivery ids.
     Twice {},
@@ -118,7 +118,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// The name of the kind, as in the control API.
+    /// Returns the name of the kind, as in the control API.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Kind::Status { .. } => "status",
@@ -133,13 +133,13 @@ impl Kind {
     }
 }
 
-/// Which limit was exceeded.
+/// The exceeded limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Limit {
     /// The budget of the window: remaining is 0.
     Primary,
-    /// Too much at once, with budget left.
+    /// Too many requests at once, with budget left.
     #[default]
     Secondary,
 }
@@ -150,7 +150,7 @@ pub(crate) enum Limit {
 pub(crate) enum When {
     #[default]
     Before,
-    /// As with a time-out after the commit.
+    /// As with a timeout after the commit.
     After,
 }
 
@@ -179,7 +179,7 @@ impl Faults {
         self.last
     }
 
-    /// Returns the faults with how many requests matched and how many failed.
+    /// Returns the faults with the numbers of requests that matched and that failed.
     pub(crate) fn all(&self) -> Value {
         let one = |fault: &Fault| json!({ "id": fault.id, "fault": fault.plan.source, "seen": fault.seen, "hits": fault.hits });
         self.list.iter().map(one).collect()
@@ -192,7 +192,8 @@ impl Faults {
         before - self.list.len()
     }
 
-    /// Returns the fault that this request meets. Every fault that matches counts it; the first that is due decides.
+    /// Returns the fault that applies to this request. Every matching fault counts it; the first one that is due
+    /// applies.
     pub(crate) fn meet(&mut self, platform: &str, call: &Call) -> Option<Kind> {
         let mut met = None;
         for fault in self.list.iter_mut().filter(|fault| fault.plan.matches.takes(platform, call)) {
@@ -221,7 +222,7 @@ fn contains(body: &[u8], text: &[u8]) -> bool {
     text.is_empty() || body.windows(text.len()).any(|window| window == text)
 }
 
-/// True if the path is of this pattern; letters' case does not count.
+/// True if the path matches this pattern, ignoring case.
 pub(crate) fn path_matches(pattern: &str, path: &str) -> bool {
     let mut parts = path.trim_matches('/').split('/');
     for wanted in pattern.trim_matches('/').split('/') {

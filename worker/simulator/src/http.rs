@@ -1,15 +1,15 @@
-//! A request and a response, apart from the transport.
+//! A request and a response, independent of the transport.
 
 use axum::http::HeaderMap;
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// A request, read whole.
+/// A request, read completely.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
     pub(crate) method: String,
-    /// The path behind the prefix of its part of the server, as it was sent.
+    /// The path below the prefix of its part of the server, as it was sent.
     pub(crate) path: String,
     /// The parts of the path, decoded. The path `/` has none.
     pub(crate) segments: Vec<String>,
@@ -36,7 +36,7 @@ impl Call {
         }
     }
 
-    /// The same request as seen by the part of the server below `/prefix`; none if the path is outside of it.
+    /// Returns the request with the path below `/prefix`; `None` if the path is outside of it.
     pub(crate) fn below(&self, prefix: &str) -> Option<Call> {
         let rest = self.path.strip_prefix('/')?.strip_prefix(prefix)?;
         if !rest.is_empty() && !rest.starts_with('/') {
@@ -49,12 +49,12 @@ impl Call {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The first value of a query key.
+    /// Returns the first value of a query key.
     pub(crate) fn query(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// The body as JSON; null without a body.
+    /// Returns the body as JSON; null without a body.
     pub(crate) fn json(&self) -> Result<Value, serde_json::Error> {
         if self.body.iter().all(u8::is_ascii_whitespace) {
             return Ok(Value::Null);
@@ -62,13 +62,13 @@ impl Call {
         serde_json::from_slice(&self.body)
     }
 
-    /// The parts of the path, for `match`.
+    /// Returns the parts of the path, for `match`.
     pub(crate) fn parts(&self) -> Vec<&str> {
         self.segments.iter().map(String::as_str).collect()
     }
 }
 
-/// Splits a path and decodes each part. A slash at the end makes an empty part, which no route has.
+/// Splits a path and decodes each segment. A trailing slash creates an empty segment, which no route has.
 fn segments(path: &str) -> Vec<String> {
     let path = path.strip_prefix('/').unwrap_or(path);
     if path.is_empty() {
@@ -96,7 +96,7 @@ impl Reply {
         Reply::raw_json(status, body)
     }
 
-    /// A response whose JSON is written already.
+    /// Creates a response whose JSON is serialized already.
     pub(crate) fn raw_json(status: u16, body: Vec<u8>) -> Reply {
         Reply::empty(status).with("content-type", "application/json; charset=utf-8").body(body)
     }
@@ -105,7 +105,7 @@ impl Reply {
         Reply::empty(status).with("content-type", media).body(text.into().into_bytes())
     }
 
-    /// An error of the control API.
+    /// Returns an error of the control API.
     pub(crate) fn refused(status: u16, message: impl Into<String>) -> Reply {
         Reply::json(status, &json!({ "error": message.into() }))
     }

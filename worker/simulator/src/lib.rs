@@ -1,8 +1,8 @@
-//! Stand-ins of remote platforms over HTTP: stateful servers that follow the rules of the platform itself, for tests and
-//! for trying Syncline without an account.
+//! Simulated platforms over HTTP: stateful servers that follow the rules of the real platform, for tests and for trying
+//! Syncline without an account.
 //!
-//! The crate shares no code with the connectors, so that a misunderstanding on one side shows up in a test. A platform is
-//! a folder; its API is below `/PREFIX`, the control API below `/_control`, and a page for people at `/`.
+//! The crate shares no code with the connectors, so that a misunderstanding on one side is found by a test. A platform
+//! is a folder; its API is below `/PREFIX`, the control API below `/_control`, and a page for people at `/`.
 
 mod clock;
 mod control;
@@ -47,7 +47,7 @@ impl Simulator {
     }
 }
 
-/// A simulator that serves.
+/// A running simulator.
 pub struct Running {
     /// The address that it listens on.
     pub address: SocketAddr,
@@ -76,7 +76,7 @@ impl Running {
         format!("{}/linear", self.url())
     }
 
-    /// Makes a request to the control API in process; the path is the one behind `/_control`. Returns the status and the
+    /// Makes a request to the control API in process; the path is the one below `/_control`. Returns the status and the
     /// body, null if there is none.
     pub fn control(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));

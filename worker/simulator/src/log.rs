@@ -16,7 +16,7 @@ use crate::{
     http::{Call, Reply},
 };
 
-/// Requests kept in memory; older ones go.
+/// The most requests kept in memory; older ones are dropped.
 const KEPT: usize = 100_000;
 
 /// One request with its response, in the form that checkers of recorded exchanges read.
@@ -34,18 +34,18 @@ pub(crate) struct Entry {
     /// The path behind the platform's prefix, with its query.
     pub(crate) url: String,
     pub(crate) headers: Map<String, Value>,
-    /// JSON if it is any, else text; null if there was none.
+    /// JSON if it parses, otherwise text; null if there was none.
     pub(crate) body: Value,
-    /// The status that was sent, or that would have been sent but for the fault; none if nothing was done.
+    /// The status that was sent, or would have been sent without the fault; `None` if the request was not executed.
     pub(crate) status: Option<u16>,
     #[serde(skip_serializing_if = "Value::is_null")]
     pub(crate) response_body: Value,
-    /// The fault that this request met.
+    /// The fault that applied to this request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) fault: Option<Value>,
 }
 
-/// What of the log is asked for.
+/// Selects entries of the log.
 #[derive(Debug, Default)]
 pub(crate) struct Filter<'a> {
     pub(crate) method: Option<&'a str>,
@@ -54,13 +54,13 @@ pub(crate) struct Filter<'a> {
     pub(crate) after: u64,
 }
 
-/// The log.
+/// The log of requests.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     entries: VecDeque<Entry>,
     last: u64,
     file: Option<File>,
-    /// Keep response bodies in memory, too.
+    /// Keep response bodies in memory as well.
     pub(crate) responses: bool,
 }
 
@@ -120,7 +120,7 @@ impl Log {
         self.last
     }
 
-    /// Forgets the entries in memory. The file stays.
+    /// Drops the entries in memory. The file stays.
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
     }
@@ -141,12 +141,12 @@ fn write_line(file: &mut File, entry: &Entry) -> io::Result<()> {
     file.write_all(&line)
 }
 
-/// The event of a delivery: the first part of its path.
+/// Returns the event of a delivery: the first part of its path.
 fn webhook(call: &Call) -> Option<String> {
     call.segments.first().filter(|_| call.method == "EVENT").cloned()
 }
 
-/// The headers; of credentials only the scheme, since somebody may have sent a real one.
+/// Returns the headers. Of credentials it keeps only the scheme, since a caller may have sent a real secret.
 fn headers(call: &Call) -> Map<String, Value> {
     let shown = call.headers.iter().map(|(name, value)| {
         let value = String::from_utf8_lossy(value.as_bytes());

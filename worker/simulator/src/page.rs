@@ -1,4 +1,4 @@
-//! The page for people: its frame, its style, and the way to each platform's part of it.
+//! The page for people: its frame, its style, and the routes to each platform's part of it.
 
 use std::fmt::Write;
 
@@ -9,7 +9,7 @@ use crate::{
 
 const STYLE: &str = include_str!("page.css");
 
-/// Answers a request that is for neither a platform nor the control API.
+/// Handles a request to neither a platform nor the control API.
 pub(crate) fn answer(world: &mut World, call: &Call) -> Reply {
     let scene = world.scene("");
     if call.segments.is_empty() {
@@ -52,17 +52,17 @@ pub(crate) fn document(status: u16, title: &str, body: &str) -> Reply {
         .with("x-content-type-options", "nosniff")
 }
 
-/// Sends a browser to another page after a change.
+/// Redirects a browser to another page after a change.
 pub(crate) fn see(path: &str) -> Reply {
     Reply::empty(303).with("location", path)
 }
 
-/// The fields of a form.
+/// Returns the fields of a form.
 pub(crate) fn form(call: &Call) -> Vec<(String, String)> {
     form_urlencoded::parse(&call.body).into_owned().collect()
 }
 
-/// Text in HTML: signs with a meaning are escaped.
+/// Text for HTML; special characters are escaped.
 pub(crate) struct Text<'a>(pub(crate) &'a str);
 
 impl std::fmt::Display for Text<'_> {

@@ -1,5 +1,5 @@
-//! What every simulated platform offers to the parts that all share. A platform is a folder with an implementation of
-//! this trait, and a line in [`all`].
+//! The interface of a simulated platform. A platform is a folder with an implementation of this trait, and a line in
+//! [`all`].
 
 use serde_json::Value;
 
@@ -12,17 +12,17 @@ use crate::{
     settings::Limits,
 };
 
-/// The circumstances of a request.
+/// The context of a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scene {
     /// Milliseconds since 1970, by the simulator's clock.
     pub(crate) now: i64,
     pub(crate) limits: Limits,
-    /// Requests with the same credentials that are being served, this one included.
+    /// The number of requests with the same credentials in progress, including this one.
     pub(crate) concurrent: usize,
 }
 
-/// A response that a fault puts in place of the real one.
+/// A response that a fault returns instead of the real one.
 #[derive(Debug, Clone)]
 pub(crate) enum Canned {
     Status(u16),
@@ -33,7 +33,7 @@ pub(crate) enum Canned {
 #[derive(Debug, Clone)]
 pub(crate) struct Delivery {
     pub(crate) url: String,
-    /// What happened, as a path for faults: `/issues/opened`.
+    /// The event as a path for faults: `/issues/opened`.
     pub(crate) event: String,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Vec<u8>,
@@ -41,35 +41,35 @@ pub(crate) struct Delivery {
 
 /// One platform.
 pub(crate) trait Platform: Send {
-    /// The first part of the paths of its API.
+    /// Returns the first part of the paths of its API.
     fn prefix(&self) -> &'static str;
 
-    /// Answers a request to its API. The call's path is the one behind the prefix.
+    /// Handles a request to its API. The call's path is the one below the prefix.
     fn answer(&mut self, call: &Call, scene: &Scene) -> Reply;
 
-    /// Returns the response to a request that meets a fault, in the platform's own form.
+    /// Returns the response to a request with a fault, in the platform's own form.
     fn canned(&mut self, call: &Call, scene: &Scene, canned: &Canned) -> Reply;
 
-    /// Answers a request to the control API below its prefix.
+    /// Handles a request to the control API below its prefix.
     fn control(&mut self, call: &Call, scene: &Scene) -> Reply;
 
-    /// Fills an empty platform with an example: two repositories with so many items each.
+    /// Fills an empty platform with an example of this many items in each repository, project or team.
     fn example(&mut self, items: usize, scene: &Scene) -> Value;
 
     /// Returns the whole state.
     fn state(&self) -> Value;
 
-    /// Answers a request of a person at the page. The call's path is the one behind `/page/PREFIX`.
+    /// Handles a request of a person to the page. The call's path is the one below `/page/PREFIX`.
     fn page(&mut self, call: &Call, scene: &Scene) -> Reply;
 
-    /// Takes the deliveries of webhooks that wait.
+    /// Removes and returns the pending deliveries of webhooks.
     fn deliveries(&mut self) -> Vec<Delivery>;
 
-    /// Gives a delivery another id, as if the same event was delivered anew.
+    /// Gives a delivery another id, as if the same event was delivered again.
     fn another_id(&mut self, delivery: &Delivery) -> Delivery;
 }
 
-/// All platforms, empty.
+/// Returns all platforms, empty.
 pub(crate) fn all(seed: u64) -> Vec<Box<dyn Platform>> {
     vec![Box::new(GitHub::new(seed)), Box::new(Jira::new(seed)), Box::new(Linear::new(seed))]
 }

@@ -1,4 +1,4 @@
-//! Numbers that look random and repeat with the seed.
+//! Pseudo-random numbers that repeat with the seed.
 
 /// A generator after SplitMix64.
 #[derive(Debug, Clone)]
@@ -17,7 +17,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// A number below `end`; 0 if `end` is 0.
+    /// Returns a number below `end`; 0 if `end` is 0.
     pub(crate) fn below(&mut self, end: usize) -> usize {
         if end == 0 {
             return 0;
@@ -30,7 +30,7 @@ impl Random {
         self.below(100) < percent
     }
 
-    /// One of the values; none if there are none.
+    /// Returns one of the values; `None` if there are none.
     pub(crate) fn pick<'a, T>(&mut self, values: &'a [T]) -> Option<&'a T> {
         values.get(self.below(values.len()))
     }

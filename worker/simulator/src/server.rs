@@ -1,4 +1,4 @@
-//! The accept loop, and the way of a request through faults, platform and log.
+//! The accept loop, and the steps of a request: faults, platform, log.
 
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -58,7 +58,7 @@ async fn connection(stream: TcpStream, address: SocketAddr, shared: Shared) {
     }
 }
 
-/// A second handle of a connection's socket. The server gives no access to its own, and a reset needs one.
+/// A second handle of a connection's socket. The HTTP server gives no access to its own, and a reset needs one.
 #[derive(Clone)]
 struct Socket(Arc<std::net::TcpStream>);
 
@@ -81,7 +81,7 @@ impl fmt::Display for Cut {
 impl std::error::Error for Cut {}
 
 impl Socket {
-    /// The connection is reset as soon as it is closed.
+    /// Makes the connection reset when it is closed.
     fn reset(&self) -> Cut {
         let _ = socket2::SockRef::from(&*self.0).set_linger(Some(Duration::ZERO));
         Cut
@@ -179,7 +179,7 @@ async fn sleep_for(millis: u64) {
     }
 }
 
-/// Ends the connection in the way of the fault.
+/// Ends the connection as the fault requires.
 async fn end(kind: Option<&Kind>, socket: &Socket) -> Result<Response<Body>, Cut> {
     match kind {
         Some(Kind::Hang { seconds, .. }) => {
@@ -190,7 +190,7 @@ async fn end(kind: Option<&Kind>, socket: &Socket) -> Result<Response<Body>, Cut
     }
 }
 
-/// Puts the body and the header of a fault into a canned reply.
+/// Sets the body and the header of a fault in a canned reply.
 fn adjusted(mut reply: Reply, body: Option<Value>, retry_after: Option<Value>) -> Reply {
     match body {
         Some(Value::String(text)) => reply.body = text.into_bytes(),
@@ -225,13 +225,13 @@ fn response(reply: Reply) -> Response<Body> {
     })
 }
 
-/// A response that announces its whole length and ends before.
+/// Creates a response that announces its whole length and ends early.
 fn truncated(reply: Reply, keep: f64) -> Response<Body> {
     let whole = reply.body.len();
     let kept = ((whole as f64 * keep.clamp(0.0, 1.0)) as usize).min(whole.saturating_sub(1));
     let part = reply.body[..kept].to_vec();
     let head = head(&reply).header("content-length", whole);
-    // Without the pause the part and the end would reach the socket as one, and the part might not be sent.
+    // Without the pause the part and the end would reach the socket together, and the part might not be sent.
     let parts = stream::unfold(Some(part), |state| async move {
         match state {
             Some(part) => Some((Ok(part), None)),
@@ -263,7 +263,7 @@ impl World {
     }
 }
 
-/// Runs a request in process, without a connection. Only for requests that are no platform's.
+/// Handles a request in process, without a connection. Only for requests to no platform.
 pub(crate) fn in_process(shared: &Shared, call: &Call) -> Reply {
     let reply = match call.below("_control") {
         Some(inner) => control::answer(&mut shared.lock(), &inner),

@@ -1,4 +1,4 @@
-//! Settings of a simulator: those of the start, and those that may be changed while it runs.
+//! Settings of a simulator: those at the start, and those that can be changed while it runs.
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub enum Limits {
     /// As the platforms enforce them.
     Real,
-    /// Never, as on a server whose limits are disabled: no response tells of a limit.
+    /// Not enforced, as on a server whose limits are disabled: no response mentions a limit.
     #[default]
     Off,
 }
@@ -18,24 +18,24 @@ pub enum Limits {
 /// How a simulator starts.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The address to listen on; port 0 takes any free one.
+    /// The address to listen on; port 0 chooses a free one.
     pub listen: SocketAddr,
     /// Whether limits are enforced. The control API changes it later.
     pub limits: Limits,
-    /// What generated content and ids are derived from.
+    /// The seed of generated content and ids.
     pub seed: u64,
-    /// A file to which every request and its response are appended, one JSON object a line.
+    /// A file to which every request and its response are appended, one JSON object per line.
     pub log: Option<PathBuf>,
 }
 
 impl Default for Settings {
-    /// Any free port of this machine, no limits, no file.
+    /// Returns a free port of this machine, no limits, no file.
     fn default() -> Settings {
         Settings { listen: SocketAddr::from(([127, 0, 0, 1], 0)), limits: Limits::Off, seed: 1, log: None }
     }
 }
 
-/// What the control API changes for all platforms.
+/// The settings of all platforms that the control API can change.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Common {

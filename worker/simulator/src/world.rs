@@ -1,4 +1,4 @@
-//! Everything that one simulator holds, behind one lock.
+//! The whole state of one simulator, behind one lock.
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +21,7 @@ pub(crate) struct World {
     pub(crate) log: Log,
     pub(crate) platforms: Vec<Box<dyn Platform>>,
     seed: u64,
-    /// Requests being served, by their credentials.
+    /// The number of requests in progress, by their credentials.
     running: BTreeMap<String, usize>,
 }
 
@@ -45,7 +45,7 @@ impl World {
         self.log.clear();
     }
 
-    /// The circumstances of a request now; `credentials` are empty for requests that are no platform's.
+    /// Returns the context of a request at this moment; `credentials` are empty for requests to no platform.
     pub(crate) fn scene(&self, credentials: &str) -> Scene {
         Scene {
             now: self.clock.now(),
@@ -55,7 +55,7 @@ impl World {
     }
 }
 
-/// A world that several connections share.
+/// A world shared by several connections.
 #[derive(Clone)]
 pub(crate) struct Shared(Arc<Mutex<World>>);
 
@@ -64,19 +64,19 @@ impl Shared {
         Shared(Arc::new(Mutex::new(world)))
     }
 
-    /// Returns the world. A panic elsewhere does not end the simulator: each change is made in one go.
+    /// Locks the world. A panic elsewhere does not end the simulator: each change is made in one step.
     pub(crate) fn lock(&self) -> MutexGuard<'_, World> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a request as being served, until the result is dropped.
+    /// Counts a request as in progress until the result is dropped.
     pub(crate) fn enter(&self, credentials: &str) -> Serving {
         *self.lock().running.entry(credentials.to_owned()).or_default() += 1;
         Serving { shared: self.clone(), credentials: credentials.to_owned() }
     }
 }
 
-/// A request that is being served.
+/// A request in progress.
 pub(crate) struct Serving {
     shared: Shared,
     pub(crate) credentials: String,

@@ -59,8 +59,8 @@ static FILLED_SQLITE: OnceCell<Vec<u8>> = OnceCell::const_new();
 static FILLED_POSTGRES: OnceCell<String> = OnceCell::const_new();
 static TURN: Mutex<()> = Mutex::const_new(());
 
-/// A database with rows in every table that another refers to. PostgreSQL takes longer to set up, so all cases share
-/// one: they take turns, and each reverts its changes.
+/// Returns a database with rows in every table that another refers to. PostgreSQL takes longer to set up, so all cases
+/// share one: they take turns, and each reverts its changes.
 async fn filled(on: On) -> (TestDatabase, Option<MutexGuard<'static, ()>>) {
     if on == On::Sqlite {
         let prepare = || async {
@@ -227,8 +227,8 @@ fn twin(test: &TestDatabase, table: &Table, columns: &[&str]) -> String {
     }
 }
 
-/// The primary key, unless the database generates it, and all other unique keys: their columns as [`squashed`] text,
-/// and their names.
+/// Returns the primary key, unless the database generates it, and all other unique keys: their columns as [`squashed`]
+/// text, and their names.
 fn unique_keys(table: &Table) -> Vec<(String, Option<String>)> {
     let counted = table.key.iter().any(|name| table.column(name).counted);
     let key = (!counted).then(|| (squashed(&table.key.join(",")), None));
@@ -238,7 +238,7 @@ fn unique_keys(table: &Table) -> Vec<(String, Option<String>)> {
         .collect()
 }
 
-/// Every constraint of a table under the name that cases use.
+/// Returns every constraint of a table under the name that cases use.
 fn real(table: &Table) -> Vec<String> {
     let checks = table.checks.iter().map(|check| format!("check of {}", check.columns.join(",")));
     let keys = unique_keys(table).into_iter().map(|(columns, _)| format!("unique key {columns}"));

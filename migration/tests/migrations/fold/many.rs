@@ -57,7 +57,7 @@ async fn years(kind: Older, count: u32) -> TestDatabase {
     test
 }
 
-/// The number of older rows stored in the links, distinguished by their hash, by the way they were stored.
+/// Returns the number of older rows stored in the links, distinguished by their hash, by the way they were stored.
 async fn kept(test: &TestDatabase) -> Vec<Vec<String>> {
     let each = match test.on {
         On::Sqlite => "json_each(sync_metadata.legacy, '$.sync_states') AS states",
@@ -129,7 +129,7 @@ async fn same(test: &TestDatabase, one: &str, other: &str) {
     }
 }
 
-/// The time of a step, and by how much this process's memory grew during it.
+/// Returns the time of a step, and by how much this process's memory grew during it.
 async fn measured(step: impl Future<Output = ()>) -> String {
     let started = Instant::now();
     let memory = Memory::now();
@@ -147,7 +147,7 @@ impl Memory {
         Memory(status("VmRSS:"))
     }
 
-    /// The peak since then, in MiB above the start.
+    /// Returns the peak since then, in MiB above the start.
     fn grown(&self) -> u64 {
         status("VmHWM:").saturating_sub(self.0) / 1024
     }

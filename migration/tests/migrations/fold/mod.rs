@@ -46,7 +46,8 @@ impl Older {
 const COLUMNS: &str = "entity_type, entity_id, jira_id, sync_status, last_sync_local, last_sync_remote, \
     content_hash, conflicts, resolution_strategy, sync_duration_ms, api_calls_count, created_at, updated_at";
 
-/// A database just before the migration, with one link (`E-1`, last success on 2 January 2025) and the older table.
+/// Creates a database just before the migration, with one link (`E-1`, last success on 2 January 2025) and the older
+/// table.
 async fn older(older: Older, rows: &[&str]) -> TestDatabase {
     let test = empty(older.on()).await;
     test.up_to("create_sync_metadata").await;
@@ -72,7 +73,7 @@ async fn all(test: &TestDatabase) -> (Vec<Dump>, Vec<String>) {
     (dumps, printed.collect())
 }
 
-/// Every link without the ids, which databases never generate a second time.
+/// Returns every link without the ids, which databases never generate a second time.
 async fn links(test: &TestDatabase) -> Dump {
     let tables = schema::tables(test).await;
     let links = tables.into_iter().find(|table| table.name == "sync_metadata").unwrap();
@@ -81,7 +82,7 @@ async fn links(test: &TestDatabase) -> Dump {
     dump_columns(test, links.name, columns).await
 }
 
-/// A time in the same form on both databases.
+/// Returns a time in the same form on both databases.
 fn time(on: On, column: &str) -> String {
     match on {
         Sqlite => format!("replace(replace({column}, 'T', ' '), '+00:00', '+00')"),

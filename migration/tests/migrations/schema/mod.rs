@@ -100,7 +100,8 @@ impl Index {
     }
 }
 
-/// An expression without what the databases print differently: case, quotes of names, casts, brackets and blanks.
+/// Returns an expression without what the databases print differently: case, quotes of names, casts, brackets and
+/// blanks.
 pub(crate) fn squashed(text: &str) -> String {
     let mut text = text.to_lowercase().replace("= any (array[", "in (").replace(']', "");
     for cast in ["::text", "::bigint"] {
@@ -109,12 +110,12 @@ pub(crate) fn squashed(text: &str) -> String {
     text.chars().filter(|letter| !matches!(letter, ' ' | '(' | ')' | '"')).collect()
 }
 
-/// The text literals of an expression.
+/// Returns the text literals of an expression.
 fn literals(text: &str) -> Vec<String> {
     text.split('\'').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-/// Every table of ours, in alphabetical order.
+/// Returns every table of ours, in alphabetical order.
 pub(crate) async fn tables(test: &TestDatabase) -> Vec<Table> {
     let mut tables = match test.on {
         On::Sqlite => sqlite::tables(test).await,
@@ -145,7 +146,7 @@ pub(crate) fn parents_first(tables: Vec<Table>) -> Vec<Table> {
     sorted
 }
 
-/// The complete schema as the database prints it: tables, columns, constraints, indexes, triggers.
+/// Returns the complete schema as the database prints it: tables, columns, constraints, indexes, triggers.
 pub(crate) async fn printed(test: &TestDatabase) -> Vec<String> {
     let rows = test.values(test.pick(sqlite::PRINTED, postgres::PRINTED)).await;
     rows.into_iter().map(|row| row.into_iter().flatten().collect::<Vec<_>>().join(" | ")).collect()

@@ -120,7 +120,7 @@ fn checks(sql: &str, columns: &[&str]) -> Vec<Check> {
     checks
 }
 
-/// The position at which the bracket opened at `start` closes; skips quoted text.
+/// Returns the position at which the bracket opened at `start` closes; skips quoted text.
 fn closing(sql: &str, start: usize) -> usize {
     let (mut depth, mut quoted) = (0, false);
     for (place, letter) in sql.char_indices().skip_while(|(place, _)| *place < start) {

@@ -30,7 +30,7 @@ impl Certificate {
         self.files.path().join("root.pem")
     }
 
-    /// The options of a server with TLS on this port.
+    /// Returns the options of a server with TLS on this port.
     pub(super) fn options(&self, port: u16) -> [(&'static str, String); 7] {
         let file = |name: &str| self.files.path().join(name).display().to_string();
         [

@@ -109,7 +109,7 @@ impl Server {
         self.tls.as_ref().map_or(self.port, |(port, _)| *port)
     }
 
-    /// The URL, with the password if there is one.
+    /// Returns the URL, with the password if there is one.
     pub fn url(&self) -> String {
         let (scheme, host) =
             if self.tls.is_some() { ("rediss", "localhost") } else { ("redis", "127.0.0.1") };
@@ -117,7 +117,7 @@ impl Server {
         format!("{scheme}://{password}{host}:{}", self.open_port())
     }
 
-    /// The process id; none while it is down.
+    /// Returns the process id; none while it is down.
     pub fn pid(&self) -> Option<u32> {
         self.keeper.as_ref()?;
         fs::read_to_string(self.folder.join("pid")).ok()?.trim().parse().ok()
@@ -199,7 +199,7 @@ fn tls(
     Ok(Some((port, Arc::clone(certificate))))
 }
 
-/// A free port; the port of the cluster bus, ten thousand above, must be valid, too.
+/// Returns a free port; the port of the cluster bus, ten thousand above, must be valid, too.
 fn free_port() -> Result<u16> {
     loop {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();

@@ -42,7 +42,7 @@ pub(super) mod flag {
 /// Longer durations are cut to this one, ten years.
 const FOREVER: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
 
-/// A duration in the scripts' unit.
+/// Returns a duration in the scripts' unit.
 pub(super) fn micros(length: Duration) -> u64 {
     u64::try_from(length.min(FOREVER).as_micros()).unwrap_or(u64::MAX)
 }

@@ -333,7 +333,7 @@ fn order(request: &ClaimRequest) -> &'static str {
     }
 }
 
-/// The columns that a claim writes.
+/// Returns the columns that a claim writes.
 fn sets(binds: &mut Binds, request: &ClaimRequest) -> String {
     let now = binds.now();
     let (lease, worker) = (binds.bind(micros(request.lease)), binds.bind(&*request.worker_id));

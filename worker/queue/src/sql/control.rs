@@ -10,7 +10,7 @@ use crate::backend::Error;
 /// The author of a pause when the call names none.
 const BY: &str = "queue";
 
-/// The condition that the queue is not paused; used once per statement.
+/// Returns the condition that the queue is not paused; used once per statement.
 pub(super) fn not_paused(queue: impl std::fmt::Display) -> String {
     format!("NOT EXISTS (SELECT 1 FROM pauses WHERE scope = 'queue' AND subject = {queue})")
 }

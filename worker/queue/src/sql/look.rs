@@ -120,7 +120,7 @@ fn order(state: State) -> &'static str {
     }
 }
 
-/// The jobs that a page examines, in order.
+/// Returns the jobs that a page examines, in order.
 fn looked(binds: &mut Binds, query: &JobQuery, after: Option<Cursor>) -> String {
     let queue = binds.bind(&*query.queue);
     let mut text = format!("SELECT {STORED} FROM jobs WHERE queue = {queue} AND state = '{}'", query.state);
@@ -134,7 +134,7 @@ fn looked(binds: &mut Binds, query: &JobQuery, after: Option<Cursor>) -> String 
     format!("{text} ORDER BY {}", order(query.state))
 }
 
-/// The conditions that no index covers.
+/// Returns the conditions that no index covers.
 fn filters(binds: &mut Binds, query: &JobQuery) -> String {
     let mut filters = String::new();
     if let Some(kind) = &query.kind {

@@ -104,7 +104,7 @@ impl Origin {
         });
     }
 
-    /// A column for `RETURNING` by which each row of `jobs` sends that there may be jobs to claim.
+    /// Returns a column for `RETURNING` by which each row of `jobs` sends that there may be jobs to claim.
     pub(super) fn due(&self, backend: DbBackend) -> String {
         self.due_if(backend, "TRUE")
     }
@@ -122,12 +122,12 @@ impl Origin {
         self.due_if(backend, &format!("jobs.run_at - jobs.enqueued_at <= {SOON}"))
     }
 
-    /// A column for `RETURNING` by which each row of `pauses` sends that its queue was resumed.
+    /// Returns a column for `RETURNING` by which each row of `pauses` sends that its queue was resumed.
     pub(super) fn resumed(&self, backend: DbBackend) -> String {
         self.column_of(backend, "due", "TRUE", "pauses.subject")
     }
 
-    /// A column for `RETURNING` by which each row of `jobs` sends that the job should stop.
+    /// Returns a column for `RETURNING` by which each row of `jobs` sends that the job should stop.
     pub(super) fn stop(&self, backend: DbBackend) -> String {
         self.column(backend, "stop", "TRUE")
     }

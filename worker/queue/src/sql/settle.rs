@@ -280,7 +280,7 @@ async fn apply_at_once(
     Ok(answers)
 }
 
-/// The history plus the ending attempt, the job's current one, without the oldest attempt if it is too long.
+/// Returns the history plus the ending attempt, the job's current one, without the oldest attempt if it is too long.
 pub(super) fn history(binds: &Binds, outcome: &str, error: &str) -> String {
     let now = binds.now();
     let past = format!(

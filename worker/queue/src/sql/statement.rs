@@ -51,12 +51,12 @@ impl JobBinds for Binds {
 /// Longer durations are cut to this one, ten years.
 const FOREVER: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
 
-/// A duration in the table's unit.
+/// Returns a duration in the table's unit.
 pub(super) fn micros(length: Duration) -> i64 {
     i64::try_from(length.min(FOREVER).as_micros()).unwrap_or(i64::MAX)
 }
 
-/// A duration from the table; a negative one becomes zero.
+/// Returns a duration from the table; a negative one becomes zero.
 pub(super) fn length(micros: i64) -> Duration {
     Duration::from_micros(u64::try_from(micros).unwrap_or_default())
 }

@@ -74,7 +74,7 @@ pub(crate) use crate::support::QUEUE;
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
 pub(crate) const SHORT: Duration = Duration::from_millis(300);
 
-/// A job that is due at once and retries without a wait.
+/// Returns a job that is due at once and retries without a wait.
 pub(crate) fn job(kind: &str) -> NewJob {
     NewJob {
         queue: QUEUE.to_owned(),
@@ -83,7 +83,7 @@ pub(crate) fn job(kind: &str) -> NewJob {
     }
 }
 
-/// A unique key.
+/// Returns a unique key.
 pub(crate) fn waiting(key: &str) -> Option<String> {
     Some(key.to_owned())
 }

@@ -263,7 +263,7 @@ pub(crate) async fn a_panic_is_a_failed_attempt(stage: &Stage) {
     worker.stop().await;
 }
 
-/// A handler that reports its start and runs until it is released.
+/// Returns a handler that reports its start and runs until it is released.
 fn gated() -> (mpsc::UnboundedReceiver<LeasedJob>, Arc<tokio::sync::Semaphore>, Handler) {
     let (started, starts) = mpsc::unbounded_channel();
     let gate = Arc::new(tokio::sync::Semaphore::new(0));

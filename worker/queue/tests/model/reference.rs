@@ -103,7 +103,7 @@ impl Reference {
             })
     }
 
-    /// The place of a job in line. By age the order of jobs that came due together is open.
+    /// Returns the place of a job in line. By age the order of jobs that came due together is open.
     pub(crate) fn place(job: &Modelled, by_age: bool) -> (Priority, Due, Uuid) {
         if by_age {
             (Priority::Critical, job.due, Uuid::nil())

@@ -1,4 +1,4 @@
-//! Who asks, and what they may see and change.
+//! Authentication, and what an account may see and change.
 
 use super::{
     error::Refusal,
@@ -7,7 +7,7 @@ use super::{
 };
 use crate::http::Call;
 
-/// Who makes a request.
+/// The account and token of a request.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Viewer {
     /// None for requests without credentials.
@@ -15,11 +15,11 @@ pub(crate) struct Viewer {
     pub(crate) token: Option<Token>,
 }
 
-/// What a viewer may do in a repository that they see.
+/// The rights of a viewer in a repository that they see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Access {
     pub(crate) role: Role,
-    /// What the token may do with issues, whatever its account may.
+    /// The token's permission for issues, independent of the account's.
     pub(crate) issues: Level,
 }
 
@@ -38,7 +38,7 @@ impl Access {
     }
 }
 
-/// Returns who makes the request.
+/// Returns the viewer of a request.
 pub(crate) fn viewer(state: &State, call: &Call, now: i64) -> Result<Viewer, Refusal> {
     let Some(header) = call.header("authorization") else { return Ok(Viewer::default()) };
     let bad = || Refusal::new(401, "Bad credentials").about("https://docs.github.com/rest");
@@ -55,7 +55,7 @@ pub(crate) fn viewer(state: &State, call: &Call, now: i64) -> Result<Viewer, Ref
 }
 
 impl Viewer {
-    /// Returns what the viewer may do; none if they do not see the repository.
+    /// Returns the viewer's rights; `None` if they do not see the repository.
     pub(crate) fn access(&self, repo: &Repo) -> Option<Access> {
         let own = self.account.and_then(|account| {
             if repo.owner == account { Some(Role::Admin) } else { repo.members.get(&account).copied() }
@@ -65,7 +65,7 @@ impl Viewer {
         };
         let chosen = token.repositories.as_ref().is_none_or(|chosen| chosen.contains(&repo.id));
         let has = |scope: &str| token.scopes.iter().any(|has| has == scope);
-        // An installation acts by its permissions alone; it is a member of nothing.
+        // An installation has only its own permissions; it is a member of nothing.
         let own = if token.kind == TokenKind::App && chosen { Some(Role::Write) } else { own };
         let (seen, issues) = match token.kind {
             TokenKind::Classic if repo.private => (own.is_some() && has("repo"), Level::Write),
@@ -80,7 +80,7 @@ impl Viewer {
         seen.then_some(Access { role, issues })
     }
 
-    /// The scopes of a classic token, for the header.
+    /// Returns the scopes of a classic token, for the header.
     pub(crate) fn scopes(&self) -> Option<String> {
         self.token
             .as_ref()
@@ -93,12 +93,12 @@ impl Viewer {
         self.account.ok_or_else(Refusal::unauthenticated)
     }
 
-    /// Refuses to read issues where the token lacks the permission although it covers the repository.
+    /// Refuses to read issues if the token covers the repository without this permission.
     pub(crate) fn reads_issues(&self, access: Access) -> Result<(), Refusal> {
         if access.issues == Level::None { Err(self.not_accessible()) } else { Ok(()) }
     }
 
-    /// Refuses to write where the token or the repository does not allow it.
+    /// Refuses to write if the token or the repository does not allow it.
     pub(crate) fn writes(&self, repo: &Repo, access: Access) -> Result<u64, Refusal> {
         let account = self.signed_in()?;
         if access.issues < Level::Write {
@@ -110,7 +110,7 @@ impl Viewer {
         Ok(account)
     }
 
-    /// Refuses to edit an issue that is neither the viewer's own nor theirs to triage.
+    /// Refuses to edit an issue that the viewer neither wrote nor may triage.
     pub(crate) fn edits(&self, repo: &Repo, access: Access, issue: &Issue) -> Result<u64, Refusal> {
         let account = self.writes(repo, access)?;
         if !access.may_triage() && issue.author != Some(account) {

@@ -1,4 +1,4 @@
-//! Where the facts about GitHub differ or may change: one switch each, set through `/_control/github/settings`.
+//! One switch for each fact about GitHub that varies or may change, set through `/_control/github/settings`.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,19 +6,19 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Behaviour {
-    /// The longest title, in characters. Errors speak of 256; titles of 1,024 have been seen.
+    /// The longest title, in characters. Error messages name 256; titles of 1,024 have been observed.
     pub(crate) title_limit: usize,
     /// The longest body, in characters.
     pub(crate) body_limit: usize,
-    /// What happens to a longer body.
+    /// The handling of a longer body.
     pub(crate) long_body: LongBody,
-    /// What happens to keys of a request body that the route does not know.
+    /// The handling of keys of a request body that the route does not know.
     pub(crate) unknown_keys: UnknownKeys,
-    /// How far `page` reaches into a list of issues, in items; beyond it only the cursor of the Link header leads on.
+    /// How many items of a list of issues `page` reaches; beyond them only the cursor of the Link header works.
     pub(crate) page_cap: usize,
     /// Milliseconds until a change is in the search index.
     pub(crate) search_lag_ms: u64,
-    /// Search gives up early and says so.
+    /// Search stops early and reports incomplete results.
     pub(crate) search_incomplete: bool,
     /// How many reads of an issue return no body after a transfer.
     pub(crate) transfer_empty_reads: u32,
@@ -39,16 +39,16 @@ pub(crate) struct Behaviour {
     pub(crate) searches_a_minute: u64,
 }
 
-/// What happens to a body that is too long.
+/// The handling of a body that is too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum LongBody {
     Refuse,
-    /// It is cut without a word.
+    /// The body is cut silently.
     Cut,
 }
 
-/// What happens to unknown keys.
+/// The handling of unknown keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum UnknownKeys {

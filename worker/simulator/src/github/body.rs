@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::{behaviour::UnknownKeys, error::Refusal};
 use crate::http::Call;
 
-/// The body of a request. Problems are collected, so that all of them are in the response.
+/// The body of a request. Problems are collected, so that the response lists all of them.
 #[derive(Debug)]
 pub(crate) struct Body {
     keys: Map<String, Value>,
@@ -41,7 +41,7 @@ impl Body {
         self.keys.get(key)
     }
 
-    /// Notes a key that must be there.
+    /// Records a problem if the key is missing.
     pub(crate) fn require(&mut self, key: &str) {
         if !self.has(key) {
             self.problems.push(format!("\"{key}\" wasn't supplied."));
@@ -52,7 +52,7 @@ impl Body {
         self.problems.push(format!("For 'properties/{key}', {} is not {wanted}.", shown(value)));
     }
 
-    /// A text that may be null: none if it was left out.
+    /// Reads a text that may be null; `None` if it was left out.
     pub(crate) fn nullable(&mut self, key: &str) -> Option<Option<String>> {
         match self.keys.get(key)?.clone() {
             Value::Null => Some(None),
@@ -64,7 +64,7 @@ impl Body {
         }
     }
 
-    /// A text.
+    /// Reads a text.
     pub(crate) fn text(&mut self, key: &str) -> Option<String> {
         match self.nullable(key)? {
             Some(text) => Some(text),
@@ -75,7 +75,7 @@ impl Body {
         }
     }
 
-    /// A text, or a whole number as one.
+    /// Reads a text, or a whole number as a text.
     pub(crate) fn text_or_number(&mut self, key: &str) -> Option<String> {
         match self.keys.get(key) {
             Some(Value::Number(number)) if number.is_i64() || number.is_u64() => Some(number.to_string()),
@@ -83,7 +83,7 @@ impl Body {
         }
     }
 
-    /// A positive number that may be null or written as text.
+    /// Reads a positive number that may be null or written as text.
     pub(crate) fn number(&mut self, key: &str) -> Option<Option<u64>> {
         let value = self.keys.get(key)?.clone();
         let number = match &value {
@@ -98,7 +98,7 @@ impl Body {
         number.map(Some)
     }
 
-    /// A list whose items are texts, or objects with a text under `name`.
+    /// Reads a list whose items are texts, or objects with a text under `name`.
     pub(crate) fn names(&mut self, key: &str, name: &str) -> Option<Vec<String>> {
         let value = self.keys.get(key)?.clone();
         let Value::Array(items) = value else {
@@ -115,7 +115,7 @@ impl Body {
         Some(names)
     }
 
-    /// A list of objects.
+    /// Reads a list of objects.
     pub(crate) fn objects(&mut self, key: &str) -> Option<Vec<Map<String, Value>>> {
         let value = self.keys.get(key)?.clone();
         let objects =
@@ -126,13 +126,13 @@ impl Body {
         objects
     }
 
-    /// Refuses the request if anything was wrong.
+    /// Refuses the request if there was a problem.
     pub(crate) fn check(&self) -> Result<(), Refusal> {
         if self.problems.is_empty() { Ok(()) } else { Err(Refusal::schema(&self.problems)) }
     }
 }
 
-/// A value as GitHub's messages write it.
+/// Returns a value as GitHub's messages write it.
 fn shown(value: &Value) -> String {
     match value {
         Value::Null => "nil".to_owned(),

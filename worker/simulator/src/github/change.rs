@@ -1,4 +1,4 @@
-//! Changes of issues, by whomever: the rules that hold for the API and for people alike.
+//! Changes of issues: rules that hold for the API and for people.
 
 use std::{cell::Cell, collections::BTreeMap};
 
@@ -10,23 +10,23 @@ use super::{
     types::{Content, Gone, Issue, Label, Reason, Repo},
 };
 
-/// The colour of labels that were made by being used.
+/// The colour of labels that were created by their use.
 const NEW_LABEL: &str = "ededed";
 
-/// A label to be set: one that is there, or a name that makes one.
+/// A label to set: an existing one, or the name of a new one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Wanted {
     Known(u64),
     New(String),
 }
 
-/// What is to change. None leaves as it is.
+/// A change of an issue. `None` leaves a value unchanged.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Change {
     pub(crate) title: Option<String>,
     pub(crate) body: Option<Option<String>>,
     pub(crate) closed: Option<bool>,
-    /// Counts only with a change of `closed`.
+    /// Ignored without a change of `closed`.
     pub(crate) reason: Option<Reason>,
     pub(crate) labels: Option<Vec<Wanted>>,
     pub(crate) assignees: Option<Vec<u64>>,
@@ -35,13 +35,13 @@ pub(crate) struct Change {
     pub(crate) fields: Option<BTreeMap<u64, Value>>,
 }
 
-/// Who changes something, and when.
+/// The author and the time of a change.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct By {
     pub(crate) account: Option<u64>,
     /// Milliseconds since 1970.
     pub(crate) now: i64,
-    /// The `updated_at` to note, in seconds, if it is not the present time.
+    /// The `updated_at` to store, in seconds, if it is not the current time.
     pub(crate) at: Option<i64>,
 }
 
@@ -52,7 +52,7 @@ impl By {
 }
 
 impl State {
-    /// Creates an issue and returns its number; 0 if there is no such repository.
+    /// Creates an issue and returns its number; 0 if the repository does not exist.
     pub(crate) fn create_issue(&mut self, repo: u64, change: Change, pull_request: bool, by: By) -> u64 {
         let id = self.fresh_id();
         let lag = i64::try_from(self.behaviour.search_lag_ms).unwrap_or(i64::MAX / 2);
@@ -87,7 +87,7 @@ impl State {
         number
     }
 
-    /// Changes an issue. Returns false if it has the wanted values already: then `updated_at` stays, too.
+    /// Changes an issue. Returns false if it has the wanted values already; then `updated_at` stays unchanged.
     pub(crate) fn edit_issue(&mut self, repo: u64, number: u64, change: Change, by: By) -> bool {
         let lag = i64::try_from(self.behaviour.search_lag_ms).unwrap_or(i64::MAX / 2);
         let Some(old) = self.repos.get(&repo).and_then(|found| found.issues.get(&number)) else {
@@ -128,7 +128,7 @@ impl State {
         true
     }
 
-    /// Returns the content after a change, with new labels made.
+    /// Returns the content after a change, with new labels created.
     fn content(&mut self, repo: u64, old: &Content, change: Change) -> Content {
         let mut content = old.clone();
         if let Some(title) = change.title {
@@ -171,7 +171,7 @@ impl State {
         content
     }
 
-    /// Returns the id of a label, and makes it if it is new.
+    /// Returns the id of a label, and creates it if it is new.
     pub(crate) fn label_or_new(&mut self, repo: u64, name: &str) -> u64 {
         let known =
             self.repos.get(&repo).and_then(|repo| repo.label_names.get(&name.to_lowercase()).copied());
@@ -210,7 +210,7 @@ impl State {
         true
     }
 
-    /// Takes an issue that goes away out of its relations.
+    /// Removes an issue from its relations.
     fn unlink(&mut self, issue: &Issue) {
         let parent = issue.parent.and_then(|id| self.places.get(&id)).copied();
         if let Some((repo, number)) = parent
@@ -229,7 +229,7 @@ impl State {
         }
     }
 
-    /// Counts the issues of milestones anew. Repositories without milestones pay nothing.
+    /// Recounts the issues of milestones. Does nothing for repositories without milestones.
     pub(crate) fn count_milestones(&mut self, repo: u64) {
         let Some(repo) = self.repos.get_mut(&repo) else { return };
         if repo.milestones.is_empty() {
@@ -255,7 +255,7 @@ impl State {
 }
 
 impl Repo {
-    /// Puts an issue into the repository and its indexes.
+    /// Adds an issue to the repository and its indexes.
     pub(crate) fn insert(&mut self, issue: Issue) {
         self.by_updated.insert((issue.updated, issue.number));
         self.by_created.insert((issue.created, issue.number));
@@ -263,7 +263,7 @@ impl Repo {
         self.issues.insert(issue.number, issue);
     }
 
-    /// Takes an issue out of the repository and its indexes.
+    /// Removes an issue from the repository and its indexes.
     pub(crate) fn remove(&mut self, number: u64) -> Option<Issue> {
         let issue = self.issues.remove(&number)?;
         self.by_updated.remove(&(issue.updated, number));

@@ -1,4 +1,4 @@
-//! Turns the body of a request into a change, with the checks of the API.
+//! Converts the body of a request to a change, with the checks of the API.
 
 use std::collections::BTreeMap;
 
@@ -16,17 +16,17 @@ use super::{
     visit::Visit,
 };
 
-/// Labels of an issue, at most.
+/// The most labels of an issue.
 const MAX_LABELS: usize = 100;
 
-/// Assignees of an issue, at most; further ones are dropped.
+/// The most assignees of an issue; further ones are dropped.
 const MAX_ASSIGNEES: usize = 10;
 
-/// Characters of a label's name, at most.
+/// The longest name of a label, in characters.
 pub(crate) const MAX_LABEL_NAME: usize = 50;
 
-/// Reads a change out of a body whose types are checked. Without the right to triage, labels, assignees, milestone and
-/// type are dropped without a word.
+/// Reads a change from a body whose types are checked. Without the right to triage, labels, assignees, milestone and
+/// type are dropped silently.
 pub(crate) fn read(
     state: &State,
     visit: &Visit<'_>,
@@ -149,7 +149,7 @@ fn read_state(
     }
 }
 
-/// Finds labels by their names, whatever the case. Unknown ones are made by whoever may push, and refused otherwise.
+/// Finds labels by their names, ignoring case. Unknown ones are created if the viewer may push, and refused otherwise.
 pub(crate) fn wanted(repo: &Repo, access: Access, names: &[String], errors: &mut Vec<Value>) -> Vec<Wanted> {
     let mut found = Vec::new();
     for name in names {
@@ -191,7 +191,7 @@ impl Repo {
     }
 }
 
-/// The name of the issue type in a body: a text, an object with the text under `value`, or null.
+/// Reads the name of the issue type in a body: a text, an object with the text under `value`, or null.
 fn type_name(body: &mut Body) -> Option<Option<String>> {
     match body.get("type")? {
         Value::Object(object) => match object.get("value") {

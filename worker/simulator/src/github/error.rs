@@ -14,7 +14,7 @@ pub(crate) struct Refusal {
     pub(crate) message: String,
     /// Errors of single fields.
     errors: Vec<Value>,
-    /// Where the thing is now.
+    /// The new address of a moved resource.
     location: Option<String>,
     retry_after: Option<u64>,
     pub(crate) docs: Option<&'static str>,
@@ -32,7 +32,7 @@ impl Refusal {
         }
     }
 
-    /// Not there, or not for this account to see: GitHub makes no difference.
+    /// Returns the refusal for a missing or hidden resource; GitHub does not distinguish them.
     pub(crate) fn not_found() -> Refusal {
         Refusal::new(404, "Not Found")
     }
@@ -41,17 +41,17 @@ impl Refusal {
         Refusal::new(401, "Requires authentication")
     }
 
-    /// Moved to another address. Only reads are redirected with 301 and may change their method.
+    /// Returns the redirect to another address. Only reads are redirected with 301, which may change their method.
     pub(crate) fn moved(status: u16, location: String) -> Refusal {
         Refusal { location: Some(location), ..Refusal::new(status, "Moved Permanently") }
     }
 
-    /// Fields with wrong values.
+    /// Returns the refusal of fields with wrong values.
     pub(crate) fn validation(errors: Vec<Value>) -> Refusal {
         Refusal { errors, ..Refusal::new(422, "Validation Failed") }
     }
 
-    /// A body that does not fit the schema of the route.
+    /// Returns the refusal of a body that does not fit the schema of the route.
     pub(crate) fn schema(problems: &[String]) -> Refusal {
         Refusal::new(422, format!("Invalid request.\n\n{}", problems.join("\n")))
     }
@@ -64,7 +64,7 @@ impl Refusal {
         Refusal { docs: Some(docs), ..self }
     }
 
-    /// The response; `docs` is the page of the route.
+    /// Returns the response; `docs` is the page of the route.
     pub(crate) fn reply(self, docs: &str) -> Reply {
         let mut body = Map::new();
         body.insert("message".to_owned(), json!(self.message));
@@ -89,17 +89,17 @@ impl Refusal {
     }
 }
 
-/// An error of one field.
+/// Returns an error of one field.
 pub(crate) fn field(resource: &str, field: &str, code: &str) -> Value {
     json!({ "resource": resource, "field": field, "code": code })
 }
 
-/// An error of one field that names the value.
+/// Returns an error of one field that names the value.
 pub(crate) fn invalid(resource: &str, field: &str, value: impl Into<Value>) -> Value {
     json!({ "value": value.into(), "resource": resource, "field": field, "code": "invalid" })
 }
 
-/// An error of one field with a text.
+/// Returns an error of one field with a text.
 pub(crate) fn custom(resource: &str, field: &str, message: impl Into<String>) -> Value {
     json!({ "resource": resource, "code": "custom", "field": field, "message": message.into() })
 }

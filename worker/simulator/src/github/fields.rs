@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{clock::stamp, http::Reply};
 
-/// Returns the organisation of the path, for whoever has something to do with it.
+/// Returns the organisation of the path, if the viewer has access to it.
 fn organization<'s>(state: &'s State, visit: &Visit<'_>) -> Result<&'s Account, Refusal> {
     let owner = state.account(visit.arg(0)).filter(|owner| owner.kind == AccountKind::Organization);
     let owner = owner.ok_or_else(Refusal::not_found)?;

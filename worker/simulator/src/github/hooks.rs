@@ -1,4 +1,4 @@
-//! Webhooks: what a change announces, and the routes that register them.
+//! Webhooks: the events of changes, and the routes that register them.
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
@@ -17,20 +17,20 @@ use super::{
 };
 use crate::{clock::stamp, http::Reply, platform::Delivery};
 
-/// Announces something about an issue to the webhooks of its repository.
+/// Queues an event of an issue for the webhooks of its repository.
 pub(crate) fn announce(state: &mut State, repo: u64, number: u64, action: &str, more: Value, by: By) {
     if let Some(issue) = shown(state, repo, number) {
         send(state, repo, &issue, action, more, by);
     }
 }
 
-/// An issue as webhooks show it; none if its repository has none.
+/// Returns an issue as webhooks show it; `None` if its repository has none.
 pub(crate) fn shown(state: &State, repo: u64, number: u64) -> Option<Value> {
     let repo = state.repos.get(&repo).filter(|repo| !repo.hooks.is_empty())?;
     Some(render(state).issue(repo, repo.issues.get(&number)?))
 }
 
-/// Announces that an issue has gone to another repository; `issue` is how it was.
+/// Queues the event of a transfer to another repository; `issue` is the issue before it.
 pub(crate) fn announce_transfer(state: &mut State, repo: u64, issue: &Value, to: (u64, u64), by: By) {
     let Some(target) = state.repos.get(&to.0) else { return };
     let Some(new) = target.issues.get(&to.1) else { return };
@@ -40,7 +40,7 @@ pub(crate) fn announce_transfer(state: &mut State, repo: u64, issue: &Value, to:
     send(state, repo, issue, "transferred", json!({ "changes": changes }), by);
 }
 
-/// What webhooks show does not depend on who reads it.
+/// The content of webhooks does not depend on the reader.
 const READER: Access = Access { role: Role::Read, issues: Level::Read };
 
 fn render(state: &State) -> Render<'_> {
@@ -54,7 +54,7 @@ fn send(state: &mut State, repo: u64, issue: &Value, action: &str, more: Value, 
         "action": action,
         "issue": issue,
         "repository": render.repo(found, READER),
-        // A change by nobody has a sender, too.
+        // A change without an author has a sender, too.
         "sender": render.user(by.account.or(Some(found.owner))),
     });
     if let (Some(payload), Value::Object(more)) = (payload.as_object_mut(), more) {
@@ -67,7 +67,7 @@ fn send(state: &mut State, repo: u64, issue: &Value, action: &str, more: Value, 
     }
 }
 
-/// Announces each part of an edit, as GitHub does: an edit of a title and two labels is three events.
+/// Queues one event for each part of an edit, as GitHub does: an edit of a title and two labels is three events.
 pub(crate) fn announce_edit(state: &mut State, repo: u64, number: u64, old: &Content, by: By) {
     let Some(found) = state.repos.get(&repo).filter(|repo| !repo.hooks.is_empty()) else { return };
     let Some(issue) = found.issues.get(&number) else { return };
@@ -135,7 +135,7 @@ fn signature(secret: &str, body: &[u8]) -> Option<String> {
     Some(format!("sha256={hex}"))
 }
 
-/// A delivery id.
+/// Generates a delivery id.
 pub(crate) fn guid(state: &mut State) -> String {
     let (a, b) = (state.random.next(), state.random.next());
     let text = format!("{a:016x}{b:016x}");

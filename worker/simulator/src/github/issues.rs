@@ -11,7 +11,7 @@ use super::{
 };
 use crate::http::Reply;
 
-/// The keys of a new issue. There is no `state`: an issue begins open.
+/// The keys of a new issue. There is no `state`: a new issue is open.
 const OF_CREATE: [&str; 8] =
     ["title", "body", "labels", "assignees", "milestone", "type", "issue_field_values", "assignee"];
 
@@ -29,7 +29,7 @@ const OF_UPDATE: [&str; 11] = [
     "assignee",
 ];
 
-/// The keys of this version, in which the singular `assignee` may be gone.
+/// Returns the keys of this version, which may lack the singular `assignee`.
 fn keys<'a>(keys: &'a [&'a str], version: Version) -> &'a [&'a str] {
     match version {
         Version::V2022 => keys,
@@ -45,7 +45,7 @@ pub(crate) fn get(state: &mut State, visit: &Visit<'_>) -> Answer {
     Ok(Reply::raw_json(200, text.as_bytes().to_vec()).with("last-modified", http_date(updated)))
 }
 
-/// Seconds since 1970 in the form of HTTP headers.
+/// Formats seconds since 1970 in the form of HTTP headers.
 fn http_date(seconds: i64) -> String {
     let time = chrono::DateTime::from_timestamp(seconds, 0).unwrap_or_default();
     time.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
@@ -58,7 +58,7 @@ pub(crate) fn create(state: &mut State, visit: &Visit<'_>) -> Answer {
     let mut body = Body::read(visit.call, keys(&OF_CREATE, visit.version), state.behaviour.unknown_keys)?;
     body.require("title");
     let change = draft::read(state, visit, (&state.repos[&id], access), &mut body)?;
-    // Where unknown keys are ignored, these are unknown here.
+    // Where unknown keys are ignored, these keys are ignored.
     let change = Change { closed: None, reason: None, ..change };
     let by = By { account: Some(account), now: visit.now, at: None };
     let number = state.create_issue(id, change, false, by);
@@ -77,7 +77,7 @@ pub(crate) fn update(state: &mut State, visit: &Visit<'_>) -> Answer {
     let repo = &state.repos[&id];
     let account = visit.viewer.edits(repo, access, issue)?;
     let mut body = Body::read(visit.call, keys(&OF_UPDATE, visit.version), state.behaviour.unknown_keys)?;
-    // A title of null leaves the title.
+    // A null title leaves the title unchanged.
     let keeps_title = body.get("title").is_some_and(serde_json::Value::is_null);
     if keeps_title {
         body.remove("title");
@@ -107,7 +107,7 @@ pub(crate) fn edited(
     Ok(Reply::raw_json(200, text.as_bytes().to_vec()))
 }
 
-/// `POST /repos/{}/{}/issues/{}/assignees`. Accounts that cannot be assigned are dropped without a word.
+/// `POST /repos/{}/{}/issues/{}/assignees`. Accounts that cannot be assigned are dropped silently.
 pub(crate) fn add_assignees(state: &mut State, visit: &Visit<'_>) -> Answer {
     assignees(state, visit, true)
 }

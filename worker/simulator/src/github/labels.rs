@@ -42,7 +42,7 @@ fn shown(state: &State, visit: &Visit<'_>, status: u16, repo: u64, label: u64) -
     Ok(Reply::json(status, &visit.render(state).label(repo, label)))
 }
 
-/// Refuses whoever may not push: they see the repository, so it is no 404.
+/// Refuses an account without push access. It sees the repository, so this is no 404.
 fn pushes(state: &State, visit: &Visit<'_>, repo: u64, access: Access) -> Result<(), Refusal> {
     visit.viewer.writes(&state.repos[&repo], access)?;
     if access.may_push() { Ok(()) } else { Err(Refusal::new(403, "Must have push access to repository.")) }
@@ -86,7 +86,7 @@ pub(crate) fn create(state: &mut State, visit: &Visit<'_>) -> Answer {
     shown(state, visit, 201, id, label)
 }
 
-/// `PATCH /repos/{}/{}/labels/{}`. The issues that have it show the new name; their `updated_at` stays.
+/// `PATCH /repos/{}/{}/labels/{}`. Its issues show the new name; their `updated_at` stays unchanged.
 pub(crate) fn update(state: &mut State, visit: &Visit<'_>) -> Answer {
     let (id, access) = visit.repo(state)?;
     pushes(state, visit, id, access)?;
@@ -113,7 +113,7 @@ pub(crate) fn update(state: &mut State, visit: &Visit<'_>) -> Answer {
     shown(state, visit, 200, id, own)
 }
 
-/// `DELETE /repos/{}/{}/labels/{}`. It vanishes from all issues.
+/// `DELETE /repos/{}/{}/labels/{}`. Removes it from all issues.
 pub(crate) fn delete(state: &mut State, visit: &Visit<'_>) -> Answer {
     let (id, access) = visit.repo(state)?;
     pushes(state, visit, id, access)?;
@@ -171,7 +171,7 @@ pub(crate) fn take(state: &mut State, visit: &Visit<'_>) -> Answer {
     change(state, visit, |has| has.into_iter().filter(|wanted| *wanted != Wanted::Known(label)).collect())
 }
 
-/// The labels that a request names.
+/// Returns the labels in the body of a request.
 fn given(state: &State, visit: &Visit<'_>) -> Result<Vec<Wanted>, Refusal> {
     let (id, access, _) = visit.issue(state)?;
     let mut body = Body::read(visit.call, &["labels"], state.behaviour.unknown_keys)?;

@@ -1,4 +1,4 @@
-//! Rate limits: budgets by the hour and by the minute, and the secondary limits.
+//! Rate limits: budgets per hour and per minute, and the secondary limits.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -7,16 +7,16 @@ use serde_json::{Map, Value, json};
 use super::{behaviour::Behaviour, error::Refusal, version::Version};
 use crate::{http::Reply, settings::Limits};
 
-/// The page about limits.
+/// The documentation page about limits.
 pub(crate) const DOCS: &str = "https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api";
 
-/// Requests an hour without credentials.
+/// Requests per hour without credentials.
 const ANONYMOUS: u64 = 60;
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 3_600_000;
 
-/// A budget of its own.
+/// A separate budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Resource {
     Core,
@@ -42,7 +42,7 @@ impl Resource {
     }
 }
 
-/// What a request costs.
+/// The cost of a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cost {
     pub(crate) resource: Resource,
@@ -54,7 +54,7 @@ pub(crate) struct Cost {
     pub(crate) counts: bool,
 }
 
-/// A window of a budget. It opens with the first request in it.
+/// A window of a budget. It begins with its first request.
 #[derive(Debug, Clone, Copy, Default)]
 struct Window {
     start: i64,
@@ -63,7 +63,7 @@ struct Window {
     limit: Option<u64>,
 }
 
-/// What one account has used.
+/// The usage of one account.
 #[derive(Debug, Default)]
 struct Used {
     windows: BTreeMap<Resource, Window>,
@@ -134,7 +134,7 @@ impl Budgets {
         Budget { limit, used: window.used, reset: (window.start + resource.window()).div_euclid(1000) }
     }
 
-    /// True if there is such a budget. One that the control API has set holds even if limits are off.
+    /// True if the budget exists. A budget set by the control API is enforced even if limits are off.
     pub(crate) fn has(&self, account: u64, resource: Resource, rules: &Rules<'_>) -> bool {
         let set = || self.used.get(&account)?.windows.get(&resource)?.limit;
         rules.limits == Limits::Real || set().is_some()
@@ -207,13 +207,13 @@ impl Budgets {
         Ok(())
     }
 
-    /// Gives back what a request has cost, as for a response of status 304.
+    /// Refunds the cost of a request, as for a response of status 304.
     pub(crate) fn refund(&mut self, account: u64, resource: Resource, now: i64) {
         let window = self.window(account, resource, now);
         window.used = window.used.saturating_sub(1);
     }
 
-    /// Sets what is left of a budget, and when its window ends.
+    /// Sets the rest of a budget, and the end of its window.
     pub(crate) fn set(
         &mut self,
         account: u64,
@@ -231,12 +231,12 @@ impl Budgets {
         *window = Window { start, used: limit - remaining, limit: Some(limit) };
     }
 
-    /// Forgets what all accounts have used.
+    /// Clears the usage of all accounts.
     pub(crate) fn clear(&mut self) {
         self.used.clear();
     }
 
-    /// The body of `GET /rate_limit`, or the refusal of a server whose limits are disabled.
+    /// Returns the body of `GET /rate_limit`, or the refusal of a server whose limits are disabled.
     pub(crate) fn overview(
         &mut self,
         account: u64,
@@ -267,7 +267,7 @@ pub(crate) enum Text {
     Creation,
 }
 
-/// The refusal of a request beyond the primary limit.
+/// Returns the refusal of a request beyond the primary limit.
 pub(crate) fn primary(account: u64, status: Option<u16>, behaviour: &Behaviour) -> Refusal {
     let message = if account == 0 {
         "API rate limit exceeded for 127.0.0.1. (But here's the good news: Authenticated requests get a higher rate \
@@ -279,7 +279,7 @@ pub(crate) fn primary(account: u64, status: Option<u16>, behaviour: &Behaviour) 
     Refusal::new(status.unwrap_or(behaviour.limit_status), message).about(DOCS)
 }
 
-/// The refusal of a request beyond a secondary limit.
+/// Returns the refusal of a request beyond a secondary limit.
 pub(crate) fn secondary(
     text: Text,
     after: Option<u64>,

@@ -15,7 +15,7 @@ use crate::{clock, http::Reply};
 const TOO_DEEP: &str = "Pagination with the page parameter is not supported for large datasets, please use cursor based \
                         pagination (after/before)";
 
-/// What a value of a filter means.
+/// The value of a filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wanted<T> {
     /// Not filtered.
@@ -42,7 +42,7 @@ struct Filter<'a> {
     closed: Option<bool>,
     since: Option<i64>,
     labels: Vec<u64>,
-    /// A label that no issue has was asked for.
+    /// The request filters by a label that no issue has.
     impossible: bool,
     assignee: Wanted<u64>,
     milestone: Wanted<u64>,
@@ -129,7 +129,7 @@ impl Order {
     fn read(visit: &Visit<'_>) -> Result<Order, Refusal> {
         let wrong = |key: &str, value: &str| Refusal::validation(vec![invalid("Issue", key, value)]);
         let by_updated = match visit.call.query("sort") {
-            // All issues have no comments here, so their order is that of creation.
+            // Issues have no comments here, so the order is that of creation.
             None | Some("created" | "comments") => false,
             Some("updated") => true,
             Some(other) => return Err(wrong("sort", other)),
@@ -146,7 +146,7 @@ impl Order {
         (if self.by_updated { issue.updated } else { issue.created }, issue.number)
     }
 
-    /// The numbers of a repository's issues in this order, from behind a position on; backwards if `back`.
+    /// Returns the numbers of a repository's issues in this order, starting after a position; backwards if `back`.
     fn walk<'r>(
         self,
         repo: &'r Repo,
@@ -162,7 +162,7 @@ impl Order {
             None => (first, Bound::Unbounded),
             Some(at) if upwards => (Bound::Excluded(at), Bound::Unbounded),
             Some(at) => {
-                // An empty range, not one whose ends are crossed.
+                // An empty range; a range with crossed ends would panic.
                 let first = if matches!(first, Bound::Included(first) if first > at) {
                     Bound::Included(at)
                 } else {
@@ -180,10 +180,10 @@ impl Order {
     }
 }
 
-/// `GET /repos/{}/{}/issues`. Pull requests are among the issues.
+/// `GET /repos/{}/{}/issues`. The list includes pull requests.
 ///
-/// Page numbers count from the start at each request: what is inserted or removed meanwhile shifts the pages. They reach
-/// to a cap only. The Link header carries a cursor, which does not shift, and names the repository by its id.
+/// Page numbers count from the start at each request, so concurrent inserts and removals shift the pages. They reach a
+/// limited number of items. The Link header has a cursor, which does not shift, and names the repository by its id.
 pub(crate) fn issues(state: &mut State, visit: &Visit<'_>) -> Answer {
     let (id, _) = visit.issues(state)?;
     let repo = &state.repos[&id];

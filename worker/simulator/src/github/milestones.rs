@@ -14,8 +14,8 @@ use crate::{clock, http::Reply};
 
 const KEYS: [&str; 4] = ["title", "state", "description", "due_on"];
 
-/// Moves a due time to midnight in US Pacific time of the day that it falls on there. A time before 07:00 or 08:00 UTC
-/// falls on the day before.
+/// Moves a due time to midnight, in US Pacific time, of its day there. A time before 07:00 or 08:00 UTC belongs to the
+/// previous day.
 pub(crate) fn normalised(seconds: i64) -> i64 {
     let Some(time) = Utc.timestamp_opt(seconds, 0).single() else { return seconds };
     let midnight = time.with_timezone(&Pacific).date_naive().and_time(NaiveTime::MIN);
@@ -45,7 +45,7 @@ fn shown(state: &State, visit: &Visit<'_>, status: u16, repo: u64, number: u64) 
     Ok(Reply::json(status, &visit.render(state).milestone(repo, milestone)))
 }
 
-/// What a body says of a milestone.
+/// The values of a milestone in a body.
 struct Parts {
     title: Option<String>,
     description: Option<Option<String>>,
@@ -135,7 +135,7 @@ pub(crate) fn update(state: &mut State, visit: &Visit<'_>) -> Answer {
     shown(state, visit, 200, id, number)
 }
 
-/// `DELETE /repos/{}/{}/milestones/{}`. Its issues lose it.
+/// `DELETE /repos/{}/{}/milestones/{}`. Removes it from its issues.
 pub(crate) fn delete(state: &mut State, visit: &Visit<'_>) -> Answer {
     let (id, access) = visit.repo(state)?;
     visit.viewer.writes(&state.repos[&id], access)?;

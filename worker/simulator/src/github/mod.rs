@@ -1,6 +1,6 @@
 //! GitHub's REST API for issues, and the part of GraphQL that REST lacks.
 //!
-//! Facts that are documented are fixed here; where the facts differ or may change there is a switch in [`behaviour`].
+//! Documented facts are fixed here; each fact that varies or may change has a switch in [`behaviour`].
 
 mod access;
 mod behaviour;
@@ -52,7 +52,7 @@ use crate::{
     settings::Limits,
 };
 
-/// The page of errors that belong to no route.
+/// The documentation page of errors without a route.
 const DOCS: &str = "https://docs.github.com/rest";
 
 const NO_AGENT: &str = "Request forbidden by administrative rules. Please make sure your request has a User-Agent header \
@@ -64,13 +64,13 @@ pub(crate) struct GitHub {
     state: State,
 }
 
-/// What is known of a request when it is answered.
+/// Data about a request, collected while it is handled.
 #[derive(Default)]
 struct Seen {
     version: Option<Version>,
     viewer: Viewer,
     resource: Option<Resource>,
-    /// The page of the route.
+    /// The documentation page of the route.
     docs: Option<String>,
 }
 
@@ -79,7 +79,7 @@ impl GitHub {
         GitHub { state: State::new(seed) }
     }
 
-    /// Answers a request. What is found on the way is noted for the headers.
+    /// Handles a request. Stores in `seen` what the headers need.
     fn pass(&mut self, call: &Call, scene: &Scene, seen: &mut Seen) -> Result<Reply, Refusal> {
         let version = Version::of(call)?;
         seen.version = Some(version);
@@ -124,7 +124,7 @@ impl GitHub {
         Ok(reply.with("etag", etag))
     }
 
-    /// Adds the headers that every response has.
+    /// Adds the common headers of all responses.
     fn stamped(&mut self, mut reply: Reply, scene: &Scene, seen: &Seen) -> Reply {
         let behaviour = self.state.behaviour.clone();
         let rules = Rules { limits: scene.limits, behaviour: &behaviour, now: scene.now };
@@ -147,7 +147,7 @@ impl GitHub {
             );
         }
         let id = format!("{:016X}", self.state.random.next());
-        // Of the simulator's clock, like the times of resets.
+        // By the simulator's clock, like the times of resets.
         let now = chrono::DateTime::from_timestamp_millis(scene.now).unwrap_or_default();
         reply
             .with("date", now.format("%a, %d %b %Y %H:%M:%S GMT").to_string())
@@ -159,7 +159,7 @@ impl GitHub {
     }
 }
 
-/// The tag of a response. It depends on the token and on what the client accepts.
+/// Returns the ETag of a response. It depends on the token and on the `Accept` header.
 fn etag(call: &Call, body: &[u8]) -> String {
     let mut hasher = DefaultHasher::new();
     (call.header("authorization"), call.header("accept"), call.header("x-github-api-version"))
@@ -168,7 +168,7 @@ fn etag(call: &Call, body: &[u8]) -> String {
     format!("W/\"{:016x}\"", hasher.finish())
 }
 
-/// True if the client has this response already. A tag decides before a time.
+/// True if the client has this response already. An ETag takes precedence over a time.
 fn unchanged(call: &Call, reply: &Reply, etag: &str) -> bool {
     match (call.header("if-none-match"), call.header("if-modified-since")) {
         (Some(tags), _) => tags.split(',').any(|tag| same(tag, etag)),
@@ -177,7 +177,7 @@ fn unchanged(call: &Call, reply: &Reply, etag: &str) -> bool {
     }
 }
 
-/// Compares tags weakly.
+/// Compares ETags weakly.
 fn same(given: &str, etag: &str) -> bool {
     let given = given.trim();
     let bare = |tag: &str| tag.strip_prefix("W/").unwrap_or(tag).to_owned();
@@ -226,7 +226,7 @@ impl Platform for GitHub {
             Some(Resource::GraphQl) if primary => graphql::limited(&refusal.message),
             _ => refusal.reply(&docs),
         };
-        // Only a server with limits refuses for one.
+        // Only a server with limits refuses because of one.
         let limits = if matches!(canned, Canned::Limited { .. }) { Limits::Real } else { scene.limits };
         let mut reply = self.stamped(reply, &Scene { limits, ..*scene }, &seen);
         if primary {
@@ -267,7 +267,7 @@ impl Platform for GitHub {
     }
 }
 
-/// The error that GitHub sends with a status.
+/// Returns the error that GitHub sends with a status.
 fn usual(status: u16) -> Refusal {
     let message = match status {
         401 => "Bad credentials",

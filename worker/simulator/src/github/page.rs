@@ -14,10 +14,10 @@ use crate::{
     platform::Scene,
 };
 
-/// Items of a page.
+/// The most items on a page.
 const SHOWN: usize = 50;
 
-/// Answers a request; its path is the one behind `/page/github`.
+/// Handles a request; its path is the one below `/page/github`.
 pub(crate) fn answer(state: &mut State, call: &Call, scene: &Scene) -> Reply {
     let parts = call.parts();
     match (call.method.as_str(), parts.as_slice()) {
@@ -135,7 +135,7 @@ fn state_of(issue: &Issue) -> (&'static str, &'static str) {
     }
 }
 
-/// The choice of who acts.
+/// Writes the choice of the acting account.
 fn people(page: &mut String, state: &State, repo: &Repo) {
     page.push_str("<label>As<select name=\"as\">");
     for account in repo.members.keys().chain([&repo.owner]) {
@@ -172,7 +172,7 @@ fn item(state: &State, repo: &Repo, number: &str) -> Reply {
         issue.number
     );
     put!(page, "<label>Title<input name=\"title\" required value=\"{}\"></label>", Text(&content.title));
-    // A line end just behind the tag is dropped by browsers.
+    // Browsers drop a line end directly after the tag.
     put!(
         page,
         "<label>Text<textarea name=\"body\">\n{}</textarea></label>",
@@ -239,7 +239,7 @@ fn save(state: &mut State, call: &Call, (repo, number): (u64, u64), scene: &Scen
     see(&format!("{home}/issues/{number}"))
 }
 
-/// Reads a form. Browsers send texts with CRLF, and so they are stored.
+/// Reads a form. Browsers send texts with CRLF, and they are stored with it.
 fn change(state: &State, call: &Call, scene: &Scene) -> (Change, By) {
     let mut change = Change::default();
     let mut by = By { account: None, now: scene.now, at: None };

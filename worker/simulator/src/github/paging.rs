@@ -5,10 +5,10 @@ use serde_json::Value;
 use super::error::{Refusal, invalid};
 use crate::http::{Call, Reply};
 
-/// The largest page. A larger number asks for this one.
+/// The largest page. Larger numbers are reduced to it.
 const MAX: usize = 100;
 
-/// The page that a request asks for.
+/// The requested page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Page {
     /// From 1.
@@ -17,7 +17,7 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// Reads the page of a request. What is no number, or 0, counts as left out.
+    /// Reads the page of a request. Invalid numbers and 0 are ignored.
     pub(crate) fn of(call: &Call) -> Page {
         let number =
             |name: &str| call.query(name).and_then(|text| text.parse().ok()).filter(|number| *number > 0);
@@ -28,7 +28,7 @@ impl Page {
         (self.number - 1).saturating_mul(self.size)
     }
 
-    /// The items of the page.
+    /// Returns the items of the page.
     pub(crate) fn cut<T>(self, items: Vec<T>) -> Vec<T> {
         items.into_iter().skip(self.skipped()).take(self.size).collect()
     }
@@ -40,7 +40,7 @@ impl Page {
         self.linked(call, total, reply)
     }
 
-    /// Adds the Link header for so many items in all; without further pages there is none.
+    /// Adds the Link header for this total number of items; none if there are no further pages.
     pub(crate) fn linked(self, call: &Call, total: usize, reply: Reply) -> Reply {
         let last = total.div_ceil(self.size).max(1);
         let url = |page: usize| address(call, &call.path, &[("page", page.to_string())]);
@@ -59,7 +59,7 @@ impl Page {
     }
 }
 
-/// The address of a path in the API, with the query of the request but for these keys.
+/// Returns the URL of a path in the API, with the query of the request, in which these keys are replaced.
 pub(crate) fn address(call: &Call, path: &str, keys: &[(&str, String)]) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     for (key, value) in &call.query {
@@ -79,12 +79,12 @@ pub(crate) type Position = (i64, u64);
 
 const CURSOR: &str = "Y3Vyc29yOnYyOp";
 
-/// A position as clients see it.
+/// Encodes a position for clients.
 pub(crate) fn cursor((key, number): Position) -> String {
     format!("{CURSOR}{:016x}{number:x}", key.cast_unsigned())
 }
 
-/// Reads a cursor from the query.
+/// Decodes a cursor of the query.
 pub(crate) fn position(call: &Call, name: &str) -> Result<Option<Position>, Refusal> {
     let Some(text) = call.query(name) else { return Ok(None) };
     let parsed =

@@ -1,4 +1,4 @@
-//! Accounts, issues and what hangs on them as JSON.
+//! Accounts, issues and their parts as JSON.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -24,17 +24,17 @@ pub(crate) struct Render<'a> {
 }
 
 impl Render<'_> {
-    /// The base URL of the API.
+    /// Returns the base URL of the API.
     pub(crate) fn api(&self) -> String {
         format!("{}/github", self.root)
     }
 
-    /// The address of a page for people.
+    /// Returns the address of a page for people.
     pub(crate) fn html(&self, path: &str) -> String {
         format!("{}/page/github/{path}", self.root)
     }
 
-    /// An account by its id; null for none.
+    /// Returns an account by its id; null for none.
     pub(crate) fn user(&self, account: Option<u64>) -> Value {
         account
             .and_then(|id| self.state.accounts.get(&id))
@@ -66,7 +66,7 @@ impl Render<'_> {
         })
     }
 
-    /// The URL of a repository in the API.
+    /// Returns the URL of a repository in the API.
     pub(crate) fn repo_url(&self, repo: &Repo) -> String {
         format!("{}/repos/{}", self.api(), self.state.full_name(repo))
     }
@@ -145,15 +145,15 @@ impl Render<'_> {
         shown
     }
 
-    /// The values of an issue's fields.
+    /// Returns the values of an issue's fields.
     pub(crate) fn field_values(&self, repo: &Repo, issue: &Issue) -> Value {
         let Some(owner) = self.state.accounts.get(&repo.owner) else { return json!([]) };
         let values = issue.content.fields.iter();
         values.filter_map(|(id, value)| Some(self.field_value(owner.fields.get(id)?, value))).collect()
     }
 
-    /// An issue as JSON text. It is kept until the issue, or something that many issues show, changes: listings of
-    /// thousands of issues are mostly copies.
+    /// Returns an issue as JSON text. It is cached until the issue, or a value that many issues show, changes: listings
+    /// of thousands of issues are mostly copies.
     pub(crate) fn issue_text(&self, repo: &Repo, issue: &Issue) -> Arc<str> {
         if let Some(left) = issue.empty_reads.get().checked_sub(1) {
             issue.empty_reads.set(left);

@@ -1,4 +1,4 @@
-//! Repositories and account pages as JSON: long, and mostly addresses of things that are not simulated.
+//! Repositories and account pages as JSON. Most of it is URLs of resources that are not simulated.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::clock::stamp;
 
-/// Addresses below a repository: key and end.
+/// URLs below a repository: key and suffix.
 const ADDRESSES: [(&str, &str); 36] = [
     ("archive_url", "/{archive_format}{/ref}"),
     ("assignees_url", "/assignees{/user}"),
@@ -51,7 +51,7 @@ const ADDRESSES: [(&str, &str); 36] = [
 ];
 
 impl Render<'_> {
-    /// A repository; `access` is what the viewer may do in it.
+    /// Returns a repository; `access` is the rights of the viewer.
     pub(crate) fn repo(&self, repo: &Repo, access: Access) -> Value {
         let full_name = self.state.full_name(repo);
         let url = self.repo_url(repo);
@@ -111,7 +111,7 @@ impl Render<'_> {
         shown
     }
 
-    /// A repository as its own page shows it.
+    /// Returns a repository as its own page shows it.
     pub(crate) fn full_repo(&self, repo: &Repo, access: Access) -> Value {
         let mut shown = self.repo(repo, access);
         shown["network_count"] = json!(0);
@@ -123,7 +123,7 @@ impl Render<'_> {
         shown
     }
 
-    /// An account as its own page shows it; `private` for the account itself.
+    /// Returns an account as its own page shows it; `private` for the account itself.
     pub(crate) fn full_account(&self, account: &Account, private: bool) -> Value {
         let mut shown = self.account(account);
         let own = self.state.repos.values().filter(|repo| repo.owner == account.id);

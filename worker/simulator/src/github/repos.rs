@@ -17,7 +17,7 @@ pub(crate) fn get(state: &mut State, visit: &Visit<'_>) -> Answer {
     Ok(Reply::json(200, &visit.render(state).full_repo(&state.repos[&id], access)))
 }
 
-/// `GET /user/repos`: what the account owns or is a member of, and the token covers.
+/// `GET /user/repos`: the repositories that the account owns or is a member of, and the token covers.
 pub(crate) fn own(state: &mut State, visit: &Visit<'_>) -> Answer {
     let account = visit.viewer.signed_in()?;
     listed(state, visit, |repo| repo.may_be_assigned(account))

@@ -11,15 +11,15 @@ use super::{
 };
 use crate::http::Call;
 
-/// A route: what it answers to, and what it costs.
+/// A route and its cost.
 pub(crate) struct Route {
     method: &'static str,
-    /// `{}` stands for one part of the path.
+    /// `{}` stands for one segment of the path.
     pattern: &'static str,
     pub(crate) run: fn(&mut State, &Visit<'_>) -> Answer,
-    /// The end of the documentation's address.
+    /// The end of the documentation's URL.
     docs: &'static str,
-    /// True if it creates content, which has limits of its own.
+    /// True if it creates content, which has separate limits.
     creates: bool,
 }
 
@@ -149,10 +149,10 @@ const ROUTES: [Route; 48] = [
     route("GET", "/zen", users::zen, "meta/meta#get-the-zen-of-github"),
 ];
 
-/// Returns the route of a request with the variable parts of the path, and the path behind the repository.
+/// Returns the route of a request with the variable segments of the path, and the path below the repository.
 pub(crate) fn find(call: &Call) -> Option<(&'static Route, Vec<String>, String)> {
     let mut parts = call.parts();
-    // By a repository's id: the owner is empty then, which no owner's name is.
+    // Addressed by a repository's id; then the owner is empty, which no owner's name is.
     if parts.first() == Some(&"repositories") {
         parts.splice(..1, ["repos", ""]);
     }
@@ -167,7 +167,7 @@ pub(crate) fn find(call: &Call) -> Option<(&'static Route, Vec<String>, String)>
 }
 
 impl Route {
-    /// The variable parts of a path, if it is of this route.
+    /// Returns the variable parts of a path, if it is of this route.
     fn args(&self, method: &str, parts: &[&str]) -> Option<Vec<String>> {
         if self.method != method {
             return None;

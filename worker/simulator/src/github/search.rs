@@ -1,4 +1,4 @@
-//! `GET /search/issues`: an index that lags, and never more than 1,000 results.
+//! `GET /search/issues`: an index that lags, and at most 1,000 results.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{clock, http::Reply};
 
-/// Results of a search that can be reached.
+/// The most results of a search that can be reached.
 const REACHABLE: usize = 1_000;
 
 /// A parsed query.
@@ -46,7 +46,7 @@ fn terms(text: &str) -> Vec<String> {
     terms
 }
 
-/// The words of a text: signs do not count.
+/// Returns the words of a text, without punctuation.
 fn words(text: &str) -> Vec<String> {
     text.split(|letter: char| !letter.is_alphanumeric())
         .filter(|word| !word.is_empty())
@@ -125,7 +125,7 @@ impl Query {
             && self.holds(content)
     }
 
-    /// True if each phrase is in the title or in the body.
+    /// True if the title or the body contains each phrase.
     fn holds(&self, content: &Content) -> bool {
         if self.phrases.is_empty() {
             return true;

@@ -1,4 +1,4 @@
-//! Generated content: an example to start with, and repositories of any size.
+//! Generated content: an initial example, and repositories of any size.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -55,16 +55,16 @@ const PARTS: [&str; 6] = [
     "Umlauts and emoji stay as they are: Größe, naïve, 🚀.",
 ];
 
-/// How much to generate.
+/// The amount of generated content.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Seed {
     pub(crate) items: usize,
-    /// Pull requests among so many items, in percent.
+    /// The share of pull requests, in percent.
     pub(crate) pull_requests: usize,
-    /// Closed ones, in percent.
+    /// The share of closed items, in percent.
     pub(crate) closed: usize,
-    /// Seconds between the times of two items; the last one is of now.
+    /// Seconds between the times of two items; the last item has the current time.
     pub(crate) every: i64,
 }
 

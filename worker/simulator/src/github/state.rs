@@ -1,4 +1,4 @@
-//! Everything that a simulated GitHub holds, and the ways to find it.
+//! The whole state of a simulated GitHub, and look-ups in it.
 
 use std::collections::BTreeMap;
 
@@ -19,21 +19,21 @@ pub(crate) struct State {
     /// Ids of repositories by `owner/name` in lower case; former names lead to the same repository.
     names: BTreeMap<String, u64>,
     pub(crate) tokens: BTreeMap<String, Token>,
-    /// Where an issue is, by its id.
+    /// The repository and number of each issue, by its id.
     pub(crate) places: BTreeMap<u64, (u64, u64)>,
     pub(crate) behaviour: Behaviour,
     pub(crate) random: Random,
     pub(crate) budgets: Budgets,
-    /// Deliveries of webhooks that were not fetched yet.
+    /// Deliveries of webhooks that were not sent yet.
     pub(crate) outbox: Vec<Delivery>,
-    /// The server's address in deliveries: as the latest client wrote it.
+    /// The server's URL in deliveries: as the latest client wrote it.
     pub(crate) root: String,
     ids: Ids,
-    /// Raised by every change that shows in many issues at once: logins, labels, milestones, names.
+    /// Raised by every change that is visible in many issues at once: logins, labels, milestones, names.
     pub(crate) epoch: u64,
 }
 
-/// The next free ids. Those of issues are beyond 32 bits' signed range, like the real ones.
+/// The next free ids. Those of issues exceed a signed 32-bit integer, like the real ones.
 #[derive(Debug)]
 struct Ids {
     account: u64,
@@ -108,7 +108,7 @@ impl State {
         id
     }
 
-    /// Forgets a repository with its names and issues.
+    /// Deletes a repository with its names and issues.
     pub(crate) fn drop_repo(&mut self, id: u64) {
         self.repos.remove(&id);
         self.names.retain(|_, named| *named != id);
@@ -136,7 +136,8 @@ fn key(owner: &str, name: &str) -> String {
     format!("{}/{}", owner.to_lowercase(), name.to_lowercase())
 }
 
-/// Node ids: a prefix for the kind, and the id. Clients must not read them, so their form differs from the real one.
+/// Node ids: a prefix for the kind, and the id. Clients must treat them as opaque, so their form differs from the real
+/// one.
 pub(crate) mod node {
     pub(crate) const ISSUE: &str = "I";
     pub(crate) const PULL: &str = "PR";
@@ -151,7 +152,7 @@ pub(crate) mod node {
         format!("{kind}_kwDO{id:012X}")
     }
 
-    /// Returns the id of a node id of this kind.
+    /// Returns the id encoded in a node id of this kind.
     pub(crate) fn parse(kind: &str, node: &str) -> Option<u64> {
         u64::from_str_radix(node.strip_prefix(kind)?.strip_prefix("_kwDO")?, 16).ok()
     }

@@ -1,4 +1,4 @@
-//! Sub-issues: one parent an issue, 100 children a parent, 8 levels.
+//! Sub-issues: one parent per issue, 100 children per parent, 8 levels.
 
 use super::{
     body::Body,
@@ -29,7 +29,7 @@ pub(crate) fn parent(state: &mut State, visit: &Visit<'_>) -> Answer {
     Ok(Reply::json(200, &visit.render(state).issue(repo, parent)))
 }
 
-/// `POST /repos/{}/{}/issues/{}/sub_issues`. The child is named by its id, not by its number.
+/// `POST /repos/{}/{}/issues/{}/sub_issues`. The body names the child by its id, not by its number.
 pub(crate) fn add(state: &mut State, visit: &Visit<'_>) -> Answer {
     let (id, number, parent) = triaged(state, visit)?;
     let keys = ["sub_issue_id", "replace_parent"];
@@ -80,7 +80,7 @@ pub(crate) fn remove(state: &mut State, visit: &Visit<'_>) -> Answer {
     shown(state, visit, 200, (id, number))
 }
 
-/// Returns the issue of the path, for whoever may triage: its repository, number and id.
+/// Returns the issue of the path, for a viewer who may triage: its repository, number and id.
 fn triaged(state: &State, visit: &Visit<'_>) -> Result<(u64, u64, u64), Refusal> {
     let (id, access, issue) = visit.issue(state)?;
     visit.viewer.writes(&state.repos[&id], access)?;
@@ -97,7 +97,7 @@ fn shown(state: &State, visit: &Visit<'_>, status: u16, (repo, number): (u64, u6
 }
 
 impl State {
-    /// The ids of an issue and its ancestors.
+    /// Returns the ids of an issue and its ancestors.
     fn line(&self, issue: u64) -> Vec<u64> {
         let mut line = vec![issue];
         while let Some(parent) = line.last().and_then(|id| self.issue_by_id(*id)).and_then(|(_, i)| i.parent)
@@ -107,7 +107,7 @@ impl State {
         line
     }
 
-    /// The levels of a tree below and including an issue.
+    /// Returns the number of levels of a tree, from an issue downwards.
     fn depth(&self, issue: u64, above: usize) -> usize {
         let Some((_, found)) = self.issue_by_id(issue).filter(|_| above <= MAX_LEVELS) else { return 0 };
         1 + found.children.iter().map(|child| self.depth(*child, above + 1)).max().unwrap_or(0)
@@ -118,7 +118,7 @@ impl State {
         self.repos.get_mut(repo)?.issues.get_mut(number)
     }
 
-    /// Gives an issue another parent, or none. No `updated_at` changes.
+    /// Sets or clears the parent of an issue. No `updated_at` changes.
     pub(crate) fn set_parent(&mut self, child: u64, parent: Option<u64>) {
         let old = self.issue_by_id(child).and_then(|(_, child)| child.parent);
         if let Some(old) = old.and_then(|id| self.issue_mut(id)) {

@@ -8,10 +8,10 @@ use super::{
 };
 
 impl State {
-    /// Transfers an issue and returns its new number. It gets a new id, too; the old address redirects.
+    /// Transfers an issue and returns its new number. It also gets a new id; the old address redirects.
     ///
-    /// Labels and milestones stay if the target has them, under the same names (and the same due date); labels may be
-    /// made there. Assignees stay if they can be assigned there.
+    /// Labels and milestones stay if the target has them, under the same names (and the same due date); with `make_labels`,
+    /// missing labels are created there. Assignees stay if they can be assigned there.
     pub(crate) fn transfer(
         &mut self,
         (from, number): (u64, u64),
@@ -45,7 +45,7 @@ impl State {
         self.point_relations(&issue, old_id);
         if let Some(target) = self.repos.get_mut(&to) {
             target.insert(issue);
-            // Numbers are not given out anew, so an issue that comes back has a new one.
+            // Numbers are not reused, so an issue that is transferred back gets a new one.
             target.gone.remove(&new);
         }
         if let Some(source) = self.repos.get_mut(&from) {
@@ -76,7 +76,7 @@ impl State {
         refused.into_iter().find(|(refused, _)| *refused).map_or(Ok(()), |(_, why)| Err(why))
     }
 
-    /// The labels and the milestone of an issue, in the target.
+    /// Returns the labels and the milestone of an issue, in the target.
     fn carried(&mut self, (from, number): (u64, u64), to: u64, make: bool) -> (Vec<u64>, Option<u64>) {
         let (Some(source), Some(target)) = (self.repos.get(&from), self.repos.get(&to)) else {
             return (Vec::new(), None);
@@ -99,7 +99,7 @@ impl State {
         (kept, milestone)
     }
 
-    /// Makes addresses that led to the old place lead to the new one.
+    /// Updates redirects to the old place so that they lead to the new one.
     fn forward(&mut self, old: (u64, u64), new: (u64, u64)) {
         for repo in self.repos.values_mut() {
             for gone in repo.gone.values_mut().filter(|gone| **gone == Gone::Moved(old.0, old.1)) {

@@ -9,7 +9,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What an account is.
+/// The kind of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) enum AccountKind {
     #[default]
@@ -84,7 +84,7 @@ pub(crate) struct FieldOption {
     pub(crate) color: String,
 }
 
-/// What an account may do in a repository.
+/// The rights of an account in a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Role {
@@ -113,7 +113,7 @@ pub(crate) struct Repo {
     pub(crate) label_names: BTreeMap<String, u64>,
     pub(crate) milestones: BTreeMap<u64, Milestone>,
     pub(crate) issues: BTreeMap<u64, Issue>,
-    /// What became of numbers that have no issue any more.
+    /// Numbers that have no issue any more, and why.
     pub(crate) gone: BTreeMap<u64, Gone>,
     /// Numbers by the time of the last update, and by the time of creation.
     pub(crate) by_updated: BTreeSet<(i64, u64)>,
@@ -123,7 +123,7 @@ pub(crate) struct Repo {
     pub(crate) hooks: BTreeMap<u64, Hook>,
 }
 
-/// An issue that is not there any more.
+/// Why a number has no issue any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Gone {
     Deleted,
@@ -184,7 +184,7 @@ impl Reason {
     }
 }
 
-/// What people edit of an issue.
+/// The editable content of an issue.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Content {
     pub(crate) title: String,
@@ -218,11 +218,11 @@ pub(crate) struct Issue {
     /// The parent's id.
     pub(crate) parent: Option<u64>,
     pub(crate) children: Vec<u64>,
-    /// Reads that return an empty body, as just after a transfer.
+    /// How many more reads return an empty body, as just after a transfer.
     pub(crate) empty_reads: Cell<u32>,
-    /// What the search index holds until `indexed_at`; none if it holds nothing.
+    /// The content in the search index until `indexed_at`; `None` if it has none.
     pub(crate) indexed: Option<Box<Content>>,
-    /// When the index holds the present content, in milliseconds since 1970.
+    /// When the index gets the current content, in milliseconds since 1970.
     pub(crate) indexed_at: i64,
     /// The issue as JSON, with the key of the rendering.
     pub(crate) rendered: RefCell<Option<(u64, Arc<str>)>>,
@@ -239,7 +239,7 @@ pub(crate) struct Hook {
     pub(crate) created: i64,
 }
 
-/// What a fine-grained token may do with one kind of thing.
+/// The permission of a fine-grained token for one kind of resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Level {

@@ -55,7 +55,7 @@ fn shown(visit: &Visit<'_>, state: &State, account: Option<&Account>) -> Answer 
     Ok(Reply::json(200, &visit.render(state).full_account(account, false)))
 }
 
-/// `GET /rate_limit`, which costs nothing.
+/// `GET /rate_limit`, which has no cost.
 pub(crate) fn rate_limit(state: &mut State, visit: &Visit<'_>) -> Answer {
     let account = visit.viewer.account.unwrap_or(0);
     let behaviour = state.behaviour.clone();

@@ -6,7 +6,7 @@ use crate::http::Call;
 /// A version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Version {
-    /// The one without a header.
+    /// The default, without a header.
     V2022,
     /// Without the singular `assignee`, and without `rate` in the rate limits.
     V2026,
@@ -20,7 +20,7 @@ impl Version {
         }
     }
 
-    /// Returns the version that the request asks for.
+    /// Returns the version that the request names.
     pub(crate) fn of(call: &Call) -> Result<Version, Refusal> {
         match call.header("x-github-api-version") {
             None => Ok(Version::V2022),

@@ -1,4 +1,4 @@
-//! One request at a route: who asks, for what, and the ways to the things that the path names.
+//! One request to a route: its viewer, its time, and look-ups of the resources in the path.
 
 use super::{
     access::{Access, Viewer},
@@ -19,9 +19,9 @@ pub(crate) struct Visit<'a> {
     /// Milliseconds since 1970.
     pub(crate) now: i64,
     pub(crate) limits: Limits,
-    /// The variable parts of the path. A repository is two of them; without an owner the second one is its id.
+    /// The variable segments of the path. A repository is two of them; without an owner the second one is its id.
     pub(crate) args: Vec<String>,
-    /// The path behind the repository, for redirects.
+    /// The path below the repository, for redirects.
     pub(crate) rest: String,
 }
 
@@ -34,17 +34,17 @@ impl Visit<'_> {
         Page::of(self.call)
     }
 
-    /// A variable part of the path; empty if there is none.
+    /// Returns a variable part of the path; empty if there is none.
     pub(crate) fn arg(&self, at: usize) -> &str {
         self.args.get(at).map_or("", String::as_str)
     }
 
-    /// A variable part that is a number. Others name nothing.
+    /// Returns a variable segment that is a number; any other text is not found.
     pub(crate) fn number(&self, at: usize) -> Result<u64, Refusal> {
         self.arg(at).parse().map_err(|_| Refusal::not_found())
     }
 
-    /// Returns the repository of the path and what the viewer may do in it.
+    /// Returns the repository of the path and the viewer's rights in it.
     pub(crate) fn repo(&self, state: &State) -> Result<(u64, Access), Refusal> {
         let (owner, name) = (self.arg(0), self.arg(1));
         let id = if owner.is_empty() { name.parse().ok() } else { state.repo_id(owner, name) };
@@ -65,7 +65,7 @@ impl Visit<'_> {
         format!("{}/github/repositories/{repo}{rest}{query}", self.call.root)
     }
 
-    /// The same for a route about issues, which a repository may have switched off.
+    /// As [`Visit::repo`], for a route about issues, which a repository may have disabled.
     pub(crate) fn issues(&self, state: &State) -> Result<(u64, Access), Refusal> {
         let (id, access) = self.repo(state)?;
         self.viewer.reads_issues(access)?;
@@ -75,7 +75,8 @@ impl Visit<'_> {
         Ok((id, access))
     }
 
-    /// Returns the issue of the path. A transferred one redirects only at its own address; what is below is not found.
+    /// Returns the issue of the path. A transferred one redirects only at its own address; the paths below it are not
+    /// found.
     pub(crate) fn issue<'s>(&self, state: &'s State) -> Result<(u64, Access, &'s Issue), Refusal> {
         let (id, access) = self.issues(state)?;
         let number = self.number(2)?;

@@ -22,11 +22,11 @@ impl SyntaxError {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A sign, or `...`.
+    /// A punctuator, such as `...`.
     Sign,
     Name,
     Number,
-    /// A string; its text is what it means.
+    /// A string; its text is the decoded value.
     Text,
     End,
 }
@@ -137,7 +137,7 @@ impl Reader<'_> {
     }
 }
 
-/// Takes the common indent and the blank lines at both ends from a block string.
+/// Removes the common indent and the blank lines at both ends of a block string.
 fn dedent(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let blank = |line: &str| line.trim().is_empty();

@@ -1,5 +1,5 @@
-//! GraphQL as far as simulated platforms need it: documents, the schema of what is served, and the check of one against
-//! the other. It knows no platform.
+//! The part of GraphQL that simulated platforms need: documents, schemas, and the validation of documents against a
+//! schema. It is independent of any platform.
 
 mod lex;
 mod parse;

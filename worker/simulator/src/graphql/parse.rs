@@ -1,4 +1,4 @@
-//! Parses documents that are executed: operations and fragments.
+//! Parses executable documents: operations and fragments.
 
 use std::collections::BTreeMap;
 
@@ -51,7 +51,7 @@ pub(crate) struct Fragment {
 #[derive(Debug, Clone)]
 pub(crate) enum Selection {
     Field(Field),
-    /// A fragment for this type; for any without one.
+    /// A fragment for this type; without one, for any.
     On {
         on: Option<String>,
         directives: Vec<Directive>,
@@ -145,7 +145,7 @@ pub(super) struct Parser {
     depth: usize,
 }
 
-/// Brackets within brackets. Nobody means more, and they must not exhaust the stack.
+/// The deepest nesting of brackets, which keeps a document from exhausting the stack.
 const DEEPEST: usize = 100;
 
 impl Parser {
@@ -154,7 +154,7 @@ impl Parser {
     }
 
     fn token(&self) -> &Token {
-        // The last token is the end, and nothing goes beyond it.
+        // The last token is the end; the index never exceeds it.
         &self.tokens[self.next.min(self.tokens.len() - 1)]
     }
 
@@ -162,7 +162,7 @@ impl Parser {
         self.token().kind
     }
 
-    /// The text of the next token; empty for strings, which are never signs or keywords.
+    /// Returns the text of the next token; empty for strings, which are never signs or keywords.
     pub(super) fn peek(&self) -> &str {
         if self.token().kind == Kind::Text { "" } else { &self.token().text }
     }
@@ -204,7 +204,7 @@ impl Parser {
         SyntaxError::new(format!("Unexpected {}.", self.found()), self.at())
     }
 
-    /// Reads what is one bracket deeper.
+    /// Parses a part that is one bracket deeper.
     fn inside<T>(
         &mut self,
         read: impl FnOnce(&mut Parser) -> Result<T, SyntaxError>,

@@ -1,5 +1,5 @@
-//! Checks an operation against a schema, and makes of it what is carried out: fields with their arguments, fragments spread
-//! out, and `@skip` and `@include` decided.
+//! Validates an operation against a schema and converts it to the form that is executed: fields with their arguments,
+//! fragments expanded, `@skip` and `@include` decided.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -12,7 +12,7 @@ use super::{
     value::{Literal, Reader, Scalars},
 };
 
-/// An operation that can be carried out.
+/// An operation that can be executed.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) kind: OperationKind,
@@ -32,7 +32,7 @@ pub(crate) struct Selected {
 }
 
 impl Selected {
-    /// The text of an argument; empty if there is none.
+    /// Returns the text of an argument; empty if there is none.
     pub(crate) fn text(&self, name: &str) -> &str {
         self.args.get(name).and_then(Value::as_str).unwrap_or_default()
     }
@@ -44,11 +44,11 @@ pub(crate) enum ProblemKind {
     Document,
     /// A variable has a value that does not fit.
     Variable,
-    /// The request names no operation, or one that is not there.
+    /// The request names no operation, or an unknown one.
     Operation,
 }
 
-/// Why an operation cannot be carried out.
+/// Why an operation cannot be executed.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Problem {
     pub(crate) kind: ProblemKind,
@@ -56,7 +56,7 @@ pub(crate) struct Problem {
     pub(crate) at: Option<At>,
 }
 
-/// Checks an operation of a document and plans it. The name may be left out if there is only one.
+/// Validates an operation of a document and plans it. The name may be left out if there is only one.
 pub(crate) fn plan(
     document: &Document,
     name: Option<&str>,
@@ -88,7 +88,7 @@ pub(crate) fn plan(
     let mut fields = Vec::new();
     planner.select(root, &operation.selection, true, &mut fields);
     planner.unused(operation);
-    // Values matter only for a document that is right.
+    // Problems of values are only reported for a valid document.
     let (wrong, values): (Vec<Problem>, Vec<Problem>) =
         planner.problems.into_iter().partition(|problem| problem.kind == ProblemKind::Document);
     match (wrong.is_empty(), values.is_empty()) {
@@ -120,7 +120,7 @@ struct Planner<'a> {
     values: Map<String, Value>,
     used: BTreeSet<String>,
     spread: BTreeSet<String>,
-    /// Names of the fragments around the present selection.
+    /// The names of the fragments around the current selection.
     inside: Vec<String>,
     problems: Vec<Problem>,
 }
@@ -128,7 +128,7 @@ struct Planner<'a> {
 impl<'a> Planner<'a> {
     fn wrong(&mut self, at: At, message: String) {
         let problem = Problem { kind: ProblemKind::Document, message, at: Some(at) };
-        // A fragment that is spread twice is wrong once.
+        // A fragment that is spread twice reports a problem once.
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
@@ -175,7 +175,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Adds the fields of a selection. One that `@skip` or `@include` leaves out is only checked.
+    /// Adds the fields of a selection. A field that `@skip` or `@include` excludes is only validated.
     fn select(&mut self, on: &str, selection: &[Selection], taken: bool, fields: &mut Vec<Selected>) {
         for part in selection {
             match part {
@@ -342,7 +342,7 @@ impl<'a> Planner<'a> {
         args
     }
 
-    /// Notes the variables of a value, and checks their types against the place where they stand.
+    /// Records the variables of a value, and checks their types against the position where they are used.
     fn uses(&mut self, literal: &Literal, of: &TypeRef, has_default: bool, at: At) {
         match literal {
             Literal::Variable(name) => {
@@ -350,7 +350,7 @@ impl<'a> Planner<'a> {
                 let Some(variable) = self.defined.get(name.as_str()) else {
                     return self.wrong(at, format!("Variable \"${name}\" is not defined."));
                 };
-                // A default makes up for a missing value.
+                // A default replaces a missing value.
                 let given = !variable.of.is_required()
                     && (has_default
                         || variable.default.as_ref().is_some_and(|d| *d != Literal::Value(Value::Null)));
@@ -421,7 +421,7 @@ impl<'a> Planner<'a> {
                 self.wrong(*at, format!("Variable \"${name}\" is never used{of}."));
             }
         }
-        // With several operations a fragment may be another one's.
+        // With several operations, a fragment may belong to another one.
         if self.document.operations.len() == 1 {
             for (name, fragment) in &self.document.fragments {
                 if !self.spread.contains(name) {

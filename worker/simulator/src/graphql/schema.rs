@@ -1,4 +1,4 @@
-//! The schema of what a platform serves, read from the schema language.
+//! The schema of the served part of a platform, parsed from the schema language.
 
 use std::{collections::HashMap, fmt};
 
@@ -13,7 +13,7 @@ pub(crate) enum TypeRef {
 }
 
 impl TypeRef {
-    /// The name inside of all lists.
+    /// Returns the name inside of all lists.
     pub(crate) fn named(&self) -> &str {
         match self {
             TypeRef::Named(name) => name,
@@ -25,12 +25,12 @@ impl TypeRef {
         matches!(self, TypeRef::NonNull(_))
     }
 
-    /// The type without its `!`.
+    /// Returns the type without its `!`.
     pub(crate) fn inner(&self) -> &TypeRef {
         if let TypeRef::NonNull(of) = self { of } else { self }
     }
 
-    /// True if each value of this type is one of the other.
+    /// True if each value of this type is also a value of the other.
     pub(crate) fn fits(&self, other: &TypeRef) -> bool {
         match (self, other) {
             (TypeRef::NonNull(one), TypeRef::NonNull(other)) => one.fits(other),
@@ -101,7 +101,7 @@ impl Schema {
                 continue;
             }
             if kind == "schema" {
-                // The roots have their usual names.
+                // The roots have their default names.
                 object(&mut parser)?;
                 continue;
             }

@@ -1,4 +1,4 @@
-//! Values of arguments and variables, and whether they are of a type.
+//! Values of arguments and variables, and their validation against types.
 
 use serde_json::{Map, Value};
 
@@ -16,7 +16,7 @@ pub(crate) enum Literal {
 }
 
 impl Literal {
-    /// The value as JSON, with the values of variables in their places.
+    /// Returns the value as JSON, with the values of variables in their places.
     pub(crate) fn json(&self, variables: &Map<String, Value>) -> Value {
         match self {
             Literal::Variable(name) => variables.get(name).cloned().unwrap_or_default(),
@@ -29,7 +29,7 @@ impl Literal {
         }
     }
 
-    /// The value as a document would have it.
+    /// Returns the value as a document would have it.
     fn shown(&self) -> String {
         match self {
             Literal::Variable(name) => format!("${name}"),
@@ -47,9 +47,9 @@ impl Literal {
     }
 }
 
-/// How a platform reads its own scalars.
+/// Reads the scalars that a platform defines.
 pub(crate) trait Scalars {
-    /// Returns the value as the platform works with it, or why it is none.
+    /// Returns the value in the platform's internal form, or why it is invalid.
     fn read(&self, scalar: &str, value: &Value) -> Result<Value, String>;
 }
 
@@ -60,7 +60,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Reads a value of a variable. An error says where in the value it is.
+    /// Reads a value of a variable. An error names the position within the value.
     pub(super) fn value(&self, of: &TypeRef, value: &Value, path: &str) -> Result<Value, (String, String)> {
         let fail = |message: String| Err((path.to_owned(), message));
         match of {
@@ -114,7 +114,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads a value that is written in a document. None if it is a variable without a value.
+    /// Reads a value of a document. `None` if it is a variable without a value.
     pub(super) fn literal(
         &self,
         of: &TypeRef,

@@ -1,4 +1,4 @@
-//! Who asks, and what they may see and change.
+//! Authentication, and what a user may see and change.
 
 use chrono_tz::Tz;
 use serde_json::json;
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::http::Call;
 
-/// The sign of credentials that did not work.
+/// The header of a response to credentials that did not work.
 pub(crate) const FAILED: (&str, &str) = ("x-seraph-loginreason", "AUTHENTICATED_FAILED");
 
 /// Permissions in a project: key, id, name.
@@ -28,7 +28,7 @@ pub(crate) const PERMISSIONS: [(&str, &str, &str); 9] = [
     ("ADMINISTER_PROJECTS", "23", "Administer Projects"),
 ];
 
-/// The permissions of a role: `viewer`, `member` or `admin`.
+/// Returns the permissions of a role: `viewer`, `member` or `admin`.
 pub(crate) fn role(name: &str) -> Option<Vec<&'static str>> {
     let all = PERMISSIONS.map(|(key, ..)| key);
     match name {
@@ -45,12 +45,12 @@ pub(crate) fn role(name: &str) -> Option<Vec<&'static str>> {
     }
 }
 
-/// Who makes a request.
+/// The account and the scopes of a request.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Viewer {
     /// None for requests without credentials that work.
     pub(crate) user: Option<String>,
-    /// None if the account's rights alone count.
+    /// The scopes of the token; `None` if only the account's rights count.
     pub(crate) scopes: Option<Vec<String>>,
     /// Credentials were sent and did not work.
     pub(crate) failed: bool,
@@ -86,7 +86,7 @@ impl Viewer {
     }
 }
 
-/// Returns who makes the request and the request as it is behind the gateway.
+/// Returns the viewer of a request, and the request without the gateway's prefix.
 pub(crate) fn viewer(state: &State, call: &Call, now: i64) -> Result<(Viewer, Call), Refusal> {
     let gateway = matches!(call.parts().as_slice(), ["ex", "jira", _, ..]);
     if !gateway {

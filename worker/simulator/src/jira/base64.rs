@@ -15,7 +15,7 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
     text
 }
 
-/// Reads base64 with or without the signs at its end.
+/// Decodes base64 with or without padding.
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let (mut joined, mut bits) = (0_u32, 0);

@@ -1,4 +1,4 @@
-//! Where the facts about Jira differ or may change: one switch each, set through `/_control/jira/settings`.
+//! One switch for each fact about Jira that varies or may change, set through `/_control/jira/settings`.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,72 +8,73 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Behaviour {
     /// Milliseconds until a change is in the search index.
     pub(crate) index_lag_ms: u64,
-    /// How many of 100 changes lag; the others are in the index at once.
+    /// How many of 100 changes lag; the others are indexed at once.
     pub(crate) lagging_percent: usize,
-    /// What a search shows of an edited issue until then.
+    /// How a search shows an edited issue until then.
     pub(crate) lagging_edit: Lagging,
-    /// What a dead API token is answered with.
+    /// The response to an expired or revoked API token.
     pub(crate) dead_token: DeadToken,
     /// The longest page with fields, and with ids and keys alone.
     pub(crate) page_max: usize,
     pub(crate) page_max_ids: usize,
-    /// The longest page whatever is asked for; 0 for the limits above.
+    /// The longest page, whatever the request asks for; 0 to apply the limits above.
     pub(crate) short_pages: usize,
-    /// Every so many pages one is empty although more follow; 0 for never.
+    /// One of this many pages is empty although more follow; 0 for none.
     pub(crate) empty_pages: usize,
     /// The first item of each later page is left out.
     pub(crate) page_gaps: bool,
     /// The last item of each page is the first one of the next.
     pub(crate) page_repeats: bool,
-    /// The token of a page is the one that was sent, so that paging never ends.
+    /// Each page returns the token that was sent, so that paging never ends.
     pub(crate) stuck_token: bool,
-    /// How long a page token holds.
+    /// How long a page token is valid.
     pub(crate) page_token_seconds: i64,
-    /// A search for a project, key or id that is not there or hidden is refused; else it finds nothing.
+    /// A search for a missing or hidden project, key or id is refused; otherwise it finds nothing.
     pub(crate) refuse_missing: bool,
     /// Keys of properties that JQL may search, as an app declares them.
     pub(crate) indexed_properties: Vec<String>,
     /// The longest summary.
     pub(crate) summary_limit: usize,
-    /// Summaries are counted in UTF-16 units; else in characters.
+    /// Summaries are counted in UTF-16 units; otherwise in characters.
     pub(crate) summary_utf16: bool,
     /// The longest text, in characters.
     pub(crate) text_limit: usize,
-    /// What of a document counts.
+    /// The counted part of a document.
     pub(crate) text_counts: TextCounts,
-    /// The server normalises documents: joins equal neighbours, drops empty marks and attributes, names people anew.
+    /// The server normalises documents: joins equal neighbours, drops empty marks and attributes, updates the names of
+    /// people.
     pub(crate) normalise_adf: bool,
     /// The longest property, in bytes, and the longest body of a request.
     pub(crate) property_limit: usize,
     pub(crate) body_limit: usize,
-    /// A change of a property changes `updated`, too.
+    /// A change of a property also changes `updated`.
     pub(crate) property_touches: bool,
-    /// Histories have null for what a value was not; else the key is left out.
+    /// Histories have null for an absent value; otherwise the key is left out.
     pub(crate) changelog_nulls: bool,
-    /// Times of `changelog/bulkfetch` are numbers (milliseconds); else texts.
+    /// Times of `changelog/bulkfetch` are numbers (milliseconds); otherwise texts.
     pub(crate) bulk_changelog_numbers: bool,
-    /// A refresh token that was used already ends the whole grant.
+    /// The reuse of a refresh token revokes the whole grant.
     pub(crate) reuse_ends_grant: bool,
-    /// Seconds that an access token holds.
+    /// The validity of an access token, in seconds.
     pub(crate) access_token_seconds: i64,
-    /// Requests a second at one endpoint: GET and POST, and PUT and DELETE; 0 for no limit.
+    /// Requests per second to one endpoint: GET and POST, and PUT and DELETE; 0 for no limit.
     pub(crate) burst_reads: usize,
     pub(crate) burst_writes: usize,
     /// Writes of one issue in 2 and in 30 seconds; 0 for no limit.
     pub(crate) issue_writes_2s: usize,
     pub(crate) issue_writes_30s: usize,
-    /// Points an hour of an OAuth app; 0 for no limit.
+    /// Points per hour of an OAuth app; 0 for no limit.
     pub(crate) quota_points: u64,
-    /// The quota is one of the tenant; else of the app.
+    /// The quota belongs to the tenant; otherwise to the app.
     pub(crate) quota_of_tenant: bool,
-    /// Refusals by a limit have `Retry-After`.
+    /// Refusals by a limit send `Retry-After`.
     pub(crate) retry_after: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Lagging {
-    /// As it was before the edit.
+    /// Its state before the edit.
     Old,
     Missing,
 }
@@ -81,7 +82,7 @@ pub(crate) enum Lagging {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum DeadToken {
-    /// As if there were no credentials: 200 and empty.
+    /// As for no credentials: 200 and empty.
     Anonymous,
     /// 401.
     Unauthorized,

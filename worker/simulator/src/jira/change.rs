@@ -1,4 +1,4 @@
-//! Changes of issues, by whomever: the rules that hold for the API and for people alike.
+//! Changes of issues: rules that hold for the API and for people.
 
 use std::sync::Arc;
 
@@ -12,15 +12,15 @@ use super::{
     types::{Category, Change, Field, Issue, Item},
 };
 
-/// Who changes something, and when.
+/// The author and the time of a change.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct By {
     pub(crate) user: Option<String>,
     /// Milliseconds since 1970.
     pub(crate) now: i64,
-    /// The time to note, if it is not the present one.
+    /// The time to store, if it is not the current one.
     pub(crate) at: Option<i64>,
-    /// Milliseconds until searches see it, if they are not the usual ones.
+    /// Milliseconds until searches see the change, if not the default.
     pub(crate) lag: Option<u64>,
 }
 
@@ -76,7 +76,7 @@ impl State {
         id
     }
 
-    /// Changes an issue. Returns false if it has the wanted values already: then `updated` stays, too.
+    /// Changes an issue. Returns false if it has the wanted values already; then `updated` stays unchanged.
     pub(crate) fn edit(&mut self, id: u64, edit: Edit, by: &By) -> bool {
         let Some(old) = self.issues.get(&id).cloned() else { return false };
         let mut new = Issue::clone(&old);
@@ -199,7 +199,7 @@ impl State {
         self.histories.entry(id).or_default().push(change);
     }
 
-    /// What the history says of a field's change.
+    /// Returns the history item of a field's change.
     fn item(&self, field: &Field, before: Option<&Value>, after: Option<&Value>) -> Item {
         let (from, from_text) = self.told(field, before);
         let (to, to_text) = self.told(field, after);
@@ -208,10 +208,10 @@ impl State {
         Item { field: name, field_id: field.id.clone(), custom, from, from_text, to, to_text }
     }
 
-    /// A value as the history has it: its id, and its text.
+    /// Returns the id and the text of a value, as the history stores them.
     fn told(&self, field: &Field, value: Option<&Value>) -> (Option<String>, Option<String>) {
         let Some(value) = value else {
-            // Lists have an empty text instead of nothing.
+            // An absent list has an empty text.
             let list = field.kind.is_list().then(String::new);
             return (list.clone(), list);
         };
@@ -253,7 +253,7 @@ impl State {
         }
     }
 
-    /// Moves an issue to another project. The former key leads to it from then on.
+    /// Moves an issue to another project. Its former key then leads to the new one.
     pub(crate) fn move_to(&mut self, id: u64, project: u64, by: &By) -> bool {
         let Some(old) = self.issues.get(&id).cloned() else { return false };
         let type_name = self.types.get(&old.issue_type).map_or(String::new(), |known| known.name.clone());
@@ -293,7 +293,7 @@ impl State {
         true
     }
 
-    /// Deletes an issue with its subtasks. Nothing of it stays; its number is never used again.
+    /// Deletes an issue with its subtasks. Its number is never reused.
     pub(crate) fn delete(&mut self, id: u64) {
         let Some(issue) = self.issues.remove(&id) else { return };
         self.count_labels(labels(&issue).iter().map(String::as_str), false);
@@ -325,7 +325,7 @@ fn labels(issue: &Issue) -> Vec<String> {
 
 type Told = (Option<u64>, Option<String>);
 
-/// The change of a system field.
+/// Returns the change of a system field.
 fn system(field: &str, (from, from_text): Told, (to, to_text): Told) -> Item {
     Item {
         field: field.to_owned(),

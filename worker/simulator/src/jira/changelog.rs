@@ -10,7 +10,7 @@ use super::{
 };
 use crate::http::Reply;
 
-/// Issues and fields of one bulk reading, and entries of its page.
+/// The most issues and fields of one bulk request, and the most entries of its page.
 const ISSUES: usize = 1_000;
 const FIELDS: usize = 10;
 const PAGE: usize = 1_000;

@@ -9,17 +9,17 @@ use crate::http::Reply;
 /// The result of a route.
 pub(crate) type Answer = Result<Reply, Refusal>;
 
-/// A response that says no.
+/// A response that refuses a request.
 #[derive(Debug, Clone)]
 pub(crate) struct Refusal {
     pub(crate) status: u16,
     pub(crate) problems: Problems,
-    /// A body of another form.
+    /// A body that replaces the usual one.
     pub(crate) body: Option<Value>,
     pub(crate) headers: Vec<(&'static str, String)>,
 }
 
-/// What was wrong with a request.
+/// The problems of a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Problems {
     pub(crate) messages: Vec<String>,
@@ -47,7 +47,7 @@ impl Problems {
         json!({ "errorMessages": self.messages, "errors": self.errors })
     }
 
-    /// Refuses if anything was wrong.
+    /// Returns a refusal if there was a problem.
     pub(crate) fn check(self) -> Result<(), Refusal> {
         if self.is_empty() { Ok(()) } else { Err(Refusal::of(400, self)) }
     }
@@ -71,7 +71,7 @@ impl Refusal {
         self
     }
 
-    /// What is not there, or hidden from the viewer.
+    /// Returns the refusal for an issue that is missing or hidden from the viewer.
     pub(crate) fn no_issue() -> Refusal {
         Refusal::new(404, "Issue does not exist or you do not have permission to see it.")
     }
@@ -85,7 +85,7 @@ impl Refusal {
         Refusal::with_body(401, json!({ "message": message, "status-code": 401 }))
     }
 
-    /// The gateway in front of OAuth requests.
+    /// Returns a refusal of the gateway in front of OAuth requests.
     pub(crate) fn gateway(status: u16, message: &str) -> Refusal {
         Refusal::with_body(status, json!({ "code": status, "message": message }))
     }

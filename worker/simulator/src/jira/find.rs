@@ -1,4 +1,4 @@
-//! Finds the issues that match a query, along the index.
+//! Finds the issues that match a query, by the index.
 
 use std::{collections::BTreeSet, iter::Peekable, ops::Bound, sync::Arc};
 
@@ -10,18 +10,18 @@ use super::{
     visit::Visit,
 };
 
-/// Where a page begins.
+/// The start of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Position {
-    /// Pages before this one.
+    /// The number of pages before this one.
     pub(crate) page: u64,
-    /// Behind this place of the rank.
+    /// The rank's position that precedes the page.
     pub(crate) after: Option<Place>,
-    /// Behind so many issues of a sorted result.
+    /// The number of issues of a sorted result that precede the page.
     pub(crate) skipped: usize,
 }
 
-/// What narrows a search down without a look at each issue.
+/// Restrictions of a search that need no look at each issue.
 #[derive(Default)]
 pub(crate) struct Narrow {
     pub(crate) projects: Option<BTreeSet<u64>>,
@@ -34,7 +34,7 @@ fn meet(one: Option<BTreeSet<u64>>, other: &BTreeSet<u64>) -> Option<BTreeSet<u6
     Some(one.map_or_else(|| other.clone(), |one| &one & other))
 }
 
-/// The issues whose summary has all of these words; none if no whole word is among them.
+/// Returns the issues whose summary has all of these words; `None` if no whole word is among them.
 fn with_words(state: &State, words: &[String]) -> Option<BTreeSet<u64>> {
     let none = BTreeSet::new();
     let whole = words.iter().filter(|word| !word.ends_with('*'));
@@ -64,7 +64,7 @@ impl Narrow {
     }
 }
 
-/// The matching issues from a position on, at most so many.
+/// Returns the matching issues from a position on, at most so many.
 pub(crate) fn matching(
     state: &State,
     visit: &Visit<'_>,
@@ -114,7 +114,7 @@ pub(crate) fn matching(
     }
 }
 
-/// The places of several projects in one order.
+/// Merges the positions of several projects into one order.
 struct Walk<'s> {
     heads: Vec<Peekable<Box<dyn Iterator<Item = Place> + 's>>>,
     down: bool,

@@ -1,4 +1,4 @@
-//! The search index: what searches see, which lags behind the issues themselves.
+//! The search index, which lags behind the issues.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -7,7 +7,7 @@ use std::{
 
 use super::{behaviour::Lagging, state::State, types::Issue};
 
-/// What issues are ranked by.
+/// The values by which issues are ranked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rank {
     Updated,
@@ -27,18 +27,18 @@ pub(crate) struct Index {
     ranks: BTreeMap<u64, [BTreeSet<Place>; 4]>,
     /// Ids by the words of summaries.
     words: HashMap<String, BTreeSet<u64>>,
-    /// Issues to be indexed again, by the time when this is due.
+    /// Issues to be indexed again, by due time.
     pending: BTreeSet<Place>,
 }
 
-/// The words of a text, in lower case.
+/// Returns the words of a text, in lower case.
 pub(crate) fn words(text: &str) -> impl Iterator<Item = String> {
     text.split(|letter: char| !letter.is_alphanumeric())
         .filter(|word| !word.is_empty())
         .map(str::to_lowercase)
 }
 
-/// The place of an issue in a rank.
+/// Returns the place of an issue in a rank.
 pub(crate) fn place(issue: &Issue, rank: Rank) -> Place {
     let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let value = match rank {
@@ -57,17 +57,17 @@ impl Index {
         self.docs.get(&id)
     }
 
-    /// The places of a project's issues.
+    /// Returns the places of a project's issues.
     pub(crate) fn rank(&self, project: u64, rank: Rank) -> Option<&BTreeSet<Place>> {
         self.ranks.get(&project).map(|ranks| &ranks[rank as usize])
     }
 
-    /// The issues whose summary has a word.
+    /// Returns the issues whose summary has a word.
     pub(crate) fn with_word(&self, word: &str) -> Option<&BTreeSet<u64>> {
         self.words.get(word)
     }
 
-    /// Takes an issue out.
+    /// Removes an issue from the index.
     pub(crate) fn remove(&mut self, id: u64) {
         let Some(old) = self.docs.remove(&id) else { return };
         if let Some(ranks) = self.ranks.get_mut(&old.project) {
@@ -99,7 +99,7 @@ impl Index {
 }
 
 impl State {
-    /// Lets the index see an issue as it is now. Archived ones are not found.
+    /// Indexes the current state of an issue. Archived ones are not found.
     pub(crate) fn index_now(&mut self, id: u64) {
         match self.issues.get(&id).filter(|issue| !issue.archived) {
             Some(issue) => self.index.put(issue.clone()),
@@ -107,7 +107,7 @@ impl State {
         }
     }
 
-    /// Lets the index see an issue after the lag.
+    /// Indexes an issue after the lag.
     pub(crate) fn index_later(&mut self, id: u64, now: i64, lag: Option<u64>) {
         let own = lag.is_some();
         let lag = lag.unwrap_or(self.behaviour.index_lag_ms);
@@ -127,7 +127,7 @@ impl State {
         self.index.pending.insert((now.saturating_add(i64::try_from(millis).unwrap_or(i64::MAX)), id));
     }
 
-    /// Indexes what is due.
+    /// Indexes the issues that are due.
     pub(crate) fn catch_up(&mut self, now: i64) {
         while let Some(first) = self.index.pending.first().copied().filter(|(due, _)| *due <= now) {
             self.index.pending.remove(&first);

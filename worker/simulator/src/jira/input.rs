@@ -1,4 +1,4 @@
-//! The `fields` and `update` of a request against the screen that they are for.
+//! Reads the `fields` and `update` of a request against the screen that they are for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use super::{
     values::{Bad, Reader, id_or, not_on_screen},
 };
 
-/// What is to change. None clears.
+/// A change of an issue. `None` clears a field.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Edit {
     pub(crate) values: BTreeMap<String, Option<Value>>,
@@ -30,18 +30,18 @@ pub(crate) enum Screen<'a> {
     Create,
     Edit,
     Transition(&'a [ScreenField]),
-    /// Everywhere at once, as by the control API.
+    /// Every field, as by the control API.
     Free,
 }
 
-/// The circumstances of an input.
+/// The context of an input.
 pub(crate) struct Input<'a> {
     pub(crate) state: &'a State,
     pub(crate) project: &'a Project,
     pub(crate) issue_type: u64,
     pub(crate) current: Option<&'a Issue>,
     pub(crate) screen: Screen<'a>,
-    /// None for the control API, which may set everything.
+    /// `None` for the control API, which may set every field.
     pub(crate) viewer: Option<&'a Viewer>,
 }
 
@@ -98,7 +98,7 @@ impl Input<'_> {
         }
     }
 
-    /// The field, if it may be set here.
+    /// Returns the field, if it may be set here.
     fn field(&self, id: &str) -> Result<&Field, Bad> {
         let refused = || Bad::Field(not_on_screen(id));
         let field =
@@ -199,7 +199,7 @@ impl Input<'_> {
         Ok(())
     }
 
-    /// Notes required fields that are missing or would be cleared.
+    /// Records required fields that are missing or would be cleared.
     fn required(&self, edit: &Edit, problems: &mut Problems) {
         let name = |id: &str| self.state.fields.get(id).map_or(id, |field| field.name.as_str()).to_owned();
         if let Screen::Transition(screen) = self.screen {

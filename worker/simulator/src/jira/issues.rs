@@ -1,4 +1,4 @@
-//! The routes of single issues, and of many at once.
+//! The routes of single issues, and of several at once.
 
 use serde_json::{Map, Value, json};
 
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::http::Reply;
 
-/// Issues of one bulk creation, and of one bulk reading.
+/// The most issues of one bulk creation, and of one bulk request.
 const BULK_CREATE: usize = 50;
 const BULK_FETCH: usize = 100;
 
@@ -23,7 +23,7 @@ impl Visit<'_> {
         By { user: self.viewer.user.clone(), now: self.now, at: None, lag: None }
     }
 
-    /// The wanted fields of a query.
+    /// Returns the wanted fields of a query.
     pub(crate) fn wanted(&self, usual: &str) -> Wanted {
         let mut wanted = Wanted::new(&self.list("fields"), usual);
         wanted.properties = self.list("properties");
@@ -36,7 +36,7 @@ impl Visit<'_> {
 pub(crate) fn get(state: &mut State, visit: &Visit<'_>) -> Answer {
     let issue = visit.issue(state)?;
     let (render, wanted) = (visit.render(state), visit.wanted("*all"));
-    // Reading one issue shows its key always.
+    // The route of one issue always shows its key.
     let mut shown = render.issue(issue, &wanted);
     if wanted.ids_only() {
         shown = json!({ "id": issue.id.to_string(), "key": state.key(issue), "self": render.url(&format!("issue/{}", issue.id)), "fields": {} });
@@ -132,7 +132,7 @@ pub(crate) fn create(state: &mut State, visit: &Visit<'_>) -> Answer {
     Ok(Reply::json(201, &created(state, visit, id)))
 }
 
-/// `POST /issue/bulk`. What is refused is listed, the rest is created.
+/// `POST /issue/bulk`. Invalid issues are listed, the others are created.
 pub(crate) fn create_many(state: &mut State, visit: &Visit<'_>) -> Answer {
     may_write(visit)?;
     let body = visit.body()?;
@@ -196,7 +196,7 @@ pub(crate) fn assign(state: &mut State, visit: &Visit<'_>) -> Answer {
     let body = visit.body()?;
     let value = match body.get("accountId") {
         Some(Value::Null) => Value::Null,
-        // The project's default, which is nobody.
+        // The project's default assignee, which is unassigned.
         Some(Value::String(id)) if id == "-1" => Value::Null,
         Some(Value::String(id)) => json!({ "accountId": id }),
         _ => Value::Object(body.clone()),
@@ -229,7 +229,7 @@ fn texts(body: &Map<String, Value>, key: &str) -> Vec<String> {
     items.map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect()
 }
 
-/// `POST /issue/bulkfetch`. Former keys lead to moved issues; what is not there or hidden is listed apart.
+/// `POST /issue/bulkfetch`. Former keys lead to moved issues; missing or hidden issues are listed separately.
 pub(crate) fn fetch_many(state: &mut State, visit: &Visit<'_>) -> Answer {
     let body = visit.body()?;
     let lists = ["issueIdsOrKeys", "fields", "expand", "properties"].map(|key| (key, Shape::Texts));
@@ -288,7 +288,7 @@ pub(crate) fn archive(state: &mut State, visit: &Visit<'_>) -> Answer {
 }
 
 impl State {
-    /// Archives an issue or brings it back. Searches do not find archived ones.
+    /// Archives or unarchives an issue. Searches do not find archived ones.
     pub(crate) fn set_archived(&mut self, id: u64, archived: bool) {
         if let Some(issue) = self.issues.get_mut(&id) {
             std::sync::Arc::make_mut(issue).archived = archived;

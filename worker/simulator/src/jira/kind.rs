@@ -1,4 +1,4 @@
-//! The kinds of fields: how the API names them.
+//! The kinds of fields, and their names in the API.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ pub(crate) enum Kind {
     User,
     #[serde(alias = "multiuser")]
     MultiUser,
-    // Of system fields only:
+    // Kinds of system fields only:
     #[serde(skip)]
     Priority,
     #[serde(skip)]
@@ -46,7 +46,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// The type in a schema, and the type of the items of a list.
+    /// Returns the type in a schema, and the type of the items of a list.
     pub(crate) fn schema_type(self) -> (&'static str, Option<&'static str>) {
         match self {
             Kind::Text | Kind::Textarea | Kind::Url => ("string", None),
@@ -69,7 +69,7 @@ impl Kind {
         }
     }
 
-    /// The type of a custom field.
+    /// Returns the type of a custom field.
     pub(crate) fn custom_type(self) -> &'static str {
         match self {
             Kind::StoryPoints => "com.pyxis.greenhopper.jira:jsw-story-points",
@@ -91,7 +91,7 @@ impl Kind {
         }
     }
 
-    /// What `update` may do with it.
+    /// Returns the operations that `update` supports.
     pub(crate) fn operations(self) -> &'static [&'static str] {
         match self {
             Kind::Labels | Kind::MultiSelect | Kind::Checkboxes | Kind::MultiUser => {
@@ -111,7 +111,7 @@ impl Kind {
 }
 
 impl Field {
-    /// The schema of the field.
+    /// Returns the schema of the field.
     pub(crate) fn schema(&self) -> Value {
         let (kind, items) = self.kind.schema_type();
         let mut schema = json!({ "type": kind });

@@ -6,10 +6,10 @@ use super::{behaviour::Behaviour, error::Refusal, time};
 use crate::{http::Reply, settings::Limits};
 
 const HOUR: i64 = 3_600_000;
-/// Seconds to wait where a limit has no better answer.
+/// Seconds to wait if a limit computes no other value.
 const USUAL_WAIT: i64 = 1;
 
-/// What a request is for, as limits see it.
+/// The properties of a request that limits depend on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cost<'a> {
     pub(crate) method: &'static str,
@@ -47,7 +47,7 @@ impl Reason {
     }
 }
 
-/// Refusals that the control API has ordered.
+/// Refusals ordered through the control API.
 #[derive(Debug, Clone)]
 pub(crate) struct Ordered {
     pub(crate) reason: Reason,
@@ -57,7 +57,7 @@ pub(crate) struct Ordered {
     pub(crate) path: Option<String>,
 }
 
-/// What has been used.
+/// The usage of the limits.
 #[derive(Debug, Default)]
 pub(crate) struct Meters {
     bursts: HashMap<(&'static str, &'static str), VecDeque<i64>>,
@@ -68,7 +68,7 @@ pub(crate) struct Meters {
 }
 
 impl Meters {
-    /// Takes a request, or refuses it. A refused request counts for nothing.
+    /// Counts a request, or refuses it. A refused request is not counted.
     pub(crate) fn charge(
         &mut self,
         cost: Cost<'_>,
@@ -114,7 +114,7 @@ impl Meters {
         Err(refusal(reason, 100, (now + wait * 1_000, retry_after), behaviour))
     }
 
-    /// The burst limit of an endpoint, and how much of it the last second used.
+    /// Returns the burst limit of an endpoint, and how much of it the last second used.
     fn burst(&mut self, cost: Cost<'_>, behaviour: &Behaviour, now: i64) -> (usize, usize) {
         let reads = matches!(cost.method, "GET" | "POST");
         let limit = if reads { behaviour.burst_reads } else { behaviour.burst_writes };
@@ -149,13 +149,13 @@ impl Meters {
         self.points.1
     }
 
-    /// Counts points, such as one for each result of a search.
+    /// Adds points, such as one for each result of a search.
     pub(crate) fn add_points(&mut self, points: u64, now: i64) {
         self.points(now);
         self.points.1 += points;
     }
 
-    /// Adds what is left to a response.
+    /// Adds the remaining budget to a response.
     pub(crate) fn stamp(&mut self, reply: Reply, cost: Cost<'_>, behaviour: &Behaviour, now: i64) -> Reply {
         let (limit, used, reset) = if cost.oauth {
             (behaviour.quota_points, self.points(now), (now / HOUR + 1) * HOUR)
@@ -174,13 +174,13 @@ impl Meters {
         if left * 5 < limit { reply.with("x-ratelimit-nearlimit", "true") } else { reply }
     }
 
-    /// Forgets what was used.
+    /// Clears the usage.
     pub(crate) fn clear(&mut self) {
         *self = Meters::default();
     }
 }
 
-/// The refusal of a request beyond a limit. `reset` is the time, and the seconds to wait.
+/// Returns the refusal of a request beyond a limit. `reset` is the time, and the seconds to wait.
 pub(crate) fn refusal(
     reason: Reason,
     limit: u64,

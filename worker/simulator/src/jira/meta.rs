@@ -1,4 +1,4 @@
-//! What may be set where: the metadata of screens.
+//! The metadata of screens: which fields can be set where.
 
 use serde_json::{Map, Value, json};
 
@@ -13,7 +13,7 @@ use super::{
 use crate::http::Reply;
 
 impl Render<'_> {
-    /// The metadata of a field on a screen.
+    /// Returns the metadata of a field on a screen.
     pub(crate) fn metadata(
         &self,
         project: &Project,
@@ -66,7 +66,7 @@ impl Render<'_> {
         }
     }
 
-    /// A transition, with the fields of its screen if wanted.
+    /// Returns a transition, with the fields of its screen if wanted.
     pub(crate) fn transition(
         &self,
         project: &Project,
@@ -97,7 +97,7 @@ impl Render<'_> {
         shown
     }
 
-    /// What of an issue may be edited.
+    /// Returns the editable fields of an issue.
     pub(crate) fn editmeta(&self, project: &Project, issue: &Issue) -> Value {
         let on = project.screen.iter().filter(|one| one.edit && one.is_for(issue.issue_type));
         let field = |one: &super::types::OnScreen| {
@@ -109,7 +109,7 @@ impl Render<'_> {
     }
 }
 
-/// A project in which the viewer may create.
+/// Returns a project in which the viewer may create.
 fn creatable<'s>(state: &'s State, visit: &Visit<'_>) -> Result<&'s Project, Refusal> {
     let project = visit.project(state, visit.arg(0))?;
     if visit.viewer.may(project, "CREATE_ISSUES") {
@@ -150,7 +150,7 @@ pub(crate) fn fields(state: &mut State, visit: &Visit<'_>) -> Answer {
     paged(visit, "fields", all.filter_map(|(id, required)| shown(id, required)).collect())
 }
 
-/// A page whose values have a name of their own.
+/// Returns a page whose values have this key.
 fn paged(visit: &Visit<'_>, key: &str, all: Vec<Value>) -> Answer {
     let (start, size) = (visit.number("startAt", 0)?, visit.number("maxResults", 50)?.clamp(1, 200));
     let total = all.len();

@@ -1,6 +1,6 @@
 //! Jira Cloud's REST API, version 3, for issues.
 //!
-//! Facts that are documented are fixed here; where the facts differ or may change there is a switch in [`behaviour`].
+//! Documented facts are fixed here; each fact that varies or may change has a switch in [`behaviour`].
 
 mod access;
 mod adf;
@@ -58,7 +58,7 @@ pub(crate) struct Jira {
     state: State,
 }
 
-/// What is known of a request when it is answered.
+/// Data about a request, collected while it is handled.
 #[derive(Default)]
 struct Seen<'a> {
     viewer: Viewer,
@@ -70,7 +70,7 @@ impl Jira {
         Jira { state: State::new(seed) }
     }
 
-    /// Answers a request. What is found on the way is noted for the headers.
+    /// Handles a request. Stores in `seen` what the headers need.
     fn pass<'a>(&mut self, call: &'a Call, scene: &Scene, seen: &mut Seen<'a>) -> Result<Reply, Refusal> {
         if let Some(answer) = oauth::answer(&mut self.state, call, scene.now) {
             return answer;
@@ -111,7 +111,7 @@ impl Jira {
         Ok(reply)
     }
 
-    /// Adds the headers that every response has.
+    /// Adds the common headers of all responses.
     fn stamped(&mut self, mut reply: Reply, scene: &Scene, seen: &Seen<'_>) -> Reply {
         let failed = seen.viewer.failed && reply.header(FAILED.0).is_none();
         if failed {
@@ -137,12 +137,12 @@ impl Jira {
     }
 }
 
-/// The body of a path that is not there.
+/// Returns the body of an unknown path.
 fn dead_link() -> Value {
     json!({ "errorMessages": ["Oops, you've found a dead link."], "errors": {} })
 }
 
-/// Refuses what the scopes of a token do not cover.
+/// Refuses a request that the scopes of a token do not cover.
 fn allowed(viewer: &Viewer, scope: Scope) -> Result<(), Refusal> {
     let Some(has) = &viewer.scopes else { return Ok(()) };
     let needed = scope.names();
@@ -204,7 +204,7 @@ impl Platform for Jira {
         page::answer(&mut self.state, call, scene)
     }
 
-    /// There are no webhooks yet.
+    /// Webhooks are not simulated.
     fn deliveries(&mut self) -> Vec<Delivery> {
         Vec::new()
     }
@@ -214,7 +214,7 @@ impl Platform for Jira {
     }
 }
 
-/// The error that Jira sends with a status.
+/// Returns the error that Jira sends with a status.
 fn usual(status: u16) -> Refusal {
     match status {
         401 => Refusal::not_signed_in(),

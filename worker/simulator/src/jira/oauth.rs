@@ -1,4 +1,4 @@
-//! OAuth 2.0 (3LO): access tokens that end, refresh tokens that hold once, and the list of sites.
+//! OAuth 2.0 (3LO): access tokens that expire, refresh tokens that are valid once, and the list of sites.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::http::{Call, Reply};
 
-/// What a person has allowed an app.
+/// A user's grant to an app.
 #[derive(Debug, Clone)]
 pub(crate) struct Grant {
     pub(crate) user: String,
@@ -32,13 +32,13 @@ pub(crate) struct Grants {
 }
 
 impl Grants {
-    /// Returns the grant of an access token that holds.
+    /// Returns the grant of a valid access token.
     pub(crate) fn by_access(&self, token: &str, now: i64) -> Option<&Grant> {
         self.list.iter().find(|grant| grant.access == token && grant.access_expires > now && !grant.revoked)
     }
 }
 
-/// Answers requests that are not below the API; none if this is not such a request.
+/// Handles requests outside of the API; `None` for any other request.
 pub(crate) fn answer(state: &mut State, call: &Call, now: i64) -> Option<Answer> {
     match (call.method.as_str(), call.parts().as_slice()) {
         ("POST", ["oauth", "token"]) => Some(token(state, call, now)),

@@ -18,13 +18,13 @@ use crate::{
     platform::Scene,
 };
 
-/// Issues of a page.
+/// The most issues on a page.
 const SHOWN: usize = 50;
 
 const PICTURE: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 8 8\"><rect width=\"8\" height=\"8\" rx=\"1\" \
                        fill=\"#2457c5\"/></svg>";
 
-/// Answers a request; its path is the one behind `/page/jira`.
+/// Handles a request; its path is the one below `/page/jira`.
 pub(crate) fn answer(state: &mut State, call: &Call, scene: &Scene) -> Reply {
     let parts = call.parts();
     match (call.method.as_str(), parts.as_slice()) {
@@ -133,7 +133,7 @@ fn row(page: &mut String, state: &State, issue: &Issue) {
     page.push_str("</span></li>");
 }
 
-/// A choice of people.
+/// Writes a choice of people.
 fn people(
     page: &mut String,
     state: &State,
@@ -210,13 +210,13 @@ fn item(state: &State, issue: &Issue) -> Reply {
     document(200, &key, &page)
 }
 
-/// A document as text for the form: an empty line between its blocks.
+/// Returns a document as text for the form: an empty line between its blocks.
 fn editable(value: &Value) -> String {
     let blocks = value["content"].as_array().into_iter().flatten().map(adf::plain);
     blocks.collect::<Vec<_>>().join("\n\n")
 }
 
-/// Reads a form. A description counts only if its text was changed: plain text would lose the rest.
+/// Reads a form. A description is set only if its text was changed: plain text would lose its formatting.
 fn change(state: &State, call: &Call, scene: &Scene, current: Option<&Issue>) -> (Map<String, Value>, By) {
     let mut keys = Map::new();
     let mut by = By { user: None, now: scene.now, at: None, lag: None };

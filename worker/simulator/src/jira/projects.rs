@@ -49,7 +49,7 @@ pub(crate) fn search(state: &mut State, visit: &Visit<'_>) -> Answer {
     visit.page("project/search", shown.collect(), 50)
 }
 
-/// `GET /project/{}`. Former keys lead to it, too.
+/// `GET /project/{}`. Former keys also lead to it.
 pub(crate) fn get(state: &mut State, visit: &Visit<'_>) -> Answer {
     let project = visit.project(state, visit.arg(0))?;
     Ok(Reply::json(200, &visit.render(state).project(project)))

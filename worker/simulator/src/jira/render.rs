@@ -1,4 +1,4 @@
-//! Issues as the API shows them.
+//! Renders issues as JSON of the API.
 
 use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
@@ -10,17 +10,17 @@ use super::{
     types::{Change, Choice, Field, Issue},
 };
 
-/// Shows things to a viewer.
+/// Renders records for a viewer.
 #[derive(Clone, Copy)]
 pub(crate) struct Render<'a> {
     pub(crate) state: &'a State,
-    /// The address before `/rest`.
+    /// The URL before `/rest`.
     pub(crate) base: &'a str,
     pub(crate) viewer: Option<&'a str>,
     pub(crate) zone: Tz,
 }
 
-/// Which fields of issues are wanted.
+/// The requested fields of issues.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Wanted {
     all: bool,
@@ -33,7 +33,7 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    /// Reads a list such as `summary`, `*all`, `-description`; `usual` stands for an empty one.
+    /// Parses a list such as `summary`, `*all`, `-description`; `usual` replaces an empty one.
     pub(crate) fn new(fields: &[String], usual: &str) -> Wanted {
         let mut wanted = Wanted::default();
         let none = fields.iter().all(|name| name.is_empty());
@@ -48,12 +48,12 @@ impl Wanted {
                 },
             }
         }
-        // What is only taken away is taken from everything.
+        // A list with only exclusions starts from all fields.
         wanted.all |= wanted.names.is_empty() && !wanted.without.is_empty();
         wanted
     }
 
-    /// True if nothing but the id, or the id and the key, is wanted.
+    /// True if only the id, or the id and the key, is requested.
     pub(crate) fn ids_only(&self) -> bool {
         let ids = self.names.iter().all(|name| ["id", "key", "issuekey"].contains(&name.as_str()));
         !self.all && ids && self.properties.is_empty() && self.expand.is_empty()
@@ -75,7 +75,7 @@ impl Render<'_> {
         format!("{}/rest/api/3/{path}", self.base)
     }
 
-    /// An issue with the wanted fields.
+    /// Returns an issue with the wanted fields.
     pub(crate) fn issue(&self, issue: &Issue, wanted: &Wanted) -> Value {
         let id = issue.id.to_string();
         if wanted.ids_only() && !wanted.key_too() {
@@ -134,7 +134,7 @@ impl Render<'_> {
         fields
     }
 
-    /// The value of one field.
+    /// Returns the value of one field.
     pub(crate) fn field(&self, issue: &Issue, field: &Field) -> Value {
         let time = |millis: Option<i64>| millis.map_or(Value::Null, |millis| json!(stamp(millis, self.zone)));
         match (field.kind, field.id.as_str()) {
@@ -162,14 +162,14 @@ impl Render<'_> {
                 subtasks.filter_map(|id| self.state.issues.get(id)).map(|child| self.link(child)).collect()
             }
             (Kind::Labels, _) => issue.values.get(&field.id).cloned().unwrap_or_else(|| {
-                // The system's labels are an empty list; a custom field of labels is null.
+                // Empty system labels are an empty list; an empty custom field of labels is null.
                 if field.custom.is_none() { json!([]) } else { Value::Null }
             }),
             _ => issue.values.get(&field.id).map_or(Value::Null, |value| self.stored(field, value)),
         }
     }
 
-    /// A stored value.
+    /// Renders a stored value.
     fn stored(&self, field: &Field, value: &Value) -> Value {
         let list = || value.as_array().map(Vec::as_slice).unwrap_or_default();
         let choice = |id: &Value| {
@@ -197,7 +197,7 @@ impl Render<'_> {
         }
     }
 
-    /// An option.
+    /// Renders an option.
     pub(crate) fn choice(&self, choice: &Choice) -> Value {
         json!({
             "self": self.url(&format!("customFieldOption/{}", choice.id)),
@@ -206,7 +206,7 @@ impl Render<'_> {
         })
     }
 
-    /// An issue as another one's parent or subtask.
+    /// Renders an issue as another one's parent or subtask.
     fn link(&self, issue: &Issue) -> Value {
         let priority = issue.values.get("priority").and_then(Value::as_u64);
         let priority = self.state.priorities.iter().find(|known| Some(known.id) == priority);
@@ -223,7 +223,7 @@ impl Render<'_> {
         })
     }
 
-    /// An entry of the history.
+    /// Renders an entry of the history.
     pub(crate) fn change(&self, change: &Change) -> Value {
         let items: Vec<Value> = change
             .items

@@ -1,4 +1,4 @@
-//! People, projects, statuses and the like as the API shows them.
+//! Renders people, projects, statuses and other records of the site.
 
 use serde_json::{Map, Value, json};
 
@@ -8,7 +8,7 @@ use super::{
 };
 
 impl Render<'_> {
-    /// The server's address with the platform, for pictures and pages.
+    /// Returns the server's address with the platform, for pictures and pages.
     fn site(&self) -> &str {
         self.base.split("/jira").next().unwrap_or_default()
     }
@@ -89,7 +89,7 @@ impl Render<'_> {
         })
     }
 
-    /// A priority in a list of priorities, which says more.
+    /// Renders a priority with the details that lists of priorities have.
     pub(crate) fn full_priority(&self, priority: &Priority) -> Value {
         let mut shown = self.priority(priority);
         shown["statusColor"] = json!(priority.color);
@@ -107,7 +107,7 @@ impl Render<'_> {
         })
     }
 
-    /// A project in an issue and in a list.
+    /// Returns a project in an issue and in a list.
     pub(crate) fn project_link(&self, project: &Project) -> Value {
         json!({
             "self": self.url(&format!("project/{}", project.id)),
@@ -142,7 +142,7 @@ impl Render<'_> {
         shown
     }
 
-    /// A field in the list of fields.
+    /// Returns a field in the list of fields.
     pub(crate) fn field_details(&self, field: &Field) -> Value {
         let clauses = match field.custom {
             Some(number) => vec![format!("cf[{number}]"), field.name.clone()],
@@ -166,7 +166,7 @@ impl Render<'_> {
     }
 }
 
-/// The project that something belongs to.
+/// Returns the project that something belongs to.
 fn scope(project: u64) -> Value {
     json!({ "type": "PROJECT", "project": { "id": project.to_string() } })
 }

@@ -5,13 +5,13 @@ use super::{
     users, visit::Visit,
 };
 
-/// What an OAuth token must allow.
+/// The scope that a route requires of an OAuth token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope {
     Read,
     Write,
     User,
-    /// Nothing.
+    /// No scope.
     Free,
 }
 
@@ -29,7 +29,7 @@ impl Scope {
 /// A route.
 pub(crate) struct Route {
     pub(crate) method: &'static str,
-    /// The path behind `/rest/api/3`; `{}` stands for one part of it.
+    /// The path below `/rest/api/3`; `{}` stands for one segment of it.
     pub(crate) pattern: &'static str,
     pub(crate) run: fn(&mut State, &Visit<'_>) -> Answer,
     pub(crate) scope: Scope,
@@ -99,7 +99,8 @@ const ROUTES: [Route; 50] = [
     route("GET", "label", site::labels, Read),
 ];
 
-/// Returns the route of a path behind the version, with its variable parts; or whether another method has one.
+/// Returns the route of a path below the version, with its variable segments; the error is true if another method has a
+/// route.
 pub(crate) fn find(method: &str, parts: &[&str]) -> Result<(&'static Route, Vec<String>), bool> {
     let mut other = false;
     for route in &ROUTES {
@@ -113,7 +114,7 @@ pub(crate) fn find(method: &str, parts: &[&str]) -> Result<(&'static Route, Vec<
     Err(other)
 }
 
-/// The variable parts of a path, if it is of this pattern.
+/// Returns the variable parts of a path, if it is of this pattern.
 fn args(pattern: &str, parts: &[&str]) -> Option<Vec<String>> {
     let mut args = Vec::new();
     let mut parts = parts.iter();

@@ -1,4 +1,4 @@
-//! The search routes: pages by token only, from an index that lags behind.
+//! The search routes: pages by token only, from an index that lags behind the issues.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -16,14 +16,14 @@ use super::{
 };
 use crate::http::Reply;
 
-/// Issues that a search may be told to see at once, and properties that it may return.
+/// The most issues that a search may reconcile, and the most properties that it may return.
 const RECONCILED: usize = 50;
 const PROPERTIES: usize = 5;
 
 const UNBOUNDED: &str =
     "Unbounded JQL queries are not allowed here. Please add a search restriction to your query.";
 
-/// What a search asks for.
+/// A search request.
 struct Request {
     jql: String,
     token: Option<String>,
@@ -87,7 +87,7 @@ pub(crate) fn search(state: &mut State, visit: &Visit<'_>) -> Answer {
     Ok(Reply::json(200, &page))
 }
 
-/// Moves names and schemas from the issues to the page, where searches have them.
+/// Moves names and schemas from the issues to the page, where searches return them.
 fn names(state: &State, wanted: &Wanted, page: &mut Value) {
     for part in ["names", "schema"].into_iter().filter(|part| wanted.expands(part)) {
         let mut all = Map::new();
@@ -111,7 +111,7 @@ pub(crate) fn count(state: &mut State, visit: &Visit<'_>) -> Answer {
     Ok(Reply::json(200, &json!({ "count": found.len() })))
 }
 
-/// The former search, which is gone.
+/// The former search routes, which Jira has removed.
 pub(crate) fn removed(_: &mut State, _: &Visit<'_>) -> Answer {
     let message = "The requested API has been removed. Please migrate to the /rest/api/3/search/jql API. A full migration guideline is available at https://developer.atlassian.com/changelog/#CHANGE-2046";
     Err(Refusal::new(410, message))
@@ -157,7 +157,7 @@ fn of_query(visit: &Visit<'_>) -> Result<Request, Refusal> {
     })
 }
 
-/// Reads a query, which must be bounded.
+/// Reads a query, which must have a restriction.
 fn read(state: &State, visit: &Visit<'_>, text: &str) -> Result<(Check, Order), Refusal> {
     let wrong = |message: String| Refusal::new(400, message);
     let query = jql::parse(text).map_err(wrong)?;
@@ -169,7 +169,7 @@ fn read(state: &State, visit: &Visit<'_>, text: &str) -> Result<(Check, Order), 
     narrow.add(state, &check);
     let one = narrow.projects.is_some_and(|projects| projects.len() == 1);
     Ok(match order {
-        // Numbers rank keys within one project only.
+        // Issue numbers order keys within one project only.
         Order::Ranked(Rank::Number, down) if !one => (check, Order::Sorted(vec![("key".to_owned(), down)])),
         order => (check, order),
     })
@@ -181,14 +181,14 @@ fn hash(jql: &str) -> u64 {
     hasher.finish()
 }
 
-/// Writes a token. It belongs to its query.
+/// Encodes a page token. It is valid for its query only.
 fn token_of(position: Position, jql: &str, now: i64) -> String {
     let (rank, id) = position.after.map_or((String::new(), 0), |(rank, id)| (rank.to_string(), id));
     let text = format!("{:x}:{now}:{}:{rank}:{id}:{}", hash(jql), position.page, position.skipped);
     base64::encode(text.as_bytes())
 }
 
-/// Reads a token.
+/// Decodes a page token.
 fn position(token: &str, jql: &str, visit: &Visit<'_>, seconds: i64) -> Result<Position, Refusal> {
     let wrong = || Refusal::new(400, "The provided next page token is invalid or expired.");
     let text = base64::decode(token).and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(wrong)?;

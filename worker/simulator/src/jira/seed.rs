@@ -1,4 +1,4 @@
-//! Generated content: an example to start with, and projects of any size.
+//! Generated content: an initial example, and projects of any size.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -11,7 +11,7 @@ use super::{
     types::{Token, User},
 };
 
-/// The token of the example, and the address that belongs to it.
+/// The token of the example, and the e-mail address of its user.
 const TOKEN: &str = "ATATT-simulator-0000000000000001";
 const EMAIL: &str = "ada@acme.example";
 
@@ -48,14 +48,14 @@ const TEXTS: [&str; 5] = [
     "Umlauts and emoji stay as they are: Größe, naïve, 🚀.",
 ];
 
-/// How much to generate.
+/// The amount of generated content.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Seed {
     pub(crate) items: usize,
-    /// Done ones, in percent.
+    /// The share of issues that are done, in percent.
     pub(crate) done: usize,
-    /// Seconds between the times of two items; the last one is of now.
+    /// Seconds between the times of two items; the last item has the current time.
     pub(crate) every: i64,
 }
 
@@ -65,7 +65,8 @@ impl Default for Seed {
     }
 }
 
-/// Adds generated issues to a project, which searches see at once. Returns how many, and the first and the last key.
+/// Adds generated issues to a project, which searches see at once. Returns their number, and the first and the last
+/// key.
 pub(crate) fn fill(state: &mut State, project: u64, seed: &Seed, now: i64) -> Value {
     let Some(home) = state.projects.get(&project) else { return Value::Null };
     let first = home.last_number + 1;
@@ -108,7 +109,7 @@ pub(crate) fn fill(state: &mut State, project: u64, seed: &Seed, now: i64) -> Va
         if let Some(known) = state.priority(priority) {
             keys.insert("priority".to_owned(), json!(known.name));
         }
-        // A workflow of another kind has other statuses: its first one is taken then.
+        // Another workflow has other statuses; then its first one is used.
         let edit = person_change(state, keys.clone(), (project, issue_type), None).or_else(|_| {
             keys.remove("status");
             person_change(state, keys, (project, issue_type), None)

@@ -1,4 +1,4 @@
-//! The routes of what a whole site shares: fields, statuses, priorities and the like.
+//! The routes of records of the whole site: fields, statuses, priorities and others.
 
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ pub(crate) fn server(_: &mut State, visit: &Visit<'_>) -> Answer {
     ))
 }
 
-/// The fields that the viewer may know of: those of at least one project that they see.
+/// Returns the fields that the viewer may know of: those of at least one project that they see.
 fn visible<'s>(state: &'s State, visit: &'s Visit<'_>) -> impl Iterator<Item = &'s Field> {
     state.fields.values().filter(move |field| {
         let seen = |project: &&super::types::Project| visit.viewer.may(project, "BROWSE_PROJECTS");
@@ -139,7 +139,7 @@ pub(crate) fn search_resolutions(state: &mut State, visit: &Visit<'_>) -> Answer
     visit.page("resolution/search", shown.collect(), 50)
 }
 
-/// The statuses that a viewer may know of.
+/// Returns the statuses that a viewer may know of.
 fn known_statuses(state: &State, visit: &Visit<'_>) -> Vec<u64> {
     let seen = state.projects.values().filter(|project| visit.viewer.may(project, "BROWSE_PROJECTS"));
     let workflows =

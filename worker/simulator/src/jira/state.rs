@@ -1,4 +1,4 @@
-//! Everything that a simulated Jira holds, and the ways to find it.
+//! The whole state of a simulated Jira, and look-ups in it.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -38,11 +38,11 @@ pub(crate) struct State {
     pub(crate) fields: BTreeMap<String, Field>,
     pub(crate) workflows: BTreeMap<u64, Workflow>,
     pub(crate) issues: HashMap<u64, Arc<Issue>>,
-    /// Ids of issues by project and number, former ones too.
+    /// Ids of issues by project and number, including former ones.
     pub(crate) numbers: HashMap<(u64, u64), u64>,
     pub(crate) children: HashMap<u64, BTreeSet<u64>>,
     pub(crate) histories: HashMap<u64, Vec<Change>>,
-    /// How many issues have a label.
+    /// The number of issues with each label.
     pub(crate) labels: BTreeMap<String, usize>,
     pub(crate) index: Index,
     pub(crate) tokens: BTreeMap<String, Token>,
@@ -66,7 +66,7 @@ const PRIORITIES: [(&str, &str); 5] = [
 const RESOLUTIONS: [&str; 4] = ["Done", "Won't Do", "Duplicate", "Cannot Reproduce"];
 
 impl State {
-    /// Creates a site without people and projects: it has the usual priorities, resolutions, types and statuses.
+    /// Creates a site without people and projects, with the default priorities, resolutions, types and statuses.
     pub(crate) fn new(seed: u64) -> State {
         let mut state = State {
             cloud_id: uuid(&("cloud", seed)),
@@ -184,7 +184,7 @@ impl State {
         format!("{key}-{}", issue.number)
     }
 
-    /// Returns the id of an issue by its id or key. A former key leads to it, too.
+    /// Returns the id of an issue by its id or key, including former keys.
     pub(crate) fn issue_id(&self, name: &str) -> Option<u64> {
         if let Ok(id) = name.parse() {
             return self.issues.contains_key(&id).then_some(id);
@@ -232,7 +232,7 @@ impl State {
         types.into_iter().find(|known| known.id == id || known.name.eq_ignore_ascii_case(name))
     }
 
-    /// The workflow that an issue follows.
+    /// Returns the workflow that an issue follows.
     pub(crate) fn workflow(&self, project: u64, issue_type: u64) -> Option<&Workflow> {
         self.workflows.get(&self.projects.get(&project)?.workflow_of(issue_type))
     }
@@ -248,12 +248,12 @@ impl State {
         })
     }
 
-    /// The fields that an issue of a project may have.
+    /// Returns the fields that an issue of a project may have.
     pub(crate) fn fields_of(&self, project: u64) -> impl Iterator<Item = &Field> {
         self.fields.values().filter(move |field| field.applies(project))
     }
 
-    /// Counts labels that were added or taken away.
+    /// Updates the counts of added or removed labels.
     pub(crate) fn count_labels<'a>(&mut self, labels: impl Iterator<Item = &'a str>, more: bool) {
         for label in labels {
             let count = self.labels.entry(label.to_owned()).or_default();
@@ -265,7 +265,7 @@ impl State {
     }
 }
 
-/// An id of the usual form that belongs to a value.
+/// Derives an id in the form of a UUID from a value.
 pub(crate) fn uuid(of: &impl Hash) -> String {
     let half = |salt: u64| {
         let mut hasher = DefaultHasher::new();

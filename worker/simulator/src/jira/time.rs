@@ -7,12 +7,12 @@ fn at(millis: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(millis).unwrap_or_default()
 }
 
-/// A time as `2026-11-20T10:15:30.123+0000`, in a zone.
+/// Returns a time as `2026-11-20T10:15:30.123+0000`, in a zone.
 pub(crate) fn stamp(millis: i64, zone: Tz) -> String {
     at(millis).with_timezone(&zone).format("%Y-%m-%dT%H:%M:%S%.3f%z").to_string()
 }
 
-/// A time as `2026-11-20T10:15:31Z`, at the next whole second, as resets of limits are written.
+/// Returns a time as `2026-11-20T10:15:31Z`, at the next whole second, as resets of limits are written.
 pub(crate) fn reset(millis: i64) -> String {
     at(millis + 999).format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
@@ -38,7 +38,7 @@ pub(crate) fn jql(text: &str, zone: Tz) -> Option<i64> {
     civil_in(civil, zone)
 }
 
-/// The first instant that a zone's clocks show as this; the next one that exists where they skip it.
+/// Returns the first instant at which clocks of a zone show this time; if they skip it, the next existing one.
 fn civil_in(civil: NaiveDateTime, zone: Tz) -> Option<i64> {
     (0..=4)
         .filter_map(|hour| {
@@ -48,7 +48,7 @@ fn civil_in(civil: NaiveDateTime, zone: Tz) -> Option<i64> {
         .next()
 }
 
-/// The start of today in a zone.
+/// Returns the start of today in a zone.
 pub(crate) fn today(now: i64, zone: Tz) -> Option<i64> {
     civil_in(at(now).with_timezone(&zone).date_naive().and_hms_opt(0, 0, 0)?, zone)
 }

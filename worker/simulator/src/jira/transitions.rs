@@ -1,4 +1,4 @@
-//! The routes of transitions: what may be done with an issue now, by this user.
+//! The routes of transitions: those that this user can make with an issue now.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::http::Reply;
 
-/// The transitions that a viewer may make with an issue now. None without the permission.
+/// Returns the transitions that a viewer can make with an issue now; none without the permission.
 pub(crate) fn open<'s>(state: &'s State, viewer: &Viewer, issue: &Issue) -> Vec<&'s Transition> {
     let project = state.projects.get(&issue.project);
     if issue.archived || !project.is_some_and(|project| viewer.may(project, "TRANSITION_ISSUES")) {

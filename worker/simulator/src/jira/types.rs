@@ -13,17 +13,17 @@ use super::kind::Kind;
 pub(crate) struct User {
     /// The account id.
     pub(crate) id: String,
-    /// What the control API calls the user; the API itself does not know it.
+    /// The name in the control API; the API itself does not have it.
     pub(crate) handle: String,
     pub(crate) name: String,
     pub(crate) email: Option<String>,
-    /// Others see the e-mail address.
+    /// True if others see the e-mail address.
     pub(crate) shows_email: bool,
     pub(crate) active: bool,
     pub(crate) app: bool,
     pub(crate) zone: Tz,
     pub(crate) locale: String,
-    /// May administer Jira.
+    /// True if the user may administer Jira.
     pub(crate) admin: bool,
 }
 
@@ -115,7 +115,7 @@ pub(crate) struct Field {
     pub(crate) contexts: Vec<Context>,
 }
 
-/// For which projects a field holds, with which options.
+/// The projects that a field applies to, with its options there.
 #[derive(Debug, Clone)]
 pub(crate) struct Context {
     pub(crate) id: u64,
@@ -134,7 +134,7 @@ pub(crate) struct Choice {
 }
 
 impl Field {
-    /// The context that holds for a project: one of its own before one for all.
+    /// Returns the context that applies to a project: one of its own before a global one.
     pub(crate) fn context(&self, project: u64) -> Option<&Context> {
         let own = |context: &&Context| {
             context.projects.as_ref().is_some_and(|projects| projects.contains(&project))
@@ -143,7 +143,7 @@ impl Field {
         self.contexts.iter().find(own).or_else(|| self.contexts.iter().find(all))
     }
 
-    /// True if issues of the project may have it.
+    /// True if issues of the project may have the field.
     pub(crate) fn applies(&self, project: u64) -> bool {
         if let Some(own) = self.project {
             return own == project;
@@ -165,7 +165,7 @@ pub(crate) struct OnScreen {
     pub(crate) create: bool,
     pub(crate) edit: bool,
     pub(crate) required: bool,
-    /// Only for these issue types; none for all.
+    /// Only for these issue types; `None` for all.
     pub(crate) types: Option<BTreeSet<u64>>,
 }
 
@@ -182,14 +182,14 @@ pub(crate) struct Project {
     pub(crate) name: String,
     pub(crate) team_managed: bool,
     pub(crate) lead: String,
-    /// Everybody may browse it, without credentials, too.
+    /// True if everyone may browse it, also without credentials.
     pub(crate) anonymous: bool,
     pub(crate) archived: bool,
     /// Permissions by account id.
     pub(crate) members: BTreeMap<String, BTreeSet<String>>,
     pub(crate) types: Vec<u64>,
     pub(crate) workflow: u64,
-    /// Workflows of single issue types.
+    /// Workflows of specific issue types.
     pub(crate) workflows: BTreeMap<u64, u64>,
     pub(crate) screen: Vec<OnScreen>,
     pub(crate) last_number: u64,
@@ -214,13 +214,13 @@ pub(crate) struct Workflow {
 pub(crate) struct Transition {
     pub(crate) id: u64,
     pub(crate) name: String,
-    /// None for a global one.
+    /// `None` for a global transition.
     pub(crate) from: Option<Vec<u64>>,
     pub(crate) to: u64,
-    /// Only for these accounts; none for all who may transition.
+    /// Only for these accounts; `None` for all with the permission.
     pub(crate) users: Option<BTreeSet<String>>,
     pub(crate) screen: Vec<ScreenField>,
-    /// The resolution that it sets by itself.
+    /// The resolution that it sets.
     pub(crate) resolution: Option<u64>,
 }
 
@@ -229,7 +229,7 @@ pub(crate) struct Transition {
 pub(crate) struct ScreenField {
     pub(crate) field: String,
     pub(crate) required: bool,
-    /// False if the server takes it and its metadata leaves it out.
+    /// False if the server accepts the field although its metadata leaves it out.
     pub(crate) listed: bool,
 }
 
@@ -252,7 +252,7 @@ pub(crate) struct Issue {
     pub(crate) resolved: Option<i64>,
     pub(crate) status_changed: i64,
     pub(crate) archived: bool,
-    /// Only these accounts see it, as by a security level; none for all who may browse.
+    /// Only these accounts see it, as by a security level; `None` for all who may browse.
     pub(crate) visible_to: Option<BTreeSet<String>>,
 }
 
@@ -291,6 +291,6 @@ pub(crate) struct Token {
     /// Milliseconds since 1970.
     pub(crate) expires: Option<i64>,
     pub(crate) revoked: bool,
-    /// None for a classic token, which may do what its account may.
+    /// `None` for a classic token, which has the rights of its account.
     pub(crate) scopes: Option<Vec<String>>,
 }

@@ -1,4 +1,4 @@
-//! The routes of people. They are named by account id alone.
+//! The routes of people, who are named by account id only.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::http::Reply;
 
-/// Refuses the ways to name people that are gone.
+/// Refuses the ways to name people that Jira has removed.
 fn modern(visit: &Visit<'_>) -> Result<(), Refusal> {
     for key in ["username", "key"] {
         if visit.call.query(key).is_some() {
@@ -47,7 +47,7 @@ pub(crate) fn get(state: &mut State, visit: &Visit<'_>) -> Answer {
     Ok(Reply::json(200, &visit.render(state).user(user)))
 }
 
-/// True if a search finds a user. An e-mail address finds only those who show theirs.
+/// True if a search finds a user. An e-mail address finds only users who show theirs.
 fn matches(user: &User, query: &str) -> bool {
     let query = query.to_lowercase();
     let name = user.name.to_lowercase();

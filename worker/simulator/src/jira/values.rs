@@ -1,7 +1,7 @@
-//! Values of fields: from the API's form into the stored one.
+//! Converts values of fields from the API's form to the stored one.
 //!
-//! Stored are: texts, documents, numbers, dates as texts, times as milliseconds, options and priorities as ids, cascading
-//! options as a list of one or two ids, people as account ids.
+//! Stored forms are: texts, documents, numbers, dates as texts, times as milliseconds, options and priorities as ids,
+//! cascading options as a list of one or two ids, people as account ids.
 
 use serde_json::{Value, json};
 
@@ -17,9 +17,9 @@ use super::{
 /// Why a value is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Bad {
-    /// Said of the field.
+    /// Reported for the field.
     Field(String),
-    /// Said of the whole request.
+    /// Reported for the whole request.
     Request(String),
 }
 
@@ -27,14 +27,14 @@ fn bad<T>(message: impl Into<String>) -> Result<T, Bad> {
     Err(Bad::Field(message.into()))
 }
 
-/// What a person or a program may set, wherever it stands.
+/// Validates values for any screen.
 pub(crate) struct Reader<'a> {
     pub(crate) state: &'a State,
     pub(crate) project: &'a Project,
 }
 
 impl Reader<'_> {
-    /// Reads the value of a field; none clears it.
+    /// Reads the value of a field; `None` clears it.
     pub(crate) fn read(&self, field: &Field, value: &Value) -> Result<Option<Value>, Bad> {
         if value.is_null() {
             return Ok(None);
@@ -179,7 +179,7 @@ impl Reader<'_> {
     }
 }
 
-/// What is said of a field that cannot be set here.
+/// Returns the message about a field that cannot be set here.
 pub(crate) fn not_on_screen(field: &str) -> String {
     format!("Field '{field}' cannot be set. It is not on the appropriate screen, or unknown.")
 }
@@ -188,7 +188,7 @@ fn shown(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// The id of an object, written as text or as number.
+/// Returns the id of an object, written as text or as number.
 pub(crate) fn id_of(value: &Value) -> Option<String> {
     match value.get("id") {
         Some(Value::String(id)) => Some(id.clone()),
@@ -197,7 +197,7 @@ pub(crate) fn id_of(value: &Value) -> Option<String> {
     }
 }
 
-/// The id of an object, else another key of it.
+/// Returns the id of an object, else another key of it.
 pub(crate) fn id_or(value: &Value, key: &str) -> Option<String> {
     id_of(value).or_else(|| value.get(key).and_then(Value::as_str).map(str::to_owned))
 }

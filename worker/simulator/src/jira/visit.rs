@@ -1,4 +1,4 @@
-//! One request at a route: who asks, for what, and the ways to the things that the path names.
+//! One request to a route: its viewer, its time, and look-ups of the resources in the path.
 
 use std::sync::Arc;
 
@@ -46,9 +46,9 @@ pub(crate) struct Visit<'a> {
     pub(crate) viewer: Viewer,
     /// Milliseconds since 1970.
     pub(crate) now: i64,
-    /// The variable parts of the path.
+    /// The variable segments of the path.
     pub(crate) args: Vec<String>,
-    /// The address before `/rest`.
+    /// The URL before `/rest`.
     pub(crate) base: String,
 }
 
@@ -57,12 +57,12 @@ impl Visit<'_> {
         Render { state, base: &self.base, viewer: self.viewer.user.as_deref(), zone: self.viewer.zone }
     }
 
-    /// A variable part of the path; empty if there is none.
+    /// Returns a variable segment of the path; empty if there is none.
     pub(crate) fn arg(&self, at: usize) -> &str {
         self.args.get(at).map_or("", String::as_str)
     }
 
-    /// The body, which must be an object.
+    /// Returns the body, which must be an object.
     pub(crate) fn body(&self) -> Result<Map<String, Value>, Refusal> {
         match self.call.json() {
             Ok(Value::Object(keys)) => Ok(keys),
@@ -74,7 +74,7 @@ impl Visit<'_> {
         }
     }
 
-    /// Refuses a body with keys that the route does not know, or with values of another type.
+    /// Refuses a body with unknown keys, or with values of another type.
     pub(crate) fn fits(&self, body: &Map<String, Value>, known: &[(&str, Shape)]) -> Result<(), Refusal> {
         let fits = |(key, value): (&String, &Value)| {
             let shape = known.iter().find(|(name, _)| name == key).map(|(_, shape)| shape);
@@ -83,7 +83,7 @@ impl Visit<'_> {
         if body.iter().all(fits) { Ok(()) } else { Err(bad_payload()) }
     }
 
-    /// A number of the query.
+    /// Returns a number of the query.
     pub(crate) fn number(&self, key: &str, usual: usize) -> Result<usize, Refusal> {
         match self.call.query(key) {
             None | Some("") => Ok(usual),
@@ -93,7 +93,7 @@ impl Visit<'_> {
         }
     }
 
-    /// The values of a list in the query: repeated, or with commas.
+    /// Returns the values of a list in the query: repeated, or with commas.
     pub(crate) fn list(&self, key: &str) -> Vec<String> {
         let values = self.call.query.iter().filter(|(name, _)| name == key);
         let parts = values.flat_map(|(_, value)| value.split(','));
@@ -111,7 +111,7 @@ impl Visit<'_> {
         self.find(state, self.arg(0))
     }
 
-    /// Returns the issue of the path if the viewer may change it in this way.
+    /// Returns the issue of the path if the viewer has this permission for it.
     pub(crate) fn changes<'s>(&self, state: &'s State, permission: &str) -> Result<&'s Arc<Issue>, Refusal> {
         let issue = self.issue(state)?;
         self.allowed(state, issue, permission)?;
@@ -137,7 +137,7 @@ impl Visit<'_> {
         project.ok_or_else(|| Refusal::no_project(key))
     }
 
-    /// A page of values in the usual form.
+    /// Returns a page of values in the usual form.
     pub(crate) fn page(&self, path: &str, all: Vec<Value>, usual: usize) -> Result<Reply, Refusal> {
         let (start, size) = (self.number("startAt", 0)?, self.number("maxResults", usual)?.clamp(1, 1_000));
         let total = all.len();

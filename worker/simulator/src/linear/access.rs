@@ -1,4 +1,4 @@
-//! Who asks, and what of the workspace they see and may do.
+//! Authentication, and what a user may see and do in the workspace.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::http::Call;
 
-/// Who asks.
+/// The user and the token of a request.
 #[derive(Debug, Clone)]
 pub(crate) struct Viewer {
     pub(crate) user: Id,
@@ -20,7 +20,7 @@ pub(crate) struct Viewer {
     teams: Option<BTreeSet<Id>>,
     guest: bool,
     pub(crate) admin: bool,
-    /// The account of a person in the browser, who sees everything.
+    /// True for a person in the browser, who sees everything.
     everything: bool,
 }
 
@@ -61,7 +61,7 @@ pub(crate) fn viewer(state: &State, call: &Call, now: i64) -> Result<Viewer, Ref
 }
 
 impl Viewer {
-    /// A person in the browser, or the control API.
+    /// Creates the viewer of a person in the browser, or of the control API.
     pub(crate) fn person(user: Id) -> Viewer {
         Viewer {
             user,
@@ -101,7 +101,8 @@ impl Viewer {
         state.issue(name).filter(|issue| self.sees(state, issue)).ok_or_else(|| Failure::not_found("Issue"))
     }
 
-    /// Refuses what needs a scope that the token lacks. `admin` and `write` hold the narrower ones, and every token may read.
+    /// Refuses an operation whose scope the token lacks. `admin` and `write` include the narrower ones, and every token
+    /// may read.
     pub(crate) fn may(&self, scope: &str) -> Result<(), Failure> {
         let has = |scope: &str| self.scopes.iter().any(|given| given == scope);
         if scope == "read" || has("admin") || has(scope) || (scope != "admin" && has("write")) {

@@ -1,4 +1,4 @@
-//! Where the facts about Linear differ or may change: one switch each, set through `/_control/linear/settings`.
+//! One switch for each fact about Linear that varies or may change, set through `/_control/linear/settings`.
 
 use std::collections::BTreeMap;
 
@@ -8,25 +8,25 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Behaviour {
-    /// Requests an hour with a personal API key, and with an OAuth token.
+    /// Requests per hour with a personal API key, and with an OAuth token.
     pub(crate) key_requests: u64,
     pub(crate) oauth_requests: u64,
-    /// Complexity points an hour with a personal API key, and with an OAuth token.
+    /// Complexity points per hour with a personal API key, and with an OAuth token.
     pub(crate) key_complexity: u64,
     pub(crate) oauth_complexity: u64,
-    /// The highest complexity of one query. It holds without limits, too.
+    /// The highest complexity of one query. It applies even if limits are off.
     pub(crate) max_complexity: u64,
-    /// Requests to single queries and mutations: how many, and in how many seconds.
+    /// Limits of single queries and mutations: the number of requests, and the seconds in which they count.
     pub(crate) endpoint_limits: BTreeMap<String, (u64, u64)>,
     /// The status of exceeded limits.
     pub(crate) limit_status: u16,
     /// Exceeded limits send `Retry-After`.
     pub(crate) retry_after: bool,
-    /// Reset headers in seconds since 1970, as older pages have it.
+    /// Reset headers are in seconds since 1970, as in older documentation.
     pub(crate) reset_in_seconds: bool,
-    /// The status for a personal API key behind `Bearer`.
+    /// The status for a personal API key sent with `Bearer`.
     pub(crate) wrong_form_status: u16,
-    /// The status of answers whose data is null for an error of the user.
+    /// The status of responses whose data is null because of an error of the user.
     pub(crate) error_status: u16,
     /// The largest page.
     pub(crate) page_limit: u64,
@@ -35,7 +35,7 @@ pub(crate) struct Behaviour {
     /// The longest title and the longest description, in characters.
     pub(crate) title_limit: usize,
     pub(crate) description_limit: usize,
-    /// What becomes of the other mutations of a document when one fails.
+    /// What happens to the other mutations of a document when one fails.
     pub(crate) failed_mutation: FailedMutation,
     /// Archiving, deleting and restoring an issue is an update of it.
     pub(crate) archive_bumps: bool,
@@ -43,30 +43,30 @@ pub(crate) struct Behaviour {
     pub(crate) attachment_bumps: bool,
     /// Descriptions are stored as the editor writes them.
     pub(crate) rewrite_markdown: bool,
-    /// What becomes a link in descriptions.
+    /// Which texts become links in descriptions.
     pub(crate) linkify: Linkify,
-    /// Estimates must be of the team's scale.
+    /// Estimates must be on the team's scale.
     pub(crate) check_estimates: bool,
-    /// Seconds that an access token is good for, and one of client credentials.
+    /// The validity of an access token, and of one of client credentials, in seconds.
     pub(crate) token_seconds: i64,
     pub(crate) client_token_seconds: i64,
-    /// Seconds in which a used refresh token returns the tokens that it was exchanged for once more.
+    /// Seconds during which a used refresh token returns the tokens that it was exchanged for again.
     pub(crate) refresh_grace_seconds: i64,
 }
 
-/// What becomes of the other mutations of a document when one fails.
+/// What happens to the other mutations of a document when one fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum FailedMutation {
-    /// They are carried out; `data` is null, since no result of a mutation may be.
+    /// They are executed; `data` is null, since no result of a mutation may be null.
     Null,
-    /// They are carried out, and `data` has what succeeded.
+    /// They are executed, and `data` has the successful results.
     Partial,
-    /// Those behind it are not carried out; `data` is null.
+    /// Later ones are not executed; `data` is null.
     Stop,
 }
 
-/// What becomes a link.
+/// The texts that become links.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Linkify {

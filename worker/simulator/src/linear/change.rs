@@ -1,4 +1,4 @@
-//! Changes of issues, whoever makes them.
+//! Changes of issues: rules that hold for the API and for people.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use super::{
     types::{Attachment, Content, Issue, Quiet, StateKind},
 };
 
-/// What of an issue changes; `Some(None)` clears.
+/// A change of an issue; `Some(None)` clears a value.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Change {
     pub(crate) team: Option<Id>,
@@ -33,7 +33,7 @@ pub(crate) struct Change {
     pub(crate) completed: Option<i64>,
 }
 
-/// Who changes something, and when.
+/// The author and the time of a change.
 #[derive(Debug, Clone)]
 pub(crate) struct By {
     /// None for an automation.
@@ -44,7 +44,7 @@ pub(crate) struct By {
 }
 
 impl State {
-    /// The state that a new issue has if none is named.
+    /// Returns the state that a new issue has if none is named.
     pub(crate) fn first_state(&self, team: Id, by: Option<Id>) -> Option<Id> {
         let found = self.teams.get(&team)?;
         let states = self.states_of(team);
@@ -119,9 +119,9 @@ impl State {
         Some(id)
     }
 
-    /// Changes an issue. One that changes nothing is no update, and neither is one of order or subscribers.
+    /// Changes an issue. A change without an effect is no update, and neither is one of order or subscribers.
     pub(crate) fn edit_issue(&mut self, id: Id, change: Change, by: &By) {
-        // Before the issue is taken out, since its text may name itself.
+        // Read before the issue is removed from the state, since its text may name itself.
         let description = change.description.map(|text| text.map(|text| self.stored(&text)));
         let change = Change { description, ..change };
         let Some(mut issue) = self.take(id) else { return };
@@ -151,12 +151,12 @@ impl State {
         }
     }
 
-    /// A description as it is read back.
+    /// Returns a description in the form in which it is read back.
     pub(crate) fn stored(&self, text: &str) -> String {
         if self.behaviour.rewrite_markdown { markdown::rewrite(text, self) } else { text.to_owned() }
     }
 
-    /// Gives an issue a new identifier in another team, and what is the same there.
+    /// Moves an issue to another team: it gets a new identifier, and the equal state and labels there.
     fn move_to(&mut self, issue: &mut Issue, team: Id, wanted: Option<Id>) {
         let former = self.identifier(issue);
         let Some(target) = self.teams.get_mut(&team) else { return };
@@ -182,7 +182,7 @@ impl State {
         issue.content.project = issue.content.project.filter(in_team);
     }
 
-    /// The state of another team that has the same name and kind, or the first of this kind.
+    /// Returns the state of another team that has the same name and kind, or the first of this kind.
     fn same_state(&self, state: Id, team: Id) -> Option<Id> {
         let old = self.states.get(&state)?;
         let states = self.states_of(team);
@@ -191,7 +191,7 @@ impl State {
         found.map(|state| state.id).or_else(|| self.first_state(team, None))
     }
 
-    /// Sets the times that belong to the kind of a state.
+    /// Sets the times of an issue that enters a state.
     fn entered(&self, issue: &mut Issue, from: Id, now: i64) {
         let kind = |id: Id| self.states.get(&id).map(|state| state.kind);
         let Some(entered) = kind(issue.content.state) else { return };
@@ -217,7 +217,7 @@ impl State {
         }
     }
 
-    /// Archives an issue, puts it into the trash, or takes it out of both.
+    /// Archives an issue, moves it to the trash, or undoes both.
     pub(crate) fn archive(&mut self, id: Id, archived: bool, trash: bool, auto: bool, now: i64) {
         let Some(mut issue) = self.take(id) else { return };
         let before = (issue.archived.is_some(), issue.trashed);
@@ -233,7 +233,7 @@ impl State {
         self.insert(issue);
     }
 
-    /// Sets when an issue was updated last.
+    /// Sets the time of an issue's last update.
     pub(crate) fn set_updated(&mut self, id: Id, updated: i64) {
         if let Some(mut issue) = self.take(id) {
             issue.updated = updated;
@@ -256,7 +256,7 @@ impl State {
     }
 }
 
-/// Puts what changes into an issue.
+/// Applies a change to an issue.
 fn apply(issue: &mut Issue, change: Change, now: i64) {
     let content = &mut issue.content;
     if let Some(title) = change.title {

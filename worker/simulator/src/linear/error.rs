@@ -13,7 +13,7 @@ pub(crate) enum Kind {
     Authentication,
     Forbidden,
     Input,
-    /// An argument that breaks a rule of its own.
+    /// An argument that breaks a rule.
     Argument,
     RateLimited,
     /// A document or variables that do not fit the schema.
@@ -43,7 +43,7 @@ impl Kind {
 pub(crate) struct Failure {
     pub(crate) kind: Kind,
     pub(crate) message: String,
-    /// What a person is told; the message if there is nothing else to say.
+    /// The message for people, if it differs from the message.
     presentable: Option<String>,
     meta: Option<Value>,
 }
@@ -53,23 +53,23 @@ impl Failure {
         Failure { kind, message: message.into(), presentable: None, meta: None }
     }
 
-    /// An error of the input, with what a person is told.
+    /// Creates an error of the input, with the message for people.
     pub(crate) fn input(message: impl Into<String>, presentable: impl Into<String>) -> Failure {
         Failure { presentable: Some(presentable.into()), ..Failure::new(Kind::Input, message) }
     }
 
-    /// An argument that breaks a rule.
+    /// Creates the error for an argument that breaks a rule.
     pub(crate) fn argument(presentable: impl Into<String>) -> Failure {
         let presentable = Some(presentable.into());
         Failure { presentable, ..Failure::new(Kind::Argument, "Argument Validation Error") }
     }
 
-    /// Not there, or not for this user to see.
+    /// Creates the error for a record that is missing or hidden from the user.
     pub(crate) fn not_found(entity: &str) -> Failure {
         Failure::input(format!("Entity not found: {entity}"), format!("Could not find referenced {entity}."))
     }
 
-    /// An entry of a list of ids is not there.
+    /// Creates the error for a missing record of a list of ids.
     pub(crate) fn no_entry(entity: &str, list: &str) -> Failure {
         let message =
             format!("Entity not found: {entity}: {list} contained an entry that could not be found.");
@@ -88,7 +88,7 @@ impl Failure {
         Failure { meta: Some(meta), ..self }
     }
 
-    /// The entry of `errors`, apart from where it happened.
+    /// Returns the entry of `errors`, without its position.
     pub(crate) fn json(&self) -> Value {
         let (category, code, status) = self.kind.parts();
         let user_error = !matches!(self.kind, Kind::Internal | Kind::LockTimeout);
@@ -105,7 +105,7 @@ impl Failure {
         json!({ "message": self.message, "extensions": extensions })
     }
 
-    /// The response to a request that is refused as a whole.
+    /// Returns the response to a request that is refused as a whole.
     pub(crate) fn reply(&self, status: u16) -> Reply {
         let mut error = self.json();
         error["extensions"]["http"] = json!({ "status": status });
@@ -113,7 +113,7 @@ impl Failure {
     }
 }
 
-/// The response to a document that cannot be parsed.
+/// Returns the response to a document that cannot be parsed.
 pub(crate) fn syntax(error: &SyntaxError) -> Reply {
     let mut shown = Failure::new(Kind::GraphQl("GRAPHQL_PARSE_FAILED"), error.message.clone()).json();
     shown["locations"] = json!([{ "line": error.at.line, "column": error.at.column }]);
@@ -121,7 +121,7 @@ pub(crate) fn syntax(error: &SyntaxError) -> Reply {
     Reply::json(400, &json!({ "errors": [shown] }))
 }
 
-/// The response to a document or variables that do not fit the schema.
+/// Returns the response to a document or variables that do not fit the schema.
 pub(crate) fn problems(problems: &[Problem]) -> Reply {
     let shown: Vec<Value> = problems
         .iter()

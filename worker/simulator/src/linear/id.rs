@@ -12,7 +12,7 @@ impl Id {
     pub(crate) const NIL: Id = Id(0);
     pub(crate) const LAST: Id = Id(u128::MAX);
 
-    /// A random one.
+    /// Generates a random UUID.
     pub(crate) fn random(random: &mut Random) -> Id {
         let bits = u128::from(random.next()) << 64 | u128::from(random.next());
         Id(bits & !(0xF << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62)
@@ -32,7 +32,7 @@ impl Id {
         u128::from_str_radix(&text.replace('-', ""), 16).ok().map(Id)
     }
 
-    /// A number that orders like nothing in particular, for generated values.
+    /// Returns a number without a meaningful order, for generated values.
     pub(crate) fn low(self) -> u32 {
         (self.0 & 0xFFFF_FFFF) as u32
     }

@@ -1,4 +1,4 @@
-//! The limits: complexity of a query, and budgets of requests and points that refill all the time.
+//! The limits: complexity of a query, and budgets of requests and points that refill continuously.
 
 use std::collections::BTreeMap;
 
@@ -19,11 +19,12 @@ use crate::{
 
 const HOUR: f64 = 3_600_000.0;
 
-/// The page about limits.
+/// The documentation page about limits.
 const DOCS: &str =
     "For more information see our developer docs at: https://linear.app/developers/rate-limiting";
 
-/// The complexity of a query: each property 0.1, each object 1, and what is in a connection as often as the page is long.
+/// Returns the complexity of a query: 0.1 for each property, 1 for each object, and the content of a connection times
+/// the length of its page.
 pub(crate) fn complexity(schema: &Schema, fields: &[Selected]) -> u64 {
     // Tenths are summed as whole numbers, since sums of 0.1 are not exact.
     let tenths = fields.iter().map(|field| tenths(schema, field)).fold(0_u64, u64::saturating_add);
@@ -60,17 +61,17 @@ impl Resource {
     }
 }
 
-/// A bucket that drains all the time.
+/// A bucket that drains continuously.
 #[derive(Debug, Clone, Copy)]
 struct Bucket {
-    /// What was used and has not drained, at this time.
+    /// The usage that had not drained at this time.
     used: f64,
     at: i64,
     /// A limit that the control API has set.
     limit: Option<u64>,
 }
 
-/// Whose budget: of a user with keys, or of a user with an app.
+/// The owner of a budget: a user with keys, or a user with an app.
 type Owner = (TokenKind, Option<String>, Id);
 
 /// The budgets of all accounts.
@@ -94,11 +95,11 @@ pub(crate) struct Rules<'a> {
 pub(crate) struct Budget {
     pub(crate) limit: u64,
     pub(crate) remaining: u64,
-    /// When it is whole again, in milliseconds since 1970.
+    /// When it is full again, in milliseconds since 1970.
     pub(crate) reset: i64,
 }
 
-/// A single query or mutation whose own limit is exceeded.
+/// A query or mutation whose own limit is exceeded.
 #[derive(Debug, Clone)]
 pub(crate) struct Endpoint {
     pub(crate) name: String,
@@ -130,8 +131,8 @@ impl Rules<'_> {
 }
 
 impl Budgets {
-    /// Returns the state of a budget; none if it is not limited. One that the control API has set holds even if limits are
-    /// off.
+    /// Returns the state of a budget; `None` if it is not limited. A budget set by the control API is enforced even if
+    /// limits are off.
     pub(crate) fn budget(&self, viewer: &Viewer, resource: Resource, rules: &Rules<'_>) -> Option<Budget> {
         let bucket = self.buckets.get(&(owner(viewer), resource));
         let set = bucket.and_then(|bucket| bucket.limit);
@@ -201,7 +202,7 @@ impl Budgets {
         Ok(())
     }
 
-    /// Sets what is left of a budget, and when it is whole again.
+    /// Sets the rest of a budget, and when it is full again.
     pub(crate) fn set(
         &mut self,
         viewer: &Viewer,
@@ -215,7 +216,7 @@ impl Budgets {
         self.buckets.insert((owner(viewer), resource), Bucket { used, at: rules.now, limit: Some(limit) });
     }
 
-    /// Forgets what all accounts have used.
+    /// Clears the usage of all accounts.
     pub(crate) fn clear(&mut self) {
         *self = Budgets::default();
     }
@@ -241,14 +242,14 @@ impl Budgets {
 }
 
 impl Bucket {
-    /// What has not drained until now.
+    /// Returns the usage that has not drained by now.
     fn now(&self, limit: u64, now: i64) -> f64 {
         let passed = (now - self.at).max(0) as f64;
         (self.used - passed * limit as f64 / HOUR).max(0.0)
     }
 }
 
-/// The refusal of a request beyond a budget.
+/// Returns the refusal of a request beyond a budget.
 pub(crate) fn beyond(resource: Resource, budget: &Budget, requested: u64) -> Box<Exceeded> {
     let what = match resource {
         Resource::Requests => "requests",
@@ -262,7 +263,7 @@ pub(crate) fn beyond(resource: Resource, budget: &Budget, requested: u64) -> Box
     Box::new(Exceeded { failure, reset: budget.reset, endpoint: None })
 }
 
-/// The refusal of a request beyond the limit of one query or mutation.
+/// Returns the refusal of a request beyond the limit of one query or mutation.
 pub(crate) fn beyond_endpoint(name: &str, limit: u64, seconds: u64, reset: i64) -> Box<Exceeded> {
     let message =
         format!("Rate limit exceeded. Only {limit} requests are allowed per {seconds} seconds. {DOCS}");
@@ -273,7 +274,7 @@ pub(crate) fn beyond_endpoint(name: &str, limit: u64, seconds: u64, reset: i64) 
     Box::new(Exceeded { failure, reset, endpoint: Some(Endpoint { name: name.to_owned(), limit, reset }) })
 }
 
-/// The response to a request beyond a limit.
+/// Returns the response to a request beyond a limit.
 pub(crate) fn refuse(exceeded: &Exceeded, status: Option<u16>, rules: &Rules<'_>) -> Reply {
     let mut reply = exceeded.failure.reply(status.unwrap_or(rules.behaviour.limit_status));
     if let Some(endpoint) = &exceeded.endpoint {

@@ -1,7 +1,7 @@
 //! Linear's GraphQL API for issues.
 //!
-//! Facts that are documented are fixed here; where the facts differ or may change there is a switch in [`behaviour`]. What
-//! is served of the schema is in `schema.graphql`, and a document is held against it before anything is done.
+//! Documented facts are fixed here; each fact that varies or may change has a switch in [`behaviour`]. The served part
+//! of the schema is in `schema.graphql`; a document is validated against it before it is executed.
 
 mod access;
 mod behaviour;
@@ -41,7 +41,7 @@ use crate::{
     settings::Limits,
 };
 
-/// Parsed documents that are kept. Clients send the same few again and again.
+/// The most cached parsed documents. Clients send the same few repeatedly.
 const KEPT: usize = 256;
 
 /// A simulated Linear.
@@ -68,7 +68,7 @@ impl Linear {
             None => reply,
         };
         let rules = Rules { limits: scene.limits, behaviour: &self.state.behaviour, now: scene.now };
-        // Of the simulator's clock, like the times of issues.
+        // By the simulator's clock, like the times of issues.
         let now = chrono::DateTime::from_timestamp_millis(scene.now).unwrap_or_default();
         let reply = reply.with("date", now.format("%a, %d %b %Y %H:%M:%S GMT").to_string());
         self.state.budgets.stamp(reply, &viewer, &rules)
@@ -161,7 +161,7 @@ impl Platform for Linear {
     }
 
     fn canned(&mut self, call: &Call, scene: &Scene, canned: &Canned) -> Reply {
-        // Only a server with limits refuses for one.
+        // Only a server with limits refuses because of one.
         let limits = if matches!(canned, Canned::Limited { .. }) { Limits::Real } else { scene.limits };
         let rules = Rules { limits, behaviour: &self.state.behaviour, now: scene.now };
         let viewer = access::viewer(&self.state, call, scene.now).ok();
@@ -221,7 +221,7 @@ impl Platform for Linear {
     }
 }
 
-/// The name of the first field of a request, for a limit of its own.
+/// Returns the name of the first field of a request, which may have its own limit.
 fn endpoint(call: &Call) -> String {
     let body = call.json().unwrap_or_default();
     let document = graphql::document(body["query"].as_str().unwrap_or_default()).unwrap_or_default();
@@ -232,7 +232,7 @@ fn endpoint(call: &Call) -> String {
     }
 }
 
-/// The error that Linear sends with a status.
+/// Returns the error that Linear sends with a status.
 fn usual(status: u16) -> Reply {
     let failure = match status {
         401 => Failure::unauthenticated(),

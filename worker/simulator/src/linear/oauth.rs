@@ -1,4 +1,4 @@
-//! `/oauth/token` and `/oauth/revoke`: tokens of apps. A refresh token is good for one use.
+//! `/oauth/token` and `/oauth/revoke`: tokens of apps. A refresh token can be used once.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::http::{Call, Reply};
 
-/// A refusal in the form of OAuth.
+/// Returns a refusal in the form of OAuth.
 fn refused(status: u16, error: &str, description: &str) -> Reply {
     Reply::json(status, &json!({ "error": error, "error_description": description }))
 }
@@ -51,7 +51,7 @@ pub(crate) fn token(state: &mut State, call: &Call, now: i64) -> Reply {
     }
 }
 
-/// `POST /oauth/revoke`: an access token, or a refresh token with all that came of it.
+/// `POST /oauth/revoke`: an access token, or a refresh token with all tokens derived from it.
 pub(crate) fn revoke(state: &mut State, call: &Call) -> Reply {
     let form = form(call);
     let bearer = call.header("authorization").and_then(|given| given.strip_prefix("Bearer "));
@@ -74,7 +74,7 @@ fn form(call: &Call) -> BTreeMap<String, String> {
     form_urlencoded::parse(&call.body).into_owned().collect()
 }
 
-/// The app that asks, by its id and secret in the form.
+/// Returns the app of a request, by the id and secret in the form.
 fn app(state: &State, call: &Call, form: &BTreeMap<String, String>) -> Result<App, Reply> {
     let media = call.header("content-type").unwrap_or_default();
     if !media.starts_with("application/x-www-form-urlencoded") {
@@ -97,7 +97,7 @@ fn refresh(state: &mut State, app: &App, value: &str, now: i64) -> Reply {
     let known = state.refreshes.get(value).filter(|known| known.token.client.as_ref() == Some(&app.client));
     let Some(known) = known.filter(|known| !known.revoked).cloned() else { return invalid() };
     if let Some((at, access, next)) = &known.used {
-        // The same answer once more, for a client that has lost it.
+        // Repeats the response, for a client that has lost it.
         return if *at + grace > now { answer(state, access, Some(next), seconds) } else { invalid() };
     }
     let access = state.issue_token(known.token.clone(), seconds, now);
@@ -119,7 +119,7 @@ fn answer(state: &State, access: &str, refresh: Option<&str>, seconds: i64) -> R
 }
 
 impl State {
-    /// Issues an access token like this one.
+    /// Issues an access token with the properties of this one.
     pub(crate) fn issue_token(&mut self, like: Token, seconds: i64, now: i64) -> String {
         let value = format!("lin_oauth_{:016x}{:016x}", self.random.next(), self.random.next());
         let token = Token { value: value.clone(), expires: Some(now + seconds * 1_000), ..like };
@@ -127,7 +127,7 @@ impl State {
         value
     }
 
-    /// Issues a refresh token for tokens like this one.
+    /// Issues a refresh token for tokens with the properties of this one.
     pub(crate) fn issue_refresh(&mut self, like: Token) -> String {
         let value = format!("lin_refresh_{:016x}{:016x}", self.random.next(), self.random.next());
         self.refreshes.insert(value.clone(), Refresh { token: like, used: None, revoked: false });

@@ -17,10 +17,10 @@ use crate::{
     platform::Scene,
 };
 
-/// Issues of a page.
+/// The most issues on a page.
 const SHOWN: usize = 50;
 
-/// Answers a request; its path is the one behind `/page/linear`.
+/// Handles a request; its path is the one below `/page/linear`.
 pub(crate) fn answer(state: &mut State, call: &Call, scene: &Scene) -> Reply {
     let parts = call.parts();
     match (call.method.as_str(), parts.as_slice()) {
@@ -127,7 +127,7 @@ fn row(page: &mut String, state: &State, issue: &Issue) {
     page.push_str("</span></li>");
 }
 
-/// The choice of a user.
+/// Writes the choice of a user.
 fn people(page: &mut String, state: &State, team: &Team, name: &str, key: &str, now: Option<Option<Id>>) {
     put!(page, "<label>{name}<select name=\"{key}\">");
     if let Some(now) = now {
@@ -167,7 +167,7 @@ fn issue(state: &State, issue: &Issue) -> Reply {
     });
     put!(page, "<form class=\"box\" method=\"post\" action=\"{}\">", Text(&link(state, issue)));
     put!(page, "<label>Title<input name=\"title\" required value=\"{}\"></label>", Text(&content.title));
-    // A line end just behind the tag is dropped by browsers.
+    // Browsers drop a line end directly after the tag.
     put!(
         page,
         "<label>Description<textarea name=\"description\">\n{}</textarea></label><div class=\"row\">",

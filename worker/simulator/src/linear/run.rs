@@ -1,4 +1,4 @@
-//! Carries out a planned operation and writes the response.
+//! Executes a planned operation and writes the response.
 
 use serde_json::{Value, json};
 
@@ -16,13 +16,13 @@ use crate::{
     settings::Limits,
 };
 
-/// A null that must not be, and takes what is around it with it.
+/// A null in a position that does not allow it; it makes the enclosing object null.
 struct Nulled;
 
 /// The outcome of an operation.
 pub(crate) struct Outcome {
     pub(crate) body: Vec<u8>,
-    /// True if there is no data for errors of the user.
+    /// True if there is no data because of errors of the user.
     pub(crate) failed: bool,
 }
 
@@ -35,7 +35,7 @@ pub(crate) struct Run<'a> {
     text: String,
 }
 
-/// Carries out an operation.
+/// Executes an operation.
 pub(crate) fn run(state: &mut State, viewer: &Viewer, plan: &Plan, limits: Limits, now: i64) -> Outcome {
     let mut run = Run { state, viewer, limits, now, errors: Vec::new(), text: String::from("{\"data\":") };
     let start = run.text.len();
@@ -62,7 +62,7 @@ impl Run<'_> {
         View { state: self.state, viewer: self.viewer, limits }
     }
 
-    /// Carries out mutations one behind the other.
+    /// Executes mutations one after the other.
     fn mutations(&mut self, fields: &[Selected]) -> Result<(), Nulled> {
         let failed_mutation = self.state.behaviour.failed_mutation;
         let mut nulled = false;
@@ -97,7 +97,7 @@ impl Run<'_> {
     }
 
     fn key(&mut self, key: &str) {
-        // Keys are names of GraphQL, which need no escapes.
+        // Keys are GraphQL names, which need no escapes.
         self.text.push('"');
         self.text.push_str(key);
         self.text.push_str("\":");
@@ -164,7 +164,7 @@ impl Run<'_> {
                 return self.nothing(of);
             }
             Out::Flag(flag) => self.text.push_str(if *flag { "true" } else { "false" }),
-            // Whole numbers have no fraction, as JavaScript writes them.
+            // Whole numbers are written without a fraction, as JavaScript does.
             Out::Number(number) => self.text.push_str(&number.to_string()),
             Out::Text(text) => self.string(text),
             Out::Texts(texts) => self.list(texts, |run, text| {
@@ -204,7 +204,7 @@ impl Run<'_> {
     }
 
     fn string(&mut self, text: &str) {
-        // Writing a text as JSON does not fail.
+        // Serializing a text as JSON does not fail.
         self.text.push_str(&serde_json::to_string(text).unwrap_or_default());
     }
 }

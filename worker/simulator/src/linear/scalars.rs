@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::id::Id;
 use crate::graphql::Scalars;
 
-/// Reads scalars; durations count from now.
+/// Reads scalars; durations are relative to `now`.
 pub(crate) struct Reader {
     /// Milliseconds since 1970.
     pub(crate) now: i64,
@@ -76,7 +76,7 @@ impl Reader {
     }
 }
 
-/// Reads a time; a day alone is its midnight in UTC.
+/// Parses a time; a date alone is its midnight in UTC.
 pub(crate) fn millis(text: &str) -> Option<i64> {
     let whole = DateTime::parse_from_rfc3339(text).ok().map(|time| time.timestamp_millis());
     whole.or_else(|| {
@@ -85,13 +85,13 @@ pub(crate) fn millis(text: &str) -> Option<i64> {
     })
 }
 
-/// A day as `2026-11-20`.
+/// Returns a day as `2026-11-20`.
 fn date(text: &str) -> Option<String> {
     let day: NaiveDate = text.get(..10)?.parse().ok()?;
     (text.len() == 10).then(|| day.to_string())
 }
 
-/// A time as `2026-11-20T10:15:30.123Z`.
+/// Returns a time as `2026-11-20T10:15:30.123Z`.
 pub(crate) fn stamp(millis: i64) -> String {
     DateTime::<Utc>::from_timestamp_millis(millis)
         .unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Generated content: an example to start with, and teams of any size.
+//! Generated content: an initial example, and teams of any size.
 
 use std::collections::BTreeSet;
 
@@ -69,14 +69,14 @@ const PARTS: [&str; 6] = [
     "Umlauts and emoji stay as they are: Größe, naïve, 🚀.",
 ];
 
-/// How much to generate.
+/// The amount of generated content.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Seed {
     pub(crate) items: usize,
-    /// Completed and cancelled ones, in percent.
+    /// The share of completed and cancelled issues, in percent.
     pub(crate) closed: usize,
-    /// Seconds between the times of two issues; the last one is of now.
+    /// Seconds between the times of two issues; the last one has the current time.
     pub(crate) every: i64,
 }
 

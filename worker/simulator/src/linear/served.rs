@@ -1,10 +1,10 @@
-//! The part of Linear's schema that is served.
+//! The served part of Linear's schema.
 
 use std::{collections::HashMap, sync::LazyLock};
 
 use crate::graphql::{Definition, Schema};
 
-/// What is served. The text is part of the program and its tests read it, so it is right.
+/// The served schema. The text is part of the program and its tests parse it, so parsing does not fail.
 pub(super) static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
     let mut schema = Schema::read(include_str!("schema.graphql")).unwrap_or_default();
     let of_issue = match schema.get("Issue") {
@@ -23,7 +23,7 @@ mod tests {
 
     use super::*;
 
-    /// SYNCLINE_CONTRACTS names a folder with the published schema. Without it the test says so and passes.
+    /// SYNCLINE_CONTRACTS names a folder with the published schema. Without it the test reports that and passes.
     #[test]
     #[allow(clippy::print_stdout, reason = "a check that did not run says so")]
     fn what_is_served_is_of_the_published_schema() {

@@ -1,4 +1,4 @@
-//! Everything that a simulated Linear holds, and the ways to find it.
+//! The whole state of a simulated Linear, and look-ups in it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -32,9 +32,9 @@ pub(crate) struct State {
     pub(crate) behaviour: Behaviour,
     pub(crate) random: Random,
     pub(crate) budgets: Budgets,
-    /// The server's address as the latest client wrote it.
+    /// The server's URL as the latest client wrote it.
     pub(crate) root: String,
-    /// Counts changes; the `lastSyncId` of results.
+    /// The number of changes; the `lastSyncId` of results.
     pub(crate) sync_id: u64,
     /// All issues by the time of the last update, and of creation.
     pub(crate) by_updated: BTreeSet<(i64, Id)>,
@@ -43,13 +43,13 @@ pub(crate) struct State {
     pub(crate) by_url: HashMap<String, BTreeSet<Id>>,
     /// Issues by identifiers that they had in other teams.
     pub(crate) former: HashMap<String, Id>,
-    /// Trashed issues by when they were.
+    /// Trashed issues by the time of their deletion.
     trash: BTreeSet<(i64, Id)>,
 }
 
 impl State {
     pub(crate) fn new(seed: u64) -> State {
-        // Another stream than that of other platforms with the same seed.
+        // Differs from the stream of other platforms with the same seed.
         let mut random = Random::new(seed ^ 0x4C49_4E45_4152);
         let organization = Organization {
             id: Id::random(&mut random),
@@ -87,7 +87,7 @@ impl State {
         Id::random(&mut self.random)
     }
 
-    /// The address of a page for people.
+    /// Returns the address of a page for people.
     pub(crate) fn page_url(&self, path: &str) -> String {
         format!("{}/page/linear/{path}", self.root)
     }
@@ -109,7 +109,7 @@ impl State {
         }
     }
 
-    /// The states of a team in their order.
+    /// Returns the states of a team in their order.
     pub(crate) fn states_of(&self, team: Id) -> Vec<&WorkflowState> {
         let mut states: Vec<_> =
             self.states.values().filter(|state| state.team == team && state.archived.is_none()).collect();
@@ -121,7 +121,7 @@ impl State {
         states
     }
 
-    /// Returns an issue by id or identifier; a former identifier leads to it, too.
+    /// Returns an issue by id or identifier, including former identifiers.
     pub(crate) fn issue_id(&self, name: &str) -> Option<Id> {
         if let Some(id) = Id::parse(name) {
             return self.issues.contains_key(&id).then_some(id);
@@ -136,12 +136,12 @@ impl State {
         self.issues.get(&self.issue_id(name)?)
     }
 
-    /// The identifier of an issue, such as `ENG-12`.
+    /// Returns the identifier of an issue, such as `ENG-12`.
     pub(crate) fn identifier(&self, issue: &Issue) -> String {
         format!("{}-{}", self.teams.get(&issue.team).map_or("", |team| team.key.as_str()), issue.number)
     }
 
-    /// The address of an issue's page.
+    /// Returns the address of an issue's page.
     pub(crate) fn issue_url(&self, issue: &Issue) -> String {
         let slug: Vec<String> = issue
             .content
@@ -156,7 +156,7 @@ impl State {
         self.page_url(&format!("{path}{slash}{}", slug.join("-")))
     }
 
-    /// Puts an issue into the indexes.
+    /// Adds an issue to the indexes.
     pub(crate) fn insert(&mut self, issue: Issue) {
         let (updated, created) = ((issue.updated, issue.id), (issue.created, issue.id));
         if let Some(team) = self.teams.get_mut(&issue.team) {
@@ -172,7 +172,7 @@ impl State {
         self.issues.insert(issue.id, issue);
     }
 
-    /// Takes an issue out of the indexes.
+    /// Removes an issue from the indexes.
     pub(crate) fn take(&mut self, id: Id) -> Option<Issue> {
         let issue = self.issues.remove(&id)?;
         let (updated, created) = ((issue.updated, issue.id), (issue.created, issue.id));
@@ -189,7 +189,7 @@ impl State {
         Some(issue)
     }
 
-    /// Removes an issue for good, with its attachments. Children lose their parent.
+    /// Deletes an issue for good, with its attachments. Its children lose their parent.
     pub(crate) fn erase(&mut self, id: Id) {
         let Some(issue) = self.take(id) else { return };
         for child in &issue.children {
@@ -218,7 +218,7 @@ impl State {
         self.sync_id += 1;
     }
 
-    /// Removes what has been in the trash for 30 days.
+    /// Deletes issues that have been in the trash for 30 days.
     pub(crate) fn empty_trash(&mut self, now: i64) {
         while let Some((at, id)) = self.trash.first().copied() {
             if at + GRACE > now {

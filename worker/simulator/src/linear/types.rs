@@ -25,7 +25,7 @@ pub(crate) struct User {
     pub(crate) display_name: String,
     pub(crate) email: String,
     pub(crate) admin: bool,
-    /// Sees only the teams that it is a member of.
+    /// True if the user sees only the teams that it is a member of.
     pub(crate) guest: bool,
     pub(crate) active: bool,
     pub(crate) app: bool,
@@ -60,7 +60,7 @@ impl Scale {
         }
     }
 
-    /// The values above zero; the last two belong to the extended scale.
+    /// Returns the values above zero; the last two belong to the extended scale.
     pub(crate) fn values(self) -> &'static [i64] {
         match self {
             Scale::NotUsed => &[],
@@ -81,11 +81,11 @@ pub(crate) struct Team {
     pub(crate) scale: Scale,
     pub(crate) allow_zero: bool,
     pub(crate) extended: bool,
-    /// Issues by people who are not members begin in the triage state.
+    /// True if issues by people who are not members begin in the triage state.
     pub(crate) triage: bool,
     pub(crate) default_state: Option<Id>,
     pub(crate) last_number: u64,
-    /// Issues by their numbers, the former ones among them.
+    /// Issues by their numbers, including former ones.
     pub(crate) numbers: HashMap<u64, Id>,
     /// Issues by the time of the last update, and of creation.
     pub(crate) by_updated: BTreeSet<(i64, Id)>,
@@ -167,7 +167,7 @@ pub(crate) struct Project {
     pub(crate) updated: i64,
 }
 
-/// What people edit of an issue.
+/// The editable content of an issue.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Content {
     pub(crate) title: String,
@@ -186,7 +186,7 @@ pub(crate) struct Content {
     pub(crate) snoozed: Option<i64>,
 }
 
-/// What of an issue changes without an update.
+/// The values of an issue that change without an update.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Quiet {
     pub(crate) sort: f64,
@@ -204,7 +204,7 @@ pub(crate) struct Issue {
     pub(crate) previous: Vec<String>,
     pub(crate) content: Content,
     pub(crate) quiet: Quiet,
-    /// None for issues that an automation made.
+    /// `None` for issues that an automation created.
     pub(crate) creator: Option<Id>,
     /// The name of the user that an app acted for.
     pub(crate) as_user: Option<String>,
@@ -219,7 +219,7 @@ pub(crate) struct Issue {
     pub(crate) archived: Option<i64>,
     pub(crate) auto_archived: bool,
     pub(crate) trashed: bool,
-    /// Nobody sees it any more, as after a loss of access.
+    /// True if no user sees it any more, as after a loss of access.
     pub(crate) hidden: bool,
 }
 
@@ -241,10 +241,10 @@ pub(crate) struct Attachment {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum TokenKind {
-    /// A personal API key (`lin_api_`), sent bare.
+    /// A personal API key (`lin_api_`), sent without a scheme.
     #[default]
     Key,
-    /// An access token of an app (`lin_oauth_`), sent behind `Bearer`.
+    /// An access token of an app (`lin_oauth_`), sent with `Bearer`.
     Oauth,
 }
 
@@ -254,7 +254,7 @@ pub(crate) struct Token {
     pub(crate) kind: TokenKind,
     pub(crate) user: Id,
     pub(crate) scopes: Vec<String>,
-    /// Teams that it is for; none for all.
+    /// The teams that it is valid for; `None` for all.
     pub(crate) teams: Option<BTreeSet<Id>>,
     /// The app that it belongs to.
     pub(crate) client: Option<String>,
@@ -267,14 +267,14 @@ pub(crate) struct Token {
 pub(crate) struct App {
     pub(crate) client: String,
     pub(crate) secret: String,
-    /// The user that acts for it with client credentials.
+    /// The user that represents it with client credentials.
     pub(crate) user: Id,
 }
 
 /// A refresh token.
 #[derive(Debug, Clone)]
 pub(crate) struct Refresh {
-    /// What the tokens that it leads to are like.
+    /// The properties of the tokens that it is exchanged for.
     pub(crate) token: Token,
     /// When it was used, and the access and the refresh token that it was exchanged for.
     pub(crate) used: Option<(i64, String, String)>,

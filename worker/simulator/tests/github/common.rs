@@ -30,19 +30,19 @@ impl Got {
         self.header(name).parse().unwrap_or_else(|_| panic!("{name} is no number: {:?}", self.headers))
     }
 
-    /// The address behind `rel` in the Link header.
+    /// Returns the address behind `rel` in the Link header.
     pub(crate) fn link(&self, rel: &str) -> Option<String> {
         let wanted = format!("rel=\"{rel}\"");
         let link = self.header("link").split(", ").find(|link| link.ends_with(&wanted))?;
         Some(link.trim_start_matches('<').split('>').next()?.to_owned())
     }
 
-    /// The message of an error.
+    /// Returns the message of an error.
     pub(crate) fn message(&self) -> &str {
         self.body["message"].as_str().unwrap_or_default()
     }
 
-    /// The numbers of a list of issues.
+    /// Returns the numbers of a list of issues.
     pub(crate) fn numbers(&self) -> Vec<u64> {
         self.body.as_array().unwrap().iter().map(|issue| issue["number"].as_u64().unwrap()).collect()
     }
@@ -61,7 +61,7 @@ impl Place {
         Place::with(Settings::default()).await
     }
 
-    /// One whose limits are enforced.
+    /// Starts a simulator whose limits are enforced.
     pub(crate) async fn limited() -> Place {
         Place::with(Settings { limits: Limits::Real, ..Settings::default() }).await
     }
@@ -109,7 +109,7 @@ impl Place {
         self.control("POST", "/github/repos/acme/web/seed", json!({ "items": items, "closed": 0 }));
     }
 
-    /// A request with the place's token.
+    /// Returns a request with the place's token.
     pub(crate) fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         let url = if path.starts_with("http") {
             path.to_owned()
@@ -148,7 +148,7 @@ impl Place {
     }
 }
 
-/// A client that follows no redirects.
+/// Returns a client that follows no redirects.
 pub(crate) fn client() -> Client {
     syncline_support::http::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
 }

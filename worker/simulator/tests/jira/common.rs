@@ -27,12 +27,12 @@ impl Got {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// The first message of an error.
+    /// Returns the first message of an error.
     pub(crate) fn message(&self) -> &str {
         self.body["errorMessages"][0].as_str().unwrap_or_default()
     }
 
-    /// The keys of a page of issues.
+    /// Returns the keys of a page of issues.
     pub(crate) fn keys(&self) -> Vec<String> {
         let issues = self.body["issues"].as_array().unwrap_or_else(|| panic!("{}", self.text));
         issues.iter().map(|issue| issue["key"].as_str().unwrap().to_owned()).collect()
@@ -50,7 +50,7 @@ impl Place {
         Place::with(Settings::default()).await
     }
 
-    /// One whose limits are enforced.
+    /// Starts a simulator whose limits are enforced.
     pub(crate) async fn limited() -> Place {
         Place::with(Settings { limits: Limits::Real, ..Settings::default() }).await
     }
@@ -129,7 +129,7 @@ impl Place {
         self.post("/issue", draft(fields)).await.expect(201).body["key"].as_str().unwrap().to_owned()
     }
 
-    /// A request below the API's version, or to a path of its own with a leading `//`.
+    /// Returns a request below the API's version, or to a path of its own with a leading `//`.
     pub(crate) fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         let url = match path.strip_prefix("//") {
             Some(path) => format!("{}/{path}", self.running.jira()),
@@ -160,7 +160,7 @@ impl Place {
         self.put(&format!("/issue/{key}"), json!({ "fields": fields })).await
     }
 
-    /// One field of an issue.
+    /// Returns one field of an issue.
     pub(crate) async fn field(&self, key: &str, field: &str) -> Value {
         self.get(&format!("/issue/{key}?fields={field}")).await.expect(200).body["fields"][field].clone()
     }
@@ -171,19 +171,19 @@ impl Place {
     }
 }
 
-/// A new issue of SYNC; the fields replace the usual ones.
+/// Returns a new issue of SYNC; the fields replace the usual ones.
 pub(crate) fn draft(fields: Value) -> Value {
     let mut all = json!({ "project": { "key": "SYNC" }, "issuetype": { "name": "Task" }, "summary": "A" });
     all.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     json!({ "fields": all })
 }
 
-/// A document of one paragraph.
+/// Returns a document of one paragraph.
 pub(crate) fn document(text: &str) -> Value {
     json!({ "type": "doc", "version": 1, "content": [{ "type": "paragraph", "content": [{ "type": "text", "text": text }] }] })
 }
 
-/// A client that follows no redirects.
+/// Returns a client that follows no redirects.
 pub(crate) fn client() -> Client {
     syncline_support::http::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::common::{Got, Place, got};
 
-/// A person's grant.
+/// Returns a person's grant.
 async fn granted(more: Value) -> (Place, Value) {
     let place = Place::new().await;
     place.person_creates(json!({ "summary": "A" }));
@@ -14,7 +14,7 @@ async fn granted(more: Value) -> (Place, Value) {
     (place, grant)
 }
 
-/// A request through the gateway.
+/// Returns a request through the gateway.
 async fn through(place: &Place, grant: &Value, access: &str, path: &str) -> Got {
     let url =
         format!("{}/ex/jira/{}/rest/api/3{path}", place.running.jira(), grant["cloud_id"].as_str().unwrap());

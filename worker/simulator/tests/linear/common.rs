@@ -39,27 +39,27 @@ impl Got {
         self
     }
 
-    /// The data of a response without errors.
+    /// Returns the data of a response without errors.
     #[track_caller]
     pub(crate) fn data(self) -> Value {
         assert!(self.status == 200 && self.body.get("errors").is_none(), "{} {}", self.status, self.text);
         self.body["data"].clone()
     }
 
-    /// The only error.
+    /// Returns the only error.
     #[track_caller]
     pub(crate) fn error(&self) -> &Value {
         assert_eq!(self.body["errors"].as_array().map(Vec::len), Some(1), "{}", self.text);
         &self.body["errors"][0]
     }
 
-    /// The message of the only error.
+    /// Returns the message of the only error.
     #[track_caller]
     pub(crate) fn message(&self) -> &str {
         self.error()["message"].as_str().unwrap()
     }
 
-    /// The code of the only error.
+    /// Returns the code of the only error.
     #[track_caller]
     pub(crate) fn code(&self) -> &str {
         self.error()["extensions"]["code"].as_str().unwrap()
@@ -77,7 +77,7 @@ impl Place {
         Place::with(Settings::default()).await
     }
 
-    /// One whose limits are enforced.
+    /// Starts a simulator whose limits are enforced.
     pub(crate) async fn limited() -> Place {
         Place::with(Settings { limits: Limits::Real, ..Settings::default() }).await
     }
@@ -130,7 +130,7 @@ impl Place {
         self.control("POST", "/linear/teams/ENG/issues", issue)
     }
 
-    /// The id of a user.
+    /// Returns the id of a user.
     pub(crate) fn user(&self, name: &str) -> String {
         let state = self.control("GET", "/linear/state", Value::Null);
         let users = state["users"].as_array().unwrap();
@@ -138,7 +138,7 @@ impl Place {
         user["id"].as_str().unwrap().to_owned()
     }
 
-    /// The id of a state of a team.
+    /// Returns the id of a state of a team.
     pub(crate) fn state(&self, team: &str, name: &str) -> String {
         let team = self.control("GET", &format!("/linear/teams/{team}"), Value::Null);
         let states = team["states"].as_array().unwrap();
@@ -146,7 +146,7 @@ impl Place {
         state["id"].as_str().unwrap().to_owned()
     }
 
-    /// The id of a label.
+    /// Returns the id of a label.
     pub(crate) fn label(&self, name: &str) -> String {
         let state = self.control("GET", "/linear/state", Value::Null);
         let labels = state["labels"].as_array().unwrap();
@@ -193,7 +193,7 @@ impl Place {
         self.graphql(&query, json!({ "id": id })).await.data()["issue"].clone()
     }
 
-    /// The identifiers of a list of issues; the arguments are those behind `issues(`.
+    /// Returns the identifiers of a list of issues; the arguments are those behind `issues(`.
     pub(crate) async fn identifiers(&self, arguments: &str) -> Vec<String> {
         let query = format!("{{ issues({arguments}) {{ nodes {{ identifier }} }} }}");
         let data = self.graphql(&query, json!({})).await.data();

@@ -44,7 +44,7 @@ struct AccountChange {
     email: Option<String>,
 }
 
-/// Sets the name and the public e-mail address; an empty text clears.
+/// Sets the name and the public e-mail address; an empty text clears one.
 pub(super) fn update(state: &mut State, call: &Call, login: &str) -> Done {
     let id = account(state, login)?;
     let change: AccountChange = read(call)?;
@@ -105,9 +105,9 @@ pub(super) fn add_field(state: &mut State, call: &Call, login: &str, now: i64) -
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewToken {
-    /// The token itself; one is made if left out.
+    /// The token itself; generated if left out.
     token: Option<String>,
-    /// The account that acts; an app's own account for the kind `app`.
+    /// The account of the token; for the kind `app` the app's own account.
     account: String,
     #[serde(default)]
     kind: TokenKind,
@@ -146,7 +146,7 @@ pub(super) fn create_token(state: &mut State, call: &Call, now: i64) -> Done {
     Ok(Reply::json(201, &json!({ "token": value })))
 }
 
-/// Ids of repositories by their full names.
+/// Returns the ids of repositories by their full names.
 fn chosen(state: &State, names: &[String]) -> Result<BTreeSet<u64>, Reply> {
     let id = |name: &String| {
         let (owner, name) = name.split_once('/').unwrap_or((name, ""));

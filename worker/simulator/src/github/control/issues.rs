@@ -1,4 +1,4 @@
-//! Controls of issues: what a person does in the browser.
+//! Controls of issues: actions of a person in the browser.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ use crate::{
 
 type At = (u64, u64);
 
-/// The issues of a repository as the API shows them, by number.
+/// Returns the issues of a repository as the API shows them, by number.
 pub(super) fn list(state: &State, repo: u64) -> Done {
     let repo = &state.repos[&repo];
     let render = render(state);
@@ -47,7 +47,7 @@ pub(super) fn create(state: &mut State, call: &Call, repo: u64, now: i64) -> Don
     shown(state, 201, (repo, number))
 }
 
-/// One issue: `GET`, `PATCH`, `DELETE`, and `POST .../transfer`.
+/// Handles one issue: `GET`, `PATCH`, `DELETE`, and `POST .../transfer`.
 pub(super) fn one(state: &mut State, call: &Call, route: (&str, &[&str]), at: At, now: i64) -> Done {
     let there = state.repos.get(&at.0).is_some_and(|repo| repo.issues.contains_key(&at.1));
     if !there {
@@ -95,7 +95,7 @@ fn transfer(state: &mut State, call: &Call, at: At, now: i64) -> Done {
     shown(state, 200, (to, number))
 }
 
-/// Who acts if nobody is named: the owner, else the first administrator.
+/// Returns the default author of changes: the owner, otherwise the first administrator.
 fn owner_or_admin(repo: &Repo) -> Option<u64> {
     let admin = repo.members.iter().max_by_key(|(id, role)| (**role, std::cmp::Reverse(**id)));
     admin.map(|(id, _)| *id).or(Some(repo.owner))
@@ -109,9 +109,9 @@ fn time(value: &Value) -> Result<Option<i64>, Reply> {
     }
 }
 
-/// Reads a change: `as` (a login, or null for nobody), `title`, `body`, `state`, `state_reason`, `labels`, `assignees`,
-/// `milestone`, `type`, `fields` (by name), `updated_at`. A body gets the line ends of a browser, CRLF, unless
-/// `"raw_body": true`.
+/// Reads a change: `as` (a login, or null for no author), `title`, `body`, `state`, `state_reason`, `labels`,
+/// `assignees`, `milestone`, `type`, `fields` (by name), `updated_at`. A body gets the line ends of a browser, CRLF,
+/// unless `"raw_body": true`.
 fn change(state: &mut State, repo: u64, keys: Map<String, Value>, now: i64) -> Result<(Change, By), Reply> {
     let mut change = Change::default();
     let mut by = By { account: owner_or_admin(&state.repos[&repo]), now, at: None };
@@ -150,7 +150,7 @@ fn change(state: &mut State, repo: u64, keys: Map<String, Value>, now: i64) -> R
     Ok((change, by))
 }
 
-/// A text with the line ends that browsers send.
+/// Returns a text with the line ends that browsers send.
 pub(crate) fn as_of_browser(text: &str) -> String {
     text.replace("\r\n", "\n").replace('\n', "\r\n")
 }
@@ -179,7 +179,7 @@ impl State {
     }
 }
 
-/// What the control API shows of numbers that are gone.
+/// Returns the numbers without an issue, as the control API shows them.
 pub(super) fn gone(repo: &Repo) -> Value {
     repo.gone.iter().map(|(number, gone)| json!({ "number": number, "gone": format!("{gone:?}") })).collect()
 }

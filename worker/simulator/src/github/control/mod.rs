@@ -1,5 +1,5 @@
-//! The control API of the simulated GitHub, below `/_control/github`: what an administrator or a person would do in the
-//! browser, and what time does to tokens and limits.
+//! The control API of the simulated GitHub, below `/_control/github`: actions of an administrator or a person in the
+//! browser, and the effects of time on tokens and limits.
 
 mod accounts;
 mod issues;
@@ -22,7 +22,7 @@ use crate::{
 /// The result of a control.
 type Done = Result<Reply, Reply>;
 
-/// Answers a request; its path is the one behind `/_control/github`.
+/// Handles a request; its path is the one below `/_control/github`.
 pub(crate) fn answer(state: &mut State, call: &Call, scene: &Scene) -> Reply {
     let parts = call.parts();
     let now = scene.now;
@@ -91,14 +91,14 @@ fn named(state: &State, owner: &str, name: &str) -> Result<u64, Reply> {
     id.ok_or_else(|| Reply::refused(404, format!("there is no repository {owner}/{name}")))
 }
 
-/// Reads a body whose keys are all known.
+/// Parses a body; an unknown key is an error.
 fn read<T: DeserializeOwned>(call: &Call) -> Result<T, Reply> {
     let value = call.json().map_err(|error| Reply::refused(400, error.to_string()))?;
     let value = if value.is_null() { Value::Object(serde_json::Map::new()) } else { value };
     serde_json::from_value(value).map_err(|error| Reply::refused(422, error.to_string()))
 }
 
-/// Finds an account, or refuses.
+/// Finds an account; an unknown one is an error.
 fn account(state: &State, login: &str) -> Result<u64, Reply> {
     let found = state.account(login).map(|account| account.id);
     found.ok_or_else(|| Reply::refused(404, format!("there is no account {login}")))
@@ -107,7 +107,7 @@ fn account(state: &State, login: &str) -> Result<u64, Reply> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SetBudget {
-    /// The account; requests without credentials if left out.
+    /// The account; if left out, requests without credentials.
     account: Option<String>,
     resource: Option<String>,
     remaining: u64,

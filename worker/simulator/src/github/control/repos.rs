@@ -21,7 +21,7 @@ use crate::{
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewRepo {
-    /// The owner; an organisation is made if there is no such account.
+    /// The owner; an organisation is created if the account does not exist.
     owner: String,
     name: String,
     #[serde(default)]
@@ -29,7 +29,7 @@ struct NewRepo {
     description: Option<String>,
     #[serde(default)]
     labels: Vec<String>,
-    /// Logins and their roles; accounts are made where missing.
+    /// Logins and their roles; missing accounts are created.
     #[serde(default)]
     members: BTreeMap<String, Role>,
 }
@@ -91,7 +91,7 @@ impl State {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RepoChange {
-    /// Another name; the former one redirects.
+    /// The new name; the former one redirects.
     name: Option<String>,
     private: Option<bool>,
     has_issues: Option<bool>,
@@ -122,7 +122,7 @@ struct Member {
     role: Role,
 }
 
-/// Gives an account a role in a repository, or takes it away.
+/// Sets or removes the role of an account in a repository.
 pub(super) fn member(state: &mut State, call: &Call, id: u64, login: &str) -> Done {
     let member = account(state, login)?;
     let role = if call.method == "PUT" { Some(read::<Member>(call)?.role) } else { None };
@@ -152,7 +152,7 @@ pub(super) fn add_labels(state: &mut State, call: &Call, id: u64) -> Done {
 #[serde(deny_unknown_fields)]
 struct NewMilestone {
     title: String,
-    /// A time, which is kept as it is: people choose a day, and the browser sends its midnight.
+    /// A time, stored unchanged: people choose a day, and the browser sends its midnight.
     due_on: Option<String>,
 }
 

@@ -37,7 +37,7 @@ pub(super) fn account(state: &State, id: u64) -> Value {
     })
 }
 
-/// A repository; with its issues, if wanted.
+/// Returns a repository; with its issues, if wanted.
 pub(super) fn repo(state: &State, repo: &Repo, whole: bool) -> Value {
     let members = repo.members.iter().map(|(id, role)| (state.login(*id).to_owned(), json!(role)));
     let mut shown = json!({

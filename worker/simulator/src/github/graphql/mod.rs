@@ -1,5 +1,5 @@
-//! `POST /graphql`, as far as clients of issues need it: what REST cannot do (delete and transfer an issue), and the
-//! reads around it.
+//! `POST /graphql`, as far as clients of issues need it: the operations that REST lacks (delete and transfer an issue),
+//! and the related reads.
 
 mod read;
 mod write;
@@ -17,7 +17,7 @@ use crate::{
     http::Reply,
 };
 
-/// An error of one field. The others of the request are carried out.
+/// An error of one field. The other fields of the request are still executed.
 #[derive(Debug, Clone)]
 pub(super) struct Failure {
     kind: &'static str,
@@ -34,7 +34,7 @@ impl Failure {
     }
 }
 
-/// The response to a request beyond the primary limit: the status is 200.
+/// Returns the response to a request beyond the primary limit: the status is 200.
 pub(crate) fn limited(message: &str) -> Reply {
     Reply::json(200, &json!({ "errors": [{ "type": "RATE_LIMITED", "message": message }] }))
 }
@@ -50,7 +50,7 @@ pub(crate) fn run(state: &mut State, visit: &Visit<'_>) -> Answer {
         Ok(document) => document,
         Err(error) => return failed(&error.message),
     };
-    // Of several operations the first one runs.
+    // Of several operations the first one is executed.
     let Some(operation) = document.operations.first() else {
         return failed("A query attribute must be specified and must be a string.");
     };
@@ -121,7 +121,7 @@ impl Run<'_> {
         Value::Object(object)
     }
 
-    /// The fields of a selection that hold for a node, with fragments spread out.
+    /// Returns the fields of a selection that apply to a node, with fragments expanded.
     fn fields(&self, node: &Node, selected: &[Selection]) -> Vec<Field> {
         let mut fields = Vec::new();
         for selected in selected {

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::clock::stamp;
 
-/// Something whose fields can be selected.
+/// An object whose fields can be selected.
 #[derive(Debug, Clone)]
 pub(super) enum Node {
     Query,
@@ -146,7 +146,7 @@ fn of_query(state: &State, visit: &Visit<'_>, field: &Field) -> Result<Out, Fail
     })
 }
 
-/// Finds what has a node id, if the viewer sees it.
+/// Finds the object with a node id, if the viewer sees it.
 pub(super) fn by_id(state: &State, visit: &Visit<'_>, id: &str) -> Result<Node, Failure> {
     let missing = || Failure::no_node(id);
     if let Some(repo) = node::parse(node::REPO, id) {

@@ -1,4 +1,4 @@
-//! The mutations that REST does not have.
+//! The mutations that REST lacks.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use super::{
     read::{Node, Out, by_id},
 };
 
-/// Carries out a mutation and returns its payload.
+/// Executes a mutation and returns its payload.
 pub(super) fn mutate(state: &mut State, visit: &Visit<'_>, field: &Field) -> Result<Node, Failure> {
     let input = field.args.get("input").cloned().unwrap_or_default();
     let text = |name: &str| input[name].as_str().unwrap_or_default().to_owned();

@@ -12,11 +12,11 @@ pub(crate) enum Attr {
     NonEmpty,
     Bool,
     Object,
-    /// A number, from and to.
+    /// A number between two bounds.
     Number(i64, i64),
     Numbers,
     OneOf(&'static [&'static str]),
-    /// A colour by its number, or one of these names.
+    /// A hexadecimal colour, or one of these names.
     Color(&'static [&'static str]),
 }
 
@@ -46,7 +46,7 @@ fn is_color(text: &str) -> bool {
     matches!(digits.len(), 6 | 8) && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
 }
 
-/// Checks attributes; all that are not known are refused.
+/// Checks attributes; unknown ones are refused.
 pub(crate) fn check(attrs: Option<&Value>, specs: &[Spec], needed: bool) -> Result<(), String> {
     let attrs = match attrs {
         None if needed => return Err("attrs are missing".to_owned()),

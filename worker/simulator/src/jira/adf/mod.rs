@@ -1,4 +1,4 @@
-//! Atlassian Document Format: whether a document is valid, and what it says.
+//! Atlassian Document Format: the validity of documents, and their text.
 
 mod attrs;
 mod rules;
@@ -9,10 +9,10 @@ use serde_json::{Map, Value};
 use self::rules::{Content, FORMATS, WITH_CODE};
 pub(crate) use self::text::{document, length, normalised, plain};
 
-/// Nesting that is read; deeper documents are refused.
+/// The deepest nesting; deeper documents are refused.
 const DEPTH: usize = 100;
 
-/// Checks a document. The error says where it is wrong and why; Jira itself says INVALID_INPUT only.
+/// Checks a document. The error says where and why it is invalid; Jira itself only says INVALID_INPUT.
 pub(crate) fn check(value: &Value) -> Result<(), String> {
     let doc = value.as_object().ok_or("a document is an object")?;
     if doc.get("type").and_then(Value::as_str) != Some("doc") {
@@ -32,7 +32,7 @@ fn keys(node: &Map<String, Value>, known: &[&str]) -> Result<(), String> {
     }
 }
 
-/// Checks what a node holds.
+/// Checks the content of a node.
 fn content(
     node: &Map<String, Value>,
     name: &str,
@@ -98,7 +98,7 @@ fn one(value: &Value, parent: &str, depth: usize) -> Result<(), String> {
     content(node, name, rule.content, rule.needs_content, depth)
 }
 
-/// What must be there of several attributes together.
+/// Checks attributes that depend on each other.
 fn link_or_file(node: &Map<String, Value>, name: &str) -> Result<(), String> {
     let attrs = node.get("attrs");
     let given = |key: &str| attrs.is_some_and(|attrs| attrs.get(key).is_some());

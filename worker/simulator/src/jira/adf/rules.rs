@@ -1,19 +1,19 @@
-//! The structure of Atlassian Document Format: which nodes hold which, and their attributes.
+//! The structure of Atlassian Document Format: the content and the attributes of each node.
 
 use super::attrs::{
     Attr::{self, Any, Bool, Color, NonEmpty, Number, Numbers, Object, OneOf, Text},
     LAYOUTS,
 };
 
-/// An attribute: its name, whether it must be there, and its values.
+/// An attribute: its name, whether it is required, and its values.
 pub(crate) type Spec = (&'static str, bool, Attr);
 
-/// What a node may hold.
+/// The content of a node.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Content {
     /// No content at all.
     None,
-    /// These nodes, at least and at most so many.
+    /// These nodes, with a least and a largest number.
     Of(&'static [&'static str], usize, usize),
     /// Text without marks.
     Plain,
@@ -23,12 +23,12 @@ pub(crate) enum Content {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rule {
     pub(crate) attrs: &'static [Spec],
-    /// `attrs` must be there.
+    /// `attrs` is required.
     pub(crate) needs_attrs: bool,
     pub(crate) content: Content,
-    /// `content` must be there.
+    /// `content` is required.
     pub(crate) needs_content: bool,
-    /// Marks that the node may have wherever it stands.
+    /// Marks that the node may have below any parent.
     pub(crate) marks: &'static [&'static str],
 }
 
@@ -216,7 +216,7 @@ const fn marked(rule: Rule, marks: &'static [&'static str]) -> Rule {
     Rule { marks, ..rule }
 }
 
-/// The rules of a node other than `doc` and `text`; none if there is no such node.
+/// Returns the rules of a node other than `doc` and `text`; `None` if there is no such node.
 pub(crate) fn of(node: &str) -> Option<Rule> {
     Some(match node {
         "paragraph" => rule(LOCAL, false, Content::Of(INLINE, 0, ANY), false),
@@ -383,7 +383,7 @@ pub(crate) fn of(node: &str) -> Option<Rule> {
     })
 }
 
-/// The attributes of a mark, and whether they must be there; none if there is no such mark.
+/// Returns the attributes of a mark, and whether they must be there; `None` if there is no such mark.
 pub(crate) fn mark(name: &str) -> Option<(&'static [Spec], bool)> {
     Some(match name {
         "strong" | "em" | "code" | "strike" | "underline" => (&[], false),
@@ -413,15 +413,15 @@ pub(crate) fn mark(name: &str) -> Option<(&'static [Spec], bool)> {
     })
 }
 
-/// Marks of formatted text; `code` stands only with a link or an annotation.
+/// Marks of formatted text; `code` can be combined only with a link or an annotation.
 pub(crate) const FORMATS: &[&str] =
     &["link", "em", "strong", "strike", "subsup", "underline", "textColor", "annotation", "backgroundColor"];
 pub(crate) const WITH_CODE: &[&str] = &["code", "link", "annotation"];
 
-/// Nodes that have `marks`, if only an empty list, besides those whose rule names some.
+/// Nodes that accept `marks`, if only an empty list, besides those whose rule lists some.
 pub(crate) const TAKES_MARKS: &[&str] = &["paragraph", "heading", "codeBlock", "expand"];
 
-/// The marks that a block may have because of where it stands.
+/// Returns the marks that a block may have because of its parent.
 pub(crate) fn block_marks(node: &str, parent: &str) -> &'static [&'static str] {
     match (node, parent) {
         ("paragraph", "doc" | "layoutColumn" | "bodiedSyncBlock") => {

@@ -1,8 +1,8 @@
-//! What a document says: its text, its length, and the form in which the server keeps it.
+//! The text of documents, its length, and the normalised form.
 
 use serde_json::{Map, Value, json};
 
-/// Makes a document of a text: blank lines part paragraphs, line ends break lines.
+/// Converts a text to a document: blank lines separate paragraphs, line ends break lines.
 pub(crate) fn document(text: &str) -> Value {
     let text = text.replace("\r\n", "\n");
     let paragraphs = text.split("\n\n").filter(|part| !part.trim().is_empty()).map(|part| {
@@ -20,7 +20,7 @@ pub(crate) fn document(text: &str) -> Value {
     json!({ "type": "doc", "version": 1, "content": paragraphs.collect::<Vec<_>>() })
 }
 
-/// The text that a reader sees, a line for each block.
+/// Returns the text that a reader sees, one line for each block.
 pub(crate) fn plain(value: &Value) -> String {
     let mut out = String::new();
     walk(value, &mut out);
@@ -47,13 +47,13 @@ fn walk(node: &Value, out: &mut String) {
     }
 }
 
-/// The characters of a document's text.
+/// Returns the characters of a document's text.
 pub(crate) fn length(value: &Value) -> usize {
     plain(value).chars().count()
 }
 
-/// The form in which the server keeps a document: equal neighbours are joined, empty marks and attributes go, and people
-/// have their present names. None if nothing is left.
+/// Returns the form in which the server stores a document: equal neighbours are joined, empty marks and attributes are
+/// dropped, and people have their current names. `None` if nothing is left.
 pub(crate) fn normalised(value: &Value, name: &dyn Fn(&str) -> Option<String>) -> Option<Value> {
     let doc = node(value, name);
     let empty = doc["content"].as_array().is_none_or(|content| content.is_empty());

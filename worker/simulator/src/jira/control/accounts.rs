@@ -128,7 +128,7 @@ struct NewGrant {
     expires_in: Option<i64>,
 }
 
-/// A person allows an app.
+/// Creates the grant of a user to an app.
 pub(super) fn create_grant(state: &mut State, call: &Call, now: i64) -> Done {
     let new: NewGrant = read(call)?;
     let account = user(state, &new.user)?;

@@ -45,7 +45,7 @@ pub(crate) struct NewField {
     pub(crate) projects: Option<Vec<String>>,
     /// The team-managed project that it belongs to.
     pub(crate) team_project: Option<String>,
-    /// Put it on the screens of these projects.
+    /// Whether to add it to the screens of these projects.
     #[serde(default = "on")]
     pub(crate) screens: bool,
     #[serde(default)]
@@ -92,7 +92,7 @@ pub(crate) fn add_field(state: &mut State, new: NewField) -> Result<String, Repl
         contexts: vec![context],
     };
     for project in state.projects.values_mut().filter(|project| new.screens && field.applies(project.id)) {
-        // Fields of the whole site do not reach team-managed projects by themselves.
+        // Fields of the whole site are not available in team-managed projects by default.
         if project.team_managed && team.is_none() {
             continue;
         }
@@ -158,7 +158,7 @@ struct OptionChange {
     disabled: Option<bool>,
 }
 
-/// One field: `PATCH`, `POST .../contexts`, `POST .../options`, `PATCH .../options/ID`.
+/// Handles one field: `PATCH`, `POST .../contexts`, `POST .../options`, `PATCH .../options/ID`.
 pub(super) fn one(state: &mut State, call: &Call, route: (&str, &[&str]), name: &str) -> Done {
     let id = state.field(name).filter(|field| field.custom.is_some()).map(|field| field.id.clone());
     let id = id.ok_or_else(|| Reply::refused(404, format!("there is no custom field {name}")))?;

@@ -1,4 +1,4 @@
-//! Controls of issues: what a person does in the browser.
+//! Controls of issues: actions of a person in the browser.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -18,14 +18,14 @@ use super::{
 };
 use crate::http::{Call, Reply};
 
-/// The issues of a project as the API shows them, oldest first.
+/// Returns the issues of a project as the API shows them, oldest first.
 pub(super) fn list(state: &State, project: u64) -> Done {
     let mut issues: Vec<_> = state.issues.values().filter(|issue| issue.project == project).collect();
     issues.sort_by_key(|issue| issue.id);
     Ok(Reply::json(200, &issues.iter().map(|issue| shown(state, issue)).collect::<Vec<_>>()))
 }
 
-/// An issue as the API shows it to somebody who sees everything.
+/// Returns an issue as the API shows it to a user who sees everything.
 pub(super) fn shown(state: &State, issue: &Issue) -> Value {
     let render = Render { state, base: "/jira", viewer: None, zone: chrono_tz::Tz::UTC };
     let mut wanted = Wanted::new(&[], "*all");
@@ -49,7 +49,7 @@ fn moment(value: &Value) -> Result<Option<i64>, Reply> {
     }
 }
 
-/// Who acts, and when: takes `as`, `updated_at` and `lag_ms` out of the keys.
+/// Removes `as`, `updated_at` and `lag_ms` from the keys, and returns the author and the time.
 fn by(state: &State, keys: &mut Map<String, Value>, project: u64, now: i64) -> Result<By, Reply> {
     let lead = state.projects.get(&project).map(|project| project.lead.clone());
     let who = match keys.remove("as") {
@@ -62,7 +62,7 @@ fn by(state: &State, keys: &mut Map<String, Value>, project: u64, now: i64) -> R
     Ok(By { user: who, now, at, lag })
 }
 
-/// A simple value in the API's form: names of people, options and the like instead of objects, text instead of a document.
+/// Converts a simple value to the API's form: names of people, options and the like to objects, text to a document.
 fn in_full(state: &State, field: &Field, value: &Value) -> Result<Value, Reply> {
     let many = |value: &Value| match value {
         Value::Array(items) => {
@@ -169,7 +169,7 @@ pub(super) fn create(state: &mut State, call: &Call, project: u64, now: i64) -> 
     reply(state, 201, id)
 }
 
-/// One issue: `GET`, `PATCH`, `DELETE`, and what may be done with it.
+/// Handles one issue: `GET`, `PATCH`, `DELETE`, and its further routes.
 pub(super) fn one(state: &mut State, call: &Call, route: (&str, &[&str]), id: u64, now: i64) -> Done {
     let Some(issue) = state.issues.get(&id).cloned() else {
         return Err(Reply::refused(404, "there is no such issue"));
@@ -218,11 +218,11 @@ pub(super) fn one(state: &mut State, call: &Call, route: (&str, &[&str]), id: u6
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Indexing {
-    /// Searches do not find the issue for so long.
+    /// How long searches do not find the issue.
     hide_ms: Option<u64>,
 }
 
-/// Lets only these people see an issue; null for everybody.
+/// Makes an issue visible to these people only; null for everyone.
 fn hide(state: &mut State, id: u64, users: &Value) -> Result<(), Reply> {
     let listed = users.as_array().map(|names| {
         names.iter().map(|name| user(state, name.as_str().unwrap_or_default())).collect::<Result<_, _>>()

@@ -1,5 +1,5 @@
-//! The control API of the simulated Jira, below `/_control/jira`: what an administrator or a person would do in the
-//! browser, and what time does to tokens and limits.
+//! The control API of the simulated Jira, below `/_control/jira`: actions of an administrator or a person in the
+//! browser, and the effects of time on tokens and limits.
 
 mod accounts;
 mod fields;
@@ -28,7 +28,7 @@ use crate::{
 /// The result of a control.
 type Done = Result<Reply, Reply>;
 
-/// Answers a request; its path is the one behind `/_control/jira`.
+/// Handles a request; its path is the one below `/_control/jira`.
 pub(crate) fn answer(state: &mut State, call: &Call, scene: &Scene) -> Reply {
     let parts = call.parts();
     let now = scene.now;
@@ -90,14 +90,14 @@ fn unknown() -> Reply {
     Reply::refused(404, "no such control of Jira; docs/simulator.md lists them")
 }
 
-/// Reads a body whose keys are all known.
+/// Parses a body; an unknown key is an error.
 fn read<T: DeserializeOwned>(call: &Call) -> Result<T, Reply> {
     let value = call.json().map_err(|error| Reply::refused(400, error.to_string()))?;
     let value = if value.is_null() { Value::Object(serde_json::Map::new()) } else { value };
     serde_json::from_value(value).map_err(|error| Reply::refused(422, error.to_string()))
 }
 
-/// Finds a user by account id, e-mail address or name, or refuses.
+/// Finds a user by account id, e-mail address or name; an unknown one is an error.
 fn user(state: &State, name: &str) -> Result<String, Reply> {
     let found = state.user(name).map(|user| user.id.clone());
     found.ok_or_else(|| Reply::refused(404, format!("there is no user {name}")))
@@ -110,7 +110,7 @@ fn once() -> u64 {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewLimit {
-    /// As the header `RateLimit-Reason` has it.
+    /// The value of the header `RateLimit-Reason`.
     reason: String,
     #[serde(default = "once")]
     times: u64,
@@ -118,7 +118,7 @@ struct NewLimit {
     path: Option<String>,
 }
 
-/// Orders that the next requests are refused by a limit, whether limits are enforced or not.
+/// Makes a limit refuse the next requests, whether limits are enforced or not.
 fn order_limit(state: &mut State, call: &Call) -> Done {
     let new: NewLimit = read(call)?;
     let known =

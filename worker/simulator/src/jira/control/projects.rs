@@ -23,11 +23,11 @@ pub(crate) struct NewProject {
     pub(crate) name: Option<String>,
     pub(crate) team_managed: bool,
     pub(crate) lead: Option<String>,
-    /// Everybody may browse it.
+    /// True if everyone may browse it.
     pub(crate) anonymous: bool,
     /// A role (`viewer`, `member`, `admin`) or a list of permissions, by user.
     pub(crate) members: BTreeMap<String, Value>,
-    /// Names; the usual ones if left out.
+    /// Names; the default types if left out.
     pub(crate) issue_types: Option<Vec<String>>,
 }
 
@@ -44,7 +44,7 @@ fn permissions(value: &Value) -> Result<BTreeSet<String>, Reply> {
     }
 }
 
-/// The usual screens.
+/// Returns the default screens.
 fn usual_screen(team_managed: bool) -> Vec<OnScreen> {
     let fields = [
         "summary",
@@ -122,7 +122,7 @@ pub(crate) fn add(state: &mut State, new: NewProject) -> Result<u64, Reply> {
     Ok(id)
 }
 
-/// The workflow of a new project: one that others share, or its own with statuses of its own.
+/// Returns the workflow of a new project: a shared one, or its own with its own statuses.
 fn workflow(state: &mut State, project: u64, team_managed: bool) -> u64 {
     const USUAL: [(&str, Category); 4] = [
         ("To Do", Category::New),
@@ -187,7 +187,7 @@ struct NewOnScreen {
     types: Option<Vec<String>>,
 }
 
-/// One project: `GET`, `PATCH`, `DELETE`, its members, and the fields of its screens.
+/// Handles one project: `GET`, `PATCH`, `DELETE`, its members, and the fields of its screens.
 pub(super) fn one(state: &mut State, call: &Call, route: (&str, &[&str]), id: u64) -> Done {
     match route {
         ("GET", []) => {}

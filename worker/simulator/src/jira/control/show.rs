@@ -37,7 +37,7 @@ pub(super) fn user(state: &State, id: &str) -> Value {
     })
 }
 
-/// A project; with its issues, if wanted.
+/// Returns a project; with its issues, if wanted.
 pub(super) fn project(state: &State, project: &Project, whole: bool) -> Value {
     let name = |id: &String| state.users.get(id).map_or(id.clone(), |user| user.handle.clone());
     let types = project.types.iter().filter_map(|id| state.types.get(id));

@@ -25,7 +25,7 @@ pub(super) fn create_status(state: &mut State, call: &Call) -> Done {
     Ok(Reply::json(201, &json!({ "id": id.to_string() })))
 }
 
-/// Returns the id of a status of the whole site, and makes it if it is new.
+/// Returns the id of a status of the whole site, and creates it if it is new.
 fn status(state: &mut State, new: &NewStatus) -> u64 {
     let known = state.statuses.values().find(|known| known.project.is_none() && known.name == new.name);
     match known.map(|known| known.id) {
@@ -57,17 +57,17 @@ struct NewScreenField {
 #[serde(deny_unknown_fields)]
 struct NewTransition {
     name: String,
-    /// Names of statuses; from everywhere if left out.
+    /// Names of statuses; from any status if left out.
     from: Option<Vec<String>>,
     to: String,
-    /// Who may make it; everybody with the permission if left out.
+    /// The users who may make it; everyone with the permission if left out.
     users: Option<Vec<String>>,
     #[serde(default)]
     screen: Vec<NewScreenField>,
-    /// The resolution that it sets; the first one if left out and the status is of the last category.
+    /// The resolution that it sets; the first one if left out and the status is in the category `done`.
     #[serde(default)]
     resolution: Value,
-    /// It sets no resolution.
+    /// True if it sets no resolution.
     #[serde(default)]
     no_resolution: bool,
 }
@@ -79,7 +79,7 @@ struct NewWorkflow {
     statuses: Vec<NewStatus>,
     /// The status of new issues; the first one if left out.
     initial: Option<String>,
-    /// From everywhere to everywhere if left out.
+    /// From any status to any status if left out.
     transitions: Option<Vec<NewTransition>>,
     /// Keys of projects that use it from now on.
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! What a query asks of an issue.
+//! The conditions of a query on an issue.
 
 use std::{cmp::Ordering, collections::BTreeSet};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::super::{adf, index::words, state::State, types::Issue};
 
-/// A test of issues.
+/// A condition on issues.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Check {
     All(Vec<Check>),
@@ -23,17 +23,17 @@ pub(crate) enum Check {
     Resolved(Compare, i64),
     /// The stored value of a field, or one of its list, is one of these.
     Value(String, Vec<Value>),
-    /// Numbers and dates.
+    /// Compares a number or a date.
     Compared(String, Compare, Value),
     Empty(String),
-    /// All of these words, the last letters of a word ending in `*` aside.
+    /// Contains all of these words; `*` at the end of a word matches any ending.
     Words(Text, Vec<String>),
-    /// Words in a row.
+    /// Contains these words in sequence.
     Phrase(Text, Vec<String>),
     Property(String, Vec<String>, Value),
 }
 
-/// Where words are looked for.
+/// The searched text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Text {
     Summary,

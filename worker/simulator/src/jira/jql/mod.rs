@@ -1,4 +1,4 @@
-//! JQL, as far as issues are looked for: its grammar, its meaning, and its order.
+//! JQL, as far as searches of issues need it: grammar, evaluation and order.
 
 mod check;
 mod names;

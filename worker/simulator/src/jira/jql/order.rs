@@ -9,7 +9,7 @@ use super::super::{index::Rank, state::State, types::Issue};
 /// How a result is sorted.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Order {
-    /// Along the index; true for descending.
+    /// By the index; true for descending.
     Ranked(Rank, bool),
     /// By these fields, each ascending or descending.
     Sorted(Vec<(String, bool)>),
@@ -55,7 +55,7 @@ impl Order {
     }
 }
 
-/// Sorts issues by fields; what has no value comes last upwards.
+/// Sorts issues by fields; in ascending order, empty values come last.
 pub(crate) fn ordered(
     state: &State,
     mut issues: Vec<Arc<Issue>>,
@@ -80,7 +80,7 @@ fn compared(state: &State, one: &Issue, other: &Issue, field: &str) -> Ordering 
         "status" => one.status.cmp(&other.status),
         "issuetype" => one.issue_type.cmp(&other.issue_type),
         "priority" => {
-            // The highest one is the last one upwards.
+            // In ascending order, the highest priority comes last.
             let rank = |issue: &Issue| {
                 let id = issue.values.get("priority").and_then(Value::as_u64);
                 state.priorities.iter().rev().position(|known| Some(known.id) == id)

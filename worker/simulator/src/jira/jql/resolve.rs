@@ -1,4 +1,4 @@
-//! The meaning of a query on this site, for this viewer: names become ids, dates become times.
+//! Resolves a query for this site and viewer: names become ids, dates become times.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use super::{
     parse::{Clause, Operand},
 };
 
-/// Who asks, and when.
+/// The viewer, and the time of the query.
 #[derive(Clone, Copy)]
 pub(crate) struct Asker<'a> {
     pub(crate) state: &'a State,
@@ -28,7 +28,7 @@ pub(super) fn no_value<T>(value: &str, field: &str) -> Found<T> {
     Err(format!("The value '{value}' does not exist for the field '{field}'."))
 }
 
-/// Returns what a clause asks.
+/// Returns the condition of a clause.
 pub(crate) fn resolve(asker: Asker<'_>, clause: &Clause) -> Found<Check> {
     let many = |clauses: &[Clause]| clauses.iter().map(|one| resolve(asker, one)).collect::<Found<Vec<_>>>();
     match clause {
@@ -83,9 +83,9 @@ impl Asker<'_> {
         }
     }
 
-    /// A field that the viewer may know of.
+    /// Returns a field that the viewer may know of.
     fn field(&self, name: &str) -> Option<&Field> {
-        // JQL calls custom fields by their names and as `cf[10001]` only.
+        // JQL names custom fields by their names and as `cf[10001]` only.
         if name.starts_with("customfield_") {
             return None;
         }
@@ -95,7 +95,7 @@ impl Asker<'_> {
         seen.then_some(field)
     }
 
-    /// True if what is not there is an error. A site shows nobody what is hidden from them, so for them it is not there.
+    /// True if an unknown value is an error. Values that are hidden from the viewer count as unknown.
     pub(super) fn strict(&self) -> bool {
         self.state.behaviour.refuse_missing && self.viewer.user.is_some()
     }
@@ -204,7 +204,8 @@ impl Asker<'_> {
         Ok(if ["!=", "not in"].contains(&op) { Check::Not(Box::new(check)) } else { check })
     }
 
-    /// A time in milliseconds. Quoted dates are of the viewer's zone and have whole minutes; numbers are milliseconds.
+    /// Returns a time in milliseconds. Quoted dates are of the viewer's zone and have whole minutes; numbers are
+    /// milliseconds.
     fn time(self, name: &str, value: &Operand) -> Found<Value> {
         let text = match value {
             Operand::Number(millis) if *millis >= 0 => return Ok(json!(millis)),

@@ -16,7 +16,7 @@ pub(super) fn error<T>(message: impl std::fmt::Display) -> Result<T, String> {
 
 const SIGNS: [&str; 13] = ["!=", "!~", ">=", "<=", "=", "~", ">", "<", "(", ")", ",", "!", "&&"];
 
-/// Reads the tokens of a query.
+/// Splits a query into tokens.
 pub(super) fn tokens(text: &str) -> Result<Vec<Placed>, String> {
     let letters: Vec<char> = text.chars().collect();
     let mut found = Vec::new();
@@ -60,7 +60,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Placed>, String> {
     Ok(found)
 }
 
-/// Reads a quoted text and returns where it ends.
+/// Reads a quoted text and returns its end.
 fn quoted(letters: &[char], start: usize) -> Result<(String, usize), String> {
     let mark = letters[start];
     let (mut text, mut at) = (String::new(), start + 1);

@@ -97,7 +97,7 @@ struct NewApp {
     teams: Vec<String>,
 }
 
-/// Adds an OAuth application with a user of its own.
+/// Adds an OAuth application with its own user.
 pub(super) fn create_app(state: &mut State, call: &Call, now: i64) -> Done {
     let new: NewApp = read(call)?;
     let teams = new.teams.iter().map(|name| team(state, name)).collect::<Result<Vec<_>, _>>()?;
@@ -120,9 +120,9 @@ pub(super) fn create_app(state: &mut State, call: &Call, now: i64) -> Done {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewToken {
-    /// The token itself; one is made if left out.
+    /// The token itself; generated if left out.
     token: Option<String>,
-    /// The user that acts.
+    /// The user of the token.
     user: String,
     #[serde(default)]
     kind: TokenKind,
@@ -135,7 +135,7 @@ struct NewToken {
     expires_in: Option<i64>,
 }
 
-/// Makes a key, or what an app gets when a user has consented.
+/// Creates a key, or the tokens that an app gets when a user consents.
 pub(super) fn create_token(state: &mut State, call: &Call, now: i64) -> Done {
     let new: NewToken = read(call)?;
     let user = state.user_or_new(&new.user, now);
@@ -167,8 +167,8 @@ pub(super) fn create_token(state: &mut State, call: &Call, now: i64) -> Done {
     Ok(Reply::json(201, &shown))
 }
 
-/// Changes a token: `{"revoked": true}`, `{"expires_in": 0}`, `{"scopes": [...]}`, `{"teams": [...]|null}`. A refresh token
-/// can be revoked, too.
+/// Changes a token: `{"revoked": true}`, `{"expires_in": 0}`, `{"scopes": [...]}`, `{"teams": [...]|null}`. A refresh
+/// token can only be revoked.
 pub(super) fn update_token(state: &mut State, call: &Call, value: &str, now: i64) -> Done {
     let change: serde_json::Map<String, Value> = read(call)?;
     if let Some(refresh) = state.refreshes.get_mut(value) {
@@ -199,7 +199,7 @@ pub(super) fn update_token(state: &mut State, call: &Call, value: &str, now: i64
     Ok(Reply::empty(204))
 }
 
-/// The keys of teams.
+/// Returns the keys of teams.
 pub(super) fn keys(state: &State, teams: impl Iterator<Item = Id>) -> Vec<String> {
     teams.filter_map(|id| state.teams.get(&id)).map(|team| team.key.clone()).collect()
 }

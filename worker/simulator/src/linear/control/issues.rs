@@ -1,4 +1,4 @@
-//! Controls of issues: what a person does in the browser.
+//! Controls of issues: actions of a person in the browser.
 
 use serde_json::{Map, Value, json};
 
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::http::{Call, Reply};
 
-/// The issues of a team, in the order of their numbers.
+/// Returns the issues of a team, in the order of their numbers.
 pub(super) fn list(state: &State, team: Id) -> Done {
     let mut issues: Vec<_> = state.issues.values().filter(|issue| issue.team == team).collect();
     issues.sort_by_key(|issue| issue.number);
@@ -48,7 +48,7 @@ pub(super) fn create(state: &mut State, call: &Call, team: Id, now: i64) -> Done
     shown(state, 201, id)
 }
 
-/// One issue: `GET`, `PATCH`, `DELETE`, and what is behind its name.
+/// Handles one issue: `GET`, `PATCH`, `DELETE`, and its further routes.
 pub(super) fn one(state: &mut State, call: &Call, route: (&str, &[&str]), name: &str, now: i64) -> Done {
     let id = state.issue_id(name).ok_or_else(|| Reply::refused(404, format!("there is no issue {name}")))?;
     let team = state.issues[&id].team;
@@ -88,7 +88,7 @@ pub(super) fn one(state: &mut State, call: &Call, route: (&str, &[&str]), name: 
     }
 }
 
-/// Hides an issue from everybody, as after a loss of access, or shows it again.
+/// Hides an issue from all users, as after a loss of access, or shows it again.
 fn hide(state: &mut State, id: Id, hidden: bool) -> Done {
     if let Some(issue) = state.issues.get_mut(&id) {
         issue.hidden = hidden;
@@ -125,7 +125,7 @@ fn time(value: &Value) -> Result<Option<i64>, Reply> {
     }
 }
 
-/// What is set behind a change: its time, and a description that is stored as it is.
+/// Values that are set after a change: its time, and a description that is stored unchanged.
 #[derive(Default)]
 struct Rest {
     updated: Option<i64>,
@@ -143,8 +143,9 @@ fn finish(state: &mut State, id: Id, rest: &Rest) {
     }
 }
 
-/// Reads a change: `as` (a user, or null for nobody), `title`, `description`, `raw_description`, `state`, `priority`,
-/// `estimate`, `due_date`, `assignee`, `delegate`, `labels`, `parent`, `project`, `updated_at`. Names stand for ids.
+/// Reads a change: `as` (a user, or null for no author), `title`, `description`, `raw_description`, `state`,
+/// `priority`, `estimate`, `due_date`, `assignee`, `delegate`, `labels`, `parent`, `project`, `updated_at`. Names stand
+/// for ids.
 fn change(
     state: &mut State,
     team: Id,
@@ -192,7 +193,7 @@ fn change(
     Ok((change, by, rest))
 }
 
-/// The label with this name, which is made if there is none.
+/// Returns the label with this name, and creates it if it is missing.
 pub(crate) fn label(state: &mut State, team: Id, name: &str, now: i64) -> Id {
     let of_team = |of: Option<Id>| of.is_none_or(|of| of == team);
     let found = state

@@ -1,5 +1,5 @@
-//! The control API of the simulated Linear, below `/_control/linear`: what an administrator or a person would do in the
-//! browser, and what time does to tokens and limits.
+//! The control API of the simulated Linear, below `/_control/linear`: actions of an administrator or a person in the
+//! browser, and the effects of time on tokens and limits.
 
 mod accounts;
 pub(crate) mod issues;
@@ -26,7 +26,7 @@ use crate::{
 /// The result of a control.
 type Done = Result<Reply, Reply>;
 
-/// Answers a request; its path is the one behind `/_control/linear`.
+/// Handles a request; its path is the one below `/_control/linear`.
 pub(crate) fn answer(state: &mut State, call: &Call, scene: &Scene) -> Reply {
     let parts = call.parts();
     let now = scene.now;
@@ -103,7 +103,7 @@ fn user(state: &State, name: &str) -> Result<Id, Reply> {
     found.ok_or_else(|| Reply::refused(422, format!("there is no user {name}")))
 }
 
-/// Reads a body whose keys are all known.
+/// Parses a body; an unknown key is an error.
 fn read<T: DeserializeOwned>(call: &Call) -> Result<T, Reply> {
     let value = call.json().map_err(|error| Reply::refused(400, error.to_string()))?;
     let value = if value.is_null() { Value::Object(serde_json::Map::new()) } else { value };
@@ -123,7 +123,7 @@ struct NewBudget {
     limit: Option<u64>,
 }
 
-/// Sets what is left of a budget. It holds also while limits are off.
+/// Sets the rest of a budget. It is enforced even if limits are off.
 fn set_budget(state: &mut State, call: &Call, scene: &Scene) -> Done {
     let new: NewBudget = read(call)?;
     let resource = Resource::parse(&new.resource)

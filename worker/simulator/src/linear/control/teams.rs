@@ -33,7 +33,7 @@ struct NewTeam {
     name: Option<String>,
     #[serde(default)]
     private: bool,
-    /// Names of users; they are made where missing.
+    /// Names of users; missing ones are created.
     #[serde(default)]
     members: Vec<String>,
     #[serde(default)]
@@ -44,7 +44,7 @@ struct NewTeam {
     extended: bool,
     #[serde(default)]
     triage: bool,
-    /// The usual ones if left out.
+    /// The default states if left out.
     states: Option<Vec<NewState>>,
     /// Names of labels of the team.
     #[serde(default)]
@@ -150,7 +150,7 @@ pub(super) fn update(state: &mut State, call: &Call, id: Id, now: i64) -> Done {
     Ok(Reply::json(200, &show::team(state, &state.teams[&id], false)))
 }
 
-/// Forgets a team with its states, labels and issues.
+/// Deletes a team with its states, labels and issues.
 pub(super) fn delete(state: &mut State, id: Id) {
     let issues: Vec<Id> = state.teams[&id].by_created.iter().map(|(_, id)| *id).collect();
     for issue in issues {
@@ -173,18 +173,18 @@ pub(super) fn member(state: &mut State, call: &Call, team: Id, name: &str, now: 
     Ok(Reply::empty(204))
 }
 
-/// A state of a team by its name or id.
+/// Returns a state of a team by its name or id.
 pub(super) fn state_of(state: &State, team: Id, name: &str) -> Result<Id, Reply> {
     let found = state.states_of(team).into_iter().find(|one| one.name == name || one.id.to_string() == name);
     found.map(|one| one.id).ok_or_else(|| Reply::refused(422, format!("the team has no state {name}")))
 }
 
+/// The changes of a workflow state. Its team and its kind cannot be changed.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StateChange {
     name: Option<String>,
     position: Option<f64>,
-    /// Another team of which it becomes a state is not possible, and neither is another kind.
     color: Option<String>,
 }
 

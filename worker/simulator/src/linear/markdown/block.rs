@@ -13,7 +13,7 @@ pub(super) enum Block {
     Quote(Vec<Block>),
     List(List),
     Table(Table),
-    /// Lines of HTML, which stay as they are.
+    /// Lines of HTML, which are kept unchanged.
     Html(Vec<String>),
     Rule,
 }
@@ -22,7 +22,7 @@ pub(super) enum Block {
 pub(super) struct List {
     /// The first number of an ordered list.
     pub(super) start: Option<u64>,
-    /// Blank lines are between the items.
+    /// True if blank lines separate the items.
     pub(super) loose: bool,
     pub(super) items: Vec<Item>,
 }
@@ -34,7 +34,7 @@ pub(super) struct Item {
     pub(super) blocks: Vec<Block>,
 }
 
-/// A line whose indent is of spaces.
+/// Returns a line whose indent consists of spaces.
 pub(super) fn untabbed(line: &str) -> String {
     let rest = line.trim_start_matches([' ', '\t']);
     let mut width = 0;
@@ -52,7 +52,7 @@ fn blank(line: &str) -> bool {
     line.trim().is_empty()
 }
 
-/// How deep blocks are looked for within blocks.
+/// The deepest nesting of blocks.
 const DEEPEST: usize = 24;
 
 pub(super) fn parse(lines: &[String]) -> Vec<Block> {
@@ -87,7 +87,7 @@ fn within(lines: &[String], depth: usize) -> Vec<Block> {
     blocks
 }
 
-/// The sign, the length and the rest of a fence.
+/// Returns the character, the length and the rest of a fence.
 fn fence(line: &str) -> Option<(char, usize, &str)> {
     let text = line.trim_start_matches(' ');
     let sign = text.chars().next().filter(|sign| ['`', '~'].contains(sign))?;
@@ -154,13 +154,13 @@ fn quote(lines: &[String], depth: usize) -> Option<(Block, usize)> {
     Some((Block::Quote(within(&inner, depth + 1)), taken))
 }
 
-/// True if a line without the marks of its container goes on with the paragraph before it.
+/// True if a line without the marks of its container continues the paragraph before it.
 fn continues(before: Option<&String>, line: &str) -> bool {
     let of_paragraph = |before: &String| !blank(before) && !starts(before) && fence(before).is_none();
     !blank(line) && !starts(line) && before.is_some_and(of_paragraph)
 }
 
-/// True if a line begins a block even behind a paragraph.
+/// True if a line begins a block even directly after a paragraph.
 fn starts(line: &str) -> bool {
     let quote = indent(line) < 4 && line.trim_start().starts_with('>');
     quote
@@ -173,7 +173,7 @@ fn starts(line: &str) -> bool {
 
 struct Marker<'a> {
     number: Option<u64>,
-    /// Columns in front of the content.
+    /// Columns before the content.
     offset: usize,
     rest: &'a str,
 }
@@ -220,7 +220,7 @@ fn list(lines: &[String], depth: usize) -> Option<(Block, usize)> {
                 break;
             }
             end += 1;
-            // An item that begins with a blank line has nothing behind a second one.
+            // An item that begins with a blank line has no content after a second one.
             if inner.len() == 2 && inner.iter().all(|line| blank(line)) {
                 break;
             }
@@ -240,7 +240,7 @@ fn list(lines: &[String], depth: usize) -> Option<(Block, usize)> {
     Some((Block::List(List { start, loose, items }), at.max(1)))
 }
 
-/// The state of a task, and its text.
+/// Returns the state of a task, and its text.
 fn task(text: &str) -> (Option<bool>, &str) {
     for (mark, done) in [("[ ] ", false), ("[x] ", true), ("[X] ", true)] {
         if let Some(rest) = text.strip_prefix(mark).filter(|rest| !blank(rest)) {
@@ -250,7 +250,7 @@ fn task(text: &str) -> (Option<bool>, &str) {
     (None, text)
 }
 
-/// True if a blank line is between blocks of an item, apart from those within code and deeper lists.
+/// True if a blank line separates blocks of an item, outside of code and deeper lists.
 fn separated(lines: &[String]) -> bool {
     let mut open = None;
     lines.windows(2).any(|pair| {
@@ -271,7 +271,7 @@ fn html(lines: &[String]) -> Option<(Block, usize)> {
     {
         return None;
     }
-    // A tag alone in its line, so that `<https://...>` and `<b>text</b> more` are no blocks.
+    // Only a tag alone in its line begins a block, so `<https://...>` and `<b>text</b> more` do not.
     if first.contains("://") || !first.trim_end().ends_with('>') || first.matches('<').count() != 1 {
         return None;
     }

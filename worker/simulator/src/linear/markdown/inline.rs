@@ -7,10 +7,11 @@ pub(super) struct Inline<'a> {
     pub(super) state: &'a State,
 }
 
-/// How far the end of code, of a link or of emphasis is looked for, so that large texts take no square time.
+/// How far to search for the end of code, of a link or of emphasis, so that the time is linear in the length of the
+/// text.
 const REACH: usize = 1_000;
 
-/// Signs whose backslash says nothing.
+/// Characters whose escape has no effect.
 const PLAIN: &str = ",;?\"'%$^={}";
 
 impl Inline<'_> {
@@ -55,7 +56,7 @@ impl Inline<'_> {
         out
     }
 
-    /// What becomes a link here, and how much of the text it takes.
+    /// Returns the link that the text begins with, and the length of the text that it replaces.
     fn link(&self, rest: &str, before: Option<char>) -> Option<(String, usize)> {
         if before.is_some_and(|letter| letter.is_alphanumeric() || "_/.@-".contains(letter)) {
             return None;
@@ -77,7 +78,7 @@ impl Inline<'_> {
         self.identifier(rest).or_else(|| self.address(rest))
     }
 
-    /// The identifier of an issue, such as `ENG-12`.
+    /// Returns the link of an identifier of an issue, such as `ENG-12`.
     fn identifier(&self, rest: &str) -> Option<(String, usize)> {
         let end = rest
             .find(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '-'))
@@ -90,7 +91,7 @@ impl Inline<'_> {
         Some((format!("[{word}]({})", self.state.issue_url(issue)), end))
     }
 
-    /// A URL, with or without angle brackets, or the name of a host.
+    /// Returns the link of a URL, with or without angle brackets, or of a host name.
     fn address(&self, rest: &str) -> Option<(String, usize)> {
         let linkify = self.state.behaviour.linkify;
         if linkify == Linkify::Off {
@@ -120,14 +121,14 @@ impl Inline<'_> {
     }
 }
 
-/// True for words like `setup.sh`, whose end is that of a known host.
+/// True for words like `setup.sh`, whose ending is a known top-level domain.
 fn is_host(word: &str) -> bool {
     let ends = [".com", ".org", ".net", ".io", ".app", ".dev", ".sh", ".md", ".rs", ".ai", ".co"];
     let letters = word.chars().all(|letter| letter.is_ascii_alphanumeric() || "-.".contains(letter));
     letters && ends.iter().any(|end| word.len() > end.len() && word.ends_with(end))
 }
 
-/// The length of code, or of a link or an image, which stay as they are.
+/// Returns the length of code, or of a link or an image, which are kept unchanged.
 fn verbatim(rest: &str) -> Option<usize> {
     if rest.starts_with('`') {
         let length = rest.len() - rest.trim_start_matches('`').len();
@@ -152,7 +153,7 @@ fn verbatim(rest: &str) -> Option<usize> {
     Some(text + 1 + 1 + end + 1)
 }
 
-/// Where a bracket closes that is open at the start.
+/// Returns the position at which a bracket that is open at the start closes.
 fn closing(text: &str, open: char, close: char) -> Option<usize> {
     let mut depth = 1_usize;
     let mut escaped = false;
@@ -173,7 +174,7 @@ fn closing(text: &str, open: char, close: char) -> Option<usize> {
     None
 }
 
-/// Where the emphasis ends that underscores begin here; none if they begin none.
+/// Returns the end of the emphasis that begins with the underscores here; `None` if none begins.
 fn closer(text: &str, at: usize, length: usize, before: Option<char>) -> Option<usize> {
     let opens = !before.is_some_and(|letter| letter.is_alphanumeric() || letter == '*');
     let inner = &text[at + length..];

@@ -1,7 +1,7 @@
-//! Descriptions as Linear's editor writes them: the same text, with one way of writing each thing.
+//! Normalises descriptions as Linear's editor does: the same text, with one notation for each element.
 //!
 //! Bullets become `*`, those of tasks `-`; emphasis is written with asterisks, headings with `#`, code with fences, and
-//! tables with one space around a cell. What names a user or an issue becomes a link.
+//! tables with one space around a cell. Names of users and issues become links.
 
 mod block;
 mod inline;
@@ -10,10 +10,11 @@ mod table;
 
 use super::state::State;
 
-/// How often a text is rewritten at most, until that changes nothing.
+/// The most rewrites of a text until it no longer changes.
 const PASSES: usize = 6;
 
-/// Rewrites a text in the way in which it is read back. What was read back stays as it is when it is written again.
+/// Rewrites a text to the form in which it is read back. A text that was read back stays unchanged when it is written
+/// again.
 pub(crate) fn rewrite(text: &str, state: &State) -> String {
     let mut text = text.replace("\r\n", "\n");
     for _ in 0..PASSES {

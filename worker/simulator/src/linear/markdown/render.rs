@@ -1,11 +1,11 @@
-//! Writes blocks.
+//! Renders blocks.
 
 use super::{
     block::{Block, List},
     inline::Inline,
 };
 
-/// The lines of blocks, with a blank line between two.
+/// Returns the lines of blocks, separated by blank lines.
 pub(super) fn lines(blocks: &[Block], inline: &Inline<'_>) -> Vec<String> {
     joined(blocks, inline, true)
 }
@@ -58,7 +58,7 @@ fn one(block: &Block, inline: &Inline<'_>) -> Vec<String> {
     }
 }
 
-/// The length of a fence that a line could be taken for.
+/// Returns the length of a fence that a line could be mistaken for.
 fn ticks(line: &str) -> usize {
     let text = line.trim_start();
     text.len() - text.trim_start_matches('`').len()

@@ -8,7 +8,7 @@ pub(super) struct Table {
     pub(super) rows: Vec<Vec<String>>,
 }
 
-/// Splits a row into cells. A bar that is escaped, or within code, ends none.
+/// Splits a row into cells. A bar that is escaped, or within code, separates none.
 fn cells(line: &str) -> Vec<String> {
     let text = line.trim();
     let text = text.strip_prefix('|').unwrap_or(text);
@@ -47,7 +47,7 @@ fn marks(line: &str) -> Option<Vec<&'static str>> {
     line.contains('|').then(|| cells(line).iter().map(mark).collect::<Option<_>>())?
 }
 
-/// Reads a table, and how many lines it has.
+/// Parses a table. Returns it with its number of lines.
 pub(super) fn read(lines: &[String]) -> Option<(Table, usize)> {
     let header = lines.first().filter(|line| line.contains('|'))?;
     let marks = marks(lines.get(1)?)?;

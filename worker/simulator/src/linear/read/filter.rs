@@ -1,10 +1,10 @@
-//! Filters. Times in them are milliseconds already.
+//! Filters. Their times are already in milliseconds.
 
 use serde_json::{Map, Value};
 
 use super::{super::id::Id, View, node::Item};
 
-/// What a filter looks at.
+/// The value that a filter compares.
 enum Got {
     Null,
     Text(String),
@@ -39,7 +39,7 @@ impl View<'_> {
             ("or", Value::Array(any)) => {
                 any.iter().filter_map(Value::as_object).any(|one| self.matches(item, one))
             }
-            // The record is there.
+            // The record exists.
             ("null", wanted) => *wanted == Value::Bool(false),
             (key, Value::Object(wanted)) => self.passes(item, key, &self.got(item, key), wanted),
             _ => true,
@@ -74,7 +74,7 @@ impl View<'_> {
             || wanted.get("in").and_then(Value::as_array).is_some_and(|list| list.iter().any(is))
     }
 
-    /// A filter of a collection: `some`, `every`, `length`, or the fields of one of them.
+    /// Evaluates a filter of a collection: `some`, `every`, `length`, or the fields of one of its items.
     fn some(&self, many: &[Item], wanted: &Map<String, Value>) -> bool {
         let mut of_one = Map::new();
         for (key, value) in wanted {

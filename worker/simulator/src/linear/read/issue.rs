@@ -97,7 +97,7 @@ impl View<'_> {
         })
     }
 
-    /// The parent; null if the viewer does not see it.
+    /// Returns the parent; null if the viewer does not see it.
     fn parent(&self, issue: &Issue) -> Out {
         let parent = issue.content.parent.and_then(|parent| self.state.issues.get(&parent));
         Out::link(

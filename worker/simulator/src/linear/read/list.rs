@@ -1,4 +1,4 @@
-//! Lists: paging by cursors, which are ids, in the order of a time. A record that is changed while somebody pages moves.
+//! Lists: paged by cursors, which are ids, in the order of a time. A record that changes during paging moves.
 
 use std::{ops::Bound, sync::Arc};
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::graphql::Selected;
 
-/// The usual length of a page.
+/// The default length of a page.
 pub(crate) const PAGE: u64 = 50;
 
 /// A part of a list.
@@ -45,7 +45,7 @@ impl Page {
     }
 }
 
-/// Which part of a list is asked for, and in which order.
+/// The requested part of a list, and its order.
 struct Paging {
     count: usize,
     backward: bool,
@@ -92,7 +92,7 @@ impl Paging {
         })
     }
 
-    /// Takes the page out of keys that are in the direction of reading.
+    /// Takes the page from keys in the direction of reading.
     fn take(&self, of: Of, keys: impl Iterator<Item = Item>, total: usize) -> Page {
         let mut items: Vec<Item> = keys.take(self.count + 1).collect();
         let more = items.len() > self.count;
@@ -111,18 +111,18 @@ impl Paging {
     }
 }
 
-/// Which issues a list is about, apart from its filter.
+/// The issues of a list before its filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Within<'a> {
     Everything,
     Team(Id),
     These(&'a [Id]),
-    /// Those of which the item is the state, the assignee, the creator, a label or the project.
+    /// The issues whose state, assignee, creator, label or project is the item.
     About(Item, &'static str),
 }
 
 impl View<'_> {
-    /// A list of records other than issues. They are all looked at.
+    /// Returns a list of records other than issues. It examines all of them.
     pub(super) fn list(&self, of: &'static str, items: Vec<Item>, field: &Selected) -> Result<Out, Failure> {
         let paging = Paging::read(&field.args, self.state.behaviour.page_limit)?;
         let filter = field.args.get("filter").and_then(Value::as_object);
@@ -150,7 +150,7 @@ impl View<'_> {
         Ok(Out::One(Node::Page(Arc::new(page))))
     }
 
-    /// A list of issues. It reads an index from the cursor on, and no more of it than the page needs.
+    /// Returns a list of issues. It reads an index from the cursor on, and no more of it than the page needs.
     pub(super) fn issues(&self, within: Within<'_>, field: &Selected) -> Result<Out, Failure> {
         let page = self.page_of_issues(within, field, Of::Items("Issue"), &|_| true)?;
         Ok(Out::One(Node::Page(Arc::new(page))))
@@ -235,7 +235,7 @@ impl View<'_> {
         })
     }
 
-    /// Issues to look at, if the filter names few of them.
+    /// Returns the issues to examine, if the filter names few of them.
     fn candidates(
         &self,
         within: Within<'_>,
@@ -263,7 +263,7 @@ impl View<'_> {
             let ids = urls.into_iter().filter_map(|url| self.state.by_url.get(url)).flatten();
             return Some(ids.filter_map(|id| Some(self.state.attachments.get(id)?.issue)).collect());
         }
-        // In the order of creation, the recently updated ones are few.
+        // In the order of creation, few issues were updated recently.
         let bounds = Bounds::of(filter.get("updatedAt"));
         if !paging.by_updated && bounds.low > i64::MIN {
             let index =
@@ -273,7 +273,7 @@ impl View<'_> {
         None
     }
 
-    /// The one team that the list is about.
+    /// Returns the only team of the list, if it has only one.
     fn only_team(&self, within: Within<'_>, filter: &Map<String, Value>) -> Option<&Team> {
         if let Within::Team(id) = within {
             return self.state.teams.get(&id);
@@ -322,7 +322,7 @@ fn is_empty(low: &Bound<Key>, high: &Bound<Key>) -> bool {
     }
 }
 
-/// The ids or texts that a comparator names with `eq` or `in`.
+/// Returns the ids or texts that a comparator names with `eq` or `in`.
 fn named(comparator: Option<&Value>) -> Option<Vec<&str>> {
     let comparator = comparator?;
     if let Some(text) = comparator.get("eq").and_then(Value::as_str) {

@@ -1,4 +1,4 @@
-//! The queries: what can be selected, and how it becomes JSON.
+//! The queries: the fields that can be selected, and their values.
 
 mod filter;
 mod issue;
@@ -17,7 +17,7 @@ pub(crate) use self::{
 use super::{access::Viewer, error::Failure, state::State};
 use crate::graphql::Selected;
 
-/// The circumstances in which fields are resolved.
+/// The context in which fields are resolved.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a> {
     pub(crate) state: &'a State,

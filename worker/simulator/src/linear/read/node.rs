@@ -1,4 +1,4 @@
-//! What has fields, and what a field can be.
+//! Objects with fields, and the values of fields.
 
 use std::sync::Arc;
 
@@ -33,10 +33,10 @@ impl Item {
         }
     }
 
-    /// The id, which is the cursor in lists, too.
+    /// Returns the id, which is the cursor in lists, too.
     pub(crate) fn id(self) -> Id {
         match self {
-            // The organisation is in no list.
+            // The organisation is not part of any list.
             Item::Organization => Id::NIL,
             Item::Issue(id)
             | Item::Team(id)
@@ -49,7 +49,7 @@ impl Item {
     }
 }
 
-/// What is in a list.
+/// The type of a list's items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Of {
     Items(&'static str),
@@ -66,7 +66,7 @@ impl Of {
     }
 }
 
-/// Something whose fields can be selected.
+/// An object whose fields can be selected.
 #[derive(Debug, Clone)]
 pub(crate) enum Node {
     Root,
@@ -120,7 +120,7 @@ impl Out {
         text.map_or(Out::Null, Out::text)
     }
 
-    /// A time; null if there is none.
+    /// Returns a time; null if there is none.
     pub(crate) fn time(millis: Option<i64>) -> Out {
         millis.map_or(Out::Null, |millis| Out::Text(super::super::scalars::stamp(millis)))
     }
@@ -133,7 +133,7 @@ impl Out {
         Out::One(Node::Item(item))
     }
 
-    /// A record; null if there is none.
+    /// Returns a record; null if there is none.
     pub(crate) fn link<T>(id: Option<T>, item: impl Fn(T) -> Item) -> Out {
         id.map_or(Out::Null, |id| Out::item(item(id)))
     }

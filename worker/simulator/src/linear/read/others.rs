@@ -267,7 +267,7 @@ impl View<'_> {
         }))
     }
 
-    /// The teams that the viewer sees.
+    /// Returns the teams that the viewer sees.
     pub(super) fn teams(&self) -> Vec<Item> {
         let seen = self.state.teams.values().filter(|team| self.viewer.sees_team(team));
         seen.map(|team| Item::Team(team.id)).collect()
@@ -278,7 +278,7 @@ impl View<'_> {
         ids.filter(|id| self.lists_user(*id, field)).map(Item::User).collect()
     }
 
-    /// True if a list has this user: disabled ones only on request.
+    /// True if a list includes this user: disabled ones only on request.
     fn lists_user(&self, id: Id, field: &Selected) -> bool {
         let disabled = field.args.get("includeDisabled") == Some(&serde_json::Value::Bool(true));
         self.state.users.get(&id).is_some_and(|user| user.active || disabled)

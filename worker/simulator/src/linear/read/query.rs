@@ -111,7 +111,7 @@ impl View<'_> {
         issue.is_some_and(|issue| !issue.trashed && self.viewer.sees(self.state, issue))
     }
 
-    /// Issues with all words of a term in title or description, or with the identifier.
+    /// Finds issues with all words of a term in title or description, or with the identifier.
     fn search(&self, field: &Selected, term: &str, of: Of) -> Result<Out, Failure> {
         let words: Vec<String> = term.split_whitespace().map(str::to_lowercase).collect();
         let team = Some(field.text("teamId")).filter(|team| !team.is_empty());

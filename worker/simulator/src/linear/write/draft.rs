@@ -1,4 +1,4 @@
-//! Reads and checks the input of an issue.
+//! Reads and validates the input of an issue.
 
 use serde_json::{Map, Value};
 
@@ -14,7 +14,7 @@ use super::{
     checked_text, uuid,
 };
 
-/// The input of an issue, and what it is checked against.
+/// The input of an issue, and the records that it is validated against.
 pub(super) struct Draft<'a> {
     pub(super) state: &'a State,
     pub(super) viewer: &'a Viewer,
@@ -65,7 +65,7 @@ impl Draft<'_> {
         self.input.get(name)?.as_str()
     }
 
-    /// A value that null clears.
+    /// Reads a value that null clears.
     fn clearable<T>(
         &self,
         name: &str,
@@ -133,7 +133,7 @@ impl Draft<'_> {
         Ok(id)
     }
 
-    /// Someone who may be assigned: active, no app, and with access to the team.
+    /// Returns a user who may be assigned: active, no app, and with access to the team.
     fn assignee(&self, text: &str) -> Result<Id, Failure> {
         let id = uuid("assigneeId", text)?;
         let user = self.state.users.get(&id).ok_or_else(|| Failure::not_found("User"))?;
@@ -193,7 +193,7 @@ impl Draft<'_> {
         read.collect::<Result<_, _>>().map(Some)
     }
 
-    /// The labels that the issue will have. Those of a group exclude each other.
+    /// Returns the labels that the issue will have. Those of a group exclude each other.
     fn labels(&self) -> Result<Option<Vec<Id>>, Failure> {
         let (set, added, removed) =
             (self.ids("labelIds")?, self.ids("addedLabelIds")?, self.ids("removedLabelIds")?);
@@ -210,7 +210,7 @@ impl Draft<'_> {
         let mut unique: Vec<Id> = Vec::with_capacity(labels.len());
         for id in labels {
             if !unique.contains(&id) {
-                // What the issue has already is not checked again.
+                // Labels that the issue already has are not checked again.
                 if !before.contains(&id) {
                     self.may_have(id, name)?;
                 }

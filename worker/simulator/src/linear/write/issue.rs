@@ -19,7 +19,7 @@ fn object(visit: &Visit<'_>, name: &str) -> Map<String, Value> {
     visit.field.args.get(name).and_then(Value::as_object).cloned().unwrap_or_default()
 }
 
-/// Checks a new issue; nothing is changed yet.
+/// Validates a new issue without changing anything.
 fn checked(
     state: &mut State,
     visit: &Visit<'_>,
@@ -43,7 +43,7 @@ pub(super) fn create(state: &mut State, visit: &Visit<'_>) -> Result<Out, Failur
     Ok(visit.issue(state, id))
 }
 
-/// Creates many issues, or none.
+/// Creates several issues, or none.
 pub(super) fn create_batch(state: &mut State, visit: &Visit<'_>) -> Result<Out, Failure> {
     let input = object(visit, "input");
     let inputs: Vec<Map<String, Value>> = input
@@ -75,7 +75,7 @@ pub(super) fn create_batch(state: &mut State, visit: &Visit<'_>) -> Result<Out, 
     Ok(visit.result(state, "IssueBatchPayload", "issues", Out::Many(nodes)))
 }
 
-/// Checks an edit of an issue; nothing is changed yet.
+/// Validates an edit of an issue without changing anything.
 fn edit(
     state: &State,
     visit: &Visit<'_>,
@@ -97,7 +97,7 @@ pub(super) fn update(state: &mut State, visit: &Visit<'_>) -> Result<Out, Failur
     Ok(visit.issue(state, id))
 }
 
-/// Makes the same change of many issues, or of none.
+/// Applies the same change to several issues, or to none.
 pub(super) fn update_batch(state: &mut State, visit: &Visit<'_>) -> Result<Out, Failure> {
     let input = object(visit, "input");
     let ids: Vec<&str> = visit
@@ -146,7 +146,7 @@ pub(super) fn unarchive(state: &mut State, visit: &Visit<'_>) -> Result<Out, Fai
     Ok(archived(visit, state, id))
 }
 
-/// Puts an issue into the trash. Administrators may delete it for good.
+/// Moves an issue to the trash. Administrators may delete it for good.
 pub(super) fn delete(state: &mut State, visit: &Visit<'_>) -> Result<Out, Failure> {
     let id = visit.viewer.issue(state, visit.field.text("id"))?.id;
     if visit.field.args.get("permanentlyDelete") == Some(&Value::Bool(true)) {

@@ -42,7 +42,7 @@ fn free(
     Ok(())
 }
 
-/// The group that a label is in.
+/// Returns the group that a label is in.
 fn group(state: &State, text: &str, team: Option<Id>) -> Result<Id, Failure> {
     let id = uuid("parentId", text)?;
     let parent = state.labels.get(&id).ok_or_else(|| Failure::not_found("IssueLabel"))?;
@@ -112,7 +112,7 @@ pub(super) fn update(state: &mut State, visit: &Visit<'_>) -> Result<Out, Failur
     Ok(visit.result(state, "IssueLabelPayload", "issueLabel", Out::item(Item::Label(id))))
 }
 
-/// Removes a label, also from its issues, which are not updated by that.
+/// Deletes a label, and removes it from its issues, which are not updated by that.
 pub(super) fn delete(state: &mut State, visit: &Visit<'_>) -> Result<Out, Failure> {
     let id = seen(state, visit)?.id;
     state.drop_label(id);

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::graphql::Selected;
 
-/// One mutation, and who asks for it.
+/// One mutation, and its viewer.
 struct Visit<'a> {
     viewer: &'a Viewer,
     field: &'a Selected,
@@ -25,7 +25,7 @@ struct Visit<'a> {
     now: i64,
 }
 
-/// Carries out a mutation and returns its result.
+/// Executes a mutation and returns its result.
 pub(crate) fn mutate(state: &mut State, viewer: &Viewer, field: &Selected, now: i64) -> Result<Out, Failure> {
     let scope = match field.name.as_str() {
         "issueCreate" | "issueBatchCreate" | "attachmentCreate" | "attachmentLinkURL" => "issues:create",
@@ -58,7 +58,7 @@ impl Visit<'_> {
         By { user: Some(self.viewer.user), now: self.now, as_user }
     }
 
-    /// The result of a mutation: the record, or the records, under its name.
+    /// Returns the result of a mutation: the record, or the records, under its name.
     fn result(&self, state: &State, of: &'static str, name: &'static str, value: Out) -> Out {
         let sync_id = Out::Number(state.sync_id as f64);
         Out::One(Node::Payload(
@@ -72,7 +72,7 @@ impl Visit<'_> {
     }
 }
 
-/// The id that the client has chosen, or a fresh one. An id that is taken is refused.
+/// Returns the id that the client has chosen, or a new one. An id that is in use is refused.
 fn chosen_id(
     state: &mut State,
     input: &Map<String, Value>,
