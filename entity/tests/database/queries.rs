@@ -41,7 +41,7 @@ async fn deliver(
 #[case::sqlite(On::Sqlite)]
 #[case::postgres(On::Postgres)]
 #[tokio::test]
-async fn deliveries_wait_in_the_order_they_came_and_once_each(#[case] on: On) {
+async fn deliveries_are_due_once_in_order_of_arrival(#[case] on: On) {
     let stage = on.stage().await;
     let account = account(&stage.db).await;
     deliver(&stage.db, account, "later", 20).await.unwrap();
@@ -79,7 +79,7 @@ async fn raise(db: &DatabaseConnection, subject: &str) -> Result<alert::Model, D
 #[case::sqlite(On::Sqlite)]
 #[case::postgres(On::Postgres)]
 #[tokio::test]
-async fn an_alert_is_open_once_and_due_until_it_was_told(#[case] on: On) {
+async fn an_alert_is_open_once_and_due_until_delivered(#[case] on: On) {
     let stage = on.stage().await;
     let first = raise(&stage.db, "sync:1").await.unwrap();
     assert!(raise(&stage.db, "sync:1").await.is_err());
@@ -123,7 +123,7 @@ async fn keep_key(db: &DatabaseConnection, token: Option<i64>, hash: &str) -> Re
 #[case::sqlite(On::Sqlite)]
 #[case::postgres(On::Postgres)]
 #[tokio::test]
-async fn a_key_belongs_to_its_caller_and_goes_with_it(#[case] on: On) {
+async fn a_key_belongs_to_its_caller_and_is_deleted_with_it(#[case] on: On) {
     let stage = on.stage().await;
     let db = &stage.db;
     let (one, other) = (token(db, "a", None).await.id, token(db, "b", None).await.id);
@@ -142,7 +142,7 @@ async fn a_key_belongs_to_its_caller_and_goes_with_it(#[case] on: On) {
 #[case::sqlite(On::Sqlite)]
 #[case::postgres(On::Postgres)]
 #[tokio::test]
-async fn a_token_taken_back_is_not_found(#[case] on: On) {
+async fn a_revoked_token_is_not_found(#[case] on: On) {
     let stage = on.stage().await;
     let made = token(&stage.db, "a", None).await;
     assert_eq!(api_token::by_hash(&stage.db, "a").await.unwrap().as_ref(), Some(&made));
@@ -156,7 +156,7 @@ async fn a_token_taken_back_is_not_found(#[case] on: On) {
 #[case::sqlite(On::Sqlite)]
 #[case::postgres(On::Postgres)]
 #[tokio::test]
-async fn a_project_takes_its_tokens_along_and_leaves_the_log(#[case] on: On) {
+async fn deleting_a_project_deletes_its_tokens_and_keeps_the_log(#[case] on: On) {
     let stage = on.stage().await;
     let db = &stage.db;
     let web = project::ActiveModel {
@@ -215,7 +215,7 @@ async fn a_subject_is_paused_once(#[case] on: On) {
 #[case::sqlite(On::Sqlite)]
 #[case::postgres(On::Postgres)]
 #[tokio::test]
-async fn a_text_is_kept_once_and_says_when_it_was_last_used(#[case] on: On) {
+async fn a_text_is_stored_once_with_its_last_use(#[case] on: On) {
     let stage = on.stage().await;
     for second in [1, 9] {
         sync_text::keep(&stage.db, "ab".to_owned(), vec![0, 255], at(second)).await.unwrap();
@@ -267,7 +267,7 @@ async fn a_side_is_in_one_status_at_a_time(#[case] on: On) {
 #[case::sqlite(On::Sqlite)]
 #[case::postgres(On::Postgres)]
 #[tokio::test]
-async fn an_approval_is_of_a_run_that_is_there_and_goes_with_it(#[case] on: On) {
+async fn an_approval_needs_a_run_and_is_deleted_with_it(#[case] on: On) {
     let stage = on.stage().await;
     let sync = stage.sync("mirror").await;
     let run = sea_orm::prelude::Uuid::from_u128(1);
@@ -302,7 +302,7 @@ async fn goes_by(stage: &mut Stage, index: &str, work: impl AsyncFnOnce(&Databas
     }
 }
 
-/// Enough links and stays to make one index clearly better than another.
+/// Creates enough links and stays to make one index clearly better than another.
 async fn many_links(stage: &Stage) {
     let sync = stage.sync("mirror").await;
     let numbers = |until| {

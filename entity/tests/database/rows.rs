@@ -68,7 +68,7 @@ fn text(words: &str) -> Option<String> {
     Some(words.to_owned())
 }
 
-/// JSON that a careless column would change.
+/// JSON that a wrong column type would change.
 fn odd() -> Json {
     json!({ "text": "Größe \"M\" \u{1F600}\n", "exact": 9_007_199_254_740_993_i64, "half": -0.5, "none": null, "list": [[], {}] })
 }

@@ -58,7 +58,7 @@ async fn a_state_is_made_once_and_found_by_either_id(#[case] on: On) {
 #[case::sqlite(On::Sqlite)]
 #[case::postgres(On::Postgres)]
 #[tokio::test]
-async fn half_a_pair_stays_half(#[case] on: On) {
+async fn a_missing_id_is_not_filled_in(#[case] on: On) {
     let stage = on.stage().await;
     let sync = stage.sync("one").await;
     let half = stage.state(sync, None, Some("PROJ-1")).await;
@@ -70,7 +70,7 @@ async fn half_a_pair_stays_half(#[case] on: On) {
 #[case::sqlite(On::Sqlite)]
 #[case::postgres(On::Postgres)]
 #[tokio::test]
-async fn what_makes_no_state_is_refused_in_words(#[case] on: On) {
+async fn invalid_states_are_refused_with_a_message(#[case] on: On) {
     let stage = on.stage().await;
     let sync = stage.sync("one").await;
     let made = stage.state(sync, Some("E-1"), Some("PROJ-1")).await;
@@ -104,7 +104,7 @@ async fn what_makes_no_state_is_refused_in_words(#[case] on: On) {
 #[case::sqlite(On::Sqlite)]
 #[case::postgres(On::Postgres)]
 #[tokio::test]
-async fn makers_at_the_same_time_get_one_state(#[case] on: On) {
+async fn concurrent_creates_return_one_state(#[case] on: On) {
     let stage = on.stage().await;
     let sync = stage.sync("one").await;
     let maker = || {
@@ -139,7 +139,7 @@ fn conflict(state_id: i64, field: Option<&str>, remote: &str) -> NewConflict {
 #[case::sqlite(On::Sqlite)]
 #[case::postgres(On::Postgres)]
 #[tokio::test]
-async fn a_conflict_is_opened_and_stands_on_its_state(#[case] on: On) {
+async fn a_conflict_is_opened_and_listed_on_its_state(#[case] on: On) {
     let stage = on.stage().await;
     let sync = stage.sync("one").await;
     let state = stage.state(sync, Some("E-1"), Some("PROJ-1")).await.id;
@@ -166,13 +166,13 @@ async fn a_conflict_is_opened_and_stands_on_its_state(#[case] on: On) {
 #[case::sqlite(On::Sqlite)]
 #[case::postgres(On::Postgres)]
 #[tokio::test]
-async fn a_conflict_met_again_stays_one(#[case] on: On) {
+async fn a_repeated_conflict_stays_one(#[case] on: On) {
     let stage = on.stage().await;
     let sync = stage.sync("one").await;
     let state = stage.state(sync, Some("E-1"), Some("PROJ-1")).await.id;
     let first =
         sync_state::record_conflict(&stage.db, conflict(state, Some("title"), "b"), at(5)).await.unwrap();
-    // A person has chosen meanwhile, for the earlier values.
+    // A person has chosen meanwhile, based on the earlier values.
     let mut chosen = sync_conflict::ActiveModel::from(first.clone());
     chosen.resolution = Set(Some(Side::Source));
     chosen.resolved_by = Set(Some("ada".to_owned()));
@@ -203,7 +203,7 @@ async fn a_conflict_met_again_stays_one(#[case] on: On) {
 #[case::sqlite(On::Sqlite)]
 #[case::postgres(On::Postgres)]
 #[tokio::test]
-async fn recorders_at_the_same_time_open_one_conflict(#[case] on: On) {
+async fn concurrent_records_open_one_conflict(#[case] on: On) {
     let stage = on.stage().await;
     let sync = stage.sync("one").await;
     let state = stage.state(sync, Some("E-1"), Some("PROJ-1")).await.id;

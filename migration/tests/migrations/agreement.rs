@@ -185,7 +185,7 @@ async fn each_table_has_an_entity_and_each_entity_a_table(#[values(Sqlite, Postg
 
 #[rstest]
 #[tokio::test]
-async fn entities_say_what_the_schema_is(#[values(Sqlite, Postgres)] on: On) {
+async fn entities_match_the_schema(#[values(Sqlite, Postgres)] on: On) {
     let test = migrated(on).await;
     let tables = schema::tables(&test).await;
     let mut differences = Vec::new();

@@ -67,7 +67,7 @@ fn root() -> PathBuf {
 }
 
 #[tokio::test]
-async fn the_page_tells_of_the_schema_as_it_is() {
+async fn the_page_matches_the_schema() {
     let test = migrated(Sqlite).await;
     let tables = schema::tables(&test).await;
     let file = root().join("docs/database.md");

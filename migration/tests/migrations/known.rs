@@ -27,7 +27,7 @@ async fn an_empty_database_has_everything_pending_and_is_not_touched(#[values(Sq
 
 #[rstest]
 #[tokio::test]
-async fn status_tells_what_is_applied_and_since_when(#[values(Sqlite, Postgres)] on: On) {
+async fn status_lists_applied_migrations_with_their_times(#[values(Sqlite, Postgres)] on: On) {
     let test = empty(on).await;
     test.up_to("create_accounts").await;
     let status = check::status(&test.db).await.unwrap();
@@ -40,7 +40,7 @@ async fn status_tells_what_is_applied_and_since_when(#[values(Sqlite, Postgres)]
 
 #[rstest]
 #[tokio::test]
-async fn a_newer_binary_was_here(#[values(Sqlite, Postgres)] on: On) {
+async fn migrations_of_a_newer_binary_are_detected(#[values(Sqlite, Postgres)] on: On) {
     let test = migrated(on).await;
     test.run("INSERT INTO syncline_migrations (version, applied_at) VALUES ('m20990101_000000_later', 1)")
         .await;
@@ -52,7 +52,7 @@ async fn a_newer_binary_was_here(#[values(Sqlite, Postgres)] on: On) {
     assert!(check::pending(&test.db).await.unwrap().is_empty());
 }
 
-/// `fresh` drops what the applied migrations made, so each table must be listed with its migration.
+/// `fresh` drops the tables of the applied migrations, so each table must be listed with its migration.
 #[rstest]
 #[tokio::test]
 async fn every_table_is_known_as_ours(#[values(Sqlite, Postgres)] on: On) {
@@ -74,7 +74,7 @@ async fn every_table_is_known_as_ours(#[values(Sqlite, Postgres)] on: On) {
 /// `down` asks before values are lost, so each column that a step drops must be listed with that step.
 #[rstest]
 #[tokio::test]
-async fn every_column_that_goes_on_the_way_down_is_known(#[values(Sqlite, Postgres)] on: On) {
+async fn every_column_dropped_by_down_is_listed(#[values(Sqlite, Postgres)] on: On) {
     let test = migrated(on).await;
     let mut before = columns(&test).await;
     for step in names().into_iter().rev() {

@@ -1,7 +1,7 @@
 //! Up, down and up again with rows in every table: no version loses or alters any.
 //!
-//! A step down necessarily removes the rows of tables and the values of columns that the version below lacks.
-//! Everything that both versions have stays the same, byte for byte.
+//! A step down necessarily removes the rows of tables and the values of columns that the version below lacks. All data
+//! that both versions have stays unchanged, byte for byte.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What a step does and does not do.
+//! Effects of a single step.
 
 use rstest::rstest;
 use syncline_migration::{Migrator, Until};

@@ -46,7 +46,7 @@ fn states(chain: &[Vec<String>]) -> Vec<&str> {
 
 #[rstest]
 #[tokio::test]
-async fn the_chain_stays_as_it_was_and_takes_refused_writes(#[values(Sqlite, Postgres)] on: On) {
+async fn the_chain_is_unchanged_and_accepts_refused_writes(#[values(Sqlite, Postgres)] on: On) {
     let test = before(on).await;
     let there = chain(&test).await;
     assert!(insert(&test, 4, "not_written").await.is_err());
@@ -62,9 +62,7 @@ async fn the_chain_stays_as_it_was_and_takes_refused_writes(#[values(Sqlite, Pos
 
 #[rstest]
 #[tokio::test]
-async fn on_the_way_down_no_row_goes_and_no_refused_write_becomes_a_change(
-    #[values(Sqlite, Postgres)] on: On,
-) {
+async fn down_keeps_all_rows_and_turns_no_refused_write_into_a_change(#[values(Sqlite, Postgres)] on: On) {
     let test = before(on).await;
     test.up().await;
     insert(&test, 3, "not_written").await.unwrap();

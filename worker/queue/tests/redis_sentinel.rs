@@ -21,16 +21,16 @@ use conformance::{
 use support::redis::{backend, prefix};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn work_goes_on_when_the_master_is_lost() {
-    outlives_its_master(Watched::start).await;
+async fn work_continues_after_the_master_is_lost() {
+    survives_its_master(Watched::start).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn work_goes_on_when_the_master_is_lost_with_tls() {
-    outlives_its_master(Watched::start_tls).await;
+async fn work_continues_after_the_master_is_lost_with_tls() {
+    survives_its_master(Watched::start_tls).await;
 }
 
-async fn outlives_its_master<E: std::fmt::Debug + Send + 'static>(start: fn() -> Result<Watched, E>) {
+async fn survives_its_master<E: std::fmt::Debug + Send + 'static>(start: fn() -> Result<Watched, E>) {
     let mut servers = tokio::task::spawn_blocking(start).await.expect("a thread").expect("servers");
     let backend = Arc::new(backend(&servers.url(), &prefix(), None));
     let ran = Arc::new(AtomicUsize::new(0));
@@ -61,7 +61,7 @@ async fn outlives_its_master<E: std::fmt::Debug + Send + 'static>(start: fn() ->
 }
 
 #[tokio::test]
-async fn the_whole_way_works_behind_sentinels() {
+async fn a_job_runs_behind_sentinels() {
     let servers = tokio::task::spawn_blocking(Watched::start).await.expect("a thread").expect("servers");
     let backend = backend(&servers.url(), &prefix(), None);
     backend.push(&[job("job")]).await.expect("a push");

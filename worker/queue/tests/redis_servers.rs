@@ -39,7 +39,7 @@ fn whole(error: &Error) -> String {
 }
 
 #[tokio::test]
-async fn a_password_is_given_and_never_shown() {
+async fn a_password_is_sent_and_never_shown() {
     let server = server(&["--requirepass", "hunter2"]).await;
     works(&backend(&server.url(), &prefix(), None)).await;
     let wrong = backend(&server.url().replace("hunter2", "hunter3"), &prefix(), None);
@@ -65,7 +65,7 @@ async fn tls_server(options: &'static [&'static str]) -> Server {
 }
 
 #[tokio::test]
-async fn a_server_may_ask_for_a_certificate_of_ours() {
+async fn a_client_certificate_is_sent() {
     let server = tls_server(&["--tls-auth-clients", "yes"]).await;
     let authority = server.authority().expect("an authority");
     let url = format!("{}?ca={}", server.url(), authority.display());
@@ -76,7 +76,7 @@ async fn a_server_may_ask_for_a_certificate_of_ours() {
 }
 
 #[tokio::test]
-async fn tls_is_checked_against_the_authority_that_is_named() {
+async fn tls_is_verified_against_the_named_authority() {
     let server = tls_server(&[]).await;
     let url = format!("{}?ca={}", server.url(), server.authority().expect("an authority").display());
     works(&backend(&url, &prefix(), None)).await;
@@ -85,7 +85,7 @@ async fn tls_is_checked_against_the_authority_that_is_named() {
 }
 
 #[tokio::test]
-async fn two_prefixes_share_a_server_and_nothing_else() {
+async fn prefixes_on_one_server_are_isolated() {
     let server = server(&[]).await;
     let (one, other) = (backend(&server.url(), "one", None), backend(&server.url(), "other", None));
     let same = job("same");
@@ -103,7 +103,7 @@ async fn two_prefixes_share_a_server_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn jobs_outlive_a_server_that_writes_everything_down() {
+async fn jobs_survive_a_killed_server_with_persistence() {
     let mut server = server(&["--appendonly", "yes", "--appendfsync", "always"]).await;
     let backend = backend(&server.url(), &prefix(), None);
     let jobs: Vec<_> = (0..50).map(|n| job(&n.to_string())).collect();
@@ -123,7 +123,7 @@ async fn jobs_outlive_a_server_that_writes_everything_down() {
 }
 
 #[tokio::test]
-async fn a_store_that_lost_everything_mints_larger_tokens() {
+async fn tokens_grow_after_the_store_lost_its_data() {
     let server = server(&[]).await;
     let backend = backend(&server.url(), &prefix(), None);
     let lost = job("lost");
@@ -139,7 +139,7 @@ async fn a_store_that_lost_everything_mints_larger_tokens() {
 }
 
 #[tokio::test]
-async fn work_is_done_while_memory_is_short() {
+async fn jobs_are_finished_while_memory_is_short() {
     let server = server(&["--maxmemory", "8mb", "--maxmemory-policy", "noeviction"]).await;
     let backend = backend(&server.url(), &prefix(), None);
     let large = |n: usize| NewJob { payload: json!({ "text": "x".repeat(2_000) }), ..job(&n.to_string()) };
@@ -168,7 +168,7 @@ async fn work_is_done_while_memory_is_short() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_waited_for() {
+async fn an_unreachable_server_is_a_temporary_error() {
     let backend = RedisBackend::new("redis://127.0.0.1:1", RedisConfig::default()).expect("a URL");
     let error = backend.push(&[job("job")]).await.expect_err("nobody there");
     assert!(error.is_temporary(), "{error:?}");

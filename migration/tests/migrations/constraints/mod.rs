@@ -1,4 +1,4 @@
-//! What the schema refuses and accepts: a test per constraint, and one that finds constraints without a test.
+//! Tests of the constraints: a test per constraint, and one that finds constraints without a test.
 
 mod cases;
 
@@ -202,13 +202,13 @@ async fn fails(db: &DatabaseTransaction, statement: &str, why: &str) {
     assert!(error.contains(why), "refused for another reason than {why:?}: {error}\n{statement}");
 }
 
-/// What an error says about the CHECK on those columns.
+/// Returns a part of the error of the CHECK on those columns.
 fn told(table: &Table, columns: &[&str]) -> String {
     let check = table.checks.iter().find(|check| check.columns == columns);
     check.unwrap_or_else(|| panic!("{} has no CHECK of {columns:?}", table.name)).told_as.clone()
 }
 
-/// What an error says about the unique key of those columns.
+/// Returns a part of the error of the unique key of those columns.
 fn twin(test: &TestDatabase, table: &Table, columns: &[&str]) -> String {
     let keys = unique_keys(table);
     let (_, name) = keys

@@ -73,7 +73,7 @@ async fn kept(test: &TestDatabase) -> Vec<Vec<String>> {
 
 #[rstest]
 #[tokio::test]
-async fn many_rows_are_all_kept_and_all_come_back(#[values(Loose, Typed)] kind: Older) {
+async fn many_rows_survive_up_and_down(#[values(Loose, Typed)] kind: Older) {
     there_and_back(kind, 20_000).await;
 }
 

@@ -109,7 +109,7 @@ async fn a_fresh_installation_never_sees_the_older_table(#[values(Sqlite, Postgr
 
 #[rstest]
 #[tokio::test]
-async fn a_newer_state_takes_the_link_and_keeps_what_it_replaced(#[values(Loose, Texts, Typed)] kind: Older) {
+async fn a_newer_state_replaces_a_links_values_and_keeps_them(#[values(Loose, Texts, Typed)] kind: Older) {
     let test = older(kind, &[NEWER]).await;
     test.up().await;
     let success = time(test.on, "last_successful_sync");
@@ -214,7 +214,7 @@ async fn states_that_clash_among_themselves_are_all_kept(#[values(Loose, Texts, 
 
 #[rstest]
 #[tokio::test]
-async fn down_puts_everything_back(#[values(Loose, Texts, Typed)] kind: Older) {
+async fn down_restores_everything(#[values(Loose, Texts, Typed)] kind: Older) {
     let test = older(kind, &[NEWER, OUTDATED, ALONE, ALONE]).await;
     let before = all(&test).await;
     test.up().await;
@@ -230,7 +230,7 @@ async fn down_puts_everything_back(#[values(Loose, Texts, Typed)] kind: Older) {
 
 #[rstest]
 #[tokio::test]
-async fn down_leaves_alone_what_was_synced_since(#[values(Loose, Texts, Typed)] kind: Older) {
+async fn down_keeps_links_synced_since(#[values(Loose, Texts, Typed)] kind: Older) {
     let test = older(kind, &[NEWER]).await;
     test.up().await;
     test.run(
@@ -245,7 +245,7 @@ async fn down_leaves_alone_what_was_synced_since(#[values(Loose, Texts, Typed)] 
 
 #[rstest]
 #[tokio::test]
-async fn a_strangers_table_of_that_name_is_left_alone(#[values(Sqlite, Postgres)] on: On) {
+async fn a_foreign_table_of_that_name_is_left_alone(#[values(Sqlite, Postgres)] on: On) {
     let test = empty(on).await;
     test.up_to("create_sync_metadata").await;
     test.run("CREATE TABLE sync_states (colour TEXT); INSERT INTO sync_states VALUES ('green')").await;

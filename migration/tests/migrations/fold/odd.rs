@@ -74,7 +74,7 @@ async fn odd(kind: Older) -> TestDatabase {
 
 #[rstest]
 #[tokio::test]
-async fn odd_rows_are_all_kept_and_all_come_back(#[values(Loose, Texts, Typed)] kind: Older) {
+async fn odd_rows_survive_up_and_down(#[values(Loose, Texts, Typed)] kind: Older) {
     let test = odd(kind).await;
     let before = all(&test).await;
     let count = test.rows("SELECT 1 FROM sync_states").await.len();
@@ -93,7 +93,7 @@ async fn odd_rows_are_all_kept_and_all_come_back(#[values(Loose, Texts, Typed)] 
 
 #[rstest]
 #[tokio::test]
-async fn of_two_that_claim_a_target_the_newer_gets_it(#[values(Loose, Texts, Typed)] kind: Older) {
+async fn the_newer_of_two_claims_gets_the_target(#[values(Loose, Texts, Typed)] kind: Older) {
     let test = older(kind, &ODD[..2]).await;
     test.up().await;
     let links = "SELECT CASE WHEN entity_id LIKE 'unnamed:%' THEN 'unnamed' ELSE entity_id END, external_id, \
@@ -103,7 +103,7 @@ async fn of_two_that_claim_a_target_the_newer_gets_it(#[values(Loose, Texts, Typ
 
 #[rstest]
 #[tokio::test]
-async fn a_link_gets_its_times_back_as_they_were_spelt(#[values(Loose, Texts, Typed)] kind: Older) {
+async fn a_link_gets_its_times_back_unchanged(#[values(Loose, Texts, Typed)] kind: Older) {
     let test = older(kind, &[ODD[9]]).await;
     test.run(
         "UPDATE sync_metadata SET last_sync_attempt = '2025-01-02 03:04:05.120+00:00', \

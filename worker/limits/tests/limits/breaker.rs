@@ -69,7 +69,7 @@ fn failures_far_apart_do_not_open_it() {
 }
 
 #[test]
-fn a_few_tries_at_once_and_enough_successes_close_it() {
+fn limited_probes_and_enough_successes_close_it() {
     let mut account = opened(START);
     let now = START + 10e6;
     let (first, second) = (ask(&mut account, now).expect("a try"), ask(&mut account, now).expect("a try"));
@@ -85,7 +85,7 @@ fn a_few_tries_at_once_and_enough_successes_close_it() {
 }
 
 #[test]
-fn a_failed_try_opens_it_for_twice_as_long_up_to_a_cap() {
+fn a_failed_probe_doubles_the_open_time_up_to_a_cap() {
     let mut account = opened(START);
     let mut now = START;
     for seconds in [10.0, 20.0, 40.0, 60.0, 60.0] {
@@ -97,7 +97,7 @@ fn a_failed_try_opens_it_for_twice_as_long_up_to_a_cap() {
 }
 
 #[test]
-fn a_try_that_is_never_heard_of_again_makes_room() {
+fn a_probe_without_a_result_times_out() {
     let mut account = opened(START);
     let now = START + 10e6;
     assert!(ask(&mut account, now).is_ok() && ask(&mut account, now).is_ok());
@@ -106,7 +106,7 @@ fn a_try_that_is_never_heard_of_again_makes_room() {
 }
 
 #[test]
-fn calls_of_a_try_pass_with_it() {
+fn calls_of_a_probe_pass_with_it() {
     let mut account = opened(START);
     let now = START + 10e6;
     let run = ask(&mut account, now).expect("a try");
@@ -123,7 +123,7 @@ fn calls_of_a_try_pass_with_it() {
 }
 
 #[test]
-fn what_was_under_way_when_it_opened_changes_nothing() {
+fn calls_begun_before_it_opened_change_nothing() {
     let mut account = Account::default();
     let (late, later) =
         (ask(&mut account, START).expect("closed"), ask(&mut account, START).expect("closed"));

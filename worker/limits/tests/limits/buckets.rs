@@ -202,7 +202,7 @@ fn a_call_costs_in_several_dimensions_at_once() {
         matches!(&third, Answer::WaitFor { cause: Cause::Dimension(name), .. } if name == "content"),
         "{third:?}"
     );
-    // Reads cost no content: there is a third slot, but no fourth.
+    // Reads cost no content: a third slot is granted, but no fourth.
     assert!(granted(&take(&mut account, Lane::Edit, &[(&hourly, 1.0), (&at_once, 1.0)], START)));
     let fourth = take(&mut account, Lane::Edit, &[(&at_once, 1.0)], START);
     assert!(
@@ -217,7 +217,7 @@ fn a_call_costs_in_several_dimensions_at_once() {
 }
 
 #[test]
-fn a_slot_of_a_dead_worker_comes_free() {
+fn a_dead_workers_slot_is_freed() {
     let at_once = Dimension::concurrent("at-once", 1, second(60));
     let mut account = Account::default();
     assert!(granted(&take(&mut account, Lane::Poll, &[(&at_once, 1.0)], START)));
@@ -226,13 +226,13 @@ fn a_slot_of_a_dead_worker_comes_free() {
 }
 
 #[test]
-fn a_person_who_waits_is_served_before_a_poll() {
+fn a_waiting_edit_goes_before_a_poll() {
     // One write per second leaves no room for a reserve, so the edit's turn itself is kept.
     let writes = Dimension::steady("writes", 1.0, second(1)).with_burst(1.0);
     let mut account = Account::default();
     assert!(granted(&take(&mut account, Lane::Poll, &[(&writes, 1.0)], START)));
     assert_eq!(wait(&take(&mut account, Lane::Edit, &[(&writes, 1.0)], START + 0.2e6)), 0.8e6);
-    // The token is there, but an edit waits for it.
+    // The token is available, but an edit waits for it.
     assert!(!granted(&take(&mut account, Lane::Poll, &[(&writes, 1.0)], START + 1.05e6)));
     assert!(granted(&take(&mut account, Lane::Edit, &[(&writes, 1.0)], START + 1.1e6)));
     // An edit that never returns does not block polls for long.
@@ -241,7 +241,7 @@ fn a_person_who_waits_is_served_before_a_poll() {
 }
 
 #[test]
-fn a_call_that_costs_more_than_there_ever_is_waits_for_a_full_bucket_and_owes_the_rest() {
+fn a_call_above_the_burst_waits_for_a_full_bucket_and_leaves_a_debt() {
     let complexity = Dimension::steady("complexity", 100.0, second(10)).with_burst(10.0);
     let mut account = Account::default();
     assert!(granted(&take(&mut account, Lane::Edit, &[(&complexity, 30.0)], START)));
@@ -287,7 +287,7 @@ fn the_reserve_of_a_window_shrinks_as_it_ends() {
 }
 
 #[test]
-fn a_told_limit_replaces_the_declared_one() {
+fn a_reported_limit_replaces_the_declared_one() {
     let daily = Dimension::steady("calls", 10.0, second(1)).with_burst(10.0);
     let mut account = Account::default();
     let told = |limit, remaining| Observed {

@@ -22,7 +22,7 @@ async fn in_use(limits: &Arc<dyn Limits>) -> usize {
 }
 
 #[tokio::test]
-async fn a_turn_that_comes_soon_is_waited_for_and_a_later_one_is_left_to_the_job() {
+async fn a_short_wait_is_waited_out_and_a_long_one_is_refused() {
     let limits: Arc<dyn Limits> = Arc::new(MemoryLimits::default());
     let calls = Dimension::steady("calls", 10.0, Duration::from_secs(1)).with_burst(1.0);
     let patient = caller(&limits).with_lane(Lane::Edit).with_patience(Duration::from_secs(60));
@@ -65,7 +65,7 @@ async fn a_dropped_permit_gives_its_slot_back() {
 }
 
 #[tokio::test]
-async fn calls_of_a_try_report_for_it() {
+async fn calls_of_a_probe_report_for_it() {
     let clock = TestClock::at(1_800_000_000_000_000);
     let limits: Arc<dyn Limits> = Arc::new(MemoryLimits::new(POLICY).with_clock(clock.clone()));
     let fails = || CallResult::Fails { error: "no answer".to_owned() };
@@ -85,7 +85,7 @@ async fn calls_of_a_try_report_for_it() {
 
 /// While the store is down nothing passes, and the error says why; when it is back, calls pass again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_passes_while_the_store_is_away() {
+async fn no_call_passes_while_the_store_is_down() {
     let mut server = Server::start(&[]).expect("a Redis server");
     let limits: Arc<dyn Limits> = Arc::new(RedisLimits::new(&queue(&server.url()), BreakerPolicy::default()));
     let caller = caller(&limits);

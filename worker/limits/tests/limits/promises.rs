@@ -16,10 +16,10 @@ macro_rules! promises {
         mod $name {
             $crate::promises::promises! { @each $make:
                 a_limit_shared_by_four_is_neither_exceeded_nor_starved, everything_is_taken_or_nothing,
-                lower_lanes_leave_a_reserve_and_stand_back, slots_come_back, a_dead_holders_slot_comes_back,
-                what_a_platform_says_is_shared, a_block_holds_for_everybody, failures_open_the_breaker_for_everybody,
-                tries_are_limited_among_many, calls_belong_to_their_runs_try, subjects_do_not_touch,
-                what_is_known_can_be_shown_and_forgotten
+                lower_lanes_leave_a_reserve_and_wait, slots_are_returned, a_dead_holders_slot_is_freed,
+                reported_limits_are_shared, a_block_applies_to_all_replicas, failures_open_the_breaker_for_all_replicas,
+                probes_are_limited_across_replicas, calls_belong_to_their_runs_probe, subjects_are_independent,
+                state_can_be_shown_and_deleted
             }
         }
     };
@@ -141,7 +141,7 @@ pub(crate) async fn everything_is_taken_or_nothing(place: &Place) {
     assert!(take(&other, Lane::Edit, &[(&content, 1.0)]).await.is_ok());
 }
 
-pub(crate) async fn lower_lanes_leave_a_reserve_and_stand_back(place: &Place) {
+pub(crate) async fn lower_lanes_leave_a_reserve_and_wait(place: &Place) {
     let (one, other, clock) = two(place);
     let calls = Dimension::steady("calls", 10.0, seconds(1)).with_burst(20.0);
     for (lane, grants) in [(Lane::Backfill, 10), (Lane::Poll, 5), (Lane::Retry, 3), (Lane::Edit, 2)] {
@@ -162,7 +162,7 @@ pub(crate) async fn lower_lanes_leave_a_reserve_and_stand_back(place: &Place) {
     assert!(take(&other, Lane::Edit, &[(&single, 1.0)]).await.is_ok());
 }
 
-pub(crate) async fn slots_come_back(place: &Place) {
+pub(crate) async fn slots_are_returned(place: &Place) {
     let (one, other, _) = two(place);
     let slots = Dimension::concurrent("at-once", 2, seconds(60));
     let first = take(&one, Lane::Edit, &[(&slots, 1.0)]).await.expect("a slot");
@@ -176,7 +176,7 @@ pub(crate) async fn slots_come_back(place: &Place) {
     assert!(take(&other, Lane::Edit, &[(&slots, 1.0)]).await.is_err());
 }
 
-pub(crate) async fn a_dead_holders_slot_comes_back(place: &Place) {
+pub(crate) async fn a_dead_holders_slot_is_freed(place: &Place) {
     let (one, other, clock) = two(place);
     let slots = Dimension::concurrent("at-once", 1, seconds(60));
     assert!(take(&one, Lane::Edit, &[(&slots, 1.0)]).await.is_ok());
@@ -186,7 +186,7 @@ pub(crate) async fn a_dead_holders_slot_comes_back(place: &Place) {
     assert!(take(&other, Lane::Edit, &[(&slots, 1.0)]).await.is_ok());
 }
 
-pub(crate) async fn what_a_platform_says_is_shared(place: &Place) {
+pub(crate) async fn reported_limits_are_shared(place: &Place) {
     let (one, other, clock) = two(place);
     let hourly = Dimension::windowed("hourly", 1_000.0, seconds(3_600)).with_burst(100.0);
     let said = |limit, remaining, reset| Learned {
@@ -217,7 +217,7 @@ pub(crate) async fn what_a_platform_says_is_shared(place: &Place) {
     assert!(take(&one, Lane::Edit, &[(&hourly, 450.0)]).await.is_ok());
 }
 
-pub(crate) async fn a_block_holds_for_everybody(place: &Place) {
+pub(crate) async fn a_block_applies_to_all_replicas(place: &Place) {
     let (one, other, clock) = two(place);
     learn(&one, Learned { blocked_for: Some(seconds(30)), observed: Vec::new() }).await;
     // A shorter block does not lift it.
@@ -229,7 +229,7 @@ pub(crate) async fn a_block_holds_for_everybody(place: &Place) {
     assert_eq!(take(&other, Lane::Edit, &[]).await, Err((syncline_queue::MAX_DELAY, Cause::Blocked)));
 }
 
-pub(crate) async fn failures_open_the_breaker_for_everybody(place: &Place) {
+pub(crate) async fn failures_open_the_breaker_for_all_replicas(place: &Place) {
     let (one, other, clock) = two(place);
     let late = take(&one, Lane::Edit, &[]).await.expect("closed");
     for (limits, phase) in [(&one, Phase::Closed), (&other, Phase::Closed), (&one, Phase::Open)] {
@@ -257,7 +257,7 @@ pub(crate) async fn failures_open_the_breaker_for_everybody(place: &Place) {
     assert!(usual.quiet && !usual.probe);
 }
 
-pub(crate) async fn tries_are_limited_among_many(place: &Place) {
+pub(crate) async fn probes_are_limited_across_replicas(place: &Place) {
     let (one, other, clock) = two(place);
     for _ in 0..3 {
         let ticket = take(&one, Lane::Edit, &[]).await.expect("closed");
@@ -282,7 +282,7 @@ pub(crate) async fn tries_are_limited_among_many(place: &Place) {
     assert!(take(&other, Lane::Edit, &[]).await.is_ok());
 }
 
-pub(crate) async fn calls_belong_to_their_runs_try(place: &Place) {
+pub(crate) async fn calls_belong_to_their_runs_probe(place: &Place) {
     let (one, other, clock) = two(place);
     for _ in 0..3 {
         let ticket = take(&one, Lane::Edit, &[]).await.expect("closed");
@@ -300,7 +300,7 @@ pub(crate) async fn calls_belong_to_their_runs_try(place: &Place) {
     assert_eq!(finish(&one, &run, true).await, Phase::Closed);
 }
 
-pub(crate) async fn subjects_do_not_touch(place: &Place) {
+pub(crate) async fn subjects_are_independent(place: &Place) {
     let (one, other, _) = two(place);
     for _ in 0..3 {
         let ticket = take(&one, Lane::Edit, &[]).await.expect("closed");
@@ -312,7 +312,7 @@ pub(crate) async fn subjects_do_not_touch(place: &Place) {
     }
 }
 
-pub(crate) async fn what_is_known_can_be_shown_and_forgotten(place: &Place) {
+pub(crate) async fn state_can_be_shown_and_deleted(place: &Place) {
     let (one, other, clock) = two(place);
     let nobody = one.status(SUBJECT).await.expect("the store");
     assert_eq!((nobody.phase, nobody.dimensions.len(), nobody.failures), (Phase::Closed, 0, 0));

@@ -77,7 +77,7 @@ fn equal(one: &Value, other: &Value) -> bool {
     one == other || one.as_f64().is_some_and(|number| other.as_f64() == Some(number))
 }
 
-/// True if the schema and the type accept the document; they must agree.
+/// True if the schema and the type accept the document; fails if they disagree.
 fn taken(document: &Value) -> bool {
     let by_schema = valid(schema().as_object().expect("a schema"), document);
     let parsed = SyncRequest::parse(document.to_string().as_bytes());
@@ -92,7 +92,7 @@ fn with(name: &str, value: Value) -> Value {
 }
 
 #[test]
-fn schema_and_type_take_the_same() {
+fn schema_and_type_accept_the_same_documents() {
     for good in [
         json!({ "version": 1, "sync": "a" }),
         json!({ "version": 1.0, "sync": "a" }),
@@ -117,7 +117,7 @@ fn schema_and_type_take_the_same() {
 }
 
 #[test]
-fn schema_and_type_refuse_the_same() {
+fn schema_and_type_refuse_the_same_documents() {
     let mut bad = vec![
         json!({}),
         json!([]),
@@ -216,7 +216,7 @@ fn defaults_are_those_of_the_schema() {
 }
 
 #[test]
-fn refusals_say_why() {
+fn refusals_give_the_reason() {
     let why = |text: &str| SyncRequest::parse(text.as_bytes()).expect_err("a refusal").to_string();
     assert_eq!(
         why(r#"{"version":3,"sync":"a","new":1}"#),

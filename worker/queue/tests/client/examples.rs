@@ -1,5 +1,5 @@
-//! The examples in other languages push documents that a worker accepts. `scripts/example-tools` installs what they
-//! need.
+//! The examples in other languages push documents that a worker accepts. `scripts/example-tools` installs their
+//! dependencies.
 
 use std::{
     fs,
@@ -45,7 +45,7 @@ fn check(printed: &str, request: &SyncRequest) {
 }
 
 #[tokio::test]
-async fn the_example_in_python_asks_for_a_run() {
+async fn the_python_example_requests_a_run() {
     let mut command = Command::new(tool("venv/bin/python"));
     command.arg(root().join("examples/enqueue.py"));
     let (printed, request) = run(command).await;
@@ -53,7 +53,7 @@ async fn the_example_in_python_asks_for_a_run() {
 }
 
 #[tokio::test]
-async fn the_example_for_node_asks_for_a_run() {
+async fn the_node_example_requests_a_run() {
     tool("node_modules/redis/package.json");
     // Node searches for packages from the program's folder.
     let folder = tempfile::tempdir_in(root().join("target/examples")).expect("a folder");

@@ -65,7 +65,7 @@ async fn a_plain_push_to_the_documented_key_arrives() {
 }
 
 #[tokio::test]
-async fn what_a_dead_taker_left_is_taken_again_under_the_same_id() {
+async fn an_entry_of_a_dead_worker_is_taken_again_under_the_same_id() {
     let (url, prefix) = place();
     push(&url, &format!("{{{prefix}:default}}:inbox"), "x").await;
     let backend = backend(&url, &prefix);
@@ -81,7 +81,7 @@ async fn what_a_dead_taker_left_is_taken_again_under_the_same_id() {
 }
 
 #[tokio::test]
-async fn a_bad_entry_ends_with_the_dead_and_its_reason() {
+async fn an_invalid_entry_becomes_a_dead_letter_with_its_reason() {
     let (url, prefix) = place();
     push(&url, &format!("{{{prefix}:default}}:inbox"), "{\"version\":9}").await;
     let backend = backend(&url, &prefix);
@@ -121,7 +121,7 @@ async fn the_inbox_works_on_a_cluster() {
 }
 
 #[tokio::test]
-async fn a_client_pushes_jobs_too_and_refuses_what_no_worker_would_take() {
+async fn a_client_pushes_jobs_and_refuses_invalid_documents() {
     let (url, prefix) = place();
     let client = Client::connect(&url, &prefix).await.expect("the server");
     let job =

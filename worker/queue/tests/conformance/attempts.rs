@@ -69,7 +69,7 @@ pub(crate) async fn retries_wait_within_their_bounds(stage: &Stage) {
     }
 }
 
-pub(crate) async fn what_a_platform_asks_for_is_the_minimum(stage: &Stage) {
+pub(crate) async fn a_platforms_delay_is_the_minimum(stage: &Stage) {
     let backend = &*stage.backend;
     backend.push(&[job("patient"), job("absurd")]).await.expect("a push");
     let jobs = claim(backend, 2).await;

@@ -8,7 +8,7 @@ use syncline_queue::{Concurrency, Error, Job, JobQuery, NewJob, Outcome, Priorit
 use super::{QUEUE, claim, claim_one, eventually, failed, job, kinds, settle};
 use crate::{conformance::workers, support::Stage};
 
-pub(crate) async fn a_paused_queue_gives_nothing(stage: &Stage) {
+pub(crate) async fn a_paused_queue_gives_no_jobs(stage: &Stage) {
     let backend = &*stage.backend;
     backend.push(&[job("running"), job("waiting")]).await.expect("a push");
     let running = claim(backend, 1).await.remove(0);
@@ -20,7 +20,7 @@ pub(crate) async fn a_paused_queue_gives_nothing(stage: &Stage) {
     let another = stage.hooks.another(None).await;
     assert!(another.is_paused(QUEUE).await.expect("a look"));
     assert!(claim(backend, 9).await.is_empty() && claim(&*another, 9).await.is_empty());
-    // Running jobs go on, and new ones are accepted.
+    // Running jobs continue, and new ones are accepted.
     settle(backend, &running, failed("once more")).await;
     backend.push(&[job("late")]).await.expect("a push");
     assert!(claim(backend, 9).await.is_empty());
@@ -115,13 +115,13 @@ pub(crate) async fn jobs_are_listed_by_state(stage: &Stage) {
     assert_eq!(names(&list(State::Dead).await), ["b", "a"], "the latest first");
 }
 
-pub(crate) async fn a_list_goes_on_where_its_page_ended(stage: &Stage) {
+pub(crate) async fn a_list_continues_after_its_page(stage: &Stage) {
     let backend = &*stage.backend;
     let jobs: Vec<_> = (0..25).map(|n| NewJob { max_attempts: 1, ..job(&n.to_string()) }).collect();
     backend.push(&jobs).await.expect("a push");
     let query = |state, limit| JobQuery { limit, ..JobQuery::new(QUEUE, state) };
     let first = backend.list(&query(State::Waiting, 10)).await.expect("a page");
-    // Jobs that come and go meanwhile do not move others to another page.
+    // Jobs that are pushed or leave meanwhile do not move others to another page.
     backend.push(&[job("late")]).await.expect("a push");
     let taken = claim(backend, 3).await;
     let rest = JobQuery { after: first.next.clone(), ..query(State::Waiting, 10) };
@@ -144,7 +144,7 @@ pub(crate) async fn a_list_goes_on_where_its_page_ended(stage: &Stage) {
     assert!(dead.windows(2).all(|pair| pair[0].finished_at >= pair[1].finished_at), "the latest first");
 }
 
-pub(crate) async fn a_strange_cursor_is_refused(stage: &Stage) {
+pub(crate) async fn an_invalid_cursor_is_refused(stage: &Stage) {
     stage.backend.push(&[job("a"), job("b")]).await.expect("a push");
     for after in ["", "next", "'; --", "00000000-0000-0000-0000-000000000000.x", "\u{0}é"] {
         for state in [State::Waiting, State::Running, State::Dead] {
@@ -206,7 +206,7 @@ pub(crate) async fn old_jobs_are_found(stage: &Stage) {
     assert_eq!(names(&listed(stage, &query).await), ["old"]);
 }
 
-pub(crate) async fn a_job_that_cannot_be_read_holds_up_no_other(stage: &Stage) {
+pub(crate) async fn an_unreadable_job_blocks_no_others(stage: &Stage) {
     let backend = &*stage.backend;
     let jobs = [job("spoilt"), job("good")];
     backend.push(&jobs).await.expect("a push");

@@ -9,7 +9,7 @@ async fn dead(stage: &Stage) -> Vec<Job> {
     stage.backend.list(&JobQuery::new(QUEUE, State::Dead)).await.expect("a list").jobs
 }
 
-pub(crate) async fn used_up_attempts_end_in_death(stage: &Stage) {
+pub(crate) async fn a_job_is_dead_after_its_last_attempt(stage: &Stage) {
     let backend = &*stage.backend;
     backend.push(&[NewJob { max_attempts: 3, ..job("doomed") }]).await.expect("a push");
     for attempt in 1..=3 {
@@ -26,7 +26,7 @@ pub(crate) async fn used_up_attempts_end_in_death(stage: &Stage) {
     assert!(dead[0].finished_at.is_some());
 }
 
-pub(crate) async fn a_permanent_error_ends_at_once(stage: &Stage) {
+pub(crate) async fn a_permanent_error_makes_a_job_dead_at_once(stage: &Stage) {
     let backend = &*stage.backend;
     backend.push(&[job("doomed")]).await.expect("a push");
     let running = claim_one(backend).await;
@@ -40,7 +40,7 @@ pub(crate) async fn a_permanent_error_ends_at_once(stage: &Stage) {
     assert!(error.starts_with("no\u{FFFD}body é") && error.len() < 20_000, "text that every store takes");
 }
 
-pub(crate) async fn the_dead_can_be_replayed(stage: &Stage) {
+pub(crate) async fn dead_jobs_can_be_replayed(stage: &Stage) {
     let backend = &*stage.backend;
     let doomed = NewJob { max_attempts: 1, unique: waiting("sync"), ..job("doomed") };
     backend.push(std::slice::from_ref(&doomed)).await.expect("a push");
@@ -57,7 +57,7 @@ pub(crate) async fn the_dead_can_be_replayed(stage: &Stage) {
     assert!(dead(stage).await.is_empty());
 }
 
-pub(crate) async fn the_dead_can_be_discarded(stage: &Stage) {
+pub(crate) async fn dead_jobs_can_be_discarded(stage: &Stage) {
     let backend = &*stage.backend;
     let doomed = NewJob { max_attempts: 1, ..job("doomed") };
     backend.push(std::slice::from_ref(&doomed)).await.expect("a push");

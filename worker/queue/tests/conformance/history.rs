@@ -7,7 +7,7 @@ use syncline_queue::{NewJob, Outcome};
 use super::{SHORT, claim_one, eventually, failed, job, request, settle};
 use crate::support::Stage;
 
-pub(crate) async fn the_dead_have_their_history(stage: &Stage) {
+pub(crate) async fn dead_jobs_keep_their_history(stage: &Stage) {
     let backend = &*stage.backend;
     backend.push(&[NewJob { max_attempts: 3, ..job("doomed") }]).await.expect("a push");
     let running = claim_one(backend).await;

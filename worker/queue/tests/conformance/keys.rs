@@ -234,7 +234,7 @@ fn limited(kind: &str, limit: u32) -> NewJob {
     NewJob { concurrency: Some(Concurrency { key: "account 1".to_owned(), limit }), ..job(kind) }
 }
 
-pub(crate) async fn so_many_of_a_key_run_at_once(stage: &Stage) {
+pub(crate) async fn a_key_runs_up_to_its_limit(stage: &Stage) {
     let jobs: Vec<_> = (0..5).map(|n| limited(&n.to_string(), 2)).collect();
     stage.backend.push(&jobs).await.expect("a push");
     stage.backend.push(&[job("free")]).await.expect("a push");

@@ -33,7 +33,7 @@ pub(crate) async fn a_lease_that_ran_out_is_rescued(stage: &Stage) {
     assert!(again.last_error.is_some_and(|error| error.contains("tester")));
 }
 
-pub(crate) async fn a_crash_loop_ends_in_death(stage: &Stage) {
+pub(crate) async fn a_crash_loop_makes_a_job_dead(stage: &Stage) {
     let backend = &*stage.backend;
     backend.push(&[NewJob { max_attempts: 2, ..job("job") }]).await.expect("a push");
     claim_shortly(backend).await;

@@ -66,7 +66,7 @@ pub(crate) async fn the_same_id_is_pushed_once(stage: &Stage) {
     assert_eq!(stage.backend.push(&[one]).await.expect("a push"), [Pushed::Known], "also while it runs");
 }
 
-pub(crate) async fn pushes_that_meet_are_each_answered(stage: &Stage) {
+pub(crate) async fn concurrent_pushes_are_each_answered(stage: &Stage) {
     let known = job("known");
     stage.backend.push(std::slice::from_ref(&known)).await.expect("a push");
     let pushers = (0..40_usize).map(|n| {
@@ -104,7 +104,7 @@ pub(crate) async fn overdue_jobs_can_be_asked_for(stage: &Stage) {
     assert_eq!(old.kind, "old");
 }
 
-pub(crate) async fn numbers_tell_what_is_there(stage: &Stage) {
+pub(crate) async fn counts_match_the_jobs(stage: &Stage) {
     assert!(stage.backend.counts(QUEUE).await.expect("counts").is_empty());
     let delayed = NewJob { delay: Duration::from_secs(60), ..job("delayed") };
     stage.backend.push(&[job("a"), job("b"), delayed, of("c", Priority::High)]).await.expect("a push");

@@ -152,7 +152,7 @@ impl Backend for Flaky {
     }
 }
 
-pub(crate) async fn a_store_that_fails_is_waited_for(stage: &Stage) {
+pub(crate) async fn a_worker_waits_for_a_failed_store(stage: &Stage) {
     let flaky = Flaky::over(stage);
     let (started, mut starts) = mpsc::unbounded_channel();
     let gate = Arc::new(Semaphore::new(0));
@@ -188,7 +188,7 @@ pub(crate) async fn a_store_that_fails_is_waited_for(stage: &Stage) {
     worker.stop().await;
 }
 
-pub(crate) async fn one_refused_settlement_holds_up_no_other(stage: &Stage) {
+pub(crate) async fn a_refused_settlement_blocks_no_others(stage: &Stage) {
     let flaky = Flaky::over(stage);
     let jobs = [job("one"), job("bad"), job("three")];
     *flaky.refuse.lock().expect("a lock") = Some(jobs[1].id);
@@ -208,7 +208,7 @@ pub(crate) async fn one_refused_settlement_holds_up_no_other(stage: &Stage) {
     worker.stop().await;
 }
 
-pub(crate) async fn an_idle_worker_asks_rarely(stage: &Stage) {
+pub(crate) async fn an_idle_worker_polls_rarely(stage: &Stage) {
     let flaky = Flaky::over(stage);
     let usual = SourceConfig { rescue_interval: Duration::from_secs(5), ..config("worker") };
     let worker = start_on(flaky.clone(), usual, |_| async { Ok(Outcome::Done) });

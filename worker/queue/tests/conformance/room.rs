@@ -61,7 +61,7 @@ pub(crate) async fn a_limit_holds_for_many_pushers(stage: &Stage) {
     assert_eq!(claim(&*backend, 99).await.len(), 50);
 }
 
-pub(crate) async fn what_was_accepted_is_put_back_past_the_limit(stage: &Stage) {
+pub(crate) async fn accepted_jobs_are_put_back_past_the_limit(stage: &Stage) {
     let backend = stage.hooks.another(Some(1)).await;
     let accepted = NewJob { attempts_used: 2, max_attempts: 3, ..job("accepted") };
     backend.push(&jobs(1)).await.expect("a push");
@@ -81,7 +81,7 @@ pub(crate) async fn attempts_used_before_count(stage: &Stage) {
     assert_eq!(stored.dead_reason.as_deref(), Some("failed 3 times"));
 }
 
-pub(crate) async fn a_store_knows_what_it_holds(stage: &Stage) {
+pub(crate) async fn known_returns_which_jobs_exist(stage: &Stage) {
     let backend = &*stage.backend;
     let jobs = [NewJob { max_attempts: 1, ..job("dead") }, job("running"), job("gone"), job("waiting")];
     backend.push(&jobs).await.expect("a push");

@@ -65,7 +65,7 @@ where
     start_with(backend, config, Semaphore::MAX_PERMITS, handler)
 }
 
-/// Starts a worker that itself runs no more than so many jobs at once.
+/// Starts a worker that limits its own concurrency.
 fn start_with<F>(
     backend: Arc<dyn Backend>,
     config: SourceConfig,
@@ -288,7 +288,7 @@ async fn state_of(stage: &Stage, job: &NewJob) -> Option<State> {
     stage.backend.get(job.id).await.expect("a look").map(|job| job.state)
 }
 
-pub(crate) async fn what_was_not_started_is_given_back(stage: &Stage) {
+pub(crate) async fn unstarted_jobs_are_given_back(stage: &Stage) {
     let (mut starts, gate, handler) = gated();
     let config = SourceConfig { concurrency: 3, ..config("worker") };
     let mut worker = start_with(Arc::clone(&stage.backend), config, 1, move |leased| handler(leased));
@@ -332,7 +332,7 @@ pub(crate) async fn a_draining_worker_claims_nothing(stage: &Stage) {
     assert_eq!((stored.state, stored.attempt), (State::Waiting, 0));
 }
 
-pub(crate) async fn a_cancelled_job_hears_of_it(stage: &Stage) {
+pub(crate) async fn a_cancelled_job_is_notified(stage: &Stage) {
     let (started, mut starts) = mpsc::unbounded_channel();
     let mut worker = start(stage, config("worker"), move |leased| {
         started.send(()).expect("the test");
@@ -399,7 +399,7 @@ pub(crate) async fn low_priority_starts_within_its_bound(stage: &Stage) {
         noted.note(&leased);
         let backend = Arc::clone(&backend);
         async move {
-            // There is always urgent work.
+            // Keep urgent jobs waiting.
             if leased.job.kind == "urgent" {
                 let urgent = NewJob { priority: Priority::Critical, ..job("urgent") };
                 backend.push(&[urgent]).await?;
@@ -415,7 +415,7 @@ pub(crate) async fn low_priority_starts_within_its_bound(stage: &Stage) {
     worker.stop().await;
 }
 
-pub(crate) async fn errors_carry_their_meaning(stage: &Stage) {
+pub(crate) async fn errors_map_to_outcomes(stage: &Stage) {
     let mut worker = start(stage, SourceConfig { concurrency: 1, ..config("worker") }, |leased| async move {
         match leased.job.kind.as_str() {
             "abort" => Err(AbortError::new("no such item").into()),
@@ -436,7 +436,7 @@ pub(crate) async fn errors_carry_their_meaning(stage: &Stage) {
     worker.stop().await;
 }
 
-pub(crate) async fn a_dropped_worker_lets_go(stage: &Stage) {
+pub(crate) async fn a_dropped_worker_releases_its_jobs(stage: &Stage) {
     let (mut starts, _gate, handler) = gated();
     let config = SourceConfig { lease: SHORT, ..config("worker") };
     let worker = start(stage, config, move |leased| handler(leased));
@@ -474,7 +474,7 @@ pub(crate) async fn a_settlement_can_be_held_up(stage: &Stage) {
     assert_eq!(stage.backend.rescue().await.expect("a rescue"), []);
     // The worker crashes here.
     worker.handle.abort();
-    // The worker rescues leases itself until all of it has ended.
+    // The worker rescues leases itself until all of its tasks have ended.
     eventually("the rescue", || async {
         stage.backend.rescue().await.expect("a rescue");
         let stored = stage.backend.get(settlement.lease.id).await.expect("a look").expect("the job");

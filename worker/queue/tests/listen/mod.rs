@@ -59,7 +59,7 @@ async fn neighbour(stage: &Stage) -> Neighbour {
     let listening = queue.clone();
     let ears = tokio::spawn(async move { listening.listen("work").await });
     let mut neighbour = Neighbour { queue, wakeups, cancellations, ears };
-    // A new listener looks for everything once.
+    // A new listener looks for all existing work once.
     neighbour.hears_of_work().await;
     changed(&mut neighbour.cancellations).await;
     neighbour
@@ -91,7 +91,7 @@ impl Neighbour {
 }
 
 #[tokio::test]
-async fn whatever_makes_work_due_wakes_the_neighbour() {
+async fn due_work_wakes_other_processes() {
     let stage = postgres().await;
     let mut other = neighbour(&stage).await;
     let backend = &*stage.backend;
@@ -133,7 +133,7 @@ async fn whatever_makes_work_due_wakes_the_neighbour() {
 }
 
 #[tokio::test]
-async fn a_push_is_heard_with_its_commit_and_never_without() {
+async fn a_push_is_notified_only_with_its_commit() {
     let stage = postgres().await;
     let mut other = neighbour(&stage).await;
     let running = other.running(&stage).await;
@@ -172,7 +172,7 @@ async fn many_jobs_of_one_transaction_are_one_notice() {
 }
 
 #[tokio::test]
-async fn an_installation_beside_ours_in_one_database_is_not_heard() {
+async fn other_installations_in_one_database_are_not_notified() {
     let stage = postgres().await;
     sqlx::query("CREATE SCHEMA beside").execute(pool(&stage)).await.expect("a schema");
     let db = beside(&stage, "beside").await;
@@ -232,7 +232,7 @@ async fn a_listener_outlives_its_connection() {
 }
 
 #[tokio::test]
-async fn one_s_own_notices_are_passed_over() {
+async fn own_notices_are_ignored() {
     let stage = postgres().await;
     let mut other = neighbour(&stage).await;
     let running = other.running(&stage).await;

@@ -94,7 +94,7 @@ impl Reference {
                 return false;
             }
         }
-        // It is the oldest that is not over, and no other one runs.
+        // The job is the oldest unfinished one, and no other one runs.
         job.new.order_key.is_none()
             || !self.jobs.values().any(|other| {
                 other.new.order_key == job.new.order_key

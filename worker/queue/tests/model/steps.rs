@@ -14,7 +14,7 @@ pub(crate) enum Step {
         reversed: bool,
         put_back: bool,
     },
-    /// A job that is there already.
+    /// An existing job.
     PushAgain(Pick),
     Claim(Claim),
     /// Outcomes of several claims in one call.

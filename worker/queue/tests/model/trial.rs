@@ -123,7 +123,7 @@ impl<'a> Trial<'a> {
         }
         for ((job, pushed), mut expects) in jobs.iter().zip(pushed).zip(expected) {
             if let Expected::Joined(winners) = &mut expects {
-                // The winner may be a job of the same call: it stands in for this one after the call.
+                // The winner may be a job of the same call, whichever of them gets the key.
                 winners.extend(jobs.iter().filter(|other| other.unique == job.unique).map(|other| other.id));
                 winners.retain(|winner| *winner != job.id);
             }

@@ -48,7 +48,7 @@ async fn a_key_of_the_wrong_type_is_named() {
 }
 
 #[tokio::test]
-async fn garbage_ends_with_the_dead_and_holds_up_nobody() {
+async fn unreadable_jobs_become_dead_and_block_no_others() {
     let (url, mut raw) = server().await;
     let prefix = prefix();
     let backend = backend(&url, &prefix, None);
@@ -79,7 +79,7 @@ async fn garbage_ends_with_the_dead_and_holds_up_nobody() {
 }
 
 #[tokio::test]
-async fn thousands_of_cancelled_jobs_are_passed_over_in_bounded_steps() {
+async fn cancelled_jobs_are_skipped_in_bounded_steps() {
     let (url, _) = server().await;
     let backend = backend(&url, &prefix(), None);
     let jobs: Vec<_> = (0..3_000).map(|_| job("unwanted")).collect();

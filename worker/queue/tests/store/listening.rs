@@ -39,7 +39,7 @@ async fn neighbour(stage: &Stage) -> (Arc<dyn Backend>, Ears) {
     let other = stage.hooks.another(None).await;
     let mut wakeups = other.wakeups();
     let ears = listen(&other);
-    // A new listener looks for everything once.
+    // A new listener looks for all existing work once.
     changed(&mut wakeups).await;
     (other, ears)
 }

@@ -33,7 +33,7 @@ pub(crate) trait Hooks: fmt::Debug + Send + Sync {
     async fn another(&self, limit: Option<u64>) -> Arc<dyn Backend>;
 }
 
-/// The queue of one test, with all that must live as long.
+/// The queue of one test, and everything that must live as long.
 #[derive(Debug)]
 pub(crate) struct Stage {
     pub(crate) backend: Arc<dyn Backend>,

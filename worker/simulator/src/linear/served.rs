@@ -26,7 +26,7 @@ mod tests {
     /// SYNCLINE_CONTRACTS names a folder with the published schema. Without it the test reports that and passes.
     #[test]
     #[allow(clippy::print_stdout, reason = "a check that did not run says so")]
-    fn what_is_served_is_of_the_published_schema() {
+    fn the_served_schema_is_part_of_the_published_one() {
         assert!(
             SCHEMA.is_object("Query") && SCHEMA.is_object("IssueSearchResult"),
             "the served schema is read"

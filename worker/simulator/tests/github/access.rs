@@ -1,4 +1,4 @@
-//! Tokens, permissions, and what is hidden.
+//! Tokens, permissions, and hidden records.
 
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ async fn bad_expired_and_revoked_tokens_are_401() {
     place.control("POST", "/clock", json!({ "advance": 61 }));
     let refused = place.get("/user").await.expect(401);
     assert_eq!((refused.message(), refused.body["status"].as_str()), ("Bad credentials", Some("401")));
-    // Not even what is public is shown for bad credentials.
+    // With bad credentials not even public records are shown.
     place.get("/repos/acme/web").await.expect(401);
     place.control("PATCH", &format!("/github/tokens/{token}"), json!({ "expires_in": null }));
     place.get("/user").await.expect(200);
@@ -88,7 +88,7 @@ async fn fine_grained_tokens_have_repositories_and_permissions() {
 }
 
 #[tokio::test]
-async fn what_needs_more_rights_is_dropped_silently_or_refused() {
+async fn changes_without_rights_are_dropped_or_refused() {
     let place = Place::new().await;
     let number = place.person_creates(json!({ "title": "Of ada", "as": "ada" }));
     let (reader, triager) = (place.token_of("emil"), place.token_of("dora"));
@@ -106,7 +106,7 @@ async fn what_needs_more_rights_is_dropped_silently_or_refused() {
     place.post(&format!("{own}/labels"), json!({ "labels": ["bug"] })).await.expect(403);
     place.post("/repos/acme/web/labels", json!({ "name": "x" })).await.expect(403);
 
-    // Triage sets labels that are there, and makes none.
+    // Triage may set existing labels, and may not create any.
     let place = place.acting(&triager);
     let labelled = place.patch(&own, json!({ "labels": ["bug"] })).await.expect(200);
     assert_eq!(labelled.body["labels"][0]["name"], "bug");

@@ -4,8 +4,8 @@ use reqwest::{Client, Method, header::HeaderMap};
 use serde_json::{Value, json};
 use syncline_simulator::{Limits, Running, Settings, Simulator};
 
-/// A simulator with the public repository `acme/web`, the private `acme/secret`, and three people: `ada` administrates,
-/// `bruno` may write, `emil` may read.
+/// A simulator with the public repository `acme/web`, the private `acme/secret`, and three people: `ada` is an
+/// administrator, `bruno` may write, `emil` may read.
 pub(crate) struct Place {
     pub(crate) running: Running,
     pub(crate) client: Client,
@@ -99,7 +99,7 @@ impl Place {
         self.control("POST", "/faults", fault);
     }
 
-    /// Creates an issue as a person does, and returns its number.
+    /// Creates an issue as a person in the browser does, and returns its number.
     #[track_caller]
     pub(crate) fn person_creates(&self, issue: Value) -> u64 {
         self.control("POST", "/github/repos/acme/web/issues", issue)["number"].as_u64().unwrap()
@@ -137,7 +137,7 @@ impl Place {
         self.send("PATCH", path, body).await
     }
 
-    /// The same simulator for another token; an empty one sends no credentials.
+    /// Returns the same simulator with another token; an empty one sends no credentials.
     pub(crate) fn acting(self, token: &str) -> Place {
         Place { token: token.to_owned(), ..self }
     }

@@ -1,7 +1,7 @@
 //! Recorded exchanges against GitHub's own description of its API.
 //!
-//! SYNCLINE_CONTRACTS names a folder with a program `check-openapi` that reads recorded exchanges as JSON lines. Without
-//! it the test says so and passes.
+//! SYNCLINE_CONTRACTS names a folder with a program `check-openapi` that reads recorded exchanges as JSON lines.
+//! Without it the test reports that and passes.
 
 use std::{path::Path, process::Command};
 
@@ -32,7 +32,7 @@ async fn responses_fit_the_contract() {
     assert!(told.lines().any(|line| line.contains("github")), "nothing was checked:\n{told}{errors}");
 }
 
-/// Visits every route, with and without success.
+/// Requests every route, with and without success.
 async fn exercise(place: &Place) {
     place.control("POST", "/github/orgs/acme/issue-types", json!({ "names": ["Bug"] }));
     let priority = json!({ "name": "Priority", "data_type": "single_select", "options": ["High"] });
@@ -59,7 +59,7 @@ async fn exercise(place: &Place) {
     reads(place).await;
     writes(place, &field).await;
     refusals(place).await;
-    // The deliveries fail, since nobody listens; they are in the log when they have.
+    // Deliveries fail, since no server receives them; they are logged after that.
     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
 }
 
@@ -87,7 +87,8 @@ async fn reads(place: &Place) {
         "/repos/acme/web/issues/44/labels",
         "/repos/acme/web/issues/44/issue-field-values",
         "/repos/acme/web/issues/44/sub_issues",
-        // With a word of bodies, since the contract knows no empty body in a search, although there are some.
+        // The query contains a word of the bodies, since the contract does not allow an empty body in a search,
+        // although GitHub has some.
         "/search/issues?q=repo:acme/web%20is:issue%20talked%20in:body&sort=updated&order=asc",
     ] {
         let got = place.get(path).await;

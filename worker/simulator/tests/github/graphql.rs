@@ -1,4 +1,4 @@
-//! What only GraphQL can do.
+//! The operations that only GraphQL has.
 
 use serde_json::{Value, json};
 

@@ -11,7 +11,7 @@ use tokio::{
 
 use crate::common::{ISSUES, Place};
 
-/// What a receiver was sent: the head and the body.
+/// The requests that a receiver got: the head and the body.
 type Received = Arc<Mutex<Vec<(String, Value)>>>;
 
 async fn receiver() -> (String, Received) {
@@ -87,7 +87,7 @@ async fn changes_are_announced_with_a_signature() {
 }
 
 #[tokio::test]
-async fn one_event_may_come_twice_or_never() {
+async fn an_event_can_be_delivered_twice_or_never() {
     let place = Place::new().await;
     let (url, received) = receiver().await;
     place.control("POST", "/github/repos/acme/web/hooks", json!({ "url": url }));

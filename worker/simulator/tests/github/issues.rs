@@ -113,7 +113,7 @@ async fn bodies_are_null_when_empty_and_keep_their_bytes() {
     assert_eq!(made.body["body"], text, "the API neither normalises line ends nor trims");
     let cleared = place.patch(&format!("{ISSUES}/4"), json!({ "body": "" })).await.expect(200);
     assert_eq!(cleared.body["body"], Value::Null);
-    // A browser sends CRLF, whatever the text had before.
+    // A browser sends CRLF, whatever line ends the text had before.
     place.control("PATCH", "/github/repos/acme/web/issues/4", json!({ "body": "one\ntwo" }));
     assert_eq!(place.get(&format!("{ISSUES}/4")).await.body["body"], "one\r\ntwo");
     place.control(
@@ -137,7 +137,7 @@ async fn sizes_are_limited() {
     let longer = format!("{body}x");
     let long = place.post(ISSUES, json!({ "title": "A", "body": longer })).await.expect(422);
     assert_eq!(long.body["errors"][0]["message"], "body is too long (maximum is 65536 characters)");
-    // Both outcomes have been reported.
+    // Both outcomes have been reported for GitHub.
     place.control("PATCH", "/github/settings", json!({ "long_body": "cut" }));
     let cut = place.post(ISSUES, json!({ "title": "A", "body": longer })).await.expect(201);
     assert_eq!(cut.body["body"], body);
@@ -178,7 +178,7 @@ async fn labels_may_be_objects_and_assignees_are_ten_at_most() {
     let path = format!("{ISSUES}/1/assignees");
     let fewer = place.send("DELETE", &path, json!({ "assignees": logins[..9] })).await.expect(200);
     assert_eq!(fewer.body["assignees"].as_array().unwrap().len(), 1);
-    // This route drops whom it cannot assign.
+    // This route drops accounts that cannot be assigned.
     let more = place.post(&path, json!({ "assignees": ["bruno", "nobody"] })).await.expect(201);
     assert_eq!(more.body["assignees"].as_array().unwrap().len(), 2);
 }
@@ -199,7 +199,7 @@ async fn a_deleted_issue_is_gone_for_good() {
 }
 
 #[tokio::test]
-async fn issues_may_have_no_creator_or_a_robot() {
+async fn issues_may_have_no_creator_or_a_bot() {
     let place = Place::new().await;
     let number = place.person_creates(json!({ "title": "A", "as": null }));
     assert_eq!(place.get(&format!("{ISSUES}/{number}")).await.body["user"], Value::Null);
@@ -214,7 +214,7 @@ async fn issues_may_have_no_creator_or_a_robot() {
 }
 
 #[tokio::test]
-async fn a_person_edits_at_a_time_of_their_own() {
+async fn a_person_can_set_the_time_of_an_edit() {
     let place = Place::new().await;
     let number = place.person_creates(
         json!({ "title": "A", "created_at": "2026-01-02T03:04:05Z", "updated_at": "2026-01-03T00:00:00Z" }),

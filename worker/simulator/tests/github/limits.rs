@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::common::{Got, ISSUES, Place, got};
 
 #[tokio::test]
-async fn every_response_tells_the_budget() {
+async fn every_response_has_the_budget() {
     let place = Place::limited().await;
     let first = place.get("/user").await.expect(200);
     assert_eq!((first.number("x-ratelimit-limit"), first.number("x-ratelimit-remaining")), (5_000, 4_999));
@@ -110,7 +110,7 @@ async fn too_many_requests_at_once_are_refused() {
 }
 
 #[tokio::test]
-async fn search_and_graphql_have_budgets_of_their_own() {
+async fn search_and_graphql_have_their_own_budgets() {
     let place = Place::limited().await;
     let search = "/search/issues?q=repo:acme/web%20x";
     for _ in 0..30 {
@@ -129,9 +129,9 @@ async fn search_and_graphql_have_budgets_of_their_own() {
     assert_eq!(refused.body["errors"][0]["type"], "RATE_LIMITED");
 }
 
-/// As Enterprise Server answers unless somebody enables its limits.
+/// As Enterprise Server responds unless an administrator enables its limits.
 #[tokio::test]
-async fn a_server_without_limits_tells_of_none() {
+async fn a_server_without_limits_reports_none() {
     let place = Place::new().await;
     for _ in 0..120 {
         place.post(ISSUES, json!({ "title": "A" })).await.expect(201);
@@ -145,7 +145,7 @@ async fn a_server_without_limits_tells_of_none() {
     assert!(silent(&refused));
     let query = json!({ "query": "{ rateLimit { cost } }" });
     assert_eq!(place.post("/graphql", query).await.expect(200).body["data"], json!({ "rateLimit": null }));
-    // A budget that is set by hand holds all the same.
+    // A budget set by the control API is still enforced.
     place.control("PUT", "/github/budget", json!({ "account": "ada", "remaining": 1 }));
     assert_eq!(place.get("/user").await.expect(200).number("x-ratelimit-remaining"), 0);
     place.get("/user").await.expect(403);

@@ -1,4 +1,4 @@
-//! Lists of issues: filters, orders, pages and their traps.
+//! Lists of issues: filters, orders, and pages that shift.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! What holds for every request: agents, versions, conditional requests, methods.
+//! Rules of every request: user agents, versions, conditional requests, methods.
 
 use serde_json::json;
 
@@ -58,7 +58,7 @@ async fn unchanged_responses_are_304_and_cost_nothing() {
     place.control("POST", "/clock", json!({ "advance": 2 }));
     place.patch(&path, json!({ "title": "C" })).await.expect(200);
     again().await.expect(200);
-    // Tags depend on the token.
+    // ETags depend on the token.
     let place = {
         let token = place.token_of("bruno");
         place.acting(&token)

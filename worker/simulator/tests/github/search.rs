@@ -32,7 +32,7 @@ async fn the_index_lags_behind_creation_and_edits() {
 }
 
 #[tokio::test]
-async fn qualifiers_choose() {
+async fn qualifiers_select_issues() {
     let place = Place::new().await;
     place.control("PATCH", "/github/settings", json!({ "search_lag_ms": 0 }));
     place.person_creates(json!({ "title": "A b c", "labels": ["needs triage"], "assignees": ["bruno"], "as": "emil", "created_at": "2026-01-01T00:00:00Z" }));

@@ -40,7 +40,7 @@ async fn a_transferred_issue_redirects_and_has_another_id() {
 }
 
 #[tokio::test]
-async fn there_and_back_is_a_new_number_and_one_redirect() {
+async fn a_transfer_back_gets_a_new_number_and_one_redirect() {
     let place = with_target().await;
     place.person_creates(json!({ "title": "A", "labels": ["needs triage"] }));
     transfer(&place, 1, json!({ "create_labels": true }));
@@ -62,7 +62,7 @@ async fn the_first_read_after_a_transfer_may_have_no_body() {
 }
 
 #[tokio::test]
-async fn a_target_that_is_hidden_is_no_redirect() {
+async fn a_hidden_target_is_no_redirect() {
     let place = with_target().await;
     place.person_creates(json!({ "title": "A" }));
     place.control("PATCH", "/github/repos/acme/app", json!({ "private": true }));
@@ -76,7 +76,7 @@ async fn a_target_that_is_hidden_is_no_redirect() {
 }
 
 #[tokio::test]
-async fn transfers_stay_with_the_owner_and_out_of_public_sight() {
+async fn transfers_stay_with_the_owner_and_never_become_public() {
     let place = with_target().await;
     place.control("POST", "/github/repos", json!({ "owner": "other", "name": "x" }));
     place.control("POST", "/github/repos/acme/secret/issues", json!({ "title": "S" }));

@@ -1,4 +1,4 @@
-//! Who may see and change what, and what credentials that do not work lead to.
+//! Permissions, and responses to credentials that do not work.
 
 use serde_json::{Value, json};
 
@@ -45,14 +45,14 @@ async fn tokens_expire_and_belong_to_their_address() {
         place.search("project = SYNC").await.expect(200).headers.get(FAILED).is_none(),
         "no credentials did not fail"
     );
-    // A user that is not active any more.
+    // A user that was deactivated.
     let place = place.acting("bruno");
     place.control("PATCH", "/jira/users/bruno", json!({ "active": false }));
     place.get("/myself").await.expect(401);
 }
 
 #[tokio::test]
-async fn hidden_things_are_not_there() {
+async fn hidden_records_are_not_found() {
     let place = Place::new().await;
     place.control("POST", "/jira/projects/SEC/issues", json!({ "summary": "Secret" }));
     place.person_creates(json!({ "summary": "Level" }));
@@ -109,7 +109,7 @@ async fn permissions_are_checked_for_each_change() {
 }
 
 #[tokio::test]
-async fn permissions_are_told() {
+async fn permissions_are_listed() {
     let place = Place::new().await.acting("bruno");
     let path = "/mypermissions?projectKey=SYNC&permissions=EDIT_ISSUES,DELETE_ISSUES,ADMINISTER";
     let told = place.get(path).await.expect(200).body["permissions"].clone();

@@ -1,4 +1,4 @@
-//! Histories: who changed which field when.
+//! Histories of issues: author, field and time of each change.
 
 use serde_json::{Value, json};
 

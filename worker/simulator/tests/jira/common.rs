@@ -4,8 +4,8 @@ use reqwest::{Client, Method, header::HeaderMap};
 use serde_json::{Value, json};
 use syncline_simulator::{Limits, Running, Settings, Simulator};
 
-/// A site with the company-managed project `SYNC`, the team-managed `TEAM` and `SEC`, which only ada sees. `ada`
-/// administrates, `bruno` is a member and lives in Berlin, `emil` may only look. Searches lag by nothing.
+/// A site with the company-managed project `SYNC`, the team-managed `TEAM` and `SEC`, which only ada sees. `ada` is an
+/// administrator, `bruno` is a member in the time zone of Berlin, `emil` may only read. Searches do not lag.
 pub(crate) struct Place {
     pub(crate) running: Running,
     pub(crate) client: Client,
@@ -82,19 +82,19 @@ impl Place {
         place
     }
 
-    /// Makes an API token of a user, and returns it behind the e-mail address.
+    /// Creates an API token of a user, and returns the e-mail address and the token.
     pub(crate) fn token_of(&self, user: &str) -> (String, String) {
         let made = self.control("POST", "/jira/tokens", json!({ "user": user }));
         (made["email"].as_str().unwrap().to_owned(), made["token"].as_str().unwrap().to_owned())
     }
 
-    /// The same simulator for another user.
+    /// Returns the same simulator as another user.
     pub(crate) fn acting(self, user: &str) -> Place {
         let (email, token) = self.token_of(user);
         Place { email, token, ..self }
     }
 
-    /// The same simulator without credentials.
+    /// Returns the same simulator without credentials.
     pub(crate) fn nobody(self) -> Place {
         Place { email: String::new(), token: String::new(), ..self }
     }
@@ -118,7 +118,7 @@ impl Place {
         self.control("PATCH", "/jira/settings", settings);
     }
 
-    /// Creates an issue in SYNC as a person does, and returns its key.
+    /// Creates an issue in SYNC as a person in the browser does, and returns its key.
     #[track_caller]
     pub(crate) fn person_creates(&self, issue: Value) -> String {
         self.control("POST", "/jira/projects/SYNC/issues", issue)["key"].as_str().unwrap().to_owned()
@@ -129,7 +129,7 @@ impl Place {
         self.post("/issue", draft(fields)).await.expect(201).body["key"].as_str().unwrap().to_owned()
     }
 
-    /// Returns a request below the API's version, or to a path of its own with a leading `//`.
+    /// Returns a request below the API's version, or to any path that begins with `//`.
     pub(crate) fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         let url = match path.strip_prefix("//") {
             Some(path) => format!("{}/{path}", self.running.jira()),

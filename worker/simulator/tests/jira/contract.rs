@@ -1,7 +1,7 @@
 //! Recorded exchanges against the vendor's own description of its API.
 //!
-//! SYNCLINE_CONTRACTS names a folder with a program `check-openapi` that reads recorded exchanges as JSON lines. Without
-//! it the test says so and passes.
+//! SYNCLINE_CONTRACTS names a folder with a program `check-openapi` that reads recorded exchanges as JSON lines.
+//! Without it the test reports that and passes.
 
 use std::{path::Path, process::Command};
 
@@ -32,7 +32,7 @@ async fn responses_fit_the_contract() {
     assert!(told.lines().any(|line| line.contains("jira")), "nothing was checked:\n{told}{errors}");
 }
 
-/// Visits every route, with and without success.
+/// Requests every route, with and without success.
 async fn exercise(place: &Place) {
     let mut fields = serde_json::Map::new();
     let mut add = |name: &str, kind: &str, options: Value, value: Value| {

@@ -1,4 +1,4 @@
-//! The control API: what a person does, and the example.
+//! The control API: actions of a person, and the example.
 
 use serde_json::{Value, json};
 use syncline_simulator::Settings;

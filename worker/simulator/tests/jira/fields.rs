@@ -1,4 +1,4 @@
-//! Fields of all kinds: what they take, what they return, what they refuse.
+//! Fields of all kinds: accepted, returned and refused values.
 
 use serde_json::{Value, json};
 
@@ -141,7 +141,7 @@ async fn wrong_values_are_refused_by_field() {
             refused.body["errors"][name].as_str().unwrap_or_else(|| panic!("{name}: {}", refused.text));
         assert!(told.starts_with(message), "{name}: {told}");
     }
-    // Nothing is written if anything is wrong.
+    // Nothing is written if any value is wrong.
     place.edit(&key, json!({ "summary": "B", "labels": ["a b"] })).await.expect(400);
     assert_eq!(place.field(&key, "summary").await, "A");
     place.edit(&key, json!({ "summary": "x".repeat(255) })).await.expect(204);
@@ -173,7 +173,7 @@ async fn required_fields_are_required() {
     assert_eq!(refused.body["errors"][&id], "Team is required.");
     place.post("/issue", draft(json!({ "issuetype": { "name": "Bug" } }))).await.expect(201);
     place.post("/issue", draft(json!({ &id: { "value": "A" } }))).await.expect(201);
-    // Updates of other fields go on; clearing it does not.
+    // Updates of other fields work; clearing the field is refused.
     place.edit(&before, json!({ "summary": "B" })).await.expect(204);
     place.edit(&before, json!({ &id: null })).await.expect(400);
     let (nothing, none) = (json!({ "fields": {} }), json!({ "fields": { "project": { "key": "SYNC" } } }));
@@ -200,7 +200,7 @@ async fn fields_belong_to_projects_and_screens() {
 }
 
 #[tokio::test]
-async fn each_project_may_have_options_of_its_own() {
+async fn each_project_may_have_its_own_options() {
     let place = Place::new().await;
     place.control("POST", "/jira/projects", json!({ "key": "OTHER", "members": { "ada": "admin" } }));
     let made =

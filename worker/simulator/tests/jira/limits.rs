@@ -1,4 +1,4 @@
-//! Rate limits, enforced and ordered.
+//! Rate limits, enforced and ordered through the control API.
 
 use serde_json::{Value, json};
 

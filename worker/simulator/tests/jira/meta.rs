@@ -1,11 +1,11 @@
-//! What may be set where, and what a site consists of.
+//! Metadata of screens, and the records of a site.
 
 use serde_json::{Value, json};
 
 use crate::common::Place;
 
 #[tokio::test]
-async fn screens_are_told_for_each_type() {
+async fn screens_are_listed_for_each_type() {
     let place = Place::new().await;
     let options = json!([{ "value": "A", "children": ["A1"] }]);
     let made = place.control(
@@ -101,7 +101,7 @@ async fn team_managed_projects_share_no_types_and_no_statuses() {
 }
 
 #[tokio::test]
-async fn a_site_tells_what_it_has() {
+async fn the_records_of_a_site_are_listed() {
     let place = Place::new().await;
     let priorities = place.get("/priority").await.expect(200).body;
     assert_eq!((&priorities[0]["name"], &priorities[4]["name"]), (&json!("Highest"), &json!("Lowest")));

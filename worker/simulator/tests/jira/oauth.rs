@@ -1,10 +1,10 @@
-//! OAuth 2.0: tokens that end, refresh tokens that hold once, scopes.
+//! OAuth 2.0: tokens that expire, refresh tokens that are valid once, scopes.
 
 use serde_json::{Value, json};
 
 use crate::common::{Got, Place, got};
 
-/// Returns a person's grant.
+/// Returns a place, and a grant of a user of it.
 async fn granted(more: Value) -> (Place, Value) {
     let place = Place::new().await;
     place.person_creates(json!({ "summary": "A" }));
@@ -87,7 +87,7 @@ async fn access_tokens_end_and_refresh_tokens_hold_once() {
     let again = refresh(&place, &grant, &grant["refresh_token"]).await.expect(403);
     assert_eq!(again.body["error_description"], "refresh_token is invalid");
     let next = refresh(&place, &grant, &fresh["refresh_token"]).await.expect(200).body;
-    // With the strict rule, a used token ends all of them.
+    // With the strict rule, the reuse of a token revokes the whole grant.
     place.settings(json!({ "reuse_ends_grant": true }));
     refresh(&place, &grant, &fresh["refresh_token"]).await.expect(403);
     refresh(&place, &grant, &next["refresh_token"]).await.expect(403);

@@ -43,7 +43,7 @@ async fn a_person_creates_edits_and_deletes() {
         (&read["labels"], &read["creator"]["displayName"]),
         (&json!(["x", "y"]), &json!("Bruno Tamm"))
     );
-    // A text that stays keeps its marks and its structure.
+    // An unchanged text keeps its marks and its structure.
     let bold = json!({ "type": "doc", "version": 1, "content": [{ "type": "paragraph", "content": [{ "type": "text", "text": "bold", "marks": [{ "type": "strong" }] }] }] });
     place.edit("SYNC-1", json!({ "description": bold })).await.expect(204);
     let done = place.control("GET", "/jira/projects/SYNC", serde_json::Value::Null)["statuses"]["Done"]

@@ -1,4 +1,4 @@
-//! Pages of searches: tokens, and what can go wrong with them.
+//! Pages of searches: tokens, and their faults.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ async fn page(place: &Place, size: usize, token: Option<&str>) -> Got {
     place.post("/search/jql", body).await
 }
 
-/// Reads all pages; gives up after so many.
+/// Reads all pages; gives up after `most` pages.
 async fn pages(place: &Place, size: usize, most: usize) -> Vec<Vec<String>> {
     let (mut all, mut token) = (Vec::new(), None::<String>);
     while all.len() < most {
@@ -46,7 +46,7 @@ async fn pages_follow_each_other_to_the_end() {
     assert_eq!(all.concat(), keys(1, 25));
     // A full last page has no token.
     assert_eq!(pages(&place, 25, 9).await.len(), 1);
-    // Sorted results page, too.
+    // Sorted results are paged, too.
     let sorted = json!({ "jql": "project = SYNC ORDER BY summary", "fields": ["summary"], "maxResults": 20 });
     let first = place.post("/search/jql", sorted.clone()).await.expect(200);
     let mut second = sorted;

@@ -21,7 +21,7 @@ async fn projects_are_searched_and_paged() {
 }
 
 #[tokio::test]
-async fn a_project_tells_its_types() {
+async fn a_project_lists_its_types() {
     let place = Place::new().await;
     let project = place.get("/project/sync").await.expect(200).body;
     assert_eq!(

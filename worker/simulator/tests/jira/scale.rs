@@ -6,8 +6,8 @@ use serde_json::json;
 
 use crate::common::{Place, draft};
 
-/// The numbers are generous: they are of an unoptimised build on a busy machine, and only a scan of all issues for each
-/// request would reach them.
+/// The bounds are generous, for an unoptimised build on a busy machine: only a scan of all issues for each request
+/// would exceed them.
 #[tokio::test]
 async fn twenty_thousand_issues_are_listed_and_looked_for() {
     let place = Place::new().await;

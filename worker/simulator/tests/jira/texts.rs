@@ -1,11 +1,11 @@
-//! Documents: what is valid, how long they may be, and the form in which they are kept.
+//! Documents: validity, longest length, and the normalised form.
 
 use serde_json::{Value, json};
 
 use crate::common::{Place, document, draft};
 
 #[tokio::test]
-async fn invalid_documents_are_refused_with_one_word() {
+async fn invalid_documents_are_refused() {
     let place = Place::new().await;
     let key = place.creates(json!({})).await;
     let bold_code = json!([{ "type": "strong" }, { "type": "code" }]);

@@ -1,4 +1,4 @@
-//! Statuses change by transitions only, by what the workflow allows this user now.
+//! Statuses change only by transitions, which depend on the workflow, the status and the user.
 
 use serde_json::{Value, json};
 
@@ -113,7 +113,7 @@ async fn resolutions_follow_the_screen() {
     assert_eq!(refused.body["errors"]["resolution"], message);
     make(&place, &key, "Quiet end", json!({})).await.expect(204);
     assert_eq!(place.field(&key, "resolution").await, Value::Null, "this one sets none");
-    // Not in the metadata, and taken all the same.
+    // Not in the metadata, but accepted.
     make(&place, &key, "Reopen", json!({})).await.expect(204);
     let all = open(&place, &key).await;
     assert!(
@@ -139,7 +139,7 @@ async fn the_usual_workflow_leads_everywhere_and_sets_the_resolution() {
 }
 
 #[tokio::test]
-async fn a_new_issue_may_go_on_at_once() {
+async fn a_new_issue_may_have_a_transition() {
     let place = strict().await;
     let mut draft = crate::common::draft(json!({}));
     draft["transition"] = json!({ "id": "11" });

@@ -35,7 +35,7 @@ async fn a_key_is_sent_bare_and_an_access_token_with_bearer() {
 }
 
 #[tokio::test]
-async fn credentials_that_are_not_good_any_more_are_401() {
+async fn expired_and_revoked_credentials_are_401() {
     let place = Place::new().await;
     let place = place.acting("");
     let none = place.graphql(WHO, json!({})).await.expect(401);

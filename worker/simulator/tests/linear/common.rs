@@ -4,8 +4,8 @@ use reqwest::{Client, header::HeaderMap};
 use serde_json::{Value, json};
 use syncline_simulator::{Limits, Running, Settings, Simulator};
 
-/// A simulator with the teams `ENG` and the private `OPS`, and three people: `ada` administrates, `bruno` is a member of
-/// both teams, `emil` of `ENG` only.
+/// A simulator with the teams `ENG` and the private `OPS`, and three people: `ada` is an administrator, `bruno` is a
+/// member of both teams, `emil` of `ENG` only.
 pub(crate) struct Place {
     pub(crate) running: Running,
     pub(crate) client: Client,
@@ -65,7 +65,7 @@ impl Got {
         self.error()["extensions"]["code"].as_str().unwrap()
     }
 
-    /// What a person is told by the only error.
+    /// Returns the message for people of the only error.
     #[track_caller]
     pub(crate) fn told(&self) -> &str {
         self.error()["extensions"]["userPresentableMessage"].as_str().unwrap()
@@ -124,7 +124,7 @@ impl Place {
         self.control("POST", "/faults", fault);
     }
 
-    /// Creates an issue of `ENG` as a person does, and returns it.
+    /// Creates an issue of `ENG` as a person in the browser does, and returns it.
     #[track_caller]
     pub(crate) fn person_creates(&self, issue: Value) -> Value {
         self.control("POST", "/linear/teams/ENG/issues", issue)
@@ -193,7 +193,7 @@ impl Place {
         self.graphql(&query, json!({ "id": id })).await.data()["issue"].clone()
     }
 
-    /// Returns the identifiers of a list of issues; the arguments are those behind `issues(`.
+    /// Returns the identifiers of a list of issues; the arguments are those of `issues(`.
     pub(crate) async fn identifiers(&self, arguments: &str) -> Vec<String> {
         let query = format!("{{ issues({arguments}) {{ nodes {{ identifier }} }} }}");
         let data = self.graphql(&query, json!({})).await.data();
@@ -201,7 +201,7 @@ impl Place {
         nodes.iter().map(|node| node["identifier"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// The same simulator for other credentials; empty ones are not sent.
+    /// Returns the same simulator with other credentials; empty ones are not sent.
     pub(crate) fn acting(self, credentials: &str) -> Place {
         Place { credentials: credentials.to_owned(), ..self }
     }
@@ -210,7 +210,7 @@ impl Place {
         self.control("POST", "/clock", json!({ "advance": seconds }));
     }
 
-    /// Stops the clock, so that times can be told apart.
+    /// Stops the clock, so that tests control the distance of times.
     pub(crate) fn stop_clock(&self) {
         self.control("POST", "/clock", json!({ "stop": true }));
     }

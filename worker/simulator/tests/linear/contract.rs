@@ -1,7 +1,7 @@
 //! Recorded exchanges against Linear's published schema.
 //!
-//! SYNCLINE_CONTRACTS names a folder with a program `check-openapi` that reads recorded exchanges as JSON lines. Without
-//! it the test says so and passes.
+//! SYNCLINE_CONTRACTS names a folder with a program `check-openapi` that reads recorded exchanges as JSON lines.
+//! Without it the test reports that and passes.
 
 use std::{path::Path, process::Command};
 

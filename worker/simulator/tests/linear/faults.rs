@@ -38,7 +38,7 @@ async fn limits_and_errors_on_demand() {
 }
 
 #[tokio::test]
-async fn an_effect_whose_answer_is_lost_is_found_by_its_id() {
+async fn a_create_with_a_lost_response_is_found_by_its_id() {
     let place = Place::new().await;
     place.fault(json!({ "body_contains": "issueCreate", "kind": "reset", "when": "after" }));
     let id = "0c2f7d1e-5a6b-4c3d-8e9f-0a1b2c3d4e5f";

@@ -10,7 +10,7 @@ async fn matching(place: &Place, filter: &str) -> Vec<String> {
     found
 }
 
-/// Five issues of two teams: see the filters.
+/// Creates five issues of two teams, which differ in the filtered fields.
 async fn place() -> Place {
     let place = Place::new().await;
     place.stop_clock();

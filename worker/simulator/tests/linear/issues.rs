@@ -156,7 +156,7 @@ async fn estimates_are_of_the_scale_of_the_team() {
 }
 
 #[tokio::test]
-async fn who_may_be_assigned() {
+async fn assignees_are_checked() {
     let place = Place::new().await;
     place.control("POST", "/linear/users", json!({ "display_name": "gast", "guest": true }));
     place.control("POST", "/linear/users", json!({ "display_name": "gone", "active": false }));

@@ -36,7 +36,7 @@ async fn a_query_that_is_too_complex_is_refused() {
 }
 
 #[tokio::test]
-async fn every_response_tells_of_the_budgets() {
+async fn every_response_has_the_budgets() {
     let place = Place::limited().await;
     place.stop_clock();
     let now = place.control("GET", "/clock", Value::Null)["now_ms"].as_u64().unwrap();
@@ -75,7 +75,7 @@ async fn every_response_tells_of_the_budgets() {
 }
 
 #[tokio::test]
-async fn a_spent_budget_is_a_400_and_refills_all_the_time() {
+async fn a_spent_budget_is_a_400_and_refills_continuously() {
     let place = Place::limited().await;
     place.stop_clock();
     place.switch(json!({ "key_requests": 3_600 }));
@@ -122,7 +122,7 @@ async fn keys_of_a_user_share_a_budget_and_points_are_one_too() {
 }
 
 #[tokio::test]
-async fn single_mutations_may_have_a_limit_of_their_own() {
+async fn single_mutations_may_have_their_own_limit() {
     let place = Place::limited().await;
     place.stop_clock();
     place.switch(json!({ "endpoint_limits": { "issueCreate": [2, 60] } }));
@@ -144,7 +144,7 @@ async fn single_mutations_may_have_a_limit_of_their_own() {
 }
 
 #[tokio::test]
-async fn the_budgets_can_be_asked_for() {
+async fn budgets_can_be_queried() {
     let place = Place::limited().await;
     place.stop_clock();
     let query = "{ rateLimitStatus { kind identifier limits { type allowedAmount remainingAmount period reset requestedAmount } } }";

@@ -1,10 +1,10 @@
-//! Lists: order, pages, and what happens to them while people edit.
+//! Lists: order, pages, and edits during paging.
 
 use serde_json::{Value, json};
 
 use crate::common::Place;
 
-/// Five issues, a second apart, of which the first was updated last.
+/// Creates five issues, a second apart, of which the first was updated last.
 async fn five(place: &Place) -> Vec<String> {
     place.stop_clock();
     let mut ids = Vec::new();

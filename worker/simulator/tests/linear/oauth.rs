@@ -1,4 +1,4 @@
-//! Tokens of apps: refresh tokens that are good for one use, and client credentials.
+//! Tokens of apps: refresh tokens that can be used once, and client credentials.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::common::{Got, Place, form, got};
 
 const WHO: &str = "{ viewer { displayName } }";
 
-/// An app, and the tokens that it has from `bruno`.
+/// An app, and the tokens that it got from `bruno`.
 struct App {
     client: String,
     secret: String,

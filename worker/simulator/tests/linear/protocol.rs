@@ -1,4 +1,4 @@
-//! GraphQL over HTTP: documents, variables, and what is refused before anything is done.
+//! GraphQL over HTTP: documents, variables, and requests that are refused before they are executed.
 
 use serde_json::{Value, json};
 
@@ -222,7 +222,7 @@ async fn requests_that_are_no_graphql_are_refused() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_nulls_the_data() {
+async fn a_missing_record_nulls_the_data() {
     let place = Place::new().await;
     for (query, entity) in [
         ("{ issue(id: \"ENG-99\") { id } }", "Issue"),

@@ -6,8 +6,7 @@ use serde_json::{Value, json};
 
 use crate::common::Place;
 
-/// The numbers are generous: they are of an unoptimised build on a busy machine, and only growth with the square of the
-/// size would reach them.
+/// The bounds are generous, for an unoptimised build on a busy machine: only quadratic growth would exceed them.
 #[tokio::test]
 async fn ten_thousand_issues_are_listed_and_more_are_created() {
     let place = Place::new().await;
