@@ -308,7 +308,7 @@ text_column! {
 }
 
 text_column! {
-    /// How an identity came to its person.
+    /// How an identity was assigned to its person.
     MatchedBy {
         /// It was not matched to another identity.
         None = "none",

@@ -42,7 +42,7 @@ pub struct Model {
     pub beat_ms: i64,
     pub started_at: i64,
     pub heartbeat_at: i64,
-    /// It was asked to end; it reads this with each heartbeat.
+    /// True if it should end; the worker reads this with each heartbeat.
     pub draining: bool,
 }
 

@@ -1,7 +1,7 @@
 //! Records with each applied migration which programs may run on its schema, so that replicas of two versions can run
 //! side by side: a program looks up migrations that it does not know in the database.
 //!
-//! Every program that could meet the earlier migrations knows them, so each of those requires itself.
+//! Every program that could run on the earlier migrations knows them, so each of those requires itself.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -214,7 +214,7 @@ struct Heart {
     db: DatabaseConnection,
     beats: u64,
     failing: bool,
-    /// A person asked the worker to end.
+    /// True if a person requested the worker to end.
     draining: bool,
     /// The last event that was written.
     told: Option<EventType>,

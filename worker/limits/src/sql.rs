@@ -3,7 +3,7 @@
 //! Each subject has one row of `circuit_breakers`, which is also its lock, and one row of `rate_buckets` per dimension.
 //! Each operation is a transaction: it locks the subject's row, reads, lets [`Account`] decide, and writes what
 //! changed. On SQLite the transaction is immediate, so that it waits for the lock at the start instead of failing
-//! later. Operations of one process that meet share a transaction: a run may have several requests under way.
+//! later. Concurrent operations of one process share a transaction, since a run may have several requests in progress.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -24,7 +24,7 @@ use super::{
     memory::TestClock,
 };
 
-/// Operations that share a transaction at most.
+/// The most operations in one transaction.
 const MOST: usize = 64;
 
 /// Limits in a SQL database that has Syncline's schema.
@@ -78,7 +78,7 @@ impl SqlLimits {
     }
 }
 
-/// The database and what decides over its rows.
+/// The database, and the policy for its rows.
 #[derive(Clone)]
 struct Store {
     db: DatabaseConnection,
@@ -87,7 +87,7 @@ struct Store {
 }
 
 impl Store {
-    /// Carries out operations, those of one subject in one transaction and in their order.
+    /// Executes operations, those of one subject in one transaction and in their order.
     async fn carry_out(&self, asked: Vec<Asked>) -> Vec<Result<Told, Error>> {
         let mut of: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (position, asked) in asked.iter().enumerate() {
@@ -115,7 +115,7 @@ impl Store {
                 }
             }
         }
-        // Each has its subject, and so its result.
+        // Each operation has a subject, and so a result.
         told.into_iter().flatten().collect()
     }
 

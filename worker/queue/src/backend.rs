@@ -140,12 +140,12 @@ impl Pushed {
     }
 }
 
-/// Which jobs a worker asks for.
+/// A worker's request for jobs.
 #[derive(Debug, Clone)]
 pub struct ClaimRequest {
     /// The queue to claim from.
     pub queue: String,
-    /// Which worker asks. Only for display; it proves nothing.
+    /// The worker's name; for display only.
     pub worker_id: String,
     /// The largest number of jobs to claim.
     pub limit: usize,
@@ -154,7 +154,7 @@ pub struct ClaimRequest {
     /// Only jobs of this concurrency key.
     pub concurrency_key: Option<String>,
     /// Only jobs that have been due for at least this long, the oldest first, whatever their priority. Workers use it
-    /// so that jobs of low priority do not wait for ever.
+    /// to keep jobs of low priority from starving.
     pub overdue_by: Option<Duration>,
 }
 
@@ -180,7 +180,7 @@ pub enum Renewal {
     Lost,
 }
 
-/// How a job went.
+/// The outcome of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// The job is done and leaves the queue.
@@ -214,7 +214,7 @@ pub enum Outcome {
 pub struct Settlement {
     /// The job and the token of its claim.
     pub lease: LeaseRef,
-    /// How it went.
+    /// The outcome to store.
     pub outcome: Outcome,
 }
 
@@ -279,18 +279,18 @@ pub struct Count {
     pub oldest: Duration,
 }
 
-/// Which jobs to list.
+/// Selects jobs for a list.
 #[derive(Debug, Clone)]
 pub struct JobQuery {
     /// The queue to list.
     pub queue: String,
     /// Only jobs in this state.
     pub state: State,
-    /// Only of this kind.
+    /// Only jobs of this kind.
     pub kind: Option<String>,
-    /// Only of this priority.
+    /// Only jobs of this priority.
     pub priority: Option<Priority>,
-    /// Only with this unique, concurrency or order key.
+    /// Only jobs with this unique, concurrency or order key.
     pub key: Option<String>,
     /// Only jobs whose payload, last error or reason of death contains this text; case-sensitive.
     pub text: Option<String>,

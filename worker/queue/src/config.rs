@@ -23,7 +23,7 @@ pub enum SourceEvent {
     Settled {
         /// The job and the token of its claim.
         lease: LeaseRef,
-        /// How the job went.
+        /// The outcome of the attempt.
         outcome: Outcome,
         /// The store's result.
         settled: Settled,

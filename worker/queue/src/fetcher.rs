@@ -30,7 +30,7 @@ const TOLD: Duration = Duration::from_millis(5);
 /// The shortest wait between two claims that found nothing.
 const MIN_WAIT: Duration = Duration::from_millis(2);
 
-/// What the worker wants from its source.
+/// The state of the worker, as it concerns its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Gate {
     Open,

@@ -87,8 +87,7 @@ impl Health {
         }
     }
 
-    /// Clears a part's failure when it has nothing to ask the store, as an old failure says nothing about the store
-    /// now.
+    /// Clears a part's failure when the part has no call to make, since an old failure no longer describes the store.
     pub(crate) fn idle(&self, part: Part) {
         self.lock().remove(&part);
     }
@@ -114,8 +113,8 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// Returns an error's own text, and its cause. Texts of a database come without the driver's prefix and without lines
-/// of the server's source code.
+/// Returns an error's own text, and its cause. Database messages are returned without the driver's prefix and without
+/// lines of the server's source code.
 fn words<'a>(error: &'a (dyn Error + 'static)) -> (String, Option<&'a (dyn Error + 'static)>) {
     #[cfg(feature = "sql")]
     if let Some(error) = error.downcast_ref::<sea_orm::DbErr>() {

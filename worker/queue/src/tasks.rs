@@ -21,7 +21,7 @@ use crate::{meter::RESTARTS, retry::StoreBackoff};
 
 /// A task that has run for this long since its last end counts as well again.
 const STEADY: Duration = Duration::from_secs(10);
-/// A task that panics this often after it was told to close is not restarted.
+/// A task that panics this often after it was asked to close is not restarted.
 const TRIES_AT_CLOSE: u32 = 3;
 
 /// The background tasks of a process. Clones share their state.

@@ -1,8 +1,8 @@
-//! Carries out concurrent calls together.
+//! Executes concurrent calls together.
 //!
-//! A call that comes while nothing is in progress is carried out at once. Calls that come meanwhile wait until it is
-//! done, and are then carried out together. So a lone call is no slower, and many concurrent calls cost little more
-//! than one.
+//! A call that is made while no other is in progress is executed at once. Calls made during its execution wait for its
+//! end, and are then executed together. So a lone call is no slower, and many concurrent calls cost little more than
+//! one.
 
 use std::{
     fmt,
@@ -13,10 +13,10 @@ use std::{
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::{runtime::Handle, sync::oneshot};
 
-/// Carries out calls; returns one answer each, in the same order.
+/// Executes calls; returns one answer each, in the same order.
 type CarryOut<Q, A> = dyn Fn(Vec<Q>) -> BoxFuture<'static, Vec<A>> + Send + Sync;
 
-/// Carries out concurrent calls together. Clones share the line of waiting calls.
+/// Executes concurrent calls together. Clones share the queue of waiting calls.
 pub struct Together<Q, A> {
     line: Arc<Mutex<Line<Q, A>>>,
     carry_out: Arc<CarryOut<Q, A>>,
@@ -34,7 +34,7 @@ struct Line<Q, A> {
 }
 
 impl<Q: Send + 'static, A: Send + 'static> Together<Q, A> {
-    /// Creates one that carries out at most `most` calls together with `carry_out`.
+    /// Creates a batcher that executes at most `most` calls together with `carry_out`.
     pub fn new(
         most: usize,
         carry_out: impl Fn(Vec<Q>) -> BoxFuture<'static, Vec<A>> + Send + Sync + 'static,
@@ -44,7 +44,7 @@ impl<Q: Send + 'static, A: Send + 'static> Together<Q, A> {
     }
 
     /// Makes a call. If the caller drops the future, a lone call is cancelled; a call that was sent with others is
-    /// still carried out.
+    /// still executed.
     pub async fn call(&self, request: Q) -> Result<A, CutShort> {
         let begun = {
             let mut line = locked(&self.line);
@@ -79,7 +79,7 @@ impl<Q: Send + 'static, A: Send + 'static> Together<Q, A> {
                 line.waiting.drain(..many).collect::<Vec<_>>()
             };
             let (requests, waiting): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-            // After a panic there are no answers: each caller gets [`CutShort`], and the next calls are carried out.
+            // After a panic there are no answers: each caller gets [`CutShort`], and the next calls are executed.
             let carried = AssertUnwindSafe((self.carry_out)(requests)).catch_unwind().await;
             for (answer, waits) in carried.unwrap_or_default().into_iter().zip(waiting) {
                 // The caller may have stopped waiting.
@@ -91,7 +91,7 @@ impl<Q: Send + 'static, A: Send + 'static> Together<Q, A> {
     }
 }
 
-/// After a lone call: carries out the calls that came meanwhile.
+/// Executes, after a lone call, the calls that were made during it.
 struct Next<'a, Q: Send + 'static, A: Send + 'static> {
     together: &'a Together<Q, A>,
     busy: Option<Busy<Q, A>>,
@@ -113,8 +113,8 @@ impl<Q: Send + 'static, A: Send + 'static> Drop for Next<'_, Q, A> {
     }
 }
 
-/// While it exists, calls are carried out. If it is dropped before the end, waiting calls fail, as nothing would carry
-/// them out.
+/// Exists while calls are executed. If it is dropped before the end, waiting calls fail, since no task would execute
+/// them.
 struct Busy<Q, A> {
     line: Arc<Mutex<Line<Q, A>>>,
     over: bool,
@@ -152,7 +152,7 @@ mod tests {
 
     use super::*;
 
-    /// Returns for each call how many were carried out with it; 13 makes it panic.
+    /// Returns for each call how many were executed with it; 13 makes it panic.
     fn counting(most: usize) -> Together<u32, (u32, usize)> {
         Together::new(most, |requests| {
             Box::pin(async move {

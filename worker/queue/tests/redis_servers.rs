@@ -56,7 +56,7 @@ async fn a_user_needs_no_more_than_the_keys_of_its_prefix() {
     let url = server.url().replace("redis://", "redis://app:s3cret@");
     works(&backend(&url, "app", None)).await;
     let elsewhere = backend(&url, "other", None);
-    let error = elsewhere.push(&[job("job")]).await.expect_err("keys of somebody else");
+    let error = elsewhere.push(&[job("job")]).await.expect_err("keys of another prefix");
     assert!(!whole(&error).contains("s3cret"), "{}", whole(&error));
 }
 
@@ -69,7 +69,7 @@ async fn a_client_certificate_is_sent() {
     let server = tls_server(&["--tls-auth-clients", "yes"]).await;
     let authority = server.authority().expect("an authority");
     let url = format!("{}?ca={}", server.url(), authority.display());
-    assert!(backend(&url, &prefix(), None).check().await.is_err(), "we have none");
+    assert!(backend(&url, &prefix(), None).check().await.is_err(), "a client certificate is required");
     let file = |name: &str| authority.with_file_name(name).display().to_string();
     let url = format!("{url}&cert={}&key={}", file("server.pem"), file("server.key"));
     works(&backend(&url, &prefix(), None)).await;
@@ -80,8 +80,8 @@ async fn tls_is_verified_against_the_named_authority() {
     let server = tls_server(&[]).await;
     let url = format!("{}?ca={}", server.url(), server.authority().expect("an authority").display());
     works(&backend(&url, &prefix(), None)).await;
-    let stranger = backend(&server.url(), &prefix(), None);
-    assert!(stranger.check().await.is_err(), "nobody vouches for it");
+    let without_authority = backend(&server.url(), &prefix(), None);
+    assert!(without_authority.check().await.is_err(), "the authority is unknown");
 }
 
 #[tokio::test]
@@ -150,7 +150,7 @@ async fn jobs_are_finished_while_memory_is_short() {
             Ok(_) => pushed += jobs.len(),
             Err(error) => break error,
         }
-        assert!(pushed < 100_000, "it never was short");
+        assert!(pushed < 100_000, "memory did not become short");
     };
     assert!(error.is_temporary() && matches!(error, Error::Unavailable(_)), "{error:?}");
     let mut done = 0;
@@ -170,12 +170,12 @@ async fn jobs_are_finished_while_memory_is_short() {
 #[tokio::test]
 async fn an_unreachable_server_is_a_temporary_error() {
     let backend = RedisBackend::new("redis://127.0.0.1:1", RedisConfig::default()).expect("a URL");
-    let error = backend.push(&[job("job")]).await.expect_err("nobody there");
+    let error = backend.push(&[job("job")]).await.expect_err("no server");
     assert!(error.is_temporary(), "{error:?}");
     // Concurrent callers get the same error, with its cause.
     let jobs: Vec<_> = (0..9).map(|_| [job("job")]).collect();
     for answer in join_all(jobs.iter().map(|one| backend.push(one))).await {
-        let error = answer.expect_err("nobody there");
+        let error = answer.expect_err("no server");
         assert!(error.is_temporary() && whole(&error).contains("refused"), "{}", whole(&error));
     }
     assert!(RedisBackend::new("http://127.0.0.1", RedisConfig::default()).is_err());

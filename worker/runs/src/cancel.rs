@@ -19,7 +19,7 @@ use super::{
 pub enum RunCancelled {
     /// It was waiting and has ended as cancelled.
     Ended,
-    /// It is running and is asked to stop.
+    /// It is running; a stop was requested.
     Requested,
     /// It was over before.
     Over,
@@ -27,8 +27,8 @@ pub enum RunCancelled {
     Unknown,
 }
 
-/// Cancels a run: a waiting one ends at once, whether or not the queue has it; a running one is asked to stop. The
-/// request is stored: if the worker dies before it has stopped, no other worker begins the run again.
+/// Cancels a run: a waiting one ends at once, whether or not the queue has it; for a running one a stop is requested.
+/// The request is stored: if the worker dies before it has stopped, no other worker begins the run again.
 pub async fn cancel(db: &DatabaseConnection, queue: &RunQueue, run: Uuid) -> Result<RunCancelled, Error> {
     cancel_noted(db, queue, run, |_, _| None).await
 }

@@ -139,7 +139,7 @@ async fn stray(
     parent_goes: ParentGoes,
 ) {
     let reference = table.references.iter().find(|reference| reference.column == column).expect(column);
-    let nobody = match table.column(column).kind {
+    let missing = match table.column(column).kind {
         schema::Kind::Uuid => {
             test.pick("X'00000000000000000000000000000000'", "'00000000000000000000000000000000'")
         }
@@ -148,7 +148,7 @@ async fn stray(
     };
     let full = row(test, table, Full, 500).await;
     let why = test.pick("FOREIGN KEY constraint failed".to_owned(), format!("fk_{}_{column}", table.name));
-    refused(db, table, changed(&full, &[(column, nobody)]), &why).await;
+    refused(db, table, changed(&full, &[(column, missing)]), &why).await;
 
     // A parent to which only this row refers.
     let tables = schema::tables(test).await;

@@ -209,7 +209,7 @@ async fn states_that_clash_among_themselves_are_all_kept(#[values(Loose, Texts, 
         ]
     );
     let names = test.texts("SELECT name FROM sync_configs ORDER BY id").await;
-    assert_eq!(names, [["legacy"], ["legacy-2"]], "someone's own sync of that name is left alone");
+    assert_eq!(names, [["legacy"], ["legacy-2"]], "an existing sync of that name is left alone");
 }
 
 #[rstest]

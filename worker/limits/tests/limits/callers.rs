@@ -91,7 +91,7 @@ async fn no_call_passes_while_the_store_is_down() {
     let caller = caller(&limits);
     let permit = caller.permit(&[]).await.expect("the store");
     server.kill().expect("the server");
-    let refused = caller.permit(&[]).await.expect_err("nobody counts");
+    let refused = caller.permit(&[]).await.expect_err("no store");
     assert_eq!(refused.cause, None);
     assert!(refused.to_string().contains("cannot be reached"), "{refused}");
     // A result that cannot be reported does not fail the call.

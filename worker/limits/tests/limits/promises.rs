@@ -314,8 +314,8 @@ pub(crate) async fn subjects_are_independent(place: &Place) {
 
 pub(crate) async fn state_can_be_shown_and_deleted(place: &Place) {
     let (one, other, clock) = two(place);
-    let nobody = one.status(SUBJECT).await.expect("the store");
-    assert_eq!((nobody.phase, nobody.dimensions.len(), nobody.failures), (Phase::Closed, 0, 0));
+    let unknown = one.status(SUBJECT).await.expect("the store");
+    assert_eq!((unknown.phase, unknown.dimensions.len(), unknown.failures), (Phase::Closed, 0, 0));
     let calls = Dimension::steady("calls", 10.0, seconds(1)).with_burst(20.0);
     let slots = Dimension::concurrent("at-once", 4, seconds(60));
     let _held = take(&one, Lane::Poll, &[(&calls, 5.0), (&slots, 1.0)]).await.expect("room");

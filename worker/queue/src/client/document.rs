@@ -64,7 +64,7 @@ pub struct SyncRequest {
     pub not_before: Option<DateTime<Utc>>,
 }
 
-/// What a request asks for.
+/// The kind of the requested run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RequestKind {

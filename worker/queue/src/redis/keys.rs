@@ -71,7 +71,7 @@ pub(super) fn told(base: &str, ear: &str) -> String {
     format!("{base}told:{ear}")
 }
 
-/// The keys that a list of jobs goes through, without the rank.
+/// The places that a list of jobs reads, without the rank.
 pub(super) mod place {
     pub(in crate::redis) const LINE: &str = "w";
     pub(in crate::redis) const DELAYED: &str = "d";

@@ -118,7 +118,7 @@ fn job(queue: &str, shown: Value) -> Result<Job, Error> {
     Ok(job)
 }
 
-/// Returns the keys that a list goes through, in order.
+/// Returns the keys that a list reads, in order.
 fn places(query: &JobQuery) -> Vec<String> {
     let ranks = Priority::ALL.into_iter().filter(|rank| query.priority.is_none_or(|asked| asked == *rank));
     let names: &[&str] = match query.state {

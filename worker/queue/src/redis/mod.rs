@@ -81,7 +81,7 @@ pub struct RedisBackend {
     /// The connection on which this instance waits for work and claims it, and its name there.
     standing: Connection,
     ear: Arc<str>,
-    /// When it last did so.
+    /// The time of the latest such wait.
     stood_by: Arc<Mutex<Option<Instant>>>,
 }
 

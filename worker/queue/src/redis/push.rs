@@ -149,9 +149,9 @@ async fn push_to(
     Ok(())
 }
 
-/// Orders the jobs for the script: by id, but of jobs with one unique key the first in the caller's list takes the
-/// place, and the others come right after it, since they get no place of their own. Of jobs with one id the first goes
-/// first; the script does not see the others of the same call, so each of those gets a round of its own.
+/// Orders the jobs for the script: by id; but jobs with the same unique key directly follow the first of them in the
+/// caller's list, which takes the key, since the others join it. Jobs with the same id keep the caller's order, and all
+/// but the first get a round of their own, since the script does not detect duplicates within one call.
 fn rounds(mut items: Vec<Placed<'_>>) -> Vec<Vec<Placed<'_>>> {
     let mut leaders: HashMap<&str, (usize, Uuid)> = HashMap::new();
     for Placed { at, item } in &items {

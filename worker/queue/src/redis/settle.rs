@@ -15,7 +15,7 @@ const CHUNK: usize = 250;
 /// The longest stored error text, in bytes.
 const LONGEST_ERROR: usize = 16 * 1024;
 
-/// What to do with one lease.
+/// The action on one lease.
 #[derive(Debug, Clone, Copy)]
 enum Said<'a> {
     Outcome(&'a Outcome),
@@ -97,8 +97,8 @@ async fn chunk_in(
         call.arg(&member(said[*at].0)[..]);
     }
     let mut others: Vec<usize> = (0..said.len()).filter(|at| plain(&said[*at]).is_none()).collect();
-    // Jobs that wait again since one call have one due time, so they stand in line in the order of their ids. Those that
-    // are given back are put in front one by one, so of these the smallest id goes last.
+    // Jobs that wait again after one call have the same due time, so they are in line by id. Jobs that are given back
+    // are pushed to the front one by one, so among these the smallest id is pushed last.
     others.sort_by_key(|at| said[*at].0.id);
     if said.iter().any(|(_, said)| matches!(said, Said::NeverStarted)) {
         others.reverse();

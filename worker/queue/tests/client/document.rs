@@ -231,5 +231,5 @@ fn refusals_give_the_reason() {
         Err(DocumentError::TooLong(MAX_DOCUMENT + 1))
     );
     assert!(SyncRequest::parse(&[0xFF, 0xFE]).is_err());
-    assert!(SyncRequest::new("").to_text().is_err(), "what nobody would take is not written");
+    assert!(SyncRequest::new("").to_text().is_err(), "an invalid document is not written");
 }

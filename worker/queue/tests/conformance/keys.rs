@@ -131,7 +131,7 @@ pub(crate) async fn a_busy_key_does_not_block_the_line(stage: &Stage) {
             break;
         }
     }
-    assert_eq!(kinds(&taken), ["busy 0", "free", "other key"], "one job of a key, and whoever else is free");
+    assert_eq!(kinds(&taken), ["busy 0", "free", "other key"], "one job of the busy key, and the free ones");
 }
 
 pub(crate) async fn a_key_runs_once_among_many_claimers(stage: &Stage) {

@@ -453,7 +453,7 @@ pub(crate) async fn a_dropped_worker_releases_its_jobs(stage: &Stage) {
             .map(|rescued| assert_eq!(rescued.id, running.job.id))
     })
     .await;
-    assert!(!running.lease.valid(), "whoever still runs it can tell");
+    assert!(!running.lease.valid(), "the aborted worker's lease has run out");
     let again = stage.backend.claim(&request(1, SHORT)).await.expect("a claim").jobs.remove(0);
     assert_eq!(again.attempt, 2);
 }

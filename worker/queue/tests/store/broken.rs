@@ -71,7 +71,7 @@ async fn unreadable_jobs_become_dead_and_block_no_others() {
     assert_eq!(dead.len(), odd.len(), "{dead:?}");
     assert!(dead.iter().all(|job| job.dead_reason.as_deref() == Some("it cannot be read")));
     assert!(dead.iter().any(|job| job.payload == "garbage"), "its text is shown: {dead:?}");
-    assert!(!backend.replay(ids[2]).await.expect("a replay"), "nobody could run it");
+    assert!(!backend.replay(ids[2]).await.expect("a replay"), "an unreadable job cannot be replayed");
     for id in ids {
         assert!(backend.discard(id).await.expect("a discard"));
     }

@@ -46,7 +46,7 @@ async fn exercise(place: &Place) {
     place.control("PATCH", "/github/settings", json!({ "search_lag_ms": 0 }));
     place.seed(40);
     place.person_creates(json!({ "title": "A pull request", "pull_request": true }));
-    place.person_creates(json!({ "title": "By nobody", "as": null }));
+    place.person_creates(json!({ "title": "Without an author", "as": null }));
     place.person_creates(json!({ "title": "To be deleted" }));
     place.control("DELETE", "/github/repos/acme/web/issues/43", Value::Null);
     let milestone = json!({ "title": "M", "description": "D", "due_on": "2026-12-24T12:00:00Z" });

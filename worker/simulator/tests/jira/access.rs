@@ -40,7 +40,7 @@ async fn tokens_expire_and_belong_to_their_address() {
     let place = place.acting("ada");
     let place = Place { email: "bruno@acme.example".to_owned(), ..place };
     place.get("/myself").await.expect(401);
-    let place = place.nobody();
+    let place = place.anonymous();
     assert!(
         place.search("project = SYNC").await.expect(200).headers.get(FAILED).is_none(),
         "no credentials did not fail"
@@ -132,7 +132,7 @@ async fn people_are_named_by_account_id_alone() {
         async move { crate::common::got(request).await.expect(200).body.as_array().unwrap().len() }
     };
     assert_eq!(found("/user/search?query=emil@acme.example").await, 1);
-    assert_eq!(found("/user/search?query=bruno@acme.example").await, 0, "a hidden address finds nobody");
+    assert_eq!(found("/user/search?query=bruno@acme.example").await, 0, "a hidden address finds no user");
     assert_eq!(found("/user/search?query=tamm").await, 1);
     assert_eq!(found("/user/assignable/search?project=SYNC&query=").await, 2, "a viewer cannot be assigned");
     for path in [

@@ -95,7 +95,7 @@ impl Place {
     }
 
     /// Returns the same simulator without credentials.
-    pub(crate) fn nobody(self) -> Place {
+    pub(crate) fn anonymous(self) -> Place {
         Place { email: String::new(), token: String::new(), ..self }
     }
 

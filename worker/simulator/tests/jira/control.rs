@@ -28,7 +28,7 @@ async fn a_person_writes_in_simple_form() {
         (&read["created"], &read["updated"]),
         (&json!("2026-01-02T03:04:05.000+0000"), &json!("2026-02-02T03:04:05.000+0000"))
     );
-    let robot = place.person_creates(json!({ "as": null, "summary": "By nobody" }));
+    let robot = place.person_creates(json!({ "as": null, "summary": "Without an author" }));
     assert_eq!(place.field(&robot, "creator").await, Value::Null);
     assert_eq!(
         place.search("project = SYNC and updated <= 2026-02-03").await.expect(200).keys(),

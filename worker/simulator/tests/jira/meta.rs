@@ -122,9 +122,9 @@ async fn the_records_of_a_site_are_listed() {
     place.control("PUT", "/jira/priorities", json!({ "names": ["P0", "P1", "P2"], "default": "P2" }));
     let key = place.creates(json!({})).await;
     assert_eq!(place.field(&key, "priority").await["name"], "P2");
-    let nobody = place.nobody();
-    nobody.get("/serverInfo").await.expect(200);
-    nobody.get("/field/search").await.expect(401);
+    let anonymous = place.anonymous();
+    anonymous.get("/serverInfo").await.expect(200);
+    anonymous.get("/field/search").await.expect(401);
 }
 
 #[tokio::test]

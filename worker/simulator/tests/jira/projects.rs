@@ -39,7 +39,7 @@ async fn a_public_project_needs_no_credentials() {
     let place = Place::new().await;
     place.person_creates(json!({ "summary": "A" }));
     place.control("PATCH", "/jira/projects/SYNC", json!({ "anonymous": true }));
-    let place = place.nobody();
+    let place = place.anonymous();
     place.get("/issue/SYNC-1").await.expect(200);
     assert_eq!(place.search("project = SYNC").await.expect(200).keys(), ["SYNC-1"]);
     place.edit("SYNC-1", json!({ "summary": "B" })).await.expect(401);
