@@ -121,6 +121,11 @@ impl Layout {
         self.position(role).map(|position| &self.columns[position])
     }
 
+    /// True for a column that is computed behind a view: its triggers carry a row without what is written to the column.
+    pub(crate) fn drops(&self, role: Role) -> bool {
+        self.table.view && self.column(role).is_some_and(|column| column.generated.is_some())
+    }
+
     /// The column that a trigger writes in capitals.
     pub(crate) fn capitals(&self) -> Option<Role> {
         match self.table.trigger.as_ref()?.act {

@@ -96,7 +96,11 @@ impl Pair {
 
     /// A trigger of either side changes what is written to the field.
     pub(crate) fn is_changed(&self, field: usize) -> bool {
-        Side::BOTH.into_iter().any(|side| self.layouts.get(side).capitals() == Some(Role::Field(field)))
+        let role = Role::Field(field);
+        Side::BOTH.into_iter().any(|side| {
+            let layout = self.layouts.get(side);
+            layout.capitals() == Some(role) || self.writes(field, side) && layout.drops(role)
+        })
     }
 
     /// What a message about an item may name: columns, and what refuses rows.
