@@ -1,4 +1,5 @@
-//! A value as it was given, read without leniency: a list is no object, and a number is no text.
+//! A value as it was given, read without leniency: a list is no object, and a number is no text. A number that is read as
+//! any value keeps its digits.
 
 use serde::{
     Deserializer,
@@ -12,6 +13,33 @@ use serde_json::{Error, Value};
 
 /// A part of a body.
 pub(super) struct Given<'a>(pub(super) &'a Value);
+
+impl<'a> Given<'a> {
+    /// Reads a value of a certain type. None of these types is made of the digits of a number.
+    fn typed<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error>
+    where
+        'a: 'de,
+    {
+        match self.0 {
+            Value::Number(number) => match (number.as_u64(), number.as_i64()) {
+                (Some(number), _) => visitor.visit_u64(number),
+                (None, Some(number)) => visitor.visit_i64(number),
+                // Whole numbers past 64 bits, and fractions.
+                (None, None) => visitor.visit_f64(number.as_f64().unwrap_or(f64::INFINITY)),
+            },
+            _ => self.deserialize_any(visitor),
+        }
+    }
+}
+
+/// Methods that read a value of a certain type.
+macro_rules! typed {
+    ($($method:ident)*) => {
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+            self.typed(visitor)
+        })*
+    };
+}
 
 impl<'de, 'a: 'de> IntoDeserializer<'de, Error> for Given<'a> {
     type Deserializer = Self;
@@ -28,12 +56,7 @@ impl<'de, 'a: 'de> Deserializer<'de> for Given<'a> {
         match self.0 {
             Value::Null => visitor.visit_unit(),
             Value::Bool(value) => visitor.visit_bool(*value),
-            Value::Number(number) => match (number.as_u64(), number.as_i64()) {
-                (Some(number), _) => visitor.visit_u64(number),
-                (None, Some(number)) => visitor.visit_i64(number),
-                // Whole numbers past 64 bits, and fractions.
-                (None, None) => visitor.visit_f64(number.as_f64().unwrap_or(f64::INFINITY)),
-            },
+            Value::Number(number) => number.deserialize_any(visitor),
             Value::String(text) => visitor.visit_borrowed_str(text),
             Value::Array(values) => {
                 let mut entries = SeqDeserializer::new(values.iter().map(Given));
@@ -61,7 +84,7 @@ impl<'de, 'a: 'de> Deserializer<'de> for Given<'a> {
     ) -> Result<V::Value, Error> {
         match self.0 {
             Value::Array(_) => Err(serde::de::Error::invalid_type(unexpected(self.0), &"an object")),
-            _ => self.deserialize_any(visitor),
+            _ => self.typed(visitor),
         }
     }
 
@@ -88,10 +111,14 @@ impl<'de, 'a: 'de> Deserializer<'de> for Given<'a> {
         visitor.visit_newtype_struct(self)
     }
 
-    forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq
-        tuple tuple_struct map identifier ignored_any
+    typed! {
+        deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128 deserialize_u8
+        deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128 deserialize_f32 deserialize_f64
+        deserialize_char deserialize_str deserialize_string deserialize_bytes deserialize_byte_buf deserialize_unit
+        deserialize_seq deserialize_map deserialize_identifier
     }
+
+    forward_to_deserialize_any! { unit_struct tuple tuple_struct ignored_any }
 }
 
 fn unexpected(value: &Value) -> Unexpected<'_> {

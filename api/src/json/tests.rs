@@ -112,6 +112,37 @@ fn a_wrong_type_is_told_in_the_words_of_the_api() {
 }
 
 #[test]
+fn numbers_keep_their_digits_where_any_value_is_read() {
+    #[derive(Deserialize)]
+    struct Any {
+        value: Value,
+        float: Option<f64>,
+    }
+
+    for number in [
+        "1.50",
+        "0.1",
+        "12345678901234567890.123456789",
+        "18446744073709551616",
+        "-9223372036854775809",
+        "340282366920938463463374607431768211456",
+        "1e400",
+        "7",
+        "-7",
+        "0.30000000000000004",
+    ] {
+        let read: Any =
+            parse(format!(r#"{{"value": [{{"a": {number}}}], "float": 1.50}}"#).as_bytes()).unwrap();
+        assert_eq!((read.value[0]["a"].to_string(), read.float), (number.to_owned(), Some(1.5)));
+    }
+    for number in ["1.50", "18446744073709551616"] {
+        assert_eq!(only(&format!(r#"{{"sync": {number}}}"#)).1, "wrong-type");
+        assert_eq!(only(&format!(r#"{{"sync": "a", "items": {number}}}"#)).1, "wrong-type");
+        assert_eq!(only(&format!(r#"{{"sync": "a", "delay": {number}}}"#)).1, "wrong-type");
+    }
+}
+
+#[test]
 fn everything_is_told_at_once() {
     let problem = refused(r#"{"ful": true, "delay": "x", "items": {"ids": 1, "sides": 2}, "priority": 1}"#);
     let told: Vec<_> = problem.errors.iter().filter_map(|error| error.pointer.as_deref()).collect();
