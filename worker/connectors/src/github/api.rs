@@ -18,7 +18,7 @@ pub(super) const PAGE: usize = 100;
 
 /// Sends the requests about one repository.
 pub(super) struct Api {
-    client: Client,
+    pub(super) client: Client,
     /// Of GraphQL, whose address is another one in other editions.
     graphql: Client,
     /// As the scope names it.

@@ -1,6 +1,6 @@
 //! Writes the fields that an organisation has added to issues.
 
-use std::collections::HashMap;
+use std::{sync::Arc, time::Duration};
 
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
@@ -17,8 +17,11 @@ use super::{
 };
 use crate::sets;
 
+/// How long the definitions are kept. An administrator changes them now and then.
+const KEPT: Duration = Duration::from_secs(10 * 60);
+
 /// A field as the organisation defined it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(super) struct Definition {
     pub(super) id: u64,
     pub(super) name: String,
@@ -26,7 +29,7 @@ pub(super) struct Definition {
     pub(super) options: Option<Vec<FieldOption>>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(super) struct FieldOption {
     pub(super) name: String,
 }
@@ -60,19 +63,19 @@ impl Issues {
             return Vec::new();
         }
         let field = |name: &str| format!("{}{name}", fields::CUSTOM);
-        let known = match self.definitions(call).await {
+        let mut known = match self.definitions(&changed, call).await {
             Ok(known) => known,
             Err(error) => return changed.iter().map(|(name, _)| (field(name), error.clone())).collect(),
         };
         let mut left_out = Vec::new();
         for (name, value) in changed {
-            let written = match known.get(name) {
-                None => Err(ConnectorError::permanent(format!(
-                    "the owner of {} has no issue field {name:?}",
-                    self.scope.full_name()
-                ))),
-                Some(known) => self.write_one(known, value, issue, call).await,
-            };
+            let mut written = self.write_one(&known, name, value, issue, call).await;
+            if written.as_ref().is_err_and(|error| !error.passes())
+                && let Some(now) = self.redefined(&known, name, call).await
+            {
+                known = now;
+                written = self.write_one(&known, name, value, issue, call).await;
+            }
             if let Err(error) = written {
                 left_out.push((field(name), error));
             }
@@ -82,21 +85,29 @@ impl Issues {
 
     async fn write_one(
         &self,
-        known: &Definition,
+        known: &[Definition],
+        name: &str,
         value: &Value,
         issue: &mut Issue,
         call: &Call<'_>,
     ) -> Result<(), ConnectorError> {
+        let known = defined(known, name).ok_or_else(|| {
+            ConnectorError::permanent(format!(
+                "the owner of {} has no issue field {name:?}",
+                self.scope.full_name()
+            ))
+        })?;
         if value.is_blank() {
-            match self.api.clear_field(issue.number, known.id, call).await {
+            // That of the value which is there: what is known may be an earlier field of this name.
+            let there = issue.issue_field_values.iter().flatten();
+            let id = there.filter(|value| value.name.as_deref() == Some(name)).map(|value| value.id).last();
+            let id = id.unwrap_or(known.id);
+            match self.api.clear_field(issue.number, id, call).await {
                 Err(failed) if failed.error.answer.as_ref().is_none_or(|answer| answer.status != 404) => {
                     return Err(failed.error);
                 }
                 // It has no value: someone else was faster.
-                _ => issue
-                    .issue_field_values
-                    .iter_mut()
-                    .for_each(|all| all.retain(|value| value.id != known.id)),
+                _ => issue.issue_field_values.iter_mut().for_each(|all| all.retain(|value| value.id != id)),
             }
             return Ok(());
         }
@@ -106,9 +117,34 @@ impl Issues {
         Ok(())
     }
 
-    /// The fields of the owner by name.
-    async fn definitions(&self, call: &Call<'_>) -> Result<HashMap<String, Definition>, ConnectorError> {
-        Ok(self.read_definitions(call).await?.into_iter().map(|known| (known.name.clone(), known)).collect())
+    /// The fields of the owner, as all syncs of the process know them. A field that they do not know may be a new one.
+    async fn definitions(
+        &self,
+        wanted: &[&(String, Value)],
+        call: &Call<'_>,
+    ) -> Result<Arc<Vec<Definition>>, ConnectorError> {
+        let has_all =
+            |known: &Arc<Vec<Definition>>| wanted.iter().all(|(name, _)| defined(known, name).is_some());
+        match self.api.client.kept(&self.kept_as(), KEPT).filter(has_all) {
+            Some(kept) => Ok(kept),
+            None => Ok(self.api.client.keep(&self.kept_as(), self.read_definitions(call).await?)),
+        }
+    }
+
+    /// The definitions as they are now, if a field that was refused has another one than was known.
+    async fn redefined(
+        &self,
+        known: &[Definition],
+        name: &str,
+        call: &Call<'_>,
+    ) -> Option<Arc<Vec<Definition>>> {
+        let before = defined(known, name)?;
+        let now = self.api.client.keep(&self.kept_as(), self.read_definitions(call).await.ok()?);
+        (defined(&now, name) != Some(before)).then_some(now)
+    }
+
+    fn kept_as(&self) -> String {
+        format!("issue fields of {}", self.scope.owner)
     }
 
     /// The fields of the owner; none if it is no organisation.
@@ -121,6 +157,10 @@ impl Issues {
             Err(failed) => Err(failed.into()),
         }
     }
+}
+
+fn defined<'d>(known: &'d [Definition], name: &str) -> Option<&'d Definition> {
+    known.iter().find(|known| known.name == name)
 }
 
 /// The value that an issue has now.

@@ -1,6 +1,6 @@
 //! Creates: once each, with what an issue can begin with.
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use syncline_engine::ports::{ErrorKind, ErrorScope, ReadMode, Written};
 
 use crate::world::{World, create, done, field, in_part, refused};
@@ -171,6 +171,59 @@ async fn types_and_issue_fields_of_an_organisation() {
     let (_, left_out) =
         in_part(world.write(&*place, crate::world::update(&item.id, json!({ "fields.Nothing": 1 }))).await);
     assert_eq!(left_out, ["fields.Nothing"]);
+}
+
+/// Each run opens its places anew.
+#[tokio::test]
+async fn the_definitions_of_issue_fields_are_kept_for_all_runs() {
+    let world = World::new().await;
+    let priority = || json!({ "name": "Priority", "data_type": "single_select", "options": ["High", "Low"] });
+    world.control("POST", "/github/orgs/acme/issue-fields", priority());
+    let mapped = ["title", "fields.Priority", "fields.Effort"];
+    let open = async || world.open_with(json!({ "repository": "acme/web" }), &world.account(), &mapped).await;
+    let item = done(world.write(&*open().await, create("sl-a", json!({ "title": "T" }))).await);
+    let set = async |fields: Json| world.write(&*open().await, crate::world::update(&item.id, fields)).await;
+    let asked = || {
+        let asked =
+            world.requests().into_iter().filter(|request| request.ends_with("/orgs/acme/issue-fields"));
+        asked.count()
+    };
+    world.forget();
+    for value in ["High", "Low", "High"] {
+        assert_eq!(field(&done(set(json!({ "fields.Priority": value })).await), "fields.Priority"), value);
+    }
+    assert_eq!(asked(), 1, "three runs");
+
+    world.control(
+        "POST",
+        "/github/orgs/acme/issue-fields",
+        json!({ "name": "Effort", "data_type": "number" }),
+    );
+    assert_eq!(field(&done(set(json!({ "fields.Effort": 2 })).await), "fields.Effort"), json!(2));
+    assert_eq!(asked(), 2, "a field that was not known");
+
+    world.control("DELETE", "/github/orgs/acme/issue-fields/Priority", Json::Null);
+    world.control("POST", "/github/orgs/acme/issue-fields", priority());
+    assert_eq!(field(&done(set(json!({ "fields.Priority": "Low" })).await), "fields.Priority"), "Low");
+    assert_eq!(asked(), 3, "a field that was made anew");
+
+    let (_, left_out) = in_part(set(json!({ "fields.Priority": "Urgent" })).await);
+    assert_eq!(
+        (left_out, asked()),
+        (vec!["fields.Priority".to_owned()], 4),
+        "it may have been added as an option"
+    );
+    world.control("DELETE", "/github/orgs/acme/issue-fields/Priority", Json::Null);
+    world.control("POST", "/github/orgs/acme/issue-fields", priority());
+    let edit = json!({ "fields": { "Priority": "High" } });
+    world.control("PATCH", &format!("/github/repos/acme/web/issues/{}", item.id), edit);
+    let cleared = done(set(json!({ "fields.Priority": null })).await);
+    assert_eq!((field(&cleared, "fields.Priority"), asked()), (json!(null), 4), "the value tells its field");
+    let there = world.item(&*open().await, &item.id).await;
+    assert_eq!(field(&there, "fields.Priority"), json!(null));
+
+    let (_, left_out) = in_part(set(json!({ "fields.Nothing": 1 })).await);
+    assert_eq!((left_out, asked()), (vec!["fields.Nothing".to_owned()], 5));
 }
 
 /// The place has read the youngest issues before, and reads them again once an answer was lost.

@@ -102,6 +102,18 @@ pub(super) fn add_field(state: &mut State, call: &Call, login: &str, now: i64) -
     Ok(Reply::json(201, &json!({ "id": id })))
 }
 
+/// Removes the issue fields of this name from an organisation.
+pub(super) fn drop_field(state: &mut State, login: &str, name: &str) -> Done {
+    let owner = account(state, login)?;
+    let fields = state.accounts.get_mut(&owner).map(|owner| &mut owner.fields);
+    let count = fields.as_ref().map_or(0, |fields| fields.len());
+    let left = fields.map_or(0, |fields| {
+        fields.retain(|_, field| field.name != name);
+        fields.len()
+    });
+    if left < count { Ok(Reply::empty(204)) } else { Err(Reply::refused(404, "there is no such field")) }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewToken {

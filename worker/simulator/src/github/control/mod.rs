@@ -42,6 +42,7 @@ pub(crate) fn answer(state: &mut State, call: &Call, scene: &Scene) -> Reply {
         ("PATCH", ["accounts", login]) => accounts::update(state, call, login),
         ("POST", ["orgs", login, "issue-types"]) => accounts::add_types(state, call, login, now),
         ("POST", ["orgs", login, "issue-fields"]) => accounts::add_field(state, call, login, now),
+        ("DELETE", ["orgs", login, "issue-fields", name]) => accounts::drop_field(state, login, name),
         ("GET", ["tokens"]) => Ok(Reply::json(200, &show::tokens(state))),
         ("POST", ["tokens"]) => accounts::create_token(state, call, now),
         ("PATCH", ["tokens", value]) => accounts::update_token(state, call, value, now),
