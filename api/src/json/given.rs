@@ -115,10 +115,10 @@ impl<'de, 'a: 'de> Deserializer<'de> for Given<'a> {
         deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128 deserialize_u8
         deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128 deserialize_f32 deserialize_f64
         deserialize_char deserialize_str deserialize_string deserialize_bytes deserialize_byte_buf deserialize_unit
-        deserialize_seq deserialize_map deserialize_identifier
+        deserialize_seq deserialize_map deserialize_identifier deserialize_ignored_any
     }
 
-    forward_to_deserialize_any! { unit_struct tuple tuple_struct ignored_any }
+    forward_to_deserialize_any! { unit_struct tuple tuple_struct }
 }
 
 fn unexpected(value: &Value) -> Unexpected<'_> {

@@ -183,6 +183,16 @@ async fn conflicts_are_decided(stage: &Stage, sync: i64, conflict: i64) {
     let row = sync_conflict::Entity::find_by_id(conflict).one(&stage.db).await.unwrap().unwrap();
     assert_eq!((row.resolution, row.resolved), (Some(Side::Source), false), "a run carries it out");
     stage.get("/api/v1/sync/conflicts/999").await.problem(404, "unknown-conflict");
+    for exact in ["12345678901234567890.12345678901234567890", "1.50", "18446744073709551617"] {
+        for body in [
+            format!(r#"{{ "take": "value", "value": {exact} }}"#),
+            format!(r#"{{ "fields": {{ "a": {{ "take": "value", "value": {exact} }} }} }}"#),
+        ] {
+            let done = resolve(serde_json::from_str(&body).unwrap()).await;
+            assert_eq!(done.json()["conflicts"][0]["value"].to_string(), exact, "{}", done.text);
+            assert_eq!(stage.get(&path).await.json()["value"].to_string(), exact);
+        }
+    }
 }
 
 #[tokio::test]
