@@ -57,7 +57,6 @@ impl Texts {
             key_field: None,
             snapshot: true,
             incremental: false,
-            modified_times: false,
             list_page: PAGE,
             fetch_batch: PAGE,
             create_batch: 50,
@@ -93,7 +92,7 @@ impl Place for Texts {
         &self.capabilities
     }
 
-    async fn fields(&self) -> Result<Vec<FieldInfo>, ConnectorError> {
+    async fn fields(&self, _: &Call<'_>) -> Result<Vec<FieldInfo>, ConnectorError> {
         Ok(Vec::new())
     }
 

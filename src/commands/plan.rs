@@ -155,7 +155,8 @@ async fn preview(
     let admitted = admit(&environment.limits, Accounts::new(accounts, platforms), Lane::Edit).await;
     let admitted = admitted.map_err(|not_now| Fault::failed(format!("sync {:?}: {not_now}", spec.name)))?;
     let calls = Calls::through(admitted.gates(&environment.clock));
-    let open = environment.opener().open(spec.clone(), revision).await;
+    let context = calls.context(&NoLeave, environment.clock.now());
+    let open = environment.opener().open(spec.clone(), revision, &context).await;
     let open = open.map_err(|error| Fault::failed(format!("sync {:?}: {error}", spec.name)))?;
     let observer = Arc::new(RunObserver::default());
     let store = LinkStore {
@@ -210,10 +211,11 @@ async fn preview(
             }
         })
         .await;
+    let warnings = untyped.warnings(&open.mapping, run.places, &context).await;
     admitted.release().await;
     let failed = |error: &dyn std::fmt::Display| Fault::failed(format!("sync {:?}: {error}", spec.name));
     let report = report.map_err(|error| failed(&error))?;
-    let warnings = untyped.warnings(&open.mapping, run.places).await.map_err(|error| failed(&error))?;
+    let warnings = warnings.map_err(|error| failed(&error))?;
     Ok(Preview {
         sync: spec.name.clone(),
         project: spec.project.clone(),
@@ -225,7 +227,7 @@ async fn preview(
 }
 
 /// Refuses every write: a preview makes none.
-struct NoLeave;
+pub(super) struct NoLeave;
 
 impl syncline_engine::ports::Leave for NoLeave {
     fn check(&self) -> Result<(), syncline_engine::ports::Stopped> {

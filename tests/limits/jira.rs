@@ -49,9 +49,9 @@ async fn edit_all(keeps_limits: bool, lane: Lane) -> Result<(usize, usize, Durat
     let time = Arc::new(Time { simulator, clock, limits });
     let scope = json!({ "project_key": "WEB" });
     let opening = Opening { account: Some(&account), entity: "issue", ..Opening::new(&scope) };
-    let place = platform("jira").context("the platform")?.open(&opening).await?;
     let (gate, meter) = (InTurn(time.clone(), lane), Meter::default());
     let call = || Call::new(&Always, &gate, &meter, chrono::Utc::now());
+    let place = platform("jira").context("the platform")?.open(&opening, &call()).await?;
     let mut listing = place.list(ReadMode::Full, None, &call()).await?;
     let mut ids = Vec::new();
     while let Some(page) = listing.next_page(&call()).await? {

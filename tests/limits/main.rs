@@ -122,14 +122,14 @@ async fn create(count: usize, keeps_limits: bool, lane: Lane) -> Result<Outcome>
 
     let scope = json!({ "repository": "acme/web" });
     let opening = Opening { account: Some(&account), entity: "issue", ..Opening::new(&scope) };
-    let place = platform("github").context("the platform")?.open(&opening).await?;
     let (gate, meter) = (InTurn(time.clone(), lane), Meter::default());
+    let call = || Call::new(&Always, &gate, &meter, chrono::Utc::now());
+    let place = platform("github").context("the platform")?.open(&opening, &call()).await?;
     let mut created = 0;
     let numbers: Vec<usize> = (0..count).collect();
     for batch in numbers.chunks(place.capabilities().create_batch) {
         let writes: Vec<Write> = batch.iter().map(|number| new_issue(*number)).collect();
-        let call = Call::new(&Always, &gate, &meter, chrono::Utc::now());
-        let outcomes = place.write(&writes, &call).await;
+        let outcomes = place.write(&writes, &call()).await;
         created += outcomes.iter().filter(|outcome| Written::is_done(outcome)).count();
     }
     let log = time.simulator.control("GET", "/log", &Json::Null).1;

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use syncline_engine::{
-    ports::{Clock, Gate, Meter, OpenGate, Pass, Refusal},
+    ports::{Call, Clock, Gate, Leave, Meter, OpenGate, Pass, Refusal},
     side::Pair,
 };
 use syncline_limits::{CallResult, Caller, Dimension, Lane, Learned, Permit};
@@ -28,6 +28,12 @@ impl Calls {
     /// Creates calls of places without accounts.
     pub fn unlimited() -> Self {
         Self::through(Pair::new(Box::new(OpenGate), Box::new(OpenGate)))
+    }
+
+    /// The context in which the places are called.
+    pub fn context<'a>(&'a self, leave: &'a dyn Leave, now: DateTime<Utc>) -> Pair<Call<'a>> {
+        let call = |gate: &'a dyn Gate| Call::new(leave, gate, &self.meter, now);
+        Pair::new(call(&*self.gates.source), call(&*self.gates.target))
     }
 
     /// Returns the gates for the engine.

@@ -9,7 +9,7 @@ use syncline_engine::{
     Side,
     mapping::Mapping,
     nearest::alternatives,
-    ports::{ConnectorError, Place},
+    ports::{Call, ConnectorError, Place},
     side::Pair,
     spec::{FieldSpec, SyncSpec},
 };
@@ -53,16 +53,26 @@ pub struct Opener<'a> {
 }
 
 impl Opener<'_> {
-    /// Opens both places of a sync.
-    pub async fn open(&self, spec: SyncSpec, revision: i64) -> Result<OpenSync, OpenError> {
+    /// Opens both places of a sync, each with the context of its side.
+    pub async fn open(
+        &self,
+        spec: SyncSpec,
+        revision: i64,
+        calls: &Pair<Call<'_>>,
+    ) -> Result<OpenSync, OpenError> {
         let mapping = people::mapping(self.db, &spec, revision).await.map_err(OpenError::Database)?;
         let mapping = mapping.map_err(|error| OpenError::Document(error.to_string()))?;
-        let source = self.open_side(&spec, Side::Source).await?;
-        let target = self.open_side(&spec, Side::Target).await?;
-        checked(spec, mapping, Pair::new(source, target)).await
+        let source = self.open_side(&spec, Side::Source, &calls.source).await?;
+        let target = self.open_side(&spec, Side::Target, &calls.target).await?;
+        checked(spec, mapping, Pair::new(source, target), calls).await
     }
 
-    async fn open_side(&self, spec: &SyncSpec, side: Side) -> Result<Box<dyn Place>, OpenError> {
+    async fn open_side(
+        &self,
+        spec: &SyncSpec,
+        side: Side,
+        call: &Call<'_>,
+    ) -> Result<Box<dyn Place>, OpenError> {
         let (name, scope) = match side {
             Side::Source => (&spec.source_platform, &spec.source),
             Side::Target => (&spec.target_platform, &spec.target),
@@ -90,7 +100,7 @@ impl Opener<'_> {
             timeout: self.timeout,
             http: self.http,
         };
-        platform.open(&opening).await.map_err(|error| OpenError::Place { side, error })
+        platform.open(&opening, call).await.map_err(|error| OpenError::Place { side, error })
     }
 }
 
@@ -98,10 +108,11 @@ async fn checked(
     spec: SyncSpec,
     mapping: Mapping,
     places: Pair<Box<dyn Place>>,
+    calls: &Pair<Call<'_>>,
 ) -> Result<OpenSync, OpenError> {
     let mut unknown = Vec::new();
     for side in Side::BOTH {
-        unknown.extend(unknown_fields(side, places.get(side).as_ref(), &mapping).await?);
+        unknown.extend(unknown_fields(side, places.get(side).as_ref(), &mapping, calls.get(side)).await?);
     }
     if !unknown.is_empty() {
         return Err(OpenError::Document(unknown.join("\n")));
@@ -117,8 +128,9 @@ async fn unknown_fields(
     side: Side,
     connector: &dyn Place,
     mapping: &Mapping,
+    call: &Call<'_>,
 ) -> Result<Vec<String>, OpenError> {
-    let fields = connector.fields().await.map_err(|error| OpenError::Place { side, error })?;
+    let fields = connector.fields(call).await.map_err(|error| OpenError::Place { side, error })?;
     let known: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
     let wanted = mapping.rules.iter().map(|rule| rule.field.get(side).as_str());
     let unknown = wanted.filter(|name| !known.is_empty() && !known.contains(name));

@@ -7,7 +7,7 @@ use syncline_engine::{
     mapping::{Mapping, Rule, Unmappable},
     merge::Decision,
     plan::ItemPlan,
-    ports::{ConnectorError, Place},
+    ports::{Call, ConnectorError, Place},
     side::Pair,
     spec::FieldType,
 };
@@ -33,6 +33,7 @@ impl Untyped {
         &self,
         mapping: &Mapping,
         places: Pair<&dyn Place>,
+        calls: &Pair<Call<'_>>,
     ) -> Result<Vec<String>, ConnectorError> {
         let mut warnings = Vec::new();
         for side in Side::BOTH {
@@ -42,7 +43,10 @@ impl Untyped {
                 .filter(|(_, of)| *of == side)
                 .filter_map(|(position, _)| mapping.rules.get(*position))
                 .collect();
-            let known = if rules.is_empty() { Vec::new() } else { places.get(side).fields().await? };
+            let known = match rules.is_empty() {
+                true => Vec::new(),
+                false => places.get(side).fields(calls.get(side)).await?,
+            };
             for rule in rules {
                 let name = rule.field.get(side);
                 let field = known.iter().find(|field| field.name == *name);

@@ -10,8 +10,15 @@ use syncline_engine::{
     spec::{FieldType, Names, SyncSpec},
 };
 use syncline_service::{accounts, syncs::display_name};
+use syncline_worker::gate::Calls;
 
-use crate::{app, commands::accounts::Reach, config::Config, fault::Fault, output::Output};
+use crate::{
+    app,
+    commands::{accounts::Reach, plan::NoLeave},
+    config::Config,
+    fault::Fault,
+    output::Output,
+};
 
 /// Opens both places of every sync, and checks its fields and values against them. The fault lists all that is wrong; what
 /// may be meant is a note.
@@ -39,7 +46,10 @@ async fn one(
     warnings: &mut Vec<String>,
 ) -> Result<Vec<String>, Fault> {
     let environment = app::environment(config, db.clone())?;
-    if let Err(error) = environment.opener().open(spec.clone(), 0).await {
+    // Opening counts against no limit; the catalogues are asked for within the limits.
+    let calls = Calls::unlimited();
+    let context = calls.context(&NoLeave, environment.clock.now());
+    if let Err(error) = environment.opener().open(spec.clone(), 0, &context).await {
         return Ok(error.to_string().lines().map(str::to_owned).collect());
     }
     let mut wrong = Vec::new();

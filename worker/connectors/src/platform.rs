@@ -75,7 +75,7 @@ pub trait Platform: Send + Sync {
     async fn look(&self, opening: &Opening<'_>) -> Result<Look, ConnectorError>;
 
     /// Opens the place of a scope.
-    async fn open(&self, opening: &Opening<'_>) -> Result<Box<dyn Place>, ConnectorError>;
+    async fn open(&self, opening: &Opening<'_>, call: &Call<'_>) -> Result<Box<dyn Place>, ConnectorError>;
 
     /// Says whom an account's credentials belong to and what they may do. Only asked of platforms with accounts.
     async fn identify(&self, account: &Account, _call: &Call<'_>) -> Result<Identity, ConnectorError> {

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use syncline_engine::{
     capability::Capabilities,
     nearest::nearest,
-    ports::{ConnectorError, Place},
+    ports::{Call, ConnectorError, Place},
     spec::keys::Key,
 };
 
@@ -66,7 +66,7 @@ impl Platform for Planned {
         Err(ConnectorError::permanent(no_connector(self.0)))
     }
 
-    async fn open(&self, _: &Opening<'_>) -> Result<Box<dyn Place>, ConnectorError> {
+    async fn open(&self, _: &Opening<'_>, _: &Call<'_>) -> Result<Box<dyn Place>, ConnectorError> {
         Err(ConnectorError::permanent(no_connector(self.0)))
     }
 
@@ -111,6 +111,7 @@ pub fn platform(name: &str) -> Option<&'static dyn Platform> {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use syncline_engine::ports::{Leave, Meter, OpenGate, Stopped};
 
     use super::*;
     use crate::{check_scope, names_of};
@@ -127,13 +128,27 @@ mod tests {
         assert!(platform("fax").is_none());
     }
 
+    struct Free;
+
+    impl Leave for Free {
+        fn check(&self) -> Result<(), Stopped> {
+            Ok(())
+        }
+
+        fn remaining(&self) -> std::time::Duration {
+            std::time::Duration::from_secs(30)
+        }
+    }
+
     #[tokio::test]
     async fn a_planned_platform_is_known_but_does_not_open() {
         let trello = platform("trello").unwrap();
         assert_eq!(trello.availability(), Availability::Planned);
         assert_eq!(check_scope(trello, &json!({"account": "acme", "board": "b"}), "source"), []);
         assert_eq!(names_of(trello, &json!({}), "source").unwrap_err().path, "source");
-        let error = trello.open(&Opening::new(&json!({}))).await.err().unwrap();
+        let meter = Meter::default();
+        let call = Call::new(&Free, &OpenGate, &meter, chrono::Utc::now());
+        let error = trello.open(&Opening::new(&json!({})), &call).await.err().unwrap();
         assert_eq!(error.to_string(), "platform trello has no connector in this version");
     }
 }

@@ -16,8 +16,6 @@ pub struct Capabilities {
     pub snapshot: bool,
     /// Can list only what changed since a cursor.
     pub incremental: bool,
-    /// Items carry the time of their last change.
-    pub modified_times: bool,
     /// Most items in one page of a listing.
     pub list_page: usize,
     /// Most items of one fetch, and most markers of one probe.

@@ -29,10 +29,11 @@ pub(super) async fn execute(
     spec: SyncSpec,
     calls: &Calls,
 ) -> Result<(), Failure> {
-    let open = environment.opener().open(spec, config.revision).await?;
+    let leave = LeaseLeave(leased.lease.clone());
+    let context = calls.context(&leave, environment.clock.now());
+    let open = environment.opener().open(spec, config.revision, &context).await?;
     let observer = Arc::new(RunObserver::default());
     let store = sync::store(environment, begun, config, &open, observer.clone());
-    let leave = LeaseLeave(leased.lease.clone());
     let restored = restore::restored_since(&environment.db, config, environment.clock.now()).await?;
     let parts = sync::Parts { open: &open, calls, store: &store, leave: &leave, observer: &observer };
     let run = sync::run(environment, begun, parts, restored)?;

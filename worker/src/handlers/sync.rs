@@ -41,10 +41,11 @@ pub(super) async fn execute(
     calls: &Calls,
 ) -> Result<(), Failure> {
     let began = std::time::Instant::now();
-    let open = environment.opener().open(spec, config.revision).await?;
+    let leave = LeaseLeave(leased.lease.clone());
+    let context = calls.context(&leave, environment.clock.now());
+    let open = environment.opener().open(spec, config.revision, &context).await?;
     let observer = Arc::new(RunObserver { stop_at: environment.stop_at.clone(), progress: Arc::default() });
     let store = store(environment, begun, config, &open, observer.clone());
-    let leave = LeaseLeave(leased.lease.clone());
     let restored = restore::restored_since(&environment.db, config, environment.clock.now()).await?;
     let parts = Parts { open: &open, calls, store: &store, leave: &leave, observer: &observer };
     let run = run(environment, begun, parts, restored)?;

@@ -168,8 +168,8 @@ impl Place for Faulty {
         self.inner.capabilities()
     }
 
-    async fn fields(&self) -> Result<Vec<FieldInfo>, ConnectorError> {
-        self.inner.fields().await
+    async fn fields(&self, call: &Call<'_>) -> Result<Vec<FieldInfo>, ConnectorError> {
+        self.inner.fields(call).await
     }
 
     async fn list(

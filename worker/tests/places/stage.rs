@@ -32,6 +32,7 @@ use syncline_entity::{
 use syncline_migration::{Migrator, Until};
 use syncline_worker::{
     clock::SystemClock,
+    gate::Calls,
     open::{OpenSync, Opener},
     store::{LinkStore, RunIdentity, SyncIdentity},
 };
@@ -197,7 +198,9 @@ impl Stage {
     pub(crate) async fn open(&self, spec: &SyncSpec) -> Result<OpenSync, String> {
         let broker = syncline_accounts::Broker::default();
         let opener = Opener { db: &self.db, broker: &broker, http: None, timeout: Duration::from_secs(30) };
-        opener.open(spec.clone(), 1).await.map_err(|error| error.to_string())
+        let calls = Calls::unlimited();
+        let context = calls.context(&Always, chrono::Utc::now());
+        opener.open(spec.clone(), 1, &context).await.map_err(|error| error.to_string())
     }
 
     /// One run, from opening the places to its end. `fault` is what the places get wrong.

@@ -87,11 +87,11 @@ impl Platform for Files {
         scope::resolve(scope, base_dir);
     }
 
-    async fn open(&self, opening: &Opening<'_>) -> Result<Box<dyn Place>, ConnectorError> {
+    async fn open(&self, opening: &Opening<'_>, call: &Call<'_>) -> Result<Box<dyn Place>, ConnectorError> {
         let scope = FileScope { mapped: opening.fields.to_vec(), ..FileScope::parse(opening.scope)? };
         // Report a missing file or missing columns before a run rather than during it.
         let file = CsvFile::new(scope);
-        file.fields().await?;
+        file.fields(call).await?;
         Ok(Box::new(file))
     }
 }
@@ -107,7 +107,6 @@ fn capabilities(scope: &FileScope) -> Capabilities {
         key_field: Some(scope.key.clone()),
         snapshot: true,
         incremental: false,
-        modified_times: scope.modified.is_some(),
         list_page: PAGE,
         fetch_batch: PAGE,
         create_batch: 2000,
@@ -139,7 +138,7 @@ impl Place for CsvFile {
         &self.capabilities
     }
 
-    async fn fields(&self) -> Result<Vec<FieldInfo>, ConnectorError> {
+    async fn fields(&self, _: &Call<'_>) -> Result<Vec<FieldInfo>, ConnectorError> {
         let columns = match self.place.columns() {
             Some(columns) => columns,
             None => {

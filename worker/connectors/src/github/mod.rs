@@ -117,7 +117,7 @@ impl Platform for Github {
     }
 
     /// Sends nothing: a wrong token or name is told by the first listing.
-    async fn open(&self, opening: &Opening<'_>) -> Result<Box<dyn Place>, ConnectorError> {
+    async fn open(&self, opening: &Opening<'_>, _: &Call<'_>) -> Result<Box<dyn Place>, ConnectorError> {
         let scope = RepoScope::parse(opening.scope)?;
         let account =
             tracker::account(opening, "GitHub", &format!("repository {}", scope.full_name()), "a token")?;

@@ -45,7 +45,6 @@ pub(super) fn capabilities(http: &HttpConfig, keeps_limits: bool) -> Capabilitie
         key_field: None,
         snapshot: false,
         incremental: true,
-        modified_times: true,
         list_page: PAGE,
         fetch_batch: 100,
         create_batch: 20,
@@ -93,7 +92,7 @@ impl Place for IssuePlace {
         &self.capabilities
     }
 
-    async fn fields(&self) -> Result<Vec<FieldInfo>, ConnectorError> {
+    async fn fields(&self, _: &Call<'_>) -> Result<Vec<FieldInfo>, ConnectorError> {
         Ok(fields::infos(&self.mapped))
     }
 

@@ -117,7 +117,7 @@ impl Platform for Jira {
     }
 
     /// Sends nothing: a wrong token or key is told by the first listing.
-    async fn open(&self, opening: &Opening<'_>) -> Result<Box<dyn Place>, ConnectorError> {
+    async fn open(&self, opening: &Opening<'_>, _: &Call<'_>) -> Result<Box<dyn Place>, ConnectorError> {
         let scope = ProjectScope::parse(opening.scope)?;
         let account = tracker::account(opening, "Jira", &format!("project {}", scope.project), "a token")?;
         let issues = Issues::new(api(account, &scope.project)?, scope, opening.fields);

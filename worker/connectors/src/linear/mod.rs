@@ -114,7 +114,7 @@ impl Platform for Linear {
     }
 
     /// Sends nothing: a wrong secret or team is told by the first listing.
-    async fn open(&self, opening: &Opening<'_>) -> Result<Box<dyn Place>, ConnectorError> {
+    async fn open(&self, opening: &Opening<'_>, _: &Call<'_>) -> Result<Box<dyn Place>, ConnectorError> {
         let scope = TeamScope::parse(opening.scope)?;
         let account =
             tracker::account(opening, "Linear", &format!("team {}", scope.team.as_str()), "an API key")?;

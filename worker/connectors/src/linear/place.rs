@@ -34,7 +34,6 @@ pub(super) fn capabilities(http: &HttpConfig) -> Capabilities {
         key_field: None,
         snapshot: false,
         incremental: true,
-        modified_times: true,
         list_page: PAGE,
         fetch_batch: PAGE,
         create_batch: CREATES,
@@ -62,7 +61,7 @@ impl Place for IssuePlace {
         &self.capabilities
     }
 
-    async fn fields(&self) -> Result<Vec<FieldInfo>, ConnectorError> {
+    async fn fields(&self, _: &Call<'_>) -> Result<Vec<FieldInfo>, ConnectorError> {
         Ok(fields::infos())
     }
 

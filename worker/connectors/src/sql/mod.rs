@@ -91,7 +91,7 @@ impl Platform for Sql {
         scope::resolve(scope, base_dir);
     }
 
-    async fn open(&self, opening: &Opening<'_>) -> Result<Box<dyn Place>, ConnectorError> {
+    async fn open(&self, opening: &Opening<'_>, _: &Call<'_>) -> Result<Box<dyn Place>, ConnectorError> {
         let scope = SqlScope::parse(opening.scope)?;
         let db = Db::connect(scope.target()?, opening.timeout).await?;
         let mut table = inspect::table(&db, &scope).await?;
@@ -105,7 +105,6 @@ impl Platform for Sql {
             },
             key_field: Some(table.key().name.clone()),
             incremental: table.modified.is_some(),
-            modified_times: table.modified.is_some(),
             ..capabilities(&scope)
         };
         Ok(Box::new(SqlTable { db, table: Arc::new(table), capabilities }))
@@ -124,7 +123,6 @@ fn capabilities(scope: &SqlScope) -> Capabilities {
         key_field: Some(scope.key.clone()),
         snapshot: true,
         incremental: scope.modified.is_some(),
-        modified_times: scope.modified.is_some(),
         list_page: PAGE,
         fetch_batch: PAGE,
         create_batch: PAGE,
@@ -154,7 +152,7 @@ impl Place for SqlTable {
         &self.capabilities
     }
 
-    async fn fields(&self) -> Result<Vec<FieldInfo>, ConnectorError> {
+    async fn fields(&self, _: &Call<'_>) -> Result<Vec<FieldInfo>, ConnectorError> {
         let fields = self.table.columns.iter().enumerate();
         let fields = fields.filter(|(position, _)| Some(*position) != self.table.marker);
         let field = |(_, column): (_, &column::Column)| FieldInfo {

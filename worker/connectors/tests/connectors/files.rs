@@ -367,7 +367,7 @@ async fn only_mapped_columns_are_read() {
     let opening =
         syncline_connectors::Opening { fields: &mapped, ..syncline_connectors::Opening::new(&scope) };
     let platform = syncline_connectors::platform("csv").unwrap();
-    let connector = platform.open(&opening).await.unwrap();
+    let connector = platform.open(&opening, &call()).await.unwrap();
     let item = fetch(&*connector, "1").await.unwrap();
     assert_eq!(item.fields, fields([("id", text("1")), ("a", text("x"))]));
 }

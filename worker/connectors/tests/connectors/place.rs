@@ -113,7 +113,7 @@ impl TestPlace {
 pub(crate) async fn open(scope: &Json) -> Result<Box<dyn Place>, ConnectorError> {
     let platform = platform(if scope.get("path").is_some() { "csv" } else { "sql" }).unwrap();
     assert_eq!(check_scope(platform, scope, "scope"), []);
-    platform.open(&Opening::new(scope)).await
+    platform.open(&Opening::new(scope), &call()).await
 }
 
 pub(crate) struct Always;

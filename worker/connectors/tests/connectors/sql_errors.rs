@@ -130,7 +130,7 @@ async fn a_row_locked_by_another_program_is_transient() {
     place.insert("a", "one").await;
     let scope = place.table("tasks");
     let opening = Opening { timeout: Duration::from_millis(300), ..Opening::new(&scope) };
-    let connector = platform("sql").unwrap().open(&opening).await.unwrap();
+    let connector = platform("sql").unwrap().open(&opening, &call()).await.unwrap();
     let mut other = sqlx::PgConnection::connect(&place.url()).await.unwrap();
     other.execute("BEGIN").await.unwrap();
     other.execute("UPDATE tasks SET title = 'theirs' WHERE id = 'a'").await.unwrap();

@@ -59,7 +59,7 @@ async fn a_numbered_key_needs_a_marker_to_be_found_again(#[case] on: On, #[case]
     assert_eq!(probed.map_ids(), [Some("3".to_owned()), None]);
     // The marker is not a field.
     assert!(!probed[0].as_ref().unwrap().fields.contains_key("mark"));
-    assert!(marked.fields().await.unwrap().iter().all(|field| field.name != "mark"));
+    assert!(marked.fields(&call()).await.unwrap().iter().all(|field| field.name != "mark"));
     let refused = write_one(&*marked, update("2", fields([("mark", text("x"))]), Fields::new())).await;
     assert_eq!(refused.unwrap_err().kind, ErrorKind::Permanent);
 }
@@ -81,7 +81,7 @@ async fn a_mapped_integer_key_is_native(#[values(On::Sqlite, On::Postgres)] on: 
     place.execute("CREATE TABLE t (id integer PRIMARY KEY, title text)").await;
     let scope = place.table("t");
     let opening = Opening { mapped_key: true, ..Opening::new(&scope) };
-    let connector = platform("sql").unwrap().open(&opening).await.unwrap();
+    let connector = platform("sql").unwrap().open(&opening, &call()).await.unwrap();
     assert_eq!(connector.capabilities().create_idempotency, CreateIdempotency::Native);
     let asked = |id: &str| Marker { text: "sl-one".to_owned(), id: Some(id.to_owned()) };
     let one = |id: &str| create(asked(id), fields([("id", text(id)), ("title", text("one"))]));

@@ -4,7 +4,7 @@ use rstest::rstest;
 use syncline_connectors::{Opening, platform};
 use syncline_engine::ports::{Place, ReadMode};
 
-use crate::place::{On, TestPlace, fetch_all, list, open};
+use crate::place::{On, TestPlace, call, fetch_all, list, open};
 
 /// Values of every storage class, and texts that a list of values in JSON could spoil.
 const VALUES: &str = r#"
@@ -66,7 +66,7 @@ async fn listed_items_have_the_mapped_fields(#[values(On::Sqlite, On::Postgres)]
     let scope = place.scope();
     let fields = ["title".to_owned()];
     let opening = Opening { fields: &fields, ..Opening::new(&scope) };
-    let table = platform("sql").unwrap().open(&opening).await.unwrap();
+    let table = platform("sql").unwrap().open(&opening, &call()).await.unwrap();
     let listed = list(&*table, ReadMode::Full).await.0;
     let names: Vec<&str> = listed[0].fields.keys().map(String::as_str).collect();
     assert_eq!(names, ["id", "title"]);

@@ -8,7 +8,7 @@ use syncline_engine::{
 };
 
 use crate::place::{
-    On, TestPlace, create, delete, fetch, fields, ids, marker, open, text, update, write, write_one,
+    On, TestPlace, call, create, delete, fetch, fields, ids, marker, open, text, update, write, write_one,
 };
 
 async fn table(place: &TestPlace, sql: &str) -> Box<dyn Place> {
@@ -245,7 +245,7 @@ async fn the_users_own_inserts_go_on_after_rows_with_ids_of_their_own(#[case] co
     place.execute(&format!("CREATE TABLE t (id {column} PRIMARY KEY, v text)")).await;
     let scope = place.table("t");
     let opening = Opening { mapped_key: true, ..Opening::new(&scope) };
-    let connector = platform("sql").unwrap().open(&opening).await.unwrap();
+    let connector = platform("sql").unwrap().open(&opening, &call()).await.unwrap();
     let results = write(&*connector, &[row("1", "v", text("x")), row("5", "v", text("y"))]).await;
     assert!(results.iter().all(Result::is_ok), "{results:?}");
     place.execute("INSERT INTO t (v) VALUES ('by the application')").await;

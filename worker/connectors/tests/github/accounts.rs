@@ -113,7 +113,7 @@ async fn the_fields_of_a_place_take_no_request() {
     let mapped = ["title", "fields.Priority"];
     let place = world.open_with(json!({ "repository": "acme/web" }), &world.account(), &mapped).await;
     world.forget();
-    let fields = place.fields().await.unwrap();
+    let fields = place.fields(&world.call()).await.unwrap();
     let writable = |name: &str| fields.iter().find(|field| field.name == name).map(|field| field.writable);
     assert_eq!(
         [writable("body"), writable("author"), writable("fields.Priority")],
@@ -130,10 +130,10 @@ async fn a_place_needs_an_account_and_issues() {
     let github = platform("github").unwrap();
     assert!(github.needs_account());
     let opening = Opening { entity: "issue", ..Opening::new(&scope) };
-    assert_eq!(github.open(&opening).await.err().unwrap().kind, ErrorKind::Auth);
+    assert_eq!(github.open(&opening, &world.call()).await.err().unwrap().kind, ErrorKind::Auth);
     let account = world.account();
     let opening = Opening { entity: "milestone", account: Some(&account), ..Opening::new(&scope) };
-    assert_eq!(github.open(&opening).await.err().unwrap().kind, ErrorKind::Permanent);
+    assert_eq!(github.open(&opening, &world.call()).await.err().unwrap().kind, ErrorKind::Permanent);
 }
 
 #[test]

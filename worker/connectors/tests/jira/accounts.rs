@@ -93,8 +93,11 @@ async fn an_account_without_an_address_is_told_what_to_do() {
     let account = Account { base_url: None, ..world.account() };
     let scope = json!({ "project_key": "SYNC" });
     let opening = Opening { account: Some(&account), entity: "issue", ..Opening::new(&scope) };
-    let error = platform("jira").unwrap().open(&opening).await.err().unwrap();
+    let error = platform("jira").unwrap().open(&opening, &world.call()).await.err().unwrap();
     assert!(error.message.contains("--base-url https://SITE.atlassian.net"), "{error}");
     let opening = Opening { entity: "issue", ..Opening::new(&scope) };
-    assert_eq!(platform("jira").unwrap().open(&opening).await.err().unwrap().kind, ErrorKind::Auth);
+    assert_eq!(
+        platform("jira").unwrap().open(&opening, &world.call()).await.err().unwrap().kind,
+        ErrorKind::Auth
+    );
 }

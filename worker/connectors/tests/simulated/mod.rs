@@ -122,7 +122,7 @@ impl Simulated {
         let mapped: Vec<String> = mapped.iter().map(|name| (*name).to_owned()).collect();
         let opening =
             Opening { account: Some(account), entity: "issue", fields: &mapped, ..Opening::new(&scope) };
-        platform(self.platform).unwrap().open(&opening).await.unwrap()
+        platform(self.platform).unwrap().open(&opening, &self.call()).await.unwrap()
     }
 
     /// The context of a call with leave to write.

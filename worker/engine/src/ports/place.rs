@@ -25,7 +25,7 @@ pub trait Place: Send + Sync {
     fn capabilities(&self) -> &Capabilities;
 
     /// Returns the fields of the items here, for checking mappings. An empty list means that any name is accepted.
-    async fn fields(&self) -> Result<Vec<FieldInfo>, ConnectorError>;
+    async fn fields(&self, call: &Call<'_>) -> Result<Vec<FieldInfo>, ConnectorError>;
 
     /// The statuses that a field of the items can have in this place, each with its category, the preferred one of a
     /// category first; none if it has no others than [its platform](crate::mapping::Mapping::set_statuses). Asked for each

@@ -36,7 +36,6 @@ impl Endless {
             key_field: None,
             snapshot: false,
             incremental: true,
-            modified_times: false,
             list_page: page,
             fetch_batch: page,
             create_batch: 1,
@@ -69,7 +68,7 @@ impl Place for Endless {
         &self.capabilities
     }
 
-    async fn fields(&self) -> Result<Vec<FieldInfo>, ConnectorError> {
+    async fn fields(&self, _: &Call<'_>) -> Result<Vec<FieldInfo>, ConnectorError> {
         Ok(Vec::new())
     }
 

@@ -37,6 +37,7 @@ pub(crate) struct Manners {
     /// It says that an item was deleted, also in listings; otherwise it only does not show it.
     pub(crate) tombstones: bool,
     pub(crate) incremental: bool,
+    /// Items carry the time of their last change.
     pub(crate) modified_times: bool,
     /// Modification times exist but cannot be parsed.
     pub(crate) unread_times: bool,

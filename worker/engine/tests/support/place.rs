@@ -104,7 +104,6 @@ impl FakePlace {
             key_field: manners.key_field.clone(),
             snapshot: manners.snapshot,
             incremental: manners.incremental,
-            modified_times: manners.modified_times,
             list_page: manners.page_size,
             fetch_batch: manners.page_size,
             create_batch: manners.write_batch,

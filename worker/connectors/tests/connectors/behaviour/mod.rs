@@ -107,8 +107,8 @@ cases! {
     reads::an_incremental_read_lists_what_changed: |stage| stage.capabilities().incremental;
     reads::an_empty_place_can_be_read_from_its_cursor: |stage| stage.capabilities().incremental;
     reads::a_read_since_a_cursor_is_refused: |stage| !stage.capabilities().incremental;
-    reads::items_tell_when_they_were_modified: |stage| stage.capabilities().modified_times;
-    reads::items_have_no_time_that_nobody_tells: |stage| !stage.capabilities().modified_times;
+    reads::items_tell_when_they_were_modified: |stage| stage.tells_times();
+    reads::items_have_no_time_that_nobody_tells: |stage| !stage.tells_times();
     reads::items_are_found_by_a_value: |stage| stage.capabilities().find_batch.is_some();
     reads::a_search_is_not_taken_for_complete_without_a_value: |stage| stage.capabilities().find_batch.is_some();
 
@@ -167,7 +167,7 @@ async fn every_place_declares_what_its_cases_rely_on() {
     for kind in kinds() {
         let stage = kind.open(None).await;
         let can = stage.capabilities();
-        let times = match (can.incremental, can.modified_times) {
+        let times = match (can.incremental, stage.tells_times()) {
             (true, true) => "incremental",
             (false, true) => "whole, with times",
             (_, false) => "whole",

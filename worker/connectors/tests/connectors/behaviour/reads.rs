@@ -12,7 +12,7 @@ use crate::place::{call, create, delete, ids, marker, text, update};
 
 pub(super) async fn lists_the_fields_of_its_items(place: &dyn Stage) {
     let names: Vec<String> =
-        place.place().fields().await.unwrap().into_iter().map(|field| field.name).collect();
+        place.place().fields(&call()).await.unwrap().into_iter().map(|field| field.name).collect();
     let roles = place.roles();
     let used = [Some(roles.title), Some(roles.text), Some(roles.fixed), roles.set, roles.date];
     for name in used.into_iter().flatten().chain(roles.state.map(|state| state.0)) {

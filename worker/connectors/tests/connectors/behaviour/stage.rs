@@ -71,6 +71,11 @@ pub(super) trait Stage: Send + Sync {
         &[]
     }
 
+    /// Items tell when they were last changed.
+    fn tells_times(&self) -> bool {
+        true
+    }
+
     /// All updates of a call are one request.
     fn writes_at_once(&self) -> bool {
         false

@@ -177,6 +177,10 @@ impl Stage for Opened {
         }
     }
 
+    fn tells_times(&self) -> bool {
+        self.table.shape != Shape::Untimed
+    }
+
     fn free_id(&self) -> &'static str {
         if self.table.is_numbered() { "70000" } else { "T-1" }
     }

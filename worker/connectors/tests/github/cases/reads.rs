@@ -134,7 +134,7 @@ async fn case_97_the_same_token_again() {
         let (scope, account) =
             (json!({ "repository": "acme/web" }), world.account_at(server.url(), &world.token));
         let opening = Opening { account: Some(&account), entity: "issue", ..Opening::new(&scope) };
-        let place = platform("github").unwrap().open(&opening).await.unwrap();
+        let place = platform("github").unwrap().open(&opening, &world.call()).await.unwrap();
         let (items, end) = world.list(&*place, ReadMode::Full).await.unwrap();
         assert!(!end.complete && items.len() <= 1, "{end:?}");
         assert!(server.seen().len() <= 5, "{} requests", server.seen().len());

@@ -41,8 +41,8 @@ impl Place for FaultyPlace<'_> {
         &self.capabilities
     }
 
-    async fn fields(&self) -> Result<Vec<FieldInfo>, ConnectorError> {
-        self.inner.fields().await
+    async fn fields(&self, call: &Call<'_>) -> Result<Vec<FieldInfo>, ConnectorError> {
+        self.inner.fields(call).await
     }
 
     async fn reader(&self, call: &Call<'_>) -> Result<Option<String>, ConnectorError> {
