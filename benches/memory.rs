@@ -256,6 +256,10 @@ impl Store for Briefs {
         Ok(())
     }
 
+    async fn admit_audience(&self, _: Pair<Option<bool>>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn removed_since(&self, _: DateTime<Utc>) -> Result<u64, StoreError> {
         Ok(0)
     }

@@ -1,15 +1,10 @@
 //! Two repositories: a first sync, and polls that find nothing new.
 
-use std::time::{Duration, Instant};
-
 use anyhow::Result;
 use serde_json::json;
 use syncline_support::cost::Cost;
 
 use crate::stage::{ISSUES, Stage, tell, used};
-
-/// Polls of the worker that are measured.
-const POLLS: u32 = 100;
 
 const DOCUMENT: &str = "\
 name: web
@@ -42,24 +37,5 @@ pub(crate) async fn run() -> Result<()> {
     polls.sort_by_key(used);
     let middle = &polls[polls.len() / 2];
     tell("  no change, a whole `syncline sync`", middle.wall, Some(used(middle)), None, requests);
-    quiet(&stage).await
-}
-
-/// The processor time of a poll in a worker that runs, without what the worker uses in the same time when it has nothing
-/// to do.
-async fn quiet(stage: &Stage) -> Result<()> {
-    let worker = stage.worker()?;
-    stage.simulator.forget().await?;
-    let (began, before) = (Instant::now(), worker.processor()?);
-    let mut wall = Duration::ZERO;
-    for _ in 0..POLLS {
-        wall += worker.poll()?;
-    }
-    let (took, used) = (began.elapsed(), worker.processor()? - before);
-    let requests = stage.requests().await?.len() / POLLS as usize;
-    let before = worker.processor()?;
-    tokio::time::sleep(took).await;
-    let used = used.saturating_sub(worker.processor()? - before);
-    tell("  no change, a poll in a worker", wall / POLLS, Some(used / POLLS), None, requests);
-    Ok(())
+    stage.worker()?.tell_quiet(&stage).await
 }

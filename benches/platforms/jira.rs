@@ -1,4 +1,4 @@
-//! A Jira project and a repository: a first sync, and a poll that finds a thousand edits.
+//! A Jira project and a repository: a first sync, polls that find nothing new, and one that finds a thousand edits.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
@@ -46,6 +46,7 @@ pub(crate) async fn run() -> Result<()> {
     let keys: Vec<&str> =
         found.as_array().context("issues")?.iter().filter_map(|issue| issue["key"].as_str()).collect();
     let worker = stage.worker()?;
+    worker.tell_quiet(&stage).await?;
     for (round, latency) in [0_u64, 10].into_iter().enumerate() {
         for key in keys.iter().take(EDITS) {
             let change = json!({ "summary": format!("Edited in round {round}: {key}"), "lag_ms": 0 });

@@ -19,6 +19,9 @@ use crate::BINARY;
 /// Issues of the first sync.
 pub(crate) const ISSUES: usize = 2_000;
 
+/// Polls of the worker that are measured.
+const POLLS: u32 = 100;
+
 pub(crate) struct Stage {
     pub(crate) program: Program,
     pub(crate) simulator: SimulatorProcess,
@@ -118,6 +121,24 @@ impl Worker<'_> {
             ensure!(began.elapsed() < Duration::from_secs(60), "the run does not end: {shown}");
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    /// Tells the processor time of a poll that finds nothing new, without what the worker uses in the same time when it has
+    /// nothing to do.
+    pub(crate) async fn tell_quiet(&self, stage: &Stage) -> Result<()> {
+        stage.simulator.forget().await?;
+        let (began, before) = (Instant::now(), self.processor()?);
+        let mut wall = Duration::ZERO;
+        for _ in 0..POLLS {
+            wall += self.poll()?;
+        }
+        let (took, used) = (began.elapsed(), self.processor()? - before);
+        let requests = stage.requests().await?.len() / POLLS as usize;
+        let before = self.processor()?;
+        tokio::time::sleep(took).await;
+        let used = used.saturating_sub(self.processor()? - before);
+        tell("  no change, a poll in a worker", wall / POLLS, Some(used / POLLS), None, requests);
+        Ok(())
     }
 
     /// Its processor time so far.

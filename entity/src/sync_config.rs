@@ -59,6 +59,10 @@ pub struct Model {
     pub deleted_at: Option<DateTimeUtc>,
     /// When the database was restored; set until a run has read both sides completely.
     pub restored_at: Option<DateTimeUtc>,
+    /// Whether everyone could read the source when a run last asked; null if none asked, or if the place does not tell.
+    pub source_public: Option<bool>,
+    /// The same of the target.
+    pub target_public: Option<bool>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

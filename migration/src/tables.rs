@@ -64,6 +64,7 @@ const DROPPED_BY: &[(&str, &str, &[Column])] = &[
         &[("error_kind", None), ("error_fingerprint", None)],
     ),
     ("m20261130_001220_drain_workers", "workers", &[("draining", Some("false"))]),
+    ("m20261130_001400_note_audiences", "sync_configs", &[("source_public", None), ("target_public", None)]),
 ];
 
 /// Values that migrations replace in `down`, because the version below has no such value: the migration, the table, the

@@ -2,6 +2,7 @@
 
 mod absent;
 mod apply;
+mod audience;
 mod batch;
 mod find;
 mod halfway;
@@ -234,6 +235,10 @@ impl Run<'_> {
             return self.mark_missing(&mut prepared, report).await;
         }
         let total = prepared.work.len() as u64;
+        // A poll that finds nothing asks nothing.
+        if total > 0 || report.complete.source || report.complete.target {
+            self.check_audience().await?;
+        }
         if total > 0 {
             self.learn_statuses().await?;
         }

@@ -25,6 +25,9 @@ use uuid::Uuid;
 
 use super::{RUN_QUEUE, dispatch::dispatch_due, queue::RunQueue};
 
+/// The rule of the alert about a sync that paused itself because everyone may read its items by now.
+pub const AUDIENCE_ALERT: &str = "audience";
+
 /// The subject of a pause.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Subject {
@@ -109,6 +112,19 @@ pub fn condition(config: &str) -> String {
 /// Begins a pause. Returns false if it is in force already. If the store is down, the dispatcher applies a queue's
 /// pause to it later.
 pub async fn pause(db: &DatabaseConnection, queue: &RunQueue, pause: &NewPause) -> Result<bool, Error> {
+    let tx = begin(db).await?;
+    let begun = pause_in(&tx, pause).await?;
+    tx.commit().await?;
+    if let Subject::Queue(name) = &pause.subject
+        && let Err(error) = queue.pause(name).await
+    {
+        tracing::warn!(queue = name, %error, "the pause is on record; the queue's store hears of it later");
+    }
+    Ok(begun)
+}
+
+/// Begins a pause of anything but a queue in a transaction. Returns false if it is in force already.
+pub async fn pause_in(tx: &DatabaseTransaction, pause: &NewPause) -> Result<bool, DbErr> {
     let sql = "INSERT INTO pauses (scope, subject, project_id, reason, \"by\", at) VALUES (?, ?, ?, ?, ?, ?) \
                ON CONFLICT (scope, subject) DO NOTHING";
     let values: [Value; 6] = [
@@ -119,21 +135,15 @@ pub async fn pause(db: &DatabaseConnection, queue: &RunQueue, pause: &NewPause) 
         pause.by.clone().into(),
         Utc::now().trunc_subsecs(6).into(),
     ];
-    let tx = begin(db).await?;
     let written = tx.execute_raw(statement(tx.get_database_backend(), sql, values)).await?;
-    if let (Some(note), true) = (&pause.note, written.rows_affected() > 0) {
-        note.clone().insert(&tx).await?;
+    let begun = written.rows_affected() > 0;
+    if begun {
+        if let Some(note) = &pause.note {
+            note.clone().insert(tx).await?;
+        }
+        tell(tx, &pause.subject, true, &pause.by).await?;
     }
-    if written.rows_affected() > 0 {
-        tell(&tx, &pause.subject, true, &pause.by).await?;
-    }
-    tx.commit().await?;
-    if let Subject::Queue(name) = &pause.subject
-        && let Err(error) = queue.pause(name).await
-    {
-        tracing::warn!(queue = name, %error, "the pause is on record; the queue's store hears of it later");
-    }
-    Ok(written.rows_affected() > 0)
+    Ok(begun)
 }
 
 /// Ends a pause and dispatches the runs that waited for its end. Returns false if there was no pause.
@@ -164,6 +174,12 @@ pub async fn resume_noted(
     }
     if let (Some(note), true) = (note, ended > 0) {
         note.insert(&tx).await?;
+    }
+    if let Subject::Sync(id) = subject {
+        let sql = "UPDATE alerts SET cleared_at = ?, delivered_at = NULL \
+                   WHERE rule = ? AND subject = ? AND cleared_at IS NULL";
+        let values = [Utc::now().trunc_subsecs(6).into(), AUDIENCE_ALERT.into(), id.to_string().into()];
+        tx.execute_raw(statement(backend, sql, values)).await?;
     }
     if ended > 0 {
         tell(&tx, subject, false, "").await?;

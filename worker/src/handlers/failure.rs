@@ -59,6 +59,8 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Stopped(stopped) => of_kind(ErrorKind::Stopped(stopped), stopped.to_string()),
+            // The other runs wait for a person.
+            StoreError::Paused(reason) => Failure::Lasting(format!("the sync was paused: {reason}")),
             StoreError::Newer { .. } => Failure::NotYet(error.to_string(), Utc::now() + UNREADABLE_DELAY),
             other => Failure::Passing(other.to_string(), None),
         }

@@ -1,5 +1,6 @@
 //! The engine's store over SQL: the links of one sync, written by one run under its fence.
 
+mod audience;
 pub(crate) mod bulk;
 pub mod chain;
 mod changes;
@@ -27,6 +28,7 @@ use syncline_engine::{
         BrokenListing, Clock, CursorState, Intended, Link, LinkBrief, LinkRef, Observer, OpKind, Recorded,
         Stopped, Store, StoreError,
     },
+    side::Pair,
 };
 use syncline_entity::types::{SyncDirection, SyncMethod};
 use syncline_sql::{begin, statement};
@@ -204,6 +206,10 @@ impl Store for LinkStore {
         ];
         tx.execute_raw(statement(tx.get_database_backend(), sql, values)).await.map_err(database)?;
         tx.commit().await.map_err(database)
+    }
+
+    async fn admit_audience(&self, public: Pair<Option<bool>>) -> Result<(), StoreError> {
+        self.admit(public).await
     }
 
     async fn removed_since(&self, since: DateTime<Utc>) -> Result<u64, StoreError> {

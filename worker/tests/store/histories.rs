@@ -222,6 +222,7 @@ fn kind(error: &StoreError) -> &'static str {
         StoreError::Stopped(_) => "stopped",
         StoreError::Outdated => "outdated",
         StoreError::Newer { .. } => "left to a newer version",
+        StoreError::Paused(_) => "paused",
         StoreError::Database(_) => "refused by the database",
     }
 }

@@ -77,6 +77,8 @@ pub(super) async fn configuration(stage: &Stage, kind: Kind) {
         last_batch_sync_at: Some(at(4)),
         deleted_at: Some(at(5)),
         restored_at: Some(at(6)),
+        source_public: Some(false),
+        target_public: Some(true),
     };
     comes_back(stage, kind, row, &[]).await;
     let row = sync_config_revision::Model {

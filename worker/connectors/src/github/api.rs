@@ -1,6 +1,6 @@
 //! The requests about one repository.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value as Json, json};
@@ -24,6 +24,8 @@ pub(super) struct Api {
     /// As the scope names it.
     scope: String,
     name: Mutex<Name>,
+    /// Whether everyone may read the repository, once GitHub has said so.
+    public: OnceLock<bool>,
 }
 
 /// What the repository is called. It may have been renamed since the scope was written.
@@ -53,7 +55,7 @@ pub(super) enum Order {
 impl Api {
     pub(super) fn new(client: Client, graphql: Client, scope: &RepoScope) -> Api {
         let name = Name { owner: scope.owner.clone(), name: scope.name.clone(), sure: false };
-        Api { client, graphql, scope: scope.full_name(), name: Mutex::new(name) }
+        Api { client, graphql, scope: scope.full_name(), name: Mutex::new(name), public: OnceLock::new() }
     }
 
     /// False if the server limits nothing.
@@ -235,6 +237,9 @@ impl Api {
             reply = self.moved(address, call).await.map_err(|failed| self.about_repository(failed))?;
         }
         let found: Json = self.settled(reply)?.json()?;
+        if let Some(private) = found["private"].as_bool() {
+            self.public.get_or_init(|| !private);
+        }
         if let Some((owner, name)) = found["full_name"].as_str().and_then(|name| name.split_once('/')) {
             let now = Name { owner: owner.to_owned(), name: name.to_owned(), sure: true };
             let before = std::mem::replace(&mut *self.known(), now);
@@ -247,6 +252,14 @@ impl Api {
             }
         }
         Ok(found)
+    }
+
+    /// True if everyone may read the repository, as it was when this place first asked.
+    pub(super) async fn is_public(&self, call: &Call<'_>) -> Result<Option<bool>, ConnectorError> {
+        if self.public.get().is_none() {
+            self.repository(call).await?;
+        }
+        Ok(self.public.get().copied())
     }
 
     /// Whom the token belongs to, while the repository is still shown to it.

@@ -21,14 +21,14 @@ use syncline_engine::{
 use super::{api::Order, issue::Issue, issues::Issues, scope::Filter};
 use crate::{
     http::Reply,
-    tracker::cursor::{Lateness, Seen, start},
+    tracker::cursor::{Lateness, OVERLAP, Seen, start},
 };
 
 /// The unit of GitHub's times. Whether `since` includes its own second is documented in two ways.
 const SECOND: TimeDelta = TimeDelta::seconds(1);
 
 /// A replica of GitHub's may show a change late.
-const LATENESS: Lateness = Lateness { overlap: TimeDelta::minutes(2), unit: SECOND };
+const LATENESS: Lateness = Lateness { overlap: OVERLAP, unit: SECOND };
 
 /// Where a listing goes on after its pages so far.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -96,6 +96,10 @@ impl Place for IssuePlace {
         Ok(fields::infos(&self.mapped))
     }
 
+    async fn is_public(&self, call: &Call<'_>) -> Result<Option<bool>, ConnectorError> {
+        self.issues.api.is_public(call).await
+    }
+
     async fn reader(&self, call: &Call<'_>) -> Result<Option<String>, ConnectorError> {
         self.issues.api.reader(call).await.map(Some)
     }

@@ -1,9 +1,14 @@
 //! The requests about one project.
 
-use serde_json::{Map, Value as Json, json};
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
 use syncline_engine::ports::{Call, ConnectorError, ErrorKind, ErrorScope};
 
-use super::limits::Cost;
+use super::{
+    body::{Create, Update},
+    limits::Cost,
+};
 use crate::http::{Client, Failed, Reply, Request};
 
 /// Issues of a page with fields; Jira gives no more, and sometimes fewer although there are more.
@@ -112,18 +117,14 @@ impl Api {
     }
 
     /// Creates issues, at most 50. A reply tells of each whether it was made, also if none was.
-    pub(super) async fn create(&self, issues: &[Json], call: &Call<'_>) -> Result<Reply, Failed> {
-        let request = self.client.post(path!["issue", "bulk"]).json(&json!({ "issueUpdates": issues }));
+    pub(super) async fn create(&self, issues: &[Create<'_>], call: &Call<'_>) -> Result<Reply, Failed> {
+        let body = BTreeMap::from([("issueUpdates", issues)]);
+        let request = self.client.post(path!["issue", "bulk"]).json(&body);
         self.priced(request.or_refused_in_parts(400), Cost::Read(issues.len())).send(call).await
     }
 
     /// Changes fields of an issue, and returns it.
-    pub(super) async fn edit(
-        &self,
-        id: &str,
-        body: &Map<String, Json>,
-        call: &Call<'_>,
-    ) -> Result<Reply, Failed> {
+    pub(super) async fn edit(&self, id: &str, body: &Update, call: &Call<'_>) -> Result<Reply, Failed> {
         let request = self.client.put(path!["issue", id]).query("returnIssue", true);
         let request = request.query("expand", "changelog").json(body);
         self.priced(request, Cost::Write).send(call).await

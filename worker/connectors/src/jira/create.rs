@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use serde_json::Value as Json;
 use syncline_engine::{
     Item, Value,
     ports::{Call, ConnectorError, Done, ErrorKind, Write, WriteOp, Written},
@@ -10,6 +9,7 @@ use syncline_engine::{
 };
 
 use super::{
+    body::Create,
     columns::Column,
     draft::LeftOut,
     issue::{Created, Issue, Made, NotMade},
@@ -110,7 +110,7 @@ impl Issues {
     async fn send(&self, mut pending: Vec<Pending<'_>>, outcomes: &mut Outcomes, call: &Call<'_>) {
         let mut made = Vec::new();
         while !pending.is_empty() {
-            let bodies: Vec<Json> = pending.iter().map(|one| self.body(one)).collect();
+            let bodies: Vec<Create<'_>> = pending.iter().map(Pending::body).collect();
             // The requests of a single create are for it alone.
             let alone = call.for_write(pending[0].position);
             let call = if pending.len() == 1 { &alone } else { call };

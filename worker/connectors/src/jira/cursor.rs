@@ -3,11 +3,10 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::tracker::cursor::{Lateness, Seen};
+use crate::tracker::cursor::{Lateness, OVERLAP, Seen};
 
 /// The index may show a change late, and JQL compares times by the minute.
-pub(super) const LATENESS: Lateness =
-    Lateness { overlap: TimeDelta::minutes(5), unit: TimeDelta::milliseconds(MINUTE) };
+pub(super) const LATENESS: Lateness = Lateness { overlap: OVERLAP, unit: TimeDelta::milliseconds(MINUTE) };
 
 const MINUTE: i64 = 60_000;
 

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 use syncline_engine::{Value, ports::ConnectorError, value::Fields};
 
 use super::{
+    body::{Entries, Entry, Update},
     columns::Column,
     convert::line,
     fields::{self, LONGEST_LINE},
@@ -136,39 +137,42 @@ impl Draft {
     }
 
     /// The `fields` of a create, without project and type.
-    pub(super) fn create(&self) -> Map<String, Json> {
-        let mut fields: Map<String, Json> = self
+    pub(super) fn create(&self) -> Result<Entries, ConnectorError> {
+        let mut fields: Entries = self
             .values
             .iter()
             .filter(|(_, value)| !is_blank(value))
-            .map(|(id, value)| (id.clone(), value.clone()))
+            .map(|(id, value)| (id.clone(), value.clone().into()))
             .collect();
         for (id, text) in &self.texts {
-            let document = text::write(text, None);
-            if !document.is_null() {
-                fields.insert(id.clone(), document);
+            if let Some(document) = text::write(text, None)? {
+                fields.insert(id.clone(), Entry::Document(document));
             }
         }
         if let Some(labels) = self.labels.as_ref().filter(|labels| !labels.is_empty()) {
-            fields.insert("labels".to_owned(), json!(labels));
+            fields.insert("labels".to_owned(), json!(labels).into());
         }
-        fields
+        Ok(fields)
     }
 
     /// The body of an update. `known` is what the issue was when it was last read.
-    pub(super) fn update(&self, known: &Known) -> Map<String, Json> {
-        let mut fields: Map<String, Json> = self.values.clone().into_iter().collect();
+    pub(super) fn update(&self, known: &Known) -> Result<Update, ConnectorError> {
+        let mut body = Update::default();
+        let mut set = |id: &str, entry: Entry| body.fields.insert(id.to_owned(), entry);
+        for (id, value) in &self.values {
+            set(id, value.clone().into());
+        }
         for (id, text) in &self.texts {
-            fields.insert(id.clone(), text::write(text, known.texts.get(id)));
+            let document = text::write(text, known.texts.get(id))?;
+            set(id, document.map_or(Entry::Value(Json::Null), Entry::Document));
         }
         if let Some(name) = &self.issue_type {
-            fields.insert("issuetype".to_owned(), json!({ "name": name }));
+            set("issuetype", json!({ "name": name }).into());
         }
         if let (Some(resolution), None) = (&self.resolution, &self.status) {
             let value = resolution.as_ref().map_or(Json::Null, |name| json!({ "name": name }));
-            fields.insert("resolution".to_owned(), value);
+            set("resolution", value.into());
         }
-        let mut body = Map::new();
         match (&self.labels, &known.labels) {
             (Some(wanted), Some(present)) => {
                 // What others add meanwhile stays.
@@ -179,36 +183,20 @@ impl Draft {
                     .chain(removed.map(|label| json!({ "remove": label })))
                     .collect();
                 if !steps.is_empty() {
-                    body.insert("update".to_owned(), json!({ "labels": steps }));
+                    body.update.insert("labels".to_owned(), json!(steps));
                 }
             }
             (Some(wanted), None) => {
-                fields.insert("labels".to_owned(), json!(wanted));
+                set("labels", json!(wanted).into());
             }
             (None, _) => {}
         }
-        if !fields.is_empty() {
-            body.insert("fields".to_owned(), Json::Object(fields));
-        }
-        body
+        Ok(body)
     }
 }
 
 fn is_blank(value: &Json) -> bool {
     super::convert::is_nothing(value)
-}
-
-/// Takes fields out of the body of an update or of the `fields` of a create. Returns those that were there.
-pub(super) fn without(body: &mut Map<String, Json>, ids: &[&str]) -> Vec<String> {
-    let mut removed = Vec::new();
-    for part in ["fields", "update"] {
-        let Some(Json::Object(fields)) = body.get_mut(part) else { continue };
-        removed.extend(ids.iter().filter(|id| fields.remove(**id).is_some()).map(|id| (*id).to_owned()));
-        if fields.is_empty() {
-            body.remove(part);
-        }
-    }
-    removed
 }
 
 #[cfg(test)]
@@ -230,7 +218,7 @@ mod tests {
         let mut known = Known::default();
         known.labels = Some(vec!["needs␣triage".to_owned(), "old".to_owned()]);
         assert_eq!(
-            Json::Object(draft.update(&known)),
+            json!(draft.update(&known).unwrap()),
             json!({
                 "fields": {
                     "summary": "two lines", "priority": {"name": "High"}, "assignee": null,
@@ -239,7 +227,8 @@ mod tests {
                 "update": { "labels": [{"add": "new"}, {"remove": "old"}] },
             })
         );
-        assert_eq!(draft.update(&Known::default())["fields"]["labels"], json!(["needs␣triage", "new"]));
+        let unread = json!(draft.update(&Known::default()).unwrap());
+        assert_eq!(unread["fields"]["labels"], json!(["needs␣triage", "new"]));
         assert_eq!(
             (draft.status.as_deref(), draft.resolution.clone()),
             (Some("Done"), Some(Some("Fixed".to_owned())))
@@ -248,28 +237,19 @@ mod tests {
 
     #[test]
     fn a_create_sets_only_what_has_a_value() {
-        let fields =
-            draft(&json!({ "summary": "a", "assignee": null, "labels": [], "description": "" })).create();
-        assert_eq!(Json::Object(fields), json!({ "summary": "a" }));
+        let draft = draft(&json!({ "summary": "a", "assignee": null, "labels": [], "description": "" }));
+        assert_eq!(json!(draft.create().unwrap()), json!({ "summary": "a" }));
     }
 
     #[test]
     fn case_67_a_long_summary_is_shortened_on_the_border_of_a_character() {
-        let fields = draft(&json!({ "summary": format!("{}📏📏", "é".repeat(252)) })).create();
-        assert_eq!(fields["summary"], json!(format!("{}📏…", "é".repeat(252))));
+        let draft = draft(&json!({ "summary": format!("{}📏📏", "é".repeat(252)) }));
+        assert_eq!(json!(draft.create().unwrap())["summary"], json!(format!("{}📏…", "é".repeat(252))));
     }
 
     #[test]
     fn a_field_that_does_not_exist_is_refused_by_name() {
         let refused = Draft::read(&fields_from_json(&json!({ "colour": "red" })), &[]).unwrap_err();
         assert_eq!(refused.message, "field colour: issues of Jira have no field \"colour\"");
-    }
-
-    #[test]
-    fn refused_fields_are_taken_out_of_a_body() {
-        let mut body =
-            json!({ "fields": {"a": 1, "b": 2}, "update": {"labels": []} }).as_object().unwrap().clone();
-        assert_eq!(without(&mut body, &["a", "labels", "c"]), ["a", "labels"]);
-        assert_eq!(Json::Object(body), json!({ "fields": {"b": 2} }));
     }
 }

@@ -4,6 +4,7 @@
 //! and changes of its key. What a create makes is found again by a property of the issue, which Jira does not show.
 
 mod api;
+mod body;
 mod columns;
 mod convert;
 mod create;

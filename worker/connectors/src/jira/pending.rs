@@ -1,12 +1,13 @@
 //! A create that is to be sent, held against the screen of its type.
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::json;
 use syncline_engine::{
     ports::{Answer, Call, ConnectorError, ErrorKind, Marker, Written},
     value::Fields,
 };
 
 use super::{
+    body::{Create, Entries},
     dialect::refused_fields,
     draft::Draft,
     issue::NotMade,
@@ -24,7 +25,14 @@ pub(super) struct Pending<'w> {
     pub(super) draft: Draft,
     pub(super) type_id: String,
     /// What is to be sent of it.
-    fields: Map<String, Json>,
+    fields: Entries,
+}
+
+impl Pending<'_> {
+    pub(super) fn body(&self) -> Create<'_> {
+        let fields = self.fields.iter().map(|(id, entry)| (id.as_str(), entry)).collect();
+        Create { fields, properties: [marker::property(&self.marker.text)] }
+    }
 }
 
 impl Issues {
@@ -60,16 +68,18 @@ impl Issues {
             };
             return Err(refused(ConnectorError::permanent(text)));
         };
-        let mut fields = draft.create();
+        let mut fields = draft.create().map_err(refused)?;
         let screen = self.api.screen(&found.id, call).await.map_err(not_sent)?;
         self.fit(&mut fields, &mut draft, &found.id, &found.name, &screen).map_err(refused)?;
+        fields.insert("project".to_owned(), json!({ "key": self.scope.project }).into());
+        fields.insert("issuetype".to_owned(), json!({ "id": found.id }).into());
         Ok(Pending { position, marker, values, draft, type_id: found.id.clone(), fields })
     }
 
     /// Leaves out what the screen does not have. Fails if it insists on a field that has no value.
     fn fit(
         &self,
-        fields: &mut Map<String, Json>,
+        fields: &mut Entries,
         draft: &mut Draft,
         type_id: &str,
         type_name: &str,
@@ -112,13 +122,6 @@ impl Issues {
         )))
     }
 
-    pub(super) fn body(&self, one: &Pending<'_>) -> Json {
-        let mut fields = one.fields.clone();
-        fields.insert("project".to_owned(), json!({ "key": self.scope.project }));
-        fields.insert("issuetype".to_owned(), json!({ "id": one.type_id }));
-        json!({ "fields": fields, "properties": [marker::property(&one.marker.text)] })
-    }
-
     /// Takes out of a create what Jira refused in it. The error if it cannot do without.
     pub(super) fn without_refused(
         &self,
@@ -135,7 +138,8 @@ impl Issues {
             return Err(error);
         }
         let ids = refused_fields(&error);
-        let removable = |id: &&str| *id != "summary" && one.fields.contains_key(*id);
+        let removable =
+            |id: &&str| !["summary", "project", "issuetype"].contains(id) && one.fields.contains_key(*id);
         if ids.is_empty() || !ids.iter().all(removable) {
             // A screen that was kept may be another one by now.
             self.api.forget_screen(&one.type_id);

@@ -79,6 +79,10 @@ impl Place for IssuePlace {
         Ok(known.iter().map(|status| (status.name.clone(), status.category)).collect())
     }
 
+    async fn is_public(&self, _: &Call<'_>) -> Result<Option<bool>, ConnectorError> {
+        Ok(Some(false))
+    }
+
     async fn reader(&self, call: &Call<'_>) -> Result<Option<String>, ConnectorError> {
         self.issues.api.reader(call).await.map(Some)
     }

@@ -43,6 +43,14 @@ impl Issues {
         let status = (status.to_owned(), name.to_owned());
         let moved = self.lead(Moving { id, type_id, status, resolution: None }, &Wanted::Done, call).await;
         match moved.error {
+            // The status is no longer what was read, and it was not a person who changed it. An outcome that is unknown has
+            // the next run take what it finds there as ours, and go on from it.
+            Some(failed) if moved.hops > 0 => {
+                self.memo.note_written(id);
+                Written::Unknown(failed.error)
+            }
+            // Where nothing is sent because no transition leads on, that is about this issue alone.
+            Some(failed) if failed.error.kind == ErrorKind::NoTransition => Written::Refused(failed.error),
             Some(failed) => failed.written(),
             None => self.written(id, None, Vec::new(), call).await,
         }

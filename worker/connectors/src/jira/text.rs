@@ -1,8 +1,12 @@
 //! Rich text: Markdown for the other side, the Atlassian Document Format for Jira.
 
-use serde_json::Value as Json;
+use serde_json::{
+    Value as Json,
+    value::{RawValue, to_raw_value},
+};
 use syncline_engine::{
     Value,
+    ports::ConnectorError,
     richtext::{self, Dialect, Limit, Measure, TextForm, adf_to_markdown, markdown_to_adf},
 };
 
@@ -20,11 +24,11 @@ pub(super) fn read(document: &Json) -> Value {
     if text.is_empty() { Value::Null } else { Value::Text(text) }
 }
 
-/// The document of a text; null if there is none. Blocks that `present` has already stay as they are there. A text of a
-/// field that is mapped by its name has not been shortened before.
-pub(super) fn write(text: &str, present: Option<&Json>) -> Json {
+/// The document of a text as JSON; none if there is no text. Blocks that `present` has already stay as they are there. A
+/// text that a sync writes was shortened before, with a link to the whole one.
+pub(super) fn write(text: &str, present: Option<&Json>) -> Result<Option<Box<RawValue>>, ConnectorError> {
     if text.trim().is_empty() {
-        return Json::Null;
+        return Ok(None);
     }
     let note = || richtext::note(None, Dialect::Jira);
     let cut = richtext::shortened(text, Dialect::Jira, LONGEST_TEXT, Measure::Characters, note);
@@ -34,7 +38,9 @@ pub(super) fn write(text: &str, present: Option<&Json>) -> Json {
     if !losses.is_empty() {
         tracing::debug!(?losses, "a text was written without what Jira cannot show");
     }
-    document
+    let unwritten =
+        |error| ConnectorError::permanent(format!("a text cannot be written as a document: {error}"));
+    to_raw_value(&document).map(Some).map_err(unwritten)
 }
 
 /// A line of at most so many characters. A character beyond the first 65,536 counts twice, as Jira counts it.

@@ -1,6 +1,5 @@
 //! Writes: creates in batches, everything else one after the other.
 
-use serde_json::{Map, Value as Json};
 use syncline_engine::{
     Value,
     ports::{Call, ConnectorError, Done, ErrorKind, Write, WriteOp, Written, changed_since_read},
@@ -8,8 +7,9 @@ use syncline_engine::{
 };
 
 use super::{
+    body::Update,
     dialect::refused_fields,
-    draft::{Draft, LeftOut, without},
+    draft::{Draft, LeftOut},
     fields,
     issue::Issue,
     issues::{Issues, number},
@@ -100,7 +100,10 @@ impl Issues {
             }
         }
         let known = known.unwrap_or_default();
-        let body = draft.update(&known);
+        let body = match draft.update(&known) {
+            Ok(body) => body,
+            Err(error) => return Written::Refused(error),
+        };
         let (mut issue, mut wrote) = (None, false);
         let mut overwritten = Fields::new();
         if !body.is_empty() {
@@ -194,7 +197,7 @@ impl Issues {
         &self,
         id: &str,
         draft: &Draft,
-        mut body: Map<String, Json>,
+        mut body: Update,
         left_out: &mut LeftOut,
         call: &Call<'_>,
     ) -> Result<Option<Issue>, Failed> {
@@ -206,7 +209,7 @@ impl Issues {
                 Err(failed) => failed,
             };
             let refused = refused_fields(&failed.error);
-            let removed = without(&mut body, &refused);
+            let removed = body.without(&refused);
             if removed.is_empty() {
                 return Err(failed);
             }

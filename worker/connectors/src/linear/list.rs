@@ -20,10 +20,10 @@ use super::{
     issue::Issue,
     issues::Issues,
 };
-use crate::tracker::cursor::{Lateness, Seen, start};
+use crate::tracker::cursor::{Lateness, OVERLAP, Seen, start};
 
 /// A change may show up late.
-const LATENESS: Lateness = Lateness { overlap: TimeDelta::minutes(2), unit: TimeDelta::milliseconds(1) };
+const LATENESS: Lateness = Lateness { overlap: OVERLAP, unit: TimeDelta::milliseconds(1) };
 
 /// Issues of the first page of changes. Most polls find none, and pay for as many as they ask for.
 const POLL_PAGE: usize = 25;

@@ -78,6 +78,10 @@ impl Place for IssuePlace {
         Ok(statuses.map(|(state, category)| (state.name.clone(), category)).collect())
     }
 
+    async fn is_public(&self, _: &Call<'_>) -> Result<Option<bool>, ConnectorError> {
+        Ok(Some(false))
+    }
+
     async fn reader(&self, call: &Call<'_>) -> Result<Option<String>, ConnectorError> {
         self.issues.api.reader(call).await.map(Some)
     }

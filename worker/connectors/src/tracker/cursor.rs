@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value as Json, json};
 use syncline_engine::ports::{ConnectorError, Position, ReadMode};
 
+/// How late a list may show a change. The index of a platform over HTTP has been seen four minutes behind.
+pub(crate) const OVERLAP: TimeDelta = TimeDelta::minutes(5);
+
 /// How a platform's lists and times are.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Lateness {

@@ -77,7 +77,7 @@ async fn once_nothing_has_changed_for_a_while_a_poll_lists_nothing() {
     let (_, end) = world.list(&*place, ReadMode::Full).await.unwrap();
     let mut cursor = end.cursor.unwrap();
     let mut counts = Vec::new();
-    for wait in [60, 70, 60, 3_600] {
+    for wait in [60, 250, 60, 3_600] {
         world.advance(wait);
         let (items, end) = world.list(&*place, ReadMode::Since(cursor)).await.unwrap();
         counts.push(items.len());
@@ -101,7 +101,7 @@ async fn an_unchanged_list_is_left_behind_as_well() {
     let (_, end) = world.list(&*place, ReadMode::Full).await.unwrap();
     let mut cursor = end.cursor.unwrap();
     let mut counts = Vec::new();
-    for wait in [0, 0, 180, 0] {
+    for wait in [0, 0, 360, 0] {
         world.advance(wait);
         let (items, end) = world.list(&*place, ReadMode::Since(cursor)).await.unwrap();
         counts.push(items.len());

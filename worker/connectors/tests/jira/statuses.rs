@@ -1,12 +1,13 @@
 //! Statuses, transitions and resolutions.
 
-use serde_json::json;
+use rstest::rstest;
+use serde_json::{Value as Json, json};
 use syncline_engine::{
     ports::{Done, ErrorKind, Written},
     spec::Category,
 };
 
-use crate::world::{World, create, done, field, in_part, update};
+use crate::world::{World, close, create, done, field, in_part, refused, update};
 
 /// One cached reading, and one write a hop; the last request reads what has become of it.
 #[tokio::test]
@@ -97,6 +98,45 @@ async fn a_status_that_a_limit_stops_halfway_is_due() {
     tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
     let item = crate::world::done(world.write(&*world.open().await, write).await);
     assert_eq!(field(&item, "status"), "Closed");
+}
+
+/// A refusal would say that the issue is as it was read, and our own transition would pass for an edit.
+#[rstest]
+#[case::for_now(Some(json!({ "kind": "rate_limit", "retry_after": 1 })))]
+#[case::for_good(None)]
+#[tokio::test]
+async fn a_close_that_ends_halfway_is_not_refused(#[case] fault: Option<Json>) {
+    let world = World::new().await;
+    let mut transitions = vec![json!({ "name": "Begin", "from": ["Open"], "to": "Doing" })];
+    if fault.is_some() {
+        transitions.push(json!({ "name": "End", "from": ["Doing"], "to": "Closed" }));
+    }
+    world.workflow(
+        json!([
+            { "name": "Open", "category": "new" }, { "name": "Doing", "category": "indeterminate" },
+            { "name": "Closed", "category": "done" },
+        ]),
+        Json::Array(transitions),
+    );
+    let id = world.person_creates(json!({ "summary": "one" }));
+    if let Some(mut fault) = fault.clone() {
+        fault["method"] = json!("POST");
+        fault["path"] = json!("/rest/api/3/issue/*/transitions");
+        fault["nth"] = json!(2);
+        world.fault(fault);
+    }
+    let outcome = world.write(&*world.open().await, close(&id)).await;
+    let Written::Unknown(error) = &outcome else { panic!("{outcome:?}") };
+    assert_eq!(error.kind == ErrorKind::NoTransition, fault.is_none(), "{error}");
+    assert_eq!(world.shown(&id, "status")["name"], "Doing");
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    let outcome = world.write(&*world.open().await, close(&id)).await;
+    if fault.is_some() {
+        assert_eq!(field(&crate::world::done(outcome), "status"), "Closed");
+    } else {
+        // Nothing was written this time.
+        assert_eq!(refused(outcome).kind, ErrorKind::NoTransition);
+    }
 }
 
 /// The issue is there, and has the status of a new one until the next run.

@@ -53,7 +53,7 @@ async fn once_nothing_has_changed_for_a_while_a_poll_lists_nothing() {
     let (_, end) = world.list(&*place, ReadMode::Full).await.unwrap();
     let mut cursor = end.cursor.unwrap();
     let mut counts = Vec::new();
-    for wait in [60, 70, 60, 3_600] {
+    for wait in [60, 250, 60, 3_600] {
         world.advance(wait);
         let place = world.open().await;
         world.forget();

@@ -46,6 +46,12 @@ pub trait Place: Send + Sync {
         Ok(None)
     }
 
+    /// True if everyone may read the items; none if the place cannot tell. Asked by a run of two remote places before it
+    /// writes, and after a complete listing.
+    async fn is_public(&self, _call: &Call<'_>) -> Result<Option<bool>, ConnectorError> {
+        Ok(None)
+    }
+
     /// Starts reading items, or goes on from a [position](Listing::position) of an earlier listing in the same mode.
     /// [`ReadMode::Since`] is only asked of places that declare `incremental`.
     async fn list(

@@ -74,6 +74,10 @@ pub trait Store: Send + Sync {
     /// Saves where a listing of a side was broken off; none forgets it.
     async fn save_listing(&self, side: Side, listing: Option<&BrokenListing>) -> Result<(), StoreError>;
 
+    /// Keeps who may read the sides: whether everyone may, none where the place does not tell. Fails with
+    /// [`StoreError::Paused`] if the sync has come to copy what only some may read to where everyone may.
+    async fn admit_audience(&self, public: Pair<Option<bool>>) -> Result<(), StoreError>;
+
     /// Returns how many items the other runs of this sync have removed since then, without those that an operator had
     /// approved.
     async fn removed_since(&self, since: DateTime<Utc>) -> Result<u64, StoreError>;
@@ -99,6 +103,9 @@ pub enum StoreError {
         /// What is wrong with the stored write, for this version.
         error: String,
     },
+    /// The sync was paused, for this reason.
+    #[error("{0}")]
+    Paused(String),
     /// The database.
     #[error("Syncline's database: {0}")]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),

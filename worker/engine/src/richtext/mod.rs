@@ -23,7 +23,7 @@ mod tidy;
 mod tree;
 mod write;
 
-pub use adf::{adf_to_markdown, markdown_to_adf};
+pub use adf::{Document, adf_to_markdown, markdown_to_adf};
 pub use copies::{is_shortened, merge_into_whole, note, same_copies};
 pub use loss::{Loss, losses, shown_by_jira};
 pub use merge::{Collision, express, in_place_of, merge};

@@ -2,9 +2,9 @@
 
 use rstest::rstest;
 use serde_json::{Value as Json, json};
-use syncline_engine::richtext::{Dialect, adf_to_markdown, markdown_to_adf, same};
+use syncline_engine::richtext::{Dialect, adf_to_markdown, same};
 
-use crate::schema;
+use crate::{markdown_to_adf, schema};
 
 fn document(content: Json) -> Json {
     json!({"version": 1, "type": "doc", "content": content})

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use syncline_engine::richtext::{Dialect, adf_to_markdown, convert, markdown_to_adf, same};
+use syncline_engine::richtext::{Dialect, adf_to_markdown, convert, same};
 
-use crate::schema;
+use crate::{markdown_to_adf, schema};
 
 const FILES: [&str; 6] = [
     "spec.rs",

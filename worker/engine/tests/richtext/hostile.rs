@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use syncline_engine::{
-    richtext::{Dialect, adf_to_markdown, convert, markdown_to_adf, merge, same},
+    richtext::{Dialect, adf_to_markdown, convert, merge, same},
     side::Pair,
 };
 
-use crate::schema;
+use crate::{markdown_to_adf, schema};
 
 /// Texts that nest, repeat and break off.
 pub(crate) fn texts(n: usize) -> Vec<String> {

@@ -1,11 +1,9 @@
 //! The report of losses, and what the documentation says of it.
 
 use proptest::prelude::*;
-use syncline_engine::richtext::{
-    Dialect, Loss, adf_to_markdown, convert, losses, markdown_to_adf, shown_by_jira,
-};
+use syncline_engine::richtext::{Dialect, Loss, adf_to_markdown, convert, losses, shown_by_jira};
 
-use crate::trees::markdown;
+use crate::{markdown_to_adf, trees::markdown};
 
 const DIALECTS: [Dialect; 5] =
     [Dialect::Markdown, Dialect::GitHub, Dialect::Jira, Dialect::Linear, Dialect::Plain];

@@ -1,9 +1,9 @@
 //! Texts that nobody thought of.
 
 use proptest::prelude::*;
-use syncline_engine::richtext::{Dialect, adf_to_markdown, convert, markdown_to_adf, same};
+use syncline_engine::richtext::{Dialect, adf_to_markdown, convert, same};
 
-use crate::schema;
+use crate::{markdown_to_adf, schema};
 
 /// Words and signs, some of which mean something to Markdown.
 fn word() -> impl Strategy<Value = String> {

@@ -10,6 +10,7 @@ use syncline_engine::{
         BrokenListing, Clock, CursorState, Intended, Link, LinkBrief, LinkRef, LinkState, Observer, Recorded,
         Step, Stopped, Store, StoreError,
     },
+    side::Pair,
 };
 
 use super::{Tables, TestClock};
@@ -163,6 +164,11 @@ impl Store for MemoryStore {
             };
             Ok(())
         })
+    }
+
+    async fn admit_audience(&self, public: Pair<Option<bool>>) -> Result<(), StoreError> {
+        self.tables.lock().unwrap().audience = public;
+        Ok(())
     }
 
     async fn removed_since(&self, since: DateTime<Utc>) -> Result<u64, StoreError> {

@@ -32,6 +32,8 @@ pub(crate) struct Tables {
     pub(crate) lost: Vec<Conflict>,
     pub(crate) cursors: BTreeMap<Side, CursorState>,
     pub(crate) listings: BTreeMap<Side, BrokenListing>,
+    /// Who could read the sides when a run last asked.
+    pub(crate) audience: Pair<Option<bool>>,
     /// When runs of earlier tests' steps removed items; tests add to it.
     pub(crate) removed: Vec<DateTime<Utc>>,
     /// Per run that is not over, the number of the attempt that may write.

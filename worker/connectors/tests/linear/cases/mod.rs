@@ -3,5 +3,6 @@
 mod absences;
 mod creates;
 mod limits;
+mod reads;
 mod texts;
 mod values;

@@ -2,13 +2,14 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use super::{
     cells,
     islands::Islands,
     lines, lists,
-    node::{content, kind, made},
+    made::{Given, Node, NodeMarks, made},
+    node::{content, kind},
     read,
 };
 use crate::richtext::{
@@ -18,9 +19,9 @@ use crate::richtext::{
     tree::{Block, Inline, Item},
 };
 
-pub(super) struct Builder {
+pub(super) struct Builder<'a> {
     /// Inline nodes whose blocks are gone or were changed: their texts may have moved.
-    moved: Islands,
+    moved: Islands<'a>,
     /// How many ids were given.
     ids: u64,
     /// In a quote, which has no tasks.
@@ -44,13 +45,18 @@ enum Run {
     Within(usize, Vec<(usize, usize)>),
 }
 
-impl Builder {
-    pub(super) fn new() -> Builder {
+impl<'a> Builder<'a> {
+    pub(super) fn new() -> Builder<'a> {
         Builder { moved: Islands::default(), ids: 0, in_quote: false }
     }
 
     /// The nodes of blocks. `shown` is what each node of `present` is shown as.
-    pub(super) fn blocks(&mut self, blocks: &[Block], present: &[Json], shown: &[Vec<Block>]) -> Vec<Json> {
+    pub(super) fn blocks(
+        &mut self,
+        blocks: &[Block],
+        present: &'a [Json],
+        shown: &[Vec<Block>],
+    ) -> Vec<Node<'a>> {
         if present.is_empty() {
             return blocks.iter().map(|block| self.block(block, None)).collect();
         }
@@ -68,15 +74,15 @@ impl Builder {
         let runs = runs(&steps, &owners, present, shown);
         let mut nodes = Vec::with_capacity(runs.len());
         let is_silent = |at: usize| shown.get(at).is_some_and(Vec::is_empty);
-        let silent = |from: usize, nodes: &mut Vec<Json>| {
+        let silent = |from: usize, nodes: &mut Vec<Node<'a>>| {
             let rest = (from..present.len()).take_while(|at| is_silent(*at));
-            nodes.extend(rest.map(|at| present[at].clone()));
+            nodes.extend(rest.map(|at| Node::Kept(&present[at])));
         };
         silent(0, &mut nodes);
         for run in runs {
             match run {
                 Run::Kept(node) => {
-                    nodes.push(present[node].clone());
+                    nodes.push(Node::Kept(&present[node]));
                     silent(node + 1, &mut nodes);
                 }
                 Run::Made(block, before) => {
@@ -95,9 +101,9 @@ impl Builder {
     }
 
     /// A node with other blocks in it, of which some are kept.
-    fn container(&mut self, node: &Json, blocks: &[Block], parts: &[(usize, usize)]) -> Json {
+    fn container(&mut self, node: &'a Json, blocks: &[Block], parts: &[(usize, usize)]) -> Node<'a> {
         let mut unseen = Counter::default();
-        let mut inside = |builder: &mut Builder, holder: &Json, column: usize| {
+        let mut inside = |builder: &mut Builder<'a>, holder: &'a Json, column: usize| {
             let own: Vec<Block> = parts
                 .iter()
                 .filter(|(_, of)| *of == column)
@@ -107,77 +113,73 @@ impl Builder {
             let nodes = builder.blocks(&own, content(holder), &shown);
             if nodes.is_empty() { vec![empty_paragraph()] } else { nodes }
         };
-        let mut copy = node.clone();
-        let content_of = if has_columns(node) {
-            let columns = content(node).iter().enumerate().map(|(column, holder)| {
-                let mut holder_copy = holder.clone();
-                let nodes = inside(self, holder, column);
-                if let Some(object) = holder_copy.as_object_mut() {
-                    object.insert("content".to_owned(), Json::Array(nodes));
-                }
-                holder_copy
-            });
-            columns.collect()
+        let within = if has_columns(node) {
+            let columns = content(node).iter().enumerate();
+            columns
+                .map(|(column, holder)| Node::Holder { node: holder, content: inside(self, holder, column) })
+                .collect()
         } else {
             inside(self, node, 0)
         };
-        if let Some(object) = copy.as_object_mut() {
-            object.insert("content".to_owned(), Json::Array(content_of));
-        }
-        copy
+        Node::Holder { node, content: within }
     }
 
     /// The node of a block. `before` is the node in whose place it stands.
-    fn block(&mut self, block: &Block, before: Option<&Json>) -> Json {
+    fn block(&mut self, block: &Block, before: Option<&'a Json>) -> Node<'a> {
         match block {
             Block::Paragraph(line) => match line.as_slice() {
                 [image @ Inline::Image { .. }] => picture(image, "center"),
                 line => {
                     let line = self.line(line, before);
-                    made("paragraph", before, &[], Some(line))
+                    made("paragraph", before, Vec::new(), Some(line))
                 }
             },
             Block::Heading { level, content } => {
                 let line = self.line(content, before);
-                made("heading", before, &[("level", json!(level))], Some(line))
+                made("heading", before, vec![("level", Given::Number(u64::from(*level)))], Some(line))
             }
             Block::Quote(blocks) => {
                 let inner = self.inner(blocks, before.filter(|node| kind(node) == "blockquote"), true);
-                made("blockquote", before, &[], Some(inner))
+                made("blockquote", before, Vec::new(), Some(inner))
             }
             Block::Alert { kind: alert, blocks } => {
                 let old = before.filter(|node| kind(node) == "panel");
                 let inner = self.inner(blocks, old, false);
                 let same = old.filter(|node| read::alert(node) == *alert);
-                let kind_of_panel = [("panelType", json!(read::panel(*alert)))];
-                made("panel", same, if same.is_some() { &[] } else { &kind_of_panel }, Some(inner))
+                let given = match same {
+                    Some(_) => Vec::new(),
+                    None => vec![("panelType", Given::Word(read::panel(*alert)))],
+                };
+                made("panel", same, given, Some(inner))
             }
             Block::Details { title, blocks } => {
                 let old = before.filter(|node| ["expand", "nestedExpand"].contains(&kind(node)));
                 let inner = self.inner(blocks, old, false);
-                made("expand", old, &[("title", json!(title))], Some(nested(inner)))
+                made("expand", old, vec![("title", Given::Text(title.clone()))], Some(nested(inner)))
             }
             Block::List { start, items, .. } => self.list(*start, items, before),
             Block::Code { language, text } => {
                 let old = before.filter(|node| kind(node) == "codeBlock");
                 let text = printable(text);
-                let content =
-                    if text.is_empty() { vec![] } else { vec![json!({"type": "text", "text": text})] };
-                let given = [("language", json!(language))];
+                let content = if text.is_empty() { vec![] } else { vec![Node::text(text)] };
                 let is_stated = !language.is_empty()
                     || old.is_some_and(|node| super::node::text(node, "language").is_some());
-                made("codeBlock", old, if is_stated { &given } else { &[] }, Some(content))
+                let given = match is_stated {
+                    true => vec![("language", Given::Text(language.clone()))],
+                    false => Vec::new(),
+                };
+                made("codeBlock", old, given, Some(content))
             }
-            Block::Rule => made("rule", before, &[], None),
+            Block::Rule => made("rule", before, Vec::new(), None),
             Block::Table { alignments, rows } => cells::write(alignments, rows, before, &mut self.moved),
             // Was expressed by another block before.
             Block::Raw { source, .. } => {
-                json!({"type": "codeBlock", "content": [{"type": "text", "text": source}]})
+                made("codeBlock", None, Vec::new(), Some(vec![Node::text(source.clone())]))
             }
         }
     }
 
-    fn line(&mut self, line: &[Inline], before: Option<&Json>) -> Vec<Json> {
+    fn line(&mut self, line: &[Inline], before: Option<&'a Json>) -> Vec<Node<'a>> {
         let mut local = Islands::default();
         if let Some(node) = before {
             local.collect(node);
@@ -188,7 +190,7 @@ impl Builder {
     }
 
     /// The nodes within a block, which has at least one.
-    fn inner(&mut self, blocks: &[Block], before: Option<&Json>, in_quote: bool) -> Vec<Json> {
+    fn inner(&mut self, blocks: &[Block], before: Option<&'a Json>, in_quote: bool) -> Vec<Node<'a>> {
         let present = before.map(content).unwrap_or_default();
         let mut unseen = Counter::default();
         let shown = read::groups(present, &mut unseen);
@@ -198,7 +200,7 @@ impl Builder {
         if nodes.is_empty() { vec![empty_paragraph()] } else { nodes }
     }
 
-    fn list(&mut self, start: Option<u64>, items: &[Item], before: Option<&Json>) -> Json {
+    fn list(&mut self, start: Option<u64>, items: &[Item], before: Option<&'a Json>) -> Node<'a> {
         let old_kind = before.map(kind).unwrap_or_default();
         let is_line = |item: &Item| {
             item.checked.is_none() && matches!(item.blocks.as_slice(), [] | [Block::Paragraph(_)])
@@ -211,43 +213,40 @@ impl Builder {
         };
         let old =
             before.filter(|_| ["orderedList", "bulletList", "taskList", "decisionList"].contains(&old_kind));
-        let groups: Vec<&[Json]> = lists::groups(old.map(content).unwrap_or_default()).collect();
+        let groups: Vec<&'a [Json]> = lists::groups(old.map(content).unwrap_or_default()).collect();
         let mut unseen = Counter::default();
         let shown: Vec<Item> = groups.iter().map(|nodes| lists::item(nodes, 1, &mut unseen)).collect();
         let mut nodes = Vec::with_capacity(items.len());
         for step in align(&shown, items) {
             match step {
                 Step::Removed(i) => groups[i].iter().for_each(|node| self.moved.collect(node)),
-                Step::Same(i, j)
+                Step::Same(i, _)
                     if kind_of_list == old_kind || is_interchangeable(kind_of_list, old_kind) =>
                 {
-                    let _ = j;
-                    nodes.extend_from_slice(groups[i]);
+                    nodes.extend(groups[i].iter().map(Node::Kept));
                 }
                 Step::Same(i, j) | Step::Changed(i, j) => {
-                    nodes.extend(self.item(kind_of_list, &items[j], groups[i]));
+                    self.item(kind_of_list, &items[j], groups[i], &mut nodes);
                 }
-                Step::Added(j) => nodes.extend(self.item(kind_of_list, &items[j], &[])),
+                Step::Added(j) => self.item(kind_of_list, &items[j], &[], &mut nodes),
             }
         }
-        let id = |builder: &mut Builder| json!(builder.id("list"));
         let has_id = before
             .is_some_and(|node| kind(node) == kind_of_list && super::node::text(node, "localId").is_some());
-        let given = match kind_of_list {
-            "orderedList"
-                if start != Some(1)
-                    || old.is_some_and(|node| super::node::attribute(node, "order").is_some()) =>
+        let given = match (kind_of_list, start) {
+            ("orderedList", Some(number))
+                if number != 1 || old.is_some_and(|node| super::node::attribute(node, "order").is_some()) =>
             {
-                vec![("order", json!(start))]
+                vec![("order", Given::Number(number))]
             }
-            "taskList" | "decisionList" if !has_id => vec![("localId", id(self))],
+            ("taskList" | "decisionList", _) if !has_id => vec![("localId", self.id("list"))],
             _ => Vec::new(),
         };
-        made(kind_of_list, before, &given, Some(nodes))
+        made(kind_of_list, before, given, Some(nodes))
     }
 
-    /// The nodes of an item. `old` are those in whose place they stand.
-    fn item(&mut self, kind_of_list: &str, item: &Item, old: &[Json]) -> Vec<Json> {
+    /// Appends the nodes of an item. `old` are those in whose place they stand.
+    fn item(&mut self, kind_of_list: &str, item: &Item, old: &'a [Json], nodes: &mut Vec<Node<'a>>) {
         let first = old.first();
         match kind_of_list {
             "taskList" => {
@@ -256,17 +255,16 @@ impl Builder {
                     _ => (&[][..], item.blocks.as_slice()),
                 };
                 let state = if item.checked == Some(true) { "DONE" } else { "TODO" };
-                let mut given = vec![("state", json!(state))];
+                let mut given = vec![("state", Given::Word(state))];
                 let is_task = first.is_some_and(|node| kind(node) == "taskItem");
                 if !is_task {
-                    given.push(("localId", json!(self.id("task"))));
+                    given.push(("localId", self.id("task")));
                 }
                 let line = self.line(line, first);
-                let mut nodes = vec![made("taskItem", first, &given, Some(line))];
+                nodes.push(made("taskItem", first, given, Some(line)));
                 for (index, block) in below.iter().enumerate() {
                     nodes.push(self.block(block, old.get(index + 1)));
                 }
-                nodes
             }
             "decisionList" => {
                 let line = match item.blocks.first() {
@@ -276,10 +274,10 @@ impl Builder {
                 let is_decision = first.is_some_and(|node| kind(node) == "decisionItem");
                 let given = match is_decision {
                     true => Vec::new(),
-                    false => vec![("localId", json!(self.id("decision"))), ("state", json!("DECIDED"))],
+                    false => vec![("localId", self.id("decision")), ("state", Given::Word("DECIDED"))],
                 };
                 let line = self.line(line, first);
-                vec![made("decisionItem", first, &given, Some(line))]
+                nodes.push(made("decisionItem", first, given, Some(line)));
             }
             _ => {
                 let blocks = lists::with_box(item);
@@ -287,29 +285,29 @@ impl Builder {
                 if let Some(node) = first.filter(|_| old.is_none()) {
                     self.moved.collect(node);
                 }
-                let mut nodes = self.inner(&blocks, old, false);
-                if !nodes
+                let mut within = self.inner(&blocks, old, false);
+                if !within
                     .first()
-                    .is_some_and(|node| ["paragraph", "mediaSingle", "codeBlock"].contains(&kind(node)))
+                    .is_some_and(|node| ["paragraph", "mediaSingle", "codeBlock"].contains(&node.kind()))
                 {
-                    nodes.insert(0, empty_paragraph());
+                    within.insert(0, empty_paragraph());
                 }
-                vec![made("listItem", old, &[], Some(nodes))]
+                nodes.push(made("listItem", old, Vec::new(), Some(within)));
             }
         }
     }
 
     /// An id that no other node of the document has.
-    fn id(&mut self, what: &str) -> String {
+    fn id(&mut self, what: &str) -> Given {
         self.ids += 1;
         let mut hasher = DefaultHasher::new();
         (what, self.ids, "syncline").hash(&mut hasher);
-        format!("{what}-{}-{:08x}", self.ids, hasher.finish() as u32)
+        Given::Text(format!("{what}-{}-{:08x}", self.ids, hasher.finish() as u32))
     }
 }
 
-fn empty_paragraph() -> Json {
-    json!({"type": "paragraph", "content": []})
+fn empty_paragraph<'a>() -> Node<'a> {
+    made("paragraph", None, Vec::new(), Some(Vec::new()))
 }
 
 /// True if the items of one list can stand in the other.
@@ -319,31 +317,24 @@ fn is_interchangeable(a: &str, b: &str) -> bool {
 }
 
 /// Sections within a section have a name of their own.
-fn nested(nodes: Vec<Json>) -> Vec<Json> {
-    let rename = |mut node: Json| {
-        if kind(&node) == "expand"
-            && let Some(object) = node.as_object_mut()
-        {
-            object.insert("type".to_owned(), json!("nestedExpand"));
-            object.remove("marks");
-        }
-        node
-    };
-    nodes.into_iter().map(rename).collect()
+fn nested(nodes: Vec<Node<'_>>) -> Vec<Node<'_>> {
+    let is_section = |node: &Node<'_>| node.kind() == "expand";
+    nodes
+        .into_iter()
+        .map(|node| if is_section(&node) { node.renamed("nestedExpand") } else { node })
+        .collect()
 }
 
 /// The node of an image.
-pub(super) fn picture(image: &Inline, layout: &str) -> Json {
+pub(super) fn picture<'a>(image: &Inline, layout: &'static str) -> Node<'a> {
     let Inline::Image { url, alt, link, .. } = image else { return empty_paragraph() };
-    let mut attributes = json!({"type": "external", "url": url});
-    if let Some(object) = attributes.as_object_mut().filter(|_| !alt.is_empty()) {
-        object.insert("alt".to_owned(), json!(alt));
+    let mut given = vec![("type", Given::Word("external")), ("url", Given::Text(url.clone()))];
+    if !alt.is_empty() {
+        given.push(("alt", Given::Text(alt.clone())));
     }
-    let mut media = json!({"type": "media", "attrs": attributes});
-    if let (Some(link), Some(object)) = (link, media.as_object_mut()) {
-        object.insert("marks".to_owned(), json!([{"type": "link", "attrs": {"href": link.url}}]));
-    }
-    json!({"type": "mediaSingle", "attrs": {"layout": layout}, "content": [media]})
+    let marks = link.as_ref().map_or(NodeMarks::None, |link| NodeMarks::Link(link.clone()));
+    let media = made("media", None, given, None).with_marks(marks);
+    made("mediaSingle", None, vec![("layout", Given::Word(layout))], Some(vec![media]))
 }
 
 fn has_columns(node: &Json) -> bool {

@@ -1,12 +1,13 @@
 //! Tables.
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use super::{
     build,
     islands::Islands,
     lines,
-    node::{Parts, content, kind, made, parts, text},
+    made::{Node, NodeMarks, made},
+    node::{Parts, content, kind, parts, text},
     read,
 };
 use crate::richtext::{
@@ -137,12 +138,12 @@ fn cell_line(blocks: &[Json], depth: usize, lost: &mut Counter) -> (Vec<Inline>,
 }
 
 /// The node of a table. Cells that show the same as at their place before keep their nodes.
-pub(super) fn write(
+pub(super) fn write<'a>(
     alignments: &[Align],
     rows: &[Vec<Vec<Inline>>],
-    before: Option<&Json>,
-    moved: &mut Islands,
-) -> Json {
+    before: Option<&'a Json>,
+    moved: &mut Islands<'a>,
+) -> Node<'a> {
     let before = before.filter(|node| kind(node) == "table");
     let old_rows = before.map(content).unwrap_or_default();
     let shown: Vec<Block> = old_rows.iter().map(row_shown).collect();
@@ -166,13 +167,13 @@ pub(super) fn write(
     for (index, row) in rows.iter().enumerate() {
         let pair = pairs.get(index).copied().flatten().filter(|_| same_shape);
         if let Some((old, true)) = pair {
-            made_rows.push(old_rows[old].clone());
+            made_rows.push(Node::Kept(&old_rows[old]));
             continue;
         }
         let old = pair.map(|(old, _)| &old_rows[old]);
         made_rows.push(write_row(row, alignments, index == 0, old, moved));
     }
-    made("table", before, &[], Some(made_rows))
+    made("table", before, Vec::new(), Some(made_rows))
 }
 
 fn row_block(row: &[Vec<Inline>]) -> Block {
@@ -185,13 +186,13 @@ fn row_shown(row: &Json) -> Block {
     Block::Table { alignments: Vec::new(), rows: vec![cells] }
 }
 
-fn write_row(
+fn write_row<'a>(
     row: &[Vec<Inline>],
     alignments: &[Align],
     is_header: bool,
-    old: Option<&Json>,
-    moved: &mut Islands,
-) -> Json {
+    old: Option<&'a Json>,
+    moved: &mut Islands<'a>,
+) -> Node<'a> {
     let mut unseen = Counter::default();
     let old_cells = old.map(content).unwrap_or_default();
     let matching = old_cells.len() == row.len();
@@ -199,7 +200,7 @@ fn write_row(
     for (column, line) in row.iter().enumerate() {
         let old_cell = old_cells.get(column).filter(|_| matching);
         if let Some(cell) = old_cell.filter(|cell| cell_line(content(cell), 1, &mut unseen).0 == *line) {
-            cells.push(cell.clone());
+            cells.push(Node::Kept(cell));
             continue;
         }
         let kind_of_cell = match old_cell.map(kind) {
@@ -217,25 +218,21 @@ fn write_row(
             line => paragraph(lines::write(line, &mut local, moved), align),
         };
         moved.take_up(local);
-        cells.push(made(kind_of_cell, old_cell, &[], Some(vec![block])));
+        cells.push(made(kind_of_cell, old_cell, Vec::new(), Some(vec![block])));
     }
-    made("tableRow", old, &[], Some(cells))
+    made("tableRow", old, Vec::new(), Some(cells))
 }
 
-fn paragraph(content: Vec<Json>, align: Align) -> Json {
-    let mut node = made("paragraph", None, &[], Some(content));
-    let align = match align {
-        Align::Left => return node,
-        Align::Center => "center",
-        Align::Right => "end",
-    };
-    if let Some(object) = node.as_object_mut() {
-        object.insert("marks".to_owned(), json!([{"type": "alignment", "attrs": {"align": align}}]));
+fn paragraph(content: Vec<Node<'_>>, align: Align) -> Node<'_> {
+    let node = made("paragraph", None, Vec::new(), Some(content));
+    match align {
+        Align::Left => node,
+        Align::Center => node.with_marks(NodeMarks::Align("center")),
+        Align::Right => node.with_marks(NodeMarks::Align("end")),
     }
-    node
 }
 
-fn picture(image: &Inline, align: Align) -> Json {
+fn picture<'a>(image: &Inline, align: Align) -> Node<'a> {
     build::picture(
         image,
         match align {

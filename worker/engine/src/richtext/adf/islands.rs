@@ -86,16 +86,16 @@ pub(super) fn is_inline(node: &Json) -> bool {
 
 /// Inline nodes by the texts that they are shown as.
 #[derive(Debug, Default)]
-pub(super) struct Islands {
-    texts: HashMap<String, VecDeque<Json>>,
-    links: HashMap<String, VecDeque<Json>>,
+pub(super) struct Islands<'a> {
+    texts: HashMap<String, VecDeque<&'a Json>>,
+    links: HashMap<String, VecDeque<&'a Json>>,
     /// The lengths of the texts, by their first character.
     lengths: HashMap<char, BTreeSet<usize>>,
 }
 
-impl Islands {
+impl<'a> Islands<'a> {
     /// Takes up the inline nodes within a node.
-    pub(super) fn collect(&mut self, node: &Json) {
+    pub(super) fn collect(&mut self, node: &'a Json) {
         let mut rest = vec![node];
         while let Some(node) = rest.pop() {
             if is_inline(node) {
@@ -104,9 +104,9 @@ impl Islands {
                         if let Some(first) = text.chars().next() {
                             self.lengths.entry(first).or_default().insert(text.len());
                         }
-                        self.texts.entry(text).or_default().push_back(node.clone());
+                        self.texts.entry(text).or_default().push_back(node);
                     }
-                    Shown::Link(url) => self.links.entry(url).or_default().push_back(node.clone()),
+                    Shown::Link(url) => self.links.entry(url).or_default().push_back(node),
                 }
             }
             rest.extend(content(node).iter().rev());
@@ -114,7 +114,7 @@ impl Islands {
     }
 
     /// Takes up what is left in others.
-    pub(super) fn take_up(&mut self, others: Islands) {
+    pub(super) fn take_up(&mut self, others: Islands<'a>) {
         for (text, nodes) in others.texts {
             if let Some(first) = text.chars().next() {
                 self.lengths.entry(first).or_default().insert(text.len());
@@ -131,12 +131,12 @@ impl Islands {
     }
 
     /// Takes the node that is shown as a link to an address.
-    pub(super) fn link(&mut self, url: &str) -> Option<Json> {
+    pub(super) fn link(&mut self, url: &str) -> Option<&'a Json> {
         self.links.get_mut(url)?.pop_front()
     }
 
     /// Takes the first node that a text shows, with where its text begins and ends.
-    pub(super) fn first(&mut self, text: &str) -> Option<(std::ops::Range<usize>, Json)> {
+    pub(super) fn first(&mut self, text: &str) -> Option<(std::ops::Range<usize>, &'a Json)> {
         if self.texts.is_empty() {
             return None;
         }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use super::{
     islands::{Islands, Shown, shown},
+    made::Node,
     node::{attribute, kind, parts, text},
 };
 use crate::richtext::{
@@ -77,11 +78,15 @@ fn read_marks(marks: &[Json], lost: &mut Counter) -> Marks {
 }
 
 /// The inline nodes of a line. Nodes that it shows are taken from `local`, then from `moved`.
-pub(super) fn write(content: &[Inline], local: &mut Islands, moved: &mut Islands) -> Vec<Json> {
+pub(super) fn write<'a>(
+    content: &[Inline],
+    local: &mut Islands<'a>,
+    moved: &mut Islands<'a>,
+) -> Vec<Node<'a>> {
     let mut nodes = Vec::with_capacity(content.len());
     for part in content {
         match part {
-            Inline::Break => nodes.push(json!({"type": "hardBreak"})),
+            Inline::Break => nodes.push(Node::Break),
             Inline::Text { text, marks } => write_text(text, marks, local, moved, &mut nodes),
             // What an image or a comment becomes was decided before.
             Inline::Image { .. } | Inline::Comment(_) => {}
@@ -90,22 +95,22 @@ pub(super) fn write(content: &[Inline], local: &mut Islands, moved: &mut Islands
     nodes
 }
 
-fn write_text(text: &str, marks: &Marks, local: &mut Islands, moved: &mut Islands, nodes: &mut Vec<Json>) {
+fn write_text<'a>(
+    text: &str,
+    marks: &Marks,
+    local: &mut Islands<'a>,
+    moved: &mut Islands<'a>,
+    nodes: &mut Vec<Node<'a>>,
+) {
     if let Some(link) = marks.link.as_ref().filter(|link| link.url == *text)
         && let Some(card) = local.link(&link.url).or_else(|| moved.link(&link.url))
     {
-        return nodes.push(card);
+        return nodes.push(Node::Kept(card));
     }
-    let push = |text: &str, nodes: &mut Vec<Json>| {
+    let push = |text: &str, nodes: &mut Vec<Node<'a>>| {
         let text = printable(text);
         if !text.is_empty() {
-            let mut node = serde_json::Map::new();
-            node.insert("type".to_owned(), Json::from("text"));
-            node.insert("text".to_owned(), Json::String(text));
-            if !marks.is_plain() {
-                node.insert("marks".to_owned(), Json::Array(write_marks(marks)));
-            }
-            nodes.push(Json::Object(node));
+            nodes.push(Node::Text { text, marks: marks.clone() });
         }
     };
     let mut rest = text;
@@ -114,40 +119,8 @@ fn write_text(text: &str, marks: &Marks, local: &mut Islands, moved: &mut Island
         may_show.then(|| local.first(rest).or_else(|| moved.first(rest))).flatten()
     {
         push(&rest[..range.start], nodes);
-        nodes.push(node);
+        nodes.push(Node::Kept(node));
         rest = &rest[range.end..];
     }
     push(rest, nodes);
-}
-
-/// The marks of a text, in the order of Atlassian's editor.
-fn write_marks(marks: &Marks) -> Vec<Json> {
-    let mut all = Vec::new();
-    if let Some(link) = &marks.link {
-        let mut attributes = json!({"href": link.url});
-        if let Some(object) = attributes.as_object_mut().filter(|_| !link.title.is_empty()) {
-            object.insert("title".to_owned(), Json::from(link.title.as_str()));
-        }
-        all.push(json!({"type": "link", "attrs": attributes}));
-    }
-    if marks.has(Style::Code) {
-        all.push(json!({"type": "code"}));
-        return all;
-    }
-    for (style, name) in [(Style::Emphasis, "em"), (Style::Strong, "strong"), (Style::Strike, "strike")] {
-        if marks.has(style) {
-            all.push(json!({"type": name}));
-        }
-    }
-    for (style, name) in [(Style::Sub, "sub"), (Style::Sup, "sup")] {
-        if marks.has(style) {
-            all.push(json!({"type": "subsup", "attrs": {"type": name}}));
-            // A text is one or the other.
-            break;
-        }
-    }
-    if marks.has(Style::Underline) {
-        all.push(json!({"type": "underline"}));
-    }
-    all
 }

@@ -1,5 +1,7 @@
 //! The items of lists.
 
+use std::borrow::Cow;
+
 use serde_json::Value as Json;
 
 use super::{
@@ -86,9 +88,9 @@ fn is_task(item: &Item) -> bool {
 }
 
 /// The blocks of an item of another list, with its box as text, which is read as a box.
-pub(super) fn with_box(item: &Item) -> Vec<Block> {
+pub(super) fn with_box(item: &Item) -> Cow<'_, [Block]> {
     let sign = match item.checked {
-        None => return item.blocks.clone(),
+        None => return Cow::Borrowed(&item.blocks),
         Some(true) => "[x] ",
         Some(false) => "[ ] ",
     };
@@ -101,5 +103,5 @@ pub(super) fn with_box(item: &Item) -> Vec<Block> {
         },
         _ => blocks.insert(0, Block::paragraph(sign.trim_end(), None)),
     }
-    blocks
+    Cow::Owned(blocks)
 }

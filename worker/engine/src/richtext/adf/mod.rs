@@ -12,6 +12,7 @@ mod islands;
 mod lines;
 mod lists;
 mod lower;
+mod made;
 mod node;
 mod read;
 
@@ -25,6 +26,7 @@ use super::{
 };
 use build::Builder;
 use lower::Place;
+pub use made::Document;
 
 /// A document as Markdown. Null is an empty text, and a text is itself.
 pub fn adf_to_markdown(document: &Json) -> Converted {
@@ -41,7 +43,7 @@ pub fn adf_to_markdown(document: &Json) -> Converted {
 ///
 /// `present` is the document that is to be replaced. Blocks that are the same keep their nodes; within the others, nodes
 /// that Markdown has no form for are found by the texts that they are shown as.
-pub fn markdown_to_adf(text: &str, present: Option<&Json>) -> (Json, Vec<Loss>) {
+pub fn markdown_to_adf<'a>(text: &str, present: Option<&'a Json>) -> (Document<'a>, Vec<Loss>) {
     let mut lost = Counter::default();
     let blocks = lower::lower(read_blocks(text, Dialect::Markdown), Place::Document, &mut lost);
     let present = present.map(top).unwrap_or_default();
@@ -63,12 +65,7 @@ pub fn markdown_to_adf(text: &str, present: Option<&Json>) -> (Json, Vec<Loss>) 
     };
     let shown: Vec<Vec<Block>> = groups.into_iter().map(seen).collect();
     let mut builder = Builder::new();
-    let content = builder.blocks(&blocks, present, &shown);
-    let mut document = node::made("doc", None, &[], Some(content));
-    if let Some(object) = document.as_object_mut() {
-        object.insert("version".to_owned(), Json::from(1));
-    }
-    (document, lost.losses())
+    (Document { content: builder.blocks(&blocks, present, &shown) }, lost.losses())
 }
 
 /// Blocks as a document can express them.

@@ -65,30 +65,3 @@ fn whole(value: &Json) -> Option<u64> {
         .as_u64()
         .or_else(|| value.as_f64().filter(|number| (0.0..1e15).contains(number)).map(|number| number as u64))
 }
-
-/// A node with the attributes of another, but for those that are given.
-pub(super) fn made(
-    kind: &str,
-    before: Option<&Json>,
-    given: &[(&str, Json)],
-    content: Option<Vec<Json>>,
-) -> Json {
-    let before = before.filter(|before| self::kind(before) == kind);
-    let mut attributes =
-        before.and_then(|before| before.get("attrs")?.as_object().cloned()).unwrap_or_default();
-    for (name, value) in given {
-        attributes.insert((*name).to_owned(), value.clone());
-    }
-    let mut node = Map::new();
-    node.insert("type".to_owned(), Json::from(kind));
-    if !attributes.is_empty() {
-        node.insert("attrs".to_owned(), Json::Object(attributes));
-    }
-    if let Some(content) = content {
-        node.insert("content".to_owned(), Json::Array(content));
-    }
-    if let Some(marks) = before.and_then(|before| before.get("marks")) {
-        node.insert("marks".to_owned(), marks.clone());
-    }
-    Json::Object(node)
-}

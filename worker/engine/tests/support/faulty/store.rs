@@ -114,6 +114,10 @@ impl Store for FaultyStore<'_> {
         self.inner.save_listing(side, listing).await
     }
 
+    async fn admit_audience(&self, public: Pair<Option<bool>>) -> Result<(), StoreError> {
+        self.inner.admit_audience(public).await
+    }
+
     async fn removed_since(&self, since: DateTime<Utc>) -> Result<u64, StoreError> {
         self.inner.removed_since(since).await
     }
