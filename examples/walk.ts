@@ -1,4 +1,4 @@
-// Asks the API for a run of a sync, waits for its end, and prints the numbers of the sync:
+// Asks the API for a run of a sync, follows it on the live feed to its end, and prints the numbers of the sync:
 // node walk.ts NAME   (Node 22.18 or later, which runs TypeScript; nothing to install)
 // SYNCLINE_URL is the server, http://127.0.0.1:8080 without it; SYNCLINE_TOKEN a token with the scopes read and enqueue.
 import { randomUUID } from "node:crypto";
@@ -36,17 +36,62 @@ async function call<T>(method: string, path: string, body?: unknown, more: Recor
   return fail(`${method} ${path}: ${answer.status}: ${told}`);
 }
 
+/** Lines of the live feed, after the last event that was seen. */
+async function* listen(opened: Response): AsyncGenerator<string> {
+  let text = "";
+  const decoder = new TextDecoder();
+  for await (const chunk of opened.body!) {
+    const lines = (text + decoder.decode(chunk as Uint8Array, { stream: true })).split("\n");
+    text = lines.pop()!;
+    yield* lines;
+  }
+}
+
+async function open(last?: string): Promise<Response> {
+  const headers: Record<string, string> = last ? { "last-event-id": last } : {};
+  if (process.env.SYNCLINE_TOKEN) headers.authorization = `Bearer ${process.env.SYNCLINE_TOKEN}`;
+  const path = "/api/v1/events?types=run.*";
+  const opened = await fetch(base + path, { headers }).catch((error: Error) => fail(`GET ${path}: ${error.message}`));
+  if (!opened.ok) fail(`GET ${path}: ${opened.status}: ${((await opened.json()) as { detail: string }).detail}`);
+  return opened;
+}
+
+type Told = { data: { run?: string; done?: number; total?: number } };
+const over = ["run.completed", "run.failed", "run.held", "run.cancelled"];
+
+/** Prints what the feed tells of a run, to its end. After a break it goes on where it was. */
+async function follow(feed: Response, run: string): Promise<void> {
+  let [last, kind]: (string | undefined)[] = [];
+  for (;;) {
+    try {
+      for await (const line of listen(feed)) {
+        if (line.startsWith("id: ")) last = line.slice(4);
+        if (line.startsWith("event: ")) kind = line.slice(7);
+        if (!line.startsWith("data: ")) continue;
+        const { data } = JSON.parse(line.slice(6)) as Told;
+        if (data.run !== run) continue;
+        console.log(kind === "run.progressed" ? `${kind} ${data.done} of ${data.total}` : kind);
+        if (over.includes(kind!)) return;
+      }
+    } catch {
+      // The connection broke off.
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    feed = await open(last);
+  }
+}
+
 const [name] = process.argv.slice(2);
 if (!name) fail("usage: node walk.ts NAME", 2);
+// Opened first, so that nothing is missed.
+const feed = await open();
 // With the key a request that is sent twice, because its answer got lost, asks for one run.
 let run = await call<Job>("POST", "/api/v1/jobs", { sync: name }, { "idempotency-key": randomUUID() });
 console.log(`run ${run.id}: ${run.status}`);
-const deadline = Date.now() + wait;
-while (["queued", "in_progress"].includes(run.status)) {
-  if (Date.now() > deadline) fail(`run ${run.id} has not ended within ${wait / 1000} seconds; does a worker run?`);
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  run = await call<Job>("GET", run.links.self);
-}
+const late = setTimeout(() => fail(`run ${run.id} has not ended within ${wait / 1000} seconds; does a worker run?`), wait);
+await follow(feed, run.id);
+clearTimeout(late);
+run = await call<Job>("GET", run.links.self);
 console.log(`run ${run.id}: ${run.status}`);
 const { created = 0, updated = 0, deleted = 0, conflicts = 0 } = run.counts ?? {};
 console.log(`${created} created, ${updated} updated, ${deleted} deleted, ${conflicts} conflicts`);

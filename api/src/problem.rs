@@ -198,7 +198,7 @@ impl Problem {
         .logged_as(id)
     }
 
-    /// The queue's store, which is not the database, does not respond.
+    /// Redis does not respond, in which the queue is.
     fn queue_outage(error: &syncline_queue::Error) -> Self {
         let id = Uuid::now_v7();
         tracing::warn!(correlation_id = %id, error = error.told(), "a request failed: the queue could not be asked");
@@ -206,7 +206,7 @@ impl Problem {
             StatusCode::SERVICE_UNAVAILABLE,
             "queue-unavailable",
             "Queue unavailable",
-            format!("The queue's store could not be asked; try again later. The log says more under {id}"),
+            format!("Redis, which holds the queue, could not be asked; try again later. The log says more under {id}"),
         )
         .logged_as(id)
         .with_retry_after(OUTAGE_RETRY)

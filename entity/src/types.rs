@@ -170,6 +170,8 @@ text_column! {
     EventType {
         RunAccepted = "run.accepted",
         RunStarted = "run.started",
+        /// How far it has come. It is passed on to those who listen, and is no row.
+        RunProgressed = "run.progressed",
         /// Single items may have failed.
         RunCompleted = "run.completed",
         RunFailed = "run.failed",
@@ -195,6 +197,7 @@ text_column! {
         ConfigRevised = "config.revised",
         ConfigPaused = "config.paused",
         ConfigResumed = "config.resumed",
+        ConfigDeleted = "config.deleted",
         /// Its secret was refused, so it was paused.
         AccountBlocked = "account.blocked",
         AccountRecovered = "account.recovered",

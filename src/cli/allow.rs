@@ -14,4 +14,7 @@ pub(crate) struct AllowArgs {
     /// Hosts that sync documents over HTTP may name: HOST, or HOST:PORT [default: none]
     #[arg(long, env = "SYNCLINE_ALLOW_HOSTS", value_name = "HOSTS")]
     pub(crate) allow_hosts: Option<String>,
+    /// Secrets of Vault that accounts over HTTP may name: MOUNT/PATH, or MOUNT/PATH* for all that begin so [default: none]
+    #[arg(long, env = "SYNCLINE_ALLOW_VAULT", value_name = "SECRETS")]
+    pub(crate) allow_vault: Option<String>,
 }

@@ -49,10 +49,11 @@ pub(crate) struct ConflictShowArgs {
 
 #[derive(Debug, Args)]
 #[command(
-    group = ArgGroup::new("choice").args(["side", "source", "target", "base", "value", "field"]).required(true),
+    group = ArgGroup::new("choice").args(["side", "source", "target", "base", "value", "field", "strategy"]).required(true),
     override_usage = "syncline conflicts resolve ID... --source|--target|--base|--value VALUE\n       \
                       syncline conflicts resolve ID --field FIELD=CHOICE...\n       \
-                      syncline conflicts resolve --sync NAME|--filter FILTER|--all --source|--target|--base"
+                      syncline conflicts resolve --sync NAME|--filter FILTER|--all --source|--target|--base\n       \
+                      syncline conflicts resolve --sync NAME|--filter FILTER|--all --background --strategy STRATEGY"
 )]
 pub(crate) struct ResolveArgs {
     /// The conflicts' numbers, from the list
@@ -85,6 +86,17 @@ pub(crate) struct ResolveArgs {
     /// A field of the conflict's item with its own choice: source, target, base or value:VALUE; repeatable
     #[arg(long, value_name = "FIELD=CHOICE", conflicts_with_all = ["all", "sync", "filter"])]
     pub(crate) field: Vec<String>,
+    /// What this strategy decides of each: source_wins, target_wins or last_write_wins
+    #[arg(long, requires = "background")]
+    pub(crate) strategy: Option<String>,
+    /// Leave all of it to the workers: `syncline operations` shows how far it has come
+    ///
+    /// More than 1,000 conflicts are resolved so in any case. A conflict that has changed since they were counted is left.
+    #[arg(long, conflicts_with_all = ["ids", "value", "field"])]
+    pub(crate) background: bool,
+    /// Resolve without asking
+    #[arg(long, requires = "background")]
+    pub(crate) yes: bool,
     /// Leave the job to a running worker instead of waiting for it here
     #[arg(long)]
     pub(crate) no_wait: bool,

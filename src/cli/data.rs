@@ -121,7 +121,7 @@ pub(crate) struct PurgeArgs {
 /// What to keep. As text: the same words stand in variables, and are read in one place.
 #[derive(Debug, Args, Default)]
 pub(crate) struct KeepArgs {
-    /// Keep runs so long after their end: 90d, 12w, forever [default: SYNCLINE_KEEP_RUNS, or 90d]
+    /// Keep runs and operations so long after their end: 90d, 12w, forever [default: SYNCLINE_KEEP_RUNS, or 90d]
     #[arg(long, value_name = "AGE")]
     pub(crate) keep_runs: Option<String>,
     /// Keep at most so many runs of each sync; or all [default: SYNCLINE_KEEP_RUNS_COUNT, or 100000]

@@ -37,10 +37,13 @@ pub(crate) async fn run(config: &Config, args: &EventsArgs, output: &Output) -> 
     let stop = shutdown::on_signals()?;
     let (oldest, newest) = event::bounds(&db).await?.unwrap_or((1, 0));
     let after = args.after.unwrap_or_else(|| newest.saturating_sub(args.limit).max(oldest - 1));
+    let queue = app::environment(config, db.clone())?.queue;
     let feed = Feed::new(db);
     let (relay, ears) = (feed.clone(), feed.clone());
     let _relay = Aborted(tokio::spawn(async move { relay.relay().await }));
     let _ears = Aborted(tokio::spawn(async move { ears.listen().await }));
+    let runs = feed.clone();
+    let _runs = Aborted(tokio::spawn(async move { runs.watch_runs(&queue).await }));
     let mut reader = match feed.read(Some(after), filter).await? {
         Start::At(reader) => reader,
         // A purge was faster.
@@ -69,7 +72,8 @@ fn show(event: &Arc<Delivery>, output: &Output) {
     let time: String = text("time").chars().take(19).collect();
     // The beginning of a run's id, which `runs` takes, fits the line into 80 columns.
     let subject: String = text("subject").chars().take(24).collect();
-    output.line(format!("{:>8}  {}  {:<19}  {}", event.seq, time.replace('T', " "), event.kind, subject));
+    let seq = if event.seq > 0 { event.seq.to_string() } else { String::new() };
+    output.line(format!("{seq:>8}  {}  {:<19}  {}", time.replace('T', " "), event.kind, subject));
 }
 
 /// A task that ends with this value.

@@ -1,7 +1,10 @@
 //! `syncline operations`: changes of many things in the background.
 
 use serde_json::{Value, json};
-use syncline_entity::{operation, types::OperationState};
+use syncline_entity::{
+    operation,
+    types::{OperationAction, OperationState},
+};
 use syncline_service::operations;
 
 use crate::{
@@ -65,7 +68,11 @@ pub(crate) async fn run(config: &Config, args: &OperationsArgs, output: &Output)
 }
 
 fn show(row: &operation::Model, output: &Output) {
-    output.line(format!("operation {}: {} of dead letters", row.operation_uid, row.action));
+    let subjects = match row.action {
+        OperationAction::Resolve => "conflicts",
+        OperationAction::Replay | OperationAction::Discard => "dead letters",
+    };
+    output.line(format!("operation {}: {} of {subjects}", row.operation_uid, row.action));
     output.line(format!(
         "{}: {} of {} done, {} left as they were",
         row.state, row.done, row.total, row.skipped

@@ -87,7 +87,7 @@ pub(crate) async fn on(config: &Config, server: &ServerConfig, listener: TcpList
         ops.ready(server, &state)?;
     }
     if with_api {
-        keep_feed(&live, &tasks, &served);
+        keep_feed(&live, &state.queue, &tasks, &served);
         state.gate = reached::gate(&db, server, &hosts, listens).await?;
     }
     state.hosts = Arc::new(hosts);
@@ -292,14 +292,16 @@ fn platforms(environment: &Environment) -> Platforms {
 }
 
 /// Reads the events of the live feed until the API ends.
-fn keep_feed(live: &Live, tasks: &Tasks, over: &CancellationToken) {
-    for name in ["live feed", "live feed's listener"] {
+fn keep_feed(live: &Live, queue: &RunQueue, tasks: &Tasks, over: &CancellationToken) {
+    for name in ["live feed", "live feed's listener", "progress of runs"] {
         let (feed, tasks, over) = (live.feed.clone(), tasks.clone(), over.clone());
+        let queue = queue.clone();
         tokio::spawn(async move {
             let work = || async {
                 let forever = async {
                     match name {
                         "live feed" => feed.relay().await,
+                        "progress of runs" => feed.watch_runs(&queue).await,
                         _ => feed.listen().await,
                     }
                 };

@@ -21,6 +21,8 @@ pub(super) fn read(args: &AllowArgs, reader: &mut Reader<'_>) -> Result<AllowLis
         )?,
         // `--allow-hosts`, `SYNCLINE_ALLOW_HOSTS`; default none.
         hosts: list("allow_hosts", "SYNCLINE_ALLOW_HOSTS", args.allow_hosts.as_deref(), reader)?,
+        // `--allow-vault`, `SYNCLINE_ALLOW_VAULT`; default none.
+        vault: list("allow_vault", "SYNCLINE_ALLOW_VAULT", args.allow_vault.as_deref(), reader)?,
     })
 }
 

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
-use syncline_support::{places::Table, redis::Server, serving::until};
+use serde_json::{Value, json};
+use syncline_support::{http::client, places::Table, redis::Server, serving::until};
 
 use super::common::{Places, ensure_tells, program, with_database};
 
@@ -94,6 +94,37 @@ async fn a_redis_that_is_away_stops_nobody_and_loses_nothing() -> Result<()> {
     until_completed(&places, &run_of(&told)?).await?;
     ensure!(places.ensure_in_step().await?.len() == 40);
     ensure!(worker.terminate()? == Some(0), "SIGTERM did not end it well");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_api_names_the_redis_that_is_away() -> Result<()> {
+    let mut server = Server::start(&[])?;
+    let places = places(&server, 1).await?;
+    let api = places.program.serve(&["api"])?;
+    let ask = async |path: &str| -> Result<(u16, Value)> {
+        let began = Instant::now();
+        let answer = client().get(api.url(path)).send().await?;
+        ensure!(began.elapsed() < Duration::from_secs(8), "{path} took {:?}", began.elapsed());
+        Ok((answer.status().as_u16(), answer.json().await?))
+    };
+    ensure!(ask("/readyz").await?.0 == 200);
+    server.kill()?;
+    for path in ["/api/v1/queues", "/api/v1/jobs"] {
+        let (status, problem) = ask(path).await?;
+        ensure!(status == 503 && problem["type"] == "urn:syncline:problem:queue-unavailable", "{problem}");
+        let detail = problem["detail"].as_str().context("a detail")?;
+        ensure!(detail.contains("Redis") && !detail.contains("database"), "{problem}");
+    }
+    let (status, ready) = ask("/readyz").await?;
+    ensure!(status == 503 && ready["checks"]["database"] == "ok", "{ready}");
+    ensure_tells(ready["checks"]["queue"].as_str().context("a check")?, &["Redis"])?;
+    // A run is accepted all the same, and what needs no queue is answered.
+    let told = client().post(api.url("/api/v1/jobs")).json(&json!({ "sync": "tasks" })).send().await?;
+    ensure!(told.status() == 202, "{}", told.text().await?);
+    ensure!(ask("/api/v1/sync/configs").await?.0 == 200);
+    server.launch()?;
+    until("Redis is back", async || Ok((ask("/readyz").await?.0 == 200).then_some(()))).await?;
     Ok(())
 }
 

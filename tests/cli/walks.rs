@@ -1,4 +1,4 @@
-//! The walks in `examples`: each asks a real server for a run, waits for it, and reads the numbers.
+//! The walks in `examples`: each asks a real server for a run, follows it on the live feed, and reads the numbers.
 
 use std::{path::Path, process::Command};
 
@@ -33,6 +33,9 @@ async fn walks(tool: impl AsRef<Path>, file: &str) -> Result<()> {
     ] {
         ensure!(told.contains(line), "no {line:?} in {told}");
     }
+    let heard: Vec<&str> = told.lines().filter(|line| line.starts_with("run.")).collect();
+    let stages: Vec<&&str> = heard.iter().filter(|line| !line.starts_with("run.progressed ")).collect();
+    ensure!(stages == [&"run.accepted", &"run.started", &"run.completed"], "{told}");
     ensure!(places.ensure_in_step().await?.len() == 12);
     let (code, _, complaint) = walk("other", &token)?;
     ensure!(code == Some(1) && complaint.contains("404: There is no sync \"other\""), "{complaint}");

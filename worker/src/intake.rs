@@ -140,6 +140,7 @@ async fn accept_entry(environment: &Environment, entry: &InboxEntry) -> Result<(
         args: RunArgs {
             full: request.full,
             confirm_deletes: request.confirm_deletes,
+            allow_deletes_of: request.allow_deletes_of.clone(),
             allow_deletes: request.allow_deletes,
             ..RunArgs::default()
         },

@@ -36,6 +36,22 @@ pub(super) fn finding(path: &str, message: &str) -> FieldError {
             return FieldError::at(&pointer(path), code, detail);
         }
     }
+    // The words of the parsers of times, which name no form.
+    let of_times = [
+        "input contains invalid characters",
+        "input is out of range",
+        "input is not enough for unique date and time",
+        "no possible date and time matching input",
+        "premature end of input",
+        "trailing input",
+    ];
+    if of_times.contains(&message) {
+        return FieldError::at(
+            &pointer(path),
+            "invalid-value",
+            "must be a time such as 2026-11-30T12:00:00Z",
+        );
+    }
     FieldError::at(&pointer(path), "invalid-value", message)
 }
 

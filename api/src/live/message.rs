@@ -110,7 +110,9 @@ impl Limits {
 
 /// The message of an event. Its CloudEvent is JSON already.
 pub(super) fn event(event: &Delivery) -> String {
-    format!("{{\"op\":\"event\",\"seq\":{},\"type\":{:?},\"event\":{}}}", event.seq, event.kind, event.text)
+    // What is not kept has no position.
+    let seq = Some(event.seq).filter(|seq| *seq > 0).map_or("null".to_owned(), |seq| seq.to_string());
+    format!("{{\"op\":\"event\",\"seq\":{seq},\"type\":{:?},\"event\":{}}}", event.kind, event.text)
 }
 
 /// Why a server closes a WebSocket: the code.

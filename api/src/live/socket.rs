@@ -297,7 +297,10 @@ impl Session {
     }
 
     async fn send_events(&mut self, events: &[std::sync::Arc<Delivery>]) -> Result<(), End> {
-        let messages = events.iter().map(|one| (Message::Text(event(one).into()), Some(one.seq))).collect();
+        let messages = events
+            .iter()
+            .map(|one| (Message::Text(event(one).into()), (one.seq > 0).then_some(one.seq)))
+            .collect();
         self.send(messages).await
     }
 

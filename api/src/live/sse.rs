@@ -219,5 +219,9 @@ fn continue_quietly(text: &mut String) -> Option<String> {
 fn write_event(text: &mut String, event: &Delivery) {
     // JSON on one line has no line break, which would end the field.
     let Delivery { seq, kind, text: data, .. } = event;
-    let _ = write!(text, "id: {seq}\nevent: {kind}\ndata: {data}\n\n");
+    // A client goes on from the last id: what is not kept has none.
+    if *seq > 0 {
+        let _ = writeln!(text, "id: {seq}");
+    }
+    let _ = write!(text, "event: {kind}\ndata: {data}\n\n");
 }

@@ -9,6 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+use syncline_runs::RUN_QUEUE;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
@@ -96,7 +97,7 @@ pub(crate) async fn readyz(State(api): State<ApiState>) -> Response {
     let checks = [
         ("database", database),
         ("schema", schema),
-        ("queue", (api.queue_health)()),
+        ("queue", queue(&api).await),
         ("tasks", (api.task_health)()),
     ];
     let reasons: Vec<String> = checks
@@ -123,6 +124,21 @@ async fn database(api: &ApiState) -> Result<(), String> {
         }
         Err(_) => Err(late()),
     }
+}
+
+/// A queue in the database is as the database is.
+async fn queue(api: &ApiState) -> Result<(), String> {
+    if api.queue.is_foreign() {
+        match timeout(PATIENCE, api.queue.counts(RUN_QUEUE)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "not ready: the queue refused");
+                return Err("Redis, which holds it, cannot be reached".to_owned());
+            }
+            Err(_) => return Err(format!("Redis, which holds it: {}", late())),
+        }
+    }
+    (api.queue_health)()
 }
 
 fn late() -> String {

@@ -4,15 +4,19 @@ use axum::{Json, extract::State, http::StatusCode, http::header::LOCATION, respo
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use syncline_engine::spec::Strategy;
 use syncline_entity::{
     operation,
     types::{OperationAction, OperationState},
 };
-use syncline_service::operations::{self, Letters};
+use syncline_service::operations::{self, Conflicts, Letters, Take};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::jobs::{ListedJob, list::sync_id};
+use super::{
+    conflicts::ConflictView,
+    jobs::{ListedJob, list::sync_id},
+};
 use crate::{
     access::By,
     extract::{InPath, JsonBody, StrictQuery},
@@ -22,24 +26,32 @@ use crate::{
     state::ApiState,
 };
 
-/// What to do, with which dead letters.
+/// What to do, with which dead letters or open conflicts. `resolve` needs one of `take` and `resolution_strategy`.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(examples(json!({ "action": "replay", "filter": { "group": "3fb0c1d2e3f40516" } })))]
+#[schema(examples(
+    json!({ "action": "replay", "filter": { "group": "3fb0c1d2e3f40516" } }),
+    json!({ "action": "resolve", "take": "source", "filter": { "sync": "tasks", "q": "field:title" } }),
+))]
 pub struct NewPreview {
-    #[schema(schema_with = startable)]
+    #[schema(schema_with = words::<OperationAction>)]
     pub action: OperationAction,
-    pub filter: LetterFilter,
+    pub filter: SubjectFilter,
+    /// What stands: `source`, `target` or `base`.
+    #[schema(schema_with = takes)]
+    pub take: Option<String>,
+    /// `source_wins`, `target_wins` or `last_write_wins`, or another name of them.
+    pub resolution_strategy: Option<String>,
 }
 
-fn startable() -> utoipa::openapi::Schema {
-    one_of([OperationAction::Replay, OperationAction::Discard].map(|action| action.to_string()))
+fn takes() -> utoipa::openapi::Schema {
+    one_of(["source", "target", "base"])
 }
 
-/// Selects dead letters. Without any key all are meant.
+/// Selects dead letters, or conflicts by `sync`, `project` and `q`. Without any key all are meant.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct LetterFilter {
+pub struct SubjectFilter {
     /// Of this sync.
     pub sync: Option<String>,
     /// The sync's project.
@@ -50,7 +62,7 @@ pub struct LetterFilter {
     pub kind: Option<String>,
     /// With this text in the reason or the error; case-sensitive.
     pub text: Option<String>,
-    /// A filter such as `-error:timeout since:>2026-11-01`.
+    /// A filter such as `-error:timeout since:>2026-11-01`, or of conflicts, `field:title age:>2d`.
     pub q: Option<String>,
 }
 
@@ -58,19 +70,21 @@ pub struct LetterFilter {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(examples(json!({
     "token": "5f0c1a4e9b0d4c6f8e2a7b3c4d5e6f70", "action": "replay", "count": 12, "expires_at": "2026-11-20T13:54:17.832345Z",
-    "sample": [],
+    "sample": [], "conflicts": [],
 })))]
 pub struct PreviewView {
     /// Starts this operation and no other; for this caller, once, until it expires.
     pub token: String,
     #[schema(schema_with = words::<OperationAction>)]
     pub action: OperationAction,
-    /// The number of dead letters that are meant.
+    /// The number of dead letters or conflicts that are meant.
     #[schema(minimum = 0)]
     pub count: i64,
     pub expires_at: DateTime<Utc>,
-    /// Some of them, the latest first.
+    /// Some of the dead letters, the latest first.
     pub sample: Vec<ListedJob>,
+    /// Some of the conflicts, the latest first.
+    pub conflicts: Vec<ConflictView>,
 }
 
 /// Starts the operation of a preview.
@@ -126,7 +140,7 @@ pub struct OperationList {
     pub next_cursor: Option<String>,
 }
 
-/// Count the dead letters that an operation would change
+/// Count what an operation would change
 #[utoipa::path(
     post,
     path = "/api/v1/operations/preview",
@@ -138,18 +152,60 @@ pub struct OperationList {
 pub(crate) async fn preview(
     State(api): State<ApiState>,
     By(caller): By,
-    JsonBody(NewPreview { action, filter }): JsonBody<NewPreview>,
+    JsonBody(NewPreview { action, filter, take, resolution_strategy }): JsonBody<NewPreview>,
 ) -> Result<Json<PreviewView>, Problem> {
     let sync = match &filter.sync {
         Some(name) => Some(sync_id(&api, &caller, name, filter.project.as_deref()).await?),
         None => None,
     };
-    let LetterFilter { group, kind, text, q, .. } = filter;
-    let letters = Letters { sync, group, kind, text, q };
-    let preview = operations::preview(&api.db, &caller, action, &letters).await?;
+    let SubjectFilter { group, kind, text, q, .. } = filter;
+    let preview = match action {
+        OperationAction::Resolve => {
+            let letters = [("group", &group), ("kind", &kind), ("text", &text)];
+            if let Some((key, _)) = letters.into_iter().find(|(_, given)| given.is_some()) {
+                return Err(wrong(&format!("filter/{key}"), "is of dead letters; select conflicts by q"));
+            }
+            let take = taken(take, resolution_strategy)?;
+            operations::preview_resolve(&api.db, &caller, &Conflicts { sync, q, take }).await?
+        }
+        OperationAction::Replay | OperationAction::Discard => {
+            for (key, given) in [("take", &take), ("resolution_strategy", &resolution_strategy)] {
+                if given.is_some() {
+                    return Err(wrong(key, "is for the action resolve"));
+                }
+            }
+            let letters = Letters { sync, group, kind, text, q };
+            operations::preview(&api.db, &caller, action, &letters).await?
+        }
+    };
     let sample = super::jobs::list::views(&api, preview.sample).await?;
+    let conflicts =
+        preview.conflicts.into_iter().map(|found| super::conflicts::view(&caller, found)).collect();
     let (token, expires_at) = (preview.token, preview.expires_at);
-    Ok(Json(PreviewView { token, action, count: preview.row.total, expires_at, sample }))
+    Ok(Json(PreviewView { token, action, count: preview.row.total, expires_at, sample, conflicts }))
+}
+
+/// What stands, by its name or by a strategy.
+fn taken(take: Option<String>, strategy: Option<String>) -> Result<Take, Problem> {
+    match (take, strategy) {
+        (Some(take), None) => take.parse().map_err(|told: String| wrong("take", &told)),
+        (None, Some(strategy)) => {
+            let strategy =
+                strategy.parse::<Strategy>().map_err(|told| wrong("resolution_strategy", &told))?;
+            match strategy {
+                Strategy::Manual => Err(wrong("resolution_strategy", "leaves each conflict to a person")),
+                strategy => Ok(Take::Strategy(strategy)),
+            }
+        }
+        (None, None) => Err(wrong("take", "is missing; give it, or resolution_strategy")),
+        (Some(_), Some(_)) => Err(wrong("resolution_strategy", "stands beside take; give one of them")),
+    }
+}
+
+fn wrong(pointer: &str, detail: &str) -> Problem {
+    let told = format!("{}: {detail}", pointer.replace('/', "."));
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-body", "Invalid body", told)
+        .with_pointer(&format!("/{pointer}"), detail)
 }
 
 /// Start the operation of a preview

@@ -8,6 +8,7 @@ mod conforms;
 mod document;
 mod health;
 mod history;
+mod hostile;
 mod jobs;
 mod live;
 mod many;

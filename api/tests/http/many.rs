@@ -158,6 +158,7 @@ async fn an_operation_is_previewed_started_and_cancelled(#[values(false, true)] 
     preview("replay", json!({ "sync": "nowhere" })).await.problem(404, "unknown-sync");
     preview("replay", json!({ "q": "odd:1" })).await.problem(422, "invalid-filter");
     preview("resolve", json!({})).await.problem(422, "invalid-body");
+    preview("remove", json!({})).await.problem(422, "invalid-body");
     // What dies later is not meant.
     stage.execute("UPDATE sync_history SET dead_at = '2126-01-01T00:00:00+00:00' WHERE error_message LIKE '%T-1299'").await;
 
@@ -199,6 +200,7 @@ async fn secrets_of_accounts_go_in_and_never_come_out() {
     let stage = Stage::sqlite().await;
     let allow = syncline_service::allow::AllowLists {
         variables: "CRM_*".parse().unwrap(),
+        vault: "secret/syncline/*".parse().unwrap(),
         ..syncline_service::allow::AllowLists::default()
     };
     let router = router(ApiState { allow: std::sync::Arc::new(allow), ..stage.state.clone() });
@@ -220,6 +222,16 @@ async fn secrets_of_accounts_go_in_and_never_come_out() {
     assert_eq!(made.status, 201, "{}", made.text);
     assert_eq!(made.json()["secret"]["reference"], "env:CRM_TOKEN");
     let own = made.header("location").to_owned();
+    let secret = json!({ "vault": "secret/syncline/github#token" });
+    let vault = json!({ "name": "of-vault", "platform": "github", "secret": secret });
+    let vault = ask("POST", path, vault, None).await;
+    assert_eq!(vault.status, 201, "{}", vault.text);
+    let shown = &vault.json()["secret"];
+    assert_eq!(
+        (&shown["kind"], &shown["reference"]),
+        (&json!("vault"), &json!("vault:secret/syncline/github#token"))
+    );
+    assert_eq!(ask("DELETE", vault.header("location"), Value::Null, None).await.status, 200);
     let again = json!({ "name": "acme", "platform": "github", "secret": { "env": "CRM_TOKEN" } });
     ask("POST", path, again, None).await.problem(409, "account-exists");
     for (body, told) in [
@@ -231,7 +243,12 @@ async fn secrets_of_accounts_go_in_and_never_come_out() {
             json!({ "name": "b", "platform": "github", "secret": { "file": "/etc/shadow" } }),
             "SYNCLINE_ALLOW_PATHS",
         ),
-        (json!({ "name": "b", "platform": "github", "secret": {} }), "one of env, file and value"),
+        (
+            json!({ "name": "b", "platform": "github", "secret": { "vault": "secret/other#token" } }),
+            "SYNCLINE_ALLOW_VAULT",
+        ),
+        (json!({ "name": "b", "platform": "github", "secret": { "vault": "secret" } }), "MOUNT/PATH#KEY"),
+        (json!({ "name": "b", "platform": "github", "secret": {} }), "one of env, file, vault and value"),
         (
             json!({ "name": "b", "platform": "github", "secret": { "env": "CRM_TOKEN" }, "base_url": "https://evil.example" }),
             "SYNCLINE_ALLOW_HOSTS",
@@ -325,4 +342,83 @@ async fn people_projects_and_tokens_are_made_over_http() {
     let seen = stage.send(request).await.json();
     assert_eq!(seen["projects"][0]["key"], "web");
     assert_eq!(seen["projects"].as_array().unwrap().len(), 1);
+}
+
+#[rstest]
+#[tokio::test]
+async fn conflicts_are_resolved_in_bulk_as_they_were_counted(#[values(false, true)] on_postgres: bool) {
+    let stage = stage(on_postgres).await;
+    let sync = stage.sync("tasks", |_| {}).await;
+    let run = uuid::Uuid::now_v7();
+    let mut conflicts = Vec::new();
+    for _ in 0..4 {
+        let (link, conflict) = crate::history::link(&stage, sync, run).await;
+        let ids = format!("entity_id = 's-{link}', external_id = 't-{link}', source_key = 'T-{link}'");
+        stage.execute(&format!("UPDATE sync_metadata SET {ids} WHERE id = {link}")).await;
+        conflicts.push(conflict);
+    }
+    let preview = async |more: Value| {
+        let mut body = json!({ "action": "resolve", "filter": { "sync": "tasks", "q": "field:a" } });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        stage.post("/api/v1/operations/preview", body).await
+    };
+    for (wrong, pointer) in [
+        (json!({}), "/take"),
+        (json!({ "take": "both" }), "/take"),
+        (json!({ "resolution_strategy": "manual" }), "/resolution_strategy"),
+        (json!({ "take": "source", "resolution_strategy": "source_wins" }), "/resolution_strategy"),
+        (json!({ "take": "source", "filter": { "group": "x" } }), "/filter/group"),
+    ] {
+        let problem = preview(wrong.clone()).await.problem(422, "invalid-body");
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{wrong}");
+    }
+    let none = preview(json!({ "take": "source", "filter": { "q": "field:other" } })).await.json();
+    assert_eq!(none["count"], 0, "{none}");
+    let shown = preview(json!({ "resolution_strategy": "elder_wins" })).await.json();
+    assert_eq!(
+        (&shown["count"], shown["conflicts"].as_array().map(Vec::len), &shown["sample"]),
+        (&json!(4), Some(4), &json!([])),
+        "{shown}"
+    );
+    // Since then one was resolved, and one was decided by somebody.
+    stage.execute(&format!("UPDATE sync_conflicts SET resolved = true WHERE id = {}", conflicts[0])).await;
+    let decided = format!("/api/v1/sync/conflicts/{}/resolve", conflicts[1]);
+    assert_eq!(stage.post(&decided, json!({ "take": "target" })).await.status, 202);
+    let started = stage.post("/api/v1/operations", json!({ "token": shown["token"] })).await;
+    assert_eq!(started.status, 202, "{}", started.text);
+    let id = started.json()["id"].as_str().unwrap().parse().unwrap();
+    while !matches!(step(&stage.db, &stage.state.queue, id).await.unwrap(), Step::Over(_)) {}
+    let over = stage.get(&format!("/api/v1/operations/{id}")).await.json();
+    assert_eq!(
+        (&over["state"], &over["done"], &over["skipped"], &over["total"]),
+        (&json!("done"), &json!(2), &json!(2), &json!(4)),
+        "{over}"
+    );
+    for (conflict, resolution) in [(1, "target"), (2, "source"), (3, "source")] {
+        let shown = stage.get(&format!("/api/v1/sync/conflicts/{}", conflicts[conflict])).await.json();
+        assert_eq!(shown["resolution"], resolution, "{shown}");
+    }
+    let runs = stage.get("/api/v1/jobs?kind=resolve").await.json();
+    assert_eq!(runs["jobs"].as_array().unwrap().len(), 2, "one for the two of the operation: {runs}");
+}
+
+#[tokio::test]
+async fn a_conflict_that_was_met_again_since_it_was_counted_is_left() {
+    let stage = Stage::sqlite().await;
+    let sync = stage.sync("tasks", |_| {}).await;
+    let (_, conflict) = crate::history::link(&stage, sync, uuid::Uuid::now_v7()).await;
+    let body = json!({ "action": "resolve", "take": "source", "filter": {} });
+    let shown = stage.post("/api/v1/operations/preview", body).await.json();
+    assert_eq!(shown["count"], 1, "{shown}");
+    // A run meets it, with other values perhaps, and is over after the preview.
+    let run = stage.post("/api/v1/jobs", json!({ "sync": "tasks" })).await.json()["id"].clone();
+    let run: uuid::Uuid = run.as_str().unwrap().parse().unwrap();
+    let run = run.simple();
+    let of = format!("UPDATE sync_conflicts SET run_id = X'{run}' WHERE id = {conflict}");
+    stage.execute(&of).await;
+    let started = stage.post("/api/v1/operations", json!({ "token": shown["token"] })).await.json();
+    let id = started["id"].as_str().unwrap().parse().unwrap();
+    assert!(matches!(step(&stage.db, &stage.state.queue, id).await.unwrap(), Step::Over(_)));
+    let over = stage.get(&format!("/api/v1/operations/{id}")).await.json();
+    assert_eq!((&over["done"], &over["skipped"]), (&json!(0), &json!(1)), "{over}");
 }

@@ -86,6 +86,15 @@ async fn a_problem_names_its_request_and_its_page() {
     for pointer in ["/ful", "/priority", "/items/ids/0", "/sync"] {
         assert!(pointers.contains(&pointer), "{pointer}: {problem}");
     }
+    for time in ["tomorrow", "", "2026-13-01T00:00:00Z", "2026-11-30T12:00:00Z and so on", "2026-11"] {
+        let reply = stage.post("/api/v1/jobs", json!({ "sync": "own", "not_before": time })).await;
+        let error = reply.problem(422, "invalid-body")["errors"][0].clone();
+        let detail = error["detail"].as_str().unwrap();
+        assert!(
+            error["pointer"] == "/not_before" && detail.contains("2026-11-30T12:00:00Z"),
+            "{time}: {error}"
+        );
+    }
     let (page, anchor) = problem["docs"].as_str().unwrap().split_once('#').unwrap();
     let page = stage.get(page).await;
     assert_eq!((page.status.as_u16(), page.header("content-type")), (200, "text/html; charset=utf-8"));

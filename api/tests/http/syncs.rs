@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Router, body::Body, http::Request};
-use sea_orm::EntityTrait;
+use sea_orm::{ConnectionTrait, EntityTrait};
 use serde_json::{Value, json};
 use syncline_api::{ApiState, router};
 use syncline_entity::sync_config;
@@ -132,6 +132,10 @@ async fn a_sync_is_made_changed_and_deleted(server: Server) {
     server.ask("DELETE", &path, &[("if-match", "\"1\"")], "").await.problem(412, "changed-since");
     let gone = server.ask("DELETE", &path, &[], "").await;
     assert_eq!((gone.status.as_u16(), &gone.json()["deleted"]), (200, &json!(true)), "{}", gone.text);
+    let told = "SELECT COUNT(*) AS many FROM events WHERE type = 'config.deleted'";
+    let told = sea_orm::Statement::from_string(server.stage.db.get_database_backend(), told);
+    let told = server.stage.db.query_one_raw(told).await.unwrap().unwrap();
+    assert_eq!(told.try_get::<i64>("", "many").unwrap(), 1, "the feed tells of it");
     for (method, path) in [("GET", path.clone()), ("DELETE", path.clone()), ("POST", format!("{path}/run"))] {
         server.ask(method, &path, &[], "").await.problem(404, "unknown-sync");
     }

@@ -1,5 +1,7 @@
 //! `syncline conflicts resolve`: records a person's choices and starts the runs that apply them.
 
+mod background;
+
 use std::collections::BTreeMap;
 
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
@@ -23,6 +25,9 @@ use crate::{
     wait,
 };
 
+/// More conflicts than this are left to the workers.
+const MOST_HERE: usize = 1_000;
+
 /// The choice for each conflict.
 type Choices = BTreeMap<i64, Choice>;
 
@@ -33,10 +38,19 @@ pub(super) async fn run(
     args: &ResolveArgs,
     output: &Output,
 ) -> Result<Exit, Fault> {
-    let one = one_choice(args)?;
     let environment = app::environment(config, db.clone())?;
+    if args.background {
+        return background::run(config, (db, &environment.queue), args, output).await;
+    }
+    let one = one_choice(args)?;
     let choices: Choices = match &one {
-        Some(choice) => meant(db, args).await?.into_iter().map(|id| (id, choice.clone())).collect(),
+        Some(choice) => {
+            let ids = meant(db, args).await?;
+            if args.ids.is_empty() && ids.len() > MOST_HERE {
+                return background::run(config, (db, &environment.queue), args, output).await;
+            }
+            ids.into_iter().map(|id| (id, choice.clone())).collect()
+        }
         None => of_fields(db, args).await?,
     };
     if choices.is_empty() {

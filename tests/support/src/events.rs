@@ -10,7 +10,7 @@ use tokio::time::timeout;
 /// Timeout of the next chunk.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// An event: its id, its type and its data.
+/// An event: its id, its type and its data. One that is not kept has the id 0.
 pub type Event = (i64, String, Value);
 
 /// An open stream.
@@ -43,7 +43,9 @@ impl Events {
     pub async fn next(&mut self) -> Result<Option<Event>> {
         loop {
             if let Some(found) = self.found.pop_front() {
-                self.position = Some(found.0);
+                if found.0 > 0 {
+                    self.position = Some(found.0);
+                }
                 return Ok(Some(found));
             }
             let chunk = timeout(PATIENCE, self.response.chunk()).await.context("nothing comes")?;
@@ -60,8 +62,8 @@ impl Events {
         let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
         let id = field("id").map(str::parse).transpose()?;
         match (id, field("event"), field("data")) {
-            (Some(id), Some(kind), Some(data)) => {
-                self.found.push_back((id, kind.to_owned(), serde_json::from_str(data)?));
+            (id, Some(kind), Some(data)) => {
+                self.found.push_back((id.unwrap_or(0), kind.to_owned(), serde_json::from_str(data)?));
             }
             (_, None, None) if self.found.is_empty() => self.position = id.or(self.position),
             (_, None, None) => {}

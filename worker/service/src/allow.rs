@@ -17,6 +17,7 @@ pub struct AllowLists {
     pub paths: Folders,
     pub variables: Variables,
     pub hosts: Hosts,
+    pub vault: VaultSecrets,
 }
 
 /// Folders whose files may be named.
@@ -26,6 +27,10 @@ pub struct Folders(Vec<PathBuf>);
 /// Names of environment variables; a `*` at the end of one stands for any rest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Variables(Vec<String>);
+
+/// Secrets of Vault, as `MOUNT/PATH`; a `*` at the end of one stands for any rest.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VaultSecrets(Vec<String>);
 
 /// Servers in the network.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -74,12 +79,24 @@ fn real(path: &Path) -> Option<PathBuf> {
 impl Variables {
     /// True if the variable is listed. Names are compared with case, as the system does.
     pub fn allow(&self, name: &str) -> bool {
-        let fits = |entry: &String| match entry.strip_suffix('*') {
-            Some(start) => name.starts_with(start),
-            None => entry == name,
-        };
-        self.0.iter().any(fits)
+        any(&self.0, name)
     }
+}
+
+impl VaultSecrets {
+    /// True if the secret at this path of this mount is listed, whichever its key.
+    pub fn allow(&self, mount: &str, path: &str) -> bool {
+        any(&self.0, &format!("{mount}/{path}"))
+    }
+}
+
+/// True if an entry is this name, or with a `*` its beginning.
+fn any(entries: &[String], name: &str) -> bool {
+    let fits = |entry: &String| match entry.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => entry == name,
+    };
+    entries.iter().any(fits)
 }
 
 impl Hosts {
@@ -136,6 +153,28 @@ impl FromStr for Variables {
     }
 }
 
+impl FromStr for VaultSecrets {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // A `*` in place of the mount would allow whatever Vault holds.
+        let secret = |entry: &str| {
+            let (mount, path) = entry.split_once('/')?;
+            let (start, rest) = path.strip_suffix('*').map_or((path, false), |start| (start, true));
+            let part = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(['?', '#', '%', '*']);
+            let fits = match start.strip_suffix('/') {
+                Some(folders) if rest => folders.split('/').all(part),
+                _ if start.is_empty() => rest,
+                _ => start.split('/').all(part),
+            };
+            (part(mount) && fits).then(|| entry.to_owned())
+        };
+        let wanted =
+            "a secret of Vault, like secret/syncline/github, or the start of one, like secret/syncline/*";
+        entries(text, wanted, secret).map(VaultSecrets)
+    }
+}
+
 impl FromStr for Hosts {
     type Err = String;
 
@@ -163,6 +202,12 @@ impl fmt::Display for Folders {
 }
 
 impl fmt::Display for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        list(f, self.0.iter())
+    }
+}
+
+impl fmt::Display for VaultSecrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         list(f, self.0.iter())
     }

@@ -30,6 +30,10 @@ pub use self::{
     listing::{COLUMNS, ConflictGroup, ConflictsQuery, FoundConflict, get, groups, list, open_ids},
     strategy::{Asked, FieldChoice, decide},
 };
+pub(crate) use self::{
+    listing::{get_in, undecided_ids},
+    strategy::by_strategy,
+};
 use super::{
     Caller, Error, Refusal, Unknown,
     audit::{self, Entry},
@@ -91,8 +95,8 @@ pub async fn choose(
     Err(Error::refused(Refusal::Contended, "runs write to these items all the time; try again"))
 }
 
-/// Returns `None` if a run wrote to one of the links meanwhile.
-async fn try_choose(
+/// Stores the choices and accepts their runs in a transaction. Returns `None` if a run wrote to one of the links meanwhile.
+pub(crate) async fn try_choose(
     tx: &DatabaseTransaction,
     queue: &RunQueue,
     decisions: &[Decision],
@@ -199,8 +203,8 @@ impl Syncs {
 
 /// Refuses a base or a value that cannot be carried out, as far as the mapping can tell; the places are asked by the run,
 /// before it writes to either of them.
-async fn check(
-    tx: &DatabaseTransaction,
+pub(crate) async fn check(
+    tx: &impl ConnectionTrait,
     config: &sync_config::Model,
     conflict: &sync_conflict::Model,
     link: &sync_metadata::Model,

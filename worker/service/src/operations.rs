@@ -4,6 +4,7 @@
 //! caller and for ten minutes. Workers carry a started operation out, one [`step`] after the other: a step is one
 //! transaction with its changes and with how far it has come, so that after a crash nothing is done twice.
 
+mod resolve;
 mod step;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
@@ -26,10 +27,14 @@ use syncline_runs::{
 use syncline_sql::begin;
 use uuid::Uuid;
 
-pub use self::step::{Step, fail, step};
+pub use self::{
+    resolve::{Conflicts, Take, preview_resolve},
+    step::{Step, fail, step},
+};
 use crate::{
     Caller, Error, Refusal, Scope, Unknown,
     audit::{self, Entry},
+    conflicts::FoundConflict,
     filter::jobs::of_jobs_at,
 };
 
@@ -101,6 +106,8 @@ pub struct Preview {
     pub expires_at: DateTime<Utc>,
     /// Some of the letters, the latest first.
     pub sample: Vec<Listed>,
+    /// Some of the conflicts, the latest first.
+    pub conflicts: Vec<FoundConflict>,
 }
 
 /// Counts the letters and stores what was asked.
@@ -111,6 +118,10 @@ pub async fn preview(
     letters: &Letters,
 ) -> Result<Preview, Error> {
     may(caller, action)?;
+    if action == OperationAction::Resolve {
+        let text = "take: is missing; say what stands, or give a resolution_strategy";
+        return Err(Error::Invalid(text.to_owned()));
+    }
     let now = Utc::now().trunc_subsecs(6);
     let query = letters.query(caller.project, now);
     let in_scope = dead::counted(db, caller.project, letters.sync, letters.group.as_deref()).await?;
@@ -128,12 +139,24 @@ pub async fn preview(
     };
     let (sample, _) = meant(db, &query, also.as_ref(), None, SAMPLE, usize::MAX).await?;
     let sample = sample.iter().map(of_letter).collect();
+    let (row, token) = stored(db, caller, (action, json!(letters)), total, now).await?;
+    Ok(Preview { expires_at: now + PREVIEW_LASTS, row, token, sample, conflicts: Vec::new() })
+}
+
+/// Stores a preview. Returns it with its token.
+async fn stored(
+    db: &DatabaseConnection,
+    caller: &Caller,
+    (action, filter): (OperationAction, Value),
+    total: u64,
+    now: DateTime<Utc>,
+) -> Result<(operation::Model, String), Error> {
     let token = Uuid::new_v4().simple().to_string();
     let row = operation::ActiveModel {
         operation_uid: Set(Uuid::now_v7()),
         project_id: Set(caller.project),
         action: Set(action),
-        filter: Set(json!(letters)),
+        filter: Set(filter),
         cutoff: Set(now),
         state: Set(OperationState::Previewed),
         total: Set(i64::try_from(total).unwrap_or(i64::MAX)),
@@ -144,8 +167,7 @@ pub async fn preview(
         ..Default::default()
     };
     forget(db, now).await?;
-    let row = row.insert(db).await?;
-    Ok(Preview { expires_at: now + PREVIEW_LASTS, row, token, sample })
+    Ok((row.insert(db).await?, token))
 }
 
 /// Removes previews that can no longer be started.
@@ -339,10 +361,6 @@ fn may(caller: &Caller, action: OperationAction) -> Result<(), Error> {
         OperationAction::Replay | OperationAction::Resolve => Scope::Operate,
         OperationAction::Discard => Scope::Admin,
     };
-    if action == OperationAction::Resolve {
-        let text = "action: conflicts cannot be resolved by an operation yet; resolve them one by one";
-        return Err(Error::Invalid(text.to_owned()));
-    }
     if caller.may(needed) {
         return Ok(());
     }

@@ -70,13 +70,12 @@ impl Origin<'_> {
                     shown(path)
                 ));
             }
-            Reference::Vault { .. } => {
-                return refused(
-                    "secret: a reference to Vault is set at the command line: `syncline accounts add`"
-                        .to_owned(),
-                );
+            Reference::Vault { mount, path, .. } if !lists.vault.allow(mount, path) => {
+                return refused(format!(
+                    "secret.vault: the secret \"{mount}/{path}\" is not in SYNCLINE_ALLOW_VAULT, as over HTTP it must be"
+                ));
             }
-            Reference::Env(_) | Reference::File(_) => {}
+            Reference::Env(_) | Reference::File(_) | Reference::Vault { .. } => {}
         }
         let Some(address) = base_url else { return Ok(()) };
         let allowed = host_of(address).is_some_and(|(host, port)| lists.hosts.allow(&host, port));

@@ -91,7 +91,7 @@ pub fn display_name(project: &str, name: &str) -> String {
 }
 
 /// Returns all syncs by id, including deleted ones.
-pub async fn all(db: &DatabaseConnection) -> Result<HashMap<i64, StoredSync>, DbErr> {
+pub async fn all(db: &impl ConnectionTrait) -> Result<HashMap<i64, StoredSync>, DbErr> {
     let projects = project::Entity::find().all(db).await?;
     let projects: HashMap<i64, String> = projects.into_iter().map(|row| (row.id, row.key)).collect();
     let stored = |row: sync_config::Model| {
@@ -101,7 +101,7 @@ pub async fn all(db: &DatabaseConnection) -> Result<HashMap<i64, StoredSync>, Db
     Ok(sync_config::Entity::find().all(db).await?.into_iter().map(stored).collect())
 }
 
-pub async fn by_id(db: &DatabaseConnection, id: i64) -> Result<Option<StoredSync>, DbErr> {
+pub async fn by_id(db: &impl ConnectionTrait, id: i64) -> Result<Option<StoredSync>, DbErr> {
     let Some(row) = sync_config::Entity::find_by_id(id).one(db).await? else { return Ok(None) };
     let project = project::Entity::find_by_id(row.project_id).one(db).await?;
     let project = project.map_or_else(|| "default".to_owned(), |project| project.key);

@@ -7,8 +7,8 @@ use rstest::rstest;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, PaginatorTrait};
 use serde_json::json;
 use syncline_entity::{
-    account, audit_log, event, idempotency_key, project, status_history, sync_conflict,
-    types::{DeliveryStatus, EventType, Side},
+    account, audit_log, event, idempotency_key, operation, project, status_history, sync_conflict,
+    types::{DeliveryStatus, EventType, OperationAction, OperationState, Side},
     webhook_delivery,
 };
 use syncline_upkeep::purge::{Age, Count, Kind, Retention, Unwatched, events, purge};
@@ -136,6 +136,37 @@ async fn events_go_after_a_day_or_when_there_are_too_many(#[values(On::Sqlite, O
     let later = stage.now + TimeDelta::days(9);
     assert_eq!(events(&stage.db, later, &few, Duration::from_secs(9)).await.unwrap(), 1);
     assert_eq!(kept().await, Some((304, 304)));
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_operation_goes_as_long_after_its_end_as_a_run(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let stage = Stage::new(on).await;
+    for (state, ended) in [
+        (OperationState::Done, Some(91)),
+        (OperationState::Cancelled, Some(100)),
+        (OperationState::Failed, Some(89)),
+        (OperationState::Running, None),
+    ] {
+        let row = operation::ActiveModel {
+            operation_uid: Set(uuid::Uuid::now_v7()),
+            action: Set(OperationAction::Replay),
+            filter: Set(json!({})),
+            cutoff: Set(stage.ago(200)),
+            state: Set(state),
+            actor: Set("me".to_owned()),
+            created_at: Set(stage.ago(200)),
+            completed_at: Set(ended.map(|days| stage.ago(days))),
+            ..Default::default()
+        };
+        row.insert(&stage.db).await.expect("an operation");
+    }
+    let forever = Retention { runs: Age::Forever, ..Retention::default() };
+    assert_eq!(stage.purge(&forever).await.removed(), 0);
+    assert_eq!(stage.purge(&Retention::default()).await.kinds[&Kind::Operations].removed, 2);
+    let left = operation::Entity::find().all(&stage.db).await.unwrap();
+    let left: Vec<_> = left.into_iter().map(|row| row.state).collect();
+    assert_eq!(left, [OperationState::Failed, OperationState::Running]);
 }
 
 #[rstest]

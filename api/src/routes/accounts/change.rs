@@ -59,6 +59,9 @@ pub struct Secret {
     /// The absolute path of a file of the server, inside a folder of SYNCLINE_ALLOW_PATHS.
     #[schema(max_length = 4096)]
     pub file: Option<String>,
+    /// A key of a secret of Vault, as `MOUNT/PATH#KEY`; SYNCLINE_ALLOW_VAULT must have the secret.
+    #[schema(max_length = 4096)]
+    pub vault: Option<String>,
     /// The secret itself. It is never shown again.
     #[schema(max_length = 65536, write_only)]
     pub value: Option<String>,
@@ -96,10 +99,11 @@ impl Secret {
             let read = format!("{kind}:{text}").parse::<Reference>();
             read.map(NewSecret::Reference).map_err(|why| invalid(&format!("/secret/{kind}"), &why))
         };
-        match (self.env, self.file, self.value) {
-            (Some(name), None, None) => reference("env", &name),
-            (None, Some(path), None) => reference("file", &path),
-            (None, None, Some(value)) => {
+        match (self.env, self.file, self.vault, self.value) {
+            (Some(name), None, None, None) => reference("env", &name),
+            (None, Some(path), None, None) => reference("file", &path),
+            (None, None, Some(key), None) => reference("vault", &key),
+            (None, None, None, Some(value)) => {
                 let token = Token::new(value.trim());
                 match token.reveal().len() {
                     0 => Err(invalid("/secret/value", "is empty; give the secret")),
@@ -110,7 +114,7 @@ impl Secret {
                     )),
                 }
             }
-            _ => Err(invalid("/secret", "must have one of env, file and value")),
+            _ => Err(invalid("/secret", "must have one of env, file, vault and value")),
         }
     }
 }

@@ -18,6 +18,9 @@ const SOME: [EventType; 3] = [EventType::RunAccepted, EventType::RunStarted, Eve
 #[tokio::test]
 async fn a_stream_goes_on_where_it_broke_off() {
     let server = Server::over(Stage::sqlite().await).await;
+    for name in ["a", "b", "tasks"] {
+        server.stage.sync(name, |_| {}).await;
+    }
     let mut events = server.stream("", None, None).await;
     for _ in 0..4 {
         server.write(1, &SOME).await;
@@ -34,7 +37,7 @@ async fn a_stream_goes_on_where_it_broke_off() {
     let (id, kind, event) = events_of(&server).await;
     assert_eq!((id, kind.as_str()), (16, "config.created"));
     assert_eq!(event["type"], "syncline.config.created.v1");
-    assert_eq!((&event["source"], &event["subject"]), (&json!("/projects/1/syncs/3"), &json!("3")));
+    assert_eq!((&event["source"], &event["subject"]), (&json!("/projects/default/syncs/tasks"), &json!("3")));
     // A WebSocket has the same positions.
     let mut socket = server.listen(&[], Some(13)).await;
     assert_eq!(socket.seqs(3).await, [14, 15, 16]);

@@ -59,6 +59,9 @@ pub struct SyncRequest {
     /// Allow up to this many deletes, past the delete guard.
     #[serde(default, deserialize_with = "deletes", skip_serializing_if = "Option::is_none")]
     pub allow_deletes: Option<u64>,
+    /// Allow the deletes of these items alone, by the id of either item of their links.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allow_deletes_of: Vec<String>,
     /// The earliest start.
     #[serde(default, deserialize_with = "time", skip_serializing_if = "Option::is_none")]
     pub not_before: Option<DateTime<Utc>>,
@@ -102,6 +105,7 @@ impl SyncRequest {
             full: false,
             confirm_deletes: false,
             allow_deletes: None,
+            allow_deletes_of: Vec::new(),
             not_before: None,
         }
     }
@@ -140,6 +144,15 @@ impl SyncRequest {
         }
         if self.allow_deletes.is_some_and(|deletes| deletes > MAX_NUMBER) {
             return Err(DocumentError::Malformed(format!("allow_deletes is more than {MAX_NUMBER}")));
+        }
+        if self.allow_deletes_of.iter().any(String::is_empty) {
+            return Err(DocumentError::Malformed(
+                "allow_deletes_of names an item with an empty id".to_owned(),
+            ));
+        }
+        if self.allow_deletes.is_some() && !self.allow_deletes_of.is_empty() {
+            let text = "allow_deletes_of stands beside allow_deletes; give one of them";
+            return Err(DocumentError::Malformed(text.to_owned()));
         }
         Ok(())
     }

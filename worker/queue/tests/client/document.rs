@@ -46,6 +46,13 @@ fn valid(schema: &Map<String, Value>, value: &Value) -> bool {
         "maxLength" => {
             value.as_str().is_none_or(|text| text.chars().count() as u64 <= says.as_u64().expect("a number"))
         }
+        "items" => value
+            .as_array()
+            .is_none_or(|items| items.iter().all(|item| valid(says.as_object().expect("a schema"), item))),
+        "minItems" => {
+            value.as_array().is_none_or(|items| items.len() as u64 >= says.as_u64().expect("a number"))
+        }
+        "not" => !valid(says.as_object().expect("a schema"), value),
         "minimum" => value.as_f64().is_none_or(|number| number >= says.as_f64().expect("a number")),
         "maximum" => value.as_f64().is_none_or(|number| number <= says.as_f64().expect("a number")),
         "format" => value.as_str().is_none_or(|value| match text(says) {
@@ -65,6 +72,7 @@ fn is(kind: &Value, value: &Value) -> bool {
     match text(kind) {
         "object" => value.is_object(),
         "string" => value.is_string(),
+        "array" => value.is_array(),
         "boolean" => value.is_boolean(),
         "null" => value.is_null(),
         "integer" => value.as_f64().is_some_and(|number| number.fract() == 0.0),
@@ -107,6 +115,10 @@ fn schema_and_type_accept_the_same_documents() {
         with("sync", json!("ß".repeat(200))),
         with("allow_deletes", json!(0)),
         with("allow_deletes", json!(3.0)),
+        with("allow_deletes_of", json!([])),
+        with("allow_deletes_of", json!(["T-1", "T-2"])),
+        json!({ "version": 1, "sync": "a", "allow_deletes": null, "allow_deletes_of": ["T-1"] }),
+        json!({ "version": 1, "sync": "a", "allow_deletes": 1, "allow_deletes_of": [] }),
         with("allow_deletes", json!(9_007_199_254_740_991u64)),
         with("not_before", json!("2026-11-25T10:00:00.123456Z")),
         with("priority", json!("low")),
@@ -133,6 +145,7 @@ fn schema_and_type_refuse_the_same_documents() {
         json!({ "version": null, "sync": "a" }),
         json!({ "version": 1, "sync": "a", "syncs": "b" }),
         json!({ "version": 1, "sync": "a", "Full": true }),
+        json!({ "version": 1, "sync": "a", "allow_deletes": 1, "allow_deletes_of": ["T-1"] }),
     ];
     for (name, values) in [
         ("sync", vec![json!(""), json!(null), json!(1), json!("x".repeat(201)), json!(["a"])]),
@@ -151,6 +164,10 @@ fn schema_and_type_refuse_the_same_documents() {
                 json!(9_007_199_254_740_992u64),
                 json!(1e300),
             ],
+        ),
+        (
+            "allow_deletes_of",
+            vec![json!(null), json!("T-1"), json!([1]), json!([""]), json!(["T-1", ""]), json!({})],
         ),
         (
             "id",
@@ -190,11 +207,13 @@ fn every_field_of_the_schema_is_one_of_the_type() {
     let mut full = SyncRequest::new("a");
     full.id = Some(Uuid::now_v7());
     full.priority = Some(Priority::High);
-    full.allow_deletes = Some(1);
+    full.allow_deletes_of = vec!["T-1".to_owned()];
     full.not_before = Some(DateTime::UNIX_EPOCH);
     let written: Value = serde_json::from_str(&full.to_text().expect("a document")).expect("JSON");
     let names = |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
     let (mut written_names, mut known) = (names(&written), names(&schema["properties"]));
+    // It stands instead of `allow_deletes_of`.
+    written_names.push("allow_deletes".to_owned());
     written_names.sort();
     known.sort();
     assert_eq!(written_names, known);

@@ -7,7 +7,11 @@ use sea_orm::{
 };
 use serde_json::{Map, Value, json};
 use syncline_engine::spec::{Finding, SyncSpec};
-use syncline_entity::{schedule, sync_config, sync_history};
+use syncline_entity::{
+    event::{self, NewEvent},
+    schedule, sync_config, sync_history,
+    types::EventType,
+};
 use syncline_runs::{RunQueue, pause::Subject};
 use syncline_sql::begin;
 
@@ -207,8 +211,11 @@ async fn mark_deleted(
     }
     let before = json!({ "name": row.name, "revision": row.revision });
     let project = Some(row.project_id);
+    let facts = json!({ "sync": id, "name": row.name, "revision": row.revision, "by": caller.actor });
+    let told = NewEvent::new(EventType::ConfigDeleted, project, facts).about(id).of_sync(id);
+    let now = Utc::now().trunc_subsecs(6);
     let mut model: sync_config::ActiveModel = row.into();
-    model.deleted_at = Set(Some(Utc::now().trunc_subsecs(6)));
+    model.deleted_at = Set(Some(now));
     model.update(tx).await?;
     schedule::Entity::update_many()
         .col_expr(schedule::Column::NextTickAt, Expr::value(Option::<chrono::DateTime<Utc>>::None))
@@ -224,6 +231,7 @@ async fn mark_deleted(
         after: Value::Null,
     };
     audit::record(tx, caller, entry).await?;
+    event::record(tx, now, [told]).await?;
     Ok(())
 }
 

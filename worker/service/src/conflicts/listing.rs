@@ -31,8 +31,17 @@ pub const COLUMNS: [Column; 11] = [
     Column { key: "since", sql: "w.created_at", form: Form::Time },
 ];
 
-const READ: [&str; 7] =
-    ["link_id", "field", "conflict_type", "resolution", "resolved_by", "occurrences", "created_at"];
+const READ: [&str; 9] = [
+    "link_id",
+    "run_id",
+    "field",
+    "conflict_type",
+    "resolution",
+    "choice",
+    "resolved_by",
+    "occurrences",
+    "created_at",
+];
 
 /// Texts in which a word is looked for; the values are not among them.
 const WORDS: [&str; 6] =
@@ -103,11 +112,40 @@ pub async fn open_ids(
     Ok(all)
 }
 
+/// A page of the open conflicts of a query that nobody has decided and that were as they are now at this time: the run that
+/// met each of them last was over by then.
+pub(crate) async fn undecided_ids(
+    db: &impl ConnectionTrait,
+    project: Option<i64>,
+    asked: &ConflictsQuery,
+    known: &HashMap<i64, StoredSync>,
+    at: DateTime<Utc>,
+) -> Result<Ids, Error> {
+    let unchanged = Condition::of(
+        "(w.created_at <= ? AND w.resolution IS NULL AND w.choice IS NULL AND NOT EXISTS (SELECT 1 FROM sync_history h \
+         WHERE h.run_uid = w.run_id AND (h.completed_at IS NULL OR h.completed_at > ?)))",
+        [at.into(), at.into()],
+    );
+    let caller = Caller { project, ..Caller::person("an operation") };
+    matching(db, &caller, asked, known, unchanged).await
+}
+
 async fn ids(
     db: &DatabaseConnection,
     caller: &Caller,
     asked: &ConflictsQuery,
     known: &HashMap<i64, StoredSync>,
+) -> Result<Ids, Error> {
+    matching(db, caller, asked, known, Condition::default()).await
+}
+
+/// The ids of a query for which this holds as well.
+async fn matching(
+    db: &impl ConnectionTrait,
+    caller: &Caller,
+    asked: &ConflictsQuery,
+    known: &HashMap<i64, StoredSync>,
+    holds: Condition,
 ) -> Result<Ids, Error> {
     let of = |key: &str, name: &str| match key {
         "project" => known.values().filter(|sync| sync.project == name).map(|sync| sync.id).collect(),
@@ -115,6 +153,7 @@ async fn ids(
     };
     let mut also = condition(asked.filter.as_deref().unwrap_or_default(), &COLUMNS, &WORDS, &of)?;
     also.and(of_seen(caller, "m.sync_config_id"));
+    also.and(holds);
     if let Some(sync) = asked.sync {
         also.and(Condition::of("(m.sync_config_id = ?)", [sync.into()]));
     }
@@ -140,6 +179,15 @@ async fn ids(
 
 /// The conflict with this id, if the caller sees its sync.
 pub async fn get(db: &DatabaseConnection, caller: &Caller, id: i64) -> Result<FoundConflict, Error> {
+    get_in(db, caller, id).await
+}
+
+/// The same, also within a transaction.
+pub(crate) async fn get_in(
+    db: &impl ConnectionTrait,
+    caller: &Caller,
+    id: i64,
+) -> Result<FoundConflict, Error> {
     let unknown =
         || Error::unknown(Unknown::Conflict, format!("there is no conflict {id}; see `syncline conflicts`"));
     let found =

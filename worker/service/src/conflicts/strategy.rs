@@ -77,7 +77,7 @@ fn of_field(
 
 /// What a strategy decides. A side that does not say when it was modified counts with the time at which the conflict was
 /// first met.
-fn by_strategy(found: &FoundConflict, strategy: Strategy) -> Result<Choice, Error> {
+pub(crate) fn by_strategy(found: &FoundConflict, strategy: Strategy) -> Result<Choice, Error> {
     let FoundConflict { conflict, .. } = found;
     let instant = |at: Option<DateTime<Utc>>| at.map(|at| Instant::new(at, Precision::Micro));
     let modified = Pair::new(instant(conflict.source_modified), instant(conflict.target_modified));

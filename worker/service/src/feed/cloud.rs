@@ -6,12 +6,14 @@ use serde_json::Value as Json;
 use syncline_entity::event;
 use uuid::Uuid;
 
+use super::names::Names;
+
 /// A CloudEvent. Each member is an attribute of CloudEvents 1.0, but for `sequence`, which is an extension of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CloudEvent {
     specversion: &'static str,
     id: Uuid,
-    /// What it is about, such as `/projects/1/syncs/4`.
+    /// What it is about, such as `/projects/default/syncs/tasks`.
     source: String,
     /// For example `syncline.run.completed.v1`.
     r#type: String,
@@ -19,8 +21,9 @@ pub struct CloudEvent {
     subject: Option<String>,
     time: String,
     datacontenttype: &'static str,
-    /// The position in the feed, to go on from.
-    sequence: String,
+    /// The position in the feed, to go on from; none for what is not kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sequence: Option<String>,
     data: Json,
 }
 
@@ -30,28 +33,22 @@ impl std::fmt::Display for CloudEvent {
     }
 }
 
-/// The CloudEvent of a row.
-pub fn cloud_event(row: &event::Model) -> CloudEvent {
-    let sync = row.rooms.split(' ').find_map(|room| room.strip_prefix("sync:"));
-    let source = match (row.project_id, sync) {
-        (Some(project), Some(sync)) => format!("/projects/{project}/syncs/{sync}"),
-        (Some(project), None) => format!("/projects/{project}"),
-        (None, _) => "/".to_owned(),
-    };
+/// The CloudEvent of a row. A row that is not stored has no position.
+pub(super) fn cloud_event(row: &event::Model, names: &Names) -> CloudEvent {
     CloudEvent {
         id: row.id,
-        source,
+        source: names.source(row),
         subject: row.subject.clone().filter(|subject| !subject.is_empty()),
-        ..bare(&row.kind, row.seq, row.time, row.data.clone())
+        ..bare(&row.kind, (row.seq > 0).then_some(row.seq), row.time, row.data.clone())
     }
 }
 
 /// An event of the feed itself, which is no row: `feed.reset`.
 pub fn control_event(kind: &str, seq: i64, data: Json) -> CloudEvent {
-    bare(kind, seq, Utc::now().trunc_subsecs(6), data)
+    bare(kind, Some(seq), Utc::now().trunc_subsecs(6), data)
 }
 
-fn bare(kind: &str, seq: i64, time: DateTime<Utc>, data: Json) -> CloudEvent {
+fn bare(kind: &str, seq: Option<i64>, time: DateTime<Utc>, data: Json) -> CloudEvent {
     CloudEvent {
         specversion: "1.0",
         id: Uuid::now_v7(),
@@ -60,7 +57,7 @@ fn bare(kind: &str, seq: i64, time: DateTime<Utc>, data: Json) -> CloudEvent {
         subject: None,
         time: time.to_rfc3339_opts(SecondsFormat::Micros, true),
         datacontenttype: "application/json",
-        sequence: seq.to_string(),
+        sequence: seq.map(|seq| seq.to_string()),
         data,
     }
 }
@@ -104,20 +101,24 @@ mod tests {
         // A reference to a resource: no space, and nothing else that must be escaped.
         let source = members["source"].as_str().unwrap();
         assert!(
-            source.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.".contains(&byte)),
+            source.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~%".contains(&byte)),
             "{source}"
         );
     }
 
     #[test]
     fn an_event_follows_the_schema_of_cloudevents() {
-        let event = cloud_event(&row());
+        let names = Names::of(&[(1, "default")], &[(4, "jira-github")]);
+        let event = cloud_event(&row(), &names);
         check(&event);
         assert_eq!(
             (event.source.as_str(), event.r#type.as_str()),
-            ("/projects/1/syncs/4", "syncline.run.completed.v1")
+            ("/projects/default/syncs/jira-github", "syncline.run.completed.v1")
         );
-        assert_eq!((event.time.as_str(), event.sequence.as_str()), ("2027-01-15T08:00:00.000001Z", "7"));
+        assert_eq!(
+            (event.time.as_str(), event.sequence.as_deref()),
+            ("2027-01-15T08:00:00.000001Z", Some("7"))
+        );
         // An empty subject is none: the schema wants one character or more.
         let bare = event::Model {
             project_id: None,
@@ -126,8 +127,25 @@ mod tests {
             data: Json::Null,
             ..row()
         };
-        check(&cloud_event(&bare));
-        check(&cloud_event(&event::Model { rooms: "queue:default".to_owned(), ..row() }));
+        check(&cloud_event(&bare, &names));
+        check(&cloud_event(&event::Model { rooms: "queue:default".to_owned(), ..row() }, &names));
         check(&control_event("feed.reset", 9, json!({ "asked": 1 })));
+        let passing = cloud_event(&event::Model { seq: 0, ..row() }, &names);
+        check(&passing);
+        assert_eq!(passing.sequence, None);
+    }
+
+    #[test]
+    fn a_source_is_made_of_names() {
+        let names = Names::of(&[(1, "team a")], &[(4, "ü/x y")]);
+        let of = |project, rooms: &str| {
+            let row = event::Model { project_id: project, rooms: rooms.to_owned(), ..row() };
+            cloud_event(&row, &names).source
+        };
+        assert_eq!(of(Some(1), "sync:4"), "/projects/team%20a/syncs/%C3%BC%2Fx%20y");
+        assert_eq!(of(Some(1), "queue:x"), "/projects/team%20a");
+        assert_eq!(of(None, ""), "/");
+        // What is gone for good has its number only.
+        assert_eq!(of(Some(2), "sync:9"), "/projects/2/syncs/9");
     }
 }

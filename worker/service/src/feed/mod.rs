@@ -6,6 +6,8 @@
 
 mod cloud;
 mod gap;
+mod names;
+mod progress;
 mod reader;
 mod relay;
 mod ring;
@@ -19,13 +21,21 @@ use std::{
 use sea_orm::{ConnAcquireErr, DatabaseConnection, DbErr};
 use syncline_entity::event;
 use syncline_queue::Bell;
-use tokio::{sync::watch, time::timeout};
+use syncline_runs::RunQueue;
+use tokio::{
+    sync::{broadcast, watch},
+    time::timeout,
+};
 
-pub use cloud::{CloudEvent, cloud_event, control_event};
+pub use cloud::{CloudEvent, control_event};
+use names::Names;
 pub use reader::Reader;
 pub use ring::Delivery;
 use ring::Ring;
 pub use rooms::{Filter, MOST_ROOMS, Room, RoomRefused, Types};
+
+/// Events that are passed on and not kept: so many wait for a reader, which misses the oldest.
+const PASSING: usize = 256;
 
 /// How long a reader waits for the relay to have looked for the first time.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -42,6 +52,8 @@ struct Inner {
     /// The position that the relay has come to; none while nobody listens.
     head: watch::Sender<Option<i64>>,
     readers: watch::Sender<usize>,
+    names: Names,
+    passing: broadcast::Sender<Arc<Delivery>>,
 }
 
 /// Where a reader begins.
@@ -65,6 +77,8 @@ impl Feed {
             ring: Mutex::new(Ring::at(0)),
             head: watch::Sender::new(None),
             readers: watch::Sender::new(0),
+            names: Names::default(),
+            passing: broadcast::Sender::new(PASSING),
         }))
     }
 
@@ -76,6 +90,11 @@ impl Feed {
     /// Reads events while somebody listens, until the future is dropped.
     pub async fn relay(&self) {
         relay::run(&self.0).await;
+    }
+
+    /// Tells how far the runs of a queue have come while somebody listens, until the future is dropped.
+    pub async fn watch_runs(&self, queue: &RunQueue) {
+        progress::run(&self.0, queue).await;
     }
 
     /// Begins to read after the position, or with what happens from now on.

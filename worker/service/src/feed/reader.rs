@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use sea_orm::DbErr;
 use syncline_entity::event;
-use tokio::sync::watch;
+use tokio::sync::{
+    broadcast::{self, error::RecvError},
+    watch,
+};
 
 use super::{Delivery, Filter, Seat};
 
@@ -21,6 +24,8 @@ const SLOW_BYTES: usize = 1 << 20;
 pub struct Reader {
     seat: Seat,
     head: watch::Receiver<Option<i64>>,
+    /// What is passed on and not kept.
+    passing: broadcast::Receiver<Arc<Delivery>>,
     position: i64,
     pub filter: Filter,
     /// It has come up to the relay.
@@ -34,7 +39,8 @@ impl Reader {
         position: i64,
         filter: Filter,
     ) -> Reader {
-        Reader { seat, head, position, filter, live: false }
+        let passing = seat.0.passing.subscribe();
+        Reader { seat, head, passing, position, filter, live: false }
     }
 
     /// The position up to which everything was passed on. A client goes on from here.
@@ -51,8 +57,19 @@ impl Reader {
                 return self.take(head).await;
             }
             self.live = true;
-            if self.head.changed().await.is_err() {
-                return Err(DbErr::Custom("the live feed has ended".to_owned()));
+            tokio::select! {
+                biased;
+                changed = self.head.changed() => {
+                    if changed.is_err() {
+                        return Err(DbErr::Custom("the live feed has ended".to_owned()));
+                    }
+                }
+                passed = self.passing.recv() => match passed {
+                    Ok(event) if self.filter.takes(&event) => return Ok(vec![event]),
+                    // One that was missed is out of date by now.
+                    Ok(_) | Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return Err(DbErr::Custom("the live feed has ended".to_owned())),
+                },
             }
         }
     }
@@ -62,9 +79,11 @@ impl Reader {
         let found = match found {
             Some(found) => found,
             None => {
-                let rows = event::after(&self.seat.0.db, self.position, LOOKED as u64).await?;
+                let feed = &self.seat.0;
+                let rows = event::after(&feed.db, self.position, LOOKED as u64).await?;
+                feed.names.learn(&feed.db, &rows).await?;
                 let rows = rows.into_iter().filter(|row| row.seq <= head);
-                rows.map(|row| Arc::new(Delivery::of(row))).collect()
+                rows.map(|row| Arc::new(Delivery::of(row, &feed.names))).collect()
             }
         };
         let Some(last) = found.last().map(|event| event.seq) else {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sea_orm::{DatabaseConnection, DbBackend, DbErr};
+use sea_orm::{DbBackend, DbErr};
 use syncline_entity::event;
 use syncline_queue::chain;
 use tokio::time::{sleep, timeout};
@@ -95,7 +95,7 @@ async fn look(feed: &Inner, relay: &mut Option<Relay>) -> Result<bool, DbErr> {
         *relay = Some(Relay { position, settled: position, gap: None });
         return Ok(true);
     };
-    let more = relay.step(&feed.db, |row| feed.ring().push(Delivery::of(row))).await?;
+    let more = relay.step(feed, |row| feed.ring().push(Delivery::of(row, &feed.names))).await?;
     // Readers begin only when the older events have been read.
     if !more || feed.head.borrow().is_some() {
         feed.head.send_if_modified(|head| head.replace(relay.position) != Some(relay.position));
@@ -113,17 +113,15 @@ struct Relay {
 
 impl Relay {
     /// Passes on what can be. True: there is more to read now.
-    async fn step(
-        &mut self,
-        db: &DatabaseConnection,
-        mut pass: impl FnMut(event::Model),
-    ) -> Result<bool, DbErr> {
+    async fn step(&mut self, feed: &Inner, mut pass: impl FnMut(event::Model)) -> Result<bool, DbErr> {
+        let db = &feed.db;
         if let Some(gap) = &mut self.gap {
             let Some(settled) = gap.settled(db).await? else { return Ok(false) };
             self.settled = settled;
             self.gap = None;
         }
         let rows = event::after(db, self.position, PAGE).await?;
+        feed.names.learn(db, &rows).await?;
         let newest = rows.last().map(|row| row.seq);
         let full = rows.len() as u64 == PAGE;
         // One writer at a time: what is missing was never written.

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use syncline_entity::event;
 
-use super::cloud::cloud_event;
+use super::{cloud::cloud_event, names::Names};
 
 /// The most events that are kept in memory, and the most bytes of their texts.
 const EVENTS: usize = 4_096;
@@ -13,6 +13,7 @@ const BYTES: usize = 4 << 20;
 /// An event as readers get it.
 #[derive(Debug)]
 pub struct Delivery {
+    /// The position in the feed; 0 for what is passed on and not kept, such as `run.progressed`.
     pub seq: i64,
     /// For example `run.completed`.
     pub kind: String,
@@ -23,8 +24,8 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    pub(super) fn of(row: event::Model) -> Delivery {
-        let text = cloud_event(&row).to_string();
+    pub(super) fn of(row: event::Model, names: &Names) -> Delivery {
+        let text = cloud_event(&row, names).to_string();
         Delivery { seq: row.seq, kind: row.kind, project: row.project_id, rooms: row.rooms, text }
     }
 

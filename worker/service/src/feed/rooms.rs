@@ -176,10 +176,10 @@ mod tests {
     use serde_json::json;
     use syncline_entity::event;
 
-    use super::*;
+    use super::{super::names::Names, *};
 
     fn event(project: Option<i64>, rooms: &str, kind: &str) -> Delivery {
-        Delivery::of(event::Model {
+        let row = event::Model {
             seq: 1,
             id: uuid::Uuid::nil(),
             project_id: project,
@@ -188,7 +188,8 @@ mod tests {
             subject: None,
             time: Utc::now(),
             data: json!({}),
-        })
+        };
+        Delivery::of(row, &Names::default())
     }
 
     #[test]

@@ -10,13 +10,16 @@ use syncline_entity::{
     types::{OperationAction, OperationState},
 };
 use syncline_runs::{
-    RunQueue,
+    RunQueue, committed,
     dead::{self, Replays, TOGETHER, discard_in, replay_in},
 };
 use syncline_sql::begin;
 use uuid::Uuid;
 
-use super::{Letters, also, meant};
+use super::{
+    Letters, also, meant,
+    resolve::{Conflicts, left, resolve_in},
+};
 use crate::Error;
 
 /// The result of a step.
@@ -36,6 +39,9 @@ pub enum Step {
 /// wait for each other, and neither repeats what the other did.
 pub async fn step(db: &DatabaseConnection, queue: &RunQueue, id: Uuid) -> Result<Step, Error> {
     let Some(row) = operation::by_uid(db, id).await? else { return Ok(Step::Unknown) };
+    if row.action == OperationAction::Resolve {
+        return resolve_step(db, queue, id).await;
+    }
     let letters: Letters = serde_json::from_value(row.filter.clone())
         .map_err(|error| Error::Invalid(format!("the filter of operation {id}: {error}")))?;
     let also = also(db, &letters, row.cutoff).await?;
@@ -45,24 +51,11 @@ pub async fn step(db: &DatabaseConnection, queue: &RunQueue, id: Uuid) -> Result
     };
     let turn = queue.turn(db).await;
     let tx = begin(db).await?;
-    let Some(row) = locked(&tx, id).await? else {
-        tx.rollback().await?;
-        return Ok(Step::Unknown);
-    };
     let now = Utc::now().trunc_subsecs(6);
-    if row.state != OperationState::Running {
-        tx.rollback().await?;
-        return Ok(Step::Over(row.state));
-    }
-    if row.cancel_requested_at.is_some() {
-        end(&tx, &row, OperationState::Cancelled, now).await?;
-        tx.commit().await?;
-        return Ok(Step::Over(OperationState::Cancelled));
-    }
-    if room == 0 {
-        tx.rollback().await?;
-        return Ok(Step::Full);
-    }
+    let (tx, row) = match begun(tx, id, room, now).await? {
+        Ok(begun) => begun,
+        Err(over) => return Ok(over),
+    };
     let query = letters.query(row.project_id, row.cutoff);
     let after = row.cursor.as_deref();
     let (ids, next) = match &also {
@@ -79,7 +72,7 @@ pub async fn step(db: &DatabaseConnection, queue: &RunQueue, id: Uuid) -> Result
             replays.replayed.len()
         }
         OperationAction::Discard => discard_in(&tx, row.project_id, &ids).await?.len(),
-        // `may` refuses it at the preview.
+        // It has a step of its own.
         OperationAction::Resolve => 0,
     };
     let is_last = match also {
@@ -101,6 +94,74 @@ pub async fn step(db: &DatabaseConnection, queue: &RunQueue, id: Uuid) -> Result
     tx.commit().await?;
     drop(turn);
     replays.committed(db, queue).await;
+    Ok(match is_last {
+        true => Step::Over(OperationState::Done),
+        false => Step::More { done: row.done, skipped: row.skipped, total: row.total },
+    })
+}
+
+/// Locks an operation for a step. Returns the step instead if there is nothing to do.
+async fn begun(
+    tx: DatabaseTransaction,
+    id: Uuid,
+    room: u64,
+    now: DateTime<Utc>,
+) -> Result<Result<(DatabaseTransaction, operation::Model), Step>, Error> {
+    let Some(row) = locked(&tx, id).await? else {
+        tx.rollback().await?;
+        return Ok(Err(Step::Unknown));
+    };
+    if row.state != OperationState::Running {
+        tx.rollback().await?;
+        return Ok(Err(Step::Over(row.state)));
+    }
+    if row.cancel_requested_at.is_some() {
+        end(&tx, &row, OperationState::Cancelled, now).await?;
+        tx.commit().await?;
+        return Ok(Err(Step::Over(OperationState::Cancelled)));
+    }
+    if room == 0 {
+        tx.rollback().await?;
+        return Ok(Err(Step::Full));
+    }
+    Ok(Ok((tx, row)))
+}
+
+/// The same for an operation that resolves conflicts.
+async fn resolve_step(db: &DatabaseConnection, queue: &RunQueue, id: Uuid) -> Result<Step, Error> {
+    let room = queue.take_room(db, TOGETHER as u64).await?;
+    let turn = queue.turn(db).await;
+    let now = Utc::now().trunc_subsecs(6);
+    let (tx, row) = match begun(begin(db).await?, id, room, now).await? {
+        Ok(begun) => begun,
+        Err(over) => return Ok(over),
+    };
+    let conflicts: Conflicts = serde_json::from_value(row.filter.clone())
+        .map_err(|error| Error::Invalid(format!("the filter of operation {id}: {error}")))?;
+    let Some(resolved) = resolve_in(&tx, queue, &row, &conflicts, room).await? else {
+        tx.rollback().await?;
+        return Ok(Step::More { done: row.done, skipped: row.skipped, total: row.total });
+    };
+    let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    let changed = operation::ActiveModel {
+        id: Set(row.id),
+        cursor: Set(resolved.next.map(|next| next.to_string()).or_else(|| row.cursor.clone())),
+        done: Set(row.done + count(resolved.done)),
+        skipped: Set(row.skipped + count(resolved.skipped)),
+        ..Default::default()
+    };
+    let mut row = changed.update(&tx).await?;
+    let is_last = resolved.next.is_none();
+    if is_last {
+        let left = operation::ActiveModel { id: Set(row.id), skipped: Set(left(&row)), ..Default::default() };
+        row = left.update(&tx).await?;
+        end(&tx, &row, OperationState::Done, now).await?;
+    }
+    tx.commit().await?;
+    drop(turn);
+    for accepted in resolved.accepted {
+        committed(db, queue, accepted).await;
+    }
     Ok(match is_last {
         true => Step::Over(OperationState::Done),
         false => Step::More { done: row.done, skipped: row.skipped, total: row.total },

@@ -19,6 +19,7 @@ fn lists(paths: &str, variables: &str, hosts: &str) -> AllowLists {
         paths: paths.parse().unwrap(),
         variables: variables.parse().unwrap(),
         hosts: hosts.parse().unwrap(),
+        ..AllowLists::default()
     }
 }
 
@@ -141,18 +142,26 @@ fn what_cannot_be_checked_is_refused() {
 fn accounts_over_http_name_secrets_and_hosts_of_the_lists_only() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().canonicalize().unwrap().display().to_string();
-    let lists = lists(&folder, "CRM_*", "jira.example:8443,[::1]");
+    let vault = "secret/crm,kv/syncline/*".parse().unwrap();
+    let lists = AllowLists { vault, ..lists(&folder, "CRM_*", "jira.example:8443,[::1]") };
     let check = |base_url: Option<&str>, secret: &str| {
         let secret = NewSecret::Reference(secret.parse().unwrap());
         Origin::Http(&lists).check_account(base_url, &secret).map_err(|error| error.to_string())
     };
     assert_eq!(check(None, "env:CRM_TOKEN"), Ok(()));
     assert_eq!(check(None, &format!("file:{folder}/crm")), Ok(()));
+    for vault in ["vault:secret/crm#token", "vault:secret/crm#other", "vault:kv/syncline/jira#token"] {
+        assert_eq!(check(None, vault), Ok(()), "{vault}");
+        let sent = check(Some("https://evil.example"), vault).unwrap_err();
+        assert!(sent.contains("SYNCLINE_ALLOW_HOSTS"), "{sent}");
+    }
     for (secret, told) in [
         ("env:HOME", "SYNCLINE_ALLOW_VARIABLES"),
         ("file:/etc/shadow", "SYNCLINE_ALLOW_PATHS"),
         (&format!("file:{folder}/../other/shadow"), "SYNCLINE_ALLOW_PATHS"),
-        ("vault:secret/crm#token", "command line"),
+        ("vault:secret/crm2#token", "SYNCLINE_ALLOW_VAULT"),
+        ("vault:secret/crm/other#token", "SYNCLINE_ALLOW_VAULT"),
+        ("vault:kv/synclined#token", "SYNCLINE_ALLOW_VAULT"),
     ] {
         let error = check(None, secret).unwrap_err();
         assert!(error.contains(told), "{secret}: {error}");

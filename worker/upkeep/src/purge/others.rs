@@ -32,6 +32,12 @@ impl Purge<'_> {
             let walk = Walk::by_time("at", before);
             self.sweep(Sweep { kind: Kind::AuditLog, table: "audit_log", walk, ..Sweep::default() }).await?;
         }
+        if let Some(before) = limits.runs.cutoff(self.now) {
+            // One that is not over has no end.
+            let walk = Walk::by_time("completed_at", before);
+            self.sweep(Sweep { kind: Kind::Operations, table: "operations", walk, ..Sweep::default() })
+                .await?;
+        }
         self.events().await
     }
 

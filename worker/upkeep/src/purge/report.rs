@@ -21,12 +21,13 @@ pub enum Kind {
     Deliveries,
     IdempotencyKeys,
     AuditLog,
+    Operations,
     Events,
 }
 
 impl Kind {
     /// All kinds, in order.
-    pub const ALL: [Kind; 10] = [
+    pub const ALL: [Kind; 11] = [
         Kind::DeletedSyncs,
         Kind::OfDeletedSyncs,
         Kind::Runs,
@@ -36,6 +37,7 @@ impl Kind {
         Kind::Deliveries,
         Kind::IdempotencyKeys,
         Kind::AuditLog,
+        Kind::Operations,
         Kind::Events,
     ];
 
@@ -51,6 +53,7 @@ impl Kind {
             Kind::Deliveries => "webhook deliveries",
             Kind::IdempotencyKeys => "idempotency keys",
             Kind::AuditLog => "audit log entries",
+            Kind::Operations => "operations that are over",
             Kind::Events => "events of the live feed",
         }
     }

@@ -118,7 +118,7 @@ impl FromStr for Count {
 /// needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retention {
-    /// Runs that are over, from their end.
+    /// Runs and operations that are over, from their end.
     pub runs: Age,
     /// Runs per sync, whatever their age.
     pub runs_count: Count,
