@@ -15,6 +15,7 @@ mod listen;
 mod person;
 mod queue;
 mod reader;
+mod remote;
 mod retention;
 mod screen;
 mod secret;
@@ -38,6 +39,7 @@ pub(crate) use self::{
     person::PersonConfig,
     queue::{QueueConfig, RedisPlace},
     reader::{Origin, Reader, Setting},
+    remote::RemoteConfig,
     screen::ScreenConfig,
     server::Reach,
     telemetry::TelemetryConfig,
@@ -226,6 +228,7 @@ pub(crate) fn all(cli: &Cli, args: &ConfigArgs, mut reader: Reader<'_>) -> Resul
     Config::of("up", cli, &mut reader)?;
     ServerConfig::up(&args.servers, &mut reader)?;
     Listen::worker(None, &mut reader)?;
+    remote::note(cli, &mut reader);
     TelemetryConfig::read(cli.verbose, true, &mut reader)?;
     ScreenConfig::read(reader.environment).note(cli.color, &mut reader);
     Ok(reader.into_settings())

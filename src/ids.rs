@@ -83,7 +83,8 @@ pub(crate) async fn dead(
     Ok(ids)
 }
 
-fn range_of(prefix: &str) -> Result<(Uuid, Uuid), Fault> {
+/// The first and the last possible id with this prefix, which must be one of an id.
+pub(crate) fn range_of(prefix: &str) -> Result<(Uuid, Uuid), Fault> {
     range(prefix).ok_or_else(|| {
         Fault::usage(format!(
             "{prefix:?} is no id of a job; write the whole id, or at least its first {SHORTEST} characters (see `syncline jobs`)"
@@ -130,7 +131,8 @@ pub(crate) async fn jobs(
     Ok(ids)
 }
 
-fn one(prefix: &str, found: BTreeSet<Uuid>) -> Result<Option<Uuid>, Fault> {
+/// The only id that was found; none if there is none.
+pub(crate) fn one(prefix: &str, found: BTreeSet<Uuid>) -> Result<Option<Uuid>, Fault> {
     if found.len() <= 1 {
         return Ok(found.into_iter().next());
     }

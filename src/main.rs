@@ -10,6 +10,7 @@ mod fault;
 mod ids;
 mod output;
 mod positions;
+mod remote;
 mod schema;
 mod shutdown;
 mod telemetry;

@@ -12,9 +12,11 @@ use std::{
     },
 };
 
+use chrono::{DateTime, Utc};
 use owo_colors::{OwoColorize, Style};
 use serde::Serialize;
 use serde_json::{Value, json};
+use syncline_service::syncs::display_name;
 use terminal_size::{Height, Width};
 
 pub(crate) use self::plan::conflict_kind;
@@ -129,6 +131,12 @@ impl Output {
 
     /// Prints the error that ended a command to standard error, and returns the exit code.
     pub(crate) fn fault(&self, fault: &Fault) -> ExitCode {
+        self.failure(fault);
+        ExitCode::from(fault.code)
+    }
+
+    /// Prints what failed to standard error, as text or JSON.
+    pub(crate) fn failure(&self, fault: &Fault) {
         let text = if self.json {
             json!({ "error": { "exit_code": fault.code, "message": fault.message } }).to_string()
         } else {
@@ -138,7 +146,6 @@ impl Output {
             format!("{label}{}", message.trim_start_matches("error:"))
         };
         let _ = writeln!(io::stderr(), "{text}");
-        ExitCode::from(fault.code)
     }
 }
 
@@ -177,6 +184,12 @@ static LOST: OnceLock<String> = OnceLock::new();
 /// True if anything was written to standard output.
 static WRITTEN: AtomicBool = AtomicBool::new(false);
 
+/// True if the next output begins on an empty screen.
+static CLEAR: AtomicBool = AtomicBool::new(false);
+
+/// True if the reader of the output has closed the pipe.
+static CLOSED: AtomicBool = AtomicBool::new(false);
+
 fn write_out(text: &str) {
     write_with(|out| out.write_all(text.as_bytes()));
 }
@@ -184,14 +197,27 @@ fn write_out(text: &str) {
 fn write_with(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
     WRITTEN.store(true, Ordering::Relaxed);
     let mut out = BufWriter::new(io::stdout().lock());
-    let written = write(&mut out).and_then(|()| out.flush());
-    // An error because the reader has closed the pipe (`| head`) is ignored.
-    if let Err(error) = written.as_ref()
-        && error.kind() != io::ErrorKind::BrokenPipe
-    {
+    let clear = if CLEAR.swap(false, Ordering::Relaxed) { "\x1b[H\x1b[2J" } else { "" };
+    let written = out.write_all(clear.as_bytes()).and_then(|()| write(&mut out)).and_then(|()| out.flush());
+    match written {
+        // That the reader has closed the pipe (`| head`) is no error.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => CLOSED.store(true, Ordering::Relaxed),
         // Only the first error is kept.
-        let _ = LOST.set(said(error));
+        Err(error) => {
+            let _ = LOST.set(said(&error));
+        }
+        Ok(()) => {}
     }
+}
+
+/// True if the reader of the output has closed the pipe, or the output cannot be written.
+pub(crate) fn is_closed() -> bool {
+    CLOSED.load(Ordering::Relaxed) || LOST.get().is_some()
+}
+
+/// Has the next output begin on an empty screen.
+pub(crate) fn clear_first() {
+    CLEAR.store(true, Ordering::Relaxed);
 }
 
 /// The error if a part of the output could not be written.
@@ -199,12 +225,27 @@ pub(crate) fn lost() -> Option<Fault> {
     LOST.get().map(|why| Fault::failed(format!("the output could not be written: {why}")))
 }
 
-fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+/// The entries of a list in a document.
+pub(crate) fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
     value[key].as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
-fn text(value: &Value, key: &str) -> String {
+/// A text in a document; empty if it is null.
+pub(crate) fn text(value: &Value, key: &str) -> String {
     value[key].as_str().unwrap_or_default().to_owned()
+}
+
+/// A time in a document.
+pub(crate) fn moment(value: &Value, key: &str) -> Option<DateTime<Utc>> {
+    value[key].as_str()?.parse().ok()
+}
+
+/// The name of the sync of a document, as commands take it.
+pub(crate) fn sync_name(value: &Value) -> String {
+    match value["sync"].as_str() {
+        Some(sync) => display_name(value["project"].as_str().unwrap_or("default"), sync),
+        None => String::new(),
+    }
 }
 
 /// A value on one line, cut if it is long.

@@ -3,12 +3,14 @@
 use clap::{Args, Subcommand};
 use syncline_runs::{dead::GroupOrder, kinds};
 
-use super::look::one_of;
+use super::{WatchArgs, look::one_of};
 
 #[derive(Debug, Args)]
 pub(crate) struct QueuesArgs {
     #[command(subcommand)]
     pub(crate) action: Option<QueuesAction>,
+    #[command(flatten)]
+    pub(crate) watch: WatchArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -30,6 +32,8 @@ pub(crate) struct QueueNameArgs {
 pub(crate) struct SchedulesArgs {
     #[command(subcommand)]
     pub(crate) action: Option<SchedulesAction>,
+    #[command(flatten)]
+    pub(crate) watch: WatchArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -54,6 +58,8 @@ pub(crate) struct ScheduleArgs {
 pub(crate) struct WorkersArgs {
     #[command(subcommand)]
     pub(crate) action: Option<WorkersAction>,
+    #[command(flatten)]
+    pub(crate) watch: WatchArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -76,6 +82,8 @@ pub(crate) struct DrainArgs {
 pub(crate) struct OperationsArgs {
     #[command(subcommand)]
     pub(crate) action: Option<OperationsAction>,
+    #[command(flatten)]
+    pub(crate) watch: WatchArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -91,8 +99,13 @@ pub(crate) enum OperationsAction {
 #[derive(Debug, Args)]
 pub(crate) struct OperationsListArgs {
     /// At most so many
-    #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    #[arg(long, value_name = "COUNT", default_value_t = OperationsListArgs::USUAL, value_parser = clap::value_parser!(u64).range(1..=1_000))]
     pub(crate) limit: u64,
+}
+
+impl OperationsListArgs {
+    /// Operations listed without `--limit`.
+    pub(crate) const USUAL: u64 = 20;
 }
 
 #[derive(Debug, Args)]

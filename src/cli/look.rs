@@ -9,7 +9,7 @@ use clap::{
 use sea_orm::Iterable;
 use syncline_entity::types::{RunKind, RunStatus};
 
-use super::queue::age;
+use super::{WatchArgs, queue::age};
 
 #[derive(Debug, Args)]
 pub(crate) struct RunsArgs {
@@ -28,6 +28,8 @@ pub(crate) struct RunsArgs {
     /// At most so many runs; of one run, so many changes or planned items
     #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub(crate) limit: u64,
+    #[command(flatten)]
+    pub(crate) watch: WatchArgs,
 }
 
 #[derive(Debug, Args)]

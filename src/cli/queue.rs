@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use syncline_queue::Priority;
 use syncline_runs::listing::Standing;
 
-use super::{DeadGroupsArgs, RunOptions, look::one_of};
+use super::{DeadGroupsArgs, RunOptions, WatchArgs, look::one_of};
 
 #[derive(Debug, Args)]
 pub(crate) struct EnqueueArgs {
@@ -116,6 +116,8 @@ pub(crate) struct JobsListArgs {
     pub(crate) which: WhichArgs,
     #[command(flatten)]
     pub(crate) page: PageArgs,
+    #[command(flatten)]
+    pub(crate) watch: WatchArgs,
 }
 
 #[derive(Debug, Args)]
@@ -150,6 +152,8 @@ pub(crate) struct DeadListArgs {
     pub(crate) which: WhichArgs,
     #[command(flatten)]
     pub(crate) page: PageArgs,
+    #[command(flatten)]
+    pub(crate) watch: WatchArgs,
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,8 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::WatchArgs;
+
 #[derive(Debug, Args, Default)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct StatsArgs {
@@ -22,6 +24,8 @@ pub(crate) struct StatsArgs {
     /// What a line of the table stands for; a sync counts for both its platforms
     #[arg(long, value_enum, default_value_t = StatsBy::Sync)]
     pub(crate) by: StatsBy,
+    #[command(flatten)]
+    pub(crate) watch: WatchArgs,
 }
 
 /// What a line of the table stands for.

@@ -11,7 +11,7 @@ use crate::{
     cli::AuditArgs,
     config::Config,
     fault::{Exit, Fault},
-    output::Output,
+    output::{Output, list, moment, text},
     words::date,
 };
 
@@ -27,26 +27,32 @@ pub(crate) async fn run(config: &Config, args: &AuditArgs, output: &Output) -> R
         limit: args.limit,
     };
     let rows = audit::list(&db, &config.caller(), &asked).await?;
-    output.data(&json!({ "changes": rows.iter().map(as_json).collect::<Vec<_>>() }));
+    tell(&json!({ "changes": rows.iter().map(as_json).collect::<Vec<_>>() }), args.limit, output);
+    Ok(Exit::Done)
+}
+
+/// Prints rows of the audit log, of which at most `limit` were asked for.
+pub(crate) fn tell(document: &Value, limit: u64, output: &Output) {
+    output.data(document);
+    let rows = list(document, "changes");
     if rows.is_empty() {
         output.line("no changes");
-        return Ok(Exit::Done);
+        return;
     }
-    let line = |row: &audit_log::Model| {
-        let subject = row.subject_id.as_ref().map(|id| format!("{} {id}", row.subject_kind));
+    let line = |row: &Value| {
+        let subject = row["subject_id"].as_str().map(|id| format!("{} {id}", text(row, "subject_kind")));
         vec![
-            row.id.to_string(),
-            date(row.at),
-            row.actor.clone(),
-            row.action.clone(),
-            subject.unwrap_or_else(|| row.subject_kind.clone()),
+            row["id"].to_string(),
+            moment(row, "at").map(date).unwrap_or_default(),
+            text(row, "actor"),
+            text(row, "action"),
+            subject.unwrap_or_else(|| text(row, "subject_kind")),
         ]
     };
     output.table(&["number", "time (UTC)", "who", "action", "subject"], rows.iter().map(line).collect());
-    if let Some(last) = rows.last().filter(|_| rows.len() as u64 == args.limit) {
-        output.line(format!("older ones: syncline audit --after {}", last.id));
+    if let Some(last) = rows.last().filter(|_| rows.len() as u64 == limit) {
+        output.line(format!("older ones: syncline audit --after {}", last["id"]));
     }
-    Ok(Exit::Done)
 }
 
 /// Writes that a command has changed the installation as a whole. The change is done by then, so a log that cannot be written

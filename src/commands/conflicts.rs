@@ -1,11 +1,10 @@
 //! `syncline conflicts`: lists, shows and resolves conflicts.
 
-mod resolve;
+pub(crate) mod resolve;
 
 use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
 use syncline_engine::conflict::Choice;
-use syncline_entity::sync_conflict;
 use syncline_service::{
     Caller,
     choice::chosen,
@@ -19,7 +18,7 @@ use crate::{
     cli::{ConflictsAction, ConflictsArgs, ConflictsListArgs},
     config::Config,
     fault::{Exit, Fault},
-    output::{Output, conflict_kind, shown},
+    output::{Output, conflict_kind, moment, shown, sync_name, text},
     words,
 };
 
@@ -65,45 +64,44 @@ pub(crate) async fn find(
 }
 
 async fn list(db: &DatabaseConnection, args: &ConflictsListArgs, output: &Output) -> Result<Exit, Fault> {
-    let found = find(db, args).await?;
-    output.data(&json!({ "conflicts": found.iter().map(as_json).collect::<Vec<_>>() }));
+    let found: Vec<Value> = find(db, args).await?.iter().map(as_json).collect();
+    output.data(&json!({ "conflicts": found }));
     tell(&found, output);
     Ok(Exit::Done)
 }
 
 /// Prints conflicts as a table.
-pub(crate) fn tell(found: &[FoundConflict], output: &Output) {
+pub(crate) fn tell(found: &[Value], output: &Output) {
     if found.is_empty() {
         output.line("no conflicts");
         return;
     }
-    let line = |found: &FoundConflict| {
-        let conflict = &found.conflict;
-        let value = |json: &Option<Value>| shown(&json.clone().unwrap_or_default());
+    let line = |conflict: &Value| {
         vec![
-            conflict.id.to_string(),
-            found.sync.to_string(),
-            words::item(&found.link),
-            conflict.field.clone().unwrap_or_else(|| "(whole item)".to_owned()),
-            conflict_kind(&conflict.conflict_type).to_owned(),
-            value(&conflict.base_data),
-            value(&conflict.source_data),
-            value(&conflict.target_data),
+            conflict["id"].to_string(),
+            sync_name(conflict),
+            text(conflict, "item"),
+            conflict["field"].as_str().unwrap_or("(whole item)").to_owned(),
+            conflict_kind(&text(conflict, "kind")).to_owned(),
+            shown(&conflict["base"]),
+            shown(&conflict["source"]),
+            shown(&conflict["target"]),
             state(conflict),
         ]
     };
     let head = ["id", "sync", "item", "field", "kind", "base", "source", "target", "state"];
     output.table(&head, found.iter().map(line).collect());
-    if let Some(open) = found.iter().find(|found| !found.conflict.resolved) {
+    if let Some(open) = found.iter().find(|conflict| conflict["resolved"] == false) {
         output.line(format!(
             "resolve one: syncline conflicts resolve {} --source (or --target, --base, --value VALUE)",
-            open.conflict.id
+            open["id"]
         ));
     }
 }
 
-fn state(conflict: &sync_conflict::Model) -> String {
-    match (conflict.resolved, chosen(conflict)) {
+fn state(conflict: &Value) -> String {
+    let choice = conflict["resolution"].as_str();
+    match (conflict["resolved"] == true, choice) {
         (true, Some(choice)) => format!("resolved: {choice}"),
         (true, None) => "resolved".to_owned(),
         (false, Some(choice)) => format!("{choice} chosen, job waits"),
@@ -146,26 +144,32 @@ pub(crate) fn as_json(found: &FoundConflict) -> Value {
 /// Prints one conflict with its complete values.
 async fn show(db: &DatabaseConnection, id: i64, output: &Output) -> Result<Exit, Fault> {
     let found = conflicts::get(db, &Caller::person("command line"), id).await?;
-    output.data(&as_json(&found));
-    let conflict = &found.conflict;
-    let field = conflict.field.as_deref().unwrap_or("(whole item)");
-    output.line(format!("conflict {id}: sync {}, item {}, {field}", found.sync, words::item(&found.link)));
+    tell_one(&as_json(&found), &found.conflict.run_id.to_string(), output);
+    Ok(Exit::Done)
+}
+
+/// Prints one conflict, which `run` met last.
+pub(crate) fn tell_one(conflict: &Value, run: &str, output: &Output) {
+    output.data(conflict);
+    let field = conflict["field"].as_str().unwrap_or("(whole item)");
     output.line(format!(
-        "{}, since {} UTC; {}; last looked at by run {}",
-        conflict_kind(&conflict.conflict_type),
-        words::date(conflict.created_at),
-        state(conflict),
-        conflict.run_id
+        "conflict {}: sync {}, item {}, {field}",
+        conflict["id"],
+        sync_name(conflict),
+        text(conflict, "item")
     ));
-    let values =
-        [("base", &conflict.base_data), ("source", &conflict.source_data), ("target", &conflict.target_data)];
-    for (name, value) in values {
-        let whole = match value {
-            Some(Value::String(text)) => text.clone(),
-            Some(value) => value.to_string(),
-            None => "(empty)".to_owned(),
+    output.line(format!(
+        "{}, since {} UTC; {}; last looked at by run {run}",
+        conflict_kind(&text(conflict, "kind")),
+        moment(conflict, "created_at").map(words::date).unwrap_or_default(),
+        state(conflict),
+    ));
+    for name in ["base", "source", "target"] {
+        let whole = match &conflict[name] {
+            Value::String(text) => text.clone(),
+            Value::Null => "(empty)".to_owned(),
+            value => value.to_string(),
         };
         output.line(format!("{name}: {whole}"));
     }
-    Ok(Exit::Done)
 }

@@ -1,23 +1,20 @@
 //! `syncline dead`: lists, shows, replays and discards dead letters.
 
-use std::{
-    collections::HashMap,
-    io::{IsTerminal, Write},
-};
+use std::io::{IsTerminal, Write};
 
 use sea_orm::DatabaseConnection;
-use serde_json::json;
+use serde_json::{Value, json};
 use syncline_entity::types::OperationAction;
 use syncline_queue::Error;
 use syncline_runs::{
     RunQueue,
-    dead::{self as letters, Group, GroupQuery},
-    listing::{self, Listed, Listing, Standing},
+    dead::{self as letters, GroupQuery},
+    listing::{self, Listing, Standing},
 };
 use syncline_service::{
     dead::{self, Done, NOT_DEAD},
     operations::{self, Letters},
-    syncs::{self, StoredSync},
+    syncs,
 };
 use uuid::Uuid;
 
@@ -28,7 +25,7 @@ use crate::{
     config::Config,
     fault::{Exit, Fault},
     ids,
-    output::Output,
+    output::{Output, list as entries, moment, sync_name, text},
     words::since,
 };
 
@@ -43,7 +40,10 @@ pub(crate) async fn run(config: &Config, args: &DeadArgs, output: &Output) -> Re
         Some(DeadAction::Replay(args)) => many(config, (&db, &queue), args, What::Replay, output).await,
         Some(DeadAction::Discard(args)) => many(config, (&db, &queue), args, What::Discard, output).await,
         Some(DeadAction::List(args)) => list(&db, &queue, args, output).await,
-        Some(DeadAction::Groups(args)) => groups(&db, args, output).await,
+        Some(DeadAction::Groups(args)) => {
+            tell_groups(&groups(&db, args).await?, output);
+            Ok(Exit::Done)
+        }
         None => list(&db, &queue, &args.list, output).await,
     }
 }
@@ -57,11 +57,13 @@ async fn list(
     let asked = jobs::listing(db, &args.which, &args.page, Standing::Dead).await?;
     let asked = Listing { group: args.group.clone(), ..asked };
     let page = listing::list(db, queue, &asked).await?;
-    jobs::tell(db, &page.jobs, page.next.as_deref(), "no dead letters", output).await
+    let document = jobs::document(db, &page.jobs, page.next.as_deref()).await?;
+    jobs::tell(&document, "no dead letters", output);
+    Ok(Exit::Done)
 }
 
-/// Lists groups of dead letters.
-async fn groups(db: &DatabaseConnection, args: &DeadGroupsArgs, output: &Output) -> Result<Exit, Fault> {
+/// Groups of dead letters as JSON.
+pub(crate) async fn groups(db: &DatabaseConnection, args: &DeadGroupsArgs) -> Result<Value, Fault> {
     let sync = match &args.sync {
         Some(name) => Some(syncs::find(db, name).await?.id),
         None => None,
@@ -77,7 +79,6 @@ async fn groups(db: &DatabaseConnection, args: &DeadGroupsArgs, output: &Output)
     };
     let groups = letters::groups(db, &query).await?;
     let known = syncs::all(db).await?;
-    let sync_of = |group: &Group| known.get(&group.sync).map(ToString::to_string).unwrap_or_default();
     let json = groups.iter().map(|group| {
         json!({
             "group": group.fingerprint, "sync": known.get(&group.sync).map(|sync| &sync.name),
@@ -86,38 +87,44 @@ async fn groups(db: &DatabaseConnection, args: &DeadGroupsArgs, output: &Output)
             "reason": group.reason, "error": group.error,
         })
     });
-    output.data(&json!({ "groups": json.collect::<Vec<_>>() }));
+    Ok(json!({ "groups": json.collect::<Vec<_>>() }))
+}
+
+/// Prints groups of dead letters.
+pub(crate) fn tell_groups(document: &Value, output: &Output) {
+    output.data(document);
+    let groups = entries(document, "groups");
     if groups.is_empty() {
         output.line("no dead letters");
-        return Ok(Exit::Done);
+        return;
     }
-    let line = |group: &Group| {
+    let age = |group: &Value, key| moment(group, key).map(since).unwrap_or_default();
+    let line = |group: &Value| {
         vec![
-            group.fingerprint.clone(),
-            sync_of(group),
-            group.kind.clone().unwrap_or_default(),
-            group.letters.to_string(),
-            since(group.first_at),
-            since(group.last_at),
-            group.error.clone().unwrap_or_default(),
+            text(group, "group"),
+            sync_name(group),
+            text(group, "error_kind"),
+            group["letters"].to_string(),
+            age(group, "first_at"),
+            age(group, "last_at"),
+            text(group, "error"),
         ]
     };
     let head = ["group", "sync", "kind", "letters", "first", "latest", "error"];
     output.table(&head, groups.iter().map(line).collect());
     output.line("syncline dead replay --group GROUP tries all of a group again");
-    Ok(Exit::Done)
 }
 
 /// Prints dead letters with their error and the reason why they were given up.
-pub(super) fn table(letters: &[Listed], syncs: &HashMap<i64, StoredSync>, output: &Output) {
-    let line = |letter: &Listed| {
+pub(super) fn table(letters: &[Value], output: &Output) {
+    let line = |letter: &Value| {
         vec![
-            letter.id.to_string(),
-            jobs::sync_of(letter, syncs),
-            letter.kind.clone(),
-            since(letter.since),
-            letter.error.clone().unwrap_or_default(),
-            reason(letter.reason.as_deref().unwrap_or_default()),
+            text(letter, "id"),
+            sync_name(letter),
+            text(letter, "kind"),
+            moment(letter, "since").map(since).unwrap_or_default(),
+            text(letter, "error"),
+            reason(&text(letter, "reason")),
         ]
     };
     output.table(&["job", "sync", "kind", "age", "error", "reason"], letters.iter().map(line).collect());
@@ -135,10 +142,49 @@ pub(super) fn reason(reason: &str) -> String {
     more.map_or_else(|| why.to_owned(), |more| format!("{why}; {more}"))
 }
 
+/// What is done with dead letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum What {
+pub(crate) enum What {
     Replay,
     Discard,
+}
+
+impl What {
+    pub(crate) fn verb(self) -> &'static str {
+        match self {
+            What::Replay => "replay",
+            What::Discard => "discard",
+        }
+    }
+}
+
+/// How the arguments select dead letters.
+pub(crate) enum Selection {
+    /// By their ids, or the beginnings of them.
+    Ids,
+    /// By a filter, or all.
+    Filter,
+}
+
+impl Selection {
+    pub(crate) fn of(args: &DeadManyArgs, verb: &str) -> Result<Selection, Fault> {
+        let which = &args.which;
+        let filtered = args.group.is_some()
+            || which.sync.is_some()
+            || which.kind.is_some()
+            || which.key.is_some()
+            || which.text.is_some()
+            || which.filter.is_some()
+            || which.older_than.is_some();
+        match (args.ids.is_empty(), filtered, args.all) {
+            (false, false, false) => Ok(Selection::Ids),
+            (true, true, false) | (true, false, true) => Ok(Selection::Filter),
+            (true, false, false) => Err(Fault::usage(format!(
+                "say which dead letters to {verb}: their ids, a filter (--group, --filter, --sync, --text, --older-than, --kind, --key), or --all"
+            ))),
+            _ => Err(Fault::usage("name ids, or a filter, or --all, and not two of them")),
+        }
+    }
 }
 
 async fn many(
@@ -148,36 +194,21 @@ async fn many(
     what: What,
     output: &Output,
 ) -> Result<Exit, Fault> {
-    let verb = if what == What::Replay { "replay" } else { "discard" };
-    let which = &args.which;
-    let filtered = args.group.is_some()
-        || which.sync.is_some()
-        || which.kind.is_some()
-        || which.key.is_some()
-        || which.text.is_some()
-        || which.filter.is_some()
-        || which.older_than.is_some();
-    let ids = match (args.ids.is_empty(), filtered, args.all) {
-        (false, false, false) => ids::dead(db, queue, &args.ids).await?,
-        (true, true, false) | (true, false, true) => {
+    let verb = what.verb();
+    let ids = match Selection::of(args, verb)? {
+        Selection::Ids => ids::dead(db, queue, &args.ids).await?,
+        Selection::Filter => {
             if args.background {
                 return in_background(config, (db, queue), args, what, output).await;
             }
-            let asked = jobs::listing(db, which, &PageArgs { limit: 1, after: None }, Standing::Dead).await?;
+            let asked =
+                jobs::listing(db, &args.which, &PageArgs { limit: 1, after: None }, Standing::Dead).await?;
             let asked = Listing { group: args.group.clone(), ..asked };
             listing::dead_ids(db, queue, &asked).await?
         }
-        (true, false, false) => {
-            return Err(Fault::usage(format!(
-                "say which dead letters to {verb}: their ids, a filter (--group, --filter, --sync, --text, --older-than, --kind, --key), or --all"
-            )));
-        }
-        _ => return Err(Fault::usage("name ids, or a filter, or --all, and not two of them")),
     };
     if ids.is_empty() {
-        output.data(&json!({ "count": 0, "done": 0, "left": [] }));
-        output.line("no dead letters match");
-        return Ok(Exit::Done);
+        return Ok(none_match(output));
     }
     // A single id needs no confirmation; for several the count is shown first.
     let confirmed = args.yes || (args.ids.len() == 1) || confirm(verb, ids.len())?;
@@ -207,9 +238,10 @@ async fn in_background(
         text: args.which.text.clone(),
         q: args.which.filter.clone(),
     };
-    let (action, verb) = match what {
-        What::Replay => (OperationAction::Replay, "replay"),
-        What::Discard => (OperationAction::Discard, "discard"),
+    let verb = what.verb();
+    let action = match what {
+        What::Replay => OperationAction::Replay,
+        What::Discard => OperationAction::Discard,
     };
     let caller = config.caller();
     let preview = operations::preview(db, &caller, action, &letters).await?;
@@ -219,17 +251,29 @@ async fn in_background(
         return Ok(Exit::Failed);
     }
     let row = operations::start(db, queue, &caller, &preview.token, args.why.as_deref()).await?;
-    output.data(&super::operations::as_json(&row));
-    output
-        .line(format!("workers {verb} {total} dead letters: syncline operations show {}", row.operation_uid));
+    tell_begun(&super::operations::as_json(&row), verb, total, output);
     if !workers::any(db).await? {
         output.line(workers::NONE);
     }
     Ok(Exit::Done)
 }
 
+/// Prints that workers carry it out.
+pub(crate) fn tell_begun(operation: &Value, verb: &str, total: u64, output: &Output) {
+    output.data(operation);
+    let id = text(operation, "id");
+    output.line(format!("workers {verb} {total} dead letters: syncline operations show {id}"));
+}
+
+/// Prints that there is nothing to do.
+pub(crate) fn none_match(output: &Output) -> Exit {
+    output.data(&json!({ "count": 0, "done": 0, "left": [] }));
+    output.line("no dead letters match");
+    Exit::Done
+}
+
 /// Asks for confirmation; without a terminal it fails with the count.
-fn confirm(verb: &str, count: usize) -> Result<bool, Fault> {
+pub(crate) fn confirm(verb: &str, count: usize) -> Result<bool, Fault> {
     let letters = if count == 1 { "dead letter" } else { "dead letters" };
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return Err(Fault::usage(format!("would {verb} {count} {letters}; add --yes to do it")));
@@ -263,14 +307,23 @@ async fn carry_out(
     }
     let json: Vec<_> = left.iter().map(|(id, why)| json!({ "id": id, "why": why })).collect();
     let again: Vec<_> = replayed.iter().map(|(id, run)| json!({ "id": id, "run": run })).collect();
-    output.data(&json!({ "count": ids.len(), "done": done, "left": json, "replayed": again }));
-    for (id, run) in &replayed {
-        output.line(format!("{id}: replayed as run {run}"));
+    let done = json!({ "count": ids.len(), "done": done, "left": json, "replayed": again });
+    Ok(tell_done(&done, what, output))
+}
+
+/// Prints what became of dead letters. The exit code is 1 if some were left.
+pub(crate) fn tell_done(done: &Value, what: What, output: &Output) -> Exit {
+    output.data(done);
+    for letter in entries(done, "replayed") {
+        output.line(format!("{}: replayed as run {}", text(letter, "id"), text(letter, "run")));
     }
-    for (id, why) in &left {
-        let why = if *why == NOT_DEAD { "is no dead letter (any more)" } else { why };
-        output.error(&format!("{id}: {why}"));
+    let left = entries(done, "left");
+    for letter in left {
+        let why = text(letter, "why");
+        let why = if why == NOT_DEAD { "is no dead letter (any more)" } else { &why };
+        output.error(&format!("{}: {why}", text(letter, "id")));
     }
-    output.line(format!("{} {done}", if what == What::Replay { "replayed" } else { "discarded" }));
-    Ok(if left.is_empty() { Exit::Done } else { Exit::Failed })
+    let word = if what == What::Replay { "replayed" } else { "discarded" };
+    output.line(format!("{word} {}", done["done"]));
+    if left.is_empty() { Exit::Done } else { Exit::Failed }
 }

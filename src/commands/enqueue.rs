@@ -1,7 +1,7 @@
 //! `syncline enqueue`: accepts a run for any free worker.
 
-use chrono::{SubsecRound, TimeDelta, Utc};
-use serde_json::json;
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use serde_json::{Value, json};
 use syncline_entity::types::RunKind;
 use syncline_runs::holding::holding;
 use syncline_service::{
@@ -15,7 +15,7 @@ use crate::{
     cli::EnqueueArgs,
     config::Config,
     fault::{Exit, Fault},
-    output::Output,
+    output::{Output, moment, text},
     wait,
 };
 
@@ -23,8 +23,7 @@ use crate::{
 pub(crate) async fn run(config: &Config, args: &EnqueueArgs, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(config).await?;
     let sync = syncs::find(&db, &args.name).await?;
-    let delay = args.delay.map(|delay| Utc::now() + TimeDelta::from_std(delay).unwrap_or(TimeDelta::zero()));
-    let not_before = args.at.or(delay).map(|time| time.trunc_subsecs(6));
+    let not_before = not_before(args);
     let request = Request {
         kind: if args.kind == "plan" { RunKind::Plan } else { RunKind::Sync },
         args: wait::manual_args(&args.run),
@@ -38,21 +37,36 @@ pub(crate) async fn run(config: &Config, args: &EnqueueArgs, output: &Output) ->
     let Enqueued { id, joined, .. } = enqueue(&db, &queue, &config.caller(), &sync, &request).await?;
     // If the run waits for the end of a pause, the lack of a worker is not what delays it.
     let pause = holding(&db, &sync, &sync.to_string()).await?.map(|holding| holding.to_string());
-    output.data(&json!({
+    let accepted = json!({
         "run": id, "sync": sync.name, "project": sync.project, "joined": joined, "not_before": not_before, "pause": pause,
-    }));
-    output.line(match (joined, not_before) {
-        (true, _) => format!("run {id} waits already and is joined"),
-        (false, Some(time)) => {
-            format!("run {id} is in the queue, for {}", time.format("%Y-%m-%d %H:%M:%S UTC"))
-        }
-        (false, None) if pause.is_some() => format!("run {id} is accepted"),
-        (false, None) => format!("run {id} is in the queue"),
     });
-    if let Some(pause) = pause {
-        output.line(format!("it waits: {pause}"));
-    } else if !workers::any(&db).await? {
+    tell(&accepted, output);
+    if pause.is_none() && !workers::any(&db).await? {
         output.note(workers::NONE);
     }
     Ok(Exit::Done)
+}
+
+/// When a run may begin, by the arguments.
+pub(crate) fn not_before(args: &EnqueueArgs) -> Option<DateTime<Utc>> {
+    let delay = args.delay.map(|delay| Utc::now() + TimeDelta::from_std(delay).unwrap_or(TimeDelta::zero()));
+    args.at.or(delay).map(|time| time.trunc_subsecs(6))
+}
+
+/// Prints an accepted run.
+pub(crate) fn tell(accepted: &Value, output: &Output) {
+    output.data(accepted);
+    let run = text(accepted, "run");
+    let pause = accepted["pause"].as_str();
+    output.line(match (accepted["joined"] == true, moment(accepted, "not_before")) {
+        (true, _) => format!("run {run} waits already and is joined"),
+        (false, Some(time)) => {
+            format!("run {run} is in the queue, for {}", time.format("%Y-%m-%d %H:%M:%S UTC"))
+        }
+        (false, None) if pause.is_some() => format!("run {run} is accepted"),
+        (false, None) => format!("run {run} is in the queue"),
+    });
+    if let Some(pause) = pause {
+        output.line(format!("it waits: {pause}"));
+    }
 }

@@ -1,10 +1,8 @@
 //! `syncline events`: what happened lately, and what happens now.
 
-use std::sync::Arc;
-
 use serde_json::Value;
 use syncline_entity::event;
-use syncline_service::feed::{Delivery, Feed, Filter, Room, RoomRefused, Start, Types};
+use syncline_service::feed::{Feed, Filter, Room, RoomRefused, Start, Types};
 
 use crate::{
     app,
@@ -57,7 +55,10 @@ pub(crate) async fn run(config: &Config, args: &EventsArgs, output: &Output) -> 
         let Some(events) = stop.run_until_cancelled(reader.next()).await else { break };
         let events = events?;
         shown += events.len();
-        events.iter().for_each(|event| show(event, output));
+        for event in events.iter() {
+            let data: Value = serde_json::from_str(&event.text).unwrap_or_default();
+            show(event.seq, &event.kind, &data, output);
+        }
     }
     if shown == 0 && !args.follow {
         output.line("no events");
@@ -65,15 +66,15 @@ pub(crate) async fn run(config: &Config, args: &EventsArgs, output: &Output) -> 
     Ok(Exit::Done)
 }
 
-fn show(event: &Arc<Delivery>, output: &Output) {
-    let data: Value = serde_json::from_str(&event.text).unwrap_or_default();
-    output.data(&data);
+/// Prints an event by its position, type and CloudEvent.
+pub(crate) fn show(position: i64, kind: &str, data: &Value, output: &Output) {
+    output.data(data);
     let text = |name: &str| data[name].as_str().unwrap_or_default().to_owned();
     let time: String = text("time").chars().take(19).collect();
     // The beginning of a run's id, which `runs` takes, fits the line into 80 columns.
     let subject: String = text("subject").chars().take(24).collect();
-    let seq = if event.seq > 0 { event.seq.to_string() } else { String::new() };
-    output.line(format!("{seq:>8}  {}  {:<19}  {}", time.replace('T', " "), event.kind, subject));
+    let seq = if position > 0 { position.to_string() } else { String::new() };
+    output.line(format!("{seq:>8}  {}  {:<19}  {}", time.replace('T', " "), kind, subject));
 }
 
 /// A task that ends with this value.

@@ -27,7 +27,7 @@ use crate::{
     config::Config,
     fault::{Exit, Fault},
     ids,
-    output::Output,
+    output::{Output, list as entries, moment, sync_name, text},
     words::{self, since},
 };
 
@@ -65,12 +65,7 @@ async fn list(
             (Some(state.parse().map_err(|_| wrong())?), Some(cursor.to_owned()))
         }
     };
-    let states = match (state, args.state, args.page.after.is_some()) {
-        // Without `--state` the list continues with the states after the cursor's.
-        (Some(from), None, true) => LIVE.into_iter().skip_while(|state| *state != from).collect::<Vec<_>>(),
-        (Some(state), _, _) => vec![state],
-        (None, _, _) => LIVE.to_vec(),
-    };
+    let states = states(state, args.state, args.page.after.is_some());
     let mut asked = listing(db, &args.which, &args.page, Standing::Waiting).await?;
     asked.after = cursor.filter(|cursor| !cursor.is_empty());
     let limit = asked.limit;
@@ -89,7 +84,18 @@ async fn list(
             break;
         }
     }
-    tell(db, &jobs, next.as_deref(), "no jobs", output).await
+    tell(&document(db, &jobs, next.as_deref()).await?, "no jobs", output);
+    Ok(Exit::Done)
+}
+
+/// The states to list: `from` is that of the cursor, or of `--state`, which is `asked`. Without `--state` a list goes on with
+/// the states after the cursor's.
+pub(crate) fn states(from: Option<Standing>, asked: Option<Standing>, goes_on: bool) -> Vec<Standing> {
+    match (from, asked, goes_on) {
+        (Some(from), None, true) => LIVE.into_iter().skip_while(|state| *state != from).collect(),
+        (Some(state), _, _) => vec![state],
+        (None, _, _) => LIVE.to_vec(),
+    }
 }
 
 /// The states that are listed without `--state`.
@@ -124,63 +130,59 @@ pub(crate) async fn listing(
     })
 }
 
-/// Prints jobs as a table, or as JSON.
-pub(crate) async fn tell(
+/// Jobs as JSON.
+pub(crate) async fn document(
     db: &DatabaseConnection,
     jobs: &[Listed],
     next: Option<&str>,
-    none: &str,
-    output: &Output,
-) -> Result<Exit, Fault> {
+) -> Result<Value, Fault> {
     let syncs = syncs::all(db).await?;
     let json: Vec<Value> = jobs.iter().map(|job| as_json(job, &syncs)).collect();
-    output.data(&json!({ "jobs": json, "next": next }));
-    if jobs.is_empty() {
-        output.line(none);
-        return Ok(Exit::Done);
-    }
-    if jobs.iter().all(|job| job.standing == Standing::Dead) {
-        dead::table(jobs, &syncs, output);
-    } else {
-        table(jobs, &syncs, output);
-    }
-    if let Some(next) = next {
-        output.line(format!("there are more: --after {next}"));
-    }
-    Ok(Exit::Done)
+    Ok(json!({ "jobs": json, "next": next }))
 }
 
-fn table(jobs: &[Listed], syncs: &HashMap<i64, StoredSync>, output: &Output) {
-    let line = |job: &Listed| {
+/// Prints jobs as a table, or as JSON. `none` is said if there are none.
+pub(crate) fn tell(document: &Value, none: &str, output: &Output) {
+    output.data(document);
+    let jobs = entries(document, "jobs");
+    if jobs.is_empty() {
+        output.line(none);
+    } else if jobs.iter().all(|job| job["state"] == "dead") {
+        dead::table(jobs, output);
+    } else {
+        table(jobs, output);
+    }
+    if let Some(next) = document["next"].as_str().filter(|_| !jobs.is_empty()) {
+        output.line(format!("there are more: --after {next}"));
+    }
+}
+
+fn table(jobs: &[Value], output: &Output) {
+    let line = |job: &Value| {
         let not_before = || {
-            let at = job.run_at.filter(|at| *at > Utc::now())?;
+            let at = moment(job, "run_at").filter(|at| *at > Utc::now())?;
             Some(format!("not before {}", words::time(at)))
         };
-        let progress = job.progress.as_ref().map(words::progress).or_else(not_before).unwrap_or_default();
+        let progress = Some(&job["progress"]).filter(|progress| !progress.is_null()).map(words::progress);
         vec![
-            job.id.to_string(),
-            job.standing.to_string(),
-            sync_of(job, syncs),
-            job.kind.clone(),
-            job.priority.to_string(),
-            since(job.since),
-            match (job.attempt, job.max_attempts) {
+            text(job, "id"),
+            text(job, "state"),
+            sync_name(job),
+            text(job, "kind"),
+            text(job, "priority"),
+            moment(job, "since").map(since).unwrap_or_default(),
+            match (job["attempt"].as_u64(), job["max_attempts"].as_u64()) {
                 (Some(attempt), Some(max)) => format!("{attempt} of {max}"),
                 _ => String::new(),
             },
-            job.worker.clone().unwrap_or_default(),
-            progress,
+            text(job, "worker"),
+            progress.or_else(not_before).unwrap_or_default(),
         ]
     };
     output.table(
         &["job", "state", "sync", "kind", "priority", "age", "attempt", "worker", "progress"],
         jobs.iter().map(line).collect(),
     );
-}
-
-/// The name of a job's sync; empty where it has none.
-pub(super) fn sync_of(job: &Listed, syncs: &HashMap<i64, StoredSync>) -> String {
-    job.sync.and_then(|sync| syncs.get(&sync)).map(ToString::to_string).unwrap_or_default()
 }
 
 fn as_json(job: &Listed, syncs: &HashMap<i64, StoredSync>) -> Value {
@@ -327,7 +329,7 @@ async fn cancel(
     ids: &[Uuid],
     output: &Output,
 ) -> Result<Exit, Fault> {
-    let (mut told, mut exit) = (Vec::new(), Exit::Done);
+    let mut told = Vec::new();
     for id in ids {
         let word = match runs::cancel(db, queue, caller, *id).await {
             Ok(false) => "cancelled",
@@ -336,15 +338,24 @@ async fn cancel(
             Err(Error::Unknown { what: Unknown::Job, .. }) => "unknown",
             Err(error) => return Err(error.into()),
         };
-        if matches!(word, "over already" | "unknown") {
+        told.push((*id, word));
+    }
+    Ok(tell_cancelled(&told, output))
+}
+
+/// Prints what became of the jobs to cancel.
+pub(crate) fn tell_cancelled(told: &[(Uuid, &str)], output: &Output) -> Exit {
+    let mut exit = Exit::Done;
+    for (id, word) in told {
+        if matches!(*word, "over already" | "unknown") {
             exit = Exit::Failed;
-            let why = if word == "unknown" { "there is no such job" } else { "is over already" };
+            let why = if *word == "unknown" { "there is no such job" } else { "is over already" };
             output.error(&format!("{id}: {why}"));
         } else {
             output.line(format!("{id}: {word}"));
         }
-        told.push(json!({ "id": id, "result": word.replace(' ', "_") }));
     }
-    output.data(&json!({ "jobs": told }));
-    Ok(exit)
+    let json = told.iter().map(|(id, word)| json!({ "id": id, "result": word.replace(' ', "_") }));
+    output.data(&json!({ "jobs": json.collect::<Vec<_>>() }));
+    exit
 }

@@ -1,51 +1,63 @@
 //! One file per command.
 
 mod about;
-mod accounts;
-mod apply;
-mod audit;
+pub(crate) mod accounts;
+pub(crate) mod apply;
+pub(crate) mod audit;
 mod backup;
 mod changes;
 mod config;
-mod conflicts;
-mod dead;
+pub(crate) mod conflicts;
+pub(crate) mod dead;
 mod demo;
 mod discover;
-mod enqueue;
-mod events;
-mod history;
+pub(crate) mod enqueue;
+pub(crate) mod events;
+pub(crate) mod history;
 mod init;
-mod jobs;
+pub(crate) mod jobs;
 mod migrate;
-mod operations;
-mod pauses;
-mod people;
-mod plan;
-mod projects;
+pub(crate) mod operations;
+pub(crate) mod pauses;
+pub(crate) mod people;
+pub(crate) mod plan;
+pub(crate) mod projects;
 mod purge;
-mod queues;
+pub(crate) mod queues;
 pub(crate) mod restored;
-mod runs;
-mod schedules;
+pub(crate) mod runs;
+pub(crate) mod schedules;
 mod serve;
 mod simulator;
-mod stats;
-mod sync;
-mod syncs;
-mod tokens;
+pub(crate) mod stats;
+pub(crate) mod sync;
+pub(crate) mod syncs;
+pub(crate) mod tokens;
 mod validate;
 mod verify;
-mod workers;
+mod watch;
+pub(crate) mod workers;
 
 use crate::{
     cli::{AccountsAction, AccountsArgs, Cli, Command, RestoredArgs},
-    config::{self as settings, Config, Reader, ServerConfig},
+    config::{self as settings, Config, Reader, RemoteConfig, ServerConfig},
     fault::{Exit, Fault},
     output::Output,
+    remote,
 };
 
-/// Runs the command of the command line.
-pub(crate) async fn run(cli: &Cli, mut reader: Reader<'_>, output: &Output) -> Result<Exit, Fault> {
+/// Runs the command of the command line, with `--watch` again and again.
+pub(crate) async fn run(cli: &Cli, reader: Reader<'_>, output: &Output) -> Result<Exit, Fault> {
+    match cli.command.watch() {
+        Some(every) => watch::run(every, output, async || once(cli, reader.anew(), output).await).await,
+        None => once(cli, reader, output).await,
+    }
+}
+
+async fn once(cli: &Cli, mut reader: Reader<'_>, output: &Output) -> Result<Exit, Fault> {
+    if let Some(config) = RemoteConfig::read(cli, &mut reader)? {
+        return remote::run(&cli.command, &config, output).await;
+    }
     match &cli.command {
         Command::Init(args) => init::run(args, || Config::read(cli, &mut reader), output).await,
         Command::Accounts(AccountsArgs { action: Some(AccountsAction::Key(args)) }) => {

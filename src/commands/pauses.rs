@@ -1,7 +1,7 @@
 //! `syncline pause`, `resume` and `pauses`: stops and restarts queues, syncs, accounts and platforms.
 
 use sea_orm::{DatabaseConnection, EntityTrait};
-use serde_json::json;
+use serde_json::{Value, json};
 use syncline_entity::{account, types::PauseScope};
 use syncline_runs::pause::{self, Paused, Subject};
 use syncline_service::{pauses, syncs};
@@ -11,7 +11,8 @@ use crate::{
     cli::{PauseArgs, ScopeArg, SubjectArgs},
     config::Config,
     fault::{Exit, Fault},
-    output::Output,
+    output::{Output, list as list_of, moment, text},
+    words::date,
 };
 
 /// Begins a pause.
@@ -20,7 +21,13 @@ pub(crate) async fn pause(config: &Config, args: &PauseArgs, output: &Output) ->
     let subject = subject(&db, &args.subject).await?;
     let (queue, caller) = (app::queue(config, &db)?, config.caller());
     let begun = pauses::pause(&db, &queue, &caller, subject, args.reason.clone()).await?;
-    let what = shown(&args.subject);
+    tell_paused(&args.subject, begun, output);
+    Ok(Exit::Done)
+}
+
+/// Prints that something is paused.
+pub(crate) fn tell_paused(subject: &SubjectArgs, begun: bool, output: &Output) {
+    let what = shown(subject);
     output.data(&json!({ "subject": what, "paused": true, "changed": begun }));
     output.line(if begun {
         format!(
@@ -29,7 +36,6 @@ pub(crate) async fn pause(config: &Config, args: &PauseArgs, output: &Output) ->
     } else {
         format!("{what} was paused already")
     });
-    Ok(Exit::Done)
 }
 
 /// Ends a pause.
@@ -37,10 +43,15 @@ pub(crate) async fn resume(config: &Config, args: &SubjectArgs, output: &Output)
     let db = app::connect(config).await?;
     let subject = subject(&db, args).await?;
     let ended = pauses::resume(&db, &app::queue(config, &db)?, &config.caller(), subject).await?;
-    let what = shown(args);
+    tell_resumed(args, ended, output);
+    Ok(Exit::Done)
+}
+
+/// Prints that something is no longer paused.
+pub(crate) fn tell_resumed(subject: &SubjectArgs, ended: bool, output: &Output) {
+    let what = shown(subject);
     output.data(&json!({ "subject": what, "paused": false, "changed": ended }));
     output.line(if ended { format!("{what} goes on") } else { format!("{what} was not paused") });
-    Ok(Exit::Done)
 }
 
 /// Lists pauses.
@@ -63,22 +74,28 @@ pub(crate) async fn list(config: &Config, output: &Output) -> Result<Exit, Fault
             "at": paused.at,
         })
     });
-    output.data(&json!({ "pauses": json.collect::<Vec<_>>() }));
+    tell(&json!({ "pauses": json.collect::<Vec<_>>() }), output);
+    Ok(Exit::Done)
+}
+
+/// Prints pauses.
+pub(crate) fn tell(document: &Value, output: &Output) {
+    output.data(document);
+    let pauses = list_of(document, "pauses");
     if pauses.is_empty() {
         output.line("nothing is paused");
-        return Ok(Exit::Done);
+        return;
     }
-    let line = |paused: &Paused| {
+    let line = |paused: &Value| {
         vec![
-            paused.subject.scope().to_string(),
-            name(paused),
-            paused.at.format("%Y-%m-%d %H:%M:%S").to_string(),
-            paused.by.clone(),
-            paused.reason.clone().unwrap_or_default(),
+            text(paused, "scope"),
+            text(paused, "name"),
+            moment(paused, "at").map(date).unwrap_or_default(),
+            text(paused, "by"),
+            text(paused, "reason"),
         ]
     };
     output.table(&["scope", "name", "since (UTC)", "paused by", "reason"], pauses.iter().map(line).collect());
-    Ok(Exit::Done)
 }
 
 fn shown(args: &SubjectArgs) -> String {

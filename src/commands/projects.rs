@@ -8,7 +8,7 @@ use crate::{
     cli::{ProjectsAction, ProjectsArgs},
     config::Config,
     fault::{Exit, Fault},
-    output::Output,
+    output::{Output, list, text},
 };
 
 /// Carries out what is asked of projects.
@@ -16,18 +16,33 @@ pub(crate) async fn run(config: &Config, args: &ProjectsArgs, output: &Output) -
     let db = app::connect(config).await?;
     if let Some(ProjectsAction::Create(args)) = &args.action {
         let project = projects::create(&db, &config.caller(), &args.key, args.name.as_deref()).await?;
-        output.data(&as_json(&project));
-        output.line(format!("created the project {}", project.row.key));
+        tell_created(&as_json(&project), output);
         return Ok(Exit::Done);
     }
     let all = projects::list(&db, &config.caller()).await?;
-    output.data(&json!({ "projects": all.iter().map(as_json).collect::<Vec<_>>() }));
-    let line = |project: &KnownProject| {
-        let numbers = [project.syncs, project.accounts].map(|number| number.to_string());
-        [vec![project.row.key.clone(), project.row.name.clone()], numbers.to_vec()].concat()
-    };
-    output.table(&["project", "name", "syncs", "accounts"], all.iter().map(line).collect());
+    tell(&json!({ "projects": all.iter().map(as_json).collect::<Vec<_>>() }), output);
     Ok(Exit::Done)
+}
+
+/// Prints projects.
+pub(crate) fn tell(document: &Value, output: &Output) {
+    output.data(document);
+    let line = |project: &Value| {
+        vec![
+            text(project, "key"),
+            text(project, "name"),
+            project["syncs"].to_string(),
+            project["accounts"].to_string(),
+        ]
+    };
+    let rows = list(document, "projects").iter().map(line).collect();
+    output.table(&["project", "name", "syncs", "accounts"], rows);
+}
+
+/// Prints that a project was created.
+pub(crate) fn tell_created(project: &Value, output: &Output) {
+    output.data(project);
+    output.line(format!("created the project {}", text(project, "key")));
 }
 
 fn as_json(project: &KnownProject) -> Value {

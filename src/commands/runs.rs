@@ -1,6 +1,6 @@
 //! `syncline runs`: lists runs and shows one.
 
-mod show;
+pub(crate) mod show;
 
 use std::collections::{HashMap, hash_map::Entry};
 
@@ -21,7 +21,7 @@ use crate::{
     config::Config,
     fault::{Exit, Fault},
     ids,
-    output::Output,
+    output::{Output, moment, sync_name, text},
     words::{self, time, took},
 };
 
@@ -48,11 +48,6 @@ async fn list(
     output: &Output,
 ) -> Result<Exit, Fault> {
     let rows = find(db, sync, args).await?;
-    output.data(&json!({ "runs": rows.iter().map(|(row, sync)| brief(row, sync)).collect::<Vec<_>>() }));
-    if rows.is_empty() {
-        output.line("no runs");
-        return Ok(Exit::Done);
-    }
     let mut pauses = HashMap::new();
     for (row, sync) in rows.iter().filter(|(row, _)| row.status == RunStatus::Queued) {
         if let Entry::Vacant(vacant) = pauses.entry(row.sync_config_id) {
@@ -60,25 +55,47 @@ async fn list(
             vacant.insert(holding.map(|holding| format!("waits: {} is paused", holding.what)));
         }
     }
-    let pause = |row: &sync_history::Model| {
-        let pause = pauses.get(&row.sync_config_id).cloned().flatten();
-        pause.filter(|_| row.status == RunStatus::Queued).unwrap_or_default()
+    let line = |(row, sync): &(sync_history::Model, StoredSync)| Line {
+        run: brief(row, sync),
+        trigger: words::trigger(row),
+        waits: pauses.get(&row.sync_config_id).cloned().flatten().filter(|_| row.status == RunStatus::Queued),
     };
-    let line = |(row, sync): &(sync_history::Model, StoredSync)| {
+    tell(rows.iter().map(line).collect(), output);
+    Ok(Exit::Done)
+}
+
+/// A run in a list.
+pub(crate) struct Line {
+    /// The run as JSON.
+    pub(crate) run: Value,
+    /// What triggered it, in a word.
+    pub(crate) trigger: String,
+    /// Why it does not begin.
+    pub(crate) waits: Option<String>,
+}
+
+/// Prints runs.
+pub(crate) fn tell(lines: Vec<Line>, output: &Output) {
+    output.data(&json!({ "runs": lines.iter().map(|line| &line.run).collect::<Vec<_>>() }));
+    if lines.is_empty() {
+        output.line("no runs");
+        return;
+    }
+    let row = |line: Line| {
+        let run = &line.run;
         vec![
-            row.run_uid.to_string(),
-            sync.to_string(),
-            row.kind.to_string(),
-            words::trigger(row),
-            row.status.to_string(),
-            time(row.queued_at),
-            row.duration_ms.map(took).unwrap_or_default(),
-            [pause(row), sync::brief(row)].into_iter().find(|text| !text.is_empty()).unwrap_or_default(),
+            text(run, "run"),
+            sync_name(run),
+            text(run, "kind"),
+            line.trigger,
+            text(run, "status"),
+            moment(run, "queued_at").map(time).unwrap_or_default(),
+            run["duration_ms"].as_i64().map(took).unwrap_or_default(),
+            line.waits.unwrap_or_else(|| sync::brief(run)),
         ]
     };
     let head = ["run", "sync", "kind", "trigger", "status", "queued (UTC)", "took", "result"];
-    output.table(&head, rows.iter().map(line).collect());
-    Ok(Exit::Done)
+    output.table(&head, lines.into_iter().map(row).collect());
 }
 
 async fn find(

@@ -2,8 +2,8 @@
 
 use chrono::Utc;
 use sea_orm::{DatabaseConnection, EntityTrait, QueryOrder};
-use serde_json::json;
-use syncline_entity::{schedule, sync_config, types::ScheduleKind};
+use serde_json::{Value, json};
+use syncline_entity::{schedule, sync_config};
 use syncline_runs::pause as pauses;
 use syncline_service::{schedules as service, syncs};
 
@@ -13,7 +13,7 @@ use crate::{
     cli::{SchedulesAction, SchedulesArgs},
     config::Config,
     fault::{Exit, Fault},
-    output::Output,
+    output::{Output, list as entries, moment, sync_name, text},
     words::date,
 };
 
@@ -37,32 +37,45 @@ async fn run_now(
     let known = service::of_sync(db, name).await?;
     let queue = app::queue(config, db)?;
     let run = service::run(db, &queue, &config.caller(), &known).await?;
-    output.data(
-        &json!({ "schedule": known.row.id, "sync": known.sync.name, "run": run.id, "joined": run.joined }),
-    );
-    output.line(if run.joined {
-        format!("the run {} of {} waits already", run.id, known.sync)
-    } else {
-        format!("enqueued {} of {}; its next tick comes all the same", run.id, known.sync)
-    });
+    let done =
+        json!({ "schedule": known.row.id, "sync": known.sync.name, "run": run.id, "joined": run.joined });
+    tell_run(&done, &known.sync.to_string(), output);
     if !workers::any(db).await? {
         output.line(workers::NONE);
     }
     Ok(Exit::Done)
 }
 
+/// Prints that the run of a schedule was put in the queue.
+pub(crate) fn tell_run(done: &Value, sync: &str, output: &Output) {
+    output.data(done);
+    let run = text(done, "run");
+    output.line(match done["joined"] == true {
+        true => format!("the run {run} of {sync} waits already"),
+        false => format!("enqueued {run} of {sync}; its next tick comes all the same"),
+    });
+}
+
 async fn pause(config: &Config, db: &DatabaseConnection, name: &str, output: &Output) -> Result<Exit, Fault> {
     let known = service::of_sync(db, name).await?;
     let changed = service::pause(db, &config.caller(), &known).await?;
-    output.data(
-        &json!({ "schedule": known.row.id, "sync": known.sync.name, "paused": true, "changed": changed }),
-    );
-    output.line(if changed {
-        format!("the schedule of {0} is paused; `syncline schedules resume {0}` ends that", known.sync)
-    } else {
-        format!("the schedule of {} was paused already", known.sync)
-    });
+    let done =
+        json!({ "schedule": known.row.id, "sync": known.sync.name, "paused": true, "changed": changed });
+    tell_paused(&done, &known.sync.to_string(), output);
     Ok(Exit::Done)
+}
+
+/// Prints that a schedule is paused, or goes on.
+pub(crate) fn tell_paused(done: &Value, sync: &str, output: &Output) {
+    output.data(done);
+    output.line(match (done["paused"] == true, done["changed"] == true) {
+        (true, true) => {
+            format!("the schedule of {sync} is paused; `syncline schedules resume {sync}` ends that")
+        }
+        (true, false) => format!("the schedule of {sync} was paused already"),
+        (false, true) => format!("the schedule of {sync} goes on"),
+        (false, false) => format!("the schedule of {sync} was not paused"),
+    });
 }
 
 async fn resume(
@@ -73,14 +86,9 @@ async fn resume(
 ) -> Result<Exit, Fault> {
     let known = service::of_sync(db, name).await?;
     let changed = service::resume(db, &config.caller(), &known).await?;
-    output.data(
-        &json!({ "schedule": known.row.id, "sync": known.sync.name, "paused": false, "changed": changed }),
-    );
-    output.line(if changed {
-        format!("the schedule of {} goes on", known.sync)
-    } else {
-        format!("the schedule of {} was not paused", known.sync)
-    });
+    let done =
+        json!({ "schedule": known.row.id, "sync": known.sync.name, "paused": false, "changed": changed });
+    tell_paused(&done, &known.sync.to_string(), output);
     if pauses::is_paused(db, known.sync.id).await? {
         output.line(format!("the sync {0} itself is paused: syncline resume sync {0}", known.sync));
     }
@@ -101,23 +109,11 @@ async fn list(db: &DatabaseConnection, output: &Output) -> Result<Exit, Fault> {
     rows.sort_by_key(|(row, _)| (row.next_tick_at.is_none(), row.next_tick_at));
     let paused = pauses::paused_of(db, rows.iter().map(|(row, _)| row.sync_config_id)).await?;
     let state = |row: &schedule::Model, config: &sync_config::Model| {
-        if !config.enabled {
-            "disabled"
-        } else if row.paused_at.is_some() || paused.contains(&config.id) {
-            "paused"
-        } else if row.next_tick_at.is_none() {
-            "none"
-        } else {
-            "on"
-        }
+        let paused = row.paused_at.is_some() || paused.contains(&config.id);
+        state(config.enabled, paused, row.next_tick_at.is_some())
     };
     let syncs = syncs::all(db).await?;
     let project = |config: &sync_config::Model| syncs.get(&config.id).map(|sync| sync.project.clone());
-    let when = |row: &schedule::Model| match row.kind {
-        ScheduleKind::Interval if row.expression == "0" => "never".to_owned(),
-        ScheduleKind::Interval => format!("every {} s", row.expression),
-        ScheduleKind::Cron => row.expression.clone(),
-    };
     let json = rows.iter().map(|(row, config)| {
         json!({
             "sync": config.name, "project": project(config), "state": state(row, config), "kind": row.kind, "expression": row.expression,
@@ -125,17 +121,41 @@ async fn list(db: &DatabaseConnection, output: &Output) -> Result<Exit, Fault> {
             "next_tick_at": row.next_tick_at, "last_tick_at": row.last_tick_at,
         })
     });
-    output.data(&json!({ "schedules": json.collect::<Vec<_>>() }));
-    let line = |(row, config): &(schedule::Model, sync_config::Model)| {
+    let document = json!({ "schedules": json.collect::<Vec<_>>() });
+    tell(&document, any_late(&document) && !workers::any(db).await?, output);
+    Ok(Exit::Done)
+}
+
+/// True if a next tick is in the past.
+pub(crate) fn any_late(document: &Value) -> bool {
+    let late =
+        |row: &Value| row["state"] == "on" && moment(row, "next_tick_at").is_some_and(|at| at < Utc::now());
+    entries(document, "schedules").iter().any(late)
+}
+
+/// Prints schedules. `stuck`: ticks are late because no worker runs.
+pub(crate) fn tell(document: &Value, stuck: bool, output: &Output) {
+    output.data(document);
+    let rows = entries(document, "schedules");
+    if rows.is_empty() {
+        output.line("no schedules; `syncline apply -f FILE` stores a sync with one");
+        return;
+    }
+    let when = |row: &Value| match (text(row, "kind").as_str(), text(row, "expression")) {
+        ("interval", seconds) if seconds == "0" => "never".to_owned(),
+        ("interval", seconds) => format!("every {seconds} s"),
+        (_, expression) => expression,
+    };
+    let line = |row: &Value| {
         vec![
-            syncs.get(&config.id).map(ToString::to_string).unwrap_or_default(),
+            sync_name(row),
             when(row),
-            row.timezone.clone(),
-            row.run_window.clone().unwrap_or_else(|| "always".to_owned()),
-            row.missed_policy.clone(),
-            state(row, config).to_owned(),
-            row.next_tick_at.map(date).unwrap_or_default(),
-            row.last_tick_at.map(date).unwrap_or_default(),
+            text(row, "timezone"),
+            row["run_window"].as_str().unwrap_or("always").to_owned(),
+            text(row, "missed_ticks"),
+            text(row, "state"),
+            moment(row, "next_tick_at").map(date).unwrap_or_default(),
+            moment(row, "last_tick_at").map(date).unwrap_or_default(),
         ]
     };
     let head = [
@@ -148,16 +168,18 @@ async fn list(db: &DatabaseConnection, output: &Output) -> Result<Exit, Fault> {
         "next tick (UTC)",
         "last tick (UTC)",
     ];
-    if rows.is_empty() {
-        output.line("no schedules; `syncline apply -f FILE` stores a sync with one");
-        return Ok(Exit::Done);
-    }
     output.table(&head, rows.iter().map(line).collect());
-    let late = |row: &schedule::Model, config: &sync_config::Model| {
-        state(row, config) == "on" && row.next_tick_at.is_some_and(|at| at < Utc::now())
-    };
-    if rows.iter().any(|(row, config)| late(row, config)) && !workers::any(db).await? {
+    if stuck {
         output.line(format!("next ticks are in the past: {}", workers::NONE));
     }
-    Ok(Exit::Done)
+}
+
+/// The state of a schedule in one word.
+pub(crate) fn state(enabled: bool, paused: bool, ticks: bool) -> &'static str {
+    match (enabled, paused, ticks) {
+        (false, _, _) => "disabled",
+        (true, true, _) => "paused",
+        (true, false, false) => "none",
+        (true, false, true) => "on",
+    }
 }

@@ -23,9 +23,14 @@ pub(crate) async fn run(config: &Config, args: &StatsArgs, output: &Output) -> R
         return rebuild::run(config, &db, args, output).await;
     }
     let stats = collect(&db, args).await?;
-    output.data(&stats);
-    tell(&stats, args.by, output);
+    show(&stats, args.by, output);
     Ok(Exit::Done)
+}
+
+/// Prints the statistics as JSON or as a table.
+pub(crate) fn show(stats: &Stats, by: StatsBy, output: &Output) {
+    output.data(stats);
+    tell(stats, by, output);
 }
 
 /// The statistics for these arguments.

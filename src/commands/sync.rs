@@ -5,10 +5,7 @@ use sea_orm::{
     RelationTrait,
 };
 use serde_json::{Value, json};
-use syncline_entity::{
-    sync_conflict, sync_history, sync_metadata,
-    types::{RunKind, RunStatus},
-};
+use syncline_entity::{sync_conflict, sync_history, sync_metadata, types::RunKind};
 use syncline_runs::details;
 use syncline_service::{
     runs::refuse_paused,
@@ -20,7 +17,7 @@ use crate::{
     cli::SyncArgs,
     config::{Config, LeaseConfig},
     fault::{Exit, Fault},
-    output::Output,
+    output::{Output, list, sync_name, text},
     wait,
     words::{count, is_are},
 };
@@ -38,8 +35,7 @@ pub(crate) async fn run(config: &Config, args: &SyncArgs, output: &Output) -> Re
     let run = wait::manual_run(&sync, RunKind::Sync, &args.run)?;
     let row = wait::run_to_end(config, &db, &run, LeaseConfig::from(&args.lease), output).await?;
     let open = open_conflicts(&db, sync.id).await?;
-    tell(&sync, &row, open, output);
-    Ok(exit_of(&row, open))
+    Ok(tell(&as_json(&sync, &row, open), output))
 }
 
 /// The number of a sync's conflicts that wait for a person.
@@ -52,38 +48,37 @@ pub(crate) async fn open_conflicts(db: &DatabaseConnection, config_id: i64) -> R
         .await?)
 }
 
-/// Done only if everything is in step.
-pub(crate) fn exit_of(row: &sync_history::Model, open_conflicts: u64) -> Exit {
-    let done = row.status == RunStatus::Completed && row.items_failed == 0 && open_conflicts == 0;
-    if done { Exit::Done } else { Exit::Failed }
-}
-
-/// Prints the result of a run: the numbers on standard output, errors on standard error.
-pub(crate) fn tell(sync: &StoredSync, row: &sync_history::Model, open: u64, output: &Output) {
-    output.data(&as_json(sync, row, open));
-    results(sync, row, output);
-    output.line(format!("details: syncline runs {}", row.run_uid));
-    for error in errors(row) {
+/// Prints the result of a run: the numbers on standard output, errors on standard error. The exit code is 0 only if
+/// everything is in step.
+pub(crate) fn tell(run: &Value, output: &Output) -> Exit {
+    output.data(run);
+    results(run, output);
+    output.line(format!("details: syncline runs {}", text(run, "run")));
+    for error in errors(run) {
         output.error(&error);
     }
+    let open = run["open_conflicts"].as_u64().unwrap_or(0);
     if open > 0 {
         output.line(format!(
             "{} for a person: syncline conflicts",
             count(open, "conflict waits", "conflicts wait")
         ));
     }
+    let done = run["status"] == "completed" && run["items_failed"] == 0 && open == 0;
+    if done { Exit::Done } else { Exit::Failed }
 }
 
 /// Prints the result of a run without its errors.
-pub(crate) fn results(sync: &StoredSync, row: &sync_history::Model, output: &Output) {
-    let details = row.sync_metadata.clone().unwrap_or_default();
+pub(crate) fn results(run: &Value, output: &Output) {
+    let details = &run["details"];
     let number = |key: &str| details[key].as_u64().unwrap_or(0);
     // A run that no worker began has no duration, and one that is not over has none yet.
-    let took = row.duration_ms.filter(|_| row.started_at.is_some() && row.completed_at.is_some());
+    let over = !run["started_at"].is_null() && !run["completed_at"].is_null();
+    let took = run["duration_ms"].as_i64().filter(|_| over);
     let took = took.map(|ms| format!(" in {:.2} s", ms as f64 / 1000.0)).unwrap_or_default();
-    output.line(format!("{sync}: {}{took}", row.status));
-    if row.sync_metadata.is_some() {
-        output.line(counts(row));
+    output.line(format!("{}: {}{took}", sync_name(run), text(run, "status")));
+    if !details.is_null() {
+        output.line(counts(run));
     }
     let (missing, both_gone) = (number("missing"), number("both_gone"));
     let ended = number("ended").saturating_sub(both_gone);
@@ -104,7 +99,7 @@ pub(crate) fn results(sync: &StoredSync, row: &sync_history::Model, output: &Out
     if both_gone > 0 {
         output.line(format!("{}: both items are gone", count(both_gone, "link ended", "links ended")));
     }
-    notes(&details, output);
+    notes(details, output);
     if details["after_restore"] == true {
         output.line("Syncline's database was restored before this run: syncline mark-restored --show");
     }
@@ -123,46 +118,47 @@ fn notes(details: &Value, output: &Output) {
 }
 
 /// A run's numbers in a sentence; rare ones only if they are not zero.
-fn counts(row: &sync_history::Model) -> String {
-    let details = details(row).unwrap_or_default();
-    let number = |key: &str| details[key].as_i64().unwrap_or(0);
-    let mut text = format!(
+fn counts(run: &Value) -> String {
+    let number = |key: &str| run["details"][key].as_i64().unwrap_or(0);
+    let of_run = |key: &str| run[key].as_i64().unwrap_or(0);
+    let mut told = format!(
         "{} created, {} updated, {} deleted, {} unchanged",
-        row.created,
-        row.updated,
-        row.deleted,
+        of_run("created"),
+        of_run("updated"),
+        of_run("deleted"),
         number("unchanged")
     );
-    let (resolved, open) = (number("resolved"), row.conflicts);
+    let (resolved, open) = (number("resolved"), of_run("conflicts"));
     let conflicts = |number: i64| if number == 1 { "conflict" } else { "conflicts" };
     let rest = [
         (number("skipped"), "skipped".to_owned()),
-        (row.items_failed, "failed".to_owned()),
+        (of_run("items_failed"), "failed".to_owned()),
         (resolved, format!("{} resolved", conflicts(resolved))),
         (open, format!("{} for a person", conflicts(open))),
     ];
     for (number, what) in rest.into_iter().filter(|(number, _)| *number > 0) {
-        text.push_str(&format!(", {number} {what}"));
+        told.push_str(&format!(", {number} {what}"));
     }
-    text
+    told
 }
 
 /// The errors of a run, a line each.
-pub(crate) fn errors(row: &sync_history::Model) -> Vec<String> {
-    let details = row.sync_metadata.as_ref();
-    let items = details.and_then(|details| details["errors"].as_array()).cloned().unwrap_or_default();
+pub(crate) fn errors(run: &Value) -> Vec<String> {
+    let status = text(run, "status");
+    let message = || run["error"].as_str().map(str::to_owned);
+    let items = list(&run["details"], "errors");
     if items.is_empty() {
         // The status shows that it was cancelled; any other message adds something.
-        let says_more = |message: &&String| row.status != RunStatus::Cancelled || *message != "cancelled";
-        return row.error_message.iter().filter(says_more).cloned().collect();
+        let says_more = |message: &String| status != "cancelled" || message != "cancelled";
+        return message().into_iter().filter(says_more).collect();
     }
     let line = |error: &Value| {
         format!("{}: {}", error["item"].as_str().unwrap_or("?"), error["error"].as_str().unwrap_or("?"))
     };
     let mut lines: Vec<String> = items.iter().take(ERRORS_SHOWN).map(line).collect();
     // A held run lists the reason beside its failed items.
-    if row.status != RunStatus::Completed {
-        lines.extend(row.error_message.clone());
+    if status != "completed" {
+        lines.extend(message());
     }
     if items.len() > ERRORS_SHOWN {
         lines.push(format!("and {} more; --json has them", items.len() - ERRORS_SHOWN));
@@ -199,34 +195,36 @@ pub(crate) fn as_json(sync: &StoredSync, row: &sync_history::Model, open: u64) -
 }
 
 /// The result of a run, or a plan, in a few words.
-pub(crate) fn brief(row: &sync_history::Model) -> String {
-    let plan = row.kind == RunKind::Plan;
+pub(crate) fn brief(run: &Value) -> String {
+    let plan = run["kind"] == "plan";
+    let number = |key: &str| run[key].as_i64().unwrap_or(0);
     let verbs = if plan {
         ["would create", "would update", "would delete"]
     } else {
         ["created", "updated", "deleted"]
     };
-    let numbers = [row.created, row.updated, row.deleted];
+    let numbers = ["created", "updated", "deleted"].map(number);
     let mut parts: Vec<String> = numbers
         .iter()
         .zip(verbs)
         .filter(|(number, _)| **number > 0)
         .map(|(number, verb)| if plan { format!("{verb} {number}") } else { format!("{number} {verb}") })
         .collect();
-    let rest = [(row.items_failed, "failed"), (row.conflicts, "in conflict")];
+    let rest = [(number("items_failed"), "failed"), (number("conflicts"), "in conflict")];
     parts.extend(
         rest.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} {what}")),
     );
-    let over = row.completed_at.is_some() && row.status == RunStatus::Completed;
+    let completed = run["status"] == "completed";
+    let over = !run["completed_at"].is_null() && completed;
     let did = match (parts.is_empty(), over) {
         (false, _) => parts.join(", "),
         (true, true) if plan => "would change nothing".to_owned(),
         (true, true) => "no changes".to_owned(),
         (true, false) => String::new(),
     };
-    let error = row.error_message.as_deref().and_then(|text| text.lines().next());
+    let error = run["error"].as_str().and_then(|text| text.lines().next());
     // Errors of a completed run are those of its items, which are counted.
-    let error = error.filter(|error| row.status != RunStatus::Completed && *error != "cancelled");
+    let error = error.filter(|error| !completed && *error != "cancelled");
     match (did.is_empty(), error) {
         (_, None) => did,
         (true, Some(error)) => error.to_owned(),

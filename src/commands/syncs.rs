@@ -6,7 +6,6 @@ use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
 use syncline_service::{
     configs::{self, ConfigsQuery},
-    differences::Difference,
     syncs::{self, StoredSync},
     yaml,
 };
@@ -16,7 +15,7 @@ use crate::{
     cli::{SyncsAction, SyncsArgs, SyncsDeleteArgs, SyncsDiffArgs, SyncsListArgs},
     config::Config,
     fault::{Exit, Fault},
-    output::{Output, shown},
+    output::{Output, list as entries, shown, sync_name, text},
     words,
 };
 
@@ -42,45 +41,68 @@ async fn list(
     let asked = ConfigsQuery { filter: args.filter.clone(), limit: args.limit, ..ConfigsQuery::default() };
     let found = configs::list(db, &config.caller(), &asked).await?;
     let paused = configs::paused(db, &found).await?;
-    output.data(&json!({ "syncs": found.iter().map(|sync| as_json(sync, &paused)).collect::<Vec<_>>() }));
+    let line = |sync: &StoredSync| Line { sync: as_json(sync, &paused), runs: every(sync) };
+    tell_list(&found.iter().map(line).collect::<Vec<_>>(), args, output);
+    Ok(Exit::Done)
+}
+
+/// A sync in a list.
+pub(crate) struct Line {
+    /// The sync as JSON.
+    pub(crate) sync: Value,
+    /// When it runs by itself.
+    pub(crate) runs: String,
+}
+
+/// Prints syncs.
+pub(crate) fn tell_list(found: &[Line], args: &SyncsListArgs, output: &Output) {
+    output.data(&json!({ "syncs": found.iter().map(|line| &line.sync).collect::<Vec<_>>() }));
     if found.is_empty() {
         output.line(match args.filter {
             Some(_) => "no sync fits the filter; syncline syncs lists all",
             None => "no syncs are stored; syncline apply FILE stores one",
         });
-        return Ok(Exit::Done);
+        return;
     }
-    let line = |sync: &StoredSync| {
+    let row = |Line { sync, runs }: &Line| {
         vec![
-            sync.to_string(),
-            sync.source_platform.clone(),
-            sync.target_platform.clone(),
-            sync.entity_type.clone(),
-            sync.direction.to_string(),
-            every(sync),
-            sync.revision.to_string(),
-            state(sync, &paused).to_owned(),
+            name_of(sync),
+            text(sync, "source_platform"),
+            text(sync, "target_platform"),
+            text(sync, "entity_type"),
+            text(sync, "direction"),
+            runs.clone(),
+            sync["revision"].to_string(),
+            state(sync).to_owned(),
         ]
     };
     let head = ["sync", "source", "target", "items", "direction", "runs", "revision", "state"];
-    output.table(&head, found.iter().map(line).collect());
+    output.table(&head, found.iter().map(row).collect());
     if found.len() as u64 == args.limit {
         output.line("there may be more: --limit, --filter");
     }
-    Ok(Exit::Done)
 }
 
-/// When it runs by itself.
+fn name_of(sync: &Value) -> String {
+    syncs::display_name(&text(sync, "project"), &text(sync, "name"))
+}
+
+/// When a sync runs by itself.
 fn every(sync: &StoredSync) -> String {
-    match (&sync.schedule, sync.sync_interval) {
-        (Some(schedule), _) => schedule.clone(),
+    in_words(sync.schedule.as_deref(), sync.sync_interval.map(i64::from))
+}
+
+/// A schedule, or an interval in seconds, in words.
+pub(crate) fn in_words(schedule: Option<&str>, interval: Option<i64>) -> String {
+    match (schedule, interval) {
+        (Some(schedule), _) => schedule.to_owned(),
         (None, Some(seconds)) if seconds > 0 => format!("every {seconds} s"),
         (None, _) => "by hand".to_owned(),
     }
 }
 
-fn state(sync: &StoredSync, paused: &HashSet<i64>) -> &'static str {
-    match (paused.contains(&sync.id), sync.enabled) {
+fn state(sync: &Value) -> &'static str {
+    match (sync["paused"] == true, sync["enabled"] == true) {
         (true, _) => "paused",
         (false, true) => "enabled",
         (false, false) => "disabled",
@@ -110,20 +132,25 @@ async fn show(config: &Config, db: &DatabaseConnection, name: &str, output: &Out
     let sync = syncs::find(db, name).await?;
     let paused = configs::paused(db, std::slice::from_ref(&sync)).await?;
     let revision = configs::revision(db, &config.caller(), sync.id, sync.revision).await.ok();
-    let document = configs::document(&sync);
     let mut whole = as_json(&sync, &paused);
-    whole["document"] = document.clone();
-    output.data(&whole);
-    let by = revision.map(|row| format!(", stored by {} at {} UTC", row.by, words::date(row.at)));
-    output.line(format!(
-        "# sync {sync}, id {}, {}, revision {}{}",
-        sync.id,
-        state(&sync, &paused),
-        sync.revision,
-        by.unwrap_or_default()
-    ));
-    output.verbatim(yaml::write(&[document]).trim_end());
+    whole["document"] = configs::document(&sync);
+    let by = revision.map(|row| (row.by, words::date(row.at)));
+    tell_one(&whole, by, output);
     Ok(Exit::Done)
+}
+
+/// Prints a sync with its document; `by` is who stored the document, and when.
+pub(crate) fn tell_one(sync: &Value, by: Option<(String, String)>, output: &Output) {
+    output.data(sync);
+    output.line(format!(
+        "# sync {}, id {}, {}, revision {}{}",
+        name_of(sync),
+        sync["id"],
+        state(sync),
+        sync["revision"],
+        by.map(|(by, at)| format!(", stored by {by} at {at} UTC")).unwrap_or_default()
+    ));
+    output.verbatim(yaml::write(std::slice::from_ref(&sync["document"])).trim_end());
 }
 
 async fn diff(
@@ -134,25 +161,34 @@ async fn diff(
 ) -> Result<Exit, Fault> {
     let sync = syncs::find(db, &args.name).await?;
     let (from, to, found) = configs::diff(db, &config.caller(), sync.id, args.from, args.to).await?;
-    output.data(
+    tell_diff(
         &json!({ "sync": sync.name, "project": sync.project, "from": from, "to": to, "differences": found }),
+        output,
     );
+    Ok(Exit::Done)
+}
+
+/// Prints what two revisions differ in.
+pub(crate) fn tell_diff(diff: &Value, output: &Output) {
+    output.data(diff);
+    let (sync, from, to) = (sync_name(diff), &diff["from"], &diff["to"]);
+    let found = entries(diff, "differences");
     if found.is_empty() {
         output.line(match from == to {
             true => format!("{sync} has one revision so far"),
             false => format!("the revisions {from} and {to} of {sync} are the same"),
         });
-        return Ok(Exit::Done);
+        return;
     }
     output.line(format!("{sync}, from revision {from} to {to}:"));
-    tell(&found, output);
-    Ok(Exit::Done)
+    tell(found, output);
 }
 
 /// Prints differences, a line each.
-pub(crate) fn tell(found: &[Difference], output: &Output) {
-    for Difference { path, before, after } in found {
-        output.line(format!("  {path}: {} -> {}", shown(before), shown(after)));
+pub(crate) fn tell(found: &[Value], output: &Output) {
+    for found in found {
+        let (path, before, after) = (text(found, "path"), shown(&found["before"]), shown(&found["after"]));
+        output.line(format!("  {path}: {before} -> {after}"));
     }
 }
 
@@ -171,13 +207,18 @@ async fn export(
         found = configs::list(db, &config.caller(), &all).await?;
     }
     let documents: Vec<Value> = found.iter().map(|sync| configs::document(sync)).collect();
-    let text = yaml::write(&documents);
+    tell_export(&documents, output);
+    Ok(Exit::Done)
+}
+
+/// Prints documents as YAML.
+pub(crate) fn tell_export(documents: &[Value], output: &Output) {
+    let text = yaml::write(documents);
     output.data(&json!({ "documents": documents }));
     output.verbatim(text.trim_end());
     if text.contains("***") {
-        output.note("passwords are written as ***; applied to this database, they stay as they are");
+        output.note("passwords are written as ***; applied where they come from, they stay as they are");
     }
-    Ok(Exit::Done)
 }
 
 async fn delete(
@@ -187,15 +228,27 @@ async fn delete(
     output: &Output,
 ) -> Result<Exit, Fault> {
     let sync = syncs::find(db, &args.name).await?;
-    if !args.yes {
-        return Err(Fault::usage(format!(
-            "this deletes the sync {sync}: its waiting runs are cancelled, and it runs no more. Its links and history \
-             stay until they are purged, and no platform is touched. Add --yes to delete it"
-        )));
-    }
+    confirmed(&sync.to_string(), args)?;
     let queue = app::queue(config, db)?;
     configs::delete(db, &queue, &config.caller(), sync.id, None).await?;
-    output.data(&json!({ "id": sync.id, "name": sync.name, "project": sync.project, "deleted": true }));
-    output.line(format!("deleted {sync}; `syncline purge` removes what is left of it when it is old enough"));
+    tell_deleted(sync.id, &sync.name, &sync.project, output);
     Ok(Exit::Done)
+}
+
+/// Without `--yes`, says what a delete does.
+pub(crate) fn confirmed(sync: &str, args: &SyncsDeleteArgs) -> Result<(), Fault> {
+    match args.yes {
+        true => Ok(()),
+        false => Err(Fault::usage(format!(
+            "this deletes the sync {sync}: its waiting runs are cancelled, and it runs no more. Its links and history \
+             stay until they are purged, and no platform is touched. Add --yes to delete it"
+        ))),
+    }
+}
+
+/// Prints that a sync is deleted.
+pub(crate) fn tell_deleted(id: i64, name: &str, project: &str, output: &Output) {
+    output.data(&json!({ "id": id, "name": name, "project": project, "deleted": true }));
+    let sync = syncs::display_name(project, name);
+    output.line(format!("deleted {sync}; `syncline purge` removes what is left of it when it is old enough"));
 }

@@ -1,6 +1,6 @@
 //! `syncline tokens`: makes, lists and revokes the tokens of the API.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{TimeDelta, Utc};
 use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
 use syncline_service::tokens::{self, KnownToken, NewToken};
@@ -10,7 +10,7 @@ use crate::{
     cli::{TokensAction, TokensArgs, TokensCreateArgs},
     config::Config,
     fault::{Exit, Fault},
-    output::Output,
+    output::{Output, list as entries, moment, text},
 };
 
 /// Carries out what is asked of tokens.
@@ -38,53 +38,73 @@ async fn create(
         environment: &args.environment,
     };
     let first = !tokens::any(db).await?;
-    let (token, text) = tokens::create(db, &config.caller(), &new).await?;
+    let (token, secret) = tokens::create(db, &config.caller(), &new).await?;
     let mut data = as_json(&token);
-    data["token"] = text.as_str().into();
-    output.data(&data);
-    output.verbatim(text.as_str());
+    data["token"] = secret.as_str().into();
+    tell_created(&data, first, output);
+    Ok(Exit::Done)
+}
+
+/// Prints a new token with its text. `first`: until now requests needed none.
+pub(crate) fn tell_created(token: &Value, first: bool, output: &Output) {
+    output.data(token);
+    output.verbatim(text(token, "token"));
     output.note("this token is shown once; send it as `authorization: Bearer TOKEN`");
     if first {
         output.note("from now on every request to the API needs a token, also from this machine");
     }
-    Ok(Exit::Done)
 }
 
 async fn list(config: &Config, db: &DatabaseConnection, output: &Output) -> Result<Exit, Fault> {
     let all = tokens::list(db, &config.caller()).await?;
-    output.data(&json!({ "tokens": all.iter().map(as_json).collect::<Vec<_>>() }));
+    tell(&json!({ "tokens": all.iter().map(as_json).collect::<Vec<_>>() }), output);
+    Ok(Exit::Done)
+}
+
+/// Prints tokens.
+pub(crate) fn tell(document: &Value, output: &Output) {
+    output.data(document);
+    let all = entries(document, "tokens");
     if all.is_empty() {
         output.line("there are no tokens, so only this machine can use the API; `syncline tokens create NAME --scope admin` makes one");
-        return Ok(Exit::Done);
+        return;
     }
-    let time = |time: Option<DateTime<Utc>>| time.map(|time| time.format("%Y-%m-%d %H:%M").to_string());
-    let line = |token: &KnownToken| {
+    let time = |token: &Value, key| {
+        let time = moment(token, key).map(|time| time.format("%Y-%m-%d %H:%M").to_string());
+        time.unwrap_or_else(|| "never".to_owned())
+    };
+    let line = |token: &Value| {
+        let scopes: Vec<&str> = entries(token, "scopes").iter().filter_map(Value::as_str).collect();
         vec![
-            token.row.id.to_string(),
-            token.row.name.clone(),
-            token.scopes().names().join(", "),
-            token.project.clone().unwrap_or_else(|| "all".to_owned()),
-            token.standing().to_owned(),
-            time(token.row.expires_at).unwrap_or_else(|| "never".to_owned()),
-            time(token.row.last_used_at).unwrap_or_else(|| "never".to_owned()),
+            token["id"].to_string(),
+            text(token, "name"),
+            scopes.join(", "),
+            token["project"].as_str().unwrap_or("all").to_owned(),
+            text(token, "standing"),
+            time(token, "expires_at"),
+            time(token, "last_used_at"),
         ]
     };
     let head = ["id", "name", "scopes", "project", "standing", "expires (UTC)", "last used (UTC)"];
     output.table(&head, all.iter().map(line).collect());
-    Ok(Exit::Done)
 }
 
 async fn revoke(config: &Config, db: &DatabaseConnection, id: i64, output: &Output) -> Result<Exit, Fault> {
     let (token, changed) = tokens::revoke(db, &config.caller(), id).await?;
     let mut data = as_json(&token);
     data["changed"] = changed.into();
-    output.data(&data);
-    output.line(if changed {
-        format!("the token {id} ({}) is revoked", token.row.name)
-    } else {
-        format!("the token {id} ({}) was revoked already", token.row.name)
-    });
+    tell_revoked(&data, output);
     Ok(Exit::Done)
+}
+
+/// Prints that a token was revoked.
+pub(crate) fn tell_revoked(token: &Value, output: &Output) {
+    output.data(token);
+    let shown = format!("{} ({})", token["id"], text(token, "name"));
+    output.line(match token["changed"] == true {
+        true => format!("the token {shown} is revoked"),
+        false => format!("the token {shown} was revoked already"),
+    });
 }
 
 fn as_json(token: &KnownToken) -> Value {

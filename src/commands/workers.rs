@@ -1,24 +1,24 @@
 //! `syncline workers`: the processes that run jobs on this database.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use sea_orm::DatabaseConnection;
-use serde_json::json;
+use serde_json::{Value, json};
 use syncline_runs::listing::{self, Listing, Standing};
 use syncline_service::workers as service;
-use syncline_worker::roster::{self, Liveness, Registered};
+use syncline_worker::roster::{self, Registered};
 
 use crate::{
     app,
     cli::{WorkersAction, WorkersArgs},
     config::Config,
     fault::{Exit, Fault},
-    output::Output,
+    output::{Output, list, moment, text},
     words::age,
 };
 
 /// The message if there is no worker, with the remedy.
-pub(super) const NONE: &str =
+pub(crate) const NONE: &str =
     "no worker is running, so nothing is carried out; start one with `syncline up` or `syncline worker`";
 
 /// True if a worker that takes any job is running.
@@ -33,16 +33,25 @@ pub(crate) async fn run(config: &Config, args: &WorkersArgs, output: &Output) ->
     if let Some(WorkersAction::Drain(args)) = &args.action {
         return drain(config, &db, &args.worker, output).await;
     }
-    let workers = roster::all(&db).await?;
-    let leased = leased(config, &db).await?;
-    output.data(&json!({ "workers": workers }));
+    tell(&document(&db).await?, &leased(config, &db).await?, output);
+    Ok(Exit::Done)
+}
+
+/// The workers as JSON.
+pub(crate) async fn document(db: &DatabaseConnection) -> Result<Value, Fault> {
+    Ok(json!({ "workers": roster::all(db).await? }))
+}
+
+/// Prints workers; `leased` has the number of leased jobs by the worker's name.
+pub(crate) fn tell(document: &Value, leased: &HashMap<String, usize>, output: &Output) {
+    output.data(document);
+    let workers = list(document, "workers");
     if workers.is_empty() {
         output.line("no workers are registered; `syncline worker` or `syncline up` runs jobs");
-        return Ok(Exit::Done);
+        return;
     }
     let head = ["worker", "command", "state", "running", "version", "since (UTC)", "heartbeat"];
-    output.table(&head, workers.iter().map(|worker| line(worker, &leased)).collect());
-    Ok(Exit::Done)
+    output.table(&head, workers.iter().map(|worker| line(worker, leased)).collect());
 }
 
 /// Asks a worker to end.
@@ -53,17 +62,20 @@ async fn drain(
     output: &Output,
 ) -> Result<Exit, Fault> {
     let (worker, asked) = service::drain(db, &config.caller(), which).await?;
-    output.data(&json!({ "id": worker.id, "worker": worker.name, "draining": true, "changed": asked }));
+    let done = json!({ "id": worker.id, "worker": worker.name, "draining": true, "changed": asked });
     let shown = format!("{} on {}", worker.pid, worker.host);
-    output.line(if asked {
-        format!(
-            "the worker {shown} ends when its jobs have ended; it hears of this within {} s",
-            worker.beat_ms / 1000
-        )
+    tell_drained(&done, &shown, &format!("within {} s", worker.beat_ms / 1000), output);
+    Ok(Exit::Done)
+}
+
+/// Prints that a worker was asked to end.
+pub(crate) fn tell_drained(done: &Value, shown: &str, soon: &str, output: &Output) {
+    output.data(done);
+    output.line(if done["changed"] == true {
+        format!("the worker {shown} ends when its jobs have ended; it hears of this {soon}")
     } else {
         format!("the worker {shown} was asked to end already")
     });
-    Ok(Exit::Done)
 }
 
 /// How many jobs each worker has leased by the queue's count: those of a dead worker stay until their leases expire.
@@ -84,23 +96,24 @@ async fn leased(config: &Config, db: &DatabaseConnection) -> Result<HashMap<Stri
     }
 }
 
-fn line(worker: &Registered, leased: &HashMap<String, usize>) -> Vec<String> {
-    let running = match worker.standing {
-        Liveness::Dead | Liveness::Silent => {
-            let leased = leased.get(&worker.name).copied().unwrap_or(0);
-            format!("leased {leased} of {}", worker.concurrency)
+fn line(worker: &Value, leased: &HashMap<String, usize>) -> Vec<String> {
+    let standing = text(worker, "standing");
+    let running = match standing.as_str() {
+        "dead" | "silent" => {
+            let leased = leased.get(&text(worker, "name")).copied().unwrap_or(0);
+            format!("leased {leased} of {}", worker["concurrency"])
         }
-        Liveness::Live | Liveness::Stopping => {
-            format!("{} of {}", worker.running, worker.concurrency)
-        }
+        _ => format!("{} of {}", worker["running"], worker["concurrency"]),
     };
+    let since = moment(worker, "since").map(|since| since.format("%Y-%m-%d %H:%M:%S").to_string());
+    let silent = Duration::from_millis(worker["silent_ms"].as_u64().unwrap_or(0));
     vec![
-        format!("{} on {}", worker.pid, worker.host),
-        worker.role.clone(),
-        worker.standing.as_str().to_owned(),
+        format!("{} on {}", worker["pid"], text(worker, "host")),
+        text(worker, "role"),
+        standing,
         running,
-        worker.version.clone(),
-        worker.since.format("%Y-%m-%d %H:%M:%S").to_string(),
-        format!("{} ago", age(std::time::Duration::from_millis(worker.silent_ms.unsigned_abs()))),
+        text(worker, "version"),
+        since.unwrap_or_default(),
+        format!("{} ago", age(silent)),
     ]
 }

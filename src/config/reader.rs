@@ -62,6 +62,11 @@ impl<'a> Reader<'a> {
         Reader { environment, matches, settings: Vec::new() }
     }
 
+    /// A reader of the same command line and environment that has recorded nothing.
+    pub(crate) fn anew(&self) -> Reader<'a> {
+        Reader::new(self.matches, self.environment)
+    }
+
     /// The recorded settings, in the order in which they were read.
     pub(crate) fn into_settings(self) -> Vec<Setting> {
         self.settings

@@ -35,6 +35,7 @@ mod purge;
 mod queue;
 mod reached;
 mod redis;
+mod remote;
 mod repeated;
 mod reused;
 mod roles;

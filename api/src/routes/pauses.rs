@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::EntityTrait;
 use serde::Serialize;
 use std::collections::HashMap;
-use syncline_entity::{account, types::PauseScope};
+use syncline_entity::{account, project, types::PauseScope};
 use syncline_runs::pause::{self, Subject};
 use syncline_service::syncs;
 use utoipa::ToSchema;
@@ -15,7 +15,8 @@ use crate::{access::By, problem::Problem, schema::words, state::ApiState};
 /// What is paused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(examples(json!({ "pauses": [{
-    "scope": "sync", "subject": "3", "name": "tasks", "reason": "moving", "by": "mia@desk", "at": "2026-11-20T13:44:17.832345Z",
+    "scope": "sync", "subject": "3", "name": "tasks", "project": "default",
+    "reason": "moving", "by": "mia@desk", "at": "2026-11-20T13:44:17.832345Z",
 }] })))]
 pub struct PauseList {
     /// The oldest first.
@@ -31,6 +32,8 @@ pub struct PauseView {
     pub subject: String,
     /// Its name; none if it is gone.
     pub name: Option<String>,
+    /// The project of a sync or account.
+    pub project: Option<String>,
     pub reason: Option<String>,
     /// The name of a person or token; `syncline` if a platform refused the secret of an account.
     pub by: String,
@@ -56,6 +59,12 @@ pub(crate) async fn list(State(api): State<ApiState>, By(caller): By) -> Result<
         .into_iter()
         .map(|account| (account.id, account.name))
         .collect();
+    let projects: HashMap<i64, String> = project::Entity::find()
+        .all(&api.db)
+        .await?
+        .into_iter()
+        .map(|project| (project.id, project.key))
+        .collect();
     let seen = |project: &Option<i64>| project.is_none_or(|project| caller.sees(project));
     let paused = pause::list(&api.db).await?.into_iter().filter(|paused| seen(&paused.project_id));
     let view = |paused: pause::Paused| PauseView {
@@ -66,6 +75,7 @@ pub(crate) async fn list(State(api): State<ApiState>, By(caller): By) -> Result<
             Subject::Sync(id) => syncs.get(id).map(|sync| sync.row.name.clone()),
             Subject::Account(id) => accounts.get(id).cloned(),
         },
+        project: paused.project_id.and_then(|id| projects.get(&id).cloned()),
         reason: paused.reason,
         by: paused.by,
         at: paused.at,

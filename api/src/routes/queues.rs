@@ -2,9 +2,11 @@
 
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
-use syncline_queue::{Count, Priority, State as JobState};
 use syncline_runs::pause::Subject;
-use syncline_service::pauses::{self, known_queues};
+use syncline_service::{
+    pauses,
+    queues::{self, ClassCounts, QueueCounts},
+};
 use utoipa::ToSchema;
 
 use crate::{
@@ -18,7 +20,7 @@ use crate::{
 /// All queues.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(examples(json!({ "queues": [{ "queue": "default", "paused": false, "limit": 100000, "priorities": [
-    { "priority": "high", "waiting": 3, "delayed": 1, "running": 2, "dead": 0, "oldest_seconds": 4.2 },
+    { "priority": "high", "waiting": 3, "delayed": 1, "running": 2, "undispatched": 0, "dead": 0, "oldest_seconds": 4.2 },
 ] }] })))]
 pub struct QueueList {
     pub queues: Vec<Queue>,
@@ -44,6 +46,9 @@ pub struct QueueClass {
     /// Waiting jobs that are not due yet.
     pub delayed: u64,
     pub running: u64,
+    /// Accepted runs that the queue does not have: their sync is paused, or the queue could not be reached.
+    pub undispatched: u64,
+    /// Dead letters.
     pub dead: u64,
     /// Seconds since the earliest waiting job became due.
     pub oldest_seconds: Option<f64>,
@@ -76,30 +81,22 @@ pub struct PauseDone {
     responses((status = 200, description = "All queues.", body = QueueList)),
 )]
 pub(crate) async fn list(State(api): State<ApiState>) -> Result<Json<QueueList>, Problem> {
-    let mut queues = Vec::new();
-    for queue in known_queues(&api.db).await? {
-        let counts = api.queue.counts(&queue).await?;
-        let paused = api.queue.is_paused(&queue).await?;
-        let priorities = Priority::ALL.into_iter().map(|priority| class(priority, &counts)).collect();
-        queues.push(Queue { queue, paused, limit: api.queue.limit(), priorities });
-    }
-    Ok(Json(QueueList { queues }))
+    let queues = queues::counts(&api.db, &api.queue).await?;
+    Ok(Json(QueueList { queues: queues.into_iter().map(view).collect() }))
 }
 
-fn class(priority: Priority, counts: &[Count]) -> QueueClass {
-    let of = |state| counts.iter().find(|count| count.priority == priority && count.state == state);
-    let jobs = |state| of(state).map_or(0, |count| count.jobs);
-    let waiting = of(JobState::Waiting);
-    QueueClass {
-        priority: priority.as_str(),
-        waiting: jobs(JobState::Waiting),
-        delayed: waiting.map_or(0, |count| count.delayed),
-        running: jobs(JobState::Running),
-        dead: jobs(JobState::Dead),
-        oldest_seconds: waiting
-            .filter(|count| count.jobs > count.delayed)
-            .map(|count| count.oldest.as_secs_f64()),
-    }
+fn view(queue: QueueCounts) -> Queue {
+    let class = |class: &ClassCounts| QueueClass {
+        priority: class.priority.as_str(),
+        waiting: class.waiting,
+        delayed: class.delayed,
+        running: class.running,
+        undispatched: class.undispatched,
+        dead: class.dead,
+        oldest_seconds: class.oldest.map(|oldest| oldest.as_secs_f64()),
+    };
+    let priorities = queue.classes.iter().map(class).collect();
+    Queue { queue: queue.name, paused: queue.paused, limit: queue.limit, priorities }
 }
 
 /// Let no job of a queue begin
@@ -177,7 +174,7 @@ pub(crate) async fn scale(
     State(api): State<ApiState>,
     InPath(name): InPath<String>,
 ) -> Result<Json<QueueScale>, Problem> {
-    let scale = syncline_service::queues::scale(&api.db, &api.queue, &name).await?;
+    let scale = queues::scale(&api.db, &api.queue, &name).await?;
     Ok(Json(QueueScale {
         runnable: scale.runnable,
         running: scale.running,

@@ -6,7 +6,7 @@ use sea_orm::{EntityTrait, QueryOrder};
 use serde::Serialize;
 use syncline_entity::{schedule, sync_config, types::ScheduleKind};
 use syncline_runs::pause as pauses;
-use syncline_service::schedules;
+use syncline_service::{schedules, syncs};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -16,8 +16,8 @@ use crate::{access::By, extract::InPath, problem::Problem, schema::words, state:
 /// All schedules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(examples(json!({ "schedules": [{
-    "id": 2, "sync_id": 3, "sync": "tasks", "enabled": true, "paused": false, "kind": "cron", "expression": "0 6 * * 1-5",
-    "timezone": "Europe/Berlin", "run_window": null, "missed_ticks": "once",
+    "id": 2, "sync_id": 3, "sync": "tasks", "project": "default", "enabled": true, "paused": false, "kind": "cron",
+    "expression": "0 6 * * 1-5", "timezone": "Europe/Berlin", "run_window": null, "missed_ticks": "once",
     "next_tick_at": "2026-11-23T05:00:00Z", "last_tick_at": "2026-11-20T05:00:00Z",
 }] })))]
 pub struct ScheduleList {
@@ -32,6 +32,7 @@ pub struct ScheduleView {
     pub sync_id: i64,
     /// The sync's name.
     pub sync: String,
+    pub project: String,
     /// True if the sync's schedules start runs.
     pub enabled: bool,
     /// True if the schedule, its sync, an account of the sync or a platform is paused.
@@ -67,6 +68,7 @@ pub(crate) async fn list(State(api): State<ApiState>, By(caller): By) -> Result<
         .all(&api.db)
         .await?;
     let paused = pauses::paused_of(&api.db, rows.iter().map(|(row, _)| row.sync_config_id)).await?;
+    let syncs = syncs::all(&api.db).await?;
     let live = rows.into_iter().filter_map(|(row, config)| {
         let seen =
             |config: &sync_config::Model| config.deleted_at.is_none() && caller.sees(config.project_id);
@@ -76,6 +78,7 @@ pub(crate) async fn list(State(api): State<ApiState>, By(caller): By) -> Result<
             sync_id: config.id,
             enabled: config.enabled,
             paused: row.paused_at.is_some() || paused.contains(&config.id),
+            project: syncs.get(&config.id).map(|sync| sync.project.clone())?,
             sync: config.name,
             kind: row.kind,
             expression: row.expression,

@@ -15,7 +15,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbErr};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use syncline_entity::types::{RunStatus, SyncStatus};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -40,7 +41,7 @@ pub struct StatsFilter {
     pub window: Window,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(examples(json!({
     "window": "24h", "since": "2026-11-19T13:44:17.832345Z", "until": "2026-11-20T13:44:17.832345Z", "syncs": [],
     "by_platform": {}, "by_entity_type": {}, "total": {
@@ -70,7 +71,8 @@ pub struct Stats {
 }
 
 /// The numbers of one sync.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(try_from = "Value")]
 pub struct SyncStats {
     /// The sync's name.
     pub sync: String,
@@ -90,7 +92,28 @@ pub struct SyncStats {
     pub numbers: Numbers,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+/// Numbers that keep their digits cannot be read through `flatten`, so they are read apart.
+impl TryFrom<Value> for SyncStats {
+    type Error = serde_json::Error;
+
+    fn try_from(mut value: Value) -> Result<Self, Self::Error> {
+        let numbers = Numbers::deserialize(&value)?;
+        let mut take = |key: &str| value.get_mut(key).map(Value::take).unwrap_or_default();
+        Ok(SyncStats {
+            sync: serde_json::from_value(take("sync"))?,
+            project: serde_json::from_value(take("project"))?,
+            source_platform: serde_json::from_value(take("source_platform"))?,
+            target_platform: serde_json::from_value(take("target_platform"))?,
+            entity_type: serde_json::from_value(take("entity_type"))?,
+            enabled: serde_json::from_value(take("enabled"))?,
+            paused_at: serde_json::from_value(take("paused_at"))?,
+            last_run: serde_json::from_value(take("last_run"))?,
+            numbers,
+        })
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LastRun {
     pub id: Uuid,
     #[schema(schema_with = words::<RunStatus>)]
@@ -108,7 +131,7 @@ pub struct LastRun {
 }
 
 /// The numbers of one sync or of several.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Numbers {
     /// Links by the status of their last sync, including tombstones until they are purged.
     #[schema(schema_with = counts::<SyncStatus>)]
@@ -138,7 +161,7 @@ pub struct Numbers {
 }
 
 /// Durations of runs, in milliseconds; percentiles by nearest rank, accurate to 1 %.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Durations {
     /// The median.
     pub p50: i64,

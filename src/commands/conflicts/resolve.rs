@@ -85,7 +85,7 @@ pub(super) async fn run(
 }
 
 /// The choice that holds for all conflicts; none if each field has its own.
-fn one_choice(args: &ResolveArgs) -> Result<Option<Choice>, Fault> {
+pub(crate) fn one_choice(args: &ResolveArgs) -> Result<Option<Choice>, Fault> {
     let wrong = |side: &String| Fault::usage(format!("--side {side:?} is no side; allowed: source, target"));
     if let Some(side) = &args.side {
         return Side::parse(side).map(|side| Some(side.into())).ok_or_else(|| wrong(side));
@@ -96,7 +96,7 @@ fn one_choice(args: &ResolveArgs) -> Result<Option<Choice>, Fault> {
 }
 
 /// A field and its choice, from `FIELD=CHOICE`.
-fn field_and_choice(given: &str) -> Result<(&str, Choice), Fault> {
+pub(crate) fn field_and_choice(given: &str) -> Result<(&str, Choice), Fault> {
     let wrong = || {
         Fault::usage(format!(
             "--field {given:?} is not FIELD=CHOICE; CHOICE is source, target, base or value:VALUE, as in \
@@ -177,12 +177,17 @@ fn tell(
         one.conflicts.iter().map(line)
     });
     let all: Vec<Json> = all.collect();
-    match all.as_slice() {
+    tell_line(&all, output);
+}
+
+/// Prints the decided conflicts as JSON; one of them alone is the whole document.
+pub(crate) fn tell_line(all: &[Json], output: &Output) {
+    match all {
         [only] => output.data(only),
         _ => {
-            let mut names: Vec<&str> = choices.values().map(Choice::as_str).collect();
+            let mut names: Vec<&Json> = all.iter().map(|line| &line["resolution"]).collect();
             names.dedup();
-            let one = if let [one] = names[..] { Some(one) } else { None };
+            let one = if let [one] = names[..] { one.clone() } else { Json::Null };
             output.data(&json!({ "resolution": one, "conflicts": all }));
         }
     }
@@ -204,16 +209,22 @@ fn conclude(
             ));
             continue;
         };
-        let what = match choices.get(&id) {
-            Some(choice) if conflict.field.is_none() => format!("the {choice} stands"),
-            Some(Choice::Base) => "both sides are back at their base".to_owned(),
-            Some(Choice::Value(_)) => "both sides have the given value".to_owned(),
-            Some(side) => format!("the {side}'s value stands on both sides"),
-            None => "done".to_owned(),
-        };
+        let choice = choices.get(&id).map(Choice::as_str).unwrap_or_default();
+        let what = what_stands(choice, conflict.field.is_none());
         output.line(format!("conflict {id} is resolved: {what}"));
     }
     if failed.is_empty() { Ok(Exit::Done) } else { Err(Fault::failed(failed.join("\n"))) }
+}
+
+/// What stands after a choice, by the choice's name; `whole`: the conflict was about the whole item.
+pub(crate) fn what_stands(choice: &str, whole: bool) -> String {
+    match choice {
+        "" => "done".to_owned(),
+        choice if whole => format!("the {choice} stands"),
+        "base" => "both sides are back at their base".to_owned(),
+        "value" => "both sides have the given value".to_owned(),
+        side => format!("the {side}'s value stands on both sides"),
+    }
 }
 
 #[cfg(test)]

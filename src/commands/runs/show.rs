@@ -4,9 +4,8 @@ use sea_orm::{
     ColumnTrait, DatabaseConnection, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use serde_json::{Value, json};
-use syncline_entity::{sync_attempt, sync_change, sync_conflict, sync_history, types::RunKind};
-use syncline_runs::details;
-use syncline_service::syncs::{self, StoredSync};
+use syncline_entity::{sync_attempt, sync_change, sync_conflict, sync_history};
+use syncline_service::syncs;
 use uuid::Uuid;
 
 use super::super::{
@@ -15,7 +14,7 @@ use super::super::{
 };
 use crate::{
     fault::{Exit, Fault},
-    output::Output,
+    output::{Output, moment, sync_name, text},
     words::{count, time},
 };
 
@@ -41,8 +40,8 @@ pub(super) async fn show(
     let found = changes::find(db, happened.limit(limit)).await?;
     let refused = changes::find(db, refused.limit(limit)).await?;
     let open = open_conflicts(db, id).await?;
+    let mut whole = as_json(&sync, &row, open);
     if output.is_json() {
-        let mut whole = as_json(&sync, &row, open);
         whole["attempts"] = attempts.iter().map(attempt_json).collect();
         let as_json = |found: &changes::Found| changes::as_json(found, Some(&row));
         whole["changes"] = found.iter().map(as_json).collect();
@@ -52,29 +51,9 @@ pub(super) async fn show(
         output.data(&whole);
         return Ok(Exit::Done);
     }
-    output.line(format!("run {id}"));
-    if row.kind == RunKind::Plan {
-        plan_of(&sync, &row, limit, output);
-    } else {
-        results(&sync, &row, output);
-    }
-    for error in errors(&row) {
-        output.line(format!("error: {error}"));
-    }
-    if open > 0 {
-        let still = count(open, "conflict of this run is", "conflicts of this run are");
-        output.line(format!("{still} still open: syncline conflicts"));
-    }
-    if !attempts.is_empty() {
-        output.headline("attempts");
-        output.table(
-            &["attempt", "worker", "began", "ended", "outcome", "error"],
-            attempts.iter().map(attempt).collect(),
-        );
-    }
-    if let Some(waited) = takeover(&attempts) {
-        output.line(waited);
-    }
+    headed(&whole, limit, output);
+    let attempts: Vec<Value> = attempts.iter().map(attempt_json).collect();
+    tell_attempts(&attempts, output);
     for (headline, found, total) in
         [("changes", &found, total), ("tried and not written", &refused, refused_total)]
     {
@@ -91,14 +70,34 @@ pub(super) async fn show(
     Ok(Exit::Done)
 }
 
+/// Prints the numbers of a run, or its plan, its errors, and the conflicts that are still open.
+pub(crate) fn headed(run: &Value, limit: u64, output: &Output) {
+    output.line(format!("run {}", text(run, "run")));
+    if run["kind"] == "plan" {
+        plan_of(run, limit, output);
+    } else {
+        results(run, output);
+    }
+    for error in errors(run) {
+        output.line(format!("error: {error}"));
+    }
+    let open = run["open_conflicts"].as_u64().unwrap_or(0);
+    if open > 0 {
+        let still = count(open, "conflict of this run is", "conflicts of this run are");
+        output.line(format!("{still} still open: syncline conflicts"));
+    }
+}
+
 /// Prints a plan run as a plan instead of as work done.
-fn plan_of(sync: &StoredSync, row: &sync_history::Model, limit: u64, output: &Output) {
-    let details = details(row).unwrap_or_default();
+fn plan_of(run: &Value, limit: u64, output: &Output) {
+    let details = &run["details"];
     if details["plan"].is_null() {
-        output.line(format!("plan of {sync}: {}", row.status));
+        output.line(format!("plan of {}: {}", sync_name(run), text(run, "status")));
         return;
     }
-    let plan = json!({ "sync": sync.name, "project": sync.project, "plan": details["plan"], "held": details["held"] });
+    let plan = json!({
+        "sync": run["sync"], "project": run["project"], "plan": details["plan"], "held": details["held"],
+    });
     plan::tell(&plan, usize::try_from(limit).unwrap_or(usize::MAX), output);
     output.line("This was a plan: nothing was written.");
 }
@@ -112,30 +111,43 @@ async fn open_conflicts(db: &DatabaseConnection, run: Uuid) -> Result<u64, Fault
         .await?)
 }
 
+/// Prints the attempts of a run.
+pub(crate) fn tell_attempts(attempts: &[Value], output: &Output) {
+    if attempts.is_empty() {
+        return;
+    }
+    let at = |row: &Value, key| moment(row, key).map(time).unwrap_or_default();
+    let line = |row: &Value| {
+        vec![
+            row["attempt"].to_string(),
+            text(row, "worker"),
+            at(row, "started_at"),
+            at(row, "ended_at"),
+            text(row, "outcome"),
+            text(row, "error"),
+        ]
+    };
+    output.headline("attempts");
+    output.table(
+        &["attempt", "worker", "began", "ended", "outcome", "error"],
+        attempts.iter().map(line).collect(),
+    );
+    if let Some(waited) = takeover(attempts) {
+        output.line(waited);
+    }
+}
+
 /// Explains a later attempt after a lost one: it begins when the lease of the dead worker has expired.
-fn takeover(attempts: &[sync_attempt::Model]) -> Option<String> {
-    let lost = |row: &&sync_attempt::Model| row.ended_at.is_none() || row.outcome.as_deref() == Some("lost");
+fn takeover(attempts: &[Value]) -> Option<String> {
+    let lost = |row: &&Value| row["ended_at"].is_null() || row["outcome"] == "lost";
     let (at, before) = attempts.iter().enumerate().rev().skip(1).find(|(_, row)| lost(row))?;
     let next = attempts.get(at + 1)?;
-    let waited = (next.started_at - before.started_at).num_seconds();
+    let waited = (moment(next, "started_at")? - moment(before, "started_at")?).num_seconds();
     Some(format!(
         "attempt {} did not end: its worker died or lost its lease, and attempt {} began {waited} s after it. The time \
          of the run includes this.",
-        before.attempt, next.attempt
+        before["attempt"], next["attempt"]
     ))
-}
-
-fn attempt(row: &sync_attempt::Model) -> Vec<String> {
-    let texts = [row.outcome.clone(), row.error.clone()].map(Option::unwrap_or_default);
-    let [outcome, error] = texts;
-    vec![
-        row.attempt.to_string(),
-        row.worker.clone(),
-        time(row.started_at),
-        row.ended_at.map(time).unwrap_or_default(),
-        outcome,
-        error,
-    ]
 }
 
 fn attempt_json(row: &sync_attempt::Model) -> Value {

@@ -37,6 +37,7 @@ const FOREIGN: [&str; 70] = [
     "SYNCLINE_LOG",
     "LOG_LEVEL",
     "SYNCLINE_LOG_FORMAT",
+    "SYNCLINE_SERVER",
     "SYNCLINE_API_ADDR",
     "SYNCLINE_WORKER_ADDR",
     "SYNC_PORT",

@@ -1,20 +1,132 @@
 //! What queues have to do, for programs that start and stop workers.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use chrono::{SubsecRound, Utc};
-use sea_orm::{ConnectionTrait, DatabaseConnection};
+use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, QueryFilter, QuerySelect};
 use serde_json::Value;
 use syncline_engine::nearest::alternatives;
-use syncline_entity::worker;
-use syncline_queue::State;
-use syncline_runs::{RUN_QUEUE, RunQueue};
+use syncline_entity::{sync_history, types, worker};
+use syncline_queue::{Count, Priority, State};
+use syncline_runs::{
+    RUN_QUEUE, RunQueue,
+    listing::{self, Listing, Standing},
+    queue_priority,
+};
 use syncline_sql::statement;
 
 use crate::{Error, Unknown, pauses::known_queues};
 
 /// The most jobs that are counted; more need no exact number.
 const MOST_COUNTED: i64 = 100_000;
+
+/// The jobs of a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueCounts {
+    pub name: String,
+    pub paused: bool,
+    /// The most jobs that may wait.
+    pub limit: u64,
+    /// By priority, the most urgent first.
+    pub classes: Vec<ClassCounts>,
+}
+
+/// The jobs of one priority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClassCounts {
+    pub priority: Priority,
+    /// Waiting jobs, including the delayed ones.
+    pub waiting: u64,
+    /// Waiting jobs that are not due yet.
+    pub delayed: u64,
+    pub running: u64,
+    /// Accepted runs that the queue does not have: their sync is paused, or the queue could not be reached.
+    pub undispatched: u64,
+    /// Dead letters.
+    pub dead: u64,
+    /// How long the earliest due job has waited.
+    pub oldest: Option<Duration>,
+}
+
+impl ClassCounts {
+    fn of(priority: Priority, counts: &[Count]) -> ClassCounts {
+        let of = |state| counts.iter().find(|count| count.priority == priority && count.state == state);
+        let jobs = |state| of(state).map_or(0, |count| count.jobs);
+        let waiting = of(State::Waiting);
+        ClassCounts {
+            priority,
+            waiting: jobs(State::Waiting),
+            delayed: waiting.map_or(0, |count| count.delayed),
+            running: jobs(State::Running),
+            undispatched: 0,
+            dead: jobs(State::Dead),
+            oldest: waiting.filter(|count| count.jobs > count.delayed).map(|count| count.oldest),
+        }
+    }
+}
+
+/// Counts the jobs of each queue and priority.
+pub async fn counts(db: &DatabaseConnection, queue: &RunQueue) -> Result<Vec<QueueCounts>, Error> {
+    let mut queues = Vec::new();
+    for name in known_queues(db).await? {
+        let counts = queue.counts(&name).await?;
+        let mut classes: Vec<ClassCounts> =
+            Priority::ALL.into_iter().map(|priority| ClassCounts::of(priority, &counts)).collect();
+        if name == RUN_QUEUE {
+            let (dead, undispatched) = (dead(db, queue).await?, undispatched(db).await?);
+            for class in &mut classes {
+                let of = |counts: &HashMap<Priority, u64>| counts.get(&class.priority).copied().unwrap_or(0);
+                (class.dead, class.undispatched) = (of(&dead), of(&undispatched));
+            }
+        }
+        let paused = queue.is_paused(&name).await?;
+        queues.push(QueueCounts { name, paused, limit: queue.limit(), classes });
+    }
+    Ok(queues)
+}
+
+/// The number of dead letters of each priority, as lists of them show it. The queue's own count differs: it may still
+/// contain a dead job whose run is recorded as dead already, and it lacks dead runs whose job is gone.
+async fn dead(db: &DatabaseConnection, queue: &RunQueue) -> Result<HashMap<Priority, u64>, Error> {
+    let of_runs = sync_history::Entity::find().filter(sync_history::Column::DeadAt.is_not_null());
+    let mut counts = by_priority(db, of_runs).await?;
+    // Dead jobs without a run.
+    let mut asked =
+        Listing { limit: 1000, after: Some(listing::AFTER_RUNS.to_owned()), ..Listing::new(Standing::Dead) };
+    loop {
+        let page = listing::list(db, queue, &asked).await?;
+        for job in &page.jobs {
+            *counts.entry(job.priority).or_default() += 1;
+        }
+        match page.next {
+            Some(next) => asked.after = Some(next),
+            None => return Ok(counts),
+        }
+    }
+}
+
+/// The number of undispatched runs, which are rows of the database with any queue.
+async fn undispatched(db: &DatabaseConnection) -> Result<HashMap<Priority, u64>, Error> {
+    let rows = sync_history::Entity::find()
+        .filter(sync_history::Column::CompletedAt.is_null())
+        .filter(sync_history::Column::DispatchedAt.is_null());
+    by_priority(db, rows).await
+}
+
+async fn by_priority(
+    db: &DatabaseConnection,
+    runs: sea_orm::Select<sync_history::Entity>,
+) -> Result<HashMap<Priority, u64>, Error> {
+    let rows: Vec<(types::Priority, i64)> = runs
+        .select_only()
+        .column(sync_history::Column::Priority)
+        .column_as(sync_history::Column::Id.count(), "runs")
+        .group_by(sync_history::Column::Priority)
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(rows.into_iter().map(|(priority, runs)| (queue_priority(priority), runs.unsigned_abs())).collect())
+}
 
 /// What a queue has to do now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

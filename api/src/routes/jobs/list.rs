@@ -4,16 +4,18 @@ use std::{collections::HashMap, time::Duration};
 
 use axum::{Json, extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
-use sea_orm::EntityTrait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use syncline_entity::sync_config;
 use syncline_queue::Error as QueueError;
 use syncline_runs::{
     RUN_QUEUE,
     listing::{self, Listed, Listing, Standing},
 };
-use syncline_service::{Caller, Error, filter::jobs::of_jobs, syncs::find_seen};
+use syncline_service::{
+    Caller, Error,
+    filter::jobs::of_jobs,
+    syncs::{self, StoredSync, find_seen},
+};
 use utoipa::{IntoParams, ToSchema, openapi::Schema};
 use uuid::Uuid;
 
@@ -93,8 +95,8 @@ pub struct JobFilter {
 /// A page of jobs.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(examples(json!({ "jobs": [{
-    "id": "01a1f933-66bd-7084-846c-c8cc3a4a2c5a", "state": "waiting", "sync": "tasks", "kind": "sync", "priority": "high", "attempt": 0,
-    "max_attempts": 8, "run_at": "2026-11-20T13:43:32.472408Z", "since": "2026-11-20T13:43:32.472408Z",
+    "id": "01a1f933-66bd-7084-846c-c8cc3a4a2c5a", "state": "waiting", "sync": "tasks", "project": "default", "kind": "sync", "priority": "high",
+    "attempt": 0, "max_attempts": 8, "run_at": "2026-11-20T13:43:32.472408Z", "since": "2026-11-20T13:43:32.472408Z",
     "key": "sync:3", "worker": null, "progress": null, "cancel_requested": false, "reason": null, "error": null,
     "links": { "self": "/api/v1/jobs/01a1f933-66bd-7084-846c-c8cc3a4a2c5a" },
 }], "next_cursor": null })))]
@@ -114,6 +116,7 @@ pub struct ListedJob {
     pub state: &'static str,
     /// The sync's name; none for a job that is not a run.
     pub sync: Option<String>,
+    pub project: Option<String>,
     pub kind: String,
     #[schema(schema_with = priority)]
     pub priority: &'static str,
@@ -207,9 +210,8 @@ async fn listed(
 
 /// Jobs with the names of their syncs.
 pub(crate) async fn views(api: &ApiState, jobs: Vec<Listed>) -> Result<Vec<ListedJob>, Problem> {
-    let configs = sync_config::Entity::find().all(&api.db).await?;
-    let names: HashMap<i64, String> = configs.into_iter().map(|config| (config.id, config.name)).collect();
-    Ok(jobs.into_iter().map(|job| view(api, job, &names)).collect())
+    let syncs = syncs::all(&api.db).await?;
+    Ok(jobs.into_iter().map(|job| view(api, job, &syncs)).collect())
 }
 
 /// Converts a filter to a query.
@@ -285,11 +287,13 @@ pub(crate) fn age(text: &str) -> Option<Duration> {
     number.checked_mul(unit).filter(|seconds| *seconds <= 10 * 366 * 86_400).map(Duration::from_secs)
 }
 
-fn view(api: &ApiState, job: Listed, names: &HashMap<i64, String>) -> ListedJob {
+fn view(api: &ApiState, job: Listed, syncs: &HashMap<i64, StoredSync>) -> ListedJob {
+    let sync = job.sync.and_then(|sync| syncs.get(&sync));
     ListedJob {
         id: job.id,
         state: job.standing.as_str(),
-        sync: job.sync.and_then(|sync| names.get(&sync)).cloned(),
+        sync: sync.map(|sync| sync.name.clone()),
+        project: sync.map(|sync| sync.project.clone()),
         kind: job.kind,
         priority: job.priority.as_str(),
         attempt: job.attempt,

@@ -57,7 +57,8 @@ pub(crate) async fn run(config: Config, args: &DemoFilesArgs, output: &Output) -
     );
     let found =
         conflicts::find(&demo.db, &ConflictsListArgs { limit: 10, ..ConflictsListArgs::default() }).await?;
-    conflicts::tell(&found, output);
+    let shown: Vec<Value> = found.iter().map(conflicts::as_json).collect();
+    conflicts::tell(&shown, output);
     output.headline("Statistics");
     let window = StatsArgs { window: "all".to_owned(), ..StatsArgs::default() };
     let stats = stats::collect(&demo.db, &window).await?;
@@ -72,7 +73,7 @@ pub(crate) async fn run(config: Config, args: &DemoFilesArgs, output: &Output) -
         "database_url": demo.url,
         "edits": edits,
         "steps": steps,
-        "conflicts": found.iter().map(conflicts::as_json).collect::<Vec<_>>(),
+        "conflicts": shown,
         "stats": stats,
         "next": next,
     }));
@@ -143,11 +144,11 @@ impl Demo {
         let row: sync_history::Model =
             wait::run_to_end(&self.config, &self.db, &run, LeaseConfig::USUAL, output).await?;
         let open = sync::open_conflicts(&self.db, self.stored.id).await?;
+        let mut step = sync::as_json(&self.stored, &row, open);
         // With `--json` there is one document at the end.
         if !output.is_json() {
-            sync::tell(&self.stored, &row, open, output);
+            sync::tell(&step, output);
         }
-        let mut step = sync::as_json(&self.stored, &row, open);
         step["step"] = json!(title);
         Ok(step)
     }

@@ -97,9 +97,9 @@ impl Story<'_> {
 
     /// Prints the result of a run and returns it.
     async fn told(&self, name: &str, title: &str, row: &sync_history::Model) -> Result<Value, Fault> {
-        sync::results(self.sync, row, self.output);
         let open = sync::open_conflicts(self.db, self.sync.id).await?;
         let mut step = sync::as_json(self.sync, row, open);
+        sync::results(&step, self.output);
         step["name"] = json!(name);
         step["title"] = json!(title);
         Ok(step)
@@ -164,8 +164,9 @@ impl Story<'_> {
         self.output.headline("The conflict: one field, two values, and titles are for a person to decide");
         let wanted = ConflictsListArgs { limit: 10, ..ConflictsListArgs::default() };
         let found = conflicts::find(self.db, &wanted).await?;
+        let found: Vec<Value> = found.iter().map(conflicts::as_json).collect();
         conflicts::tell(&found, self.output);
-        Ok(json!(found.iter().map(conflicts::as_json).collect::<Vec<_>>()))
+        Ok(json!(found))
     }
 
     /// GitHub fails while a sync runs, and comes back.
@@ -215,7 +216,7 @@ impl Story<'_> {
         self.stage.let_in(false)?;
         let row = self.to_end(&self.manual_run()?).await?;
         let mut step = self.told("lost_access", title, &row).await?;
-        for error in sync::errors(&row) {
+        for error in sync::errors(&step) {
             self.output.line(format!("  {error}"));
         }
         let after = [self.stage.count_jira()?, self.stage.count_github()?];

@@ -47,23 +47,8 @@ pub enum HttpError {
 impl Http {
     /// Makes the client. Opens no connection; reads the file of certificate authorities.
     pub fn new(config: &HttpConfig) -> Result<Http, HttpError> {
-        let unusable = |error: reqwest::Error| HttpError::Client(error.without_url().to_string());
         let guard = Arc::new(Guard::new(config));
-        let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::client_config(config.ca_file.as_deref())?)
-            .dns_resolver(Resolver(Arc::clone(&guard)))
-            .user_agent(concat!("syncline/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            .retry(retry::never())
-            .referer(false)
-            .connect_timeout(config.connect_timeout)
-            .read_timeout(config.read_timeout)
-            .timeout(config.total_timeout)
-            // The variables of the environment are read with all other settings.
-            .no_proxy();
-        if let Some(proxy) = &config.proxy {
-            builder = builder.proxy(proxy.build().map_err(unusable)?);
-        }
+        let builder = builder(config)?.dns_resolver(Resolver(Arc::clone(&guard)));
         let client = builder.build().map_err(unusable)?;
         let (etags, kept) = Default::default();
         Ok(Http { shared: Arc::new(Shared { client, guard, etags, kept, config: config.clone() }) })
@@ -78,6 +63,33 @@ impl Http {
     pub fn config(&self) -> &HttpConfig {
         &self.shared.config
     }
+}
+
+/// A client with these settings that reaches private addresses, too: for a server that a person names, and not a document.
+pub fn unguarded(config: &HttpConfig) -> Result<reqwest::Client, HttpError> {
+    builder(config)?.build().map_err(unusable)
+}
+
+fn builder(config: &HttpConfig) -> Result<reqwest::ClientBuilder, HttpError> {
+    let builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls::client_config(config.ca_file.as_deref())?)
+        .user_agent(concat!("syncline/", env!("CARGO_PKG_VERSION")))
+        .redirect(redirect::Policy::none())
+        .retry(retry::never())
+        .referer(false)
+        .connect_timeout(config.connect_timeout)
+        .read_timeout(config.read_timeout)
+        .timeout(config.total_timeout)
+        // The variables of the environment are read with all other settings.
+        .no_proxy();
+    Ok(match &config.proxy {
+        Some(proxy) => builder.proxy(proxy.build().map_err(unusable)?),
+        None => builder,
+    })
+}
+
+fn unusable(error: reqwest::Error) -> HttpError {
+    HttpError::Client(error.without_url().to_string())
 }
 
 impl std::fmt::Debug for Http {

@@ -58,7 +58,7 @@ mod silence;
 mod tls;
 
 pub use auth::Auth;
-pub use client::{Client, Http, HttpError};
+pub use client::{Client, Http, HttpError, unguarded};
 pub use config::{HttpConfig, Proxy};
 pub use dialect::{Class, Dialect, Head, Told};
 pub use graphql::{GraphqlError, GraphqlReply, GraphqlRequest};
@@ -66,3 +66,4 @@ pub use guard::AllowPrivate;
 pub use reply::Reply;
 pub use request::Request;
 pub use sent::{Failed, Sent};
+pub use tls::distrust;

@@ -36,7 +36,7 @@ pub(super) fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig, Http
 }
 
 /// The reason if a certificate was not trusted.
-pub(super) fn distrust(error: &(dyn Error + 'static)) -> Option<String> {
+pub fn distrust(error: &(dyn Error + 'static)) -> Option<String> {
     if let Some(tls) = error.downcast_ref::<rustls::Error>() {
         return matches!(tls, rustls::Error::InvalidCertificate(_)).then(|| tls.to_string());
     }
