@@ -17,7 +17,7 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Variables that the program reads and that a test must not inherit.
-const FOREIGN: [&str; 70] = [
+const FOREIGN: [&str; 71] = [
     "COLUMNS",
     "DATABASE_URL_FILE",
     "REDIS_URL_FILE",
