@@ -78,7 +78,7 @@ pub struct PauseDone {
 pub(crate) async fn list(State(api): State<ApiState>) -> Result<Json<QueueList>, Problem> {
     let mut queues = Vec::new();
     for queue in known_queues(&api.db).await? {
-        let counts = api.queue.counts(&queue).await?;
+        let counts = api.queue.counts_lately(&queue).await?;
         let paused = api.queue.is_paused(&queue).await?;
         let priorities = Priority::ALL.into_iter().map(|priority| class(priority, &counts)).collect();
         queues.push(Queue { queue, paused, limit: api.queue.limit(), priorities });

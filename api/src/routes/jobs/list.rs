@@ -4,16 +4,18 @@ use std::{collections::HashMap, time::Duration};
 
 use axum::{Json, extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
-use sea_orm::EntityTrait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use syncline_entity::sync_config;
 use syncline_queue::Error as QueueError;
 use syncline_runs::{
     RUN_QUEUE,
     listing::{self, Listed, Listing, Standing},
 };
-use syncline_service::{Caller, Error, filter::jobs::of_jobs, syncs::find_seen};
+use syncline_service::{
+    Caller, Error,
+    filter::jobs::of_jobs,
+    syncs::{self, find_seen},
+};
 use utoipa::{IntoParams, ToSchema, openapi::Schema};
 use uuid::Uuid;
 
@@ -190,6 +192,7 @@ async fn listed(
     let mut asked = listing(api, caller, &filter, standing).await?;
     let list = (standing.as_str(), caller.project, &filter);
     asked.limit = usize::from(limit);
+    asked.reads = listing::BOUND;
     if let Some(cursor) = cursor {
         asked.after = Some(api.cursors.open(&api.db, &list, &cursor).await?);
     }
@@ -207,8 +210,8 @@ async fn listed(
 
 /// Jobs with the names of their syncs.
 pub(crate) async fn views(api: &ApiState, jobs: Vec<Listed>) -> Result<Vec<ListedJob>, Problem> {
-    let configs = sync_config::Entity::find().all(&api.db).await?;
-    let names: HashMap<i64, String> = configs.into_iter().map(|config| (config.id, config.name)).collect();
+    let known = syncs::all(&api.db).await?;
+    let names: HashMap<i64, String> = known.into_iter().map(|(id, sync)| (id, sync.row.name)).collect();
     Ok(jobs.into_iter().map(|job| view(api, job, &names)).collect())
 }
 
