@@ -22,7 +22,9 @@ use crate::{
 /// A process that stops inside a transaction would hold the lock on its run's row, and our transactions wait for nothing
 /// but the database. There is no statement_timeout: the migration of a large table may take long, and callers that cannot
 /// wait (leases, health) have timeouts of their own.
-const SESSION: &str = "SET idle_in_transaction_session_timeout = '10s'";
+///
+/// Compiling a plan takes longer than any of our statements that PostgreSQL deems worth it.
+const SESSION: &str = "SET idle_in_transaction_session_timeout = '10s'; SET jit = off";
 
 /// How long a first connection may take.
 const PATIENCE: Duration = Duration::from_secs(10);

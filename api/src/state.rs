@@ -13,7 +13,10 @@ use syncline_service::{
     tokens::Gate,
 };
 
-use crate::{cursor::Cursors, hosts::Hosts, live::Live, outage::Probe, rates::Rates, routes::overall::Book};
+use crate::{
+    cursor::Cursors, hosts::Hosts, lately::Answers, live::Live, outage::Probe, rates::Rates,
+    routes::overall::Book,
+};
 
 /// How parts of the installation were when they were last asked. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -74,6 +77,8 @@ pub struct ApiState {
     pub cursors: Cursors,
     /// How the parts of the installation were when last asked.
     pub parts: Parts,
+    /// Answers of a moment ago that count many things.
+    pub answers: Answers,
     /// True if there are pages about the API.
     pub docs: bool,
     /// The live feed.
@@ -125,6 +130,7 @@ impl ApiState {
             rates: Rates::new(crate::Limits::NONE),
             cursors: Cursors::default(),
             parts: Parts::default(),
+            answers: Answers::default(),
             docs: true,
             live: Live::new(db.clone(), tokio_util::sync::CancellationToken::new()),
             allow: Arc::default(),

@@ -77,6 +77,7 @@ mod m20261130_001210_create_operations;
 mod m20261130_001220_drain_workers;
 mod m20261130_001300_create_events;
 mod m20261130_001400_note_audiences;
+mod m20261130_001500_index_open_runs;
 
 pub use error::{MigrateError, sqlstate, words, words_of_driver};
 pub use migrator::{Migrator, Rebuild, Until};
@@ -158,6 +159,7 @@ fn in_order() -> Vec<(Box<dyn MigrationTrait>, Compatibility)> {
         (Box::new(m20261130_001220_drain_workers::Migration), Expands),
         (Box::new(m20261130_001300_create_events::Migration), Expands),
         (Box::new(m20261130_001400_note_audiences::Migration), Expands),
+        (Box::new(m20261130_001500_index_open_runs::Migration), Expands),
     ]
 }
 

@@ -245,6 +245,7 @@ fn state(
         rates: Rates::new(server.reach.limits.unwrap_or(Limits::NONE)),
         cursors: Cursors::default(),
         parts: Parts::default(),
+        answers: Default::default(),
         docs: !server.reach.without_docs,
         live,
         allow: Arc::new(server.allow.clone()),

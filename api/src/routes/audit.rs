@@ -87,21 +87,17 @@ pub(crate) async fn list(
     let ChangesQuery { actor, action, subject_kind, subject_id, cursor, .. } = query;
     let list = ("audit", caller.project, &actor, &action, &subject_kind, &subject_id);
     let before = page::after(&api, &list, cursor.as_deref()).await?;
-    // One more tells whether there is another page.
     let asked = AuditQuery {
         actor: actor.clone(),
         action: action.clone(),
         kind: subject_kind.clone(),
         id: subject_id.clone(),
         before,
-        limit: u64::from(limit) + 1,
+        limit: u64::from(limit),
     };
-    let mut rows = audit::list(&api.db, &caller, &asked).await?;
-    let more = rows.len() > usize::from(limit);
-    rows.truncate(usize::from(limit));
-    let last = rows.last().map(|row| row.id).filter(|_| more);
-    let next_cursor = page::next(&api, &list, last).await?;
-    Ok(Json(ChangeList { changes: rows.into_iter().map(view).collect(), next_cursor }))
+    let page = audit::page(&api.db, &caller, &asked).await?;
+    let next_cursor = page::next(&api, &list, page.next).await?;
+    Ok(Json(ChangeList { changes: page.rows.into_iter().map(view).collect(), next_cursor }))
 }
 
 fn view(row: audit_log::Model) -> Change {

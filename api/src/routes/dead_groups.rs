@@ -1,6 +1,6 @@
 //! `GET /api/v1/dead/groups`: dead letters by sync and cause.
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{Json, extract::State, http::StatusCode, response::Response};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use syncline_runs::{
@@ -15,6 +15,7 @@ use super::jobs::list::sync_id;
 use crate::{
     access::By,
     extract::{InPath, StrictQuery, invalid_query},
+    lately::answered,
     page::{self, PageQuery},
     problem::Problem,
     schema::one_of,
@@ -102,8 +103,12 @@ pub(crate) async fn list(
     State(api): State<ApiState>,
     By(caller): By,
     StrictQuery(query): StrictQuery<GroupsQuery>,
-) -> Result<Json<DeadGroupList>, Problem> {
-    listed(&api, &caller, query, None).await.map(Json)
+) -> Result<Response, Problem> {
+    let name = ("dead groups", caller.project, format!("{query:?}"));
+    let state = api.clone();
+    let counting = async move { listed(&state, &caller, query, None).await };
+    let letters = |list: &DeadGroupList| list.groups.iter().map(|group| group.letters.unsigned_abs()).sum();
+    answered(&api, &name, letters, counting).await
 }
 
 /// Show the groups with one cause

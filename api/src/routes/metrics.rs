@@ -35,7 +35,7 @@ pub(crate) async fn metrics(State(api): State<ApiState>) -> impl IntoResponse {
     let mut text = api.metrics.as_ref().map(|metrics| metrics.render()).unwrap_or_default();
     text.push_str(&process::gauges());
     let counted = async {
-        let counts = api.queue.counts(RUN_QUEUE).await?;
+        let counts = api.queue.counts_lately(RUN_QUEUE).await?;
         let paused = api.queue.is_paused(RUN_QUEUE).await?;
         Ok::<_, Error>(gauges(RUN_QUEUE, &counts, paused))
     };

@@ -122,7 +122,7 @@ async fn database(api: &ApiState) -> Seen {
 }
 
 async fn queue(api: &ApiState) -> (Seen, Option<u64>) {
-    let counted = timeout(PATIENCE, api.queue.counts(RUN_QUEUE)).await;
+    let counted = timeout(PATIENCE, api.queue.counts_lately(RUN_QUEUE)).await;
     let Ok(Ok(counts)) = counted else { return (unhealthy("its store does not answer"), None) };
     let waiting =
         counts.iter().filter(|count| count.state == JobState::Waiting).map(|count| count.jobs).sum();

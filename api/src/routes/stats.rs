@@ -1,6 +1,6 @@
 //! `GET /api/v1/sync/stats`: numbers per sync and in total.
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{extract::State, http::StatusCode, response::Response};
 use sea_orm::EntityTrait;
 use serde::Deserialize;
 use syncline_entity::{project, types::Span};
@@ -11,6 +11,7 @@ use super::jobs::unknown_sync;
 use crate::{
     access::By,
     extract::{StrictQuery, invalid_query},
+    lately::answered,
     problem::Problem,
     state::ApiState,
     stats::{Series, Stats, StatsFilter, series as series_of, stats, steps},
@@ -47,16 +48,19 @@ pub(crate) async fn show(
     State(api): State<ApiState>,
     By(caller): By,
     StrictQuery(query): StrictQuery<StatsQuery>,
-) -> Result<Json<Stats>, Problem> {
+) -> Result<Response, Problem> {
     let filter = filter(&api, &caller, query).await?;
-    let stats = stats(&api.db, &filter).await?;
-    // An unknown name is probably a typing error.
-    if let Some(sync) = &filter.sync
-        && stats.syncs.is_empty()
-    {
-        return Err(unknown_sync(sync, filter.project.as_deref()));
-    }
-    Ok(Json(stats))
+    let (db, name) = (api.db.clone(), ("stats", filter.clone()));
+    let counting = async move {
+        let stats = stats(&db, &filter).await?;
+        match &filter.sync {
+            // An unknown name is probably a typing error.
+            Some(sync) if stats.syncs.is_empty() => Err(unknown_sync(sync, filter.project.as_deref())),
+            _ => Ok(stats),
+        }
+    };
+    let runs = |stats: &Stats| stats.total.runs.values().map(|number| number.unsigned_abs()).sum();
+    answered(&api, &name, runs, counting).await
 }
 
 /// Which numbers to show over time. Unknown keys are refused.
@@ -95,7 +99,7 @@ pub(crate) async fn series(
     State(api): State<ApiState>,
     By(caller): By,
     StrictQuery(query): StrictQuery<SeriesQuery>,
-) -> Result<Json<Series>, Problem> {
+) -> Result<Response, Problem> {
     let SeriesQuery { sync, project, platform, entity_type, window, step } = query;
     let span: Span = match step.as_deref() {
         None => Span::Hour,
@@ -104,7 +108,11 @@ pub(crate) async fn series(
             .map_err(|_| invalid_query("step", &format!("must be hour, day or month, and is {step:?}")))?,
     };
     let query = StatsQuery { sync, project, platform, entity_type, window };
-    Ok(Json(series_of(&api.db, &filter(&api, &caller, query).await?, span).await?))
+    let filter = filter(&api, &caller, query).await?;
+    let (db, name) = (api.db.clone(), ("series", filter.clone(), span));
+    let counting = async move { Ok(series_of(&db, &filter, span).await?) };
+    let runs = |series: &Series| series.points.iter().map(|point| point.runs_completed.unsigned_abs()).sum();
+    answered(&api, &name, runs, counting).await
 }
 
 async fn filter(api: &ApiState, caller: &Caller, query: StatsQuery) -> Result<StatsFilter, Problem> {

@@ -1,16 +1,20 @@
 //! `GET /api/v1/sync/status`: how each sync stands now.
 
-use axum::{Json, extract::State};
+use axum::{extract::State, response::Response};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use syncline_service::{
+    Caller,
     configs::ConfigsQuery,
     status::{self, Standing, SyncStatus},
 };
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::{access::By, extract::StrictQuery, page, problem::Problem, schema::one_of, state::ApiState};
+use crate::{
+    access::By, extract::StrictQuery, lately::answered, page, problem::Problem, schema::one_of,
+    state::ApiState,
+};
 
 /// Which syncs to show. Unknown keys are refused.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
@@ -85,14 +89,27 @@ pub(crate) async fn show(
     State(api): State<ApiState>,
     By(caller): By,
     StrictQuery(mut query): StrictQuery<StatusQuery>,
-) -> Result<Json<StatusList>, Problem> {
+) -> Result<Response, Problem> {
     let limit = page::limit(query.limit.take())?;
     let cursor = query.cursor.take();
-    let list = ("status", caller.project, &query);
+    let after = page::after(&api, &("status", caller.project, &query), cursor.as_deref()).await?;
+    let name = ("status", caller.project, limit, after, format!("{query:?}"));
+    let counting = counted(api.clone(), caller, query, limit, after);
+    let queued = |list: &StatusList| list.syncs.iter().map(|sync| sync.queued.unsigned_abs()).sum();
+    answered(&api, &name, queued, counting).await
+}
+
+async fn counted(
+    api: ApiState,
+    caller: Caller,
+    query: StatusQuery,
+    limit: u64,
+    after: Option<i64>,
+) -> Result<StatusList, Problem> {
     let asked = ConfigsQuery {
         project: query.project.clone(),
         filter: query.q.clone(),
-        after: page::after(&api, &list, cursor.as_deref()).await?,
+        after,
         limit: limit + 1,
         ..ConfigsQuery::default()
     };
@@ -100,8 +117,8 @@ pub(crate) async fn show(
     let more = found.len() as u64 > limit;
     found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let last = found.last().map(|one| one.sync.id).filter(|_| more);
-    let next_cursor = page::next(&api, &list, last).await?;
-    Ok(Json(StatusList { syncs: found.into_iter().map(view).collect(), next_cursor }))
+    let next_cursor = page::next(&api, &("status", caller.project, &query), last).await?;
+    Ok(StatusList { syncs: found.into_iter().map(view).collect(), next_cursor })
 }
 
 fn view(found: SyncStatus) -> StatusView {

@@ -45,7 +45,7 @@ pub(super) struct Pieces {
 
 impl Pieces {
     pub(super) fn of(since: Option<DateTime<Utc>>, backend: DbBackend) -> Self {
-        let mut pieces = vec![runs(&unfinished(), "h.completed_at IS NULL")];
+        let mut pieces = vec![unfinished()];
         let mut values = Vec::new();
         let ended = ended();
         let late = "h.rolled_up = FALSE AND h.completed_at IS NOT NULL";
@@ -62,7 +62,9 @@ impl Pieces {
                 pieces.push(rolled_up(Span::Day, " AND s.bucket >= ? AND s.bucket < ?"));
                 pieces.push(rolled_up(Span::Hour, " AND s.bucket >= ? AND s.bucket < ?"));
                 pieces.push(runs(&ended, "h.completed_at >= ? AND h.completed_at < ?"));
-                pieces.push(runs(&ended, &format!("{late} AND h.completed_at >= ?")));
+                // The function keeps the index of all that ended from being used, which is large.
+                pieces
+                    .push(runs(&ended, &format!("{late} AND COALESCE(h.completed_at, h.completed_at) >= ?")));
                 values.extend([month, day, month, hour, day, since, hour, hour]);
             }
         }
@@ -118,15 +120,21 @@ fn ended() -> String {
                COALESCE(CAST(h.duration_ms AS text) || ':1', '') AS durations"
 }
 
-/// An unfinished run is only counted: its next attempt may start its numbers again.
+/// Unfinished runs are only counted: the next attempt of one may start its numbers again. They are counted before anything
+/// is joined to them, from their index alone, since there may be very many.
 fn unfinished() -> String {
     let columns: String = counted()
         .map(|name| match status_of(name) {
-            Some(status) => format!("CASE WHEN h.status = '{status}' THEN 1 ELSE 0 END AS {name}, "),
+            Some(status) => format!("CASE WHEN u.status = '{status}' THEN u.number ELSE 0 END AS {name}, "),
             None => format!("0 AS {name}, "),
         })
         .collect();
-    columns + "0 AS duration_max_ms, '' AS durations"
+    format!(
+        "SELECT u.sync_config_id, {columns}0 AS duration_max_ms, '' AS durations FROM syncs \
+         JOIN (SELECT sync_config_id, status, COUNT(*) AS number FROM sync_history WHERE completed_at IS NULL \
+         AND status IN ('queued', 'in_progress') AND kind <> 'plan' GROUP BY sync_config_id, status) u \
+         ON u.sync_config_id = syncs.id"
+    )
 }
 
 fn status_of(name: &str) -> Option<RunStatus> {

@@ -97,6 +97,7 @@ fn state(db: &DatabaseConnection) -> ApiState {
         rates: Rates::new(Limits::NONE),
         cursors: Cursors::default(),
         parts: Parts::default(),
+        answers: Default::default(),
         docs: true,
         live: live(db),
         allow: Arc::default(),

@@ -54,6 +54,8 @@ pub struct DeadPage {
     pub runs: Vec<sync_history::Model>,
     /// The cursor of the next page; `None` at the end.
     pub next: Option<String>,
+    /// How many letters were examined at most.
+    pub examined: u64,
 }
 
 /// The result of replaying a dead letter.
@@ -64,48 +66,54 @@ pub enum Replayed {
     Left(Left),
 }
 
+#[derive(Default)]
 struct Filter {
     text: String,
     values: Vec<Value>,
 }
 
-fn filter(backend: DbBackend, query: &DeadQuery) -> Filter {
-    let mut filter = Filter { text: "dead_at IS NOT NULL".to_owned(), values: Vec::new() };
-    let mut and = |text: &str, values: &[Value]| {
-        filter.text += &format!(" AND {text}");
-        filter.values.extend_from_slice(values);
-    };
+impl Filter {
+    fn and(&mut self, text: &str, values: impl IntoIterator<Item = Value>) {
+        self.text += &format!(" AND {text}");
+        self.values.extend(values);
+    }
+}
+
+/// What an index selects, and what else must hold of the letters.
+fn filters(backend: DbBackend, query: &DeadQuery) -> (Filter, Filter) {
+    let mut narrow = Filter { text: "dead_at IS NOT NULL".to_owned(), values: Vec::new() };
+    let mut also = Filter::default();
     if let Some(project) = query.project {
-        and("project_id = ?", &[project.into()]);
+        also.and("project_id = ?", [project.into()]);
     }
     if let Some(sync) = query.sync {
-        and("sync_config_id = ?", &[sync.into()]);
+        narrow.and("sync_config_id = ?", [sync.into()]);
     }
     if let Some(text) = query.text.as_ref().filter(|text| !text.is_empty()) {
         let find = if backend == DbBackend::Postgres { "strpos" } else { "instr" };
         let both = format!(
             "({find}(COALESCE(dead_reason, ''), ?) > 0 OR {find}(COALESCE(error_message, ''), ?) > 0)"
         );
-        and(&both, &[text.as_str().into(), text.as_str().into()]);
+        also.and(&both, [text.as_str().into(), text.as_str().into()]);
     }
     if let Some(age) = query.older_than {
         let age = TimeDelta::from_std(age).unwrap_or(TimeDelta::MAX);
         let before = Utc::now().checked_sub_signed(age).unwrap_or(DateTime::UNIX_EPOCH).trunc_subsecs(6);
-        and("dead_at <= ?", &[before.into()]);
+        narrow.and("dead_at <= ?", [before.into()]);
     }
     if let Some(group) = &query.group {
         match group.as_str() {
-            "" => and("error_fingerprint IS NULL", &[]),
-            group => and("error_fingerprint = ?", &[group.into()]),
+            "" => narrow.and("error_fingerprint IS NULL", []),
+            group => narrow.and("error_fingerprint = ?", [group.into()]),
         }
     }
     if let Some(kind) = &query.kind {
-        and("kind = ?", &[kind.as_str().into()]);
+        also.and("kind = ?", [kind.as_str().into()]);
     }
     if let Some(until) = query.until {
-        and("dead_at <= ?", &[until.into()]);
+        narrow.and("dead_at <= ?", [until.into()]);
     }
-    filter
+    (narrow, also)
 }
 
 /// Lists the ids of dead letters, the latest first, and the cursor after the last one.
@@ -115,7 +123,7 @@ pub async fn page(
     limit: u64,
     after: Option<&str>,
 ) -> Result<(Vec<Uuid>, Option<String>), Error> {
-    let rows = rows(db, query, limit, after).await?;
+    let rows = rows(db, query, limit, after, None).await?;
     let last = rows.last().map(|(id, _, dead_at)| cursor_at(*dead_at, *id));
     Ok((rows.into_iter().map(|(_, run, _)| run).collect(), last))
 }
@@ -127,7 +135,20 @@ pub async fn list(
     limit: u64,
     after: Option<&str>,
 ) -> Result<DeadPage, Error> {
-    let ids: Vec<i64> = rows(db, query, limit, after).await?.into_iter().map(|(id, ..)| id).collect();
+    list_within(db, query, limit, after, u64::MAX).await
+}
+
+/// The same, and examines at most so many letters: a page may have fewer than its limit, and still a cursor.
+pub async fn list_within(
+    db: &impl ConnectionTrait,
+    query: &DeadQuery,
+    limit: u64,
+    after: Option<&str>,
+    reads: u64,
+) -> Result<DeadPage, Error> {
+    let (_, also) = filters(db.get_database_backend(), query);
+    let window = (!also.text.is_empty() && reads < u64::MAX).then_some(reads.max(limit));
+    let ids: Vec<i64> = rows(db, query, limit, after, window).await?.into_iter().map(|(id, ..)| id).collect();
     let full = ids.len() as u64 == limit;
     let runs = sync_history::Entity::find()
         .filter(sync_history::Column::Id.is_in(ids))
@@ -135,29 +156,58 @@ pub async fn list(
         .order_by_desc(sync_history::Column::Id)
         .all(db)
         .await?;
-    let next = runs.last().filter(|_| full).and_then(cursor);
-    Ok(DeadPage { runs, next })
+    let (next, examined) = match (full, window) {
+        (true, _) => (runs.last().and_then(cursor), window.unwrap_or(limit)),
+        (false, None) => (None, limit),
+        (false, Some(window)) => (end_of_window(db, query, after, window).await?, window),
+    };
+    Ok(DeadPage { runs, next, examined })
 }
 
-/// Returns the row id, run and time of each letter.
+/// Selects the letters that an index selects after a cursor, in order.
+fn selected(backend: DbBackend, query: &DeadQuery, after: Option<&str>) -> Result<(Filter, Filter), Error> {
+    let (mut narrow, also) = filters(backend, query);
+    if let Some(after) = after {
+        let (dead_at, id) =
+            read_cursor(after).ok_or_else(|| Error::Refused("no cursor of this list".into()))?;
+        narrow.and("(dead_at, id) < (?, ?)", [dead_at.into(), id.into()]);
+    }
+    Ok((narrow, also))
+}
+
+const ORDER: &str = "ORDER BY dead_at DESC, id DESC";
+
+/// Returns the row id, run and time of each letter. With a window only so many letters are examined.
 async fn rows(
     db: &impl ConnectionTrait,
     query: &DeadQuery,
     limit: u64,
     after: Option<&str>,
+    window: Option<u64>,
 ) -> Result<Vec<(i64, Uuid, DateTime<Utc>)>, Error> {
     let backend = db.get_database_backend();
-    let Filter { mut text, mut values } = filter(backend, query);
-    if let Some(after) = after {
-        let (dead_at, id) =
-            read_cursor(after).ok_or_else(|| Error::Refused("no cursor of this list".into()))?;
-        text += " AND (dead_at, id) < (?, ?)";
-        values.extend([dead_at.into(), id.into()]);
-    }
-    values.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
-    let sql = format!(
-        "SELECT id, run_uid, dead_at FROM sync_history WHERE {text} ORDER BY dead_at DESC, id DESC LIMIT ? + 0"
-    );
+    let (narrow, also) = selected(backend, query, after)?;
+    let number = |number: u64| Value::from(i64::try_from(number).unwrap_or(i64::MAX));
+    let mut values = narrow.values;
+    let sql = match window {
+        None => {
+            values.extend(also.values);
+            format!(
+                "SELECT id, run_uid, dead_at FROM sync_history WHERE {}{} {ORDER} LIMIT ? + 0",
+                narrow.text, also.text
+            )
+        }
+        Some(window) => {
+            values.push(number(window));
+            values.extend(also.values);
+            format!(
+                "SELECT id, run_uid, dead_at FROM (SELECT id, run_uid, dead_at, project_id, kind, dead_reason, error_message \
+                 FROM sync_history WHERE {} {ORDER} LIMIT ? + 0) w WHERE TRUE{} {ORDER} LIMIT ? + 0",
+                narrow.text, also.text
+            )
+        }
+    };
+    values.push(number(limit));
     let found = db.query_all_raw(statement(backend, &sql, values)).await?;
     let read = |row: &sea_orm::QueryResult| {
         Ok((row.try_get("", "id")?, row.try_get("", "run_uid")?, row.try_get("", "dead_at")?))
@@ -165,7 +215,28 @@ async fn rows(
     found.iter().map(read).collect::<Result<_, DbErr>>().map_err(Error::from)
 }
 
-fn cursor(row: &sync_history::Model) -> Option<String> {
+/// The cursor after the last letter of a window that is full.
+async fn end_of_window(
+    db: &impl ConnectionTrait,
+    query: &DeadQuery,
+    after: Option<&str>,
+    window: u64,
+) -> Result<Option<String>, Error> {
+    let backend = db.get_database_backend();
+    let (narrow, _) = selected(backend, query, after)?;
+    let sql =
+        format!("SELECT id, dead_at FROM sync_history WHERE {} {ORDER} LIMIT 1 OFFSET ? + 0", narrow.text);
+    let skipped = i64::try_from(window - 1).unwrap_or(i64::MAX);
+    let values = narrow.values.into_iter().chain([skipped.into()]);
+    let row = db.query_one_raw(statement(backend, &sql, values)).await?;
+    let read = |row: sea_orm::QueryResult| {
+        Ok::<_, DbErr>(cursor_at(row.try_get("", "dead_at")?, row.try_get("", "id")?))
+    };
+    Ok(row.map(read).transpose()?)
+}
+
+/// The cursor after a letter.
+pub(super) fn cursor(row: &sync_history::Model) -> Option<String> {
     Some(cursor_at(row.dead_at?, row.id))
 }
 
@@ -184,8 +255,9 @@ pub async fn count(db: &impl ConnectionTrait, query: &DeadQuery) -> Result<u64, 
         return Ok(counted(db, query.project, query.sync, query.group.as_deref()).await?);
     }
     let backend = db.get_database_backend();
-    let Filter { text, values } = filter(backend, query);
-    let sql = format!("SELECT count(*) AS runs FROM sync_history WHERE {text}");
+    let (narrow, also) = filters(backend, query);
+    let sql = format!("SELECT count(*) AS runs FROM sync_history WHERE {}{}", narrow.text, also.text);
+    let values = narrow.values.into_iter().chain(also.values);
     let row = db.query_one_raw(statement(backend, &sql, values)).await?;
     let runs: i64 = row.map(|row| row.try_get("", "runs")).transpose()?.unwrap_or(0);
     Ok(runs.unsigned_abs())

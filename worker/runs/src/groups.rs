@@ -30,11 +30,13 @@ impl GroupOrder {
         }
     }
 
-    const fn sql(self) -> &'static str {
+    /// The order, where the number of letters is a column of this table.
+    fn sql(self, table: &str) -> String {
+        let newest = "h.dead_at DESC, h.id DESC";
         match self {
-            GroupOrder::Newest => "h.dead_at DESC, h.id DESC",
-            GroupOrder::Rarest => "g.letters, h.dead_at DESC, h.id DESC",
-            GroupOrder::Most => "g.letters DESC, h.dead_at DESC, h.id DESC",
+            GroupOrder::Newest => newest.to_owned(),
+            GroupOrder::Rarest => format!("{table}.letters, {newest}"),
+            GroupOrder::Most => format!("{table}.letters DESC, {newest}"),
         }
     }
 }
@@ -114,16 +116,21 @@ pub async fn groups(db: &impl ConnectionTrait, query: &GroupQuery) -> Result<Vec
     }
     let number = |number: u64| Value::from(i64::try_from(number).unwrap_or(i64::MAX));
     values.extend([number(query.limit), number(query.skip)]);
+    // The first letter is looked for once the page is known.
     let sql = format!(
-        "SELECT g.*, h.run_uid, h.dead_at AS last_at, h.error_kind, h.dead_reason, h.error_message FROM ( \
-         SELECT s.*, {newest} AS newest, {first} AS first_at FROM ( \
+        "SELECT h.*, {first} AS first_at FROM ( \
+         SELECT g.sync_config_id, g.fingerprint, g.letters, h.id, h.run_uid, h.dead_at, h.error_kind, h.dead_reason, \
+         h.error_message FROM ( \
+         SELECT s.*, {newest} AS newest FROM ( \
          SELECT d.sync_config_id, d.fingerprint, CAST(SUM(d.letters) AS bigint) AS letters FROM dead_letter_counts d \
          JOIN sync_configs c ON c.id = d.sync_config_id WHERE TRUE{counted} \
          GROUP BY d.sync_config_id, d.fingerprint HAVING SUM(d.letters) > 0) AS s) AS g \
-         JOIN sync_history h ON h.id = g.newest WHERE TRUE{shown} ORDER BY {order} LIMIT ? + 0 OFFSET ? + 0",
-        newest = letter("id", "DESC"),
-        first = letter("dead_at", "ASC"),
-        order = query.order.sql(),
+         JOIN sync_history h ON h.id = g.newest WHERE TRUE{shown} ORDER BY {of_all} LIMIT ? + 0 OFFSET ? + 0) AS h \
+         ORDER BY {of_page}",
+        newest = letter("s", "id", "DESC"),
+        first = letter("h", "dead_at", "ASC"),
+        of_all = query.order.sql("g"),
+        of_page = query.order.sql("h"),
     );
     let rows = db.query_all_raw(statement(backend, &sql, values)).await?;
     let read = |row: &sea_orm::QueryResult| {
@@ -132,7 +139,7 @@ pub async fn groups(db: &impl ConnectionTrait, query: &GroupQuery) -> Result<Vec
             sync: row.try_get("", "sync_config_id")?,
             letters: row.try_get("", "letters")?,
             first_at: row.try_get("", "first_at")?,
-            last_at: row.try_get("", "last_at")?,
+            last_at: row.try_get("", "dead_at")?,
             kind: row.try_get("", "error_kind")?,
             latest: row.try_get("", "run_uid")?,
             reason: row.try_get("", "dead_reason")?,
@@ -142,15 +149,16 @@ pub async fn groups(db: &impl ConnectionTrait, query: &GroupQuery) -> Result<Vec
     rows.iter().map(read).collect()
 }
 
-/// Selects a column of the first or last letter of a group. Two conditions, since no index serves one for both.
-fn letter(column: &str, order: &str) -> String {
+/// Selects a column of the first or last letter of the group of a row. Two conditions, since no index serves one for both.
+fn letter(group: &str, column: &str, order: &str) -> String {
     let one = |condition: &str| {
         format!(
-            "(SELECT x.{column} FROM sync_history x WHERE x.dead_at IS NOT NULL AND x.sync_config_id = s.sync_config_id \
+            "(SELECT x.{column} FROM sync_history x WHERE x.dead_at IS NOT NULL AND x.sync_config_id = {group}.sync_config_id \
              AND x.error_fingerprint {condition} ORDER BY x.dead_at {order}, x.id {order} LIMIT 1)"
         )
     };
-    format!("CASE WHEN s.fingerprint = '' THEN {} ELSE {} END", one("IS NULL"), one("= s.fingerprint"))
+    let (without, with) = (one("IS NULL"), one(&format!("= {group}.fingerprint")));
+    format!("CASE WHEN {group}.fingerprint = '' THEN {without} ELSE {with} END")
 }
 
 /// Returns the number of dead letters, from the counts.

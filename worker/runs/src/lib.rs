@@ -29,6 +29,7 @@ mod event;
 mod groups;
 pub mod holding;
 mod job;
+pub mod lately;
 mod letters;
 pub mod listing;
 mod lost;

@@ -28,8 +28,11 @@ pub const AFTER_RUNS: &str = "job:";
 /// Rows read together.
 const PAGE: usize = 200;
 
-/// A store may return empty pages; at most this many are read for one listing.
-const PAGES: usize = 100;
+/// The most entries that a page examines where callers wait for it: [`Listing::reads`].
+pub const BOUND: usize = 2_000;
+
+/// An entry that is read to be examined here takes as long as so many that the database examines.
+const COST: usize = 4;
 
 /// The standing of a listed job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +97,9 @@ pub struct Listing {
     pub also: Option<Also>,
     /// The largest number of jobs in the page.
     pub limit: usize,
+    /// About how many entries are examined for the page; with a bound it may have fewer jobs than requested, or none, and
+    /// still a cursor.
+    pub reads: usize,
     /// [`ListedPage::next`] of the previous page; `None` for the first page.
     pub after: Option<String>,
 }
@@ -113,6 +119,7 @@ impl Listing {
             group: None,
             also: None,
             limit: 100,
+            reads: usize::MAX,
             after: None,
         }
     }
@@ -249,7 +256,11 @@ async fn in_queue(
     state: State,
 ) -> Result<ListedPage, Error> {
     let mut page = ListedPage { jobs: Vec::new(), next: asked.after.clone() };
-    for _ in 0..PAGES {
+    // A call with a filter examines so many, one without as many as it returns.
+    let filtered =
+        asked.kind.is_some() || asked.key.is_some() || asked.text.is_some() || asked.older_than.is_some();
+    let mut examined = 0;
+    loop {
         let query = JobQuery {
             kind: asked.kind.clone(),
             key: asked.key.clone(),
@@ -260,6 +271,7 @@ async fn in_queue(
             ..JobQuery::new(asked.queue.as_str(), state)
         };
         let found = queue.list(&query).await?;
+        examined += if filtered { BOUND } else { found.jobs.len() * COST };
         page.next = found.next;
         let syncs = syncs_of(db, &found.jobs, asked.project).await?;
         let listed = found.jobs.into_iter().filter_map(|job| {
@@ -269,7 +281,7 @@ async fn in_queue(
             (listed_here && (asked.project.is_none() || sync.is_some())).then(|| listed(job, sync))
         });
         page.jobs.extend(listed.filter(|job| asked.takes(job)));
-        if page.next.is_none() || page.jobs.len() >= asked.limit {
+        if page.next.is_none() || page.jobs.len() >= asked.limit || examined >= asked.reads {
             break;
         }
     }
@@ -333,6 +345,7 @@ async fn undispatched(db: &impl ConnectionTrait, asked: &Listing) -> Result<List
         Some(after) => after.parse().map_err(|_| Error::Refused("no cursor of this list".into()))?,
         None => 0,
     };
+    let mut examined = 0;
     loop {
         let mut query = sync_history::Entity::find()
             .filter(sync_history::Column::CompletedAt.is_null())
@@ -366,7 +379,12 @@ async fn undispatched(db: &impl ConnectionTrait, asked: &Listing) -> Result<List
                 return Ok(page);
             }
         }
+        examined += PAGE * COST;
         if !more {
+            return Ok(page);
+        }
+        if examined >= asked.reads {
+            page.next = Some(after.to_string());
             return Ok(page);
         }
     }
@@ -413,6 +431,7 @@ async fn letters(db: &DatabaseConnection, queue: &RunQueue, asked: &Listing) -> 
     if asked.queue != RUN_QUEUE {
         runs = None;
     }
+    let mut examined = 0;
     while let Some(after) = runs.take() {
         let query = DeadQuery {
             project: asked.project,
@@ -423,13 +442,26 @@ async fn letters(db: &DatabaseConnection, queue: &RunQueue, asked: &Listing) -> 
             kind: asked.kind.clone(),
             until: None,
         };
-        let room = asked.limit - page.jobs.len();
-        let found = dead::list(db, &query, room as u64, after.as_deref()).await?;
-        let rows = found.runs.iter().map(|row| of_row(row, Standing::Dead));
-        let keyed = |job: &Listed| asked.key.is_none() || asked.key == job.key;
-        page.jobs.extend(rows.filter(|job| keyed(job) && asked.takes(job)));
-        match found.next {
-            Some(next) if page.jobs.len() >= asked.limit => {
+        // What is not looked for in the database is looked for in larger pages.
+        let here = asked.key.is_some() || asked.also.is_some();
+        let room = if here { PAGE.max(asked.limit) } else { asked.limit - page.jobs.len() };
+        let found = dead::list_within(db, &query, room as u64, after.as_deref(), asked.reads as u64).await?;
+        examined += if here { found.examined * COST as u64 } else { found.examined };
+        let mut next = found.next;
+        for row in &found.runs {
+            let job = of_row(row, Standing::Dead);
+            if asked.key.as_ref().is_none_or(|key| job.key.as_ref() == Some(key)) && asked.takes(&job) {
+                page.jobs.push(job);
+            }
+            if page.jobs.len() >= asked.limit {
+                // Rows after this one were read in vain.
+                next = dead::cursor(row)
+                    .filter(|_| next.is_some() || found.runs.last().is_some_and(|last| last.id != row.id));
+                break;
+            }
+        }
+        match next {
+            Some(next) if page.jobs.len() >= asked.limit || examined >= asked.reads as u64 => {
                 page.next = Some(format!("{RUNS}{next}"));
                 return Ok(page);
             }

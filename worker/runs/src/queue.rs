@@ -10,7 +10,7 @@ use std::{
 };
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend};
-use syncline_queue::{Backend, Error, NewJob, Pushed, RedisBackend, SqlBackend, State, Together};
+use syncline_queue::{Backend, Count, Error, NewJob, Pushed, RedisBackend, SqlBackend, State, Together};
 use syncline_sql::statement;
 use tokio::{
     sync::{Mutex, OwnedMutexGuard},
@@ -20,6 +20,7 @@ use tokio::{
 use super::{
     RUN_QUEUE,
     accept_together::{self, AcceptCall},
+    lately::Lately,
     run::Accepted,
 };
 
@@ -57,6 +58,10 @@ struct Shared {
     counted: Mutex<Option<(Instant, u64)>>,
     /// Runs accepted since that count.
     since: AtomicU64,
+    /// Counts of long queues.
+    lately: Lately<Vec<Count>>,
+    /// Keys under which runs may begin, of long queues: how many, and of how many runs.
+    free: Lately<(u64, u64)>,
     born: Instant,
     /// Milliseconds after `born` until which the store is not called.
     away_until: AtomicU64,
@@ -77,6 +82,8 @@ impl RunQueue {
             accepting: accept_together::meeting_place(),
             counted: Mutex::default(),
             since: AtomicU64::new(0),
+            lately: Lately::default(),
+            free: Lately::default(),
             born: Instant::now(),
             away_until: AtomicU64::new(0),
         };
@@ -142,6 +149,18 @@ impl RunQueue {
         }
         let pushed = timeout(PATIENCE, self.backend.push(jobs)).await;
         pushed.unwrap_or_else(|_| Err(Error::late()))
+    }
+
+    /// The counts of a queue; of a long one a moment old.
+    pub async fn counts_lately(&self, queue: &str) -> Result<Vec<Count>, Error> {
+        let (backend, name) = (self.backend(), queue.to_owned());
+        let size = |counts: &Vec<Count>| counts.iter().map(|count| count.jobs).sum();
+        self.shared.lately.get(queue, size, async move { backend.counts(&name).await }).await
+    }
+
+    /// Keys under which runs may begin, as the caller counts them.
+    pub fn free_keys(&self) -> &Lately<(u64, u64)> {
+        &self.shared.free
     }
 
     /// True if the queue's store is not the runs' database. Accepted and queued runs may then differ for a while.

@@ -6,13 +6,18 @@
 
 use chrono::{SubsecRound, Utc};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait,
+    QueryFilter, QueryOrder, QuerySelect,
 };
 use serde_json::{Map, Value};
 use syncline_entity::audit_log;
 
-use crate::Caller;
+use crate::{
+    Caller,
+    filter::rows::Condition,
+    history::Page,
+    scan::{Ids, Scan, Start},
+};
 
 /// A change.
 #[derive(Debug, Clone)]
@@ -94,4 +99,48 @@ pub async fn list(
         query = query.filter(Column::Id.lt(before));
     }
     query.all(db).await
+}
+
+/// The same for callers who wait: an actor or an action that no index selects is looked for in a window of rows, so a page
+/// may have fewer rows than its limit, and still a next one.
+pub async fn page(
+    db: &DatabaseConnection,
+    caller: &Caller,
+    asked: &AuditQuery,
+) -> Result<Page<audit_log::Model>, DbErr> {
+    let (mut narrow, mut also) = (Condition::default(), Condition::default());
+    if let Some(project) = caller.project {
+        narrow.and(Condition::of("project_id = ?", [project.into()]));
+    }
+    if let Some(kind) = &asked.kind {
+        narrow.and(Condition::of("subject_kind = ?", [kind.as_str().into()]));
+    }
+    if let Some(id) = &asked.id {
+        // The index has the kind before the id.
+        let place = if asked.kind.is_some() { &mut narrow } else { &mut also };
+        place.and(Condition::of("subject_id = ?", [id.as_str().into()]));
+    }
+    for (column, text) in [("actor", &asked.actor), ("action", &asked.action)] {
+        if let Some(text) = text {
+            also.and(Condition::of(format!("{column} = ?"), [text.as_str().into()]));
+        }
+    }
+    let scan = Scan {
+        from: "audit_log",
+        columns: &["actor", "action", "subject_id"],
+        join: None,
+        falling: true,
+        narrow,
+        branches: &[],
+        also,
+        start: asked.before.map_or(Start::First, Start::After),
+        limit: asked.limit,
+    };
+    let Ids { ids, next } = scan.ids(db).await?;
+    let rows = audit_log::Entity::find()
+        .filter(audit_log::Column::Id.is_in(ids))
+        .order_by_desc(audit_log::Column::Id)
+        .all(db)
+        .await?;
+    Ok(Page { rows, next })
 }

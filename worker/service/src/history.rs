@@ -117,7 +117,7 @@ pub async fn list(
     let ids = |key: &str, name: &str| named(&known, key, name);
     let text = asked.filter.as_deref().unwrap_or_default();
     let mut also = condition(text, &COLUMNS, &["error_message"], &ids)?;
-    let narrow = narrowed(caller, asked, text)?;
+    let narrow = narrowed(caller, asked, text, &mut also)?;
     if let Some(method) = asked.method {
         also.and(Condition::of("(sync_type = ?)", [method.as_str().into()]));
     }
@@ -134,7 +134,7 @@ pub async fn list(
     let scan = Scan {
         from: "sync_history",
         columns: &READ,
-        join: "",
+        join: None,
         falling: true,
         narrow,
         branches: &[],
@@ -165,8 +165,13 @@ pub(crate) fn named(known: &HashMap<i64, syncs::StoredSync>, key: &str, name: &s
     ids
 }
 
-/// What indexes select.
-fn narrowed(caller: &Caller, asked: &RunsQuery, text: &str) -> Result<Condition, Error> {
+/// What indexes select; what they do not goes to `also`.
+fn narrowed(
+    caller: &Caller,
+    asked: &RunsQuery,
+    text: &str,
+    also: &mut Condition,
+) -> Result<Condition, Error> {
     let mut narrow = Condition::default();
     for project in [caller.project, asked.project].into_iter().flatten() {
         narrow.and(Condition::of("project_id = ?", [project.into()]));
@@ -192,7 +197,10 @@ fn narrowed(caller: &Caller, asked: &RunsQuery, text: &str) -> Result<Condition,
     };
     if let Some(kind) = kind {
         let rare = if kind == RunKind::Sync { "" } else { " AND kind <> 'sync'" };
-        narrow.and(Condition::of(format!("kind = '{}'{rare}", kind.as_str()), []));
+        let condition = Condition::of(format!("kind = '{}'{rare}", kind.as_str()), []);
+        // Its index has nothing else: of what others select as well there may be none.
+        let place = if narrow.sql.is_empty() { &mut narrow } else { also };
+        place.and(condition);
     }
     Ok(narrow)
 }
@@ -276,7 +284,7 @@ pub async fn changes(
     let scan = Scan {
         from: "sync_changes",
         columns: &[],
-        join: "",
+        join: None,
         falling: false,
         narrow: Condition::of("run_id = ?", [run.run_uid.into()]),
         branches: &[],

@@ -125,7 +125,7 @@ pub async fn list(
     let scan = Scan {
         from: "sync_metadata",
         columns: &READ,
-        join: "",
+        join: None,
         falling: false,
         narrow,
         branches: if by_status { &STATUSES } else { &[] },
@@ -208,7 +208,7 @@ pub async fn history(
     let scan = Scan {
         from: "sync_changes",
         columns: &[],
-        join: "",
+        join: None,
         falling: true,
         narrow: Condition::of("link_id = ?", [link.id.into()]),
         branches: &[],

@@ -69,7 +69,7 @@ impl ClassCounts {
 pub async fn counts(db: &DatabaseConnection, queue: &RunQueue) -> Result<Vec<QueueCounts>, Error> {
     let mut queues = Vec::new();
     for name in known_queues(db).await? {
-        let counts = queue.counts(&name).await?;
+        let counts = queue.counts_lately(&name).await?;
         let mut classes: Vec<ClassCounts> =
             Priority::ALL.into_iter().map(|priority| ClassCounts::of(priority, &counts)).collect();
         if name == RUN_QUEUE {
@@ -150,7 +150,7 @@ pub async fn scale(db: &DatabaseConnection, queue: &RunQueue, name: &str) -> Res
         let queues = alternatives(name, known.iter().map(String::as_str), "queues with workers are");
         return Err(Error::unknown(Unknown::Queue, format!("there is no queue {name:?}; {queues}")));
     }
-    let counts = queue.counts(name).await?;
+    let counts = queue.counts_lately(name).await?;
     let waiting = counts.iter().filter(|count| count.state == State::Waiting);
     let running: u64 =
         counts.iter().filter(|count| count.state == State::Running).map(|count| count.jobs).sum();
@@ -160,7 +160,7 @@ pub async fn scale(db: &DatabaseConnection, queue: &RunQueue, name: &str) -> Res
     let runnable = match (paused, due) {
         (true, _) | (_, 0) => 0,
         // The rows of runs tell which ones run one after the other, whatever store has their jobs.
-        (false, due) if name == RUN_QUEUE => due.min(keys_free(db, due).await?),
+        (false, due) if name == RUN_QUEUE => due.min(keys_free(db, queue, due).await?),
         (false, due) => due,
     };
     let slots = worker::live(db).await?;
@@ -180,7 +180,14 @@ pub async fn scale(db: &DatabaseConnection, queue: &RunQueue, name: &str) -> Res
 
 /// Counts the keys of waiting runs of which no run executes: a sync, or a link for runs of one item. Jobs without a run
 /// are added, as they have keys of their own.
-async fn keys_free(db: &DatabaseConnection, due: u64) -> Result<u64, Error> {
+async fn keys_free(db: &DatabaseConnection, queue: &RunQueue, due: u64) -> Result<u64, Error> {
+    let counted = counted_keys(db.clone());
+    let (runs, keys) = queue.free_keys().get(RUN_QUEUE, |(runs, _)| *runs, counted).await?;
+    Ok(keys + due.saturating_sub(runs.max(keys)))
+}
+
+/// The waiting runs that are counted, and their free keys.
+async fn counted_keys(db: DatabaseConnection) -> Result<(u64, u64), Error> {
     let sql = format!(
         "SELECT COUNT(*) AS runs, COUNT(DISTINCT CASE WHEN w.link_id IS NULL THEN -w.sync_config_id ELSE w.link_id END) AS keys \
          FROM (SELECT sync_config_id, link_id, not_before FROM sync_history WHERE completed_at IS NULL \
@@ -191,8 +198,7 @@ async fn keys_free(db: &DatabaseConnection, due: u64) -> Result<u64, Error> {
     );
     let now = Utc::now().trunc_subsecs(6);
     let row = db.query_one_raw(statement(db.get_database_backend(), &sql, [now.into()])).await?;
-    let Some(row) = row else { return Ok(due) };
+    let Some(row) = row else { return Ok((0, 0)) };
     let number = |name: &str| row.try_get::<i64>("", name).map(i64::unsigned_abs);
-    let (runs, keys) = (number("runs")?, number("keys")?);
-    Ok(keys + due.saturating_sub(runs.max(keys)))
+    Ok((number("runs")?, number("keys")?))
 }

@@ -8,7 +8,7 @@ use syncline_sql::statement;
 use crate::filter::rows::Condition;
 
 /// Rows that are looked through for one page.
-const WINDOW: u64 = 10_000;
+const WINDOW: u64 = 2_000;
 
 /// Where a page begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,14 @@ pub struct Ids {
     pub next: Option<i64>,
 }
 
+/// A join to the rows of a window, `w`, that keeps each of them once.
+#[derive(Debug, Clone, Copy)]
+pub struct Join<'a> {
+    pub sql: &'a str,
+    /// The columns that it adds, whose names the window does not have.
+    pub columns: &'a str,
+}
+
 /// A list of rows of one table, in order of their ids.
 #[derive(Debug, Clone)]
 pub struct Scan<'a> {
@@ -35,8 +43,8 @@ pub struct Scan<'a> {
     pub from: &'a str,
     /// The columns, other than the id, that [`Scan::join`] and [`Scan::also`] name.
     pub columns: &'a [&'a str],
-    /// Joins to the rows of the window, `w`, that [`Scan::also`] needs. They must keep each row once.
-    pub join: &'a str,
+    /// What [`Scan::also`] needs beside the columns.
+    pub join: Option<Join<'a>>,
     /// From the largest id to the smallest.
     pub falling: bool,
     /// What indexes select.
@@ -61,12 +69,17 @@ impl Scan<'_> {
         let wanted = self.limit + 1;
         let columns: String = self.columns.iter().map(|column| format!(", {column}")).collect();
         let (sql, values) = if filtered {
-            let Scan { join, also, .. } = self;
-            let (window, mut values) = self.rows(&columns, WINDOW + skip);
+            let also = &self.also;
+            let (mut window, mut values) = self.rows(&columns, WINDOW + skip);
+            if let Some(Join { sql, columns }) = self.join {
+                // The limit keeps conditions from being looked for in all of the joined table.
+                let most = WINDOW + skip;
+                window = format!("SELECT w.*, {columns} FROM ({window}) w {sql} LIMIT {most}");
+            }
             values.extend(also.values.iter().cloned());
             let order = self.order("w.id");
             let sql = format!(
-                "SELECT w.id AS id FROM ({window}) w {join} WHERE {} ORDER BY {order} LIMIT {wanted} OFFSET {skip}",
+                "SELECT w.id AS id FROM ({window}) w WHERE {} ORDER BY {order} LIMIT {wanted} OFFSET {skip}",
                 also.sql
             );
             (sql, values)

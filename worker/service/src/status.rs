@@ -131,7 +131,8 @@ async fn last_runs(db: &DatabaseConnection, ids: &[i64]) -> Result<HashMap<i64, 
 async fn unfinished(db: &DatabaseConnection, ids: &[i64]) -> Result<HashMap<(i64, String), i64>, DbErr> {
     let sql = format!(
         "SELECT sync_config_id, status, CAST(COUNT(*) AS bigint) AS number FROM sync_history \
-         WHERE completed_at IS NULL AND sync_config_id IN ({}) GROUP BY sync_config_id, status",
+         WHERE completed_at IS NULL AND status IN ('queued', 'in_progress') AND sync_config_id IN ({}) \
+         GROUP BY sync_config_id, status",
         marks(ids.len())
     );
     let count = |row: &sea_orm::QueryResult| {

@@ -2,7 +2,8 @@
 
 use std::{collections::HashMap, fmt, ops::Deref};
 
-use sea_orm::{DatabaseConnection, DbErr, EntityTrait};
+use sea_orm::{DatabaseConnection, DbErr, EntityTrait, Iterable, QuerySelect, sea_query::Expr};
+use serde_json::json;
 use syncline_engine::nearest::{listed, nearest};
 use syncline_entity::{project, sync_config};
 
@@ -90,7 +91,7 @@ pub fn display_name(project: &str, name: &str) -> String {
     if project == "default" { name.to_owned() } else { format!("{project}/{name}") }
 }
 
-/// Returns all syncs by id, including deleted ones.
+/// Returns all syncs by id, including deleted ones; without their documents, which lists of other things do not need.
 pub async fn all(db: &impl ConnectionTrait) -> Result<HashMap<i64, StoredSync>, DbErr> {
     let projects = project::Entity::find().all(db).await?;
     let projects: HashMap<i64, String> = projects.into_iter().map(|row| (row.id, row.key)).collect();
@@ -98,7 +99,14 @@ pub async fn all(db: &impl ConnectionTrait) -> Result<HashMap<i64, StoredSync>, 
         let project = projects.get(&row.project_id).cloned().unwrap_or_else(|| "default".to_owned());
         (row.id, StoredSync { project, row })
     };
-    Ok(sync_config::Entity::find().all(db).await?.into_iter().map(stored).collect())
+    let slim = |column: &sync_config::Column| !matches!(column, sync_config::Column::ConfigJson);
+    let rows = sync_config::Entity::find()
+        .select_only()
+        .columns(sync_config::Column::iter().filter(slim))
+        .expr_as(Expr::value(json!({})), "config_json")
+        .all(db)
+        .await?;
+    Ok(rows.into_iter().map(stored).collect())
 }
 
 pub async fn by_id(db: &impl ConnectionTrait, id: i64) -> Result<Option<StoredSync>, DbErr> {

@@ -5,11 +5,16 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
 use serde_json::json;
-use syncline_entity::types::{RunStatus, SyncStatus};
+use syncline_entity::types::{RunKind, RunStatus, SyncStatus};
 use syncline_migration::{Migrator, Until};
+use syncline_runs::{
+    RunQueue,
+    listing::{self, Listing, Standing},
+};
 use syncline_service::{
     Caller, Error, Origin, Unknown, configs,
     conflicts::{self, Asked, ConflictsQuery},
+    filter::jobs::of_jobs,
     history::{self, RunsQuery},
     links::{self, LinksQuery},
     scan::Start,
@@ -87,7 +92,18 @@ async fn runs_are_listed_in_pages_that_meet() {
             None => break,
         }
     }
-    assert_eq!((found, pages), (vec![100], 3), "25,000 runs are three windows");
+    assert_eq!((found, pages), (vec![100], 13), "25,000 runs are thirteen windows");
+
+    // Many have the status, and none the kind as well: no index has both.
+    let asked = RunsQuery {
+        status: Some(RunStatus::Completed),
+        kind: Some(RunKind::Plan),
+        start: Start::First,
+        filter: None,
+        ..asked
+    };
+    let page = history::list(&db, &mia, &asked).await.unwrap();
+    assert!(page.rows.is_empty() && page.next.is_some(), "{page:?}");
 
     let (since, until) = (time("2026-01-01T01:00:00Z"), time("2026-01-01T01:00:03Z"));
     let asked = RunsQuery { since: Some(since), until: Some(until), ..RunsQuery::latest(10) };
@@ -101,6 +117,33 @@ async fn runs_are_listed_in_pages_that_meet() {
     let run = first.rows[0].run_uid;
     let hidden = history::get(&db, &elsewhere, run).await.unwrap_err();
     assert!(matches!(hidden, Error::Unknown { what: Unknown::Run, .. }));
+}
+
+#[tokio::test]
+async fn a_page_of_dead_letters_reads_only_so_many_where_a_caller_waits() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = database(&folder).await;
+    runs(&db, 5_000).await;
+    let dead = "UPDATE sync_history SET status = 'failed', success = 0, dead_at = queued_at, dead_reason = 'given up'";
+    db.execute_unprepared(dead).await.unwrap();
+    let queue = RunQueue::sql(db.clone());
+    let of_error = Some(of_jobs(&db, "error:Quota").await.unwrap());
+    for (text, also, pages) in [(Some("Quota".to_owned()), None, 3), (None, of_error, 9)] {
+        for (reads, expected) in [(listing::BOUND, pages), (usize::MAX, 1)] {
+            let (text, also) = (text.clone(), also.clone());
+            let mut asked = Listing { text, also, limit: 10, reads, ..Listing::new(Standing::Dead) };
+            let (mut pages, mut found) = (0, 0);
+            loop {
+                let page = listing::list(&db, &queue, &asked).await.unwrap();
+                (pages, found) = (pages + 1, found + page.jobs.len());
+                match page.next {
+                    Some(next) => asked.after = Some(next),
+                    None => break,
+                }
+            }
+            assert_eq!((found, pages), (1, expected), "{asked:?}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! `GET /api/v1/sync/conflicts`, one of them, and groups of open ones.
 
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, response::Response};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use syncline_service::{
@@ -13,6 +13,7 @@ use super::{ConflictView, view};
 use crate::{
     access::By,
     extract::{InPath, StrictQuery},
+    lately::answered,
     page,
     problem::Problem,
     state::ApiState,
@@ -144,12 +145,19 @@ pub(crate) async fn groups(
     State(api): State<ApiState>,
     By(caller): By,
     StrictQuery(query): StrictQuery<GroupsQuery>,
-) -> Result<Json<ConflictGroupList>, Problem> {
+) -> Result<Response, Problem> {
     let sync = match query.config_id {
         Some(id) => Some(configs::get(&api.db, &caller, id).await?.id),
         None => None,
     };
-    let found = conflicts::groups(&api.db, &caller, sync).await?;
+    let (db, name) = (api.db.clone(), ("conflict groups", caller.project, sync));
+    let counting = async move { Ok(grouped(conflicts::groups(&db, &caller, sync).await?)) };
+    let size =
+        |list: &ConflictGroupList| list.groups.iter().map(|group| group.conflicts.unsigned_abs()).sum();
+    answered(&api, &name, size, counting).await
+}
+
+fn grouped(found: Vec<ConflictGroup>) -> ConflictGroupList {
     let group = |group: ConflictGroup| {
         let field = match &group.field {
             Some(field) => format!("field:{}", quoted(field)),
@@ -167,7 +175,7 @@ pub(crate) async fn groups(
             latest: group.latest,
         }
     };
-    Ok(Json(ConflictGroupList { groups: found.into_iter().map(group).collect() }))
+    ConflictGroupList { groups: found.into_iter().map(group).collect() }
 }
 
 /// A value of a filter.

@@ -193,6 +193,7 @@ async fn listed(
     let mut asked = listing(api, caller, &filter, standing).await?;
     let list = (standing.as_str(), caller.project, &filter);
     asked.limit = usize::from(limit);
+    asked.reads = listing::BOUND;
     if let Some(cursor) = cursor {
         asked.after = Some(api.cursors.open(&api.db, &list, &cursor).await?);
     }

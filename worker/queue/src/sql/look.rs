@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The most jobs that one call of a list examines.
-const BOUND: usize = 10_000;
+const BOUND: usize = 2_000;
 
 pub(super) async fn get(db: &DatabaseConnection, id: Uuid) -> Result<Option<Job>, Error> {
     let mut binds = Binds::new(db);

@@ -12,18 +12,18 @@ use crate::{
     filter::rows::{Column, Condition, Form, condition},
     history::{Page, links_by_ids, named},
     links::of_seen,
-    scan::{Ids, Scan, Start},
+    scan::{Ids, Join, Scan, Start},
     syncs::{self, StoredSync},
 };
 
 /// The keys of the filter of conflicts.
 pub const COLUMNS: [Column; 11] = [
-    Column { key: "sync", sql: "m.sync_config_id", form: Form::Scoped },
-    Column { key: "project", sql: "m.sync_config_id", form: Form::Scoped },
+    Column { key: "sync", sql: "w.sync_config_id", form: Form::Scoped },
+    Column { key: "project", sql: "w.sync_config_id", form: Form::Scoped },
     Column { key: "field", sql: "w.field", form: Form::Exact },
     Column { key: "kind", sql: "w.conflict_type", form: Form::Exact },
-    Column { key: "entity_type", sql: "m.entity_type", form: Form::Exact },
-    Column { key: "item", sql: "m.entity_id, m.external_id, m.source_key, m.target_key", form: Form::AnyOf },
+    Column { key: "entity_type", sql: "w.entity_type", form: Form::Exact },
+    Column { key: "item", sql: "w.entity_id, w.external_id, w.source_key, w.target_key", form: Form::AnyOf },
     Column { key: "resolution", sql: "w.resolution", form: Form::Exact },
     Column { key: "by", sql: "w.resolved_by", form: Form::Exact },
     Column { key: "seen", sql: "w.occurrences", form: Form::Number },
@@ -45,7 +45,13 @@ const READ: [&str; 9] = [
 
 /// Texts in which a word is looked for; the values are not among them.
 const WORDS: [&str; 6] =
-    ["w.field", "w.conflict_type", "m.entity_id", "m.external_id", "m.source_key", "m.target_key"];
+    ["w.field", "w.conflict_type", "w.entity_id", "w.external_id", "w.source_key", "w.target_key"];
+
+/// The link of each conflict.
+const JOIN: Join<'_> = Join {
+    sql: "JOIN sync_metadata m ON m.id = w.link_id",
+    columns: "m.sync_config_id, m.entity_type, m.entity_id, m.external_id, m.source_key, m.target_key",
+};
 
 /// Selects conflicts.
 #[derive(Debug, Clone)]
@@ -152,10 +158,10 @@ async fn matching(
         _ => named(known, key, name),
     };
     let mut also = condition(asked.filter.as_deref().unwrap_or_default(), &COLUMNS, &WORDS, &of)?;
-    also.and(of_seen(caller, "m.sync_config_id"));
+    also.and(of_seen(caller, "w.sync_config_id"));
     also.and(holds);
     if let Some(sync) = asked.sync {
-        also.and(Condition::of("(m.sync_config_id = ?)", [sync.into()]));
+        also.and(Condition::of("(w.sync_config_id = ?)", [sync.into()]));
     }
     // Literals, as in the partial index.
     let narrow = match asked.resolved {
@@ -166,7 +172,7 @@ async fn matching(
     let scan = Scan {
         from: "sync_conflicts",
         columns: &READ,
-        join: "JOIN sync_metadata m ON m.id = w.link_id",
+        join: Some(JOIN),
         falling: true,
         narrow,
         branches: &[],

@@ -1,0 +1,39 @@
+//! Answers that count many things: they may be a moment old, so that their cost does not grow with the number of callers.
+
+use std::sync::Arc;
+
+use axum::{
+    http::{HeaderValue, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use syncline_runs::lately::Lately;
+
+use crate::{problem::Problem, state::ApiState};
+
+/// An answer as JSON, and how many things it counts.
+#[derive(Debug, Clone)]
+pub struct Counted {
+    things: u64,
+    json: Arc<str>,
+}
+
+/// The answers of a moment ago.
+pub type Answers = Lately<Counted>;
+
+/// Answers with what is counted, or was a moment ago under the same name. The name tells all that it depends on.
+pub(crate) async fn answered<T: Serialize + 'static>(
+    api: &ApiState,
+    name: &impl std::fmt::Debug,
+    things: fn(&T) -> u64,
+    count: impl Future<Output = Result<T, Problem>> + Send + 'static,
+) -> Result<Response, Problem> {
+    let counting = async move {
+        let counted = count.await?;
+        let json = serde_json::to_string(&counted).map_err(|error| Problem::internal(&error))?;
+        Ok::<_, Problem>(Counted { things: things(&counted), json: json.into() })
+    };
+    let counted = api.answers.get(&format!("{name:?}"), |counted| counted.things, counting).await?;
+    let json = HeaderValue::from_static("application/json");
+    Ok(([(CONTENT_TYPE, json)], counted.json.to_string()).into_response())
+}
