@@ -43,7 +43,6 @@ impl RemoteConfig {
             (_, false) if !cli.command.uses_a_database() => return Ok(None),
             (_, false) => {}
         }
-        reader.note_argument("server", SERVER, given);
         let url = address(given).map_err(|why| {
             let name = if origin == Origin::Flag { "--server" } else { SERVER };
             Fault::usage(format!("{name}: {why}"))
@@ -54,7 +53,13 @@ impl RemoteConfig {
 
 /// Records the server for `syncline config`.
 pub(super) fn note(cli: &Cli, reader: &mut Reader<'_>) {
-    reader.note_argument("server", SERVER, cli.server.as_deref().unwrap_or("not set"));
+    let shown = match cli.server.as_deref().map(address) {
+        None => "not set".to_owned(),
+        Some(Ok(url)) => url.into(),
+        // It may hold a password.
+        Some(Err(_)) => "not usable".to_owned(),
+    };
+    reader.note_argument("server", SERVER, shown);
 }
 
 /// The address of a server. A user and a password in it are refused without being repeated.

@@ -198,9 +198,11 @@ pub(super) async fn run(client: &Client, args: &RunsArgs, output: &Output) -> Re
             Some(sync) => query.push(("config_id", Some(sync["id"].to_string()))),
             None => match id(client, what).await? {
                 Some(id) => return show(client, id, args.limit, output).await,
-                None => {
+                None if ids::range(what).is_some() => {
                     return Err(Fault::usage(format!("there is no run {what}, and no sync of that name")));
                 }
+                // It is a name: the fault tells those that there are.
+                None => return syncs::find(client, what).await.map(|_| Exit::Done),
             },
         }
     }
