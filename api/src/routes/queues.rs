@@ -1,6 +1,6 @@
 //! `GET /api/v1/queues`, and pausing a queue.
 
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, response::Response};
 use serde::{Deserialize, Serialize};
 use syncline_runs::pause::Subject;
 use syncline_service::{
@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use crate::{
     access::By,
     extract::{InPath, MaybeJson},
+    lately::answered,
     problem::Problem,
     schema::priority,
     state::ApiState,
@@ -80,9 +81,18 @@ pub struct PauseDone {
     tag = "queues",
     responses((status = 200, description = "All queues.", body = QueueList)),
 )]
-pub(crate) async fn list(State(api): State<ApiState>) -> Result<Json<QueueList>, Problem> {
-    let queues = queues::counts(&api.db, &api.queue).await?;
-    Ok(Json(QueueList { queues: queues.into_iter().map(view).collect() }))
+pub(crate) async fn list(State(api): State<ApiState>) -> Result<Response, Problem> {
+    let (db, queue) = (api.db.clone(), api.queue.clone());
+    let counting = async move {
+        let queues = queues::counts(&db, &queue).await?;
+        Ok(QueueList { queues: queues.into_iter().map(view).collect() })
+    };
+    answered(&api, &"queues", jobs, counting).await
+}
+
+fn jobs(list: &QueueList) -> u64 {
+    let of = |class: &QueueClass| class.waiting + class.running + class.undispatched + class.dead;
+    list.queues.iter().flat_map(|queue| &queue.priorities).map(of).sum()
 }
 
 fn view(queue: QueueCounts) -> Queue {

@@ -69,7 +69,7 @@ impl ClassCounts {
 pub async fn counts(db: &DatabaseConnection, queue: &RunQueue) -> Result<Vec<QueueCounts>, Error> {
     let mut queues = Vec::new();
     for name in known_queues(db).await? {
-        let counts = queue.counts_lately(&name).await?;
+        let counts = queue.counts(&name).await?;
         let mut classes: Vec<ClassCounts> =
             Priority::ALL.into_iter().map(|priority| ClassCounts::of(priority, &counts)).collect();
         if name == RUN_QUEUE {

@@ -2,7 +2,9 @@
 
 use std::{collections::HashMap, fmt, ops::Deref};
 
-use sea_orm::{DatabaseConnection, DbErr, EntityTrait, Iterable, QuerySelect, sea_query::Expr};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, Iterable, QuerySelect, sea_query::Expr,
+};
 use serde_json::json;
 use syncline_engine::nearest::{listed, nearest};
 use syncline_entity::{project, sync_config};
