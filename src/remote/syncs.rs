@@ -114,16 +114,17 @@ async fn diff(client: &Client, args: &SyncsDiffArgs, output: &Output) -> Result<
 }
 
 async fn export(client: &Client, names: &[String], output: &Output) -> Result<Exit, Fault> {
-    let mut documents = Vec::new();
-    if names.is_empty() {
-        let response = client.send(client.request(Method::GET, &["sync", "configs.yaml"], &[])?).await?;
-        let text =
-            response.text().await.map_err(|error| super::refused::unreachable(client.address(), error))?;
-        documents = yaml::documents(&text)
-            .map_err(|error| Fault::failed(format!("the server's documents cannot be read: {error}")))?;
-    }
+    let mut ids = Vec::new();
     for name in names {
-        let id = find(client, name).await?["id"].to_string();
+        ids.push(find(client, name).await?["id"].to_string());
+    }
+    if names.is_empty() {
+        // Not as one YAML text, which lacks the keys that have their default.
+        let all = documents(client, &SyncsListArgs { filter: None, limit: u64::MAX }).await?;
+        ids = all.iter().map(|sync| sync["id"].to_string()).collect();
+    }
+    let mut documents = Vec::with_capacity(ids.len());
+    for id in ids {
         let mut sync: Value = client.get(&["sync", "configs", &id], &[]).await?;
         documents.push(sync["document"].take());
     }

@@ -66,6 +66,7 @@ fn every_setting_is_listed_with_its_default() -> Result<()> {
         ("SYNCLINE_ALLOW_PATHS", "none"),
         ("SYNCLINE_ALLOW_VARIABLES", "none"),
         ("SYNCLINE_ALLOW_HOSTS", "none"),
+        ("SYNCLINE_ALLOW_VAULT", "none"),
         ("SYNCLINE_TOKEN", "not set"),
         ("SYNCLINE_SERVER", "not set"),
         ("SYNCLINE_OPS_ADDR", "not set"),

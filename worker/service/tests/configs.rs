@@ -77,7 +77,7 @@ async fn a_sync_is_created_once_and_changed_by_what_differs() {
             json!({ "priority": 3, "batch_size": "x", "field_mappings": null }),
             vec!["", "batch_size", "priority"],
         ),
-        (json!({ "source": { "path": null } }), vec!["source.path"]),
+        (json!({ "source": { "path": null } }), vec!["source"]),
     ] {
         let mut found = paths(configs::patch(&db, &mia, id, &patch, None, CLI).await.unwrap_err());
         found.sort();

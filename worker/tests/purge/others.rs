@@ -154,6 +154,7 @@ async fn an_operation_goes_as_long_after_its_end_as_a_run(#[values(On::Sqlite, O
             filter: Set(json!({})),
             cutoff: Set(stage.ago(200)),
             state: Set(state),
+            total: Set(1),
             actor: Set("me".to_owned()),
             created_at: Set(stage.ago(200)),
             completed_at: Set(ended.map(|days| stage.ago(days))),
