@@ -93,6 +93,8 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// List the worker processes of this database, or ask one to end
     Workers(WorkersArgs),
+    /// Show queues, workers, syncs and failures on one screen, by the second
+    Top,
     /// Remove old runs, changes, conflicts and deleted syncs for good
     ///
     /// It shows what would go, and removes it with --yes. What an open conflict, an open intent or a tombstone needs
@@ -155,6 +157,7 @@ impl Command {
             Command::Stats(_) => "stats",
             Command::Verify(_) => "verify",
             Command::Workers(_) => "workers",
+            Command::Top => "top",
             Command::Purge(_) => "purge",
             Command::Simulator(_) => "simulator",
             Command::Init(_) => "init",

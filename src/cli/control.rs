@@ -159,3 +159,10 @@ pub(crate) struct DeadGroupsArgs {
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     pub(crate) skip: u64,
 }
+
+impl DeadGroupsArgs {
+    /// The latest groups.
+    pub(crate) fn latest(limit: u64) -> DeadGroupsArgs {
+        DeadGroupsArgs { sync: None, error_kind: None, text: None, sort: GroupOrder::Newest, limit, skip: 0 }
+    }
+}

@@ -33,6 +33,7 @@ pub(crate) mod stats;
 pub(crate) mod sync;
 pub(crate) mod syncs;
 pub(crate) mod tokens;
+pub(crate) mod top;
 mod validate;
 mod verify;
 mod watch;
@@ -129,6 +130,7 @@ async fn on_database(
         Command::Stats(args) => stats::run(config, args, output).await,
         Command::Verify(args) => verify::run(config, args, output).await,
         Command::Workers(args) => workers::run(config, args, output).await,
+        Command::Top => top::on_database(config, output).await,
         // These need no database; `run` has handled them.
         Command::Demo(_)
         | Command::Simulator(_)

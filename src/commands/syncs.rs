@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
 use syncline_service::{
+    Caller,
     configs::{self, ConfigsQuery},
     syncs::{self, StoredSync},
     yaml,
@@ -38,12 +39,21 @@ async fn list(
     args: &SyncsListArgs,
     output: &Output,
 ) -> Result<Exit, Fault> {
+    tell_list(&lines(&config.caller(), db, args).await?, args, output);
+    Ok(Exit::Done)
+}
+
+/// The syncs that a filter selects.
+pub(crate) async fn lines(
+    caller: &Caller,
+    db: &DatabaseConnection,
+    args: &SyncsListArgs,
+) -> Result<Vec<Line>, Fault> {
     let asked = ConfigsQuery { filter: args.filter.clone(), limit: args.limit, ..ConfigsQuery::default() };
-    let found = configs::list(db, &config.caller(), &asked).await?;
+    let found = configs::list(db, caller, &asked).await?;
     let paused = configs::paused(db, &found).await?;
     let line = |sync: &StoredSync| Line { sync: as_json(sync, &paused), runs: every(sync) };
-    tell_list(&found.iter().map(line).collect::<Vec<_>>(), args, output);
-    Ok(Exit::Done)
+    Ok(found.iter().map(line).collect())
 }
 
 /// A sync in a list.
@@ -83,7 +93,7 @@ pub(crate) fn tell_list(found: &[Line], args: &SyncsListArgs, output: &Output) {
     }
 }
 
-fn name_of(sync: &Value) -> String {
+pub(super) fn name_of(sync: &Value) -> String {
     syncs::display_name(&text(sync, "project"), &text(sync, "name"))
 }
 
@@ -101,7 +111,7 @@ pub(crate) fn in_words(schedule: Option<&str>, interval: Option<i64>) -> String 
     }
 }
 
-fn state(sync: &Value) -> &'static str {
+pub(super) fn state(sync: &Value) -> &'static str {
     match (sync["paused"] == true, sync["enabled"] == true) {
         (true, _) => "paused",
         (false, true) => "enabled",

@@ -50,6 +50,11 @@ impl Client {
         &self.url
     }
 
+    /// The server's origin, which has no password.
+    pub(crate) fn shown(&self) -> String {
+        self.url.origin().ascii_serialization()
+    }
+
     /// Reads `limit` entries of a list, page by page. Also returns true if there are more.
     pub(super) async fn pages(
         &self,

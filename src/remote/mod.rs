@@ -16,17 +16,22 @@ mod syncs;
 
 use crate::{
     cli::{AccountsAction, Command, StatsAction},
-    commands::stats,
+    commands::{stats as told_stats, top},
     config::RemoteConfig,
     fault::{Exit, Fault},
     output::Output,
 };
 
-pub(crate) use self::client::Client;
+pub(crate) use self::{
+    client::Client,
+    dead::groups,
+    places::{queues_document, stats, workers_document},
+    syncs::documents,
+};
 
 /// The commands that work against a server.
 const COMMANDS: &str = "syncs, apply, plan NAME, sync, enqueue, jobs, dead, operations, queues, pause, resume, pauses, \
-                        schedules, runs, conflicts, stats, workers, events, projects, tokens, audit";
+                        schedules, runs, conflicts, stats, workers, top, events, projects, tokens, audit";
 
 /// Runs a command against a server.
 pub(crate) async fn run(command: &Command, config: &RemoteConfig, output: &Output) -> Result<Exit, Fault> {
@@ -50,8 +55,8 @@ pub(crate) async fn run(command: &Command, config: &RemoteConfig, output: &Outpu
         Command::Pauses => places::pauses(client, output).await,
         Command::Schedules(args) => places::schedules(client, args, output).await,
         Command::Stats(args) => {
-            let found = places::stats(client, args).await?;
-            stats::show(&found, args.by, output);
+            let found = stats(client, args).await?;
+            told_stats::show(&found, args.by, output);
             Ok(Exit::Done)
         }
         Command::Conflicts(args) => conflicts::run(client, args, output).await,
@@ -59,6 +64,7 @@ pub(crate) async fn run(command: &Command, config: &RemoteConfig, output: &Outpu
         Command::Projects(args) => access::projects(client, args, output).await,
         Command::Tokens(args) => access::tokens(client, args, output).await,
         Command::Audit(args) => access::audit(client, args, output).await,
+        Command::Top => top::run(&top::Source::Server(client.clone()), output).await,
         other => Err(not_yet(other.name())),
     }
 }

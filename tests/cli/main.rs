@@ -49,6 +49,7 @@ mod tables;
 mod tasks;
 mod tls;
 mod tokens;
+mod top;
 mod verify;
 mod waits;
 mod walks;
