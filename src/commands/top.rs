@@ -80,10 +80,12 @@ fn keys() -> mpsc::Receiver<Event> {
         while !to.is_closed() {
             match event::poll(KEYS) {
                 Ok(false) => {}
-                Ok(true) => match event::read() {
-                    Ok(event) if to.blocking_send(event).is_ok() => {}
-                    _ => return,
-                },
+                Ok(true) => {
+                    let Ok(event) = event::read() else { return };
+                    if to.blocking_send(event).is_err() {
+                        return;
+                    }
+                }
                 Err(_) => return,
             }
         }

@@ -1,7 +1,7 @@
 //! Stored syncs of a server, their documents and their conflicts.
 
 use reqwest::{Method, header::CONTENT_TYPE};
-use serde_json::{Value, json};
+use serde_json::Value;
 use syncline_service::{syncs::display_name, yaml};
 
 use super::{Client, parts, runs::name};

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use syncline_support::program::Program;
 
-use super::BINARY;
+const BINARY: &str = env!("CARGO_BIN_EXE_syncline");
 
 #[tokio::test]
 async fn it_shows_the_queues_and_restores_the_terminal() -> Result<()> {
