@@ -100,7 +100,8 @@ impl Issues {
         if value.is_blank() {
             // That of the value which is there: what is known may be an earlier field of this name.
             let there = issue.issue_field_values.iter().flatten();
-            let id = there.filter(|value| value.name.as_deref() == Some(name)).map(|value| value.id).last();
+            let id =
+                there.filter(|value| value.name.as_deref() == Some(name)).map(|value| value.id).next_back();
             let id = id.unwrap_or(known.id);
             match self.api.clear_field(issue.number, id, call).await {
                 Err(failed) if failed.error.answer.as_ref().is_none_or(|answer| answer.status != 404) => {
