@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 pub(crate) use self::snapshot::Source;
 use self::{
     screen::Screen,
+    snapshot::Own,
     state::{Next, State},
 };
 use crate::{
@@ -34,7 +35,7 @@ const KEYS: Duration = Duration::from_millis(100);
 pub(crate) async fn on_database(config: &Config, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(config).await?;
     let queue = app::queue(config, &db)?;
-    run(&Source::Database { db, queue, caller: config.caller() }, output).await
+    run(&Source::Database(Box::new(Own { db, queue, caller: config.caller() })), output).await
 }
 
 /// Shows the screen until a key or a signal ends it. The first reading must succeed; a later one that fails is shown.

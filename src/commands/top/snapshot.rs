@@ -19,8 +19,15 @@ const MOST: u64 = 200;
 
 /// Where the numbers come from.
 pub(crate) enum Source {
-    Database { db: DatabaseConnection, queue: RunQueue, caller: Caller },
+    Database(Box<Own>),
     Server(Client),
+}
+
+/// Syncline's own database and its queue.
+pub(crate) struct Own {
+    pub(super) db: DatabaseConnection,
+    pub(super) queue: RunQueue,
+    pub(super) caller: Caller,
 }
 
 /// The numbers of one moment, as the commands show them with `--json`.
@@ -39,7 +46,7 @@ impl Source {
     /// Names the source in the title.
     pub(super) fn name(&self) -> String {
         match self {
-            Source::Database { .. } => "database".to_owned(),
+            Source::Database(_) => "database".to_owned(),
             Source::Server(client) => client.shown(),
         }
     }
@@ -49,12 +56,12 @@ impl Source {
         let hour = StatsArgs { window: "1h".to_owned(), ..StatsArgs::default() };
         let all = SyncsListArgs { filter: None, limit: MOST };
         let (queues, workers, syncs, failures, stats) = match self {
-            Source::Database { db, queue, caller } => (
-                queues::document(db, queue).await?,
-                workers::document(db).await?,
-                syncs::lines(caller, db, &all).await?.into_iter().map(|line| line.sync).collect(),
-                dead::groups(db, &groups).await?,
-                stats::collect(db, &hour).await?,
+            Source::Database(own) => (
+                queues::document(&own.db, &own.queue).await?,
+                workers::document(&own.db).await?,
+                syncs::lines(&own.caller, &own.db, &all).await?.into_iter().map(|line| line.sync).collect(),
+                dead::groups(&own.db, &groups).await?,
+                stats::collect(&own.db, &hour).await?,
             ),
             Source::Server(client) => (
                 remote::queues_document(client).await?,
