@@ -1,4 +1,5 @@
-//! Answers that count many things: they may be a moment old, so that their cost does not grow with the number of callers.
+//! Cached answers of routes that count many things: at most five seconds old, so that the cost does not grow with the number
+//! of callers.
 
 use std::sync::Arc;
 
@@ -11,17 +12,17 @@ use syncline_runs::lately::Lately;
 
 use crate::{problem::Problem, state::ApiState};
 
-/// An answer as JSON, and how many things it counts.
+/// An answer as JSON, and the number of things that it counts.
 #[derive(Debug, Clone)]
 pub struct Counted {
     things: u64,
     json: Arc<str>,
 }
 
-/// The answers of a moment ago.
+/// The latest answers by their names.
 pub type Answers = Lately<Counted>;
 
-/// Answers with what is counted, or was a moment ago under the same name. The name tells all that it depends on.
+/// Returns the cached answer of this name, or counts. The name must contain every parameter of the answer.
 pub(crate) async fn answered<T: Serialize + 'static>(
     api: &ApiState,
     name: &impl std::fmt::Debug,

@@ -93,7 +93,7 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// List the worker processes of this database, or ask one to end
     Workers(WorkersArgs),
-    /// Show queues, workers, syncs and failures on one screen, by the second
+    /// Show queues, workers, syncs and failures on one screen
     Top,
     /// Remove old runs, changes, conflicts and deleted syncs for good
     ///

@@ -8,7 +8,7 @@ use super::Cli;
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Syncs", &["demo", "init", "apply", "validate", "syncs", "plan", "sync", "enqueue"]),
     ("Accounts", &["accounts", "discover", "people", "projects"]),
-    ("What happened", &["runs", "history", "events", "conflicts", "stats", "schedules", "verify"]),
+    ("What happened", &["top", "runs", "history", "events", "conflicts", "stats", "schedules", "verify"]),
     ("Queue and workers", &["queues", "jobs", "dead", "operations", "workers", "pause", "resume", "pauses"]),
     (
         "Servers and database",

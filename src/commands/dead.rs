@@ -1,7 +1,5 @@
 //! `syncline dead`: lists, shows, replays and discards dead letters.
 
-use std::io::{IsTerminal, Write};
-
 use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
 use syncline_entity::types::OperationAction;
@@ -26,7 +24,7 @@ use crate::{
     fault::{Exit, Fault},
     ids,
     output::{Output, list as entries, moment, sync_name, text},
-    words::since,
+    words::{self, since},
 };
 
 /// Lists, shows, replays or discards dead letters.
@@ -211,7 +209,7 @@ async fn many(
         return Ok(none_match(output));
     }
     // A single id needs no confirmation; for several the count is shown first.
-    let confirmed = args.yes || (args.ids.len() == 1) || confirm(verb, ids.len())?;
+    let confirmed = args.yes || (args.ids.len() == 1) || confirm(verb, ids.len() as u64)?;
     if !confirmed {
         output.line("nothing was done");
         return Ok(Exit::Failed);
@@ -246,7 +244,7 @@ async fn in_background(
     let caller = config.caller();
     let preview = operations::preview(db, &caller, action, &letters).await?;
     let total = preview.row.total.unsigned_abs();
-    if !args.yes && !confirm(verb, usize::try_from(total).unwrap_or(usize::MAX))? {
+    if !args.yes && !confirm(verb, total)? {
         output.line("nothing was done");
         return Ok(Exit::Failed);
     }
@@ -273,17 +271,11 @@ pub(crate) fn none_match(output: &Output) -> Exit {
 }
 
 /// Asks for confirmation; without a terminal it fails with the count.
-pub(crate) fn confirm(verb: &str, count: usize) -> Result<bool, Fault> {
-    let letters = if count == 1 { "dead letter" } else { "dead letters" };
-    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-        return Err(Fault::usage(format!("would {verb} {count} {letters}; add --yes to do it")));
-    }
-    let mut stderr = std::io::stderr();
-    let _ = write!(stderr, "{verb} {count} {letters}? [y/N] ");
-    let _ = stderr.flush();
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    Ok(["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()))
+pub(crate) fn confirm(verb: &str, count: u64) -> Result<bool, Fault> {
+    super::confirm::confirm(
+        &format!("{verb} {}", words::count(count, "dead letter", "dead letters")),
+        "--yes",
+    )
 }
 
 async fn carry_out(

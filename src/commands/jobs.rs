@@ -16,7 +16,7 @@ use syncline_service::{
     Caller, Error, Refusal, Unknown,
     filter::jobs::of_jobs,
     runs,
-    syncs::{self, StoredSync},
+    syncs::{self, NamedSync},
 };
 use uuid::Uuid;
 
@@ -185,7 +185,7 @@ fn table(jobs: &[Value], output: &Output) {
     );
 }
 
-fn as_json(job: &Listed, syncs: &HashMap<i64, StoredSync>) -> Value {
+fn as_json(job: &Listed, syncs: &HashMap<i64, NamedSync>) -> Value {
     let sync = job.sync.and_then(|sync| syncs.get(&sync));
     json!({
         "id": job.id,

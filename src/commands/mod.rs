@@ -7,6 +7,7 @@ pub(crate) mod audit;
 mod backup;
 mod changes;
 mod config;
+mod confirm;
 pub(crate) mod conflicts;
 pub(crate) mod dead;
 mod demo;

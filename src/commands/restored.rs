@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use syncline_entity::installation;
 use syncline_service::{
     audit::{self, Entry},
-    syncs::{self, StoredSync},
+    syncs::{self, NamedSync},
 };
 use syncline_upkeep::restore;
 
@@ -42,7 +42,7 @@ pub(crate) async fn run(config: &Config, args: &RestoredArgs, output: &Output) -
     let row = installation::the(&db).await?;
     let (at, from) = row.map(|row| (row.restored_at, row.restored_from)).unwrap_or_default();
     let syncs = syncs::all(&db).await?;
-    let waits = |sync: &&StoredSync| sync.restored_at.is_some() && sync.deleted_at.is_none();
+    let waits = |sync: &&NamedSync| sync.restored_at.is_some() && sync.deleted_at.is_none();
     let mut waiting: Vec<String> = syncs.values().filter(waits).map(ToString::to_string).collect();
     waiting.sort();
     output.data(&json!({ "restored_at": at, "restored_from": from, "syncs": waiting }));

@@ -12,7 +12,7 @@ use sea_orm::{
 use serde_json::{Value, json};
 use syncline_entity::{sync_history, types::RunStatus};
 use syncline_runs::holding::holding;
-use syncline_service::syncs::{self, StoredSync};
+use syncline_service::syncs::{self, NamedSync};
 
 use super::sync;
 use crate::{
@@ -51,11 +51,14 @@ async fn list(
     let mut pauses = HashMap::new();
     for (row, sync) in rows.iter().filter(|(row, _)| row.status == RunStatus::Queued) {
         if let Entry::Vacant(vacant) = pauses.entry(row.sync_config_id) {
-            let holding = holding(db, sync, &sync.to_string()).await?;
+            let holding = match syncs::by_id(db, sync.id).await? {
+                Some(whole) => holding(db, &whole, &sync.to_string()).await?,
+                None => None,
+            };
             vacant.insert(holding.map(|holding| format!("waits: {} is paused", holding.what)));
         }
     }
-    let line = |(row, sync): &(sync_history::Model, StoredSync)| Line {
+    let line = |(row, sync): &(sync_history::Model, NamedSync)| Line {
         run: brief(row, sync),
         trigger: words::trigger(row),
         waits: pauses.get(&row.sync_config_id).cloned().flatten().filter(|_| row.status == RunStatus::Queued),
@@ -102,7 +105,7 @@ async fn find(
     db: &DatabaseConnection,
     sync: Option<i64>,
     args: &RunsArgs,
-) -> Result<Vec<(sync_history::Model, StoredSync)>, Fault> {
+) -> Result<Vec<(sync_history::Model, NamedSync)>, Fault> {
     // A plan's details may take megabytes, and a list shows none of them.
     let slim = |column: &sync_history::Column| !matches!(column, sync_history::Column::SyncMetadata);
     let mut query = sync_history::Entity::find()
@@ -132,7 +135,7 @@ async fn find(
     Ok(query.all(db).await?.into_iter().filter_map(with_sync).collect())
 }
 
-fn brief(row: &sync_history::Model, sync: &StoredSync) -> Value {
+fn brief(row: &sync_history::Model, sync: &NamedSync) -> Value {
     let mut brief = super::sync::as_json(sync, row, 0);
     if let Value::Object(brief) = &mut brief {
         brief.remove("details");

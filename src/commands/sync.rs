@@ -9,7 +9,7 @@ use syncline_entity::{sync_conflict, sync_history, sync_metadata, types::RunKind
 use syncline_runs::details;
 use syncline_service::{
     runs::refuse_paused,
-    syncs::{self, StoredSync},
+    syncs::{self, NamedSync},
 };
 
 use crate::{
@@ -35,7 +35,7 @@ pub(crate) async fn run(config: &Config, args: &SyncArgs, output: &Output) -> Re
     let run = wait::manual_run(&sync, RunKind::Sync, &args.run)?;
     let row = wait::run_to_end(config, &db, &run, LeaseConfig::from(&args.lease), output).await?;
     let open = open_conflicts(&db, sync.id).await?;
-    Ok(tell(&as_json(&sync, &row, open), output))
+    Ok(tell(&as_json(&sync.named(), &row, open), output))
 }
 
 /// The number of a sync's conflicts that wait for a person.
@@ -167,7 +167,7 @@ pub(crate) fn errors(run: &Value) -> Vec<String> {
 }
 
 /// A run as JSON.
-pub(crate) fn as_json(sync: &StoredSync, row: &sync_history::Model, open: u64) -> Value {
+pub(crate) fn as_json(sync: &NamedSync, row: &sync_history::Model, open: u64) -> Value {
     json!({
         "run": row.run_uid,
         "sync": sync.name,

@@ -1,8 +1,14 @@
 //! `--watch`: a list again and again, until it is interrupted.
 
 use std::{
-    io::{IsTerminal, Write},
+    io::{IsTerminal, stdout},
     time::Duration,
+};
+
+use ratatui::crossterm::{
+    cursor::{Hide, Show},
+    execute,
+    terminal::{EnterAlternateScreen, LeaveAlternateScreen},
 };
 
 use crate::{
@@ -11,12 +17,8 @@ use crate::{
     shutdown,
 };
 
-/// The other screen of the terminal, without a cursor; the first one and the cursor come back.
-const ENTER: &str = "\x1b[?1049h\x1b[?25l";
-const LEAVE: &str = "\x1b[?25h\x1b[?1049l";
-
-/// Carries out rounds until Ctrl-C or SIGTERM, or until nobody reads the output. The first round must succeed; a later one
-/// may fail for a while, as when a server starts anew.
+/// Repeats the command until Ctrl-C, SIGTERM or the end of the pipe that reads the output. The first round must succeed; the
+/// fault of a later one is printed, and the next round follows.
 pub(super) async fn run(
     every: Duration,
     output: &Output,
@@ -47,9 +49,10 @@ struct Screen {
 
 impl Screen {
     fn enter(output: &Output) -> Screen {
-        let is_terminal = !output.is_json() && std::io::stdout().is_terminal();
+        let is_terminal = !output.is_json() && stdout().is_terminal();
         if is_terminal {
-            write(ENTER);
+            // A terminal that is gone shows nothing.
+            let _ = execute!(stdout(), EnterAlternateScreen, Hide);
         }
         Screen { is_terminal }
     }
@@ -65,13 +68,7 @@ impl Screen {
 impl Drop for Screen {
     fn drop(&mut self) {
         if self.is_terminal {
-            write(LEAVE);
+            let _ = execute!(stdout(), Show, LeaveAlternateScreen);
         }
     }
-}
-
-fn write(text: &str) {
-    let mut out = std::io::stdout();
-    // A terminal that is gone shows nothing.
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

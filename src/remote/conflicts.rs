@@ -3,13 +3,17 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 use syncline_engine::conflict::Choice;
+use syncline_service::operations::Take;
 
-use super::{Client, runs, syncs};
+use super::{Client, places, runs, sync_query, syncs};
 use crate::{
     cli::{ConflictsAction, ConflictsArgs, ConflictsListArgs, ResolveArgs},
-    commands::conflicts::{
-        self as told,
-        resolve::{field_and_choice, one_choice, tell_line, what_stands},
+    commands::{
+        conflicts::{
+            self as told,
+            resolve::{MOST_HERE, background, field_and_choice, one_choice, tell_line, what_stands},
+        },
+        workers,
     },
     fault::{Exit, Fault},
     output::{Output, list as entries, text},
@@ -84,6 +88,9 @@ fn shaped(conflict: &Value) -> Value {
 }
 
 async fn resolve(client: &Client, args: &ResolveArgs, output: &Output) -> Result<Exit, Fault> {
+    if args.background {
+        return in_background(client, args, output).await;
+    }
     let one = one_choice(args)?;
     let body = match &one {
         Some(choice) => body_of(choice),
@@ -100,6 +107,9 @@ async fn resolve(client: &Client, args: &ResolveArgs, output: &Output) -> Result
         }
     };
     let ids = meant(client, args).await?;
+    if args.ids.is_empty() && ids.len() > MOST_HERE {
+        return in_background(client, args, output).await;
+    }
     let name = one.as_ref().map(Choice::as_str);
     if ids.is_empty() {
         output.data(&json!({ "resolution": name, "conflicts": [] }));
@@ -150,6 +160,29 @@ async fn resolve(client: &Client, args: &ResolveArgs, output: &Output) -> Result
     }
     tell_line(&lines, output);
     if failed.is_empty() { Ok(Exit::Done) } else { Err(Fault::failed(failed.join("\n"))) }
+}
+
+/// Starts an operation that workers carry out.
+async fn in_background(client: &Client, args: &ResolveArgs, output: &Output) -> Result<Exit, Fault> {
+    let mut asked = json!({ "action": "resolve", "filter": { "q": args.filter } });
+    for (name, value) in sync_query(args.sync.as_deref()) {
+        asked["filter"][name] = json!(value);
+    }
+    match background::taken(args)? {
+        Take::Strategy(strategy) => asked["resolution_strategy"] = json!(strategy),
+        side => asked["take"] = json!(side),
+    }
+    let preview: Value = client.post(&["operations", "preview"], &asked).await?;
+    let total = preview["count"].as_u64().unwrap_or(0);
+    if let Some(ended) = background::ends_here(total, args, output)? {
+        return Ok(ended);
+    }
+    let row: Value = client.post(&["operations"], &json!({ "token": preview["token"] })).await?;
+    background::tell_begun(&row, total, output);
+    if !places::any_worker(client).await? {
+        output.line(workers::NONE);
+    }
+    Ok(Exit::Done)
 }
 
 fn body_of(choice: &Choice) -> Value {

@@ -56,7 +56,7 @@ async fn many(client: &Client, args: &DeadManyArgs, what: What, output: &Output)
             for prefix in &args.ids {
                 ids.push(jobs::id(client, prefix).await?);
             }
-            if ids.len() > 1 && !args.yes && !told::confirm(verb, ids.len())? {
+            if ids.len() > 1 && !args.yes && !told::confirm(verb, ids.len() as u64)? {
                 return Ok(nothing(output));
             }
             json!({ "ids": ids })
@@ -69,7 +69,7 @@ async fn many(client: &Client, args: &DeadManyArgs, what: What, output: &Output)
             if count == 0 {
                 return Ok(told::none_match(output));
             }
-            if !args.yes && !told::confirm(verb, count)? {
+            if !args.yes && !told::confirm(verb, count as u64)? {
                 return Ok(nothing(output));
             }
             json!({ "filter": filter, "count": count })
@@ -114,7 +114,7 @@ async fn in_background(
     let asked = json!({ "action": verb, "filter": filter });
     let preview: Value = client.post(&["operations", "preview"], &asked).await?;
     let total = preview["count"].as_u64().unwrap_or(0);
-    if !args.yes && !told::confirm(verb, usize::try_from(total).unwrap_or(usize::MAX))? {
+    if !args.yes && !told::confirm(verb, total)? {
         return Ok(nothing(output));
     }
     let begin = json!({ "token": preview["token"], "reason": args.why });

@@ -106,8 +106,9 @@ impl Stream<'_> {
                 _ => {}
             }
         }
-        let Some(position) = id else { return Ok(()) };
-        let asked = self.after.replace(position);
+        // What is not kept, such as the progress of a run, has no position.
+        let position = id.unwrap_or(0);
+        let asked = if id.is_some() { std::mem::replace(&mut self.after, id) } else { self.after };
         if kind == "feed.reset" {
             let asked = asked.unwrap_or_default();
             return Err(Fault::usage(format!("--after {asked}: events after it are not kept any more")));

@@ -8,7 +8,10 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use syncline_support::{program::Program, serving::Serving};
+use syncline_support::{
+    program::Program,
+    serving::{Serving, until},
+};
 
 use super::common::{Places, ensure_tells, with_database};
 
@@ -136,6 +139,36 @@ async fn a_server_runs_plans_and_resolves_for_commands() -> Result<()> {
     ensure!(resolved["applied"] == true && resolved["resolution"] == "target", "{resolved}");
     ensure!(resolved["open_conflicts"] == 0, "{resolved}");
     places.ensure_in_step().await?;
+
+    for (value, filter, choice) in [
+        ("Third", "field:title", &["--strategy", "target_wins"][..]),
+        ("Fourth", "item:T-000001", &["--target"]),
+    ] {
+        places.edit("T-000001", "title", value)?;
+        places
+            .table
+            .execute(&format!("UPDATE tasks SET title = 'Not {value}' WHERE id = 'T-000001'"))
+            .await?;
+        there.expect(1, &["sync", "tasks"])?;
+        let selected = ["--json", "conflicts", "resolve", "--filter", filter, "--background", "--yes"];
+        // Once by the server and once by the database.
+        let by = if value == "Third" { &there } else { &places.program };
+        let begun = by.expect(0, &[&selected[..], choice].concat())?.json()?;
+        ensure!(begun["action"] == "resolve" && begun["total"] == 1, "{begun}");
+        let id = begun["id"].as_str().context("an operation")?;
+        until("the operation is done", async || {
+            let row = there.expect(0, &["--json", "operations", "show", id])?.json()?;
+            let open = there.expect(0, &["--json", "conflicts"])?.json()?;
+            Ok((row["state"] == "done" && open["conflicts"] == serde_json::json!([])).then_some(()))
+        })
+        .await?;
+        ensure_tells(
+            &there.expect(0, &["operations", "show", id])?.stdout,
+            &["of conflicts", "1 of 1 done"],
+        )?;
+        places.ensure_in_step().await?;
+        ensure_tells(&std::fs::read_to_string(&places.file)?, &[&format!("Not {value}")])?;
+    }
 
     let accepted = there.expect(0, &["--json", "enqueue", "tasks", "--delay", "1h"])?.json()?;
     let id = accepted["run"].as_str().context("a run")?;

@@ -13,7 +13,7 @@ use syncline_entity::{
 use syncline_service::{
     Caller, Scope, configs,
     links::{self, LinksQuery},
-    syncs::{self, StoredSync},
+    syncs::{self, NamedSync},
 };
 use utoipa::{IntoParams, ToSchema};
 
@@ -214,7 +214,7 @@ pub(crate) async fn show(
 ) -> Result<Json<MappingView>, Problem> {
     let link = links::get(&api.db, &caller, id).await?;
     let known = syncs::by_id(&api.db, link.sync_config_id).await?;
-    let known = known.into_iter().map(|sync| (sync.id, sync)).collect();
+    let known = known.into_iter().map(|sync| (sync.id, sync.named())).collect();
     Ok(Json(view(&caller, link, &known, true)))
 }
 
@@ -246,7 +246,7 @@ pub(crate) async fn history(
 fn view(
     caller: &Caller,
     link: sync_metadata::Model,
-    known: &HashMap<i64, StoredSync>,
+    known: &HashMap<i64, NamedSync>,
     with_base: bool,
 ) -> MappingView {
     let sync = known.get(&link.sync_config_id);

@@ -1,6 +1,6 @@
 //! `syncline conflicts resolve`: records a person's choices and starts the runs that apply them.
 
-mod background;
+pub(crate) mod background;
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// More conflicts than this are left to the workers.
-const MOST_HERE: usize = 1_000;
+pub(crate) const MOST_HERE: usize = 1_000;
 
 /// The choice for each conflict.
 type Choices = BTreeMap<i64, Choice>;

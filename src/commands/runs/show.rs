@@ -40,7 +40,7 @@ pub(super) async fn show(
     let found = changes::find(db, happened.limit(limit)).await?;
     let refused = changes::find(db, refused.limit(limit)).await?;
     let open = open_conflicts(db, id).await?;
-    let mut whole = as_json(&sync, &row, open);
+    let mut whole = as_json(&sync.named(), &row, open);
     if output.is_json() {
         whole["attempts"] = attempts.iter().map(attempt_json).collect();
         let as_json = |found: &changes::Found| changes::as_json(found, Some(&row));

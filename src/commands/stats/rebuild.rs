@@ -47,7 +47,7 @@ pub(super) async fn run(
 ) -> Result<Exit, Fault> {
     let since = args.since.as_deref().map(since).transpose()?.flatten();
     let syncs = match &args.sync {
-        Some(name) => vec![syncs::find(db, name).await?],
+        Some(name) => vec![syncs::find(db, name).await?.named()],
         None => {
             let mut all: Vec<_> = syncs::all(db).await?.into_values().collect();
             all.retain(|sync| sync.deleted_at.is_none());

@@ -1,6 +1,6 @@
 //! HTTP clients for tests.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use reqwest::{Client, ClientBuilder};
 use rustls::{
@@ -8,6 +8,10 @@ use rustls::{
     crypto::ring,
     pki_types::{CertificateDer, pem::PemObject},
 };
+
+/// How long a connection is kept without a request. Servers close theirs after 30 seconds, and a request that is sent at that
+/// moment fails.
+const IDLE: Duration = Duration::from_secs(5);
 
 /// Returns a client without certificate authorities: servers of tests have no TLS.
 #[expect(clippy::expect_used, reason = "there is nothing that could fail")]
@@ -37,5 +41,5 @@ fn with(roots: RootCertStore) -> ClientBuilder {
         .expect("the versions of TLS")
         .with_root_certificates(roots)
         .with_no_client_auth();
-    Client::builder().tls_backend_preconfigured(config)
+    Client::builder().tls_backend_preconfigured(config).pool_idle_timeout(IDLE)
 }

@@ -1,5 +1,5 @@
-//! Counts of what there is much of, for those who look at it. A count of a hundred thousand runs takes tens of
-//! milliseconds, and dashboards, metrics and autoscalers ask for it again and again.
+//! A cache of counts. A count of a hundred thousand runs takes tens of milliseconds, and dashboards, metrics and
+//! autoscalers ask for it every few seconds.
 
 use std::{
     collections::HashMap,
@@ -7,16 +7,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What counts fewer is counted each time, and so is exact.
+/// Counts up to this number are not cached, so they are exact.
 pub const MANY: u64 = 5_000;
 
-/// How long a count of many is used as it is.
+/// The age up to which a cached count is returned without a new one.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// How long an older one is used while a new one is under way.
+/// The age up to which a cached count is returned while a new one runs in the background.
 const USABLE: Duration = Duration::from_secs(5);
 
-/// The latest counts of many things, by a name. Clones share them.
+/// The cached counts by their names. Clones share them.
 #[derive(Debug)]
 pub struct Lately<T>(Arc<Mutex<HashMap<String, Known<T>>>>);
 
@@ -24,7 +24,7 @@ pub struct Lately<T>(Arc<Mutex<HashMap<String, Known<T>>>>);
 struct Known<T> {
     at: Instant,
     counted: T,
-    /// Someone counts anew.
+    /// A new count runs.
     renewed: bool,
 }
 
@@ -41,7 +41,7 @@ impl<T> Clone for Lately<T> {
 }
 
 impl<T: Clone + Send + 'static> Lately<T> {
-    /// A count of a moment ago if it was of many, else a new one. Nobody waits for the next count of many but the first.
+    /// Returns the cached count of this name, or counts. Only the first count of a name keeps its caller waiting.
     pub async fn get<E: Send>(
         &self,
         name: &str,
@@ -65,7 +65,7 @@ impl<T: Clone + Send + 'static> Lately<T> {
         Ok(counted)
     }
 
-    /// The usable count, and whether this caller has to renew it.
+    /// Returns the cached count, and true if this caller has to start a new one.
     fn known(&self, name: &str) -> Option<(T, bool)> {
         let mut all = self.all();
         let known = all.get_mut(name).filter(|known| known.at.elapsed() < USABLE)?;

@@ -153,12 +153,12 @@ pub async fn list(
 }
 
 /// The ids that a name in a filter stands for: of syncs, or of the projects of syncs.
-pub(crate) fn named(known: &HashMap<i64, syncs::StoredSync>, key: &str, name: &str) -> Vec<i64> {
-    let fits = |sync: &&syncs::StoredSync| match key {
+pub(crate) fn named(known: &HashMap<i64, syncs::NamedSync>, key: &str, name: &str) -> Vec<i64> {
+    let fits = |sync: &&syncs::NamedSync| match key {
         "project" => sync.project == name,
         _ => sync.name == name || sync.to_string() == name,
     };
-    let id = |sync: &syncs::StoredSync| if key == "project" { sync.project_id } else { sync.id };
+    let id = |sync: &syncs::NamedSync| if key == "project" { sync.project_id } else { sync.id };
     let mut ids: Vec<i64> = known.values().filter(fits).map(id).collect();
     ids.sort_unstable();
     ids.dedup();

@@ -11,7 +11,7 @@ use crate::{
     filter::rows::{Column, Condition, Form, condition},
     history::{Change, Page, changes_by_ids, named},
     scan::{Ids, Scan, Start},
-    syncs::{self, StoredSync},
+    syncs::{self, NamedSync},
 };
 
 /// The keys of the filter of links.
@@ -145,17 +145,17 @@ pub async fn list(
 /// The links with an id, through the unique indexes, which begin with the sync and the kind of item.
 fn by_id(
     caller: &Caller,
-    known: &HashMap<i64, StoredSync>,
+    known: &HashMap<i64, NamedSync>,
     sync: Option<i64>,
     column: &str,
     value: &str,
 ) -> Condition {
-    let seen = |found: &&StoredSync| {
+    let seen = |found: &&NamedSync| {
         sync.is_none_or(|sync| sync == found.id)
             && found.deleted_at.is_none()
             && caller.sees(found.project_id)
     };
-    let seen: Vec<&StoredSync> = known.values().filter(seen).collect();
+    let seen: Vec<&NamedSync> = known.values().filter(seen).collect();
     let kinds: BTreeSet<&str> = seen.iter().map(|sync| sync.entity_type.as_str()).collect();
     if seen.is_empty() {
         return Condition::of("1 = 0", []);

@@ -2,10 +2,8 @@
 
 use std::{collections::HashMap, fmt, ops::Deref};
 
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, Iterable, QuerySelect, sea_query::Expr,
-};
-use serde_json::json;
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, DerivePartialModel, EntityTrait};
 use syncline_engine::nearest::{listed, nearest};
 use syncline_entity::{project, sync_config};
 
@@ -27,6 +25,56 @@ impl Deref for StoredSync {
 }
 
 impl fmt::Display for StoredSync {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&display_name(&self.project, &self.row.name))
+    }
+}
+
+impl StoredSync {
+    /// The sync without its document.
+    pub fn named(&self) -> NamedSync {
+        NamedSync {
+            project: self.project.clone(),
+            row: NamedRow {
+                id: self.row.id,
+                project_id: self.row.project_id,
+                name: self.row.name.clone(),
+                entity_type: self.row.entity_type.clone(),
+                restored_at: self.row.restored_at,
+                deleted_at: self.row.deleted_at,
+            },
+        }
+    }
+}
+
+/// A sync without its document, for lists of what belongs to syncs. Displayed as [`StoredSync`].
+#[derive(Debug, Clone)]
+pub struct NamedSync {
+    pub project: String,
+    pub row: NamedRow,
+}
+
+/// The columns of a [`NamedSync`].
+#[derive(Debug, Clone, DerivePartialModel)]
+#[sea_orm(entity = "sync_config::Entity")]
+pub struct NamedRow {
+    pub id: i64,
+    pub project_id: i64,
+    pub name: String,
+    pub entity_type: String,
+    pub restored_at: Option<DateTime<Utc>>,
+    pub deleted_at: Option<DateTime<Utc>>,
+}
+
+impl Deref for NamedSync {
+    type Target = NamedRow;
+
+    fn deref(&self) -> &NamedRow {
+        &self.row
+    }
+}
+
+impl fmt::Display for NamedSync {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&display_name(&self.project, &self.row.name))
     }
@@ -93,22 +141,16 @@ pub fn display_name(project: &str, name: &str) -> String {
     if project == "default" { name.to_owned() } else { format!("{project}/{name}") }
 }
 
-/// Returns all syncs by id, including deleted ones; without their documents, which lists of other things do not need.
-pub async fn all(db: &impl ConnectionTrait) -> Result<HashMap<i64, StoredSync>, DbErr> {
+/// Returns all syncs by id, including deleted ones.
+pub async fn all(db: &impl ConnectionTrait) -> Result<HashMap<i64, NamedSync>, DbErr> {
     let projects = project::Entity::find().all(db).await?;
     let projects: HashMap<i64, String> = projects.into_iter().map(|row| (row.id, row.key)).collect();
-    let stored = |row: sync_config::Model| {
+    let named = |row: NamedRow| {
         let project = projects.get(&row.project_id).cloned().unwrap_or_else(|| "default".to_owned());
-        (row.id, StoredSync { project, row })
+        (row.id, NamedSync { project, row })
     };
-    let slim = |column: &sync_config::Column| !matches!(column, sync_config::Column::ConfigJson);
-    let rows = sync_config::Entity::find()
-        .select_only()
-        .columns(sync_config::Column::iter().filter(slim))
-        .expr_as(Expr::value(json!({})), "config_json")
-        .all(db)
-        .await?;
-    Ok(rows.into_iter().map(stored).collect())
+    let rows = sync_config::Entity::find().into_partial_model::<NamedRow>().all(db).await?;
+    Ok(rows.into_iter().map(named).collect())
 }
 
 pub async fn by_id(db: &impl ConnectionTrait, id: i64) -> Result<Option<StoredSync>, DbErr> {

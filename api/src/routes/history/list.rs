@@ -13,7 +13,7 @@ use syncline_service::{
     Caller, configs,
     history::{self, RunsQuery},
     scan::Start,
-    syncs::{self, StoredSync, find_seen},
+    syncs::{self, NamedSync, find_seen},
 };
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -218,7 +218,7 @@ pub(crate) fn word<T: std::str::FromStr<Err: std::fmt::Display>>(
     given.map(str::parse).transpose().map_err(|error: T::Err| invalid_query(key, &error.to_string()))
 }
 
-fn view(api: &ApiState, run: sync_history::Model, known: &HashMap<i64, StoredSync>) -> RunView {
+fn view(api: &ApiState, run: sync_history::Model, known: &HashMap<i64, NamedSync>) -> RunView {
     let sync = known.get(&run.sync_config_id);
     let this = format!("{}/api/v1/sync/history/{}", api.hosts.prefix(), run.run_uid);
     RunView {

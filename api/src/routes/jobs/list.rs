@@ -14,7 +14,7 @@ use syncline_runs::{
 use syncline_service::{
     Caller, Error,
     filter::jobs::of_jobs,
-    syncs::{self, StoredSync, find_seen},
+    syncs::{self, NamedSync, find_seen},
 };
 use utoipa::{IntoParams, ToSchema, openapi::Schema};
 use uuid::Uuid;
@@ -288,7 +288,7 @@ pub(crate) fn age(text: &str) -> Option<Duration> {
     number.checked_mul(unit).filter(|seconds| *seconds <= 10 * 366 * 86_400).map(Duration::from_secs)
 }
 
-fn view(api: &ApiState, job: Listed, syncs: &HashMap<i64, StoredSync>) -> ListedJob {
+fn view(api: &ApiState, job: Listed, syncs: &HashMap<i64, NamedSync>) -> ListedJob {
     let sync = job.sync.and_then(|sync| syncs.get(&sync));
     ListedJob {
         id: job.id,

@@ -1,9 +1,7 @@
 //! `syncline conflicts resolve --background`: an operation that workers carry out.
 
-use std::io::{IsTerminal, Write};
-
 use sea_orm::DatabaseConnection;
-use serde_json::json;
+use serde_json::{Value, json};
 use syncline_engine::{Side, conflict::Choice, spec::Strategy};
 use syncline_runs::RunQueue;
 use syncline_service::{
@@ -14,10 +12,11 @@ use syncline_service::{
 use super::one_choice;
 use crate::{
     cli::ResolveArgs,
-    commands::{operations::as_json, workers},
+    commands::{confirm::confirm, operations::as_json, workers},
     config::Config,
     fault::{Exit, Fault},
-    output::Output,
+    output::{Output, text},
+    words,
 };
 
 /// Counts the conflicts, asks, and starts the operation.
@@ -35,26 +34,42 @@ pub(super) async fn run(
     let caller = config.caller();
     let asked = Conflicts { sync, q: args.filter.clone(), take };
     let preview = operations::preview_resolve(db, &caller, &asked).await?;
-    let total = preview.row.total;
-    if total == 0 {
-        output.data(&json!({ "count": 0 }));
-        output.line("no conflicts");
-        return Ok(Exit::Done);
-    }
-    if !args.yes && !confirm(total)? {
-        output.line("nothing was done");
-        return Ok(Exit::Failed);
+    let total = preview.row.total.unsigned_abs();
+    if let Some(ended) = ends_here(total, args, output)? {
+        return Ok(ended);
     }
     let row = operations::start(db, queue, &caller, &preview.token, None).await?;
-    output.data(&as_json(&row));
-    output.line(format!("workers resolve {total} conflicts: syncline operations show {}", row.operation_uid));
+    tell_begun(&as_json(&row), total, output);
     if !workers::any(db).await? {
         output.line(workers::NONE);
     }
     Ok(Exit::Done)
 }
 
-fn taken(args: &ResolveArgs) -> Result<Take, Fault> {
+/// Asks whether to begin. Returns the exit code if there is nothing to do, or the answer is no.
+pub(crate) fn ends_here(total: u64, args: &ResolveArgs, output: &Output) -> Result<Option<Exit>, Fault> {
+    if total == 0 {
+        output.data(&json!({ "count": 0 }));
+        output.line("no conflicts");
+        return Ok(Some(Exit::Done));
+    }
+    let what = format!("resolve {} in the background", words::count(total, "conflict", "conflicts"));
+    if !args.yes && !confirm(&what, "--background --yes")? {
+        output.line("nothing was done");
+        return Ok(Some(Exit::Failed));
+    }
+    Ok(None)
+}
+
+/// Prints that workers carry it out.
+pub(crate) fn tell_begun(operation: &Value, total: u64, output: &Output) {
+    output.data(operation);
+    let (conflicts, id) = (words::count(total, "conflict", "conflicts"), text(operation, "id"));
+    output.line(format!("workers resolve {conflicts}: syncline operations show {id}"));
+}
+
+/// What stands, from the arguments.
+pub(crate) fn taken(args: &ResolveArgs) -> Result<Take, Fault> {
     if let Some(name) = &args.strategy {
         return match name.parse::<Strategy>() {
             Ok(Strategy::Manual) => {
@@ -70,19 +85,4 @@ fn taken(args: &ResolveArgs) -> Result<Take, Fault> {
         Some(choice) if choice.side() == Some(Side::Target) => Ok(Take::Target),
         _ => Err(Fault::usage("in the background a side, the base or a strategy decides; give one of them")),
     }
-}
-
-/// Asks; without a terminal it fails with the count.
-fn confirm(count: i64) -> Result<bool, Fault> {
-    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-        let text =
-            format!("would resolve {count} conflicts in the background; add --background --yes to do it");
-        return Err(Fault::usage(text));
-    }
-    let mut stderr = std::io::stderr();
-    let _ = write!(stderr, "resolve {count} conflicts? [y/N] ");
-    let _ = stderr.flush();
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    Ok(["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()))
 }

@@ -144,7 +144,7 @@ impl Demo {
         let row: sync_history::Model =
             wait::run_to_end(&self.config, &self.db, &run, LeaseConfig::USUAL, output).await?;
         let open = sync::open_conflicts(&self.db, self.stored.id).await?;
-        let mut step = sync::as_json(&self.stored, &row, open);
+        let mut step = sync::as_json(&self.stored.named(), &row, open);
         // With `--json` there is one document at the end.
         if !output.is_json() {
             sync::tell(&step, output);

@@ -68,7 +68,7 @@ async fn query(
     request.send(call).await
 }
 
-/// Reads all pages of a list. `text` takes `first` and `after`, and answers with `name`; `entry_cost` is the complexity of
+/// Reads all pages of a list. The query `text` has the variables `first` and `after` and the field `name`; `entry_cost` is the complexity of
 /// an entry.
 pub(super) async fn all<T: DeserializeOwned>(
     client: &Client,

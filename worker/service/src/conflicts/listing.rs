@@ -13,7 +13,7 @@ use crate::{
     history::{Page, links_by_ids, named},
     links::of_seen,
     scan::{Ids, Join, Scan, Start},
-    syncs::{self, StoredSync},
+    syncs::{self, NamedSync},
 };
 
 /// The keys of the filter of conflicts.
@@ -71,7 +71,7 @@ pub struct ConflictsQuery {
 pub struct FoundConflict {
     pub conflict: sync_conflict::Model,
     pub link: sync_metadata::Model,
-    pub sync: StoredSync,
+    pub sync: NamedSync,
 }
 
 /// The conflicts that a caller sees, the latest first.
@@ -118,13 +118,13 @@ pub async fn open_ids(
     Ok(all)
 }
 
-/// A page of the open conflicts of a query that nobody has decided and that were as they are now at this time: the run that
-/// met each of them last was over by then.
+/// Returns a page of the open conflicts of a query that have no decision and have not changed since this time: the last run
+/// that met each of them had ended by then.
 pub(crate) async fn undecided_ids(
     db: &impl ConnectionTrait,
     project: Option<i64>,
     asked: &ConflictsQuery,
-    known: &HashMap<i64, StoredSync>,
+    known: &HashMap<i64, NamedSync>,
     at: DateTime<Utc>,
 ) -> Result<Ids, Error> {
     let unchanged = Condition::of(
@@ -140,17 +140,17 @@ async fn ids(
     db: &DatabaseConnection,
     caller: &Caller,
     asked: &ConflictsQuery,
-    known: &HashMap<i64, StoredSync>,
+    known: &HashMap<i64, NamedSync>,
 ) -> Result<Ids, Error> {
     matching(db, caller, asked, known, Condition::default()).await
 }
 
-/// The ids of a query for which this holds as well.
+/// Returns the ids of a query to which another condition is added.
 async fn matching(
     db: &impl ConnectionTrait,
     caller: &Caller,
     asked: &ConflictsQuery,
-    known: &HashMap<i64, StoredSync>,
+    known: &HashMap<i64, NamedSync>,
     holds: Condition,
 ) -> Result<Ids, Error> {
     let of = |key: &str, name: &str| match key {
@@ -201,13 +201,13 @@ pub(crate) async fn get_in(
     let Some((conflict, Some(link))) = found else { return Err(unknown()) };
     let sync = syncs::by_id(db, link.sync_config_id).await?;
     let sync = sync.filter(|sync| caller.sees(sync.project_id)).ok_or_else(unknown)?;
-    Ok(FoundConflict { conflict, link, sync })
+    Ok(FoundConflict { conflict, link, sync: sync.named() })
 }
 
 /// Open conflicts of one sync, field and kind.
 #[derive(Debug, Clone)]
 pub struct ConflictGroup {
-    pub sync: StoredSync,
+    pub sync: NamedSync,
     /// None for whole items.
     pub field: Option<String>,
     pub kind: String,

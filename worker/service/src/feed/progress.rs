@@ -1,7 +1,7 @@
-//! `run.progressed`: how far runs have come, for those who listen.
+//! `run.progressed`: the progress of runs, for readers of the live feed.
 //!
-//! Workers note the progress of a run on its job, in whichever store the queue is. It is read there once a second while
-//! somebody listens, so that it is the same in one process and over several ones, and nothing is written for it.
+//! Workers write the progress of a run to its job, in the store of the queue. While the feed has a reader, it is read there once
+//! a second. So it reaches the readers of every replica, and nothing is stored for it.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -22,10 +22,10 @@ use crate::Error;
 
 /// The shortest time between two events of one run.
 const EVERY: Duration = Duration::from_secs(1);
-/// Running jobs that are looked at; more are never at work at once.
+/// The most running jobs that are read.
 const MOST: usize = 1_000;
 
-/// The progress that was told last, by run.
+/// The last progress that was sent, by run.
 type Told = HashMap<Uuid, Value>;
 
 pub(super) async fn run(feed: &Inner, queue: &RunQueue) {
@@ -42,7 +42,7 @@ pub(super) async fn run(feed: &Inner, queue: &RunQueue) {
     }
 }
 
-/// Passes on the progress that is new.
+/// Sends the progress that has changed.
 async fn look(feed: &Inner, queue: &RunQueue, told: &mut Told) -> Result<(), Error> {
     let asked = Listing { limit: MOST, ..Listing::new(Standing::Running) };
     let jobs = list(&feed.db, queue, &asked).await?.jobs;
@@ -81,7 +81,7 @@ async fn look(feed: &Inner, queue: &RunQueue, told: &mut Told) -> Result<(), Err
         .collect();
     feed.names.learn(&feed.db, &rows).await?;
     for row in rows {
-        // Nobody listens any more: then nobody misses it.
+        // An error means that there is no reader.
         let _ = feed.passing.send(Arc::new(Delivery::of(row, &feed.names)));
     }
     told.extend(news.into_iter().map(|(job, progress)| (job.id, progress)));
