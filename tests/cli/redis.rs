@@ -145,7 +145,7 @@ async fn a_killed_workers_run_goes_on_at_once_on_its_machine() -> Result<()> {
 #[tokio::test]
 async fn a_worker_that_must_stop_gives_its_run_back() -> Result<()> {
     let server = Server::start(&[])?;
-    let mut places = places(&server, 2_000).await?;
+    let mut places = places(&server, 500).await?;
     places.apply("batch_size: 1")?;
     places.program.set("SYNCLINE_GRACE", "0");
     // Nobody waits for this lease.
@@ -155,10 +155,10 @@ async fn a_worker_that_must_stop_gives_its_run_back() -> Result<()> {
     let table = Table::open(&places.program.path("tasks.db")).await?;
     until("it is at work", async || Ok((!table.read().await?.is_empty()).then_some(()))).await?;
     ensure!(first.terminate()? == Some(0), "SIGTERM did not end it well");
-    ensure!(table.read().await?.len() < 2_000, "it was through before it was told to stop");
+    ensure!(table.read().await?.len() < 500, "it was through before it was told to stop");
     let second = places.program.serve(&["worker"])?;
     until_completed(&places, &run_of(&told)?).await?;
-    ensure!(places.ensure_in_step().await?.len() == 2_000);
+    ensure!(places.ensure_in_step().await?.len() == 500);
     let shown = places.program.expect(0, &["--json", "runs", &run_of(&told)?])?.json()?;
     ensure!(
         shown["attempts"].as_array().is_some_and(|attempts| attempts.len() == 1),
