@@ -56,11 +56,11 @@ pub(crate) struct StatsQuery {
     "throughput": 93.0
     }, "next_cursor": null,
 })))]
-pub struct StatsPage {
+pub(crate) struct StatsPage {
     #[serde(flatten)]
-    pub stats: Stats,
+    stats: Stats,
     /// The `cursor` of the next page of `syncs`; none at the end.
-    pub next_cursor: Option<String>,
+    next_cursor: Option<String>,
 }
 
 /// Show numbers per sync and in total
