@@ -1,11 +1,14 @@
 //! Strict extractors: an unknown key is refused by name, and every refusal is a problem document.
 
+mod query;
+
 use std::time::Duration;
 
 use axum::{
     body::{Body, HttpBody},
     extract::{
-        FromRequest, FromRequestParts, Path, Query, Request, path::ErrorKind, rejection::PathRejection,
+        FromRequest, FromRequestParts, Path, RawPathParams, Request, path::ErrorKind,
+        rejection::PathRejection,
     },
     http::{
         HeaderMap, StatusCode,
@@ -18,6 +21,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 use uuid::Uuid;
 
+pub(crate) use self::query::{StrictQuery, invalid_query, up_to, written};
 use crate::{json::parse, problem::Problem};
 
 /// The largest body that is accepted, in bytes.
@@ -127,67 +131,6 @@ fn too_large() -> Problem {
     )
 }
 
-/// The field that a message is about: from the message for an unknown, missing or duplicate one, else from the path.
-fn field_of(path: &str, message: &str) -> Option<String> {
-    for start in ["unknown field `", "missing field `", "duplicate field `"] {
-        if let Some(rest) = message.strip_prefix(start) {
-            return rest.split('`').next().map(str::to_owned);
-        }
-    }
-    (path != ".").then(|| path.to_owned())
-}
-
-/// A message prefixed with the field's name, unless it contains it.
-fn about(field: &str, message: &str) -> String {
-    if message.contains(&format!("`{field}`")) { message.to_owned() } else { format!("{field}: {message}") }
-}
-
-/// A query string.
-#[derive(Debug)]
-pub(crate) struct StrictQuery<T>(pub(crate) T);
-
-impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for StrictQuery<T> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        Query::try_from_uri(&parts.uri).map(|Query(value)| Self(value)).map_err(|rejection| {
-            let text = rejection.body_text();
-            let message = text.rsplit_once("query string: ").map_or(text.as_str(), |(_, message)| message);
-            if message.contains(" field `")
-                && let Some(field) = field_of(".", last_part(message))
-            {
-                return invalid_query(&field, last_part(message));
-            }
-            match message.split_once(": ") {
-                Some((field, why)) if !field.contains(' ') => invalid_query(field, in_words(why)),
-                _ => Problem::new(StatusCode::BAD_REQUEST, "invalid-query", "Invalid query", message),
-            }
-        })
-    }
-}
-
-/// A message of the standard library in the API's words.
-fn in_words(message: &str) -> &str {
-    match message {
-        "invalid digit found in string" | "cannot parse integer from empty string" => "is not a whole number",
-        "number too large to fit in target type" => "is too large",
-        "number too small to fit in target type" => "is too small",
-        other => other,
-    }
-}
-
-/// The message without the path before it.
-fn last_part(message: &str) -> &str {
-    let known = ["unknown field `", "missing field `", "duplicate field `"];
-    known.iter().find_map(|start| message.find(start)).map_or(message, |at| &message[at..])
-}
-
-/// The problem for a wrong key of the query string.
-pub(crate) fn invalid_query(field: &str, detail: &str) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "invalid-query", "Invalid query", about(field, detail))
-        .with_field(field, detail)
-}
-
 /// The parameters of the path: `InPath<i64>` for one, `InPath<(i64, String)>` for two.
 #[derive(Debug)]
 pub(crate) struct InPath<T>(pub(crate) T);
@@ -210,12 +153,16 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for InPath<
                 "i64" => (value.as_str(), "a whole number below 2^63"),
                 other => (value.as_str(), other),
             },
+            // No other values in paths are read by themselves.
+            ErrorKind::DeserializeError { value, .. } => (value.as_str(), "a UUID"),
             ErrorKind::InvalidUtf8InPathParam { .. } => ("the address", "text in UTF-8"),
             _ => ("the address", "what the route takes"),
         };
         let detail = format!("{value:?} in the path is not {expected}");
+        let given = RawPathParams::from_request_parts(parts, state).await.ok();
+        let field = given.iter().flatten().find(|(_, given)| *given == value).map_or("id", |(key, _)| key);
         Err(Problem::new(StatusCode::BAD_REQUEST, "invalid-id", "Invalid id", &*detail)
-            .with_field("id", detail))
+            .with_field(field, detail))
     }
 }
 

@@ -12,8 +12,8 @@ use serde::de::{
 };
 use serde_json::{Map, Value};
 
-pub(crate) use self::words::pointer;
-use self::{given::Given, words::finding};
+use self::given::Given;
+pub(crate) use self::words::{finding, pointer};
 use crate::problem::{FieldError, Problem};
 
 /// How deep objects and lists may be nested.

@@ -372,9 +372,20 @@ impl From<syncline_service::Error> for Problem {
         }));
         match field {
             Some(field) => problem.with_field(field, detail),
-            None => problem,
+            None => {
+                problem.errors.extend(named(&detail).filter(|_| kind == "invalid-body"));
+                problem
+            }
         }
     }
+}
+
+/// The error of the key that a text begins with, as in `secret.env: why`.
+fn named(text: &str) -> Option<FieldError> {
+    let (key, why) = text.split_once(": ")?;
+    let plain = |byte: u8| byte.is_ascii_lowercase() || b"_.".contains(&byte);
+    let is_key = !key.is_empty() && key.bytes().all(plain);
+    is_key.then(|| FieldError::at(&pointer(key), "invalid-value", why))
 }
 
 /// True if the same statement could succeed later.

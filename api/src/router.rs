@@ -11,7 +11,14 @@ use axum::{
 };
 use tokio::time::timeout;
 use tower::{ServiceExt, service_fn};
-use tower_http::{catch_panic::CatchPanicLayer, trace::TraceLayer};
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    compression::{
+        CompressionLayer, DefaultPredicate, Predicate,
+        predicate::{NotForContentType, SizeAbove},
+    },
+    trace::TraceLayer,
+};
 
 use crate::{
     access::{REQUEST_ID, RequestId},
@@ -29,6 +36,9 @@ use crate::{
 pub fn ops_router(state: ApiState) -> Router {
     finish(routes::ops().open_router(), state)
 }
+
+/// Smaller bodies are not compressed: they fit into one packet.
+const TINY: u16 = 1_000;
 
 /// The API, its pages, and the routes of [`ops_router`]. If others than this machine can ask, these need a token, too.
 pub fn router(state: ApiState) -> Router {
@@ -57,8 +67,16 @@ fn finish(routes: Router<ApiState>, state: ApiState) -> Router {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(Arc::clone(&hosts), guard))
         .layer(TraceLayer::new_for_http().make_span_with(span).on_failure(()))
-        .layer(from_fn_with_state(Arc::clone(&hosts), identified));
+        .layer(from_fn_with_state(Arc::clone(&hosts), identified))
+        .layer(compression());
     under(hosts, routes)
+}
+
+/// Compresses what is asked for with `accept-encoding: gzip`. Streams of events are left as they are, since each event
+/// must arrive at once.
+fn compression() -> CompressionLayer<impl Predicate> {
+    let predicate = DefaultPredicate::new().and(NotForContentType::SSE).and(SizeAbove::new(TINY));
+    CompressionLayer::new().compress_when(predicate)
 }
 
 /// The same routes under the prefix of the public address, too: a proxy may leave it on, or take it off.
@@ -111,13 +129,26 @@ fn span(request: &Request) -> tracing::Span {
 }
 
 pub(crate) async fn unknown_route(uri: Uri) -> Problem {
-    let detail = format!("There is nothing at {}; GET /openapi.json lists the routes", uri.path());
+    let path = uri.path();
+    let detail = match path.trim_end_matches('/') {
+        without if without != path && !without.is_empty() => {
+            format!(
+                "There is nothing at {path}: the paths of the API have no slash at the end; try {without}"
+            )
+        }
+        _ => format!("There is nothing at {path}; GET /openapi.json lists the routes"),
+    };
     Problem::new(StatusCode::NOT_FOUND, "unknown-route", "Unknown route", detail)
 }
 
-async fn wrong_method(method: Method, uri: Uri) -> Problem {
+/// Answers `OPTIONS`, and refuses methods that a route does not take. The router adds the header `Allow`, which is in the
+/// document for everyone, so that it needs no token.
+async fn wrong_method(method: Method, uri: Uri) -> Response {
+    if method == Method::OPTIONS {
+        return StatusCode::NO_CONTENT.into_response();
+    }
     let detail = format!("{} does not take {method}; the header allow lists what it takes", uri.path());
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", "Method not allowed", detail)
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", "Method not allowed", detail).into_response()
 }
 
 /// Gives up a request that takes too long.

@@ -68,6 +68,9 @@ pub(crate) async fn workers_document(client: &Client) -> Result<Value, Fault> {
             worker.remove(name);
         }
     }
+    if let Some(answer) = answer.as_object_mut() {
+        answer.remove("next_cursor");
+    }
     Ok(answer)
 }
 

@@ -60,3 +60,14 @@ async fn node_asks_for_a_run() -> Result<()> {
     example.arg(program);
     is_carried_out(example).await
 }
+
+#[test]
+fn without_a_sync_an_example_says_how_it_is_used() -> Result<()> {
+    for (tool, file) in [("python3", "enqueue.py"), ("node", "enqueue.mjs")] {
+        let output = Command::new(tool).arg(root().join("examples").join(file)).output().context(tool)?;
+        let told = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.code() == Some(2) && output.stdout.is_empty(), "{file}: {output:?}");
+        ensure!(told.trim_end() == format!("usage: {tool} {file} NAME"), "{file}: {told}");
+    }
+    Ok(())
+}

@@ -26,6 +26,7 @@ mod making;
 mod migrate;
 mod migrations;
 mod mistakes;
+mod neighbours;
 mod output;
 mod people;
 mod plans;

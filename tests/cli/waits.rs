@@ -162,7 +162,8 @@ async fn a_replica_waits_for_the_migration_of_its_version_where_it_is_told_to() 
     Ok(())
 }
 
-/// A pool of connections would wait for half a minute.
+/// A pool of connections would wait for half a minute. What the design promises is 2 s, which the quickest request must
+/// keep; the slowest has as much again for a machine that does other things.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_api_fails_soon_while_its_database_is_away_and_works_again_after_it() -> Result<()> {
     let (program, database, way, listen) = stage().await?;
@@ -172,14 +173,18 @@ async fn the_api_fails_soon_while_its_database_is_away_and_works_again_after_it(
     until_it_is_ready(listen).await?;
     drop(open);
     let url = format!("http://127.0.0.1:{listen}/api/v1/jobs");
-    for _ in 0..3 {
+    let mut times = Vec::new();
+    for _ in 0..5 {
         let began = Instant::now();
         let answer = client().post(&url).json(&json!({ "sync": "tasks" })).send().await?;
         let (status, text) = (answer.status(), answer.text().await?);
         ensure!(status == StatusCode::SERVICE_UNAVAILABLE, "{status}: {text}");
         ensure_tells(&text, &["database-unavailable"])?;
-        ensure!(began.elapsed() < Duration::from_secs(8), "it took {:?}", began.elapsed());
+        times.push(began.elapsed());
     }
+    times.sort();
+    let promised = Duration::from_secs(2);
+    ensure!(times[0] < promised && times[times.len() - 1] < promised * 2, "it took {times:?}");
     let _open = Way::open(way, &database).await?;
     until("it works again", async || {
         let answer = client().get(&url).send().await?;

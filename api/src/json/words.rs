@@ -5,7 +5,7 @@ use syncline_engine::nearest::nearest;
 use crate::problem::FieldError;
 
 /// The error that a path and a message of serde tell.
-pub(super) fn finding(path: &str, message: &str) -> FieldError {
+pub(crate) fn finding(path: &str, message: &str) -> FieldError {
     let message = message.split(" at line ").next().unwrap_or(message);
     let quoted = |start: &str| message.strip_prefix(start)?.split('`').next();
     // The path ends at an unknown key, and before a missing one.

@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     access::By,
-    extract::{StrictQuery, invalid_query},
+    extract::{StrictQuery, up_to},
     page,
     problem::Problem,
     state::ApiState,
@@ -31,6 +31,7 @@ pub(crate) struct ChangesQuery {
     subject_id: Option<String>,
     /// The most changes of a page; 100 if it is left out.
     #[param(minimum = 1, maximum = 1000)]
+    #[serde(default, deserialize_with = "up_to::<1000, _>")]
     limit: Option<u16>,
     /// The `next_cursor` of the page before.
     cursor: Option<String>,
@@ -81,9 +82,6 @@ pub(crate) async fn list(
     StrictQuery(query): StrictQuery<ChangesQuery>,
 ) -> Result<Json<ChangeList>, Problem> {
     let limit = query.limit.unwrap_or(100);
-    if !(1..=1_000).contains(&limit) {
-        return Err(invalid_query("limit", "not between 1 and 1000"));
-    }
     let ChangesQuery { actor, action, subject_kind, subject_id, cursor, .. } = query;
     let list = ("audit", caller.project, &actor, &action, &subject_kind, &subject_id);
     let before = page::after(&api, &list, cursor.as_deref()).await?;

@@ -12,12 +12,12 @@ pub mod validate;
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use syncline_engine::spec::{Finding, Severity};
 use syncline_entity::types::{Direction, ManagedBy};
-use syncline_service::{Origin, configs, syncs::StoredSync};
-use utoipa::ToSchema;
+use syncline_service::{Caller, Error, Origin, configs, syncs::StoredSync};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     problem::Problem,
@@ -125,6 +125,20 @@ pub(crate) fn remark(finding: Finding) -> Remark {
         path: finding.path,
         message: finding.message,
     }
+}
+
+/// In which project a sync is that the path names. Unknown keys are refused.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OfProject {
+    /// The project of a sync that is named; by default the token's, else `default`.
+    project: Option<String>,
+}
+
+/// The sync with this id or name, if the caller sees it.
+async fn found(api: &ApiState, caller: &Caller, of: &OfProject, which: &str) -> Result<StoredSync, Error> {
+    configs::find_seen(&api.db, caller, of.project.as_deref(), which).await
 }
 
 /// What documents in requests may name.

@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State, http::StatusCode, response::Response};
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use syncline_runs::{
     dead::{Group, GroupOrder, GroupQuery, groups},
     kinds,
@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::jobs::list::sync_id;
 use crate::{
     access::By,
-    extract::{InPath, StrictQuery, invalid_query},
+    extract::{InPath, StrictQuery, invalid_query, up_to, written},
     lately::answered,
     page::{self, PageQuery},
     problem::Problem,
@@ -33,14 +33,17 @@ pub(crate) struct GroupsQuery {
     project: Option<String>,
     /// Of this kind of error.
     #[param(schema_with = error_kinds)]
+    #[serde(default, deserialize_with = "error_kind")]
     error_kind: Option<String>,
     /// With this text in the latest error, in upper or lower case.
     text: Option<String>,
     /// Which come first; `newest` if it is left out.
     #[param(schema_with = orders)]
-    sort: Option<String>,
+    #[serde(default, deserialize_with = "written")]
+    sort: Option<GroupOrder>,
     /// The most groups of a page; 50 if it is left out.
     #[param(minimum = 1, maximum = 200)]
+    #[serde(default, deserialize_with = "up_to::<200, _>")]
     limit: Option<u16>,
     /// The `next_cursor` of the page before.
     cursor: Option<String>,
@@ -48,6 +51,18 @@ pub(crate) struct GroupsQuery {
 
 fn error_kinds() -> Schema {
     one_of(kinds::ALL)
+}
+
+/// Reads a kind of error.
+fn error_kind<'de, D: Deserializer<'de>>(given: D) -> Result<Option<String>, D::Error> {
+    let kind: Option<String> = Option::deserialize(given)?;
+    match &kind {
+        Some(kind) if !kinds::ALL.contains(&kind.as_str()) => {
+            let all = kinds::ALL.join(", ");
+            Err(D::Error::custom(format!("{kind:?} is no kind of error: {all}")))
+        }
+        _ => Ok(kind),
+    }
 }
 
 fn orders() -> Schema {
@@ -143,16 +158,9 @@ async fn listed(
     query: GroupsQuery,
     fingerprint: Option<String>,
 ) -> Result<DeadGroupList, Problem> {
-    let limit = page::limit(query.limit)?;
+    let limit = page::limit(query.limit);
     let GroupsQuery { sync, project, error_kind, text, sort, cursor, .. } = query;
-    if let Some(kind) = error_kind.as_deref().filter(|kind| !kinds::ALL.contains(kind)) {
-        let all = kinds::ALL.join(", ");
-        return Err(invalid_query("error_kind", &format!("{kind:?} is no kind of error: {all}")));
-    }
-    let order = match &sort {
-        Some(sort) => sort.parse().map_err(|why: String| invalid_query("sort", &why))?,
-        None => GroupOrder::Newest,
-    };
+    let order = sort.unwrap_or_default();
     if project.is_some() && sync.is_none() {
         return Err(invalid_query("project", "stands without a sync; name one"));
     }

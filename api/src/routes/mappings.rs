@@ -19,12 +19,11 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::history::{
     change::{item, view as change_view},
-    list::word,
     of_run::{ChangesOfRun, told},
 };
 use crate::{
     access::By,
-    extract::{InPath, StrictQuery, invalid_query},
+    extract::{InPath, StrictQuery, invalid_query, up_to},
     page::{self, PageQuery},
     problem::Problem,
     schema::{maybe_words, words},
@@ -44,7 +43,8 @@ pub(crate) struct MappingsQuery {
     /// The same as `entity_type`.
     elder_type: Option<String>,
     /// With this result of the last sync; `synced` is `completed`, `error` is `failed`.
-    sync_status: Option<String>,
+    #[param(value_type = Option<String>)]
+    sync_status: Option<SyncStatus>,
     /// With this id on the source.
     entity_id: Option<String>,
     /// With this id on the target.
@@ -55,6 +55,7 @@ pub(crate) struct MappingsQuery {
     q: Option<String>,
     /// The most links of a page; 50 if it is left out.
     #[param(minimum = 1, maximum = 200)]
+    #[serde(default, deserialize_with = "up_to::<200, _>")]
     limit: Option<u16>,
     /// The `next_cursor` of the page before.
     cursor: Option<String>,
@@ -162,7 +163,7 @@ pub(crate) async fn list(
     By(caller): By,
     StrictQuery(mut query): StrictQuery<MappingsQuery>,
 ) -> Result<Json<MappingList>, Problem> {
-    let limit = page::limit(query.limit.take())?;
+    let limit = page::limit(query.limit.take());
     let cursor = query.cursor.take();
     let list = ("mappings", caller.project, &query);
     let start = page::start(&api, &list, cursor.as_deref()).await?;
@@ -173,7 +174,7 @@ pub(crate) async fn list(
     let asked = LinksQuery {
         sync,
         entity_type: either("elder_type", &query.entity_type, &query.elder_type)?,
-        status: word("sync_status", query.sync_status.as_deref())?,
+        status: query.sync_status,
         entity_id: query.entity_id.clone(),
         external_id: either("jira_id", &query.external_id, &query.jira_id)?,
         filter: query.q.clone(),
@@ -233,7 +234,7 @@ pub(crate) async fn history(
     InPath(id): InPath<i64>,
     StrictQuery(query): StrictQuery<PageQuery>,
 ) -> Result<Json<ChangesOfRun>, Problem> {
-    let limit = page::limit(query.limit)?;
+    let limit = page::limit(query.limit);
     let list = ("mapping", id);
     let start = page::start(&api, &list, query.cursor.as_deref()).await?;
     let found = links::history(&api.db, &caller, id, start, limit).await?;

@@ -247,7 +247,7 @@ pub(crate) async fn list(
     By(caller): By,
     StrictQuery(PageQuery { limit, cursor }): StrictQuery<PageQuery>,
 ) -> Result<Json<OperationList>, Problem> {
-    let limit = page::limit(limit)?;
+    let limit = page::limit(limit);
     let list = ("operations", caller.project);
     let before = page::after(&api, &list, cursor.as_deref()).await?;
     let mut rows = operations::list(&api.db, &caller, limit + 1, before).await?;

@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 use crate::{
     access::By,
-    extract::{InPath, JsonBody, StrictQuery, invalid_query, whole},
+    extract::{InPath, JsonBody, StrictQuery, whole},
     json::parse,
     problem::Problem,
     schema::words,
@@ -54,7 +54,15 @@ pub(crate) struct ExportQuery {
     project: Option<String>,
     /// `json` if it is left out.
     #[param(schema_with = formats)]
-    format: Option<String>,
+    format: Option<Form>,
+}
+
+/// The form of an export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Form {
+    Json,
+    Csv,
 }
 
 fn formats() -> utoipa::openapi::Schema {
@@ -296,12 +304,11 @@ pub(crate) async fn export(
 ) -> Result<Response, Problem> {
     let project = of(&api, &caller, project.as_deref()).await?;
     let entries = people::export(&people::list(&api.db, project.id).await?);
-    match format.as_deref() {
-        None | Some("json") => Ok(Json(serde_json::json!({ "people": entries })).into_response()),
-        Some("csv") => {
+    match format {
+        None | Some(Form::Json) => Ok(Json(serde_json::json!({ "people": entries })).into_response()),
+        Some(Form::Csv) => {
             Ok(([(CONTENT_TYPE, "text/csv; charset=utf-8")], people::to_csv(&entries)?).into_response())
         }
-        Some(other) => Err(invalid_query("format", &format!("{other:?} is neither json nor csv"))),
     }
 }
 

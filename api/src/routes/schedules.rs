@@ -11,18 +11,27 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::queues::PauseDone;
-use crate::{access::By, extract::InPath, problem::Problem, schema::words, state::ApiState};
+use crate::{
+    access::By,
+    extract::{InPath, StrictQuery},
+    page::{self, ShortListQuery},
+    problem::Problem,
+    schema::words,
+    state::ApiState,
+};
 
-/// All schedules.
+/// A page of schedules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(examples(json!({ "schedules": [{
     "id": 2, "sync_id": 3, "sync": "tasks", "project": "default", "enabled": true, "paused": false, "kind": "cron",
     "expression": "0 6 * * 1-5", "timezone": "Europe/Berlin", "run_window": null, "missed_ticks": "once",
     "next_tick_at": "2026-11-23T05:00:00Z", "last_tick_at": "2026-11-20T05:00:00Z",
-}] })))]
+}], "next_cursor": null })))]
 pub struct ScheduleList {
     /// The oldest first.
     pub schedules: Vec<ScheduleView>,
+    /// The `cursor` of the next page; none at the end.
+    pub next_cursor: Option<String>,
 }
 
 /// The schedule of one sync.
@@ -59,9 +68,16 @@ pub struct ScheduleView {
     path = "/api/v1/schedules",
     operation_id = "list_schedules",
     tag = "schedules",
-    responses((status = 200, description = "All schedules.", body = ScheduleList)),
+    params(ShortListQuery),
+    responses((status = 200, description = "A page of schedules.", body = ScheduleList)),
 )]
-pub(crate) async fn list(State(api): State<ApiState>, By(caller): By) -> Result<Json<ScheduleList>, Problem> {
+pub(crate) async fn list(
+    State(api): State<ApiState>,
+    By(caller): By,
+    StrictQuery(ShortListQuery { limit, cursor }): StrictQuery<ShortListQuery>,
+) -> Result<Json<ScheduleList>, Problem> {
+    let list = ("schedules", caller.project);
+    let after = page::place(&api, &list, cursor.as_deref()).await?;
     let rows = schedule::Entity::find()
         .find_also_related(sync_config::Entity)
         .order_by_asc(schedule::Column::Id)
@@ -89,7 +105,10 @@ pub(crate) async fn list(State(api): State<ApiState>, By(caller): By) -> Result<
             last_tick_at: row.last_tick_at,
         })
     });
-    Ok(Json(ScheduleList { schedules: live.collect() }))
+    let mut schedules: Vec<ScheduleView> = live.collect();
+    let next = page::cut(&mut schedules, limit, after, |schedule| schedule.id);
+    let next_cursor = page::next_place(&api, &list, next.as_ref()).await?;
+    Ok(Json(ScheduleList { schedules, next_cursor }))
 }
 
 /// A run that was asked for instead of waiting for the next tick.

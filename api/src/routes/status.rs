@@ -12,7 +12,12 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::{
-    access::By, extract::StrictQuery, lately::answered, page, problem::Problem, schema::one_of,
+    access::By,
+    extract::{StrictQuery, up_to},
+    lately::answered,
+    page,
+    problem::Problem,
+    schema::one_of,
     state::ApiState,
 };
 
@@ -27,6 +32,7 @@ pub(crate) struct StatusQuery {
     q: Option<String>,
     /// The most syncs of a page; 50 if it is left out.
     #[param(minimum = 1, maximum = 200)]
+    #[serde(default, deserialize_with = "up_to::<200, _>")]
     limit: Option<u16>,
     /// The `next_cursor` of the page before.
     cursor: Option<String>,
@@ -90,7 +96,7 @@ pub(crate) async fn show(
     By(caller): By,
     StrictQuery(mut query): StrictQuery<StatusQuery>,
 ) -> Result<Response, Problem> {
-    let limit = page::limit(query.limit.take())?;
+    let limit = page::limit(query.limit.take());
     let cursor = query.cursor.take();
     let after = page::after(&api, &("status", caller.project, &query), cursor.as_deref()).await?;
     let name = ("status", caller.project, limit, after, format!("{query:?}"));

@@ -9,7 +9,13 @@ use syncline_service::workers;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{access::By, extract::InPath, problem::Problem, state::ApiState};
+use crate::{
+    access::By,
+    extract::{InPath, StrictQuery},
+    page::{self, ShortListQuery},
+    problem::Problem,
+    state::ApiState,
+};
 
 /// The registered workers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -17,10 +23,12 @@ use crate::{access::By, extract::InPath, problem::Problem, state::ApiState};
     "id": "01a1f933-66bd-7084-846c-c8cc3a4a2c5a", "name": "desk-4711", "role": "up", "host": "desk", "pid": 4711, "version": "1.2.3",
     "queues": ["default"], "concurrency": 4, "running": 1, "stopping": false, "draining": false, "live": true, "silent_ms": 1200,
     "since": "2026-11-20T13:44:17.832345Z",
-}] })))]
+}], "next_cursor": null })))]
 pub struct WorkerList {
     /// The oldest first.
     pub workers: Vec<WorkerView>,
+    /// The `cursor` of the next page; none at the end.
+    pub next_cursor: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -59,11 +67,20 @@ pub struct WorkerView {
     path = "/api/v1/workers",
     operation_id = "list_workers",
     tag = "installation",
+    params(ShortListQuery),
     responses((status = 200, description = "The registered workers.", body = WorkerList)),
 )]
-pub(crate) async fn list(State(api): State<ApiState>) -> Result<Json<WorkerList>, Problem> {
-    let seen = worker::all(&api.db).await?;
-    Ok(Json(WorkerList { workers: seen.into_iter().map(view).collect() }))
+pub(crate) async fn list(
+    State(api): State<ApiState>,
+    StrictQuery(ShortListQuery { limit, cursor }): StrictQuery<ShortListQuery>,
+) -> Result<Json<WorkerList>, Problem> {
+    let after = page::place(&api, &"workers", cursor.as_deref()).await?;
+    let mut seen = worker::all(&api.db).await?;
+    let next = page::cut(&mut seen, limit, after, |seen| (seen.worker.started_at, seen.worker.id));
+    Ok(Json(WorkerList {
+        workers: seen.into_iter().map(view).collect(),
+        next_cursor: page::next_place(&api, &"workers", next.as_ref()).await?,
+    }))
 }
 
 fn view(seen: Seen) -> WorkerView {

@@ -42,17 +42,6 @@ pub struct StatsFilter {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[schema(examples(json!({
-    "window": "24h", "since": "2026-11-19T13:44:17.832345Z", "until": "2026-11-20T13:44:17.832345Z", "syncs": [],
-    "by_platform": {}, "by_entity_type": {}, "total": {
-    "links": { "pending": 0, "in_progress": 0, "completed": 3, "failed": 0, "skipped": 0, "conflict": 0 },
-    "open_conflicts": 0,
-    "runs": { "queued": 0, "in_progress": 0, "completed": 4, "failed": 0, "cancelled": 0, "held": 0 },
-    "success_rate": 1.0, "duration_ms": { "p50": 11, "p95": 13, "max": 13 }, "items_synced": 4, "items_failed": 0,
-    "items_skipped": 5, "created": 3, "updated": 1, "deleted": 0, "conflicts": 1, "api_calls": 16,
-    "throughput": 93.0
-    },
-})))]
 pub struct Stats {
     /// The window in the form of the request.
     pub window: String,

@@ -1,10 +1,11 @@
 //! Callers that want to use the server up.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{body::Body, http::Request};
 use serde_json::json;
-use syncline_api::serve;
+use syncline_api::{ApiState, router, serve};
+use syncline_service::allow::AllowLists;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -13,7 +14,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::stage::Stage;
+use crate::stage::{Stage, send};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -131,4 +132,76 @@ async fn two_thousand_slow_sockets_hold_nobody_up() {
     times.sort_unstable();
     let p99 = times[times.len() * 99 / 100];
     assert!(p99 < Duration::from_millis(500), "p99 is {p99:?}");
+}
+
+/// Addresses of this machine, of its network and of the metadata service of a cloud, in the spellings that a URL may have.
+const NEIGHBOURS: [&str; 16] = [
+    "127.0.0.1",
+    "127.1",
+    "0x7f.0.0.1",
+    "2130706433",
+    "017700000001",
+    "0.0.0.0",
+    "[::1]",
+    "[::ffff:127.0.0.1]",
+    "[64:ff9b::7f00:1]",
+    "10.0.0.7:8443",
+    "192.168.0.1",
+    "169.254.169.254",
+    "0xa9fea9fe",
+    "2852039166",
+    "[::ffff:169.254.169.254]",
+    "[fd00:ec2::254]",
+];
+
+#[tokio::test]
+async fn no_account_gets_an_address_next_door_in_any_spelling() {
+    let stage = Stage::sqlite().await;
+    // The operator trusts the names and the variable; that makes no neighbour reachable.
+    let allow = AllowLists {
+        variables: "TOKEN".parse().unwrap(),
+        hosts: "127.0.0.1,169.254.169.254,0xa9fea9fe,2852039166,2130706433,127.1".parse().unwrap(),
+        ..AllowLists::default()
+    };
+    let router = router(ApiState { allow: Arc::new(allow), ..stage.state.clone() });
+    for host in NEIGHBOURS {
+        for (scheme, secret) in [
+            ("https", json!({ "env": "TOKEN" })),
+            ("https", json!({ "value": "s3cret" })),
+            ("http", json!({ "value": "s3cret" })),
+        ] {
+            let base = format!("{scheme}://{host}/api/v3");
+            let body = json!({ "name": "acme", "platform": "github", "base_url": base, "secret": secret });
+            let request = Request::post("/api/v1/accounts").header("host", "localhost");
+            let request = request.header("content-type", "application/json");
+            let reply = send(&router, request.body(Body::from(body.to_string())).unwrap()).await;
+            let problem = reply.problem(422, "invalid-body");
+            assert_eq!(problem["errors"][0]["pointer"], "/base_url", "{base}: {problem}");
+            let detail = problem["detail"].as_str().unwrap();
+            assert!(detail.contains("SYNCLINE_ALLOW_"), "{base}: {problem}");
+            assert!(!reply.text.contains("s3cret"), "{base}: {problem}");
+        }
+    }
+    let kept = stage.get("/api/v1/accounts").await.json();
+    let added =
+        kept["accounts"].as_array().unwrap().iter().filter(|account| account["name"] == "acme").count();
+    assert_eq!(added, 0, "{kept}");
+}
+
+#[tokio::test]
+async fn no_document_names_a_server_next_door_in_any_spelling() {
+    let stage = Stage::sqlite().await;
+    for host in NEIGHBOURS {
+        let document = json!({
+            "name": "tasks", "source_platform": "sql", "source": { "url": format!("postgres://app@{host}/x"), "table": "a" },
+            "target_platform": "sql", "target": { "url": format!("postgres://app@db.internal/x?host={host}"), "table": "b" },
+            "field_mappings": [{ "source_field": "id", "target_field": "id" }],
+        });
+        let problem = stage.post("/api/v1/sync/configs", &document).await.problem(422, "invalid-document");
+        let errors = problem["errors"].as_array().unwrap();
+        for side in ["/source/url", "/target/url"] {
+            assert!(errors.iter().any(|error| error["pointer"] == side), "{host} {side}: {problem}");
+        }
+    }
+    assert_eq!(stage.get("/api/v1/sync/configs").await.json()["syncs"], json!([]));
 }

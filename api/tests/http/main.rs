@@ -11,6 +11,7 @@ mod history;
 mod hostile;
 mod jobs;
 mod live;
+mod manners;
 mod many;
 mod queue;
 mod reach;

@@ -1,5 +1,6 @@
 //! Lists of jobs, dead letters, queues, schedules and workers, and what people do to them.
 
+use axum::{body::Body, http::Request};
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 use syncline_queue::{ClaimRequest, NewJob, Outcome, Settlement};
@@ -138,11 +139,22 @@ async fn dead_letters_are_listed_replayed_and_discarded() {
     assert_eq!(stage.post("/api/v1/dead/discard", right).await.json()["done"], 2);
 
     let one = stage.post("/api/v1/dead/replay", json!({ "ids": [jobs[2], jobs[0]] })).await.json();
-    assert_eq!((&one["done"], &one["left"][0]["why"]), (&json!(1), &json!("not dead")));
+    assert_eq!((&one["done"], &one["left"][0]["why"]), (&json!(1), &json!("there is no job with this id")));
     let all = stage.post("/api/v1/dead/replay", json!({ "all": true, "confirm": true })).await.json();
     assert_eq!((&all["count"], &all["done"]), (&json!(1), &json!(1)));
     assert!(ids(&stage.get("/api/v1/dead").await.json()).is_empty());
     assert_eq!(ids(&stage.get("/api/v1/jobs").await.json()).len(), 2);
+    // Nothing is there to be replayed, and what is named is told by what is the matter with it.
+    for path in ["replay", "discard"] {
+        let none = stage.post(&format!("/api/v1/dead/{path}"), json!({ "all": true })).await;
+        assert_eq!((none.status.as_u16(), &none.json()["count"]), (200, &json!(0)), "{}", none.text);
+        let nobody = "0193e5a0-0000-7000-8000-000000000001";
+        let left = stage.post(&format!("/api/v1/dead/{path}"), json!({ "ids": [nobody, run] })).await.json();
+        let whys: Vec<&str> =
+            left["left"].as_array().unwrap().iter().map(|left| left["why"].as_str().unwrap()).collect();
+        assert_eq!(left["done"], 0, "{left}");
+        assert!(whys.contains(&"there is no job with this id") && whys.contains(&"not dead"), "{left}");
+    }
     for wrong in [json!({}), json!({ "all": true, "ids": [run] }), json!({ "everything": true })] {
         stage.post("/api/v1/dead/replay", wrong).await.problem(422, "invalid-body");
     }
@@ -175,7 +187,11 @@ async fn queues_and_syncs_are_paused_and_resumed() {
     assert_eq!(stage.post(&format!("{path}/resume"), "{}").await.json()["changed"], true);
     enqueue(&stage, json!({})).await;
     stage.post("/api/v1/sync/configs/999/pause", "{}").await.problem(404, "unknown-sync");
-    stage.post("/api/v1/sync/configs/tasks/pause", "{}").await.problem(400, "invalid-id");
+    let bare = |path: &str| Request::post(path).header("host", "localhost").body(Body::empty()).unwrap();
+    for (path, done) in [("pause", json!(true)), ("resume", json!(true)), ("resume", json!(false))] {
+        let reply = stage.send(bare(&format!("/api/v1/sync/configs/tasks/{path}"))).await;
+        assert_eq!((reply.status.as_u16(), &reply.json()["changed"]), (200, &done), "{path}: {}", reply.text);
+    }
 }
 
 #[tokio::test]
@@ -192,5 +208,5 @@ async fn schedules_and_workers_are_listed() {
     assert_eq!((&listed["sync"], &listed["expression"]), (&json!("tasks"), &json!("*/15 * * * *")));
     assert_eq!((&listed["kind"], &listed["missed_ticks"]), (&json!("cron"), &json!("skip")));
     assert_eq!(listed["next_tick_at"], "2026-11-25T05:00:00Z");
-    assert_eq!(stage.get("/api/v1/workers").await.json(), json!({ "workers": [] }));
+    assert_eq!(stage.get("/api/v1/workers").await.json(), json!({ "workers": [], "next_cursor": null }));
 }

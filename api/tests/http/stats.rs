@@ -176,7 +176,7 @@ async fn a_wrong_question_says_what_is_wrong() {
     let stage = Stage::sqlite().await;
     let problem = stage.get("/api/v1/sync/stats?windw=7d").await.problem(400, "invalid-query");
     assert_eq!(problem["errors"][0]["field"], "windw");
-    assert!(problem["detail"].as_str().unwrap().contains("`window`"), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("did you mean \"window\"?"), "{problem}");
     let problem = stage.get("/api/v1/sync/stats?window=yesterday").await.problem(400, "invalid-query");
     assert_eq!(problem["errors"][0]["field"], "window");
     let problem = stage.get("/api/v1/sync/stats?sync=a&sync=b").await.problem(400, "invalid-query");

@@ -192,3 +192,100 @@ async fn what_needs_nothing_said_takes_no_body() {
         none.text
     );
 }
+
+#[tokio::test]
+async fn a_wrong_part_of_a_path_is_told_by_its_name() {
+    let stage = Stage::sqlite().await;
+    for (path, field, told) in [
+        ("operations/x", "id", "\"x\" in the path is not a UUID"),
+        ("people/7", "id", "\"7\" in the path is not a UUID"),
+        ("sync/configs/own/revisions/x", "revision", "\"x\" in the path is not a whole number below 2^63"),
+        ("sync/mappings/9223372036854775808", "id", "is not a whole number below 2^63"),
+    ] {
+        let problem = stage.get(&format!("/api/v1/{path}")).await.problem(400, "invalid-id");
+        assert_eq!(problem["errors"][0]["field"], field, "{path}: {problem}");
+        assert!(problem["detail"].as_str().unwrap().contains(told), "{path}: {problem}");
+    }
+}
+
+#[tokio::test]
+async fn all_that_is_wrong_with_a_query_is_told_at_once() {
+    let stage = Stage::sqlite().await;
+    for (path, expected) in [
+        ("jobs?state=ded&limit=0&older_than=soon&bogus=1", &["bogus", "limit", "older_than", "state"][..]),
+        ("sync/history?status=bogus&kind=x&since=now&page=201", &["kind", "page", "since", "status"]),
+        ("sync/stats?window=yesterday&limit=0&sync=a&sync=b", &["limit", "sync", "window"]),
+        ("sync/stats/series?window=x&step=week", &["step", "window"]),
+        ("dead/groups?error_kind=x&sort=x&limit=201", &["error_kind", "limit", "sort"]),
+        ("sync/mappings?sync_status=x&config_id=x", &["config_id", "sync_status"]),
+        ("audit?limit=1001&who=me", &["limit", "who"]),
+        ("people/export?format=xml&bogus=1", &["bogus", "format"]),
+        ("schedules?limit=x&page=2", &["limit", "page"]),
+    ] {
+        let reply = stage.get(&format!("/api/v1/{path}")).await;
+        let problem = reply.problem(400, "invalid-query");
+        let errors = problem["errors"].as_array().unwrap();
+        let mut fields: Vec<&str> = errors.iter().map(|error| error["field"].as_str().unwrap()).collect();
+        fields.sort_unstable();
+        assert_eq!(fields, expected, "{path}: {problem}");
+        for field in fields {
+            assert!(problem["detail"].as_str().unwrap().contains(&format!("{field}: ")), "{path}: {problem}");
+        }
+        no_word_of_rust(&reply.text);
+    }
+}
+
+/// Fails if a text has words of the program's language.
+#[track_caller]
+fn no_word_of_rust(text: &str) {
+    for word in
+        ["struct", "u16", "u32", "u64", "i64", "target type", "variant", "digit found", "RunStatus", "`"]
+    {
+        assert!(!text.contains(word), "{word}: {text}");
+    }
+}
+
+/// Each form of value where another one belongs.
+#[tokio::test]
+async fn a_wrong_type_is_told_by_its_key_in_plain_words() {
+    let stage = Stage::sqlite().await;
+    let sync = stage.sync("own", |_| {}).await;
+    let wrong =
+        [json!(3), json!("10m"), json!([]), json!({}), json!(true), json!(1.5), json!(-1), json!(null)];
+    let routes = [
+        (
+            "/api/v1/jobs".to_owned(),
+            &["sync", "kind", "priority", "delay", "full", "items", "allow_deletes"][..],
+        ),
+        (format!("/api/v1/sync/configs/{sync}/run"), &["priority", "delay", "full", "items", "not_before"]),
+        ("/api/v1/dead/replay".to_owned(), &["ids", "filter", "all", "count", "confirm"]),
+        ("/api/v1/accounts".to_owned(), &["name", "platform", "base_url", "secret", "limits"]),
+        ("/api/v1/tokens".to_owned(), &["name", "scopes"]),
+        ("/api/v1/queues/default/pause".to_owned(), &["reason"]),
+    ];
+    let mut refused = 0;
+    for (path, keys) in routes {
+        for key in keys {
+            for value in &wrong {
+                let reply = stage.post(&path, json!({ (*key): value })).await;
+                no_word_of_rust(&reply.text);
+                if reply.status != 422 {
+                    continue;
+                }
+                refused += 1;
+                let problem = reply.problem(422, "invalid-body");
+                let errors = problem["errors"].as_array().cloned().unwrap_or_default();
+                let names = |error: &serde_json::Value| {
+                    error["field"].as_str().unwrap().starts_with(key) && error["code"] == "wrong-type"
+                };
+                let of_type = errors.iter().any(|error| error["code"] == "wrong-type");
+                assert!(!of_type || errors.iter().any(names), "{path} {key} {value}: {problem}");
+            }
+        }
+        stage.post(&path, "[]").await.problem(422, "invalid-body");
+    }
+    assert!(refused > 100, "{refused}");
+    let filter = json!({ "filter": { "older_than": "soon" }, "confirm": true });
+    let problem = stage.post("/api/v1/dead/replay", filter).await.problem(422, "invalid-body");
+    assert_eq!(problem["errors"][0]["pointer"], "/filter/older_than", "{problem}");
+}

@@ -188,8 +188,62 @@ async fn a_wrong_document_is_refused_with_all_that_is_wrong() {
     let problem = server.ask("POST", TEXT, &yaml, &two).await.problem(422, "invalid-document");
     assert!(fields(&problem).iter().all(|pointer| *pointer == "/1"), "{problem}");
     assert_eq!(server.get(CONFIGS).await.json()["syncs"], json!([]), "all or none");
-    for path in [format!("{CONFIGS}/x"), format!("{CONFIGS}?limit=0"), format!("{CONFIGS}?nosuch=1")] {
-        assert_eq!(server.get(&path).await.status, 400, "{path}");
+    for query in ["limit=0", "nosuch=1"] {
+        server.get(&format!("{CONFIGS}?{query}")).await.problem(400, "invalid-query");
     }
     server.get(&format!("{CONFIGS}?q=nosuch:1")).await.problem(422, "invalid-filter");
+}
+
+#[tokio::test]
+async fn a_sync_is_addressed_by_its_id_or_its_name() {
+    let server = Server::over(Stage::sqlite().await);
+    let mut elsewhere = document("tasks");
+    elsewhere["project"] = json!("web");
+    assert_eq!(server.stage.post("/api/v1/projects", json!({ "key": "web", "name": "W" })).await.status, 201);
+    let [here, there] = [document("tasks"), elsewhere];
+    let here = server.post(CONFIGS, &here).await.json()["id"].as_i64().unwrap();
+    let there = server.post(CONFIGS, &there).await.json()["id"].as_i64().unwrap();
+    for (address, id) in [
+        (here.to_string(), here),
+        ("tasks".to_owned(), here),
+        ("tasks?project=default".to_owned(), here),
+        ("tasks?project=web".to_owned(), there),
+        (format!("{there}?project=web"), there),
+    ] {
+        let (which, query) = address.split_once('?').unwrap_or((&address, ""));
+        for (method, rest) in [
+            ("GET", ""),
+            ("GET", "/revisions"),
+            ("GET", "/revisions/1"),
+            ("GET", "/diff"),
+            ("POST", "/validate"),
+            ("POST", "/pause"),
+            ("POST", "/resume"),
+            ("POST", "/revisions/1/restore"),
+            ("POST", "/run"),
+            ("POST", "/dry-run"),
+        ] {
+            let path = format!("{CONFIGS}/{which}{rest}?{query}");
+            let reply = server.ask(method, &path, &[], "").await;
+            assert!(reply.status.is_success(), "{method} {path}: {} {}", reply.status, reply.text);
+            if method == "GET" && rest.is_empty() {
+                assert_eq!(reply.json()["id"], id, "{path}");
+            }
+        }
+        let path = format!("{CONFIGS}/{which}?{query}");
+        let changed = server.ask("PATCH", &path, &[], "{\"sync_interval\": 60}").await;
+        assert_eq!(changed.json()["id"], id, "{}", changed.text);
+    }
+    for (address, kind) in [
+        ("task".to_owned(), "unknown-sync"),
+        ("tasks?project=none".to_owned(), "unknown-project"),
+        (format!("{here}?project=web"), "unknown-sync"),
+        ("99999999999999999999".to_owned(), "unknown-sync"),
+        ("-1".to_owned(), "unknown-sync"),
+    ] {
+        server.get(&format!("{CONFIGS}/{address}")).await.problem(404, kind);
+    }
+    server.get(&format!("{CONFIGS}/tasks?projct=web")).await.problem(400, "invalid-query");
+    let gone = server.ask("DELETE", &format!("{CONFIGS}/tasks?project=web"), &[], "").await.json();
+    assert_eq!((&gone["id"], &gone["project"]), (&json!(there), &json!("web")));
 }

@@ -1,7 +1,7 @@
 //! Requests a run of a sync, and pushes a job of the caller's own kind.
 //!
 //! ```text
-//! REDIS_URL=redis://127.0.0.1:6379 cargo run -p syncline-queue --example enqueue -- jira-github-sync
+//! REDIS_URL=redis://127.0.0.1:6379 cargo run -p syncline-queue --example enqueue -- NAME
 //! ```
 
 use std::{env, error::Error, io::Write, time::Duration};
@@ -14,7 +14,7 @@ use syncline_queue::{
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let url = env::var("REDIS_URL").unwrap_or_else(|_| "redis://127.0.0.1:6379".to_owned());
-    let sync = env::args().nth(1).ok_or("say which sync: enqueue NAME")?;
+    let sync = env::args().nth(1).ok_or("usage: enqueue NAME, which names a sync")?;
     let client = Client::connect(&url, "syncline").await?;
 
     // A worker checks the request and writes the run under this id, which can be looked up from then on.

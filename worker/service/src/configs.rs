@@ -129,6 +129,28 @@ pub async fn get(db: &DatabaseConnection, caller: &Caller, id: i64) -> Result<St
     sync.filter(|sync| sync.deleted_at.is_none() && caller.sees(sync.project_id)).ok_or_else(|| unknown(id))
 }
 
+/// The stored sync with this id, or with this name in a project, by default the caller's own, else `default`. Digits alone
+/// are an id.
+pub async fn find_seen(
+    db: &DatabaseConnection,
+    caller: &Caller,
+    project: Option<&str>,
+    which: &str,
+) -> Result<StoredSync, Error> {
+    let digits = !which.is_empty() && which.bytes().all(|byte| byte.is_ascii_digit());
+    let Some(id) = which.parse().ok().filter(|_| digits) else {
+        return crate::syncs::find_seen(db, caller, project, which).await;
+    };
+    let sync = get(db, caller, id).await?;
+    match project {
+        Some(key) if key != sync.project => Err(Error::unknown(
+            Unknown::Sync,
+            format!("there is no sync with the id {id} in the project {key:?}"),
+        )),
+        _ => Ok(sync),
+    }
+}
+
 pub(crate) fn unknown(id: i64) -> Error {
     Error::unknown(
         Unknown::Sync,

@@ -21,6 +21,9 @@ use super::{
 /// Why a letter was left: it is not, or no longer, a dead letter.
 pub const NOT_DEAD: &str = "not dead";
 
+/// Why a letter was left: the caller sees no job with its id.
+pub const UNKNOWN: &str = "there is no job with this id";
+
 /// The result of replaying or discarding dead letters.
 #[derive(Debug, Default)]
 pub struct Done {
@@ -38,6 +41,9 @@ pub struct Done {
 pub async fn replay(db: &DatabaseConnection, queue: &RunQueue, caller: &Caller, ids: &[Uuid]) -> Done {
     let mut done = Done::default();
     done.stopped = replay_runs(db, queue, caller, ids, &mut done).await.err();
+    if done.stopped.is_none() {
+        done.stopped = tell_unknown(db, queue, caller, &mut done).await.err();
+    }
     done
 }
 
@@ -45,6 +51,9 @@ pub async fn replay(db: &DatabaseConnection, queue: &RunQueue, caller: &Caller, 
 pub async fn discard(db: &DatabaseConnection, queue: &RunQueue, caller: &Caller, ids: &[Uuid]) -> Done {
     let mut done = Done::default();
     done.stopped = discard_runs(db, queue, caller, ids, &mut done).await.err();
+    if done.stopped.is_none() {
+        done.stopped = tell_unknown(db, queue, caller, &mut done).await.err();
+    }
     done
 }
 
@@ -112,16 +121,47 @@ async fn parted(
     caller: &Caller,
     ids: &[Uuid],
 ) -> Result<(Vec<Uuid>, Vec<Uuid>), Error> {
-    let runs: Vec<Uuid> = sync_history::Entity::find()
-        .select_only()
-        .column(sync_history::Column::RunUid)
-        .filter(sync_history::Column::RunUid.is_in(ids.iter().copied()))
-        .into_tuple()
-        .all(db)
-        .await?;
-    let runs: HashSet<Uuid> = runs.into_iter().collect();
+    let runs = runs(db, None, ids).await?;
     let without = |id: &Uuid| caller.project.is_none() && !runs.contains(id);
     Ok(ids.iter().copied().partition(|id| !without(id)))
+}
+
+/// Which of these ids are those of runs, in one project or in any.
+async fn runs(db: &DatabaseConnection, project: Option<i64>, ids: &[Uuid]) -> Result<HashSet<Uuid>, Error> {
+    let mut query = sync_history::Entity::find()
+        .select_only()
+        .column(sync_history::Column::RunUid)
+        .filter(sync_history::Column::RunUid.is_in(ids.iter().copied()));
+    if let Some(project) = project {
+        query = query.filter(sync_history::Column::ProjectId.eq(project));
+    }
+    let runs: Vec<Uuid> = query.into_tuple().all(db).await?;
+    Ok(runs.into_iter().collect())
+}
+
+/// Tells the letters that are not dead from those that do not exist, or that the caller does not see.
+async fn tell_unknown(
+    db: &DatabaseConnection,
+    queue: &RunQueue,
+    caller: &Caller,
+    done: &mut Done,
+) -> Result<(), Error> {
+    let left = done.left.iter_mut().filter(|(_, why)| *why == NOT_DEAD);
+    let mut left: Vec<&mut (Uuid, &'static str)> = left.collect();
+    for letters in left.chunks_mut(dead::TOGETHER) {
+        let ids: Vec<Uuid> = letters.iter().map(|letter| letter.0).collect();
+        let runs = runs(db, caller.project, &ids).await?;
+        let jobs = match caller.project {
+            None => queue.known(&ids).await?,
+            Some(_) => vec![false; ids.len()],
+        };
+        for (letter, is_job) in letters.iter_mut().zip(jobs) {
+            if !is_job && !runs.contains(&letter.0) {
+                letter.1 = UNKNOWN;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Why a letter was left, in words.

@@ -11,14 +11,14 @@ use syncline_service::configs;
 use utoipa::ToSchema;
 
 use super::{
-    SyncWithDocument,
+    OfProject, SyncWithDocument,
     body::{OneDocument, SyncDocument, SyncPatch},
-    origin, path_of, whole,
+    found, origin, path_of, whole,
 };
 use crate::{
     access::By,
     etag::{IfMatch, Tag},
-    extract::InPath,
+    extract::{InPath, StrictQuery},
     problem::Problem,
     state::ApiState,
 };
@@ -56,7 +56,7 @@ pub(crate) async fn create(
     path = "/api/v1/sync/configs/{id}",
     operation_id = "change_sync",
     tag = "syncs",
-    params(("id" = i64, Path, minimum = 1, description = "The id of the sync."), IfMatch),
+    params(("id" = String, Path, description = "The id of the sync, or its name."), OfProject, IfMatch),
     request_body(description = "The keys to change.", content(
         (SyncPatch = "application/json"), (SyncPatch = "application/merge-patch+json"))),
     responses((status = 200, description = "The sync with its new revision.", body = SyncWithDocument,
@@ -65,13 +65,15 @@ pub(crate) async fn create(
 pub(crate) async fn patch(
     State(api): State<ApiState>,
     By(caller): By,
-    InPath(id): InPath<i64>,
+    InPath(id): InPath<String>,
+    StrictQuery(of): StrictQuery<OfProject>,
     if_match: IfMatch,
     OneDocument(patch): OneDocument,
 ) -> Result<([(HeaderName, HeaderValue); 1], Json<SyncWithDocument>), Problem> {
-    let sync = configs::get(&api.db, &caller, id).await?;
+    let sync = found(&api, &caller, &of, &id).await?;
     if_match.check(&Tag::of_revision(sync.revision))?;
-    let changed = configs::patch(&api.db, &caller, id, &patch, Some(sync.revision), origin(&api)).await?;
+    let changed =
+        configs::patch(&api.db, &caller, sync.id, &patch, Some(sync.revision), origin(&api)).await?;
     let tag = Tag::of_revision(changed.sync.revision);
     Ok((tag.header(), Json(whole(&api, &changed.sync, changed.warnings).await?)))
 }
@@ -94,17 +96,18 @@ pub struct DeletedSync {
     path = "/api/v1/sync/configs/{id}",
     operation_id = "delete_sync",
     tag = "syncs",
-    params(("id" = i64, Path, minimum = 1, description = "The id of the sync."), IfMatch),
+    params(("id" = String, Path, description = "The id of the sync, or its name."), OfProject, IfMatch),
     responses((status = 200, description = "The sync is deleted.", body = DeletedSync)),
 )]
 pub(crate) async fn delete(
     State(api): State<ApiState>,
     By(caller): By,
-    InPath(id): InPath<i64>,
+    InPath(id): InPath<String>,
+    StrictQuery(of): StrictQuery<OfProject>,
     if_match: IfMatch,
 ) -> Result<Json<DeletedSync>, Problem> {
-    let sync = configs::get(&api.db, &caller, id).await?;
+    let sync = found(&api, &caller, &of, &id).await?;
     if_match.check(&Tag::of_revision(sync.revision))?;
-    let gone = configs::delete(&api.db, &api.queue, &caller, id, Some(sync.revision)).await?;
-    Ok(Json(DeletedSync { id, name: gone.row.name, project: gone.project, deleted: true }))
+    let gone = configs::delete(&api.db, &api.queue, &caller, sync.id, Some(sync.revision)).await?;
+    Ok(Json(DeletedSync { id: sync.id, name: gone.row.name, project: gone.project, deleted: true }))
 }

@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use syncline_service::configs::{self, ConfigsQuery};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{SyncView, SyncWithDocument, origin, view, whole};
+use super::{OfProject, SyncView, SyncWithDocument, found, origin, view, whole};
 use crate::{
     access::By,
     etag::Tag,
-    extract::{InPath, StrictQuery},
+    extract::{InPath, StrictQuery, up_to},
     page,
     problem::Problem,
     state::ApiState,
@@ -36,6 +36,7 @@ pub(crate) struct SyncsQuery {
     q: Option<String>,
     /// The most syncs of a page; 50 if it is left out.
     #[param(minimum = 1, maximum = 200)]
+    #[serde(default, deserialize_with = "up_to::<200, _>")]
     limit: Option<u16>,
     /// The `next_cursor` of the page before.
     cursor: Option<String>,
@@ -64,7 +65,7 @@ pub(crate) async fn list(
     By(caller): By,
     StrictQuery(mut query): StrictQuery<SyncsQuery>,
 ) -> Result<Json<SyncList>, Problem> {
-    let limit = page::limit(query.limit.take())?;
+    let limit = page::limit(query.limit.take());
     let cursor = query.cursor.take();
     let list = ("syncs", caller.project, &query);
     let asked = ConfigsQuery {
@@ -94,17 +95,18 @@ pub(crate) async fn list(
     path = "/api/v1/sync/configs/{id}",
     operation_id = "show_sync",
     tag = "syncs",
-    params(("id" = i64, Path, minimum = 1, description = "The id of the sync.")),
+    params(("id" = String, Path, description = "The id of the sync, or its name."), OfProject),
     responses((status = 200, description = "The sync.", body = SyncWithDocument,
         headers(("ETag" = String, description = "The revision, for `If-Match`.")))),
 )]
 pub(crate) async fn show(
     State(api): State<ApiState>,
     By(caller): By,
-    InPath(id): InPath<i64>,
+    InPath(id): InPath<String>,
+    StrictQuery(of): StrictQuery<OfProject>,
 ) -> Result<([(HeaderName, HeaderValue); 1], Json<SyncWithDocument>), Problem> {
-    let sync = configs::get(&api.db, &caller, id).await?;
-    let warnings = configs::validate_stored(&api.db, &caller, id, origin(&api)).await?;
+    let sync = found(&api, &caller, &of, &id).await?;
+    let warnings = configs::validate_stored(&api.db, &caller, sync.id, origin(&api)).await?;
     let tag = Tag::of_revision(sync.revision);
     Ok((tag.header(), Json(whole(&api, &sync, warnings).await?)))
 }

@@ -11,12 +11,12 @@ use serde_json::Value;
 use syncline_service::{configs, differences::Difference, passwords};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{SyncWithDocument, origin, whole};
+use super::{OfProject, SyncWithDocument, found, origin, whole};
 use crate::{
     access::By,
     etag::{IfMatch, Tag},
-    extract::{InPath, StrictQuery},
-    page::{self, PageQuery},
+    extract::{InPath, StrictQuery, up_to},
+    page,
     problem::Problem,
     state::ApiState,
 };
@@ -29,6 +29,21 @@ pub struct Revision {
     /// Who stored it.
     pub by: String,
     pub at: DateTime<Utc>,
+}
+
+/// Which revisions to list. Unknown keys are refused.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RevisionsQuery {
+    /// The project of a sync that is named; by default the token's, else `default`.
+    project: Option<String>,
+    /// The most revisions of a page; 50 if it is left out.
+    #[param(minimum = 1, maximum = 200)]
+    #[serde(default, deserialize_with = "up_to::<200, _>")]
+    limit: Option<u16>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
 }
 
 /// A page of revisions, the latest first.
@@ -57,16 +72,17 @@ pub struct RevisionWithDocument {
     path = "/api/v1/sync/configs/{id}/revisions",
     operation_id = "list_revisions",
     tag = "syncs",
-    params(("id" = i64, Path, minimum = 1, description = "The id of the sync."), PageQuery),
+    params(("id" = String, Path, description = "The id of the sync, or its name."), RevisionsQuery),
     responses((status = 200, description = "A page of revisions.", body = RevisionList)),
 )]
 pub(crate) async fn list(
     State(api): State<ApiState>,
     By(caller): By,
-    InPath(id): InPath<i64>,
-    StrictQuery(query): StrictQuery<PageQuery>,
+    InPath(id): InPath<String>,
+    StrictQuery(query): StrictQuery<RevisionsQuery>,
 ) -> Result<Json<RevisionList>, Problem> {
-    let limit = page::limit(query.limit)?;
+    let id = found(&api, &caller, &OfProject { project: query.project }, &id).await?.id;
+    let limit = page::limit(query.limit);
     let list = ("revisions", id);
     let before = page::after(&api, &list, query.cursor.as_deref()).await?;
     let mut found = configs::revisions(&api.db, &caller, id, before, limit + 1).await?;
@@ -91,17 +107,20 @@ pub(crate) async fn list(
     operation_id = "show_revision",
     tag = "syncs",
     params(
-        ("id" = i64, Path, minimum = 1, description = "The id of the sync."),
+        ("id" = String, Path, description = "The id of the sync, or its name."),
         ("revision" = i64, Path, minimum = 1, description = "The number of the revision."),
+        OfProject,
     ),
     responses((status = 200, description = "The revision.", body = RevisionWithDocument)),
 )]
 pub(crate) async fn show(
     State(api): State<ApiState>,
     By(caller): By,
-    InPath((id, number)): InPath<(i64, i64)>,
+    InPath((id, number)): InPath<(String, i64)>,
+    StrictQuery(of): StrictQuery<OfProject>,
 ) -> Result<Json<RevisionWithDocument>, Problem> {
-    let row = configs::revision(&api.db, &caller, id, number).await?;
+    let sync = found(&api, &caller, &of, &id).await?;
+    let row = configs::revision(&api.db, &caller, sync.id, number).await?;
     Ok(Json(RevisionWithDocument {
         revision: Revision { revision: row.revision, by: row.by, at: row.at },
         document: passwords::hidden(row.config_json),
@@ -117,8 +136,9 @@ pub(crate) async fn show(
     operation_id = "restore_revision",
     tag = "syncs",
     params(
-        ("id" = i64, Path, minimum = 1, description = "The id of the sync."),
+        ("id" = String, Path, description = "The id of the sync, or its name."),
         ("revision" = i64, Path, minimum = 1, description = "The number of the revision."),
+        OfProject,
         IfMatch,
     ),
     responses((status = 200, description = "The sync with its new revision.", body = SyncWithDocument,
@@ -127,12 +147,14 @@ pub(crate) async fn show(
 pub(crate) async fn restore(
     State(api): State<ApiState>,
     By(caller): By,
-    InPath((id, number)): InPath<(i64, i64)>,
+    InPath((id, number)): InPath<(String, i64)>,
+    StrictQuery(of): StrictQuery<OfProject>,
     if_match: IfMatch,
 ) -> Result<([(HeaderName, HeaderValue); 1], Json<SyncWithDocument>), Problem> {
-    let sync = configs::get(&api.db, &caller, id).await?;
+    let sync = found(&api, &caller, &of, &id).await?;
     if_match.check(&Tag::of_revision(sync.revision))?;
-    let changed = configs::restore(&api.db, &caller, id, number, Some(sync.revision), origin(&api)).await?;
+    let changed =
+        configs::restore(&api.db, &caller, sync.id, number, Some(sync.revision), origin(&api)).await?;
     let tag = Tag::of_revision(changed.sync.revision);
     Ok((tag.header(), Json(whole(&api, &changed.sync, changed.warnings).await?)))
 }
@@ -148,6 +170,8 @@ pub(crate) struct DiffQuery {
     /// The second revision; the latest if it is left out.
     #[param(minimum = 1)]
     to: Option<i64>,
+    /// The project of a sync that is named; by default the token's, else `default`.
+    project: Option<String>,
 }
 
 /// What two revisions differ in.
@@ -183,15 +207,16 @@ impl From<Difference> for ChangedKey {
     path = "/api/v1/sync/configs/{id}/diff",
     operation_id = "compare_revisions",
     tag = "syncs",
-    params(("id" = i64, Path, minimum = 1, description = "The id of the sync."), DiffQuery),
+    params(("id" = String, Path, description = "The id of the sync, or its name."), DiffQuery),
     responses((status = 200, description = "The keys that differ.", body = Differences)),
 )]
 pub(crate) async fn diff(
     State(api): State<ApiState>,
     By(caller): By,
-    InPath(id): InPath<i64>,
-    StrictQuery(DiffQuery { from, to }): StrictQuery<DiffQuery>,
+    InPath(id): InPath<String>,
+    StrictQuery(DiffQuery { from, to, project }): StrictQuery<DiffQuery>,
 ) -> Result<Json<Differences>, Problem> {
+    let id = found(&api, &caller, &OfProject { project }, &id).await?.id;
     let (from, to, found) = configs::diff(&api.db, &caller, id, from, to).await?;
     Ok(Json(Differences { from, to, differences: found.into_iter().map(ChangedKey::from).collect() }))
 }

@@ -9,13 +9,14 @@ use axum::{
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use syncline_entity::types::Priority;
-use syncline_service::{Caller, configs, runs::enqueue};
+use syncline_service::{Caller, runs::enqueue, syncs::StoredSync};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::{OfProject, found};
 use crate::{
     access::By,
-    extract::{InPath, JobId, MaybeJson},
+    extract::{InPath, JobId, MaybeJson, StrictQuery},
     prefer::Wait,
     problem::Problem,
     repeat::id_of,
@@ -62,7 +63,7 @@ pub struct RunRequest {
     path = "/api/v1/sync/configs/{id}/run",
     operation_id = "run_sync",
     tag = "syncs",
-    params(("id" = i64, Path, minimum = 1, description = "The id of the sync."), Wait),
+    params(("id" = String, Path, description = "The id of the sync, or its name."), OfProject, Wait),
     request_body = Option<RunRequest>,
     responses(
         (status = 200, description = "The run is over.", body = JobView),
@@ -73,12 +74,14 @@ pub struct RunRequest {
 pub(crate) async fn run(
     State(api): State<ApiState>,
     By(caller): By,
-    InPath(id): InPath<i64>,
+    InPath(id): InPath<String>,
+    StrictQuery(of): StrictQuery<OfProject>,
     wait: Wait,
     headers: HeaderMap,
     MaybeJson(asked): MaybeJson<RunRequest>,
 ) -> Result<Response, Problem> {
-    begin(api, caller, id, JobKind::Sync, wait, &headers, asked).await
+    let sync = found(&api, &caller, &of, &id).await?;
+    begin(api, caller, sync, JobKind::Sync, wait, &headers, asked).await
 }
 
 /// Plan a run of a sync
@@ -89,7 +92,7 @@ pub(crate) async fn run(
     path = "/api/v1/sync/configs/{id}/dry-run",
     operation_id = "plan_sync",
     tag = "syncs",
-    params(("id" = i64, Path, minimum = 1, description = "The id of the sync."), Wait),
+    params(("id" = String, Path, description = "The id of the sync, or its name."), OfProject, Wait),
     request_body = Option<RunRequest>,
     responses(
         (status = 200, description = "The plan is made.", body = JobView),
@@ -100,24 +103,25 @@ pub(crate) async fn run(
 pub(crate) async fn dry_run(
     State(api): State<ApiState>,
     By(caller): By,
-    InPath(id): InPath<i64>,
+    InPath(id): InPath<String>,
+    StrictQuery(of): StrictQuery<OfProject>,
     wait: Wait,
     headers: HeaderMap,
     MaybeJson(asked): MaybeJson<RunRequest>,
 ) -> Result<Response, Problem> {
-    begin(api, caller, id, JobKind::Plan, wait, &headers, asked).await
+    let sync = found(&api, &caller, &of, &id).await?;
+    begin(api, caller, sync, JobKind::Plan, wait, &headers, asked).await
 }
 
 async fn begin(
     api: ApiState,
     caller: Caller,
-    id: i64,
+    sync: StoredSync,
     kind: JobKind,
     wait: Wait,
     headers: &HeaderMap,
     asked: RunRequest,
 ) -> Result<Response, Problem> {
-    let sync = configs::get(&api.db, &caller, id).await?;
     let RunRequest {
         priority,
         full,

@@ -7,11 +7,16 @@ use syncline_service::{Error, configs};
 use utoipa::ToSchema;
 
 use super::{
-    Remark,
+    OfProject, Remark,
     body::{OneDocument, SyncDocument},
-    origin, remark,
+    found, origin, remark,
 };
-use crate::{access::By, extract::InPath, problem::Problem, state::ApiState};
+use crate::{
+    access::By,
+    extract::{InPath, StrictQuery},
+    problem::Problem,
+    state::ApiState,
+};
 
 /// What was found about a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -58,14 +63,16 @@ pub(crate) async fn posted(
     path = "/api/v1/sync/configs/{id}/validate",
     operation_id = "validate_sync",
     tag = "syncs",
-    params(("id" = i64, Path, minimum = 1, description = "The id of the sync.")),
+    params(("id" = String, Path, description = "The id of the sync, or its name."), OfProject),
     responses((status = 200, description = "What is wrong with it, if anything is.", body = Validation)),
 )]
 pub(crate) async fn stored(
     State(api): State<ApiState>,
     By(caller): By,
-    InPath(id): InPath<i64>,
+    InPath(id): InPath<String>,
+    StrictQuery(of): StrictQuery<OfProject>,
 ) -> Result<Json<Validation>, Problem> {
-    let findings = configs::validate_stored(&api.db, &caller, id, origin(&api)).await?;
+    let sync = found(&api, &caller, &of, &id).await?;
+    let findings = configs::validate_stored(&api.db, &caller, sync.id, origin(&api)).await?;
     Ok(Json(validation(findings)))
 }

@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{ConflictView, view};
 use crate::{
     access::By,
-    extract::{InPath, StrictQuery},
+    extract::{InPath, StrictQuery, up_to},
     lately::answered,
     page,
     problem::Problem,
@@ -33,6 +33,7 @@ pub(crate) struct ConflictQuery {
     q: Option<String>,
     /// The most conflicts of a page; 50 if it is left out.
     #[param(minimum = 1, maximum = 200)]
+    #[serde(default, deserialize_with = "up_to::<200, _>")]
     limit: Option<u16>,
     /// The `next_cursor` of the page before.
     cursor: Option<String>,
@@ -61,7 +62,7 @@ pub(crate) async fn list(
     By(caller): By,
     StrictQuery(mut query): StrictQuery<ConflictQuery>,
 ) -> Result<Json<ConflictList>, Problem> {
-    let limit = page::limit(query.limit.take())?;
+    let limit = page::limit(query.limit.take());
     let cursor = query.cursor.take();
     let list = ("conflicts", caller.project, &query);
     let start = page::start(&api, &list, cursor.as_deref()).await?;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use axum::{Json, extract::State};
 use chrono::{DateTime, SubsecRound, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use syncline_entity::{
     sync_history,
     types::{RunKind, RunStatus, SyncMethod},
@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::{
     access::By,
-    extract::{StrictQuery, invalid_query},
+    extract::{StrictQuery, invalid_query, up_to},
     page,
     problem::Problem,
     routes::jobs::ItemCounts,
@@ -45,13 +45,13 @@ pub(crate) struct HistoryQuery {
     project: Option<String>,
     /// In this status.
     #[param(schema_with = words::<RunStatus>)]
-    status: Option<String>,
+    status: Option<RunStatus>,
     /// Of this kind.
     #[param(schema_with = words::<RunKind>)]
-    kind: Option<String>,
+    kind: Option<RunKind>,
     /// Started in this way.
     #[param(schema_with = words::<SyncMethod>)]
-    method: Option<String>,
+    method: Option<SyncMethod>,
     /// Accepted at this time or later.
     since: Option<DateTime<Utc>>,
     /// Accepted before this time.
@@ -60,12 +60,15 @@ pub(crate) struct HistoryQuery {
     q: Option<String>,
     /// The number of the page, up to 200, instead of a cursor.
     #[param(minimum = 1, maximum = 200)]
+    #[serde(default, deserialize_with = "page_number")]
     page: Option<u16>,
     /// The same as `limit`.
     #[param(minimum = 1, maximum = 200)]
+    #[serde(default, deserialize_with = "up_to::<200, _>")]
     per_page: Option<u16>,
     /// The most runs of a page; 50 if it is left out.
     #[param(minimum = 1, maximum = 200)]
+    #[serde(default, deserialize_with = "up_to::<200, _>")]
     limit: Option<u16>,
     /// The `next_cursor` of the page before.
     cursor: Option<String>,
@@ -153,27 +156,22 @@ pub(crate) async fn list(
 ) -> Result<Json<RunList>, Problem> {
     let limit = match (query.limit.take(), query.per_page.take()) {
         (Some(_), Some(_)) => return Err(invalid_query("per_page", "stands beside limit; give one of them")),
-        (limit, per_page) => page::limit(limit.or(per_page))?,
+        (limit, per_page) => page::limit(limit.or(per_page)),
     };
     let (number, cursor) = (query.page.take(), query.cursor.take());
     let list = ("history", caller.project, &query);
     let start = match (number, cursor) {
         (Some(_), Some(_)) => return Err(invalid_query("page", "stands beside cursor; give one of them")),
-        (Some(number), None) if (1..=LAST_PAGE).contains(&number) => {
-            Start::Skip(u64::from(number - 1) * limit)
-        }
-        (Some(_), None) => {
-            return Err(invalid_query("page", "not between 1 and 200; go on with next_cursor"));
-        }
+        (Some(number), None) => Start::Skip(u64::from(number.saturating_sub(1)) * limit),
         (None, cursor) => page::start(&api, &list, cursor.as_deref()).await?,
     };
     let (sync, project) = scope(&api, &caller, &query).await?;
     let asked = RunsQuery {
         sync,
         project,
-        status: word("status", query.status.as_deref())?,
-        kind: word("kind", query.kind.as_deref())?,
-        method: word("method", query.method.as_deref())?,
+        status: query.status,
+        kind: query.kind,
+        method: query.method,
         since: query.since.map(|time| time.trunc_subsecs(6)),
         until: query.until.map(|time| time.trunc_subsecs(6)),
         filter: query.q.clone(),
@@ -210,12 +208,14 @@ async fn scope(
     }
 }
 
-/// A word of a column.
-pub(crate) fn word<T: std::str::FromStr<Err: std::fmt::Display>>(
-    key: &str,
-    given: Option<&str>,
-) -> Result<Option<T>, Problem> {
-    given.map(str::parse).transpose().map_err(|error: T::Err| invalid_query(key, &error.to_string()))
+/// Reads the number of a page.
+fn page_number<'de, D: Deserializer<'de>>(given: D) -> Result<Option<u16>, D::Error> {
+    match Option::deserialize(given)? {
+        Some(number) if !(1..=LAST_PAGE).contains(&number) => {
+            Err(D::Error::custom(format!("not between 1 and {LAST_PAGE}; go on with next_cursor")))
+        }
+        number => Ok(number),
+    }
 }
 
 fn view(api: &ApiState, run: sync_history::Model, known: &HashMap<i64, NamedSync>) -> RunView {

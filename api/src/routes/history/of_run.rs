@@ -66,7 +66,7 @@ pub(crate) async fn changes(
     JobId(run): JobId,
     StrictQuery(query): StrictQuery<PageQuery>,
 ) -> Result<Json<ChangesOfRun>, Problem> {
-    let limit = page::limit(query.limit)?;
+    let limit = page::limit(query.limit);
     let list = ("changes", run);
     let start = page::start(&api, &list, query.cursor.as_deref()).await?;
     let found = history::changes(&api.db, &caller, run, start, limit).await?;
@@ -131,7 +131,7 @@ pub(crate) async fn items(
     JobId(run): JobId,
     StrictQuery(query): StrictQuery<PageQuery>,
 ) -> Result<Json<ItemsOfRun>, Problem> {
-    let limit = page::limit(query.limit)?;
+    let limit = page::limit(query.limit);
     let list = ("items", run);
     let after = page::after(&api, &list, query.cursor.as_deref()).await?;
     let sync = syncs::by_id(&api.db, history::get(&api.db, &caller, run).await?.sync_config_id).await?;

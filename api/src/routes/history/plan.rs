@@ -58,7 +58,7 @@ pub(crate) async fn plan(
     JobId(run): JobId,
     StrictQuery(query): StrictQuery<PageQuery>,
 ) -> Result<Json<PlanPage>, Problem> {
-    let limit = page::limit(query.limit)?;
+    let limit = page::limit(query.limit);
     let list = ("plan", run);
     let skip = page::after(&api, &list, query.cursor.as_deref()).await?.unwrap_or(0);
     let row = history::get(&api.db, &caller, run).await?;

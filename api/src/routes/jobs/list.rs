@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use axum::{Json, extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Value;
 use syncline_queue::Error as QueueError;
 use syncline_runs::{
@@ -23,7 +23,7 @@ use super::{Links, address, unknown_sync};
 use crate::{
     access::By,
     cursor,
-    extract::{StrictQuery, invalid_query},
+    extract::{StrictQuery, invalid_query, up_to, written},
     problem::Problem,
     schema::{one_of, priority},
     state::ApiState,
@@ -36,7 +36,8 @@ use crate::{
 pub(crate) struct JobsQuery {
     /// Which jobs; `waiting` if it is left out.
     #[param(schema_with = standings)]
-    state: Option<String>,
+    #[serde(default, deserialize_with = "written")]
+    state: Option<Standing>,
     /// Of this queue; `default` if it is left out.
     queue: Option<String>,
     /// Of the sync with this name.
@@ -51,6 +52,7 @@ pub(crate) struct JobsQuery {
     text: Option<String>,
     /// At least this old: a number and `s`, `m`, `h`, `d` or `w`.
     #[param(pattern = "^([0-9]{1,8}s|[0-9]{1,6}m|[0-9]{1,4}h|[0-9]{1,3}d|[0-9]{1,2}w)$", example = "10m")]
+    #[serde(default, deserialize_with = "age_text")]
     older_than: Option<String>,
     /// Dead letters of this group, by its fingerprint.
     group: Option<String>,
@@ -58,6 +60,7 @@ pub(crate) struct JobsQuery {
     q: Option<String>,
     /// The most jobs of a page; 100 if it is left out.
     #[param(minimum = 1, maximum = 1000)]
+    #[serde(default, deserialize_with = "up_to::<1000, _>")]
     limit: Option<u16>,
     /// The `next_cursor` of the page before.
     cursor: Option<String>,
@@ -84,6 +87,7 @@ pub struct JobFilter {
     pub text: Option<String>,
     /// At least this old: `10m`.
     #[schema(pattern = "^([0-9]{1,8}s|[0-9]{1,6}m|[0-9]{1,4}h|[0-9]{1,3}d|[0-9]{1,2}w)$")]
+    #[serde(deserialize_with = "age_text")]
     pub older_than: Option<String>,
     /// A filter such as `sync:a,b -error:timeout age:>10m`.
     pub q: Option<String>,
@@ -153,8 +157,7 @@ pub(crate) async fn list(
     By(caller): By,
     StrictQuery(query): StrictQuery<JobsQuery>,
 ) -> Result<Json<JobList>, Problem> {
-    let state = query.state.as_deref().unwrap_or("waiting");
-    let standing = state.parse().map_err(|error: String| invalid_query("state", &error))?;
+    let standing = query.state.unwrap_or(Standing::Waiting);
     listed(&api, &caller, query, standing).await
 }
 
@@ -172,7 +175,7 @@ pub(crate) async fn list_dead(
     By(caller): By,
     StrictQuery(query): StrictQuery<JobsQuery>,
 ) -> Result<Json<JobList>, Problem> {
-    if query.state.as_deref().is_some_and(|state| state != "dead") {
+    if query.state.is_some_and(|state| state != Standing::Dead) {
         return Err(invalid_query("state", "all that is listed here is dead"));
     }
     listed(&api, &caller, query, Standing::Dead).await
@@ -185,9 +188,6 @@ async fn listed(
     standing: Standing,
 ) -> Result<Json<JobList>, Problem> {
     let limit = query.limit.unwrap_or(100);
-    if !(1..=1_000).contains(&limit) {
-        return Err(invalid_query("limit", "not between 1 and 1000"));
-    }
     let JobsQuery { queue, sync, project, kind, key, text, older_than, group, q, cursor, .. } = query;
     let filter = JobFilter { queue, sync, project, kind, key, text, older_than, q, group };
     let mut asked = listing(api, caller, &filter, standing).await?;
@@ -222,12 +222,6 @@ pub(crate) async fn listing(
     filter: &JobFilter,
     standing: Standing,
 ) -> Result<Listing, Problem> {
-    let older_than = match &filter.older_than {
-        Some(text) => Some(age(text).ok_or_else(|| {
-            invalid_query("older_than", "no length of time; write a number and s, m, h, d or w, as in 10m")
-        })?),
-        None => None,
-    };
     let sync = match &filter.sync {
         Some(sync) => Some(sync_id(api, caller, sync, filter.project.as_deref()).await?),
         None => None,
@@ -244,7 +238,7 @@ pub(crate) async fn listing(
         kind: filter.kind.clone(),
         key: filter.key.clone(),
         text: filter.text.clone(),
-        older_than,
+        older_than: filter.older_than.as_deref().and_then(age),
         group: filter.group.clone(),
         ..Listing::new(standing)
     })
@@ -271,6 +265,17 @@ pub(crate) async fn sync_id(
         Ok(sync) => Ok(sync.id),
         Err(Error::Unknown { .. }) => Err(unknown_sync(sync, key)),
         Err(other) => Err(other.into()),
+    }
+}
+
+/// Reads a length of time, which stays as it was written.
+fn age_text<'de, D: Deserializer<'de>>(given: D) -> Result<Option<String>, D::Error> {
+    let text: Option<String> = Option::deserialize(given)?;
+    match &text {
+        Some(text) if age(text).is_none() => {
+            Err(D::Error::custom("no length of time; write a number and s, m, h, d or w, as in 10m"))
+        }
+        _ => Ok(text),
     }
 }
 

@@ -42,6 +42,16 @@ impl Base {
         Ok(Base(url))
     }
 
+    /// As [`Base::parse`], and refuses a host that is written as an address which would not be dialled. Names are checked
+    /// whenever they are resolved.
+    pub(super) fn public(text: &str, guard: &Guard) -> Result<Base, ConnectorError> {
+        let base = Base::parse(text, guard)?;
+        match guard.check(&base.0) {
+            Ok(()) => Ok(base),
+            Err(blocked) => Err(ConnectorError::permanent(format!("base_url: {blocked}"))),
+        }
+    }
+
     pub(super) fn as_str(&self) -> &str {
         self.0.as_str()
     }

@@ -56,7 +56,7 @@ impl Http {
 
     /// Checks the address of a platform without calling it.
     pub fn check_base(&self, base_url: &str) -> Result<(), ConnectorError> {
-        Base::parse(base_url, &self.shared.guard).map(|_| ())
+        Base::public(base_url, &self.shared.guard).map(|_| ())
     }
 
     /// The settings that it was made of.
